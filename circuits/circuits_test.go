@@ -1,0 +1,27 @@
+package circuits
+
+import "testing"
+
+// TestConstraintCounts pins the size of every circuit: a change here changes every key.
+func TestConstraintCounts(t *testing.T) {
+	want := map[string][3]int{
+		"light":   {25657, 57401, 94265},
+		"default": {50234, 118842, 204858},
+		"test":    {6711, 15159, 24640},
+	}
+	for name, counts := range want {
+		p, err := Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range Statements {
+			sys, err := compile(shapeOf(p, s))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := sys.r1cs.GetNbConstraints(); got != counts[i] {
+				t.Errorf("%s, %v: %d constraints, want %d", name, s, got, counts[i])
+			}
+		}
+	}
+}

@@ -1,0 +1,219 @@
+package circuits
+
+import (
+	"crypto/sha3"
+	"encoding/binary"
+	"fmt"
+	"math/big"
+	"math/bits"
+
+	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
+	"github.com/tuneinsight/lattigo/v5/ring"
+)
+
+// Poly is an element of Z_Q[X]/(X^N+1) in the coefficient domain: Coeffs[i][j] is coefficient
+// j modulo prime i, below that prime.
+type Poly = ring.Poly
+
+// NewPoly returns the zero element.
+func (p Params) NewPoly() Poly { return p.ring.NewPoly() }
+
+// PolySize is the length of an encoded element in bytes.
+func (p Params) PolySize() int { return len(p.lit.Primes) * p.lit.N * p.residueB }
+
+// AppendPoly appends the only encoding of x: for each prime in order, N residues as
+// little-endian integers of as many bytes as the widest prime needs (README section 2).
+func (p Params) AppendPoly(b []byte, x Poly) []byte {
+	var word [8]byte
+	for i := range p.lit.Primes {
+		for _, residue := range x.Coeffs[i] {
+			binary.LittleEndian.PutUint64(word[:], residue)
+			b = append(b, word[:p.residueB]...)
+		}
+	}
+	return b
+}
+
+// DecodePoly reads exactly one encoded element. A wrong length or a residue that is not below
+// its prime is refused: two such residues would overflow the ring's addition into a wrong sum
+// that still verifies.
+func (p Params) DecodePoly(b []byte) (Poly, error) {
+	if len(b) != p.PolySize() {
+		return Poly{}, fmt.Errorf("ring element of %d bytes, want %d", len(b), p.PolySize())
+	}
+	x := p.NewPoly()
+	var word [8]byte
+	for i, prime := range p.lit.Primes {
+		for j := range x.Coeffs[i] {
+			copy(word[:], b[:p.residueB])
+			b = b[p.residueB:]
+			residue := binary.LittleEndian.Uint64(word[:])
+			if residue >= prime {
+				return Poly{}, fmt.Errorf("residue %d of prime %d is not canonical", j, i)
+			}
+			x.Coeffs[i][j] = residue
+		}
+	}
+	return x, nil
+}
+
+// CRS expands a seed to a uniform ring element: SHAKE-256 (FIPS 202), for each prime in order
+// residues of its bit length, those not below the prime rejected. Whoever fixes the seed
+// beforehand cannot plant a trapdoor in it.
+func (p Params) CRS(seed []byte) Poly {
+	xof := sha3.NewSHAKE256()
+	_, _ = xof.Write([]byte("parley crs 1\x00"))
+	_, _ = xof.Write(p.describe())
+	_, _ = xof.Write(seed)
+	x := p.NewPoly()
+	var word [8]byte
+	for i, prime := range p.lit.Primes {
+		width := bits.Len64(prime)
+		mask := uint64(1)<<width - 1
+		for j := 0; j < p.lit.N; {
+			_, _ = xof.Read(word[:(width+7)/8])
+			if residue := binary.LittleEndian.Uint64(word[:]) & mask; residue < prime {
+				x.Coeffs[i][j] = residue
+				j++
+			}
+		}
+	}
+	return x
+}
+
+// FromSmall lifts integer coefficients to the ring; absent ones are zero.
+func (p Params) FromSmall(values []int64) Poly {
+	x := p.NewPoly()
+	for i, prime := range p.lit.Primes {
+		for j, v := range values {
+			r := v % int64(prime)
+			if r < 0 {
+				r += int64(prime)
+			}
+			x.Coeffs[i][j] = uint64(r)
+		}
+	}
+	return x
+}
+
+// FromBig lifts big integer coefficients to the ring.
+func (p Params) FromBig(values []*big.Int) Poly {
+	x := p.NewPoly()
+	var r, m big.Int
+	for i, prime := range p.lit.Primes {
+		m.SetUint64(prime)
+		for j, v := range values {
+			x.Coeffs[i][j] = r.Mod(v, &m).Uint64()
+		}
+	}
+	return x
+}
+
+// garner turns residues into the centered integer by mixed radix digits
+// x = d0 + q0·d1 + q0·q1·d2 + …, without big integers.
+type garner struct {
+	primes []uint64
+	inv    [][]uint64   // inv[i][k] = q_k^-1 mod q_i, k < i
+	radix  []fr.Element // 1, q0, q0·q1, …
+	half   []uint64     // the digits of ⌊Q/2⌋
+	q      fr.Element
+}
+
+func newGarner(primes []uint64, q *big.Int) garner {
+	g := garner{primes: primes}
+	rest, digit, radix := new(big.Int).Rsh(q, 1), new(big.Int), big.NewInt(1)
+	for i, prime := range primes {
+		qi := new(big.Int).SetUint64(prime)
+		row := make([]uint64, i)
+		for k := range row {
+			row[k] = new(big.Int).ModInverse(new(big.Int).SetUint64(primes[k]), qi).Uint64()
+		}
+		g.inv = append(g.inv, row)
+		var r fr.Element
+		g.radix = append(g.radix, *r.SetBigInt(radix))
+		radix.Mul(radix, qi)
+		rest.DivMod(rest, qi, digit)
+		g.half = append(g.half, digit.Uint64())
+	}
+	g.q.SetBigInt(q)
+	return g
+}
+
+// lift sets z to the centered integer with residues x.Coeffs[·][j], as a field element.
+func (g *garner) lift(z *fr.Element, x Poly, j int) {
+	var digits [MaxPrimes]uint64
+	for i, prime := range g.primes {
+		d := x.Coeffs[i][j]
+		for k := range i {
+			d += prime - digits[k]%prime
+			if d >= prime {
+				d -= prime
+			}
+			hi, lo := bits.Mul64(d, g.inv[i][k])
+			_, d = bits.Div64(hi, lo, prime)
+		}
+		digits[i] = d
+	}
+	negative := false
+	for i := len(g.primes) - 1; i >= 0; i-- {
+		if digits[i] != g.half[i] {
+			negative = digits[i] > g.half[i]
+			break
+		}
+	}
+	z.SetUint64(digits[0])
+	var t fr.Element
+	for i := 1; i < len(g.primes); i++ {
+		t.SetUint64(digits[i])
+		t.Mul(&t, &g.radix[i])
+		z.Add(z, &t)
+	}
+	if negative {
+		z.Sub(z, &g.q)
+	}
+}
+
+// field lifts every coefficient of x to its centered integer in the field of the proofs.
+func (p Params) field(x Poly) []fr.Element {
+	out := make([]fr.Element, p.lit.N)
+	for j := range out {
+		p.garner.lift(&out[j], x, j)
+	}
+	return out
+}
+
+// Centered returns coefficient j of x as the integer in (-Q/2, Q/2].
+func (p Params) Centered(x Poly, j int) *big.Int {
+	var z fr.Element
+	p.garner.lift(&z, x, j)
+	return centeredField(&z)
+}
+
+// centeredField reads a field element as an integer of least absolute value.
+func centeredField(z *fr.Element) *big.Int {
+	v := z.BigInt(new(big.Int))
+	if v.Cmp(halfField) > 0 {
+		v.Sub(v, fr.Modulus())
+	}
+	return v
+}
+
+var halfField = new(big.Int).Rsh(fr.Modulus(), 1)
+
+func fieldSmall(values []int64) []fr.Element {
+	out := make([]fr.Element, len(values))
+	for i, v := range values {
+		out[i].SetInt64(v)
+	}
+	return out
+}
+
+func fieldBig(v *big.Int) (z fr.Element) { z.SetBigInt(v); return z }
+
+// horner evaluates a polynomial, lowest coefficient first.
+func horner(coefficients []fr.Element, alpha *fr.Element) (z fr.Element) {
+	for i := len(coefficients) - 1; i >= 0; i-- {
+		z.Mul(&z, alpha).Add(&z, &coefficients[i])
+	}
+	return z
+}
