@@ -1,0 +1,235 @@
+package circuits
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"math/big"
+	"slices"
+	"testing"
+
+	"github.com/tuneinsight/lattigo/v5/ring"
+	"github.com/tuneinsight/lattigo/v5/utils/sampling"
+)
+
+func randomPoly(t testing.TB, p Params) Poly {
+	t.Helper()
+	prng, err := sampling.NewPRNG()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ring.NewUniformSampler(prng, p.Ring()).ReadNew()
+}
+
+func TestPolyEncoding(t *testing.T) {
+	for _, name := range []string{"light", "default", "test"} {
+		p, err := Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := randomPoly(t, p)
+		b := p.AppendPoly(nil, x)
+		if len(b) != p.PolySize() {
+			t.Fatalf("%s: %d bytes, want %d", name, len(b), p.PolySize())
+		}
+		y, err := p.DecodePoly(b)
+		if err != nil || !y.Equal(&x) {
+			t.Fatalf("%s: round trip: %v", name, err)
+		}
+		for _, bad := range [][]byte{nil, b[:len(b)-1], append(slices.Clone(b), 0)} {
+			if _, err := p.DecodePoly(bad); err == nil {
+				t.Errorf("%s: %d bytes accepted", name, len(bad))
+			}
+		}
+	}
+}
+
+// TestNonCanonicalResidue: a residue of its prime or above names the same element, and two of
+// them overflow the ring's addition; no such blob may pass.
+func TestNonCanonicalResidue(t *testing.T) {
+	p := tiny(t)
+	for i, prime := range p.Primes() {
+		for _, v := range []uint64{prime, prime + 1, 1<<56 - 1} {
+			b := p.AppendPoly(nil, p.NewPoly())
+			var word [8]byte
+			binary.LittleEndian.PutUint64(word[:], v)
+			copy(b[(i*p.N()+5)*p.residueB:], word[:p.residueB])
+			if _, err := p.DecodePoly(b); err == nil {
+				t.Errorf("residue %d modulo prime %d accepted", v, i)
+			}
+		}
+	}
+}
+
+func TestLift(t *testing.T) {
+	for _, name := range []string{"light", "default"} {
+		p, err := Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := []*big.Int{}
+		half := new(big.Int).Rsh(p.Q(), 1)
+		for _, d := range []int64{0, 1, -1, 2} {
+			values = append(values, big.NewInt(d), new(big.Int).Sub(half, big.NewInt(max(d, 0))),
+				new(big.Int).Sub(big.NewInt(max(d, 0)), half))
+		}
+		for range 1000 {
+			v, err := rand.Int(rand.Reader, p.Q())
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, v.Sub(v, half))
+		}
+		x := p.FromBig(values)
+		for j, want := range values {
+			if got := p.Centered(x, j); got.Cmp(want) != 0 {
+				t.Fatalf("%s: coefficient %d is %v, want %v", name, j, got, want)
+			}
+		}
+	}
+}
+
+func TestCRS(t *testing.T) {
+	p, err := Named("light")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, again, b := p.CRS([]byte("seed")), p.CRS([]byte("seed")), p.CRS([]byte("seee"))
+	if !a.Equal(&again) || a.Equal(&b) {
+		t.Fatal("the random element is not a function of its seed")
+	}
+	if _, err := p.DecodePoly(p.AppendPoly(nil, a)); err != nil {
+		t.Fatal(err)
+	}
+	// The mean of N uniform residues is within six deviations of the middle.
+	for i, prime := range p.Primes() {
+		sum := new(big.Float)
+		for _, r := range a.Coeffs[i] {
+			sum.Add(sum, new(big.Float).SetUint64(r))
+		}
+		mean, _ := sum.Quo(sum, big.NewFloat(float64(p.N())*float64(prime))).Float64()
+		if mean < 0.473 || mean > 0.527 {
+			t.Errorf("prime %d: mean %f", i, mean)
+		}
+	}
+}
+
+func TestParamsAreRefused(t *testing.T) {
+	good := namedSets[1]
+	for name, change := range map[string]func(*Literal){
+		"degree":          func(l *Literal) { l.N = 3000 },
+		"no primes":       func(l *Literal) { l.Primes = nil },
+		"same prime":      func(l *Literal) { l.Primes = []uint64{l.Primes[0], l.Primes[0]} },
+		"composite":       func(l *Literal) { l.Primes = []uint64{l.Primes[0], 1<<53 - 8192*2 + 1} },
+		"not friendly":    func(l *Literal) { l.Primes = []uint64{l.Primes[0], 0x1fffffffffffe1} },
+		"security":        func(l *Literal) { l.N = 2048; l.Limbs = 1024 },
+		"noise":           func(l *Literal) { l.FloodingBits = 79 },
+		"limbs":           func(l *Literal) { l.Limbs = 4097 },
+		"limb bits":       func(l *Literal) { l.LimbBits = 21 },
+		"departments":     func(l *Literal) { l.Departments = 17 },
+		"no departments":  func(l *Literal) { l.Departments = 0 },
+		"noise with more": func(l *Literal) { l.Departments = 16 },
+	} {
+		bad := good
+		bad.Primes = slices.Clone(good.Primes)
+		change(&bad)
+		if _, err := NewParams(bad); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+	if _, err := Named("toy"); err == nil {
+		t.Error("unknown name accepted")
+	}
+}
+
+// TestDerivedFigures holds the figures of README section 1.
+func TestDerivedFigures(t *testing.T) {
+	for name, want := range map[string]struct{ logQ, lambda, departments int }{
+		"default": {165, 66, 64}, "light": {106, 38, 15},
+	} {
+		p, err := Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Q().BitLen() != want.logQ || p.Lambda() != want.lambda || p.MaxDepartments() != want.departments {
+			t.Errorf("%s: log Q %d, λ %d, n %d", name, p.Q().BitLen(), p.Lambda(), p.MaxDepartments())
+		}
+	}
+	p, _ := Named("default")
+	light, _ := Named("light")
+	if p.CiphertextLimit() != 1<<28 || light.CiphertextLimit() != 0 || light.ForPrivateData() {
+		t.Error("epoch limits")
+	}
+}
+
+func TestVerifyingKeysEncoding(t *testing.T) {
+	p := tiny(t)
+	vk := keysFor(t, p).Verifying()
+	b := vk.MarshalBinary()
+	again, err := ParseVerifyingKeys(p, b)
+	if err != nil || again.Digest() != vk.Digest() || !bytes.Equal(again.MarshalBinary(), b) {
+		t.Fatalf("round trip: %v", err)
+	}
+	h := honestCases(t, p)[StatementContribution]
+	proof, err := keysFor(t, p).Prove(testBinding(), h.instance, h.secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Verify(testBinding(), h.instance, proof); err != nil {
+		t.Fatal(err)
+	}
+	accepted := 0
+	for i := range b {
+		bad := slices.Clone(b)
+		bad[i] ^= 4
+		other, err := ParseVerifyingKeys(p, bad)
+		if err != nil {
+			continue
+		}
+		accepted++
+		if other.Digest() == vk.Digest() {
+			t.Fatalf("byte %d changed unnoticed", i)
+		}
+	}
+	if accepted == len(b) {
+		t.Error("no changed key was refused for not being a curve point")
+	}
+	for _, bad := range [][]byte{nil, b[:len(b)-1], append(slices.Clone(b), 0)} {
+		if _, err := ParseVerifyingKeys(p, bad); err == nil {
+			t.Errorf("%d bytes accepted", len(bad))
+		}
+	}
+}
+
+func FuzzDecodePoly(f *testing.F) {
+	p := tiny(f)
+	f.Add(p.AppendPoly(nil, p.CRS(nil)))
+	f.Add(bytes.Repeat([]byte{0xff}, p.PolySize()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		x, err := p.DecodePoly(b)
+		if err == nil && !bytes.Equal(p.AppendPoly(nil, x), b) {
+			t.Fatal("two encodings of one element")
+		}
+	})
+}
+
+func FuzzDecodeProof(f *testing.F) {
+	f.Add(make([]byte, ProofSize))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		proof, err := decodeProof(b)
+		if err == nil && !bytes.Equal(encodeProof(proof), b) {
+			t.Fatal("two encodings of one proof")
+		}
+	})
+}
+
+func FuzzParseVerifyingKeys(f *testing.F) {
+	p := tiny(f)
+	f.Add(keysFor(f, p).Verifying().MarshalBinary())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		vk, err := ParseVerifyingKeys(p, b)
+		if err == nil && !bytes.Equal(vk.MarshalBinary(), b) {
+			t.Fatal("two encodings of the same keys")
+		}
+	})
+}
