@@ -61,7 +61,6 @@ type forgery struct {
 	forge  func(l lattigo, h map[Statement]honest) honest
 	of     Statement
 	weaken func(*shape)
-	tamper func(*assignment)
 }
 
 func widen(name string, by int64) func(*shape) {

@@ -139,6 +139,15 @@ func writeFile(path string, write func(io.Writer) error) error {
 	return os.Rename(f.Name(), path)
 }
 
+// Constraints is the size of a statement's circuit.
+func (k *Keys) Constraints(s Statement) int { return k.entries[s].system.r1cs.GetNbConstraints() }
+
+// Preload reads a statement's proving key into memory now rather than at its first proof.
+func (k *Keys) Preload(s Statement) error {
+	_, err := k.load(s)
+	return err
+}
+
 // load returns the circuit and the proving key, reading it from disk at first use.
 func (k *Keys) load(s Statement) (*keyEntry, error) {
 	k.mu.Lock()

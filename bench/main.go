@@ -1,0 +1,156 @@
+// The bench command measures Parley and prints what a researcher would put in a paper: the
+// cost of every step of the sealed protocol at several parameter sets and committee sizes,
+// with Lattigo's multiparty protocol without proofs beside it in the same run, and the cost of
+// whole questions over real processes. See README.md in this folder.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"parley/circuits"
+	"parley/node"
+)
+
+func main() {
+	// Whole questions run this program again as the demo, and that as its nodes.
+	if len(os.Args) > 1 && (os.Args[1] == "demo" || os.Args[1] == "node") {
+		os.Exit(node.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// options are the command line.
+type options struct {
+	parameters  []string
+	departments []int
+	asJSON      bool
+	out         string
+	questions   bool
+	persons     int
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	parameters := flags.String("parameters", "light,default", "parameter sets, separated by commas")
+	departments := flags.String("departments", "3,5,10", "committee sizes, separated by commas")
+	flags.BoolVar(&o.asJSON, "json", false, "print JSON instead of Markdown")
+	flags.StringVar(&o.out, "out", "", "also write bench.md and bench.json to this folder")
+	flags.BoolVar(&o.questions, "questions", true, "measure whole questions over real processes")
+	flags.IntVar(&o.persons, "persons", 30000, "rows of the questions' synthetic population")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	o.parameters = strings.Split(*parameters, ",")
+	for _, text := range strings.Split(*departments, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			return o, fmt.Errorf("-departments: %q is not a committee size", text)
+		}
+		o.departments = append(o.departments, n)
+	}
+	return o, nil
+}
+
+func run(ctx context.Context, args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+	report := newReport()
+	for _, name := range o.parameters {
+		if err := measureSet(ctx, name, o, report); err != nil {
+			return err
+		}
+	}
+	if o.questions {
+		for _, name := range o.parameters {
+			q, err := runQuestions(ctx, name, o.persons)
+			if err != nil {
+				return err
+			}
+			report.Questions = append(report.Questions, q)
+		}
+	}
+	return report.write(o)
+}
+
+// measureSet makes a set's keys, which are cached for the user, and measures its steps.
+func measureSet(ctx context.Context, name string, o options, report *report) error {
+	p, err := circuits.Named(name)
+	if err != nil {
+		return err
+	}
+	dir := node.DefaultCacheDir()
+	var keys *circuits.Keys
+	cached := circuits.Cached(p, dir)
+	making, err := measure(func() (err error) {
+		keys, err = circuits.Develop(ctx, p, dir, func(step string, done, total int) {
+			fmt.Fprintf(os.Stderr, "keys %d/%d: %s\n", done, total, step)
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !cached {
+		report.Keys = append(report.Keys, keyCost{name, making})
+	}
+	for _, s := range circuits.Statements { // so that reading keys is not charged to a step
+		if err := keys.Preload(s); err != nil {
+			return err
+		}
+	}
+	for _, n := range o.departments {
+		if n > p.MaxDepartments() {
+			fmt.Fprintf(os.Stderr, "%s allows %d departments: %d left out\n", name, p.MaxDepartments(), n)
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "steps: %s, %d departments\n", name, n)
+		rows, err := runSteps(keys, n)
+		if err != nil {
+			return err
+		}
+		report.Steps = append(report.Steps, rows...)
+	}
+	return nil
+}
+
+func (r *report) write(o options) error {
+	text := r.markdown()
+	raw, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	raw = append(raw, '\n')
+	if o.out != "" {
+		if err := os.MkdirAll(o.out, 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(o.out, "bench.md"), []byte(text), 0o644); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(o.out, "bench.json"), raw, 0o644); err != nil {
+			return err
+		}
+	}
+	if o.asJSON {
+		_, err = os.Stdout.Write(raw)
+	} else {
+		_, err = os.Stdout.WriteString(text)
+	}
+	return err
+}

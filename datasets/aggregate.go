@@ -1,0 +1,226 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"parley/engine"
+)
+
+// ErrRegistration is in the chain of an error of Aggregate when the table is not
+// the one that the plan was made for: another digest, row count or description.
+var ErrRegistration = errors.New("the table is not as it was registered")
+
+// Aggregate computes the department's cells of a plan over this table: exact
+// integers, one for each cell, cell group·len(p.Moments)+moment, 0 in groups
+// without rows.
+//
+// It first requires that the plan's registration of the department is this
+// table's own; otherwise the error wraps ErrRegistration. One SELECT in the
+// embedded DuckDB computes all cells; plans with numbers beyond 126 bits are
+// computed over the record batches in Go, some fifty times slower (README,
+// section 6). The cells are the department's secret.
+func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error) {
+	a, err := t.aggregation(p, department)
+	if err != nil {
+		return nil, err
+	}
+	statement, err := a.statement()
+	if errors.Is(err, errGoPath) {
+		return a.stream(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.run(ctx, statement)
+}
+
+// aggregation is one plan over one table.
+type aggregation struct {
+	table   *Table
+	plan    *engine.Plan
+	columns []sourceOf       // of the plan's schema
+	groups  []map[string]int // for each group column: canonical text to the index among its values
+	nulls   []int            // for each group column: the index of NULL, or −1
+}
+
+func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, error) {
+	at := slices.Index(p.Departments, department)
+	if at < 0 || at >= len(p.Registrations) {
+		return nil, fmt.Errorf("department %s is not one of the plan's: %w", shown(department), ErrRegistration)
+	}
+	registered := p.Registrations[at]
+	own := t.Registration(department, registered.Version)
+	switch {
+	case registered.Digest != own.Digest || registered.Rows != own.Rows:
+		return nil, fmt.Errorf("table %s has digest %s and %d rows, the plan's registration %s and %d: %w",
+			shown(t.name), own.Digest, own.Rows, registered.Digest, registered.Rows, ErrRegistration)
+	case !slices.Equal(engine.Marshal(registered), engine.Marshal(own)):
+		return nil, fmt.Errorf("table %s is described otherwise in the plan's registration: %w", shown(t.name), ErrRegistration)
+	}
+	columns, err := t.sources(p.Schema)
+	if err != nil {
+		return nil, err
+	}
+	a := &aggregation{table: t, plan: p, columns: columns}
+	for _, g := range p.Groups {
+		if g.Column < 0 || g.Column >= len(columns) {
+			return nil, fmt.Errorf("datasets: the schema has no column %d", g.Column)
+		}
+		index, null := make(map[string]int, len(g.Values)), -1
+		for i, v := range g.Values {
+			if v.IsNull() {
+				null = i
+			} else {
+				index[v.String()] = i
+			}
+		}
+		a.groups, a.nulls = append(a.groups, index), append(a.nulls, null)
+	}
+	return a, nil
+}
+
+// statement writes the one SELECT: the group columns, then a column for each
+// moment. errGoPath when DuckDB's integers do not suffice.
+func (a *aggregation) statement() (string, error) {
+	x := translator{columns: a.columns}
+	var list, keys []string
+	for _, g := range a.plan.Groups {
+		list = append(list, columnName(a.columns[g.Column].index))
+		keys = append(keys, columnName(a.columns[g.Column].index))
+	}
+	for _, m := range a.plan.Moments {
+		part, err := a.moment(x, m)
+		if err != nil {
+			return "", err
+		}
+		list = append(list, part)
+	}
+	var b strings.Builder
+	b.WriteString("SELECT " + strings.Join(list, ", ") + " FROM " + rowsTable)
+	if a.plan.Filter != nil {
+		filter, err := x.expression(a.plan.Filter)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString(" WHERE " + filter)
+	}
+	if len(keys) > 0 {
+		b.WriteString(" GROUP BY " + strings.Join(keys, ", "))
+	}
+	return b.String(), nil
+}
+
+func (a *aggregation) moment(x translator, m engine.Moment) (string, error) {
+	argument := "*"
+	if m.Op != engine.CountRows {
+		if m.Expr == nil {
+			return "", fmt.Errorf("datasets: a moment without an expression")
+		}
+		var err error
+		if argument, err = x.expression(m.Expr); err != nil {
+			return "", err
+		}
+	}
+	var out string
+	switch m.Op {
+	case engine.CountRows, engine.CountNonNull:
+		out = "count(" + argument + ")"
+	case engine.Sum:
+		rows := big.NewInt(a.table.rows)
+		if widest(m.Expr)+rows.BitLen() > wideBits {
+			return "", errGoPath
+		}
+		out = "coalesce(sum(" + argument + "), 0)"
+	default:
+		return "", fmt.Errorf("datasets: moment operation %d", m.Op)
+	}
+	if m.Filter == nil {
+		return out, nil
+	}
+	filter, err := x.expression(m.Filter)
+	if err != nil {
+		return "", err
+	}
+	if m.Op == engine.Sum {
+		return "coalesce(sum(" + argument + ") FILTER (WHERE " + filter + "), 0)", nil
+	}
+	return out + " FILTER (WHERE " + filter + ")", nil
+}
+
+// run executes the statement and puts its rows into cells.
+func (a *aggregation) run(ctx context.Context, statement string) ([]*big.Int, error) {
+	rows, err := a.table.store.query(ctx, statement)
+	if err != nil {
+		return nil, fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
+	}
+	cells := a.zeros()
+	moments := len(a.plan.Moments)
+	for _, row := range rows {
+		if len(row) != len(a.groups)+moments {
+			return nil, fmt.Errorf("datasets: %d columns came back from DuckDB", len(row))
+		}
+		group := 0
+		for i := range a.groups {
+			key, null, err := a.groupKey(i, row[i])
+			if err != nil {
+				return nil, err
+			}
+			if group, err = a.extend(group, i, key, null); err != nil {
+				return nil, err
+			}
+		}
+		for m := range moments {
+			v, ok := bigValue(row[len(a.groups)+m])
+			if !ok {
+				return nil, fmt.Errorf("datasets: DuckDB gave a moment as %T", row[len(a.groups)+m])
+			}
+			cells[group*moments+m] = v
+		}
+	}
+	return cells, nil
+}
+
+func (a *aggregation) zeros() []*big.Int {
+	cells := make([]*big.Int, a.plan.CellCount())
+	for i := range cells {
+		cells[i] = new(big.Int)
+	}
+	return cells
+}
+
+// groupKey is the canonical text of a value that DuckDB grouped by.
+func (a *aggregation) groupKey(i int, value any) (key string, null bool, err error) {
+	own := a.columns[a.plan.Groups[i].Column].own
+	switch v := value.(type) {
+	case nil:
+		return "", true, nil
+	case string:
+		return v, false, nil
+	case bool:
+		return engine.NewBoolean(v).String(), false, nil
+	}
+	if n, ok := bigValue(value); ok {
+		return datum(own, n).String(), false, nil
+	}
+	return "", false, fmt.Errorf("datasets: DuckDB gave a group as %T", value)
+}
+
+// extend adds the next group column to a group's index: mixed radix, the last
+// column fastest. A value that the plan does not list means that the rows are
+// not those that were registered.
+func (a *aggregation) extend(group, i int, key string, null bool) (int, error) {
+	at, ok := a.groups[i][key]
+	if null {
+		at, ok = a.nulls[i], a.nulls[i] >= 0
+	}
+	if !ok {
+		c := a.plan.Schema.Columns[a.plan.Groups[i].Column]
+		return 0, fmt.Errorf("a value of column %s is not in its registered dictionary: %w", shown(c.Name), ErrRegistration)
+	}
+	return group*len(a.plan.Groups[i].Values) + at, nil
+}

@@ -1,0 +1,215 @@
+package datasets
+
+import (
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"parley/engine"
+)
+
+// column is one column of a loaded table.
+type column struct {
+	name  string
+	kind  engine.Kind
+	scale int
+	// wide: a Decimal some of whose values may need more than 64 bits as scaled
+	// integers; it is stored in 128.
+	wide bool
+}
+
+// stored is the Arrow type that the column's batches have. Numbers are scaled
+// integers.
+func (c column) stored() arrow.DataType {
+	switch {
+	case c.wide:
+		return &arrow.Decimal128Type{Precision: MaxDigits, Scale: int32(c.scale)}
+	case numeric(c.kind):
+		return arrow.PrimitiveTypes.Int64
+	case c.kind == engine.Text:
+		return arrow.BinaryTypes.String
+	case c.kind == engine.Boolean:
+		return arrow.FixedWidthTypes.Boolean
+	case c.kind == engine.Date:
+		return arrow.FixedWidthTypes.Date32
+	}
+	return arrow.Null
+}
+
+// A columnBuilder brings the cells of one column to its kind and scale, and
+// sums them up.
+type columnBuilder struct {
+	column
+	summary *summary
+	builder array.Builder
+}
+
+func newColumnBuilder(c column) *columnBuilder {
+	return &columnBuilder{column: c, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.stored())}
+}
+
+// add appends one cell; the error says what is wrong with it.
+func (b *columnBuilder) add(c cell) error {
+	if c.form == formNull {
+		b.builder.AppendNull()
+		b.summary.addNull()
+		return nil
+	}
+	switch b.kind {
+	case engine.Integer:
+		return b.addInteger(c)
+	case engine.Decimal:
+		return b.addDecimal(c)
+	case engine.Text:
+		if c.form == formText {
+			b.builder.(*array.StringBuilder).BinaryBuilder.Append(c.text)
+			b.summary.addText(c.text)
+			return nil
+		}
+	case engine.Boolean:
+		if c.form == formText {
+			value, ok := parseBoolean(trimSpaces(c.text))
+			if !ok {
+				return b.mismatch(c)
+			}
+			c = cell{form: formBoolean}
+			if value {
+				c.small = 1
+			}
+		}
+		if c.form == formBoolean {
+			b.builder.(*array.BooleanBuilder).Append(c.small == 1)
+			b.summary.addNarrow(c.small)
+			return nil
+		}
+	case engine.Date:
+		if c.form == formText {
+			days, ok := parseDate(trimSpaces(c.text))
+			if !ok {
+				return b.mismatch(c)
+			}
+			c = cell{form: formDate, small: int64(days)}
+		}
+		if c.form == formDate {
+			b.builder.(*array.Date32Builder).Append(arrow.Date32(c.small))
+			b.summary.addNarrow(c.small)
+			return nil
+		}
+	}
+	return b.mismatch(c)
+}
+
+// mismatch is met only when a file changed after its types were settled.
+func (b *columnBuilder) mismatch(c cell) error {
+	what := "a value"
+	if c.text != nil {
+		what = shown(string(c.text))
+	}
+	return refusedValue{what + " is not " + b.kind.String() + " as the rest of the column", "did the file change while it was read?"}
+}
+
+func (b *columnBuilder) addInteger(c cell) error {
+	switch c.form {
+	case formSmall:
+		return b.addNarrow(c.small)
+	case formText:
+		n, _, err := b.scaled(trimSpaces(c.text))
+		if err != nil {
+			return err
+		}
+		if v := n.BigInt(); v.IsInt64() {
+			return b.addNarrow(v.Int64())
+		}
+	}
+	return b.mismatch(c)
+}
+
+func (b *columnBuilder) addDecimal(c cell) error {
+	var n decimal128.Num
+	switch c.form {
+	case formSmall:
+		if b.wide {
+			n = decimal128.FromI64(c.small)
+			break
+		}
+		if c.small > -smallPower[narrowDigits-b.scale] && c.small < smallPower[narrowDigits-b.scale] {
+			return b.addNarrow(c.small * smallPower[b.scale])
+		}
+		return b.tooLong()
+	case formWide:
+		n = c.wide
+	case formText, formNumeral:
+		text := c.text
+		if c.form == formText {
+			text = trimSpaces(text)
+		}
+		n, small, err := b.scaled(text)
+		switch {
+		case err != nil:
+			return err
+		case b.wide:
+			return b.addWide(n)
+		}
+		return b.addNarrow(small)
+	default:
+		return b.mismatch(c)
+	}
+	if n, ok := raise(n, b.scale-c.scale); !ok {
+		return b.tooLong()
+	} else if b.wide {
+		return b.addWide(n)
+	} else if small := int64(n.LowBits()); n == decimal128.FromI64(small) {
+		return b.addNarrow(small)
+	}
+	return b.tooLong()
+}
+
+// raise gives n·10^shift; false when that has more than MaxDigits digits.
+func raise(n decimal128.Num, shift int) (decimal128.Num, bool) {
+	switch {
+	case shift < 0:
+		return n, false
+	case shift == 0:
+		return n, true
+	}
+	v := n.BigInt()
+	return wideNumber(v.Mul(v, powerOfTen(shift)))
+}
+
+// scaled reads a numeral at the column's scale: as small for a narrow column,
+// as n for a wide one and for integers.
+func (b *columnBuilder) scaled(text []byte) (n decimal128.Num, small int64, err error) {
+	s, ok := numberShape(text)
+	if !ok || s.padded || s.scale > b.scale {
+		return n, 0, b.mismatch(cell{text: text})
+	}
+	if fault := s.fault(MaxScale); fault != "" {
+		return n, 0, refusedValue{message: "a number with " + fault}
+	}
+	if s.digits+b.scale <= narrowDigits {
+		small = scaledNarrow(text, s, b.scale)
+		return decimal128.FromI64(small), small, nil
+	}
+	if n, ok = scaledWide(text, s, b.scale); !ok || b.kind == engine.Decimal && !b.wide {
+		return n, 0, b.tooLong()
+	}
+	return n, 0, nil
+}
+
+func (b *columnBuilder) tooLong() error {
+	return refusedValue{"a number with too many digits for the column's decimal places",
+		"digits before the point and the column's longest fraction together are at most 38"}
+}
+
+func (b *columnBuilder) addNarrow(v int64) error {
+	b.builder.(*array.Int64Builder).Append(v)
+	b.summary.addNarrow(v)
+	return nil
+}
+
+func (b *columnBuilder) addWide(v decimal128.Num) error {
+	b.builder.(*array.Decimal128Builder).Append(v)
+	b.summary.addWide(v)
+	return nil
+}

@@ -1,0 +1,260 @@
+package datasets
+
+import (
+	"math"
+	"math/big"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
+
+	"parley/engine"
+)
+
+// A cell is one value as its file holds it, before it is brought to its
+// column's kind and scale.
+type cell struct {
+	form  form
+	small int64          // formSmall; formBoolean: 0 or 1; formDate: days since 1970-01-01
+	wide  decimal128.Num // formWide, in units of 10^-scale
+	scale int            // formWide
+	text  []byte         // formText, formNumeral
+}
+
+type form uint8
+
+const (
+	formNull    form = iota
+	formSmall        // an integer of 64 bits
+	formWide         // a scaled integer of up to MaxDigits digits
+	formNumeral      // a number in decimal notation, which numberShape accepts
+	formText
+	formBoolean
+	formDate
+)
+
+// A cellReader gives the value in one row of an array; the error says what is
+// wrong with the value, without its place.
+type cellReader func(row int) (cell, error)
+
+// refusedValue says what is wrong with one value.
+type refusedValue struct{ message, hint string }
+
+func (r refusedValue) Error() string { return r.message }
+
+// declaredKind gives what an Arrow type says about the values of a column:
+// kind, scale and the most digits before the point. watched is true when the
+// values must be looked at to settle them; ok is false for types that are not
+// supported. README section 2.3.
+func declaredKind(t arrow.DataType) (d declared, ok bool) {
+	switch t := t.(type) {
+	case *arrow.NullType:
+		return declared{kind: engine.Null}, true
+	case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type,
+		*arrow.Uint8Type, *arrow.Uint16Type, *arrow.Uint32Type:
+		return declared{kind: engine.Integer, digits: 19}, true
+	case *arrow.Uint64Type:
+		return declared{kind: engine.Integer, watched: true}, true
+	case *arrow.Float16Type, *arrow.Float32Type, *arrow.Float64Type:
+		return declared{kind: engine.Decimal, watched: true}, true
+	case *arrow.Decimal128Type:
+		return decimalKind(t.Precision, t.Scale)
+	case *arrow.Decimal256Type:
+		return decimalKind(t.Precision, t.Scale)
+	case *arrow.StringType, *arrow.LargeStringType, *arrow.StringViewType:
+		return declared{kind: engine.Text}, true
+	case *arrow.BooleanType:
+		return declared{kind: engine.Boolean}, true
+	case *arrow.Date32Type, *arrow.Date64Type:
+		return declared{kind: engine.Date}, true
+	case *arrow.DictionaryType:
+		if _, nested := t.ValueType.(*arrow.DictionaryType); nested {
+			return declared{}, false
+		}
+		return declaredKind(t.ValueType)
+	}
+	return declared{}, false
+}
+
+// declared is what a column's type says of its values.
+type declared struct {
+	kind    engine.Kind
+	scale   int
+	digits  int
+	watched bool
+}
+
+func decimalKind(precision, scale int32) (declared, bool) {
+	if scale > MaxScale || precision < 1 || scale < -MaxDigits {
+		return declared{}, false
+	}
+	return declared{kind: engine.Decimal, scale: int(max(scale, 0)), digits: int(max(precision-scale, 0))}, true
+}
+
+// readCells gives the reader of an array whose type declaredKind accepts.
+func readCells(values arrow.Array) cellReader {
+	if values.DataType().ID() == arrow.NULL {
+		return func(int) (cell, error) { return cell{}, nil }
+	}
+	read := readValues(values)
+	if values.NullN() == 0 {
+		return read
+	}
+	return func(row int) (cell, error) {
+		if values.IsNull(row) {
+			return cell{}, nil
+		}
+		return read(row)
+	}
+}
+
+func readValues(values arrow.Array) cellReader {
+	switch a := values.(type) {
+	case *array.Int8:
+		return readIntegers(a.Int8Values())
+	case *array.Int16:
+		return readIntegers(a.Int16Values())
+	case *array.Int32:
+		return readIntegers(a.Int32Values())
+	case *array.Int64:
+		return readIntegers(a.Int64Values())
+	case *array.Uint8:
+		return readIntegers(a.Uint8Values())
+	case *array.Uint16:
+		return readIntegers(a.Uint16Values())
+	case *array.Uint32:
+		return readIntegers(a.Uint32Values())
+	case *array.Uint64:
+		return func(row int) (cell, error) { return unsignedCell(a.Value(row)), nil }
+	case *array.Float16:
+		return func(row int) (cell, error) { return floatCell(float64(a.Value(row).Float32()), 32) }
+	case *array.Float32:
+		return func(row int) (cell, error) { return floatCell(float64(a.Value(row)), 32) }
+	case *array.Float64:
+		return func(row int) (cell, error) { return floatCell(a.Value(row), 64) }
+	case *array.Decimal128:
+		scale := int(a.DataType().(*arrow.Decimal128Type).Scale)
+		return func(row int) (cell, error) { return decimalCell(a.Value(row).BigInt(), scale) }
+	case *array.Decimal256:
+		scale := int(a.DataType().(*arrow.Decimal256Type).Scale)
+		return func(row int) (cell, error) { return decimalCell(a.Value(row).BigInt(), scale) }
+	case *array.String:
+		return func(row int) (cell, error) { return textCell(a.Value(row)) }
+	case *array.LargeString:
+		return func(row int) (cell, error) { return textCell(a.Value(row)) }
+	case *array.StringView:
+		return func(row int) (cell, error) { return textCell(a.Value(row)) }
+	case *array.Boolean:
+		return func(row int) (cell, error) {
+			if a.Value(row) {
+				return cell{form: formBoolean, small: 1}, nil
+			}
+			return cell{form: formBoolean}, nil
+		}
+	case *array.Date32:
+		return func(row int) (cell, error) { return dateCell(int64(a.Value(row))) }
+	case *array.Date64:
+		return func(row int) (cell, error) { return millisecondsCell(int64(a.Value(row))) }
+	case *array.Dictionary:
+		return readDictionary(a)
+	}
+	return func(int) (cell, error) {
+		return cell{}, refusedValue{message: "a value of the type " + values.DataType().String()}
+	}
+}
+
+// readDictionary reads through the indices of a dictionary-encoded array.
+func readDictionary(a *array.Dictionary) cellReader {
+	read, size := readCells(a.Dictionary()), a.Dictionary().Len()
+	return func(row int) (cell, error) {
+		index := a.GetValueIndex(row)
+		if index < 0 || index >= size {
+			return cell{}, refusedValue{message: "an index outside its dictionary"}
+		}
+		return read(index)
+	}
+}
+
+func readIntegers[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32](values []T) cellReader {
+	return func(row int) (cell, error) { return cell{form: formSmall, small: int64(values[row])}, nil }
+}
+
+func unsignedCell(v uint64) cell {
+	if v <= math.MaxInt64 {
+		return cell{form: formSmall, small: int64(v)}
+	}
+	return cell{form: formWide, wide: decimal128.FromU64(v)}
+}
+
+// floatCell writes a float as its shortest decimal that reads back as the same
+// float of that many bits, so 0.1 is exactly a tenth.
+func floatCell(v float64, bits int) (cell, error) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return cell{}, refusedValue{strconv.FormatFloat(v, 'g', -1, bits) + " is not a number that can be added exactly",
+			"write it as NULL"}
+	}
+	text := strconv.AppendFloat(make([]byte, 0, 24), v, 'e', -1, bits)
+	shape, ok := numberShape(text)
+	if !ok {
+		return cell{}, refusedValue{message: "a float that has no decimal notation"}
+	}
+	if fault := shape.fault(MaxFloatScale); fault != "" {
+		return cell{}, refusedValue{"the float " + strconv.FormatFloat(v, 'g', -1, bits) + " has " + fault,
+			"round the column, or store it as decimal"}
+	}
+	return cell{form: formNumeral, text: text}, nil
+}
+
+// decimalCell takes an unscaled decimal; a negative scale multiplies.
+func decimalCell(unscaled *big.Int, scale int) (cell, error) {
+	if scale < 0 {
+		unscaled = new(big.Int).Mul(unscaled, powerOfTen(-scale))
+		scale = 0
+	}
+	n, ok := wideNumber(unscaled)
+	if !ok {
+		return cell{}, refusedValue{message: "a decimal of more than " + strconv.Itoa(MaxDigits) + " digits"}
+	}
+	return cell{form: formWide, wide: n, scale: scale}, nil
+}
+
+// textCell takes text of a typed file, which may hold what a text file cannot.
+func textCell(v string) (cell, error) {
+	if fault := textFault(v); fault != "" {
+		return cell{}, refusedValue{message: fault}
+	}
+	return cell{form: formText, text: []byte(v)}, nil
+}
+
+// textFault says why v cannot be a value of text, or "".
+func textFault(v string) string {
+	switch {
+	case len(v) > MaxFieldBytes:
+		return "text longer than " + strconv.Itoa(MaxFieldBytes) + " bytes"
+	case !utf8.ValidString(v):
+		return "text that is not valid UTF-8"
+	}
+	for i := range len(v) {
+		if v[i] == 0 {
+			return "text with a NUL byte"
+		}
+	}
+	return ""
+}
+
+func dateCell(days int64) (cell, error) {
+	if days < engine.MinDate || days > engine.MaxDate {
+		return cell{}, refusedValue{message: "a date outside the years 0001 to 9999"}
+	}
+	return cell{form: formDate, small: days}, nil
+}
+
+func millisecondsCell(v int64) (cell, error) {
+	const day = secondsPerDay * 1000
+	if v%day != 0 {
+		return cell{}, refusedValue{message: "a date with a time of day"}
+	}
+	return dateCell(v / day)
+}

@@ -1,0 +1,260 @@
+package datasets
+
+import (
+	"fmt"
+	"io"
+	"unicode/utf8"
+)
+
+// A csvScanner reads records of comma-separated values (README, section 2.1;
+// RFC 4180 in UTF-8). It is stricter than encoding/csv, and it tells whether a
+// field was quoted, which decides between NULL and the empty text.
+//
+// Its position counts physical lines and, within a line, characters.
+type csvScanner struct {
+	file    string
+	in      io.Reader
+	decoded bool // in was decoded from another encoding, where U+FFFD stands for what was invalid
+
+	buffer   []byte
+	at, end  int
+	finished bool
+
+	line   int64 // of the next byte
+	column int   // of the next byte, in characters
+
+	text   []byte // the fields of the current record, one after the other
+	fields []csvField
+}
+
+// csvField is one field of the current record: text[previous end:end].
+type csvField struct {
+	end    int
+	quoted bool
+	line   int64
+	column int
+}
+
+const scanBytes = 256 << 10
+
+// noByte is what peek gives at the end of the file.
+const noByte = -1
+
+func newCSVScanner(file string, in io.Reader) *csvScanner {
+	return &csvScanner{file: file, in: in, buffer: make([]byte, scanBytes), line: 1, column: 1}
+}
+
+// peek gives the next byte without consuming it, or noByte at the end.
+func (s *csvScanner) peek() (int, error) {
+	for s.at == s.end {
+		if s.finished {
+			return noByte, nil
+		}
+		n, err := s.in.Read(s.buffer)
+		s.at, s.end = 0, n
+		if err == io.EOF {
+			s.finished = true
+		} else if err != nil {
+			return noByte, &Error{File: s.file, Line: s.line, Message: "cannot be read", Err: err}
+		}
+	}
+	return int(s.buffer[s.at]), nil
+}
+
+// take consumes the byte that peek gave.
+func (s *csvScanner) take() {
+	b := s.buffer[s.at]
+	s.at++
+	switch {
+	case b == '\n':
+		s.line++
+		s.column = 1
+	case b&0xC0 != 0x80: // not the continuation of a character
+		s.column++
+	}
+}
+
+// fail is an error at the current position.
+func (s *csvScanner) fail(hint, format string, args ...any) *Error {
+	return &Error{File: s.file, Line: s.line, Column: s.column, Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// next reads one record into fields; false at the end of the file. A blank
+// line is a record of one empty unquoted field.
+func (s *csvScanner) next() (bool, error) {
+	s.text, s.fields = s.text[:0], s.fields[:0]
+	b, err := s.peek()
+	if err != nil || b == noByte {
+		return false, err
+	}
+	for {
+		more, err := s.field()
+		if err != nil {
+			return false, err
+		}
+		if len(s.fields) > MaxColumns {
+			return false, s.fail("", "more than %d fields in one row", MaxColumns)
+		}
+		if !more {
+			return true, nil
+		}
+	}
+}
+
+// field reads one field and the separator behind it; true when the separator
+// is a comma, so that another field follows.
+func (s *csvScanner) field() (bool, error) {
+	field := csvField{line: s.line, column: s.column}
+	start := len(s.text)
+	b, err := s.peek()
+	if err != nil {
+		return false, err
+	}
+	if b == '"' {
+		field.quoted = true
+		err = s.quoted(field)
+	} else {
+		err = s.unquoted()
+	}
+	if err != nil {
+		return false, err
+	}
+	field.end = len(s.text)
+	if err := s.check(field, s.text[start:]); err != nil {
+		return false, err
+	}
+	s.fields = append(s.fields, field)
+	return s.separator(field)
+}
+
+// unquoted appends what comes before the next comma, line end or file end.
+func (s *csvScanner) unquoted() error {
+	for {
+		b, err := s.peek()
+		if err != nil {
+			return err
+		}
+		switch b {
+		case noByte, ',', '\n', '\r':
+			return nil
+		case '"':
+			return s.fail(`quote the whole field and double the quotes inside it: "a ""b"" c"`,
+				"a quotation mark inside an unquoted field")
+		}
+		if err := s.put(byte(b)); err != nil {
+			return err
+		}
+	}
+}
+
+// quoted appends what stands between quotation marks, where two stand for one.
+func (s *csvScanner) quoted(field csvField) error {
+	s.take()
+	for {
+		b, err := s.peek()
+		if err != nil {
+			return err
+		}
+		if b == noByte {
+			return &Error{File: s.file, Line: field.line, Column: field.column,
+				Message: "a quoted field is never closed", Hint: "is the file cut off?"}
+		}
+		if b == '"' {
+			s.take()
+			if b, err = s.peek(); err != nil {
+				return err
+			}
+			if b != '"' {
+				return nil
+			}
+		}
+		if err := s.put(byte(b)); err != nil {
+			return err
+		}
+	}
+}
+
+// put consumes the next byte into the field.
+func (s *csvScanner) put(b byte) error {
+	if len(s.text) >= MaxRecordBytes {
+		return s.fail("is a quotation mark missing?", "a row is longer than %d bytes", MaxRecordBytes)
+	}
+	s.text = append(s.text, b)
+	s.take()
+	return nil
+}
+
+// separator consumes what ends a field: a comma, a line end, the file's end.
+func (s *csvScanner) separator(field csvField) (bool, error) {
+	b, err := s.peek()
+	if err != nil {
+		return false, err
+	}
+	switch b {
+	case noByte:
+		return false, nil
+	case ',':
+		s.take()
+		return true, nil
+	case '\n':
+		s.take()
+		return false, nil
+	case '\r':
+		s.take()
+		if b, err = s.peek(); err != nil {
+			return false, err
+		}
+		if b != '\n' {
+			return false, s.fail("lines end in LF or CR LF", "a carriage return without a line feed")
+		}
+		s.take()
+		return false, nil
+	}
+	return false, s.fail("quote the whole field and double the quotes inside it", "text after a closing quotation mark")
+}
+
+// check refuses a field that cannot be text: too long, not UTF-8, a NUL byte.
+func (s *csvScanner) check(field csvField, text []byte) error {
+	fault := func(offset int, hint, format string, args ...any) *Error {
+		e := &Error{File: s.file, Line: field.line, Column: field.column, Message: fmt.Sprintf(format, args...), Hint: hint}
+		if !field.quoted { // in a quoted field doubled quotes and line ends shift the place
+			e.Column += utf8.RuneCount(text[:offset])
+		}
+		return e
+	}
+	if len(text) > MaxFieldBytes {
+		return fault(0, "is a quotation mark missing?", "a field is longer than %d bytes", MaxFieldBytes)
+	}
+	for i := 0; i < len(text); {
+		if text[i] == 0 {
+			return fault(i, "text files only; UTF-16 is not read", "a NUL byte")
+		}
+		if text[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(text[i:])
+		if r == utf8.RuneError && size == 1 {
+			return fault(i, "is it in another encoding? try gb18030", "not valid UTF-8 (byte 0x%02X)", text[i])
+		}
+		if r == utf8.RuneError && s.decoded {
+			return fault(i, "", "not valid in the encoding that the options name")
+		}
+		i += size
+	}
+	return nil
+}
+
+// value is the text of field i of the current record.
+func (s *csvScanner) value(i int) []byte {
+	start := 0
+	if i > 0 {
+		start = s.fields[i-1].end
+	}
+	return s.text[start:s.fields[i].end]
+}
+
+// blank tells whether the current record is an empty line.
+func (s *csvScanner) blank() bool {
+	return len(s.fields) == 1 && !s.fields[0].quoted && len(s.text) == 0
+}

@@ -1,0 +1,206 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+
+	"parley/engine"
+)
+
+// Bits of signed integers that DuckDB computes with. One bit of each type is
+// left free, so that no value comes near the end of its range.
+const (
+	narrowBits = 62  // BIGINT
+	wideBits   = 126 // HUGEINT
+)
+
+// errGoPath says that an expression is not for DuckDB but for the rows in Go.
+var errGoPath = errors.New("datasets: beyond DuckDB's integers")
+
+// A translator writes expressions over a plan's schema as DuckDB's SQL over
+// this table's columns, with the meaning that engine.Expr.Eval gives them
+// (README, section 6.2).
+type translator struct {
+	columns []sourceOf // for each column of the schema
+}
+
+// sourceOf is where a column of the schema comes from in this table.
+type sourceOf struct {
+	index int // among the table's columns
+	own   column
+	kind  engine.Kind // in the schema
+	scale int
+}
+
+// sources finds the schema's columns in the table, by name.
+func (t *Table) sources(schema engine.Schema) ([]sourceOf, error) {
+	out := make([]sourceOf, len(schema.Columns))
+	for i, c := range schema.Columns {
+		at := t.find(c.Name)
+		if at < 0 {
+			return nil, &Error{Message: fmt.Sprintf("table %s has no column %s", shown(t.name), shown(c.Name))}
+		}
+		own := t.columns[at]
+		fits := own.kind == engine.Null || own.kind == c.Kind || own.kind == engine.Integer && c.Kind == engine.Decimal
+		if !fits || own.scale > c.Scale {
+			return nil, &Error{Message: fmt.Sprintf("column %s of table %s is not as the plan says", shown(c.Name), shown(t.name))}
+		}
+		out[i] = sourceOf{index: at, own: own, kind: c.Kind, scale: c.Scale}
+	}
+	return out, nil
+}
+
+// expression writes e, or gives errGoPath when a value in it could pass
+// wideBits.
+func (x translator) expression(e *engine.Expr) (string, error) {
+	bits := widest(e)
+	if bits > wideBits {
+		return "", errGoPath
+	}
+	integer := "BIGINT"
+	if bits > narrowBits {
+		integer = "HUGEINT"
+	}
+	return x.write(e, integer)
+}
+
+// widest is the most bits of any number in e.
+func widest(e *engine.Expr) int {
+	bits := 0
+	for _, v := range []*big.Int{e.Min, e.Max, e.Value.Number} {
+		if v != nil {
+			bits = max(bits, v.BitLen())
+		}
+	}
+	for _, a := range e.Args {
+		bits = max(bits, widest(a))
+	}
+	return bits
+}
+
+// operators are the operations that are an operator between two arguments in both
+// languages. DuckDB's // truncates toward zero on integers, as PostgreSQL's /.
+var operators = map[engine.Op]string{
+	engine.OpAdd: "+", engine.OpSubtract: "-", engine.OpMultiply: "*", engine.OpDivide: "//", engine.OpModulo: "%",
+	engine.OpEqual: "=", engine.OpNotEqual: "<>", engine.OpLess: "<", engine.OpLessEqual: "<=",
+	engine.OpGreater: ">", engine.OpGreaterEq: ">=",
+}
+
+func (x translator) write(e *engine.Expr, integer string) (string, error) {
+	switch e.Op {
+	case engine.OpConstant:
+		return constant(e, integer)
+	case engine.OpColumn:
+		return x.column(e, integer)
+	}
+	args := make([]string, len(e.Args))
+	for i, a := range e.Args {
+		var err error
+		if args[i], err = x.write(a, integer); err != nil {
+			return "", err
+		}
+	}
+	if least, ok := arity[e.Op]; !ok || len(args) < least {
+		return "", fmt.Errorf("datasets: operation %d with %d arguments", e.Op, len(args))
+	}
+	if operator, ok := operators[e.Op]; ok {
+		return "(" + args[0] + " " + operator + " " + args[1] + ")", nil
+	}
+	switch e.Op {
+	case engine.OpNegate:
+		return "(-" + args[0] + ")", nil
+	case engine.OpRescale:
+		return scaledUp(args[0], e.Scale-e.Args[0].Scale, integer)
+	case engine.OpIn:
+		return "(" + args[0] + " IN (" + strings.Join(args[1:], ", ") + "))", nil
+	case engine.OpLike:
+		return "(" + args[0] + " LIKE " + args[1] + ` ESCAPE '\')`, nil
+	case engine.OpNot:
+		return "(NOT " + args[0] + ")", nil
+	case engine.OpAnd:
+		return "(" + strings.Join(args, " AND ") + ")", nil
+	case engine.OpOr:
+		return "(" + strings.Join(args, " OR ") + ")", nil
+	case engine.OpIsNull:
+		return "(" + args[0] + " IS NULL)", nil
+	case engine.OpIsTrue:
+		return "(" + args[0] + " IS NOT DISTINCT FROM true)", nil
+	}
+	return "(" + args[0] + " IS NOT DISTINCT FROM false)", nil // OpIsFalse: the last of arity
+}
+
+// arity lists the operations that are written here, with the fewest arguments.
+var arity = map[engine.Op]int{
+	engine.OpAdd: 2, engine.OpSubtract: 2, engine.OpMultiply: 2, engine.OpDivide: 2, engine.OpModulo: 2,
+	engine.OpEqual: 2, engine.OpNotEqual: 2, engine.OpLess: 2, engine.OpLessEqual: 2,
+	engine.OpGreater: 2, engine.OpGreaterEq: 2,
+	engine.OpNegate: 1, engine.OpRescale: 1, engine.OpIn: 2, engine.OpLike: 2, engine.OpNot: 1,
+	engine.OpAnd: 1, engine.OpOr: 1, engine.OpIsNull: 1, engine.OpIsTrue: 1, engine.OpIsFalse: 1,
+}
+
+// sqlType is the type of an expression of a kind in DuckDB.
+func sqlType(kind engine.Kind, integer string) string {
+	switch kind {
+	case engine.Text:
+		return "VARCHAR"
+	case engine.Boolean:
+		return "BOOLEAN"
+	case engine.Date:
+		return "INTEGER"
+	}
+	return integer
+}
+
+func constant(e *engine.Expr, integer string) (string, error) {
+	switch v := e.Value; v.Kind {
+	case engine.Null:
+		return "CAST(NULL AS " + sqlType(e.Kind, integer) + ")", nil
+	case engine.Text:
+		if strings.ContainsRune(v.Text, 0) {
+			return "", errGoPath
+		}
+		return quoteText(v.Text), nil
+	case engine.Boolean:
+		return strconv.FormatBool(v.Bool), nil
+	case engine.Integer, engine.Decimal, engine.Date:
+		return "CAST(" + quoteText(v.Number.String()) + " AS " + sqlType(v.Kind, integer) + ")", nil
+	}
+	return "", fmt.Errorf("datasets: a constant of kind %s", e.Value.Kind)
+}
+
+// column writes a column, brought to the kind and scale that e gives it.
+func (x translator) column(e *engine.Expr, integer string) (string, error) {
+	if e.Column < 0 || e.Column >= len(x.columns) {
+		return "", fmt.Errorf("datasets: the schema has no column %d", e.Column)
+	}
+	from := x.columns[e.Column]
+	kind := sqlType(e.Kind, integer)
+	if from.own.kind == engine.Null {
+		return "CAST(NULL AS " + kind + ")", nil
+	}
+	name := columnName(from.index)
+	if !numeric(from.own.kind) {
+		return name, nil
+	}
+	return scaledUp("CAST("+name+" AS "+kind+")", e.Scale-from.own.scale, integer)
+}
+
+// scaledUp multiplies by 10^places.
+func scaledUp(number string, places int, integer string) (string, error) {
+	switch {
+	case places < 0:
+		return "", fmt.Errorf("datasets: a scale reduced by %d places", -places)
+	case places == 0:
+		return number, nil
+	case places > MaxDigits-1:
+		return "", errGoPath
+	}
+	factor := powerOfTen(places)
+	if integer == "BIGINT" && !factor.IsInt64() { // only NULL and 0 reach this scale within 62 bits
+		return "", errGoPath
+	}
+	return "(" + number + " * CAST('" + factor.String() + "' AS " + integer + "))", nil
+}

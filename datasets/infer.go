@@ -1,0 +1,190 @@
+package datasets
+
+import (
+	"fmt"
+	"strconv"
+
+	"parley/engine"
+)
+
+// An inference settles the type of one column of one file (README, section 3).
+// For typed files it starts from the declared type; for text files all values
+// are observed.
+type inference struct {
+	file   string
+	column sourceColumn
+	declared
+
+	values, integers, decimals, booleans, dates int64
+
+	fault *Error   // the first number that cannot be held exactly
+	odd   *witness // the first value that is no number, boolean or date
+}
+
+// witness is a value that decided a column's type.
+type witness struct {
+	line  int64
+	row   int64
+	value string
+}
+
+func (w *witness) String() string {
+	if w.line > 0 {
+		return fmt.Sprintf("line %d has %s", w.line, shown(w.value))
+	}
+	return fmt.Sprintf("row %d has %s", w.row, shown(w.value))
+}
+
+// watches tells whether the column's values have to be observed.
+func (n *inference) watches() bool { return n.column.untyped || n.watched }
+
+// observe takes one value into account. at makes the error for its place.
+func (n *inference) observe(c cell, at func(message, hint string) *Error) {
+	if c.form == formNull {
+		return
+	}
+	n.values++
+	switch c.form {
+	case formText:
+		n.observeText(c.text, at)
+	case formNumeral:
+		if s, ok := numberShape(c.text); ok {
+			n.decimals++
+			n.widen(s, at)
+		}
+	case formSmall:
+		n.integers++
+		n.digits = max(n.digits, len(strconv.FormatInt(c.small, 10)))
+	case formWide:
+		n.decimals++
+		n.digits = max(n.digits, len(c.wide.BigInt().String()))
+	}
+}
+
+// observeText is observe for a value of a text file.
+func (n *inference) observeText(text []byte, at func(message, hint string) *Error) {
+	value := trimSpaces(text)
+	if s, ok := numberShape(value); ok && !s.padded {
+		if s.integer && fitsInt64(value, s) {
+			n.integers++
+		} else {
+			n.decimals++
+		}
+		n.widen(s, at)
+		return
+	}
+	if _, ok := parseBoolean(value); ok {
+		n.booleans++
+		return
+	}
+	if _, ok := parseDate(value); ok {
+		n.dates++
+		return
+	}
+	if n.odd == nil {
+		where := at("", "")
+		n.odd = &witness{line: where.Line, row: where.Row, value: string(text)}
+	}
+}
+
+// widen makes room for a number, or notes that it cannot be held.
+func (n *inference) widen(s shape, at func(message, hint string) *Error) {
+	if fault := s.fault(MaxScale); fault != "" {
+		if n.fault == nil {
+			n.fault = at("a number with "+fault, "numbers are kept exactly, up to "+
+				strconv.Itoa(MaxDigits)+" digits, "+strconv.Itoa(MaxScale)+" of them behind the point")
+		}
+		return
+	}
+	n.scale = max(n.scale, s.scale)
+	n.digits = max(n.digits, s.digits)
+}
+
+func fitsInt64(text []byte, s shape) bool {
+	if s.digits <= narrowDigits {
+		return true
+	}
+	_, err := strconv.ParseInt(string(text), 10, 64)
+	return err == nil
+}
+
+// settle gives the column's type after all values were observed.
+func (n *inference) settle() (settled, error) {
+	out := settled{kind: n.kind, scale: n.scale, digits: n.digits, source: n}
+	if !n.watches() {
+		return out, nil
+	}
+	numbers := n.integers + n.decimals
+	switch {
+	case n.values == 0:
+		return settled{kind: engine.Null, source: n}, nil
+	case n.integers == n.values && !n.floats():
+		out.kind, out.scale = engine.Integer, 0
+	case numbers == n.values:
+		out.kind = engine.Decimal
+	case n.booleans == n.values:
+		return settled{kind: engine.Boolean, source: n}, nil
+	case n.dates == n.values:
+		return settled{kind: engine.Date, source: n}, nil
+	default:
+		return settled{kind: engine.Text, source: n}, nil
+	}
+	if n.fault != nil {
+		return settled{}, n.fault
+	}
+	return out, nil
+}
+
+// floats tells whether the file declares floating-point numbers.
+func (n *inference) floats() bool { return !n.column.untyped && n.kind == engine.Decimal }
+
+// note explains a column that is text although most of its values are numbers;
+// "" when there is nothing to explain.
+func (n *inference) note() string {
+	if !n.column.untyped || n.odd == nil || 2*(n.integers+n.decimals) <= n.values {
+		return ""
+	}
+	return fmt.Sprintf("%s: column %q is text, not a number, because %s; if that stands for a missing value, name it as NULL",
+		n.file, n.column.name, n.odd)
+}
+
+// settled is the type of a column: of one file, or of all files read so far.
+type settled struct {
+	kind   engine.Kind
+	scale  int
+	digits int        // the most digits before the point, for Decimal
+	source *inference // the first file that had values, for errors
+}
+
+// describe names the type and why it is that, for an error.
+func (s settled) describe() string {
+	words := s.kind.String()
+	if s.kind == engine.Text && s.source.odd != nil {
+		words += " (" + s.source.odd.String() + ")"
+	}
+	return words + " in " + base(s.source.file)
+}
+
+// unify gives the type that holds the values of two files: NULL with anything,
+// integer with decimal, otherwise the same kind.
+func unify(a, b settled) (settled, error) {
+	out := a
+	switch {
+	case a.kind == engine.Null:
+		return b, nil
+	case b.kind == engine.Null:
+		return a, nil
+	case a.kind == b.kind:
+	case numeric(a.kind) && numeric(b.kind):
+		out.kind = engine.Decimal
+	default:
+		e := fileError(b.source.file, "is %s, but %s", b.describe(), a.describe())
+		e.Field = b.source.column.name
+		e.Hint = "one column of a table has one type in all files; a token such as ? or NA can be named as NULL"
+		return settled{}, e
+	}
+	out.scale, out.digits = max(a.scale, b.scale), max(a.digits, b.digits)
+	return out, nil
+}
+
+func numeric(k engine.Kind) bool { return k == engine.Integer || k == engine.Decimal }

@@ -1,0 +1,42 @@
+package datasets
+
+import "parley/engine"
+
+// Limits of one table. A table beyond one of them is refused, naming it
+// (README, section 9).
+const (
+	// MaxFiles is how many files one table may consist of.
+	MaxFiles = 1024
+	// MaxFileBytes is the size of one file on disk.
+	MaxFileBytes = 64 << 30
+	// MaxColumns is how many columns a table may have.
+	MaxColumns = engine.MaxColumns
+	// MaxRows is how many rows a table may have, over all its files.
+	MaxRows = 1 << 30
+	// MaxFieldBytes is the length of one value as UTF-8 text.
+	MaxFieldBytes = 64 << 10
+	// MaxRecordBytes is the length of one row of a text file.
+	MaxRecordBytes = 16 << 20
+	// MaxNameBytes is the length of a column's name.
+	MaxNameBytes = engine.MaxNameBytes
+	// MaxScale is the most decimal places that a number may have.
+	MaxScale = 18
+	// MaxFloatScale is the most decimal places of a floating-point number of
+	// Parquet or Arrow in its shortest round-trip form.
+	MaxFloatScale = 9
+	// MaxDigits is the most digits of a number at its column's scale; what has
+	// no more stays below 2^127.
+	MaxDigits = engine.MaxDecimalDigits
+	// MaxExponent is the largest exponent, either way, of a number in
+	// scientific notation.
+	MaxExponent = 99
+	// MaxBufferBytes is the largest single buffer that reading a Parquet or
+	// Arrow file may ask for.
+	MaxBufferBytes = 1 << 30
+
+	// batchRows is the number of rows of a record batch.
+	batchRows = 8192
+	// batchBytes is the size of the text of a batch of a text file above which
+	// it ends early.
+	batchBytes = 8 << 20
+)

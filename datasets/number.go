@@ -1,0 +1,250 @@
+package datasets
+
+import (
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
+)
+
+// A shape is what the characters of a number say before its value is computed.
+type shape struct {
+	integer  bool // no point and no exponent
+	padded   bool // a leading zero before other digits: a code such as 007, not a number
+	digits   int  // digits before the point once the exponent is applied, without leading zeros
+	scale    int  // digits behind the point once the exponent is applied, as written
+	fraction int  // digits behind the point as they stand
+	exponent int
+}
+
+// numberShape reads text as [+-] digits [. digits] [(e|E) [+-] digits], with a
+// digit on at least one side of the point; ok is false for anything else.
+// The text has no spaces around it.
+func numberShape(text []byte) (s shape, ok bool) {
+	rest := text
+	if len(rest) > 0 && (rest[0] == '+' || rest[0] == '-') {
+		rest = rest[1:]
+	}
+	whole := digitRun(rest)
+	first := rest[:whole]
+	rest = rest[whole:]
+	s.integer = true
+	var behind []byte
+	if len(rest) > 0 && rest[0] == '.' {
+		s.integer = false
+		s.fraction = digitRun(rest[1:])
+		behind = rest[1 : 1+s.fraction]
+		rest = rest[1+s.fraction:]
+	}
+	if whole+s.fraction == 0 {
+		return shape{}, false
+	}
+	if len(rest) > 0 && (rest[0] == 'e' || rest[0] == 'E') {
+		s.integer = false
+		if s.exponent, ok = exponent(rest[1:]); !ok {
+			return shape{}, false
+		}
+		rest = nil
+	}
+	if len(rest) > 0 {
+		return shape{}, false
+	}
+	s.padded = whole > 1 && first[0] == '0'
+	s.scale = max(0, s.fraction-s.exponent)
+	zeros := leadingZeros(first)
+	s.digits = whole - zeros + s.exponent
+	if zeros == whole { // 0.00012: the zeros behind the point count against it
+		s.digits -= leadingZeros(behind)
+	}
+	if zeros == whole && leadingZeros(behind) == len(behind) { // zero itself
+		s.digits = 0
+	}
+	s.digits = max(0, s.digits)
+	return s, true
+}
+
+func digitRun(b []byte) int {
+	n := 0
+	for n < len(b) && b[n] >= '0' && b[n] <= '9' {
+		n++
+	}
+	return n
+}
+
+func leadingZeros(b []byte) int {
+	n := 0
+	for n < len(b) && b[n] == '0' {
+		n++
+	}
+	return n
+}
+
+// exponent reads what follows the e; beyond MaxExponent it gives MaxExponent+1
+// of the same sign, which every caller refuses as out of range.
+func exponent(b []byte) (int, bool) {
+	negative := false
+	if len(b) > 0 && (b[0] == '+' || b[0] == '-') {
+		negative = b[0] == '-'
+		b = b[1:]
+	}
+	if len(b) == 0 || digitRun(b) != len(b) {
+		return 0, false
+	}
+	n := 0
+	for _, d := range b {
+		n = min(n*10+int(d-'0'), MaxExponent+1)
+	}
+	if negative {
+		n = -n
+	}
+	return n, true
+}
+
+// fault says why a number of this shape cannot be held exactly, or "".
+func (s shape) fault(mostScale int) string {
+	switch {
+	case s.exponent > MaxExponent || s.exponent < -MaxExponent:
+		return "an exponent beyond ±" + strconv.Itoa(MaxExponent)
+	case s.scale > mostScale:
+		return "more than " + strconv.Itoa(mostScale) + " decimal places"
+	case s.digits+s.scale > MaxDigits:
+		return "more than " + strconv.Itoa(MaxDigits) + " digits"
+	}
+	return ""
+}
+
+// narrowDigits is how many digits always fit in an int64.
+const narrowDigits = 18
+
+// scaledNarrow gives the number times 10^scale, when numberShape accepted it
+// without fault, scale is at least its own, and digits+scale is at most
+// narrowDigits.
+func scaledNarrow(text []byte, s shape, scale int) int64 {
+	var n int64
+	for _, c := range text {
+		if c == 'e' || c == 'E' {
+			break
+		}
+		if c >= '0' && c <= '9' {
+			n = n*10 + int64(c-'0') // the result has at most 18 digits, so this has too
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	n *= smallPower[scale+s.exponent-s.fraction]
+	if text[0] == '-' {
+		n = -n
+	}
+	return n
+}
+
+// scaledWide is scaledNarrow without its bound of 18 digits; false when the
+// result has more than MaxDigits digits.
+func scaledWide(text []byte, s shape, scale int) (decimal128.Num, bool) {
+	digits := make([]byte, 0, len(text))
+	for _, c := range text {
+		if c == 'e' || c == 'E' {
+			break
+		}
+		if c >= '0' && c <= '9' {
+			digits = append(digits, c)
+		}
+	}
+	n, ok := new(big.Int).SetString(string(digits), 10)
+	if !ok {
+		return decimal128.Num{}, false
+	}
+	n.Mul(n, powerOfTen(scale+s.exponent-s.fraction))
+	if text[0] == '-' {
+		n.Neg(n)
+	}
+	return wideNumber(n)
+}
+
+// smallPower[k] is 10^k.
+var smallPower = func() (p [narrowDigits + 1]int64) {
+	p[0] = 1
+	for k := 1; k < len(p); k++ {
+		p[k] = p[k-1] * 10
+	}
+	return p
+}()
+
+func powerOfTen(k int) *big.Int {
+	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(k)), nil)
+}
+
+// mostWide is the first magnitude that a column cannot hold.
+var mostWide = powerOfTen(MaxDigits)
+
+// wideNumber gives n as 128 bits; false when it has more than MaxDigits digits.
+func wideNumber(n *big.Int) (decimal128.Num, bool) {
+	if n.CmpAbs(mostWide) >= 0 {
+		return decimal128.Num{}, false
+	}
+	return decimal128.FromBigInt(n), true
+}
+
+// parseDate reads an ISO date, YYYY-MM-DD of years 0001 to 9999, as days since
+// 1970-01-01 in the proleptic Gregorian calendar.
+func parseDate(text []byte) (int32, bool) {
+	if len(text) != 10 || text[4] != '-' || text[7] != '-' {
+		return 0, false
+	}
+	if digitRun(text[:4]) != 4 || digitRun(text[5:7]) != 2 || digitRun(text[8:]) != 2 {
+		return 0, false
+	}
+	number := func(b []byte) int {
+		n := 0
+		for _, c := range b {
+			n = n*10 + int(c-'0')
+		}
+		return n
+	}
+	year, month, day := number(text[:4]), number(text[5:7]), number(text[8:])
+	if year < 1 || month < 1 || month > 12 || day < 1 {
+		return 0, false
+	}
+	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	if date.Day() != day { // 30 February became a day of March
+		return 0, false
+	}
+	return int32(date.Unix() / secondsPerDay), true // exact: midnight UTC
+}
+
+const secondsPerDay = 24 * 60 * 60
+
+// parseBoolean reads true and false in any case.
+func parseBoolean(text []byte) (value, ok bool) {
+	switch len(text) {
+	case 4:
+		return true, equalFold(text, "true")
+	case 5:
+		return false, equalFold(text, "false")
+	}
+	return false, false
+}
+
+func equalFold(text []byte, lower string) bool {
+	for i, c := range text {
+		if c|0x20 != lower[i] { // all letters: setting the bit lowers their case
+			return false
+		}
+	}
+	return true
+}
+
+// trimSpaces removes the spaces and tabs around a value. Numbers, dates and
+// booleans are read without them, as PostgreSQL's input functions do; text
+// keeps them.
+func trimSpaces(text []byte) []byte {
+	for len(text) > 0 && (text[0] == ' ' || text[0] == '\t') {
+		text = text[1:]
+	}
+	for len(text) > 0 && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t') {
+		text = text[:len(text)-1]
+	}
+	return text
+}

@@ -1,0 +1,120 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"parley/engine"
+)
+
+// TestPlainAgrees compares the whole way of a query (plan, cells, limbs, finish)
+// with plain SQL over the pooled rows.
+func TestPlainAgrees(t *testing.T) {
+	seeds, queries := uint64(6), 40
+	if testing.Short() {
+		seeds, queries = 2, 20
+	}
+	agreed, beyond := 0, 0
+	for seed := range seeds {
+		s := newSample(100 + seed)
+		tables := map[string]*Table{}
+		var all []*Table
+		for style := range 3 {
+			table := openText(t, s.table(style, s.IntN(60)))
+			tables[fmt.Sprintf("d%d", style)] = table
+			all = append(all, table)
+		}
+		for range queries {
+			sql := s.query()
+			if _, err := plan(t, sql, tables); err != nil {
+				var refusal *engine.Error
+				if errors.As(err, &refusal) && refusal.Code == engine.CodeOverflow {
+					continue
+				}
+				t.Fatalf("%s: %v", sql, err)
+			}
+			want, err := Plain(context.Background(), all, sql)
+			if err != nil {
+				if !strings.Contains(err.Error(), "Out of Range") && !strings.Contains(err.Error(), "verflow") &&
+					!strings.Contains(err.Error(), "Conversion") && !strings.Contains(err.Error(), "not exact") {
+					t.Fatalf("%s: %v", sql, err)
+				}
+				beyond++
+				continue
+			}
+			agreed++
+			sameResult(t, sql, ask(t, sql, tables), want)
+		}
+	}
+	t.Logf("%d agreed, %d beyond DuckDB's digits", agreed, beyond)
+	if agreed < 4*beyond {
+		t.Error("most queries were beyond plain SQL")
+	}
+}
+
+func sameResult(t *testing.T, sql string, got, want *engine.Result) {
+	t.Helper()
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("%s\ngot  %v %v\n%s\nwant %v %v\n%s", sql, got.Columns, got.Kinds, dump(got), want.Columns, want.Kinds, dump(want))
+	}
+}
+
+func dump(r *engine.Result) string {
+	var b strings.Builder
+	for _, row := range r.Rows {
+		for _, v := range row {
+			if v.Text == nil {
+				b.WriteString("NULL; ")
+			} else {
+				b.WriteString(*v.Text + " = " + *v.Exact + "; ")
+			}
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// TestPlainOverAggregates covers what runs after the sums: HAVING, ORDER BY,
+// LIMIT, arithmetic and printing.
+func TestPlainOverAggregates(t *testing.T) {
+	a := openText(t, "g,x,d,day\nu,1,0.5,2020-01-01\nu,2,1.25,2020-01-02\nv,3,,2020-01-01\n,4,-2.5,\n")
+	b := openText(t, "day,g,x,d\n2021-05-05,w,5,3\n2020-01-01,u,,0\n2020-01-02,v,-7,1.125\n")
+	tables, all := map[string]*Table{"a": a, "b": b}, []*Table{a, b}
+	for _, sql := range []string{
+		"SELECT count(*), sum(x), avg(x), sum(d), avg(d) FROM t",
+		"SELECT g, avg(d) AS m, count(*) * 2 + 1 FROM t GROUP BY g ORDER BY m DESC",
+		"SELECT g AS grp, sum(x) / count(*), sum(d) * 3 - 1.50 FROM t GROUP BY grp ORDER BY 2, g DESC NULLS LAST",
+		"SELECT day, count(*) FROM t GROUP BY 1 HAVING count(*) > 1 AND day >= '2020-01-01' ORDER BY count(*) DESC LIMIT 2 OFFSET 0",
+		"SELECT g, sum(x) % 3, -avg(x), count(*) / 2, sum(x) IS NULL, avg(x) > 1.5 FROM t GROUP BY g ORDER BY g NULLS FIRST",
+		"SELECT g, day, count(*) FROM t WHERE NOT (x = 2) GROUP BY g, day HAVING sum(x) BETWEEN -100 AND 100 OR g IN ('u')",
+		"SELECT avg(x) / 3, avg(x) * avg(d), 100.0 * count(d) / count(*), sum(x)::numeric, count(*)::numeric / 7 FROM t",
+		"SELECT sum(x), avg(d), count(*) FROM t WHERE x > 1000",
+		"SELECT g, count(*) FROM t WHERE g LIKE '\\u' OR g LIKE '_' GROUP BY g ORDER BY g LIMIT 1 OFFSET 1",
+		"SELECT t.g, count(*) FILTER (WHERE day = DATE '2020-01-01') FROM t GROUP BY t.g ORDER BY 1 DESC",
+	} {
+		want, err := Plain(context.Background(), all, sql)
+		if err != nil {
+			t.Errorf("%s: %v", sql, err)
+			continue
+		}
+		sameResult(t, sql, ask(t, sql, tables), want)
+	}
+}
+
+func TestPlainRefuses(t *testing.T) {
+	table := openText(t, "a,b\n1,x\n")
+	for _, sql := range []string{"", "SELECT", "SELECT 1", "SELECT a FROM t", "SELECT count(*) FROM t, u", "DELETE FROM t",
+		"SELECT count(*) FROM t GROUP BY 9", "SELECT stddev(a) FROM t", "SELECT count(*) FROM t WHERE nosuch = 1",
+		"SELECT count(*) FROM read_csv('/etc/passwd')", "SELECT sum(b) FROM t"} {
+		if r, err := Plain(context.Background(), []*Table{table}, sql); err == nil {
+			t.Errorf("%q gave %v", sql, dump(r))
+		}
+	}
+	if _, err := Plain(context.Background(), nil, "SELECT count(*) FROM t"); err == nil {
+		t.Error("no tables were accepted")
+	}
+}

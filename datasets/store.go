@@ -1,0 +1,228 @@
+package datasets
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/duckdb/duckdb-go/v2"
+
+	"parley/engine"
+)
+
+// The limits of the embedded DuckDB.
+const (
+	storeMemory  = "2GB"
+	storeThreads = 2
+)
+
+// store is an embedded DuckDB that holds rows and runs SELECTs. It has no file:
+// everything is in memory, extensions and any access to files or the network
+// are switched off, and its configuration is locked (README, section 6.1).
+type store struct {
+	connector *duckdb.Connector
+	db        *sql.DB
+}
+
+// rowsTable is the name of the one table in a store.
+const rowsTable = "rows"
+
+// storeColumn is one column of rowsTable.
+type storeColumn struct{ name, sqlType string }
+
+// openStore makes an empty store.
+func openStore(settings ...string) (*store, error) {
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		return nil, fmt.Errorf("starting DuckDB: %w", err)
+	}
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(storeThreads)
+	s := &store{connector: connector, db: db}
+	settings = append([]string{
+		"SET autoinstall_known_extensions = false",
+		"SET autoload_known_extensions = false",
+		"SET allow_community_extensions = false",
+		"SET temp_directory = ''",
+		"SET enable_external_access = false",
+		"SET memory_limit = '" + storeMemory + "'",
+		fmt.Sprintf("SET threads = %d", storeThreads),
+	}, settings...)
+	for _, setting := range append(settings, "SET lock_configuration = true") {
+		if _, err := db.Exec(setting); err != nil {
+			s.close()
+			return nil, fmt.Errorf("setting up DuckDB: %w", err)
+		}
+	}
+	return s, nil
+}
+
+func (s *store) close() error {
+	err := s.db.Close()
+	if e := s.connector.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// newStore loads a table; column i is named c<i>, so that no name of a file
+// ever is part of SQL.
+func newStore(ctx context.Context, t *Table) (*store, error) {
+	s, err := openStore()
+	if err != nil {
+		return nil, err
+	}
+	var columns []storeColumn
+	for i, c := range t.columns {
+		columns = append(columns, storeColumn{columnName(i), c.storeType()})
+	}
+	err = s.create(ctx, columns)
+	if err == nil {
+		err = s.load(ctx, t.batches, func(i int) valueReader { return t.columns[i].values })
+	}
+	if err != nil {
+		s.close()
+		return nil, fmt.Errorf("loading table %s: %w", shown(t.name), err)
+	}
+	return s, nil
+}
+
+func columnName(i int) string { return fmt.Sprintf("c%d", i) }
+
+// storeType is the column's type in DuckDB: scaled integers, dates as days.
+func (c column) storeType() string {
+	switch {
+	case c.wide:
+		return "HUGEINT"
+	case numeric(c.kind):
+		return "BIGINT"
+	case c.kind == engine.Text:
+		return "VARCHAR"
+	case c.kind == engine.Boolean:
+		return "BOOLEAN"
+	}
+	return "INTEGER" // dates, and columns of NULLs
+}
+
+// create makes rowsTable.
+func (s *store) create(ctx context.Context, columns []storeColumn) error {
+	parts := make([]string, len(columns))
+	for i, c := range columns {
+		parts[i] = quoteName(c.name) + " " + c.sqlType
+	}
+	_, err := s.db.ExecContext(ctx, "CREATE TABLE "+rowsTable+" ("+strings.Join(parts, ", ")+")")
+	return err
+}
+
+// valueReader gives the values of an array as DuckDB's appender takes them.
+type valueReader func(a arrow.Array) func(row int) driver.Value
+
+// load appends batches to rowsTable.
+func (s *store) load(ctx context.Context, batches []arrow.Record, columns func(i int) valueReader) error {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(raw any) error {
+		appender, err := duckdb.NewAppenderFromConn(raw.(driver.Conn), "", rowsTable)
+		if err != nil {
+			return err
+		}
+		if err := appendBatches(ctx, appender, batches, columns); err != nil {
+			appender.Close()
+			return err
+		}
+		return appender.Close()
+	})
+}
+
+func appendBatches(ctx context.Context, appender *duckdb.Appender, batches []arrow.Record, columns func(i int) valueReader) error {
+	for _, batch := range batches {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		readers := make([]func(int) driver.Value, batch.NumCols())
+		for i, a := range batch.Columns() {
+			readers[i] = columns(i)(a)
+		}
+		row := make([]driver.Value, len(readers))
+		for r := range int(batch.NumRows()) {
+			for i, read := range readers {
+				if row[i] = nil; !batch.Column(i).IsNull(r) {
+					row[i] = read(r)
+				}
+			}
+			if err := appender.AppendRow(row...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// values reads the column's stored arrays.
+func (c column) values(a arrow.Array) func(row int) driver.Value {
+	switch a := a.(type) {
+	case *array.Int64:
+		return func(row int) driver.Value { return a.Value(row) }
+	case *array.Decimal128:
+		return func(row int) driver.Value { return a.Value(row).BigInt() }
+	case *array.String:
+		return func(row int) driver.Value { return a.Value(row) }
+	case *array.Boolean:
+		return func(row int) driver.Value { return a.Value(row) }
+	case *array.Date32:
+		return func(row int) driver.Value { return int32(a.Value(row)) }
+	}
+	return func(int) driver.Value { return nil }
+}
+
+// query runs a SELECT and gives its rows as values of the driver.
+func (s *store) query(ctx context.Context, statement string) ([][]any, error) {
+	rows, err := s.db.QueryContext(ctx, statement)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	var out [][]any
+	for rows.Next() {
+		row, targets := make([]any, len(names)), make([]any, len(names))
+		for i := range row {
+			targets[i] = &row[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, rows.Err()
+}
+
+// bigValue takes an integer of the driver.
+func bigValue(v any) (*big.Int, bool) {
+	switch v := v.(type) {
+	case int32:
+		return big.NewInt(int64(v)), true
+	case int64:
+		return big.NewInt(v), true
+	case *big.Int:
+		return v, true
+	}
+	return nil, false
+}
+
+// quoteName writes an identifier of SQL.
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// quoteText writes a string constant of SQL.
+func quoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

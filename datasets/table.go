@@ -1,0 +1,390 @@
+// Package datasets holds the tables of a department: it reads files into typed
+// columns, describes and registers them, and computes a plan's cells over them,
+// exactly. It also makes the synthetic population of the demo.
+//
+// README.md is its specification; section numbers in comments refer to it.
+package datasets
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"parley/engine"
+)
+
+// Options say how files are read.
+type Options struct {
+	// Null lists tokens of CSV files that stand for NULL besides the unquoted
+	// empty field, as they are written: NA does not match "NA" in quotation marks.
+	Null []string
+	// Encoding of CSV files: "" or "utf-8", or "gb18030" (which contains GBK and
+	// GB2312).
+	Encoding string
+	// Salt makes the digest hiding: without it, who knows all of a table but a
+	// few values can test guesses against the registered digest. A department
+	// gives 32 random bytes and keeps them; the same salt gives the same digest.
+	Salt []byte
+}
+
+// Table is one table of one department, read into memory. It is immutable and
+// safe for concurrent use until Close.
+//
+// The rows are held twice: as Arrow record batches, which are the truth, and in
+// an embedded DuckDB that aggregates them.
+type Table struct {
+	name      string
+	columns   []column
+	schema    *arrow.Schema
+	batches   []arrow.Record
+	rows      int64
+	described []engine.Column
+	digest    engine.Digest
+	notes     []string
+	store     *store
+}
+
+// Open reads the files, in the order given, as one table of this name. They may
+// be CSV (.csv), Parquet (.parquet) and Arrow IPC (.arrow, .ipc, .feather), of
+// the same columns in any order; their types unify as those of departments do
+// (README, sections 2 and 3). Files are opened for reading only, and read
+// twice where types are inferred.
+//
+// Everything that is wrong with a file is an *Error that names it. Cost: the
+// whole table in memory, about twice its values.
+func Open(ctx context.Context, name string, files []string, o Options) (*Table, error) {
+	if err := checkNames("table "+name, []string{name}, nil); err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return nil, &Error{Message: "table " + shown(name) + " has no files"}
+	}
+	if len(files) > MaxFiles {
+		return nil, &Error{Message: fmt.Sprintf("table %s has %d files; the limit is %d", shown(name), len(files), MaxFiles)}
+	}
+	l := &loader{table: &Table{name: name}}
+	defer l.close()
+	for _, file := range files {
+		if err := l.add(ctx, file, o); err != nil {
+			return nil, err
+		}
+	}
+	if err := l.load(ctx); err != nil {
+		return nil, err
+	}
+	t := l.finish(o.Salt)
+	var err error
+	if t.store, err = newStore(ctx, t); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Close frees the embedded DuckDB. The table is not usable afterwards.
+func (t *Table) Close() error { return t.store.close() }
+
+// Name is the table's name.
+func (t *Table) Name() string { return t.name }
+
+// Rows is the number of rows.
+func (t *Table) Rows() int64 { return t.rows }
+
+// Notes are sentences for the operator about what was inferred and may surprise:
+// a column that became text because of a few values. They quote values.
+func (t *Table) Notes() []string { return t.notes }
+
+// Schema is the Arrow schema of Batches: numbers are scaled integers, of 64 bits
+// or as decimal128, dates are date32. The fields' metadata has "kind" and "scale".
+func (t *Table) Schema() *arrow.Schema { return t.schema }
+
+// Batches are the rows in order. They are shared: not to be changed or released.
+func (t *Table) Batches() []arrow.Record { return t.batches }
+
+// loader is a table in the making.
+type loader struct {
+	table    *Table
+	files    []openFile
+	names    []string
+	types    []settled
+	builders []*columnBuilder
+}
+
+type openFile struct {
+	name   string
+	source source
+	order  []int // for each column of the table, its index in the file
+}
+
+func (l *loader) close() {
+	for _, f := range l.files {
+		f.source.close()
+	}
+}
+
+// add opens a file, settles its columns' types and unifies them with those of
+// the files before.
+func (l *loader) add(ctx context.Context, file string, o Options) error {
+	s, err := openSource(ctx, file, o)
+	if err != nil {
+		return err
+	}
+	f := openFile{name: file, source: s}
+	l.files = append(l.files, f)
+	columns := s.columns()
+	if l.names == nil {
+		for _, c := range columns {
+			l.names = append(l.names, c.name)
+		}
+		l.types = make([]settled, len(columns))
+	}
+	if f.order, err = l.match(file, columns); err != nil {
+		return err
+	}
+	l.files[len(l.files)-1] = f
+	types, notes, err := settleTypes(ctx, file, s)
+	if err != nil {
+		return err
+	}
+	l.table.notes = append(l.table.notes, notes...)
+	for i, at := range f.order {
+		if l.types[i].source == nil {
+			l.types[i] = types[at]
+		} else if l.types[i], err = unify(l.types[i], types[at]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// match finds the table's columns among those of a further file.
+func (l *loader) match(file string, columns []sourceColumn) ([]int, error) {
+	index := make(map[string]int, len(columns))
+	for i, c := range columns {
+		index[c.name] = i
+	}
+	order := make([]int, len(l.names))
+	for i, name := range l.names {
+		at, ok := index[name]
+		if !ok {
+			e := fileError(file, "this column of %s is missing", base(l.files[0].name))
+			e.Field, e.Hint = name, "all files of a table have the same columns"
+			return nil, e
+		}
+		order[i] = at
+		delete(index, name)
+	}
+	for _, c := range columns {
+		if _, extra := index[c.name]; extra {
+			e := fileError(file, "%s has no such column", base(l.files[0].name))
+			e.Field, e.Hint = c.name, "all files of a table have the same columns"
+			return nil, e
+		}
+	}
+	return order, nil
+}
+
+// settleTypes settles the types of one file's columns, looking at values where
+// the file does not tell.
+func settleTypes(ctx context.Context, file string, s source) ([]settled, []string, error) {
+	columns := s.columns()
+	inferences := make([]*inference, len(columns))
+	var watched []int
+	for i, c := range columns {
+		inferences[i] = &inference{file: file, column: c}
+		if !c.untyped {
+			var ok bool
+			if inferences[i].declared, ok = declaredKind(c.arrow); !ok {
+				return nil, nil, &Error{File: file, Field: c.name, Message: "the type " + c.arrow.String() + " is not supported",
+					Hint: "supported are integers, floats, decimals of up to 18 places, booleans, strings and dates"}
+			}
+		}
+		if inferences[i].watches() {
+			watched = append(watched, i)
+		}
+	}
+	if len(watched) > 0 {
+		err := s.scan(ctx, watched, func(b *batch) error {
+			for _, i := range watched {
+				if err := eachCell(file, columns[i].name, b, i, func(row int, c cell, at faultAt) error {
+					inferences[i].observe(c, at)
+					return nil
+				}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	types := make([]settled, len(columns))
+	var notes []string
+	for i, n := range inferences {
+		var err error
+		if types[i], err = n.settle(); err != nil {
+			return nil, nil, err
+		}
+		if note := n.note(); note != "" {
+			notes = append(notes, note)
+		}
+	}
+	return types, notes, nil
+}
+
+// faultAt makes the error about a value at its place.
+type faultAt func(message, hint string) *Error
+
+// eachCell visits one column of a batch. A cell is only valid during its visit.
+func eachCell(file, name string, b *batch, column int, visit func(row int, c cell, at faultAt) error) error {
+	read := readCells(b.columns[column])
+	row := 0
+	at := func(message, hint string) *Error {
+		e := &Error{File: file, Row: b.first + int64(row), Field: name, Message: message, Hint: hint}
+		if b.place != nil {
+			e.Line, e.Column = b.place(row, column)
+		}
+		return e
+	}
+	for ; row < b.rows; row++ {
+		c, err := read(row)
+		if err == nil {
+			err = visit(row, c, at)
+		}
+		if refused, ok := err.(refusedValue); ok {
+			return at(refused.message, refused.hint)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load reads all rows of all files into record batches.
+func (l *loader) load(ctx context.Context) error {
+	t := l.table
+	var fields []arrow.Field
+	for i, name := range l.names {
+		s := l.types[i]
+		c := column{name: name, kind: s.kind}
+		if s.kind == engine.Decimal {
+			c.scale = s.scale
+			c.wide = s.digits+s.scale > narrowDigits
+		}
+		t.columns = append(t.columns, c)
+		l.builders = append(l.builders, newColumnBuilder(c))
+		fields = append(fields, c.field())
+	}
+	t.schema = arrow.NewSchema(fields, nil)
+	for _, f := range l.files {
+		all := make([]int, len(f.order))
+		for i := range all {
+			all[i] = i
+		}
+		if err := f.source.scan(ctx, all, func(b *batch) error { return l.take(f, b) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take appends one batch of a file to the table.
+func (l *loader) take(f openFile, b *batch) error {
+	t := l.table
+	if t.rows+int64(b.rows) > MaxRows {
+		return fileError(f.name, "the table has more than %d rows", MaxRows)
+	}
+	arrays := make([]arrow.Array, len(l.builders))
+	for i, builder := range l.builders {
+		if err := eachCell(f.name, builder.name, b, f.order[i], func(_ int, c cell, _ faultAt) error {
+			return builder.add(c)
+		}); err != nil {
+			return err
+		}
+		arrays[i] = builder.builder.NewArray()
+	}
+	t.batches = append(t.batches, array.NewRecord(t.schema, arrays, int64(b.rows)))
+	t.rows += int64(b.rows)
+	return nil
+}
+
+// finish describes the columns. A column without any value becomes Null,
+// whatever its file declared, so that the digest does not depend on the format.
+func (l *loader) finish(salt []byte) *Table {
+	t := l.table
+	parts := [][]byte{salt, nil, engine.Marshal(t.rows)}
+	var heads []columnHead
+	for i, b := range l.builders {
+		if b.summary.values == 0 && b.kind != engine.Null {
+			t.nullify(i)
+		}
+		c := t.columns[i]
+		t.described = append(t.described, b.summary.describe(c))
+		heads = append(heads, columnHead{Name: c.name, Kind: c.kind, Scale: c.scale})
+		parts = append(parts, b.summary.digest())
+	}
+	parts[1] = engine.Marshal(heads)
+	t.digest = engine.Hash("parley table 1", parts...)
+	return t
+}
+
+// columnHead is what of a column goes into the digest besides its values.
+type columnHead struct {
+	_     struct{} `cbor:",toarray"`
+	Name  string
+	Kind  engine.Kind
+	Scale int
+}
+
+func (c column) field() arrow.Field {
+	return arrow.Field{Name: c.name, Type: c.stored(), Nullable: true,
+		Metadata: arrow.NewMetadata([]string{"kind", "scale"}, []string{c.kind.String(), fmt.Sprint(c.scale)})}
+}
+
+// nullify makes column i one of kind Null.
+func (t *Table) nullify(i int) {
+	t.columns[i] = column{name: t.columns[i].name, kind: engine.Null}
+	fields := t.schema.Fields()
+	fields[i] = t.columns[i].field()
+	t.schema = arrow.NewSchema(fields, nil)
+	for b, batch := range t.batches {
+		arrays := append([]arrow.Array(nil), batch.Columns()...)
+		arrays[i] = array.NewNull(int(batch.NumRows()))
+		t.batches[b] = array.NewRecord(t.schema, arrays, batch.NumRows())
+	}
+}
+
+// Registration is what the department says of this version of the table:
+// columns with bounds, whether they have NULLs, dictionaries of up to 4,096
+// values, row count and content digest (README, sections 4 and 5). It is public
+// to all departments and analysts.
+func (t *Table) Registration(department string, version uint64) engine.Registration {
+	return engine.Registration{Department: department, Table: t.name, Version: version,
+		Rows: t.rows, Digest: t.digest, Columns: append([]engine.Column(nil), t.described...)}
+}
+
+// find gives the index of a column by its exact name, or −1.
+func (t *Table) find(name string) int {
+	for i, c := range t.columns {
+		if c.name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// String is "name (rows rows: column kind, ...)".
+func (t *Table) String() string {
+	parts := make([]string, len(t.columns))
+	for i, c := range t.columns {
+		parts[i] = c.name + " " + c.kind.String()
+		if c.kind == engine.Decimal {
+			parts[i] += fmt.Sprintf("(%d)", c.scale)
+		}
+	}
+	return fmt.Sprintf("%s (%d rows: %s)", t.name, t.rows, strings.Join(parts, ", "))
+}

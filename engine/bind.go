@@ -1,0 +1,406 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// binder turns the parser's tree into expressions of a plan.
+type binder struct {
+	text
+	plan    *Plan
+	names   []string // of the schema's columns
+	alias   string   // what may stand before a column's name
+	nodes   int
+	moments map[string]int // by canonical encoding
+	// positions says where in the text each moment was first asked for.
+	positions []int
+	// aggregates tells whether the query has any.
+	aggregates bool
+}
+
+// place is where an expression stands, which decides what it may hold.
+type place struct {
+	name     string // as an error calls it
+	cells    bool   // over cells, at the analyst; otherwise over rows, at the departments
+	argument bool   // inside an aggregate
+	depth    int
+}
+
+// bind types one node. README section 2 lists what is allowed where.
+func (b *binder) bind(node *pg.Node, in place) (*Expr, error) {
+	b.nodes++
+	in.depth++
+	if b.nodes > MaxNodes {
+		return nil, refuse(CodeLimit, 0, "the query has more than %d operands and operators", MaxNodes)
+	}
+	if in.depth > MaxDepth {
+		return nil, refuse(CodeLimit, 0, "an expression is nested more than %d deep", MaxDepth)
+	}
+	switch n := node.GetNode().(type) {
+	case *pg.Node_ColumnRef:
+		return b.bindColumn(n.ColumnRef, in)
+	case *pg.Node_AConst:
+		return b.bindConstant(n.AConst)
+	case *pg.Node_AExpr:
+		return b.bindOperator(n.AExpr, in)
+	case *pg.Node_TypeCast:
+		return b.bindCast(node, n.TypeCast, in)
+	case *pg.Node_FuncCall:
+		return b.bindCall(n.FuncCall, in)
+	}
+	if in.argument {
+		return nil, b.notInAggregate(node, in)
+	}
+	switch n := node.GetNode().(type) {
+	case *pg.Node_BoolExpr:
+		return b.bindLogic(n.BoolExpr, in)
+	case *pg.Node_NullTest:
+		return b.bindNullTest(n.NullTest, in)
+	case *pg.Node_BooleanTest:
+		return b.bindBooleanTest(n.BooleanTest, in)
+	}
+	return nil, b.unsupported(node)
+}
+
+func (b *binder) notInAggregate(node *pg.Node, in place) error {
+	switch node.GetNode().(type) {
+	case *pg.Node_BoolExpr, *pg.Node_NullTest, *pg.Node_BooleanTest, *pg.Node_AExpr:
+		offset, _ := locateIn(node.ProtoReflect(), 0)
+		return hinted(refuse(CodeUnsupported, b.at(offset), "inside %s only +, - and * of columns and constants are supported", in.name),
+			"to count what meets a condition, write count(*) FILTER (WHERE ...)")
+	}
+	return b.unsupported(node)
+}
+
+// bindColumn finds a column. Over cells it must be one that is grouped by.
+func (b *binder) bindColumn(ref *pg.ColumnRef, in place) (*Expr, error) {
+	column, err := b.column(ref)
+	if err != nil {
+		return nil, err
+	}
+	c := b.plan.Schema.Columns[column]
+	if !in.cells {
+		return (&Expr{Op: OpColumn, Column: column, Kind: c.Kind, Scale: c.Scale}).derive(b.plan.Schema.Columns, b.at(ref.Location))
+	}
+	for g, group := range b.plan.Groups {
+		if group.Column == column {
+			return &Expr{Op: OpGroup, Column: g, Kind: c.Kind, Scale: c.Scale, Nullable: c.Nullable}, nil
+		}
+	}
+	return nil, hinted(refuse(CodeUnsupported, b.at(ref.Location),
+		"column %s must be in GROUP BY or inside an aggregate: rows are never shown", quote(c.Name)),
+		"the aggregates are count, sum and avg")
+}
+
+// column resolves a column reference to an index into the schema.
+func (b *binder) column(ref *pg.ColumnRef) (int, error) {
+	if err := b.only(ref, "fields", "location"); err != nil {
+		return 0, err
+	}
+	position := b.at(ref.Location)
+	var parts []string
+	for _, field := range ref.Fields {
+		s := field.GetString_()
+		if s == nil {
+			return 0, refuse(CodeUnsupported, position, "%s", nodeReasons["A_Star"])
+		}
+		parts = append(parts, s.Sval)
+	}
+	if len(parts) == 0 || len(parts) > 2 {
+		return 0, refuse(CodeUnsupported, position, "a column is named by itself or after its table")
+	}
+	if len(parts) == 2 && lookup(parts[0], []string{b.alias}) < 0 {
+		return 0, hinted(refuse(CodeTable, position, "there is no table or alias %s in FROM", quote(parts[0])),
+			"did you mean %s?", quote(b.alias))
+	}
+	name := parts[len(parts)-1]
+	switch column := lookup(name, b.names); {
+	case column == -2:
+		return 0, hinted(refuse(CodeColumn, position, "several columns of table %s are called %s but for upper and lower case",
+			quote(b.plan.Table), quote(name)), "write the exact name in double quotes")
+	case column < 0:
+		return 0, hinted(refuse(CodeColumn, position, "table %s has no column %s", quote(b.plan.Table), quote(name)),
+			"%s", nearest(name, b.names))
+	default:
+		return column, nil
+	}
+}
+
+// bindConstant types a literal. A string and NULL keep the kind Null until the
+// context gives them one (coerce).
+func (b *binder) bindConstant(c *pg.A_Const) (*Expr, error) {
+	position := b.at(c.Location)
+	constant := func(d Datum) (*Expr, error) {
+		kind := d.Kind
+		if kind == Text {
+			kind = Null
+		}
+		return (&Expr{Op: OpConstant, Value: d, Kind: kind, Scale: d.Scale}).derive(nil, position)
+	}
+	switch v := c.Val.(type) {
+	case nil:
+		if !c.Isnull { // an integer zero has no populated field
+			return constant(NewInteger(0))
+		}
+		return constant(Datum{})
+	case *pg.A_Const_Ival:
+		return constant(NewInteger(int64(v.Ival.GetIval())))
+	case *pg.A_Const_Fval:
+		unscaled, scale, err := parseNumber(v.Fval.GetFval())
+		if err != nil {
+			return nil, refuse(CodeLimit, position, "%s: %s", v.Fval.GetFval(), err)
+		}
+		if !strings.ContainsAny(v.Fval.GetFval(), ".eE") && unscaled.IsInt64() {
+			return constant(Datum{Kind: Integer, Number: unscaled})
+		}
+		return constant(NewDecimal(unscaled, scale))
+	case *pg.A_Const_Boolval:
+		return constant(NewBoolean(v.Boolval.GetBoolval()))
+	case *pg.A_Const_Sval:
+		return constant(NewText(v.Sval.GetSval()))
+	}
+	return nil, refuse(CodeUnsupported, position, "bit strings are not supported")
+}
+
+// castKinds are the types that a literal can be cast to.
+var castKinds = map[string]Kind{
+	"date": Date, "numeric": Decimal, "text": Text, "bool": Boolean,
+	"int2": Integer, "int4": Integer, "int8": Integer,
+}
+
+// bindCast types CAST, :: and DATE '...': of literals, and of anything numeric to
+// numeric.
+func (b *binder) bindCast(node *pg.Node, cast *pg.TypeCast, in place) (*Expr, error) {
+	if err := b.only(cast.TypeName, "names", "typemod", "location"); err != nil {
+		return nil, err
+	}
+	name := ""
+	for _, part := range cast.TypeName.GetNames() {
+		name = part.GetString_().GetSval() // the last part: the rest is pg_catalog
+	}
+	kind, ok := castKinds[name]
+	if !ok {
+		return nil, refuse(CodeUnsupported, b.at(cast.TypeName.Location), "CAST to %s is not supported", name)
+	}
+	arg, err := b.bind(cast.Arg, in)
+	if err != nil {
+		return nil, err
+	}
+	position := b.at(cast.TypeName.Location)
+	switch {
+	case arg.Op == OpConstant && arg.Kind == Null:
+		return b.coerce(arg, kind, position)
+	case arg.Kind == kind:
+		return arg, nil
+	case arg.Kind == Integer && kind == Decimal && arg.Op == OpConstant:
+		return align(arg, Decimal, 0), nil
+	case arg.Kind == Integer && kind == Decimal:
+		return b.derive(&Expr{Op: OpRescale, Args: []*Expr{arg}, Kind: Decimal}, in, position)
+	}
+	return nil, b.unsupported(node)
+}
+
+// derive completes an expression: over rows with its range, over cells as it is.
+func (b *binder) derive(e *Expr, in place, position int) (*Expr, error) {
+	if !in.cells {
+		return e.derive(b.plan.Schema.Columns, position)
+	}
+	for _, a := range e.Args {
+		e.Nullable = e.Nullable || a.Nullable
+	}
+	return e, nil
+}
+
+// coerce gives an expression of kind Null (a string literal, NULL, a column without
+// values) the kind that its context wants. Other expressions pass as they are.
+func (b *binder) coerce(e *Expr, kind Kind, position int) (*Expr, error) {
+	if e.Kind != Null || kind == Null {
+		return e, nil
+	}
+	typed := *e
+	typed.Kind = kind
+	if e.Op != OpConstant || e.Value.IsNull() {
+		return &typed, nil
+	}
+	literal := e.Value.Text
+	value, err := readLiteral(kind, literal)
+	if err != nil {
+		return nil, refuse(CodeType, position, "%s is not %s: %s", strconv.Quote(literal), kind.article(), err)
+	}
+	typed.Value, typed.Scale = value, value.Scale
+	return typed.derive(nil, position)
+}
+
+var errNotBoolean = errors.New("true and false are the booleans")
+
+// readLiteral reads a string literal as a value of the kind, a little more
+// generously than canonical text.
+func readLiteral(kind Kind, literal string) (Datum, error) {
+	if kind == Boolean {
+		switch strings.ToLower(literal) {
+		case "t", "true":
+			return NewBoolean(true), nil
+		case "f", "false":
+			return NewBoolean(false), nil
+		}
+		return Datum{}, errNotBoolean
+	}
+	return parseDatum(kind, literal)
+}
+
+// bindCall types count, sum and avg.
+func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
+	position := b.at(call.Location)
+	name := functionName(call)
+	switch name {
+	case "count", "sum", "avg":
+	case "pg_catalog.like_escape":
+		return nil, refuse(CodeUnsupported, position, "LIKE with ESCAPE is not supported: the backslash escapes")
+	default:
+		return nil, hinted(refuse(CodeUnsupported, position, "the function %s is not supported", name),
+			"the aggregates are count, sum and avg")
+	}
+	if in.argument {
+		return nil, refuse(CodeUnsupported, position, "an aggregate inside an aggregate is not supported")
+	}
+	if !in.cells {
+		return nil, hinted(refuse(CodeUnsupported, position, "an aggregate cannot stand in %s", in.name),
+			"conditions on aggregates go to HAVING")
+	}
+	if err := b.only(call, "funcname", "args", "agg_filter", "agg_star", "funcformat", "location"); err != nil {
+		return nil, err
+	}
+	filter, err := b.bindFilter(call.AggFilter, "FILTER", in)
+	if err != nil {
+		return nil, err
+	}
+	if call.AggStar && name == "count" {
+		return b.aggregate(&Expr{Op: OpCount, Kind: Integer}, Moment{Op: CountRows, Filter: filter}, position)
+	}
+	if len(call.Args) != 1 {
+		return nil, refuse(CodeUnsupported, position, "%s takes one argument", name)
+	}
+	arg, err := b.bind(call.Args[0], place{name: name, argument: true, depth: in.depth})
+	if err != nil {
+		return nil, err
+	}
+	if name == "count" {
+		if arg.Op == OpColumn { // a column without values counts as sum and avg count it
+			if arg, err = b.coerce(arg, Integer, position); err != nil {
+				return nil, err
+			}
+		}
+		return b.aggregate(&Expr{Op: OpCount, Kind: Integer}, Moment{Op: CountNonNull, Expr: arg, Filter: filter}, position)
+	}
+	return b.bindSum(name, arg, filter, position)
+}
+
+// bindSum makes sum and avg, which share their two moments.
+func (b *binder) bindSum(name string, arg, filter *Expr, position int) (*Expr, error) {
+	if arg.Op == OpConstant && arg.Kind == Null && !arg.Value.IsNull() {
+		return nil, refuse(CodeType, position, "%s of text is not supported: it takes integers and decimals", name)
+	}
+	arg, err := b.coerce(arg, Integer, position)
+	if err != nil {
+		return nil, err
+	}
+	if !arg.Kind.numeric() {
+		return nil, refuse(CodeType, position, "%s of %s is not supported: it takes integers and decimals", name, arg.Kind.article())
+	}
+	sum, err := b.aggregate(&Expr{Op: OpSum, Kind: Decimal, Nullable: true},
+		Moment{Op: Sum, Expr: arg, Filter: filter, Scale: arg.Scale}, position)
+	if err != nil {
+		return nil, err
+	}
+	count, err := b.aggregate(&Expr{Op: OpCount, Kind: Integer}, Moment{Op: CountNonNull, Expr: arg, Filter: filter}, position)
+	if err != nil {
+		return nil, err
+	}
+	sum.Count, sum.Scale = count.Column, arg.Scale
+	switch {
+	case name == "avg":
+		sum.Op, sum.Scale = OpAverage, 0
+	case shortConstant(arg):
+		sum.Kind = Integer
+	}
+	return sum, nil
+}
+
+// shortConstant tells whether an expression is made of literals that PostgreSQL
+// takes for 32-bit integers: their sum is a bigint there, that of 64-bit integers,
+// which all columns are, a numeric.
+func shortConstant(e *Expr) bool {
+	if e.Kind != Integer || e.Op == OpColumn {
+		return false
+	}
+	if e.Op == OpConstant {
+		return !e.Value.IsNull() && e.Value.Number.IsInt64() && int64(int32(e.Value.Number.Int64())) == e.Value.Number.Int64()
+	}
+	return !slices.ContainsFunc(e.Args, func(a *Expr) bool { return !shortConstant(a) })
+}
+
+func functionName(call *pg.FuncCall) string {
+	var parts []string
+	for _, part := range call.Funcname {
+		parts = append(parts, part.GetString_().GetSval())
+	}
+	return strings.Join(parts, ".")
+}
+
+// aggregate points an expression at its moment, an equal one if there is one.
+func (b *binder) aggregate(e *Expr, m Moment, position int) (*Expr, error) {
+	b.aggregates = true
+	m = m.reduced()
+	key := string(Marshal(m))
+	index, ok := b.moments[key]
+	if !ok {
+		index = len(b.plan.Moments)
+		if index >= MaxMoments {
+			return nil, refuse(CodeLimit, position, "the query has more than %d different sums and counts", MaxMoments)
+		}
+		b.plan.Moments = append(b.plan.Moments, m)
+		b.moments[key] = index
+		b.positions = append(b.positions, position)
+	}
+	e.Column = index
+	return e, nil
+}
+
+// reduced brings a count of non-NULLs to the simplest count with the same value, so
+// that equal cells are found: a product is NULL exactly when one of its nullable
+// columns is.
+func (m Moment) reduced() Moment {
+	if m.Op != CountNonNull {
+		return m
+	}
+	if !m.Expr.Nullable {
+		return Moment{Op: CountRows, Filter: m.Filter}
+	}
+	var only *Expr
+	if !onlyNullable(m.Expr, &only) || only == nil {
+		return m
+	}
+	return Moment{Op: CountNonNull, Expr: only, Filter: m.Filter}
+}
+
+// onlyNullable finds the one nullable leaf of an expression; false if there are
+// several different ones.
+func onlyNullable(e *Expr, only **Expr) bool {
+	if len(e.Args) == 0 {
+		if e.Nullable && *only == nil {
+			*only = e
+		}
+		return !e.Nullable || (*only).equal(e)
+	}
+	for _, a := range e.Args {
+		if !onlyNullable(a, only) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,287 @@
+package engine
+
+import (
+	"bytes"
+	"math/big"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// find returns the index of a department's registration of a table, −1 if none.
+func (c Catalogue) find(table, department string) int {
+	return slices.IndexFunc(c, func(r Registration) bool {
+		return r.Table == table && r.Department == department
+	})
+}
+
+// Validate checks everything that the limits and the comments of Registration,
+// Column and Catalogue say, because a catalogue comes from peers. It costs a pass
+// over all dictionaries. The error is an *Error with CodeCatalogue that names the
+// department, the table and the column.
+func (c Catalogue) Validate() error {
+	if len(c) > MaxRegistrations {
+		return refuse(CodeCatalogue, 0, "the catalogue has %d registrations; at most %d are allowed", len(c), MaxRegistrations)
+	}
+	for i, r := range c {
+		if err := r.Validate(); err != nil {
+			return err
+		}
+		if i > 0 && compareRegistrations(c[i-1], r) >= 0 {
+			return refuse(CodeCatalogue, 0, "the catalogue is not sorted by table and department, or names table %q of %q twice",
+				r.Table, r.Department)
+		}
+	}
+	return nil
+}
+
+func compareRegistrations(a, b Registration) int {
+	if d := strings.Compare(a.Table, b.Table); d != 0 {
+		return d
+	}
+	return strings.Compare(a.Department, b.Department)
+}
+
+// Validate checks one registration as Catalogue.Validate does.
+func (r Registration) Validate() error {
+	bad := func(format string, args ...any) error {
+		e := refuse(CodeCatalogue, 0, format, args...)
+		e.Message = "table " + quote(r.Table) + " of department " + quote(r.Department) + ": " + e.Message
+		return e
+	}
+	for _, name := range []string{r.Department, r.Table} {
+		if problem := nameProblem(name); problem != "" {
+			return bad("the name %s %s", quote(name), problem)
+		}
+	}
+	if r.Rows < 0 || r.Rows > MaxRows {
+		return bad("%d rows; 0 to %d are allowed", r.Rows, int64(MaxRows))
+	}
+	if len(r.Columns) == 0 || len(r.Columns) > MaxColumns {
+		return bad("%d columns; 1 to %d are allowed", len(r.Columns), MaxColumns)
+	}
+	seen := make(map[string]bool, len(r.Columns))
+	for _, column := range r.Columns {
+		if problem := nameProblem(column.Name); problem != "" {
+			return bad("the column name %s %s", quote(column.Name), problem)
+		}
+		if seen[column.Name] {
+			return bad("column %s appears twice", quote(column.Name))
+		}
+		seen[column.Name] = true
+		if problem := column.problem(r.Rows); problem != "" {
+			return bad("column %s: %s", quote(column.Name), problem)
+		}
+	}
+	return nil
+}
+
+// nameProblem says what is wrong with a name, "" if nothing is.
+func nameProblem(name string) string {
+	switch {
+	case name == "":
+		return "is empty"
+	case len(name) > MaxNameBytes:
+		return "is too long"
+	case !utf8.ValidString(name):
+		return "is not UTF-8"
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
+		return "has control characters"
+	}
+	return ""
+}
+
+// problem says what is wrong with a column of a table with so many rows.
+func (c Column) problem(rows int64) string {
+	switch {
+	case c.Kind > Date:
+		return "unknown kind"
+	case c.Kind != Decimal && c.Scale != 0, c.Scale < 0, c.Scale > MaxScale:
+		return "scale out of range"
+	case (c.Min == nil) != (c.Max == nil):
+		return "one bound without the other"
+	case !c.Kind.bounded() && c.Min != nil:
+		return "bounds on a kind without bounds"
+	case c.Min != nil && c.Min.Cmp(c.Max) > 0:
+		return "minimum above maximum"
+	case c.Min != nil && !(inKind(c.Kind, c.Min) && inKind(c.Kind, c.Max)):
+		return "bounds beyond the kind's range"
+	case c.Min != nil && rows == 0:
+		return "bounds without rows"
+	case rows > 0 && !c.Nullable && (c.Kind == Null || c.Kind.bounded() && c.Min == nil):
+		return "rows without values in a column that is not nullable"
+	}
+	return c.dictionaryProblem(rows)
+}
+
+// inKind tells whether a number is in the range of an Integer, Decimal or Date.
+func inKind(kind Kind, v *big.Int) bool {
+	switch kind {
+	case Integer:
+		return v.IsInt64()
+	case Date:
+		return v.IsInt64() && v.Int64() >= MinDate && v.Int64() <= MaxDate
+	}
+	return v.CmpAbs(decimalLimit) < 0
+}
+
+var decimalLimit = pow10(MaxDecimalDigits)
+
+// dictionaryProblem says what is wrong with the column's dictionary.
+func (c Column) dictionaryProblem(rows int64) string {
+	if !c.HasDictionary {
+		if len(c.Dictionary) > 0 {
+			return "values in a missing dictionary"
+		}
+		return ""
+	}
+	switch count := int64(len(c.Dictionary)); {
+	case count > MaxDictionary:
+		return "too many values in the dictionary"
+	case count > rows:
+		return "more values than rows in the dictionary"
+	case count == 0 && (c.Min != nil || rows > 0 && !c.Nullable):
+		return "a dictionary without the column's values"
+	}
+	values, problem := c.values()
+	if problem != "" {
+		return problem
+	}
+	for i, v := range values {
+		if i > 0 && values[i-1].Compare(v) >= 0 {
+			return "dictionary not strictly ascending at " + quote(c.Dictionary[i])
+		}
+		if c.Kind == Decimal && v.Scale > c.Scale {
+			return "dictionary value " + quote(c.Dictionary[i]) + " has more decimal places than the column"
+		}
+		if c.Kind.bounded() && (c.Min == nil || outside(v, c)) {
+			return "dictionary value " + quote(c.Dictionary[i]) + " outside the bounds"
+		}
+	}
+	return ""
+}
+
+func outside(v Datum, c Column) bool {
+	return v.Compare(Datum{Kind: c.Kind, Number: c.Min, Scale: c.Scale}) < 0 ||
+		v.Compare(Datum{Kind: c.Kind, Number: c.Max, Scale: c.Scale}) > 0
+}
+
+// values parses the dictionary.
+func (c Column) values() (values []Datum, problem string) {
+	for _, text := range c.Dictionary {
+		if len(text) > MaxDictionaryText || !utf8.ValidString(text) {
+			return nil, "a dictionary value that is too long or not UTF-8"
+		}
+		v, err := ParseDatum(c.Kind, text)
+		if err != nil {
+			return nil, err.Error()
+		}
+		values = append(values, v)
+	}
+	return values, ""
+}
+
+// Merge unifies the registrations of one table: the same set of column names, in
+// the order of the first registration; kinds unify NULL with anything and integer
+// with decimal; scales, bounds and nullability widen; dictionaries join. Otherwise
+// an *Error with CodeSchema names the table, the column and both departments. The
+// registrations must be valid.
+func Merge(regs []Registration) (Schema, error) {
+	if len(regs) == 0 {
+		return Schema{}, refuse(CodeDepartments, 0, "no department is asked to contribute")
+	}
+	schema := Schema{Table: regs[0].Table}
+	for i, column := range regs[0].Columns {
+		sources := make([]Column, len(regs))
+		sources[0] = regs[0].Columns[i]
+		for d, r := range regs[1:] {
+			j := columnByName(r.Columns, column.Name)
+			if r.Table != schema.Table || j < 0 {
+				return Schema{}, missingColumn(regs[0], r, column.Name)
+			}
+			sources[d+1] = r.Columns[j]
+		}
+		merged, err := mergeColumn(regs, sources)
+		if err != nil {
+			return Schema{}, err
+		}
+		schema.Columns = append(schema.Columns, merged)
+	}
+	for _, r := range regs[1:] {
+		for _, column := range r.Columns {
+			if columnByName(regs[0].Columns, column.Name) < 0 {
+				return Schema{}, missingColumn(r, regs[0], column.Name)
+			}
+		}
+	}
+	return schema, nil
+}
+
+func columnByName(columns []Column, name string) int {
+	return slices.IndexFunc(columns, func(c Column) bool { return c.Name == name })
+}
+
+func missingColumn(has, lacks Registration, column string) error {
+	var names []string
+	for _, c := range lacks.Columns {
+		names = append(names, c.Name)
+	}
+	e := refuse(CodeSchema, 0, "table %s: column %s of %s is missing at %s",
+		quote(has.Table), quote(column), has.Department, lacks.Department)
+	return hinted(e, "%s", nearest(column, names))
+}
+
+// mergeColumn unifies one column; sources are in the order of regs.
+func mergeColumn(regs []Registration, sources []Column) (Column, error) {
+	out := Column{Name: sources[0].Name, HasDictionary: true}
+	decided := 0 // the department whose kind out has
+	for d, c := range sources {
+		switch {
+		case c.Kind == Null || c.Kind == out.Kind || c.Kind == Integer && out.Kind == Decimal:
+		case out.Kind == Null || out.Kind == Integer && c.Kind == Decimal:
+			out.Kind, decided = c.Kind, d
+		default:
+			return Column{}, refuse(CodeSchema, 0, "table %s: column %s is %s at %s and %s at %s",
+				quote(regs[0].Table), quote(c.Name), out.Kind, regs[decided].Department, c.Kind, regs[d].Department)
+		}
+		out.Scale = max(out.Scale, c.Scale)
+		out.Nullable = out.Nullable || c.Nullable
+		out.HasDictionary = out.HasDictionary && (c.HasDictionary || c.Kind == Null)
+	}
+	for _, c := range sources {
+		if c.Min == nil {
+			continue
+		}
+		lo, hi := rescale(c.Min, out.Scale-c.Scale), rescale(c.Max, out.Scale-c.Scale)
+		if out.Min == nil || lo.Cmp(out.Min) < 0 {
+			out.Min = lo
+		}
+		if out.Max == nil || hi.Cmp(out.Max) > 0 {
+			out.Max = hi
+		}
+	}
+	if out.HasDictionary {
+		for _, v := range mergeDictionaries(out.Kind, sources) {
+			out.Dictionary = append(out.Dictionary, v.String())
+		}
+	}
+	return out, nil
+}
+
+// mergeDictionaries returns the sorted union. The dictionaries are valid.
+func mergeDictionaries(kind Kind, sources []Column) []Datum {
+	var all []Datum
+	for _, c := range sources {
+		for _, text := range c.Dictionary {
+			if v, err := ParseDatum(kind, text); err == nil {
+				all = append(all, v)
+			}
+		}
+	}
+	slices.SortFunc(all, Datum.Compare)
+	return slices.CompactFunc(all, func(a, b Datum) bool { return a.Compare(b) == 0 })
+}
+
+// equalRegistration compares by canonical encoding.
+func equalRegistration(a, b Registration) bool { return bytes.Equal(Marshal(a), Marshal(b)) }

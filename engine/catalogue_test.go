@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/big"
+	"strings"
+	"testing"
+)
+
+// TestCatalogueRefusals changes a valid catalogue in one place each time. README
+// section 3.
+func TestCatalogueRefusals(t *testing.T) {
+	if err := fixtureCatalogue().Validate(); err != nil {
+		t.Fatal(err)
+	}
+	column := func(name string, change func(*Column)) func(Catalogue) {
+		return func(c Catalogue) {
+			r := &c[c.find("things", "d0")]
+			change(&r.Columns[columnByName(r.Columns, name)])
+		}
+	}
+	for name, c := range map[string]struct {
+		change func(Catalogue)
+		want   string
+	}{
+		"order":           {func(c Catalogue) { c[0], c[1] = c[1], c[0] }, "not sorted"},
+		"twice":           {func(c Catalogue) { c[1] = c[0] }, "not sorted"},
+		"no table":        {func(c Catalogue) { c[0].Table = "" }, "is empty"},
+		"control":         {func(c Catalogue) { c[0].Department = "a\nb" }, "control characters"},
+		"not UTF-8":       {func(c Catalogue) { c[0].Department = "\xff" }, "not UTF-8"},
+		"long name":       {func(c Catalogue) { c[0].Columns[0].Name = strings.Repeat("x", MaxNameBytes+1) }, "too long"},
+		"rows":            {func(c Catalogue) { c[0].Rows = -1 }, "-1 rows"},
+		"no columns":      {func(c Catalogue) { c[0].Columns = nil }, "0 columns"},
+		"same column":     {column("i", func(c *Column) { c.Name = "k" }), `column "k" appears twice`},
+		"kind":            {column("i", func(c *Column) { c.Kind = 9 }), "unknown kind"},
+		"scale":           {column("i", func(c *Column) { c.Scale = 1 }), "scale out of range"},
+		"wide scale":      {column("Dec", func(c *Column) { c.Scale = MaxScale + 1 }), "scale out of range"},
+		"one bound":       {column("i", func(c *Column) { c.Min = nil }), "one bound"},
+		"bounds reversed": {column("i", func(c *Column) { c.Min, c.Max = c.Max, c.Min }), "minimum above"},
+		"text bounds":     {column("t", func(c *Column) { c.Min, c.Max = new(big.Int), new(big.Int) }), "without bounds"},
+		"integer range":   {column("big", func(c *Column) { c.Max = new(big.Int).Lsh(big.NewInt(1), 63) }), "kind's range"},
+		"decimal range":   {column("Dec", func(c *Column) { c.Max = decimalLimit }), "kind's range"},
+		"date range":      {column("day", func(c *Column) { c.Max = big.NewInt(MaxDate + 1) }), "kind's range"},
+		"no values":       {column("void", func(c *Column) { c.Nullable = false }), "not nullable"},
+		"hidden values":   {column("i", func(c *Column) { c.HasDictionary = false }), "missing dictionary"},
+		"unsorted":        {column("t", func(c *Column) { c.Dictionary[0], c.Dictionary[1] = c.Dictionary[1], c.Dictionary[0] }), "ascending"},
+		"repeated":        {column("t", func(c *Column) { c.Dictionary[1] = c.Dictionary[0] }), "ascending"},
+		"not canonical":   {column("Dec", func(c *Column) { c.Dictionary[1] = "1.50" }), "canonical"},
+		"not a number":    {column("k", func(c *Column) { c.Dictionary[0] = "x" }), "canonical"},
+		"outside":         {column("k", func(c *Column) { c.Min = big.NewInt(1) }), "outside the bounds"},
+		"too fine":        {column("Dec", func(c *Column) { c.Dictionary[1] = "0.125" }), "decimal places"},
+		"too many":        {column("k", func(c *Column) { c.Dictionary = []string{"0", "1", "2", "3"} }), "more values than rows"},
+		"empty":           {column("k", func(c *Column) { c.Dictionary = nil }), "without the column's values"},
+		"long value":      {column("t", func(c *Column) { c.Dictionary[1] = strings.Repeat("湖", MaxDictionaryText) }), "too long"},
+	} {
+		cat := fixtureCatalogue()
+		c.change(cat)
+		err := cat.Validate()
+		if code(err) != CodeCatalogue || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := NewPlan("SELECT count(*) FROM things", cat, []string{"d0"}, testPackings[0]); code(err) != CodeCatalogue {
+			t.Errorf("%s: planned: %v", name, err)
+		}
+	}
+}
+
+// TestEncodingIsCanonical: nothing but Marshal's own bytes decodes.
+func TestEncodingIsCanonical(t *testing.T) {
+	want := fixtureCatalogue()
+	b := Marshal(want)
+	var got Catalogue
+	if err := Unmarshal(b, &got); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(Marshal(got), b) || got.Validate() != nil {
+		t.Fatal("a catalogue changes on the way")
+	}
+	for name, bad := range map[string][]byte{
+		"trailing byte":         append(bytes.Clone(b), 0),
+		"truncated":             b[:len(b)-1],
+		"null for a list":       {0xf6},
+		"indefinite length":     {0x9f, 0xff},
+		"long length":           {0x98, 0x00},
+		"map":                   {0xa0},
+		"empty":                 {},
+		"element of other type": {0x81, 0x01},
+	} {
+		if err := Unmarshal(bad, &got); err == nil {
+			t.Errorf("%s is decoded", name)
+		}
+	}
+	for name, bad := range map[string][]byte{ // the integer 1 in other clothes
+		"long integer": {0x18, 0x01}, "float": {0xfb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0}, "bignum": {0xc2, 0x41, 0x01}, "tagged": {0xc6, 0x01},
+	} {
+		var v *big.Int
+		if err := Unmarshal(bad, &v); err == nil {
+			t.Errorf("%s is decoded", name)
+		}
+	}
+	var d Digest
+	if err := Unmarshal(append([]byte{0x58, 31}, make([]byte, 31)...), &d); err == nil {
+		t.Error("a short digest is decoded")
+	}
+	flipped := 0
+	for i := range 2000 {
+		c := bytes.Clone(b)
+		c[i] ^= 1
+		var other Catalogue
+		if Unmarshal(c, &other) == nil && bytes.Equal(Marshal(other), b) {
+			flipped++
+		}
+	}
+	if flipped > 0 {
+		t.Errorf("%d flipped bits decode to the same catalogue", flipped)
+	}
+}
+
+func TestDigestText(t *testing.T) {
+	d := Hash("domain", []byte("a"), []byte("b"))
+	if d == Hash("domain", []byte("ab")) || d == Hash("domaina", []byte("b")) || d == Hash("domain", []byte("a"), []byte("b"), nil) {
+		t.Error("different parts hash alike")
+	}
+	text, _ := json.Marshal(d)
+	var back Digest
+	if err := json.Unmarshal(text, &back); err != nil || back != d {
+		t.Errorf("%s: %v", text, err)
+	}
+	for _, bad := range []string{"", d.String()[1:], strings.ToUpper(d.String()), strings.Repeat("g", 64)} {
+		if bad != d.String() && back.UnmarshalText([]byte(bad)) == nil {
+			t.Errorf("%q is a digest", bad)
+		}
+	}
+}
+
+// TestCanonicalText: what is read is what is written, and nothing else is read.
+func TestCanonicalText(t *testing.T) {
+	for kind, good := range map[Kind][]string{
+		Integer: {"0", "-12", "9223372036854775807", "-9223372036854775808"},
+		Decimal: {"0", "1.5", "-0.25", "2", "0.001", "99999999999999999999"},
+		Boolean: {"true", "false"},
+		Date:    {"0001-01-01", "1970-01-01", "2020-02-29", "9999-12-31"},
+		Text:    {"", " a ", "湖北"},
+	} {
+		for _, text := range good {
+			if d, err := ParseDatum(kind, text); err != nil || d.String() != text {
+				t.Errorf("%s %q: %v, %v", kind, text, d, err)
+			}
+		}
+	}
+	for kind, bad := range map[Kind][]string{
+		Integer: {"", "+1", "-0", "01", "1.0", "1e3", "9223372036854775808", "--1", " 1", "１"},
+		Decimal: {"", "1.50", ".5", "1.", "-0", "00.5", "1e3", "0x10", "NaN", "1.5.2", "1_000"},
+		Boolean: {"", "t", "TRUE", "1"},
+		Date:    {"", "2020-1-1", "2020-02-30", "0000-01-01", "10000-01-01", "2020-01-01 ", "20200101"},
+		Null:    {"", "NULL"},
+	} {
+		for _, text := range bad {
+			if d, err := ParseDatum(kind, text); err == nil {
+				t.Errorf("%q is a %s: %v", text, kind, d)
+			}
+		}
+	}
+}

@@ -1,0 +1,263 @@
+package engine
+
+import (
+	"strconv"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// ordinal reads an integer literal, the position of an output.
+func ordinal(node *pg.Node) (value int, ok bool) {
+	c := node.GetAConst()
+	if c == nil || c.Isnull {
+		return 0, false
+	}
+	if c.Val == nil {
+		return 0, true
+	}
+	i, ok := c.Val.(*pg.A_Const_Ival)
+	if !ok {
+		return 0, false
+	}
+	return int(i.Ival.GetIval()), true
+}
+
+// target returns the select list's entry with the number, counted from one.
+func (b *binder) target(targets []*pg.Node, number int, clause string, position int) (*pg.Node, error) {
+	if number < 1 || number > len(targets) {
+		return nil, refuse(CodeColumn, position, "%s %d: the select list has %d columns", clause, number, len(targets))
+	}
+	return targets[number-1].GetResTarget().GetVal(), nil
+}
+
+// bindGroups binds GROUP BY: columns by their name, by an alias or by their place in
+// the select list.
+func (b *binder) bindGroups(stmt *pg.SelectStmt) error {
+	for _, node := range stmt.GroupClause {
+		offset, _ := locateIn(node.ProtoReflect(), 0)
+		position := b.at(offset)
+		column, err := b.groupColumn(node, stmt.TargetList, position)
+		if err != nil {
+			return err
+		}
+		if err := b.addGroup(column, position); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// groupColumn resolves one entry as PostgreSQL does: a column's name goes before an
+// alias.
+func (b *binder) groupColumn(node *pg.Node, targets []*pg.Node, position int) (int, error) {
+	if number, ok := ordinal(node); ok {
+		val, err := b.target(targets, number, "GROUP BY", position)
+		if err != nil {
+			return 0, err
+		}
+		node = val
+	} else if ref := node.GetColumnRef(); ref != nil && len(ref.Fields) == 1 {
+		name := ref.Fields[0].GetString_().GetSval()
+		if lookup(name, b.names) == -1 {
+			for _, t := range targets {
+				if t.GetResTarget().GetName() == name && name != "" {
+					node = t.GetResTarget().GetVal()
+				}
+			}
+		}
+	}
+	ref := node.GetColumnRef()
+	if ref == nil {
+		if node.GetGroupingSet() != nil {
+			return 0, b.unsupported(node)
+		}
+		return 0, refuse(CodeUnsupported, position, "GROUP BY takes columns, not expressions")
+	}
+	return b.column(ref)
+}
+
+// addGroup makes a column's values groups; a column that is named twice counts once.
+func (b *binder) addGroup(column, position int) error {
+	for _, g := range b.plan.Groups {
+		if g.Column == column {
+			return nil
+		}
+	}
+	c := b.plan.Schema.Columns[column]
+	if len(b.plan.Groups) == MaxGroupColumns {
+		return refuse(CodeLimit, position, "GROUP BY takes at most %d columns", MaxGroupColumns)
+	}
+	if !c.HasDictionary {
+		return hinted(refuse(CodeType, position, "column %s has no dictionary, so it cannot be grouped by", quote(c.Name)),
+			"columns with at most %d distinct values have one", MaxDictionary)
+	}
+	group := GroupColumn{Column: column}
+	for _, v := range mergeDictionaries(c.Kind, []Column{c}) {
+		v.Number = rescaled(v, c.Scale)
+		v.Scale = c.Scale
+		group.Values = append(group.Values, v)
+	}
+	if c.Nullable || len(group.Values) == 0 {
+		group.Values = append(group.Values, Datum{})
+	}
+	b.plan.Groups = append(b.plan.Groups, group)
+	if groups := b.plan.GroupCount(); groups > MaxGroups {
+		return refuse(CodeLimit, position, "the columns of GROUP BY make %d groups; at most %d are allowed", groups, MaxGroups)
+	}
+	return nil
+}
+
+// bindOutputs binds the select list.
+func (b *binder) bindOutputs(targets []*pg.Node) error {
+	if len(targets) == 0 || len(targets) > MaxOutputs {
+		return refuse(CodeLimit, 0, "the select list has %d columns; 1 to %d are allowed", len(targets), MaxOutputs)
+	}
+	for _, node := range targets {
+		target := node.GetResTarget()
+		if target == nil {
+			return b.unsupported(node)
+		}
+		if err := b.only(target, "name", "val", "location"); err != nil {
+			return err
+		}
+		e, err := b.bind(target.Val, place{name: "the select list", cells: true})
+		if err != nil {
+			return err
+		}
+		if e.Op == OpConstant {
+			if e, err = b.coerce(e, Text, b.at(target.Location)); err != nil {
+				return err
+			}
+		}
+		name := target.Name
+		if name == "" {
+			name = b.defaultName(target.Val, e)
+		}
+		b.plan.Outputs = append(b.plan.Outputs, Output{Name: name, Expr: e})
+	}
+	return nil
+}
+
+// defaultName is the name that PostgreSQL gives to an output without alias, but
+// that a column keeps the case of its own name.
+func (b *binder) defaultName(node *pg.Node, e *Expr) string {
+	switch n := node.GetNode().(type) {
+	case *pg.Node_ColumnRef:
+		return b.names[b.plan.Groups[e.Column].Column]
+	case *pg.Node_FuncCall:
+		return functionName(n.FuncCall)
+	case *pg.Node_TypeCast:
+		switch n.TypeCast.Arg.GetNode().(type) {
+		case *pg.Node_ColumnRef, *pg.Node_FuncCall:
+			if e.Op == OpRescale {
+				e = e.Args[0]
+			}
+			return b.defaultName(n.TypeCast.Arg, e)
+		}
+		names := n.TypeCast.TypeName.Names
+		return names[len(names)-1].GetString_().GetSval()
+	case *pg.Node_AConst:
+		if _, ok := n.AConst.Val.(*pg.A_Const_Boolval); ok {
+			return "bool"
+		}
+	}
+	return "?column?"
+}
+
+// bindOrder binds ORDER BY: an output by its number or its name, else an
+// expression. NULLs come last in ascending order, first in descending.
+func (b *binder) bindOrder(stmt *pg.SelectStmt) error {
+	for _, node := range stmt.SortClause {
+		sort := node.GetSortBy()
+		if sort == nil {
+			return b.unsupported(node)
+		}
+		if err := b.only(sort, "node", "sortby_dir", "sortby_nulls", "location"); err != nil {
+			return err
+		}
+		e, err := b.orderKey(sort.Node, stmt.TargetList)
+		if err != nil {
+			return err
+		}
+		key := Order{Expr: e, Descending: sort.SortbyDir == pg.SortByDir_SORTBY_DESC}
+		switch sort.SortbyNulls {
+		case pg.SortByNulls_SORTBY_NULLS_FIRST:
+			key.NullsFirst = true
+		case pg.SortByNulls_SORTBY_NULLS_DEFAULT:
+			key.NullsFirst = key.Descending
+		}
+		b.plan.Order = append(b.plan.Order, key)
+	}
+	return nil
+}
+
+func (b *binder) orderKey(node *pg.Node, targets []*pg.Node) (*Expr, error) {
+	offset, _ := locateIn(node.ProtoReflect(), 0)
+	position := b.at(offset)
+	if number, ok := ordinal(node); ok {
+		if _, err := b.target(targets, number, "ORDER BY", position); err != nil {
+			return nil, err
+		}
+		return b.plan.Outputs[number-1].Expr, nil
+	}
+	if node.GetAConst() != nil {
+		return nil, refuse(CodeUnsupported, position, "ORDER BY takes a column, an aggregate or the number of an output")
+	}
+	if ref := node.GetColumnRef(); ref != nil && len(ref.Fields) == 1 {
+		found, err := b.outputByName(ref.Fields[0].GetString_().GetSval(), position)
+		if found != nil || err != nil {
+			return found, err
+		}
+	}
+	return b.bind(node, place{name: "ORDER BY", cells: true})
+}
+
+// outputByName finds an output; nil if there is none. Two different ones of one
+// name are refused.
+func (b *binder) outputByName(name string, position int) (found *Expr, err error) {
+	for _, o := range b.plan.Outputs {
+		if o.Name != name {
+			continue
+		}
+		if found != nil && !found.equal(o.Expr) {
+			return nil, refuse(CodeColumn, position, "ORDER BY %s: several outputs have this name", quote(name))
+		}
+		found = o.Expr
+	}
+	return found, nil
+}
+
+// bindLimit binds LIMIT and OFFSET, which are literals.
+func (b *binder) bindLimit(stmt *pg.SelectStmt) error {
+	if stmt.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
+		return refuse(CodeUnsupported, 0, "FETCH FIRST WITH TIES is not supported")
+	}
+	limit, err := b.rowCount(stmt.LimitCount, "LIMIT")
+	if err != nil {
+		return err
+	}
+	b.plan.Limit = limit
+	offset, err := b.rowCount(stmt.LimitOffset, "OFFSET")
+	if offset != nil {
+		b.plan.Offset = *offset
+	}
+	return err
+}
+
+// rowCount reads a number of rows; nil for none and for NULL, which is LIMIT ALL.
+func (b *binder) rowCount(node *pg.Node, clause string) (*int64, error) {
+	if node == nil || node.GetAConst().GetIsnull() {
+		return nil, nil
+	}
+	value, ok := ordinal(node)
+	count := int64(value)
+	if f := node.GetAConst().GetFval(); !ok && f != nil {
+		parsed, err := strconv.ParseInt(f.GetFval(), 10, 64)
+		count, ok = parsed, err == nil
+	}
+	if !ok || count < 0 {
+		offset, _ := locateIn(node.ProtoReflect(), 0)
+		return nil, refuse(CodeUnsupported, b.at(offset), "%s takes a whole number that is not negative", clause)
+	}
+	return &count, nil
+}

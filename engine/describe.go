@@ -1,0 +1,74 @@
+package engine
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+var opSigns = map[Op]string{
+	OpAdd: "+", OpSubtract: "-", OpMultiply: "*", OpDivide: "/", OpModulo: "%",
+	OpEqual: "=", OpNotEqual: "<>", OpLess: "<", OpLessEqual: "<=", OpGreater: ">", OpGreaterEq: ">=",
+	OpLike: "LIKE", OpAnd: "AND", OpOr: "OR",
+}
+
+// describe writes an expression for people to read, with every parenthesis.
+func (p *Plan) describe(e *Expr) string {
+	args := make([]string, len(e.Args))
+	for i, a := range e.Args {
+		args[i] = p.describe(a)
+		if len(a.Args) > 0 && a.Op != OpRescale {
+			args[i] = "(" + args[i] + ")"
+		}
+	}
+	switch e.Op {
+	case OpConstant:
+		if e.Value.Kind == Text || e.Value.Kind == Date {
+			literal := e.Value.String()
+			if strings.ContainsFunc(literal, unicode.IsControl) {
+				return strconv.Quote(literal) // not a terminal's business
+			}
+			return "'" + strings.ReplaceAll(literal, "'", "''") + "'"
+		}
+		return e.Value.String()
+	case OpColumn:
+		return p.Schema.Columns[e.Column].Name
+	case OpGroup:
+		return p.Schema.Columns[p.Groups[e.Column].Column].Name
+	case OpCount, OpSum:
+		return p.describeMoment(e.Column)
+	case OpAverage:
+		return p.describeMoment(e.Column) + " / " + p.describeMoment(e.Count)
+	case OpNegate:
+		return "-" + args[0]
+	case OpRescale: // the same number
+		return args[0]
+	case OpNot:
+		return "NOT " + args[0]
+	case OpIsNull:
+		return args[0] + " IS NULL"
+	case OpIsTrue:
+		return args[0] + " IS TRUE"
+	case OpIsFalse:
+		return args[0] + " IS FALSE"
+	case OpIn:
+		return args[0] + " IN (" + strings.Join(args[1:], ", ") + ")"
+	}
+	return strings.Join(args, " "+opSigns[e.Op]+" ")
+}
+
+// describeMoment writes what a moment adds up.
+func (p *Plan) describeMoment(m int) string {
+	moment := p.Moments[m]
+	text := "count(*)"
+	switch moment.Op {
+	case CountNonNull:
+		text = "count(" + p.describe(moment.Expr) + ")"
+	case Sum:
+		text = "sum(" + p.describe(moment.Expr) + ")"
+	}
+	if moment.Filter != nil {
+		text += " FILTER (WHERE " + p.describe(moment.Filter) + ")"
+	}
+	return text
+}

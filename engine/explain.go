@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Explanation says what a plan computes and what it reveals to whom, for people and
+// as JSON. It follows from the plan alone; making it runs nothing.
+type Explanation struct {
+	SQL         string                 `json:"sql"`
+	Plan        Digest                 `json:"plan"`
+	Assurance   string                 `json:"assurance"` // "sealed"
+	Table       string                 `json:"table"`
+	Departments []ExplainedDepartment  `json:"departments"`
+	Columns     []string               `json:"columns"` // read by the departments
+	Filter      string                 `json:"filter"`  // "" for all rows
+	GroupBy     []ExplainedGroupColumn `json:"groupBy"`
+	Moments     []ExplainedMoment      `json:"moments"`
+	Outputs     []ExplainedOutput      `json:"outputs"`
+	Groups      int                    `json:"groups"`
+	Cells       int                    `json:"cells"`       // groups × moments
+	Limbs       int                    `json:"limbs"`       // slots taken
+	Ciphertexts int                    `json:"ciphertexts"` // of each department
+	Learns      []ExplainedDisclosure  `json:"learns"`
+}
+
+// ExplainedDepartment is one contributor.
+type ExplainedDepartment struct {
+	Name    string `json:"name"`
+	Rows    int64  `json:"rows"`
+	Version uint64 `json:"version"`
+	Digest  Digest `json:"digest"`
+}
+
+// ExplainedGroupColumn is one column of GROUP BY.
+type ExplainedGroupColumn struct {
+	Name   string `json:"name"`
+	Kind   Kind   `json:"kind"`
+	Values int    `json:"values"` // NULL included
+}
+
+// ExplainedMoment is one cell of every group.
+type ExplainedMoment struct {
+	Name   string           `json:"name"`
+	Hidden bool             `json:"hidden"` // not in the select list by itself
+	Scale  int              `json:"scale"`
+	Limbs  int              `json:"limbs"`
+	Bounds []ExplainedBound `json:"bounds"`
+}
+
+// ExplainedBound is what a department proves of a cell, in units of 10^−Scale.
+type ExplainedBound struct {
+	Department string `json:"department"`
+	Lo         string `json:"lo"`
+	Hi         string `json:"hi"`
+}
+
+// ExplainedOutput is one column of the answer.
+type ExplainedOutput struct {
+	Name       string `json:"name"`
+	Kind       Kind   `json:"kind"`
+	Expression string `json:"expression"`
+}
+
+// ExplainedDisclosure is what somebody learns.
+type ExplainedDisclosure struct {
+	Who  string `json:"who"`
+	What string `json:"what"`
+}
+
+// Explain describes the plan.
+func (p *Plan) Explain() Explanation {
+	x := Explanation{
+		SQL: p.SQL, Plan: p.Digest(), Assurance: "sealed", Table: p.Table,
+		Columns: p.columnsRead(), GroupBy: []ExplainedGroupColumn{},
+		Groups: p.GroupCount(), Cells: p.CellCount(),
+		Limbs: p.GroupCount() * p.Layout.SlotsPerGroup, Ciphertexts: p.Ciphertexts(),
+	}
+	if p.Filter != nil {
+		x.Filter = p.describe(p.Filter)
+	}
+	for _, r := range p.Registrations {
+		x.Departments = append(x.Departments, ExplainedDepartment{r.Department, r.Rows, r.Version, r.Digest})
+	}
+	for _, g := range p.Groups {
+		c := p.Schema.Columns[g.Column]
+		x.GroupBy = append(x.GroupBy, ExplainedGroupColumn{c.Name, c.Kind, len(g.Values)})
+	}
+	for m, moment := range p.Moments {
+		em := ExplainedMoment{Name: p.describeMoment(m), Hidden: !p.shown(m), Scale: moment.Scale, Limbs: p.Layout.Limbs[m]}
+		for d, bound := range moment.Bounds {
+			em.Bounds = append(em.Bounds, ExplainedBound{p.Departments[d], bound.Lo.String(), bound.Hi.String()})
+		}
+		x.Moments = append(x.Moments, em)
+	}
+	for _, o := range p.Outputs {
+		x.Outputs = append(x.Outputs, ExplainedOutput{o.Name, o.Expr.Kind, p.describe(o.Expr)})
+	}
+	x.Learns = p.disclosures()
+	return x
+}
+
+// columnsRead lists the columns that departments read, in the schema's order.
+func (p *Plan) columnsRead() []string {
+	read := make([]bool, len(p.Schema.Columns))
+	visit := func(column int) { read[column] = true }
+	columnsOf(p.Filter, visit)
+	for _, m := range p.Moments {
+		columnsOf(m.Expr, visit)
+		columnsOf(m.Filter, visit)
+	}
+	for _, g := range p.Groups {
+		visit(g.Column)
+	}
+	names := []string{}
+	for i, c := range p.Schema.Columns {
+		if read[i] {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// shown tells whether a moment is by itself a column of the answer.
+func (p *Plan) shown(moment int) bool {
+	return slices.ContainsFunc(p.Outputs, func(o Output) bool {
+		return (o.Expr.Op == OpCount || o.Expr.Op == OpSum) && o.Expr.Column == moment
+	})
+}
+
+// disclosures says what each party learns. DESIGN section 2, promise 1.
+func (p *Plan) disclosures() []ExplainedDisclosure {
+	analyst := fmt.Sprintf("every cell (%d), summed over the departments", p.CellCount())
+	var hidden []string
+	for m := range p.Moments {
+		if !p.shown(m) {
+			hidden = append(hidden, p.describeMoment(m))
+		}
+	}
+	if len(hidden) > 0 {
+		analyst += "; among them, though the answer does not show them: " + strings.Join(hidden, ", ")
+	}
+	if p.Having != nil || p.Limit != nil || p.Offset > 0 {
+		analyst += "; those of groups that HAVING, OFFSET or LIMIT hides included"
+	}
+	out := []ExplainedDisclosure{{"the analyst, and whoever is shown the opened certificate", analyst}}
+	everyone := "the query, the schema and its bounds, row counts and versions of the tables, who takes part, sizes and times; no cell"
+	out = append(out, ExplainedDisclosure{"every department", everyone})
+	if len(p.Groups) > 0 {
+		var names []string
+		for _, g := range p.Groups {
+			names = append(names, p.Schema.Columns[g.Column].Name)
+		}
+		out = append(out, ExplainedDisclosure{"every department and the analyst",
+			"the values that each department has in " + strings.Join(names, ", ") + ", which are in its dictionaries"})
+	}
+	return out
+}
+
+// plural writes a number of things.
+func plural(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// String writes the explanation for people.
+func (x Explanation) String() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("Plan %s", x.Plan)
+	line("Assurance: %s", x.Assurance)
+	line("Table %s, contributed by", x.Table)
+	for _, d := range x.Departments {
+		line("  %s: %s, version %d, digest %s", d.Name, plural(d.Rows, "row"), d.Version, d.Digest)
+	}
+	if len(x.Columns) > 0 {
+		line("Columns read: %s", strings.Join(x.Columns, ", "))
+	}
+	if x.Filter != "" {
+		line("Rows counted: %s", x.Filter)
+	}
+	for _, g := range x.GroupBy {
+		line("Grouped by %s: %s (%s)", g.Name, plural(int64(g.Values), "value"), g.Kind)
+	}
+	line("Each department contributes %s (%s of %d) in %s, %s:", plural(int64(x.Cells), "cell"), plural(int64(x.Groups), "group"),
+		len(x.Moments), plural(int64(x.Limbs), "limb"), plural(int64(x.Ciphertexts), "ciphertext"))
+	for _, m := range x.Moments {
+		unit := ""
+		if m.Scale > 0 {
+			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)
+		}
+		line("  %s: %s%s", m.Name, plural(int64(m.Limbs), "limb"), unit)
+		for _, bound := range m.Bounds {
+			line("    %s proves %s to %s", bound.Department, bound.Lo, bound.Hi)
+		}
+	}
+	line("The analyst computes")
+	for _, o := range x.Outputs {
+		line("  %s = %s (%s)", o.Name, o.Expression, o.Kind)
+	}
+	for _, l := range x.Learns {
+		line("Learns: %s: %s.", l.Who, l.What)
+	}
+	return b.String()
+}

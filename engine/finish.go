@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"math/big"
+	"slices"
+)
+
+// group is the domain of one group's cells.
+type group struct {
+	plan   *Plan
+	values []Datum    // of the group columns
+	cells  []*big.Int // of the moments
+}
+
+func (g group) leaf(e *Expr) (value, error) {
+	number := func(d Datum) (value, error) { return value{d, rational(d)}, nil }
+	switch e.Op {
+	case OpCount:
+		return number(Datum{Kind: Integer, Number: g.cells[e.Column]})
+	case OpSum, OpAverage:
+		count := g.cells[e.Count]
+		if count.Sign() == 0 {
+			return value{}, nil
+		}
+		sum := Datum{Kind: Decimal, Number: g.cells[e.Column], Scale: g.plan.Moments[e.Column].Scale}
+		if e.Op == OpSum {
+			return number(sum)
+		}
+		average := divide(sum, Datum{Kind: Integer, Number: count})
+		exact := rational(sum)
+		return value{average, exact.Quo(exact, new(big.Rat).SetInt(count))}, nil
+	}
+	d := e.Value
+	if e.Op == OpGroup {
+		d = g.values[e.Column]
+	}
+	if d.Kind.numeric() {
+		return number(d)
+	}
+	return value{Datum: d}, nil
+}
+
+func (g group) arithmetic(e *Expr, args []value) (value, error) {
+	out, ok := compute(e, args[0], args[len(args)-1])
+	if !ok {
+		return value{}, hinted(refuse(CodeDivision, 0, "division by zero while finishing the answer"),
+			"avg gives NULL where there is nothing to divide by")
+	}
+	return out, nil
+}
+
+// candidate is a group that HAVING keeps, with its keys of ORDER BY.
+type candidate struct {
+	group
+	keys []value
+}
+
+// Finish computes the answer from the cells summed over all departments: groups
+// whose hidden count is zero vanish (with GROUP BY), HAVING chooses among the rest,
+// ORDER BY sorts, groups in the order of their values where it leaves open, OFFSET
+// and LIMIT cut. Everything is decided in exact rationals; nothing but printing
+// rounds. It fails with CodeDivision when a row that is shown, a key or HAVING divides
+// by zero, and with CodeCells when the cells are not the plan's. README section 6.
+func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
+	if len(cells) != p.CellCount() {
+		return nil, refuse(CodeCells, 0, "%d cells given, the plan has %d", len(cells), p.CellCount())
+	}
+	if slices.Contains(cells, nil) {
+		return nil, refuse(CodeCells, 0, "a cell is missing")
+	}
+	var all []candidate
+	for i := range p.GroupCount() {
+		g := group{plan: p, values: p.groupValues(i), cells: cells[i*len(p.Moments) : (i+1)*len(p.Moments)]}
+		if len(p.Groups) > 0 && g.cells[0].Sign() == 0 {
+			continue
+		}
+		kept, err := p.consider(g)
+		if err != nil {
+			return nil, err
+		}
+		if kept != nil {
+			all = append(all, *kept)
+		}
+	}
+	slices.SortStableFunc(all, p.compareCandidates)
+	return p.print(p.cut(all))
+}
+
+// consider applies HAVING and evaluates the keys; nil if HAVING drops the group.
+func (p *Plan) consider(g group) (*candidate, error) {
+	if p.Having != nil {
+		keep, err := evaluate(p.Having, g)
+		if err != nil || keep.IsNull() || !keep.Bool {
+			return nil, err
+		}
+	}
+	keys := make([]value, len(p.Order))
+	for i, o := range p.Order {
+		var err error
+		if keys[i], err = evaluate(o.Expr, g); err != nil {
+			return nil, err
+		}
+	}
+	return &candidate{g, keys}, nil
+}
+
+// groupValues returns the values of the group columns for a group's index, the last
+// column fastest.
+func (p *Plan) groupValues(index int) []Datum {
+	values := make([]Datum, len(p.Groups))
+	for i := len(p.Groups) - 1; i >= 0; i-- {
+		n := len(p.Groups[i].Values)
+		values[i] = p.Groups[i].Values[index%n]
+		index /= n
+	}
+	return values
+}
+
+// compareCandidates orders by the keys of ORDER BY.
+func (p *Plan) compareCandidates(a, b candidate) int {
+	for i, key := range p.Order {
+		x, y := a.keys[i], b.keys[i]
+		switch {
+		case x.IsNull() && y.IsNull():
+			continue
+		case x.IsNull() != y.IsNull():
+			if x.IsNull() == key.NullsFirst {
+				return -1
+			}
+			return 1
+		}
+		order := x.compare(y)
+		if key.Descending {
+			order = -order
+		}
+		if order != 0 {
+			return order
+		}
+	}
+	return 0
+}
+
+// cut applies OFFSET and LIMIT.
+func (p *Plan) cut(all []candidate) []candidate {
+	all = all[min(p.Offset, int64(len(all))):]
+	if p.Limit != nil {
+		all = all[:min(*p.Limit, int64(len(all)))]
+	}
+	return all
+}
+
+// print evaluates the rows that are shown and writes them as text.
+func (p *Plan) print(shown []candidate) (*Result, error) {
+	result := &Result{Columns: make([]string, len(p.Outputs)), Kinds: make([]Kind, len(p.Outputs)), Rows: make([][]Value, len(shown))}
+	quotients := make([]bool, len(p.Outputs))
+	for i, o := range p.Outputs {
+		result.Columns[i], result.Kinds[i] = o.Name, o.Expr.Kind
+		quotients[i] = divides(o.Expr)
+	}
+	for r, row := range shown {
+		result.Rows[r] = make([]Value, len(p.Outputs))
+		for i, o := range p.Outputs {
+			v, err := evaluate(o.Expr, row.group)
+			if err != nil {
+				return nil, err
+			}
+			result.Rows[r][i] = v.print(quotients[i])
+		}
+	}
+	return result, nil
+}
+
+// divides tells whether an expression over cells divides numbers that are not both
+// integers, so that its value need not be a decimal.
+func divides(e *Expr) bool {
+	return e.Op == OpAverage || e.Op == OpDivide && e.Kind == Decimal || slices.ContainsFunc(e.Args, divides)
+}
+
+// print writes one value: as PostgreSQL does, and exactly.
+func (v value) print(isQuotient bool) Value {
+	if v.IsNull() {
+		return Value{}
+	}
+	if v.exact == nil {
+		text := v.Datum.String()
+		return Value{Text: &text, Exact: &text}
+	}
+	text := fixedDecimal(v.Number, v.Scale)
+	exact := text
+	switch {
+	case v.exact.IsInt():
+		exact = v.exact.Num().String()
+	case isQuotient:
+		exact = v.exact.String()
+	default:
+		exact = shortDecimal(v.Number, v.Scale)
+	}
+	return Value{Text: &text, Exact: &exact}
+}

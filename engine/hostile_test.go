@@ -1,0 +1,148 @@
+package engine
+
+import (
+	"bytes"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// askAnything plans a text and checks what holds for every text: it is refused with
+// an *Error at a position in the text, or planned the same way twice, and then
+// described and finished without panic.
+func askAnything(t *testing.T, sql string, cat Catalogue) error {
+	p, err := NewPlan(sql, cat, []string{"d1", "d0"}, testPackings[0])
+	if err != nil {
+		var e *Error
+		if !errors.As(err, &e) || e.Code == "" || e.Message == "" {
+			t.Fatalf("%q: %T %v is not an *Error with code and sentence", sql, err, err)
+		}
+		if e.Position < 0 || e.Position > utf8.RuneCountInString(sql)+1 {
+			t.Fatalf("%q: position %d is outside the text", sql, e.Position)
+		}
+		return err
+	}
+	again, err := NewPlan(sql, cat, []string{"d0", "d1"}, testPackings[0])
+	if err != nil || again.Digest() != p.Digest() {
+		t.Fatalf("%q: planned twice with different results: %v", sql, err)
+	}
+	if p.Explain().String() == "" {
+		t.Fatalf("%q: no explanation", sql)
+	}
+	for _, value := range []int64{0, 1, -1} {
+		cells := make([]*big.Int, p.CellCount())
+		for i := range cells {
+			cells[i] = big.NewInt(value)
+		}
+		if _, err := p.Finish(cells); err != nil && code(err) != CodeDivision {
+			t.Fatalf("%q: %v", sql, err)
+		}
+	}
+	return nil
+}
+
+// TestHostileText: texts that nest, repeat and break are refused quickly.
+func TestHostileText(t *testing.T) {
+	cat := fixtureCatalogue()
+	for _, pair := range [][2]string{
+		{"(", ")"}, {"- ", ""}, {"+ ", ""}, {"NOT ", ""}, {"1+", ""}, {"k = k OR NOT ", ""}, {"(SELECT ", ")"}, {"f(", ")"},
+		{"ARRAY[", "]"}, {"CASE WHEN ", " THEN 1 END"}, {"k IN (", ")"}, {"", "::numeric"}, {"", "[1]"}, {"", " IS NULL"},
+		{"", " IS TRUE"}, {"sum(", ")"}, {"COALESCE(", ")"}, {"", " COLLATE \"C\""}, {"ROW(", ")"}, {"", " UNION SELECT 1"},
+		{"(WITH x AS (SELECT 1) SELECT ", ")"}, {"EXISTS (SELECT 1 WHERE ", ")"}, {"k + (", ")"}, {"k BETWEEN 1 AND ", ""},
+	} {
+		for _, n := range []int{30, 500, 1300, 4000, 20000} {
+			body := strings.Repeat(pair[0], n) + "1" + strings.Repeat(pair[1], n)
+			for _, sql := range []string{"SELECT count(*) FROM things WHERE " + body, "SELECT " + body + " FROM things", "SELECT count(*) FROM things GROUP BY " + body, body} {
+				err := askAnything(t, sql, cat)
+				if n > 4000 && err == nil {
+					t.Fatalf("%q repeated %d times is accepted", pair, n)
+				}
+			}
+		}
+	}
+	for _, sql := range []string{"", " ", ";", "\x00", "SELECT \x00", "\xff", "SELECT '\xff'", "--", "/*", "SELECT $$", "SELECT E'\\", "SELECT U&'\\0000'",
+		"SELECT U&\"\\D800\" FROM things", "SELECT count(*) FROM \"\"", "SELECT count(*) FROM things WHERE t = U&'\\0041'", strings.Repeat("a", 1<<20)} {
+		if err := askAnything(t, sql, cat); err == nil && !strings.Contains(sql, "0041") {
+			t.Fatalf("%q is accepted", sql)
+		}
+	}
+}
+
+// TestDigestCoversEverything: what a plan says is in its digest.
+func TestDigestCoversEverything(t *testing.T) {
+	const sql = "SELECT k, sum(i) FROM things WHERE i > 0 GROUP BY k HAVING count(*) > 1 ORDER BY 1 LIMIT 3"
+	digest := func(sql string, departments []string, packing Packing, change func(Catalogue)) Digest {
+		cat := fixtureCatalogue()
+		change(cat)
+		p, err := NewPlan(sql, cat, departments, packing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.Digest()
+	}
+	both, same := []string{"d0", "d1"}, func(Catalogue) {}
+	base := digest(sql, both, testPackings[0], same)
+	if base != digest(sql, []string{"d1", "d0"}, testPackings[0], same) {
+		t.Error("the order of departments changes the digest")
+	}
+	if base != digest(sql, both, testPackings[0], func(c Catalogue) { c[c.find("things", "d2")].Version++ }) {
+		t.Error("a department that is not asked changes the digest")
+	}
+	seen := map[Digest]string{base: "base"}
+	for name, d := range map[string]Digest{
+		"text":       digest(sql+" ", both, testPackings[0], same),
+		"limit":      digest(strings.Replace(sql, "LIMIT 3", "LIMIT 4", 1), both, testPackings[0], same),
+		"department": digest(sql, []string{"d0"}, testPackings[0], same),
+		"packing":    digest(sql, both, testPackings[1], same),
+		"version":    digest(sql, both, testPackings[0], func(c Catalogue) { c[c.find("things", "d0")].Version++ }),
+		"content":    digest(sql, both, testPackings[0], func(c Catalogue) { c[c.find("things", "d1")].Digest[0]++ }),
+		"rows":       digest(sql, both, testPackings[0], func(c Catalogue) { c[c.find("things", "d1")].Rows++ }),
+	} {
+		if other, ok := seen[d]; ok {
+			t.Errorf("%s and %s have one digest", name, other)
+		}
+		seen[d] = name
+	}
+}
+
+// FuzzPlan: no text makes planning panic.
+func FuzzPlan(f *testing.F) {
+	for _, name := range []string{"refusals.txt", "answers.txt", "explanations.txt"} {
+		for _, c := range readCases(f, name) {
+			f.Add(c.input)
+		}
+	}
+	cat := fixtureCatalogue()
+	f.Fuzz(func(t *testing.T, sql string) { askAnything(t, sql, cat) })
+}
+
+// FuzzCatalogue: no bytes make decoding, validating or planning panic, and what
+// decodes encodes to the same bytes.
+func FuzzCatalogue(f *testing.F) {
+	f.Add(Marshal(fixtureCatalogue()))
+	cat, _ := fixture().catalogue()
+	f.Add(Marshal(cat[:2]))
+	f.Add([]byte{0x80})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var cat Catalogue
+		if Unmarshal(b, &cat) != nil {
+			return
+		}
+		if !bytes.Equal(Marshal(cat), b) {
+			t.Fatal("decoded bytes encode differently")
+		}
+		if cat.Validate() != nil {
+			return
+		}
+		for _, r := range cat {
+			_, _ = Merge([]Registration{r, cat[0]})
+			name := `"` + strings.ReplaceAll(r.Columns[0].Name, `"`, `""`) + `"`
+			sql := `SELECT ` + name + `, sum(` + name + `) FROM "` + strings.ReplaceAll(r.Table, `"`, `""`) + `" GROUP BY 1`
+			if p, err := NewPlan(sql, cat, []string{r.Department}, testPackings[0]); err == nil {
+				_ = p.Explain().String()
+			}
+		}
+	})
+}

@@ -1,0 +1,26 @@
+package engine
+
+// The limits of a question and of a catalogue. README section 8.
+const (
+	MaxSQLBytes       = 1 << 15 // length of a SQL text
+	MaxTokens         = 4096    // lexical tokens of a SQL text; bounds the parser's own recursion
+	MaxDepth          = 100     // nesting of one expression
+	MaxNodes          = 4096    // expression nodes of one query
+	MaxLiteralDigits  = 64      // digits of a number before and after its point
+	MaxExprBits       = 512     // width of any intermediate result
+	MaxExprScale      = 154     // decimal places of any intermediate result over rows
+	MaxCellBits       = 128     // width of a moment in one department, Hi−Lo
+	MaxGroups         = 1 << 16 // groups of one query
+	MaxGroupColumns   = 4       // columns in GROUP BY
+	MaxOutputs        = 256     // columns of an answer
+	MaxMoments        = 512     // moments of one query
+	MaxRegistrations  = 4096    // registrations in a catalogue
+	MaxColumns        = 1024    // columns of a table
+	MaxDictionary     = 4096    // distinct values of a dictionary
+	MaxDictionaryText = 1024    // bytes of one dictionary value; a column with a longer one has no dictionary
+	MaxNameBytes      = 256     // bytes of a table's, column's or department's name
+	MaxRows           = 1 << 40 // rows of a table in one department
+	MaxScale          = 38      // decimal places of a column
+	MaxDecimalDigits  = 38      // digits of a decimal column's values, so below 10^38 in scaled units
+	MaxFiniteScale    = 16383   // decimal places that printing carries, PostgreSQL's NUMERIC_DSCALE_MAX
+)

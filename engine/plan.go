@@ -1,0 +1,226 @@
+package engine
+
+import (
+	"math/big"
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// NewPlan binds a SQL text to the tables of the departments that are asked to
+// contribute, each of which must hold the table. It is a deterministic function of
+// its arguments (departments in any order), so that every department and every
+// verifier recomputes it; the catalogue is validated first. Its cost is that of
+// parsing at most MaxSQLBytes and of sorting the contributors' dictionaries. Every
+// error is an *Error.
+func NewPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan, error) {
+	if err := p.validate(); err != nil {
+		return nil, err
+	}
+	departments = slices.Sorted(slices.Values(departments))
+	if err := checkDepartments(departments, p); err != nil {
+		return nil, err
+	}
+	if err := cat.Validate(); err != nil {
+		return nil, err
+	}
+	stmt, err := parse(sql)
+	if err != nil {
+		return nil, err
+	}
+	b := &binder{text: text(sql), plan: &Plan{SQL: sql, Departments: departments}, moments: make(map[string]int)}
+	if err := b.bindSelect(stmt, cat); err != nil {
+		return nil, err
+	}
+	if err := b.plan.bound(b.positions); err != nil {
+		return nil, err
+	}
+	if err := b.plan.pack(p); err != nil {
+		return nil, err
+	}
+	return b.plan, nil
+}
+
+func checkDepartments(sorted []string, p Packing) error {
+	if len(sorted) == 0 {
+		return refuse(CodeDepartments, 0, "no department is asked to contribute")
+	}
+	if len(sorted) > p.MaxDepartments {
+		return refuse(CodeDepartments, 0, "%d departments are asked; the parameters allow at most %d", len(sorted), p.MaxDepartments)
+	}
+	for i := range sorted[1:] {
+		if sorted[i] == sorted[i+1] {
+			return refuse(CodeDepartments, 0, "department %s is asked twice", quote(sorted[i]))
+		}
+	}
+	return nil
+}
+
+// Digest identifies the plan: everything that a department computes and reveals
+// and everything that the analyst finishes follows from it.
+func (p *Plan) Digest() Digest { return Hash("parley plan 1", Marshal(p)) }
+
+// bindSelect fills the plan but for bounds and layout.
+func (b *binder) bindSelect(stmt *pg.SelectStmt, cat Catalogue) error {
+	// A set operation has op and larg; larg is refused.
+	if err := b.only(stmt, "target_list", "from_clause", "where_clause", "group_clause", "having_clause",
+		"sort_clause", "limit_offset", "limit_count", "limit_option", "op"); err != nil {
+		return err
+	}
+	if err := b.bindFrom(stmt.FromClause, cat); err != nil {
+		return err
+	}
+	b.plan.Moments, b.positions = []Moment{{Op: CountRows}}, []int{0}
+	b.moments[string(Marshal(b.plan.Moments[0]))] = 0
+	filter, err := b.bindFilter(stmt.WhereClause, "WHERE", place{})
+	if err != nil {
+		return err
+	}
+	b.plan.Filter = filter
+	if err := b.bindGroups(stmt); err != nil {
+		return err
+	}
+	if err := b.bindOutputs(stmt.TargetList); err != nil {
+		return err
+	}
+	if stmt.HavingClause != nil {
+		if b.plan.Having, err = b.bindCondition(stmt.HavingClause, place{name: "HAVING", cells: true}); err != nil {
+			return err
+		}
+	}
+	if err := b.bindOrder(stmt); err != nil {
+		return err
+	}
+	if len(b.plan.Groups) == 0 && stmt.HavingClause == nil && !b.aggregates {
+		return hinted(refuse(CodeUnsupported, 1, "the query counts and sums nothing: rows are never shown"),
+			"the aggregates are count, sum and avg")
+	}
+	return b.bindLimit(stmt)
+}
+
+// bindFrom finds the table and the contributors' registrations of it.
+func (b *binder) bindFrom(from []*pg.Node, cat Catalogue) error {
+	if len(from) != 1 {
+		position := 0
+		if len(from) > 1 {
+			offset, _ := locateIn(from[1].ProtoReflect(), 0)
+			position = b.at(offset)
+		}
+		return refuse(CodeUnsupported, position, "a query asks exactly one table, named in FROM")
+	}
+	table := from[0].GetRangeVar()
+	if table == nil {
+		return b.unsupported(from[0])
+	}
+	if err := b.only(table, "relname", "inh", "relpersistence", "alias", "location"); err != nil {
+		return err
+	}
+	position := b.at(table.Location)
+	if !table.Inh {
+		return refuse(CodeUnsupported, position, "FROM ONLY is not supported")
+	}
+	var tables []string
+	for _, r := range cat {
+		if len(tables) == 0 || tables[len(tables)-1] != r.Table {
+			tables = append(tables, r.Table)
+		}
+	}
+	index := lookup(table.Relname, tables)
+	switch {
+	case index == -2:
+		return hinted(refuse(CodeTable, position, "several tables are called %s but for upper and lower case", quote(table.Relname)),
+			"write the exact name in double quotes")
+	case index < 0:
+		return hinted(refuse(CodeTable, position, "there is no table %s", quote(table.Relname)), "%s", nearest(table.Relname, tables))
+	}
+	b.plan.Table, b.alias = tables[index], tables[index]
+	if table.Alias != nil {
+		if err := b.only(table.Alias, "aliasname"); err != nil {
+			return err
+		}
+		b.alias = table.Alias.Aliasname
+	}
+	return b.bindRegistrations(cat, position)
+}
+
+func (b *binder) bindRegistrations(cat Catalogue, position int) (err error) {
+	for _, department := range b.plan.Departments {
+		r := cat.find(b.plan.Table, department)
+		if r < 0 {
+			return hinted(refuse(CodeTable, position, "department %s holds no table %s", quote(department), quote(b.plan.Table)),
+				"ask only departments that hold it")
+		}
+		b.plan.Registrations = append(b.plan.Registrations, cat[r])
+	}
+	if b.plan.Schema, err = Merge(b.plan.Registrations); err != nil {
+		return err
+	}
+	for _, c := range b.plan.Schema.Columns {
+		b.names = append(b.names, c.Name)
+	}
+	return nil
+}
+
+// bindFilter types WHERE or FILTER; nil without one.
+func (b *binder) bindFilter(node *pg.Node, name string, in place) (*Expr, error) {
+	if node == nil {
+		return nil, nil
+	}
+	return b.bindCondition(node, place{name: name, depth: in.depth})
+}
+
+func (b *binder) bindCondition(node *pg.Node, in place) (*Expr, error) {
+	e, err := b.bind(node, in)
+	if err != nil {
+		return nil, err
+	}
+	offset, _ := locateIn(node.ProtoReflect(), 0)
+	return b.truth(e, b.at(offset), in.name)
+}
+
+// bound sets the exact bounds of every moment for every department. README
+// section 4.
+func (p *Plan) bound(positions []int) error {
+	for m := range p.Moments {
+		moment := &p.Moments[m]
+		for _, r := range p.Registrations {
+			bound := momentBound(moment, r, p.Schema)
+			if width := new(big.Int).Sub(bound.Hi, bound.Lo).BitLen(); width > MaxCellBits {
+				return hinted(refuse(CodeOverflow, positions[m], "%s over the %d rows of %s is %d bits wide; at most %d are allowed",
+					p.describeMoment(m), r.Rows, r.Department, width, MaxCellBits),
+					"sum something with smaller bounds")
+			}
+			moment.Bounds = append(moment.Bounds, bound)
+		}
+	}
+	return nil
+}
+
+// momentBound is a department's range for one cell: a count between 0 and its
+// rows, a sum between rows·min(lo, 0) and rows·max(hi, 0), where lo and hi bound
+// the summed expression over that department's own columns.
+func momentBound(m *Moment, r Registration, schema Schema) Bound {
+	rows := big.NewInt(r.Rows)
+	if m.Op != Sum {
+		return Bound{Lo: new(big.Int), Hi: rows}
+	}
+	s := spanOf(m.Expr, func(e *Expr) span {
+		own := r.Columns[columnByName(r.Columns, schema.Columns[e.Column].Name)]
+		if own.Min == nil {
+			return span{}
+		}
+		places := schema.Columns[e.Column].Scale - own.Scale
+		return span{rescale(own.Min, places), rescale(own.Max, places)}
+	})
+	bound := Bound{Lo: new(big.Int), Hi: new(big.Int)}
+	if s.none() {
+		return bound
+	}
+	if s.lo.Sign() < 0 {
+		bound.Lo.Mul(rows, s.lo)
+	}
+	if s.hi.Sign() > 0 {
+		bound.Hi.Mul(rows, s.hi)
+	}
+	return bound
+}

@@ -1,0 +1,255 @@
+package engine
+
+import "math/big"
+
+// Kind is the type of a column, an expression or a value.
+type Kind uint8
+
+// The kinds. Integer is PostgreSQL's bigint, Decimal its numeric.
+const (
+	Null    Kind = iota // a column without any value, or the value NULL; unifies with every kind
+	Integer             // 64-bit signed integers; wider whole numbers are Decimal with scale 0
+	Decimal             // integers scaled by a power of ten, below 10^38 in scaled units
+	Text                // UTF-8, compared by bytes
+	Boolean             // false < true
+	Date                // days since 1970-01-01, from 0001-01-01 to 9999-12-31
+)
+
+// Column is one column of one department's table as registered: what planning may
+// lean on. Everything in it is public to all departments and analysts.
+type Column struct {
+	_    struct{} `cbor:",toarray"`
+	Name string   // UTF-8, unique in its table, at most MaxNameBytes
+	Kind Kind
+	// Scale is, for Decimal, the number of decimal places: a value is
+	// integer·10^−Scale. It is 0 for every other kind.
+	Scale    int
+	Nullable bool // whether some row holds NULL
+	// Min and Max bound the non-NULL values: Integer as is, Decimal in scaled
+	// units, Date in days since 1970-01-01. Both nil for other kinds, and when no
+	// row holds a value.
+	Min, Max *big.Int
+	// Dictionary lists the distinct non-NULL values in canonical text (see Datum),
+	// strictly ascending in the kind's order: text by bytes, numbers numerically,
+	// false before true. At most MaxDictionary values of at most
+	// MaxDictionaryText bytes.
+	Dictionary []string
+	// HasDictionary tells an empty dictionary from a missing one. Only columns
+	// with a dictionary can be grouped by.
+	HasDictionary bool
+}
+
+// Registration is what a department says of one version of one table.
+type Registration struct {
+	_          struct{} `cbor:",toarray"`
+	Department string   // the department's name in the network
+	Table      string   // the table's name, the same in all departments
+	Version    uint64
+	Rows       int64
+	Digest     Digest // of the table's content, made by datasets
+	Columns    []Column
+}
+
+// Catalogue is all registrations of a network, strictly ascending by (Table,
+// Department). It comes from peers: Validate before use; NewPlan does.
+type Catalogue []Registration
+
+// Schema is one table as the contributing departments hold it together: for each
+// column the unified kind, the larger scale, the widest bounds and the sorted union
+// of the dictionaries. Merge makes it.
+type Schema struct {
+	_       struct{} `cbor:",toarray"`
+	Table   string
+	Columns []Column // in the order of the first department's registration
+}
+
+// Datum is one value. The zero Datum is NULL.
+//
+// Canonical text (String) is "-12" for an integer, the shortest exact decimal for a
+// decimal ("1.5", "-0.25", "2"), "2020-11-01" for a date, "true" or "false" for a
+// boolean, and text itself.
+type Datum struct {
+	_    struct{} `cbor:",toarray"`
+	Kind Kind     // Null for NULL
+	// Number is the value of an Integer, of a Decimal in scaled units, of a Date in
+	// days since 1970-01-01; nil otherwise. Never changed after it was set.
+	Number *big.Int
+	Scale  int    // of a Decimal: the value is Number·10^−Scale
+	Text   string // of a Text
+	Bool   bool   // of a Boolean
+}
+
+// Op is the operation of an Expr.
+type Op uint8
+
+// The operations over rows. Numbers are integers throughout: an Integer as is, a
+// Decimal in scaled units, a Date in days. Every operation but the three that say
+// otherwise gives NULL when an argument is NULL.
+const (
+	OpConstant  Op = iota + 1 // Value; Kind is the type it was given by its context even if Value is NULL
+	OpColumn                  // the value of Schema.Columns[Column], brought to Kind and Scale
+	OpNegate                  // −Args[0]
+	OpAdd                     // Args[0] + Args[1], which have the same Scale
+	OpSubtract                // Args[0] − Args[1], which have the same Scale
+	OpMultiply                // Args[0] · Args[1]; scales add
+	OpDivide                  // Args[0] / Args[1] of integers, truncated toward zero; over rows Args[1] is a constant other than 0
+	OpModulo                  // remainder of OpDivide, with the sign of Args[0]; over rows Args[1] is a constant other than 0
+	OpRescale                 // Args[0] · 10^(Scale − Args[0].Scale); turns Integer to Decimal
+	OpEqual                   // comparisons: both arguments have one Kind and Scale; the result is Boolean
+	OpNotEqual                //
+	OpLess                    //
+	OpLessEqual               //
+	OpGreater                 //
+	OpGreaterEq               //
+	OpIn                      // Args[0] equals one of Args[1:]; NULL if none but one of them is NULL, or if Args[0] is
+	OpLike                    // Args[0] matches the pattern Args[1], a constant: % any run, _ one character, \ escapes
+	OpNot                     // three-valued
+	OpAnd                     // three-valued over two or more Args: false if one is false, else NULL if one is NULL
+	OpOr                      // three-valued over two or more Args: true if one is true, else NULL if one is NULL
+	OpIsNull                  // whether Args[0] is NULL; never NULL
+	OpIsTrue                  // whether the boolean Args[0] is true; never NULL
+	OpIsFalse                 // whether the boolean Args[0] is false; never NULL
+)
+
+// The operations that appear only over cells, in Outputs, Having and Order. They
+// join those over rows; there numbers are exact rationals, scales differ and
+// division by anything is allowed.
+const (
+	OpGroup   Op = iota + 64 // the value of Groups[Column]
+	OpCount                  // the cell of Moments[Column]
+	OpSum                    // the cell of Moments[Column]; NULL if that of Moments[Count] is 0
+	OpAverage                // the cell of Moments[Column] over that of Moments[Count]; NULL if that is 0
+)
+
+// Expr is a typed expression. Plans hold it in their canonical encoding; datasets
+// turns it to SQL or evaluates it row by row. Eval is its meaning.
+type Expr struct {
+	_      struct{} `cbor:",toarray"`
+	Op     Op
+	Args   []*Expr
+	Column int   // OpColumn: index into Schema.Columns; over cells: index into Groups or Moments
+	Count  int   // OpSum, OpAverage: the moment that counts the non-NULL values
+	Value  Datum // OpConstant: the value
+	Kind   Kind  // type of the result
+	Scale  int   // of a Decimal result over rows
+	// Nullable tells whether the result can be NULL, given the contributors' columns.
+	Nullable bool
+	// Min and Max bound the non-NULL results over all contributors' rows, in scaled
+	// units; nil when the kind has no bounds, when there is no value to bound, and
+	// over cells.
+	Min, Max *big.Int
+}
+
+// MomentOp says what a moment adds up.
+type MomentOp uint8
+
+// The moments.
+const (
+	CountRows    MomentOp = iota + 1 // rows that pass both filters; Expr is nil
+	CountNonNull                     // those of them whose Expr is not NULL
+	Sum                              // the sum of Expr over those, in units of 10^−Scale; 0 over none
+)
+
+// Bound is the range of one department's value of a cell, inclusive.
+type Bound struct {
+	_      struct{} `cbor:",toarray"`
+	Lo, Hi *big.Int
+}
+
+// Moment is one number that each department contributes for each group.
+type Moment struct {
+	_      struct{} `cbor:",toarray"`
+	Op     MomentOp
+	Expr   *Expr // what is counted or summed; nil for CountRows
+	Filter *Expr // the aggregate's FILTER, on top of Plan.Filter; nil if none
+	Scale  int   // a sum's value is the cell·10^−Scale
+	// Bounds holds for each department of the plan, in its order, the range that
+	// its proof shows: Lo exact, Hi exact when the moment fits one limb, otherwise
+	// rounded up to what its highest limb can hold (README section 5).
+	Bounds []Bound
+}
+
+// GroupColumn is one column of GROUP BY with the values that groups are made of.
+type GroupColumn struct {
+	_      struct{} `cbor:",toarray"`
+	Column int      // index into Schema.Columns
+	// Values is the union of the contributors' dictionaries in the kind's order, at
+	// the schema's kind and scale, then NULL if a contributor has it. Never empty.
+	Values []Datum
+}
+
+// Output is one column of the answer.
+type Output struct {
+	_    struct{} `cbor:",toarray"`
+	Name string   // the alias, or the name that PostgreSQL gives
+	Expr *Expr    // over cells
+}
+
+// Order is one key of ORDER BY.
+type Order struct {
+	_          struct{} `cbor:",toarray"`
+	Expr       *Expr    // over cells
+	Descending bool
+	NullsFirst bool
+}
+
+// Packing is what a parameter set offers to a layout.
+type Packing struct {
+	_                  struct{} `cbor:",toarray"`
+	LimbBits           int      // bits of a limb, 1 to 56
+	LimbsPerCiphertext int      // limbs of one ciphertext
+	MaxCiphertexts     int      // ciphertexts that one query may take from a department
+	MaxDepartments     int      // contributors whose limbs can be added without overflow
+}
+
+// Layout says which limb of which cell sits in which slot. Slot s is limb s mod
+// LimbsPerCiphertext of ciphertext s div LimbsPerCiphertext; the cell of group g and
+// moment m starts at slot g·SlotsPerGroup + Offsets[m] and takes Limbs[m] slots, low
+// limb first. README section 5.
+type Layout struct {
+	_             struct{} `cbor:",toarray"`
+	Packing       Packing
+	Limbs         []int // by moment, at least 1
+	Offsets       []int // by moment
+	SlotsPerGroup int
+	Ciphertexts   int
+}
+
+// Plan is one question, bound to registered tables: what each department computes,
+// how its cells are packed, and how the analyst finishes the answer. NewPlan makes
+// it; it is not changed afterwards and may be shared between goroutines.
+type Plan struct {
+	_             struct{} `cbor:",toarray"`
+	SQL           string
+	Table         string
+	Departments   []string       // the contributors, ascending
+	Registrations []Registration // of the contributors, in the order of Departments
+	Schema        Schema
+	Filter        *Expr         // WHERE; nil: all rows
+	Groups        []GroupColumn // GROUP BY; empty: one group
+	Moments       []Moment      // Moments[0] counts the rows of the group that pass Filter
+	Outputs       []Output
+	Having        *Expr   // over cells; nil if none
+	Order         []Order // over cells
+	Limit         *int64  // nil if none
+	Offset        int64
+	Layout        Layout
+}
+
+// Value is one value of an answer; NULL has both nil.
+type Value struct {
+	// Text is the value as PostgreSQL prints it: numbers as numeric does, dates ISO,
+	// booleans true and false.
+	Text *string `json:"text"`
+	// Exact is the value without rounding: an integer, a decimal without trailing
+	// zeros, or p/q in lowest terms for a quotient that is not an integer. For
+	// other kinds it equals Text. README section 6.
+	Exact *string `json:"exact"`
+}
+
+// Result is the answer.
+type Result struct {
+	Columns []string  `json:"columns"`
+	Kinds   []Kind    `json:"kinds"`
+	Rows    [][]Value `json:"rows"`
+}

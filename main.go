@@ -1,0 +1,11 @@
+// Parley answers SQL questions over the tables of several departments that may not pool them, exactly, and with a
+// certificate that anyone can check offline. See README.md.
+package main
+
+import (
+	"os"
+
+	"parley/node"
+)
+
+func main() { os.Exit(node.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

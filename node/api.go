@@ -1,0 +1,184 @@
+package node
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// This file is what the command line (and a test) sees of a node: how one is
+// configured and run, and what an analyst's client asks and gets back. The
+// work behind it is in node.go (a department) and client.go (an analyst).
+
+// DefaultDeadline is what a question without a deadline of its own gets.
+const DefaultDeadline = 2 * time.Minute
+
+// Config is one department's node.toml, parsed and with its relative paths
+// resolved against the file's folder. Run checks every field again.
+type Config struct {
+	// Name is the department's name, as the others and the analysts see it.
+	Name string
+	// Dir holds everything that the node stores, mode 0700. One running node
+	// a folder: a second one is refused.
+	Dir string
+	// Listen is the multiaddr to listen on, "/ip4/0.0.0.0/tcp/4001". Port 0
+	// takes a free port and tells it through Options.Listening.
+	Listen string
+	// Identity is the path of the ed25519 key file (CreateIdentity). Empty:
+	// identity.key in Dir, which must exist.
+	Identity string
+	// Peers are the other departments' multiaddrs, each ending in /p2p/ID. A
+	// bare "/p2p/ID" names a department that will dial this one. Together
+	// with this node's identity they are the network's members: the same set
+	// on every node, or the nodes refuse each other.
+	Peers []string
+	// Analysts are the peer ids that may ask.
+	Analysts []string
+	// Parameters is "default" or "light".
+	Parameters string
+	// Tables are the department's own; nobody else's files are ever opened.
+	Tables []TableConfig
+	// Deadline bounds each query, however long its analyst would wait. Zero:
+	// as long as the analyst would.
+	Deadline time.Duration
+}
+
+// TableConfig is one table: its files together are one relation.
+type TableConfig struct {
+	Name     string
+	Files    []string
+	Null     []string // further spellings of NULL in CSV
+	Encoding string   // of CSV; empty is UTF-8
+}
+
+// Options are what a caller adds to a configuration. The zero value works.
+type Options struct {
+	// Logger takes the operator's log; nil discards. No secret and no cell
+	// is ever logged.
+	Logger *slog.Logger
+	// CacheDir holds development keys, by circuit digest; empty is
+	// DefaultCacheDir().
+	CacheDir string
+	// Described is called once the tables are open and checked, before keys
+	// are made and before anything is sent: Run waits for it, and an error
+	// stops the node. `try` looks at the inferred types here.
+	Described func(ctx context.Context, tables []engine.Registration) error
+	// Listening is called once the node accepts connections.
+	Listening func(Status)
+	// Ready is called once the epoch is formed and queries are answered.
+	Ready func(Status)
+	// Progress tells of long steps before Ready (making keys, proving key
+	// shares): total 0 is "unknown".
+	Progress func(step string, done, total int)
+	// Observe, for tests, sees every byte string that this node's streams
+	// carry, as it was before the transport encrypted it.
+	Observe func(peer string, protocol string, outgoing bool, payload []byte)
+
+	hooks hooks // tests, and builds with liars
+}
+
+// Status is what a node says of itself: to its parent process (status.json
+// and one JSON line on standard output) and to analysts.
+type Status struct {
+	Ready     bool     `json:"ready"`
+	Name      string   `json:"name"`
+	Peer      string   `json:"peer"`
+	Address   string   `json:"address"`   // a multiaddr to dial, ending in /p2p/ID
+	Addresses []string `json:"addresses"` // all of them
+	Network   string   `json:"network"`   // network id, hex; empty before keys are known
+	PID       int      `json:"pid"`
+}
+
+// Run runs a department's node until ctx is cancelled (it then returns nil,
+// with all files closed and no goroutine left) or something makes going on
+// impossible: a wrong configuration, a port in use, a full disk, a journal
+// that is corrupted. Errors are sentences for the operator. A stopped node
+// may be run again, in this process or another, from the same folder.
+func Run(ctx context.Context, cfg Config, o Options) error { return run(ctx, cfg, o) }
+
+// ClientOptions are an analyst's. The zero value works.
+type ClientOptions struct {
+	Logger   *slog.Logger
+	CacheDir string // as Options.CacheDir: the analyst proves its key's form
+	Observe  func(peer string, protocol string, outgoing bool, payload []byte)
+	// Progress tells of long steps that come before a question, once: making
+	// keys, loading them.
+	Progress func(step string, done, total int)
+
+	hooks hooks // tests
+}
+
+// AskOptions are one question's.
+type AskOptions struct {
+	// Departments that are to contribute, by name; empty is all that hold
+	// the table.
+	Departments []string
+	// Deadline is how long the departments have; zero is DefaultDeadline.
+	// Ask itself gives up a little later.
+	Deadline time.Duration
+	// NoOpening leaves the analyst's key out of the certificate: it then
+	// shows that the protocol was followed, not the figures.
+	NoOpening bool
+	// Progress is told of each step as it happens; it must not block.
+	Progress func(Step)
+}
+
+// Step is one observable step of a query.
+type Step struct {
+	Name       string // "asked", "admitted", "contributed", "attested", "shared", "decrypted", "verified"
+	Department string // whose; empty is the analyst's own
+	Done       int    // of Total departments
+	Total      int
+	Elapsed    time.Duration // since Ask began
+}
+
+// Answer is what an analyst gets. A query that ends without an answer is an
+// error instead (*QueryError).
+type Answer struct {
+	Query       engine.Digest
+	Plan        *engine.Plan
+	Result      *engine.Result
+	Certificate []byte // canonical; with the opening unless AskOptions.NoOpening
+	Verdict     protocols.Verdict
+	Assurance   string // "sealed"
+	Parameters  string
+	Departments []DepartmentStatus
+	Seconds     Seconds
+	CPUSeconds  float64 // over all departments and the client, this query's
+}
+
+// DepartmentStatus is a department's part in one query.
+type DepartmentStatus struct {
+	Name   string `json:"name"`
+	Peer   string `json:"peer"`
+	Status string `json:"status"` // "contributed", or "shared": a member of the epoch that was not asked to contribute
+}
+
+// Seconds is where the time of one query went. A step's figure is the largest
+// of any department's: they work side by side. Total is the wall time of Ask,
+// so that the steps need not add up to it. Reported by the departments
+// themselves, and not part of the certificate.
+type Seconds struct {
+	Aggregation  float64 `json:"aggregation"`
+	Encryption   float64 `json:"encryption"`
+	Proving      float64 `json:"proving"`
+	Verifying    float64 `json:"verifying"`
+	ReEncryption float64 `json:"reEncryption"`
+	Decryption   float64 `json:"decryption"`
+	Total        float64 `json:"total"`
+}
+
+// QueryError is a query that ended without an answer. Code and Sentence are
+// all that an analyst is told; the operators' logs hold the detail.
+type QueryError struct {
+	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "keys" from here
+	Sentence    string
+	Position    int      // 1-based character of the SQL; 0 is none
+	Hint        string   // what might have been meant; empty is none
+	Departments []string // who refused, is missing or was caught; may be empty
+}
+
+func (e *QueryError) Error() string { return e.Sentence }

@@ -1,0 +1,342 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// The blob protocol (README section 4): one blob by its digest, or, from an
+// analyst to the node that it is connected to, the public key of a query that
+// it is about to ask.
+const (
+	blobProtocol protocol.ID = "/parley/blob/1"
+
+	blobChunk      = 64 << 10        // bytes a frame
+	blobWait       = 5 * time.Second // how long a request may wait for a blob to be published
+	blobPause      = 100 * time.Millisecond
+	blobLastPause  = 5 * time.Second
+	uploadsAnalyst = 16 // uploaded blobs that one analyst may have lying here
+	fetchesPeer    = 8  // simultaneous fetches from one peer
+)
+
+type blobOp uint8
+
+const (
+	blobGet blobOp = iota + 1
+	blobPut
+)
+
+// blobRequest is the first frame of a stream.
+type blobRequest struct {
+	_      struct{} `cbor:",toarray"`
+	Op     blobOp
+	Digest engine.Digest
+	Size   uint64
+	// Owner is who made it: an analyst's node asks the owner when it does not
+	// hold the blob. Zero in put.
+	Owner protocols.Key
+	// WaitMs is how long a get may wait for the blob to be published.
+	WaitMs uint32
+}
+
+type blobStatus uint8
+
+const (
+	blobFound   blobStatus = iota + 1 // the bytes follow, in frames of blobChunk
+	blobAbsent                        // not here, or not published yet
+	blobLie                           // Served is the owner's, who signed something else
+	blobRefused                       // never, as asked
+)
+
+// blobReply answers. Served is the signed header of a blob that is found.
+type blobReply struct {
+	_      struct{} `cbor:",toarray"`
+	Status blobStatus
+	Served []byte
+}
+
+// blobExchange serves the store and fetches into it.
+type blobExchange struct {
+	store     *blobStore // nil at a client, which keeps nothing
+	transport *transport
+	id        Identity
+	network   engine.Digest
+	// forge, in tests and builds with liars only, changes what is served.
+	forge func(to peer.ID, requested engine.Digest, data []byte) []byte
+
+	mu      sync.Mutex
+	uploads map[peer.ID][]engine.Digest
+	slots   map[peer.ID]chan struct{}
+}
+
+func newBlobExchange(store *blobStore, t *transport, id Identity, network engine.Digest) *blobExchange {
+	return &blobExchange{store: store, transport: t, id: id, network: network,
+		uploads: map[peer.ID][]engine.Digest{}, slots: map[peer.ID]chan struct{}{}}
+}
+
+// Serve starts answering.
+func (x *blobExchange) Serve() { x.transport.Handle(blobProtocol, analyst, x.serve) }
+
+func (x *blobExchange) serve(ctx context.Context, s *stream) error {
+	var q blobRequest
+	if err := s.ReceiveValue(&q, answerTimeout); err != nil {
+		return err
+	}
+	if q.Size > BlobLimit {
+		return s.SendValue(blobReply{Status: blobRefused})
+	}
+	switch q.Op {
+	case blobGet:
+		return x.serveGet(ctx, s, q)
+	case blobPut:
+		return x.servePut(s, q)
+	}
+	return &faultError{s.peer, "asked for an unknown blob operation"}
+}
+
+func (x *blobExchange) serveGet(ctx context.Context, s *stream, q blobRequest) error {
+	wait, cancel := context.WithTimeout(ctx, min(time.Duration(q.WaitMs)*time.Millisecond, blobWait))
+	defer cancel()
+	owner := peerID(q.Owner)
+	_, held := x.store.Size(q.Digest)
+	if !held && s.role == analyst && x.transport.roles.of(owner) == member && owner != x.id.peerID() {
+		data, lie, err := x.fetchOnce(wait, q, owner)
+		if lie != nil {
+			return s.SendValue(blobReply{Status: blobLie, Served: lie.Marshal()})
+		}
+		if err == nil {
+			_, err = x.store.Put(data)
+		}
+		if err != nil {
+			return s.SendValue(blobReply{Status: blobAbsent})
+		}
+	}
+	if x.store.Wait(wait, q.Digest) != nil {
+		return s.SendValue(blobReply{Status: blobAbsent})
+	}
+	data, err := x.store.Get(q.Digest)
+	if err != nil {
+		return s.SendValue(blobReply{Status: blobAbsent})
+	}
+	if x.forge != nil {
+		data = x.forge(s.peer, q.Digest, data)
+	}
+	served := protocols.SignServed(x.network, x.id.private, q.Digest, data)
+	if err := s.SendValue(blobReply{Status: blobFound, Served: served.Marshal()}); err != nil {
+		return err
+	}
+	return sendChunks(s, data)
+}
+
+func (x *blobExchange) servePut(s *stream, q blobRequest) error {
+	if s.role != analyst || q.Size == 0 {
+		return s.SendValue(blobReply{Status: blobRefused})
+	}
+	if err := s.SendValue(blobReply{Status: blobFound}); err != nil {
+		return err
+	}
+	data, err := receiveChunks(s, q.Size)
+	if err != nil {
+		return err
+	}
+	if protocols.BlobDigest(data) != q.Digest {
+		return &faultError{s.peer, "uploaded a blob that does not have its digest"}
+	}
+	_, had := x.store.Size(q.Digest)
+	if _, err := x.store.Put(data); err != nil {
+		x.transport.log.Error("storing an analyst's key failed", "error", err.Error())
+		return s.SendValue(blobReply{Status: blobRefused})
+	}
+	if !had {
+		x.uploaded(s.peer, q.Digest)
+	}
+	return s.SendValue(blobReply{Status: blobFound})
+}
+
+// uploaded remembers an analyst's blob, and drops its oldest one over the
+// limit: it may have protocols.MaxPendingPerAnalyst queries at once, and the
+// limit is twice that.
+func (x *blobExchange) uploaded(p peer.ID, d engine.Digest) {
+	x.mu.Lock()
+	list := append(x.uploads[p], d)
+	var drop []engine.Digest
+	if n := len(list) - uploadsAnalyst; n > 0 {
+		drop, list = list[:n:n], list[n:]
+	}
+	x.uploads[p] = list
+	x.mu.Unlock()
+	for _, old := range drop {
+		x.store.Drop(old)
+	}
+}
+
+func sendChunks(s *stream, data []byte) error {
+	for len(data) > 0 {
+		n := min(blobChunk, len(data))
+		if err := s.Send(data[:n]); err != nil {
+			return err
+		}
+		data = data[n:]
+	}
+	return nil
+}
+
+// receiveChunks reads exactly size bytes; size is within BlobLimit.
+func receiveChunks(s *stream, size uint64) ([]byte, error) {
+	data := make([]byte, 0, size)
+	for uint64(len(data)) < size {
+		chunk, err := s.Receive(int(min(blobChunk, size-uint64(len(data)))), answerTimeout)
+		if err != nil {
+			return nil, err
+		}
+		if len(chunk) == 0 {
+			return nil, &faultError{s.peer, "sent an empty piece of a blob"}
+		}
+		data = append(data, chunk...)
+	}
+	return data, nil
+}
+
+// fetchOnce asks one peer once. errNoBlob: it has none yet. A header that is
+// signed by the peer or the owner and promises anything but the blob is a lie;
+// other nonsense is a *faultError, which proves nothing to others.
+func (x *blobExchange) fetchOnce(ctx context.Context, q blobRequest, from peer.ID) (data []byte, lie *protocols.Served, err error) {
+	if q.Size > BlobLimit {
+		return nil, nil, fmt.Errorf("a blob of %d bytes is over the limit of %d", q.Size, BlobLimit)
+	}
+	s, err := x.transport.Open(ctx, from, blobProtocol)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.Abort()
+	if err := s.SendValue(q); err != nil {
+		return nil, nil, err
+	}
+	var reply blobReply
+	if err := s.ReceiveValue(&reply, blobWait+answerTimeout); err != nil {
+		return nil, nil, err
+	}
+	if reply.Status != blobFound && reply.Status != blobLie {
+		return nil, nil, errNoBlob
+	}
+	served, err := protocols.ParseServed(reply.Served)
+	if err != nil {
+		return nil, nil, &faultError{from, "sent a malformed blob header"}
+	}
+	server := peerID(served.Server)
+	if served.Requested != q.Digest || server != from && served.Server != q.Owner || served.Verify(x.network) != nil {
+		return nil, nil, &faultError{from, "sent the header of another blob, or a forged one"}
+	}
+	if served.Fault(int(q.Size)) != "" {
+		return nil, &served, nil
+	}
+	if reply.Status == blobLie {
+		return nil, nil, &faultError{from, "called an honest header a lie"}
+	}
+	if data, err = receiveChunks(s, q.Size); err != nil {
+		return nil, nil, err
+	}
+	if protocols.BlobDigest(data) != q.Digest {
+		return nil, nil, &faultError{from, "served other bytes than its header says"}
+	}
+	s.Close()
+	return data, nil, nil
+}
+
+// Fetch asks the peers in turn, again and again with growing pauses, until one
+// serves the blob, which is then stored, or its owner signs a lie. peers says
+// each time who can be reached. It ends otherwise only with ctx, and then says
+// why the last attempt failed.
+func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, peers func() []peer.ID) (protocols.Blob, error) {
+	last, owner := errNoBlob, peerID(w.Sources[0])
+	for pause := blobPause; ; pause = min(2*pause, blobLastPause) {
+		// An analyst uploads its key here; another fetch may have been faster.
+		if x.store != nil {
+			if data, err := x.store.Get(w.Digest); err == nil && len(data) == w.Size {
+				return protocols.Blob{Digest: w.Digest, Bytes: data}, nil
+			}
+		}
+		reachable := peers()
+		for _, from := range reachable {
+			q := blobRequest{Op: blobGet, Digest: w.Digest, Size: uint64(w.Size), Owner: w.Sources[0]}
+			if from == owner || len(reachable) == 1 { // has it or will have it; others may
+				q.WaitMs = uint32(blobWait.Milliseconds())
+			}
+			data, lie, err := x.fetchSlot(ctx, q, from)
+			if lie != nil && peerID(lie.Server) == owner {
+				return protocols.Blob{Digest: w.Digest, Lie: lie}, nil
+			}
+			if lie != nil {
+				err = &faultError{from, "serves another blob than was asked for"}
+			}
+			if err == nil && x.store != nil {
+				_, err = x.store.Put(data) // a failure of it ends the node
+				return protocols.Blob{Digest: w.Digest, Bytes: data}, err
+			}
+			if err == nil {
+				return protocols.Blob{Digest: w.Digest, Bytes: data}, nil
+			}
+			if ctx.Err() == nil {
+				last = err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return protocols.Blob{}, fmt.Errorf("blob %s: %w (%w)", w.Digest, last, ctx.Err())
+		case <-time.After(pause):
+		}
+	}
+}
+
+// fetchSlot keeps a peer that hangs from taking all streams.
+func (x *blobExchange) fetchSlot(ctx context.Context, q blobRequest, from peer.ID) ([]byte, *protocols.Served, error) {
+	x.mu.Lock()
+	slots := x.slots[from]
+	if slots == nil {
+		slots = make(chan struct{}, fetchesPeer)
+		x.slots[from] = slots
+	}
+	x.mu.Unlock()
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+		return x.fetchOnce(ctx, q, from)
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+}
+
+// Upload gives a blob to the node that the client is connected to.
+func (x *blobExchange) Upload(ctx context.Context, to peer.ID, data []byte) error {
+	s, err := x.transport.Open(ctx, to, blobProtocol)
+	if err != nil {
+		return err
+	}
+	defer s.Abort()
+	q := blobRequest{Op: blobPut, Digest: protocols.BlobDigest(data), Size: uint64(len(data))}
+	if err := s.SendValue(q); err != nil {
+		return err
+	}
+	for _, body := range [][]byte{data, nil} { // at the go-ahead; at the receipt
+		var reply blobReply
+		if err := s.ReceiveValue(&reply, answerTimeout); err != nil {
+			return err
+		}
+		if reply.Status != blobFound {
+			return fmt.Errorf("%s does not take the query's key", to)
+		}
+		if err := sendChunks(s, body); err != nil {
+			return err
+		}
+	}
+	s.Close()
+	return nil
+}

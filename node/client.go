@@ -1,0 +1,279 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"parley/circuits"
+	"parley/engine"
+	"parley/protocols"
+)
+
+// catchUpTimeout is how long a client waits for the log that its node has
+// already.
+const catchUpTimeout = 30 * time.Second
+
+// Client is an analyst's connection to one node. It follows the log, checks
+// every signature on it, and trusts the node for nothing but being there. Safe
+// for concurrent use.
+type Client struct {
+	id        Identity
+	o         ClientOptions
+	log       *slog.Logger
+	transport *transport
+	node      peer.ID
+	params    circuits.Params
+	network   *protocols.Network // without names
+	exchange  *blobExchange
+	keys      func() (*circuits.Keys, error)
+
+	mu      sync.Mutex
+	replica *protocols.Replica
+	changed chan struct{}    // closed and replaced with each batch
+	broken  *protocols.Fault // of the log
+	asked   map[engine.Digest]*tally
+}
+
+// Dial connects to a node by its multiaddr, which ends in /p2p/ID.
+func Dial(ctx context.Context, address string, id Identity, o ClientOptions) (*Client, error) {
+	info, err := parsePeer(address)
+	if err != nil || len(info.Addrs) == 0 {
+		return nil, fmt.Errorf("%q is not a node's multiaddr, such as /ip4/192.0.2.10/tcp/4001/p2p/12D3Koo…", address)
+	}
+	c := &Client{id: id, o: o, log: o.Logger, node: info.ID, changed: make(chan struct{}), asked: map[engine.Digest]*tally{}}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.transport, err = newTransport(id, "", roles{info.ID: member}, c.log, o.Observe); err != nil {
+		return nil, err
+	}
+	if err := c.connect(ctx, *info); err != nil {
+		c.transport.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	if err := c.transport.host.Connect(ctx, info); err != nil {
+		if strings.Contains(err.Error(), "refused") {
+			return unavailable("no node answers at %s", info.Addrs[0])
+		}
+		return unavailable("the node at %s cannot be reached: %v", info.Addrs[0], shortDialError(err))
+	}
+	var h hello
+	cut := false
+	err := retry(ctx, func() error {
+		err := c.hello(ctx, &h)
+		if cut = err != nil && !c.transport.Connected(c.node); cut {
+			return nil // who is cut off once will be cut off again
+		}
+		return err
+	})
+	if cut {
+		return unavailable("the node at %s does not talk to %s: is this identity in its list of analysts?", info.Addrs[0], c.id.Peer())
+	}
+	if err != nil {
+		return unavailable("the node at %s is not ready yet: it may still be making keys (%v)", info.Addrs[0], err)
+	}
+	if err := h.Network.Validate(false); err != nil {
+		return fmt.Errorf("the node describes no network: %w", err)
+	}
+	if c.params, err = c.o.hooks.parameterSet(h.Network.Parameters); err != nil {
+		return fmt.Errorf("the node's parameters: %w", err)
+	}
+	c.network = &h.Network
+	c.replica = protocols.NewReplica(c.network, c.params)
+	c.exchange = newBlobExchange(nil, c.transport, c.id, c.network.ID())
+	c.keys = sync.OnceValues(c.loadKeys)
+	c.transport.Go(c.follow)
+	return nil
+}
+
+// retry calls do until it succeeds or ctx ends, and returns its last error. A
+// node whose handlers are not up yet, or which has just cut a stranger, says
+// the same.
+func retry(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(followPause):
+		}
+	}
+}
+
+func (c *Client) hello(ctx context.Context, h *hello) error {
+	return askInfo(ctx, c.transport, c.node, infoRequest{Op: infoHello}, h)
+}
+
+func unavailable(format string, args ...any) error {
+	return &QueryError{Code: "unavailable", Sentence: fmt.Sprintf(format, args...)}
+}
+
+// Close ends the connection and whatever still waits for it.
+func (c *Client) Close() error { return c.transport.Close() }
+
+// Prepare loads the proofs' keys, and makes development keys where there are
+// none: seconds to minutes that the first question would take otherwise.
+func (c *Client) Prepare(ctx context.Context) error {
+	done := make(chan error, 1)
+	c.transport.Go(func(context.Context) { _, err := c.keys(); done <- err })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// loadKeys finds the keys that the network's proofs are made with. The
+// analyst proves its own key, so that the verifying half does not do.
+func (c *Client) loadKeys() (*circuits.Keys, error) {
+	dir := c.o.CacheDir
+	if dir == "" {
+		dir = DefaultCacheDir()
+	}
+	keys, err := developKeys(c.transport.ctx, c.params, dir, c.o.Progress)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(keys.Verifying().MarshalBinary(), c.network.VerifyingKeys) {
+		return nil, &QueryError{Code: "keys", Sentence: fmt.Sprintf("the development keys in %s are not the network's", dir),
+			Hint: "copy the keys' folder of one of its nodes, or name it"}
+	}
+	return keys, nil
+}
+
+// follow keeps the replica up to date, through lost connections.
+func (c *Client) follow(ctx context.Context) {
+	for pause := followPause; ctx.Err() == nil; pause = min(2*pause, followLastPause) {
+		before := c.height()
+		err := followRemote(ctx, c.transport, c.node, before, c.take)
+		var fault *protocols.Fault
+		if errors.As(err, &fault) {
+			c.log.Error("the log deviates", "fault", fault.Error())
+			c.mu.Lock()
+			c.broken = fault
+			c.wake()
+			c.mu.Unlock()
+			return
+		}
+		if c.height() > before {
+			pause = followPause
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (c *Client) height() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replica.Height()
+}
+
+// take orders records; a fault of the log is the error.
+func (c *Client) take(records []protocols.Record) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.wake()
+	for _, r := range records {
+		refused, err := c.replica.Order(r)
+		if err != nil {
+			return err
+		}
+		c.count(&r.Entry, refused)
+	}
+	return nil
+}
+
+// wake tells whoever waits that the replica has changed; c.mu is held.
+func (c *Client) wake() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// wait returns when the replica is as far as its node says that the log is.
+func (c *Client) wait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	var h hello
+	if err := retry(ctx, func() error { return c.hello(ctx, &h) }); err != nil {
+		return unavailable("the node does not answer: %v", err)
+	}
+	for {
+		c.mu.Lock()
+		height, changed, broken := c.replica.Height(), c.changed, c.broken
+		c.mu.Unlock()
+		if broken != nil {
+			return faultOf(broken)
+		}
+		if height >= h.Height {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return unavailable("the node shows %d of the log's %d records", height, h.Height)
+		}
+	}
+}
+
+// Network is the network's description, with the departments' names as they
+// signed them. Whether it is the right network is for the caller to know: pin
+// what it says, or compare it with what was pinned.
+func (c *Client) Network(ctx context.Context) (protocols.Network, error) {
+	if err := c.wait(ctx); err != nil {
+		return protocols.Network{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, ok := c.replica.State.Network()
+	if !ok {
+		joined := c.replica.Joined()
+		return protocols.Network{}, &QueryError{Code: "not-ready",
+			Sentence: fmt.Sprintf("%d of the network's %d departments have joined", len(joined), len(c.network.Departments))}
+	}
+	return *n, nil
+}
+
+// Catalogue is the current version of every table.
+func (c *Client) Catalogue(ctx context.Context) (engine.Catalogue, error) {
+	if err := c.wait(ctx); err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replica.Catalogue(), nil
+}
+
+// Status is what the node says of itself.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var h hello
+	if err := c.hello(ctx, &h); err != nil {
+		return Status{}, unavailable("the node does not answer: %v", err)
+	}
+	return Status{Ready: h.Ready, Name: h.Name, Peer: c.node.String(), Network: h.Network.ID().String()}, nil
+}
+
+func faultOf(f *protocols.Fault) error {
+	return &QueryError{Code: string(f.Kind), Sentence: fmt.Sprintf("department %s deviated from the protocol: %s", f.Department, f.Kind),
+		Departments: []string{f.Department}}
+}

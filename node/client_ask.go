@@ -1,0 +1,286 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"parley/circuits"
+	"parley/engine"
+	"parley/protocols"
+)
+
+const (
+	// askGrace is how much later than the departments a client gives up.
+	askGrace = 2 * time.Second
+	// receiptTimeout is how long a client waits until its receipt is ordered.
+	receiptTimeout = 5 * time.Second
+)
+
+// asking is one question under way.
+type asking struct {
+	c       *Client
+	o       AskOptions
+	start   time.Time
+	cpu     float64
+	run     *running
+	machine *protocols.Analyst
+	work    effects
+	answers chan answer
+	refused chan error // the log's, of the question
+	failed  chan error
+	outbox  *outbox
+	tally   *tally
+}
+
+// Ask asks a question and waits for its answer, which it has verified itself.
+// The error is a *QueryError where the question, the departments or the
+// network are at fault.
+func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, error) {
+	a := &asking{c: c, o: o, start: time.Now(), cpu: processorSeconds(), answers: make(chan answer),
+		refused: make(chan error, 1), failed: make(chan error, 1)}
+	if a.o.Deadline <= 0 {
+		a.o.Deadline = DefaultDeadline
+	}
+	if err := c.wait(ctx); err != nil {
+		return nil, err
+	}
+	plan, err := c.plan(sql, o.Departments)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	keys, err := c.keys()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.prepare(ctx, sql, keys); err != nil {
+		return nil, queryError(err)
+	}
+	defer a.end()
+	outcome, err := a.loop(ctx)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	if outcome.Status != protocols.Answered {
+		return nil, &QueryError{Code: outcome.Code, Sentence: outcome.Sentence, Departments: outcome.Departments}
+	}
+	return a.answer(ctx, plan, outcome)
+}
+
+// plan refuses a question before keys are loaded.
+func (c *Client) plan(sql string, departments []string) (*engine.Plan, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.replica.Epoch() == nil {
+		return nil, protocols.ErrNoEpoch
+	}
+	return protocols.PlanQuestion(sql, c.replica.Catalogue(), departments, protocols.Packing(c.params))
+}
+
+// queryError gives what an analyst is told.
+func queryError(err error) error {
+	var e *engine.Error
+	var q *QueryError
+	switch {
+	case errors.As(err, &q):
+		return q
+	case errors.As(err, &e):
+		return &QueryError{Code: e.Code, Sentence: e.Message, Position: e.Position, Hint: e.Hint}
+	case errors.Is(err, protocols.ErrNoEpoch):
+		return &QueryError{Code: "not-ready", Sentence: err.Error()}
+	}
+	return err
+}
+
+// prepare builds the machine and what it works with: its memory is this
+// process's, its disk and its peers are the node.
+func (a *asking) prepare(ctx context.Context, sql string, keys *circuits.Keys) error {
+	c := a.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.private, Keys: keys, Verifying: keys.Verifying(),
+		Replica: c.replica, SQL: sql, Departments: a.o.Departments,
+		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
+	if err != nil {
+		return err
+	}
+	a.machine = m
+	a.run = &running{machine: locked{a}, watch: newStopwatch()}
+	a.run.ctx, a.run.stop = context.WithCancel(ctx)
+	a.outbox = newOutbox(c.log, func(ctx context.Context, e protocols.Entry) error {
+		return appendRemote(ctx, c.transport, c.node, e)
+	})
+	a.work = effects{
+		persist: func([]protocols.JournalRecord) error { return nil },
+		publish: func(blobs [][]byte) error { return a.publish(blobs) },
+		send:    a.send,
+		fetch: func(ctx context.Context, w protocols.Want) (protocols.Blob, error) {
+			return c.exchange.Fetch(ctx, w, func() []peer.ID { return []peer.ID{c.node} })
+		},
+		proofs:  make(chan struct{}, 1),
+		checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		answers: a.answers,
+		failed: func(err error) {
+			select {
+			case a.failed <- err:
+			default:
+			}
+		},
+	}
+	return nil
+}
+
+// locked steps a machine that reads the client's replica.
+type locked struct{ a *asking }
+
+func (l locked) Step(e protocols.Event) (protocols.Ready, error) {
+	c := l.a.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ready, err := l.a.machine.Step(e)
+	l.a.startTally()
+	return ready, err
+}
+
+func (a *asking) publish(blobs [][]byte) error {
+	for _, b := range blobs {
+		err := retry(a.run.ctx, func() error { return a.c.exchange.Upload(a.run.ctx, a.c.node, b) })
+		if err != nil {
+			return unavailable("the node does not take the question's key: %v", err)
+		}
+	}
+	return nil
+}
+
+func (a *asking) send(e protocols.Entry) {
+	a.outbox.Send(e, func(err error) {
+		if e.Kind == protocols.KindAsk {
+			a.refused <- err
+		}
+	})
+}
+
+// loop steps the machine until it has an outcome.
+func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
+	sending, stop := context.WithCancel(a.c.transport.ctx)
+	defer stop()
+	go a.outbox.Run(sending)
+	defer func() {
+		flush, cancel := context.WithTimeout(ctx, receiptTimeout)
+		defer cancel()
+		a.outbox.Flush(flush)
+	}()
+	deadline := time.NewTimer(a.o.Deadline + askGrace)
+	defer deadline.Stop()
+	var event protocols.Event = protocols.Started{}
+	for {
+		changed := a.c.watch()
+		outcome, err := a.work.Step(a.run, event)
+		var world *worldError
+		if errors.As(err, &world) {
+			return nil, world.error
+		}
+		if err != nil || outcome != nil {
+			return outcome, err
+		}
+		a.report()
+		select {
+		case <-changed:
+			event = protocols.Ordered{}
+			if broken := a.c.fault(); broken != nil {
+				event = protocols.Broken{Fault: broken}
+			}
+		case got := <-a.answers:
+			event = got.event
+		case err := <-a.refused:
+			a.c.mu.Lock()
+			a.machine.Refuse(err)
+			a.c.mu.Unlock()
+			event = protocols.Ordered{}
+		case err := <-a.failed:
+			return nil, err
+		case <-deadline.C:
+			event = protocols.Deadline{}
+		case <-a.c.transport.ctx.Done():
+			return nil, unavailable("the client was closed")
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// watch is closed at the next change of the replica.
+func (c *Client) watch() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.changed
+}
+
+func (c *Client) fault() *protocols.Fault {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.broken
+}
+
+// end drops what is under way and waits for it.
+func (a *asking) end() {
+	a.run.stop()
+	a.c.forget(a.tally)
+	a.work.busy.Wait()
+}
+
+// answer verifies the certificate as anybody else would, and adds where the
+// time went.
+func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protocols.Outcome) (*Answer, error) {
+	c := a.c
+	network, err := c.Network(ctx)
+	if err != nil {
+		return nil, err
+	}
+	cert := outcome.Certificate
+	if a.o.NoOpening {
+		cert = cert.WithoutOpening()
+	}
+	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, Certificate: cert.Marshal(),
+		Assurance: "sealed", Parameters: c.params.Name()}
+	start := time.Now()
+	verifier := protocols.Verifier{Pinned: &network, Parameters: c.o.hooks.parameterSet}
+	if out.Verdict, err = verifier.Verify(out.Certificate); err != nil {
+		return nil, err
+	}
+	a.run.watch.Add(stepVerifying, time.Since(start))
+	a.step("verified", "", 0, 0)
+	out.Departments = a.departments(&network, plan)
+	var said reports
+	ask, cancel := context.WithTimeout(ctx, reportTimeout+time.Second)
+	defer cancel()
+	if askInfo(ask, c.transport, c.node, infoRequest{Op: infoReports, Query: out.Query}, &said) == nil {
+		for _, r := range said.List {
+			out.Seconds.merge(r.Report, &out.CPUSeconds)
+		}
+	}
+	out.Seconds.merge(a.run.watch.Report(), new(float64))
+	out.CPUSeconds += processorSeconds() - a.cpu
+	out.Seconds.Total = time.Since(a.start).Seconds()
+	return out, nil
+}
+
+func (a *asking) departments(network *protocols.Network, plan *engine.Plan) []DepartmentStatus {
+	contributed := map[string]bool{}
+	for _, name := range plan.Departments {
+		contributed[name] = true
+	}
+	var out []DepartmentStatus
+	for _, m := range network.Departments {
+		d := DepartmentStatus{Name: m.Name, Peer: PeerOf(m.Key), Status: "shared"}
+		if contributed[m.Name] {
+			d.Status = "contributed"
+		}
+		out = append(out, d)
+	}
+	return out
+}

@@ -1,0 +1,233 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"parley/circuits"
+	"parley/datasets"
+	"parley/engine"
+	"parley/protocols"
+)
+
+// explainFlags are what `explain` takes.
+type explainFlags struct {
+	tableFlags
+	node, identity string
+	departments    []string
+}
+
+// tableFlags name files as departments' tables.
+type tableFlags struct {
+	tables, null         []string
+	encoding, parameters string
+}
+
+func (f *tableFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.tables, "table", nil,
+		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's; may be repeated")
+	flags.StringArrayVar(&f.null, "null", nil, "a further spelling of NULL in CSV files; may be repeated")
+	flags.StringVar(&f.encoding, "encoding", "", "the encoding of CSV files; UTF-8 otherwise")
+	addParameters(cmd, &f.parameters)
+}
+
+// addParameters adds --parameters to a command that runs on one machine only.
+func addParameters(cmd *cobra.Command, parameters *string) {
+	cmd.Flags().StringVar(parameters, "parameters", "light", `"light", which is not for private data, or "default"`)
+}
+
+// namedParameters gives the parameters that a person may choose.
+func namedParameters(name string) (circuits.Params, error) {
+	if name != "light" && name != "default" {
+		return circuits.Params{}, usage("parameters", "", `--parameters %q: it is "default" or "light"`, name)
+	}
+	return circuits.Named(name)
+}
+
+func (c *command) explainCommand() *cobra.Command {
+	var f explainFlags
+	cmd := &cobra.Command{
+		Use:   `explain (--table NAME=FILE,... | --node MULTIADDR --identity FILE) "SELECT ..."`,
+		Short: "what a question would compute and reveal, and to whom; runs nothing",
+		Args:  arguments(1, "the SQL"),
+		RunE:  func(cmd *cobra.Command, args []string) error { return c.explain(cmd.Context(), args[0], f) },
+	}
+	f.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node, instead of files")
+	flags.StringVar(&f.identity, "identity", "", "the analyst's identity, for --node")
+	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) explain(ctx context.Context, sql string, f explainFlags) error {
+	var plan *engine.Plan
+	switch {
+	case f.node != "" && len(f.tables) > 0:
+		return usage("flag", "", "--node and --table exclude each other")
+	case f.node != "":
+		catalogue, parameters, err := c.remoteCatalogue(ctx, f)
+		if err != nil {
+			return err
+		}
+		if plan, err = makePlan(sql, catalogue, f.departments, parameters); err != nil {
+			return err
+		}
+	default:
+		parameters, err := namedParameters(f.parameters)
+		if err != nil {
+			return err
+		}
+		sources, err := parseTables(f.tables, f.null, f.encoding)
+		if err != nil {
+			return err
+		}
+		catalogue, err := c.register(ctx, sources, parameters)
+		if err != nil {
+			return err
+		}
+		c.describe(catalogue)
+		if plan, err = makePlan(sql, catalogue, f.departments, parameters); err != nil {
+			return err
+		}
+	}
+	c.progress.finish()
+	explanation := plan.Explain()
+	if c.json {
+		return c.printJSON(explanation)
+	}
+	return c.print(explanation.String())
+}
+
+// remoteCatalogue asks a node what its network holds.
+func (c *command) remoteCatalogue(ctx context.Context, f explainFlags) (engine.Catalogue, circuits.Params, error) {
+	if f.identity == "" {
+		return nil, circuits.Params{}, usage("flag", "parley init DIR makes one", "explain --node needs --identity")
+	}
+	id, err := LoadIdentity(f.identity)
+	if err != nil {
+		return nil, circuits.Params{}, usage("identity", "", "%s", err)
+	}
+	c.progress.step("connecting to %s", f.node)
+	client, err := Dial(ctx, f.node, id, ClientOptions{})
+	if err != nil {
+		return nil, circuits.Params{}, err
+	}
+	defer client.Close()
+	network, err := client.Network(ctx)
+	if err != nil {
+		return nil, circuits.Params{}, err
+	}
+	parameters, err := namedParameters(network.Parameters)
+	if err != nil {
+		return nil, circuits.Params{}, err
+	}
+	catalogue, err := client.Catalogue(ctx)
+	return catalogue, parameters, err
+}
+
+// register opens every department's tables in turn, infers what they hold, and checks that the departments agree.
+// Only `try`, `explain` and `demo` may: whoever runs them can read all the files anyway. The tables are closed again.
+func (c *command) register(ctx context.Context, sources []source, parameters circuits.Params) (engine.Catalogue, error) {
+	if most := parameters.MaxDepartments(); len(sources) > most {
+		hint := "give fewer files"
+		if larger, err := circuits.Named("default"); err == nil && len(sources) <= larger.MaxDepartments() {
+			hint = "--parameters default allows " + plural(larger.MaxDepartments(), "department")
+		}
+		return nil, usage("departments", hint, "%s, and the parameters %s allow %d at most",
+			plural(len(sources), "department"), parameters.Name(), most)
+	}
+	var catalogue engine.Catalogue
+	for i, s := range sources {
+		c.progress.update("reading the tables", i, len(sources))
+		for _, t := range s.Tables {
+			registration, err := registrationOf(ctx, s.Name, t)
+			if err != nil {
+				failure := failureOf(err)
+				failure.Department = s.Name
+				return nil, failure
+			}
+			catalogue = append(catalogue, registration)
+		}
+	}
+	c.progress.finish()
+	slices.SortFunc(catalogue, func(a, b engine.Registration) int {
+		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Department, b.Department))
+	})
+	for _, table := range tableNames(sources) {
+		if _, err := engine.Merge(registrationsOf(catalogue, table)); err != nil {
+			return nil, naming(err, sources)
+		}
+	}
+	return catalogue, nil
+}
+
+func registrationOf(ctx context.Context, department string, t TableConfig) (engine.Registration, error) {
+	table, err := datasets.Open(ctx, t.Name, t.Files, datasets.Options{Null: t.Null, Encoding: t.Encoding})
+	if err != nil {
+		return engine.Registration{}, err
+	}
+	registration := table.Registration(department, 1)
+	return registration, table.Close()
+}
+
+func registrationsOf(catalogue engine.Catalogue, table string) []engine.Registration {
+	var out []engine.Registration
+	for _, r := range catalogue {
+		if r.Table == table {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// makePlan plans a question over the departments that are named, or all that hold the table.
+func makePlan(sql string, catalogue engine.Catalogue, departments []string, p circuits.Params) (*engine.Plan, error) {
+	plan, err := protocols.PlanQuestion(sql, catalogue, departments, protocols.Packing(p))
+	if err != nil {
+		return nil, asked(err, sql)
+	}
+	return plan, nil
+}
+
+// asked gives an error the question that it is about.
+func asked(err error, sql string) *Failure {
+	failure := failureOf(err)
+	failure.SQL = sql
+	return failure
+}
+
+// naming adds the files of the departments that a disagreement names.
+func naming(err error, sources []source) *Failure {
+	failure := failureOf(err)
+	words := strings.FieldsFunc(failure.Message, func(r rune) bool { return strings.ContainsRune(` ",;:`, r) })
+	var files []string
+	for _, s := range sources {
+		if !slices.Contains(words, s.Name) {
+			continue
+		}
+		for _, t := range s.Tables {
+			if slices.Contains(words, t.Name) {
+				files = append(files, fmt.Sprintf("%s is %s", s.Name, strings.Join(t.Files, ", ")))
+			}
+		}
+	}
+	if len(files) > 0 {
+		failure.Hint = strings.TrimPrefix(failure.Hint+"; "+strings.Join(files, "; "), "; ")
+	}
+	return failure
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,150 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"parley/datasets"
+	"parley/engine"
+)
+
+// The exit statuses of every command. They are part of the interface: scripts branch on them.
+const (
+	statusAnswered   = 0 // answered, or verified against pinned signers
+	statusRefused    = 1 // refused, failed, or not verified
+	statusUsage      = 2 // wrong flags, arguments or configuration
+	statusNotPinned  = 3 // a certificate that agrees with itself, its signers unknown
+	maxSnippetLength = 160
+)
+
+// Failure is an error as its reader meets it: what is wrong, where, and what to do about it. Only the fields that
+// apply are set. Code is stable and in kebab-case; Message is one sentence. It reveals nothing beyond the request
+// and the files of whoever runs the command.
+type Failure struct {
+	Code       string `json:"code"`
+	Message    string `json:"message"`
+	Hint       string `json:"hint,omitempty"`
+	Department string `json:"department,omitempty"`
+	File       string `json:"file,omitempty"`
+	Line       int    `json:"line,omitempty"`
+	Column     string `json:"column,omitempty"`
+	Position   int    `json:"position,omitempty"` // 1-based, in characters of SQL
+
+	SQL    string `json:"-"` // what Position counts in
+	Status int    `json:"-"` // the exit status; 0 means statusRefused
+	Cause  error  `json:"-"`
+}
+
+// Error is the message with the place in front of it.
+func (f *Failure) Error() string {
+	place := f.File
+	if place != "" && f.Line > 0 {
+		place = fmt.Sprintf("%s:%d", place, f.Line)
+	}
+	if place == "" || strings.Contains(f.Message, f.File) {
+		return f.Message
+	}
+	return place + ": " + f.Message
+}
+
+// Unwrap gives the cause, so that errors.Is sees through a Failure.
+func (f *Failure) Unwrap() error { return f.Cause }
+
+func (f *Failure) status() int {
+	if f.Status == 0 {
+		return statusRefused
+	}
+	return f.Status
+}
+
+// usage makes the failure of a command that was called wrongly.
+func usage(code, hint, format string, args ...any) *Failure {
+	return &Failure{Code: code, Hint: hint, Message: fmt.Sprintf(format, args...), Status: statusUsage}
+}
+
+// refused makes the failure of a command that was called rightly and could not do what it was asked.
+func refused(code, hint, format string, args ...any) *Failure {
+	return &Failure{Code: code, Hint: hint, Message: fmt.Sprintf(format, args...), Status: statusRefused}
+}
+
+// write prints the failure for a person: the sentence, the place in the SQL when there is one, the hint.
+func (f *Failure) write(w io.Writer) {
+	var b strings.Builder
+	b.WriteString("parley: ")
+	if f.Department != "" && !strings.Contains(f.Message, f.Department) {
+		fmt.Fprintf(&b, "department %s: ", printable(f.Department))
+	}
+	b.WriteString(printableLines(f.Error()))
+	b.WriteByte('\n')
+	for _, line := range snippet(f.SQL, f.Position) {
+		b.WriteString("  " + line + "\n")
+	}
+	if f.Hint != "" {
+		b.WriteString("  hint: " + printableLines(f.Hint) + "\n")
+	}
+	io.WriteString(w, b.String())
+}
+
+// snippet shows the line of sql that holds the 1-based character position, and a caret under the character. Long
+// lines are cut around it. No position gives no lines.
+func snippet(sql string, position int) []string {
+	runes := []rune(sql)
+	if position < 1 || position > len(runes)+1 {
+		return nil
+	}
+	at := position - 1
+	from, to := at, at
+	for from > 0 && runes[from-1] != '\n' && at-from < maxSnippetLength/2 {
+		from--
+	}
+	for to < len(runes) && runes[to] != '\n' && to-at < maxSnippetLength/2 {
+		to++
+	}
+	before, after := printable(string(runes[from:at])), printable(string(runes[at:to]))
+	return []string{before + after, strings.Repeat(" ", displayWidth(before)) + "^"}
+}
+
+// failureOf gives any error the shape in which it is shown. Errors of other packages carry their own place and code;
+// what is left is an internal failure, shown by its sentence alone.
+func failureOf(err error) *Failure {
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	if f := failureOfParts(err); f != nil {
+		f.Cause = err
+		return f
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return &Failure{Code: "interrupted", Message: "interrupted before an answer", Cause: err}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &Failure{Code: "deadline", Message: "no answer within the deadline", Cause: err}
+	}
+	return &Failure{Code: "failed", Message: err.Error(), Cause: err}
+}
+
+// failureOfParts maps the typed errors of the packages below; nil when err is none of them.
+func failureOfParts(err error) *Failure {
+	var question *engine.Error
+	if errors.As(err, &question) {
+		return &Failure{Code: question.Code, Message: question.Message, Hint: question.Hint, Position: question.Position}
+	}
+	var file *datasets.Error
+	if errors.As(err, &file) {
+		plain := *file
+		plain.File, plain.Line, plain.Column, plain.Hint = "", 0, 0, ""
+		return &Failure{Code: "data", Message: plain.Error(), Hint: file.Hint, File: file.File, Line: int(file.Line),
+			Column: file.Field}
+	}
+	var query *QueryError
+	if errors.As(err, &query) {
+		f := &Failure{Code: query.Code, Message: query.Sentence, Hint: query.Hint, Position: query.Position}
+		f.Department = strings.Join(query.Departments, ", ")
+		return f
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"parley/datasets"
+	"parley/engine"
+)
+
+func TestFailureShowsThePlace(t *testing.T) {
+	f := &Failure{Code: "column", Message: `no column "工"`, Hint: `did you mean "工资"?`, Position: 19,
+		SQL: "SELECT a,\n  '南京', 工 FROM t"}
+	var out bytes.Buffer
+	f.write(&out)
+	want := strings.Join([]string{
+		`parley: no column "工"`,
+		`    '南京', 工 FROM t`,
+		`            ^`,
+		`  hint: did you mean "工资"?`,
+		``,
+	}, "\n")
+	if got := out.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestSnippetOfALongLine(t *testing.T) {
+	sql := "SELECT " + strings.Repeat("a + ", 200) + "b FROM t"
+	position := strings.IndexByte(sql, 'b') + 1
+	lines := snippet(sql, position)
+	if len(lines) != 2 || len(lines[0]) > maxSnippetLength || lines[0][len(lines[1])-1] != 'b' {
+		t.Errorf("got %q", lines)
+	}
+	for _, position := range []int{-1, 0, len(sql) + 2} {
+		if lines := snippet(sql, position); lines != nil {
+			t.Errorf("position %d gives %q", position, lines)
+		}
+	}
+	if lines := snippet("SELECT", 7); len(lines) != 2 || lines[1] != "      ^" {
+		t.Errorf("the end of the text gives %q", lines)
+	}
+}
+
+func TestErrorsOfOtherPackagesKeepTheirPlace(t *testing.T) {
+	f := failureOf(fmt.Errorf("wrapped: %w", &engine.Error{Code: "column", Position: 8, Message: "no", Hint: "yes"}))
+	if f.Code != "column" || f.Position != 8 || f.Message != "no" || f.Hint != "yes" || f.status() != statusRefused {
+		t.Errorf("engine: %+v", f)
+	}
+	f = failureOf(&datasets.Error{File: "a.csv", Line: 3, Column: 4, Field: "age", Message: "bad", Hint: "mend"})
+	if f.File != "a.csv" || f.Line != 3 || f.Column != "age" || f.Hint != "mend" || f.Error() != `a.csv:3: column "age": bad` {
+		t.Errorf("datasets: %+v, %s", f, f)
+	}
+	f = failureOf(&QueryError{Code: "accused", Sentence: "caught", Departments: []string{"north", "south"}})
+	if f.Code != "accused" || f.Department != "north, south" {
+		t.Errorf("query: %+v", f)
+	}
+	if f = failureOf(context.Canceled); f.Code != "interrupted" {
+		t.Errorf("cancelled: %+v", f)
+	}
+	cause := errors.New("disk")
+	if f = failureOf(fmt.Errorf("x: %w", cause)); f.Code != "failed" || !errors.Is(f, cause) {
+		t.Errorf("other: %+v", f)
+	}
+}

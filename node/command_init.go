@@ -1,0 +1,155 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	configName   = "node.toml"
+	identityName = "identity.key"
+)
+
+func (c *command) initCommand() *cobra.Command {
+	var name, listen string
+	cmd := &cobra.Command{
+		Use:   "init DIR",
+		Short: "make an identity and a commented node.toml",
+		Long: `Makes DIR with a new identity (mode 0600, never overwritten) and a node.toml in which every key is explained.
+An analyst needs the identity only; a department's operator edits node.toml and starts it with parley node.`,
+		Args: arguments(1, "the folder to make"),
+		RunE: func(_ *cobra.Command, args []string) error { return c.initialise(args[0], name, listen) },
+	}
+	cmd.Flags().StringVar(&name, "name", "", "the department's name; DIR's own otherwise")
+	cmd.Flags().StringVar(&listen, "listen", "/ip4/0.0.0.0/tcp/4001", "the multiaddr that the node listens on")
+	return cmd
+}
+
+func (c *command) initialise(dir, name, listen string) error {
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return unreadable("init", dir, err)
+	}
+	if name == "" {
+		name = plainName(filepath.Base(absolute))
+	}
+	config, key := filepath.Join(dir, configName), filepath.Join(dir, identityName)
+	for _, path := range []string{config, key} {
+		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+			f := refused("exists", "choose another folder, or move the file away yourself",
+				"%s exists: nothing is overwritten", path)
+			f.File = path
+			return f
+		}
+	}
+	if err := makeDir(dir); err != nil {
+		return unwritable(dir, err)
+	}
+	id, err := CreateIdentity(key)
+	if err != nil {
+		return unwritable(key, err)
+	}
+	if err := writeFile(config, []byte(configText(name, listen))); err != nil {
+		os.Remove(key) // made a moment ago, and known to nobody
+		return unwritable(config, err)
+	}
+	_, err = fmt.Fprintf(c.out, `peer id   %s
+identity  %s   (secret; back it up, share it with nobody)
+config    %s
+
+A department: give the peer id to the other departments, put theirs and your tables into %s, then run
+  parley node --config %s
+An analyst: give the peer id to the departments, for their list of analysts, then ask with
+  parley query --node MULTIADDR --identity %s "SELECT ..."
+`, id.Peer(), key, config, configName, quoteWord(config), quoteWord(key))
+	return err
+}
+
+// unwritable is the failure of a file or folder that could not be made: a full disk, a missing permission.
+func unwritable(path string, err error) *Failure {
+	f := refused("write", "", "%s", err)
+	if !strings.Contains(err.Error(), path) {
+		f.File = path
+	}
+	f.Cause = err
+	return f
+}
+
+// quoteWord writes a path as one word of a shell.
+func quoteWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%,=", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// configText is a node.toml that parses as it stands: what a department has to add is commented out.
+func configText(name, listen string) string {
+	return fmt.Sprintf(`# One department's node. Relative paths are taken from this file's folder. Unknown keys are errors.
+
+# The department's name, as the others and the analysts see it.
+name = %s
+
+# Everything that the node stores: its log, its journal, ciphertexts, %s. Never restore it from a backup:
+# a restored journal could make a second share of a secret.
+dir = "data"
+
+# The address to listen on: /ip4/ADDRESS/tcp/PORT, or /ip6/...
+listen = %s
+
+# The node's secret key, readable by its own user only.
+identity = %s
+
+# The other departments, each ending in /p2p/PEER-ID. All departments list the same set: each all but itself.
+# A bare "/p2p/PEER-ID" is a department that dials this one.
+peers = [
+#  "/ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...",
+]
+
+# Who may ask: the peer ids of analysts. Nobody else is answered.
+analysts = [
+#  "12D3KooW...",
+]
+
+# "default", or "light": faster, and not for private data. The same in all departments.
+parameters = "default"
+
+# How long one query may take before it ends without an answer.
+# deadline = "2m"
+
+# The tables that questions may name. The files of one table together are one relation: .csv, .parquet, .arrow,
+# .ipc, .feather, or a glob. Only an unquoted empty field of a CSV file is NULL; null adds other spellings.
+# [[table]]
+# name = "heart"
+# files = ["tables/heart.csv"]
+# null = ["NA", "?"]
+# encoding = "utf-8"
+`, tomlString(name), networkName, tomlString(listen), tomlString(identityName))
+}
+
+// tomlString quotes s as a basic string of TOML.
+func tomlString(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, r := range s {
+		switch {
+		case r == '"' || r == '\\':
+			b.WriteRune('\\')
+			b.WriteRune(r)
+		case r < 0x20 || r == 0x7f:
+			fmt.Fprintf(&b, `\u%04X`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

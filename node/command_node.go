@@ -1,0 +1,118 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/spf13/cobra"
+)
+
+// notice is one line that a supervised node writes to its standard output for the process that started it. Exactly
+// one field is set.
+type notice struct {
+	Status *Status  `json:"status,omitempty"`
+	Error  *Failure `json:"error,omitempty"`
+}
+
+func (c *command) nodeCommand() *cobra.Command {
+	var config, cache, lie string
+	var supervised, verbose bool
+	cmd := &cobra.Command{
+		Use:   "node --config node.toml",
+		Short: "run one department's node",
+		Long: `Runs a department's node until it is interrupted. It answers only the analysts that node.toml lists: purposes,
+approvals and budgets are not enforced yet. Once it accepts connections, and once more when its epoch is formed, it
+prints its status as one line of JSON on standard output; its log goes to standard error.`,
+		Args: arguments(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if config == "" {
+				return usage("flag", "parley init DIR writes one", "parley node needs --config")
+			}
+			cfg, err := LoadConfig(config)
+			o := Options{CacheDir: cache}
+			if err == nil {
+				err = tellLie(lie, &o)
+			}
+			if err == nil {
+				level := slog.LevelInfo
+				if verbose {
+					level = slog.LevelDebug
+				}
+				o.Logger = slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level}))
+				if supervised {
+					return c.runSupervised(cmd.Context(), cfg, o)
+				}
+				return c.runNode(cmd.Context(), cfg, o)
+			}
+			if supervised {
+				return (&notifier{w: c.out}).failed(err)
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&config, "config", "", "the node.toml")
+	cmd.Flags().StringVar(&cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every step")
+	cmd.Flags().BoolVar(&supervised, "supervised", false, "report to the parent process, and end with it")
+	addLie(cmd, &lie)
+	cobra.CheckErr(cmd.Flags().MarkHidden("supervised"))
+	return cmd
+}
+
+// runNode runs a node for an operator: statuses on standard output, the log and the progress on standard error.
+func (c *command) runNode(ctx context.Context, cfg Config, o Options) error {
+	status := func(s Status) {
+		c.progress.finish()
+		line, err := json.Marshal(s)
+		if err == nil {
+			c.out.Write(append(line, '\n'))
+		}
+	}
+	o.Listening, o.Ready = status, status
+	o.Progress = c.progress.update
+	return Run(ctx, cfg, o)
+}
+
+// runSupervised runs a node for the process that started it: notices on standard output, and an end as soon as
+// standard input closes, which it does when the parent dies, however it dies.
+func (c *command) runSupervised(parent context.Context, cfg Config, o Options) error {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	go func() {
+		io.Copy(io.Discard, c.in)
+		cancel()
+	}()
+	r := &notifier{w: c.out}
+	o.Listening = func(s Status) { r.send(notice{Status: &s}) }
+	o.Ready = o.Listening
+	if err := Run(ctx, cfg, o); err != nil {
+		return r.failed(err)
+	}
+	return nil
+}
+
+// notifier writes notices, whole lines at a time.
+type notifier struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (r *notifier) send(one notice) {
+	line, err := json.Marshal(one)
+	if err != nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.w.Write(append(line, '\n')) // a parent that is gone closes standard input too
+}
+
+// failed reports why the node ends; the parent prints it.
+func (r *notifier) failed(err error) error {
+	failure := failureOf(err)
+	r.send(notice{Error: failure})
+	return exitStatus(failure.status())
+}

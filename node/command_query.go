@@ -1,0 +1,186 @@
+package node
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"parley/protocols"
+)
+
+// queryFlags are what `query` takes.
+type queryFlags struct {
+	node, identity, network, certificate, cache string
+	noOpening                                   bool
+	deadline                                    time.Duration
+	departments                                 []string
+}
+
+func (c *command) queryCommand() *cobra.Command {
+	var f queryFlags
+	cmd := &cobra.Command{
+		Use:   `query --node MULTIADDR --identity FILE "SELECT ..."`,
+		Short: "ask a network's departments a question",
+		Long: `Asks one question and checks the whole certificate before it prints the answer. MULTIADDR ends in /p2p/PEER-ID.
+With --network the signers are pinned. Without it the node's own word is taken for who belongs to the network, and
+the answer is shown as self-consistent, not as verified.`,
+		Args: arguments(1, "the SQL"),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.query(cmd.Context(), args[0], f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node")
+	flags.StringVar(&f.identity, "identity", "", "the analyst's identity, made by parley init")
+	flags.StringVar(&f.network, "network", "", "the pinned network description")
+	flags.StringVar(&f.certificate, "certificate", "", "write the certificate to this file")
+	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
+	flags.DurationVar(&f.deadline, "deadline", DefaultDeadline, "give up after this time")
+	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
+	flags.StringVar(&f.cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
+	for _, required := range []struct{ flag, value string }{{"node", f.node}, {"identity", f.identity}} {
+		if required.value == "" {
+			return usage("flag", "", "parley query needs --%s", required.flag)
+		}
+	}
+	if f.deadline <= 0 {
+		return usage("flag", "", "--deadline %s is not a positive duration", f.deadline)
+	}
+	pinned, err := readNetwork(f.network)
+	if err != nil {
+		return err
+	}
+	id, err := LoadIdentity(f.identity)
+	if err != nil {
+		return usage("identity", "", "%s", err)
+	}
+	if err := checkTarget(f.certificate); err != nil {
+		return err
+	}
+	c.progress.step("connecting to %s", f.node)
+	client, err := Dial(ctx, f.node, id, ClientOptions{CacheDir: f.cache})
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	answer, err := c.ask(ctx, client, sql, AskOptions{Departments: f.departments, Deadline: f.deadline, NoOpening: f.noOpening})
+	if err != nil {
+		return err
+	}
+	if err := recheck(answer, pinned); err != nil {
+		return err
+	}
+	if err := writeCertificate(f.certificate, answer.Certificate); err != nil {
+		return err
+	}
+	if c.json {
+		err = c.printJSON(answerOf(sql, answer, f.certificate))
+	} else {
+		err = writeAnswer(c.out, answer, f.certificate)
+	}
+	return err
+}
+
+// recheck verifies an answer's certificate against the pinned description. Without one it must agree with itself, and
+// the verdict that stands beside the answer says that the signers are unknown.
+func recheck(a *Answer, pinned *protocols.Network) error {
+	verdict, err := protocols.Verify(a.Certificate, pinned)
+	if err != nil {
+		verdict = protocols.Verdict{Reason: err.Error()}
+	}
+	a.Verdict = verdict
+	if verdict.Verified || verdict.SelfConsistent && pinned == nil {
+		return nil
+	}
+	return &Failure{Code: "unverified", Department: verdict.Department,
+		Message: "the certificate does not show the answer: " + verdict.Reason}
+}
+
+// ask asks one question and shows its steps. An error knows the question that it is about.
+func (c *command) ask(ctx context.Context, client *Client, sql string, o AskOptions) (*Answer, error) {
+	c.progress.step("asking")
+	o.Progress = func(s Step) {
+		if s.Total > 0 {
+			c.progress.update(stepLabel(s.Name), s.Done, s.Total)
+		}
+	}
+	answer, err := client.Ask(ctx, sql, o)
+	if err != nil {
+		failure := failureOf(err)
+		failure.SQL = sql
+		return nil, failure
+	}
+	c.progress.finish()
+	return answer, nil
+}
+
+// stepLabel says what the departments do between one step and the next.
+func stepLabel(done string) string {
+	switch done {
+	case "asked":
+		return "the departments check the question"
+	case "admitted":
+		return "encrypting and proving"
+	case "contributed":
+		return "verifying the contributions"
+	case "attested":
+		return "re-encrypting to the analyst and proving"
+	case "shared":
+		return "verifying the shares, decrypting"
+	}
+	return done
+}
+
+// checkTarget refuses, before the work, a file that could not be written after it.
+func checkTarget(path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return unreadable("certificate", filepath.Dir(path), err)
+	}
+	if !info.IsDir() {
+		return usage("certificate", "", "%s is not a folder", filepath.Dir(path))
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return usage("certificate", "", "--certificate %s is a folder: name a file", path)
+	}
+	return nil
+}
+
+// writeCertificate writes it whole or not at all, for its owner's eyes: with its opening it shows the answer.
+func writeCertificate(path string, certificate []byte) error {
+	if path == "" {
+		return nil
+	}
+	if err := writeFile(path, certificate); err != nil {
+		return unwritable(path, err)
+	}
+	return nil
+}
+
+// readNetwork reads a pinned network description; no path gives nil.
+func readNetwork(path string) (*protocols.Network, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := readLimited(path, maxNetworkBytes)
+	if err != nil {
+		return nil, err
+	}
+	network, err := protocols.ParseNetwork(text)
+	if err != nil {
+		f := usage("network", "every node writes network.json into its folder",
+			"%s is not a network description: %s", path, err)
+		f.File = path
+		return nil, f
+	}
+	return network, nil
+}

@@ -1,0 +1,70 @@
+package node
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestTablesMatchDepartmentsByPosition(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"b.csv": "", "a.csv": "", "tax-1.parquet": "", "tax-2.parquet": "", "we ird!.csv": ""})
+	t.Chdir(dir)
+	sources, err := parseTables([]string{"heart=b.csv, a.csv", "tax=tax-*.parquet"}, []string{"NA"}, "gb18030")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(sources) != 2 || sources[0].Name != "b" || sources[1].Name != "a" {
+		t.Fatalf("got %+v", sources)
+	}
+	second := sources[1].Tables
+	if second[0].Name != "heart" || second[0].Files[0] != filepath.Join(dir, "a.csv") || second[0].Null[0] != "NA" ||
+		second[1].Name != "tax" || second[1].Files[0] != filepath.Join(dir, "tax-2.parquet") || second[1].Encoding != "gb18030" {
+		t.Errorf("the second department holds %+v", second)
+	}
+	if sources, err = parseTables([]string{"t=we ird!.csv"}, nil, ""); err != nil || sources[0].Name != "we-ird" {
+		t.Errorf("got %+v, %v", sources, err)
+	}
+}
+
+func TestTablesThatAreWrong(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"a.csv": "", "b.csv": ""})
+	t.Chdir(dir)
+	for says, values := range map[string][]string{
+		"no table":                nil,
+		"names no table":          {"a.csv"},
+		`"=a.csv" names no table`: {"=a.csv"},
+		"zero departments":        {"t= ,"},
+		"no file x.csv":           {"t=x.csv"},
+		"no file x*.csv":          {"t=a.csv,x*.csv"},
+		"t is given twice":        {"t=a.csv", "t=b.csv"},
+		"a.csv is given twice":    {"t=a.csv,*.csv"},
+		"has 2 files and table":   {"t=*.csv", "u=a.csv"},
+		"not a pattern":           {"t=[a.csv"},
+	} {
+		_, err := parseTables(values, nil, "")
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%q: %v, want %q", values, err, says)
+		} else if failureOf(err).Status != statusUsage {
+			t.Errorf("%q has status %d", values, failureOf(err).Status)
+		}
+	}
+}
+
+func TestDepartmentNames(t *testing.T) {
+	for _, c := range []struct{ files, want []string }{
+		{[]string{"/x/cleveland.csv", "/x/hungary.csv"}, []string{"cleveland", "hungary"}},
+		{[]string{"/x/north/t.csv", "/x/south/t.csv"}, []string{"north-t", "south-t"}},
+		{[]string{"/a/n/t.csv", "/b/n/t.csv"}, []string{"n-t", "n-t-2"}},
+		{[]string{"/x/t.csv", "/x/t.parquet"}, []string{"x-t", "x-t-2"}},
+		{[]string{"/x/.csv", "/x/南京 市.csv"}, []string{"department", "南京-市"}},
+		{[]string{"/x/..csv", "/x/a\x00b.tar.csv"}, []string{"department", "a-b.tar"}},
+	} {
+		if got := departmentNames(c.files); !slices.Equal(got, c.want) {
+			t.Errorf("departmentNames(%q) = %q, want %q", c.files, got, c.want)
+		}
+	}
+	if n := len([]rune(plainName(strings.Repeat("é", 500)))); n != maxDepartmentName {
+		t.Errorf("a long name has %d characters", n)
+	}
+}

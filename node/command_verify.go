@@ -1,0 +1,165 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"parley/protocols"
+)
+
+const (
+	maxNetworkBytes     = 16 << 20 // verifying keys and 64 members are far below it
+	maxCertificateBytes = 1 << 30
+)
+
+// verdictJSON is what `verify --json` prints.
+type verdictJSON struct {
+	Verified        bool        `json:"verified"`
+	Pinned          bool        `json:"pinned"`
+	DevelopmentKeys bool        `json:"developmentKeys"`
+	ValueShown      bool        `json:"valueShown"`
+	Reason          string      `json:"reason,omitempty"`
+	Department      string      `json:"department,omitempty"`
+	Digest          string      `json:"digest,omitempty"` // the same with and without the opening
+	Parameters      string      `json:"parameters,omitempty"`
+	Departments     []string    `json:"departments,omitempty"`
+	SQL             string      `json:"sql,omitempty"`
+	Columns         []string    `json:"columns,omitempty"`
+	Rows            [][]*string `json:"rows,omitempty"`
+	Exact           [][]*string `json:"exact,omitempty"`
+}
+
+func (c *command) verifyCommand() *cobra.Command {
+	var network string
+	cmd := &cobra.Command{
+		Use:   "verify [--network network.json] FILE",
+		Short: "check a certificate, offline",
+		Long: `Checks a certificate against a pinned network description, and recomputes everything in it; no network and no node
+is asked. Exit status 0: verified. 1: not verified, with the reason and, where it can be told, the department.
+3: the certificate agrees with itself, but without --network nobody knows who signed it.`,
+		Args: arguments(1, "the certificate's file"),
+		RunE: func(_ *cobra.Command, args []string) error { return c.verify(args[0], network) },
+	}
+	cmd.Flags().StringVar(&network, "network", "", "the pinned network description")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) verify(path, network string) error {
+	pinned, err := readNetwork(network)
+	if err != nil {
+		return err
+	}
+	certificate, err := readLimited(path, maxCertificateBytes)
+	if err != nil {
+		return err
+	}
+	verdict, err := protocols.Verify(certificate, pinned)
+	if err != nil { // no certificate at all, or not of the pinned network
+		verdict = protocols.Verdict{Reason: err.Error(), Department: verdict.Department}
+	}
+	if c.json {
+		err = c.printJSON(verdictOf(verdict))
+	} else {
+		err = c.print(verdictText(verdict))
+	}
+	if err != nil {
+		return err
+	}
+	return verdictStatus(verdict, pinned)
+}
+
+// verdictStatus is the exit status of a verdict: success only when the signers are pinned.
+func verdictStatus(v protocols.Verdict, pinned *protocols.Network) error {
+	switch {
+	case v.Verified:
+		return nil
+	case v.SelfConsistent && pinned == nil:
+		return exitStatus(statusNotPinned)
+	}
+	return exitStatus(statusRefused)
+}
+
+// readLimited reads a file that a person named.
+func readLimited(path string, limit int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, unreadable("file", path, err)
+	}
+	if info.Size() > limit {
+		return nil, usage("file", "", "%s is larger than it can be (%d bytes at most)", path, limit)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, unreadable("file", path, err)
+	}
+	return text, nil
+}
+
+// verdictOf is the JSON form of a verdict. The reason is left out when all is well.
+func verdictOf(v protocols.Verdict) verdictJSON {
+	out := verdictJSON{Verified: v.Verified, Pinned: v.Pinned, DevelopmentKeys: v.DevelopmentKeys,
+		ValueShown: v.ValueShown, Department: v.Department, Parameters: v.Parameters, Departments: v.Departments}
+	if !v.Verified {
+		out.Reason = v.Reason
+	}
+	if v.SelfConsistent {
+		out.Digest = v.Certificate.String()
+	}
+	if v.Plan != nil {
+		out.SQL = v.Plan.SQL
+	}
+	if v.SelfConsistent && v.ValueShown && v.Result != nil {
+		out.Columns, out.Rows, out.Exact = v.Result.Columns, texts(v.Result), exacts(v.Result)
+	}
+	return out
+}
+
+// verdictLine is the verdict in one line. Without a pin it never says "verified".
+func verdictLine(v protocols.Verdict) string {
+	line := "verified"
+	switch {
+	case v.Verified:
+	case v.SelfConsistent && v.Reason == protocols.ReasonUnknownSigners:
+		line = v.Reason
+	default:
+		line = "NOT verified: " + printable(v.Reason)
+		if v.Department != "" {
+			line += " (department " + printable(v.Department) + ")"
+		}
+		return line
+	}
+	if v.DevelopmentKeys {
+		line += "; made with development keys"
+	}
+	if !v.ValueShown {
+		line += "; sealed, value not shown"
+	}
+	return line
+}
+
+func verdictText(v protocols.Verdict) string {
+	var b strings.Builder
+	if v.Plan != nil {
+		b.WriteString(printableLines(v.Plan.SQL) + "\n\n")
+	}
+	if v.SelfConsistent && v.ValueShown && v.Result != nil {
+		b.WriteString(resultGrid(v.Result).String() + "\n")
+	}
+	fmt.Fprintf(&b, "certificate  %s\n", verdictLine(v))
+	if v.SelfConsistent {
+		fmt.Fprintf(&b, "departments  %s\nparameters   %s\ndigest       %s\n",
+			strings.Join(printables(v.Departments), ", "), parametersText(v.Parameters, v.ForPrivateData), v.Certificate)
+	}
+	return b.String()
+}
+
+func parametersText(name string, forPrivateData bool) string {
+	if !forPrivateData {
+		return name + " (not for private data)"
+	}
+	return name
+}

@@ -1,0 +1,270 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// maxConfigBytes is far above any real node.toml; a larger file is not one.
+const maxConfigBytes = 1 << 20
+
+// configFile is node.toml as it is written. Its keys are the only ones.
+type configFile struct {
+	Name       string      `toml:"name"`
+	Dir        string      `toml:"dir"`
+	Listen     string      `toml:"listen"`
+	Identity   string      `toml:"identity"`
+	Peers      []string    `toml:"peers"`
+	Analysts   []string    `toml:"analysts"`
+	Parameters string      `toml:"parameters"`
+	Deadline   string      `toml:"deadline,omitempty"`
+	Tables     []tableFile `toml:"table"`
+}
+
+type tableFile struct {
+	Name     string   `toml:"name"`
+	Files    []string `toml:"files"`
+	Null     []string `toml:"null,omitempty"`
+	Encoding string   `toml:"encoding,omitempty"`
+}
+
+// LoadConfig reads a node.toml. Unknown keys, wrong types and missing values are errors that name the file, the line
+// and the key, and the nearest known key. Relative paths are taken from the file's folder; globs in files are
+// expanded, in sorted order. It opens no table.
+func LoadConfig(path string) (Config, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > maxConfigBytes {
+		return Config{}, usage("config", "", "%s is larger than a node.toml may be (%d bytes)", path, maxConfigBytes)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Config{}, unreadable("config", path, err)
+	}
+	var file configFile
+	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&file); err != nil {
+		return Config{}, configFailure(path, err)
+	}
+	base, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return Config{}, unreadable("config", path, err)
+	}
+	cfg, problem := file.resolve(base)
+	if problem != nil {
+		problem.File, problem.Status = path, statusUsage
+		problem.Code, problem.Line = "config", lineOf(text, problem.Column)
+		return Config{}, problem
+	}
+	return cfg, nil
+}
+
+// resolve checks what can be checked without touching anything but file names. The failure's Column is the key.
+func (f configFile) resolve(base string) (Config, *Failure) {
+	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Analysts: f.Analysts, Parameters: f.Parameters}
+	for _, required := range []struct{ key, value string }{
+		{"name", f.Name}, {"dir", f.Dir}, {"listen", f.Listen}, {"parameters", f.Parameters},
+	} {
+		if required.value == "" {
+			return cfg, missingKey(required.key)
+		}
+	}
+	if f.Parameters != "default" && f.Parameters != "light" {
+		return cfg, &Failure{Column: "parameters",
+			Message: fmt.Sprintf(`parameters = %q: it is "default" or "light"`, f.Parameters)}
+	}
+	cfg.Dir = from(base, f.Dir)
+	if f.Identity != "" {
+		cfg.Identity = from(base, f.Identity)
+	}
+	if f.Deadline != "" {
+		d, err := time.ParseDuration(f.Deadline)
+		if err != nil || d <= 0 {
+			return cfg, &Failure{Column: "deadline", Hint: `for example deadline = "2m"`,
+				Message: fmt.Sprintf("deadline = %q is not a positive duration", f.Deadline)}
+		}
+		cfg.Deadline = d
+	}
+	seen := map[string]bool{}
+	for i, t := range f.Tables {
+		if t.Name == "" {
+			return cfg, &Failure{Column: "table", Message: fmt.Sprintf("table %d has no name", i+1)}
+		}
+		if seen[t.Name] {
+			return cfg, &Failure{Column: "table", Message: fmt.Sprintf("two tables are named %q", t.Name)}
+		}
+		seen[t.Name] = true
+		table := TableConfig{Name: t.Name, Null: t.Null, Encoding: t.Encoding}
+		for _, pattern := range t.Files {
+			files, err := expand(from(base, pattern))
+			if err != nil {
+				return cfg, &Failure{Column: "files", Message: fmt.Sprintf("table %q: %s", t.Name, err)}
+			}
+			table.Files = append(table.Files, files...)
+		}
+		if len(table.Files) == 0 {
+			return cfg, &Failure{Column: "files", Message: fmt.Sprintf("table %q has no files", t.Name)}
+		}
+		cfg.Tables = append(cfg.Tables, table)
+	}
+	return cfg, nil
+}
+
+func missingKey(key string) *Failure {
+	return &Failure{Column: key, Message: fmt.Sprintf("the key %q is missing", key),
+		Hint: "parley init writes a node.toml with every key and its meaning"}
+}
+
+// configFailure gives the decoder's errors their line and key.
+func configFailure(path string, err error) *Failure {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		first := unknown.Errors[0]
+		line, _ := first.Position()
+		key := strings.Join(first.Key(), ".")
+		f := usage("config", "", "unknown key %q", key)
+		f.File, f.Line, f.Column, f.Cause = path, line, key, err
+		known := configKeys(reflect.TypeFor[configFile](), "")
+		if near := nearest(key, known); near != "" {
+			f.Hint = fmt.Sprintf("did you mean %q?", near)
+		} else {
+			f.Hint = "the keys are " + strings.Join(known, ", ")
+		}
+		return f
+	}
+	f := usage("config", "", "%s", strings.TrimPrefix(err.Error(), "toml: "))
+	f.File, f.Cause = path, err
+	var at *toml.DecodeError
+	if errors.As(err, &at) {
+		f.Line, _ = at.Position()
+	}
+	return f
+}
+
+// configKeys lists the keys of the file, those of [[table]] as "table.name".
+func configKeys(t reflect.Type, prefix string) []string {
+	var keys []string
+	for i := range t.NumField() {
+		field := t.Field(i)
+		key, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
+		if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
+			keys = append(keys, configKeys(field.Type.Elem(), prefix+key+".")...)
+			continue
+		}
+		keys = append(keys, prefix+key)
+	}
+	return keys
+}
+
+// lineOf finds the line on which a key is set, 0 when it is not there.
+func lineOf(text []byte, key string) int {
+	for i, line := range strings.Split(string(text), "\n") {
+		name, _, set := strings.Cut(line, "=")
+		if set && strings.TrimSpace(name) == key || strings.TrimSpace(line) == "[["+key+"]]" {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// from takes a relative path from a folder.
+func from(base, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(base, path)
+}
+
+// expand gives the files that a pattern names, sorted. A name that exists is taken as it is, whatever its characters.
+func expand(pattern string) ([]string, error) {
+	if _, err := os.Stat(pattern); err == nil {
+		return []string{pattern}, nil
+	}
+	files, err := filepath.Glob(pattern) // sorted
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a pattern of file names", pattern)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no file %s%s", pattern, nearestFile(pattern))
+	}
+	return files, nil
+}
+
+func nearestFile(path string) string {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return ""
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	if near := nearest(filepath.Base(path), names); near != "" {
+		return fmt.Sprintf(" (there is %s)", near)
+	}
+	return ""
+}
+
+// unreadable is the failure of a file that a flag or a configuration names.
+func unreadable(code, path string, err error) *Failure {
+	reason := err
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		reason = pathErr.Err
+	}
+	f := usage(code, "", "cannot read %s: %s", path, reason)
+	f.File, f.Cause = path, err
+	return f
+}
+
+// nearest is the name in known that a typing error may have turned into name, or "".
+func nearest(name string, known []string) string {
+	best, bestDistance := "", max(1, len([]rune(name))/3)+1
+	for _, k := range known {
+		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < bestDistance {
+			best, bestDistance = k, d
+		}
+	}
+	return best
+}
+
+// distance is Levenshtein's, with a transposition of neighbours as one step.
+func distance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	older, old := make([]int, len(y)+1), make([]int, len(y)+1)
+	for j := range old {
+		old[j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		row := make([]int, len(y)+1)
+		row[0] = i
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			row[j] = min(old[j]+1, row[j-1]+1, old[j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				row[j] = min(row[j], older[j-2]+1)
+			}
+		}
+		older, old = old, row
+	}
+	return old[len(y)]
+}
+
+// tomlText writes a node.toml.
+func tomlText(f configFile) ([]byte, error) {
+	var b bytes.Buffer
+	if err := toml.NewEncoder(&b).SetArraysMultiline(true).Encode(f); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}

@@ -1,0 +1,154 @@
+package node
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func writeFiles(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+const wholeConfig = `name = "north"
+dir = "data"
+listen = "/ip4/127.0.0.1/tcp/0"
+identity = "/keys/identity.key"
+peers = ["/p2p/one", "/p2p/two"]
+analysts = ["three"]
+parameters = "light"
+deadline = "90s"
+
+[[table]]
+name = "heart"
+files = ["b.csv", "a*.csv"]
+null = ["NA"]
+encoding = "gb18030"
+
+[[table]]
+name = "tax"
+files = ["tax.parquet"]
+`
+
+func TestConfigPathsAreTakenFromItsFolder(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"node.toml": wholeConfig, "a2.csv": "", "a1.csv": "", "b.csv": "", "tax.parquet": ""})
+	t.Chdir(t.TempDir())
+	cfg, err := LoadConfig(filepath.Join(dir, "node.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Name != "north" || cfg.Dir != filepath.Join(dir, "data") || cfg.Identity != "/keys/identity.key" ||
+		cfg.Deadline != 90*time.Second || len(cfg.Peers) != 2 || len(cfg.Analysts) != 1 || cfg.Parameters != "light" {
+		t.Errorf("got %+v", cfg)
+	}
+	want := []string{filepath.Join(dir, "b.csv"), filepath.Join(dir, "a1.csv"), filepath.Join(dir, "a2.csv")}
+	if len(cfg.Tables) != 2 || !slices.Equal(cfg.Tables[0].Files, want) || cfg.Tables[0].Null[0] != "NA" ||
+		cfg.Tables[0].Encoding != "gb18030" {
+		t.Errorf("tables are %+v", cfg.Tables)
+	}
+}
+
+func TestConfigErrorsNameTheLine(t *testing.T) {
+	for name, change := range map[string]struct {
+		old, new string
+		line     int
+		says     string
+		hint     string
+	}{
+		"unknown key":      {`analysts =`, `analist =`, 6, `unknown key "analist"`, `did you mean "analysts"?`},
+		"far key":          {`analysts =`, `xyzzy =`, 6, `unknown key "xyzzy"`, "table.encoding"},
+		"unknown in table": {`null =`, `nul =`, 13, `unknown key "table.nul"`, `"table.null"`},
+		"unknown section":  {"[[table]]\nname = \"tax\"", "[[tables]]\nname = \"tax\"", 0, `unknown key "tables`, "table"},
+		"type":             {`dir = "data"`, `dir = 5`, 2, "", ""},
+		"syntax":           {`dir = "data"`, `dir = data`, 2, "", ""},
+		"key twice":        {`dir = "data"`, "dir = \"data\"\ndir = \"b\"", 0, "", ""},
+		"missing":          {`listen = "/ip4/127.0.0.1/tcp/0"`, "", 0, `"listen" is missing`, "parley init"},
+		"deadline":         {`"90s"`, `"90"`, 8, `"90" is not a positive duration`, ""},
+		"parameters":       {`"light"`, `"lite"`, 7, `parameters = "lite"`, ""},
+		"two tables":       {`name = "tax"`, `name = "heart"`, 10, `two tables are named "heart"`, ""},
+		"no such file":     {`"tax.parquet"`, `"taxes.parquet"`, 12, "there is tax.parquet", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(wholeConfig, change.old, change.new, 1)
+			if text == wholeConfig {
+				t.Fatal("nothing changed")
+			}
+			dir := writeFiles(t, map[string]string{"node.toml": text, "a.csv": "", "b.csv": "", "tax.parquet": ""})
+			path := filepath.Join(dir, "node.toml")
+			_, err := LoadConfig(path)
+			var f *Failure
+			if !errors.As(err, &f) {
+				t.Fatalf("got %v", err)
+			}
+			if f.Status != statusUsage || f.File != path || f.Line != change.line && change.line != 0 {
+				t.Errorf("status %d, %s:%d, want line %d", f.Status, f.File, f.Line, change.line)
+			}
+			if !strings.Contains(f.Message, change.says) || !strings.Contains(f.Hint, change.hint) {
+				t.Errorf("says %q, hints %q", f.Message, f.Hint)
+			}
+		})
+	}
+}
+
+func TestInitialConfigParses(t *testing.T) {
+	dir := writeFiles(t, map[string]string{"node.toml": configText("a\"b\\c\x01南", "/ip4/0.0.0.0/tcp/4001")})
+	cfg, err := LoadConfig(filepath.Join(dir, "node.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Name != "a\"b\\c\x01南" || cfg.Parameters != "default" || cfg.Identity != filepath.Join(dir, identityName) {
+		t.Errorf("got %+v", cfg)
+	}
+	// What is commented out is right too.
+	text := strings.NewReplacer("# [[", "[[", "# name =", "name =", "# files =", "files =", "# null =", "null =",
+		"# encoding =", "encoding =", "# deadline =", "deadline =", `#  "`, `  "`).Replace(configText("n", "l"))
+	dir = writeFiles(t, map[string]string{"node.toml": text, "tables/heart.csv": ""})
+	cfg, err = LoadConfig(filepath.Join(dir, "node.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cfg.Tables) != 1 || len(cfg.Peers) != 1 || len(cfg.Analysts) != 1 || cfg.Deadline == 0 {
+		t.Errorf("got %+v", cfg)
+	}
+}
+
+func TestWrittenConfigReadsBack(t *testing.T) {
+	file := configFile{Name: "n", Dir: "data", Listen: "/ip4/127.0.0.1/tcp/1", Identity: "key", Parameters: "light",
+		Peers: []string{"/p2p/x"}, Tables: []tableFile{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}}}}
+	text, err := tomlText(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := writeFiles(t, map[string]string{"node.toml": string(text), "a.csv": ""})
+	cfg, err := LoadConfig(filepath.Join(dir, "node.toml"))
+	if err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	if cfg.Tables[0].Files[0] != filepath.Join(dir, "a.csv") || cfg.Tables[0].Null[0] != "?" || cfg.Peers[0] != "/p2p/x" {
+		t.Errorf("got %+v", cfg)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	known := []string{"listen", "identity", "peers"}
+	for name, want := range map[string]string{"lisen": "listen", "PEERS": "peers", "peres": "peers", "idntety": "identity", "table": "", "x": ""} {
+		if got := nearest(name, known); got != want {
+			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
+		}
+	}
+}

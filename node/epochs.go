@@ -1,0 +1,323 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+const (
+	// epochPause is how long the keeper waits before it opens an epoch after
+	// one that failed; it doubles up to epochLastPause.
+	epochPause     = time.Second
+	epochLastPause = 2 * time.Minute
+)
+
+// committee is an epoch at this node, being formed or formed.
+type committee struct {
+	id      engine.Digest
+	running *running         // the formation; nil once it is over
+	epoch   *protocols.Epoch // once formed
+}
+
+// duties are the entries that a node writes by itself, and what it has done
+// about them since it started.
+type duties struct {
+	joined     bool
+	registered map[string]bool // sent
+	tables     bool            // all stand on the log as they are
+	opened     uint64          // the last epoch number opened here
+	pause      time.Duration
+	waiting    bool
+	ready      bool
+	swept      bool
+}
+
+// dueEntries sends a department's Join and registrations, and at the keeper
+// the opening of an epoch.
+func (n *node) dueEntries(ctx context.Context) error {
+	d := &n.duty
+	if !n.replica.HasJoined(n.id.Key()) {
+		if !d.joined {
+			d.joined = true
+			n.say(protocols.Head{}, &protocols.Join{Name: n.cfg.Name, Nonce: nonce()}, "joining the network")
+		}
+		return nil
+	}
+	if name := n.replica.NameOf(n.id.Key()); name != n.cfg.Name {
+		return fmt.Errorf("name: this identity joined the network as %q, and a department keeps its name; the configuration says %q", name, n.cfg.Name)
+	}
+	n.dueRegistrations()
+	if n.network.Keeper == n.id.Key() && n.replica.NeedsEpoch() {
+		n.openEpoch(ctx)
+	}
+	return nil
+}
+
+// dueRegistrations registers the tables that are new, or not as the log has
+// them.
+func (n *node) dueRegistrations() {
+	if n.duty.tables {
+		return
+	}
+	if n.duty.registered == nil {
+		n.duty.registered = map[string]bool{}
+	}
+	known := map[string]engine.Registration{}
+	for _, r := range n.replica.Catalogue() {
+		if r.Department == n.cfg.Name {
+			known[r.Table] = r
+		}
+	}
+	n.duty.tables = true
+	for _, t := range n.tables {
+		old := known[t.name] // version 0 if there is none
+		if old.Version > 0 && bytes.Equal(engine.Marshal(old), engine.Marshal(t.data.Registration(n.cfg.Name, old.Version))) {
+			continue
+		}
+		n.duty.tables = false
+		if !n.duty.registered[t.name] {
+			n.duty.registered[t.name] = true
+			body := &protocols.Register{Registration: t.data.Registration(n.cfg.Name, old.Version+1), Nonce: nonce()}
+			n.say(n.replica.Head(), body, fmt.Sprintf("registering the table %s", t.name))
+		}
+	}
+}
+
+// say sends an entry of the node's own; a refusal stops the node.
+func (n *node) say(head protocols.Head, body protocols.Body, doing string) {
+	e := protocols.Sign(n.network.ID(), n.id.private, head, body)
+	if len(e.Marshal()) > protocols.MaxEntryBytes {
+		n.fail(fmt.Errorf("%s: it takes %d bytes on the log, over the limit of %d: fewer columns, or fewer distinct values", doing, len(e.Marshal()), protocols.MaxEntryBytes))
+		return
+	}
+	n.outbox.Send(e, func(err error) {
+		var refusal *protocols.Refusal
+		if errors.As(err, &refusal) && refusal.Code == "duplicate" {
+			return // said before a restart
+		}
+		n.fail(fmt.Errorf("%s was refused: %w", doing, err))
+	})
+}
+
+// openEpoch opens the next epoch, after a pause if the last one failed.
+func (n *node) openEpoch(ctx context.Context) {
+	d := &n.duty
+	next := n.replica.NextEpoch()
+	if next == nil || next.Number <= d.opened || d.waiting {
+		return
+	}
+	open := func() error {
+		d.waiting = false
+		if next := n.replica.NextEpoch(); next != nil && n.replica.NeedsEpoch() && next.Number > d.opened {
+			d.opened = next.Number
+			e := protocols.Sign(n.network.ID(), n.id.private, n.replica.Head(), next)
+			n.outbox.Send(e, nil)
+		}
+		return nil
+	}
+	if d.opened == 0 {
+		_ = open() // never fails
+		return
+	}
+	d.waiting = true
+	d.pause = min(max(2*d.pause, epochPause), epochLastPause)
+	pause := d.pause
+	n.transport.Go(func(closing context.Context) {
+		select {
+		case <-time.After(pause):
+			n.wake(open)
+		case <-closing.Done():
+		}
+	})
+}
+
+// dueEpochs runs the formation of the epoch that is being formed, and of those
+// that are formed and needed: after a restart the same machine loads them.
+func (n *node) dueEpochs(ctx context.Context) error {
+	needed := n.neededEpochs()
+	for _, s := range needed {
+		c := n.epochs[s.ID]
+		if c == nil {
+			c = &committee{id: s.ID}
+			n.epochs[s.ID] = c
+			if err := n.startFormation(ctx, c); err != nil {
+				return err
+			}
+		} else if c.running != nil {
+			if err := n.step(ctx, c.running, protocols.Ordered{}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, c := range slices.Collect(maps.Values(n.epochs)) {
+		// One that was aborted still finds out who is to blame.
+		if c.running != nil && !slices.Contains(needed, n.replica.EpochByID(c.id)) {
+			if err := n.step(ctx, c.running, protocols.Ordered{}); err != nil {
+				return err
+			}
+		}
+	}
+	return n.dropEpochs()
+}
+
+// neededEpochs are the epochs that are forming, that questions are asked
+// under, and that open queries were asked under.
+func (n *node) neededEpochs() []*protocols.EpochState {
+	var out []*protocols.EpochState
+	add := func(s *protocols.EpochState) {
+		for _, have := range out {
+			if s == nil || have.ID == s.ID {
+				return
+			}
+		}
+		if s != nil {
+			out = append(out, s)
+		}
+	}
+	add(n.replica.Forming())
+	add(n.replica.Epoch())
+	for _, id := range n.replica.Open() {
+		add(n.replica.Query(id).Epoch)
+	}
+	return out
+}
+
+func (n *node) startFormation(ctx context.Context, c *committee) error {
+	m, err := protocols.NewFormation(n.department, c.id, n.journal.Epochs())
+	r := &running{query: c.id, watch: newStopwatch()}
+	r.ctx, r.stop = context.WithCancel(ctx)
+	if errors.Is(err, protocols.ErrJournal) {
+		r.stop()
+		return n.leaveEpoch(r, err)
+	}
+	if err != nil {
+		r.stop()
+		return fmt.Errorf("epoch %s: %w", c.id, err)
+	}
+	r.machine = formation{n.o.wrap(m, n.department), m}
+	c.running = r
+	n.log.Info("forming an epoch", "epoch", c.id.String())
+	if n.o.Progress != nil && !n.duty.ready {
+		n.o.Progress("forming an epoch: proving and checking key shares", 0, 0)
+	}
+	return n.step(ctx, r, protocols.Started{})
+}
+
+// formation is the machine with what it makes.
+type formation struct {
+	protocols.Machine
+	made *protocols.Formation
+}
+
+func (n *node) epochOver(ctx context.Context, c *committee, outcome *protocols.Outcome) error {
+	made := c.running.machine.(formation).made
+	c.running = nil
+	if outcome == nil {
+		return nil
+	}
+	if outcome.Status != protocols.Answered {
+		n.log.Error("an epoch was not formed", "epoch", c.id.String(), "reason", outcome.Sentence, "departments", outcome.Departments, "fault", faultText(outcome.Fault))
+		return nil
+	}
+	c.epoch = made.Epoch()
+	n.log.Info("epoch formed", "epoch", c.id.String(), "departments", len(c.epoch.Members))
+	n.duty.pause = 0
+	// Queries that were asked before a restart wait for it.
+	return n.advance(ctx)
+}
+
+// becomeReady tells the caller, once, that queries are answered: the epoch to
+// ask under is formed here, and the department's tables are registered.
+func (n *node) becomeReady() {
+	e := n.replica.Epoch()
+	if n.duty.ready || !n.duty.tables || e == nil || n.epochs[e.ID] == nil || n.epochs[e.ID].epoch == nil {
+		return
+	}
+	n.duty.ready = true
+	v := *n.view.Load()
+	v.status = n.status(true)
+	n.view.Store(&v)
+	n.log.Info("ready", "address", v.status.Address)
+	if n.o.Ready != nil {
+		n.o.Ready(v.status)
+	}
+}
+
+// dropEpochs erases the secrets of epochs that have ended.
+func (n *node) dropEpochs() error {
+	keep := map[engine.Digest]bool{}
+	for _, s := range n.neededEpochs() {
+		keep[s.ID], keep[s.Digest] = true, true
+	}
+	for id, c := range n.epochs {
+		if keep[id] {
+			continue
+		}
+		if c.running != nil {
+			if n.replica.EpochByID(id).Phase == protocols.EpochAborted && c.running.ctx.Err() == nil {
+				continue // it is finding out who is to blame
+			}
+			c.running.stop()
+		}
+		if c.epoch != nil {
+			c.epoch.Erase()
+		}
+		delete(n.epochs, id)
+	}
+	delete(keep, engine.Digest{})
+	return n.journal.KeepEpochs(func(epoch engine.Digest) bool { return keep[epoch] })
+}
+
+// leaveEpoch says that this node cannot work under an epoch any more: its
+// journal is not the one that its word was given with.
+func (n *node) leaveEpoch(r *running, cause error) error {
+	s := n.replica.EpochByID(r.query)
+	if s == nil {
+		if q := n.replica.Query(r.query); q != nil {
+			s = q.Epoch
+		}
+	}
+	if s == nil {
+		return cause
+	}
+	n.log.Error("leaving the epoch: the journal was lost, or came from a backup", "epoch", s.ID.String(), "error", cause.Error())
+	n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, n.replica.Head(), &protocols.EpochAbort{Epoch: s.ID,
+		Culprit: n.id.Key(), Fault: protocols.FaultUnavailable, Sentence: "the department lost its journal"}), nil)
+	for _, c := range n.epochs {
+		if c.id == s.ID {
+			if c.running != nil {
+				c.running.stop()
+				c.running = nil
+			}
+			c.epoch = nil
+		}
+	}
+	for _, q := range n.queries {
+		if q.running != nil && n.replica.Query(q.id).Epoch.ID == s.ID {
+			q.running.stop()
+			q.running = nil
+		}
+	}
+	return nil
+}
+
+func faultText(f *protocols.Fault) string {
+	if f == nil {
+		return ""
+	}
+	return f.Error()
+}
+
+func nonce() (b [32]byte) {
+	rand.Read(b[:]) // never fails (crypto/rand)
+	return b
+}

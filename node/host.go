@@ -1,0 +1,335 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p"
+	"github.com/libp2p/go-libp2p/core/control"
+	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
+	"github.com/libp2p/go-libp2p/p2p/net/connmgr"
+	"github.com/libp2p/go-libp2p/p2p/net/swarm"
+	"github.com/libp2p/go-libp2p/p2p/security/noise"
+	"github.com/libp2p/go-libp2p/p2p/transport/tcp"
+	"github.com/multiformats/go-multiaddr"
+)
+
+// Limits of the transport. Peers are all on the allow-list, so that these hold
+// against a faulty member or analyst, not against the internet.
+const (
+	maxPeers             = 256 // members and analysts on the allow-list
+	maxConnectionsPeer   = 4   // simultaneous dials from both ends leave two for a moment
+	maxConnections       = maxPeers * 2
+	maxStreamsPeer       = 64
+	maxStreams           = 2048
+	maxTransportMemory   = 128 << 20 // yamux windows and buffers, all peers together
+	maxPeerMemory        = 24 << 20
+	dialTimeout          = 10 * time.Second
+	firstRedial          = 200 * time.Millisecond
+	lastRedial           = 15 * time.Second
+	handlerCloseDeadline = 5 * time.Second
+)
+
+// role is what a peer may do here.
+type role uint8
+
+const (
+	stranger role = iota
+	analyst
+	member
+)
+
+func (r role) String() string {
+	return [...]string{"stranger", "analyst", "member"}[min(int(r), 2)]
+}
+
+// roles is the allow-list, and libp2p's connection gater: a peer that is not
+// on it is cut off as soon as the handshake shows who it is, before any
+// stream. Immutable after it is made, hence safe for concurrent use.
+type roles map[peer.ID]role
+
+func (r roles) of(p peer.ID) role { return r[p] }
+
+func (r roles) InterceptPeerDial(p peer.ID) bool                        { return r[p] != stranger }
+func (r roles) InterceptAddrDial(p peer.ID, _ multiaddr.Multiaddr) bool { return r[p] != stranger }
+
+// InterceptAccept lets any address try: who it is shows in the handshake. The
+// resource manager bounds how many try at once.
+func (r roles) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+
+func (r roles) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
+	return r[p] != stranger
+}
+
+func (r roles) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
+
+// observer sees what streams carry: see Options.Observe.
+type observer func(peer, protocol string, outgoing bool, payload []byte)
+
+// transport is a libp2p host that speaks to the peers on its allow-list only.
+// TCP and Noise, nothing else: no relay, no discovery, no QUIC (whose buffers
+// would take half of a node's memory).
+type transport struct {
+	host    host.Host
+	roles   roles
+	log     *slog.Logger
+	observe observer
+
+	ctx    context.Context // of the handlers and dialers
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+// newTransport starts a host. An empty listen address makes one that only
+// dials, as analysts' clients do.
+func newTransport(id Identity, listen string, allow roles, log *slog.Logger, o observer) (*transport, error) {
+	if len(allow) > maxPeers {
+		return nil, fmt.Errorf("%d peers and analysts are over the limit of %d", len(allow), maxPeers)
+	}
+	key, err := id.libp2p()
+	if err != nil {
+		return nil, err
+	}
+	limits, err := resourceManager()
+	if err != nil {
+		return nil, fmt.Errorf("setting the transport's limits: %w", err)
+	}
+	connections, err := connmgr.NewConnManager(maxConnections, maxConnections*2)
+	if err != nil {
+		return nil, err
+	}
+	options := []libp2p.Option{
+		libp2p.Identity(key),
+		libp2p.NoTransports,
+		// Without reuse of ports a second node on the same one is told so.
+		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport(), tcp.WithConnectionTimeout(dialTimeout)),
+		libp2p.Security(noise.ID, noise.New),
+		libp2p.ConnectionGater(allow),
+		libp2p.ResourceManager(limits),
+		libp2p.ConnectionManager(connections),
+		libp2p.DisableRelay(),
+		libp2p.DisableMetrics(),
+		libp2p.DisableIdentifyAddressDiscovery(),
+		libp2p.ForceReachabilityPrivate(),
+		libp2p.Ping(false),
+		libp2p.UserAgent("parley"),
+		libp2p.WithDialTimeout(dialTimeout),
+	}
+	if listen == "" {
+		options = append(options, libp2p.NoListenAddrs)
+	} else {
+		options = append(options, libp2p.ListenAddrStrings(listen))
+	}
+	h, err := libp2p.New(options...)
+	if err != nil {
+		return nil, explainListen(listen, err)
+	}
+	t := &transport{host: h, roles: allow, log: log, observe: o}
+	t.ctx, t.cancel = context.WithCancel(context.Background())
+	return t, nil
+}
+
+func resourceManager() (network.ResourceManager, error) {
+	limits := rcmgr.PartialLimitConfig{
+		System: rcmgr.ResourceLimits{
+			Conns: maxConnections, ConnsInbound: maxConnections, ConnsOutbound: maxConnections, FD: maxConnections,
+			Streams: maxStreams, StreamsInbound: maxStreams, StreamsOutbound: maxStreams,
+			Memory: maxTransportMemory,
+		},
+		PeerDefault: rcmgr.ResourceLimits{
+			Conns: maxConnectionsPeer, ConnsInbound: maxConnectionsPeer, ConnsOutbound: maxConnectionsPeer, FD: maxConnectionsPeer,
+			Streams: maxStreamsPeer, StreamsInbound: maxStreamsPeer, StreamsOutbound: maxStreamsPeer,
+			Memory: maxPeerMemory,
+		},
+		ProtocolPeerDefault: rcmgr.ResourceLimits{
+			Streams: maxStreamsPeer, StreamsInbound: maxStreamsPeer, StreamsOutbound: maxStreamsPeer,
+			Memory: maxPeerMemory,
+		},
+	}.Build(rcmgr.DefaultLimits.Scale(maxTransportMemory, maxConnections))
+	// Several departments may sit behind one address.
+	return rcmgr.NewResourceManager(rcmgr.NewFixedLimiter(limits), rcmgr.WithMetricsDisabled(),
+		rcmgr.WithLimitPerSubnet(
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: maxPeers}},
+			[]rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: maxPeers}}))
+}
+
+// explainListen says which address could not be had, and why.
+func explainListen(listen string, err error) error {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "address already in use"):
+		return fmt.Errorf("cannot listen on %s: the port is in use", listen)
+	case strings.Contains(text, "permission denied"):
+		return fmt.Errorf("cannot listen on %s: permission denied (ports below 1024 need privileges)", listen)
+	case strings.Contains(text, "cannot assign requested address"):
+		return fmt.Errorf("cannot listen on %s: this machine has no such address", listen)
+	}
+	return fmt.Errorf("cannot listen on %s: %w", listen, err)
+}
+
+// Addresses are the multiaddrs to dial, each ending in /p2p/ID. A wildcard
+// address is resolved to the interfaces'.
+func (t *transport) Addresses() []string {
+	listening, err := t.host.Network().InterfaceListenAddresses()
+	if err != nil {
+		listening = t.host.Network().ListenAddresses()
+	}
+	out := make([]string, 0, len(listening))
+	for _, a := range listening {
+		out = append(out, a.String()+"/p2p/"+t.host.ID().String())
+	}
+	return out
+}
+
+// Handle serves a protocol to peers of at least the given role. The handler's
+// stream is closed when it returns nil, reset when it returns an error, and
+// its context ends with the transport.
+func (t *transport) Handle(id protocol.ID, least role, handler func(context.Context, *stream) error) {
+	t.host.SetStreamHandler(id, func(raw network.Stream) {
+		from := raw.Conn().RemotePeer()
+		if t.roles.of(from) < least || t.ctx.Err() != nil {
+			raw.Reset()
+			return
+		}
+		t.wg.Add(1)
+		defer t.wg.Done()
+		ctx, cancel := context.WithCancel(t.ctx)
+		defer cancel()
+		s := t.wrap(ctx, raw)
+		err := handler(ctx, s)
+		if err != nil {
+			s.Abort()
+			if ctx.Err() == nil && !errors.Is(err, errStreamEnded) {
+				t.log.Debug("stream failed", "protocol", string(id), "peer", from.String(), "error", err.Error())
+			}
+			return
+		}
+		s.Close()
+	})
+}
+
+// Open starts a stream to a peer that is connected or whose address is known.
+func (t *transport) Open(ctx context.Context, p peer.ID, id protocol.ID) (*stream, error) {
+	dial, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	raw, err := t.host.NewStream(dial, p, id)
+	if err != nil {
+		return nil, fmt.Errorf("reaching %s: %w", p, shortDialError(err))
+	}
+	return t.wrap(ctx, raw), nil
+}
+
+// Keep connects to a peer now and whenever the connection is lost, with
+// growing pauses, until the transport closes. changed is told of each change;
+// it must not block.
+func (t *transport) Keep(info peer.AddrInfo, changed func(connected bool, err error)) {
+	t.Go(func(context.Context) {
+		lost := make(chan struct{}, 1)
+		watch := &network.NotifyBundle{DisconnectedF: func(_ network.Network, c network.Conn) {
+			if c.RemotePeer() == info.ID {
+				select {
+				case lost <- struct{}{}:
+				default:
+				}
+			}
+		}}
+		t.host.Network().Notify(watch)
+		defer t.host.Network().StopNotify(watch)
+		pause := firstRedial
+		for up := false; ; {
+			wait := lastRedial
+			if err := t.connect(info); err == nil {
+				if !up {
+					changed(true, nil)
+				}
+				up, pause = true, firstRedial
+			} else if t.ctx.Err() != nil {
+				return
+			} else {
+				changed(false, err)
+				// Up to half as long again, so that restarted nodes do not
+				// dial each other in step.
+				wait, up = pause+rand.N(pause/2), false
+				pause = min(2*pause, lastRedial)
+			}
+			select {
+			case <-t.ctx.Done():
+				return
+			case <-lost:
+			case <-time.After(wait):
+			}
+		}
+	})
+}
+
+func (t *transport) connect(info peer.AddrInfo) error {
+	if t.host.Network().Connectedness(info.ID) == network.Connected {
+		return nil
+	}
+	if len(info.Addrs) == 0 {
+		return fmt.Errorf("waiting for %s to dial", info.ID)
+	}
+	if s, ok := t.host.Network().(*swarm.Swarm); ok {
+		s.Backoff().Clear(info.ID) // the pauses are ours
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, dialTimeout)
+	defer cancel()
+	if err := t.host.Connect(ctx, info); err != nil {
+		return fmt.Errorf("reaching %s: %w", info.ID, shortDialError(err))
+	}
+	return nil
+}
+
+// Connected tells whether a connection to p stands.
+func (t *transport) Connected(p peer.ID) bool {
+	return t.host.Network().Connectedness(p) == network.Connected
+}
+
+// Go runs something until the transport closes, which waits for it. Callable
+// only from what Close waits for, or before Close.
+func (t *transport) Go(run func(context.Context)) {
+	t.wg.Add(1)
+	go func() {
+		defer t.wg.Done()
+		run(t.ctx)
+	}()
+}
+
+// Close cuts all streams and connections and waits for the handlers.
+func (t *transport) Close() error {
+	t.cancel()
+	err := t.host.Close()
+	done := make(chan struct{})
+	go func() { t.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(handlerCloseDeadline):
+		return errors.Join(err, errors.New("a stream's handler did not stop"))
+	}
+	return err
+}
+
+// shortDialError drops libp2p's list of every address tried, and keeps the
+// last cause.
+func shortDialError(err error) error {
+	var dial *swarm.DialError
+	if errors.As(err, &dial) {
+		if n := len(dial.DialErrors); n > 0 {
+			return fmt.Errorf("%s: %w", dial.DialErrors[n-1].Address, dial.DialErrors[n-1].Cause)
+		}
+		if dial.Cause != nil {
+			return dial.Cause
+		}
+	}
+	return err
+}

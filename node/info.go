@@ -1,0 +1,171 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// The info protocol (README section 5): what a node says of itself, and of a
+// query to the analyst who asked it.
+const (
+	infoProtocol protocol.ID = "/parley/info/1"
+	// reportTimeout is how long an analyst's node waits for the others' reports.
+	reportTimeout = 3 * time.Second
+)
+
+type infoOp uint8
+
+const (
+	infoHello   infoOp = iota + 1 // who are you, in which network
+	infoReport                    // your own time for a query
+	infoReports                   // all departments' time for a query
+)
+
+type infoRequest struct {
+	_     struct{} `cbor:",toarray"`
+	Op    infoOp
+	Query engine.Digest
+}
+
+// hello is a node's description of itself.
+type hello struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	Name    string
+	Ready   bool
+	Height  uint64 // of the log that it holds
+	Network protocols.Network
+}
+
+// reports are the departments' own words on their time; one that did not
+// answer is not among them.
+type reports struct {
+	_    struct{} `cbor:",toarray"`
+	List []departmentReport
+}
+
+type departmentReport struct {
+	_      struct{} `cbor:",toarray"`
+	Key    protocols.Key
+	Report report
+}
+
+// serveInfo answers info streams.
+func (n *node) serveInfo(ctx context.Context, s *stream) error {
+	var q infoRequest
+	if err := s.ReceiveValue(&q, answerTimeout); err != nil {
+		return err
+	}
+	switch q.Op {
+	case infoHello:
+		v := n.view.Load()
+		return s.SendValue(hello{Version: protocols.Version, Name: n.cfg.Name, Ready: v.status.Ready, Height: v.height, Network: *v.network})
+	case infoReport:
+		r, _ := n.reportOf(q.Query)
+		return s.SendValue(r)
+	case infoReports:
+		return s.SendValue(n.gatherReports(ctx, q.Query))
+	}
+	return &faultError{s.peer, "asked for unknown information"}
+}
+
+func (n *node) reportOf(query engine.Digest) (report, bool) {
+	n.watches.Lock()
+	defer n.watches.Unlock()
+	if w := n.watches.of[query]; w != nil {
+		return w.Report(), true
+	}
+	return report{}, false
+}
+
+// gatherReports asks the other members at once.
+func (n *node) gatherReports(ctx context.Context, query engine.Digest) reports {
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	var out reports
+	if r, ok := n.reportOf(query); ok {
+		out.List = append(out.List, departmentReport{Key: n.id.Key(), Report: r})
+	}
+	found := make(chan *departmentReport, len(n.members.peers))
+	for _, info := range n.members.peers {
+		key, err := keyOfPeer(info.ID)
+		if err != nil || !n.transport.Connected(info.ID) {
+			found <- nil
+			continue
+		}
+		go func() {
+			var r report
+			if askInfo(ctx, n.transport, info.ID, infoRequest{Op: infoReport, Query: query}, &r) != nil {
+				found <- nil
+				return
+			}
+			found <- &departmentReport{Key: key, Report: r}
+		}()
+	}
+	for range n.members.peers {
+		if r := <-found; r != nil {
+			out.List = append(out.List, *r)
+		}
+	}
+	return out
+}
+
+// askInfo asks a peer for information.
+func askInfo(ctx context.Context, t *transport, from peer.ID, q infoRequest, into any) error {
+	s, err := t.Open(ctx, from, infoProtocol)
+	if err != nil {
+		return err
+	}
+	defer s.Abort()
+	if err := s.SendValue(q); err != nil {
+		return err
+	}
+	if err := s.ReceiveValue(into, answerTimeout); err != nil {
+		return err
+	}
+	s.Close()
+	return nil
+}
+
+// greet compares networks with a member that has just been reached: a
+// configuration that differs shows here rather than in silence.
+func (n *node) greet(ctx context.Context, p peer.ID) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	var h hello
+	if err := askInfo(ctx, n.transport, p, infoRequest{Op: infoHello}, &h); err != nil {
+		if ctx.Err() == nil && !errors.Is(err, errStreamEnded) {
+			n.log.Debug("a department does not answer yet", "peer", p.String(), "error", err.Error())
+		}
+		return
+	}
+	n.log.Info("connected", "department", h.Name, "peer", p.String())
+	if why := difference(n.network, &h.Network); why != "" {
+		n.log.Error("this node and another department are not of one network: no epoch can be formed",
+			"department", h.Name, "peer", p.String(), "difference", why)
+	}
+}
+
+// difference says in which respect two nodes' descriptions differ, or nothing.
+func difference(ours, theirs *protocols.Network) string {
+	switch {
+	case ours.ID() == theirs.ID():
+		return ""
+	case ours.Version != theirs.Version:
+		return "their versions"
+	case ours.Parameters != theirs.Parameters:
+		return "parameters: " + ours.Parameters + " here, " + theirs.Parameters + " there"
+	case string(ours.VerifyingKeys) != string(theirs.VerifyingKeys):
+		return "the proofs' keys: all nodes need the same development keys; copy the keys' folder from one to all"
+	case ours.Keeper != theirs.Keeper || len(ours.Departments) != len(theirs.Departments):
+		return "peers: the two do not list the same departments"
+	}
+	return "peers: the two do not list the same departments"
+}

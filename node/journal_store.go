@@ -1,0 +1,205 @@
+package node
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// journal is a department's memory of what it must never do twice, in files
+// of its folder: `epochs` holds its key shares' secrets and its count of what
+// it admitted, `query-ID` the ciphertexts and shares of one query that has not
+// ended. Used by one goroutine.
+type journal struct {
+	dir     string
+	epochs  *recordFile
+	records []protocols.JournalRecord // of epochs
+	queries map[engine.Digest]*recordFile
+}
+
+const (
+	journalEpochs = "epochs"
+	journalQuery  = "query-"
+	// journalOld names the old file while it is overwritten.
+	journalOld = ".old"
+)
+
+// openJournal opens or makes the journal in dir.
+func openJournal(dir string) (*journal, error) {
+	if err := makeDir(dir); err != nil {
+		return nil, err
+	}
+	if err := removeTemporary(dir); err != nil {
+		return nil, fmt.Errorf("clearing %s: %w", dir, err)
+	}
+	j := &journal{dir: dir, queries: map[engine.Digest]*recordFile{}}
+	path := filepath.Join(dir, journalEpochs)
+	if err := clearOld(path); err != nil {
+		return nil, err
+	}
+	var err error
+	j.epochs, j.records, err = openJournalFile(path)
+	return j, err
+}
+
+func openJournalFile(path string) (*recordFile, []protocols.JournalRecord, error) {
+	var records []protocols.JournalRecord
+	f, err := openRecords(path, func(payload []byte) error {
+		r, err := protocols.ParseJournalRecord(payload)
+		records = append(records, r)
+		return err
+	})
+	return f, records, err
+}
+
+// ofQuery tells which records live in a query's file: all of its, but the
+// admission, which counts for as long as the epoch lasts.
+func ofQuery(r protocols.JournalRecord) bool {
+	return r.Query != (engine.Digest{}) && r.Ciphertexts == 0
+}
+
+func (j *journal) queryPath(query engine.Digest) string {
+	return filepath.Join(j.dir, journalQuery+query.String())
+}
+
+// Query returns the whole journal for building one query's machine, and opens
+// the query's file.
+func (j *journal) Query(query engine.Digest) ([]protocols.JournalRecord, error) {
+	all := append([]protocols.JournalRecord(nil), j.records...)
+	if j.queries[query] != nil {
+		return nil, fmt.Errorf("the journal of query %s is in use", query)
+	}
+	if _, err := os.Stat(j.queryPath(query)); os.IsNotExist(err) {
+		return all, nil // made with its first record
+	}
+	f, records, err := openJournalFile(j.queryPath(query))
+	if err != nil {
+		return nil, err
+	}
+	j.queries[query] = f
+	return append(all, records...), nil
+}
+
+// Epochs returns the records that do not belong to a query's file.
+func (j *journal) Epochs() []protocols.JournalRecord {
+	return append([]protocols.JournalRecord(nil), j.records...)
+}
+
+// Append stores records in order; when it returns they are durable.
+func (j *journal) Append(records []protocols.JournalRecord) error {
+	for i := range records {
+		r := records[i]
+		f := j.epochs
+		if ofQuery(r) {
+			if f = j.queries[r.Query]; f == nil {
+				var err error
+				if f, _, err = openJournalFile(j.queryPath(r.Query)); err != nil {
+					return err
+				}
+				j.queries[r.Query] = f
+			}
+		}
+		if err := f.Append(r.Marshal()); err != nil {
+			return err
+		}
+		if f == j.epochs {
+			j.records = append(j.records, r)
+		}
+	}
+	return nil
+}
+
+// EndQuery erases what only one query needed.
+func (j *journal) EndQuery(query engine.Digest) error {
+	if f := j.queries[query]; f != nil {
+		delete(j.queries, query)
+		return f.Erase()
+	}
+	return eraseFile(j.queryPath(query))
+}
+
+// KeepQueries erases the files of queries that are not wanted: those that
+// ended while the node was down.
+func (j *journal) KeepQueries(wanted func(engine.Digest) bool) error {
+	entries, err := os.ReadDir(j.dir)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", j.dir, err)
+	}
+	for _, e := range entries {
+		text, ok := strings.CutPrefix(e.Name(), journalQuery)
+		var query engine.Digest
+		if !ok || query.UnmarshalText([]byte(text)) != nil || wanted(query) {
+			continue
+		}
+		if err := j.EndQuery(query); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// KeepEpochs erases the records, secrets among them, of every epoch that is
+// not wanted, by rewriting the file.
+func (j *journal) KeepEpochs(wanted func(epoch engine.Digest) bool) error {
+	var kept []protocols.JournalRecord
+	data := []byte(recordMagic)
+	for _, r := range j.records {
+		if wanted(r.Epoch) {
+			kept = append(kept, r)
+			data = appendFrame(data, r.Marshal())
+		}
+	}
+	if len(kept) == len(j.records) {
+		return nil
+	}
+	old := j.epochs.path + journalOld
+	if err := clearOld(j.epochs.path); err != nil {
+		return err
+	}
+	if err := os.Link(j.epochs.path, old); err != nil {
+		return fmt.Errorf("erasing secrets: %w", explainDisk(err))
+	}
+	if err := writeFile(j.epochs.path, data); err != nil {
+		return err
+	}
+	if err := j.epochs.Close(); err != nil {
+		return err
+	}
+	if err := eraseFile(old); err != nil {
+		return err
+	}
+	var err error
+	j.epochs, j.records, err = openJournalFile(j.epochs.path)
+	return err
+}
+
+// clearOld finishes what a crash in the middle of KeepEpochs left. Before the
+// new file took its place, the old name is a second one of the journal itself.
+func clearOld(path string) error {
+	a, err := os.Stat(path)
+	if err != nil && !os.IsNotExist(err) {
+		return fmt.Errorf("reading %s: %w", path, err)
+	}
+	b, err := os.Stat(path + journalOld)
+	switch {
+	case os.IsNotExist(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("reading %s: %w", path+journalOld, err)
+	case a == nil || os.SameFile(a, b):
+		return os.Remove(path + journalOld)
+	}
+	return eraseFile(path + journalOld)
+}
+
+// Close closes the files.
+func (j *journal) Close() {
+	j.epochs.Close()
+	for _, f := range j.queries {
+		f.Close()
+	}
+}

@@ -1,0 +1,355 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+func (n *testNetwork) ask(c *Client, deadline time.Duration) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return c.Ask(ctx, wageQuestion, AskOptions{Deadline: deadline})
+}
+
+func (n *testNetwork) mustAnswer(c *Client) *Answer {
+	n.t.Helper()
+	a, err := n.ask(c, 30*time.Second)
+	if err != nil {
+		n.t.Fatalf("%v\n%s", err, n.logs())
+	}
+	if got, want := resultText(a), pooled(len(n.nodes)); got != want {
+		n.t.Fatalf("answer %s, want %s", got, want)
+	}
+	return a
+}
+
+// The same folders, the same epoch, the same tables: all of it again after a
+// stop, in this process, and nothing left running.
+func TestRestart(t *testing.T) {
+	before := runtime.NumGoroutine()
+	n := newTestNetwork(t, 2)
+	n.startAll()
+	c := n.dial(0)
+	first := n.mustAnswer(c)
+	for i := range n.nodes {
+		n.stop(i)
+	}
+	c.Close()
+	n.startAll()
+	c = n.dial(1)
+	second := n.mustAnswer(c)
+	c.mu.Lock()
+	epochs, version := c.replica.Epoch().Number, c.replica.Catalogue()[0].Version
+	a, b := c.replica.Query(first.Query), c.replica.Query(second.Query)
+	c.mu.Unlock()
+	if epochs != 1 || version != 1 {
+		t.Errorf("after a restart: epoch %d, table version %d", epochs, version)
+	}
+	if a == nil || b == nil || a.Phase != protocols.PhaseDone || a.Epoch != b.Epoch {
+		t.Errorf("the log holds %+v and %+v", a, b)
+	}
+	// A changed table is a new version.
+	n.stop(0)
+	writeCSV(t, n.nodes[0].cfg.Tables[0].Files[0], 1)
+	n.start(0)
+	n.waitReady(0)
+	catalogue, err := c.Catalogue(context.Background())
+	if err != nil || catalogue[0].Version != 2 || catalogue[1].Version != 1 {
+		t.Errorf("after one table changed: %v, %v", catalogue, err)
+	}
+	for i := range n.nodes {
+		n.stop(i)
+	}
+	c.Close()
+	for range 100 {
+		if runtime.NumGoroutine() <= before+2 {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	stacks := make([]byte, 1<<20)
+	t.Errorf("%d goroutines before, %d after\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
+}
+
+// A department that is down, and one that hangs, end the query by name within
+// its deadline; the next query is answered.
+func TestMissingDepartment(t *testing.T) {
+	n := newTestNetwork(t, 3)
+	var hang atomic.Bool
+	keeper := n.keeper()
+	absent := (keeper + 1) % 3
+	n.options = func(department int, o *Options) {
+		if department == absent {
+			o.hooks.machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
+				return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
+					if hang.Load() {
+						return protocols.Ready{}, nil
+					}
+					return m.Step(e)
+				})
+			}
+		}
+	}
+	n.startAll()
+	c := n.dial(keeper)
+	name := n.nodes[absent].cfg.Name
+	expect := func(what string) {
+		t.Helper()
+		start := time.Now()
+		_, err := n.ask(c, 5*time.Second)
+		var q *QueryError
+		if !errors.As(err, &q) || q.Code != "expired" || !slices.Equal(q.Departments, []string{name}) {
+			t.Fatalf("%s: %#v, want an expiry that names %s\n%s", what, err, name, n.logs())
+		}
+		if d := time.Since(start); d > 8*time.Second {
+			t.Errorf("%s: the query took %v to expire", what, d)
+		}
+	}
+	hang.Store(true)
+	expect("hanging")
+	hang.Store(false)
+	n.mustAnswer(c)
+	n.stop(absent)
+	expect("down")
+	n.start(absent)
+	n.waitReady(absent)
+	n.mustAnswer(c)
+}
+
+// keeper is the department that keeps the log.
+func (n *testNetwork) keeper() int {
+	lowest := 0
+	for i := range n.nodes {
+		a, b := n.nodes[i].id.Key(), n.nodes[lowest].id.Key()
+		if slices.Compare(a[:], b[:]) < 0 {
+			lowest = i
+		}
+	}
+	return lowest
+}
+
+type stepFunc func(protocols.Event) (protocols.Ready, error)
+
+func (f stepFunc) Step(e protocols.Event) (protocols.Ready, error) { return f(e) }
+
+// A node that stops at any step of a query, its keeper included, takes it up
+// again: one contribution, one share, the right answer.
+func TestStopsAtEachStep(t *testing.T) {
+	n := newTestNetwork(t, 2)
+	var steps, stopAt atomic.Int64
+	stopped := make(chan int, 1)
+	n.options = func(department int, o *Options) {
+		o.hooks.machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
+			if _, ok := m.(*protocols.Query); !ok {
+				return m
+			}
+			return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
+				ready, err := m.Step(e)
+				if at := stopAt.Load(); at > 0 && int(at)%2 == department && steps.Add(1) == at {
+					n.nodes[department].cancel()
+					stopped <- department
+				}
+				return ready, err
+			})
+		}
+	}
+	n.startAll()
+	c := n.dial(0)
+	d := n.dial(1)
+	for at := int64(1); at <= 13; at += 2 - at%2*0 {
+		for _, at := range []int64{at, at + 1} {
+			steps.Store(0)
+			stopAt.Store(at)
+			client := c
+			if at%2 == 0 {
+				client = d // the one that stays
+			}
+			restarted := make(chan struct{})
+			go func() {
+				defer close(restarted)
+				select {
+				case department := <-stopped:
+					<-n.nodes[department].done
+					n.nodes[department].cancel = nil
+					n.start(department)
+				case <-time.After(20 * time.Second):
+				}
+			}()
+			a := n.mustAnswer(client)
+			stopAt.Store(0)
+			select {
+			case <-restarted:
+			case department := <-stopped:
+				t.Fatalf("step %d of department %d came after the answer", at, department)
+			case <-time.After(25 * time.Second):
+				t.Fatal("nothing was stopped")
+			}
+			n.onlyOnce(client, a.Query)
+		}
+	}
+}
+
+// onlyOnce fails if the log holds two contributions or shares of anybody.
+func (n *testNetwork) onlyOnce(c *Client, query engine.Digest) {
+	n.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	seen := map[[2]string]int{}
+	for h := uint64(1); h <= c.replica.Height(); h++ {
+		e := c.replica.Record(h).Entry
+		body, err := e.Open()
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		switch b := body.(type) {
+		case *protocols.Contribute:
+			if b.Query == query {
+				seen[[2]string{"contribute", e.Author.String()}]++
+			}
+		case *protocols.ShareCommit:
+			if b.Query == query {
+				seen[[2]string{"share", e.Author.String()}]++
+			}
+		}
+	}
+	if len(seen) != 2*len(n.nodes) {
+		n.t.Errorf("the log holds %v", seen)
+	}
+	for what, count := range seen {
+		if count != 1 {
+			n.t.Errorf("%s: %d entries", what, count)
+		}
+	}
+}
+
+// What only a query needed is gone when it has ended; the epoch's secret stays
+// in its journal, and all files are the owner's alone.
+func TestFilesOnDisk(t *testing.T) {
+	n := newTestNetwork(t, 2)
+	n.startAll()
+	n.mustAnswer(n.dial(0))
+	for _, node := range n.nodes {
+		deadline := time.Now().Add(5 * time.Second)
+		for {
+			left, _ := filepath.Glob(filepath.Join(node.cfg.Dir, "journal", "query-*"))
+			if len(left) == 0 {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("after the query: %v", left)
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		network, err := os.ReadFile(filepath.Join(node.cfg.Dir, "network.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := protocols.ParseNetwork(network); err != nil {
+			t.Errorf("network.json: %v", err)
+		}
+		filepath.Walk(node.cfg.Dir, func(path string, info os.FileInfo, err error) error {
+			if err != nil {
+				t.Error(err)
+				return nil
+			}
+			if info.Mode().Perm()&0o077 != 0 && !strings.HasSuffix(path, ".csv") && path != node.cfg.Dir {
+				t.Errorf("%s has mode %v", path, info.Mode())
+			}
+			if strings.Contains(path, temporaryPrefix) {
+				t.Errorf("left behind: %s", path)
+			}
+			return nil
+		})
+	}
+}
+
+func TestRefusedStarts(t *testing.T) {
+	n := newTestNetwork(t, 2)
+	cases := map[string]struct {
+		change func(*Config)
+		want   string
+	}{
+		"name":       {func(c *Config) { c.Name = "" }, "name"},
+		"peers":      {func(c *Config) { c.Peers = []string{"/ip4/127.0.0.1/tcp/1"} }, "peers: entry 1"},
+		"self":       {func(c *Config) { c.Peers = []string{"/p2p/" + n.nodes[0].id.Peer()} }, "own identity"},
+		"analyst":    {func(c *Config) { c.Analysts = []string{"nobody"} }, "analysts: entry 1"},
+		"both":       {func(c *Config) { c.Analysts = []string{n.nodes[1].id.Peer()} }, "is a department"},
+		"identity":   {func(c *Config) { c.Identity = filepath.Join(c.Dir, "none") }, "parley init"},
+		"table":      {func(c *Config) { c.Tables[0].Files = []string{filepath.Join(c.Dir, "none.csv")} }, "none.csv"},
+		"listen":     {func(c *Config) { c.Listen = "localhost:80" }, "localhost:80"},
+		"no listen":  {func(c *Config) { c.Listen = "" }, "listen"},
+		"parameters": {func(c *Config) { c.Parameters = "huge" }, "parameters"},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			cfg := n.nodes[0].cfg
+			cfg.Tables = slices.Clone(cfg.Tables)
+			test.change(&cfg)
+			o := Options{CacheDir: keysDir()}
+			if name != "parameters" {
+				o.hooks.parameters = tiny
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			if err := Run(ctx, cfg, o); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want something about %q", err, test.want)
+			}
+		})
+	}
+	n.start(0)
+	time.Sleep(200 * time.Millisecond)
+	cfg := n.nodes[0].cfg
+	cfg.Listen = loopback
+	if err := Run(context.Background(), cfg, Options{CacheDir: keysDir(), hooks: hooks{parameters: tiny}}); err == nil || !strings.Contains(err.Error(), "another node is running from "+cfg.Dir) {
+		t.Errorf("two nodes over one folder: %v", err)
+	}
+}
+
+// A stranger is told at once that the node does not talk to it.
+func TestStrangerAnalyst(t *testing.T) {
+	n := newTestNetwork(t, 2)
+	n.startAll()
+	start := time.Now()
+	_, err := Dial(context.Background(), n.nodes[0].cfg.Listen+"/p2p/"+n.nodes[0].id.Peer(), testIdentity(t), ClientOptions{hooks: hooks{parameters: tiny}})
+	if err == nil || !strings.Contains(err.Error(), "list of analysts") || time.Since(start) > 3*time.Second {
+		t.Errorf("after %v: %v", time.Since(start), err)
+	}
+	_, err = Dial(context.Background(), freeAddresses(t, 1)[0]+"/p2p/"+n.nodes[0].id.Peer(), n.analyst, ClientOptions{})
+	if err == nil || !strings.Contains(err.Error(), "no node answers") {
+		t.Errorf("%v", err)
+	}
+	c := n.dial(0)
+	for sql, code := range map[string]string{
+		"SELECT count(*) FROM people WHERE shoe = 1": engine.CodeColumn,
+		"SELECT count(*) FROM persons":               engine.CodeTable,
+		"SELECT name FROM people":                    "",
+		"SELEC":                                      engine.CodeSyntax,
+	} {
+		_, err := c.Ask(context.Background(), sql, AskOptions{})
+		var q *QueryError
+		if !errors.As(err, &q) || code != "" && q.Code != code {
+			t.Errorf("%s: %#v", sql, err)
+		}
+	}
+	if _, err := c.Ask(context.Background(), wageQuestion, AskOptions{Departments: []string{"a", "z"}}); err == nil {
+		t.Error("a department that there is not was asked")
+	}
+	a, err := c.Ask(context.Background(), wageQuestion, AskOptions{Departments: []string{"a"}, NoOpening: true})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, n.logs())
+	}
+	if a.Verdict.ValueShown || a.Departments[1].Status != "shared" || resultText(a) != pooled(1) {
+		t.Errorf("%+v %+v %s", a.Verdict, a.Departments, resultText(a))
+	}
+}

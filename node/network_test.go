@@ -1,0 +1,245 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"parley/circuits"
+)
+
+// tiny is a parameter set in which a proof takes some 30 ms.
+func tiny(string) (circuits.Params, error) {
+	return circuits.NewParams(circuits.Literal{
+		Name: "tiny", N: 32, Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001},
+		LogT: 26, FloodingBits: 72, Limbs: 24, LimbBits: 20, Departments: 64, Insecure: true,
+	})
+}
+
+// keysDir is shared by all tests of a run: keys are made once.
+var keysDir = sync.OnceValue(func() string {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("parley-test-keys-%d", os.Getuid()))
+	return dir
+})
+
+// testNetwork is departments in this process, over real TCP on loopback.
+type testNetwork struct {
+	t       *testing.T
+	analyst Identity
+	nodes   []*testNode
+	options func(department int, o *Options)
+}
+
+type testNode struct {
+	cfg    Config
+	id     Identity
+	ready  chan Status
+	done   chan error
+	cancel context.CancelFunc
+	log    *syncBuffer
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// newTestNetwork configures departments with a table of some rows each; rows
+// may be nil. Nothing is started yet.
+func newTestNetwork(t *testing.T, departments int) *testNetwork {
+	t.Helper()
+	n := &testNetwork{t: t, analyst: testIdentity(t)}
+	for i := range departments {
+		dir := t.TempDir()
+		id, err := CreateIdentity(filepath.Join(dir, "identity.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "people.csv")
+		writeCSV(t, file, i)
+		n.nodes = append(n.nodes, &testNode{id: id, log: &syncBuffer{}, cfg: Config{
+			Name: string(rune('a' + i)), Dir: dir, Listen: loopback, Analysts: []string{n.analyst.Peer()}, Parameters: "tiny",
+			Tables: []TableConfig{{Name: "people", Files: []string{file}}},
+		}})
+	}
+	ports := freeAddresses(t, departments)
+	for i, node := range n.nodes {
+		node.cfg.Listen = ports[i]
+		for j, other := range n.nodes {
+			if i != j {
+				node.cfg.Peers = append(node.cfg.Peers, ports[j]+"/p2p/"+other.id.Peer())
+			}
+		}
+	}
+	return n
+}
+
+// rowsOf are a department's people: sex, age, wage.
+func rowsOf(department int) [][]string {
+	rows := [][]string{{"sex", "age", "wage"}}
+	for k := range 7 {
+		sex := "f"
+		if (k+department)%3 == 0 {
+			sex = "m"
+		}
+		rows = append(rows, []string{sex, fmt.Sprint(20 + 7*k + department), fmt.Sprintf("%d.%02d", 90000+1000*k, department)})
+	}
+	return rows
+}
+
+func writeCSV(t *testing.T, path string, department int) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := csv.NewWriter(f).WriteAll(rowsOf(department)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func freeAddresses(t *testing.T, count int) []string {
+	t.Helper()
+	var out []string
+	for range count {
+		h, err := newTransport(testIdentity(t), loopback, nil, quiet, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, h.host.Addrs()[0].String())
+		defer h.Close()
+	}
+	return out
+}
+
+func (n *testNetwork) start(department int) *testNode {
+	n.t.Helper()
+	node := n.nodes[department]
+	node.ready, node.done = make(chan Status, 1), make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	node.cancel = cancel
+	o := Options{CacheDir: keysDir(), Logger: slog.New(slog.NewTextHandler(node.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Ready: func(s Status) { node.ready <- s }, hooks: hooks{parameters: tiny}}
+	if n.options != nil {
+		n.options(department, &o)
+	}
+	done := node.done
+	go func() { done <- Run(ctx, node.cfg, o) }()
+	n.t.Cleanup(func() { n.stop(department) })
+	return node
+}
+
+func (n *testNetwork) stop(department int) {
+	node := n.nodes[department]
+	if node.cancel == nil {
+		return
+	}
+	node.cancel()
+	node.cancel = nil
+	select {
+	case err := <-node.done:
+		if err != nil {
+			n.t.Errorf("department %s: %v", node.cfg.Name, err)
+		}
+	case <-time.After(20 * time.Second):
+		n.t.Errorf("department %s does not stop", node.cfg.Name)
+	}
+}
+
+func (n *testNetwork) startAll() {
+	n.t.Helper()
+	for i := range n.nodes {
+		n.start(i)
+	}
+	for i := range n.nodes {
+		n.waitReady(i)
+	}
+}
+
+func (n *testNetwork) waitReady(department int) Status {
+	n.t.Helper()
+	node := n.nodes[department]
+	select {
+	case s := <-node.ready:
+		return s
+	case err := <-node.done:
+		n.t.Fatalf("department %s ended: %v\n%s", node.cfg.Name, err, node.log)
+	case <-time.After(time.Minute):
+		n.t.Fatalf("department %s is not ready\n%s", node.cfg.Name, node.log)
+	}
+	return Status{}
+}
+
+func (n *testNetwork) dial(department int) *Client {
+	n.t.Helper()
+	node := n.nodes[department]
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := Dial(ctx, node.cfg.Listen+"/p2p/"+node.id.Peer(), n.analyst, ClientOptions{CacheDir: keysDir(), hooks: hooks{parameters: tiny}})
+	if err != nil {
+		n.t.Fatalf("%v\n%s", err, node.log)
+	}
+	n.t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			n.t.Error(err)
+		}
+	})
+	return c
+}
+
+func (n *testNetwork) logs() string {
+	var out string
+	for _, node := range n.nodes {
+		out += "--- " + node.cfg.Name + "\n" + node.log.String()
+	}
+	return out
+}
+
+const wageQuestion = "SELECT sex, count(*), sum(wage), avg(age) FROM people WHERE age >= 30 GROUP BY sex ORDER BY sex"
+
+// Three departments answer an analyst, with the figures of the pooled rows.
+func TestNetworkAnswers(t *testing.T) {
+	n := newTestNetwork(t, 3)
+	n.startAll()
+	c := n.dial(1)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var steps []string
+	a, err := c.Ask(ctx, wageQuestion, AskOptions{Progress: func(s Step) { steps = append(steps, fmt.Sprint(s.Name, s.Department, s.Done, s.Total)) }})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, n.logs())
+	}
+	if got, want := resultText(a), pooled(3); got != want {
+		t.Errorf("answer %s, want %s", got, want)
+	}
+	if !a.Verdict.Verified || !a.Verdict.ValueShown || !a.Verdict.DevelopmentKeys {
+		t.Errorf("verdict %+v", a.Verdict)
+	}
+	if len(a.Departments) != 3 || a.Departments[0].Status != "contributed" || a.Departments[0].Peer != n.nodes[0].id.Peer() {
+		t.Errorf("departments %+v", a.Departments)
+	}
+	if a.Seconds.Encryption <= 0 || a.Seconds.ReEncryption <= 0 || a.Seconds.Verifying <= 0 || a.Seconds.Total <= 0 || a.CPUSeconds <= 0 {
+		t.Errorf("seconds %+v, cpu %v", a.Seconds, a.CPUSeconds)
+	}
+	t.Log(a.Seconds, a.CPUSeconds, steps)
+}

@@ -1,0 +1,326 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"parley/circuits"
+	"parley/datasets"
+	"parley/engine"
+	"parley/protocols"
+)
+
+// memoryTarget is the heap at which the collector starts to work harder, well
+// under the 700 MB that a node may take; GOMEMLIMIT overrides it.
+const memoryTarget = 480 << 20
+
+// saltBytes is the length of a department's secret salt for the digests of
+// its tables (datasets.Options.Salt).
+const saltBytes = 32
+
+// node is a running department. What has a lock says so; the rest belongs to
+// the goroutine that runs loop.
+type node struct {
+	cfg     Config
+	o       Options
+	log     *slog.Logger
+	id      Identity
+	members *membership
+	params  circuits.Params
+	network *protocols.Network // without names
+	tables  []*table
+
+	transport *transport
+	blobs     *blobStore
+	exchange  *blobExchange
+	journal   *journal
+	ledger    Log
+	outbox    *outbox
+
+	department *protocols.Department
+	replica    *protocols.Replica
+	work       effects
+	answers    chan answer
+	deadlines  chan engine.Digest
+	wakes      chan func() error // what other goroutines want done by the loop
+	epochs     map[engine.Digest]*committee
+	queries    map[engine.Digest]*liveQuery
+	duty       duties
+
+	view    atomic.Pointer[view]
+	watches struct {
+		sync.Mutex
+		of    map[engine.Digest]*stopwatch
+		order []engine.Digest
+	}
+	closers []func()
+}
+
+// view is what other goroutines may read of the loop's state.
+type view struct {
+	network *protocols.Network // with names once all have joined
+	height  uint64
+	status  Status
+}
+
+// table is one of the department's own.
+type table struct {
+	name string
+	data dataset
+}
+
+// dataset is what a node needs of a datasets.Table.
+type dataset interface {
+	Registration(department string, version uint64) engine.Registration
+	Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error)
+	Close() error
+}
+
+func run(ctx context.Context, cfg Config, o Options) error {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryTarget)
+	}
+	n := &node{cfg: cfg, o: o, log: o.Logger}
+	if n.log == nil {
+		n.log = slog.New(slog.DiscardHandler)
+	}
+	defer n.close()
+	if err := n.open(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	err := n.loop(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// open brings up everything in the order in which a mistake is cheapest:
+// configuration, tables, port, keys, storage, peers.
+func (n *node) open(ctx context.Context) error {
+	steps := []func(context.Context) error{
+		n.openIdentity, n.openTables, n.openTransport, n.openKeys, n.openStores, n.openPeers,
+	}
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *node) onClose(f func()) { n.closers = append(n.closers, f) }
+
+func (n *node) close() {
+	for _, f := range slices.Backward(n.closers) {
+		f()
+	}
+}
+
+func (n *node) openIdentity(context.Context) error {
+	if n.cfg.Dir == "" {
+		return errors.New("dir: a node needs a folder to store in")
+	}
+	if n.cfg.Listen == "" {
+		return errors.New("listen: a node needs an address to listen on")
+	}
+	if err := makeDir(n.cfg.Dir); err != nil {
+		return err
+	}
+	unlock, err := lockDir(n.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	n.onClose(unlock)
+	path := n.cfg.Identity
+	if path == "" {
+		path = filepath.Join(n.cfg.Dir, "identity.key")
+	}
+	if n.id, err = LoadIdentity(path); err != nil {
+		return err
+	}
+	if n.members, err = newMembership(n.cfg, n.id.Key()); err != nil {
+		return err
+	}
+	if n.params, err = n.o.parameterSet(n.cfg.Parameters); err != nil {
+		return fmt.Errorf("parameters: %w", err)
+	}
+	if have, most := len(n.members.members), min(n.params.MaxDepartments(), protocols.MaxDepartments); have > most {
+		return fmt.Errorf("peers: %d departments are over the %d that the parameters %s allow", have, most, n.params.Name())
+	}
+	join := protocols.Sign(engine.Digest{}, n.id.private, protocols.Head{}, &protocols.Join{Name: n.cfg.Name})
+	if _, err := join.Open(); err != nil {
+		return fmt.Errorf("name: %w", err)
+	}
+	return nil
+}
+
+func (n *node) openTables(ctx context.Context) error {
+	salt, err := loadSalt(filepath.Join(n.cfg.Dir, "salt"))
+	if err != nil {
+		return err
+	}
+	var registrations []engine.Registration
+	for _, c := range n.cfg.Tables {
+		data, err := n.o.openTable(ctx, c, salt)
+		if err != nil {
+			return fmt.Errorf("table %s: %w", c.Name, err)
+		}
+		n.onClose(func() { data.Close() })
+		n.tables = append(n.tables, &table{name: c.Name, data: data})
+		registrations = append(registrations, data.Registration(n.cfg.Name, 1))
+	}
+	for _, r := range registrations {
+		if err := (engine.Catalogue{r}).Validate(); err != nil {
+			return fmt.Errorf("table %s: %w", r.Table, err)
+		}
+		n.log.Info("table", "name", r.Table, "rows", r.Rows, "columns", len(r.Columns))
+	}
+	if n.o.Described != nil {
+		return n.o.Described(ctx, registrations)
+	}
+	return nil
+}
+
+func openTable(ctx context.Context, c TableConfig, salt []byte) (dataset, error) {
+	return datasets.Open(ctx, c.Name, c.Files, datasets.Options{Null: c.Null, Encoding: c.Encoding, Salt: salt})
+}
+
+func (n *node) openTransport(context.Context) error {
+	t, err := newTransport(n.id, n.cfg.Listen, n.members.roles, n.log, n.o.Observe)
+	if err != nil {
+		return err
+	}
+	n.transport = t
+	n.onClose(func() {
+		if err := t.Close(); err != nil {
+			n.log.Warn("closing the transport", "error", err.Error())
+		}
+	})
+	n.view.Store(&view{})
+	n.log.Info("listening", "addresses", t.Addresses(), "peer", n.id.Peer())
+	if n.o.Listening != nil {
+		n.o.Listening(n.status(false))
+	}
+	return nil
+}
+
+func (n *node) status(ready bool) Status {
+	s := Status{Ready: ready, Name: n.cfg.Name, Peer: n.id.Peer(), Addresses: n.transport.Addresses(), PID: os.Getpid()}
+	if len(s.Addresses) > 0 {
+		s.Address = s.Addresses[0]
+	}
+	if n.network != nil {
+		s.Network = n.network.ID().String()
+	}
+	return s
+}
+
+func (n *node) openKeys(ctx context.Context) error {
+	dir := n.o.CacheDir
+	if dir == "" {
+		dir = DefaultCacheDir()
+	}
+	keys, err := developKeys(ctx, n.params, dir, n.o.Progress)
+	if err != nil {
+		return err
+	}
+	n.network = n.members.network(n.params, keys.Verifying())
+	n.replica = protocols.NewReplica(n.network, n.params)
+	n.department = &protocols.Department{Key: n.id.private, Params: n.params, Keys: keys, Verifying: keys.Verifying(),
+		Analysts: n.members.analysts, Replica: n.replica}
+	n.view.Store(&view{network: n.network, status: n.status(false)})
+	return nil
+}
+
+func (n *node) openStores(context.Context) error {
+	var err error
+	if n.blobs, err = openBlobs(filepath.Join(n.cfg.Dir, "blobs")); err != nil {
+		return err
+	}
+	if n.journal, err = openJournal(filepath.Join(n.cfg.Dir, "journal")); err != nil {
+		return err
+	}
+	n.onClose(n.journal.Close)
+	n.exchange = newBlobExchange(n.blobs, n.transport, n.id, n.network.ID())
+	path := filepath.Join(n.cfg.Dir, "log")
+	var store *logStore
+	if n.network.Keeper == n.id.Key() {
+		kept, err := openKeptLog(path, n.network, n.params, n.id)
+		if err != nil {
+			return err
+		}
+		n.ledger, store = kept, kept.logStore
+	} else {
+		followed, err := openFollowedLog(path, n.network, n.transport, n.log)
+		if err != nil {
+			return err
+		}
+		n.ledger, store = followed, followed.logStore
+	}
+	n.onClose(func() { n.ledger.Close() })
+	n.log.Info("log", "keeper", PeerOf(n.network.Keeper), "height", n.ledger.Height(), "network", n.network.ID().String())
+	n.transport.Handle(infoProtocol, analyst, n.serveInfo)
+	n.exchange.Serve()
+	serveLog(n.transport, store, n.ledger)
+	return nil
+}
+
+// openPeers connects to the other members and starts what sends to them.
+func (n *node) openPeers(context.Context) error {
+	n.answers = make(chan answer)
+	n.deadlines = make(chan engine.Digest)
+	n.wakes = make(chan func() error)
+	n.epochs = map[engine.Digest]*committee{}
+	n.queries = map[engine.Digest]*liveQuery{}
+	n.watches.of = map[engine.Digest]*stopwatch{}
+	n.outbox = newOutbox(n.log, n.ledger.Append)
+	n.work = effects{
+		persist: n.journal.Append, publish: n.publish, fetch: n.fetch, aggregate: n.aggregate,
+		send:    func(e protocols.Entry) { n.outbox.Send(e, nil) },
+		proofs:  make(chan struct{}, 1),
+		checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		answers: n.answers,
+		failed:  n.fail,
+	}
+	n.transport.Go(n.outbox.Run)
+	for _, info := range n.members.peers {
+		n.transport.Keep(info, func(up bool, err error) {
+			if !up {
+				n.log.Debug("a department is not connected", "peer", info.ID.String(), "error", err)
+				return
+			}
+			n.transport.Go(func(ctx context.Context) { n.greet(ctx, info.ID) })
+		})
+	}
+	return nil
+}
+
+// wake has something done by the loop, unless the node stops first.
+func (n *node) wake(do func() error) {
+	select {
+	case n.wakes <- do:
+	case <-n.transport.ctx.Done():
+	}
+}
+
+// fail stops the node: its disk failed.
+func (n *node) fail(err error) {
+	n.transport.Go(func(context.Context) { n.wake(func() error { return err }) })
+}

@@ -1,0 +1,221 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// graceOf is how long before a query's deadline the members stop by
+// themselves and say what they still can; the keeper ends the query half of it
+// later, so that what they said is on the log.
+func graceOf(deadline time.Duration) time.Duration { return min(2*time.Second, deadline/5) }
+
+// liveQuery is a query that has not ended, or not for long.
+type liveQuery struct {
+	id      engine.Digest
+	started bool
+	running *running // nil before its epoch is loaded, and once it is over
+	timers  []*time.Timer
+	ended   bool // on the log
+}
+
+// dueQueries starts a machine for each open query, gives each what is new on
+// the log, and clears up after those that have ended.
+func (n *node) dueQueries(ctx context.Context) error {
+	for _, id := range n.replica.Open() {
+		q := n.queries[id]
+		if q == nil {
+			q = &liveQuery{id: id}
+			n.queries[id] = q
+			n.setDeadline(ctx, q)
+		}
+		if err := n.startQuery(ctx, q); err != nil {
+			return err
+		}
+	}
+	for _, q := range n.queries {
+		if q.running != nil {
+			if err := n.step(ctx, q.running, protocols.Ordered{}); err != nil {
+				return err
+			}
+		}
+		if n.replica.Query(q.id).Phase.Ended() && q.running == nil && !q.ended {
+			if err := n.endQuery(q); err != nil {
+				return err
+			}
+		}
+	}
+	return n.sweep()
+}
+
+// startQuery builds the query's machine, once its epoch is there.
+func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
+	s := n.replica.Query(q.id)
+	c := n.epochs[s.Epoch.ID]
+	if q.started || c == nil || c.epoch == nil {
+		return nil
+	}
+	q.started = true
+	r := &running{query: q.id, watch: n.newWatch(q.id)}
+	r.ctx, r.stop = context.WithCancel(ctx)
+	records, err := n.journal.Query(q.id)
+	if err != nil {
+		r.stop()
+		return err
+	}
+	m, err := protocols.NewQuery(n.department, c.epoch, q.id, records)
+	if err != nil {
+		r.stop()
+		n.log.Error("a query cannot be taken up", "query", q.id.String(), "error", err.Error())
+		if errors.Is(err, protocols.ErrJournal) {
+			return n.leaveEpoch(r, err)
+		}
+		return nil
+	}
+	r.machine = n.o.wrap(m, n.department)
+	q.running = r
+	n.log.Info("query", "query", q.id.String(), "analyst", PeerOf(s.Author), "sql", s.Ask.SQL)
+	return n.step(ctx, r, protocols.Started{})
+}
+
+// setDeadline starts the node's own clock for a query: after a restart, anew.
+func (n *node) setDeadline(ctx context.Context, q *liveQuery) {
+	limit := time.Duration(n.replica.Query(q.id).Ask.DeadlineSeconds) * time.Second
+	if n.cfg.Deadline > 0 {
+		limit = min(limit, n.cfg.Deadline)
+	}
+	tell := func() {
+		select {
+		case n.deadlines <- q.id:
+		case <-ctx.Done():
+		}
+	}
+	grace := graceOf(limit)
+	q.timers = []*time.Timer{time.AfterFunc(limit-grace, tell)}
+	if n.network.Keeper == n.id.Key() {
+		q.timers = append(q.timers, time.AfterFunc(limit-grace/2, tell))
+	}
+}
+
+// deadline ends this node's part in a query; told a second time, the keeper
+// ends it for all.
+func (n *node) deadline(ctx context.Context, id engine.Digest) error {
+	q := n.queries[id]
+	if q == nil || q.ended {
+		return nil
+	}
+	if len(q.timers) > 0 {
+		q.timers = q.timers[1:]
+	}
+	if q.running != nil {
+		if err := n.step(ctx, q.running, protocols.Deadline{}); err != nil {
+			return err
+		}
+	}
+	if n.network.Keeper == n.id.Key() && len(q.timers) == 0 && !n.replica.Query(id).Phase.Ended() {
+		n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, n.replica.Head(), &protocols.Expire{Query: id}), nil)
+	}
+	return nil
+}
+
+// queryOver notes a machine's outcome; nil is a machine that failed.
+func (n *node) queryOver(q *liveQuery, outcome *protocols.Outcome) {
+	q.running = nil
+	n.stopWatch(q.id)
+	if outcome == nil {
+		return
+	}
+	level := n.log.Info
+	if outcome.Status == protocols.Failed {
+		level = n.log.Error
+	}
+	level("query over", "query", q.id.String(), "status", outcome.Status.String(), "code", outcome.Code,
+		"reason", outcome.Sentence, "departments", outcome.Departments, "fault", faultText(outcome.Fault))
+}
+
+// endQuery erases what only this query needed, once the log has ended it and
+// the machine is over. Its blobs are served a little longer.
+func (n *node) endQuery(q *liveQuery) error {
+	q.ended = true
+	for _, t := range q.timers {
+		t.Stop()
+	}
+	n.stopWatch(q.id)
+	s := n.replica.Query(q.id)
+	blobs := append([]engine.Digest{s.Ask.AnalystKey}, flatten(s.Contributed)...)
+	blobs = append(blobs, flatten(s.Shared)...)
+	n.dropLater(q.id, blobs)
+	return n.journal.EndQuery(q.id)
+}
+
+func flatten(rows [][]engine.Digest) []engine.Digest {
+	var out []engine.Digest
+	for _, row := range rows {
+		out = append(out, row...)
+	}
+	return out
+}
+
+// dropLater removes a query's blobs after the retention.
+func (n *node) dropLater(query engine.Digest, blobs []engine.Digest) {
+	n.transport.Go(func(closing context.Context) {
+		select {
+		case <-time.After(retention):
+			for _, d := range blobs {
+				n.blobs.Drop(d)
+			}
+			n.wake(func() error { delete(n.queries, query); return nil })
+		case <-closing.Done():
+		}
+	})
+}
+
+// sweep removes, once after a start, what queries left that ended while the
+// node was down.
+func (n *node) sweep() error {
+	if n.duty.swept {
+		return nil
+	}
+	n.duty.swept = true
+	blobs, open := map[engine.Digest]bool{}, map[engine.Digest]bool{}
+	for _, id := range n.replica.Open() {
+		s := n.replica.Query(id)
+		open[id], blobs[s.Ask.AnalystKey] = true, true
+		for _, d := range append(flatten(s.Contributed), flatten(s.Shared)...) {
+			blobs[d] = true
+		}
+	}
+	for _, s := range n.neededEpochs() {
+		for _, d := range s.Commits {
+			blobs[d] = true
+		}
+	}
+	n.blobs.Keep(func(d engine.Digest) bool { return blobs[d] })
+	return n.journal.KeepQueries(func(id engine.Digest) bool { return open[id] })
+}
+
+// newWatch starts a query's stopwatch and forgets the oldest.
+func (n *node) newWatch(query engine.Digest) *stopwatch {
+	n.watches.Lock()
+	defer n.watches.Unlock()
+	w := newStopwatch()
+	n.watches.of[query] = w
+	n.watches.order = append(n.watches.order, query)
+	if len(n.watches.order) > watchesKept {
+		delete(n.watches.of, n.watches.order[0])
+		n.watches.order = n.watches.order[1:]
+	}
+	return w
+}
+
+func (n *node) stopWatch(query engine.Digest) {
+	n.watches.Lock()
+	defer n.watches.Unlock()
+	if w := n.watches.of[query]; w != nil {
+		w.Stop()
+	}
+}

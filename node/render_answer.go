@@ -1,0 +1,145 @@
+package node
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+
+	"parley/engine"
+)
+
+// besideWidth is the width up to which two tables are put next to each other.
+const besideWidth = 150
+
+// answerJSON is an answer as --json prints it. Its field names are part of the interface.
+type answerJSON struct {
+	SQL         string             `json:"sql,omitempty"`
+	Columns     []string           `json:"columns"`
+	Rows        [][]*string        `json:"rows"`
+	Exact       [][]*string        `json:"exact"`
+	Assurance   string             `json:"assurance"`
+	Parameters  string             `json:"parameters"`
+	Departments []DepartmentStatus `json:"departments"`
+	Certificate certificateJSON    `json:"certificate"`
+	Verified    bool               `json:"verified"`
+	Pinned      bool               `json:"pinned"`
+	Seconds     Seconds            `json:"seconds"`
+	CPUSeconds  float64            `json:"cpuSeconds"`
+	Expected    *[][]*string       `json:"expected,omitempty"` // demo: by plain SQL over the pooled rows
+	Equal       *bool              `json:"equal,omitempty"`
+}
+
+type certificateJSON struct {
+	Digest string  `json:"digest"`
+	Path   *string `json:"path"` // null when it was not kept
+}
+
+// answerOf is the JSON form of an answer whose certificate was written to path, if not "".
+func answerOf(sql string, a *Answer, path string) answerJSON {
+	out := answerJSON{SQL: sql, Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
+		Departments: a.Departments, Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
+	out.Rows, out.Exact = texts(a.Result), exacts(a.Result)
+	out.Certificate.Digest = a.Verdict.Certificate.String()
+	if path != "" {
+		out.Certificate.Path = &path
+	}
+	return out
+}
+
+func texts(r *engine.Result) [][]*string {
+	return each(r, func(v engine.Value) *string { return v.Text })
+}
+
+func exacts(r *engine.Result) [][]*string {
+	return each(r, func(v engine.Value) *string { return v.Exact })
+}
+
+func each(r *engine.Result, take func(engine.Value) *string) [][]*string {
+	rows := make([][]*string, len(r.Rows)) // never nil: JSON shows an empty array
+	for i, row := range r.Rows {
+		rows[i] = make([]*string, len(row))
+		for j, v := range row {
+			rows[i][j] = take(v)
+		}
+	}
+	return rows
+}
+
+// resultGrid is a result for a terminal.
+func resultGrid(r *engine.Result) grid {
+	g := grid{Head: r.Columns, Right: make([]bool, len(r.Columns)), Rows: texts(r)}
+	for i, kind := range r.Kinds {
+		g.Right[i] = kind == engine.Integer || kind == engine.Decimal
+	}
+	return g
+}
+
+// timing says where the time of a query went.
+func timing(s Seconds, cpu float64) string {
+	return fmt.Sprintf("%.1f s: aggregation %.2f, encryption %.2f, proving %.2f, verifying %.2f, re-encryption %.2f, "+
+		"decryption %.2f; %.1f CPU-seconds over all processes", s.Total, s.Aggregation, s.Encryption, s.Proving,
+		s.Verifying, s.ReEncryption, s.Decryption, cpu)
+}
+
+// writeAnswer prints an answer for a person.
+func writeAnswer(w io.Writer, a *Answer, path string) error {
+	var b strings.Builder
+	b.WriteString(resultGrid(a.Result).String())
+	b.WriteString("\n" + provenance(a, path) + "\n")
+	b.WriteString("time         " + timing(a.Seconds, a.CPUSeconds) + "\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// provenance is the lines below an answer's table: how sure it is, of whom, and where the proof lies.
+func provenance(a *Answer, path string) string {
+	lines := []string{
+		"certificate  " + verdictLine(a.Verdict),
+		"assurance    " + a.Assurance + ", parameters " + parametersText(a.Parameters, a.Verdict.ForPrivateData),
+		"departments  " + departmentsLine(a.Departments),
+		"digest       " + a.Verdict.Certificate.String(),
+	}
+	if path != "" {
+		lines = append(lines, "written to   "+path)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// departmentsLine groups the departments by what they did.
+func departmentsLine(departments []DepartmentStatus) string {
+	byStatus := map[string][]string{}
+	for _, d := range departments {
+		byStatus[d.Status] = append(byStatus[d.Status], printable(d.Name))
+	}
+	statuses := make([]string, 0, len(byStatus))
+	for status := range byStatus {
+		statuses = append(statuses, status)
+	}
+	sort.Strings(statuses)
+	for i, status := range statuses {
+		statuses[i] = strings.Join(byStatus[status], ", ") + " " + status
+	}
+	return strings.Join(statuses, "; ")
+}
+
+// printJSON writes the command's one object.
+func (c *command) printJSON(v any) error {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false) // comparisons in SQL stay readable
+	if err := encoder.Encode(v); err != nil {
+		return fmt.Errorf("encoding the answer: %w", err)
+	}
+	return c.print(text.String())
+}
+
+// print writes text to standard output.
+func (c *command) print(text string) error {
+	if _, err := io.WriteString(c.out, text); err != nil {
+		return &Failure{Code: "write", Message: fmt.Sprintf("cannot write the answer: %s", explainDisk(err)), Cause: err}
+	}
+	return nil
+}

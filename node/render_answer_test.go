@@ -1,0 +1,121 @@
+package node
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+func sampleAnswer() *Answer {
+	value := func(printed, exact string) engine.Value { return engine.Value{Text: &printed, Exact: &exact} }
+	return &Answer{
+		Result: &engine.Result{
+			Columns: []string{"sex", "count", "avg"},
+			Kinds:   []engine.Kind{engine.Text, engine.Integer, engine.Decimal},
+			Rows: [][]engine.Value{
+				{value("女", "女"), value("3", "3"), value("0.33333333333333333333", "1/3")},
+				{{}, value("0", "0"), {}},
+			},
+		},
+		Verdict: protocols.Verdict{Verified: true, SelfConsistent: true, Pinned: true, DevelopmentKeys: true, ValueShown: true,
+			Certificate: engine.Digest{1}},
+		Assurance: "sealed", Parameters: "light",
+		Departments: []DepartmentStatus{{"north", "12D3", "contributed"}, {"south", "12D4", "contributed"}},
+		Seconds:     Seconds{Proving: 2.5, Total: 3},
+		CPUSeconds:  7,
+	}
+}
+
+func TestAnswerAsJSON(t *testing.T) {
+	var out bytes.Buffer
+	c := &command{out: &out}
+	if err := c.printJSON(answerOf("SELECT a <> 1", sampleAnswer(), "")); err != nil {
+		t.Fatal(err)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, out.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"sql":"SELECT a <> 1","columns":["sex","count","avg"],` +
+		`"rows":[["女","3","0.33333333333333333333"],[null,"0",null]],` +
+		`"exact":[["女","3","1/3"],[null,"0",null]],` +
+		`"assurance":"sealed","parameters":"light",` +
+		`"departments":[{"name":"north","peer":"12D3","status":"contributed"},{"name":"south","peer":"12D4","status":"contributed"}],` +
+		`"certificate":{"digest":"01` + strings.Repeat("0", 62) + `","path":null},"verified":true,"pinned":true,` +
+		`"seconds":{"aggregation":0,"encryption":0,"proving":2.5,"verifying":0,"reEncryption":0,"decryption":0,"total":3},` +
+		`"cpuSeconds":7}`
+	if got := compact.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	empty := answerOf("", &Answer{Result: &engine.Result{Columns: []string{"a"}}}, "x")
+	if empty.Rows == nil || empty.Exact == nil || *empty.Certificate.Path != "x" {
+		t.Errorf("no rows give %+v", empty)
+	}
+}
+
+func TestAnswerAsText(t *testing.T) {
+	var out bytes.Buffer
+	if err := writeAnswer(&out, sampleAnswer(), "heart.cert"); err != nil {
+		t.Fatal(err)
+	}
+	want := ` sex    | count |                    avg
+--------+-------+------------------------
+ 女     |     3 | 0.33333333333333333333
+ (null) |     0 |                 (null)
+(2 rows)
+
+certificate  verified; made with development keys
+assurance    sealed, parameters light (not for private data)
+departments  north, south contributed
+digest       01` + strings.Repeat("0", 62) + `
+written to   heart.cert
+time         3.0 s: aggregation 0.00, encryption 0.00, proving 2.50, verifying 0.00, re-encryption 0.00, decryption 0.00; 7.0 CPU-seconds over all processes
+`
+	if got := out.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	pin := &protocols.Network{}
+	whole := protocols.Verdict{Verified: true, SelfConsistent: true, Pinned: true, ValueShown: true}
+	stranger := protocols.Verdict{SelfConsistent: true, ValueShown: true, Reason: protocols.ReasonUnknownSigners}
+	other := protocols.Verdict{SelfConsistent: true, ValueShown: true, Reason: "made in network 1, pinned is 2"}
+	forged := protocols.Verdict{Reason: "the proof does not verify", Department: "south", Pinned: true}
+	for _, c := range []struct {
+		name    string
+		verdict protocols.Verdict
+		pinned  *protocols.Network
+		status  int
+		line    string
+	}{
+		{"verified", whole, pin, statusAnswered, "verified"},
+		{"sealed", protocols.Verdict{Verified: true, SelfConsistent: true}, pin, statusAnswered, "verified; sealed, value not shown"},
+		{"no pin", stranger, nil, statusNotPinned, "self-consistent, signers unknown"},
+		{"another network", other, pin, statusRefused, "NOT verified: made in network 1, pinned is 2"},
+		{"forged", forged, pin, statusRefused, "NOT verified: the proof does not verify (department south)"},
+		{"forged, no pin", forged, nil, statusRefused, "NOT verified: the proof does not verify (department south)"},
+	} {
+		if got := statusOf(verdictStatus(c.verdict, c.pinned)); got != c.status {
+			t.Errorf("%s: status %d, want %d", c.name, got, c.status)
+		}
+		if got := verdictLine(c.verdict); got != c.line {
+			t.Errorf("%s: %q, want %q", c.name, got, c.line)
+		}
+		if shown := verdictOf(c.verdict); shown.Verified != (c.status == statusAnswered) || shown.Verified != (shown.Reason == "") &&
+			c.verdict.Reason != "" {
+			t.Errorf("%s: %+v", c.name, shown)
+		}
+	}
+}
+
+func statusOf(err error) int {
+	if status, ok := err.(exitStatus); ok {
+		return int(status)
+	}
+	return statusAnswered
+}

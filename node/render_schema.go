@@ -1,0 +1,74 @@
+package node
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+
+	"parley/engine"
+)
+
+const shownValues = 8 // values of a dictionary that are listed
+
+// schemaText shows what was inferred of one table: who holds how many rows, and each column's type, bounds and values
+// over all departments.
+func schemaText(registrations []engine.Registration, schema engine.Schema) string {
+	var held []string
+	for _, r := range registrations {
+		held = append(held, fmt.Sprintf("%s %s", printable(r.Department), plural(int(r.Rows), "row")))
+	}
+	g := grid{Head: []string{schema.Table, "type", "smallest", "largest", "NULL", "values"}}
+	for _, c := range schema.Columns {
+		nullable := ""
+		if c.Nullable {
+			nullable = "yes"
+		}
+		row := []string{c.Name, typeText(c), boundText(c, c.Min), boundText(c, c.Max), nullable, dictionaryText(c)}
+		cells := make([]*string, len(row))
+		for i := range row {
+			cells[i] = &row[i]
+		}
+		g.Rows = append(g.Rows, cells)
+	}
+	g.Right = []bool{false, false, true, true, false, false}
+	return strings.Join(held, ", ") + "\n" + strings.Join(g.lines(), "\n")
+}
+
+func typeText(c engine.Column) string {
+	if c.Kind == engine.Decimal {
+		return fmt.Sprintf("decimal(%d)", c.Scale)
+	}
+	return c.Kind.String()
+}
+
+func boundText(c engine.Column, bound *big.Int) string {
+	if bound == nil {
+		return ""
+	}
+	return engine.Datum{Kind: c.Kind, Number: bound, Scale: c.Scale}.String()
+}
+
+func dictionaryText(c engine.Column) string {
+	switch n := len(c.Dictionary); {
+	case !c.HasDictionary:
+		return "too many to group by"
+	case n > shownValues:
+		return fmt.Sprintf("%d values", n)
+	}
+	return strings.Join(c.Dictionary, ", ")
+}
+
+// describe shows a catalogue's tables on standard error.
+func (c *command) describe(catalogue engine.Catalogue) {
+	var seen string
+	for _, r := range catalogue {
+		if r.Table == seen {
+			continue
+		}
+		seen = r.Table
+		registrations := registrationsOf(catalogue, r.Table)
+		if schema, err := engine.Merge(registrations); err == nil {
+			c.progress.note("%s", schemaText(registrations, schema)+"\n")
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package node
+
+import (
+	"strings"
+	"testing"
+)
+
+func text(s string) *string { return &s }
+
+func TestGridIsAlignedAndShowsNull(t *testing.T) {
+	g := grid{
+		Head:  []string{"city", "count", "avg(工资)"},
+		Right: []bool{false, true, true},
+		Rows: [][]*string{
+			{text("南京"), text("12"), text("3.50")},
+			{text("Wuxi\x1b[31m\nx"), text("-1234567"), nil},
+			{nil, text("0"), text("")},
+		},
+	}
+	want := strings.Join([]string{
+		` city              |    count | avg(工资)`,
+		`-------------------+----------+-----------`,
+		` 南京              |       12 |      3.50`,
+		` Wuxi\u001b[31m\nx | -1234567 |    (null)`,
+		` (null)            |        0 |`,
+		`(3 rows)`,
+		``,
+	}, "\n")
+	if got := g.String(); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	one := grid{Head: []string{"count"}, Rows: [][]*string{{text("1")}}}
+	if got := one.String(); !strings.HasSuffix(got, "(1 row)\n") {
+		t.Errorf("one row ends in %q", got)
+	}
+}
+
+func TestDisplayWidth(t *testing.T) {
+	for s, want := range map[string]int{"": 0, "abc": 3, "南京": 4, "ｆ": 2, "é": 1, "e\u0301": 1, "ㄱ": 2, "→": 1} {
+		if got := displayWidth(s); got != want {
+			t.Errorf("displayWidth(%q) = %d, want %d", s, got, want)
+		}
+	}
+}
+
+func TestPrintableKeepsATerminalInOrder(t *testing.T) {
+	for s, want := range map[string]string{
+		"plain 南京":         "plain 南京",
+		"\x1b]0;title\x07": `\u001b]0;title\u0007`,
+		"a\u202eb":         `a\u202eb`,
+		"\u009b31m":        `\u009b31m`,
+		"tab\tline\r\n":    `tab\tline\u000d\n`,
+	} {
+		if got := printable(s); got != want {
+			t.Errorf("printable(%q) = %q, want %q", s, got, want)
+		}
+	}
+}
+
+func TestBeside(t *testing.T) {
+	left, right := []string{" a", "---", " 1"}, []string{" b"}
+	got := strings.Join(beside(40, []string{"ours", "plain SQL"}, left, right), "\n")
+	want := "ours    plain SQL\n a       b\n---\n 1"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	got = strings.Join(beside(10, []string{"ours", "plain SQL"}, left, right), "\n")
+	want = "ours\n a\n---\n 1\nplain SQL\n b"
+	if got != want {
+		t.Errorf("too wide: got\n%s\nwant\n%s", got, want)
+	}
+}

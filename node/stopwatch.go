@@ -1,0 +1,97 @@
+package node
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The steps of a query that time is spent on, as protocols.Job names them.
+const (
+	stepAggregation  = "aggregation"
+	stepEncryption   = "encryption"
+	stepProving      = "proving"
+	stepVerifying    = "verifying"
+	stepReEncryption = "re-encryption"
+	stepDecryption   = "decryption"
+)
+
+// stopwatch adds up one party's time for one query. Safe for concurrent use;
+// the nil stopwatch ignores what it is told.
+type stopwatch struct {
+	mu    sync.Mutex
+	cpu   float64 // of this process, at the start
+	spent map[string]time.Duration
+	ended *report
+}
+
+func newStopwatch() *stopwatch {
+	return &stopwatch{cpu: processorSeconds(), spent: map[string]time.Duration{}}
+}
+
+// Add counts time of a step; steps without a name are not counted.
+func (w *stopwatch) Add(step string, d time.Duration) {
+	if w == nil || step == "" {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spent[step] += d
+}
+
+// Report is the time until now, or until Stop.
+func (w *stopwatch) Report() report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended != nil {
+		return *w.ended
+	}
+	us := func(step string) uint64 { return uint64(w.spent[step].Microseconds()) }
+	return report{AggregationUs: us(stepAggregation), EncryptionUs: us(stepEncryption), ProvingUs: us(stepProving),
+		VerifyingUs: us(stepVerifying), ReEncryptionUs: us(stepReEncryption), DecryptionUs: us(stepDecryption),
+		ProcessorUs: uint64(max(0, processorSeconds()-w.cpu) * 1e6)}
+}
+
+// Stop fixes the report.
+func (w *stopwatch) Stop() {
+	r := w.Report()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = &r
+}
+
+// report is what a department says of its part in a query, to the analyst who
+// asked it and nobody else. It is not signed and proves nothing. The processor
+// time is all that the process used meanwhile, for other queries too.
+type report struct {
+	_              struct{} `cbor:",toarray"`
+	AggregationUs  uint64
+	EncryptionUs   uint64
+	ProvingUs      uint64
+	VerifyingUs    uint64
+	ReEncryptionUs uint64
+	DecryptionUs   uint64
+	ProcessorUs    uint64
+}
+
+// merge raises each step to this report's, and adds its processor time.
+func (s *Seconds) merge(r report, cpu *float64) {
+	raise := func(to *float64, us uint64) { *to = max(*to, float64(us)/1e6) }
+	raise(&s.Aggregation, r.AggregationUs)
+	raise(&s.Encryption, r.EncryptionUs)
+	raise(&s.Proving, r.ProvingUs)
+	raise(&s.Verifying, r.VerifyingUs)
+	raise(&s.ReEncryption, r.ReEncryptionUs)
+	raise(&s.Decryption, r.DecryptionUs)
+	*cpu += float64(r.ProcessorUs) / 1e6
+}
+
+// processorSeconds is the user and system time of this process so far.
+func processorSeconds() float64 {
+	var u unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
+		return 0
+	}
+	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
+}

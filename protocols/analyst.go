@@ -1,0 +1,428 @@
+package protocols
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+
+	"parley/circuits"
+	"parley/engine"
+)
+
+// AnalystConfig is what an analyst asks with.
+type AnalystConfig struct {
+	Key             ed25519.PrivateKey
+	Keys            *circuits.Keys
+	Verifying       *circuits.VerifyingKeys // of the pinned network
+	Replica         *Replica
+	SQL             string
+	Departments     []string // contributors; empty: all that hold the table
+	DeadlineSeconds uint32
+}
+
+// Analyst is the client's part in one query: it makes a key for this question alone, asks,
+// verifies everything itself, decrypts, finishes the answer and makes the certificate (README
+// section 3.4). Its journal holds the key: without it the answer is lost, with it the answer
+// can be opened. A client that does not survive a crash may keep it in memory.
+type Analyst struct {
+	desk
+	a       AnalystConfig
+	ask     Ask
+	id      engine.Digest // of the query, once asked
+	own     *JournalRecord
+	secret  SecretKey
+	making  bool
+	refused error // of the Ask, by the log
+
+	epochState    *EpochState
+	keyShares     *board[circuits.Poly]
+	epoch         *Epoch
+	dossier       *dossier
+	contributions *board[Ciphertext]
+	shares        *board[Share]
+	proof         *trial
+	opening       bool
+}
+
+// NewAnalyst plans a question and makes its machine. The error is an *engine.Error when the
+// question is at fault. With a journal that holds the analyst's own Ask, that question is
+// taken up again instead.
+func NewAnalyst(a AnalystConfig, journal []JournalRecord) (*Analyst, error) {
+	m := &Analyst{desk: newDesk(a.Key, a.Keys, a.Verifying, a.Replica), a: a}
+	for i := range journal {
+		if err := m.restoreFrom(&journal[i]); err != nil {
+			return nil, err
+		}
+	}
+	if m.own == nil {
+		if err := m.plan(); err != nil {
+			return nil, err
+		}
+	}
+	m.epochState = a.Replica.EpochByDigest(m.ask.Epoch)
+	if m.epochState == nil {
+		return nil, fmt.Errorf("%w: it names an unknown epoch", ErrJournal)
+	}
+	return m, nil
+}
+
+func (m *Analyst) restoreFrom(r *JournalRecord) error {
+	if err := m.restore(r); err != nil || r.Kind != JournalAnalystKey {
+		return err
+	}
+	entry := m.entries[KindAsk]
+	body, err := entry.Open()
+	if err != nil || len(r.Blobs) != 1 {
+		return fmt.Errorf("%w: its question does not decode", ErrJournal)
+	}
+	ask, ok := body.(*Ask)
+	if !ok {
+		return fmt.Errorf("%w: it holds no question", ErrJournal)
+	}
+	if m.secret, err = ParseSecretKey(m.params, r.Secret); err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	m.own, m.ask, m.id = r, *ask, QueryID(m.network, m.self, ask)
+	return nil
+}
+
+// ErrNoEpoch says that no epoch is formed yet: ask again later.
+var ErrNoEpoch = errors.New("the departments have not formed an epoch yet")
+
+// plan fills the question, but for the analyst's key.
+func (m *Analyst) plan() error {
+	ep := m.replica.Epoch()
+	if ep == nil || ep.Exhausted {
+		return ErrNoEpoch
+	}
+	plan, err := PlanQuestion(m.a.SQL, m.replica.Catalogue(), m.a.Departments, Packing(m.params))
+	if err != nil {
+		return err
+	}
+	m.ask = Ask{SQL: m.a.SQL, Epoch: ep.Digest, Departments: plan.Departments, Plan: plan.Digest(),
+		Ciphertexts: uint32(plan.Ciphertexts()), DeadlineSeconds: m.a.DeadlineSeconds}
+	for _, r := range plan.Registrations {
+		m.ask.Registrations = append(m.ask.Registrations, RegistrationDigest(r))
+	}
+	_, err = rand.Read(m.ask.Nonce[:])
+	return err
+}
+
+// PlanQuestion plans a question over a whole catalogue. Without departments, all that hold the
+// question's table contribute. The error is an *engine.Error. The plan depends on the
+// contributors' registrations of that one table only.
+func PlanQuestion(sql string, all engine.Catalogue, departments []string, p engine.Packing) (*engine.Plan, error) {
+	if len(departments) > 0 {
+		return engine.NewPlan(sql, all, departments, p)
+	}
+	var everybody []string
+	for start := 0; start < len(all); {
+		end := start
+		var holders []string
+		for ; end < len(all) && all[end].Table == all[start].Table; end++ {
+			holders = append(holders, all[end].Department)
+		}
+		everybody = append(everybody, holders...)
+		start = end
+		// A table that the question does not name fails here for want of that table.
+		plan, err := engine.NewPlan(sql, all, holders, p)
+		var e *engine.Error
+		if err == nil && plan.Table == all[end-1].Table || err != nil && errors.As(err, &e) && e.Code != engine.CodeTable {
+			return plan, err
+		}
+	}
+	slices.Sort(everybody)
+	return engine.NewPlan(sql, all, slices.Compact(everybody), p)
+}
+
+// Query is the question's id, once it has been asked; zero before.
+func (m *Analyst) Query() engine.Digest { return m.id }
+
+// Plan is the question's plan, once all key shares are verified and it is on the log.
+func (m *Analyst) Plan() *engine.Plan {
+	if m.dossier == nil {
+		return nil
+	}
+	return m.dossier.plan
+}
+
+// Refuse tells the machine that the log gave its Ask no effect: the *Refusal that
+// Replica.Order returned for it.
+func (m *Analyst) Refuse(err error) { m.refused = err }
+
+// Step implements Machine.
+func (m *Analyst) Step(e Event) (Ready, error) { return m.step(e, m.advance, m.expire) }
+
+func (m *Analyst) state() *QueryState { return m.replica.Query(m.id) }
+
+func (m *Analyst) advance() error {
+	if !m.checkEpoch() {
+		return nil
+	}
+	if m.own == nil {
+		m.makeKey()
+		return nil
+	}
+	m.publish(m.own.Blobs[0])
+	s := m.state()
+	if s == nil {
+		m.send(KindAsk)
+		m.checkRefused()
+		return nil
+	}
+	if m.dossier == nil {
+		if err := m.open(s); err != nil {
+			return err
+		}
+	}
+	switch {
+	case s.Phase == PhaseAccused:
+		m.judge(s)
+	case s.Phase.Ended() && s.Phase != PhaseDone:
+		m.finish(outcomeOf(m.replica.State, s))
+	default:
+		m.follow(s)
+	}
+	return nil
+}
+
+// checkEpoch verifies every key share: the analyst's key alone could open what is encrypted
+// under a key that somebody made up.
+func (m *Analyst) checkEpoch() bool {
+	if m.epoch != nil {
+		return true
+	}
+	s := m.epochState
+	if m.keyShares == nil {
+		crs, vk, network := epochCRS(m.params, m.network, s), m.vk, m.network
+		m.keyShares = newBoard(&m.desk, SizesOf(m.params).KeyShare, s.Members, column(s.Commits), memberKeys(s.Members),
+			func(owner, _ int, blob []byte) (circuits.Poly, *Fault) {
+				return checkKeyShare(vk, crs, network, s, owner, blob)
+			})
+	}
+	if !m.keyShares.advance() {
+		if bad := m.keyShares.failure; bad != nil {
+			m.fail(bad.fault)
+		}
+		return false
+	}
+	var shares []circuits.Poly
+	for _, row := range m.keyShares.values {
+		shares = append(shares, row[0])
+	}
+	e, err := newEpoch(m.params, m.network, s, shares)
+	if err != nil {
+		m.finish(Outcome{Status: Refused, Code: CodeInternal, Sentence: err.Error()})
+		return false
+	}
+	m.epoch = e
+	return true
+}
+
+// makeKey draws the key of this one question, and asks.
+func (m *Analyst) makeKey() {
+	if m.making {
+		return
+	}
+	m.making = true
+	ask := m.ask
+	m.work("proving", func() func() {
+		secret, blob, err := NewKeyShare(m.keys, analystBinding(m.network, m.self, &ask), analystCRS(m.params, m.network, m.self, &ask))
+		return func() { m.keyMade(secret, blob, err) }
+	})
+}
+
+func (m *Analyst) keyMade(secret SecretKey, blob []byte, err error) {
+	var raw []byte
+	if err == nil {
+		raw, err = secret.MarshalBinary()
+	}
+	if err != nil {
+		m.finish(Outcome{Status: Refused, Code: CodeInternal, Sentence: "the analyst's key could not be made: " + err.Error()})
+		return
+	}
+	m.secret = secret
+	m.ask.AnalystKey = BlobDigest(blob)
+	m.id = QueryID(m.network, m.self, &m.ask)
+	m.own = &JournalRecord{Kind: JournalAnalystKey, Epoch: m.ask.Epoch, Query: m.id, Secret: raw, Blobs: [][]byte{blob}}
+	m.hold(blob)
+	m.journal(*m.own, m.sign(&m.ask))
+}
+
+func (m *Analyst) checkRefused() {
+	if m.refused == nil {
+		return
+	}
+	o := Outcome{Status: Refused, Code: "refused", Sentence: m.refused.Error()}
+	var r *Refusal
+	if errors.As(m.refused, &r) {
+		o.Code, o.Sentence = r.Code, r.Sentence
+	}
+	m.finish(o)
+}
+
+// open recomputes the plan from the log and ties it to the analyst's own key.
+func (m *Analyst) open(s *QueryState) error {
+	d, err := newDossier(m.vk, m.network, s)
+	if err != nil {
+		return fmt.Errorf("the question on the log is not the one that was planned: %w", err)
+	}
+	if d.analyst, err = checkAnalystKey(m.vk, m.network, m.self, &m.ask, m.own.Blobs[0]); err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	d.epoch = m.epoch
+	m.dossier = d
+	return nil
+}
+
+// follow verifies contributions and shares as they are committed to, and opens the answer.
+func (m *Analyst) follow(s *QueryState) {
+	if s.Phase < PhaseAttesting {
+		return
+	}
+	if m.contributions == nil {
+		m.contributions = newBoard(&m.desk, SizesOf(m.params).Contribution, s.Contributors, s.Contributed,
+			memberKeys(s.Epoch.Members), m.dossier.checkContribution)
+	}
+	if !m.contributions.advance() {
+		m.convict(SubjectContribution, m.contributions.failure)
+		return
+	}
+	if m.dossier.sums == nil {
+		m.dossier.seal(m.contributions.values)
+	}
+	if s.Phase < PhaseShared {
+		return
+	}
+	if m.shares == nil {
+		m.shares = newBoard(&m.desk, SizesOf(m.params).Share, s.Epoch.Members, s.Shared, nil, m.dossier.checkShare)
+	}
+	if !m.shares.advance() {
+		m.convict(SubjectShare, m.shares.failure)
+		return
+	}
+	if m.opening {
+		return
+	}
+	m.opening = true
+	d, secret, shares := m.dossier, m.secret, m.shares.values
+	m.work("decryption", func() func() {
+		result, err := d.open(secret, shares)
+		return func() { m.answer(result, err) }
+	})
+}
+
+// convict ends the query with the name of whom a blob convicts, and shows the others.
+func (m *Analyst) convict(subject Subject, bad *failure) {
+	if bad == nil {
+		return
+	}
+	if bad.served == nil {
+		m.publish(m.blobs[bad.digest])
+	}
+	if !m.state().Phase.Ended() {
+		m.accuse(subject, bad)
+	}
+	m.fail(bad.fault)
+}
+
+func (m *Analyst) accuse(subject Subject, bad *failure) {
+	m.post(&Accuse{Query: m.id, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
+		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)},
+		JournalRecord{Epoch: m.ask.Epoch, Query: m.id})
+}
+
+func (m *Analyst) answer(result *engine.Result, err error) {
+	if err != nil {
+		// Every proof verified, and yet: the proofs' setup or this program is at fault.
+		m.finish(Outcome{Status: Refused, Code: CodeInternal, Sentence: "the verified shares do not decrypt: " + err.Error()})
+		return
+	}
+	cert, err := m.certify()
+	if err != nil {
+		m.finish(Outcome{Status: Refused, Code: CodeInternal, Sentence: "the certificate could not be made: " + err.Error()})
+		return
+	}
+	if m.state().Phase == PhaseShared {
+		m.post(&Done{Query: m.id, Certificate: cert.Digest()}, JournalRecord{Epoch: m.ask.Epoch, Query: m.id})
+	}
+	m.finish(Outcome{Status: Answered, Result: result, Certificate: cert})
+}
+
+// judge checks an accusation by another party as departments do.
+func (m *Analyst) judge(s *QueryState) {
+	digest := s.Accusation.Blob
+	accuser := falseAccusation(m.replica.State, s)
+	switch {
+	case m.contributions.verified(digest) || m.shares.verified(digest):
+		m.fail(accuser)
+		return
+	case s.Accusation.Subject == SubjectShare:
+		if m.contributions == nil || m.dossier.sums == nil {
+			m.gather(s)
+			return
+		}
+	}
+	if m.proof == nil {
+		m.proof = newAccusationTrial(&m.desk, m.dossier, s)
+	}
+	if fault, ok := m.proof.advance(); ok {
+		if fault == nil {
+			fault = accuser
+		}
+		m.fail(fault)
+	}
+}
+
+// gather verifies the contributions, without which a share cannot be judged.
+func (m *Analyst) gather(s *QueryState) {
+	if m.contributions == nil {
+		m.contributions = newBoard(&m.desk, SizesOf(m.params).Contribution, s.Contributors, s.Contributed,
+			memberKeys(s.Epoch.Members), m.dossier.checkContribution)
+	}
+	if m.contributions.advance() && m.dossier.sums == nil {
+		m.dossier.seal(m.contributions.values)
+		m.judge(s)
+	} else if bad := m.contributions.failure; bad != nil {
+		m.fail(bad.fault)
+	}
+}
+
+// expire is the client's own deadline, a little later than the departments'.
+func (m *Analyst) expire() error {
+	s := m.state()
+	switch {
+	case s == nil:
+		m.silent()
+		return nil
+	case s.Phase == PhaseAccused:
+		m.fail(wordOf(m.replica.State, s))
+		return nil
+	case s.Phase.Ended() && s.Phase != PhaseDone:
+		m.finish(outcomeOf(m.replica.State, s))
+		return nil
+	}
+	names := m.replica.Missing(m.id)
+	if owner, index := m.shares.waiting(); owner >= 0 {
+		k := s.Epoch.Members[owner]
+		m.accuse(SubjectShare, &failure{index: index, digest: s.Shared[owner][index],
+			fault: &Fault{Department: k.Name, Key: k.Key, Kind: FaultUnavailable, Detail: "did not serve its share"}})
+		names = append(names, k.Name)
+	}
+	m.finish(Outcome{Status: Expired, Code: "expired", Departments: names, Sentence: expiredSentence(names)})
+	return nil
+}
+
+// silent is the outcome when the question never came onto the log.
+func (m *Analyst) silent() {
+	if owner, _ := m.keyShares.waiting(); m.epoch == nil && owner >= 0 {
+		name := m.epochState.Members[owner].Name
+		m.finish(Outcome{Status: Expired, Code: "expired", Departments: []string{name}, Sentence: name + " did not serve its key share"})
+		return
+	}
+	keeper := m.replica.NameOf(m.replica.Keeper())
+	m.finish(Outcome{Status: Expired, Code: "expired", Departments: []string{keeper},
+		Sentence: "the log's keeper did not order the question"})
+}

@@ -1,0 +1,141 @@
+package protocols
+
+import "parley/engine"
+
+// board fetches and verifies a table of committed blobs, by owner and index: key shares,
+// contributions or decryption shares. It stops at the first that does not verify.
+type board[T any] struct {
+	desk    *desk
+	size    int // exact size of each blob
+	owners  []Member
+	digests [][]engine.Digest
+	others  []Key // further sources
+	check   func(owner, index int, blob []byte) (T, *Fault)
+
+	values  [][]T
+	states  [][]boardState
+	left    int
+	failure *failure
+}
+
+type boardState uint8
+
+const (
+	boardWaiting boardState = iota
+	boardChecking
+	boardVerified
+)
+
+// failure is a blob that convicts its owner.
+type failure struct {
+	fault  *Fault
+	index  int
+	digest engine.Digest
+	served *Served // the owner's own signature, for FaultEquivocation and FaultOversized
+}
+
+func newBoard[T any](d *desk, size int, owners []Member, digests [][]engine.Digest, others []Key,
+	check func(owner, index int, blob []byte) (T, *Fault)) *board[T] {
+	b := &board[T]{desk: d, size: size, owners: owners, digests: digests, others: others, check: check}
+	for _, row := range digests {
+		b.values = append(b.values, make([]T, len(row)))
+		b.states = append(b.states, make([]boardState, len(row)))
+		b.left += len(row)
+	}
+	return b
+}
+
+// advance asks for what is missing and has verified what is there. It reports whether all
+// blobs are verified.
+func (b *board[T]) advance() bool {
+	for owner, row := range b.digests {
+		for index, digest := range row {
+			if b.states[owner][index] != boardWaiting || b.failure != nil {
+				continue
+			}
+			if blob := b.desk.blobs[digest]; blob != nil {
+				b.verify(owner, index, blob)
+			} else if lie := b.desk.lies[digest]; lie != nil {
+				b.convict(owner, index, lie)
+			} else {
+				b.desk.want(digest, b.size, append([]Key{b.owners[owner].Key}, b.others...)...)
+			}
+		}
+	}
+	return b.left == 0
+}
+
+func (b *board[T]) verify(owner, index int, blob []byte) {
+	b.states[owner][index] = boardChecking
+	b.desk.work("verifying", func() func() {
+		value, fault := b.check(owner, index, blob)
+		return func() {
+			if fault != nil {
+				if b.failure == nil {
+					b.failure = &failure{fault: fault, index: index, digest: b.digests[owner][index]}
+				}
+				return
+			}
+			b.states[owner][index] = boardVerified
+			b.values[owner][index] = value
+			b.left--
+		}
+	})
+}
+
+// convict takes a header in which the owner signed a lie. One that another source signed, or
+// that shows nothing, does not count.
+func (b *board[T]) convict(owner, index int, lie *Served) {
+	kind := lie.Fault(b.size)
+	digest := b.digests[owner][index]
+	if kind == "" || lie.Server != b.owners[owner].Key || lie.Requested != digest || lie.Verify(b.desk.network) != nil {
+		delete(b.desk.lies, digest)
+		return
+	}
+	m := b.owners[owner]
+	b.failure = &failure{index: index, digest: digest, served: lie,
+		fault: &Fault{Department: m.Name, Key: m.Key, Kind: kind, Detail: "its own signature shows it", Evidence: digest}}
+}
+
+// verified tells whether the blob with this digest was found to be right.
+func (b *board[T]) verified(digest engine.Digest) bool {
+	if b == nil {
+		return false
+	}
+	for owner, row := range b.digests {
+		for index, d := range row {
+			if d == digest && b.states[owner][index] == boardVerified {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// waiting is the first owner of which a blob is missing, with its index, or -1.
+func (b *board[T]) waiting() (owner, index int) {
+	if b != nil {
+		for owner, row := range b.states {
+			for index, state := range row {
+				if state == boardWaiting && b.desk.blobs[b.digests[owner][index]] == nil {
+					return owner, index
+				}
+			}
+		}
+	}
+	return -1, -1
+}
+
+// awaited are the names of all owners of which a blob is missing.
+func (b *board[T]) awaited() []string {
+	var names []string
+	for owner, row := range b.states {
+		for index, state := range row {
+			if state == boardWaiting && b.desk.blobs[b.digests[owner][index]] == nil {
+				names = append(names, b.owners[owner].Name)
+				break
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,290 @@
+package protocols
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"parley/engine"
+)
+
+// Join is a department's first entry: its name.
+type Join struct {
+	_     struct{} `cbor:",toarray"`
+	Name  string
+	Nonce [32]byte // fresh; the epochs' beacon is a hash of all Join entries
+}
+
+// Register publishes one version of a department's table. A later version replaces it.
+type Register struct {
+	_            struct{} `cbor:",toarray"`
+	Registration engine.Registration
+	Nonce        [32]byte
+}
+
+// EpochOpen starts the formation of an epoch, by the keeper, once all departments have joined.
+// Nothing in it is the keeper's choice but the number.
+type EpochOpen struct {
+	_       struct{} `cbor:",toarray"`
+	Number  uint64   // greater than every earlier one
+	ID      engine.Digest
+	Members []Key // of all departments, in the order of their names
+	Beacon  engine.Digest
+}
+
+// KeyCommit fixes a member's key share before any is shown.
+type KeyCommit struct {
+	_     struct{}      `cbor:",toarray"`
+	Epoch engine.Digest // id
+	Blob  engine.Digest
+}
+
+// KeyAttest says that the member itself verified all key shares.
+type KeyAttest struct {
+	_      struct{}      `cbor:",toarray"`
+	Epoch  engine.Digest // id
+	Digest engine.Digest // the epoch's digest (EpochDigest)
+}
+
+// EpochAbort ends a formation, or an epoch, with the name of a member whose key share does not
+// verify, or that did not work. Whether it is true is checked by each node (Formation.Outcome).
+type EpochAbort struct {
+	_        struct{}      `cbor:",toarray"`
+	Epoch    engine.Digest // id
+	Culprit  Key
+	Fault    FaultKind
+	Blob     engine.Digest // the key share that does not verify, or zero
+	Sentence string
+	Served   []byte // encoded Served that proves FaultEquivocation or FaultOversized, or empty
+}
+
+// Ask is an analyst's question. Its QueryID is the query's name from here on.
+type Ask struct {
+	_               struct{} `cbor:",toarray"`
+	SQL             string
+	Epoch           engine.Digest   // digest of the formed epoch
+	Departments     []string        // the contributors, ascending
+	Registrations   []engine.Digest // RegistrationDigest of each contributor's table version, in that order
+	Plan            engine.Digest   // engine.Plan.Digest
+	Ciphertexts     uint32          // engine.Plan.Ciphertexts
+	AnalystKey      engine.Digest   // of the blob with the analyst's fresh encryption key and its proof
+	Nonce           [32]byte
+	DeadlineSeconds uint32
+}
+
+// Admit says that a member checked the question itself and will take part.
+type Admit struct {
+	_     struct{} `cbor:",toarray"`
+	Query engine.Digest
+	Epoch engine.Digest // digest; another one than the query's is a stale epoch
+}
+
+// Refuse ends a query: a member will not take part.
+type Refuse struct {
+	_        struct{} `cbor:",toarray"`
+	Query    engine.Digest
+	Code     string
+	Sentence string
+}
+
+// Contribute fixes a contributor's ciphertexts before any is shown.
+type Contribute struct {
+	_     struct{} `cbor:",toarray"`
+	Query engine.Digest
+	Epoch engine.Digest
+	Blobs []engine.Digest // by ciphertext index
+}
+
+// Attest says that a member itself verified all contributions of the query.
+type Attest struct {
+	_             struct{} `cbor:",toarray"`
+	Query         engine.Digest
+	Contributions engine.Digest // ContributionsDigest
+}
+
+// Subject is what an accusation is about.
+type Subject uint8
+
+// The subjects of accusations.
+const (
+	SubjectContribution Subject = iota + 1
+	SubjectShare
+	lastSubject = SubjectShare
+)
+
+// Accuse ends a query with the claim that a department deviated. Each node checks the claim
+// itself before it believes it (README section 7): a blob that verifies convicts the accuser.
+type Accuse struct {
+	_          struct{} `cbor:",toarray"`
+	Query      engine.Digest
+	Department Key
+	Fault      FaultKind
+	Subject    Subject
+	Index      uint32        // ciphertext index
+	Blob       engine.Digest // what the department committed to
+	Sentence   string
+	Served     []byte // encoded Served that proves FaultEquivocation or FaultOversized, or empty
+}
+
+// ShareCommit fixes a member's decryption shares, once all members attested the same contributions.
+type ShareCommit struct {
+	_     struct{} `cbor:",toarray"`
+	Query engine.Digest
+	Epoch engine.Digest
+	Blobs []engine.Digest // by ciphertext index
+}
+
+// Done is the analyst's word that it has its answer. It ends the query.
+type Done struct {
+	_           struct{} `cbor:",toarray"`
+	Query       engine.Digest
+	Certificate engine.Digest // CertificateDigest
+}
+
+// Expire ends a query whose deadline passed, by the keeper. Who was missing follows from the
+// log (QueryState.Missing), not from what the keeper says.
+type Expire struct {
+	_     struct{} `cbor:",toarray"`
+	Query engine.Digest
+}
+
+// Kind implements Body.
+func (*Join) Kind() EntryKind { return KindJoin }
+
+// Kind implements Body.
+func (*Register) Kind() EntryKind { return KindRegister }
+
+// Kind implements Body.
+func (*EpochOpen) Kind() EntryKind { return KindEpochOpen }
+
+// Kind implements Body.
+func (*KeyCommit) Kind() EntryKind { return KindKeyCommit }
+
+// Kind implements Body.
+func (*KeyAttest) Kind() EntryKind { return KindKeyAttest }
+
+// Kind implements Body.
+func (*EpochAbort) Kind() EntryKind { return KindEpochAbort }
+
+// Kind implements Body.
+func (*Ask) Kind() EntryKind { return KindAsk }
+
+// Kind implements Body.
+func (*Admit) Kind() EntryKind { return KindAdmit }
+
+// Kind implements Body.
+func (*Refuse) Kind() EntryKind { return KindRefuse }
+
+// Kind implements Body.
+func (*Contribute) Kind() EntryKind { return KindContribute }
+
+// Kind implements Body.
+func (*Attest) Kind() EntryKind { return KindAttest }
+
+// Kind implements Body.
+func (*Accuse) Kind() EntryKind { return KindAccuse }
+
+// Kind implements Body.
+func (*ShareCommit) Kind() EntryKind { return KindShare }
+
+// Kind implements Body.
+func (*Done) Kind() EntryKind { return KindDone }
+
+// Kind implements Body.
+func (*Expire) Kind() EntryKind { return KindExpire }
+
+// newBody returns an empty body of a kind that checkShape has taken.
+func newBody(kind EntryKind) Body {
+	return [...]func() Body{
+		func() Body { return new(Join) }, func() Body { return new(Register) },
+		func() Body { return new(EpochOpen) }, func() Body { return new(KeyCommit) },
+		func() Body { return new(KeyAttest) }, func() Body { return new(EpochAbort) },
+		func() Body { return new(Ask) }, func() Body { return new(Admit) },
+		func() Body { return new(Refuse) }, func() Body { return new(Contribute) },
+		func() Body { return new(Attest) }, func() Body { return new(Accuse) },
+		func() Body { return new(ShareCommit) }, func() Body { return new(Done) },
+		func() Body { return new(Expire) },
+	}[kind-1]()
+}
+
+func (b *Join) check() error { return checkName(b.Name) }
+
+func (b *Register) check() error {
+	return engine.Catalogue{b.Registration}.Validate()
+}
+
+func (b *EpochOpen) check() error {
+	if len(b.Members) == 0 || len(b.Members) > MaxDepartments {
+		return fmt.Errorf("epoch of %d members, allowed 1 to %d", len(b.Members), MaxDepartments)
+	}
+	return nil
+}
+
+func (b *KeyCommit) check() error { return nil }
+func (b *KeyAttest) check() error { return nil }
+
+func (b *EpochAbort) check() error {
+	return errors.Join(checkText("sentence", b.Sentence, MaxSentence), b.Fault.check(), checkServed(b.Fault, b.Served))
+}
+
+func (b *Ask) check() error {
+	switch {
+	case len(b.SQL) == 0 || len(b.SQL) > engine.MaxSQLBytes || !utf8.ValidString(b.SQL):
+		return fmt.Errorf("SQL is 1 to %d bytes of UTF-8", engine.MaxSQLBytes)
+	case len(b.Departments) == 0 || len(b.Departments) > MaxDepartments:
+		return fmt.Errorf("%d contributors, allowed 1 to %d", len(b.Departments), MaxDepartments)
+	case len(b.Registrations) != len(b.Departments):
+		return errors.New("not one registration for each contributor")
+	case b.Ciphertexts == 0 || b.Ciphertexts > MaxCiphertexts:
+		return fmt.Errorf("%d ciphertexts, allowed 1 to %d", b.Ciphertexts, MaxCiphertexts)
+	case b.DeadlineSeconds == 0 || b.DeadlineSeconds > MaxDeadlineSeconds:
+		return fmt.Errorf("deadline of %d seconds, allowed 1 to %d", b.DeadlineSeconds, MaxDeadlineSeconds)
+	}
+	for i, name := range b.Departments {
+		if err := checkName(name); err != nil {
+			return err
+		}
+		if i > 0 && b.Departments[i-1] >= name {
+			return errors.New("contributors are not ascending and distinct")
+		}
+	}
+	return nil
+}
+
+func (b *Admit) check() error { return nil }
+
+func (b *Refuse) check() error {
+	if b.Code == "" {
+		return errors.New("refusal without a code")
+	}
+	return errors.Join(checkText("code", b.Code, MaxCode), checkText("sentence", b.Sentence, MaxSentence))
+}
+
+func (b *Contribute) check() error { return checkDigests(b.Blobs) }
+func (b *Attest) check() error     { return nil }
+
+func (b *Accuse) check() error {
+	if b.Subject == 0 || b.Subject > lastSubject {
+		return fmt.Errorf("accusation about subject %d", b.Subject)
+	}
+	return errors.Join(checkText("sentence", b.Sentence, MaxSentence), b.Fault.check(), checkServed(b.Fault, b.Served))
+}
+
+func (b *ShareCommit) check() error { return checkDigests(b.Blobs) }
+func (b *Done) check() error        { return nil }
+func (b *Expire) check() error      { return nil }
+
+func checkDigests(digests []engine.Digest) error {
+	if len(digests) == 0 || len(digests) > MaxCiphertexts {
+		return fmt.Errorf("%d digests, allowed 1 to %d", len(digests), MaxCiphertexts)
+	}
+	return nil
+}
+
+func checkText(what, text string, limit int) error {
+	if len(text) > limit || !utf8.ValidString(text) || bytes.ContainsRune([]byte(text), 0) {
+		return fmt.Errorf("%s is at most %d bytes of UTF-8", what, limit)
+	}
+	return nil
+}

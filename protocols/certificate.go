@@ -1,0 +1,108 @@
+package protocols
+
+import (
+	"fmt"
+	"slices"
+
+	"parley/engine"
+)
+
+// Certificate is everything that a verifier needs besides a pinned network description
+// (README section 6). Its encoding is canonical.
+type Certificate struct {
+	_             struct{} `cbor:",toarray"`
+	Version       uint64
+	Network       Network
+	Records       []Record   // the log's records of this query, its epoch and its tables, ascending
+	KeyShares     [][]byte   // by member
+	AnalystKey    []byte     // the analyst's public encryption key and its proof
+	Contributions [][][]byte // by contributor and ciphertext index
+	Shares        [][][]byte // by member and ciphertext index
+	Opening       []byte     // the analyst's secret key for this query, or empty: sealed
+}
+
+// Marshal returns the canonical encoding.
+func (c *Certificate) Marshal() []byte { return engine.Marshal(c) }
+
+// WithoutOpening is the same certificate that does not show the answer. It shares memory.
+func (c *Certificate) WithoutOpening() *Certificate {
+	sealed := *c
+	sealed.Opening = nil
+	return &sealed
+}
+
+// Digest names the certificate, with or without its opening.
+func (c *Certificate) Digest() engine.Digest {
+	return engine.Hash("parley certificate 1", c.WithoutOpening().Marshal())
+}
+
+// String does not show the opening.
+func (c *Certificate) String() string { return "certificate " + c.Digest().String() }
+
+// GoString does not show the opening.
+func (c *Certificate) GoString() string { return c.String() }
+
+// ParseCertificate decodes a certificate. It checks the encoding and the version only.
+func ParseCertificate(b []byte) (*Certificate, error) {
+	var c Certificate
+	if len(b) > MaxCertificateBytes {
+		return nil, fmt.Errorf("certificate of %d bytes, limit %d", len(b), MaxCertificateBytes)
+	}
+	if err := engine.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("certificate: %w", err)
+	}
+	if c.Version != Version {
+		return nil, fmt.Errorf("certificate has version %d, want %d", c.Version, Version)
+	}
+	return &c, nil
+}
+
+// certify collects what the analyst verified.
+func (m *Analyst) certify() (*Certificate, error) {
+	n, ok := m.replica.Network()
+	if !ok {
+		return nil, fmt.Errorf("a department has not joined")
+	}
+	opening, err := m.secret.MarshalBinary()
+	if err != nil {
+		return nil, err
+	}
+	s := m.state()
+	c := &Certificate{Version: Version, Network: *n, AnalystKey: m.own.Blobs[0], Opening: opening}
+	for _, height := range m.replica.heightsOf(s) {
+		c.Records = append(c.Records, m.replica.Record(height))
+	}
+	for _, digest := range s.Epoch.Commits {
+		c.KeyShares = append(c.KeyShares, m.blobs[digest])
+	}
+	c.Contributions = m.collect(s.Contributed)
+	c.Shares = m.collect(s.Shared)
+	if size := len(c.Marshal()); size > MaxCertificateBytes {
+		return nil, fmt.Errorf("it has %d bytes, limit %d: ask for fewer groups or fewer departments", size, MaxCertificateBytes)
+	}
+	return c, nil
+}
+
+func (d *desk) collect(digests [][]engine.Digest) [][][]byte {
+	out := make([][][]byte, len(digests))
+	for i, row := range digests {
+		for _, digest := range row {
+			out[i] = append(out[i], d.blobs[digest])
+		}
+	}
+	return out
+}
+
+// heightsOf lists the records that a query's certificate holds, ascending: every department's
+// Join, the epoch's formation, the registrations used, and the query up to its shares.
+func (s *State) heightsOf(q *QueryState) []uint64 {
+	heights := []uint64{q.Epoch.opened, q.Height}
+	for _, m := range s.joined {
+		heights = append(heights, s.joins[m.Key].height)
+	}
+	for _, list := range [][]uint64{q.Epoch.commits, q.Epoch.attested, q.registered, q.admitted, q.contributed, q.attested, q.share} {
+		heights = append(heights, list...)
+	}
+	slices.Sort(heights)
+	return slices.Compact(heights)
+}

@@ -1,0 +1,77 @@
+package protocols
+
+import (
+	"fmt"
+
+	"parley/circuits"
+)
+
+// Ciphertext is an RLWE ciphertext in the coefficient domain: C0 + C1·s = ⌊Q/t⌋·m + noise.
+type Ciphertext struct{ C0, C1 circuits.Poly }
+
+// ContributionSize is the length of a contribution blob in bytes: C0, C1 and the proof.
+func ContributionSize(p circuits.Params) int { return 2*p.PolySize() + circuits.ProofSize }
+
+// NewContribution encrypts one ciphertext's limbs under the collective key and proves that
+// the encryption is well formed and every limb within [lo, hi]. The randomness is drawn here,
+// once; the caller keeps the blob and sends the same bytes on a retry. Lattigo's encryptor
+// hides the randomness that the prover needs, so the encryption is done here (README section
+// 2); tests hold it against Lattigo's decryptor.
+func NewContribution(k *circuits.Keys, b circuits.Binding, pk PublicKey, limbs, lo, hi []int64) ([]byte, error) {
+	p := k.Params()
+	var w circuits.ContributionSecret
+	var err error
+	if w.U, err = randomTernary(p.N()); err != nil {
+		return nil, err
+	}
+	if w.E0, err = randomErrors(p, p.N()); err != nil {
+		return nil, err
+	}
+	if w.E1, err = randomErrors(p, p.N()); err != nil {
+		return nil, err
+	}
+	w.M = limbs
+	ct := encrypt(p, pk, w)
+	x := circuits.Contribution{PK0: pk.P, PK1: pk.A, C0: ct.C0, C1: ct.C1, Lo: lo, Hi: hi}
+	proof, err := k.Prove(b, x, w)
+	if err != nil {
+		return nil, fmt.Errorf("contribution: %w", err)
+	}
+	blob := p.AppendPoly(make([]byte, 0, ContributionSize(p)), ct.C0)
+	return append(p.AppendPoly(blob, ct.C1), proof...), nil
+}
+
+// encrypt is c0 = pk0·u + e0 + ⌊Q/t⌋·m, c1 = pk1·u + e1.
+func encrypt(p circuits.Params, pk PublicKey, w circuits.ContributionSecret) Ciphertext {
+	u := p.FromSmall(w.U)
+	m := p.FromSmall(w.M)
+	p.Ring().MulScalarBigint(m, p.Delta(), m)
+	return Ciphertext{
+		C0: add(p, multiply(p, pk.P, u), p.FromSmall(w.E0), m),
+		C1: add(p, multiply(p, pk.A, u), p.FromSmall(w.E1)),
+	}
+}
+
+// VerifyContribution checks a blob against the key and the limbs' bounds. About 5 ms at
+// N = 4096.
+func VerifyContribution(vk *circuits.VerifyingKeys, b circuits.Binding, pk PublicKey, lo, hi []int64, blob []byte) (Ciphertext, error) {
+	polys, proof, err := splitBlob(vk.Params(), blob, 2)
+	if err != nil {
+		return Ciphertext{}, fmt.Errorf("contribution: %w", err)
+	}
+	x := circuits.Contribution{PK0: pk.P, PK1: pk.A, C0: polys[0], C1: polys[1], Lo: lo, Hi: hi}
+	if err := vk.Verify(b, x, proof); err != nil {
+		return Ciphertext{}, fmt.Errorf("contribution: %w", err)
+	}
+	return Ciphertext{C0: polys[0], C1: polys[1]}, nil
+}
+
+// SumCiphertexts adds verified contributions, one a contributor; it needs at least one.
+func SumCiphertexts(p circuits.Params, cts []Ciphertext) Ciphertext {
+	sum := Ciphertext{C0: p.NewPoly(), C1: p.NewPoly()}
+	for _, ct := range cts {
+		p.Ring().Add(sum.C0, ct.C0, sum.C0)
+		p.Ring().Add(sum.C1, ct.C1, sum.C1)
+	}
+	return sum
+}

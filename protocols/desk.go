@@ -1,0 +1,199 @@
+package protocols
+
+import (
+	"crypto/ed25519"
+	"fmt"
+	"slices"
+
+	"parley/circuits"
+	"parley/engine"
+)
+
+// desk is what every machine has: who it is, what it holds, and the Ready that it is filling.
+type desk struct {
+	key     ed25519.PrivateKey
+	self    Key
+	params  circuits.Params
+	keys    *circuits.Keys
+	vk      *circuits.VerifyingKeys
+	replica *Replica
+	network engine.Digest
+
+	blobs     map[engine.Digest][]byte
+	lies      map[engine.Digest]*Served
+	wanted    map[engine.Digest]bool
+	published map[engine.Digest]bool
+	entries   map[EntryKind]Entry // journaled, for this machine's subject
+	sent      map[EntryKind]bool
+
+	ready Ready
+	over  bool
+}
+
+func newDesk(key ed25519.PrivateKey, keys *circuits.Keys, vk *circuits.VerifyingKeys, r *Replica) desk {
+	return desk{key: key, self: KeyOf(key), params: vk.Params(), keys: keys, vk: vk, replica: r, network: r.ID(),
+		blobs: map[engine.Digest][]byte{}, lies: map[engine.Digest]*Served{}, wanted: map[engine.Digest]bool{},
+		published: map[engine.Digest]bool{}, entries: map[EntryKind]Entry{}, sent: map[EntryKind]bool{}}
+}
+
+// done is the event of a finished job: what to do with its result, by the machine that asked.
+type done struct {
+	desk  *desk
+	apply func()
+}
+
+func (done) event() {}
+
+// step takes an event and then lets advance do what the log and the machine's own knowledge
+// ask for. Machines look at the state, not at the event, so that after a restart, or when
+// events were merged, they do the same.
+func (d *desk) step(e Event, advance, expire func() error) (Ready, error) {
+	if d.over {
+		return Ready{}, nil
+	}
+	d.ready = Ready{}
+	var err error
+	switch e := e.(type) {
+	case Blob:
+		d.take(e)
+	case done:
+		if e.desk != d {
+			return Ready{}, nil
+		}
+		e.apply()
+	case Broken:
+		d.fail(e.Fault)
+	case Deadline:
+		err = expire()
+	}
+	if !d.over && err == nil {
+		err = advance()
+	}
+	ready := d.ready
+	d.ready = Ready{}
+	if err != nil {
+		d.over = true
+		return Ready{}, err
+	}
+	return ready, nil
+}
+
+// take stores a blob that was asked for, once its digest fits: the caller need not be trusted.
+func (d *desk) take(b Blob) {
+	switch {
+	case !d.wanted[b.Digest]:
+	case b.Lie != nil:
+		if d.blobs[b.Digest] == nil {
+			d.lies[b.Digest] = b.Lie
+		}
+	case BlobDigest(b.Bytes) == b.Digest:
+		d.blobs[b.Digest] = b.Bytes
+	}
+}
+
+// hold keeps an own blob.
+func (d *desk) hold(blobs ...[]byte) {
+	for _, blob := range blobs {
+		d.blobs[BlobDigest(blob)] = blob
+	}
+}
+
+func (d *desk) want(digest engine.Digest, size int, sources ...Key) {
+	if d.wanted[digest] || d.blobs[digest] != nil {
+		return
+	}
+	d.wanted[digest] = true
+	var others []Key
+	for _, k := range sources {
+		if k != d.self && !slices.Contains(others, k) {
+			others = append(others, k)
+		}
+	}
+	d.ready.Fetch = append(d.ready.Fetch, Want{Digest: digest, Size: size, Sources: others})
+}
+
+func (d *desk) publish(blobs ...[]byte) {
+	for _, blob := range blobs {
+		if digest := BlobDigest(blob); !d.published[digest] {
+			d.published[digest] = true
+			d.ready.Publish = append(d.ready.Publish, blob)
+		}
+	}
+}
+
+func (d *desk) work(name string, run func() func()) {
+	d.ready.Work = append(d.ready.Work, Job{Name: name, Run: func() Event { return done{desk: d, apply: run()} }})
+}
+
+func (d *desk) sign(body Body) Entry { return Sign(d.network, d.key, d.replica.Head(), body) }
+
+// post sends the machine's one entry of this kind: the journaled one if there is one, else a
+// new one that is journaled first.
+func (d *desk) post(body Body, r JournalRecord) {
+	if _, ok := d.entries[body.Kind()]; !ok {
+		e := d.sign(body)
+		d.journal(r, e)
+	}
+	d.send(body.Kind())
+}
+
+func (d *desk) journal(r JournalRecord, e Entry) {
+	if r.Kind == 0 {
+		r.Kind = JournalEntry
+	}
+	r.Entry = e.Marshal()
+	d.entries[e.Kind] = e
+	d.ready.Persist = append(d.ready.Persist, r)
+}
+
+func (d *desk) send(kind EntryKind) {
+	if !d.sent[kind] {
+		d.sent[kind] = true
+		d.ready.Send = append(d.ready.Send, d.entries[kind])
+	}
+}
+
+func (d *desk) has(kind EntryKind) bool { _, ok := d.entries[kind]; return ok }
+
+func (d *desk) finish(o Outcome) {
+	slices.Sort(o.Departments)
+	o.Departments = slices.Compact(o.Departments)
+	d.ready.Outcome = &o
+	d.over = true
+}
+
+func (d *desk) fail(f *Fault) {
+	o := Outcome{Status: Failed, Code: string(f.Kind), Fault: f, Departments: []string{f.Department},
+		Sentence: fmt.Sprintf("department %s deviated from the protocol: %s", f.Department, f.Kind)}
+	if f.Reporter != "" {
+		o.Departments = append(o.Departments, f.Reporter)
+		o.Sentence += ", says " + f.Reporter
+	}
+	d.finish(o)
+}
+
+// restore reads a journal record's entry, which this party signed.
+func (d *desk) restore(r *JournalRecord) error {
+	e, err := ParseEntry(r.Entry)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrJournal, err)
+	}
+	if e.Author != d.self {
+		return fmt.Errorf("%w: it holds an entry of another author", ErrJournal)
+	}
+	if _, ok := d.entries[e.Kind]; ok {
+		return fmt.Errorf("%w: it holds two %s entries for one thing", ErrJournal, e.Kind)
+	}
+	d.entries[e.Kind] = e
+	d.hold(r.Blobs...)
+	return nil
+}
+
+// names of members that are not this party, as sources of blobs.
+func memberKeys(members []Member) []Key {
+	keys := make([]Key, len(members))
+	for i, m := range members {
+		keys[i] = m.Key
+	}
+	return keys
+}

@@ -1,0 +1,118 @@
+package protocols
+
+import (
+	"errors"
+	"fmt"
+
+	"parley/circuits"
+	"parley/engine"
+)
+
+// dossier is what one query's blobs are checked against, everything recomputed by its owner:
+// a department, the analyst or a verifier. Jobs read it concurrently; it is not changed once
+// contributions are being verified, but for the sums (seal).
+type dossier struct {
+	vk      *circuits.VerifyingKeys
+	network engine.Digest
+	query   *QueryState
+	epoch   *Epoch
+	plan    *engine.Plan
+	lo, hi  [][][]int64 // by contributor, ciphertext index, limb
+	analyst PublicKey
+
+	sums []Ciphertext // by ciphertext index, of all contributions
+}
+
+// newDossier recomputes the plan of a question from its SQL and the registrations on the log,
+// and compares it with what the question claims.
+func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState) (*dossier, error) {
+	a := &q.Ask
+	plan, err := engine.NewPlan(a.SQL, engine.Catalogue(q.Registrations), a.Departments, Packing(vk.Params()))
+	if err != nil {
+		return nil, err
+	}
+	if plan.Digest() != a.Plan {
+		return nil, errors.New("the question's plan is not the one that its SQL and tables give")
+	}
+	if plan.Ciphertexts() != int(a.Ciphertexts) {
+		return nil, fmt.Errorf("the question names %d ciphertexts, its plan has %d", a.Ciphertexts, plan.Ciphertexts())
+	}
+	d := &dossier{vk: vk, network: network, query: q, plan: plan}
+	for i := range q.Contributors {
+		lo, hi := plan.Bounds(i)
+		d.lo, d.hi = append(d.lo, lo), append(d.hi, hi)
+	}
+	return d, nil
+}
+
+func (d *dossier) params() circuits.Params { return d.vk.Params() }
+
+func (d *dossier) ciphertexts() int { return int(d.query.Ask.Ciphertexts) }
+
+func (d *dossier) contributionBinding(contributor, index int) circuits.Binding {
+	return circuits.Binding{Network: d.network, Epoch: d.query.Ask.Epoch, Query: d.query.ID,
+		Index: uint32(index), Department: d.query.Contributors[contributor].Key}
+}
+
+// shareBinding also holds the digests of the contributions that are summed, in order.
+func (d *dossier) shareBinding(member, index int) circuits.Binding {
+	b := circuits.Binding{Network: d.network, Epoch: d.query.Ask.Epoch, Query: d.query.ID,
+		Index: uint32(index), Department: d.epoch.Members[member].Key}
+	for _, blobs := range d.query.Contributed {
+		b.Contributions = append(b.Contributions, blobs[index])
+	}
+	return b
+}
+
+// keyShareOf is a member's own public key: what its decryption shares are proven against.
+func (d *dossier) keyShareOf(member int) PublicKey {
+	return PublicKey{A: d.epoch.CRS, P: d.epoch.Shares[member]}
+}
+
+func (d *dossier) checkContribution(contributor, index int, blob []byte) (Ciphertext, *Fault) {
+	ct, err := VerifyContribution(d.vk, d.contributionBinding(contributor, index), d.epoch.Key,
+		d.lo[contributor][index], d.hi[contributor][index], blob)
+	if err != nil {
+		return Ciphertext{}, blobFault(d.params(), d.query.Contributors[contributor], FaultBadProof, 2, blob, err)
+	}
+	return ct, nil
+}
+
+func (d *dossier) checkShare(member, index int, blob []byte) (Share, *Fault) {
+	share, err := VerifyDecryptionShare(d.vk, d.shareBinding(member, index), d.keyShareOf(member), d.sums[index], d.analyst, blob)
+	if err != nil {
+		return Share{}, blobFault(d.params(), d.epoch.Members[member], FaultWrongShare, 2, blob, err)
+	}
+	return share, nil
+}
+
+// seal sums the verified contributions of every contributor, by ciphertext index.
+func (d *dossier) seal(verified [][]Ciphertext) {
+	for index := range d.ciphertexts() {
+		var parts []Ciphertext
+		for _, cts := range verified {
+			parts = append(parts, cts[index])
+		}
+		d.sums = append(d.sums, SumCiphertexts(d.params(), parts))
+	}
+}
+
+// open decrypts every sum with the analyst's secret and finishes the answer.
+func (d *dossier) open(secret SecretKey, shares [][]Share) (*engine.Result, error) {
+	limbs := make([][]int64, d.ciphertexts())
+	for index := range limbs {
+		var parts []Share
+		for _, s := range shares {
+			parts = append(parts, s[index])
+		}
+		var err error
+		if limbs[index], err = Decrypt(d.params(), secret, d.sums[index], parts); err != nil {
+			return nil, err
+		}
+	}
+	cells, err := d.plan.Cells(limbs)
+	if err != nil {
+		return nil, err
+	}
+	return d.plan.Finish(cells)
+}

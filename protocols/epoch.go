@@ -1,0 +1,126 @@
+package protocols
+
+import (
+	"fmt"
+	"slices"
+
+	"parley/circuits"
+	"parley/engine"
+)
+
+// Epoch is a committee with its collective key, every key share of it verified here. A
+// department's own also holds its secret; the analyst's and the verifier's do not. Machines of
+// one department share it; it is not safe for concurrent use, but for what jobs read.
+type Epoch struct {
+	ID      engine.Digest
+	Digest  engine.Digest
+	Members []Member // ascending by name
+	CRS     circuits.Poly
+	Shares  []circuits.Poly // the members' verified key shares
+	Key     PublicKey       // their sum
+
+	secret SecretKey // of a department's own epoch
+	own    int       // index in Members; -1 without a secret
+	// admitted counts, by query, the ciphertexts that this department admitted under the
+	// epoch: its own count against circuits.Params.CiphertextLimit.
+	admitted map[engine.Digest]uint64
+	spent    uint64
+}
+
+// newEpoch joins verified shares to an epoch without a secret.
+func newEpoch(p circuits.Params, network engine.Digest, s *EpochState, shares []circuits.Poly) (*Epoch, error) {
+	e := &Epoch{ID: s.ID, Digest: s.Digest, Members: slices.Clone(s.Members), CRS: epochCRS(p, network, s),
+		Shares: shares, own: -1, admitted: map[engine.Digest]uint64{}}
+	key, err := CollectiveKey(p, e.CRS, shares)
+	if err != nil {
+		return nil, err
+	}
+	e.Key = key
+	return e, nil
+}
+
+func epochCRS(p circuits.Params, network engine.Digest, s *EpochState) circuits.Poly {
+	return p.CRS(epochSeed(network, s.ID, s.Beacon))
+}
+
+// Erase overwrites the secret: the epoch has ended and no query machine holds it.
+func (e *Epoch) Erase() { e.secret.Erase() }
+
+// Ciphertexts is how many ciphertexts this department has admitted under the epoch.
+func (e *Epoch) Ciphertexts() uint64 { return e.spent }
+
+// String does not show the secret.
+func (e *Epoch) String() string { return "epoch " + e.Digest.String() }
+
+// GoString does not show the secret.
+func (e *Epoch) GoString() string { return e.String() }
+
+// charge counts a query's ciphertexts once, before the Admit leaves. It fails when the epoch's
+// limit would be passed; a query that was charged before is not charged again.
+func (e *Epoch) charge(p circuits.Params, query engine.Digest, ciphertexts uint32) error {
+	if _, ok := e.admitted[query]; ok {
+		return nil
+	}
+	limit := p.CiphertextLimit()
+	if limit > 0 && e.spent+uint64(ciphertexts) > limit {
+		return fmt.Errorf("the epoch's %d ciphertexts are used up", limit)
+	}
+	e.count(query, ciphertexts)
+	return nil
+}
+
+func (e *Epoch) count(query engine.Digest, ciphertexts uint32) {
+	if _, ok := e.admitted[query]; !ok {
+		e.admitted[query] = uint64(ciphertexts)
+		e.spent += uint64(ciphertexts)
+	}
+}
+
+// keyShareBinding ties a key share to its epoch's id; the digest does not exist yet.
+func keyShareBinding(network, epoch engine.Digest, member Key) circuits.Binding {
+	return circuits.Binding{Network: network, Epoch: epoch, Department: member}
+}
+
+// checkKeyShare verifies one member's blob against its commitment.
+func checkKeyShare(vk *circuits.VerifyingKeys, crs circuits.Poly, network engine.Digest, s *EpochState, member int, blob []byte) (circuits.Poly, *Fault) {
+	m := s.Members[member]
+	share, err := VerifyKeyShare(vk, keyShareBinding(network, s.ID, m.Key), crs, blob)
+	if err != nil {
+		return circuits.Poly{}, blobFault(vk.Params(), m, FaultBadProof, 1, blob, err)
+	}
+	return share, nil
+}
+
+// blobFault is the author's fault in a blob that does not verify: kind, or garbage if the blob
+// does not even decode to so many ring elements.
+func blobFault(p circuits.Params, author Member, kind FaultKind, polys int, blob []byte, err error) *Fault {
+	if _, _, decode := splitBlob(p, blob, polys); decode != nil {
+		kind = FaultGarbage
+	}
+	return &Fault{Department: author.Name, Key: author.Key, Kind: kind, Detail: err.Error(), Evidence: BlobDigest(blob)}
+}
+
+// analystContext binds the analyst's fresh key to its one question, before the query id, which
+// covers the key, exists.
+func analystContext(network engine.Digest, author Key, a *Ask) engine.Digest {
+	return engine.Hash("parley analyst key 1", network[:], a.Epoch[:], a.Plan[:], author[:], a.Nonce[:],
+		engine.Marshal(a.Departments), engine.Marshal(a.Registrations))
+}
+
+func analystBinding(network engine.Digest, author Key, a *Ask) circuits.Binding {
+	return circuits.Binding{Network: network, Epoch: a.Epoch, Query: analystContext(network, author, a), Department: author}
+}
+
+func analystCRS(p circuits.Params, network engine.Digest, author Key, a *Ask) circuits.Poly {
+	return p.CRS(keySeed("parley analyst", network[:], a.Epoch[:], author[:], a.Nonce[:]))
+}
+
+// checkAnalystKey verifies the analyst's key and returns it.
+func checkAnalystKey(vk *circuits.VerifyingKeys, network engine.Digest, author Key, a *Ask, blob []byte) (PublicKey, error) {
+	crs := analystCRS(vk.Params(), network, author, a)
+	share, err := VerifyKeyShare(vk, analystBinding(network, author, a), crs, blob)
+	if err != nil {
+		return PublicKey{}, fmt.Errorf("analyst's key: %w", err)
+	}
+	return PublicKey{A: crs, P: share}, nil
+}

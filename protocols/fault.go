@@ -1,0 +1,79 @@
+package protocols
+
+import (
+	"fmt"
+	"slices"
+
+	"parley/engine"
+)
+
+// FaultKind says how a department deviated.
+type FaultKind string
+
+// The kinds of deviation (README section 7).
+const (
+	FaultBadProof        FaultKind = "bad-proof"           // key share or contribution that does not verify
+	FaultWrongShare      FaultKind = "wrong-share"         // decryption share that does not verify
+	FaultGarbage         FaultKind = "garbage"             // bytes that do not decode
+	FaultWrongDigest     FaultKind = "wrong-digest"        // attested something else than is on the log
+	FaultSecond          FaultKind = "second-contribution" // a second, different, statement where one is allowed
+	FaultStaleEpoch      FaultKind = "stale-epoch"         // works under another epoch than the query's
+	FaultEquivocation    FaultKind = "equivocation"        // served other bytes than it committed to
+	FaultOversized       FaultKind = "oversized"           // served a blob of another length than the one allowed
+	FaultUnavailable     FaultKind = "unavailable"         // did not serve what it committed to
+	FaultFalseAccusation FaultKind = "false-accusation"    // accused a department whose blob verifies
+	FaultLogForked       FaultKind = "log-forked"          // the keeper signed two histories
+	FaultLogWithheld     FaultKind = "log-withheld"        // the keeper does not order what it was sent
+	FaultLogInvalid      FaultKind = "log-invalid"         // the keeper ordered what is no entry
+	FaultHang            FaultKind = "missing"             // posted nothing before the deadline
+)
+
+var accusable = []FaultKind{FaultBadProof, FaultWrongShare, FaultGarbage, FaultEquivocation, FaultOversized, FaultUnavailable}
+
+// check takes the kinds that an Accuse or EpochAbort entry may carry.
+func (k FaultKind) check() error {
+	if !slices.Contains(accusable, k) {
+		return fmt.Errorf("%q is not something to accuse a department of", string(k))
+	}
+	return nil
+}
+
+// Fault is a deviation with the name of who deviated. It is an error.
+type Fault struct {
+	Department string // its name; the hex of its key before it has joined
+	Key        Key
+	Kind       FaultKind
+	Detail     string        // for the operator
+	Reporter   string        // the department on whose word this rests, or empty if it was checked here
+	Evidence   engine.Digest // digest of the blob, entry or record that shows it, or zero
+}
+
+func (f *Fault) Error() string {
+	s := fmt.Sprintf("department %s: %s", f.Department, f.Kind)
+	if f.Detail != "" {
+		s += ": " + f.Detail
+	}
+	if f.Reporter != "" {
+		s += " (reported by " + f.Reporter + ")"
+	}
+	return s
+}
+
+// Refusal is why State.Apply gave an entry no effect. All replicas refuse alike.
+type Refusal struct {
+	Code     string
+	Sentence string
+	// Fault is set when the entry shows that its author deviates; the state has then already
+	// ended the query or the epoch that it is about.
+	Fault *Fault
+}
+
+func (r *Refusal) Error() string { return r.Code + ": " + r.Sentence }
+
+// Unwrap gives errors.As the fault.
+func (r *Refusal) Unwrap() error {
+	if r.Fault == nil {
+		return nil
+	}
+	return r.Fault
+}

@@ -1,0 +1,190 @@
+// Package liar makes departments that lie, for tests and for builds with the tag liar. An
+// ordinary build does not link it: only test files and files with that tag may import it. The
+// machines themselves have no place where they can be made to lie: a liar wraps an honest one
+// and changes what it says, with its key.
+package liar
+
+import (
+	"bytes"
+	"slices"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// Kind is a way to lie.
+type Kind string
+
+// The lies. Those from Equivocation on are told by the transport, so by whoever serves blobs
+// and the log; Wrap leaves the machine honest.
+const (
+	BadProof           Kind = "bad-proof"           // contribution whose proof does not verify
+	BadKeyShare        Kind = "bad-key-share"       // key share whose proof does not verify
+	WrongShare         Kind = "wrong-share"         // decryption share of something else
+	SecondContribution Kind = "second-contribution" // two different Contribute entries
+	StaleEpoch         Kind = "stale-epoch"         // contributes under another epoch
+	WrongDigest        Kind = "wrong-digest"        // attests other contributions than the log's
+	Garbage            Kind = "garbage"             // commits to bytes that do not decode
+	FalseAccusation    Kind = "false-accusation"    // accuses a department that did nothing
+
+	Equivocation Kind = "equivocation" // serves other bytes to the second peer than to the first
+	Oversized    Kind = "oversized"    // serves a blob longer than allowed
+	Hang         Kind = "hang"         // posts and serves nothing once a query is asked
+	LogFork      Kind = "log-fork"     // as keeper: shows different logs to different peers
+	LogWithhold  Kind = "log-withhold" // as keeper: does not order one department's entries
+)
+
+// Kinds lists all lies.
+func Kinds() []Kind {
+	return []Kind{BadProof, BadKeyShare, WrongShare, SecondContribution, StaleEpoch, WrongDigest, Garbage,
+		FalseAccusation, Equivocation, Oversized, Hang, LogFork, LogWithhold}
+}
+
+// Transport tells that the lie is told by the transport and not by the machines.
+func (k Kind) Transport() bool {
+	return slices.Contains([]Kind{Equivocation, Oversized, Hang, LogFork, LogWithhold}, k)
+}
+
+// Wrap returns a machine that tells the lie and is otherwise m. The department is m's.
+func Wrap(m protocols.Machine, d *protocols.Department, kind Kind) protocols.Machine {
+	if kind.Transport() {
+		return m
+	}
+	return &liar{m: m, d: d, kind: kind, blobs: map[engine.Digest][]byte{}}
+}
+
+type liar struct {
+	m     protocols.Machine
+	d     *protocols.Department
+	kind  Kind
+	blobs map[engine.Digest][]byte // honest ones, as journaled
+	told  bool
+	query engine.Digest
+	over  bool
+}
+
+// Step implements protocols.Machine. Once it has lied, the honest machine finds that the log
+// does not hold what it journaled, and stops; the liar waits for the query's end.
+func (l *liar) Step(e protocols.Event) (protocols.Ready, error) {
+	if l.over {
+		return protocols.Ready{}, nil
+	}
+	r, err := l.m.Step(e)
+	if err != nil && !l.told {
+		return r, err
+	}
+	if err == nil {
+		r = l.lie(r)
+	}
+	if q := l.d.Replica.Query(l.query); l.told && r.Outcome == nil && q != nil && q.Phase.Ended() {
+		r.Outcome = &protocols.Outcome{Status: protocols.Failed, Code: "caught", Sentence: "this department lied"}
+	}
+	l.over = r.Outcome != nil
+	return r, nil
+}
+
+func (l *liar) lie(r protocols.Ready) protocols.Ready {
+	for _, record := range r.Persist {
+		for _, blob := range record.Blobs {
+			l.blobs[protocols.BlobDigest(blob)] = blob
+		}
+	}
+	var out []protocols.Entry
+	for _, e := range r.Send {
+		body, err := e.Open()
+		if err != nil || !l.concerns(body) {
+			out = append(out, e)
+			continue
+		}
+		l.told = true
+		lies, blobs := l.tell(body)
+		for _, b := range lies {
+			out = append(out, protocols.Sign(l.d.Replica.ID(), l.d.Key, l.d.Replica.Head(), b))
+		}
+		r.Publish = append(r.Publish, blobs...)
+	}
+	r.Send = out
+	return r
+}
+
+// concerns tells whether the lie replaces an entry with this body.
+func (l *liar) concerns(body protocols.Body) bool {
+	switch b := body.(type) {
+	case *protocols.KeyCommit:
+		return l.kind == BadKeyShare
+	case *protocols.Contribute:
+		l.query = b.Query
+		return slices.Contains([]Kind{BadProof, Garbage, SecondContribution, StaleEpoch}, l.kind)
+	case *protocols.Attest:
+		l.query = b.Query
+		return l.kind == WrongDigest || l.kind == FalseAccusation
+	case *protocols.ShareCommit:
+		l.query = b.Query
+		return l.kind == WrongShare
+	}
+	return false
+}
+
+func (l *liar) tell(body protocols.Body) ([]protocols.Body, [][]byte) {
+	switch b := body.(type) {
+	case *protocols.KeyCommit:
+		bad := l.spoil(b.Blob)
+		return []protocols.Body{&protocols.KeyCommit{Epoch: b.Epoch, Blob: protocols.BlobDigest(bad)}}, [][]byte{bad}
+	case *protocols.Contribute:
+		switch l.kind {
+		case StaleEpoch:
+			return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: flip(b.Epoch), Blobs: b.Blobs}}, nil
+		case SecondContribution:
+			second := slices.Clone(b.Blobs)
+			second[0] = flip(second[0])
+			return []protocols.Body{b, &protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: second}}, nil
+		}
+		digests, blobs := l.spoilAll(b.Blobs)
+		return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
+	case *protocols.Attest:
+		if l.kind == WrongDigest {
+			return []protocols.Body{&protocols.Attest{Query: b.Query, Contributions: flip(b.Contributions)}}, nil
+		}
+		return []protocols.Body{l.accuse(b.Query)}, nil
+	case *protocols.ShareCommit:
+		digests, blobs := l.spoilAll(b.Blobs)
+		return []protocols.Body{&protocols.ShareCommit{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
+	}
+	return nil, nil
+}
+
+// accuse claims that the first other contributor's proof is wrong.
+func (l *liar) accuse(query engine.Digest) protocols.Body {
+	q := l.d.Replica.Query(query)
+	for i, m := range q.Contributors {
+		if m.Key != protocols.KeyOf(l.d.Key) {
+			return &protocols.Accuse{Query: query, Department: m.Key, Fault: protocols.FaultBadProof,
+				Subject: protocols.SubjectContribution, Blob: q.Contributed[i][0], Sentence: "I do not like it"}
+		}
+	}
+	return &protocols.Attest{Query: query}
+}
+
+func (l *liar) spoilAll(digests []engine.Digest) ([]engine.Digest, [][]byte) {
+	out, blobs := slices.Clone(digests), make([][]byte, len(digests))
+	for i, d := range digests {
+		blobs[i] = l.spoil(d)
+		out[i] = protocols.BlobDigest(blobs[i])
+	}
+	return out, blobs
+}
+
+// spoil changes an honest blob: its first residue, or all of it.
+func (l *liar) spoil(digest engine.Digest) []byte {
+	if l.kind == Garbage {
+		return bytes.Repeat([]byte{0xff}, len(l.blobs[digest]))
+	}
+	bad := slices.Clone(l.blobs[digest])
+	bad[0] ^= 1
+	return bad
+}
+
+func flip(d engine.Digest) engine.Digest {
+	d[0] ^= 1
+	return d
+}

@@ -1,0 +1,182 @@
+package protocols
+
+import (
+	"crypto/ed25519"
+	"math/big"
+
+	"parley/circuits"
+	"parley/engine"
+)
+
+// Machine is a protocol: messages in, work and messages out. It holds no socket, clock,
+// goroutine or log. It is stepped by one goroutine at a time, the one that appends to the
+// Replica that it reads.
+//
+// The caller's duties, in this order, for each Ready:
+//
+//  1. Persist is on the disk, in order, before anything else of the same Ready leaves.
+//  2. Publish: these blobs may be served to members and to the analyst from now on. They must
+//     be served again after a restart; the rebuilt machine publishes them again.
+//  3. Send: these entries go to the log, as these bytes, until they are seen on it.
+//  4. Fetch, Aggregate and Work are done whenever convenient, concurrently, in any order; each
+//     answers with one event. What was asked for and not answered when a machine has an
+//     Outcome is dropped.
+//
+// After a restart a machine is built again from the journal, and the first event is Started.
+// The journal that constructors take is the party's whole one, in order, of all machines that
+// ever were: the count of an epoch's ciphertexts comes from it.
+//
+// The entries that no machine makes are signed by the caller (Sign): a department's Join and
+// Register, and the keeper's EpochOpen (State.NextEpoch) and Expire.
+type Machine interface {
+	// Step takes one event. An error is the caller's mistake or a broken journal: the machine
+	// must not be stepped any further. Nothing that a peer sends makes an error.
+	Step(Event) (Ready, error)
+}
+
+// Ready is what a machine wants done.
+type Ready struct {
+	Persist   []JournalRecord
+	Publish   [][]byte
+	Send      []Entry
+	Fetch     []Want
+	Aggregate *engine.Plan // run the local aggregation of this plan; answer with Cells
+	Work      []Job
+	Outcome   *Outcome // the machine has ended; nothing follows
+}
+
+// Want asks for a blob. Ask the sources in order, and again and again until there is an answer
+// or the machine has an Outcome: peers restart. An answer counts only with a Served of that
+// source for this digest that verifies. If Served.Fault is not empty, step Blob with Lie, and
+// go on asking the other sources; bytes that Served does not describe, no Served, or nothing at
+// all, are as if the source were down.
+type Want struct {
+	Digest  engine.Digest
+	Size    int   // exact
+	Sources []Key // the owner first, then whoever else may hold it
+}
+
+// Job is computation to run outside of Step, perhaps for seconds; its event is stepped
+// afterwards. Run only reads what nobody changes.
+type Job struct {
+	// Name is the step of a query that the time is spent on: "encryption" (with its proof),
+	// "proving", "verifying", "re-encryption" (with its proof), "decryption".
+	Name string
+	Run  func() Event
+}
+
+// Event is one of the event types of this package.
+type Event interface{ event() }
+
+// Started is the first event of every machine, after the Replica holds all ordered entries
+// that are known.
+type Started struct{}
+
+// Ordered says that the Replica holds more than before: step every live machine once after
+// each record (or after several; machines look at the state, not at the event).
+type Ordered struct{}
+
+// Blob answers a Want: the bytes, of which BlobDigest is the wanted one. Lie is set instead
+// when a source signed that it serves other bytes or another length for this digest.
+type Blob struct {
+	Digest engine.Digest
+	Bytes  []byte
+	Lie    *Served
+}
+
+// Cells answers Ready.Aggregate.
+type Cells struct {
+	Cells []*big.Int
+	Err   error // what the analyst may be told; the operator's detail is logged elsewhere
+}
+
+// Deadline says that the caller's own clock has run out for this machine. It does nothing more.
+type Deadline struct{}
+
+// Broken says that the log itself has failed: the error of Chain.Append or Chain.Check.
+type Broken struct{ Fault *Fault }
+
+func (Started) event()  {}
+func (Ordered) event()  {}
+func (Blob) event()     {}
+func (Cells) event()    {}
+func (Deadline) event() {}
+func (Broken) event()   {}
+
+// Status is how a machine ended.
+type Status uint8
+
+// The outcomes.
+const (
+	Answered Status = iota + 1 // the query: the analyst has its answer; the epoch: formed
+	Refused                    // a department will not take part: Code, Sentence, Departments
+	Expired                    // the deadline passed: Departments are those who were missing
+	Failed                     // somebody deviated: Fault
+)
+
+func (s Status) String() string {
+	return [...]string{"running", "answered", "refused", "expired", "failed"}[s]
+}
+
+// Outcome is how a machine ended.
+type Outcome struct {
+	Status      Status
+	Code        string   // of a refusal or of an analyst's own mistake; else the fault's kind or "expired"
+	Sentence    string   // for the analyst
+	Departments []string // who refused, was missing or was caught; ascending
+	Fault       *Fault   // when Failed
+	// The rest is the analyst's, when Answered.
+	Result      *engine.Result
+	Certificate *Certificate // with the opening; Certificate.WithoutOpening drops it
+}
+
+// Replica is one party's copy of the log with the state that follows from it. It is not safe
+// for concurrent use.
+type Replica struct {
+	*Chain
+	*State
+}
+
+// NewReplica returns the copy before the first record. n may be without names.
+func NewReplica(n *Network, p circuits.Params) *Replica {
+	return &Replica{Chain: NewChain(n), State: NewState(n, SizesOf(p))}
+}
+
+// Order appends a record and applies its entry. refused is the state's *Refusal, which stops
+// nothing; an error is a *Fault of the keeper: no machine may go on (Broken).
+func (r *Replica) Order(record Record) (refused error, err error) {
+	known := record.Height <= r.Chain.Height()
+	if err := r.Chain.Append(record); err != nil || known {
+		return nil, r.named(err)
+	}
+	return r.State.Apply(record.Height, record.Entry), nil
+}
+
+// Check is Chain.Check.
+func (r *Replica) Check(h Head) error { return r.named(r.Chain.Check(h)) }
+
+// named puts the keeper's name, which the state knows from its Join, into a fault.
+func (r *Replica) named(err error) error {
+	if f, ok := err.(*Fault); ok {
+		f.Department = r.NameOf(f.Key)
+	}
+	return err
+}
+
+// Department is what all machines of one department share.
+type Department struct {
+	Key       ed25519.PrivateKey
+	Params    circuits.Params // the network's; Keys and Verifying are for it
+	Keys      *circuits.Keys
+	Verifying *circuits.VerifyingKeys
+	Analysts  []Key // who may ask
+	Replica   *Replica
+}
+
+// Packing is what a parameter set offers to a plan. A query takes no more ciphertexts than one
+// journal record holds.
+func Packing(p circuits.Params) engine.Packing {
+	fit := (MaxJournalRecord - MaxSmallBody - 1024) / SizesOf(p).Contribution
+	return engine.Packing{LimbBits: p.LimbBits(), LimbsPerCiphertext: p.Limbs(),
+		MaxCiphertexts: min(MaxCiphertexts, fit), MaxDepartments: min(p.MaxDepartments(), MaxDepartments)}
+}

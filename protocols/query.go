@@ -1,0 +1,407 @@
+package protocols
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"parley/engine"
+)
+
+// The codes with which a department's machine refuses a query, besides those of engine.
+const (
+	CodeNotListed          = "not-listed"          // the department does not answer this analyst
+	CodePlanMismatch       = "plan-mismatch"       // the question's plan is not what its SQL gives
+	CodeStaleEpoch         = "stale-epoch"         // asked under another epoch than the department's
+	CodeEpochExhausted     = "epoch-exhausted"     // the epoch's ciphertexts are used up
+	CodeAnalystKey         = "analyst-key"         // the analyst's key does not verify
+	CodeAnalystUnavailable = "analyst-unavailable" // the analyst does not serve its key
+	CodeAggregation        = "aggregation"         // the table could not be aggregated
+	CodeInternal           = "internal"            // a proof could not be made
+)
+
+// Query is one department's part in one query (README section 3.3), from its admission to its
+// end. Every check that input privacy rests on is made here, before anything leaves: the
+// plan, the analyst, the epoch and its limit before Admit; all contributions before a share.
+// A share is made once: it is journaled before it is sent, and a journaled one always wins.
+type Query struct {
+	desk
+	d     *Department
+	epoch *Epoch
+	id    engine.Digest
+
+	contribution *JournalRecord
+	share        *JournalRecord
+
+	dossier       *dossier
+	analystReady  bool
+	analystBusy   bool
+	aggregating   bool
+	making        int // jobs of contributions or shares that run
+	made          [][]byte
+	contributions *board[Ciphertext]
+	proof         *trial
+}
+
+// NewQuery makes the machine of a query that is on the log, from the department's whole
+// journal and its formed epoch.
+func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord) (*Query, error) {
+	q := &Query{desk: newDesk(d.Key, d.Keys, d.Verifying, d.Replica), d: d, epoch: e, id: id}
+	s := q.state()
+	switch {
+	case s == nil:
+		return nil, fmt.Errorf("no query %s was asked", id)
+	case e == nil || e.own < 0 || e.Digest != s.Ask.Epoch:
+		return nil, errors.New("the query needs the department's own epoch under which it was asked")
+	}
+	for i := range journal {
+		r := &journal[i]
+		if r.Query != id {
+			continue
+		}
+		if err := q.restore(r); err != nil {
+			return nil, err
+		}
+		if r.Kind == JournalContribute || r.Kind == JournalShare {
+			if len(r.Blobs) != int(s.Ask.Ciphertexts) {
+				return nil, fmt.Errorf("%w: it holds %d blobs of a query of %d ciphertexts", ErrJournal, len(r.Blobs), s.Ask.Ciphertexts)
+			}
+		}
+		switch r.Kind {
+		case JournalContribute:
+			q.contribution = r
+		case JournalShare:
+			q.share = r
+		}
+	}
+	return q, nil
+}
+
+// Step implements Machine.
+func (q *Query) Step(e Event) (Ready, error) {
+	if c, ok := e.(Cells); ok {
+		return q.step(e, func() error { q.cells(c); return q.advance() }, q.expire)
+	}
+	return q.step(e, q.advance, q.expire)
+}
+
+func (q *Query) state() *QueryState { return q.replica.Query(q.id) }
+
+// advance does what the query's phase asks of this department.
+func (q *Query) advance() error {
+	s := q.state()
+	if err := q.checkJournal(s); err != nil {
+		return err
+	}
+	switch s.Phase {
+	case PhaseAdmitting:
+		q.admit(s)
+	case PhaseContributing:
+		q.contribute(s)
+	case PhaseAttesting:
+		q.attest(s)
+	case PhaseSharing:
+		q.shareOut(s)
+	case PhaseShared:
+		q.serve(s)
+	default:
+		q.end(s)
+	}
+	return nil
+}
+
+// checkJournal compares the log with the journal. What this department signed and no longer
+// remembers was made with a journal that is gone.
+func (q *Query) checkJournal(s *QueryState) error {
+	member, contributor := s.Epoch.member(q.self), s.contributor(q.self)
+	missing := s.admitted[member] != 0 && !q.has(KindAdmit) ||
+		s.attested[member] != 0 && !q.has(KindAttest) ||
+		s.share[member] != 0 && (q.share == nil || !sameBlobs(q.share.Blobs, s.Shared[member])) ||
+		contributor >= 0 && s.contributed[contributor] != 0 &&
+			(q.contribution == nil || !sameBlobs(q.contribution.Blobs, s.Contributed[contributor]))
+	if missing {
+		return fmt.Errorf("%w: an entry of query %s is not in it", ErrJournal, q.id)
+	}
+	return nil
+}
+
+func sameBlobs(blobs [][]byte, digests []engine.Digest) bool {
+	return slices.Equal(blobDigests(blobs), digests)
+}
+
+func blobDigests(blobs [][]byte) []engine.Digest {
+	out := make([]engine.Digest, len(blobs))
+	for i, blob := range blobs {
+		out[i] = BlobDigest(blob)
+	}
+	return out
+}
+
+// prepare recomputes the plan and verifies the analyst's key; true once both are there. A
+// question that fails here is refused.
+func (q *Query) prepare(s *QueryState) bool {
+	if q.dossier == nil {
+		if !slices.Contains(q.d.Analysts, s.Author) {
+			q.refuse(CodeNotListed, "this department does not answer this analyst")
+			return false
+		}
+		d, err := newDossier(q.vk, q.network, s)
+		if err == nil && s.Phase == PhaseAdmitting {
+			err = q.policy(s, d.plan)
+		}
+		if err != nil {
+			code := CodePlanMismatch
+			var e *engine.Error
+			if errors.As(err, &e) {
+				code = e.Code
+			}
+			q.refuse(code, err.Error())
+			return false
+		}
+		d.epoch = q.epoch
+		q.dossier = d
+	}
+	if q.analystReady || q.analystBusy {
+		return q.analystReady
+	}
+	blob := q.blobs[s.Ask.AnalystKey]
+	if blob == nil {
+		q.want(s.Ask.AnalystKey, SizesOf(q.params).KeyShare, append([]Key{s.Author}, memberKeys(s.Epoch.Members)...)...)
+		return false
+	}
+	q.analystBusy = true
+	q.work("verifying", func() func() {
+		key, err := checkAnalystKey(q.vk, q.network, s.Author, &s.Ask, blob)
+		return func() { q.analystChecked(key, err) }
+	})
+	return false
+}
+
+// policy is the department's decision over its own table, as the log has it now.
+func (q *Query) policy(s *QueryState, plan *engine.Plan) error {
+	if s.contributor(q.self) < 0 {
+		return nil
+	}
+	listed := make([][32]byte, len(q.d.Analysts))
+	for i, k := range q.d.Analysts {
+		listed[i] = k
+	}
+	var own engine.Registration
+	for _, r := range q.replica.Catalogue() {
+		if r.Table == plan.Table && r.Department == q.replica.NameOf(q.self) {
+			own = r
+		}
+	}
+	return engine.Admit(plan, s.Author, listed, own)
+}
+
+func (q *Query) analystChecked(key PublicKey, err error) {
+	q.analystBusy = false
+	if err != nil {
+		q.refuse(CodeAnalystKey, err.Error())
+		return
+	}
+	q.analystReady = true
+	q.dossier.analyst = key
+}
+
+// refuse ends the query for everybody. It is no use once this department has shared.
+func (q *Query) refuse(code, text string) {
+	if !q.has(KindShare) {
+		q.post(&Refuse{Query: q.id, Code: code, Sentence: sentence(text)}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
+	}
+}
+
+func (q *Query) admit(s *QueryState) {
+	if q.resend(KindRefuse) || q.resend(KindAdmit) || !q.prepare(s) {
+		return
+	}
+	// Others may fetch the analyst's key from here, should the analyst be slow.
+	q.publish(q.blobs[s.Ask.AnalystKey])
+	if err := q.epoch.charge(q.params, q.id, s.Ask.Ciphertexts); err != nil {
+		q.refuse(CodeEpochExhausted, err.Error())
+		return
+	}
+	q.post(&Admit{Query: q.id, Epoch: q.epoch.Digest},
+		JournalRecord{Query: q.id, Epoch: q.epoch.Digest, Ciphertexts: s.Ask.Ciphertexts})
+}
+
+// resend sends the journaled entry of a kind, if there is one.
+func (q *Query) resend(kind EntryKind) bool {
+	if q.has(kind) {
+		q.send(kind)
+	}
+	return q.has(kind)
+}
+
+func (q *Query) contribute(s *QueryState) {
+	if s.contributor(q.self) < 0 || q.resend(KindRefuse) || q.resend(KindContribute) || !q.prepare(s) {
+		return
+	}
+	if !q.aggregating {
+		q.aggregating = true
+		q.ready.Aggregate = q.dossier.plan
+	}
+}
+
+// cells encrypts what the local aggregation found, one job a ciphertext. The randomness is
+// drawn in the job, and there is one job for each index: aggregating is set once, and not at
+// all when the journal holds a contribution.
+func (q *Query) cells(c Cells) {
+	s := q.state()
+	if !q.aggregating || q.made != nil || s.Phase != PhaseContributing {
+		return
+	}
+	if c.Err != nil {
+		q.refuse(CodeAggregation, c.Err.Error())
+		return
+	}
+	own := s.contributor(q.self)
+	limbs, err := q.dossier.plan.Limbs(own, c.Cells)
+	if err != nil {
+		q.refuse(CodeAggregation, err.Error())
+		return
+	}
+	d := q.dossier
+	q.make("encryption", func(index int) ([]byte, error) {
+		return NewContribution(q.keys, d.contributionBinding(own, index), q.epoch.Key, limbs[index], d.lo[own][index], d.hi[own][index])
+	}, q.contributed)
+}
+
+// make runs one job an index and hands over when all are done; the first error refuses.
+func (q *Query) make(name string, one func(index int) ([]byte, error), all func()) {
+	q.made = make([][]byte, q.dossier.ciphertexts())
+	q.making = len(q.made)
+	for index := range q.made {
+		q.work(name, func() func() {
+			blob, err := one(index)
+			return func() {
+				if err != nil {
+					q.refuse(CodeInternal, "a proof could not be made: "+err.Error())
+					return
+				}
+				q.made[index] = blob
+				if q.making--; q.making == 0 {
+					all()
+				}
+			}
+		})
+	}
+}
+
+func (q *Query) contributed() {
+	s := q.state()
+	if q.contribution != nil || s.Phase != PhaseContributing {
+		return // the query has ended meanwhile: nothing was journaled, so nothing leaves
+	}
+	q.contribution = &JournalRecord{Kind: JournalContribute, Query: q.id, Epoch: q.epoch.Digest, Blobs: q.made}
+	q.made = nil
+	q.hold(q.contribution.Blobs...)
+	q.journal(*q.contribution, q.sign(&Contribute{Query: q.id, Epoch: q.epoch.Digest, Blobs: blobDigests(q.contribution.Blobs)}))
+}
+
+// verify fetches and verifies all contributions; true once the sums are there. It serves the
+// own ones, which all have committed to by now, and those that it verified.
+func (q *Query) verify(s *QueryState) bool {
+	if q.contribution != nil {
+		q.publish(q.contribution.Blobs...)
+	}
+	if !q.prepare(s) {
+		return false
+	}
+	if q.contributions == nil {
+		q.contributions = newBoard(&q.desk, SizesOf(q.params).Contribution, s.Contributors, s.Contributed,
+			memberKeys(s.Epoch.Members), q.dossier.checkContribution)
+	}
+	all := q.contributions.advance()
+	if q.contributions.failure != nil || !all {
+		return false
+	}
+	if q.dossier.sums == nil {
+		q.dossier.seal(q.contributions.values)
+		for _, row := range s.Contributed {
+			for _, digest := range row {
+				q.publish(q.blobs[digest])
+			}
+		}
+	}
+	return true
+}
+
+func (q *Query) attest(s *QueryState) {
+	if q.resend(KindRefuse) || q.resend(KindAttest) || q.resend(KindAccuse) {
+		q.publishOwn()
+		return
+	}
+	switch {
+	case q.verify(s):
+		q.post(&Attest{Query: q.id, Contributions: s.Contributions}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
+	case q.contributions != nil && q.contributions.failure != nil:
+		q.accuse(SubjectContribution, q.contributions.failure)
+	}
+}
+
+func (q *Query) publishOwn() {
+	if q.contribution != nil {
+		q.publish(q.contribution.Blobs...)
+	}
+}
+
+func (q *Query) accuse(subject Subject, bad *failure) {
+	if bad.served == nil {
+		q.publish(q.blobs[bad.digest]) // whoever accuses shows the blob
+	}
+	q.post(&Accuse{Query: q.id, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
+		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)},
+		JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
+}
+
+// shareOut makes this department's decryption shares. All members attested, this one too; it
+// still sums only what this machine has verified itself.
+func (q *Query) shareOut(s *QueryState) {
+	q.publishOwn()
+	if q.share != nil {
+		q.reshare(s)
+		return
+	}
+	if q.resend(KindRefuse) || !q.verify(s) || q.made != nil {
+		if q.contributions != nil && q.contributions.failure != nil {
+			q.accuse(SubjectContribution, q.contributions.failure)
+		}
+		return
+	}
+	d, own := q.dossier, q.epoch.own
+	q.make("re-encryption", func(index int) ([]byte, error) {
+		return NewDecryptionShare(q.keys, d.shareBinding(own, index), q.epoch.secret, d.keyShareOf(own), d.sums[index], d.analyst)
+	}, q.shared)
+}
+
+// shared journals the shares of all indices in one record. Until then nobody has seen any.
+func (q *Query) shared() {
+	s := q.state()
+	if q.share != nil || s.Phase != PhaseSharing {
+		return
+	}
+	q.share = &JournalRecord{Kind: JournalShare, Query: q.id, Epoch: q.epoch.Digest, Contributions: s.Contributions, Blobs: q.made}
+	q.made = nil
+	q.hold(q.share.Blobs...)
+	q.journal(*q.share, q.sign(&ShareCommit{Query: q.id, Epoch: q.epoch.Digest, Blobs: blobDigests(q.share.Blobs)}))
+}
+
+// reshare sends the journaled share again, and nothing else ever: a query that is now said to
+// have other contributions is a forked log.
+func (q *Query) reshare(s *QueryState) {
+	if q.share.Contributions != s.Contributions {
+		q.fail(&Fault{Department: q.replica.NameOf(q.replica.Keeper()), Key: q.replica.Keeper(), Kind: FaultLogForked,
+			Detail: "the query was shared with other contributions", Evidence: s.Contributions})
+		return
+	}
+	q.publish(q.share.Blobs...)
+	q.send(KindShare)
+}
+
+// serve keeps own blobs available until the analyst has its answer.
+func (q *Query) serve(s *QueryState) {
+	q.publishOwn()
+	q.reshare(s)
+}

@@ -1,0 +1,168 @@
+package protocols
+
+import (
+	"fmt"
+	"slices"
+)
+
+// expire is this department's own deadline: it says what it still can, and does no more.
+func (q *Query) expire() error {
+	s := q.state()
+	if s.Phase.Ended() {
+		q.end(s)
+		if q.over {
+			return nil
+		}
+	}
+	names := q.replica.Missing(q.id) // ascending
+	own := q.replica.NameOf(q.self)
+	mine := slices.Contains(names, own)
+	names = slices.DeleteFunc(names, func(name string) bool { return name == own })
+	switch {
+	case s.Phase == PhaseAdmitting && !q.analystReady && !q.has(KindAdmit) && !q.has(KindRefuse):
+		q.refuse(CodeAnalystUnavailable, "the analyst did not serve its key")
+	case s.Phase == PhaseAttesting && !q.has(KindAttest) && !q.has(KindAccuse):
+		if owner, index := q.contributions.waiting(); owner >= 0 {
+			m := s.Contributors[owner]
+			q.accuse(SubjectContribution, &failure{index: index, digest: s.Contributed[owner][index], served: nil,
+				fault: &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: "did not serve its contribution"}})
+			// The others may well wait for the same blobs.
+			names = q.contributions.awaited()
+		}
+	case s.Phase == PhaseAccused:
+		q.fail(wordOf(q.replica.State, s))
+		return nil
+	case mine && q.sent[ownEntry(s.Phase)]:
+		// Whoever else is late, this department's entry was there in time.
+		k := q.replica.Keeper()
+		q.fail(&Fault{Department: q.replica.NameOf(k), Key: k, Kind: FaultLogWithheld,
+			Detail: fmt.Sprintf("this department's %s entry was not ordered before the deadline", ownEntry(s.Phase))})
+		return nil
+	}
+	if mine && len(names) == 0 {
+		names = []string{own}
+	}
+	q.finish(Outcome{Status: Expired, Code: "expired", Departments: names, Sentence: expiredSentence(names)})
+	return nil
+}
+
+// ownEntry is the entry that a phase waits for.
+func ownEntry(p Phase) EntryKind {
+	switch p {
+	case PhaseContributing:
+		return KindContribute
+	case PhaseAttesting:
+		return KindAttest
+	case PhaseSharing:
+		return KindShare
+	}
+	return KindAdmit
+}
+
+func expiredSentence(names []string) string {
+	if len(names) == 0 {
+		return "the query was not finished before its deadline"
+	}
+	return fmt.Sprintf("the query expired waiting for %s", list(names))
+}
+
+func list(names []string) string {
+	text := ""
+	for i, name := range names {
+		switch {
+		case i > 0 && i == len(names)-1:
+			text += " and "
+		case i > 0:
+			text += ", "
+		}
+		text += name
+	}
+	return text
+}
+
+// end turns the log's end of the query into the outcome.
+func (q *Query) end(s *QueryState) {
+	if s.Phase != PhaseAccused {
+		q.finish(outcomeOf(q.replica.State, s))
+		return
+	}
+	q.publishOwn()
+	q.judge(s)
+}
+
+// outcomeOf is what an ended query's state says, but for accusations.
+func outcomeOf(st *State, s *QueryState) Outcome {
+	switch s.Phase {
+	case PhaseDone:
+		return Outcome{Status: Answered}
+	case PhaseRefused:
+		name := st.NameOf(s.Refuser)
+		return Outcome{Status: Refused, Code: s.Refusal.Code, Sentence: fmt.Sprintf("%s refuses: %s", name, s.Refusal.Sentence),
+			Departments: []string{name}}
+	case PhaseFailed:
+		return Outcome{Status: Failed, Code: string(s.Fault.Kind), Fault: s.Fault, Departments: []string{s.Fault.Department},
+			Sentence: fmt.Sprintf("department %s deviated from the protocol: %s", s.Fault.Department, s.Fault.Kind)}
+	}
+	return Outcome{Status: Expired, Code: "expired", Departments: s.Missing, Sentence: expiredSentence(s.Missing)}
+}
+
+// judge finds out whether the accused or the accuser lied (README section 7). What was
+// verified here before needs no second look; otherwise the accuser has to show the blob.
+func (q *Query) judge(s *QueryState) {
+	a := s.Accusation
+	accuser := falseAccusation(q.replica.State, s)
+	switch {
+	case s.Accuser == q.self:
+		q.fail(accusedFault(q.replica.State, s))
+		return
+	case q.contributions.verified(a.Blob):
+		q.fail(accuser)
+		return
+	case q.contributions != nil && q.contributions.failure != nil && q.contributions.failure.digest == a.Blob:
+		q.fail(q.contributions.failure.fault)
+		return
+	case !q.prepare(s) || a.Subject == SubjectShare && !q.verify(s):
+		return
+	}
+	if q.proof == nil {
+		q.proof = newAccusationTrial(&q.desk, q.dossier, s)
+	}
+	if fault, ok := q.proof.advance(); ok {
+		if fault == nil {
+			fault = accuser
+		}
+		q.fail(fault)
+	}
+}
+
+func newAccusationTrial(d *desk, x *dossier, s *QueryState) *trial {
+	a := s.Accusation
+	size, check := SizesOf(d.params).Contribution, func(blob []byte) *Fault {
+		_, fault := x.checkContribution(s.contributor(a.Department), int(a.Index), blob)
+		return fault
+	}
+	if a.Subject == SubjectShare {
+		size, check = SizesOf(d.params).Share, func(blob []byte) *Fault {
+			_, fault := x.checkShare(s.Epoch.member(a.Department), int(a.Index), blob)
+			return fault
+		}
+	}
+	return newTrial(d, a.Blob, size, []Key{s.Accuser, a.Department}, memberKeys(s.Epoch.Members), check)
+}
+
+func accusedFault(st *State, s *QueryState) *Fault {
+	a := s.Accusation
+	return &Fault{Department: st.NameOf(a.Department), Key: a.Department, Kind: a.Fault, Detail: a.Sentence, Evidence: a.Blob}
+}
+
+func falseAccusation(st *State, s *QueryState) *Fault {
+	return &Fault{Department: st.NameOf(s.Accuser), Key: s.Accuser, Kind: FaultFalseAccusation,
+		Detail: fmt.Sprintf("the accused blob of %s verifies", st.NameOf(s.Accusation.Department)), Evidence: s.Accusation.Blob}
+}
+
+// wordOf is an accusation that could not be checked in time: both names, and nothing decided.
+func wordOf(st *State, s *QueryState) *Fault {
+	f := accusedFault(st, s)
+	f.Reporter = st.NameOf(s.Accuser)
+	return f
+}

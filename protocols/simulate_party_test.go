@@ -1,0 +1,334 @@
+package protocols_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"parley/engine"
+	"parley/protocols"
+	"parley/protocols/liar"
+)
+
+// sync does what a node does after each record: it registers, opens epochs, and starts the
+// machines that the log asks for.
+func (p *party) sync() {
+	w := p.w
+	if p.broken != nil || p.lie == liar.Hang && len(p.replica.Open()) > 0 {
+		return
+	}
+	if p.rows != nil && !p.replica.HasJoined(p.id) {
+		p.join()
+	}
+	if p == w.keeper && p.replica.NeedsEpoch() {
+		p.once("open", p.replica.NextEpoch())
+	}
+	if p.rows != nil && p.replica.HasJoined(p.id) && !p.registered() {
+		p.once("register", &protocols.Register{Registration: registration(p.name, "heart", 1, p.rows), Nonce: [32]byte{7}})
+	}
+	if p.rows != nil {
+		p.syncMachines()
+		return
+	}
+	if p.ask != nil && p.asking == nil && p.replica.Epoch() != nil && len(p.replica.Catalogue()) == len(w.departments()) {
+		p.startAsking()
+	}
+}
+
+func (p *party) join() {
+	e := protocols.Sign(p.w.network.ID(), p.key, protocols.Head{}, &protocols.Join{Name: p.name, Nonce: [32]byte(p.id)})
+	if _, sent := p.outbox[e.Digest()]; !sent {
+		p.enqueue(e)
+	}
+}
+
+func (p *party) registered() bool {
+	return slices.ContainsFunc(p.replica.Catalogue(), func(r engine.Registration) bool { return r.Department == p.name })
+}
+
+// once sends an entry that no machine makes, the same bytes in one life.
+func (p *party) once(what string, body protocols.Body) {
+	for _, e := range p.outbox {
+		if e.Kind == body.Kind() && string(e.Body) == string(engine.Marshal(body)) {
+			return
+		}
+	}
+	p.enqueue(protocols.Sign(p.w.network.ID(), p.key, p.replica.Head(), body))
+}
+
+func (p *party) syncMachines() {
+	for _, ep := range []*protocols.EpochState{p.replica.Forming(), p.replica.Epoch()} {
+		if ep == nil || p.formations[ep.ID] != nil {
+			continue
+		}
+		f, err := protocols.NewFormation(p.department, ep.ID, p.journal)
+		if err != nil {
+			p.w.t.Fatalf("%s: formation: %v", p.name, err)
+		}
+		p.forming[ep.ID], p.formations[ep.ID] = f, p.wrap(f)
+		p.stepFormation(ep.ID, protocols.Started{})
+	}
+	for _, id := range p.replica.Open() {
+		epoch := p.epochs[p.replica.Query(id).Ask.Epoch]
+		if epoch == nil || p.queries[id] != nil {
+			continue
+		}
+		q, err := protocols.NewQuery(p.department, epoch, id, p.journal)
+		if err != nil {
+			p.w.t.Fatalf("%s: query: %v", p.name, err)
+		}
+		p.queries[id] = p.wrap(q)
+		p.step(p.queries[id], protocols.Started{}, id)
+	}
+}
+
+func (p *party) wrap(m protocols.Machine) protocols.Machine {
+	if p.lie == "" {
+		return m
+	}
+	return liar.Wrap(m, p.department, p.lie)
+}
+
+func (p *party) startAsking() {
+	a, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: p.key, Keys: p.w.keys, Verifying: p.w.keys.Verifying(),
+		Replica: p.replica, SQL: p.ask.sql, Departments: p.contrib, DeadlineSeconds: 60}, p.journal)
+	if err != nil {
+		p.w.t.Fatalf("analyst: %v", err)
+	}
+	p.asking = a
+	p.stepAnalyst(protocols.Started{})
+}
+
+func (p *party) stepAll(e protocols.Event) {
+	for _, id := range sortedKeys(p.formations) {
+		p.stepFormation(id, e)
+	}
+	for _, id := range sortedKeys(p.queries) {
+		p.step(p.queries[id], e, id)
+	}
+	if p.asking != nil {
+		p.stepAnalyst(e)
+	}
+}
+
+func (p *party) stepFormation(id engine.Digest, e protocols.Event) {
+	p.step(p.formations[id], e, id)
+	if epoch := p.forming[id].Epoch(); epoch != nil && p.epochs[epoch.Digest] == nil {
+		p.epochs[epoch.Digest] = epoch
+		p.sync()
+	}
+}
+
+func (p *party) stepAnalyst(e protocols.Event) {
+	m := p.asking
+	o := p.step(m, e, engine.Digest{})
+	if o == nil {
+		return
+	}
+	p.asking, p.ask = nil, nil
+	p.journal = nil // one question, one journal
+	p.answers = append(p.answers, o)
+}
+
+// step steps a machine and does what it wants, with a place to crash between any two effects.
+func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *protocols.Outcome {
+	w := p.w
+	p.point()
+	r, err := m.Step(e)
+	if err != nil {
+		w.t.Fatalf("%s: %v", p.name, err)
+	}
+	for _, record := range r.Persist {
+		p.point()
+		parsed, err := protocols.ParseJournalRecord(record.Marshal())
+		if err != nil {
+			w.t.Fatalf("%s: %v", p.name, err)
+		}
+		p.journal = append(p.journal, parsed)
+		p.point()
+	}
+	for _, blob := range r.Publish {
+		p.point()
+		p.store[protocols.BlobDigest(blob)] = blob
+		p.published[protocols.BlobDigest(blob)] = true
+		w.unpark()
+	}
+	for _, entry := range r.Send {
+		p.point()
+		w.witness(p, entry)
+		p.enqueue(entry)
+	}
+	for _, want := range r.Fetch {
+		w.after(p, func() { p.fetch(m, want, id, 0) })
+	}
+	if r.Aggregate != nil {
+		w.after(p, func() {
+			p.dispatch(m, protocols.Cells{Cells: aggregate(w.t, r.Aggregate, p.rows)}, id)
+		})
+	}
+	for _, job := range r.Work {
+		w.after(p, func() { p.dispatch(m, job.Run(), id) })
+	}
+	if r.Outcome != nil {
+		p.outcomes[id] = r.Outcome
+	}
+	return r.Outcome
+}
+
+// dispatch steps a machine with the answer to something that it asked for.
+func (p *party) dispatch(m protocols.Machine, e protocols.Event, id engine.Digest) {
+	a, analyst := m.(*protocols.Analyst)
+	switch {
+	case analyst && a == p.asking:
+		p.stepAnalyst(e)
+	case analyst: // it has ended
+	case p.formations[id] != nil:
+		p.stepFormation(id, e)
+	default:
+		p.step(m, e, id)
+	}
+}
+
+// fetch asks one source after the other; a want that nobody can serve waits.
+func (p *party) fetch(m protocols.Machine, want protocols.Want, id engine.Digest, from int) {
+	w := p.w
+	if blob := p.store[want.Digest]; blob != nil && p.lie == "" {
+		p.dispatch(m, protocols.Blob{Digest: want.Digest, Bytes: blob}, id)
+		return
+	}
+	for i := from; i < len(want.Sources); i++ {
+		source := w.byKey(want.Sources[i])
+		if source == nil || !source.up {
+			continue
+		}
+		blob, header := source.serve(want.Digest, p)
+		if header == nil {
+			continue
+		}
+		served, err := protocols.ParseServed(header.Marshal())
+		if err != nil || served.Server != source.id || served.Requested != want.Digest || served.Verify(w.network.ID()) != nil {
+			w.t.Fatalf("header of %s: %v", source.name, err)
+		}
+		if served.Fault(want.Size) != "" {
+			w.after(p, func() { p.fetch(m, want, id, i+1) })
+			p.dispatch(m, protocols.Blob{Digest: want.Digest, Lie: &served}, id)
+			return
+		}
+		p.store[want.Digest] = blob
+		p.dispatch(m, protocols.Blob{Digest: want.Digest, Bytes: blob}, id)
+		return
+	}
+	w.park(p, func() { p.fetch(m, want, id, 0) })
+}
+
+func (p *party) serve(digest engine.Digest, to *party) ([]byte, *protocols.Served) {
+	w := p.w
+	if !p.published[digest] || p.lie == liar.Hang && len(p.replica.Open()) > 0 {
+		return nil, nil
+	}
+	blob := p.store[digest]
+	contribution := false
+	for _, id := range p.replica.Open() {
+		for _, digests := range p.replica.Query(id).Contributed {
+			contribution = contribution || slices.Contains(digests, digest)
+		}
+	}
+	switch {
+	case p.lie == liar.Equivocation && contribution && to != w.analyst():
+		if p.served++; p.served > 1 {
+			blob = slices.Clone(blob)
+			blob[len(blob)-1] ^= 1
+		}
+	case p.lie == liar.Oversized && contribution:
+		blob = append(slices.Clone(blob), 0)
+	}
+	header := protocols.SignServed(w.network.ID(), p.key, digest, blob)
+	return blob, &header
+}
+
+// witness holds the promises about what leaves an honest party: it is journaled; for one
+// subject there are only ever the same bytes; no blob of a contribution leaves before all are
+// committed to.
+func (w *world) witness(p *party, e protocols.Entry) {
+	if p.lie != "" {
+		return
+	}
+	raw := e.Marshal()
+	if !slices.ContainsFunc(p.journal, func(r protocols.JournalRecord) bool { return string(r.Entry) == string(raw) }) {
+		w.t.Errorf("%s sends a %s entry that is not in its journal", p.name, e.Kind)
+	}
+	body, err := e.Open()
+	if err != nil {
+		w.t.Fatalf("%s sends an entry that does not decode: %v", p.name, err)
+	}
+	subject := fmt.Sprintf("%s %x", e.Kind, sha256.Sum256([]byte(subjectOf(body))))
+	if old := w.entries[p][subject]; old != nil && string(old) != string(raw) {
+		w.t.Errorf("%s sends a second, different %s entry", p.name, e.Kind)
+	}
+	w.entries[p][subject] = raw
+}
+
+func subjectOf(body protocols.Body) string {
+	switch b := body.(type) {
+	case *protocols.KeyCommit:
+		return b.Epoch.String()
+	case *protocols.KeyAttest:
+		return b.Epoch.String()
+	case *protocols.EpochAbort:
+		return b.Epoch.String()
+	case *protocols.Admit:
+		return b.Query.String()
+	case *protocols.Refuse:
+		return b.Query.String()
+	case *protocols.Contribute:
+		return b.Query.String()
+	case *protocols.Attest:
+		return b.Query.String()
+	case *protocols.Accuse:
+		return b.Query.String()
+	case *protocols.ShareCommit:
+		return b.Query.String()
+	case *protocols.Done:
+		return b.Query.String()
+	}
+	return string(engine.Marshal(body))
+}
+
+// askFor lets the analyst ask a question, of all departments or of those named.
+func (w *world) askFor(q question, departments ...string) {
+	a := w.analyst()
+	a.ask, a.contrib = &q, departments
+	w.after(a, a.sync)
+}
+
+// answer is the analyst's last outcome.
+func (w *world) answer() *protocols.Outcome {
+	answers := w.analyst().answers
+	if len(answers) == 0 {
+		w.t.Fatal("the analyst has no outcome")
+	}
+	return answers[len(answers)-1]
+}
+
+// expected is the plain computation over the pooled rows.
+func (w *world) expected(q question, departments ...string) string {
+	var rows []person
+	for _, p := range w.departments() {
+		if len(departments) == 0 || slices.Contains(departments, p.name) {
+			rows = append(rows, p.rows...)
+		}
+	}
+	return printedPlain(q.plain(rows))
+}
+
+func (w *world) checkAnswer(q question, departments ...string) *protocols.Outcome {
+	w.t.Helper()
+	o := w.answer()
+	if o.Status != protocols.Answered {
+		w.t.Fatalf("%s: %s %s %v", o.Status, o.Code, o.Sentence, o.Fault)
+	}
+	if got, want := printed(o.Result), w.expected(q, departments...); got != want {
+		w.t.Fatalf("got\n%swant\n%s", got, want)
+	}
+	return o
+}

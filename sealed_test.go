@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"parley/circuits"
+	"parley/datasets"
+	"parley/engine"
+	"parley/protocols"
+)
+
+// realData is a folder of real tables with exact answers; tests that need it are skipped
+// where it is absent.
+const realData = "../shared/data"
+
+func realFile(t *testing.T, parts ...string) string {
+	t.Helper()
+	path := filepath.Join(append([]string{realData}, parts...)...)
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the real tables are not here: %v", err)
+	}
+	return path
+}
+
+// splitCSV writes the rows of a file to one file a department, by a key of the row, and
+// returns the paths by key.
+func splitCSV(t *testing.T, path string, key func(row map[string]string) string) map[string]string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := map[string][][]string{}
+	for _, row := range rows[1:] {
+		named := map[string]string{}
+		for i, name := range rows[0] {
+			named[name] = row[i]
+		}
+		k := key(named)
+		parts[k] = append(parts[k], row)
+	}
+	dir, out := t.TempDir(), map[string]string{}
+	for k, part := range parts {
+		out[k] = filepath.Join(dir, k+".csv")
+		w, err := os.Create(out[k])
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := csv.NewWriter(w)
+		if err := c.WriteAll(append([][]string{rows[0]}, part...)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// sealed answers a question by the whole protocol, in this process: one department a file,
+// every key share, contribution and decryption share proven and verified.
+func sealed(t *testing.T, keys *circuits.Keys, table string, files map[string]string, sql string) *engine.Result {
+	t.Helper()
+	p, ctx := keys.Params(), context.Background()
+	var names []string
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	tables := map[string]*datasets.Table{}
+	var catalogue engine.Catalogue
+	for _, name := range names {
+		open, err := datasets.Open(ctx, table, []string{files[name]}, datasets.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = open.Close() })
+		tables[name] = open
+		catalogue = append(catalogue, open.Registration(name, 1))
+	}
+	plan, err := engine.NewPlan(sql, catalogue, names, protocols.Packing(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	binding := func(i, index int) circuits.Binding {
+		return circuits.Binding{Query: plan.Digest(), Index: uint32(index), Department: [32]byte{byte(i + 1)}}
+	}
+	vk, crs := keys.Verifying(), p.CRS([]byte(sql))
+	var secrets []protocols.SecretKey
+	var owns []protocols.PublicKey
+	var shares []circuits.Poly
+	newKey := func(i int, crs circuits.Poly) (protocols.SecretKey, protocols.PublicKey) {
+		sk, blob, err := protocols.NewKeyShare(keys, binding(i, 0), crs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		share, err := protocols.VerifyKeyShare(vk, binding(i, 0), crs, blob)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sk, protocols.PublicKey{A: crs, P: share}
+	}
+	for i := range names {
+		sk, own := newKey(i, crs)
+		secrets, owns, shares = append(secrets, sk), append(owns, own), append(shares, own.P)
+	}
+	key, err := protocols.CollectiveKey(p, crs, shares)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opener, analyst := newKey(len(names), p.CRS([]byte("analyst")))
+	limbs := make([][][]int64, len(names))
+	for i, name := range names {
+		cells, err := tables[name].Aggregate(ctx, plan, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if limbs[i], err = plan.Limbs(i, cells); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var sums [][]int64
+	for index := range plan.Ciphertexts() {
+		var cts []protocols.Ciphertext
+		for i := range names {
+			lo, hi := plan.Bounds(i)
+			blob, err := protocols.NewContribution(keys, binding(i, index), key, limbs[i][index], lo[index], hi[index])
+			if err != nil {
+				t.Fatal(err)
+			}
+			ct, err := protocols.VerifyContribution(vk, binding(i, index), key, lo[index], hi[index], blob)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cts = append(cts, ct)
+		}
+		sum := protocols.SumCiphertexts(p, cts)
+		var parts []protocols.Share
+		for i := range names {
+			blob, err := protocols.NewDecryptionShare(keys, binding(i, index), secrets[i], owns[i], sum, analyst)
+			if err != nil {
+				t.Fatal(err)
+			}
+			part, err := protocols.VerifyDecryptionShare(vk, binding(i, index), owns[i], sum, analyst, blob)
+			if err != nil {
+				t.Fatal(err)
+			}
+			parts = append(parts, part)
+		}
+		opened, err := protocols.Decrypt(p, opener, sum, parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sums = append(sums, opened)
+	}
+	cells, err := plan.Cells(sums)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := plan.Finish(cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func testKeys(t *testing.T) *circuits.Keys {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("makes proofs of 31 departments; left out by -short")
+	}
+	p, err := circuits.Named("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := circuits.Develop(context.Background(), p, t.TempDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range circuits.Statements {
+		if err := keys.Preload(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return keys
+}
+
+func exactAt(r *engine.Result, row, column int) string {
+	if v := r.Rows[row][column]; v.Exact != nil {
+		return *v.Exact
+	}
+	return "NULL"
+}
+
+// TestSealedRealData: 31 provinces as 31 departments sum to the nation; the hospitals of
+// heart and the incomes of adult agree with their exact answers.
+func TestSealedRealData(t *testing.T) {
+	census := realFile(t, "china2020", "stat_population.csv")
+	keys := testKeys(t)
+	provinces := splitCSV(t, census, func(row map[string]string) string { return row["省"] })
+	if len(provinces) != 31 {
+		t.Fatalf("%d provinces", len(provinces))
+	}
+	r := sealed(t, keys, "census", provinces, "SELECT sum(人口数_合计), count(*), sum(人口数_男), sum(人口数_女) FROM census")
+	for i, want := range []string{"1409778724", "2987", "721416394", "688362330"} {
+		if got := exactAt(r, 0, i); got != want {
+			t.Errorf("%s = %s, want %s", r.Columns[i], got, want)
+		}
+	}
+
+	heart := splitCSV(t, realFile(t, "heart", "heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] })
+	r = sealed(t, keys, "heart", heart,
+		"SELECT count(*), count(chol), sum(chol), avg(chol), sum(oldpeak), avg(oldpeak), avg(trestbps) FROM heart")
+	answers := answersOf(t, realFile(t, "heart", "answers.json"), "heart")
+	for i, want := range []string{
+		"920", answers["chol"].Count, answers["chol"].Sum, answers["chol"].mean(t),
+		answers["oldpeak"].Sum, answers["oldpeak"].mean(t), answers["trestbps"].mean(t),
+	} {
+		if got := exactAt(r, 0, i); !sameRational(t, got, want) {
+			t.Errorf("heart: %s = %s, want %s", r.Columns[i], got, want)
+		}
+	}
+
+	adult := splitCSV(t, realFile(t, "adult", "adult.csv"), func(row map[string]string) string { return row["split"] })
+	r = sealed(t, keys, "adult", adult,
+		"SELECT count(*) FILTER (WHERE income = '>50K') * 10000.0 / count(*) FROM adult")
+	share, ok := new(big.Rat).SetString(exactAt(r, 0, 0))
+	if !ok || share.FloatString(0) != "2393" {
+		t.Errorf("%s of 10,000 adults earn more than 50K, want 2393", share.FloatString(4))
+	}
+}
+
+type exactAnswer struct {
+	Count, Sum string
+}
+
+// mean is the exact rational mean.
+func (a exactAnswer) mean(t *testing.T) string {
+	t.Helper()
+	sum, ok := new(big.Rat).SetString(a.Sum)
+	count, okCount := new(big.Rat).SetString(a.Count)
+	if !ok || !okCount {
+		t.Fatalf("answers: %+v", a)
+	}
+	return sum.Quo(sum, count).RatString()
+}
+
+func answersOf(t *testing.T, path, table string) map[string]exactAnswer {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file map[string]struct {
+		Describe map[string]struct {
+			Count int    `json:"count"`
+			Sum   string `json:"sum"`
+		} `json:"describe"`
+	}
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]exactAnswer{}
+	for name, d := range file[table].Describe {
+		out[name] = exactAnswer{Count: fmt.Sprint(d.Count), Sum: d.Sum}
+	}
+	return out
+}
+
+func sameRational(t *testing.T, a, b string) bool {
+	t.Helper()
+	x, ok := new(big.Rat).SetString(strings.TrimSpace(a))
+	y, okY := new(big.Rat).SetString(strings.TrimSpace(b))
+	return ok && okY && x.Cmp(y) == 0
+}
