@@ -115,6 +115,9 @@ func (c *command) remoteCatalogue(ctx context.Context, f explainFlags) (engine.C
 	if err != nil {
 		return nil, circuits.Params{}, usage("identity", "", "%s", err)
 	}
+	if err := checkNode(f.node); err != nil {
+		return nil, circuits.Params{}, err
+	}
 	c.progress.step("connecting to %s", f.node)
 	client, err := Dial(ctx, f.node, id, ClientOptions{})
 	if err != nil {

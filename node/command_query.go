@@ -52,6 +52,9 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 	if f.deadline <= 0 {
 		return usage("flag", "", "--deadline %s is not a positive duration", f.deadline)
 	}
+	if err := checkNode(f.node); err != nil {
+		return err
+	}
 	pinned, err := readNetwork(f.network)
 	if err != nil {
 		return err
@@ -85,6 +88,15 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 		err = writeAnswer(c.out, answer, f.certificate)
 	}
 	return err
+}
+
+// checkNode refuses what is no multiaddr of a node.
+func checkNode(address string) error {
+	if info, err := parsePeer(address); err != nil || len(info.Addrs) == 0 {
+		return usage("node", "for example /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...",
+			"--node %q is not a multiaddr that ends in /p2p/PEER-ID", address)
+	}
+	return nil
 }
 
 // recheck verifies an answer's certificate against the pinned description. Without one it must agree with itself, and

@@ -54,7 +54,12 @@ func (n *node) loop(ctx context.Context) error {
 		var err error
 		select {
 		case batch := <-records:
-			if err = n.order(batch); err == nil && n.replica.Height() >= known {
+			if n.broken != nil {
+				continue
+			}
+			if err = n.order(batch); err != nil {
+				err = n.logBroken(ctx, err)
+			} else if n.replica.Height() >= known {
 				err = n.advance(ctx)
 			}
 		case a := <-n.answers:
@@ -138,6 +143,7 @@ func (n *node) logBroken(ctx context.Context, err error) error {
 	if !errors.As(err, &fault) {
 		return fmt.Errorf("the log: %w", err)
 	}
+	n.broken = fault
 	n.log.Error("the log has failed: no query can be answered any more", "fault", fault.Error())
 	for _, q := range n.queries {
 		if q.running != nil {

@@ -14,7 +14,7 @@ type hooks struct {
 	parameters func(name string) (circuits.Params, error)
 	open       func(ctx context.Context, c TableConfig, salt []byte) (dataset, error)
 	machine    func(protocols.Machine, *protocols.Department) protocols.Machine
-	transport  func(*node)
+	transport  func(*node) error
 }
 
 func (o *Options) parameterSet(name string) (circuits.Params, error) {

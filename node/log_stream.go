@@ -65,8 +65,9 @@ type logFrames struct {
 	Records [][]byte
 }
 
-// serveLog answers log streams from a store, and appends through the log.
-func serveLog(t *transport, store *logStore, l Log) {
+// serveLog answers log streams: records from the store that is for the peer,
+// appends through the log.
+func serveLog(t *transport, storeFor func(peer.ID) *logStore, l Log) {
 	t.Handle(logProtocol, analyst, func(ctx context.Context, s *stream) error {
 		b, err := s.Receive(logFrame, answerTimeout)
 		if err != nil {
@@ -80,7 +81,7 @@ func serveLog(t *transport, store *logStore, l Log) {
 		case logAppend:
 			return serveAppend(ctx, t, s, l, q.Entry)
 		case logFollow:
-			return serveFollow(ctx, s, store, q.After)
+			return serveFollow(ctx, s, storeFor(s.peer), q.After)
 		}
 		return &faultError{s.peer, "asked for an unknown log operation"}
 	})

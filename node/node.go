@@ -14,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"parley/circuits"
 	"parley/datasets"
 	"parley/engine"
@@ -45,6 +47,7 @@ type node struct {
 	exchange  *blobExchange
 	journal   *journal
 	ledger    Log
+	logFor    func(peer.ID) *logStore // the records that a peer is shown
 	outbox    *outbox
 
 	department *protocols.Department
@@ -56,6 +59,7 @@ type node struct {
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
+	broken     *protocols.Fault // of the log
 
 	view    atomic.Pointer[view]
 	watches struct {
@@ -275,10 +279,16 @@ func (n *node) openStores(context.Context) error {
 		n.ledger, store = followed, followed.logStore
 	}
 	n.onClose(func() { n.ledger.Close() })
+	n.logFor = func(peer.ID) *logStore { return store }
+	if n.o.hooks.transport != nil {
+		if err := n.o.hooks.transport(n); err != nil {
+			return err
+		}
+	}
 	n.log.Info("log", "keeper", PeerOf(n.network.Keeper), "height", n.ledger.Height(), "network", n.network.ID().String())
 	n.transport.Handle(infoProtocol, analyst, n.serveInfo)
 	n.exchange.Serve()
-	serveLog(n.transport, store, n.ledger)
+	serveLog(n.transport, n.logFor, n.ledger)
 	return nil
 }
 

@@ -53,3 +53,5 @@ func pooled(departments int) string {
 	}
 	return b.String()
 }
+
+func contains(text, part string) bool { return strings.Contains(text, part) }

@@ -139,10 +139,10 @@ func workFolder(dir string) (string, func(), error) {
 // develop makes this machine's development keys once, before the nodes start and look for them.
 func (c *command) develop(ctx context.Context, p circuits.Params) error {
 	folder := DefaultCacheDir()
-	if !circuits.Cached(p, folder) {
-		c.progress.note("making development keys for the parameters %s in %s: one-time, later runs find them there",
-			p.Name(), folder)
+	if circuits.Cached(p, folder) {
+		return nil
 	}
+	c.progress.note("making development keys for the parameters %s: one-time, kept in %s for later runs", p.Name(), folder)
 	if _, err := developKeys(ctx, p, folder, c.progress.update); err != nil {
 		return unwritable(folder, err)
 	}

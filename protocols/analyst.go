@@ -181,11 +181,22 @@ func (m *Analyst) advance() error {
 	case s.Phase == PhaseAccused:
 		m.judge(s)
 	case s.Phase.Ended() && s.Phase != PhaseDone:
-		m.finish(outcomeOf(m.replica.State, s))
+		m.end(s)
 	default:
 		m.follow(s)
 	}
 	return nil
+}
+
+// end is the log's end of the query. Of a department that committed to a blob and does not
+// serve it the log knows nothing; the analyst does.
+func (m *Analyst) end(s *QueryState) {
+	o := outcomeOf(m.replica.State, s)
+	if s.Phase == PhaseExpired && len(o.Departments) == 0 {
+		o.Departments = append(m.contributions.awaited(), m.shares.awaited()...)
+		o.Sentence = expiredSentence(o.Departments)
+	}
+	m.finish(o)
 }
 
 // checkEpoch verifies every key share: the analyst's key alone could open what is encrypted
@@ -401,7 +412,7 @@ func (m *Analyst) expire() error {
 		m.fail(wordOf(m.replica.State, s))
 		return nil
 	case s.Phase.Ended() && s.Phase != PhaseDone:
-		m.finish(outcomeOf(m.replica.State, s))
+		m.end(s)
 		return nil
 	}
 	names := m.replica.Missing(m.id)

@@ -128,6 +128,9 @@ func (b *board[T]) waiting() (owner, index int) {
 
 // awaited are the names of all owners of which a blob is missing.
 func (b *board[T]) awaited() []string {
+	if b == nil {
+		return nil
+	}
 	var names []string
 	for owner, row := range b.states {
 		for index, state := range row {
