@@ -123,7 +123,7 @@ func (s *parquetSource) scan(ctx context.Context, wanted []int, visit func(*batc
 		}
 		first := int64(1)
 		for g := range r.NumRowGroups() {
-			rows, err := s.scanGroup(ctx, r.RowGroup(g), wanted, first, visit)
+			rows, err := s.scanGroup(ctx, r, g, wanted, first, visit)
 			if err != nil {
 				return err
 			}
@@ -138,17 +138,21 @@ func (s *parquetSource) scan(ctx context.Context, wanted []int, visit func(*batc
 }
 
 // scanGroup visits the rows of one row group.
-func (s *parquetSource) scanGroup(ctx context.Context, g *file.RowGroupReader, wanted []int, first int64, visit func(*batch) error) (int64, error) {
+func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int, wanted []int, first int64, visit func(*batch) error) (int64, error) {
+	g := r.RowGroup(group)
 	rows := g.NumRows()
 	if rows < 0 || rows > MaxRows {
 		return 0, fmt.Errorf("a row group of %d rows", rows)
 	}
 	readers := make([]arrayReader, s.schema.NumFields())
 	for _, i := range wanted {
-		chunk, err := g.Column(i)
+		pages, err := g.GetColumnPageReader(i)
 		if err != nil {
 			return 0, err
 		}
+		description := r.MetaData().Schema.Column(i)
+		checked := &checkedPages{PageReader: pages, optional: description.MaxDefinitionLevel() > 0}
+		chunk := file.NewColumnReader(description, checked, bounded, r.BufferPool())
 		if readers[i], err = newArrayReader(chunk, s.schema.Field(i).Type); err != nil {
 			return 0, fmt.Errorf("column %q: %w", s.schema.Field(i).Name, err)
 		}

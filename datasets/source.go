@@ -107,9 +107,24 @@ func unchanged(file string, f *os.File, before os.FileInfo) error {
 // them in a registration.
 func unprintable(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
 
+// nameFault says why something cannot have this name, or "".
+func nameFault(name string) string {
+	switch {
+	case name == "":
+		return "is empty"
+	case !utf8.ValidString(name):
+		return "is not valid UTF-8"
+	case len(name) > MaxNameBytes:
+		return "is longer than the limit"
+	case strings.ContainsFunc(name, unprintable):
+		return "has a control character"
+	}
+	return ""
+}
+
 // checkNames refuses columns that no query could name.
 func checkNames(file string, names []string, place func(i int) (int64, int)) error {
-	fault := func(i int, message, hint string) *Error {
+	refuse := func(i int, message, hint string) *Error {
 		e := &Error{File: file, Message: message, Hint: hint}
 		if place != nil {
 			e.Line, e.Column = place(i)
@@ -124,18 +139,14 @@ func checkNames(file string, names []string, place func(i int) (int64, int)) err
 	}
 	seen := make(map[string]int, len(names))
 	for i, name := range names {
-		switch {
+		switch fault := nameFault(name); {
 		case name == "":
-			return fault(i, "a column without a name", "every column needs a name in the header")
-		case !utf8.ValidString(name):
-			return fault(i, "a column's name is not valid UTF-8: "+shown(name), "")
-		case len(name) > MaxNameBytes:
-			return fault(i, "a column's name is longer than the limit: "+shown(name), "")
-		case strings.ContainsFunc(name, unprintable):
-			return fault(i, "a column's name has a control character: "+shown(name), "")
+			return refuse(i, "a column without a name", "every column needs a name in the header")
+		case fault != "":
+			return refuse(i, "a column's name "+fault+": "+shown(name), "")
 		}
 		if _, twice := seen[name]; twice {
-			e := fault(i, "two columns have this name", "rename one of them")
+			e := refuse(i, "two columns have this name", "rename one of them")
 			e.Field = name
 			return e
 		}

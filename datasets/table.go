@@ -56,8 +56,8 @@ type Table struct {
 // Everything that is wrong with a file is an *Error that names it. Cost: the
 // whole table in memory, about twice its values.
 func Open(ctx context.Context, name string, files []string, o Options) (*Table, error) {
-	if err := checkNames("table "+name, []string{name}, nil); err != nil {
-		return nil, err
+	if fault := nameFault(name); fault != "" {
+		return nil, &Error{Message: "the table's name " + fault + ": " + shown(name)}
 	}
 	if len(files) == 0 {
 		return nil, &Error{Message: "table " + shown(name) + " has no files"}

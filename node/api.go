@@ -70,6 +70,9 @@ type Options struct {
 	Listening func(Status)
 	// Ready is called once the epoch is formed and queries are answered.
 	Ready func(Status)
+	// Unformed is called when forming an epoch failed, with whose fault it was
+	// where that can be told. The node tries again, after a growing pause.
+	Unformed func(reason string, departments []string)
 	// Progress tells of long steps before Ready (making keys, proving key
 	// shares): total 0 is "unknown".
 	Progress func(step string, done, total int)

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -112,7 +111,7 @@ func retry(ctx context.Context, do func() error) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(followPause):
+		case <-time.After(keysPause):
 		}
 	}
 }
@@ -141,22 +140,18 @@ func (c *Client) Prepare(ctx context.Context) error {
 	}
 }
 
-// loadKeys finds the keys that the network's proofs are made with. The
-// analyst proves its own key, so that the verifying half does not do.
+// loadKeys finds the keys that the network's proofs are made with, or fetches
+// them. The analyst proves its own key, so that the verifying half does not do.
 func (c *Client) loadKeys() (*circuits.Keys, error) {
 	dir := c.o.CacheDir
 	if dir == "" {
 		dir = DefaultCacheDir()
 	}
-	keys, err := developKeys(c.transport.ctx, c.params, dir, c.o.Progress)
+	keys, err := networkKeys(c.transport.ctx, c.params, dir, c.network.VerifyingKeys, keysFrom(c.transport, c.node), c.o.Progress)
 	if err != nil {
-		return nil, err
+		return nil, &QueryError{Code: "keys", Sentence: err.Error()}
 	}
-	if !bytes.Equal(keys.Verifying().MarshalBinary(), c.network.VerifyingKeys) {
-		return nil, &QueryError{Code: "keys", Sentence: fmt.Sprintf("the development keys in %s are not the network's", dir),
-			Hint: "copy the keys' folder of one of its nodes, or name it"}
-	}
-	return keys, nil
+	return keys.Keys, nil
 }
 
 // follow keeps the replica up to date, through lost connections.
@@ -168,8 +163,7 @@ func (c *Client) follow(ctx context.Context) {
 		if errors.As(err, &fault) {
 			c.log.Error("the log deviates", "fault", fault.Error())
 			c.mu.Lock()
-			c.broken = fault
-			c.wake()
+			c.breakLog(fault)
 			c.mu.Unlock()
 			return
 		}
@@ -181,6 +175,31 @@ func (c *Client) follow(ctx context.Context) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// compareHeads asks the node what the keeper has shown the other departments:
+// a log that was forked shows so.
+func (c *Client) compareHeads(ctx context.Context) {
+	var said headList
+	if askInfo(ctx, c.transport, c.node, infoRequest{Op: infoHeads}, &said) != nil || len(said.List) > 2*protocols.MaxDepartments {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, head := range said.List {
+		var fault *protocols.Fault
+		if errors.As(c.replica.Check(head), &fault) && c.broken == nil {
+			c.breakLog(fault)
+		}
+	}
+}
+
+// breakLog notes a fault of the log; c.mu is held.
+func (c *Client) breakLog(fault *protocols.Fault) {
+	named := *fault
+	named.Department = c.replica.NameOf(fault.Key)
+	c.broken = &named
+	c.wake()
 }
 
 func (c *Client) height() uint64 {

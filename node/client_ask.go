@@ -176,6 +176,8 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 	}()
 	deadline := time.NewTimer(a.o.Deadline + askGrace)
 	defer deadline.Stop()
+	compare := time.NewTicker(gossipBusy)
+	defer compare.Stop()
 	var event protocols.Event = protocols.Started{}
 	for {
 		changed := a.c.watch()
@@ -196,6 +198,9 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 			}
 		case got := <-a.answers:
 			event = got.event
+		case <-compare.C:
+			a.c.transport.Go(a.c.compareHeads)
+			event = protocols.Ordered{}
 		case err := <-a.refused:
 			a.c.mu.Lock()
 			a.machine.Refuse(err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -13,8 +14,9 @@ import (
 // notice is one line that a supervised node writes to its standard output for the process that started it. Exactly
 // one field is set.
 type notice struct {
-	Status *Status  `json:"status,omitempty"`
-	Error  *Failure `json:"error,omitempty"`
+	Status   *Status  `json:"status,omitempty"`
+	Unformed *Failure `json:"unformed,omitempty"` // an epoch was not formed; the node tries again
+	Error    *Failure `json:"error,omitempty"`    // the node ends
 }
 
 func (c *command) nodeCommand() *cobra.Command {
@@ -88,6 +90,9 @@ func (c *command) runSupervised(parent context.Context, cfg Config, o Options) e
 	r := &notifier{w: c.out}
 	o.Listening = func(s Status) { r.send(notice{Status: &s}) }
 	o.Ready = o.Listening
+	o.Unformed = func(reason string, departments []string) {
+		r.send(notice{Unformed: &Failure{Code: "not-formed", Message: reason, Department: strings.Join(departments, ", ")}})
+	}
 	if err := Run(ctx, cfg, o); err != nil {
 		return r.failed(err)
 	}

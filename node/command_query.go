@@ -49,8 +49,8 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 			return usage("flag", "", "parley query needs --%s", required.flag)
 		}
 	}
-	if f.deadline <= 0 {
-		return usage("flag", "", "--deadline %s is not a positive duration", f.deadline)
+	if err := checkDeadline(f.deadline); err != nil {
+		return err
 	}
 	if err := checkNode(f.node); err != nil {
 		return err
@@ -147,6 +147,18 @@ func stepLabel(done string) string {
 		return "verifying the shares, decrypting"
 	}
 	return done
+}
+
+// addDeadline adds --deadline to a command that runs all departments itself.
+func addDeadline(cmd *cobra.Command, deadline *time.Duration) {
+	cmd.Flags().DurationVar(deadline, "deadline", localDeadline, "give up a question after this time")
+}
+
+func checkDeadline(deadline time.Duration) error {
+	if deadline < time.Second {
+		return usage("flag", "", "--deadline %s is less than a second", deadline)
+	}
+	return nil
 }
 
 // checkTarget refuses, before the work, a file that could not be written after it.

@@ -80,9 +80,9 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 		return cfg, &Failure{Column: "parameters",
 			Message: fmt.Sprintf(`parameters = %q: it is "default" or "light"`, f.Parameters)}
 	}
-	cfg.Dir = from(base, f.Dir)
+	cfg.Dir = resolvePath(base, f.Dir)
 	if f.Identity != "" {
-		cfg.Identity = from(base, f.Identity)
+		cfg.Identity = resolvePath(base, f.Identity)
 	}
 	if f.Deadline != "" {
 		d, err := time.ParseDuration(f.Deadline)
@@ -103,7 +103,7 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 		seen[t.Name] = true
 		table := TableConfig{Name: t.Name, Null: t.Null, Encoding: t.Encoding}
 		for _, pattern := range t.Files {
-			files, err := expand(from(base, pattern))
+			files, err := expand(resolvePath(base, pattern))
 			if err != nil {
 				return cfg, &Failure{Column: "files", Message: fmt.Sprintf("table %q: %s", t.Name, err)}
 			}
@@ -174,8 +174,8 @@ func lineOf(text []byte, key string) int {
 	return 0
 }
 
-// from takes a relative path from a folder.
-func from(base, path string) string {
+// resolvePath takes a relative path from a folder.
+func resolvePath(base, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -50,6 +51,7 @@ type demoFlags struct {
 	seed            uint64
 	persons         int
 	keep            bool
+	deadline        time.Duration
 	lie             string
 }
 
@@ -69,6 +71,7 @@ them, to show that they are equal.`,
 	addParameters(cmd, &f.parameters)
 	flags.Uint64Var(&f.seed, "seed", 1, "of the synthetic population")
 	flags.IntVar(&f.persons, "persons", 30_000, "of the synthetic population, over all cities")
+	addDeadline(cmd, &f.deadline)
 	flags.BoolVar(&f.keep, "keep", false, "stay up after the questions, for your own")
 	addLie(cmd, &f.lie)
 	c.jsonFlag(cmd)
@@ -87,6 +90,9 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 	}
 	if f.persons < leastPersons || f.persons > mostPersons {
 		return usage("flag", "", "--persons %d: at least %d, at most %d", f.persons, leastPersons, mostPersons)
+	}
+	if err := checkDeadline(f.deadline); err != nil {
+		return err
 	}
 	dir, remove, err := workFolder(f.dir)
 	if err != nil {
@@ -115,7 +121,7 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 	if err := c.develop(ctx, parameters); err != nil {
 		return err
 	}
-	d, err := deploy(ctx, dir, parameters.Name(), sources, told, c.progress)
+	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Deadline: f.deadline, Lies: told}, sources, c.progress)
 	if err != nil {
 		return err
 	}
@@ -201,7 +207,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 
 // question asks one question and prints the answer beside plain SQL's.
 func (c *command) question(ctx context.Context, d *deployment, client *Client, sql string, sources []source, path string) (*answerJSON, error) {
-	answer, err := c.askDeployment(ctx, d, client, sql, AskOptions{})
+	answer, err := c.askDeployment(ctx, d, client, sql, AskOptions{Deadline: d.Deadline})
 	if err != nil {
 		return nil, err
 	}

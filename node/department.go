@@ -30,6 +30,7 @@ func (n *node) loop(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer n.finishWork()
 	defer cancel()
+	n.loopCtx = ctx
 	records := make(chan []protocols.Record)
 	broken := make(chan error, 1)
 	known := n.ledger.Height()
@@ -120,6 +121,7 @@ func (n *node) advance(ctx context.Context) error {
 		return err
 	}
 	n.becomeReady()
+	n.heads.Set(n.replica.Head(), len(n.replica.Open()) > 0)
 	n.refreshView()
 	return nil
 }
@@ -143,6 +145,9 @@ func (n *node) logBroken(ctx context.Context, err error) error {
 	if !errors.As(err, &fault) {
 		return fmt.Errorf("the log: %w", err)
 	}
+	named := *fault
+	named.Department = n.replica.NameOf(fault.Key)
+	fault = &named
 	n.broken = fault
 	n.log.Error("the log has failed: no query can be answered any more", "fault", fault.Error())
 	for _, q := range n.queries {

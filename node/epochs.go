@@ -226,6 +226,9 @@ func (n *node) epochOver(ctx context.Context, c *committee, outcome *protocols.O
 	}
 	if outcome.Status != protocols.Answered {
 		n.log.Error("an epoch was not formed", "epoch", c.id.String(), "reason", outcome.Sentence, "departments", outcome.Departments, "fault", faultText(outcome.Fault))
+		if n.o.Unformed != nil {
+			n.o.Unformed(outcome.Sentence, outcome.Departments)
+		}
 		return nil
 	}
 	c.epoch = made.Epoch()

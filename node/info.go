@@ -26,6 +26,7 @@ const (
 	infoHello   infoOp = iota + 1 // who are you, in which network
 	infoReport                    // your own time for a query
 	infoReports                   // all departments' time for a query
+	infoHeads                     // how far the log goes, for you and for others
 )
 
 type infoRequest struct {
@@ -72,6 +73,8 @@ func (n *node) serveInfo(ctx context.Context, s *stream) error {
 		return s.SendValue(r)
 	case infoReports:
 		return s.SendValue(n.gatherReports(ctx, q.Query))
+	case infoHeads:
+		return s.SendValue(n.heads.All())
 	}
 	return &faultError{s.peer, "asked for unknown information"}
 }
@@ -137,6 +140,10 @@ func askInfo(ctx context.Context, t *transport, from peer.ID, q infoRequest, int
 // greet compares networks with a member that has just been reached: a
 // configuration that differs shows here rather than in silence.
 func (n *node) greet(ctx context.Context, p peer.ID) {
+	ours := n.view.Load().network
+	if ours == nil {
+		return // no keys yet; whoever has them greets this node
+	}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
 	var h hello
@@ -147,7 +154,7 @@ func (n *node) greet(ctx context.Context, p peer.ID) {
 		return
 	}
 	n.log.Info("connected", "department", h.Name, "peer", p.String())
-	if why := difference(n.network, &h.Network); why != "" {
+	if why := difference(ours, &h.Network); why != "" {
 		n.log.Error("this node and another department are not of one network: no epoch can be formed",
 			"department", h.Name, "peer", p.String(), "difference", why)
 	}

@@ -1,21 +1,29 @@
 package node
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"parley/circuits"
+	"parley/engine"
 )
 
 // keysPause is how often a process looks whether another one has finished
-// making the keys.
-const keysPause = 100 * time.Millisecond
+// making the keys, and a node whether the keeper has.
+const keysPause = 200 * time.Millisecond
 
 // DefaultCacheDir is where development keys are kept: parley/keys in the
 // user's cache folder, or in the folder for temporary files where there is
@@ -63,4 +71,145 @@ func developKeys(ctx context.Context, p circuits.Params, dir string, progress ci
 		return nil, explainDisk(err)
 	}
 	return keys, nil
+}
+
+// keySource is whoever has the network's keys: the log's keeper for the other
+// departments, its node for an analyst.
+type keySource struct {
+	verifying func(ctx context.Context) ([]byte, error)    // which keys they are
+	fetch     func(ctx context.Context, into string) error // all files of them
+}
+
+// heldKeys are keys with the folder that they are in.
+type heldKeys struct {
+	*circuits.Keys
+	dir string
+}
+
+// networkKeys returns the keys that a network uses, known by the encoding of
+// their verifying half: those in the cache if they are the same, else the
+// source's, kept in a folder of the cache of their own.
+func networkKeys(ctx context.Context, p circuits.Params, cache string, want []byte, source *keySource, progress circuits.Progress) (heldKeys, error) {
+	vk, err := circuits.ParseVerifyingKeys(p, want)
+	if err != nil {
+		return heldKeys{}, fmt.Errorf("the network's verifying keys: %w", err)
+	}
+	own := filepath.Join(cache, engine.Digest(vk.Digest()).String()[:32])
+	dir := cache
+	if len(keyNames(want, cache)) == 0 {
+		dir = own
+	}
+	if len(keyNames(want, dir)) == 0 {
+		if source == nil {
+			return heldKeys{}, fmt.Errorf("the network's development keys are not in %s any more", cache)
+		}
+		if progress != nil {
+			progress("fetching the network's development keys", 0, 0)
+		}
+		if err := makeDir(own); err != nil {
+			return heldKeys{}, err
+		}
+		if err := source.fetch(ctx, own); err != nil {
+			return heldKeys{}, fmt.Errorf("fetching the development keys: %w", err)
+		}
+		if len(keyNames(want, own)) == 0 {
+			return heldKeys{}, errors.New("the development keys that were served are not the network's")
+		}
+	}
+	keys, err := developKeys(ctx, p, dir, nil)
+	if err != nil {
+		return heldKeys{}, err
+	}
+	if !bytes.Equal(keys.Verifying().MarshalBinary(), want) {
+		return heldKeys{}, errors.New("the network's keys are for other circuits than this program's: the nodes run different versions")
+	}
+	return heldKeys{keys, dir}, nil
+}
+
+// keyNames lists the files in dir that hold the keys with this verifying half:
+// first the proving keys, then the verifying ones, whose presence says that
+// all is there. None if any is missing.
+func keyNames(verifying []byte, dir string) []string {
+	found, err := filepath.Glob(filepath.Join(dir, "*.verifying"))
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, path := range found {
+		raw, err := os.ReadFile(path)
+		if err != nil || len(raw) == 0 || !bytes.Contains(verifying, raw) {
+			continue // another parameter set's, or other keys for it
+		}
+		stem := strings.TrimSuffix(filepath.Base(path), "verifying")
+		if _, err := os.Stat(filepath.Join(dir, stem+"proving")); err == nil {
+			names = append(names, stem+"proving", stem+"verifying")
+		}
+	}
+	if len(names) != 2*len(circuits.Statements) {
+		return nil
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(strings.Compare(filepath.Ext(a), filepath.Ext(b)), strings.Compare(a, b))
+	})
+	return names
+}
+
+// pinnedKeys reads the verifying half of the keys that this department's
+// network uses; nil at the first start.
+func pinnedKeys(path string) ([]byte, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading which keys the network uses: %w", err)
+	}
+	return data, nil
+}
+
+// keyFile is one file of a set of development keys.
+type keyFile struct {
+	_      struct{} `cbor:",toarray"`
+	Name   string
+	Size   uint64
+	Digest [32]byte // SHA-256
+}
+
+// check refuses names that are not those of keys, and sizes beyond reason.
+func (f *keyFile) check() error {
+	stem, kind, ok := strings.Cut(f.Name, ".")
+	if !ok || len(stem) != 32 || strings.Trim(stem, "0123456789abcdef") != "" || kind != "proving" && kind != "verifying" {
+		return fmt.Errorf("%q is not the name of a key", f.Name)
+	}
+	if f.Size > keyFileLimit {
+		return fmt.Errorf("a key of %d bytes is over the limit of %d", f.Size, keyFileLimit)
+	}
+	return nil
+}
+
+// keyFiles describes the files of keys, for whoever fetches them.
+func keyFiles(keys heldKeys) ([]keyFile, error) {
+	var files []keyFile
+	for _, name := range keyNames(keys.Verifying().MarshalBinary(), keys.dir) {
+		f, err := describeKeyFile(filepath.Join(keys.dir, name))
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	if files == nil {
+		return nil, fmt.Errorf("%s does not hold the keys any more", keys.dir)
+	}
+	return files, nil
+}
+
+func describeKeyFile(path string) (keyFile, error) {
+	in, err := os.Open(path)
+	if err != nil {
+		return keyFile{}, err
+	}
+	defer in.Close()
+	h := sha256.New()
+	size, err := io.Copy(h, in)
+	return keyFile{Name: filepath.Base(path), Size: uint64(size), Digest: [32]byte(h.Sum(nil))}, err
 }

@@ -88,11 +88,14 @@ func parsePeer(text string) (*peer.AddrInfo, error) {
 	return info, nil
 }
 
+// keeper is the member that keeps the log and makes development keys: the one
+// with the lowest key. It has no other privilege.
+func (m *membership) keeper() protocols.Key { return m.members[0] }
+
 // network is the description of the network that the configuration and the
-// keys give: all but the departments' names. The member with the lowest key
-// keeps the log; it has no other privilege.
+// keys give: all but the departments' names.
 func (m *membership) network(p circuits.Params, keys *circuits.VerifyingKeys) *protocols.Network {
-	n := &protocols.Network{Version: protocols.Version, Name: networkTitle, Parameters: p.Name(), Keeper: m.members[0],
+	n := &protocols.Network{Version: protocols.Version, Name: networkTitle, Parameters: p.Name(), Keeper: m.keeper(),
 		Development: true, VerifyingKeys: keys.MarshalBinary()}
 	for _, key := range m.members {
 		n.Departments = append(n.Departments, protocols.Member{Key: key})

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"parley/circuits"
 	"parley/engine"
 	"parley/protocols"
 )
@@ -64,6 +67,8 @@ func TestRestart(t *testing.T) {
 	writeCSV(t, n.nodes[0].cfg.Tables[0].Files[0], 1)
 	n.start(0)
 	n.waitReady(0)
+	c.Close()
+	c = n.dial(0)
 	catalogue, err := c.Catalogue(context.Background())
 	if err != nil || catalogue[0].Version != 2 || catalogue[1].Version != 1 {
 		t.Errorf("after one table changed: %v, %v", catalogue, err)
@@ -167,36 +172,57 @@ func TestStopsAtEachStep(t *testing.T) {
 	n.startAll()
 	c := n.dial(0)
 	d := n.dial(1)
-	for at := int64(1); at <= 13; at += 2 - at%2*0 {
-		for _, at := range []int64{at, at + 1} {
-			steps.Store(0)
-			stopAt.Store(at)
-			client := c
-			if at%2 == 0 {
-				client = d // the one that stays
-			}
-			restarted := make(chan struct{})
-			go func() {
-				defer close(restarted)
-				select {
-				case department := <-stopped:
-					<-n.nodes[department].done
-					n.nodes[department].cancel = nil
-					n.start(department)
-				case <-time.After(20 * time.Second):
-				}
-			}()
-			a := n.mustAnswer(client)
-			stopAt.Store(0)
-			select {
-			case <-restarted:
-			case department := <-stopped:
-				t.Fatalf("step %d of department %d came after the answer", at, department)
-			case <-time.After(25 * time.Second):
-				t.Fatal("nothing was stopped")
-			}
-			n.onlyOnce(client, a.Query)
+	last := int64(14)
+	if testing.Short() {
+		last = 4
+	}
+	for at := int64(1); at <= last; at++ {
+		steps.Store(0)
+		stopAt.Store(at)
+		client := c
+		if at%2 == 0 {
+			client = d // to the one that stays
 		}
+		restarted := make(chan bool)
+		go func() {
+			select {
+			case department := <-stopped:
+				<-n.nodes[department].done
+				n.nodes[department].cancel = nil
+				n.start(department)
+				restarted <- true
+			case <-time.After(20 * time.Second):
+				restarted <- false
+			}
+		}()
+		a := n.mustAnswer(client)
+		stopAt.Store(0)
+		if !<-restarted {
+			t.Fatalf("no node has a step %d", at)
+		}
+		n.onlyOnce(client, a.Query)
+	}
+}
+
+// A node whose journal is gone must not go on under the same epoch: it leaves,
+// and all form a new one, with new keys.
+func TestLostJournal(t *testing.T) {
+	n := newTestNetwork(t, 2)
+	n.startAll()
+	first := n.mustAnswer(n.dial(0))
+	n.stop(1)
+	if err := os.RemoveAll(filepath.Join(n.nodes[1].cfg.Dir, "journal")); err != nil {
+		t.Fatal(err)
+	}
+	n.start(1)
+	n.waitReady(1)
+	c := n.dial(1)
+	second := n.mustAnswer(c)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, b := c.replica.Query(first.Query).Epoch, c.replica.Query(second.Query).Epoch
+	if a.Number != 1 || b.Number != 2 || a.Phase != protocols.EpochAborted || a.Commits[0] == b.Commits[0] {
+		t.Errorf("epochs %d and %d, the first is in phase %d", a.Number, b.Number, a.Phase)
 	}
 }
 
@@ -352,4 +378,85 @@ func TestStrangerAnalyst(t *testing.T) {
 	if a.Verdict.ValueShown || a.Departments[1].Status != "shared" || resultText(a) != pooled(1) {
 		t.Errorf("%+v %+v %s", a.Verdict, a.Departments, resultText(a))
 	}
+}
+
+// Departments and analysts on machines of their own, or users of one: the
+// keeper makes the keys, the others fetch them, and remember which they are.
+func TestKeysAreFetched(t *testing.T) {
+	n := newTestNetwork(t, 2)
+	caches := []string{t.TempDir(), t.TempDir()}
+	n.options = func(department int, o *Options) { o.CacheDir = caches[department] }
+	n.cache = t.TempDir()
+	n.startAll()
+	n.mustAnswer(n.dial(0))
+	other := 1 - n.keeper()
+	if found, _ := filepath.Glob(filepath.Join(caches[other], "*", "*.proving")); len(found) != len(circuits.Statements) {
+		t.Errorf("fetched %v", found)
+	}
+	// Later starts do not wait for the keeper.
+	for i := range n.nodes {
+		n.stop(i)
+	}
+	n.start(other)
+	time.Sleep(300 * time.Millisecond)
+	n.start(n.keeper())
+	n.waitReady(other)
+	// A cache that was emptied is filled again, one with other keys stays.
+	n.stop(other)
+	fresh, err := tiny("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	caches[other] = t.TempDir()
+	if _, err := circuits.Develop(context.Background(), fresh, caches[other], nil); err != nil {
+		t.Fatal(err)
+	}
+	n.start(other)
+	n.waitReady(other)
+	n.waitReady(n.keeper())
+	n.mustAnswer(n.dial(other))
+}
+
+// A full disk ends the node with a sentence, and nothing is lost: with room
+// again it goes on where it was.
+func TestNodeDiskFull(t *testing.T) {
+	n := newTestNetwork(t, 2)
+	small := t.TempDir()
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=512k"); err != nil {
+		t.Skip("cannot mount a small file system here: ", err)
+	}
+	defer unix.Unmount(small, unix.MNT_DETACH)
+	node := n.nodes[1]
+	node.cfg.Identity = filepath.Join(node.cfg.Dir, "identity.key")
+	node.cfg.Dir = small
+	n.startAll()
+	c := n.dial(0)
+	n.mustAnswer(c)
+	filler := filepath.Join(small, "filler")
+	f, err := os.Create(filler)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for block := make([]byte, 1024); ; {
+		if _, err := f.Write(block); err != nil {
+			break
+		}
+	}
+	f.Close()
+	if _, err := n.ask(c, 3*time.Second); err == nil {
+		t.Error("a department without a disk took part")
+	}
+	select {
+	case err := <-node.done:
+		if err == nil || !strings.Contains(err.Error(), "no space left on the disk") {
+			t.Errorf("%v", err)
+		}
+		node.cancel = nil
+	case <-time.After(10 * time.Second):
+		t.Fatal("the node goes on without a disk")
+	}
+	os.Remove(filler)
+	n.start(1)
+	n.waitReady(1)
+	n.mustAnswer(c)
 }

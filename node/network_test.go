@@ -35,6 +35,7 @@ type testNetwork struct {
 	analyst Identity
 	nodes   []*testNode
 	options func(department int, o *Options)
+	cache   string // of the analyst; keysDir if empty
 }
 
 type testNode struct {
@@ -183,6 +184,7 @@ func (n *testNetwork) waitReady(department int) Status {
 	case s := <-node.ready:
 		return s
 	case err := <-node.done:
+		node.cancel = nil
 		n.t.Fatalf("department %s ended: %v\n%s", node.cfg.Name, err, node.log)
 	case <-time.After(time.Minute):
 		n.t.Fatalf("department %s is not ready\n%s", node.cfg.Name, node.log)
@@ -195,7 +197,11 @@ func (n *testNetwork) dial(department int) *Client {
 	node := n.nodes[department]
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	c, err := Dial(ctx, node.cfg.Listen+"/p2p/"+node.id.Peer(), n.analyst, ClientOptions{CacheDir: keysDir(), hooks: hooks{parameters: tiny}})
+	cache := n.cache
+	if cache == "" {
+		cache = keysDir()
+	}
+	c, err := Dial(ctx, node.cfg.Listen+"/p2p/"+node.id.Peer(), n.analyst, ClientOptions{CacheDir: cache, hooks: hooks{parameters: tiny}})
 	if err != nil {
 		n.t.Fatalf("%v\n%s", err, node.log)
 	}

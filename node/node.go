@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
@@ -60,6 +61,8 @@ type node struct {
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
 	broken     *protocols.Fault // of the log
+	loopCtx    context.Context
+	heads      heads
 
 	view    atomic.Pointer[view]
 	watches struct {
@@ -94,7 +97,10 @@ func run(ctx context.Context, cfg Config, o Options) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryTarget)
 	}
-	n := &node{cfg: cfg, o: o, log: o.Logger}
+	n := &node{cfg: cfg, o: o, log: o.Logger, answers: make(chan answer), deadlines: make(chan engine.Digest),
+		wakes: make(chan func() error), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
+	n.watches.of = map[engine.Digest]*stopwatch{}
+	n.heads.heard = map[protocols.Key]protocols.Head{}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -218,6 +224,15 @@ func (n *node) openTransport(context.Context) error {
 		}
 	})
 	n.view.Store(&view{})
+	for _, info := range n.members.peers {
+		n.transport.Keep(info, func(up bool, err error) {
+			if !up {
+				n.log.Debug("a department is not connected", "peer", info.ID.String(), "error", err)
+				return
+			}
+			n.transport.Go(func(ctx context.Context) { n.greet(ctx, info.ID) })
+		})
+	}
 	n.log.Info("listening", "addresses", t.Addresses(), "peer", n.id.Peer())
 	if n.o.Listening != nil {
 		n.o.Listening(n.status(false))
@@ -236,21 +251,80 @@ func (n *node) status(ready bool) Status {
 	return s
 }
 
+// openKeys finds the keys of the network's proofs. The keeper makes them, or
+// has them; the others use its. From the first start on they are pinned.
 func (n *node) openKeys(ctx context.Context) error {
-	dir := n.o.CacheDir
-	if dir == "" {
-		dir = DefaultCacheDir()
+	cache := n.o.CacheDir
+	if cache == "" {
+		cache = DefaultCacheDir()
 	}
-	keys, err := developKeys(ctx, n.params, dir, n.o.Progress)
+	pin := filepath.Join(n.cfg.Dir, "verifying-keys")
+	want, err := pinnedKeys(pin)
 	if err != nil {
 		return err
 	}
+	var source *keySource
+	if keeper := peerID(n.members.keeper()); keeper != n.id.peerID() {
+		source = keysFrom(n.transport, keeper)
+		fetch := source.fetch
+		source.fetch = func(ctx context.Context, into string) error {
+			return retry(ctx, func() error {
+				err := fetch(ctx, into)
+				if err != nil {
+					n.log.Warn("fetching the keeper's keys failed; trying again", "error", err.Error())
+				}
+				return err
+			})
+		}
+	}
+	var keys heldKeys
+	known := want != nil
+	if !known && source != nil {
+		if want, err = n.awaitKeys(ctx, source); err != nil {
+			return err
+		}
+	}
+	if !known && source == nil {
+		keys.dir = cache
+		keys.Keys, err = developKeys(ctx, n.params, cache, n.o.Progress)
+	} else {
+		keys, err = networkKeys(ctx, n.params, cache, want, source, n.o.Progress)
+	}
+	if err != nil {
+		return err
+	}
+	if !known {
+		if err := writeFile(pin, keys.Verifying().MarshalBinary()); err != nil {
+			return err
+		}
+	}
 	n.network = n.members.network(n.params, keys.Verifying())
 	n.replica = protocols.NewReplica(n.network, n.params)
-	n.department = &protocols.Department{Key: n.id.private, Params: n.params, Keys: keys, Verifying: keys.Verifying(),
+	n.department = &protocols.Department{Key: n.id.private, Params: n.params, Keys: keys.Keys, Verifying: keys.Verifying(),
 		Analysts: n.members.analysts, Replica: n.replica}
 	n.view.Store(&view{network: n.network, status: n.status(false)})
+	serveKeys(n.transport, keys)
 	return nil
+}
+
+// awaitKeys asks the keeper which keys the network uses, until it answers.
+func (n *node) awaitKeys(ctx context.Context, source *keySource) ([]byte, error) {
+	if n.o.Progress != nil {
+		n.o.Progress("waiting for the keys of the network's keeper", 0, 0)
+	}
+	n.log.Info("waiting for the keeper's keys", "keeper", PeerOf(n.members.keeper()))
+	for {
+		verifying, err := source.verifying(ctx)
+		if err == nil {
+			return verifying, nil
+		}
+		n.log.Debug("the keeper has no keys yet", "error", err.Error())
+		select {
+		case <-time.After(keysPause):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 func (n *node) openStores(context.Context) error {
@@ -292,14 +366,8 @@ func (n *node) openStores(context.Context) error {
 	return nil
 }
 
-// openPeers connects to the other members and starts what sends to them.
+// openPeers makes the loop's parts and starts what sends to the other members.
 func (n *node) openPeers(context.Context) error {
-	n.answers = make(chan answer)
-	n.deadlines = make(chan engine.Digest)
-	n.wakes = make(chan func() error)
-	n.epochs = map[engine.Digest]*committee{}
-	n.queries = map[engine.Digest]*liveQuery{}
-	n.watches.of = map[engine.Digest]*stopwatch{}
 	n.outbox = newOutbox(n.log, n.ledger.Append)
 	n.work = effects{
 		persist: n.journal.Append, publish: n.publish, fetch: n.fetch, aggregate: n.aggregate,
@@ -310,15 +378,7 @@ func (n *node) openPeers(context.Context) error {
 		failed:  n.fail,
 	}
 	n.transport.Go(n.outbox.Run)
-	for _, info := range n.members.peers {
-		n.transport.Keep(info, func(up bool, err error) {
-			if !up {
-				n.log.Debug("a department is not connected", "peer", info.ID.String(), "error", err)
-				return
-			}
-			n.transport.Go(func(ctx context.Context) { n.greet(ctx, info.ID) })
-		})
-	}
+	n.transport.Go(n.gossip)
 	return nil
 }
 

@@ -32,14 +32,21 @@ const (
 // deployment is a set of nodes, each in a process of its own, started by `demo` and `try`. A node's process is told
 // the path of its own node.toml and nothing else, and opens its own files only.
 type deployment struct {
+	settings
+	Analyst  Identity
+	Network  protocols.Network // pinned, once connected
+	nodes    []*process
+	progress *progress
+	failed   chan error // of length one: the first reason that a node gave
+	formed   atomic.Bool
+}
+
+// settings are what `try` and `demo` choose for a deployment.
+type settings struct {
 	Dir        string // NODE/node.toml, NODE/identity.key, NODE/data/ for each department, and network.json
 	Parameters string
-	Analyst    Identity
-	Network    protocols.Network // pinned, once connected
-	nodes      []*process
-	progress   *progress
-	failed     chan error // what a node that ended says
-	formed     atomic.Bool
+	Deadline   time.Duration // of each question
+	Lies       lies
 }
 
 // process is one node's.
@@ -63,16 +70,16 @@ type process struct {
 // lies says which department tells which lie; nil in an ordinary build.
 type lies map[string]string
 
-// deploy writes identities and configurations for the sources under dir, starts their nodes and waits until the
+// deploy writes identities and configurations for the sources under s.Dir, starts their nodes and waits until the
 // epoch is formed. On an error everything that was started is stopped.
-func deploy(ctx context.Context, dir, parameters string, sources []source, told lies, p *progress) (*deployment, error) {
-	d := &deployment{Dir: dir, Parameters: parameters, progress: p, failed: make(chan error, len(sources))}
+func deploy(ctx context.Context, s settings, sources []source, p *progress) (*deployment, error) {
+	d := &deployment{settings: s, progress: p, failed: make(chan error, 1)}
 	if err := d.configure(sources); err != nil {
 		return nil, err
 	}
 	d.count()
 	for _, n := range d.nodes {
-		n.lie = told[n.name]
+		n.lie = d.Lies[n.name]
 		if err := d.start(n); err != nil {
 			d.stop()
 			return nil, err
@@ -108,6 +115,9 @@ func (d *deployment) configure(sources []source) error {
 			log: filepath.Join(folder, logName), peer: id.Peer(), port: ports[i],
 			exited: make(chan struct{}), ready: make(chan struct{})})
 	}
+	if err := makeKeeper(d); err != nil {
+		return err
+	}
 	for i, s := range sources {
 		text, err := tomlText(d.configOf(i, s))
 		if err == nil {
@@ -123,7 +133,7 @@ func (d *deployment) configure(sources []source) error {
 func (d *deployment) configOf(i int, s source) configFile {
 	own := d.nodes[i]
 	f := configFile{Name: s.Name, Dir: "data", Identity: identityName, Listen: own.listen(),
-		Analysts: []string{d.Analyst.Peer()}, Parameters: d.Parameters}
+		Analysts: []string{d.Analyst.Peer()}, Parameters: d.Parameters, Deadline: d.Deadline.String()}
 	for _, other := range d.nodes {
 		if other != own {
 			f.Peers = append(f.Peers, other.address())
@@ -193,7 +203,7 @@ func (d *deployment) start(p *process) error {
 		d.follow(p, stdout)
 		p.cmd.Wait()
 		close(p.exited)
-		d.failed <- p.ended()
+		d.fail(p.ended())
 	}()
 	if err := <-started; err != nil {
 		close(p.exited)
@@ -229,6 +239,8 @@ func (d *deployment) follow(p *process, stdout io.Reader) {
 				close(p.ready)
 			}
 			p.status = *r.Status
+		case r.Unformed != nil && r.Unformed.Department != "":
+			d.fail(r.Unformed) // whoever spoiled it would spoil the next one
 		case r.Error != nil:
 			p.failure = r.Error
 		}
@@ -236,6 +248,14 @@ func (d *deployment) follow(p *process, stdout io.Reader) {
 		d.count()
 	}
 	io.Copy(io.Discard, stdout)
+}
+
+// fail keeps the first reason for which the deployment is of no use.
+func (d *deployment) fail(err error) {
+	select {
+	case d.failed <- err:
+	default:
+	}
 }
 
 // count shows how many nodes listen, and then how many have formed their epoch.

@@ -41,7 +41,7 @@ func TestADepartmentThatCannotStartIsNamed(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	_, err := deploy(ctx, t.TempDir(), "light", sources, nil, nil)
+	_, err := deploy(ctx, settings{Dir: t.TempDir(), Parameters: "light", Deadline: time.Minute}, sources, nil)
 	var f *Failure
 	if !errors.As(err, &f) {
 		t.Fatalf("got %v", err)
@@ -58,7 +58,7 @@ func TestAPortInUseIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	d := &deployment{Dir: t.TempDir(), Parameters: "light", failed: make(chan error, 2)}
+	d := &deployment{settings: settings{Dir: t.TempDir(), Parameters: "light", Deadline: time.Minute}, failed: make(chan error, 1)}
 	sources := oneRow(t, "north", "south")
 	if err := d.configure(sources); err != nil {
 		t.Fatal(err)
@@ -88,7 +88,7 @@ func TestAPortInUseIsNamed(t *testing.T) {
 
 func TestANodeEndsWithItsParent(t *testing.T) {
 	t.Setenv(asCommand, "1")
-	d := &deployment{Dir: t.TempDir(), Parameters: "light", failed: make(chan error, 2)}
+	d := &deployment{settings: settings{Dir: t.TempDir(), Parameters: "light", Deadline: time.Minute}, failed: make(chan error, 1)}
 	sources := oneRow(t, "north", "south")
 	if err := d.configure(sources); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestANodeEndsWithItsParent(t *testing.T) {
 }
 
 func TestConfigurationsAreTheDepartmentsOwn(t *testing.T) {
-	d := &deployment{Dir: t.TempDir(), Parameters: "light"}
+	d := &deployment{settings: settings{Dir: t.TempDir(), Parameters: "light", Deadline: time.Minute}}
 	sources := oneRow(t, "north", "south", "west")
 	if err := d.configure(sources); err != nil {
 		t.Fatal(err)

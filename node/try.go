@@ -7,12 +7,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"parley/circuits"
 	"parley/protocols"
 )
+
+// localDeadline is a question's where all departments share one machine, however many they are.
+const localDeadline = 10 * time.Minute
 
 // networkName is the pinned description, in the folder of a deployment and of each node.
 const networkName = "network.json"
@@ -23,6 +27,7 @@ type tryFlags struct {
 	dir, certificate string
 	noOpening        bool
 	seed             uint64
+	deadline         time.Duration
 }
 
 func (c *command) tryCommand() *cobra.Command {
@@ -42,6 +47,7 @@ files only, and asks the question. Types, bounds and dictionaries are inferred a
 	flags := cmd.Flags()
 	flags.StringVar(&f.dir, "dir", "", "where the network's files live; a temporary folder otherwise, removed at the end")
 	flags.Uint64Var(&f.seed, "seed", 1, "fixes what may be fixed; keys and randomness never are")
+	addDeadline(cmd, &f.deadline)
 	flags.StringVar(&f.certificate, "certificate", "", "write the certificate to this file")
 	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
 	c.jsonFlag(cmd)
@@ -56,6 +62,9 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	}
 	sources, err := parseTables(f.tables, f.null, f.encoding)
 	if err != nil {
+		return err
+	}
+	if err := checkDeadline(f.deadline); err != nil {
 		return err
 	}
 	if err := checkTarget(f.certificate); err != nil {
@@ -78,7 +87,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	if err := c.develop(ctx, parameters); err != nil {
 		return err
 	}
-	d, err := deploy(ctx, dir, parameters.Name(), sources, nil, c.progress)
+	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Deadline: f.deadline}, sources, c.progress)
 	if err != nil {
 		return err
 	}
@@ -88,7 +97,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 		return err
 	}
 	defer client.Close()
-	answer, err := c.askDeployment(ctx, d, client, sql, AskOptions{NoOpening: f.noOpening})
+	answer, err := c.askDeployment(ctx, d, client, sql, AskOptions{NoOpening: f.noOpening, Deadline: f.deadline})
 	if err != nil {
 		return err
 	}

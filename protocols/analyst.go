@@ -174,7 +174,8 @@ func (m *Analyst) advance() error {
 	}
 	if m.dossier == nil {
 		if err := m.open(s); err != nil {
-			return err
+			m.finish(Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: err.Error()})
+			return nil
 		}
 	}
 	switch {
@@ -298,7 +299,7 @@ func (m *Analyst) follow(s *QueryState) {
 			memberKeys(s.Epoch.Members), m.dossier.checkContribution)
 	}
 	if !m.contributions.advance() {
-		m.convict(SubjectContribution, m.contributions.failure)
+		m.blame(SubjectContribution, m.contributions.failure)
 		return
 	}
 	if m.dossier.sums == nil {
@@ -311,7 +312,7 @@ func (m *Analyst) follow(s *QueryState) {
 		m.shares = newBoard(&m.desk, SizesOf(m.params).Share, s.Epoch.Members, s.Shared, nil, m.dossier.checkShare)
 	}
 	if !m.shares.advance() {
-		m.convict(SubjectShare, m.shares.failure)
+		m.blame(SubjectShare, m.shares.failure)
 		return
 	}
 	if m.opening {
@@ -325,13 +326,10 @@ func (m *Analyst) follow(s *QueryState) {
 	})
 }
 
-// convict ends the query with the name of whom a blob convicts, and shows the others.
-func (m *Analyst) convict(subject Subject, bad *failure) {
+// blame ends the query with the name of whom a blob convicts, and shows the others.
+func (m *Analyst) blame(subject Subject, bad *failure) {
 	if bad == nil {
 		return
-	}
-	if bad.served == nil {
-		m.publish(m.blobs[bad.digest])
 	}
 	if !m.state().Phase.Ended() {
 		m.accuse(subject, bad)
@@ -340,8 +338,8 @@ func (m *Analyst) convict(subject Subject, bad *failure) {
 }
 
 func (m *Analyst) accuse(subject Subject, bad *failure) {
-	m.post(&Accuse{Query: m.id, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
-		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)},
+	m.convict(&Accuse{Query: m.id, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
+		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)}, bad,
 		JournalRecord{Epoch: m.ask.Epoch, Query: m.id})
 }
 

@@ -25,6 +25,7 @@ type desk struct {
 	published map[engine.Digest]bool
 	entries   map[EntryKind]Entry // journaled, for this machine's subject
 	sent      map[EntryKind]bool
+	shown     [][]byte // blobs that this party accused of: it must be able to show them
 
 	ready Ready
 	over  bool
@@ -186,7 +187,21 @@ func (d *desk) restore(r *JournalRecord) error {
 	}
 	d.entries[e.Kind] = e
 	d.hold(r.Blobs...)
+	if e.Kind == KindAccuse || e.Kind == KindEpochAbort {
+		d.shown = r.Blobs
+	}
 	return nil
+}
+
+// convict posts an accusation. Its blob, unless the accused's own signature is the evidence, is
+// journaled and served with it: whoever accuses shows the blob.
+func (d *desk) convict(body Body, bad *failure, r JournalRecord) {
+	if blob := d.blobs[bad.digest]; blob != nil && bad.served == nil && !d.has(body.Kind()) {
+		d.shown = [][]byte{blob}
+	}
+	r.Blobs = d.shown
+	d.publish(d.shown...)
+	d.post(body, r)
 }
 
 // names of members that are not this party, as sources of blobs.

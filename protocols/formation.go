@@ -167,11 +167,8 @@ func (f *Formation) check(s *EpochState, own int) error {
 
 func (f *Formation) accuse(s *EpochState, bad *failure) {
 	if s.Phase == EpochAttesting {
-		if bad.served == nil {
-			f.publish(f.blobs[bad.digest])
-		}
-		f.post(&EpochAbort{Epoch: f.id, Culprit: bad.fault.Key, Fault: bad.fault.Kind, Blob: bad.digest,
-			Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)}, JournalRecord{Epoch: f.id})
+		f.convict(&EpochAbort{Epoch: f.id, Culprit: bad.fault.Key, Fault: bad.fault.Kind, Blob: bad.digest,
+			Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)}, bad, JournalRecord{Epoch: f.id})
 		return
 	}
 	f.fail(bad.fault) // formed, so this department attested what does not verify now
@@ -208,6 +205,7 @@ func (f *Formation) abort(s *EpochState) {
 		f.fail(s.Fault)
 		return
 	}
+	f.publish(f.shown...)
 	a := s.Abort
 	culprit := &Fault{Department: f.replica.NameOf(a.Culprit), Key: a.Culprit, Kind: a.Fault, Detail: a.Sentence, Evidence: a.Blob}
 	accuser := &Fault{Department: f.replica.NameOf(s.Aborter), Key: s.Aborter, Kind: FaultFalseAccusation,

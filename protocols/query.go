@@ -331,6 +331,7 @@ func (q *Query) verify(s *QueryState) bool {
 func (q *Query) attest(s *QueryState) {
 	if q.resend(KindRefuse) || q.resend(KindAttest) || q.resend(KindAccuse) {
 		q.publishOwn()
+		q.publish(q.shown...)
 		return
 	}
 	switch {
@@ -348,11 +349,8 @@ func (q *Query) publishOwn() {
 }
 
 func (q *Query) accuse(subject Subject, bad *failure) {
-	if bad.served == nil {
-		q.publish(q.blobs[bad.digest]) // whoever accuses shows the blob
-	}
-	q.post(&Accuse{Query: q.id, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
-		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)},
+	q.convict(&Accuse{Query: q.id, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
+		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)}, bad,
 		JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
 }
 

@@ -21,6 +21,8 @@ func (q *Query) expire() error {
 	switch {
 	case s.Phase == PhaseAdmitting && !q.analystReady && !q.has(KindAdmit) && !q.has(KindRefuse):
 		q.refuse(CodeAnalystUnavailable, "the analyst did not serve its key")
+		q.finish(Outcome{Status: Refused, Code: CodeAnalystUnavailable, Departments: []string{own}, Sentence: "the analyst did not serve its key"})
+		return nil
 	case s.Phase == PhaseAttesting && !q.has(KindAttest) && !q.has(KindAccuse):
 		if owner, index := q.contributions.waiting(); owner >= 0 {
 			m := s.Contributors[owner]
@@ -87,6 +89,7 @@ func (q *Query) end(s *QueryState) {
 		return
 	}
 	q.publishOwn()
+	q.publish(q.shown...)
 	q.judge(s)
 }
 

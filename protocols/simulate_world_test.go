@@ -29,7 +29,9 @@ type world struct {
 	tasks   []task
 	parked  []task // wait for somebody to come up or to publish
 
-	loss     int // percent of submissions that are lost, and of those that are doubled
+	salt     string
+	before   func(protocols.Entry) // asked before an entry is ordered
+	loss     int                   // percent of submissions that are lost, and of those that are doubled
 	keepDown bool
 
 	// crash is asked at every point of every party; true kills it there.
@@ -76,7 +78,8 @@ type party struct {
 	broken     error
 
 	lie      liar.Kind
-	served   int // blobs served, for equivocation
+	replace  func(protocols.Entry) protocols.Entry // the keeper's, in another's name
+	served   int                                   // blobs served, for equivocation
 	outcomes map[engine.Digest]*protocols.Outcome
 	answers  []*protocols.Outcome // an analyst's
 	ask      *question            // an analyst's open question
@@ -91,9 +94,19 @@ func testKey(name string) ed25519.PrivateKey {
 }
 
 func newWorld(t testing.TB, seed uint64, departments int) *world {
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), params: protocols.TinyParams(), keys: protocols.TinyKeys(),
+	return newWorldWithKeys(t, seed, departments, "")
+}
+
+// newWorldWithKeys makes departments of the same names with other keys for each salt.
+func newWorldWithKeys(t testing.TB, seed uint64, departments int, salt string) *world {
+	return newWorldAt(t, seed, departments, salt, protocols.TinyKeys())
+}
+
+// newWorldAt uses another parameter set.
+func newWorldAt(t testing.TB, seed uint64, departments int, salt string, keys *circuits.Keys) *world {
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), params: keys.Params(), keys: keys,
 		points: map[*party]int{}, entries: map[*party]map[string][]byte{}, shared: map[*party]map[engine.Digest]bool{},
-		crash: func(*party) bool { return false }}
+		crash: func(*party) bool { return false }, salt: salt}
 	w.network = &protocols.Network{Version: protocols.Version, Name: "simulation", Parameters: w.params.Name(),
 		Development: true, VerifyingKeys: w.keys.Verifying().MarshalBinary()}
 	for i := range departments {
@@ -112,7 +125,7 @@ func newWorld(t testing.TB, seed uint64, departments int) *world {
 }
 
 func (w *world) addParty(name string) *party {
-	p := &party{w: w, name: name, key: testKey(name), store: map[engine.Digest][]byte{}, outcomes: map[engine.Digest]*protocols.Outcome{}}
+	p := &party{w: w, name: name, key: testKey(w.salt + name), store: map[engine.Digest][]byte{}, outcomes: map[engine.Digest]*protocols.Outcome{}}
 	p.id = protocols.KeyOf(p.key)
 	w.parties = append(w.parties, p)
 	w.entries[p], w.shared[p] = map[string][]byte{}, map[engine.Digest]bool{}
@@ -276,8 +289,14 @@ func (k *party) order(from *party, e protocols.Entry) {
 	w := k.w
 	again := slices.ContainsFunc(k.chain, func(r protocols.Record) bool { return r.Entry.Digest() == e.Digest() })
 	withheld := k.lie == liar.LogWithhold && from == w.departments()[2] && e.Kind >= protocols.KindContribute
+	if w.before != nil {
+		w.before(e)
+	}
 	if again && w.rng.IntN(100) >= w.loss || withheld {
 		return
+	}
+	if k.replace != nil {
+		e = k.replace(e)
 	}
 	k.chain = append(k.chain, k.next(k.chain, e))
 	for _, p := range w.parties {

@@ -107,11 +107,15 @@ func (s *State) Forming() *EpochState {
 	return nil
 }
 
-// Epoch is the last formed epoch that was not aborted since: the one to ask under. Or nil.
+// Epoch is the last epoch that was formed, unless it was aborted since: the one to ask under.
+// Or nil. An epoch before it never comes back: its secrets may be erased.
 func (s *State) Epoch() *EpochState {
 	for _, e := range slices.Backward(s.epochs) {
-		if e.Phase == EpochFormed {
+		switch {
+		case e.Phase == EpochFormed:
 			return e
+		case !slices.Contains(e.attested, 0):
+			return nil
 		}
 	}
 	return nil

@@ -1,0 +1,295 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"parley/node"
+)
+
+// readyIn bounds how long a network may take to form its epoch, keys being there.
+const readyIn = 3 * time.Minute
+
+// deployment is a network of real nodes, each a process over its own folder, and an analyst,
+// set up through the commands alone, as operators would.
+type deployment struct {
+	t           *testing.T
+	binary      string
+	cache       string // parent of the user's cache folder
+	departments []*departmentProcess
+	analyst     string // folder
+	analystUser *syscall.Credential
+}
+
+type departmentProcess struct {
+	name, dir, peer, address string
+	user                     *syscall.Credential
+	cmd                      *exec.Cmd
+	log                      *bytes.Buffer
+	ready                    chan error
+}
+
+// buildParley builds the command once for a test.
+func buildParley(t *testing.T, tags string) string {
+	t.Helper()
+	if !*heavy {
+		t.Skip("needs proving keys and real processes: go test . -heavy")
+	}
+	path := filepath.Join(worldReadable(t), "parley")
+	out, err := exec.Command("go", "build", "-tags", tags, "-o", path, ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// worldReadable is a temporary folder that other users can pass through.
+func worldReadable(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "parley-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// deploy sets a network up over one table of each department's own file. user, where it is
+// not nil, gives each party (the analyst last) the account that it runs as.
+func deploy(t *testing.T, binary, table string, files map[string]string, user func(i int) *syscall.Credential) *deployment {
+	t.Helper()
+	root := worldReadable(t)
+	d := &deployment{t: t, binary: binary, cache: root}
+	names := sortedKeys(files)
+	for i, name := range append(names, "analyst") {
+		dir := filepath.Join(root, name)
+		p := &departmentProcess{name: name, dir: dir, log: &bytes.Buffer{}}
+		if user != nil {
+			p.user = user(i)
+		}
+		d.own(p.user, dir, 0o700)
+		out := d.run(p.user, dir, "init", filepath.Join(dir, "home"))
+		for line := range strings.Lines(out) {
+			if rest, ok := strings.CutPrefix(line, "peer id"); ok {
+				p.peer = strings.TrimSpace(rest)
+			}
+		}
+		if p.peer == "" {
+			t.Fatalf("init printed no peer id:\n%s", out)
+		}
+		if name == "analyst" {
+			d.analyst, d.analystUser = dir, p.user
+			d.configure(table, files, p.peer)
+			return d
+		}
+		p.address = fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s", freePort(t), p.peer)
+		d.departments = append(d.departments, p)
+	}
+	return d
+}
+
+// own makes a folder that only the user may enter.
+func (d *deployment) own(user *syscall.Credential, dir string, mode os.FileMode) {
+	d.t.Helper()
+	if err := os.MkdirAll(dir, mode); err != nil {
+		d.t.Fatal(err)
+	}
+	d.give(user, dir)
+}
+
+func (d *deployment) give(user *syscall.Credential, path string) {
+	d.t.Helper()
+	if user != nil {
+		if err := os.Lchown(path, int(user.Uid), int(user.Gid)); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+}
+
+// configure writes each department's table and node.toml, readable by its user only, and
+// gives everybody the same development keys.
+func (d *deployment) configure(table string, files map[string]string, analyst string) {
+	d.t.Helper()
+	for _, p := range d.departments {
+		raw, err := os.ReadFile(files[p.name])
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		var peers []string
+		for _, other := range d.departments {
+			if other != p {
+				peers = append(peers, fmt.Sprintf("%q", other.address))
+			}
+		}
+		listen, _, _ := strings.Cut(p.address, "/p2p/")
+		config := fmt.Sprintf("name = %q\ndir = \"data\"\nlisten = %q\nidentity = \"home/identity.key\"\npeers = [%s]\n"+
+			"analysts = [%q]\nparameters = \"light\"\n[[table]]\nname = %q\nfiles = [\"table.csv\"]\n",
+			p.name, listen, strings.Join(peers, ", "), analyst, table)
+		d.write(p.user, filepath.Join(p.dir, "table.csv"), raw)
+		d.write(p.user, filepath.Join(p.dir, "node.toml"), []byte(config))
+		d.shareKeys(p.user, p.dir)
+	}
+	d.shareKeys(d.analystUser, d.analyst)
+}
+
+func (d *deployment) write(user *syscall.Credential, path string, raw []byte) {
+	d.t.Helper()
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	d.give(user, path)
+}
+
+// shareKeys copies the development keys that this machine has cached; tests that find none
+// let the first node make them.
+func (d *deployment) shareKeys(user *syscall.Credential, dir string) {
+	d.t.Helper()
+	keys := filepath.Join(dir, "cache", "parley", "keys")
+	for _, path := range []string{filepath.Dir(filepath.Dir(keys)), filepath.Dir(keys), keys} {
+		d.own(user, path, 0o700)
+	}
+	source := node.DefaultCacheDir()
+	entries, err := os.ReadDir(source)
+	if err != nil {
+		d.t.Fatalf("no development keys yet, run the demo first: %v", err)
+	}
+	for _, e := range entries {
+		raw, err := os.ReadFile(filepath.Join(source, e.Name()))
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		d.write(user, filepath.Join(keys, e.Name()), raw)
+	}
+}
+
+// command prepares the parley command as a user, with that user's own cache folder.
+func (d *deployment) command(user *syscall.Credential, dir string, args ...string) *exec.Cmd {
+	cmd := exec.Command(d.binary, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+filepath.Join(dir, "cache"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Pdeathsig: syscall.SIGKILL}
+	return cmd
+}
+
+func (d *deployment) run(user *syscall.Credential, dir string, args ...string) string {
+	d.t.Helper()
+	out, err := d.command(user, dir, args...).CombinedOutput()
+	if err != nil {
+		d.t.Fatalf("parley %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// start runs a department's node; p.ready is answered when its epoch is formed or it ends.
+func (d *deployment) start(p *departmentProcess) {
+	d.t.Helper()
+	p.cmd = d.command(p.user, p.dir, "node", "--config", filepath.Join(p.dir, "node.toml"))
+	p.cmd.Stderr = p.log
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		d.t.Fatal(err)
+	}
+	p.ready = make(chan error, 1)
+	go func(ready chan error) {
+		lines := bufio.NewScanner(out)
+		for lines.Scan() {
+			var status node.Status
+			if json.Unmarshal(lines.Bytes(), &status) == nil && status.Ready {
+				ready <- nil
+				_, _ = io.Copy(io.Discard, out)
+				return
+			}
+		}
+		ready <- fmt.Errorf("%s ended before it was ready", p.name)
+	}(p.ready)
+}
+
+func (d *deployment) startAll() {
+	d.t.Helper()
+	for _, p := range d.departments {
+		d.start(p)
+	}
+	d.t.Cleanup(d.killAll)
+	for _, p := range d.departments {
+		d.await(p)
+	}
+}
+
+func (d *deployment) await(p *departmentProcess) {
+	d.t.Helper()
+	select {
+	case err := <-p.ready:
+		if err != nil {
+			d.t.Fatalf("%v\n%s", err, p.log)
+		}
+	case <-time.After(readyIn):
+		d.t.Fatalf("%s is not ready\n%s", p.name, p.log)
+	}
+}
+
+// kill ends a node at once, as kill -9 does.
+func (p *departmentProcess) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+func (d *deployment) killAll() {
+	for _, p := range d.departments {
+		if p.cmd != nil && p.cmd.ProcessState == nil {
+			p.kill()
+		}
+	}
+}
+
+// queryAnswer is what the tests read of `parley query --json`.
+type queryAnswer struct {
+	Rows     [][]*string `json:"rows"`
+	Verified bool        `json:"verified"`
+	Error    *struct {
+		Code       string `json:"code"`
+		Message    string `json:"message"`
+		Department string `json:"department"`
+	} `json:"error"`
+}
+
+// query asks through a department's node, as the analyst.
+func (d *deployment) query(through *departmentProcess, sql string, extra ...string) (queryAnswer, int, string) {
+	args := append([]string{"query", "--json", "--node", through.address,
+		"--identity", filepath.Join(d.analyst, "home", "identity.key")}, extra...)
+	cmd := d.command(d.analystUser, d.analyst, append(args, sql)...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	_ = cmd.Run()
+	var answer queryAnswer
+	if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
+		return answer, cmd.ProcessState.ExitCode(), fmt.Sprintf("%v\n%s\n%s", err, &out, &errs)
+	}
+	return answer, cmd.ProcessState.ExitCode(), errs.String()
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}

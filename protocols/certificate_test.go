@@ -1,0 +1,363 @@
+package protocols_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"slices"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// certified is a network that answered one question, and its certificate.
+func certified(t testing.TB, seed uint64, q question) (*world, *protocols.Certificate) {
+	w := newWorld(t, seed, 3)
+	w.askFor(q, "city1", "city3") // city2 is a member without rows in it
+	w.run()
+	return w, w.checkAnswer(q, "city1", "city3").Certificate
+}
+
+func (w *world) verdict(c *protocols.Certificate) protocols.Verdict {
+	w.t.Helper()
+	verifier := protocols.Verifier{Parameters: tiny, Pinned: pinned(w)}
+	v, err := verifier.Verify(c.Marshal())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return v
+}
+
+func TestCertificateVerdicts(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 21)
+	w, c := certified(t, 21, byAge)
+
+	v := w.verdict(c)
+	if !v.Verified || !v.SelfConsistent || !v.Pinned || !v.ValueShown || !v.DevelopmentKeys || v.ForPrivateData || v.Reason != "" {
+		t.Errorf("%+v", v)
+	}
+	if !slices.Equal(v.Departments, []string{"city1", "city3"}) || !slices.Equal(v.Members, []string{"city1", "city2", "city3"}) {
+		t.Error(v.Departments, v.Members)
+	}
+	if v.Analyst != w.analyst().id || v.Certificate != c.Digest() || v.Plan == nil {
+		t.Errorf("%+v", v)
+	}
+
+	sealed := w.verdict(c.WithoutOpening())
+	if !sealed.Verified || sealed.ValueShown || sealed.Result != nil || sealed.Reason != protocols.ReasonSealed || sealed.Certificate != v.Certificate {
+		t.Errorf("%+v", sealed)
+	}
+
+	unpinned := protocols.Verifier{Parameters: tiny}
+	u, err := unpinned.Verify(c.Marshal())
+	if err != nil || u.Verified || u.Pinned || !u.SelfConsistent || u.Reason != protocols.ReasonUnknownSigners || !u.ValueShown {
+		t.Errorf("%+v %v", u, err)
+	}
+
+	// The names are pinned too, though the network's id does not cover them.
+	other := *pinned(w)
+	other.Departments = slices.Clone(other.Departments)
+	other.Departments[2].Name = "city4"
+	renamed := protocols.Verifier{Parameters: tiny, Pinned: &other}
+	if r, err := renamed.Verify(c.Marshal()); err != nil || r.Verified || r.Pinned {
+		t.Errorf("%+v %v", r, err)
+	}
+}
+
+// TestStrangersAreNeverVerified: departments of the same names with keys of their own make a
+// certificate that is right in every respect but the pin.
+func TestStrangersAreNeverVerified(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 22)
+	w, _ := certified(t, 22, bySex)
+	strangers := newWorldWithKeys(t, 23, 3, "strangers ")
+	strangers.askFor(bySex)
+	strangers.run()
+	c := strangers.checkAnswer(bySex).Certificate
+	if v := w.verdict(c); v.Verified || v.Pinned || !v.SelfConsistent || !strings.Contains(v.Reason, "network") {
+		t.Errorf("%+v", v)
+	}
+	if v := strangers.verdict(c); !v.Verified {
+		t.Errorf("%+v", v)
+	}
+}
+
+// TestEveryByteCounts flips bits throughout a certificate. Each flip is noticed, with the pin
+// and without.
+func TestEveryByteCounts(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 24)
+	w, c := certified(t, 24, bySex)
+	raw := c.Marshal()
+	stride := 41
+	if testing.Short() {
+		stride = 401
+	}
+	pinnedVerifier := protocols.Verifier{Parameters: tiny, Pinned: pinned(w)}
+	unpinned := protocols.Verifier{Parameters: tiny}
+	for i := 0; i < len(raw); i += stride {
+		bad := bytes.Clone(raw)
+		bad[i] ^= 1 << (i % 8)
+		if v, err := pinnedVerifier.Verify(bad); err == nil && v.Verified {
+			t.Fatalf("byte %d of %d can be changed", i, len(raw))
+		}
+		if v, err := unpinned.Verify(bad); err == nil && v.SelfConsistent {
+			t.Fatalf("byte %d of %d can be changed and the rest is consistent", i, len(raw))
+		}
+	}
+	// The opening is last, and each of its bytes is bound to the analyst's key.
+	for i := len(raw) - len(c.Opening); i < len(raw); i++ {
+		bad := bytes.Clone(raw)
+		bad[i] ^= 4
+		if v, err := pinnedVerifier.Verify(bad); err == nil && v.SelfConsistent {
+			t.Fatalf("byte %d of the opening can be changed", i)
+		}
+	}
+	for _, bad := range [][]byte{raw[:len(raw)-1], append(bytes.Clone(raw), 0), nil, raw[1:]} {
+		if _, err := pinnedVerifier.Verify(bad); err == nil {
+			t.Error("a cut or extended certificate is taken")
+		}
+	}
+}
+
+// reforge has everybody sign a changed certificate anew: the network as a whole lies, so only
+// what follows from proofs and recomputation is left to find it out.
+func (w *world) reforge(c *protocols.Certificate, change func(body protocols.Body) protocols.Body) *protocols.Certificate {
+	id := w.network.ID()
+	keys := map[protocols.Key]ed25519.PrivateKey{}
+	for _, p := range w.parties {
+		keys[p.id] = p.key
+	}
+	out := *c
+	out.Records = nil
+	heads := map[uint64]protocols.Head{}
+	for _, r := range c.Records {
+		body, err := r.Entry.Open()
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if change != nil {
+			if body = change(body); body == nil {
+				continue
+			}
+		}
+		head := r.Entry.Head
+		if seen, ok := heads[head.Height]; ok {
+			head = seen
+		}
+		r.Entry = protocols.Sign(id, keys[r.Entry.Author], head, body)
+		if seen, ok := heads[r.Height-1]; ok {
+			r.Previous = seen.Digest
+		}
+		r.Signature = [64]byte(ed25519.Sign(w.keeper.key, protocols.HeadMessage(id, r.Height, r.Digest(id))))
+		heads[r.Height] = protocols.Head{Height: r.Height, Digest: r.Digest(id), Signature: r.Signature}
+		out.Records = append(out.Records, r)
+	}
+	return &out
+}
+
+// forgery is a certificate that everybody signed, and what gives it away.
+type forgery struct {
+	name       string
+	department string // named
+	reason     string
+	forge      func() *protocols.Certificate
+}
+
+func TestColludersAreFoundOut(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 25)
+	w, c := certified(t, 25, bySex)
+	if v := w.verdict(w.reforge(c, nil)); !v.Verified {
+		t.Fatalf("%+v: an honest certificate that is signed again", v)
+	}
+	for _, tc := range append(w.forgedBlobs(c), w.forgedRecords(c)...) {
+		t.Run(tc.name, func(t *testing.T) {
+			v := w.verdict(tc.forge())
+			if v.Verified || v.SelfConsistent || v.Department != tc.department || !strings.Contains(v.Reason, tc.reason) || v.Result != nil {
+				t.Errorf("verified %t, reason %q, department %q; want %q, %q", v.Verified, v.Reason, v.Department, tc.reason, tc.department)
+			}
+		})
+	}
+}
+
+func spoiled(blob []byte) []byte {
+	bad := bytes.Clone(blob)
+	bad[0] ^= 1
+	return bad
+}
+
+func (w *world) forgedBlobs(c *protocols.Certificate) []forgery {
+	return []forgery{
+		{"a contribution that does not verify", "city3", "bad-proof", func() *protocols.Certificate {
+			return w.withContribution(c, 1, spoiled(c.Contributions[1][0]))
+		}},
+		{"garbage for a contribution", "city3", "garbage", func() *protocols.Certificate {
+			return w.withContribution(c, 1, bytes.Repeat([]byte{0xff}, len(c.Contributions[1][0])))
+		}},
+		{"another's contribution", "city3", "bad-proof", func() *protocols.Certificate {
+			return w.withContribution(c, 1, c.Contributions[0][0])
+		}},
+		{"a share that does not verify", "city2", "wrong-share", func() *protocols.Certificate {
+			bad := spoiled(c.Shares[1][0])
+			out := w.reforge(c, func(b protocols.Body) protocols.Body {
+				if s, ok := b.(*protocols.ShareCommit); ok && s.Blobs[0] == protocols.BlobDigest(c.Shares[1][0]) {
+					s.Blobs[0] = protocols.BlobDigest(bad)
+				}
+				return b
+			})
+			out.Shares = [][][]byte{c.Shares[0], {bad}, c.Shares[2]}
+			return out
+		}},
+		{"a blob that was not committed to", "", "not the one on the log", func() *protocols.Certificate {
+			out := *c
+			out.Shares = [][][]byte{c.Shares[0], {spoiled(c.Shares[1][0])}, c.Shares[2]}
+			return &out
+		}},
+		{"a missing blob", "", "want 3", func() *protocols.Certificate {
+			out := *c
+			out.Shares = c.Shares[:2]
+			return &out
+		}},
+	}
+}
+
+func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
+	return []forgery{
+		{"a missing share", "", "sharing", func() *protocols.Certificate {
+			return w.without(c, func(b protocols.Body) bool {
+				s, ok := b.(*protocols.ShareCommit)
+				return ok && s.Blobs[0] == protocols.BlobDigest(c.Shares[1][0])
+			})
+		}},
+		{"a missing admission", "", "too-early", func() *protocols.Certificate {
+			first := true
+			return w.without(c, func(b protocols.Body) bool {
+				_, ok := b.(*protocols.Admit)
+				ok, first = ok && first, first && !ok
+				return ok
+			})
+		}},
+		{"a missing attestation", "", "too-early", func() *protocols.Certificate {
+			first := true
+			return w.without(c, func(b protocols.Body) bool {
+				_, ok := b.(*protocols.Attest)
+				ok, first = ok && first, first && !ok
+				return ok
+			})
+		}},
+		{"other SQL", "", "plan", func() *protocols.Certificate {
+			return w.reforge(c, func(b protocols.Body) protocols.Body {
+				if a, ok := b.(*protocols.Ask); ok {
+					a.SQL = strings.Replace(a.SQL, "43", "44", 1)
+				}
+				return b
+			})
+		}},
+		{"another table", "", "stale-catalogue", func() *protocols.Certificate {
+			return w.reforge(c, func(b protocols.Body) protocols.Body {
+				if r, ok := b.(*protocols.Register); ok && r.Registration.Department == "city1" {
+					r.Registration.Rows++
+				}
+				return b
+			})
+		}},
+		{"another network's name", "", "signed", func() *protocols.Certificate {
+			out := *c
+			out.Network.Name = "other"
+			return &out
+		}},
+		{"a department's name", "", "did not join", func() *protocols.Certificate {
+			out := *c
+			out.Network.Departments = slices.Clone(c.Network.Departments)
+			out.Network.Departments[2].Name = "city4"
+			return &out
+		}},
+		{"another's opening", "", "does not match", func() *protocols.Certificate {
+			out := *c
+			out.Opening = bytes.Repeat([]byte{0x55}, len(c.Opening)) // all zero: ternary, and not the key
+			return &out
+		}},
+		{"an opening that is not ternary", "", "not ternary", func() *protocols.Certificate {
+			out := *c
+			out.Opening = bytes.Repeat([]byte{0xff}, len(c.Opening))
+			return &out
+		}},
+		{"records that it could do without", "", "duplicate", func() *protocols.Certificate {
+			out := *c
+			last := c.Records[len(c.Records)-1]
+			last.Previous = last.Digest(w.network.ID())
+			last.Height++
+			last.Signature = [64]byte(ed25519.Sign(w.keeper.key, protocols.HeadMessage(w.network.ID(), last.Height, last.Digest(w.network.ID()))))
+			out.Records = append(slices.Clone(c.Records), last)
+			return &out
+		}},
+		{"records out of order", "", "out of order", func() *protocols.Certificate {
+			out := *c
+			out.Records = slices.Clone(c.Records)
+			out.Records[1], out.Records[0] = out.Records[0], out.Records[1]
+			return &out
+		}},
+		{"a forked log", "city1", "log-forked", func() *protocols.Certificate {
+			return w.forked(c)
+		}},
+	}
+}
+
+// withContribution replaces a contributor's first blob and what follows from it on the log.
+func (w *world) withContribution(c *protocols.Certificate, contributor int, blob []byte) *protocols.Certificate {
+	old := protocols.BlobDigest(c.Contributions[contributor][0])
+	var digests [][]engine.Digest
+	for i, row := range c.Contributions {
+		digests = append(digests, nil)
+		for j, b := range row {
+			if i == contributor && j == 0 {
+				b = blob
+			}
+			digests[i] = append(digests[i], protocols.BlobDigest(b))
+		}
+	}
+	out := w.reforge(c, func(b protocols.Body) protocols.Body {
+		switch b := b.(type) {
+		case *protocols.Contribute:
+			if b.Blobs[0] == old {
+				b.Blobs[0] = protocols.BlobDigest(blob)
+			}
+		case *protocols.Attest:
+			b.Contributions = protocols.ContributionsDigest(b.Query, digests)
+		}
+		return b
+	})
+	out.Contributions = slices.Clone(c.Contributions)
+	out.Contributions[contributor] = slices.Clone(c.Contributions[contributor])
+	out.Contributions[contributor][0] = blob
+	return out
+}
+
+// without drops the records with such a body.
+func (w *world) without(c *protocols.Certificate, drop func(protocols.Body) bool) *protocols.Certificate {
+	return w.reforge(c, func(b protocols.Body) protocols.Body {
+		if drop(b) {
+			return nil
+		}
+		return b
+	})
+}
+
+// forked signs one record anew that a later author has seen otherwise.
+func (w *world) forked(c *protocols.Certificate) *protocols.Certificate {
+	id := w.network.ID()
+	out := *c
+	out.Records = slices.Clone(c.Records)
+	for i := range out.Records {
+		r := &out.Records[i]
+		for _, later := range out.Records[i+1:] {
+			if later.Entry.Head.Height == r.Height && later.Height > r.Height+1 {
+				r.Previous[0] ^= 1
+				r.Signature = [64]byte(ed25519.Sign(w.keeper.key, protocols.HeadMessage(id, r.Height, r.Digest(id))))
+				return &out
+			}
+		}
+	}
+	w.t.Fatal("no author has seen a record of the certificate")
+	return nil
+}

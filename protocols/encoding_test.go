@@ -1,0 +1,253 @@
+package protocols
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"parley/engine"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// goldenEntries are one entry of each kind with fixed content.
+func goldenEntries() []Entry {
+	d := func(b byte) (out engine.Digest) {
+		for i := range out {
+			out[i] = b
+		}
+		return
+	}
+	k := func(b byte) Key { return Key(d(b)) }
+	registration := engine.Registration{Department: "Köln", Table: "heart", Version: 3, Rows: 12, Digest: d(9), Columns: []engine.Column{
+		{Name: "age", Kind: engine.Integer, Min: big.NewInt(-3), Max: big.NewInt(90)},
+		{Name: "sex", Kind: engine.Text, Nullable: true, HasDictionary: true, Dictionary: []string{"F", "M"}},
+	}}
+	bodies := []Body{
+		&Join{Name: "Köln", Nonce: d(1)},
+		&Register{Registration: registration, Nonce: d(2)},
+		&EpochOpen{Number: 4, ID: d(3), Members: []Key{k(4), k(5)}, Beacon: d(6)},
+		&KeyCommit{Epoch: d(3), Blob: d(7)},
+		&KeyAttest{Epoch: d(3), Digest: d(8)},
+		&EpochAbort{Epoch: d(3), Culprit: k(5), Fault: FaultBadProof, Blob: d(7), Sentence: "no"},
+		&Ask{SQL: "SELECT count(*) FROM heart", Epoch: d(8), Departments: []string{"Köln"}, Registrations: []engine.Digest{d(9)},
+			Plan: d(10), Ciphertexts: 1, AnalystKey: d(11), Nonce: d(12), DeadlineSeconds: 60},
+		&Admit{Query: d(13), Epoch: d(8)},
+		&Refuse{Query: d(13), Code: CodeNotListed, Sentence: "not you"},
+		&Contribute{Query: d(13), Epoch: d(8), Blobs: []engine.Digest{d(14)}},
+		&Attest{Query: d(13), Contributions: d(15)},
+		&Accuse{Query: d(13), Department: k(5), Fault: FaultUnavailable, Subject: SubjectShare, Index: 2, Blob: d(14), Sentence: "gone"},
+		&ShareCommit{Query: d(13), Epoch: d(8), Blobs: []engine.Digest{d(16), d(17)}},
+		&Done{Query: d(13), Certificate: d(18)},
+		&Expire{Query: d(13)},
+	}
+	var entries []Entry
+	for _, b := range bodies {
+		head := Head{Height: 5, Digest: d(19), Signature: [64]byte{1, 2, 3}}
+		if b.Kind() == KindJoin {
+			head = Head{}
+		}
+		entries = append(entries, Sign(d(20), courtKey("golden"), head, b))
+	}
+	return entries
+}
+
+// golden compares a named value with its file, byte for byte: whoever changes an encoding
+// changes Version with it.
+func golden(t *testing.T, name string, raw []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name+".hex")
+	text := hex.EncodeToString(raw) + "\n"
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text != string(want) {
+		t.Errorf("%s is encoded differently:\n%s%s", name, text, want)
+	}
+}
+
+func TestGoldenEncodings(t *testing.T) {
+	seen := map[EntryKind]bool{}
+	for _, e := range goldenEntries() {
+		raw := e.Marshal()
+		golden(t, "entry-"+e.Kind.String(), raw)
+		seen[e.Kind] = true
+		back, err := ParseEntry(raw)
+		if err != nil {
+			t.Fatalf("%s: %v", e.Kind, err)
+		}
+		body, err := back.Open()
+		if err != nil {
+			t.Fatalf("%s: %v", e.Kind, err)
+		}
+		if body.Kind() != e.Kind || !bytes.Equal(engine.Marshal(body), e.Body) {
+			t.Errorf("%s does not survive its encoding", e.Kind)
+		}
+	}
+	if len(seen) != int(lastKind) {
+		t.Errorf("%d of %d kinds have a golden encoding", len(seen), lastKind)
+	}
+	entry := goldenEntries()[3]
+	record := Record{Height: 6, Previous: digestOf(1), Entry: entry, Signature: [64]byte{9}}
+	golden(t, "record", record.Marshal())
+	journal := JournalRecord{Kind: JournalShare, Epoch: digestOf(2), Query: digestOf(3), Contributions: digestOf(4),
+		Blobs: [][]byte{{1, 2}, {3}}, Entry: entry.Marshal()}
+	golden(t, "journal", journal.Marshal())
+	served := SignServed(digestOf(5), courtKey("golden"), digestOf(6), []byte{1})
+	golden(t, "served", served.Marshal())
+	n := &Network{Version: Version, Name: "demo", Parameters: "light", Departments: []Member{{Name: "Köln", Key: Key(digestOf(7))}},
+		Keeper: Key(digestOf(7)), Development: true, VerifyingKeys: []byte{1, 2, 3}}
+	id := n.ID()
+	golden(t, "network-id", id[:])
+	golden(t, "network-json", n.JSON())
+}
+
+// TestEncodingsAreStrict: no byte of an entry can be added, dropped or changed without being
+// refused or giving an entry that its author did not sign.
+func TestEncodingsAreStrict(t *testing.T) {
+	network := engine.Digest(bytes.Repeat([]byte{20}, 32))
+	for _, e := range goldenEntries() {
+		raw := e.Marshal()
+		if err := e.Verify(network); err != nil {
+			t.Fatal(err)
+		}
+		for i := range raw {
+			bad := bytes.Clone(raw)
+			bad[i] ^= 1 << (i % 8)
+			if back, err := ParseEntry(bad); err == nil && back.Verify(network) == nil {
+				t.Fatalf("%s: byte %d can be changed", e.Kind, i)
+			}
+		}
+		for _, bad := range [][]byte{raw[:len(raw)-1], append(bytes.Clone(raw), 0), nil} {
+			if _, err := ParseEntry(bad); err == nil {
+				t.Errorf("%s: %d of %d bytes are taken", e.Kind, len(bad), len(raw))
+			}
+		}
+	}
+}
+
+func TestLimits(t *testing.T) {
+	long := strings.Repeat("x", MaxSentence+1)
+	for name, b := range map[string]Body{
+		"name":       &Join{Name: strings.Repeat("x", MaxNameBytes+1)},
+		"empty name": &Join{},
+		"newline":    &Join{Name: "a\nb"},
+		"space":      &Join{Name: " a"},
+		"sentence":   &Refuse{Code: "x", Sentence: long},
+		"code":       &Refuse{Code: strings.Repeat("x", MaxCode+1)},
+		"no code":    &Refuse{},
+		"members":    &EpochOpen{Members: make([]Key, MaxDepartments+1)},
+		"digests":    &Contribute{Blobs: make([]engine.Digest, MaxCiphertexts+1)},
+		"no digests": &ShareCommit{},
+		"fault":      &Accuse{Subject: SubjectShare, Fault: FaultSecond},
+		"subject":    &Accuse{Fault: FaultBadProof},
+		"evidence":   &Accuse{Subject: SubjectShare, Fault: FaultBadProof, Served: []byte{1}},
+		"no proof":   &Accuse{Subject: SubjectShare, Fault: FaultEquivocation},
+	} {
+		e := Sign(digestOf(1), courtKey("x"), Head{Height: 1}, b)
+		if b.Kind() == KindJoin {
+			e = Sign(digestOf(1), courtKey("x"), Head{}, b)
+		}
+		if _, err := e.Open(); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	big := Sign(digestOf(1), courtKey("x"), Head{Height: 1}, &Refuse{Code: "x"})
+	big.Body = make([]byte, MaxSmallBody+1)
+	if _, err := ParseEntry(big.Marshal()); err == nil {
+		t.Error("a body over MaxSmallBody is taken")
+	}
+	if _, err := ParseEntry(make([]byte, MaxEntryBytes+1)); err == nil || !strings.Contains(err.Error(), "limit") {
+		t.Error(err)
+	}
+	if _, err := ParseRecord(make([]byte, MaxRecordBytes+1)); err == nil || !strings.Contains(err.Error(), "limit") {
+		t.Error(err)
+	}
+}
+
+func TestNetworkDescription(t *testing.T) {
+	n := newCourt(t).network
+	for i := range n.Departments {
+		n.Departments[i].Name = fmt.Sprintf("city%d", i)
+	}
+	n.Development = true
+	good := n.JSON()
+	back, err := ParseNetwork(good)
+	if err != nil || !bytes.Equal(back.JSON(), good) || back.ID() != n.ID() {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(string) string{
+		"unknown field":  func(s string) string { return strings.Replace(s, "{", `{"x": 1,`, 1) },
+		"repeated field": func(s string) string { return strings.Replace(s, "{", `{"version": 1,`, 1) },
+		"other case":     func(s string) string { return strings.Replace(s, `"name"`, `"Name"`, 1) },
+		"version":        func(s string) string { return strings.Replace(s, `"version": 1`, `"version": 2`, 1) },
+		"order":          func(s string) string { return strings.Replace(s, "city0", "city9", 1) },
+		"same name":      func(s string) string { return strings.Replace(s, "city0", "city1", 1) },
+		"no name":        func(s string) string { return strings.Replace(s, "city0", "", 1) },
+		"keeper":         func(s string) string { return strings.Replace(s, n.Keeper.String(), courtID(9), -1) },
+		"trailing":       func(s string) string { return s + "{}" },
+	} {
+		text := change(string(good))
+		if text == string(good) {
+			t.Fatalf("%s changes nothing", name)
+		}
+		if name == "keeper" { // both places: a network of other keys
+			text = strings.Replace(string(good), `"keeper": "`+n.Keeper.String(), `"keeper": "`+courtID(9), 1)
+		}
+		if _, err := ParseNetwork([]byte(text)); err == nil {
+			t.Errorf("%s is taken", name)
+		}
+	}
+	// The id covers everything but the names.
+	id := n.ID()
+	for name, change := range map[string]func(*Network){
+		"name":       func(n *Network) { n.Name = "x" },
+		"parameters": func(n *Network) { n.Parameters = "light" },
+		"keeper":     func(n *Network) { n.Keeper = n.Departments[1].Key },
+		"dev":        func(n *Network) { n.Development = false },
+		"keys":       func(n *Network) { n.VerifyingKeys = []byte{2} },
+		"member":     func(n *Network) { n.Departments[1].Key[0] ^= 1 },
+	} {
+		other := *n
+		other.Departments = append([]Member(nil), n.Departments...)
+		change(&other)
+		if other.ID() == id {
+			t.Errorf("the id does not cover the %s", name)
+		}
+	}
+	n.Departments[0].Name = "zzz"
+	if n.Normalize(); n.ID() != id {
+		t.Error("the id covers names, which are not known beforehand")
+	}
+}
+
+func courtID(b byte) string { return Key{b}.String() }
+
+// TestSecretsAreRedacted: nothing that holds a secret prints it.
+func TestSecretsAreRedacted(t *testing.T) {
+	secret := []byte("SECRETSECRET")
+	r := JournalRecord{Kind: JournalKeyShare, Secret: secret}
+	c := Certificate{Opening: secret}
+	for _, v := range []any{r, &r, []JournalRecord{r}, &c, []*Certificate{&c}, &Epoch{secret: SecretKey{s: []int64{-1, 1}}}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			if text := fmt.Sprintf(verb, v); strings.Contains(text, "SECRET") || strings.Contains(text, "83, 69") || strings.Contains(text, "0x53") || strings.Contains(text, "-1") {
+				t.Errorf("%T prints its secret with %s: %s", v, verb, text)
+			}
+		}
+	}
+}

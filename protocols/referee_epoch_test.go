@@ -1,0 +1,227 @@
+package protocols
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"parley/circuits"
+	"parley/engine"
+)
+
+// committedCourt is in a formation to which all have committed.
+func committedCourt(t testing.TB) (*court, *EpochState) {
+	c := seatedCourt(t)
+	c.must(c.keys[0], c.replica.NextEpoch())
+	e := c.replica.Forming()
+	for i, k := range c.keys {
+		c.must(k, &KeyCommit{Epoch: e.ID, Blob: digestOf("share", i)})
+	}
+	return c, e
+}
+
+func (c *court) accuse(e *EpochState, culprit int) *EpochAbort {
+	return &EpochAbort{Epoch: e.ID, Culprit: KeyOf(c.keys[culprit]), Fault: FaultBadProof, Blob: e.Commits[culprit], Sentence: "does not verify"}
+}
+
+func TestRefereeFormationAborts(t *testing.T) {
+	t.Run("accusation", func(t *testing.T) {
+		c, e := committedCourt(t)
+		c.must(c.keys[0], c.accuse(e, 1))
+		if e.Phase != EpochAborted || e.Aborter != KeyOf(c.keys[0]) || !c.replica.NeedsEpoch() {
+			t.Error(e.Phase)
+		}
+		c.code(c.keys[2], c.accuse(e, 1), "duplicate")
+		if next := c.form(); next.Number != 2 || next.ID == e.ID || c.replica.Epoch() != next {
+			t.Error("the next epoch repeats the last")
+		}
+	})
+	t.Run("accusation over another blob", func(t *testing.T) {
+		c, e := committedCourt(t)
+		b := c.accuse(e, 1)
+		b.Blob = digestOf("other")
+		c.code(c.keys[0], b, string(FaultFalseAccusation))
+		if e.Phase != EpochAborted || e.Fault.Department != "a" {
+			t.Error(e.Phase, e.Fault)
+		}
+	})
+	t.Run("equivocation", func(t *testing.T) {
+		c, e := committedCourt(t)
+		b := c.accuse(e, 1)
+		served := SignServed(c.id, c.keys[1], e.Commits[1], make([]byte, c.sizes.KeyShare))
+		b.Fault, b.Served = FaultEquivocation, served.Marshal()
+		c.must(c.keys[0], b)
+		if e.Phase != EpochAborted || e.Fault.Department != "b" || e.Fault.Kind != FaultEquivocation {
+			t.Error(e.Phase, e.Fault)
+		}
+	})
+	t.Run("second key share", func(t *testing.T) {
+		c, e := committedCourt(t)
+		c.code(c.keys[2], &KeyCommit{Epoch: e.ID, Blob: digestOf("second")}, string(FaultSecond))
+		if e.Phase != EpochAborted || e.Fault.Department != "c" {
+			t.Error(e.Phase, e.Fault)
+		}
+	})
+	t.Run("attests another epoch", func(t *testing.T) {
+		c, e := committedCourt(t)
+		c.code(c.keys[2], &KeyAttest{Epoch: e.ID, Digest: digestOf("other")}, string(FaultWrongDigest))
+		if e.Phase != EpochAborted || e.Fault.Department != "c" {
+			t.Error(e.Phase, e.Fault)
+		}
+	})
+}
+
+func TestRefereeEpochEnds(t *testing.T) {
+	t.Run("a formed epoch is only left", func(t *testing.T) {
+		c, e := committedCourt(t)
+		for _, k := range c.keys {
+			c.must(k, &KeyAttest{Epoch: e.ID, Digest: e.Digest})
+		}
+		q := c.ask(1)
+		c.code(c.keys[0], c.accuse(e, 1), "too-late")
+		c.must(c.keys[1], &EpochAbort{Epoch: e.ID, Culprit: KeyOf(c.keys[1]), Fault: FaultUnavailable, Sentence: "lost its journal"})
+		if !c.replica.NeedsEpoch() {
+			t.Error("no epoch is left, and none is needed")
+		}
+		if c.replica.Epoch() != nil || q.Phase != PhaseFailed || q.Fault.Department != "b" {
+			t.Error(q.Phase, q.Fault)
+		}
+		c.form()
+		c.reach(PhaseDone, 2)
+	})
+	t.Run("an exhausted epoch takes no questions", func(t *testing.T) {
+		c, e := committedCourt(t)
+		for _, k := range c.keys {
+			c.must(k, &KeyAttest{Epoch: e.ID, Digest: e.Digest})
+		}
+		q := c.ask(1)
+		c.must(c.keys[1], &Refuse{Query: q.ID, Code: CodeEpochExhausted, Sentence: "used up"})
+		if q.Phase != PhaseRefused || !c.replica.NeedsEpoch() {
+			t.Error(q.Phase)
+		}
+		c.code(c.analyst, c.question(2), "stale-epoch")
+		second := c.form()
+		c.reach(PhaseDone, 3)
+		// An epoch that was replaced does not come back when the next one is left.
+		c.must(c.keys[1], &EpochAbort{Epoch: second.ID, Culprit: KeyOf(c.keys[1]), Fault: FaultUnavailable})
+		if c.replica.Epoch() != nil {
+			t.Error("the first epoch is back")
+		}
+	})
+}
+
+// TestRefereeEnvelope: signatures, heads and encodings come before everything else.
+func TestRefereeEnvelope(t *testing.T) {
+	c := newCourt(t)
+	c.join()
+	want := func(e Entry, code string) {
+		t.Helper()
+		var r *Refusal
+		if err := c.order(e); !errors.As(err, &r) || r.Code != code {
+			t.Errorf("%v, want %s", err, code)
+		}
+	}
+	body := &Register{Registration: courtTable("b", 1)}
+	good := Sign(c.id, c.keys[1], c.replica.Head(), body)
+
+	forged := good
+	forged.Signature[3] ^= 1
+	want(forged, "bad-signature")
+	forged = good
+	forged.Author = KeyOf(c.keys[0])
+	want(forged, "bad-signature")
+	forged = good
+	forged.Kind = KindKeyCommit
+	want(forged, "bad-signature")
+	want(Sign(digestOf("another network"), c.keys[1], c.replica.Head(), body), "bad-signature")
+
+	head := c.replica.Head()
+	head.Signature[0] ^= 1
+	want(Sign(c.id, c.keys[1], head, body), "bad-head")
+	want(Sign(c.id, c.keys[1], Head{}, body), "bad-head")
+
+	raw := good
+	raw.Body = append(raw.Body, 0)
+	raw = resigned(c.id, c, 1, raw)
+	if err := c.order(raw); err == nil || c.replica.HasJoined(KeyOf(c.keys[1])) == false {
+		t.Error("trailing bytes are taken")
+	}
+	var r *Refusal
+	if err := c.replica.State.Apply(99, raw); !errors.As(err, &r) || r.Fault == nil || r.Fault.Kind != FaultGarbage || r.Fault.Department != "b" {
+		t.Errorf("%v: garbage that a member signed does not name it", err)
+	}
+	if err := c.order(good); err != nil {
+		t.Error(err)
+	}
+}
+
+func resigned(id engine.Digest, c *court, i int, e Entry) Entry {
+	e.Signature = signature(c.keys[i], e.message(id))
+	return e
+}
+
+// TestReplicasAgree: two replicas that order the same records refuse the same entries with the
+// same words, and agree on what is open.
+func TestReplicasAgree(t *testing.T) {
+	c := newCourt(t)
+	c.join()
+	c.register()
+	c.form()
+	for i := range 6 {
+		q := c.reach(Phase(1+i%5), byte(i))
+		_ = c.put(c.keys[i%3], q.shares(i))
+		_ = c.put(c.keys[(i+1)%3], q.contribution(i))
+		_ = c.put(c.keys[0], &Expire{Query: q.ID})
+	}
+	outcome := func() string {
+		r := &Replica{Chain: NewChain(c.network), State: NewState(c.network, c.sizes)}
+		text := ""
+		for h := uint64(1); h <= c.replica.Height(); h++ {
+			refused, err := r.Order(c.replica.Record(h))
+			if err != nil {
+				t.Fatal(err)
+			}
+			text += fmt.Sprintln(h, refused, r.Open())
+		}
+		for h := range r.Height() {
+			e := r.Record(h + 1).Entry
+			if body, err := e.Open(); err == nil && e.Kind == KindAsk {
+				q := r.Query(QueryID(c.id, e.Author, body.(*Ask)))
+				text += fmt.Sprintln(q.ID, q.Phase, q.Fault, q.Missing, q.Contributions)
+			}
+		}
+		return text
+	}
+	if a, b := outcome(), outcome(); a != b {
+		t.Errorf("%s\n\n%s", a, b)
+	}
+}
+
+// TestEpochLimit: an epoch's ciphertexts are counted once a query, and end with it.
+func TestEpochLimit(t *testing.T) {
+	p, err := circuits.Named("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &Epoch{admitted: map[engine.Digest]uint64{}}
+	limit := p.CiphertextLimit()
+	e.count(digestOf("earlier"), 1)
+	e.spent = limit - 3
+	for range 2 {
+		if err := e.charge(p, digestOf("q"), 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if e.Ciphertexts() != limit-1 {
+		t.Errorf("%d of %d ciphertexts are counted", e.Ciphertexts(), limit)
+	}
+	if err := e.charge(p, digestOf("r"), 2); err == nil {
+		t.Error("the limit is passed")
+	}
+	if err := e.charge(p, digestOf("s"), 1); err != nil {
+		t.Error(err)
+	}
+	if light := tinyParams(); light.CiphertextLimit() != 0 || e.charge(light, digestOf("t"), 99) != nil {
+		t.Error("a set that is not for private data has a limit")
+	}
+}
