@@ -22,7 +22,7 @@ var ErrRegistration = errors.New("the table is not as it was registered")
 // It first requires that the plan's registration of the department is this
 // table's own; otherwise the error wraps ErrRegistration. One SELECT in the
 // embedded DuckDB computes all cells; plans with numbers beyond 126 bits are
-// computed over the record batches in Go, some fifty times slower (README,
+// computed over the record batches in Go, some ten times slower (README,
 // section 6). The cells are the department's secret.
 func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error) {
 	a, err := t.aggregation(p, department)

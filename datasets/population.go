@@ -81,7 +81,7 @@ func (spec PopulationSpec) check() error {
 // WritePopulation writes a synthetic population to dir/<city>/<table>.csv or
 // .parquet: five tables a city about the same persons under one person_id, with
 // gaps (README, section 8). Nobody in it exists. It streams: memory does not grow
-// with the number of persons; about 10 µs a person. Files appear under their
+// with the number of persons; about 3 µs a person. Files appear under their
 // names only when they are complete; they can be read by their owner only.
 func WritePopulation(ctx context.Context, dir string, spec PopulationSpec) ([]CityFiles, error) {
 	if err := spec.check(); err != nil {

@@ -99,23 +99,6 @@ func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 	return nil
 }
 
-// retry calls do until it succeeds or ctx ends, and returns its last error. A
-// node whose handlers are not up yet, or which has just cut a stranger, says
-// the same.
-func retry(ctx context.Context, do func() error) error {
-	for {
-		err := do()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(keysPause):
-		}
-	}
-}
-
 func (c *Client) hello(ctx context.Context, h *hello) error {
 	return askInfo(ctx, c.transport, c.node, infoRequest{Op: infoHello}, h)
 }

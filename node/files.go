@@ -36,6 +36,16 @@ func explainDisk(err error) error {
 	return err
 }
 
+// onDisk is the error if this machine's disk is at fault, else nil.
+func onDisk(err error) error {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
+		if errors.Is(err, cause) {
+			return err
+		}
+	}
+	return nil
+}
+
 // writeFile replaces path by data so that, whenever the power goes, the file
 // is either the old one or the new one.
 func writeFile(path string, data []byte) error {

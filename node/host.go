@@ -239,6 +239,23 @@ func (t *transport) Open(ctx context.Context, p peer.ID, id protocol.ID) (*strea
 	return t.wrap(ctx, raw), nil
 }
 
+// retry calls do until it succeeds or ctx ends, and returns its last error. A
+// node whose handlers are not up yet, or which has just cut a stranger, says
+// the same.
+func retry(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(keysPause):
+		}
+	}
+}
+
 // Keep connects to a peer now and whenever the connection is lost, with
 // growing pauses, until the transport closes. changed is told of each change;
 // it must not block.

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -267,14 +268,18 @@ func (n *node) openKeys(ctx context.Context) error {
 	if keeper := peerID(n.members.keeper()); keeper != n.id.peerID() {
 		source = keysFrom(n.transport, keeper)
 		fetch := source.fetch
-		source.fetch = func(ctx context.Context, into string) error {
-			return retry(ctx, func() error {
+		source.fetch = func(ctx context.Context, into string) (disk error) {
+			err := retry(ctx, func() error {
 				err := fetch(ctx, into)
+				if disk = onDisk(err); disk != nil {
+					return nil
+				}
 				if err != nil {
 					n.log.Warn("fetching the keeper's keys failed; trying again", "error", err.Error())
 				}
 				return err
 			})
+			return cmp.Or(disk, err)
 		}
 	}
 	var keys heldKeys

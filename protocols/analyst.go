@@ -101,6 +101,10 @@ func (m *Analyst) plan() error {
 	if err != nil {
 		return err
 	}
+	if size := certificateBytes(m.params, len(ep.Members), len(plan.Departments), plan.Ciphertexts()); size > MaxCertificateBytes {
+		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
+			Message: fmt.Sprintf("the certificate would have %d bytes; at most %d are allowed", size, MaxCertificateBytes)}
+	}
 	m.ask = Ask{SQL: m.a.SQL, Epoch: ep.Digest, Departments: plan.Departments, Plan: plan.Digest(),
 		Ciphertexts: uint32(plan.Ciphertexts()), DeadlineSeconds: m.a.DeadlineSeconds}
 	for _, r := range plan.Registrations {

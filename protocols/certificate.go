@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"parley/circuits"
 	"parley/engine"
 )
 
@@ -81,6 +82,13 @@ func (m *Analyst) certify() (*Certificate, error) {
 		return nil, fmt.Errorf("it has %d bytes, limit %d: ask for fewer groups or fewer departments", size, MaxCertificateBytes)
 	}
 	return c, nil
+}
+
+// certificateBytes estimates a certificate's size from above but for its registrations.
+func certificateBytes(p circuits.Params, members, contributors, ciphertexts int) int {
+	sizes, records := SizesOf(p), members*8+contributors*(2+ciphertexts)
+	return (members+1)*sizes.KeyShare + ciphertexts*(contributors*sizes.Contribution+members*sizes.Share) +
+		records*1024 + p.N() + MaxVerifyingKeys
 }
 
 func (d *desk) collect(digests [][]engine.Digest) [][][]byte {

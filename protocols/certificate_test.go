@@ -45,6 +45,9 @@ func TestCertificateVerdicts(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 
+	if raw, bound := len(c.Marshal()), protocols.CertificateBytes(w.params, 3, 2, len(c.Shares[0])); raw > bound {
+		t.Errorf("%d bytes, estimated from above at %d", raw, bound)
+	}
 	sealed := w.verdict(c.WithoutOpening())
 	if !sealed.Verified || sealed.ValueShown || sealed.Result != nil || sealed.Reason != protocols.ReasonSealed || sealed.Certificate != v.Certificate {
 		t.Errorf("%+v", sealed)
@@ -89,7 +92,7 @@ func TestEveryByteCounts(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 24)
 	w, c := certified(t, 24, bySex)
 	raw := c.Marshal()
-	stride := 41
+	stride := 97
 	if testing.Short() {
 		stride = 401
 	}
