@@ -7,12 +7,15 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -53,7 +56,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "json": checkJSON, "mode": checkMode, "split": split, "noprocess": noProcess,
-			"bytes": writeBytes,
+			"bytes": writeBytes, "join": join, "await": await,
 		},
 	})
 }
@@ -159,6 +162,51 @@ func writeBytes(ts *testscript.TestScript, neg bool, args []string) {
 	content, err := hex.DecodeString(args[1])
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o644))
+}
+
+// join edits the node.toml files of departments as their operators would, so that they are one network at light
+// parameters on this machine: join ANALYST DEPARTMENT... takes folders made by init, whose output is in FOLDER.txt. Each
+// department's table is FOLDER.csv.
+func join(ts *testscript.TestScript, neg bool, args []string) {
+	peers, addresses := map[string]string{}, map[string]string{}
+	for _, folder := range args {
+		peer := regexp.MustCompile(`peer id +(\S+)`).FindStringSubmatch(ts.ReadFile(folder + ".txt"))
+		l, err := net.Listen("tcp4", "127.0.0.1:0")
+		ts.Check(err)
+		defer l.Close() // after all, so that the ports differ
+		peers[folder] = peer[1]
+		addresses[folder] = fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", l.Addr().(*net.TCPAddr).Port)
+	}
+	for _, folder := range args[1:] {
+		var others string
+		for _, other := range args[1:] {
+			if other != folder {
+				others += fmt.Sprintf("  %q,\n", addresses[other]+"/p2p/"+peers[other])
+			}
+		}
+		file := ts.MkAbs(folder + "/node.toml")
+		text, err := os.ReadFile(file)
+		ts.Check(err)
+		edited := strings.NewReplacer(
+			"/ip4/0.0.0.0/tcp/4001", addresses[folder],
+			"#  \"/ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...\",\n", others,
+			"#  \"12D3KooW...\",\n", fmt.Sprintf("  %q,\n", peers[args[0]]),
+			`parameters = "default"`, `parameters = "light"`,
+		).Replace(string(text))
+		edited += fmt.Sprintf("[[table]]\nname = \"t\"\nfiles = [%q]\n", "../"+folder+".csv")
+		ts.Check(os.WriteFile(file, []byte(edited), 0o600))
+	}
+	ts.Setenv("NODE", addresses[args[1]]+"/p2p/"+peers[args[1]])
+}
+
+// await waits until a file holds a text: await FILE TEXT.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	for until := time.Now().Add(3 * time.Minute); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+		if text, err := os.ReadFile(ts.MkAbs(args[0])); err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("%s does not hold %q", args[0], args[1])
 }
 
 // noProcess checks that no process is left whose command line names the story's folder.

@@ -256,7 +256,11 @@ func (x *blobExchange) fetchOnce(ctx context.Context, q blobRequest, from peer.I
 // each time who can be reached. It ends otherwise only with ctx, and then says
 // why the last attempt failed.
 func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, peers func() []peer.ID) (protocols.Blob, error) {
-	last, owner := errNoBlob, peerID(w.Sources[0])
+	last := errNoBlob
+	var owner protocols.Key
+	if len(w.Sources) > 0 {
+		owner = w.Sources[0]
+	}
 	for pause := blobPause; ; pause = min(2*pause, blobLastPause) {
 		// An analyst uploads its key here; another fetch may have been faster.
 		if x.store != nil {
@@ -266,12 +270,12 @@ func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, peers func()
 		}
 		reachable := peers()
 		for _, from := range reachable {
-			q := blobRequest{Op: blobGet, Digest: w.Digest, Size: uint64(w.Size), Owner: w.Sources[0]}
-			if from == owner || len(reachable) == 1 { // has it or will have it; others may
+			q := blobRequest{Op: blobGet, Digest: w.Digest, Size: uint64(w.Size), Owner: owner}
+			if from == peerID(owner) || len(reachable) == 1 { // has it or will have it; others may
 				q.WaitMs = uint32(blobWait.Milliseconds())
 			}
 			data, lie, err := x.fetchSlot(ctx, q, from)
-			if lie != nil && peerID(lie.Server) == owner {
+			if lie != nil && lie.Server == owner {
 				return protocols.Blob{Digest: w.Digest, Lie: lie}, nil
 			}
 			if lie != nil {

@@ -189,7 +189,9 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 		if err != nil || outcome != nil {
 			return outcome, err
 		}
-		a.report()
+		if a.report() {
+			deadline.Reset(a.o.Deadline + askGrace) // the departments count from here
+		}
 		select {
 		case <-changed:
 			event = protocols.Ordered{}

@@ -66,8 +66,9 @@ func (a *asking) startTally() {
 	}
 }
 
-// report tells of the steps since the last time.
-func (a *asking) report() {
+// report tells of the steps since the last time, and whether the question is
+// on the log now.
+func (a *asking) report() (asked bool) {
 	c := a.c
 	c.mu.Lock()
 	var steps []Step
@@ -76,8 +77,10 @@ func (a *asking) report() {
 	}
 	c.mu.Unlock()
 	for _, s := range steps {
+		asked = asked || s.Name == stepNames[protocols.KindAsk]
 		a.tell(s)
 	}
+	return asked
 }
 
 func (a *asking) step(name, department string, done, total int) {

@@ -149,6 +149,10 @@ func fetchKeyFile(ctx context.Context, t *transport, from peer.ID, f keyFile, in
 		if chunk, err = s.Receive(int(min(blobChunk, left)), keysTimeout); err != nil {
 			break
 		}
+		if len(chunk) == 0 {
+			err = &faultError{from, "sent an empty piece of a key"}
+			break
+		}
 		left -= uint64(len(chunk))
 		h.Write(chunk)
 		_, err = out.Write(chunk)

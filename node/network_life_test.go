@@ -87,6 +87,17 @@ func TestRestart(t *testing.T) {
 	t.Errorf("%d goroutines before, %d after\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
 }
 
+// One department alone is a network too.
+func TestOneDepartment(t *testing.T) {
+	n := newTestNetwork(t, 1)
+	n.startAll()
+	n.mustAnswer(n.dial(0))
+	n.stop(0)
+	n.start(0)
+	n.waitReady(0)
+	n.mustAnswer(n.dial(0))
+}
+
 // A department that is down, and one that hangs, end the query by name within
 // its deadline; the next query is answered.
 func TestMissingDepartment(t *testing.T) {

@@ -153,7 +153,7 @@ func (m *Analyst) Plan() *engine.Plan {
 }
 
 // Refuse tells the machine that the log gave its Ask no effect: the *Refusal that
-// Replica.Order returned for it.
+// Replica.Order returned for it. The outcome comes with the next event.
 func (m *Analyst) Refuse(err error) { m.refused = err }
 
 // Step implements Machine.

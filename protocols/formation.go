@@ -31,6 +31,9 @@ type Formation struct {
 // department's whole journal. It also serves to load a formed epoch after a restart: it then
 // fetches and verifies all key shares again.
 func NewFormation(d *Department, id engine.Digest, journal []JournalRecord) (*Formation, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	f := &Formation{desk: newDesk(d.Key, d.Keys, d.Verifying, d.Replica), id: id, past: map[engine.Digest]map[engine.Digest]uint32{}}
 	s := f.state()
 	if s == nil {

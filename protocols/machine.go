@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"crypto/ed25519"
+	"fmt"
 	"math/big"
 
 	"parley/circuits"
@@ -24,7 +25,8 @@ import (
 //
 // After a restart a machine is built again from the journal, and the first event is Started.
 // The journal that constructors take is the party's whole one, in order, of all machines that
-// ever were: the count of an epoch's ciphertexts comes from it.
+// ever were: the count of an epoch's ciphertexts comes from it. An analyst keeps one journal a
+// question.
 //
 // The entries that no machine makes are signed by the caller (Sign): a department's Join and
 // Register, and the keeper's EpochOpen (State.NextEpoch) and Expire.
@@ -171,6 +173,14 @@ type Department struct {
 	Verifying *circuits.VerifyingKeys
 	Analysts  []Key // who may ask
 	Replica   *Replica
+}
+
+// check finds keys that are of another parameter set than the network's.
+func (d *Department) check() error {
+	if of := d.Verifying.Params().Name(); of != d.Params.Name() || d.Keys.Params().Name() != of {
+		return fmt.Errorf("the proofs' keys are of parameters %q, the network's are %q", of, d.Params.Name())
+	}
+	return nil
 }
 
 // Packing is what a parameter set offers to a plan. A query takes no more ciphertexts than one

@@ -46,6 +46,9 @@ type Query struct {
 // NewQuery makes the machine of a query that is on the log, from the department's whole
 // journal and its formed epoch.
 func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord) (*Query, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	q := &Query{desk: newDesk(d.Key, d.Keys, d.Verifying, d.Replica), d: d, epoch: e, id: id}
 	s := q.state()
 	switch {

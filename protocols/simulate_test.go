@@ -82,7 +82,7 @@ func TestCrashEverywhere(t *testing.T) {
 	calm := run(t, func(*party) bool { return false })
 	stride := 1
 	if testing.Short() {
-		stride = 60
+		stride = 80
 	}
 	for i, victim := range calm.parties {
 		for at := 1 + i; at <= calm.points[victim]; at += stride {
@@ -237,7 +237,7 @@ func TestHangingDepartment(t *testing.T) {
 	calm.checkAnswer(bySex)
 	stride := 3
 	if testing.Short() {
-		stride = 20
+		stride = 30
 	}
 	total := calm.points[victim]
 	for at := 1; at <= total; at += stride {

@@ -154,7 +154,7 @@ func (p *party) start() {
 	p.forming = map[engine.Digest]*protocols.Formation{}
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}
 	p.epochs, p.asking, p.broken = map[engine.Digest]*protocols.Epoch{}, nil, nil
-	p.department = &protocols.Department{Key: p.key, Keys: w.keys, Verifying: w.keys.Verifying(),
+	p.department = &protocols.Department{Key: p.key, Params: w.params, Keys: w.keys, Verifying: w.keys.Verifying(),
 		Analysts: []protocols.Key{w.parties[len(w.parties)-1].id}, Replica: p.replica}
 	for _, r := range p.log {
 		if _, err := p.replica.Order(r); err != nil {
