@@ -14,7 +14,7 @@ import (
 // Limits of the canonical encoding: what a peer can make a decoder allocate.
 const (
 	// MaxEncodedBytes is the longest message that Unmarshal reads.
-	MaxEncodedBytes = 1 << 26
+	MaxEncodedBytes = 1 << 28
 	// MaxEncodedElements is the longest array in a message.
 	MaxEncodedElements = 1 << 17
 	// MaxEncodedDepth is the deepest nesting: two levels for each level of an Expr.

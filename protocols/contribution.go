@@ -12,13 +12,12 @@ type Ciphertext struct{ C0, C1 circuits.Poly }
 // ContributionSize is the length of a contribution blob in bytes: C0, C1 and the proof.
 func ContributionSize(p circuits.Params) int { return 2*p.PolySize() + circuits.ProofSize }
 
-// NewContribution encrypts one ciphertext's limbs under the collective key and proves that
-// the encryption is well formed and every limb within [lo, hi]. The randomness is drawn here,
-// once; the caller keeps the blob and sends the same bytes on a retry. Lattigo's encryptor
-// hides the randomness that the prover needs, so the encryption is done here (README section
-// 2); tests hold it against Lattigo's decryptor.
-func NewContribution(k *circuits.Keys, b circuits.Binding, pk PublicKey, limbs, lo, hi []int64) ([]byte, error) {
-	p := k.Params()
+// DraftContribution encrypts one ciphertext's limbs under the collective key; the draft's
+// proof says that the encryption is well formed and every limb within [lo, hi]. The randomness
+// is drawn here, once; the caller keeps the blob and sends the same bytes on a retry.
+// Lattigo's encryptor hides the randomness that the prover needs, so the encryption is done
+// here (README section 2); tests hold it against Lattigo's decryptor.
+func DraftContribution(p circuits.Params, b circuits.Binding, pk PublicKey, limbs, lo, hi []int64) (*Draft, error) {
 	var w circuits.ContributionSecret
 	var err error
 	if w.U, err = randomTernary(p.N()); err != nil {
@@ -32,13 +31,20 @@ func NewContribution(k *circuits.Keys, b circuits.Binding, pk PublicKey, limbs, 
 	}
 	w.M = limbs
 	ct := encrypt(p, pk, w)
-	x := circuits.Contribution{PK0: pk.P, PK1: pk.A, C0: ct.C0, C1: ct.C1, Lo: lo, Hi: hi}
-	proof, err := k.Prove(b, x, w)
+	return &Draft{
+		what: "contribution", binding: b, secret: w,
+		body:     p.AppendPoly(p.AppendPoly(make([]byte, 0, ContributionSize(p)), ct.C0), ct.C1),
+		instance: circuits.Contribution{PK0: pk.P, PK1: pk.A, C0: ct.C0, C1: ct.C1, Lo: lo, Hi: hi},
+	}, nil
+}
+
+// NewContribution is DraftContribution with its proof.
+func NewContribution(k *circuits.Keys, b circuits.Binding, pk PublicKey, limbs, lo, hi []int64) ([]byte, error) {
+	draft, err := DraftContribution(k.Params(), b, pk, limbs, lo, hi)
 	if err != nil {
-		return nil, fmt.Errorf("contribution: %w", err)
+		return nil, err
 	}
-	blob := p.AppendPoly(make([]byte, 0, ContributionSize(p)), ct.C0)
-	return append(p.AppendPoly(blob, ct.C1), proof...), nil
+	return draft.Prove(k)
 }
 
 // encrypt is c0 = pk0·u + e0 + ⌊Q/t⌋·m, c1 = pk1·u + e1.

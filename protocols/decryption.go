@@ -18,12 +18,11 @@ func DecryptionShareSize(p circuits.Params) int { return 2*p.PolySize() + circui
 // what its proof says, or the key is not the analyst's.
 var ErrNoise = errors.New("decryption: the noise is out of bounds")
 
-// NewDecryptionShare makes the share of sum for the analyst's key and proves it: the secret
-// is the one behind own, the flooding is within its bound. The caller makes at most one share
-// for a query and index, ever, and journals the blob before it leaves: a second one, with
-// fresh noise or for another sum, leaks the secret (eprint 2024/194).
-func NewDecryptionShare(k *circuits.Keys, b circuits.Binding, sk SecretKey, own PublicKey, sum Ciphertext, analyst PublicKey) ([]byte, error) {
-	p := k.Params()
+// DraftDecryptionShare makes the share of sum for the analyst's key; the draft's proof says
+// that the secret is the one behind own and the flooding within its bound. The caller makes at
+// most one share for a query and index, ever, and journals the blob before it leaves: a second
+// one, with fresh noise or for another sum, leaks the secret (eprint 2024/194).
+func DraftDecryptionShare(p circuits.Params, b circuits.Binding, sk SecretKey, own PublicKey, sum Ciphertext, analyst PublicKey) (*Draft, error) {
 	if len(sk.s) != p.N() {
 		return nil, errors.New("decryption share: the secret is of another parameter set")
 	}
@@ -42,12 +41,19 @@ func NewDecryptionShare(k *circuits.Keys, b circuits.Binding, sk SecretKey, own 
 		return nil, err
 	}
 	share := switchShare(p, sum, analyst, w)
-	proof, err := k.Prove(b, shareStatement(own, sum, analyst, share), w)
+	return &Draft{
+		what: "decryption share", binding: b, secret: w, instance: shareStatement(own, sum, analyst, share),
+		body: p.AppendPoly(p.AppendPoly(make([]byte, 0, DecryptionShareSize(p)), share.H0), share.H1),
+	}, nil
+}
+
+// NewDecryptionShare is DraftDecryptionShare with its proof.
+func NewDecryptionShare(k *circuits.Keys, b circuits.Binding, sk SecretKey, own PublicKey, sum Ciphertext, analyst PublicKey) ([]byte, error) {
+	draft, err := DraftDecryptionShare(k.Params(), b, sk, own, sum, analyst)
 	if err != nil {
-		return nil, fmt.Errorf("decryption share: %w", err)
+		return nil, err
 	}
-	blob := p.AppendPoly(make([]byte, 0, DecryptionShareSize(p)), share.H0)
-	return append(p.AppendPoly(blob, share.H1), proof...), nil
+	return draft.Prove(k)
 }
 
 func shareStatement(own PublicKey, sum Ciphertext, analyst PublicKey, share Share) circuits.DecryptionShare {

@@ -61,8 +61,8 @@ type Want struct {
 // Job is computation to run outside of Step, perhaps for seconds; its event is stepped
 // afterwards. Run only reads what nobody changes.
 type Job struct {
-	// Name is the step of a query that the time is spent on: "encryption" (with its proof),
-	// "proving", "verifying", "re-encryption" (with its proof), "decryption".
+	// Name is the step of a query that the time is spent on: "encryption",
+	// "proving", "verifying", "re-encryption", "decryption".
 	Name string
 	Run  func() Event
 }

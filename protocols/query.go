@@ -266,30 +266,44 @@ func (q *Query) cells(c Cells) {
 		return
 	}
 	d := q.dossier
-	q.make("encryption", func(index int) ([]byte, error) {
-		return NewContribution(q.keys, d.contributionBinding(own, index), q.epoch.Key, limbs[index], d.lo[own][index], d.hi[own][index])
+	q.make("encryption", func(index int) (*Draft, error) {
+		return DraftContribution(q.params, d.contributionBinding(own, index), q.epoch.Key, limbs[index], d.lo[own][index], d.hi[own][index])
 	}, q.contributed)
 }
 
-// make runs one job an index and hands over when all are done; the first error refuses.
-func (q *Query) make(name string, one func(index int) ([]byte, error), all func()) {
+// make drafts and then proves one message an index, each in a job, and hands over when all
+// are there; the first error refuses.
+func (q *Query) make(name string, draft func(index int) (*Draft, error), all func()) {
 	q.made = make([][]byte, q.dossier.ciphertexts())
 	q.making = len(q.made)
 	for index := range q.made {
 		q.work(name, func() func() {
-			blob, err := one(index)
+			message, err := draft(index)
 			return func() {
 				if err != nil {
-					q.refuse(CodeInternal, "a proof could not be made: "+err.Error())
+					q.refuse(CodeInternal, "a message could not be made: "+err.Error())
 					return
 				}
-				q.made[index] = blob
-				if q.making--; q.making == 0 {
-					all()
-				}
+				q.prove(message, index, all)
 			}
 		})
 	}
+}
+
+func (q *Query) prove(message *Draft, index int, all func()) {
+	q.work("proving", func() func() {
+		blob, err := message.Prove(q.keys)
+		return func() {
+			if err != nil {
+				q.refuse(CodeInternal, "a proof could not be made: "+err.Error())
+				return
+			}
+			q.made[index] = blob
+			if q.making--; q.making == 0 {
+				all()
+			}
+		}
+	})
 }
 
 func (q *Query) contributed() {
@@ -372,8 +386,8 @@ func (q *Query) shareOut(s *QueryState) {
 		return
 	}
 	d, own := q.dossier, q.epoch.own
-	q.make("re-encryption", func(index int) ([]byte, error) {
-		return NewDecryptionShare(q.keys, d.shareBinding(own, index), q.epoch.secret, d.keyShareOf(own), d.sums[index], d.analyst)
+	q.make("re-encryption", func(index int) (*Draft, error) {
+		return DraftDecryptionShare(q.params, d.shareBinding(own, index), q.epoch.secret, d.keyShareOf(own), d.sums[index], d.analyst)
 	}, q.shared)
 }
 
