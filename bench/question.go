@@ -18,9 +18,12 @@ import (
 // question is the demo's run at one parameter set: three departments and a client as
 // processes of their own, over libp2p.
 type question struct {
-	Parameters   string   `json:"parameters"`
-	NodeMemoryMB float64  `json:"nodeMemoryMB"` // largest resident memory of any node
-	Answers      []answer `json:"answers"`
+	Parameters   string  `json:"parameters"`
+	NodeMemoryMB float64 `json:"nodeMemoryMB"` // largest resident memory of any node
+	// WireBytes is what crossed the loopback interface during the whole run, the epoch's
+	// formation and everything else on this machine included.
+	WireBytes uint64   `json:"wireBytes"`
+	Answers   []answer `json:"answers"`
 }
 
 // answer is one question's cost.
@@ -49,6 +52,7 @@ func runQuestions(ctx context.Context, parameters string, persons int) (question
 		"--dir", dir, "--persons", strconv.Itoa(persons))
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	before := loopbackBytes()
 	if err := cmd.Start(); err != nil {
 		return q, err
 	}
@@ -62,6 +66,7 @@ func runQuestions(ctx context.Context, parameters string, persons int) (question
 			q.NodeMemoryMB = max(q.NodeMemoryMB, nodesMemory(dir))
 		}
 	}
+	q.WireBytes = loopbackBytes() - before
 	if err != nil {
 		return q, fmt.Errorf("demo --parameters %s: %w", parameters, err)
 	}
@@ -106,37 +111,48 @@ func (q *question) read(out []byte, network string) error {
 			return fmt.Errorf("%q: certificate: %s %w", d.SQL, verdict.Reason, err)
 		}
 		q.Answers = append(q.Answers, answer{
-			SQL: d.SQL, CPUSeconds: d.CPUSeconds, Wall: d.Seconds["total"],
+			SQL: strings.Join(strings.Fields(d.SQL), " "), CPUSeconds: d.CPUSeconds, Wall: d.Seconds["total"],
 			CertificateBytes: len(certificate), VerifySeconds: time.Since(start).Seconds(),
 		})
 	}
 	return nil
 }
 
-// nodesMemory is the largest peak of resident memory among the nodes under dir, in megabytes,
-// by their status files; 0 before there are any.
+// nodesMemory is the largest peak of resident memory among the node processes whose
+// configuration lies under dir, in megabytes; 0 before there are any.
 func nodesMemory(dir string) float64 {
 	peak := 0.0
-	_ = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.Name() != "status.json" {
-			return nil // a folder that is being written
+	commands, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range commands {
+		command, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(command, []byte("\x00node\x00")) || !bytes.Contains(command, []byte(dir)) {
+			continue // another process, or one that has ended
 		}
-		raw, err := os.ReadFile(path)
-		var status struct{ PID int }
-		if err != nil || json.Unmarshal(raw, &status) != nil || status.PID <= 0 {
-			return nil
-		}
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", status.PID))
+		status, err := os.ReadFile(filepath.Join(filepath.Dir(path), "status"))
 		if err != nil {
-			return nil
+			continue
 		}
-		for line := range strings.Lines(string(text)) {
+		for line := range strings.Lines(string(status)) {
 			if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
 				kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 				peak = max(peak, kb/1024)
 			}
 		}
-		return nil
-	})
+	}
 	return peak
+}
+
+// loopbackBytes is what this machine has sent over its loopback interface so far.
+func loopbackBytes() uint64 {
+	text, err := os.ReadFile("/proc/net/dev")
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), "lo:"); ok {
+			n, _ := strconv.ParseUint(strings.Fields(rest)[0], 10, 64)
+			return n
+		}
+	}
+	return 0
 }

@@ -83,6 +83,7 @@ func (r *report) markdown() string {
 				fmt.Fprintf(&b, "| %s | `%s` | %.1f | %.1f | %d | %.3f | %.0f |\n", q.Parameters, a.SQL,
 					a.CPUSeconds, a.Wall, a.CertificateBytes, a.VerifySeconds, q.NodeMemoryMB)
 			}
+			fmt.Fprintf(&b, "| %s | all of these and the epoch: %.1f MB on the wire | | | | | |\n", q.Parameters, float64(q.WireBytes)/1e6)
 		}
 	}
 	return b.String()

@@ -5,11 +5,15 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
 )
+
+// statusName is the file in a node's folder that holds its last status.
+const statusName = "status.json"
 
 // notice is one line that a supervised node writes to its standard output for the process that started it. Exactly
 // one field is set.
@@ -27,7 +31,8 @@ func (c *command) nodeCommand() *cobra.Command {
 		Short: "run one department's node",
 		Long: `Runs a department's node until it is interrupted. It answers only the analysts that node.toml lists: purposes,
 approvals and budgets are not enforced yet. Once it accepts connections, and once more when its epoch is formed, it
-prints its status as one line of JSON on standard output; its log goes to standard error.`,
+prints its status as one line of JSON on standard output and into status.json in its folder; its log goes to
+standard error.`,
 		Args: arguments(0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if config == "" {
@@ -70,7 +75,12 @@ func (c *command) runNode(ctx context.Context, cfg Config, o Options) error {
 		c.progress.finish()
 		line, err := json.Marshal(s)
 		if err == nil {
-			c.out.Write(append(line, '\n'))
+			line = append(line, '\n')
+			c.out.Write(line)
+			err = writeFile(filepath.Join(cfg.Dir, statusName), line)
+		}
+		if err != nil {
+			o.Logger.Error("the status is not told", "error", err)
 		}
 	}
 	o.Listening, o.Ready = status, status
