@@ -53,5 +53,3 @@ func pooled(departments int) string {
 	}
 	return b.String()
 }
-
-func contains(text, part string) bool { return strings.Contains(text, part) }
