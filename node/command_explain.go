@@ -151,7 +151,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 	for i, s := range sources {
 		c.progress.update("reading the tables", i, len(sources))
 		for _, t := range s.Tables {
-			registration, err := registrationOf(ctx, s.Name, t)
+			registration, err := c.registrationOf(ctx, s.Name, t)
 			if err != nil {
 				failure := failureOf(err)
 				failure.Department = s.Name
@@ -172,10 +172,13 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 	return catalogue, nil
 }
 
-func registrationOf(ctx context.Context, department string, t TableConfig) (engine.Registration, error) {
+func (c *command) registrationOf(ctx context.Context, department string, t TableConfig) (engine.Registration, error) {
 	table, err := datasets.Open(ctx, t.Name, t.Files, datasets.Options{Null: t.Null, Encoding: t.Encoding})
 	if err != nil {
 		return engine.Registration{}, err
+	}
+	for _, note := range table.Notes() {
+		c.progress.note("%s: %s", department, note)
 	}
 	registration := table.Registration(department, 1)
 	return registration, table.Close()

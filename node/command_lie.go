@@ -18,7 +18,7 @@ import (
 	"parley/protocols/liar"
 )
 
-// This file is in no ordinary build: it lets a test have one of the demo's departments lie.
+// This file (README section 11.5) is in no ordinary build: it lets a test have one of the demo's departments lie.
 
 func addLie(cmd *cobra.Command, lie *string) {
 	cmd.Flags().StringVar(lie, "lie", "", `"list", or the lie: department=N,kind=KIND for demo, KIND for node`)

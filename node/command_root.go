@@ -27,7 +27,7 @@ type command struct {
 	progress *progress
 }
 
-// Main runs the parley command with its arguments (without the program's name) and returns the exit status: 0
+// Main (README section 11.2) runs the parley command with its arguments (without the program's name) and returns the exit status: 0
 // answered, or verified against pinned signers; 1 refused, failed or not verified; 2 called wrongly; 3 a certificate
 // that agrees with itself but whose signers are not pinned. With --json exactly one JSON object is written to out,
 // for failures too. The first interrupt stops what is running in order; the second one at once.

@@ -17,7 +17,7 @@ import (
 // maxConfigBytes is far above any real node.toml; a larger file is not one.
 const maxConfigBytes = 1 << 20
 
-// configFile is node.toml as it is written. Its keys are the only ones.
+// configFile is node.toml as it is written (README section 11.1). Its keys are the only ones.
 type configFile struct {
 	Name       string      `toml:"name"`
 	Dir        string      `toml:"dir"`

@@ -29,7 +29,7 @@ const (
 	analystName   = "analyst.key"
 )
 
-// deployment is a set of nodes, each in a process of its own, started by `demo` and `try`. A node's process is told
+// deployment (README section 11.4) is a set of nodes, each in a process of its own, started by `demo` and `try`. A node's process is told
 // the path of its own node.toml and nothing else, and opens its own files only.
 type deployment struct {
 	settings

@@ -13,7 +13,7 @@ import (
 // besideWidth is the width up to which two tables are put next to each other.
 const besideWidth = 150
 
-// answerJSON is an answer as --json prints it. Its field names are part of the interface.
+// answerJSON is an answer as --json prints it (README section 11.3). Its field names are part of the interface.
 type answerJSON struct {
 	SQL         string             `json:"sql,omitempty"`
 	Columns     []string           `json:"columns"`

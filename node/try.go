@@ -46,7 +46,7 @@ files only, and asks the question. Types, bounds and dictionaries are inferred a
 	f.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.dir, "dir", "", "where the network's files live; a temporary folder otherwise, removed at the end")
-	flags.Uint64Var(&f.seed, "seed", 1, "fixes what may be fixed; keys and randomness never are")
+	flags.Uint64Var(&f.seed, "seed", 1, "accepted as in demo; nothing here depends on it, and keys are never fixed")
 	addDeadline(cmd, &f.deadline)
 	flags.StringVar(&f.certificate, "certificate", "", "write the certificate to this file")
 	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
