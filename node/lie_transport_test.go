@@ -5,6 +5,7 @@ package node
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,7 +66,7 @@ func testLie(t *testing.T, kind liar.Kind) {
 		// The log cannot tell a department that is silent from one that is
 		// silenced; the silenced one can.
 		for i, node := range n.nodes {
-			if i != who && contains(node.log.String(), "log-withheld") {
+			if i != who && strings.Contains(node.log.String(), "log-withheld") {
 				return
 			}
 		}
@@ -78,5 +79,5 @@ func testLie(t *testing.T, kind liar.Kind) {
 }
 
 func containsAll(text string, parts ...string) bool {
-	return !slices.ContainsFunc(parts, func(p string) bool { return !contains(text, p) })
+	return !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(text, p) })
 }
