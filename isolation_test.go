@@ -2,13 +2,17 @@ package main
 
 import (
 	"bytes"
+	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -157,4 +161,63 @@ func TestKillMinusNine(t *testing.T) {
 			t.Errorf("%s logs a second share:\n%s", p.name, text)
 		}
 	}
+}
+
+// TestFifteenProvinces asks over the 15 largest provinces of the real census as 15
+// departments, the light set's largest committee, each a process of its own.
+func TestFifteenProvinces(t *testing.T) {
+	binary := buildParley(t, "")
+	census := realFile(t, "china2020", "stat_population.csv")
+	provinces := splitCSV(t, census, func(row map[string]string) string { return row["省"] })
+	names := sortedKeys(provinces)
+	people := map[string]int64{}
+	for _, name := range names {
+		people[name] = columnSum(t, provinces[name], "人口数_合计")
+	}
+	slices.SortFunc(names, func(a, b string) int { return int(people[b] - people[a]) })
+	var want int64
+	var files []string
+	for _, name := range names[:15] {
+		files = append(files, provinces[name])
+		want += people[name]
+	}
+	cmd := exec.Command(binary, "try", "--json", "--table", "census="+strings.Join(files, ","),
+		"SELECT sum(人口数_合计), count(*) FROM census")
+	var errs bytes.Buffer
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s\n%s", err, out, &errs)
+	}
+	var answer queryAnswer
+	if err := json.Unmarshal(out, &answer); err != nil {
+		t.Fatal(err)
+	}
+	if !answer.Verified || *answer.Rows[0][0] != fmt.Sprint(want) {
+		t.Fatalf("verified %t, %s, want %d", answer.Verified, *answer.Rows[0][0], want)
+	}
+	t.Logf("15 departments: %s people", *answer.Rows[0][0])
+}
+
+// columnSum adds a column of integers up, plainly.
+func columnSum(t *testing.T, path, column string) int64 {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, sum := slices.Index(rows[0], column), int64(0)
+	for _, row := range rows[1:] {
+		v, err := strconv.ParseInt(row[at], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += v
+	}
+	return sum
 }

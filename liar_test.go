@@ -1,0 +1,68 @@
+//go:build liar
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestLiarDemo tells every lie with real processes: no question is answered, and the liar is
+// named wherever a lie can be told from a fault. A keeper that withholds one department's
+// entries cannot be told from that department's being down, so there either name will do.
+func TestLiarDemo(t *testing.T) {
+	binary := buildParley(t, "liar")
+	kinds, err := exec.Command(binary, "demo", "--lie", "list").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range strings.Fields(string(kinds)) {
+		t.Run(kind, func(t *testing.T) {
+			cmd := exec.Command(binary, "demo", "--json", "--persons", "300", "--deadline", "25s", "--lie", "department=2,kind="+kind)
+			var out, errs bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &errs
+			if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
+				t.Fatalf("exit status %d, %v\n%s\n%s", cmd.ProcessState.ExitCode(), err, &out, &errs)
+			}
+			type failure struct {
+				Department  string   `json:"department"`
+				Departments []string `json:"departments"`
+			}
+			var demo struct {
+				Queries []struct {
+					Rows  [][]*string `json:"rows"`
+					Error *failure    `json:"error"`
+				} `json:"queries"`
+				Error *failure `json:"error"`
+			}
+			if err := json.Unmarshal(out.Bytes(), &demo); err != nil {
+				t.Fatalf("%v\n%s", err, &out)
+			}
+			named := func(f *failure) bool {
+				return f != nil && (f.Department == "suzhou" || strings.Contains(strings.Join(f.Departments, " "), "suzhou"))
+			}
+			liar := named(demo.Error)
+			for i, q := range demo.Queries {
+				if len(q.Rows) > 0 || q.Error == nil {
+					t.Errorf("question %d was answered", i+1)
+				}
+				liar = liar || named(q.Error)
+			}
+			if !liar && kind != "log-withhold" {
+				t.Errorf("the liar is not named:\n%s", &out)
+			}
+		})
+	}
+}
+
+// TestLiarOrdinaryBuild: the flag is not even there.
+func TestLiarOrdinaryBuild(t *testing.T) {
+	binary := buildParley(t, "")
+	out, err := exec.Command(binary, "demo", "--lie", "list").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "unknown flag") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
