@@ -132,7 +132,7 @@ func unknownCommand(root *cobra.Command, name string) error {
 }
 
 func flagFailure(cmd *cobra.Command, err error) error {
-	failure := usage("flag", fmt.Sprintf("parley %s --help lists the flags", cmd.Name()), "%s", err)
+	failure := usage("flag", cmd.CommandPath()+" --help lists the flags", "%s", err)
 	var missing *pflag.NotExistError
 	if errors.As(err, &missing) {
 		var names []string
