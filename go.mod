@@ -16,6 +16,7 @@ require (
 	github.com/tuneinsight/lattigo/v5 v5.0.7
 	golang.org/x/sys v0.47.0
 	golang.org/x/text v0.41.0
+	gonum.org/v1/gonum v0.16.0
 	modernc.org/sqlite v1.58.0
 )
 
