@@ -163,7 +163,7 @@ func (rb *reportBinder) bindLinreg(intercept bool) error {
 	}
 	var terms []designTerm
 	if intercept {
-		terms = append(terms, designTerm{name: "intercept"})
+		terms = append(terms, designTerm{name: "(Intercept)"})
 	}
 	for _, arg := range rb.call.Args[1:] {
 		more, err := rb.bindTerm(arg, 0)
