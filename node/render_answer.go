@@ -19,6 +19,9 @@ type answerJSON struct {
 	Columns     []string           `json:"columns"`
 	Rows        [][]*string        `json:"rows"`
 	Exact       [][]*string        `json:"exact"`
+	Model       *modelJSON         `json:"model,omitempty"`      // figures beside the rows of a call that returns rows
+	ModelExact  *modelJSON         `json:"modelExact,omitempty"` // the same as in exact
+	Notes       []engine.Note      `json:"notes,omitempty"`      // why values are null
 	Assurance   string             `json:"assurance"`
 	Parameters  string             `json:"parameters"`
 	Departments []DepartmentStatus `json:"departments"`
@@ -41,6 +44,11 @@ func answerOf(sql string, a *Answer, path string) answerJSON {
 	out := answerJSON{SQL: sql, Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
 		Departments: a.Departments, Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
 	out.Rows, out.Exact = texts(a.Result), exacts(a.Result)
+	if len(a.Result.Model) > 0 {
+		out.Model = &modelJSON{a.Result.Model, func(v engine.Value) *string { return v.Text }}
+		out.ModelExact = &modelJSON{a.Result.Model, func(v engine.Value) *string { return v.Exact }}
+	}
+	out.Notes = a.Result.Notes
 	out.Certificate.Digest = a.Verdict.Certificate.String()
 	if path != "" {
 		out.Certificate.Path = &path
@@ -71,7 +79,7 @@ func each(r *engine.Result, take func(engine.Value) *string) [][]*string {
 func resultGrid(r *engine.Result) grid {
 	g := grid{Head: r.Columns, Right: make([]bool, len(r.Columns)), Rows: texts(r)}
 	for i, kind := range r.Kinds {
-		g.Right[i] = kind == engine.Integer || kind == engine.Decimal
+		g.Right[i] = kind == engine.Integer || kind == engine.Decimal || kind == engine.Float
 	}
 	return g
 }
@@ -87,6 +95,9 @@ func timing(s Seconds, cpu float64) string {
 func writeAnswer(w io.Writer, a *Answer, path string) error {
 	var b strings.Builder
 	b.WriteString(resultGrid(a.Result).String())
+	if text := modelText(a.Result); text != "" {
+		b.WriteString("\n" + text)
+	}
 	b.WriteString("\n" + provenance(a, path) + "\n")
 	b.WriteString("time         " + timing(a.Seconds, a.CPUSeconds) + "\n")
 	_, err := io.WriteString(w, b.String())
