@@ -178,6 +178,9 @@ func rankTest(u, n1, n2, n, ties *big.Rat) (z, effect value) {
 	effect = double(new(big.Rat).Quo(u, pairs))
 	// n1·n2/12 · ((n+1) − Σ(t³−t)/(n(n−1)))
 	variance := new(big.Rat).Mul(n, less(n, 1))
+	if variance.Sign() <= 0 {
+		return undefined(contradiction), effect
+	}
 	variance.Quo(ties, variance)
 	variance.Sub(new(big.Rat).Add(n, big.NewRat(1, 1)), variance)
 	variance.Mul(variance, pairs).Mul(variance, big.NewRat(1, 12))

@@ -73,15 +73,17 @@ func finishCrosstab(c reportCells) (reportTable, error) {
 	var table reportTable
 	var r, k int64
 	for j := range columns {
-		k += int64(columns[j].Sign())
+		if columns[j].Sign() > 0 {
+			k++
+		}
 	}
 	for i := range rows {
-		if rows[i].Sign() == 0 {
+		if rows[i].Sign() <= 0 || n.Sign() <= 0 {
 			continue
 		}
 		r++
 		for j := range columns {
-			if columns[j].Sign() == 0 {
+			if columns[j].Sign() <= 0 {
 				continue
 			}
 			x := c.at(1 + i*len(columns) + j)
@@ -100,7 +102,7 @@ func finishCrosstab(c reportCells) (reportTable, error) {
 		}
 	}
 	x, v, df := double(chi), undefined("one of the columns has a single value"), max(0, (r-1)*(k-1))
-	if least := min(r, k) - 1; least > 0 {
+	if least := min(r, k) - 1; least > 0 && n.Sign() > 0 {
 		v = root(new(big.Rat).Quo(chi, new(big.Rat).Mul(n, big.NewRat(least, 1))))
 	} else {
 		x = v

@@ -183,7 +183,8 @@ func (p *Plan) print(shown []candidate) (*Result, error) {
 // divides tells whether an expression over cells divides numbers that are not both
 // integers, so that its value need not be a decimal.
 func divides(e *Expr) bool {
-	return e.Op == OpAverage || e.Op == OpFunction || e.Op == OpDivide && e.Kind == Decimal || slices.ContainsFunc(e.Args, divides)
+	_, moments := statistics[e.Value.Text]
+	return e.Op == OpAverage || e.Op == OpFunction && moments || e.Op == OpDivide && e.Kind == Decimal || slices.ContainsFunc(e.Args, divides)
 }
 
 // print writes one value: as PostgreSQL does, and exactly.

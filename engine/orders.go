@@ -95,6 +95,9 @@ func (b *binder) bindOrderStatistic(name string, s orderStatistic, call *pg.Func
 	if s.numbers && !c.Kind.numeric() && c.Kind != Null {
 		return nil, refuse(CodeType, position, "%s of %s is not supported: it takes integers and decimals", name, c.Kind.article())
 	}
+	if c.Kind == Boolean && (name == "min" || name == "max") {
+		return nil, refuse(CodeType, position, "%s of a boolean is not supported, as in PostgreSQL", name)
+	}
 	switch {
 	case s.count:
 		out.Kind = Integer

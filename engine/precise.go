@@ -15,6 +15,19 @@ const (
 	distributionDigits = 12 // of the tails of distributions, which are computed in float64
 )
 
+// tailDigits is how many digits are right of a tail with df degrees of freedom: gonum's
+// incomplete beta function loses one with each power of ten of its arguments (measured
+// against closed forms up to 10^8).
+func tailDigits(df *big.Rat) int {
+	digits := distributionDigits
+	for f := near(df); f > 100 && digits > leastTailDigits; f /= 10 {
+		digits--
+	}
+	return digits
+}
+
+const leastTailDigits = 4
+
 // The decimal exponents between which PostgreSQL prints a double precision without
 // an exponent (src/common/d2s.c).
 const (
@@ -47,23 +60,31 @@ func infinite(sign int) value {
 // word makes a text.
 func word(text string) value { return value{Datum: NewText(text)} }
 
-// tail makes a double precision of a probability or a quantile, which is right to
-// distributionDigits.
-func tail(x float64) value {
+// tail makes a double precision of a probability or a quantile, which is right to so
+// many digits.
+func tail(x float64, digits int) value {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return undefined("the distribution function is out of its range")
 	}
-	exact, _ := new(big.Rat).SetString(strconv.FormatFloat(x, 'e', distributionDigits-1, 64))
+	exact, _ := new(big.Rat).SetString(strconv.FormatFloat(x, 'e', digits-1, 64))
 	v := double(exact)
 	if exact.Sign() != 0 {
-		v.digits = distributionDigits
+		v.digits = digits
 	}
 	return v
 }
 
-// root is the square root of x, which is not negative: exact where it is rational,
-// else carried to carriedDigits and printed to irrationalDigits.
+// contradiction is the reason where cells cannot be those of any rows: before the
+// assurance level "bound" nothing proves that a department's cells agree.
+const contradiction = "the departments' cells contradict each other"
+
+// root is the square root of x: exact where it is rational, else carried to
+// carriedDigits and printed to irrationalDigits. What is not negative for any rows may
+// be for cells that contradict each other; then it is not defined.
 func root(x *big.Rat) value {
+	if x.Sign() < 0 {
+		return undefined(contradiction)
+	}
 	num, numExact := integerRoot(x.Num())
 	denom, denomExact := integerRoot(x.Denom())
 	if numExact && denomExact {

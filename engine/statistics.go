@@ -154,7 +154,7 @@ func mean(n, x *big.Rat) value {
 // whose rounded digits are the text, beside the exact value. m holds n, Σx, Σx².
 func variance(m []value, sample, deviation bool) value {
 	n := m[0].Number
-	if n.Sign() == 0 {
+	if n.Sign() <= 0 {
 		return undefined(noRows)
 	}
 	one := big.NewInt(1)
@@ -169,6 +169,9 @@ func variance(m []value, sample, deviation bool) value {
 		other = new(big.Int).Sub(n, one)
 	}
 	denominator := Datum{Kind: Integer, Number: new(big.Int).Mul(n, other)}
+	if numerator.Number.Sign() < 0 {
+		return undefined(contradiction)
+	}
 	if numerator.Number.Sign() == 0 {
 		return value{Datum: NewDecimal(new(big.Int), 0), exact: new(big.Rat)}
 	}

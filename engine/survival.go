@@ -135,7 +135,7 @@ func (c reportCells) curve(table *reportTable, group int, risk *big.Rat) {
 	start := risk
 	for i, time := range c.report.Keys[0].Values {
 		all, events := c.leaving(i, group)
-		if all.Sign() == 0 {
+		if all.Sign() == 0 || risk.Sign() <= 0 {
 			continue
 		}
 		stay := new(big.Rat).Sub(risk, events)
@@ -232,7 +232,7 @@ func (c reportCells) hazards(present []int, risk []*big.Rat) (observed, expected
 			events.Add(events, d)
 			all.Add(all, risk[j])
 		}
-		if events.Sign() > 0 {
+		if events.Sign() > 0 && all.Sign() > 0 {
 			share := zeros(k)
 			spread := new(big.Rat) // of a hypergeometric count
 			if all.Cmp(big.NewRat(1, 1)) > 0 {

@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Tails of distributions, by gonum in float64 and printed to distributionDigits: the
+// Tails of distributions, by gonum in float64 and printed to tailDigits: the
 // only figures that are not computed from exact integers to the last step. README
 // section 6.
 
@@ -30,7 +30,7 @@ func studentTail(t value, df *big.Rat) value {
 	}
 	square := new(big.Rat).Mul(t.exact, t.exact)
 	x := new(big.Rat).Quo(df, square.Add(square, df))
-	return tail(mathext.RegIncBeta(near(df)/2, 0.5, near(x)))
+	return tail(mathext.RegIncBeta(near(df)/2, 0.5, near(x)), tailDigits(df))
 }
 
 // fisherTail is the probability that F with d1 and d2 degrees of freedom is at least f.
@@ -45,7 +45,7 @@ func fisherTail(f value, d1, d2 *big.Rat) value {
 	}
 	x := new(big.Rat).Mul(d1, f.exact)
 	x.Quo(d2, x.Add(x, d2))
-	return tail(mathext.RegIncBeta(near(d2)/2, near(d1)/2, near(x)))
+	return tail(mathext.RegIncBeta(near(d2)/2, near(d1)/2, near(x)), tailDigits(new(big.Rat).Add(d1, d2)))
 }
 
 // chiSquaredTail is the probability that χ² with df degrees of freedom is at least x.
@@ -58,7 +58,7 @@ func chiSquaredTail(x value, df int64) value {
 	case x.exact.Sign() <= 0:
 		return double(big.NewRat(1, 1))
 	}
-	return tail(mathext.GammaIncRegComp(float64(df)/2, near(x.exact)/2))
+	return tail(mathext.GammaIncRegComp(float64(df)/2, near(x.exact)/2), tailDigits(big.NewRat(df, 1)))
 }
 
 // normalTail is the probability that a standard normal |Z| is at least |z|.
@@ -66,7 +66,7 @@ func normalTail(z value) value {
 	if z.IsNull() || z.infinite != 0 {
 		return undefined("its standard error is zero")
 	}
-	return tail(math.Erfc(math.Abs(near(z.exact)) / math.Sqrt2))
+	return tail(math.Erfc(math.Abs(near(z.exact))/math.Sqrt2), distributionDigits)
 }
 
 // The quantile of 95 % confidence intervals.
@@ -74,11 +74,13 @@ const upperQuantile = 0.975
 
 // studentQuantile is the t that |T| stays below with probability 95 %.
 func studentQuantile(df *big.Rat) value {
-	return tail(distuv.StudentsT{Mu: 0, Sigma: 1, Nu: near(df)}.Quantile(upperQuantile))
+	return tail(distuv.StudentsT{Mu: 0, Sigma: 1, Nu: near(df)}.Quantile(upperQuantile), tailDigits(df))
 }
 
 // normalQuantile is the same for a standard normal.
-func normalQuantile() value { return tail(distuv.UnitNormal.Quantile(upperQuantile)) }
+func normalQuantile() value {
+	return tail(distuv.UnitNormal.Quantile(upperQuantile), distributionDigits)
+}
 
 // interval is a 95 % confidence interval around an estimate.
 func interval(estimate, deviation, quantile value) (lo, hi value) {
