@@ -61,7 +61,7 @@ func (f figures) described(column, name string) string { return jsonText(f.Descr
 func jsonText(raw json.RawMessage) string { return strings.Trim(string(raw), `"`) }
 
 // checkFigures asks for everything that an answers file has. It returns how many
-// columns have no dictionary, so that their quantiles are not asked for in one round.
+// columns have no dictionary, so that their quantiles take several rounds.
 func checkFigures(t *testing.T, tables map[string]*Table, want figures) (without int) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(want.Describe)) {
@@ -72,11 +72,12 @@ func checkFigures(t *testing.T, tables map[string]*Table, want figures) (without
 		}
 		quantiles := fmt.Sprintf(`SELECT min(%[1]s), max(%[1]s), median(%[1]s), percentile_cont(0.25) WITHIN GROUP (ORDER BY %[1]s),
 			percentile_cont(0.75) WITHIN GROUP (ORDER BY %[1]s), percentile_cont(0.9) WITHIN GROUP (ORDER BY %[1]s) FROM t`, column)
-		if _, err := plan(t, quantiles, tables); err != nil {
+		if _, err := plan(t, quantiles, tables); err == nil {
+			r = ask(t, quantiles, tables)
+		} else {
 			without++
-			continue
+			r = converse(t, quantiles, tables)
 		}
-		r = ask(t, quantiles, tables)
 		for i, answer := range []string{"min", "max", "median", "q1_type7", "q3_type7", "p90_type7"} {
 			agree(t, name+" "+answer, r.Rows[0][i].Exact, want.described(name, answer))
 		}
@@ -102,6 +103,26 @@ func checkFigures(t *testing.T, tables map[string]*Table, want figures) (without
 		agreeModel(t, r, "outside", fmt.Sprint(h.Outside))
 	}
 	return without
+}
+
+// converse answers a question round by round.
+func converse(t *testing.T, sql string, tables map[string]*Table) *engine.Result {
+	t.Helper()
+	names := slices.Sorted(maps.Keys(tables))
+	var catalogue engine.Catalogue
+	for _, name := range names {
+		catalogue = append(catalogue, tables[name].Registration(name, 7))
+	}
+	s, err := engine.NewSession(sql, catalogue, names, packing)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	for p := s.Plan(); p != nil; p = s.Plan() {
+		if err := s.Step(contribute(t, p, tables)); err != nil {
+			t.Fatalf("%s: %v", p.SQL, err)
+		}
+	}
+	return s.Result()
 }
 
 func checkRegressions(t *testing.T, tables map[string]*Table, want figures) {

@@ -81,6 +81,7 @@ var reportLeaks = map[string]string{
 	"logrank":     "how many rows end at each time, in each group, and how many of them by the event",
 	"lorenz":      "the population and the total of each group",
 	"rates":       "the events and the population of each stratum",
+	"buckets":     "the number of values in each bucket, and of all",
 	"ratio":       "the sums of y, x, their squares and their product over the complete rows",
 	"describe":    "the sums of the first four powers of x",
 }

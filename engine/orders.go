@@ -249,14 +249,18 @@ func (t tally) continuous(f *big.Rat) value {
 
 // discrete is the first value at or above the fraction f of all.
 func (t tally) discrete(f *big.Rat) value {
-	rank := new(big.Rat).SetInt(t.total())
-	rank.Mul(rank, f)
+	return valueOf(t.at(discreteRank(f, t.total())))
+}
+
+// discreteRank is the rank, from 0, of the value that percentile_disc gives of n.
+func discreteRank(f *big.Rat, n *big.Int) *big.Int {
+	rank := new(big.Rat).Mul(f, new(big.Rat).SetInt(n))
 	up := new(big.Int).Add(rank.Num(), rank.Denom())
 	up.Sub(up, big.NewInt(1)).Quo(up, rank.Denom()) // ⌈f·n⌉
 	if up.Sign() > 0 {
 		up.Sub(up, big.NewInt(1))
 	}
-	return valueOf(t.at(up))
+	return up
 }
 
 // mode is the most frequent value, of several the first.

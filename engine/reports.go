@@ -77,6 +77,7 @@ var reports = map[string]reportFunction{
 	"lorenz":      {lorenzColumns, finishLorenz},
 	"rates":       {ratesColumns, finishRates},
 	"ratio":       {fixed(ratioColumns...), finishRatio},
+	"buckets":     {fixed(bucketsColumns...), finishBuckets},
 	"describe":    {fixed(describeColumns...), finishDescribe},
 }
 
@@ -138,6 +139,8 @@ func (rb *reportBinder) bindReportCall(name string) error {
 		return rb.bindLorenz()
 	case "rates":
 		return rb.bindRates()
+	case "buckets":
+		return rb.bindBuckets()
 	case "ratio":
 		return rb.bindRatio()
 	}
