@@ -106,6 +106,7 @@ func (b *binder) bindOrderStatistic(name string, s orderStatistic, call *pg.Func
 	default:
 		out.Kind, out.Scale = c.Kind, c.Scale
 	}
+	b.aggregates = true // also over a column without any value, which has no cell
 	return out, b.tallyCells(out, column, s.moment, filter, position)
 }
 
