@@ -118,7 +118,11 @@ func converse(t *testing.T, sql string, tables map[string]*Table) *engine.Result
 		t.Fatalf("%s: %v", sql, err)
 	}
 	for p := s.Plan(); p != nil; p = s.Plan() {
-		if err := s.Step(contribute(t, p, tables)); err != nil {
+		round, err := p.Finish(contribute(t, p, tables))
+		if err != nil {
+			t.Fatalf("%s: %v", p.SQL, err)
+		}
+		if err := s.Step(round); err != nil {
 			t.Fatalf("%s: %v", p.SQL, err)
 		}
 	}

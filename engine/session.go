@@ -61,21 +61,21 @@ func (s *Session) Rounds() int {
 	return s.search.rounds
 }
 
-// Step takes the present round's cells, summed over all departments, and goes on to
-// the next round or to the answer.
-func (s *Session) Step(cells []*big.Int) error {
+// Step takes the present round's answer, what its plan's Finish gives and its verified
+// certificate shows, and goes on to the next round or to the answer.
+func (s *Session) Step(round *Result) error {
 	if s.plan == nil {
 		return refuse(CodeCells, 0, "the question is answered")
 	}
-	result, err := s.plan.Finish(cells)
+	if s.search == nil {
+		s.plan, s.result = nil, round
+		return nil
+	}
+	n, counts, err := s.search.read(round)
 	if err != nil {
 		return err
 	}
-	if s.search == nil {
-		s.plan, s.result = nil, result
-		return nil
-	}
-	done, err := s.search.narrow(s.plan, cells)
+	done, err := s.search.narrow(n, counts)
 	if err != nil {
 		return err
 	}
@@ -256,19 +256,42 @@ func (s *search) statement() string {
 	return "SELECT buckets(" + strings.Join(parts, ", ") + ") FROM " + s.from
 }
 
-// narrow finds for each rank the bucket that holds it; done when nothing is left to
-// ask.
-func (s *search) narrow(p *Plan, cells []*big.Int) (done bool, err error) {
-	c := reportCells{p, p.Report, cells}
+// read takes a round's counts from its answer: how many values there are, and for each
+// range those of its buckets.
+func (s *search) read(round *Result) (n *big.Int, counts map[string][]*big.Int, err error) {
+	malformed := refuse(CodeCells, 0, "round %d: this is not the answer to its question", s.round+1)
 	bins := int(s.bins().Int64())
-	counts := map[string][]*big.Int{}
-	for i, lo := range s.ranges {
-		for k := range bins {
-			counts[lo.String()] = append(counts[lo.String()], c.raw(2+i*bins+k))
+	if len(round.Rows) != bins*len(s.ranges) {
+		return nil, nil, malformed
+	}
+	for _, f := range round.Model {
+		if f.Name == "n" && f.Value.Exact != nil {
+			n, _ = new(big.Int).SetString(*f.Value.Exact, 10)
 		}
 	}
+	if n == nil {
+		return nil, nil, malformed
+	}
+	counts = map[string][]*big.Int{}
+	for i, row := range round.Rows {
+		if len(row) != len(bucketsColumns) || row[2].Exact == nil {
+			return nil, nil, malformed
+		}
+		count, ok := new(big.Int).SetString(*row[2].Exact, 10)
+		if !ok {
+			return nil, nil, malformed
+		}
+		lo := s.ranges[i/bins].String()
+		counts[lo] = append(counts[lo], count)
+	}
+	return n, counts, nil
+}
+
+// narrow finds for each rank the bucket that holds it; done when nothing is left to
+// ask.
+func (s *search) narrow(n *big.Int, counts map[string][]*big.Int) (done bool, err error) {
 	if s.round == 0 {
-		s.n = c.raw(1)
+		s.n = n
 		if s.n.Sign() <= 0 {
 			return true, nil
 		}

@@ -35,11 +35,15 @@ func play(tb testing.TB, table *refTable, sql string) (*Result, int) {
 				cells[i].Add(cells[i], c)
 			}
 		}
-		if err := s.Step(cells); err != nil {
+		round, err := p.Finish(cells)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if err := s.Step(round); err != nil {
 			tb.Fatalf("%s, round %d: %v", sql, rounds, err)
 		}
 		if s.Result() != nil {
-			if s.Plan() != nil || s.Step(cells) == nil {
+			if s.Plan() != nil || s.Step(round) == nil {
 				tb.Errorf("%s: the session goes on after its answer", sql)
 			}
 			return s.Result(), rounds
@@ -132,12 +136,22 @@ func TestSearchEdges(t *testing.T) {
 	if text := s.Explain().Rounds[1].Learns; !strings.Contains(text, "range of width 16") {
 		t.Errorf("the second round is explained as %q", text)
 	}
-	cells := make([]*big.Int, s.Plan().CellCount())
-	for i := range cells {
-		cells[i] = new(big.Int)
+	if s.Step(&Result{}) == nil {
+		t.Error("another question's answer is taken")
 	}
-	cells[1], cells[2] = big.NewInt(5), big.NewInt(5)
-	if err := s.Step(cells); code(err) != CodeCells && err != nil {
-		t.Errorf("contradicting cells: %v", err)
+	for round, n := range []int64{5, 0} { // five values, none of which the second round finds
+		p := s.Plan()
+		cells := make([]*big.Int, p.CellCount())
+		for i := range cells {
+			cells[i] = new(big.Int)
+		}
+		cells[p.Report.Cells[1]], cells[p.Report.Cells[2]] = big.NewInt(n), big.NewInt(n)
+		result, err := p.Finish(cells)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Step(result); (code(err) == CodeCells) != (round == 1) {
+			t.Errorf("round %d: %v", round, err)
+		}
 	}
 }
