@@ -434,3 +434,17 @@ func (s *Session) Explain() SessionExplanation {
 	}
 	return out
 }
+
+// String writes the explanation for people: that of the first round's plan, and after
+// it the rounds when there are several.
+func (x SessionExplanation) String() string {
+	text := x.First.String()
+	if len(x.Rounds) < 2 {
+		return text
+	}
+	text += fmt.Sprintf("The question takes %d rounds, each a query with a certificate of its own; this was the first.\n", len(x.Rounds))
+	for i, r := range x.Rounds {
+		text += fmt.Sprintf("Round %d, at most %s: %s.\n", i+1, plural(int64(r.Cells), "cell"), r.Learns)
+	}
+	return text
+}

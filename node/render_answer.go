@@ -22,6 +22,7 @@ type answerJSON struct {
 	Model       *modelJSON         `json:"model,omitempty"`      // figures beside the rows of a call that returns rows
 	ModelExact  *modelJSON         `json:"modelExact,omitempty"` // the same as in exact
 	Notes       []engine.Note      `json:"notes,omitempty"`      // why values are null
+	Rounds      []roundJSON        `json:"rounds,omitempty"`     // of a question that took several: one certificate each
 	Assurance   string             `json:"assurance"`
 	Parameters  string             `json:"parameters"`
 	Departments []DepartmentStatus `json:"departments"`
@@ -49,6 +50,7 @@ func answerOf(sql string, a *Answer, path string) answerJSON {
 		out.ModelExact = &modelJSON{a.Result.Model, func(v engine.Value) *string { return v.Exact }}
 	}
 	out.Notes = a.Result.Notes
+	out.Rounds = roundsOf(a, path)
 	out.Certificate.Digest = a.Verdict.Certificate.String()
 	if path != "" {
 		out.Certificate.Path = &path
@@ -114,6 +116,13 @@ func provenance(a *Answer, path string) string {
 	}
 	if path != "" {
 		lines = append(lines, "written to   "+path)
+	}
+	for i, r := range roundsOf(a, path) {
+		line := fmt.Sprintf("round %d      %s", i+1, r.Certificate.Digest)
+		if r.Certificate.Path != nil {
+			line += ", " + *r.Certificate.Path
+		}
+		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")
 }
