@@ -41,6 +41,7 @@ func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string
 // its integers do not suffice.
 func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 	single, batches := a.tallies()
+	single, spans := a.rangesOf(single)
 	statement, err := a.statement(single)
 	if err != nil {
 		return nil, err
@@ -51,7 +52,18 @@ func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 			return nil, err
 		}
 	}
+	counts := make([]string, len(spans))
+	for i, r := range spans {
+		if counts[i], err = a.rangesStatement(r); err != nil {
+			return nil, err
+		}
+	}
 	cells := a.zeros()
+	for i, r := range spans {
+		if err := a.runRanges(ctx, r, counts[i], cells); err != nil {
+			return nil, err
+		}
+	}
 	if err := a.run(ctx, statement, single, cells); err != nil {
 		return nil, err
 	}

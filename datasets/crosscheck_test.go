@@ -145,7 +145,8 @@ func (s sample) query() string {
 	}
 	if s.IntN(5) == 0 { // alone
 		list = append(append([]string(nil), keys...), s.pick("linreg(i, k, d, b, k*b)", "anova(d, s)", "crosstab(s, k)",
-			"histogram(i, -50, 50, 7)", "ttest(i, b)", "mannwhitney(i, b)", "survival(i, b, k)", "lorenz(k, s, k)", "ratio(i, d)", "describe(d)"))
+			"histogram(i, -50, 50, 7)", "histogram(d, ARRAY[-5, 0, 0.5, 3, 7, 900])", "buckets(i, -100, 20, 10)",
+			"histogram(day, ARRAY[date '2001-01-01', '2010-05-05', '2015-01-01', '2020-01-01', '2029-12-31'])", "ttest(i, b)", "mannwhitney(i, b)", "survival(i, b, k)", "lorenz(k, s, k)", "ratio(i, d)", "describe(d)"))
 	}
 	sql := "SELECT " + strings.Join(list, ", ") + " FROM t"
 	if s.IntN(2) == 0 {

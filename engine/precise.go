@@ -26,7 +26,10 @@ func tailDigits(df *big.Rat) int {
 	return digits
 }
 
-const leastTailDigits = 4
+const (
+	leastTailDigits = 4
+	leastTail       = 1e-300 // below, a float64 runs out of digits: printed as 0
+)
 
 // The decimal exponents between which PostgreSQL prints a double precision without
 // an exponent (src/common/d2s.c).
@@ -65,6 +68,9 @@ func word(text string) value { return value{Datum: NewText(text)} }
 func tail(x float64, digits int) value {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
 		return undefined("the distribution function is out of its range")
+	}
+	if x < leastTail {
+		return double(new(big.Rat))
 	}
 	exact, _ := new(big.Rat).SetString(strconv.FormatFloat(x, 'e', digits-1, 64))
 	v := double(exact)
