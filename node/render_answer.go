@@ -45,10 +45,7 @@ func answerOf(sql string, a *Answer, path string) answerJSON {
 	out := answerJSON{SQL: sql, Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
 		Departments: a.Departments, Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
 	out.Rows, out.Exact = texts(a.Result), exacts(a.Result)
-	if len(a.Result.Model) > 0 {
-		out.Model = &modelJSON{a.Result.Model, func(v engine.Value) *string { return v.Text }}
-		out.ModelExact = &modelJSON{a.Result.Model, func(v engine.Value) *string { return v.Exact }}
-	}
+	out.Model, out.ModelExact = modelsOf(a.Result)
 	out.Notes = a.Result.Notes
 	out.Rounds = roundsOf(a, path)
 	out.Certificate.Digest = a.Verdict.Certificate.String()

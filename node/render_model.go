@@ -18,6 +18,15 @@ type modelJSON struct {
 	take    func(engine.Value) *string
 }
 
+// modelsOf is the figures beside a result's rows, as printed and exactly; nil if there
+// are none.
+func modelsOf(r *engine.Result) (text, exact *modelJSON) {
+	if len(r.Model) == 0 {
+		return nil, nil
+	}
+	return &modelJSON{r.Model, func(v engine.Value) *string { return v.Text }}, &modelJSON{r.Model, func(v engine.Value) *string { return v.Exact }}
+}
+
 // byGroup splits the figures where the group changes.
 func byGroup(figures []engine.Figure) [][]engine.Figure {
 	same := func(a, b engine.Value) bool {
