@@ -19,6 +19,7 @@ require (
 	github.com/tuneinsight/lattigo/v5 v5.0.7
 	golang.org/x/sys v0.47.0
 	golang.org/x/text v0.41.0
+	gonum.org/v1/gonum v0.16.0
 	google.golang.org/protobuf v1.36.11
 )
 

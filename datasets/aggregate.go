@@ -20,23 +20,58 @@ var ErrRegistration = errors.New("the table is not as it was registered")
 // without rows.
 //
 // It first requires that the plan's registration of the department is this
-// table's own; otherwise the error wraps ErrRegistration. One SELECT in the
-// embedded DuckDB computes all cells; plans with numbers beyond 126 bits are
-// computed over the record batches in Go, some ten times slower (README,
+// table's own; otherwise the error wraps ErrRegistration. A SELECT in the embedded
+// DuckDB computes the cells, and one more for each set of columns whose values
+// they count; plans with numbers beyond 126 bits are computed over the record batches in Go, some fifty times slower (README,
 // section 6). The cells are the department's secret.
 func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error) {
 	a, err := t.aggregation(p, department)
 	if err != nil {
 		return nil, err
 	}
-	statement, err := a.statement()
+	cells, err := a.compute(ctx)
 	if errors.Is(err, errGoPath) {
 		return a.stream(ctx)
 	}
+	return cells, err
+}
+
+// compute runs the plan's statements in DuckDB; errGoPath, before any of them, when
+// its integers do not suffice.
+func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
+	single, batches := a.tallies()
+	single, spans := a.rangesOf(single)
+	statement, err := a.statement(single)
 	if err != nil {
 		return nil, err
 	}
-	return a.run(ctx, statement)
+	statements := make([]string, len(batches))
+	for i, b := range batches {
+		if statements[i], err = a.tallyStatement(b); err != nil {
+			return nil, err
+		}
+	}
+	counts := make([]string, len(spans))
+	for i, r := range spans {
+		if counts[i], err = a.rangesStatement(r); err != nil {
+			return nil, err
+		}
+	}
+	cells := a.zeros()
+	for i, r := range spans {
+		if err := a.runRanges(ctx, r, counts[i], cells); err != nil {
+			return nil, err
+		}
+	}
+	if err := a.run(ctx, statement, single, cells); err != nil {
+		return nil, err
+	}
+	for i, b := range batches {
+		if err := a.runTally(ctx, b, statements[i], cells); err != nil {
+			return nil, err
+		}
+	}
+	return cells, nil
 }
 
 // aggregation is one plan over one table.
@@ -84,17 +119,17 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	return a, nil
 }
 
-// statement writes the one SELECT: the group columns, then a column for each
-// moment. errGoPath when DuckDB's integers do not suffice.
-func (a *aggregation) statement() (string, error) {
+// statement writes the SELECT of some of the moments: the group columns, then a column
+// for each of them. errGoPath when DuckDB's integers do not suffice.
+func (a *aggregation) statement(moments []int) (string, error) {
 	x := translator{columns: a.columns}
 	var list, keys []string
 	for _, g := range a.plan.Groups {
 		list = append(list, columnName(a.columns[g.Column].index))
 		keys = append(keys, columnName(a.columns[g.Column].index))
 	}
-	for _, m := range a.plan.Moments {
-		part, err := a.moment(x, m)
+	for _, m := range moments {
+		part, err := a.moment(x, a.plan.Moments[m])
 		if err != nil {
 			return "", err
 		}
@@ -117,7 +152,7 @@ func (a *aggregation) statement() (string, error) {
 
 func (a *aggregation) moment(x translator, m engine.Moment) (string, error) {
 	argument := "*"
-	if m.Op != engine.CountRows {
+	if m.Op != engine.CountRows && m.Op != engine.Present {
 		if m.Expr == nil {
 			return "", fmt.Errorf("datasets: a moment without an expression")
 		}
@@ -128,7 +163,7 @@ func (a *aggregation) moment(x translator, m engine.Moment) (string, error) {
 	}
 	var out string
 	switch m.Op {
-	case engine.CountRows, engine.CountNonNull:
+	case engine.CountRows, engine.CountNonNull, engine.Present:
 		out = "count(" + argument + ")"
 	case engine.Sum:
 		rows := big.NewInt(a.table.rows)
@@ -139,8 +174,14 @@ func (a *aggregation) moment(x translator, m engine.Moment) (string, error) {
 	default:
 		return "", fmt.Errorf("datasets: moment operation %d", m.Op)
 	}
+	present := func(count string) string {
+		if m.Op == engine.Present {
+			return "CAST(" + count + " > 0 AS BIGINT)"
+		}
+		return count
+	}
 	if m.Filter == nil {
-		return out, nil
+		return present(out), nil
 	}
 	filter, err := x.expression(m.Filter)
 	if err != nil {
@@ -149,40 +190,47 @@ func (a *aggregation) moment(x translator, m engine.Moment) (string, error) {
 	if m.Op == engine.Sum {
 		return "coalesce(sum(" + argument + ") FILTER (WHERE " + filter + "), 0)", nil
 	}
-	return out + " FILTER (WHERE " + filter + ")", nil
+	return present(out + " FILTER (WHERE " + filter + ")"), nil
 }
 
-// run executes the statement and puts its rows into cells.
-func (a *aggregation) run(ctx context.Context, statement string) ([]*big.Int, error) {
+// run executes the statement of some of the moments and puts its rows into cells.
+func (a *aggregation) run(ctx context.Context, statement string, moments []int, cells []*big.Int) error {
 	rows, err := a.table.store.query(ctx, statement)
 	if err != nil {
-		return nil, fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
+		return fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
 	}
-	cells := a.zeros()
-	moments := len(a.plan.Moments)
 	for _, row := range rows {
-		if len(row) != len(a.groups)+moments {
-			return nil, fmt.Errorf("datasets: %d columns came back from DuckDB", len(row))
+		if len(row) != len(a.groups)+len(moments) {
+			return fmt.Errorf("datasets: %d columns came back from DuckDB", len(row))
 		}
-		group := 0
-		for i := range a.groups {
-			key, null, err := a.groupKey(i, row[i])
-			if err != nil {
-				return nil, err
-			}
-			if group, err = a.extend(group, i, key, null); err != nil {
-				return nil, err
-			}
+		group, err := a.groupOf(row)
+		if err != nil {
+			return err
 		}
-		for m := range moments {
-			v, ok := bigValue(row[len(a.groups)+m])
+		for i, m := range moments {
+			v, ok := bigValue(row[len(a.groups)+i])
 			if !ok {
-				return nil, fmt.Errorf("datasets: DuckDB gave a moment as %T", row[len(a.groups)+m])
+				return fmt.Errorf("datasets: DuckDB gave a moment as %T", row[len(a.groups)+i])
 			}
-			cells[group*moments+m] = v
+			cells[group*len(a.plan.Moments)+m] = v
 		}
 	}
-	return cells, nil
+	return nil
+}
+
+// groupOf is the index of the group that the first values of a row name.
+func (a *aggregation) groupOf(row []any) (int, error) {
+	group := 0
+	for i, g := range a.plan.Groups {
+		key, null, err := a.keyText(g.Column, row[i])
+		if err != nil {
+			return 0, err
+		}
+		if group, err = a.extend(group, i, key, null); err != nil {
+			return 0, err
+		}
+	}
+	return group, nil
 }
 
 func (a *aggregation) zeros() []*big.Int {
@@ -193,9 +241,9 @@ func (a *aggregation) zeros() []*big.Int {
 	return cells
 }
 
-// groupKey is the canonical text of a value that DuckDB grouped by.
-func (a *aggregation) groupKey(i int, value any) (key string, null bool, err error) {
-	own := a.columns[a.plan.Groups[i].Column].own
+// keyText is the canonical text of a value that DuckDB grouped by.
+func (a *aggregation) keyText(column int, value any) (key string, null bool, err error) {
+	own := a.columns[column].own
 	switch v := value.(type) {
 	case nil:
 		return "", true, nil

@@ -85,15 +85,25 @@ func ask(t testing.TB, sql string, tables map[string]*Table) *engine.Result {
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
+	result, err := p.Finish(contribute(t, p, tables))
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return result
+}
+
+// contribute makes the cells of a plan, summed over the departments by their limbs.
+func contribute(t testing.TB, p *engine.Plan, tables map[string]*Table) []*big.Int {
+	t.Helper()
 	var sum [][]int64
 	for i, name := range p.Departments {
 		cells, err := tables[name].Aggregate(context.Background(), p, name)
 		if err != nil {
-			t.Fatalf("%s at %s: %v", sql, name, err)
+			t.Fatalf("%s at %s: %v", p.SQL, name, err)
 		}
 		limbs, err := p.Limbs(i, cells)
 		if err != nil {
-			t.Fatalf("%s at %s: %v", sql, name, err)
+			t.Fatalf("%s at %s: %v", p.SQL, name, err)
 		}
 		if sum == nil {
 			sum = limbs
@@ -107,13 +117,9 @@ func ask(t testing.TB, sql string, tables map[string]*Table) *engine.Result {
 	}
 	cells, err := p.Cells(sum)
 	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
+		t.Fatalf("%s: %v", p.SQL, err)
 	}
-	result, err := p.Finish(cells)
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return result
+	return cells
 }
 
 // exact gives the rows of an answer as text, NULL as "NULL".

@@ -64,8 +64,12 @@ func addMoment(cell *big.Int, m engine.Moment, value func(int) engine.Datum) err
 	if err != nil || !pass {
 		return err
 	}
-	if m.Op == engine.CountRows {
+	switch m.Op {
+	case engine.CountRows:
 		cell.Add(cell, one)
+		return nil
+	case engine.Present:
+		cell.Set(one)
 		return nil
 	}
 	if m.Expr == nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // binder turns the parser's tree into expressions of a plan.
@@ -18,7 +19,8 @@ type binder struct {
 	nodes   int
 	moments map[string]int // by canonical encoding
 	// positions says where in the text each moment was first asked for.
-	positions []int
+	positions    []int
+	dictionaries map[int][]Datum // of columns, merged
 	// aggregates tells whether the query has any.
 	aggregates bool
 }
@@ -94,7 +96,7 @@ func (b *binder) bindColumn(ref *pg.ColumnRef, in place) (*Expr, error) {
 	}
 	return nil, hinted(refuse(CodeUnsupported, b.at(ref.Location),
 		"column %s must be in GROUP BY or inside an aggregate: rows are never shown", quote(c.Name)),
-		"the aggregates are count, sum and avg")
+		"%s", aggregatesHint(""))
 }
 
 // column resolves a column reference to an index into the schema.
@@ -222,6 +224,9 @@ func (b *binder) coerce(e *Expr, kind Kind, position int) (*Expr, error) {
 	if e.Kind != Null || kind == Null {
 		return e, nil
 	}
+	if kind == Float { // a literal is exact
+		kind = Decimal
+	}
 	typed := *e
 	typed.Kind = kind
 	if e.Op != OpConstant || e.Value.IsNull() {
@@ -257,13 +262,17 @@ func readLiteral(kind Kind, literal string) (Datum, error) {
 func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
 	position := b.at(call.Location)
 	name := functionName(call)
-	switch name {
-	case "count", "sum", "avg":
-	case "pg_catalog.like_escape":
+	statistic, isStatistic := statistics[name]
+	order, isOrder := orderStatistics[name]
+	switch {
+	case name == "count", name == "sum", name == "avg", isStatistic, isOrder:
+	case name == "pg_catalog.like_escape":
 		return nil, refuse(CodeUnsupported, position, "LIKE with ESCAPE is not supported: the backslash escapes")
+	case reports[name].finish != nil:
+		return nil, hinted(refuse(CodeUnsupported, position, "%s returns rows", name),
+			"it stands alone in the select list, beside the columns of GROUP BY")
 	default:
-		return nil, hinted(refuse(CodeUnsupported, position, "the function %s is not supported", name),
-			"the aggregates are count, sum and avg")
+		return nil, hinted(refuse(CodeUnsupported, position, "the function %s is not supported", name), "%s", aggregatesHint(name))
 	}
 	if in.argument {
 		return nil, refuse(CodeUnsupported, position, "an aggregate inside an aggregate is not supported")
@@ -272,8 +281,23 @@ func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
 		return nil, hinted(refuse(CodeUnsupported, position, "an aggregate cannot stand in %s", in.name),
 			"conditions on aggregates go to HAVING")
 	}
-	if err := b.only(call, "funcname", "args", "agg_filter", "agg_star", "funcformat", "location"); err != nil {
+	fields := []protoreflect.Name{"funcname", "args", "agg_filter", "agg_star", "funcformat", "location"}
+	if isOrder {
+		fields = append(fields, "agg_within_group", "agg_order")
+	}
+	if name == "count" {
+		fields = append(fields, "agg_distinct")
+	}
+	if err := b.only(call, fields...); err != nil {
 		return nil, err
+	}
+	switch {
+	case isStatistic:
+		return b.bindStatistic(name, statistic, call, in, position)
+	case isOrder:
+		return b.bindOrderStatistic(name, order, call, in, position)
+	case call.AggDistinct:
+		return b.bindOrderStatistic("count distinct", orderStatistics["count distinct"], call, in, position)
 	}
 	filter, err := b.bindFilter(call.AggFilter, "FILTER", in)
 	if err != nil {
@@ -356,7 +380,7 @@ func functionName(call *pg.FuncCall) string {
 func (b *binder) aggregate(e *Expr, m Moment, position int) (*Expr, error) {
 	b.aggregates = true
 	m = m.reduced()
-	key := string(Marshal(m))
+	key := string(Marshal(b.canonical(m)))
 	index, ok := b.moments[key]
 	if !ok {
 		index = len(b.plan.Moments)

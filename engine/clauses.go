@@ -112,13 +112,22 @@ func (b *binder) bindOutputs(targets []*pg.Node) error {
 	if len(targets) == 0 || len(targets) > MaxOutputs {
 		return refuse(CodeLimit, 0, "the select list has %d columns; 1 to %d are allowed", len(targets), MaxOutputs)
 	}
-	for _, node := range targets {
+	for i, node := range targets {
 		target := node.GetResTarget()
 		if target == nil {
 			return b.unsupported(node)
 		}
 		if err := b.only(target, "name", "val", "location"); err != nil {
 			return err
+		}
+		if call := target.Val.GetFuncCall(); call != nil && reports[functionName(call)].finish != nil {
+			if target.Name != "" {
+				return refuse(CodeUnsupported, b.at(target.Location), "%s returns rows with columns of their own names: it takes no alias", functionName(call))
+			}
+			if err := b.bindReport(call, i); err != nil {
+				return err
+			}
+			continue
 		}
 		e, err := b.bind(target.Val, place{name: "the select list", cells: true})
 		if err != nil {
@@ -134,6 +143,21 @@ func (b *binder) bindOutputs(targets []*pg.Node) error {
 			name = b.defaultName(target.Val, e)
 		}
 		b.plan.Outputs = append(b.plan.Outputs, Output{Name: name, Expr: e})
+	}
+	return b.reportAlone()
+}
+
+// reportAlone refuses outputs other than group columns beside a call that returns rows.
+func (b *binder) reportAlone() error {
+	r := b.plan.Report
+	if r == nil {
+		return nil
+	}
+	for _, o := range b.plan.Outputs {
+		if o.Expr.Op != OpGroup {
+			return hinted(refuse(CodeUnsupported, 0, "%s returns rows: %s cannot stand beside it", r.Function, quote(o.Name)),
+				"it stands alone in the select list, beside the columns of GROUP BY")
+		}
 	}
 	return nil
 }
@@ -198,6 +222,14 @@ func (b *binder) orderKey(node *pg.Node, targets []*pg.Node) (*Expr, error) {
 		if _, err := b.target(targets, number, "ORDER BY", position); err != nil {
 			return nil, err
 		}
+		if r := b.plan.Report; r != nil {
+			if number-1 == r.Place {
+				return nil, refuse(CodeUnsupported, position, "the rows of %s come in their own order", r.Function)
+			}
+			if number-1 > r.Place {
+				number--
+			}
+		}
 		return b.plan.Outputs[number-1].Expr, nil
 	}
 	if node.GetAConst() != nil {
@@ -235,6 +267,9 @@ func (b *binder) bindLimit(stmt *pg.SelectStmt) error {
 	limit, err := b.rowCount(stmt.LimitCount, "LIMIT")
 	if err != nil {
 		return err
+	}
+	if b.plan.Report != nil && (stmt.LimitCount != nil || stmt.LimitOffset != nil) {
+		return refuse(CodeUnsupported, 0, "LIMIT and OFFSET do not cut the rows of %s", b.plan.Report.Function)
 	}
 	b.plan.Limit = limit
 	offset, err := b.rowCount(stmt.LimitOffset, "OFFSET")

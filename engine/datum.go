@@ -16,7 +16,7 @@ const (
 
 const secondsPerDay = 86400
 
-var kindNames = [...]string{"null", "integer", "decimal", "text", "boolean", "date"}
+var kindNames = [...]string{"null", "integer", "decimal", "text", "boolean", "date", "float"}
 
 // String returns the kind's name in lower case.
 func (k Kind) String() string {
@@ -54,7 +54,10 @@ func (k Kind) article() string {
 }
 
 // numeric tells whether values of the kind are numbers.
-func (k Kind) numeric() bool { return k == Integer || k == Decimal }
+func (k Kind) numeric() bool { return k == Integer || k == Decimal || k == Float }
+
+// fractional tells whether values of the kind may have a fraction.
+func (k Kind) fractional() bool { return k == Decimal || k == Float }
 
 // bounded tells whether columns of the kind have Min and Max.
 func (k Kind) bounded() bool { return k == Integer || k == Decimal || k == Date }
@@ -84,7 +87,7 @@ func (d Datum) String() string {
 	switch d.Kind {
 	case Integer:
 		return d.Number.String()
-	case Decimal:
+	case Decimal, Float:
 		return shortDecimal(d.Number, d.Scale)
 	case Text:
 		return d.Text

@@ -35,7 +35,9 @@ func (p *Plan) describe(e *Expr) string {
 		return p.Schema.Columns[e.Column].Name
 	case OpGroup:
 		return p.Schema.Columns[p.Groups[e.Column].Column].Name
-	case OpCount, OpSum:
+	case OpFunction:
+		return e.Value.Text + p.describeArguments(e.Args)
+	case OpCount, OpSum, OpMoment:
 		return p.describeMoment(e.Column)
 	case OpAverage:
 		return p.describeMoment(e.Column) + " / " + p.describeMoment(e.Count)
@@ -64,6 +66,8 @@ func (p *Plan) describeMoment(m int) string {
 	switch moment.Op {
 	case CountNonNull:
 		text = "count(" + p.describe(moment.Expr) + ")"
+	case Present:
+		text = "whether there are rows"
 	case Sum:
 		text = "sum(" + p.describe(moment.Expr) + ")"
 	}
@@ -71,4 +75,22 @@ func (p *Plan) describeMoment(m int) string {
 		text += " FILTER (WHERE " + p.describe(moment.Filter) + ")"
 	}
 	return text
+}
+
+// maxDescribed is how many arguments of a statistic are written out.
+const maxDescribed = 12
+
+// describeArguments writes what a statistic is finished from: its constants and its
+// cells, of many the first and the last.
+func (p *Plan) describeArguments(args []*Expr) string {
+	var parts []string
+	for i, a := range args {
+		switch {
+		case i < maxDescribed/2, i >= len(args)-maxDescribed/2, len(args) <= maxDescribed:
+			parts = append(parts, p.describe(a))
+		case i == maxDescribed/2:
+			parts = append(parts, "...")
+		}
+	}
+	return "(" + strings.Join(parts, ", ") + ")"
 }

@@ -20,6 +20,7 @@ const (
 	CodeSchema      = "schema"      // departments disagree on a table's columns or types
 	CodeCells       = "cells"       // cells or limbs do not fit the plan
 	CodeDivision    = "division"    // division by zero
+	CodeSingular    = "singular"    // a regression's design is singular
 	CodePolicy      = "policy"      // a department does not admit the query
 )
 

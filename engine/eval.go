@@ -10,6 +10,12 @@ import (
 type value struct {
 	Datum
 	exact *big.Rat
+	// digits is how many significant digits of exact are right; 0 means all.
+	digits int
+	// infinite is the sign of a Float beyond all bounds; its exact is nil.
+	infinite int
+	// reason says why a statistic is NULL.
+	reason string
 }
 
 // compare orders two values of one kind, numbers by their exact part.
@@ -24,12 +30,13 @@ func (v value) compare(o value) int {
 type domain interface {
 	leaf(e *Expr) (value, error)                     // columns, groups and cells, constants
 	arithmetic(e *Expr, args []value) (value, error) // of arguments that are not NULL
+	function(e *Expr, args []value) (value, error)
 }
 
 // evaluate is the semantics of Expr, the same over rows and over cells.
 func evaluate(e *Expr, d domain) (value, error) {
 	switch e.Op {
-	case OpConstant, OpColumn, OpGroup, OpCount, OpSum, OpAverage:
+	case OpConstant, OpColumn, OpGroup, OpCount, OpSum, OpAverage, OpMoment:
 		return d.leaf(e)
 	case OpAnd:
 		return connect(e, d, false)
@@ -51,6 +58,8 @@ func evaluate(e *Expr, d domain) (value, error) {
 		return value{}, fmt.Errorf("operation %d has no arguments", e.Op)
 	}
 	switch e.Op {
+	case OpFunction:
+		return d.function(e, args)
 	case OpIsNull:
 		return truthValue(args[0].IsNull()), nil
 	case OpIsTrue:
@@ -195,6 +204,10 @@ func (r rows) arithmetic(e *Expr, args []value) (value, error) {
 		}
 	}
 	return value{Datum: Datum{Kind: e.Kind, Number: out, Scale: e.Scale}}, nil
+}
+
+func (r rows) function(e *Expr, _ []value) (value, error) {
+	return value{}, fmt.Errorf("operation %d stands over cells, not over rows", e.Op)
 }
 
 // like matches PostgreSQL's LIKE: % is any run of characters, _ one character, a

@@ -19,6 +19,7 @@ type Explanation struct {
 	GroupBy     []ExplainedGroupColumn `json:"groupBy"`
 	Moments     []ExplainedMoment      `json:"moments"`
 	Outputs     []ExplainedOutput      `json:"outputs"`
+	Report      *ExplainedReport       `json:"report,omitempty"` // the call that returns rows
 	Groups      int                    `json:"groups"`
 	Cells       int                    `json:"cells"`       // groups × moments
 	Limbs       int                    `json:"limbs"`       // slots taken
@@ -64,6 +65,13 @@ type ExplainedOutput struct {
 	Expression string `json:"expression"`
 }
 
+// ExplainedReport is a call that returns rows.
+type ExplainedReport struct {
+	Function string   `json:"function"`
+	Columns  []string `json:"columns"`         // that it adds to the answer
+	Terms    []string `json:"terms,omitempty"` // of a regression
+}
+
 // ExplainedDisclosure is what somebody learns.
 type ExplainedDisclosure struct {
 	Who  string `json:"who"`
@@ -98,6 +106,15 @@ func (p *Plan) Explain() Explanation {
 	for _, o := range p.Outputs {
 		x.Outputs = append(x.Outputs, ExplainedOutput{o.Name, o.Expr.Kind, p.describe(o.Expr)})
 	}
+	if r := p.Report; r != nil {
+		x.Report = &ExplainedReport{Function: r.Function}
+		for _, c := range reports[r.Function].columns(reportCells{plan: p, report: r}) {
+			x.Report.Columns = append(x.Report.Columns, c.name)
+		}
+		if strings.HasPrefix(r.Function, "linreg") {
+			x.Report.Terms = r.Names
+		}
+	}
 	x.Learns = p.disclosures()
 	return x
 }
@@ -130,35 +147,6 @@ func (p *Plan) shown(moment int) bool {
 	})
 }
 
-// disclosures says what each party learns. DESIGN section 2, promise 1.
-func (p *Plan) disclosures() []ExplainedDisclosure {
-	analyst := fmt.Sprintf("every cell (%d), summed over the departments", p.CellCount())
-	var hidden []string
-	for m := range p.Moments {
-		if !p.shown(m) {
-			hidden = append(hidden, p.describeMoment(m))
-		}
-	}
-	if len(hidden) > 0 {
-		analyst += "; among them, though the answer does not show them: " + strings.Join(hidden, ", ")
-	}
-	if p.Having != nil || p.Limit != nil || p.Offset > 0 {
-		analyst += "; those of groups that HAVING, OFFSET or LIMIT hides included"
-	}
-	out := []ExplainedDisclosure{{"the analyst, and whoever is shown the opened certificate", analyst}}
-	everyone := "the query, the schema and its bounds, row counts and versions of the tables, who takes part, sizes and times; no cell"
-	out = append(out, ExplainedDisclosure{"every department", everyone})
-	if len(p.Groups) > 0 {
-		var names []string
-		for _, g := range p.Groups {
-			names = append(names, p.Schema.Columns[g.Column].Name)
-		}
-		out = append(out, ExplainedDisclosure{"every department and the analyst",
-			"the values that each department has in " + strings.Join(names, ", ") + ", which are in its dictionaries"})
-	}
-	return out
-}
-
 // plural writes a number of things.
 func plural(n int64, thing string) string {
 	if n == 1 {
@@ -166,6 +154,10 @@ func plural(n int64, thing string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, thing)
 }
+
+// maxBoundedMoments is up to how many moments the text lists each department's bounds;
+// the JSON form always does.
+const maxBoundedMoments = 128
 
 // String writes the explanation for people.
 func (x Explanation) String() string {
@@ -194,6 +186,9 @@ func (x Explanation) String() string {
 			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)
 		}
 		line("  %s: %s%s", m.Name, plural(int64(m.Limbs), "limb"), unit)
+		if len(x.Moments) > maxBoundedMoments {
+			continue
+		}
 		for _, bound := range m.Bounds {
 			line("    %s proves %s to %s", bound.Department, bound.Lo, bound.Hi)
 		}
@@ -201,6 +196,12 @@ func (x Explanation) String() string {
 	line("The analyst computes")
 	for _, o := range x.Outputs {
 		line("  %s = %s (%s)", o.Name, o.Expression, o.Kind)
+	}
+	if r := x.Report; r != nil {
+		line("  %s, which gives rows of %s", r.Function, strings.Join(r.Columns, ", "))
+		if len(r.Terms) > 0 {
+			line("  terms: %s", strings.Join(r.Terms, ", "))
+		}
 	}
 	for _, l := range x.Learns {
 		line("Learns: %s: %s.", l.Who, l.What)

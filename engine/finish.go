@@ -13,7 +13,7 @@ type group struct {
 }
 
 func (g group) leaf(e *Expr) (value, error) {
-	number := func(d Datum) (value, error) { return value{d, rational(d)}, nil }
+	number := func(d Datum) (value, error) { return value{Datum: d, exact: rational(d)}, nil }
 	switch e.Op {
 	case OpCount:
 		return number(Datum{Kind: Integer, Number: g.cells[e.Column]})
@@ -28,7 +28,11 @@ func (g group) leaf(e *Expr) (value, error) {
 		}
 		average := divide(sum, Datum{Kind: Integer, Number: count})
 		exact := rational(sum)
-		return value{average, exact.Quo(exact, new(big.Rat).SetInt(count))}, nil
+		return value{Datum: average, exact: exact.Quo(exact, new(big.Rat).SetInt(count))}, nil
+	}
+	if e.Op == OpMoment {
+		m := g.plan.Moments[e.Column]
+		return number(Datum{Kind: e.Kind, Number: g.cells[e.Column], Scale: m.Scale})
 	}
 	d := e.Value
 	if e.Op == OpGroup {
@@ -83,6 +87,9 @@ func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
 		}
 	}
 	slices.SortStableFunc(all, p.compareCandidates)
+	if p.Report != nil {
+		return p.printReport(all)
+	}
 	return p.print(p.cut(all))
 }
 
@@ -165,6 +172,9 @@ func (p *Plan) print(shown []candidate) (*Result, error) {
 				return nil, err
 			}
 			result.Rows[r][i] = v.print(quotients[i])
+			if v.reason != "" {
+				result.Notes = append(result.Notes, Note{r, o.Name, v.reason})
+			}
 		}
 	}
 	return result, nil
@@ -173,13 +183,17 @@ func (p *Plan) print(shown []candidate) (*Result, error) {
 // divides tells whether an expression over cells divides numbers that are not both
 // integers, so that its value need not be a decimal.
 func divides(e *Expr) bool {
-	return e.Op == OpAverage || e.Op == OpDivide && e.Kind == Decimal || slices.ContainsFunc(e.Args, divides)
+	_, moments := statistics[e.Value.Text]
+	return e.Op == OpAverage || e.Op == OpFunction && moments || e.Op == OpDivide && e.Kind == Decimal || slices.ContainsFunc(e.Args, divides)
 }
 
 // print writes one value: as PostgreSQL does, and exactly.
 func (v value) print(isQuotient bool) Value {
 	if v.IsNull() {
 		return Value{}
+	}
+	if v.Kind == Float {
+		return v.printFloat()
 	}
 	if v.exact == nil {
 		text := v.Datum.String()
@@ -188,6 +202,8 @@ func (v value) print(isQuotient bool) Value {
 	text := fixedDecimal(v.Number, v.Scale)
 	exact := text
 	switch {
+	case v.digits > 0:
+		exact = significant(v.exact, v.digits)
 	case v.exact.IsInt():
 		exact = v.exact.Num().String()
 	case isQuotient:

@@ -25,27 +25,30 @@ func code(err error) string {
 	return ""
 }
 
-// TestCellWidth: a cell of 128 bits is carried, one of 129 refused. README section 4.
+// TestCellWidth: a cell of 1024 bits is carried, one of 1025 refused. README section 4.
 func TestCellWidth(t *testing.T) {
 	limit := new(big.Int).Sub(decimalLimit, big.NewInt(1))
-	for rows, want := range map[int64]string{3: "", 4: CodeOverflow} {
+	for rows, want := range map[int64]string{17976: "", 17977: CodeOverflow} {
 		cat, departments := wide(2, rows, new(big.Int), limit)
-		p, err := NewPlan("SELECT sum(x) FROM w", cat, departments, testPackings[1])
+		p, err := NewPlan("SELECT sum(x*x*x*x*x*x*x*x) FROM w", cat, departments, testPackings[1])
 		if code(err) != want {
 			t.Fatalf("%d rows: %v", rows, err)
 		}
 		if err != nil {
 			continue
 		}
-		top := new(big.Int).Mul(limit, big.NewInt(rows))
+		top := new(big.Int).Exp(limit, big.NewInt(8), nil)
+		top.Mul(top, big.NewInt(rows))
 		sums := p.empty()
 		for d := range departments {
 			limbs, err := p.Limbs(d, []*big.Int{big.NewInt(rows), top})
 			if err != nil {
 				t.Fatal(err)
 			}
-			for s, v := range limbs[0] {
-				sums[0][s] += v
+			for c := range limbs {
+				for s, v := range limbs[c] {
+					sums[c][s] += v
+				}
 			}
 		}
 		cells, err := p.Cells(sums)

@@ -7,13 +7,13 @@ const (
 	MaxDepth          = 100     // nesting of one expression
 	MaxNodes          = 4096    // expression nodes of one query
 	MaxLiteralDigits  = 64      // digits of a number before and after its point
-	MaxExprBits       = 512     // width of any intermediate result
-	MaxExprScale      = 154     // decimal places of any intermediate result over rows
-	MaxCellBits       = 128     // width of a moment in one department, Hi−Lo
+	MaxExprBits       = 2048    // width of any intermediate result
+	MaxExprScale      = 512     // decimal places of any intermediate result over rows
+	MaxCellBits       = 1024    // width of a moment in one department, Hi−Lo
 	MaxGroups         = 1 << 16 // groups of one query
 	MaxGroupColumns   = 4       // columns in GROUP BY
 	MaxOutputs        = 256     // columns of an answer
-	MaxMoments        = 512     // moments of one query
+	MaxMoments        = 8192    // moments of one query
 	MaxRegistrations  = 4096    // registrations in a catalogue
 	MaxColumns        = 1024    // columns of a table
 	MaxDictionary     = 4096    // distinct values of a dictionary

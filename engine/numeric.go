@@ -95,8 +95,11 @@ func compute(e *Expr, a, b value) (value, bool) {
 			return value{}, false
 		}
 	}
+	if e.Kind == Float {
+		return computeFloat(e, a, b), true
+	}
 	x, y, scale := common(a.Datum, b.Datum)
-	out := value{Datum: Datum{Kind: e.Kind, Number: new(big.Int), Scale: scale}, exact: new(big.Rat)}
+	out := value{Datum: Datum{Kind: e.Kind, Number: new(big.Int), Scale: scale}, exact: new(big.Rat), digits: fewer(a, b)}
 	switch e.Op {
 	case OpNegate:
 		out.Number.Neg(a.Number)
@@ -130,4 +133,27 @@ func compute(e *Expr, a, b value) (value, bool) {
 		out.exact.Quo(a.exact, b.exact)
 	}
 	return out, true
+}
+
+// computeFloat is arithmetic over cells with a double precision: on exact rationals
+// alone, rounded when it is printed.
+func computeFloat(e *Expr, a, b value) value {
+	out := new(big.Rat)
+	switch e.Op {
+	case OpNegate:
+		out.Neg(a.exact)
+	case OpAdd:
+		out.Add(a.exact, b.exact)
+	case OpSubtract:
+		out.Sub(a.exact, b.exact)
+	case OpMultiply:
+		out.Mul(a.exact, b.exact)
+	case OpDivide:
+		out.Quo(a.exact, b.exact)
+	default:
+		out.Set(a.exact)
+	}
+	v := double(out)
+	v.digits = fewer(a, b)
+	return v
 }

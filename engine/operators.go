@@ -110,7 +110,7 @@ func (b *binder) bindArithmetic(op Op, e *pg.A_Expr, in place, position int) (*E
 		return nil, err
 	}
 	wanted := Integer
-	if left.Kind == Decimal || right.Kind == Decimal {
+	if left.Kind.fractional() || right.Kind.fractional() {
 		wanted = Decimal
 	}
 	if left, err = b.number(left, wanted, position); err != nil {
@@ -122,6 +122,12 @@ func (b *binder) bindArithmetic(op Op, e *pg.A_Expr, in place, position int) (*E
 	out := &Expr{Op: op, Kind: Integer}
 	if left.Kind == Decimal || right.Kind == Decimal {
 		out.Kind = Decimal
+	}
+	if left.Kind == Float || right.Kind == Float {
+		out.Kind = Float
+	}
+	if out.Kind == Float && op == OpModulo {
+		return nil, refuse(CodeType, position, "there is no remainder of a double precision, as in PostgreSQL")
 	}
 	if op == OpDivide || op == OpModulo {
 		if err := b.divisor(right, out.Kind, in, position); err != nil {
@@ -184,7 +190,7 @@ func align(e *Expr, kind Kind, scale int) *Expr {
 func (b *binder) unify(operands []*Expr, in place, position int) error {
 	kind, scale := Null, 0
 	for _, e := range operands {
-		if kind == Null || kind == Integer && e.Kind == Decimal {
+		if kind == Null || kind == Integer && e.Kind.fractional() || kind == Decimal && e.Kind == Float {
 			kind = e.Kind
 		}
 	}

@@ -93,7 +93,7 @@ func (b *binder) bindSelect(stmt *pg.SelectStmt, cat Catalogue) error {
 	}
 	if len(b.plan.Groups) == 0 && stmt.HavingClause == nil && !b.aggregates {
 		return hinted(refuse(CodeUnsupported, 1, "the query counts and sums nothing: rows are never shown"),
-			"the aggregates are count, sum and avg")
+			"%s", aggregatesHint(""))
 	}
 	return b.bindLimit(stmt)
 }
@@ -201,6 +201,9 @@ func (p *Plan) bound(positions []int) error {
 // the summed expression over that department's own columns.
 func momentBound(m *Moment, r Registration, schema Schema) Bound {
 	rows := big.NewInt(r.Rows)
+	if m.Op == Present {
+		return Bound{Lo: new(big.Int), Hi: big.NewInt(min(r.Rows, 1))}
+	}
 	if m.Op != Sum {
 		return Bound{Lo: new(big.Int), Hi: rows}
 	}

@@ -101,6 +101,8 @@ func (t *refTable) contribute(tb testing.TB, p *Plan, d int) []*big.Int {
 			switch moment.Op {
 			case CountRows:
 				cell.Add(cell, big.NewInt(1))
+			case Present:
+				cell.SetInt64(1)
 			case CountNonNull, Sum:
 				v, err := moment.Expr.Eval(get)
 				if err != nil {

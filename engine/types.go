@@ -13,6 +13,7 @@ const (
 	Text                // UTF-8, compared by bytes
 	Boolean             // false < true
 	Date                // days since 1970-01-01, from 0001-01-01 to 9999-12-31
+	Float               // PostgreSQL's double precision: of answers only, never of a column
 )
 
 // Column is one column of one department's table as registered: what planning may
@@ -115,10 +116,12 @@ const (
 // join those over rows; there numbers are exact rationals, scales differ and
 // division by anything is allowed.
 const (
-	OpGroup   Op = iota + 64 // the value of Groups[Column]
-	OpCount                  // the cell of Moments[Column]
-	OpSum                    // the cell of Moments[Column]; NULL if that of Moments[Count] is 0
-	OpAverage                // the cell of Moments[Column] over that of Moments[Count]; NULL if that is 0
+	OpGroup    Op = iota + 64 // the value of Groups[Column]
+	OpCount                   // the cell of Moments[Column]
+	OpSum                     // the cell of Moments[Column]; NULL if that of Moments[Count] is 0
+	OpAverage                 // the cell of Moments[Column] over that of Moments[Count]; NULL if that is 0
+	OpMoment                  // the cell of Moments[Column], whatever it is
+	OpFunction                // the statistic that Value names, of Args (README section 11)
 )
 
 // Expr is a typed expression. Plans hold it in their canonical encoding; datasets
@@ -148,6 +151,7 @@ const (
 	CountRows    MomentOp = iota + 1 // rows that pass both filters; Expr is nil
 	CountNonNull                     // those of them whose Expr is not NULL
 	Sum                              // the sum of Expr over those, in units of 10^−Scale; 0 over none
+	Present                          // 1 if a row passes both filters, else 0; Expr is nil
 )
 
 // Bound is the range of one department's value of a cell, inclusive.
@@ -229,6 +233,7 @@ type Plan struct {
 	Groups        []GroupColumn // GROUP BY; empty: one group
 	Moments       []Moment      // Moments[0] counts the rows of the group that pass Filter
 	Outputs       []Output
+	Report        *Report // the call that returns rows; nil if there is none
 	Having        *Expr   // over cells; nil if none
 	Order         []Order // over cells
 	Limit         *int64  // nil if none
@@ -252,4 +257,9 @@ type Result struct {
 	Columns []string  `json:"columns"`
 	Kinds   []Kind    `json:"kinds"`
 	Rows    [][]Value `json:"rows"`
+	// Model is the figures beside the rows of a call that returns rows: those of the
+	// first group, then those of the next. README section 12.
+	Model []Figure `json:"model,omitempty"`
+	// Notes say why values are NULL where a statistic is not defined.
+	Notes []Note `json:"notes,omitempty"`
 }

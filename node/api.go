@@ -151,6 +151,7 @@ type Answer struct {
 	Departments []DepartmentStatus
 	Seconds     Seconds
 	CPUSeconds  float64 // over all departments and the client, this query's
+	Rounds      []Round // of a question that took several, the last included; nil otherwise
 }
 
 // DepartmentStatus is a department's part in one query.

@@ -37,17 +37,13 @@ type asking struct {
 	tally   *tally
 }
 
-// Ask asks a question and waits for its answer, which it has verified itself.
-// The error is a *QueryError where the question, the departments or the
-// network are at fault.
-func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, error) {
+// askRound asks a question of one round and waits for its answer, which it has
+// verified itself.
+func (c *Client) askRound(ctx context.Context, sql string, o AskOptions) (*Answer, error) {
 	a := &asking{c: c, o: o, start: time.Now(), cpu: processorSeconds(), answers: make(chan answer),
 		refused: make(chan error, 1), failed: make(chan error, 1)}
 	if a.o.Deadline <= 0 {
 		a.o.Deadline = DefaultDeadline
-	}
-	if err := c.wait(ctx); err != nil {
-		return nil, err
 	}
 	plan, err := c.plan(sql, o.Departments)
 	if err != nil {

@@ -68,7 +68,7 @@ func (c *command) explainCommand() *cobra.Command {
 }
 
 func (c *command) explain(ctx context.Context, sql string, f explainFlags) error {
-	var plan *engine.Plan
+	var session *engine.Session
 	switch {
 	case f.node != "" && len(f.tables) > 0:
 		return usage("flag", "", "--node and --table exclude each other")
@@ -77,7 +77,7 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 		if err != nil {
 			return err
 		}
-		if plan, err = makePlan(sql, catalogue, f.departments, parameters); err != nil {
+		if session, err = newQuestion(sql, catalogue, f.departments, parameters); err != nil {
 			return err
 		}
 	default:
@@ -94,14 +94,17 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 			return err
 		}
 		c.describe(catalogue)
-		if plan, err = makePlan(sql, catalogue, f.departments, parameters); err != nil {
+		if session, err = newQuestion(sql, catalogue, f.departments, parameters); err != nil {
 			return err
 		}
 	}
 	c.progress.finish()
-	explanation := plan.Explain()
-	if c.json {
+	explanation := session.Explain()
+	if c.json && len(explanation.Rounds) > 1 {
 		return c.printJSON(explanation)
+	}
+	if c.json {
+		return c.printJSON(explanation.First)
 	}
 	return c.print(explanation.String())
 }
@@ -194,13 +197,13 @@ func registrationsOf(catalogue engine.Catalogue, table string) []engine.Registra
 	return out
 }
 
-// makePlan plans a question over the departments that are named, or all that hold the table.
-func makePlan(sql string, catalogue engine.Catalogue, departments []string, p circuits.Params) (*engine.Plan, error) {
-	plan, err := protocols.PlanQuestion(sql, catalogue, departments, protocols.Packing(p))
+// newQuestion plans a question over the departments that are named, or all that hold the table.
+func newQuestion(sql string, catalogue engine.Catalogue, departments []string, p circuits.Params) (*engine.Session, error) {
+	session, err := protocols.NewQuestion(sql, catalogue, departments, protocols.Packing(p))
 	if err != nil {
 		return nil, asked(err, sql)
 	}
-	return plan, nil
+	return session, nil
 }
 
 // asked gives an error the question that it is about.

@@ -79,7 +79,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 	if err := recheck(answer, pinned); err != nil {
 		return err
 	}
-	if err := writeCertificate(f.certificate, answer.Certificate); err != nil {
+	if err := writeCertificates(f.certificate, answer); err != nil {
 		return err
 	}
 	if c.json {
@@ -102,15 +102,26 @@ func checkNode(address string) error {
 // recheck verifies an answer's certificate against the pinned description. Without one it must agree with itself, and
 // the verdict that stands beside the answer says that the signers are unknown.
 func recheck(a *Answer, pinned *protocols.Network) error {
-	verdict, err := protocols.Verify(a.Certificate, pinned)
+	for i := range a.Rounds {
+		verdict, err := recheckOne(a.Rounds[i].Certificate, pinned)
+		if a.Rounds[i].Verdict = verdict; err != nil {
+			return err
+		}
+	}
+	verdict, err := recheckOne(a.Certificate, pinned)
+	a.Verdict = verdict
+	return err
+}
+
+func recheckOne(certificate []byte, pinned *protocols.Network) (protocols.Verdict, error) {
+	verdict, err := protocols.Verify(certificate, pinned)
 	if err != nil {
 		verdict = protocols.Verdict{Reason: err.Error()}
 	}
-	a.Verdict = verdict
 	if verdict.Verified || verdict.SelfConsistent && pinned == nil {
-		return nil
+		return verdict, nil
 	}
-	return &Failure{Code: "unverified", Department: verdict.Department,
+	return verdict, &Failure{Code: "unverified", Department: verdict.Department,
 		Message: "the certificate does not show the answer: " + verdict.Reason}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/engine"
 	"parley/protocols"
 )
 
@@ -17,19 +18,22 @@ const (
 
 // verdictJSON is what `verify --json` prints.
 type verdictJSON struct {
-	Verified        bool        `json:"verified"`
-	Pinned          bool        `json:"pinned"`
-	DevelopmentKeys bool        `json:"developmentKeys"`
-	ValueShown      bool        `json:"valueShown"`
-	Reason          string      `json:"reason,omitempty"`
-	Department      string      `json:"department,omitempty"`
-	Digest          string      `json:"digest,omitempty"` // the same with and without the opening
-	Parameters      string      `json:"parameters,omitempty"`
-	Departments     []string    `json:"departments,omitempty"`
-	SQL             string      `json:"sql,omitempty"`
-	Columns         []string    `json:"columns,omitempty"`
-	Rows            [][]*string `json:"rows,omitempty"`
-	Exact           [][]*string `json:"exact,omitempty"`
+	Verified        bool          `json:"verified"`
+	Pinned          bool          `json:"pinned"`
+	DevelopmentKeys bool          `json:"developmentKeys"`
+	ValueShown      bool          `json:"valueShown"`
+	Reason          string        `json:"reason,omitempty"`
+	Department      string        `json:"department,omitempty"`
+	Digest          string        `json:"digest,omitempty"` // the same with and without the opening
+	Parameters      string        `json:"parameters,omitempty"`
+	Departments     []string      `json:"departments,omitempty"`
+	SQL             string        `json:"sql,omitempty"`
+	Columns         []string      `json:"columns,omitempty"`
+	Rows            [][]*string   `json:"rows,omitempty"`
+	Exact           [][]*string   `json:"exact,omitempty"`
+	Model           *modelJSON    `json:"model,omitempty"`
+	ModelExact      *modelJSON    `json:"modelExact,omitempty"`
+	Notes           []engine.Note `json:"notes,omitempty"`
 }
 
 func (c *command) verifyCommand() *cobra.Command {
@@ -114,6 +118,8 @@ func verdictOf(v protocols.Verdict) verdictJSON {
 	}
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		out.Columns, out.Rows, out.Exact = v.Result.Columns, texts(v.Result), exacts(v.Result)
+		out.Model, out.ModelExact = modelsOf(v.Result)
+		out.Notes = v.Result.Notes
 	}
 	return out
 }
@@ -148,6 +154,9 @@ func verdictText(v protocols.Verdict) string {
 	}
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		b.WriteString(resultGrid(v.Result).String() + "\n")
+		if text := modelText(v.Result); text != "" {
+			b.WriteString(text + "\n")
+		}
 	}
 	fmt.Fprintf(&b, "certificate  %s\n", verdictLine(v))
 	if v.SelfConsistent {

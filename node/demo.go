@@ -113,7 +113,7 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 		return err
 	}
 	for _, q := range demoQuestions {
-		if _, err := makePlan(q.SQL, catalogue, nil, parameters); err != nil {
+		if _, err := newQuestion(q.SQL, catalogue, nil, parameters); err != nil {
 			return err
 		}
 	}

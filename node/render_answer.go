@@ -19,6 +19,10 @@ type answerJSON struct {
 	Columns     []string           `json:"columns"`
 	Rows        [][]*string        `json:"rows"`
 	Exact       [][]*string        `json:"exact"`
+	Model       *modelJSON         `json:"model,omitempty"`      // figures beside the rows of a call that returns rows
+	ModelExact  *modelJSON         `json:"modelExact,omitempty"` // the same as in exact
+	Notes       []engine.Note      `json:"notes,omitempty"`      // why values are null
+	Rounds      []roundJSON        `json:"rounds,omitempty"`     // of a question that took several: one certificate each
 	Assurance   string             `json:"assurance"`
 	Parameters  string             `json:"parameters"`
 	Departments []DepartmentStatus `json:"departments"`
@@ -41,6 +45,9 @@ func answerOf(sql string, a *Answer, path string) answerJSON {
 	out := answerJSON{SQL: sql, Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
 		Departments: a.Departments, Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
 	out.Rows, out.Exact = texts(a.Result), exacts(a.Result)
+	out.Model, out.ModelExact = modelsOf(a.Result)
+	out.Notes = a.Result.Notes
+	out.Rounds = roundsOf(a, path)
 	out.Certificate.Digest = a.Verdict.Certificate.String()
 	if path != "" {
 		out.Certificate.Path = &path
@@ -71,7 +78,7 @@ func each(r *engine.Result, take func(engine.Value) *string) [][]*string {
 func resultGrid(r *engine.Result) grid {
 	g := grid{Head: r.Columns, Right: make([]bool, len(r.Columns)), Rows: texts(r)}
 	for i, kind := range r.Kinds {
-		g.Right[i] = kind == engine.Integer || kind == engine.Decimal
+		g.Right[i] = kind == engine.Integer || kind == engine.Decimal || kind == engine.Float
 	}
 	return g
 }
@@ -87,6 +94,9 @@ func timing(s Seconds, cpu float64) string {
 func writeAnswer(w io.Writer, a *Answer, path string) error {
 	var b strings.Builder
 	b.WriteString(resultGrid(a.Result).String())
+	if text := modelText(a.Result); text != "" {
+		b.WriteString("\n" + text)
+	}
 	b.WriteString("\n" + provenance(a, path) + "\n")
 	b.WriteString("time         " + timing(a.Seconds, a.CPUSeconds) + "\n")
 	_, err := io.WriteString(w, b.String())
@@ -103,6 +113,13 @@ func provenance(a *Answer, path string) string {
 	}
 	if path != "" {
 		lines = append(lines, "written to   "+path)
+	}
+	for i, r := range roundsOf(a, path) {
+		line := fmt.Sprintf("round %d      %s", i+1, r.Certificate.Digest)
+		if r.Certificate.Path != nil {
+			line += ", " + *r.Certificate.Path
+		}
+		lines = append(lines, line)
 	}
 	return strings.Join(lines, "\n")
 }

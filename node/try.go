@@ -75,7 +75,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 		return err
 	}
 	c.describe(catalogue)
-	if _, err := makePlan(sql, catalogue, nil, parameters); err != nil {
+	if _, err := newQuestion(sql, catalogue, nil, parameters); err != nil {
 		return err
 	}
 	c.sayParameters(parameters)
@@ -101,7 +101,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := writeCertificate(f.certificate, answer.Certificate); err != nil {
+	if err := writeCertificates(f.certificate, answer); err != nil {
 		return err
 	}
 	if c.json {

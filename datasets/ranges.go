@@ -1,0 +1,166 @@
+package datasets
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"slices"
+	"sort"
+	"strings"
+
+	"parley/engine"
+)
+
+// ranges is counts of rows where one expression lies in ranges that do not overlap, as
+// histograms and searches ask for: one SELECT counts each value of the expression, and
+// the values are dealt to the ranges here. A FILTER each would take DuckDB minutes to
+// plan (README, section 6.2).
+type ranges struct {
+	x    *engine.Expr
+	rest *engine.Expr // what else FILTER asks; nil for nothing
+	bins []bin        // ascending
+}
+
+// bin is from lo to hi, hi itself only if closed, counted by a moment.
+type bin struct {
+	lo, hi *big.Int
+	closed bool
+	moment int
+}
+
+// rangesOf takes from the moments those that ranges compute.
+func (a *aggregation) rangesOf(moments []int) (others []int, batches []*ranges) {
+	byKey := map[string]*ranges{}
+	for _, i := range moments {
+		x, b, rest, ok := rangeOf(a.plan.Moments[i])
+		if !ok {
+			others = append(others, i)
+			continue
+		}
+		b.moment = i
+		key := string(engine.Marshal(x)) + string(engine.Marshal(rest))
+		if byKey[key] == nil {
+			byKey[key] = &ranges{x: x, rest: rest}
+			batches = append(batches, byKey[key])
+		}
+		byKey[key].bins = append(byKey[key].bins, b)
+	}
+	batches = slices.DeleteFunc(batches, func(r *ranges) bool {
+		if len(r.bins) >= tallyMoments && r.disjoint() {
+			return false
+		}
+		for _, b := range r.bins {
+			others = append(others, b.moment)
+		}
+		return true
+	})
+	slices.Sort(others)
+	return others, batches
+}
+
+// rangeOf reads a count with FILTER (... AND x >= lo AND x < hi).
+func rangeOf(m engine.Moment) (x *engine.Expr, b bin, rest *engine.Expr, ok bool) {
+	if m.Op != engine.CountRows || m.Filter == nil || m.Filter.Op != engine.OpAnd || len(m.Filter.Args) < 2 {
+		return nil, b, nil, false
+	}
+	args := m.Filter.Args
+	low, high := args[len(args)-2], args[len(args)-1]
+	closed := high.Op == engine.OpLessEqual
+	if low.Op != engine.OpGreaterEq || high.Op != engine.OpLess && !closed {
+		return nil, b, nil, false
+	}
+	lo, hi := low.Args[1].Value.Number, high.Args[1].Value.Number
+	if low.Args[1].Op != engine.OpConstant || high.Args[1].Op != engine.OpConstant || lo == nil || hi == nil ||
+		!slices.Equal(engine.Marshal(low.Args[0]), engine.Marshal(high.Args[0])) {
+		return nil, b, nil, false
+	}
+	switch others := args[:len(args)-2]; len(others) {
+	case 0:
+	case 1:
+		rest = others[0]
+	default:
+		both := *m.Filter
+		both.Args = others
+		rest = &both
+	}
+	return low.Args[0], bin{lo: lo, hi: hi, closed: closed}, rest, true
+}
+
+// disjoint sorts the bins and tells whether no value lies in two of them.
+func (r *ranges) disjoint() bool {
+	slices.SortFunc(r.bins, func(a, b bin) int { return a.lo.Cmp(b.lo) })
+	for i := range r.bins[1:] {
+		order := r.bins[i].hi.Cmp(r.bins[i+1].lo)
+		if order > 0 || order == 0 && r.bins[i].closed {
+			return false
+		}
+	}
+	return true
+}
+
+// find is the moment that counts a value; −1 for none.
+func (r *ranges) find(v *big.Int) int {
+	i := sort.Search(len(r.bins), func(i int) bool { return r.bins[i].lo.Cmp(v) > 0 }) - 1
+	if i < 0 {
+		return -1
+	}
+	order := v.Cmp(r.bins[i].hi)
+	if order > 0 || order == 0 && !r.bins[i].closed {
+		return -1
+	}
+	return r.bins[i].moment
+}
+
+// rangesStatement writes the SELECT: the group columns, the expression, its count.
+func (a *aggregation) rangesStatement(r *ranges) (string, error) {
+	x := translator{columns: a.columns}
+	var keys []string
+	for _, g := range a.plan.Groups {
+		keys = append(keys, columnName(a.columns[g.Column].index))
+	}
+	value, err := x.expression(r.x)
+	if err != nil {
+		return "", err
+	}
+	conditions := []string{value + " IS NOT NULL"}
+	for _, filter := range []*engine.Expr{a.plan.Filter, r.rest} {
+		if filter == nil {
+			continue
+		}
+		condition, err := x.expression(filter)
+		if err != nil {
+			return "", err
+		}
+		conditions = append(conditions, condition)
+	}
+	keys = append(keys, value)
+	return "SELECT " + strings.Join(keys, ", ") + ", count(*) FROM " + rowsTable + " WHERE " + strings.Join(conditions, " AND ") +
+		" GROUP BY ALL", nil
+}
+
+// runRanges executes the statement and adds its rows to cells.
+func (a *aggregation) runRanges(ctx context.Context, r *ranges, statement string, cells []*big.Int) error {
+	rows, err := a.table.store.query(ctx, statement)
+	if err != nil {
+		return fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
+	}
+	for _, row := range rows {
+		if len(row) != len(a.groups)+2 {
+			return fmt.Errorf("datasets: %d columns came back from DuckDB", len(row))
+		}
+		group, err := a.groupOf(row)
+		if err != nil {
+			return err
+		}
+		v, ok := bigValue(row[len(a.groups)])
+		n, also := bigValue(row[len(a.groups)+1])
+		if !ok || !also {
+			return fmt.Errorf("datasets: DuckDB gave a value as %T and its count as %T", row[len(a.groups)], row[len(a.groups)+1])
+		}
+		if m := r.find(v); m >= 0 {
+			cell := cells[group*len(a.plan.Moments)+m]
+			cell.Add(cell, n)
+		}
+	}
+	return nil
+}

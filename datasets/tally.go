@@ -1,0 +1,187 @@
+package datasets
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"parley/engine"
+)
+
+// tallyMoments is from how many moments on, that differ only in the values that some
+// columns must have, one GROUP BY over those columns is asked instead of a FILTER each.
+const tallyMoments = 4
+
+// tally is moments that one SELECT computes, grouped by columns: those whose FILTER is
+// the same condition and that the columns have certain values (README, section 6.2).
+type tally struct {
+	columns []int        // of the plan's schema
+	rest    *engine.Expr // what else FILTER asks; nil for nothing
+	parts   []engine.Moment
+	// places finds by the columns' values, as canonical texts, and the number of the
+	// part the moment.
+	places map[string]int
+	size   int
+}
+
+// tallies takes apart the moments: those for one statement with FILTERs, and the rest
+// by tallies, in a fixed order.
+func (a *aggregation) tallies() (single []int, batches []*tally) {
+	byKey := map[string]*tally{}
+	member := make([]*tally, len(a.plan.Moments))
+	for i, m := range a.plan.Moments {
+		columns, values, rest := indicators(m.Filter)
+		if len(columns) == 0 {
+			continue
+		}
+		key := string(engine.Marshal(columns)) + string(engine.Marshal(rest))
+		b := byKey[key]
+		if b == nil {
+			b = &tally{columns: columns, rest: rest, places: map[string]int{}}
+			byKey[key] = b
+			batches = append(batches, b)
+		}
+		part := slices.IndexFunc(b.parts, func(p engine.Moment) bool {
+			return p.Op == m.Op && slices.Equal(engine.Marshal(p.Expr), engine.Marshal(m.Expr))
+		})
+		if part < 0 {
+			part = len(b.parts)
+			b.parts = append(b.parts, engine.Moment{Op: m.Op, Expr: m.Expr})
+		}
+		b.places[place(part, values)] = i
+		b.size++
+		member[i] = b
+	}
+	for i := range a.plan.Moments {
+		if member[i] == nil || member[i].size < tallyMoments {
+			single = append(single, i)
+		}
+	}
+	return single, slices.DeleteFunc(batches, func(b *tally) bool { return b.size < tallyMoments })
+}
+
+// place is the key of a moment in a tally.
+func place(part int, values []string) string {
+	return string(engine.Marshal(part)) + string(engine.Marshal(values))
+}
+
+// indicators takes a FILTER apart: columns that must equal constants, in order, with
+// the constants' canonical texts, and the other conditions.
+func indicators(filter *engine.Expr) (columns []int, values []string, rest *engine.Expr) {
+	if filter == nil {
+		return nil, nil, nil
+	}
+	conjuncts := []*engine.Expr{filter}
+	if filter.Op == engine.OpAnd {
+		conjuncts = filter.Args
+	}
+	var others []*engine.Expr
+	for _, e := range conjuncts {
+		column, value, ok := indicator(e)
+		if ok && !slices.Contains(columns, column) {
+			columns, values = append(columns, column), append(values, value)
+		} else {
+			others = append(others, e)
+		}
+	}
+	switch len(others) {
+	case 0:
+	case 1:
+		rest = others[0]
+	default:
+		both := *filter
+		both.Args = others
+		rest = &both
+	}
+	return columns, values, rest
+}
+
+func indicator(e *engine.Expr) (column int, value string, ok bool) {
+	if e.Op != engine.OpEqual || len(e.Args) != 2 {
+		return 0, "", false
+	}
+	left, right := e.Args[0], e.Args[1]
+	if left.Op != engine.OpColumn || right.Op != engine.OpConstant || right.Value.IsNull() {
+		return 0, "", false
+	}
+	return left.Column, right.Value.String(), true
+}
+
+// statement writes the SELECT of a tally: the group columns, its own, its parts.
+func (a *aggregation) tallyStatement(b *tally) (string, error) {
+	x := translator{columns: a.columns}
+	var list, keys []string
+	for _, g := range a.plan.Groups {
+		keys = append(keys, columnName(a.columns[g.Column].index))
+	}
+	for _, c := range b.columns {
+		keys = append(keys, columnName(a.columns[c].index))
+	}
+	list = append(list, keys...)
+	for _, m := range b.parts {
+		part, err := a.moment(x, m)
+		if err != nil {
+			return "", err
+		}
+		list = append(list, part)
+	}
+	var conditions []string
+	for _, filter := range []*engine.Expr{a.plan.Filter, b.rest} {
+		if filter == nil {
+			continue
+		}
+		condition, err := x.expression(filter)
+		if err != nil {
+			return "", err
+		}
+		conditions = append(conditions, condition)
+	}
+	out := "SELECT " + strings.Join(list, ", ") + " FROM " + rowsTable
+	if len(conditions) > 0 {
+		out += " WHERE " + strings.Join(conditions, " AND ")
+	}
+	return out + " GROUP BY " + strings.Join(slices.Compact(slices.Sorted(slices.Values(keys))), ", "), nil
+}
+
+// runTally executes a tally's statement and puts its rows into cells.
+func (a *aggregation) runTally(ctx context.Context, b *tally, statement string, cells []*big.Int) error {
+	rows, err := a.table.store.query(ctx, statement)
+	if err != nil {
+		return fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
+	}
+	groups := len(a.groups)
+	for _, row := range rows {
+		if len(row) != groups+len(b.columns)+len(b.parts) {
+			return fmt.Errorf("datasets: %d columns came back from DuckDB", len(row))
+		}
+		group, err := a.groupOf(row)
+		if err != nil {
+			return err
+		}
+		values, null := make([]string, len(b.columns)), false
+		for i, c := range b.columns {
+			text, isNull, err := a.keyText(c, row[groups+i])
+			if err != nil {
+				return err
+			}
+			values[i], null = text, null || isNull
+		}
+		if null {
+			continue
+		}
+		for part := range b.parts {
+			m, ok := b.places[place(part, values)]
+			if !ok {
+				continue
+			}
+			v, ok := bigValue(row[groups+len(b.columns)+part])
+			if !ok {
+				return fmt.Errorf("datasets: DuckDB gave a moment as %T", row[groups+len(b.columns)+part])
+			}
+			cells[group*len(a.plan.Moments)+m] = v
+		}
+	}
+	return nil
+}

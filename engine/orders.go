@@ -1,0 +1,293 @@
+package engine
+
+import (
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// orderStatistic is an aggregate that the analyst finishes from what each value of a
+// column's dictionary counts. README section 11.
+type orderStatistic struct {
+	within   bool     // written with WITHIN GROUP (ORDER BY column)
+	fraction bool     // takes a fraction between 0 and 1
+	numbers  bool     // of numbers only, with a double precision as its result
+	count    bool     // gives an integer
+	moment   MomentOp // of each value
+	pick     func(fraction *big.Rat, t tally) value
+}
+
+// orderStatistics by name. "count distinct" is count(DISTINCT x).
+var orderStatistics = map[string]orderStatistic{
+	"median":          {numbers: true, moment: CountRows, pick: func(_ *big.Rat, t tally) value { return t.continuous(big.NewRat(1, 2)) }},
+	"percentile_cont": {within: true, fraction: true, numbers: true, moment: CountRows, pick: func(f *big.Rat, t tally) value { return t.continuous(f) }},
+	"percentile_disc": {within: true, fraction: true, moment: CountRows, pick: func(f *big.Rat, t tally) value { return t.discrete(f) }},
+	"mode":            {within: true, moment: CountRows, pick: func(_ *big.Rat, t tally) value { return t.mode() }},
+	"min":             {moment: Present, pick: func(_ *big.Rat, t tally) value { return t.extreme(false) }},
+	"max":             {moment: Present, pick: func(_ *big.Rat, t tally) value { return t.extreme(true) }},
+	"count distinct":  {count: true, moment: Present, pick: func(_ *big.Rat, t tally) value { return t.distinct() }},
+}
+
+// aggregatesHint lists what may be called.
+func aggregatesHint(name string) string {
+	names := []string{"avg", "count", "sum"}
+	names = slices.AppendSeq(names, maps.Keys(statistics))
+	names = slices.AppendSeq(names, maps.Keys(reports))
+	for n := range orderStatistics {
+		if !strings.Contains(n, " ") {
+			names = append(names, n)
+		}
+	}
+	slices.Sort(names)
+	if name != "" {
+		if hint := nearest(name, names); strings.HasPrefix(hint, "did you mean") {
+			return hint
+		}
+	}
+	return "the aggregates are count, sum, avg and the statistics of engine/README.md section 11"
+}
+
+// bindOrderStatistic types a call: of a column with a dictionary, one moment a value.
+func (b *binder) bindOrderStatistic(name string, s orderStatistic, call *pg.FuncCall, in place, position int) (*Expr, error) {
+	if s.within != call.AggWithinGroup {
+		if s.within {
+			return nil, refuse(CodeUnsupported, position, "%s is written %s", name, s.written(name))
+		}
+		return nil, refuse(CodeUnsupported, position, "%s takes no WITHIN GROUP", name)
+	}
+	filter, err := b.bindFilter(call.AggFilter, "FILTER", in)
+	if err != nil {
+		return nil, err
+	}
+	out := &Expr{Op: OpFunction, Value: NewText(name), Nullable: !s.count}
+	args := call.Args
+	if s.fraction {
+		if len(args) != 1 {
+			return nil, refuse(CodeUnsupported, position, "%s is written %s", name, s.written(name))
+		}
+		fraction, err := b.bindFraction(name, args[0], position)
+		if err != nil {
+			return nil, err
+		}
+		out.Args, args = append(out.Args, fraction), args[1:]
+	}
+	if s.within {
+		if len(args) != 0 {
+			return nil, refuse(CodeUnsupported, position, "%s is written %s", name, s.written(name))
+		}
+		if args, err = b.withinGroup(name, call, position); err != nil {
+			return nil, err
+		}
+	} else if len(call.AggOrder) > 0 {
+		return nil, refuse(CodeUnsupported, position, "%s", fieldReasons["agg_order"])
+	}
+	if len(args) != 1 || call.AggStar {
+		return nil, refuse(CodeUnsupported, position, "%s takes one column", name)
+	}
+	column, err := b.dictionaryColumn(name, args[0], in.depth, position)
+	if err != nil {
+		return nil, err
+	}
+	c := b.plan.Schema.Columns[column]
+	if s.numbers && !c.Kind.numeric() && c.Kind != Null {
+		return nil, refuse(CodeType, position, "%s of %s is not supported: it takes integers and decimals", name, c.Kind.article())
+	}
+	if c.Kind == Boolean && (name == "min" || name == "max") {
+		return nil, refuse(CodeType, position, "%s of a boolean is not supported, as in PostgreSQL", name)
+	}
+	switch {
+	case s.count:
+		out.Kind = Integer
+	case s.numbers:
+		out.Kind = Float
+	default:
+		out.Kind, out.Scale = c.Kind, c.Scale
+	}
+	b.aggregates = true // also over a column without any value, which has no cell
+	return out, b.tallyCells(out, column, s.moment, filter, position)
+}
+
+// tallyCells adds to a call, for each value of a column, the value and its moment.
+func (b *binder) tallyCells(out *Expr, column int, op MomentOp, filter *Expr, position int) error {
+	for i, v := range b.values(column) {
+		constant, err := (&Expr{Op: OpConstant, Value: v, Kind: v.Kind, Scale: v.Scale}).derive(nil, position)
+		if err != nil {
+			return err
+		}
+		cell, err := b.cell(op, rowSet{filter: filter}, nil, []condition{{column, i}}, position)
+		if err != nil {
+			return err
+		}
+		out.Args = append(out.Args, constant, cell)
+	}
+	if len(out.Args) == 0 {
+		out.Args = append(out.Args, &Expr{Op: OpConstant, Nullable: true})
+	}
+	return nil
+}
+
+// written is how a call is written.
+func (s orderStatistic) written(name string) string {
+	if s.fraction {
+		return name + "(0.5) WITHIN GROUP (ORDER BY column)"
+	}
+	return name + "() WITHIN GROUP (ORDER BY column)"
+}
+
+// withinGroup is the one ascending key of WITHIN GROUP.
+func (b *binder) withinGroup(name string, call *pg.FuncCall, position int) ([]*pg.Node, error) {
+	if len(call.AggOrder) != 1 || call.AggOrder[0].GetSortBy() == nil {
+		return nil, refuse(CodeUnsupported, position, "%s orders by one column", name)
+	}
+	key := call.AggOrder[0].GetSortBy()
+	if err := b.only(key, "node", "sortby_dir", "sortby_nulls", "location"); err != nil {
+		return nil, err
+	}
+	if key.SortbyDir == pg.SortByDir_SORTBY_DESC {
+		return nil, refuse(CodeUnsupported, position, "%s orders ascending", name)
+	}
+	return []*pg.Node{key.Node}, nil
+}
+
+// bindFraction reads a literal between 0 and 1.
+func (b *binder) bindFraction(name string, node *pg.Node, position int) (*Expr, error) {
+	e, err := b.bind(node, place{name: name})
+	if err != nil {
+		return nil, err
+	}
+	if e, err = b.coerce(e, Decimal, position); err != nil {
+		return nil, err
+	}
+	if e.Op != OpConstant || e.Value.IsNull() || !e.Kind.numeric() {
+		return nil, refuse(CodeUnsupported, position, "the fraction of %s must be a number", name)
+	}
+	if f := rational(e.Value); f.Sign() < 0 || f.Cmp(big.NewRat(1, 1)) > 0 {
+		return nil, refuse(CodeType, position, "the fraction of %s is %s: it must be between 0 and 1", name, e.Value)
+	}
+	return e, nil
+}
+
+// dictionaryColumn binds an argument that must be a column with a dictionary.
+func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position int) (int, error) {
+	e, err := b.bind(node, place{name: name, argument: true, depth: depth})
+	if err != nil {
+		return 0, err
+	}
+	if e.Op != OpColumn {
+		return 0, refuse(CodeUnsupported, position, "%s takes a column, not an expression", name)
+	}
+	c := b.plan.Schema.Columns[e.Column]
+	if !c.HasDictionary {
+		return 0, hinted(refuse(CodeType, position, "column %s has no dictionary, so %s cannot count its values in one round", quote(c.Name), name),
+			"columns with at most %d distinct values have one", MaxDictionary)
+	}
+	return e.Column, nil
+}
+
+// tally is the values of a column in ascending order with their counts.
+type tally struct {
+	values []Datum
+	counts []*big.Int
+}
+
+// finish makes the tally of a call's arguments and picks.
+func (s orderStatistic) finish(e *Expr, args []value) (value, error) {
+	fraction := new(big.Rat)
+	if s.fraction {
+		fraction, args = args[0].exact, args[1:]
+	}
+	var t tally
+	for i := 0; i+1 < len(args); i += 2 {
+		if args[i+1].Number.Sign() > 0 {
+			t.values, t.counts = append(t.values, args[i].Datum), append(t.counts, args[i+1].Number)
+		}
+	}
+	if len(t.values) == 0 && !s.count {
+		return undefined(noRows), nil
+	}
+	return s.pick(fraction, t), nil
+}
+
+// total is the number of values counted.
+func (t tally) total() *big.Int {
+	n := new(big.Int)
+	for _, c := range t.counts {
+		n.Add(n, c)
+	}
+	return n
+}
+
+// at is the value with the rank, counted from 0.
+func (t tally) at(rank *big.Int) Datum {
+	below := new(big.Int)
+	for i, c := range t.counts {
+		if below.Add(below, c); rank.Cmp(below) < 0 {
+			return t.values[i]
+		}
+	}
+	return t.values[len(t.values)-1]
+}
+
+// continuous interpolates between the values around rank f·(n−1): type 7 of Hyndman
+// and Fan (1996), PostgreSQL's percentile_cont.
+func (t tally) continuous(f *big.Rat) value {
+	n := t.total()
+	rank := new(big.Rat).SetInt(n.Sub(n, big.NewInt(1)))
+	rank.Mul(rank, f)
+	low := new(big.Int).Quo(rank.Num(), rank.Denom())
+	rest := new(big.Rat).Sub(rank, new(big.Rat).SetInt(low))
+	x := rational(t.at(low))
+	if rest.Sign() != 0 {
+		y := rational(t.at(new(big.Int).Add(low, big.NewInt(1))))
+		y.Sub(y, x)
+		x.Add(x, rest.Mul(rest, y))
+	}
+	return double(x)
+}
+
+// discrete is the first value at or above the fraction f of all.
+func (t tally) discrete(f *big.Rat) value {
+	return valueOf(t.at(discreteRank(f, t.total())))
+}
+
+// discreteRank is the rank, from 0, of the value that percentile_disc gives of n.
+func discreteRank(f *big.Rat, n *big.Int) *big.Int {
+	rank := new(big.Rat).Mul(f, new(big.Rat).SetInt(n))
+	up := new(big.Int).Add(rank.Num(), rank.Denom())
+	up.Sub(up, big.NewInt(1)).Quo(up, rank.Denom()) // ⌈f·n⌉
+	if up.Sign() > 0 {
+		up.Sub(up, big.NewInt(1))
+	}
+	return up
+}
+
+// mode is the most frequent value, of several the first.
+func (t tally) mode() value {
+	best := 0
+	for i, c := range t.counts {
+		if c.Cmp(t.counts[best]) > 0 {
+			best = i
+		}
+	}
+	return valueOf(t.values[best])
+}
+
+func (t tally) extreme(last bool) value {
+	if last {
+		return valueOf(t.values[len(t.values)-1])
+	}
+	return valueOf(t.values[0])
+}
+
+func (t tally) distinct() value { return whole(big.NewInt(int64(len(t.values)))) }
+
+// valueOf is a value of a column.
+func valueOf(d Datum) value {
+	if d.Kind.numeric() {
+		return value{Datum: d, exact: rational(d)}
+	}
+	return value{Datum: d}
+}

@@ -1,0 +1,337 @@
+package engine
+
+import (
+	"math/big"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// statistic is an aggregate that the analyst finishes from sums of products. README
+// section 11.
+type statistic struct {
+	arguments int
+	kind      Kind
+	// powers lists the moments: the exponent of each argument. The first is all
+	// zeros, the number of rows where every argument has a value.
+	powers [][2]int
+	finish func(m []value) value
+}
+
+var (
+	one1 = [][2]int{{0, 0}, {1, 0}, {2, 0}}
+	both = [][2]int{{0, 0}, {1, 0}, {0, 1}, {2, 0}, {1, 1}, {0, 2}}
+)
+
+// statistics by name. Those of two arguments take (y, x), as PostgreSQL's do.
+var statistics = map[string]statistic{
+	"var_pop":        {1, Decimal, one1, func(m []value) value { return variance(m, false, false) }},
+	"var_samp":       {1, Decimal, one1, func(m []value) value { return variance(m, true, false) }},
+	"variance":       {1, Decimal, one1, func(m []value) value { return variance(m, true, false) }},
+	"stddev_pop":     {1, Decimal, one1, func(m []value) value { return variance(m, false, true) }},
+	"stddev_samp":    {1, Decimal, one1, func(m []value) value { return variance(m, true, true) }},
+	"stddev":         {1, Decimal, one1, func(m []value) value { return variance(m, true, true) }},
+	"skewness":       {1, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}}, func(m []value) value { return skewness(m, true) }},
+	"skewness_pop":   {1, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}}, func(m []value) value { return skewness(m, false) }},
+	"kurtosis":       {1, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}}, func(m []value) value { return kurtosis(m, true) }},
+	"kurtosis_pop":   {1, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}}, func(m []value) value { return kurtosis(m, false) }},
+	"covar_pop":      {2, Float, [][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}}, func(m []value) value { return covariance(m, 0) }},
+	"covar_samp":     {2, Float, [][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}}, func(m []value) value { return covariance(m, 1) }},
+	"corr":           {2, Float, both, func(m []value) value { return paired(m).correlation() }},
+	"regr_count":     {2, Integer, [][2]int{{0, 0}}, func(m []value) value { return m[0] }},
+	"regr_avgx":      {2, Float, [][2]int{{0, 0}, {0, 1}}, func(m []value) value { return mean(m[0].exact, m[1].exact) }},
+	"regr_avgy":      {2, Float, [][2]int{{0, 0}, {1, 0}}, func(m []value) value { return mean(m[0].exact, m[1].exact) }},
+	"regr_sxx":       {2, Float, [][2]int{{0, 0}, {0, 1}, {0, 2}}, func(m []value) value { return centred(m[0].exact, m[1].exact, m[1].exact, m[2].exact) }},
+	"regr_syy":       {2, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}}, func(m []value) value { return centred(m[0].exact, m[1].exact, m[1].exact, m[2].exact) }},
+	"regr_sxy":       {2, Float, [][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}}, func(m []value) value { return centred(m[0].exact, m[1].exact, m[2].exact, m[3].exact) }},
+	"regr_slope":     {2, Float, both, func(m []value) value { return paired(m).slope() }},
+	"regr_intercept": {2, Float, both, func(m []value) value { return paired(m).intercept() }},
+	"regr_r2":        {2, Float, both, func(m []value) value { return paired(m).determination() }},
+}
+
+// bindStatistic types a call of a statistic.
+func (b *binder) bindStatistic(name string, s statistic, call *pg.FuncCall, in place, position int) (*Expr, error) {
+	if len(call.Args) != s.arguments || call.AggStar || call.AggWithinGroup || call.AggDistinct {
+		return nil, refuse(CodeUnsupported, position, "%s takes %s", name, plural(int64(s.arguments), "argument"))
+	}
+	filter, err := b.bindFilter(call.AggFilter, "FILTER", in)
+	if err != nil {
+		return nil, err
+	}
+	args := make([]*Expr, s.arguments)
+	for i, node := range call.Args {
+		if args[i], err = b.bindNumber(name, node, in.depth, position); err != nil {
+			return nil, err
+		}
+	}
+	out := &Expr{Op: OpFunction, Value: NewText(name), Kind: s.kind, Nullable: name != "regr_count"}
+	rows := completeRows(filter, args...)
+	for _, powers := range s.powers {
+		var factors []*Expr
+		for i, arg := range args {
+			for range powers[i] {
+				factors = append(factors, factorsOf(arg)...)
+			}
+		}
+		cell, err := b.cell(CountRows, rows, factors, nil, position)
+		if err != nil {
+			return nil, err
+		}
+		out.Args = append(out.Args, cell)
+	}
+	return out, nil
+}
+
+// bindNumber types an argument of a statistic: numbers that are not NULL throughout.
+func (b *binder) bindNumber(name string, node *pg.Node, depth, position int) (*Expr, error) {
+	e, err := b.bind(node, place{name: name, argument: true, depth: depth})
+	if err != nil {
+		return nil, err
+	}
+	if e.Op == OpConstant && e.Kind == Null && !e.Value.IsNull() {
+		return nil, refuse(CodeType, position, "%s of text is not supported: it takes integers and decimals", name)
+	}
+	if e, err = b.coerce(e, Integer, position); err != nil {
+		return nil, err
+	}
+	switch {
+	case !e.Kind.numeric():
+		return nil, refuse(CodeType, position, "%s of %s is not supported: it takes integers and decimals", name, e.Kind.article())
+	case hasNull(e):
+		return nil, refuse(CodeType, position, "%s of NULL is not supported", name)
+	}
+	return e, nil
+}
+
+// hasNull tells whether the literal NULL stands in an expression.
+func hasNull(e *Expr) bool {
+	if e.Op == OpConstant {
+		return e.Value.IsNull()
+	}
+	for _, a := range e.Args {
+		if hasNull(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// function finishes a statistic of one group.
+func (g group) function(e *Expr, args []value) (value, error) {
+	name := e.Value.Text
+	if s, ok := statistics[name]; ok && len(args) == len(s.powers) {
+		return s.finish(args), nil
+	}
+	if o, ok := orderStatistics[name]; ok {
+		return o.finish(e, args)
+	}
+	return value{}, refuse(CodeCells, 0, "the plan has an unknown function %s", quote(name))
+}
+
+var (
+	noRows  = "no row has a value"
+	oneRow  = "it takes at least two rows with values"
+	noTwist = "the values are all the same"
+)
+
+// centred is Σ(x−x̄)(y−ȳ) from n, Σx, Σy and Σxy.
+func centred(n, x, y, xy *big.Rat) value {
+	if n.Sign() == 0 {
+		return undefined(noRows)
+	}
+	mean := new(big.Rat).Mul(x, y)
+	return double(mean.Sub(xy, mean.Quo(mean, n)))
+}
+
+// mean is Σx over n.
+func mean(n, x *big.Rat) value {
+	if n.Sign() == 0 {
+		return undefined(noRows)
+	}
+	return double(new(big.Rat).Quo(x, n))
+}
+
+// variance is PostgreSQL's numeric_stddev_internal (src/backend/utils/adt/numeric.c),
+// whose rounded digits are the text, beside the exact value. m holds n, Σx, Σx².
+func variance(m []value, sample, deviation bool) value {
+	n := m[0].Number
+	if n.Sign() <= 0 {
+		return undefined(noRows)
+	}
+	one := big.NewInt(1)
+	if sample && n.Cmp(one) <= 0 {
+		return undefined(oneRow)
+	}
+	// n·Σx² − (Σx)², in units of 10^−2·scale.
+	numerator := NewDecimal(new(big.Int).Mul(n, rescale(m[2].Number, 2*m[1].Scale-m[2].Scale)), 2*m[1].Scale)
+	numerator.Number.Sub(numerator.Number, new(big.Int).Mul(m[1].Number, m[1].Number))
+	other := n
+	if sample {
+		other = new(big.Int).Sub(n, one)
+	}
+	denominator := Datum{Kind: Integer, Number: new(big.Int).Mul(n, other)}
+	if numerator.Number.Sign() < 0 {
+		return undefined(contradiction)
+	}
+	if numerator.Number.Sign() == 0 {
+		return value{Datum: NewDecimal(new(big.Int), 0), exact: new(big.Rat)}
+	}
+	out := value{Datum: divide(numerator, denominator), exact: rational(numerator)}
+	out.exact.Quo(out.exact, rational(denominator))
+	if !deviation {
+		return out
+	}
+	exact := root(out.exact)
+	return value{Datum: rootAt(out.Datum), exact: exact.exact, digits: exact.digits}
+}
+
+// rootAt is PostgreSQL's sqrt_var: the root of d, rounded to d's own scale.
+func rootAt(d Datum) Datum {
+	r, exact := integerRoot(rescale(d.Number, d.Scale)) // √(v·10^−s) = √(v·10^s)·10^−s
+	if !exact {
+		// Round up when v·10^s is beyond (r + ½)².
+		half := new(big.Int).Mul(r, r)
+		half.Add(half, r)
+		if rescale(d.Number, d.Scale).Cmp(half) > 0 {
+			r.Add(r, big.NewInt(1))
+		}
+	}
+	return NewDecimal(r, d.Scale)
+}
+
+// covariance from n, Σy, Σx, Σxy; less is subtracted from n below.
+func covariance(m []value, less int64) value {
+	s := centred(m[0].exact, m[1].exact, m[2].exact, m[3].exact)
+	below := new(big.Rat).Sub(m[0].exact, big.NewRat(less, 1))
+	if below.Sign() <= 0 {
+		if less > 0 {
+			return undefined(oneRow)
+		}
+		return undefined(noRows)
+	}
+	return over(s, double(below))
+}
+
+// pairSums are the centred sums of two variables.
+type pairSums struct {
+	n, y, x       *big.Rat
+	syy, sxy, sxx value
+}
+
+// paired takes n, Σy, Σx, Σy², Σxy, Σx².
+func paired(m []value) pairSums {
+	n, y, x := m[0].exact, m[1].exact, m[2].exact
+	return pairSums{n, y, x, centred(n, y, y, m[3].exact), centred(n, x, y, m[4].exact), centred(n, x, x, m[5].exact)}
+}
+
+func (s pairSums) slope() value {
+	if s.n.Sign() == 0 {
+		return undefined(noRows)
+	}
+	if s.sxx.exact.Sign() == 0 {
+		return undefined(noTwist)
+	}
+	return over(s.sxy, s.sxx)
+}
+
+func (s pairSums) intercept() value {
+	slope := s.slope()
+	return added(mean(s.n, s.y), negative(multiplied(slope, mean(s.n, s.x))))
+}
+
+func (s pairSums) correlation() value {
+	if s.n.Sign() == 0 {
+		return undefined(noRows)
+	}
+	if s.sxx.exact.Sign() == 0 || s.syy.exact.Sign() == 0 {
+		return undefined(noTwist)
+	}
+	square := over(multiplied(s.sxy, s.sxy), multiplied(s.sxx, s.syy))
+	r := root(square.exact)
+	if s.sxy.exact.Sign() < 0 {
+		r = negative(r)
+	}
+	return r
+}
+
+// determination is 1 when y is constant, as in PostgreSQL.
+func (s pairSums) determination() value {
+	switch {
+	case s.n.Sign() == 0:
+		return undefined(noRows)
+	case s.sxx.exact.Sign() == 0:
+		return undefined(noTwist)
+	case s.syy.exact.Sign() == 0:
+		return double(big.NewRat(1, 1))
+	}
+	return over(multiplied(s.sxy, s.sxy), multiplied(s.sxx, s.syy))
+}
+
+// centralMoments are Σ(x−x̄)^k for k = 2, 3, 4 from n, Σx, Σx², ...
+func centralMoments(m []value) (n *big.Rat, central [5]*big.Rat) {
+	n = m[0].exact
+	mean := new(big.Rat).Quo(m[1].exact, n)
+	binomials := [5][]int64{2: {1, 2, 1}, 3: {1, 3, 3, 1}, 4: {1, 4, 6, 4, 1}}
+	for k := 2; k < len(m); k++ {
+		sum, power := new(big.Rat), big.NewRat(1, 1) // (−x̄)^j
+		for j := 0; j <= k; j++ {
+			term := new(big.Rat).Mul(m[k-j].exact, power)
+			sum.Add(sum, term.Mul(term, big.NewRat(binomials[k][j], 1)))
+			power.Mul(power, new(big.Rat).Neg(mean))
+		}
+		central[k] = sum
+	}
+	return n, central
+}
+
+// skewness is m3/m2^(3/2), for a sample times √(n(n−1))/(n−2).
+func skewness(m []value, sample bool) value {
+	if m[0].exact.Sign() == 0 {
+		return undefined(noRows)
+	}
+	n, c := centralMoments(m)
+	if sample && n.Cmp(big.NewRat(3, 1)) < 0 {
+		return undefined("it takes at least three rows with values")
+	}
+	if c[2].Sign() == 0 {
+		return undefined(noTwist)
+	}
+	// The square: n·c3²/c2³, times n(n−1)/(n−2)².
+	square := new(big.Rat).Mul(c[3], c[3])
+	square.Mul(square, n)
+	cube := new(big.Rat).Mul(c[2], c[2])
+	square.Quo(square, cube.Mul(cube, c[2]))
+	if sample {
+		less := new(big.Rat).Sub(n, big.NewRat(2, 1))
+		square.Mul(square, n).Mul(square, new(big.Rat).Sub(n, big.NewRat(1, 1)))
+		square.Quo(square, less.Mul(less, less))
+	}
+	r := root(square)
+	if c[3].Sign() < 0 {
+		r = negative(r)
+	}
+	return r
+}
+
+// kurtosis is the excess m4/m2² − 3, for a sample the unbiased G2.
+func kurtosis(m []value, sample bool) value {
+	if m[0].exact.Sign() == 0 {
+		return undefined(noRows)
+	}
+	n, c := centralMoments(m)
+	if sample && n.Cmp(big.NewRat(4, 1)) < 0 {
+		return undefined("it takes at least four rows with values")
+	}
+	if c[2].Sign() == 0 {
+		return undefined(noTwist)
+	}
+	ratio := new(big.Rat).Mul(c[2], c[2])
+	ratio.Quo(c[4], ratio).Mul(ratio, n) // m4/m2²
+	excess := new(big.Rat).Sub(ratio, big.NewRat(3, 1))
+	if !sample {
+		return double(excess)
+	}
+	less := func(k int64) *big.Rat { return new(big.Rat).Sub(n, big.NewRat(k, 1)) }
+	// (n−1)/((n−2)(n−3)) · ((n+1)·excess + 6)
+	excess.Mul(excess, less(-1)).Add(excess, big.NewRat(6, 1)).Mul(excess, less(1))
+	return double(excess.Quo(excess, new(big.Rat).Mul(less(2), less(3))))
+}

@@ -1,0 +1,126 @@
+package node
+
+import (
+	"context"
+	"fmt"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// Round is one round of a question that took several.
+type Round struct {
+	SQL         string
+	Query       engine.Digest
+	Certificate []byte
+	Verdict     protocols.Verdict
+}
+
+// Ask asks a question and waits for its answer, which it has verified itself. What the
+// engine searches for in several rounds (engine/README.md, section 13) is a query each,
+// with a certificate each; the answer's Certificate is the last one's. The error is a
+// *QueryError where the question, the departments or the network are at fault.
+func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, error) {
+	if err := c.wait(ctx); err != nil {
+		return nil, err
+	}
+	session, err := c.session(sql, o.Departments)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	if session == nil {
+		return c.askRound(ctx, sql, o)
+	}
+	var whole *Answer
+	for plan := session.Plan(); plan != nil; plan = session.Plan() {
+		o.Departments = plan.Departments
+		round, err := c.askRound(ctx, plan.SQL, o)
+		if err != nil {
+			return nil, err
+		}
+		if round.Plan.Digest() != plan.Digest() {
+			return nil, &QueryError{Code: engine.CodePolicy, Sentence: "a table changed between two rounds of the question", Hint: "ask again"}
+		}
+		if err := session.Step(round.Result); err != nil {
+			return nil, queryError(err)
+		}
+		whole = whole.follow(round, plan.SQL)
+	}
+	whole.Result = session.Result()
+	return whole, nil
+}
+
+// session is a question's when it takes several rounds, else nil.
+func (c *Client) session(sql string, departments []string) (*engine.Session, error) {
+	if _, err := c.plan(sql, departments); err == nil {
+		return nil, nil
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.replica.Epoch() == nil {
+		return nil, protocols.ErrNoEpoch
+	}
+	return protocols.NewQuestion(sql, c.replica.Catalogue(), departments, protocols.Packing(c.params))
+}
+
+// follow adds a round to an answer, possibly none yet.
+func (a *Answer) follow(round *Answer, sql string) *Answer {
+	if a != nil {
+		round.Rounds = a.Rounds
+		round.Seconds.add(a.Seconds)
+		round.CPUSeconds += a.CPUSeconds
+	}
+	round.Rounds = append(round.Rounds, Round{SQL: sql, Query: round.Query, Certificate: round.Certificate, Verdict: round.Verdict})
+	return round
+}
+
+// add adds the time of another round.
+func (s *Seconds) add(o Seconds) {
+	s.Aggregation += o.Aggregation
+	s.Encryption += o.Encryption
+	s.Proving += o.Proving
+	s.Verifying += o.Verifying
+	s.ReEncryption += o.ReEncryption
+	s.Decryption += o.Decryption
+	s.Total += o.Total
+}
+
+// roundPath is where the certificate of an earlier round is written: beside the last
+// one's.
+func roundPath(path string, round int) string { return fmt.Sprintf("%s.%d", path, round+1) }
+
+// writeCertificates writes an answer's certificate, and those of the rounds before it.
+func writeCertificates(path string, a *Answer) error {
+	if path == "" {
+		return nil
+	}
+	for i, r := range a.Rounds[:max(0, len(a.Rounds)-1)] {
+		if err := writeCertificate(roundPath(path, i), r.Certificate); err != nil {
+			return err
+		}
+	}
+	return writeCertificate(path, a.Certificate)
+}
+
+// roundJSON is one round as --json prints it.
+type roundJSON struct {
+	SQL         string          `json:"sql"`
+	Certificate certificateJSON `json:"certificate"`
+}
+
+// roundsOf lists the rounds of an answer that took several.
+func roundsOf(a *Answer, path string) []roundJSON {
+	var out []roundJSON
+	for i, r := range a.Rounds {
+		one := roundJSON{SQL: r.SQL, Certificate: certificateJSON{Digest: r.Verdict.Certificate.String()}}
+		if path != "" {
+			at := roundPath(path, i)
+			if i == len(a.Rounds)-1 {
+				at = path
+			}
+			one.Certificate.Path = &at
+		}
+		out = append(out, one)
+	}
+	return out
+}
