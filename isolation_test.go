@@ -141,7 +141,7 @@ func TestKillMinusNine(t *testing.T) {
 			time.Sleep(300 * time.Millisecond)
 			d.start(victim)
 		}()
-		answer, status, errs := d.query(through, incomeSQL, "--deadline", "90s")
+		answer, status, errs := d.query(through, incomeSQL, "--deadline", "180s")
 		<-killed
 		d.await(victim)
 		switch {

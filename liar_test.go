@@ -21,7 +21,11 @@ func TestLiarDemo(t *testing.T) {
 	}
 	for _, kind := range strings.Fields(string(kinds)) {
 		t.Run(kind, func(t *testing.T) {
-			cmd := exec.Command(binary, "demo", "--json", "--persons", "300", "--deadline", "25s", "--lie", "department=2,kind="+kind)
+			deadline := "120s" // a lie that is found out ends the question long before
+			if kind == "hang" || kind == "log-withhold" {
+				deadline = "40s"
+			}
+			cmd := exec.Command(binary, "demo", "--json", "--persons", "300", "--deadline", deadline, "--lie", "department=2,kind="+kind)
 			var out, errs bytes.Buffer
 			cmd.Stdout, cmd.Stderr = &out, &errs
 			if err := cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
