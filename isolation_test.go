@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -202,15 +201,7 @@ func TestFifteenProvinces(t *testing.T) {
 // columnSum adds a column of integers up, plainly.
 func columnSum(t *testing.T, path, column string) int64 {
 	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := readCSV(t, path)
 	at, sum := slices.Index(rows[0], column), int64(0)
 	for _, row := range rows[1:] {
 		v, err := strconv.ParseInt(row[at], 10, 64)

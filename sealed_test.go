@@ -31,9 +31,8 @@ func realFile(t *testing.T, parts ...string) string {
 	return path
 }
 
-// splitCSV writes the rows of a file to one file a department, by a key of the row, and
-// returns the paths by key.
-func splitCSV(t *testing.T, path string, key func(row map[string]string) string) map[string]string {
+// readCSV reads a file whole; the first row is its header.
+func readCSV(t *testing.T, path string) [][]string {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {
@@ -44,6 +43,14 @@ func splitCSV(t *testing.T, path string, key func(row map[string]string) string)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return rows
+}
+
+// splitCSV writes the rows of a file to one file a department, by a key of the row, and
+// returns the paths by key.
+func splitCSV(t *testing.T, path string, key func(row map[string]string) string) map[string]string {
+	t.Helper()
+	rows := readCSV(t, path)
 	parts := map[string][][]string{}
 	for _, row := range rows[1:] {
 		named := map[string]string{}

@@ -99,12 +99,10 @@ func (w *network) add(r row) {
 	w.rows = append(w.rows, r)
 }
 
-func (w *network) constraints(s circuits.Statement) int { return w.keys.Constraints(s) }
-
 func (w *network) formEpoch() error {
 	w.crs = w.p.CRS([]byte("bench"))
 	blobs := make([][]byte, w.n)
-	err := w.each(row{Step: "key share, proof", Constraints: w.constraints(circuits.StatementKeyShare),
+	err := w.each(row{Step: "key share, proof", Constraints: w.keys.Constraints(circuits.StatementKeyShare),
 		Bytes: protocols.KeyShareSize(w.p), BaselineBytes: w.p.PolySize()},
 		func(i int) (err error) {
 			var sk protocols.SecretKey
@@ -146,7 +144,7 @@ func (w *network) analystKey() error {
 		w.opener, w.analyst = sk, protocols.PublicKey{A: crs, P: share}
 		return err
 	})
-	w.add(row{Step: "analyst's key, proof", Each: c, All: c, Constraints: w.constraints(circuits.StatementKeyShare),
+	w.add(row{Step: "analyst's key, proof", Each: c, All: c, Constraints: w.keys.Constraints(circuits.StatementKeyShare),
 		Bytes: protocols.KeyShareSize(w.p)})
 	return err
 }
@@ -163,7 +161,7 @@ func (w *network) contribute() error {
 			w.limbs[i][j] = int64(uint64(i+1)*0x9e3779b97f4a7c15*uint64(j+1)>>20) & w.hi[j]
 		}
 	}
-	return w.each(row{Step: "contribution: encryption, proof", Constraints: w.constraints(circuits.StatementContribution),
+	return w.each(row{Step: "contribution: encryption, proof", Constraints: w.keys.Constraints(circuits.StatementContribution),
 		Bytes: protocols.ContributionSize(w.p), BaselineBytes: 2 * w.p.PolySize()},
 		func(i int) (err error) {
 			w.blobs[i], err = protocols.NewContribution(w.keys, binding(i), w.key, w.limbs[i], w.lo, w.hi)
@@ -187,7 +185,7 @@ func (w *network) verifyContributions() error {
 }
 
 func (w *network) decryptionShares() error {
-	return w.each(row{Step: "re-encryption share, proof", Constraints: w.constraints(circuits.StatementDecryptionShare),
+	return w.each(row{Step: "re-encryption share, proof", Constraints: w.keys.Constraints(circuits.StatementDecryptionShare),
 		Bytes: protocols.DecryptionShareSize(w.p), BaselineBytes: 2 * w.p.PolySize()},
 		func(i int) (err error) {
 			w.blobs[i], err = protocols.NewDecryptionShare(w.keys, binding(i), w.secrets[i], w.owns[i], w.sum, w.analyst)

@@ -130,27 +130,20 @@ func over(a, b value) value {
 }
 
 // multiplied multiplies two figures.
-func multiplied(a, b value) value {
-	if a.IsNull() {
-		return a
-	}
-	if b.IsNull() {
-		return b
-	}
-	v := double(new(big.Rat).Mul(a.exact, b.exact))
-	v.digits = fewer(a, b)
-	return v
-}
+func multiplied(a, b value) value { return combined(a, b, (*big.Rat).Mul) }
 
 // added adds two figures.
-func added(a, b value) value {
+func added(a, b value) value { return combined(a, b, (*big.Rat).Add) }
+
+// combined is an operation on two figures; the first that is not defined is the result.
+func combined(a, b value, operation func(z, x, y *big.Rat) *big.Rat) value {
 	if a.IsNull() {
 		return a
 	}
 	if b.IsNull() {
 		return b
 	}
-	v := double(new(big.Rat).Add(a.exact, b.exact))
+	v := double(operation(new(big.Rat), a.exact, b.exact))
 	v.digits = fewer(a, b)
 	return v
 }
