@@ -35,6 +35,15 @@ type Config struct {
 	// with this node's identity they are the network's members: the same set
 	// on every node, or the nodes refuse each other.
 	Peers []string
+	// Auditor is a validator of the ledger that holds no rows: it checks what
+	// the departments do, and has no share of any key.
+	Auditor bool
+	// Auditors are the other auditors' multiaddrs, as Peers.
+	Auditors []string
+	// Genesis is the description of a network that has run before this node
+	// came to it. Empty: Peers and Auditors are the network, from its
+	// beginning.
+	Genesis string
 	// Analysts are the peer ids that may ask.
 	Analysts []string
 	// Parameters is "default" or "light".
@@ -44,6 +53,12 @@ type Config struct {
 	// Deadline bounds each query, however long its analyst would wait. Zero:
 	// as long as the analyst would.
 	Deadline time.Duration
+	// Retain is how many blocks of the ledger are kept; receipts and records
+	// always are. Zero keeps all.
+	Retain uint64
+	// Metrics is where Prometheus may fetch /metrics, and anybody /health,
+	// "127.0.0.1:9464". Empty: at the operator's own door only.
+	Metrics string
 }
 
 // TableConfig is one table: its files together are one relation.

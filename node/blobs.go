@@ -124,6 +124,16 @@ func (b *blobStore) Wait(ctx context.Context, d engine.Digest) error {
 	}
 }
 
+// Total is how many blobs are held, and their size in bytes.
+func (b *blobStore) Total() (count int, bytes int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, size := range b.held {
+		bytes += size
+	}
+	return len(b.held), bytes
+}
+
 // Drop removes a blob; one that is not held is no error.
 func (b *blobStore) Drop(d engine.Digest) {
 	b.mu.Lock()

@@ -67,8 +67,8 @@ func TestBlobStore(t *testing.T) {
 // exchanges makes an owner, another member and an analyst, connected.
 func exchanges(t *testing.T) (owner, other, client *blobExchange) {
 	a, b, c := testIdentity(t), testIdentity(t), testIdentity(t)
-	allow := roles{a.peerID(): member, b.peerID(): member, c.peerID(): analyst}
-	ta, tb, tc := testTransport(t, a, allow, nil), testTransport(t, b, allow, nil), testTransport(t, c, roles{a.peerID(): member, b.peerID(): member}, nil)
+	allow := newRoles(map[peer.ID]role{a.peerID(): member, b.peerID(): member, c.peerID(): analyst})
+	ta, tb, tc := testTransport(t, a, allow, nil), testTransport(t, b, allow, nil), testTransport(t, c, newRoles(map[peer.ID]role{a.peerID(): member, b.peerID(): member}), nil)
 	for _, pair := range [][2]*transport{{ta, tb}, {tb, ta}, {tc, ta}, {tc, tb}} {
 		knows(pair[0], pair[1])
 	}

@@ -16,13 +16,14 @@ import (
 	"parley/protocols"
 )
 
-// catchUpTimeout is how long a client waits for the log that its node has
+// catchUpTimeout is how long a client waits for the entries that its node has
 // already.
 const catchUpTimeout = 30 * time.Second
 
-// Client is an analyst's connection to one node. It follows the log, checks
-// every signature on it, and trusts the node for nothing but being there. Safe
-// for concurrent use.
+// Client is an analyst's connection to one node. It follows what the node shows
+// of the ledger, verifies every proof and, before it gives an answer, the whole
+// certificate with its receipt: the node is trusted for nothing but being there.
+// Safe for concurrent use.
 type Client struct {
 	id        Identity
 	o         ClientOptions
@@ -32,12 +33,13 @@ type Client struct {
 	params    circuits.Params
 	network   *protocols.Network // without names
 	exchange  *blobExchange
+	history   *remoteLog
 	keys      func() (*circuits.Keys, error)
 
 	mu      sync.Mutex
-	replica *protocols.Replica
-	changed chan struct{}    // closed and replaced with each batch
-	broken  *protocols.Fault // of the log
+	replica *protocols.State
+	changed chan struct{} // closed and replaced with each batch
+	broken  error         // what the node shows is no history
 	asked   map[engine.Digest]*tally
 }
 
@@ -51,7 +53,7 @@ func Dial(ctx context.Context, address string, id Identity, o ClientOptions) (*C
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	if c.transport, err = newTransport(id, "", roles{info.ID: member}, c.log, o.Observe); err != nil {
+	if c.transport, err = newTransport(id, "", newRoles(map[peer.ID]role{info.ID: member}), c.log, o.Observe); err != nil {
 		return nil, err
 	}
 	if err := c.connect(ctx, *info); err != nil {
@@ -92,7 +94,10 @@ func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 		return fmt.Errorf("the node's parameters: %w", err)
 	}
 	c.network = &h.Network
-	c.replica = protocols.NewReplica(c.network, c.params)
+	c.history = &remoteLog{transport: c.transport, node: c.node, network: c.network, params: c.params}
+	if c.replica, err = c.history.Base(ctx); err != nil {
+		return unavailable("the node does not show its ledger: %v", err)
+	}
 	c.exchange = newBlobExchange(nil, c.transport, c.id, c.network.ID())
 	c.keys = sync.OnceValues(c.loadKeys)
 	c.transport.Go(c.follow)
@@ -141,12 +146,13 @@ func (c *Client) loadKeys() (*circuits.Keys, error) {
 func (c *Client) follow(ctx context.Context) {
 	for pause := followPause; ctx.Err() == nil; pause = min(2*pause, followLastPause) {
 		before := c.height()
-		err := followRemote(ctx, c.transport, c.node, before, c.take)
-		var fault *protocols.Fault
-		if errors.As(err, &fault) {
-			c.log.Error("the log deviates", "fault", fault.Error())
+		err := c.history.Follow(ctx, before, c.take)
+		var gap *historyError
+		if errors.As(err, &gap) {
+			c.log.Error("the node's ledger", "error", err.Error())
 			c.mu.Lock()
-			c.breakLog(fault)
+			c.broken = err
+			c.wake()
 			c.mu.Unlock()
 			return
 		}
@@ -160,38 +166,16 @@ func (c *Client) follow(ctx context.Context) {
 	}
 }
 
-// compareHeads asks the node what the keeper has shown the other departments:
-// a log that was forked shows so.
-func (c *Client) compareHeads(ctx context.Context) {
-	var said headList
-	if askInfo(ctx, c.transport, c.node, infoRequest{Op: infoHeads}, &said) != nil || len(said.List) > 2*protocols.MaxDepartments {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, head := range said.List {
-		var fault *protocols.Fault
-		if errors.As(c.replica.Check(head), &fault) && c.broken == nil {
-			c.breakLog(fault)
-		}
-	}
-}
-
-// breakLog notes a fault of the log; c.mu is held.
-func (c *Client) breakLog(fault *protocols.Fault) {
-	named := *fault
-	named.Department = c.replica.NameOf(fault.Key)
-	c.broken = &named
-	c.wake()
-}
+// historyError is a record that is not the next one.
+type historyError struct{ error }
 
 func (c *Client) height() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.replica.Height()
+	return c.replica.Applied()
 }
 
-// take orders records; a fault of the log is the error.
+// take orders records.
 func (c *Client) take(records []protocols.Record) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -199,7 +183,7 @@ func (c *Client) take(records []protocols.Record) error {
 	for _, r := range records {
 		refused, err := c.replica.Order(r)
 		if err != nil {
-			return err
+			return &historyError{err}
 		}
 		c.count(&r.Entry, refused)
 	}
@@ -222,10 +206,10 @@ func (c *Client) wait(ctx context.Context) error {
 	}
 	for {
 		c.mu.Lock()
-		height, changed, broken := c.replica.Height(), c.changed, c.broken
+		height, changed, broken := c.replica.Applied(), c.changed, c.broken
 		c.mu.Unlock()
 		if broken != nil {
-			return faultOf(broken)
+			return unavailable("what the node shows of the ledger does not hold together: %v", broken)
 		}
 		if height >= h.Height {
 			return nil
@@ -233,7 +217,7 @@ func (c *Client) wait(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return unavailable("the node shows %d of the log's %d records", height, h.Height)
+			return unavailable("the node shows %d of the ledger's %d entries", height, h.Height)
 		}
 	}
 }
@@ -247,7 +231,7 @@ func (c *Client) Network(ctx context.Context) (protocols.Network, error) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n, ok := c.replica.State.Network()
+	n, ok := c.replica.Network()
 	if !ok {
 		joined := c.replica.Joined()
 		return protocols.Network{}, &QueryError{Code: "not-ready",
@@ -273,9 +257,4 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 		return Status{}, unavailable("the node does not answer: %v", err)
 	}
 	return Status{Ready: h.Ready, Name: h.Name, Peer: c.node.String(), Network: h.Network.ID().String()}, nil
-}
-
-func faultOf(f *protocols.Fault) error {
-	return &QueryError{Code: string(f.Kind), Sentence: fmt.Sprintf("department %s deviated from the protocol: %s", f.Department, f.Kind),
-		Departments: []string{f.Department}}
 }

@@ -107,13 +107,12 @@ func (a *asking) prepare(ctx context.Context, sql string, keys *circuits.Keys) e
 	a.machine = m
 	a.run = &running{machine: locked{a}, watch: newStopwatch()}
 	a.run.ctx, a.run.stop = context.WithCancel(ctx)
-	a.outbox = newOutbox(c.log, func(ctx context.Context, e protocols.Entry) error {
-		return appendRemote(ctx, c.transport, c.node, e)
-	})
+	a.outbox = newOutbox(c.log, c.history.Append)
 	a.work = effects{
 		persist: func([]protocols.JournalRecord) error { return nil },
 		publish: func(blobs [][]byte) error { return a.publish(blobs) },
 		send:    a.send,
+		receipt: c.history.Receipt,
 		fetch: func(ctx context.Context, w protocols.Want) (protocols.Blob, error) {
 			return c.exchange.Fetch(ctx, w, func() []peer.ID { return []peer.ID{c.node} })
 		},
@@ -172,8 +171,6 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 	}()
 	deadline := time.NewTimer(a.o.Deadline + askGrace)
 	defer deadline.Stop()
-	compare := time.NewTicker(gossipBusy)
-	defer compare.Stop()
 	var event protocols.Event = protocols.Started{}
 	for {
 		changed := a.c.watch()
@@ -191,14 +188,11 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 		select {
 		case <-changed:
 			event = protocols.Ordered{}
-			if broken := a.c.fault(); broken != nil {
-				event = protocols.Broken{Fault: broken}
+			if err := a.c.gap(); err != nil {
+				return nil, unavailable("what the node shows of the ledger does not hold together: %v", err)
 			}
 		case got := <-a.answers:
 			event = got.event
-		case <-compare.C:
-			a.c.transport.Go(a.c.compareHeads)
-			event = protocols.Ordered{}
 		case err := <-a.refused:
 			a.c.mu.Lock()
 			a.machine.Refuse(err)
@@ -223,7 +217,8 @@ func (c *Client) watch() <-chan struct{} {
 	return c.changed
 }
 
-func (c *Client) fault() *protocols.Fault {
+// gap is what is wrong with the history that the node shows.
+func (c *Client) gap() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.broken
@@ -251,7 +246,7 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, Certificate: cert.Marshal(),
 		Assurance: "sealed", Parameters: c.params.Name()}
 	start := time.Now()
-	verifier := protocols.Verifier{Pinned: &network, Parameters: c.o.hooks.parameterSet}
+	verifier := protocols.Verifier{Pinned: &network, Parameters: c.o.hooks.parameterSet, Receipt: checkReceipt}
 	if out.Verdict, err = verifier.Verify(out.Certificate); err != nil {
 		return nil, err
 	}

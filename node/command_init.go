@@ -98,7 +98,10 @@ func configText(name, listen string) string {
 # The department's name, as the others and the analysts see it.
 name = %s
 
-# Everything that the node stores: its log, its journal, ciphertexts, %s. Never restore it from a backup:
+# "department", or "auditor": a validator of the ledger that holds no tables and has no share of any key.
+# role = "department"
+
+# Everything that the node stores: its ledger, its journal, ciphertexts, %s. Never restore it from a backup:
 # a restored journal could make a second share of a secret.
 dir = "data"
 
@@ -108,11 +111,20 @@ listen = %s
 # The node's secret key, readable by its own user only.
 identity = %s
 
-# The other departments, each ending in /p2p/PEER-ID. All departments list the same set: each all but itself.
-# A bare "/p2p/PEER-ID" is a department that dials this one.
+# The other departments, each ending in /p2p/PEER-ID. All nodes of a new network list the same set: each all but
+# itself. A bare "/p2p/PEER-ID" is a department that dials this one. After the first start only the addresses matter:
+# who belongs to the network is decided by votes on its ledger.
 peers = [
 #  "/ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...",
 ]
+
+# The other auditors, likewise.
+# auditors = [
+#  "/ip4/192.0.2.20/tcp/4001/p2p/12D3KooW...",
+# ]
+
+# A node that comes to a network that has run before: the description that any of its nodes keeps as genesis.json.
+# genesis = "genesis.json"
 
 # Who may ask: the peer ids of analysts. Nobody else is answered.
 analysts = [
@@ -124,6 +136,12 @@ parameters = "default"
 
 # How long one query may take before it ends without an answer.
 # deadline = "2m"
+
+# How many blocks of the ledger are kept; 0 keeps all. Records and receipts are always kept.
+# retain = 0
+
+# Where Prometheus may fetch /metrics, and anybody /health.
+# metrics = "127.0.0.1:9464"
 
 # The tables that questions may name. The files of one table together are one relation: .csv, .parquet, .arrow,
 # .ipc, .feather, or a glob. Only an unquoted empty field of a CSV file is NULL; null adds other spellings.

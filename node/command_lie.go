@@ -3,12 +3,8 @@
 package node
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -88,30 +84,4 @@ func tellLie(lie string, o *Options) error {
 	}
 	tellTransportLie(kind, o)
 	return nil
-}
-
-// makeKeeper gives the department that lies about the log the identity of the log's keeper, the one with the lowest
-// key: nobody else could tell these lies.
-func makeKeeper(d *deployment) error {
-	low, liarAt := 0, -1
-	keys := make([]protocols.Key, len(d.nodes))
-	for i, n := range d.nodes {
-		key, err := KeyOf(n.peer)
-		if err != nil {
-			return err
-		}
-		if keys[i] = key; bytes.Compare(key[:], keys[low][:]) < 0 {
-			low = i
-		}
-		if kind := liar.Kind(d.Lies[n.name]); kind == liar.LogFork || kind == liar.LogWithhold {
-			liarAt = i
-		}
-	}
-	if liarAt < 0 || liarAt == low {
-		return nil
-	}
-	a, b := d.nodes[low], d.nodes[liarAt]
-	first, second := filepath.Join(filepath.Dir(a.config), identityName), filepath.Join(filepath.Dir(b.config), identityName)
-	a.peer, b.peer = b.peer, a.peer
-	return errors.Join(os.Rename(first, first+".other"), os.Rename(second, first), os.Rename(first+".other", second))
 }

@@ -66,6 +66,7 @@ standard error.`,
 	cmd.Flags().BoolVar(&supervised, "supervised", false, "report to the parent process, and end with it")
 	addLie(cmd, &lie)
 	cobra.CheckErr(cmd.Flags().MarkHidden("supervised"))
+	cmd.AddCommand(c.statusCommand())
 	return cmd
 }
 

@@ -114,7 +114,7 @@ func recheck(a *Answer, pinned *protocols.Network) error {
 }
 
 func recheckOne(certificate []byte, pinned *protocols.Network) (protocols.Verdict, error) {
-	verdict, err := protocols.Verify(certificate, pinned)
+	verdict, err := protocols.Verify(certificate, pinned, checkReceipt)
 	if err != nil {
 		verdict = protocols.Verdict{Reason: err.Error()}
 	}

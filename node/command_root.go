@@ -108,7 +108,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	for _, sub := range []*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.voteCommand(),
 	} {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
@@ -149,6 +149,10 @@ func nameEnvironment(cmd *cobra.Command) {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		f.Usage += fmt.Sprintf(" (%s)", environmentOf(f))
 	})
+	for _, sub := range cmd.Commands() {
+		sub.Flags().SortFlags = false
+		nameEnvironment(sub)
+	}
 }
 
 func environmentOf(f *pflag.Flag) string {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,8 @@ type verdictJSON struct {
 	Reason          string        `json:"reason,omitempty"`
 	Department      string        `json:"department,omitempty"`
 	Digest          string        `json:"digest,omitempty"` // the same with and without the opening
+	Block           uint64        `json:"block,omitempty"`  // of the ledger, that the outcome stands in
+	Time            *time.Time    `json:"time,omitempty"`   // of that block
 	Parameters      string        `json:"parameters,omitempty"`
 	Departments     []string      `json:"departments,omitempty"`
 	SQL             string        `json:"sql,omitempty"`
@@ -61,7 +64,7 @@ func (c *command) verify(path, network string) error {
 	if err != nil {
 		return err
 	}
-	verdict, err := protocols.Verify(certificate, pinned)
+	verdict, err := protocols.Verify(certificate, pinned, checkReceipt)
 	if err != nil { // no certificate at all, or not of the pinned network
 		verdict = protocols.Verdict{Reason: err.Error(), Department: verdict.Department}
 	}
@@ -111,7 +114,7 @@ func verdictOf(v protocols.Verdict) verdictJSON {
 		out.Reason = v.Reason
 	}
 	if v.SelfConsistent {
-		out.Digest = v.Certificate.String()
+		out.Digest, out.Block, out.Time = v.Certificate.String(), v.Block, &v.Time
 	}
 	if v.Plan != nil {
 		out.SQL = v.Plan.SQL
@@ -160,10 +163,15 @@ func verdictText(v protocols.Verdict) string {
 	}
 	fmt.Fprintf(&b, "certificate  %s\n", verdictLine(v))
 	if v.SelfConsistent {
-		fmt.Fprintf(&b, "departments  %s\nparameters   %s\ndigest       %s\n",
-			strings.Join(printables(v.Departments), ", "), parametersText(v.Parameters, v.ForPrivateData), v.Certificate)
+		fmt.Fprintf(&b, "departments  %s\nparameters   %s\nledger       %s\ndigest       %s\n",
+			strings.Join(printables(v.Departments), ", "), parametersText(v.Parameters, v.ForPrivateData),
+			anchorText(v), v.Certificate)
 	}
 	return b.String()
+}
+
+func anchorText(v protocols.Verdict) string {
+	return fmt.Sprintf("block %d of %s", v.Block, v.Time.UTC().Format(time.RFC3339))
 }
 
 func parametersText(name string, forPrivateData bool) string {

@@ -14,6 +14,12 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
+// The roles of a node.
+const (
+	roleDepartment = "department"
+	roleAuditor    = "auditor"
+)
+
 // maxConfigBytes is far above any real node.toml; a larger file is not one.
 const maxConfigBytes = 1 << 20
 
@@ -23,10 +29,15 @@ type configFile struct {
 	Dir        string      `toml:"dir"`
 	Listen     string      `toml:"listen"`
 	Identity   string      `toml:"identity"`
+	Role       string      `toml:"role,omitempty"`
+	Genesis    string      `toml:"genesis,omitempty"`
 	Peers      []string    `toml:"peers"`
+	Auditors   []string    `toml:"auditors,omitempty"`
 	Analysts   []string    `toml:"analysts"`
 	Parameters string      `toml:"parameters"`
 	Deadline   string      `toml:"deadline,omitempty"`
+	Retain     uint64      `toml:"retain,omitempty"`
+	Metrics    string      `toml:"metrics,omitempty"`
 	Tables     []tableFile `toml:"table"`
 }
 
@@ -68,7 +79,8 @@ func LoadConfig(path string) (Config, error) {
 
 // resolve checks what can be checked without touching anything but file names. The failure's Column is the key.
 func (f configFile) resolve(base string) (Config, *Failure) {
-	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Analysts: f.Analysts, Parameters: f.Parameters}
+	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Auditors: f.Auditors, Analysts: f.Analysts,
+		Parameters: f.Parameters, Retain: f.Retain, Metrics: f.Metrics}
 	for _, required := range []struct{ key, value string }{
 		{"name", f.Name}, {"dir", f.Dir}, {"listen", f.Listen}, {"parameters", f.Parameters},
 	} {
@@ -80,7 +92,16 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 		return cfg, &Failure{Column: "parameters",
 			Message: fmt.Sprintf(`parameters = %q: it is "default" or "light"`, f.Parameters)}
 	}
+	if f.Role != "" && f.Role != roleDepartment && f.Role != roleAuditor {
+		return cfg, &Failure{Column: "role", Message: fmt.Sprintf(`role = %q: it is "department" or "auditor"`, f.Role)}
+	}
+	if cfg.Auditor = f.Role == roleAuditor; cfg.Auditor && len(f.Tables) > 0 {
+		return cfg, &Failure{Column: "table", Message: "an auditor has no tables"}
+	}
 	cfg.Dir = resolvePath(base, f.Dir)
+	if f.Genesis != "" {
+		cfg.Genesis = resolvePath(base, f.Genesis)
+	}
 	if f.Identity != "" {
 		cfg.Identity = resolvePath(base, f.Identity)
 	}

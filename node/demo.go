@@ -23,6 +23,10 @@ const (
 // demoCities are the demo's departments.
 var demoCities = []string{"nanjing", "suzhou", "wuxi"}
 
+// demoAuditor is the demo's fourth validator, so that the ledger goes on when
+// any one of the four is down.
+const demoAuditor = "auditor"
+
 // demoTable is what --keep suggests to ask about.
 const demoTable = "register"
 
@@ -121,7 +125,8 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 	if err := c.develop(ctx, parameters); err != nil {
 		return err
 	}
-	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Deadline: f.deadline, Lies: told}, sources, c.progress)
+	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Deadline: f.deadline,
+		Auditors: []string{demoAuditor}, Lies: told}, sources, c.progress)
 	if err != nil {
 		return err
 	}

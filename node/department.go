@@ -23,21 +23,20 @@ const (
 	watchesKept = 256
 )
 
-// loop is the one goroutine that reads the log and steps the machines. Its
-// order of events is the log's and the work's; everything else waits its turn
-// in a channel.
+// loop is the one goroutine that reads the ledger and steps the machines. Its
+// order of events is the ledger's and the work's; everything else waits its
+// turn in a channel.
 func (n *node) loop(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer n.finishWork()
 	defer cancel()
-	n.loopCtx = ctx
 	records := make(chan []protocols.Record)
-	broken := make(chan error, 1)
-	known := n.ledger.Height()
+	ended := make(chan error, 1)
+	known := n.replica.Applied()
 	n.transport.Go(func(closing context.Context) {
 		stop := context.AfterFunc(closing, cancel)
 		defer stop()
-		broken <- n.ledger.Follow(ctx, 0, func(batch []protocols.Record) error {
+		ended <- n.history.Follow(ctx, known, func(batch []protocols.Record) error {
 			select {
 			case records <- batch:
 				return nil
@@ -46,21 +45,14 @@ func (n *node) loop(ctx context.Context) error {
 			}
 		})
 	})
-	if known == 0 {
-		if err := n.advance(ctx); err != nil {
-			return err
-		}
+	if err := n.advance(ctx); err != nil {
+		return err
 	}
 	for {
 		var err error
 		select {
 		case batch := <-records:
-			if n.broken != nil {
-				continue
-			}
-			if err = n.order(batch); err != nil {
-				err = n.logBroken(ctx, err)
-			} else if n.replica.Height() >= known {
+			if err = n.order(batch); err == nil {
 				err = n.advance(ctx)
 			}
 		case a := <-n.answers:
@@ -69,8 +61,10 @@ func (n *node) loop(ctx context.Context) error {
 			err = n.deadline(ctx, query)
 		case do := <-n.wakes:
 			err = do()
-		case failure := <-broken:
-			err = n.logBroken(ctx, failure)
+		case err = <-ended:
+			err = fmt.Errorf("the ledger: %w", err)
+		case err = <-n.ledger.Failed():
+			err = fmt.Errorf("the ledger: %w", err)
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -91,8 +85,8 @@ func (n *node) finishWork() {
 	}
 }
 
-// order takes records into the replica. The log checked the chain already, so
-// that an error is a fault that its check does not see.
+// order takes records into the replica. The ledger's validators have judged
+// them by the same rules, so that an error is this node's own.
 func (n *node) order(batch []protocols.Record) error {
 	for _, r := range batch {
 		refused, err := n.replica.Order(r)
@@ -100,9 +94,9 @@ func (n *node) order(batch []protocols.Record) error {
 			return err
 		}
 		if refused != nil {
-			n.log.Warn("the log holds an entry that has no effect", "height", r.Height, "entry", r.Entry.Kind.String(), "reason", refused.Error())
+			n.log.Warn("an entry convicts its author", "number", r.Number, "entry", r.Entry.Kind.String(), "reason", refused.Error())
 		} else {
-			n.log.Debug("on the log", "height", r.Height, "entry", r.Entry.Kind.String(), "author", n.replica.NameOf(r.Entry.Author))
+			n.log.Debug("on the ledger", "number", r.Number, "block", r.Block, "entry", r.Entry.Kind.String(), "author", n.replica.NameOf(r.Entry.Author))
 		}
 	}
 	return nil
@@ -111,6 +105,9 @@ func (n *node) order(batch []protocols.Record) error {
 // advance does what the log now asks for: the department's own duties, epochs,
 // queries, in this order.
 func (n *node) advance(ctx context.Context) error {
+	if n.followMembers() {
+		return errExpelled
+	}
 	if err := n.dueEntries(ctx); err != nil {
 		return err
 	}
@@ -121,15 +118,18 @@ func (n *node) advance(ctx context.Context) error {
 		return err
 	}
 	n.becomeReady()
-	n.heads.Set(n.replica.Head(), len(n.replica.Open()) > 0)
 	n.refreshView()
 	return nil
 }
 
 func (n *node) refreshView() {
 	old := n.view.Load()
-	v := &view{network: old.network, height: n.replica.Height(), status: old.status}
-	if named, ok := n.replica.State.Network(); ok && v.network == n.network {
+	v := &view{network: old.network, height: n.replica.Applied(), status: old.status,
+		members: viewMembers(n.replica), open: len(n.replica.Open()), evidence: len(n.replica.Evidence())}
+	if e := n.replica.Epoch(); e != nil {
+		v.epoch = e.Number
+	}
+	if named, ok := n.replica.Network(); ok && v.network == n.network {
 		v.network = named
 		if err := writeFile(filepath.Join(n.cfg.Dir, "network.json"), named.JSON()); err != nil {
 			n.fail(err)
@@ -138,33 +138,31 @@ func (n *node) refreshView() {
 	n.view.Store(v)
 }
 
-// logBroken tells every machine that the log has failed. The node stays up, so
-// that its operator and its analysts can be told.
-func (n *node) logBroken(ctx context.Context, err error) error {
-	var fault *protocols.Fault
-	if !errors.As(err, &fault) {
-		return fmt.Errorf("the log: %w", err)
+// errExpelled ends a node that the others have voted out.
+var errExpelled = errors.New("the members of the network have removed this node by a vote: it takes no part any more")
+
+// followMembers admits to the allow-list whom the ledger's members have voted
+// in, and cuts off whom they have voted out. It reports whether that is this
+// node itself.
+func (n *node) followMembers() bool {
+	present := map[peer.ID]bool{}
+	for _, key := range n.replica.Validators() {
+		present[peerID(key)] = true
 	}
-	named := *fault
-	named.Department = n.replica.NameOf(fault.Key)
-	fault = &named
-	n.broken = fault
-	n.log.Error("the log has failed: no query can be answered any more", "fault", fault.Error())
-	for _, q := range n.queries {
-		if q.running != nil {
-			if err := n.step(ctx, q.running, protocols.Broken{Fault: fault}); err != nil {
-				return err
-			}
+	for p := range present {
+		if p != n.id.peerID() && n.transport.roles.set(p, member) {
+			n.log.Info("a member was voted in", "peer", p.String())
 		}
 	}
-	for _, c := range n.epochs {
-		if c.running != nil {
-			if err := n.step(ctx, c.running, protocols.Broken{Fault: fault}); err != nil {
-				return err
-			}
+	for _, p := range n.transport.roles.with(member) {
+		if !present[p] {
+			n.log.Warn("a member was voted out: cutting it off", "peer", p.String())
+			n.transport.Expel(p)
 		}
 	}
-	return nil
+	was := n.duty.validator
+	n.duty.validator = present[n.id.peerID()]
+	return was && !n.duty.validator
 }
 
 // step gives a machine one event and takes note of its outcome.

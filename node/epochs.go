@@ -15,10 +15,13 @@ import (
 )
 
 const (
-	// epochPause is how long the keeper waits before it opens an epoch after
+	// epochPause is how long the departments wait before they open an epoch after
 	// one that failed; it doubles up to epochLastPause.
 	epochPause     = time.Second
 	epochLastPause = 2 * time.Minute
+	// epochTurn is how long a department leaves the opening of an epoch to the
+	// one before it.
+	epochTurn = 5 * time.Second
 )
 
 // committee is an epoch at this node, being formed or formed.
@@ -35,20 +38,25 @@ type duties struct {
 	registered map[string]bool // sent
 	tables     bool            // all stand on the log as they are
 	opened     uint64          // the last epoch number opened here
+	failed     bool            // the last formation
 	pause      time.Duration
 	waiting    bool
 	ready      bool
 	swept      bool
+	validator  bool // this node's key is among the members'
 }
 
 // dueEntries sends a department's Join and registrations, and at the keeper
 // the opening of an epoch.
 func (n *node) dueEntries(ctx context.Context) error {
 	d := &n.duty
+	if !d.validator {
+		return nil // came to a network that has not voted it in yet
+	}
 	if !n.replica.HasJoined(n.id.Key()) {
 		if !d.joined {
 			d.joined = true
-			n.say(protocols.Head{}, &protocols.Join{Name: n.cfg.Name, Nonce: nonce()}, "joining the network")
+			n.say(&protocols.Join{Name: n.cfg.Name, Nonce: nonce()}, "joining the network")
 		}
 		return nil
 	}
@@ -56,7 +64,7 @@ func (n *node) dueEntries(ctx context.Context) error {
 		return fmt.Errorf("name: this identity joined the network as %q, and a department keeps its name; the configuration says %q", name, n.cfg.Name)
 	}
 	n.dueRegistrations()
-	if n.network.Keeper == n.id.Key() && n.replica.NeedsEpoch() {
+	if !n.cfg.Auditor && n.replica.NeedsEpoch() {
 		n.openEpoch(ctx)
 	}
 	return nil
@@ -87,14 +95,14 @@ func (n *node) dueRegistrations() {
 		if !n.duty.registered[t.name] {
 			n.duty.registered[t.name] = true
 			body := &protocols.Register{Registration: t.data.Registration(n.cfg.Name, old.Version+1), Nonce: nonce()}
-			n.say(n.replica.Head(), body, fmt.Sprintf("registering the table %s", t.name))
+			n.say(body, fmt.Sprintf("registering the table %s", t.name))
 		}
 	}
 }
 
 // say sends an entry of the node's own; a refusal stops the node.
-func (n *node) say(head protocols.Head, body protocols.Body, doing string) {
-	e := protocols.Sign(n.network.ID(), n.id.private, head, body)
+func (n *node) say(body protocols.Body, doing string) {
+	e := protocols.Sign(n.network.ID(), n.id.private, body)
 	if len(e.Marshal()) > protocols.MaxEntryBytes {
 		n.fail(fmt.Errorf("%s: it takes %d bytes on the log, over the limit of %d: fewer columns, or fewer distinct values", doing, len(e.Marshal()), protocols.MaxEntryBytes))
 		return
@@ -108,7 +116,9 @@ func (n *node) say(head protocols.Head, body protocols.Body, doing string) {
 	})
 }
 
-// openEpoch opens the next epoch, after a pause if the last one failed.
+// openEpoch opens the next epoch. The first department does so at once, the
+// others in their turn should it be down; and all after a pause if the last
+// formation failed.
 func (n *node) openEpoch(ctx context.Context) {
 	d := &n.duty
 	next := n.replica.NextEpoch()
@@ -119,22 +129,25 @@ func (n *node) openEpoch(ctx context.Context) {
 		d.waiting = false
 		if next := n.replica.NextEpoch(); next != nil && n.replica.NeedsEpoch() && next.Number > d.opened {
 			d.opened = next.Number
-			e := protocols.Sign(n.network.ID(), n.id.private, n.replica.Head(), next)
-			n.outbox.Send(e, nil)
+			n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, next), nil)
 		}
 		return nil
 	}
-	if d.opened == 0 {
+	pause := epochTurn * time.Duration(max(0, slices.Index(next.Members, n.id.Key())))
+	if d.failed {
+		d.pause = min(max(2*d.pause, epochPause), epochLastPause)
+		pause += d.pause
+	}
+	if pause == 0 {
 		_ = open() // never fails
 		return
 	}
 	d.waiting = true
-	d.pause = min(max(2*d.pause, epochPause), epochLastPause)
-	pause := d.pause
 	n.transport.Go(func(closing context.Context) {
 		select {
 		case <-time.After(pause):
 			n.wake(open)
+		case <-ctx.Done():
 		case <-closing.Done():
 		}
 	})
@@ -224,7 +237,7 @@ func (n *node) epochOver(ctx context.Context, c *committee, outcome *protocols.O
 	if outcome == nil {
 		return nil
 	}
-	if outcome.Status != protocols.Answered {
+	if n.duty.failed = outcome.Status != protocols.Answered; n.duty.failed {
 		n.log.Error("an epoch was not formed", "epoch", c.id.String(), "reason", outcome.Sentence, "departments", outcome.Departments, "fault", faultText(outcome.Fault))
 		if n.o.Unformed != nil {
 			n.o.Unformed(outcome.Sentence, outcome.Departments)
@@ -293,7 +306,7 @@ func (n *node) leaveEpoch(r *running, cause error) error {
 		return cause
 	}
 	n.log.Error("leaving the epoch: the journal was lost, or came from a backup", "epoch", s.ID.String(), "error", cause.Error())
-	n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, n.replica.Head(), &protocols.EpochAbort{Epoch: s.ID,
+	n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, &protocols.EpochAbort{Epoch: s.ID,
 		Culprit: n.id.Key(), Fault: protocols.FaultUnavailable, Sentence: "the department lost its journal"}), nil)
 	for _, c := range n.epochs {
 		if c.id == s.ID {

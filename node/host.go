@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -65,23 +66,75 @@ func (r role) String() string {
 
 // roles is the allow-list, and libp2p's connection gater: a peer that is not
 // on it is cut off as soon as the handshake shows who it is, before any
-// stream. Immutable after it is made, hence safe for concurrent use.
-type roles map[peer.ID]role
+// stream. The members on it follow the ledger (admit, expel). Safe for
+// concurrent use.
+type roles struct {
+	mu sync.RWMutex
+	m  map[peer.ID]role
+}
 
-func (r roles) of(p peer.ID) role { return r[p] }
+func newRoles(m map[peer.ID]role) *roles {
+	if m == nil {
+		m = map[peer.ID]role{}
+	}
+	return &roles{m: m}
+}
 
-func (r roles) InterceptPeerDial(p peer.ID) bool                        { return r[p] != stranger }
-func (r roles) InterceptAddrDial(p peer.ID, _ multiaddr.Multiaddr) bool { return r[p] != stranger }
+func (r *roles) of(p peer.ID) role {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.m[p]
+}
+
+// set gives a peer its role; stranger takes it off the list. It reports
+// whether that changed anything, and false when the list is full.
+func (r *roles) set(p peer.ID, as role) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, listed := r.m[p]
+	switch {
+	case old == as, !listed && len(r.m) >= maxPeers:
+		return false
+	case as == stranger:
+		delete(r.m, p)
+	default:
+		r.m[p] = as
+	}
+	return true
+}
+
+// with lists the peers of a role.
+func (r *roles) with(as role) []peer.ID {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	var out []peer.ID
+	for p, have := range r.m {
+		if have == as {
+			out = append(out, p)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (r *roles) size() int {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return len(r.m)
+}
+
+func (r *roles) InterceptPeerDial(p peer.ID) bool                        { return r.of(p) != stranger }
+func (r *roles) InterceptAddrDial(p peer.ID, _ multiaddr.Multiaddr) bool { return r.of(p) != stranger }
 
 // InterceptAccept lets any address try: who it is shows in the handshake. The
 // resource manager bounds how many try at once.
-func (r roles) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+func (r *roles) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 
-func (r roles) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
-	return r[p] != stranger
+func (r *roles) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
+	return r.of(p) != stranger
 }
 
-func (r roles) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
+func (r *roles) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
 
 // observer sees what streams carry: see Options.Observe.
 type observer func(peer, protocol string, outgoing bool, payload []byte)
@@ -91,7 +144,7 @@ type observer func(peer, protocol string, outgoing bool, payload []byte)
 // would take half of a node's memory).
 type transport struct {
 	host    host.Host
-	roles   roles
+	roles   *roles
 	log     *slog.Logger
 	observe observer
 
@@ -102,9 +155,9 @@ type transport struct {
 
 // newTransport starts a host. An empty listen address makes one that only
 // dials, as analysts' clients do.
-func newTransport(id Identity, listen string, allow roles, log *slog.Logger, o observer) (*transport, error) {
-	if len(allow) > maxPeers {
-		return nil, fmt.Errorf("%d peers and analysts are over the limit of %d", len(allow), maxPeers)
+func newTransport(id Identity, listen string, allow *roles, log *slog.Logger, o observer) (*transport, error) {
+	if n := allow.size(); n > maxPeers {
+		return nil, fmt.Errorf("%d peers and analysts are over the limit of %d", n, maxPeers)
 	}
 	key, err := id.libp2p()
 	if err != nil {
@@ -256,6 +309,16 @@ func retry(ctx context.Context, do func() error) error {
 	}
 }
 
+// Expel takes a peer off the allow-list and cuts its connections, with all
+// streams on them.
+func (t *transport) Expel(p peer.ID) {
+	if t.roles.set(p, stranger) {
+		if err := t.host.Network().ClosePeer(p); err != nil {
+			t.log.Warn("cutting off a peer", "peer", p.String(), "error", err.Error())
+		}
+	}
+}
+
 // Keep connects to a peer now and whenever the connection is lost, with
 // growing pauses, until the transport closes. changed is told of each change;
 // it must not block.
@@ -280,8 +343,8 @@ func (t *transport) Keep(info peer.AddrInfo, changed func(connected bool, err er
 					changed(true, nil)
 				}
 				up, pause = true, firstRedial
-			} else if t.ctx.Err() != nil {
-				return
+			} else if t.ctx.Err() != nil || t.roles.of(info.ID) == stranger {
+				return // closing, or expelled since
 			} else {
 				changed(false, err)
 				// Up to half as long again, so that restarted nodes do not

@@ -32,7 +32,7 @@ func testIdentity(t *testing.T) Identity {
 }
 
 // testTransport starts a host on loopback that closes with the test.
-func testTransport(t *testing.T, id Identity, allow roles, o observer) *transport {
+func testTransport(t *testing.T, id Identity, allow *roles, o observer) *transport {
 	t.Helper()
 	h, err := newTransport(id, loopback, allow, quiet, o)
 	if err != nil {
@@ -65,9 +65,9 @@ func echo(_ context.Context, s *stream) error {
 func TestStrangerIsRefused(t *testing.T) {
 	server, friend, other := testIdentity(t), testIdentity(t), testIdentity(t)
 	stranger := testIdentity(t)
-	s := testTransport(t, server, roles{friend.peerID(): member, other.peerID(): analyst}, nil)
+	s := testTransport(t, server, newRoles(map[peer.ID]role{friend.peerID(): member, other.peerID(): analyst}), nil)
 	s.Handle(echoProtocol, member, echo)
-	all := roles{server.peerID(): member, friend.peerID(): member, stranger.peerID(): member, other.peerID(): member}
+	all := newRoles(map[peer.ID]role{server.peerID(): member, friend.peerID(): member, stranger.peerID(): member, other.peerID(): member})
 	ask := func(id Identity) error {
 		h := testTransport(t, id, all, nil)
 		knows(h, s)
@@ -108,7 +108,7 @@ func TestStrangerIsRefused(t *testing.T) {
 
 func TestFrameLimits(t *testing.T) {
 	a, b := testIdentity(t), testIdentity(t)
-	allow := roles{a.peerID(): member, b.peerID(): member}
+	allow := newRoles(map[peer.ID]role{a.peerID(): member, b.peerID(): member})
 	var mu sync.Mutex
 	var seen []string
 	s := testTransport(t, a, allow, func(peer, _ string, outgoing bool, p []byte) {
@@ -154,7 +154,7 @@ func TestFrameLimits(t *testing.T) {
 // nobody up for longer than the deadline.
 func TestSilentPeer(t *testing.T) {
 	a, b := testIdentity(t), testIdentity(t)
-	allow := roles{a.peerID(): member, b.peerID(): member}
+	allow := newRoles(map[peer.ID]role{a.peerID(): member, b.peerID(): member})
 	s := testTransport(t, a, allow, nil)
 	s.Handle(echoProtocol, member, func(ctx context.Context, c *stream) error { <-ctx.Done(); return ctx.Err() })
 	c := testTransport(t, b, allow, nil)
@@ -204,7 +204,7 @@ func TestPortInUse(t *testing.T) {
 // A peer that comes back is found again, also when it was away from the start.
 func TestKeepReconnects(t *testing.T) {
 	a, b := testIdentity(t), testIdentity(t)
-	allow := roles{a.peerID(): member, b.peerID(): member}
+	allow := newRoles(map[peer.ID]role{a.peerID(): member, b.peerID(): member})
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

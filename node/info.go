@@ -41,7 +41,7 @@ type hello struct {
 	Version uint64
 	Name    string
 	Ready   bool
-	Height  uint64 // of the log that it holds
+	Height  uint64 // entries of the ledger that it holds
 	Network protocols.Network
 }
 
@@ -73,8 +73,6 @@ func (n *node) serveInfo(ctx context.Context, s *stream) error {
 		return s.SendValue(r)
 	case infoReports:
 		return s.SendValue(n.gatherReports(ctx, q.Query))
-	case infoHeads:
-		return s.SendValue(n.heads.All())
 	}
 	return &faultError{s.peer, "asked for unknown information"}
 }
@@ -96,23 +94,24 @@ func (n *node) gatherReports(ctx context.Context, query engine.Digest) reports {
 	if r, ok := n.reportOf(query); ok {
 		out.List = append(out.List, departmentReport{Key: n.id.Key(), Report: r})
 	}
-	found := make(chan *departmentReport, len(n.members.peers))
-	for _, info := range n.members.peers {
-		key, err := keyOfPeer(info.ID)
-		if err != nil || !n.transport.Connected(info.ID) {
+	members := n.transport.roles.with(member)
+	found := make(chan *departmentReport, len(members))
+	for _, p := range members {
+		key, err := keyOfPeer(p)
+		if err != nil || !n.transport.Connected(p) {
 			found <- nil
 			continue
 		}
 		go func() {
 			var r report
-			if askInfo(ctx, n.transport, info.ID, infoRequest{Op: infoReport, Query: query}, &r) != nil {
+			if askInfo(ctx, n.transport, p, infoRequest{Op: infoReport, Query: query}, &r) != nil {
 				found <- nil
 				return
 			}
 			found <- &departmentReport{Key: key, Report: r}
 		}()
 	}
-	for range n.members.peers {
+	for range members {
 		if r := <-found; r != nil {
 			out.List = append(out.List, *r)
 		}
@@ -171,8 +170,6 @@ func difference(ours, theirs *protocols.Network) string {
 		return "parameters: " + ours.Parameters + " here, " + theirs.Parameters + " there"
 	case string(ours.VerifyingKeys) != string(theirs.VerifyingKeys):
 		return "the proofs' keys: all nodes need the same development keys; copy the keys' folder from one to all"
-	case ours.Keeper != theirs.Keeper || len(ours.Departments) != len(theirs.Departments):
-		return "peers: the two do not list the same departments"
 	}
-	return "peers: the two do not list the same departments"
+	return "peers: the two do not list the same departments and auditors"
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,10 +79,12 @@ type keySource struct {
 	fetch     func(ctx context.Context, into string) error // all files of them
 }
 
-// heldKeys are keys with the folder that they are in.
+// heldKeys are keys with the folder that they are in; an auditor holds the
+// verifying half only.
 type heldKeys struct {
 	*circuits.Keys
-	dir string
+	verifying *circuits.VerifyingKeys
+	dir       string
 }
 
 // networkKeys returns the keys that a network uses, known by the encoding of
@@ -123,7 +124,7 @@ func networkKeys(ctx context.Context, p circuits.Params, cache string, want []by
 	if !bytes.Equal(keys.Verifying().MarshalBinary(), want) {
 		return heldKeys{}, errors.New("the network's keys are for other circuits than this program's: the nodes run different versions")
 	}
-	return heldKeys{keys, dir}, nil
+	return heldKeys{keys, keys.Verifying(), dir}, nil
 }
 
 // keyNames lists the files in dir that hold the keys with this verifying half:
@@ -154,19 +155,6 @@ func keyNames(verifying []byte, dir string) []string {
 	return names
 }
 
-// pinnedKeys reads the verifying half of the keys that this department's
-// network uses; nil at the first start.
-func pinnedKeys(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading which keys the network uses: %w", err)
-	}
-	return data, nil
-}
-
 // keyFile is one file of a set of development keys.
 type keyFile struct {
 	_      struct{} `cbor:",toarray"`
@@ -189,8 +177,11 @@ func (f *keyFile) check() error {
 
 // keyFiles describes the files of keys, for whoever fetches them.
 func keyFiles(keys heldKeys) ([]keyFile, error) {
+	if keys.Keys == nil {
+		return nil, errors.New("an auditor holds no proving keys")
+	}
 	var files []keyFile
-	for _, name := range keyNames(keys.Verifying().MarshalBinary(), keys.dir) {
+	for _, name := range keyNames(keys.verifying.MarshalBinary(), keys.dir) {
 		f, err := describeKeyFile(filepath.Join(keys.dir, name))
 		if err != nil {
 			return nil, err

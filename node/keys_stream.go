@@ -42,7 +42,7 @@ type keysReply struct {
 
 // serveKeys answers from the folder that the keys were loaded from.
 func serveKeys(t *transport, keys heldKeys) {
-	verifying := keys.Verifying().MarshalBinary()
+	verifying := keys.verifying.MarshalBinary()
 	list := sync.OnceValues(func() ([]keyFile, error) { return keyFiles(keys) })
 	t.Handle(keysProtocol, analyst, func(_ context.Context, s *stream) error {
 		var q keysRequest

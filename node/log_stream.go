@@ -4,29 +4,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 
+	"parley/circuits"
 	"parley/engine"
 	"parley/protocols"
 )
 
-// The log protocol (README section 3): append one entry, or follow from a
-// height. Members may append any entry (the referee judges it), analysts their
-// own questions, receipts and accusations.
+// The log protocol (README section 3): what a node shows of its replica of the
+// ledger, and entries that it passes on. Analysts append their own questions,
+// answers and accusations only.
 const (
-	logProtocol protocol.ID = "/parley/log/1"
+	logProtocol protocol.ID = "/parley/log/2"
 
+	// followBatch is how many bytes of records go together.
+	followBatch = 256 << 10
 	// logFrame bounds a frame of records: one batch, or one long record.
 	logFrame = protocols.MaxRecordBytes + followBatch + 1024
 	// logHeartbeat is how often a follower hears from a log that is idle.
 	logHeartbeat = 5 * time.Second
-	// logSilence is after how long without a heartbeat a follower dials anew.
+	// logSilence is after how long without a heartbeat a follower asks anew.
 	logSilence = 3 * logHeartbeat
 	// followPause and followLastPause bound the pause before following anew.
 	followPause     = 100 * time.Millisecond
@@ -41,14 +42,16 @@ type logOp uint8
 const (
 	logAppend logOp = iota + 1
 	logFollow
+	logBase
+	logReceipt
 )
 
 // logRequest is the first frame of a stream.
 type logRequest struct {
 	_     struct{} `cbor:",toarray"`
 	Op    logOp
-	Entry []byte // append: protocols.Entry
-	After uint64 // follow: the height that is already known
+	Entry []byte // append, receipt: protocols.Entry
+	After uint64 // follow: the number that is already known
 }
 
 // logReply answers an append. Both empty: the entry is ordered.
@@ -65,11 +68,18 @@ type logFrames struct {
 	Records [][]byte
 }
 
-// serveLog answers log streams: records from the store that is for the peer,
-// appends through the log.
-func serveLog(t *transport, storeFor func(peer.ID) *logStore, l Log) {
+// logBytes says how long what follows in frames of blobChunk is: a state; or
+// holds a receipt.
+type logBytes struct {
+	_       struct{} `cbor:",toarray"`
+	Size    uint64
+	Receipt []byte
+}
+
+// serveLog answers log streams.
+func serveLog(t *transport, l Log) {
 	t.Handle(logProtocol, analyst, func(ctx context.Context, s *stream) error {
-		b, err := s.Receive(logFrame, answerTimeout)
+		b, err := s.Receive(protocols.MaxEntryBytes+1024, answerTimeout)
 		if err != nil {
 			return err
 		}
@@ -81,7 +91,11 @@ func serveLog(t *transport, storeFor func(peer.ID) *logStore, l Log) {
 		case logAppend:
 			return serveAppend(ctx, t, s, l, q.Entry)
 		case logFollow:
-			return serveFollow(ctx, s, storeFor(s.peer), q.After)
+			return serveFollow(ctx, s, l, q.After)
+		case logBase:
+			return serveBase(ctx, s, l)
+		case logReceipt:
+			return serveReceipt(ctx, s, l, q.Entry)
 		}
 		return &faultError{s.peer, "asked for an unknown log operation"}
 	})
@@ -109,44 +123,100 @@ func serveAppend(ctx context.Context, t *transport, s *stream, l Log, raw []byte
 		return s.SendValue(logReply{Code: refusal.Code, Sentence: refusal.Sentence})
 	}
 	t.log.Warn("an entry could not be ordered yet", "kind", e.Kind.String(), "error", err.Error())
-	return s.SendValue(logReply{Retry: true, Code: "unavailable", Sentence: "the log's keeper cannot be reached"})
+	return s.SendValue(logReply{Retry: true, Code: "unavailable", Sentence: "the ledger does not go on: too few of its validators can be reached"})
 }
 
-func serveFollow(ctx context.Context, s *stream, store *logStore, after uint64) error {
-	for {
-		wait, cancel := context.WithTimeout(ctx, logHeartbeat)
-		err := store.Wait(wait, after)
-		cancel()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		var frames logFrames
-		if err == nil {
-			if frames.Records, err = store.Batch(after); err != nil {
-				return err
+// serveFollow sends batches as they come, and an empty one when none does.
+func serveFollow(ctx context.Context, s *stream, l Log, after uint64) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	batches, ended := make(chan logFrames), make(chan error, 1)
+	go func() {
+		ended <- l.Follow(ctx, after, func(records []protocols.Record) error {
+			for _, frames := range framesOf(records) {
+				select {
+				case batches <- frames:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
 			}
-		} else if !errors.Is(err, context.DeadlineExceeded) {
-			return err // the log has failed: nothing more will come
+			return nil
+		})
+	}()
+	heartbeat := time.NewTicker(logHeartbeat)
+	defer heartbeat.Stop()
+	for {
+		var frames logFrames
+		select {
+		case frames = <-batches:
+		case <-heartbeat.C:
+		case err := <-ended:
+			return err
 		}
 		if err := s.SendValue(frames); err != nil {
 			return err
 		}
-		after += uint64(len(frames.Records))
 	}
 }
 
-// appendRemote hands an entry to a peer.
-func appendRemote(ctx context.Context, t *transport, to peer.ID, e protocols.Entry) error {
-	s, err := t.Open(ctx, to, logProtocol)
+// framesOf packs records into frames of about followBatch bytes.
+func framesOf(records []protocols.Record) []logFrames {
+	var out []logFrames
+	size := followBatch
+	for i := range records {
+		encoded := records[i].Marshal()
+		if size += len(encoded); size > followBatch {
+			out, size = append(out, logFrames{}), len(encoded)
+		}
+		last := &out[len(out)-1]
+		last.Records = append(last.Records, encoded)
+	}
+	return out
+}
+
+func serveBase(ctx context.Context, s *stream, l Log) error {
+	state, err := l.Base(ctx)
+	if err != nil {
+		return err
+	}
+	data := state.Marshal()
+	if err := s.SendValue(logBytes{Size: uint64(len(data))}); err != nil {
+		return err
+	}
+	return sendChunks(s, data)
+}
+
+func serveReceipt(ctx context.Context, s *stream, l Log, raw []byte) error {
+	e, err := protocols.ParseEntry(raw)
+	if err != nil {
+		return &faultError{s.peer, "asked for the receipt of what is no entry"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	receipt, err := l.Receipt(ctx, e)
+	if err != nil {
+		return err
+	}
+	return s.SendValue(logBytes{Receipt: receipt})
+}
+
+// remoteLog is what a node shows to an analyst's client.
+type remoteLog struct {
+	transport *transport
+	node      peer.ID
+	network   *protocols.Network
+	params    circuits.Params
+}
+
+// Append implements Log.
+func (l *remoteLog) Append(ctx context.Context, e protocols.Entry) error {
+	s, err := l.open(ctx, logRequest{Op: logAppend, Entry: e.Marshal()})
 	if err != nil {
 		return err
 	}
 	defer s.Abort()
-	if err := s.SendValue(logRequest{Op: logAppend, Entry: e.Marshal()}); err != nil {
-		return err
-	}
 	var reply logReply
-	// The peer itself may wait as long for the keeper.
+	// The node itself may wait as long for the ledger.
 	if err := s.ReceiveValue(&reply, 2*answerTimeout); err != nil {
 		return err
 	}
@@ -160,17 +230,36 @@ func appendRemote(ctx context.Context, t *transport, to peer.ID, e protocols.Ent
 	return nil
 }
 
-// followRemote delivers records from a peer, undecoded and unchecked, until
-// the stream fails, deliver does, or ctx ends.
-func followRemote(ctx context.Context, t *transport, from peer.ID, after uint64, deliver func([]protocols.Record) error) error {
-	s, err := t.Open(ctx, from, logProtocol)
+// Base implements Log. Nothing in the state is believed: who works with it
+// checks what it takes from it.
+func (l *remoteLog) Base(ctx context.Context) (*protocols.State, error) {
+	s, err := l.open(ctx, logRequest{Op: logBase})
+	if err != nil {
+		return nil, err
+	}
+	defer s.Abort()
+	var header logBytes
+	if err := s.ReceiveValue(&header, answerTimeout); err != nil {
+		return nil, err
+	}
+	if header.Size > protocols.MaxStateBytes {
+		return nil, &faultError{l.node, fmt.Sprintf("shows a state of %d bytes, the limit is %d", header.Size, protocols.MaxStateBytes)}
+	}
+	data, err := receiveChunks(s, header.Size)
+	if err != nil {
+		return nil, err
+	}
+	s.Close()
+	return protocols.ParseState(l.network, protocols.SizesOf(l.params), data)
+}
+
+// Follow implements Log: it returns when the stream fails, too.
+func (l *remoteLog) Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error {
+	s, err := l.open(ctx, logRequest{Op: logFollow, After: after})
 	if err != nil {
 		return err
 	}
 	defer s.Abort()
-	if err := s.SendValue(logRequest{Op: logFollow, After: after}); err != nil {
-		return err
-	}
 	for {
 		b, err := s.Receive(logFrame, logSilence)
 		if err != nil {
@@ -195,97 +284,29 @@ func followRemote(ctx context.Context, t *transport, from peer.ID, after uint64,
 	}
 }
 
-// followedLog is a member's durable replica of the keeper's log.
-type followedLog struct {
-	*logStore
-	transport *transport
-	keeper    peer.ID
-	chain     *protocols.Chain
-	log       *slog.Logger
-	cancel    context.CancelFunc
-	wg        sync.WaitGroup
-}
-
-// openFollowedLog opens the replica at path and starts following.
-func openFollowedLog(path string, n *protocols.Network, t *transport, log *slog.Logger) (*followedLog, error) {
-	l := &followedLog{transport: t, keeper: peerID(n.Keeper), chain: protocols.NewChain(n), log: log}
-	store, err := openLogStore(path, l.chain.Append)
+// Receipt implements Log.
+func (l *remoteLog) Receipt(ctx context.Context, e protocols.Entry) ([]byte, error) {
+	s, err := l.open(ctx, logRequest{Op: logReceipt, Entry: e.Marshal()})
 	if err != nil {
 		return nil, err
 	}
-	l.logStore = store
-	ctx, cancel := context.WithCancel(context.Background())
-	l.cancel = cancel
-	l.wg.Add(1)
-	go func() {
-		defer l.wg.Done()
-		l.follow(ctx)
-	}()
-	return l, nil
-}
-
-func (l *followedLog) follow(ctx context.Context) {
-	pause := followPause
-	for ctx.Err() == nil {
-		before := l.Height()
-		err := followRemote(ctx, l.transport, l.keeper, before, l.take)
-		var fault *protocols.Fault
-		var disk *storeError
-		switch {
-		case errors.As(err, &fault):
-			l.log.Error("the log's keeper deviates; nothing more is read from it", "fault", fault.Error())
-			l.Fail(fault)
-			return
-		case errors.As(err, &disk):
-			l.Fail(disk.error)
-			return
-		case ctx.Err() == nil:
-			l.log.Debug("following the log was interrupted", "error", err.Error())
-		}
-		if l.Height() > before {
-			pause = followPause
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, followLastPause)
+	defer s.Abort()
+	var reply logBytes
+	if err := s.ReceiveValue(&reply, 2*answerTimeout); err != nil {
+		return nil, err
 	}
+	s.Close()
+	return reply.Receipt, nil
 }
 
-// storeError is a failure of this node's own disk.
-type storeError struct{ error }
-
-func (e *storeError) Unwrap() error { return e.error }
-
-// take checks records and makes them durable.
-func (l *followedLog) take(records []protocols.Record) error {
-	fresh := records[:0]
-	var fault error
-	for _, r := range records {
-		known := r.Height <= l.chain.Height()
-		if fault = l.chain.Append(r); fault != nil {
-			break
-		}
-		if !known {
-			fresh = append(fresh, r)
-		}
+func (l *remoteLog) open(ctx context.Context, q logRequest) (*stream, error) {
+	s, err := l.transport.Open(ctx, l.node, logProtocol)
+	if err != nil {
+		return nil, err
 	}
-	if len(fresh) > 0 {
-		if err := l.logStore.Append(fresh); err != nil {
-			return &storeError{err}
-		}
+	if err := s.SendValue(q); err != nil {
+		s.Abort()
+		return nil, err
 	}
-	return fault
-}
-
-// Append sends the entry to the keeper.
-func (l *followedLog) Append(ctx context.Context, e protocols.Entry) error {
-	return appendRemote(ctx, l.transport, l.keeper, e)
-}
-
-func (l *followedLog) Close() error {
-	l.cancel()
-	l.wg.Wait()
-	return l.file.Close()
+	return s, nil
 }

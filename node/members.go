@@ -2,7 +2,11 @@ package node
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -13,41 +17,48 @@ import (
 	"parley/protocols"
 )
 
-// networkTitle is the name in the description of a network that nodes make by
-// themselves from their configurations.
-const networkTitle = "parley"
+const (
+	// networkTitle is the name in the description of a network that nodes make
+	// by themselves from their configurations.
+	networkTitle = "parley"
+	// genesisName is the file in a node's folder that pins the network which
+	// it started in: what network.json is without the names.
+	genesisName = "genesis.json"
+)
 
-// membership is what a configuration says about who is who.
+// membership is who is who when a node starts: what its configuration says,
+// and from the second start on, or where a description was given, the
+// network's genesis. Who belongs to it later stands on the ledger.
 type membership struct {
-	self     protocols.Key
-	members  []protocols.Key // with this node's own, ascending
-	peers    []peer.AddrInfo // the other members
-	analysts []protocols.Key
-	roles    roles
+	self        protocols.Key
+	departments []protocols.Key // ascending
+	auditors    []protocols.Key // ascending
+	genesis     *protocols.Network
+	peers       []peer.AddrInfo // the other members that the configuration names
+	analysts    []protocols.Key
+	roles       *roles
 }
 
-// newMembership reads the peers and analysts of a configuration. Errors name
-// the field and the entry.
+// newMembership reads the peers, auditors and analysts of a configuration, and
+// the genesis if there is one. Errors name the field and the entry.
 func newMembership(cfg Config, self protocols.Key) (*membership, error) {
-	m := &membership{self: self, members: []protocols.Key{self}, roles: roles{}}
-	for i, text := range cfg.Peers {
-		info, err := parsePeer(text)
-		if err != nil {
-			return nil, fmt.Errorf("peers: entry %d, %q: %w", i+1, text, err)
+	m := &membership{self: self, roles: newRoles(nil)}
+	if cfg.Auditor {
+		m.auditors = append(m.auditors, self)
+	} else {
+		m.departments = append(m.departments, self)
+	}
+	for _, list := range []struct {
+		field string
+		texts []string
+		keys  *[]protocols.Key
+	}{{"peers", cfg.Peers, &m.departments}, {"auditors", cfg.Auditors, &m.auditors}} {
+		if err := m.addMembers(list.field, list.texts, list.keys); err != nil {
+			return nil, err
 		}
-		key, err := keyOfPeer(info.ID)
-		if err != nil {
-			return nil, fmt.Errorf("peers: entry %d: %w", i+1, err)
-		}
-		if key == self {
-			return nil, fmt.Errorf("peers: entry %d is this node's own identity: peers are the other departments", i+1)
-		}
-		if m.roles[info.ID] != stranger {
-			return nil, fmt.Errorf("peers: entry %d names %s a second time", i+1, info.ID)
-		}
-		m.roles[info.ID] = member
-		m.members = append(m.members, key)
-		m.peers = append(m.peers, *info)
+	}
+	if err := m.readGenesis(cfg); err != nil {
+		return nil, err
 	}
 	for i, text := range cfg.Analysts {
 		key, err := KeyOf(text)
@@ -55,20 +66,86 @@ func newMembership(cfg Config, self protocols.Key) (*membership, error) {
 			return nil, fmt.Errorf("analysts: entry %d: %w", i+1, err)
 		}
 		id := peerID(key)
-		if m.roles[id] == member || key == self {
-			return nil, fmt.Errorf("analysts: entry %d, %s, is a department: an analyst has an identity of its own", i+1, id)
+		if m.roles.of(id) == member || key == self {
+			return nil, fmt.Errorf("analysts: entry %d, %s, is a department or an auditor: an analyst has an identity of its own", i+1, id)
 		}
-		if m.roles[id] == analyst {
+		if !m.roles.set(id, analyst) {
 			return nil, fmt.Errorf("analysts: entry %d names %s a second time", i+1, id)
 		}
-		m.roles[id] = analyst
 		m.analysts = append(m.analysts, key)
 	}
-	slices.SortFunc(m.members, func(a, b protocols.Key) int { return bytes.Compare(a[:], b[:]) })
-	if len(m.members) > protocols.MaxDepartments {
-		return nil, fmt.Errorf("peers: %d departments are over the limit of %d", len(m.members), protocols.MaxDepartments)
+	if len(m.departments) == 0 {
+		return nil, errors.New("peers: an auditor's network has departments: name them")
+	}
+	if n := len(m.departments) + len(m.auditors); n > protocols.MaxDepartments {
+		return nil, fmt.Errorf("peers: %d departments and auditors are over the limit of %d", n, protocols.MaxDepartments)
 	}
 	return m, nil
+}
+
+func (m *membership) addMembers(field string, texts []string, keys *[]protocols.Key) error {
+	for i, text := range texts {
+		info, err := parsePeer(text)
+		if err != nil {
+			return fmt.Errorf("%s: entry %d, %q: %w", field, i+1, text, err)
+		}
+		key, err := keyOfPeer(info.ID)
+		if err != nil {
+			return fmt.Errorf("%s: entry %d: %w", field, i+1, err)
+		}
+		if key == m.self {
+			return fmt.Errorf("%s: entry %d is this node's own identity: the list is of the others", field, i+1)
+		}
+		if !m.roles.set(info.ID, member) {
+			return fmt.Errorf("%s: entry %d names %s a second time", field, i+1, info.ID)
+		}
+		*keys = append(*keys, key)
+		m.peers = append(m.peers, *info)
+	}
+	sortKeys(*keys)
+	return nil
+}
+
+// readGenesis takes the network from the description that the configuration
+// names, or from the one that an earlier start left.
+func (m *membership) readGenesis(cfg Config) error {
+	pinned := filepath.Join(cfg.Dir, genesisName)
+	path := pinned
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && cfg.Genesis != "" {
+		path = cfg.Genesis
+		text, err = os.ReadFile(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) && cfg.Genesis == "" {
+		return nil // the first start: openKeys makes it
+	}
+	if err != nil {
+		return fmt.Errorf("genesis: %w", err)
+	}
+	n, err := protocols.ParseNetwork(text)
+	if err != nil {
+		return fmt.Errorf("genesis: %s: %w", path, err)
+	}
+	if n.Parameters != cfg.Parameters {
+		return fmt.Errorf("parameters: %q, and the network in %s uses %q", cfg.Parameters, path, n.Parameters)
+	}
+	m.genesis, m.departments, m.auditors = n, nil, nil
+	for _, d := range n.Departments {
+		m.departments = append(m.departments, d.Key)
+	}
+	for _, a := range n.Auditors {
+		m.auditors = append(m.auditors, a.Key)
+	}
+	for _, key := range slices.Concat(m.departments, m.auditors) {
+		if key != m.self {
+			m.roles.set(peerID(key), member)
+		}
+	}
+	return nil
+}
+
+func sortKeys(keys []protocols.Key) {
+	slices.SortFunc(keys, func(a, b protocols.Key) int { return bytes.Compare(a[:], b[:]) })
 }
 
 // parsePeer reads a multiaddr that ends in /p2p/ID; the address before it may
@@ -88,17 +165,23 @@ func parsePeer(text string) (*peer.AddrInfo, error) {
 	return info, nil
 }
 
-// keeper is the member that keeps the log and makes development keys: the one
-// with the lowest key. It has no other privilege.
-func (m *membership) keeper() protocols.Key { return m.members[0] }
+// first is the department that makes development keys: the one with the
+// lowest key. It has no other privilege.
+func (m *membership) first() protocols.Key { return m.departments[0] }
 
-// network is the description of the network that the configuration and the
-// keys give: all but the departments' names.
+// network is the genesis: what the configuration and the keys give, all but
+// names.
 func (m *membership) network(p circuits.Params, keys *circuits.VerifyingKeys) *protocols.Network {
-	n := &protocols.Network{Version: protocols.Version, Name: networkTitle, Parameters: p.Name(), Keeper: m.keeper(),
+	if m.genesis != nil {
+		return m.genesis
+	}
+	n := &protocols.Network{Version: protocols.Version, Name: networkTitle, Parameters: p.Name(),
 		Development: true, VerifyingKeys: keys.MarshalBinary()}
-	for _, key := range m.members {
+	for _, key := range m.departments {
 		n.Departments = append(n.Departments, protocols.Member{Key: key})
+	}
+	for _, key := range m.auditors {
+		n.Auditors = append(n.Auditors, protocols.Member{Key: key})
 	}
 	return n
 }

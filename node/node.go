@@ -17,10 +17,12 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"parley/circuits"
 	"parley/datasets"
 	"parley/engine"
+	"parley/node/ledger"
 	"parley/protocols"
 )
 
@@ -48,12 +50,12 @@ type node struct {
 	blobs     *blobStore
 	exchange  *blobExchange
 	journal   *journal
-	ledger    Log
-	logFor    func(peer.ID) *logStore // the records that a peer is shown
+	ledger    *ledger.Ledger
+	history   Log
 	outbox    *outbox
 
 	department *protocols.Department
-	replica    *protocols.Replica
+	replica    *protocols.State
 	work       effects
 	answers    chan answer
 	deadlines  chan engine.Digest
@@ -61,9 +63,6 @@ type node struct {
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
-	broken     *protocols.Fault // of the log
-	loopCtx    context.Context
-	heads      heads
 
 	view    atomic.Pointer[view]
 	watches struct {
@@ -72,13 +71,20 @@ type node struct {
 		order []engine.Digest
 	}
 	closers []func()
+
+	started  time.Time
+	registry *prometheus.Registry
 }
 
 // view is what other goroutines may read of the loop's state.
 type view struct {
-	network *protocols.Network // with names once all have joined
-	height  uint64
-	status  Status
+	network  *protocols.Network // with names once all have joined
+	height   uint64
+	status   Status
+	members  []viewMember
+	epoch    uint64
+	open     int
+	evidence int
 }
 
 // table is one of the department's own.
@@ -98,10 +104,9 @@ func run(ctx context.Context, cfg Config, o Options) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryTarget)
 	}
-	n := &node{cfg: cfg, o: o, log: o.Logger, answers: make(chan answer), deadlines: make(chan engine.Digest),
+	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), registry: prometheus.NewRegistry(), answers: make(chan answer), deadlines: make(chan engine.Digest),
 		wakes: make(chan func() error), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
 	n.watches.of = map[engine.Digest]*stopwatch{}
-	n.heads.heard = map[protocols.Key]protocols.Head{}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -123,7 +128,7 @@ func run(ctx context.Context, cfg Config, o Options) error {
 // configuration, tables, port, keys, storage, peers.
 func (n *node) open(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		n.openIdentity, n.openTables, n.openTransport, n.openKeys, n.openStores, n.openPeers,
+		n.openIdentity, n.openTables, n.openTransport, n.openKeys, n.openStores, n.openLedger, n.openWork, n.openControl,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -172,10 +177,10 @@ func (n *node) openIdentity(context.Context) error {
 	if n.params, err = n.o.parameterSet(n.cfg.Parameters); err != nil {
 		return fmt.Errorf("parameters: %w", err)
 	}
-	if have, most := len(n.members.members), min(n.params.MaxDepartments(), protocols.MaxDepartments); have > most {
+	if have, most := len(n.members.departments), min(n.params.MaxDepartments(), protocols.MaxDepartments); have > most {
 		return fmt.Errorf("peers: %d departments are over the %d that the parameters %s allow", have, most, n.params.Name())
 	}
-	join := protocols.Sign(engine.Digest{}, n.id.private, protocols.Head{}, &protocols.Join{Name: n.cfg.Name})
+	join := protocols.Sign(engine.Digest{}, n.id.private, &protocols.Join{Name: n.cfg.Name})
 	if _, err := join.Open(); err != nil {
 		return fmt.Errorf("name: %w", err)
 	}
@@ -252,78 +257,108 @@ func (n *node) status(ready bool) Status {
 	return s
 }
 
-// openKeys finds the keys of the network's proofs. The keeper makes them, or
-// has them; the others use its. From the first start on they are pinned.
+// openKeys finds the keys of the network's proofs, and with them the network.
+// The first department makes them, or has them; the others use its. From the
+// first start on the genesis pins them.
 func (n *node) openKeys(ctx context.Context) error {
-	cache := n.o.CacheDir
-	if cache == "" {
-		cache = DefaultCacheDir()
-	}
-	pin := filepath.Join(n.cfg.Dir, "verifying-keys")
-	want, err := pinnedKeys(pin)
-	if err != nil {
-		return err
-	}
-	var source *keySource
-	if keeper := peerID(n.members.keeper()); keeper != n.id.peerID() {
-		source = keysFrom(n.transport, keeper)
-		fetch := source.fetch
-		source.fetch = func(ctx context.Context, into string) (disk error) {
-			err := retry(ctx, func() error {
-				err := fetch(ctx, into)
-				if disk = onDisk(err); disk != nil {
-					return nil
-				}
-				if err != nil {
-					n.log.Warn("fetching the keeper's keys failed; trying again", "error", err.Error())
-				}
-				return err
-			})
-			return cmp.Or(disk, err)
-		}
+	var want []byte
+	if n.members.genesis != nil {
+		want = n.members.genesis.VerifyingKeys
 	}
 	var keys heldKeys
-	known := want != nil
-	if !known && source != nil {
-		if want, err = n.awaitKeys(ctx, source); err != nil {
-			return err
-		}
-	}
-	if !known && source == nil {
+	var err error
+	if want == nil && n.members.first() == n.id.Key() {
+		cache := n.cacheDir()
 		keys.dir = cache
-		keys.Keys, err = developKeys(ctx, n.params, cache, n.o.Progress)
+		if keys.Keys, err = developKeys(ctx, n.params, cache, n.o.Progress); err == nil {
+			keys.verifying = keys.Keys.Verifying()
+		}
 	} else {
-		keys, err = networkKeys(ctx, n.params, cache, want, source, n.o.Progress)
+		keys, err = n.othersKeys(ctx, want)
 	}
 	if err != nil {
 		return err
 	}
-	if !known {
-		if err := writeFile(pin, keys.Verifying().MarshalBinary()); err != nil {
+	n.network = n.members.network(n.params, keys.verifying)
+	if n.members.genesis == nil {
+		if err := writeFile(filepath.Join(n.cfg.Dir, genesisName), n.network.JSON()); err != nil {
 			return err
 		}
 	}
-	n.network = n.members.network(n.params, keys.Verifying())
-	n.replica = protocols.NewReplica(n.network, n.params)
-	n.department = &protocols.Department{Key: n.id.private, Params: n.params, Keys: keys.Keys, Verifying: keys.Verifying(),
-		Analysts: n.members.analysts, Replica: n.replica}
+	n.department = &protocols.Department{Key: n.id.private, Params: n.params, Keys: keys.Keys, Verifying: keys.verifying,
+		Analysts: n.members.analysts}
 	n.view.Store(&view{network: n.network, status: n.status(false)})
 	serveKeys(n.transport, keys)
 	return nil
 }
 
-// awaitKeys asks the keeper which keys the network uses, until it answers.
+func (n *node) cacheDir() string { return cmp.Or(n.o.CacheDir, DefaultCacheDir()) }
+
+// othersKeys gets keys that another member made; want is nil before it is
+// known which. An auditor proves nothing and takes the verifying half only.
+func (n *node) othersKeys(ctx context.Context, want []byte) (heldKeys, error) {
+	source, err := n.keySource(), error(nil)
+	if want == nil {
+		if want, err = n.awaitKeys(ctx, source); err != nil {
+			return heldKeys{}, err
+		}
+	}
+	if n.cfg.Auditor {
+		vk, err := circuits.ParseVerifyingKeys(n.params, want)
+		if err != nil {
+			return heldKeys{}, fmt.Errorf("the network's verifying keys: %w", err)
+		}
+		return heldKeys{verifying: vk}, nil
+	}
+	return networkKeys(ctx, n.params, n.cacheDir(), want, source, n.o.Progress)
+}
+
+// keySource asks the first department, and in its absence whichever member is
+// connected.
+func (n *node) keySource() *keySource {
+	first := peerID(n.members.first())
+	from := func() *keySource {
+		if n.transport.Connected(first) {
+			return keysFrom(n.transport, first)
+		}
+		for _, p := range n.transport.roles.with(member) {
+			if n.transport.Connected(p) {
+				return keysFrom(n.transport, p)
+			}
+		}
+		return keysFrom(n.transport, first)
+	}
+	return &keySource{
+		verifying: func(ctx context.Context) ([]byte, error) { return keysFrom(n.transport, first).verifying(ctx) },
+		fetch: func(ctx context.Context, into string) (disk error) {
+			err := retry(ctx, func() error {
+				err := from().fetch(ctx, into)
+				if disk = onDisk(err); disk != nil {
+					return nil
+				}
+				if err != nil {
+					n.log.Warn("fetching the network's keys failed; trying again", "error", err.Error())
+				}
+				return err
+			})
+			return cmp.Or(disk, err)
+		},
+	}
+}
+
+// awaitKeys asks the first department which keys the network uses, until it
+// answers.
 func (n *node) awaitKeys(ctx context.Context, source *keySource) ([]byte, error) {
 	if n.o.Progress != nil {
-		n.o.Progress("waiting for the keys of the network's keeper", 0, 0)
+		n.o.Progress("waiting for the keys of the first department", 0, 0)
 	}
-	n.log.Info("waiting for the keeper's keys", "keeper", PeerOf(n.members.keeper()))
+	n.log.Info("waiting for the proofs' keys", "from", PeerOf(n.members.first()))
 	for {
 		verifying, err := source.verifying(ctx)
 		if err == nil {
 			return verifying, nil
 		}
-		n.log.Debug("the keeper has no keys yet", "error", err.Error())
+		n.log.Debug("the first department has no keys yet", "error", err.Error())
 		select {
 		case <-time.After(keysPause):
 		case <-ctx.Done():
@@ -342,40 +377,57 @@ func (n *node) openStores(context.Context) error {
 	}
 	n.onClose(n.journal.Close)
 	n.exchange = newBlobExchange(n.blobs, n.transport, n.id, n.network.ID())
-	path := filepath.Join(n.cfg.Dir, "log")
-	var store *logStore
-	if n.network.Keeper == n.id.Key() {
-		kept, err := openKeptLog(path, n.network, n.params, n.id)
-		if err != nil {
-			return err
-		}
-		n.ledger, store = kept, kept.logStore
-	} else {
-		followed, err := openFollowedLog(path, n.network, n.transport, n.log)
-		if err != nil {
-			return err
-		}
-		n.ledger, store = followed, followed.logStore
+	n.exchange.Serve()
+	return nil
+}
+
+// openLedger starts this node's validator, and what it shows of the ledger.
+func (n *node) openLedger(ctx context.Context) error {
+	sizes := protocols.SizesOf(n.params)
+	keys := make([]protocols.Key, 0, len(n.members.departments)+len(n.members.auditors))
+	keys = append(append(keys, n.members.departments...), n.members.auditors...)
+	sortKeys(keys)
+	l, err := ledger.Open(ctx, ledger.Config{
+		Dir: filepath.Join(n.cfg.Dir, "ledger"), Network: n.network.ID(), Validators: ledgerKeys(keys),
+		Genesis: referee{protocols.NewState(n.network, sizes)},
+		Decode: func(b []byte) (ledger.State, error) {
+			s, err := protocols.ParseState(n.network, sizes, b)
+			return referee{s}, err
+		},
+		Key: n.id.private, Host: n.transport.host,
+		Peers: func() []peer.ID { return n.transport.roles.with(member) },
+		Log:   n.log, Metrics: n.registry, Retain: n.cfg.Retain, StateSync: n.cfg.Genesis != "",
+	})
+	if err != nil {
+		return fmt.Errorf("the ledger: %w", err)
 	}
-	n.onClose(func() { n.ledger.Close() })
-	n.logFor = func(peer.ID) *logStore { return store }
+	n.onClose(func() {
+		if err := l.Close(); err != nil {
+			n.log.Warn("closing the ledger", "error", err.Error())
+		}
+	})
+	n.ledger, n.history = l, replicated{l}
 	if n.o.hooks.transport != nil {
 		if err := n.o.hooks.transport(n); err != nil {
 			return err
 		}
 	}
-	n.log.Info("log", "keeper", PeerOf(n.network.Keeper), "height", n.ledger.Height(), "network", n.network.ID().String())
+	if n.replica, err = n.history.Base(ctx); err != nil {
+		return err
+	}
+	n.department.Replica = n.replica
+	n.log.Info("ledger", "block", l.Status().Height, "network", n.network.ID().String())
 	n.transport.Handle(infoProtocol, analyst, n.serveInfo)
-	n.exchange.Serve()
-	serveLog(n.transport, n.logFor, n.ledger)
+	serveLog(n.transport, n.history)
+	n.measure()
 	return nil
 }
 
-// openPeers makes the loop's parts and starts what sends to the other members.
-func (n *node) openPeers(context.Context) error {
-	n.outbox = newOutbox(n.log, n.ledger.Append)
+// openWork makes the loop's parts.
+func (n *node) openWork(context.Context) error {
+	n.outbox = newOutbox(n.log, n.history.Append)
 	n.work = effects{
-		persist: n.journal.Append, publish: n.publish, fetch: n.fetch, aggregate: n.aggregate,
+		persist: n.journal.Append, publish: n.publish, fetch: n.fetch, aggregate: n.aggregate, receipt: n.history.Receipt,
 		send:    func(e protocols.Entry) { n.outbox.Send(e, nil) },
 		proofs:  make(chan struct{}, 1),
 		checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),
@@ -383,7 +435,6 @@ func (n *node) openPeers(context.Context) error {
 		failed:  n.fail,
 	}
 	n.transport.Go(n.outbox.Run)
-	n.transport.Go(n.gossip)
 	return nil
 }
 

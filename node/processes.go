@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,15 +44,17 @@ type deployment struct {
 
 // settings are what `try` and `demo` choose for a deployment.
 type settings struct {
-	Dir        string // NODE/node.toml, NODE/identity.key, NODE/data/ for each department, and network.json
+	Dir        string // NODE/node.toml, NODE/identity.key, NODE/data/ for each node, and network.json
 	Parameters string
 	Deadline   time.Duration // of each question
+	Auditors   []string      // names of validators that hold no rows
 	Lies       lies
 }
 
 // process is one node's.
 type process struct {
 	name   string
+	source source // its tables; none: an auditor
 	config string
 	log    string
 	peer   string
@@ -94,6 +97,9 @@ func deploy(ctx context.Context, s settings, sources []source, p *progress) (*de
 
 // configure makes each node's folder. Addresses are loopback ports that were free a moment ago.
 func (d *deployment) configure(sources []source) error {
+	for _, name := range d.Auditors {
+		sources = append(slices.Clip(sources), source{Name: name})
+	}
 	ports, err := freePorts(len(sources))
 	if err != nil {
 		return err
@@ -111,40 +117,43 @@ func (d *deployment) configure(sources []source) error {
 		if err != nil {
 			return unwritable(folder, err)
 		}
-		d.nodes = append(d.nodes, &process{name: s.Name, config: filepath.Join(folder, configName),
+		d.nodes = append(d.nodes, &process{name: s.Name, source: s, config: filepath.Join(folder, configName),
 			log: filepath.Join(folder, logName), peer: id.Peer(), port: ports[i],
 			exited: make(chan struct{}), ready: make(chan struct{})})
 	}
-	if err := makeKeeper(d); err != nil {
-		return err
-	}
-	for i, s := range sources {
-		text, err := tomlText(d.configOf(i, s))
+	for _, n := range d.nodes {
+		text, err := tomlText(d.configOf(n))
 		if err == nil {
-			err = writeFile(d.nodes[i].config, text)
+			err = writeFile(n.config, text)
 		}
 		if err != nil {
-			return unwritable(d.nodes[i].config, err)
+			return unwritable(n.config, err)
 		}
 	}
 	return nil
 }
 
-func (d *deployment) configOf(i int, s source) configFile {
-	own := d.nodes[i]
-	f := configFile{Name: s.Name, Dir: "data", Identity: identityName, Listen: own.listen(),
+func (d *deployment) configOf(own *process) configFile {
+	f := configFile{Name: own.name, Dir: "data", Identity: identityName, Listen: own.listen(),
 		Analysts: []string{d.Analyst.Peer()}, Parameters: d.Parameters, Deadline: d.Deadline.String()}
 	for _, other := range d.nodes {
-		if other != own {
+		switch {
+		case other == own && own.auditor():
+			f.Role = roleAuditor
+		case other == own:
+		case other.auditor():
+			f.Auditors = append(f.Auditors, other.address())
+		default:
 			f.Peers = append(f.Peers, other.address())
 		}
 	}
-	for _, t := range s.Tables {
+	for _, t := range own.source.Tables {
 		f.Tables = append(f.Tables, tableFile(t))
 	}
 	return f
 }
 
+func (p *process) auditor() bool   { return len(p.source.Tables) == 0 }
 func (p *process) listen() string  { return fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", p.port) }
 func (p *process) address() string { return p.listen() + "/p2p/" + p.peer }
 

@@ -10,8 +10,8 @@ import (
 )
 
 // graceOf is how long before a query's deadline the members stop by
-// themselves and say what they still can; the keeper ends the query half of it
-// later, so that what they said is on the log.
+// themselves and say what they still can; half of it later they say that the
+// query has expired, so that what they said before is on the ledger first.
 func graceOf(deadline time.Duration) time.Duration { return min(2*time.Second, deadline/5) }
 
 // liveQuery is a query that has not ended, or not for long.
@@ -95,14 +95,11 @@ func (n *node) setDeadline(ctx context.Context, q *liveQuery) {
 		}
 	}
 	grace := graceOf(limit)
-	q.timers = []*time.Timer{time.AfterFunc(limit-grace, tell)}
-	if n.network.Keeper == n.id.Key() {
-		q.timers = append(q.timers, time.AfterFunc(limit-grace/2, tell))
-	}
+	q.timers = []*time.Timer{time.AfterFunc(limit-grace, tell), time.AfterFunc(limit-grace/2, tell)}
 }
 
-// deadline ends this node's part in a query; told a second time, the keeper
-// ends it for all.
+// deadline ends this node's part in a query; told a second time, the node says
+// that the query has expired.
 func (n *node) deadline(ctx context.Context, id engine.Digest) error {
 	q := n.queries[id]
 	if q == nil || q.ended {
@@ -116,8 +113,8 @@ func (n *node) deadline(ctx context.Context, id engine.Digest) error {
 			return err
 		}
 	}
-	if n.network.Keeper == n.id.Key() && len(q.timers) == 0 && !n.replica.Query(id).Phase.Ended() {
-		n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, n.replica.Head(), &protocols.Expire{Query: id}), nil)
+	if len(q.timers) == 0 && !n.replica.Query(id).Phase.Ended() {
+		n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, &protocols.Expire{Query: id}), nil)
 	}
 	return nil
 }

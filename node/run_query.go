@@ -21,6 +21,7 @@ type effects struct {
 	send      func(protocols.Entry)
 	fetch     func(context.Context, protocols.Want) (protocols.Blob, error)
 	aggregate func(context.Context, *engine.Plan) protocols.Cells
+	receipt   func(context.Context, protocols.Entry) ([]byte, error)
 
 	// proofs has one place: proving takes all processors and most of the
 	// memory already. checks has one for each processor.
@@ -96,6 +97,10 @@ func (w *effects) perform(q *running, ready protocols.Ready) error {
 	for _, want := range ready.Fetch {
 		w.begin(q, "", nil, func() protocols.Event { return w.blob(q.ctx, want) })
 	}
+	// The block that the outcome stands in.
+	if ready.Receipt != nil {
+		w.begin(q, "", nil, func() protocols.Event { return w.fetchReceipt(q.ctx, *ready.Receipt) })
+	}
 	return nil
 }
 
@@ -144,4 +149,17 @@ func (w *effects) blob(ctx context.Context, want protocols.Want) protocols.Event
 		return nil
 	}
 	return b
+}
+
+// fetchReceipt asks until there is one, or the machine ended.
+func (w *effects) fetchReceipt(ctx context.Context, e protocols.Entry) protocols.Event {
+	var receipt []byte
+	err := retry(ctx, func() (err error) {
+		receipt, err = w.receipt(ctx, e)
+		return err
+	})
+	if err != nil {
+		return nil
+	}
+	return protocols.Receipt{Bytes: receipt}
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -187,14 +188,14 @@ func (d *deployment) pin(network protocols.Network) error {
 	for _, p := range d.nodes {
 		mine[p.peer] = p.name
 	}
-	for _, member := range network.Departments {
+	for _, member := range slices.Concat(network.Departments, network.Auditors) {
 		if mine[PeerOf(member.Key)] != member.Name {
-			return &Failure{Code: "network", Department: member.Name, Message: "it is not one of the departments that were started"}
+			return &Failure{Code: "network", Department: member.Name, Message: "it is not one of the nodes that were started"}
 		}
 		delete(mine, PeerOf(member.Key))
 	}
 	if len(mine) > 0 || network.Parameters != d.Parameters {
-		return &Failure{Code: "network", Message: "the network's description does not hold the departments that were started"}
+		return &Failure{Code: "network", Message: "the network's description does not hold the nodes that were started"}
 	}
 	d.Network = network
 	path := filepath.Join(d.Dir, networkName)

@@ -1,0 +1,88 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (c *command) statusCommand() *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:   "status --config node.toml",
+		Short: "what a running node says of itself: ledger, members, epoch, storage",
+		Long: `Asks the node that runs from this node.toml, through a door that only the node's own user can open. Exit status 0:
+healthy; 1: not, with the reason, or not running.`,
+		Args: arguments(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.nodeStatus(cmd.Context(), config) },
+	}
+	cmd.Flags().StringVar(&config, "config", "", "the node.toml")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) nodeStatus(ctx context.Context, config string) error {
+	cfg, err := configFor("node status", config)
+	if err != nil {
+		return err
+	}
+	var r nodeReport
+	if err := callControl(ctx, cfg.Dir, http.MethodGet, "/status", nil, &r); err != nil {
+		return err
+	}
+	if c.json {
+		err = c.printJSON(r)
+	} else {
+		err = c.print(statusText(r))
+	}
+	if err == nil && !r.Healthy {
+		err = exitStatus(statusRefused)
+	}
+	return err
+}
+
+// configFor reads the node.toml that a command about a running node needs.
+func configFor(command, path string) (Config, error) {
+	if path == "" {
+		return Config{}, usage("flag", "it is the file that the node was started with", "parley %s needs --config", command)
+	}
+	return LoadConfig(path)
+}
+
+func statusText(r nodeReport) string {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-9s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	health := "healthy"
+	if !r.Healthy {
+		health = "NOT healthy: " + r.Reason
+	}
+	line("node", "%s, %s, %s; up %s", printable(r.Name), r.Role, health, (time.Duration(r.Uptime) * time.Second).String())
+	line("peer", "%s", r.Address)
+	line("network", "%s", r.Network)
+	line("ledger", "block %d of %s, %d entries, %s", r.Ledger.Block, r.Ledger.Time.UTC().Format(time.RFC3339), r.Ledger.Entries,
+		plural(r.Ledger.Peers, "validator")+" connected")
+	epoch := "none is formed"
+	if r.Epoch > 0 {
+		epoch = fmt.Sprintf("%d", r.Epoch)
+	}
+	line("epoch", "%s; %d queries open; %s on record", epoch, r.Open, plural(r.Evidence, "deviation"))
+	line("storage", "%s, %.1f MB; memory %.0f MB", plural(r.Blobs, "blob"), float64(r.BlobBytes)/1e6, float64(r.Memory)/1e6)
+	for _, m := range r.Members {
+		state := "connected"
+		if !m.Connected {
+			state = "NOT connected"
+		}
+		name := m.Name
+		if name == "" {
+			name = "(has not joined)"
+		}
+		line("member", "%s, %s, %s, %s", printable(name), m.Role, state, m.Peer)
+	}
+	return b.String()
+}

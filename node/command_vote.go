@@ -1,0 +1,154 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"parley/protocols"
+)
+
+// voteRequest is what the operator's door takes: a change of the membership
+// that this node votes for.
+type voteRequest struct {
+	Action string `json:"action"` // add, remove, rotate
+	Role   string `json:"role"`   // department, auditor
+	Peer   string `json:"peer"`
+	To     string `json:"to,omitempty"` // rotate: the new identity
+}
+
+// voteReply says where the change stands.
+type voteReply struct {
+	Done  bool `json:"done"` // it is in force
+	Votes int  `json:"votes"`
+	Need  int  `json:"need"`
+}
+
+func (c *command) voteCommand() *cobra.Command {
+	var config, role, to string
+	cmd := &cobra.Command{
+		Use:   "vote --config node.toml add|remove|rotate PEER-ID",
+		Short: "vote for a change of who belongs to the network",
+		Long: `Has the running node vote for a change. The same vote by more than two thirds of all departments and auditors puts it
+in force: the ledger's validators follow, and a new epoch is formed with the new departments. Who is removed is cut off
+at once. A vote that others did not join is void as soon as another change is in force.
+
+  parley vote --config node.toml add --role department 12D3KooW...
+  parley vote --config node.toml remove 12D3KooW...
+  parley vote --config node.toml rotate --to 12D3KooNEW... 12D3KooOLD...`,
+		Args: arguments(2, "add, remove or rotate, and a peer id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.vote(cmd.Context(), config, voteRequest{Action: args[0], Role: role, Peer: args[1], To: to})
+		},
+	}
+	cmd.Flags().StringVar(&config, "config", "", "the node.toml of the node that votes")
+	cmd.Flags().StringVar(&role, "role", roleDepartment, "add: department or auditor")
+	cmd.Flags().StringVar(&to, "to", "", "rotate: the peer id of the new identity")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) vote(ctx context.Context, config string, q voteRequest) error {
+	cfg, err := configFor("vote", config)
+	if err != nil {
+		return err
+	}
+	if _, err := q.change(); err != nil {
+		return usage("vote", "", "%s", err)
+	}
+	body, err := json.Marshal(q)
+	if err != nil {
+		return err
+	}
+	var reply voteReply
+	if err := callControl(ctx, cfg.Dir, http.MethodPost, "/vote", bytes.NewReader(body), &reply); err != nil {
+		return err
+	}
+	if c.json {
+		return c.printJSON(reply)
+	}
+	if reply.Done {
+		return c.print("the change is in force\n")
+	}
+	return c.print(fmt.Sprintf("voted: %d of the %d votes that are needed\n", reply.Votes, reply.Need))
+}
+
+// change reads a request; the version is the ledger's to say.
+func (q voteRequest) change() (protocols.Change, error) {
+	var out protocols.Change
+	var ok bool
+	if out.Action, ok = map[string]protocols.ChangeAction{"add": protocols.ChangeAdd, "remove": protocols.ChangeRemove, "rotate": protocols.ChangeRotate}[q.Action]; !ok {
+		return out, fmt.Errorf("%q is not add, remove or rotate", q.Action)
+	}
+	if out.Role, ok = map[string]protocols.Role{roleDepartment: protocols.RoleDepartment, roleAuditor: protocols.RoleAuditor}[q.Role]; !ok {
+		return out, fmt.Errorf("role %q is not department or auditor", q.Role)
+	}
+	var err error
+	if out.Key, err = KeyOf(q.Peer); err != nil {
+		return out, err
+	}
+	if (q.To != "") != (out.Action == protocols.ChangeRotate) {
+		return out, errors.New("--to names the new identity, and only rotate has one")
+	}
+	if q.To != "" {
+		out.NewKey, err = KeyOf(q.To)
+	}
+	return out, err
+}
+
+// serveVote signs a vote as this node and waits until it is ordered.
+func (n *node) serveVote(w http.ResponseWriter, r *http.Request) {
+	var q voteRequest
+	text, err := io.ReadAll(r.Body)
+	if err == nil {
+		err = json.Unmarshal(text, &q)
+	}
+	if err != nil {
+		http.Error(w, "not a vote", http.StatusBadRequest)
+		return
+	}
+	change, err := q.change()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), controlTimeout)
+	defer cancel()
+	reply, err := n.vote(ctx, change)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
+	answerJSON200(w, reply)
+}
+
+// vote reads the state from the ledger's own replica, not from the loop's.
+func (n *node) vote(ctx context.Context, change protocols.Change) (voteReply, error) {
+	before, err := n.history.Base(ctx)
+	if err != nil {
+		return voteReply{}, err
+	}
+	present := before.Membership()
+	change.Version = present.Version
+	if role, ok := present.RoleOf(change.Key); ok {
+		change.Role = role
+	}
+	e := protocols.Sign(n.network.ID(), n.id.private, &protocols.Vote{Change: change})
+	if err := n.history.Append(ctx, e); err != nil {
+		return voteReply{}, err
+	}
+	after, err := n.history.Base(ctx)
+	if err != nil {
+		return voteReply{}, err
+	}
+	if after.Membership().Version != change.Version {
+		return voteReply{Done: true}, nil
+	}
+	return voteReply{Votes: after.VotesFor(change), Need: protocols.Quorum(len(before.Validators()))}, nil
+}

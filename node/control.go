@@ -1,0 +1,168 @@
+package node
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// The operator's door (README section 12): HTTP on a loopback port that the
+// system chooses, for whoever can read the file control.json in the node's
+// folder, which is the node's own user.
+const (
+	controlName    = "control.json"
+	controlTimeout = 10 * time.Second
+	controlBody    = 64 << 10 // of a request
+)
+
+// controlFile tells the node's own user where its door is.
+type controlFile struct {
+	Address string `json:"address"`
+	Token   string `json:"token"`
+}
+
+// openControl serves the door, and metrics and health at the address that the
+// configuration names for them, which needs no token.
+func (n *node) openControl(context.Context) error {
+	token := make([]byte, 32)
+	rand.Read(token) // never fails (crypto/rand)
+	file := controlFile{Token: hex.EncodeToString(token)}
+	open := http.NewServeMux()
+	open.HandleFunc("GET /health", n.serveHealth)
+	open.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
+	door := http.NewServeMux()
+	door.Handle("GET /", open)
+	door.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answerJSON200(w, n.report()) })
+	door.HandleFunc("POST /vote", n.serveVote)
+	address, err := n.serveHTTP("127.0.0.1:0", withToken(file.Token, door))
+	if err != nil {
+		return err
+	}
+	file.Address = address
+	text, err := json.Marshal(file)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(n.cfg.Dir, controlName)
+	if err := writeFile(path, text); err != nil {
+		return err
+	}
+	n.onClose(func() { os.Remove(path) })
+	if n.cfg.Metrics == "" {
+		return nil
+	}
+	address, err = n.serveHTTP(n.cfg.Metrics, open)
+	if err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	n.log.Info("metrics", "address", "http://"+address+"/metrics")
+	return nil
+}
+
+func (n *node) serveHTTP(address string, h http.Handler) (string, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	s := &http.Server{Handler: http.MaxBytesHandler(h, controlBody), ReadTimeout: controlTimeout, WriteTimeout: controlTimeout,
+		IdleTimeout: controlTimeout, MaxHeaderBytes: controlBody}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			n.log.Error("the operator's door closed", "error", err.Error())
+		}
+	}()
+	n.onClose(func() { s.Close(); <-done })
+	return l.Addr().String(), nil
+}
+
+// withToken refuses who does not know the token. Host is checked too, so that
+// no page in a browser can reach the door under another name.
+func withToken(token string, h http.Handler) http.Handler {
+	want := []byte("Bearer " + token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.Host, "127.0.0.1:") || subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 {
+			http.Error(w, "forbidden", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+func answerJSON200(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // the reader is gone
+}
+
+// serveHealth answers 200 when the node can do its part, else 503 and why not.
+func (n *node) serveHealth(w http.ResponseWriter, _ *http.Request) {
+	if why := n.unhealthy(); why != "" {
+		http.Error(w, why, http.StatusServiceUnavailable)
+		return
+	}
+	io.WriteString(w, "ok\n")
+}
+
+// unhealthy is a sentence, or empty.
+func (n *node) unhealthy() string {
+	s := n.ledger.Status()
+	switch {
+	case s.Halted != "":
+		return "the ledger has halted: " + s.Halted
+	case s.CatchingUp:
+		return "the ledger is catching up"
+	case !n.view.Load().status.Ready:
+		return "no epoch is formed yet"
+	}
+	return ""
+}
+
+// callControl asks a running node through its door.
+func callControl(ctx context.Context, dir, method, path string, body io.Reader, into any) error {
+	text, err := os.ReadFile(filepath.Join(dir, controlName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return refused("control", "start it with parley node", "no node is running from %s", dir)
+	}
+	if err != nil {
+		return unreadable("control", filepath.Join(dir, controlName), err)
+	}
+	var file controlFile
+	if err := json.Unmarshal(text, &file); err != nil {
+		return refused("control", "", "%s is damaged: %s", controlName, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, method, "http://"+file.Address+path, body)
+	if err != nil {
+		return err
+	}
+	q.Header.Set("Authorization", "Bearer "+file.Token)
+	reply, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return refused("control", "was it killed? start it again", "the node of %s does not answer: %s", dir, err)
+	}
+	defer reply.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(reply.Body, 16<<20))
+	if err != nil {
+		return err
+	}
+	if reply.StatusCode != http.StatusOK {
+		return refused("control", "", "%s", strings.TrimSpace(string(answer)))
+	}
+	return json.Unmarshal(answer, into)
+}

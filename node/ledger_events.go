@@ -1,0 +1,177 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// ledgerEvent is one entry of the ledger as a person reads it (README section
+// 13).
+type ledgerEvent struct {
+	Number  uint64    `json:"number"`
+	Block   uint64    `json:"block"`
+	Time    time.Time `json:"time"` // of the block
+	Kind    string    `json:"kind"`
+	Author  string    `json:"author"` // a member's name, or an analyst's peer id
+	Peer    string    `json:"peer"`
+	Query   string    `json:"query,omitempty"`
+	Epoch   string    `json:"epoch,omitempty"`
+	Table   string    `json:"table,omitempty"`
+	What    string    `json:"what"`
+	Refused string    `json:"refused,omitempty"` // it convicts its author and had no other effect
+}
+
+// eventOf describes a record that the state has just ordered.
+func eventOf(s *protocols.State, r *protocols.Record, refused error) ledgerEvent {
+	e := ledgerEvent{Number: r.Number, Block: r.Block, Time: time.UnixMilli(r.Time).UTC(), Kind: r.Entry.Kind.String(),
+		Author: authorName(s, r.Entry.Author), Peer: PeerOf(r.Entry.Author)}
+	if refused != nil {
+		e.Refused = refused.Error()
+	}
+	body, err := r.Entry.Open()
+	if err != nil {
+		e.What = "does not decode"
+		return e
+	}
+	e.describe(s, r.Entry.Author, body)
+	return e
+}
+
+// authorName is a member's name; whoever has none is shown by its peer id.
+func authorName(s *protocols.State, k protocols.Key) string {
+	if name := s.NameOf(k); name != k.String() {
+		return name
+	}
+	return PeerOf(k)
+}
+
+func (e *ledgerEvent) describe(s *protocols.State, author protocols.Key, body protocols.Body) {
+	of := func(query engine.Digest) {
+		e.Query = query.String()
+		if q := s.Query(query); q != nil && len(q.Registrations) > 0 {
+			e.Table = q.Registrations[0].Table
+		}
+	}
+	switch b := body.(type) {
+	case *protocols.Join:
+		e.What = "joins as " + b.Name
+	case *protocols.Register:
+		e.Table = b.Registration.Table
+		e.What = fmt.Sprintf("registers version %d: %s, %s", b.Registration.Version,
+			plural(int(b.Registration.Rows), "row"), plural(len(b.Registration.Columns), "column"))
+	case *protocols.Vote:
+		e.What = voteText(s, b.Change)
+	case *protocols.EpochOpen:
+		e.Epoch = b.ID.String()
+		e.What = fmt.Sprintf("opens epoch %d of %s", b.Number, plural(len(b.Members), "department"))
+	case *protocols.KeyCommit:
+		e.Epoch, e.What = b.Epoch.String(), "commits to its key share"
+	case *protocols.KeyAttest:
+		e.Epoch, e.What = b.Epoch.String(), "has verified all key shares"
+	case *protocols.EpochAbort:
+		e.Epoch, e.What = b.Epoch.String(), fmt.Sprintf("ends the epoch: %s", b.Sentence)
+	case *protocols.Ask:
+		of(protocols.QueryID(s.ID(), author, b))
+		e.What = "asks: " + strings.Join(strings.Fields(b.SQL), " ")
+	case *protocols.Admit:
+		of(b.Query)
+		e.What = "has checked the question and takes part"
+	case *protocols.Refuse:
+		of(b.Query)
+		e.What = fmt.Sprintf("refuses (%s): %s", b.Code, b.Sentence)
+	case *protocols.Contribute:
+		of(b.Query)
+		e.What = "commits to " + plural(len(b.Blobs), "ciphertext") + " with proofs"
+	case *protocols.Attest:
+		of(b.Query)
+		e.What = "has verified all contributions"
+	case *protocols.Accuse:
+		of(b.Query)
+		e.What = fmt.Sprintf("accuses %s (%s): %s", authorName(s, b.Department), b.Fault, b.Sentence)
+	case *protocols.Judge:
+		of(b.Query)
+		verdict := "finds the accused blob right"
+		if b.Guilty {
+			verdict = "finds the accused blob wrong"
+		}
+		e.What = verdict
+	case *protocols.ShareCommit:
+		of(b.Query)
+		e.What = "commits to " + plural(len(b.Blobs), "decryption share") + " with proofs"
+	case *protocols.Done:
+		of(b.Query)
+		e.What = "has the answer; certificate " + shortDigest(b.Certificate.String())
+	case *protocols.Expire:
+		of(b.Query)
+		e.What = "says that the deadline has passed"
+	}
+}
+
+func voteText(s *protocols.State, c protocols.Change) string {
+	who := authorName(s, c.Key)
+	switch c.Action {
+	case protocols.ChangeAdd:
+		return fmt.Sprintf("votes to add the %s %s", c.Role, PeerOf(c.Key))
+	case protocols.ChangeRotate:
+		return fmt.Sprintf("votes to give %s the new identity %s", who, PeerOf(c.NewKey))
+	}
+	return "votes to remove " + who
+}
+
+func shortDigest(hex string) string { return hex[:min(len(hex), 12)] }
+
+// readLedger goes through a whole ledger from its genesis and describes each
+// entry. A history that does not begin there, as that of a node which came by
+// a snapshot, is refused by the state.
+func readLedger(ctx context.Context, s *protocols.State, follow func(context.Context, uint64, func([]protocols.Record) error) error, tell func(ledgerEvent) error) error {
+	return follow(ctx, s.Applied(), func(records []protocols.Record) error {
+		for i := range records {
+			refused, err := s.Order(records[i])
+			if err != nil {
+				return err
+			}
+			if err := tell(eventOf(s, &records[i], refused)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// timeline shows events one below the other: when, in which block, who, what.
+// Times after the first are told from it.
+func timeline(events []ledgerEvent) string {
+	var b strings.Builder
+	width := 0
+	for _, e := range events {
+		width = max(width, len([]rune(shortAuthor(e))))
+	}
+	for i, e := range events {
+		when := e.Time.Format("15:04:05.000")
+		if i > 0 {
+			when = fmt.Sprintf("%+11.3fs", e.Time.Sub(events[0].Time).Seconds())
+		}
+		fmt.Fprintf(&b, "  %s  block %-5d %-*s  %s\n", when, e.Block, width, shortAuthor(e), printable(e.what()))
+	}
+	return b.String()
+}
+
+func (e ledgerEvent) what() string {
+	if e.Refused != "" {
+		return e.What + " — convicts its author: " + e.Refused
+	}
+	return e.What
+}
+
+// shortAuthor is a name as it is, a peer id by its end.
+func shortAuthor(e ledgerEvent) string {
+	if e.Author == e.Peer {
+		return "…" + e.Peer[max(0, len(e.Peer)-8):]
+	}
+	return printable(e.Author)
+}

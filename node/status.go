@@ -1,0 +1,119 @@
+package node
+
+import (
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/protocols"
+)
+
+// nodeReport is what `parley node status` shows: a node as its operator sees
+// it. No secret and no cell is in it.
+type nodeReport struct {
+	Status
+	Role      string         `json:"role"`
+	Healthy   bool           `json:"healthy"`
+	Reason    string         `json:"reason,omitempty"` // why it is not healthy
+	Uptime    float64        `json:"uptimeSeconds"`
+	Ledger    ledgerReport   `json:"ledger"`
+	Members   []memberReport `json:"members"`
+	Epoch     uint64         `json:"epoch"` // the number of the one to ask under, 0 if none is formed
+	Open      int            `json:"openQueries"`
+	Evidence  int            `json:"evidence"` // deviations that the ledger has on record
+	Blobs     int            `json:"blobs"`
+	BlobBytes int64          `json:"blobBytes"`
+	Memory    uint64         `json:"memoryBytes"` // of the heap and its like, from the system
+}
+
+type ledgerReport struct {
+	Block      uint64    `json:"block"`
+	Time       time.Time `json:"time"`
+	Entries    uint64    `json:"entries"`
+	Base       uint64    `json:"base"` // the first block that is kept
+	Peers      int       `json:"peers"`
+	CatchingUp bool      `json:"catchingUp"`
+	Halted     string    `json:"halted,omitempty"`
+}
+
+type memberReport struct {
+	Name      string `json:"name"`
+	Peer      string `json:"peer"`
+	Role      string `json:"role"`
+	Connected bool   `json:"connected"`
+}
+
+func (n *node) report() nodeReport {
+	v := n.view.Load()
+	l := n.ledger.Status()
+	r := nodeReport{Status: v.status, Role: roleDepartment, Uptime: time.Since(n.started).Seconds(),
+		Ledger: ledgerReport{Block: l.Height, Time: l.Time, Entries: v.height, Base: l.Base, Peers: l.Peers, CatchingUp: l.CatchingUp, Halted: l.Halted},
+		Epoch:  v.epoch, Open: v.open, Evidence: v.evidence}
+	if n.cfg.Auditor {
+		r.Role = roleAuditor
+	}
+	r.Reason = n.unhealthy()
+	r.Healthy = r.Reason == ""
+	for _, m := range v.members {
+		p := peerID(m.Key)
+		m.report.Peer, m.report.Connected = p.String(), p == n.id.peerID() || n.transport.Connected(p)
+		r.Members = append(r.Members, m.report)
+	}
+	r.Blobs, r.BlobBytes = n.blobs.Total()
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	r.Memory = memory.Sys
+	return r
+}
+
+// viewMember is a member as the ledger has it.
+type viewMember struct {
+	protocols.Key
+	report memberReport
+}
+
+func viewMembers(s *protocols.State) []viewMember {
+	var out []viewMember
+	present := s.Membership()
+	for _, m := range present.Departments {
+		out = append(out, viewMember{m.Key, memberReport{Name: m.Name, Role: roleDepartment}})
+	}
+	for _, m := range present.Auditors {
+		out = append(out, viewMember{m.Key, memberReport{Name: m.Name, Role: roleAuditor}})
+	}
+	return out
+}
+
+// measure registers the node's own metrics; the ledger and libp2p add theirs.
+func (n *node) measure() {
+	gauge := func(name, help string, value func() float64) {
+		n.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "parley", Name: name, Help: help}, value))
+	}
+	gauge("ready", "1 once queries are answered", func() float64 { return oneIf(n.view.Load().status.Ready) })
+	gauge("healthy", "1 while the node can do its part", func() float64 { return oneIf(n.unhealthy() == "") })
+	gauge("ledger_block", "the last block of the ledger", func() float64 { return float64(n.ledger.Status().Height) })
+	gauge("ledger_block_age_seconds", "time since the last block", func() float64 { return time.Since(n.ledger.Status().Time).Seconds() })
+	gauge("ledger_entries", "entries ordered since the beginning", func() float64 { return float64(n.view.Load().height) })
+	gauge("open_queries", "queries that have not ended", func() float64 { return float64(n.view.Load().open) })
+	gauge("evidence", "deviations on record", func() float64 { return float64(n.view.Load().evidence) })
+	gauge("members_connected", "members that are connected, this node left out", func() float64 { return float64(n.connectedMembers()) })
+	gauge("blob_bytes", "of the ciphertexts and keys that are kept", func() float64 { _, b := n.blobs.Total(); return float64(b) })
+}
+
+func (n *node) connectedMembers() int {
+	count := 0
+	for _, p := range n.transport.roles.with(member) {
+		if n.transport.Connected(p) {
+			count++
+		}
+	}
+	return count
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
