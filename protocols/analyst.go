@@ -16,41 +16,46 @@ type AnalystConfig struct {
 	Key             ed25519.PrivateKey
 	Keys            *circuits.Keys
 	Verifying       *circuits.VerifyingKeys // of the pinned network
-	Replica         *Replica
+	State           *State
+	Receipts        ReceiptChecker
 	SQL             string
 	Departments     []string // contributors; empty: all that hold the table
 	DeadlineSeconds uint32
 }
 
 // Analyst is the client's part in one query: it makes a key for this question alone, asks,
-// verifies everything itself, decrypts, finishes the answer and makes the certificate (README
-// section 3.4). Its journal holds the key: without it the answer is lost, with it the answer
+// verifies everything itself, decrypts, finishes the answer, makes the certificate and anchors
+// it with the ledger's receipt for its Done (README section 3.4). Its journal holds the key: without it the answer is lost, with it the answer
 // can be opened. A client that does not survive a crash may keep it in memory.
 type Analyst struct {
-	desk
+	examiner
 	a       AnalystConfig
 	ask     Ask
 	id      engine.Digest // of the query, once asked
 	own     *JournalRecord
 	secret  SecretKey
 	making  bool
-	refused error // of the Ask, by the log
+	asked   bool  // its question was seen on the ledger
+	refused error // of the Ask, by the ledger
 
-	epochState    *EpochState
-	keyShares     *board[circuits.Poly]
-	epoch         *Epoch
-	dossier       *dossier
-	contributions *board[Ciphertext]
-	shares        *board[Share]
-	proof         *trial
-	opening       bool
+	epochState *EpochState
+	keyShares  *board[circuits.Poly]
+	epoch      *Epoch
+	shares     *board[Share]
+	opening    bool
+	receipt    bool // asked for
+	result     *engine.Result
+	answer     *Certificate // to be anchored
 }
 
 // NewAnalyst plans a question and makes its machine. The error is an *engine.Error when the
 // question is at fault. With a journal that holds the analyst's own Ask, that question is
 // taken up again instead.
 func NewAnalyst(a AnalystConfig, journal []JournalRecord) (*Analyst, error) {
-	m := &Analyst{desk: newDesk(a.Key, a.Keys, a.Verifying, a.Replica), a: a}
+	if a.Receipts == nil {
+		return nil, errors.New("an analyst checks receipts")
+	}
+	m := &Analyst{examiner: examiner{desk: newDesk(a.Key, a.Keys, a.Verifying, a.State)}, a: a}
 	for i := range journal {
 		if err := m.restoreFrom(&journal[i]); err != nil {
 			return nil, err
@@ -61,7 +66,7 @@ func NewAnalyst(a AnalystConfig, journal []JournalRecord) (*Analyst, error) {
 			return nil, err
 		}
 	}
-	m.epochState = a.Replica.EpochByDigest(m.ask.Epoch)
+	m.epochState = a.State.EpochByDigest(m.ask.Epoch)
 	if m.epochState == nil {
 		return nil, fmt.Errorf("%w: it names an unknown epoch", ErrJournal)
 	}
@@ -93,15 +98,15 @@ var ErrNoEpoch = errors.New("the departments have not formed an epoch yet")
 
 // plan fills the question, but for the analyst's key.
 func (m *Analyst) plan() error {
-	ep := m.replica.Epoch()
-	if ep == nil || ep.Exhausted {
+	ep := m.referee.Epoch()
+	if ep == nil || !m.referee.takesQuestions(ep) {
 		return ErrNoEpoch
 	}
-	plan, err := PlanQuestion(m.a.SQL, m.replica.Catalogue(), m.a.Departments, Packing(m.params))
+	plan, err := PlanQuestion(m.a.SQL, m.referee.Catalogue(), m.a.Departments, Packing(m.params))
 	if err != nil {
 		return err
 	}
-	if size := certificateBytes(m.params, len(ep.Members), len(plan.Departments), plan.Ciphertexts()); size > MaxCertificateBytes {
+	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), plan.Ciphertexts()); size > MaxCertificateBytes {
 		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
 			Message: fmt.Sprintf("the certificate would have %d bytes; at most %d are allowed", size, MaxCertificateBytes)}
 	}
@@ -152,14 +157,23 @@ func (m *Analyst) Plan() *engine.Plan {
 	return m.dossier.plan
 }
 
-// Refuse tells the machine that the log gave its Ask no effect: the *Refusal that
-// Replica.Order returned for it. The outcome comes with the next event.
+// Refuse tells the machine that the ledger does not take its Ask: the *Refusal. The outcome
+// comes with the next event.
 func (m *Analyst) Refuse(err error) { m.refused = err }
 
 // Step implements Machine.
-func (m *Analyst) Step(e Event) (Ready, error) { return m.step(e, m.advance, m.expire) }
+func (m *Analyst) Step(e Event) (Ready, error) {
+	s := m.state()
+	if m.asked = m.asked || s != nil; m.asked && s == nil {
+		return m.forgotten()
+	}
+	if r, ok := e.(Receipt); ok {
+		return m.step(e, func() error { return m.anchor(r.Bytes) }, m.expire)
+	}
+	return m.step(e, m.advance, m.expire)
+}
 
-func (m *Analyst) state() *QueryState { return m.replica.Query(m.id) }
+func (m *Analyst) state() *QueryState { return m.referee.Query(m.id) }
 
 func (m *Analyst) advance() error {
 	if !m.checkEpoch() {
@@ -196,7 +210,10 @@ func (m *Analyst) advance() error {
 // end is the log's end of the query. Of a department that committed to a blob and does not
 // serve it the log knows nothing; the analyst does.
 func (m *Analyst) end(s *QueryState) {
-	o := outcomeOf(m.replica.State, s)
+	o := outcomeOf(m.referee, s)
+	if s.Phase == PhaseExpired && m.answer != nil {
+		o.Result, o.Certificate = m.result, m.answer
+	}
 	if s.Phase == PhaseExpired && len(o.Departments) == 0 {
 		o.Departments = append(m.contributions.awaited(), m.shares.awaited()...)
 		o.Sentence = expiredSentence(o.Departments)
@@ -291,151 +308,4 @@ func (m *Analyst) open(s *QueryState) error {
 	d.epoch = m.epoch
 	m.dossier = d
 	return nil
-}
-
-// follow verifies contributions and shares as they are committed to, and opens the answer.
-func (m *Analyst) follow(s *QueryState) {
-	if s.Phase < PhaseAttesting {
-		return
-	}
-	if m.contributions == nil {
-		m.contributions = newBoard(&m.desk, SizesOf(m.params).Contribution, s.Contributors, s.Contributed,
-			memberKeys(s.Epoch.Members), m.dossier.checkContribution)
-	}
-	if !m.contributions.advance() {
-		m.blame(SubjectContribution, m.contributions.failure)
-		return
-	}
-	if m.dossier.sums == nil {
-		m.dossier.seal(m.contributions.values)
-	}
-	if s.Phase < PhaseShared {
-		return
-	}
-	if m.shares == nil {
-		m.shares = newBoard(&m.desk, SizesOf(m.params).Share, s.Epoch.Members, s.Shared, nil, m.dossier.checkShare)
-	}
-	if !m.shares.advance() {
-		m.blame(SubjectShare, m.shares.failure)
-		return
-	}
-	if m.opening {
-		return
-	}
-	m.opening = true
-	d, secret, shares := m.dossier, m.secret, m.shares.values
-	m.work("decryption", func() func() {
-		result, err := d.open(secret, shares)
-		return func() { m.answer(result, err) }
-	})
-}
-
-// blame ends the query with the name of whom a blob convicts, and shows the others.
-func (m *Analyst) blame(subject Subject, bad *failure) {
-	if bad == nil {
-		return
-	}
-	if !m.state().Phase.Ended() {
-		m.accuse(subject, bad)
-	}
-	m.fail(bad.fault)
-}
-
-func (m *Analyst) accuse(subject Subject, bad *failure) {
-	m.convict(&Accuse{Query: m.id, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
-		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)}, bad,
-		JournalRecord{Epoch: m.ask.Epoch, Query: m.id})
-}
-
-func (m *Analyst) answer(result *engine.Result, err error) {
-	if err != nil {
-		// Every proof verified, and yet: the proofs' setup or this program is at fault.
-		m.finish(Outcome{Status: Refused, Code: CodeInternal, Sentence: "the verified shares do not decrypt: " + err.Error()})
-		return
-	}
-	cert, err := m.certify()
-	if err != nil {
-		m.finish(Outcome{Status: Refused, Code: CodeInternal, Sentence: "the certificate could not be made: " + err.Error()})
-		return
-	}
-	if m.state().Phase == PhaseShared {
-		m.post(&Done{Query: m.id, Certificate: cert.Digest()}, JournalRecord{Epoch: m.ask.Epoch, Query: m.id})
-	}
-	m.finish(Outcome{Status: Answered, Result: result, Certificate: cert})
-}
-
-// judge checks an accusation by another party as departments do.
-func (m *Analyst) judge(s *QueryState) {
-	digest := s.Accusation.Blob
-	accuser := falseAccusation(m.replica.State, s)
-	switch {
-	case m.contributions.verified(digest) || m.shares.verified(digest):
-		m.fail(accuser)
-		return
-	case s.Accusation.Subject == SubjectShare:
-		if m.contributions == nil || m.dossier.sums == nil {
-			m.gather(s)
-			return
-		}
-	}
-	if m.proof == nil {
-		m.proof = newAccusationTrial(&m.desk, m.dossier, s)
-	}
-	if fault, ok := m.proof.advance(); ok {
-		if fault == nil {
-			fault = accuser
-		}
-		m.fail(fault)
-	}
-}
-
-// gather verifies the contributions, without which a share cannot be judged.
-func (m *Analyst) gather(s *QueryState) {
-	if m.contributions == nil {
-		m.contributions = newBoard(&m.desk, SizesOf(m.params).Contribution, s.Contributors, s.Contributed,
-			memberKeys(s.Epoch.Members), m.dossier.checkContribution)
-	}
-	if m.contributions.advance() && m.dossier.sums == nil {
-		m.dossier.seal(m.contributions.values)
-		m.judge(s)
-	} else if bad := m.contributions.failure; bad != nil {
-		m.fail(bad.fault)
-	}
-}
-
-// expire is the client's own deadline, a little later than the departments'.
-func (m *Analyst) expire() error {
-	s := m.state()
-	switch {
-	case s == nil:
-		m.silent()
-		return nil
-	case s.Phase == PhaseAccused:
-		m.fail(wordOf(m.replica.State, s))
-		return nil
-	case s.Phase.Ended() && s.Phase != PhaseDone:
-		m.end(s)
-		return nil
-	}
-	names := m.replica.Missing(m.id)
-	if owner, index := m.shares.waiting(); owner >= 0 {
-		k := s.Epoch.Members[owner]
-		m.accuse(SubjectShare, &failure{index: index, digest: s.Shared[owner][index],
-			fault: &Fault{Department: k.Name, Key: k.Key, Kind: FaultUnavailable, Detail: "did not serve its share"}})
-		names = append(names, k.Name)
-	}
-	m.finish(Outcome{Status: Expired, Code: "expired", Departments: names, Sentence: expiredSentence(names)})
-	return nil
-}
-
-// silent is the outcome when the question never came onto the log.
-func (m *Analyst) silent() {
-	if owner, _ := m.keyShares.waiting(); m.epoch == nil && owner >= 0 {
-		name := m.epochState.Members[owner].Name
-		m.finish(Outcome{Status: Expired, Code: "expired", Departments: []string{name}, Sentence: name + " did not serve its key share"})
-		return
-	}
-	keeper := m.replica.NameOf(m.replica.Keeper())
-	m.finish(Outcome{Status: Expired, Code: "expired", Departments: []string{keeper},
-		Sentence: "the log's keeper did not order the question"})
 }

@@ -9,7 +9,7 @@ import (
 	"parley/engine"
 )
 
-// Join is a department's first entry: its name.
+// Join is a member's first entry: its name.
 type Join struct {
 	_     struct{} `cbor:",toarray"`
 	Name  string
@@ -23,13 +23,13 @@ type Register struct {
 	Nonce        [32]byte
 }
 
-// EpochOpen starts the formation of an epoch, by the keeper, once all departments have joined.
-// Nothing in it is the keeper's choice but the number.
+// EpochOpen starts the formation of an epoch that is needed (State.NextEpoch), by any
+// department. Nothing in it is its author's choice.
 type EpochOpen struct {
 	_       struct{} `cbor:",toarray"`
-	Number  uint64   // greater than every earlier one
+	Number  uint64   // the last one plus one
 	ID      engine.Digest
-	Members []Key // of all departments, in the order of their names
+	Members []Key // of the departments that have joined, in the order of their names
 	Beacon  engine.Digest
 }
 
@@ -96,7 +96,7 @@ type Contribute struct {
 	Blobs []engine.Digest // by ciphertext index
 }
 
-// Attest says that a member itself verified all contributions of the query.
+// Attest says that a validator itself verified all contributions of the query, and holds them.
 type Attest struct {
 	_             struct{} `cbor:",toarray"`
 	Query         engine.Digest
@@ -135,18 +135,67 @@ type ShareCommit struct {
 	Blobs []engine.Digest // by ciphertext index
 }
 
-// Done is the analyst's word that it has its answer. It ends the query.
+// Done is the analyst's word that it has its answer. It ends the query. The ledger takes it
+// only with its own transcript of the query: the receipt of this one entry so shows every
+// record of the certificate in its place (README section 6).
 type Done struct {
 	_           struct{} `cbor:",toarray"`
 	Query       engine.Digest
-	Certificate engine.Digest // CertificateDigest
+	Certificate engine.Digest // Certificate.Digest
+	Transcript  engine.Digest // QueryState.Transcript
 }
 
-// Expire ends a query whose deadline passed, by the keeper. Who was missing follows from the
-// log (QueryState.Missing), not from what the keeper says.
+// Expire says that the query's deadline has passed by its author's own clock. When more than
+// two thirds of the validators have said so, the query ends. Who was missing follows from the
+// ledger (QueryState.Missing).
 type Expire struct {
 	_     struct{} `cbor:",toarray"`
 	Query engine.Digest
+}
+
+// Judge says what a validator found that verified an accused blob itself. More than two thirds
+// of one mind make an Evidence, against the accused or against the accuser.
+type Judge struct {
+	_      struct{}      `cbor:",toarray"`
+	Case   engine.Digest // the id of the query, or of the epoch whose formation was aborted
+	Blob   engine.Digest // the accused one
+	Guilty bool          // it does not verify
+}
+
+// Role is what a member is.
+type Role string
+
+// The roles. Both vote.
+const (
+	RoleDepartment Role = "department" // has tables, and a share of each epoch's key
+	RoleAuditor    Role = "auditor"    // has neither
+)
+
+// Action is what a vote is about.
+type Action string
+
+// The actions.
+const (
+	ActionAdd    Action = "add"
+	ActionRemove Action = "remove"
+	ActionRotate Action = "rotate" // another key takes the member's place
+)
+
+// Change is a change of the membership. Its votes count only for exactly this change.
+type Change struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint64   // of the membership that is changed (Membership.Version)
+	Action  Action
+	Role    Role   // of the member
+	Name    string // of an added member: the one that it must join under, or empty: any
+	Key     Key
+	NewKey  Key // when ActionRotate
+}
+
+// Vote is a validator's vote for a change of the membership.
+type Vote struct {
+	_      struct{} `cbor:",toarray"`
+	Change Change
 }
 
 // Kind implements Body.
@@ -194,6 +243,12 @@ func (*Done) Kind() EntryKind { return KindDone }
 // Kind implements Body.
 func (*Expire) Kind() EntryKind { return KindExpire }
 
+// Kind implements Body.
+func (*Vote) Kind() EntryKind { return KindVote }
+
+// Kind implements Body.
+func (*Judge) Kind() EntryKind { return KindJudge }
+
 // newBody returns an empty body of a kind that checkShape has taken.
 func newBody(kind EntryKind) Body {
 	return [...]func() Body{
@@ -204,7 +259,8 @@ func newBody(kind EntryKind) Body {
 		func() Body { return new(Refuse) }, func() Body { return new(Contribute) },
 		func() Body { return new(Attest) }, func() Body { return new(Accuse) },
 		func() Body { return new(ShareCommit) }, func() Body { return new(Done) },
-		func() Body { return new(Expire) },
+		func() Body { return new(Expire) }, func() Body { return new(Vote) },
+		func() Body { return new(Judge) },
 	}[kind-1]()
 }
 
@@ -274,6 +330,24 @@ func (b *Accuse) check() error {
 func (b *ShareCommit) check() error { return checkDigests(b.Blobs) }
 func (b *Done) check() error        { return nil }
 func (b *Expire) check() error      { return nil }
+func (b *Judge) check() error       { return nil }
+
+func (b *Vote) check() error {
+	c := &b.Change
+	switch {
+	case c.Role != RoleDepartment && c.Role != RoleAuditor:
+		return fmt.Errorf("role %q is unknown", string(c.Role))
+	case c.Action != ActionAdd && c.Action != ActionRemove && c.Action != ActionRotate:
+		return fmt.Errorf("action %q is unknown", string(c.Action))
+	case (c.Action == ActionRotate) != (c.NewKey != Key{}) || c.NewKey == c.Key:
+		return errors.New("a new key is for a rotation, and is another one")
+	case c.Name == "":
+		return nil
+	case c.Action != ActionAdd:
+		return errors.New("only an added member is given a name")
+	}
+	return checkName(c.Name)
+}
 
 func checkDigests(digests []engine.Digest) error {
 	if len(digests) == 0 || len(digests) > MaxCiphertexts {

@@ -14,12 +14,13 @@ type Certificate struct {
 	_             struct{} `cbor:",toarray"`
 	Version       uint64
 	Network       Network
-	Records       []Record   // the log's records of this query, its epoch and its tables, ascending
+	Records       []Record   // the ledger's, of the membership, the epoch, the tables and the query, ascending
 	KeyShares     [][]byte   // by member
 	AnalystKey    []byte     // the analyst's public encryption key and its proof
 	Contributions [][][]byte // by contributor and ciphertext index
 	Shares        [][][]byte // by member and ciphertext index
 	Opening       []byte     // the analyst's secret key for this query, or empty: sealed
+	Anchor        Anchor     // the ledger's receipt; zero: not anchored
 }
 
 // Marshal returns the canonical encoding.
@@ -32,9 +33,11 @@ func (c *Certificate) WithoutOpening() *Certificate {
 	return &sealed
 }
 
-// Digest names the certificate, with or without its opening.
+// Digest names the certificate, with or without its opening and its anchor.
 func (c *Certificate) Digest() engine.Digest {
-	return engine.Hash("parley certificate 1", c.WithoutOpening().Marshal())
+	bare := *c
+	bare.Opening, bare.Anchor = nil, Anchor{}
+	return engine.Hash("parley certificate 2", bare.Marshal())
 }
 
 // String does not show the opening.
@@ -59,8 +62,8 @@ func ParseCertificate(b []byte) (*Certificate, error) {
 }
 
 // certify collects what the analyst verified.
-func (m *Analyst) certify() (*Certificate, error) {
-	n, ok := m.replica.Network()
+func (m *Analyst) certify(s *QueryState) (*Certificate, error) {
+	n, ok := m.referee.Network()
 	if !ok {
 		return nil, fmt.Errorf("a department has not joined")
 	}
@@ -68,11 +71,8 @@ func (m *Analyst) certify() (*Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := m.state()
 	c := &Certificate{Version: Version, Network: *n, AnalystKey: m.own.Blobs[0], Opening: opening}
-	for _, height := range m.replica.heightsOf(s) {
-		c.Records = append(c.Records, m.replica.Record(height))
-	}
+	c.Records = m.referee.recordsOf(s)
 	for _, digest := range s.Epoch.Commits {
 		c.KeyShares = append(c.KeyShares, m.blobs[digest])
 	}
@@ -84,11 +84,12 @@ func (m *Analyst) certify() (*Certificate, error) {
 	return c, nil
 }
 
-// certificateBytes estimates a certificate's size from above but for its registrations.
-func certificateBytes(p circuits.Params, members, contributors, ciphertexts int) int {
-	sizes, records := SizesOf(p), members*8+contributors*(2+ciphertexts)
+// certificateBytes estimates a certificate's size from above but for its registrations: history
+// counts the Joins, votes and validators.
+func certificateBytes(p circuits.Params, history, members, contributors, ciphertexts int) int {
+	sizes, records := SizesOf(p), history+members*8+contributors*(2+ciphertexts)
 	return (members+1)*sizes.KeyShare + ciphertexts*(contributors*sizes.Contribution+members*sizes.Share) +
-		records*1024 + p.N() + MaxVerifyingKeys
+		records*1024 + p.N() + MaxVerifyingKeys + MaxReceiptBytes
 }
 
 func (d *desk) collect(digests [][]engine.Digest) [][][]byte {
@@ -101,16 +102,21 @@ func (d *desk) collect(digests [][]engine.Digest) [][][]byte {
 	return out
 }
 
-// heightsOf lists the records that a query's certificate holds, ascending: every department's
-// Join, the epoch's formation, the registrations used, and the query up to its shares.
-func (s *State) heightsOf(q *QueryState) []uint64 {
-	heights := []uint64{q.Epoch.opened, q.Height}
-	for _, m := range s.joined {
-		heights = append(heights, s.joins[m.Key].height)
+// recordsOf are the records that a query's certificate holds, ascending: the Joins before it,
+// every vote that took effect before its Done, the epoch's formation, the registrations used, and
+// the query up to its shares.
+func (s *State) recordsOf(q *QueryState) []Record {
+	var records []Record
+	for _, c := range s.members.chapters {
+		isJoin := c.records[0].Entry.Kind == KindJoin
+		if isJoin && c.at() < q.Number || !isJoin && (q.Done == nil || c.at() < q.Done.Number) {
+			records = append(records, c.records...)
+		}
 	}
-	for _, list := range [][]uint64{q.Epoch.commits, q.Epoch.attested, q.registered, q.admitted, q.contributed, q.attested, q.share} {
-		heights = append(heights, list...)
+	for _, t := range q.tables {
+		records = append(records, t.record)
 	}
-	slices.Sort(heights)
-	return slices.Compact(heights)
+	records = append(append(records, q.Epoch.records...), q.records...)
+	slices.SortFunc(records, func(a, b Record) int { return compareNumbers(a.Number, b.Number) })
+	return records
 }

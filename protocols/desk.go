@@ -16,7 +16,7 @@ type desk struct {
 	params  circuits.Params
 	keys    *circuits.Keys
 	vk      *circuits.VerifyingKeys
-	replica *Replica
+	referee *State
 	network engine.Digest
 
 	blobs     map[engine.Digest][]byte
@@ -31,8 +31,8 @@ type desk struct {
 	over  bool
 }
 
-func newDesk(key ed25519.PrivateKey, keys *circuits.Keys, vk *circuits.VerifyingKeys, r *Replica) desk {
-	return desk{key: key, self: KeyOf(key), params: vk.Params(), keys: keys, vk: vk, replica: r, network: r.ID(),
+func newDesk(key ed25519.PrivateKey, keys *circuits.Keys, vk *circuits.VerifyingKeys, s *State) desk {
+	return desk{key: key, self: KeyOf(key), params: vk.Params(), keys: keys, vk: vk, referee: s, network: s.ID(),
 		blobs: map[engine.Digest][]byte{}, lies: map[engine.Digest]*Served{}, wanted: map[engine.Digest]bool{},
 		published: map[engine.Digest]bool{}, entries: map[EntryKind]Entry{}, sent: map[EntryKind]bool{}}
 }
@@ -62,8 +62,6 @@ func (d *desk) step(e Event, advance, expire func() error) (Ready, error) {
 			return Ready{}, nil
 		}
 		e.apply()
-	case Broken:
-		d.fail(e.Fault)
 	case Deadline:
 		err = expire()
 	}
@@ -126,7 +124,7 @@ func (d *desk) work(name string, run func() func()) {
 	d.ready.Work = append(d.ready.Work, Job{Name: name, Run: func() Event { return done{desk: d, apply: run()} }})
 }
 
-func (d *desk) sign(body Body) Entry { return Sign(d.network, d.key, d.replica.Head(), body) }
+func (d *desk) sign(body Body) Entry { return Sign(d.network, d.key, body) }
 
 // post sends the machine's one entry of this kind: the journaled one if there is one, else a
 // new one that is journaled first.
@@ -163,9 +161,18 @@ func (d *desk) finish(o Outcome) {
 	d.over = true
 }
 
+// forgotten is the outcome of a machine whose query or epoch the state no longer keeps: it ended
+// long ago.
+func (d *desk) forgotten() (Ready, error) {
+	if d.over {
+		return Ready{}, nil
+	}
+	d.over = true
+	return Ready{Outcome: &Outcome{Status: Expired, Code: "forgotten", Sentence: "it ended, and the ledger has gone on since"}}, nil
+}
+
 func (d *desk) fail(f *Fault) {
-	o := Outcome{Status: Failed, Code: string(f.Kind), Fault: f, Departments: []string{f.Department},
-		Sentence: fmt.Sprintf("department %s deviated from the protocol: %s", f.Department, f.Kind)}
+	o := Outcome{Status: Failed, Code: string(f.Kind), Fault: f, Departments: []string{f.Department}, Sentence: f.sentence()}
 	if f.Reporter != "" {
 		o.Departments = append(o.Departments, f.Reporter)
 		o.Sentence += ", says " + f.Reporter
@@ -182,7 +189,7 @@ func (d *desk) restore(r *JournalRecord) error {
 	if e.Author != d.self {
 		return fmt.Errorf("%w: it holds an entry of another author", ErrJournal)
 	}
-	if _, ok := d.entries[e.Kind]; ok {
+	if _, ok := d.entries[e.Kind]; ok && e.Kind != KindDone { // an analyst's later Done replaces
 		return fmt.Errorf("%w: it holds two %s entries for one thing", ErrJournal, e.Kind)
 	}
 	d.entries[e.Kind] = e
@@ -202,6 +209,13 @@ func (d *desk) convict(body Body, bad *failure, r JournalRecord) {
 	r.Blobs = d.shown
 	d.publish(d.shown...)
 	d.post(body, r)
+}
+
+// word says what this validator found about an accused blob, unless it has.
+func (d *desk) word(b *Judge, said bool, r JournalRecord) {
+	if !said && d.referee.IsValidator(d.self) {
+		d.post(b, r)
+	}
 }
 
 // names of members that are not this party, as sources of blobs.

@@ -2,7 +2,7 @@ package protocols
 
 import (
 	"crypto/ed25519"
-	"encoding/binary"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -12,7 +12,7 @@ import (
 // EntryKind tells which body an entry has.
 type EntryKind uint8
 
-// The entries of the log, in the order of a network's life (README section 3).
+// The entries of the ledger, in the order of a network's life (README section 3).
 const (
 	KindJoin EntryKind = iota + 1
 	KindRegister
@@ -29,11 +29,13 @@ const (
 	KindShare
 	KindDone
 	KindExpire
-	lastKind = KindExpire
+	KindVote
+	KindJudge
+	lastKind = KindJudge
 )
 
 var kindNames = [...]string{"", "join", "register", "epoch-open", "key-commit", "key-attest", "epoch-abort",
-	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire"}
+	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge"}
 
 func (k EntryKind) String() string {
 	if k == 0 || k > lastKind {
@@ -42,23 +44,12 @@ func (k EntryKind) String() string {
 	return kindNames[k]
 }
 
-// Head says how much of the log its sender has seen: the digest of the record at Height, with
-// the keeper's signature over it. Two heads of one height with different digests prove that
-// the keeper forked its log. The zero Head is the empty log.
-type Head struct {
-	_         struct{} `cbor:",toarray"`
-	Height    uint64
-	Digest    engine.Digest
-	Signature [64]byte // by the keeper, over HeadMessage
-}
-
-// Entry is one signed statement on the log. It is authentic if Verify says so, and takes
-// effect if State.Apply does.
+// Entry is one signed statement, and one transaction of the ledger. It is authentic if Verify
+// says so, and takes effect if State.Apply does.
 type Entry struct {
 	_         struct{} `cbor:",toarray"`
 	Kind      EntryKind
 	Author    Key
-	Head      Head   // what the author had seen; zero in a Join only
 	Body      []byte // canonical encoding of the body of this kind
 	Signature [64]byte
 }
@@ -73,17 +64,14 @@ type Body interface {
 
 // message is what an entry's signature covers: every part but the last has a fixed length.
 func (e *Entry) message(network engine.Digest) []byte {
-	b := append([]byte("parley entry 1"), network[:]...)
+	b := append([]byte("parley entry 2"), network[:]...)
 	b = append(b, byte(e.Kind))
-	b = binary.BigEndian.AppendUint64(b, e.Head.Height)
-	b = append(b, e.Head.Digest[:]...)
-	b = append(b, e.Head.Signature[:]...)
 	return append(b, e.Body...)
 }
 
 // Sign makes the entry with this body. The same arguments give the same bytes.
-func Sign(network engine.Digest, private ed25519.PrivateKey, head Head, body Body) Entry {
-	e := Entry{Kind: body.Kind(), Author: KeyOf(private), Head: head, Body: engine.Marshal(body)}
+func Sign(network engine.Digest, private ed25519.PrivateKey, body Body) Entry {
+	e := Entry{Kind: body.Kind(), Author: KeyOf(private), Body: engine.Marshal(body)}
 	e.Signature = [64]byte(ed25519.Sign(private, e.message(network)))
 	return e
 }
@@ -99,8 +87,9 @@ func (e *Entry) Verify(network engine.Digest) error {
 // Marshal returns the canonical encoding.
 func (e *Entry) Marshal() []byte { return engine.Marshal(e) }
 
-// Digest identifies the entry's bytes.
-func (e *Entry) Digest() engine.Digest { return engine.Hash("parley entry 1", e.Marshal()) }
+// Digest identifies the entry's bytes. It is their plain SHA-256, because that is the name that
+// the ledger gives a transaction: a receipt is asked for by it.
+func (e *Entry) Digest() engine.Digest { return sha256.Sum256(e.Marshal()) }
 
 // ParseEntry decodes an entry and checks its kind and sizes, not its signature or its body.
 func ParseEntry(b []byte) (Entry, error) {
@@ -120,9 +109,6 @@ func (e *Entry) checkShape() error {
 	}
 	if limit := e.Kind.bodyLimit(); len(e.Body) > limit {
 		return fmt.Errorf("%s entry with a body of %d bytes, limit %d", e.Kind, len(e.Body), limit)
-	}
-	if (e.Kind == KindJoin) != (e.Head == Head{}) {
-		return fmt.Errorf("%s entry: a join has no head, every other entry has one", e.Kind)
 	}
 	return nil
 }

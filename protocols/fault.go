@@ -22,10 +22,8 @@ const (
 	FaultOversized       FaultKind = "oversized"           // served a blob of another length than the one allowed
 	FaultUnavailable     FaultKind = "unavailable"         // did not serve what it committed to
 	FaultFalseAccusation FaultKind = "false-accusation"    // accused a department whose blob verifies
-	FaultLogForked       FaultKind = "log-forked"          // the keeper signed two histories
-	FaultLogWithheld     FaultKind = "log-withheld"        // the keeper does not order what it was sent
-	FaultLogInvalid      FaultKind = "log-invalid"         // the keeper ordered what is no entry
-	FaultHang            FaultKind = "missing"             // posted nothing before the deadline
+	// FaultRemoved is no deviation: a vote removed the department, or replaced its key.
+	FaultRemoved FaultKind = "removed"
 )
 
 var accusable = []FaultKind{FaultBadProof, FaultWrongShare, FaultGarbage, FaultEquivocation, FaultOversized, FaultUnavailable}
@@ -40,7 +38,8 @@ func (k FaultKind) check() error {
 
 // Fault is a deviation with the name of who deviated. It is an error.
 type Fault struct {
-	Department string // its name; the hex of its key before it has joined
+	_          struct{} `cbor:",toarray"`
+	Department string   // its name; the hex of its key before it has joined
 	Key        Key
 	Kind       FaultKind
 	Detail     string        // for the operator
@@ -59,12 +58,21 @@ func (f *Fault) Error() string {
 	return s
 }
 
-// Refusal is why State.Apply gave an entry no effect. All replicas refuse alike.
+// sentence is what an analyst is told.
+func (f *Fault) sentence() string {
+	if f.Kind == FaultRemoved {
+		return fmt.Sprintf("department %s is no longer of the network as it was: %s", f.Department, f.Detail)
+	}
+	return fmt.Sprintf("department %s deviated from the protocol: %s", f.Department, f.Kind)
+}
+
+// Refusal is why State.Apply gave an entry no effect. All validators refuse alike.
 type Refusal struct {
 	Code     string
 	Sentence string
 	// Fault is set when the entry shows that its author deviates; the state has then already
-	// ended the query or the epoch that it is about.
+	// ended the query or the epoch that it is about, and the entry stands on the ledger, with a
+	// number, as the evidence. An entry that is refused without a fault leaves no trace.
 	Fault *Fault
 }
 

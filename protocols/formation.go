@@ -13,9 +13,11 @@ import (
 // (EpochAbort naming itself) and never work from that journal again.
 var ErrJournal = errors.New("the journal does not belong to what is on the log")
 
-// Formation is one department's part in making an epoch (README section 3.2): its key share,
-// committed to before any is shown, the check of all others', its attestation. Its outcome is
-// Answered when the epoch is formed, Failed when the formation was aborted.
+// Formation is one validator's part in making an epoch (README section 3.2): a member's key
+// share, committed to before any is shown, the check of all others', its attestation. Who is no
+// member, an auditor or a department that joined later, checks all key shares, and has the epoch
+// without a secret. The outcome is Answered when the epoch is formed, Failed when the formation
+// was aborted.
 type Formation struct {
 	desk
 	id     engine.Digest
@@ -27,20 +29,20 @@ type Formation struct {
 	epoch  *Epoch
 }
 
-// NewFormation makes the machine of the epoch that the log opened under id, from the
-// department's whole journal. It also serves to load a formed epoch after a restart: it then
+// NewFormation makes the machine of the epoch that the ledger opened under id, from the
+// party's whole journal. It also serves to load a formed epoch after a restart: it then
 // fetches and verifies all key shares again.
 func NewFormation(d *Department, id engine.Digest, journal []JournalRecord) (*Formation, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	f := &Formation{desk: newDesk(d.Key, d.Keys, d.Verifying, d.Replica), id: id, past: map[engine.Digest]map[engine.Digest]uint32{}}
+	f := &Formation{desk: newDesk(d.Key, d.Keys, d.Verifying, d.State), id: id, past: map[engine.Digest]map[engine.Digest]uint32{}}
 	s := f.state()
 	if s == nil {
 		return nil, fmt.Errorf("no epoch %s was opened", id)
 	}
-	if s.member(f.self) < 0 {
-		return nil, errors.New("this department is not a member of the epoch")
+	if f.keys == nil && s.member(f.self) >= 0 {
+		return nil, errors.New("a member of the epoch needs the proving keys")
 	}
 	for i := range journal {
 		r := &journal[i]
@@ -71,9 +73,14 @@ func NewFormation(d *Department, id engine.Digest, journal []JournalRecord) (*Fo
 func (f *Formation) Epoch() *Epoch { return f.epoch }
 
 // Step implements Machine.
-func (f *Formation) Step(e Event) (Ready, error) { return f.step(e, f.advance, f.expire) }
+func (f *Formation) Step(e Event) (Ready, error) {
+	if f.state() == nil {
+		return f.forgotten()
+	}
+	return f.step(e, f.advance, f.expire)
+}
 
-func (f *Formation) state() *EpochState { return f.replica.EpochByID(f.id) }
+func (f *Formation) state() *EpochState { return f.referee.EpochByID(f.id) }
 
 func (f *Formation) expire() error {
 	s := f.state()
@@ -90,6 +97,9 @@ func (f *Formation) expire() error {
 func (f *Formation) advance() error {
 	s := f.state()
 	own := s.member(f.self)
+	if own < 0 {
+		return f.watch(s)
+	}
 	if f.own == nil && s.commits[own] != 0 || f.own != nil && s.commits[own] != 0 && BlobDigest(f.own.Blobs[0]) != s.Commits[own] {
 		return fmt.Errorf("%w: the epoch's key share is not in it", ErrJournal)
 	}
@@ -137,21 +147,30 @@ func (f *Formation) made(secret SecretKey, blob []byte, err error) {
 	}
 }
 
+// watch is the part of who is no member.
+func (f *Formation) watch(s *EpochState) error {
+	switch s.Phase {
+	case EpochAttesting, EpochFormed:
+		all := f.verify(s)
+		if bad := f.shares.failure; bad != nil && s.Phase == EpochFormed {
+			f.fail(bad.fault)
+		}
+		if all && s.Phase == EpochFormed {
+			return f.form(s, -1)
+		}
+	case EpochAborted:
+		f.abort(s)
+	}
+	return nil
+}
+
 // check verifies all key shares, this department's own included, and attests.
 func (f *Formation) check(s *EpochState, own int) error {
 	if f.own == nil {
 		return fmt.Errorf("%w: the epoch's key share is not in it", ErrJournal)
 	}
 	f.publish(f.own.Blobs[0])
-	if f.shares == nil {
-		crs := epochCRS(f.params, f.network, s)
-		vk, network := f.vk, f.network
-		f.shares = newBoard(&f.desk, SizesOf(f.params).KeyShare, s.Members, column(s.Commits), memberKeys(s.Members),
-			func(owner, _ int, blob []byte) (circuits.Poly, *Fault) {
-				return checkKeyShare(vk, crs, network, s, owner, blob)
-			})
-	}
-	all := f.shares.advance()
+	all := f.verify(s)
 	if bad := f.shares.failure; bad != nil {
 		f.accuse(s, bad)
 		return nil
@@ -166,6 +185,19 @@ func (f *Formation) check(s *EpochState, own int) error {
 		return nil
 	}
 	return f.form(s, own)
+}
+
+// verify fetches and verifies all key shares; true once all are verified.
+func (f *Formation) verify(s *EpochState) bool {
+	if f.shares == nil {
+		crs := epochCRS(f.params, f.network, s)
+		vk, network := f.vk, f.network
+		f.shares = newBoard(&f.desk, SizesOf(f.params).KeyShare, s.Members, column(s.Commits), memberKeys(s.Members),
+			func(owner, _ int, blob []byte) (circuits.Poly, *Fault) {
+				return checkKeyShare(vk, crs, network, s, owner, blob)
+			})
+	}
+	return f.shares.advance()
 }
 
 func (f *Formation) accuse(s *EpochState, bad *failure) {
@@ -186,6 +218,11 @@ func (f *Formation) form(s *EpochState, own int) error {
 	e, err := newEpoch(f.params, f.network, s, shares)
 	if err != nil {
 		return err
+	}
+	if own < 0 {
+		f.epoch = e
+		f.finish(Outcome{Status: Answered})
+		return nil
 	}
 	if e.secret, err = ParseSecretKey(f.params, f.own.Secret); err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
@@ -210,19 +247,22 @@ func (f *Formation) abort(s *EpochState) {
 	}
 	f.publish(f.shown...)
 	a := s.Abort
-	culprit := &Fault{Department: f.replica.NameOf(a.Culprit), Key: a.Culprit, Kind: a.Fault, Detail: a.Sentence, Evidence: a.Blob}
-	accuser := &Fault{Department: f.replica.NameOf(s.Aborter), Key: s.Aborter, Kind: FaultFalseAccusation,
+	culprit := &Fault{Department: f.referee.NameOf(a.Culprit), Key: a.Culprit, Kind: a.Fault, Detail: a.Sentence, Evidence: a.Blob}
+	accuser := &Fault{Department: f.referee.NameOf(s.Aborter), Key: s.Aborter, Kind: FaultFalseAccusation,
 		Detail: "the accused key share verifies", Evidence: a.Blob}
 	switch {
-	case s.Aborter == f.self || s.Aborter == a.Culprit:
+	case s.Aborter == a.Culprit || s.Aborter == f.self && a.Fault == FaultUnavailable:
 		f.fail(culprit)
+		return
+	case s.Aborter == f.self:
+		f.judged(s, true, culprit)
 		return
 	case a.Fault == FaultUnavailable:
 		culprit.Reporter = accuser.Department
 		f.fail(culprit)
 		return
 	case f.shares.verified(a.Blob):
-		f.fail(accuser)
+		f.judged(s, false, accuser)
 		return
 	}
 	if f.proof == nil {
@@ -237,8 +277,14 @@ func (f *Formation) abort(s *EpochState) {
 		if fault == nil {
 			fault = accuser
 		}
-		f.fail(fault)
+		f.judged(s, fault != accuser, fault)
 	}
+}
+
+// judged tells the ledger what was found about the accused key share, and ends.
+func (f *Formation) judged(s *EpochState, guilty bool, fault *Fault) {
+	f.word(&Judge{Case: f.id, Blob: s.Abort.Blob, Guilty: guilty}, s.verdicts.by(f.self), JournalRecord{Epoch: f.id})
+	f.fail(fault)
 }
 
 // column makes a table with one blob an owner.

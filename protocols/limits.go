@@ -9,11 +9,32 @@ const (
 	MaxEntryBytes = 8 << 20
 	// MaxSmallBody bounds the body of every entry that is not a registration.
 	MaxSmallBody = 96 << 10
-	// MaxRecordBytes bounds one encoded log record.
-	MaxRecordBytes = MaxEntryBytes + 1024
+	// MaxRecordBytes bounds one encoded record of the ledger.
+	MaxRecordBytes = MaxEntryBytes + 64
 	// MaxDepartments bounds a committee, whatever the parameters allow.
 	MaxDepartments = 64
-	// MaxNameBytes bounds a department's and a network's name.
+	// MaxAuditors bounds the validators that are no departments.
+	MaxAuditors = 64
+	// MaxHistory bounds the Joins and votes in a network's history.
+	MaxHistory = 1 << 16
+	// MaxVotes bounds one validator's votes for changes of the present membership.
+	MaxVotes = 8
+	// KeepEnded is how many queries the state keeps after they ended, to be certified and judged.
+	KeepEnded = 64
+	// KeepEpochs is how many of the last epochs the state keeps, besides those in use.
+	KeepEpochs = 8
+	// MaxAsked bounds the questions of one epoch; then the next one is formed.
+	MaxAsked = 1 << 16
+	// MaxEvidence bounds the deviations that the state keeps.
+	MaxEvidence = 64
+	// MaxEvidenceRecord bounds a record that is kept within an Evidence; of a longer one only the
+	// digest is.
+	MaxEvidenceRecord = 16 << 10
+	// MaxReceiptBytes bounds a receipt in a certificate.
+	MaxReceiptBytes = 1 << 20
+	// MaxStateBytes bounds an encoded State.
+	MaxStateBytes = engine.MaxEncodedBytes
+	// MaxNameBytes bounds a member's and a network's name.
 	MaxNameBytes = 64
 	// MaxCiphertexts bounds the ciphertexts that one query takes from a department, and so
 	// the digests in a Contribute or Share entry, and with them a journal record.

@@ -10,16 +10,18 @@ import (
 )
 
 // Machine is a protocol: messages in, work and messages out. It holds no socket, clock,
-// goroutine or log. It is stepped by one goroutine at a time, the one that appends to the
-// Replica that it reads.
+// goroutine or log. It is stepped by one goroutine at a time, the one that applies records to
+// the State that it reads.
 //
 // The caller's duties, in this order, for each Ready:
 //
 //  1. Persist is on the disk, in order, before anything else of the same Ready leaves.
 //  2. Publish: these blobs may be served to members and to the analyst from now on. They must
 //     be served again after a restart; the rebuilt machine publishes them again.
-//  3. Send: these entries go to the log, as these bytes, until they are seen on it.
-//  4. Fetch, Aggregate and Work are done whenever convenient, concurrently, in any order; each
+//  3. Send: these entries go to the ledger, as these bytes, until they stand on it or are
+//     refused. A refusal of an Ask is told (Analyst.Refuse); others need nothing: what the
+//     machine has to know it sees in the State.
+//  4. Fetch, Aggregate, Work and Receipt are done whenever convenient, concurrently, in any order; each
 //     answers with one event. What was asked for and not answered when a machine has an
 //     Outcome is dropped.
 //
@@ -28,8 +30,8 @@ import (
 // ever were: the count of an epoch's ciphertexts comes from it. An analyst keeps one journal a
 // question.
 //
-// The entries that no machine makes are signed by the caller (Sign): a department's Join and
-// Register, and the keeper's EpochOpen (State.NextEpoch) and Expire.
+// The entries that no machine makes are signed by the caller (Sign): a member's Join, a
+// department's Register, EpochOpen (State.NextEpoch), a validator's Expire, an operator's Vote.
 type Machine interface {
 	// Step takes one event. An error is the caller's mistake or a broken journal: the machine
 	// must not be stepped any further. Nothing that a peer sends makes an error.
@@ -44,7 +46,10 @@ type Ready struct {
 	Fetch     []Want
 	Aggregate *engine.Plan // run the local aggregation of this plan; answer with Cells
 	Work      []Job
-	Outcome   *Outcome // the machine has ended; nothing follows
+	// Receipt is the Entry.Digest of an ordered entry whose receipt is wanted, or zero; answer
+	// with Receipt. It is wanted again after one that does not check: take your time then.
+	Receipt engine.Digest
+	Outcome *Outcome // the machine has ended; nothing follows
 }
 
 // Want asks for a blob. Ask the sources in order, and again and again until there is an answer
@@ -70,11 +75,11 @@ type Job struct {
 // Event is one of the event types of this package.
 type Event interface{ event() }
 
-// Started is the first event of every machine, after the Replica holds all ordered entries
-// that are known.
+// Started is the first event of every machine, after the State holds all ordered entries that
+// are known.
 type Started struct{}
 
-// Ordered says that the Replica holds more than before: step every live machine once after
+// Ordered says that the State holds more than before: step every live machine once after
 // each record (or after several; machines look at the state, not at the event).
 type Ordered struct{}
 
@@ -95,15 +100,15 @@ type Cells struct {
 // Deadline says that the caller's own clock has run out for this machine. It does nothing more.
 type Deadline struct{}
 
-// Broken says that the log itself has failed: the error of Chain.Append or Chain.Check.
-type Broken struct{ Fault *Fault }
+// Receipt answers Ready.Receipt: what the ledger gives for the entry. It is checked.
+type Receipt struct{ Bytes []byte }
 
 func (Started) event()  {}
 func (Ordered) event()  {}
 func (Blob) event()     {}
 func (Cells) event()    {}
 func (Deadline) event() {}
-func (Broken) event()   {}
+func (Receipt) event()  {}
 
 // Status is how a machine ended.
 type Status uint8
@@ -127,57 +132,26 @@ type Outcome struct {
 	Sentence    string   // for the analyst
 	Departments []string // who refused, was missing or was caught; ascending
 	Fault       *Fault   // when Failed
-	// The rest is the analyst's, when Answered.
+	// The rest is the analyst's, when Answered. When Expired it may be there too: the answer is
+	// right, and no receipt came for its Certificate, so that nobody else can be shown it.
 	Result      *engine.Result
 	Certificate *Certificate // with the opening; Certificate.WithoutOpening drops it
 }
 
-// Replica is one party's copy of the log with the state that follows from it. It is not safe
-// for concurrent use.
-type Replica struct {
-	*Chain
-	*State
-}
-
-// NewReplica returns the copy before the first record. n may be without names.
-func NewReplica(n *Network, p circuits.Params) *Replica {
-	return &Replica{Chain: NewChain(n), State: NewState(n, SizesOf(p))}
-}
-
-// Order appends a record and applies its entry. refused is the state's *Refusal, which stops
-// nothing; an error is a *Fault of the keeper: no machine may go on (Broken).
-func (r *Replica) Order(record Record) (refused error, err error) {
-	known := record.Height <= r.Chain.Height()
-	if err := r.Chain.Append(record); err != nil || known {
-		return nil, r.named(err)
-	}
-	return r.State.Apply(record.Height, record.Entry), nil
-}
-
-// Check is Chain.Check.
-func (r *Replica) Check(h Head) error { return r.named(r.Chain.Check(h)) }
-
-// named puts the keeper's name, which the state knows from its Join, into a fault.
-func (r *Replica) named(err error) error {
-	if f, ok := err.(*Fault); ok {
-		f.Department = r.NameOf(f.Key)
-	}
-	return err
-}
-
-// Department is what all machines of one department share.
+// Department is what all machines of one department share, or of one auditor: that one makes no
+// proofs and has no Keys.
 type Department struct {
 	Key       ed25519.PrivateKey
 	Params    circuits.Params // the network's; Keys and Verifying are for it
 	Keys      *circuits.Keys
 	Verifying *circuits.VerifyingKeys
 	Analysts  []Key // who may ask
-	Replica   *Replica
+	State     *State
 }
 
 // check finds keys that are of another parameter set than the network's.
 func (d *Department) check() error {
-	if of := d.Verifying.Params().Name(); of != d.Params.Name() || d.Keys.Params().Name() != of {
+	if of := d.Verifying.Params().Name(); of != d.Params.Name() || d.Keys != nil && d.Keys.Params().Name() != of {
 		return fmt.Errorf("the proofs' keys are of parameters %q, the network's are %q", of, d.Params.Name())
 	}
 	return nil

@@ -16,7 +16,7 @@ import (
 )
 
 // Version is the version of every format in this package. Another one is refused.
-const Version = 1
+const Version = 2
 
 // Key is an ed25519 public key (RFC 8032): the identity of a department or an analyst. Its text
 // is 64 lower-case hex digits.
@@ -46,54 +46,72 @@ func (k *Key) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Member is a department of a network. Its name is what it said in its Join entry.
+// Member is a department or an auditor of a network. Its name is what it said in its Join
+// entry, or empty before.
 type Member struct {
 	_    struct{} `cbor:",toarray" json:"-"`
 	Name string   `json:"name"`
 	Key  Key      `json:"key"`
 }
 
-// Network describes a network: what a verifier pins. Its JSON form (network.json) is canonical:
-// ParseNetwork takes exactly what MarshalJSON gives, but for white space (README section 1).
+// Network describes a network as it was founded: the genesis of its ledger, and what a verifier
+// pins. Who came and left since follows from the ledger (State.Membership). Its JSON form
+// (network.json) is canonical: ParseNetwork takes exactly what JSON gives, but for white space
+// (README section 1).
 //
 // A node knows everything but the names from its configuration. It makes a Network with empty
-// names, which has the same ID, follows the log, and gets the named one from State.Network.
+// names, which has the same ID, follows the ledger, and gets the named one from State.Network.
 type Network struct {
 	_           struct{} `cbor:",toarray" json:"-"`
 	Version     uint64   `json:"version"`
 	Name        string   `json:"name"`
 	Parameters  string   `json:"parameters"`  // circuits.Named
 	Departments []Member `json:"departments"` // ascending by name (then key, while unnamed)
-	Keeper      Key      `json:"keeper"`      // the department that keeps the log
+	Auditors    []Member `json:"auditors"`    // validators without tables, in the same order
 	Development bool     `json:"developmentKeys"`
 	// VerifyingKeys is circuits.VerifyingKeys.MarshalBinary; base64 in JSON.
 	VerifyingKeys []byte `json:"verifyingKeys"`
 }
 
-// ID identifies the network: it covers everything but the departments' names, which their
-// signed Join entries bind.
+// ID identifies the network: it covers everything but the members' names, which their signed
+// Join entries bind.
 func (n *Network) ID() engine.Digest {
-	keys := make([]Key, len(n.Departments))
-	for i, m := range n.Departments {
-		keys[i] = m.Key
-	}
-	slices.SortFunc(keys, func(a, b Key) int { return bytes.Compare(a[:], b[:]) })
-	return engine.Hash("parley network 1", engine.Marshal(struct {
+	return engine.Hash("parley network 2", engine.Marshal(struct {
 		_             struct{} `cbor:",toarray"`
 		Version       uint64
 		Name          string
 		Parameters    string
-		Keys          []Key
-		Keeper        Key
+		Departments   []Key
+		Auditors      []Key
 		Development   bool
 		VerifyingKeys []byte
-	}{Version: n.Version, Name: n.Name, Parameters: n.Parameters, Keys: keys, Keeper: n.Keeper,
-		Development: n.Development, VerifyingKeys: n.VerifyingKeys}))
+	}{Version: n.Version, Name: n.Name, Parameters: n.Parameters, Departments: sortedMemberKeys(n.Departments),
+		Auditors: sortedMemberKeys(n.Auditors), Development: n.Development, VerifyingKeys: n.VerifyingKeys}))
 }
 
-// Normalize sorts the departments as Validate wants them.
+func sortedMemberKeys(members []Member) []Key {
+	keys := memberKeys(members)
+	slices.SortFunc(keys, compareKeys)
+	return keys
+}
+
+func compareKeys(a, b Key) int { return bytes.Compare(a[:], b[:]) }
+
+// Validators are the keys that vote in the ledger's first block, ascending, each with one vote:
+// departments and auditors.
+func (n *Network) Validators() []Key {
+	keys := append(memberKeys(n.Departments), memberKeys(n.Auditors)...)
+	slices.SortFunc(keys, compareKeys)
+	return keys
+}
+
+// First is the founding department with the lowest key: it does first what one of them has to do.
+func (n *Network) First() Key { return sortedMemberKeys(n.Departments)[0] }
+
+// Normalize sorts departments and auditors as Validate wants them.
 func (n *Network) Normalize() {
 	slices.SortFunc(n.Departments, compareMembers)
+	slices.SortFunc(n.Auditors, compareMembers)
 }
 
 func compareMembers(a, b Member) int {
@@ -103,41 +121,37 @@ func compareMembers(a, b Member) int {
 	return bytes.Compare(a.Key[:], b.Key[:])
 }
 
-// Validate checks a description from outside: version, sizes, order, distinct keys and names,
-// a keeper among the members. named asks that every department has a name.
+// Validate checks a description from outside: version, sizes, order, distinct keys and names.
+// named asks that every department has a name; an auditor may be without one.
 func (n *Network) Validate(named bool) error {
 	switch {
 	case n.Version != Version:
 		return fmt.Errorf("network description has version %d, want %d", n.Version, Version)
 	case len(n.Departments) < 1 || len(n.Departments) > MaxDepartments:
 		return fmt.Errorf("network of %d departments, allowed 1 to %d", len(n.Departments), MaxDepartments)
+	case len(n.Auditors) > MaxAuditors:
+		return fmt.Errorf("network of %d auditors, allowed up to %d", len(n.Auditors), MaxAuditors)
 	case len(n.VerifyingKeys) == 0 || len(n.VerifyingKeys) > MaxVerifyingKeys:
 		return fmt.Errorf("verifying keys of %d bytes, allowed 1 to %d", len(n.VerifyingKeys), MaxVerifyingKeys)
 	case len(n.Parameters) == 0 || len(n.Parameters) > MaxNameBytes:
 		return errors.New("network names no parameters")
+	case !slices.IsSortedFunc(n.Departments, compareMembers) || !slices.IsSortedFunc(n.Auditors, compareMembers):
+		return errors.New("departments or auditors are not ascending")
 	}
 	if err := checkName(n.Name); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
-	keeper := false
-	keys := map[Key]bool{}
-	for i, m := range n.Departments {
-		if named {
+	keys, names := map[Key]bool{}, map[string]bool{}
+	for i, m := range slices.Concat(n.Departments, n.Auditors) {
+		if m.Name != "" || named && i < len(n.Departments) {
 			if err := checkName(m.Name); err != nil {
-				return fmt.Errorf("department %d: %w", i+1, err)
+				return fmt.Errorf("member %d: %w", i+1, err)
 			}
 		}
-		if i > 0 && compareMembers(n.Departments[i-1], m) >= 0 || keys[m.Key] {
-			return errors.New("departments are not ascending and distinct")
+		if keys[m.Key] || names[m.Name] {
+			return fmt.Errorf("two members have the key or the name of %q", m.Name)
 		}
-		if named && i > 0 && n.Departments[i-1].Name == m.Name {
-			return fmt.Errorf("two departments are called %q", m.Name)
-		}
-		keys[m.Key] = true
-		keeper = keeper || m.Key == n.Keeper
-	}
-	if !keeper {
-		return errors.New("the log's keeper is not a department")
+		keys[m.Key], names[m.Name] = true, m.Name != ""
 	}
 	return nil
 }
@@ -156,7 +170,11 @@ func checkName(name string) error {
 
 // JSON is the canonical text of the description, what network.json holds.
 func (n *Network) JSON() []byte {
-	b, err := json.MarshalIndent(n, "", "  ")
+	described := *n
+	if described.Auditors == nil {
+		described.Auditors = []Member{} // none has one form
+	}
+	b, err := json.MarshalIndent(&described, "", "  ")
 	if err != nil {
 		panic("protocols: network description: " + err.Error()) // its types always encode
 	}

@@ -18,6 +18,7 @@ const (
 	CodeAnalystUnavailable = "analyst-unavailable" // the analyst does not serve its key
 	CodeAggregation        = "aggregation"         // the table could not be aggregated
 	CodeInternal           = "internal"            // a proof could not be made
+	CodeForked             = "forked-ledger"       // the ledger names other contributions than a share was made for
 )
 
 // Query is one department's part in one query (README section 3.3), from its admission to its
@@ -25,7 +26,7 @@ const (
 // plan, the analyst, the epoch and its limit before Admit; all contributions before a share.
 // A share is made once: it is journaled before it is sent, and a journaled one always wins.
 type Query struct {
-	desk
+	examiner
 	d     *Department
 	epoch *Epoch
 	id    engine.Digest
@@ -33,23 +34,20 @@ type Query struct {
 	contribution *JournalRecord
 	share        *JournalRecord
 
-	dossier       *dossier
-	analystReady  bool
-	analystBusy   bool
-	aggregating   bool
-	making        int // jobs of contributions or shares that run
-	made          [][]byte
-	contributions *board[Ciphertext]
-	proof         *trial
+	analystReady bool
+	analystBusy  bool
+	aggregating  bool
+	making       int // jobs of contributions or shares that run
+	made         [][]byte
 }
 
-// NewQuery makes the machine of a query that is on the log, from the department's whole
+// NewQuery makes the machine of a query that is on the ledger, from the department's whole
 // journal and its formed epoch.
 func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord) (*Query, error) {
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	q := &Query{desk: newDesk(d.Key, d.Keys, d.Verifying, d.Replica), d: d, epoch: e, id: id}
+	q := &Query{examiner: examiner{desk: newDesk(d.Key, d.Keys, d.Verifying, d.State)}, d: d, epoch: e, id: id}
 	s := q.state()
 	switch {
 	case s == nil:
@@ -82,13 +80,16 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 
 // Step implements Machine.
 func (q *Query) Step(e Event) (Ready, error) {
+	if q.state() == nil {
+		return q.forgotten()
+	}
 	if c, ok := e.(Cells); ok {
 		return q.step(e, func() error { q.cells(c); return q.advance() }, q.expire)
 	}
 	return q.step(e, q.advance, q.expire)
 }
 
-func (q *Query) state() *QueryState { return q.replica.Query(q.id) }
+func (q *Query) state() *QueryState { return q.referee.Query(q.id) }
 
 // advance does what the query's phase asks of this department.
 func (q *Query) advance() error {
@@ -167,16 +168,7 @@ func (q *Query) prepare(s *QueryState) bool {
 	if q.analystReady || q.analystBusy {
 		return q.analystReady
 	}
-	blob := q.blobs[s.Ask.AnalystKey]
-	if blob == nil {
-		q.want(s.Ask.AnalystKey, SizesOf(q.params).KeyShare, append([]Key{s.Author}, memberKeys(s.Epoch.Members)...)...)
-		return false
-	}
-	q.analystBusy = true
-	q.work("verifying", func() func() {
-		key, err := checkAnalystKey(q.vk, q.network, s.Author, &s.Ask, blob)
-		return func() { q.analystChecked(key, err) }
-	})
+	q.analystBusy = q.fetchAnalystKey(s, q.analystChecked)
 	return false
 }
 
@@ -190,8 +182,8 @@ func (q *Query) policy(s *QueryState, plan *engine.Plan) error {
 		listed[i] = k
 	}
 	var own engine.Registration
-	for _, r := range q.replica.Catalogue() {
-		if r.Table == plan.Table && r.Department == q.replica.NameOf(q.self) {
+	for _, r := range q.referee.Catalogue() {
+		if r.Table == plan.Table && r.Department == q.referee.NameOf(q.self) {
 			own = r
 		}
 	}
@@ -326,23 +318,7 @@ func (q *Query) verify(s *QueryState) bool {
 	if !q.prepare(s) {
 		return false
 	}
-	if q.contributions == nil {
-		q.contributions = newBoard(&q.desk, SizesOf(q.params).Contribution, s.Contributors, s.Contributed,
-			memberKeys(s.Epoch.Members), q.dossier.checkContribution)
-	}
-	all := q.contributions.advance()
-	if q.contributions.failure != nil || !all {
-		return false
-	}
-	if q.dossier.sums == nil {
-		q.dossier.seal(q.contributions.values)
-		for _, row := range s.Contributed {
-			for _, digest := range row {
-				q.publish(q.blobs[digest])
-			}
-		}
-	}
-	return true
+	return q.examine(s)
 }
 
 func (q *Query) attest(s *QueryState) {
@@ -354,8 +330,8 @@ func (q *Query) attest(s *QueryState) {
 	switch {
 	case q.verify(s):
 		q.post(&Attest{Query: q.id, Contributions: s.Contributions}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
-	case q.contributions != nil && q.contributions.failure != nil:
-		q.accuse(SubjectContribution, q.contributions.failure)
+	case q.failed() != nil:
+		q.accuse(s, SubjectContribution, q.failed())
 	}
 }
 
@@ -363,12 +339,6 @@ func (q *Query) publishOwn() {
 	if q.contribution != nil {
 		q.publish(q.contribution.Blobs...)
 	}
-}
-
-func (q *Query) accuse(subject Subject, bad *failure) {
-	q.convict(&Accuse{Query: q.id, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
-		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)}, bad,
-		JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
 }
 
 // shareOut makes this department's decryption shares. All members attested, this one too; it
@@ -380,8 +350,8 @@ func (q *Query) shareOut(s *QueryState) {
 		return
 	}
 	if q.resend(KindRefuse) || !q.verify(s) || q.made != nil {
-		if q.contributions != nil && q.contributions.failure != nil {
-			q.accuse(SubjectContribution, q.contributions.failure)
+		if q.failed() != nil {
+			q.accuse(s, SubjectContribution, q.failed())
 		}
 		return
 	}
@@ -403,12 +373,13 @@ func (q *Query) shared() {
 	q.journal(*q.share, q.sign(&ShareCommit{Query: q.id, Epoch: q.epoch.Digest, Blobs: blobDigests(q.share.Blobs)}))
 }
 
-// reshare sends the journaled share again, and nothing else ever: a query that is now said to
-// have other contributions is a forked log.
+// reshare sends the journaled share again, and nothing else ever. A ledger that now names other
+// contributions is not the one that the share was made for: more than a third of the validators
+// are faulty, or this is another ledger.
 func (q *Query) reshare(s *QueryState) {
 	if q.share.Contributions != s.Contributions {
-		q.fail(&Fault{Department: q.replica.NameOf(q.replica.Keeper()), Key: q.replica.Keeper(), Kind: FaultLogForked,
-			Detail: "the query was shared with other contributions", Evidence: s.Contributions})
+		q.finish(Outcome{Status: Refused, Code: CodeForked,
+			Sentence: "the ledger names other contributions than those that this department's share was made for"})
 		return
 	}
 	q.publish(q.share.Blobs...)

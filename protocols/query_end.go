@@ -14,8 +14,8 @@ func (q *Query) expire() error {
 			return nil
 		}
 	}
-	names := q.replica.Missing(q.id) // ascending
-	own := q.replica.NameOf(q.self)
+	names := q.referee.Missing(q.id) // ascending
+	own := q.referee.NameOf(q.self)
 	mine := slices.Contains(names, own)
 	names = slices.DeleteFunc(names, func(name string) bool { return name == own })
 	switch {
@@ -23,42 +23,18 @@ func (q *Query) expire() error {
 		q.refuse(CodeAnalystUnavailable, "the analyst did not serve its key")
 		q.finish(Outcome{Status: Refused, Code: CodeAnalystUnavailable, Departments: []string{own}, Sentence: "the analyst did not serve its key"})
 		return nil
-	case s.Phase == PhaseAttesting && !q.has(KindAttest) && !q.has(KindAccuse):
-		if owner, index := q.contributions.waiting(); owner >= 0 {
-			m := s.Contributors[owner]
-			q.accuse(SubjectContribution, &failure{index: index, digest: s.Contributed[owner][index], served: nil,
-				fault: &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: "did not serve its contribution"}})
-			// The others may well wait for the same blobs.
-			names = q.contributions.awaited()
-		}
 	case s.Phase == PhaseAccused:
-		q.fail(wordOf(q.replica.State, s))
+		q.fail(wordOf(q.referee, s))
 		return nil
-	case mine && q.sent[ownEntry(s.Phase)]:
-		// Whoever else is late, this department's entry was there in time.
-		k := q.replica.Keeper()
-		q.fail(&Fault{Department: q.replica.NameOf(k), Key: k, Kind: FaultLogWithheld,
-			Detail: fmt.Sprintf("this department's %s entry was not ordered before the deadline", ownEntry(s.Phase))})
-		return nil
+	}
+	if awaited := q.complain(s); awaited != nil {
+		names = awaited
 	}
 	if mine && len(names) == 0 {
 		names = []string{own}
 	}
 	q.finish(Outcome{Status: Expired, Code: "expired", Departments: names, Sentence: expiredSentence(names)})
 	return nil
-}
-
-// ownEntry is the entry that a phase waits for.
-func ownEntry(p Phase) EntryKind {
-	switch p {
-	case PhaseContributing:
-		return KindContribute
-	case PhaseAttesting:
-		return KindAttest
-	case PhaseSharing:
-		return KindShare
-	}
-	return KindAdmit
 }
 
 func expiredSentence(names []string) string {
@@ -85,7 +61,7 @@ func list(names []string) string {
 // end turns the log's end of the query into the outcome.
 func (q *Query) end(s *QueryState) {
 	if s.Phase != PhaseAccused {
-		q.finish(outcomeOf(q.replica.State, s))
+		q.finish(outcomeOf(q.referee, s))
 		return
 	}
 	q.publishOwn()
@@ -104,37 +80,16 @@ func outcomeOf(st *State, s *QueryState) Outcome {
 			Departments: []string{name}}
 	case PhaseFailed:
 		return Outcome{Status: Failed, Code: string(s.Fault.Kind), Fault: s.Fault, Departments: []string{s.Fault.Department},
-			Sentence: fmt.Sprintf("department %s deviated from the protocol: %s", s.Fault.Department, s.Fault.Kind)}
+			Sentence: s.Fault.sentence()}
 	}
 	return Outcome{Status: Expired, Code: "expired", Departments: s.Missing, Sentence: expiredSentence(s.Missing)}
 }
 
-// judge finds out whether the accused or the accuser lied (README section 7). What was
-// verified here before needs no second look; otherwise the accuser has to show the blob.
+// judge finds out who lied, and says so.
 func (q *Query) judge(s *QueryState) {
-	a := s.Accusation
-	accuser := falseAccusation(q.replica.State, s)
-	switch {
-	case s.Accuser == q.self:
-		q.fail(accusedFault(q.replica.State, s))
-		return
-	case q.contributions.verified(a.Blob):
-		q.fail(accuser)
-		return
-	case q.contributions != nil && q.contributions.failure != nil && q.contributions.failure.digest == a.Blob:
-		q.fail(q.contributions.failure.fault)
-		return
-	case !q.prepare(s) || a.Subject == SubjectShare && !q.verify(s):
-		return
-	}
-	if q.proof == nil {
-		q.proof = newAccusationTrial(&q.desk, q.dossier, s)
-	}
-	if fault, ok := q.proof.advance(); ok {
-		if fault == nil {
-			fault = accuser
-		}
-		q.fail(fault)
+	ready := func() bool { return q.prepare(s) && (s.Accusation.Subject != SubjectShare || q.verify(s)) }
+	if fault := q.try(s, ready); fault != nil {
+		q.judged(s, fault)
 	}
 }
 

@@ -2,175 +2,216 @@ package protocols
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
 	"parley/engine"
 )
 
-// State is the referee: what follows from the ordered entries alone (README section 4). It is
-// deterministic, without clock, randomness or I/O: all replicas that apply the same entries
-// agree on it and on every refusal. Proofs about blobs are not its business; the machines
-// check those. Not safe for concurrent use.
+// State is the referee: what follows from the ordered entries and their places alone (README
+// section 4). It is deterministic, without clock, randomness, I/O or map order: all validators
+// that apply the same entries agree on it, byte for byte (Digest), and on every refusal. Proofs
+// about blobs are not its business; the machines check those. Not safe for concurrent use.
 type State struct {
 	id      engine.Digest
 	sizes   Sizes
-	network Network // names are filled in by Join entries
-	height  uint64
+	network Network // as founded, without names
+	number  uint64
 
-	joined  []Member // ascending by name
-	joins   map[Key]joinRecord
-	tables  []*tableState // ascending by (table, department)
-	epochs  []*EpochState // in the order of opening
-	queries map[engine.Digest]*QueryState
-	open    []engine.Digest // queries that have not ended, in the order of their Ask entries
+	members   membership
+	tables    []*tableState // in force, ascending by (table, department)
+	epochs    []*EpochState // those that are kept, in the order of opening
+	present   engine.Digest // id of the epoch to ask under, or zero
+	opened    uint64        // number of the last epoch
+	queries   map[engine.Digest]*QueryState
+	open      []engine.Digest // queries that have not ended, in the order of their Ask entries
+	ended     []engine.Digest // those that have, in the order of their ends
+	forgotten []engine.Digest // of the present epoch, ended and no longer kept; ascending
+	evidence  []Evidence
 }
 
-type joinRecord struct {
-	name   string
-	height uint64
-	digest engine.Digest // of the entry
-}
-
+// tableState is one version of a table. It does not change.
 type tableState struct {
+	record       Record
+	sum          engine.Digest // of the record
 	registration engine.Registration
-	digest       engine.Digest
-	height       uint64
+	digest       engine.Digest // RegistrationDigest
 }
 
 // NewState returns the state before the first entry. n may be without names; sizes are those
 // of its parameters.
 func NewState(n *Network, sizes Sizes) *State {
-	s := &State{id: n.ID(), sizes: sizes, network: *n, joins: map[Key]joinRecord{}, queries: map[engine.Digest]*QueryState{}}
-	s.network.Departments = slices.Clone(n.Departments)
-	for i := range s.network.Departments {
-		s.network.Departments[i].Name = ""
-	}
+	s := &State{id: n.ID(), sizes: sizes, network: *n, members: newMembership(n), queries: map[engine.Digest]*QueryState{}}
+	s.network.Departments, s.network.Auditors = nameless(n.Departments), nameless(n.Auditors)
 	return s
 }
 
-// Apply applies the entry at a height. An error is a *Refusal; the entry then had no effect
-// but, when Refusal.Fault is set, to end what its author deviated in.
-func (s *State) Apply(height uint64, e Entry) error {
-	s.height = height
-	if err := e.Verify(s.id); err != nil {
-		return refuse("bad-signature", "%v", err)
+func nameless(members []Member) []Member {
+	out := make([]Member, len(members))
+	for i, k := range sortedMemberKeys(members) {
+		out[i].Key = k
 	}
-	if e.Kind != KindJoin {
-		if err := e.Head.Verify(s.id, s.network.Keeper); err != nil {
-			return refuse("bad-head", "%v", err)
-		}
-		if e.Head.Height >= height {
-			return refuse("bad-head", "the author has seen height %d before height %d", e.Head.Height, height)
-		}
-	}
-	body, err := e.Open()
-	if err != nil {
-		r := refuse("malformed", "%v", err)
-		if s.isMember(e.Author) {
-			r.Fault = s.fault(e.Author, FaultGarbage, err.Error(), e.Digest())
-		}
+	return out
+}
+
+// Apply applies an entry in its place. An error is a *Refusal. One without a Fault left the
+// state as it was: the entry does not stand on the ledger. Otherwise the entry has the number
+// Applied, and a refused one had no effect but to end what its author deviated in.
+func (s *State) Apply(at Place, e Entry) error {
+	r := s.apply(&Record{Number: s.number + 1, Block: at.Block, Time: at.Time, Entry: e})
+	if r != nil && r.Fault == nil {
 		return r
 	}
-	if r := s.apply(height, &e, body); r != nil {
+	s.number++
+	s.prune()
+	if r != nil {
 		return r
 	}
 	return nil
 }
 
-func (s *State) apply(height uint64, e *Entry, body Body) *Refusal {
+// ErrNotNext says that a record is not the next one of the ledger that this state follows, or
+// that this state would not have ordered it: one of the two is not of this network.
+var ErrNotNext = errors.New("the record does not continue the ledger")
+
+// Order applies the next record. refused is the *Refusal of an entry that was ordered because
+// it convicts its author. An error wraps ErrNotNext: nothing may follow.
+func (s *State) Order(r Record) (refused error, err error) {
+	if r.Number != s.number+1 {
+		return nil, fmt.Errorf("%w: record %d comes after %d", ErrNotNext, r.Number, s.number)
+	}
+	refused = s.Apply(Place{Block: r.Block, Time: r.Time}, r.Entry)
+	if s.number != r.Number {
+		return nil, fmt.Errorf("%w: record %d is refused: %w", ErrNotNext, r.Number, refused)
+	}
+	return refused, nil
+}
+
+// apply is Apply but for the number.
+func (s *State) apply(r *Record) *Refusal {
+	e := &r.Entry
+	if err := e.Verify(s.id); err != nil {
+		return refuse("bad-signature", "%v", err)
+	}
+	if s.members.hasRetired(e.Author) {
+		return refuse("stranger", "the author has left the network")
+	}
+	body, err := e.Open()
+	if err != nil {
+		refusal := refuse("malformed", "%v", err)
+		if s.IsValidator(e.Author) && !s.convicted(e.Author, FaultGarbage, engine.Digest{}) {
+			refusal.Fault = s.fault(e.Author, FaultGarbage, "signed an entry that does not decode", e.Digest())
+			s.convict(r, refusal.Fault, trialOf{}, *r)
+		}
+		return refusal
+	}
+	switch b := body.(type) {
+	case *Ask:
+		return s.ask(r, b)
+	case *Done, *Accuse: // the analyst's, too
+		return s.applyToQuery(r, body)
+	}
+	if !s.IsValidator(e.Author) {
+		return refuse("stranger", "the author is not a member of this network")
+	}
 	switch b := body.(type) {
 	case *Join:
-		return s.join(height, e, b)
+		return s.members.join(r, b)
+	case *Vote:
+		return s.vote(r, b)
 	case *Register:
-		return s.register(height, e, b)
+		return s.register(r, b)
 	case *EpochOpen:
-		return s.openEpoch(height, e, b)
+		return s.openEpoch(r, b)
 	case *KeyCommit:
-		return s.commitKey(height, e, b)
+		return s.commitKey(r, b)
 	case *KeyAttest:
-		return s.attestKey(height, e, b)
+		return s.attestKey(r, b)
 	case *EpochAbort:
-		return s.abortEpoch(e, b)
-	case *Ask:
-		return s.ask(height, e, b)
+		return s.abortEpoch(r, b)
+	case *Judge:
+		return s.judge(r, b)
 	}
-	return s.applyToQuery(height, e, body)
+	return s.applyToQuery(r, body)
 }
 
 func refuse(code, format string, args ...any) *Refusal {
 	return &Refusal{Code: code, Sentence: fmt.Sprintf(format, args...)}
 }
 
-func (s *State) isMember(k Key) bool {
-	return slices.ContainsFunc(s.network.Departments, func(m Member) bool { return m.Key == k })
-}
-
+// fault is somebody's deviation. The detail is part of the state, so it is the same text at
+// every validator: never a library's error.
 func (s *State) fault(k Key, kind FaultKind, detail string, evidence engine.Digest) *Fault {
 	return &Fault{Department: s.NameOf(k), Key: k, Kind: kind, Detail: detail, Evidence: evidence}
-}
-
-// NameOf is a department's name, or the hex of the key of whoever has not joined.
-func (s *State) NameOf(k Key) string {
-	if j, ok := s.joins[k]; ok {
-		return j.name
-	}
-	return k.String()
 }
 
 // ID is the network's id.
 func (s *State) ID() engine.Digest { return s.id }
 
-// Applied is the height of the last entry applied.
-func (s *State) Applied() uint64 { return s.height }
+// Applied is the number of the last entry that was ordered.
+func (s *State) Applied() uint64 { return s.number }
 
-// Keeper is the key of the log's keeper.
-func (s *State) Keeper() Key { return s.network.Keeper }
-
-func (s *State) join(height uint64, e *Entry, b *Join) *Refusal {
-	if !s.isMember(e.Author) {
-		return refuse("stranger", "the author is not a department of this network")
+// vote counts a vote and does what follows from a change that takes effect.
+func (s *State) vote(r *Record, b *Vote) *Refusal {
+	votes, refusal := s.members.vote(r, b)
+	if refusal != nil || votes == nil {
+		return refusal
 	}
-	if _, ok := s.joins[e.Author]; ok {
-		return refuse("duplicate", "the department has joined before")
-	}
-	m := Member{Name: b.Name, Key: e.Author}
-	i, taken := slices.BinarySearchFunc(s.joined, m, func(a, b Member) int { return bytes.Compare([]byte(a.Name), []byte(b.Name)) })
-	if taken {
-		return refuse("name-taken", "another department is called %q", b.Name)
-	}
-	s.joined = slices.Insert(s.joined, i, m)
-	s.joins[e.Author] = joinRecord{name: b.Name, height: height, digest: e.Digest()}
-	for i := range s.network.Departments {
-		if s.network.Departments[i].Key == e.Author {
-			s.network.Departments[i].Name = b.Name
+	for _, id := range s.open {
+		for i := range votes {
+			q := s.queries[id]
+			q.Transcript = extend(q.Transcript, &votes[i])
 		}
+	}
+	if c := &b.Change; c.Role == RoleDepartment && c.Action != ActionAdd {
+		s.dismiss(removal(c, s.NameOf(c.Key)))
+	}
+	// Two thirds may be fewer now.
+	for _, id := range slices.Clone(s.open) {
+		s.progress(s.queries[id])
 	}
 	return nil
 }
 
-func (s *State) register(height uint64, e *Entry, b *Register) *Refusal {
-	j, ok := s.joins[e.Author]
-	if !ok {
-		return refuse("stranger", "the author has not joined")
+// dismiss drops the tables of a department that has left, and ends the epochs of which it was a
+// member, with their queries.
+func (s *State) dismiss(f *Fault) {
+	s.tables = slices.DeleteFunc(slices.Clone(s.tables), func(t *tableState) bool { return t.record.Entry.Author == f.Key })
+	for _, ep := range s.epochs {
+		if ep.Phase != EpochAborted && ep.member(f.Key) >= 0 {
+			s.closeEpoch(ep, f)
+		}
 	}
-	if b.Registration.Department != j.name {
-		return refuse("not-owner", "a registration for department %q by %q", b.Registration.Department, j.name)
+}
+
+func (s *State) register(r *Record, b *Register) *Refusal {
+	seat := s.members.seat(r.Entry.Author)
+	switch {
+	case seat.role != RoleDepartment || seat.name == "":
+		return refuse("stranger", "the author is not a department that has joined")
+	case b.Registration.Department != seat.name:
+		return refuse("not-owner", "a registration for department %q by %q", b.Registration.Department, seat.name)
 	}
-	t := &tableState{registration: b.Registration, digest: RegistrationDigest(b.Registration), height: height}
+	t := newTable(r, b)
 	i, found := slices.BinarySearchFunc(s.tables, t, compareTables)
 	if !found {
 		if len(s.tables) >= engine.MaxRegistrations {
 			return refuse("too-many", "the catalogue holds %d tables", engine.MaxRegistrations)
 		}
-		s.tables = slices.Insert(s.tables, i, t)
+		s.tables = slices.Insert(slices.Clone(s.tables), i, t)
 		return nil
 	}
 	if old := s.tables[i].registration.Version; b.Registration.Version <= old {
 		return refuse("duplicate", "version %d of table %q is registered", old, b.Registration.Table)
 	}
+	s.tables = slices.Clone(s.tables)
 	s.tables[i] = t
 	return nil
+}
+
+func newTable(r *Record, b *Register) *tableState {
+	return &tableState{record: *r, sum: r.Digest(), registration: b.Registration, digest: RegistrationDigest(b.Registration)}
 }
 
 func compareTables(a, b *tableState) int {
@@ -184,23 +225,6 @@ func compareTables(a, b *tableState) int {
 // RegistrationDigest names one version of one table.
 func RegistrationDigest(r engine.Registration) engine.Digest {
 	return engine.Hash("parley registration 1", engine.Marshal(r))
-}
-
-// Joined lists the departments that have joined, ascending by name.
-func (s *State) Joined() []Member { return slices.Clone(s.joined) }
-
-// HasJoined tells whether a department's Join entry is on the log.
-func (s *State) HasJoined(k Key) bool { _, ok := s.joins[k]; return ok }
-
-// Network is the network with its names, once all departments have joined.
-func (s *State) Network() (*Network, bool) {
-	if len(s.joined) != len(s.network.Departments) {
-		return nil, false
-	}
-	n := s.network
-	n.Departments = slices.Clone(n.Departments)
-	n.Normalize()
-	return &n, true
 }
 
 // Catalogue is the current version of every table.
@@ -219,4 +243,52 @@ func (s *State) tableByDigest(department string, digest engine.Digest) *tableSta
 		}
 	}
 	return nil
+}
+
+// prune forgets what nobody can need any more: of ended queries and epochs only the last are
+// kept, and of the present epoch's queries the ids, which cannot be asked again.
+func (s *State) prune() {
+	for len(s.ended) > KeepEnded {
+		id := s.ended[0]
+		s.ended = s.ended[1:]
+		if s.queries[id].Epoch.ID == s.present {
+			i, _ := slices.BinarySearchFunc(s.forgotten, id, compareDigests)
+			s.forgotten = slices.Insert(slices.Clone(s.forgotten), i, id)
+		}
+		delete(s.queries, id)
+	}
+	if s.present == (engine.Digest{}) {
+		s.forgotten = nil
+	}
+	if len(s.epochs) <= KeepEpochs {
+		return
+	}
+	used := map[engine.Digest]bool{s.present: true}
+	for _, q := range s.queries {
+		used[q.Epoch.ID] = true
+	}
+	old := s.epochs[:len(s.epochs)-KeepEpochs]
+	kept := slices.DeleteFunc(slices.Clone(old), func(e *EpochState) bool { return !used[e.ID] })
+	s.epochs = append(kept, s.epochs[len(old):]...)
+}
+
+func compareDigests(a, b engine.Digest) int { return bytes.Compare(a[:], b[:]) }
+
+// Clone is an independent copy. Cost: the queries and epochs that are kept, not their records.
+func (s *State) Clone() *State {
+	c := *s
+	c.members = s.members.clone()
+	c.tables, c.forgotten, c.evidence = share(s.tables), share(s.forgotten), share(s.evidence)
+	c.open, c.ended = slices.Clone(s.open), slices.Clone(s.ended)
+	c.epochs = make([]*EpochState, len(s.epochs))
+	of := make(map[engine.Digest]*EpochState, len(s.epochs))
+	for i, e := range s.epochs {
+		c.epochs[i] = e.clone()
+		of[e.ID] = c.epochs[i]
+	}
+	c.queries = make(map[engine.Digest]*QueryState, len(s.queries))
+	for id, q := range s.queries {
+		c.queries[id] = q.clone(of[q.Epoch.ID])
+	}
+	return &c
 }

@@ -7,7 +7,7 @@ import (
 	"parley/engine"
 )
 
-// EpochPhase is where an epoch stands on the log.
+// EpochPhase is where an epoch stands on the ledger.
 type EpochPhase uint8
 
 // The phases of an epoch.
@@ -18,7 +18,7 @@ const (
 	EpochAborted
 )
 
-// EpochState is an epoch as the log tells it. Read only.
+// EpochState is an epoch as the ledger tells it. Read only.
 type EpochState struct {
 	ID      engine.Digest
 	Number  uint64
@@ -29,13 +29,47 @@ type EpochState struct {
 	Digest  engine.Digest   // from EpochAttesting on
 	Abort   *EpochAbort     // when EpochAborted by an entry
 	Aborter Key
-	Fault   *Fault // when EpochAborted by what the log itself shows
+	Fault   *Fault // when EpochAborted by what the ledger itself shows
 	// Exhausted says that a member refused a query because the epoch's ciphertexts are used up.
 	Exhausted bool
+	// Transcript runs over the membership up to the opening, and over the formation.
+	Transcript engine.Digest
 
-	opened            uint64 // heights
-	commits, attested []uint64
+	records           []Record // opening, commitments, attestations
+	base              engine.Digest
+	commits, attested []uint64 // numbers of the records, by member; 0 is not yet
+	ending            *Record  // of Abort
+	verdicts          verdicts
 }
+
+// newEpochState is an epoch with its opening.
+func newEpochState(r *Record, b *EpochOpen, members []Member, membership engine.Digest) *EpochState {
+	n := len(members)
+	e := &EpochState{ID: b.ID, Number: b.Number, Members: members, Beacon: b.Beacon, Phase: EpochCommitting,
+		Commits: make([]engine.Digest, n), base: membership, Transcript: epochTranscript(membership),
+		commits: make([]uint64, n), attested: make([]uint64, n)}
+	e.note(r)
+	return e
+}
+
+// note adds a record to the epoch's formation.
+func (e *EpochState) note(r *Record) {
+	e.records = append(e.records, *r)
+	e.Transcript = extend(e.Transcript, r)
+}
+
+func (e *EpochState) clone() *EpochState {
+	c := *e
+	c.Commits, c.commits, c.attested = slices.Clone(e.Commits), slices.Clone(e.commits), slices.Clone(e.attested)
+	c.records, c.verdicts = share(e.records), e.verdicts.clone()
+	return &c
+}
+
+// Records are the epoch's opening, commitments and attestations, ascending.
+func (e *EpochState) Records() []Record { return slices.Clone(e.records) }
+
+// IsMember tells whether a key is a member's.
+func (e *EpochState) IsMember(k Key) bool { return e.member(k) >= 0 }
 
 // member is the index of a member, or -1.
 func (e *EpochState) member(k Key) int {
@@ -64,36 +98,46 @@ func EpochDigest(network engine.Digest, e *EpochState) engine.Digest {
 		engine.Marshal(members), engine.Marshal(e.Commits))
 }
 
-// beacon is fixed once all have joined.
-func (s *State) beacon() engine.Digest {
-	digests := make([]engine.Digest, len(s.joined))
-	for i, m := range s.joined {
-		digests[i] = s.joins[m.Key].digest
+// beacon is fixed by who has joined.
+func (s *State) beacon(joined []Member) engine.Digest {
+	digests := make([]engine.Digest, len(joined))
+	for i, m := range joined {
+		digests[i] = s.members.seat(m.Key).join
 	}
 	return engine.Hash("parley beacon 1", s.id[:], engine.Marshal(digests))
 }
 
-// NextEpoch is the body of the entry with which the keeper opens the next epoch, or nil while
-// a department has not joined or a formation is running.
+// NextEpoch is the body of the entry that opens the epoch that is needed, or nil. One is needed
+// when there is none to ask under, when that one is used up, or when its members are not the
+// departments that have joined. The first waits for all departments to join.
 func (s *State) NextEpoch() *EpochOpen {
-	if len(s.joined) != len(s.network.Departments) || s.Forming() != nil {
+	joined := s.members.joined(RoleDepartment)
+	present := s.Epoch()
+	switch {
+	case len(joined) == 0 || s.Forming() != nil:
+		return nil
+	case present != nil && s.takesQuestions(present) && slices.Equal(memberKeys(present.Members), memberKeys(joined)):
+		return nil
+	case s.opened == 0 && slices.ContainsFunc(s.members.seats, func(m seat) bool { return m.role == RoleDepartment && m.name == "" }):
 		return nil
 	}
-	b := &EpochOpen{Number: 1, Beacon: s.beacon()}
-	if len(s.epochs) > 0 {
-		b.Number = s.epochs[len(s.epochs)-1].Number + 1
-	}
-	for _, m := range s.joined {
-		b.Members = append(b.Members, m.Key)
-	}
+	b := &EpochOpen{Number: s.opened + 1, Beacon: s.beacon(joined), Members: memberKeys(joined)}
 	b.ID = EpochID(s.id, b.Beacon, b.Number)
 	return b
 }
 
-// NeedsEpoch tells that the keeper should open an epoch: there is none to ask under.
-func (s *State) NeedsEpoch() bool {
-	e := s.Epoch()
-	return (e == nil || e.Exhausted) && s.NextEpoch() != nil
+// NeedsEpoch tells that a department should open an epoch.
+func (s *State) NeedsEpoch() bool { return s.NextEpoch() != nil }
+
+// takesQuestions tells whether the present epoch is not used up.
+func (s *State) takesQuestions(e *EpochState) bool {
+	asked := len(s.forgotten)
+	for _, q := range s.queries {
+		if q.Epoch == e {
+			asked++
+		}
+	}
+	return !e.Exhausted && asked < MaxAsked
 }
 
 // Forming is the epoch that is being formed, or nil.
@@ -107,21 +151,16 @@ func (s *State) Forming() *EpochState {
 	return nil
 }
 
-// Epoch is the last epoch that was formed, unless it was aborted since: the one to ask under.
-// Or nil. An epoch before it never comes back: its secrets may be erased.
+// Epoch is the last epoch that was formed, unless it has ended since: the one to ask under. Or
+// nil. An epoch before it never comes back: its secrets may be erased.
 func (s *State) Epoch() *EpochState {
-	for _, e := range slices.Backward(s.epochs) {
-		switch {
-		case e.Phase == EpochFormed:
-			return e
-		case !slices.Contains(e.attested, 0):
-			return nil
-		}
+	if s.present == (engine.Digest{}) {
+		return nil
 	}
-	return nil
+	return s.EpochByID(s.present)
 }
 
-// EpochByID is any epoch, or nil.
+// EpochByID is an epoch that is kept, or nil.
 func (s *State) EpochByID(id engine.Digest) *EpochState {
 	for _, e := range slices.Backward(s.epochs) {
 		if e.ID == id {
@@ -131,82 +170,112 @@ func (s *State) EpochByID(id engine.Digest) *EpochState {
 	return nil
 }
 
-// EpochByDigest is any epoch that all committed to, or nil.
+// EpochByDigest is an epoch that all committed to and that is kept, or nil.
 func (s *State) EpochByDigest(digest engine.Digest) *EpochState {
 	for _, e := range slices.Backward(s.epochs) {
-		if e.Phase >= EpochAttesting && e.Digest == digest {
+		if e.Digest != (engine.Digest{}) && e.Digest == digest {
 			return e
 		}
 	}
 	return nil
 }
 
-func (s *State) openEpoch(height uint64, e *Entry, b *EpochOpen) *Refusal {
-	if e.Author != s.network.Keeper {
-		return refuse("not-keeper", "only the log's keeper opens an epoch")
-	}
+func (s *State) openEpoch(r *Record, b *EpochOpen) *Refusal {
+	seat := s.members.seat(r.Entry.Author)
 	next := s.NextEpoch()
 	switch {
-	case next == nil:
-		return refuse("too-early", "a department has not joined, or a formation is running")
-	case b.Number < next.Number:
+	case seat.role != RoleDepartment || seat.name == "":
+		return refuse("stranger", "the author is not a department that has joined")
+	case b.Number <= s.opened:
 		return refuse("duplicate", "epoch %d was opened before", b.Number)
-	case b.Beacon != next.Beacon || b.ID != EpochID(s.id, next.Beacon, b.Number) || !slices.Equal(b.Members, next.Members):
-		return refuse("wrong-epoch", "the epoch's id, beacon or members do not follow from the log")
+	case next == nil:
+		return refuse("too-early", "a department has not joined, a formation is running, or no epoch is needed")
+	case b.Number != next.Number || b.Beacon != next.Beacon || b.ID != next.ID || !slices.Equal(b.Members, next.Members):
+		return refuse("wrong-epoch", "the epoch's number, id, beacon or members do not follow from the ledger")
 	}
-	n := len(s.joined)
-	s.epochs = append(s.epochs, &EpochState{ID: b.ID, Number: b.Number, Members: slices.Clone(s.joined), Beacon: b.Beacon,
-		Phase: EpochCommitting, Commits: make([]engine.Digest, n), opened: height,
-		commits: make([]uint64, n), attested: make([]uint64, n)})
+	s.opened = b.Number
+	s.epochs = append(slices.Clip(s.epochs), newEpochState(r, b, s.members.joined(RoleDepartment), s.members.transcript))
 	return nil
 }
 
-func (s *State) commitKey(height uint64, e *Entry, b *KeyCommit) *Refusal {
-	ep, i, r := s.epochMember(e, b.Epoch)
-	if r != nil {
-		return r
+func (s *State) commitKey(r *Record, b *KeyCommit) *Refusal {
+	ep, i, refusal := s.epochMember(r, b.Epoch)
+	if refusal != nil {
+		return refusal
 	}
 	if ep.commits[i] != 0 {
 		if ep.Commits[i] == b.Blob {
 			return refuse("duplicate", "the key share is committed to")
 		}
-		return s.failEpoch(ep, s.fault(e.Author, FaultSecond, "a second key share", e.Digest()))
+		return s.failEpoch(ep, r, FaultSecond, "commits to a second key share", ep.recordsOf(KindKeyCommit, r.Entry.Author)...)
 	}
 	if ep.Phase != EpochCommitting {
 		return refuse("too-late", "the formation does not wait for key shares")
 	}
-	ep.Commits[i], ep.commits[i] = b.Blob, height
-	if !slices.Contains(ep.commits, 0) {
-		ep.Phase = EpochAttesting
-		ep.Digest = EpochDigest(s.id, ep)
-	}
+	ep.commit(s.id, r, b, i)
 	return nil
 }
 
-func (s *State) attestKey(height uint64, e *Entry, b *KeyAttest) *Refusal {
-	ep, i, r := s.epochMember(e, b.Epoch)
-	if r != nil {
-		return r
+// commit notes a member's commitment; with the last one the epoch has its digest.
+func (e *EpochState) commit(network engine.Digest, r *Record, b *KeyCommit, member int) {
+	e.note(r)
+	e.Commits[member], e.commits[member] = b.Blob, r.Number
+	if !slices.Contains(e.commits, 0) {
+		e.Phase = EpochAttesting
+		e.Digest = EpochDigest(network, e)
+	}
+}
+
+func (s *State) attestKey(r *Record, b *KeyAttest) *Refusal {
+	ep, i, refusal := s.epochMember(r, b.Epoch)
+	if refusal != nil {
+		return refusal
 	}
 	switch {
 	case ep.attested[i] != 0 && b.Digest == ep.Digest:
 		return refuse("duplicate", "the key shares are attested")
+	case ep.Phase == EpochAborted:
+		return refuse("ended", "the formation was aborted")
 	case ep.Phase != EpochAttesting:
 		return refuse("too-early", "the formation does not wait for attestations")
 	case b.Digest != ep.Digest:
-		return s.failEpoch(ep, s.fault(e.Author, FaultWrongDigest, "attests another epoch than the log's", e.Digest()))
+		return s.failEpoch(ep, r, FaultWrongDigest, "attests another epoch than the ledger's", ep.recordsOf(KindKeyCommit)...)
 	}
-	ep.attested[i] = height
-	if !slices.Contains(ep.attested, 0) {
-		ep.Phase = EpochFormed
+	ep.attest(r, i)
+	if ep.Phase == EpochFormed {
+		s.present, s.forgotten = ep.ID, nil
 	}
 	return nil
 }
 
-func (s *State) abortEpoch(e *Entry, b *EpochAbort) *Refusal {
-	ep, _, r := s.epochMember(e, b.Epoch)
-	if r != nil {
-		return r
+// attest notes a member's attestation; with the last one the epoch is formed.
+func (e *EpochState) attest(r *Record, member int) {
+	e.note(r)
+	e.attested[member] = r.Number
+	if !slices.Contains(e.attested, 0) {
+		e.Phase = EpochFormed
+	}
+}
+
+// recordsOf are the formation's records of a kind, of these authors or of all.
+func (e *EpochState) recordsOf(kind EntryKind, authors ...Key) []Record {
+	return recordsOf(e.records, kind, authors)
+}
+
+func recordsOf(records []Record, kind EntryKind, authors []Key) []Record {
+	var out []Record
+	for _, r := range records {
+		if r.Entry.Kind == kind && (len(authors) == 0 || slices.Contains(authors, r.Entry.Author)) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (s *State) abortEpoch(r *Record, b *EpochAbort) *Refusal {
+	ep, _, refusal := s.epochMember(r, b.Epoch)
+	if refusal != nil {
+		return refusal
 	}
 	accused := ep.member(b.Culprit)
 	switch {
@@ -214,58 +283,68 @@ func (s *State) abortEpoch(e *Entry, b *EpochAbort) *Refusal {
 		return refuse("duplicate", "the epoch is aborted")
 	case accused < 0:
 		return refuse("stranger", "the accused is not a member of the epoch")
-	case b.Culprit == e.Author: // who lost its secret or its journal leaves
-		return s.endEpoch(ep, b, e.Author)
+	case b.Culprit == r.Entry.Author: // who lost its secret or its journal leaves
+		return s.endEpoch(ep, r, b)
 	case ep.Phase != EpochAttesting:
 		return refuse("too-late", "only a formation whose key shares are committed to can be aborted by others")
 	case b.Blob != ep.Commits[accused]:
-		return s.failEpoch(ep, s.fault(e.Author, FaultFalseAccusation, "accuses over another key share than the log's", e.Digest()))
+		return s.failEpoch(ep, r, FaultFalseAccusation, "accuses over another key share than the ledger's",
+			ep.recordsOf(KindKeyCommit, b.Culprit)...)
 	case len(b.Served) > 0:
-		if f := s.judgeServed(b.Served, b.Culprit, b.Blob, b.Fault, s.sizes.KeyShare); f != nil {
-			ep.Phase, ep.Fault = EpochAborted, f
-			return nil
+		f := s.judgeServed(b.Served, b.Culprit, b.Blob, b.Fault, s.sizes.KeyShare)
+		if f == nil {
+			return s.failEpoch(ep, r, FaultFalseAccusation, "accuses with evidence that shows nothing")
 		}
-		return s.failEpoch(ep, s.fault(e.Author, FaultFalseAccusation, "the evidence shows nothing", e.Digest()))
+		s.closeEpoch(ep, f)
+		s.convict(r, f, trialOf{epoch: ep.ID}, *r)
+		return nil
 	}
-	return s.endEpoch(ep, b, e.Author)
+	return s.endEpoch(ep, r, b)
 }
 
-func (s *State) endEpoch(ep *EpochState, b *EpochAbort, author Key) *Refusal {
-	ep.Phase, ep.Abort, ep.Aborter = EpochAborted, b, author
-	for _, id := range slices.Clone(s.open) {
-		if q := s.queries[id]; q.Ask.Epoch == ep.Digest {
-			s.fail(q, s.fault(b.Culprit, FaultUnavailable, "left the epoch: "+b.Sentence, engine.Digest{}))
-		}
-	}
+// endEpoch aborts an epoch on a member's word.
+func (s *State) endEpoch(ep *EpochState, r *Record, b *EpochAbort) *Refusal {
+	ep.Abort, ep.Aborter, ep.ending = b, r.Entry.Author, r
+	s.closeEpoch(ep, s.fault(b.Culprit, FaultUnavailable, "left the epoch", engine.Digest{}))
+	ep.Fault = nil // the word is not decided
 	return nil
 }
 
-// failEpoch ends a formation in which somebody signed what no honest member signs.
-func (s *State) failEpoch(ep *EpochState, f *Fault) *Refusal {
-	if ep.Phase < EpochFormed {
-		ep.Phase, ep.Fault = EpochAborted, f
+// closeEpoch aborts an epoch, formed or not, and ends its open queries.
+func (s *State) closeEpoch(ep *EpochState, f *Fault) {
+	ep.Phase, ep.Fault = EpochAborted, f
+	if s.present == ep.ID {
+		s.present, s.forgotten = engine.Digest{}, nil
 	}
-	return &Refusal{Code: string(f.Kind), Sentence: f.Error(), Fault: f}
+	for _, id := range slices.Clone(s.open) {
+		if q := s.queries[id]; q.Epoch == ep {
+			s.fail(q, f)
+		}
+	}
 }
 
-func (s *State) epochMember(e *Entry, id engine.Digest) (*EpochState, int, *Refusal) {
+// failEpoch ends a formation in which the entry's author signed what no honest member signs,
+// which r and the records before it show. A formed epoch goes on.
+func (s *State) failEpoch(ep *EpochState, r *Record, kind FaultKind, detail string, before ...Record) *Refusal {
+	if s.convicted(r.Entry.Author, kind, ep.ID) {
+		return refuse("duplicate", "the deviation is known")
+	}
+	f := s.fault(r.Entry.Author, kind, detail, r.Entry.Digest())
+	if ep.Phase < EpochFormed {
+		s.closeEpoch(ep, f)
+	}
+	s.convict(r, f, trialOf{epoch: ep.ID}, append(before, *r)...)
+	return &Refusal{Code: string(kind), Sentence: f.Error(), Fault: f}
+}
+
+func (s *State) epochMember(r *Record, id engine.Digest) (*EpochState, int, *Refusal) {
 	ep := s.EpochByID(id)
 	if ep == nil {
 		return nil, 0, refuse("unknown-epoch", "no epoch %s was opened", id)
 	}
-	i := ep.member(e.Author)
+	i := ep.member(r.Entry.Author)
 	if i < 0 {
 		return nil, 0, refuse("stranger", "the author is not a member of the epoch")
 	}
 	return ep, i, nil
-}
-
-// judgeServed checks evidence that a server signed a lie about a blob of the given size: it
-// returns the server's fault, or nil if the evidence shows nothing.
-func (s *State) judgeServed(evidence []byte, server Key, blob engine.Digest, kind FaultKind, size int) *Fault {
-	served, err := ParseServed(evidence)
-	if err != nil || served.Server != server || served.Requested != blob || served.Verify(s.id) != nil || served.Fault(size) != kind {
-		return nil
-	}
-	return s.fault(server, kind, "its own signature shows it", blob)
 }

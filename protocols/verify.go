@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"parley/circuits"
 	"parley/engine"
@@ -14,7 +15,7 @@ import (
 
 // Verdict is what Verify found.
 type Verdict struct {
-	Verified        bool           // all checks passed and the network is the pinned one
+	Verified        bool           // all checks passed, the network is the pinned one, and its ledger holds the records
 	SelfConsistent  bool           // all checks passed, whoever the signers are
 	Pinned          bool           // the certificate's network is the pinned one
 	DevelopmentKeys bool           // the proofs' keys were made on one machine: whoever made them can forge
@@ -31,19 +32,23 @@ type Verdict struct {
 	Departments     []string       // contributors
 	Members         []string       // all members of the epoch
 	Analyst         Key
-	Height          uint64 // of the last record
+	Anchored        bool      // a receipt shows that the records stand on the network's ledger
+	Block           uint64    // when Anchored: the one that holds the Done
+	Time            time.Time // of that block
 }
 
 // The reasons of verdicts that pass all checks.
 const (
 	ReasonUnknownSigners = "self-consistent, signers unknown"
 	ReasonSealed         = "sealed, value not shown"
+	ReasonNotAnchored    = "no receipt shows that its records stand on the ledger"
 )
 
-// Verifier checks certificates. The zero value takes the parameter sets of circuits.Named and
-// pins nothing.
+// Verifier checks certificates. Without Pinned it pins nothing; without Parameters it takes the
+// sets of circuits.Named. It always needs Receipts.
 type Verifier struct {
 	Pinned     *Network
+	Receipts   ReceiptChecker
 	Parameters func(name string) (circuits.Params, error)
 }
 
@@ -51,13 +56,16 @@ type Verifier struct {
 // verdict is then never Verified. An error tells of bytes that are no certificate, or of a pin
 // that is none; a certificate that fails a check has a verdict with its reason. Cost: about
 // 10 ms a proof at N = 4096, on all processors.
-func Verify(certificate []byte, pinned *Network) (Verdict, error) {
-	v := Verifier{Pinned: pinned}
+func Verify(certificate []byte, pinned *Network, receipts ReceiptChecker) (Verdict, error) {
+	v := Verifier{Pinned: pinned, Receipts: receipts}
 	return v.Verify(certificate)
 }
 
 // Verify is the function of that name, with this verifier's parameter sets.
 func (v *Verifier) Verify(certificate []byte) (Verdict, error) {
+	if v.Receipts == nil {
+		return Verdict{}, errors.New("a verifier checks receipts")
+	}
 	if v.Pinned != nil {
 		if err := v.Pinned.Validate(true); err != nil {
 			return Verdict{}, fmt.Errorf("pinned network: %w", err)
@@ -85,19 +93,21 @@ func (v *Verifier) Verify(certificate []byte) (Verdict, error) {
 	return verdict, nil
 }
 
-// conclude compares the network with the pin. Every byte of the description counts: the names
+// conclude compares the network with the pin. Every byte of the departments counts: the names
 // too, which the network's id does not cover.
 func (v *Verifier) conclude(c *Certificate, verdict *Verdict) {
 	switch {
 	case v.Pinned == nil:
 		verdict.Reason = ReasonUnknownSigners
 		return
-	case !bytes.Equal(engine.Marshal(v.Pinned), engine.Marshal(&c.Network)):
+	case v.Pinned.ID() != verdict.Network || !slices.Equal(v.Pinned.Departments, c.Network.Departments):
 		verdict.Reason = fmt.Sprintf("made in network %s, pinned is %s", verdict.Network, v.Pinned.ID())
 		return
 	}
-	verdict.Pinned, verdict.Verified = true, true
-	if !verdict.ValueShown {
+	verdict.Pinned = true
+	if verdict.Verified = verdict.Anchored; !verdict.Verified {
+		verdict.Reason = ReasonNotAnchored
+	} else if !verdict.ValueShown {
 		verdict.Reason = ReasonSealed
 	}
 }
@@ -105,7 +115,7 @@ func (v *Verifier) conclude(c *Certificate, verdict *Verdict) {
 // check recomputes everything that the certificate claims (README section 6.2, in its order).
 func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 	if err := c.Network.Validate(true); err != nil {
-		return err
+		return fmt.Errorf("network: %w", err)
 	}
 	verdict.Network = c.Network.ID()
 	named := v.Parameters
@@ -128,8 +138,17 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 	if err != nil {
 		return err
 	}
-	verdict.Query, verdict.Analyst, verdict.Height = q.ID, q.Author, st.Applied()
+	verdict.Query, verdict.Analyst = q.ID, q.Author
 	verdict.Departments, verdict.Members = q.Ask.Departments, memberNames(q.Epoch.Members)
+	if c.Anchored() {
+		at, err := c.checkAnchor(v.Receipts, st, q)
+		if err != nil {
+			return err
+		}
+		verdict.Anchored, verdict.Block, verdict.Time = true, at.Block, at.Time
+	} else if !bytes.Equal(engine.Marshal(&c.Anchor), engine.Marshal(&Anchor{})) {
+		return errors.New("anchor: it has no receipt")
+	}
 	if err := checkBlobDigests(c, q); err != nil {
 		return err
 	}
@@ -163,39 +182,27 @@ func memberNames(members []Member) []string {
 	return names
 }
 
-// replay checks the records' signatures and lets the referee go through them: everything that
-// holds on the log, holds here. It ends with the one query that has all its shares, and no
-// record that it could do without.
+// replay lets the referee go through the records, each in its place: everything that holds on
+// the ledger, holds here. It ends with the one query that has all its shares, and no record
+// that it could do without.
 func replay(c *Certificate, p circuits.Params) (*State, *QueryState, error) {
-	id := c.Network.ID()
 	st := NewState(&c.Network, SizesOf(p))
-	digests := make(map[uint64]engine.Digest, len(c.Records))
-	keeper := &Fault{Department: c.Network.Keeper.String(), Key: c.Network.Keeper, Kind: FaultLogForked}
-	for _, m := range c.Network.Departments {
-		if m.Key == c.Network.Keeper {
-			keeper.Department = m.Name
-		}
-	}
+	var last Record
 	for i := range c.Records {
-		r := &c.Records[i]
-		digest := r.Digest(id)
-		head := Head{Height: r.Height, Digest: digest, Signature: r.Signature}
-		if err := head.Verify(id, c.Network.Keeper); err != nil {
-			return nil, nil, err
+		r := c.Records[i]
+		if r.Number <= last.Number || r.Block < last.Block {
+			return nil, nil, fmt.Errorf("record %d is out of order", r.Number)
 		}
-		if r.Height == 0 || i > 0 && r.Height <= c.Records[i-1].Height {
-			return nil, nil, fmt.Errorf("record %d is out of order", r.Height)
+		st.number = r.Number - 1
+		if body, err := r.Entry.Open(); err == nil {
+			if opening, ok := body.(*EpochOpen); ok && opening.Number > 0 {
+				st.opened = opening.Number - 1 // the epochs before it do not matter
+			}
 		}
-		previous, known := digests[r.Height-1]
-		seen, shown := digests[r.Entry.Head.Height]
-		if known && previous != r.Previous || shown && seen != r.Entry.Head.Digest {
-			keeper.Detail = fmt.Sprintf("record %d belongs to another history", r.Height)
-			return nil, nil, keeper
+		if err := st.Apply(Place{Block: r.Block, Time: r.Time}, r.Entry); err != nil {
+			return nil, nil, fmt.Errorf("record %d: %w", r.Number, err)
 		}
-		digests[r.Height] = digest
-		if err := st.Apply(r.Height, r.Entry); err != nil {
-			return nil, nil, fmt.Errorf("record %d: %w", r.Height, err)
-		}
+		last = r
 	}
 	return checkReplayed(c, st)
 }
@@ -207,14 +214,13 @@ func checkReplayed(c *Certificate, st *State) (*State, *QueryState, error) {
 	}
 	q := st.Query(open[0])
 	if q.Phase != PhaseShared {
-		return nil, nil, fmt.Errorf("the query is %s: its shares are not all on the log", q.Phase)
+		return nil, nil, fmt.Errorf("the query is %s: its shares are not all on the ledger", q.Phase)
 	}
 	n, ok := st.Network()
-	if !ok || !slices.Equal(memberNames(n.Departments), memberNames(c.Network.Departments)) {
+	if !ok || !slices.Equal(n.Departments, c.Network.Departments) || !slices.Equal(n.Auditors, c.Network.Auditors) {
 		return nil, nil, errors.New("the departments did not join under the names of the network description")
 	}
-	heights := st.heightsOf(q)
-	if len(heights) != len(c.Records) {
+	if len(st.recordsOf(q)) != len(c.Records) {
 		return nil, nil, errors.New("the certificate holds records that are not of this query")
 	}
 	return st, q, nil
@@ -241,7 +247,7 @@ func checkBlobDigests(c *Certificate, q *QueryState) error {
 		}
 		for i := range g.blobs {
 			if !sameBlobs(g.blobs[i], g.digests[i]) {
-				return fmt.Errorf("the %s of %s is not the one on the log", g.what, g.owners[i].Name)
+				return fmt.Errorf("the %s of %s is not the one on the ledger", g.what, g.owners[i].Name)
 			}
 		}
 	}

@@ -15,8 +15,8 @@ import (
 // Kind is a way to lie.
 type Kind string
 
-// The lies. Those from Equivocation on are told by the transport, so by whoever serves blobs
-// and the log; Wrap leaves the machine honest.
+// The lies. Those from Equivocation on are told by the transport, so by whoever serves blobs;
+// Wrap leaves the machine honest.
 const (
 	BadProof           Kind = "bad-proof"           // contribution whose proof does not verify
 	BadKeyShare        Kind = "bad-key-share"       // key share whose proof does not verify
@@ -30,19 +30,17 @@ const (
 	Equivocation Kind = "equivocation" // serves other bytes to the second peer than to the first
 	Oversized    Kind = "oversized"    // serves a blob longer than allowed
 	Hang         Kind = "hang"         // posts and serves nothing once a query is asked
-	LogFork      Kind = "log-fork"     // as keeper: shows different logs to different peers
-	LogWithhold  Kind = "log-withhold" // as keeper: does not order one department's entries
 )
 
 // Kinds lists all lies.
 func Kinds() []Kind {
 	return []Kind{BadProof, BadKeyShare, WrongShare, SecondContribution, StaleEpoch, WrongDigest, Garbage,
-		FalseAccusation, Equivocation, Oversized, Hang, LogFork, LogWithhold}
+		FalseAccusation, Equivocation, Oversized, Hang}
 }
 
 // Transport tells that the lie is told by the transport and not by the machines.
 func (k Kind) Transport() bool {
-	return slices.Contains([]Kind{Equivocation, Oversized, Hang, LogFork, LogWithhold}, k)
+	return slices.Contains([]Kind{Equivocation, Oversized, Hang}, k)
 }
 
 // Wrap returns a machine that tells the lie and is otherwise m. The department is m's.
@@ -63,7 +61,7 @@ type liar struct {
 	over  bool
 }
 
-// Step implements protocols.Machine. Once it has lied, the honest machine finds that the log
+// Step implements protocols.Machine. Once it has lied, the honest machine finds that the ledger
 // does not hold what it journaled, and stops; the liar waits for the query's end.
 func (l *liar) Step(e protocols.Event) (protocols.Ready, error) {
 	if l.over {
@@ -76,7 +74,7 @@ func (l *liar) Step(e protocols.Event) (protocols.Ready, error) {
 	if err == nil {
 		r = l.lie(r)
 	}
-	if q := l.d.Replica.Query(l.query); l.told && r.Outcome == nil && q != nil && q.Phase.Ended() {
+	if q := l.d.State.Query(l.query); l.told && r.Outcome == nil && q != nil && q.Phase.Ended() {
 		r.Outcome = &protocols.Outcome{Status: protocols.Failed, Code: "caught", Sentence: "this department lied"}
 	}
 	l.over = r.Outcome != nil
@@ -99,7 +97,7 @@ func (l *liar) lie(r protocols.Ready) protocols.Ready {
 		l.told = true
 		lies, blobs := l.tell(body)
 		for _, b := range lies {
-			out = append(out, protocols.Sign(l.d.Replica.ID(), l.d.Key, l.d.Replica.Head(), b))
+			out = append(out, protocols.Sign(l.d.State.ID(), l.d.Key, b))
 		}
 		r.Publish = append(r.Publish, blobs...)
 	}
@@ -155,7 +153,7 @@ func (l *liar) tell(body protocols.Body) ([]protocols.Body, [][]byte) {
 
 // accuse claims that the first other contributor's proof is wrong.
 func (l *liar) accuse(query engine.Digest) protocols.Body {
-	q := l.d.Replica.Query(query)
+	q := l.d.State.Query(query)
 	for i, m := range q.Contributors {
 		if m.Key != protocols.KeyOf(l.d.Key) {
 			return &protocols.Accuse{Query: query, Department: m.Key, Fault: protocols.FaultBadProof,

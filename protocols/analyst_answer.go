@@ -1,0 +1,162 @@
+package protocols
+
+import (
+	"parley/engine"
+)
+
+// follow verifies contributions and shares as they are committed to, and opens the answer.
+func (m *Analyst) follow(s *QueryState) {
+	if s.Phase < PhaseAttesting {
+		return
+	}
+	if !m.examine(s) {
+		m.blame(SubjectContribution, m.failed())
+		return
+	}
+	if s.Phase < PhaseShared {
+		return
+	}
+	if m.shares == nil {
+		m.shares = newBoard(&m.desk, SizesOf(m.params).Share, s.Epoch.Members, s.Shared, nil, m.dossier.checkShare)
+	}
+	if !m.shares.advance() {
+		m.blame(SubjectShare, m.shares.failure)
+		return
+	}
+	if !m.opening {
+		m.opening = true
+		d, secret, shares := m.dossier, m.secret, m.shares.values
+		m.work("decryption", func() func() {
+			result, err := d.open(secret, shares)
+			return func() { m.opened(result, err) }
+		})
+	}
+	if m.result != nil {
+		m.certifyAnswer(s)
+	}
+}
+
+// blame ends the query with the name of whom a blob convicts, and shows the others.
+func (m *Analyst) blame(subject Subject, bad *failure) {
+	if bad == nil {
+		return
+	}
+	if !m.state().Phase.Ended() {
+		m.accuse(m.state(), subject, bad)
+	}
+	m.fail(bad.fault)
+}
+
+func (m *Analyst) opened(result *engine.Result, err error) {
+	if err != nil {
+		// Every proof verified, and yet: the proofs' setup or this program is at fault.
+		m.finish(Outcome{Status: Refused, Code: CodeInternal, Sentence: "the verified shares do not decrypt: " + err.Error()})
+		return
+	}
+	m.result = result
+}
+
+// certifyAnswer makes the certificate, says Done, and once that stands on the ledger asks for its
+// receipt. A vote that takes effect in between belongs into the certificate: it is made again,
+// and said again, with the transcript that the ledger now has.
+func (m *Analyst) certifyAnswer(s *QueryState) {
+	if m.answer == nil || s.Phase == PhaseShared && m.said().Transcript != s.Transcript {
+		cert, err := m.certify(s)
+		if err != nil {
+			m.finish(Outcome{Status: Refused, Code: CodeInternal, Sentence: "the certificate could not be made: " + err.Error()})
+			return
+		}
+		m.answer = cert
+		done := &Done{Query: m.id, Certificate: cert.Digest(), Transcript: s.Transcript}
+		if said := m.said(); s.Phase == PhaseShared && (said.Transcript != done.Transcript || said.Certificate != done.Certificate) {
+			m.journal(JournalRecord{Epoch: m.ask.Epoch, Query: m.id}, m.sign(done))
+			m.sent[KindDone] = false
+		}
+	}
+	switch {
+	case s.Phase == PhaseShared:
+		m.send(KindDone)
+	case s.Certificate != m.answer.Digest():
+		m.finish(Outcome{Status: Refused, Code: CodeInternal, Result: m.result,
+			Sentence: "the certificate on the ledger is another one: the analyst's key is used twice"})
+	case !m.receipt:
+		m.receipt = true
+		m.ready.Receipt = s.Done.Entry.Digest()
+	}
+}
+
+// said is the journaled Done; the zero one if there is none.
+func (m *Analyst) said() Done {
+	e := m.entries[KindDone]
+	if body, err := e.Open(); err == nil {
+		if done, ok := body.(*Done); ok {
+			return *done
+		}
+	}
+	return Done{}
+}
+
+// anchor takes the receipt of the Done, and ends if it is right. Another one is asked for again.
+func (m *Analyst) anchor(receipt []byte) error {
+	s := m.state()
+	if !m.receipt || m.answer == nil || s == nil || s.Done == nil {
+		return nil
+	}
+	cert := *m.answer
+	cert.Anchor = Anchor{Block: s.Done.Block, Entry: s.Done.Entry, Receipt: receipt}
+	if _, err := cert.Anchor.check(m.a.Receipts, m.network, m.referee.ValidatorsAt(s.Done.Block)); err != nil {
+		m.ready.Receipt = s.Done.Entry.Digest()
+		return nil
+	}
+	m.finish(Outcome{Status: Answered, Result: m.result, Certificate: &cert})
+	return nil
+}
+
+// judge checks an accusation by another party as departments do.
+func (m *Analyst) judge(s *QueryState) {
+	ready := func() bool { return s.Accusation.Subject != SubjectShare || m.examine(s) }
+	if fault := m.try(s, ready); fault != nil {
+		m.fail(fault)
+	} else if bad := m.failed(); bad != nil {
+		m.fail(bad.fault)
+	}
+}
+
+// expire is the client's own deadline, a little later than the departments'.
+func (m *Analyst) expire() error {
+	s := m.state()
+	switch {
+	case s == nil:
+		m.silent()
+		return nil
+	case s.Phase == PhaseAccused:
+		m.fail(wordOf(m.referee, s))
+		return nil
+	case s.Phase.Ended() && s.Phase != PhaseDone:
+		m.end(s)
+		return nil
+	case m.answer != nil:
+		m.finish(Outcome{Status: Expired, Code: "unanchored", Result: m.result, Certificate: m.answer,
+			Sentence: "the answer is there, but no receipt of the ledger for its certificate came in time"})
+		return nil
+	}
+	names := m.referee.Missing(m.id)
+	if owner, index := m.shares.waiting(); owner >= 0 {
+		k := s.Epoch.Members[owner]
+		m.accuse(s, SubjectShare, &failure{index: index, digest: s.Shared[owner][index],
+			fault: &Fault{Department: k.Name, Key: k.Key, Kind: FaultUnavailable, Detail: "did not serve its share"}})
+		names = append(names, k.Name)
+	}
+	m.finish(Outcome{Status: Expired, Code: "expired", Departments: names, Sentence: expiredSentence(names)})
+	return nil
+}
+
+// silent is the outcome when the question never came onto the log.
+func (m *Analyst) silent() {
+	if owner, _ := m.keyShares.waiting(); m.epoch == nil && owner >= 0 {
+		name := m.epochState.Members[owner].Name
+		m.finish(Outcome{Status: Expired, Code: "expired", Departments: []string{name}, Sentence: name + " did not serve its key share"})
+		return
+	}
+	m.finish(Outcome{Status: Expired, Code: "expired", Sentence: "the ledger did not take the question in time"})
+}

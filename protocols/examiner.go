@@ -1,0 +1,107 @@
+package protocols
+
+// examiner is what all have who check a query's contributions themselves: its members, other
+// validators and its analyst.
+type examiner struct {
+	desk
+	dossier       *dossier
+	contributions *board[Ciphertext]
+	proof         *trial
+}
+
+// examine fetches and verifies all contributions; true once the sums are there. It serves those
+// that it verified. The dossier has its epoch by then.
+func (x *examiner) examine(s *QueryState) bool {
+	if x.contributions == nil {
+		x.contributions = newBoard(&x.desk, SizesOf(x.params).Contribution, s.Contributors, s.Contributed,
+			memberKeys(s.Epoch.Members), x.dossier.checkContribution)
+	}
+	all := x.contributions.advance()
+	if x.contributions.failure != nil || !all {
+		return false
+	}
+	if x.dossier.sums == nil {
+		x.dossier.seal(x.contributions.values)
+		for _, row := range s.Contributed {
+			for _, digest := range row {
+				x.publish(x.blobs[digest])
+			}
+		}
+	}
+	return true
+}
+
+// failed is the contribution that does not verify, or nil.
+func (x *examiner) failed() *failure {
+	if x.contributions == nil {
+		return nil
+	}
+	return x.contributions.failure
+}
+
+// try finds out whether the accused or the accuser lied (README section 7): nil until that is
+// known. What was verified here before needs no second look; otherwise the accuser has to show
+// the blob. ready has what the check of the accused blob needs, or gets it.
+func (x *examiner) try(s *QueryState, ready func() bool) *Fault {
+	a := s.Accusation
+	accuser := falseAccusation(x.referee, s)
+	switch bad := x.failed(); {
+	case s.Accuser == x.self:
+		return accusedFault(x.referee, s)
+	case x.contributions.verified(a.Blob):
+		return accuser
+	case bad != nil && bad.digest == a.Blob:
+		return bad.fault
+	case !ready():
+		return nil
+	}
+	if x.proof == nil {
+		x.proof = newAccusationTrial(&x.desk, x.dossier, s)
+	}
+	fault, ok := x.proof.advance()
+	if ok && fault == nil {
+		fault = accuser
+	}
+	return fault
+}
+
+// judged tells the ledger what was found about the accused blob, and ends.
+func (x *examiner) judged(s *QueryState, fault *Fault) {
+	x.word(&Judge{Case: s.ID, Blob: s.Accusation.Blob, Guilty: fault.Kind != FaultFalseAccusation}, s.Judged(x.self),
+		JournalRecord{Query: s.ID, Epoch: s.Ask.Epoch})
+	x.fail(fault)
+}
+
+// accuse ends the query with an accusation.
+func (x *examiner) accuse(s *QueryState, subject Subject, bad *failure) {
+	x.convict(&Accuse{Query: s.ID, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
+		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)}, bad,
+		JournalRecord{Query: s.ID, Epoch: s.Ask.Epoch})
+}
+
+// complain says, at the deadline, that a contribution is not served, and by whom.
+func (x *examiner) complain(s *QueryState) []string {
+	owner, index := x.contributions.waiting()
+	if s.Phase != PhaseAttesting || x.has(KindAttest) || x.has(KindAccuse) || owner < 0 {
+		return nil
+	}
+	m := s.Contributors[owner]
+	x.accuse(s, SubjectContribution, &failure{index: index, digest: s.Contributed[owner][index],
+		fault: &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: "did not serve its contribution"}})
+	return x.contributions.awaited() // the others may well wait for the same blobs
+}
+
+// fetchAnalystKey asks for the analyst's key and has it checked; the check's result is told
+// once, with the key.
+func (x *examiner) fetchAnalystKey(s *QueryState, checked func(PublicKey, error)) (busy bool) {
+	blob := x.blobs[s.Ask.AnalystKey]
+	if blob == nil {
+		x.want(s.Ask.AnalystKey, SizesOf(x.params).KeyShare, append([]Key{s.Author}, memberKeys(s.Epoch.Members)...)...)
+		return false
+	}
+	x.work("verifying", func() func() {
+		key, err := checkAnalystKey(x.vk, x.network, s.Author, &s.Ask, blob)
+		return func() { checked(key, err) }
+	})
+	return true
+}

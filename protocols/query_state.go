@@ -1,0 +1,240 @@
+package protocols
+
+import (
+	"slices"
+
+	"parley/engine"
+)
+
+// Phase is where a query stands on the ledger.
+type Phase uint8
+
+// The phases, in order; from PhaseDone on the query has ended.
+const (
+	PhaseAdmitting Phase = iota + 1
+	PhaseContributing
+	PhaseAttesting
+	PhaseSharing
+	PhaseShared // all shares are committed to; the analyst works
+	PhaseDone
+	PhaseRefused // Refuser, Refusal
+	PhaseAccused // Accuser, Accusation: each machine finds out who lied
+	PhaseFailed  // Fault: the ledger itself shows who lied, or who left
+	PhaseExpired // Missing
+)
+
+var phaseNames = [...]string{"", "admitting", "contributing", "attesting", "sharing", "shared", "done", "refused", "accused", "failed", "expired"}
+
+func (p Phase) String() string { return phaseNames[p] }
+
+// Ended tells whether nothing more can happen to the query.
+func (p Phase) Ended() bool { return p >= PhaseDone }
+
+// QueryState is a query as the ledger tells it. Read only.
+type QueryState struct {
+	ID            engine.Digest
+	Author        Key
+	Ask           Ask
+	Number        uint64 // of the Ask's record
+	Epoch         *EpochState
+	Contributors  []Member              // in the order of Ask.Departments
+	Registrations []engine.Registration // theirs, as of the Ask
+	Phase         Phase
+	Reached       Phase // the last phase before the end: PhaseShared at most
+
+	Contributed   [][]engine.Digest // blobs by contributor and ciphertext index; nil until committed to
+	Contributions engine.Digest     // ContributionsDigest, from PhaseAttesting on
+	Shared        [][]engine.Digest // blobs by member and ciphertext index; nil until committed to
+	Certificate   engine.Digest     // when PhaseDone
+	Done          *Record           // when PhaseDone
+
+	Refuser    Key
+	Refusal    *Refuse
+	Accuser    Key
+	Accusation *Accuse
+	Fault      *Fault
+	Missing    []string // when PhaseExpired: names, ascending
+
+	// Transcript runs over the query's records from the Ask to the last share, and over the
+	// votes that took effect meanwhile.
+	Transcript engine.Digest
+
+	records                      []Record
+	sum                          engine.Digest // runs over records only
+	tables                       []*tableState
+	admitted, contributed, share []uint64 // numbers, by member or contributor; 0 is not yet
+	attested                     []uint64 // by member
+	attestors                    []Key    // members and other validators, in their order
+	complaints                   []complaint
+	expirers                     []Key // who said that the deadline has passed
+	ending                       *Record
+	verdicts                     verdicts
+}
+
+// complaint is an accusation that nobody can check: a department did not serve.
+type complaint struct {
+	_     struct{} `cbor:",toarray"`
+	By    Key
+	About Key
+}
+
+// newQueryState is a query with its Ask; nil if its contributors are not members of the epoch.
+func newQueryState(id engine.Digest, r *Record, b *Ask, ep *EpochState, tables []*tableState) *QueryState {
+	n, c := len(ep.Members), len(b.Departments)
+	q := &QueryState{ID: id, Author: r.Entry.Author, Ask: *b, Number: r.Number, Epoch: ep, Phase: PhaseAdmitting, Reached: PhaseAdmitting,
+		tables: tables, admitted: make([]uint64, n), attested: make([]uint64, n), share: make([]uint64, n), contributed: make([]uint64, c),
+		Contributed: make([][]engine.Digest, c), Shared: make([][]engine.Digest, n)}
+	for i, name := range b.Departments {
+		k := slices.IndexFunc(ep.Members, func(m Member) bool { return m.Name == name })
+		if k < 0 {
+			return nil
+		}
+		q.Contributors = append(q.Contributors, ep.Members[k])
+		q.Registrations = append(q.Registrations, tables[i].registration)
+	}
+	return q
+}
+
+func (q *QueryState) clone(ep *EpochState) *QueryState {
+	c := *q
+	c.Epoch = ep
+	c.Contributed, c.Shared = slices.Clone(q.Contributed), slices.Clone(q.Shared)
+	c.admitted, c.contributed = slices.Clone(q.admitted), slices.Clone(q.contributed)
+	c.attested, c.share = slices.Clone(q.attested), slices.Clone(q.share)
+	c.records, c.attestors, c.complaints = share(q.records), share(q.attestors), share(q.complaints)
+	c.expirers, c.verdicts = share(q.expirers), q.verdicts.clone()
+	return &c
+}
+
+// note adds a record to what the certificate will hold, and remembers what it says.
+func (q *QueryState) note(r *Record, body Body) {
+	q.records = append(q.records, *r)
+	q.Transcript, q.sum = extend(q.Transcript, r), extend(q.sum, r)
+	q.remember(r, body)
+}
+
+func (q *QueryState) remember(r *Record, body Body) {
+	member := q.Epoch.member(r.Entry.Author)
+	switch b := body.(type) {
+	case *Admit:
+		q.admitted[member] = r.Number
+	case *Contribute:
+		i := q.contributor(r.Entry.Author)
+		q.contributed[i], q.Contributed[i] = r.Number, b.Blobs
+	case *Attest:
+		q.attestors = append(q.attestors, r.Entry.Author)
+		if member >= 0 {
+			q.attested[member] = r.Number
+		}
+	case *ShareCommit:
+		q.share[member], q.Shared[member] = r.Number, b.Blobs
+	}
+}
+
+// Records are the query's records that a certificate holds, ascending: from the Ask to the last
+// share.
+func (q *QueryState) Records() []Record { return slices.Clone(q.records) }
+
+// Attested tells whether a validator has attested the contributions.
+func (q *QueryState) Attested(k Key) bool { return slices.Contains(q.attestors, k) }
+
+// Judged tells whether a validator has said what it found about the accused blob.
+func (q *QueryState) Judged(k Key) bool { return q.verdicts.by(k) }
+
+func (v *verdicts) by(k Key) bool {
+	return slices.Contains(v.Guilty, k) || slices.Contains(v.Innocent, k)
+}
+
+// contributor is the index of a contributor, or -1.
+func (q *QueryState) contributor(k Key) int {
+	return slices.IndexFunc(q.Contributors, func(m Member) bool { return m.Key == k })
+}
+
+// QueryID names a question with everything that it depends on.
+func QueryID(network engine.Digest, author Key, a *Ask) engine.Digest {
+	return engine.Hash("parley query 1", network[:], a.Epoch[:], a.Plan[:], author[:], a.AnalystKey[:], a.Nonce[:],
+		engine.Marshal(a.Departments), engine.Marshal(a.Registrations))
+}
+
+// ContributionsDigest names all contributions of a query.
+func ContributionsDigest(query engine.Digest, blobs [][]engine.Digest) engine.Digest {
+	return engine.Hash("parley contributions 1", query[:], engine.Marshal(blobs))
+}
+
+// Query is a query that is kept, by id, or nil.
+func (s *State) Query(id engine.Digest) *QueryState { return s.queries[id] }
+
+// Open lists the queries that have not ended, in the order of their Ask entries.
+func (s *State) Open() []engine.Digest { return slices.Clone(s.open) }
+
+// Ended lists the queries that have ended and are kept, in the order of their ends.
+func (s *State) Ended() []engine.Digest { return slices.Clone(s.ended) }
+
+// committed is the digest that a department committed to, and the blob's only size. Blobs of
+// one kind can be accused once all have committed and they are served.
+func (q *QueryState) committed(subject Subject, k Key, index uint32, sizes Sizes) (engine.Digest, int, bool) {
+	var blobs []engine.Digest
+	size := sizes.Share
+	if subject == SubjectContribution {
+		size = sizes.Contribution
+		if i := q.contributor(k); i >= 0 && q.Reached >= PhaseAttesting {
+			blobs = q.Contributed[i]
+		}
+	} else if i := q.Epoch.member(k); i >= 0 {
+		blobs = q.Shared[i]
+	}
+	if int64(index) >= int64(len(blobs)) {
+		return engine.Digest{}, 0, false
+	}
+	return blobs[index], size, true
+}
+
+// Missing are the names of those that an open query waits for, ascending: who has not posted
+// the entry of the present phase. Who waits for blobs and complained is excused, and whom it
+// complained about is missing; but if a third member attested, the blobs could be had, and
+// both are named (README section 7).
+func (s *State) Missing(id engine.Digest) []string {
+	q := s.queries[id]
+	if q == nil {
+		return nil
+	}
+	members, posted := q.Epoch.Members, q.admitted
+	switch q.Phase {
+	case PhaseContributing:
+		members, posted = q.Contributors, q.contributed
+	case PhaseAttesting:
+		posted = q.attested
+	case PhaseSharing:
+		posted = q.share
+	case PhaseShared:
+		members, posted = nil, nil
+	}
+	var names []string
+	for i, m := range members {
+		if posted[i] == 0 && !q.excused(m.Key) {
+			names = append(names, m.Name)
+		}
+	}
+	if q.Phase == PhaseAttesting && !s.members.majority(q.attestors) {
+		for _, seat := range s.members.seats {
+			if q.Epoch.member(seat.key) < 0 && !q.Attested(seat.key) && !q.excused(seat.key) {
+				names = append(names, s.NameOf(seat.key))
+			}
+		}
+	}
+	if q.Phase == PhaseAttesting || q.Phase == PhaseShared {
+		for _, c := range q.complaints {
+			names = append(names, s.NameOf(c.About))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (q *QueryState) excused(k Key) bool {
+	i := slices.IndexFunc(q.complaints, func(c complaint) bool { return c.By == k })
+	if i < 0 || q.Phase != PhaseAttesting {
+		return false
+	}
+	return !slices.ContainsFunc(q.attestors, func(other Key) bool { return other != k && other != q.complaints[i].About })
+}

@@ -1,0 +1,231 @@
+package protocols
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"parley/engine"
+)
+
+// errSnapshot is of a state that no entries lead to.
+var errSnapshot = errors.New("an epoch or a query is in no state that its records lead to")
+
+// loadEpoch rebuilds an epoch from its records.
+func (s *State) loadEpoch(w *epochWire) (*EpochState, error) {
+	if len(w.Records) == 0 || len(w.Members) == 0 || len(w.Members) > MaxDepartments {
+		return nil, errSnapshot
+	}
+	body, err := w.Records[0].Entry.Open()
+	if err != nil {
+		return nil, err
+	}
+	opening, ok := body.(*EpochOpen)
+	if !ok || !slices.Equal(opening.Members, memberKeys(w.Members)) || !slices.IsSortedFunc(w.Members, compareMembers) ||
+		opening.ID != EpochID(s.id, opening.Beacon, opening.Number) {
+		return nil, errSnapshot
+	}
+	e := newEpochState(&w.Records[0], opening, w.Members, w.Base)
+	for i := 1; i < len(w.Records); i++ {
+		if err := s.reform(e, &w.Records[i]); err != nil {
+			return nil, err
+		}
+	}
+	if e.Transcript != w.Transcript || w.Phase != e.Phase && w.Phase != EpochAborted {
+		return nil, errSnapshot
+	}
+	e.Phase, e.Fault, e.Exhausted, e.ending = w.Phase, w.Fault, w.Exhausted, w.Ending
+	if w.Ending == nil {
+		if e.Phase == EpochAborted && e.Fault == nil {
+			return nil, errSnapshot
+		}
+		return e, e.verdicts.load(&w.Verdicts)
+	}
+	body, err = w.Ending.Entry.Open()
+	if err != nil {
+		return nil, err
+	}
+	abort, ok := body.(*EpochAbort)
+	if !ok || e.Phase != EpochAborted || e.member(abort.Culprit) < 0 {
+		return nil, errSnapshot
+	}
+	e.Abort, e.Aborter = abort, w.Ending.Entry.Author
+	return e, e.verdicts.load(&w.Verdicts)
+}
+
+// reform repeats a record of a formation.
+func (s *State) reform(e *EpochState, r *Record) error {
+	body, err := r.Entry.Open()
+	if err != nil {
+		return err
+	}
+	i := e.member(r.Entry.Author)
+	switch b := body.(type) {
+	case *KeyCommit:
+		if i >= 0 && e.Phase == EpochCommitting && e.commits[i] == 0 && b.Epoch == e.ID && r.Number > 0 {
+			e.commit(s.id, r, b, i)
+			return nil
+		}
+	case *KeyAttest:
+		if i >= 0 && e.Phase == EpochAttesting && e.attested[i] == 0 && b.Epoch == e.ID && b.Digest == e.Digest && r.Number > 0 {
+			e.attest(r, i)
+			return nil
+		}
+	}
+	return errSnapshot
+}
+
+// load rebuilds the words about an accused blob.
+func (v *verdicts) load(w *verdictsWire) error {
+	for i := range w.Judgments {
+		body, err := w.Judgments[i].Entry.Open()
+		if err != nil {
+			return err
+		}
+		b, ok := body.(*Judge)
+		if !ok {
+			return errSnapshot
+		}
+		if author := w.Judgments[i].Entry.Author; b.Guilty {
+			v.Guilty = append(v.Guilty, author)
+		} else {
+			v.Innocent = append(v.Innocent, author)
+		}
+	}
+	v.Judgments, v.Decided = w.Judgments, w.Decided
+	return nil
+}
+
+// loadQuery rebuilds a query from its records.
+func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, tables map[uint64]*tableState) (*QueryState, error) {
+	ep := epochs[w.Epoch]
+	if len(w.Records) == 0 || ep == nil || ep.Digest == (engine.Digest{}) {
+		return nil, errSnapshot
+	}
+	body, err := w.Records[0].Entry.Open()
+	if err != nil {
+		return nil, err
+	}
+	ask, ok := body.(*Ask)
+	if !ok || ask.Epoch != ep.Digest || len(w.Tables) != len(ask.Departments) || w.Records[0].Number == 0 {
+		return nil, errSnapshot
+	}
+	var used []*tableState
+	for i, number := range w.Tables {
+		t := tables[number]
+		if t == nil || t.digest != ask.Registrations[i] || t.registration.Department != ask.Departments[i] {
+			return nil, errSnapshot
+		}
+		used = append(used, t)
+	}
+	q := newQueryState(QueryID(s.id, w.Records[0].Entry.Author, ask), &w.Records[0], ask, ep, used)
+	if q == nil {
+		return nil, errSnapshot
+	}
+	q.records = w.Records
+	q.sum = extend(q.sum, &w.Records[0])
+	for i := 1; i < len(w.Records); i++ {
+		if err := q.repeat(&w.Records[i]); err != nil {
+			return nil, err
+		}
+	}
+	q.Transcript, q.complaints, q.expirers, q.Missing = w.Transcript, w.Complaints, w.Expirers, w.Missing
+	q.Phase, q.Reached, q.Fault, q.Done, q.ending = w.Phase, w.Reached, w.Fault, w.Done, w.Ending
+	if q.sum != w.Sum || !q.plausible() {
+		return nil, errSnapshot
+	}
+	if err := q.loadEnd(s.sizes); err != nil {
+		return nil, fmt.Errorf("query: %w", err)
+	}
+	return q, q.verdicts.load(&w.Verdicts)
+}
+
+// repeat takes a record of a query again.
+func (q *QueryState) repeat(r *Record) error {
+	body, err := r.Entry.Open()
+	if err != nil {
+		return err
+	}
+	if r.Number == 0 || queryOf(body) != q.ID {
+		return errSnapshot
+	}
+	member, blobs := q.Epoch.member(r.Entry.Author), -1
+	switch b := body.(type) {
+	case *Admit:
+	case *Contribute:
+		member, blobs = q.contributor(r.Entry.Author), len(b.Blobs)
+	case *ShareCommit:
+		blobs = len(b.Blobs)
+	case *Attest:
+		if q.Attested(r.Entry.Author) {
+			return errSnapshot
+		}
+		member = 0 // any validator
+	default:
+		return errSnapshot
+	}
+	if member < 0 || blobs >= 0 && blobs != int(q.Ask.Ciphertexts) {
+		return errSnapshot
+	}
+	q.sum = extend(q.sum, r)
+	q.remember(r, body)
+	return nil
+}
+
+// plausible tells whether the records are there that the phase needs, and derives what follows.
+func (q *QueryState) plausible() bool {
+	if q.Reached < PhaseAdmitting || q.Reached > PhaseShared || q.Phase < PhaseAdmitting || q.Phase > PhaseExpired ||
+		!q.Phase.Ended() && q.Phase != q.Reached {
+		return false
+	}
+	for p, needs := range map[Phase][]uint64{PhaseContributing: q.admitted, PhaseAttesting: q.contributed, PhaseSharing: q.attested, PhaseShared: q.share} {
+		if q.Reached >= p && slices.Contains(needs, 0) {
+			return false
+		}
+	}
+	if q.Reached >= PhaseAttesting {
+		q.Contributions = ContributionsDigest(q.ID, q.Contributed)
+	}
+	return true
+}
+
+// loadEnd takes what ended the query.
+func (q *QueryState) loadEnd(sizes Sizes) error {
+	end := q.ending
+	if q.Phase == PhaseDone {
+		end = q.Done
+	}
+	if (q.Done != nil) != (q.Phase == PhaseDone) || (q.Fault != nil) != (q.Phase == PhaseFailed) ||
+		(q.ending != nil) != (q.Phase == PhaseRefused || q.Phase == PhaseAccused) {
+		return errSnapshot
+	}
+	if end == nil {
+		return nil
+	}
+	body, err := end.Entry.Open()
+	if err != nil {
+		return err
+	}
+	if queryOf(body) != q.ID {
+		return errSnapshot
+	}
+	switch b := body.(type) {
+	case *Done:
+		q.Certificate = b.Certificate
+		if q.Phase == PhaseDone && q.Reached == PhaseShared {
+			return nil
+		}
+	case *Refuse:
+		q.Refuser, q.Refusal = end.Entry.Author, b
+		if q.Phase == PhaseRefused {
+			return nil
+		}
+	case *Accuse:
+		q.Accuser, q.Accusation = end.Entry.Author, b
+		blob, _, ok := q.committed(b.Subject, b.Department, b.Index, sizes)
+		if ok && blob == b.Blob && q.Phase == PhaseAccused {
+			return nil
+		}
+	}
+	return errSnapshot
+}
