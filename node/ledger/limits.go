@@ -1,0 +1,51 @@
+package ledger
+
+import "time"
+
+// Limits. What a peer sends beyond them is refused.
+const (
+	// MaxTx is the longest transaction, in bytes.
+	MaxTx = 4 << 20
+	// MaxBlock is the longest block, in bytes.
+	MaxBlock = 8 << 20
+	// MaxReceipt is the longest receipt, in bytes: a vote takes some 80.
+	MaxReceipt = 64 << 10
+	// MaxState is the longest encoding of a state, in bytes.
+	MaxState = 64 << 20
+
+	mempoolTxs   = 2000     // transactions that wait for a block
+	mempoolBytes = 32 << 20 // of them together
+	mempoolSeen  = 10_000   // hashes of transactions remembered
+
+	maxPeers         = 256 // that may speak consensus
+	maxStreamsPeer   = 4   // consensus streams of one peer: one, and those that are ending
+	lightStreamsPeer = 4   // requests of one peer that are answered at once
+	peerRate         = 20 << 20
+	packetBytes      = 16 << 10
+
+	maxHeadBytes   = 32 << 10
+	maxHandovers   = 64 // in one answer
+	maxSnapshots   = 2  // kept on disk
+	snapshotChunk  = 256 << 10
+	followRecords  = 512
+	followBytes    = 1 << 20
+	maxPath        = 24 // levels of a block's tree
+	maxHeight      = 1 << 62
+	maxRound       = 1 << 30
+	maxSeconds     = 1 << 40
+	addressBytes   = 20
+	signatureBytes = 64
+)
+
+// Times that are not Timing's.
+const (
+	dialTimeout   = 10 * time.Second
+	firstRedial   = 200 * time.Millisecond
+	lastRedial    = 5 * time.Second
+	reconcileTick = time.Second
+	appendRetry   = time.Second // an unanswered Append looks again
+	lightTimeout  = 10 * time.Second
+)
+
+// appVersion stands in every header; it changes with the rules of this package.
+const appVersion = 1

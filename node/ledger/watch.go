@@ -1,0 +1,170 @@
+package ledger
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+)
+
+// stalledHeartbeats is how many heartbeats may pass without a block, while more
+// than two thirds of the validators are connected, before consensus is said to
+// stand still.
+const stalledHeartbeats = 4
+
+// watchTick is how often the watchdog looks.
+const watchTick = time.Second
+
+// Status is how a ledger stands.
+type Status struct {
+	// Block is the height of the last block, Time its header's time, and
+	// Committed when it was committed here (zero: none since Open).
+	Block     uint64
+	Time      time.Time
+	Committed time.Time
+	// Records counts ordered transactions; those up to Missing are not here.
+	Records, Missing uint64
+	// Waiting is how many transactions wait in the mempool.
+	Waiting int
+	// Peers are connected, in consensus.
+	Peers []peer.ID
+	// CatchingUp: blocks are being fetched; the node does not vote.
+	CatchingUp bool
+	// Validators vote on the next block but one; Voting: this node is one.
+	Validators []ed25519.PublicKey
+	Voting     bool
+	// Connected is how many of them are, this node included if it votes; Quorum
+	// tells that they are more than two thirds.
+	Connected int
+	Quorum    bool
+	// Halted is nil, or why no block comes though it should: what Config.Halted
+	// was told.
+	Halted error
+}
+
+// watch notices what CometBFT does not report: that consensus died, or stands
+// still.
+type watch struct {
+	ledger  *Ledger
+	metrics *metrics
+
+	mu        sync.Mutex
+	opened    time.Time
+	committed time.Time // when the last block was
+	moved     time.Time // the last time there was a block, or no reason for one
+	failed    error     // for good
+	stalled   error     // for now
+}
+
+func newWatch(l *Ledger) *watch {
+	now := time.Now()
+	w := &watch{ledger: l, opened: now, moved: now}
+	w.metrics = newMetrics(l)
+	return w
+}
+
+// Block is told of each committed block.
+func (w *watch) Block(p Place, txs int) {
+	w.mu.Lock()
+	w.committed = time.Now()
+	w.moved, w.stalled = w.committed, nil
+	w.mu.Unlock()
+	w.metrics.block(txs)
+	w.ledger.tunnel.Poke() // the block may have changed the members
+}
+
+// Failed is told, once, that consensus has died.
+func (w *watch) Failed(err error) {
+	w.mu.Lock()
+	first := w.failed == nil
+	if first {
+		w.failed = err
+	}
+	w.mu.Unlock()
+	if first {
+		w.report(err)
+	}
+}
+
+func (w *watch) report(err error) {
+	w.ledger.log.Error("the ledger stands still", "error", err.Error())
+	if w.ledger.config.Halted != nil {
+		w.ledger.config.Halted(err)
+	}
+}
+
+func (w *watch) halted() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed != nil {
+		return w.failed
+	}
+	return w.stalled
+}
+
+// Run looks at the height until ctx ends.
+func (w *watch) Run(ctx context.Context) {
+	tick := time.NewTicker(watchTick)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			w.look()
+		}
+	}
+}
+
+func (w *watch) look() {
+	s := w.ledger.Status()
+	w.mu.Lock()
+	if !s.Quorum {
+		w.moved = time.Now()
+	}
+	quiet := time.Since(w.moved)
+	stalled := w.stalled == nil && w.failed == nil && quiet > stalledHeartbeats*w.ledger.config.Timing.Heartbeat
+	var err error
+	if stalled {
+		err = fmt.Errorf("no block for %s though %d of %d validators are connected", quiet.Round(time.Second), s.Connected, len(s.Validators))
+		w.stalled = err
+	}
+	w.mu.Unlock()
+	if stalled {
+		w.report(err)
+	}
+}
+
+func (w *watch) Close() { w.metrics.Close() }
+
+// Status tells how the ledger stands. Cheap enough to be asked every second.
+func (l *Ledger) Status() Status {
+	last := l.app.Last()
+	records, missing, _ := l.index.Watch()
+	s := Status{
+		Block: last.Block, Time: last.Time, Records: records, Missing: missing,
+		Waiting: l.node.Mempool().Size(), CatchingUp: l.catchingUp(),
+		Validators: keysOf(validatorSet(last.Validators())), Halted: l.watch.halted(),
+	}
+	l.watch.mu.Lock()
+	s.Committed = l.watch.committed
+	l.watch.mu.Unlock()
+	connected := map[string]bool{l.config.Host.ID().String(): true}
+	for _, p := range l.tunnel.peers() {
+		if l.node.Switch().Peers().Has(switchPeer(p)) {
+			s.Peers = append(s.Peers, p)
+			connected[p.String()] = true
+		}
+	}
+	for _, v := range s.Validators {
+		if id, err := peerID(v); err == nil && connected[id.String()] {
+			s.Connected++
+			s.Voting = s.Voting || id == l.config.Host.ID()
+		}
+	}
+	s.Quorum = 3*s.Connected > 2*len(s.Validators)
+	return s
+}
