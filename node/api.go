@@ -16,6 +16,10 @@ import (
 // DefaultDeadline is what a question without a deadline of its own gets.
 const DefaultDeadline = 2 * time.Minute
 
+// DefaultRetention is how long blobs are kept that no open query needs, for
+// auditors and for nodes that were away.
+const DefaultRetention = 7 * 24 * time.Hour
+
 // Config is one department's node.toml, parsed and with its relative paths
 // resolved against the file's folder. Run checks every field again.
 type Config struct {
@@ -56,6 +60,9 @@ type Config struct {
 	// Retain is how many blocks of the ledger are kept; receipts and records
 	// always are. Zero keeps all.
 	Retain uint64
+	// Retention is how long blobs are kept after their query; zero is
+	// DefaultRetention.
+	Retention time.Duration
 	// Metrics is where Prometheus may fetch /metrics, and anybody /health,
 	// "127.0.0.1:9464". Empty: at the operator's own door only.
 	Metrics string

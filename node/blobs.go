@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"time"
 
 	"parley/engine"
 	"parley/protocols"
@@ -142,18 +145,18 @@ func (b *blobStore) Drop(d engine.Digest) {
 	os.Remove(b.path(d))
 }
 
-// Keep drops every blob that wanted does not name: after a restart, those of
-// queries that have ended.
-func (b *blobStore) Keep(wanted func(engine.Digest) bool) {
+// Expire drops the blobs that wanted does not name and that were stored before
+// a time.
+func (b *blobStore) Expire(before time.Time, wanted func(engine.Digest) bool) {
 	b.mu.Lock()
-	var drop []engine.Digest
-	for d := range b.held {
-		if !wanted(d) {
-			drop = append(drop, d)
-		}
-	}
+	held := slices.Collect(maps.Keys(b.held))
 	b.mu.Unlock()
-	for _, d := range drop {
-		b.Drop(d)
+	for _, d := range held {
+		if wanted(d) {
+			continue
+		}
+		if info, err := os.Stat(b.path(d)); err == nil && info.ModTime().Before(before) {
+			b.Drop(d)
+		}
 	}
 }

@@ -58,7 +58,15 @@ func TestBlobStore(t *testing.T) {
 	if _, err := again.Put(data); err != nil {
 		t.Error(err)
 	}
-	again.Keep(func(engine.Digest) bool { return false })
+	again.Expire(time.Now().Add(-time.Hour), func(engine.Digest) bool { return false })
+	if _, err := again.Get(d); err != nil {
+		t.Errorf("a blob within its retention: %v", err)
+	}
+	again.Expire(time.Now().Add(time.Hour), func(engine.Digest) bool { return true })
+	if _, err := again.Get(d); err != nil {
+		t.Errorf("a blob that is wanted: %v", err)
+	}
+	again.Expire(time.Now().Add(time.Hour), func(engine.Digest) bool { return false })
 	if _, err := again.Get(d); err != errNoBlob {
 		t.Errorf("a dropped blob: %v", err)
 	}

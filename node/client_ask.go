@@ -35,6 +35,7 @@ type asking struct {
 	failed  chan error
 	outbox  *outbox
 	tally   *tally
+	done    protocols.Entry // once there is an answer
 }
 
 // askRound asks a question of one round and waits for its answer, which it has
@@ -99,7 +100,7 @@ func (a *asking) prepare(ctx context.Context, sql string, keys *circuits.Keys) e
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.private, Keys: keys, Verifying: keys.Verifying(),
-		Replica: c.replica, SQL: sql, Departments: a.o.Departments,
+		State: c.replica, Receipts: checkReceipt, SQL: sql, Departments: a.o.Departments,
 		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
 	if err != nil {
 		return err
@@ -112,7 +113,7 @@ func (a *asking) prepare(ctx context.Context, sql string, keys *circuits.Keys) e
 		persist: func([]protocols.JournalRecord) error { return nil },
 		publish: func(blobs [][]byte) error { return a.publish(blobs) },
 		send:    a.send,
-		receipt: c.history.Receipt,
+		receipt: a.receipt,
 		fetch: func(ctx context.Context, w protocols.Want) (protocols.Blob, error) {
 			return c.exchange.Fetch(ctx, w, func() []peer.ID { return []peer.ID{c.node} })
 		},
@@ -151,7 +152,18 @@ func (a *asking) publish(blobs [][]byte) error {
 	return nil
 }
 
+// receipt asks for that of the entry with which the question ends.
+func (a *asking) receipt(ctx context.Context, entry engine.Digest) ([]byte, error) {
+	if a.done.Digest() != entry {
+		return nil, errors.New("the receipt of another entry")
+	}
+	return a.c.history.Receipt(ctx, a.done)
+}
+
 func (a *asking) send(e protocols.Entry) {
+	if e.Kind == protocols.KindDone {
+		a.done = e
+	}
 	a.outbox.Send(e, func(err error) {
 		if e.Kind == protocols.KindAsk {
 			a.refused <- err
@@ -246,7 +258,7 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, Certificate: cert.Marshal(),
 		Assurance: "sealed", Parameters: c.params.Name()}
 	start := time.Now()
-	verifier := protocols.Verifier{Pinned: &network, Parameters: c.o.hooks.parameterSet, Receipt: checkReceipt}
+	verifier := protocols.Verifier{Pinned: &network, Parameters: c.o.hooks.parameterSet, Receipts: checkReceipt}
 	if out.Verdict, err = verifier.Verify(out.Certificate); err != nil {
 		return nil, err
 	}

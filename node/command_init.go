@@ -140,6 +140,9 @@ parameters = "default"
 # How many blocks of the ledger are kept; 0 keeps all. Records and receipts are always kept.
 # retain = 0
 
+# How long ciphertexts and proofs are kept after their query, for those who check.
+# retention = "168h"
+
 # Where Prometheus may fetch /metrics, and anybody /health.
 # metrics = "127.0.0.1:9464"
 

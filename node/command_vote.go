@@ -81,19 +81,20 @@ func (c *command) vote(ctx context.Context, config string, q voteRequest) error 
 
 // change reads a request; the version is the ledger's to say.
 func (q voteRequest) change() (protocols.Change, error) {
-	var out protocols.Change
-	var ok bool
-	if out.Action, ok = map[string]protocols.ChangeAction{"add": protocols.ChangeAdd, "remove": protocols.ChangeRemove, "rotate": protocols.ChangeRotate}[q.Action]; !ok {
+	out := protocols.Change{Action: protocols.Action(q.Action), Role: protocols.Role(q.Role)}
+	switch out.Action {
+	case protocols.ActionAdd, protocols.ActionRemove, protocols.ActionRotate:
+	default:
 		return out, fmt.Errorf("%q is not add, remove or rotate", q.Action)
 	}
-	if out.Role, ok = map[string]protocols.Role{roleDepartment: protocols.RoleDepartment, roleAuditor: protocols.RoleAuditor}[q.Role]; !ok {
+	if out.Role != protocols.RoleDepartment && out.Role != protocols.RoleAuditor {
 		return out, fmt.Errorf("role %q is not department or auditor", q.Role)
 	}
 	var err error
 	if out.Key, err = KeyOf(q.Peer); err != nil {
 		return out, err
 	}
-	if (q.To != "") != (out.Action == protocols.ChangeRotate) {
+	if (q.To != "") != (out.Action == protocols.ActionRotate) {
 		return out, errors.New("--to names the new identity, and only rotate has one")
 	}
 	if q.To != "" {
@@ -136,8 +137,10 @@ func (n *node) vote(ctx context.Context, change protocols.Change) (voteReply, er
 	}
 	present := before.Membership()
 	change.Version = present.Version
-	if role, ok := present.RoleOf(change.Key); ok {
-		change.Role = role
+	for _, m := range present.Auditors {
+		if m.Key == change.Key {
+			change.Role = protocols.RoleAuditor // a present member's is known
+		}
 	}
 	e := protocols.Sign(n.network.ID(), n.id.private, &protocols.Vote{Change: change})
 	if err := n.history.Append(ctx, e); err != nil {
@@ -150,5 +153,12 @@ func (n *node) vote(ctx context.Context, change protocols.Change) (voteReply, er
 	if after.Membership().Version != change.Version {
 		return voteReply{Done: true}, nil
 	}
-	return voteReply{Votes: after.VotesFor(change), Need: protocols.Quorum(len(before.Validators()))}, nil
+	reply := voteReply{Need: 2*len(after.Validators())/3 + 1}
+	for _, r := range after.Votes() {
+		body, err := r.Entry.Open()
+		if vote, ok := body.(*protocols.Vote); err == nil && ok && vote.Change == change {
+			reply.Votes++
+		}
+	}
+	return reply, nil
 }

@@ -37,6 +37,7 @@ type configFile struct {
 	Parameters string      `toml:"parameters"`
 	Deadline   string      `toml:"deadline,omitempty"`
 	Retain     uint64      `toml:"retain,omitempty"`
+	Retention  string      `toml:"retention,omitempty"`
 	Metrics    string      `toml:"metrics,omitempty"`
 	Tables     []tableFile `toml:"table"`
 }
@@ -105,13 +106,12 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 	if f.Identity != "" {
 		cfg.Identity = resolvePath(base, f.Identity)
 	}
-	if f.Deadline != "" {
-		d, err := time.ParseDuration(f.Deadline)
-		if err != nil || d <= 0 {
-			return cfg, &Failure{Column: "deadline", Hint: `for example deadline = "2m"`,
-				Message: fmt.Sprintf("deadline = %q is not a positive duration", f.Deadline)}
-		}
-		cfg.Deadline = d
+	var failure *Failure
+	if cfg.Deadline, failure = parseDuration("deadline", f.Deadline, "2m"); failure != nil {
+		return cfg, failure
+	}
+	if cfg.Retention, failure = parseDuration("retention", f.Retention, "168h"); failure != nil {
+		return cfg, failure
 	}
 	seen := map[string]bool{}
 	for i, t := range f.Tables {
@@ -136,6 +136,19 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 		cfg.Tables = append(cfg.Tables, table)
 	}
 	return cfg, nil
+}
+
+// parseDuration reads an optional duration; zero if it is left out.
+func parseDuration(key, text, example string) (time.Duration, *Failure) {
+	if text == "" {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d <= 0 {
+		return 0, &Failure{Column: key, Hint: fmt.Sprintf("for example %s = %q", key, example),
+			Message: fmt.Sprintf("%s = %q is not a positive duration", key, text)}
+	}
+	return d, nil
 }
 
 func missingKey(key string) *Failure {

@@ -122,8 +122,10 @@ func (n *node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 func (n *node) unhealthy() string {
 	s := n.ledger.Status()
 	switch {
-	case s.Halted != "":
-		return "the ledger has halted: " + s.Halted
+	case s.Halted != nil:
+		return "the ledger has halted: " + s.Halted.Error()
+	case !s.Quorum:
+		return fmt.Sprintf("%d of the ledger's %d validators are connected, and more than two thirds are needed", s.Connected, len(s.Validators))
 	case s.CatchingUp:
 		return "the ledger is catching up"
 	case !n.view.Load().status.Ready:

@@ -16,9 +16,8 @@ import (
 const (
 	// stopLimit is how long a stopping node waits for a proof in the making.
 	stopLimit = 4 * time.Second
-	// retention is how long after a query's end its blobs are still served:
-	// others may be checking an accusation.
-	retention = 10 * time.Minute
+	// sweepEvery is how often blobs that nobody needs any more are looked for.
+	sweepEvery = 10 * time.Minute
 	// watchesKept bounds how many queries' times are remembered.
 	watchesKept = 256
 )
@@ -63,8 +62,9 @@ func (n *node) loop(ctx context.Context) error {
 			err = do()
 		case err = <-ended:
 			err = fmt.Errorf("the ledger: %w", err)
-		case err = <-n.ledger.Failed():
-			err = fmt.Errorf("the ledger: %w", err)
+		case halt := <-n.halted:
+			// The node stays up: its operator and its analysts can be told.
+			n.log.Error("the ledger has halted", "error", halt.Error())
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -42,8 +42,8 @@ type duties struct {
 	pause      time.Duration
 	waiting    bool
 	ready      bool
-	swept      bool
-	validator  bool // this node's key is among the members'
+	swept      time.Time // blobs, the last time
+	validator  bool      // this node's key is among the members'
 }
 
 // dueEntries sends a department's Join and registrations, and at the keeper
@@ -255,8 +255,11 @@ func (n *node) epochOver(ctx context.Context, c *committee, outcome *protocols.O
 // ask under is formed here, and the department's tables are registered.
 func (n *node) becomeReady() {
 	e := n.replica.Epoch()
-	if n.duty.ready || !n.duty.tables || e == nil || n.epochs[e.ID] == nil || n.epochs[e.ID].epoch == nil {
+	switch {
+	case n.duty.ready || !n.duty.tables && !n.cfg.Auditor || e == nil || n.epochs[e.ID] == nil || n.epochs[e.ID].epoch == nil:
 		return
+	case !n.cfg.Auditor && !e.IsMember(n.id.Key()):
+		return // voted in: the next epoch has it
 	}
 	n.duty.ready = true
 	v := *n.view.Load()
@@ -279,7 +282,7 @@ func (n *node) dropEpochs() error {
 			continue
 		}
 		if c.running != nil {
-			if n.replica.EpochByID(id).Phase == protocols.EpochAborted && c.running.ctx.Err() == nil {
+			if s := n.replica.EpochByID(id); s != nil && s.Phase == protocols.EpochAborted && c.running.ctx.Err() == nil {
 				continue // it is finding out who is to blame
 			}
 			c.running.stop()
@@ -318,7 +321,7 @@ func (n *node) leaveEpoch(r *running, cause error) error {
 		}
 	}
 	for _, q := range n.queries {
-		if q.running != nil && n.replica.Query(q.id).Epoch.ID == s.ID {
+		if of := n.replica.Query(q.id); q.running != nil && of != nil && of.Epoch.ID == s.ID {
 			q.running.stop()
 			q.running = nil
 		}

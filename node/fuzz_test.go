@@ -17,7 +17,7 @@ import (
 func messages() []any {
 	return []any{
 		new(infoRequest), new(hello), new(reports), new(departmentReport), new(blobRequest), new(blobReply),
-		new(keysRequest), new(keysReply), new(headList), new(logRequest), new(logReply), new(logFrames),
+		new(keysRequest), new(keysReply), new(logRequest), new(logReply), new(logFrames), new(logBytes),
 	}
 }
 

@@ -94,7 +94,9 @@ func (e *ledgerEvent) describe(s *protocols.State, author protocols.Key, body pr
 		of(b.Query)
 		e.What = fmt.Sprintf("accuses %s (%s): %s", authorName(s, b.Department), b.Fault, b.Sentence)
 	case *protocols.Judge:
-		of(b.Query)
+		if of(b.Case); s.Query(b.Case) == nil {
+			e.Query, e.Epoch = "", b.Case.String()
+		}
 		verdict := "finds the accused blob right"
 		if b.Guilty {
 			verdict = "finds the accused blob wrong"
@@ -115,9 +117,9 @@ func (e *ledgerEvent) describe(s *protocols.State, author protocols.Key, body pr
 func voteText(s *protocols.State, c protocols.Change) string {
 	who := authorName(s, c.Key)
 	switch c.Action {
-	case protocols.ChangeAdd:
+	case protocols.ActionAdd:
 		return fmt.Sprintf("votes to add the %s %s", c.Role, PeerOf(c.Key))
-	case protocols.ChangeRotate:
+	case protocols.ActionRotate:
 		return fmt.Sprintf("votes to give %s the new identity %s", who, PeerOf(c.NewKey))
 	}
 	return "votes to remove " + who

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"slices"
@@ -80,7 +81,7 @@ func recordOf(r *ledger.Record) (protocols.Record, error) {
 
 // Receipt implements Log.
 func (r replicated) Receipt(ctx context.Context, e protocols.Entry) ([]byte, error) {
-	return r.Ledger.Receipt(ctx, ledger.TxHash(e.Marshal()))
+	return r.Ledger.Receipt(ctx, ledger.Hash(e.Marshal()))
 }
 
 // referee is protocols.State as the machine that the ledger replicates.
@@ -118,10 +119,10 @@ func (r referee) Hash() []byte {
 }
 
 // Validators implements ledger.State.
-func (r referee) Validators() []ledger.Key { return ledgerKeys(r.State.Validators()) }
+func (r referee) Validators() []ed25519.PublicKey { return ledgerKeys(r.State.Validators()) }
 
-func ledgerKeys(keys []protocols.Key) []ledger.Key {
-	out := make([]ledger.Key, len(keys))
+func ledgerKeys(keys []protocols.Key) []ed25519.PublicKey {
+	out := make([]ed25519.PublicKey, len(keys))
 	for i, k := range keys {
 		out[i] = slices.Clone(k[:])
 	}

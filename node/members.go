@@ -122,7 +122,7 @@ func (m *membership) readGenesis(cfg Config) error {
 	if err != nil {
 		return fmt.Errorf("genesis: %w", err)
 	}
-	n, err := protocols.ParseNetwork(text)
+	n, err := protocols.ParseGenesis(text)
 	if err != nil {
 		return fmt.Errorf("genesis: %s: %w", path, err)
 	}

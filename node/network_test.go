@@ -36,6 +36,8 @@ type testNetwork struct {
 	nodes   []*testNode
 	options func(department int, o *Options)
 	cache   string // of the analyst; keysDir if empty
+	// departments come first among the nodes, then auditors.
+	departments int
 }
 
 type testNode struct {
@@ -68,7 +70,7 @@ func (s *syncBuffer) String() string {
 // may be nil. Nothing is started yet.
 func newTestNetwork(t *testing.T, departments int) *testNetwork {
 	t.Helper()
-	n := &testNetwork{t: t, analyst: testIdentity(t)}
+	n := &testNetwork{t: t, analyst: testIdentity(t), departments: departments}
 	for i := range departments {
 		dir := t.TempDir()
 		id, err := CreateIdentity(filepath.Join(dir, "identity.key"))
@@ -92,6 +94,29 @@ func newTestNetwork(t *testing.T, departments int) *testNetwork {
 		}
 	}
 	return n
+}
+
+// addAuditor adds a validator that holds no rows. Before anything is started.
+func (n *testNetwork) addAuditor() {
+	n.t.Helper()
+	dir := n.t.TempDir()
+	id, err := CreateIdentity(filepath.Join(dir, "identity.key"))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	listen := freeAddresses(n.t, 1)[0]
+	auditor := &testNode{id: id, log: &syncBuffer{}, cfg: Config{Name: fmt.Sprintf("auditor%d", len(n.nodes)), Dir: dir, Listen: listen,
+		Analysts: []string{n.analyst.Peer()}, Parameters: "tiny", Auditor: true}}
+	for _, node := range n.nodes {
+		node.cfg.Auditors = append(node.cfg.Auditors, listen+"/p2p/"+id.Peer())
+		address := node.cfg.Listen + "/p2p/" + node.id.Peer()
+		if node.cfg.Auditor {
+			auditor.cfg.Auditors = append(auditor.cfg.Auditors, address)
+		} else {
+			auditor.cfg.Peers = append(auditor.cfg.Peers, address)
+		}
+	}
+	n.nodes = append(n.nodes, auditor)
 }
 
 // rowsOf are a department's people: sex, age, wage.
@@ -123,7 +148,7 @@ func freeAddresses(t *testing.T, count int) []string {
 	t.Helper()
 	var out []string
 	for range count {
-		h, err := newTransport(testIdentity(t), loopback, nil, quiet, nil)
+		h, err := newTransport(testIdentity(t), loopback, newRoles(nil), quiet, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

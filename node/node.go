@@ -72,6 +72,7 @@ type node struct {
 	}
 	closers []func()
 
+	halted   chan error // of the ledger; has room for one
 	started  time.Time
 	registry *prometheus.Registry
 }
@@ -104,7 +105,7 @@ func run(ctx context.Context, cfg Config, o Options) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryTarget)
 	}
-	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), registry: prometheus.NewRegistry(), answers: make(chan answer), deadlines: make(chan engine.Digest),
+	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), answers: make(chan answer), deadlines: make(chan engine.Digest),
 		wakes: make(chan func() error), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
 	n.watches.of = map[engine.Digest]*stopwatch{}
 	if n.log == nil {
@@ -397,6 +398,12 @@ func (n *node) openLedger(ctx context.Context) error {
 		Key: n.id.private, Host: n.transport.host,
 		Peers: func() []peer.ID { return n.transport.roles.with(member) },
 		Log:   n.log, Metrics: n.registry, Retain: n.cfg.Retain, StateSync: n.cfg.Genesis != "",
+		Halted: func(err error) {
+			select {
+			case n.halted <- err:
+			default:
+			}
+		},
 	})
 	if err != nil {
 		return fmt.Errorf("the ledger: %w", err)
@@ -415,8 +422,8 @@ func (n *node) openLedger(ctx context.Context) error {
 	if n.replica, err = n.history.Base(ctx); err != nil {
 		return err
 	}
-	n.department.Replica = n.replica
-	n.log.Info("ledger", "block", l.Status().Height, "network", n.network.ID().String())
+	n.department.State = n.replica
+	n.log.Info("ledger", "block", l.Status().Block, "network", n.network.ID().String())
 	n.transport.Handle(infoProtocol, analyst, n.serveInfo)
 	serveLog(n.transport, n.history)
 	n.measure()
@@ -427,7 +434,7 @@ func (n *node) openLedger(ctx context.Context) error {
 func (n *node) openWork(context.Context) error {
 	n.outbox = newOutbox(n.log, n.history.Append)
 	n.work = effects{
-		persist: n.journal.Append, publish: n.publish, fetch: n.fetch, aggregate: n.aggregate, receipt: n.history.Receipt,
+		persist: n.journal.Append, publish: n.publish, fetch: n.fetch, aggregate: n.aggregate,
 		send:    func(e protocols.Entry) { n.outbox.Send(e, nil) },
 		proofs:  make(chan struct{}, 1),
 		checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),

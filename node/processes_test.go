@@ -65,7 +65,7 @@ func TestAPortInUseIsNamed(t *testing.T) {
 	}
 	taken := l.Addr().(*net.TCPAddr).Port
 	d.nodes[1].port = taken
-	text, err := tomlText(d.configOf(1, sources[1]))
+	text, err := tomlText(d.configOf(d.nodes[1]))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,6 @@ type liveQuery struct {
 	started bool
 	running *running // nil before its epoch is loaded, and once it is over
 	timers  []*time.Timer
-	ended   bool // on the log
 }
 
 // dueQueries starts a machine for each open query, gives each what is new on
@@ -43,13 +42,13 @@ func (n *node) dueQueries(ctx context.Context) error {
 				return err
 			}
 		}
-		if n.replica.Query(q.id).Phase.Ended() && q.running == nil && !q.ended {
+		if s := n.replica.Query(q.id); q.running == nil && (s == nil || s.Phase.Ended()) {
 			if err := n.endQuery(q); err != nil {
 				return err
 			}
 		}
 	}
-	return n.sweep()
+	return n.sweep(time.Now())
 }
 
 // startQuery builds the query's machine, once its epoch is there.
@@ -67,7 +66,12 @@ func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
 		r.stop()
 		return err
 	}
-	m, err := protocols.NewQuery(n.department, c.epoch, q.id, records)
+	var m protocols.Machine
+	if s.Epoch.IsMember(n.id.Key()) {
+		m, err = protocols.NewQuery(n.department, c.epoch, q.id, records)
+	} else {
+		m, err = protocols.NewAudit(n.department, c.epoch, q.id, records)
+	}
 	if err != nil {
 		r.stop()
 		n.log.Error("a query cannot be taken up", "query", q.id.String(), "error", err.Error())
@@ -102,7 +106,7 @@ func (n *node) setDeadline(ctx context.Context, q *liveQuery) {
 // that the query has expired.
 func (n *node) deadline(ctx context.Context, id engine.Digest) error {
 	q := n.queries[id]
-	if q == nil || q.ended {
+	if q == nil {
 		return nil
 	}
 	if len(q.timers) > 0 {
@@ -113,7 +117,7 @@ func (n *node) deadline(ctx context.Context, id engine.Digest) error {
 			return err
 		}
 	}
-	if len(q.timers) == 0 && !n.replica.Query(id).Phase.Ended() {
+	if s := n.replica.Query(id); len(q.timers) == 0 && s != nil && !s.Phase.Ended() {
 		n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, &protocols.Expire{Query: id}), nil)
 	}
 	return nil
@@ -134,50 +138,26 @@ func (n *node) queryOver(q *liveQuery, outcome *protocols.Outcome) {
 		"reason", outcome.Sentence, "departments", outcome.Departments, "fault", faultText(outcome.Fault))
 }
 
-// endQuery erases what only this query needed, once the log has ended it and
-// the machine is over. Its blobs are served a little longer.
+// endQuery erases what only this query needed, once the ledger has ended it
+// and the machine is over. Its blobs stay for those who check.
 func (n *node) endQuery(q *liveQuery) error {
-	q.ended = true
 	for _, t := range q.timers {
 		t.Stop()
 	}
 	n.stopWatch(q.id)
-	s := n.replica.Query(q.id)
-	blobs := append([]engine.Digest{s.Ask.AnalystKey}, flatten(s.Contributed)...)
-	blobs = append(blobs, flatten(s.Shared)...)
-	n.dropLater(q.id, blobs)
+	delete(n.queries, q.id)
 	return n.journal.EndQuery(q.id)
 }
 
-func flatten(rows [][]engine.Digest) []engine.Digest {
-	var out []engine.Digest
-	for _, row := range rows {
-		out = append(out, row...)
-	}
-	return out
-}
-
-// dropLater removes a query's blobs after the retention.
-func (n *node) dropLater(query engine.Digest, blobs []engine.Digest) {
-	n.transport.Go(func(closing context.Context) {
-		select {
-		case <-time.After(retention):
-			for _, d := range blobs {
-				n.blobs.Drop(d)
-			}
-			n.wake(func() error { delete(n.queries, query); return nil })
-		case <-closing.Done():
-		}
-	})
-}
-
-// sweep removes, once after a start, what queries left that ended while the
-// node was down.
-func (n *node) sweep() error {
-	if n.duty.swept {
+// sweep removes now and then, and after a start, the blobs that nothing needs
+// and that are older than the retention; after a start also what is left in the
+// journal of queries that ended while the node was down.
+func (n *node) sweep(now time.Time) error {
+	if now.Sub(n.duty.swept) < sweepEvery {
 		return nil
 	}
-	n.duty.swept = true
+	first := n.duty.swept.IsZero()
+	n.duty.swept = now
 	blobs, open := map[engine.Digest]bool{}, map[engine.Digest]bool{}
 	for _, id := range n.replica.Open() {
 		s := n.replica.Query(id)
@@ -191,8 +171,26 @@ func (n *node) sweep() error {
 			blobs[d] = true
 		}
 	}
-	n.blobs.Keep(func(d engine.Digest) bool { return blobs[d] })
+	for _, e := range n.replica.Evidence() {
+		blobs[e.Blob] = true
+	}
+	keep := n.cfg.Retention
+	if keep == 0 {
+		keep = DefaultRetention
+	}
+	n.blobs.Expire(now.Add(-keep), func(d engine.Digest) bool { return blobs[d] })
+	if !first {
+		return nil
+	}
 	return n.journal.KeepQueries(func(id engine.Digest) bool { return open[id] })
+}
+
+func flatten(rows [][]engine.Digest) []engine.Digest {
+	var out []engine.Digest
+	for _, row := range rows {
+		out = append(out, row...)
+	}
+	return out
 }
 
 // newWatch starts a query's stopwatch and forgets the oldest.

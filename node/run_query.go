@@ -21,7 +21,7 @@ type effects struct {
 	send      func(protocols.Entry)
 	fetch     func(context.Context, protocols.Want) (protocols.Blob, error)
 	aggregate func(context.Context, *engine.Plan) protocols.Cells
-	receipt   func(context.Context, protocols.Entry) ([]byte, error)
+	receipt   func(context.Context, engine.Digest) ([]byte, error)
 
 	// proofs has one place: proving takes all processors and most of the
 	// memory already. checks has one for each processor.
@@ -98,8 +98,8 @@ func (w *effects) perform(q *running, ready protocols.Ready) error {
 		w.begin(q, "", nil, func() protocols.Event { return w.blob(q.ctx, want) })
 	}
 	// The block that the outcome stands in.
-	if ready.Receipt != nil {
-		w.begin(q, "", nil, func() protocols.Event { return w.fetchReceipt(q.ctx, *ready.Receipt) })
+	if ready.Receipt != (engine.Digest{}) {
+		w.begin(q, "", nil, func() protocols.Event { return w.fetchReceipt(q.ctx, ready.Receipt) })
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (w *effects) blob(ctx context.Context, want protocols.Want) protocols.Event
 }
 
 // fetchReceipt asks until there is one, or the machine ended.
-func (w *effects) fetchReceipt(ctx context.Context, e protocols.Entry) protocols.Event {
+func (w *effects) fetchReceipt(ctx context.Context, e engine.Digest) protocols.Event {
 	var receipt []byte
 	err := retry(ctx, func() (err error) {
 		receipt, err = w.receipt(ctx, e)

@@ -31,8 +31,9 @@ type ledgerReport struct {
 	Block      uint64    `json:"block"`
 	Time       time.Time `json:"time"`
 	Entries    uint64    `json:"entries"`
-	Base       uint64    `json:"base"` // the first block that is kept
-	Peers      int       `json:"peers"`
+	Validators int       `json:"validators"`
+	Connected  int       `json:"connected"` // of the validators, this one included
+	Quorum     bool      `json:"quorum"`    // they are more than two thirds
 	CatchingUp bool      `json:"catchingUp"`
 	Halted     string    `json:"halted,omitempty"`
 }
@@ -48,8 +49,12 @@ func (n *node) report() nodeReport {
 	v := n.view.Load()
 	l := n.ledger.Status()
 	r := nodeReport{Status: v.status, Role: roleDepartment, Uptime: time.Since(n.started).Seconds(),
-		Ledger: ledgerReport{Block: l.Height, Time: l.Time, Entries: v.height, Base: l.Base, Peers: l.Peers, CatchingUp: l.CatchingUp, Halted: l.Halted},
-		Epoch:  v.epoch, Open: v.open, Evidence: v.evidence}
+		Ledger: ledgerReport{Block: l.Block, Time: l.Time, Entries: l.Records, Validators: len(l.Validators), Connected: l.Connected,
+			Quorum: l.Quorum, CatchingUp: l.CatchingUp},
+		Epoch: v.epoch, Open: v.open, Evidence: v.evidence}
+	if l.Halted != nil {
+		r.Ledger.Halted = l.Halted.Error()
+	}
 	if n.cfg.Auditor {
 		r.Role = roleAuditor
 	}
@@ -92,9 +97,6 @@ func (n *node) measure() {
 	}
 	gauge("ready", "1 once queries are answered", func() float64 { return oneIf(n.view.Load().status.Ready) })
 	gauge("healthy", "1 while the node can do its part", func() float64 { return oneIf(n.unhealthy() == "") })
-	gauge("ledger_block", "the last block of the ledger", func() float64 { return float64(n.ledger.Status().Height) })
-	gauge("ledger_block_age_seconds", "time since the last block", func() float64 { return time.Since(n.ledger.Status().Time).Seconds() })
-	gauge("ledger_entries", "entries ordered since the beginning", func() float64 { return float64(n.view.Load().height) })
 	gauge("open_queries", "queries that have not ended", func() float64 { return float64(n.view.Load().open) })
 	gauge("evidence", "deviations on record", func() float64 { return float64(n.view.Load().evidence) })
 	gauge("members_connected", "members that are connected, this node left out", func() float64 { return float64(n.connectedMembers()) })

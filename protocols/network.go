@@ -183,7 +183,13 @@ func (n *Network) JSON() []byte {
 
 // ParseNetwork reads network.json: strict (no unknown, repeated or differently spelled field),
 // named and valid.
-func ParseNetwork(b []byte) (*Network, error) {
+func ParseNetwork(b []byte) (*Network, error) { return parseNetwork(b, true) }
+
+// ParseGenesis is ParseNetwork for a description whose members need no names: what a node keeps
+// from its first start on. It serves to run a node, not to pin signers by name.
+func ParseGenesis(b []byte) (*Network, error) { return parseNetwork(b, false) }
+
+func parseNetwork(b []byte, named bool) (*Network, error) {
 	if len(b) > MaxNetworkBytes {
 		return nil, fmt.Errorf("network description of %d bytes, limit %d", len(b), MaxNetworkBytes)
 	}
@@ -203,7 +209,7 @@ func ParseNetwork(b []byte) (*Network, error) {
 	if !bytes.Equal(bytes.TrimSpace(got.Bytes()), want.Bytes()) {
 		return nil, errors.New("network description is not in its canonical form (field missing, repeated or spelled differently)")
 	}
-	if err := n.Validate(true); err != nil {
+	if err := n.Validate(named); err != nil {
 		return nil, err
 	}
 	return &n, nil
