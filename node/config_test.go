@@ -116,13 +116,15 @@ func TestInitialConfigParses(t *testing.T) {
 	}
 	// What is commented out is right too.
 	text := strings.NewReplacer("# [[", "[[", "# name =", "name =", "# files =", "files =", "# null =", "null =",
-		"# encoding =", "encoding =", "# deadline =", "deadline =", `#  "`, `  "`).Replace(configText("n", "l"))
+		"# encoding =", "encoding =", "# deadline =", "deadline =",
+		"# role =", "role =", "# auditors =", "auditors =", "\n# ]", "\n]", "# retain =", "retain =", "# retention =", "retention =",
+		"# metrics =", "metrics =", `#  "`, `  "`).Replace(configText("n", "l"))
 	dir = writeFiles(t, map[string]string{"node.toml": text, "tables/heart.csv": ""})
 	cfg, err = LoadConfig(filepath.Join(dir, "node.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(cfg.Tables) != 1 || len(cfg.Peers) != 1 || len(cfg.Analysts) != 1 || cfg.Deadline == 0 {
+	if len(cfg.Tables) != 1 || len(cfg.Peers) != 1 || len(cfg.Analysts) != 1 || cfg.Deadline == 0 || len(cfg.Auditors) != 1 || cfg.Retention == 0 || cfg.Metrics == "" {
 		t.Errorf("got %+v", cfg)
 	}
 }

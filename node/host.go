@@ -156,6 +156,9 @@ type transport struct {
 // newTransport starts a host. An empty listen address makes one that only
 // dials, as analysts' clients do.
 func newTransport(id Identity, listen string, allow *roles, log *slog.Logger, o observer) (*transport, error) {
+	if allow == nil {
+		allow = newRoles(nil) // nobody
+	}
 	if n := allow.size(); n > maxPeers {
 		return nil, fmt.Errorf("%d peers and analysts are over the limit of %d", n, maxPeers)
 	}

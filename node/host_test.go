@@ -186,14 +186,14 @@ func TestPortInUse(t *testing.T) {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	address := "/ip4/127.0.0.1/tcp/" + port
-	_, err = newTransport(testIdentity(t), address, nil, quiet, nil)
+	_, err = newTransport(testIdentity(t), address, newRoles(nil), quiet, nil)
 	if err == nil || !strings.Contains(err.Error(), address) || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("%v", err)
 	}
 	// Two nodes, too: the transport must not share the port.
 	first := testTransport(t, testIdentity(t), nil, nil)
 	address = first.host.Addrs()[0].String()
-	if _, err = newTransport(testIdentity(t), address, nil, quiet, nil); err == nil || !strings.Contains(err.Error(), "in use") {
+	if _, err = newTransport(testIdentity(t), address, newRoles(nil), quiet, nil); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("two nodes on %s: %v", address, err)
 	}
 	if _, err = newTransport(testIdentity(t), "/ip4/203.0.113.7/tcp/0", nil, quiet, nil); err == nil || !strings.Contains(err.Error(), "no such address") {
