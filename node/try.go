@@ -186,10 +186,12 @@ func (c *command) connect(ctx context.Context, d *deployment) (*Client, error) {
 func (d *deployment) pin(network protocols.Network) error {
 	mine := map[string]string{}
 	for _, p := range d.nodes {
-		mine[p.peer] = p.name
+		if mine[p.peer] = p.name; p.auditor() {
+			mine[p.peer] = "" // may join at any time: the description has no names of auditors
+		}
 	}
 	for _, member := range slices.Concat(network.Departments, network.Auditors) {
-		if mine[PeerOf(member.Key)] != member.Name {
+		if name, ok := mine[PeerOf(member.Key)]; !ok || name != member.Name {
 			return &Failure{Code: "network", Department: member.Name, Message: "it is not one of the nodes that were started"}
 		}
 		delete(mine, PeerOf(member.Key))
