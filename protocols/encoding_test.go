@@ -111,6 +111,16 @@ func TestGoldenEncodings(t *testing.T) {
 	golden(t, "served", served.Marshal())
 	n := &Network{Version: Version, Name: "demo", Parameters: "light", Departments: []Member{{Name: "Köln", Key: Key(digestOf(7))}},
 		Auditors: []Member{{Key: Key(digestOf(8))}}, Development: true, VerifyingKeys: []byte{1, 2, 3}}
+	certificate := Certificate{Version: Version, Network: *n, Records: []Record{record}, KeyShares: [][]byte{{1}}, AnalystKey: []byte{2},
+		Contributions: [][][]byte{{{3}}}, Shares: [][][]byte{{{4}, {5}}}, Opening: []byte{6},
+		Anchor: Anchor{Block: 7, Entry: goldenEntries()[13], Receipt: []byte{8}}}
+	golden(t, "certificate", certificate.Marshal())
+	digest := certificate.Digest()
+	golden(t, "certificate-digest", digest[:])
+	c := session(t)
+	golden(t, "state", c.state.Marshal())
+	digest = c.state.Digest()
+	golden(t, "state-digest", digest[:])
 	id := n.ID()
 	golden(t, "network-id", id[:])
 	golden(t, "network-json", n.JSON())

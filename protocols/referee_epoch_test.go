@@ -44,6 +44,7 @@ func TestRefereeFormationAborts(t *testing.T) {
 		if e.Phase != EpochAborted || e.Fault.Department != "a" {
 			t.Error(e.Phase, e.Fault)
 		}
+		c.proven("a", FaultFalseAccusation, e.ID)
 	})
 	t.Run("equivocation", func(t *testing.T) {
 		c, e := committedCourt(t)
@@ -54,10 +55,13 @@ func TestRefereeFormationAborts(t *testing.T) {
 		if e.Phase != EpochAborted || e.Fault.Department != "b" || e.Fault.Kind != FaultEquivocation {
 			t.Error(e.Phase, e.Fault)
 		}
+		c.proven("b", FaultEquivocation, e.ID)
 	})
 	t.Run("second key share", func(t *testing.T) {
 		c, e := committedCourt(t)
 		c.code(c.keys[2], &KeyCommit{Epoch: e.ID, Blob: digestOf("second")}, string(FaultSecond))
+		c.proven("c", FaultSecond, e.ID)
+		c.code(c.keys[2], &KeyCommit{Epoch: e.ID, Blob: digestOf("second")}, "duplicate") // whoever says it again
 		if e.Phase != EpochAborted || e.Fault.Department != "c" {
 			t.Error(e.Phase, e.Fault)
 		}
@@ -65,6 +69,7 @@ func TestRefereeFormationAborts(t *testing.T) {
 	t.Run("attests another epoch", func(t *testing.T) {
 		c, e := committedCourt(t)
 		c.code(c.keys[2], &KeyAttest{Epoch: e.ID, Digest: digestOf("other")}, string(FaultWrongDigest))
+		c.proven("c", FaultWrongDigest, e.ID)
 		if e.Phase != EpochAborted || e.Fault.Department != "c" {
 			t.Error(e.Phase, e.Fault)
 		}

@@ -176,6 +176,9 @@ func (c *court) reach(phase Phase, nonce byte) *QueryState {
 			for _, k := range c.keys {
 				c.must(k, &Attest{Query: q.ID, Contributions: q.Contributions})
 			}
+			if q.Phase == PhaseAttesting { // the departments are not two thirds
+				c.must(c.auditor, &Attest{Query: q.ID, Contributions: q.Contributions})
+			}
 		},
 		func() {
 			for i, k := range c.keys {
@@ -356,11 +359,34 @@ func TestRefereeFaults(t *testing.T) {
 			if q.Phase != PhaseFailed || q.Fault == nil || q.Fault.Kind != tc.kind || q.Fault.Department != tc.fault || r.Fault != q.Fault {
 				t.Errorf("%s %v", q.Phase, q.Fault)
 			}
+			c.proven(tc.fault, tc.kind, q.ID)
 			if q := c.reach(PhaseDone, 2); q.Phase != PhaseDone {
 				t.Error("the next query does not go on")
 			}
 		})
 	}
+}
+
+// proven holds that the state has one evidence, which is this deviation, and that it is about
+// what the last entry says.
+func (c *court) proven(department string, kind FaultKind, in engine.Digest) *Evidence {
+	c.t.Helper()
+	all := c.reparsed().Evidence()
+	if len(all) != 1 {
+		c.t.Fatalf("%d evidences", len(all))
+	}
+	e := &all[0]
+	if e.Department != department || e.Kind != kind || e.Query != in && e.Epoch != in || e.Sentence == "" ||
+		len(e.Records) == 0 || e.Records[len(e.Records)-1].Number != e.Number || e.Number != c.state.Applied() {
+		c.t.Errorf("%+v", e)
+	}
+	if err := e.Check(c.id); err != nil {
+		c.t.Error(err)
+	}
+	if e.Check(digestOf("another network")) == nil {
+		c.t.Error("the evidence is another network's, too")
+	}
+	return e
 }
 
 // TestRefereeServed: a server's own signature convicts it; evidence that shows nothing
@@ -384,6 +410,7 @@ func TestRefereeServed(t *testing.T) {
 		if q.Phase != PhaseFailed || q.Fault.Department != "b" || q.Fault.Kind != FaultEquivocation {
 			t.Error(q.Phase, q.Fault)
 		}
+		c.proven("b", FaultEquivocation, q.ID)
 	})
 	t.Run("oversized", func(t *testing.T) {
 		c, q, accuse := setup(t)
@@ -391,6 +418,7 @@ func TestRefereeServed(t *testing.T) {
 		if q.Phase != PhaseFailed || q.Fault.Department != "b" || q.Fault.Kind != FaultOversized {
 			t.Error(q.Phase, q.Fault)
 		}
+		c.proven("b", FaultOversized, q.ID)
 	})
 	for name, bad := range map[string]func(c *court, q *QueryState, accuse func(ed25519.PrivateKey, engine.Digest, int, FaultKind) *Accuse) *Accuse{
 		"signed by another": func(c *court, q *QueryState, accuse func(ed25519.PrivateKey, engine.Digest, int, FaultKind) *Accuse) *Accuse {
@@ -409,6 +437,7 @@ func TestRefereeServed(t *testing.T) {
 			if q.Phase != PhaseFailed || q.Fault.Department != "a" {
 				t.Error(q.Phase, q.Fault)
 			}
+			c.proven("a", FaultFalseAccusation, q.ID)
 		})
 	}
 }

@@ -30,7 +30,9 @@ func (p *party) sync() {
 		}
 	}
 	if p.role != "" {
-		p.syncMachines()
+		if p.state.IsValidator(p.id) {
+			p.syncMachines()
+		}
 		return
 	}
 	if p.ask != nil && p.asking == nil && p.state.Epoch() != nil && len(p.state.Catalogue()) == len(w.departments()) {

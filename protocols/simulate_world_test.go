@@ -133,9 +133,17 @@ func (w *world) addParty(name string, role protocols.Role) *party {
 	return p
 }
 
-func (w *world) departments() []*party { return w.parties[:len(w.network.Departments)] }
-func (w *world) auditor() *party       { return w.parties[len(w.network.Departments)] }
-func (w *world) analyst() *party       { return w.parties[len(w.network.Departments)+1] }
+// of are the parties of some roles, in their order.
+func (w *world) of(roles ...protocols.Role) []*party {
+	return slices.DeleteFunc(slices.Clone(w.parties), func(p *party) bool { return !slices.Contains(roles, p.role) })
+}
+
+func (w *world) departments() []*party { return w.of(protocols.RoleDepartment) }
+func (w *world) validators() []*party {
+	return w.of(protocols.RoleDepartment, protocols.RoleAuditor)
+}
+func (w *world) auditor() *party { return w.of(protocols.RoleAuditor)[0] }
+func (w *world) analyst() *party { return w.of("")[0] }
 
 func (w *world) byKey(k protocols.Key) *party {
 	for _, p := range w.parties {
@@ -255,9 +263,6 @@ func (w *world) settle() {
 	}
 	w.run()
 }
-
-// validators are the departments and the auditor.
-func (w *world) validators() []*party { return w.parties[:len(w.network.Departments)+1] }
 
 func sortedKeys[V any](m map[engine.Digest]V) []engine.Digest {
 	return slices.SortedFunc(maps.Keys(m), func(a, b engine.Digest) int { return bytes.Compare(a[:], b[:]) })
