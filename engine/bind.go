@@ -23,6 +23,7 @@ type binder struct {
 	dictionaries map[int][]Datum // of columns, merged
 	// aggregates tells whether the query has any.
 	aggregates bool
+	fit        *fit // the question is one that takes several steps
 }
 
 // place is where an expression stands, which decides what it may hold.

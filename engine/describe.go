@@ -12,6 +12,8 @@ var opSigns = map[Op]string{
 	OpLike: "LIKE", OpAnd: "AND", OpOr: "OR",
 }
 
+var scoreNames = map[Op]string{OpLogistic: "logistic", OpSlope: "slope", OpSoftplus: "softplus"}
+
 // describe writes an expression for people to read, with every parenthesis.
 func (p *Plan) describe(e *Expr) string {
 	args := make([]string, len(e.Args))
@@ -53,6 +55,12 @@ func (p *Plan) describe(e *Expr) string {
 		return args[0] + " IS TRUE"
 	case OpIsFalse:
 		return args[0] + " IS FALSE"
+	case OpTruth:
+		return "[" + args[0] + "]"
+	case OpLogistic, OpSlope, OpSoftplus:
+		return scoreNames[e.Op] + "(" + p.describe(e.Args[0]) + ")"
+	case OpBucket:
+		return "bucket(" + p.describe(e.Args[0]) + ")"
 	case OpIn:
 		return args[0] + " IN (" + strings.Join(args[1:], ", ") + ")"
 	}

@@ -111,7 +111,7 @@ func (p *Plan) Explain() Explanation {
 		for _, c := range reports[r.Function].columns(reportCells{plan: p, report: r}) {
 			x.Report.Columns = append(x.Report.Columns, c.name)
 		}
-		if strings.HasPrefix(r.Function, "linreg") {
+		if r.isRegression() {
 			x.Report.Terms = r.Names
 		}
 	}

@@ -1,0 +1,206 @@
+package datasets
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"math"
+	"os"
+	"strconv"
+	"testing"
+
+	"parley/engine"
+)
+
+// newton fits a logistic regression in float64, from the pooled rows: estimates and
+// standard errors, right to ten digits or so.
+func newton(x [][]float64, y []bool) (estimates, errors []float64) {
+	p := len(x[0])
+	estimates, errors = make([]float64, p), make([]float64, p)
+	for range 30 {
+		m := make([][]float64, p)
+		for i := range m {
+			m[i] = make([]float64, 2*p+1)
+			m[i][p+1+i] = 1
+		}
+		for r, row := range x {
+			eta := 0.0
+			for i := range row {
+				eta += row[i] * estimates[i]
+			}
+			mu := 1 / (1 + math.Exp(-eta))
+			residual := -mu
+			if y[r] {
+				residual++
+			}
+			for i := range row {
+				m[i][p] += row[i] * residual
+				for j := range row {
+					m[i][j] += row[i] * row[j] * mu * (1 - mu)
+				}
+			}
+		}
+		for k := range p {
+			pivot := m[k][k]
+			for j := range m[k] {
+				m[k][j] /= pivot
+			}
+			for i := range m {
+				if factor := m[i][k]; i != k {
+					for j := range m[i] {
+						m[i][j] -= factor * m[k][j]
+					}
+				}
+			}
+		}
+		for i := range p {
+			estimates[i] += m[i][p]
+			errors[i] = math.Sqrt(m[i][p+1+i])
+		}
+	}
+	return estimates, errors
+}
+
+// agreeFit compares an answer with a fit of the rows that have all of the columns; the
+// terms of a row are what design makes of them.
+func agreeFit(t *testing.T, r *engine.Result, paths map[string]string, columns []string, filter func(v map[string]string) bool, design func(v map[string]string) ([]float64, bool)) {
+	t.Helper()
+	var x [][]float64
+	var y []bool
+	for _, path := range paths {
+		eachRow(t, path, func(v map[string]string) {
+			for _, c := range columns {
+				if v[c] == "" {
+					return
+				}
+			}
+			if !filter(v) {
+				return
+			}
+			line, outcome := design(v)
+			x, y = append(x, append([]float64{1}, line...)), append(y, outcome)
+		})
+	}
+	estimates, errors := newton(x, y)
+	if n := model(t, r, "n"); n != fmt.Sprint(len(x)) || len(r.Rows) != len(estimates) {
+		t.Fatalf("%s rows and %d terms, want %d and %d", n, len(r.Rows), len(x), len(estimates))
+	}
+	for i, row := range r.Rows {
+		for k, want := range []float64{estimates[i], errors[i]} {
+			if got, err := strconv.ParseFloat(*row[1+k].Text, 64); err != nil || math.Abs(got-want) > 1e-9*math.Max(math.Abs(want), errors[i]) {
+				t.Errorf("%s, figure %d: %s, want %v", *row[0].Text, k, *row[1+k].Text, want)
+			}
+		}
+	}
+	t.Logf("%s rounds, error bound %s", model(t, r, "iterations"), model(t, r, "error_bound"))
+}
+
+// eachRow reads a file of a header and rows.
+func eachRow(t *testing.T, path string, visit func(v map[string]string)) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range rows[1:] {
+		v := map[string]string{}
+		for i, name := range rows[0] {
+			v[name] = row[i]
+		}
+		visit(v)
+	}
+}
+
+func atof(t *testing.T, text string) float64 {
+	t.Helper()
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// TestHeartLogreg fits the diagnosis over four hospitals.
+func TestHeartLogreg(t *testing.T) {
+	paths := split(t, realData(t, "heart/heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] })
+	r := converse(t, "SELECT logreg(num > 0, age, chol, oldpeak, factor(cp)) FROM t WHERE chol > 0", openAll(t, paths))
+	agreeFit(t, r, paths, []string{"num", "age", "chol", "oldpeak", "cp"}, func(v map[string]string) bool { return atof(t, v["chol"]) > 0 }, func(v map[string]string) ([]float64, bool) {
+		line := []float64{atof(t, v["age"]), atof(t, v["chol"]), atof(t, v["oldpeak"])}
+		for _, cp := range []float64{2, 3, 4} {
+			line = append(line, indicate(atof(t, v["cp"]) == cp))
+		}
+		return line, atof(t, v["num"]) > 0
+	})
+}
+
+func indicate(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// TestAdultLogreg fits the higher income over 48,842 adults.
+func TestAdultLogreg(t *testing.T) {
+	paths := scatter(t, realData(t, "adult/adult.csv"), 3, 1)
+	r := converse(t, "SELECT logreg(income = '>50K', age, hours_per_week, fnlwgt, sex, education_num*sex) FROM t", openAll(t, paths))
+	agreeFit(t, r, paths, []string{"income", "age", "hours_per_week", "fnlwgt", "sex", "education_num"}, func(map[string]string) bool { return true }, func(v map[string]string) ([]float64, bool) {
+		male := indicate(v["sex"] == "Male")
+		return []float64{atof(t, v["age"]), atof(t, v["hours_per_week"]), atof(t, v["fnlwgt"]), male, atof(t, v["education_num"]) * male}, v["income"] == ">50K"
+	})
+}
+
+// TestScorePaths compares DuckDB, which calls the scores, with the rows in Go, over
+// coefficients as a fit's steps have them and over sketches.
+func TestScorePaths(t *testing.T) {
+	s := newSample(77)
+	tables := map[string]*Table{}
+	for style := range 3 {
+		tables[fmt.Sprintf("d%d", style)] = openText(t, s.table(style, 120))
+	}
+	inDuckDB := 0
+	for _, sql := range []string{
+		"SELECT logreg_step(ARRAY[0, 0, 0, 0], b, i, k, d) FROM t",
+		"SELECT logreg_step(ARRAY[-0.125, 0.0123456789, 0.5, -1.5, 0.25], i > 10, i, d, factor(k)) FROM t WHERE u IS NULL",
+		"SELECT logreg_step(ARRAY[-0.125, 0.000000000123456789, 3.25], b OR i > 3, i*i, k*b) FILTER (WHERE d > 0) FROM t",
+		"SELECT logreg0_step(ARRAY[1.5, 100], b, k, i) FROM t",
+		"SELECT logreg0_step(ARRAY[0.00000000000001, 0.00000000000000000001], b, wide, big) FROM t",
+	} {
+		p, err := plan(t, sql, tables)
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		for name, table := range tables {
+			a, err := table.aggregation(p, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := a.stream(context.Background())
+			if err != nil {
+				t.Fatalf("%s: %v", sql, err)
+			}
+			got, err := table.Aggregate(context.Background(), p, name)
+			if err != nil {
+				t.Fatalf("%s: %v", sql, err)
+			}
+			compareCells(t, sql, got, want)
+			if _, err := a.compute(context.Background()); err == nil {
+				inDuckDB++
+			}
+			plain := *a // without columns for the scores: Eval of each moment as the plan has it
+			plain.moments, plain.scores, plain.columns = p.Moments, nil, a.columns[:len(p.Schema.Columns)]
+			if want, err = plain.stream(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			compareCells(t, sql, got, want)
+		}
+	}
+	if inDuckDB < 9 {
+		t.Errorf("%d aggregations ran in DuckDB", inDuckDB)
+	}
+}
