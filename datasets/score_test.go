@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/csv"
 	"fmt"
+	"maps"
 	"math"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"parley/engine"
@@ -203,4 +206,73 @@ func TestScorePaths(t *testing.T) {
 	if inDuckDB < 9 {
 		t.Errorf("%d aggregations ran in DuckDB", inDuckDB)
 	}
+}
+
+// TestDistinctPaths: DuckDB and Go give the same buckets of texts, integers, decimals of
+// different scales and dates, by group; what departments share is counted once.
+func TestDistinctPaths(t *testing.T) {
+	tables := map[string]*Table{}
+	for d := range 2 {
+		var b strings.Builder
+		b.WriteString("g,text,whole,dec,day,half\n")
+		for i := range 4200 {
+			i += d * 2000 // 2,200 in both
+			places := d + 1
+			fmt.Fprintf(&b, "%d,id-%d,%d,%.*f,%s,", i%2, i, i*7, places, float64(i)/2, engine.FormatDate(int64(i)))
+			if i%2 == 0 {
+				fmt.Fprintf(&b, "%d", i)
+			}
+			b.WriteString("\n")
+		}
+		tables[fmt.Sprintf("d%d", d)] = openText(t, b.String())
+	}
+	sql := "SELECT count(DISTINCT text) AS a, count(DISTINCT whole) AS b, count(DISTINCT dec) AS c, count(DISTINCT half) AS d FROM t WHERE whole >= 0"
+	p, err := plan(t, "SELECT g, count(DISTINCT text), count(DISTINCT dec) FILTER (WHERE day > '1975-01-01'), count(DISTINCT day) FROM t WHERE whole % 140 = 0 GROUP BY g", tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, table := range tables {
+		a, err := table.aggregation(p, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := a.compute(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := a.stream(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareCells(t, name, got, want)
+	}
+	r := ask(t, "SELECT count(DISTINCT text) AS a, count(DISTINCT whole) AS b, count(DISTINCT dec) AS c FROM t WHERE whole >= 0", tables)
+	for i, name := range r.Columns {
+		agreeEstimate(t, r, name, *r.Rows[0][i].Exact, 6200)
+	}
+	r = ask(t, "SELECT count(DISTINCT half) FROM t", tables)
+	if _, err := plan(t, sql, tables); err == nil || *r.Rows[0][0].Exact == "0" {
+		t.Errorf("four columns of 2,048 buckets: %v", err)
+	}
+}
+
+func agreeEstimate(t *testing.T, r *engine.Result, name, got string, want float64) {
+	t.Helper()
+	estimate, deviation := atof(t, model(t, r, name+".estimate")), atof(t, model(t, r, name+".std_error"))
+	t.Logf("%s: %s ± %.0f, want %.0f", name, got, deviation, want)
+	if math.Abs(estimate-want) > 4*deviation || math.Abs(atof(t, got)-estimate) > 0.5 || deviation > want/10 {
+		t.Errorf("%s: %v ± %v (%s), want %v", name, estimate, deviation, got, want)
+	}
+}
+
+// TestAdultDistinct counts 48,842 persons, of which each department has two thirds.
+func TestAdultDistinct(t *testing.T) {
+	path := realData(t, "adult/adult.csv")
+	tables := map[string]*Table{}
+	parts := slices.Sorted(maps.Values(scatter(t, path, 3, 1)))
+	for d := range parts {
+		tables[fmt.Sprintf("d%d", d)] = open(t, Options{}, parts[d], parts[(d+1)%3])
+	}
+	r := ask(t, "SELECT count(DISTINCT person_id) AS n, count(*) FROM t", tables)
+	agreeEstimate(t, r, "n", *r.Rows[0][0].Exact, 48842)
 }

@@ -57,6 +57,8 @@ func (p *Plan) distributions() []string {
 				}
 			}
 			switch {
+			case e.Value.Text == sketchFunction:
+				out = append(out, sketchLeak(o.Name, e))
 			case !ok:
 			case s.moment == Present:
 				out = append(out, fmt.Sprintf("for %s, in how many departments each of %s occurs", o.Name, plural(int64(values), "value")))

@@ -153,8 +153,9 @@ func (e *Expr) bucket(x Datum) (Datum, error) {
 		e.Args[2].Value.Number.Sign() <= 0 || e.Args[3].Value.Number.Sign() <= 0 {
 		return Datum{}, fmt.Errorf("a bucket without its parameters")
 	}
+	// One in k is kept by the hash's size, so that a smaller part is part of a larger one.
 	digest := sha256.Sum256([]byte(e.Args[1].Value.Text + x.String()))
-	if binary.BigEndian.Uint64(digest[:])%e.Args[2].Value.Number.Uint64() != 0 {
+	if over, _ := bits.Mul64(binary.BigEndian.Uint64(digest[:]), e.Args[2].Value.Number.Uint64()); over != 0 {
 		return Datum{}, nil
 	}
 	at := binary.BigEndian.Uint64(digest[8:]) % e.Args[3].Value.Number.Uint64()
