@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/engine"
 )
@@ -275,4 +277,56 @@ func TestAdultDistinct(t *testing.T) {
 	}
 	r := ask(t, "SELECT count(DISTINCT person_id) AS n, count(*) FROM t", tables)
 	agreeEstimate(t, r, "n", *r.Rows[0][0].Exact, 48842)
+}
+
+// TestThirtyRegressorsLogreg: a fit on thirty columns takes one ciphertext a round at 38
+// bits a limb, and finds the coefficients that float64 finds.
+func TestThirtyRegressorsLogreg(t *testing.T) {
+	const columns, rows = 30, 500
+	random := rand.New(rand.NewPCG(30, 14))
+	var names []string
+	for i := range columns {
+		names = append(names, fmt.Sprintf("x%d", i+1))
+	}
+	tables := map[string]*Table{}
+	var x [][]float64
+	var y []bool
+	for d := range 3 {
+		var b strings.Builder
+		b.WriteString("y," + strings.Join(names, ",") + "\n")
+		for range rows {
+			line, eta := []float64{1}, 0.2
+			for i := range columns {
+				v := float64(random.IntN(1000)) / 10
+				line, eta = append(line, v), eta+float64(i-15)*(v-50)/500
+			}
+			yes := random.Float64() < 1/(1+math.Exp(-eta))
+			fmt.Fprint(&b, yes)
+			for _, v := range line[1:] {
+				fmt.Fprintf(&b, ",%.1f", v)
+			}
+			b.WriteString("\n")
+			x, y = append(x, line), append(y, yes)
+		}
+		tables[fmt.Sprintf("d%d", d)] = openText(t, b.String())
+	}
+	start := time.Now()
+	r := converse(t, "SELECT logreg(y, "+strings.Join(names, ", ")+") FROM t", tables)
+	took := time.Since(start)
+	estimates, errors := newton(x, y)
+	for i, row := range r.Rows {
+		for k, want := range []float64{estimates[i], errors[i]} {
+			if got := atof(t, *row[1+k].Text); math.Abs(got-want) > 1e-9*math.Max(math.Abs(want), errors[i]) {
+				t.Errorf("%s, figure %d: %v, want %v", *row[0].Text, k, got, want)
+			}
+		}
+	}
+	p, err := plan(t, "SELECT logreg_step(ARRAY["+strings.Repeat("0.000000000000001, ", columns)+"0], y, "+strings.Join(names, ", ")+") FROM t", tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Ciphertexts() != 1 {
+		t.Errorf("%d limbs take %d ciphertexts", p.Layout.SlotsPerGroup, p.Ciphertexts())
+	}
+	t.Logf("%s rounds of %d cells, %d limbs; %d bytes a plan; %.1f s in all", model(t, r, "iterations"), p.CellCount(), p.Layout.SlotsPerGroup, len(engine.Marshal(p)), took.Seconds())
 }

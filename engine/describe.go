@@ -12,7 +12,9 @@ var opSigns = map[Op]string{
 	OpLike: "LIKE", OpAnd: "AND", OpOr: "OR",
 }
 
-var scoreNames = map[Op]string{OpLogistic: "logistic", OpSlope: "slope", OpSoftplus: "softplus"}
+// scoreNames are how a step's row scores are written: μ is the probability that its
+// coefficients give to y being 1.
+var scoreNames = map[Op]string{OpLogistic: "μ", OpSlope: "μ(1−μ)", OpSoftplus: "−ln P(y)"}
 
 // describe writes an expression for people to read, with every parenthesis.
 func (p *Plan) describe(e *Expr) string {
@@ -58,7 +60,7 @@ func (p *Plan) describe(e *Expr) string {
 	case OpTruth:
 		return "[" + args[0] + "]"
 	case OpLogistic, OpSlope, OpSoftplus:
-		return scoreNames[e.Op] + "(" + p.describe(e.Args[0]) + ")"
+		return scoreNames[e.Op] // of the one linear predictor that a plan has
 	case OpBucket:
 		return "bucket(" + p.describe(e.Args[0]) + ")"
 	case OpIn:

@@ -93,7 +93,7 @@ var reportLeaks = map[string]string{
 	"describe":     "the sums of the first four powers of x",
 }
 
-const logregLeak = "the number of complete rows, and, at the coefficients in the question, for each pair of terms the sum of their product weighted with μ(1−μ), for each term its sum weighted with y−μ, and the likelihood"
+const logregLeak = "the number of complete rows, and, at the coefficients in the question, for each pair of terms the sum of their product weighted with μ(1−μ), for each term its sum weighted with y−μ, and the likelihood; μ is the probability that the coefficients give to y"
 
 // eachFunction calls visit for the statistics in an expression over cells.
 func eachFunction(e *Expr, visit func(*Expr)) {

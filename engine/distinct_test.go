@@ -105,7 +105,7 @@ func TestCountDistinctEstimate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := p.Explain().String(); !strings.Contains(text, "which is an estimate, in how many departments each of 512 buckets is taken") || strings.Count(text, "\n") > 600 {
+	if text := p.Explain().String(); !strings.Contains(text, "which is an estimate, in how many departments each of 512 buckets is taken") || strings.Count(text, "\n") > 130 {
 		t.Errorf("explained as\n%s", text)
 	}
 	tight := testPackings[0]

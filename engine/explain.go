@@ -161,7 +161,7 @@ const maxBoundedMoments = 128
 
 // maxAlike is up to how many moments that differ in their last value alone are listed
 // one by one in the text; the JSON form always lists them.
-const maxAlike = 64
+const maxAlike = 16
 
 // stem is a moment's name without its last value; "" if it has none.
 func (m ExplainedMoment) stem() string {
