@@ -158,6 +158,7 @@ func (p *Plan) addSketches(row candidate, result *Result) (err error) {
 	for g := range p.Groups {
 		group = append(group, valueOf(row.values[g]).print(false))
 	}
+	seen := map[string]int{}
 	for _, o := range p.Outputs {
 		eachFunction(o.Expr, func(e *Expr) {
 			if e.Value.Text != sketchFunction || err != nil {
@@ -169,11 +170,15 @@ func (p *Plan) addSketches(row candidate, result *Result) (err error) {
 					return
 				}
 			}
+			name := o.Name
+			if seen[name]++; seen[name] > 1 { // figures are told apart by name
+				name = fmt.Sprintf("%s_%d", name, seen[name])
+			}
 			s := sketchOf(args)
 			lo, hi := s.interval()
 			for _, f := range []figure{{"estimate", s.estimate()}, {"std_error", s.deviation()}, {"ci_lo", lo}, {"ci_hi", hi},
 				{"buckets", whole(big.NewInt(int64(s.buckets)))}, {"one_in", whole(big.NewInt(int64(s.oneIn)))}} {
-				result.Model = append(result.Model, Figure{Group: group, Name: o.Name + "." + f.name, Value: f.value.print(false), Reason: f.value.reason})
+				result.Model = append(result.Model, Figure{Group: group, Name: name + "." + f.name, Value: f.value.print(false), Reason: f.value.reason})
 			}
 		})
 	}

@@ -96,6 +96,9 @@ func TestCountDistinctEstimate(t *testing.T) {
 	if rounded := math.Round(number(t, figureOf(t, r, "all.estimate"))); number(t, r.Rows[0][0]) != rounded || r.Kinds[0] != Integer {
 		t.Errorf("the answer is %v, the estimate rounds to %v", *r.Rows[0][0].Text, rounded)
 	}
+	if r := table.mustAnswer(t, "SELECT count(DISTINCT z), count(DISTINCT y), count(*) FROM things"); len(r.Model) != 12 || r.Model[6].Name != "count_2.estimate" {
+		t.Errorf("two estimates of one name have figures %v", r.Model)
+	}
 	grouped := table.mustAnswer(t, "SELECT g, count(DISTINCT z) AS n FROM things GROUP BY g HAVING count(DISTINCT z) > 10")
 	if len(grouped.Rows) != 2 || len(grouped.Model) != 12 || *grouped.Model[6].Group[0].Text != "b" || math.Abs(number(t, grouped.Rows[0][1])-60) > 20 {
 		t.Errorf("by group: %v", grouped)
