@@ -151,7 +151,7 @@ func (m *Analyst) expire() error {
 	return nil
 }
 
-// silent is the outcome when the question never came onto the log.
+// silent is the outcome when the question never came onto the ledger.
 func (m *Analyst) silent() {
 	if owner, _ := m.keyShares.waiting(); m.epoch == nil && owner >= 0 {
 		name := m.epochState.Members[owner].Name
