@@ -76,10 +76,11 @@ func (m *Analyst) certifyAnswer(s *QueryState) {
 	switch {
 	case s.Phase == PhaseShared:
 		m.send(KindDone)
+	case m.receipt:
 	case s.Certificate != m.answer.Digest():
 		m.finish(Outcome{Status: Refused, Code: CodeInternal, Result: m.result,
 			Sentence: "the certificate on the ledger is another one: the analyst's key is used twice"})
-	case !m.receipt:
+	default:
 		m.receipt = true
 		m.ready.Receipt = s.Done.Entry.Digest()
 	}
