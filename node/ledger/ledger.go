@@ -51,7 +51,7 @@ type Config struct {
 	// connections to peers, or knows their addresses.
 	Host host.Host
 	// Peers says who may speak consensus now: the present members, by libp2p
-	// peer id; the own is ignored. Called often, from several goroutines, also
+	// peer id; the own is ignored. Called already while Open runs, and often, from several goroutines, also
 	// after each block: whoever left the list is cut off at once.
 	Peers func() []peer.ID
 	// Readers says who besides Peers may ask for signed headers and snapshots;
@@ -206,7 +206,7 @@ func (l *Ledger) open(ctx context.Context) error {
 	l.tunnel = newTunnel(c.Host, p2p.PubKeyToID(cmted25519.PrivKey(c.Key).PubKey()), c.Peers, l.log)
 	l.watch = newWatch(l)
 	l.app = &app{
-		genesis: c.Genesis, index: l.index, blocks: blocks, snapshots: snapshots,
+		log: l.log, genesis: c.Genesis, index: l.index, blocks: blocks, snapshots: snapshots,
 		retain: c.Retain, every: c.SnapshotEvery, admit: l.tunnel.admit, author: c.Author,
 		early: newEarly(), committed: l.watch.Block,
 	}

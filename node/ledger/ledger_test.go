@@ -89,6 +89,9 @@ func TestFour(t *testing.T) {
 // transaction that is valid only after the block. Peers that are a block behind
 // refuse it at first; nobody waits for a heartbeat.
 func TestAnswers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes four seconds")
+	}
 	b := newBench(t, 4)
 	b.adjust = func(c *Config) { c.Timing.Heartbeat = time.Minute }
 	b.startAll()

@@ -163,6 +163,9 @@ func TestKilled(t *testing.T) {
 			fmt.Println("ordered", i)
 		}
 	}
+	if testing.Short() {
+		t.Skip("takes four seconds")
+	}
 	dir, acknowledged := filepath.Join(t.TempDir(), "node"), -1
 	for round := range 6 {
 		cmd := exec.Command(os.Args[0], "-test.run", "^TestKilled$")
