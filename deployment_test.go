@@ -31,6 +31,7 @@ type setup struct {
 	files map[string]string               // each department's own
 	user  func(i int) *syscall.Credential // the account that a party runs as; nil is this one
 	place func(i int) place               // where a party is; the zero value is this machine's loopback
+	more  []string                        // peer ids of further analysts
 }
 
 // place is an address, and the network namespace that has it.
@@ -112,7 +113,7 @@ func deploy(t *testing.T, binary string, s setup) *deployment {
 		}
 		if name == "analyst" {
 			d.analyst, d.analystUser, d.analystAt = dir, p.user, p.at
-			d.configure(s.table, s.files, p.peer)
+			d.configure(s.table, s.files, append(s.more, p.peer))
 			return d
 		}
 		ip := p.at.ip
@@ -150,10 +151,14 @@ func (d *deployment) give(user *syscall.Credential, path string) {
 
 // configure writes each department's table and everybody's node.toml, readable by its user
 // only, and gives everybody the same development keys.
-func (d *deployment) configure(table string, files map[string]string, analyst string) {
+func (d *deployment) configure(table string, files map[string]string, analysts []string) {
 	d.t.Helper()
 	for _, p := range d.nodes {
 		var peers, auditors []string
+		quoted := make([]string, len(analysts))
+		for i, a := range analysts {
+			quoted[i] = fmt.Sprintf("%q", a)
+		}
 		for _, other := range d.nodes {
 			switch {
 			case other == p:
@@ -165,8 +170,8 @@ func (d *deployment) configure(table string, files map[string]string, analyst st
 		}
 		listen, _, _ := strings.Cut(p.address, "/p2p/")
 		config := fmt.Sprintf("name = %q\ndir = \"data\"\nlisten = %q\nidentity = \"home/identity.key\"\n"+
-			"peers = [%s]\nauditors = [%s]\nanalysts = [%q]\nparameters = \"light\"\n",
-			p.name, listen, strings.Join(peers, ", "), strings.Join(auditors, ", "), analyst)
+			"peers = [%s]\nauditors = [%s]\nanalysts = [%s]\nparameters = \"light\"\n",
+			p.name, listen, strings.Join(peers, ", "), strings.Join(auditors, ", "), strings.Join(quoted, ", "))
 		if p == d.auditor {
 			config += "role = \"auditor\"\n"
 		} else {
