@@ -158,6 +158,7 @@ func (f *flood) ask(h history, key string) {
 	for range 20 {
 		one := *honest
 		rand.Read(one.Nonce[:])
+		rand.Read(one.AnalystKey[:])
 		one.DeadlineSeconds = 600
 		entry := protocols.Sign(h.state.ID(), private, &one)
 		raw, err := f.peer.ask(t.Context(), f.address, logWire, logRequestWire{Op: 1, Entry: entry.Marshal()})
