@@ -83,13 +83,12 @@ func TestReplay(t *testing.T) {
 	for i := range 12 {
 		b.mustAppend(0, fmt.Sprint("note ", i))
 	}
-	hash, place := b.nodes[0].ledger.app.Last().Hash(), b.nodes[0].ledger.app.Last().Place
+	app := b.nodes[0].ledger.app
 	b.stop(0)
+	hash, place := app.Last().Hash(), app.Last().Place
 	// As if the process had been killed: no state from the end.
-	for _, h := range []uint64{place.Block} {
-		if err := os.Remove(filepath.Join(b.nodes[0].dir, "snapshots", fmt.Sprint(h, snapshotSuffix))); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Remove(app.snapshots.path(place.Block)); err != nil {
+		t.Fatal(err)
 	}
 	b.start(0)
 	last := b.nodes[0].ledger.app.Last()
