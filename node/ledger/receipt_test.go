@@ -20,6 +20,7 @@ import (
 // transaction only; forged ones are refused for what they are; every byte of
 // it matters.
 func TestReceipts(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, 4)
 	b.startAll()
 	b.mustAppend(0, "note before")
