@@ -3,7 +3,6 @@ package ledger
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"sync"
@@ -198,15 +197,7 @@ func (a *app) FinalizeBlock(_ context.Context, q *abci.RequestFinalizeBlock) (*a
 	}
 	out := &abci.ResponseFinalizeBlock{AppHash: j.state.Hash(), ValidatorUpdates: changes}
 	for _, r := range j.results {
-		tx := &abci.ExecTxResult{Code: abciNotOrdered, Codespace: r.Code, Log: r.Sentence}
-		if r.Ordered {
-			tx.Code = abciTaken
-			if r.Code != "" {
-				tx.Code = abciConvicted
-			}
-			tx.Data = binary.BigEndian.AppendUint64(nil, r.Number)
-		}
-		out.TxResults = append(out.TxResults, tx)
+		out.TxResults = append(out.TxResults, execResult(r))
 	}
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"time"
 
 	dbm "github.com/cometbft/cometbft-db"
 	cmtconfig "github.com/cometbft/cometbft/config"
@@ -16,10 +17,16 @@ import (
 // mixed with our store.
 type dbDB = dbm.DB
 
+// gossipPeers is up to how many validators Timing.Gossip is taken as it is.
+const gossipPeers = 4
+
 // cometConfig is CometBFT's configuration: no port but a loopback one, no
 // exchange of addresses, no RPC, no index, no metrics of its own.
 func (l *Ledger) cometConfig() *cmtconfig.Config {
 	t := l.config.Timing
+	// Two routines a peer look so often: with many peers more seldom, so that
+	// idling costs the same.
+	gossip := t.Gossip * time.Duration(max(1, len(l.app.Last().Validators())/gossipPeers))
 	c := cmtconfig.DefaultConfig()
 	c.SetRoot(l.config.Dir)
 	c.Moniker = "parley"
@@ -39,7 +46,7 @@ func (l *Ledger) cometConfig() *cmtconfig.Config {
 	c.P2P.SendRate = peerRate
 	c.P2P.RecvRate = peerRate
 	c.P2P.MaxPacketMsgPayloadSize = packetBytes
-	c.P2P.FlushThrottleTimeout = t.Gossip / 5
+	c.P2P.FlushThrottleTimeout = gossip / 5
 
 	c.Mempool.Size = mempoolTxs
 	c.Mempool.MaxTxsBytes = mempoolBytes
@@ -54,7 +61,7 @@ func (l *Ledger) cometConfig() *cmtconfig.Config {
 	c.Consensus.SkipTimeoutCommit = false
 	c.Consensus.CreateEmptyBlocks = false
 	c.Consensus.CreateEmptyBlocksInterval = t.Heartbeat
-	c.Consensus.PeerGossipSleepDuration = t.Gossip
+	c.Consensus.PeerGossipSleepDuration = gossip
 	return c
 }
 

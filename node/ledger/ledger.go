@@ -51,6 +51,9 @@ type Config struct {
 	// peer id; the own is ignored. Called often, from several goroutines, also
 	// after each block: whoever left the list is cut off at once.
 	Peers func() []peer.ID
+	// Readers says who besides Peers may ask for signed headers and snapshots;
+	// nil: nobody.
+	Readers func(peer.ID) bool
 	// Log is the operator's; nil discards.
 	Log *slog.Logger
 	// Metrics takes the ledger's figures; nil: none. Close takes them back.
@@ -118,6 +121,7 @@ type Ledger struct {
 	index  *index
 	app    *app
 	tunnel *tunnel
+	light  *turnstile
 	watch  *watch
 
 	node   *cmtnode.Node
@@ -147,7 +151,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{config: c, chain: chainID(c.Network), log: c.Log, store: s}
+	l := &Ledger{config: c, chain: chainID(c.Network), log: c.Log, store: s, light: newTurnstile(lightStreamsPeer)}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.open(ctx); err != nil {
 		l.Close()
@@ -221,6 +225,20 @@ func (l *Ledger) restore(ctx context.Context, blocks *cmtstore.BlockStore, snaps
 	if err != nil {
 		return fmt.Errorf("loading consensus' state: %w", err)
 	}
+	if state.LastBlockHeight == 0 && blocks.Height() == 0 && l.config.StateSync {
+		if err := l.join(ctx, blocks, snapshots); err != nil {
+			return err
+		}
+		if state, err = l.states.Load(); err != nil {
+			return fmt.Errorf("loading consensus' state: %w", err)
+		}
+	}
+	if state.LastBlockHeight > 0 && blocks.Height() == 0 {
+		// Joined, and no block came yet: CometBFT forgets this at each start.
+		if err := l.states.SetOfflineStateSyncHeight(state.LastBlockHeight); err != nil {
+			return err
+		}
+	}
 	last, problems := snapshots.Latest(uint64(max(blocks.Height(), state.LastBlockHeight)))
 	for _, p := range problems {
 		l.log.Warn("a stored state cannot be read; the blocks after an older one are replayed", "error", p.Error())
@@ -283,6 +301,7 @@ func (l *Ledger) start() error {
 	}
 	os.Remove(l.node.Config().P2P.AddrBookFile()) // written once, never used
 	l.tunnel.Start(l.node.Config().P2P.ListenAddress[len("tcp://"):], l.node.Switch())
+	l.config.Host.SetStreamHandler(lightProtocol, l.serveLight)
 	l.watch.metrics.Register(l)
 	l.wg.Add(1)
 	go func() {
@@ -297,6 +316,8 @@ func (l *Ledger) start() error {
 func (l *Ledger) Close() error {
 	l.close.Do(func() {
 		l.cancel()
+		l.config.Host.RemoveStreamHandler(lightProtocol)
+		l.light.Close()
 		l.wg.Wait()
 		if l.tunnel != nil {
 			l.tunnel.Close()

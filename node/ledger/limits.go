@@ -41,7 +41,7 @@ const (
 const (
 	dialTimeout   = 10 * time.Second
 	firstRedial   = 200 * time.Millisecond
-	lastRedial    = 5 * time.Second
+	lastRedial    = 3 * time.Second
 	reconcileTick = time.Second
 	appendRetry   = time.Second // an unanswered Append looks again
 	lightTimeout  = 10 * time.Second

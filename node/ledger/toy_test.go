@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"parley/engine"
 )
@@ -19,7 +20,7 @@ type toy struct {
 	Keys   [][]byte
 	Seen   [][]byte // hashes of all that was ordered, in order
 	Places []uint64
-	boom   bool // panics on "boom", to kill consensus
+	fuse   *atomic.Int32 // "boom" panics when it was tried more than twice
 }
 
 type toyEncoding struct {
@@ -54,8 +55,10 @@ func (t *toy) Apply(at Place, tx []byte) Result {
 	key, _ := hex.DecodeString(rest)
 	switch {
 	case verb == "note":
-	case verb == "boom" && t.boom:
-		panic("boom")
+	case verb == "boom" && t.fuse != nil:
+		if t.fuse.Add(1) > 2 {
+			panic("boom")
+		}
 	case verb == "lie":
 		r.Code, r.Sentence = "lie", "this convicts its author"
 	case verb == "add" && len(key) == ed25519.PublicKeySize:

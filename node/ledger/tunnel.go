@@ -144,6 +144,21 @@ func (t *tunnel) run() {
 	}
 }
 
+// reader tells whether a peer may read: one that may speak, or another that
+// readers names.
+func (t *tunnel) reader(p peer.ID, readers func(peer.ID) bool) bool {
+	t.mu.Lock()
+	_, ok := t.allowed[p]
+	t.mu.Unlock()
+	if !ok {
+		t.refresh()
+		t.mu.Lock()
+		_, ok = t.allowed[p]
+		t.mu.Unlock()
+	}
+	return ok || (readers != nil && readers(p))
+}
+
 // refresh reads who may speak, and cuts off who may no longer.
 func (t *tunnel) refresh() {
 	list := t.peers()
