@@ -208,3 +208,9 @@ type QueryError struct {
 }
 
 func (e *QueryError) Error() string { return e.Sentence }
+
+// Verify checks a certificate offline against a pinned network description, or
+// against nothing (protocols.Verify), with its receipt by the ledger's rules.
+func Verify(certificate []byte, pinned *protocols.Network) (protocols.Verdict, error) {
+	return protocols.Verify(certificate, pinned, checkReceipt)
+}

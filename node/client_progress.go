@@ -102,3 +102,22 @@ func (c *Client) forget(t *tally) {
 	defer c.mu.Unlock()
 	delete(c.asked, t.query)
 }
+
+// historyOf describes the ledger's entries of a question that has ended lately.
+func (c *Client) historyOf(query engine.Digest) []ledgerEvent {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	q := c.replica.Query(query)
+	if q == nil {
+		return nil
+	}
+	records := q.Records()
+	if q.Done != nil {
+		records = append(records, *q.Done)
+	}
+	var out []ledgerEvent
+	for i := range records {
+		out = append(out, eventOf(c.replica, &records[i], nil))
+	}
+	return out
+}

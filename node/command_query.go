@@ -114,7 +114,7 @@ func recheck(a *Answer, pinned *protocols.Network) error {
 }
 
 func recheckOne(certificate []byte, pinned *protocols.Network) (protocols.Verdict, error) {
-	verdict, err := protocols.Verify(certificate, pinned, checkReceipt)
+	verdict, err := Verify(certificate, pinned)
 	if err != nil {
 		verdict = protocols.Verdict{Reason: err.Error()}
 	}

@@ -64,7 +64,7 @@ func (c *command) verify(path, network string) error {
 	if err != nil {
 		return err
 	}
-	verdict, err := protocols.Verify(certificate, pinned, checkReceipt)
+	verdict, err := Verify(certificate, pinned)
 	if err != nil { // no certificate at all, or not of the pinned network
 		verdict = protocols.Verdict{Reason: err.Error(), Department: verdict.Department}
 	}

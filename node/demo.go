@@ -172,7 +172,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 		return err
 	}
 	defer client.Close()
-	answers, failed := []demoAnswer{}, false
+	answers, failed, last := []demoAnswer{}, false, []ledgerEvent{}
 	for i, q := range demoQuestions {
 		if !c.json {
 			if err := c.print(fmt.Sprintf("\n%d. %s\n\n%s\n\n", i+1, q.Title, indent(q.SQL))); err != nil {
@@ -197,10 +197,16 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 			continue
 		}
 		failed = failed || !*answer.Equal
+		last = client.historyOf(answer.query)
 		answers = append(answers, demoAnswer{answerJSON: answer, SQL: q.SQL})
 	}
 	if c.json {
-		if err := c.printJSON(map[string]any{"queries": answers}); err != nil {
+		if err := c.printJSON(map[string]any{"queries": answers, "ledger": last}); err != nil {
+			return err
+		}
+	} else if len(last) > 0 {
+		text := fmt.Sprintf("\nThe ledger of %s and the %s on the last question:\n\n%s", plural(len(sources), "department"), demoAuditor, timeline(last))
+		if err := c.print(text); err != nil {
 			return err
 		}
 	}

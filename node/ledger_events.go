@@ -145,6 +145,17 @@ func readLedger(ctx context.Context, s *protocols.State, follow func(context.Con
 	})
 }
 
+// timelineWidth is how many characters of what happened a timeline shows; --json
+// has all of them.
+const timelineWidth = 100
+
+func shorten(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}
+
 // timeline shows events one below the other: when, in which block, who, what.
 // Times after the first are told from it.
 func timeline(events []ledgerEvent) string {
@@ -158,7 +169,7 @@ func timeline(events []ledgerEvent) string {
 		if i > 0 {
 			when = fmt.Sprintf("%+11.3fs", e.Time.Sub(events[0].Time).Seconds())
 		}
-		fmt.Fprintf(&b, "  %s  block %-5d %-*s  %s\n", when, e.Block, width, shortAuthor(e), printable(e.what()))
+		fmt.Fprintf(&b, "  %s  block %-5d %-*s  %s\n", when, e.Block, width, shortAuthor(e), shorten(printable(e.what()), timelineWidth))
 	}
 	return b.String()
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"sort"
 	"strings"
+	"time"
 
 	"parley/engine"
 )
@@ -27,17 +28,26 @@ type answerJSON struct {
 	Parameters  string             `json:"parameters"`
 	Departments []DepartmentStatus `json:"departments"`
 	Certificate certificateJSON    `json:"certificate"`
-	Verified    bool               `json:"verified"`
-	Pinned      bool               `json:"pinned"`
-	Seconds     Seconds            `json:"seconds"`
-	CPUSeconds  float64            `json:"cpuSeconds"`
-	Expected    *[][]*string       `json:"expected,omitempty"` // demo: by plain SQL over the pooled rows
-	Equal       *bool              `json:"equal,omitempty"`
+	Ledger      anchorJSON         `json:"ledger"` // where the outcome stands
+
+	query      engine.Digest
+	Verified   bool         `json:"verified"`
+	Pinned     bool         `json:"pinned"`
+	Seconds    Seconds      `json:"seconds"`
+	CPUSeconds float64      `json:"cpuSeconds"`
+	Expected   *[][]*string `json:"expected,omitempty"` // demo: by plain SQL over the pooled rows
+	Equal      *bool        `json:"equal,omitempty"`
 }
 
 type certificateJSON struct {
 	Digest string  `json:"digest"`
 	Path   *string `json:"path"` // null when it was not kept
+}
+
+// anchorJSON is a block of the ledger.
+type anchorJSON struct {
+	Block uint64    `json:"block"`
+	Time  time.Time `json:"time"`
 }
 
 // answerOf is the JSON form of an answer whose certificate was written to path, if not "".
@@ -48,7 +58,8 @@ func answerOf(sql string, a *Answer, path string) answerJSON {
 	out.Model, out.ModelExact = modelsOf(a.Result)
 	out.Notes = a.Result.Notes
 	out.Rounds = roundsOf(a, path)
-	out.Certificate.Digest = a.Verdict.Certificate.String()
+	out.Certificate.Digest, out.query = a.Verdict.Certificate.String(), a.Query
+	out.Ledger = anchorJSON{Block: a.Verdict.Block, Time: a.Verdict.Time.UTC()}
 	if path != "" {
 		out.Certificate.Path = &path
 	}
@@ -109,6 +120,7 @@ func provenance(a *Answer, path string) string {
 		"certificate  " + verdictLine(a.Verdict),
 		"assurance    " + a.Assurance + ", parameters " + parametersText(a.Parameters, a.Verdict.ForPrivateData),
 		"departments  " + departmentsLine(a.Departments),
+		"ledger       " + anchorText(a.Verdict),
 		"digest       " + a.Verdict.Certificate.String(),
 	}
 	if path != "" {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/engine"
 	"parley/protocols"
@@ -22,7 +23,7 @@ func sampleAnswer() *Answer {
 			},
 		},
 		Verdict: protocols.Verdict{Verified: true, SelfConsistent: true, Pinned: true, DevelopmentKeys: true, ValueShown: true,
-			Certificate: engine.Digest{1}},
+			Certificate: engine.Digest{1}, Block: 21, Time: time.Unix(1700000000, 0)},
 		Assurance: "sealed", Parameters: "light",
 		Departments: []DepartmentStatus{{"north", "12D3", "contributed"}, {"south", "12D4", "contributed"}},
 		Seconds:     Seconds{Proving: 2.5, Total: 3},
@@ -45,7 +46,7 @@ func TestAnswerAsJSON(t *testing.T) {
 		`"exact":[["女","3","1/3"],[null,"0",null]],` +
 		`"assurance":"sealed","parameters":"light",` +
 		`"departments":[{"name":"north","peer":"12D3","status":"contributed"},{"name":"south","peer":"12D4","status":"contributed"}],` +
-		`"certificate":{"digest":"01` + strings.Repeat("0", 62) + `","path":null},"verified":true,"pinned":true,` +
+		`"certificate":{"digest":"01` + strings.Repeat("0", 62) + `","path":null},"ledger":{"block":21,"time":"2023-11-14T22:13:20Z"},"verified":true,"pinned":true,` +
 		`"seconds":{"aggregation":0,"encryption":0,"proving":2.5,"verifying":0,"reEncryption":0,"decryption":0,"total":3},` +
 		`"cpuSeconds":7}`
 	if got := compact.String(); got != want {
@@ -71,6 +72,7 @@ func TestAnswerAsText(t *testing.T) {
 certificate  verified; made with development keys
 assurance    sealed, parameters light (not for private data)
 departments  north, south contributed
+ledger       block 21 of 2023-11-14T22:13:20Z
 digest       01` + strings.Repeat("0", 62) + `
 written to   heart.cert
 time         3.0 s: aggregation 0.00, encryption 0.00, proving 2.50, verifying 0.00, re-encryption 0.00, decryption 0.00; 7.0 CPU-seconds over all processes

@@ -158,8 +158,13 @@ func (m *Analyst) Plan() *engine.Plan {
 }
 
 // Refuse tells the machine that the ledger does not take its Ask: the *Refusal. The outcome
-// comes with the next event.
-func (m *Analyst) Refuse(err error) { m.refused = err }
+// comes with the next event. A duplicate is no refusal: the question stands on the ledger.
+func (m *Analyst) Refuse(err error) {
+	var r *Refusal
+	if !errors.As(err, &r) || r.Code != "duplicate" {
+		m.refused = err
+	}
+}
 
 // Step implements Machine.
 func (m *Analyst) Step(e Event) (Ready, error) {

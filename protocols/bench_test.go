@@ -35,7 +35,7 @@ func benchmarkVerify(b *testing.B, keys *circuits.Keys, named func(string) (circ
 	w.askFor(bySex)
 	w.run()
 	raw := w.checkAnswer(bySex).Certificate.Marshal()
-	verifier := protocols.Verifier{Pinned: pinned(w), Parameters: named}
+	verifier := protocols.Verifier{Receipts: checkReceipt, Pinned: pinned(w), Parameters: named}
 	b.ReportMetric(float64(len(raw)), "bytes")
 	for b.Loop() {
 		if v, err := verifier.Verify(raw); err != nil || !v.Verified {

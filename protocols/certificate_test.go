@@ -2,7 +2,6 @@ package protocols_test
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"slices"
 	"strings"
 	"testing"
@@ -22,7 +21,7 @@ func certified(t testing.TB, seed uint64, q question) (*world, *protocols.Certif
 
 func (w *world) verdict(c *protocols.Certificate) protocols.Verdict {
 	w.t.Helper()
-	verifier := protocols.Verifier{Parameters: tiny, Pinned: pinned(w)}
+	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pinned(w)}
 	v, err := verifier.Verify(c.Marshal())
 	if err != nil {
 		w.t.Fatal(err)
@@ -44,8 +43,11 @@ func TestCertificateVerdicts(t *testing.T) {
 	if v.Analyst != w.analyst().id || v.Certificate != c.Digest() || v.Plan == nil {
 		t.Errorf("%+v", v)
 	}
+	if at := w.ledger.state.Query(v.Query).Done; !v.Anchored || v.Block != at.Block || v.Time.UnixMilli() != at.Time {
+		t.Errorf("anchored in block %d at %s, Done is in %d", v.Block, v.Time, at.Block)
+	}
 
-	if raw, bound := len(c.Marshal()), protocols.CertificateBytes(w.params, 3, 2, len(c.Shares[0])); raw > bound {
+	if raw, bound := len(c.Marshal()), protocols.CertificateBytes(w.params, 8, 3, 2, len(c.Shares[0])); raw > bound {
 		t.Errorf("%d bytes, estimated from above at %d", raw, bound)
 	}
 	sealed := w.verdict(c.WithoutOpening())
@@ -53,7 +55,7 @@ func TestCertificateVerdicts(t *testing.T) {
 		t.Errorf("%+v", sealed)
 	}
 
-	unpinned := protocols.Verifier{Parameters: tiny}
+	unpinned := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny}
 	u, err := unpinned.Verify(c.Marshal())
 	if err != nil || u.Verified || u.Pinned || !u.SelfConsistent || u.Reason != protocols.ReasonUnknownSigners || !u.ValueShown {
 		t.Errorf("%+v %v", u, err)
@@ -63,7 +65,7 @@ func TestCertificateVerdicts(t *testing.T) {
 	other := *pinned(w)
 	other.Departments = slices.Clone(other.Departments)
 	other.Departments[2].Name = "city4"
-	renamed := protocols.Verifier{Parameters: tiny, Pinned: &other}
+	renamed := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: &other}
 	if r, err := renamed.Verify(c.Marshal()); err != nil || r.Verified || r.Pinned {
 		t.Errorf("%+v %v", r, err)
 	}
@@ -96,8 +98,8 @@ func TestEveryByteCounts(t *testing.T) {
 	if testing.Short() {
 		stride = 401
 	}
-	pinnedVerifier := protocols.Verifier{Parameters: tiny, Pinned: pinned(w)}
-	unpinned := protocols.Verifier{Parameters: tiny}
+	pinnedVerifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pinned(w)}
+	unpinned := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny}
 	for i := 0; i < len(raw); i += stride {
 		bad := bytes.Clone(raw)
 		bad[i] ^= 1 << (i % 8)
@@ -123,17 +125,13 @@ func TestEveryByteCounts(t *testing.T) {
 	}
 }
 
-// reforge has everybody sign a changed certificate anew: the network as a whole lies, so only
-// what follows from proofs and recomputation is left to find it out.
+// reforge has everybody sign a changed certificate anew, the validators a receipt for it too: the
+// network as a whole lies, so only what follows from proofs and recomputation is left to find it
+// out.
 func (w *world) reforge(c *protocols.Certificate, change func(body protocols.Body) protocols.Body) *protocols.Certificate {
 	id := w.network.ID()
-	keys := map[protocols.Key]ed25519.PrivateKey{}
-	for _, p := range w.parties {
-		keys[p.id] = p.key
-	}
 	out := *c
 	out.Records = nil
-	heads := map[uint64]protocols.Head{}
 	for _, r := range c.Records {
 		body, err := r.Entry.Open()
 		if err != nil {
@@ -144,18 +142,26 @@ func (w *world) reforge(c *protocols.Certificate, change func(body protocols.Bod
 				continue
 			}
 		}
-		head := r.Entry.Head
-		if seen, ok := heads[head.Height]; ok {
-			head = seen
-		}
-		r.Entry = protocols.Sign(id, keys[r.Entry.Author], head, body)
-		if seen, ok := heads[r.Height-1]; ok {
-			r.Previous = seen.Digest
-		}
-		r.Signature = [64]byte(ed25519.Sign(w.keeper.key, protocols.HeadMessage(id, r.Height, r.Digest(id))))
-		heads[r.Height] = protocols.Head{Height: r.Height, Digest: r.Digest(id), Signature: r.Signature}
+		r.Entry = protocols.Sign(id, w.byKey(r.Entry.Author).key, body)
 		out.Records = append(out.Records, r)
 	}
+	return w.anchored(&out)
+}
+
+// anchored gives a certificate a Done and a receipt, whatever it holds.
+func (w *world) anchored(c *protocols.Certificate) *protocols.Certificate {
+	out := *c
+	body, err := c.Anchor.Entry.Open()
+	done, ok := body.(*protocols.Done)
+	if err != nil || !ok {
+		w.t.Fatal("the certificate was not anchored")
+	}
+	if transcript, err := protocols.TranscriptOf(c, w.params); err == nil {
+		done.Transcript = transcript
+	}
+	done.Certificate = out.Digest()
+	out.Anchor.Entry = protocols.Sign(w.network.ID(), w.analyst().key, done)
+	out.Anchor.Receipt = w.ledger.sign(out.Anchor.Block, 1800000000000, out.Anchor.Entry.Marshal(), w.network.Validators())
 	return &out
 }
 
@@ -202,24 +208,24 @@ func (w *world) forgedBlobs(c *protocols.Certificate) []forgery {
 		}},
 		{"a share that does not verify", "city2", "wrong-share", func() *protocols.Certificate {
 			bad := spoiled(c.Shares[1][0])
-			out := w.reforge(c, func(b protocols.Body) protocols.Body {
+			changed := *c
+			changed.Shares = [][][]byte{c.Shares[0], {bad}, c.Shares[2]}
+			return w.reforge(&changed, func(b protocols.Body) protocols.Body {
 				if s, ok := b.(*protocols.ShareCommit); ok && s.Blobs[0] == protocols.BlobDigest(c.Shares[1][0]) {
 					s.Blobs[0] = protocols.BlobDigest(bad)
 				}
 				return b
 			})
-			out.Shares = [][][]byte{c.Shares[0], {bad}, c.Shares[2]}
-			return out
 		}},
-		{"a blob that was not committed to", "", "not the one on the log", func() *protocols.Certificate {
+		{"a blob that was not committed to", "", "not the one on the ledger", func() *protocols.Certificate {
 			out := *c
 			out.Shares = [][][]byte{c.Shares[0], {spoiled(c.Shares[1][0])}, c.Shares[2]}
-			return &out
+			return w.anchored(&out)
 		}},
 		{"a missing blob", "", "want 3", func() *protocols.Certificate {
 			out := *c
 			out.Shares = c.Shares[:2]
-			return &out
+			return w.anchored(&out)
 		}},
 	}
 }
@@ -288,9 +294,15 @@ func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
 		{"records that it could do without", "", "duplicate", func() *protocols.Certificate {
 			out := *c
 			last := c.Records[len(c.Records)-1]
-			last.Previous = last.Digest(w.network.ID())
-			last.Height++
-			last.Signature = [64]byte(ed25519.Sign(w.keeper.key, protocols.HeadMessage(w.network.ID(), last.Height, last.Digest(w.network.ID()))))
+			last.Number++
+			out.Records = append(slices.Clone(c.Records), last)
+			return &out
+		}},
+		{"a record that is not of this query", "", "not of this query", func() *protocols.Certificate {
+			out := *c
+			last := c.Records[len(c.Records)-1]
+			last.Number++
+			last.Entry = protocols.Sign(w.network.ID(), w.auditor().key, &protocols.Expire{Query: w.verdict(c).Query})
 			out.Records = append(slices.Clone(c.Records), last)
 			return &out
 		}},
@@ -300,8 +312,11 @@ func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
 			out.Records[1], out.Records[0] = out.Records[0], out.Records[1]
 			return &out
 		}},
-		{"a forked log", "city1", "log-forked", func() *protocols.Certificate {
-			return w.forked(c)
+		{"records in blocks out of order", "", "out of order", func() *protocols.Certificate {
+			out := *c
+			out.Records = slices.Clone(c.Records)
+			out.Records[0].Block = c.Records[len(c.Records)-1].Block + 1
+			return &out
 		}},
 	}
 }
@@ -319,7 +334,11 @@ func (w *world) withContribution(c *protocols.Certificate, contributor int, blob
 			digests[i] = append(digests[i], protocols.BlobDigest(b))
 		}
 	}
-	out := w.reforge(c, func(b protocols.Body) protocols.Body {
+	changed := *c
+	changed.Contributions = slices.Clone(c.Contributions)
+	changed.Contributions[contributor] = slices.Clone(c.Contributions[contributor])
+	changed.Contributions[contributor][0] = blob
+	return w.reforge(&changed, func(b protocols.Body) protocols.Body {
 		switch b := b.(type) {
 		case *protocols.Contribute:
 			if b.Blobs[0] == old {
@@ -330,10 +349,6 @@ func (w *world) withContribution(c *protocols.Certificate, contributor int, blob
 		}
 		return b
 	})
-	out.Contributions = slices.Clone(c.Contributions)
-	out.Contributions[contributor] = slices.Clone(c.Contributions[contributor])
-	out.Contributions[contributor][0] = blob
-	return out
 }
 
 // without drops the records with such a body.
@@ -344,23 +359,4 @@ func (w *world) without(c *protocols.Certificate, drop func(protocols.Body) bool
 		}
 		return b
 	})
-}
-
-// forked signs one record anew that a later author has seen otherwise.
-func (w *world) forked(c *protocols.Certificate) *protocols.Certificate {
-	id := w.network.ID()
-	out := *c
-	out.Records = slices.Clone(c.Records)
-	for i := range out.Records {
-		r := &out.Records[i]
-		for _, later := range out.Records[i+1:] {
-			if later.Entry.Head.Height == r.Height && later.Height > r.Height+1 {
-				r.Previous[0] ^= 1
-				r.Signature = [64]byte(ed25519.Sign(w.keeper.key, protocols.HeadMessage(id, r.Height, r.Digest(id))))
-				return &out
-			}
-		}
-	}
-	w.t.Fatal("no author has seen a record of the certificate")
-	return nil
 }

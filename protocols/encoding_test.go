@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -44,16 +45,14 @@ func goldenEntries() []Entry {
 		&Attest{Query: d(13), Contributions: d(15)},
 		&Accuse{Query: d(13), Department: k(5), Fault: FaultUnavailable, Subject: SubjectShare, Index: 2, Blob: d(14), Sentence: "gone"},
 		&ShareCommit{Query: d(13), Epoch: d(8), Blobs: []engine.Digest{d(16), d(17)}},
-		&Done{Query: d(13), Certificate: d(18)},
+		&Done{Query: d(13), Certificate: d(18), Transcript: d(19)},
 		&Expire{Query: d(13)},
+		&Vote{Change: Change{Version: 2, Action: ActionRotate, Role: RoleAuditor, Key: k(4), NewKey: k(5)}},
+		&Judge{Case: d(13), Blob: d(14), Guilty: true},
 	}
 	var entries []Entry
 	for _, b := range bodies {
-		head := Head{Height: 5, Digest: d(19), Signature: [64]byte{1, 2, 3}}
-		if b.Kind() == KindJoin {
-			head = Head{}
-		}
-		entries = append(entries, Sign(d(20), courtKey("golden"), head, b))
+		entries = append(entries, Sign(d(20), courtKey("golden"), b))
 	}
 	return entries
 }
@@ -103,7 +102,7 @@ func TestGoldenEncodings(t *testing.T) {
 		t.Errorf("%d of %d kinds have a golden encoding", len(seen), lastKind)
 	}
 	entry := goldenEntries()[3]
-	record := Record{Height: 6, Previous: digestOf(1), Entry: entry, Signature: [64]byte{9}}
+	record := Record{Number: 6, Block: 4, Time: 1700000000123, Entry: entry}
 	golden(t, "record", record.Marshal())
 	journal := JournalRecord{Kind: JournalShare, Epoch: digestOf(2), Query: digestOf(3), Contributions: digestOf(4),
 		Blobs: [][]byte{{1, 2}, {3}}, Entry: entry.Marshal()}
@@ -111,7 +110,17 @@ func TestGoldenEncodings(t *testing.T) {
 	served := SignServed(digestOf(5), courtKey("golden"), digestOf(6), []byte{1})
 	golden(t, "served", served.Marshal())
 	n := &Network{Version: Version, Name: "demo", Parameters: "light", Departments: []Member{{Name: "Köln", Key: Key(digestOf(7))}},
-		Keeper: Key(digestOf(7)), Development: true, VerifyingKeys: []byte{1, 2, 3}}
+		Auditors: []Member{{Key: Key(digestOf(8))}}, Development: true, VerifyingKeys: []byte{1, 2, 3}}
+	certificate := Certificate{Version: Version, Network: *n, Records: []Record{record}, KeyShares: [][]byte{{1}}, AnalystKey: []byte{2},
+		Contributions: [][][]byte{{{3}}}, Shares: [][][]byte{{{4}, {5}}}, Opening: []byte{6},
+		Anchor: Anchor{Block: 7, Entry: goldenEntries()[13], Receipt: []byte{8}}}
+	golden(t, "certificate", certificate.Marshal())
+	digest := certificate.Digest()
+	golden(t, "certificate-digest", digest[:])
+	c := session(t)
+	golden(t, "state", c.state.Marshal())
+	digest = c.state.Digest()
+	golden(t, "state-digest", digest[:])
 	id := n.ID()
 	golden(t, "network-id", id[:])
 	golden(t, "network-json", n.JSON())
@@ -158,16 +167,20 @@ func TestLimits(t *testing.T) {
 		"subject":    &Accuse{Fault: FaultBadProof},
 		"evidence":   &Accuse{Subject: SubjectShare, Fault: FaultBadProof, Served: []byte{1}},
 		"no proof":   &Accuse{Subject: SubjectShare, Fault: FaultEquivocation},
+		"role":       &Vote{Change: Change{Action: ActionAdd, Role: "king", Key: Key{1}}},
+		"action":     &Vote{Change: Change{Action: "praise", Role: RoleAuditor, Key: Key{1}}},
+		"no new key": &Vote{Change: Change{Action: ActionRotate, Role: RoleAuditor, Key: Key{1}}},
+		"same key":   &Vote{Change: Change{Action: ActionRotate, Role: RoleAuditor, Key: Key{1}, NewKey: Key{1}}},
+		"a new key":  &Vote{Change: Change{Action: ActionRemove, Role: RoleAuditor, Key: Key{1}, NewKey: Key{2}}},
+		"a name":     &Vote{Change: Change{Action: ActionRemove, Role: RoleAuditor, Key: Key{1}, Name: "x"}},
+		"new name":   &Vote{Change: Change{Action: ActionAdd, Role: RoleAuditor, Key: Key{1}, Name: " x"}},
 	} {
-		e := Sign(digestOf(1), courtKey("x"), Head{Height: 1}, b)
-		if b.Kind() == KindJoin {
-			e = Sign(digestOf(1), courtKey("x"), Head{}, b)
-		}
+		e := Sign(digestOf(1), courtKey("x"), b)
 		if _, err := e.Open(); err == nil {
 			t.Errorf("%s: taken", name)
 		}
 	}
-	big := Sign(digestOf(1), courtKey("x"), Head{Height: 1}, &Refuse{Code: "x"})
+	big := Sign(digestOf(1), courtKey("x"), &Refuse{Code: "x"})
 	big.Body = make([]byte, MaxSmallBody+1)
 	if _, err := ParseEntry(big.Marshal()); err == nil {
 		t.Error("a body over MaxSmallBody is taken")
@@ -193,21 +206,22 @@ func TestNetworkDescription(t *testing.T) {
 	}
 	for name, change := range map[string]func(string) string{
 		"unknown field":  func(s string) string { return strings.Replace(s, "{", `{"x": 1,`, 1) },
-		"repeated field": func(s string) string { return strings.Replace(s, "{", `{"version": 1,`, 1) },
+		"repeated field": func(s string) string { return strings.Replace(s, "{", `{"version": 2,`, 1) },
 		"other case":     func(s string) string { return strings.Replace(s, `"name"`, `"Name"`, 1) },
-		"version":        func(s string) string { return strings.Replace(s, `"version": 1`, `"version": 2`, 1) },
+		"version":        func(s string) string { return strings.Replace(s, `"version": 2`, `"version": 1`, 1) },
 		"order":          func(s string) string { return strings.Replace(s, "city0", "city9", 1) },
 		"same name":      func(s string) string { return strings.Replace(s, "city0", "city1", 1) },
 		"no name":        func(s string) string { return strings.Replace(s, "city0", "", 1) },
-		"keeper":         func(s string) string { return strings.Replace(s, n.Keeper.String(), courtID(9), -1) },
+		"auditor twice": func(s string) string {
+			return strings.Replace(s, n.Auditors[0].Key.String(), n.Departments[0].Key.String(), 1)
+		},
+		"auditor's name": func(s string) string { return strings.Replace(s, `"name": "",`, `"name": "city1",`, 1) },
+		"no auditors":    func(s string) string { return noAuditors.ReplaceAllString(s, `"auditors": null,`) },
 		"trailing":       func(s string) string { return s + "{}" },
 	} {
 		text := change(string(good))
 		if text == string(good) {
 			t.Fatalf("%s changes nothing", name)
-		}
-		if name == "keeper" { // both places: a network of other keys
-			text = strings.Replace(string(good), `"keeper": "`+n.Keeper.String(), `"keeper": "`+courtID(9), 1)
 		}
 		if _, err := ParseNetwork([]byte(text)); err == nil {
 			t.Errorf("%s is taken", name)
@@ -218,7 +232,8 @@ func TestNetworkDescription(t *testing.T) {
 	for name, change := range map[string]func(*Network){
 		"name":       func(n *Network) { n.Name = "x" },
 		"parameters": func(n *Network) { n.Parameters = "light" },
-		"keeper":     func(n *Network) { n.Keeper = n.Departments[1].Key },
+		"auditor":    func(n *Network) { n.Auditors = nil },
+		"roles":      func(n *Network) { n.Departments, n.Auditors = n.Auditors, n.Departments },
 		"dev":        func(n *Network) { n.Development = false },
 		"keys":       func(n *Network) { n.VerifyingKeys = []byte{2} },
 		"member":     func(n *Network) { n.Departments[1].Key[0] ^= 1 },
@@ -236,7 +251,7 @@ func TestNetworkDescription(t *testing.T) {
 	}
 }
 
-func courtID(b byte) string { return Key{b}.String() }
+var noAuditors = regexp.MustCompile(`(?s)"auditors": \[.*?\],`)
 
 // TestSecretsAreRedacted: nothing that holds a secret prints it.
 func TestSecretsAreRedacted(t *testing.T) {

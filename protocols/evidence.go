@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"fmt"
 	"slices"
 
 	"parley/engine"
@@ -26,6 +27,27 @@ type Evidence struct {
 	Records    []Record        // those of them that are not too long (MaxEvidenceRecord)
 
 	sum engine.Digest
+}
+
+// Check checks what an Evidence shows by itself, without the ledger: the records that it holds
+// are signed for this network and are among the entries that it names, and, unless it is about a
+// blob, the accused signed one of them. That the ledger came to it, a replay of the ledger shows.
+func (e *Evidence) Check(network engine.Digest) error {
+	by := map[Key]bool{}
+	for i := range e.Records {
+		entry := &e.Records[i].Entry
+		if err := entry.Verify(network); err != nil {
+			return fmt.Errorf("evidence %d: %w", e.Number, err)
+		}
+		if !slices.Contains(e.Entries, entry.Digest()) {
+			return fmt.Errorf("evidence %d: it holds an entry that it does not name", e.Number)
+		}
+		by[entry.Author] = true
+	}
+	if len(e.Entries) == len(e.Records) && !by[e.Key] && e.Blob == (engine.Digest{}) {
+		return fmt.Errorf("evidence %d: nothing in it is by %s", e.Number, e.Department)
+	}
+	return nil
 }
 
 // trialOf is what a deviation happened in: the id of an epoch or of a query, or neither.

@@ -1,5 +1,10 @@
 package protocols
 
+import (
+	"parley/circuits"
+	"parley/engine"
+)
+
 // CertificateBytes is the estimate that questions are refused by.
 var CertificateBytes = certificateBytes
 
@@ -8,3 +13,12 @@ var (
 	TinyParams = tinyParams
 	TinyKeys   = tinyKeys
 )
+
+// TranscriptOf is the transcript that a certificate's records give, if the referee takes them.
+func TranscriptOf(c *Certificate, p circuits.Params) (engine.Digest, error) {
+	_, q, err := replay(c, p)
+	if err != nil {
+		return engine.Digest{}, err
+	}
+	return q.Transcript, nil
+}

@@ -15,9 +15,9 @@ func tiny(name string) (circuits.Params, error) {
 	return circuits.Params{}, fmt.Errorf("parameters %q are unknown", name)
 }
 
-// pinned is the network description as the keeper's replica has it.
+// pinned is the network description as the ledger has it.
 func pinned(w *world) *protocols.Network {
-	n, ok := w.keeper.replica.Network()
+	n, ok := w.ledger.state.Network()
 	if !ok {
 		w.t.Fatal("a department has not joined")
 	}

@@ -34,7 +34,7 @@ func FuzzEntry(f *testing.F) {
 
 func FuzzRecord(f *testing.F) {
 	for i, e := range goldenEntries() {
-		r := Record{Height: uint64(i), Entry: e}
+		r := Record{Number: uint64(i), Block: 2, Time: 3, Entry: e}
 		f.Add(r.Marshal())
 	}
 	n := newCourt(f).network
@@ -44,13 +44,13 @@ func FuzzRecord(f *testing.F) {
 			return
 		}
 		reencodes(t, raw, r.Marshal())
-		if NewChain(n).Append(r) == nil && r.Height > 0 {
-			t.Fatal("an unsigned record is appended")
+		if _, err := NewState(n, Sizes{}).Order(r); err == nil {
+			t.Fatal("a record that nobody of the network signed is ordered")
 		}
 	})
 }
 
-// FuzzReferee signs arbitrary bodies as members, the keeper and the analyst and puts them before
+// FuzzReferee signs arbitrary bodies as members, the auditor and the analyst and puts them before
 // a referee in the middle of a query: it never panics, and goes on.
 func FuzzReferee(f *testing.F) {
 	for _, e := range goldenEntries() {
@@ -62,13 +62,14 @@ func FuzzReferee(f *testing.F) {
 		c.register()
 		c.form()
 		c.reach(Phase(1+phase%5), 1)
-		keys := append(c.keys, c.analyst)
-		e := Entry{Kind: EntryKind(kind), Author: KeyOf(keys[int(author)%4]), Head: c.replica.Head(), Body: body}
-		e.Signature = signature(keys[int(author)%4], e.message(c.id))
+		keys := append(c.validators(), c.analyst)
+		e := Entry{Kind: EntryKind(kind), Author: KeyOf(keys[int(author)%len(keys)]), Body: body}
+		e.Signature = signature(keys[int(author)%len(keys)], e.message(c.id))
 		_ = c.order(e)
-		if c.replica.Epoch() != nil && !c.replica.Epoch().Exhausted {
+		if c.state.Epoch() != nil {
 			_ = c.put(c.analyst, c.question(99))
 		}
+		c.reparsed()
 	})
 }
 
@@ -118,10 +119,10 @@ func FuzzCertificate(f *testing.F) {
 	n.VerifyingKeys = tinyKeys().Verifying().MarshalBinary()
 	c := Certificate{Version: Version, Network: *n, KeyShares: [][]byte{{1}}, Contributions: [][][]byte{{{2}}}}
 	for i, e := range goldenEntries() {
-		c.Records = append(c.Records, Record{Height: uint64(i + 1), Entry: e})
+		c.Records = append(c.Records, Record{Number: uint64(i + 1), Entry: e})
 	}
 	f.Add(c.Marshal())
-	verifier := Verifier{Parameters: func(string) (circuits.Params, error) { return tinyParams(), nil }}
+	verifier := Verifier{Receipts: anyReceipt, Parameters: func(string) (circuits.Params, error) { return tinyParams(), nil }}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if c, err := ParseCertificate(raw); err == nil {
 			reencodes(t, raw, c.Marshal())
@@ -156,5 +157,31 @@ func FuzzBlobs(f *testing.F) {
 		if _, err := ParseSecretKey(p, blob); err == nil && len(blob) != p.N()/4 {
 			t.Error("a secret of another length")
 		}
+	})
+}
+
+// anyReceipt takes everything: what is found out is found out by others.
+func anyReceipt(engine.Digest, []Key, []byte, []byte) (Anchoring, error) { return Anchoring{}, nil }
+
+// FuzzState gives arbitrary bytes, and changed snapshots, to ParseState. What it takes can be
+// worked with: everything is read, and a referee goes on from it.
+func FuzzState(f *testing.F) {
+	c, snapshots := snapshotsOfCourt(f)
+	for _, s := range snapshots {
+		f.Add(s, 0, byte(0))
+		f.Add(s, len(s)/2, byte(1))
+	}
+	bodies := goldenEntries()
+	f.Fuzz(func(t *testing.T, raw []byte, at int, change byte) {
+		if at >= 0 && at < len(raw) {
+			raw = bytes.Clone(raw)
+			raw[at] ^= change
+		}
+		s, err := ParseState(c.network, c.sizes, raw)
+		if err != nil {
+			return
+		}
+		reencodes(t, raw, s.Marshal())
+		s.exercise(c, bodies)
 	})
 }

@@ -1,8 +1,8 @@
 package protocols
 
 import (
+	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"testing"
 
 	"parley/circuits"
@@ -12,8 +12,8 @@ import (
 // committedCourt is in a formation to which all have committed.
 func committedCourt(t testing.TB) (*court, *EpochState) {
 	c := seatedCourt(t)
-	c.must(c.keys[0], c.replica.NextEpoch())
-	e := c.replica.Forming()
+	c.must(c.keys[0], c.state.NextEpoch())
+	e := c.state.Forming()
 	for i, k := range c.keys {
 		c.must(k, &KeyCommit{Epoch: e.ID, Blob: digestOf("share", i)})
 	}
@@ -28,11 +28,11 @@ func TestRefereeFormationAborts(t *testing.T) {
 	t.Run("accusation", func(t *testing.T) {
 		c, e := committedCourt(t)
 		c.must(c.keys[0], c.accuse(e, 1))
-		if e.Phase != EpochAborted || e.Aborter != KeyOf(c.keys[0]) || !c.replica.NeedsEpoch() {
+		if e.Phase != EpochAborted || e.Aborter != KeyOf(c.keys[0]) || !c.state.NeedsEpoch() {
 			t.Error(e.Phase)
 		}
 		c.code(c.keys[2], c.accuse(e, 1), "duplicate")
-		if next := c.form(); next.Number != 2 || next.ID == e.ID || c.replica.Epoch() != next {
+		if next := c.form(); next.Number != 2 || next.ID == e.ID || c.state.Epoch() != next {
 			t.Error("the next epoch repeats the last")
 		}
 	})
@@ -44,6 +44,7 @@ func TestRefereeFormationAborts(t *testing.T) {
 		if e.Phase != EpochAborted || e.Fault.Department != "a" {
 			t.Error(e.Phase, e.Fault)
 		}
+		c.proven("a", FaultFalseAccusation, e.ID)
 	})
 	t.Run("equivocation", func(t *testing.T) {
 		c, e := committedCourt(t)
@@ -54,10 +55,13 @@ func TestRefereeFormationAborts(t *testing.T) {
 		if e.Phase != EpochAborted || e.Fault.Department != "b" || e.Fault.Kind != FaultEquivocation {
 			t.Error(e.Phase, e.Fault)
 		}
+		c.proven("b", FaultEquivocation, e.ID)
 	})
 	t.Run("second key share", func(t *testing.T) {
 		c, e := committedCourt(t)
 		c.code(c.keys[2], &KeyCommit{Epoch: e.ID, Blob: digestOf("second")}, string(FaultSecond))
+		c.proven("c", FaultSecond, e.ID)
+		c.code(c.keys[2], &KeyCommit{Epoch: e.ID, Blob: digestOf("second")}, "duplicate") // whoever says it again
 		if e.Phase != EpochAborted || e.Fault.Department != "c" {
 			t.Error(e.Phase, e.Fault)
 		}
@@ -65,6 +69,7 @@ func TestRefereeFormationAborts(t *testing.T) {
 	t.Run("attests another epoch", func(t *testing.T) {
 		c, e := committedCourt(t)
 		c.code(c.keys[2], &KeyAttest{Epoch: e.ID, Digest: digestOf("other")}, string(FaultWrongDigest))
+		c.proven("c", FaultWrongDigest, e.ID)
 		if e.Phase != EpochAborted || e.Fault.Department != "c" {
 			t.Error(e.Phase, e.Fault)
 		}
@@ -80,10 +85,10 @@ func TestRefereeEpochEnds(t *testing.T) {
 		q := c.ask(1)
 		c.code(c.keys[0], c.accuse(e, 1), "too-late")
 		c.must(c.keys[1], &EpochAbort{Epoch: e.ID, Culprit: KeyOf(c.keys[1]), Fault: FaultUnavailable, Sentence: "lost its journal"})
-		if !c.replica.NeedsEpoch() {
+		if !c.state.NeedsEpoch() {
 			t.Error("no epoch is left, and none is needed")
 		}
-		if c.replica.Epoch() != nil || q.Phase != PhaseFailed || q.Fault.Department != "b" {
+		if c.state.Epoch() != nil || q.Phase != PhaseFailed || q.Fault.Department != "b" {
 			t.Error(q.Phase, q.Fault)
 		}
 		c.form()
@@ -96,7 +101,7 @@ func TestRefereeEpochEnds(t *testing.T) {
 		}
 		q := c.ask(1)
 		c.must(c.keys[1], &Refuse{Query: q.ID, Code: CodeEpochExhausted, Sentence: "used up"})
-		if q.Phase != PhaseRefused || !c.replica.NeedsEpoch() {
+		if q.Phase != PhaseRefused || !c.state.NeedsEpoch() {
 			t.Error(q.Phase)
 		}
 		c.code(c.analyst, c.question(2), "stale-epoch")
@@ -104,25 +109,24 @@ func TestRefereeEpochEnds(t *testing.T) {
 		c.reach(PhaseDone, 3)
 		// An epoch that was replaced does not come back when the next one is left.
 		c.must(c.keys[1], &EpochAbort{Epoch: second.ID, Culprit: KeyOf(c.keys[1]), Fault: FaultUnavailable})
-		if c.replica.Epoch() != nil {
+		if c.state.Epoch() != nil {
 			t.Error("the first epoch is back")
 		}
 	})
 }
 
-// TestRefereeEnvelope: signatures, heads and encodings come before everything else.
+// TestRefereeEnvelope: signatures and encodings come before everything else.
 func TestRefereeEnvelope(t *testing.T) {
 	c := newCourt(t)
 	c.join()
 	want := func(e Entry, code string) {
 		t.Helper()
 		var r *Refusal
-		if err := c.order(e); !errors.As(err, &r) || r.Code != code {
+		if err := c.order(e); !errors.As(err, &r) || r.Code != code || r.Fault != nil {
 			t.Errorf("%v, want %s", err, code)
 		}
 	}
-	body := &Register{Registration: courtTable("b", 1)}
-	good := Sign(c.id, c.keys[1], c.replica.Head(), body)
+	good := Sign(c.id, c.keys[1], &Register{Registration: courtTable("b", 1)})
 
 	forged := good
 	forged.Signature[3] ^= 1
@@ -133,68 +137,45 @@ func TestRefereeEnvelope(t *testing.T) {
 	forged = good
 	forged.Kind = KindKeyCommit
 	want(forged, "bad-signature")
-	want(Sign(digestOf("another network"), c.keys[1], c.replica.Head(), body), "bad-signature")
+	want(Sign(digestOf("another network"), c.keys[1], &Join{Name: "x"}), "bad-signature")
 
-	head := c.replica.Head()
-	head.Signature[0] ^= 1
-	want(Sign(c.id, c.keys[1], head, body), "bad-head")
-	want(Sign(c.id, c.keys[1], Head{}, body), "bad-head")
-
+	// Garbage that a member signed names it, once; a stranger's is nothing.
 	raw := good
 	raw.Body = append(raw.Body, 0)
+	stranger := raw
+	stranger.Author = KeyOf(c.analyst)
+	stranger.Signature = signature(c.analyst, stranger.message(c.id))
+	want(stranger, "malformed")
 	raw = resigned(c.id, c, 1, raw)
-	if err := c.order(raw); err == nil || c.replica.HasJoined(KeyOf(c.keys[1])) == false {
-		t.Error("trailing bytes are taken")
-	}
 	var r *Refusal
-	if err := c.replica.State.Apply(99, raw); !errors.As(err, &r) || r.Fault == nil || r.Fault.Kind != FaultGarbage || r.Fault.Department != "b" {
+	if err := c.order(raw); !errors.As(err, &r) || r.Fault == nil || r.Fault.Kind != FaultGarbage || r.Fault.Department != "b" {
 		t.Errorf("%v: garbage that a member signed does not name it", err)
+	}
+	want(raw, "malformed")
+	if ev := c.state.Evidence(); len(ev) != 1 || ev[0].Kind != FaultGarbage || ev[0].Department != "b" || len(ev[0].Records) != 1 ||
+		ev[0].Entries[0] != raw.Digest() || ev[0].Number != c.state.Applied() {
+		t.Errorf("%+v", ev)
 	}
 	if err := c.order(good); err != nil {
 		t.Error(err)
 	}
 }
 
-func resigned(id engine.Digest, c *court, i int, e Entry) Entry {
-	e.Signature = signature(c.keys[i], e.message(id))
-	return e
+func signature(key ed25519.PrivateKey, message []byte) [64]byte {
+	return [64]byte(ed25519.Sign(key, message))
 }
 
-// TestReplicasAgree: two replicas that order the same records refuse the same entries with the
-// same words, and agree on what is open.
-func TestReplicasAgree(t *testing.T) {
+// seatedCourt is a court in which all have joined and registered.
+func seatedCourt(t testing.TB) *court {
 	c := newCourt(t)
 	c.join()
 	c.register()
-	c.form()
-	for i := range 6 {
-		q := c.reach(Phase(1+i%5), byte(i))
-		_ = c.put(c.keys[i%3], q.shares(i))
-		_ = c.put(c.keys[(i+1)%3], q.contribution(i))
-		_ = c.put(c.keys[0], &Expire{Query: q.ID})
-	}
-	outcome := func() string {
-		r := &Replica{Chain: NewChain(c.network), State: NewState(c.network, c.sizes)}
-		text := ""
-		for h := uint64(1); h <= c.replica.Height(); h++ {
-			refused, err := r.Order(c.replica.Record(h))
-			if err != nil {
-				t.Fatal(err)
-			}
-			text += fmt.Sprintln(h, refused, r.Open())
-		}
-		for h := range r.Height() {
-			e := r.Record(h + 1).Entry
-			if body, err := e.Open(); err == nil && e.Kind == KindAsk {
-				q := r.Query(QueryID(c.id, e.Author, body.(*Ask)))
-				text += fmt.Sprintln(q.ID, q.Phase, q.Fault, q.Missing, q.Contributions)
-			}
-		}
-		return text
-	}
-	if a, b := outcome(), outcome(); a != b {
-		t.Errorf("%s\n\n%s", a, b)
-	}
+	return c
+}
+
+func resigned(id engine.Digest, c *court, i int, e Entry) Entry {
+	e.Signature = signature(c.keys[i], e.message(id))
+	return e
 }
 
 // TestEpochLimit: an epoch's ciphertexts are counted once a query, and end with it.

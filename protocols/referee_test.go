@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"parley/engine"
@@ -16,10 +18,18 @@ type court struct {
 	t       testing.TB
 	network *Network
 	id      engine.Digest
-	keys    []ed25519.PrivateKey // of departments a, b, c; the first keeps the log
+	keys    []ed25519.PrivateKey // of departments a, b, c
+	auditor ed25519.PrivateKey
 	analyst ed25519.PrivateKey
-	replica *Replica
+	state   *State
 	sizes   Sizes
+	heard   []hearing // everything that was put before the referee
+}
+
+// hearing is an entry in the place that it was put in, ordered or not.
+type hearing struct {
+	at    Place
+	entry Entry
 }
 
 func courtKey(name string) ed25519.PrivateKey {
@@ -28,37 +38,51 @@ func courtKey(name string) ed25519.PrivateKey {
 }
 
 func newCourt(t testing.TB) *court {
-	c := &court{t: t, analyst: courtKey("analyst"), sizes: Sizes{KeyShare: 10, Contribution: 20, Share: 30}}
+	c := &court{t: t, analyst: courtKey("analyst"), auditor: courtKey("auditor"), sizes: Sizes{KeyShare: 10, Contribution: 20, Share: 30}}
 	c.network = &Network{Version: Version, Name: "court", Parameters: "tiny", VerifyingKeys: []byte{1}}
 	for _, name := range []string{"a", "b", "c"} {
 		k := courtKey(name)
 		c.keys = append(c.keys, k)
 		c.network.Departments = append(c.network.Departments, Member{Key: KeyOf(k)})
 	}
-	c.network.Keeper = KeyOf(c.keys[0])
+	c.network.Auditors = []Member{{Key: KeyOf(c.auditor)}}
 	c.network.Normalize()
 	c.id = c.network.ID()
-	c.replica = &Replica{Chain: NewChain(c.network), State: NewState(c.network, c.sizes)}
+	c.state = NewState(c.network, c.sizes)
 	return c
 }
 
-// put signs a body, has the keeper order it and returns what the referee says.
+// put signs a body, puts it into a block of its own and returns what the referee says.
 func (c *court) put(key ed25519.PrivateKey, body Body) error {
 	c.t.Helper()
-	head := c.replica.Head()
-	if body.Kind() == KindJoin {
-		head = Head{}
-	}
-	return c.order(Sign(c.id, key, head, body))
+	return c.order(Sign(c.id, key, body))
 }
 
 func (c *court) order(e Entry) error {
 	c.t.Helper()
-	refused, err := c.replica.Order(c.replica.Next(c.keys[0], e))
-	if err != nil {
-		c.t.Fatal(err)
+	n := uint64(len(c.heard)) + 1
+	c.heard = append(c.heard, hearing{Place{Block: n, Time: int64(1000 * n)}, e})
+	before, number := c.state.Digest(), c.state.Applied()
+	err := c.state.Apply(c.heard[n-1].at, e)
+	var r *Refusal
+	if err != nil && !errors.As(err, &r) {
+		c.t.Fatalf("%v is no refusal", err)
 	}
-	return refused
+	if ordered := r == nil || r.Fault != nil; ordered != (c.state.Applied() == number+1) || !ordered && before != c.state.Digest() {
+		c.t.Fatalf("%s: %v: the state went from %d to %d", e.Kind, err, number, c.state.Applied())
+	}
+	return err
+}
+
+// validators are everybody's keys who votes.
+func (c *court) validators() []ed25519.PrivateKey { return append(slices.Clone(c.keys), c.auditor) }
+
+// say has so many validators put the same body, all of which are taken.
+func (c *court) say(n int, body Body) {
+	c.t.Helper()
+	for _, k := range c.validators()[:n] {
+		c.must(k, body)
+	}
 }
 
 func (c *court) must(key ed25519.PrivateKey, body Body) {
@@ -102,8 +126,8 @@ func (c *court) register() {
 
 // form opens and forms the next epoch.
 func (c *court) form() *EpochState {
-	c.must(c.keys[0], c.replica.NextEpoch())
-	e := c.replica.Forming()
+	c.must(c.keys[0], c.state.NextEpoch())
+	e := c.state.Forming()
 	for i, k := range c.keys {
 		c.must(k, &KeyCommit{Epoch: e.ID, Blob: digestOf("share", i)})
 	}
@@ -115,7 +139,7 @@ func (c *court) form() *EpochState {
 
 // question is an Ask of a and b.
 func (c *court) question(nonce byte) *Ask {
-	return &Ask{SQL: "SELECT count(*) FROM heart", Epoch: c.replica.Epoch().Digest, Departments: []string{"a", "b"},
+	return &Ask{SQL: "SELECT count(*) FROM heart", Epoch: c.state.Epoch().Digest, Departments: []string{"a", "b"},
 		Registrations: []engine.Digest{RegistrationDigest(courtTable("a", 1)), RegistrationDigest(courtTable("b", 1))},
 		Plan:          digestOf("plan"), Ciphertexts: 2, AnalystKey: digestOf("key"), Nonce: [32]byte{nonce}, DeadlineSeconds: 60}
 }
@@ -124,7 +148,7 @@ func (c *court) ask(nonce byte) *QueryState {
 	c.t.Helper()
 	a := c.question(nonce)
 	c.must(c.analyst, a)
-	return c.replica.Query(QueryID(c.id, KeyOf(c.analyst), a))
+	return c.state.Query(QueryID(c.id, KeyOf(c.analyst), a))
 }
 
 func (q *QueryState) admission() *Admit { return &Admit{Query: q.ID, Epoch: q.Ask.Epoch} }
@@ -152,13 +176,16 @@ func (c *court) reach(phase Phase, nonce byte) *QueryState {
 			for _, k := range c.keys {
 				c.must(k, &Attest{Query: q.ID, Contributions: q.Contributions})
 			}
+			if q.Phase == PhaseAttesting { // the departments are not two thirds
+				c.must(c.auditor, &Attest{Query: q.ID, Contributions: q.Contributions})
+			}
 		},
 		func() {
 			for i, k := range c.keys {
 				c.must(k, q.shares(i))
 			}
 		},
-		func() { c.must(c.analyst, &Done{Query: q.ID}) },
+		func() { c.must(c.analyst, &Done{Query: q.ID, Transcript: q.Transcript}) },
 	}
 	for q.Phase < phase {
 		steps[q.Phase-PhaseAdmitting]()
@@ -178,7 +205,7 @@ func TestRefereeLife(t *testing.T) {
 	c.code(b, &Join{Name: "a"}, "name-taken")
 	c.code(b, &Register{Registration: courtTable("b", 1)}, "stranger")
 	c.code(a, &Register{Registration: courtTable("b", 1)}, "not-owner")
-	if c.replica.NextEpoch() != nil || c.replica.NeedsEpoch() {
+	if c.state.NextEpoch() != nil || c.state.NeedsEpoch() {
 		t.Error("an epoch may be opened before all have joined")
 	}
 	c.must(b, &Join{Name: "b"})
@@ -186,14 +213,19 @@ func TestRefereeLife(t *testing.T) {
 	c.register()
 	c.code(a, &Register{Registration: courtTable("a", 1)}, "duplicate")
 
-	next := c.replica.NextEpoch()
-	c.code(b, next, "not-keeper")
+	next := c.state.NextEpoch()
+	c.code(c.auditor, next, "stranger")
 	wrong := *next
 	wrong.Beacon = digestOf("mine")
 	c.code(a, &wrong, "wrong-epoch")
-	c.must(a, next)
-	c.code(a, next, "too-early")
-	e := c.replica.Forming()
+	wrong = *next
+	wrong.Number = 2
+	c.code(a, &wrong, "wrong-epoch")
+	c.must(b, next)
+	c.code(a, next, "duplicate")
+	wrong.ID = EpochID(c.id, wrong.Beacon, 2)
+	c.code(a, &wrong, "too-early")
+	e := c.state.Forming()
 	c.code(b, &KeyAttest{Epoch: e.ID}, "too-early")
 	c.code(b, &KeyCommit{Epoch: digestOf("no"), Blob: digestOf(1)}, "unknown-epoch")
 	c.code(c.analyst, &KeyCommit{Epoch: e.ID, Blob: digestOf(1)}, "stranger")
@@ -205,10 +237,11 @@ func TestRefereeLife(t *testing.T) {
 		c.must(k, &KeyAttest{Epoch: e.ID, Digest: e.Digest})
 	}
 	c.code(b, &KeyAttest{Epoch: e.ID, Digest: e.Digest}, "duplicate")
-	if c.replica.Epoch() != e || e.Phase != EpochFormed {
+	if c.state.Epoch() != e || e.Phase != EpochFormed {
 		t.Fatal("the epoch is not formed")
 	}
-
+	wrong.ID = EpochID(c.id, wrong.Beacon, 2)
+	c.code(a, &wrong, "too-early") // none is needed
 }
 
 // TestRefereeQuery: the same for a query.
@@ -239,12 +272,14 @@ func TestRefereeQuery(t *testing.T) {
 		c.must(k, q.shares(i))
 	}
 	c.code(b, q.shares(1), "duplicate")
-	c.code(b, &Expire{Query: q.ID}, "not-keeper")
+	c.code(c.auditor, &Attest{Query: q.ID, Contributions: q.Contributions}, "too-late")
+	c.code(c.analyst, &Expire{Query: q.ID}, "stranger")
 	c.code(b, &Done{Query: q.ID}, "stranger")
-	c.must(c.analyst, &Done{Query: q.ID, Certificate: digestOf("cert")})
+	c.code(c.analyst, &Done{Query: q.ID, Transcript: digestOf("mine")}, "wrong-transcript")
+	c.must(c.analyst, &Done{Query: q.ID, Certificate: digestOf("cert"), Transcript: q.Transcript})
 	c.code(a, &Expire{Query: q.ID}, "ended")
 	c.code(a, &Refuse{Query: digestOf("none"), Code: "x"}, "unknown-query")
-	if q.Phase != PhaseDone || len(c.replica.Open()) != 0 {
+	if q.Phase != PhaseDone || len(c.state.Open()) != 0 {
 		t.Error(q.Phase)
 	}
 }
@@ -270,11 +305,11 @@ func TestRefereeAsk(t *testing.T) {
 	c.code(c.analyst, c.question(200), "too-many")
 	// A replaced registration makes later questions stale, not the open ones.
 	c.must(c.keys[0], &Register{Registration: courtTable("a", 2)})
-	first := c.replica.Open()[0]
-	if c.replica.Query(first).Registrations[0].Version != 1 {
+	first := c.state.Open()[0]
+	if c.state.Query(first).Registrations[0].Version != 1 {
 		t.Error("an open question follows the new registration")
 	}
-	c.must(c.keys[0], &Expire{Query: first})
+	c.say(3, &Expire{Query: first})
 	c.code(c.analyst, c.question(200), "stale-catalogue")
 }
 
@@ -324,11 +359,34 @@ func TestRefereeFaults(t *testing.T) {
 			if q.Phase != PhaseFailed || q.Fault == nil || q.Fault.Kind != tc.kind || q.Fault.Department != tc.fault || r.Fault != q.Fault {
 				t.Errorf("%s %v", q.Phase, q.Fault)
 			}
+			c.proven(tc.fault, tc.kind, q.ID)
 			if q := c.reach(PhaseDone, 2); q.Phase != PhaseDone {
 				t.Error("the next query does not go on")
 			}
 		})
 	}
+}
+
+// proven holds that the state has one evidence, which is this deviation, and that it is about
+// what the last entry says.
+func (c *court) proven(department string, kind FaultKind, in engine.Digest) *Evidence {
+	c.t.Helper()
+	all := c.reparsed().Evidence()
+	if len(all) != 1 {
+		c.t.Fatalf("%d evidences", len(all))
+	}
+	e := &all[0]
+	if e.Department != department || e.Kind != kind || e.Query != in && e.Epoch != in || e.Sentence == "" ||
+		len(e.Records) == 0 || e.Records[len(e.Records)-1].Number != e.Number || e.Number != c.state.Applied() {
+		c.t.Errorf("%+v", e)
+	}
+	if err := e.Check(c.id); err != nil {
+		c.t.Error(err)
+	}
+	if e.Check(digestOf("another network")) == nil {
+		c.t.Error("the evidence is another network's, too")
+	}
+	return e
 }
 
 // TestRefereeServed: a server's own signature convicts it; evidence that shows nothing
@@ -352,6 +410,7 @@ func TestRefereeServed(t *testing.T) {
 		if q.Phase != PhaseFailed || q.Fault.Department != "b" || q.Fault.Kind != FaultEquivocation {
 			t.Error(q.Phase, q.Fault)
 		}
+		c.proven("b", FaultEquivocation, q.ID)
 	})
 	t.Run("oversized", func(t *testing.T) {
 		c, q, accuse := setup(t)
@@ -359,6 +418,7 @@ func TestRefereeServed(t *testing.T) {
 		if q.Phase != PhaseFailed || q.Fault.Department != "b" || q.Fault.Kind != FaultOversized {
 			t.Error(q.Phase, q.Fault)
 		}
+		c.proven("b", FaultOversized, q.ID)
 	})
 	for name, bad := range map[string]func(c *court, q *QueryState, accuse func(ed25519.PrivateKey, engine.Digest, int, FaultKind) *Accuse) *Accuse{
 		"signed by another": func(c *court, q *QueryState, accuse func(ed25519.PrivateKey, engine.Digest, int, FaultKind) *Accuse) *Accuse {
@@ -377,14 +437,27 @@ func TestRefereeServed(t *testing.T) {
 			if q.Phase != PhaseFailed || q.Fault.Department != "a" {
 				t.Error(q.Phase, q.Fault)
 			}
+			c.proven("a", FaultFalseAccusation, q.ID)
 		})
 	}
+}
+
+// names are those that a state gives members that have joined by one letter, and others.
+func names(of ...string) []string {
+	out := slices.Clone(of)
+	for i, name := range of {
+		if len(name) > 1 {
+			out[i] = KeyOf(courtKey(name)).String()
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // TestMissing: who is named when a query expires (README section 7.3).
 func TestMissing(t *testing.T) {
 	complain := func(c *court, q *QueryState, by, about int) {
-		c.must(c.keys[by], &Accuse{Query: q.ID, Department: KeyOf(c.keys[about]), Fault: FaultUnavailable,
+		c.must(c.validators()[by], &Accuse{Query: q.ID, Department: KeyOf(c.keys[about]), Fault: FaultUnavailable,
 			Subject: SubjectContribution, Blob: q.Contributed[about][0]})
 	}
 	cases := []struct {
@@ -398,12 +471,14 @@ func TestMissing(t *testing.T) {
 		{"c did not attest", PhaseAttesting, func(c *court, q *QueryState) {
 			c.must(c.keys[0], &Attest{Query: q.ID, Contributions: q.Contributions})
 			c.must(c.keys[1], &Attest{Query: q.ID, Contributions: q.Contributions})
+			c.must(c.auditor, &Attest{Query: q.ID, Contributions: q.Contributions})
 		}, "[c]"},
-		{"b serves nobody", PhaseAttesting, func(c *court, q *QueryState) { complain(c, q, 0, 1); complain(c, q, 2, 1) }, "[b]"},
+		{"b serves nobody", PhaseAttesting, func(c *court, q *QueryState) { complain(c, q, 0, 1); complain(c, q, 2, 1); complain(c, q, 3, 1) }, "[b]"},
 		{"a complains, but c could have served it", PhaseAttesting, func(c *court, q *QueryState) {
 			c.must(c.keys[2], &Attest{Query: q.ID, Contributions: q.Contributions})
 			complain(c, q, 0, 1)
-		}, "[a b]"},
+			complain(c, q, 3, 1)
+		}, "[" + strings.Join(names("a", "b", "auditor"), " ") + "]"},
 		{"a did not share", PhaseSharing, func(c *court, q *QueryState) { c.must(c.keys[1], q.shares(1)); c.must(c.keys[2], q.shares(2)) }, "[a]"},
 		{"the analyst did not finish", PhaseShared, func(*court, *QueryState) {}, "[]"},
 		{"c does not serve its share", PhaseShared, func(c *court, q *QueryState) {
@@ -418,7 +493,7 @@ func TestMissing(t *testing.T) {
 			c.form()
 			q := c.reach(tc.phase, 1)
 			tc.do(c, q)
-			c.must(c.keys[0], &Expire{Query: q.ID})
+			c.say(3, &Expire{Query: q.ID})
 			if got := fmt.Sprint(q.Missing); got != tc.want || q.Phase != PhaseExpired {
 				t.Errorf("missing %s, want %s", got, tc.want)
 			}

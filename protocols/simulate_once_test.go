@@ -13,7 +13,7 @@ import (
 // entriesOf are a party's entries of a kind on the log.
 func (w *world) entriesOf(p *party, kind protocols.EntryKind) int {
 	n := 0
-	for _, r := range w.keeper.chain {
+	for _, r := range w.ledger.records {
 		if r.Entry.Author == p.id && r.Entry.Kind == kind {
 			n++
 		}
@@ -32,7 +32,7 @@ func TestJournalOfAnotherTime(t *testing.T) {
 		restored := false
 		w.crash = func(p *party) bool {
 			// At the first step after the entry is on the log and before the query has ended.
-			if p != victim || restored || len(w.keeper.replica.Open()) == 0 || w.keeper.replica.Height() != victim.replica.Height() {
+			if p != victim || restored || len(w.ledger.state.Open()) == 0 || w.ledger.state.Applied() != victim.state.Applied() {
 				return false
 			}
 			want := map[protocols.JournalKind]protocols.EntryKind{protocols.JournalKeyShare: protocols.KindKeyCommit,
@@ -40,7 +40,7 @@ func TestJournalOfAnotherTime(t *testing.T) {
 			if w.entriesOf(victim, want) == 0 {
 				return false
 			}
-			q, restored = w.keeper.replica.Open()[0], true
+			q, restored = w.ledger.state.Open()[0], true
 			return true
 		}
 		w.keepDown = true
@@ -50,16 +50,11 @@ func TestJournalOfAnotherTime(t *testing.T) {
 			t.Fatalf("record %d was never journaled", kind)
 		}
 		victim.journal = slices.DeleteFunc(victim.journal, func(r protocols.JournalRecord) bool { return r.Kind == kind })
-		replica := protocols.NewReplica(w.network, w.params)
-		for _, r := range w.keeper.chain {
-			if _, err := replica.Order(r); err != nil {
-				t.Fatal(err)
-			}
-		}
+		state := w.ledger.snapshot()
 		d := &protocols.Department{Key: victim.key, Params: w.params, Keys: w.keys, Verifying: w.keys.Verifying(),
-			Analysts: []protocols.Key{w.analyst().id}, Replica: replica}
+			Analysts: []protocols.Key{w.analyst().id}, State: state}
 		if kind == protocols.JournalKeyShare {
-			f, err := protocols.NewFormation(d, replica.Epoch().ID, victim.journal)
+			f, err := protocols.NewFormation(d, state.Epoch().ID, victim.journal)
 			if err == nil {
 				_, err = f.Step(protocols.Started{})
 			}
@@ -68,7 +63,7 @@ func TestJournalOfAnotherTime(t *testing.T) {
 			}
 			continue
 		}
-		m, err := protocols.NewQuery(d, victim.epochs[replica.Query(q).Ask.Epoch], q, victim.journal)
+		m, err := protocols.NewQuery(d, victim.epochs[state.Query(q).Ask.Epoch], q, victim.journal)
 		if err == nil {
 			var r protocols.Ready
 			r, err = m.Step(protocols.Started{})
@@ -108,7 +103,7 @@ func TestNoShareForOtherContributions(t *testing.T) {
 	}
 	for id := range victim.queries {
 		o := victim.outcomes[id]
-		if o == nil || o.Fault == nil || o.Fault.Kind != protocols.FaultLogForked || o.Fault.Department != w.keeper.name {
+		if o == nil || o.Status != protocols.Refused || o.Code != protocols.CodeForked {
 			t.Errorf("%+v", o)
 		}
 	}
@@ -120,11 +115,11 @@ func TestNoShareForOtherContributions(t *testing.T) {
 // lyingAnalyst replaces the analyst's question before it is ordered.
 func lyingAnalyst(w *world, change func(*protocols.Ask)) {
 	a := w.analyst()
-	w.keeper.replace = func(e protocols.Entry) protocols.Entry {
+	w.replace = func(e protocols.Entry) protocols.Entry {
 		body, err := e.Open()
 		if ask, ok := body.(*protocols.Ask); err == nil && ok {
 			change(ask)
-			return protocols.Sign(w.network.ID(), a.key, e.Head, ask)
+			return protocols.Sign(w.network.ID(), a.key, ask)
 		}
 		return e
 	}
@@ -167,7 +162,7 @@ func TestDepartmentsCheckThemselves(t *testing.T) {
 			w.askFor(bySex)
 			w.settle()
 			refused := 0
-			for _, r := range w.keeper.chain {
+			for _, r := range w.ledger.records {
 				body, err := r.Entry.Open()
 				if err != nil {
 					t.Fatal(err)
@@ -198,7 +193,7 @@ func TestRefusedQuestion(t *testing.T) {
 	w.before = func(e protocols.Entry) {
 		if e.Kind == protocols.KindAsk {
 			w.before = nil // a new version of the table is registered just before the question
-			w.keeper.order(p, protocols.Sign(w.network.ID(), p.key, p.replica.Head(),
+			_ = w.ledger.order(protocols.Sign(w.network.ID(), p.key,
 				&protocols.Register{Registration: registration(p.name, "heart", 2, p.rows)}))
 		}
 	}

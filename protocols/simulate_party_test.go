@@ -2,6 +2,7 @@ package protocols_test
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,50 +15,45 @@ import (
 // machines that the log asks for.
 func (p *party) sync() {
 	w := p.w
-	if p.broken != nil || p.lie == liar.Hang && len(p.replica.Open()) > 0 {
+	if p.lie == liar.Hang && len(p.state.Open()) > 0 {
 		return
 	}
-	if p.rows != nil && !p.replica.HasJoined(p.id) {
-		p.join()
+	if p.role != "" && p.state.IsValidator(p.id) && !p.state.HasJoined(p.id) {
+		p.once(&protocols.Join{Name: p.name, Nonce: [32]byte(p.id)})
 	}
-	if p == w.keeper && p.replica.NeedsEpoch() {
-		p.once("open", p.replica.NextEpoch())
+	if p.rows != nil && p.state.HasJoined(p.id) {
+		if next := p.state.NextEpoch(); next != nil {
+			p.once(next)
+		}
+		if !p.registered() {
+			p.once(&protocols.Register{Registration: registration(p.name, "heart", 1, p.rows), Nonce: [32]byte{7}})
+		}
 	}
-	if p.rows != nil && p.replica.HasJoined(p.id) && !p.registered() {
-		p.once("register", &protocols.Register{Registration: registration(p.name, "heart", 1, p.rows), Nonce: [32]byte{7}})
-	}
-	if p.rows != nil {
-		p.syncMachines()
+	if p.role != "" {
+		if p.state.IsValidator(p.id) {
+			p.syncMachines()
+		}
 		return
 	}
-	if p.ask != nil && p.asking == nil && p.replica.Epoch() != nil && len(p.replica.Catalogue()) == len(w.departments()) {
+	if p.ask != nil && p.asking == nil && p.state.Epoch() != nil && len(p.state.Catalogue()) == len(w.departments()) {
 		p.startAsking()
 	}
 }
 
-func (p *party) join() {
-	e := protocols.Sign(p.w.network.ID(), p.key, protocols.Head{}, &protocols.Join{Name: p.name, Nonce: [32]byte(p.id)})
+func (p *party) registered() bool {
+	return slices.ContainsFunc(p.state.Catalogue(), func(r engine.Registration) bool { return r.Department == p.name })
+}
+
+// once sends an entry that no machine makes, once in one life.
+func (p *party) once(body protocols.Body) {
+	e := protocols.Sign(p.w.network.ID(), p.key, body)
 	if _, sent := p.outbox[e.Digest()]; !sent {
 		p.enqueue(e)
 	}
 }
 
-func (p *party) registered() bool {
-	return slices.ContainsFunc(p.replica.Catalogue(), func(r engine.Registration) bool { return r.Department == p.name })
-}
-
-// once sends an entry that no machine makes, the same bytes in one life.
-func (p *party) once(what string, body protocols.Body) {
-	for _, e := range p.outbox {
-		if e.Kind == body.Kind() && string(e.Body) == string(engine.Marshal(body)) {
-			return
-		}
-	}
-	p.enqueue(protocols.Sign(p.w.network.ID(), p.key, p.replica.Head(), body))
-}
-
 func (p *party) syncMachines() {
-	for _, ep := range []*protocols.EpochState{p.replica.Forming(), p.replica.Epoch()} {
+	for _, ep := range []*protocols.EpochState{p.state.Forming(), p.state.Epoch()} {
 		if ep == nil || p.formations[ep.ID] != nil {
 			continue
 		}
@@ -68,18 +64,26 @@ func (p *party) syncMachines() {
 		p.forming[ep.ID], p.formations[ep.ID] = f, p.wrap(f)
 		p.stepFormation(ep.ID, protocols.Started{})
 	}
-	for _, id := range p.replica.Open() {
-		epoch := p.epochs[p.replica.Query(id).Ask.Epoch]
+	for _, id := range p.state.Open() {
+		epoch := p.epochs[p.state.Query(id).Ask.Epoch]
 		if epoch == nil || p.queries[id] != nil {
 			continue
 		}
-		q, err := protocols.NewQuery(p.department, epoch, id, p.journal)
+		q, err := p.part(epoch, id)
 		if err != nil {
 			p.w.t.Fatalf("%s: query: %v", p.name, err)
 		}
 		p.queries[id] = p.wrap(q)
 		p.step(p.queries[id], protocols.Started{}, id)
 	}
+}
+
+// part is the machine of a query: a member's, or another validator's.
+func (p *party) part(epoch *protocols.Epoch, id engine.Digest) (protocols.Machine, error) {
+	if p.state.Query(id).Epoch.IsMember(p.id) {
+		return protocols.NewQuery(p.department, epoch, id, p.journal)
+	}
+	return protocols.NewAudit(p.department, epoch, id, p.journal)
 }
 
 func (p *party) wrap(m protocols.Machine) protocols.Machine {
@@ -91,7 +95,7 @@ func (p *party) wrap(m protocols.Machine) protocols.Machine {
 
 func (p *party) startAsking() {
 	a, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: p.key, Keys: p.w.keys, Verifying: p.w.keys.Verifying(),
-		Replica: p.replica, SQL: p.ask.sql, Departments: p.contrib, DeadlineSeconds: 60}, p.journal)
+		State: p.state, Receipts: checkReceipt, SQL: p.ask.sql, Departments: p.contrib, DeadlineSeconds: 60}, p.journal)
 	if err != nil {
 		p.w.t.Fatalf("analyst: %v", err)
 	}
@@ -135,6 +139,12 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	w := p.w
 	p.point()
 	r, err := m.Step(e)
+	if errors.Is(err, protocols.ErrJournal) && p.repents && p.formations[id] != nil {
+		// What it said when it lied is not in its journal: it leaves the epoch.
+		p.enqueue(protocols.Sign(w.network.ID(), p.key, &protocols.EpochAbort{Epoch: id, Culprit: p.id,
+			Fault: protocols.FaultUnavailable, Sentence: "lost its journal"}))
+		return nil
+	}
 	if err != nil {
 		w.t.Fatalf("%s: %v", p.name, err)
 	}
@@ -168,6 +178,9 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	}
 	for _, job := range r.Work {
 		w.after(p, func() { p.dispatch(m, job.Run(), id) })
+	}
+	if r.Receipt != (engine.Digest{}) {
+		w.after(p, func() { p.fetchReceipt(m, r.Receipt, id) })
 	}
 	if r.Outcome != nil {
 		p.outcomes[id] = r.Outcome
@@ -223,13 +236,13 @@ func (p *party) fetch(m protocols.Machine, want protocols.Want, id engine.Digest
 
 func (p *party) serve(digest engine.Digest, to *party) ([]byte, *protocols.Served) {
 	w := p.w
-	if !p.published[digest] || p.lie == liar.Hang && len(p.replica.Open()) > 0 {
+	if !p.published[digest] || p.lie == liar.Hang && len(p.state.Open()) > 0 {
 		return nil, nil
 	}
 	blob := p.store[digest]
 	contribution := false
-	for _, id := range p.replica.Open() {
-		for _, digests := range p.replica.Query(id).Contributed {
+	for _, id := range p.state.Open() {
+		for _, digests := range p.state.Query(id).Contributed {
 			contribution = contribution || slices.Contains(digests, digest)
 		}
 	}
@@ -289,7 +302,9 @@ func subjectOf(body protocols.Body) string {
 	case *protocols.ShareCommit:
 		return b.Query.String()
 	case *protocols.Done:
-		return b.Query.String()
+		return b.Query.String() + b.Transcript.String()
+	case *protocols.Judge:
+		return b.Case.String()
 	}
 	return string(engine.Marshal(body))
 }

@@ -15,7 +15,7 @@ import (
 // shows the same answer.
 func verifyAnswer(w *world, o *protocols.Outcome) {
 	w.t.Helper()
-	verifier := protocols.Verifier{Parameters: tiny, Pinned: pinned(w)}
+	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pinned(w)}
 	verdict, err := verifier.Verify(o.Certificate.Marshal())
 	if err != nil || !verdict.Verified || !verdict.ValueShown || printed(verdict.Result) != printed(o.Result) {
 		w.t.Fatalf("verdict %+v, %v", verdict, err)
@@ -134,7 +134,7 @@ func TestLiarsAreNamed(t *testing.T) {
 				w.settle()
 				w.checkNamed(culprit, c.fault)
 				// Nobody re-encrypts anything of a query in which a contribution is in doubt.
-				for _, r := range w.keeper.chain {
+				for _, r := range w.ledger.records {
 					if r.Entry.Kind == protocols.KindShare && c.kind != liar.WrongShare {
 						t.Error("a share was made")
 					}
@@ -143,7 +143,7 @@ func TestLiarsAreNamed(t *testing.T) {
 					return
 				}
 				// The others go on: once it tells the truth, the next question is answered.
-				culprit.lie = ""
+				culprit.lie, culprit.repents = "", true
 				culprit.crashNow()
 				w.askFor(bySex)
 				w.run()
@@ -164,7 +164,17 @@ func (w *world) checkNamed(culprit *party, kind protocols.FaultKind) {
 	if o.Result != nil || o.Certificate != nil {
 		w.t.Error("there is an answer")
 	}
-	for _, p := range w.departments() {
+	named := false
+	for _, e := range w.ledger.state.Evidence() {
+		named = named || e.Key == culprit.id && e.Kind == kind && e.Department == culprit.name
+		if e.Key != culprit.id {
+			w.t.Errorf("the ledger convicts %s of %s", e.Department, e.Kind)
+		}
+	}
+	if !named {
+		w.t.Errorf("the ledger holds no evidence of %s by %s", kind, culprit.name)
+	}
+	for _, p := range w.validators() {
 		for id := range p.queries {
 			o := p.outcomes[id]
 			switch {
@@ -183,10 +193,10 @@ func TestBadKeyShareIsNamed(t *testing.T) {
 	w := newWorld(t, 3, 3)
 	culprit := w.departments()[2]
 	culprit.lie = liar.BadKeyShare
-	for range 2 { // the keeper opens a new formation after each
+	for range 2 { // a new formation is opened after each
 		w.attemptFormation()
 	}
-	if w.keeper.replica.Epoch() != nil {
+	if w.ledger.state.Epoch() != nil {
 		t.Fatal("an epoch was formed with a key share that does not verify")
 	}
 	for _, p := range w.departments()[:2] {
@@ -201,7 +211,7 @@ func TestBadKeyShareIsNamed(t *testing.T) {
 			t.Errorf("%s has no outcome", p.name)
 		}
 	}
-	culprit.lie = ""
+	culprit.lie, culprit.repents = "", true
 	culprit.crashNow()
 	w.askFor(bySex)
 	w.run()
@@ -251,7 +261,7 @@ func TestHangingDepartment(t *testing.T) {
 					for id := range p.queries {
 						o := p.outcomes[id]
 						// Of a share that only the analyst wants, only the analyst knows.
-						shared := o != nil && w.keeper.replica.Query(id).Contributions != engine.Digest{} && len(o.Departments) == 0
+						shared := o != nil && w.ledger.state.Query(id).Contributions != engine.Digest{} && len(o.Departments) == 0
 						if o == nil || o.Status == protocols.Expired && !shared && !slices.Equal(o.Departments, []string{victim.name}) {
 							t.Errorf("%s: %+v", p.name, o)
 						}
@@ -265,47 +275,4 @@ func TestHangingDepartment(t *testing.T) {
 			verifyAnswer(w, w.checkAnswer(byAge))
 		})
 	}
-}
-
-// TestKeeperLies: a keeper can stop the others, and is named for it.
-func TestKeeperLies(t *testing.T) {
-	t.Run("fork", func(t *testing.T) {
-		cryptotest.SetGlobalRandom(t, 5)
-		w := newWorld(t, 5, 3)
-		w.run()
-		w.keeper.lie = liar.LogFork
-		w.askFor(bySex)
-		w.settle()
-		named := 0
-		for _, p := range w.departments()[1:] {
-			if fault, ok := p.broken.(*protocols.Fault); ok && fault.Kind == protocols.FaultLogForked && fault.Department == w.keeper.name {
-				named++
-			}
-		}
-		if named == 0 {
-			t.Error("nobody noticed that the keeper shows two logs")
-		}
-		for _, o := range w.analyst().answers {
-			if o.Status == protocols.Answered {
-				t.Error("there is an answer")
-			}
-		}
-	})
-	t.Run("withhold", func(t *testing.T) {
-		cryptotest.SetGlobalRandom(t, 5)
-		w := newWorld(t, 5, 3)
-		w.run()
-		w.keeper.lie = liar.LogWithhold
-		w.askFor(bySex)
-		w.settle()
-		if o := w.answer(); o.Status == protocols.Answered {
-			t.Error("there is an answer")
-		}
-		victim := w.departments()[2]
-		for id := range victim.queries {
-			if o := victim.outcomes[id]; o == nil || o.Fault == nil || o.Fault.Kind != protocols.FaultLogWithheld || o.Fault.Department != w.keeper.name {
-				t.Errorf("%+v", o)
-			}
-		}
-	})
 }

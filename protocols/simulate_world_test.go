@@ -16,7 +16,7 @@ import (
 	"parley/protocols/liar"
 )
 
-// world is a whole network in one goroutine: an ordered log, blob stores, crashes, loss,
+// world is a whole network in one goroutine: a ledger, blob stores, crashes, loss,
 // delay, repetition and lies, all drawn from one seed.
 type world struct {
 	t       testing.TB
@@ -24,15 +24,17 @@ type world struct {
 	params  circuits.Params
 	keys    *circuits.Keys
 	network *protocols.Network
-	parties []*party // departments in the order of their names, then analysts
-	keeper  *party
+	parties []*party // departments in the order of their names, then an auditor, then an analyst
+	ledger  *ledger
 	tasks   []task
 	parked  []task // wait for somebody to come up or to publish
 
-	salt     string
-	before   func(protocols.Entry) // asked before an entry is ordered
-	loss     int                   // percent of submissions that are lost, and of those that are doubled
-	keepDown bool
+	salt      string
+	before    func(protocols.Entry)                 // asked before an entry is ordered
+	replace   func(protocols.Entry) protocols.Entry // changes an entry before it is ordered
+	loss      int                                   // percent of submissions that are lost, and of those that are doubled
+	keepDown  bool
+	snapshots bool // the ledger goes through a snapshot after each entry
 
 	// crash is asked at every point of every party; true kills it there.
 	crash  func(p *party) bool
@@ -49,24 +51,24 @@ type task struct {
 	run  func()
 }
 
-// party is a department or an analyst with what it stores durably and what it loses.
+// party is a department, an auditor or an analyst with what it stores durably and what it loses.
 type party struct {
 	w    *world
 	name string
 	key  ed25519.PrivateKey
 	id   protocols.Key
+	role protocols.Role // empty: an analyst
 	rows []person
 
 	// durable
-	log     []protocols.Record
-	journal []protocols.JournalRecord
-	store   map[engine.Digest][]byte
-	chain   []protocols.Record // the keeper's own
+	followed uint64 // records
+	journal  []protocols.JournalRecord
+	store    map[engine.Digest][]byte
 
 	// lost in a crash
 	up         bool
 	life       int
-	replica    *protocols.Replica
+	state      *protocols.State
 	department *protocols.Department
 	published  map[engine.Digest]bool
 	outbox     map[engine.Digest]protocols.Entry
@@ -75,11 +77,10 @@ type party struct {
 	epochs     map[engine.Digest]*protocols.Epoch
 	queries    map[engine.Digest]protocols.Machine
 	asking     *protocols.Analyst
-	broken     error
 
 	lie      liar.Kind
-	replace  func(protocols.Entry) protocols.Entry // the keeper's, in another's name
-	served   int                                   // blobs served, for equivocation
+	repents  bool // it lied before
+	served   int  // blobs served, for equivocation
 	outcomes map[engine.Digest]*protocols.Outcome
 	answers  []*protocols.Outcome // an analyst's
 	ask      *question            // an analyst's open question
@@ -110,30 +111,39 @@ func newWorldAt(t testing.TB, seed uint64, departments int, salt string, keys *c
 	w.network = &protocols.Network{Version: protocols.Version, Name: "simulation", Parameters: w.params.Name(),
 		Development: true, VerifyingKeys: w.keys.Verifying().MarshalBinary()}
 	for i := range departments {
-		p := w.addParty(fmt.Sprintf("city%d", i+1))
+		p := w.addParty(fmt.Sprintf("city%d", i+1), protocols.RoleDepartment)
 		p.rows = randomRows(w.rng, 5+w.rng.IntN(10))
 		w.network.Departments = append(w.network.Departments, protocols.Member{Key: p.id})
 	}
+	w.network.Auditors = []protocols.Member{{Key: w.addParty("auditor", protocols.RoleAuditor).id}}
 	w.network.Normalize()
-	w.keeper = w.parties[0]
-	w.network.Keeper = w.keeper.id
-	w.addParty("analyst")
+	w.addParty("analyst", "")
+	w.ledger = newLedger(w)
 	for _, p := range w.parties {
 		p.start()
 	}
 	return w
 }
 
-func (w *world) addParty(name string) *party {
-	p := &party{w: w, name: name, key: testKey(w.salt + name), store: map[engine.Digest][]byte{}, outcomes: map[engine.Digest]*protocols.Outcome{}}
+func (w *world) addParty(name string, role protocols.Role) *party {
+	p := &party{w: w, name: name, role: role, key: testKey(w.salt + name), store: map[engine.Digest][]byte{}, outcomes: map[engine.Digest]*protocols.Outcome{}}
 	p.id = protocols.KeyOf(p.key)
 	w.parties = append(w.parties, p)
 	w.entries[p], w.shared[p] = map[string][]byte{}, map[engine.Digest]bool{}
 	return p
 }
 
-func (w *world) departments() []*party { return w.parties[:len(w.network.Departments)] }
-func (w *world) analyst() *party       { return w.parties[len(w.network.Departments)] }
+// of are the parties of some roles, in their order.
+func (w *world) of(roles ...protocols.Role) []*party {
+	return slices.DeleteFunc(slices.Clone(w.parties), func(p *party) bool { return !slices.Contains(roles, p.role) })
+}
+
+func (w *world) departments() []*party { return w.of(protocols.RoleDepartment) }
+func (w *world) validators() []*party {
+	return w.of(protocols.RoleDepartment, protocols.RoleAuditor)
+}
+func (w *world) auditor() *party { return w.of(protocols.RoleAuditor)[0] }
+func (w *world) analyst() *party { return w.of("")[0] }
 
 func (w *world) byKey(k protocols.Key) *party {
 	for _, p := range w.parties {
@@ -149,17 +159,15 @@ func (p *party) start() {
 	w := p.w
 	p.up = true
 	p.life++
-	p.replica = protocols.NewReplica(w.network, w.params)
+	p.state = p.restored()
 	p.published, p.outbox = map[engine.Digest]bool{}, map[engine.Digest]protocols.Entry{}
 	p.forming = map[engine.Digest]*protocols.Formation{}
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}
-	p.epochs, p.asking, p.broken = map[engine.Digest]*protocols.Epoch{}, nil, nil
-	p.department = &protocols.Department{Key: p.key, Params: w.params, Keys: w.keys, Verifying: w.keys.Verifying(),
-		Analysts: []protocols.Key{w.parties[len(w.parties)-1].id}, Replica: p.replica}
-	for _, r := range p.log {
-		if _, err := p.replica.Order(r); err != nil {
-			w.t.Fatalf("%s: its own log: %v", p.name, err)
-		}
+	p.epochs, p.asking = map[engine.Digest]*protocols.Epoch{}, nil
+	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(),
+		Analysts: []protocols.Key{w.analyst().id}, State: p.state}
+	if p.role == protocols.RoleDepartment {
+		p.department.Keys = w.keys
 	}
 	w.after(p, func() { p.follow() })
 	w.after(p, func() { p.sync() })
@@ -230,11 +238,11 @@ func (p *party) point() {
 	}
 }
 
-// settle runs to rest, then lets the deadlines pass, first the departments', then the keeper's
-// Expire, then the analysts'.
+// settle runs to rest, then lets the deadlines pass, first the machines', then the validators'
+// Expire, then the analyst's.
 func (w *world) settle() {
 	w.run()
-	for _, p := range w.departments() {
+	for _, p := range w.validators() {
 		for _, id := range sortedKeys(p.queries) {
 			if p.up && p.outcomes[id] == nil {
 				w.after(p, func() { p.step(p.queries[id], protocols.Deadline{}, id) })
@@ -242,129 +250,20 @@ func (w *world) settle() {
 		}
 	}
 	w.run()
-	if k := w.keeper; k.up && k.lie != liar.Hang {
-		for _, id := range k.replica.Open() {
-			k.enqueue(protocols.Sign(w.network.ID(), k.key, k.replica.Head(), &protocols.Expire{Query: id}))
+	for _, p := range w.validators() {
+		for _, id := range w.ledger.state.Open() {
+			if p.up && p.lie != liar.Hang {
+				p.enqueue(protocols.Sign(w.network.ID(), p.key, &protocols.Expire{Query: id}))
+			}
 		}
 	}
 	w.run()
-	for _, p := range w.parties[len(w.network.Departments):] {
-		if p.up && p.asking != nil {
-			w.after(p, func() { p.stepAnalyst(protocols.Deadline{}) })
-		}
+	if p := w.analyst(); p.up && p.asking != nil {
+		w.after(p, func() { p.stepAnalyst(protocols.Deadline{}) })
 	}
 	w.run()
 }
 
 func sortedKeys[V any](m map[engine.Digest]V) []engine.Digest {
 	return slices.SortedFunc(maps.Keys(m), func(a, b engine.Digest) int { return bytes.Compare(a[:], b[:]) })
-}
-
-// enqueue hands an entry to the log until it is seen on it; some submissions are lost, some
-// arrive twice.
-func (p *party) enqueue(e protocols.Entry) {
-	w := p.w
-	digest := e.Digest()
-	p.outbox[digest] = e
-	var submit func()
-	submit = func() {
-		switch {
-		case w.rng.IntN(100) < w.loss:
-			w.after(p, submit)
-		case !w.keeper.up:
-			w.park(p, submit)
-		default:
-			if w.rng.IntN(100) < w.loss {
-				w.after(p, submit)
-			}
-			w.keeper.order(p, e)
-		}
-	}
-	w.after(p, submit)
-}
-
-// order is the keeper's: it puts an entry on the chain once, and now and then twice, which the
-// referee has to refuse.
-func (k *party) order(from *party, e protocols.Entry) {
-	w := k.w
-	again := slices.ContainsFunc(k.chain, func(r protocols.Record) bool { return r.Entry.Digest() == e.Digest() })
-	withheld := k.lie == liar.LogWithhold && from == w.departments()[2] && e.Kind >= protocols.KindContribute
-	if w.before != nil {
-		w.before(e)
-	}
-	if again && w.rng.IntN(100) >= w.loss || withheld {
-		return
-	}
-	if k.replace != nil {
-		e = k.replace(e)
-	}
-	k.chain = append(k.chain, k.next(k.chain, e))
-	for _, p := range w.parties {
-		w.after(p, p.follow)
-	}
-}
-
-// follow takes the records that the keeper shows.
-func (p *party) follow() {
-	w := p.w
-	if !w.keeper.up {
-		w.park(p, p.follow)
-		return
-	}
-	chain := w.keeper.shows(p)
-	for height := p.replica.Height(); p.broken == nil && height < uint64(len(chain)); height++ {
-		r, err := protocols.ParseRecord(chain[height].Marshal())
-		if err != nil {
-			w.t.Fatalf("record %d: %v", height+1, err)
-		}
-		refused, err := p.replica.Order(r)
-		if err != nil {
-			p.breakLog(err)
-			return
-		}
-		p.log = append(p.log, r)
-		p.point()
-		if refused != nil && p.asking != nil && r.Entry.Author == p.id && r.Entry.Kind == protocols.KindAsk {
-			p.asking.Refuse(refused)
-		}
-		p.stepAll(protocols.Ordered{})
-		p.sync()
-	}
-}
-
-func (p *party) breakLog(err error) {
-	fault, ok := err.(*protocols.Fault)
-	if !ok {
-		p.w.t.Fatalf("%s: log: %v", p.name, err)
-	}
-	p.broken = err
-	p.stepAll(protocols.Broken{Fault: fault})
-}
-
-// next is the record that puts an entry after a chain. Unlike Chain, it does not mind what the
-// author has seen.
-func (k *party) next(chain []protocols.Record, e protocols.Entry) protocols.Record {
-	id := k.w.network.ID()
-	r := protocols.Record{Height: uint64(len(chain)) + 1, Previous: id, Entry: e}
-	if len(chain) > 0 {
-		r.Previous = chain[len(chain)-1].Digest(id)
-	}
-	r.Signature = [64]byte(ed25519.Sign(k.key, protocols.HeadMessage(id, r.Height, r.Digest(id))))
-	return r
-}
-
-// shows is the chain that the keeper shows to a party. A forking one shows the third
-// department another chain from the first question on, with that entry twice.
-func (k *party) shows(p *party) []protocols.Record {
-	if k.lie != liar.LogFork || p != k.w.departments()[2] {
-		return k.chain
-	}
-	var fork []protocols.Record
-	for _, r := range k.chain {
-		fork = append(fork, k.next(fork, r.Entry))
-		if r.Entry.Kind == protocols.KindAsk {
-			fork = append(fork, k.next(fork, r.Entry))
-		}
-	}
-	return fork
 }

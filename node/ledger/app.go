@@ -48,15 +48,18 @@ type app struct {
 	retain    uint64 // blocks to keep, 0: all
 	every     uint64 // blocks between snapshots
 	admit     func(path, arg string) error
+	author    func(tx []byte) string
+	early     *early
 	committed func(Place, int) // told of each block; must not block
 
 	mu    sync.Mutex
 	last  at     // committed
 	trial *State // a scratch copy of last, for Trial; nil: to be made
 
-	pending State   // last, and the transactions in the mempool on top
-	checked *judged // of ProcessProposal, for the FinalizeBlock of the same block
-	final   *judged // of FinalizeBlock, for Commit
+	pending State          // last, and the transactions in the mempool on top
+	authors map[string]int // how many there are in the mempool, by author
+	checked *judged        // of ProcessProposal, for the FinalizeBlock of the same block
+	final   *judged        // of FinalizeBlock, for Commit
 }
 
 // Last is the committed state, which must not be changed, and its place.
@@ -103,7 +106,7 @@ func (a *app) set(to at) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.last, a.trial = to, nil
-	a.pending = to.Clone()
+	a.pending, a.authors = to.Clone(), map[string]int{}
 }
 
 // Query answers CometBFT's question whether to speak to a peer, and nothing
@@ -121,15 +124,34 @@ func (a *app) Query(_ context.Context, q *abci.RequestQuery) (*abci.ResponseQuer
 }
 
 // CheckTx takes into the mempool what the state would order after what is
-// there already.
+// there already, and of each author so many. After a block all that is left
+// comes again.
 func (a *app) CheckTx(_ context.Context, q *abci.RequestCheckTx) (*abci.ResponseCheckTx, error) {
 	a.mu.Lock()
 	place := a.next()
 	a.mu.Unlock()
+	author := ""
+	if a.author != nil {
+		author = a.author(q.Tx)
+		if a.authors[author] >= mempoolAuthor {
+			return &abci.ResponseCheckTx{Code: abciNotOrdered, Codespace: "busy", Log: "too many transactions of this author wait"}, nil
+		}
+	}
 	r := a.pending.Apply(place, q.Tx)
 	out := &abci.ResponseCheckTx{Codespace: r.Code, Log: r.Sentence}
-	if !r.Ordered {
+	hash := Hash(q.Tx)
+	switch known, err := a.index.Find(hash); {
+	case r.Ordered:
+		a.authors[author]++
+		a.early.Remove(hash)
+	case err != nil || known != nil:
 		out.Code = abciNotOrdered
+		a.early.Remove(hash)
+	default:
+		out.Code = abciNotOrdered
+		if q.Type == abci.CheckTxType_New {
+			a.early.Add(hash, q.Tx, place.Block-1)
+		}
 	}
 	return out, nil
 }
@@ -214,6 +236,7 @@ func (a *app) Commit(context.Context, *abci.RequestCommit) (*abci.ResponseCommit
 	}
 	a.set(at{j.state, j.place})
 	a.index.Publish(j.state.Applied())
+	a.early.Block(j.place.Block)
 	if a.committed != nil {
 		a.committed(j.place, len(j.txs))
 	}

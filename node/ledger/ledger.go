@@ -42,6 +42,9 @@ type Config struct {
 	// Decode reads what State.Marshal wrote, strictly: the bytes may come from a
 	// peer.
 	Decode func([]byte) (State, error)
+	// Author names who wrote a transaction, so that none fills the mempool alone;
+	// nil: no limit. It must not panic whatever tx holds.
+	Author func(tx []byte) string
 	// Key is the identity's: the validator's and the libp2p host's.
 	Key ed25519.PrivateKey
 	// Host is the libp2p host; it stays open when the ledger closes. It keeps
@@ -204,7 +207,8 @@ func (l *Ledger) open(ctx context.Context) error {
 	l.watch = newWatch(l)
 	l.app = &app{
 		genesis: c.Genesis, index: l.index, blocks: blocks, snapshots: snapshots,
-		retain: c.Retain, every: c.SnapshotEvery, admit: l.tunnel.admit, committed: l.watch.Block,
+		retain: c.Retain, every: c.SnapshotEvery, admit: l.tunnel.admit, author: c.Author,
+		early: newEarly(), committed: l.watch.Block,
 	}
 	if err := l.restore(ctx, blocks, snapshots); err != nil {
 		return err
@@ -303,11 +307,8 @@ func (l *Ledger) start() error {
 	l.tunnel.Start(l.node.Config().P2P.ListenAddress[len("tcp://"):], l.node.Switch())
 	l.config.Host.SetStreamHandler(lightProtocol, l.serveLight)
 	l.watch.metrics.Register(l)
-	l.wg.Add(1)
-	go func() {
-		defer l.wg.Done()
-		l.watch.Run(l.ctx)
-	}()
+	l.wg.Go(func() { l.watch.Run(l.ctx) })
+	l.wg.Go(func() { l.app.early.Run(l.ctx, l.node.Mempool()) })
 	return nil
 }
 

@@ -1,10 +1,14 @@
 package ledger
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/cometbft/cometbft/mempool"
 )
 
 // TestOne: a network of one validator orders, refuses, convicts, and follows.
@@ -79,4 +83,82 @@ func TestFour(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestAnswers: four nodes answer each other's blocks at once, each with a
+// transaction that is valid only after the block. Peers that are a block behind
+// refuse it at first; nobody waits for a heartbeat.
+func TestAnswers(t *testing.T) {
+	b := newBench(t, 4)
+	b.adjust = func(c *Config) { c.Timing.Heartbeat = time.Minute }
+	b.startAll()
+	const answers = 30
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+			defer cancel()
+			err := b.nodes[i].ledger.Follow(ctx, 0, func(records []Record) error {
+				for _, r := range records {
+					if r.Number >= answers {
+						return errEnough
+					}
+					if r.Number%4 == uint64(i) {
+						if err := b.nodes[i].ledger.Append(ctx, fmt.Append(nil, "next ", r.Number)); err != nil {
+							return fmt.Errorf("the answer to record %d: %w", r.Number, err)
+						}
+					}
+				}
+				return nil
+			})
+			if err != errEnough {
+				t.Errorf("node %d: %v", i, err)
+			}
+		})
+	}
+	begun := time.Now()
+	b.mustAppend(0, "note that starts it")
+	wg.Wait()
+	t.Logf("%d answers in %s", answers, time.Since(begun))
+}
+
+// TestAuthors: one author does not fill the mempool.
+func TestAuthors(t *testing.T) {
+	b := newBench(t, 2)
+	b.adjust = func(c *Config) { c.Author = func(tx []byte) string { return string(tx[:6]) } }
+	b.start(0) // no quorum: nothing is ordered
+	pool := b.nodes[0].ledger.node.Mempool()
+	for i := range mempoolAuthor + 50 {
+		pool.CheckTx(fmt.Append(nil, "note a", i), nil, mempool.TxInfo{})
+	}
+	pool.CheckTx([]byte("note b"), nil, mempool.TxInfo{})
+	if n := pool.Size(); n != mempoolAuthor+1 {
+		t.Errorf("%d transactions wait", n)
+	}
+}
+
+// TestEarly: a transaction that comes before the block that makes it valid is
+// ordered after it, though nobody sends it again.
+func TestEarly(t *testing.T) {
+	b := newBench(t, 1)
+	b.adjust = func(c *Config) { c.Timing.Heartbeat = time.Hour }
+	l := b.start(0)
+	for _, tx := range []string{"next 1", "next 7", "nonsense"} {
+		l.node.Mempool().CheckTx([]byte(tx), nil, mempool.TxInfo{})
+	}
+	if n := l.node.Mempool().Size(); n != 0 {
+		t.Fatalf("%d transactions wait", n)
+	}
+	b.mustAppend(0, "note")
+	if got := b.records(0, 2); string(got[1].Tx) != "next 1" {
+		t.Errorf("%+v", got[1])
+	}
+	for i := range earlyBlocks {
+		b.mustAppend(0, fmt.Sprint("note ", i))
+	}
+	eventually(t, "those that no block helps are forgotten", 5*time.Second, func() bool {
+		l.app.early.mu.Lock()
+		defer l.app.early.mu.Unlock()
+		return len(l.app.early.waiting) == 0 && l.app.early.bytes == 0
+	})
 }

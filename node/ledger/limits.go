@@ -17,6 +17,11 @@ const (
 	mempoolBytes = 32 << 20 // of them together
 	mempoolSeen  = 10_000   // hashes of transactions remembered
 
+	mempoolAuthor = 200     // transactions of one author that wait for a block
+	earlyTxs      = 256     // refused transactions that are tried again
+	earlyBytes    = 8 << 20 // of them together
+	earlyBlocks   = 3       // after so many blocks they are forgotten
+
 	maxPeers         = 256 // that may speak consensus
 	maxStreamsPeer   = 4   // consensus streams of one peer: one, and those that are ending
 	lightStreamsPeer = 4   // requests of one peer that are answered at once

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -55,6 +56,7 @@ func (t *toy) Apply(at Place, tx []byte) Result {
 	key, _ := hex.DecodeString(rest)
 	switch {
 	case verb == "note":
+	case verb == "next" && rest == strconv.FormatUint(t.Number, 10): // only right after that one
 	case verb == "boom" && t.fuse != nil:
 		if t.fuse.Add(1) > 2 {
 			panic("boom")

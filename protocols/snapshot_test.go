@@ -1,0 +1,199 @@
+package protocols
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"parley/engine"
+)
+
+// reparsed holds that the court's state survives its encoding.
+func (c *court) reparsed() *State {
+	c.t.Helper()
+	raw := c.state.Marshal()
+	s, err := ParseState(c.network, c.sizes, raw)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if !bytes.Equal(s.Marshal(), raw) || s.Digest() != c.state.Digest() {
+		c.t.Fatal("a snapshot gives another state")
+	}
+	return s
+}
+
+// session is a court that has heard about everything: queries of every end, open ones of every
+// phase, aborted formations, votes, a removed and a rotated department, evidence.
+func session(t testing.TB) *court {
+	c := newCourt(t)
+	c.join()
+	c.register()
+	c.must(c.auditor, &Join{Name: "auditor"})
+	c.form()
+	for i := range 6 {
+		q := c.reach(Phase(1+i%5), byte(i))
+		_ = c.put(c.keys[i%3], q.shares(i))
+		_ = c.put(c.keys[(i+1)%3], q.contribution(i))
+		_ = c.put(c.keys[0], &Expire{Query: q.ID})
+		_ = c.put(c.auditor, &Expire{Query: q.ID})
+	}
+	accused := c.reach(PhaseAttesting, 20)
+	c.must(c.keys[0], &Attest{Query: accused.ID, Contributions: accused.Contributions})
+	c.must(c.keys[2], &Accuse{Query: accused.ID, Department: KeyOf(c.keys[1]), Fault: FaultBadProof, Subject: SubjectContribution, Blob: accused.Contributed[1][0]})
+	c.say(2, &Judge{Case: accused.ID, Blob: accused.Contributed[1][0], Guilty: true})
+	c.must(c.auditor, &Judge{Case: accused.ID, Blob: accused.Contributed[1][0], Guilty: true})
+	refused := c.reach(PhaseContributing, 21)
+	c.must(c.keys[1], &Refuse{Query: refused.ID, Code: CodeEpochExhausted, Sentence: "used up"})
+	expired := c.state.Open()[0]
+	for _, k := range c.validators() {
+		_ = c.put(k, &Expire{Query: expired})
+	}
+	// A formation that is aborted, and judged.
+	c.must(c.keys[1], c.state.NextEpoch())
+	e := c.state.Forming()
+	for i, k := range c.keys {
+		c.must(k, &KeyCommit{Epoch: e.ID, Blob: digestOf("again", i)})
+	}
+	c.must(c.keys[0], c.accuse(e, 2))
+	c.say(2, &Judge{Case: e.ID, Blob: e.Commits[2], Guilty: false})
+	c.form()
+	c.must(c.keys[0], &Register{Registration: courtTable("a", 2)})
+	_ = c.put(c.analyst, c.question(30))
+	// An auditor more while a query is open, a department less, another's new key.
+	c.vote(4, Change{Version: 1, Action: ActionAdd, Role: RoleAuditor, Name: "second", Key: KeyOf(courtKey("second"))})
+	c.must(courtKey("second"), &Join{Name: "second"})
+	c.vote(4, Change{Version: 2, Action: ActionRemove, Role: RoleDepartment, Key: KeyOf(c.keys[2])})
+	_ = c.put(c.keys[2], &Vote{Change: Change{Version: 3, Action: ActionRemove, Role: RoleDepartment, Key: KeyOf(c.keys[0])}})
+	c.must(c.keys[0], &Vote{Change: Change{Version: 3, Action: ActionRotate, Role: RoleDepartment, Key: KeyOf(c.keys[1]), NewKey: KeyOf(courtKey("b2"))}})
+	c.must(c.keys[0], c.state.NextEpoch())
+	return c
+}
+
+// vote has the first validators vote for a change until it takes effect.
+func (c *court) vote(n int, change Change) {
+	c.t.Helper()
+	for _, k := range c.validators()[:n] {
+		if c.state.Membership().Version == change.Version {
+			c.must(k, &Vote{Change: change})
+		}
+	}
+	if c.state.Membership().Version == change.Version {
+		c.t.Fatalf("%d votes do not make the change", n)
+	}
+}
+
+// TestStateSurvivesEverything: whoever replays the ledger in one go, or from a copy or a snapshot
+// at any point, has the same state and gives the same answers, byte for byte.
+func TestStateSurvivesEverything(t *testing.T) {
+	c := session(t)
+	straight, again := NewState(c.network, c.sizes), NewState(c.network, c.sizes)
+	cloned, parsed := NewState(c.network, c.sizes), NewState(c.network, c.sizes)
+	var past []*State // clones, which what comes after must not change
+	var digests []engine.Digest
+	for i, h := range c.heard {
+		want := fmt.Sprint(straight.Apply(h.at, h.entry))
+		cloned = cloned.Clone()
+		snapshot, err := ParseState(c.network, c.sizes, parsed.Marshal())
+		if err != nil {
+			t.Fatalf("entry %d (%s): %v", i, h.entry.Kind, err)
+		}
+		parsed = snapshot
+		for name, s := range map[string]*State{"another replay": again, "a copy": cloned, "a snapshot": parsed} {
+			if got := fmt.Sprint(s.Apply(h.at, h.entry)); got != want {
+				t.Fatalf("entry %d (%s): %s says %q, not %q", i, h.entry.Kind, name, got, want)
+			}
+			if s.Digest() != straight.Digest() || !bytes.Equal(s.Marshal(), straight.Marshal()) {
+				t.Fatalf("entry %d (%s): %s has another state", i, h.entry.Kind, name)
+			}
+		}
+		past, digests = append(past, straight.Clone()), append(digests, straight.Digest())
+	}
+	if straight.Digest() != c.state.Digest() || len(straight.Evidence()) < 3 || len(straight.Ended()) < 6 {
+		t.Errorf("%d evidences, %d ended queries", len(straight.Evidence()), len(straight.Ended()))
+	}
+	for i, s := range past {
+		if s.Digest() != digests[i] {
+			t.Fatalf("the copy after entry %d has changed since", i)
+		}
+	}
+}
+
+// snapshotsOfCourt are snapshots of a session, some on its way and the last.
+func snapshotsOfCourt(t testing.TB) (*court, [][]byte) {
+	c := session(t)
+	var out [][]byte
+	s := NewState(c.network, c.sizes)
+	for i, h := range c.heard {
+		_ = s.Apply(h.at, h.entry)
+		if i%17 == 0 || i == len(c.heard)-1 {
+			out = append(out, s.Marshal())
+		}
+	}
+	return c, out
+}
+
+// exercise reads everything of a state, and has it refuse or take some entries.
+func (s *State) exercise(c *court, entries []Entry) {
+	_, _, _, _ = s.Membership(), s.Evidence(), s.Catalogue(), s.NextEpoch()
+	_, _ = s.Network()
+	_ = s.ValidatorsAt(3)
+	for id, q := range s.queries {
+		_, _ = s.Missing(id), s.recordsOf(q)
+		if q.Phase.Ended() && q.Phase != PhaseAccused {
+			_ = outcomeOf(s, q)
+		}
+	}
+	s = s.Clone()
+	for id, q := range s.queries {
+		for _, k := range c.validators() {
+			for _, b := range []Body{q.admission(), q.contribution(0), q.shares(1), &Attest{Query: id, Contributions: q.Contributions},
+				&Judge{Case: id, Guilty: true}, &Expire{Query: id}, &EpochAbort{Epoch: q.Epoch.ID, Culprit: KeyOf(c.keys[0]), Fault: FaultBadProof}} {
+				_ = s.Apply(Place{}, Sign(c.id, k, b))
+			}
+		}
+	}
+	for _, e := range entries {
+		for _, k := range c.validators() {
+			e.Author = KeyOf(k)
+			e.Signature = signature(k, e.message(c.id))
+			_ = s.Apply(Place{}, e)
+		}
+	}
+	_ = s.Digest()
+}
+
+// TestSnapshotsAreStrict: a changed byte of a snapshot is refused, or is another state by its
+// digest; and what is taken makes nothing panic.
+func TestSnapshotsAreStrict(t *testing.T) {
+	c, snapshots := snapshotsOfCourt(t)
+	raw, want := snapshots[len(snapshots)-1], c.state.Digest()
+	entries := goldenEntries()
+	taken, stride := 0, 23
+	if testing.Short() {
+		stride = 211
+	}
+	for i := 0; i < len(raw); i += stride {
+		bad := bytes.Clone(raw)
+		bad[i] ^= 1 << (i % 8)
+		s, err := ParseState(c.network, c.sizes, bad)
+		if err != nil {
+			continue
+		}
+		if taken++; taken%5 == 0 {
+			s.Clone().exercise(c, entries)
+		}
+		if s.Digest() == want {
+			t.Fatalf("byte %d of %d can be changed", i, len(raw))
+		}
+	}
+	for _, bad := range [][]byte{raw[:len(raw)-1], append(bytes.Clone(raw), 0), nil} {
+		if _, err := ParseState(c.network, c.sizes, bad); err == nil {
+			t.Error("a cut or extended snapshot is taken")
+		}
+	}
+	other := *c.network
+	other.Name = "other"
+	if _, err := ParseState(&other, c.sizes, raw); err == nil {
+		t.Error("another network's snapshot is taken")
+	}
+}
