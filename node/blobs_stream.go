@@ -107,8 +107,10 @@ func (x *blobExchange) serveGet(ctx context.Context, s *stream, q blobRequest) e
 	defer cancel()
 	owner := peerID(q.Owner)
 	_, held := x.store.Size(q.Digest)
-	if !held && s.role == analyst && x.transport.roles.of(owner) == member && owner != x.id.peerID() {
-		data, lie, err := x.fetchOnce(wait, q, owner)
+	if !held && s.role == analyst && x.transport.roles.of(owner) == member && owner != x.id.peerID() && x.transport.Connected(owner) {
+		asking, cancel := context.WithTimeout(ctx, blobWait) // the owner waits as long as it is asked to
+		defer cancel()
+		data, lie, err := x.fetchOnce(asking, q, owner)
 		if lie != nil {
 			return s.SendValue(blobReply{Status: blobLie, Served: lie.Marshal()})
 		}

@@ -1,0 +1,217 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// auditCommand is the command with its output caught.
+func auditCommand() (*command, *bytes.Buffer) {
+	var out bytes.Buffer
+	return &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), hooks: hooks{parameters: tiny}, json: true}, &out
+}
+
+// address is what a node is dialled by.
+func (n *testNetwork) address(department int) string {
+	node := n.nodes[department]
+	return node.cfg.Listen + "/p2p/" + node.id.Peer()
+}
+
+// analystFile writes the analyst's identity for commands.
+func (n *testNetwork) analystFile() string {
+	n.t.Helper()
+	path := filepath.Join(n.t.TempDir(), "analyst.key")
+	der, err := x509.MarshalPKCS8PrivateKey(n.analyst.private)
+	check(n.t, err)
+	check(n.t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: identityBlock, Bytes: der}), fileMode))
+	return path
+}
+
+// answers asks the first node.
+func (n *testNetwork) answers(sql ...string) {
+	n.t.Helper()
+	c := n.dial(0)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	for _, q := range sql {
+		if _, err := c.Ask(ctx, q, AskOptions{}); err != nil {
+			n.t.Fatalf("%v\n%s", err, n.logs())
+		}
+	}
+}
+
+func into(t *testing.T, out *bytes.Buffer, v any) {
+	t.Helper()
+	if err := json.Unmarshal(out.Bytes(), v); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out.Reset()
+}
+
+// An auditor reads a running network's ledger, exports it and checks the file;
+// then the same from a stopped node's folder.
+func TestAuditor(t *testing.T) {
+	n := newTestNetwork(t, 3)
+	n.addAuditor()
+	n.startAll()
+	n.answers(wageQuestion, "SELECT count(*) FROM people")
+	c, out := auditCommand()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	live := sourceFlags{nodes: []string{n.address(1)}, identity: n.analystFile()}
+
+	var listed struct{ Queries []ledgerQuery }
+	check(t, c.listLedger(ctx, live, ledgerFilter{}, false))
+	into(t, out, &listed)
+	if len(listed.Queries) != 2 || listed.Queries[0].State != "done" || listed.Queries[0].Table != "people" ||
+		listed.Queries[0].Analyst != n.analyst.Peer() || len(listed.Queries[0].Certificate) != 64 || len(listed.Queries[0].Departments) != 3 {
+		t.Errorf("list: %+v", listed)
+	}
+	first := listed.Queries[0].ID
+	check(t, c.listLedger(ctx, live, ledgerFilter{Table: "people", Department: "b", Analyst: n.analyst.Peer(), Text: "AVG("}, false))
+	into(t, out, &listed)
+	if len(listed.Queries) != 1 || listed.Queries[0].ID != first {
+		t.Errorf("search: %+v", listed)
+	}
+	for _, f := range []ledgerFilter{{Table: "none"}, {Department: "x"}, {Analyst: "x"}, {Since: time.Now().Add(time.Hour)}, {Until: time.Unix(0, 0)}} {
+		check(t, c.listLedger(ctx, live, f, false))
+		into(t, out, &listed)
+		if len(listed.Queries) != 0 {
+			t.Errorf("%+v finds %+v", f, listed)
+		}
+	}
+	var entries struct{ Entries []ledgerEvent }
+	check(t, c.listLedger(ctx, live, ledgerFilter{Department: "a"}, true))
+	into(t, out, &entries)
+	if len(entries.Entries) < 8 || entries.Entries[0].Author != "a" {
+		t.Errorf("entries of a: %+v", entries)
+	}
+
+	var shown struct {
+		Query   string
+		Entries []ledgerEvent
+	}
+	check(t, c.showLedger(ctx, live, first[:8]))
+	into(t, out, &shown)
+	kinds := map[string]int{}
+	for _, e := range shown.Entries {
+		kinds[e.Kind]++
+	}
+	if shown.Query != first || kinds["ask"] != 1 || kinds["admit"] != 3 || kinds["contribute"] != 3 || kinds["attest"] < 3 || kinds["share"] != 3 || kinds["done"] != 1 {
+		t.Errorf("show: %+v", kinds)
+	}
+	c.json = false
+	check(t, c.showLedger(ctx, live, "last"))
+	if text := out.String(); !strings.Contains(text, "SELECT count(*)") || !strings.Contains(text, "commits to 1 decryption share") {
+		t.Error(text)
+	}
+	out.Reset()
+	c.json = true
+	if err := c.showLedger(ctx, live, "0"); err == nil {
+		t.Error("a query that is not there is shown")
+	}
+
+	dir := t.TempDir()
+	var wrote exported
+	check(t, c.exportTo(ctx, live, filepath.Join(dir, "live")))
+	into(t, out, &wrote)
+	if len(wrote.Missing) != 0 || wrote.Blobs != 3+2*(1+3+3) || wrote.Transactions < 30 {
+		t.Errorf("export: %+v", wrote)
+	}
+	id := n.networkID()
+	n.checkExports(c, out, filepath.Join(dir, "live"), id, 0)
+
+	head, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: id}, 0)
+	if err != nil || head.Block == 0 || len(head.Validators) != 4 || !head.Pinned {
+		t.Errorf("%+v, %v", head, err)
+	}
+	if _, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: engine.Digest{1}}, 0); err == nil {
+		t.Error("another network's id is taken")
+	}
+	err = c.listLedger(ctx, sourceFlags{dir: n.nodes[1].cfg.Dir}, ledgerFilter{}, false)
+	if failure := failureOf(err); failure.Code != "running" {
+		t.Errorf("a running node's folder: %v", err)
+	}
+
+	n.stop(2)
+	stopped := sourceFlags{dir: n.nodes[2].cfg.Dir}
+	check(t, c.listLedger(ctx, stopped, ledgerFilter{}, false))
+	into(t, out, &listed)
+	if len(listed.Queries) != 2 || listed.Queries[0].ID != first {
+		t.Errorf("list of a folder: %+v", listed)
+	}
+	check(t, c.exportTo(ctx, stopped, filepath.Join(dir, "stopped")))
+	out.Reset()
+	n.checkExports(c, out, filepath.Join(dir, "stopped"), id, 2*2) // a node does not keep the others' decryption shares
+	if err := c.followLedger(ctx, stopped, false); failureOf(err).Code != "stopped" {
+		t.Errorf("following a stopped node: %v", err)
+	}
+
+	// The folder is none the worse for it.
+	n.start(2)
+	n.waitReady(2)
+	n.answers("SELECT count(*) FROM people WHERE age > 40")
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (n *testNetwork) networkID() engine.Digest {
+	n.t.Helper()
+	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, genesisName))
+	check(n.t, err)
+	network, err := protocols.ParseGenesis(text)
+	check(n.t, err)
+	return network.ID()
+}
+
+// checkExports checks a good export with each kind of pin.
+func (n *testNetwork) checkExports(c *command, out *bytes.Buffer, path string, id engine.Digest, missing int) {
+	n.t.Helper()
+	network := filepath.Join(n.nodes[0].cfg.Dir, networkName)
+	for _, pin := range []struct {
+		genesis, network string
+		status           int
+	}{{id.String(), "", 0}, {"", network, 0}, {id.String(), network, 0}, {"", "", statusNotPinned}, {strings.Repeat("0", 63) + "1", "", statusRefused}} {
+		if missing > 0 {
+			if err := c.checkFile(path, pin.genesis, pin.network, true); err != exitStatus(statusRefused) {
+				n.t.Fatalf("complete though it is not: %v", err)
+			}
+			out.Reset()
+		}
+		err := c.checkFile(path, pin.genesis, pin.network, missing == 0)
+		var got checked
+		into(n.t, out, &got)
+		want := fmt.Sprint(exitStatus(pin.status))
+		if pin.status == 0 {
+			want = "<nil>"
+		}
+		if fmt.Sprint(err) != want {
+			n.t.Fatalf("%+v: %v, %+v", pin, err, got)
+		}
+		if pin.status == statusRefused {
+			continue
+		}
+		if got.Verified != (pin.status == 0) || got.Proofs != got.Blobs || got.Proofs < 3+2*7-missing || got.Answered < 2 || got.Epochs != 1 ||
+			len(got.Missing) != missing || len(got.Unchecked)+len(got.Deviations)+len(got.Evidence) != 0 || got.Signatures == 0 {
+			n.t.Fatalf("%+v", got)
+		}
+	}
+}
