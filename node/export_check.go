@@ -172,10 +172,11 @@ func (c *exportCheck) names(pins exportPins) error {
 // blocks reads the blocks; block and record read what stands between them.
 func (c *exportCheck) blocks() iter.Seq2[ledger.Block, error] {
 	return func(yield func(ledger.Block, error) bool) {
-		for height := uint64(1); c.x.Peek() == frameBlock && len(c.last.Seal) == 0; height++ {
+		for height := uint64(1); c.more(); height++ {
+			c.at, c.number, c.blob = height, 0, engine.Digest{}
 			b, err := c.x.Block(height)
-			c.at, c.number, c.blob, c.last = height, 0, engine.Digest{}, b
-			if !yield(b, err) {
+			c.last = b
+			if !yield(b, err) || err != nil {
 				return
 			}
 		}
@@ -183,6 +184,12 @@ func (c *exportCheck) blocks() iter.Seq2[ledger.Block, error] {
 			yield(ledger.Block{}, err)
 		}
 	}
+}
+
+// more tells that a block should come: neither the last one has, nor the end.
+func (c *exportCheck) more() bool {
+	next := c.x.Peek()
+	return len(c.last.Seal) == 0 && next != frameEnd && next != 0
 }
 
 func (c *exportCheck) block(b ledger.CheckedBlock) error {
