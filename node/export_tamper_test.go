@@ -165,6 +165,10 @@ func TestRearrangedExport(t *testing.T) {
 		t.Errorf("another network, not pinned: %+v", got)
 	}
 
+	if got := checkBytes(t, cases[9].export, exportPins{}); got.Verified || got.Block != 1 {
+		t.Errorf("%s, not pinned: %+v", cases[9].name, got)
+	}
+
 	// A blob that the exporter did not have is no deviation, but is said.
 	gone := make([]byte, exportFrameHeader)
 	gone[0] = byte(frameGone)
@@ -192,7 +196,11 @@ func FuzzExport(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	network := &protocols.Network{Version: protocols.Version, Name: "fuzz", Parameters: "tiny", VerifyingKeys: []byte{1},
+	keys, err := developKeys(context.Background(), params, keysDir(), nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	network := &protocols.Network{Version: protocols.Version, Name: "fuzz", Parameters: "tiny", VerifyingKeys: keys.Verifying().MarshalBinary(),
 		Departments: []protocols.Member{{Key: protocols.Key{1}}}, Auditors: []protocols.Member{}}
 	frame := func(kind frameKind, payload []byte) []byte {
 		return append(binary.BigEndian.AppendUint32([]byte{byte(kind)}, uint32(len(payload))), payload...)

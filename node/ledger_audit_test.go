@@ -16,6 +16,7 @@ import (
 
 	"parley/engine"
 	"parley/protocols"
+	"parley/protocols/liar"
 )
 
 // auditCommand is the command with its output caught.
@@ -213,5 +214,50 @@ func (n *testNetwork) checkExports(c *command, out *bytes.Buffer, path string, i
 			len(got.Missing) != missing || len(got.Unchecked)+len(got.Deviations)+len(got.Evidence) != 0 || got.Signatures == 0 {
 			n.t.Fatalf("%+v", got)
 		}
+	}
+}
+
+// What a department was convicted of stands in the export, and is verified
+// again.
+func TestAuditorOfLies(t *testing.T) {
+	n := newTestNetwork(t, 3)
+	n.addAuditor()
+	n.options = func(department int, o *Options) {
+		if department == 1 {
+			o.hooks.machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
+				return liar.Wrap(m, d, liar.BadProof)
+			}
+		}
+	}
+	n.startAll()
+	if a, err := n.ask(n.dial(0), 20*time.Second); err == nil {
+		t.Fatalf("an answer: %s", resultText(a))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	src, err := dialSource(ctx, n.address(0), n.analyst, hooks{parameters: tiny})
+	check(t, err)
+	defer src.Close()
+	for {
+		var file bytes.Buffer
+		_, err = exportLedger(ctx, &file, src, src.Params(), func(uint64, uint64) {})
+		check(t, err)
+		got := checkBytes(t, file.Bytes(), exportPins{Genesis: n.networkID()})
+		if !got.Verified {
+			t.Fatalf("%+v", got)
+		}
+		if len(got.Evidence) == 0 { // the validators still judge
+			time.Sleep(200 * time.Millisecond)
+			continue
+		}
+		if e := got.Evidence[0]; len(got.Evidence) != 1 || e.Department != "b" || e.Kind != string(protocols.FaultBadProof) || e.Proof != "verified" ||
+			len(got.Deviations) != 1 || got.Answered != 0 || got.Queries != 1 {
+			t.Errorf("%+v\n%s", got, n.logs())
+		}
+		break
+	}
+	h, err := readHistory(ctx, src, nil)
+	if err != nil || len(h.Queries) != 1 || h.Queries[0].State != "accused" || !strings.Contains(h.Queries[0].Reason, "accuses b (bad-proof)") {
+		t.Errorf("%+v, %v", h, err)
 	}
 }
