@@ -261,3 +261,87 @@ func TestAuditorOfLies(t *testing.T) {
 		t.Errorf("%+v, %v", h, err)
 	}
 }
+
+// shortSource is a source that does not hold all of its ledger.
+type shortSource struct {
+	ledgerSource
+	extent ledgerExtent
+}
+
+func (s shortSource) Extent(context.Context) (ledgerExtent, error) { return s.extent, nil }
+
+// Entries as they come; and nodes that cannot tell the whole history say so.
+func TestFollowLedger(t *testing.T) {
+	n := newTestNetwork(t, 1)
+	n.startAll()
+	live := sourceFlags{nodes: []string{n.address(0)}, identity: n.analystFile()}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var out syncBuffer
+	c := &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), hooks: hooks{parameters: tiny}, json: true}
+	done := make(chan error, 1)
+	go func() { done <- c.followLedger(ctx, live, true) }()
+	await := func(text string) {
+		t.Helper()
+		for until := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), text); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatalf("no %q in %s", text, out.String())
+			}
+		}
+	}
+	await(`"kind":"key-attest"`)
+	n.answers("SELECT count(*) FROM people")
+	await(`"kind":"done"`)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for i, line := range lines {
+		var e ledgerEvent
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Number != uint64(i+1) {
+			t.Errorf("%v: %s", err, line)
+		}
+	}
+
+	limit, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	src, err := dialSource(limit, n.address(0), n.analyst, hooks{parameters: tiny})
+	check(t, err)
+	defer src.Close()
+	pruned := shortSource{src, ledgerExtent{FirstBlock: 3, LastBlock: 9, Records: 5}}
+	if _, err := exportLedger(limit, io.Discard, pruned, src.Params(), func(uint64, uint64) {}); failureOf(err).Code != "pruned" {
+		t.Errorf("an export without the first block: %v", err)
+	}
+	joined := shortSource{src, ledgerExtent{FirstBlock: 3, LastBlock: 9, Records: 5, Missing: 2}}
+	if _, err := readHistory(limit, joined, nil); failureOf(err).Code != "incomplete" {
+		t.Errorf("a history without its beginning: %v", err)
+	}
+	wrong := sourceFlags{nodes: live.nodes, identity: live.identity, network: filepath.Join(t.TempDir(), "other.json")}
+	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, networkName))
+	check(t, err)
+	check(t, os.WriteFile(wrong.network, bytes.Replace(text, []byte(`"name": "parley"`), []byte(`"name": "other"`), 1), fileMode))
+	if err := c.listLedger(limit, wrong, ledgerFilter{}, false); failureOf(err).Code != "network" {
+		t.Errorf("another network is listed: %v", err)
+	}
+}
+
+func TestParseWhen(t *testing.T) {
+	now := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"":                          {},
+		"2026-03-31":                time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC),
+		"2026-03-31 10:20":          time.Date(2026, 3, 31, 10, 20, 0, 0, time.UTC),
+		"2026-03-31T10:20:30+08:00": time.Date(2026, 3, 31, 2, 20, 30, 0, time.UTC),
+		"24h":                       now.Add(-24 * time.Hour),
+	} {
+		if got, err := parseWhen("since", text, now); err != nil || !got.Equal(want) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"yesterday", "-3h", "2026-13-01", "0"} {
+		if _, err := parseWhen("since", text, now); err == nil {
+			t.Errorf("%q is a time", text)
+		}
+	}
+}
