@@ -15,8 +15,10 @@ import (
 // verified: each epoch when it is formed or aborted, each query when it ends,
 // each evidence when it is there.
 type ledgerAudit struct {
-	state   *protocols.State
-	recheck protocols.Recheck
+	state *protocols.State
+	// recheck is made when it is first needed, and at the end: reading the
+	// proofs' keys takes longer than to see that most false exports are false.
+	recheck func() (*protocols.Recheck, error)
 	out     *checked
 
 	epochs  map[engine.Digest]*protocols.Epoch // by id; nil: not all of its key shares are there
@@ -26,10 +28,10 @@ type ledgerAudit struct {
 	broken  error // of reading the file
 }
 
-func newLedgerAudit(vk *circuits.VerifyingKeys, s *protocols.State, blobs func(engine.Digest) ([]byte, error), out *checked) *ledgerAudit {
+func newLedgerAudit(p circuits.Params, verifying []byte, s *protocols.State, blobs func(engine.Digest) ([]byte, error), out *checked) *ledgerAudit {
 	a := &ledgerAudit{state: s, out: out, epochs: map[engine.Digest]*protocols.Epoch{}, open: map[engine.Digest]bool{},
 		accused: map[engine.Digest]bool{}}
-	a.recheck = protocols.Recheck{Verifying: vk, Blobs: func(d engine.Digest) []byte {
+	held := func(d engine.Digest) []byte {
 		b, err := blobs(d)
 		if err != nil {
 			a.mu.Lock()
@@ -37,7 +39,14 @@ func newLedgerAudit(vk *circuits.VerifyingKeys, s *protocols.State, blobs func(e
 			a.mu.Unlock()
 		}
 		return b
-	}}
+	}
+	a.recheck = sync.OnceValues(func() (*protocols.Recheck, error) {
+		vk, err := circuits.ParseVerifyingKeys(p, verifying)
+		if err != nil {
+			return nil, fmt.Errorf("the genesis: verifying keys: %w", err)
+		}
+		return &protocols.Recheck{Verifying: vk, Blobs: held}, nil
+	})
 	return a
 }
 
@@ -78,7 +87,11 @@ func (a *ledgerAudit) epoch(id engine.Digest) error {
 	if _, done := a.epochs[id]; done {
 		return nil
 	}
-	epoch, found := a.recheck.Epoch(a.state, e)
+	recheck, err := a.recheck()
+	if err != nil {
+		return err
+	}
+	epoch, found := recheck.Epoch(a.state, e)
 	a.epochs[id] = epoch
 	for known := range a.epochs {
 		if a.state.EpochByID(known) == nil {
@@ -115,7 +128,11 @@ func (a *ledgerAudit) query(id engine.Digest, q *protocols.QueryState) error {
 		a.out.Incomplete = append(a.out.Incomplete, "query "+id.String())
 		return nil
 	}
-	found := a.recheck.Query(a.state, a.epochs[q.Epoch.ID], q)
+	recheck, err := a.recheck()
+	if err != nil {
+		return err
+	}
+	found := recheck.Query(a.state, a.epochs[q.Epoch.ID], q)
 	if q.Phase == protocols.PhaseDone {
 		a.out.Answered++
 	}
@@ -190,6 +207,9 @@ func (a *ledgerAudit) evidence(r *protocols.Record) error {
 
 // Finish verifies what had not ended with the last block.
 func (a *ledgerAudit) Finish() error {
+	if _, err := a.recheck(); err != nil {
+		return err
+	}
 	for _, id := range slices.SortedFunc(maps.Keys(a.open), compareDigests) {
 		if err := a.query(id, a.state.Query(id)); err != nil {
 			return err

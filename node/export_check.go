@@ -127,13 +127,9 @@ func (c *exportCheck) run(size int64, pins exportPins, parameters func(string) (
 	if err != nil {
 		return c.x.wrong(fmt.Errorf("the genesis: parameters: %w", err))
 	}
-	vk, err := circuits.ParseVerifyingKeys(params, network.VerifyingKeys)
-	if err != nil {
-		return c.x.wrong(fmt.Errorf("the genesis: verifying keys: %w", err))
-	}
 	c.sizes = protocols.SizesOf(params)
 	c.replay = newReplay(network, c.sizes)
-	c.audit = newLedgerAudit(vk, c.replay.state, c.readBlob, c.out)
+	c.audit = newLedgerAudit(params, network.VerifyingKeys, c.replay.state, c.readBlob, c.out)
 	c.replay.block, c.replay.record = c.block, c.record
 	count, err := c.replay.Run(c.blocks())
 	if err != nil {
