@@ -78,9 +78,11 @@ func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 type aggregation struct {
 	table   *Table
 	plan    *engine.Plan
-	columns []sourceOf       // of the plan's schema
+	columns []sourceOf       // of the plan's schema, then of scores
 	groups  []map[string]int // for each group column: canonical text to the index among its values
 	nulls   []int            // for each group column: the index of NULL, or −1
+	moments []engine.Moment  // the plan's, with columns for scores
+	scores  []*engine.Expr   // the last of columns
 }
 
 func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, error) {
@@ -101,9 +103,10 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	if err != nil {
 		return nil, err
 	}
-	a := &aggregation{table: t, plan: p, columns: columns}
+	a := &aggregation{table: t, plan: p, columns: columns, moments: make([]engine.Moment, len(p.Moments))}
+	a.hoistScores()
 	for _, g := range p.Groups {
-		if g.Column < 0 || g.Column >= len(columns) {
+		if g.Column < 0 || g.Column >= len(p.Schema.Columns) {
 			return nil, fmt.Errorf("datasets: the schema has no column %d", g.Column)
 		}
 		index, null := make(map[string]int, len(g.Values)), -1
@@ -123,20 +126,24 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 // for each of them. errGoPath when DuckDB's integers do not suffice.
 func (a *aggregation) statement(moments []int) (string, error) {
 	x := translator{columns: a.columns}
+	from, err := a.rows()
+	if err != nil {
+		return "", err
+	}
 	var list, keys []string
 	for _, g := range a.plan.Groups {
 		list = append(list, columnName(a.columns[g.Column].index))
 		keys = append(keys, columnName(a.columns[g.Column].index))
 	}
 	for _, m := range moments {
-		part, err := a.moment(x, a.plan.Moments[m])
+		part, err := a.moment(x, a.moments[m])
 		if err != nil {
 			return "", err
 		}
 		list = append(list, part)
 	}
 	var b strings.Builder
-	b.WriteString("SELECT " + strings.Join(list, ", ") + " FROM " + rowsTable)
+	b.WriteString("SELECT " + strings.Join(list, ", ") + " FROM " + from)
 	if a.plan.Filter != nil {
 		filter, err := x.expression(a.plan.Filter)
 		if err != nil {
@@ -212,7 +219,7 @@ func (a *aggregation) run(ctx context.Context, statement string, moments []int, 
 			if !ok {
 				return fmt.Errorf("datasets: DuckDB gave a moment as %T", row[len(a.groups)+i])
 			}
-			cells[group*len(a.plan.Moments)+m] = v
+			cells[group*len(a.moments)+m] = v
 		}
 	}
 	return nil

@@ -126,6 +126,8 @@ func (x translator) write(e *engine.Expr, integer string) (string, error) {
 		return "(" + strings.Join(args, " OR ") + ")", nil
 	case engine.OpIsNull:
 		return "(" + args[0] + " IS NULL)", nil
+	case engine.OpTruth:
+		return "CAST(" + args[0] + " AS " + integer + ")", nil
 	case engine.OpIsTrue:
 		return "(" + args[0] + " IS NOT DISTINCT FROM true)", nil
 	}
@@ -139,6 +141,7 @@ var arity = map[engine.Op]int{
 	engine.OpGreater: 2, engine.OpGreaterEq: 2,
 	engine.OpNegate: 1, engine.OpRescale: 1, engine.OpIn: 2, engine.OpLike: 2, engine.OpNot: 1,
 	engine.OpAnd: 1, engine.OpOr: 1, engine.OpIsNull: 1, engine.OpIsTrue: 1, engine.OpIsFalse: 1,
+	engine.OpTruth: 1,
 }
 
 // sqlType is the type of an expression of a kind in DuckDB.

@@ -32,7 +32,7 @@ type bin struct {
 func (a *aggregation) rangesOf(moments []int) (others []int, batches []*ranges) {
 	byKey := map[string]*ranges{}
 	for _, i := range moments {
-		x, b, rest, ok := rangeOf(a.plan.Moments[i])
+		x, b, rest, ok := rangeOf(a.moments[i])
 		if !ok {
 			others = append(others, i)
 			continue
@@ -114,6 +114,10 @@ func (r *ranges) find(v *big.Int) int {
 // rangesStatement writes the SELECT: the group columns, the expression, its count.
 func (a *aggregation) rangesStatement(r *ranges) (string, error) {
 	x := translator{columns: a.columns}
+	from, err := a.rows()
+	if err != nil {
+		return "", err
+	}
 	var keys []string
 	for _, g := range a.plan.Groups {
 		keys = append(keys, columnName(a.columns[g.Column].index))
@@ -134,7 +138,7 @@ func (a *aggregation) rangesStatement(r *ranges) (string, error) {
 		conditions = append(conditions, condition)
 	}
 	keys = append(keys, value)
-	return "SELECT " + strings.Join(keys, ", ") + ", count(*) FROM " + rowsTable + " WHERE " + strings.Join(conditions, " AND ") +
+	return "SELECT " + strings.Join(keys, ", ") + ", count(*) FROM " + from + " WHERE " + strings.Join(conditions, " AND ") +
 		" GROUP BY ALL", nil
 }
 
@@ -158,7 +162,7 @@ func (a *aggregation) runRanges(ctx context.Context, r *ranges, statement string
 			return fmt.Errorf("datasets: DuckDB gave a value as %T and its count as %T", row[len(a.groups)], row[len(a.groups)+1])
 		}
 		if m := r.find(v); m >= 0 {
-			cell := cells[group*len(a.plan.Moments)+m]
+			cell := cells[group*len(a.moments)+m]
 			cell.Add(cell, n)
 		}
 	}

@@ -59,6 +59,10 @@ func openStore(settings ...string) (*store, error) {
 			return nil, fmt.Errorf("setting up DuckDB: %w", err)
 		}
 	}
+	if err := s.registerScores(context.Background()); err != nil {
+		s.close()
+		return nil, fmt.Errorf("setting up DuckDB: %w", err)
+	}
 	return s, nil
 }
 

@@ -29,12 +29,14 @@ func (a *aggregation) stream(ctx context.Context) ([]*big.Int, error) {
 
 func (a *aggregation) streamBatch(batch arrow.Record, cells []*big.Int) error {
 	row := 0
-	value := func(column int) engine.Datum {
+	stored := func(column int) engine.Datum {
 		from := a.columns[column]
 		return from.datum(batch.Column(from.index), row)
 	}
-	moments := len(a.plan.Moments)
+	moments := len(a.moments)
 	for ; row < int(batch.NumRows()); row++ {
+		var failed error
+		value := a.scoresOf(stored, &failed)
 		pass, err := holds(a.plan.Filter, value)
 		if err != nil {
 			return err
@@ -49,10 +51,13 @@ func (a *aggregation) streamBatch(batch arrow.Record, cells []*big.Int) error {
 				return err
 			}
 		}
-		for m, moment := range a.plan.Moments {
+		for m, moment := range a.moments {
 			if err := addMoment(cells[group*moments+m], moment, value); err != nil {
 				return err
 			}
+		}
+		if failed != nil {
+			return failed
 		}
 	}
 	return nil

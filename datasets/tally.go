@@ -30,8 +30,8 @@ type tally struct {
 // by tallies, in a fixed order.
 func (a *aggregation) tallies() (single []int, batches []*tally) {
 	byKey := map[string]*tally{}
-	member := make([]*tally, len(a.plan.Moments))
-	for i, m := range a.plan.Moments {
+	member := make([]*tally, len(a.moments))
+	for i, m := range a.moments {
 		columns, values, rest := indicators(m.Filter)
 		if len(columns) == 0 {
 			continue
@@ -54,7 +54,7 @@ func (a *aggregation) tallies() (single []int, batches []*tally) {
 		b.size++
 		member[i] = b
 	}
-	for i := range a.plan.Moments {
+	for i := range a.moments {
 		if member[i] == nil || member[i].size < tallyMoments {
 			single = append(single, i)
 		}
@@ -112,6 +112,10 @@ func indicator(e *engine.Expr) (column int, value string, ok bool) {
 // statement writes the SELECT of a tally: the group columns, its own, its parts.
 func (a *aggregation) tallyStatement(b *tally) (string, error) {
 	x := translator{columns: a.columns}
+	from, err := a.rows()
+	if err != nil {
+		return "", err
+	}
 	var list, keys []string
 	for _, g := range a.plan.Groups {
 		keys = append(keys, columnName(a.columns[g.Column].index))
@@ -138,7 +142,7 @@ func (a *aggregation) tallyStatement(b *tally) (string, error) {
 		}
 		conditions = append(conditions, condition)
 	}
-	out := "SELECT " + strings.Join(list, ", ") + " FROM " + rowsTable
+	out := "SELECT " + strings.Join(list, ", ") + " FROM " + from
 	if len(conditions) > 0 {
 		out += " WHERE " + strings.Join(conditions, " AND ")
 	}
@@ -180,7 +184,7 @@ func (a *aggregation) runTally(ctx context.Context, b *tally, statement string, 
 			if !ok {
 				return fmt.Errorf("datasets: DuckDB gave a moment as %T", row[groups+len(b.columns)+part])
 			}
-			cells[group*len(a.plan.Moments)+m] = v
+			cells[group*len(a.moments)+m] = v
 		}
 	}
 	return nil

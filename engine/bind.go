@@ -23,6 +23,7 @@ type binder struct {
 	dictionaries map[int][]Datum // of columns, merged
 	// aggregates tells whether the query has any.
 	aggregates bool
+	fit        *fit // the question is one that takes several steps
 }
 
 // place is where an expression stands, which decides what it may hold.
@@ -297,7 +298,7 @@ func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
 	case isOrder:
 		return b.bindOrderStatistic(name, order, call, in, position)
 	case call.AggDistinct:
-		return b.bindOrderStatistic("count distinct", orderStatistics["count distinct"], call, in, position)
+		return b.bindDistinct(call, in, position)
 	}
 	filter, err := b.bindFilter(call.AggFilter, "FILTER", in)
 	if err != nil {

@@ -12,6 +12,10 @@ var opSigns = map[Op]string{
 	OpLike: "LIKE", OpAnd: "AND", OpOr: "OR",
 }
 
+// scoreNames are how a step's row scores are written: μ is the probability that its
+// coefficients give to y being 1.
+var scoreNames = map[Op]string{OpLogistic: "μ", OpSlope: "μ(1−μ)", OpSoftplus: "−ln P(y)"}
+
 // describe writes an expression for people to read, with every parenthesis.
 func (p *Plan) describe(e *Expr) string {
 	args := make([]string, len(e.Args))
@@ -53,6 +57,12 @@ func (p *Plan) describe(e *Expr) string {
 		return args[0] + " IS TRUE"
 	case OpIsFalse:
 		return args[0] + " IS FALSE"
+	case OpTruth:
+		return "[" + args[0] + "]"
+	case OpLogistic, OpSlope, OpSoftplus:
+		return scoreNames[e.Op] // of the one linear predictor that a plan has
+	case OpBucket:
+		return "bucket(" + p.describe(e.Args[0]) + ")"
 	case OpIn:
 		return args[0] + " IN (" + strings.Join(args[1:], ", ") + ")"
 	}

@@ -70,9 +70,15 @@ func evaluate(e *Expr, d domain) (value, error) {
 	if null {
 		return value{}, nil
 	}
+	if e.Op.isScore() {
+		v, err := e.Score(args[0].Datum)
+		return value{Datum: v}, err
+	}
 	switch e.Op {
 	case OpNot:
 		return truthValue(!args[0].Bool), nil
+	case OpTruth:
+		return value{Datum: NewInteger(truthNumber(args[0].Bool))}, nil
 	case OpNegate, OpRescale, OpAdd, OpSubtract, OpMultiply, OpDivide, OpModulo:
 		return d.arithmetic(e, args)
 	case OpLike:
@@ -97,6 +103,13 @@ func evaluate(e *Expr, d domain) (value, error) {
 }
 
 func truthValue(b bool) value { return value{Datum: NewBoolean(b)} }
+
+func truthNumber(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
 
 // connect is AND and OR: decided by the first argument that equals decisive, NULL
 // if one is NULL otherwise. Arguments after the decision are not evaluated.

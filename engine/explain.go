@@ -111,7 +111,7 @@ func (p *Plan) Explain() Explanation {
 		for _, c := range reports[r.Function].columns(reportCells{plan: p, report: r}) {
 			x.Report.Columns = append(x.Report.Columns, c.name)
 		}
-		if strings.HasPrefix(r.Function, "linreg") {
+		if r.isRegression() {
 			x.Report.Terms = r.Names
 		}
 	}
@@ -159,6 +159,15 @@ func plural(n int64, thing string) string {
 // the JSON form always does.
 const maxBoundedMoments = 128
 
+// maxAlike is up to how many moments that differ in their last value alone are listed
+// one by one in the text; the JSON form always lists them.
+const maxAlike = 16
+
+// stem is a moment's name without its last value; "" if it has none.
+func (m ExplainedMoment) stem() string {
+	return m.Name[:max(0, strings.LastIndex(m.Name, " = "))]
+}
+
 // String writes the explanation for people.
 func (x Explanation) String() string {
 	var b strings.Builder
@@ -180,7 +189,17 @@ func (x Explanation) String() string {
 	}
 	line("Each department contributes %s (%s of %d) in %s, %s:", plural(int64(x.Cells), "cell"), plural(int64(x.Groups), "group"),
 		len(x.Moments), plural(int64(x.Limbs), "limb"), plural(int64(x.Ciphertexts), "ciphertext"))
+	stem, alike := "", 0
 	for _, m := range x.Moments {
+		if alike++; m.stem() == "" || m.stem() != stem {
+			stem, alike = m.stem(), 0
+		}
+		if alike == maxAlike {
+			line("  and so on")
+		}
+		if alike >= maxAlike {
+			continue
+		}
 		unit := ""
 		if m.Scale > 0 {
 			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)

@@ -41,6 +41,9 @@ func spanOf(e *Expr, column func(*Expr) span) span {
 // combine derives the range of an expression other than a column from the ranges
 // of its arguments.
 func (e *Expr) combine(args []span) span {
+	if s, ok := e.scoreSpan(args); ok {
+		return s
+	}
 	if slices.ContainsFunc(args, span.none) {
 		return span{}
 	}

@@ -176,6 +176,9 @@ func (p *Plan) print(shown []candidate) (*Result, error) {
 				result.Notes = append(result.Notes, Note{r, o.Name, v.reason})
 			}
 		}
+		if err := p.addSketches(row, result); err != nil {
+			return nil, err
+		}
 	}
 	return result, nil
 }

@@ -72,7 +72,8 @@ func (rb *reportBinder) bindTerm(node *pg.Node, depth int) ([]designTerm, error)
 		return rb.dummies(node, depth)
 	}
 	if e.Op == OpConstant {
-		return nil, refuse(CodeUnsupported, rb.position, "a constant is not a term: linreg has an intercept, linreg0 has none")
+		base := rb.report.Function[:len("linreg")]
+		return nil, refuse(CodeUnsupported, rb.position, "a constant is not a term: %[1]s has an intercept, %[1]s0 has none", base)
 	}
 	if e, err = rb.bindNumber(rb.report.Function, node, depth, rb.position); err != nil {
 		return nil, err
@@ -161,32 +162,11 @@ func (rb *reportBinder) bindLinreg(intercept bool) error {
 	if err != nil {
 		return err
 	}
-	var terms []designTerm
-	if intercept {
-		terms = append(terms, designTerm{name: "(Intercept)"})
-	}
-	for _, arg := range rb.call.Args[1:] {
-		more, err := rb.bindTerm(arg, 0)
-		if err != nil {
-			return err
-		}
-		terms = append(terms, more...)
-	}
-	if len(terms) > maxTerms {
-		return refuse(CodeLimit, rb.position, "the regression has %d terms; at most %d are allowed", len(terms), maxTerms)
-	}
-	rows := rb.complete(y)
-	for _, t := range terms {
-		rb.report.Names = append(rb.report.Names, t.name)
-		rows.complete = append(rows.complete, completeRows(nil, t.factors...).complete...)
-		for _, w := range t.when {
-			rows.complete = append(rows.complete, w.column)
-		}
-	}
-	rows = rows.sorted()
-	if err := rb.distinctTerms(terms); err != nil {
+	terms, err := rb.design(rb.call.Args[1:], intercept, maxTerms)
+	if err != nil {
 		return err
 	}
+	rows := rb.completeDesign(rb.complete(y), terms)
 	if err := rb.count(rows); err != nil {
 		return err
 	}
@@ -202,6 +182,39 @@ func (rb *reportBinder) bindLinreg(intercept bool) error {
 		}
 	}
 	return nil
+}
+
+// design reads the terms of a regression, at most so many, the intercept first if it
+// has one, and names them in the report.
+func (rb *reportBinder) design(args []*pg.Node, intercept bool, most int) (terms []designTerm, err error) {
+	if intercept {
+		terms = append(terms, designTerm{name: "(Intercept)"})
+	}
+	for _, arg := range args {
+		more, err := rb.bindTerm(arg, 0)
+		if err != nil {
+			return nil, err
+		}
+		terms = append(terms, more...)
+	}
+	if len(terms) > most {
+		return nil, refuse(CodeLimit, rb.position, "the regression has %d terms; at most %d are allowed", len(terms), most)
+	}
+	for _, t := range terms {
+		rb.report.Names = append(rb.report.Names, t.name)
+	}
+	return terms, rb.distinctTerms(terms)
+}
+
+// completeDesign are those of the rows that have values in all terms.
+func (rb *reportBinder) completeDesign(rows rowSet, terms []designTerm) rowSet {
+	for _, t := range terms {
+		rows.complete = append(rows.complete, completeRows(nil, t.factors...).complete...)
+		for _, w := range t.when {
+			rows.complete = append(rows.complete, w.column)
+		}
+	}
+	return rows.sorted()
 }
 
 // distinctTerms refuses a term that is there twice.

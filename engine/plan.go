@@ -14,6 +14,24 @@ import (
 // parsing at most MaxSQLBytes and of sorting the contributors' dictionaries. Every
 // error is an *Error.
 func NewPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan, error) {
+	b, err := bindQuestion(sql, cat, departments, p)
+	if err != nil {
+		return nil, err
+	}
+	if b.fit != nil {
+		return nil, b.fit.refusal(cat, departments, p)
+	}
+	if err := b.plan.bound(b.positions); err != nil {
+		return nil, err
+	}
+	if err := b.plan.pack(p); err != nil {
+		return nil, err
+	}
+	return b.plan, nil
+}
+
+// bindQuestion checks the arguments of NewPlan and binds the text.
+func bindQuestion(sql string, cat Catalogue, departments []string, p Packing) (*binder, error) {
 	if err := p.validate(); err != nil {
 		return nil, err
 	}
@@ -29,16 +47,7 @@ func NewPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan,
 		return nil, err
 	}
 	b := &binder{text: text(sql), plan: &Plan{SQL: sql, Departments: departments}, moments: make(map[string]int)}
-	if err := b.bindSelect(stmt, cat); err != nil {
-		return nil, err
-	}
-	if err := b.plan.bound(b.positions); err != nil {
-		return nil, err
-	}
-	if err := b.plan.pack(p); err != nil {
-		return nil, err
-	}
-	return b.plan, nil
+	return b, b.bindSelect(stmt, cat)
 }
 
 func checkDepartments(sorted []string, p Packing) error {

@@ -79,6 +79,11 @@ var reports = map[string]reportFunction{
 	"ratio":       {fixed(ratioColumns...), finishRatio},
 	"buckets":     {fixed(bucketsColumns...), finishBuckets},
 	"describe":    {fixed(describeColumns...), finishDescribe},
+
+	"logreg":       {fixed(logregColumns...), finishLogreg},
+	"logreg0":      {fixed(logregColumns...), finishLogreg},
+	"logreg_step":  {fixed(logregStepColumns...), finishLogregStep},
+	"logreg0_step": {fixed(logregStepColumns...), finishLogregStep},
 }
 
 func fixed(columns ...reportColumn) func(reportCells) []reportColumn {
@@ -121,6 +126,10 @@ func (rb *reportBinder) bindReportCall(name string) error {
 	switch name {
 	case "linreg", "linreg0":
 		return rb.bindLinreg(name == "linreg")
+	case "logreg", "logreg0":
+		return rb.bindLogreg()
+	case "logreg_step", "logreg0_step":
+		return rb.bindLogregStep()
 	case "anova":
 		return rb.bindAnova()
 	case "histogram":

@@ -23,15 +23,27 @@ type Session struct {
 	catalogue   Catalogue
 	departments []string
 	packing     Packing
-	plan        *Plan   // of the present round; nil when all is answered
-	search      *search // nil when one round is enough
+	plan        *Plan     // of the present round; nil when all is answered
+	rounds      iteration // nil when one round is enough
 	result      *Result
+}
+
+// iteration is a question that takes several rounds.
+type iteration interface {
+	// statement is the present round's SQL.
+	statement() string
+	// step takes the present round's answer; done when there is nothing left to ask.
+	step(round *Result) (done bool, err error)
+	answer() *Result
+	// most is how many rounds there are at most.
+	most() int
+	explain() []ExplainedRound
 }
 
 // NewSession plans the first round. The arguments and the errors are those of NewPlan;
 // what NewPlan refuses because a column has no dictionary is searched for if it is
 // median, percentile_cont, percentile_disc, min and max of one integer or decimal
-// column, without GROUP BY.
+// column, without GROUP BY. logreg is fitted, one Newton step a round.
 func NewSession(sql string, cat Catalogue, departments []string, p Packing) (*Session, error) {
 	s := &Session{sql: sql, catalogue: cat, departments: departments, packing: p}
 	plan, err := NewPlan(sql, cat, departments, p)
@@ -39,11 +51,13 @@ func NewSession(sql string, cat Catalogue, departments []string, p Packing) (*Se
 		s.plan = plan
 		return s, nil
 	}
-	search, found := newSearch(sql, cat, departments)
-	if !found {
+	if search, found := newSearch(sql, cat, departments); found {
+		s.rounds = search
+	} else if fit, found := newFitOf(sql, cat, departments, p); found {
+		s.rounds = fit
+	} else {
 		return nil, err
 	}
-	s.search = search
 	return s, s.next()
 }
 
@@ -55,10 +69,10 @@ func (s *Session) Result() *Result { return s.result }
 
 // Rounds is how many rounds the question takes at most.
 func (s *Session) Rounds() int {
-	if s.search == nil {
+	if s.rounds == nil {
 		return 1
 	}
-	return s.search.rounds
+	return s.rounds.most()
 }
 
 // Step takes the present round's answer, what its plan's Finish gives and its verified
@@ -67,28 +81,24 @@ func (s *Session) Step(round *Result) error {
 	if s.plan == nil {
 		return refuse(CodeCells, 0, "the question is answered")
 	}
-	if s.search == nil {
+	if s.rounds == nil {
 		s.plan, s.result = nil, round
 		return nil
 	}
-	n, counts, err := s.search.read(round)
-	if err != nil {
-		return err
-	}
-	done, err := s.search.narrow(n, counts)
+	done, err := s.rounds.step(round)
 	if err != nil {
 		return err
 	}
 	if done {
-		s.plan, s.result = nil, s.search.answer()
+		s.plan, s.result = nil, s.rounds.answer()
 		return nil
 	}
 	return s.next()
 }
 
-// next plans the search's next round.
+// next plans the next round.
 func (s *Session) next() (err error) {
-	s.plan, err = NewPlan(s.search.statement(), s.catalogue, s.departments, s.packing)
+	s.plan, err = NewPlan(s.rounds.statement(), s.catalogue, s.departments, s.packing)
 	return err
 }
 
@@ -256,6 +266,17 @@ func (s *search) statement() string {
 	return "SELECT buckets(" + strings.Join(parts, ", ") + ") FROM " + s.from
 }
 
+// step takes a round's counts and narrows the ranges.
+func (s *search) step(round *Result) (done bool, err error) {
+	n, counts, err := s.read(round)
+	if err != nil {
+		return false, err
+	}
+	return s.narrow(n, counts)
+}
+
+func (s *search) most() int { return s.rounds }
+
 // read takes a round's counts from its answer: how many values there are, and for each
 // range those of its buckets.
 func (s *search) read(round *Result) (n *big.Int, counts map[string][]*big.Int, err error) {
@@ -417,11 +438,16 @@ func (s *Session) Explain() SessionExplanation {
 		return SessionExplanation{}
 	}
 	out := SessionExplanation{First: s.plan.Explain()}
-	if s.search == nil {
+	if s.rounds == nil {
 		out.Rounds = []ExplainedRound{{s.plan.CellCount(), out.First.Learns[0].What}}
 		return out
 	}
-	q := s.search
+	out.Rounds = s.rounds.explain()
+	return out
+}
+
+// explain says what each round of a search reveals.
+func (q *search) explain() (out []ExplainedRound) {
 	for round := q.round; round < q.rounds; round++ {
 		width := new(big.Int).Exp(q.radix, big.NewInt(int64(q.rounds-round-1)), nil)
 		text := fixedDecimal(width, q.column.Scale)
@@ -430,7 +456,7 @@ func (s *Session) Explain() SessionExplanation {
 			r.Cells = 3 + q.ranks()*int(q.radix.Int64())
 			r.Learns += ", within the ranges of the round before that hold what is asked for, whose place the departments learn from the question"
 		}
-		out.Rounds = append(out.Rounds, r)
+		out = append(out, r)
 	}
 	return out
 }
@@ -442,9 +468,16 @@ func (x SessionExplanation) String() string {
 	if len(x.Rounds) < 2 {
 		return text
 	}
-	text += fmt.Sprintf("The question takes %d rounds, each a query with a certificate of its own; this was the first.\n", len(x.Rounds))
-	for i, r := range x.Rounds {
-		text += fmt.Sprintf("Round %d, at most %s: %s.\n", i+1, plural(int64(r.Cells), "cell"), r.Learns)
+	text += fmt.Sprintf("The question takes at most %d rounds, each a query with a certificate of its own; this was the first.\n", len(x.Rounds))
+	for i := 0; i < len(x.Rounds); {
+		r, first := x.Rounds[i], i+1
+		for i++; i < len(x.Rounds) && x.Rounds[i] == r; i++ { // rounds that reveal the same make one line
+		}
+		which := fmt.Sprintf("Round %d", first)
+		if i > first {
+			which = fmt.Sprintf("Rounds %d to %d", first, i)
+		}
+		text += fmt.Sprintf("%s, at most %s: %s.\n", which, plural(int64(r.Cells), "cell"), r.Learns)
 	}
 	return text
 }

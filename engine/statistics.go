@@ -121,6 +121,9 @@ func (g group) function(e *Expr, args []value) (value, error) {
 	if s, ok := statistics[name]; ok && len(args) == len(s.powers) {
 		return s.finish(args), nil
 	}
+	if name == sketchFunction && len(args) > 1 {
+		return sketchOf(args).count(), nil
+	}
 	if o, ok := orderStatistics[name]; ok {
 		return o.finish(e, args)
 	}

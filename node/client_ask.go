@@ -264,7 +264,7 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 	}
 	a.run.watch.Add(stepVerifying, time.Since(start))
 	a.step("verified", "", 0, 0)
-	out.Departments = a.departments(&network, plan)
+	out.Departments = a.departments(plan)
 	var said reports
 	ask, cancel := context.WithTimeout(ctx, reportTimeout+time.Second)
 	defer cancel()
@@ -279,13 +279,19 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 	return out, nil
 }
 
-func (a *asking) departments(network *protocols.Network, plan *engine.Plan) []DepartmentStatus {
+func (a *asking) departments(plan *engine.Plan) []DepartmentStatus {
+	a.c.mu.Lock()
+	defer a.c.mu.Unlock()
+	q := a.c.replica.Query(a.machine.Query())
+	if q == nil {
+		return nil
+	}
 	contributed := map[string]bool{}
 	for _, name := range plan.Departments {
 		contributed[name] = true
 	}
 	var out []DepartmentStatus
-	for _, m := range network.Departments {
+	for _, m := range q.Epoch.Members {
 		d := DepartmentStatus{Name: m.Name, Peer: PeerOf(m.Key), Status: "shared"}
 		if contributed[m.Name] {
 			d.Status = "contributed"

@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/engine"
+	"parley/node/ledger"
 	"parley/protocols"
 )
 
@@ -63,8 +64,12 @@ func (n *node) loop(ctx context.Context) error {
 		case err = <-ended:
 			err = fmt.Errorf("the ledger: %w", err)
 		case halt := <-n.halted:
-			// The node stays up: its operator and its analysts can be told.
-			n.log.Error("the ledger has halted", "error", halt.Error())
+			if errors.Is(halt, ledger.ErrStopped) {
+				err = fmt.Errorf("the ledger: %w", explainDisk(halt))
+				break
+			}
+			// It may go on; till then the operator and the analysts can be told.
+			n.log.Error("the ledger stands still", "error", halt.Error())
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -38,10 +38,11 @@ func testLie(t *testing.T, kind liar.Kind) {
 		n.start(i)
 	}
 	if kind == liar.BadKeyShare {
-		time.Sleep(2 * time.Second)
 		for i, node := range n.nodes {
-			if i != who && !containsAll(node.log.String(), "an epoch was not formed", n.nodes[who].cfg.Name) {
-				t.Errorf("department %s does not name the liar\n%s", node.cfg.Name, node.log)
+			if i != who {
+				n.eventually(node.cfg.Name+" names the liar", func() bool {
+					return containsAll(node.log.String(), "an epoch was not formed", n.nodes[who].cfg.Name)
+				})
 			}
 		}
 		return

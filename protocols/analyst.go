@@ -149,7 +149,7 @@ func PlanQuestion(sql string, all engine.Catalogue, departments []string, p engi
 // Query is the question's id, once it has been asked; zero before.
 func (m *Analyst) Query() engine.Digest { return m.id }
 
-// Plan is the question's plan, once all key shares are verified and it is on the log.
+// Plan is the question's plan, once all key shares are verified and it is on the ledger.
 func (m *Analyst) Plan() *engine.Plan {
 	if m.dossier == nil {
 		return nil
@@ -212,8 +212,8 @@ func (m *Analyst) advance() error {
 	return nil
 }
 
-// end is the log's end of the query. Of a department that committed to a blob and does not
-// serve it the log knows nothing; the analyst does.
+// end is the ledger's end of the query. Of a department that committed to a blob and does not
+// serve it the ledger knows nothing; the analyst does.
 func (m *Analyst) end(s *QueryState) {
 	o := outcomeOf(m.referee, s)
 	if s.Phase == PhaseExpired && m.answer != nil {
@@ -301,11 +301,11 @@ func (m *Analyst) checkRefused() {
 	m.finish(o)
 }
 
-// open recomputes the plan from the log and ties it to the analyst's own key.
+// open recomputes the plan from the ledger and ties it to the analyst's own key.
 func (m *Analyst) open(s *QueryState) error {
 	d, err := newDossier(m.vk, m.network, s)
 	if err != nil {
-		return fmt.Errorf("the question on the log is not the one that was planned: %w", err)
+		return fmt.Errorf("the question on the ledger is not the one that was planned: %w", err)
 	}
 	if d.analyst, err = checkAnalystKey(m.vk, m.network, m.self, &m.ask, m.own.Blobs[0]); err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)

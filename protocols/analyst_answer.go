@@ -76,10 +76,11 @@ func (m *Analyst) certifyAnswer(s *QueryState) {
 	switch {
 	case s.Phase == PhaseShared:
 		m.send(KindDone)
+	case m.receipt:
 	case s.Certificate != m.answer.Digest():
 		m.finish(Outcome{Status: Refused, Code: CodeInternal, Result: m.result,
 			Sentence: "the certificate on the ledger is another one: the analyst's key is used twice"})
-	case !m.receipt:
+	default:
 		m.receipt = true
 		m.ready.Receipt = s.Done.Entry.Digest()
 	}
@@ -151,7 +152,7 @@ func (m *Analyst) expire() error {
 	return nil
 }
 
-// silent is the outcome when the question never came onto the log.
+// silent is the outcome when the question never came onto the ledger.
 func (m *Analyst) silent() {
 	if owner, _ := m.keyShares.waiting(); m.epoch == nil && owner >= 0 {
 		name := m.epochState.Members[owner].Name

@@ -321,7 +321,7 @@ func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
 	}
 }
 
-// withContribution replaces a contributor's first blob and what follows from it on the log.
+// withContribution replaces a contributor's first blob and what follows from it on the ledger.
 func (w *world) withContribution(c *protocols.Certificate, contributor int, blob []byte) *protocols.Certificate {
 	old := protocols.BlobDigest(c.Contributions[contributor][0])
 	var digests [][]engine.Digest

@@ -45,7 +45,7 @@ type done struct {
 
 func (done) event() {}
 
-// step takes an event and then lets advance do what the log and the machine's own knowledge
+// step takes an event and then lets advance do what the ledger and the machine's own knowledge
 // ask for. Machines look at the state, not at the event, so that after a restart, or when
 // events were merged, they do the same.
 func (d *desk) step(e Event, advance, expire func() error) (Ready, error) {

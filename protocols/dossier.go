@@ -23,7 +23,7 @@ type dossier struct {
 	sums []Ciphertext // by ciphertext index, of all contributions
 }
 
-// newDossier recomputes the plan of a question from its SQL and the registrations on the log,
+// newDossier recomputes the plan of a question from its SQL and the registrations on the ledger,
 // and compares it with what the question claims.
 func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState) (*dossier, error) {
 	a := &q.Ask

@@ -15,7 +15,7 @@ const (
 	FaultBadProof        FaultKind = "bad-proof"           // key share or contribution that does not verify
 	FaultWrongShare      FaultKind = "wrong-share"         // decryption share that does not verify
 	FaultGarbage         FaultKind = "garbage"             // bytes that do not decode
-	FaultWrongDigest     FaultKind = "wrong-digest"        // attested something else than is on the log
+	FaultWrongDigest     FaultKind = "wrong-digest"        // attested something else than is on the ledger
 	FaultSecond          FaultKind = "second-contribution" // a second, different, statement where one is allowed
 	FaultStaleEpoch      FaultKind = "stale-epoch"         // works under another epoch than the query's
 	FaultEquivocation    FaultKind = "equivocation"        // served other bytes than it committed to

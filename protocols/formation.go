@@ -8,10 +8,10 @@ import (
 	"parley/engine"
 )
 
-// ErrJournal says that the journal is not the one that this department's entries on the log
+// ErrJournal says that the journal is not the one that this department's entries on the ledger
 // were made with: lost, rolled back or another's. The department must leave the epoch
 // (EpochAbort naming itself) and never work from that journal again.
-var ErrJournal = errors.New("the journal does not belong to what is on the log")
+var ErrJournal = errors.New("the journal does not belong to what is on the ledger")
 
 // Formation is one validator's part in making an epoch (README section 3.2): a member's key
 // share, committed to before any is shown, the check of all others', its attestation. Who is no

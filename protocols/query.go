@@ -114,7 +114,7 @@ func (q *Query) advance() error {
 	return nil
 }
 
-// checkJournal compares the log with the journal. What this department signed and no longer
+// checkJournal compares the ledger with the journal. What this department signed and no longer
 // remembers was made with a journal that is gone.
 func (q *Query) checkJournal(s *QueryState) error {
 	member, contributor := s.Epoch.member(q.self), s.contributor(q.self)
@@ -172,7 +172,7 @@ func (q *Query) prepare(s *QueryState) bool {
 	return false
 }
 
-// policy is the department's decision over its own table, as the log has it now.
+// policy is the department's decision over its own table, as the ledger has it now.
 func (q *Query) policy(s *QueryState, plan *engine.Plan) error {
 	if s.contributor(q.self) < 0 {
 		return nil

@@ -58,7 +58,7 @@ func list(names []string) string {
 	return text
 }
 
-// end turns the log's end of the query into the outcome.
+// end turns the ledger's end of the query into the outcome.
 func (q *Query) end(s *QueryState) {
 	if s.Phase != PhaseAccused {
 		q.finish(outcomeOf(q.referee, s))

@@ -10,7 +10,7 @@ import (
 	"parley/protocols"
 )
 
-// entriesOf are a party's entries of a kind on the log.
+// entriesOf are a party's entries of a kind on the ledger.
 func (w *world) entriesOf(p *party, kind protocols.EntryKind) int {
 	n := 0
 	for _, r := range w.ledger.records {
@@ -21,7 +21,7 @@ func (w *world) entriesOf(p *party, kind protocols.EntryKind) int {
 	return n
 }
 
-// TestJournalOfAnotherTime: a department whose journal was rolled back behind what the log
+// TestJournalOfAnotherTime: a department whose journal was rolled back behind what the ledger
 // holds does not go on, and makes nothing a second time (README section 5).
 func TestJournalOfAnotherTime(t *testing.T) {
 	for _, kind := range []protocols.JournalKind{protocols.JournalKeyShare, protocols.JournalContribute, protocols.JournalShare} {
@@ -31,7 +31,7 @@ func TestJournalOfAnotherTime(t *testing.T) {
 		var q engine.Digest
 		restored := false
 		w.crash = func(p *party) bool {
-			// At the first step after the entry is on the log and before the query has ended.
+			// At the first step after the entry is on the ledger and before the query has ended.
 			if p != victim || restored || len(w.ledger.state.Open()) == 0 || w.ledger.state.Applied() != victim.state.Applied() {
 				return false
 			}
@@ -78,7 +78,7 @@ func TestJournalOfAnotherTime(t *testing.T) {
 }
 
 // TestNoShareForOtherContributions: a share that is journaled for one set of contributions is
-// never sent for another, whatever the log says by now.
+// never sent for another, whatever the ledger says by now.
 func TestNoShareForOtherContributions(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 32)
 	w := newWorld(t, 32, 3)
@@ -184,7 +184,7 @@ func TestDepartmentsCheckThemselves(t *testing.T) {
 	}
 }
 
-// TestRefusedQuestion: the analyst learns why the log gave its question no effect.
+// TestRefusedQuestion: the analyst learns why the ledger gave its question no effect.
 func TestRefusedQuestion(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 34)
 	w := newWorld(t, 34, 2)

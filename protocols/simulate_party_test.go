@@ -12,7 +12,7 @@ import (
 )
 
 // sync does what a node does after each record: it registers, opens epochs, and starts the
-// machines that the log asks for.
+// machines that the ledger asks for.
 func (p *party) sync() {
 	w := p.w
 	if p.lie == liar.Hang && len(p.state.Open()) > 0 {

@@ -197,3 +197,58 @@ func TestSnapshotsAreStrict(t *testing.T) {
 		t.Error("another network's snapshot is taken")
 	}
 }
+
+// BenchmarkState measures what the ledger does with the state at each block: fifty departments
+// and an auditor, as many queries kept as are at most.
+func BenchmarkState(b *testing.B) {
+	c := newCourt(b)
+	c.network.Departments = nil
+	c.keys = nil
+	for i := range 50 {
+		c.keys = append(c.keys, courtKey(fmt.Sprint("department", i)))
+		c.network.Departments = append(c.network.Departments, Member{Key: KeyOf(c.keys[i])})
+	}
+	c.network.Normalize()
+	c.id, c.state = c.network.ID(), NewState(c.network, c.sizes)
+	name := func(i int) string { return string(rune('a'+i%25)) + string(rune('a'+i/25)) }
+	for i, k := range c.keys {
+		if i < 2 {
+			c.must(k, &Join{Name: string(rune('a' + i))})
+			c.must(k, &Register{Registration: courtTable(string(rune('a'+i)), 1)})
+		} else {
+			c.must(k, &Join{Name: name(i)})
+		}
+	}
+	c.quiet = true
+	c.form()
+	for i := range KeepEnded {
+		c.reach(PhaseDone, byte(i))
+	}
+	for i := range MaxPendingPerAnalyst {
+		c.reach(PhaseShared, byte(100+i))
+	}
+	b.Run("Digest", func(b *testing.B) {
+		for b.Loop() {
+			c.state.Digest()
+		}
+	})
+	b.Run("Clone", func(b *testing.B) {
+		for b.Loop() {
+			c.state.Clone()
+		}
+	})
+	raw := c.state.Marshal()
+	b.Run("Marshal", func(b *testing.B) {
+		for b.Loop() {
+			c.state.Marshal()
+		}
+		b.ReportMetric(float64(len(raw)), "bytes")
+	})
+	b.Run("Parse", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := ParseState(c.network, c.sizes, raw); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -226,7 +226,7 @@ func checkReplayed(c *Certificate, st *State) (*State, *QueryState, error) {
 	return st, q, nil
 }
 
-// checkBlobDigests compares every blob with what its author signed on the log.
+// checkBlobDigests compares every blob with what its author signed on the ledger.
 func checkBlobDigests(c *Certificate, q *QueryState) error {
 	if BlobDigest(c.AnalystKey) != q.Ask.AnalystKey {
 		return errors.New("the analyst's key is not the one in the question")

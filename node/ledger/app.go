@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -41,6 +42,7 @@ type judged struct {
 // one method at a time; mu is for readers outside.
 type app struct {
 	abci.BaseApplication
+	log       *slog.Logger
 	genesis   State
 	index     *index
 	blocks    *cmtstore.BlockStore
@@ -204,6 +206,9 @@ func (a *app) judge(hash []byte, height int64, t time.Time, txs [][]byte) *judge
 // FinalizeBlock computes a decided block's effect, or finds it from when it was
 // proposed.
 func (a *app) FinalizeBlock(_ context.Context, q *abci.RequestFinalizeBlock) (*abci.ResponseFinalizeBlock, error) {
+	for _, m := range q.Misbehavior {
+		a.log.Warn("a validator signed twice for one step", "address", fmt.Sprintf("%X", m.Validator.Address), "block", m.Height)
+	}
 	last := a.Last()
 	if uint64(q.Height) != last.Block+1 {
 		return nil, fmt.Errorf("block %d is decided, and the state is that of block %d", q.Height, last.Block)
@@ -274,6 +279,9 @@ func (a *app) store(j *judged, last at) error {
 	}
 	var block *storedBlock
 	if len(records) > 0 {
+		for i := range records {
+			records[i].Signed = h.signed()
+		}
 		block = &storedBlock{Head: h, Hashes: hashes}
 	}
 	var change *handover

@@ -170,7 +170,7 @@ func (l *Ledger) tryJoin(ctx context.Context, blocks *cmtstore.BlockStore, snaps
 		answered = append(answered, holder{peer: p, latest: a.Latest})
 		for _, o := range a.Snapshots {
 			// The header after the snapshot's block holds the state's hash.
-			if o.Block < a.Latest && o.Bytes <= MaxState {
+			if o.Block < a.Latest && o.Bytes <= MaxState+maxSnapshotFrame {
 				holders = append(holders, holder{p, a.Latest, o})
 			}
 		}

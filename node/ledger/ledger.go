@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	dbm "github.com/cometbft/cometbft-db"
 	cmtconfig "github.com/cometbft/cometbft/config"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	cmtnode "github.com/cometbft/cometbft/node"
@@ -51,7 +52,7 @@ type Config struct {
 	// connections to peers, or knows their addresses.
 	Host host.Host
 	// Peers says who may speak consensus now: the present members, by libp2p
-	// peer id; the own is ignored. Called often, from several goroutines, also
+	// peer id; the own is ignored. Called already while Open runs, and often, from several goroutines, also
 	// after each block: whoever left the list is cut off at once.
 	Peers func() []peer.ID
 	// Readers says who besides Peers may ask for signed headers and snapshots;
@@ -206,7 +207,7 @@ func (l *Ledger) open(ctx context.Context) error {
 	l.tunnel = newTunnel(c.Host, p2p.PubKeyToID(cmted25519.PrivKey(c.Key).PubKey()), c.Peers, l.log)
 	l.watch = newWatch(l)
 	l.app = &app{
-		genesis: c.Genesis, index: l.index, blocks: blocks, snapshots: snapshots,
+		log: l.log, genesis: c.Genesis, index: l.index, blocks: blocks, snapshots: snapshots,
 		retain: c.Retain, every: c.SnapshotEvery, admit: l.tunnel.admit, author: c.Author,
 		early: newEarly(), committed: l.watch.Block,
 	}
@@ -271,7 +272,7 @@ func (l *Ledger) newNode(ctx context.Context, signer types.PrivValidator) (err e
 		&p2p.NodeKey{PrivKey: cmted25519.PrivKey(l.config.Key)},
 		proxy.NewLocalClientCreator(l.app),
 		func() (*types.GenesisDoc, error) { return doc, nil },
-		func(d *cmtconfig.DBContext) (dbDB, error) {
+		func(d *cmtconfig.DBContext) (dbm.DB, error) {
 			prefix, ok := databases[d.ID]
 			if !ok {
 				return nil, fmt.Errorf("no database %q", d.ID)

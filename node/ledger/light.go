@@ -45,7 +45,9 @@ func (w *walker) Pass(h *handover) error {
 	if err := checkValidators(next); err != nil {
 		return fmt.Errorf("the handover in block %d: %w", h.Head.Height, err)
 	}
-	if !bytes.Equal(validatorSet(next).Hash(), h.Head.NextValidators) || bytes.Equal(h.Head.NextValidators, h.Head.Validators) {
+	is := validatorSet(next)
+	inOrder := slices.EqualFunc(keysOf(is), next, func(a, b ed25519.PublicKey) bool { return bytes.Equal(a, b) })
+	if !inOrder || !bytes.Equal(is.Hash(), h.Head.NextValidators) || bytes.Equal(h.Head.NextValidators, h.Head.Validators) {
 		return fmt.Errorf("the handover in block %d does not list the validators that the block names", h.Head.Height)
 	}
 	set := w.at(h.Head.Height)

@@ -28,18 +28,19 @@ const (
 	peerRate         = 20 << 20
 	packetBytes      = 16 << 10
 
-	maxHeadBytes   = 32 << 10
-	maxHandovers   = 64 // in one answer
-	maxSnapshots   = 2  // kept on disk
-	snapshotChunk  = 256 << 10
-	followRecords  = 512
-	followBytes    = 1 << 20
-	maxPath        = 24 // levels of a block's tree
-	maxHeight      = 1 << 62
-	maxRound       = 1 << 30
-	maxSeconds     = 1 << 40
-	addressBytes   = 20
-	signatureBytes = 64
+	maxHeadBytes     = 32 << 10
+	maxHandovers     = 64 // in one answer
+	maxSnapshots     = 2  // kept on disk
+	maxSnapshotFrame = 64 // what a snapshot's encoding adds to the state's
+	snapshotChunk    = 256 << 10
+	followRecords    = 512
+	followBytes      = 1 << 20
+	maxPath          = 24 // levels of a block's tree
+	maxHeight        = 1 << 62
+	maxRound         = 1 << 30
+	maxSeconds       = 1 << 40
+	addressBytes     = 20
+	signatureBytes   = 64
 )
 
 // Times that are not Timing's.

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -15,6 +16,10 @@ const levelTrace = slog.LevelDebug - 4
 // consensusFailure starts the one line that CometBFT leaves when its consensus
 // dies of a panic while the node goes on.
 const consensusFailure = "CONSENSUS FAILURE"
+
+// ErrStopped is a consensus that has died, of a full disk for example: nothing
+// comes from this ledger any more until it is opened anew.
+var ErrStopped = errors.New("consensus has stopped")
 
 // logger is CometBFT's log in ours, one level lower: what it calls information
 // is for who looks for a fault, and its errors about peers are peers that went.
@@ -32,13 +37,18 @@ func (l logger) Warn(msg string, kv ...any)  { l.write(slog.LevelDebug, msg, kv)
 
 func (l logger) Error(msg string, kv ...any) {
 	if strings.HasPrefix(msg, consensusFailure) {
-		reason := any("unknown")
+		failure := ErrStopped
 		for i := 0; i+1 < len(kv); i += 2 {
-			if kv[i] == "err" {
-				reason = kv[i+1]
+			if kv[i] != "err" {
+				continue
+			}
+			if cause, ok := kv[i+1].(error); ok {
+				failure = fmt.Errorf("%w: %w", ErrStopped, cause)
+			} else {
+				failure = fmt.Errorf("%w: %v", ErrStopped, kv[i+1])
 			}
 		}
-		l.failed(fmt.Errorf("consensus has stopped: %v", reason))
+		l.failed(failure)
 	}
 	level := slog.LevelWarn
 	switch l.module {

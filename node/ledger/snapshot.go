@@ -109,11 +109,34 @@ func (s *snapshots) Read(height uint64) ([]byte, error) {
 	return encoded, nil
 }
 
+// Size is the length of an encoded snapshot.
+func (s *snapshots) Size(height uint64) (uint64, error) {
+	info, err := os.Stat(s.path(height))
+	if err != nil {
+		return 0, err
+	}
+	return uint64(max(0, info.Size()-sha256.Size)), nil
+}
+
+// Chunk reads a part of an encoded snapshot for a peer, which will check the
+// whole.
+func (s *snapshots) Chunk(height, from uint64) ([]byte, error) {
+	size, err := s.Size(height)
+	if err != nil || from > size {
+		return nil, errors.Join(err, errors.New("no such part of a snapshot"))
+	}
+	f, err := os.Open(s.path(height))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, min(size-from, snapshotChunk))
+	_, err = f.ReadAt(b, int64(from)+sha256.Size)
+	return b, err
+}
+
 // parse decodes a snapshot strictly.
 func (s *snapshots) parse(encoded []byte) (at, error) {
-	if len(encoded) > MaxState+64 {
-		return at{}, fmt.Errorf("a snapshot of %d bytes", len(encoded))
-	}
 	var snap snapshot
 	if err := engine.Unmarshal(encoded, &snap); err != nil {
 		return at{}, err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	dbm "github.com/cometbft/cometbft-db"
 	"github.com/syndtr/goleveldb/leveldb"
@@ -57,6 +58,9 @@ func openStore(dir string) (*store, error) {
 		return nil, fmt.Errorf("making the folder %s: %w", dir, err)
 	}
 	files, err := storage.OpenFile(dir, false)
+	if errors.Is(err, syscall.EAGAIN) {
+		return nil, fmt.Errorf("another node is running from %s", filepath.Dir(dir))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening the store %s: %w", dir, err)
 	}

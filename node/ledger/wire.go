@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -130,8 +129,8 @@ func (l *Ledger) answer(q question) (answer, error) {
 	case askLatest:
 		a := answer{Latest: uint64(l.node.BlockStore().Height())}
 		for _, h := range l.app.snapshots.Heights() {
-			if b, err := l.app.snapshots.Read(h); err == nil {
-				a.Snapshots = append(a.Snapshots, offer{Block: h, Bytes: uint64(len(b))})
+			if size, err := l.app.snapshots.Size(h); err == nil {
+				a.Snapshots = append(a.Snapshots, offer{Block: h, Bytes: size})
 			}
 		}
 		return a, nil
@@ -145,11 +144,8 @@ func (l *Ledger) answer(q question) (answer, error) {
 		list, err := l.index.Handovers(q.From, min(q.To, maxHeight), maxHandovers)
 		return answer{Handovers: list}, err
 	case askSnapshot:
-		b, err := l.app.snapshots.Read(q.From)
-		if err != nil || q.To > uint64(len(b)) {
-			return answer{}, errors.Join(err, errors.New("no such part of a snapshot"))
-		}
-		return answer{Chunk: b[q.To:min(uint64(len(b)), q.To+snapshotChunk)]}, nil
+		b, err := l.app.snapshots.Chunk(q.From, q.To)
+		return answer{Chunk: b}, err
 	}
 	return answer{}, fmt.Errorf("question %d is not known", q.Kind)
 }

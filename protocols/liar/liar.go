@@ -23,7 +23,7 @@ const (
 	WrongShare         Kind = "wrong-share"         // decryption share of something else
 	SecondContribution Kind = "second-contribution" // two different Contribute entries
 	StaleEpoch         Kind = "stale-epoch"         // contributes under another epoch
-	WrongDigest        Kind = "wrong-digest"        // attests other contributions than the log's
+	WrongDigest        Kind = "wrong-digest"        // attests other contributions than the ledger's
 	Garbage            Kind = "garbage"             // commits to bytes that do not decode
 	FalseAccusation    Kind = "false-accusation"    // accuses a department that did nothing
 

@@ -1,0 +1,176 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// vote has nodes vote through their operators' doors, and returns the last
+// one's reply.
+func (n *testNetwork) vote(q voteRequest, voters ...int) (reply voteReply) {
+	n.t.Helper()
+	for _, i := range voters {
+		body, err := json.Marshal(q)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if err := callControl(context.Background(), n.nodes[i].cfg.Dir, http.MethodPost, "/vote", bytes.NewReader(body), &reply); err != nil {
+			n.t.Fatalf("%s votes: %v\n%s", n.nodes[i].cfg.Name, err, n.nodes[i].log)
+		}
+	}
+	return reply
+}
+
+// report asks a node's door how it is.
+func (n *testNetwork) report(i int) (r nodeReport) {
+	n.t.Helper()
+	if err := callControl(context.Background(), n.nodes[i].cfg.Dir, http.MethodGet, "/status", nil, &r); err != nil {
+		n.t.Fatal(err)
+	}
+	return r
+}
+
+// eventually waits for something to become true.
+func (n *testNetwork) eventually(what string, done func() bool) {
+	n.t.Helper()
+	for deadline := time.Now().Add(60 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			n.t.Fatalf("not in a minute: %s\n%s", what, n.logs())
+		}
+	}
+}
+
+// A department is voted in, joins a running network and contributes; voted out,
+// it is cut off, and the others answer without it.
+func TestVotes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("four departments and an auditor")
+	}
+	n := newTestNetwork(t, 4) // the fourth comes later
+	n.addAuditor()
+	late := n.nodes[3]
+	for i, node := range n.nodes {
+		if i == 3 {
+			continue
+		}
+		for k, peer := range node.cfg.Peers {
+			if strings.HasSuffix(peer, late.id.Peer()) {
+				node.cfg.Peers = append(node.cfg.Peers[:k:k], node.cfg.Peers[k+1:]...)
+				break
+			}
+		}
+		n.start(i)
+	}
+	n.departments = 3
+	for _, i := range []int{0, 1, 2, 4} {
+		n.waitReady(i)
+	}
+	n.mustAnswer(n.dial(0))
+	// Two of four votes, and a third: more than two thirds.
+	add := voteRequest{Action: "add", Role: roleDepartment, Peer: late.id.Peer()}
+	if r := n.vote(add, 0, 1); r.Done || r.Votes != 2 || r.Need != 3 {
+		t.Fatalf("after two votes: %+v", r)
+	}
+	if r := n.vote(add, 4); !r.Done {
+		t.Fatalf("after three votes: %+v", r)
+	}
+	late.cfg.Genesis = filepath.Join(n.nodes[0].cfg.Dir, genesisName)
+	n.start(3)
+	n.waitReady(3)
+	n.departments = 4
+	n.eventually("an epoch of four", func() bool { return n.report(0).Epoch == 2 && n.report(3).Healthy })
+	a := n.mustAnswer(n.dial(3))
+	if len(a.Departments) != 4 || !a.Verdict.Verified {
+		t.Errorf("%+v %+v", a.Departments, a.Verdict)
+	}
+	// Out again: four of the five present.
+	n.vote(voteRequest{Action: "remove", Role: roleDepartment, Peer: late.id.Peer()}, 0, 1, 2, 4)
+	select {
+	case err := <-late.done:
+		late.cancel = nil
+		if !errors.Is(err, errExpelled) {
+			t.Errorf("the removed node ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Errorf("the removed node runs on\n%s", late.log)
+	}
+	n.departments = 3
+	n.eventually("an epoch of three", func() bool { return n.report(0).Epoch == 3 })
+	n.mustAnswer(n.dial(1))
+	// It comes back with the same key, and is a stranger.
+	late.log = &syncBuffer{}
+	n.start(3)
+	time.Sleep(time.Second)
+	for _, i := range []int{0, 1, 2, 4} {
+		for _, m := range n.report(i).Members {
+			if m.Peer == late.id.Peer() {
+				t.Errorf("%s still lists it", n.nodes[i].cfg.Name)
+			}
+		}
+	}
+	n.nodes[3].cancel()
+	<-late.done
+	late.cancel = nil
+}
+
+// The operator's door takes nobody without the token, and nothing that is no
+// vote.
+func TestControl(t *testing.T) {
+	n := newTestNetwork(t, 1)
+	n.nodes[0].cfg.Metrics = "127.0.0.1:0"
+	n.startAll()
+	dir := n.nodes[0].cfg.Dir
+	r := n.report(0)
+	if !r.Healthy || r.Ledger.Validators != 1 || !r.Ledger.Quorum || r.Epoch != 1 || len(r.Members) != 1 || r.Members[0].Name != "a" {
+		t.Errorf("%+v", r)
+	}
+	text := statusText(r)
+	if !strings.Contains(text, "healthy") || !strings.Contains(text, "1 of 1 validators") {
+		t.Errorf("%s", text)
+	}
+	info, err := os.Stat(filepath.Join(dir, controlName))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info.Mode(), err)
+	}
+	raw, err := os.ReadFile(filepath.Join(dir, controlName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file controlFile
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{"", "Bearer ", "Bearer " + strings.Repeat("0", 64)} {
+		q, _ := http.NewRequest(http.MethodGet, "http://"+file.Address+"/status", nil)
+		q.Header.Set("Authorization", token)
+		reply, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply.Body.Close()
+		if reply.StatusCode != http.StatusForbidden {
+			t.Errorf("token %q: %s", token, reply.Status)
+		}
+	}
+	for _, body := range []string{"", "{}", `{"action":"add","role":"king","peer":"x"}`, `{"action":"remove","role":"department","peer":"` + n.nodes[0].id.Peer() + `"}`} {
+		var reply voteReply
+		err := callControl(context.Background(), dir, http.MethodPost, "/vote", strings.NewReader(body), &reply)
+		var f *Failure
+		if !errors.As(err, &f) {
+			t.Errorf("%s: %v", body, err)
+		}
+	}
+	n.stop(0)
+	var f *Failure
+	if err := callControl(context.Background(), dir, http.MethodGet, "/status", nil, &r); !errors.As(err, &f) || !strings.Contains(f.Message, "no node is running") {
+		t.Errorf("a stopped node: %v", err)
+	}
+}
