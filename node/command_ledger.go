@@ -285,6 +285,7 @@ func (c *command) followLedger(ctx context.Context, f sourceFlags, all bool) err
 	c.progress.note("following; Ctrl-C ends it")
 	return followFrom(ctx, src, s, func(s *protocols.State, r *protocols.Record, refused error) error {
 		e := eventOf(s, r, refused)
+		e.Time = timeOf(src, r)
 		if c.json {
 			line, err := json.Marshal(e)
 			if err != nil {

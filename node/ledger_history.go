@@ -36,6 +36,7 @@ type ledgerHistory struct {
 	Events  []ledgerEvent // if they were asked for
 	Records uint64
 
+	src  ledgerSource
 	open map[engine.Digest]*ledgerQuery
 	keep func(ledgerEvent) bool
 }
@@ -43,21 +44,23 @@ type ledgerHistory struct {
 // readHistory reads a source's whole history. keep says which events stay; nil:
 // none.
 func readHistory(ctx context.Context, src ledgerSource, keep func(ledgerEvent) bool) (*ledgerHistory, error) {
-	h := &ledgerHistory{open: map[engine.Digest]*ledgerQuery{}, keep: keep}
+	h := &ledgerHistory{src: src, open: map[engine.Digest]*ledgerQuery{}, keep: keep}
 	return h, wholeHistory(ctx, src, h.take)
 }
 
 func (h *ledgerHistory) take(s *protocols.State, r *protocols.Record, refused error) error {
 	h.Records = r.Number
+	at := timeOf(h.src, r)
 	if h.keep != nil {
-		if e := eventOf(s, r, refused); h.keep(e) {
+		e := eventOf(s, r, refused)
+		if e.Time = at; h.keep(e) {
 			h.Events = append(h.Events, e)
 		}
 	}
 	body, err := r.Entry.Open()
 	if ask, ok := body.(*protocols.Ask); err == nil && ok && refused == nil {
 		id := protocols.QueryID(s.ID(), r.Entry.Author, ask)
-		q := &ledgerQuery{ID: id.String(), id: id, Number: r.Number, Block: r.Block, Time: time.UnixMilli(r.Time).UTC(),
+		q := &ledgerQuery{ID: id.String(), id: id, Number: r.Number, Block: r.Block, Time: at,
 			Analyst: PeerOf(r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL}
 		if state := s.Query(id); state != nil && len(state.Registrations) > 0 {
 			q.Table = state.Registrations[0].Table
@@ -72,7 +75,6 @@ func (h *ledgerHistory) take(s *protocols.State, r *protocols.Record, refused er
 			continue
 		}
 		if q.State = state.Phase.String(); state.Phase.Ended() {
-			at := time.UnixMilli(r.Time).UTC()
 			q.Ended, q.Reason = &at, endOf(s, state)
 			if state.Phase == protocols.PhaseDone {
 				q.Certificate = state.Certificate.String()

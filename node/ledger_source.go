@@ -24,6 +24,7 @@ type ledgerSource interface {
 	Extent(ctx context.Context) (ledgerExtent, error)
 	Base(ctx context.Context) (*protocols.State, error)
 	Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error
+	Signed(number uint64) time.Time
 	Blocks(ctx context.Context, from, to uint64) iter.Seq2[ledger.Block, error]
 	// Blob is errNoBlob where nobody who was asked holds it.
 	Blob(ctx context.Context, b namedBlob) ([]byte, error)
@@ -119,6 +120,15 @@ func orderAll(s *protocols.State, records []protocols.Record, tell func(s *proto
 		}
 	}
 	return nil
+}
+
+// timeOf is when a record's block was signed, by the source's word; if it does
+// not know, when the one before was, by the block's.
+func timeOf(src ledgerSource, r *protocols.Record) time.Time {
+	if at := src.Signed(r.Number); !at.IsZero() {
+		return at.UTC()
+	}
+	return time.UnixMilli(r.Time).UTC()
 }
 
 // followFrom tells of records after a state as they come, until ctx ends,
