@@ -74,6 +74,43 @@ func TestAuditor(t *testing.T) {
 	defer cancel()
 	live := sourceFlags{nodes: []string{n.address(1)}, identity: n.analystFile()}
 
+	first := n.readLive(ctx, c, out, live)
+	dir := t.TempDir()
+	var wrote exported
+	auditor := sourceFlags{nodes: []string{n.address(3)}, identity: live.identity} // which holds no shares and no analyst's keys
+	check(t, c.exportTo(ctx, auditor, filepath.Join(dir, "live")))
+	into(t, out, &wrote)
+	if len(wrote.Missing) != 0 || wrote.Blobs != 3+2*(1+3+3) || wrote.Transactions < 30 {
+		t.Errorf("export: %+v", wrote)
+	}
+	id := n.networkID()
+	n.checkExports(c, out, filepath.Join(dir, "live"), id, 0)
+
+	head, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: id}, 0)
+	if err != nil || head.Block == 0 || len(head.Validators) != 4 || !head.Pinned {
+		t.Errorf("%+v, %v", head, err)
+	}
+	if _, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: engine.Digest{1}}, 0); err == nil {
+		t.Error("another network's id is taken")
+	}
+	err = c.listLedger(ctx, sourceFlags{dir: n.nodes[1].cfg.Dir}, ledgerFilter{}, false)
+	if failure := failureOf(err); failure.Code != "running" {
+		t.Errorf("a running node's folder: %v", err)
+	}
+
+	n.readStopped(ctx, c, out, first)
+
+	// The folder is none the worse for it.
+	n.start(2)
+	n.waitReady(2)
+	n.answers("SELECT count(*) FROM people WHERE age > 40")
+}
+
+// readLive lists, searches and shows what a running node holds, and returns the
+// first query.
+func (n *testNetwork) readLive(ctx context.Context, c *command, out *bytes.Buffer, live sourceFlags) string {
+	t := n.t
+	t.Helper()
 	var listed struct{ Queries []ledgerQuery }
 	check(t, c.listLedger(ctx, live, ledgerFilter{}, false))
 	into(t, out, &listed)
@@ -124,30 +161,15 @@ func TestAuditor(t *testing.T) {
 	if err := c.showLedger(ctx, live, "0"); err == nil {
 		t.Error("a query that is not there is shown")
 	}
+	return first
+}
 
-	dir := t.TempDir()
-	var wrote exported
-	auditor := sourceFlags{nodes: []string{n.address(3)}, identity: live.identity} // which holds no shares and no analyst's keys
-	check(t, c.exportTo(ctx, auditor, filepath.Join(dir, "live")))
-	into(t, out, &wrote)
-	if len(wrote.Missing) != 0 || wrote.Blobs != 3+2*(1+3+3) || wrote.Transactions < 30 {
-		t.Errorf("export: %+v", wrote)
-	}
-	id := n.networkID()
-	n.checkExports(c, out, filepath.Join(dir, "live"), id, 0)
-
-	head, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: id}, 0)
-	if err != nil || head.Block == 0 || len(head.Validators) != 4 || !head.Pinned {
-		t.Errorf("%+v, %v", head, err)
-	}
-	if _, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: engine.Digest{1}}, 0); err == nil {
-		t.Error("another network's id is taken")
-	}
-	err = c.listLedger(ctx, sourceFlags{dir: n.nodes[1].cfg.Dir}, ledgerFilter{}, false)
-	if failure := failureOf(err); failure.Code != "running" {
-		t.Errorf("a running node's folder: %v", err)
-	}
-
+// readStopped does so with the folder of a node that has stopped.
+func (n *testNetwork) readStopped(ctx context.Context, c *command, out *bytes.Buffer, first string) {
+	t := n.t
+	t.Helper()
+	var listed struct{ Queries []ledgerQuery }
+	path := filepath.Join(t.TempDir(), "stopped")
 	n.stop(2)
 	stopped := sourceFlags{dir: n.nodes[2].cfg.Dir}
 	check(t, c.listLedger(ctx, stopped, ledgerFilter{}, false))
@@ -155,17 +177,12 @@ func TestAuditor(t *testing.T) {
 	if len(listed.Queries) != 2 || listed.Queries[0].ID != first {
 		t.Errorf("list of a folder: %+v", listed)
 	}
-	check(t, c.exportTo(ctx, stopped, filepath.Join(dir, "stopped")))
+	check(t, c.exportTo(ctx, stopped, path))
 	out.Reset()
-	n.checkExports(c, out, filepath.Join(dir, "stopped"), id, 2*2) // a node does not keep the others' decryption shares
+	n.checkExports(c, out, path, n.networkID(), 2*2) // a node does not keep the others' decryption shares
 	if err := c.followLedger(ctx, stopped, false); failureOf(err).Code != "stopped" {
 		t.Errorf("following a stopped node: %v", err)
 	}
-
-	// The folder is none the worse for it.
-	n.start(2)
-	n.waitReady(2)
-	n.answers("SELECT count(*) FROM people WHERE age > 40")
 }
 
 func check(t *testing.T, err error) {
