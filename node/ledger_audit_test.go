@@ -158,7 +158,7 @@ func (n *testNetwork) readLive(ctx context.Context, c *command, out *bytes.Buffe
 	}
 	out.Reset()
 	c.json = true
-	if err := c.showLedger(ctx, live, "0"); err == nil {
+	if err := c.showLedger(ctx, live, "no such query"); err == nil {
 		t.Error("a query that is not there is shown")
 	}
 	return first
