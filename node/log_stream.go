@@ -45,6 +45,8 @@ const (
 	logFollow
 	logBase
 	logReceipt
+	logExtent
+	logBlocks
 )
 
 // logRequest is the first frame of a stream.
@@ -52,7 +54,8 @@ type logRequest struct {
 	_     struct{} `cbor:",toarray"`
 	Op    logOp
 	Entry []byte // append, receipt: protocols.Entry
-	After uint64 // follow: the number that is already known
+	After uint64 // follow: the number that is already known; blocks: the height
+	To    uint64 // blocks: the last one
 }
 
 // logReply answers an append. Both empty: the entry is ordered.
@@ -98,6 +101,10 @@ func serveLog(t *transport, l Log) {
 			return serveBase(ctx, s, l)
 		case logReceipt:
 			return serveReceipt(ctx, s, l, q.Entry)
+		case logExtent, logBlocks:
+			if b, ok := l.(blockLog); ok {
+				return serveBlocks(s, b, q)
+			}
 		}
 		return &faultError{s.peer, "asked for an unknown log operation"}
 	})
