@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "json": checkJSON, "mode": checkMode, "split": split, "noprocess": noProcess,
-			"bytes": writeBytes, "join": join, "await": await,
+			"bytes": writeBytes, "join": join, "await": await, "flip": flip,
 		},
 	})
 }
@@ -162,6 +162,16 @@ func writeBytes(ts *testscript.TestScript, neg bool, args []string) {
 	content, err := hex.DecodeString(args[1])
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o644))
+}
+
+// flip changes one bit of a byte of a file: flip FILE POSITION.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	at, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	content, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	content[at] ^= 1
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), content, 0o600))
 }
 
 // join edits the node.toml files of departments as their operators would, so that they are one network at light

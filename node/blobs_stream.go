@@ -105,15 +105,10 @@ func (x *blobExchange) serve(ctx context.Context, s *stream) error {
 func (x *blobExchange) serveGet(ctx context.Context, s *stream, q blobRequest) error {
 	wait, cancel := context.WithTimeout(ctx, min(time.Duration(q.WaitMs)*time.Millisecond, blobWait))
 	defer cancel()
-	owner := peerID(q.Owner)
-	_, held := x.store.Size(q.Digest)
-	if !held && s.role == analyst && x.transport.roles.of(owner) == member && owner != x.id.peerID() {
-		data, lie, err := x.fetchOnce(wait, q, owner)
+	if _, held := x.store.Size(q.Digest); !held && s.role == analyst {
+		lie, err := x.obtain(ctx, q)
 		if lie != nil {
 			return s.SendValue(blobReply{Status: blobLie, Served: lie.Marshal()})
-		}
-		if err == nil {
-			_, err = x.store.Put(data)
 		}
 		if err != nil {
 			return s.SendValue(blobReply{Status: blobAbsent})
@@ -134,6 +129,42 @@ func (x *blobExchange) serveGet(ctx context.Context, s *stream, q blobRequest) e
 		return err
 	}
 	return sendChunks(s, data)
+}
+
+// obtain gets for an analyst what is not here: from its owner, a member; or, for
+// who does not wait for it to be published, from any member that holds it. An
+// error: it cannot be had. Nothing at all: nobody else is to be asked.
+func (x *blobExchange) obtain(ctx context.Context, q blobRequest) (*protocols.Served, error) {
+	owner := peerID(q.Owner)
+	sources := []peer.ID{owner}
+	if q.WaitMs == 0 {
+		for _, p := range x.transport.roles.with(member) {
+			if p != owner {
+				sources = append(sources, p)
+			}
+		}
+	}
+	asked := false
+	for _, from := range sources {
+		if from == x.id.peerID() || x.transport.roles.of(from) != member || q.WaitMs == 0 && !x.transport.Connected(from) {
+			continue
+		}
+		asked = true
+		asking, cancel := context.WithTimeout(ctx, blobWait) // a source waits as long as it is asked to
+		data, lie, err := x.fetchOnce(asking, q, from)
+		cancel()
+		if lie != nil && lie.Server == q.Owner {
+			return lie, nil
+		}
+		if err == nil && lie == nil {
+			_, err = x.store.Put(data)
+			return nil, err
+		}
+	}
+	if !asked {
+		return nil, nil
+	}
+	return nil, errNoBlob
 }
 
 func (x *blobExchange) servePut(s *stream, q blobRequest) error {

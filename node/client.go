@@ -66,29 +66,9 @@ func Dial(ctx context.Context, address string, id Identity, o ClientOptions) (*C
 func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	if err := c.transport.host.Connect(ctx, info); err != nil {
-		if strings.Contains(err.Error(), "refused") {
-			return unavailable("no node answers at %s", info.Addrs[0])
-		}
-		return unavailable("the node at %s cannot be reached: %v", info.Addrs[0], shortDialError(err))
-	}
-	var h hello
-	cut := false
-	err := retry(ctx, func() error {
-		err := c.hello(ctx, &h)
-		if cut = err != nil && !c.transport.Connected(c.node); cut {
-			return nil // who is cut off once will be cut off again
-		}
-		return err
-	})
-	if cut {
-		return unavailable("the node at %s does not talk to %s: is this identity in its list of analysts?", info.Addrs[0], c.id.Peer())
-	}
+	h, err := greetNode(ctx, c.transport, info, c.id)
 	if err != nil {
-		return unavailable("the node at %s is not ready yet: it may still be making keys (%v)", info.Addrs[0], err)
-	}
-	if err := h.Network.Validate(false); err != nil {
-		return fmt.Errorf("the node describes no network: %w", err)
+		return err
 	}
 	if c.params, err = c.o.hooks.parameterSet(h.Network.Parameters); err != nil {
 		return fmt.Errorf("the node's parameters: %w", err)
@@ -102,6 +82,35 @@ func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 	c.keys = sync.OnceValues(c.loadKeys)
 	c.transport.Go(c.follow)
 	return nil
+}
+
+// greetNode connects to a node and asks who it is and of which network.
+func greetNode(ctx context.Context, t *transport, info peer.AddrInfo, self Identity) (hello, error) {
+	var h hello
+	if err := t.host.Connect(ctx, info); err != nil {
+		if strings.Contains(err.Error(), "refused") {
+			return h, unavailable("no node answers at %s", info.Addrs[0])
+		}
+		return h, unavailable("the node at %s cannot be reached: %v", info.Addrs[0], shortDialError(err))
+	}
+	cut := false
+	err := retry(ctx, func() error {
+		err := askInfo(ctx, t, info.ID, infoRequest{Op: infoHello}, &h)
+		if cut = err != nil && !t.Connected(info.ID); cut {
+			return nil // who is cut off once will be cut off again
+		}
+		return err
+	})
+	if cut {
+		return h, unavailable("the node at %s does not talk to %s: is this identity in its list of analysts?", info.Addrs[0], self.Peer())
+	}
+	if err != nil {
+		return h, unavailable("the node at %s is not ready yet: it may still be making keys (%v)", info.Addrs[0], err)
+	}
+	if err := h.Network.Validate(false); err != nil {
+		return h, fmt.Errorf("the node describes no network: %w", err)
+	}
+	return h, nil
 }
 
 func (c *Client) hello(ctx context.Context, h *hello) error {

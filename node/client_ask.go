@@ -3,8 +3,10 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -17,8 +19,8 @@ import (
 const (
 	// askGrace is how much later than the departments a client gives up.
 	askGrace = 2 * time.Second
-	// receiptTimeout is how long a client waits until its receipt is ordered.
-	receiptTimeout = 5 * time.Second
+	// accuseTimeout is how long a client waits until its accusation is ordered.
+	accuseTimeout = 5 * time.Second
 )
 
 // asking is one question under way.
@@ -62,10 +64,28 @@ func (c *Client) askRound(ctx context.Context, sql string, o AskOptions) (*Answe
 	if err != nil {
 		return nil, queryError(err)
 	}
+	if outcome.Status == protocols.Expired {
+		if err := c.standstill(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if outcome.Status != protocols.Answered {
 		return nil, &QueryError{Code: outcome.Code, Sentence: outcome.Sentence, Departments: outcome.Departments}
 	}
 	return a.answer(ctx, plan, outcome)
+}
+
+// standstill tells whom the ledger waits for, if the node says that it stands
+// still.
+func (c *Client) standstill(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askGrace)
+	defer cancel()
+	var h hello
+	if c.hello(ctx, &h) != nil || len(h.Absent) == 0 || len(h.Absent) > 2*protocols.MaxDepartments {
+		return nil
+	}
+	return &QueryError{Code: "expired", Departments: h.Absent, Sentence: fmt.Sprintf(
+		"the ledger stands still: it needs more than two thirds of its validators, and %s cannot be reached", strings.Join(h.Absent, ", "))}
 }
 
 // plan refuses a question before keys are loaded.
@@ -176,11 +196,6 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 	sending, stop := context.WithCancel(a.c.transport.ctx)
 	defer stop()
 	go a.outbox.Run(sending)
-	defer func() {
-		flush, cancel := context.WithTimeout(ctx, receiptTimeout)
-		defer cancel()
-		a.outbox.Flush(flush)
-	}()
 	deadline := time.NewTimer(a.o.Deadline + askGrace)
 	defer deadline.Stop()
 	var event protocols.Event = protocols.Started{}
@@ -190,6 +205,12 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 		var world *worldError
 		if errors.As(err, &world) {
 			return nil, world.error
+		}
+		if outcome != nil && outcome.Status == protocols.Failed {
+			// What convicts somebody is said to the end.
+			flush, cancel := context.WithTimeout(ctx, accuseTimeout)
+			a.outbox.Flush(flush)
+			cancel()
 		}
 		if err != nil || outcome != nil {
 			return outcome, err

@@ -117,7 +117,11 @@ func (c *Client) historyOf(query engine.Digest) []ledgerEvent {
 	}
 	var out []ledgerEvent
 	for i := range records {
-		out = append(out, eventOf(c.replica, &records[i], nil))
+		e := eventOf(c.replica, &records[i], nil)
+		if at := c.history.Signed(e.Number); !at.IsZero() {
+			e.Time = at
+		}
+		out = append(out, e)
 	}
 	return out
 }

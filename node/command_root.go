@@ -25,6 +25,7 @@ type command struct {
 	errs     io.Writer // everything else
 	json     bool
 	progress *progress
+	hooks    hooks // tests
 }
 
 // Main (README section 11.2) runs the parley command with its arguments (without the program's name) and returns the exit status: 0
@@ -90,7 +91,8 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 
   parley demo                                       three departments on this machine, a few questions
   parley try --table t=a.csv,b.csv "SELECT ..."     your own files, each one department's
-  parley verify --network network.json FILE         check a certificate, offline`,
+  parley verify --network network.json FILE         check a certificate, offline
+  parley ledger list --dir DIR                      what was asked, and what became of it`,
 		SilenceErrors:              true,
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,
@@ -108,7 +110,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	for _, sub := range []*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.voteCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.voteCommand(), c.ledgerCommand(),
 	} {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
@@ -190,7 +192,11 @@ func arguments(count int, what string) cobra.PositionalArgs {
 		case len(args) > count && count == 0:
 			return usage("arguments", "usage: "+cmd.UseLine(), "%s takes no argument: %q", cmd.CommandPath(), args[0])
 		case len(args) > count:
-			return usage("arguments", "put the SQL between quotes", "%s takes one argument, %s, and got %d",
+			hint := "usage: " + cmd.UseLine()
+			if strings.Contains(what, "SQL") {
+				hint = "put the SQL between quotes"
+			}
+			return usage("arguments", hint, "%s takes one argument, %s, and got %d",
 				cmd.CommandPath(), what, len(args))
 		}
 		return nil

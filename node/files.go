@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,13 +50,20 @@ func onDisk(err error) error {
 // writeFile replaces path by data so that, whenever the power goes, the file
 // is either the old one or the new one.
 func writeFile(path string, data []byte) error {
+	return streamFile(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// streamFile is writeFile of what write writes. Its error leaves the old file.
+func streamFile(path string, write func(io.Writer) error) error {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, temporaryPrefix+"*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, explainDisk(err))
 	}
-	_, err = f.Write(data)
-	if err == nil {
+	if err = write(f); err == nil {
 		err = f.Sync()
 	}
 	if e := f.Close(); err == nil {
@@ -111,6 +119,9 @@ func removeTemporary(dir string) error {
 	return nil
 }
 
+// errRunning is a folder that another process holds.
+var errRunning = errors.New("another node is running")
+
 // lockDir takes dir for this process until the returned function is called:
 // two nodes over one journal could each make a share for the same query. The
 // kernel drops the lock when the process dies, however it dies.
@@ -123,7 +134,7 @@ func lockDir(dir string) (unlock func(), err error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("another node is running from %s", dir)
+			return nil, fmt.Errorf("%w from %s", errRunning, dir)
 		}
 		return nil, fmt.Errorf("locking %s: %w", dir, err)
 	}

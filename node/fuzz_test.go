@@ -18,6 +18,7 @@ func messages() []any {
 	return []any{
 		new(infoRequest), new(hello), new(reports), new(departmentReport), new(blobRequest), new(blobReply),
 		new(keysRequest), new(keysReply), new(logRequest), new(logReply), new(logFrames), new(logBytes),
+		new(ledgerExtent), new(blockFrame),
 	}
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -42,6 +43,9 @@ type hello struct {
 	Name    string
 	Ready   bool
 	Height  uint64 // entries of the ledger that it holds
+	// Absent are, while the ledger lacks its quorum, the members that this node
+	// does not reach.
+	Absent  []string
 	Network protocols.Network
 }
 
@@ -67,7 +71,8 @@ func (n *node) serveInfo(ctx context.Context, s *stream) error {
 	switch q.Op {
 	case infoHello:
 		v := n.view.Load()
-		return s.SendValue(hello{Version: protocols.Version, Name: n.cfg.Name, Ready: v.status.Ready, Height: v.height, Network: *v.network})
+		return s.SendValue(hello{Version: protocols.Version, Name: n.cfg.Name, Ready: v.status.Ready, Height: v.height,
+			Absent: n.absent(), Network: *v.network})
 	case infoReport:
 		r, _ := n.reportOf(q.Query)
 		return s.SendValue(r)
@@ -75,6 +80,25 @@ func (n *node) serveInfo(ctx context.Context, s *stream) error {
 		return s.SendValue(n.gatherReports(ctx, q.Query))
 	}
 	return &faultError{s.peer, "asked for unknown information"}
+}
+
+// absent names the members that are not reached, if that stops the ledger.
+func (n *node) absent() []string {
+	var out []string
+	if n.ledger.Status().Quorum {
+		return nil
+	}
+	for _, m := range n.view.Load().members {
+		if p := peerID(m.Key); p != n.id.peerID() && !n.transport.Connected(p) {
+			name := m.report.Name
+			if name == "" {
+				name = p.String()
+			}
+			out = append(out, name)
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (n *node) reportOf(query engine.Digest) (report, bool) {

@@ -15,7 +15,7 @@ import (
 type ledgerEvent struct {
 	Number  uint64    `json:"number"`
 	Block   uint64    `json:"block"`
-	Time    time.Time `json:"time"` // of the block
+	Time    time.Time `json:"time"` // when the block was signed, or if that is not known, the one before it
 	Kind    string    `json:"kind"`
 	Author  string    `json:"author"` // a member's name, or an analyst's peer id
 	Peer    string    `json:"peer"`

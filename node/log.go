@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"parley/engine"
 	"parley/node/ledger"
@@ -30,6 +31,10 @@ type Log interface {
 	// Follow gives the records after a number to deliver, in order, as they
 	// become known. It returns ctx's error at ctx's end, and deliver's own.
 	Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error
+
+	// Signed is when the block of a record that was followed was signed, for
+	// people to read; the zero time where that is not known.
+	Signed(number uint64) time.Time
 
 	// Receipt shows that a block of the ledger holds an ordered entry.
 	Receipt(ctx context.Context, e protocols.Entry) ([]byte, error)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -44,6 +45,8 @@ const (
 	logFollow
 	logBase
 	logReceipt
+	logExtent
+	logBlocks
 )
 
 // logRequest is the first frame of a stream.
@@ -51,7 +54,8 @@ type logRequest struct {
 	_     struct{} `cbor:",toarray"`
 	Op    logOp
 	Entry []byte // append, receipt: protocols.Entry
-	After uint64 // follow: the number that is already known
+	After uint64 // follow: the number that is already known; blocks: the height
+	To    uint64 // blocks: the last one
 }
 
 // logReply answers an append. Both empty: the entry is ordered.
@@ -66,6 +70,7 @@ type logReply struct {
 type logFrames struct {
 	_       struct{} `cbor:",toarray"`
 	Records [][]byte
+	Signed  []int64 // of each, when its block was signed: milliseconds since 1970
 }
 
 // logBytes says how long what follows in frames of blobChunk is: a state; or
@@ -96,6 +101,10 @@ func serveLog(t *transport, l Log) {
 			return serveBase(ctx, s, l)
 		case logReceipt:
 			return serveReceipt(ctx, s, l, q.Entry)
+		case logExtent, logBlocks:
+			if b, ok := l.(blockLog); ok {
+				return serveBlocks(s, b, q)
+			}
 		}
 		return &faultError{s.peer, "asked for an unknown log operation"}
 	})
@@ -133,7 +142,7 @@ func serveFollow(ctx context.Context, s *stream, l Log, after uint64) error {
 	batches, ended := make(chan logFrames), make(chan error, 1)
 	go func() {
 		ended <- l.Follow(ctx, after, func(records []protocols.Record) error {
-			for _, frames := range framesOf(records) {
+			for _, frames := range framesOf(records, l.Signed) {
 				select {
 				case batches <- frames:
 				case <-ctx.Done():
@@ -160,7 +169,7 @@ func serveFollow(ctx context.Context, s *stream, l Log, after uint64) error {
 }
 
 // framesOf packs records into frames of about followBatch bytes.
-func framesOf(records []protocols.Record) []logFrames {
+func framesOf(records []protocols.Record, signed func(uint64) time.Time) []logFrames {
 	var out []logFrames
 	size := followBatch
 	for i := range records {
@@ -170,6 +179,7 @@ func framesOf(records []protocols.Record) []logFrames {
 		}
 		last := &out[len(out)-1]
 		last.Records = append(last.Records, encoded)
+		last.Signed = append(last.Signed, signed(records[i].Number).UnixMilli())
 	}
 	return out
 }
@@ -206,6 +216,31 @@ type remoteLog struct {
 	node      peer.ID
 	network   *protocols.Network
 	params    circuits.Params
+
+	mu     sync.Mutex
+	signed map[uint64]int64
+}
+
+// signedKept bounds how many records' times a client remembers.
+const signedKept = 1 << 14
+
+// Signed implements Log. It is the node's word.
+func (l *remoteLog) Signed(number uint64) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at, ok := l.signed[number]; ok {
+		return time.UnixMilli(at).UTC()
+	}
+	return time.Time{}
+}
+
+func (l *remoteLog) remember(number uint64, signed int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.signed == nil || len(l.signed) >= signedKept {
+		l.signed = map[uint64]int64{}
+	}
+	l.signed[number] = signed
 }
 
 // Append implements Log.
@@ -269,11 +304,15 @@ func (l *remoteLog) Follow(ctx context.Context, after uint64, deliver func([]pro
 		if err := engine.Unmarshal(b, &frames); err != nil {
 			return &faultError{s.peer, "sent malformed log records: " + err.Error()}
 		}
+		if len(frames.Signed) != len(frames.Records) {
+			return &faultError{s.peer, "sent log records without their times"}
+		}
 		records := make([]protocols.Record, len(frames.Records))
 		for i, raw := range frames.Records {
 			if records[i], err = protocols.ParseRecord(raw); err != nil {
 				return &faultError{s.peer, "sent a malformed log record: " + err.Error()}
 			}
+			l.remember(records[i].Number, frames.Signed[i])
 		}
 		if len(records) == 0 {
 			continue

@@ -438,7 +438,7 @@ func TestNodeDiskFull(t *testing.T) {
 	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=512k"); err != nil {
 		t.Skip("cannot mount a small file system here: ", err)
 	}
-	defer unix.Unmount(small, unix.MNT_DETACH)
+	t.Cleanup(func() { unix.Unmount(small, unix.MNT_DETACH) }) // after the nodes have stopped
 	node := n.nodes[1]
 	node.cfg.Identity = filepath.Join(node.cfg.Dir, "identity.key")
 	node.cfg.Dir = small

@@ -396,8 +396,9 @@ func (n *node) openLedger(ctx context.Context) error {
 			return referee{s}, err
 		},
 		Key: n.id.private, Host: n.transport.host,
-		Peers: func() []peer.ID { return n.transport.roles.with(member) },
-		Log:   n.log, Metrics: n.registry, Retain: n.cfg.Retain, StateSync: n.cfg.Genesis != "",
+		Peers:   func() []peer.ID { return n.transport.roles.with(member) },
+		Readers: func(p peer.ID) bool { return n.transport.roles.of(p) >= analyst },
+		Log:     n.log, Metrics: n.registry, Retain: n.cfg.Retain, StateSync: n.cfg.Genesis != "",
 		Halted: func(err error) {
 			select {
 			case n.halted <- err:

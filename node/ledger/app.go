@@ -279,6 +279,9 @@ func (a *app) store(j *judged, last at) error {
 	}
 	var block *storedBlock
 	if len(records) > 0 {
+		for i := range records {
+			records[i].Signed = h.signed()
+		}
 		block = &storedBlock{Head: h, Hashes: hashes}
 	}
 	var change *handover

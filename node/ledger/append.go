@@ -129,6 +129,16 @@ func (l *Ledger) Follow(ctx context.Context, after uint64, deliver func([]Record
 	}
 }
 
+// Signed is when the block of a record was signed (Record.Signed), or the zero
+// time if that is not known here.
+func (l *Ledger) Signed(number uint64) time.Time {
+	r, err := l.index.Record(number)
+	if err != nil || r == nil {
+		return time.Time{}
+	}
+	return r.Signed
+}
+
 // Snapshot returns a copy of the state after the last block, and where it is
 // the state after (the zero Place before the first block).
 func (l *Ledger) Snapshot() (State, Place) {

@@ -6,16 +6,10 @@ import (
 	"path/filepath"
 	"time"
 
-	dbm "github.com/cometbft/cometbft-db"
 	cmtconfig "github.com/cometbft/cometbft/config"
-	"github.com/libp2p/go-libp2p/core/peer"
-
 	"github.com/cometbft/cometbft/p2p"
+	"github.com/libp2p/go-libp2p/core/peer"
 )
-
-// dbDB is CometBFT's database interface, under a name that says so where it is
-// mixed with our store.
-type dbDB = dbm.DB
 
 // gossipPeers is up to how many validators Timing.Gossip is taken as it is.
 const gossipPeers = 4

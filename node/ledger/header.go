@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
@@ -137,6 +138,22 @@ func (h *head) shape() error {
 		}
 	}
 	return nil
+}
+
+// signed is when the block was signed: the median of its votes' times, which
+// more than a third of the validators would have to falsify. The header's own
+// time is when the block before was signed, up to a heartbeat earlier. Two
+// nodes may hold different votes, and then differ by as much as the votes do.
+func (h *head) signed() time.Time {
+	if len(h.Votes) == 0 {
+		return h.Time.time()
+	}
+	times := make([]time.Time, len(h.Votes))
+	for i, v := range h.Votes {
+		times[i] = v.Time.time()
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	return times[len(times)/2]
 }
 
 // header is CometBFT's, on a chain.

@@ -20,8 +20,12 @@ type Record struct {
 	Number uint64
 	// Block is the height of the block that holds it.
 	Block uint64
-	// Time is that block header's.
+	// Time is that block header's: when the block before was signed, up to a
+	// heartbeat earlier.
 	Time time.Time
+	// Signed is when its validators signed the block, by the votes that this node
+	// holds; other nodes may hold others. Zero: not known.
+	Signed time.Time
 	// Tx is the transaction.
 	Tx []byte
 	// Code and Sentence are empty if it was taken, and otherwise say why it was
@@ -33,7 +37,7 @@ type Record struct {
 type storedRecord struct {
 	_              struct{} `cbor:",toarray"`
 	Number, Block  uint64
-	Time           instant
+	Time, Signed   instant
 	Tx             []byte
 	Code, Sentence string
 }
@@ -120,7 +124,7 @@ func (x *index) Write(records []Record, block *storedBlock, change *handover) er
 		number := binary.BigEndian.AppendUint64(nil, r.Number)
 		errs = append(errs,
 			b.Set(numbered(tableRecords, r.Number), engine.Marshal(storedRecord{
-				Number: r.Number, Block: r.Block, Time: instantOf(r.Time), Tx: r.Tx, Code: r.Code, Sentence: r.Sentence})),
+				Number: r.Number, Block: r.Block, Time: instantOf(r.Time), Signed: instantOf(r.Signed), Tx: r.Tx, Code: r.Code, Sentence: r.Sentence})),
 			b.Set(hashed(Hash(r.Tx)), number))
 	}
 	if block != nil {
@@ -180,7 +184,7 @@ func (x *index) Record(number uint64) (*Record, error) {
 	if err := engine.Unmarshal(b, &s); err != nil {
 		return nil, fmt.Errorf("record %d in the index: %w", number, err)
 	}
-	return &Record{Number: s.Number, Block: s.Block, Time: s.Time.time(), Tx: s.Tx, Code: s.Code, Sentence: s.Sentence}, nil
+	return &Record{Number: s.Number, Block: s.Block, Time: s.Time.time(), Signed: s.Signed.time(), Tx: s.Tx, Code: s.Code, Sentence: s.Sentence}, nil
 }
 
 // Find reads the record of a transaction; nil: it is not here.

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	dbm "github.com/cometbft/cometbft-db"
 	cmtconfig "github.com/cometbft/cometbft/config"
 	cmted25519 "github.com/cometbft/cometbft/crypto/ed25519"
 	cmtnode "github.com/cometbft/cometbft/node"
@@ -271,7 +272,7 @@ func (l *Ledger) newNode(ctx context.Context, signer types.PrivValidator) (err e
 		&p2p.NodeKey{PrivKey: cmted25519.PrivKey(l.config.Key)},
 		proxy.NewLocalClientCreator(l.app),
 		func() (*types.GenesisDoc, error) { return doc, nil },
-		func(d *cmtconfig.DBContext) (dbDB, error) {
+		func(d *cmtconfig.DBContext) (dbm.DB, error) {
 			prefix, ok := databases[d.ID]
 			if !ok {
 				return nil, fmt.Errorf("no database %q", d.ID)

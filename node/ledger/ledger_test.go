@@ -43,6 +43,7 @@ func TestOne(t *testing.T) {
 // TestFour: four validators order the same; one may stop; with two stopped
 // nothing is ordered, and what waits is, when one returns.
 func TestFour(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, 4)
 	b.startAll()
 	begun := time.Now()
@@ -89,6 +90,7 @@ func TestFour(t *testing.T) {
 // transaction that is valid only after the block. Peers that are a block behind
 // refuse it at first; nobody waits for a heartbeat.
 func TestAnswers(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes four seconds")
 	}
@@ -127,6 +129,7 @@ func TestAnswers(t *testing.T) {
 
 // TestAuthors: one author does not fill the mempool.
 func TestAuthors(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, 2)
 	b.adjust = func(c *Config) { c.Author = func(tx []byte) string { return string(tx[:6]) } }
 	b.start(0) // no quorum: nothing is ordered

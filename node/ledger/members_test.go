@@ -22,6 +22,7 @@ import (
 // proposers' turns that all others have; another is removed and is cut off; the
 // chain of validators leads a light client through both.
 func TestMembers(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, 3)
 	b.adjust = func(c *Config) { c.SnapshotEvery = 5; c.Retain = 8 }
 	b.startAll()

@@ -36,7 +36,7 @@ type step struct {
 type Anchor struct {
 	// Block is the height.
 	Block uint64
-	// Time is the block header's: when the block before it was signed.
+	// Time is when its validators signed it: the median of the votes' times.
 	Time time.Time
 }
 
@@ -62,7 +62,7 @@ func CheckReceipt(network [32]byte, validators []ed25519.PublicKey, tx, receiptB
 	if root := climb(Hash(tx), r.Path); !bytes.Equal(root[:], r.Head.Data) {
 		return Anchor{}, fmt.Errorf("false receipt: it is not of this transaction, or the transaction is not in block %d", r.Head.Height)
 	}
-	return Anchor{Block: r.Head.Height, Time: r.Head.Time.time()}, nil
+	return Anchor{Block: r.Head.Height, Time: r.Head.signed()}, nil
 }
 
 // ReceiptBlock reads which block a receipt speaks of, without checking it: a

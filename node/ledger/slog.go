@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"syscall"
 
 	cmtlog "github.com/cometbft/cometbft/libs/log"
 )
@@ -36,19 +37,15 @@ func (l logger) Info(msg string, kv ...any)  { l.write(slog.LevelDebug, msg, kv)
 func (l logger) Warn(msg string, kv ...any)  { l.write(slog.LevelDebug, msg, kv) }
 
 func (l logger) Error(msg string, kv ...any) {
-	if strings.HasPrefix(msg, consensusFailure) {
-		failure := ErrStopped
-		for i := 0; i+1 < len(kv); i += 2 {
-			if kv[i] != "err" {
-				continue
-			}
-			if cause, ok := kv[i+1].(error); ok {
-				failure = fmt.Errorf("%w: %w", ErrStopped, cause)
-			} else {
-				failure = fmt.Errorf("%w: %v", ErrStopped, kv[i+1])
-			}
+	var cause any
+	for i := 0; i+1 < len(kv); i += 2 {
+		if kv[i] == "err" {
+			cause = kv[i+1]
 		}
-		l.failed(failure)
+	}
+	disk, _ := cause.(error)
+	if strings.HasPrefix(msg, consensusFailure) || onDisk(disk) {
+		l.failed(stopped(cause))
 	}
 	level := slog.LevelWarn
 	switch l.module {
@@ -56,6 +53,25 @@ func (l logger) Error(msg string, kv ...any) {
 		level = slog.LevelDebug
 	}
 	l.write(level, msg, kv)
+}
+
+// stopped is ErrStopped with its cause, if there is one.
+func stopped(cause any) error {
+	if err, ok := cause.(error); ok {
+		return fmt.Errorf("%w: %w", ErrStopped, err)
+	}
+	return fmt.Errorf("%w: %v", ErrStopped, cause)
+}
+
+// onDisk tells whether an error is this machine's disk's. CometBFT logs that its
+// write-ahead log or a vote cannot be written, and goes on without.
+func onDisk(err error) bool {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
+		if errors.Is(err, cause) {
+			return true
+		}
+	}
+	return false
 }
 
 func (l logger) write(level slog.Level, msg string, kv []any) {

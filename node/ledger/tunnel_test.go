@@ -19,6 +19,7 @@ import (
 // who connects to CometBFT's loopback port by itself is refused before the
 // handshake; a member that presents another's key is refused after it.
 func TestStranger(t *testing.T) {
+	t.Parallel()
 	b := newBench(t, 2)
 	b.startAll()
 	b.mustAppend(0, "note")

@@ -1,0 +1,314 @@
+package node
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"parley/protocols"
+)
+
+// sourceFlags say where a ledger is read.
+type sourceFlags struct {
+	nodes                  []string
+	identity, dir, network string
+}
+
+func (f *sourceFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.nodes, "node", nil, "the multiaddr of a running node")
+	flags.StringVar(&f.identity, "identity", "", "with --node: an analyst's identity, or that of a member whose node does not run")
+	flags.StringVar(&f.dir, "dir", "", "the folder of a stopped node, or of a demo")
+	flags.StringVar(&f.network, "network", "", "the pinned network description; what the node or the folder says otherwise")
+}
+
+func (c *command) ledgerCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "what stands on the ledger, and whether it is right",
+		Long: `Reads the ledger of a running node (--node MULTIADDR --identity FILE) or of a stopped one (--dir DIR), exports it into
+one file, and checks such a file, trusting nothing in it but the network's id.
+
+list, show, search and follow check every entry's signature and that the referee takes it in this order; that the order
+is the one that the validators agreed on, only export, check and head verify.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			return unknownCommand(cmd, args[0])
+		},
+	}
+	cmd.AddCommand(c.ledgerList("list", "the questions, and what became of them", false), c.ledgerShow(),
+		c.ledgerFollow(), c.ledgerList("search", "the questions that match", true), c.ledgerExport(), c.ledgerCheck(), c.ledgerHead())
+	return cmd
+}
+
+// source opens where a ledger is read, and compares its network with the
+// pinned one.
+func (c *command) source(ctx context.Context, f sourceFlags) (ledgerSource, error) {
+	pinned, err := readNetwork(f.network)
+	if err != nil {
+		return nil, err
+	}
+	var src ledgerSource
+	switch {
+	case len(f.nodes) > 0 && f.dir != "":
+		return nil, usage("flag", "", "--node or --dir, not both")
+	case len(f.nodes) == 1:
+		src, err = c.dial(ctx, f.nodes[0], f.identity)
+	case len(f.nodes) > 1:
+		return nil, usage("flag", "", "this command asks one node")
+	case f.dir != "":
+		src, err = c.openFolder(ctx, f.dir, pinned)
+	default:
+		return nil, usage("flag", "a running node is read by --node MULTIADDR --identity FILE", "--node or --dir is needed")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if got := src.Network().ID(); pinned != nil && got != pinned.ID() {
+		src.Close()
+		return nil, refused("network", "", "this is the ledger of network %s, pinned is %s", got, pinned.ID())
+	}
+	return src, nil
+}
+
+func (c *command) dial(ctx context.Context, address, identity string) (ledgerSource, error) {
+	if identity == "" {
+		return nil, usage("flag", "", "--node needs --identity")
+	}
+	if err := checkNode(address); err != nil {
+		return nil, err
+	}
+	id, err := LoadIdentity(identity)
+	if err != nil {
+		return nil, usage("identity", "", "%s", err)
+	}
+	c.progress.step("connecting to %s", address)
+	src, err := dialSource(ctx, address, id, c.hooks)
+	if err != nil {
+		return nil, err
+	}
+	return src, nil
+}
+
+// openFolder opens the ledger of the first stopped node of a folder; the others
+// lend their blobs. A running node is asked, where an analyst's key is at hand.
+func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.Network) (ledgerSource, error) {
+	nodes, analyst, err := nodeFolders(dir)
+	if err != nil {
+		return nil, err
+	}
+	var blobs []string
+	for _, n := range nodes[1:] {
+		blobs = append(blobs, filepath.Join(n.data, "blobs"))
+	}
+	network := pinned
+	if network == nil {
+		if network, err = nodes[0].network(); err != nil {
+			return nil, err
+		}
+	}
+	src, err := openArchive(ctx, nodes[0].data, network, c.hooks, blobs...)
+	if !errors.Is(err, errRunning) {
+		if err != nil {
+			return nil, err
+		}
+		return src, nil
+	}
+	address, e := nodes[0].address()
+	if e != nil {
+		address = "MULTIADDR"
+	}
+	if analyst == "" || e != nil {
+		return nil, refused("running", fmt.Sprintf("ask it: --node %s --identity FILE, an analyst's", address),
+			"the node of %s is running", nodes[0].data)
+	}
+	return c.dial(ctx, address, analyst)
+}
+
+// ledgerList makes `list`, and `search`, which is the same with filters.
+func (c *command) ledgerList(use, short string, filters bool) *cobra.Command {
+	var f sourceFlags
+	var filter ledgerFilter
+	var since, until string
+	var all bool
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: arguments(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			if filter.Since, err = parseWhen("since", since, time.Now()); err != nil {
+				return err
+			}
+			if filter.Until, err = parseWhen("until", until, time.Now()); err != nil {
+				return err
+			}
+			return c.listLedger(cmd.Context(), f, filter, all)
+		},
+	}
+	flags := cmd.Flags()
+	if filters {
+		flags.StringVar(&filter.Table, "table", "", "of this table")
+		flags.StringVar(&filter.Department, "department", "", "to which this department contributes; with --all, its entries")
+		flags.StringVar(&filter.Analyst, "analyst", "", "of this analyst: a peer id, or the end of one")
+		flags.StringVar(&since, "since", "", "not before this time: 2026-03-31, 2026-03-31T09:00:00Z, or 24h ago")
+		flags.StringVar(&until, "until", "", "before this time")
+		flags.StringVar(&filter.Text, "text", "", "with these words in the SQL or the reason")
+	}
+	flags.BoolVar(&all, "all", false, "every entry, not questions only")
+	f.add(cmd)
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) listLedger(ctx context.Context, f sourceFlags, filter ledgerFilter, all bool) error {
+	src, err := c.source(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	var keep func(ledgerEvent) bool
+	if all {
+		keep = filter.matchesEvent
+	}
+	h, err := readHistory(ctx, src, keep)
+	if err != nil {
+		return err
+	}
+	c.progress.finish()
+	queries := []*ledgerQuery{}
+	for _, q := range h.Queries {
+		if filter.matches(q) {
+			queries = append(queries, q)
+		}
+	}
+	id := src.Network().ID().String()
+	switch {
+	case c.json && all:
+		return c.printJSON(map[string]any{"network": id, "entries": append([]ledgerEvent{}, h.Events...)})
+	case c.json:
+		return c.printJSON(map[string]any{"network": id, "queries": queries})
+	case all:
+		return c.print(eventsGrid(h.Events).String())
+	}
+	return c.print(queriesGrid(queries).String())
+}
+
+func (c *command) ledgerShow() *cobra.Command {
+	var f sourceFlags
+	cmd := &cobra.Command{
+		Use:   "show QUERY",
+		Short: "a question's whole history, as a timeline",
+		Long:  `QUERY is a query's digest, or the beginning of it as list shows it, or "last".`,
+		Args:  arguments(1, "the query's digest"),
+		RunE:  func(cmd *cobra.Command, args []string) error { return c.showLedger(cmd.Context(), f, args[0]) },
+	}
+	f.add(cmd)
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) showLedger(ctx context.Context, f sourceFlags, name string) error {
+	src, err := c.source(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	prefix := strings.ToLower(name)
+	h, err := readHistory(ctx, src, func(e ledgerEvent) bool {
+		return e.Query != "" && (name == "last" || strings.HasPrefix(e.Query, prefix))
+	})
+	if err != nil {
+		return err
+	}
+	c.progress.finish()
+	q, err := h.find(name)
+	if err != nil {
+		return err
+	}
+	events := []ledgerEvent{}
+	for _, e := range h.Events {
+		if e.Query == q.ID {
+			events = append(events, e)
+		}
+	}
+	if c.json {
+		return c.printJSON(struct {
+			*ledgerQuery
+			Network string        `json:"network"`
+			Entries []ledgerEvent `json:"entries"`
+		}{q, src.Network().ID().String(), events})
+	}
+	return c.print(queryText(q, events))
+}
+
+func (c *command) ledgerFollow() *cobra.Command {
+	var f sourceFlags
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "follow",
+		Short: "every entry as it comes, until Ctrl-C",
+		Long:  `With --json each entry is one JSON object on a line of its own.`,
+		Args:  arguments(0, ""),
+		RunE:  func(cmd *cobra.Command, _ []string) error { return c.followLedger(cmd.Context(), f, all) },
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "begin with the first entry, not with the next one")
+	f.add(cmd)
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) followLedger(ctx context.Context, f sourceFlags, all bool) error {
+	src, err := c.source(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	if !src.Live() {
+		return refused("stopped", "parley ledger list --all shows what it holds", "the node of %s does not run: nothing more will come", f.dir)
+	}
+	s, err := src.Base(ctx)
+	if err == nil && all {
+		s = protocols.NewState(src.Network(), protocols.SizesOf(src.Params()))
+		_, err = wholeExtent(ctx, src)
+	}
+	if err != nil {
+		return err
+	}
+	c.progress.finish()
+	c.progress.note("following; Ctrl-C ends it")
+	return followFrom(ctx, src, s, func(s *protocols.State, r *protocols.Record, refused error) error {
+		e := eventOf(s, r, refused)
+		e.Time = timeOf(src, r)
+		if c.json {
+			line, err := json.Marshal(e)
+			if err != nil {
+				return err
+			}
+			return c.print(string(line) + "\n")
+		}
+		return c.print(strings.Join(eventCells(e), "  ") + "\n")
+	})
+}
+
+func (c *command) ledgerExport() *cobra.Command {
+	var f sourceFlags
+	cmd := &cobra.Command{
+		Use:   "export OUT",
+		Short: "the whole ledger with its blobs, in one file",
+		Long: `Writes the genesis, every block with its signatures and every blob that is still held into one file, which parley
+ledger check verifies anywhere, offline. The blocks are verified on the way. A node that has pruned its first block
+cannot export.`,
+		Args: arguments(1, "the file to write"),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.exportTo(cmd.Context(), f, args[0]) },
+	}
+	f.add(cmd)
+	c.jsonFlag(cmd)
+	return cmd
+}

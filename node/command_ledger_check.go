@@ -1,0 +1,339 @@
+package node
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/spf13/cobra"
+
+	"parley/engine"
+	"parley/node/ledger"
+	"parley/protocols"
+)
+
+// exportTo writes an export whole or not at all.
+func (c *command) exportTo(ctx context.Context, f sourceFlags, path string) error {
+	if err := checkTarget(path); err != nil {
+		return err
+	}
+	src, err := c.source(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	var out *exported
+	var reading error
+	err = streamFile(path, func(w io.Writer) error {
+		out, reading = exportLedger(ctx, w, src, src.Params(), func(done, total uint64) {
+			c.progress.update("exporting blocks", int(done), int(total))
+		})
+		return reading
+	})
+	if reading != nil && onDisk(reading) == nil {
+		return reading // the file is not at fault
+	}
+	if err != nil {
+		return unwritable(path, err)
+	}
+	c.progress.finish()
+	out.Path = path
+	if c.json {
+		return c.printJSON(out)
+	}
+	return c.print(fmt.Sprintf("%s: %.1f MB, blocks 1 to %d of %s, %d entries, %s\n%sgenesis %s\n", path, float64(out.Bytes)/1e6,
+		out.Blocks, out.Time.UTC().Format(time.RFC3339), out.Transactions, plural(out.Blobs, "blob"), missingText(out.Missing), out.Genesis))
+}
+
+// missingText says what is not there; a few by name.
+func missingText(missing []string) string {
+	if len(missing) == 0 {
+		return ""
+	}
+	const most = 5
+	text := fmt.Sprintf("missing: %s that could not be had here: %s", plural(len(missing), "blob"), strings.Join(missing[:min(most, len(missing))], ", "))
+	if len(missing) > most {
+		text += ", …"
+	}
+	return text + "\n"
+}
+
+func (c *command) ledgerCheck() *cobra.Command {
+	var genesis, network string
+	var complete bool
+	cmd := &cobra.Command{
+		Use:   "check FILE",
+		Short: "check an export, offline, trusting nothing in it",
+		Long: `Replays an export from the genesis: every block's signatures, hashes and entries by the ledger's rules, and every proof
+whose blob is there. Exit status 0: all is right, and the genesis is the pinned one. 1: something is wrong, with the
+place. 3: the export agrees with itself, but without --genesis or --network nobody knows whose ledger it is.
+
+Blobs are kept for as long as the nodes' retention says. What could not be verified again for want of a blob is listed;
+with --complete it is an error for epochs and answered questions.`,
+		Args: arguments(1, "the export"),
+		RunE: func(_ *cobra.Command, args []string) error { return c.checkFile(args[0], genesis, network, complete) },
+	}
+	cmd.Flags().StringVar(&genesis, "genesis", "", "the network's id, 64 hex digits")
+	cmd.Flags().StringVar(&network, "network", "", "the pinned network description")
+	cmd.Flags().BoolVar(&complete, "complete", false, "all proofs of epochs and answered questions must be verified again")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+// pinsOf reads what an export or a node is compared with.
+func pinsOf(genesis, network string) (exportPins, error) {
+	var pins exportPins
+	var err error
+	if pins.Network, err = readNetwork(network); err != nil || genesis == "" {
+		return pins, err
+	}
+	b, err := hex.DecodeString(genesis)
+	if err != nil || len(b) != len(pins.Genesis) {
+		return pins, usage("flag", "parley ledger export prints it, and parley node status", "--genesis %q is not 64 hex digits", genesis)
+	}
+	pins.Genesis = engine.Digest(b)
+	return pins, nil
+}
+
+func (c *command) checkFile(path, genesis, network string, complete bool) error {
+	pins, err := pinsOf(genesis, network)
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return unreadable("file", path, err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return unreadable("file", path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return usage("file", "", "%s is not a file", path)
+	}
+	const megabyte = 1_000_000
+	found, err := checkExport(file, info.Size(), pins, c.hooks.parameterSet, func(done, total int64) {
+		c.progress.update("checking (MB)", int(done/megabyte), int((total+megabyte-1)/megabyte))
+	})
+	if err != nil {
+		return unreadable("file", path, err)
+	}
+	c.progress.finish()
+	if found.Reason == "" && complete && len(found.Incomplete) > 0 {
+		found.Verified = false
+		found.Reason = fmt.Sprintf("blobs are missing: %s could not be verified again as a whole", strings.Join(found.Incomplete, ", "))
+	}
+	if c.json {
+		err = c.printJSON(found)
+	} else {
+		err = c.print(checkedText(found))
+	}
+	switch {
+	case err != nil || found.Verified:
+		return err
+	case found.Reason == "" && !pins.any():
+		return exitStatus(statusNotPinned)
+	}
+	return exitStatus(statusRefused)
+}
+
+// checkedText is the result for a person. Without a pin it never says
+// "verified".
+func checkedText(f *checked) string {
+	var b strings.Builder
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&b, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
+	}
+	switch {
+	case f.Reason != "":
+		line("export", "NOT verified: %s", f.Reason)
+		if f.Department != "" {
+			line("department", "%s", f.Department)
+		}
+	case f.Verified && f.Development:
+		line("export", "verified; its proofs were made with development keys")
+	case f.Verified:
+		line("export", "verified")
+	default:
+		line("export", "self-consistent, genesis not pinned")
+	}
+	if f.Genesis == "" {
+		return b.String()
+	}
+	pinned := "not pinned"
+	if f.Pinned {
+		pinned = "pinned"
+	}
+	line("genesis", "%s (%s)", f.Genesis, pinned)
+	if f.Reason != "" {
+		b.WriteString("up to there:\n")
+	}
+	at := ""
+	if f.Time != nil {
+		at = " of " + f.Time.UTC().Format(time.RFC3339)
+	}
+	line("blocks", "%d, the last%s; %d signatures", f.Blocks, at, f.Signatures)
+	line("transactions", "%d: %s, %s, of which %d answered", f.Transactions, plural(f.Epochs, "epoch"), questions(f.Queries), f.Answered)
+	line("proofs", "%d verified again, of %s", f.Proofs, plural(f.Blobs, "blob"))
+	missing := "nothing"
+	if len(f.Missing) > 0 {
+		missing = fmt.Sprintf("%s that the export does not hold", plural(len(f.Missing), "blob"))
+	}
+	if len(f.Unchecked) > 0 {
+		missing += fmt.Sprintf("; %d more could not be checked without them", len(f.Unchecked))
+	}
+	line("missing", "%s", missing)
+	for _, of := range f.Incomplete {
+		line("", "not verified as a whole: %s", of)
+	}
+	for _, d := range f.Deviations {
+		line("deviation", "%s", d)
+	}
+	for _, e := range f.Evidence {
+		line("evidence", "block %d, record %d: %s, %s: %s (%s)", e.Block, e.Number, e.Department, e.Kind, e.Sentence, e.Proof)
+	}
+	return b.String()
+}
+
+func questions(n int) string {
+	if n == 1 {
+		return "1 query"
+	}
+	return fmt.Sprintf("%d queries", n)
+}
+
+func (c *command) ledgerHead() *cobra.Command {
+	var f sourceFlags
+	var genesis string
+	var block uint64
+	cmd := &cobra.Command{
+		Use:   "head --node MULTIADDR --node MULTIADDR",
+		Short: "whether nodes show one ledger: the light client",
+		Long: `Asks two nodes or more for a block (the latest that all of them have), verifies for each the chain of validators from
+the genesis to it, and compares. Exit status 0: one ledger, of the pinned network. 1: they differ, or one shows what is
+not signed by more than two thirds. 3: one ledger, of a network that nobody pinned.`,
+		Args: arguments(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.head(cmd.Context(), f, genesis, block) },
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.nodes, "node", nil, "the multiaddr of a running node; two or more")
+	flags.StringVar(&f.identity, "identity", "", "an analyst's identity")
+	flags.StringVar(&f.network, "network", "", "the pinned network description")
+	flags.StringVar(&genesis, "genesis", "", "the network's id, 64 hex digits")
+	flags.Uint64Var(&block, "block", 0, "the block to compare; the latest otherwise")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+// headJSON is what `head --json` prints.
+type headJSON struct {
+	Pinned     bool      `json:"pinned"`
+	Genesis    string    `json:"genesis"`
+	Nodes      []string  `json:"nodes"` // peer ids
+	Block      uint64    `json:"block"`
+	Time       time.Time `json:"time"`
+	Hash       string    `json:"hash"`
+	State      string    `json:"state"` // hash of the state before the block
+	Validators []string  `json:"validators"`
+}
+
+func (c *command) head(ctx context.Context, f sourceFlags, genesis string, block uint64) error {
+	if len(f.nodes) < 2 || f.identity == "" {
+		return usage("flag", "", "parley ledger head needs --identity and two nodes: --node MULTIADDR --node MULTIADDR")
+	}
+	pins, err := pinsOf(genesis, f.network)
+	if err != nil {
+		return err
+	}
+	for _, address := range f.nodes {
+		if err := checkNode(address); err != nil {
+			return err
+		}
+	}
+	id, err := LoadIdentity(f.identity)
+	if err != nil {
+		return usage("identity", "", "%s", err)
+	}
+	c.progress.step("asking %d nodes", len(f.nodes))
+	out, err := compareHeads(ctx, f.nodes, id, pins, block)
+	if err != nil {
+		return err
+	}
+	c.progress.finish()
+	if c.json {
+		err = c.printJSON(out)
+	} else {
+		err = c.print(headText(out))
+	}
+	if err == nil && !out.Pinned {
+		err = exitStatus(statusNotPinned)
+	}
+	return err
+}
+
+func headText(h *headJSON) string {
+	pinned := "not pinned"
+	if h.Pinned {
+		pinned = "pinned"
+	}
+	return fmt.Sprintf("one ledger   %d nodes show the same\ngenesis      %s (%s)\nblock        %d of %s\nhash         %s\nstate        %s\nvalidators   %s\n",
+		len(h.Nodes), h.Genesis, pinned, h.Block, h.Time.UTC().Format(time.RFC3339), h.Hash, h.State, strings.Join(h.Validators, "\n             "))
+}
+
+// compareHeads runs the ledger's light client against nodes.
+func compareHeads(ctx context.Context, addresses []string, id Identity, pins exportPins, block uint64) (*headJSON, error) {
+	allowed := map[peer.ID]role{}
+	var peers []peer.ID
+	var infos []peer.AddrInfo
+	for _, address := range addresses {
+		info, err := parsePeer(address)
+		if err != nil {
+			return nil, checkNode(address)
+		}
+		if allowed[info.ID] == member {
+			return nil, usage("node", "", "--node names %s twice", info.ID)
+		}
+		allowed[info.ID] = member
+		peers, infos = append(peers, info.ID), append(infos, *info)
+	}
+	t, err := newTransport(id, "", newRoles(allowed), quietLog(), nil)
+	if err != nil {
+		return nil, err
+	}
+	defer t.Close()
+	var network *protocols.Network
+	for _, info := range infos {
+		dial, cancel := context.WithTimeout(ctx, dialTimeout)
+		h, err := greetNode(dial, t, info, id)
+		cancel()
+		if err != nil {
+			return nil, err
+		}
+		if network != nil && network.ID() != h.Network.ID() {
+			return nil, refused("network", "", "the nodes are of two networks: %s and %s", network.ID(), h.Network.ID())
+		}
+		network = &h.Network
+	}
+	if pins.Network != nil && pins.Network.ID() != network.ID() || pins.Genesis != (engine.Digest{}) && pins.Genesis != network.ID() {
+		return nil, refused("network", "", "the nodes are of network %s, which is not the pinned one", network.ID())
+	}
+	got, err := ledger.Light(ctx, t.host, network.ID(), ledgerKeys(network.Validators()), peers, block)
+	if err != nil {
+		return nil, refused("ledger", "", "%s", err)
+	}
+	out := &headJSON{Pinned: pins.any(), Genesis: network.ID().String(), Block: got.Block, Time: got.Time.UTC(),
+		Hash: hex.EncodeToString(got.Hash[:]), State: hex.EncodeToString(got.App)}
+	for _, p := range peers {
+		out.Nodes = append(out.Nodes, p.String())
+	}
+	for _, v := range got.Validators {
+		out.Validators = append(out.Validators, PeerOf(protocols.Key(v)))
+	}
+	return out, nil
+}

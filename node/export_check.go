@@ -1,0 +1,293 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"time"
+
+	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
+
+	"parley/circuits"
+	"parley/engine"
+	"parley/node/ledger"
+	"parley/protocols"
+)
+
+// checked is what checking an export found. Its field names are part of the
+// interface.
+type checked struct {
+	Verified     bool          `json:"verified"` // all is right, and the genesis is the pinned one
+	Pinned       bool          `json:"pinned"`
+	Genesis      string        `json:"genesis,omitempty"`
+	Parameters   string        `json:"parameters,omitempty"`
+	Development  bool          `json:"developmentKeys"`
+	Blocks       uint64        `json:"blocks"`
+	Time         *time.Time    `json:"time,omitempty"` // of the last block
+	Signatures   int           `json:"signatures"`     // of blocks
+	Transactions uint64        `json:"transactions"`
+	Epochs       int           `json:"epochs"` // that were formed
+	Queries      int           `json:"queries"`
+	Answered     int           `json:"answered"`
+	Blobs        int           `json:"blobs"`
+	Proofs       int           `json:"proofs"`               // that were verified again
+	Missing      []string      `json:"missing"`              // digests of blobs that the export does not hold
+	Unchecked    []string      `json:"unchecked"`            // of blobs whose proofs need a missing one
+	Incomplete   []string      `json:"incomplete"`           // epochs and answered queries of which something could not be verified again
+	Deviations   []string      `json:"deviations"`           // what does not verify, and what the ledger did not go on with
+	Evidence     []convictions `json:"evidence"`             // deviations on record
+	Reason       string        `json:"reason,omitempty"`     // why not verified
+	Offset       *int64        `json:"offset,omitempty"`     // and where: the byte of the file,
+	Block        uint64        `json:"block,omitempty"`      // the block,
+	Record       uint64        `json:"record,omitempty"`     // the record,
+	Blob         string        `json:"blob,omitempty"`       // the blob's digest,
+	Department   string        `json:"department,omitempty"` // and whose it is
+}
+
+// convictions is a protocols.Evidence as it is shown.
+type convictions struct {
+	Number     uint64 `json:"number"`
+	Block      uint64 `json:"block"`
+	Department string `json:"department"`
+	Kind       string `json:"kind"`
+	Sentence   string `json:"sentence"`
+	Query      string `json:"query,omitempty"`
+	Epoch      string `json:"epoch,omitempty"`
+	Proof      string `json:"proof"` // "replayed", or "verified" or "missing" of what rests on a blob
+}
+
+// exportPins are what a check compares an export with. All zero: nothing.
+type exportPins struct {
+	Genesis engine.Digest
+	Network *protocols.Network
+}
+
+func (p exportPins) any() bool { return p.Network != nil || p.Genesis != (engine.Digest{}) }
+
+// exportCheck goes through an export once, from its first byte to its last.
+type exportCheck struct {
+	file   io.ReaderAt
+	x      *exportReader
+	sizes  protocols.Sizes
+	replay *replay
+	audit  *ledgerAudit
+	out    *checked
+	last   ledger.Block  // that was read
+	at     uint64        // block, and
+	number uint64        // record, that is looked at
+	blob   engine.Digest // and blob
+	places map[engine.Digest]blobPlace
+	told   func(done, total int64)
+}
+
+// blobPlace is where a blob's bytes stand in the file.
+type blobPlace struct {
+	offset int64
+	size   int
+}
+
+// checkExport verifies an export and trusts nothing in it (README section 13).
+// Memory: one block or blob, the state, and 100 bytes a blob. The error tells
+// of a file that cannot be read; what is wrong with what it holds stands in
+// the result.
+func checkExport(file io.ReaderAt, size int64, pins exportPins, parameters func(string) (circuits.Params, error), progress func(done, total int64)) (*checked, error) {
+	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, told: progress,
+		out: &checked{Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}}}
+	err := c.run(size, pins, parameters)
+	if c.audit != nil && c.audit.broken != nil {
+		return nil, c.audit.broken
+	}
+	if err != nil {
+		c.blame(err)
+		return c.out, nil
+	}
+	c.out.Pinned = pins.any()
+	c.out.Verified = c.out.Pinned
+	return c.out, nil
+}
+
+func (c *exportCheck) run(size int64, pins exportPins, parameters func(string) (circuits.Params, error)) (err error) {
+	if c.x, err = newExportReader(c.file, size); err != nil {
+		return err
+	}
+	network, err := c.x.Genesis()
+	if err != nil {
+		return err
+	}
+	id := network.ID()
+	c.out.Genesis, c.out.Parameters, c.out.Development = id.String(), network.Parameters, network.Development
+	for _, want := range []engine.Digest{pins.Genesis, pins.id()} {
+		if want != (engine.Digest{}) && want != id {
+			return c.x.wrong(fmt.Errorf("the genesis: it is of network %s, pinned is %s", id, want))
+		}
+	}
+	params, err := parameters(network.Parameters)
+	if err != nil {
+		return c.x.wrong(fmt.Errorf("the genesis: parameters: %w", err))
+	}
+	c.sizes = protocols.SizesOf(params)
+	c.replay = newReplay(network, c.sizes)
+	c.audit = newLedgerAudit(params, network.VerifyingKeys, c.replay.state, c.readBlob, c.out)
+	c.replay.block, c.replay.record = c.block, c.record
+	count, err := c.replay.Run(c.blocks())
+	if err != nil {
+		return err
+	}
+	c.out.Blocks = count
+	if count == 0 {
+		return c.x.wrong(errors.New("it holds no block"))
+	}
+	if err := c.audit.Finish(); err != nil {
+		return err
+	}
+	return c.names(pins)
+}
+
+func (p exportPins) id() engine.Digest {
+	if p.Network == nil {
+		return engine.Digest{}
+	}
+	return p.Network.ID()
+}
+
+// names compares the names under which the departments joined with the pinned
+// ones: the id does not cover them.
+func (c *exportCheck) names(pins exportPins) error {
+	if pins.Network == nil {
+		return nil
+	}
+	n, ok := c.replay.state.Network()
+	if ok && !slices.Equal(n.Departments, pins.Network.Departments) {
+		return errors.New("the departments did not join under the names of the pinned description")
+	}
+	return nil
+}
+
+// blocks reads the blocks; block and record read what stands between them.
+func (c *exportCheck) blocks() iter.Seq2[ledger.Block, error] {
+	return func(yield func(ledger.Block, error) bool) {
+		for height := uint64(1); c.more(); height++ {
+			c.at, c.number, c.blob = height, 0, engine.Digest{}
+			b, err := c.x.Block(height)
+			c.last = b
+			if !yield(b, err) || err != nil {
+				return
+			}
+		}
+		if err := c.x.End(); err != nil {
+			yield(ledger.Block{}, err)
+		}
+	}
+}
+
+// more tells that a block should come: neither the last one has, nor the end.
+func (c *exportCheck) more() bool {
+	next := c.x.Peek()
+	return len(c.last.Seal) == 0 && next != frameEnd && next != 0
+}
+
+func (c *exportCheck) block(b ledger.CheckedBlock) error {
+	c.told(c.x.at, c.x.size)
+	c.out.Blocks = b.Height
+	c.out.Time = &b.Time
+	c.out.Signatures += b.Signatures
+	c.out.Transactions += uint64(len(b.Records))
+	return nil
+}
+
+// record reads the blobs that a record commits to, and has what it completes
+// verified.
+func (c *exportCheck) record(r *protocols.Record, refused error) error {
+	c.number = r.Number
+	for _, b := range blobsNamedBy(c.sizes, r, refused) {
+		c.blob = b.Digest
+		if c.x.Peek() == frameGone {
+			if _, err := c.x.Next(frameGone, 0); err != nil {
+				return err
+			}
+			c.out.Missing = append(c.out.Missing, b.Digest.String())
+			continue
+		}
+		data, err := c.x.Next(frameBlob, b.Size)
+		switch {
+		case err != nil:
+			return err
+		case len(data) != b.Size:
+			return c.x.wrong(fmt.Errorf("the blob of %s has %d bytes, not %d", c.replay.state.NameOf(b.Owner), len(data), b.Size))
+		case protocols.BlobDigest(data) != b.Digest:
+			return c.x.wrong(fmt.Errorf("the blob is not the one that %s committed to: its bytes were changed", c.replay.state.NameOf(b.Owner)))
+		}
+		c.out.Blobs++
+		c.places[b.Digest] = blobPlace{c.x.at - int64(len(data)), len(data)}
+	}
+	c.blob = engine.Digest{}
+	return c.audit.Record(r)
+}
+
+// readBlob reads a blob again; nil: the export does not hold it.
+func (c *exportCheck) readBlob(d engine.Digest) ([]byte, error) {
+	place, ok := c.places[d]
+	if !ok {
+		return nil, nil
+	}
+	data := make([]byte, place.size)
+	if _, err := c.file.ReadAt(data, place.offset); err != nil && err != io.EOF {
+		return nil, err
+	}
+	if protocols.BlobDigest(data) != d {
+		return nil, errors.New("the file changes while it is checked")
+	}
+	return data, nil
+}
+
+// blame says what is wrong and where.
+func (c *exportCheck) blame(err error) {
+	place := exportError{Reason: err, Block: c.at, Record: c.number, Blob: c.blob}
+	if c.x != nil {
+		place.Offset = c.x.frame
+	}
+	var at *exportError
+	var block *ledger.BlockError
+	var fault *protocols.Fault
+	if errors.As(err, &at) {
+		place.Offset, place.Reason = at.Offset, at.Reason
+	}
+	if errors.As(err, &block) {
+		place.Block, place.Reason = block.Height, block.Reason
+		if entry := c.falseEntry(); entry != "" {
+			place.Reason = fmt.Errorf("%w (%s)", block.Reason, entry)
+		}
+	}
+	if errors.As(err, &fault) {
+		c.out.Department = fault.Department
+		if place.Blob == (engine.Digest{}) {
+			place.Blob = fault.Evidence
+		}
+	}
+	c.out.Offset, c.out.Block, c.out.Record, c.out.Reason = &place.Offset, place.Block, place.Record, place.Error()
+	if place.Blob != (engine.Digest{}) {
+		c.out.Blob = place.Blob.String()
+	}
+}
+
+// falseEntry looks for the first transaction of the last block that its author
+// did not sign as it stands: in a block whose hash is wrong, the one that was
+// changed.
+func (c *exportCheck) falseEntry() string {
+	var b cmtproto.Block
+	if b.Unmarshal(c.last.Bytes) != nil {
+		return ""
+	}
+	for i, tx := range b.Data.Txs {
+		e, err := protocols.ParseEntry(tx)
+		if err == nil {
+			err = e.Verify(c.replay.network.ID())
+		}
+		if err != nil {
+			return fmt.Sprintf("its transaction %d: %s", i+1, err)
+		}
+	}
+	return ""
+}

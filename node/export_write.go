@@ -1,0 +1,149 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"parley/circuits"
+	"parley/engine"
+	"parley/node/ledger"
+	"parley/protocols"
+)
+
+// replay follows blocks from the genesis. It checks them as ledger.CheckBlocks
+// says, and tells of each block, then of each of its records with the state
+// just after it.
+type replay struct {
+	network *protocols.Network
+	state   *protocols.State
+	block   func(ledger.CheckedBlock) error
+	record  func(r *protocols.Record, refused error) error
+}
+
+func newReplay(n *protocols.Network, sizes protocols.Sizes) *replay {
+	return &replay{network: n, state: protocols.NewState(n, sizes)}
+}
+
+// Run returns how many blocks there were.
+func (p *replay) Run(blocks iter.Seq2[ledger.Block, error]) (uint64, error) {
+	genesis := referee{p.state.Clone()}
+	return ledger.CheckBlocks(p.network.ID(), ledgerKeys(p.network.Validators()), genesis, blocks, func(b ledger.CheckedBlock) error {
+		if err := p.block(b); err != nil {
+			return err
+		}
+		for i := range b.Records {
+			r, err := recordOf(&b.Records[i])
+			if err != nil {
+				return err
+			}
+			refused, err := p.state.Order(r)
+			if err != nil {
+				return err
+			}
+			if err := p.record(&r, refused); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// exported is what an export holds.
+type exported struct {
+	Path         string    `json:"path"`
+	Bytes        int64     `json:"bytes"`
+	Genesis      string    `json:"genesis"`
+	Blocks       uint64    `json:"blocks"`
+	Time         time.Time `json:"time"` // of the last block
+	Transactions uint64    `json:"transactions"`
+	Blobs        int       `json:"blobs"`
+	Missing      []string  `json:"missing"` // digests of blobs that could not be had
+}
+
+// exportLedger writes what a source holds to w, and checks the blocks on the
+// way: a node that shows a false one is told so here.
+func exportLedger(ctx context.Context, w io.Writer, src ledgerSource, params circuits.Params, progress func(done, total uint64)) (*exported, error) {
+	network := nameless(src.Network())
+	extent, err := src.Extent(ctx)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case extent.LastBlock == 0:
+		return nil, refused("empty", "", "the ledger holds no block yet")
+	case extent.FirstBlock > 1:
+		return nil, refused("pruned", "ask a node that keeps all blocks: one without retain in its node.toml, there from the beginning",
+			"the blocks before block %d are not here: a ledger is exported from its first block, and this node has pruned it or joined later", extent.FirstBlock)
+	}
+	out := &exported{Genesis: network.ID().String(), Missing: []string{}}
+	x, err := newExportWriter(w)
+	if err == nil {
+		err = x.Frame(frameGenesis, engine.Marshal(network))
+	}
+	if err != nil {
+		return nil, err
+	}
+	p := newReplay(network, protocols.SizesOf(params))
+	var pulled ledger.Block
+	p.block = func(b ledger.CheckedBlock) error {
+		out.Time, out.Transactions = b.Time, out.Transactions+uint64(len(b.Records))
+		progress(b.Height, extent.LastBlock)
+		err := x.Frame(frameBlock, pulled.Bytes)
+		if err == nil && b.Height == extent.LastBlock {
+			err = x.Frame(frameSeal, pulled.Seal)
+		}
+		return err
+	}
+	p.record = func(r *protocols.Record, refused error) error {
+		for _, b := range blobsNamedBy(protocols.SizesOf(params), r, refused) {
+			if err := exportBlob(ctx, x, src, b, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if out.Blocks, err = p.Run(remember(src.Blocks(ctx, 1, extent.LastBlock), extent.LastBlock, &pulled)); err != nil {
+		return nil, err
+	}
+	if out.Blocks != extent.LastBlock {
+		return nil, fmt.Errorf("%d of %d blocks came", out.Blocks, extent.LastBlock)
+	}
+	if err = x.Frame(frameEnd, nil); err == nil {
+		err = x.w.Flush()
+	}
+	out.Bytes = x.bytes
+	return out, err
+}
+
+// remember keeps the last block that was pulled; only the last of all has its
+// seal.
+func remember(blocks iter.Seq2[ledger.Block, error], last uint64, into *ledger.Block) iter.Seq2[ledger.Block, error] {
+	return func(yield func(ledger.Block, error) bool) {
+		for b, err := range blocks {
+			if b.Height != last {
+				b.Seal = nil
+			}
+			*into = b
+			if !yield(b, err) {
+				return
+			}
+		}
+	}
+}
+
+func exportBlob(ctx context.Context, x *exportWriter, src ledgerSource, b namedBlob, out *exported) error {
+	data, err := src.Blob(ctx, b)
+	switch {
+	case err == nil && len(data) == b.Size && protocols.BlobDigest(data) == b.Digest:
+		out.Blobs++
+		return x.Frame(frameBlob, data)
+	case err == nil || errors.Is(err, errNoBlob):
+		out.Missing = append(out.Missing, b.Digest.String())
+		return x.Frame(frameGone, nil)
+	}
+	return err
+}

@@ -1,0 +1,365 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/engine"
+	"parley/protocols"
+	"parley/protocols/liar"
+)
+
+// auditCommand is the command with its output caught.
+func auditCommand() (*command, *bytes.Buffer) {
+	var out bytes.Buffer
+	return &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), hooks: hooks{parameters: tiny}, json: true}, &out
+}
+
+// address is what a node is dialled by.
+func (n *testNetwork) address(department int) string {
+	node := n.nodes[department]
+	return node.cfg.Listen + "/p2p/" + node.id.Peer()
+}
+
+// analystFile writes the analyst's identity for commands.
+func (n *testNetwork) analystFile() string {
+	n.t.Helper()
+	path := filepath.Join(n.t.TempDir(), "analyst.key")
+	der, err := x509.MarshalPKCS8PrivateKey(n.analyst.private)
+	check(n.t, err)
+	check(n.t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: identityBlock, Bytes: der}), fileMode))
+	return path
+}
+
+// answers asks the first node.
+func (n *testNetwork) answers(sql ...string) {
+	n.t.Helper()
+	c := n.dial(0)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	for _, q := range sql {
+		if _, err := c.Ask(ctx, q, AskOptions{}); err != nil {
+			n.t.Fatalf("%v\n%s", err, n.logs())
+		}
+	}
+}
+
+func into(t *testing.T, out *bytes.Buffer, v any) {
+	t.Helper()
+	if err := json.Unmarshal(out.Bytes(), v); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out.Reset()
+}
+
+// An auditor reads a running network's ledger, exports it and checks the file;
+// then the same from a stopped node's folder.
+func TestAuditor(t *testing.T) {
+	n := newTestNetwork(t, 3)
+	n.addAuditor()
+	n.startAll()
+	n.answers(wageQuestion, "SELECT count(*) FROM people")
+	c, out := auditCommand()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	live := sourceFlags{nodes: []string{n.address(1)}, identity: n.analystFile()}
+
+	first := n.readLive(ctx, c, out, live)
+	dir := t.TempDir()
+	var wrote exported
+	auditor := sourceFlags{nodes: []string{n.address(3)}, identity: live.identity} // which holds no shares and no analyst's keys
+	check(t, c.exportTo(ctx, auditor, filepath.Join(dir, "live")))
+	into(t, out, &wrote)
+	if len(wrote.Missing) != 0 || wrote.Blobs != 3+2*(1+3+3) || wrote.Transactions < 30 {
+		t.Errorf("export: %+v", wrote)
+	}
+	id := n.networkID()
+	n.checkExports(c, out, filepath.Join(dir, "live"), id, 0)
+
+	head, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: id}, 0)
+	if err != nil || head.Block == 0 || len(head.Validators) != 4 || !head.Pinned {
+		t.Errorf("%+v, %v", head, err)
+	}
+	if _, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: engine.Digest{1}}, 0); err == nil {
+		t.Error("another network's id is taken")
+	}
+	err = c.listLedger(ctx, sourceFlags{dir: n.nodes[1].cfg.Dir}, ledgerFilter{}, false)
+	if failure := failureOf(err); failure.Code != "running" {
+		t.Errorf("a running node's folder: %v", err)
+	}
+
+	n.readStopped(ctx, c, out, first)
+
+	// The folder is none the worse for it.
+	n.start(2)
+	n.waitReady(2)
+	n.answers("SELECT count(*) FROM people WHERE age > 40")
+}
+
+// readLive lists, searches and shows what a running node holds, and returns the
+// first query.
+func (n *testNetwork) readLive(ctx context.Context, c *command, out *bytes.Buffer, live sourceFlags) string {
+	t := n.t
+	t.Helper()
+	var listed struct{ Queries []ledgerQuery }
+	check(t, c.listLedger(ctx, live, ledgerFilter{}, false))
+	into(t, out, &listed)
+	if len(listed.Queries) != 2 || listed.Queries[0].State != "done" || listed.Queries[0].Table != "people" ||
+		listed.Queries[0].Analyst != n.analyst.Peer() || len(listed.Queries[0].Certificate) != 64 || len(listed.Queries[0].Departments) != 3 {
+		t.Errorf("list: %+v", listed)
+	}
+	first := listed.Queries[0].ID
+	check(t, c.listLedger(ctx, live, ledgerFilter{Table: "people", Department: "b", Analyst: n.analyst.Peer(), Text: "AVG("}, false))
+	into(t, out, &listed)
+	if len(listed.Queries) != 1 || listed.Queries[0].ID != first {
+		t.Errorf("search: %+v", listed)
+	}
+	for _, f := range []ledgerFilter{{Table: "none"}, {Department: "x"}, {Analyst: "x"}, {Since: time.Now().Add(time.Hour)}, {Until: time.Unix(0, 0)}} {
+		check(t, c.listLedger(ctx, live, f, false))
+		into(t, out, &listed)
+		if len(listed.Queries) != 0 {
+			t.Errorf("%+v finds %+v", f, listed)
+		}
+	}
+	var entries struct{ Entries []ledgerEvent }
+	check(t, c.listLedger(ctx, live, ledgerFilter{Department: "a"}, true))
+	into(t, out, &entries)
+	if len(entries.Entries) < 8 || entries.Entries[0].Author != "a" {
+		t.Errorf("entries of a: %+v", entries)
+	}
+
+	var shown struct {
+		Query   string
+		Entries []ledgerEvent
+	}
+	check(t, c.showLedger(ctx, live, first[:8]))
+	into(t, out, &shown)
+	kinds := map[string]int{}
+	for _, e := range shown.Entries {
+		kinds[e.Kind]++
+	}
+	if shown.Query != first || kinds["ask"] != 1 || kinds["admit"] != 3 || kinds["contribute"] != 3 || kinds["attest"] < 3 || kinds["share"] != 3 || kinds["done"] != 1 {
+		t.Errorf("show: %+v", kinds)
+	}
+	c.json = false
+	check(t, c.showLedger(ctx, live, "last"))
+	if text := out.String(); !strings.Contains(text, "SELECT count(*)") || !strings.Contains(text, "commits to 1 decryption share") {
+		t.Error(text)
+	}
+	out.Reset()
+	c.json = true
+	if err := c.showLedger(ctx, live, "no such query"); err == nil {
+		t.Error("a query that is not there is shown")
+	}
+	return first
+}
+
+// readStopped does so with the folder of a node that has stopped.
+func (n *testNetwork) readStopped(ctx context.Context, c *command, out *bytes.Buffer, first string) {
+	t := n.t
+	t.Helper()
+	var listed struct{ Queries []ledgerQuery }
+	path := filepath.Join(t.TempDir(), "stopped")
+	n.stop(2)
+	stopped := sourceFlags{dir: n.nodes[2].cfg.Dir}
+	check(t, c.listLedger(ctx, stopped, ledgerFilter{}, false))
+	into(t, out, &listed)
+	if len(listed.Queries) != 2 || listed.Queries[0].ID != first {
+		t.Errorf("list of a folder: %+v", listed)
+	}
+	check(t, c.exportTo(ctx, stopped, path))
+	out.Reset()
+	n.checkExports(c, out, path, n.networkID(), 2*2) // a node does not keep the others' decryption shares
+	if err := c.followLedger(ctx, stopped, false); failureOf(err).Code != "stopped" {
+		t.Errorf("following a stopped node: %v", err)
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (n *testNetwork) networkID() engine.Digest {
+	n.t.Helper()
+	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, genesisName))
+	check(n.t, err)
+	network, err := protocols.ParseGenesis(text)
+	check(n.t, err)
+	return network.ID()
+}
+
+// checkExports checks a good export with each kind of pin.
+func (n *testNetwork) checkExports(c *command, out *bytes.Buffer, path string, id engine.Digest, missing int) {
+	n.t.Helper()
+	network := filepath.Join(n.nodes[0].cfg.Dir, networkName)
+	for _, pin := range []struct {
+		genesis, network string
+		status           int
+	}{{id.String(), "", 0}, {"", network, 0}, {id.String(), network, 0}, {"", "", statusNotPinned}, {strings.Repeat("0", 63) + "1", "", statusRefused}} {
+		if missing > 0 {
+			if err := c.checkFile(path, pin.genesis, pin.network, true); err != exitStatus(statusRefused) {
+				n.t.Fatalf("complete though it is not: %v", err)
+			}
+			out.Reset()
+		}
+		err := c.checkFile(path, pin.genesis, pin.network, missing == 0)
+		var got checked
+		into(n.t, out, &got)
+		want := fmt.Sprint(exitStatus(pin.status))
+		if pin.status == 0 {
+			want = "<nil>"
+		}
+		if fmt.Sprint(err) != want {
+			n.t.Fatalf("%+v: %v, %+v", pin, err, got)
+		}
+		if pin.status == statusRefused {
+			continue
+		}
+		if got.Verified != (pin.status == 0) || got.Proofs != got.Blobs || got.Proofs < 3+2*7-missing || got.Answered < 2 || got.Epochs != 1 ||
+			len(got.Missing) != missing || len(got.Unchecked)+len(got.Deviations)+len(got.Evidence) != 0 || got.Signatures == 0 {
+			n.t.Fatalf("%+v", got)
+		}
+	}
+}
+
+// What a department was convicted of stands in the export, and is verified
+// again.
+func TestAuditorOfLies(t *testing.T) {
+	n := newTestNetwork(t, 3)
+	n.addAuditor()
+	n.options = func(department int, o *Options) {
+		if department == 1 {
+			o.hooks.machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
+				return liar.Wrap(m, d, liar.BadProof)
+			}
+		}
+	}
+	n.startAll()
+	if a, err := n.ask(n.dial(0), 20*time.Second); err == nil {
+		t.Fatalf("an answer: %s", resultText(a))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	src, err := dialSource(ctx, n.address(0), n.analyst, hooks{parameters: tiny})
+	check(t, err)
+	defer src.Close()
+	for {
+		var file bytes.Buffer
+		_, err = exportLedger(ctx, &file, src, src.Params(), func(uint64, uint64) {})
+		check(t, err)
+		got := checkBytes(t, file.Bytes(), exportPins{Genesis: n.networkID()})
+		if !got.Verified {
+			t.Fatalf("%+v", got)
+		}
+		if len(got.Evidence) == 0 { // the validators still judge
+			time.Sleep(200 * time.Millisecond)
+			continue
+		}
+		if e := got.Evidence[0]; len(got.Evidence) != 1 || e.Department != "b" || e.Kind != string(protocols.FaultBadProof) || e.Proof != "verified" ||
+			len(got.Deviations) != 1 || got.Answered != 0 || got.Queries != 1 {
+			t.Errorf("%+v\n%s", got, n.logs())
+		}
+		break
+	}
+	h, err := readHistory(ctx, src, nil)
+	if err != nil || len(h.Queries) != 1 || h.Queries[0].State != "accused" || !strings.Contains(h.Queries[0].Reason, "accuses b (bad-proof)") {
+		t.Errorf("%+v, %v", h, err)
+	}
+}
+
+// shortSource is a source that does not hold all of its ledger.
+type shortSource struct {
+	ledgerSource
+	extent ledgerExtent
+}
+
+func (s shortSource) Extent(context.Context) (ledgerExtent, error) { return s.extent, nil }
+
+// Entries as they come; and nodes that cannot tell the whole history say so.
+func TestFollowLedger(t *testing.T) {
+	n := newTestNetwork(t, 1)
+	n.startAll()
+	live := sourceFlags{nodes: []string{n.address(0)}, identity: n.analystFile()}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var out syncBuffer
+	c := &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), hooks: hooks{parameters: tiny}, json: true}
+	done := make(chan error, 1)
+	go func() { done <- c.followLedger(ctx, live, true) }()
+	await := func(text string) {
+		t.Helper()
+		for until := time.Now().Add(20 * time.Second); !strings.Contains(out.String(), text); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatalf("no %q in %s", text, out.String())
+			}
+		}
+	}
+	await(`"kind":"key-attest"`)
+	n.answers("SELECT count(*) FROM people")
+	await(`"kind":"done"`)
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for i, line := range lines {
+		var e ledgerEvent
+		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Number != uint64(i+1) {
+			t.Errorf("%v: %s", err, line)
+		}
+	}
+
+	limit, stop := context.WithTimeout(context.Background(), time.Minute)
+	defer stop()
+	src, err := dialSource(limit, n.address(0), n.analyst, hooks{parameters: tiny})
+	check(t, err)
+	defer src.Close()
+	pruned := shortSource{src, ledgerExtent{FirstBlock: 3, LastBlock: 9, Records: 5}}
+	if _, err := exportLedger(limit, io.Discard, pruned, src.Params(), func(uint64, uint64) {}); failureOf(err).Code != "pruned" {
+		t.Errorf("an export without the first block: %v", err)
+	}
+	joined := shortSource{src, ledgerExtent{FirstBlock: 3, LastBlock: 9, Records: 5, Missing: 2}}
+	if _, err := readHistory(limit, joined, nil); failureOf(err).Code != "incomplete" {
+		t.Errorf("a history without its beginning: %v", err)
+	}
+	wrong := sourceFlags{nodes: live.nodes, identity: live.identity, network: filepath.Join(t.TempDir(), "other.json")}
+	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, networkName))
+	check(t, err)
+	check(t, os.WriteFile(wrong.network, bytes.Replace(text, []byte(`"name": "parley"`), []byte(`"name": "other"`), 1), fileMode))
+	if err := c.listLedger(limit, wrong, ledgerFilter{}, false); failureOf(err).Code != "network" {
+		t.Errorf("another network is listed: %v", err)
+	}
+}
+
+func TestParseWhen(t *testing.T) {
+	now := time.Date(2026, 5, 6, 7, 8, 9, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"":                          {},
+		"2026-03-31":                time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC),
+		"2026-03-31 10:20":          time.Date(2026, 3, 31, 10, 20, 0, 0, time.UTC),
+		"2026-03-31T10:20:30+08:00": time.Date(2026, 3, 31, 2, 20, 30, 0, time.UTC),
+		"24h":                       now.Add(-24 * time.Hour),
+	} {
+		if got, err := parseWhen("since", text, now); err != nil || !got.Equal(want) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"yesterday", "-3h", "2026-13-01", "0"} {
+		if _, err := parseWhen("since", text, now); err == nil {
+			t.Errorf("%q is a time", text)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"parley/circuits"
+	"parley/node/ledger"
+	"parley/protocols"
+)
+
+// ledgerSource is where an auditor reads a ledger: a running node, or the
+// folder of a stopped one. What it shows is checked by who reads it.
+type ledgerSource interface {
+	Network() *protocols.Network
+	Params() circuits.Params
+	// Live tells that more will come.
+	Live() bool
+	Extent(ctx context.Context) (ledgerExtent, error)
+	Base(ctx context.Context) (*protocols.State, error)
+	Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error
+	Signed(number uint64) time.Time
+	Blocks(ctx context.Context, from, to uint64) iter.Seq2[ledger.Block, error]
+	// Blob is errNoBlob where nobody who was asked holds it.
+	Blob(ctx context.Context, b namedBlob) ([]byte, error)
+	Close() error
+}
+
+// remoteSource is a running node.
+type remoteSource struct {
+	*remoteLog
+	exchange *blobExchange
+}
+
+// dialSource connects to a node as an analyst, or as a member whose own node is
+// not running.
+func dialSource(ctx context.Context, address string, id Identity, h hooks) (*remoteSource, error) {
+	info, err := parsePeer(address)
+	if err != nil || len(info.Addrs) == 0 {
+		return nil, checkNode(address)
+	}
+	t, err := newTransport(id, "", newRoles(map[peer.ID]role{info.ID: member}), quietLog(), nil)
+	if err != nil {
+		return nil, err
+	}
+	dial, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	greeting, err := greetNode(dial, t, *info, id)
+	if err != nil {
+		t.Close()
+		return nil, err
+	}
+	params, err := h.parameterSet(greeting.Network.Parameters)
+	if err != nil {
+		t.Close()
+		return nil, fmt.Errorf("the node's parameters: %w", err)
+	}
+	network := nameless(&greeting.Network)
+	return &remoteSource{
+		remoteLog: &remoteLog{transport: t, node: info.ID, network: network, params: params},
+		exchange:  newBlobExchange(nil, t, id, network.ID()),
+	}, nil
+}
+
+func (s *remoteSource) Network() *protocols.Network { return s.network }
+func (s *remoteSource) Params() circuits.Params     { return s.params }
+func (s *remoteSource) Live() bool                  { return true }
+func (s *remoteSource) Close() error                { return s.transport.Close() }
+
+// Blob asks the node, which asks the owner for an analyst.
+func (s *remoteSource) Blob(ctx context.Context, b namedBlob) ([]byte, error) {
+	q := blobRequest{Op: blobGet, Digest: b.Digest, Size: uint64(b.Size), Owner: b.Owner}
+	data, lie, err := s.exchange.fetchOnce(ctx, q, s.node)
+	if lie != nil {
+		return nil, errNoBlob // its owner has other bytes under this name
+	}
+	return data, err
+}
+
+// wholeHistory goes through a source's whole history, as far as it goes now, and
+// tells of each record with the state just after it.
+func wholeHistory(ctx context.Context, src ledgerSource, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
+	extent, err := wholeExtent(ctx, src)
+	if err != nil {
+		return err
+	}
+	s := protocols.NewState(src.Network(), protocols.SizesOf(src.Params()))
+	if extent.Records == 0 {
+		return nil
+	}
+	enough := errors.New("enough")
+	err = src.Follow(ctx, 0, func(records []protocols.Record) error {
+		if err := orderAll(s, records, tell); err != nil {
+			return err
+		}
+		if s.Applied() >= extent.Records {
+			return enough
+		}
+		return nil
+	})
+	if errors.Is(err, enough) {
+		return nil
+	}
+	return err
+}
+
+func orderAll(s *protocols.State, records []protocols.Record, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
+	for i := range records {
+		refusal, err := s.Order(records[i])
+		if err != nil {
+			return refused("false-history", "", "what the node shows is no history of this network: %s", err)
+		}
+		if err := tell(s, &records[i], refusal); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// timeOf is when a record's block was signed, by the source's word; if it does
+// not know, when the one before was, by the block's.
+func timeOf(src ledgerSource, r *protocols.Record) time.Time {
+	if at := src.Signed(r.Number); !at.IsZero() {
+		return at.UTC()
+	}
+	return time.UnixMilli(r.Time).UTC()
+}
+
+// followFrom tells of records after a state as they come, until ctx ends,
+// through lost connections.
+func followFrom(ctx context.Context, src ledgerSource, s *protocols.State, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
+	for pause := followPause; ; pause = min(2*pause, followLastPause) {
+		before := s.Applied()
+		err := src.Follow(ctx, before, func(records []protocols.Record) error { return orderAll(s, records, tell) })
+		var told *Failure
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.As(err, &told):
+			return err
+		case s.Applied() > before:
+			pause = followPause
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// wholeExtent refuses a source whose first records are missing.
+func wholeExtent(ctx context.Context, src ledgerSource) (ledgerExtent, error) {
+	extent, err := src.Extent(ctx)
+	if err == nil && extent.Missing > 0 {
+		err = refused("incomplete", "ask a node that was there from the beginning",
+			"the entries up to number %d are not here: this node joined later, with the ledger's state", extent.Missing)
+	}
+	return extent, err
+}

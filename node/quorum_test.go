@@ -1,0 +1,35 @@
+package node
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+)
+
+// With one of three validators down nothing is ordered: the analyst is told so
+// by its deadline, and who is missing; with it back, the next question is
+// answered.
+func TestLostQuorum(t *testing.T) {
+	n := newTestNetwork(t, 3)
+	n.startAll()
+	c := n.dial(0)
+	n.mustAnswer(c)
+	n.stop(2)
+	start := time.Now()
+	_, err := n.ask(c, 3*time.Second)
+	var q *QueryError
+	if !errors.As(err, &q) {
+		t.Fatalf("without a quorum: %v", err)
+	}
+	t.Logf("after %v: %s (%s) %v", time.Since(start).Round(time.Millisecond), q.Sentence, q.Code, q.Departments)
+	if !strings.Contains(q.Sentence, "ledger") || len(q.Departments) != 1 || q.Departments[0] != "c" {
+		t.Errorf("it is not said that the ledger stands still for c")
+	}
+	if r := n.report(0); r.Healthy || r.Ledger.Quorum || r.Ledger.Connected != 2 {
+		t.Errorf("%+v", r.Ledger)
+	}
+	n.start(2)
+	n.waitReady(2)
+	n.mustAnswer(c)
+}
