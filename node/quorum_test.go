@@ -11,6 +11,9 @@ import (
 // by its deadline, and who is missing; with it back, the next question is
 // answered.
 func TestLostQuorum(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of waiting")
+	}
 	n := newTestNetwork(t, 3)
 	n.startAll()
 	c := n.dial(0)
