@@ -43,6 +43,9 @@ type duties struct {
 	waiting    bool
 	ready      bool
 	swept      time.Time // blobs, the last time
+	seated     time.Time // when it last was a member
+	met        time.Time // when a member was last connected
+	leaving    bool      // somebody was voted out, and is looked after
 	validator  bool      // this node's key is among the members'
 }
 
