@@ -16,9 +16,10 @@ import (
 // the values are dealt to the ranges here. A FILTER each would take DuckDB minutes to
 // plan (README, section 6.2).
 type ranges struct {
-	x    *engine.Expr
-	rest *engine.Expr // what else FILTER asks; nil for nothing
-	bins []bin        // ascending
+	x     *engine.Expr
+	start *engine.Expr // what the bins are counted from in each group; nil for zero
+	rest  *engine.Expr // what else FILTER asks; nil for nothing
+	bins  []bin        // ascending
 }
 
 // bin is from lo to hi, hi itself only if closed, counted by a moment.
@@ -41,12 +42,15 @@ func (a *aggregation) rangesOf(moments []int) (others []int, batches []*ranges) 
 		key := string(engine.Marshal(x)) + string(engine.Marshal(rest))
 		if byKey[key] == nil {
 			byKey[key] = &ranges{x: x, rest: rest}
+			if x.Op == engine.OpSubtract && x.Args[1].Op == engine.OpStart {
+				byKey[key].x, byKey[key].start = x.Args[0], x.Args[1]
+			}
 			batches = append(batches, byKey[key])
 		}
 		byKey[key].bins = append(byKey[key].bins, b)
 	}
 	batches = slices.DeleteFunc(batches, func(r *ranges) bool {
-		if len(r.bins) >= tallyMoments && r.disjoint() {
+		if (r.start != nil || len(r.bins) >= tallyMoments) && r.disjoint() {
 			return false
 		}
 		for _, b := range r.bins {
@@ -157,10 +161,22 @@ func (a *aggregation) runRanges(ctx context.Context, r *ranges, statement string
 		if !ok || !also {
 			return fmt.Errorf("datasets: DuckDB gave a value as %T and its count as %T", row[len(a.groups)], row[len(a.groups)+1])
 		}
+		if r.start != nil {
+			v = new(big.Int).Sub(v, a.startOf(r.start, group))
+		}
 		if m := r.find(v); m >= 0 {
 			cell := cells[group*len(a.plan.Moments)+m]
 			cell.Add(cell, n)
 		}
 	}
 	return nil
+}
+
+// startOf is the value of OpStart in a group, in units of the expression's scale.
+func (a *aggregation) startOf(e *engine.Expr, group int) *big.Int {
+	d := a.plan.Start(e.Column, group)
+	if d.Number == nil {
+		return new(big.Int)
+	}
+	return new(big.Int).Mul(d.Number, powerOfTen(e.Scale-d.Scale))
 }
