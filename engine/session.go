@@ -93,9 +93,11 @@ func (s *Session) Step(round *Result) error {
 	return s.next()
 }
 
-// next plans the next round.
+// next plans the next round. Its text names the question, so that rounds of different
+// questions differ even where they count the same.
 func (s *Session) next() (err error) {
-	s.plan, err = NewPlan(s.procedure.statement(), s.catalogue, s.departments, s.packing)
+	mark := "/* of question " + Hash("parley question 1", []byte(s.sql)).String() + " */ "
+	s.plan, err = NewPlan(mark+s.procedure.statement(), s.catalogue, s.departments, s.packing)
 	return err
 }
 

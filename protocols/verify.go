@@ -26,12 +26,14 @@ type Verdict struct {
 	Network         engine.Digest  // the network's id
 	Query           engine.Digest  // the query's id
 	Certificate     engine.Digest  // Certificate.Digest: the opening does not change it
-	Plan            *engine.Plan   // recomputed from SQL and catalogue
+	Plan            *engine.Plan   // recomputed from SQL and catalogue; nil for a sequence
 	Result          *engine.Result // when ValueShown: recomputed from the opening
 	Departments     []string       // contributors
 	Members         []string       // all members of the epoch
 	Analyst         Key
-	Height          uint64 // of the last record
+	Height          uint64    // of the last record
+	Question        string    // of a sequence
+	Rounds          []Verdict // of a sequence: its certificates'
 }
 
 // The reasons of verdicts that pass all checks.
@@ -47,8 +49,8 @@ type Verifier struct {
 	Parameters func(name string) (circuits.Params, error)
 }
 
-// Verify checks a certificate against a pinned network description, or against nothing: the
-// verdict is then never Verified. An error tells of bytes that are no certificate, or of a pin
+// Verify checks a certificate, or a Sequence of them, against a pinned network description, or
+// against nothing: the verdict is then never Verified. An error tells of bytes that are no certificate, or of a pin
 // that is none; a certificate that fails a check has a verdict with its reason. Cost: about
 // 10 ms a proof at N = 4096, on all processors.
 func Verify(certificate []byte, pinned *Network) (Verdict, error) {
@@ -62,6 +64,9 @@ func (v *Verifier) Verify(certificate []byte) (Verdict, error) {
 		if err := v.Pinned.Validate(true); err != nil {
 			return Verdict{}, fmt.Errorf("pinned network: %w", err)
 		}
+	}
+	if sequence, err := ParseSequence(certificate); err == nil {
+		return v.verifySequence(sequence)
 	}
 	c, err := ParseCertificate(certificate)
 	if err != nil {

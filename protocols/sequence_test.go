@@ -1,0 +1,143 @@
+package protocols_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// searched asks for a question of several rounds, as a client does, and gives its sequence
+// and its answer.
+func (w *world) searched(sql string) (*protocols.Sequence, *engine.Result) {
+	w.t.Helper()
+	var session *engine.Session
+	var certificates [][]byte
+	for {
+		if session != nil && session.Plan() == nil {
+			return protocols.NewSequence(sql, certificates), session.Result()
+		}
+		if session == nil {
+			var err error
+			packing := protocols.Packing(w.params)
+			if session, err = protocols.NewQuestion(sql, w.analyst().replica.Catalogue(), nil, packing); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+		w.askFor(question{sql: session.Plan().SQL})
+		w.run()
+		o := w.answer()
+		if o.Status != protocols.Answered {
+			w.t.Fatalf("%s: %s %s", o.Status, o.Code, o.Sentence)
+		}
+		certificates = append(certificates, o.Certificate.Marshal())
+		if err := session.Step(o.Result); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+}
+
+const searchByGroup = `SELECT sex, age, min(chol), max(chol), percentile_cont(0.4) WITHIN GROUP (ORDER BY chol), percentile_cont(0.2) WITHIN GROUP (ORDER BY chol), median(chol),
+	percentile_cont(0.7) WITHIN GROUP (ORDER BY chol), percentile_cont(0.9) WITHIN GROUP (ORDER BY chol) FROM heart GROUP BY sex, age`
+
+// TestSequence: the certificates of a search's rounds, in one sequence, verify as one answer;
+// each forgery of the sequence is refused, though every certificate in it is right.
+func TestSequence(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 31)
+	w := newWorld(t, 31, 2)
+	w.askFor(bySex) // forms the epoch
+	w.run()
+	single := w.answer().Certificate.Marshal()
+	sequence, want := w.searched(searchByGroup)
+	other, _ := w.searched("SELECT sex, age, max(chol) FROM heart GROUP BY sex, age")
+	if len(sequence.Certificates) != 3 || len(other.Certificates) != 2 {
+		t.Fatalf("%d and %d rounds", len(sequence.Certificates), len(other.Certificates))
+	}
+	verifier := protocols.Verifier{Parameters: tiny, Pinned: pinned(w)}
+	verify := func(c *protocols.Sequence) protocols.Verdict {
+		t.Helper()
+		v, err := verifier.Verify(c.Marshal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	v := verify(sequence)
+	if !v.Verified || !v.SelfConsistent || !v.Pinned || !v.ValueShown || !v.DevelopmentKeys || v.Reason != "" || len(v.Rounds) != 3 || v.Question != searchByGroup {
+		t.Fatalf("%+v", v)
+	}
+	if !bytes.Equal(engine.Marshal(v.Result), engine.Marshal(want)) || len(want.Rows) < 4 {
+		t.Errorf("the verdict shows %s, the analyst saw %s", printed(v.Result), printed(want))
+	}
+	unpinned := protocols.Verifier{Parameters: tiny}
+	if u, err := unpinned.Verify(sequence.Marshal()); err != nil || u.Verified || !u.SelfConsistent || u.Reason != protocols.ReasonUnknownSigners {
+		t.Errorf("%+v %v", u, err)
+	}
+
+	with := func(sql string, certificates ...[]byte) *protocols.Sequence {
+		return protocols.NewSequence(sql, certificates)
+	}
+	c, o := sequence.Certificates, other.Certificates
+	for name, tc := range map[string]struct {
+		forged *protocols.Sequence
+		reason string
+	}{
+		"two rounds swapped":              {with(sequence.SQL, c[0], c[2], c[1]), "round 3 ended before round 2"},
+		"the first round last":            {with(sequence.SQL, c[1], c[2], c[0]), "round 3 ended before round 2"},
+		"the first round missing":         {with(sequence.SQL, c[1], c[2]), "round 1 is not what"},
+		"a round in the middle missing":   {with(sequence.SQL, c[0], c[2]), "round 2 is not what"},
+		"the last round missing":          {with(sequence.SQL, c[0], c[1]), "not answered after 2 rounds"},
+		"a round twice":                   {with(sequence.SQL, c[0], c[1], c[1], c[2]), "round 3 ended before round 2"},
+		"a round too many":                {with(sequence.SQL, c[0], c[1], c[2], o[1]), "answered after 3 rounds, and there are 4"},
+		"another question's rounds":       {with(sequence.SQL, o...), "round 1 is not what"},
+		"another question's last round":   {with(sequence.SQL, c[0], c[1], o[1]), "round 3 is not what"},
+		"another question's text":         {with(other.SQL, c...), "round 1 is not what"},
+		"another condition":               {with(strings.Replace(sequence.SQL, "heart", "heart WHERE age > 0", 1), c...), "round 1 is not what"},
+		"another fraction":                {with(strings.Replace(sequence.SQL, "0.7", "0.1", 1), c...), "round 1 is not what"},
+		"another name":                    {with(strings.Replace(sequence.SQL, "max(chol)", "max(chol) AS most", 1), c...), "round 1 is not what"},
+		"fewer figures":                   {with(strings.Replace(sequence.SQL, " max(chol),", "", 1), c...), "round 1 is not what"},
+		"another table":                   {with(strings.Replace(sequence.SQL, "heart", "liver", 1), c...), "the question: "},
+		"no question":                     {with("", c...), "the question: "},
+		"a question of one round instead": {with(sequence.SQL, single), "round 1 is not what"},
+		"a round without its opening":     {with(sequence.SQL, c[0], sealedOf(t, c[1]), c[2]), protocols.ReasonSealedRounds},
+		"a spoiled round":                 {with(sequence.SQL, c[0], spoiledAt(c[1], len(c[1])/2), c[2]), "round 2: "},
+	} {
+		v := verify(tc.forged)
+		if v.Verified || v.SelfConsistent || v.Result != nil || !strings.Contains(v.Reason, tc.reason) {
+			t.Errorf("%s: verified %t, %q", name, v.Verified, v.Reason)
+		}
+	}
+	for name, raw := range map[string][]byte{
+		"no round":                 with(sequence.SQL).Marshal(),
+		"too many rounds":          with(sequence.SQL, slices.Repeat([][]byte{{1}}, protocols.MaxSequenceRounds+1)...).Marshal(),
+		"garbage for a round":      with(sequence.SQL, c[0], []byte("x"), c[2]).Marshal(),
+		"a sequence in a sequence": with(sequence.SQL, sequence.Marshal()).Marshal(),
+		"an end cut off":           sequence.Marshal()[:1000],
+		"a byte too many":          append(sequence.Marshal(), 0),
+	} {
+		if v, err := verifier.Verify(raw); err == nil {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+	if v := verify(with(bySex.sql, single)); !v.Verified {
+		t.Errorf("a sequence of one round: %q", v.Reason)
+	}
+}
+
+func sealedOf(t *testing.T, raw []byte) []byte {
+	c, err := protocols.ParseCertificate(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.WithoutOpening().Marshal()
+}
+
+func spoiledAt(raw []byte, at int) []byte {
+	bad := bytes.Clone(raw)
+	bad[at] ^= 1
+	return bad
+}
