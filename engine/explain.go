@@ -180,7 +180,13 @@ func (x Explanation) String() string {
 	}
 	line("Each department contributes %s (%s of %d) in %s, %s:", plural(int64(x.Cells), "cell"), plural(int64(x.Groups), "group"),
 		len(x.Moments), plural(int64(x.Limbs), "limb"), plural(int64(x.Ciphertexts), "ciphertext"))
-	for _, m := range x.Moments {
+	for i, m := range x.Moments {
+		if x.Report != nil && x.Report.Function == "buckets" && i > 2 && i < len(x.Moments)-1 {
+			if i == 3 {
+				line("  ... one such count for each bucket ...")
+			}
+			continue
+		}
 		unit := ""
 		if m.Scale > 0 {
 			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)

@@ -227,3 +227,28 @@ func TestMode(t *testing.T) {
 		}
 	}
 }
+
+// TestSearchOfDictionary: a column whose departments' dictionaries together have more
+// values than one round counts is searched; one that fits takes one round.
+func TestSearchOfDictionary(t *testing.T) {
+	var cat Catalogue
+	var departments []string
+	for d := range int64(3) {
+		c := Column{Name: "z", Kind: Integer, Min: big.NewInt(d), Max: big.NewInt(d + 3*4095), HasDictionary: true}
+		for i := range int64(4096) {
+			c.Dictionary = append(c.Dictionary, fmt.Sprint(3*i+d))
+		}
+		departments = append(departments, fmt.Sprintf("d%d", d))
+		cat = append(cat, Registration{Department: departments[d], Table: "things", Rows: 5000, Columns: []Column{c}})
+	}
+	sql := "SELECT median(z), mode() WITHIN GROUP (ORDER BY z) FROM things"
+	if _, err := NewPlan(sql, cat, departments, testPackings[0]); code(err) != CodeLimit {
+		t.Errorf("12288 values in one round: %v", err)
+	}
+	if s, err := NewSession(sql, cat, departments, testPackings[0]); err != nil || s.Rounds() < 2 {
+		t.Errorf("a search: %v", err)
+	}
+	if s, err := NewSession(sql, cat, departments[:1], testPackings[0]); err != nil || s.Rounds() != 1 {
+		t.Errorf("4096 values: %v", err)
+	}
+}

@@ -75,12 +75,12 @@ func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*sea
 	return s, s.prepare(p)
 }
 
-// searchable tells whether the outputs can be searched for in the column: a number or a
-// date without a dictionary.
+// searchable tells whether the outputs can be searched for in the column, a number or a
+// date. One with a dictionary is searched when its values are too many for one round.
 func (s *search) searchable() bool {
 	c := s.column
 	numbers := slices.ContainsFunc(s.outputs, func(o searchOutput) bool { return o.kind == Float })
-	return !c.HasDictionary && c.Min != nil && (c.Kind.numeric() || c.Kind == Date && !numbers)
+	return c.Min != nil && (c.Kind.numeric() || c.Kind == Date && !numbers)
 }
 
 // searchTarget reads one entry of the select list: a call, and then the searched column,
