@@ -251,6 +251,10 @@ func quoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name,
 // 32-bit integers take three rounds.
 const searchRadix = 1 << 11
 
+// searchCiphertexts is how many ciphertexts all departments together send in one round of
+// a search, at most: so that the certificates of several rounds fit in one file.
+const searchCiphertexts = 96
+
 // prepare divides what one round may take between what is looked for: buckets within the
 // ciphertexts of a query, ranges within the length of a SQL text.
 func (s *search) prepare(p Packing) error {
@@ -258,7 +262,7 @@ func (s *search) prepare(p Packing) error {
 	for _, r := range s.groups.Registrations {
 		limbs = max(limbs, (bits.Len64(uint64(r.Rows))+p.LimbBits-1)/p.LimbBits)
 	}
-	slots := big.NewInt(int64(p.MaxCiphertexts))
+	slots := big.NewInt(int64(max(1, min(p.MaxCiphertexts, searchCiphertexts/len(s.groups.Departments)))))
 	slots.Mul(slots, big.NewInt(int64(p.LimbsPerCiphertext))).Quo(slots, big.NewInt(int64(s.count)*int64(limbs)))
 	buckets := maxBuckets
 	if slots.IsInt64() && slots.Int64() < maxBuckets+2 {

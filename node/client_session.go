@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"fmt"
 
 	"parley/engine"
 	"parley/protocols"
@@ -57,6 +58,10 @@ func (c *Client) conclude(ctx context.Context, whole *Answer, sql string) error 
 		certificates = append(certificates, r.Certificate)
 	}
 	whole.Certificate = protocols.NewSequence(sql, certificates).Marshal()
+	if size := len(whole.Certificate); size > protocols.MaxCertificateBytes {
+		return &QueryError{Code: engine.CodeLimit, Sentence: fmt.Sprintf("the certificates of all rounds have %d bytes, limit %d", size, protocols.MaxCertificateBytes),
+			Hint: "ask for fewer groups"}
+	}
 	if !whole.Verdict.ValueShown {
 		return nil
 	}
