@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/big"
@@ -49,17 +50,18 @@ func (a *aggregation) rangesOf(moments []int) (others []int, batches []*ranges) 
 		}
 		byKey[key].bins = append(byKey[key].bins, b)
 	}
-	batches = slices.DeleteFunc(batches, func(r *ranges) bool {
-		if (r.start != nil || len(r.bins) >= tallyMoments) && r.disjoint() {
-			return false
+	var kept []*ranges
+	for _, r := range batches {
+		if r.start != nil || len(r.bins) >= tallyMoments {
+			kept = append(kept, r.layers()...)
+			continue
 		}
 		for _, b := range r.bins {
 			others = append(others, b.moment)
 		}
-		return true
-	})
+	}
 	slices.Sort(others)
-	return others, batches
+	return others, kept
 }
 
 // rangeOf reads a count with FILTER (... AND x >= lo AND x < hi).
@@ -90,16 +92,23 @@ func rangeOf(m engine.Moment) (x *engine.Expr, b bin, rest *engine.Expr, ok bool
 	return low.Args[0], bin{lo: lo, hi: hi, closed: closed}, rest, true
 }
 
-// disjoint sorts the bins and tells whether no value lies in two of them.
-func (r *ranges) disjoint() bool {
-	slices.SortFunc(r.bins, func(a, b bin) int { return a.lo.Cmp(b.lo) })
-	for i := range r.bins[1:] {
-		order := r.bins[i].hi.Cmp(r.bins[i+1].lo)
-		if order > 0 || order == 0 && r.bins[i].closed {
-			return false
+// layers deals the bins, sorted, to as few ranges as have none that overlap: a search for
+// several things asks for some of them twice.
+func (r *ranges) layers() []*ranges {
+	slices.SortFunc(r.bins, func(a, b bin) int { return cmp.Or(a.lo.Cmp(b.lo), a.hi.Cmp(b.hi)) })
+	var out []*ranges
+next:
+	for _, b := range r.bins {
+		for _, layer := range out {
+			last := layer.bins[len(layer.bins)-1]
+			if order := last.hi.Cmp(b.lo); order < 0 || order == 0 && !last.closed {
+				layer.bins = append(layer.bins, b)
+				continue next
+			}
 		}
+		out = append(out, &ranges{x: r.x, start: r.start, rest: r.rest, bins: []bin{b}})
 	}
-	return true
+	return out
 }
 
 // find is the moment that counts a value; −1 for none.

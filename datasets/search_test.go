@@ -2,9 +2,12 @@ package datasets
 
 import (
 	"context"
+	"encoding/csv"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -127,4 +130,47 @@ func mostFrequent(v []int64) (best int64) {
 		i = j
 	}
 	return best
+}
+
+// TestAdultSearch searches the one column of the adult table that has no dictionary,
+// whole and by group, and compares with the rows themselves.
+func TestAdultSearch(t *testing.T) {
+	path := realData(t, "adult/adult.csv")
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sex, weight := slices.Index(rows[0], "sex"), slices.Index(rows[0], "fnlwgt")
+	values := map[string][]int64{}
+	for _, r := range rows[1:] {
+		v, err := strconv.ParseInt(r[weight], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[r[sex]], values[""] = append(values[r[sex]], v), append(values[""], v)
+	}
+	for _, v := range values {
+		slices.Sort(v)
+	}
+	tables := openAll(t, scatter(t, path, 3, 1))
+	r := converse(t, "SELECT mode() WITHIN GROUP (ORDER BY fnlwgt), max(fnlwgt) FROM t", tables)
+	check := func(name string, mode, most engine.Value) {
+		v := values[name]
+		if mode.Text == nil || *mode.Text != fmt.Sprint(mostFrequent(v)) || *most.Text != fmt.Sprint(v[len(v)-1]) {
+			t.Errorf("%q: %v, %v, want %d, %d", name, mode.Text, most.Text, mostFrequent(v), v[len(v)-1])
+		}
+	}
+	check("", r.Rows[0][0], r.Rows[0][1])
+	r = converse(t, "SELECT mode() WITHIN GROUP (ORDER BY fnlwgt), sex, max(fnlwgt) FROM t GROUP BY sex", tables)
+	for _, line := range r.Rows {
+		check(*line[1].Text, line[0], line[2])
+	}
+	if len(r.Rows) != 2 {
+		t.Errorf("%d rows", len(r.Rows))
+	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"slices"
@@ -80,7 +81,7 @@ func (g *modeGroup) bound(widths []*big.Int) *big.Int {
 }
 
 // contenders are the ranges that may hold the mode, in the order in which they are
-// split: a value more frequent than the best, or a lesser one that is as frequent.
+// split: those that may hold a value more frequent than the best, or a lesser one as frequent.
 func (g *modeGroup) contenders(widths []*big.Int) []*modeNode {
 	if g.gaveUp != "" {
 		return nil
@@ -94,12 +95,24 @@ func (g *modeGroup) contenders(widths []*big.Int) []*modeNode {
 			out = append(out, n)
 		}
 	}
-	slices.SortFunc(out, func(a, b *modeNode) int {
-		if order := b.count.Cmp(a.count); order != 0 {
-			return order
+	return interleaved(out)
+}
+
+// interleaved takes the fullest range and the fullest of the narrowest in turn: the former
+// must be split whatever the mode is, the latter soon tell how frequent it is at least.
+func interleaved(nodes []*modeNode) []*modeNode {
+	fullest := func(a, b *modeNode) int { return cmp.Or(b.count.Cmp(a.count), a.lo.Cmp(b.lo)) }
+	deepest := slices.SortedFunc(slices.Values(nodes), func(a, b *modeNode) int { return cmp.Or(b.level-a.level, fullest(a, b)) })
+	slices.SortFunc(nodes, fullest)
+	seen := map[*modeNode]bool{}
+	var out []*modeNode
+	for i := range nodes {
+		for _, n := range []*modeNode{nodes[i], deepest[i]} {
+			if !seen[n] {
+				out, seen[n] = append(out, n), true
+			}
 		}
-		return a.lo.Cmp(b.lo)
-	})
+	}
 	return out
 }
 
@@ -231,11 +244,13 @@ func (f *modeFinder) split(g int, node *modeNode, whole, lo *big.Int, level int,
 	return nil
 }
 
-// giveUp ends a group's search when the rounds that are left cannot split every
-// contender once. Before the first values are counted the bound is too weak to tell.
+// giveUp ends a group's search after the last round, and before it when there is little
+// hope: when a value is known, and yet the rounds that are left cannot split a part of the
+// contenders once. Each value that is found may still rule out many.
 func (f *modeFinder) giveUp(g *modeGroup) {
-	left := len(g.contenders(f.widths))
-	if left == 0 || f.round < len(f.widths) || left <= (f.most()-f.round)*f.splits {
+	const part = 4
+	left, rounds := len(g.contenders(f.widths)), f.most()-f.round
+	if left == 0 || rounds > 0 && (g.best == nil || left <= part*rounds*f.splits) {
 		return
 	}
 	g.gaveUp = fmt.Sprintf("the mode cannot be found in %d rounds: after %d, %s of values may still hold one that occurs as often as %s times",

@@ -198,7 +198,8 @@ func TestMode(t *testing.T) {
 		"fifty, all once":     {draw(50, uniform), true, 6},
 		"wages":               {draw(5000, wage), true, 7},
 		"one value twice":     {append(draw(150, uniform), 77, 77), true, 7},
-		"many, all once":      {draw(20000, uniform), false, 6},
+		"many, all once":      {draw(20000, uniform), false, 16},
+		"too many, all once":  {draw(200000, uniform), false, 6},
 		"ages in days":        {draw(30000, func(int) int64 { return 100 + int64(r.IntN(15000)) }), true, 16},
 	} {
 		s, err := NewSession("SELECT mode() WITHIN GROUP (ORDER BY z) FROM things", cat, departments, testPackings[0])
