@@ -78,44 +78,18 @@ func TestSequence(t *testing.T) {
 		t.Errorf("%+v %v", u, err)
 	}
 
-	with := func(sql string, certificates ...[]byte) *protocols.Sequence {
-		return protocols.NewSequence(sql, certificates)
-	}
-	c, o := sequence.Certificates, other.Certificates
-	for name, tc := range map[string]struct {
-		forged *protocols.Sequence
-		reason string
-	}{
-		"two rounds swapped":              {with(sequence.SQL, c[0], c[2], c[1]), "round 3 ended before round 2"},
-		"the first round last":            {with(sequence.SQL, c[1], c[2], c[0]), "round 3 ended before round 2"},
-		"the first round missing":         {with(sequence.SQL, c[1], c[2]), "round 1 is not what"},
-		"a round in the middle missing":   {with(sequence.SQL, c[0], c[2]), "round 2 is not what"},
-		"the last round missing":          {with(sequence.SQL, c[0], c[1]), "not answered after 2 rounds"},
-		"a round twice":                   {with(sequence.SQL, c[0], c[1], c[1], c[2]), "round 3 ended before round 2"},
-		"a round too many":                {with(sequence.SQL, c[0], c[1], c[2], o[1]), "answered after 3 rounds, and there are 4"},
-		"another question's rounds":       {with(sequence.SQL, o...), "round 1 is not what"},
-		"another question's last round":   {with(sequence.SQL, c[0], c[1], o[1]), "round 3 is not what"},
-		"another question's text":         {with(other.SQL, c...), "round 1 is not what"},
-		"another condition":               {with(strings.Replace(sequence.SQL, "heart", "heart WHERE age > 0", 1), c...), "round 1 is not what"},
-		"another fraction":                {with(strings.Replace(sequence.SQL, "0.7", "0.1", 1), c...), "round 1 is not what"},
-		"another name":                    {with(strings.Replace(sequence.SQL, "min(chol)", "min(chol) AS least", 1), c...), "round 1 is not what"},
-		"fewer figures":                   {with(strings.Replace(sequence.SQL, " min(chol),", "", 1), c...), "round 1 is not what"},
-		"another table":                   {with(strings.Replace(sequence.SQL, "heart", "liver", 1), c...), "the question: "},
-		"no question":                     {with("", c...), "the question: "},
-		"a question of one round instead": {with(sequence.SQL, single), "round 1 is not what"},
-		"a round without its opening":     {with(sequence.SQL, c[0], sealedOf(t, c[1]), c[2]), protocols.ReasonSealedRounds},
-		"a spoiled round":                 {with(sequence.SQL, c[0], spoiledAt(c[1], len(c[1])/2), c[2]), "round 2: "},
-	} {
+	for name, tc := range forgedSequences(t, sequence, other, single) {
 		v := verify(tc.forged)
 		if v.Verified || v.SelfConsistent || v.Result != nil || !strings.Contains(v.Reason, tc.reason) {
 			t.Errorf("%s: verified %t, %q", name, v.Verified, v.Reason)
 		}
 	}
+	c := sequence.Certificates
 	for name, raw := range map[string][]byte{
-		"no round":                 with(sequence.SQL).Marshal(),
-		"too many rounds":          with(sequence.SQL, slices.Repeat([][]byte{{1}}, protocols.MaxSequenceRounds+1)...).Marshal(),
-		"garbage for a round":      with(sequence.SQL, c[0], []byte("x"), c[2]).Marshal(),
-		"a sequence in a sequence": with(sequence.SQL, sequence.Marshal()).Marshal(),
+		"no round":                 withRounds(sequence.SQL).Marshal(),
+		"too many rounds":          withRounds(sequence.SQL, slices.Repeat([][]byte{{1}}, protocols.MaxSequenceRounds+1)...).Marshal(),
+		"garbage for a round":      withRounds(sequence.SQL, c[0], []byte("x"), c[2]).Marshal(),
+		"a sequence in a sequence": withRounds(sequence.SQL, sequence.Marshal()).Marshal(),
 		"an end cut off":           sequence.Marshal()[:1000],
 		"a byte too many":          append(sequence.Marshal(), 0),
 	} {
@@ -123,8 +97,43 @@ func TestSequence(t *testing.T) {
 			t.Errorf("%s: %+v", name, v)
 		}
 	}
-	if v := verify(with(bySex.sql, single)); !v.Verified {
+	if v := verify(withRounds(bySex.sql, single)); !v.Verified {
 		t.Errorf("a sequence of one round: %q", v.Reason)
+	}
+}
+
+func withRounds(sql string, certificates ...[]byte) *protocols.Sequence {
+	return protocols.NewSequence(sql, certificates)
+}
+
+// forgedSequence is certificates that are right, put together wrongly, and what gives it away.
+type forgedSequence struct {
+	forged *protocols.Sequence
+	reason string
+}
+
+func forgedSequences(t *testing.T, sequence, other *protocols.Sequence, single []byte) map[string]forgedSequence {
+	c, o := sequence.Certificates, other.Certificates
+	return map[string]forgedSequence{
+		"two rounds swapped":              {withRounds(sequence.SQL, c[0], c[2], c[1]), "round 3 ended before round 2"},
+		"the first round last":            {withRounds(sequence.SQL, c[1], c[2], c[0]), "round 3 ended before round 2"},
+		"the first round missing":         {withRounds(sequence.SQL, c[1], c[2]), "round 1 is not what"},
+		"a round in the middle missing":   {withRounds(sequence.SQL, c[0], c[2]), "round 2 is not what"},
+		"the last round missing":          {withRounds(sequence.SQL, c[0], c[1]), "not answered after 2 rounds"},
+		"a round twice":                   {withRounds(sequence.SQL, c[0], c[1], c[1], c[2]), "round 3 ended before round 2"},
+		"a round too many":                {withRounds(sequence.SQL, c[0], c[1], c[2], o[1]), "answered after 3 rounds, and there are 4"},
+		"another question's rounds":       {withRounds(sequence.SQL, o...), "round 1 is not what"},
+		"another question's last round":   {withRounds(sequence.SQL, c[0], c[1], o[1]), "round 3 is not what"},
+		"another question's text":         {withRounds(other.SQL, c...), "round 1 is not what"},
+		"another condition":               {withRounds(strings.Replace(sequence.SQL, "heart", "heart WHERE age > 0", 1), c...), "round 1 is not what"},
+		"another fraction":                {withRounds(strings.Replace(sequence.SQL, "0.7", "0.1", 1), c...), "round 1 is not what"},
+		"another name":                    {withRounds(strings.Replace(sequence.SQL, "min(chol)", "min(chol) AS least", 1), c...), "round 1 is not what"},
+		"fewer figures":                   {withRounds(strings.Replace(sequence.SQL, " min(chol),", "", 1), c...), "round 1 is not what"},
+		"another table":                   {withRounds(strings.Replace(sequence.SQL, "heart", "liver", 1), c...), "the question: "},
+		"no question":                     {withRounds("", c...), "the question: "},
+		"a question of one round instead": {withRounds(sequence.SQL, single), "round 1 is not what"},
+		"a round without its opening":     {withRounds(sequence.SQL, c[0], sealedOf(t, c[1]), c[2]), protocols.ReasonSealedRounds},
+		"a spoiled round":                 {withRounds(sequence.SQL, c[0], spoiledAt(c[1], len(c[1])/2), c[2]), "round 2: "},
 	}
 }
 
