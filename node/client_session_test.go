@@ -1,8 +1,10 @@
 package node
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/engine"
 	"parley/protocols"
@@ -33,5 +35,46 @@ func TestRounds(t *testing.T) {
 	}
 	if answerOf("", sampleAnswer(), "x").Rounds != nil {
 		t.Error("an answer of one round lists rounds")
+	}
+}
+
+// TestNetworkRounds: the rounds of a fit, over real nodes and their ledger, are one
+// certificate, in which each has a receipt of its own; with two of them swapped it is refused.
+func TestNetworkRounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("five rounds of a network")
+	}
+	n := newTestNetwork(t, 2)
+	n.startAll()
+	c := n.dial(0)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	const sql = "SELECT logreg(sex = 'f', age) FROM people"
+	a, err := c.Ask(ctx, sql, AskOptions{})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, n.logs())
+	}
+	v := a.Verdict
+	if !v.Verified || !v.Anchored || v.Question != sql || len(v.Rounds) < 3 || len(v.Rounds) != len(a.Rounds) || len(a.Result.Rows) != 2 {
+		t.Fatalf("%d rounds, verdict %+v", len(a.Rounds), v)
+	}
+	for i, r := range v.Rounds {
+		if !r.Verified || r.Block == 0 || i > 0 && r.Block <= v.Rounds[i-1].Block || r.Block > v.Block {
+			t.Errorf("round %d ended in block %d of up to %d", i+1, r.Block, v.Block)
+		}
+	}
+	network, err := c.Network(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sequence, err := protocols.ParseSequence(a.Certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rounds := sequence.Certificates
+	rounds[0], rounds[1] = rounds[1], rounds[0]
+	verifier := protocols.Verifier{Pinned: &network, Parameters: tiny, Receipts: checkReceipt}
+	if v, err := verifier.Verify(sequence.Marshal()); err != nil || v.Verified || v.SelfConsistent || !strings.Contains(v.Reason, "round 2 was asked before round 1 ended") {
+		t.Errorf("two rounds swapped: %v, %+v", err, v)
 	}
 }
