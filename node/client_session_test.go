@@ -42,7 +42,7 @@ func TestRounds(t *testing.T) {
 // certificate, in which each has a receipt of its own; with two of them swapped it is refused.
 func TestNetworkRounds(t *testing.T) {
 	if testing.Short() {
-		t.Skip("five rounds of a network")
+		t.Skip("a fit's rounds over a network")
 	}
 	n := newTestNetwork(t, 2)
 	n.startAll()
