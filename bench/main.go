@@ -39,6 +39,8 @@ type options struct {
 	asJSON      bool
 	out         string
 	questions   bool
+	statistics  bool
+	steps       bool
 	persons     int
 }
 
@@ -50,6 +52,8 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON instead of Markdown")
 	flags.StringVar(&o.out, "out", "", "also write bench.md and bench.json to this folder")
 	flags.BoolVar(&o.questions, "questions", true, "measure whole questions over real processes")
+	flags.BoolVar(&o.statistics, "statistics", true, "measure each statistic, three departments in one process")
+	flags.BoolVar(&o.steps, "steps", true, "measure the steps of one question")
 	flags.IntVar(&o.persons, "persons", 30000, "rows of the questions' synthetic population")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -73,6 +77,12 @@ func run(ctx context.Context, args []string) error {
 	report := newReport()
 	for _, name := range o.parameters {
 		if err := measureSet(ctx, name, o, report); err != nil {
+			return err
+		}
+	}
+	if o.statistics {
+		var err error
+		if report.Statistics, err = runStatistics(ctx, o.parameters[0]); err != nil {
 			return err
 		}
 	}
@@ -114,6 +124,9 @@ func measureSet(ctx context.Context, name string, o options, report *report) err
 			return err
 		}
 	}
+	if !o.steps {
+		return nil
+	}
 	for _, n := range o.departments {
 		if n > p.MaxDepartments() {
 			fmt.Fprintf(os.Stderr, "%s allows %d departments: %d left out\n", name, p.MaxDepartments(), n)
@@ -127,6 +140,20 @@ func measureSet(ctx context.Context, name string, o options, report *report) err
 		report.Steps = append(report.Steps, rows...)
 	}
 	return nil
+}
+
+// developed gives a set's keys, which measureSet has made, with all of them read.
+func developed(ctx context.Context, p circuits.Params) (*circuits.Keys, error) {
+	keys, err := circuits.Develop(ctx, p, node.DefaultCacheDir(), nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range circuits.Statements {
+		if err := keys.Preload(s); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
 }
 
 func (r *report) write(o options) error {

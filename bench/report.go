@@ -10,12 +10,14 @@ import (
 
 // report is everything one run measured.
 type report struct {
-	Machine        string     `json:"machine"`
-	Cores          int        `json:"cores"`
-	EffectiveCores float64    `json:"effectiveCores"`
-	Keys           []keyCost  `json:"developmentKeys,omitempty"`
-	Steps          []row      `json:"steps"`
-	Questions      []question `json:"questions,omitempty"`
+	Machine        string    `json:"machine"`
+	Cores          int       `json:"cores"`
+	EffectiveCores float64   `json:"effectiveCores"`
+	Keys           []keyCost `json:"developmentKeys,omitempty"`
+	Steps          []row     `json:"steps"`
+	// Statistics are those at the first parameter set.
+	Statistics []statisticCost `json:"statistics,omitempty"`
+	Questions  []question      `json:"questions,omitempty"`
 }
 
 type keyCost struct {
@@ -62,7 +64,13 @@ func (r *report) markdown() string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("## Steps of one question, one full ciphertext\n\n" +
+	if len(r.Statistics) > 0 {
+		b.WriteString(statisticsTable(r.Statistics))
+	}
+	if len(r.Steps) == 0 {
+		return b.String() + r.questions()
+	}
+	b.WriteString("\n## Steps of one question, one full ciphertext\n\n" +
 		"`each` is one department (median), `all` the whole committee; the baseline is Lattigo's\n" +
 		"multiparty protocol without proofs, one department, in the same run.\n\n" +
 		"| parameters | departments | step | constraints | CPU s each | wall s each | CPU s all | baseline CPU s each | bytes | baseline bytes |\n" +
@@ -75,6 +83,12 @@ func (r *report) markdown() string {
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %.3f | %.3f | %.2f | %s | %s | %s |\n", s.Parameters, s.Departments, s.Step,
 			dash(s.Constraints), s.Each.CPU, s.Each.Wall, s.All.CPU, base, dash(s.Bytes), dash(s.BaselineBytes))
 	}
+	return b.String() + r.questions()
+}
+
+// questions renders the table of whole questions.
+func (r *report) questions() string {
+	var b strings.Builder
 	if len(r.Questions) > 0 {
 		b.WriteString("\n## Whole questions, three departments as processes, keys cached\n\n" +
 			"| parameters | question | CPU s | wall s | certificate bytes | verify s | node memory MB |\n|---|---|---:|---:|---:|---:|---:|\n")
