@@ -159,6 +159,7 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	}
 	for _, blob := range r.Publish {
 		p.point()
+		w.witnessBlob(p, blob)
 		p.store[protocols.BlobDigest(blob)] = blob
 		p.published[protocols.BlobDigest(blob)] = true
 		w.unpark()
@@ -167,6 +168,7 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 		p.point()
 		w.witness(p, entry)
 		p.enqueue(entry)
+		p.point()
 	}
 	for _, want := range r.Fetch {
 		w.after(p, func() { p.fetch(m, want, id, 0) })
@@ -279,6 +281,17 @@ func (w *world) witness(p *party, e protocols.Entry) {
 		w.t.Errorf("%s sends a second, different %s entry", p.name, e.Kind)
 	}
 	w.entries[p][subject] = raw
+}
+
+// witnessBlob holds that what an honest party serves is journaled or was had from others.
+func (w *world) witnessBlob(p *party, blob []byte) {
+	digest := protocols.BlobDigest(blob)
+	journaled := slices.ContainsFunc(p.journal, func(r protocols.JournalRecord) bool {
+		return slices.ContainsFunc(r.Blobs, func(b []byte) bool { return protocols.BlobDigest(b) == digest })
+	})
+	if p.lie == "" && !journaled && p.store[digest] == nil {
+		w.t.Errorf("%s serves a blob of its own that is not in its journal", p.name)
+	}
 }
 
 func subjectOf(body protocols.Body) string {

@@ -42,7 +42,6 @@ type world struct {
 
 	// record of everything that ever left a party, for the invariants.
 	entries map[*party]map[string][]byte // by subject: the one entry's bytes
-	shared  map[*party]map[engine.Digest]bool
 }
 
 type task struct {
@@ -106,7 +105,7 @@ func newWorldWithKeys(t testing.TB, seed uint64, departments int, salt string) *
 // newWorldAt uses another parameter set.
 func newWorldAt(t testing.TB, seed uint64, departments int, salt string, keys *circuits.Keys) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), params: keys.Params(), keys: keys,
-		points: map[*party]int{}, entries: map[*party]map[string][]byte{}, shared: map[*party]map[engine.Digest]bool{},
+		points: map[*party]int{}, entries: map[*party]map[string][]byte{},
 		crash: func(*party) bool { return false }, salt: salt}
 	w.network = &protocols.Network{Version: protocols.Version, Name: "simulation", Parameters: w.params.Name(),
 		Development: true, VerifyingKeys: w.keys.Verifying().MarshalBinary()}
@@ -129,7 +128,7 @@ func (w *world) addParty(name string, role protocols.Role) *party {
 	p := &party{w: w, name: name, role: role, key: testKey(w.salt + name), store: map[engine.Digest][]byte{}, outcomes: map[engine.Digest]*protocols.Outcome{}}
 	p.id = protocols.KeyOf(p.key)
 	w.parties = append(w.parties, p)
-	w.entries[p], w.shared[p] = map[string][]byte{}, map[engine.Digest]bool{}
+	w.entries[p] = map[string][]byte{}
 	return p
 }
 
