@@ -130,6 +130,10 @@ func (p *party) enqueue(e protocols.Entry) {
 	p.outbox[e.Digest()] = e
 	var submit func()
 	submit = func() {
+		if !w.commits(p) {
+			w.park(p, submit)
+			return
+		}
 		if w.rng.IntN(100) < w.loss {
 			w.after(p, submit)
 			return
@@ -149,7 +153,7 @@ func (p *party) enqueue(e protocols.Entry) {
 // follow takes the records that are new.
 func (p *party) follow() {
 	w := p.w
-	for p.state.Applied() < uint64(len(w.ledger.records)) {
+	for !w.cut[p] && p.state.Applied() < uint64(len(w.ledger.records)) {
 		raw := w.ledger.records[p.state.Applied()]
 		r, err := protocols.ParseRecord(raw.Marshal())
 		if err != nil {
@@ -169,7 +173,7 @@ func (p *party) follow() {
 // snapshot.
 func (p *party) restored() *protocols.State {
 	w := p.w
-	if w.rng.IntN(2) == 0 {
+	if w.rng.IntN(2) == 0 && !w.cut[p] {
 		return w.ledger.snapshot()
 	}
 	s := protocols.NewState(w.network, protocols.SizesOf(w.params))
@@ -184,6 +188,10 @@ func (p *party) restored() *protocols.State {
 // fetchReceipt answers Ready.Receipt, at first with something else.
 func (p *party) fetchReceipt(m protocols.Machine, entry engine.Digest, id engine.Digest) {
 	w := p.w
+	if w.cut[p] {
+		w.park(p, func() { p.fetchReceipt(m, entry, id) })
+		return
+	}
 	w.ledger.asked++
 	raw := w.ledger.receipt(entry)
 	if w.ledger.asked%3 == 1 {

@@ -213,7 +213,7 @@ func (p *party) fetch(m protocols.Machine, want protocols.Want, id engine.Digest
 	}
 	for i := from; i < len(want.Sources); i++ {
 		source := w.byKey(want.Sources[i])
-		if source == nil || !source.up {
+		if source == nil || !source.up || w.cut[source] != w.cut[p] {
 			continue
 		}
 		blob, header := source.serve(want.Digest, p)

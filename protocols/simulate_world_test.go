@@ -34,7 +34,9 @@ type world struct {
 	replace   func(protocols.Entry) protocols.Entry // changes an entry before it is ordered
 	loss      int                                   // percent of submissions that are lost, and of those that are doubled
 	keepDown  bool
-	snapshots bool // the ledger goes through a snapshot after each entry
+	halts     bool            // without more than two thirds of the validators nothing is ordered
+	cut       map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
+	snapshots bool            // the ledger goes through a snapshot after each entry
 
 	// crash is asked at every point of every party; true kills it there.
 	crash  func(p *party) bool
@@ -180,6 +182,29 @@ func (p *party) crashNow() {
 	if !w.keepDown {
 		w.tasks = append(w.tasks, task{p: p, life: -1, run: p.start})
 	}
+}
+
+// commits tells whether an entry of p can be ordered now.
+func (w *world) commits(p *party) bool {
+	if !w.halts {
+		return true
+	}
+	present, all := 0, w.ledger.state.Validators()
+	for _, k := range all {
+		if v := w.byKey(k); v.up && !w.cut[v] {
+			present++
+		}
+	}
+	return !w.cut[p] && 3*present > 2*len(all)
+}
+
+// heal ends a partition: everybody sees what was ordered meanwhile.
+func (w *world) heal() {
+	w.cut = nil
+	for _, p := range w.parties {
+		w.after(p, p.follow)
+	}
+	w.unpark()
 }
 
 // after adds a task of a party's present life.
