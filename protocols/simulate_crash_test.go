@@ -22,7 +22,7 @@ func TestCrashEverywhere(t *testing.T) {
 		return w
 	}
 	calm := run(t, func(*party) bool { return false })
-	stride := amount(80, 8, 1)
+	stride := amount(80, 12, 1)
 	for i, victim := range calm.parties {
 		for at := 1 + i; at <= calm.points[victim]; at += stride {
 			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
@@ -51,7 +51,7 @@ type kill struct {
 // a time that the seed says, while the others go on. The answer is right and its certificate
 // verifies; no share is made twice, no transition lost or doubled; all have the same state.
 func TestCrashSchedules(t *testing.T) {
-	n := amount(8, 60, 1000)
+	n := amount(8, 40, 1000)
 	if *schedules > 0 {
 		n = *schedules
 	}

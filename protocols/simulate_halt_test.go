@@ -15,7 +15,7 @@ func TestTwoOfFourDown(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 61)
 	base := formed(t, 61, 3)
 	points := calmPoints(t, base)
-	for seed := range uint64(amount(2, 10, 100)) {
+	for seed := range uint64(amount(2, 8, 100)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
 			w := base.fork(t, seed)
@@ -60,7 +60,7 @@ func TestPartition(t *testing.T) {
 	base := formed(t, 62, 3)
 	points := calmPoints(t, base)
 	answered := 0
-	for seed := range uint64(amount(4, 16, 160)) {
+	for seed := range uint64(amount(4, 12, 160)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
 			w := base.fork(t, seed)

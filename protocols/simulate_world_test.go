@@ -38,6 +38,8 @@ type world struct {
 	cut       map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
 	snapshots bool            // the ledger goes through a snapshot after each entry
 
+	adversary
+
 	// crash is asked at every point of every party; true kills it there.
 	crash  func(p *party) bool
 	points map[*party]int
@@ -77,10 +79,12 @@ type party struct {
 	forming    map[engine.Digest]*protocols.Formation
 	epochs     map[engine.Digest]*protocols.Epoch
 	queries    map[engine.Digest]protocols.Machine
+	started    []engine.Digest // of both, in their order: ids depend on proofs, which no seed fixes
 	asking     *protocols.Analyst
 
 	lie      liar.Kind
 	repents  bool // it lied before
+	deviates bool // its machines are honest, and what it says is changed on the way
 	served   int  // blobs served, for equivocation
 	outcomes map[engine.Digest]*protocols.Outcome
 	answers  []*protocols.Outcome // an analyst's
@@ -164,7 +168,7 @@ func (p *party) start() {
 	p.published, p.outbox = map[engine.Digest]bool{}, map[engine.Digest]protocols.Entry{}
 	p.forming = map[engine.Digest]*protocols.Formation{}
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}
-	p.epochs, p.asking = map[engine.Digest]*protocols.Epoch{}, nil
+	p.epochs, p.asking, p.started = map[engine.Digest]*protocols.Epoch{}, nil, nil
 	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(),
 		Analysts: []protocols.Key{w.analyst().id}, State: p.state}
 	if p.role == protocols.RoleDepartment {
@@ -223,7 +227,7 @@ func (w *world) unpark() {
 
 // run does tasks in random order until there is none.
 func (w *world) run() {
-	for steps := 0; len(w.tasks) > 0; steps++ {
+	for steps := 0; len(w.tasks) > 0 || w.release(); steps++ {
 		if steps > 200_000 {
 			w.t.Fatal("the world does not come to rest")
 		}
@@ -267,8 +271,13 @@ func (p *party) point() {
 func (w *world) settle() {
 	w.run()
 	for _, p := range w.validators() {
-		for _, id := range sortedKeys(p.queries) {
-			if p.up && p.outcomes[id] == nil {
+		if f := w.ledger.state.Forming(); f != nil && p.up && p.formations[f.ID] != nil {
+			w.after(p, func() { p.stepFormation(f.ID, protocols.Deadline{}) })
+		}
+	}
+	for _, p := range w.validators() {
+		for _, id := range p.started {
+			if p.up && p.queries[id] != nil && p.outcomes[id] == nil {
 				w.after(p, func() { p.step(p.queries[id], protocols.Deadline{}, id) })
 			}
 		}
