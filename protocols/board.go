@@ -9,8 +9,12 @@ type board[T any] struct {
 	size    int // exact size of each blob
 	owners  []Member
 	digests [][]engine.Digest
-	others  []Key // further sources
+	others  []Key // further sources; if there are any, what is verified here is served to them
 	check   func(owner, index int, blob []byte) (T, *Fault)
+
+	// settled says that all have verified these blobs before: who serves other bytes now is no
+	// longer waited for, and ends nothing. Nil: never.
+	settled func() bool
 
 	values  [][]T
 	states  [][]boardState
@@ -79,6 +83,9 @@ func (b *board[T]) verify(owner, index int, blob []byte) {
 			b.states[owner][index] = boardVerified
 			b.values[owner][index] = value
 			b.left--
+			if b.others != nil {
+				b.desk.publish(blob)
+			}
 		}
 	})
 }
@@ -88,7 +95,7 @@ func (b *board[T]) verify(owner, index int, blob []byte) {
 func (b *board[T]) convict(owner, index int, lie *Served) {
 	kind := lie.Fault(b.size)
 	digest := b.digests[owner][index]
-	if kind == "" || lie.Server != b.owners[owner].Key || lie.Requested != digest || lie.Verify(b.desk.network) != nil {
+	if b.settled != nil && b.settled() || kind == "" || lie.Server != b.owners[owner].Key || lie.Requested != digest || lie.Verify(b.desk.network) != nil {
 		delete(b.desk.lies, digest)
 		return
 	}
@@ -97,16 +104,16 @@ func (b *board[T]) convict(owner, index int, lie *Served) {
 		fault: &Fault{Department: m.Name, Key: m.Key, Kind: kind, Detail: "its own signature shows it", Evidence: digest}}
 }
 
-// verified tells whether the blob with this digest was found to be right.
-func (b *board[T]) verified(digest engine.Digest) bool {
+// verified tells whether the blob that an owner committed to at an index is this one and was found
+// to be right. The digest alone does not tell: whoever copies another's blob commits to the same
+// one, and it is right in one place only.
+func (b *board[T]) verified(owner Key, index uint32, digest engine.Digest) bool {
 	if b == nil {
 		return false
 	}
-	for owner, row := range b.digests {
-		for index, d := range row {
-			if d == digest && b.states[owner][index] == boardVerified {
-				return true
-			}
+	for i, row := range b.digests {
+		if b.owners[i].Key == owner && int64(index) < int64(len(row)) {
+			return row[index] == digest && b.states[i][index] == boardVerified
 		}
 	}
 	return false

@@ -22,11 +22,6 @@ func (x *examiner) examine(s *QueryState) bool {
 	}
 	if x.dossier.sums == nil {
 		x.dossier.seal(x.contributions.values)
-		for _, row := range s.Contributed {
-			for _, digest := range row {
-				x.publish(x.blobs[digest])
-			}
-		}
 	}
 	return true
 }
@@ -45,12 +40,13 @@ func (x *examiner) failed() *failure {
 func (x *examiner) try(s *QueryState, ready func() bool) *Fault {
 	a := s.Accusation
 	accuser := falseAccusation(x.referee, s)
+	contribution := a.Subject == SubjectContribution
 	switch bad := x.failed(); {
 	case s.Accuser == x.self:
 		return accusedFault(x.referee, s)
-	case x.contributions.verified(a.Blob):
+	case contribution && x.contributions.verified(a.Department, a.Index, a.Blob):
 		return accuser
-	case bad != nil && bad.digest == a.Blob:
+	case contribution && bad != nil && bad.fault.Key == a.Department && bad.index == int(a.Index):
 		return bad.fault
 	case !ready():
 		return nil
