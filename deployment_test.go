@@ -21,20 +21,39 @@ import (
 // readyIn bounds how long a network may take to form its epoch, keys being there.
 const readyIn = 3 * time.Minute
 
+// auditorName is the validator without rows that every deployment has.
+const auditorName = "auditor"
+
+// setup is what a deployment is made from. The parties are the departments in the order of
+// their names, the auditor and the analyst; user and place may be nil.
+type setup struct {
+	table string
+	files map[string]string               // each department's own
+	user  func(i int) *syscall.Credential // the account that a party runs as; nil is this one
+	place func(i int) place               // where a party is; the zero value is this machine's loopback
+	more  []string                        // peer ids of further analysts
+}
+
+// place is an address, and the network namespace that has it.
+type place struct{ ip, namespace string }
+
 // deployment is a network of real nodes, each a process over its own folder, and an analyst,
 // set up through the commands alone, as operators would.
 type deployment struct {
 	t           *testing.T
 	binary      string
-	cache       string // parent of the user's cache folder
-	departments []*departmentProcess
+	nodes       []*nodeProcess // the departments and then the auditor
+	departments []*nodeProcess
+	auditor     *nodeProcess
 	analyst     string // folder
 	analystUser *syscall.Credential
+	analystAt   place
 }
 
-type departmentProcess struct {
+type nodeProcess struct {
 	name, dir, peer, address string
 	user                     *syscall.Credential
+	at                       place
 	cmd                      *exec.Cmd
 	log                      *bytes.Buffer
 	ready                    chan error
@@ -68,18 +87,19 @@ func worldReadable(t *testing.T) string {
 	return dir
 }
 
-// deploy sets a network up over one table of each department's own file. user, where it is
-// not nil, gives each party (the analyst last) the account that it runs as.
-func deploy(t *testing.T, binary, table string, files map[string]string, user func(i int) *syscall.Credential) *deployment {
+// deploy sets a network up over one table of each department's own file.
+func deploy(t *testing.T, binary string, s setup) *deployment {
 	t.Helper()
 	root := worldReadable(t)
-	d := &deployment{t: t, binary: binary, cache: root}
-	names := sortedKeys(files)
-	for i, name := range append(names, "analyst") {
+	d := &deployment{t: t, binary: binary}
+	for i, name := range append(sortedKeys(s.files), auditorName, "analyst") {
 		dir := filepath.Join(root, name)
-		p := &departmentProcess{name: name, dir: dir, log: &bytes.Buffer{}}
-		if user != nil {
-			p.user = user(i)
+		p := &nodeProcess{name: name, dir: dir, log: &bytes.Buffer{}}
+		if s.user != nil {
+			p.user = s.user(i)
+		}
+		if s.place != nil {
+			p.at = s.place(i)
 		}
 		d.own(p.user, dir, 0o700)
 		out := d.run(p.user, dir, "init", filepath.Join(dir, "home"))
@@ -92,12 +112,21 @@ func deploy(t *testing.T, binary, table string, files map[string]string, user fu
 			t.Fatalf("init printed no peer id:\n%s", out)
 		}
 		if name == "analyst" {
-			d.analyst, d.analystUser = dir, p.user
-			d.configure(table, files, p.peer)
+			d.analyst, d.analystUser, d.analystAt = dir, p.user, p.at
+			d.configure(s.table, s.files, append(s.more, p.peer))
 			return d
 		}
-		p.address = fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s", freePort(t), p.peer)
-		d.departments = append(d.departments, p)
+		ip := p.at.ip
+		if ip == "" {
+			ip = "127.0.0.1"
+		}
+		p.address = fmt.Sprintf("/ip4/%s/tcp/%d/p2p/%s", ip, freePort(t), p.peer)
+		d.nodes = append(d.nodes, p)
+		if name == auditorName {
+			d.auditor = p
+		} else {
+			d.departments = append(d.departments, p)
+		}
 	}
 	return d
 }
@@ -120,31 +149,46 @@ func (d *deployment) give(user *syscall.Credential, path string) {
 	}
 }
 
-// configure writes each department's table and node.toml, readable by its user only, and
-// gives everybody the same development keys.
-func (d *deployment) configure(table string, files map[string]string, analyst string) {
+// configure writes each department's table and everybody's node.toml, readable by its user
+// only, and gives everybody the same development keys.
+func (d *deployment) configure(table string, files map[string]string, analysts []string) {
 	d.t.Helper()
-	for _, p := range d.departments {
-		raw, err := os.ReadFile(files[p.name])
-		if err != nil {
-			d.t.Fatal(err)
+	for _, p := range d.nodes {
+		var peers, auditors []string
+		quoted := make([]string, len(analysts))
+		for i, a := range analysts {
+			quoted[i] = fmt.Sprintf("%q", a)
 		}
-		var peers []string
-		for _, other := range d.departments {
-			if other != p {
+		for _, other := range d.nodes {
+			switch {
+			case other == p:
+			case other == d.auditor:
+				auditors = append(auditors, fmt.Sprintf("%q", other.address))
+			default:
 				peers = append(peers, fmt.Sprintf("%q", other.address))
 			}
 		}
 		listen, _, _ := strings.Cut(p.address, "/p2p/")
-		config := fmt.Sprintf("name = %q\ndir = \"data\"\nlisten = %q\nidentity = \"home/identity.key\"\npeers = [%s]\n"+
-			"analysts = [%q]\nparameters = \"light\"\n[[table]]\nname = %q\nfiles = [\"table.csv\"]\n",
-			p.name, listen, strings.Join(peers, ", "), analyst, table)
-		d.write(p.user, filepath.Join(p.dir, "table.csv"), raw)
-		d.write(p.user, filepath.Join(p.dir, "node.toml"), []byte(config))
-		d.shareKeys(p.user, p.dir)
+		config := fmt.Sprintf("name = %q\ndir = \"data\"\nlisten = %q\nidentity = \"home/identity.key\"\n"+
+			"peers = [%s]\nauditors = [%s]\nanalysts = [%s]\nparameters = \"light\"\n",
+			p.name, listen, strings.Join(peers, ", "), strings.Join(auditors, ", "), strings.Join(quoted, ", "))
+		if p == d.auditor {
+			config += "role = \"auditor\"\n"
+		} else {
+			raw, err := os.ReadFile(files[p.name])
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			d.write(p.user, filepath.Join(p.dir, "table.csv"), raw)
+			config += fmt.Sprintf("[[table]]\nname = %q\nfiles = [\"table.csv\"]\n", table)
+			d.shareKeys(p.user, p.dir)
+		}
+		d.write(p.user, p.config(), []byte(config))
 	}
 	d.shareKeys(d.analystUser, d.analyst)
 }
+
+func (p *nodeProcess) config() string { return filepath.Join(p.dir, "node.toml") }
 
 func (d *deployment) write(user *syscall.Credential, path string, raw []byte) {
 	d.t.Helper()
@@ -176,9 +220,13 @@ func (d *deployment) shareKeys(user *syscall.Credential, dir string) {
 	}
 }
 
-// command prepares the parley command as a user, with that user's own cache folder.
-func (d *deployment) command(user *syscall.Credential, dir string, args ...string) *exec.Cmd {
+// command prepares the parley command as a user, with that user's own cache folder, at a
+// place.
+func (d *deployment) command(user *syscall.Credential, at place, dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command(d.binary, args...)
+	if at.namespace != "" {
+		cmd = exec.Command("ip", append([]string{"netns", "exec", at.namespace, d.binary}, args...)...)
+	}
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+filepath.Join(dir, "cache"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Pdeathsig: syscall.SIGKILL}
@@ -187,17 +235,17 @@ func (d *deployment) command(user *syscall.Credential, dir string, args ...strin
 
 func (d *deployment) run(user *syscall.Credential, dir string, args ...string) string {
 	d.t.Helper()
-	out, err := d.command(user, dir, args...).CombinedOutput()
+	out, err := d.command(user, place{}, dir, args...).CombinedOutput()
 	if err != nil {
 		d.t.Fatalf("parley %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
 }
 
-// start runs a department's node; p.ready is answered when its epoch is formed or it ends.
-func (d *deployment) start(p *departmentProcess) {
+// start runs a node; p.ready is answered when its epoch is formed or it ends.
+func (d *deployment) start(p *nodeProcess) {
 	d.t.Helper()
-	p.cmd = d.command(p.user, p.dir, "node", "--config", filepath.Join(p.dir, "node.toml"))
+	p.cmd = d.command(p.user, p.at, p.dir, "node", "--config", p.config())
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -223,16 +271,16 @@ func (d *deployment) start(p *departmentProcess) {
 
 func (d *deployment) startAll() {
 	d.t.Helper()
-	for _, p := range d.departments {
+	for _, p := range d.nodes {
 		d.start(p)
 	}
 	d.t.Cleanup(d.killAll)
-	for _, p := range d.departments {
+	for _, p := range d.nodes {
 		d.await(p)
 	}
 }
 
-func (d *deployment) await(p *departmentProcess) {
+func (d *deployment) await(p *nodeProcess) {
 	d.t.Helper()
 	select {
 	case err := <-p.ready:
@@ -245,13 +293,13 @@ func (d *deployment) await(p *departmentProcess) {
 }
 
 // kill ends a node at once, as kill -9 does.
-func (p *departmentProcess) kill() {
+func (p *nodeProcess) kill() {
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
 }
 
 func (d *deployment) killAll() {
-	for _, p := range d.departments {
+	for _, p := range d.nodes {
 		if p.cmd != nil && p.cmd.ProcessState == nil {
 			p.kill()
 		}
@@ -269,11 +317,15 @@ type queryAnswer struct {
 	} `json:"error"`
 }
 
-// query asks through a department's node, as the analyst.
-func (d *deployment) query(through *departmentProcess, sql string, extra ...string) (queryAnswer, int, string) {
-	args := append([]string{"query", "--json", "--node", through.address,
-		"--identity", filepath.Join(d.analyst, "home", "identity.key")}, extra...)
-	cmd := d.command(d.analystUser, d.analyst, append(args, sql)...)
+// query asks through a node, as the analyst.
+func (d *deployment) query(through *nodeProcess, sql string, extra ...string) (queryAnswer, int, string) {
+	return d.queryFrom(d.analystAt, through, sql, extra...)
+}
+
+// queryFrom asks from another place than the analyst's own.
+func (d *deployment) queryFrom(at place, through *nodeProcess, sql string, extra ...string) (queryAnswer, int, string) {
+	args := append([]string{"query", "--json", "--node", through.address, "--identity", d.analystKey()}, extra...)
+	cmd := d.command(d.analystUser, at, d.analyst, append(args, sql)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	_ = cmd.Run()
@@ -283,6 +335,8 @@ func (d *deployment) query(through *departmentProcess, sql string, extra ...stri
 	}
 	return answer, cmd.ProcessState.ExitCode(), errs.String()
 }
+
+func (d *deployment) analystKey() string { return filepath.Join(d.analyst, "home", "identity.key") }
 
 func freePort(t *testing.T) int {
 	t.Helper()

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +14,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -59,16 +57,16 @@ func rowsOf(a queryAnswer) string {
 	return strings.Join(rows, " | ")
 }
 
-// TestIsolation runs three nodes and the analyst as four operating-system users, every file
+// TestIsolation runs four nodes and the analyst as five operating-system users, every file
 // readable by its owner only: what one has, no other could open, and the answer is right.
 func TestIsolation(t *testing.T) {
 	binary := buildParley(t, "")
 	if os.Getuid() != 0 {
 		t.Skip("only root can run processes as other users")
 	}
-	d := deploy(t, binary, "people", hospitals(t), func(i int) *syscall.Credential {
+	d := deploy(t, binary, setup{table: "people", files: hospitals(t), user: func(i int) *syscall.Credential {
 		return &syscall.Credential{Uid: uint32(61001 + i), Gid: uint32(61001 + i), NoSetGroups: false}
-	})
+	}})
 	d.startAll()
 	answer, status, errs := d.query(d.departments[0], incomeSQL)
 	if status != 0 || rowsOf(answer) != incomeRows {
@@ -84,7 +82,7 @@ func TestIsolation(t *testing.T) {
 	if status != 0 || !answer.Verified || rowsOf(answer) != incomeRows {
 		t.Fatalf("status %d, verified %t, rows %q\n%s", status, answer.Verified, rowsOf(answer), errs)
 	}
-	for _, p := range d.departments {
+	for _, p := range d.nodes {
 		checkPrivate(t, p)
 		for _, secret := range []string{"PERSON-", "7000", "70001"} {
 			if bytes.Contains(p.log.Bytes(), []byte(secret)) {
@@ -95,7 +93,7 @@ func TestIsolation(t *testing.T) {
 }
 
 // checkPrivate: everything that a node made belongs to its user and nobody else may read it.
-func checkPrivate(t *testing.T, p *departmentProcess) {
+func checkPrivate(t *testing.T, p *nodeProcess) {
 	t.Helper()
 	err := filepath.WalkDir(p.dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -115,50 +113,6 @@ func checkPrivate(t *testing.T, p *departmentProcess) {
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestKillMinusNine kills a random node at a random moment of a query and starts it again, a
-// dozen times: every query is answered, and rightly, or ends in time with the name of who was
-// down; no department ever makes a second share. The seed is printed and can be given.
-func TestKillMinusNine(t *testing.T) {
-	binary := buildParley(t, "")
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 1))
-	d := deploy(t, binary, "people", hospitals(t), nil)
-	d.startAll()
-	answered := 0
-	for round := range 12 {
-		victim := d.departments[random.IntN(len(d.departments))]
-		through := d.departments[(slices.Index(d.departments, victim)+1)%len(d.departments)]
-		killed := make(chan struct{})
-		go func() {
-			defer close(killed)
-			time.Sleep(time.Duration(random.IntN(9000)) * time.Millisecond)
-			victim.kill()
-			time.Sleep(300 * time.Millisecond)
-			d.start(victim)
-		}()
-		answer, status, errs := d.query(through, incomeSQL, "--deadline", "180s")
-		<-killed
-		d.await(victim)
-		switch {
-		case status == 0 && rowsOf(answer) == incomeRows:
-			answered++
-		case status == 0:
-			t.Fatalf("round %d: a wrong answer: %q", round, rowsOf(answer))
-		default:
-			t.Logf("round %d: %s was killed, no answer: %+v\n%s", round, victim.name, answer.Error, errs)
-		}
-	}
-	if answered < 12 {
-		t.Errorf("%d of 12 queries were lost though the killed node came back at once", 12-answered)
-	}
-	for _, p := range d.departments {
-		if text := p.log.String(); strings.Contains(text, "second") && strings.Contains(text, "share") {
-			t.Errorf("%s logs a second share:\n%s", p.name, text)
-		}
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"parley/circuits"
 	"parley/node"
@@ -41,32 +42,52 @@ type options struct {
 	questions   bool
 	statistics  bool
 	steps       bool
+	ledger      bool
+	validators  []int
+	commits     int
+	idle        time.Duration
 	persons     int
 }
 
 func parse(args []string) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	parameters := flags.String("parameters", "light,default", "parameter sets, separated by commas")
+	parameters := flags.String("parameters", "light,default", "parameter sets, separated by commas; none with an empty list")
 	departments := flags.String("departments", "3,5,10", "committee sizes, separated by commas")
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON instead of Markdown")
 	flags.StringVar(&o.out, "out", "", "also write bench.md and bench.json to this folder")
 	flags.BoolVar(&o.questions, "questions", true, "measure whole questions over real processes")
 	flags.BoolVar(&o.statistics, "statistics", true, "measure each statistic, three departments in one process")
 	flags.BoolVar(&o.steps, "steps", true, "measure the steps of one question")
+	flags.BoolVar(&o.ledger, "ledger", true, "measure the ledger")
+	validators := flags.String("validators", "1,4,7,16", "of the ledgers whose commits are timed, separated by commas")
+	flags.IntVar(&o.commits, "commits", 60, "how many commits are timed of each ledger, busy and paced")
+	flags.DurationVar(&o.idle, "idle", time.Minute, "how long an idle network is watched")
 	flags.IntVar(&o.persons, "persons", 30000, "rows of the questions' synthetic population")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	o.parameters = strings.Split(*parameters, ",")
-	for _, text := range strings.Split(*departments, ",") {
+	if *parameters != "" {
+		o.parameters = strings.Split(*parameters, ",")
+	}
+	var err error
+	if o.departments, err = sizes("-departments", *departments); err != nil {
+		return o, err
+	}
+	o.validators, err = sizes("-validators", *validators)
+	return o, err
+}
+
+// sizes reads a list of numbers of parties.
+func sizes(flag, list string) (out []int, err error) {
+	for text := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
-			return o, fmt.Errorf("-departments: %q is not a committee size", text)
+			return nil, fmt.Errorf("%s: %q is not a number of parties", flag, text)
 		}
-		o.departments = append(o.departments, n)
+		out = append(out, n)
 	}
-	return o, nil
+	return out, nil
 }
 
 func run(ctx context.Context, args []string) error {
@@ -95,7 +116,26 @@ func run(ctx context.Context, args []string) error {
 			report.Questions = append(report.Questions, q)
 		}
 	}
+	if o.ledger {
+		if report.Ledger, err = measureLedger(ctx, o); err != nil {
+			return err
+		}
+	}
 	return report.write(o)
+}
+
+// measureLedger measures consensus alone, and then under the demo's questions.
+func measureLedger(ctx context.Context, o options) (*ledgerFigures, error) {
+	commits, err := commitLatencies(ctx, o.validators, o.commits)
+	if err != nil {
+		return nil, err
+	}
+	figures, err := runLedger(ctx, o.persons, o.idle)
+	if err != nil {
+		return nil, err
+	}
+	figures.Commits = commits
+	return figures, nil
 }
 
 // measureSet makes a set's keys, which are cached for the user, and measures its steps.

@@ -129,18 +129,25 @@ func nodesMemory(dir string) float64 {
 		if err != nil || !bytes.Contains(command, []byte("\x00node\x00")) || !bytes.Contains(command, []byte(dir)) {
 			continue // another process, or one that has ended
 		}
-		status, err := os.ReadFile(filepath.Join(filepath.Dir(path), "status"))
-		if err != nil {
-			continue
-		}
-		for line := range strings.Lines(string(status)) {
-			if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-				kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
-				peak = max(peak, kb/1024)
-			}
-		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		peak = max(peak, peakMemory(pid))
 	}
 	return peak
+}
+
+// peakMemory is the largest resident memory of a process so far, in megabytes; 0 if it is gone.
+func peakMemory(pid int) float64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return kb / 1024
+		}
+	}
+	return 0
 }
 
 // loopbackBytes is what this machine has sent over its loopback interface so far.

@@ -52,6 +52,7 @@ func (n *testNetwork) eventually(what string, done func() bool) {
 // A department is voted in, joins a running network and contributes; voted out,
 // it is cut off, and the others answer without it.
 func TestVotes(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("four departments and an auditor")
 	}

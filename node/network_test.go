@@ -250,6 +250,7 @@ const wageQuestion = "SELECT sex, count(*), sum(wage), avg(age) FROM people WHER
 
 // Three departments answer an analyst, with the figures of the pooled rows.
 func TestNetworkAnswers(t *testing.T) {
+	t.Parallel()
 	n := newTestNetwork(t, 3)
 	n.startAll()
 	c := n.dial(1)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"encoding/hex"
 	"runtime"
 	"time"
 
@@ -31,6 +32,7 @@ type ledgerReport struct {
 	Block      uint64    `json:"block"`
 	Time       time.Time `json:"time"`
 	Entries    uint64    `json:"entries"`
+	State      string    `json:"state"` // digest of the state after the block: the same at all nodes
 	Validators int       `json:"validators"`
 	Connected  int       `json:"connected"` // of the validators, this one included
 	Quorum     bool      `json:"quorum"`    // they are more than two thirds
@@ -48,8 +50,9 @@ type memberReport struct {
 func (n *node) report() nodeReport {
 	v := n.view.Load()
 	l := n.ledger.Status()
+	state, place := n.ledger.Snapshot() // the later of the two looks: block, entries and digest belong together
 	r := nodeReport{Status: v.status, Role: roleDepartment, Uptime: time.Since(n.started).Seconds(),
-		Ledger: ledgerReport{Block: l.Block, Time: l.Time, Entries: l.Records, Validators: len(l.Validators), Connected: l.Connected,
+		Ledger: ledgerReport{Block: place.Block, Time: place.Time, Entries: state.Applied(), State: hex.EncodeToString(state.Hash()), Validators: len(l.Validators), Connected: l.Connected,
 			Quorum: l.Quorum, CatchingUp: l.CatchingUp},
 		Epoch: v.epoch, Open: v.open, Evidence: v.evidence}
 	if l.Halted != nil {

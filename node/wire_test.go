@@ -55,6 +55,7 @@ func spellings(v *big.Int) map[string][]byte {
 // No cell of any department, and no row, is on the wire, in a log, or in the
 // folder of another department.
 func TestWireHoldsNoCell(t *testing.T) {
+	t.Parallel()
 	n := newTestNetwork(t, 3)
 	var w wire
 	n.options = func(_ int, o *Options) { o.Observe = w.observe }

@@ -92,7 +92,8 @@ func (x *examiner) complain(s *QueryState) []string {
 func (x *examiner) fetchAnalystKey(s *QueryState, checked func(PublicKey, error)) (busy bool) {
 	blob := x.blobs[s.Ask.AnalystKey]
 	if blob == nil {
-		x.want(s.Ask.AnalystKey, SizesOf(x.params).KeyShare, append([]Key{s.Author}, memberKeys(s.Epoch.Members)...)...)
+		// The analyst gave it to whichever node it asks through, perhaps an auditor.
+		x.want(s.Ask.AnalystKey, SizesOf(x.params).KeyShare, append([]Key{s.Author}, x.referee.Validators()...)...)
 		return false
 	}
 	x.work("verifying", func() func() {

@@ -24,11 +24,14 @@ func (l *Ledger) Append(ctx context.Context, tx []byte) error {
 	if len(tx) == 0 || len(tx) > MaxTx {
 		return &Refused{Code: "size", Sentence: fmt.Sprintf("a transaction of %d bytes; at most %d are allowed", len(tx), MaxTx)}
 	}
-	hash := Hash(tx)
+	hash, begun, waited := Hash(tx), time.Now(), false
 	for {
 		_, _, changed := l.index.Watch()
 		switch done, err := l.ordered(hash); {
 		case err != nil || done:
+			if waited { // not one that stood there already
+				l.watch.metrics.appends.Observe(time.Since(begun).Seconds())
+			}
 			return err
 		case l.catchingUp(): // what is refused now may be right in a moment
 		default:
@@ -43,6 +46,7 @@ func (l *Ledger) Append(ctx context.Context, tx []byte) error {
 				return err
 			}
 		}
+		waited = true
 		select {
 		case <-changed:
 		case <-time.After(appendRetry):

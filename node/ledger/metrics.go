@@ -11,6 +11,7 @@ type metrics struct {
 	collectors []prometheus.Collector
 	blocks     prometheus.Counter
 	txs        prometheus.Counter
+	appends    prometheus.Summary
 }
 
 func newMetrics(l *Ledger) *metrics {
@@ -18,6 +19,8 @@ func newMetrics(l *Ledger) *metrics {
 		registry: l.config.Metrics,
 		blocks:   prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_ledger_blocks_total", Help: "Blocks committed since the start."}),
 		txs:      prometheus.NewCounter(prometheus.CounterOpts{Name: "parley_ledger_transactions_total", Help: "Transactions ordered since the start."}),
+		appends: prometheus.NewSummary(prometheus.SummaryOpts{Name: "parley_ledger_append_seconds",
+			Help: "Seconds from an Append through this node until its transaction was ordered."}),
 	}
 	return m
 }
@@ -32,7 +35,7 @@ func (m *metrics) Register(l *Ledger) {
 			return f(l.Status())
 		}))
 	}
-	m.collectors = append(m.collectors, m.blocks, m.txs)
+	m.collectors = append(m.collectors, m.blocks, m.txs, m.appends)
 	gauge("parley_ledger_height", "Height of the last block.", func(s Status) float64 { return float64(s.Block) })
 	gauge("parley_ledger_records", "Transactions ordered since the genesis.", func(s Status) float64 { return float64(s.Records) })
 	gauge("parley_ledger_waiting", "Transactions in the mempool.", func(s Status) float64 { return float64(s.Waiting) })
