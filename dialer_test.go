@@ -43,11 +43,13 @@ type logRequestWire struct {
 	Op    uint8
 	Entry []byte
 	After uint64
+	To    uint64
 }
 
 type logFramesWire struct {
 	_       struct{} `cbor:",toarray"`
 	Records [][]byte
+	Signed  []int64
 }
 
 // blobRequestWire asks a blob stream; Op 1 gets, 2 puts.

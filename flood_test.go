@@ -94,6 +94,7 @@ func TestFlood(t *testing.T) {
 	target := d.departments[0]
 	quiet := d.timed(target)
 	f := &flood{peer: dialer(t, key), address: target.address}
+	f.refusesLong()
 	f.ask(d.history(), key)
 	quiet = append(quiet, d.timed(target)...) // with the flooder's eight questions open
 	var stop context.CancelFunc
@@ -106,7 +107,7 @@ func TestFlood(t *testing.T) {
 	stop()
 	f.running.Wait()
 	after := d.timed(target)
-	t.Logf("streams: %d opened, %d refused, %d ended by the node; %d requests answered with %.1f MB; %d oversized frames, all cut",
+	t.Logf("streams: %d opened, %d refused, %d ended by the node; %d requests answered with %.1f MB; %d oversized frames cut",
 		f.opened.Load(), f.refused.Load(), f.cut.Load(), f.answered.Load(), float64(f.bytes.Load())/1e6, f.oversized.Load())
 	t.Logf("a question takes %s without the flood, %s under it, %s afterwards; the flooder itself used %.1f CPU s of this machine meanwhile",
 		seconds(quiet), seconds(under), seconds(after), flooding.Seconds())
@@ -264,18 +265,32 @@ func (f *flood) hold(s network.Stream, request any, read bool) error {
 	return nil
 }
 
-// tooLong announces a frame of 4 GB: the node must cut the stream, not wait for it.
+// tooLong announces a frame of 4 GB, and waits until the node cuts the stream.
 func (f *flood) tooLong(s network.Stream) error {
 	if _, err := s.Write(binary.BigEndian.AppendUint32(nil, 1<<32-1)); err != nil {
 		return err
 	}
-	_ = s.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = s.SetReadDeadline(time.Now().Add(10 * time.Second)) // half of what it would wait for the frame
 	_, err := s.Read(make([]byte, 1))
-	if timedOut(err) {
-		f.peer.t.Errorf("the node waits for a frame of 4 GB")
+	if !timedOut(err) {
+		f.oversized.Add(1)
 	}
-	f.oversized.Add(1)
 	return err
+}
+
+// refusesLong: before the flood, a frame of 4 GB is not waited for, on any protocol.
+func (f *flood) refusesLong() {
+	t := f.peer.t
+	for _, id := range []protocol.ID{logWire, blobWire, infoWire, keysWire} {
+		s, err := f.peer.open(t.Context(), f.address, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.tooLong(s); timedOut(err) {
+			t.Errorf("%s waits for a frame of 4 GB", id)
+		}
+		_ = s.Reset()
+	}
 }
 
 func timedOut(err error) bool {
