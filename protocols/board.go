@@ -9,9 +9,10 @@ type board[T any] struct {
 	size    int // exact size of each blob
 	owners  []Member
 	digests [][]engine.Digest
-	others  []Key // further sources; if there are any, what is verified here is served to them
+	others  []Key // further sources
 	check   func(owner, index int, blob []byte) (T, *Fault)
 
+	serves bool // what is verified here is served: this party is a source to the others
 	// settled says that all have verified these blobs before: who serves other bytes now is no
 	// longer waited for, and ends nothing. Nil: never.
 	settled func() bool
@@ -83,7 +84,7 @@ func (b *board[T]) verify(owner, index int, blob []byte) {
 			b.states[owner][index] = boardVerified
 			b.values[owner][index] = value
 			b.left--
-			if b.others != nil {
+			if b.serves {
 				b.desk.publish(blob)
 			}
 		}

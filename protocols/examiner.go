@@ -4,17 +4,19 @@ package protocols
 // validators and its analyst.
 type examiner struct {
 	desk
+	serves        bool // the contributions that it verified: an analyst, whom nobody asks, does not
 	dossier       *dossier
 	contributions *board[Ciphertext]
 	proof         *trial
 }
 
-// examine fetches and verifies all contributions; true once the sums are there. It serves those
-// that it verified. The dossier has its epoch by then.
+// examine fetches and verifies all contributions; true once the sums are there. The dossier has
+// its epoch by then.
 func (x *examiner) examine(s *QueryState) bool {
 	if x.contributions == nil {
 		x.contributions = newBoard(&x.desk, SizesOf(x.params).Contribution, s.Contributors, s.Contributed,
 			memberKeys(s.Epoch.Members), x.dossier.checkContribution)
+		x.contributions.serves = x.serves
 	}
 	all := x.contributions.advance()
 	if x.contributions.failure != nil || !all {

@@ -199,6 +199,7 @@ func (f *Formation) verify(s *EpochState) bool {
 			func(owner, _ int, blob []byte) (circuits.Poly, *Fault) {
 				return checkKeyShare(vk, crs, network, s, owner, blob)
 			})
+		f.shares.serves = true
 		f.shares.settled = func() bool { s := f.state(); return s.Phase == EpochFormed || !s.IsMember(f.self) }
 	}
 	return f.shares.advance()
