@@ -217,11 +217,11 @@ func (w *world) former(kind protocols.EntryKind, by *party) []engine.Digest {
 	return nil
 }
 
-// anothers are the blobs of the last entry of a kind by somebody else.
-func (w *world) anothers(kind protocols.EntryKind, by *party) []engine.Digest {
+// lastOf are the blobs of the last entry of a kind by a party.
+func (w *world) lastOf(kind protocols.EntryKind, by *party) []engine.Digest {
 	var out []engine.Digest
 	for _, e := range w.entriesOn(kind) {
-		if e.Author != by.id {
+		if e.Author == by.id {
 			out = w.blobsOf(e)
 		}
 	}
@@ -241,8 +241,10 @@ func blobLies() []sortie {
 		if copied == protocols.KindAsk {
 			copied = protocols.KindKeyCommit
 		}
-		out = append(out, committing(p.message, "wrong sender", "commits to another's", p.scene, want, fault, p.kind,
-			func(w *world, by *party) []engine.Digest { return w.anothers(copied, by) }))
+		for _, whose := range []string{"city1", "city3"} { // before its own place and after it
+			out = append(out, committing(p.message, "wrong sender", "commits to "+whose+"'s", p.scene, want, fault, p.kind,
+				func(w *world, by *party) []engine.Digest { return w.lastOf(copied, w.party(whose)) }))
+		}
 		former := p
 		former.scene = s
 		old := former.served("stale", "serves that of an earlier epoch or query in its place, signed", p.told, true, nil)
@@ -285,6 +287,7 @@ func blobLies() []sortie {
 func copyAndAccuse() sortie {
 	c := committing("accuse", "forged", "of the department whose blob it copied", asking, failed, protocols.FaultFalseAccusation, protocols.KindContribute,
 		func(w *world, _ *party) []engine.Digest { return openQuery(w).Contributed[0] })
+	c.also = protocols.FaultBadProof
 	copying := c.prepare
 	c.prepare = func(w *world, by *party) {
 		copying(w, by)

@@ -37,6 +37,7 @@ type sortie struct {
 	prepare   func(w *world, by *party)
 	want      string
 	fault     protocols.FaultKind // for which the deviating party is convicted; empty: it is not
+	also      protocols.FaultKind // for which a machine may convict it as well, if it finds that first
 	missing   []string            // whom the ledger waits for at the end
 }
 
@@ -231,7 +232,7 @@ func (c *sortie) convicted(w *world) []string {
 		if !slices.Contains(out, text) && !slices.Contains(out, strings.TrimSuffix(text, where)) {
 			out = append(out, text)
 		}
-		if c.by == name && c.fault == kind || c.scene.liar == name && c.scene.fault == kind {
+		if c.by == name && (c.fault == kind || c.also == kind && kind != "") || c.scene.liar == name && c.scene.fault == kind {
 			return
 		}
 		w.t.Errorf("%s is convicted of %s%s", name, kind, where)
@@ -314,7 +315,7 @@ func TestBattery(t *testing.T) {
 			})
 		}
 	}
-	if testing.Short() {
+	if len(lines) < len(battery()) { // only some were asked for
 		return
 	}
 	table := []byte(batteryPage(lines))
@@ -328,7 +329,7 @@ func TestBattery(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(lines) == len(battery()) && !bytes.Equal(want, table) {
+	if !bytes.Equal(want, table) {
 		t.Error("BATTERY.md is not what this run gives: go test ./protocols -run Battery -update")
 	}
 }

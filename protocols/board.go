@@ -1,6 +1,10 @@
 package protocols
 
-import "parley/engine"
+import (
+	"slices"
+
+	"parley/engine"
+)
 
 // board fetches and verifies a table of committed blobs, by owner and index: key shares,
 // contributions or decryption shares. It stops at the first that does not verify.
@@ -17,6 +21,7 @@ type board[T any] struct {
 	// longer waited for, and ends nothing. Nil: never.
 	settled func() bool
 
+	holders map[engine.Digest][]Key // who committed to it: a copier's blob is had from whom it copied
 	values  [][]T
 	states  [][]boardState
 	left    int
@@ -41,8 +46,11 @@ type failure struct {
 
 func newBoard[T any](d *desk, size int, owners []Member, digests [][]engine.Digest, others []Key,
 	check func(owner, index int, blob []byte) (T, *Fault)) *board[T] {
-	b := &board[T]{desk: d, size: size, owners: owners, digests: digests, others: others, check: check}
-	for _, row := range digests {
+	b := &board[T]{desk: d, size: size, owners: owners, digests: digests, others: others, check: check, holders: map[engine.Digest][]Key{}}
+	for owner, row := range digests {
+		for _, digest := range row {
+			b.holders[digest] = append(b.holders[digest], owners[owner].Key)
+		}
 		b.values = append(b.values, make([]T, len(row)))
 		b.states = append(b.states, make([]boardState, len(row)))
 		b.left += len(row)
@@ -63,7 +71,7 @@ func (b *board[T]) advance() bool {
 			} else if lie := b.desk.lies[digest]; lie != nil {
 				b.convict(owner, index, lie)
 			} else {
-				b.desk.want(digest, b.size, append([]Key{b.owners[owner].Key}, b.others...)...)
+				b.desk.want(digest, b.size, slices.Concat(b.holders[digest], b.others)...)
 			}
 		}
 	}
