@@ -49,8 +49,8 @@ type duties struct {
 	validator  bool      // this node's key is among the members'
 }
 
-// dueEntries sends a department's Join and registrations, and at the keeper
-// the opening of an epoch.
+// dueEntries sends a member's Join, and a department's registrations and its
+// opening of an epoch.
 func (n *node) dueEntries(ctx context.Context) error {
 	d := &n.duty
 	if !d.validator {
