@@ -40,6 +40,8 @@ type options struct {
 	asJSON      bool
 	out         string
 	questions   bool
+	statistics  bool
+	steps       bool
 	ledger      bool
 	validators  []int
 	commits     int
@@ -55,6 +57,8 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON instead of Markdown")
 	flags.StringVar(&o.out, "out", "", "also write bench.md and bench.json to this folder")
 	flags.BoolVar(&o.questions, "questions", true, "measure whole questions over real processes")
+	flags.BoolVar(&o.statistics, "statistics", true, "measure each statistic, three departments in one process")
+	flags.BoolVar(&o.steps, "steps", true, "measure the steps of one question")
 	flags.BoolVar(&o.ledger, "ledger", true, "measure the ledger")
 	validators := flags.String("validators", "1,4,7,16", "of the ledgers whose commits are timed, separated by commas")
 	flags.IntVar(&o.commits, "commits", 60, "how many commits are timed of each ledger, busy and paced")
@@ -94,6 +98,12 @@ func run(ctx context.Context, args []string) error {
 	report := newReport()
 	for _, name := range o.parameters {
 		if err := measureSet(ctx, name, o, report); err != nil {
+			return err
+		}
+	}
+	if o.statistics {
+		var err error
+		if report.Statistics, err = runStatistics(ctx, o.parameters[0]); err != nil {
 			return err
 		}
 	}
@@ -154,6 +164,9 @@ func measureSet(ctx context.Context, name string, o options, report *report) err
 			return err
 		}
 	}
+	if !o.steps {
+		return nil
+	}
 	for _, n := range o.departments {
 		if n > p.MaxDepartments() {
 			fmt.Fprintf(os.Stderr, "%s allows %d departments: %d left out\n", name, p.MaxDepartments(), n)
@@ -167,6 +180,20 @@ func measureSet(ctx context.Context, name string, o options, report *report) err
 		report.Steps = append(report.Steps, rows...)
 	}
 	return nil
+}
+
+// developed gives a set's keys, which measureSet has made, with all of them read.
+func developed(ctx context.Context, p circuits.Params) (*circuits.Keys, error) {
+	keys, err := circuits.Develop(ctx, p, node.DefaultCacheDir(), nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range circuits.Statements {
+		if err := keys.Preload(s); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
 }
 
 func (r *report) write(o options) error {

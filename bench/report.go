@@ -10,13 +10,15 @@ import (
 
 // report is everything one run measured.
 type report struct {
-	Machine        string         `json:"machine"`
-	Cores          int            `json:"cores"`
-	EffectiveCores float64        `json:"effectiveCores"`
-	Keys           []keyCost      `json:"developmentKeys,omitempty"`
-	Steps          []row          `json:"steps"`
-	Questions      []question     `json:"questions,omitempty"`
-	Ledger         *ledgerFigures `json:"ledger,omitempty"`
+	Machine        string    `json:"machine"`
+	Cores          int       `json:"cores"`
+	EffectiveCores float64   `json:"effectiveCores"`
+	Keys           []keyCost `json:"developmentKeys,omitempty"`
+	Steps          []row     `json:"steps"`
+	// Statistics are those at the first parameter set.
+	Statistics []statisticCost `json:"statistics,omitempty"`
+	Questions  []question      `json:"questions,omitempty"`
+	Ledger     *ledgerFigures  `json:"ledger,omitempty"`
 }
 
 type keyCost struct {
@@ -63,6 +65,9 @@ func (r *report) markdown() string {
 		}
 		b.WriteString("\n")
 	}
+	if len(r.Statistics) > 0 {
+		b.WriteString(statisticsTable(r.Statistics))
+	}
 	if len(r.Steps) > 0 {
 		r.steps(&b)
 	}
@@ -74,7 +79,7 @@ func (r *report) markdown() string {
 }
 
 func (r *report) steps(b *strings.Builder) {
-	b.WriteString("## Steps of one question, one full ciphertext\n\n" +
+	b.WriteString("\n## Steps of one question, one full ciphertext\n\n" +
 		"`each` is one department (median), `all` the whole committee; the baseline is Lattigo's\n" +
 		"multiparty protocol without proofs, one department, in the same run.\n\n" +
 		"| parameters | departments | step | constraints | CPU s each | wall s each | CPU s all | baseline CPU s each | bytes | baseline bytes |\n" +
@@ -89,6 +94,7 @@ func (r *report) steps(b *strings.Builder) {
 	}
 }
 
+// questions renders the table of whole questions.
 func (r *report) questions(b *strings.Builder) {
 	if len(r.Questions) > 0 {
 		b.WriteString("\n## Whole questions, three departments as processes, keys cached\n\n" +

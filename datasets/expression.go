@@ -95,6 +95,8 @@ func (x translator) write(e *engine.Expr, integer string) (string, error) {
 		return constant(e, integer)
 	case engine.OpColumn:
 		return x.column(e, integer)
+	case engine.OpStart: // depends on the row's group
+		return "", errGoPath
 	}
 	args := make([]string, len(e.Args))
 	for i, a := range e.Args {

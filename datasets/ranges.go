@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/big"
@@ -16,9 +17,10 @@ import (
 // the values are dealt to the ranges here. A FILTER each would take DuckDB minutes to
 // plan (README, section 6.2).
 type ranges struct {
-	x    *engine.Expr
-	rest *engine.Expr // what else FILTER asks; nil for nothing
-	bins []bin        // ascending
+	x     *engine.Expr
+	start *engine.Expr // what the bins are counted from in each group; nil for zero
+	rest  *engine.Expr // what else FILTER asks; nil for nothing
+	bins  []bin        // ascending
 }
 
 // bin is from lo to hi, hi itself only if closed, counted by a moment.
@@ -41,21 +43,25 @@ func (a *aggregation) rangesOf(moments []int) (others []int, batches []*ranges) 
 		key := string(engine.Marshal(x)) + string(engine.Marshal(rest))
 		if byKey[key] == nil {
 			byKey[key] = &ranges{x: x, rest: rest}
+			if x.Op == engine.OpSubtract && x.Args[1].Op == engine.OpStart {
+				byKey[key].x, byKey[key].start = x.Args[0], x.Args[1]
+			}
 			batches = append(batches, byKey[key])
 		}
 		byKey[key].bins = append(byKey[key].bins, b)
 	}
-	batches = slices.DeleteFunc(batches, func(r *ranges) bool {
-		if len(r.bins) >= tallyMoments && r.disjoint() {
-			return false
+	var kept []*ranges
+	for _, r := range batches {
+		if r.start != nil || len(r.bins) >= tallyMoments {
+			kept = append(kept, r.layers()...)
+			continue
 		}
 		for _, b := range r.bins {
 			others = append(others, b.moment)
 		}
-		return true
-	})
+	}
 	slices.Sort(others)
-	return others, batches
+	return others, kept
 }
 
 // rangeOf reads a count with FILTER (... AND x >= lo AND x < hi).
@@ -86,16 +92,23 @@ func rangeOf(m engine.Moment) (x *engine.Expr, b bin, rest *engine.Expr, ok bool
 	return low.Args[0], bin{lo: lo, hi: hi, closed: closed}, rest, true
 }
 
-// disjoint sorts the bins and tells whether no value lies in two of them.
-func (r *ranges) disjoint() bool {
-	slices.SortFunc(r.bins, func(a, b bin) int { return a.lo.Cmp(b.lo) })
-	for i := range r.bins[1:] {
-		order := r.bins[i].hi.Cmp(r.bins[i+1].lo)
-		if order > 0 || order == 0 && r.bins[i].closed {
-			return false
+// layers deals the bins, sorted, to as few ranges as have none that overlap: a search for
+// several things asks for some of them twice.
+func (r *ranges) layers() []*ranges {
+	slices.SortFunc(r.bins, func(a, b bin) int { return cmp.Or(a.lo.Cmp(b.lo), a.hi.Cmp(b.hi)) })
+	var out []*ranges
+next:
+	for _, b := range r.bins {
+		for _, layer := range out {
+			last := layer.bins[len(layer.bins)-1]
+			if order := last.hi.Cmp(b.lo); order < 0 || order == 0 && !last.closed {
+				layer.bins = append(layer.bins, b)
+				continue next
+			}
 		}
+		out = append(out, &ranges{x: r.x, start: r.start, rest: r.rest, bins: []bin{b}})
 	}
-	return true
+	return out
 }
 
 // find is the moment that counts a value; −1 for none.
@@ -161,10 +174,22 @@ func (a *aggregation) runRanges(ctx context.Context, r *ranges, statement string
 		if !ok || !also {
 			return fmt.Errorf("datasets: DuckDB gave a value as %T and its count as %T", row[len(a.groups)], row[len(a.groups)+1])
 		}
+		if r.start != nil {
+			v = new(big.Int).Sub(v, a.startOf(r.start, group))
+		}
 		if m := r.find(v); m >= 0 {
 			cell := cells[group*len(a.moments)+m]
 			cell.Add(cell, n)
 		}
 	}
 	return nil
+}
+
+// startOf is the value of OpStart in a group, in units of the expression's scale.
+func (a *aggregation) startOf(e *engine.Expr, group int) *big.Int {
+	d := a.plan.Start(e.Column, group)
+	if d.Number == nil {
+		return new(big.Int)
+	}
+	return new(big.Int).Mul(d.Number, powerOfTen(e.Scale-d.Scale))
 }

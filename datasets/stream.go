@@ -28,8 +28,11 @@ func (a *aggregation) stream(ctx context.Context) ([]*big.Int, error) {
 }
 
 func (a *aggregation) streamBatch(batch arrow.Record, cells []*big.Int) error {
-	row := 0
+	row, group := 0, 0
 	stored := func(column int) engine.Datum {
+		if column < 0 { // where a search's range starts in this group
+			return a.plan.Start(-1-column, group)
+		}
 		from := a.columns[column]
 		return from.datum(batch.Column(from.index), row)
 	}
@@ -44,7 +47,7 @@ func (a *aggregation) streamBatch(batch arrow.Record, cells []*big.Int) error {
 		if !pass {
 			continue
 		}
-		group := 0
+		group = 0
 		for i, g := range a.plan.Groups {
 			v := value(g.Column)
 			if group, err = a.extend(group, i, v.String(), v.IsNull()); err != nil {

@@ -1,11 +1,18 @@
 package engine
 
-import "math/big"
+import (
+	"math/big"
 
-// maxBuckets is how many ranges one round of a search may count.
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// maxBuckets is how many ranges one round of a search may count in each group.
 const maxBuckets = 8000
 
-const bucketsForm = "buckets(x, lo, width, bins[, lo, width, bins ...])"
+const bucketsForm = "buckets(x, lo, width, bins[, lo, width, bins ...]), with GROUP BY also with ARRAY[lo, ...] for lo, one for each group"
+
+// byGroup marks, in the names of a report, that its ranges start elsewhere in each group.
+const byGroup = "by group"
 
 // bindBuckets asks for the number of values, then for that of each bucket: the rounds
 // of a search over counts (Session). README section 13.
@@ -13,37 +20,38 @@ func (rb *reportBinder) bindBuckets() error {
 	if n := len(rb.call.Args); n < 4 || n%3 != 1 {
 		return refuse(CodeUnsupported, rb.position, "buckets is written %s", bucketsForm)
 	}
-	x, err := rb.number(0)
+	x, err := rb.bind(rb.call.Args[0], place{name: "buckets", argument: true})
 	if err != nil {
 		return err
 	}
-	for _, arg := range rb.call.Args[1:] {
-		v, err := rb.constant(arg, Decimal)
-		if err != nil {
+	if x.Kind != Date {
+		if x, err = rb.number(0); err != nil {
 			return err
 		}
-		rb.report.Constants = append(rb.report.Constants, v)
 	}
-	total := new(big.Rat)
-	for i := 0; i < len(rb.report.Constants); i += 3 {
-		width, bins := rational(rb.report.Constants[i+1]), rational(rb.report.Constants[i+2])
-		if width.Sign() <= 0 || !bins.IsInt() || bins.Sign() <= 0 {
-			return refuse(CodeType, rb.position, "the width of buckets and their number must be positive, the number whole")
-		}
-		if total.Add(total, bins); total.Cmp(big.NewRat(maxBuckets, 1)) > 0 {
-			return refuse(CodeLimit, rb.position, "buckets takes at most %d buckets", maxBuckets)
-		}
+	if err := rb.bindBucketRanges(rb.call.Args[1:], x.Kind); err != nil {
+		return err
 	}
 	if err := rb.count(rb.complete(x)); err != nil {
 		return err
 	}
-	for _, edges := range rb.report.bucketEdges() {
+	for r, edges := range rb.report.bucketEdges() {
+		from, start := x, rb.report.start(r, 0)
+		if rb.report.startsByGroup() {
+			if from, err = rb.fromStart(x, r); err != nil {
+				return err
+			}
+		} else {
+			for _, e := range edges {
+				e.Add(e, new(big.Rat).SetFrac(start.Number, pow10(start.Scale)))
+			}
+		}
 		for i := range edges[1:] {
-			low, err := rb.beyond(OpGreaterEq, x, edges[i])
+			low, err := rb.beyond(OpGreaterEq, from, edges[i])
 			if err != nil {
 				return err
 			}
-			high, err := rb.beyond(OpLess, x, edges[i+1])
+			high, err := rb.beyond(OpLess, from, edges[i+1])
 			if err != nil {
 				return err
 			}
@@ -55,34 +63,134 @@ func (rb *reportBinder) bindBuckets() error {
 	return nil
 }
 
-// bucketEdges are the edges of each range of buckets.
-func (r *Report) bucketEdges() [][]*big.Rat {
-	var out [][]*big.Rat
-	for i := 0; i < len(r.Constants); i += 3 {
-		lo, width := rational(r.Constants[i]), rational(r.Constants[i+1])
-		var edges []*big.Rat
-		for k := range rational(r.Constants[i+2]).Num().Int64() + 1 {
-			edge := new(big.Rat).Mul(width, new(big.Rat).SetInt64(k))
-			edges = append(edges, edge.Add(edge, lo))
+// bindBucketRanges reads the ranges: for each its width, the number of its buckets, and
+// where it starts, in every group alike or in each elsewhere.
+func (rb *reportBinder) bindBucketRanges(args []*pg.Node, kind Kind) error {
+	place, groups := "everywhere", 1
+	if args[0].GetAArrayExpr() != nil {
+		place, groups = byGroup, rb.plan.GroupCount()
+	}
+	startKind, total := Decimal, new(big.Rat)
+	if kind == Date {
+		startKind = Date
+	}
+	for i := 0; i < len(args); i += 3 {
+		rb.report.Names = append(rb.report.Names, place)
+		starts := []*pg.Node{args[i]}
+		if place == byGroup {
+			if starts = args[i].GetAArrayExpr().GetElements(); len(starts) != groups {
+				return refuse(CodeType, rb.position, "a range of buckets starts in %s, and there are %d: every lo is a list of them, or none is",
+					plural(int64(len(starts)), "group"), groups)
+			}
 		}
-		out = append(out, edges)
+		nodes := append([]*pg.Node{args[i+1], args[i+2]}, starts...)
+		for j, node := range nodes {
+			want := startKind
+			if j < 2 {
+				want = Decimal
+			}
+			v, err := rb.constant(node, want)
+			if err != nil {
+				return err
+			}
+			rb.report.Constants = append(rb.report.Constants, v)
+		}
+		last := rb.report.Constants[len(rb.report.Constants)-len(nodes):]
+		width, bins := rational(last[0]), rational(last[1])
+		if width.Sign() <= 0 || !bins.IsInt() || bins.Sign() <= 0 || kind == Date && !width.IsInt() {
+			return refuse(CodeType, rb.position, "the width of buckets and their number must be positive, the number whole, and days as well")
+		}
+		if total.Add(total, bins); total.Cmp(big.NewRat(maxBuckets, 1)) > 0 {
+			return refuse(CodeLimit, rb.position, "buckets takes at most %d buckets", maxBuckets)
+		}
+	}
+	return nil
+}
+
+// fromStart is x from where a range starts in the row's group.
+func (rb *reportBinder) fromStart(x *Expr, r int) (*Expr, error) {
+	start := &Expr{Op: OpStart, Column: r, Kind: x.Kind, Scale: x.Scale}
+	for g := range rb.plan.GroupCount() {
+		start.Scale = max(start.Scale, rb.report.start(r, g).Scale)
+	}
+	if x.Kind != Date {
+		start.Kind = Decimal
+		x = align(x, Decimal, start.Scale)
+	}
+	for g := range rb.plan.GroupCount() {
+		ends := []*big.Int{rescaled(rb.report.start(r, g), start.Scale)}
+		if g > 0 {
+			ends = append(ends, start.Min, start.Max)
+		}
+		s := hull(ends...)
+		start.Min, start.Max = s.lo, s.hi
+	}
+	return (&Expr{Op: OpSubtract, Args: []*Expr{x, start}, Kind: Decimal, Scale: start.Scale}).derive(rb.plan.Schema.Columns, rb.position)
+}
+
+// startsByGroup tells whether ranges start elsewhere in each group.
+func (r *Report) startsByGroup() bool { return len(r.Names) > 0 && r.Names[0] == byGroup }
+
+// bucketRange is the constants of a range: its width, its number of buckets, and where
+// it starts, once or in each group.
+func (r *Report) bucketRange(i int) []Datum {
+	size := len(r.Constants) / len(r.Names)
+	return r.Constants[i*size : (i+1)*size]
+}
+
+// start is where a range starts in a group.
+func (r *Report) start(i, group int) Datum {
+	if !r.startsByGroup() {
+		group = 0
+	}
+	return r.bucketRange(i)[2+group]
+}
+
+// Start is the start of range r of a search in a group, what OpStart stands for: both
+// are indices; others than the plan has give NULL.
+func (p *Plan) Start(r, group int) Datum {
+	if p.Report == nil || !p.Report.startsByGroup() || r < 0 || r >= len(p.Report.Names) || group < 0 || group >= p.GroupCount() {
+		return Datum{}
+	}
+	return p.Report.start(r, group)
+}
+
+// bucketEdges are the edges of each range's buckets, from the range's start.
+func (r *Report) bucketEdges() [][]*big.Rat {
+	out := make([][]*big.Rat, len(r.Names))
+	for i := range out {
+		constants := r.bucketRange(i)
+		for k := range rational(constants[1]).Num().Int64() + 1 {
+			out[i] = append(out[i], new(big.Rat).Mul(rational(constants[0]), new(big.Rat).SetInt64(k)))
+		}
 	}
 	return out
 }
 
-var bucketsColumns = []reportColumn{{"lo", Decimal}, {"hi", Decimal}, {"n", Integer}}
+func bucketsColumns(c reportCells) []reportColumn {
+	kind := Decimal
+	if c.report.start(0, 0).Kind == Date {
+		kind = Date
+	}
+	return []reportColumn{{"lo", kind}, {"hi", kind}, {"n", Integer}}
+}
 
 // finishBuckets lists the buckets.
 func finishBuckets(c reportCells) (reportTable, error) {
-	edge := func(x *big.Rat) value {
+	edge := func(start Datum, x *big.Rat) value {
+		x = new(big.Rat).Add(x, new(big.Rat).SetFrac(start.Number, pow10(start.Scale)))
+		if start.Kind == Date {
+			return value{Datum: Datum{Kind: Date, Number: x.Num()}}
+		}
 		places, _ := x.FloatPrec()
 		return value{Datum: NewDecimal(decimalPlaces(x, places), places), exact: x}
 	}
 	var table reportTable
 	cell := 2
-	for _, edges := range c.report.bucketEdges() {
+	for r, edges := range c.report.bucketEdges() {
+		start := c.report.start(r, c.group)
 		for i := range edges[1:] {
-			table.rows = append(table.rows, []value{edge(edges[i]), edge(edges[i+1]), whole(c.raw(cell))})
+			table.rows = append(table.rows, []value{edge(start, edges[i]), edge(start, edges[i+1]), whole(c.raw(cell))})
 			cell++
 		}
 	}

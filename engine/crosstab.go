@@ -101,7 +101,10 @@ func finishCrosstab(c reportCells) (reportTable, error) {
 				wholeOf(x), double(expected), residual})
 		}
 	}
-	x, v, df := double(chi), undefined("one of the columns has a single value"), max(0, (r-1)*(k-1))
+	x, v, df := double(chi), undefined("one of the columns has a single value"), max(0, r-1)*max(0, k-1)
+	if n.Sign() == 0 {
+		v = undefined(noRows)
+	}
 	if least := min(r, k) - 1; least > 0 && n.Sign() > 0 {
 		v = root(new(big.Rat).Quo(chi, new(big.Rat).Mul(n, big.NewRat(least, 1))))
 	} else {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -37,6 +38,8 @@ func (p *Plan) describe(e *Expr) string {
 		return e.Value.String()
 	case OpColumn:
 		return p.Schema.Columns[e.Column].Name
+	case OpStart:
+		return fmt.Sprintf("the group's start %d", e.Column+1)
 	case OpGroup:
 		return p.Schema.Columns[p.Groups[e.Column].Column].Name
 	case OpFunction:

@@ -36,7 +36,7 @@ type domain interface {
 // evaluate is the semantics of Expr, the same over rows and over cells.
 func evaluate(e *Expr, d domain) (value, error) {
 	switch e.Op {
-	case OpConstant, OpColumn, OpGroup, OpCount, OpSum, OpAverage, OpMoment:
+	case OpConstant, OpColumn, OpStart, OpGroup, OpCount, OpSum, OpAverage, OpMoment:
 		return d.leaf(e)
 	case OpAnd:
 		return connect(e, d, false)
@@ -163,7 +163,8 @@ type rows struct {
 // Eval evaluates an expression over one row: it is the specification of what every
 // other evaluation must give. row returns the value of Schema.Columns[column] with
 // the department's own kind and scale: an Integer or a Decimal of smaller scale
-// where the schema has a Decimal, and NULL anywhere. The result is exact at any
+// where the schema has a Decimal, and NULL anywhere; of column −1−r, Plan.Start of
+// range r in the row's group, where the plan has such. The result is exact at any
 // width, with e's Kind and Scale, or NULL. The error means that a row's value does
 // not have its column's kind.
 func (e *Expr) Eval(row func(column int) Datum) (Datum, error) {
@@ -175,8 +176,12 @@ func (r rows) leaf(e *Expr) (value, error) {
 	switch e.Op {
 	case OpConstant:
 		return value{Datum: e.Value}, nil
-	case OpColumn:
-		d := r.column(e.Column)
+	case OpColumn, OpStart:
+		at := e.Column
+		if e.Op == OpStart {
+			at = -1 - at
+		}
+		d := r.column(at)
 		switch {
 		case d.IsNull():
 			return value{}, nil

@@ -168,6 +168,42 @@ func (m ExplainedMoment) stem() string {
 	return m.Name[:max(0, strings.LastIndex(m.Name, " = "))]
 }
 
+// writeMoments lists the moments; of a search's buckets, and of many that differ in their
+// last value alone, a few.
+func (x Explanation) writeMoments(line func(format string, args ...any)) {
+	buckets := x.Report != nil && x.Report.Function == "buckets"
+	stem, alike, said := "", 0, ""
+	for i, m := range x.Moments {
+		if alike++; m.stem() == "" || m.stem() != stem {
+			stem, alike = m.stem(), 0
+		}
+		left := ""
+		switch {
+		case buckets && i > 2 && i < len(x.Moments)-1:
+			left = "  ... one such count for each bucket ..."
+		case alike >= maxAlike:
+			left = "  and so on"
+		}
+		if left != "" && left != said {
+			line("%s", left)
+		}
+		if said = left; left != "" {
+			continue
+		}
+		unit := ""
+		if m.Scale > 0 {
+			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)
+		}
+		line("  %s: %s%s", m.Name, plural(int64(m.Limbs), "limb"), unit)
+		if len(x.Moments) > maxBoundedMoments {
+			continue
+		}
+		for _, bound := range m.Bounds {
+			line("    %s proves %s to %s", bound.Department, bound.Lo, bound.Hi)
+		}
+	}
+}
+
 // String writes the explanation for people.
 func (x Explanation) String() string {
 	var b strings.Builder
@@ -189,29 +225,7 @@ func (x Explanation) String() string {
 	}
 	line("Each department contributes %s (%s of %d) in %s, %s:", plural(int64(x.Cells), "cell"), plural(int64(x.Groups), "group"),
 		len(x.Moments), plural(int64(x.Limbs), "limb"), plural(int64(x.Ciphertexts), "ciphertext"))
-	stem, alike := "", 0
-	for _, m := range x.Moments {
-		if alike++; m.stem() == "" || m.stem() != stem {
-			stem, alike = m.stem(), 0
-		}
-		if alike == maxAlike {
-			line("  and so on")
-		}
-		if alike >= maxAlike {
-			continue
-		}
-		unit := ""
-		if m.Scale > 0 {
-			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)
-		}
-		line("  %s: %s%s", m.Name, plural(int64(m.Limbs), "limb"), unit)
-		if len(x.Moments) > maxBoundedMoments {
-			continue
-		}
-		for _, bound := range m.Bounds {
-			line("    %s proves %s to %s", bound.Department, bound.Lo, bound.Hi)
-		}
-	}
+	x.writeMoments(line)
 	line("The analyst computes")
 	for _, o := range x.Outputs {
 		line("  %s = %s (%s)", o.Name, o.Expression, o.Kind)

@@ -8,6 +8,7 @@ import (
 // group is the domain of one group's cells.
 type group struct {
 	plan   *Plan
+	index  int
 	values []Datum    // of the group columns
 	cells  []*big.Int // of the moments
 }
@@ -74,7 +75,7 @@ func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
 	}
 	var all []candidate
 	for i := range p.GroupCount() {
-		g := group{plan: p, values: p.groupValues(i), cells: cells[i*len(p.Moments) : (i+1)*len(p.Moments)]}
+		g := group{plan: p, index: i, values: p.groupValues(i), cells: cells[i*len(p.Moments) : (i+1)*len(p.Moments)]}
 		if len(p.Groups) > 0 && g.cells[0].Sign() == 0 {
 			continue
 		}

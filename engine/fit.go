@@ -32,6 +32,8 @@ type fit struct {
 	round        int        // from 0
 	last         *fitStep   // of the round before; nil in the first
 	previous     []*big.Int // its coefficients
+	cells        int        // of each round
+	ciphertexts  int        // of each round, at most
 	nullEvents   *big.Rat   // rows where y is 1
 	result       *Result
 }
@@ -130,13 +132,28 @@ func (f *fit) refusal(cat Catalogue, departments []string, p Packing) error {
 	return hinted(refuse(CodeUnsupported, 0, "%s", severalRounds), "ask it as a question of several rounds")
 }
 
-// newFitOf reads a question as a fit; false when it is none, or refused.
-func newFitOf(sql string, cat Catalogue, departments []string, p Packing) (*fit, bool) {
+// newFitOf reads a question as a fit; nil when it is none, or its first round is refused,
+// which refusal has told.
+func newFitOf(sql string, cat Catalogue, departments []string, p Packing) *fit {
 	b, err := bindQuestion(sql, cat, departments, p)
 	if err != nil || b.fit == nil {
-		return nil, false
+		return nil
 	}
-	return b.fit, true
+	first, err := NewPlan(b.fit.statement(), cat, departments, p)
+	if err != nil {
+		return nil
+	}
+	b.fit.measure(first)
+	return b.fit
+}
+
+// measure takes from the first round's plan what a round holds. Of the later rounds only
+// the loss has other bounds: it grows with the coefficients, up to what a cell may have.
+func (f *fit) measure(first *Plan) {
+	layout := first.Layout
+	bits, per := layout.Packing.LimbBits, layout.Packing.LimbsPerCiphertext
+	limbs := layout.SlotsPerGroup - layout.Limbs[len(layout.Limbs)-1] + (MaxCellBits+bits-1)/bits
+	f.cells, f.ciphertexts = first.CellCount(), (limbs+per-1)/per
 }
 
 // statement is the present round's SQL: the question's own, with the step's function and
@@ -151,7 +168,7 @@ func (f *fit) statement() string {
 
 func (f *fit) most() int { return maxFitRounds }
 
-func (f *fit) answer() *Result { return f.result }
+func (f *fit) answer() (*Result, error) { return f.result, nil }
 
 // step takes a round's answer: it ends the fit, or sets the next round's coefficients.
 func (f *fit) step(round *Result) (done bool, err error) {
@@ -317,11 +334,10 @@ func (f *fit) unsettled(s *fitStep) error {
 
 // explain says what each round reveals.
 func (f *fit) explain() []ExplainedRound {
-	cells := 2 + (len(f.terms)+1)*(len(f.terms)+2)/2
 	pairs := "the number of complete rows; for each pair of terms the sum of their product, weighted with μ(1−μ); for each term its sum weighted with y−μ; and the likelihood"
-	out := []ExplainedRound{{cells, "the analyst learns " + pairs + ", all with μ = 1/2: what linreg reveals, but for the sum of y²"}}
+	out := []ExplainedRound{{f.cells, f.ciphertexts, "the analyst learns " + pairs + ", all with μ = 1/2: what linreg reveals, but for the sum of y²"}}
 	for len(out) < maxFitRounds {
-		out = append(out, ExplainedRound{cells, fmt.Sprintf("the analyst learns %s, at the coefficients of the step before, which the departments learn from the question", pairs)})
+		out = append(out, ExplainedRound{f.cells, f.ciphertexts, fmt.Sprintf("the analyst learns %s, at the coefficients of the step before, which the departments learn from the question", pairs)})
 	}
 	return out
 }

@@ -219,6 +219,9 @@ func TestLogreg(t *testing.T) {
 			return new(big.Rat).Mul(x.(*big.Rat), y.(*big.Rat))
 		}
 	}
+	scaled := func(a func(row) cell, num, denom int64) func(row) cell {
+		return product(a, func(row) cell { return big.NewRat(num, denom) })
+	}
 	for seed := range 3 {
 		table := randomStats(random, 60+20*seed)
 		for _, c := range []struct {
@@ -229,6 +232,7 @@ func TestLogreg(t *testing.T) {
 			{"SELECT logreg(e, x, k) FROM things", e, []func(row) cell{one, x, k}},
 			{"SELECT logreg /* ( */ (e, k, g) FILTER (WHERE true) FROM things t ;", e, []func(row) cell{one, k, dummyTerm(3, "b"), dummyTerm(3, "c")}},
 			{"SELECT LogReg0(e, k, k^2) FROM things", e, []func(row) cell{k, product(k, k)}},
+			{"SELECT logreg(e, 0.001*x, -2*factor(g)) FROM things", e, []func(row) cell{one, scaled(x, 1, 1000), scaled(dummyTerm(3, "b"), -2, 1), scaled(dummyTerm(3, "c"), -2, 1)}},
 			{"SELECT logreg(x > 3.5, k, z, k*g) FROM things", big1,
 				[]func(row) cell{one, k, columnTerm(4), product(k, dummyTerm(3, "b")), product(k, dummyTerm(3, "c"))}},
 		} {
@@ -274,6 +278,8 @@ func TestLogregRefusals(t *testing.T) {
 		{mixed, "SELECT logreg(true, k) FROM things", "must be a boolean"},
 		{mixed, "SELECT logreg(e) FROM things", "logreg is written"},
 		{mixed, "SELECT logreg(e, 3) FROM things", "logreg has an intercept, logreg0 has none"},
+		{mixed, "SELECT logreg0(e, z, 2*3) FROM things", "logreg has an intercept, logreg0 has none"},
+		{mixed, "SELECT logreg(e, 2*z, z) FROM things", "z = 1/2·2*z in every row"},
 		{mixed, "SELECT g, logreg(e, z) FROM things GROUP BY g", "ask for each group with WHERE"},
 		{mixed, "SELECT logreg(e, nothing) FROM things", "no column"},
 		{mixed, "SELECT logreg(sum(z) > 3, z) FROM things", "an aggregate cannot stand in logreg"},
@@ -308,20 +314,25 @@ func TestLogregSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := s.Explain().String()
-	for _, want := range []string{"at most 25 rounds", "Rounds 2 to 25", "the coefficients, which are in the question", "which the departments learn from the question"} {
+	for _, want := range []string{"up to 25 rounds", "Round 1, at most 8 cells in 1 ciphertext:", "Rounds 2 to 25, each at most 8 cells in 1 ciphertext:", "the coefficients, which are in the question", "which the departments learn from the question"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the explanation lacks %q:\n%s", want, text)
 		}
 	}
-	if want := "SELECT logreg_step(ARRAY[0.000000000000, 0.0000000000000], e, k) FROM things WHERE k < 4"; s.Plan().SQL != want {
+	want := "/* of question " + Hash("parley question 1", []byte(sql)).String() +
+		" */ SELECT logreg_step(ARRAY[0.000000000000, 0.0000000000000], e, k) FROM things WHERE k < 4"
+	if s.Plan().SQL != want {
 		t.Errorf("the first step asks %s", s.Plan().SQL)
 	}
 	round, err := table.sealed(t, s.Plan())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Step(&Result{Rows: round.Rows}); code(err) != CodeCells {
-		t.Errorf("an answer without its model: %v", err)
+	if err := s.Step(&Result{Rows: round.Rows}); code(err) != CodeCells || s.Plan() != nil {
+		t.Errorf("an answer without its model: %v, and the session goes on: %t", err, s.Plan() != nil)
+	}
+	if s, err = NewSession(sql, cat, departments, testPackings[0]); err != nil {
+		t.Fatal(err)
 	}
 	if err := s.Step(round); err != nil {
 		t.Fatal(err)

@@ -138,7 +138,11 @@ func (f *regression) dependence(column int, on []*big.Rat) string {
 		if b.Cmp(big.NewRat(1, 1)) != 0 {
 			multiple = b.RatString() + "·"
 		}
-		parts = append(parts, multiple+f.names[i])
+		name := f.names[i]
+		if multiple != "" && (strings.Contains(name, " + ") || strings.Contains(name, " - ")) {
+			name = "(" + name + ")"
+		}
+		parts = append(parts, multiple+name)
 	}
 	if len(parts) == 0 {
 		return fmt.Sprintf("the design is singular: %s is 0 in every row", f.names[column])
@@ -164,6 +168,14 @@ func (f *regression) standardError(i int) value {
 	return root(v.exact)
 }
 
+// critical is the t of 95 % confidence intervals.
+func (f *regression) critical() value {
+	if f.df.Sign() == 0 {
+		return undefined(noFreedom)
+	}
+	return studentQuantile(f.df)
+}
+
 // figures are the model's.
 func (f *regression) figures() []figure {
 	regSS := new(big.Rat).Sub(f.totalSS, f.resSS)
@@ -176,15 +188,15 @@ func (f *regression) figures() []figure {
 	if f.regDF.Sign() > 0 {
 		fStatistic = over(double(new(big.Rat).Quo(regSS, f.regDF)), residual)
 	}
-	deviation, critical := residual, residual
+	deviation := residual
 	if !residual.IsNull() {
-		deviation, critical = root(residual.exact), studentQuantile(f.df)
+		deviation = root(residual.exact)
 	}
 	return []figure{
 		{"df", wholeOf(f.df)}, {"r2", r2}, {"adj_r2", f.adjusted(r2)},
 		{"f", fStatistic}, {"f_p", fisherTail(fStatistic, f.regDF, f.df)},
 		{"residual_sd", deviation}, {"reg_ss", double(regSS)}, {"res_ss", double(f.resSS)},
-		{"reg_df", wholeOf(f.regDF)}, {"t_crit", critical},
+		{"reg_df", wholeOf(f.regDF)}, {"t_crit", f.critical()},
 	}
 }
 

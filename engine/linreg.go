@@ -21,13 +21,22 @@ const maxTermPower = 32
 // conditions either the intercept.
 type designTerm struct {
 	name    string
+	sum     bool // name is a sum, a difference or a negative
 	factors []*Expr
 	when    []condition
 }
 
+// factorName is the term's name as a factor.
+func (t designTerm) factorName() string {
+	if t.sum {
+		return "(" + t.name + ")"
+	}
+	return t.name
+}
+
 // times is the product of two terms; false if it is zero in every row.
 func (t designTerm) times(o designTerm) (designTerm, bool) {
-	out := designTerm{name: t.name + "*" + o.name, factors: append(slices.Clone(t.factors), o.factors...), when: slices.Clone(t.when)}
+	out := designTerm{name: t.factorName() + "*" + o.factorName(), factors: append(slices.Clone(t.factors), o.factors...), when: slices.Clone(t.when)}
 	for _, w := range o.when {
 		at := slices.IndexFunc(out.when, func(v condition) bool { return v.column == w.column })
 		switch {
@@ -71,14 +80,20 @@ func (rb *reportBinder) bindTerm(node *pg.Node, depth int) ([]designTerm, error)
 	if e.Op == OpColumn && !e.Kind.numeric() && e.Kind != Null {
 		return rb.dummies(node, depth)
 	}
-	if e.Op == OpConstant {
-		base := rb.report.Function[:len("linreg")]
-		return nil, refuse(CodeUnsupported, rb.position, "a constant is not a term: %[1]s has an intercept, %[1]s0 has none", base)
-	}
 	if e, err = rb.bindNumber(rb.report.Function, node, depth, rb.position); err != nil {
 		return nil, err
 	}
-	return []designTerm{{name: rb.plan.describe(e), factors: factorsOf(e)}}, nil
+	sum := e.Op == OpAdd || e.Op == OpSubtract || e.Op == OpNegate
+	return []designTerm{{name: rb.plan.describe(e), sum: sum, factors: factorsOf(e)}}, nil
+}
+
+// constant tells whether a term is the same number in every row.
+func (t designTerm) constant() bool {
+	varies := len(t.when) > 0
+	for _, f := range t.factors {
+		columnsOf(f, func(int) { varies = true })
+	}
+	return !varies
 }
 
 // dummies are the indicators of a column's values but the first.
@@ -138,7 +153,7 @@ func (rb *reportBinder) bindPowerTerm(e *pg.A_Expr, depth int) ([]designTerm, er
 	if len(base) != 1 || len(base[0].when) > 0 {
 		return nil, refuse(CodeType, rb.at(e.Location), "only a number has powers")
 	}
-	out := designTerm{name: base[0].name + "^" + strconv.Itoa(k)}
+	out := designTerm{name: base[0].factorName() + "^" + strconv.Itoa(k)}
 	if strings.Contains(base[0].name, "*") {
 		out.name = "(" + base[0].name + ")^" + strconv.Itoa(k)
 	}
@@ -194,6 +209,10 @@ func (rb *reportBinder) design(args []*pg.Node, intercept bool, most int) (terms
 		more, err := rb.bindTerm(arg, 0)
 		if err != nil {
 			return nil, err
+		}
+		if slices.ContainsFunc(more, designTerm.constant) {
+			base := rb.report.Function[:len("linreg")]
+			return nil, refuse(CodeUnsupported, rb.position, "a constant is not a term: %[1]s has an intercept, %[1]s0 has none", base)
 		}
 		terms = append(terms, more...)
 	}
@@ -251,14 +270,21 @@ func finishLinreg(c reportCells) (reportTable, error) {
 		for _, name := range []string{"df", "r2", "adj_r2", "f", "f_p", "residual_sd", "reg_ss", "res_ss", "reg_df", "t_crit"} {
 			table.figures = append(table.figures, figure{name, undefined(problem)})
 		}
+		for _, name := range fit.names {
+			table.figures = append(table.figures, figure{"ci_lo " + name, undefined(problem)}, figure{"ci_hi " + name, undefined(problem)})
+		}
 		return table, nil
 	}
+	var intervals []figure
+	critical := fit.critical()
 	for i := range p {
 		b := double(fit.estimates[i])
 		se := fit.standardError(i)
 		t := over(b, se)
 		table.rows = append(table.rows, []value{word(fit.names[i]), b, se, t, studentTail(t, fit.df)})
+		lo, hi := interval(b, se, critical)
+		intervals = append(intervals, figure{"ci_lo " + fit.names[i], lo}, figure{"ci_hi " + fit.names[i], hi})
 	}
-	table.figures = append(table.figures, fit.figures()...)
+	table.figures = append(append(table.figures, fit.figures()...), intervals...)
 	return table, nil
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
 	"math/big"
 	"slices"
@@ -181,8 +182,11 @@ func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position in
 	}
 	c := b.plan.Schema.Columns[e.Column]
 	if !c.HasDictionary {
-		return 0, hinted(refuse(CodeType, position, "column %s has no dictionary, so %s cannot count its values in one round", quote(c.Name), name),
-			"columns with at most %d distinct values have one", MaxDictionary)
+		hint := fmt.Sprintf("columns with at most %d distinct values have one", MaxDictionary)
+		if slices.Contains(searched, name) && c.Kind != Text {
+			hint += "; a number or a date is searched in several rounds where nothing but such figures of this one column stands beside columns of GROUP BY"
+		}
+		return 0, hinted(refuse(CodeType, position, "column %s has no dictionary, so %s cannot count its values in one round", quote(c.Name), name), "%s", hint)
 	}
 	return e.Column, nil
 }

@@ -225,7 +225,10 @@ func (rb *reportBinder) bindRatio() error {
 func finishRatio(c reportCells) (reportTable, error) {
 	n, y, x := c.at(1), c.at(2), c.at(3)
 	r := over(double(y), double(x))
-	if r.infinite != 0 {
+	switch {
+	case n.Sign() == 0:
+		r = undefined(noRows)
+	case x.Sign() == 0:
 		r = undefined("the sum below is zero")
 	}
 	deviation := r

@@ -12,7 +12,7 @@ type Report struct {
 	_        struct{} `cbor:",toarray"`
 	Function string
 	Place    int // how many outputs stand before its columns in the select list
-	// Names are the regression's terms.
+	// Names are the regression's terms; of buckets, for each range where it starts.
 	Names []string
 	// Keys are the columns over whose dictionaries the function runs; NULL is not
 	// among their values.
@@ -77,7 +77,7 @@ var reports = map[string]reportFunction{
 	"lorenz":      {lorenzColumns, finishLorenz},
 	"rates":       {ratesColumns, finishRates},
 	"ratio":       {fixed(ratioColumns...), finishRatio},
-	"buckets":     {fixed(bucketsColumns...), finishBuckets},
+	"buckets":     {bucketsColumns, finishBuckets},
 	"describe":    {fixed(describeColumns...), finishDescribe},
 
 	"logreg":       {fixed(logregColumns...), finishLogreg},
@@ -210,6 +210,7 @@ func (rb *reportBinder) complete(expressions ...*Expr) rowSet {
 type reportCells struct {
 	plan   *Plan
 	report *Report
+	group  int // its index
 	cells  []*big.Int
 }
 
@@ -284,7 +285,7 @@ func (p *Plan) printGroup(row candidate, result *Result) error {
 	for g := range p.Groups {
 		group = append(group, valueOf(row.values[g]).print(false))
 	}
-	table, err := reports[p.Report.Function].finish(reportCells{p, p.Report, row.cells})
+	table, err := reports[p.Report.Function].finish(reportCells{p, p.Report, row.index, row.cells})
 	if err != nil {
 		return err
 	}

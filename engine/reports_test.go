@@ -64,7 +64,7 @@ func TestTTest(t *testing.T) {
 		(Intercept) 0.75 0.600398 1.24917 0.227604
 		g=2 1.58 0.849091 1.86081 0.0791867
 		n=20 left_out=0 df=18 r2=0.161333 adj_r2=0.11474 f=3.46263 f_p=0.0791867 residual_sd=1.89863 reg_ss=12.482 res_ss=64.886
-		reg_df=1 t_crit=2.10092`)
+		reg_df=1 t_crit=2.10092 ci_lo (Intercept)=-0.511389 ci_hi (Intercept)=2.01139 ci_lo g=2=-0.203874 ci_hi g=2=3.36387`)
 	example(t, table, "SELECT anova(x, g) FROM things", 6, `
 		between 12.482 1 12.482 within 64.886 18 3.60478
 		n=20 left_out=0 groups=2 f=3.46263 p=0.0791867 r2=0.161333 residual_sd=1.89863`)
@@ -145,7 +145,9 @@ func TestSingular(t *testing.T) {
 		"SELECT linreg(y, k, k) FROM things":                  "the terms k and k are the same",
 		"SELECT linreg(y, k, z) FROM things":                  "the design is singular: z = (Intercept) in every row",
 		"SELECT linreg(k, y, x) FROM things":                  "the design is singular: x = y in every row",
-		"SELECT linreg0(k, y, y + 2*z, z) FROM things":        "the design is singular: z = -1/2·y + 1/2·y + (2 * z) in every row",
+		"SELECT linreg0(k, y, y + 2*z, z) FROM things":        "the design is singular: z = -1/2·y + 1/2·(y + (2 * z)) in every row",
+		"SELECT linreg(y, 0*k) FROM things":                   "the design is singular: 0*k is 0 in every row",
+		"SELECT linreg(y, 2*k, k) FROM things":                "the design is singular: k = 1/2·2*k in every row",
 		"SELECT linreg(y, k, k^2, k^3, k^4, k^5) FROM things": "5 complete rows cannot determine 6 terms",
 		"SELECT linreg(y, e) FROM things":                     `column "e" has a single value: it explains nothing`,
 	} {
@@ -157,7 +159,42 @@ func TestSingular(t *testing.T) {
 	example(t, table, "SELECT g, linreg(y, k) FROM things GROUP BY g", 3, `
 		a (Intercept) -0.667 0.624 -1.07 0.479 a k 1.5 0.289 5.2 0.121 b (Intercept) - - - - b k - - - -
 		n=3 left_out=0 df=1 r2=0.964 adj_r2=0.929 f=27 f_p=0.121 residual_sd=0.408 reg_ss=4.5 res_ss=0.167 reg_df=1 t_crit=12.7
-		n=2 left_out=0 df=- r2=- adj_r2=- f=- f_p=- residual_sd=- reg_ss=- res_ss=- reg_df=- t_crit=-`)
+		ci_lo (Intercept)=-8.59 ci_hi (Intercept)=7.26 ci_lo k=-2.17 ci_hi k=5.17
+		n=2 left_out=0 df=- r2=- adj_r2=- f=- f_p=- residual_sd=- reg_ss=- res_ss=- reg_df=- t_crit=-
+		ci_lo (Intercept)=- ci_hi (Intercept)=- ci_lo k=- ci_hi k=-`)
+}
+
+// TestTerms: constants are factors, sums stand in parentheses, and a multiple of a term
+// has the inverse multiple of its coefficient, its interval too.
+func TestTerms(t *testing.T) {
+	table := deal([4]any{1, 1, "a", true}, [4]any{2, 2, "a", false}, [4]any{4, 3, "a", true}, [4]any{9, 1, "b", true}, [4]any{3, 4, "b", false})
+	names := []string{"(Intercept)", "0.5*k", "(k + 1)*k", "z*(1 - k)*(-k)*e=true", "(k - 3)^2*g=b"}
+	r := table.mustAnswer(t, "SELECT linreg(y, 0.5*k, (k+1)*k, z*(1 - k)*(-k)*e, (k - 3)^2*g) FROM things")
+	for i, name := range names {
+		if *r.Rows[i][0].Text != name {
+			t.Errorf("term %d is called %s, want %s", i, *r.Rows[i][0].Text, name)
+		}
+	}
+	whole, half := table.mustAnswer(t, "SELECT linreg(y, k) FROM things"), table.mustAnswer(t, "SELECT linreg(y, 0.5*k) FROM things")
+	interval := func(r *Result, name string) (lo, hi float64) {
+		for _, f := range r.Model {
+			switch f.Name {
+			case "ci_lo " + name:
+				lo = number(t, f.Value)
+			case "ci_hi " + name:
+				hi = number(t, f.Value)
+			}
+		}
+		return lo, hi
+	}
+	lo, hi := interval(whole, "k")
+	twiceLo, twiceHi := interval(half, "0.5*k")
+	estimate, se := number(t, whole.Rows[1][1]), number(t, whole.Rows[1][2])
+	const critical = 3.182446305284263 // of Student's t with 3 degrees of freedom, as tables have it
+	if !closeTo(2*estimate, number(t, half.Rows[1][1]), 1e-12) || !closeTo(2*lo, twiceLo, 1e-11) || !closeTo(2*hi, twiceHi, 1e-11) ||
+		!closeTo(lo, estimate-critical*se, 1e-11) || !closeTo(hi, estimate+critical*se, 1e-11) {
+		t.Errorf("k from %v to %v, 0.5*k from %v to %v", lo, hi, twiceLo, twiceHi)
+	}
 }
 
 // TestInteractions: products distribute over dummies, and an interaction fits each

@@ -74,7 +74,13 @@ func (t *refTable) contribute(tb testing.TB, p *Plan, d int) []*big.Int {
 		cells[i] = new(big.Int)
 	}
 	for _, r := range t.parts[d] {
-		get := func(c int) Datum { return t.datum(d, c, r[c]) }
+		group := 0
+		get := func(c int) Datum {
+			if c < 0 {
+				return p.Start(-1-c, group)
+			}
+			return t.datum(d, c, r[c])
+		}
 		passes := func(e *Expr) bool {
 			if e == nil {
 				return true
@@ -88,7 +94,6 @@ func (t *refTable) contribute(tb testing.TB, p *Plan, d int) []*big.Int {
 		if !passes(p.Filter) {
 			continue
 		}
-		group := 0
 		for _, g := range p.Groups {
 			i := slices.IndexFunc(g.Values, func(v Datum) bool { return v.Compare(get(g.Column)) == 0 })
 			group = group*len(g.Values) + i

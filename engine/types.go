@@ -110,6 +110,7 @@ const (
 	OpIsNull                  // whether Args[0] is NULL; never NULL
 	OpIsTrue                  // whether the boolean Args[0] is true; never NULL
 	OpIsFalse                 // whether the boolean Args[0] is false; never NULL
+	OpStart                   // where range Column of a search starts in the row's group: Plan.Start (README section 13)
 )
 
 // The operations that appear only over cells, in Outputs, Having and Order. They
@@ -130,7 +131,7 @@ type Expr struct {
 	_      struct{} `cbor:",toarray"`
 	Op     Op
 	Args   []*Expr
-	Column int   // OpColumn: index into Schema.Columns; over cells: index into Groups or Moments
+	Column int   // OpColumn: index into Schema.Columns; OpStart: a range; over cells: index into Groups or Moments
 	Count  int   // OpSum, OpAverage: the moment that counts the non-NULL values
 	Value  Datum // OpConstant: the value
 	Kind   Kind  // type of the result

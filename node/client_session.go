@@ -17,9 +17,9 @@ type Round struct {
 }
 
 // Ask asks a question and waits for its answer, which it has verified itself. What the
-// engine searches for in several rounds (engine/README.md, section 13) is a query each,
-// with a certificate each; the answer's Certificate is the last one's. The error is a
-// *QueryError where the question, the departments or the network are at fault.
+// engine asks in several rounds (engine/README.md, section 13) is a query each,
+// with a certificate each; the answer's Certificate is their protocols.Sequence. The error
+// is a *QueryError where the question, the departments or the network are at fault.
 func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, error) {
 	if err := c.wait(ctx); err != nil {
 		return nil, err
@@ -47,7 +47,31 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 		whole = whole.follow(round, plan.SQL)
 	}
 	whole.Result = session.Result()
-	return whole, nil
+	return whole, c.conclude(ctx, whole, sql)
+}
+
+// conclude puts the rounds' certificates into one and verifies it. Without openings only
+// each by itself can be: the verdict stays the last round's.
+func (c *Client) conclude(ctx context.Context, whole *Answer, sql string) error {
+	var certificates [][]byte
+	for _, r := range whole.Rounds {
+		certificates = append(certificates, r.Certificate)
+	}
+	whole.Certificate = protocols.NewSequence(sql, certificates).Marshal()
+	if size := len(whole.Certificate); size > protocols.MaxCertificateBytes {
+		return &QueryError{Code: engine.CodeLimit, Sentence: fmt.Sprintf("the certificates of all rounds have %d bytes, limit %d", size, protocols.MaxCertificateBytes),
+			Hint: "ask for fewer groups, or of fewer departments"}
+	}
+	if !whole.Verdict.ValueShown {
+		return nil
+	}
+	network, err := c.Network(ctx)
+	if err != nil {
+		return err
+	}
+	verifier := protocols.Verifier{Pinned: &network, Parameters: c.o.hooks.parameterSet, Receipts: checkReceipt}
+	whole.Verdict, err = verifier.Verify(whole.Certificate)
+	return err
 }
 
 // session is a question's when it takes several rounds, else nil.
@@ -85,22 +109,8 @@ func (s *Seconds) add(o Seconds) {
 	s.Total += o.Total
 }
 
-// roundPath is where the certificate of an earlier round is written: beside the last
-// one's.
-func roundPath(path string, round int) string { return fmt.Sprintf("%s.%d", path, round+1) }
-
-// writeCertificates writes an answer's certificate, and those of the rounds before it.
-func writeCertificates(path string, a *Answer) error {
-	if path == "" {
-		return nil
-	}
-	for i, r := range a.Rounds[:max(0, len(a.Rounds)-1)] {
-		if err := writeCertificate(roundPath(path, i), r.Certificate); err != nil {
-			return err
-		}
-	}
-	return writeCertificate(path, a.Certificate)
-}
+// writeCertificates writes an answer's certificate, which holds those of all its rounds.
+func writeCertificates(path string, a *Answer) error { return writeCertificate(path, a.Certificate) }
 
 // roundJSON is one round as --json prints it.
 type roundJSON struct {
@@ -108,19 +118,12 @@ type roundJSON struct {
 	Certificate certificateJSON `json:"certificate"`
 }
 
-// roundsOf lists the rounds of an answer that took several.
-func roundsOf(a *Answer, path string) []roundJSON {
+// roundsOf lists the rounds of an answer that took several; path holds all their
+// certificates.
+func roundsOf(a *Answer, path *string) []roundJSON {
 	var out []roundJSON
-	for i, r := range a.Rounds {
-		one := roundJSON{SQL: r.SQL, Certificate: certificateJSON{Digest: r.Verdict.Certificate.String()}}
-		if path != "" {
-			at := roundPath(path, i)
-			if i == len(a.Rounds)-1 {
-				at = path
-			}
-			one.Certificate.Path = &at
-		}
-		out = append(out, one)
+	for _, r := range a.Rounds {
+		out = append(out, roundJSON{r.SQL, certificateJSON{r.Verdict.Certificate.String(), path}})
 	}
 	return out
 }

@@ -37,6 +37,7 @@ type verdictJSON struct {
 	Model           *modelJSON    `json:"model,omitempty"`
 	ModelExact      *modelJSON    `json:"modelExact,omitempty"`
 	Notes           []engine.Note `json:"notes,omitempty"`
+	Rounds          []roundJSON   `json:"rounds,omitempty"` // of a question that took several
 }
 
 func (c *command) verifyCommand() *cobra.Command {
@@ -45,7 +46,8 @@ func (c *command) verifyCommand() *cobra.Command {
 		Use:   "verify [--network network.json] FILE",
 		Short: "check a certificate, offline",
 		Long: `Checks a certificate against a pinned network description, and recomputes everything in it; no network and no node
-is asked. Exit status 0: verified. 1: not verified, with the reason and, where it can be told, the department.
+is asked. The certificate of a question of several rounds holds those of all rounds: that each follows from the question
+and the answers before is recomputed too. Exit status 0: verified. 1: not verified, with the reason and, where it can be told, the department.
 3: the certificate agrees with itself, but without --network nobody knows who signed it.`,
 		Args: arguments(1, "the certificate's file"),
 		RunE: func(_ *cobra.Command, args []string) error { return c.verify(args[0], network) },
@@ -116,8 +118,9 @@ func verdictOf(v protocols.Verdict) verdictJSON {
 	if v.SelfConsistent {
 		out.Digest, out.Block, out.Time = v.Certificate.String(), v.Block, &v.Time
 	}
-	if v.Plan != nil {
-		out.SQL = v.Plan.SQL
+	out.SQL = questionOf(v)
+	for _, r := range v.Rounds {
+		out.Rounds = append(out.Rounds, roundJSON{questionOf(r), certificateJSON{Digest: r.Certificate.String()}})
 	}
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		out.Columns, out.Rows, out.Exact = v.Result.Columns, texts(v.Result), exacts(v.Result)
@@ -125,6 +128,14 @@ func verdictOf(v protocols.Verdict) verdictJSON {
 		out.Notes = v.Result.Notes
 	}
 	return out
+}
+
+// questionOf is the SQL that a verdict is about; "" where it is not known.
+func questionOf(v protocols.Verdict) string {
+	if v.Plan != nil {
+		return v.Plan.SQL
+	}
+	return v.Question
 }
 
 // verdictLine is the verdict in one line. Without a pin it never says "verified".
@@ -152,8 +163,8 @@ func verdictLine(v protocols.Verdict) string {
 
 func verdictText(v protocols.Verdict) string {
 	var b strings.Builder
-	if v.Plan != nil {
-		b.WriteString(printableLines(v.Plan.SQL) + "\n\n")
+	if sql := questionOf(v); sql != "" {
+		b.WriteString(printableLines(sql) + "\n\n")
 	}
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		b.WriteString(resultGrid(v.Result).String() + "\n")
@@ -166,6 +177,9 @@ func verdictText(v protocols.Verdict) string {
 		fmt.Fprintf(&b, "departments  %s\nparameters   %s\nledger       %s\ndigest       %s\n",
 			strings.Join(printables(v.Departments), ", "), parametersText(v.Parameters, v.ForPrivateData),
 			anchorText(v), v.Certificate)
+		for i, r := range v.Rounds {
+			fmt.Fprintf(&b, "%-12s %s\n", fmt.Sprintf("round %d", i+1), r.Certificate)
+		}
 	}
 	return b.String()
 }

@@ -17,6 +17,12 @@ import (
 const (
 	// stopLimit is how long a stopping node waits for a proof in the making.
 	stopLimit = 4 * time.Second
+	// leavingPause is how often a node looks whether one that was voted out is
+	// still needed for a block.
+	leavingPause = 200 * time.Millisecond
+	// leavingLimit is how long one that was voted out waits for the others to cut
+	// it off.
+	leavingLimit = 10 * time.Second
 	// sweepEvery is how often blobs that nobody needs any more are looked for.
 	sweepEvery = 10 * time.Minute
 	// watchesKept bounds how many queries' times are remembered.
@@ -147,27 +153,58 @@ func (n *node) refreshView() {
 var errExpelled = errors.New("the members of the network have removed this node by a vote: it takes no part any more")
 
 // followMembers admits to the allow-list whom the ledger's members have voted
-// in, and cuts off whom they have voted out. It reports whether that is this
-// node itself.
-func (n *node) followMembers() bool {
-	present := map[peer.ID]bool{}
-	for _, key := range n.replica.Validators() {
-		present[peerID(key)] = true
+// in, and cuts off whom they have voted out: at once from everything but
+// consensus, where its vote still counts for the next block, and in a network of
+// two or three is needed, and then wholly. It reports whether that is this node
+// itself, once the others have let it go: till then they may need its last vote.
+func (n *node) followMembers() (expelled bool) {
+	roles := map[peer.ID]role{}
+	for _, key := range n.replica.ValidatorsAt(n.ledger.Status().Block + 1) {
+		roles[peerID(key)] = leaving
 	}
-	for p := range present {
-		if p != n.id.peerID() && n.transport.roles.set(p, member) {
-			n.log.Info("a member was voted in", "peer", p.String())
+	for _, key := range n.replica.Validators() {
+		roles[peerID(key)] = member
+	}
+	own := roles[n.id.peerID()]
+	delete(roles, n.id.peerID())
+	now := time.Now()
+	if own == member || n.connectedMembers() > 0 {
+		n.duty.met = now
+	}
+	if n.duty.validator = own == member; own == member {
+		n.duty.seated = now
+	}
+	out := own != member && !n.duty.seated.IsZero()
+	someLeave := out
+	for p, as := range roles {
+		someLeave = someLeave || as == leaving
+		if n.transport.roles.set(p, as) {
+			n.log.Info("the membership has changed", "peer", p.String(), "role", as.String())
 		}
 	}
-	for _, p := range n.transport.roles.with(member) {
-		if !present[p] {
+	for _, p := range n.transport.roles.with(member, leaving) {
+		if _, present := roles[p]; !present {
 			n.log.Warn("a member was voted out: cutting it off", "peer", p.String())
 			n.transport.Expel(p)
 		}
 	}
-	was := n.duty.validator
-	n.duty.validator = present[n.id.peerID()]
-	return was && !n.duty.validator
+	if someLeave && !n.duty.leaving {
+		n.duty.leaving = true
+		n.transport.Go(func(closing context.Context) {
+			select {
+			case <-time.After(leavingPause):
+				n.wake(func() error {
+					n.duty.leaving = false
+					if n.followMembers() {
+						return errExpelled
+					}
+					return nil
+				})
+			case <-closing.Done():
+			}
+		})
+	}
+	return out && (now.Sub(n.duty.met) > leavingPause || own == stranger && now.Sub(n.duty.seated) > leavingLimit)
 }
 
 // step gives a machine one event and takes note of its outcome.

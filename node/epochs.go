@@ -43,11 +43,14 @@ type duties struct {
 	waiting    bool
 	ready      bool
 	swept      time.Time // blobs, the last time
+	seated     time.Time // when it last was a member
+	met        time.Time // when a member was last connected
+	leaving    bool      // somebody was voted out, and is looked after
 	validator  bool      // this node's key is among the members'
 }
 
-// dueEntries sends a department's Join and registrations, and at the keeper
-// the opening of an epoch.
+// dueEntries sends a member's Join, and a department's registrations and its
+// opening of an epoch.
 func (n *node) dueEntries(ctx context.Context) error {
 	d := &n.duty
 	if !d.validator {

@@ -56,12 +56,13 @@ type role uint8
 
 const (
 	stranger role = iota
+	leaving       // voted out; still a validator for a block or two, and nothing else
 	analyst
 	member
 )
 
 func (r role) String() string {
-	return [...]string{"stranger", "analyst", "member"}[min(int(r), 2)]
+	return [...]string{"stranger", "leaving", "analyst", "member"}[min(int(r), 3)]
 }
 
 // roles is the allow-list, and libp2p's connection gater: a peer that is not
@@ -103,13 +104,13 @@ func (r *roles) set(p peer.ID, as role) bool {
 	return true
 }
 
-// with lists the peers of a role.
-func (r *roles) with(as role) []peer.ID {
+// with lists the peers of some roles.
+func (r *roles) with(as ...role) []peer.ID {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	var out []peer.ID
 	for p, have := range r.m {
-		if have == as {
+		if slices.Contains(as, have) {
 			out = append(out, p)
 		}
 	}
@@ -154,8 +155,8 @@ type transport struct {
 }
 
 // newTransport starts a host. An empty listen address makes one that only
-// dials, as analysts' clients do.
-func newTransport(id Identity, listen string, allow *roles, log *slog.Logger, o observer) (*transport, error) {
+// dials, as analysts' clients do. A node adds where libp2p's figures go.
+func newTransport(id Identity, listen string, allow *roles, log *slog.Logger, o observer, more ...libp2p.Option) (*transport, error) {
 	if allow == nil {
 		allow = newRoles(nil) // nobody
 	}
@@ -184,12 +185,14 @@ func newTransport(id Identity, listen string, allow *roles, log *slog.Logger, o 
 		libp2p.ResourceManager(limits),
 		libp2p.ConnectionManager(connections),
 		libp2p.DisableRelay(),
-		libp2p.DisableMetrics(),
 		libp2p.DisableIdentifyAddressDiscovery(),
 		libp2p.ForceReachabilityPrivate(),
 		libp2p.Ping(false),
 		libp2p.UserAgent("parley"),
 		libp2p.WithDialTimeout(dialTimeout),
+	}
+	if options = append(options, more...); len(more) == 0 {
+		options = append(options, libp2p.DisableMetrics())
 	}
 	if listen == "" {
 		options = append(options, libp2p.NoListenAddrs)

@@ -21,7 +21,7 @@ import (
 )
 
 // keysPause is how often a process looks whether another one has finished
-// making the keys, and a node whether the keeper has.
+// making the keys, and a node whether the first department has.
 const keysPause = 200 * time.Millisecond
 
 // DefaultCacheDir is where development keys are kept: parley/keys in the
@@ -72,8 +72,8 @@ func developKeys(ctx context.Context, p circuits.Params, dir string, progress ci
 	return keys, nil
 }
 
-// keySource is whoever has the network's keys: the log's keeper for the other
-// departments, its node for an analyst.
+// keySource is whoever has the network's keys: a member for a
+// department, its node for an analyst.
 type keySource struct {
 	verifying func(ctx context.Context) ([]byte, error)    // which keys they are
 	fetch     func(ctx context.Context, into string) error // all files of them

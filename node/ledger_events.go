@@ -1,7 +1,6 @@
 package node
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -126,24 +125,6 @@ func voteText(s *protocols.State, c protocols.Change) string {
 }
 
 func shortDigest(hex string) string { return hex[:min(len(hex), 12)] }
-
-// readLedger goes through a whole ledger from its genesis and describes each
-// entry. A history that does not begin there, as that of a node which came by
-// a snapshot, is refused by the state.
-func readLedger(ctx context.Context, s *protocols.State, follow func(context.Context, uint64, func([]protocols.Record) error) error, tell func(ledgerEvent) error) error {
-	return follow(ctx, s.Applied(), func(records []protocols.Record) error {
-		for i := range records {
-			refused, err := s.Order(records[i])
-			if err != nil {
-				return err
-			}
-			if err := tell(eventOf(s, &records[i], refused)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
 
 // timelineWidth is how many characters of what happened a timeline shows; --json
 // has all of them.

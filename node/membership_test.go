@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -122,6 +123,50 @@ func TestVotes(t *testing.T) {
 	late.cancel = nil
 }
 
+// A department's identity is replaced by a vote: it goes on under its name with
+// another key, its tables stay registered, and the old key is a stranger's.
+func TestRotate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a second life of a department")
+	}
+	n := newTestNetwork(t, 2)
+	n.addAuditor()
+	n.startAll()
+	n.mustAnswer(n.dial(0))
+	old := n.nodes[1]
+	dir := t.TempDir()
+	id, err := CreateIdentity(filepath.Join(dir, "identity.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotate := voteRequest{Action: "rotate", Role: roleDepartment, Peer: old.id.Peer(), To: id.Peer()}
+	if r := n.vote(rotate, 0, 1); r.Done || r.Votes != 2 || r.Need != 3 {
+		t.Fatalf("two of three votes: %+v", r)
+	}
+	if r := n.vote(rotate, 2); !r.Done {
+		t.Fatalf("three votes: %+v", r)
+	}
+	select {
+	case err := <-old.done:
+		old.cancel = nil
+		if !errors.Is(err, errExpelled) {
+			t.Errorf("the old identity ended with %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatalf("the old identity runs on\n%s", n.logs())
+	}
+	fresh := *old
+	fresh.id, fresh.cfg.Dir, fresh.log = id, dir, &syncBuffer{}
+	fresh.cfg.Genesis = filepath.Join(n.nodes[0].cfg.Dir, genesisName)
+	n.nodes[1] = &fresh
+	n.start(1)
+	n.waitReady(1)
+	a := n.mustAnswer(n.dial(1))
+	if a.Departments[1].Name != fresh.cfg.Name || a.Departments[1].Peer != id.Peer() || !a.Verdict.Verified {
+		t.Errorf("%+v %+v", a.Departments, a.Verdict)
+	}
+}
+
 // The operator's door takes nobody without the token, and nothing that is no
 // vote.
 func TestControl(t *testing.T) {
@@ -169,9 +214,33 @@ func TestControl(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 		}
 	}
+	for _, figure := range []string{"parley_ready 1", "parley_ledger_height ", "libp2p_swarm_"} {
+		if text := metricsOf(t, file); !strings.Contains(text, figure) {
+			t.Errorf("/metrics has no %s", figure)
+		}
+	}
 	n.stop(0)
 	var f *Failure
 	if err := callControl(context.Background(), dir, http.MethodGet, "/status", nil, &r); !errors.As(err, &f) || !strings.Contains(f.Message, "no node is running") {
 		t.Errorf("a stopped node: %v", err)
 	}
+}
+
+func metricsOf(t *testing.T, file controlFile) string {
+	t.Helper()
+	q, err := http.NewRequest(http.MethodGet, "http://"+file.Address+"/metrics", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Authorization", "Bearer "+file.Token)
+	reply, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reply.Body.Close()
+	text, err := io.ReadAll(reply.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

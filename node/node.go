@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/libp2p/go-libp2p"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -75,6 +76,7 @@ type node struct {
 	halted   chan error // of the ledger; has room for one
 	started  time.Time
 	registry *prometheus.Registry
+	outcomes *prometheus.CounterVec // of queries, by status
 }
 
 // view is what other goroutines may read of the loop's state.
@@ -105,7 +107,7 @@ func run(ctx context.Context, cfg Config, o Options) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryTarget)
 	}
-	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), answers: make(chan answer), deadlines: make(chan engine.Digest),
+	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan answer), deadlines: make(chan engine.Digest),
 		wakes: make(chan func() error), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
 	n.watches.of = map[engine.Digest]*stopwatch{}
 	if n.log == nil {
@@ -220,7 +222,7 @@ func openTable(ctx context.Context, c TableConfig, salt []byte) (dataset, error)
 }
 
 func (n *node) openTransport(context.Context) error {
-	t, err := newTransport(n.id, n.cfg.Listen, n.members.roles, n.log, n.o.Observe)
+	t, err := newTransport(n.id, n.cfg.Listen, n.members.roles, n.log, n.o.Observe, libp2p.PrometheusRegisterer(n.registry))
 	if err != nil {
 		return err
 	}
@@ -396,7 +398,7 @@ func (n *node) openLedger(ctx context.Context) error {
 			return referee{s}, err
 		},
 		Key: n.id.private, Host: n.transport.host,
-		Peers:   func() []peer.ID { return n.transport.roles.with(member) },
+		Peers:   func() []peer.ID { return n.transport.roles.with(member, leaving) },
 		Readers: func(p peer.ID) bool { return n.transport.roles.of(p) >= analyst },
 		Log:     n.log, Metrics: n.registry, Retain: n.cfg.Retain, StateSync: n.cfg.Genesis != "",
 		Halted: func(err error) {

@@ -130,6 +130,7 @@ func (n *node) queryOver(q *liveQuery, outcome *protocols.Outcome) {
 	if outcome == nil {
 		return
 	}
+	n.outcomes.WithLabelValues(outcome.Status.String()).Inc()
 	level := n.log.Info
 	if outcome.Status == protocols.Failed {
 		level = n.log.Error

@@ -23,7 +23,7 @@ type answerJSON struct {
 	Model       *modelJSON         `json:"model,omitempty"`      // figures beside the rows of a call that returns rows
 	ModelExact  *modelJSON         `json:"modelExact,omitempty"` // the same as in exact
 	Notes       []engine.Note      `json:"notes,omitempty"`      // why values are null
-	Rounds      []roundJSON        `json:"rounds,omitempty"`     // of a question that took several: one certificate each
+	Rounds      []roundJSON        `json:"rounds,omitempty"`     // of a question that took several
 	Assurance   string             `json:"assurance"`
 	Parameters  string             `json:"parameters"`
 	Departments []DepartmentStatus `json:"departments"`
@@ -57,12 +57,12 @@ func answerOf(sql string, a *Answer, path string) answerJSON {
 	out.Rows, out.Exact = texts(a.Result), exacts(a.Result)
 	out.Model, out.ModelExact = modelsOf(a.Result)
 	out.Notes = a.Result.Notes
-	out.Rounds = roundsOf(a, path)
 	out.Certificate.Digest, out.query = a.Verdict.Certificate.String(), a.Query
 	out.Ledger = anchorJSON{Block: a.Verdict.Block, Time: a.Verdict.Time.UTC()}
 	if path != "" {
 		out.Certificate.Path = &path
 	}
+	out.Rounds = roundsOf(a, out.Certificate.Path)
 	return out
 }
 
@@ -126,12 +126,8 @@ func provenance(a *Answer, path string) string {
 	if path != "" {
 		lines = append(lines, "written to   "+path)
 	}
-	for i, r := range roundsOf(a, path) {
-		line := fmt.Sprintf("round %d      %s", i+1, r.Certificate.Digest)
-		if r.Certificate.Path != nil {
-			line += ", " + *r.Certificate.Path
-		}
-		lines = append(lines, line)
+	for i, r := range roundsOf(a, nil) {
+		lines = append(lines, fmt.Sprintf("%-12s %s", fmt.Sprintf("round %d", i+1), r.Certificate.Digest))
 	}
 	return strings.Join(lines, "\n")
 }

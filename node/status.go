@@ -93,8 +93,15 @@ func viewMembers(s *protocols.State) []viewMember {
 	return out
 }
 
+// queryOutcomes counts queries by how they ended here.
+func queryOutcomes() *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "parley", Name: "queries_total",
+		Help: "queries that ended, by status: answered, refused, expired, failed"}, []string{"status"})
+}
+
 // measure registers the node's own metrics; the ledger and libp2p add theirs.
 func (n *node) measure() {
+	n.registry.MustRegister(n.outcomes)
 	gauge := func(name, help string, value func() float64) {
 		n.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "parley", Name: name, Help: help}, value))
 	}

@@ -239,6 +239,7 @@ func (m *Analyst) checkEpoch() bool {
 			func(owner, _ int, blob []byte) (circuits.Poly, *Fault) {
 				return checkKeyShare(vk, crs, network, s, owner, blob)
 			})
+		m.keyShares.settled = func() bool { return true }
 	}
 	if !m.keyShares.advance() {
 		if bad := m.keyShares.failure; bad != nil {

@@ -26,7 +26,7 @@ func NewAudit(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	a := &Audit{examiner: examiner{desk: newDesk(d.Key, d.Keys, d.Verifying, d.State)}, epoch: e, id: id}
+	a := &Audit{examiner: examiner{desk: newDesk(d.Key, d.Keys, d.Verifying, d.State), serves: true}, epoch: e, id: id}
 	s := a.state()
 	switch {
 	case s == nil:

@@ -1,6 +1,10 @@
 package protocols
 
-import "parley/engine"
+import (
+	"slices"
+
+	"parley/engine"
+)
 
 // board fetches and verifies a table of committed blobs, by owner and index: key shares,
 // contributions or decryption shares. It stops at the first that does not verify.
@@ -12,6 +16,12 @@ type board[T any] struct {
 	others  []Key // further sources
 	check   func(owner, index int, blob []byte) (T, *Fault)
 
+	serves bool // what is verified here is served: this party is a source to the others
+	// settled says that all have verified these blobs before: who serves other bytes now is no
+	// longer waited for, and ends nothing. Nil: never.
+	settled func() bool
+
+	holders map[engine.Digest][]Key // who committed to it: a copier's blob is had from whom it copied
 	values  [][]T
 	states  [][]boardState
 	left    int
@@ -36,8 +46,11 @@ type failure struct {
 
 func newBoard[T any](d *desk, size int, owners []Member, digests [][]engine.Digest, others []Key,
 	check func(owner, index int, blob []byte) (T, *Fault)) *board[T] {
-	b := &board[T]{desk: d, size: size, owners: owners, digests: digests, others: others, check: check}
-	for _, row := range digests {
+	b := &board[T]{desk: d, size: size, owners: owners, digests: digests, others: others, check: check, holders: map[engine.Digest][]Key{}}
+	for owner, row := range digests {
+		for _, digest := range row {
+			b.holders[digest] = append(b.holders[digest], owners[owner].Key)
+		}
 		b.values = append(b.values, make([]T, len(row)))
 		b.states = append(b.states, make([]boardState, len(row)))
 		b.left += len(row)
@@ -58,7 +71,7 @@ func (b *board[T]) advance() bool {
 			} else if lie := b.desk.lies[digest]; lie != nil {
 				b.convict(owner, index, lie)
 			} else {
-				b.desk.want(digest, b.size, append([]Key{b.owners[owner].Key}, b.others...)...)
+				b.desk.want(digest, b.size, slices.Concat(b.holders[digest], b.others)...)
 			}
 		}
 	}
@@ -79,6 +92,9 @@ func (b *board[T]) verify(owner, index int, blob []byte) {
 			b.states[owner][index] = boardVerified
 			b.values[owner][index] = value
 			b.left--
+			if b.serves {
+				b.desk.publish(blob)
+			}
 		}
 	})
 }
@@ -88,7 +104,7 @@ func (b *board[T]) verify(owner, index int, blob []byte) {
 func (b *board[T]) convict(owner, index int, lie *Served) {
 	kind := lie.Fault(b.size)
 	digest := b.digests[owner][index]
-	if kind == "" || lie.Server != b.owners[owner].Key || lie.Requested != digest || lie.Verify(b.desk.network) != nil {
+	if b.settled != nil && b.settled() || kind == "" || lie.Server != b.owners[owner].Key || lie.Requested != digest || lie.Verify(b.desk.network) != nil {
 		delete(b.desk.lies, digest)
 		return
 	}
@@ -97,16 +113,16 @@ func (b *board[T]) convict(owner, index int, lie *Served) {
 		fault: &Fault{Department: m.Name, Key: m.Key, Kind: kind, Detail: "its own signature shows it", Evidence: digest}}
 }
 
-// verified tells whether the blob with this digest was found to be right.
-func (b *board[T]) verified(digest engine.Digest) bool {
+// verified tells whether the blob that an owner committed to at an index is this one and was found
+// to be right. The digest alone does not tell: whoever copies another's blob commits to the same
+// one, and it is right in one place only.
+func (b *board[T]) verified(owner Key, index uint32, digest engine.Digest) bool {
 	if b == nil {
 		return false
 	}
-	for owner, row := range b.digests {
-		for index, d := range row {
-			if d == digest && b.states[owner][index] == boardVerified {
-				return true
-			}
+	for i, row := range b.digests {
+		if b.owners[i].Key == owner && int64(index) < int64(len(row)) {
+			return row[index] == digest && b.states[i][index] == boardVerified
 		}
 	}
 	return false

@@ -19,11 +19,11 @@ import (
 	"parley/circuits"
 )
 
-// tinyParams is an insecure set on which a proof takes some milliseconds.
+// tinyParams is an insecure set of the smallest ring: whole networks run by the thousand.
 func tinyParams() circuits.Params {
 	p, err := circuits.NewParams(circuits.Literal{
-		Name: "tiny", N: 32, Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001},
-		LogT: 26, FloodingBits: 72, Limbs: 24, LimbBits: 20, Departments: 64, Insecure: true,
+		Name: "tiny", N: 16, Primes: []uint64{0x3fffdc1, 0x3fffcc1},
+		LogT: 14, FloodingBits: 24, Limbs: 16, LimbBits: 8, Departments: 64, Insecure: true,
 	})
 	if err != nil {
 		panic(err)

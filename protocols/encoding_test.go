@@ -3,19 +3,23 @@ package protocols
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math/big"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"parley/engine"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files that are missing, and BATTERY.md anew")
 
 // goldenEntries are one entry of each kind with fixed content.
 func goldenEntries() []Entry {
@@ -57,28 +61,29 @@ func goldenEntries() []Entry {
 	return entries
 }
 
-// golden compares a named value with its file, byte for byte: whoever changes an encoding
-// changes Version with it.
+// golden compares a named value with its file of this Version, byte for byte. A file is written
+// once: -update writes those that are missing, and no flag changes one. Whoever changes an encoding
+// changes Version with it, and so begins a folder.
 func golden(t *testing.T, name string, raw []byte) {
 	t.Helper()
-	path := filepath.Join("testdata", "golden", name+".hex")
+	path := filepath.Join(goldenFolder(), name+".hex")
 	text := hex.EncodeToString(raw) + "\n"
-	if *update {
+	want, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && *update {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		want, err = []byte(text), os.WriteFile(path, []byte(text), 0o644)
 	}
-	want, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if text != string(want) {
-		t.Errorf("%s is encoded differently:\n%s%s", name, text, want)
+		t.Errorf("%s is encoded differently, which needs another Version than %d:\n%s%s", name, Version, text, want)
 	}
 }
+
+func goldenFolder() string { return filepath.Join("testdata", "golden", fmt.Sprint(Version)) }
 
 func TestGoldenEncodings(t *testing.T) {
 	seen := map[EntryKind]bool{}
@@ -124,6 +129,57 @@ func TestGoldenEncodings(t *testing.T) {
 	id := n.ID()
 	golden(t, "network-id", id[:])
 	golden(t, "network-json", n.JSON())
+	goldenNames(t, c)
+}
+
+// goldenNames are the hashes that other encodings and statements are bound to.
+func goldenNames(t *testing.T, c *court) {
+	for i, e := range c.state.Evidence() {
+		golden(t, fmt.Sprintf("evidence-%d", i), engine.Marshal(&e))
+	}
+	c = seatedCourt(t)
+	epoch := c.form()
+	ask := *c.question(77)
+	q := c.reach(PhaseSharing, 1)
+	for name, digest := range map[string]engine.Digest{
+		"query-id":             QueryID(c.id, KeyOf(c.analyst), &ask),
+		"epoch-id":             EpochID(c.id, digestOf("beacon"), 5),
+		"epoch-digest":         EpochDigest(c.id, epoch),
+		"contributions-digest": ContributionsDigest(digestOf("query"), [][]engine.Digest{{digestOf(1)}, {digestOf(2), digestOf(3)}}),
+		"registration-digest":  RegistrationDigest(courtTable("a", 3)),
+		"blob-digest":          BlobDigest([]byte{1, 2, 3}),
+		"membership":           c.state.members.transcript,
+		"epoch-transcript":     epoch.Transcript,
+		"query-transcript":     q.Transcript,
+	} {
+		golden(t, "digest-"+name, digest[:])
+	}
+}
+
+// TestGoldenFilesAreAllCompared: a file of this Version that no test names has lost its meaning.
+func TestGoldenFilesAreAllCompared(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(goldenFolder(), "*.hex"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("encoding_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		name := strings.TrimSuffix(filepath.Base(path), ".hex")
+		for _, prefix := range []string{"entry-", "evidence-", "digest-"} {
+			name = strings.TrimPrefix(name, prefix)
+		}
+		kind := slices.Contains(kindNames[1:], name)
+		_, err := strconv.Atoi(name)
+		if !kind && err != nil && !strings.Contains(string(source), `"`+name+`"`) {
+			t.Errorf("%s is compared with nothing", path)
+		}
+	}
+	if len(files) < int(lastKind)+18 {
+		t.Errorf("only %d golden files", len(files))
+	}
 }
 
 // TestEncodingsAreStrict: no byte of an entry can be added, dropped or changed without being

@@ -4,17 +4,19 @@ package protocols
 // validators and its analyst.
 type examiner struct {
 	desk
+	serves        bool // the contributions that it verified: an analyst, whom nobody asks, does not
 	dossier       *dossier
 	contributions *board[Ciphertext]
 	proof         *trial
 }
 
-// examine fetches and verifies all contributions; true once the sums are there. It serves those
-// that it verified. The dossier has its epoch by then.
+// examine fetches and verifies all contributions; true once the sums are there. The dossier has
+// its epoch by then.
 func (x *examiner) examine(s *QueryState) bool {
 	if x.contributions == nil {
 		x.contributions = newBoard(&x.desk, SizesOf(x.params).Contribution, s.Contributors, s.Contributed,
 			memberKeys(s.Epoch.Members), x.dossier.checkContribution)
+		x.contributions.serves = x.serves
 	}
 	all := x.contributions.advance()
 	if x.contributions.failure != nil || !all {
@@ -22,11 +24,6 @@ func (x *examiner) examine(s *QueryState) bool {
 	}
 	if x.dossier.sums == nil {
 		x.dossier.seal(x.contributions.values)
-		for _, row := range s.Contributed {
-			for _, digest := range row {
-				x.publish(x.blobs[digest])
-			}
-		}
 	}
 	return true
 }
@@ -45,12 +42,13 @@ func (x *examiner) failed() *failure {
 func (x *examiner) try(s *QueryState, ready func() bool) *Fault {
 	a := s.Accusation
 	accuser := falseAccusation(x.referee, s)
+	contribution := a.Subject == SubjectContribution
 	switch bad := x.failed(); {
 	case s.Accuser == x.self:
 		return accusedFault(x.referee, s)
-	case x.contributions.verified(a.Blob):
+	case contribution && x.contributions.verified(a.Department, a.Index, a.Blob):
 		return accuser
-	case bad != nil && bad.digest == a.Blob:
+	case contribution && bad != nil && bad.fault.Key == a.Department && bad.index == int(a.Index):
 		return bad.fault
 	case !ready():
 		return nil

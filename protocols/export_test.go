@@ -1,6 +1,8 @@
 package protocols
 
 import (
+	"crypto/ed25519"
+
 	"parley/circuits"
 	"parley/engine"
 )
@@ -8,11 +10,21 @@ import (
 // CertificateBytes is the estimate that questions are refused by.
 var CertificateBytes = certificateBytes
 
+// Update is the flag -update.
+var Update = update
+
 // TinyParams and TinyKeys are the insecure set and its keys for the simulated networks.
 var (
 	TinyParams = tinyParams
 	TinyKeys   = tinyKeys
 )
+
+// SignBytes makes an entry of any body.
+func SignBytes(network engine.Digest, key ed25519.PrivateKey, kind EntryKind, body []byte) Entry {
+	e := Entry{Kind: kind, Author: KeyOf(key), Body: body}
+	e.Signature = [64]byte(ed25519.Sign(key, e.message(network)))
+	return e
+}
 
 // TranscriptOf is the transcript that a certificate's records give, if the referee takes them.
 func TranscriptOf(c *Certificate, p circuits.Params) (engine.Digest, error) {
@@ -22,3 +34,6 @@ func TranscriptOf(c *Certificate, p circuits.Params) (engine.Digest, error) {
 	}
 	return q.Transcript, nil
 }
+
+// BodyLimit is the longest body of a kind.
+func BodyLimit(kind EntryKind) int { return kind.bodyLimit() }

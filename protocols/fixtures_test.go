@@ -2,10 +2,19 @@ package protocols_test
 
 import (
 	"fmt"
+	"os"
+	"runtime/debug"
+	"testing"
 
 	"parley/circuits"
 	"parley/protocols"
 )
+
+// TestMain spends memory on time: thousands of small proofs leave much behind.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // tiny resolves the simulation's parameter set and no other.
 func tiny(name string) (circuits.Params, error) {

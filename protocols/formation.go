@@ -90,6 +90,9 @@ func (f *Formation) expire() error {
 			missing = append(missing, m.Name)
 		}
 	}
+	if awaited := f.shares.awaited(); len(awaited) > 0 {
+		missing = awaited // the others may well wait for the same key shares
+	}
 	f.finish(Outcome{Status: Expired, Code: "expired", Departments: missing, Sentence: "the epoch was not formed in time"})
 	return nil
 }
@@ -196,6 +199,8 @@ func (f *Formation) verify(s *EpochState) bool {
 			func(owner, _ int, blob []byte) (circuits.Poly, *Fault) {
 				return checkKeyShare(vk, crs, network, s, owner, blob)
 			})
+		f.shares.serves = true
+		f.shares.settled = func() bool { s := f.state(); return s.Phase == EpochFormed || !s.IsMember(f.self) }
 	}
 	return f.shares.advance()
 }
@@ -261,7 +266,7 @@ func (f *Formation) abort(s *EpochState) {
 		culprit.Reporter = accuser.Department
 		f.fail(culprit)
 		return
-	case f.shares.verified(a.Blob):
+	case f.shares.verified(a.Culprit, 0, a.Blob):
 		f.judged(s, false, accuser)
 		return
 	}

@@ -47,7 +47,7 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	q := &Query{examiner: examiner{desk: newDesk(d.Key, d.Keys, d.Verifying, d.State)}, d: d, epoch: e, id: id}
+	q := &Query{examiner: examiner{desk: newDesk(d.Key, d.Keys, d.Verifying, d.State), serves: true}, d: d, epoch: e, id: id}
 	s := q.state()
 	switch {
 	case s == nil:

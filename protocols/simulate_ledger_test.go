@@ -36,6 +36,9 @@ func (l *ledger) order(e protocols.Entry) error {
 	if w.replace != nil {
 		e = w.replace(e)
 	}
+	if _, err := protocols.ParseEntry(e.Marshal()); err != nil { // as everybody who takes part does first
+		return err
+	}
 	if w.rng.IntN(2) == 0 {
 		l.at.Block++
 		l.at.Time += 1 + w.rng.Int64N(3000)
@@ -123,33 +126,52 @@ func checkReceipt(network engine.Digest, validators []protocols.Key, tx, raw []b
 	return protocols.Anchoring{Block: r.Block, Time: time.UnixMilli(r.Time)}, nil
 }
 
-// enqueue hands an entry to the ledger until it stands on it or is refused; some submissions are
-// lost, some arrive twice.
+// enqueue hands an entry to the ledger, or what the adversary makes of it.
 func (p *party) enqueue(e protocols.Entry) {
-	w := p.w
 	p.outbox[e.Digest()] = e
-	var submit func()
-	submit = func() {
-		if w.rng.IntN(100) < w.loss {
-			w.after(p, submit)
+	if p.w.says == nil {
+		p.submit(e)
+		return
+	}
+	p.submit(p.w.says(p, e)...)
+}
+
+// submit puts entries before the ledger, one after the other, each until it stands there or is
+// refused; some submissions are lost, some arrive twice.
+func (p *party) submit(entries ...protocols.Entry) {
+	w := p.w
+	if len(entries) == 0 {
+		return
+	}
+	e := entries[0]
+	var again func()
+	again = func() {
+		if !w.commits(p) {
+			w.park(p, again)
 			return
 		}
 		if w.rng.IntN(100) < w.loss {
-			w.after(p, submit)
+			w.after(p, again)
+			return
+		}
+		if w.rng.IntN(100) < w.loss {
+			w.after(p, again)
 		}
 		err := w.ledger.order(e)
-		if err != nil && e.Kind == protocols.KindAsk && p.asking != nil {
+		w.heard(e, err)
+		if err != nil && e.Kind == protocols.KindAsk && p.asking != nil && !w.lies[e.Digest()] {
 			p.asking.Refuse(err)
 			p.stepAnalyst(protocols.Ordered{})
 		}
+		p.submit(entries[1:]...)
 	}
-	w.after(p, submit)
+	w.after(p, again)
 }
 
 // follow takes the records that are new.
 func (p *party) follow() {
 	w := p.w
-	for p.state.Applied() < uint64(len(w.ledger.records)) {
+	for !w.cut[p] && p.state.Applied() < uint64(len(w.ledger.records)) {
 		raw := w.ledger.records[p.state.Applied()]
 		r, err := protocols.ParseRecord(raw.Marshal())
 		if err != nil {
@@ -169,7 +191,7 @@ func (p *party) follow() {
 // snapshot.
 func (p *party) restored() *protocols.State {
 	w := p.w
-	if w.rng.IntN(2) == 0 {
+	if w.rng.IntN(2) == 0 && !w.cut[p] {
 		return w.ledger.snapshot()
 	}
 	s := protocols.NewState(w.network, protocols.SizesOf(w.params))
@@ -184,6 +206,10 @@ func (p *party) restored() *protocols.State {
 // fetchReceipt answers Ready.Receipt, at first with something else.
 func (p *party) fetchReceipt(m protocols.Machine, entry engine.Digest, id engine.Digest) {
 	w := p.w
+	if w.cut[p] {
+		w.park(p, func() { p.fetchReceipt(m, entry, id) })
+		return
+	}
 	w.ledger.asked++
 	raw := w.ledger.receipt(entry)
 	if w.ledger.asked%3 == 1 {

@@ -35,7 +35,8 @@ func (p *party) sync() {
 		}
 		return
 	}
-	if p.ask != nil && p.asking == nil && p.state.Epoch() != nil && len(p.state.Catalogue()) == len(w.departments()) {
+	if p.ask != nil && p.asking == nil && p.state.Epoch() != nil && len(p.state.Catalogue()) >= max(len(p.contrib), 1) &&
+		(len(p.contrib) > 0 || len(p.state.Catalogue()) == len(w.departments())) {
 		p.startAsking()
 	}
 }
@@ -62,6 +63,7 @@ func (p *party) syncMachines() {
 			p.w.t.Fatalf("%s: formation: %v", p.name, err)
 		}
 		p.forming[ep.ID], p.formations[ep.ID] = f, p.wrap(f)
+		p.started = append(p.started, ep.ID)
 		p.stepFormation(ep.ID, protocols.Started{})
 	}
 	for _, id := range p.state.Open() {
@@ -74,6 +76,7 @@ func (p *party) syncMachines() {
 			p.w.t.Fatalf("%s: query: %v", p.name, err)
 		}
 		p.queries[id] = p.wrap(q)
+		p.started = append(p.started, id)
 		p.step(p.queries[id], protocols.Started{}, id)
 	}
 }
@@ -104,11 +107,12 @@ func (p *party) startAsking() {
 }
 
 func (p *party) stepAll(e protocols.Event) {
-	for _, id := range sortedKeys(p.formations) {
-		p.stepFormation(id, e)
-	}
-	for _, id := range sortedKeys(p.queries) {
-		p.step(p.queries[id], e, id)
+	for _, id := range slices.Clone(p.started) {
+		if p.formations[id] != nil {
+			p.stepFormation(id, e)
+		} else {
+			p.step(p.queries[id], e, id)
+		}
 	}
 	if p.asking != nil {
 		p.stepAnalyst(e)
@@ -145,6 +149,9 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 			Fault: protocols.FaultUnavailable, Sentence: "lost its journal"}))
 		return nil
 	}
+	if errors.Is(err, protocols.ErrJournal) && p.deviates {
+		return nil // the ledger holds what was made of its word
+	}
 	if err != nil {
 		w.t.Fatalf("%s: %v", p.name, err)
 	}
@@ -159,6 +166,7 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	}
 	for _, blob := range r.Publish {
 		p.point()
+		w.witnessBlob(p, blob)
 		p.store[protocols.BlobDigest(blob)] = blob
 		p.published[protocols.BlobDigest(blob)] = true
 		w.unpark()
@@ -167,6 +175,7 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 		p.point()
 		w.witness(p, entry)
 		p.enqueue(entry)
+		p.point()
 	}
 	for _, want := range r.Fetch {
 		w.after(p, func() { p.fetch(m, want, id, 0) })
@@ -211,7 +220,7 @@ func (p *party) fetch(m protocols.Machine, want protocols.Want, id engine.Digest
 	}
 	for i := from; i < len(want.Sources); i++ {
 		source := w.byKey(want.Sources[i])
-		if source == nil || !source.up {
+		if source == nil || !source.up || w.cut[source] != w.cut[p] {
 			continue
 		}
 		blob, header := source.serve(want.Digest, p)
@@ -220,6 +229,9 @@ func (p *party) fetch(m protocols.Machine, want protocols.Want, id engine.Digest
 		}
 		served, err := protocols.ParseServed(header.Marshal())
 		if err != nil || served.Server != source.id || served.Requested != want.Digest || served.Verify(w.network.ID()) != nil {
+			if source.deviates {
+				continue
+			}
 			w.t.Fatalf("header of %s: %v", source.name, err)
 		}
 		if served.Fault(want.Size) != "" {
@@ -228,7 +240,7 @@ func (p *party) fetch(m protocols.Machine, want protocols.Want, id engine.Digest
 			return
 		}
 		p.store[want.Digest] = blob
-		p.dispatch(m, protocols.Blob{Digest: want.Digest, Bytes: blob}, id)
+		w.arrive(p, want.Digest, func() { p.dispatch(m, protocols.Blob{Digest: want.Digest, Bytes: blob}, id) })
 		return
 	}
 	w.park(p, func() { p.fetch(m, want, id, 0) })
@@ -255,7 +267,14 @@ func (p *party) serve(digest engine.Digest, to *party) ([]byte, *protocols.Serve
 	case p.lie == liar.Oversized && contribution:
 		blob = append(slices.Clone(blob), 0)
 	}
-	header := protocols.SignServed(w.network.ID(), p.key, digest, blob)
+	if w.serves != nil {
+		return w.serves(p, to, digest, blob)
+	}
+	return p.signed(digest, blob)
+}
+
+func (p *party) signed(digest engine.Digest, blob []byte) ([]byte, *protocols.Served) {
+	header := protocols.SignServed(p.w.network.ID(), p.key, digest, blob)
 	return blob, &header
 }
 
@@ -279,6 +298,17 @@ func (w *world) witness(p *party, e protocols.Entry) {
 		w.t.Errorf("%s sends a second, different %s entry", p.name, e.Kind)
 	}
 	w.entries[p][subject] = raw
+}
+
+// witnessBlob holds that what an honest party serves is journaled or was had from others.
+func (w *world) witnessBlob(p *party, blob []byte) {
+	digest := protocols.BlobDigest(blob)
+	journaled := slices.ContainsFunc(p.journal, func(r protocols.JournalRecord) bool {
+		return slices.ContainsFunc(r.Blobs, func(b []byte) bool { return protocols.BlobDigest(b) == digest })
+	})
+	if p.lie == "" && !journaled && p.store[digest] == nil {
+		w.t.Errorf("%s serves a blob of its own that is not in its journal", p.name)
+	}
 }
 
 func subjectOf(body protocols.Body) string {

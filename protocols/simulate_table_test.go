@@ -86,8 +86,14 @@ func aggregate(t testing.TB, p *engine.Plan, rows []person) []*big.Int {
 	for i := range cells {
 		cells[i] = new(big.Int)
 	}
+	at := 0
 	eval := func(e *engine.Expr, row person) engine.Datum {
-		v, err := e.Eval(row.datum)
+		v, err := e.Eval(func(column int) engine.Datum {
+			if column < 0 {
+				return p.Start(-1-column, at)
+			}
+			return row.datum(column)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -103,6 +109,7 @@ func aggregate(t testing.TB, p *engine.Plan, rows []person) []*big.Int {
 			i := slices.IndexFunc(g.Values, func(v engine.Datum) bool { return v.Compare(row.datum(g.Column)) == 0 })
 			group = group*len(g.Values) + i
 		}
+		at = group
 		for m, moment := range p.Moments {
 			cell := cells[group*len(p.Moments)+m]
 			switch {

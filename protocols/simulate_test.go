@@ -35,11 +35,7 @@ func TestOneQuery(t *testing.T) {
 // TestSchedules runs whole networks of one to seven departments under loss, repetition, any
 // order and crashes at any point, and compares every answer with the plain computation.
 func TestSchedules(t *testing.T) {
-	schedules := 21
-	if testing.Short() {
-		schedules = 3
-	}
-	for seed := range uint64(schedules) {
+	for seed := range uint64(amount(3, 10, 70)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
 			w := newWorld(t, seed, 1+int(seed%7))
@@ -66,40 +62,6 @@ func TestSchedules(t *testing.T) {
 	}
 }
 
-// TestCrashEverywhere crashes each party once at each of its points: before and after every
-// durable write, before every blob, entry and step. The answer is the same, nothing is made
-// twice (witness), no query is lost.
-func TestCrashEverywhere(t *testing.T) {
-	run := func(t *testing.T, crash func(*party) bool) *world {
-		cryptotest.SetGlobalRandom(t, 7)
-		w := newWorld(t, 7, 2)
-		w.crash = crash
-		w.askFor(bySex)
-		w.run()
-		w.checkAnswer(bySex)
-		return w
-	}
-	calm := run(t, func(*party) bool { return false })
-	stride := 1
-	if testing.Short() {
-		stride = 80
-	}
-	for i, victim := range calm.parties {
-		for at := 1 + i; at <= calm.points[victim]; at += stride {
-			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
-				left := at
-				run(t, func(p *party) bool {
-					if p.name != victim.name {
-						return false
-					}
-					left--
-					return left == 0
-				})
-			})
-		}
-	}
-}
-
 // liarCase is what a lie must lead to.
 type liarCase struct {
 	kind  liar.Kind
@@ -118,10 +80,7 @@ func TestLiarsAreNamed(t *testing.T) {
 		{liar.Equivocation, protocols.FaultEquivocation},
 		{liar.Oversized, protocols.FaultOversized},
 	}
-	seeds, departments := uint64(2), 3
-	if testing.Short() {
-		seeds = 1
-	}
+	seeds, departments := uint64(amount(1, 2, 10)), 3
 	for _, c := range cases {
 		for seed := range seeds {
 			t.Run(fmt.Sprintf("%s/%d", c.kind, seed), func(t *testing.T) {
@@ -245,10 +204,7 @@ func TestHangingDepartment(t *testing.T) {
 	}
 	calm, victim := run(t, 0)
 	calm.checkAnswer(bySex)
-	stride := 3
-	if testing.Short() {
-		stride = 30
-	}
+	stride := amount(40, 9, 1)
 	total := calm.points[victim]
 	for at := 1; at <= total; at += stride {
 		t.Run(fmt.Sprint(at), func(t *testing.T) {

@@ -34,7 +34,11 @@ type world struct {
 	replace   func(protocols.Entry) protocols.Entry // changes an entry before it is ordered
 	loss      int                                   // percent of submissions that are lost, and of those that are doubled
 	keepDown  bool
-	snapshots bool // the ledger goes through a snapshot after each entry
+	halts     bool            // without more than two thirds of the validators nothing is ordered
+	cut       map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
+	snapshots bool            // the ledger goes through a snapshot after each entry
+
+	adversary
 
 	// crash is asked at every point of every party; true kills it there.
 	crash  func(p *party) bool
@@ -42,7 +46,6 @@ type world struct {
 
 	// record of everything that ever left a party, for the invariants.
 	entries map[*party]map[string][]byte // by subject: the one entry's bytes
-	shared  map[*party]map[engine.Digest]bool
 }
 
 type task struct {
@@ -76,10 +79,12 @@ type party struct {
 	forming    map[engine.Digest]*protocols.Formation
 	epochs     map[engine.Digest]*protocols.Epoch
 	queries    map[engine.Digest]protocols.Machine
+	started    []engine.Digest // of both, in their order: ids depend on proofs, which no seed fixes
 	asking     *protocols.Analyst
 
 	lie      liar.Kind
 	repents  bool // it lied before
+	deviates bool // its machines are honest, and what it says is changed on the way
 	served   int  // blobs served, for equivocation
 	outcomes map[engine.Digest]*protocols.Outcome
 	answers  []*protocols.Outcome // an analyst's
@@ -106,7 +111,7 @@ func newWorldWithKeys(t testing.TB, seed uint64, departments int, salt string) *
 // newWorldAt uses another parameter set.
 func newWorldAt(t testing.TB, seed uint64, departments int, salt string, keys *circuits.Keys) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), params: keys.Params(), keys: keys,
-		points: map[*party]int{}, entries: map[*party]map[string][]byte{}, shared: map[*party]map[engine.Digest]bool{},
+		points: map[*party]int{}, entries: map[*party]map[string][]byte{},
 		crash: func(*party) bool { return false }, salt: salt}
 	w.network = &protocols.Network{Version: protocols.Version, Name: "simulation", Parameters: w.params.Name(),
 		Development: true, VerifyingKeys: w.keys.Verifying().MarshalBinary()}
@@ -129,7 +134,7 @@ func (w *world) addParty(name string, role protocols.Role) *party {
 	p := &party{w: w, name: name, role: role, key: testKey(w.salt + name), store: map[engine.Digest][]byte{}, outcomes: map[engine.Digest]*protocols.Outcome{}}
 	p.id = protocols.KeyOf(p.key)
 	w.parties = append(w.parties, p)
-	w.entries[p], w.shared[p] = map[string][]byte{}, map[engine.Digest]bool{}
+	w.entries[p] = map[string][]byte{}
 	return p
 }
 
@@ -163,7 +168,7 @@ func (p *party) start() {
 	p.published, p.outbox = map[engine.Digest]bool{}, map[engine.Digest]protocols.Entry{}
 	p.forming = map[engine.Digest]*protocols.Formation{}
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}
-	p.epochs, p.asking = map[engine.Digest]*protocols.Epoch{}, nil
+	p.epochs, p.asking, p.started = map[engine.Digest]*protocols.Epoch{}, nil, nil
 	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(),
 		Analysts: []protocols.Key{w.analyst().id}, State: p.state}
 	if p.role == protocols.RoleDepartment {
@@ -183,6 +188,29 @@ func (p *party) crashNow() {
 	}
 }
 
+// commits tells whether an entry of p can be ordered now.
+func (w *world) commits(p *party) bool {
+	if !w.halts {
+		return true
+	}
+	present, all := 0, w.ledger.state.Validators()
+	for _, k := range all {
+		if v := w.byKey(k); v.up && !w.cut[v] {
+			present++
+		}
+	}
+	return !w.cut[p] && 3*present > 2*len(all)
+}
+
+// heal ends a partition: everybody sees what was ordered meanwhile.
+func (w *world) heal() {
+	w.cut = nil
+	for _, p := range w.parties {
+		w.after(p, p.follow)
+	}
+	w.unpark()
+}
+
 // after adds a task of a party's present life.
 func (w *world) after(p *party, run func()) {
 	w.tasks = append(w.tasks, task{p: p, life: p.life, run: run})
@@ -199,7 +227,7 @@ func (w *world) unpark() {
 
 // run does tasks in random order until there is none.
 func (w *world) run() {
-	for steps := 0; len(w.tasks) > 0; steps++ {
+	for steps := 0; len(w.tasks) > 0 || w.release(); steps++ {
 		if steps > 200_000 {
 			w.t.Fatal("the world does not come to rest")
 		}
@@ -243,8 +271,13 @@ func (p *party) point() {
 func (w *world) settle() {
 	w.run()
 	for _, p := range w.validators() {
-		for _, id := range sortedKeys(p.queries) {
-			if p.up && p.outcomes[id] == nil {
+		if f := w.ledger.state.Forming(); f != nil && p.up && p.formations[f.ID] != nil {
+			w.after(p, func() { p.stepFormation(f.ID, protocols.Deadline{}) })
+		}
+	}
+	for _, p := range w.validators() {
+		for _, id := range p.started {
+			if p.up && p.queries[id] != nil && p.outcomes[id] == nil {
 				w.after(p, func() { p.step(p.queries[id], protocols.Deadline{}, id) })
 			}
 		}

@@ -91,6 +91,9 @@ func (s *State) Order(r Record) (refused error, err error) {
 // apply is Apply but for the number.
 func (s *State) apply(r *Record) *Refusal {
 	e := &r.Entry
+	if err := e.checkShape(); err != nil { // no record of it could be read
+		return refuse("malformed", "%v", err)
+	}
 	if err := e.Verify(s.id); err != nil {
 		return refuse("bad-signature", "%v", err)
 	}

@@ -1,0 +1,338 @@
+package engine
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// search looks for values of a column, in every group, by counting how many values lie
+// in ranges that every round makes narrower. Numbers are in units of the column's scale.
+type search struct {
+	from    string // the text from the table's name on
+	tokens  int    // of the question
+	column  Column
+	groups  *Plan // schema, registrations and groups of the question, LIMIT and OFFSET
+	count   int   // of groups, 1 without GROUP BY
+	limbs   int   // of a count
+	packing Packing
+	outputs []searchOutput
+	order   []searchOrder
+	finders []finder
+	round   int
+	asked   [][]slot   // what each finder asks in this round
+	slots   []slot     // the different ones among them, in the order of the question
+	present []bool     // groups with rows
+	n       []*big.Int // of values, by group
+}
+
+// slot is one range of buckets that a round counts, in each group from a start of its
+// own: [start + k·width, start + (k+1)·width) for k below bins.
+type slot struct {
+	starts []*big.Int // by group
+	width  *big.Int
+	bins   int
+}
+
+func (s slot) equal(o slot) bool {
+	return s.bins == o.bins && s.width.Cmp(o.width) == 0 &&
+		slices.EqualFunc(s.starts, o.starts, func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
+}
+
+// finder narrows the ranges that hold what one kind of output asks for.
+type finder interface {
+	// ask gives the ranges to count next; none when everything is found.
+	ask() []slot
+	// take reads their counts, by range, group and bucket, and n, the number of values of
+	// each group.
+	take(n []*big.Int, counts [][][]*big.Int) error
+	// most is how many rounds it takes at most.
+	most() int
+	// expect says what one of them may count in each group, and who learns what.
+	expect(round int) (buckets int, learns string)
+	// value is an output's in a group that has values.
+	value(o searchOutput, group int) (value, error)
+}
+
+// everywhere is a range that starts at the column's least value in every group.
+func (s *search) everywhere(width *big.Int, bins int) slot {
+	out := slot{width: width, bins: bins}
+	for range s.count {
+		out.starts = append(out.starts, s.column.Min)
+	}
+	return out
+}
+
+// ask collects the finders' ranges of the present round.
+func (s *search) ask() {
+	s.asked, s.slots = nil, nil
+	for _, f := range s.finders {
+		slots := f.ask()
+		s.asked = append(s.asked, slots)
+		for _, one := range slots {
+			if !slices.ContainsFunc(s.slots, one.equal) {
+				s.slots = append(s.slots, one)
+			}
+		}
+	}
+}
+
+// statement is the present round's SQL.
+func (s *search) statement() string {
+	parts := []string{quoteIdentifier(s.column.Name)}
+	number := func(x *big.Int) string { return fixedDecimal(x, s.column.Scale) }
+	place := number
+	if s.column.Kind == Date {
+		place = func(x *big.Int) string { return "DATE '" + FormatDate(x.Int64()) + "'" }
+	}
+	uniform := !slices.ContainsFunc(s.slots, func(one slot) bool {
+		return slices.ContainsFunc(one.starts, func(x *big.Int) bool { return x.Cmp(one.starts[0]) != 0 })
+	})
+	for _, one := range s.slots {
+		start := place(one.starts[0])
+		if !uniform {
+			var starts []string
+			for _, x := range one.starts {
+				starts = append(starts, place(x))
+			}
+			start = "ARRAY[" + strings.Join(starts, ", ") + "]"
+		}
+		parts = append(parts, start, number(one.width), big.NewInt(int64(one.bins)).String())
+	}
+	list := append(s.groupNames(), "buckets("+strings.Join(parts, ", ")+")")
+	return "SELECT " + strings.Join(list, ", ") + " FROM " + s.from
+}
+
+func (s *search) step(round *Result) (done bool, err error) {
+	counts, err := s.read(round)
+	if err != nil {
+		return false, err
+	}
+	for i, f := range s.finders {
+		if len(s.asked[i]) == 0 {
+			continue
+		}
+		own := make([][][]*big.Int, len(s.asked[i]))
+		for k, one := range s.asked[i] {
+			own[k] = counts[slices.IndexFunc(s.slots, one.equal)]
+		}
+		if err := f.take(s.n, own); err != nil {
+			return false, err
+		}
+	}
+	s.round++
+	s.ask()
+	return len(s.slots) == 0, nil
+}
+
+// read takes a round's counts from its answer, by range, group and bucket; in the first
+// round also which groups there are, and how many values each has.
+func (s *search) read(round *Result) (counts [][][]*big.Int, err error) {
+	malformed := refuse(CodeCells, 0, "round %d: this is not the answer to its question", s.round+1)
+	bins := 0
+	for _, one := range s.slots {
+		bins += one.bins
+		counts = append(counts, make([][]*big.Int, s.count))
+	}
+	index := map[string]int{}
+	for g := range s.count {
+		index[groupKey(s.printed(g))] = g
+	}
+	present, n := make([]bool, s.count), make([]*big.Int, s.count)
+	var order []int
+	for _, f := range round.Model {
+		if f.Name != "n" {
+			continue
+		}
+		g, known := index[groupKey(f.Group)]
+		if !known || present[g] || f.Value.Exact == nil {
+			return nil, malformed
+		}
+		number, ok := new(big.Int).SetString(*f.Value.Exact, 10)
+		if !ok {
+			return nil, malformed
+		}
+		present[g], n[g] = true, number
+		order = append(order, g)
+	}
+	if len(round.Rows) != bins*len(order) || len(s.groups.Groups) == 0 && len(order) != 1 {
+		return nil, malformed
+	}
+	rows := round.Rows
+	for _, g := range order {
+		for k, one := range s.slots {
+			for range one.bins {
+				count := countOf(rows[0])
+				if count == nil {
+					return nil, malformed
+				}
+				counts[k][g], rows = append(counts[k][g], count), rows[1:]
+			}
+		}
+	}
+	return counts, s.remember(present, n)
+}
+
+// remember keeps the first round's numbers of values, which the later ones repeat.
+func (s *search) remember(present []bool, n []*big.Int) error {
+	if s.round == 0 {
+		s.present, s.n = present, n
+		return nil
+	}
+	for g := range n {
+		if present[g] != s.present[g] || present[g] && n[g].Cmp(s.n[g]) != 0 {
+			return refuse(CodeCells, 0, "round %d: the number of values is not what the first round counted", s.round+1)
+		}
+	}
+	return nil
+}
+
+// countOf is the last value of a row of buckets; nil when it is no number.
+func countOf(row []Value) *big.Int {
+	if len(row) == 0 || row[len(row)-1].Exact == nil {
+		return nil
+	}
+	n, ok := new(big.Int).SetString(*row[len(row)-1].Exact, 10)
+	if !ok {
+		return nil
+	}
+	return n
+}
+
+// printed is a group's values as an answer shows them.
+func (s *search) printed(group int) []Value {
+	var out []Value
+	for _, v := range s.groups.groupValues(group) {
+		out = append(out, valueOf(v).print(false))
+	}
+	return out
+}
+
+func groupKey(values []Value) string {
+	var b strings.Builder
+	for _, v := range values {
+		if v.Text == nil {
+			b.WriteString("-")
+		} else {
+			b.WriteString("+" + strings.ReplaceAll(*v.Text, "\x00", "") + "\x00")
+		}
+	}
+	return b.String()
+}
+
+// answer is a row for each group that has rows; without GROUP BY it is one row.
+func (s *search) answer() (*Result, error) {
+	out := &Result{Rows: [][]Value{}}
+	for _, o := range s.outputs {
+		out.Columns, out.Kinds = append(out.Columns, o.name), append(out.Kinds, o.kind)
+	}
+	var rows []searchRow
+	for g := range s.count {
+		if !s.present[g] {
+			continue
+		}
+		row, err := s.row(g)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	plan := Plan{Limit: s.groups.Limit, Offset: s.groups.Offset}
+	var all []candidate
+	for i, row := range rows {
+		all = append(all, candidate{group{index: i}, row.keys})
+	}
+	for _, o := range s.order {
+		plan.Order = append(plan.Order, o.Order)
+	}
+	slices.SortStableFunc(all, plan.compareCandidates)
+	for i, c := range plan.cut(all) {
+		var line []Value
+		for k, v := range rows[c.index].values {
+			line = append(line, v.print(false))
+			if v.reason != "" {
+				out.Notes = append(out.Notes, Note{i, s.outputs[k].name, v.reason})
+			}
+		}
+		out.Rows = append(out.Rows, line)
+	}
+	return out, nil
+}
+
+// searchRow is one row of the answer with its keys of ORDER BY.
+type searchRow struct{ values, keys []value }
+
+func (s *search) row(g int) (row searchRow, err error) {
+	var group []Datum
+	if len(s.groups.Groups) > 0 {
+		group = s.groups.groupValues(g)
+	}
+	for _, o := range s.outputs {
+		v := undefined(noRows)
+		switch {
+		case o.function == "":
+			v = valueOf(group[o.group])
+		case s.n[g].Sign() > 0:
+			f := slices.IndexFunc(s.finders, func(f finder) bool { _, mode := f.(*modeFinder); return mode == (o.function == "mode") })
+			if v, err = s.finders[f].value(o, g); err != nil {
+				return row, err
+			}
+		}
+		row.values = append(row.values, v)
+	}
+	for _, o := range s.order {
+		if o.output >= 0 {
+			row.keys = append(row.keys, row.values[o.output])
+		} else {
+			row.keys = append(row.keys, valueOf(group[o.group]))
+		}
+	}
+	return row, nil
+}
+
+// most is how many rounds the search takes at most.
+func (s *search) most() int {
+	n := 1
+	for _, f := range s.finders {
+		n = max(n, f.most())
+	}
+	return n
+}
+
+// explain says what each round may take and reveal.
+func (s *search) explain() []ExplainedRound {
+	var out []ExplainedRound
+	for round := range s.most() {
+		cells := 2
+		var learns []string
+		for _, f := range s.finders {
+			if round >= f.most() {
+				continue
+			}
+			buckets, text := f.expect(round)
+			cells += buckets
+			learns = append(learns, text)
+		}
+		cells *= s.count
+		per := s.packing.LimbsPerCiphertext
+		out = append(out, ExplainedRound{Cells: cells, Ciphertexts: (cells*s.limbs + per - 1) / per,
+			Learns: "the analyst learns " + strings.Join(learns, "; and ")})
+	}
+	return out
+}
+
+// width writes the width of a range for people.
+func (s *search) width(w *big.Int) string { return fixedDecimal(w, s.column.Scale) }
+
+// each says "in each group" where there are groups.
+func (s *search) each() string {
+	if len(s.groups.Groups) > 0 {
+		return ", in each group,"
+	}
+	return ""
+}
+
+// found is a value of the column.
+func (s *search) found(x *big.Int) value {
+	return valueOf(Datum{Kind: s.column.Kind, Number: x, Scale: s.column.Scale})
+}

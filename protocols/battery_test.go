@@ -1,0 +1,398 @@
+package protocols_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+
+	"parley/engine"
+	"parley/protocols"
+	"parley/protocols/liar"
+)
+
+var seeds = flag.Uint64("seeds", 1, "how many schedules of each case of the battery to run")
+
+// The classes of what becomes of a question.
+const (
+	answered = "answered"
+	anyway   = "answered in spite of it" // somebody lied, and the honest have their answer
+	refused  = "refused"
+	expired  = "expired"
+	failed   = "failed"
+	nothing  = "answered by the others, once a vote has removed it" // before, nothing can be asked
+)
+
+// sortie is a case of the battery: one deviation of one kind of message, and what must follow.
+type sortie struct {
+	message   string // of batteryMessages
+	deviation string // of batteryDeviations
+	how       string
+	scene     *scene
+	by        string // who deviates; empty: the network, so that nobody lies
+	prepare   func(w *world, by *party)
+	want      string
+	fault     protocols.FaultKind // for which the deviating party is convicted; empty: it is not
+	also      protocols.FaultKind // for which a machine may convict it as well, if it finds that first
+	missing   []string            // whom the ledger waits for at the end
+}
+
+var batteryMessages = []string{"join", "register", "epoch-open", "key-commit", "key-attest", "ask", "admit", "contribute", "attest",
+	"share", "done", "expire", "vote", "judge", "accuse", "key share", "analyst's key", "contribution", "decryption share"}
+
+var batteryDeviations = []string{"omitted", "delayed", "duplicated", "reordered", "equivocated", "stale", "forged", "oversized",
+	"wrong sender", "replayed", "withheld from some"}
+
+// scene is the network that a case is run in, and what is asked of it.
+type scene struct {
+	fresh bool // from the founding; else from a formed epoch with one answered question
+	setup func(w *world)
+	play  func(w *world)
+	want  string // without any deviation
+	fault protocols.FaultKind
+	liar  string // who lies in this scene whatever the case
+}
+
+func ask(w *world) {
+	w.askFor(bySex)
+	w.settle()
+}
+
+var (
+	founding = &scene{fresh: true, play: ask, want: answered}
+	asking   = &scene{play: ask, want: answered}
+	// deadline: city3 says nothing, and the others say that the deadline has passed.
+	deadline = &scene{setup: func(w *world) { w.party("city3").lie = liar.Hang }, play: ask, want: expired}
+	// election: all vote for a second auditor while the question is open.
+	election = &scene{play: elect, want: answered}
+	// accusation: city3's contribution does not verify.
+	accusation = &scene{setup: func(w *world) { w.party("city3").lie = liar.BadProof }, play: ask, want: failed,
+		fault: protocols.FaultBadProof, liar: "city3"}
+	// succession: city1 leaves the epoch, and the next one is formed.
+	succession = &scene{play: succeed, want: answered}
+)
+
+func (w *world) party(name string) *party {
+	return w.parties[slices.IndexFunc(w.parties, func(p *party) bool { return p.name == name })]
+}
+
+func elect(w *world) {
+	second := w.addParty("second", protocols.RoleAuditor)
+	second.start()
+	change := protocols.Change{Version: w.ledger.state.Membership().Version, Action: protocols.ActionAdd,
+		Role: protocols.RoleAuditor, Name: "second", Key: second.id}
+	w.askFor(bySex)
+	for _, p := range w.validators() {
+		if p != second {
+			w.after(p, func() { p.enqueue(protocols.Sign(w.network.ID(), p.key, &protocols.Vote{Change: change})) })
+		}
+	}
+	w.settle()
+}
+
+func succeed(w *world) {
+	p := w.party("city1")
+	w.run()
+	p.submit(protocols.Sign(w.network.ID(), p.key, &protocols.EpochAbort{Epoch: w.ledger.state.Epoch().ID, Culprit: p.id,
+		Fault: protocols.FaultUnavailable, Sentence: "leaves"}))
+	w.run()
+	ask(w)
+}
+
+// report is what became of a case.
+type report struct {
+	class   string
+	named   []string // who is convicted, and of what
+	missing []string
+	codes   []string
+}
+
+// run runs a case and holds what must hold in all of them.
+func (c *sortie) run(t *testing.T, base *world, seed uint64) report {
+	cryptotest.SetGlobalRandom(t, seed)
+	var w *world
+	if c.scene.fresh {
+		w = newWorld(t, seed, 3)
+	} else {
+		w = base.fork(t, seed)
+	}
+	var by *party
+	if c.by != "" {
+		by = w.party(c.by)
+		by.deviates = true
+	}
+	if c.scene.setup != nil {
+		c.scene.setup(w)
+	}
+	c.prepare(w, by)
+	before := len(w.analyst().answers)
+	c.scene.play(w)
+	w.checkAgreement()
+	w.checkOutcomes()
+	r := report{class: c.classOf(w, before), named: c.convicted(w), missing: w.missing(), codes: w.codes}
+	if r.class == nothing {
+		w.goOnWithout(w.party("city2"))
+	}
+	slices.Sort(r.codes)
+	r.codes = slices.Compact(r.codes)
+	c.check(t, w, &r)
+	return r
+}
+
+// classOf reads the analyst's outcome, and holds that no answer is wrong.
+func (c *sortie) classOf(w *world, before int) string {
+	if len(w.analyst().answers) == before {
+		return nothing
+	}
+	o := w.answer()
+	if o.Result != nil && printed(o.Result) != w.expected(bySex, w.analyst().contrib...) {
+		w.t.Errorf("a wrong answer:\n%s", printed(o.Result))
+	}
+	switch o.Status {
+	case protocols.Answered:
+		verifyAnswer(w, o)
+		if c.by != "" {
+			return anyway
+		}
+		return answered
+	case protocols.Refused:
+		return refused
+	case protocols.Expired:
+		// What a lying analyst's own machine does not find on the ledger.
+		if ended := w.ledger.state.Ended(); c.by == "analyst" && w.ledger.state.Query(ended[len(ended)-1]).Phase == protocols.PhaseRefused {
+			return refused
+		}
+		return expired
+	}
+	return failed
+}
+
+// goOnWithout has the others vote a department out, form an epoch and answer.
+func (w *world) goOnWithout(victim *party) {
+	w.says, w.serves = nil, nil
+	victim.up, victim.role = false, "removed"
+	w.vote(protocols.Change{Action: protocols.ActionRemove, Role: protocols.RoleDepartment, Key: victim.id})
+	w.run()
+	w.askFor(bySex, "city1", "city3")
+	w.run()
+	verifyAnswer(w, w.checkAnswer(bySex, "city1", "city3"))
+	w.checkAgreement()
+}
+
+// honest tells whether a party deviates in no way.
+func (p *party) honest() bool { return p.lie == "" && !p.deviates && !p.repents }
+
+// checkOutcomes holds that the honest validators came to the same end of every query and every
+// formation.
+func (w *world) checkOutcomes() {
+	w.t.Helper()
+	ends := map[string]string{}
+	for _, p := range w.validators() {
+		for id, o := range p.outcomes {
+			end := o.Status.String()
+			if o.Fault != nil && o.Fault.Reporter == "" {
+				end += fmt.Sprintf(": %s of %s", o.Fault.Kind, o.Fault.Department)
+			}
+			switch first := ends[id.String()]; {
+			case !p.honest() || !p.up:
+			case o.Status == protocols.Expired && w.refusedQuery(id): // at its own deadline it had not heard of the refusal
+			case first == "":
+				ends[id.String()] = end
+			case first != end:
+				w.t.Errorf("one validator comes to %q, %s to %q", first, p.name, end)
+			}
+		}
+	}
+	for _, id := range append(w.ledger.state.Open(), w.ledger.state.Ended()...) {
+		for _, p := range w.validators() {
+			if p.honest() && p.up && p.queries[id] != nil && p.outcomes[id] == nil {
+				w.t.Errorf("%s has no outcome of query %s", p.name, id)
+			}
+		}
+	}
+}
+
+func (w *world) refusedQuery(id engine.Digest) bool {
+	q := w.ledger.state.Query(id)
+	return q != nil && q.Phase == protocols.PhaseRefused
+}
+
+// convicted lists whom the ledger and the honest machines convict: never an honest party.
+func (c *sortie) convicted(w *world) []string {
+	var out []string
+	note := func(name string, kind protocols.FaultKind, where string) {
+		if kind == protocols.FaultRemoved || kind == protocols.FaultUnavailable {
+			return
+		}
+		text := fmt.Sprintf("%s: %s%s", name, kind, where)
+		if !slices.Contains(out, text) && !slices.Contains(out, strings.TrimSuffix(text, where)) {
+			out = append(out, text)
+		}
+		if c.by == name && (c.fault == kind || c.also == kind && kind != "") || c.scene.liar == name && c.scene.fault == kind {
+			return
+		}
+		w.t.Errorf("%s is convicted of %s%s", name, kind, where)
+	}
+	for _, e := range w.ledger.state.Evidence() {
+		note(e.Department, e.Kind, "")
+	}
+	for _, p := range w.parties {
+		outcomes := slices.Clone(p.answers)
+		for _, id := range sortedKeys(p.outcomes) {
+			outcomes = append(outcomes, p.outcomes[id])
+		}
+		for _, o := range outcomes {
+			if p.honest() && o.Fault != nil && o.Fault.Reporter == "" {
+				note(o.Fault.Department, o.Fault.Kind, " (by each machine)")
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// missing are those whom the ledger, or else the analyst, names as missing at the end.
+func (w *world) missing() []string {
+	var names []string
+	if ended := w.ledger.state.Ended(); len(ended) > 0 {
+		names = w.ledger.state.Query(ended[len(ended)-1]).Missing
+	}
+	if answers := w.analyst().answers; len(answers) > 0 && len(names) == 0 && w.answer().Status == protocols.Expired {
+		names = w.answer().Departments
+	}
+	if forming := w.ledger.state.Forming(); forming != nil {
+		for _, p := range w.validators() {
+			if o := p.outcomes[forming.ID]; o != nil && o.Status == protocols.Expired && p.honest() {
+				names = append(names, o.Departments...)
+			}
+		}
+	}
+	names = slices.Clone(names)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// check compares a case with what it must lead to.
+func (c *sortie) check(t *testing.T, w *world, r *report) {
+	if r.class != c.want {
+		detail := ""
+		if len(w.analyst().answers) > 0 {
+			detail = fmt.Sprintf("%+v", w.answer())
+		}
+		t.Errorf("%s, want %s %s", r.class, c.want, detail)
+	}
+	if c.fault != "" && !slices.ContainsFunc(r.named, func(s string) bool { return strings.HasPrefix(s, fmt.Sprintf("%s: %s", c.by, c.fault)) }) {
+		t.Errorf("%s is not convicted of %s: %v", c.by, c.fault, r.named)
+	}
+	if !slices.Equal(r.missing, c.missing) {
+		t.Errorf("missing are %v, want %v", r.missing, c.missing)
+	}
+}
+
+// TestBattery runs every deviation of every kind of message that has a meaning, and prints the
+// table. In the table of the repository, BATTERY.md, stands what the run gives.
+func TestBattery(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 71)
+	base := newWorld(t, 71, 3)
+	base.askFor(bySex)
+	base.run()
+	base.checkAnswer(bySex)
+	var lines []string
+	for i, c := range battery() {
+		if testing.Short() && i%12 != 0 {
+			continue
+		}
+		for seed := range *seeds {
+			t.Run(fmt.Sprintf("%s/%s/%d/%d", c.message, c.deviation, i, seed), func(t *testing.T) {
+				r := c.run(t, base, 73+seed)
+				if seed == 0 {
+					lines = append(lines, c.line(&r))
+				}
+			})
+		}
+	}
+	if len(lines) < len(battery()) { // only some were asked for
+		return
+	}
+	table := []byte(batteryPage(lines))
+	t.Logf("%s", table)
+	if *protocols.Update {
+		if err := os.WriteFile("BATTERY.md", table, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile("BATTERY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(want, table) {
+		t.Error("BATTERY.md is not what this run gives: go test ./protocols -run Battery -update")
+	}
+}
+
+func (c *sortie) line(r *report) string {
+	dash := func(list []string) string {
+		if len(list) == 0 {
+			return "–"
+		}
+		return strings.Join(list, ", ")
+	}
+	named := r.named
+	for _, name := range r.missing {
+		named = append(named, "missing: "+name)
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |", c.message, c.deviation, c.how, r.class, dash(r.codes), dash(named))
+}
+
+func batteryPage(lines []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `# The battery
+
+%d cases, written by `+"`go test ./protocols -run Battery -update`"+` and compared in every run that is not short. Three
+departments, an auditor and an analyst. In each case no answer is wrong and every certificate verifies; all
+that are up have the same state, which a replay of the ledger gives too; the honest come to the same end;
+nobody honest is convicted. "Refusals" are the referee's codes for what was said besides the honest entries
+("not read": over a limit, and dropped by everybody before the referee hears of it); which of two comes first
+is the seed's choice. "Missing" is no conviction: nobody can tell silence from a fault.
+
+| message | deviation | how | the question is | refusals | who is named |
+|---|---|---|---|---|---|
+`, len(lines))
+	for _, line := range lines {
+		b.WriteString(line + "\n")
+	}
+	b.WriteString("\n## What has no meaning\n\n| message | deviation | why |\n|---|---|---|\n")
+	for _, m := range meaningless {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", m.messages, m.deviations, m.why)
+	}
+	return b.String()
+}
+
+// TestBatteryIsComplete: each message under each deviation is a case, or has no meaning and says
+// why.
+func TestBatteryIsComplete(t *testing.T) {
+	covered := map[string]int{}
+	for _, c := range battery() {
+		if !slices.Contains(batteryMessages, c.message) || !slices.Contains(batteryDeviations, c.deviation) {
+			t.Errorf("%s %s is no row or column", c.message, c.deviation)
+		}
+		covered[c.message+"/"+c.deviation]++
+	}
+	for _, message := range batteryMessages {
+		for _, deviation := range batteryDeviations {
+			why := 0
+			for _, m := range meaningless {
+				if slices.Contains(strings.Split(m.messages, ", "), message) && slices.Contains(strings.Split(m.deviations, ", "), deviation) {
+					why++
+				}
+			}
+			if cases := covered[message+"/"+deviation]; (cases > 0) == (why > 0) {
+				t.Errorf("%s, %s: %d cases, %d reasons why it has none", message, deviation, cases, why)
+			}
+		}
+	}
+}

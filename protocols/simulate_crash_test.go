@@ -1,0 +1,132 @@
+package protocols_test
+
+import (
+	"fmt"
+	"testing"
+	"testing/cryptotest"
+
+	"parley/protocols"
+)
+
+// TestCrashEverywhere crashes each party once at each of its points: before and after every
+// durable write, before and after every entry, before every blob and step. The answer is the
+// same, nothing is made twice (witness), no query is lost.
+func TestCrashEverywhere(t *testing.T) {
+	run := func(t *testing.T, crash func(*party) bool) *world {
+		cryptotest.SetGlobalRandom(t, 7)
+		w := newWorld(t, 7, 2)
+		w.crash = crash
+		w.askFor(bySex)
+		w.run()
+		w.checkAnswer(bySex)
+		return w
+	}
+	calm := run(t, func(*party) bool { return false })
+	stride := amount(80, 12, 1)
+	for i, victim := range calm.parties {
+		for at := 1 + i; at <= calm.points[victim]; at += stride {
+			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
+				left := at
+				run(t, func(p *party) bool {
+					if p.name != victim.name {
+						return false
+					}
+					left--
+					return left == 0
+				})
+			})
+		}
+	}
+}
+
+// kill is one crash of a schedule: of a party when it has passed so many points.
+type kill struct {
+	party string
+	point int
+}
+
+// TestCrashSchedules kills one to five times whom the seed says, at the points that it says: any
+// step, around any durable write or entry, anywhere in a query and, in every eighth schedule, in
+// the formation. Whoever was killed restarts from its journal and from a replay or a snapshot, at
+// a time that the seed says, while the others go on. The answer is right and its certificate
+// verifies; no share is made twice, no transition lost or doubled; all have the same state.
+func TestCrashSchedules(t *testing.T) {
+	n := amount(8, 40, 1000)
+	if *schedules > 0 {
+		n = *schedules
+	}
+	cryptotest.SetGlobalRandom(t, 1)
+	bases := []*world{formed(t, 1, 2), formed(t, 2, 3)}
+	var points []map[string]int // of a calm query: how often each may be killed
+	for _, base := range bases {
+		points = append(points, calmPoints(t, base))
+	}
+	kills := 0
+	for seed := range uint64(n) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			cryptotest.SetGlobalRandom(t, seed)
+			which := 0
+			if seed%4 == 3 {
+				which = 1
+			}
+			kills += crashSchedule(t, bases[which], points[which], seed)
+		})
+	}
+	t.Logf("%d schedules, %d kills", n, kills)
+	if kills < n/2 {
+		t.Errorf("only %d kills in %d schedules", kills, n)
+	}
+}
+
+func calmPoints(t *testing.T, base *world) map[string]int {
+	w := base.fork(t, 1)
+	w.askFor(byAge)
+	w.run()
+	w.checkAnswer(byAge)
+	out := map[string]int{}
+	for _, p := range w.parties {
+		out[p.name] = w.points[p]
+	}
+	return out
+}
+
+// crashSchedule runs one schedule and returns how many were killed.
+func crashSchedule(t *testing.T, base *world, points map[string]int, seed uint64) int {
+	w := base.fork(t, seed)
+	if seed%8 == 5 {
+		w = newWorld(t, seed, 2) // the formation, too
+	}
+	w.loss = int(seed % 3 * 5)
+	plan := map[kill]bool{}
+	for range 1 + w.rng.IntN(5) {
+		victim := w.parties[w.rng.IntN(len(w.parties))]
+		plan[kill{victim.name, 1 + w.rng.IntN(points[victim.name])}] = true
+	}
+	kills := 0
+	w.crash = func(p *party) bool {
+		at := kill{p.name, w.points[p]}
+		if plan[at] {
+			kills++
+		}
+		return plan[at]
+	}
+	q := bySex
+	if seed%5 == 0 {
+		q = byAge
+	}
+	w.askFor(q)
+	w.run()
+	o := w.checkAnswer(q)
+	if seed%4 == 0 || *everything || *schedules > 0 {
+		verifyAnswer(w, o)
+	}
+	w.checkAgreement()
+	w.checkTransitions()
+	w.checkShares()
+	for _, p := range w.departments() {
+		if n := w.entriesOf(p, protocols.KindShare); n != 1 {
+			t.Errorf("%s shared %d times", p.name, n)
+		}
+	}
+	return kills
+}
