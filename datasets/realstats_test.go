@@ -200,6 +200,9 @@ func TestAdultFigures(t *testing.T) {
 // TestChina2020Figures joins the departments' tables by region first: the answers are
 // about columns of several.
 func TestChina2020Figures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("all of its figures")
+	}
 	var want figures
 	readAnswers(t, "china2020/answers.json", &want)
 	tables := openAll(t, scatter(t, joinedRegions(t, want), 3, 2))

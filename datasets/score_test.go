@@ -152,6 +152,9 @@ func indicate(b bool) float64 {
 
 // TestAdultLogreg fits the higher income over 48,842 adults.
 func TestAdultLogreg(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a fit on 48,842 rows")
+	}
 	paths := scatter(t, realData(t, "adult/adult.csv"), 3, 1)
 	r := converse(t, "SELECT logreg(income = '>50K', age, hours_per_week, fnlwgt, sex, education_num*sex) FROM t", openAll(t, paths))
 	agreeFit(t, r, paths, []string{"income", "age", "hours_per_week", "fnlwgt", "sex", "education_num"}, func(map[string]string) bool { return true }, func(v map[string]string) ([]float64, bool) {
@@ -269,6 +272,9 @@ func agreeEstimate(t *testing.T, r *engine.Result, name, got string, want float6
 
 // TestAdultDistinct counts 48,842 persons, of which each department has two thirds.
 func TestAdultDistinct(t *testing.T) {
+	if testing.Short() {
+		t.Skip("48,842 rows")
+	}
 	path := realData(t, "adult/adult.csv")
 	tables := map[string]*Table{}
 	parts := slices.Sorted(maps.Values(scatter(t, path, 3, 1)))
@@ -282,6 +288,9 @@ func TestAdultDistinct(t *testing.T) {
 // TestThirtyRegressorsLogreg: a fit on thirty columns takes one ciphertext a round at 38
 // bits a limb, and finds the coefficients that float64 finds.
 func TestThirtyRegressorsLogreg(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a fit on thirty columns")
+	}
 	const columns, rows = 30, 500
 	random := rand.New(rand.NewPCG(30, 14))
 	var names []string

@@ -135,6 +135,9 @@ func mostFrequent(v []int64) (best int64) {
 // TestAdultSearch searches the one column of the adult table that has no dictionary,
 // whole and by group, and compares with the rows themselves.
 func TestAdultSearch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("searches over 48,842 rows")
+	}
 	path := realData(t, "adult/adult.csv")
 	f, err := os.Open(path)
 	if err != nil {

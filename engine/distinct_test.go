@@ -12,6 +12,9 @@ import (
 // TestSketchError draws values and salts: over many of them the estimates' mean and
 // spread agree with the standard error stated, and the intervals cover the truth.
 func TestSketchError(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a thousand sketches")
+	}
 	for _, c := range []struct {
 		values, departments, copies int // copies: in how many departments each value is
 	}{{60, 3, 1}, {400, 3, 2}, {3000, 2, 1}, {20000, 3, 1}, {20000, 10, 10}} {

@@ -46,6 +46,9 @@ func medianOf(values []*big.Rat) *big.Rat {
 // TestSearchByGroup: every group's figures in the rounds of one, as PostgreSQL gives them:
 // groups without rows do not appear, those without values have NULL and the reason.
 func TestSearchByGroup(t *testing.T) {
+	if testing.Short() {
+		t.Skip("searches by group")
+	}
 	for seed := range uint64(2) {
 		table := wideTable(rand.New(rand.NewPCG(seed, 9)), 24)
 		for _, part := range table.parts {
@@ -170,6 +173,9 @@ func counted(t *testing.T, s *Session, values []int64) (*Result, int, error) {
 // TestMode: the mode of wide columns is exact, of several the least; where many values
 // are nearly as frequent the search gives up with a sentence, never with a wrong value.
 func TestMode(t *testing.T) {
+	if testing.Short() {
+		t.Skip("searches of up to sixteen rounds")
+	}
 	r := rand.New(rand.NewPCG(8, 8))
 	cat, departments := wideTable(r, 12).catalogue() // z from −2^31 to 2^31 − 1
 	draw := func(n int, each func(i int) int64) (out []int64) {

@@ -48,6 +48,9 @@ const searchByGroup = `SELECT age, min(chol), percentile_cont(0.2) WITHIN GROUP 
 // TestSequence: the certificates of a search's rounds, in one sequence, verify as one answer;
 // each forgery of the sequence is refused, though every certificate in it is right.
 func TestSequence(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many rounds, each with its proofs")
+	}
 	cryptotest.SetGlobalRandom(t, 31)
 	w := newWorld(t, 31, 2)
 	w.askFor(bySex) // forms the epoch
@@ -121,6 +124,9 @@ func (w *world) checkAnchored(v protocols.Verdict) {
 // TestSequenceOfFit: a fit's rounds verify as one answer too, each with its receipt; a round
 // swapped, or of another fit, or with another round's receipt, is refused.
 func TestSequenceOfFit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many rounds, each with its proofs")
+	}
 	cryptotest.SetGlobalRandom(t, 32)
 	w := newWorld(t, 32, 2)
 	w.askFor(bySex) // forms the epoch
