@@ -15,6 +15,9 @@ import (
 // thirty columns takes one ciphertext, as a sum does, as do each of a fit's rounds and an estimate, and a median of 32-bit
 // integers three rounds.
 func TestStatisticQuestions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every statistic")
+	}
 	p, err := circuits.Named("light")
 	if err != nil {
 		t.Fatal(err)

@@ -216,6 +216,9 @@ func TestScorePaths(t *testing.T) {
 // TestDistinctPaths: DuckDB and Go give the same buckets of texts, integers, decimals of
 // different scales and dates, by group; what departments share is counted once.
 func TestDistinctPaths(t *testing.T) {
+	if testing.Short() {
+		t.Skip("two paths over a large table")
+	}
 	tables := map[string]*Table{}
 	for d := range 2 {
 		var b strings.Builder

@@ -201,6 +201,9 @@ func dummyTerm(i int, value string) func(row) cell {
 // TestLogreg compares fits with Newton's method in floats of 300 bits: with dummies,
 // interactions, powers, conditions as outcomes, without intercept, with NULLs and WHERE.
 func TestLogreg(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fits against a reference of 300 bits")
+	}
 	random := rand.New(rand.NewPCG(40, 1))
 	one := func(row) cell { return rat(1) }
 	x, k, e := columnTerm(1), columnTerm(2), columnTerm(5)

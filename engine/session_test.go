@@ -68,6 +68,9 @@ func wideTable(r *rand.Rand, rows int) *refTable {
 // TestSearch compares searches with the sorted values, over a seed's tables; 32-bit
 // integers take three rounds.
 func TestSearch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("searches of several rounds")
+	}
 	r := rand.New(rand.NewPCG(5, 5))
 	for seed := range 3 {
 		table := wideTable(r, 9+seed*8)

@@ -110,6 +110,9 @@ func TestTamperedExport(t *testing.T) {
 
 // Frames that are taken out, exchanged, repeated or cut.
 func TestRearrangedExport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a network and sixteen exports")
+	}
 	export, id := testExport(t, 2)
 	other, _ := testExport(t, 1)
 	pins := exportPins{Genesis: id}

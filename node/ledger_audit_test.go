@@ -238,6 +238,9 @@ func (n *testNetwork) checkExports(c *command, out *bytes.Buffer, path string, i
 // What a department was convicted of stands in the export, and is verified
 // again.
 func TestAuditorOfLies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a network of its own")
+	}
 	n := newTestNetwork(t, 3)
 	n.addAuditor()
 	n.options = func(department int, o *Options) {

@@ -40,6 +40,9 @@ func (n *testNetwork) mustAnswer(c *Client) *Answer {
 // The same folders, the same epoch, the same tables: all of it again after a
 // stop, in this process, and nothing left running: no other test runs beside it.
 func TestRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a network that starts three times")
+	}
 	before := runtime.NumGoroutine()
 	n := newTestNetwork(t, 2)
 	n.startAll()
