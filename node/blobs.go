@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/disk"
 	"parley/protocols"
 )
 
@@ -37,10 +38,10 @@ type blobStore struct {
 
 // openBlobs opens or makes the store in dir.
 func openBlobs(dir string) (*blobStore, error) {
-	if err := makeDir(dir); err != nil {
+	if err := disk.MakeDir(dir); err != nil {
 		return nil, err
 	}
-	if err := removeTemporary(dir); err != nil {
+	if err := disk.RemoveTemporary(dir); err != nil {
 		return nil, fmt.Errorf("clearing %s: %w", dir, err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -73,7 +74,7 @@ func (b *blobStore) Put(data []byte) (engine.Digest, error) {
 	if have {
 		return d, nil
 	}
-	if err := writeFile(b.path(d), data); err != nil {
+	if err := disk.WriteFile(b.path(d), data); err != nil {
 		return d, err
 	}
 	b.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/engine"
+	"parley/node/disk"
 	"parley/protocols"
 )
 
@@ -36,7 +37,7 @@ func TestBlobStore(t *testing.T) {
 	if _, err := b.Put(make([]byte, BlobLimit+1)); err == nil {
 		t.Error("a blob over the limit was stored")
 	}
-	os.WriteFile(b.dir+"/"+temporaryPrefix+"1", []byte("half"), 0o600)
+	os.WriteFile(b.dir+"/"+disk.TemporaryPrefix+"1", []byte("half"), 0o600)
 	os.WriteFile(b.dir+"/notes.txt", []byte("not ours"), 0o600)
 	again, err := openBlobs(b.dir)
 	if err != nil {

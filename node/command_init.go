@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"parley/node/disk"
 )
 
 const (
@@ -48,14 +50,14 @@ func (c *command) initialise(dir, name, listen string) error {
 			return f
 		}
 	}
-	if err := makeDir(dir); err != nil {
+	if err := disk.MakeDir(dir); err != nil {
 		return unwritable(dir, err)
 	}
 	id, err := CreateIdentity(key)
 	if err != nil {
 		return unwritable(key, err)
 	}
-	if err := writeFile(config, []byte(configText(name, listen))); err != nil {
+	if err := disk.WriteFile(config, []byte(configText(name, listen))); err != nil {
 		os.Remove(key) // made a moment ago, and known to nobody
 		return unwritable(config, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/engine"
+	"parley/node/disk"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -29,13 +30,13 @@ func (c *command) exportTo(ctx context.Context, f sourceFlags, path string) erro
 	defer src.Close()
 	var out *exported
 	var reading error
-	err = streamFile(path, func(w io.Writer) error {
+	err = disk.StreamFile(path, func(w io.Writer) error {
 		out, reading = exportLedger(ctx, w, src, src.Params(), func(done, total uint64) {
 			c.progress.update("exporting blocks", int(done), int(total))
 		})
 		return reading
 	})
-	if reading != nil && onDisk(reading) == nil {
+	if reading != nil && disk.Fault(reading) == nil {
 		return reading // the file is not at fault
 	}
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+
+	"parley/node/disk"
 )
 
 // statusName is the file in a node's folder that holds its last status.
@@ -78,7 +80,7 @@ func (c *command) runNode(ctx context.Context, cfg Config, o Options) error {
 		if err == nil {
 			line = append(line, '\n')
 			c.out.Write(line)
-			err = writeFile(filepath.Join(cfg.Dir, statusName), line)
+			err = disk.WriteFile(filepath.Join(cfg.Dir, statusName), line)
 		}
 		if err != nil {
 			o.Logger.Error("the status is not told", "error", err)

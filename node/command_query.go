@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/disk"
 	"parley/protocols"
 )
 
@@ -203,7 +204,7 @@ func writeCertificate(path string, certificate []byte) error {
 	if path == "" {
 		return nil
 	}
-	if err := writeFile(path, certificate); err != nil {
+	if err := disk.WriteFile(path, certificate); err != nil {
 		return unwritable(path, err)
 	}
 	return nil

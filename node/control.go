@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"parley/node/disk"
 )
 
 // The operator's door (README section 12): HTTP on a loopback port that the
@@ -58,7 +60,7 @@ func (n *node) openControl(context.Context) error {
 		return err
 	}
 	path := filepath.Join(n.cfg.Dir, controlName)
-	if err := writeFile(path, text); err != nil {
+	if err := disk.WriteFile(path, text); err != nil {
 		return err
 	}
 	n.onClose(func() { os.Remove(path) })

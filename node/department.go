@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/engine"
+	"parley/node/disk"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -71,7 +72,7 @@ func (n *node) loop(ctx context.Context) error {
 			err = fmt.Errorf("the ledger: %w", err)
 		case halt := <-n.halted:
 			if errors.Is(halt, ledger.ErrStopped) {
-				err = fmt.Errorf("the ledger: %w", explainDisk(halt))
+				err = fmt.Errorf("the ledger: %w", disk.Explain(halt))
 				break
 			}
 			// It may go on; till then the operator and the analysts can be told.
@@ -142,7 +143,7 @@ func (n *node) refreshView() {
 	}
 	if named, ok := n.replica.Network(); ok && v.network == n.network {
 		v.network = named
-		if err := writeFile(filepath.Join(n.cfg.Dir, "network.json"), named.JSON()); err != nil {
+		if err := disk.WriteFile(filepath.Join(n.cfg.Dir, "network.json"), named.JSON()); err != nil {
 			n.fail(err)
 		}
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/peer"
+
+	"parley/node/disk"
 )
 
 // identityLimit bounds the identity file: PKCS #8 of an ed25519 key in PEM
@@ -41,12 +43,12 @@ func CreateIdentity(path string) (Identity, error) {
 	if err != nil {
 		return Identity{}, fmt.Errorf("encoding an identity: %w", err)
 	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, disk.FileMode)
 	if errors.Is(err, fs.ErrExist) {
 		return Identity{}, fmt.Errorf("%s exists: an identity is never overwritten", path)
 	}
 	if err != nil {
-		return Identity{}, fmt.Errorf("creating the identity: %w", explainDisk(err))
+		return Identity{}, fmt.Errorf("creating the identity: %w", disk.Explain(err))
 	}
 	err = pem.Encode(f, &pem.Block{Type: identityBlock, Bytes: der})
 	if err == nil {
@@ -56,11 +58,11 @@ func CreateIdentity(path string) (Identity, error) {
 		err = e
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = disk.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
 		os.Remove(path)
-		return Identity{}, fmt.Errorf("writing the identity %s: %w", path, explainDisk(err))
+		return Identity{}, fmt.Errorf("writing the identity %s: %w", path, disk.Explain(err))
 	}
 	return Identity{private}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"parley/node/disk"
 	"parley/protocols"
 )
 
@@ -54,9 +55,9 @@ type recordFile struct {
 // openRecords opens or makes the file at path and calls replay for each
 // record in order. The payload given to replay is the callee's to keep.
 func openRecords(path string, replay func(payload []byte) error) (*recordFile, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, disk.FileMode)
 	if err != nil {
-		return nil, fmt.Errorf("opening %s: %w", path, explainDisk(err))
+		return nil, fmt.Errorf("opening %s: %w", path, disk.Explain(err))
 	}
 	r := &recordFile{path: path, f: f}
 	if err := r.load(replay); err != nil {
@@ -121,10 +122,10 @@ func (r *recordFile) checkMagic(total int64) (fresh bool, err error) {
 		err = r.f.Sync()
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(r.path))
+		err = disk.SyncDir(filepath.Dir(r.path))
 	}
 	if err != nil {
-		return false, fmt.Errorf("writing %s: %w", r.path, explainDisk(err))
+		return false, fmt.Errorf("writing %s: %w", r.path, disk.Explain(err))
 	}
 	r.size = int64(len(recordMagic))
 	return true, nil
@@ -207,7 +208,7 @@ func (r *recordFile) AppendAll(payloads [][]byte) error {
 		err = r.f.Sync()
 	}
 	if err != nil {
-		err = fmt.Errorf("writing %s: %w", r.path, explainDisk(err))
+		err = fmt.Errorf("writing %s: %w", r.path, disk.Explain(err))
 		if e := r.cut(); e != nil {
 			r.bad = err
 		}
@@ -262,7 +263,7 @@ func (r *recordFile) cut() error {
 		err = r.f.Sync()
 	}
 	if err != nil {
-		return fmt.Errorf("cutting %s: %w", r.path, explainDisk(err))
+		return fmt.Errorf("cutting %s: %w", r.path, disk.Explain(err))
 	}
 	return nil
 }
@@ -316,10 +317,10 @@ func eraseFile(path string) error {
 		err = e
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(path))
+		err = disk.SyncDir(filepath.Dir(path))
 	}
 	if err != nil {
-		return fmt.Errorf("erasing %s: %w", path, explainDisk(err))
+		return fmt.Errorf("erasing %s: %w", path, disk.Explain(err))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"parley/engine"
+	"parley/node/disk"
 	"parley/protocols"
 )
 
@@ -30,10 +31,10 @@ const (
 
 // openJournal opens or makes the journal in dir.
 func openJournal(dir string) (*journal, error) {
-	if err := makeDir(dir); err != nil {
+	if err := disk.MakeDir(dir); err != nil {
 		return nil, err
 	}
-	if err := removeTemporary(dir); err != nil {
+	if err := disk.RemoveTemporary(dir); err != nil {
 		return nil, fmt.Errorf("clearing %s: %w", dir, err)
 	}
 	j := &journal{dir: dir, queries: map[engine.Digest]*recordFile{}}
@@ -161,9 +162,9 @@ func (j *journal) KeepEpochs(wanted func(epoch engine.Digest) bool) error {
 		return err
 	}
 	if err := os.Link(j.epochs.path, old); err != nil {
-		return fmt.Errorf("erasing secrets: %w", explainDisk(err))
+		return fmt.Errorf("erasing secrets: %w", disk.Explain(err))
 	}
-	if err := writeFile(j.epochs.path, data); err != nil {
+	if err := disk.WriteFile(j.epochs.path, data); err != nil {
 		return err
 	}
 	if err := j.epochs.Close(); err != nil {

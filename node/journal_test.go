@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"parley/node/disk"
 )
 
 // readAll opens a record file and returns its records.
@@ -152,7 +154,7 @@ func TestRecordsErase(t *testing.T) {
 // A full disk is simulated by the limit on a file's size.
 func TestDiskFull(t *testing.T) {
 	dir := t.TempDir()
-	if err := explainDisk(fmt.Errorf("write: %w", syscall.ENOSPC)); !strings.Contains(err.Error(), "no space left") || !errors.Is(err, syscall.ENOSPC) {
+	if err := disk.Explain(fmt.Errorf("write: %w", syscall.ENOSPC)); !strings.Contains(err.Error(), "no space left") || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("%v", err)
 	}
 	if _, err := os.Stat("/dev/full"); err != nil {
@@ -192,7 +194,7 @@ func TestDiskFullLeavesNothing(t *testing.T) {
 		t.Fatalf("a small record after the big one failed: %v", err)
 	}
 	r.Close()
-	if err := writeFile(filepath.Join(dir, "f"), big); !errors.Is(err, syscall.ENOSPC) {
+	if err := disk.WriteFile(filepath.Join(dir, "f"), big); !errors.Is(err, syscall.ENOSPC) {
 		t.Fatalf("%v", err)
 	}
 	if _, got, err := readAll(t, path); err != nil || fmt.Sprintf("%q", got) != `["kept" "small"]` {

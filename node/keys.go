@@ -18,6 +18,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/disk"
 )
 
 // keysPause is how often a process looks whether another one has finished
@@ -39,13 +40,13 @@ func DefaultCacheDir() string {
 // Processes that share dir take turns: two that made keys at once would each
 // end up with their own.
 func developKeys(ctx context.Context, p circuits.Params, dir string, progress circuits.Progress) (*circuits.Keys, error) {
-	if err := makeDir(dir); err != nil {
+	if err := disk.MakeDir(dir); err != nil {
 		return nil, err
 	}
 	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, disk.FileMode)
 	if err != nil {
-		return nil, fmt.Errorf("development keys: %w", explainDisk(err))
+		return nil, fmt.Errorf("development keys: %w", disk.Explain(err))
 	}
 	defer f.Close() // and with it the lock
 	for {
@@ -67,7 +68,7 @@ func developKeys(ctx context.Context, p circuits.Params, dir string, progress ci
 	}
 	keys, err := circuits.Develop(ctx, p, dir, progress)
 	if err != nil {
-		return nil, explainDisk(err)
+		return nil, disk.Explain(err)
 	}
 	return keys, nil
 }
@@ -107,7 +108,7 @@ func networkKeys(ctx context.Context, p circuits.Params, cache string, want []by
 		if progress != nil {
 			progress("fetching the network's development keys", 0, 0)
 		}
-		if err := makeDir(own); err != nil {
+		if err := disk.MakeDir(own); err != nil {
 			return heldKeys{}, err
 		}
 		if err := source.fetch(ctx, own); err != nil {

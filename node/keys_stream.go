@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"parley/circuits"
+	"parley/node/disk"
 )
 
 // The keys protocol (README section 6): development keys, from who made them
@@ -138,9 +139,9 @@ func fetchKeyFile(ctx context.Context, t *transport, from peer.ID, f keyFile, in
 	if err := s.SendValue(keysRequest{Name: f.Name}); err != nil {
 		return err
 	}
-	out, err := os.CreateTemp(into, temporaryPrefix+"*")
+	out, err := os.CreateTemp(into, disk.TemporaryPrefix+"*")
 	if err != nil {
-		return explainDisk(err)
+		return disk.Explain(err)
 	}
 	defer os.Remove(out.Name())
 	h := sha256.New()
@@ -169,5 +170,5 @@ func fetchKeyFile(ctx context.Context, t *transport, from peer.ID, f keyFile, in
 	if err == nil {
 		err = os.Rename(out.Name(), filepath.Join(into, f.Name))
 	}
-	return explainDisk(err)
+	return disk.Explain(err)
 }

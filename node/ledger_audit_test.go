@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/disk"
 	"parley/protocols"
 	"parley/protocols/liar"
 )
@@ -37,7 +38,7 @@ func (n *testNetwork) analystFile() string {
 	path := filepath.Join(n.t.TempDir(), "analyst.key")
 	der, err := x509.MarshalPKCS8PrivateKey(n.analyst.private)
 	check(n.t, err)
-	check(n.t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: identityBlock, Bytes: der}), fileMode))
+	check(n.t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: identityBlock, Bytes: der}), disk.FileMode))
 	return path
 }
 
@@ -341,7 +342,7 @@ func TestFollowLedger(t *testing.T) {
 	wrong := sourceFlags{nodes: live.nodes, identity: live.identity, network: filepath.Join(t.TempDir(), "other.json")}
 	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, networkName))
 	check(t, err)
-	check(t, os.WriteFile(wrong.network, bytes.Replace(text, []byte(`"name": "parley"`), []byte(`"name": "other"`), 1), fileMode))
+	check(t, os.WriteFile(wrong.network, bytes.Replace(text, []byte(`"name": "parley"`), []byte(`"name": "other"`), 1), disk.FileMode))
 	if err := c.listLedger(limit, wrong, ledgerFilter{}, false); failureOf(err).Code != "network" {
 		t.Errorf("another network is listed: %v", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/disk"
 	"parley/protocols"
 )
 
@@ -313,7 +314,7 @@ func TestFilesOnDisk(t *testing.T) {
 			if info.Mode().Perm()&0o077 != 0 && !strings.HasSuffix(path, ".csv") && path != node.cfg.Dir {
 				t.Errorf("%s has mode %v", path, info.Mode())
 			}
-			if strings.Contains(path, temporaryPrefix) {
+			if strings.Contains(path, disk.TemporaryPrefix) {
 				t.Errorf("left behind: %s", path)
 			}
 			return nil

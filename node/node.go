@@ -23,6 +23,7 @@ import (
 	"parley/circuits"
 	"parley/datasets"
 	"parley/engine"
+	"parley/node/disk"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -159,7 +160,7 @@ func (n *node) openIdentity(context.Context) error {
 	if n.cfg.Listen == "" {
 		return errors.New("listen: a node needs an address to listen on")
 	}
-	if err := makeDir(n.cfg.Dir); err != nil {
+	if err := disk.MakeDir(n.cfg.Dir); err != nil {
 		return err
 	}
 	unlock, err := lockDir(n.cfg.Dir)
@@ -284,7 +285,7 @@ func (n *node) openKeys(ctx context.Context) error {
 	}
 	n.network = n.members.network(n.params, keys.verifying)
 	if n.members.genesis == nil {
-		if err := writeFile(filepath.Join(n.cfg.Dir, genesisName), n.network.JSON()); err != nil {
+		if err := disk.WriteFile(filepath.Join(n.cfg.Dir, genesisName), n.network.JSON()); err != nil {
 			return err
 		}
 	}
@@ -333,10 +334,10 @@ func (n *node) keySource() *keySource {
 	}
 	return &keySource{
 		verifying: func(ctx context.Context) ([]byte, error) { return keysFrom(n.transport, first).verifying(ctx) },
-		fetch: func(ctx context.Context, into string) (disk error) {
+		fetch: func(ctx context.Context, into string) (fatal error) {
 			err := retry(ctx, func() error {
 				err := from().fetch(ctx, into)
-				if disk = onDisk(err); disk != nil {
+				if fatal = disk.Fault(err); fatal != nil {
 					return nil
 				}
 				if err != nil {
@@ -344,7 +345,7 @@ func (n *node) keySource() *keySource {
 				}
 				return err
 			})
-			return cmp.Or(disk, err)
+			return cmp.Or(fatal, err)
 		},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/node/disk"
 	"parley/protocols"
 )
 
@@ -110,7 +111,7 @@ func (d *deployment) configure(sources []source) error {
 	}
 	for i, s := range sources {
 		folder := filepath.Join(d.Dir, s.Name)
-		if err := makeDir(folder); err != nil {
+		if err := disk.MakeDir(folder); err != nil {
 			return unwritable(folder, err)
 		}
 		id, err := CreateIdentity(filepath.Join(folder, identityName))
@@ -124,7 +125,7 @@ func (d *deployment) configure(sources []source) error {
 	for _, n := range d.nodes {
 		text, err := tomlText(d.configOf(n))
 		if err == nil {
-			err = writeFile(n.config, text)
+			err = disk.WriteFile(n.config, text)
 		}
 		if err != nil {
 			return unwritable(n.config, err)
@@ -178,7 +179,7 @@ func (d *deployment) start(p *process) error {
 	if err != nil {
 		return refused("process", "", "cannot find this program to start it again: %s", err)
 	}
-	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, fileMode)
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, disk.FileMode)
 	if err != nil {
 		return unwritable(p.log, err)
 	}

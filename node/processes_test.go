@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/node/disk"
 )
 
 // asCommand turns this test's binary into the parley command, which is what the processes under test start.
@@ -69,7 +71,7 @@ func TestAPortInUseIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := writeFile(d.nodes[1].config, text); err != nil {
+	if err := disk.WriteFile(d.nodes[1].config, text); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.start(d.nodes[1]); err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/disk"
 )
 
 // besideWidth is the width up to which two tables are put next to each other.
@@ -164,7 +165,7 @@ func (c *command) printJSON(v any) error {
 // print writes text to standard output.
 func (c *command) print(text string) error {
 	if _, err := io.WriteString(c.out, text); err != nil {
-		return &Failure{Code: "write", Message: fmt.Sprintf("cannot write the answer: %s", explainDisk(err)), Cause: err}
+		return &Failure{Code: "write", Message: fmt.Sprintf("cannot write the answer: %s", disk.Explain(err)), Cause: err}
 	}
 	return nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"parley/node/disk"
 )
 
 // loadSalt reads a department's salt, or draws it at the first start.
@@ -16,7 +18,7 @@ func loadSalt(path string) ([]byte, error) {
 		if _, err := rand.Read(salt); err != nil {
 			return nil, fmt.Errorf("drawing a salt: %w", err)
 		}
-		return salt, writeFile(path, salt)
+		return salt, disk.WriteFile(path, salt)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the salt: %w", err)

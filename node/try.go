@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/circuits"
+	"parley/node/disk"
 	"parley/protocols"
 )
 
@@ -125,7 +126,7 @@ func workFolder(dir string) (string, func(), error) {
 	if dir == "" {
 		temporary, err := os.MkdirTemp("", "parley-")
 		if err != nil {
-			return "", nil, unwritable(os.TempDir(), fmt.Errorf("making a temporary folder: %w", explainDisk(err)))
+			return "", nil, unwritable(os.TempDir(), fmt.Errorf("making a temporary folder: %w", disk.Explain(err)))
 		}
 		return temporary, func() { os.RemoveAll(temporary) }, nil
 	}
@@ -140,7 +141,7 @@ func workFolder(dir string) (string, func(), error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", nil, unreadable("dir", dir, err)
 	}
-	if err := makeDir(absolute); err != nil {
+	if err := disk.MakeDir(absolute); err != nil {
 		return "", nil, unwritable(dir, err)
 	}
 	return absolute, func() {}, nil
@@ -201,7 +202,7 @@ func (d *deployment) pin(network protocols.Network) error {
 	}
 	d.Network = network
 	path := filepath.Join(d.Dir, networkName)
-	if err := writeFile(path, network.JSON()); err != nil {
+	if err := disk.WriteFile(path, network.JSON()); err != nil {
 		return unwritable(path, err)
 	}
 	return nil

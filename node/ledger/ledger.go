@@ -27,6 +27,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/node/disk"
 )
 
 // Config is what a ledger is opened with.
@@ -145,10 +147,10 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(c.Dir, dirMode); err != nil {
+	if err := os.MkdirAll(c.Dir, disk.DirMode); err != nil {
 		return nil, fmt.Errorf("making the folder %s: %w", c.Dir, err)
 	}
-	if err := removeTemporary(c.Dir); err != nil {
+	if err := disk.RemoveTemporary(c.Dir); err != nil {
 		return nil, err
 	}
 	s, err := openStore(filepath.Join(c.Dir, "store"))

@@ -16,6 +16,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peerstore"
 
 	"parley/engine"
+	"parley/node/disk"
 )
 
 // TestMembers: a node is added and votes; it joined from a snapshot, with the
@@ -87,7 +88,7 @@ func spoil(t *testing.T, m *member) {
 			t.Fatal(err)
 		}
 		text[len(text)-1] ^= 1
-		if err := os.WriteFile(path, text, fileMode); err != nil {
+		if err := os.WriteFile(path, text, disk.FileMode); err != nil {
 			t.Fatal(err)
 		}
 	}

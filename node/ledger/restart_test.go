@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"parley/node/disk"
 )
 
 // openFiles counts this process's files; -1 where the system does not tell.
@@ -106,7 +108,7 @@ func TestReplay(t *testing.T) {
 	for _, f := range files {
 		text, _ := os.ReadFile(f)
 		text[len(text)-1] ^= 1
-		os.WriteFile(f, text, fileMode)
+		os.WriteFile(f, text, disk.FileMode)
 	}
 	b.start(0)
 	if got := b.nodes[0].ledger.Status().Records; got != 13 {
@@ -140,7 +142,7 @@ func TestRestoredSigner(t *testing.T) {
 		return err
 	}
 	new, _ := os.ReadFile(path)
-	os.WriteFile(path, old, fileMode)
+	os.WriteFile(path, old, disk.FileMode)
 	if err := reopen(); err == nil || !strings.Contains(err.Error(), "backup") {
 		t.Errorf("with an old record: %v", err)
 	}
@@ -148,7 +150,7 @@ func TestRestoredSigner(t *testing.T) {
 	if err := reopen(); err == nil || !strings.Contains(err.Error(), "missing") {
 		t.Errorf("without a record: %v", err)
 	}
-	os.WriteFile(path, new, fileMode)
+	os.WriteFile(path, new, disk.FileMode)
 	if err := reopen(); err != nil {
 		t.Errorf("with its own record: %v", err)
 	}

@@ -13,6 +13,8 @@ import (
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
 	cmtstore "github.com/cometbft/cometbft/store"
 	"github.com/cometbft/cometbft/types"
+
+	"parley/node/disk"
 )
 
 // signerFile is CometBFT's record of the last thing that this validator signed,
@@ -37,7 +39,7 @@ func openSigner(dir string, key ed25519.PrivateKey, blocks *cmtstore.BlockStore)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && blocks.Height() == 0:
 		s.LastSignState.Save()
-		return s, syncDir(dir)
+		return s, disk.SyncDir(dir)
 	case errors.Is(err, os.ErrNotExist):
 		return nil, fmt.Errorf("%s is missing beside blocks: without it a validator may sign twice (to join again, remove %s and have the others vote for a new key)", path, dir)
 	case err != nil:
@@ -49,7 +51,7 @@ func openSigner(dir string, key ed25519.PrivateKey, blocks *cmtstore.BlockStore)
 	}
 	to := &s.LastSignState
 	to.Height, to.Round, to.Step, to.Signature, to.SignBytes = last.Height, last.Round, last.Step, last.Signature, last.SignBytes
-	if err := os.Chmod(path, fileMode); err != nil {
+	if err := os.Chmod(path, disk.FileMode); err != nil {
 		return nil, err
 	}
 	return s, s.restored(blocks.Height())
@@ -84,7 +86,7 @@ func (s *signer) SignVote(chain string, v *cmtproto.Vote) error {
 	if err := s.FilePV.SignVote(chain, v); err != nil {
 		return err
 	}
-	return syncDir(s.dir) // the file was replaced by a rename
+	return disk.SyncDir(s.dir) // the file was replaced by a rename
 }
 
 func (s *signer) SignProposal(chain string, p *cmtproto.Proposal) error {
@@ -94,5 +96,5 @@ func (s *signer) SignProposal(chain string, p *cmtproto.Proposal) error {
 	if err := s.FilePV.SignProposal(chain, p); err != nil {
 		return err
 	}
-	return syncDir(s.dir)
+	return disk.SyncDir(s.dir)
 }

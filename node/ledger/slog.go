@@ -6,9 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"syscall"
 
 	cmtlog "github.com/cometbft/cometbft/libs/log"
+
+	"parley/node/disk"
 )
 
 // levelTrace is below slog's Debug: CometBFT's own debug messages.
@@ -43,8 +44,10 @@ func (l logger) Error(msg string, kv ...any) {
 			cause = kv[i+1]
 		}
 	}
-	disk, _ := cause.(error)
-	if strings.HasPrefix(msg, consensusFailure) || onDisk(disk) {
+	// A write-ahead log or a vote that cannot be written is only logged, and
+	// CometBFT goes on without.
+	err, _ := cause.(error)
+	if strings.HasPrefix(msg, consensusFailure) || disk.Fault(err) != nil {
 		l.failed(stopped(cause))
 	}
 	level := slog.LevelWarn
@@ -61,17 +64,6 @@ func stopped(cause any) error {
 		return fmt.Errorf("%w: %w", ErrStopped, err)
 	}
 	return fmt.Errorf("%w: %v", ErrStopped, cause)
-}
-
-// onDisk tells whether an error is this machine's disk's. CometBFT logs that its
-// write-ahead log or a vote cannot be written, and goes on without.
-func onDisk(err error) bool {
-	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
-		if errors.Is(err, cause) {
-			return true
-		}
-	}
-	return false
 }
 
 func (l logger) write(level slog.Level, msg string, kv []any) {

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"parley/engine"
+	"parley/node/disk"
 )
 
 // snapshot is a state and the place after which it is the state. Its file is
@@ -37,10 +38,10 @@ type snapshots struct {
 }
 
 func openSnapshots(dir string, decode func([]byte) (State, error)) (*snapshots, error) {
-	if err := os.MkdirAll(dir, dirMode); err != nil {
+	if err := os.MkdirAll(dir, disk.DirMode); err != nil {
 		return nil, fmt.Errorf("making the folder %s: %w", dir, err)
 	}
-	return &snapshots{dir: dir, decode: decode}, removeTemporary(dir)
+	return &snapshots{dir: dir, decode: decode}, disk.RemoveTemporary(dir)
 }
 
 func (s *snapshots) path(height uint64) string {
@@ -81,7 +82,7 @@ func (s *snapshots) put(height uint64, encoded []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	digest := sha256.Sum256(encoded)
-	if err := writeFile(s.path(height), append(digest[:], encoded...)); err != nil {
+	if err := disk.WriteFile(s.path(height), append(digest[:], encoded...)); err != nil {
 		return err
 	}
 	heights := s.Heights()

@@ -15,6 +15,8 @@ import (
 	"github.com/syndtr/goleveldb/leveldb/opt"
 	"github.com/syndtr/goleveldb/leveldb/storage"
 	"github.com/syndtr/goleveldb/leveldb/util"
+
+	"parley/node/disk"
 )
 
 // Sizes of the store's caches, for all of a ledger's tables together.
@@ -54,7 +56,7 @@ type store struct {
 
 // openStore opens or makes the store in dir, and takes its lock.
 func openStore(dir string) (*store, error) {
-	if err := os.MkdirAll(dir, dirMode); err != nil {
+	if err := os.MkdirAll(dir, disk.DirMode); err != nil {
 		return nil, fmt.Errorf("making the folder %s: %w", dir, err)
 	}
 	files, err := storage.OpenFile(dir, false)
@@ -112,7 +114,7 @@ func (p privateFiles) Create(fd storage.FileDesc) (storage.Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(filepath.Join(p.dir, fd.String()), fileMode); err != nil {
+	if err := os.Chmod(filepath.Join(p.dir, fd.String()), disk.FileMode); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -124,7 +126,7 @@ func (p privateFiles) SetMeta(fd storage.FileDesc) error {
 		return err
 	}
 	for _, name := range []string{"CURRENT", "CURRENT.bak"} {
-		if err := os.Chmod(filepath.Join(p.dir, name), fileMode); err != nil && !os.IsNotExist(err) {
+		if err := os.Chmod(filepath.Join(p.dir, name), disk.FileMode); err != nil && !os.IsNotExist(err) {
 			return err
 		}
 	}
@@ -138,7 +140,7 @@ func (p privateFiles) tighten() error {
 		return err
 	}
 	for _, e := range entries {
-		if err := os.Chmod(filepath.Join(p.dir, e.Name()), fileMode); err != nil && !os.IsNotExist(err) {
+		if err := os.Chmod(filepath.Join(p.dir, e.Name()), disk.FileMode); err != nil && !os.IsNotExist(err) {
 			return err
 		}
 	}
