@@ -141,10 +141,12 @@ func (n *node) refreshView() {
 	if e := n.replica.Epoch(); e != nil {
 		v.epoch = e.Number
 	}
-	if named, ok := n.replica.Network(); ok && v.network == n.network {
-		v.network = named
-		if err := disk.WriteFile(filepath.Join(n.cfg.Dir, "network.json"), named.JSON()); err != nil {
-			n.fail(err)
+	if v.network == n.network { // without names yet
+		if named, ok := n.replica.Network(); ok {
+			v.network = named
+			if err := disk.WriteFile(filepath.Join(n.cfg.Dir, "network.json"), named.JSON()); err != nil {
+				n.fail(err)
+			}
 		}
 	}
 	n.view.Store(v)

@@ -60,16 +60,9 @@ func openArchive(ctx context.Context, data string, network *protocols.Network, h
 	if a.transport, err = newTransport(Identity{private: key}, "", nil, quietLog(), nil); err != nil {
 		return nil, err
 	}
-	sizes := protocols.SizesOf(a.params)
-	a.Ledger, err = ledger.Open(ctx, ledger.Config{
-		Dir: folder, Network: a.network.ID(), Validators: ledgerKeys(a.network.Validators()),
-		Genesis: referee{protocols.NewState(a.network, sizes)},
-		Decode: func(b []byte) (ledger.State, error) {
-			s, err := protocols.ParseState(a.network, sizes, b)
-			return referee{s}, err
-		},
-		Key: key, Host: a.transport.host, Peers: func() []peer.ID { return nil },
-	})
+	c := refereeLedger(folder, a.network, protocols.SizesOf(a.params))
+	c.Key, c.Host, c.Peers = key, a.transport.host, func() []peer.ID { return nil }
+	a.Ledger, err = ledger.Open(ctx, c)
 	return a, err
 }
 

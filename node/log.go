@@ -134,6 +134,19 @@ func ledgerKeys(keys []protocols.Key) []ed25519.PublicKey {
 	return out
 }
 
+// refereeLedger is the part of a ledger's configuration that follows from the
+// network alone.
+func refereeLedger(dir string, n *protocols.Network, sizes protocols.Sizes) ledger.Config {
+	return ledger.Config{
+		Dir: dir, Network: n.ID(), Validators: ledgerKeys(n.Validators()),
+		Genesis: referee{protocols.NewState(n, sizes)},
+		Decode: func(b []byte) (ledger.State, error) {
+			s, err := protocols.ParseState(n, sizes, b)
+			return referee{s}, err
+		},
+	}
+}
+
 // checkReceipt is protocols.ReceiptChecker by the ledger's rules.
 func checkReceipt(network engine.Digest, validators []protocols.Key, tx, receipt []byte) (protocols.Anchoring, error) {
 	a, err := ledger.CheckReceipt(network, ledgerKeys(validators), tx, receipt)

@@ -60,6 +60,8 @@ func newMembership(cfg Config, self protocols.Key) (*membership, error) {
 	if err := m.readGenesis(cfg); err != nil {
 		return nil, err
 	}
+	sortKeys(m.departments)
+	sortKeys(m.auditors)
 	for i, text := range cfg.Analysts {
 		key, err := KeyOf(text)
 		if err != nil {
@@ -102,7 +104,6 @@ func (m *membership) addMembers(field string, texts []string, keys *[]protocols.
 		*keys = append(*keys, key)
 		m.peers = append(m.peers, *info)
 	}
-	sortKeys(*keys)
 	return nil
 }
 

@@ -387,28 +387,18 @@ func (n *node) openStores(context.Context) error {
 
 // openLedger starts this node's validator, and what it shows of the ledger.
 func (n *node) openLedger(ctx context.Context) error {
-	sizes := protocols.SizesOf(n.params)
-	keys := make([]protocols.Key, 0, len(n.members.departments)+len(n.members.auditors))
-	keys = append(append(keys, n.members.departments...), n.members.auditors...)
-	sortKeys(keys)
-	l, err := ledger.Open(ctx, ledger.Config{
-		Dir: filepath.Join(n.cfg.Dir, "ledger"), Network: n.network.ID(), Validators: ledgerKeys(keys),
-		Genesis: referee{protocols.NewState(n.network, sizes)},
-		Decode: func(b []byte) (ledger.State, error) {
-			s, err := protocols.ParseState(n.network, sizes, b)
-			return referee{s}, err
-		},
-		Key: n.id.private, Host: n.transport.host,
-		Peers:   func() []peer.ID { return n.transport.roles.with(member, leaving) },
-		Readers: func(p peer.ID) bool { return n.transport.roles.of(p) >= analyst },
-		Log:     n.log, Metrics: n.registry, Retain: n.cfg.Retain, StateSync: n.cfg.Genesis != "",
-		Halted: func(err error) {
-			select {
-			case n.halted <- err:
-			default:
-			}
-		},
-	})
+	c := refereeLedger(filepath.Join(n.cfg.Dir, "ledger"), n.network, protocols.SizesOf(n.params))
+	c.Key, c.Host = n.id.private, n.transport.host
+	c.Peers = func() []peer.ID { return n.transport.roles.with(member, leaving) }
+	c.Readers = func(p peer.ID) bool { return n.transport.roles.of(p) >= analyst }
+	c.Log, c.Metrics, c.Retain, c.StateSync = n.log, n.registry, n.cfg.Retain, n.cfg.Genesis != ""
+	c.Halted = func(err error) {
+		select {
+		case n.halted <- err:
+		default:
+		}
+	}
+	l, err := ledger.Open(ctx, c)
 	if err != nil {
 		return fmt.Errorf("the ledger: %w", err)
 	}
