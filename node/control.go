@@ -122,10 +122,12 @@ func (n *node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 
 // unhealthy is a sentence, or empty.
 func (n *node) unhealthy() string {
-	s := n.ledger.Status()
+	s, estranged := n.ledger.Status(), n.estranged()
 	switch {
 	case s.Halted != nil:
 		return "the ledger has halted: " + s.Halted.Error()
+	case estranged != "" && !n.view.Load().status.Ready:
+		return estranged
 	case !s.Quorum:
 		return fmt.Sprintf("%d of the ledger's %d validators are connected, and more than two thirds are needed", s.Connected, len(s.Validators))
 	case s.CatchingUp:

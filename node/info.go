@@ -3,7 +3,9 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -177,10 +179,22 @@ func (n *node) greet(ctx context.Context, p peer.ID) {
 		return
 	}
 	n.log.Info("connected", "department", h.Name, "peer", p.String())
-	if why := difference(ours, &h.Network); why != "" {
-		n.log.Error("this node and another department are not of one network: no epoch can be formed",
-			"department", h.Name, "peer", p.String(), "difference", why)
+	why := difference(ours, &h.Network)
+	if why == "" {
+		n.foreign.Delete(p)
+		return
 	}
+	n.foreign.Store(p, fmt.Sprintf("this node and %q (%s) are not of one network: %s", h.Name, p, why))
+	n.log.Error("this node and another department are not of one network: no epoch can be formed",
+		"department", h.Name, "peer", p.String(), "difference", why)
+}
+
+// estranged is why members are of another network than this node, or empty.
+func (n *node) estranged() string {
+	var all []string
+	n.foreign.Range(func(_, why any) bool { all = append(all, why.(string)); return true })
+	slices.Sort(all)
+	return strings.Join(all, "; ")
 }
 
 // difference says in which respect two nodes' descriptions differ, or nothing.
@@ -191,9 +205,15 @@ func difference(ours, theirs *protocols.Network) string {
 	case ours.Version != theirs.Version:
 		return "their versions"
 	case ours.Parameters != theirs.Parameters:
-		return "parameters: " + ours.Parameters + " here, " + theirs.Parameters + " there"
+		return fmt.Sprintf("parameters: %s here, %.*q there", ours.Parameters, protocols.MaxNameBytes, theirs.Parameters)
+	case !slices.Equal(memberKeys(ours.Departments), memberKeys(theirs.Departments)) || !slices.Equal(memberKeys(ours.Auditors), memberKeys(theirs.Auditors)):
+		return "peers: the two do not list the same departments and auditors"
+	case ours.Nonce != theirs.Nonce:
+		return fmt.Sprintf("founding nonces: %s here, %s there. Either the network was founded twice (a node that lost its folder "+
+			"needs the genesis.json of another), or the first department, %s, told the two different ones",
+			ours.Nonce, theirs.Nonce, PeerOf(ours.First()))
 	case string(ours.VerifyingKeys) != string(theirs.VerifyingKeys):
 		return "the proofs' keys: all nodes need the same development keys; copy the keys' folder from one to all"
 	}
-	return "peers: the two do not list the same departments and auditors"
+	return "their descriptions"
 }

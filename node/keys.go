@@ -76,8 +76,16 @@ func developKeys(ctx context.Context, p circuits.Params, dir string, progress ci
 // keySource is whoever has the network's keys: a member for a
 // department, its node for an analyst.
 type keySource struct {
-	verifying func(ctx context.Context) ([]byte, error)    // which keys they are
-	fetch     func(ctx context.Context, into string) error // all files of them
+	founding func(ctx context.Context) (founding, error)  // which keys they are
+	fetch    func(ctx context.Context, into string) error // all files of them
+}
+
+// founding is what the first department decides when a network is founded: all
+// of a genesis that does not stand in each node's configuration.
+type founding struct {
+	_         struct{} `cbor:",toarray"`
+	Nonce     engine.Digest
+	Verifying []byte
 }
 
 // heldKeys are keys with the folder that they are in; an auditor holds the

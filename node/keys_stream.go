@@ -16,34 +16,35 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"parley/circuits"
+	"parley/engine"
 	"parley/node/disk"
 )
 
 // The keys protocol (README section 6): development keys, from who made them
 // to who works with them. Ceremony keys will come from the ledger.
 const (
-	keysProtocol protocol.ID = "/parley/keys/1"
+	keysProtocol protocol.ID = "/parley/keys/2"
 	// keyFileLimit bounds one file; the largest, the default set's proving key
 	// of the decryption share, takes about 90 MB.
 	keyFileLimit = 1 << 29
 )
 
-// keysRequest asks for the verifying keys (no name), for the list of files
-// ("*"), or for one of them.
+// keysRequest asks for what the network was founded with (no name), for the
+// list of files ("*"), or for one of them.
 type keysRequest struct {
 	_    struct{} `cbor:",toarray"`
 	Name string
 }
 
 type keysReply struct {
-	_         struct{} `cbor:",toarray"`
-	Verifying []byte
-	Files     []keyFile
+	_        struct{} `cbor:",toarray"`
+	Founding founding
+	Files    []keyFile
 }
 
 // serveKeys answers from the folder that the keys were loaded from.
-func serveKeys(t *transport, keys heldKeys) {
-	verifying := keys.verifying.MarshalBinary()
+func serveKeys(t *transport, keys heldKeys, nonce engine.Digest) {
+	founded := founding{Nonce: nonce, Verifying: keys.verifying.MarshalBinary()}
 	list := sync.OnceValues(func() ([]keyFile, error) { return keyFiles(keys) })
 	t.Handle(keysProtocol, analyst, func(_ context.Context, s *stream) error {
 		var q keysRequest
@@ -51,14 +52,14 @@ func serveKeys(t *transport, keys heldKeys) {
 			return err
 		}
 		if q.Name == "" {
-			return s.SendValue(keysReply{Verifying: verifying})
+			return s.SendValue(keysReply{Founding: founded})
 		}
 		files, err := list()
 		if err != nil {
 			return err
 		}
 		if q.Name == "*" {
-			return s.SendValue(keysReply{Verifying: verifying, Files: files})
+			return s.SendValue(keysReply{Founding: founded, Files: files})
 		}
 		if !slices.ContainsFunc(files, func(f keyFile) bool { return f.Name == q.Name }) {
 			return &faultError{s.peer, "asked for a file that is no key"}
@@ -101,9 +102,12 @@ func keysFrom(t *transport, from peer.ID) *keySource {
 		return reply, s.ReceiveValue(&reply, keysTimeout)
 	}
 	return &keySource{
-		verifying: func(ctx context.Context) ([]byte, error) {
+		founding: func(ctx context.Context) (founding, error) {
 			reply, err := ask(ctx, "")
-			return reply.Verifying, err
+			if err == nil && reply.Founding.Nonce == (engine.Digest{}) {
+				err = &faultError{from, "founded the network without a nonce"}
+			}
+			return reply.Founding, err
 		},
 		fetch: func(ctx context.Context, into string) error {
 			reply, err := ask(ctx, "*")

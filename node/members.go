@@ -14,6 +14,7 @@ import (
 	"github.com/multiformats/go-multiaddr"
 
 	"parley/circuits"
+	"parley/engine"
 	"parley/protocols"
 )
 
@@ -145,6 +146,16 @@ func (m *membership) readGenesis(cfg Config) error {
 	return nil
 }
 
+// memberKeys are the keys of members, ascending.
+func memberKeys(members []protocols.Member) []protocols.Key {
+	keys := make([]protocols.Key, len(members))
+	for i, m := range members {
+		keys[i] = m.Key
+	}
+	sortKeys(keys)
+	return keys
+}
+
 func sortKeys(keys []protocols.Key) {
 	slices.SortFunc(keys, func(a, b protocols.Key) int { return bytes.Compare(a[:], b[:]) })
 }
@@ -166,17 +177,17 @@ func parsePeer(text string) (*peer.AddrInfo, error) {
 	return info, nil
 }
 
-// first is the department that makes development keys: the one with the
-// lowest key. It has no other privilege.
+// first is the department that makes development keys and draws the founding
+// nonce: the one with the lowest key. It has no other privilege.
 func (m *membership) first() protocols.Key { return m.departments[0] }
 
-// network is the genesis: what the configuration and the keys give, all but
-// names.
-func (m *membership) network(p circuits.Params, keys *circuits.VerifyingKeys) *protocols.Network {
+// network is the genesis: what the configuration, the nonce and the keys give,
+// all but names.
+func (m *membership) network(p circuits.Params, nonce engine.Digest, keys *circuits.VerifyingKeys) *protocols.Network {
 	if m.genesis != nil {
 		return m.genesis
 	}
-	n := &protocols.Network{Version: protocols.Version, Name: networkTitle, Parameters: p.Name(),
+	n := &protocols.Network{Version: protocols.Version, Name: networkTitle, Nonce: nonce, Parameters: p.Name(),
 		Development: true, VerifyingKeys: keys.MarshalBinary()}
 	for _, key := range m.departments {
 		n.Departments = append(n.Departments, protocols.Member{Key: key})

@@ -3,6 +3,7 @@ package node
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -67,6 +68,7 @@ type node struct {
 	duty       duties
 
 	view    atomic.Pointer[view]
+	foreign sync.Map // peer.ID → why that member is of another network, a sentence
 	watches struct {
 		sync.Mutex
 		of    map[engine.Digest]*stopwatch
@@ -261,29 +263,30 @@ func (n *node) status(ready bool) Status {
 	return s
 }
 
-// openKeys finds the keys of the network's proofs, and with them the network.
-// The first department makes them, or has them; the others use its. From the
-// first start on the genesis pins them.
+// openKeys finds the keys of the network's proofs and its founding nonce, and
+// with them the network. The first department makes them, or has them; the
+// others use its. From the first start on the genesis pins them.
 func (n *node) openKeys(ctx context.Context) error {
-	var want []byte
-	if n.members.genesis != nil {
-		want = n.members.genesis.VerifyingKeys
+	var want founding
+	if g := n.members.genesis; g != nil {
+		want = founding{Nonce: g.Nonce, Verifying: g.VerifyingKeys}
 	}
 	var keys heldKeys
 	var err error
-	if want == nil && n.members.first() == n.id.Key() {
+	if n.members.genesis == nil && n.members.first() == n.id.Key() {
 		cache := n.cacheDir()
 		keys.dir = cache
 		if keys.Keys, err = developKeys(ctx, n.params, cache, n.o.Progress); err == nil {
 			keys.verifying = keys.Keys.Verifying()
 		}
+		rand.Read(want.Nonce[:]) // never fails (crypto/rand)
 	} else {
-		keys, err = n.othersKeys(ctx, want)
+		keys, err = n.othersKeys(ctx, &want)
 	}
 	if err != nil {
 		return err
 	}
-	n.network = n.members.network(n.params, keys.verifying)
+	n.network = n.members.network(n.params, want.Nonce, keys.verifying)
 	if n.members.genesis == nil {
 		if err := disk.WriteFile(filepath.Join(n.cfg.Dir, genesisName), n.network.JSON()); err != nil {
 			return err
@@ -292,29 +295,29 @@ func (n *node) openKeys(ctx context.Context) error {
 	n.department = &protocols.Department{Key: n.id.private, Params: n.params, Keys: keys.Keys, Verifying: keys.verifying,
 		Analysts: n.members.analysts}
 	n.view.Store(&view{network: n.network, status: n.status(false)})
-	serveKeys(n.transport, keys)
+	serveKeys(n.transport, keys, n.network.Nonce)
 	return nil
 }
 
 func (n *node) cacheDir() string { return cmp.Or(n.o.CacheDir, DefaultCacheDir()) }
 
-// othersKeys gets keys that another member made; want is nil before it is
+// othersKeys gets keys that another member made; want is empty before it is
 // known which. An auditor proves nothing and takes the verifying half only.
-func (n *node) othersKeys(ctx context.Context, want []byte) (heldKeys, error) {
+func (n *node) othersKeys(ctx context.Context, want *founding) (heldKeys, error) {
 	source, err := n.keySource(), error(nil)
-	if want == nil {
-		if want, err = n.awaitKeys(ctx, source); err != nil {
+	if want.Verifying == nil {
+		if *want, err = n.awaitFounding(ctx, source); err != nil {
 			return heldKeys{}, err
 		}
 	}
 	if n.cfg.Auditor {
-		vk, err := circuits.ParseVerifyingKeys(n.params, want)
+		vk, err := circuits.ParseVerifyingKeys(n.params, want.Verifying)
 		if err != nil {
 			return heldKeys{}, fmt.Errorf("the network's verifying keys: %w", err)
 		}
 		return heldKeys{verifying: vk}, nil
 	}
-	return networkKeys(ctx, n.params, n.cacheDir(), want, source, n.o.Progress)
+	return networkKeys(ctx, n.params, n.cacheDir(), want.Verifying, source, n.o.Progress)
 }
 
 // keySource asks the first department, and in its absence whichever member is
@@ -333,7 +336,7 @@ func (n *node) keySource() *keySource {
 		return keysFrom(n.transport, first)
 	}
 	return &keySource{
-		verifying: func(ctx context.Context) ([]byte, error) { return keysFrom(n.transport, first).verifying(ctx) },
+		founding: func(ctx context.Context) (founding, error) { return keysFrom(n.transport, first).founding(ctx) },
 		fetch: func(ctx context.Context, into string) (fatal error) {
 			err := retry(ctx, func() error {
 				err := from().fetch(ctx, into)
@@ -350,23 +353,23 @@ func (n *node) keySource() *keySource {
 	}
 }
 
-// awaitKeys asks the first department which keys the network uses, until it
-// answers.
-func (n *node) awaitKeys(ctx context.Context, source *keySource) ([]byte, error) {
+// awaitFounding asks the first department what it founded the network with,
+// until it answers.
+func (n *node) awaitFounding(ctx context.Context, source *keySource) (founding, error) {
 	if n.o.Progress != nil {
 		n.o.Progress("waiting for the keys of the first department", 0, 0)
 	}
 	n.log.Info("waiting for the proofs' keys", "from", PeerOf(n.members.first()))
 	for {
-		verifying, err := source.verifying(ctx)
+		founded, err := source.founding(ctx)
 		if err == nil {
-			return verifying, nil
+			return founded, nil
 		}
 		n.log.Debug("the first department has no keys yet", "error", err.Error())
 		select {
 		case <-time.After(keysPause):
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return founding{}, ctx.Err()
 		}
 	}
 }
@@ -419,6 +422,13 @@ func (n *node) openLedger(ctx context.Context) error {
 	n.department.State = n.replica
 	n.log.Info("ledger", "block", l.Status().Block, "network", n.network.ID().String())
 	n.transport.Handle(infoProtocol, analyst, n.serveInfo)
+	// Of two members that met before either had a network, the later one to be
+	// here compares.
+	for _, p := range n.transport.roles.with(member) {
+		if n.transport.Connected(p) {
+			n.transport.Go(func(ctx context.Context) { n.greet(ctx, p) })
+		}
+	}
 	serveLog(n.transport, n.history)
 	n.measure()
 	return nil

@@ -37,7 +37,7 @@ func (c *Certificate) WithoutOpening() *Certificate {
 func (c *Certificate) Digest() engine.Digest {
 	bare := *c
 	bare.Opening, bare.Anchor = nil, Anchor{}
-	return engine.Hash("parley certificate 2", bare.Marshal())
+	return engine.Hash("parley certificate 3", bare.Marshal())
 }
 
 // String does not show the opening.

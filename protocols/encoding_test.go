@@ -114,7 +114,7 @@ func TestGoldenEncodings(t *testing.T) {
 	golden(t, "journal", journal.Marshal())
 	served := SignServed(digestOf(5), courtKey("golden"), digestOf(6), []byte{1})
 	golden(t, "served", served.Marshal())
-	n := &Network{Version: Version, Name: "demo", Parameters: "light", Departments: []Member{{Name: "Köln", Key: Key(digestOf(7))}},
+	n := &Network{Version: Version, Name: "demo", Nonce: digestOf(9), Parameters: "light", Departments: []Member{{Name: "Köln", Key: Key(digestOf(7))}},
 		Auditors: []Member{{Key: Key(digestOf(8))}}, Development: true, VerifyingKeys: []byte{1, 2, 3}}
 	certificate := Certificate{Version: Version, Network: *n, Records: []Record{record}, KeyShares: [][]byte{{1}}, AnalystKey: []byte{2},
 		Contributions: [][][]byte{{{3}}}, Shares: [][][]byte{{{4}, {5}}}, Opening: []byte{6},
@@ -262,12 +262,17 @@ func TestNetworkDescription(t *testing.T) {
 	}
 	for name, change := range map[string]func(string) string{
 		"unknown field":  func(s string) string { return strings.Replace(s, "{", `{"x": 1,`, 1) },
-		"repeated field": func(s string) string { return strings.Replace(s, "{", `{"version": 2,`, 1) },
+		"repeated field": func(s string) string { return strings.Replace(s, "{", `{"version": 3,`, 1) },
 		"other case":     func(s string) string { return strings.Replace(s, `"name"`, `"Name"`, 1) },
-		"version":        func(s string) string { return strings.Replace(s, `"version": 2`, `"version": 1`, 1) },
-		"order":          func(s string) string { return strings.Replace(s, "city0", "city9", 1) },
-		"same name":      func(s string) string { return strings.Replace(s, "city0", "city1", 1) },
-		"no name":        func(s string) string { return strings.Replace(s, "city0", "", 1) },
+		"version":        func(s string) string { return strings.Replace(s, `"version": 3`, `"version": 2`, 1) },
+		"no nonce":       func(s string) string { return strings.Replace(s, n.Nonce.String(), strings.Repeat("0", 64), 1) },
+		"without nonce": func(s string) string {
+			return strings.Replace(s, `"nonce": "`+n.Nonce.String()+`",`, "", 1)
+		},
+		"short nonce": func(s string) string { return strings.Replace(s, n.Nonce.String(), n.Nonce.String()[2:], 1) },
+		"order":       func(s string) string { return strings.Replace(s, "city0", "city9", 1) },
+		"same name":   func(s string) string { return strings.Replace(s, "city0", "city1", 1) },
+		"no name":     func(s string) string { return strings.Replace(s, "city0", "", 1) },
 		"auditor twice": func(s string) string {
 			return strings.Replace(s, n.Auditors[0].Key.String(), n.Departments[0].Key.String(), 1)
 		},
@@ -287,6 +292,7 @@ func TestNetworkDescription(t *testing.T) {
 	id := n.ID()
 	for name, change := range map[string]func(*Network){
 		"name":       func(n *Network) { n.Name = "x" },
+		"nonce":      func(n *Network) { n.Nonce[31] ^= 1 },
 		"parameters": func(n *Network) { n.Parameters = "light" },
 		"auditor":    func(n *Network) { n.Auditors = nil },
 		"roles":      func(n *Network) { n.Departments, n.Auditors = n.Auditors, n.Departments },

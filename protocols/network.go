@@ -16,7 +16,7 @@ import (
 )
 
 // Version is the version of every format in this package. Another one is refused.
-const Version = 2
+const Version = 3
 
 // Key is an ed25519 public key (RFC 8032): the identity of a department or an analyst. Its text
 // is 64 lower-case hex digits.
@@ -62,13 +62,16 @@ type Member struct {
 // A node knows everything but the names from its configuration. It makes a Network with empty
 // names, which has the same ID, follows the ledger, and gets the named one from State.Network.
 type Network struct {
-	_           struct{} `cbor:",toarray" json:"-"`
-	Version     uint64   `json:"version"`
-	Name        string   `json:"name"`
-	Parameters  string   `json:"parameters"`  // circuits.Named
-	Departments []Member `json:"departments"` // ascending by name (then key, while unnamed)
-	Auditors    []Member `json:"auditors"`    // validators without tables, in the same order
-	Development bool     `json:"developmentKeys"`
+	_       struct{} `cbor:",toarray" json:"-"`
+	Version uint64   `json:"version"`
+	Name    string   `json:"name"`
+	// Nonce is drawn when the network is founded: two foundings never have the same ID, whoever
+	// their members are, and what was signed in the first says nothing in the second.
+	Nonce       engine.Digest `json:"nonce"`
+	Parameters  string        `json:"parameters"`  // circuits.Named
+	Departments []Member      `json:"departments"` // ascending by name (then key, while unnamed)
+	Auditors    []Member      `json:"auditors"`    // validators without tables, in the same order
+	Development bool          `json:"developmentKeys"`
 	// VerifyingKeys is circuits.VerifyingKeys.MarshalBinary; base64 in JSON.
 	VerifyingKeys []byte `json:"verifyingKeys"`
 }
@@ -76,16 +79,17 @@ type Network struct {
 // ID identifies the network: it covers everything but the members' names, which their signed
 // Join entries bind.
 func (n *Network) ID() engine.Digest {
-	return engine.Hash("parley network 2", engine.Marshal(struct {
+	return engine.Hash("parley network 3", engine.Marshal(struct {
 		_             struct{} `cbor:",toarray"`
 		Version       uint64
 		Name          string
+		Nonce         engine.Digest
 		Parameters    string
 		Departments   []Key
 		Auditors      []Key
 		Development   bool
 		VerifyingKeys []byte
-	}{Version: n.Version, Name: n.Name, Parameters: n.Parameters, Departments: sortedMemberKeys(n.Departments),
+	}{Version: n.Version, Name: n.Name, Nonce: n.Nonce, Parameters: n.Parameters, Departments: sortedMemberKeys(n.Departments),
 		Auditors: sortedMemberKeys(n.Auditors), Development: n.Development, VerifyingKeys: n.VerifyingKeys}))
 }
 
@@ -127,6 +131,8 @@ func (n *Network) Validate(named bool) error {
 	switch {
 	case n.Version != Version:
 		return fmt.Errorf("network description has version %d, want %d", n.Version, Version)
+	case n.Nonce == engine.Digest{}:
+		return errors.New("network description has no founding nonce")
 	case len(n.Departments) < 1 || len(n.Departments) > MaxDepartments:
 		return fmt.Errorf("network of %d departments, allowed 1 to %d", len(n.Departments), MaxDepartments)
 	case len(n.Auditors) > MaxAuditors:

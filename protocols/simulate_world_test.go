@@ -110,10 +110,15 @@ func newWorldWithKeys(t testing.TB, seed uint64, departments int, salt string) *
 
 // newWorldAt uses another parameter set.
 func newWorldAt(t testing.TB, seed uint64, departments int, salt string, keys *circuits.Keys) *world {
+	return foundWorld(t, seed, departments, salt, engine.Hash("founding", []byte(salt)), keys)
+}
+
+// foundWorld founds a network with this nonce.
+func foundWorld(t testing.TB, seed uint64, departments int, salt string, nonce engine.Digest, keys *circuits.Keys) *world {
 	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 1)), params: keys.Params(), keys: keys,
 		points: map[*party]int{}, entries: map[*party]map[string][]byte{},
 		crash: func(*party) bool { return false }, salt: salt}
-	w.network = &protocols.Network{Version: protocols.Version, Name: "simulation", Parameters: w.params.Name(),
+	w.network = &protocols.Network{Version: protocols.Version, Name: "simulation", Nonce: nonce, Parameters: w.params.Name(),
 		Development: true, VerifyingKeys: w.keys.Verifying().MarshalBinary()}
 	for i := range departments {
 		p := w.addParty(fmt.Sprintf("city%d", i+1), protocols.RoleDepartment)

@@ -1,0 +1,79 @@
+package node
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// Two nodes that were told different founding nonces never make a network:
+// both say what differs, and neither takes the other's.
+func TestTwoNonces(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts two nodes")
+	}
+	t.Parallel()
+	n := newTestNetwork(t, 2)
+	first, other := 0, 1
+	if a, b := n.nodes[0].id.Key(), n.nodes[1].id.Key(); bytes.Compare(a[:], b[:]) > 0 {
+		first, other = 1, 0
+	}
+	genesis := func(i int) []byte {
+		text, _ := os.ReadFile(filepath.Join(n.nodes[i].cfg.Dir, genesisName))
+		return text
+	}
+	n.start(first)
+	n.eventually("a genesis", func() bool { return genesis(first) != nil })
+	told, err := protocols.ParseGenesis(genesis(first))
+	check(t, err)
+	lie := *told
+	lie.Nonce = engine.Digest{7}
+	check(t, os.WriteFile(filepath.Join(n.nodes[other].cfg.Dir, genesisName), lie.JSON(), 0o600))
+	n.start(other)
+	for _, i := range []int{first, other} {
+		n.eventually("a node that says why", func() bool {
+			if _, err := os.Stat(filepath.Join(n.nodes[i].cfg.Dir, controlName)); err != nil {
+				return false
+			}
+			r := n.report(i)
+			return !r.Ready && strings.Contains(r.Reason, "founding nonces: ") &&
+				strings.Contains(r.Reason, told.Nonce.String()) && strings.Contains(r.Reason, lie.Nonce.String()) &&
+				strings.Contains(r.Reason, n.nodes[first].id.Peer())
+		})
+	}
+	if !bytes.Equal(genesis(first), told.JSON()) || !bytes.Equal(genesis(other), lie.JSON()) {
+		t.Error("a node took another founding nonce")
+	}
+}
+
+// TestDifference: each way in which two nodes are not of one network is said
+// as what it is.
+func TestDifference(t *testing.T) {
+	ours := &protocols.Network{Version: protocols.Version, Name: "parley", Nonce: engine.Digest{1}, Parameters: "light", VerifyingKeys: []byte{1},
+		Departments: []protocols.Member{{Key: protocols.Key{1}}, {Key: protocols.Key{2}}}, Auditors: []protocols.Member{{Key: protocols.Key{3}}}}
+	if why := difference(ours, ours); why != "" {
+		t.Error(why)
+	}
+	for want, change := range map[string]func(n *protocols.Network){
+		"versions":          func(n *protocols.Network) { n.Version-- },
+		"parameters: light": func(n *protocols.Network) { n.Parameters = strings.Repeat("x", 1000) },
+		"founding nonces":   func(n *protocols.Network) { n.Nonce[0] = 9 },
+		"the proofs' keys":  func(n *protocols.Network) { n.VerifyingKeys = []byte{2} },
+		"peers":             func(n *protocols.Network) { n.Auditors = nil; n.Nonce = engine.Digest{2} },
+		"departments and aud": func(n *protocols.Network) {
+			n.Departments, n.Auditors = n.Departments[:1], append(n.Auditors, n.Departments[1])
+		},
+		"their descriptions": func(n *protocols.Network) { n.Name = "x" },
+	} {
+		theirs := *ours
+		change(&theirs)
+		if why := difference(ours, &theirs); !strings.Contains(why, want) || len(why) > 500 {
+			t.Errorf("%q, want %q", why, want)
+		}
+	}
+}
