@@ -115,7 +115,7 @@ func (n *testNetwork) readLive(ctx context.Context, c *command, out *bytes.Buffe
 	var listed struct{ Queries []ledgerQuery }
 	check(t, c.listLedger(ctx, live, ledgerFilter{}, false))
 	into(t, out, &listed)
-	if len(listed.Queries) != 2 || listed.Queries[0].State != "done" || listed.Queries[0].Table != "people" ||
+	if len(listed.Queries) != 2 || listed.Queries[0].State != "done" || !listed.Queries[0].Released || listed.Queries[0].Table != "people" ||
 		listed.Queries[0].Analyst != n.analyst.Peer() || len(listed.Queries[0].Certificate) != 64 || len(listed.Queries[0].Departments) != 3 {
 		t.Errorf("list: %+v", listed)
 	}

@@ -20,6 +20,7 @@ type ledgerQuery struct {
 	Time        time.Time  `json:"time"`
 	State       string     `json:"state"`            // done, refused, accused, failed, expired; or where it stands
 	Reason      string     `json:"reason,omitempty"` // of an end without an answer
+	Released    bool       `json:"released"`         // a decryption share stands on the ledger, whatever the end
 	Analyst     string     `json:"analyst"`          // peer id
 	Table       string     `json:"table"`
 	Departments []string   `json:"departments"` // that contribute
@@ -74,6 +75,7 @@ func (h *ledgerHistory) take(s *protocols.State, r *protocols.Record, refused er
 			delete(h.open, id)
 			continue
 		}
+		q.Released = state.Released()
 		if q.State = state.Phase.String(); state.Phase.Ended() {
 			q.Ended, q.Reason = &at, endOf(s, state)
 			if state.Phase == protocols.PhaseDone {
@@ -83,6 +85,14 @@ func (h *ledgerHistory) take(s *protocols.State, r *protocols.Record, refused er
 		}
 	}
 	return nil
+}
+
+// standing is the state as a list shows it: what was released stays so, whatever the end.
+func (q *ledgerQuery) standing() string {
+	if q.Released {
+		return "released, " + q.State
+	}
+	return q.State
 }
 
 // endOf is why a query ended without an answer.
@@ -179,7 +189,7 @@ func parseWhen(flag, text string, now time.Time) (time.Time, error) {
 func queriesGrid(queries []*ledgerQuery) grid {
 	g := grid{Head: []string{"time", "block", "query", "state", "analyst", "table", "departments", "certificate"}, Right: []bool{false, true}}
 	for _, q := range queries {
-		cells := []string{q.Time.Format("2006-01-02 15:04:05"), fmt.Sprint(q.Block), shortDigest(q.ID), q.State,
+		cells := []string{q.Time.Format("2006-01-02 15:04:05"), fmt.Sprint(q.Block), shortDigest(q.ID), q.standing(),
 			"…" + q.Analyst[max(0, len(q.Analyst)-8):], q.Table, strings.Join(q.Departments, ", "), cmp.Or(shortDigest(q.Certificate), "-")}
 		row := make([]*string, len(cells))
 		for i := range cells {
@@ -217,7 +227,7 @@ func queryText(q *ledgerQuery, events []ledgerEvent) string {
 		fmt.Fprintf(&b, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
 	}
 	line("query", "%s", q.ID)
-	line("state", "%s", strings.TrimSuffix(q.State+": "+q.Reason, ": "))
+	line("state", "%s", strings.TrimSuffix(q.standing()+": "+q.Reason, ": "))
 	line("analyst", "%s", q.Analyst)
 	line("table", "%s of %s", q.Table, strings.Join(q.Departments, ", "))
 	if q.Certificate != "" {

@@ -70,3 +70,20 @@ func TestBeside(t *testing.T) {
 		t.Errorf("too wide: got\n%s\nwant\n%s", got, want)
 	}
 }
+
+// What was released is listed as released, whatever the end, and what was not is not.
+func TestReleasedIsListed(t *testing.T) {
+	for _, state := range []string{"done", "refused", "accused", "failed", "expired", "sharing"} {
+		for _, released := range []bool{false, true} {
+			q := &ledgerQuery{ID: "ab", State: state, Released: released, Reason: "why"}
+			want := state
+			if released {
+				want = "released, " + state
+			}
+			list, show := queriesGrid([]*ledgerQuery{q}).String(), queryText(q, nil)
+			if !strings.Contains(list, "| "+want+" ") || !strings.Contains(show, " "+want+": why\n") {
+				t.Errorf("%s, released %v:\n%s\n%s", state, released, list, show)
+			}
+		}
+	}
+}

@@ -200,9 +200,14 @@ func (q *Query) analystChecked(key PublicKey, err error) {
 	q.dossier.analyst = key
 }
 
-// refuse ends the query for everybody. It is no use once this department has shared.
+// refuse ends the query for everybody; once somebody has shared, it ends this department's part
+// alone, and says nothing: the ledger would not take it.
 func (q *Query) refuse(code, text string) {
-	if !q.has(KindShare) {
+	switch {
+	case q.has(KindShare):
+	case q.state().Released():
+		q.finish(Outcome{Status: Refused, Code: code, Sentence: sentence(text), Departments: []string{q.referee.NameOf(q.self)}})
+	default:
 		q.post(&Refuse{Query: q.id, Code: code, Sentence: sentence(text)}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
 	}
 }

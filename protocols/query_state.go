@@ -138,6 +138,12 @@ func (q *QueryState) Records() []Record { return slices.Clone(q.records) }
 // Attested tells whether a validator has attested the contributions.
 func (q *QueryState) Attested(k Key) bool { return slices.Contains(q.attestors, k) }
 
+// Released tells whether a decryption share is on the ledger, and so served: from then on no end of
+// the query, whatever it is called, takes back what was shared. Nobody can refuse any more.
+func (q *QueryState) Released() bool {
+	return slices.ContainsFunc(q.share, func(n uint64) bool { return n != 0 })
+}
+
 // Judged tells whether a validator has said what it found about the accused blob.
 func (q *QueryState) Judged(k Key) bool { return q.verdicts.by(k) }
 

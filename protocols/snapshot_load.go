@@ -217,7 +217,7 @@ func (q *QueryState) loadEnd(sizes Sizes) error {
 		}
 	case *Refuse:
 		q.Refuser, q.Refusal = end.Entry.Author, b
-		if q.Phase == PhaseRefused {
+		if q.Phase == PhaseRefused && !q.Released() {
 			return nil
 		}
 	case *Accuse:

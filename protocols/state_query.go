@@ -97,6 +97,9 @@ func (s *State) applyToQuery(r *Record, body Body) *Refusal {
 	case *Admit:
 		return s.admit(q, r, b, member)
 	case *Refuse:
+		if q.Released() { // what is shared cannot be taken back
+			return refuse("too-late", "a decryption share is committed to")
+		}
 		q.Refuser, q.Refusal, q.ending = r.Entry.Author, b, r
 		q.Epoch.Exhausted = q.Epoch.Exhausted || b.Code == CodeEpochExhausted
 		s.end(q, PhaseRefused)

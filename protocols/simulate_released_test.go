@@ -1,0 +1,43 @@
+package protocols_test
+
+import (
+	"slices"
+	"testing"
+	"testing/cryptotest"
+
+	"parley/protocols"
+)
+
+// TestRefusesAloneAfterAShare: a department that would refuse when another has shared says nothing
+// that the ledger does not take: its own part is over, and the operator is told why.
+func TestRefusesAloneAfterAShare(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 34)
+	w := newWorld(t, 34, 2)
+	victim := w.departments()[1]
+	w.keepDown = true
+	w.crash = func(p *party) bool {
+		last := len(p.journal) - 1 // not sent yet
+		return p == victim && last >= 0 && p.journal[last].Kind == protocols.JournalShare
+	}
+	w.askFor(bySex)
+	w.run()
+	open := w.ledger.state.Open()
+	if victim.up || len(open) != 1 || !w.ledger.state.Query(open[0]).Released() {
+		t.Fatalf("up: %v, %d open", victim.up, len(open))
+	}
+	victim.journal = slices.DeleteFunc(victim.journal, func(r protocols.JournalRecord) bool { return r.Kind == protocols.JournalShare })
+	state := w.ledger.snapshot()
+	d := &protocols.Department{Key: victim.key, Params: w.params, Keys: w.keys, Verifying: w.keys.Verifying(), State: state} // of no analyst any more
+	m, err := protocols.NewQuery(d, victim.epochs[state.Query(open[0]).Ask.Epoch], open[0], victim.journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := m.Step(protocols.Started{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Send) > 0 || r.Outcome == nil || r.Outcome.Status != protocols.Refused || r.Outcome.Code != protocols.CodeNotListed ||
+		!slices.Equal(r.Outcome.Departments, []string{victim.name}) {
+		t.Errorf("%d entries, %+v", len(r.Send), r.Outcome)
+	}
+}
