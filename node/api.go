@@ -48,6 +48,10 @@ type Config struct {
 	// came to it. Empty: Peers and Auditors are the network, from its
 	// beginning.
 	Genesis string
+	// Trust is a block of the network that this node comes to, "BLOCK:HASH" as
+	// parley ledger head prints them: no ledger without it is taken for the
+	// network's. Required with Genesis, empty without.
+	Trust string
 	// Analysts are the peer ids that may ask.
 	Analysts []string
 	// Parameters is "default" or "light".

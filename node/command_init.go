@@ -128,6 +128,10 @@ peers = [
 # A node that comes to a network that has run before: the description that any of its nodes keeps as genesis.json.
 # genesis = "genesis.json"
 
+# With genesis: a block of that network, from somebody you believe; parley ledger head prints one. Without it, keys that
+# left long ago could show this node another ledger.
+# trust = "BLOCK:HASH"
+
 # Who may ask: the peer ids of analysts. Nobody else is answered.
 analysts = [
 #  "12D3KooW...",

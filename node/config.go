@@ -2,16 +2,20 @@ package node
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
+
+	"parley/node/ledger"
 )
 
 // The roles of a node.
@@ -31,6 +35,7 @@ type configFile struct {
 	Identity   string      `toml:"identity"`
 	Role       string      `toml:"role,omitempty"`
 	Genesis    string      `toml:"genesis,omitempty"`
+	Trust      string      `toml:"trust,omitempty"`
 	Peers      []string    `toml:"peers"`
 	Auditors   []string    `toml:"auditors,omitempty"`
 	Analysts   []string    `toml:"analysts"`
@@ -81,7 +86,7 @@ func LoadConfig(path string) (Config, error) {
 // resolve checks what can be checked without touching anything but file names. The failure's Column is the key.
 func (f configFile) resolve(base string) (Config, *Failure) {
 	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Auditors: f.Auditors, Analysts: f.Analysts,
-		Parameters: f.Parameters, Retain: f.Retain, Metrics: f.Metrics}
+		Parameters: f.Parameters, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics}
 	for _, required := range []struct{ key, value string }{
 		{"name", f.Name}, {"dir", f.Dir}, {"listen", f.Listen}, {"parameters", f.Parameters},
 	} {
@@ -102,6 +107,9 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 	cfg.Dir = resolvePath(base, f.Dir)
 	if f.Genesis != "" {
 		cfg.Genesis = resolvePath(base, f.Genesis)
+	}
+	if _, err := trustedBlock(cfg); err != nil {
+		return cfg, &Failure{Column: "trust", Message: err.Error(), Hint: trustHint}
 	}
 	if f.Identity != "" {
 		cfg.Identity = resolvePath(base, f.Identity)
@@ -136,6 +144,27 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 		cfg.Tables = append(cfg.Tables, table)
 	}
 	return cfg, nil
+}
+
+const trustHint = "parley ledger head, of two nodes at least, prints a block and its hash: trust = \"BLOCK:HASH\""
+
+// trustedBlock reads Config.Trust, which stands with Genesis and only with it.
+func trustedBlock(cfg Config) (ledger.Trusted, error) {
+	switch {
+	case cfg.Genesis == "" && cfg.Trust == "":
+		return ledger.Trusted{}, nil
+	case cfg.Genesis == "":
+		return ledger.Trusted{}, errors.New("trust: it is for a node that comes to a network, with genesis")
+	case cfg.Trust == "":
+		return ledger.Trusted{}, errors.New("trust: a node that comes to a network needs a block of it that its operator knows")
+	}
+	number, hash, _ := strings.Cut(cfg.Trust, ":")
+	block, err := strconv.ParseUint(number, 10, 62)
+	raw, bad := hex.DecodeString(hash)
+	if err != nil || bad != nil || block == 0 || len(raw) != len(ledger.Trusted{}.Hash) {
+		return ledger.Trusted{}, fmt.Errorf("trust: %q is not a block's height, a colon and the 64 hex digits of its hash", cfg.Trust)
+	}
+	return ledger.Trusted{Block: block, Hash: [32]byte(raw)}, nil
 }
 
 // parseDuration reads an optional duration; zero if it is left out.

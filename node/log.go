@@ -139,12 +139,22 @@ func ledgerKeys(keys []protocols.Key) []ed25519.PublicKey {
 func refereeLedger(dir string, n *protocols.Network, sizes protocols.Sizes) ledger.Config {
 	return ledger.Config{
 		Dir: dir, Network: n.ID(), Validators: ledgerKeys(n.Validators()),
-		Genesis: referee{protocols.NewState(n, sizes)},
+		Genesis: referee{protocols.NewState(n, sizes)}, Author: authorOf,
 		Decode: func(b []byte) (ledger.State, error) {
 			s, err := protocols.ParseState(n, sizes, b)
 			return referee{s}, err
 		},
 	}
+}
+
+// authorOf is ledger.Config.Author: who the entry says wrote it. Whether that is
+// true the referee checks before it counts.
+func authorOf(tx []byte) string {
+	e, err := protocols.ParseEntry(tx)
+	if err != nil {
+		return ""
+	}
+	return e.Author.String()
 }
 
 // checkReceipt is protocols.ReceiptChecker by the ledger's rules.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -37,6 +38,16 @@ func (n *testNetwork) report(i int) (r nodeReport) {
 		n.t.Fatal(err)
 	}
 	return r
+}
+
+// trust is a block that two nodes show alike, as a newcomer's operator is told.
+func (n *testNetwork) trust(a, b int) string {
+	n.t.Helper()
+	head, err := compareHeads(context.Background(), []string{n.address(a), n.address(b)}, n.analyst, exportPins{}, 0)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return fmt.Sprint(head.Block, ":", head.Hash)
 }
 
 // eventually waits for something to become true.
@@ -84,7 +95,7 @@ func TestVotes(t *testing.T) {
 	if r := n.vote(add, 4); !r.Done {
 		t.Fatalf("after three votes: %+v", r)
 	}
-	late.cfg.Genesis = filepath.Join(n.nodes[0].cfg.Dir, genesisName)
+	late.cfg.Genesis, late.cfg.Trust = filepath.Join(n.nodes[0].cfg.Dir, genesisName), n.trust(0, 1)
 	n.start(3)
 	n.waitReady(3)
 	n.departments = 4
@@ -157,7 +168,7 @@ func TestRotate(t *testing.T) {
 	}
 	fresh := *old
 	fresh.id, fresh.cfg.Dir, fresh.log = id, dir, &syncBuffer{}
-	fresh.cfg.Genesis = filepath.Join(n.nodes[0].cfg.Dir, genesisName)
+	fresh.cfg.Genesis, fresh.cfg.Trust = filepath.Join(n.nodes[0].cfg.Dir, genesisName), n.trust(0, 2)
 	n.nodes[1] = &fresh
 	n.start(1)
 	n.waitReady(1)

@@ -45,6 +45,7 @@ type node struct {
 	log     *slog.Logger
 	id      Identity
 	members *membership
+	trust   ledger.Trusted
 	params  circuits.Params
 	network *protocols.Network // without names
 	tables  []*table
@@ -178,6 +179,9 @@ func (n *node) openIdentity(context.Context) error {
 		return err
 	}
 	if n.members, err = newMembership(n.cfg, n.id.Key()); err != nil {
+		return err
+	}
+	if n.trust, err = trustedBlock(n.cfg); err != nil {
 		return err
 	}
 	if n.params, err = n.o.parameterSet(n.cfg.Parameters); err != nil {
@@ -394,7 +398,7 @@ func (n *node) openLedger(ctx context.Context) error {
 	c.Key, c.Host = n.id.private, n.transport.host
 	c.Peers = func() []peer.ID { return n.transport.roles.with(member, leaving) }
 	c.Readers = func(p peer.ID) bool { return n.transport.roles.of(p) >= analyst }
-	c.Log, c.Metrics, c.Retain, c.StateSync = n.log, n.registry, n.cfg.Retain, n.cfg.Genesis != ""
+	c.Log, c.Metrics, c.Retain, c.StateSync, c.Trust = n.log, n.registry, n.cfg.Retain, n.cfg.Genesis != "", n.trust
 	c.Halted = func(err error) {
 		select {
 		case n.halted <- err:

@@ -51,6 +51,7 @@ type app struct {
 	every     uint64 // blocks between snapshots
 	admit     func(path, arg string) error
 	author    func(tx []byte) string
+	trust     Trusted
 	early     *early
 	committed func(Place, int) // told of each block; must not block
 
@@ -132,12 +133,9 @@ func (a *app) CheckTx(_ context.Context, q *abci.RequestCheckTx) (*abci.Response
 	a.mu.Lock()
 	place := a.next()
 	a.mu.Unlock()
-	author := ""
-	if a.author != nil {
-		author = a.author(q.Tx)
-		if a.authors[author] >= mempoolAuthor {
-			return &abci.ResponseCheckTx{Code: abciNotOrdered, Codespace: "busy", Log: "too many transactions of this author wait"}, nil
-		}
+	author := a.author(q.Tx)
+	if a.authors[author] >= MaxWaiting {
+		return &abci.ResponseCheckTx{Code: abciNotOrdered, Codespace: "busy", Log: "too many transactions of this author wait"}, nil
 	}
 	r := a.pending.Apply(place, q.Tx)
 	out := &abci.ResponseCheckTx{Codespace: r.Code, Log: r.Sentence}
@@ -179,7 +177,7 @@ func (a *app) PrepareProposal(_ context.Context, q *abci.RequestPrepareProposal)
 // order.
 func (a *app) ProcessProposal(_ context.Context, q *abci.RequestProcessProposal) (*abci.ResponseProcessProposal, error) {
 	refuse := &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}
-	if q.Height == 1 && len(q.Txs) > 0 {
+	if q.Height == 1 && len(q.Txs) > 0 || a.trusts(uint64(q.Height), q.Hash) != nil {
 		return refuse, nil
 	}
 	j := a.judge(q.Hash, q.Height, q.Time, q.Txs)
@@ -193,6 +191,14 @@ func (a *app) ProcessProposal(_ context.Context, q *abci.RequestProcessProposal)
 	}
 	a.checked = j
 	return &abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}, nil
+}
+
+// trusts refuses another block at the height of the one that the operator knows.
+func (a *app) trusts(height uint64, hash []byte) error {
+	if height != a.trust.Block || height == 0 || bytes.Equal(hash, a.trust.Hash[:]) {
+		return nil
+	}
+	return fmt.Errorf("block %d is %X, and the operator trusts %X: this is another ledger", height, hash, a.trust.Hash)
 }
 
 func (a *app) judge(hash []byte, height int64, t time.Time, txs [][]byte) *judged {
@@ -212,6 +218,9 @@ func (a *app) FinalizeBlock(_ context.Context, q *abci.RequestFinalizeBlock) (*a
 	last := a.Last()
 	if uint64(q.Height) != last.Block+1 {
 		return nil, fmt.Errorf("block %d is decided, and the state is that of block %d", q.Height, last.Block)
+	}
+	if err := a.trusts(uint64(q.Height), q.Hash); err != nil {
+		return nil, err
 	}
 	j := a.checked
 	if j == nil || !bytes.Equal(j.hash, q.Hash) || j.place.Block != uint64(q.Height) {

@@ -31,7 +31,8 @@ import (
 	"parley/node/disk"
 )
 
-// Config is what a ledger is opened with.
+// Config is what a ledger is opened with. What is not said to have a default is
+// required: Open refuses a Config without it.
 type Config struct {
 	// Dir is the ledger's own folder; made, 0700, if missing.
 	Dir string
@@ -45,8 +46,9 @@ type Config struct {
 	// Decode reads what State.Marshal wrote, strictly: the bytes may come from a
 	// peer.
 	Decode func([]byte) (State, error)
-	// Author names who wrote a transaction, so that none fills the mempool alone;
-	// nil: no limit. It must not panic whatever tx holds.
+	// Author names who wrote a transaction, so that none fills the mempool alone.
+	// It must not panic whatever tx holds. What it cannot read is nobody's, and
+	// nobody has no more room than anybody.
 	Author func(tx []byte) string
 	// Key is the identity's: the validator's and the libp2p host's.
 	Key ed25519.PrivateKey
@@ -73,10 +75,13 @@ type Config struct {
 	// how many a restart after a crash replays at most; 0: 200.
 	SnapshotEvery uint64
 	// StateSync: an empty ledger takes a snapshot from its peers, verified
-	// against the chain of validators from the genesis, instead of all blocks.
+	// against the chain of validators from the genesis and against Trust, instead
+	// of all blocks.
 	StateSync bool
-	// Trust, if not zero, is a block that the operator knows from elsewhere, and
-	// that a snapshot's chain must contain.
+	// Trust is a block that the operator knows from elsewhere. No other block of
+	// its height is taken: not in a snapshot's chain, not from peers, not from
+	// Dir. Required with StateSync, since keys that left long ago could show who
+	// comes anew another chain; zero otherwise, for whoever was there.
 	Trust Trusted
 	// Halted, if not nil, is told when consensus has stopped for good, or has
 	// not moved for too long though more than two thirds of the validators are
@@ -168,6 +173,9 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 
 // complete fills in defaults and checks what would fail late.
 func (c *Config) complete() error {
+	if err := c.required(); err != nil {
+		return err
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -193,6 +201,34 @@ func (c *Config) complete() error {
 	return nil
 }
 
+// required refuses a Config that lacks what a ledger is unsafe without: a
+// default would switch a guard off, and nobody would notice.
+func (c *Config) required() error {
+	for _, field := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Dir", c.Dir == ""},
+		{"Network", c.Network == [32]byte{}},
+		{"Validators", len(c.Validators) == 0},
+		{"Genesis", c.Genesis == nil},
+		{"Decode", c.Decode == nil},
+		{"Author", c.Author == nil},
+		{"Key", len(c.Key) != ed25519.PrivateKeySize},
+		{"Host", c.Host == nil},
+		{"Peers", c.Peers == nil},
+		{"Trust", c.StateSync && c.Trust == Trusted{}},
+	} {
+		if field.missing {
+			return fmt.Errorf("the ledger's configuration lacks %s", field.name)
+		}
+	}
+	if t := c.Trust; (t.Block == 0) != (t.Hash == [32]byte{}) || t.Block > maxHeight {
+		return errors.New("the ledger's Trust is a block's height and its hash")
+	}
+	return nil
+}
+
 // open builds the parts on the open store, from the disk upwards.
 func (l *Ledger) open(ctx context.Context) error {
 	c := &l.config
@@ -210,7 +246,7 @@ func (l *Ledger) open(ctx context.Context) error {
 	l.watch = newWatch(l)
 	l.app = &app{
 		log: l.log, genesis: c.Genesis, index: l.index, blocks: blocks, snapshots: snapshots,
-		retain: c.Retain, every: c.SnapshotEvery, admit: l.tunnel.admit, author: c.Author,
+		retain: c.Retain, every: c.SnapshotEvery, admit: l.tunnel.admit, author: c.Author, trust: c.Trust,
 		early: newEarly(), committed: l.watch.Block,
 	}
 	if err := l.restore(ctx, blocks, snapshots); err != nil {
@@ -243,6 +279,11 @@ func (l *Ledger) restore(ctx context.Context, blocks *cmtstore.BlockStore, snaps
 	if state.LastBlockHeight > 0 && blocks.Height() == 0 {
 		// Joined, and no block came yet: CometBFT forgets this at each start.
 		if err := l.states.SetOfflineStateSyncHeight(state.LastBlockHeight); err != nil {
+			return err
+		}
+	}
+	if meta := blocks.LoadBlockMeta(int64(l.config.Trust.Block)); meta != nil {
+		if err := l.app.trusts(l.config.Trust.Block, meta.BlockID.Hash); err != nil {
 			return err
 		}
 	}

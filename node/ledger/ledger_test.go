@@ -134,11 +134,11 @@ func TestAuthors(t *testing.T) {
 	b.adjust = func(c *Config) { c.Author = func(tx []byte) string { return string(tx[:6]) } }
 	b.start(0) // no quorum: nothing is ordered
 	pool := b.nodes[0].ledger.node.Mempool()
-	for i := range mempoolAuthor + 50 {
+	for i := range MaxWaiting + 50 {
 		pool.CheckTx(fmt.Append(nil, "note a", i), nil, mempool.TxInfo{})
 	}
 	pool.CheckTx([]byte("note b"), nil, mempool.TxInfo{})
-	if n := pool.Size(); n != mempoolAuthor+1 {
+	if n := pool.Size(); n != MaxWaiting+1 {
 		t.Errorf("%d transactions wait", n)
 	}
 }

@@ -8,6 +8,8 @@ const (
 	MaxTx = 4 << 20
 	// MaxBlock is the longest block, in bytes.
 	MaxBlock = 8 << 20
+	// MaxWaiting is how many transactions of one author may wait for a block.
+	MaxWaiting = 200
 	// MaxReceipt is the longest receipt, in bytes: a vote takes some 80.
 	MaxReceipt = 64 << 10
 	// MaxState is the longest encoding of a state, in bytes.
@@ -17,10 +19,9 @@ const (
 	mempoolBytes = 32 << 20 // of them together
 	mempoolSeen  = 10_000   // hashes of transactions remembered
 
-	mempoolAuthor = 200     // transactions of one author that wait for a block
-	earlyTxs      = 256     // refused transactions that are tried again
-	earlyBytes    = 8 << 20 // of them together
-	earlyBlocks   = 3       // after so many blocks they are forgotten
+	earlyTxs    = 256     // refused transactions that are tried again
+	earlyBytes  = 8 << 20 // of them together
+	earlyBlocks = 3       // after so many blocks they are forgotten
 
 	maxPeers         = 256 // that may speak consensus
 	maxStreamsPeer   = 4   // consensus streams of one peer: one, and those that are ending

@@ -42,7 +42,8 @@ func TestMembers(t *testing.T) {
 		t.Errorf("the receipt from a pruned block: %v", err)
 	}
 	spoil(t, b.nodes[0])
-	b.adjust = func(c *Config) { c.SnapshotEvery = 5; c.StateSync = true }
+	trusted := trustedOf(t, b.nodes[0].ledger, 3)
+	b.adjust = func(c *Config) { c.SnapshotEvery = 5; c.StateSync = true; c.Trust = trusted }
 	joined := b.start(3)
 	status := joined.Status()
 	if status.Missing == 0 || status.Block == 0 {

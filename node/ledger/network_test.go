@@ -147,7 +147,7 @@ func (b *bench) config(i int) Config {
 	m := b.nodes[i]
 	c := Config{
 		Dir: m.dir, Network: b.network, Validators: b.genesis, Genesis: newToy(b.genesis), Decode: parseToy,
-		Key: m.key, Host: m.host, Peers: b.peers, Timing: testTiming,
+		Author: toyAuthor, Key: m.key, Host: m.host, Peers: b.peers, Timing: testTiming,
 	}
 	if level := os.Getenv("LEDGER_LOG"); level != "" {
 		var l slog.Level

@@ -76,6 +76,9 @@ func (t *toy) Apply(at Place, tx []byte) Result {
 	return r
 }
 
+// toyAuthor: each transaction is another author's.
+func toyAuthor(tx []byte) string { return string(tx) }
+
 func (t *toy) Applied() uint64 { return t.Number }
 func (t *toy) Marshal() []byte {
 	return engine.Marshal(toyEncoding{Number: t.Number, Keys: t.Keys, Seen: t.Seen, Places: t.Places})
