@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -14,14 +15,16 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
-// csvSource is a CSV file with a header (README, section 2.1).
+// csvSource is a CSV file (README, section 2.1).
 type csvSource struct {
 	file     string
 	f        *os.File
 	info     os.FileInfo
 	encoding encoding.Encoding // nil: UTF-8
 	null     map[string]bool   // fields as written, quotation marks included, that are NULL
+	mode     string            // HeaderAuto, HeaderYes or HeaderNo
 	names    []string
+	watch    *headerWatch // nil without a header
 }
 
 // encodingNamed gives the decoder of a name of Options.Encoding.
@@ -41,22 +44,39 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (source, err
 		return nil, &Error{File: file, Message: "the encoding " + shown(o.Encoding) + " is not known",
 			Hint: "utf-8 or gb18030"}
 	}
+	mode, err := headerMode(file, o.Header)
+	if err != nil {
+		return nil, err
+	}
 	info, err := f.Stat()
 	if err != nil {
 		return nil, &Error{File: file, Message: "cannot be read", Err: plainCause(err)}
 	}
-	s := &csvSource{file: file, f: f, info: info, encoding: enc, null: map[string]bool{"": true}}
+	s := &csvSource{file: file, f: f, info: info, encoding: enc, null: map[string]bool{"": true}, mode: mode}
 	for _, token := range o.Null {
 		s.null[token] = true
 	}
-	if _, err := s.open(); err != nil {
+	scanner, err := s.rewind()
+	if err != nil {
+		return nil, err
+	}
+	if s.names, err = s.header(scanner); err != nil {
+		return nil, err
+	}
+	if s.mode != HeaderNo {
+		s.watch, err = newHeaderWatch(file, mode, scanner, s.null)
+	}
+	if err == nil {
+		err = checkNames(file, s.names, func(i int) (int64, int) { return scanner.fields[i].line, scanner.fields[i].column })
+	}
+	if err != nil {
 		return nil, err
 	}
 	return s, nil
 }
 
-// open starts a scan and reads the header.
-func (s *csvSource) open() (*csvScanner, error) {
+// rewind starts a scan at the first line.
+func (s *csvSource) rewind() (*csvScanner, error) {
 	if _, err := s.f.Seek(0, io.SeekStart); err != nil {
 		return nil, &Error{File: s.file, Message: "cannot be read", Err: plainCause(err)}
 	}
@@ -66,38 +86,27 @@ func (s *csvSource) open() (*csvScanner, error) {
 	}
 	scanner := newCSVScanner(s.file, in)
 	scanner.decoded = s.encoding != nil
-	if err := scanner.skipMark(); err != nil {
-		return nil, err
-	}
-	more, err := scanner.next()
-	if err != nil {
-		return nil, err
-	}
-	if !more || scanner.blank() {
-		return nil, &Error{File: s.file, Line: 1, Message: "no header", Hint: "the first line names the columns"}
-	}
-	s.names = make([]string, len(scanner.fields))
-	for i := range scanner.fields {
-		name := string(trimSpaces(scanner.value(i)))
-		if looksLikeData([]byte(name)) {
-			return nil, &Error{File: s.file, Line: scanner.fields[i].line, Column: scanner.fields[i].column,
-				Message: "no header: the first line holds the value " + shown(name),
-				Hint:    "the first line names the columns, and a name is not a number or a date"}
-		}
-		s.names[i] = name
-	}
-	place := func(i int) (int64, int) { return scanner.fields[i].line, scanner.fields[i].column }
-	return scanner, checkNames(s.file, s.names, place)
+	return scanner, scanner.skipMark()
 }
 
-// looksLikeData tells whether a header field is rather a value: then the file
-// has no header, and reading on would lose its first row silently.
-func looksLikeData(name []byte) bool {
-	if _, ok := numberShape(name); ok {
-		return true
+// header reads the first line and gives the columns' names.
+func (s *csvSource) header(scanner *csvScanner) ([]string, error) {
+	more, err := scanner.next()
+	switch {
+	case err != nil:
+		return nil, err
+	case (!more || scanner.blank()) && s.mode == HeaderNo:
+		return nil, &Error{File: s.file, Line: 1, Message: "the first line is blank", Hint: "it says how many columns there are"}
+	case !more || scanner.blank():
+		return nil, &Error{File: s.file, Line: 1, Message: "no header", Hint: "the first line names the columns"}
+	case s.mode == HeaderNo:
+		return numbered(len(scanner.fields)), nil
 	}
-	_, ok := parseDate(name)
-	return ok
+	names := make([]string, len(scanner.fields))
+	for i := range names {
+		names[i] = string(trimSpaces(scanner.value(i)))
+	}
+	return names, nil
 }
 
 func (s *csvSource) columns() []sourceColumn {
@@ -109,6 +118,17 @@ func (s *csvSource) columns() []sourceColumn {
 }
 
 func (s *csvSource) close() error { return s.f.Close() }
+
+// judgeHeader decides whether the first line was one, once the kinds of the columns
+// below it are known (settleTypes).
+func (s *csvSource) judgeHeader(types []settled) (note string, err error) {
+	if s.watch == nil {
+		return "", nil
+	}
+	note, err = s.watch.judge(types)
+	s.watch = nil // the second scan has nothing more to tell
+	return note, err
+}
 
 // csvBatch collects rows of a CSV file as text columns.
 type csvBatch struct {
@@ -143,13 +163,18 @@ func (b *csvBatch) flush(visit func(*batch) error) error {
 }
 
 func (s *csvSource) scan(ctx context.Context, wanted []int, visit func(*batch) error) error {
-	header := s.names
-	scanner, err := s.open()
+	scanner, err := s.rewind()
 	if err != nil {
 		return err
 	}
-	if strings.Join(header, "\x00") != strings.Join(s.names, "\x00") {
-		return &Error{File: s.file, Message: "changed while it was being read"}
+	if s.mode != HeaderNo {
+		names, err := s.header(scanner)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(names, s.names) {
+			return &Error{File: s.file, Message: "changed while it was being read"}
+		}
 	}
 	b := &csvBatch{builders: make([]*array.StringBuilder, len(s.names)), first: 1}
 	for _, i := range wanted {
@@ -196,6 +221,9 @@ func (s *csvSource) scan(ctx context.Context, wanted []int, visit func(*batch) e
 func (s *csvSource) append(b *csvBatch, scanner *csvScanner) error {
 	if len(scanner.fields) != len(s.names) {
 		e := fileError(s.file, "%d fields, but the header names %d columns", len(scanner.fields), len(s.names))
+		if s.mode == HeaderNo {
+			e = fileError(s.file, "%d fields, but the first line has %d", len(scanner.fields), len(s.names))
+		}
 		e.Line, e.Row = scanner.fields[0].line, b.first+int64(b.rows)
 		if extra := len(s.names); extra < len(scanner.fields) {
 			e.Line, e.Column = scanner.fields[extra].line, scanner.fields[extra].column
@@ -206,14 +234,16 @@ func (s *csvSource) append(b *csvBatch, scanner *csvScanner) error {
 		return e
 	}
 	for i, field := range scanner.fields {
-		builder := b.builders[i]
-		if builder == nil {
-			continue
+		value, builder := scanner.value(i), b.builders[i]
+		null := s.isNull(value, field.quoted)
+		if s.watch != nil && !null {
+			s.watch.observe(i, value, field)
 		}
-		value := scanner.value(i)
-		if s.isNull(value, field.quoted) {
+		switch {
+		case builder == nil:
+		case null:
 			builder.AppendNull()
-		} else {
+		default:
 			builder.BinaryBuilder.Append(value)
 		}
 	}

@@ -141,12 +141,12 @@ func checkNames(file string, names []string, place func(i int) (int64, int)) err
 	for i, name := range names {
 		switch fault := nameFault(name); {
 		case name == "":
-			return refuse(i, "a column without a name", "every column needs a name in the header")
+			return refuse(i, "a column without a name", "every column needs a name in the header; --header no if the first line is a row")
 		case fault != "":
 			return refuse(i, "a column's name "+fault+": "+shown(name), "")
 		}
 		if _, twice := seen[name]; twice {
-			e := refuse(i, "two columns have this name", "rename one of them")
+			e := refuse(i, "two columns have this name", "rename one of them; --header no if the first line is a row")
 			e.Field = name
 			return e
 		}

@@ -21,6 +21,10 @@ type Options struct {
 	// Null lists tokens of CSV files that stand for NULL besides the unquoted
 	// empty field, as they are written: NA does not match "NA" in quotation marks.
 	Null []string
+	// Header says whether the first line of CSV files names the columns: HeaderYes,
+	// HeaderNo (they are called c1, c2, ...), or "" and HeaderAuto, which look at the
+	// file and refuse it where that does not tell.
+	Header string
 	// Encoding of CSV files: "" or "utf-8", or "gb18030" (which contains GBK and
 	// GB2312).
 	Encoding string
@@ -229,6 +233,15 @@ func settleTypes(ctx context.Context, file string, s source) ([]settled, []strin
 			return nil, nil, err
 		}
 		if note := n.note(); note != "" {
+			notes = append(notes, note)
+		}
+	}
+	if csv, ok := s.(*csvSource); ok {
+		note, err := csv.judgeHeader(types)
+		if err != nil {
+			return nil, nil, err
+		}
+		if note != "" {
 			notes = append(notes, note)
 		}
 	}

@@ -78,6 +78,7 @@ type TableConfig struct {
 	Files    []string
 	Null     []string // further spellings of NULL in CSV
 	Encoding string   // of CSV; empty is UTF-8
+	Header   string   // whether the first line of CSV names the columns: "yes", "no", or "auto", which is the default
 }
 
 // Options are what a caller adds to a configuration. The zero value works.

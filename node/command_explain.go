@@ -24,8 +24,8 @@ type explainFlags struct {
 
 // tableFlags name files as departments' tables.
 type tableFlags struct {
-	tables, null         []string
-	encoding, parameters string
+	tables, null                 []string
+	encoding, header, parameters string
 }
 
 func (f *tableFlags) add(cmd *cobra.Command) {
@@ -34,7 +34,17 @@ func (f *tableFlags) add(cmd *cobra.Command) {
 		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's; may be repeated")
 	flags.StringArrayVar(&f.null, "null", nil, "a further spelling of NULL in CSV files; may be repeated")
 	flags.StringVar(&f.encoding, "encoding", "", "the encoding of CSV files; UTF-8 otherwise")
+	flags.StringVar(&f.header, "header", datasets.HeaderAuto,
+		`whether the first line of CSV files names the columns: "yes", "no", or "auto", which refuses what it cannot tell`)
 	addParameters(cmd, &f.parameters)
+}
+
+// sources gives each department's files.
+func (f *tableFlags) sources() ([]source, error) {
+	if !datasets.KnownHeader(f.header) {
+		return nil, usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
+	}
+	return parseTables(f.tables, TableConfig{Null: f.null, Encoding: f.encoding, Header: f.header})
 }
 
 // addParameters adds --parameters to a command that runs on one machine only.
@@ -85,7 +95,7 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 		if err != nil {
 			return err
 		}
-		sources, err := parseTables(f.tables, f.null, f.encoding)
+		sources, err := f.sources()
 		if err != nil {
 			return err
 		}
@@ -176,7 +186,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 }
 
 func (c *command) registrationOf(ctx context.Context, department string, t TableConfig) (engine.Registration, error) {
-	table, err := datasets.Open(ctx, t.Name, t.Files, datasets.Options{Null: t.Null, Encoding: t.Encoding})
+	table, err := datasets.Open(ctx, t.Name, t.Files, t.reading())
 	if err != nil {
 		return engine.Registration{}, err
 	}

@@ -18,8 +18,8 @@ type source struct {
 
 // parseTables reads the values of --table, "name=file,file,...": the i-th file of every table belongs to the i-th
 // department, which is named after its file of the first table. A file may be a glob; its matches come in sorted
-// order. null and encoding apply to all. No file is opened.
-func parseTables(values []string, null []string, encoding string) ([]source, error) {
+// order. reading, which says how files are read, applies to all. No file is opened.
+func parseTables(values []string, reading TableConfig) ([]source, error) {
 	if len(values) == 0 {
 		return nil, usage("table", `for example --table heart=cleveland.csv,hungary.csv`,
 			"no table: --table NAME=FILE,FILE,... is needed, each file one department's")
@@ -53,8 +53,9 @@ func parseTables(values []string, null []string, encoding string) ([]source, err
 				first, len(sources), name, len(files))
 		}
 		for i, file := range files {
-			sources[i].Tables = append(sources[i].Tables,
-				TableConfig{Name: name, Files: []string{file}, Null: null, Encoding: encoding})
+			table := reading
+			table.Name, table.Files = name, []string{file}
+			sources[i].Tables = append(sources[i].Tables, table)
 		}
 	}
 	return sources, nil

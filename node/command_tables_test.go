@@ -10,7 +10,7 @@ import (
 func TestTablesMatchDepartmentsByPosition(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"b.csv": "", "a.csv": "", "tax-1.parquet": "", "tax-2.parquet": "", "we ird!.csv": ""})
 	t.Chdir(dir)
-	sources, err := parseTables([]string{"heart=b.csv, a.csv", "tax=tax-*.parquet"}, []string{"NA"}, "gb18030")
+	sources, err := parseTables([]string{"heart=b.csv, a.csv", "tax=tax-*.parquet"}, TableConfig{Null: []string{"NA"}, Encoding: "gb18030", Header: "no"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -18,11 +18,11 @@ func TestTablesMatchDepartmentsByPosition(t *testing.T) {
 		t.Fatalf("got %+v", sources)
 	}
 	second := sources[1].Tables
-	if second[0].Name != "heart" || second[0].Files[0] != filepath.Join(dir, "a.csv") || second[0].Null[0] != "NA" ||
+	if second[0].Name != "heart" || second[0].Files[0] != filepath.Join(dir, "a.csv") || second[0].Null[0] != "NA" || second[0].Header != "no" ||
 		second[1].Name != "tax" || second[1].Files[0] != filepath.Join(dir, "tax-2.parquet") || second[1].Encoding != "gb18030" {
 		t.Errorf("the second department holds %+v", second)
 	}
-	if sources, err = parseTables([]string{"t=we ird!.csv"}, nil, ""); err != nil || sources[0].Name != "we-ird" {
+	if sources, err = parseTables([]string{"t=we ird!.csv"}, TableConfig{}); err != nil || sources[0].Name != "we-ird" {
 		t.Errorf("got %+v, %v", sources, err)
 	}
 }
@@ -42,7 +42,7 @@ func TestTablesThatAreWrong(t *testing.T) {
 		"has 2 files and table":   {"t=*.csv", "u=a.csv"},
 		"not a pattern":           {"t=[a.csv"},
 	} {
-		_, err := parseTables(values, nil, "")
+		_, err := parseTables(values, TableConfig{})
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want %q", values, err, says)
 		} else if failureOf(err).Status != statusUsage {

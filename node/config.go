@@ -15,6 +15,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"parley/datasets"
 	"parley/node/ledger"
 )
 
@@ -52,6 +53,7 @@ type tableFile struct {
 	Files    []string `toml:"files"`
 	Null     []string `toml:"null,omitempty"`
 	Encoding string   `toml:"encoding,omitempty"`
+	Header   string   `toml:"header,omitempty"`
 }
 
 // LoadConfig reads a node.toml. Unknown keys, wrong types and missing values are errors that name the file, the line
@@ -130,7 +132,11 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 			return cfg, &Failure{Column: "table", Message: fmt.Sprintf("two tables are named %q", t.Name)}
 		}
 		seen[t.Name] = true
-		table := TableConfig{Name: t.Name, Null: t.Null, Encoding: t.Encoding}
+		if !datasets.KnownHeader(t.Header) {
+			return cfg, &Failure{Column: "header",
+				Message: fmt.Sprintf(`table %q: header = %q: it is "auto", "yes" or "no"`, t.Name, t.Header)}
+		}
+		table := TableConfig{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header}
 		for _, pattern := range t.Files {
 			files, err := expand(resolvePath(base, pattern))
 			if err != nil {

@@ -39,6 +39,7 @@ name = "heart"
 files = ["b.csv", "a*.csv"]
 null = ["NA"]
 encoding = "gb18030"
+header = "no"
 
 [[table]]
 name = "tax"
@@ -57,7 +58,7 @@ func TestConfigPathsAreTakenFromItsFolder(t *testing.T) {
 		t.Errorf("got %+v", cfg)
 	}
 	want := []string{filepath.Join(dir, "b.csv"), filepath.Join(dir, "a1.csv"), filepath.Join(dir, "a2.csv")}
-	if len(cfg.Tables) != 2 || !slices.Equal(cfg.Tables[0].Files, want) || cfg.Tables[0].Null[0] != "NA" ||
+	if len(cfg.Tables) != 2 || !slices.Equal(cfg.Tables[0].Files, want) || cfg.Tables[0].Null[0] != "NA" || cfg.Tables[0].Header != "no" ||
 		cfg.Tables[0].Encoding != "gb18030" {
 		t.Errorf("tables are %+v", cfg.Tables)
 	}
@@ -81,6 +82,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"deadline":         {`"90s"`, `"90"`, 8, `"90" is not a positive duration`, ""},
 		"parameters":       {`"light"`, `"lite"`, 7, `parameters = "lite"`, ""},
 		"two tables":       {`name = "tax"`, `name = "heart"`, 10, `two tables are named "heart"`, ""},
+		"header":           {`header = "no"`, `header = "none"`, 15, `header = "none"`, ""},
 		"no such file":     {`"tax.parquet"`, `"taxes.parquet"`, 12, "there is tax.parquet", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -258,7 +258,7 @@ func plainAnswer(ctx context.Context, sources []source, table, sql string) (*eng
 			if t.Name != table {
 				continue
 			}
-			opened, err := datasets.Open(ctx, t.Name, t.Files, datasets.Options{Null: t.Null, Encoding: t.Encoding})
+			opened, err := datasets.Open(ctx, t.Name, t.Files, t.reading())
 			if err != nil {
 				return nil, err
 			}

@@ -225,7 +225,14 @@ func (n *node) openTables(ctx context.Context) error {
 }
 
 func openTable(ctx context.Context, c TableConfig, salt []byte) (dataset, error) {
-	return datasets.Open(ctx, c.Name, c.Files, datasets.Options{Null: c.Null, Encoding: c.Encoding, Salt: salt})
+	o := c.reading()
+	o.Salt = salt
+	return datasets.Open(ctx, c.Name, c.Files, o)
+}
+
+// reading says how the table's files are read.
+func (c TableConfig) reading() datasets.Options {
+	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header}
 }
 
 func (n *node) openTransport(context.Context) error {

@@ -62,7 +62,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	if err != nil {
 		return err
 	}
-	sources, err := parseTables(f.tables, f.null, f.encoding)
+	sources, err := f.sources()
 	if err != nil {
 		return err
 	}

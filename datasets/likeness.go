@@ -1,0 +1,196 @@
+package datasets
+
+import (
+	"bytes"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A likeness is what the characters of a value look like to a person, whether or
+// not this package reads it as that (README, section 3.3).
+type likeness uint8
+
+const (
+	likeNothing   likeness = iota
+	likeNumber             // as section 3.1 reads it
+	likeCode               // a number with leading zeros
+	likePercent            // 12.5%
+	likeThousands          // 1,234 1.234,56 1 234 1'234
+	likeComma              // 3,14
+	likeCurrency           // $12.50, 12 €, USD 1,234
+	likeNaN                // NaN, inf
+	likeISODate            // as section 3.1 reads it
+	likeDate               // 28/02/2008, 2020-1-5, 5 Jan 2020, 2020年1月5日
+	likeInstant            // a date and a time of day
+	likeTime               // 10:00, 9:30 pm
+	likeBoolean            // true, FALSE
+	likenesses
+)
+
+var likenessWords = [likenesses]string{likePercent: "percentages", likeThousands: "numbers with thousands separators",
+	likeComma: "numbers with decimal commas", likeCurrency: "amounts of money", likeDate: "dates",
+	likeInstant: "dates with a time of day", likeTime: "times of day"}
+
+// likenessFaults says why values of a likeness are not read, and likenessRemedies
+// how they would be.
+var likenessFaults = [likenesses]string{likePercent: "has a percent sign", likeThousands: "has thousands separators",
+	likeComma: "has a decimal comma", likeCurrency: "has a currency", likeDate: "is not ISO (YYYY-MM-DD)",
+	likeInstant: "has a time of day", likeTime: "is not a number"}
+
+var likenessRemedies = [likenesses]string{likePercent: "write plain numbers", likeThousands: "write plain numbers",
+	likeComma: "write a decimal point", likeCurrency: "write plain numbers", likeDate: "write 2020-01-31",
+	likeInstant: "write dates, 2020-01-31, and the time in another column", likeTime: "write seconds or minutes as a number"}
+
+func (l likeness) numeric() bool { return l == likeNumber || l >= likePercent && l <= likeCurrency }
+func (l likeness) dated() bool   { return l >= likeISODate && l <= likeTime }
+
+// maxLike is the length of the longest value that looks like a number or a date.
+const maxLike = 64
+
+// likenessOf looks at one value. It costs tens of nanoseconds for words.
+func likenessOf(text []byte) likeness {
+	text = trimSpaces(text)
+	if len(text) == 0 || len(text) > maxLike {
+		return likeNothing
+	}
+	if s, ok := numberShape(text); ok {
+		if s.padded {
+			return likeCode
+		}
+		return likeNumber
+	}
+	if _, ok := parseBoolean(text); ok {
+		return likeBoolean
+	}
+	if bytes.IndexAny(text, "0123456789") < 0 {
+		if notANumber[string(bytes.ToLower(bytes.TrimLeft(text, "+-")))] {
+			return likeNaN
+		}
+		return likeNothing
+	}
+	if _, ok := parseDate(text); ok {
+		return likeISODate
+	}
+	if l := amountLikeness(text); l != likeNothing {
+		return l
+	}
+	return momentLikeness(text)
+}
+
+var notANumber = map[string]bool{"nan": true, "inf": true, "infinity": true, "1.#inf": true, "1.#qnan": true}
+
+// amountLikeness recognises numbers in other clothes.
+func amountLikeness(text []byte) likeness {
+	if len(text) > 2 && text[0] == '(' && text[len(text)-1] == ')' { // bookkeepers' minus
+		text = trimSpaces(text[1 : len(text)-1])
+	}
+	text = trimSign(text)
+	found := likeNothing
+	if rest, ok := trimPercent(text); ok {
+		text, found = rest, likePercent
+	} else if rest, ok := trimCurrency(text); ok {
+		text, found = trimSign(rest), likeCurrency
+	}
+	if _, ok := numberShape(text); ok {
+		return found
+	}
+	if l := groupedLikeness(text); l == likeNothing || found == likeNothing {
+		return l
+	}
+	return found
+}
+
+func trimSign(text []byte) []byte {
+	if len(text) > 0 && (text[0] == '+' || text[0] == '-') {
+		text = text[1:]
+	} else {
+		text = bytes.TrimPrefix(text, []byte("−"))
+	}
+	return trimSpaces(text)
+}
+
+func trimPercent(text []byte) ([]byte, bool) {
+	for _, sign := range []string{"%", "％", "‰"} {
+		if rest, ok := bytes.CutSuffix(text, []byte(sign)); ok {
+			return trimSpaces(rest), true
+		}
+	}
+	return text, false
+}
+
+// currencies are the codes of ISO 4217 and the words that stand beside amounts
+// most often; signs are recognised by their Unicode category.
+var currencies = map[string]bool{"USD": true, "EUR": true, "GBP": true, "JPY": true, "CNY": true, "RMB": true, "CHF": true,
+	"CAD": true, "AUD": true, "NZD": true, "HKD": true, "SGD": true, "TWD": true, "INR": true, "KRW": true, "RUB": true,
+	"BRL": true, "MXN": true, "ZAR": true, "SEK": true, "NOK": true, "DKK": true, "PLN": true, "CZK": true, "HUF": true,
+	"TRY": true, "THB": true, "IDR": true, "MYR": true, "PHP": true, "VND": true, "ILS": true, "AED": true, "SAR": true,
+	"kr": true, "Rs": true, "Rs.": true, "zł": true, "Kč": true, "R": true,
+	"元": true, "圆": true, "万元": true, "亿元": true, "円": true, "원": true}
+
+// trimCurrency takes a currency off one end.
+func trimCurrency(text []byte) ([]byte, bool) {
+	numeral := func(r rune) bool { return r >= '0' && r <= '9' }
+	from := bytes.IndexFunc(text, func(r rune) bool { return numeral(r) || r == '.' || r == '-' || r == '+' })
+	to := bytes.LastIndexFunc(text, numeral) + 1
+	if from < 0 || to < from {
+		return text, false
+	}
+	before, after := bytes.TrimSpace(text[:from]), bytes.TrimSpace(text[to:])
+	switch {
+	case len(after) == 0 && isCurrency(before):
+		return trimSpaces(text[from:]), true
+	case len(before) == 0 && isCurrency(after):
+		return trimSpaces(text[:to]), true
+	}
+	return text, false
+}
+
+func isCurrency(text []byte) bool {
+	if currencies[string(text)] {
+		return true
+	}
+	r, size := utf8.DecodeLastRune(text) // $, US$, R$
+	return size > 0 && unicode.Is(unicode.Sc, r) && len(text)-size <= 3
+}
+
+// groupedLikeness recognises digits in groups, and a decimal comma.
+func groupedLikeness(text []byte) likeness {
+	var groups []int // lengths of runs of digits
+	var marks []rune // between them
+	for len(text) > 0 {
+		n := digitRun(text)
+		if n == 0 {
+			return likeNothing
+		}
+		groups, text = append(groups, n), text[n:]
+		if len(text) == 0 {
+			break
+		}
+		r, size := utf8.DecodeRune(text)
+		switch r {
+		case ',', '.', ' ', '\'', '’', '\u00a0', '\u2009', '\u202f':
+		default:
+			return likeNothing
+		}
+		marks, text = append(marks, r), text[size:]
+	}
+	if len(marks) == 0 || len(groups) != len(marks)+1 {
+		return likeNothing
+	}
+	whole, last := groups, marks[len(marks)-1]
+	decimal := (last == ',' || last == '.') && last != marks[0]
+	if decimal {
+		whole, marks = groups[:len(groups)-1], marks[:len(marks)-1]
+	}
+	grouped := whole[0] <= 3 && whole[len(whole)-1] == 3
+	for i, m := range marks {
+		grouped = grouped && m == marks[0] && (whole[i+1] == 3 || whole[i+1] == 2 && m == ',') // 12,34,567 in India
+	}
+	switch {
+	case grouped:
+		return likeThousands
+	case len(groups) == 2 && last == ',':
+		return likeComma
+	}
+	return likeNothing
+}
