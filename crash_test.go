@@ -18,7 +18,7 @@ var (
 // second share, no transition is lost or doubled, and all have the same state at the same block.
 // The seed is printed and can be given.
 func TestKillMinusNine(t *testing.T) {
-	binary := buildParley(t, "")
+	binary := parley(t)
 	if *seed == 0 {
 		*seed = uint64(time.Now().UnixNano())
 	}
@@ -89,7 +89,7 @@ const resumeIn = 10 * time.Second
 // committed and nothing wrong is answered; with three again the ledger goes on soon, and with
 // four the next question is answered.
 func TestNodesDown(t *testing.T) {
-	binary := buildParley(t, "")
+	binary := parley(t)
 	d := deploy(t, binary, setup{table: "people", files: hospitals(t)})
 	d.startAll()
 	right := func(when string, through *nodeProcess) {

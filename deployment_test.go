@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/circuits"
 	"parley/node"
 )
 
@@ -59,16 +61,30 @@ type nodeProcess struct {
 	ready                    chan error
 }
 
-// buildParley builds the command once for a test.
-func buildParley(t *testing.T, tags string) string {
+// parley is the command for a test, in a folder that other users can enter: this very test binary, which is the
+// command where it is called so (TestMain), with the tags that the test was built with.
+func parley(t *testing.T) string {
 	t.Helper()
 	if !*heavy {
 		t.Skip("needs proving keys and real processes: go test . -heavy")
 	}
-	path := filepath.Join(worldReadable(t), "parley")
-	out, err := exec.Command("go", "build", "-tags", tags, "-o", path, ".").CombinedOutput()
+	self, err := os.Executable()
 	if err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+		t.Fatal(err)
+	}
+	from, err := os.Open(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
+	path := filepath.Join(worldReadable(t), "parley")
+	to, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.Copy(to, from)
+	if err := errors.Join(err, to.Close()); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
@@ -198,8 +214,7 @@ func (d *deployment) write(user *syscall.Credential, path string, raw []byte) {
 	d.give(user, path)
 }
 
-// shareKeys copies the development keys that this machine has cached; tests that find none
-// let the first node make them.
+// shareKeys copies this user's development keys, which the first deployment makes where there are none.
 func (d *deployment) shareKeys(user *syscall.Credential, dir string) {
 	d.t.Helper()
 	keys := filepath.Join(dir, "cache", "parley", "keys")
@@ -209,7 +224,16 @@ func (d *deployment) shareKeys(user *syscall.Credential, dir string) {
 	source := node.DefaultCacheDir()
 	entries, err := os.ReadDir(source)
 	if err != nil {
-		d.t.Fatalf("no development keys yet, run the demo first: %v", err)
+		p, err := circuits.Named("light")
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if _, err := circuits.Develop(d.t.Context(), p, source, nil); err != nil {
+			d.t.Fatal(err)
+		}
+		if entries, err = os.ReadDir(source); err != nil {
+			d.t.Fatal(err)
+		}
 	}
 	for _, e := range entries {
 		raw, err := os.ReadFile(filepath.Join(source, e.Name()))

@@ -27,7 +27,7 @@ import (
 // TestStrangers: over real libp2p, a peer outside the list gets no stream of any protocol, and
 // an analyst none of those of the members: no block, and no blob.
 func TestStrangers(t *testing.T) {
-	binary := buildParley(t, "")
+	binary := parley(t)
 	d := deploy(t, binary, setup{table: "people", files: hospitals(t)})
 	d.startAll()
 	all := []protocol.ID{logWire, blobWire, infoWire, keysWire, consensusWire, lightWire}
@@ -83,7 +83,7 @@ type flood struct {
 // requests for blobs and states. It meets the limits, and another analyst's question through the
 // same node is answered; its time beside that of one without the flood is printed.
 func TestFlood(t *testing.T) {
-	binary := buildParley(t, "")
+	binary := parley(t)
 	key := filepath.Join(t.TempDir(), "flooder.key")
 	id, err := node.CreateIdentity(key)
 	if err != nil {

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -100,4 +103,79 @@ func TestLayout(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestSuites: .ci/run names the same batteries as the README, and picks by name exactly the tests that need -heavy, that
+// take samples, and that can be fuzzed, so that none is left out of it unnoticed.
+func TestSuites(t *testing.T) {
+	text := func(path string) string {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(raw)
+	}
+	script := text(".ci/run")
+	setting := func(name string) string {
+		found := regexp.MustCompile(`(?m)^` + name + `='?\(?([^'\n]*?)\)?'?$`).FindStringSubmatch(script)
+		if found == nil {
+			t.Fatalf(".ci/run sets no %s", name)
+		}
+		return found[1]
+	}
+	var table []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `bash .ci/run --long (\\w+)`").FindAllStringSubmatch(text("README.md"), -1) {
+		table = append(table, row[1])
+	}
+	if batteries := strings.Fields(setting("batteries")); !slices.Equal(batteries, table) {
+		t.Errorf(".ci/run has the batteries %v, README.md's table %v", batteries, table)
+	}
+	for _, c := range []struct{ folder, calls, chosen string }{
+		{".", "parley(t)", setting("heavy") + "|^(TestKillMinusNine|TestLiarDemo)$"},
+		{"protocols", "amount(", setting("sampled")},
+	} {
+		pattern := regexp.MustCompile(regexp.MustCompile(`/[^|]*`).ReplaceAllString(c.chosen, ""))
+		for name, body := range testsIn(t, c.folder) {
+			switch chosen, calls := pattern.MatchString(name), strings.Contains(body, c.calls); {
+			case calls && !chosen && name != t.Name():
+				t.Errorf("%s calls %s, and .ci/run does not run it", name, c.calls)
+			case chosen && !calls && name != "TestScripts":
+				t.Errorf(".ci/run names %s, which does not call %s", name, c.calls)
+			}
+		}
+	}
+	fuzzed := strings.Fields(setting("fuzzed"))
+	for folder, paths := range goFiles(t) {
+		for _, path := range paths {
+			if strings.Contains(text(path), "\nfunc Fuzz") && !slices.Contains(fuzzed, filepath.Dir(path)) {
+				t.Errorf("%s has fuzz targets, and .ci/run does not fuzz %s", path, folder)
+			}
+		}
+	}
+}
+
+// testsIn are the texts of a folder's tests by name.
+func testsIn(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]string{}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, raw, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && strings.HasPrefix(f.Name.Name, "Test") {
+				tests[f.Name.Name] = string(raw[f.Pos()-1 : f.End()-1])
+			}
+		}
+	}
+	return tests
 }

@@ -61,7 +61,7 @@ func rowsOf(a queryAnswer) string {
 // TestIsolation runs four nodes and the analyst as five operating-system users, every file
 // readable by its owner only: what one has, no other could open, and the answer is right.
 func TestIsolation(t *testing.T) {
-	binary := buildParley(t, "")
+	binary := parley(t)
 	if os.Getuid() != 0 {
 		t.Skip("only root can run processes as other users")
 	}
@@ -123,7 +123,7 @@ func checkPrivate(t *testing.T, p *nodeProcess) {
 // TestFifteenProvinces asks over the 15 largest provinces of the real census as 15
 // departments, the light set's largest committee, each a process of its own.
 func TestFifteenProvinces(t *testing.T) {
-	binary := buildParley(t, "")
+	binary := parley(t)
 	census := realFile(t, "china2020", "stat_population.csv")
 	provinces := splitCSV(t, census, func(row map[string]string) string { return row["省"] })
 	names := sortedKeys(provinces)

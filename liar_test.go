@@ -13,7 +13,7 @@ import (
 // TestLiarDemo tells every lie with real processes: no question is answered, and the liar is
 // named.
 func TestLiarDemo(t *testing.T) {
-	binary := buildParley(t, "liar")
+	binary := parley(t)
 	kinds, err := exec.Command(binary, "demo", "--lie", "list").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -58,14 +58,5 @@ func TestLiarDemo(t *testing.T) {
 				t.Errorf("the liar is not named:\n%s", &out)
 			}
 		})
-	}
-}
-
-// TestLiarOrdinaryBuild: the flag is not even there.
-func TestLiarOrdinaryBuild(t *testing.T) {
-	binary := buildParley(t, "")
-	out, err := exec.Command(binary, "demo", "--lie", "list").CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "unknown flag") {
-		t.Errorf("%v\n%s", err, out)
 	}
 }

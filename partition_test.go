@@ -77,7 +77,7 @@ func (s *segment) plug(bridge string, parties ...int) {
 // minority commits nothing; a majority goes on; with two on either side nobody does. Healed, all
 // have the same state again.
 func TestPartition(t *testing.T) {
-	binary := buildParley(t, "")
+	binary := parley(t)
 	const east, west, auditor, analyst = 0, 2, 3, 4
 	wires := newSegment(t, 5)
 	d := deploy(t, binary, setup{table: "people", files: hospitals(t), place: wires.of})

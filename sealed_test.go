@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"parley/circuits"
@@ -185,26 +186,40 @@ func sealed(t *testing.T, keys *circuits.Keys, table string, files map[string]st
 	return result
 }
 
+// testKeys are the proofs' keys at the test parameters, made once for all tests.
 func testKeys(t *testing.T) *circuits.Keys {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("makes proofs of 31 departments; left out by -short")
 	}
-	p, err := circuits.Named("test")
+	keys, err := sealedKeys()
 	if err != nil {
 		t.Fatal(err)
-	}
-	keys, err := circuits.Develop(context.Background(), p, t.TempDir(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range circuits.Statements {
-		if err := keys.Preload(s); err != nil {
-			t.Fatal(err)
-		}
 	}
 	return keys
 }
+
+var sealedKeys = sync.OnceValues(func() (*circuits.Keys, error) {
+	p, err := circuits.Named("test")
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "parley-test-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir) // once they are loaded
+	keys, err := circuits.Develop(context.Background(), p, dir, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range circuits.Statements {
+		if err := keys.Preload(s); err != nil {
+			return nil, err
+		}
+	}
+	return keys, nil
+})
 
 func exactAt(r *engine.Result, row, column int) string {
 	if v := r.Rows[row][column]; v.Exact != nil {

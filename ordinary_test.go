@@ -1,0 +1,17 @@
+//go:build !liar
+
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestOrdinaryBuild: the flag for lies is not even there.
+func TestOrdinaryBuild(t *testing.T) {
+	out, err := exec.Command("parley", "demo", "--lie", "list").CombinedOutput() // TestMain puts it into PATH
+	if err == nil || !strings.Contains(string(out), "unknown flag") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
