@@ -3,7 +3,6 @@ package datasets
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,11 +16,11 @@ import (
 // arrowSource is a file of Arrow IPC, in the file or the stream format
 // (README, section 2.3).
 type arrowSource struct {
-	file   string
-	f      *os.File
-	info   os.FileInfo
-	stream bool
-	schema *arrow.Schema
+	guard
+	f       *os.File
+	info    os.FileInfo
+	streams []span // where they lie; nil for the file format
+	schema  *arrow.Schema
 }
 
 // The marks of the two formats.
@@ -38,7 +37,7 @@ func openArrow(_ context.Context, file string, f *os.File, _ Options) (source, e
 	if err != nil {
 		return nil, &Error{File: file, Message: "cannot be read", Err: plainCause(err)}
 	}
-	s := &arrowSource{file: file, f: f, info: info}
+	s := &arrowSource{guard: guard{file: file, format: "Arrow IPC"}, f: f, info: info}
 	head, tail := make([]byte, len(arrowMagic)), make([]byte, len(endOfStream))
 	if info.Size() < int64(len(tail)) {
 		return nil, &Error{File: file, Message: "is not Arrow IPC"}
@@ -57,28 +56,11 @@ func openArrow(_ context.Context, file string, f *os.File, _ Options) (source, e
 	case bytes.HasPrefix(head, []byte("FEA1")):
 		return nil, &Error{File: file, Message: "is Feather version 1", Hint: "write it as version 2, which is Arrow IPC"}
 	default:
-		s.stream = true
 		if !bytes.Equal(tail, endOfStream) && !bytes.HasSuffix(tail, shortEnd) {
 			return nil, &Error{File: file, Message: "is not Arrow IPC, or a truncated stream of it", Hint: "the mark at the end is missing"}
 		}
 	}
-	err = s.guarded(func() error {
-		check := checkArrowFile
-		if s.stream {
-			check = checkArrowStream
-		}
-		if err := check(f, info.Size()); err != nil {
-			return err
-		}
-		r, err := s.open()
-		if err != nil {
-			return err
-		}
-		s.schema = r.schema()
-		r.close()
-		return nil
-	})
-	if err != nil {
+	if err := s.run(func() error { return s.inspect(string(head) == arrowMagic) }); err != nil {
 		return nil, err
 	}
 	names := make([]string, s.schema.NumFields())
@@ -88,23 +70,34 @@ func openArrow(_ context.Context, file string, f *os.File, _ Options) (source, e
 	return s, checkNames(file, names, nil)
 }
 
-// guarded turns errors and panics of the Arrow library, which meets whatever a
-// file holds, into errors about the file.
-func (s *arrowSource) guarded(work func() error) error { return guard(s.file, "Arrow IPC", work) }
-
-func guard(file, format string, work func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &Error{File: file, Message: "is not valid " + format, Err: fmt.Errorf("%v", p), Hint: "is it truncated or damaged?"}
-		}
-	}()
-	err = work()
-	var ours *Error
-	if err == nil || errors.As(err, &ours) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+// inspect checks all metadata and takes the schema, which all streams share.
+func (s *arrowSource) inspect(isFile bool) (err error) {
+	if isFile {
+		err = checkArrowFile(s.f, s.info.Size())
+	} else {
+		s.streams, err = checkArrowStreams(s.f, s.info.Size())
+	}
+	if err != nil {
 		return err
 	}
-	return &Error{File: file, Message: "is not valid " + format, Err: err, Hint: "is it truncated or damaged?"}
+	for i := range s.parts() {
+		r, err := s.open(i)
+		if err != nil {
+			return err
+		}
+		schema := r.schema()
+		r.close()
+		if s.schema == nil {
+			s.schema = schema
+		} else if !schema.Equal(s.schema) {
+			return fileError(s.file, "the stream at offset %d has other columns than the first", s.streams[i].from)
+		}
+	}
+	return nil
 }
+
+// parts is how many times a reader has to be opened to see all rows.
+func (s *arrowSource) parts() int { return max(1, len(s.streams)) }
 
 // arrowReader is what the readers of both formats have in common.
 type arrowReader struct {
@@ -113,12 +106,10 @@ type arrowReader struct {
 	close  func()
 }
 
-func (s *arrowSource) open() (*arrowReader, error) {
-	if _, err := s.f.Seek(0, io.SeekStart); err != nil {
-		return nil, &Error{File: s.file, Message: "cannot be read", Err: plainCause(err)}
-	}
-	if s.stream {
-		r, err := ipc.NewReader(s.f, ipc.WithAllocator(bounded))
+func (s *arrowSource) open(part int) (*arrowReader, error) {
+	if s.streams != nil {
+		at := s.streams[part]
+		r, err := ipc.NewReader(io.NewSectionReader(s.f, at.from, at.to-at.from), ipc.WithAllocator(bounded))
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +123,7 @@ func (s *arrowSource) open() (*arrowReader, error) {
 			return r.Record(), nil
 		}}, nil
 	}
-	r, err := ipc.NewFileReader(s.f, ipc.WithAllocator(bounded))
+	r, err := ipc.NewFileReader(io.NewSectionReader(s.f, 0, s.info.Size()), ipc.WithAllocator(bounded))
 	if err != nil {
 		return nil, err
 	}
@@ -157,37 +148,54 @@ func (s *arrowSource) columns() []sourceColumn {
 func (s *arrowSource) close() error { return s.f.Close() }
 
 func (s *arrowSource) scan(ctx context.Context, wanted []int, visit func(*batch) error) error {
-	err := s.guarded(func() error {
-		r, err := s.open()
-		if err != nil {
-			return err
-		}
-		defer r.close()
-		if !r.schema().Equal(s.schema) {
-			return &Error{File: s.file, Message: "changed while it was being read"}
-		}
+	err := s.run(func() error {
 		first := int64(1)
-		for {
-			if err := ctx.Err(); err != nil {
+		for part := range s.parts() {
+			var err error
+			if first, err = s.scanPart(ctx, part, wanted, first, visit); err != nil {
 				return err
 			}
-			record, err := r.next()
-			if err == io.EOF {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if err := eachSlice(record, wanted, first, visit); err != nil {
-				return err
-			}
-			first += record.NumRows()
 		}
+		return nil
 	})
 	if err != nil {
 		return err
 	}
 	return unchanged(s.file, s.f, s.info)
+}
+
+// scanPart visits the rows of one stream, or of a file; first is the number of
+// its first row, and it gives that of the row behind its last.
+func (s *arrowSource) scanPart(ctx context.Context, part int, wanted []int, first int64, visit func(*batch) error) (int64, error) {
+	r, err := s.open(part)
+	if err != nil {
+		return 0, err
+	}
+	defer r.close()
+	if !r.schema().Equal(s.schema) {
+		return 0, &Error{File: s.file, Message: "changed while it was being read"}
+	}
+	for batch := 1; ; batch++ {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		s.part = fmt.Sprintf("record batch %d", batch)
+		if len(s.streams) > 1 {
+			s.part += fmt.Sprintf(" of stream %d", part+1)
+		}
+		record, err := r.next()
+		if err == io.EOF {
+			s.part = ""
+			return first, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := eachSlice(record, wanted, first, visit); err != nil {
+			return 0, err
+		}
+		first += record.NumRows()
+	}
 }
 
 // eachSlice visits a record, which a file may make as long as it likes, in
@@ -234,6 +242,6 @@ func (a boundedAllocator) Reallocate(size int, b []byte) []byte {
 
 func checkBuffer(size int) {
 	if size < 0 || size > MaxBufferBytes {
-		panic(fmt.Sprintf("a buffer of %d bytes; the limit is %d", size, MaxBufferBytes))
+		panic(&Error{Message: fmt.Sprintf("asks for a buffer of %d bytes; the limit is %d", size, MaxBufferBytes), Hint: damagedHint})
 	}
 }

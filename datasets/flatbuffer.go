@@ -3,8 +3,6 @@ package datasets
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
-	"io"
 )
 
 // The Arrow library takes the lengths in a file's metadata as they are, and a
@@ -44,6 +42,7 @@ const (
 	slotFields     = 1
 	slotSchema     = 1
 	slotHeader     = 2
+	headerNone     = 0
 	headerSchema   = 1
 	headerDict     = 2
 	headerBatch    = 3
@@ -150,121 +149,26 @@ func (r *flatReader) fields(at, slot, depth int) {
 	}
 }
 
-// message checks one message and gives the length of its body.
-func (r *flatReader) message(at int) (body int64) {
+// message checks one message and gives its kind and the length of its body.
+func (r *flatReader) message(at int) (header byte, body int64) {
 	r.table(at, flatMessage)
-	kind, header := r.slot(at, slotHeader-1), r.slot(at, slotHeader)
-	if kind == 0 || header == 0 {
+	kind, place := r.slot(at, slotHeader-1), r.slot(at, slotHeader)
+	if kind == 0 || place == 0 {
 		panic(errFlat)
 	}
-	switch r.b[kind] {
+	header = r.b[kind]
+	switch header {
 	case headerSchema:
-		r.schema(r.follow(header))
+		r.schema(r.follow(place))
 	case headerDict:
-		r.table(r.follow(header), flatDict)
+		r.table(r.follow(place), flatDict)
 	case headerBatch:
-		r.table(r.follow(header), flatBatch)
+		r.table(r.follow(place), flatBatch)
 	default:
 		panic(errFlat)
 	}
 	if place := r.slot(at, slotHeader+1); place != 0 {
 		body = int64(binary.LittleEndian.Uint64(r.b[place:]))
 	}
-	return body
-}
-
-// checkArrowStream checks the metadata of every message of a stream.
-func checkArrowStream(in io.ReaderAt, size int64) error {
-	for at := int64(0); at < size; {
-		next, end, err := checkArrowMessage(in, size, at)
-		if err != nil || end {
-			return err
-		}
-		at = next
-	}
-	return nil
-}
-
-// checkArrowMessage checks the message at an offset and gives the offset behind
-// its body; end is true at the mark that ends a stream.
-func checkArrowMessage(in io.ReaderAt, size, at int64) (next int64, end bool, err error) {
-	var head [4]byte
-	if _, err := in.ReadAt(head[:], at); err != nil {
-		return 0, false, errFlat
-	}
-	at += 4
-	if binary.LittleEndian.Uint32(head[:]) == 0xFFFFFFFF { // the mark since Arrow 0.15
-		if _, err := in.ReadAt(head[:], at); err != nil {
-			return 0, false, errFlat
-		}
-		at += 4
-	}
-	length := int64(binary.LittleEndian.Uint32(head[:]))
-	if length == 0 {
-		return at, true, nil
-	}
-	if length > maxFlatMessage || length > size-at {
-		return 0, false, errFlat
-	}
-	metadata := make([]byte, length)
-	if _, err := in.ReadAt(metadata, at); err != nil {
-		return 0, false, errFlat
-	}
-	body := int64(0)
-	if err := checkFlat(metadata, func(r *flatReader, root int) { body = r.message(root) }); err != nil {
-		return 0, false, err
-	}
-	at += length
-	if body < 0 || body > size-at {
-		return 0, false, fmt.Errorf("%w: a message is longer than the file", errFlat)
-	}
-	return at + body, false, nil
-}
-
-// checkArrowFile checks the footer of the file format and every message that it
-// lists.
-func checkArrowFile(in io.ReaderAt, size int64) error {
-	tail := make([]byte, 4)
-	end := size - int64(len(arrowMagic)) - 4
-	if end < 0 {
-		return errFlat
-	}
-	if _, err := in.ReadAt(tail, end); err != nil {
-		return errFlat
-	}
-	length := int64(binary.LittleEndian.Uint32(tail))
-	if length > maxFlatMessage || length > end {
-		return errFlat
-	}
-	footer := make([]byte, length)
-	if _, err := in.ReadAt(footer, end-length); err != nil {
-		return errFlat
-	}
-	var offsets []int64
-	err := checkFlat(footer, func(r *flatReader, root int) {
-		r.table(root, flatFooter)
-		if place := r.slot(root, slotSchema); place != 0 {
-			r.schema(r.follow(place))
-		}
-		for slot := 2; slot <= 3; slot++ { // dictionaries and record batches
-			if place := r.slot(root, slot); place != 0 {
-				first, count := r.vector(place, 24)
-				for k := range count {
-					offsets = append(offsets, int64(binary.LittleEndian.Uint64(r.b[first+24*k:])))
-				}
-			}
-		}
-	})
-	if err != nil {
-		return err
-	}
-	for _, at := range offsets {
-		if at < 0 || at >= size {
-			return errFlat
-		}
-		if _, _, err := checkArrowMessage(in, size, at); err != nil {
-			return err
-		}
-	}
-	return nil
+	return header, body
 }

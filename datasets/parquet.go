@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/metadata"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 )
 
@@ -24,7 +25,7 @@ import (
 // goroutines, and a panic on a damaged file in another goroutine would end the
 // process.
 type parquetSource struct {
-	file   string
+	guard
 	f      *os.File
 	info   os.FileInfo
 	schema *arrow.Schema
@@ -37,16 +38,19 @@ func openParquet(_ context.Context, name string, f *os.File, _ Options) (source,
 	if err != nil {
 		return nil, &Error{File: name, Message: "cannot be read", Err: plainCause(err)}
 	}
-	s := &parquetSource{file: name, f: f, info: info}
+	s := &parquetSource{guard: guard{file: name, format: "Parquet"}, f: f, info: info}
 	if err := s.checkMarks(); err != nil {
 		return nil, err
 	}
-	err = s.guarded(func() error {
+	err = s.run(func() error {
 		r, err := s.open()
 		if err != nil {
 			return err
 		}
-		return s.readSchema(r)
+		if err := s.readSchema(r); err != nil {
+			return err
+		}
+		return s.checkCounts(r.MetaData())
 	})
 	if err != nil {
 		return nil, err
@@ -69,13 +73,14 @@ func (s *parquetSource) checkMarks() error {
 	if _, err := s.f.ReadAt(mark, max(0, s.info.Size()-int64(len(mark)))); err != nil {
 		return &Error{File: s.file, Message: "cannot be read", Err: plainCause(err)}
 	}
+	if string(mark) == "PARE" {
+		return &Error{File: s.file, Message: "is encrypted Parquet, which is not supported"}
+	}
 	if string(mark) != parquetMagic || s.info.Size() < 12 {
 		return &Error{File: s.file, Message: "is a truncated Parquet file", Hint: "its end is missing"}
 	}
 	return nil
 }
-
-func (s *parquetSource) guarded(work func() error) error { return guard(s.file, "Parquet", work) }
 
 func (s *parquetSource) open() (*file.Reader, error) {
 	props := parquet.NewReaderProperties(bounded)
@@ -83,6 +88,51 @@ func (s *parquetSource) open() (*file.Reader, error) {
 	// The reader closes what it was given; the file stays ours.
 	section := io.NewSectionReader(s.f, 0, s.info.Size())
 	return file.NewParquetReader(section, file.WithReadProps(props))
+}
+
+// checkCounts compares what the metadata says about rows: the file, its row
+// groups, and their column chunks, which are not nested.
+func (s *parquetSource) checkCounts(m *metadata.FileMetaData) error {
+	contradiction := func(format string, args ...any) error {
+		return &Error{Message: fmt.Sprintf(format, args...), Hint: damagedHint}
+	}
+	total := int64(0)
+	for g, group := range m.RowGroups {
+		rows := group.GetNumRows()
+		if rows < 0 || rows > MaxRows {
+			return contradiction("row group %d says %d rows; the limit is %d", g+1, rows, MaxRows)
+		}
+		total += rows
+		if len(group.Columns) != m.Schema.NumColumns() {
+			return contradiction("row group %d has %d columns and the file %d", g+1, len(group.Columns), m.Schema.NumColumns())
+		}
+		for i, chunk := range group.Columns {
+			column := m.Schema.Column(i)
+			if column.MaxRepetitionLevel() > 0 {
+				continue
+			}
+			s.column, s.part = column.Name(), fmt.Sprintf("row group %d", g+1)
+			described, err := m.RowGroup(g).ColumnChunk(i)
+			switch {
+			case chunk.IsSetCryptoMetadata():
+				return &Error{Message: "is encrypted, which is not supported"}
+			case err != nil:
+				return err
+			case described.FilePath() != "":
+				return &Error{Message: "keeps its values in another file, which is not supported"}
+			case described.PathInSchema().String() != column.Path() || described.Type() != column.PhysicalType():
+				return contradiction("is described as column %q of type %s and the schema says %s", described.PathInSchema(),
+					described.Type(), column.PhysicalType())
+			case described.NumValues() != rows:
+				return contradiction("has %d rows and this column chunk %d values", rows, described.NumValues())
+			}
+		}
+	}
+	s.column, s.part = "", ""
+	if total != m.GetNumRows() {
+		return contradiction("the file says %d rows and its row groups together %d", m.GetNumRows(), total)
+	}
+	return nil
 }
 
 // readSchema takes a flat schema; nested columns are refused by name.
@@ -116,9 +166,12 @@ func (s *parquetSource) columns() []sourceColumn {
 func (s *parquetSource) close() error { return s.f.Close() }
 
 func (s *parquetSource) scan(ctx context.Context, wanted []int, visit func(*batch) error) error {
-	err := s.guarded(func() error {
+	err := s.run(func() error {
 		r, err := s.open()
 		if err != nil {
+			return err
+		}
+		if err := s.checkCounts(r.MetaData()); err != nil {
 			return err
 		}
 		first := int64(1)
@@ -141,21 +194,15 @@ func (s *parquetSource) scan(ctx context.Context, wanted []int, visit func(*batc
 func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int, wanted []int, first int64, visit func(*batch) error) (int64, error) {
 	g := r.RowGroup(group)
 	rows := g.NumRows()
-	if rows < 0 || rows > MaxRows {
-		return 0, fmt.Errorf("a row group of %d rows", rows)
-	}
 	readers := make([]arrayReader, s.schema.NumFields())
+	chunks := make([]*chunkPages, len(readers))
 	for _, i := range wanted {
-		pages, err := g.GetColumnPageReader(i)
-		if err != nil {
+		var err error
+		s.column, s.part = s.schema.Field(i).Name, fmt.Sprintf("row group %d", group+1)
+		if chunks[i], readers[i], err = s.openChunk(r, g, i); err != nil {
 			return 0, err
 		}
-		description := r.MetaData().Schema.Column(i)
-		checked := &checkedPages{PageReader: pages, optional: description.MaxDefinitionLevel() > 0}
-		chunk := file.NewColumnReader(description, checked, bounded, r.BufferPool())
-		if readers[i], err = newArrayReader(chunk, s.schema.Field(i).Type); err != nil {
-			return 0, fmt.Errorf("column %q: %w", s.schema.Field(i).Name, err)
-		}
+		chunks[i].guard, chunks[i].group = &s.guard, group
 	}
 	for from := int64(0); from < rows; from += batchRows {
 		if err := ctx.Err(); err != nil {
@@ -164,15 +211,49 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 		b := &batch{rows: int(min(batchRows, rows-from)), first: first + from, columns: make([]arrow.Array, len(readers))}
 		for _, i := range wanted {
 			var err error
+			s.column, s.part = s.schema.Field(i).Name, fmt.Sprintf("row group %d, page %d", group+1, chunks[i].number)
 			if b.columns[i], err = readers[i](b.rows); err != nil {
-				return 0, fmt.Errorf("column %q: %w", s.schema.Field(i).Name, err)
+				return 0, err
 			}
 		}
+		s.column, s.part = "", ""
 		if err := visit(b); err != nil {
 			return 0, err
 		}
 	}
+	for _, i := range wanted { // pages behind the last row, which nothing has asked for
+		s.column, s.part = s.schema.Field(i).Name, fmt.Sprintf("row group %d, page %d", group+1, chunks[i].number)
+		if chunks[i].Next() {
+			return 0, &Error{Message: "holds values behind the last row", Hint: damagedHint}
+		} else if err := chunks[i].Err(); err != nil {
+			return 0, err
+		}
+	}
+	s.column, s.part = "", ""
 	return rows, nil
+}
+
+// openChunk makes the reader of one column's values in one row group.
+func (s *parquetSource) openChunk(r *file.Reader, g *file.RowGroupReader, i int) (*chunkPages, arrayReader, error) {
+	described, err := g.MetaData().ColumnChunk(i)
+	if err != nil {
+		return nil, nil, err
+	}
+	column := r.MetaData().Schema.Column(i)
+	padded := r.MetaData().WriterVersion().LessThan(metadata.Parquet816FixedVersion)
+	pages, err := newChunkPages(s.f, s.info.Size(), described, column, padded)
+	if err != nil {
+		return nil, nil, err
+	}
+	chunk := file.NewColumnReader(column, pages, bounded, r.BufferPool())
+	values, err := newArrayReader(chunk, s.schema.Field(i).Type)
+	return pages, func(rows int) (arrow.Array, error) {
+		out, err := values(rows)
+		if err != nil && chunk.Err() != nil { // the cause, which the library does not hand on
+			err = chunk.Err()
+		}
+		return out, err
+	}, err
 }
 
 // An arrayReader gives the next rows of a column chunk as an array of a type
@@ -182,6 +263,9 @@ type arrayReader func(rows int) (arrow.Array, error)
 func newArrayReader(chunk file.ColumnChunkReader, t arrow.DataType) (arrayReader, error) {
 	optional := chunk.Descriptor().MaxDefinitionLevel() > 0
 	mem := memory.DefaultAllocator
+	if t.ID() == arrow.NULL {
+		return newNullReader(chunk, optional)
+	}
 	switch c := chunk.(type) {
 	case *file.BooleanColumnChunkReader:
 		b := array.NewBooleanBuilder(mem)
@@ -209,6 +293,36 @@ func newArrayReader(chunk file.ColumnChunkReader, t arrow.DataType) (arrayReader
 		return fill(c.ReadBatch, optional, b, func(v parquet.FixedLenByteArray) error { return add(v) }), err
 	}
 	return nil, unreadable(t)
+}
+
+// newNullReader reads a column of the logical type Null, which may have any
+// physical type and no value.
+func newNullReader(chunk file.ColumnChunkReader, optional bool) (arrayReader, error) {
+	switch c := chunk.(type) {
+	case *file.BooleanColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Float32ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Float64ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Int32ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Int64ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Int96ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.ByteArrayColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.FixedLenByteArrayColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	}
+	return nil, unreadable(arrow.Null)
+}
+
+func fillNull[T any](next func(int64, []T, []int16, []int16) (int64, int, error), optional bool) arrayReader {
+	return fill(next, optional, array.NewNullBuilder(memory.DefaultAllocator), func(T) error {
+		return &Error{Message: "holds a value in a column of the type Null", Hint: damagedHint}
+	})
 }
 
 func unreadable(t arrow.DataType) error { return fmt.Errorf("the type %s is not supported", t) }
@@ -306,13 +420,24 @@ func bytesBuilder(t arrow.DataType) (array.Builder, func([]byte) error, error) {
 	return nil, nil, unreadable(t)
 }
 
-// bigEndian reads a two's complement number of at most so many bytes.
+// bigEndian reads a two's complement number. It may be written in any number of
+// bytes, as long as so many would have sufficed.
 func bigEndian(v []byte, most int) (*big.Int, error) {
-	if len(v) == 0 || len(v) > most {
-		return nil, fmt.Errorf("a decimal of %d bytes", len(v))
+	if len(v) == 0 {
+		return nil, fmt.Errorf("a decimal of no bytes")
+	}
+	sign := byte(0)
+	if v[0]&0x80 != 0 {
+		sign = 0xFF
+	}
+	for len(v) > most && v[0] == sign && v[1]&0x80 == sign&0x80 {
+		v = v[1:]
+	}
+	if len(v) > most {
+		return nil, &Error{Message: fmt.Sprintf("holds a decimal of more than %d digits", MaxDigits)}
 	}
 	n := new(big.Int).SetBytes(v)
-	if v[0]&0x80 != 0 {
+	if sign != 0 {
 		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(v))))
 	}
 	return n, nil

@@ -60,6 +60,18 @@ type Table struct {
 // Everything that is wrong with a file is an *Error that names it. Cost: the
 // whole table in memory, about twice its values.
 func Open(ctx context.Context, name string, files []string, o Options) (*Table, error) {
+	t, err := read(ctx, name, files, o)
+	if err != nil {
+		return nil, err
+	}
+	if t.store, err = newStore(ctx, t); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// read is Open without the store.
+func read(ctx context.Context, name string, files []string, o Options) (*Table, error) {
 	if fault := nameFault(name); fault != "" {
 		return nil, &Error{Message: "the table's name " + fault + ": " + shown(name)}
 	}
@@ -79,12 +91,7 @@ func Open(ctx context.Context, name string, files []string, o Options) (*Table, 
 	if err := l.load(ctx); err != nil {
 		return nil, err
 	}
-	t := l.finish(o.Salt)
-	var err error
-	if t.store, err = newStore(ctx, t); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return l.finish(o.Salt), nil
 }
 
 // Close frees the embedded DuckDB. The table is not usable afterwards.
