@@ -212,7 +212,7 @@ func (q *plainQuery) column(ref *pg.ColumnRef) int {
 	name := ref.Fields[len(ref.Fields)-1].GetString_().GetSval()
 	for _, same := range []func(string) bool{
 		func(c string) bool { return c == name },
-		func(c string) bool { return strings.EqualFold(c, name) },
+		func(c string) bool { return engine.SameName(c, name) },
 		func(c string) bool { return len(name) > 59 && strings.HasPrefix(c, name) },
 	} {
 		for i, c := range q.columns {

@@ -5,10 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
+
+	"parley/engine"
 )
 
 // A source is one open file of a table. It can be scanned several times: once
@@ -105,7 +106,7 @@ func unchanged(file string, f *os.File, before os.FileInfo) error {
 
 // unprintable are the characters that a name may not have; the engine refuses
 // them in a registration.
-func unprintable(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }
+func unprintable(r rune) bool { return engine.IsControl(r) }
 
 // nameFault says why something cannot have this name, or "".
 func nameFault(name string) string {

@@ -248,7 +248,7 @@ var errNotBoolean = errors.New("true and false are the booleans")
 // generously than canonical text.
 func readLiteral(kind Kind, literal string) (Datum, error) {
 	if kind == Boolean {
-		switch strings.ToLower(literal) {
+		switch lower(literal) {
 		case "t", "true":
 			return NewBoolean(true), nil
 		case "f", "false":

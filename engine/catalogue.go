@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -86,7 +85,7 @@ func nameProblem(name string) string {
 		return "is too long"
 	case !utf8.ValidString(name):
 		return "is not UTF-8"
-	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' || r == '\u2029' }):
+	case strings.ContainsFunc(name, IsControl):
 		return "has control characters"
 	}
 	return ""

@@ -244,7 +244,7 @@ func parseNumber(text string) (unscaled *big.Int, scale int, err error) {
 	if len(text)-len(rest) > 1 {
 		return nil, 0, notNumber
 	}
-	mantissa, exponentText, hasExponent := strings.Cut(strings.ToLower(rest), "e")
+	mantissa, exponentText, hasExponent := strings.Cut(lower(rest), "e")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	if whole+fraction == "" || strings.Trim(whole+fraction, "0123456789") != "" {
 		return nil, 0, notNumber

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode"
 )
 
 var opSigns = map[Op]string{
@@ -30,7 +29,7 @@ func (p *Plan) describe(e *Expr) string {
 	case OpConstant:
 		if e.Value.Kind == Text || e.Value.Kind == Date {
 			literal := e.Value.String()
-			if strings.ContainsFunc(literal, unicode.IsControl) {
+			if strings.ContainsFunc(literal, IsControl) {
 				return strconv.Quote(literal) // not a terminal's business
 			}
 			return "'" + strings.ReplaceAll(literal, "'", "''") + "'"

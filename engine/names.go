@@ -14,6 +14,28 @@ const maxHintNames = 12
 
 func quote(name string) string { return strconv.Quote(name) }
 
+// IsControl tells the characters that no name of a table or a column has, and that are
+// not shown as they are: C0, delete, C1, and the separators of lines and paragraphs. A
+// fixed list: what a network takes must not follow from a compiler's tables of Unicode.
+func IsControl(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r <= 0x9f || r == 0x2028 || r == 0x2029
+}
+
+// SameName compares two names as PostgreSQL folds identifiers: A to Z are a to z, and
+// every other character is itself alone.
+func SameName(a, b string) bool { return lower(a) == lower(b) }
+
+// lower folds A to Z.
+func lower(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if c >= 'A' && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
 // lookup finds a name as the parser gave it: exactly; else as PostgreSQL's lexer
 // cut it; else case-insensitively; each only if unique. It returns the index, −1
 // for none, −2 for several.
@@ -21,8 +43,8 @@ func lookup(name string, names []string) int {
 	matchers := []func(candidate string) bool{
 		func(c string) bool { return c == name },
 		func(c string) bool { return len(c) > maxIdentifierBytes && cut(c) == name },
-		func(c string) bool { return strings.EqualFold(c, name) },
-		func(c string) bool { return len(c) > maxIdentifierBytes && strings.EqualFold(cut(c), name) },
+		func(c string) bool { return SameName(c, name) },
+		func(c string) bool { return len(c) > maxIdentifierBytes && SameName(cut(c), name) },
 	}
 	for _, matches := range matchers {
 		found := -1
@@ -57,10 +79,10 @@ func nearest(name string, names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	wanted := []rune(strings.ToLower(name))
+	wanted := []rune(lower(name))
 	best, bestDistance := "", max(2, len(wanted)/3)+1
 	for _, candidate := range names {
-		if d := distance(wanted, []rune(strings.ToLower(candidate)), bestDistance); d < bestDistance {
+		if d := distance(wanted, []rune(lower(candidate)), bestDistance); d < bestDistance {
 			best, bestDistance = candidate, d
 		}
 	}

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"parley/engine"
 )
@@ -162,18 +160,6 @@ func (n *Network) Validate(named bool) error {
 	return nil
 }
 
-// checkName takes a name that prints: UTF-8 of at most MaxNameBytes, no control characters, no
-// spaces at its ends.
-func checkName(name string) error {
-	if name == "" || len(name) > MaxNameBytes || !utf8.ValidString(name) {
-		return fmt.Errorf("a name is 1 to %d bytes of UTF-8", MaxNameBytes)
-	}
-	if strings.TrimSpace(name) != name || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return fmt.Errorf("name %q has unprintable characters or spaces at its ends", name)
-	}
-	return nil
-}
-
 // JSON is the canonical text of the description, what network.json holds.
 func (n *Network) JSON() []byte {
 	described := *n
@@ -212,7 +198,7 @@ func parseNetwork(b []byte, named bool) (*Network, error) {
 	if err := json.Compact(&want, n.JSON()); err != nil {
 		return nil, fmt.Errorf("network description: %w", err)
 	}
-	if !bytes.Equal(bytes.TrimSpace(got.Bytes()), want.Bytes()) {
+	if !bytes.Equal(bytes.Trim(got.Bytes(), " \t\r\n"), want.Bytes()) {
 		return nil, errors.New("network description is not in its canonical form (field missing, repeated or spelled differently)")
 	}
 	if err := n.Validate(named); err != nil {
