@@ -41,16 +41,21 @@ func (c column) stored() arrow.DataType {
 // sums them up.
 type columnBuilder struct {
 	column
-	summary *summary
-	builder array.Builder
+	summary     *summary
+	resemblance *resemblance // of text
+	builder     array.Builder
 }
 
-func newColumnBuilder(c column) *columnBuilder {
-	return &columnBuilder{column: c, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.stored())}
+func newColumnBuilder(c column, source *inference) *columnBuilder {
+	b := &columnBuilder{column: c, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.stored())}
+	if c.kind == engine.Text {
+		b.resemblance = &resemblance{declared: !source.column.untyped}
+	}
+	return b
 }
 
-// add appends one cell; the error says what is wrong with it.
-func (b *columnBuilder) add(c cell) error {
+// add appends one cell, which stands at a place; the error says what is wrong with it.
+func (b *columnBuilder) add(c cell, at faultAt) error {
 	if c.form == formNull {
 		b.builder.AppendNull()
 		b.summary.addNull()
@@ -65,6 +70,7 @@ func (b *columnBuilder) add(c cell) error {
 		if c.form == formText {
 			b.builder.(*array.StringBuilder).BinaryBuilder.Append(c.text)
 			b.summary.addText(c.text)
+			b.resemblance.add(c.text, at)
 			return nil
 		}
 	case engine.Boolean:

@@ -23,6 +23,7 @@ type inference struct {
 
 // witness is a value that decided a column's type.
 type witness struct {
+	file  string
 	line  int64
 	row   int64
 	value string
@@ -137,16 +138,6 @@ func (n *inference) settle() (settled, error) {
 
 // floats tells whether the file declares floating-point numbers.
 func (n *inference) floats() bool { return !n.column.untyped && n.kind == engine.Decimal }
-
-// note explains a column that is text although most of its values are numbers;
-// "" when there is nothing to explain.
-func (n *inference) note() string {
-	if !n.column.untyped || n.odd == nil || 2*(n.integers+n.decimals) <= n.values {
-		return ""
-	}
-	return fmt.Sprintf("%s: column %q is text, not a number, because %s; if that stands for a missing value, name it as NULL",
-		n.file, n.column.name, n.odd)
-}
 
 // settled is the type of a column: of one file, or of all files read so far.
 type settled struct {

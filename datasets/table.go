@@ -239,9 +239,6 @@ func settleTypes(ctx context.Context, file string, s source) ([]settled, []strin
 		if types[i], err = n.settle(); err != nil {
 			return nil, nil, err
 		}
-		if note := n.note(); note != "" {
-			notes = append(notes, note)
-		}
 	}
 	if csv, ok := s.(*csvSource); ok {
 		note, err := csv.judgeHeader(types)
@@ -296,7 +293,7 @@ func (l *loader) load(ctx context.Context) error {
 			c.wide = s.digits+s.scale > narrowDigits
 		}
 		t.columns = append(t.columns, c)
-		l.builders = append(l.builders, newColumnBuilder(c))
+		l.builders = append(l.builders, newColumnBuilder(c, s.source))
 		fields = append(fields, c.field())
 	}
 	t.schema = arrow.NewSchema(fields, nil)
@@ -320,8 +317,8 @@ func (l *loader) take(f openFile, b *batch) error {
 	}
 	arrays := make([]arrow.Array, len(l.builders))
 	for i, builder := range l.builders {
-		if err := eachCell(f.name, builder.name, b, f.order[i], func(_ int, c cell, _ faultAt) error {
-			return builder.add(c)
+		if err := eachCell(f.name, builder.name, b, f.order[i], func(_ int, c cell, at faultAt) error {
+			return builder.add(c, at)
 		}); err != nil {
 			return err
 		}
@@ -343,7 +340,14 @@ func (l *loader) finish(salt []byte) *Table {
 			t.nullify(i)
 		}
 		c := t.columns[i]
-		t.described = append(t.described, b.summary.describe(c))
+		described := b.summary.describe(c)
+		if b.resemblance != nil {
+			described.Resembles = b.resemblance.misleads()
+			if note := b.resemblance.note(c.name); note != "" {
+				t.notes = append(t.notes, note)
+			}
+		}
+		t.described = append(t.described, described)
 		heads = append(heads, columnHead{Name: c.name, Kind: c.kind, Scale: c.scale})
 		parts = append(parts, b.summary.digest())
 	}

@@ -108,6 +108,8 @@ func (c Column) problem(rows int64) string {
 		return "bounds beyond the kind's range"
 	case c.Min != nil && rows == 0:
 		return "bounds without rows"
+	case c.Resembles != Null && (c.Kind != Text || c.Resembles != Date && c.Resembles != Decimal):
+		return "a resemblance that no column has"
 	case rows > 0 && !c.Nullable && (c.Kind == Null || c.Kind.bounded() && c.Min == nil):
 		return "rows without values in a column that is not nullable"
 	}
@@ -246,6 +248,7 @@ func mergeColumn(regs []Registration, sources []Column) (Column, error) {
 		}
 		out.Scale = max(out.Scale, c.Scale)
 		out.Nullable = out.Nullable || c.Nullable
+		out.Resembles = max(out.Resembles, c.Resembles)
 		out.HasDictionary = out.HasDictionary && (c.HasDictionary || c.Kind == Null)
 	}
 	for _, c := range sources {

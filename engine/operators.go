@@ -235,6 +235,9 @@ func comparisonHint(a, b Kind) string {
 // compare makes a comparison.
 func (b *binder) compare(op Op, left, right *Expr, in place, position int) (*Expr, error) {
 	operands := []*Expr{left, right}
+	if err := b.misleading(operands, op != OpEqual && op != OpNotEqual, position); err != nil {
+		return nil, err
+	}
 	if err := b.unify(operands, in, position); err != nil {
 		return nil, err
 	}
@@ -290,6 +293,9 @@ func (b *binder) bindIn(e *pg.A_Expr, negated bool, in place, position int) (*Ex
 	}
 	if len(operands) < 2 {
 		return nil, b.unsupported(e.Rexpr)
+	}
+	if err := b.misleading(operands, false, position); err != nil {
+		return nil, err
 	}
 	if err := b.unify(operands, in, position); err != nil {
 		return nil, err

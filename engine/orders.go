@@ -171,6 +171,9 @@ func (b *binder) bindFraction(name string, node *pg.Node, position int) (*Expr, 
 	return e, nil
 }
 
+// ordering are the calls whose result depends on the order of a column's values.
+var ordering = []string{"min", "max", "percentile_disc", "mannwhitney"}
+
 // dictionaryColumn binds an argument that must be a column with a dictionary.
 func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position int) (int, error) {
 	e, err := b.bind(node, place{name: name, argument: true, depth: depth})
@@ -181,6 +184,9 @@ func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position in
 		return 0, refuse(CodeUnsupported, position, "%s takes a column, not an expression", name)
 	}
 	c := b.plan.Schema.Columns[e.Column]
+	if c.Resembles != Null && slices.Contains(ordering, name) {
+		return 0, c.unlike(position)
+	}
 	if !c.HasDictionary {
 		hint := fmt.Sprintf("columns with at most %d distinct values have one", MaxDictionary)
 		if slices.Contains(searched, name) && c.Kind != Text {

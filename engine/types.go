@@ -38,6 +38,10 @@ type Column struct {
 	// HasDictionary tells an empty dictionary from a missing one. Only columns
 	// with a dictionary can be grouped by.
 	HasDictionary bool
+	// Resembles says of a Text that its values look like dates or times of day (Date)
+	// or like numbers (Decimal) but were not all written so that they could be read
+	// as such: comparing it with one is refused. Null otherwise.
+	Resembles Kind
 }
 
 // Registration is what a department says of one version of one table.

@@ -38,6 +38,12 @@ func typeText(c engine.Column) string {
 	if c.Kind == engine.Decimal {
 		return fmt.Sprintf("decimal(%d)", c.Scale)
 	}
+	switch c.Resembles {
+	case engine.Date:
+		return "text like dates"
+	case engine.Decimal:
+		return "text like numbers"
+	}
 	return c.Kind.String()
 }
 

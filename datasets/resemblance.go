@@ -1,0 +1,105 @@
+package datasets
+
+import (
+	"fmt"
+
+	"parley/engine"
+)
+
+// A resemblance counts what the values of a text column look like, to say why it is
+// text, and that comparing it with a date or a number would mislead (README,
+// section 3.3).
+type resemblance struct {
+	values int64
+	counts [likenesses]int64
+	first  [likenesses]*witness
+	// declared: the file says that the column is text, so plain numbers and codes
+	// in it are meant as text.
+	declared bool
+}
+
+// resembles is the share of values, one in so many, from which a column looks like
+// something.
+const resembles = 10
+
+func (r *resemblance) add(text []byte, at faultAt) {
+	l := likenessOf(text)
+	r.values++
+	r.counts[l]++
+	if r.first[l] == nil {
+		where := at("", "")
+		r.first[l] = &witness{file: where.File, line: where.Line, row: where.Row, value: string(text)}
+	}
+}
+
+// most gives the likeness of most values among those that pass, and how many
+// values pass.
+func (r *resemblance) most(pass func(likeness) bool) (most likeness, sum int64) {
+	for l := range likenesses {
+		if !pass(l) || r.declared && l == likeNumber {
+			continue
+		}
+		sum += r.counts[l]
+		if likenessFaults[l] != "" && r.counts[l] > 0 && (most == likeNothing || r.counts[l] > r.counts[most]) {
+			most = l
+		}
+	}
+	return most, sum
+}
+
+// kind says what the column looks like, Date, Decimal or Null for neither, and in
+// which spelling that is not read, if there are values of one.
+func (r *resemblance) kind() (kind engine.Kind, odd likeness) {
+	oddDate, dates := r.most(likeness.dated)
+	oddNumber, numbers := r.most(likeness.numeric)
+	switch {
+	case dates >= numbers && dates*resembles >= r.values && r.counts[likeISODate] < r.values:
+		return engine.Date, oddDate
+	case numbers > dates && numbers*resembles >= r.values:
+		return engine.Decimal, oddNumber
+	}
+	return engine.Null, likeNothing
+}
+
+// misleads is what comparing the column with as text would mislead: its kind, but
+// for numbers with leading zeros among them, which are codes, and compare as such.
+func (r *resemblance) misleads() engine.Kind {
+	kind, _ := r.kind()
+	if kind == engine.Decimal && r.counts[likeCode] > 0 {
+		return engine.Null
+	}
+	return kind
+}
+
+// note explains a column that is text although its values look like something else;
+// "" when there is nothing to explain.
+func (r *resemblance) note(name string) string {
+	kind, odd := r.kind()
+	if kind == engine.Null && !r.declared && r.counts[likeBoolean]*resembles >= max(r.values, 1) {
+		kind = engine.Boolean
+	}
+	if kind == engine.Null {
+		return ""
+	}
+	if odd != likeNothing {
+		w := r.first[odd]
+		return fmt.Sprintf("%s: column %q looks like %s but is text: %s, which %s; %s",
+			w.file, name, likenessWords[odd], w, likenessFaults[odd], likenessRemedies[odd])
+	}
+	var w *witness
+	for _, l := range []likeness{likeNothing, likeCode, likeNaN, likeBoolean, likeISODate, likeNumber} {
+		foreign := l == likeNothing || l == likeCode || l == likeNaN || (l == likeBoolean) != (kind == engine.Boolean) ||
+			l == likeNumber && kind == engine.Date || l == likeISODate && kind != engine.Date
+		if w == nil && foreign {
+			w = r.first[l]
+		}
+	}
+	if w == nil {
+		return ""
+	}
+	what := map[engine.Kind]string{engine.Date: "a date", engine.Decimal: "a number", engine.Boolean: "a boolean"}[kind]
+	if l := likenessOf([]byte(w.value)); l == likeCode {
+		return fmt.Sprintf("%s: column %q is text, not %s, because %s, a code with leading zeros", w.file, name, what, w)
+	}
+	return fmt.Sprintf("%s: column %q is text, not %s, because %s; if that stands for a missing value, name it as NULL", w.file, name, what, w)
+}
