@@ -120,24 +120,6 @@ func (n *node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 	io.WriteString(w, "ok\n")
 }
 
-// unhealthy is a sentence, or empty.
-func (n *node) unhealthy() string {
-	s, estranged := n.ledger.Status(), n.estranged()
-	switch {
-	case s.Halted != nil:
-		return "the ledger has halted: " + s.Halted.Error()
-	case estranged != "" && !n.view.Load().status.Ready:
-		return estranged
-	case !s.Quorum:
-		return fmt.Sprintf("%d of the ledger's %d validators are connected, and more than two thirds are needed", s.Connected, len(s.Validators))
-	case s.CatchingUp:
-		return "the ledger is catching up"
-	case !n.view.Load().status.Ready:
-		return "no epoch is formed yet"
-	}
-	return ""
-}
-
 // callControl asks a running node through its door.
 func callControl(ctx context.Context, dir, method, path string, body io.Reader, into any) error {
 	text, err := os.ReadFile(filepath.Join(dir, controlName))

@@ -55,9 +55,15 @@ func (n *node) loop(ctx context.Context) error {
 	if err := n.advance(ctx); err != nil {
 		return err
 	}
+	atHead := n.ledger.AtHead()
 	for {
 		var err error
 		select {
+		case <-atHead:
+			atHead = nil
+			state, _ := n.ledger.Snapshot()
+			n.duty.atHead, n.duty.awaits = true, state.Applied()
+			err = n.advance(ctx)
 		case batch := <-records:
 			if err = n.order(batch); err == nil {
 				err = n.advance(ctx)
@@ -115,10 +121,15 @@ func (n *node) order(batch []protocols.Record) error {
 }
 
 // advance does what the log now asks for: the department's own duties, epochs,
-// queries, in this order.
+// queries, in this order. None of it before the log has been read up to the
+// head: what the replica does not know yet, this node may well have said.
 func (n *node) advance(ctx context.Context) error {
 	if n.followMembers() {
 		return errExpelled
+	}
+	if !n.caughtUp() {
+		n.refreshView()
+		return nil
 	}
 	if err := n.dueEntries(ctx); err != nil {
 		return err
@@ -134,10 +145,16 @@ func (n *node) advance(ctx context.Context) error {
 	return nil
 }
 
+// caughtUp tells whether the replica holds all that was ordered before the
+// node started.
+func (n *node) caughtUp() bool {
+	return n.duty.atHead && n.replica.Applied() >= n.duty.awaits
+}
+
 func (n *node) refreshView() {
 	old := n.view.Load()
 	v := &view{network: old.network, height: n.replica.Applied(), status: old.status,
-		members: viewMembers(n.replica), open: len(n.replica.Open()), evidence: len(n.replica.Evidence())}
+		members: viewMembers(n.replica), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence())}
 	if e := n.replica.Epoch(); e != nil {
 		v.epoch = e.Number
 	}
@@ -186,7 +203,8 @@ func (n *node) followMembers() (expelled bool) {
 		}
 	}
 	for _, p := range n.transport.roles.with(member, leaving) {
-		if _, present := roles[p]; !present {
+		// On an old ledger who came later is not a member yet.
+		if _, present := roles[p]; !present && (n.caughtUp() || n.hasLeft(p)) {
 			n.log.Warn("a member was voted out: cutting it off", "peer", p.String())
 			n.transport.Expel(p)
 		}
@@ -208,6 +226,12 @@ func (n *node) followMembers() (expelled bool) {
 		})
 	}
 	return out && (now.Sub(n.duty.met) > leavingPause || own == stranger && now.Sub(n.duty.seated) > leavingLimit)
+}
+
+// hasLeft tells whether the log shows that a peer was voted out.
+func (n *node) hasLeft(p peer.ID) bool {
+	key, err := keyOfPeer(p)
+	return err != nil || n.replica.HasLeft(key)
 }
 
 // step gives a machine one event and takes note of its outcome.

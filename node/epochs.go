@@ -34,11 +34,14 @@ type committee struct {
 // duties are the entries that a node writes by itself, and what it has done
 // about them since it started.
 type duties struct {
+	atHead     bool   // the ledger is, since the start
+	awaits     uint64 // the number of the last record there
 	joined     bool
-	registered map[string]bool // sent
-	tables     bool            // all stand on the log as they are
-	opened     uint64          // the last epoch number opened here
-	failed     bool            // the last formation
+	registered map[string]uint64 // the version that was sent
+	tables     bool              // all stand on the log as they are
+	opened     uint64            // the last epoch number opened here
+	failed     bool              // the last formation
+	failure    string            // why, a sentence
 	pause      time.Duration
 	waiting    bool
 	ready      bool
@@ -80,7 +83,7 @@ func (n *node) dueRegistrations() {
 		return
 	}
 	if n.duty.registered == nil {
-		n.duty.registered = map[string]bool{}
+		n.duty.registered = map[string]uint64{}
 	}
 	known := map[string]engine.Registration{}
 	for _, r := range n.replica.Catalogue() {
@@ -95,8 +98,9 @@ func (n *node) dueRegistrations() {
 			continue
 		}
 		n.duty.tables = false
-		if !n.duty.registered[t.name] {
-			n.duty.registered[t.name] = true
+		// One that an earlier life sent may have overtaken this one's: then again.
+		if n.duty.registered[t.name] <= old.Version {
+			n.duty.registered[t.name] = old.Version + 1
 			body := &protocols.Register{Registration: t.data.Registration(n.cfg.Name, old.Version+1), Nonce: nonce()}
 			n.say(body, fmt.Sprintf("registering the table %s", t.name))
 		}
@@ -240,6 +244,7 @@ func (n *node) epochOver(ctx context.Context, c *committee, outcome *protocols.O
 	if outcome == nil {
 		return nil
 	}
+	n.duty.failure = outcome.Sentence
 	if n.duty.failed = outcome.Status != protocols.Answered; n.duty.failed {
 		n.log.Error("an epoch was not formed", "epoch", c.id.String(), "reason", outcome.Sentence, "departments", outcome.Departments, "fault", faultText(outcome.Fault))
 		if n.o.Unformed != nil {
@@ -254,19 +259,14 @@ func (n *node) epochOver(ctx context.Context, c *committee, outcome *protocols.O
 	return n.advance(ctx)
 }
 
-// becomeReady tells the caller, once, that queries are answered: the epoch to
-// ask under is formed here, and the department's tables are registered.
+// becomeReady tells the caller, once, that queries are answered.
 func (n *node) becomeReady() {
-	e := n.replica.Epoch()
-	switch {
-	case n.duty.ready || !n.duty.tables && !n.cfg.Auditor || e == nil || n.epochs[e.ID] == nil || n.epochs[e.ID].epoch == nil:
+	if n.duty.ready || n.awaited() != "" {
 		return
-	case !n.cfg.Auditor && !e.IsMember(n.id.Key()):
-		return // voted in: the next epoch has it
 	}
 	n.duty.ready = true
 	v := *n.view.Load()
-	v.status = n.status(true)
+	v.status, v.awaits = n.status(true), ""
 	n.view.Store(&v)
 	n.log.Info("ready", "address", v.status.Address)
 	if n.o.Ready != nil {
@@ -278,7 +278,7 @@ func (n *node) becomeReady() {
 func (n *node) dropEpochs() error {
 	keep := map[engine.Digest]bool{}
 	for _, s := range n.neededEpochs() {
-		keep[s.ID], keep[s.Digest] = true, true
+		keep[s.ID] = true
 	}
 	for id, c := range n.epochs {
 		if keep[id] {
@@ -295,8 +295,7 @@ func (n *node) dropEpochs() error {
 		}
 		delete(n.epochs, id)
 	}
-	delete(keep, engine.Digest{})
-	return n.journal.KeepEpochs(func(epoch engine.Digest) bool { return keep[epoch] })
+	return n.journal.EraseEpochs(n.replica.EpochOver)
 }
 
 // leaveEpoch says that this node cannot work under an epoch any more: its

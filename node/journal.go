@@ -29,7 +29,7 @@ import (
 // is cut off. Anything else that does not check is corruption, and refused:
 // to go on from a journal that lost a record would be to make a second share.
 const (
-	recordMagic  = "parley records 1\n"
+	recordMagic  = "parley records 2\n"
 	recordHeader = 12
 	recordEnd    = 0xA5 // not zero, so that a frame without its end shows
 	// recordLimit bounds one record; log records are far below it.

@@ -18,8 +18,15 @@ import (
 type journal struct {
 	dir     string
 	epochs  *recordFile
-	records []protocols.JournalRecord // of epochs
-	queries map[engine.Digest]*recordFile
+	records []protocols.JournalRecord     // of epochs
+	queries map[engine.Digest]*recordFile // in use
+	left    map[engine.Digest]belongs     // queries whose file an earlier life left and none has used since
+}
+
+// belongs is the epoch of a record: its id or digest, and its number.
+type belongs struct {
+	epoch  engine.Digest
+	number uint64
 }
 
 const (
@@ -37,14 +44,50 @@ func openJournal(dir string) (*journal, error) {
 	if err := disk.RemoveTemporary(dir); err != nil {
 		return nil, fmt.Errorf("clearing %s: %w", dir, err)
 	}
-	j := &journal{dir: dir, queries: map[engine.Digest]*recordFile{}}
+	j := &journal{dir: dir, queries: map[engine.Digest]*recordFile{}, left: map[engine.Digest]belongs{}}
 	path := filepath.Join(dir, journalEpochs)
 	if err := clearOld(path); err != nil {
 		return nil, err
 	}
 	var err error
-	j.epochs, j.records, err = openJournalFile(path)
-	return j, err
+	if j.epochs, j.records, err = openJournalFile(path); err != nil {
+		return nil, err
+	}
+	if err := j.findQueries(); err != nil {
+		j.Close()
+		return nil, err
+	}
+	return j, nil
+}
+
+// findQueries reads to which epoch each query's file belongs. One without a
+// record holds nothing that was said.
+func (j *journal) findQueries() error {
+	entries, err := os.ReadDir(j.dir)
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", j.dir, err)
+	}
+	for _, e := range entries {
+		text, ok := strings.CutPrefix(e.Name(), journalQuery)
+		var query engine.Digest
+		if !ok || query.UnmarshalText([]byte(text)) != nil {
+			continue
+		}
+		f, records, err := openJournalFile(j.queryPath(query))
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			err = f.Erase()
+		} else {
+			j.left[query] = belongs{records[0].Epoch, records[0].Number}
+			err = f.Close()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func openJournalFile(path string) (*recordFile, []protocols.JournalRecord, error) {
@@ -116,6 +159,7 @@ func (j *journal) Append(records []protocols.JournalRecord) error {
 
 // EndQuery erases what only one query needed.
 func (j *journal) EndQuery(query engine.Digest) error {
+	delete(j.left, query)
 	if f := j.queries[query]; f != nil {
 		delete(j.queries, query)
 		return f.Erase()
@@ -123,33 +167,34 @@ func (j *journal) EndQuery(query engine.Digest) error {
 	return eraseFile(j.queryPath(query))
 }
 
-// KeepQueries erases the files of queries that are not wanted: those that
-// ended while the node was down.
-func (j *journal) KeepQueries(wanted func(engine.Digest) bool) error {
-	entries, err := os.ReadDir(j.dir)
-	if err != nil {
-		return fmt.Errorf("reading %s: %w", j.dir, err)
-	}
-	for _, e := range entries {
-		text, ok := strings.CutPrefix(e.Name(), journalQuery)
-		var query engine.Digest
-		if !ok || query.UnmarshalText([]byte(text)) != nil || wanted(query) {
-			continue
-		}
-		if err := j.EndQuery(query); err != nil {
-			return err
+// EraseQueries erases the files of queries that are not in use and that are
+// over: those that ended while the node was down. One that the ledger does not
+// know, or not yet, is kept: what it holds may have been said.
+func (j *journal) EraseQueries(over func(query, epoch engine.Digest, number uint64) bool) error {
+	for query, at := range j.left {
+		if j.queries[query] == nil && over(query, at.epoch, at.number) {
+			if err := j.EndQuery(query); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// KeepEpochs erases the records, secrets among them, of every epoch that is
-// not wanted, by rewriting the file.
-func (j *journal) KeepEpochs(wanted func(epoch engine.Digest) bool) error {
+// EraseEpochs erases the records, secrets among them, of every epoch that is
+// over, by rewriting the file.
+func (j *journal) EraseEpochs(over func(epoch engine.Digest, number uint64) bool) error {
 	var kept []protocols.JournalRecord
 	data := []byte(recordMagic)
+	ended := map[belongs]bool{}
 	for _, r := range j.records {
-		if wanted(r.Epoch) {
+		at := belongs{r.Epoch, r.Number}
+		is, asked := ended[at]
+		if !asked {
+			is = over(r.Epoch, r.Number)
+			ended[at] = is
+		}
+		if !is {
 			kept = append(kept, r)
 			data = appendFrame(data, r.Marshal())
 		}
@@ -178,7 +223,7 @@ func (j *journal) KeepEpochs(wanted func(epoch engine.Digest) bool) error {
 	return err
 }
 
-// clearOld finishes what a crash in the middle of KeepEpochs left. Before the
+// clearOld finishes what a crash in the middle of EraseEpochs left. Before the
 // new file took its place, the old name is a second one of the journal itself.
 func clearOld(path string) error {
 	a, err := os.Stat(path)

@@ -89,6 +89,7 @@ type view struct {
 	height   uint64
 	status   Status
 	members  []viewMember
+	awaits   string // what is to come before questions are answered here, a sentence
 	epoch    uint64
 	open     int
 	evidence int

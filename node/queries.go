@@ -48,7 +48,8 @@ func (n *node) dueQueries(ctx context.Context) error {
 			}
 		}
 	}
-	return n.sweep(time.Now())
+	n.sweep(time.Now())
+	return n.journal.EraseQueries(n.replica.QueryOver)
 }
 
 // startQuery builds the query's machine, once its epoch is there.
@@ -151,18 +152,16 @@ func (n *node) endQuery(q *liveQuery) error {
 }
 
 // sweep removes now and then, and after a start, the blobs that nothing needs
-// and that are older than the retention; after a start also what is left in the
-// journal of queries that ended while the node was down.
-func (n *node) sweep(now time.Time) error {
+// and that are older than the retention.
+func (n *node) sweep(now time.Time) {
 	if now.Sub(n.duty.swept) < sweepEvery {
-		return nil
+		return
 	}
-	first := n.duty.swept.IsZero()
 	n.duty.swept = now
-	blobs, open := map[engine.Digest]bool{}, map[engine.Digest]bool{}
+	blobs := map[engine.Digest]bool{}
 	for _, id := range n.replica.Open() {
 		s := n.replica.Query(id)
-		open[id], blobs[s.Ask.AnalystKey] = true, true
+		blobs[s.Ask.AnalystKey] = true
 		for _, d := range append(flatten(s.Contributed), flatten(s.Shared)...) {
 			blobs[d] = true
 		}
@@ -180,10 +179,6 @@ func (n *node) sweep(now time.Time) error {
 		keep = DefaultRetention
 	}
 	n.blobs.Expire(now.Add(-keep), func(d engine.Digest) bool { return blobs[d] })
-	if !first {
-		return nil
-	}
-	return n.journal.KeepQueries(func(id engine.Digest) bool { return open[id] })
 }
 
 func flatten(rows [][]engine.Digest) []engine.Digest {

@@ -53,7 +53,7 @@ func (n *node) report() nodeReport {
 	state, place := n.ledger.Snapshot() // the later of the two looks: block, entries and digest belong together
 	r := nodeReport{Status: v.status, Role: roleDepartment, Uptime: time.Since(n.started).Seconds(),
 		Ledger: ledgerReport{Block: place.Block, Time: place.Time, Entries: state.Applied(), State: hex.EncodeToString(state.Hash()), Validators: len(l.Validators), Connected: l.Connected,
-			Quorum: l.Quorum, CatchingUp: l.CatchingUp},
+			Quorum: l.Quorum, CatchingUp: !l.AtHead},
 		Epoch: v.epoch, Open: v.open, Evidence: v.evidence}
 	if l.Halted != nil {
 		r.Ledger.Halted = l.Halted.Error()

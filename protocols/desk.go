@@ -140,6 +140,9 @@ func (d *desk) journal(r JournalRecord, e Entry) {
 	if r.Kind == 0 {
 		r.Kind = JournalEntry
 	}
+	if ep := d.referee.epoch(r.Epoch); ep != nil {
+		r.Number = ep.Number
+	}
 	r.Entry = e.Marshal()
 	d.entries[e.Kind] = e
 	d.ready.Persist = append(d.ready.Persist, r)

@@ -109,7 +109,7 @@ func TestGoldenEncodings(t *testing.T) {
 	entry := goldenEntries()[3]
 	record := Record{Number: 6, Block: 4, Time: 1700000000123, Entry: entry}
 	golden(t, "record", record.Marshal())
-	journal := JournalRecord{Kind: JournalShare, Epoch: digestOf(2), Query: digestOf(3), Contributions: digestOf(4),
+	journal := JournalRecord{Kind: JournalShare, Epoch: digestOf(2), Number: 9, Query: digestOf(3), Contributions: digestOf(4),
 		Blobs: [][]byte{{1, 2}, {3}}, Entry: entry.Marshal()}
 	golden(t, "journal", journal.Marshal())
 	served := SignServed(digestOf(5), courtKey("golden"), digestOf(6), []byte{1})

@@ -83,13 +83,7 @@ func (f *Formation) Step(e Event) (Ready, error) {
 func (f *Formation) state() *EpochState { return f.referee.EpochByID(f.id) }
 
 func (f *Formation) expire() error {
-	s := f.state()
-	var missing []string
-	for i, m := range s.Members {
-		if s.Phase == EpochCommitting && s.commits[i] == 0 || s.Phase == EpochAttesting && s.attested[i] == 0 {
-			missing = append(missing, m.Name)
-		}
-	}
+	missing := f.state().Missing()
 	if awaited := f.shares.awaited(); len(awaited) > 0 {
 		missing = awaited // the others may well wait for the same key shares
 	}

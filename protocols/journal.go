@@ -26,7 +26,10 @@ type JournalRecord struct {
 	_     struct{} `cbor:",toarray"`
 	Kind  JournalKind
 	Epoch engine.Digest // id for JournalKeyShare and formation entries, else digest
-	Query engine.Digest
+	// Number is the epoch's: it tells, when the ledger has gone on so far that no state knows the
+	// epoch any more, that it has ended (State.EpochOver).
+	Number uint64
+	Query  engine.Digest
 	// Contributions are, of a share, the contributions that it opens (ContributionsDigest).
 	Contributions engine.Digest
 	Ciphertexts   uint32 // of an Admit: what it counts against the epoch's limit

@@ -76,6 +76,17 @@ func (e *EpochState) member(k Key) int {
 	return slices.IndexFunc(e.Members, func(m Member) bool { return m.Key == k })
 }
 
+// Missing are the names of those whose entry the formation waits for, ascending.
+func (e *EpochState) Missing() []string {
+	var names []string
+	for i, m := range e.Members {
+		if e.Phase == EpochCommitting && e.commits[i] == 0 || e.Phase == EpochAttesting && e.attested[i] == 0 {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
 // EpochID names an epoch. Nothing in it is anybody's choice but the number.
 func EpochID(network, beacon engine.Digest, number uint64) engine.Digest {
 	return engine.Hash("parley epoch id 1", network[:], beacon[:], binary.BigEndian.AppendUint64(nil, number))

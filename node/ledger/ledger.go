@@ -135,6 +135,8 @@ type Ledger struct {
 	light  *turnstile
 	watch  *watch
 
+	catchup *catchup
+
 	node   *cmtnode.Node
 	states cmtstate.Store
 
@@ -147,7 +149,7 @@ type Ledger struct {
 
 // Open starts a ledger, or continues the one in Config.Dir: after a crash it
 // replays the blocks since the last stored state. It returns once the node runs,
-// not once it has caught up (see Status). ctx bounds the opening only.
+// not once it has caught up (see AtHead). ctx bounds the opening only.
 func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
@@ -162,7 +164,7 @@ func Open(ctx context.Context, c Config) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{config: c, chain: chainID(c.Network), log: c.Log, store: s, light: newTurnstile(lightStreamsPeer)}
+	l := &Ledger{config: c, chain: chainID(c.Network), log: c.Log, store: s, light: newTurnstile(lightStreamsPeer), catchup: newCatchup()}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.open(ctx); err != nil {
 		l.Close()
@@ -352,6 +354,7 @@ func (l *Ledger) start() error {
 	l.config.Host.SetStreamHandler(lightProtocol, l.serveLight)
 	l.watch.metrics.Register(l)
 	l.wg.Go(func() { l.watch.Run(l.ctx) })
+	l.wg.Go(func() { l.runCatchup(l.ctx) })
 	l.wg.Go(func() { l.app.early.Run(l.ctx, l.node.Mempool()) })
 	return nil
 }

@@ -33,6 +33,11 @@ type Status struct {
 	Peers []peer.ID
 	// CatchingUp: blocks are being fetched; the node does not vote.
 	CatchingUp bool
+	// AtHead: the node has caught up since Open. Head is the highest block that it
+	// knows of, Heard how many validators told theirs, this node included if it votes.
+	AtHead bool
+	Head   uint64
+	Heard  int
 	// Validators vote on the next block but one; Voting: this node is one.
 	Validators []ed25519.PublicKey
 	Voting     bool
@@ -159,11 +164,24 @@ func (l *Ledger) Status() Status {
 			connected[p.String()] = true
 		}
 	}
+	var validators []peer.ID
 	for _, v := range s.Validators {
-		if id, err := peerID(v); err == nil && connected[id.String()] {
+		id, err := peerID(v)
+		if err != nil {
+			continue
+		}
+		validators = append(validators, id)
+		if connected[id.String()] {
 			s.Connected++
 			s.Voting = s.Voting || id == l.config.Host.ID()
 		}
+	}
+	s.Heard, s.Head = l.catchup.heard(validators, l.config.Host.ID())
+	s.Head = max(s.Head, s.Block)
+	select {
+	case <-l.catchup.at:
+		s.AtHead = true
+	default:
 	}
 	s.Quorum = 3*s.Connected > 2*len(s.Validators)
 	return s
