@@ -2,6 +2,7 @@ package circuits
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -18,8 +19,13 @@ import (
 	"github.com/consensys/gnark/constraint"
 )
 
+// ErrBrokenKey says that a key is not what it must be: not the network's, not its circuit's, or
+// that a proof made with it did not verify. Whoever gets it makes no proof any more: a key that
+// fails on some witnesses tells, by failing, about the witness.
+var ErrBrokenKey = errors.New("the proving keys are broken")
+
 // Keys holds the proving and verifying keys of the three statements for one parameter set.
-// Circuits and proving keys are loaded at first use; safe for concurrent use.
+// Proving keys are read and checked at first use; safe for concurrent use.
 type Keys struct {
 	params    Params
 	dir       string
@@ -27,10 +33,13 @@ type Keys struct {
 
 	mu      sync.Mutex
 	entries map[Statement]*keyEntry
+	broken  error // what was found first
 }
 
 type keyEntry struct {
 	system  *system
+	layout  *layout
+	digest  [32]byte // of the proving half's file
 	proving *groth16.ProvingKey
 }
 
@@ -40,89 +49,165 @@ func (k *Keys) Params() Params { return k.params }
 // Verifying is the public half.
 func (k *Keys) Verifying() *VerifyingKeys { return k.verifying }
 
+// Proving is the digests of the files of the proving halves, in the order of Statements; a
+// network pins them.
+func (k *Keys) Proving() [][32]byte {
+	var digests [][32]byte
+	for _, s := range Statements {
+		digests = append(digests, k.entries[s].digest)
+	}
+	return digests
+}
+
 // Progress is told what is being made and how far it is.
 type Progress func(step string, done, total int)
 
 // Develop makes development keys on this machine, or finds them in dir, where they are kept
-// by circuit digest. Whoever made such keys could forge proofs: certificates made with them
-// say so. Making them takes about 0.4 ms of processor time a constraint, once; dir holds
-// about 500 bytes a constraint. A damaged file is found when it is loaded or, at the latest,
-// by Prove, which checks its own proofs.
+// by circuit digest. Whoever makes such keys can forge proofs, and with keys made for it read what
+// they hide; what a key must be is checked at its first use (Prove). Making them takes about
+// 0.15 ms of processor time a constraint, once; dir holds about 600 bytes a constraint. Nobody
+// else may be able to write to dir: what was checked once is not checked again.
 func Develop(ctx context.Context, p Params, dir string, progress Progress) (*Keys, error) {
 	if progress == nil {
 		progress = func(string, int, int) {}
 	}
-	k := &Keys{params: p, dir: dir, entries: map[Statement]*keyEntry{}}
-	vks := &VerifyingKeys{params: p}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("development keys: %w", err)
+	}
+	k, err := newKeys(p, dir)
+	if err != nil {
+		return nil, err
 	}
 	for i, s := range Statements {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		progress(fmt.Sprintf("%s keys, %s", s, p.Name()), i, len(Statements))
-		vk, err := k.develop(s)
-		if err != nil {
+		if err := k.develop(s); err != nil {
 			return nil, fmt.Errorf("development keys for the %s: %w", s, err)
 		}
-		vks.set(s, vk)
 	}
 	progress("keys, "+p.Name(), len(Statements), len(Statements))
-	k.verifying = vks
 	return k, nil
+}
+
+// Load finds keys in dir that are known by their verifying halves and by the digests of the files
+// of their proving halves. Error: os.ErrNotExist where any is missing or is another one.
+func Load(p Params, dir string, verifying *VerifyingKeys, proving [][32]byte) (*Keys, error) {
+	if len(proving) != len(Statements) {
+		return nil, fmt.Errorf("%d digests of proving keys, want %d", len(proving), len(Statements))
+	}
+	k, err := newKeys(p, dir)
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range Statements {
+		entry := k.entries[s]
+		if entry.digest, err = digestFile(keyFile(dir, entry.layout, "proving")); err != nil {
+			return nil, fmt.Errorf("proving key of the %s: %w", s, err)
+		}
+		if entry.digest != proving[i] {
+			return nil, fmt.Errorf("%s holds another proving key of the %s: %w", dir, s, os.ErrNotExist)
+		}
+	}
+	k.verifying = verifying
+	return k, nil
+}
+
+// KeyFile is the file of a statement's proving half: its name in a folder of keys, and its one
+// length in bytes.
+type KeyFile struct {
+	Name string
+	Size int64
+}
+
+// ProvingFiles are the files of a parameter set, in the order of Statements.
+func ProvingFiles(p Params) ([]KeyFile, error) {
+	var files []KeyFile
+	for _, s := range Statements {
+		sys, err := compile(shapeOf(p, s))
+		if err != nil {
+			return nil, err
+		}
+		l := sys.layout()
+		files = append(files, KeyFile{filepath.Base(keyFile("", l, "proving")), l.provingSize()})
+	}
+	return files, nil
 }
 
 // Cached tells whether Develop would find all keys in dir.
 func Cached(p Params, dir string) bool {
-	for _, s := range Statements {
-		sys, err := compile(shapeOf(p, s))
-		if err != nil {
-			return false
-		}
-		if _, err := os.Stat(keyFile(dir, sys.digest(), "verifying")); err != nil {
+	k, err := newKeys(p, dir)
+	if err != nil {
+		return false
+	}
+	for _, entry := range k.entries {
+		if _, err := os.Stat(keyFile(dir, entry.layout, "verifying")); err != nil {
 			return false
 		}
 	}
 	return true
 }
 
-func keyFile(dir string, circuit [32]byte, kind string) string {
-	return filepath.Join(dir, hex.EncodeToString(circuit[:16])+"."+kind)
+func newKeys(p Params, dir string) (*Keys, error) {
+	k := &Keys{params: p, dir: dir, verifying: &VerifyingKeys{params: p}, entries: map[Statement]*keyEntry{}}
+	for _, s := range Statements {
+		sys, err := compile(shapeOf(p, s))
+		if err != nil {
+			return nil, err
+		}
+		k.entries[s] = &keyEntry{system: sys, layout: sys.layout()}
+	}
+	return k, nil
 }
 
-func (k *Keys) develop(s Statement) (*groth16.VerifyingKey, error) {
-	sys, err := compile(shapeOf(k.params, s))
-	if err != nil {
-		return nil, err
-	}
-	circuit := sys.digest()
-	entry := &keyEntry{system: sys}
+// keyFile is named after the circuit and the format.
+func keyFile(dir string, l *layout, kind string) string {
+	name := sha256.Sum256(append([]byte(provingTitle), l.circuit[:]...))
+	return filepath.Join(dir, hex.EncodeToString(name[:16])+"."+kind)
+}
+
+// develop finds the statement's two halves in the folder, or makes them.
+func (k *Keys) develop(s Statement) error {
+	entry := k.entries[s]
+	proving, verifying := keyFile(k.dir, entry.layout, "proving"), keyFile(k.dir, entry.layout, "verifying")
 	// The verifying key is written last, so its presence says that both are whole.
-	if raw, err := os.ReadFile(keyFile(k.dir, circuit, "verifying")); err == nil {
-		k.entries[s] = entry
-		return decodeVerifyingKey(raw, sys.shape.publics)
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return nil, err
-	}
-	var pk groth16.ProvingKey
-	var vk groth16.VerifyingKey
-	if err := groth16.Setup(sys.r1cs, &pk, &vk); err != nil {
-		return nil, err
-	}
-	if err := writeFile(keyFile(k.dir, circuit, "proving"), func(w io.Writer) error { return pk.WriteDump(w) }); err != nil {
-		return nil, err
-	}
-	raw := encodeVerifyingKey(&vk)
-	if err := writeFile(keyFile(k.dir, circuit, "verifying"), func(w io.Writer) error {
-		_, err := w.Write(raw)
+	raw, err := os.ReadFile(verifying)
+	if errors.Is(err, os.ErrNotExist) {
+		h, vk, err := entry.system.setup(entry.layout)
+		if err != nil {
+			return err
+		}
+		if err := writeFile(proving, func(w io.Writer) error { return entry.layout.writeProving(w, h) }); err != nil {
+			return err
+		}
+		raw = encodeVerifyingKey(vk)
+		if err := writeFile(verifying, func(w io.Writer) error { _, err := w.Write(raw); return err }); err != nil {
+			return err
+		}
+	} else if err != nil {
 		return err
-	}); err != nil {
-		return nil, err
 	}
-	entry.proving = &pk
-	k.entries[s] = entry
-	return decodeVerifyingKey(raw, sys.shape.publics)
+	if entry.digest, err = digestFile(proving); err != nil {
+		return err
+	}
+	vk, err := decodeVerifyingKey(raw, entry.system.shape.publics)
+	if err != nil {
+		return err
+	}
+	k.verifying.set(s, vk)
+	return nil
+}
+
+func digestFile(path string) (digest [32]byte, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return digest, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	_, err = io.Copy(h, f)
+	return [32]byte(h.Sum(nil)), err
 }
 
 // writeFile writes through a temporary file, so that a full disk leaves nothing half-written.
@@ -142,49 +227,91 @@ func writeFile(path string, write func(io.Writer) error) error {
 // Constraints is the size of a statement's circuit.
 func (k *Keys) Constraints(s Statement) int { return k.entries[s].system.r1cs.GetNbConstraints() }
 
-// Preload reads a statement's proving key into memory now rather than at its first proof.
+// Preload reads and checks a statement's proving key now rather than at its first proof.
 func (k *Keys) Preload(s Statement) error {
 	_, err := k.load(s)
 	return err
 }
 
-// load returns the circuit and the proving key, reading it from disk at first use.
+// load returns the circuit and the proving key, which it reads and checks at first use. Once a
+// key was found broken, none is given any more.
 func (k *Keys) load(s Statement) (*keyEntry, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.broken != nil {
+		return nil, k.broken
+	}
 	entry := k.entries[s]
 	if entry.proving != nil {
 		return entry, nil
 	}
-	path := keyFile(k.dir, entry.system.digest(), "proving")
-	f, err := os.Open(path)
+	h, err := k.read(s, entry)
+	if err == nil && !k.checked(s, entry) {
+		if err = entry.system.check(entry.layout, h, k.verifying.keys[s]); err == nil {
+			err = k.mark(s, entry)
+		} else {
+			err = fmt.Errorf("%w: %w", ErrBrokenKey, err)
+		}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("proving key of the %s: %w", s, err)
+		err = fmt.Errorf("proving key of the %s (%s): %w", s, keyFile(k.dir, entry.layout, "proving"), err)
+		if errors.Is(err, ErrBrokenKey) {
+			k.broken = err
+		}
+		return nil, err
 	}
-	defer f.Close()
-	pk := new(groth16.ProvingKey)
-	if err := readProvingKey(pk, f); err != nil {
-		return nil, fmt.Errorf("proving key of the %s: %s is damaged, remove it to make it anew: %w", s, path, err)
-	}
-	if len(pk.InfinityA) != entry.system.wires() || len(pk.CommitmentKeys) != 1 {
-		return nil, fmt.Errorf("proving key of the %s: %s is for another circuit, remove it to make it anew", s, path)
-	}
-	entry.proving = pk
+	entry.proving = &h.key // the powers have served
 	return entry, nil
 }
 
-func readProvingKey(pk *groth16.ProvingKey, r io.Reader) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = errors.New("unreadable")
-		}
-	}()
-	return pk.ReadDump(bufio.NewReaderSize(r, 1<<20))
+// read reads the file that digest names, and no other.
+func (k *Keys) read(s Statement, entry *keyEntry) (*provingHalf, error) {
+	f, err := os.Open(keyFile(k.dir, entry.layout, "proving"))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	hash := sha256.New()
+	h, err := entry.layout.readProving(io.TeeReader(f, hash), k.verifying.keys[s])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBrokenKey, err)
+	}
+	if [32]byte(hash.Sum(nil)) != entry.digest {
+		return nil, fmt.Errorf("%w: the file was changed", ErrBrokenKey)
+	}
+	return h, nil
 }
 
-func (sys *system) wires() int {
-	internal, secret, public := sys.r1cs.GetNbVariables()
-	return internal + secret + public
+// markOf is what the folder holds once both halves of a key have passed the check.
+func (k *Keys) markOf(s Statement, entry *keyEntry) []byte {
+	mark := sha256.New()
+	mark.Write([]byte("parley key checked 1"))
+	mark.Write(entry.layout.circuit[:])
+	mark.Write(k.verifying.raw[s])
+	mark.Write(entry.digest[:])
+	return fmt.Appendf(nil, "%x\n", mark.Sum(nil))
+}
+
+func (k *Keys) checked(s Statement, entry *keyEntry) bool {
+	raw, err := os.ReadFile(keyFile(k.dir, entry.layout, "checked"))
+	return err == nil && bytes.Equal(raw, k.markOf(s, entry))
+}
+
+func (k *Keys) mark(s Statement, entry *keyEntry) error {
+	return writeFile(keyFile(k.dir, entry.layout, "checked"), func(w io.Writer) error {
+		_, err := w.Write(k.markOf(s, entry))
+		return err
+	})
+}
+
+// breakOn notes that a proof of this machine's own did not verify.
+func (k *Keys) breakOn(s Statement) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.broken == nil {
+		k.broken = fmt.Errorf("%w: a proof of the %s that this machine made does not verify", ErrBrokenKey, s)
+	}
+	return k.broken
 }
 
 // digest identifies the circuit: every constraint, with its coefficients.

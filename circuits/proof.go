@@ -31,8 +31,8 @@ var (
 
 // Prove makes a proof that the prover knows a witness for the instance, bound to b. About
 // 28 µs of processor time a constraint. It leaks nothing but the statement (Groth16 is zero
-// knowledge, the commitment is masked afresh). Errors: ErrWitness, or a key that cannot be
-// loaded. An instance of the wrong shape is a programmer's error and reported as ErrWitness.
+// knowledge, the commitment is masked afresh). Errors: ErrWitness, ErrBrokenKey, or a key that
+// cannot be read. An instance of the wrong shape is a programmer's error and reported as ErrWitness.
 func (k *Keys) Prove(b Binding, x Instance, w Secret) ([]byte, error) {
 	entry, err := k.load(x.statement())
 	if err != nil {
@@ -54,9 +54,10 @@ func (k *Keys) Prove(b Binding, x Instance, w Secret) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A proof that does not verify would get an honest department accused.
+	// A proof that does not verify would get an honest department accused, and a key that makes
+	// such proofs of some witnesses makes an oracle of whoever goes on answering.
 	if err := k.verifying.Verify(b, x, proof); err != nil {
-		return nil, fmt.Errorf("own proof: %w", err)
+		return nil, k.breakOn(x.statement())
 	}
 	return proof, nil
 }
