@@ -64,6 +64,17 @@ func Named(name string) (Params, error) {
 	return Params{}, fmt.Errorf("parameters %q are unknown: use default or light", name)
 }
 
+// NamedDepartments is the largest committee of a named set; false if there is no such set. It
+// costs nothing, where Named derives the whole set.
+func NamedDepartments(name string) (int, bool) {
+	for _, lit := range namedSets {
+		if lit.Name == name {
+			return lit.Departments, true
+		}
+	}
+	return 0, false
+}
+
 var namedSets = []Literal{
 	{
 		Name: "default", N: 1 << 13,

@@ -15,6 +15,15 @@ import (
 const (
 	// MaxEncodedBytes is the longest message that Unmarshal reads.
 	MaxEncodedBytes = 1 << 28
+	// MaxTransactionBytes is the longest transaction of a ledger, one encoded entry. With
+	// the next two it is here since a node, its ledger and the referee share it: each
+	// has one value, under this name.
+	MaxTransactionBytes = 4 << 20
+	// MaxReceiptBytes is the longest receipt of a transaction; a vote takes some 80.
+	MaxReceiptBytes = 64 << 10
+	// MaxStateBytes is the longest encoding of a ledger's state: a snapshot, which adds
+	// less than the difference, is still one message.
+	MaxStateBytes = MaxEncodedBytes - 64
 	// MaxEncodedElements is the longest array in a message.
 	MaxEncodedElements = 1 << 17
 	// MaxEncodedDepth is the deepest nesting: two levels for each level of an Expr.

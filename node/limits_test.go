@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -63,6 +64,106 @@ func TestAuthorsOfNode(t *testing.T) {
 func smallTable(department string, version uint64) engine.Registration {
 	return engine.Registration{Department: department, Table: "small", Version: version, Rows: 1, Digest: sha256.Sum256([]byte(fmt.Sprint(version))),
 		Columns: []engine.Column{{Name: "c", Kind: engine.Text}}}
+}
+
+// One name, one value: an entry is a transaction, the referee's state the ledger's, and its receipt
+// a certificate's.
+const (
+	_ uint = ledger.MaxTx - protocols.MaxEntryBytes
+	_ uint = protocols.MaxEntryBytes - ledger.MaxTx
+	_ uint = ledger.MaxState - protocols.MaxStateBytes
+	_ uint = protocols.MaxStateBytes - ledger.MaxState
+	_ uint = ledger.MaxReceipt - protocols.MaxReceiptBytes
+	_ uint = protocols.MaxReceiptBytes - ledger.MaxReceipt
+	_ uint = logFrame - ledger.MaxTx - followBatch
+	_ uint = messageLimit - protocols.MaxReceiptBytes - 1024
+	_ uint = engine.MaxRegistrations - protocols.MaxTables*protocols.MaxDepartments
+	_ uint = ledger.MaxWaiting - 2*protocols.MaxPending - protocols.MaxVotes // what an honest member may have to say at once
+)
+
+// longestEntry is a registration whose entry may not be a byte longer.
+func longestEntry(t *testing.T, n *protocols.Network, id Identity, department string) protocols.Entry {
+	t.Helper()
+	r := smallTable(department, 1)
+	r.Rows = engine.MaxDictionary
+	column := func(name string, values, length int) engine.Column {
+		c := engine.Column{Name: name, Kind: engine.Text, HasDictionary: true}
+		for i := range values {
+			c.Dictionary = append(c.Dictionary, fmt.Sprintf("%04d%s", i, strings.Repeat("x", length-4)))
+		}
+		return c
+	}
+	r.Columns = []engine.Column{column("wide", 4000, engine.MaxDictionaryText), column("rest", 80, 1000), column("last", 1, 300)}
+	size := func() int { return len(engine.Marshal(&protocols.Register{Registration: r})) }
+	const most = protocols.MaxEntryBytes - 512
+	for size() > most {
+		r.Columns[1].Dictionary = r.Columns[1].Dictionary[1:]
+	}
+	for size() < most-1100 {
+		r.Columns[1].Dictionary = append(r.Columns[1].Dictionary, fmt.Sprintf("%04d%s", len(r.Columns[1].Dictionary), strings.Repeat("x", 996)))
+	}
+	for last := &r.Columns[2].Dictionary[0]; size() < most; {
+		if len(*last) >= engine.MaxDictionaryText {
+			r.Columns[0].Name += "e"
+			continue
+		}
+		*last += "x"
+	}
+	e := protocols.Sign(n.ID(), id.private, &protocols.Register{Registration: r})
+	if len(e.Body) != most {
+		t.Fatalf("a body of %d bytes, not %d", len(e.Body), most)
+	}
+	return e
+}
+
+// TestLongestEntry: the longest entry that the referee reads goes through the mempool of one node,
+// a block of all, and the log that a client follows at another.
+func TestLongestEntry(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("two departments, and an entry of 4 MiB")
+	}
+	n := newTestNetwork(t, 2)
+	var running atomic.Pointer[node]
+	n.options = func(i int, o *Options) {
+		if i == 0 {
+			o.hooks.transport = func(n *node) error { running.Store(n); return nil }
+		}
+	}
+	n.startAll()
+	l := running.Load()
+	e := longestEntry(t, l.network, n.nodes[0].id, n.nodes[0].cfg.Name)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := l.history.Append(ctx, e); err != nil {
+		t.Fatalf("%v\n%s", err, n.logs())
+	}
+	src, err := dialSource(ctx, n.address(1), n.analyst, hooks{parameters: tiny})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	found := errors.New("found")
+	err = src.Follow(ctx, 0, func(records []protocols.Record) error {
+		for i := range records {
+			if records[i].Entry.Digest() == e.Digest() {
+				return found
+			}
+		}
+		return nil
+	})
+	if !errors.Is(err, found) {
+		t.Errorf("another node's log: %v", err)
+	}
+	if s, err := src.Base(ctx); err != nil || len(s.Catalogue()) != 3 {
+		t.Errorf("another node's state: %v", err)
+	}
+	longer := protocols.Sign(l.network.ID(), n.nodes[0].id.private, &protocols.Register{Registration: smallTable("a", 9)})
+	longer.Body = make([]byte, protocols.MaxEntryBytes)
+	var refused *protocols.Refusal
+	if err := l.history.Append(ctx, longer); !errors.As(err, &refused) {
+		t.Errorf("a longer one: %v", err)
+	}
 }
 
 // TestAuthorOf: what does not read as an entry has no author, and what does has

@@ -80,8 +80,9 @@ func newMembership(cfg Config, self protocols.Key) (*membership, error) {
 	if len(m.departments) == 0 {
 		return nil, errors.New("peers: an auditor's network has departments: name them")
 	}
-	if n := len(m.departments) + len(m.auditors); n > protocols.MaxDepartments {
-		return nil, fmt.Errorf("peers: %d departments and auditors are over the limit of %d", n, protocols.MaxDepartments)
+	if len(m.departments) > protocols.MaxDepartments || len(m.auditors) > protocols.MaxAuditors {
+		return nil, fmt.Errorf("peers: %d departments and %d auditors are over the limits of %d and %d",
+			len(m.departments), len(m.auditors), protocols.MaxDepartments, protocols.MaxAuditors)
 	}
 	return m, nil
 }

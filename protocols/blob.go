@@ -13,16 +13,17 @@ import (
 // BlobDigest is the name of a blob: what entries commit to and what it is fetched by.
 func BlobDigest(blob []byte) engine.Digest { return engine.Hash("parley blob 1", blob) }
 
-// Sizes are the exact lengths in bytes of the blobs at a parameter set; another length is
-// refused before it is read.
-type Sizes struct{ KeyShare, Contribution, Share int }
+// Sizes are what the referee needs of a parameter set: the exact lengths in bytes of the blobs, of
+// which another is refused before it is read, and the largest committee, which no vote exceeds.
+type Sizes struct{ KeyShare, Contribution, Share, Departments int }
 
-// SizesOf returns the blob sizes of a parameter set.
+// SizesOf returns the sizes of a parameter set.
 func SizesOf(p circuits.Params) Sizes {
 	return Sizes{
 		KeyShare:     p.PolySize() + circuits.ProofSize,
 		Contribution: 2*p.PolySize() + circuits.ProofSize,
 		Share:        2*p.PolySize() + circuits.ProofSize,
+		Departments:  min(p.MaxDepartments(), MaxDepartments),
 	}
 }
 

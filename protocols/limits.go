@@ -6,7 +6,7 @@ import "parley/engine"
 // engine; blobs have one exact size each, which follows from the parameters (Sizes).
 const (
 	// MaxEntryBytes bounds one encoded entry. Only a registration with dictionaries comes near.
-	MaxEntryBytes = 8 << 20
+	MaxEntryBytes = engine.MaxTransactionBytes
 	// MaxSmallBody bounds the body of every entry that is not a registration.
 	MaxSmallBody = 96 << 10
 	// MaxRecordBytes bounds one encoded record of the ledger.
@@ -31,9 +31,15 @@ const (
 	// digest is.
 	MaxEvidenceRecord = 16 << 10
 	// MaxReceiptBytes bounds a receipt in a certificate.
-	MaxReceiptBytes = 1 << 20
+	MaxReceiptBytes = engine.MaxReceiptBytes
 	// MaxStateBytes bounds an encoded State.
-	MaxStateBytes = engine.MaxEncodedBytes
+	MaxStateBytes = engine.MaxStateBytes
+	// MaxTables bounds one department's tables, all versions of one counting once: the catalogue has
+	// room for those of the largest committee.
+	MaxTables = engine.MaxRegistrations / MaxDepartments
+	// MaxCatalogueBytes bounds the registrations that the state keeps, together. Each department has an
+	// equal share of it.
+	MaxCatalogueBytes = 96 << 20
 	// MaxNameBytes bounds a member's and a network's name.
 	MaxNameBytes = 64
 	// MaxCiphertexts bounds the ciphertexts that one query takes from a department, and so

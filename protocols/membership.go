@@ -17,6 +17,7 @@ type Membership struct {
 // and from nothing else: so a snapshot holds those records, and ParseState replays them.
 type membership struct {
 	network    engine.Digest
+	most       int // departments that the parameters allow
 	version    uint64
 	seats      []seat // ascending by key
 	retired    []Member
@@ -52,8 +53,8 @@ type validatorSet struct {
 // the ledger has asked them by then to vote on the block in between.
 const effectBlocks = 2
 
-func newMembership(n *Network) membership {
-	m := membership{network: n.ID(), version: 1}
+func newMembership(n *Network, most int) membership {
+	m := membership{network: n.ID(), most: most, version: 1}
 	for _, d := range n.Departments {
 		m.seats = append(m.seats, seat{key: d.Key, role: RoleDepartment})
 	}
@@ -226,8 +227,10 @@ func (m *membership) possible(c *Change) *Refusal {
 		return refuse("duplicate", "a member has the key %s", fresh)
 	case m.hasRetired(fresh):
 		return refuse("retired", "the key %s was in use before, and what it signed could be said again", fresh)
-	case c.Action == ActionAdd && (c.Role == RoleDepartment && departments >= MaxDepartments || c.Role == RoleAuditor && auditors >= MaxAuditors):
-		return refuse("too-many", "the network has as many members as it can")
+	case c.Action == ActionAdd && c.Role == RoleDepartment && departments >= m.most:
+		return refuse("too-many", "the network has %d departments, and its parameters allow %d: with one more it would form no epoch", departments, m.most)
+	case c.Action == ActionAdd && c.Role == RoleAuditor && auditors >= MaxAuditors:
+		return refuse("too-many", "the network has %d auditors: it may have no more", auditors)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/circuits"
 	"parley/engine"
 )
 
@@ -141,6 +142,9 @@ func (n *Network) Validate(named bool) error {
 		return errors.New("network names no parameters")
 	case !slices.IsSortedFunc(n.Departments, compareMembers) || !slices.IsSortedFunc(n.Auditors, compareMembers):
 		return errors.New("departments or auditors are not ascending")
+	}
+	if most, ok := circuits.NamedDepartments(n.Parameters); ok && len(n.Departments) > most {
+		return fmt.Errorf("network of %d departments, the parameters %s allow %d", len(n.Departments), n.Parameters, most)
 	}
 	if err := checkName(n.Name); err != nil {
 		return fmt.Errorf("network: %w", err)

@@ -38,7 +38,7 @@ func courtKey(name string) ed25519.PrivateKey {
 }
 
 func newCourt(t testing.TB) *court {
-	c := &court{t: t, analyst: courtKey("analyst"), auditor: courtKey("auditor"), sizes: Sizes{KeyShare: 10, Contribution: 20, Share: 30}}
+	c := &court{t: t, analyst: courtKey("analyst"), auditor: courtKey("auditor"), sizes: Sizes{KeyShare: 10, Contribution: 20, Share: 30, Departments: MaxDepartments}}
 	c.network = &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: "tiny", VerifyingKeys: []byte{1}}
 	for _, name := range []string{"a", "b", "c"} {
 		k := courtKey(name)

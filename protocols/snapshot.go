@@ -89,7 +89,7 @@ func (s *State) wire(brief bool) *stateWire {
 	for _, q := range queries {
 		w.Queries = append(w.Queries, q.wire(brief))
 	}
-	tables := s.keptTables(queries)
+	tables := keptTables(s.tables, queries)
 	if !brief {
 		w.History, w.Evidence = s.members.history(), s.evidence
 		for _, t := range tables {
@@ -126,9 +126,10 @@ func compareNumbers(a, b uint64) int {
 	return 0
 }
 
-// keptTables are the registrations that the state holds, ascending by number.
-func (s *State) keptTables(queries []*QueryState) []*tableState {
-	tables := slices.Clone(s.tables)
+// keptTables are the registrations that a state holds, ascending by number: those in force, and
+// those that its queries use.
+func keptTables(inForce []*tableState, queries []*QueryState) []*tableState {
+	tables := slices.Clone(inForce)
 	for _, q := range queries {
 		tables = append(tables, q.tables...)
 	}

@@ -42,7 +42,7 @@ type tableState struct {
 // NewState returns the state before the first entry. n may be without names; sizes are those
 // of its parameters.
 func NewState(n *Network, sizes Sizes) *State {
-	s := &State{id: n.ID(), sizes: sizes, network: *n, members: newMembership(n), queries: map[engine.Digest]*QueryState{}}
+	s := &State{id: n.ID(), sizes: sizes, network: *n, members: newMembership(n, sizes.Departments), queries: map[engine.Digest]*QueryState{}}
 	s.network.Departments, s.network.Auditors = nameless(n.Departments), nameless(n.Auditors)
 	return s
 }
@@ -198,18 +198,60 @@ func (s *State) register(r *Record, b *Register) *Refusal {
 	}
 	t := newTable(r, b)
 	i, found := slices.BinarySearchFunc(s.tables, t, compareTables)
-	if !found {
-		if len(s.tables) >= engine.MaxRegistrations {
-			return refuse("too-many", "the catalogue holds %d tables", engine.MaxRegistrations)
+	if found {
+		if old := s.tables[i].registration.Version; b.Registration.Version <= old {
+			return refuse("duplicate", "version %d of table %q is registered", old, b.Registration.Table)
 		}
-		s.tables = slices.Insert(slices.Clone(s.tables), i, t)
-		return nil
 	}
-	if old := s.tables[i].registration.Version; b.Registration.Version <= old {
-		return refuse("duplicate", "version %d of table %q is registered", old, b.Registration.Table)
+	tables := slices.Clone(s.tables)
+	if found {
+		tables[i] = t
+	} else {
+		tables = slices.Insert(tables, i, t)
 	}
-	s.tables = slices.Clone(s.tables)
-	s.tables[i] = t
+	if refusal := s.crowded(tables, seat); refusal != nil {
+		return refusal
+	}
+	s.tables = tables
+	return nil
+}
+
+// crowded refuses a catalogue in which a department has more than its share, of tables or of bytes,
+// so that none keeps the others from registering, and the state within MaxStateBytes. Another
+// version of a table takes the place of the one before; a version that a query still uses counts
+// until the query is forgotten. Who has more than its share since members came may go on with less.
+func (s *State) crowded(tables []*tableState, of *seat) *Refusal {
+	queries := s.byNumber()
+	own, bytes, all := 0, 0, 0
+	for _, t := range keptTables(tables, queries) {
+		all += len(t.record.Entry.Body)
+		if t.record.Entry.Author == of.key {
+			bytes += len(t.record.Entry.Body)
+		}
+	}
+	for _, t := range tables {
+		if t.record.Entry.Author == of.key {
+			own++
+		}
+	}
+	if own > MaxTables {
+		return refuse("too-many", "department %q has %d tables in the catalogue: it may have no more", of.name, MaxTables)
+	}
+	before, departments := 0, 0
+	for _, t := range keptTables(s.tables, queries) {
+		if t.record.Entry.Author == of.key {
+			before += len(t.record.Entry.Body)
+		}
+	}
+	for _, other := range s.members.seats {
+		if other.role == RoleDepartment {
+			departments++
+		}
+	}
+	if share := MaxCatalogueBytes / departments; bytes > max(share, before) || all > MaxCatalogueBytes {
+		return refuse("too-many", "the tables of department %q would take %d bytes in the catalogue, and its share is %d: fewer columns, or fewer distinct values",
+			of.name, bytes, share)
+	}
 	return nil
 }
 

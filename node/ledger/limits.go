@@ -1,19 +1,23 @@
 package ledger
 
-import "time"
+import (
+	"time"
+
+	"parley/engine"
+)
 
 // Limits. What a peer sends beyond them is refused.
 const (
 	// MaxTx is the longest transaction, in bytes.
-	MaxTx = 4 << 20
+	MaxTx = engine.MaxTransactionBytes
 	// MaxBlock is the longest block, in bytes.
 	MaxBlock = 8 << 20
 	// MaxWaiting is how many transactions of one author may wait for a block.
 	MaxWaiting = 200
-	// MaxReceipt is the longest receipt, in bytes: a vote takes some 80.
-	MaxReceipt = 64 << 10
+	// MaxReceipt is the longest receipt, in bytes.
+	MaxReceipt = engine.MaxReceiptBytes
 	// MaxState is the longest encoding of a state, in bytes.
-	MaxState = 64 << 20
+	MaxState = engine.MaxStateBytes
 
 	mempoolTxs   = 2000     // transactions that wait for a block
 	mempoolBytes = 32 << 20 // of them together
@@ -30,9 +34,9 @@ const (
 	packetBytes      = 16 << 10
 
 	maxHeadBytes     = 32 << 10
-	maxHandovers     = 64 // in one answer
-	maxSnapshots     = 2  // kept on disk
-	maxSnapshotFrame = 64 // what a snapshot's encoding adds to the state's
+	maxHandovers     = 64                                            // in one answer
+	maxSnapshots     = 2                                             // kept on disk
+	maxSnapshotFrame = engine.MaxEncodedBytes - engine.MaxStateBytes // what a snapshot's encoding adds to the state's
 	snapshotChunk    = 256 << 10
 	followRecords    = 512
 	followBytes      = 1 << 20

@@ -1,0 +1,257 @@
+package protocols
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"parley/circuits"
+	"parley/engine"
+)
+
+// boundedCourt is a seated court of three departments at parameters that allow so many.
+func boundedCourt(t *testing.T, most int) *court {
+	c := newCourt(t)
+	c.sizes.Departments = most
+	c.state = NewState(c.network, c.sizes)
+	c.join()
+	return c
+}
+
+// TestCommittee: no vote makes the committee larger than the parameters allow: it would never
+// form an epoch again.
+func TestCommittee(t *testing.T) {
+	version := func(c Change, v uint64) Change { c.Version = v; return c }
+	fourth, fifth := adding(RoleDepartment, "fourth"), adding(RoleDepartment, "fifth")
+	rotate := Change{Version: 1, Action: ActionRotate, Role: RoleDepartment, Key: KeyOf(courtKey("a")), NewKey: KeyOf(courtKey("a2"))}
+	remove := Change{Version: 1, Action: ActionRemove, Role: RoleDepartment, Key: KeyOf(courtKey("c"))}
+	for _, step := range []struct {
+		what    string
+		most    int
+		changes []Change
+		refused bool // the last one
+	}{
+		{"full", 3, []Change{fourth}, true},
+		{"over its limit already", 2, []Change{fourth}, true},
+		{"no parameters", 0, []Change{fourth}, true},
+		{"negative", -1, []Change{fourth}, true},
+		{"room for one", 4, []Change{fourth}, false},
+		{"room for one, two come", 4, []Change{fourth, version(fifth, 2)}, true},
+		{"room for two", 5, []Change{fourth, version(fifth, 2)}, false},
+		{"named, full", 3, []Change{{Version: 1, Action: ActionAdd, Role: RoleDepartment, Name: "d", Key: KeyOf(courtKey("d"))}}, true},
+		{"an auditor", 3, []Change{adding(RoleAuditor, "another")}, false},
+		{"an auditor, then a department", 3, []Change{adding(RoleAuditor, "another"), version(fourth, 2)}, true},
+		{"another key", 3, []Change{rotate}, false},
+		{"another key, then a department", 3, []Change{rotate, version(fourth, 2)}, true},
+		{"one leaves", 3, []Change{remove, version(fourth, 2)}, false},
+		{"one leaves, two come", 3, []Change{remove, version(fourth, 2), version(fifth, 3)}, true},
+	} {
+		t.Run(step.what, func(t *testing.T) {
+			c := boundedCourt(t, step.most)
+			for i, change := range step.changes {
+				if i == len(step.changes)-1 && step.refused {
+					if r := c.code(c.auditor, &Vote{Change: change}, "too-many"); !strings.Contains(r.Sentence, "parameters allow") {
+						t.Errorf("%q", r.Sentence)
+					}
+					return
+				}
+				for _, k := range c.validators() {
+					if c.state.Membership().Version == change.Version && c.state.IsValidator(KeyOf(k)) {
+						c.must(k, &Vote{Change: change})
+					}
+				}
+				if c.state.Membership().Version != change.Version+1 {
+					t.Fatalf("change %d has no effect", i)
+				}
+			}
+			s, err := ParseState(c.network, c.sizes, c.state.Marshal())
+			if err != nil || s.Digest() != c.state.Digest() {
+				t.Errorf("the snapshot: %v", err)
+			}
+		})
+	}
+}
+
+// TestFoundingCommittee: no network is founded that could form no epoch.
+func TestFoundingCommittee(t *testing.T) {
+	for _, c := range []struct {
+		parameters  string
+		departments int
+		ok          bool
+	}{
+		{"light", 0, false}, {"light", 1, true}, {"light", 15, true}, {"light", 16, false}, {"light", 17, false}, {"light", 64, false},
+		{"default", 16, true}, {"default", 64, true}, {"default", 65, false}, {"test", 64, true}, {"test", 65, false}, {"other", 64, true}, {"other", 65, false},
+	} {
+		n := &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: c.parameters, VerifyingKeys: []byte{1}}
+		for i := range c.departments {
+			n.Departments = append(n.Departments, Member{Name: fmt.Sprint("d", i), Key: KeyOf(courtKey(fmt.Sprint(i)))})
+		}
+		n.Normalize()
+		if err := n.Validate(true); (err == nil) != c.ok {
+			t.Errorf("%d departments at %s: %v", c.departments, c.parameters, err)
+		}
+	}
+	for _, name := range []string{"default", "light", "test"} {
+		p, err := circuits.Named(name)
+		if most, ok := circuits.NamedDepartments(name); err != nil || !ok || most != p.MaxDepartments() || SizesOf(p).Departments != most {
+			t.Errorf("%s: %d, %v", name, most, err)
+		}
+	}
+}
+
+func namedTable(department, table string, version uint64) engine.Registration {
+	r := courtTable(department, version)
+	r.Table = table
+	return r
+}
+
+// TestTablesOfDepartment: one department does not fill the catalogue of all. Versions of a
+// table are one table.
+func TestTablesOfDepartment(t *testing.T) {
+	if MaxTables*MaxDepartments > engine.MaxRegistrations || MaxTables < 1 {
+		t.Fatalf("%d tables of %d departments", MaxTables, MaxDepartments)
+	}
+	c := boundedCourt(t, 3)
+	c.quiet = true
+	for i := range MaxTables {
+		for v := range uint64(1 + i%3) {
+			c.must(c.keys[0], &Register{Registration: namedTable("a", fmt.Sprint("t", i), v+1)})
+		}
+	}
+	for _, name := range []string{"t64", "heart", "T0", "t0 ", "another"} {
+		if r := c.code(c.keys[0], &Register{Registration: namedTable("a", name, 1)}, "too-many"); !strings.Contains(r.Sentence, "64 tables") {
+			t.Errorf("%q", r.Sentence)
+		}
+	}
+	for v := range uint64(5) {
+		c.must(c.keys[0], &Register{Registration: namedTable("a", "t0", 10+v)})
+		c.must(c.keys[0], &Register{Registration: namedTable("a", "t63", 10+v)})
+	}
+	c.code(c.keys[0], &Register{Registration: namedTable("a", "t63", 3)}, "duplicate")
+	for i := range MaxTables {
+		c.must(c.keys[1], &Register{Registration: namedTable("b", fmt.Sprint("t", i), 1)})
+	}
+	c.code(c.keys[1], &Register{Registration: namedTable("b", "more", 1)}, "too-many")
+	c.must(c.keys[2], &Register{Registration: namedTable("c", "t0", 1)})
+	s, err := ParseState(c.network, c.sizes, c.state.Marshal())
+	if err != nil || s.Digest() != c.state.Digest() || len(s.Catalogue()) != 2*MaxTables+1 {
+		t.Fatal(err)
+	}
+	if err := s.Apply(Place{Block: 900, Time: 900000}, Sign(c.id, c.keys[0], &Register{Registration: namedTable("a", "more", 1)})); err == nil {
+		t.Error("the snapshot forgot how many tables there are")
+	}
+}
+
+// wideTable is a registration of nearly so many bytes.
+func wideTable(department, table string, version uint64, bytes int) engine.Registration {
+	r := namedTable(department, table, version)
+	r.Rows, r.Columns = engine.MaxDictionary, nil
+	for left := bytes; left > 0; {
+		c := engine.Column{Name: fmt.Sprint("c", len(r.Columns)), Kind: engine.Text, HasDictionary: true}
+		for i := 0; i < engine.MaxDictionary && left > 0; i++ {
+			text := fmt.Sprintf("%04d", i) + strings.Repeat("x", min(left, engine.MaxDictionaryText-4))
+			c.Dictionary = append(c.Dictionary, text)
+			left -= len(text) + 3
+		}
+		r.Columns = append(r.Columns, c)
+	}
+	return r
+}
+
+// TestCatalogueShare: the registrations of one department do not fill the state, not with many
+// tables and not with versions that queries use; with less it may always go on.
+func TestCatalogueShare(t *testing.T) {
+	if testing.Short() {
+		t.Skip("tens of megabytes of registrations")
+	}
+	const wide = MaxEntryBytes - 1<<16
+	c := boundedCourt(t, 3)
+	c.quiet = true
+	fit := MaxCatalogueBytes / 3 / wide
+	for i := range fit {
+		c.must(c.keys[0], &Register{Registration: wideTable("a", fmt.Sprint("t", i), 1, wide)})
+	}
+	if r := c.code(c.keys[0], &Register{Registration: wideTable("a", "heart", 1, wide)}, "too-many"); !strings.Contains(r.Sentence, "its share is") {
+		t.Errorf("%q", r.Sentence)
+	}
+	c.must(c.keys[0], &Register{Registration: wideTable("a", "t0", 2, wide)}) // in its place
+	c.must(c.keys[0], &Register{Registration: courtTable("a", 1)})
+	c.must(c.keys[1], &Register{Registration: wideTable("b", "heart", 1, wide)})
+	c.must(c.keys[2], &Register{Registration: courtTable("c", 1)})
+	c.must(c.keys[1], &Register{Registration: courtTable("b", 2)})
+	c.form()
+	// A version that a query uses is kept, and counts.
+	ask := c.question(1)
+	ask.Departments, ask.Registrations = []string{"a"}, []engine.Digest{RegistrationDigest(wideTable("a", "t0", 2, wide))}
+	c.must(c.analyst, ask)
+	c.code(c.keys[0], &Register{Registration: wideTable("a", "t0", 3, wide)}, "too-many")
+	c.must(c.keys[0], &Register{Registration: namedTable("a", "t1", 2)})
+	c.must(c.keys[0], &Register{Registration: wideTable("a", "t0", 3, wide)})
+	if _, err := ParseState(c.network, c.sizes, c.state.Marshal()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLessIsTaken: who has more than its share, since members came, may register less.
+func TestLessIsTaken(t *testing.T) {
+	c := boundedCourt(t, MaxDepartments)
+	c.quiet = true
+	size := MaxCatalogueBytes/4/8 + 1<<12
+	for i := range 8 { // within a third, over a quarter
+		c.must(c.keys[0], &Register{Registration: wideTable("a", fmt.Sprint("t", i), 1, size)})
+	}
+	for _, k := range c.validators() {
+		if c.state.Membership().Version == 1 {
+			c.must(k, &Vote{Change: adding(RoleDepartment, "fourth")})
+		}
+	}
+	c.code(c.keys[0], &Register{Registration: wideTable("a", "t0", 2, size+100)}, "too-many")
+	c.must(c.keys[0], &Register{Registration: wideTable("a", "t0", 2, size-100)})
+	c.must(c.keys[0], &Register{Registration: wideTable("a", "t0", 3, size-200)})
+	c.code(c.keys[0], &Register{Registration: courtTable("a", 1)}, "too-many")
+}
+
+// TestStateFits: by its limits no state is longer than a snapshot may be. The figures are of the
+// longest bodies that the referee takes, all of them at once.
+func TestStateFits(t *testing.T) {
+	key := courtKey("a")
+	size := func(b Body) int {
+		return len(engine.Marshal(Record{Number: 1 << 62, Block: 1 << 62, Time: 1 << 62, Entry: Sign(digestOf(), key, b)}))
+	}
+	name, digests, served := strings.Repeat("n", MaxNameBytes), make([]engine.Digest, MaxCiphertexts), make([]byte, MaxServedBytes)
+	sentence := strings.Repeat("s", MaxSentence)
+	names := make([]string, MaxDepartments)
+	for i := range names {
+		names[i] = name
+	}
+	const validators, digest, member = MaxDepartments + MaxAuditors, 34, 34 + MaxNameBytes + 3
+	fault := 2*MaxSentence + 4*digest + 4*member
+	judgments := validators * size(&Judge{})
+	ask := size(&Ask{SQL: strings.Repeat("s", engine.MaxSQLBytes), Departments: names, Registrations: make([]engine.Digest, MaxDepartments), Ciphertexts: 1 << 31})
+	blobs := size(&Contribute{Blobs: digests})
+	query := ask + MaxDepartments*(size(&Admit{})+2*blobs) + validators*size(&Attest{}) + size(&Done{}) +
+		size(&Accuse{Sentence: sentence, Served: served}) + fault + validators*(member+3*digest) + judgments + MaxDepartments*9 + 1024
+	epoch := size(&EpochOpen{Members: make([]Key, MaxDepartments)}) + MaxDepartments*(size(&KeyCommit{})+size(&KeyAttest{})+member) +
+		size(&EpochAbort{Sentence: sentence, Served: served}) + fault + judgments + 1024
+	evidence := fault + (validators+2)*min(blobs, MaxEvidenceRecord) + 2*MaxEvidenceRecord + 1024
+	tables := engine.MaxRegistrations + (KeepEnded+MaxPending)*MaxDepartments
+	sum := 0
+	for _, part := range []struct {
+		what  string
+		bytes int
+	}{
+		{"history and votes", MaxHistory * size(&Vote{Change: Change{Role: RoleDepartment, Action: ActionRotate, Name: name, Version: 1 << 62}})},
+		{"queries", (KeepEnded + MaxPending) * query},
+		{"epochs", (KeepEpochs + 1 + KeepEnded + MaxPending) * epoch},
+		{"forgotten", (MaxAsked + KeepEnded) * digest},
+		{"evidence", MaxEvidence * evidence},
+		{"catalogue", MaxCatalogueBytes},
+		{"its records", tables * (size(&Done{}) + 9)},
+	} {
+		t.Logf("%-18s %9d", part.what, part.bytes)
+		sum += part.bytes
+	}
+	if sum > MaxStateBytes {
+		t.Errorf("a state may take %d bytes, and a snapshot %d", sum, MaxStateBytes)
+	}
+}
