@@ -17,6 +17,7 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+	"github.com/apache/arrow/go/v17/parquet/schema"
 )
 
 // parquetSource is a Parquet file (README, section 2.2).
@@ -28,7 +29,15 @@ type parquetSource struct {
 	guard
 	f      *os.File
 	info   os.FileInfo
-	schema *arrow.Schema
+	fields []parquetField
+}
+
+// parquetField is one column of the table as the file has it.
+type parquetField struct {
+	name  string
+	leaf  int // its index among the file's columns
+	arrow arrow.DataType
+	fault *Error // why it cannot be read
 }
 
 const parquetMagic = "PAR1"
@@ -47,17 +56,17 @@ func openParquet(_ context.Context, name string, f *os.File, _ Options) (source,
 		if err != nil {
 			return err
 		}
-		if err := s.readSchema(r); err != nil {
+		if err := s.checkCounts(r.MetaData()); err != nil {
 			return err
 		}
-		return s.checkCounts(r.MetaData())
+		return s.readSchema(r.MetaData())
 	})
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, s.schema.NumFields())
-	for i := range names {
-		names[i] = s.schema.Field(i).Name
+	names := make([]string, len(s.fields))
+	for i, f := range s.fields {
+		names[i] = f.name
 	}
 	return s, checkNames(name, names, nil)
 }
@@ -114,12 +123,9 @@ func (s *parquetSource) checkCounts(m *metadata.FileMetaData) error {
 			s.column, s.part = column.Name(), fmt.Sprintf("row group %d", g+1)
 			described, err := m.RowGroup(g).ColumnChunk(i)
 			switch {
-			case chunk.IsSetCryptoMetadata():
-				return &Error{Message: "is encrypted, which is not supported"}
+			case chunk.IsSetCryptoMetadata(): // its metadata may be too
 			case err != nil:
 				return err
-			case described.FilePath() != "":
-				return &Error{Message: "keeps its values in another file, which is not supported"}
 			case described.PathInSchema().String() != column.Path() || described.Type() != column.PhysicalType():
 				return contradiction("is described as column %q of type %s and the schema says %s", described.PathInSchema(),
 					described.Type(), column.PhysicalType())
@@ -135,30 +141,84 @@ func (s *parquetSource) checkCounts(m *metadata.FileMetaData) error {
 	return nil
 }
 
-// readSchema takes a flat schema; nested columns are refused by name.
-func (s *parquetSource) readSchema(r *file.Reader) error {
-	sc := r.MetaData().Schema
-	for i := range sc.NumColumns() {
-		if c := sc.Column(i); c.MaxRepetitionLevel() > 0 || len(c.ColumnPath()) > 1 {
-			return &Error{File: s.file, Field: c.ColumnPath()[0], Message: "a nested column is not supported",
-				Hint: "a table has one value in each cell"}
+// readSchema takes the columns. What cannot be read is a fault of the column.
+func (s *parquetSource) readSchema(m *metadata.FileMetaData) error {
+	root, leaf := m.Schema.Root(), 0
+	for i := range root.NumFields() {
+		node := root.Field(i)
+		f := parquetField{name: node.Name(), leaf: leaf, arrow: arrow.Null}
+		for leaf < m.Schema.NumColumns() && m.Schema.ColumnRoot(leaf) == node {
+			leaf++
+		}
+		s.column = f.name
+		switch {
+		case node.Type() == schema.Group || node.RepetitionType() == parquet.Repetitions.Repeated:
+			f.fault = &Error{Message: "a nested column is not supported", Hint: "a table has one value in each cell"}
+		case leaf != f.leaf+1:
+			return fmt.Errorf("%d columns in place of one", leaf-f.leaf)
+		default:
+			f.fault = s.unreadable(m, f.leaf)
+		}
+		if f.fault == nil {
+			f.arrow, f.fault = arrowType(node)
+		}
+		if f.fault != nil {
+			f.fault.File, f.fault.Field = s.file, f.name
+		}
+		s.fields = append(s.fields, f)
+	}
+	s.column = ""
+	return nil
+}
+
+// arrowType gives the type that the library has for a column; its conversion of
+// a whole schema fails with the first one that it has none for.
+func arrowType(node schema.Node) (arrow.DataType, *Error) {
+	root, err := schema.NewGroupNode("schema", parquet.Repetitions.Required, schema.FieldList{node}, -1)
+	if err != nil {
+		return nil, &Error{Message: "its type is not supported", Err: plainFault(err)}
+	}
+	out, err := pqarrow.FromParquet(schema.NewSchema(root), nil, nil)
+	if err != nil || out.NumFields() != 1 {
+		return nil, &Error{Message: "the type " + node.LogicalType().String() + " is not supported in the way it is stored"}
+	}
+	return out.Field(0).Type, nil
+}
+
+// unreadable says what of a column the row groups' metadata shows to be not
+// supported.
+func (s *parquetSource) unreadable(m *metadata.FileMetaData, leaf int) *Error {
+	for g, group := range m.RowGroups {
+		prefix := fmt.Sprintf("row group %d ", g+1)
+		if group.Columns[leaf].IsSetCryptoMetadata() {
+			return &Error{Message: prefix + "is encrypted, which is not supported"}
+		}
+		chunk, err := m.RowGroup(g).ColumnChunk(leaf)
+		if err != nil {
+			return &Error{Message: prefix + "has metadata that cannot be read", Err: plainFault(err)}
+		}
+		if chunk.FilePath() != "" {
+			return &Error{Message: prefix + "keeps its values in another file, which is not supported"}
+		}
+		if _, err := codecOf(chunk.Compression()); err != nil {
+			err.Message = prefix + err.Message
+			return err
+		}
+		for _, e := range chunk.Encodings() {
+			levels := e == parquet.Encodings.RLE || e == parquet.Encodings.BitPacked
+			if err := supportedEncoding(m.Schema.Column(leaf).PhysicalType(), e); err != nil && !levels {
+				err.Message = prefix + err.Message
+				return err
+			}
 		}
 	}
-	schema, err := pqarrow.FromParquet(sc, nil, nil)
-	if err != nil {
-		return err
-	}
-	if schema.NumFields() != sc.NumColumns() {
-		return fmt.Errorf("%d fields over %d columns", schema.NumFields(), sc.NumColumns())
-	}
-	s.schema = schema
 	return nil
 }
 
 func (s *parquetSource) columns() []sourceColumn {
-	out := make([]sourceColumn, s.schema.NumFields())
-	for i, f := range s.schema.Fields() {
-		out[i] = sourceColumn{name: f.Name, arrow: f.Type}
+	out := make([]sourceColumn, len(s.fields))
+	for i, f := range s.fields {
+		out[i] = sourceColumn{name: f.name, arrow: f.arrow, fault: f.fault}
 	}
 	return out
 }
@@ -194,11 +254,11 @@ func (s *parquetSource) scan(ctx context.Context, wanted []int, visit func(*batc
 func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int, wanted []int, first int64, visit func(*batch) error) (int64, error) {
 	g := r.RowGroup(group)
 	rows := g.NumRows()
-	readers := make([]arrayReader, s.schema.NumFields())
+	readers := make([]arrayReader, len(s.fields))
 	chunks := make([]*chunkPages, len(readers))
 	for _, i := range wanted {
 		var err error
-		s.column, s.part = s.schema.Field(i).Name, fmt.Sprintf("row group %d", group+1)
+		s.column, s.part = s.fields[i].name, fmt.Sprintf("row group %d", group+1)
 		if chunks[i], readers[i], err = s.openChunk(r, g, i); err != nil {
 			return 0, err
 		}
@@ -211,7 +271,7 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 		b := &batch{rows: int(min(batchRows, rows-from)), first: first + from, columns: make([]arrow.Array, len(readers))}
 		for _, i := range wanted {
 			var err error
-			s.column, s.part = s.schema.Field(i).Name, fmt.Sprintf("row group %d, page %d", group+1, chunks[i].number)
+			s.column, s.part = s.fields[i].name, fmt.Sprintf("row group %d, page %d", group+1, chunks[i].number)
 			if b.columns[i], err = readers[i](b.rows); err != nil {
 				return 0, err
 			}
@@ -222,7 +282,7 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 		}
 	}
 	for _, i := range wanted { // pages behind the last row, which nothing has asked for
-		s.column, s.part = s.schema.Field(i).Name, fmt.Sprintf("row group %d, page %d", group+1, chunks[i].number)
+		s.column, s.part = s.fields[i].name, fmt.Sprintf("row group %d, page %d", group+1, chunks[i].number)
 		if chunks[i].Next() {
 			return 0, &Error{Message: "holds values behind the last row", Hint: damagedHint}
 		} else if err := chunks[i].Err(); err != nil {
@@ -235,18 +295,19 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 
 // openChunk makes the reader of one column's values in one row group.
 func (s *parquetSource) openChunk(r *file.Reader, g *file.RowGroupReader, i int) (*chunkPages, arrayReader, error) {
-	described, err := g.MetaData().ColumnChunk(i)
+	leaf := s.fields[i].leaf
+	described, err := g.MetaData().ColumnChunk(leaf)
 	if err != nil {
 		return nil, nil, err
 	}
-	column := r.MetaData().Schema.Column(i)
+	column := r.MetaData().Schema.Column(leaf)
 	padded := r.MetaData().WriterVersion().LessThan(metadata.Parquet816FixedVersion)
 	pages, err := newChunkPages(s.f, s.info.Size(), described, column, padded)
 	if err != nil {
 		return nil, nil, err
 	}
 	chunk := file.NewColumnReader(column, pages, bounded, r.BufferPool())
-	values, err := newArrayReader(chunk, s.schema.Field(i).Type)
+	values, err := newArrayReader(chunk, s.fields[i].arrow)
 	return pages, func(rows int) (arrow.Array, error) {
 		out, err := values(rows)
 		if err != nil && chunk.Err() != nil { // the cause, which the library does not hand on

@@ -23,7 +23,7 @@ type codec struct {
 }
 
 // codecOf refuses a compression by its name.
-func codecOf(c parquetCompression) (codec, error) {
+func codecOf(c parquetCompression) (codec, *Error) {
 	switch c {
 	case compress.Codecs.Uncompressed:
 		return codec{"UNCOMPRESSED", func(_, src []byte) ([]byte, error) { return src, nil }}, nil

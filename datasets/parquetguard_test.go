@@ -16,8 +16,9 @@ type handCase struct {
 	rows    int64
 	change  func(*metadata.FileMetaData)
 	columns []handColumn
-	want    string // the rows
-	refused string // a part of the refusal
+	want    string   // the rows
+	refused string   // a part of the refusal
+	asked   []string // the columns that are asked for; all otherwise
 }
 
 func (c handCase) run(t *testing.T) {
@@ -29,7 +30,7 @@ func (c handCase) run(t *testing.T) {
 		}
 		return
 	}
-	e := refusal(t, Options{}, path)
+	e := refusal(t, Options{Columns: c.asked}, path)
 	if !strings.Contains(e.Error(), c.refused) {
 		t.Errorf("%v\nwant %q", e, c.refused)
 	}
@@ -95,7 +96,7 @@ func TestParquetCounts(t *testing.T) {
 		"in another file": {rows: 3, columns: two, change: func(m *metadata.FileMetaData) {
 			name := "b.parquet"
 			m.RowGroups[0].Columns[0].FilePath = &name
-		}, refused: "keeps its values in another file"},
+		}, refused: "keeps its values in another file", asked: []string{"a"}},
 		"chunk outside the file": {rows: 3, columns: two, change: func(m *metadata.FileMetaData) {
 			m.RowGroups[0].Columns[0].MetaData.TotalCompressedSize = 1 << 40
 		}, refused: `column "a": row group 1 lies outside the file`},

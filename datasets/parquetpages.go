@@ -54,9 +54,9 @@ func newChunkPages(in io.ReaderAt, size int64, c *metadata.ColumnChunkMetaData, 
 	if padded { // parquet-mr up to 1.2.8 left the dictionary's header out of the length
 		end = min(size, end+100)
 	}
-	how, err := codecOf(c.Compression())
-	if err != nil {
-		return nil, err
+	how, fault := codecOf(c.Compression())
+	if fault != nil {
+		return nil, fault
 	}
 	return &chunkPages{in: in, column: column, codec: how, padded: padded, at: from, end: end, promised: c.NumValues()}, nil
 }
@@ -272,7 +272,7 @@ func valueWidth(c *schema.Column) int {
 }
 
 // supportedEncoding refuses an encoding by its name.
-func supportedEncoding(t parquet.Type, e parquet.Encoding) error {
+func supportedEncoding(t parquet.Type, e parquet.Encoding) *Error {
 	known := []parquet.Encoding{parquet.Encodings.Plain, parquet.Encodings.PlainDict, parquet.Encodings.RLEDict}
 	switch t {
 	case parquet.Types.Boolean:

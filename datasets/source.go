@@ -28,6 +28,8 @@ type sourceColumn struct {
 	name string
 	// kind of the values, as far as the file tells.
 	arrow arrow.DataType
+	// fault says why the column cannot be read, whatever its values.
+	fault *Error
 	// untyped: text whose kind is inferred from all values (text files).
 	untyped bool
 }

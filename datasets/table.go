@@ -8,6 +8,7 @@ package datasets
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -25,6 +26,10 @@ type Options struct {
 	// HeaderNo (they are called c1, c2, ...), or "" and HeaderAuto, which look at the
 	// file and refuse it where that does not tell.
 	Header string
+	// Columns names the columns that are read; all, when it is empty. A column that
+	// cannot be read is refused when it is named here, and otherwise set aside: it is
+	// not part of the table, and Notes and Aside say why.
+	Columns []string
 	// Encoding of CSV files: "" or "utf-8", or "gb18030" (which contains GBK and
 	// GB2312).
 	Encoding string
@@ -48,6 +53,7 @@ type Table struct {
 	described []engine.Column
 	digest    engine.Digest
 	notes     []string
+	aside     []*Error
 	store     *store
 }
 
@@ -81,7 +87,7 @@ func read(ctx context.Context, name string, files []string, o Options) (*Table, 
 	if len(files) > MaxFiles {
 		return nil, &Error{Message: fmt.Sprintf("table %s has %d files; the limit is %d", shown(name), len(files), MaxFiles)}
 	}
-	l := &loader{table: &Table{name: name}}
+	l := &loader{table: &Table{name: name}, asked: o.Columns}
 	defer l.close()
 	for _, file := range files {
 		if err := l.add(ctx, file, o); err != nil {
@@ -91,7 +97,7 @@ func read(ctx context.Context, name string, files []string, o Options) (*Table, 
 	if err := l.load(ctx); err != nil {
 		return nil, err
 	}
-	return l.finish(o.Salt), nil
+	return l.finish(o.Salt)
 }
 
 // Close frees the embedded DuckDB. The table is not usable afterwards.
@@ -107,6 +113,10 @@ func (t *Table) Rows() int64 { return t.rows }
 // a column that became text because of a few values. They quote values.
 func (t *Table) Notes() []string { return t.notes }
 
+// Aside are the columns that were set aside, and why: the Field of each names it.
+// They quote values, so they are for the operator.
+func (t *Table) Aside() []*Error { return t.aside }
+
 // Schema is the Arrow schema of Batches: numbers are scaled integers, of 64 bits
 // or as decimal128, dates are date32. The fields' metadata has "kind" and "scale".
 func (t *Table) Schema() *arrow.Schema { return t.schema }
@@ -117,10 +127,20 @@ func (t *Table) Batches() []arrow.Record { return t.batches }
 // loader is a table in the making.
 type loader struct {
 	table    *Table
+	asked    []string // the columns that were named, if any
 	files    []openFile
 	names    []string
 	types    []settled
+	aside    []*Error // for each column, why it is set aside; nil for those that are not
 	builders []*columnBuilder
+	pieces   []piece
+}
+
+// piece is what one batch becomes; columns that were set aside have nil or what
+// came before the fault.
+type piece struct {
+	columns []arrow.Array
+	rows    int
 }
 
 type openFile struct {
@@ -146,21 +166,24 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 	l.files = append(l.files, f)
 	columns := s.columns()
 	if l.names == nil {
-		for _, c := range columns {
-			l.names = append(l.names, c.name)
+		if l.names, err = l.choose(file, columns); err != nil {
+			return err
 		}
-		l.types = make([]settled, len(columns))
+		l.types, l.aside = make([]settled, len(l.names)), make([]*Error, len(l.names))
 	}
 	if f.order, err = l.match(file, columns); err != nil {
 		return err
 	}
 	l.files[len(l.files)-1] = f
-	types, notes, err := settleTypes(ctx, file, s)
+	types, notes, err := settleTypes(ctx, file, s, l.setAside, f.order)
 	if err != nil {
 		return err
 	}
 	l.table.notes = append(l.table.notes, notes...)
 	for i, at := range f.order {
+		if l.aside[i] != nil {
+			continue
+		}
 		if l.types[i].source == nil {
 			l.types[i] = types[at]
 		} else if l.types[i], err = unify(l.types[i], types[at]); err != nil {
@@ -168,88 +191,6 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 		}
 	}
 	return nil
-}
-
-// match finds the table's columns among those of a further file.
-func (l *loader) match(file string, columns []sourceColumn) ([]int, error) {
-	index := make(map[string]int, len(columns))
-	for i, c := range columns {
-		index[c.name] = i
-	}
-	order := make([]int, len(l.names))
-	for i, name := range l.names {
-		at, ok := index[name]
-		if !ok {
-			e := fileError(file, "this column of %s is missing", base(l.files[0].name))
-			e.Field, e.Hint = name, "all files of a table have the same columns"
-			return nil, e
-		}
-		order[i] = at
-		delete(index, name)
-	}
-	for _, c := range columns {
-		if _, extra := index[c.name]; extra {
-			e := fileError(file, "%s has no such column", base(l.files[0].name))
-			e.Field, e.Hint = c.name, "all files of a table have the same columns"
-			return nil, e
-		}
-	}
-	return order, nil
-}
-
-// settleTypes settles the types of one file's columns, looking at values where
-// the file does not tell.
-func settleTypes(ctx context.Context, file string, s source) ([]settled, []string, error) {
-	columns := s.columns()
-	inferences := make([]*inference, len(columns))
-	var watched []int
-	for i, c := range columns {
-		inferences[i] = &inference{file: file, column: c}
-		if !c.untyped {
-			var ok bool
-			if inferences[i].declared, ok = declaredKind(c.arrow); !ok {
-				return nil, nil, &Error{File: file, Field: c.name, Message: "the type " + c.arrow.String() + " is not supported",
-					Hint: "supported are integers, floats, decimals of up to 18 places, booleans, strings and dates"}
-			}
-		}
-		if inferences[i].watches() {
-			watched = append(watched, i)
-		}
-	}
-	if len(watched) > 0 {
-		err := s.scan(ctx, watched, func(b *batch) error {
-			for _, i := range watched {
-				if err := eachCell(file, columns[i].name, b, i, func(row int, c cell, at faultAt) error {
-					inferences[i].observe(c, at)
-					return nil
-				}); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-	}
-	types := make([]settled, len(columns))
-	var notes []string
-	for i, n := range inferences {
-		var err error
-		if types[i], err = n.settle(); err != nil {
-			return nil, nil, err
-		}
-	}
-	if csv, ok := s.(*csvSource); ok {
-		note, err := csv.judgeHeader(types)
-		if err != nil {
-			return nil, nil, err
-		}
-		if note != "" {
-			notes = append(notes, note)
-		}
-	}
-	return types, notes, nil
 }
 
 // faultAt makes the error about a value at its place.
@@ -283,8 +224,6 @@ func eachCell(file, name string, b *batch, column int, visit func(row int, c cel
 
 // load reads all rows of all files into record batches.
 func (l *loader) load(ctx context.Context) error {
-	t := l.table
-	var fields []arrow.Field
 	for i, name := range l.names {
 		s := l.types[i]
 		c := column{name: name, kind: s.kind}
@@ -292,17 +231,17 @@ func (l *loader) load(ctx context.Context) error {
 			c.scale = s.scale
 			c.wide = s.digits+s.scale > narrowDigits
 		}
-		t.columns = append(t.columns, c)
 		l.builders = append(l.builders, newColumnBuilder(c, s.source))
-		fields = append(fields, c.field())
 	}
-	t.schema = arrow.NewSchema(fields, nil)
 	for _, f := range l.files {
-		all := make([]int, len(f.order))
-		for i := range all {
-			all[i] = i
+		var wanted []int
+		for i, at := range f.order {
+			if l.aside[i] == nil {
+				wanted = append(wanted, at)
+			}
 		}
-		if err := f.source.scan(ctx, all, func(b *batch) error { return l.take(f, b) }); err != nil {
+		slices.Sort(wanted)
+		if err := f.source.scan(ctx, wanted, func(b *batch) error { return l.take(f, b) }); err != nil {
 			return err
 		}
 	}
@@ -315,31 +254,61 @@ func (l *loader) take(f openFile, b *batch) error {
 	if t.rows+int64(b.rows) > MaxRows {
 		return fileError(f.name, "the table has more than %d rows", MaxRows)
 	}
-	arrays := make([]arrow.Array, len(l.builders))
+	p := piece{columns: make([]arrow.Array, len(l.builders)), rows: b.rows}
 	for i, builder := range l.builders {
-		if err := eachCell(f.name, builder.name, b, f.order[i], func(_ int, c cell, at faultAt) error {
+		if l.aside[i] != nil {
+			continue
+		}
+		err := eachCell(f.name, builder.name, b, f.order[i], func(_ int, c cell, at faultAt) error {
 			return builder.add(c, at)
-		}); err != nil {
+		})
+		if err == nil {
+			p.columns[i] = builder.builder.NewArray()
+		} else if err = l.setAside(i, err); err != nil {
 			return err
 		}
-		arrays[i] = builder.builder.NewArray()
 	}
-	t.batches = append(t.batches, array.NewRecord(t.schema, arrays, int64(b.rows)))
+	l.pieces = append(l.pieces, p)
 	t.rows += int64(b.rows)
 	return nil
 }
 
-// finish describes the columns. A column without any value becomes Null,
-// whatever its file declared, so that the digest does not depend on the format.
-func (l *loader) finish(salt []byte) *Table {
+// finish describes the columns that are left and puts their batches together. A
+// column without any value becomes Null, whatever its file declared, so that the
+// digest does not depend on the format.
+func (l *loader) finish(salt []byte) (*Table, error) {
 	t := l.table
+	var kept []int
+	var fields []arrow.Field
+	for i, fault := range l.aside {
+		if fault != nil {
+			t.aside = append(t.aside, fault)
+			t.notes = append(t.notes, asideNote(fault))
+			continue
+		}
+		kept = append(kept, i)
+		t.columns = append(t.columns, l.builders[i].column)
+		fields = append(fields, l.builders[i].field())
+	}
+	if len(kept) == 0 {
+		return nil, t.aside[0]
+	}
+	t.schema = arrow.NewSchema(fields, nil)
+	for _, p := range l.pieces {
+		arrays := make([]arrow.Array, len(kept))
+		for k, i := range kept {
+			arrays[k] = p.columns[i]
+		}
+		t.batches = append(t.batches, array.NewRecord(t.schema, arrays, int64(p.rows)))
+	}
 	parts := [][]byte{salt, nil, engine.Marshal(t.rows)}
 	var heads []columnHead
-	for i, b := range l.builders {
+	for k, i := range kept {
+		b := l.builders[i]
 		if b.summary.values == 0 && b.kind != engine.Null {
-			t.nullify(i)
+			t.nullify(k)
 		}
-		c := t.columns[i]
+		c := t.columns[k]
 		described := b.summary.describe(c)
 		if b.resemblance != nil {
 			described.Resembles = b.resemblance.misleads()
@@ -353,7 +322,7 @@ func (l *loader) finish(salt []byte) *Table {
 	}
 	parts[1] = engine.Marshal(heads)
 	t.digest = engine.Hash("parley table 1", parts...)
-	return t
+	return t, nil
 }
 
 // columnHead is what of a column goes into the digest besides its values.

@@ -79,6 +79,7 @@ type TableConfig struct {
 	Null     []string // further spellings of NULL in CSV
 	Encoding string   // of CSV; empty is UTF-8
 	Header   string   // whether the first line of CSV names the columns: "yes", "no", or "auto", which is the default
+	Columns  []string // that are read; empty: all, and one that cannot be read is set aside
 }
 
 // Options are what a caller adds to a configuration. The zero value works.

@@ -24,7 +24,7 @@ type explainFlags struct {
 
 // tableFlags name files as departments' tables.
 type tableFlags struct {
-	tables, null                 []string
+	tables, null, columns        []string
 	encoding, header, parameters string
 }
 
@@ -36,6 +36,8 @@ func (f *tableFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.encoding, "encoding", "", "the encoding of CSV files; UTF-8 otherwise")
 	flags.StringVar(&f.header, "header", datasets.HeaderAuto,
 		`whether the first line of CSV files names the columns: "yes", "no", or "auto", which refuses what it cannot tell`)
+	flags.StringArrayVar(&f.columns, "columns", nil,
+		"`COLUMN,COLUMN,...`: only these columns are read; with several tables NAME=COLUMN,..., once for each")
 	addParameters(cmd, &f.parameters)
 }
 
@@ -44,7 +46,11 @@ func (f *tableFlags) sources() ([]source, error) {
 	if !datasets.KnownHeader(f.header) {
 		return nil, usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
 	}
-	return parseTables(f.tables, TableConfig{Null: f.null, Encoding: f.encoding, Header: f.header})
+	sources, err := parseTables(f.tables, TableConfig{Null: f.null, Encoding: f.encoding, Header: f.header})
+	if err != nil {
+		return nil, err
+	}
+	return sources, namedColumns(f.columns, sources)
 }
 
 // addParameters adds --parameters to a command that runs on one machine only.
@@ -105,7 +111,7 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 		}
 		c.describe(catalogue)
 		if session, err = newQuestion(sql, catalogue, f.departments, parameters); err != nil {
-			return err
+			return c.aside.explain(failureOf(err))
 		}
 	}
 	c.progress.finish()
@@ -160,20 +166,29 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 		return nil, usage("departments", hint, "%s, and the parameters %s allow %d at most",
 			plural(len(sources), "department"), parameters.Name(), most)
 	}
-	var catalogue engine.Catalogue
+	registrations := make([][]engine.Registration, len(sources))
+	c.aside = asideColumns{}
 	for i, s := range sources {
 		c.progress.update("reading the tables", i, len(sources))
 		for _, t := range s.Tables {
-			registration, err := c.registrationOf(ctx, s.Name, t)
+			table, err := describeTable(ctx, s.Name, t)
 			if err != nil {
 				failure := failureOf(err)
 				failure.Department = s.Name
 				return nil, failure
 			}
-			catalogue = append(catalogue, registration)
+			for _, note := range table.notes {
+				c.progress.note("%s: %s", s.Name, note)
+			}
+			registrations[i] = append(registrations[i], table.registration)
+			c.aside.add(t.Name, table.aside)
 		}
 	}
 	c.progress.finish()
+	if err := agree(ctx, sources, registrations, c.aside); err != nil {
+		return nil, err
+	}
+	catalogue := engine.Catalogue(slices.Concat(registrations...))
 	slices.SortFunc(catalogue, func(a, b engine.Registration) int {
 		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Department, b.Department))
 	})
@@ -185,16 +200,19 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 	return catalogue, nil
 }
 
-func (c *command) registrationOf(ctx context.Context, department string, t TableConfig) (engine.Registration, error) {
+// tableDescription is what is known of a table after it was read and closed again.
+type tableDescription struct {
+	registration engine.Registration
+	aside        []*datasets.Error
+	notes        []string
+}
+
+func describeTable(ctx context.Context, department string, t TableConfig) (tableDescription, error) {
 	table, err := datasets.Open(ctx, t.Name, t.Files, t.reading())
 	if err != nil {
-		return engine.Registration{}, err
+		return tableDescription{}, err
 	}
-	for _, note := range table.Notes() {
-		c.progress.note("%s: %s", department, note)
-	}
-	registration := table.Registration(department, 1)
-	return registration, table.Close()
+	return tableDescription{table.Registration(department, 1), table.Aside(), table.Notes()}, table.Close()
 }
 
 func registrationsOf(catalogue engine.Catalogue, table string) []engine.Registration {

@@ -25,7 +25,8 @@ type command struct {
 	errs     io.Writer // everything else
 	json     bool
 	progress *progress
-	hooks    hooks // tests
+	aside    asideColumns // of the tables that register has read
+	hooks    hooks        // tests
 }
 
 // Main (README section 11.2) runs the parley command with its arguments (without the program's name) and returns the exit status: 0

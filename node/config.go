@@ -54,6 +54,7 @@ type tableFile struct {
 	Null     []string `toml:"null,omitempty"`
 	Encoding string   `toml:"encoding,omitempty"`
 	Header   string   `toml:"header,omitempty"`
+	Columns  []string `toml:"columns,omitempty"`
 }
 
 // LoadConfig reads a node.toml. Unknown keys, wrong types and missing values are errors that name the file, the line
@@ -136,7 +137,11 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 			return cfg, &Failure{Column: "header",
 				Message: fmt.Sprintf(`table %q: header = %q: it is "auto", "yes" or "no"`, t.Name, t.Header)}
 		}
-		table := TableConfig{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header}
+		if t.Columns != nil && len(t.Columns) == 0 {
+			return cfg, &Failure{Column: "columns", Message: fmt.Sprintf("table %q: columns names no column", t.Name),
+				Hint: "leave the key out to read all columns"}
+		}
+		table := TableConfig{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns}
 		for _, pattern := range t.Files {
 			files, err := expand(resolvePath(base, pattern))
 			if err != nil {

@@ -211,6 +211,11 @@ func (n *node) openTables(ctx context.Context) error {
 		}
 		n.onClose(func() { data.Close() })
 		n.tables = append(n.tables, &table{name: c.Name, data: data})
+		if read, ok := data.(*datasets.Table); ok {
+			for _, fault := range read.Aside() { // without its text, which quotes a value; explain shows it
+				n.log.Warn("column set aside", "table", c.Name, "column", fault.Field, "file", fault.File, "line", fault.Line, "row", fault.Row)
+			}
+		}
 		registrations = append(registrations, data.Registration(n.cfg.Name, 1))
 	}
 	for _, r := range registrations {
@@ -233,7 +238,7 @@ func openTable(ctx context.Context, c TableConfig, salt []byte) (dataset, error)
 
 // reading says how the table's files are read.
 func (c TableConfig) reading() datasets.Options {
-	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header}
+	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns}
 }
 
 func (n *node) openTransport(context.Context) error {

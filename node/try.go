@@ -78,7 +78,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	}
 	c.describe(catalogue)
 	if _, err := newQuestion(sql, catalogue, nil, parameters); err != nil {
-		return err
+		return c.aside.explain(failureOf(err))
 	}
 	c.sayParameters(parameters)
 	dir, remove, err := workFolder(f.dir)

@@ -1,0 +1,214 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"parley/engine"
+)
+
+// choose gives the columns of the table: those of its first file, or those of
+// them that were asked for, in the file's order.
+func (l *loader) choose(file string, columns []sourceColumn) ([]string, error) {
+	var names []string
+	for _, c := range columns {
+		if len(l.asked) == 0 || slices.Contains(l.asked, c.name) {
+			names = append(names, c.name)
+		}
+	}
+	for i, name := range l.asked {
+		e := &Error{File: file, Field: name}
+		switch {
+		case slices.Contains(l.asked[:i], name):
+			e.Message = "is asked for twice"
+		case !slices.Contains(names, name):
+			e.Message, e.Hint = "is asked for and not there", "its columns are "+listed(columns)
+		default:
+			continue
+		}
+		return nil, e
+	}
+	return names, nil
+}
+
+// listed names some columns for a hint.
+func listed(columns []sourceColumn) string {
+	const most = 20
+	var names []string
+	for i, c := range columns {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(columns)-most))
+			break
+		}
+		names = append(names, shown(c.name))
+	}
+	return strings.Join(names, ", ")
+}
+
+// setAside takes a column out of the table because of a fault of its type or of
+// one of its values; an error that is about more than that, or a column that was
+// asked for, stays an error.
+func (l *loader) setAside(i int, err error) error {
+	var fault *Error
+	if len(l.asked) > 0 || !errors.As(err, &fault) || fault.Field != l.names[i] {
+		return err
+	}
+	if l.aside[i] == nil {
+		l.aside[i] = fault
+	}
+	return nil
+}
+
+// asideNote says it to the operator.
+func asideNote(fault *Error) string {
+	return fault.Error() + "; the column is set aside, and no question can use it"
+}
+
+// match finds the table's columns among those of a further file.
+func (l *loader) match(file string, columns []sourceColumn) ([]int, error) {
+	index := make(map[string]int, len(columns))
+	for i, c := range columns {
+		index[c.name] = i
+	}
+	order := make([]int, len(l.names))
+	for i, name := range l.names {
+		at, ok := index[name]
+		if !ok {
+			e := fileError(file, "this column of %s is missing", base(l.files[0].name))
+			e.Field, e.Hint = name, "all files of a table have the same columns"
+			return nil, e
+		}
+		order[i] = at
+		delete(index, name)
+	}
+	for _, c := range columns {
+		if _, extra := index[c.name]; extra && len(l.asked) == 0 {
+			e := fileError(file, "%s has no such column", base(l.files[0].name))
+			e.Field, e.Hint = c.name, "all files of a table have the same columns"
+			return nil, e
+		}
+	}
+	return order, nil
+}
+
+// settling is the inference over one file.
+type settling struct {
+	file    string
+	source  source
+	columns []sourceColumn
+	aside   func(i int, err error) error // takes a column out of the table, or gives the error back
+
+	places     []int        // for each column of the file, its index in the table, or −1
+	inferences []*inference // for each column of the file; nil for those that are not read
+}
+
+// settleTypes settles the types of one file's columns, looking at values where
+// the file does not tell. order has the table's columns in the file; the types
+// are by the file's own order.
+func settleTypes(ctx context.Context, file string, s source, aside func(i int, err error) error, order []int) ([]settled, []string, error) {
+	w := &settling{file: file, source: s, columns: s.columns(), aside: aside}
+	w.inferences, w.places = make([]*inference, len(w.columns)), make([]int, len(w.columns))
+	for at, c := range w.columns {
+		w.places[at] = slices.Index(order, at)
+		if w.places[at] < 0 && !c.untyped { // of text files all: they tell whether there is a header
+			continue
+		}
+		w.inferences[at] = &inference{file: file, column: c}
+		if err := w.drop(at, w.inferences[at].declare()); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := w.watch(ctx); err != nil {
+		return nil, nil, err
+	}
+	return w.settle()
+}
+
+// drop gives up a column of the file for a fault of it, if there is one.
+func (w *settling) drop(at int, fault error) error {
+	if fault == nil {
+		return nil
+	}
+	w.inferences[at] = nil
+	if w.places[at] < 0 {
+		return nil
+	}
+	return w.aside(w.places[at], fault)
+}
+
+// declare takes what the file says of the column.
+func (n *inference) declare() error {
+	c := n.column
+	if c.fault != nil {
+		return c.fault
+	}
+	if c.untyped {
+		return nil
+	}
+	var ok bool
+	if n.declared, ok = declaredKind(c.arrow); !ok {
+		return &Error{File: n.file, Field: c.name, Message: "the type " + c.arrow.String() + " is not supported",
+			Hint: "supported are integers, floats, decimals of up to 18 places, booleans, strings and dates"}
+	}
+	return nil
+}
+
+// watch looks at the values of the columns that need it.
+func (w *settling) watch(ctx context.Context) error {
+	var watched []int
+	for at, n := range w.inferences {
+		if n != nil && n.watches() {
+			watched = append(watched, at)
+		}
+	}
+	if len(watched) == 0 {
+		return nil
+	}
+	return w.source.scan(ctx, watched, func(b *batch) error {
+		for _, at := range watched {
+			n := w.inferences[at]
+			if n == nil {
+				continue
+			}
+			if err := w.drop(at, eachCell(w.file, n.column.name, b, at, func(row int, c cell, place faultAt) error {
+				n.observe(c, place)
+				return nil
+			})); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// settle gives the types and the notes after all values were observed.
+func (w *settling) settle() ([]settled, []string, error) {
+	types := make([]settled, len(w.columns))
+	var notes []string
+	for at, n := range w.inferences {
+		if n == nil {
+			continue
+		}
+		var err error
+		if types[at], err = n.settle(); err != nil {
+			types[at].kind = engine.Decimal // it is one, only too long to hold
+			if err := w.drop(at, err); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+	}
+	if csv, ok := w.source.(*csvSource); ok {
+		note, err := csv.judgeHeader(types)
+		if err != nil {
+			return nil, nil, err
+		}
+		if note != "" {
+			notes = append(notes, note)
+		}
+	}
+	return types, notes, nil
+}

@@ -1,0 +1,113 @@
+package node
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"parley/datasets"
+	"parley/engine"
+)
+
+// asideColumns are the columns that were set aside, by table, when the files of all departments were at hand.
+type asideColumns map[string][]*datasets.Error
+
+// add takes what a department set aside; the first reason for a column stands.
+func (a asideColumns) add(table string, faults []*datasets.Error) {
+	for _, fault := range faults {
+		if a.find(table, fault.Field) == nil {
+			a[table] = append(a[table], fault)
+		}
+	}
+}
+
+func (a asideColumns) find(table, column string) *datasets.Error {
+	for _, fault := range a[table] {
+		if strings.EqualFold(fault.Field, column) {
+			return fault
+		}
+	}
+	return nil
+}
+
+// explain gives a question that names such a column the reason why there is none.
+func (a asideColumns) explain(f *Failure) *Failure {
+	if f.Code != engine.CodeColumn {
+		return f
+	}
+	for table, faults := range a {
+		for _, fault := range faults {
+			asked := "table " + strconv.Quote(table) + " has no column " + strconv.Quote(fault.Field)
+			if !strings.EqualFold(f.Message, asked) {
+				continue
+			}
+			f.Message += ", since it is set aside: " + fault.Error()
+			f.Hint = fault.Hint
+			return f
+		}
+	}
+	return f
+}
+
+// agree leaves out at every department the columns that one of them set aside: those of a table are the same at all.
+// registrations are by source and table.
+func agree(ctx context.Context, sources []source, registrations [][]engine.Registration, aside asideColumns) error {
+	for i, s := range sources {
+		for k, t := range s.Tables {
+			var kept []string
+			for _, column := range registrations[i][k].Columns {
+				if aside.find(t.Name, column.Name) == nil {
+					kept = append(kept, column.Name)
+				}
+			}
+			switch {
+			case len(kept) == 0:
+				return aside[t.Name][0]
+			case len(kept) == len(registrations[i][k].Columns):
+				continue
+			}
+			s.Tables[k].Columns = kept
+			again, err := describeTable(ctx, s.Name, s.Tables[k])
+			if err != nil {
+				return err
+			}
+			registrations[i][k] = again.registration
+		}
+	}
+	return nil
+}
+
+// namedColumns reads the values of --columns: "NAME=COLUMN,COLUMN,..." for one of the tables, or only the columns
+// where there is one table.
+func namedColumns(values []string, sources []source) error {
+	for _, value := range values {
+		table, list, found := strings.Cut(value, "=")
+		table = strings.TrimSpace(table)
+		if !found {
+			if table, list = sources[0].Tables[0].Name, value; len(sources[0].Tables) > 1 {
+				return usage("columns", "write --columns NAME=COLUMN,COLUMN,...", "--columns %q: there are several tables", value)
+			}
+		}
+		var columns []string
+		for _, name := range strings.Split(list, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				columns = append(columns, name)
+			}
+		}
+		if len(columns) == 0 {
+			return usage("columns", "", "--columns %q names no column", value)
+		}
+		at := slices.IndexFunc(sources[0].Tables, func(t TableConfig) bool { return t.Name == table })
+		if at < 0 {
+			return usage("columns", "", "--columns %q: no --table has the name %q", value, table)
+		}
+		for _, s := range sources {
+			if s.Tables[at].Columns != nil {
+				return usage("columns", "", "--columns is given twice for table %q", table)
+			}
+			s.Tables[at].Columns = columns
+		}
+	}
+	return nil
+}
