@@ -351,7 +351,7 @@ func (q *plainQuery) kindOf(node *pg.Node) engine.Kind {
 }
 
 // callKind is the kind of an aggregate: a sum of bigint is numeric in
-// PostgreSQL, a sum of int4, which are constants here, is bigint.
+// PostgreSQL, a sum of shorter integers is bigint.
 func callKind(call *pg.FuncCall) engine.Kind {
 	if functionOf(call) == "count" {
 		return engine.Integer
@@ -359,18 +359,24 @@ func callKind(call *pg.FuncCall) engine.Kind {
 	if functionOf(call) == "avg" || len(call.Args) == 0 {
 		return engine.Decimal
 	}
-	short := true
-	eachNode(call.Args[0], func(n *pg.Node) {
-		if n.GetColumnRef() != nil || n.GetTypeCast() != nil {
-			short = false
-		}
-		if c := n.GetAConst(); c != nil {
-			_, small := c.Val.(*pg.A_Const_Ival)
-			short = short && (small || c.Val == nil && !c.Isnull)
-		}
-	})
-	if short {
+	if shortInteger(call.Args[0]) {
 		return engine.Integer
 	}
 	return engine.Decimal
+}
+
+// shortInteger tells whether PostgreSQL takes an expression for an integer of at
+// most 32 bits: made of literals that fit and of casts. Columns have 64.
+func shortInteger(node *pg.Node) bool {
+	switch n := node.GetNode().(type) {
+	case *pg.Node_AConst:
+		_, small := n.AConst.Val.(*pg.A_Const_Ival)
+		return small || n.AConst.Val == nil && !n.AConst.Isnull
+	case *pg.Node_TypeCast:
+		name := castName(n.TypeCast)
+		return name == "int2" || name == "int4"
+	case *pg.Node_AExpr:
+		return (n.AExpr.Lexpr == nil || shortInteger(n.AExpr.Lexpr)) && shortInteger(n.AExpr.Rexpr)
+	}
+	return false
 }

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -170,44 +169,6 @@ func (b *binder) bindConstant(c *pg.A_Const) (*Expr, error) {
 	return nil, refuse(CodeUnsupported, position, "bit strings are not supported")
 }
 
-// castKinds are the types that a literal can be cast to.
-var castKinds = map[string]Kind{
-	"date": Date, "numeric": Decimal, "text": Text, "bool": Boolean,
-	"int2": Integer, "int4": Integer, "int8": Integer,
-}
-
-// bindCast types CAST, :: and DATE '...': of literals, and of anything numeric to
-// numeric.
-func (b *binder) bindCast(node *pg.Node, cast *pg.TypeCast, in place) (*Expr, error) {
-	if err := b.only(cast.TypeName, "names", "typemod", "location"); err != nil {
-		return nil, err
-	}
-	name := ""
-	for _, part := range cast.TypeName.GetNames() {
-		name = part.GetString_().GetSval() // the last part: the rest is pg_catalog
-	}
-	kind, ok := castKinds[name]
-	if !ok {
-		return nil, refuse(CodeUnsupported, b.at(cast.TypeName.Location), "CAST to %s is not supported", name)
-	}
-	arg, err := b.bind(cast.Arg, in)
-	if err != nil {
-		return nil, err
-	}
-	position := b.at(cast.TypeName.Location)
-	switch {
-	case arg.Op == OpConstant && arg.Kind == Null:
-		return b.coerce(arg, kind, position)
-	case arg.Kind == kind:
-		return arg, nil
-	case arg.Kind == Integer && kind == Decimal && arg.Op == OpConstant:
-		return align(arg, Decimal, 0), nil
-	case arg.Kind == Integer && kind == Decimal:
-		return b.derive(&Expr{Op: OpRescale, Args: []*Expr{arg}, Kind: Decimal}, in, position)
-	}
-	return nil, b.unsupported(node)
-}
-
 // derive completes an expression: over rows with its range, over cells as it is.
 func (b *binder) derive(e *Expr, in place, position int) (*Expr, error) {
 	if !in.cells {
@@ -350,23 +311,10 @@ func (b *binder) bindSum(name string, arg, filter *Expr, position int) (*Expr, e
 	switch {
 	case name == "avg":
 		sum.Op, sum.Scale = OpAverage, 0
-	case shortConstant(arg):
+	case arg.width() < 64 && arg.Kind == Integer: // PostgreSQL's sum of these is a bigint, of bigints a numeric
 		sum.Kind = Integer
 	}
 	return sum, nil
-}
-
-// shortConstant tells whether an expression is made of literals that PostgreSQL
-// takes for 32-bit integers: their sum is a bigint there, that of 64-bit integers,
-// which all columns are, a numeric.
-func shortConstant(e *Expr) bool {
-	if e.Kind != Integer || e.Op == OpColumn {
-		return false
-	}
-	if e.Op == OpConstant {
-		return !e.Value.IsNull() && e.Value.Number.IsInt64() && int64(int32(e.Value.Number.Int64())) == e.Value.Number.Int64()
-	}
-	return !slices.ContainsFunc(e.Args, func(a *Expr) bool { return !shortConstant(a) })
 }
 
 func functionName(call *pg.FuncCall) string {

@@ -114,8 +114,9 @@ func newRow(r *rand.Rand, t *refTable, mixed, void bool) row {
 type node struct {
 	sql     string
 	eval    func(row) cell
-	integer bool // of PostgreSQL's type bigint
+	integer bool // of one of PostgreSQL's integer types
 	scale   int
+	bits    int // of an integer type
 }
 
 // generator makes one query.
@@ -128,7 +129,22 @@ func (g generator) pick(columns ...int) int { return columns[g.IntN(len(columns)
 
 func (g generator) column(c int) node {
 	col := g.t.columns[c]
-	return node{col.sql, func(r row) cell { return r[c] }, col.kind == Integer || col.kind == Null, col.scale}
+	return node{col.sql, func(r row) cell { return r[c] }, col.kind == Integer || col.kind == Null, col.scale, 64}
+}
+
+// cast gives an integer another width.
+func (g generator) cast(a node) node {
+	if !a.integer {
+		return a
+	}
+	i := g.IntN(3)
+	a.bits = []int{16, 32, 64}[i]
+	if g.IntN(2) == 0 {
+		a.sql = "CAST(" + a.sql + " AS " + []string{"smallint", "int", "bigint"}[i] + ")"
+	} else {
+		a.sql = "(" + a.sql + ")::" + []string{"int2", "integer", "int8"}[i]
+	}
+	return a
 }
 
 // literal is a number that is not negative.
@@ -138,7 +154,7 @@ func (g generator) literal() node {
 		v, scale = g.Int64N(400), 2
 	}
 	exact := new(big.Rat).SetFrac(big.NewInt(v), pow10(scale))
-	return node{exact.FloatString(scale), func(row) cell { return exact }, scale == 0, scale}
+	return node{exact.FloatString(scale), func(row) cell { return exact }, scale == 0, scale, 32}
 }
 
 func lift(f func(a, b *big.Rat) *big.Rat) func(a, b cell) cell {
@@ -168,11 +184,18 @@ func (g generator) number(depth int, wide bool) node {
 		if g.IntN(4) == 0 {
 			return g.literal()
 		}
-		return g.column(g.pick(columns...))
+		column := g.column(g.pick(columns...))
+		if g.IntN(3) == 0 && column.sql != "big" {
+			return g.cast(column)
+		}
+		return column
 	}
 	a := g.number(depth-1, wide)
 	if g.IntN(6) == 0 {
-		return node{"- (" + a.sql + ")", func(r row) cell { return minus(rat(0), a.eval(r)) }, a.integer, a.scale}
+		return node{"- (" + a.sql + ")", func(r row) cell { return minus(rat(0), a.eval(r)) }, a.integer, a.scale, a.bits}
+	}
+	if g.IntN(12) == 0 {
+		return g.cast(a)
 	}
 	b := g.number(depth-1, false)
 	op := g.IntN(3)
@@ -182,7 +205,7 @@ func (g generator) number(depth int, wide bool) node {
 		scale = a.scale + b.scale
 	}
 	return node{"(" + a.sql + []string{" + ", " - ", " * "}[op] + b.sql + ")",
-		func(r row) cell { return f(a.eval(r), b.eval(r)) }, a.integer && b.integer, scale}
+		func(r row) cell { return f(a.eval(r), b.eval(r)) }, a.integer && b.integer, scale, max(a.bits, b.bits)}
 }
 
 // divided adds division and remainder by a constant where WHERE allows it.
@@ -193,9 +216,9 @@ func (g generator) divided(depth int) node {
 	}
 	by := rat([]int64{2, 3, -4, 7}[g.IntN(4)])
 	if g.IntN(2) == 0 {
-		return node{a.sql + " / " + by.RatString(), func(r row) cell { return quo(a.eval(r), by) }, true, 0}
+		return node{a.sql + " / " + by.RatString(), func(r row) cell { return quo(a.eval(r), by) }, true, 0, a.bits}
 	}
-	return node{a.sql + " % " + by.RatString(), func(r row) cell { return rem(a.eval(r), by) }, true, 0}
+	return node{a.sql + " % " + by.RatString(), func(r row) cell { return rem(a.eval(r), by) }, true, 0, a.bits}
 }
 
 // order compares two values of one type that are not NULL.

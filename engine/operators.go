@@ -86,9 +86,17 @@ func (b *binder) bindSign(op Op, node *pg.Node, in place, position int) (*Expr, 
 	case arg.Op == OpConstant && !arg.Value.IsNull():
 		negated := arg.Value
 		negated.Number = new(big.Int).Neg(negated.Number)
-		return (&Expr{Op: OpConstant, Value: negated, Kind: arg.Kind, Scale: arg.Scale}).derive(nil, position)
+		e, err := (&Expr{Op: OpConstant, Value: negated, Kind: arg.Kind, Scale: arg.Scale}).derive(nil, position)
+		if err != nil || arg.Kind != Integer {
+			return e, err
+		}
+		return b.ofWidth(e, arg.width(), in, position)
 	}
-	return b.derive(&Expr{Op: OpNegate, Args: []*Expr{arg}, Kind: arg.Kind, Scale: arg.Scale}, in, position)
+	e, err := b.derive(&Expr{Op: OpNegate, Args: []*Expr{arg}, Kind: arg.Kind, Scale: arg.Scale}, in, position)
+	if err != nil {
+		return nil, err
+	}
+	return b.arithmeticWidth(e, in, position)
 }
 
 // number coerces to the kind if there is none yet, and refuses what is no number.
@@ -147,7 +155,10 @@ func (b *binder) bindArithmetic(op Op, e *pg.A_Expr, in place, position int) (*E
 		}
 	}
 	out.Args = []*Expr{left, right}
-	return b.derive(out, in, position)
+	if out, err = b.derive(out, in, position); err != nil {
+		return nil, err
+	}
+	return b.arithmeticWidth(out, in, position)
 }
 
 // divisor refuses division by zero and, over rows, by anything but an integer

@@ -218,7 +218,7 @@ var nodeReasons = map[protoreflect.Name]string{
 	"A_Star":           "* is not supported: rows are never shown, only counted and summed",
 	"List":             "a list of values is only supported after IN",
 	"SetToDefault":     "DEFAULT is not supported",
-	"TypeCast":         "CAST is only supported on literals, and to numeric",
+	"TypeCast":         "CAST is only supported on literals, of numbers to numeric, and of integers to an integer type",
 }
 
 // unsupported refuses a node by its type.

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode"
 )
 
 // bunch is a group of the reference.
@@ -93,8 +92,8 @@ func (g generator) aggregate() term {
 	case "avg":
 		scale = -1
 	}
-	// PostgreSQL's sum of 32-bit integers, which only literals are here, is a bigint.
-	short := name == "sum" && arg.integer && !strings.ContainsFunc(arg.sql, unicode.IsLetter)
+	// PostgreSQL's sum of integers of at most 32 bits is a bigint, of bigints a numeric.
+	short := name == "sum" && arg.integer && arg.bits < 64
 	return term{name + "(" + arg.sql + ")" + filterSQL, eval, name == "count" || short, scale}
 }
 

@@ -54,7 +54,7 @@ func readable(e *Expr) bool {
 	if e.Op != OpConstant || e.Value.Kind != Text {
 		return false
 	}
-	literal := strings.TrimSpace(e.Value.Text)
+	literal := strings.Trim(e.Value.Text, " \t")
 	for _, kind := range []Kind{Date, Decimal} {
 		if _, err := readLiteral(kind, literal); err == nil {
 			return true

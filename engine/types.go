@@ -146,6 +146,10 @@ type Expr struct {
 	// units; nil when the kind has no bounds, when there is no value to bound, and
 	// over cells.
 	Min, Max *big.Int
+	// bits of PostgreSQL's type of an Integer while its query is bound, 0 where they
+	// follow from the rest (width). They decide the types of what is made of it and are
+	// no part of the plan.
+	bits int
 }
 
 // MomentOp says what a moment adds up.

@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"math/big"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// castKinds are the types of CAST.
+var castKinds = map[string]Kind{
+	"date": Date, "numeric": Decimal, "text": Text, "bool": Boolean,
+	"int2": Integer, "int4": Integer, "int8": Integer,
+}
+
+// castBits are the widths of the integer types among them, and integerNames what
+// PostgreSQL calls those.
+var (
+	castBits     = map[string]int{"int2": 16, "int4": 32, "int8": 64}
+	integerNames = map[int]string{16: "smallint", 32: "integer", 64: "bigint"}
+)
+
+// bindCast types CAST, :: and DATE '...': of literals, of integers to another width,
+// and of any number to numeric.
+func (b *binder) bindCast(node *pg.Node, cast *pg.TypeCast, in place) (*Expr, error) {
+	if err := b.only(cast.TypeName, "names", "typemod", "location"); err != nil {
+		return nil, err
+	}
+	name := ""
+	for _, part := range cast.TypeName.GetNames() {
+		name = part.GetString_().GetSval() // the last part: the rest is pg_catalog
+	}
+	kind, ok := castKinds[name]
+	if !ok {
+		return nil, refuse(CodeUnsupported, b.at(cast.TypeName.Location), "CAST to %s is not supported", name)
+	}
+	arg, err := b.bind(cast.Arg, in)
+	if err != nil {
+		return nil, err
+	}
+	position := b.at(cast.TypeName.Location)
+	switch {
+	case arg.Kind == Null:
+		if arg, err = b.coerce(arg, kind, position); err != nil || kind != Integer {
+			return arg, err
+		}
+		return b.ofWidth(arg, castBits[name], in, position)
+	case arg.Kind == Integer && kind == Integer:
+		return b.ofWidth(arg, castBits[name], in, position)
+	case arg.Kind == kind:
+		return arg, nil
+	case arg.Kind == Integer && kind == Decimal && arg.Op == OpConstant:
+		return align(arg, Decimal, 0), nil
+	case arg.Kind == Integer && kind == Decimal:
+		return b.derive(&Expr{Op: OpRescale, Args: []*Expr{arg}, Kind: Decimal}, in, position)
+	}
+	return nil, b.unsupported(node)
+}
+
+// width is the number of bits of PostgreSQL's type of an Integer: what CAST or
+// arithmetic gave it, 32 of a literal that fits, otherwise 64, as all columns have.
+func (e *Expr) width() int {
+	switch {
+	case e.bits != 0:
+		return e.bits
+	case e.Op == OpConstant && !e.Value.IsNull() && fitsBits(e.Value.Number, 32):
+		return 32
+	}
+	return 64
+}
+
+func fitsBits(v *big.Int, bits int) bool {
+	return v.IsInt64() && v.Int64()>>(bits-1) == v.Int64()>>63
+}
+
+// ofWidth gives an Integer PostgreSQL's type of so many bits. Where a value may lie
+// beyond it, PostgreSQL would end the query at the first such row ("integer out of
+// range"), and here the question is refused.
+func (b *binder) ofWidth(e *Expr, bits int, in place, position int) (*Expr, error) {
+	typed := *e
+	typed.bits = bits
+	if bits == 64 {
+		return &typed, nil
+	}
+	s := span{e.Min, e.Max}
+	if in.cells {
+		var known bool
+		if s, known = b.cellSpan(e); !known {
+			return nil, hinted(refuse(CodeUnsupported, position, "it cannot be told beforehand whether this fits %s", integerNames[bits]),
+				"leave out the cast")
+		}
+	}
+	if !s.none() && !(fitsBits(s.lo, bits) && fitsBits(s.hi, bits)) {
+		return nil, hinted(refuse(CodeOverflow, position, "%s out of range: values from %s to %s can arise here", integerNames[bits], s.lo, s.hi),
+			"cast to bigint or numeric, or leave out the cast")
+	}
+	return &typed, nil
+}
+
+// arithmeticWidth types a result of + - * / % and signs as PostgreSQL does, by the
+// wider operand.
+func (b *binder) arithmeticWidth(e *Expr, in place, position int) (*Expr, error) {
+	if e.Kind != Integer {
+		return e, nil
+	}
+	bits := 0
+	for _, a := range e.Args {
+		bits = max(bits, a.width())
+	}
+	return b.ofWidth(e, bits, in, position)
+}
+
+// cellSpan bounds an Integer over cells; false when it has no bounds that are known
+// before the answer.
+func (b *binder) cellSpan(e *Expr) (span, bool) {
+	rows := new(big.Int)
+	for _, r := range b.plan.Registrations {
+		rows.Add(rows, big.NewInt(r.Rows))
+	}
+	switch e.Op {
+	case OpConstant:
+		return e.combine(nil), true
+	case OpGroup:
+		c := b.plan.Schema.Columns[b.plan.Groups[e.Column].Column]
+		return span{c.Min, c.Max}, true
+	case OpCount:
+		return span{new(big.Int), rows}, true
+	case OpSum:
+		m := b.plan.Moments[e.Column]
+		if m.Expr == nil || m.Expr.Min == nil {
+			return span{new(big.Int), new(big.Int)}, true
+		}
+		return hullWithZero(new(big.Int).Mul(rows, m.Expr.Min), new(big.Int).Mul(rows, m.Expr.Max)), true
+	case OpNegate, OpAdd, OpSubtract, OpMultiply, OpDivide, OpModulo:
+		args := make([]span, len(e.Args))
+		for i, a := range e.Args {
+			var known bool
+			if args[i], known = b.cellSpan(a); !known {
+				return span{}, false
+			}
+		}
+		if (e.Op == OpDivide || e.Op == OpModulo) && !args[0].none() { // no further from zero than the dividend
+			return hullWithZero(args[0].lo, args[0].hi, new(big.Int).Neg(args[0].lo), new(big.Int).Neg(args[0].hi)), true
+		}
+		return e.combine(args), true
+	}
+	return span{}, false
+}
+
+func hullWithZero(values ...*big.Int) span { return hull(append(values, new(big.Int))...) }
