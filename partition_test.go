@@ -143,11 +143,18 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// settled is a node's status once what was under way when the line broke has ended.
+// settled is a node's status once what was under way when the line broke has ended: no block came
+// for a while, which is long for what is under way.
 func (d *deployment) settled(node int) nodeStatus {
 	d.t.Helper()
-	time.Sleep(2 * time.Second)
-	return d.mustStatus(d.nodes[node])
+	last, since := d.mustStatus(d.nodes[node]), time.Now()
+	eventually(d.t, d.nodes[node].name+" stands", time.Minute, func() bool {
+		if now := d.mustStatus(d.nodes[node]); now.Ledger.Block != last.Ledger.Block {
+			last, since = now, time.Now()
+		}
+		return time.Since(since) > 2*time.Second
+	})
+	return last
 }
 
 // stands fails if a node has committed anything since.

@@ -141,6 +141,7 @@ func TestFolderLost(t *testing.T) {
 			writeCSV(t, n.nodes[victim].cfg.Tables[0].Files[0], victim+1)
 		},
 		func() { // and it joins by a snapshot
+			n.nodes[victim].cfg.Trust = n.trust(n.first(), victim)
 			n.lose(victim)
 			writeCSV(t, n.nodes[victim].cfg.Tables[0].Files[0], victim)
 			n.nodes[victim].cfg.Genesis = filepath.Join(n.nodes[n.first()].cfg.Dir, genesisName)

@@ -60,6 +60,23 @@ func (n *testNetwork) eventually(what string, done func() bool) {
 	}
 }
 
+// logged waits until a node's log, of all its lives, holds a text.
+func (n *testNetwork) logged(i int, text string) {
+	n.t.Helper()
+	n.eventually(n.nodes[i].cfg.Name+" logs "+text, func() bool { return strings.Contains(n.nodes[i].log.String(), text) })
+}
+
+// formed waits until nodes have an epoch and answer under it.
+func (n *testNetwork) formed(epoch uint64, nodes ...int) {
+	n.t.Helper()
+	for _, i := range nodes {
+		n.eventually(fmt.Sprintf("%s has epoch %d", n.nodes[i].cfg.Name, epoch), func() bool {
+			r := n.report(i)
+			return r.Epoch == epoch && r.Healthy
+		})
+	}
+}
+
 // A department is voted in, joins a running network and contributes; voted out,
 // it is cut off, and the others answer without it.
 func TestVotes(t *testing.T) {
@@ -99,7 +116,7 @@ func TestVotes(t *testing.T) {
 	n.start(3)
 	n.waitReady(3)
 	n.departments = 4
-	n.eventually("an epoch of four", func() bool { return n.report(0).Epoch == 2 && n.report(3).Healthy })
+	n.formed(2, 0, 1, 2, 3, 4)
 	a := n.mustAnswer(n.dial(3))
 	if len(a.Departments) != 4 || !a.Verdict.Verified {
 		t.Errorf("%+v %+v", a.Departments, a.Verdict)
@@ -112,16 +129,16 @@ func TestVotes(t *testing.T) {
 		if !errors.Is(err, errExpelled) {
 			t.Errorf("the removed node ended with %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Errorf("the removed node runs on\n%s", late.log)
 	}
 	n.departments = 3
-	n.eventually("an epoch of three", func() bool { return n.report(0).Epoch == 3 })
+	n.formed(3, 0, 1, 2, 4)
 	n.mustAnswer(n.dial(1))
 	// It comes back with the same key, and is a stranger.
 	late.log = &syncBuffer{}
 	n.start(3)
-	time.Sleep(time.Second)
+	n.logged(3, "a department does not answer yet") // nobody lets it in
 	for _, i := range []int{0, 1, 2, 4} {
 		for _, m := range n.report(i).Members {
 			if m.Peer == late.id.Peer() {
@@ -163,7 +180,7 @@ func TestRotate(t *testing.T) {
 		if !errors.Is(err, errExpelled) {
 			t.Errorf("the old identity ended with %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("the old identity runs on\n%s", n.logs())
 	}
 	fresh := *old

@@ -84,11 +84,10 @@ func TestRestart(t *testing.T) {
 	// CometBFT leaves two goroutines behind for each write-ahead log that was
 	// open; here there were five.
 	before += 2 * 5
-	for range 100 {
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		if runtime.NumGoroutine() <= before+2 {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	stacks := make([]byte, 1<<20)
 	t.Errorf("%d goroutines before, %d after\n%s", before, runtime.NumGoroutine(), stacks[:runtime.Stack(stacks, true)])
@@ -140,7 +139,7 @@ func TestMissingDepartment(t *testing.T) {
 		if !errors.As(err, &q) || q.Code != "expired" || !slices.Equal(q.Departments, []string{name}) {
 			t.Fatalf("%s: %#v, want an expiry that names %s\n%s", what, err, name, n.logs())
 		}
-		if d := time.Since(start); d > 6*time.Second {
+		if d := time.Since(start); d > 20*time.Second { // of a deadline of 3 s
 			t.Errorf("%s: the query took %v to expire", what, d)
 		}
 	}
@@ -214,7 +213,7 @@ func TestStopsAtEachStep(t *testing.T) {
 				n.nodes[department].cancel = nil
 				n.start(department)
 				restarted <- true
-			case <-time.After(20 * time.Second):
+			case <-time.After(time.Minute):
 				restarted <- false
 			}
 		}()
@@ -285,17 +284,10 @@ func TestFilesOnDisk(t *testing.T) {
 	n.startAll()
 	n.mustAnswer(n.dial(0))
 	for _, node := range n.nodes {
-		deadline := time.Now().Add(5 * time.Second)
-		for {
+		n.eventually("the query's journal is gone", func() bool {
 			left, _ := filepath.Glob(filepath.Join(node.cfg.Dir, "journal", "query-*"))
-			if len(left) == 0 {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("after the query: %v", left)
-			}
-			time.Sleep(20 * time.Millisecond)
-		}
+			return len(left) == 0
+		})
 		network, err := os.ReadFile(filepath.Join(node.cfg.Dir, "network.json"))
 		if err != nil {
 			t.Fatal(err)
@@ -356,7 +348,7 @@ func TestRefusedStarts(t *testing.T) {
 		})
 	}
 	n.start(0)
-	time.Sleep(200 * time.Millisecond)
+	n.logged(0, "msg=listening") // and so has its folder
 	cfg := n.nodes[0].cfg
 	cfg.Listen = loopback
 	if err := Run(context.Background(), cfg, Options{CacheDir: keysDir(), hooks: hooks{parameters: tiny}}); err == nil || !strings.Contains(err.Error(), "another node is running from "+cfg.Dir) {
@@ -371,7 +363,7 @@ func TestStrangerAnalyst(t *testing.T) {
 	n.startAll()
 	start := time.Now()
 	_, err := Dial(context.Background(), n.nodes[0].cfg.Listen+"/p2p/"+n.nodes[0].id.Peer(), testIdentity(t), ClientOptions{hooks: hooks{parameters: tiny}})
-	if err == nil || !strings.Contains(err.Error(), "list of analysts") || time.Since(start) > 3*time.Second {
+	if err == nil || !strings.Contains(err.Error(), "list of analysts") || time.Since(start) > 9*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
 	_, err = Dial(context.Background(), freeAddresses(t, 1)[0]+"/p2p/"+n.nodes[0].id.Peer(), n.analyst, ClientOptions{})
@@ -425,7 +417,7 @@ func TestKeysAreFetched(t *testing.T) {
 		n.stop(i)
 	}
 	n.start(other)
-	time.Sleep(300 * time.Millisecond)
+	n.logged(other, "msg=ledger ")
 	n.start(n.first())
 	n.waitReady(other)
 	// A cache that was emptied is filled again, one with other keys stays.
@@ -483,7 +475,7 @@ func TestNodeDiskFull(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 		node.cancel = nil
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("the node goes on without a disk\n%s", node.log)
 	}
 	os.Remove(filler)

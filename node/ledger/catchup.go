@@ -80,7 +80,7 @@ func (l *Ledger) askHeight(ctx context.Context, p peer.ID) {
 		return
 	}
 	l.wg.Go(func() {
-		ctx, cancel := context.WithTimeout(ctx, catchupTimeout)
+		ctx, cancel := context.WithTimeout(network.WithNoDial(ctx, "its height is asked of who is connected"), catchupTimeout)
 		defer cancel()
 		height, err := l.shownHeight(ctx, p)
 		c.mu.Lock()

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io/fs"
@@ -48,20 +49,32 @@ func TestReopen(t *testing.T) {
 			t.Fatalf("%d figures, %v", len(figures), err)
 		}
 		b.stop(0)
-		for deadline := time.Now().Add(5 * time.Second); i > 0 && runtime.NumGoroutine() > goroutines+i*walGoroutines; time.Sleep(20 * time.Millisecond) {
+		for deadline := time.Now().Add(30 * time.Second); i > 0 && runtime.NumGoroutine() > goroutines+i*walGoroutines; time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				stacks := make([]byte, 1<<20)
 				t.Fatalf("%d goroutines, %d after the first time\n%s", runtime.NumGoroutine(), goroutines, stacks[:runtime.Stack(stacks, true)])
 			}
 		}
 		if i == 0 {
-			time.Sleep(200 * time.Millisecond)
-			goroutines, files = runtime.NumGoroutine(), openFiles()
+			goroutines, files = settled(t, runtime.NumGoroutine), settled(t, openFiles)
 		} else if got := openFiles(); got > files {
 			t.Errorf("%d files open, %d after the first time", got, files)
 		}
 	}
 	checkPrivate(t, b.nodes[0].dir)
+}
+
+// settled is a number once it has not changed for a while.
+func settled(t *testing.T, of func() int) int {
+	t.Helper()
+	last, since := of(), time.Now()
+	eventually(t, "a number that does not change", 30*time.Second, func() bool {
+		if now := of(); now != last {
+			last, since = now, time.Now()
+		}
+		return time.Since(since) > 300*time.Millisecond
+	})
+	return last
 }
 
 // checkPrivate: all that a ledger wrote is its user's alone.
@@ -182,20 +195,26 @@ func TestKilled(t *testing.T) {
 	for round := range 6 {
 		cmd := exec.Command(os.Args[0], "-test.run", "^TestKilled$")
 		cmd.Env = append(os.Environ(), "LEDGER_KILLED="+dir)
-		var out bytes.Buffer
-		cmd.Stdout = &out
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(400+97*round) * time.Millisecond)
-		cmd.Process.Kill()
-		cmd.Wait()
-		for line := range strings.Lines(out.String()) {
+		hung := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
+		seen := 0
+		for lines := bufio.NewScanner(out); lines.Scan(); {
 			var n int
-			if _, err := fmt.Sscanf(line, "ordered %d", &n); err == nil {
+			if _, err := fmt.Sscanf(lines.Text(), "ordered %d", &n); err == nil {
 				acknowledged = max(acknowledged, n)
+				if seen++; seen == 3+round { // and at some moment of the next one
+					time.AfterFunc(time.Duration(7*round)*time.Millisecond, func() { cmd.Process.Kill() })
+				}
 			}
 		}
+		hung.Stop()
+		cmd.Wait()
 	}
 	b := newBench(t, 1)
 	b.network, b.nodes[0].dir = [32]byte{7}, dir
