@@ -268,7 +268,7 @@ func (a *asking) end() {
 // time went.
 func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protocols.Outcome) (*Answer, error) {
 	c := a.c
-	network, err := c.Network(ctx)
+	network, err := c.present(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -279,7 +279,7 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, Certificate: cert.Marshal(),
 		Assurance: "sealed", Parameters: c.params.Name()}
 	start := time.Now()
-	verifier := protocols.Verifier{Pinned: &network, Parameters: c.o.hooks.parameterSet, Receipts: checkReceipt}
+	verifier := protocols.Verifier{Pinned: network, Parameters: c.o.hooks.parameterSet, Receipts: checkReceipt}
 	if out.Verdict, err = verifier.Verify(out.Certificate); err != nil {
 		return nil, err
 	}

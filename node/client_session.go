@@ -65,11 +65,11 @@ func (c *Client) conclude(ctx context.Context, whole *Answer, sql string) error 
 	if !whole.Verdict.ValueShown {
 		return nil
 	}
-	network, err := c.Network(ctx)
+	network, err := c.present(ctx)
 	if err != nil {
 		return err
 	}
-	verifier := protocols.Verifier{Pinned: &network, Parameters: c.o.hooks.parameterSet, Receipts: checkReceipt}
+	verifier := protocols.Verifier{Pinned: network, Parameters: c.o.hooks.parameterSet, Receipts: checkReceipt}
 	whole.Verdict, err = verifier.Verify(whole.Certificate)
 	return err
 }

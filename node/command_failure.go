@@ -16,7 +16,7 @@ const (
 	statusAnswered   = 0 // answered, or verified against pinned signers
 	statusRefused    = 1 // refused, failed, or not verified
 	statusUsage      = 2 // wrong flags, arguments or configuration
-	statusNotPinned  = 3 // a certificate that agrees with itself, its signers unknown
+	statusNotPinned  = 3 // a certificate that agrees with itself, its signers unknown or not the pinned ones
 	maxSnippetLength = 160
 )
 

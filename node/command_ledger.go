@@ -46,38 +46,36 @@ is the one that the validators agreed on, only export, check and head verify.`,
 		},
 	}
 	cmd.AddCommand(c.ledgerList("list", "the questions, and what became of them", false), c.ledgerShow(),
-		c.ledgerFollow(), c.ledgerList("search", "the questions that match", true), c.ledgerExport(), c.ledgerCheck(), c.ledgerHead())
+		c.ledgerFollow(), c.ledgerList("search", "the questions that match", true), c.ledgerExport(), c.ledgerCheck(), c.ledgerHead(), c.ledgerNetwork())
 	return cmd
 }
 
 // source opens where a ledger is read, and compares its network with the
 // pinned one.
-func (c *command) source(ctx context.Context, f sourceFlags) (ledgerSource, error) {
-	pinned, err := readNetwork(f.network)
-	if err != nil {
-		return nil, err
+func (c *command) source(ctx context.Context, f sourceFlags) (src ledgerSource, pinned *protocols.Network, err error) {
+	if pinned, err = readNetwork(f.network); err != nil {
+		return nil, nil, err
 	}
-	var src ledgerSource
 	switch {
 	case len(f.nodes) > 0 && f.dir != "":
-		return nil, usage("flag", "", "--node or --dir, not both")
+		return nil, nil, usage("flag", "", "--node or --dir, not both")
 	case len(f.nodes) == 1:
 		src, err = c.dial(ctx, f.nodes[0], f.identity)
 	case len(f.nodes) > 1:
-		return nil, usage("flag", "", "this command asks one node")
+		return nil, nil, usage("flag", "", "this command asks one node")
 	case f.dir != "":
 		src, err = c.openFolder(ctx, f.dir, pinned)
 	default:
-		return nil, usage("flag", "a running node is read by --node MULTIADDR --identity FILE", "--node or --dir is needed")
+		return nil, nil, usage("flag", "a running node is read by --node MULTIADDR --identity FILE", "--node or --dir is needed")
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if got := src.Network().ID(); pinned != nil && got != pinned.ID() {
 		src.Close()
-		return nil, refused("network", "", "this is the ledger of network %s, pinned is %s", got, pinned.ID())
+		return nil, nil, refused("network", "", "this is the ledger of network %s, pinned is %s", got, pinned.ID())
 	}
-	return src, nil
+	return src, pinned, nil
 }
 
 func (c *command) dial(ctx context.Context, address, identity string) (ledgerSource, error) {
@@ -168,7 +166,7 @@ func (c *command) ledgerList(use, short string, filters bool) *cobra.Command {
 }
 
 func (c *command) listLedger(ctx context.Context, f sourceFlags, filter ledgerFilter, all bool) error {
-	src, err := c.source(ctx, f)
+	src, pinned, err := c.source(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -177,7 +175,7 @@ func (c *command) listLedger(ctx context.Context, f sourceFlags, filter ledgerFi
 	if all {
 		keep = filter.matchesEvent
 	}
-	h, err := readHistory(ctx, src, keep)
+	h, err := readHistory(ctx, src, pinned, keep)
 	if err != nil {
 		return err
 	}
@@ -197,7 +195,7 @@ func (c *command) listLedger(ctx context.Context, f sourceFlags, filter ledgerFi
 	case all:
 		return c.print(eventsGrid(h.Events).String())
 	}
-	return c.print(queriesGrid(queries).String())
+	return c.print(queriesGrid(queries, pinned != nil).String())
 }
 
 func (c *command) ledgerShow() *cobra.Command {
@@ -215,13 +213,13 @@ func (c *command) ledgerShow() *cobra.Command {
 }
 
 func (c *command) showLedger(ctx context.Context, f sourceFlags, name string) error {
-	src, err := c.source(ctx, f)
+	src, pinned, err := c.source(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
 	prefix := strings.ToLower(name)
-	h, err := readHistory(ctx, src, func(e ledgerEvent) bool {
+	h, err := readHistory(ctx, src, pinned, func(e ledgerEvent) bool {
 		return e.Query != "" && (name == "last" || strings.HasPrefix(e.Query, prefix))
 	})
 	if err != nil {
@@ -245,7 +243,7 @@ func (c *command) showLedger(ctx context.Context, f sourceFlags, name string) er
 			Entries []ledgerEvent `json:"entries"`
 		}{q, src.Network().ID().String(), events})
 	}
-	return c.print(queryText(q, events))
+	return c.print(queryText(q, events, pinned != nil))
 }
 
 func (c *command) ledgerFollow() *cobra.Command {
@@ -265,7 +263,7 @@ func (c *command) ledgerFollow() *cobra.Command {
 }
 
 func (c *command) followLedger(ctx context.Context, f sourceFlags, all bool) error {
-	src, err := c.source(ctx, f)
+	src, _, err := c.source(ctx, f)
 	if err != nil {
 		return err
 	}

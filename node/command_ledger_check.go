@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ func (c *command) exportTo(ctx context.Context, f sourceFlags, path string) erro
 	if err := checkTarget(path); err != nil {
 		return err
 	}
-	src, err := c.source(ctx, f)
+	src, _, err := c.source(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,8 @@ func (c *command) ledgerCheck() *cobra.Command {
 		Short: "check an export, offline, trusting nothing in it",
 		Long: `Replays an export from the genesis: every block's signatures, hashes and entries by the ledger's rules, and every proof
 whose blob is there. Exit status 0: all is right, and the genesis is the pinned one. 1: something is wrong, with the
-place. 3: the export agrees with itself, but without --genesis or --network nobody knows whose ledger it is.
+place. 3: the export agrees with itself, but without --genesis or --network nobody knows whose ledger it is; or a vote put
+a key there, at whatever time, that the pinned description does not cover: each is shown, with the block of its vote.
 
 Blobs are kept for as long as the nodes' retention says. What could not be verified again for want of a blob is listed;
 with --complete it is an error for epochs and answered questions.`,
@@ -138,7 +140,7 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 	switch {
 	case err != nil || found.Verified:
 		return err
-	case found.Reason == "" && !pins.any():
+	case found.Reason == "" && (!pins.any() || len(found.OtherKeys) > 0):
 		return exitStatus(statusNotPinned)
 	}
 	return exitStatus(statusRefused)
@@ -161,17 +163,21 @@ func checkedText(f *checked) string {
 		line("export", "verified; its proofs were made with development keys")
 	case f.Verified:
 		line("export", "verified")
+	case len(f.OtherKeys) > 0:
+		line("export", "NOT verified: %s: %s", protocols.ReasonOtherKeys, strings.Join(f.OtherKeys, ", "))
 	default:
 		line("export", "self-consistent, genesis not pinned")
 	}
 	if f.Genesis == "" {
 		return b.String()
 	}
+	compared := f.Pinned || len(f.OtherKeys) > 0
 	pinned := "not pinned"
-	if f.Pinned {
+	if compared {
 		pinned = "pinned"
 	}
 	line("genesis", "%s (%s)", f.Genesis, pinned)
+	b.WriteString(seatLines("keys", f.Members, compared))
 	if f.Reason != "" {
 		b.WriteString("up to there:\n")
 	}
@@ -218,7 +224,8 @@ func (c *command) ledgerHead() *cobra.Command {
 		Short: "whether nodes show one ledger: the light client",
 		Long: `Asks two nodes or more for a block (the latest that all of them have), verifies for each the chain of validators from
 the genesis to it, and compares. Exit status 0: one ledger, of the pinned network. 1: they differ, or one shows what is
-not signed by more than two thirds. 3: one ledger, of a network that nobody pinned.`,
+not signed by more than two thirds. 3: one ledger, of a network that nobody pinned, or with validators whose keys are not
+pinned: each is shown, with the block of the vote that put it there.`,
 		Args: arguments(0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.head(cmd.Context(), f, genesis, block) },
 	}
@@ -242,6 +249,16 @@ type headJSON struct {
 	Hash       string    `json:"hash"`
 	State      string    `json:"state"` // hash of the state before the block
 	Validators []string  `json:"validators"`
+	// OtherKeys are those of them that are not pinned.
+	OtherKeys []validatorJSON `json:"otherKeys"`
+	compared  bool            // with a pinned description, or the founders of a pinned id
+}
+
+// validatorJSON is a validator that votes put there: the light client knows
+// keys, not names.
+type validatorJSON struct {
+	Peer  string `json:"peer"`
+	Block uint64 `json:"block"` // of the vote; 0: a founder that the pinned description has no more
 }
 
 func (c *command) head(ctx context.Context, f sourceFlags, genesis string, block uint64) error {
@@ -280,11 +297,47 @@ func (c *command) head(ctx context.Context, f sourceFlags, genesis string, block
 
 func headText(h *headJSON) string {
 	pinned := "not pinned"
-	if h.Pinned {
+	switch {
+	case h.Pinned:
 		pinned = "pinned"
+	case h.compared:
+		pinned = "pinned, but not the keys of all validators"
+	}
+	validators := slices.Clone(h.Validators)
+	for i, v := range validators {
+		for _, other := range h.OtherKeys {
+			if other.Peer == v {
+				mark := "NOT pinned"
+				if !h.compared {
+					mark = "no founder"
+				}
+				if validators[i] += " (" + mark; other.Block > 0 {
+					validators[i] += fmt.Sprintf(": voted in in block %d", other.Block)
+				}
+				validators[i] += ")"
+			}
+		}
 	}
 	return fmt.Sprintf("one ledger   %d nodes show the same\ngenesis      %s (%s)\nblock        %d of %s\nhash         %s\nstate        %s\nvalidators   %s\n",
-		len(h.Nodes), h.Genesis, pinned, h.Block, h.Time.UTC().Format(time.RFC3339), h.Hash, h.State, strings.Join(h.Validators, "\n             "))
+		len(h.Nodes), h.Genesis, pinned, h.Block, h.Time.UTC().Format(time.RFC3339), h.Hash, h.State, strings.Join(validators, "\n             "))
+}
+
+// compare finds the validators that are not pinned. Without a pinned later
+// membership they are compared with the founders, whom the network's id names.
+func (h *headJSON) compare(pins exportPins, founding *protocols.Network, got ledger.LightBlock) {
+	pin := founding
+	if h.compared = pins.any(); pins.Network != nil {
+		pin = pins.Network
+	}
+	h.OtherKeys = []validatorJSON{}
+	for i, v := range got.Validators {
+		key := protocols.Key(v)
+		h.Validators = append(h.Validators, PeerOf(key))
+		if !slices.Contains(pin.Present(), key) {
+			h.OtherKeys = append(h.OtherKeys, validatorJSON{PeerOf(key), got.Since[i]})
+		}
+	}
+	h.Pinned = h.compared && len(h.OtherKeys) == 0
 }
 
 // compareHeads runs the ledger's light client against nodes.
@@ -328,13 +381,11 @@ func compareHeads(ctx context.Context, addresses []string, id Identity, pins exp
 	if err != nil {
 		return nil, refused("ledger", "", "%s", err)
 	}
-	out := &headJSON{Pinned: pins.any(), Genesis: network.ID().String(), Block: got.Block, Time: got.Time.UTC(),
+	out := &headJSON{Genesis: network.ID().String(), Block: got.Block, Time: got.Time.UTC(),
 		Hash: hex.EncodeToString(got.Hash[:]), State: hex.EncodeToString(got.App)}
 	for _, p := range peers {
 		out.Nodes = append(out.Nodes, p.String())
 	}
-	for _, v := range got.Validators {
-		out.Validators = append(out.Validators, PeerOf(protocols.Key(v)))
-	}
+	out.compare(pins, network, got)
 	return out, nil
 }

@@ -27,7 +27,8 @@ func (c *command) queryCommand() *cobra.Command {
 		Short: "ask a network's departments a question",
 		Long: `Asks one question and checks the whole certificate before it prints the answer. MULTIADDR ends in /p2p/PEER-ID.
 With --network the signers are pinned. Without it the node's own word is taken for who belongs to the network, and
-the answer is shown as self-consistent, not as verified.`,
+the answer is shown as self-consistent, not as verified. Exit status 3: the network is the pinned one, but a vote has put
+a key there that is not pinned; the answer is shown with it, as parley verify does.`,
 		Args: arguments(1, "the SQL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.query(cmd.Context(), args[0], f) },
 	}
@@ -88,6 +89,9 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 	} else {
 		err = writeAnswer(c.out, answer, f.certificate)
 	}
+	if err == nil && answer.Verdict.OtherKeys {
+		err = exitStatus(statusNotPinned)
+	}
 	return err
 }
 
@@ -101,7 +105,7 @@ func checkNode(address string) error {
 }
 
 // recheck verifies an answer's certificate against the pinned description. Without one it must agree with itself, and
-// the verdict that stands beside the answer says that the signers are unknown. Rounds without openings are verified each
+// the verdict that stands beside the answer says that the signers are unknown; with one it says whose keys are others. Rounds without openings are verified each
 // by itself: nobody can tell from them that they belong together.
 func recheck(a *Answer, pinned *protocols.Network) error {
 	if len(a.Rounds) == 0 || a.Verdict.ValueShown {
@@ -112,12 +116,19 @@ func recheck(a *Answer, pinned *protocols.Network) error {
 		}
 		return err
 	}
+	var strangers *protocols.Verdict
 	for i := range a.Rounds {
 		verdict, err := recheckOne(a.Rounds[i].Certificate, pinned)
 		a.Rounds[i].Verdict, a.Verdict = verdict, verdict
 		if err != nil {
 			return err
 		}
+		if verdict.OtherKeys {
+			strangers = &a.Rounds[i].Verdict
+		}
+	}
+	if strangers != nil {
+		a.Verdict = *strangers
 	}
 	return nil
 }
@@ -127,7 +138,7 @@ func recheckOne(certificate []byte, pinned *protocols.Network) (protocols.Verdic
 	if err != nil {
 		verdict = protocols.Verdict{Reason: err.Error()}
 	}
-	if verdict.Verified || verdict.SelfConsistent && pinned == nil {
+	if verdict.Verified || verdict.SelfConsistent && pinned == nil || verdict.OtherKeys {
 		return verdict, nil
 	}
 	return verdict, &Failure{Code: "unverified", Department: verdict.Department,

@@ -82,6 +82,9 @@ func statusText(r nodeReport) string {
 		if name == "" {
 			name = "(has not joined)"
 		}
+		if m.Standing != "" {
+			state += ", " + m.Standing
+		}
 		line("member", "%s, %s, %s, %s", printable(name), m.Role, state, m.Peer)
 	}
 	return b.String()

@@ -30,6 +30,7 @@ type verdictJSON struct {
 	Time            *time.Time    `json:"time,omitempty"`   // of that block
 	Parameters      string        `json:"parameters,omitempty"`
 	Departments     []string      `json:"departments,omitempty"`
+	Members         []seatJSON    `json:"members,omitempty"` // of the network when the answer was made, and who had left, by key
 	SQL             string        `json:"sql,omitempty"`
 	Columns         []string      `json:"columns,omitempty"`
 	Rows            [][]*string   `json:"rows,omitempty"`
@@ -48,7 +49,9 @@ func (c *command) verifyCommand() *cobra.Command {
 		Long: `Checks a certificate against a pinned network description, and recomputes everything in it; no network and no node
 is asked. The certificate of a question of several rounds holds those of all rounds: that each follows from the question
 and the answers before is recomputed too. Exit status 0: verified. 1: not verified, with the reason and, where it can be told, the department.
-3: the certificate agrees with itself, but without --network nobody knows who signed it.`,
+3: the certificate agrees with itself, but without --network nobody knows who signed it; or with it a vote has put a
+key there that is not the pinned one, whatever its name: each is shown, with the block of its vote. Whoever accepts the
+later membership pins it too: parley ledger network --at BLOCK writes its description.`,
 		Args: arguments(1, "the certificate's file"),
 		RunE: func(_ *cobra.Command, args []string) error { return c.verify(args[0], network) },
 	}
@@ -81,12 +84,12 @@ func (c *command) verify(path, network string) error {
 	return verdictStatus(verdict, pinned)
 }
 
-// verdictStatus is the exit status of a verdict: success only when the signers are pinned.
+// verdictStatus is the exit status of a verdict: success only when each signer's key is pinned.
 func verdictStatus(v protocols.Verdict, pinned *protocols.Network) error {
 	switch {
 	case v.Verified:
 		return nil
-	case v.SelfConsistent && pinned == nil:
+	case v.SelfConsistent && (pinned == nil || v.OtherKeys):
 		return exitStatus(statusNotPinned)
 	}
 	return exitStatus(statusRefused)
@@ -116,6 +119,7 @@ func verdictOf(v protocols.Verdict) verdictJSON {
 		out.Reason = v.Reason
 	}
 	if v.SelfConsistent {
+		out.Members = seatsOf(v.Seats, v.Gone)
 		out.Digest, out.Block, out.Time = v.Certificate.String(), v.Block, &v.Time
 	}
 	out.SQL = questionOf(v)
@@ -138,6 +142,9 @@ func questionOf(v protocols.Verdict) string {
 	return v.Question
 }
 
+// compared tells whether the keys were compared with pinned ones.
+func compared(v protocols.Verdict) bool { return v.Pinned || v.OtherKeys }
+
 // verdictLine is the verdict in one line. Without a pin it never says "verified".
 func verdictLine(v protocols.Verdict) string {
 	line := "verified"
@@ -145,6 +152,8 @@ func verdictLine(v protocols.Verdict) string {
 	case v.Verified:
 	case v.SelfConsistent && v.Reason == protocols.ReasonUnknownSigners:
 		line = v.Reason
+	case v.OtherKeys:
+		line = "NOT verified: " + printable(v.Reason)
 	default:
 		line = "NOT verified: " + printable(v.Reason)
 		if v.Department != "" {
@@ -174,9 +183,10 @@ func verdictText(v protocols.Verdict) string {
 	}
 	fmt.Fprintf(&b, "certificate  %s\n", verdictLine(v))
 	if v.SelfConsistent {
-		fmt.Fprintf(&b, "departments  %s\nparameters   %s\nledger       %s\ndigest       %s\n",
-			strings.Join(printables(v.Departments), ", "), parametersText(v.Parameters, v.ForPrivateData),
-			anchorText(v), v.Certificate)
+		seats := seatsOf(v.Seats, v.Gone)
+		fmt.Fprintf(&b, "departments  %s\n%sparameters   %s\nledger       %s\ndigest       %s\n",
+			strings.Join(markedNames(v.Departments, seats, compared(v)), ", "), seatLines("keys", seats, compared(v)),
+			parametersText(v.Parameters, v.ForPrivateData), anchorText(v), v.Certificate)
 		for i, r := range v.Rounds {
 			fmt.Fprintf(&b, "%-12s %s\n", fmt.Sprintf("round %d", i+1), r.Certificate)
 		}

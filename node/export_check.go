@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 	"time"
 
 	cmtproto "github.com/cometbft/cometbft/proto/tendermint/types"
@@ -19,8 +20,10 @@ import (
 // checked is what checking an export found. Its field names are part of the
 // interface.
 type checked struct {
-	Verified     bool          `json:"verified"` // all is right, and the genesis is the pinned one
+	Verified     bool          `json:"verified"` // all is right, and genesis and keys are the pinned ones
 	Pinned       bool          `json:"pinned"`
+	Members      []seatJSON    `json:"members"`             // by key, and who had left
+	OtherKeys    []string      `json:"otherKeys,omitempty"` // that votes put there, and that are not pinned
 	Genesis      string        `json:"genesis,omitempty"`
 	Parameters   string        `json:"parameters,omitempty"`
 	Development  bool          `json:"developmentKeys"`
@@ -94,7 +97,7 @@ type blobPlace struct {
 // the result.
 func checkExport(file io.ReaderAt, size int64, pins exportPins, parameters func(string) (circuits.Params, error), progress func(done, total int64)) (*checked, error) {
 	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, told: progress,
-		out: &checked{Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}}}
+		out: &checked{Members: []seatJSON{}, Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}}}
 	err := c.run(size, pins, parameters)
 	if c.audit != nil && c.audit.broken != nil {
 		return nil, c.audit.broken
@@ -103,7 +106,7 @@ func checkExport(file io.ReaderAt, size int64, pins exportPins, parameters func(
 		c.blame(err)
 		return c.out, nil
 	}
-	c.out.Pinned = pins.any()
+	c.out.Pinned = pins.any() && len(c.out.OtherKeys) == 0
 	c.out.Verified = c.out.Pinned
 	return c.out, nil
 }
@@ -142,7 +145,7 @@ func (c *exportCheck) run(size int64, pins exportPins, parameters func(string) (
 	if err := c.audit.Finish(); err != nil {
 		return err
 	}
-	return c.names(pins)
+	return c.members(pins)
 }
 
 func (p exportPins) id() engine.Digest {
@@ -152,17 +155,51 @@ func (p exportPins) id() engine.Digest {
 	return p.Network.ID()
 }
 
-// names compares the names under which the departments joined with the pinned
-// ones: the id does not cover them.
-func (c *exportCheck) names(pins exportPins) error {
-	if pins.Network == nil {
-		return nil
-	}
-	n, ok := c.replay.state.Network()
-	if ok && !slices.Equal(n.Departments, pins.Network.Departments) {
+// members compares names and keys with the pinned ones. The id covers neither
+// the names of the founders nor who came later.
+func (c *exportCheck) members(pins exportPins) error {
+	state := c.replay.state
+	present, gone := state.Seats()
+	if n, ok := state.Network(); ok && pins.Network != nil && !slices.Equal(n.Departments, pins.Network.Departments) {
 		return errors.New("the departments did not join under the names of the pinned description")
 	}
+	if pins.any() {
+		var err error
+		if c.out.OtherKeys, err = pins.compare(state, c.out.Blocks, present, gone); err != nil {
+			return err
+		}
+	}
+	c.out.Members = seatsOf(present, gone)
 	return nil
+}
+
+// compare marks the seats of a whole ledger up to a block as pinned or not, and
+// lists those that are not. A pinned later membership has to be the ledger's at
+// its block, and covers all changes up to there; every key that came after it is
+// another one, whether or not it is still there.
+func (p exportPins) compare(s *protocols.State, last uint64, present, gone []protocols.Seat) (strangers []string, err error) {
+	covered := uint64(0)
+	if p.Network != nil && p.Network.Later != nil {
+		later := p.Network.Later
+		if last < later.Block {
+			return nil, fmt.Errorf("it ends with block %d, and the pinned membership is that of block %d: pin an earlier one", last, later.Block)
+		}
+		then, _ := s.SeatsAt(later.Block)
+		if strangers := p.Network.Unpinned(then); len(strangers) > 0 || len(then) != len(later.Departments)+len(later.Auditors) {
+			return nil, fmt.Errorf("the membership in block %d is not the pinned one: %s", later.Block, strings.Join(strangers, ", "))
+		}
+		covered = later.Block
+	}
+	for _, seats := range [][]protocols.Seat{present, gone} {
+		for i := range seats {
+			seat := &seats[i]
+			seat.Pinned = !slices.ContainsFunc(seat.Steps, func(step protocols.Step) bool { return step.Block > covered })
+			if !seat.Pinned {
+				strangers = append(strangers, seat.String())
+			}
+		}
+	}
+	return strangers, nil
 }
 
 // blocks reads the blocks; block and record read what stands between them.

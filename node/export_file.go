@@ -229,7 +229,7 @@ func nameless(n *protocols.Network) *protocols.Network {
 		}
 		return kept
 	}
-	out.Departments, out.Auditors = strip(n.Departments), strip(n.Auditors)
+	out.Departments, out.Auditors, out.Later = strip(n.Departments), strip(n.Auditors), nil
 	out.Normalize()
 	return &out
 }

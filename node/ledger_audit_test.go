@@ -278,7 +278,7 @@ func TestAuditorOfLies(t *testing.T) {
 		}
 		break
 	}
-	h, err := readHistory(ctx, src, nil)
+	h, err := readHistory(ctx, src, nil, nil)
 	if err != nil || len(h.Queries) != 1 || h.Queries[0].State != "accused" || !strings.Contains(h.Queries[0].Reason, "accuses b (bad-proof)") {
 		t.Errorf("%+v, %v", h, err)
 	}
@@ -336,7 +336,7 @@ func TestFollowLedger(t *testing.T) {
 		t.Errorf("an export without the first block: %v", err)
 	}
 	joined := shortSource{src, ledgerExtent{FirstBlock: 3, LastBlock: 9, Records: 5, Missing: 2}}
-	if _, err := readHistory(limit, joined, nil); failureOf(err).Code != "incomplete" {
+	if _, err := readHistory(limit, joined, nil, nil); failureOf(err).Code != "incomplete" {
 		t.Errorf("a history without its beginning: %v", err)
 	}
 	wrong := sourceFlags{nodes: live.nodes, identity: live.identity, network: filepath.Join(t.TempDir(), "other.json")}

@@ -18,6 +18,7 @@ type ledgerEvent struct {
 	Kind    string    `json:"kind"`
 	Author  string    `json:"author"` // a member's name, or an analyst's peer id
 	Peer    string    `json:"peer"`
+	Seat    string    `json:"standing,omitempty"` // of a member that is no founder: how its key came to its name, and in which block
 	Query   string    `json:"query,omitempty"`
 	Epoch   string    `json:"epoch,omitempty"`
 	Table   string    `json:"table,omitempty"`
@@ -31,6 +32,9 @@ func eventOf(s *protocols.State, r *protocols.Record, refused error) ledgerEvent
 		Author: authorName(s, r.Entry.Author), Peer: PeerOf(r.Entry.Author)}
 	if refused != nil {
 		e.Refused = refused.Error()
+	}
+	if seat := s.SeatOf(r.Entry.Author); seat != nil {
+		e.Seat = seatOf(*seat).standing()
 	}
 	body, err := r.Entry.Open()
 	if err != nil {
@@ -119,9 +123,11 @@ func voteText(s *protocols.State, c protocols.Change) string {
 	case protocols.ActionAdd:
 		return fmt.Sprintf("votes to add the %s %s", c.Role, PeerOf(c.Key))
 	case protocols.ActionRotate:
-		return fmt.Sprintf("votes to give %s the new identity %s", who, PeerOf(c.NewKey))
+		return fmt.Sprintf("votes to hand the place of %s (%s) over to %s", who, PeerOf(c.Key), PeerOf(c.NewKey))
+	case protocols.ActionSeize:
+		return fmt.Sprintf("votes to SEIZE the place of %s (%s) for %s", who, PeerOf(c.Key), PeerOf(c.NewKey))
 	}
-	return "votes to remove " + who
+	return fmt.Sprintf("votes to remove %s (%s)", who, PeerOf(c.Key))
 }
 
 func shortDigest(hex string) string { return hex[:min(len(hex), 12)] }
@@ -162,10 +168,16 @@ func (e ledgerEvent) what() string {
 	return e.What
 }
 
-// shortAuthor is a name as it is, a peer id by its end.
+// shortAuthor is a name as it is, a peer id by its end. Whose key is not a
+// founder's has both, and how it came to be there.
 func shortAuthor(e ledgerEvent) string {
-	if e.Author == e.Peer {
-		return "…" + e.Peer[max(0, len(e.Peer)-8):]
+	end := "…" + e.Peer[max(0, len(e.Peer)-8):]
+	how, _, _ := strings.Cut(e.Seat, " ")
+	switch {
+	case e.Author == e.Peer:
+		return strings.TrimSuffix(fmt.Sprintf("%s (%s)", end, how), " ()")
+	case how != "":
+		return fmt.Sprintf("%s (%s %s)", printable(e.Author), how, end)
 	}
 	return printable(e.Author)
 }

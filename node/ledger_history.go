@@ -24,6 +24,7 @@ type ledgerQuery struct {
 	Analyst     string     `json:"analyst"`          // peer id
 	Table       string     `json:"table"`
 	Departments []string   `json:"departments"` // that contribute
+	Keys        []seatJSON `json:"keys"`        // theirs
 	SQL         string     `json:"sql"`
 	Certificate string     `json:"certificate,omitempty"` // digest, as the analyst's word has it
 	Ended       *time.Time `json:"ended,omitempty"`
@@ -38,14 +39,15 @@ type ledgerHistory struct {
 	Records uint64
 
 	src  ledgerSource
+	pin  *protocols.Network // or nil
 	open map[engine.Digest]*ledgerQuery
 	keep func(ledgerEvent) bool
 }
 
-// readHistory reads a source's whole history. keep says which events stay; nil:
-// none.
-func readHistory(ctx context.Context, src ledgerSource, keep func(ledgerEvent) bool) (*ledgerHistory, error) {
-	h := &ledgerHistory{src: src, open: map[engine.Digest]*ledgerQuery{}, keep: keep}
+// readHistory reads a source's whole history, and compares keys with the pinned
+// description if there is one. keep says which events stay; nil: none.
+func readHistory(ctx context.Context, src ledgerSource, pin *protocols.Network, keep func(ledgerEvent) bool) (*ledgerHistory, error) {
+	h := &ledgerHistory{src: src, pin: pin, open: map[engine.Digest]*ledgerQuery{}, keep: keep}
 	return h, wholeHistory(ctx, src, h.take)
 }
 
@@ -65,6 +67,7 @@ func (h *ledgerHistory) take(s *protocols.State, r *protocols.Record, refused er
 			Analyst: PeerOf(r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL}
 		if state := s.Query(id); state != nil && len(state.Registrations) > 0 {
 			q.Table = state.Registrations[0].Table
+			q.Keys = h.keysOf(s, state)
 		}
 		h.Queries = append(h.Queries, q)
 		h.open[id] = q
@@ -93,6 +96,20 @@ func (q *ledgerQuery) standing() string {
 		return "released, " + q.State
 	}
 	return q.State
+}
+
+// keysOf are the contributors' seats.
+func (h *ledgerHistory) keysOf(s *protocols.State, q *protocols.QueryState) []seatJSON {
+	var seats []protocols.Seat
+	for _, m := range q.Contributors {
+		if seat := s.SeatOf(m.Key); seat != nil {
+			seats = append(seats, *seat)
+		}
+	}
+	if h.pin != nil {
+		h.pin.Unpinned(seats)
+	}
+	return seatsOf(seats, nil)
 }
 
 // endOf is why a query ended without an answer.
@@ -186,11 +203,11 @@ func parseWhen(flag, text string, now time.Time) (time.Time, error) {
 }
 
 // queriesGrid shows questions one a line.
-func queriesGrid(queries []*ledgerQuery) grid {
+func queriesGrid(queries []*ledgerQuery, pinned bool) grid {
 	g := grid{Head: []string{"time", "block", "query", "state", "analyst", "table", "departments", "certificate"}, Right: []bool{false, true}}
 	for _, q := range queries {
 		cells := []string{q.Time.Format("2006-01-02 15:04:05"), fmt.Sprint(q.Block), shortDigest(q.ID), q.standing(),
-			"…" + q.Analyst[max(0, len(q.Analyst)-8):], q.Table, strings.Join(q.Departments, ", "), cmp.Or(shortDigest(q.Certificate), "-")}
+			"…" + q.Analyst[max(0, len(q.Analyst)-8):], q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "), cmp.Or(shortDigest(q.Certificate), "-")}
 		row := make([]*string, len(cells))
 		for i := range cells {
 			row[i] = &cells[i]
@@ -220,7 +237,7 @@ func eventCells(e ledgerEvent) []string {
 }
 
 // queryText is a question's whole history.
-func queryText(q *ledgerQuery, events []ledgerEvent) string {
+func queryText(q *ledgerQuery, events []ledgerEvent, pinned bool) string {
 	var b strings.Builder
 	b.WriteString(printableLines(q.SQL) + "\n\n")
 	line := func(name, format string, args ...any) {
@@ -229,7 +246,8 @@ func queryText(q *ledgerQuery, events []ledgerEvent) string {
 	line("query", "%s", q.ID)
 	line("state", "%s", strings.TrimSuffix(q.standing()+": "+q.Reason, ": "))
 	line("analyst", "%s", q.Analyst)
-	line("table", "%s of %s", q.Table, strings.Join(q.Departments, ", "))
+	line("table", "%s of %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "))
+	b.WriteString(seatLines("keys", q.Keys, pinned))
 	if q.Certificate != "" {
 		line("certificate", "%s", q.Certificate)
 	}

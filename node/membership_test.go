@@ -160,7 +160,11 @@ func TestRotate(t *testing.T) {
 	n := newTestNetwork(t, 2)
 	n.addAuditor()
 	n.startAll()
-	n.mustAnswer(n.dial(0))
+	before := n.mustAnswer(n.dial(0))
+	founding := n.verifier(filepath.Join(n.nodes[0].cfg.Dir, networkName))
+	if v, err := founding.Verify(before.Certificate); err != nil || !v.Verified {
+		t.Fatalf("%+v %v", v, err)
+	}
 	old := n.nodes[1]
 	dir := t.TempDir()
 	id, err := CreateIdentity(filepath.Join(dir, "identity.key"))
@@ -168,10 +172,10 @@ func TestRotate(t *testing.T) {
 		t.Fatal(err)
 	}
 	rotate := voteRequest{Action: "rotate", Role: roleDepartment, Peer: old.id.Peer(), To: id.Peer()}
-	if r := n.vote(rotate, 0, 1); r.Done || r.Votes != 2 || r.Need != 3 {
+	if r := n.vote(rotate, 0, 2); r.Done || r.Votes != 2 || r.Need != 3 || !r.Handover {
 		t.Fatalf("two of three votes: %+v", r)
 	}
-	if r := n.vote(rotate, 2); !r.Done {
+	if r := n.vote(rotate, 1); !r.Done {
 		t.Fatalf("three votes: %+v", r)
 	}
 	select {
@@ -193,6 +197,7 @@ func TestRotate(t *testing.T) {
 	if a.Departments[1].Name != fresh.cfg.Name || a.Departments[1].Peer != id.Peer() || !a.Verdict.Verified {
 		t.Errorf("%+v %+v", a.Departments, a.Verdict)
 	}
+	n.checkRotated(founding, before, a, old.id.Peer(), id.Peer())
 }
 
 // The operator's door takes nobody without the token, and nothing that is no

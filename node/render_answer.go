@@ -28,6 +28,7 @@ type answerJSON struct {
 	Assurance   string             `json:"assurance"`
 	Parameters  string             `json:"parameters"`
 	Departments []DepartmentStatus `json:"departments"`
+	Members     []seatJSON         `json:"members"` // as verify shows them
 	Certificate certificateJSON    `json:"certificate"`
 	Ledger      anchorJSON         `json:"ledger"` // where the outcome stands
 
@@ -54,7 +55,7 @@ type anchorJSON struct {
 // answerOf is the JSON form of an answer whose certificate was written to path, if not "".
 func answerOf(sql string, a *Answer, path string) answerJSON {
 	out := answerJSON{SQL: sql, Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
-		Departments: a.Departments, Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
+		Departments: a.Departments, Members: seatsOf(a.Verdict.Seats, a.Verdict.Gone), Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
 	out.Rows, out.Exact = texts(a.Result), exacts(a.Result)
 	out.Model, out.ModelExact = modelsOf(a.Result)
 	out.Notes = a.Result.Notes
@@ -120,10 +121,15 @@ func provenance(a *Answer, path string) string {
 	lines := []string{
 		"certificate  " + verdictLine(a.Verdict),
 		"assurance    " + a.Assurance + ", parameters " + parametersText(a.Parameters, a.Verdict.ForPrivateData),
-		"departments  " + departmentsLine(a.Departments),
-		"ledger       " + anchorText(a.Verdict),
-		"digest       " + a.Verdict.Certificate.String(),
+		"departments  " + departmentsLine(a),
 	}
+	if keys := seatLines("keys", seatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)); keys != "" {
+		lines = append(lines, strings.TrimSuffix(keys, "\n"))
+	}
+	lines = append(lines,
+		"ledger       "+anchorText(a.Verdict),
+		"digest       "+a.Verdict.Certificate.String(),
+	)
 	if path != "" {
 		lines = append(lines, "written to   "+path)
 	}
@@ -133,11 +139,11 @@ func provenance(a *Answer, path string) string {
 	return strings.Join(lines, "\n")
 }
 
-// departmentsLine groups the departments by what they did.
-func departmentsLine(departments []DepartmentStatus) string {
-	byStatus := map[string][]string{}
-	for _, d := range departments {
-		byStatus[d.Status] = append(byStatus[d.Status], printable(d.Name))
+// departmentsLine groups the departments by what they did, each with its key's mark.
+func departmentsLine(a *Answer) string {
+	byStatus, seats := map[string][]string{}, seatsOf(a.Verdict.Seats, nil)
+	for _, d := range a.Departments {
+		byStatus[d.Status] = append(byStatus[d.Status], markedNames([]string{d.Name}, seats, compared(a.Verdict))...)
 	}
 	statuses := make([]string, 0, len(byStatus))
 	for status := range byStatus {

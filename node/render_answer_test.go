@@ -45,7 +45,7 @@ func TestAnswerAsJSON(t *testing.T) {
 		`"rows":[["女","3","0.33333333333333333333"],[null,"0",null]],` +
 		`"exact":[["女","3","1/3"],[null,"0",null]],` +
 		`"assurance":"sealed","parameters":"light",` +
-		`"departments":[{"name":"north","peer":"12D3","status":"contributed"},{"name":"south","peer":"12D4","status":"contributed"}],` +
+		`"departments":[{"name":"north","peer":"12D3","status":"contributed"},{"name":"south","peer":"12D4","status":"contributed"}],"members":[],` +
 		`"certificate":{"digest":"01` + strings.Repeat("0", 62) + `","path":null},"ledger":{"block":21,"time":"2023-11-14T22:13:20Z"},"verified":true,"pinned":true,` +
 		`"seconds":{"aggregation":0,"encryption":0,"proving":2.5,"verifying":0,"reEncryption":0,"decryption":0,"total":3},` +
 		`"cpuSeconds":7}`
@@ -87,6 +87,7 @@ func TestVerdicts(t *testing.T) {
 	whole := protocols.Verdict{Verified: true, SelfConsistent: true, Pinned: true, ValueShown: true}
 	stranger := protocols.Verdict{SelfConsistent: true, ValueShown: true, Reason: protocols.ReasonUnknownSigners}
 	other := protocols.Verdict{SelfConsistent: true, ValueShown: true, Reason: "made in network 1, pinned is 2"}
+	seized := protocols.Verdict{SelfConsistent: true, ValueShown: true, OtherKeys: true, Reason: protocols.ReasonOtherKeys + ": south (seized in block 41)"}
 	forged := protocols.Verdict{Reason: "the proof does not verify", Department: "south", Pinned: true}
 	for _, c := range []struct {
 		name    string
@@ -99,6 +100,7 @@ func TestVerdicts(t *testing.T) {
 		{"sealed", protocols.Verdict{Verified: true, SelfConsistent: true}, pin, statusAnswered, "verified; sealed, value not shown"},
 		{"no pin", stranger, nil, statusNotPinned, "self-consistent, signers unknown"},
 		{"another network", other, pin, statusRefused, "NOT verified: made in network 1, pinned is 2"},
+		{"a key that is not pinned", seized, pin, statusNotPinned, "NOT verified: self-consistent, but not by the pinned keys: south (seized in block 41)"},
 		{"forged", forged, pin, statusRefused, "NOT verified: the proof does not verify (department south)"},
 		{"forged, no pin", forged, nil, statusRefused, "NOT verified: the proof does not verify (department south)"},
 	} {

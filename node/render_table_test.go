@@ -80,7 +80,7 @@ func TestReleasedIsListed(t *testing.T) {
 			if released {
 				want = "released, " + state
 			}
-			list, show := queriesGrid([]*ledgerQuery{q}).String(), queryText(q, nil)
+			list, show := queriesGrid([]*ledgerQuery{q}, false).String(), queryText(q, nil, false)
 			if !strings.Contains(list, "| "+want+" ") || !strings.Contains(show, " "+want+": why\n") {
 				t.Errorf("%s, released %v:\n%s\n%s", state, released, list, show)
 			}

@@ -45,6 +45,7 @@ type memberReport struct {
 	Peer      string `json:"peer"`
 	Role      string `json:"role"`
 	Connected bool   `json:"connected"`
+	Standing  string `json:"standing,omitempty"` // of one that is no founder: how its key came to its name, and in which block
 }
 
 func (n *node) report() nodeReport {
@@ -83,12 +84,13 @@ type viewMember struct {
 
 func viewMembers(s *protocols.State) []viewMember {
 	var out []viewMember
-	present := s.Membership()
-	for _, m := range present.Departments {
-		out = append(out, viewMember{m.Key, memberReport{Name: m.Name, Role: roleDepartment}})
-	}
-	for _, m := range present.Auditors {
-		out = append(out, viewMember{m.Key, memberReport{Name: m.Name, Role: roleAuditor}})
+	present, _ := s.Seats()
+	for _, seat := range present {
+		m := memberReport{Role: string(seat.Role), Standing: seatOf(seat).standing()}
+		if s.HasJoined(seat.Key) {
+			m.Name = seat.Name
+		}
+		out = append(out, viewMember{seat.Key, m})
 	}
 	return out
 }

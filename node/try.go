@@ -222,5 +222,8 @@ func (c *command) askDeployment(ctx context.Context, d *deployment, client *Clie
 	if err != nil {
 		return nil, d.because(err)
 	}
-	return answer, recheck(answer, &d.Network)
+	if err := recheck(answer, &d.Network); err != nil || !answer.Verdict.OtherKeys {
+		return answer, err
+	}
+	return answer, &Failure{Code: "unverified", Message: "the certificate does not show the answer: " + answer.Verdict.Reason}
 }

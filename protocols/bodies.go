@@ -178,8 +178,12 @@ type Action string
 const (
 	ActionAdd    Action = "add"
 	ActionRemove Action = "remove"
-	ActionRotate Action = "rotate" // another key takes the member's place
+	ActionRotate Action = "rotate" // the member hands its place over to another key: its own vote is needed too
+	ActionSeize  Action = "seize"  // another key takes the member's place, without the member's word
 )
+
+// replaces tells whether another key takes the member's place.
+func (a Action) replaces() bool { return a == ActionRotate || a == ActionSeize }
 
 // Change is a change of the membership. Its votes count only for exactly this change.
 type Change struct {
@@ -189,7 +193,7 @@ type Change struct {
 	Role    Role   // of the member
 	Name    string // of an added member: the one that it must join under, or empty: any
 	Key     Key
-	NewKey  Key // when ActionRotate
+	NewKey  Key // when ActionRotate or ActionSeize
 }
 
 // Vote is a validator's vote for a change of the membership.
@@ -337,10 +341,10 @@ func (b *Vote) check() error {
 	switch {
 	case c.Role != RoleDepartment && c.Role != RoleAuditor:
 		return fmt.Errorf("role %q is unknown", string(c.Role))
-	case c.Action != ActionAdd && c.Action != ActionRemove && c.Action != ActionRotate:
+	case c.Action != ActionAdd && c.Action != ActionRemove && !c.Action.replaces():
 		return fmt.Errorf("action %q is unknown", string(c.Action))
-	case (c.Action == ActionRotate) != (c.NewKey != Key{}) || c.NewKey == c.Key:
-		return errors.New("a new key is for a rotation, and is another one")
+	case c.Action.replaces() != (c.NewKey != Key{}) || c.NewKey == c.Key:
+		return errors.New("a new key is for a rotation or a seizure, and is another one")
 	case c.Name == "":
 		return nil
 	case c.Action != ActionAdd:

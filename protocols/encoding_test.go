@@ -129,6 +129,8 @@ func TestGoldenEncodings(t *testing.T) {
 	id := n.ID()
 	golden(t, "network-id", id[:])
 	golden(t, "network-json", n.JSON())
+	n.Later = &Membership{Version: 2, Block: 41, Departments: []Member{{Name: "Köln", Key: Key(digestOf(17))}}}
+	golden(t, "network-later-json", n.JSON())
 	goldenNames(t, c)
 }
 

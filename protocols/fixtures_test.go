@@ -2,6 +2,7 @@ package protocols_test
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"runtime/debug"
 	"testing"
@@ -26,9 +27,9 @@ func tiny(name string) (circuits.Params, error) {
 
 // pinned is the network description as the ledger has it.
 func pinned(w *world) *protocols.Network {
-	n, ok := w.ledger.state.Network()
-	if !ok {
-		w.t.Fatal("a department has not joined")
+	n, err := w.ledger.state.Described(math.MaxUint64)
+	if err != nil {
+		w.t.Fatal(err)
 	}
 	return n
 }

@@ -8,9 +8,10 @@ import (
 
 // Membership is who belongs to a network at present. Names are empty before the Join.
 type Membership struct {
-	Version     uint64   // from 1; each change that takes effect adds one
-	Departments []Member // ascending by name, then key
-	Auditors    []Member
+	Version     uint64   `json:"version"`     // from 1; each change that takes effect adds one
+	Block       uint64   `json:"block"`       // of the last change that took effect; 0: as founded
+	Departments []Member `json:"departments"` // ascending by name, then key
+	Auditors    []Member `json:"auditors"`
 }
 
 // membership follows from the network's description, the Joins and the votes that took effect,
@@ -21,6 +22,7 @@ type membership struct {
 	version    uint64
 	seats      []seat // ascending by key
 	retired    []Member
+	gone       []Seat // whom votes removed
 	chapters   []chapter
 	pending    []Record // votes for changes of this version, ascending
 	sets       []validatorSet
@@ -34,6 +36,7 @@ type seat struct {
 	name     string        // once joined
 	reserved string        // the only name that it may join under, if not empty
 	join     engine.Digest // digest of its Join entry
+	steps    []Step        // by which its key came here; a slice is never changed
 }
 
 // chapter is a Join, or the votes that made a change, in their order. It took effect with its
@@ -71,7 +74,7 @@ func (m *membership) clone() membership {
 	c := *m
 	c.seats = slices.Clone(m.seats)
 	c.retired, c.chapters, c.sets = share(m.retired), share(m.chapters), share(m.sets)
-	c.pending = share(m.pending)
+	c.pending, c.gone = share(m.pending), share(m.gone)
 	return c
 }
 
@@ -190,7 +193,8 @@ func (m *membership) vote(r *Record, b *Vote) ([]Record, *Refusal) {
 			votes, voters = append(votes, p), append(voters, p.Entry.Author)
 		}
 	}
-	if !m.majority(voters) {
+	handed := b.Change.Action != ActionRotate || slices.Contains(voters, b.Change.Key)
+	if !m.majority(voters) || !handed {
 		return nil, nil
 	}
 	m.pending = nil
@@ -213,7 +217,7 @@ func (m *membership) possible(c *Change) *Refusal {
 		}
 	}
 	fresh := c.Key
-	if c.Action == ActionRotate {
+	if c.Action.replaces() {
 		fresh = c.NewKey
 	}
 	switch {
@@ -237,7 +241,12 @@ func (m *membership) possible(c *Change) *Refusal {
 
 // change carries out a possible change that was decided in a block.
 func (m *membership) change(c *Change, block uint64) {
-	next := seat{key: c.Key, role: c.Role, reserved: c.Name}
+	next := seat{key: c.Key, role: c.Role, reserved: c.Name, steps: m.steps(c, block)}
+	if c.Action == ActionRemove {
+		left := m.seat(c.Key).public()
+		left.Left = block
+		m.gone = append(m.gone, left)
+	}
 	if c.Action != ActionAdd {
 		i := slices.IndexFunc(m.seats, func(s seat) bool { return s.key == c.Key })
 		old := m.seats[i]
@@ -263,6 +272,9 @@ func (m *membership) change(c *Change, block uint64) {
 // Membership is who belongs to the network at present.
 func (s *State) Membership() Membership {
 	out := Membership{Version: s.members.version}
+	if s.members.version > 1 {
+		out.Block = s.members.sets[len(s.members.sets)-1].from - effectBlocks
+	}
 	for _, seat := range s.members.seats {
 		m := Member{Name: seat.name, Key: seat.key}
 		if seat.role == RoleDepartment {
@@ -341,8 +353,11 @@ func (s *State) Votes() []Record { return slices.Clone(s.members.pending) }
 // removal is the fault of a department that a vote took out of the network.
 func removal(c *Change, name string) *Fault {
 	detail := "a vote removed it from the network"
-	if c.Action == ActionRotate {
-		detail = "a vote gave it another key"
+	switch c.Action {
+	case ActionRotate:
+		detail = "it handed its place over to another key, by a vote"
+	case ActionSeize:
+		detail = "a vote seized its place for another key"
 	}
 	return &Fault{Department: name, Key: c.Key, Kind: FaultRemoved, Detail: detail}
 }

@@ -73,6 +73,9 @@ type Network struct {
 	Development bool          `json:"developmentKeys"`
 	// VerifyingKeys is circuits.VerifyingKeys.MarshalBinary; base64 in JSON.
 	VerifyingKeys []byte `json:"verifyingKeys"`
+	// Later stands in descriptions to pin only: who belonged to the network after a change. Nil: as
+	// founded. The ID does not cover it, and neither a genesis nor a certificate has one.
+	Later *Membership `json:"membership,omitempty" cbor:"-"`
 }
 
 // ID identifies the network: it covers everything but the members' names, which their signed
@@ -110,6 +113,31 @@ func (n *Network) Validators() []Key {
 
 // First is the founding department with the lowest key: it does first what one of them has to do.
 func (n *Network) First() Key { return sortedMemberKeys(n.Departments)[0] }
+
+// Pins tells whether the description names this key in this role: of a department under this
+// name, of an auditor under any, for it may join at any time. A later membership stands in place
+// of the founders.
+func (n *Network) Pins(role Role, m Member) bool {
+	departments, auditors := n.present()
+	if role == RoleDepartment {
+		return slices.Contains(departments, m)
+	}
+	return slices.Contains(memberKeys(auditors), m.Key)
+}
+
+func (n *Network) present() (departments, auditors []Member) {
+	if n.Later != nil {
+		return n.Later.Departments, n.Later.Auditors
+	}
+	return n.Departments, n.Auditors
+}
+
+// Present are the keys of those that the description pins: the later membership's, or else the
+// founders'.
+func (n *Network) Present() []Key {
+	departments, auditors := n.present()
+	return append(memberKeys(departments), memberKeys(auditors)...)
+}
 
 // Normalize sorts departments and auditors as Validate wants them.
 func (n *Network) Normalize() {
@@ -149,9 +177,30 @@ func (n *Network) Validate(named bool) error {
 	if err := checkName(n.Name); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
+	if err := checkMembers(n.Departments, n.Auditors, named); err != nil {
+		return err
+	}
+	switch l := n.Later; {
+	case l == nil:
+		return nil
+	case !named:
+		return errors.New("a genesis has no later membership")
+	case l.Version < 2 || l.Block < 1 || len(l.Departments) < 1 || len(l.Departments) > MaxDepartments || len(l.Auditors) > MaxAuditors:
+		return fmt.Errorf("later membership of version %d, block %d, %d departments and %d auditors", l.Version, l.Block, len(l.Departments), len(l.Auditors))
+	case !slices.IsSortedFunc(l.Departments, compareMembers) || !slices.IsSortedFunc(l.Auditors, compareMembers):
+		return errors.New("departments or auditors of the later membership are not ascending")
+	}
+	if err := checkMembers(n.Later.Departments, n.Later.Auditors, true); err != nil {
+		return fmt.Errorf("later membership: %w", err)
+	}
+	return nil
+}
+
+// checkMembers refuses two of one key or name; named asks that each department has a name.
+func checkMembers(departments, auditors []Member, named bool) error {
 	keys, names := map[Key]bool{}, map[string]bool{}
-	for i, m := range slices.Concat(n.Departments, n.Auditors) {
-		if m.Name != "" || named && i < len(n.Departments) {
+	for i, m := range slices.Concat(departments, auditors) {
+		if m.Name != "" || named && i < len(departments) {
 			if err := checkName(m.Name); err != nil {
 				return fmt.Errorf("member %d: %w", i+1, err)
 			}
@@ -170,6 +219,10 @@ func (n *Network) JSON() []byte {
 	if described.Auditors == nil {
 		described.Auditors = []Member{} // none has one form
 	}
+	if l := n.Later; l != nil && l.Auditors == nil {
+		later := *l
+		later.Auditors, described.Later = []Member{}, &later
+	}
 	b, err := json.MarshalIndent(&described, "", "  ")
 	if err != nil {
 		panic("protocols: network description: " + err.Error()) // its types always encode
@@ -177,8 +230,8 @@ func (n *Network) JSON() []byte {
 	return append(b, '\n')
 }
 
-// ParseNetwork reads network.json: strict (no unknown, repeated or differently spelled field),
-// named and valid.
+// ParseNetwork reads network.json, or what State.Described says to pin later: strict (no unknown,
+// repeated or differently spelled field), named and valid.
 func ParseNetwork(b []byte) (*Network, error) { return parseNetwork(b, true) }
 
 // ParseGenesis is ParseNetwork for a description whose members need no names: what a node keeps

@@ -194,7 +194,7 @@ func TestRotatedKey(t *testing.T) {
 	e := c.form()
 	q := c.ask(1)
 	fresh := courtKey("fresh")
-	c.vote(4, Change{Version: 1, Action: ActionRotate, Role: RoleDepartment, Key: KeyOf(c.keys[1]), NewKey: KeyOf(fresh)})
+	c.vote(4, Change{Version: 1, Action: ActionSeize, Role: RoleDepartment, Key: KeyOf(c.keys[1]), NewKey: KeyOf(fresh)})
 	if e.Phase != EpochAborted || q.Phase != PhaseFailed || len(c.state.Catalogue()) != 2 {
 		t.Error(e.Phase, q.Phase)
 	}

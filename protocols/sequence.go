@@ -3,6 +3,7 @@ package protocols
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/engine"
 )
@@ -83,7 +84,8 @@ func (v *Verifier) verifySequence(c *Sequence) (Verdict, error) {
 	last := out.Rounds[len(out.Rounds)-1]
 	out.Certificate = engine.Hash("parley sequence 1", append([][]byte{[]byte(c.SQL)}, names...)...)
 	out.Parameters, out.Network, out.Query, out.Analyst = last.Parameters, last.Network, last.Query, last.Analyst
-	out.Departments, out.Members = last.Departments, last.Members
+	out.Departments, out.Members, out.Gone = last.Departments, last.Members, last.Gone
+	out.Seats = seatsOf(out.Rounds)
 	out.ForPrivateData = true
 	for _, r := range out.Rounds {
 		out.DevelopmentKeys = out.DevelopmentKeys || r.DevelopmentKeys
@@ -109,8 +111,10 @@ func (v *Verifier) verifySequence(c *Sequence) (Verdict, error) {
 // pinned and verified where every round is. Its block and time are the last round's.
 func (out *Verdict) judge() {
 	out.Anchored, out.Pinned, out.Verified = true, true, true
+	shown := true // by whichever keys
 	for i, r := range out.Rounds {
 		out.Anchored, out.Pinned, out.Verified = out.Anchored && r.Anchored, out.Pinned && r.Pinned, out.Verified && r.Verified
+		shown = shown && (r.Verified || r.OtherKeys)
 		switch {
 		case r.Verified || out.Reason != "":
 		case r.Pinned:
@@ -119,9 +123,23 @@ func (out *Verdict) judge() {
 			out.Reason = r.Reason
 		}
 	}
+	out.OtherKeys = shown && !out.Verified
 	if last := out.Rounds[len(out.Rounds)-1]; out.Anchored {
 		out.Block, out.Time = last.Block, last.Time
 	}
+}
+
+// seatsOf are all who had a part in any round, as the last one that knew them has them.
+func seatsOf(rounds []Verdict) []Seat {
+	var all []Seat
+	for _, r := range slices.Backward(rounds) {
+		for _, seat := range r.Seats {
+			if !slices.ContainsFunc(all, func(s Seat) bool { return s.Key == seat.Key }) {
+				all = append(all, seat)
+			}
+		}
+	}
+	return all
 }
 
 // follow replays a question over the verdicts of its rounds: each round's plan must be

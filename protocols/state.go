@@ -43,7 +43,7 @@ type tableState struct {
 // of its parameters.
 func NewState(n *Network, sizes Sizes) *State {
 	s := &State{id: n.ID(), sizes: sizes, network: *n, members: newMembership(n, sizes.Departments), queries: map[engine.Digest]*QueryState{}}
-	s.network.Departments, s.network.Auditors = nameless(n.Departments), nameless(n.Auditors)
+	s.network.Departments, s.network.Auditors, s.network.Later = nameless(n.Departments), nameless(n.Auditors), nil
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,9 +16,10 @@ import (
 
 // Verdict is what Verify found.
 type Verdict struct {
-	Verified        bool           // all checks passed, the network is the pinned one, and its ledger holds the records
+	Verified        bool           // all checks passed, network and keys are the pinned ones, and its ledger holds the records
 	SelfConsistent  bool           // all checks passed, whoever the signers are
-	Pinned          bool           // the certificate's network is the pinned one
+	Pinned          bool           // the certificate's network is the pinned one, and each of its members' keys
+	OtherKeys       bool           // all but that: the pinned network, in which votes put keys that are not pinned
 	DevelopmentKeys bool           // the proofs' keys were made on one machine: whoever made them can forge
 	ForPrivateData  bool           // the parameters are
 	ValueShown      bool           // the certificate has an opening, and Result follows from it
@@ -31,6 +33,8 @@ type Verdict struct {
 	Result          *engine.Result // when ValueShown: recomputed from the opening
 	Departments     []string       // contributors
 	Members         []string       // all members of the epoch
+	Seats           []Seat         // who made the answer and the ledger: all members up to the Done, by key and name
+	Gone            []Seat         // whom votes had removed by then
 	Analyst         Key
 	Anchored        bool      // a receipt shows that the records stand on the network's ledger; of a sequence, those of all rounds
 	Block           uint64    // when Anchored: the one that holds the Done; of a sequence the last round's
@@ -45,6 +49,7 @@ const (
 	ReasonUnknownSigners = "self-consistent, signers unknown"
 	ReasonSealed         = "sealed, value not shown"
 	ReasonNotAnchored    = "no receipt shows that its records stand on the ledger"
+	ReasonOtherKeys      = "self-consistent, but not by the pinned keys" // and whose they are
 )
 
 // Verifier checks certificates. Without Pinned it pins nothing; without Parameters it takes the
@@ -100,22 +105,46 @@ func (v *Verifier) Verify(certificate []byte) (Verdict, error) {
 }
 
 // conclude compares the network with the pin. Every byte of the departments counts: the names
-// too, which the network's id does not cover.
+// too, which the network's id does not cover. Then every key of the membership under which the
+// answer was made: a key that a vote put there is not the pinned one, whatever its name.
 func (v *Verifier) conclude(c *Certificate, verdict *Verdict) {
 	switch {
 	case v.Pinned == nil:
 		verdict.Reason = ReasonUnknownSigners
 		return
-	case v.Pinned.ID() != verdict.Network || !slices.Equal(v.Pinned.Departments, c.Network.Departments):
+	case v.Pinned.ID() != verdict.Network:
 		verdict.Reason = fmt.Sprintf("made in network %s, pinned is %s", verdict.Network, v.Pinned.ID())
 		return
+	case !slices.Equal(v.Pinned.Departments, c.Network.Departments):
+		verdict.Reason = "the departments that founded the network did not join under their pinned names: " + misnamed(v.Pinned, &c.Network)
+		return
 	}
-	verdict.Pinned = true
-	if verdict.Verified = verdict.Anchored; !verdict.Verified {
+	strangers := v.Pinned.Unpinned(verdict.Seats)
+	switch verdict.Pinned = len(strangers) == 0; {
+	case !verdict.Anchored:
 		verdict.Reason = ReasonNotAnchored
-	} else if !verdict.ValueShown {
-		verdict.Reason = ReasonSealed
+	case !verdict.Pinned:
+		verdict.OtherKeys, verdict.Reason = true, ReasonOtherKeys+": "+strings.Join(strangers, ", ")
+	default:
+		if verdict.Verified = true; !verdict.ValueShown {
+			verdict.Reason = ReasonSealed
+		}
 	}
+}
+
+// misnamed lists the departments of one founding that two descriptions name differently.
+func misnamed(pinned, signed *Network) string {
+	names := map[Key]string{}
+	for _, m := range pinned.Departments {
+		names[m.Key] = m.Name
+	}
+	var all []string
+	for _, m := range signed.Departments {
+		if names[m.Key] != m.Name {
+			all = append(all, fmt.Sprintf("%q joined as %q", names[m.Key], m.Name))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // check recomputes everything that the certificate claims (README section 6.2, in its order).
@@ -156,6 +185,7 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 	} else if !bytes.Equal(engine.Marshal(&c.Anchor), engine.Marshal(&Anchor{})) {
 		return errors.New("anchor: it has no receipt")
 	}
+	verdict.Seats, verdict.Gone = st.Seats()
 	if err := checkBlobDigests(c, q); err != nil {
 		return err
 	}

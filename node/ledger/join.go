@@ -34,6 +34,8 @@ type LightBlock struct {
 	Time time.Time
 	// Validators signed it: those in force at the block.
 	Validators []ed25519.PublicKey
+	// Since is, for each of them, the block that decided on it, 0 in the genesis.
+	Since []uint64
 }
 
 // Light verifies a block (0: the lowest of the peers' latest ones) through the
@@ -67,6 +69,9 @@ func Light(ctx context.Context, h host.Host, network [32]byte, genesis []ed25519
 			return LightBlock{}, err
 		}
 		got := LightBlock{Block: block, Hash: [32]byte(heads[0].header(w.chain).Hash()), App: heads[0].App, Time: heads[0].Time.time(), Validators: keysOf(w.set)}
+		for _, v := range w.set.Validators {
+			got.Since = append(got.Since, w.since[string(v.Address)])
+		}
 		if i == 0 {
 			first = got
 		} else if got.Hash != first.Hash {

@@ -18,13 +18,19 @@ type walker struct {
 	// next is the height from which set is in force, for all that is known.
 	next uint64
 	set  *types.ValidatorSet // with the proposers' priorities of height next
+	// since has the block that decided on a validator, by address; of those
+	// that were there from the genesis on nothing.
+	since map[string]uint64
 }
+
+// decidedBefore is how many blocks before a handover the change was decided.
+const decidedBefore = 1
 
 func newWalker(network [32]byte, genesis []ed25519.PublicKey) (*walker, error) {
 	if err := checkValidators(genesis); err != nil {
 		return nil, err
 	}
-	return &walker{chain: chainID(network), next: 1, set: validatorSet(genesis)}, nil
+	return &walker{chain: chainID(network), next: 1, set: validatorSet(genesis), since: map[string]uint64{}}, nil
 }
 
 // Check verifies a header at or after next, under the set in force there if no
@@ -51,6 +57,11 @@ func (w *walker) Pass(h *handover) error {
 		return fmt.Errorf("the handover in block %d does not list the validators that the block names", h.Head.Height)
 	}
 	set := w.at(h.Head.Height)
+	for _, v := range is.Validators {
+		if !set.HasAddress(v.Address) {
+			w.since[string(v.Address)] = h.Head.Height - decidedBefore
+		}
+	}
 	if err := set.UpdateWithChangeSet(changeSet(set, next)); err != nil {
 		return fmt.Errorf("the handover in block %d: %w", h.Head.Height, err)
 	}
