@@ -43,11 +43,16 @@ type columnBuilder struct {
 	column
 	summary     *summary
 	resemblance *resemblance // of text
+	spellings   spellings    // of numbers in text files
+	at          faultAt      // of the current cell
 	builder     array.Builder
 }
 
 func newColumnBuilder(c column, source *inference) *columnBuilder {
 	b := &columnBuilder{column: c, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.stored())}
+	if source != nil && source.column.untyped && numeric(c.kind) {
+		b.spellings.first = map[decimal128.Num]*witness{}
+	}
 	if c.kind == engine.Text {
 		b.resemblance = &resemblance{declared: !source.column.untyped}
 	}
@@ -56,6 +61,7 @@ func newColumnBuilder(c column, source *inference) *columnBuilder {
 
 // add appends one cell, which stands at a place; the error says what is wrong with it.
 func (b *columnBuilder) add(c cell, at faultAt) error {
+	b.at = at
 	if c.form == formNull {
 		b.builder.AppendNull()
 		b.summary.addNull()
@@ -70,7 +76,7 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 		if c.form == formText {
 			b.builder.(*array.StringBuilder).BinaryBuilder.Append(c.text)
 			b.summary.addText(c.text)
-			b.resemblance.add(c.text, at)
+			b.resemblance.add(c.text, b.at)
 			return nil
 		}
 	case engine.Boolean:
@@ -195,12 +201,12 @@ func (b *columnBuilder) scaled(text []byte) (n decimal128.Num, small int64, err 
 	}
 	if s.digits+b.scale <= narrowDigits {
 		small = scaledNarrow(text, s, b.scale)
-		return decimal128.FromI64(small), small, nil
-	}
-	if n, ok = scaledWide(text, s, b.scale); !ok || b.kind == engine.Decimal && !b.wide {
+		n = decimal128.FromI64(small)
+	} else if n, ok = scaledWide(text, s, b.scale); !ok || b.kind == engine.Decimal && !b.wide {
 		return n, 0, b.tooLong()
 	}
-	return n, 0, nil
+	b.spellings.add(n, text, b.at)
+	return n, small, nil
 }
 
 func (b *columnBuilder) tooLong() error {

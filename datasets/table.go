@@ -310,6 +310,9 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 		}
 		c := t.columns[k]
 		described := b.summary.describe(c)
+		if note := b.spellings.note(c.name); note != "" {
+			t.notes = append(t.notes, note)
+		}
 		if b.resemblance != nil {
 			described.Resembles = b.resemblance.misleads()
 			if note := b.resemblance.note(c.name); note != "" {
