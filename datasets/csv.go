@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"unicode/utf8"
@@ -235,9 +236,13 @@ func (s *csvScanner) check(field csvField, text []byte) error {
 		}
 		r, size := utf8.DecodeRune(text[i:])
 		if r == utf8.RuneError && size == 1 {
-			return fault(i, "is it in another encoding? try gb18030", "not valid UTF-8 (byte 0x%02X)", text[i])
+			around := text
+			if lines := wholeLines(s.buffer[:s.end]); bytes.Contains(lines, text) {
+				around = lines
+			}
+			return fault(i, encodingHint(text, around), "not valid UTF-8 (byte 0x%02X)", text[i])
 		}
-		if r == utf8.RuneError && s.decoded {
+		if s.decoded && (r == utf8.RuneError || control(r)) {
 			return fault(i, "", "not valid in the encoding that the options name")
 		}
 		i += size

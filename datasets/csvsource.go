@@ -6,13 +6,11 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
 // csvSource is a CSV file (README, section 2.1).
@@ -27,22 +25,11 @@ type csvSource struct {
 	watch    *headerWatch // nil without a header
 }
 
-// encodingNamed gives the decoder of a name of Options.Encoding.
-func encodingNamed(name string) (encoding.Encoding, bool) {
-	switch strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name)) {
-	case "", "utf8":
-		return nil, true
-	case "gb18030", "gbk", "gb2312": // GB18030 contains the other two
-		return simplifiedchinese.GB18030, true
-	}
-	return nil, false
-}
-
 func openCSV(_ context.Context, file string, f *os.File, o Options) (source, error) {
 	enc, ok := encodingNamed(o.Encoding)
 	if !ok {
 		return nil, &Error{File: file, Message: "the encoding " + shown(o.Encoding) + " is not known",
-			Hint: "utf-8 or gb18030"}
+			Hint: knownEncodings}
 	}
 	mode, err := headerMode(file, o.Header)
 	if err != nil {

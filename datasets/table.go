@@ -30,8 +30,8 @@ type Options struct {
 	// cannot be read is refused when it is named here, and otherwise set aside: it is
 	// not part of the table, and Notes and Aside say why.
 	Columns []string
-	// Encoding of CSV files: "" or "utf-8", or "gb18030" (which contains GBK and
-	// GB2312).
+	// Encoding of CSV files: "" or "utf-8", "gb18030" (which contains GBK and
+	// GB2312), "windows-1252" or "latin1".
 	Encoding string
 	// Salt makes the digest hiding: without it, who knows all of a table but a
 	// few values can test guesses against the registered digest. A department

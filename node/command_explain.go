@@ -33,7 +33,7 @@ func (f *tableFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.tables, "table", nil,
 		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's; may be repeated")
 	flags.StringArrayVar(&f.null, "null", nil, "a further spelling of NULL in CSV files; may be repeated")
-	flags.StringVar(&f.encoding, "encoding", "", "the encoding of CSV files; UTF-8 otherwise")
+	flags.StringVar(&f.encoding, "encoding", "", "the encoding of CSV files: gb18030, windows-1252 or latin1; UTF-8 otherwise")
 	flags.StringVar(&f.header, "header", datasets.HeaderAuto,
 		`whether the first line of CSV files names the columns: "yes", "no", or "auto", which refuses what it cannot tell`)
 	flags.StringArrayVar(&f.columns, "columns", nil,
