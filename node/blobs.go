@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"parley/engine"
 	"parley/node/disk"
 	"parley/protocols"
@@ -29,11 +31,15 @@ var errNoBlob = errors.New("no such blob")
 // the allow-list: a node's own blobs enter it only when its protocol machine
 // publishes them. Files appear whole or not at all; what a peer sent is
 // checked against its digest before it enters, and again when it is read.
+//
+// What an analyst uploaded is lent until the node has a use of its own for it:
+// who lent it may take it back, and of several the last one.
 type blobStore struct {
 	dir     string
 	mu      sync.Mutex
-	held    map[engine.Digest]int64 // size in bytes
-	changed chan struct{}           // closed and replaced on each Put
+	held    map[engine.Digest]int64     // size in bytes
+	lent    map[engine.Digest][]peer.ID // by whom; of those in held
+	changed chan struct{}               // closed and replaced on each Put
 }
 
 // openBlobs opens or makes the store in dir.
@@ -48,7 +54,7 @@ func openBlobs(dir string) (*blobStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
 	}
-	b := &blobStore{dir: dir, held: map[engine.Digest]int64{}, changed: make(chan struct{})}
+	b := &blobStore{dir: dir, held: map[engine.Digest]int64{}, lent: map[engine.Digest][]peer.ID{}, changed: make(chan struct{})}
 	for _, e := range entries {
 		var d engine.Digest
 		info, err := e.Info()
@@ -62,14 +68,20 @@ func openBlobs(dir string) (*blobStore, error) {
 
 func (b *blobStore) path(d engine.Digest) string { return filepath.Join(b.dir, d.String()) }
 
-// Put stores a blob durably under its own digest, which it returns.
-func (b *blobStore) Put(data []byte) (engine.Digest, error) {
+// Put stores a blob durably under its own digest, which it returns. It is the
+// node's own from then on, also if it was lent.
+func (b *blobStore) Put(data []byte) (engine.Digest, error) { return b.put(data, "") }
+
+// Lend is Put for what an analyst uploads. A blob that is the node's own stays so.
+func (b *blobStore) Lend(data []byte, who peer.ID) (engine.Digest, error) { return b.put(data, who) }
+
+func (b *blobStore) put(data []byte, who peer.ID) (engine.Digest, error) {
 	d := protocols.BlobDigest(data)
 	if len(data) > BlobLimit {
 		return d, fmt.Errorf("a blob of %d bytes is over the limit of %d", len(data), BlobLimit)
 	}
 	b.mu.Lock()
-	_, have := b.held[d]
+	have := b.owned(d, who)
 	b.mu.Unlock()
 	if have {
 		return d, nil
@@ -79,10 +91,58 @@ func (b *blobStore) Put(data []byte) (engine.Digest, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.owned(d, who) { // another was faster
+		return d, nil
+	}
 	b.held[d] = int64(len(data))
+	if who != "" {
+		b.lent[d] = []peer.ID{who}
+	}
 	close(b.changed)
 	b.changed = make(chan struct{})
 	return d, nil
+}
+
+// owned notes who stores a blob again, nobody being the node, and tells whether it is held.
+func (b *blobStore) owned(d engine.Digest, who peer.ID) bool {
+	_, have := b.held[d]
+	lenders := b.lent[d]
+	switch {
+	case who == "":
+		delete(b.lent, d)
+	case len(lenders) > 0 && !slices.Contains(lenders, who):
+		b.lent[d] = append(lenders, who)
+	}
+	return have
+}
+
+// Keep makes a blob the node's own, if it is held.
+func (b *blobStore) Keep(d engine.Digest) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.lent, d)
+}
+
+// Lent tells whether a blob is held for analysts only, this one among them.
+func (b *blobStore) Lent(d engine.Digest, who peer.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Contains(b.lent[d], who)
+}
+
+// Return takes back what an analyst lent; with the last one it is dropped.
+func (b *blobStore) Return(d engine.Digest, who peer.ID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	lenders := b.lent[d]
+	i := slices.Index(lenders, who)
+	switch {
+	case i < 0: // the node's own, or gone
+	case len(lenders) == 1:
+		b.drop(d)
+	default:
+		b.lent[d] = slices.Delete(lenders, i, i+1)
+	}
 }
 
 // Size is a held blob's size in bytes.
@@ -141,8 +201,14 @@ func (b *blobStore) Total() (count int, bytes int64) {
 // Drop removes a blob; one that is not held is no error.
 func (b *blobStore) Drop(d engine.Digest) {
 	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.drop(d)
+}
+
+// drop removes the file under the lock: whoever stores the blob anew comes after.
+func (b *blobStore) drop(d engine.Digest) {
 	delete(b.held, d)
-	b.mu.Unlock()
+	delete(b.lent, d)
 	os.Remove(b.path(d))
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,8 +24,8 @@ const (
 	blobWait       = 5 * time.Second // how long a request may wait for a blob to be published
 	blobPause      = 100 * time.Millisecond
 	blobLastPause  = 5 * time.Second
-	uploadsAnalyst = 16 // uploaded blobs that one analyst may have lying here
-	fetchesPeer    = 8  // simultaneous fetches from one peer
+	uploadsAnalyst = 2 * protocols.MaxPendingPerAnalyst // uploads of one analyst that no question named yet
+	fetchesPeer    = 8                                  // simultaneous fetches from one peer
 )
 
 type blobOp uint8
@@ -71,8 +72,13 @@ type blobExchange struct {
 	network   engine.Digest
 	// forge, in tests and builds with liars only, changes what is served.
 	forge func(to peer.ID, requested engine.Digest, data []byte) []byte
+	// keySize is what an analyst may upload: its key for a question, in bytes.
+	keySize int
 
-	mu      sync.Mutex
+	mu sync.Mutex
+	// needed are the blobs that the ledger names and somebody waits for; nil:
+	// not known yet, and nothing is dropped.
+	needed  func() map[engine.Digest]bool
 	uploads map[peer.ID][]engine.Digest
 	slots   map[peer.ID]chan struct{}
 }
@@ -168,7 +174,7 @@ func (x *blobExchange) obtain(ctx context.Context, q blobRequest) (*protocols.Se
 }
 
 func (x *blobExchange) servePut(s *stream, q blobRequest) error {
-	if s.role != analyst || q.Size == 0 {
+	if s.role != analyst || q.Size != uint64(x.keySize) || x.keySize == 0 {
 		return s.SendValue(blobReply{Status: blobRefused})
 	}
 	if err := s.SendValue(blobReply{Status: blobFound}); err != nil {
@@ -181,32 +187,54 @@ func (x *blobExchange) servePut(s *stream, q blobRequest) error {
 	if protocols.BlobDigest(data) != q.Digest {
 		return &faultError{s.peer, "uploaded a blob that does not have its digest"}
 	}
-	_, had := x.store.Size(q.Digest)
-	if _, err := x.store.Put(data); err != nil {
+	stored, err := x.lend(s.peer, q.Digest, data)
+	if err != nil {
 		x.transport.log.Error("storing an analyst's key failed", "error", err.Error())
-		return s.SendValue(blobReply{Status: blobRefused})
 	}
-	if !had {
-		x.uploaded(s.peer, q.Digest)
+	if err != nil || !stored {
+		return s.SendValue(blobReply{Status: blobRefused})
 	}
 	return s.SendValue(blobReply{Status: blobFound})
 }
 
-// uploaded remembers an analyst's blob, and drops its oldest one over the
-// limit: it may have protocols.MaxPendingPerAnalyst queries at once, and the
-// limit is twice that.
-func (x *blobExchange) uploaded(p peer.ID, d engine.Digest) {
+// lend stores an analyst's upload. Over its limit it takes the place of the
+// analyst's own oldest one that nobody needs: what an open question names, what
+// another analyst uploaded too, and what is the node's own stays. false: all of
+// the analyst's are needed.
+func (x *blobExchange) lend(p peer.ID, d engine.Digest, data []byte) (bool, error) {
 	x.mu.Lock()
-	list := append(x.uploads[p], d)
-	var drop []engine.Digest
-	if n := len(list) - uploadsAnalyst; n > 0 {
-		drop, list = list[:n:n], list[n:]
+	defer x.mu.Unlock()
+	list := slices.DeleteFunc(slices.Clone(x.uploads[p]), func(d engine.Digest) bool { return !x.store.Lent(d, p) })
+	if slices.Contains(list, d) {
+		return true, nil
+	}
+	if len(list) >= uploadsAnalyst {
+		if x.needed == nil {
+			return false, nil
+		}
+		needed := x.needed()
+		i := slices.IndexFunc(list, func(d engine.Digest) bool { return !needed[d] })
+		if i < 0 {
+			return false, nil
+		}
+		x.store.Return(list[i], p)
+		list = slices.Delete(list, i, i+1)
+	}
+	if _, err := x.store.Lend(data, p); err != nil {
+		return false, err
+	}
+	if x.store.Lent(d, p) {
+		list = append(list, d)
 	}
 	x.uploads[p] = list
-	x.mu.Unlock()
-	for _, old := range drop {
-		x.store.Drop(old)
-	}
+	return true, nil
+}
+
+// setNeeded says what the ledger needs, once there is one.
+func (x *blobExchange) setNeeded(needed func() map[engine.Digest]bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.needed = needed
 }
 
 func sendChunks(s *stream, data []byte) error {
@@ -295,6 +323,7 @@ func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, peers func()
 	for pause := blobPause; ; pause = min(2*pause, blobLastPause) {
 		// An analyst uploads its key here; another fetch may have been faster.
 		if x.store != nil {
+			x.store.Keep(w.Digest)
 			if data, err := x.store.Get(w.Digest); err == nil && len(data) == w.Size {
 				return protocols.Blob{Digest: w.Digest, Bytes: data}, nil
 			}

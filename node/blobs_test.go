@@ -117,6 +117,8 @@ func TestBlobFetch(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	// A question's key goes the other way, from analysts only.
+	other.keySize = len("key")
+	other.setNeeded(func() map[engine.Digest]bool { return nil })
 	if err := client.Upload(ctx, other.transport.host.ID(), []byte("key")); err != nil {
 		t.Error(err)
 	}
@@ -127,7 +129,7 @@ func TestBlobFetch(t *testing.T) {
 		t.Error("a member put a blob into another one's store")
 	}
 	for i := range 2 * uploadsAnalyst {
-		if err := client.Upload(ctx, other.transport.host.ID(), []byte{byte(i)}); err != nil {
+		if err := client.Upload(ctx, other.transport.host.ID(), []byte{byte(i), 0, 0}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -401,6 +401,7 @@ func (n *node) openStores(context.Context) error {
 	}
 	n.onClose(n.journal.Close)
 	n.exchange = newBlobExchange(n.blobs, n.transport, n.id, n.network.ID())
+	n.exchange.keySize = protocols.SizesOf(n.params).KeyShare
 	n.exchange.Serve()
 	return nil
 }
@@ -428,6 +429,10 @@ func (n *node) openLedger(ctx context.Context) error {
 		}
 	})
 	n.ledger, n.history = l, replicated{l}
+	n.exchange.setNeeded(func() map[engine.Digest]bool {
+		s, _ := l.Snapshot()
+		return neededBlobs(s.(referee).State)
+	})
 	if n.o.hooks.transport != nil {
 		if err := n.o.hooks.transport(n); err != nil {
 			return err

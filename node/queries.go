@@ -158,27 +158,41 @@ func (n *node) sweep(now time.Time) {
 		return
 	}
 	n.duty.swept = now
-	blobs := map[engine.Digest]bool{}
-	for _, id := range n.replica.Open() {
-		s := n.replica.Query(id)
-		blobs[s.Ask.AnalystKey] = true
-		for _, d := range append(flatten(s.Contributed), flatten(s.Shared)...) {
-			blobs[d] = true
-		}
-	}
+	blobs := neededBlobs(n.replica)
 	for _, s := range n.neededEpochs() {
 		for _, d := range s.Commits {
 			blobs[d] = true
 		}
-	}
-	for _, e := range n.replica.Evidence() {
-		blobs[e.Blob] = true
 	}
 	keep := n.cfg.Retention
 	if keep == 0 {
 		keep = DefaultRetention
 	}
 	n.blobs.Expire(now.Add(-keep), func(d engine.Digest) bool { return blobs[d] })
+}
+
+// neededBlobs are the blobs that open queries, the epochs to ask under and to be
+// formed, and evidence name.
+func neededBlobs(s *protocols.State) map[engine.Digest]bool {
+	blobs := map[engine.Digest]bool{}
+	for _, id := range s.Open() {
+		q := s.Query(id)
+		blobs[q.Ask.AnalystKey] = true
+		for _, d := range append(flatten(q.Contributed), flatten(q.Shared)...) {
+			blobs[d] = true
+		}
+	}
+	for _, e := range []*protocols.EpochState{s.Epoch(), s.Forming()} {
+		if e != nil {
+			for _, d := range e.Commits {
+				blobs[d] = true
+			}
+		}
+	}
+	for _, e := range s.Evidence() {
+		blobs[e.Blob] = true
+	}
+	return blobs
 }
 
 func flatten(rows [][]engine.Digest) []engine.Digest {
