@@ -188,6 +188,13 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 	if err := agree(ctx, sources, registrations, c.aside); err != nil {
 		return nil, err
 	}
+	for i, s := range sources {
+		if err := protocols.CheckTables(s.Name, registrations[i], len(sources)); err != nil {
+			failure := failureOf(err)
+			failure.Code, failure.Department = "tables", s.Name
+			return nil, failure
+		}
+	}
 	catalogue := engine.Catalogue(slices.Concat(registrations...))
 	slices.SortFunc(catalogue, func(a, b engine.Registration) int {
 		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Department, b.Department))

@@ -218,10 +218,10 @@ func (n *node) openTables(ctx context.Context) error {
 		}
 		registrations = append(registrations, data.Registration(n.cfg.Name, 1))
 	}
+	if err := protocols.CheckTables(n.cfg.Name, registrations, len(n.members.departments)); err != nil {
+		return fmt.Errorf("tables: %w", err)
+	}
 	for _, r := range registrations {
-		if err := (engine.Catalogue{r}).Validate(); err != nil {
-			return fmt.Errorf("table %s: %w", r.Table, err)
-		}
 		n.log.Info("table", "name", r.Table, "rows", r.Rows, "columns", len(r.Columns))
 	}
 	if n.o.Described != nil {

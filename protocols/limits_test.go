@@ -255,3 +255,52 @@ func TestStateFits(t *testing.T) {
 		t.Errorf("a state may take %d bytes, and a snapshot %d", sum, MaxStateBytes)
 	}
 }
+
+// TestCheckTables: what the referee will refuse of a department's tables is told before a node
+// starts, with the same limits.
+func TestCheckTables(t *testing.T) {
+	many := func(n int) (out []engine.Registration) {
+		for i := range n {
+			out = append(out, namedTable("a", fmt.Sprint("t", i), 1))
+		}
+		return out
+	}
+	edit := func(change func(*engine.Registration)) []engine.Registration {
+		r := courtTable("a", 1)
+		change(&r)
+		return []engine.Registration{r}
+	}
+	const wide = MaxEntryBytes - 1<<16
+	for _, c := range []struct {
+		what, department string
+		tables           []engine.Registration
+		departments      int
+		says             string
+	}{
+		{"none", "a", nil, 3, ""},
+		{"one", "a", many(1), 3, ""},
+		{"as many as may be", "a", many(MaxTables), 64, ""},
+		{"one too many", "a", many(MaxTables + 1), 1, "it may have 64"},
+		{"a long entry", "a", []engine.Registration{wideTable("a", "t", 1, wide)}, 3, ""},
+		{"too long an entry", "a", []engine.Registration{wideTable("a", "t", 1, MaxEntryBytes)}, 3, "over the limit of 4193792"},
+		{"far too long an entry", "a", []engine.Registration{wideTable("a", "t", 1, 3*MaxEntryBytes)}, 1, "over the limit of 4193792"},
+		{"over the share", "a", []engine.Registration{wideTable("a", "t", 1, wide/2)}, 64, "its share among 64 departments"},
+		{"together over the share", "a", []engine.Registration{wideTable("a", "t", 1, wide), wideTable("a", "u", 1, wide)}, 15, "its share among 15 departments"},
+		{"within it among fewer", "a", []engine.Registration{wideTable("a", "t", 1, wide), wideTable("a", "u", 1, wide)}, 3, ""},
+		{"no name", "", many(1), 3, "a name is 1 to 64 bytes"},
+		{"too long a name", strings.Repeat("a", 65), many(1), 3, "a name is 1 to 64 bytes"},
+		{"a name with a line", "a\nb", many(1), 3, "U+000A"},
+		{"a table with a line", "a", edit(func(r *engine.Registration) { r.Table = "t\n" }), 3, "control characters"},
+		{"a table without a name", "a", edit(func(r *engine.Registration) { r.Table = "" }), 3, "is empty"},
+		{"no columns", "a", edit(func(r *engine.Registration) { r.Columns = nil }), 3, "0 columns"},
+		{"too many columns", "a", edit(func(r *engine.Registration) { r.Columns = make([]engine.Column, engine.MaxColumns+1) }), 3, "1025 columns"},
+		{"too many rows", "a", edit(func(r *engine.Registration) { r.Rows = engine.MaxRows + 1 }), 3, "rows"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			err := CheckTables(c.department, c.tables, c.departments)
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
