@@ -164,10 +164,24 @@ func askInfo(ctx context.Context, t *transport, from peer.ID, q infoRequest, int
 
 // greet compares networks with a member that has just been reached: a
 // configuration that differs shows here rather than in silence.
+//
+// Either of the two may still be without the proofs' keys, and so without a
+// network: it is tried again until both have one, or the connection is lost.
 func (n *node) greet(ctx context.Context, p peer.ID) {
+	for pause := followPause; n.transport.Connected(p) && !n.compare(ctx, p); pause = min(2*pause, followLastPause) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+// compare tells whether networks could be compared.
+func (n *node) compare(ctx context.Context, p peer.ID) bool {
 	ours := n.view.Load().network
 	if ours == nil {
-		return // no keys yet; whoever has them greets this node
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -176,17 +190,18 @@ func (n *node) greet(ctx context.Context, p peer.ID) {
 		if ctx.Err() == nil && !errors.Is(err, errStreamEnded) {
 			n.log.Debug("a department does not answer yet", "peer", p.String(), "error", err.Error())
 		}
-		return
+		return false
 	}
 	n.log.Info("connected", "department", h.Name, "peer", p.String())
 	why := difference(ours, &h.Network)
 	if why == "" {
 		n.foreign.Delete(p)
-		return
+		return true
 	}
 	n.foreign.Store(p, fmt.Sprintf("this node and %q (%s) are not of one network: %s", h.Name, p, why))
 	n.log.Error("this node and another department are not of one network: no epoch can be formed",
 		"department", h.Name, "peer", p.String(), "difference", why)
+	return true
 }
 
 // estranged is why members are of another network than this node, or empty.

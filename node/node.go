@@ -444,13 +444,6 @@ func (n *node) openLedger(ctx context.Context) error {
 	n.department.State = n.replica
 	n.log.Info("ledger", "block", l.Status().Block, "network", n.network.ID().String())
 	n.transport.Handle(infoProtocol, analyst, n.serveInfo)
-	// Of two members that met before either had a network, the later one to be
-	// here compares.
-	for _, p := range n.transport.roles.with(member) {
-		if n.transport.Connected(p) {
-			n.transport.Go(func(ctx context.Context) { n.greet(ctx, p) })
-		}
-	}
 	serveLog(n.transport, n.history)
 	n.measure()
 	return nil
