@@ -47,13 +47,13 @@ func (l *Ledger) AtHead() <-chan struct{} { return l.catchup.at }
 func (l *Ledger) runCatchup(ctx context.Context) {
 	for {
 		s := l.Status()
-		if !s.CatchingUp && 3*s.Heard > 2*len(s.Validators) && s.Block >= s.Head {
+		if !s.CatchingUp && 3*s.Heard > 2*len(s.Validators) && s.Block >= max(s.Head, l.config.Trust.Block) {
 			close(l.catchup.at)
 			l.log.Info("the ledger has caught up", "block", s.Block)
 			return
 		}
-		for _, v := range s.Validators {
-			if p, err := peerID(v); err == nil && p != l.config.Host.ID() {
+		for _, p := range l.config.Peers() { // on an old state also who came later
+			if p != l.config.Host.ID() {
 				l.askHeight(ctx, p)
 			}
 		}
@@ -65,7 +65,7 @@ func (l *Ledger) runCatchup(ctx context.Context) {
 	}
 }
 
-// askHeight asks a validator in the background, unless it has answered, or is
+// askHeight asks a member in the background, unless it has answered, or is
 // asked already.
 func (l *Ledger) askHeight(ctx context.Context, p peer.ID) {
 	c := l.catchup
@@ -87,7 +87,7 @@ func (l *Ledger) askHeight(ctx context.Context, p peer.ID) {
 		defer c.mu.Unlock()
 		delete(c.asking, p)
 		if err != nil {
-			l.log.Debug("a validator does not tell its height", "peer", p.String(), "error", err.Error())
+			l.log.Debug("a member does not tell its height", "peer", p.String(), "error", err.Error())
 			return
 		}
 		c.heights[p], c.highest = height, max(c.highest, height)

@@ -1,0 +1,79 @@
+package node
+
+import (
+	"context"
+	"crypto/ed25519"
+	"math/big"
+	"testing"
+
+	"parley/engine"
+	"parley/protocols"
+)
+
+// fixedTable is a table that only describes itself.
+type fixedTable struct {
+	name string
+	rows int64
+}
+
+func (f fixedTable) Registration(department string, version uint64) engine.Registration {
+	return engine.Registration{Department: department, Table: f.name, Version: version, Rows: f.rows,
+		Columns: []engine.Column{{Name: "x", Kind: engine.Boolean, HasDictionary: true, Dictionary: []string{"false", "true"}}}}
+}
+func (fixedTable) Aggregate(context.Context, *engine.Plan, string) ([]*big.Int, error) {
+	return nil, nil
+}
+func (fixedTable) Close() error { return nil }
+
+// A table's registration is sent once for each version that it has to have:
+// when an earlier life's entries, of other rows, come in between, again, until
+// the ledger has the table as it is.
+func TestRegistrationsThatAreOvertaken(t *testing.T) {
+	id := testIdentity(t)
+	const own = 9
+	for name, lives := range map[string][]int64{ // rows of the versions that the ledger has by and by
+		"the first":                        {own},
+		"another life's first":             {4, own},
+		"two of another life":              {4, 5, own},
+		"six lives":                        {11, 12, 13, 14, 15, own},
+		"the own rows came, and then more": {8, 10, own},
+	} {
+		t.Run(name, func(t *testing.T) {
+			network := &protocols.Network{Version: protocols.Version, Name: "one", Parameters: "tiny", VerifyingKeys: []byte{1},
+				Departments: []protocols.Member{{Key: id.Key()}}}
+			state := protocols.NewState(network, protocols.Sizes{KeyShare: 1, Contribution: 1, Share: 1})
+			number := uint64(0)
+			order := func(body protocols.Body) {
+				t.Helper()
+				number++
+				if err := state.Apply(protocols.Place{Block: number}, protocols.Sign(network.ID(), ed25519.PrivateKey(id.private), body)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			order(&protocols.Join{Name: "a"})
+			n := &node{cfg: Config{Name: "a"}, id: id, network: network, replica: state, log: quiet,
+				tables: []*table{{"people", fixedTable{"people", own}}}, outbox: newOutbox(quiet, nil)}
+			sent := 0
+			for i, rows := range lives {
+				n.dueRegistrations()
+				n.dueRegistrations() // another block: nothing new
+				if n.duty.tables || len(n.outbox.queue) != sent+1 {
+					t.Fatalf("after %d versions: done %v, %d sent, want %d", i, n.duty.tables, len(n.outbox.queue), sent+1)
+				}
+				body, err := n.outbox.queue[sent].entry.Open()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r := body.(*protocols.Register).Registration; r.Version != uint64(i+1) || r.Rows != own {
+					t.Fatalf("version %d of %d rows is sent, want version %d", r.Version, r.Rows, i+1)
+				}
+				sent++
+				order(&protocols.Register{Registration: fixedTable{"people", rows}.Registration("a", uint64(i+1)), Nonce: [32]byte{byte(i)}})
+			}
+			n.dueRegistrations()
+			if !n.duty.tables || len(n.outbox.queue) != sent {
+				t.Errorf("done %v, %d sent, want %d", n.duty.tables, len(n.outbox.queue), sent)
+			}
+		})
+	}
+}
