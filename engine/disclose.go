@@ -32,7 +32,10 @@ func (p *Plan) disclosures() []ExplainedDisclosure {
 	for _, what := range p.distributions() {
 		out = append(out, ExplainedDisclosure{whoever, what})
 	}
-	everyone := "the query, the schema and its bounds, row counts and versions of the tables, who takes part, sizes and times; no cell"
+	if len(p.Registrations) == 1 {
+		out = append(out, ExplainedDisclosure{whoever, fmt.Sprintf("these are the figures of %s alone: no other department's rows are among them", p.Registrations[0].Department)})
+	}
+	everyone := "the query, the schema and its bounds, row counts and versions of the tables, who takes part, sizes and times (a department's to tenths of a second); no cell"
 	out = append(out, ExplainedDisclosure{"every department", everyone})
 	if r := p.Report; r != nil && strings.HasPrefix(r.Function, "logreg") {
 		out = append(out, ExplainedDisclosure{"every department and the analyst", "the coefficients, which are in the question"})

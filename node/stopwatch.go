@@ -40,17 +40,26 @@ func (w *stopwatch) Add(step string, d time.Duration) {
 	w.spent[step] += d
 }
 
-// Report is the time until now, or until Stop.
+// reportedTime is what a reported time is a multiple of. Finer, it would tell
+// how many rows a condition meets.
+const reportedTime = 100 * time.Millisecond
+
+// reported is a time as others learn it, in microseconds: rounded up.
+func reported(d time.Duration) uint64 {
+	return uint64((max(0, d) + reportedTime - 1) / reportedTime * reportedTime / time.Microsecond)
+}
+
+// Report is the time until now, or until Stop, rounded up to reportedTime.
 func (w *stopwatch) Report() report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended != nil {
 		return *w.ended
 	}
-	us := func(step string) uint64 { return uint64(w.spent[step].Microseconds()) }
+	us := func(step string) uint64 { return reported(w.spent[step]) }
 	return report{AggregationUs: us(stepAggregation), EncryptionUs: us(stepEncryption), ProvingUs: us(stepProving),
 		VerifyingUs: us(stepVerifying), ReEncryptionUs: us(stepReEncryption), DecryptionUs: us(stepDecryption),
-		ProcessorUs: uint64(max(0, processorSeconds()-w.cpu) * 1e6)}
+		ProcessorUs: reported(time.Duration((processorSeconds() - w.cpu) * float64(time.Second)))}
 }
 
 // Stop fixes the report.
@@ -62,7 +71,7 @@ func (w *stopwatch) Stop() {
 }
 
 // report is what a department says of its part in a query, to the analyst who
-// asked it and nobody else. It is not signed and proves nothing. The processor
+// asked it and nobody else, in multiples of reportedTime. It is not signed and proves nothing. The processor
 // time is all that the process used meanwhile, for other queries too.
 type report struct {
 	_              struct{} `cbor:",toarray"`
