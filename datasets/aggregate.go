@@ -202,7 +202,7 @@ func (a *aggregation) moment(x translator, m engine.Moment) (string, error) {
 
 // run executes the statement of some of the moments and puts its rows into cells.
 func (a *aggregation) run(ctx context.Context, statement string, moments []int, cells []*big.Int) error {
-	rows, err := a.table.store.query(ctx, statement)
+	rows, err := a.table.query(ctx, statement)
 	if err != nil {
 		return fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
 	}

@@ -34,6 +34,11 @@ const (
 	// Arrow file may ask for.
 	MaxBufferBytes = 1 << 30
 
+	// MaxStoreBytes is the memory of the embedded DuckDB of one table.
+	MaxStoreBytes = 2 << 30
+	// MaxSpillBytes is what it may write into its folder beyond that.
+	MaxSpillBytes = 64 << 30
+
 	// batchRows is the number of rows of a record batch.
 	batchRows = 8192
 	// batchBytes is the size of the text of a batch of a text file above which

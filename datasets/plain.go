@@ -113,7 +113,7 @@ func pooledColumns(tables []*Table) ([]column, error) {
 // pool makes the table of all rows. Decimals get the least width that holds
 // them, which leaves room for products.
 func pool(ctx context.Context, tables []*Table, columns []column) (*store, error) {
-	s, err := openStore("SET integer_division = true")
+	s, err := openStore(storeRoom{memory: MaxStoreBytes}, "SET integer_division = true")
 	if err != nil {
 		return nil, err
 	}

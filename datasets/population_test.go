@@ -163,7 +163,7 @@ func TestPopulationTablesAgree(t *testing.T) {
 // across.
 func joined(t testing.TB, city CityFiles) *store {
 	t.Helper()
-	s, err := openStore()
+	s, err := openStore(storeRoom{memory: MaxStoreBytes})
 	if err != nil {
 		t.Fatal(err)
 	}

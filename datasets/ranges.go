@@ -157,7 +157,7 @@ func (a *aggregation) rangesStatement(r *ranges) (string, error) {
 
 // runRanges executes the statement and adds its rows to cells.
 func (a *aggregation) runRanges(ctx context.Context, r *ranges, statement string, cells []*big.Int) error {
-	rows, err := a.table.store.query(ctx, statement)
+	rows, err := a.table.query(ctx, statement)
 	if err != nil {
 		return fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -15,18 +16,17 @@ import (
 	"parley/engine"
 )
 
-// The limits of the embedded DuckDB.
-const (
-	storeMemory  = "2GB"
-	storeThreads = 2
-)
+// storeThreads is how many threads the embedded DuckDB has.
+const storeThreads = 2
 
-// store is an embedded DuckDB that holds rows and runs SELECTs. It has no file:
-// everything is in memory, extensions and any access to files or the network
-// are switched off, and its configuration is locked (README, section 6.1).
+// store is an embedded DuckDB that holds rows and runs SELECTs. What does not fit
+// into its memory goes to a folder of its own, if it has one; extensions and any
+// other access to files or the network are switched off, and its configuration is
+// locked (README, section 6.1).
 type store struct {
 	connector *duckdb.Connector
 	db        *sql.DB
+	room      storeRoom
 }
 
 // rowsTable is the name of the one table in a store.
@@ -35,24 +35,21 @@ const rowsTable = "rows"
 // storeColumn is one column of rowsTable.
 type storeColumn struct{ name, sqlType string }
 
-// openStore makes an empty store.
-func openStore(settings ...string) (*store, error) {
+// openStore makes an empty store, which removes its folder when it is closed.
+func openStore(room storeRoom, settings ...string) (*store, error) {
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
 		return nil, fmt.Errorf("starting DuckDB: %w", err)
 	}
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(storeThreads)
-	s := &store{connector: connector, db: db}
-	settings = append([]string{
+	s := &store{connector: connector, db: db, room: room}
+	settings = append(append([]string{
 		"SET autoinstall_known_extensions = false",
 		"SET autoload_known_extensions = false",
 		"SET allow_community_extensions = false",
-		"SET temp_directory = ''",
-		"SET enable_external_access = false",
-		"SET memory_limit = '" + storeMemory + "'",
 		fmt.Sprintf("SET threads = %d", storeThreads),
-	}, settings...)
+	}, room.settings()...), settings...)
 	for _, setting := range append(settings, "SET lock_configuration = true") {
 		if _, err := db.Exec(setting); err != nil {
 			s.close()
@@ -71,15 +68,25 @@ func (s *store) close() error {
 	if e := s.connector.Close(); err == nil {
 		err = e
 	}
+	if e := s.room.remove(); err == nil {
+		err = e
+	}
 	return err
 }
 
 // newStore loads a table; column i is named c<i>, so that no name of a file
 // ever is part of SQL.
-func newStore(ctx context.Context, t *Table) (*store, error) {
-	s, err := openStore()
+func newStore(ctx context.Context, t *Table, o Options) (*store, error) {
+	room, err := newRoom(o)
 	if err != nil {
 		return nil, err
+	}
+	if err := room.check(t); err != nil {
+		return nil, errors.Join(err, room.remove())
+	}
+	s, err := openStore(room)
+	if err != nil {
+		return nil, errors.Join(err, room.remove())
 	}
 	var columns []storeColumn
 	for i, c := range t.columns {
@@ -91,7 +98,7 @@ func newStore(ctx context.Context, t *Table) (*store, error) {
 	}
 	if err != nil {
 		s.close()
-		return nil, fmt.Errorf("loading table %s: %w", shown(t.name), err)
+		return nil, fmt.Errorf("loading table %s: %w", shown(t.name), room.plain(t.name, err))
 	}
 	return s, nil
 }
@@ -185,6 +192,15 @@ func (c column) values(a arrow.Array) func(row int) driver.Value {
 		return func(row int) driver.Value { return int32(a.Value(row)) }
 	}
 	return func(int) driver.Value { return nil }
+}
+
+// query runs a SELECT over a table.
+func (t *Table) query(ctx context.Context, statement string) ([][]any, error) {
+	if t.store == nil {
+		return nil, fmt.Errorf("datasets: table %s was only described", shown(t.name))
+	}
+	rows, err := t.store.query(ctx, statement)
+	return rows, t.store.room.plain(t.name, err)
 }
 
 // query runs a SELECT and gives its rows as values of the driver.

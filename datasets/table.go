@@ -37,6 +37,13 @@ type Options struct {
 	// few values can test guesses against the registered digest. A department
 	// gives 32 random bytes and keeps them; the same salt gives the same digest.
 	Salt []byte
+	// Spill is a folder of the department's own for what of the table does not fit
+	// into MaxStoreBytes of memory: rows as they are, in files that Close removes,
+	// and what is left of them after a crash the caller. Without it there is no more
+	// than that memory.
+	Spill string
+
+	room storeRoom // tests: other limits than those of a store
 }
 
 // Table is one table of one department, read into memory. It is immutable and
@@ -70,10 +77,16 @@ func Open(ctx context.Context, name string, files []string, o Options) (*Table, 
 	if err != nil {
 		return nil, err
 	}
-	if t.store, err = newStore(ctx, t); err != nil {
+	if t.store, err = newStore(ctx, t, o); err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// Describe is Open without what only Aggregate needs, half of the memory and time.
+// Aggregate fails with a table that was only described.
+func Describe(ctx context.Context, name string, files []string, o Options) (*Table, error) {
+	return read(ctx, name, files, o)
 }
 
 // read is Open without the store.
@@ -100,8 +113,13 @@ func read(ctx context.Context, name string, files []string, o Options) (*Table, 
 	return l.finish(o.Salt)
 }
 
-// Close frees the embedded DuckDB. The table is not usable afterwards.
-func (t *Table) Close() error { return t.store.close() }
+// Close frees the embedded DuckDB and removes its files. The table is not usable afterwards.
+func (t *Table) Close() error {
+	if t.store == nil {
+		return nil
+	}
+	return t.store.close()
+}
 
 // Name is the table's name.
 func (t *Table) Name() string { return t.name }

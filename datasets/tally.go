@@ -151,7 +151,7 @@ func (a *aggregation) tallyStatement(b *tally) (string, error) {
 
 // runTally executes a tally's statement and puts its rows into cells.
 func (a *aggregation) runTally(ctx context.Context, b *tally, statement string, cells []*big.Int) error {
-	rows, err := a.table.store.query(ctx, statement)
+	rows, err := a.table.query(ctx, statement)
 	if err != nil {
 		return fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
 	}

@@ -215,11 +215,15 @@ type tableDescription struct {
 }
 
 func describeTable(ctx context.Context, department string, t TableConfig) (tableDescription, error) {
-	table, err := datasets.Open(ctx, t.Name, t.Files, t.reading())
+	table, err := datasets.Describe(ctx, t.Name, t.Files, t.reading())
 	if err != nil {
 		return tableDescription{}, err
 	}
-	return tableDescription{table.Registration(department, 1), table.Aside(), table.Notes()}, table.Close()
+	notes := table.Notes()
+	if note := table.RoomNote(); note != "" {
+		notes = append(slices.Clip(notes), note)
+	}
+	return tableDescription{table.Registration(department, 1), table.Aside(), notes}, table.Close()
 }
 
 func registrationsOf(catalogue engine.Catalogue, table string) []engine.Registration {

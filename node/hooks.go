@@ -32,11 +32,11 @@ func (h *hooks) parameterSet(name string) (circuits.Params, error) {
 	return p, err
 }
 
-func (o *Options) openTable(ctx context.Context, c TableConfig, salt []byte) (dataset, error) {
+func (o *Options) openTable(ctx context.Context, c TableConfig, salt []byte, spill string) (dataset, error) {
 	if o.hooks.open != nil {
 		return o.hooks.open(ctx, c, salt)
 	}
-	return openTable(ctx, c, salt)
+	return openTable(ctx, c, salt, spill)
 }
 
 func (o *Options) wrap(m protocols.Machine, d *protocols.Department) protocols.Machine {

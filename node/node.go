@@ -203,9 +203,13 @@ func (n *node) openTables(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	spill, err := n.makeSpill()
+	if err != nil {
+		return err
+	}
 	var registrations []engine.Registration
 	for _, c := range n.cfg.Tables {
-		data, err := n.o.openTable(ctx, c, salt)
+		data, err := n.o.openTable(ctx, c, salt, spill)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", c.Name, err)
 		}
@@ -230,9 +234,21 @@ func (n *node) openTables(ctx context.Context) error {
 	return nil
 }
 
-func openTable(ctx context.Context, c TableConfig, salt []byte) (dataset, error) {
+// makeSpill makes the folder for rows that do not fit into memory, anew: what a crash left in it is gone.
+func (n *node) makeSpill() (string, error) {
+	path := filepath.Join(n.cfg.Dir, spillName)
+	if err := os.RemoveAll(path); err != nil {
+		return "", fmt.Errorf("emptying the folder %s: %w", path, disk.Explain(err))
+	}
+	n.onClose(func() { os.RemoveAll(path) })
+	return path, disk.MakeDir(path)
+}
+
+const spillName = "spill"
+
+func openTable(ctx context.Context, c TableConfig, salt []byte, spill string) (dataset, error) {
 	o := c.reading()
-	o.Salt = salt
+	o.Salt, o.Spill = salt, spill
 	return datasets.Open(ctx, c.Name, c.Files, o)
 }
 

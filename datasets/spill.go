@@ -1,0 +1,148 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// storeRoom is what a store may use: bytes of memory, and of files in a folder
+// when there is one (README, section 6.1).
+type storeRoom struct {
+	memory, disk int64
+	folder       string // of this store alone; "" for none
+}
+
+// newRoom makes a store's folder inside the one that was given, if any.
+func newRoom(o Options) (storeRoom, error) {
+	room := storeRoom{memory: MaxStoreBytes, disk: MaxSpillBytes}
+	if o.room.memory > 0 {
+		room = o.room
+	}
+	if o.Spill == "" {
+		room.disk = 0
+		return room, nil
+	}
+	folder, err := os.MkdirTemp(o.Spill, "table-") // for its owner only
+	if err != nil {
+		return room, &Error{Message: "there is no folder for what does not fit into memory", Err: plainCause(err)}
+	}
+	room.folder = folder
+	return room, nil
+}
+
+// settings are DuckDB's, in an order that it accepts: the folder cannot be chosen
+// once access to files is off.
+func (r storeRoom) settings() []string {
+	return []string{
+		"SET temp_directory = " + quoteText(r.folder),
+		fmt.Sprintf("SET max_temp_directory_size = '%dB'", max(r.disk, 0)),
+		"SET enable_external_access = false",
+		fmt.Sprintf("SET memory_limit = '%dB'", r.memory),
+	}
+}
+
+func (r storeRoom) remove() error {
+	if r.folder == "" {
+		return nil
+	}
+	return os.RemoveAll(r.folder)
+}
+
+// String says what the limits are.
+func (r storeRoom) String() string {
+	if r.folder == "" {
+		return sizeText(r.memory) + " of memory, and no folder for more"
+	}
+	return fmt.Sprintf("%s of memory and %s of files in %s", sizeText(r.memory), sizeText(r.disk), r.folder)
+}
+
+// check refuses a table that surely does not fit, before it is loaded.
+func (r storeRoom) check(t *Table) error {
+	if size := t.StoreBytes(); size > r.memory+r.disk {
+		return r.full(t.name, "takes about "+sizeText(size))
+	}
+	return nil
+}
+
+// plain turns DuckDB's lack of room into a sentence about its limits; DuckDB's own
+// is advice for whoever may change its settings.
+func (r storeRoom) plain(table string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var e *duckdb.Error
+	typed := errors.As(err, &e) && e.Type == duckdb.ErrorTypeOutOfMemory
+	if typed || strings.Contains(err.Error(), "Out of Memory") || strings.Contains(err.Error(), "Increasing the memory limit") { // the appender gives text alone
+		return r.full(table, "needs more room than there is")
+	}
+	return err
+}
+
+func (r storeRoom) full(table, what string) error {
+	return &Error{Message: fmt.Sprintf("table %s %s as it is aggregated; the limit is %s", shown(table), what, r),
+		Hint: "leave columns out, or split the table over departments"}
+}
+
+// sizeText is a number of bytes for people.
+func sizeText(bytes int64) string {
+	for _, unit := range []struct {
+		name string
+		size int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if bytes >= unit.size {
+			return fmt.Sprintf("%.4g %s", float64(bytes)/float64(unit.size), unit.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", bytes)
+}
+
+// RoomNote says what an operator should know of a table that does not fit into
+// the memory of MaxStoreBytes before it is opened for aggregation; "" otherwise.
+func (t *Table) RoomNote() string { return roomNote(t.name, t.StoreBytes()) }
+
+func roomNote(table string, size int64) string {
+	switch {
+	case size > MaxStoreBytes+MaxSpillBytes:
+		return fmt.Sprintf("table %s takes about %s as it is aggregated, over the limit of %s of memory and %s of files: no node opens it; leave columns out, or split it over departments",
+			shown(table), sizeText(size), sizeText(MaxStoreBytes), sizeText(MaxSpillBytes))
+	case size > MaxStoreBytes:
+		return fmt.Sprintf("table %s takes about %s as it is aggregated: what is over %s of memory goes to files in the node's folder, %s at most, and is slower",
+			shown(table), sizeText(size), sizeText(MaxStoreBytes), sizeText(MaxSpillBytes))
+	}
+	return ""
+}
+
+// StoreBytes is about how much room the table takes while it is aggregated,
+// beside its record batches: up to MaxStoreBytes of memory, the rest of files.
+func (t *Table) StoreBytes() int64 {
+	total := int64(0)
+	for i := range t.columns {
+		for _, b := range t.batches {
+			rows := b.NumRows()
+			switch values := b.Column(i).(type) {
+			case *array.String:
+				total += 16 * rows // a length, and a pointer or a short text
+				if rows > 0 && len(values.ValueBytes()) > int(12*rows) {
+					total += int64(len(values.ValueBytes()))
+				}
+			case *array.Boolean:
+				total += rows
+			case *array.Decimal128:
+				total += 16 * rows
+			case *array.Int64:
+				total += 8 * rows
+			default:
+				total += 4 * rows
+			}
+		}
+		if t.described[i].Nullable {
+			total += t.rows / 8
+		}
+	}
+	return total
+}
