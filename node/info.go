@@ -166,9 +166,14 @@ func askInfo(ctx context.Context, t *transport, from peer.ID, q infoRequest, int
 // configuration that differs shows here rather than in silence.
 //
 // Either of the two may still be without the proofs' keys, and so without a
-// network: it is tried again until both have one, or the connection is lost.
+// network: it is tried again until both have one, through lost connections,
+// while the other is a member.
 func (n *node) greet(ctx context.Context, p peer.ID) {
-	for pause := followPause; n.transport.Connected(p) && !n.compare(ctx, p); pause = min(2*pause, followLastPause) {
+	if _, busy := n.greeting.LoadOrStore(p, true); busy {
+		return
+	}
+	defer n.greeting.Delete(p)
+	for pause := followPause; n.transport.roles.of(p) >= member && !n.compare(ctx, p); pause = min(2*pause, followLastPause) {
 		select {
 		case <-ctx.Done():
 			return

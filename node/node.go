@@ -70,7 +70,9 @@ type node struct {
 
 	view    atomic.Pointer[view]
 	foreign sync.Map // peer.ID → why that member is of another network, a sentence
-	watches struct {
+	// greeting are the peers that this node tries to compare networks with.
+	greeting sync.Map
+	watches  struct {
 		sync.Mutex
 		of    map[engine.Digest]*stopwatch
 		order []engine.Digest
