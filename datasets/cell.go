@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"bytes"
 	"math"
 	"math/big"
 	"strconv"
@@ -141,11 +142,11 @@ func readValues(values arrow.Array) cellReader {
 		scale := int(a.DataType().(*arrow.Decimal256Type).Scale)
 		return func(row int) (cell, error) { return decimalCell(a.Value(row).BigInt(), scale) }
 	case *array.String:
-		return func(row int) (cell, error) { return textCell(a.Value(row)) }
+		return readTexts(a, a.ValueOffset)
 	case *array.LargeString:
-		return func(row int) (cell, error) { return textCell(a.Value(row)) }
+		return readTexts(a, a.ValueOffset)
 	case *array.StringView:
-		return func(row int) (cell, error) { return textCell(a.Value(row)) }
+		return func(row int) (cell, error) { return textCell([]byte(a.Value(row))) }
 	case *array.Boolean:
 		return func(row int) (cell, error) {
 			if a.Value(row) {
@@ -221,25 +222,33 @@ func decimalCell(unscaled *big.Int, scale int) (cell, error) {
 }
 
 // textCell takes text of a typed file, which may hold what a text file cannot.
-func textCell(v string) (cell, error) {
+func textCell(v []byte) (cell, error) {
 	if fault := textFault(v); fault != "" {
 		return cell{}, refusedValue{message: fault}
 	}
-	return cell{form: formText, text: []byte(v)}, nil
+	return cell{form: formText, text: v}, nil
+}
+
+// readTexts reads text where it lies: a copy of each value would be garbage as large
+// as the column.
+func readTexts[T int | int64](a arrow.Array, offset func(row int) T) cellReader {
+	all := []byte{} // not nil: an empty text is a text
+	if b := a.Data().Buffers()[2]; b != nil && b.Len() > 0 {
+		all = b.Bytes()
+	}
+	return func(row int) (cell, error) { return textCell(all[offset(row):offset(row+1)]) }
 }
 
 // textFault says why v cannot be a value of text, or "".
-func textFault(v string) string {
+func textFault(v []byte) string {
 	switch {
 	case len(v) > MaxFieldBytes:
 		return "text longer than " + strconv.Itoa(MaxFieldBytes) + " bytes"
-	case !utf8.ValidString(v):
+	case !utf8.Valid(v):
 		return "text that is not valid UTF-8"
 	}
-	for i := range len(v) {
-		if v[i] == 0 {
-			return "text with a NUL byte"
-		}
+	if bytes.IndexByte(v, 0) >= 0 {
+		return "text with a NUL byte"
 	}
 	return ""
 }

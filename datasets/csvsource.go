@@ -135,7 +135,10 @@ func (b *csvBatch) flush(visit func(*batch) error) error {
 	out := &batch{rows: b.rows, first: b.first, columns: make([]arrow.Array, width)}
 	for i, builder := range b.builders {
 		if builder != nil {
-			out.columns[i] = builder.NewStringArray()
+			text := builder.NewStringArray()
+			out.columns[i] = text
+			builder.Resize(b.rows) // the next batch will be much like this one
+			builder.ReserveData(textBytes(text, text.ValueOffset))
 		}
 	}
 	fields := b.fields

@@ -154,10 +154,12 @@ func (s *store) load(ctx context.Context, batches []arrow.Record, columns func(i
 }
 
 func appendBatches(ctx context.Context, appender *duckdb.Appender, batches []arrow.Record, columns func(i int) valueReader) error {
+	var garbage collector
 	for _, batch := range batches {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		garbage.loaded(batch.Columns())
 		readers := make([]func(int) driver.Value, batch.NumCols())
 		for i, a := range batch.Columns() {
 			readers[i] = columns(i)(a)

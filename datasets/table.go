@@ -77,6 +77,7 @@ func Open(ctx context.Context, name string, files []string, o Options) (*Table, 
 	if err != nil {
 		return nil, err
 	}
+	releaseGarbage()
 	if t.store, err = newStore(ctx, t, o); err != nil {
 		return nil, err
 	}
@@ -152,6 +153,7 @@ type loader struct {
 	aside    []*Error // for each column, why it is set aside; nil for those that are not
 	builders []*columnBuilder
 	pieces   []piece
+	garbage  collector
 }
 
 // piece is what one batch becomes; columns that were set aside have nil or what
@@ -277,6 +279,7 @@ func (l *loader) take(f openFile, b *batch) error {
 		if l.aside[i] != nil {
 			continue
 		}
+		builder.reserve(b.columns[f.order[i]], b.rows)
 		err := eachCell(f.name, builder.name, b, f.order[i], func(_ int, c cell, at faultAt) error {
 			return builder.add(c, at)
 		})
@@ -287,6 +290,7 @@ func (l *loader) take(f openFile, b *batch) error {
 		}
 	}
 	l.pieces = append(l.pieces, p)
+	l.garbage.loaded(p.columns)
 	t.rows += int64(b.rows)
 	return nil
 }
