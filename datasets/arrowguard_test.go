@@ -102,6 +102,8 @@ func TestArrowStreams(t *testing.T) {
 		"the second one is cut off":        {".arrows", join(first, unfinished, shortEnd[:0]), "", "mark"},
 		"cut off where it ends in zeros":   {".arrows", join(unfinished, nil), "", "mark"},
 		"a file":                           {".arrow", join(file), "1\n2", ""},
+		"a file with a long start":         {".arrow", string(withPadding(t, longer, 56)), "1\n2\n3", ""},
+		"a file with a start of text":      {".arrow", strings.Replace(string(withPadding(t, longer, 56)), "ARROW1\x00\x00\x00\x00", "ARROW1\x00\x00hi", 1), "", "metadata is damaged"},
 		"a file of two batches":            {".arrow", join(longer), "1\n2\n3", ""},
 		"a file twice":                     {".arrow", join(file, file), "", "that its footer does not list"},
 		"a file behind another":            {".arrow", join(longer, file), "", "that its footer does not list"},
@@ -152,6 +154,24 @@ func withFooterOf(t testing.TB, messages, footer []byte) []byte {
 		binary.LittleEndian.PutUint64(tail[at:], uint64(offsets[0]))
 	}
 	return append(bytes.Clone(messages[:start(messages)]), tail...)
+}
+
+// withPadding puts zeros behind the mark at the start of a file.
+func withPadding(t testing.TB, file []byte, zeros int) []byte {
+	t.Helper()
+	end := len(file) - len(arrowMagic) - 4
+	start := end - int(binary.LittleEndian.Uint32(file[end:]))
+	tail := bytes.Clone(file[start:])
+	offsets, err := footerOffsets(tail[:end-start])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, offset := range offsets {
+		at := bytes.Index(tail, binary.LittleEndian.AppendUint64(nil, uint64(offset)))
+		binary.LittleEndian.PutUint64(tail[at:], uint64(offset)+uint64(zeros))
+	}
+	out := append(bytes.Clone(file[:arrowStart]), make([]byte, zeros)...)
+	return append(append(out, file[arrowStart:start]...), tail...)
 }
 
 // TestArrowCase: the stream of the shared cases, twice over.

@@ -122,11 +122,14 @@ func checkArrowFile(in io.ReaderAt, size int64) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(offsets, arrowStart) { // the schema is not listed
-		offsets = append(offsets, arrowStart)
+	at, err := firstMessage(in, end-length)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(offsets, at) { // the schema is not listed
+		offsets = append(offsets, at)
 	}
 	slices.Sort(offsets)
-	at := int64(arrowStart)
 	for _, offset := range append(offsets, end-length) {
 		if offset < at {
 			return fmt.Errorf("%w: two messages overlap at offset %d", errFlat, offset)
@@ -147,6 +150,22 @@ func checkArrowFile(in io.ReaderAt, size int64) error {
 		at = m.next
 	}
 	return errFlat
+}
+
+// firstMessage gives the offset behind the mark at the start, which some writers
+// pad to 64 bytes and not to eight.
+func firstMessage(in io.ReaderAt, footer int64) (int64, error) {
+	at := int64(arrowStart)
+	for ; at+8 <= min(footer, maxArrowGap+arrowStart); at += 8 {
+		var b [8]byte
+		if _, err := in.ReadAt(b[:], at); err != nil {
+			return 0, errFlat
+		}
+		if b != [8]byte{} {
+			return at, nil
+		}
+	}
+	return at, nil
 }
 
 // footerOffsets gives where the footer says that dictionaries and batches lie.
