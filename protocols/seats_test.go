@@ -307,3 +307,36 @@ func mustDescribe(t *testing.T, s *State, block uint64) *Network {
 	}
 	return n
 }
+
+// TestRoundsByOtherKeys: one round by a key that is not pinned is enough for the whole question
+// not to be verified, and a round that is worse is not covered up by it.
+func TestRoundsByOtherKeys(t *testing.T) {
+	right := Verdict{Verified: true, SelfConsistent: true, Pinned: true, Anchored: true}
+	seized := Verdict{SelfConsistent: true, Anchored: true, OtherKeys: true, Reason: ReasonOtherKeys + ": b (seized in block 4)"}
+	bare := Verdict{SelfConsistent: true, Pinned: true, Reason: ReasonNotAnchored}
+	foreign := Verdict{SelfConsistent: true, Anchored: true, Reason: "made in network 1, pinned is 2"}
+	for name, tc := range map[string]struct {
+		rounds           []Verdict
+		verified, others bool
+		reason           string
+	}{
+		"all right":               {[]Verdict{right, right}, true, false, ""},
+		"all seized":              {[]Verdict{seized, seized}, false, true, seized.Reason},
+		"seized before the last":  {[]Verdict{right, seized}, false, true, seized.Reason},
+		"seized and handed back":  {[]Verdict{seized, right}, false, true, seized.Reason},
+		"seized, and no receipt":  {[]Verdict{bare, seized}, false, false, "round 1: " + ReasonNotAnchored},
+		"another network":         {[]Verdict{foreign, foreign}, false, false, foreign.Reason},
+		"another network, seized": {[]Verdict{foreign, seized}, false, false, foreign.Reason},
+	} {
+		v := Verdict{Rounds: tc.rounds}
+		v.judge()
+		if v.Verified != tc.verified || v.OtherKeys != tc.others || v.Reason != tc.reason || v.Pinned && !tc.verified {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+	seat := func(k byte, pinned bool) Seat { return Seat{Key: Key{k}, Pinned: pinned} }
+	all := seatsOf([]Verdict{{Seats: []Seat{seat(1, true), seat(2, false)}}, {Seats: []Seat{seat(1, true), seat(3, true)}}})
+	if i := slices.IndexFunc(all, func(s Seat) bool { return !s.Pinned }); len(all) != 3 || i < 0 || all[i].Key != (Key{2}) {
+		t.Error("who had a part in an earlier round is left out: ", all)
+	}
+}
