@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -72,7 +73,7 @@ type blobExchange struct {
 	network   engine.Digest
 	// forge, in tests and builds with liars only, changes what is served.
 	forge func(to peer.ID, requested engine.Digest, data []byte) []byte
-	// keySize is what an analyst may upload: its key for a question, in bytes.
+	// keySize is the length of an analyst's key for a question, in bytes: see uploadable.
 	keySize int
 
 	mu sync.Mutex
@@ -174,7 +175,7 @@ func (x *blobExchange) obtain(ctx context.Context, q blobRequest) (*protocols.Se
 }
 
 func (x *blobExchange) servePut(s *stream, q blobRequest) error {
-	if s.role != analyst || q.Size != uint64(x.keySize) || x.keySize == 0 {
+	if s.role != analyst || !x.uploadable(q) {
 		return s.SendValue(blobReply{Status: blobRefused})
 	}
 	if err := s.SendValue(blobReply{Status: blobFound}); err != nil {
@@ -195,6 +196,22 @@ func (x *blobExchange) servePut(s *stream, q blobRequest) error {
 		return s.SendValue(blobReply{Status: blobRefused})
 	}
 	return s.SendValue(blobReply{Status: blobFound})
+}
+
+// uploadable tells whether an analyst may give a blob: its key for a question,
+// or, showing what it accuses somebody of, one that the ledger names and
+// somebody waits for.
+func (x *blobExchange) uploadable(q blobRequest) bool {
+	if x.keySize == 0 || q.Size == 0 || q.Size > BlobLimit {
+		return false
+	}
+	if q.Size == uint64(x.keySize) {
+		return true
+	}
+	x.mu.Lock()
+	needed := x.needed
+	x.mu.Unlock()
+	return needed != nil && needed()[q.Digest]
 }
 
 // lend stores an analyst's upload. Over its limit it takes the place of the
@@ -378,6 +395,9 @@ func (x *blobExchange) fetchSlot(ctx context.Context, q blobRequest, from peer.I
 	}
 }
 
+// errNotTaken is the answer to an upload that the node does not want.
+var errNotTaken = errors.New("the node does not take the blob")
+
 // Upload gives a blob to the node that the client is connected to.
 func (x *blobExchange) Upload(ctx context.Context, to peer.ID, data []byte) error {
 	s, err := x.transport.Open(ctx, to, blobProtocol)
@@ -395,7 +415,7 @@ func (x *blobExchange) Upload(ctx context.Context, to peer.ID, data []byte) erro
 			return err
 		}
 		if reply.Status != blobFound {
-			return fmt.Errorf("%s does not take the query's key", to)
+			return fmt.Errorf("%s: %w", to, errNotTaken)
 		}
 		if err := sendChunks(s, body); err != nil {
 			return err

@@ -164,7 +164,13 @@ func (l locked) Step(e protocols.Event) (protocols.Ready, error) {
 
 func (a *asking) publish(blobs [][]byte) error {
 	for _, b := range blobs {
-		err := retry(a.run.ctx, func() error { return a.c.exchange.Upload(a.run.ctx, a.c.node, b) })
+		err := retry(a.run.ctx, func() error {
+			err := a.c.exchange.Upload(a.run.ctx, a.c.node, b)
+			if len(b) != protocols.SizesOf(a.c.params).KeyShare && errors.Is(err, errNotTaken) {
+				return nil // shown with an accusation, and nobody waits for it: another's ended the question
+			}
+			return err
+		})
 		if err != nil {
 			return unavailable("the node does not take the question's key: %v", err)
 		}

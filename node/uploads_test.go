@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"maps"
 	"testing"
 	"time"
@@ -142,7 +143,8 @@ func TestUploadsAllNeeded(t *testing.T) {
 	}
 }
 
-// TestUploadSize: an analyst uploads its key, which has one length, and nothing else.
+// TestUploadSize: an analyst uploads its key, which has one length, what the ledger waits for, which it
+// shows with an accusation, and nothing else.
 func TestUploadSize(t *testing.T) {
 	_, other, client := exchanges(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
@@ -156,5 +158,16 @@ func TestUploadSize(t *testing.T) {
 		if err := client.Upload(ctx, to, make([]byte, size)); (err == nil) != ok {
 			t.Errorf("%d bytes: %v", size, err)
 		}
+	}
+	shown := []byte("a contribution that does not verify, of another length")
+	if err := client.Upload(ctx, to, shown); !errors.Is(err, errNotTaken) {
+		t.Errorf("what the ledger does not name: %v", err)
+	}
+	other.setNeeded(func() map[engine.Digest]bool { return map[engine.Digest]bool{protocols.BlobDigest(shown): true} })
+	if err := client.Upload(ctx, to, shown); err != nil {
+		t.Errorf("what the ledger waits for: %v", err)
+	}
+	if err := client.Upload(ctx, to, shown[1:]); !errors.Is(err, errNotTaken) {
+		t.Errorf("another: %v", err)
 	}
 }
