@@ -155,13 +155,15 @@ parameters = "default"
 # The tables that questions may name. The files of one table together are one relation: .csv, .parquet, .arrow,
 # .ipc, .feather, or a glob. Only an unquoted empty field of a CSV file is NULL; null adds other spellings.
 # header says whether the first line of CSV files names the columns: "yes", "no" (they are called c1, c2, ...), or
-# "auto", which refuses a file where that cannot be told.
+# "auto", which refuses a file where that cannot be told. columns names the columns that are read; without it all
+# are, and one that cannot be read is set aside.
 # [[table]]
 # name = "heart"
 # files = ["tables/heart.csv"]
 # null = ["NA", "?"]
 # encoding = "utf-8"
 # header = "auto"
+# columns = ["age", "sex", "chol"]
 `, tomlString(name), networkName, tomlString(listen), tomlString(identityName))
 }
 

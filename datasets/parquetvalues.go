@@ -1,0 +1,202 @@
+package datasets
+
+import (
+	"fmt"
+	"math/big"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
+	"github.com/apache/arrow/go/v17/arrow/decimal256"
+	"github.com/apache/arrow/go/v17/arrow/float16"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/file"
+)
+
+// An arrayReader gives the next rows of a column chunk as an array of a type
+// that reads the same as the column's.
+type arrayReader func(rows int) (arrow.Array, error)
+
+func newArrayReader(chunk file.ColumnChunkReader, t arrow.DataType) (arrayReader, error) {
+	optional := chunk.Descriptor().MaxDefinitionLevel() > 0
+	mem := memory.DefaultAllocator
+	if t.ID() == arrow.NULL {
+		return newNullReader(chunk, optional)
+	}
+	switch c := chunk.(type) {
+	case *file.BooleanColumnChunkReader:
+		b := array.NewBooleanBuilder(mem)
+		return fill(c.ReadBatch, optional, b, func(v bool) error { b.Append(v); return nil }), nil
+	case *file.Float32ColumnChunkReader:
+		b := array.NewFloat32Builder(mem)
+		return fill(c.ReadBatch, optional, b, func(v float32) error { b.Append(v); return nil }), nil
+	case *file.Float64ColumnChunkReader:
+		b := array.NewFloat64Builder(mem)
+		return fill(c.ReadBatch, optional, b, func(v float64) error { b.Append(v); return nil }), nil
+	case *file.Int32ColumnChunkReader:
+		b, add, err := integerBuilder(t)
+		if t.ID() == arrow.UINT32 {
+			return fill(c.ReadBatch, optional, b, func(v int32) error { return add(int64(uint32(v))) }), err
+		}
+		return fill(c.ReadBatch, optional, b, func(v int32) error { return add(int64(v)) }), err
+	case *file.Int64ColumnChunkReader:
+		b, add, err := integerBuilder(t)
+		return fill(c.ReadBatch, optional, b, add), err
+	case *file.ByteArrayColumnChunkReader:
+		b, add, err := bytesBuilder(t)
+		return fill(c.ReadBatch, optional, b, func(v parquet.ByteArray) error { return add(v) }), err
+	case *file.FixedLenByteArrayColumnChunkReader:
+		b, add, err := bytesBuilder(t)
+		return fill(c.ReadBatch, optional, b, func(v parquet.FixedLenByteArray) error { return add(v) }), err
+	}
+	return nil, unreadable(t)
+}
+
+// newNullReader reads a column of the logical type Null, which may have any
+// physical type and no value.
+func newNullReader(chunk file.ColumnChunkReader, optional bool) (arrayReader, error) {
+	switch c := chunk.(type) {
+	case *file.BooleanColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Float32ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Float64ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Int32ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Int64ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.Int96ColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.ByteArrayColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	case *file.FixedLenByteArrayColumnChunkReader:
+		return fillNull(c.ReadBatch, optional), nil
+	}
+	return nil, unreadable(arrow.Null)
+}
+
+func fillNull[T any](next func(int64, []T, []int16, []int16) (int64, int, error), optional bool) arrayReader {
+	return fill(next, optional, array.NewNullBuilder(memory.DefaultAllocator), func(T) error {
+		return &Error{Message: "holds a value in a column of the type Null", Hint: damagedHint}
+	})
+}
+
+func unreadable(t arrow.DataType) error { return fmt.Errorf("the type %s is not supported", t) }
+
+// fill reads rows from a typed column chunk. next gives the values that are
+// present, densely, and for optional columns the definition level of every row:
+// 0 where the value is missing.
+func fill[T any](next func(int64, []T, []int16, []int16) (int64, int, error), optional bool, b array.Builder, add func(T) error) arrayReader {
+	values, levels := make([]T, batchRows), make([]int16, batchRows)
+	return func(rows int) (arrow.Array, error) {
+		for got := 0; got < rows; {
+			n, present, err := next(int64(rows-got), values[:rows-got], levels[:rows-got], nil)
+			if err != nil {
+				return nil, err
+			}
+			if n <= 0 || n > int64(rows-got) || present > int(n) {
+				return nil, fmt.Errorf("its data ends %d rows early", rows-got)
+			}
+			taken := 0
+			for i := range int(n) {
+				if optional && levels[i] == 0 {
+					b.AppendNull()
+					continue
+				}
+				if taken == present {
+					return nil, fmt.Errorf("fewer values than its definition levels promise")
+				}
+				if err := add(values[taken]); err != nil {
+					return nil, err
+				}
+				taken++
+			}
+			got += int(n)
+		}
+		return b.NewArray(), nil
+	}
+}
+
+// integerBuilder takes the values of the two integer types of Parquet.
+func integerBuilder(t arrow.DataType) (array.Builder, func(int64) error, error) {
+	mem := memory.DefaultAllocator
+	switch t := t.(type) {
+	case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type,
+		*arrow.Uint8Type, *arrow.Uint16Type, *arrow.Uint32Type:
+		b := array.NewInt64Builder(mem)
+		return b, func(v int64) error { b.Append(v); return nil }, nil
+	case *arrow.Uint64Type:
+		b := array.NewUint64Builder(mem)
+		return b, func(v int64) error { b.Append(uint64(v)); return nil }, nil
+	case *arrow.Date32Type:
+		b := array.NewDate32Builder(mem)
+		return b, func(v int64) error { b.Append(arrow.Date32(v)); return nil }, nil
+	case *arrow.Decimal128Type:
+		b := array.NewDecimal128Builder(mem, t)
+		return b, func(v int64) error { b.Append(decimal128.FromI64(v)); return nil }, nil
+	}
+	return nil, nil, unreadable(t)
+}
+
+// bytesBuilder takes the values of the two byte array types of Parquet.
+func bytesBuilder(t arrow.DataType) (array.Builder, func([]byte) error, error) {
+	mem := memory.DefaultAllocator
+	switch t := t.(type) {
+	case *arrow.StringType:
+		b := array.NewStringBuilder(mem)
+		return b, func(v []byte) error { b.BinaryBuilder.Append(v); return nil }, nil
+	case *arrow.Decimal128Type:
+		b := array.NewDecimal128Builder(mem, t)
+		return b, func(v []byte) error {
+			n, err := bigEndian(v, 16)
+			if err == nil {
+				b.Append(decimal128.FromBigInt(n))
+			}
+			return err
+		}, nil
+	case *arrow.Decimal256Type:
+		b := array.NewDecimal256Builder(mem, t)
+		return b, func(v []byte) error {
+			n, err := bigEndian(v, 32)
+			if err == nil {
+				b.Append(decimal256.FromBigInt(n))
+			}
+			return err
+		}, nil
+	case *arrow.Float16Type:
+		b := array.NewFloat16Builder(mem)
+		return b, func(v []byte) error {
+			if len(v) != 2 {
+				return fmt.Errorf("a half float of %d bytes", len(v))
+			}
+			b.Append(float16.FromBits(uint16(v[0]) | uint16(v[1])<<8))
+			return nil
+		}, nil
+	}
+	return nil, nil, unreadable(t)
+}
+
+// bigEndian reads a two's complement number. It may be written in any number of
+// bytes, as long as so many would have sufficed.
+func bigEndian(v []byte, most int) (*big.Int, error) {
+	if len(v) == 0 {
+		return nil, fmt.Errorf("a decimal of no bytes")
+	}
+	sign := byte(0)
+	if v[0]&0x80 != 0 {
+		sign = 0xFF
+	}
+	for len(v) > most && v[0] == sign && v[1]&0x80 == sign&0x80 {
+		v = v[1:]
+	}
+	if len(v) > most {
+		return nil, &Error{Message: fmt.Sprintf("holds a decimal of more than %d digits", MaxDigits)}
+	}
+	n := new(big.Int).SetBytes(v)
+	if sign != 0 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(8*len(v))))
+	}
+	return n, nil
+}
