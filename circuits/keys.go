@@ -123,16 +123,21 @@ type KeyFile struct {
 
 // ProvingFiles are the files of a parameter set, in the order of Statements.
 func ProvingFiles(p Params) ([]KeyFile, error) {
+	k, err := newKeys(p, "")
+	if err != nil {
+		return nil, err
+	}
+	return k.Files(), nil
+}
+
+// Files are the files of the proving halves, in the order of Statements.
+func (k *Keys) Files() []KeyFile {
 	var files []KeyFile
 	for _, s := range Statements {
-		sys, err := compile(shapeOf(p, s))
-		if err != nil {
-			return nil, err
-		}
-		l := sys.layout()
+		l := k.entries[s].layout
 		files = append(files, KeyFile{filepath.Base(keyFile("", l, "proving")), l.provingSize()})
 	}
-	return files, nil
+	return files
 }
 
 // Cached tells whether Develop would find all keys in dir.
@@ -152,13 +157,33 @@ func Cached(p Params, dir string) bool {
 func newKeys(p Params, dir string) (*Keys, error) {
 	k := &Keys{params: p, dir: dir, verifying: &VerifyingKeys{params: p}, entries: map[Statement]*keyEntry{}}
 	for _, s := range Statements {
-		sys, err := compile(shapeOf(p, s))
+		c, err := compiledOnce(p, s)
 		if err != nil {
 			return nil, err
 		}
-		k.entries[s] = &keyEntry{system: sys, layout: sys.layout()}
+		k.entries[s] = &keyEntry{system: c.system, layout: c.layout}
 	}
 	return k, nil
+}
+
+// compiled is what keys of one circuit have in common; nothing changes it.
+type compiled struct {
+	system *system
+	layout *layout
+}
+
+var compiledCircuits sync.Map // description of the circuit → func() (compiled, error)
+
+// compiledOnce compiles each circuit once in a process: keys are looked for in several places.
+func compiledOnce(p Params, s Statement) (compiled, error) {
+	once, _ := compiledCircuits.LoadOrStore(fmt.Sprintf("%s %s", s, p.describe()), sync.OnceValues(func() (compiled, error) {
+		sys, err := compile(shapeOf(p, s))
+		if err != nil {
+			return compiled{}, err
+		}
+		return compiled{sys, sys.layout()}, nil
+	}))
+	return once.(func() (compiled, error))()
 }
 
 // keyFile is named after the circuit and the format.
@@ -245,6 +270,39 @@ func (k *Keys) load(s Statement) (*keyEntry, error) {
 	if entry.proving != nil {
 		return entry, nil
 	}
+	h, err := k.examine(s, entry)
+	if err != nil {
+		return nil, err
+	}
+	entry.proving = &h.key // the powers have served
+	return entry, nil
+}
+
+// Check checks all proving keys that were not checked before, and keeps none in memory. Error:
+// ErrBrokenKey, or a key that cannot be read.
+func (k *Keys) Check(ctx context.Context, progress Progress) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i, s := range Statements {
+		if k.broken != nil || ctx.Err() != nil {
+			return errors.Join(k.broken, ctx.Err())
+		}
+		entry := k.entries[s]
+		if k.checked(s, entry) {
+			continue
+		}
+		if progress != nil {
+			progress(fmt.Sprintf("checking the %s keys, %s", s, k.params.Name()), i, len(Statements))
+		}
+		if _, err := k.examine(s, entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// examine reads a key and checks it.
+func (k *Keys) examine(s Statement, entry *keyEntry) (*provingHalf, error) {
 	h, err := k.read(s, entry)
 	if err == nil && !k.checked(s, entry) {
 		if err = entry.system.check(entry.layout, h, k.verifying.keys[s]); err == nil {
@@ -260,8 +318,7 @@ func (k *Keys) load(s Statement) (*keyEntry, error) {
 		}
 		return nil, err
 	}
-	entry.proving = &h.key // the powers have served
-	return entry, nil
+	return h, nil
 }
 
 // read reads the file that digest names, and no other.

@@ -145,7 +145,7 @@ func (c *Client) loadKeys() (*circuits.Keys, error) {
 	if dir == "" {
 		dir = DefaultCacheDir()
 	}
-	keys, err := networkKeys(c.transport.ctx, c.params, dir, c.network.VerifyingKeys, keysFrom(c.transport, c.node), c.o.Progress)
+	keys, err := networkKeys(c.transport.ctx, c.params, dir, foundingOf(c.network), keysFrom(c.transport, c.node), c.o.Progress)
 	if err != nil {
 		return nil, &QueryError{Code: "keys", Sentence: err.Error()}
 	}

@@ -160,7 +160,7 @@ func checkedText(f *checked) string {
 			line("department", "%s", f.Department)
 		}
 	case f.Verified && f.Development:
-		line("export", "verified; its proofs were made with development keys")
+		line("export", "verified; %s", protocols.DevelopmentCaveat)
 	case f.Verified:
 		line("export", "verified")
 	case len(f.OtherKeys) > 0:

@@ -65,6 +65,9 @@ func statusText(r nodeReport) string {
 	line("node", "%s, %s, %s; up %s", printable(r.Name), r.Role, health, (time.Duration(r.Uptime) * time.Second).String())
 	line("peer", "%s", r.Address)
 	line("network", "%s", r.Network)
+	if r.Caveat != "" {
+		line("keys", "not for private data: %s", r.Caveat)
+	}
 	line("ledger", "block %d of %s, %d entries, state %s; %d of %d validators connected", r.Ledger.Block,
 		r.Ledger.Time.UTC().Format(time.RFC3339), r.Ledger.Entries, shortDigest(r.Ledger.State), r.Ledger.Connected, r.Ledger.Validators)
 	epoch := "none is formed"

@@ -22,6 +22,7 @@ type verdictJSON struct {
 	Verified        bool          `json:"verified"`
 	Pinned          bool          `json:"pinned"`
 	DevelopmentKeys bool          `json:"developmentKeys"`
+	Caveat          string        `json:"caveat,omitempty"` // what development keys let their maker do
 	ValueShown      bool          `json:"valueShown"`
 	Reason          string        `json:"reason,omitempty"`
 	Department      string        `json:"department,omitempty"`
@@ -113,7 +114,11 @@ func readLimited(path string, limit int64) ([]byte, error) {
 
 // verdictOf is the JSON form of a verdict. The reason is left out when all is well.
 func verdictOf(v protocols.Verdict) verdictJSON {
-	out := verdictJSON{Verified: v.Verified, Pinned: v.Pinned, DevelopmentKeys: v.DevelopmentKeys,
+	caveat := ""
+	if v.DevelopmentKeys {
+		caveat = protocols.DevelopmentCaveat
+	}
+	out := verdictJSON{Verified: v.Verified, Pinned: v.Pinned, DevelopmentKeys: v.DevelopmentKeys, Caveat: caveat,
 		ValueShown: v.ValueShown, Department: v.Department, Parameters: v.Parameters, Departments: v.Departments}
 	if !v.Verified {
 		out.Reason = v.Reason
@@ -162,7 +167,7 @@ func verdictLine(v protocols.Verdict) string {
 		return line
 	}
 	if v.DevelopmentKeys {
-		line += "; made with development keys"
+		line += "; " + protocols.DevelopmentCaveat
 	}
 	if !v.ValueShown {
 		line += "; sealed, value not shown"

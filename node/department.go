@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/peer"
 
+	"parley/circuits"
 	"parley/engine"
 	"parley/node/disk"
 	"parley/node/ledger"
@@ -244,6 +245,8 @@ func (n *node) step(ctx context.Context, r *running, e protocols.Event) error {
 	switch {
 	case errors.As(err, &world):
 		return world.error
+	case errors.Is(err, circuits.ErrBrokenKey):
+		return n.breakKeys(err)
 	case errors.Is(err, protocols.ErrJournal):
 		r.stop()
 		return n.leaveEpoch(r, err)

@@ -27,6 +27,7 @@ type checked struct {
 	Genesis      string        `json:"genesis,omitempty"`
 	Parameters   string        `json:"parameters,omitempty"`
 	Development  bool          `json:"developmentKeys"`
+	Caveat       string        `json:"caveat,omitempty"` // what development keys let their maker do
 	Blocks       uint64        `json:"blocks"`
 	Time         *time.Time    `json:"time,omitempty"` // of the last block
 	Signatures   int           `json:"signatures"`     // of blocks
@@ -121,6 +122,9 @@ func (c *exportCheck) run(size int64, pins exportPins, parameters func(string) (
 	}
 	id := network.ID()
 	c.out.Genesis, c.out.Parameters, c.out.Development = id.String(), network.Parameters, network.Development
+	if network.Development {
+		c.out.Caveat = protocols.DevelopmentCaveat
+	}
 	for _, want := range []engine.Digest{pins.Genesis, pins.id()} {
 		if want != (engine.Digest{}) && want != id {
 			return c.x.wrong(fmt.Errorf("the genesis: it is of network %s, pinned is %s", id, want))

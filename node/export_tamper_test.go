@@ -199,7 +199,7 @@ func FuzzExport(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	network := &protocols.Network{Version: protocols.Version, Name: "fuzz", Nonce: engine.Digest{1}, Parameters: "tiny", VerifyingKeys: []byte{1},
+	network := &protocols.Network{Version: protocols.Version, Name: "fuzz", Nonce: engine.Digest{1}, Parameters: "tiny", Development: true, VerifyingKeys: []byte{1}, ProvingKeys: []engine.Digest{{1}, {2}, {3}},
 		Departments: []protocols.Member{{Key: protocols.Key{1}}}, Auditors: []protocols.Member{}}
 	frame := func(kind frameKind, payload []byte) []byte {
 		return append(binary.BigEndian.AppendUint32([]byte{byte(kind)}, uint32(len(payload))), payload...)

@@ -54,7 +54,7 @@ func TestTwoNonces(t *testing.T) {
 // TestDifference: each way in which two nodes are not of one network is said
 // as what it is.
 func TestDifference(t *testing.T) {
-	ours := &protocols.Network{Version: protocols.Version, Name: "parley", Nonce: engine.Digest{1}, Parameters: "light", VerifyingKeys: []byte{1},
+	ours := &protocols.Network{Version: protocols.Version, Name: "parley", Nonce: engine.Digest{1}, Parameters: "light", Development: true, VerifyingKeys: []byte{1}, ProvingKeys: []engine.Digest{{1}, {2}, {3}},
 		Departments: []protocols.Member{{Key: protocols.Key{1}}, {Key: protocols.Key{2}}}, Auditors: []protocols.Member{{Key: protocols.Key{3}}}}
 	if why := difference(ours, ours); why != "" {
 		t.Error(why)

@@ -17,7 +17,7 @@ import (
 func messages() []any {
 	return []any{
 		new(infoRequest), new(hello), new(reports), new(departmentReport), new(blobRequest), new(blobReply),
-		new(keysRequest), new(keysReply), new(logRequest), new(logReply), new(logFrames), new(logBytes),
+		new(keysRequest), new(founding), new(logRequest), new(logReply), new(logFrames), new(logBytes),
 		new(ledgerExtent), new(blockFrame),
 	}
 }

@@ -232,7 +232,7 @@ func difference(ours, theirs *protocols.Network) string {
 		return fmt.Sprintf("founding nonces: %s here, %s there. Either the network was founded twice (a node that lost its folder "+
 			"needs the genesis.json of another), or the first department, %s, told the two different ones",
 			ours.Nonce, theirs.Nonce, PeerOf(ours.First()))
-	case string(ours.VerifyingKeys) != string(theirs.VerifyingKeys):
+	case string(ours.VerifyingKeys) != string(theirs.VerifyingKeys) || !slices.Equal(ours.ProvingKeys, theirs.ProvingKeys):
 		return "the proofs' keys: all nodes need the same development keys; copy the keys' folder from one to all"
 	}
 	return "their descriptions"

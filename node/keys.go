@@ -1,17 +1,11 @@
 package node
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +13,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/disk"
+	"parley/protocols"
 )
 
 // keysPause is how often a process looks whether another one has finished
@@ -39,22 +34,48 @@ func DefaultCacheDir() string {
 // developKeys finds or makes the development keys of a parameter set in dir.
 // Processes that share dir take turns: two that made keys at once would each
 // end up with their own.
+// The keys are checked, once for all who share dir.
 func developKeys(ctx context.Context, p circuits.Params, dir string, progress circuits.Progress) (*circuits.Keys, error) {
-	if err := disk.MakeDir(dir); err != nil {
+	return checkedKeys(ctx, dir, progress, func() (*circuits.Keys, error) { return circuits.Develop(ctx, p, dir, progress) })
+}
+
+// checkedKeys finds keys in dir and checks them, in the turn of this process. In
+// a folder where others could put files, the mark of a checked key, and the keys
+// themselves, could be theirs.
+func checkedKeys(ctx context.Context, dir string, progress circuits.Progress, find func() (*circuits.Keys, error)) (*circuits.Keys, error) {
+	if err := disk.MakePrivate(dir); err != nil {
+		if errors.Is(err, disk.ErrPublic) {
+			err = fmt.Errorf("%w: keys are kept where only their user can write; give such a folder with --cache, or set HOME", err)
+		}
 		return nil, err
 	}
-	path := filepath.Join(dir, "lock")
+	unlock, err := lockKeys(ctx, filepath.Join(dir, "lock"), progress)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	keys, err := find()
+	if err == nil {
+		err = keys.Check(ctx, progress)
+	}
+	if err != nil {
+		return nil, disk.Explain(err)
+	}
+	return keys, nil
+}
+
+func lockKeys(ctx context.Context, path string, progress circuits.Progress) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, disk.FileMode)
 	if err != nil {
 		return nil, fmt.Errorf("development keys: %w", disk.Explain(err))
 	}
-	defer f.Close() // and with it the lock
 	for {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
-			break
+			return func() { f.Close() }, nil // and with it the lock
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) {
+			f.Close()
 			return nil, fmt.Errorf("development keys: locking %s: %w", path, err)
 		}
 		if progress != nil {
@@ -62,22 +83,26 @@ func developKeys(ctx context.Context, p circuits.Params, dir string, progress ci
 		}
 		select {
 		case <-ctx.Done():
+			f.Close()
 			return nil, ctx.Err()
 		case <-time.After(keysPause):
 		}
 	}
-	keys, err := circuits.Develop(ctx, p, dir, progress)
-	if err != nil {
-		return nil, disk.Explain(err)
-	}
-	return keys, nil
 }
 
 // keySource is whoever has the network's keys: a member for a
 // department, its node for an analyst.
 type keySource struct {
-	founding func(ctx context.Context) (founding, error)  // which keys they are
-	fetch    func(ctx context.Context, into string) error // all files of them
+	founding func(ctx context.Context) (founding, error) // which keys they are
+	// fetch writes the files of the proving halves, which the caller names with
+	// their sizes and digests; the source has no say in what they are.
+	fetch func(ctx context.Context, files []keyFile, into string) error
+}
+
+// keyFile is a file that is wanted.
+type keyFile struct {
+	circuits.KeyFile
+	Digest engine.Digest
 }
 
 // founding is what the first department decides when a network is founded: all
@@ -85,7 +110,21 @@ type keySource struct {
 type founding struct {
 	_         struct{} `cbor:",toarray"`
 	Nonce     engine.Digest
-	Verifying []byte
+	Verifying []byte          // Network.VerifyingKeys
+	Proving   []engine.Digest // Network.ProvingKeys
+}
+
+// foundingOf is what a network was founded with.
+func foundingOf(n *protocols.Network) founding {
+	return founding{Nonce: n.Nonce, Verifying: n.VerifyingKeys, Proving: n.ProvingKeys}
+}
+
+// setKeys takes the keys that were made for the founding.
+func (f *founding) setKeys(keys *circuits.Keys) {
+	f.Verifying = keys.Verifying().MarshalBinary()
+	for _, digest := range keys.Proving() {
+		f.Proving = append(f.Proving, digest)
+	}
 }
 
 // heldKeys are keys with the folder that they are in; an auditor holds the
@@ -96,120 +135,44 @@ type heldKeys struct {
 	dir       string
 }
 
-// networkKeys returns the keys that a network uses, known by the encoding of
-// their verifying half: those in the cache if they are the same, else the
-// source's, kept in a folder of the cache of their own.
-func networkKeys(ctx context.Context, p circuits.Params, cache string, want []byte, source *keySource, progress circuits.Progress) (heldKeys, error) {
-	vk, err := circuits.ParseVerifyingKeys(p, want)
+// networkKeys returns the keys that a network was founded with, checked: those
+// in the cache if they are the same, else the source's, kept in a folder of the
+// cache of their own.
+func networkKeys(ctx context.Context, p circuits.Params, cache string, want founding, source *keySource, progress circuits.Progress) (heldKeys, error) {
+	vk, err := circuits.ParseVerifyingKeys(p, want.Verifying)
 	if err != nil {
 		return heldKeys{}, fmt.Errorf("the network's verifying keys: %w", err)
 	}
-	own := filepath.Join(cache, engine.Digest(vk.Digest()).String()[:32])
-	dir := cache
-	if len(keyNames(want, cache)) == 0 {
-		dir = own
+	var digests [][32]byte
+	for _, digest := range want.Proving {
+		digests = append(digests, digest)
 	}
-	if len(keyNames(want, dir)) == 0 {
-		if source == nil {
-			return heldKeys{}, fmt.Errorf("the network's development keys are not in %s any more", cache)
-		}
-		if progress != nil {
-			progress("fetching the network's development keys", 0, 0)
-		}
-		if err := disk.MakeDir(own); err != nil {
-			return heldKeys{}, err
-		}
-		if err := source.fetch(ctx, own); err != nil {
-			return heldKeys{}, fmt.Errorf("fetching the development keys: %w", err)
-		}
-		if len(keyNames(want, own)) == 0 {
-			return heldKeys{}, errors.New("the development keys that were served are not the network's")
+	load := func(dir string) (heldKeys, error) {
+		keys, err := checkedKeys(ctx, dir, progress, func() (*circuits.Keys, error) { return circuits.Load(p, dir, vk, digests) })
+		return heldKeys{keys, vk, dir}, err
+	}
+	own := filepath.Join(cache, engine.Hash("parley keys folder", engine.Marshal(want.Verifying), engine.Marshal(want.Proving)).String()[:32])
+	for _, dir := range []string{cache, own} {
+		if held, err := load(dir); !errors.Is(err, os.ErrNotExist) {
+			return held, err
 		}
 	}
-	keys, err := developKeys(ctx, p, dir, nil)
+	if source == nil {
+		return heldKeys{}, fmt.Errorf("the network's development keys are not in %s any more", cache)
+	}
+	if progress != nil {
+		progress("fetching the network's development keys", 0, 0)
+	}
+	files, err := circuits.ProvingFiles(p)
 	if err != nil {
 		return heldKeys{}, err
 	}
-	if !bytes.Equal(keys.Verifying().MarshalBinary(), want) {
-		return heldKeys{}, errors.New("the network's keys are for other circuits than this program's: the nodes run different versions")
+	var wanted []keyFile
+	for i, f := range files {
+		wanted = append(wanted, keyFile{f, want.Proving[i]})
 	}
-	return heldKeys{keys, keys.Verifying(), dir}, nil
-}
-
-// keyNames lists the files in dir that hold the keys with this verifying half:
-// first the proving keys, then the verifying ones, whose presence says that
-// all is there. None if any is missing.
-func keyNames(verifying []byte, dir string) []string {
-	found, err := filepath.Glob(filepath.Join(dir, "*.verifying"))
-	if err != nil {
-		return nil
+	if err := source.fetch(ctx, wanted, own); err != nil {
+		return heldKeys{}, fmt.Errorf("fetching the development keys: %w", err)
 	}
-	var names []string
-	for _, path := range found {
-		raw, err := os.ReadFile(path)
-		if err != nil || len(raw) == 0 || !bytes.Contains(verifying, raw) {
-			continue // another parameter set's, or other keys for it
-		}
-		stem := strings.TrimSuffix(filepath.Base(path), "verifying")
-		if _, err := os.Stat(filepath.Join(dir, stem+"proving")); err == nil {
-			names = append(names, stem+"proving", stem+"verifying")
-		}
-	}
-	if len(names) != 2*len(circuits.Statements) {
-		return nil
-	}
-	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(strings.Compare(filepath.Ext(a), filepath.Ext(b)), strings.Compare(a, b))
-	})
-	return names
-}
-
-// keyFile is one file of a set of development keys.
-type keyFile struct {
-	_      struct{} `cbor:",toarray"`
-	Name   string
-	Size   uint64
-	Digest [32]byte // SHA-256
-}
-
-// check refuses names that are not those of keys, and sizes beyond reason.
-func (f *keyFile) check() error {
-	stem, kind, ok := strings.Cut(f.Name, ".")
-	if !ok || len(stem) != 32 || strings.Trim(stem, "0123456789abcdef") != "" || kind != "proving" && kind != "verifying" {
-		return fmt.Errorf("%q is not the name of a key", f.Name)
-	}
-	if f.Size > keyFileLimit {
-		return fmt.Errorf("a key of %d bytes is over the limit of %d", f.Size, keyFileLimit)
-	}
-	return nil
-}
-
-// keyFiles describes the files of keys, for whoever fetches them.
-func keyFiles(keys heldKeys) ([]keyFile, error) {
-	if keys.Keys == nil {
-		return nil, errors.New("an auditor holds no proving keys")
-	}
-	var files []keyFile
-	for _, name := range keyNames(keys.verifying.MarshalBinary(), keys.dir) {
-		f, err := describeKeyFile(filepath.Join(keys.dir, name))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, f)
-	}
-	if files == nil {
-		return nil, fmt.Errorf("%s does not hold the keys any more", keys.dir)
-	}
-	return files, nil
-}
-
-func describeKeyFile(path string) (keyFile, error) {
-	in, err := os.Open(path)
-	if err != nil {
-		return keyFile{}, err
-	}
-	defer in.Close()
-	h := sha256.New()
-	size, err := io.Copy(h, in)
-	return keyFile{Name: filepath.Base(path), Size: uint64(size), Digest: [32]byte(h.Sum(nil))}, err
+	return load(own)
 }

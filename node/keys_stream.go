@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -22,46 +20,33 @@ import (
 
 // The keys protocol (README section 6): development keys, from who made them
 // to who works with them. Ceremony keys will come from the ledger.
-const (
-	keysProtocol protocol.ID = "/parley/keys/2"
-	// keyFileLimit bounds one file; the largest, the default set's proving key
-	// of the decryption share, takes about 90 MB.
-	keyFileLimit = 1 << 29
-)
+const keysProtocol protocol.ID = "/parley/keys/3"
 
-// keysRequest asks for what the network was founded with (no name), for the
-// list of files ("*"), or for one of them.
+// keysRequest asks for what the network was founded with (no name), or for the
+// file of a proving half.
 type keysRequest struct {
 	_    struct{} `cbor:",toarray"`
 	Name string
 }
 
-type keysReply struct {
-	_        struct{} `cbor:",toarray"`
-	Founding founding
-	Files    []keyFile
-}
-
 // serveKeys answers from the folder that the keys were loaded from.
-func serveKeys(t *transport, keys heldKeys, nonce engine.Digest) {
-	founded := founding{Nonce: nonce, Verifying: keys.verifying.MarshalBinary()}
-	list := sync.OnceValues(func() ([]keyFile, error) { return keyFiles(keys) })
+func serveKeys(t *transport, keys heldKeys, founded founding) {
+	var files []circuits.KeyFile
+	if keys.Keys != nil {
+		files = keys.Files()
+	}
 	t.Handle(keysProtocol, analyst, func(_ context.Context, s *stream) error {
 		var q keysRequest
 		if err := s.ReceiveValue(&q, answerTimeout); err != nil {
 			return err
 		}
 		if q.Name == "" {
-			return s.SendValue(keysReply{Founding: founded})
+			return s.SendValue(founded)
 		}
-		files, err := list()
-		if err != nil {
-			return err
+		if keys.Keys == nil {
+			return errors.New("an auditor holds no proving keys")
 		}
-		if q.Name == "*" {
-			return s.SendValue(keysReply{Founding: founded, Files: files})
-		}
-		if !slices.ContainsFunc(files, func(f keyFile) bool { return f.Name == q.Name }) {
+		if !slices.ContainsFunc(files, func(f circuits.KeyFile) bool { return f.Name == q.Name }) {
 			return &faultError{s.peer, "asked for a file that is no key"}
 		}
 		in, err := os.Open(filepath.Join(keys.dir, q.Name))
@@ -89,35 +74,25 @@ func serveKeys(t *transport, keys heldKeys, nonce engine.Digest) {
 
 // keysFrom is the source that a peer is.
 func keysFrom(t *transport, from peer.ID) *keySource {
-	ask := func(ctx context.Context, name string) (keysReply, error) {
-		var reply keysReply
-		s, err := t.Open(ctx, from, keysProtocol)
-		if err != nil {
-			return reply, err
-		}
-		defer s.Abort()
-		if err := s.SendValue(keysRequest{Name: name}); err != nil {
-			return reply, err
-		}
-		return reply, s.ReceiveValue(&reply, keysTimeout)
-	}
 	return &keySource{
 		founding: func(ctx context.Context) (founding, error) {
-			reply, err := ask(ctx, "")
-			if err == nil && reply.Founding.Nonce == (engine.Digest{}) {
+			var founded founding
+			s, err := t.Open(ctx, from, keysProtocol)
+			if err != nil {
+				return founded, err
+			}
+			defer s.Abort()
+			if err := s.SendValue(keysRequest{}); err != nil {
+				return founded, err
+			}
+			err = s.ReceiveValue(&founded, keysTimeout)
+			if err == nil && founded.Nonce == (engine.Digest{}) {
 				err = &faultError{from, "founded the network without a nonce"}
 			}
-			return reply.Founding, err
+			return founded, err
 		},
-		fetch: func(ctx context.Context, into string) error {
-			reply, err := ask(ctx, "*")
-			if err != nil {
-				return err
-			}
-			if len(reply.Files) > 2*len(circuits.Statements) {
-				return errors.New("more files than there are keys")
-			}
-			for _, f := range reply.Files {
+		fetch: func(ctx context.Context, files []keyFile, into string) error {
+			for _, f := range files {
 				if err := fetchKeyFile(ctx, t, from, f, into); err != nil {
 					return err
 				}
@@ -127,14 +102,12 @@ func keysFrom(t *transport, from peer.ID) *keySource {
 	}
 }
 
-// keysTimeout leaves time to hash the files for the first time.
+// keysTimeout is for an answer, and for a piece of a file.
 const keysTimeout = time.Minute
 
-// fetchKeyFile writes one file through a temporary one.
+// fetchKeyFile writes one file through a temporary one, if it is the one with the
+// digest wanted.
 func fetchKeyFile(ctx context.Context, t *transport, from peer.ID, f keyFile, into string) error {
-	if err := f.check(); err != nil {
-		return err
-	}
 	s, err := t.Open(ctx, from, keysProtocol)
 	if err != nil {
 		return err
@@ -158,7 +131,7 @@ func fetchKeyFile(ctx context.Context, t *transport, from peer.ID, f keyFile, in
 			err = &faultError{from, "sent an empty piece of a key"}
 			break
 		}
-		left -= uint64(len(chunk))
+		left -= int64(len(chunk))
 		h.Write(chunk)
 		_, err = out.Write(chunk)
 	}
@@ -168,8 +141,8 @@ func fetchKeyFile(ctx context.Context, t *transport, from peer.ID, f keyFile, in
 	if e := out.Close(); err == nil {
 		err = e
 	}
-	if err == nil && [32]byte(h.Sum(nil)) != f.Digest {
-		err = fmt.Errorf("%s arrived damaged", f.Name)
+	if err == nil && engine.Digest(h.Sum(nil)) != f.Digest {
+		err = &faultError{from, "served another proving key than the network's"}
 	}
 	if err == nil {
 		err = os.Rename(out.Name(), filepath.Join(into, f.Name))

@@ -14,7 +14,6 @@ import (
 	"github.com/multiformats/go-multiaddr"
 
 	"parley/circuits"
-	"parley/engine"
 	"parley/protocols"
 )
 
@@ -184,12 +183,12 @@ func (m *membership) first() protocols.Key { return m.departments[0] }
 
 // network is the genesis: what the configuration, the nonce and the keys give,
 // all but names.
-func (m *membership) network(p circuits.Params, nonce engine.Digest, keys *circuits.VerifyingKeys) *protocols.Network {
+func (m *membership) network(p circuits.Params, f founding) *protocols.Network {
 	if m.genesis != nil {
 		return m.genesis
 	}
-	n := &protocols.Network{Version: protocols.Version, Name: networkTitle, Nonce: nonce, Parameters: p.Name(),
-		Development: true, VerifyingKeys: keys.MarshalBinary()}
+	n := &protocols.Network{Version: protocols.Version, Name: networkTitle, Nonce: f.Nonce, Parameters: p.Name(),
+		Development: true, VerifyingKeys: f.Verifying, ProvingKeys: f.Proving}
 	for _, key := range m.departments {
 		n.Departments = append(n.Departments, protocols.Member{Key: key})
 	}

@@ -302,9 +302,12 @@ func (n *node) status(ready bool) Status {
 // with them the network. The first department makes them, or has them; the
 // others use its. From the first start on the genesis pins them.
 func (n *node) openKeys(ctx context.Context) error {
+	if err := n.checkBroken(); err != nil {
+		return err
+	}
 	var want founding
 	if g := n.members.genesis; g != nil {
-		want = founding{Nonce: g.Nonce, Verifying: g.VerifyingKeys}
+		want = foundingOf(g)
 	}
 	var keys heldKeys
 	var err error
@@ -313,6 +316,7 @@ func (n *node) openKeys(ctx context.Context) error {
 		keys.dir = cache
 		if keys.Keys, err = developKeys(ctx, n.params, cache, n.o.Progress); err == nil {
 			keys.verifying = keys.Keys.Verifying()
+			want.setKeys(keys.Keys)
 		}
 		rand.Read(want.Nonce[:]) // never fails (crypto/rand)
 	} else {
@@ -321,7 +325,10 @@ func (n *node) openKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.network = n.members.network(n.params, want.Nonce, keys.verifying)
+	n.network = n.members.network(n.params, want)
+	if err := n.network.Validate(false); err != nil {
+		return err
+	}
 	if n.members.genesis == nil {
 		if err := disk.WriteFile(filepath.Join(n.cfg.Dir, genesisName), n.network.JSON()); err != nil {
 			return err
@@ -329,8 +336,11 @@ func (n *node) openKeys(ctx context.Context) error {
 	}
 	n.department = &protocols.Department{Key: n.id.private, Params: n.params, Keys: keys.Keys, Verifying: keys.verifying,
 		Analysts: n.members.analysts}
+	if n.network.Development {
+		n.log.Warn("not for private data", "keys", protocols.DevelopmentCaveat, "parameters", n.params.Name())
+	}
 	n.view.Store(&view{network: n.network, status: n.status(false)})
-	serveKeys(n.transport, keys, n.network.Nonce)
+	serveKeys(n.transport, keys, foundingOf(n.network))
 	return nil
 }
 
@@ -352,7 +362,7 @@ func (n *node) othersKeys(ctx context.Context, want *founding) (heldKeys, error)
 		}
 		return heldKeys{verifying: vk}, nil
 	}
-	return networkKeys(ctx, n.params, n.cacheDir(), want.Verifying, source, n.o.Progress)
+	return networkKeys(ctx, n.params, n.cacheDir(), *want, source, n.o.Progress)
 }
 
 // keySource asks the first department, and in its absence whichever member is
@@ -372,9 +382,9 @@ func (n *node) keySource() *keySource {
 	}
 	return &keySource{
 		founding: func(ctx context.Context) (founding, error) { return keysFrom(n.transport, first).founding(ctx) },
-		fetch: func(ctx context.Context, into string) (fatal error) {
+		fetch: func(ctx context.Context, files []keyFile, into string) (fatal error) {
 			err := retry(ctx, func() error {
-				err := from().fetch(ctx, into)
+				err := from().fetch(ctx, files, into)
 				if fatal = disk.Fault(err); fatal != nil {
 					return nil
 				}

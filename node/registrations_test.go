@@ -39,7 +39,7 @@ func TestRegistrationsThatAreOvertaken(t *testing.T) {
 		"the own rows came, and then more": {8, 10, own},
 	} {
 		t.Run(name, func(t *testing.T) {
-			network := &protocols.Network{Version: protocols.Version, Name: "one", Parameters: "tiny", VerifyingKeys: []byte{1},
+			network := &protocols.Network{Version: protocols.Version, Name: "one", Parameters: "tiny", Development: true, VerifyingKeys: []byte{1}, ProvingKeys: []engine.Digest{{1}, {2}, {3}},
 				Departments: []protocols.Member{{Key: id.Key()}}}
 			state := protocols.NewState(network, protocols.Sizes{KeyShare: 1, Contribution: 1, Share: 1})
 			number := uint64(0)

@@ -69,7 +69,7 @@ func TestAnswerAsText(t *testing.T) {
  (null) |     0 |                 (null)
 (2 rows)
 
-certificate  verified; made with development keys
+certificate  verified; made with development keys: whoever made them can forge proofs, and read what they hide
 assurance    sealed, parameters light (not for private data)
 departments  north, south contributed
 ledger       block 21 of 2023-11-14T22:13:20Z

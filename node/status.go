@@ -15,6 +15,7 @@ import (
 type nodeReport struct {
 	Status
 	Role      string         `json:"role"`
+	Caveat    string         `json:"caveat,omitempty"` // of development keys: not for private data
 	Healthy   bool           `json:"healthy"`
 	Reason    string         `json:"reason,omitempty"` // why it is not healthy
 	Uptime    float64        `json:"uptimeSeconds"`
@@ -61,6 +62,9 @@ func (n *node) report() nodeReport {
 	}
 	if n.cfg.Auditor {
 		r.Role = roleAuditor
+	}
+	if n.network.Development {
+		r.Caveat = protocols.DevelopmentCaveat
 	}
 	r.Reason = n.unhealthy()
 	r.Healthy = r.Reason == ""

@@ -274,6 +274,9 @@ func (m *Analyst) makeKey() {
 }
 
 func (m *Analyst) keyMade(secret SecretKey, blob []byte, err error) {
+	if m.breaks(err) {
+		return
+	}
 	var raw []byte
 	if err == nil {
 		raw, err = secret.MarshalBinary()

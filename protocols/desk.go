@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -27,8 +28,9 @@ type desk struct {
 	sent      map[EntryKind]bool
 	shown     [][]byte // blobs that this party accused of: it must be able to show them
 
-	ready Ready
-	over  bool
+	ready  Ready
+	over   bool
+	broken error // circuits.ErrBrokenKey: it ends the machine, and whoever runs it, without a word to others
 }
 
 func newDesk(key ed25519.PrivateKey, keys *circuits.Keys, vk *circuits.VerifyingKeys, s *State) desk {
@@ -65,6 +67,9 @@ func (d *desk) step(e Event, advance, expire func() error) (Ready, error) {
 	case Deadline:
 		err = expire()
 	}
+	if err == nil {
+		err = d.broken
+	}
 	if !d.over && err == nil {
 		err = advance()
 	}
@@ -75,6 +80,15 @@ func (d *desk) step(e Event, advance, expire func() error) (Ready, error) {
 		return Ready{}, err
 	}
 	return ready, nil
+}
+
+// breaks takes note of an error that came of a broken key. What the machine says to others must
+// not depend on it: a key that fails on some cells tells about them by its failing.
+func (d *desk) breaks(err error) bool {
+	if errors.Is(err, circuits.ErrBrokenKey) {
+		d.broken = err
+	}
+	return d.broken != nil
 }
 
 // take stores a blob that was asked for, once its digest fits: the caller need not be trusted.

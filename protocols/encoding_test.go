@@ -115,7 +115,7 @@ func TestGoldenEncodings(t *testing.T) {
 	served := SignServed(digestOf(5), courtKey("golden"), digestOf(6), []byte{1})
 	golden(t, "served", served.Marshal())
 	n := &Network{Version: Version, Name: "demo", Nonce: digestOf(9), Parameters: "light", Departments: []Member{{Name: "Köln", Key: Key(digestOf(7))}},
-		Auditors: []Member{{Key: Key(digestOf(8))}}, Development: true, VerifyingKeys: []byte{1, 2, 3}}
+		Auditors: []Member{{Key: Key(digestOf(8))}}, Development: true, VerifyingKeys: []byte{1, 2, 3}, ProvingKeys: []engine.Digest{digestOf(1), digestOf(2), digestOf(3)}}
 	certificate := Certificate{Version: Version, Network: *n, Records: []Record{record}, KeyShares: [][]byte{{1}}, AnalystKey: []byte{2},
 		Contributions: [][][]byte{{{3}}}, Shares: [][][]byte{{{4}, {5}}}, Opening: []byte{6},
 		Anchor: Anchor{Block: 7, Entry: goldenEntries()[13], Receipt: []byte{8}}}
@@ -281,6 +281,28 @@ func TestNetworkDescription(t *testing.T) {
 		"auditor's name": func(s string) string { return strings.Replace(s, `"name": "",`, `"name": "city1",`, 1) },
 		"no auditors":    func(s string) string { return noAuditors.ReplaceAllString(s, `"auditors": null,`) },
 		"trailing":       func(s string) string { return s + "{}" },
+		// Keys of a ceremony, without its transcript.
+		"no development keys": func(s string) string {
+			return strings.Replace(s, `"developmentKeys": true`, `"developmentKeys": false`, 1)
+		},
+		"development keys left out": func(s string) string { return strings.Replace(s, `"developmentKeys": true,`, "", 1) },
+		"development keys null": func(s string) string {
+			return strings.Replace(s, `"developmentKeys": true`, `"developmentKeys": null`, 1)
+		},
+		"a proving key less": func(s string) string {
+			return strings.Replace(s, `"`+n.ProvingKeys[0].String()+`",`, "", 1)
+		},
+		"a proving key more": func(s string) string {
+			return strings.Replace(s, `"provingKeys": [`, `"provingKeys": ["`+n.ProvingKeys[0].String()+`",`, 1)
+		},
+		"a proving key of zeros": func(s string) string {
+			return strings.Replace(s, n.ProvingKeys[1].String(), strings.Repeat("0", 64), 1)
+		},
+		"a proving key in capitals": func(s string) string {
+			return strings.Replace(s, n.ProvingKeys[2].String(), strings.Repeat("A", 64), 1)
+		},
+		"no proving keys":   func(s string) string { return provingKeys.ReplaceAllString(s, `"provingKeys": []`) },
+		"proving keys null": func(s string) string { return provingKeys.ReplaceAllString(s, `"provingKeys": null`) },
 	} {
 		text := change(string(good))
 		if text == string(good) {
@@ -300,6 +322,7 @@ func TestNetworkDescription(t *testing.T) {
 		"roles":      func(n *Network) { n.Departments, n.Auditors = n.Auditors, n.Departments },
 		"dev":        func(n *Network) { n.Development = false },
 		"keys":       func(n *Network) { n.VerifyingKeys = []byte{2} },
+		"proving":    func(n *Network) { n.ProvingKeys = []engine.Digest{{1}, {2}, {4}} },
 		"member":     func(n *Network) { n.Departments[1].Key[0] ^= 1 },
 	} {
 		other := *n
@@ -314,6 +337,8 @@ func TestNetworkDescription(t *testing.T) {
 		t.Error("the id covers names, which are not known beforehand")
 	}
 }
+
+var provingKeys = regexp.MustCompile(`(?s)"provingKeys": \[.*?\]`)
 
 var noAuditors = regexp.MustCompile(`(?s)"auditors": \[.*?\],`)
 

@@ -139,7 +139,7 @@ func (f *Formation) made(secret SecretKey, blob []byte, err error) {
 			return
 		}
 	}
-	if err != nil {
+	if err != nil && !f.breaks(err) {
 		f.finish(Outcome{Status: Refused, Code: "internal", Sentence: "the key share could not be made: " + err.Error()})
 	}
 }

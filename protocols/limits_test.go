@@ -82,7 +82,7 @@ func TestFoundingCommittee(t *testing.T) {
 		{"light", 0, false}, {"light", 1, true}, {"light", 15, true}, {"light", 16, false}, {"light", 17, false}, {"light", 64, false},
 		{"default", 16, true}, {"default", 64, true}, {"default", 65, false}, {"test", 64, true}, {"test", 65, false}, {"other", 64, true}, {"other", 65, false},
 	} {
-		n := &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: c.parameters, VerifyingKeys: []byte{1}}
+		n := &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: c.parameters, Development: true, VerifyingKeys: []byte{1}, ProvingKeys: []engine.Digest{{1}, {2}, {3}}}
 		for i := range c.departments {
 			n.Departments = append(n.Departments, Member{Name: fmt.Sprint("d", i), Key: KeyOf(courtKey(fmt.Sprint(i)))})
 		}

@@ -17,6 +17,10 @@ import (
 // Version is the version of every format in this package. Another one is refused.
 const Version = 3
 
+// DevelopmentCaveat is what every verdict says of a network with development keys. Who can forge
+// proofs can also read: a forged contribution makes departments decrypt what they should not.
+const DevelopmentCaveat = "made with development keys: whoever made them can forge proofs, and read what they hide"
+
 // Key is an ed25519 public key (RFC 8032): the identity of a department or an analyst. Its text
 // is 64 lower-case hex digits.
 type Key [32]byte
@@ -70,9 +74,13 @@ type Network struct {
 	Parameters  string        `json:"parameters"`  // circuits.Named
 	Departments []Member      `json:"departments"` // ascending by name (then key, while unnamed)
 	Auditors    []Member      `json:"auditors"`    // validators without tables, in the same order
-	Development bool          `json:"developmentKeys"`
+	// Development says that the proofs' keys were made on one machine (DevelopmentCaveat). It is
+	// always true: keys of a ceremony would come with its transcript, and there is none yet.
+	Development bool `json:"developmentKeys"`
 	// VerifyingKeys is circuits.VerifyingKeys.MarshalBinary; base64 in JSON.
 	VerifyingKeys []byte `json:"verifyingKeys"`
+	// ProvingKeys is circuits.Keys.Proving: SHA-256 of the file of each statement's proving half.
+	ProvingKeys []engine.Digest `json:"provingKeys"`
 	// Later stands in descriptions to pin only: who belonged to the network after a change. Nil: as
 	// founded. The ID does not cover it, and neither a genesis nor a certificate has one.
 	Later *Membership `json:"membership,omitempty" cbor:"-"`
@@ -91,8 +99,9 @@ func (n *Network) ID() engine.Digest {
 		Auditors      []Key
 		Development   bool
 		VerifyingKeys []byte
+		ProvingKeys   []engine.Digest
 	}{Version: n.Version, Name: n.Name, Nonce: n.Nonce, Parameters: n.Parameters, Departments: sortedMemberKeys(n.Departments),
-		Auditors: sortedMemberKeys(n.Auditors), Development: n.Development, VerifyingKeys: n.VerifyingKeys}))
+		Auditors: sortedMemberKeys(n.Auditors), Development: n.Development, VerifyingKeys: n.VerifyingKeys, ProvingKeys: n.ProvingKeys}))
 }
 
 func sortedMemberKeys(members []Member) []Key {
@@ -166,6 +175,10 @@ func (n *Network) Validate(named bool) error {
 		return fmt.Errorf("network of %d auditors, allowed up to %d", len(n.Auditors), MaxAuditors)
 	case len(n.VerifyingKeys) == 0 || len(n.VerifyingKeys) > MaxVerifyingKeys:
 		return fmt.Errorf("verifying keys of %d bytes, allowed 1 to %d", len(n.VerifyingKeys), MaxVerifyingKeys)
+	case len(n.ProvingKeys) != len(circuits.Statements) || slices.Contains(n.ProvingKeys, engine.Digest{}):
+		return fmt.Errorf("network description names not the digests of its %d proving keys", len(circuits.Statements))
+	case !n.Development:
+		return errors.New("network description says that its proofs' keys are no development keys, and there is no transcript of a ceremony to show it by")
 	case len(n.Parameters) == 0 || len(n.Parameters) > MaxNameBytes:
 		return errors.New("network names no parameters")
 	case !slices.IsSortedFunc(n.Departments, compareMembers) || !slices.IsSortedFunc(n.Auditors, compareMembers):

@@ -291,6 +291,9 @@ func (q *Query) prove(message *Draft, index int, all func()) {
 	q.work("proving", func() func() {
 		blob, err := message.Prove(q.keys)
 		return func() {
+			if q.breaks(err) {
+				return
+			}
 			if err != nil {
 				q.refuse(CodeInternal, "a proof could not be made: "+err.Error())
 				return

@@ -17,7 +17,7 @@ func adding(role Role, name string) Change {
 // TestVoteThresholds: exactly two thirds are not enough, one vote more is.
 func TestVoteThresholds(t *testing.T) {
 	for n, needed := range map[int]int{1: 1, 2: 2, 3: 3, 4: 3, 5: 4, 6: 5, 7: 5, 9: 7} {
-		c := &court{t: t, network: &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: "tiny", VerifyingKeys: []byte{1}}}
+		c := &court{t: t, network: &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: "tiny", Development: true, VerifyingKeys: []byte{1}, ProvingKeys: []engine.Digest{{1}, {2}, {3}}}}
 		for i := range n {
 			k := courtKey(fmt.Sprint("member", i))
 			c.keys = append(c.keys, k)

@@ -39,7 +39,7 @@ func courtKey(name string) ed25519.PrivateKey {
 
 func newCourt(t testing.TB) *court {
 	c := &court{t: t, analyst: courtKey("analyst"), auditor: courtKey("auditor"), sizes: Sizes{KeyShare: 10, Contribution: 20, Share: 30, Departments: MaxDepartments}}
-	c.network = &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: "tiny", VerifyingKeys: []byte{1}}
+	c.network = &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: "tiny", Development: true, VerifyingKeys: []byte{1}, ProvingKeys: []engine.Digest{{1}, {2}, {3}}}
 	for _, name := range []string{"a", "b", "c"} {
 		k := courtKey(name)
 		c.keys = append(c.keys, k)

@@ -120,6 +120,9 @@ func foundWorld(t testing.TB, seed uint64, departments int, salt string, nonce e
 		crash: func(*party) bool { return false }, salt: salt}
 	w.network = &protocols.Network{Version: protocols.Version, Name: "simulation", Nonce: nonce, Parameters: w.params.Name(),
 		Development: true, VerifyingKeys: w.keys.Verifying().MarshalBinary()}
+	for _, digest := range w.keys.Proving() {
+		w.network.ProvingKeys = append(w.network.ProvingKeys, digest)
+	}
 	for i := range departments {
 		p := w.addParty(fmt.Sprintf("city%d", i+1), protocols.RoleDepartment)
 		p.rows = randomRows(w.rng, 5+w.rng.IntN(10))
