@@ -10,6 +10,7 @@ import (
 
 	"parley/engine"
 	"parley/node/disk"
+	"parley/protocols"
 )
 
 // besideWidth is the width up to which two tables are put next to each other.
@@ -34,6 +35,7 @@ type answerJSON struct {
 
 	query      engine.Digest
 	Verified   bool         `json:"verified"`
+	Caveat     string       `json:"caveat,omitempty"` // what development keys let their maker do
 	Pinned     bool         `json:"pinned"`
 	Seconds    Seconds      `json:"seconds"`
 	CPUSeconds float64      `json:"cpuSeconds"`
@@ -56,6 +58,9 @@ type anchorJSON struct {
 func answerOf(sql string, a *Answer, path string) answerJSON {
 	out := answerJSON{SQL: sql, Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
 		Departments: a.Departments, Members: seatsOf(a.Verdict.Seats, a.Verdict.Gone), Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
+	if a.Verdict.DevelopmentKeys {
+		out.Caveat = protocols.DevelopmentCaveat
+	}
 	out.Rows, out.Exact = texts(a.Result), exacts(a.Result)
 	out.Model, out.ModelExact = modelsOf(a.Result)
 	out.Notes = a.Result.Notes
