@@ -46,7 +46,7 @@ func TestAnswerAsJSON(t *testing.T) {
 		`"exact":[["女","3","1/3"],[null,"0",null]],` +
 		`"assurance":"sealed","parameters":"light",` +
 		`"departments":[{"name":"north","peer":"12D3","status":"contributed"},{"name":"south","peer":"12D4","status":"contributed"}],"members":[],` +
-		`"certificate":{"digest":"01` + strings.Repeat("0", 62) + `","path":null},"ledger":{"block":21,"time":"2023-11-14T22:13:20Z"},"verified":true,"pinned":true,` +
+		`"certificate":{"digest":"01` + strings.Repeat("0", 62) + `","path":null},"ledger":{"block":21,"time":"2023-11-14T22:13:20Z"},"verified":true,"caveat":"made with development keys: whoever made them can forge proofs, and read what they hide","pinned":true,` +
 		`"seconds":{"aggregation":0,"encryption":0,"proving":2.5,"verifying":0,"reEncryption":0,"decryption":0,"total":3},` +
 		`"cpuSeconds":7}`
 	if got := compact.String(); got != want {
