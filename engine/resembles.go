@@ -1,11 +1,15 @@
 package engine
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // misleading refuses a comparison of a text column whose values look like dates or
 // numbers with one: text compares by its bytes, where '5/2/2020' comes after
 // '2020-02-01' and '9' after '10'. An order of such a column means nothing at all;
-// equality with other text is what it says. README section 2.
+// equality with other text is what it says, and so it is with a code that reads as a
+// number and stands in the dictionary as it is written. README section 2.
 func (b *binder) misleading(operands []*Expr, ordered bool, position int) error {
 	for i, e := range operands {
 		c, ok := b.columnBehind(e)
@@ -14,7 +18,7 @@ func (b *binder) misleading(operands []*Expr, ordered bool, position int) error 
 		}
 		wrong := ordered
 		for j, other := range operands {
-			wrong = wrong || j != i && readable(other)
+			wrong = wrong || j != i && readable(other) && !c.spells(other)
 		}
 		if !wrong {
 			continue
@@ -22,6 +26,15 @@ func (b *binder) misleading(operands []*Expr, ordered bool, position int) error 
 		return c.unlike(position)
 	}
 	return nil
+}
+
+// spells reports whether a quoted number is one of the column's values, letter by letter.
+func (c Column) spells(e *Expr) bool {
+	if c.Resembles != Decimal || e.Op != OpConstant || e.Value.Kind != Text {
+		return false
+	}
+	_, found := slices.BinarySearch(c.Dictionary, e.Value.Text)
+	return found
 }
 
 // unlike refuses to take a text column for what it looks like.
