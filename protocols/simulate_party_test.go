@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"parley/circuits"
 	"parley/engine"
 	"parley/protocols"
 	"parley/protocols/liar"
@@ -97,7 +98,7 @@ func (p *party) wrap(m protocols.Machine) protocols.Machine {
 }
 
 func (p *party) startAsking() {
-	a, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: p.key, Keys: p.w.keys, Verifying: p.w.keys.Verifying(),
+	a, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: p.key, Keys: p.keys, Verifying: p.w.keys.Verifying(),
 		State: p.state, Receipts: checkReceipt, SQL: p.ask.sql, Departments: p.contrib, DeadlineSeconds: 60}, p.journal)
 	if err != nil {
 		p.w.t.Fatalf("analyst: %v", err)
@@ -151,6 +152,11 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	}
 	if errors.Is(err, protocols.ErrJournal) && p.deviates {
 		return nil // the ledger holds what was made of its word
+	}
+	if errors.Is(err, circuits.ErrBrokenKey) && p.keys != w.keys {
+		p.up, p.broken = false, err
+		p.life++
+		return nil
 	}
 	if err != nil {
 		w.t.Fatalf("%s: %v", p.name, err)

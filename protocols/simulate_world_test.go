@@ -62,6 +62,7 @@ type party struct {
 	id   protocols.Key
 	role protocols.Role // empty: an analyst
 	rows []person
+	keys *circuits.Keys // its own copy of the network's
 
 	// durable
 	followed uint64 // records
@@ -89,6 +90,7 @@ type party struct {
 	outcomes map[engine.Digest]*protocols.Outcome
 	answers  []*protocols.Outcome // an analyst's
 	ask      *question            // an analyst's open question
+	broken   error                // its keys were found broken, which ended it
 	contrib  []string
 }
 
@@ -139,7 +141,7 @@ func foundWorld(t testing.TB, seed uint64, departments int, salt string, nonce e
 }
 
 func (w *world) addParty(name string, role protocols.Role) *party {
-	p := &party{w: w, name: name, role: role, key: testKey(w.salt + name), store: map[engine.Digest][]byte{}, outcomes: map[engine.Digest]*protocols.Outcome{}}
+	p := &party{w: w, name: name, role: role, keys: w.keys, key: testKey(w.salt + name), store: map[engine.Digest][]byte{}, outcomes: map[engine.Digest]*protocols.Outcome{}}
 	p.id = protocols.KeyOf(p.key)
 	w.parties = append(w.parties, p)
 	w.entries[p] = map[string][]byte{}
@@ -180,7 +182,7 @@ func (p *party) start() {
 	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(),
 		Analysts: []protocols.Key{w.analyst().id}, State: p.state}
 	if p.role == protocols.RoleDepartment {
-		p.department.Keys = w.keys
+		p.department.Keys = p.keys
 	}
 	w.after(p, func() { p.follow() })
 	w.after(p, func() { p.sync() })
