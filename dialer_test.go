@@ -30,7 +30,7 @@ const (
 	logWire       protocol.ID = "/parley/log/2"
 	blobWire      protocol.ID = "/parley/blob/1"
 	infoWire      protocol.ID = "/parley/info/1"
-	keysWire      protocol.ID = "/parley/keys/1"
+	keysWire      protocol.ID = "/parley/keys/3"
 	consensusWire protocol.ID = "/parley/consensus/1"
 	lightWire     protocol.ID = "/parley/light/1"
 

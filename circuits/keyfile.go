@@ -52,7 +52,7 @@ func (l *layout) writeProving(w io.Writer, h *provingHalf) error {
 func (l *layout) readProving(r io.Reader, vk *groth16.VerifyingKey) (*provingHalf, error) {
 	head := make([]byte, len(provingTitle)+len(l.circuit))
 	if _, err := io.ReadFull(r, head); err != nil {
-		return nil, errors.New("too short")
+		return nil, cut(err)
 	}
 	if string(head[:len(provingTitle)]) != provingTitle {
 		return nil, errors.New("not a proving key of this version")
@@ -82,6 +82,14 @@ func (l *layout) readProving(r io.Reader, vk *groth16.VerifyingKey) (*provingHal
 	h.key.G1.Delta, h.powers.tauG2, h.key.G2.B = delta[0], second[0], second[1:]
 	l.complete(h, vk)
 	return h, nil
+}
+
+// cut tells a file that ends too early from one that the disk does not give.
+func cut(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return errors.New("too short")
+	}
+	return err
 }
 
 func coordinatesG1(p *bn254.G1Affine) []*fp.Element { return []*fp.Element{&p.X, &p.Y} }
@@ -118,10 +126,7 @@ func readPoints[A any](r io.Reader, count int, coordinates func(*A) []*fp.Elemen
 		part := points[first:min(first+pointsAtOnce, count)]
 		b := buffer[:len(part)*width]
 		if _, err := io.ReadFull(r, b); err != nil {
-			if err == io.EOF || err == io.ErrUnexpectedEOF {
-				err = errors.New("too short")
-			}
-			return nil, err
+			return nil, cut(err)
 		}
 		for i := range part {
 			for _, c := range coordinates(&part[i]) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -330,7 +331,11 @@ func (k *Keys) read(s Statement, entry *keyEntry) (*provingHalf, error) {
 	defer f.Close()
 	hash := sha256.New()
 	h, err := entry.layout.readProving(io.TeeReader(f, hash), k.verifying.keys[s])
-	if err != nil {
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &disk): // nothing is known of what the file holds
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrBrokenKey, err)
 	}
 	if [32]byte(hash.Sum(nil)) != entry.digest {
@@ -359,6 +364,13 @@ func (k *Keys) mark(s Statement, entry *keyEntry) error {
 		_, err := w.Write(k.markOf(s, entry))
 		return err
 	})
+}
+
+// intact is nil until a key was found to be broken.
+func (k *Keys) intact() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.broken
 }
 
 // breakOn notes that a proof of this machine's own did not verify.

@@ -59,6 +59,9 @@ func (k *Keys) Prove(b Binding, x Instance, w Secret) ([]byte, error) {
 	if err := k.verifying.Verify(b, x, proof); err != nil {
 		return nil, k.breakOn(x.statement())
 	}
+	if err := k.intact(); err != nil { // another proof has shown it meanwhile
+		return nil, err
+	}
 	return proof, nil
 }
 

@@ -42,6 +42,7 @@ type Verdict struct {
 	Question        string    // of a sequence
 	Rounds          []Verdict // of a sequence: its certificates'
 	asked, ended    uint64    // numbers of the query's first record and of the certificate's last
+	voters          []Key     // when Anchored: the validators of that block, who sign its receipt
 }
 
 // The reasons of verdicts that pass all checks.
@@ -120,6 +121,13 @@ func (v *Verifier) conclude(c *Certificate, verdict *Verdict) {
 		return
 	}
 	strangers := v.Pinned.Unpinned(verdict.Seats)
+	// Who was removed signs two blocks more: the receipt may be theirs.
+	v.Pinned.Unpinned(verdict.Gone)
+	for _, seat := range verdict.Gone {
+		if !seat.Pinned && slices.Contains(verdict.voters, seat.Key) {
+			strangers = append(strangers, seat.String())
+		}
+	}
 	switch verdict.Pinned = len(strangers) == 0; {
 	case !verdict.Anchored:
 		verdict.Reason = ReasonNotAnchored
@@ -182,6 +190,7 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 			return err
 		}
 		verdict.Anchored, verdict.Block, verdict.Time = true, at.Block, at.Time
+		verdict.voters = st.ValidatorsAt(at.Block)
 	} else if !bytes.Equal(engine.Marshal(&c.Anchor), engine.Marshal(&Anchor{})) {
 		return errors.New("anchor: it has no receipt")
 	}
