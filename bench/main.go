@@ -18,6 +18,7 @@ import (
 
 	"parley/circuits"
 	"parley/node"
+	"parley/node/disk"
 )
 
 func main() {
@@ -145,6 +146,9 @@ func measureSet(ctx context.Context, name string, o options, report *report) err
 		return err
 	}
 	dir := node.DefaultCacheDir()
+	if err := disk.MakePrivate(dir); err != nil { // what another user could put there is no key of ours
+		return err
+	}
 	var keys *circuits.Keys
 	cached := circuits.Cached(p, dir)
 	making, err := measure(func() (err error) {

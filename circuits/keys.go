@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 
@@ -354,10 +355,23 @@ func (k *Keys) markOf(s Statement, entry *keyEntry) []byte {
 	return fmt.Appendf(nil, "%x\n", mark.Sum(nil))
 }
 
+// checked tells whether this user marked the key as checked. A mark that is another user's, or
+// that others could have written, is none.
 func (k *Keys) checked(s Statement, entry *keyEntry) bool {
-	raw, err := os.ReadFile(keyFile(k.dir, entry.layout, "checked"))
+	path := keyFile(k.dir, entry.layout, "checked")
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode() != markMode {
+		return false
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
+		return false
+	}
+	raw, err := os.ReadFile(path)
 	return err == nil && bytes.Equal(raw, k.markOf(s, entry))
 }
+
+// markMode is that of the files that writeFile makes.
+const markMode fs.FileMode = 0o600
 
 func (k *Keys) mark(s Statement, entry *keyEntry) error {
 	return writeFile(keyFile(k.dir, entry.layout, "checked"), func(w io.Writer) error {

@@ -153,20 +153,22 @@ func checkedText(f *checked) string {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
 	}
+	caveat := ""
+	if f.Development {
+		caveat = "; " + protocols.DevelopmentCaveat
+	}
 	switch {
 	case f.Reason != "":
 		line("export", "NOT verified: %s", f.Reason)
 		if f.Department != "" {
 			line("department", "%s", f.Department)
 		}
-	case f.Verified && f.Development:
-		line("export", "verified; %s", protocols.DevelopmentCaveat)
 	case f.Verified:
-		line("export", "verified")
+		line("export", "verified%s", caveat)
 	case len(f.OtherKeys) > 0:
-		line("export", "NOT verified: %s: %s", protocols.ReasonOtherKeys, strings.Join(f.OtherKeys, ", "))
+		line("export", "NOT verified: %s: %s%s", protocols.ReasonOtherKeys, strings.Join(f.OtherKeys, ", "), caveat)
 	default:
-		line("export", "self-consistent, genesis not pinned")
+		line("export", "self-consistent, genesis not pinned%s", caveat)
 	}
 	if f.Genesis == "" {
 		return b.String()

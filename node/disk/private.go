@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -52,10 +53,13 @@ func exposed(path string, itself bool) string {
 	}
 	link, sticky := info.Mode()&fs.ModeSymlink != 0, info.Mode()&fs.ModeSticky != 0
 	if !link && info.Mode().Perm()&0o022 != 0 && (itself || !sticky) {
-		return fmt.Sprintf("others can write to %s (chmod go-w)", path)
+		return fmt.Sprintf("others can write to %s (mode %04o; mend it with: chmod go-w %s)", path, info.Mode().Perm(), quoted(path))
 	}
 	return ""
 }
+
+// quoted is a path as a shell takes it.
+func quoted(path string) string { return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'" }
 
 // ErrPublic is what MakePrivate says of a folder that is not this user's alone.
 var ErrPublic = errors.New("not this user's alone")

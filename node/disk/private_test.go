@@ -1,7 +1,9 @@
 package disk
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -77,7 +79,7 @@ func TestPrivate(t *testing.T) {
 		}, "belongs to another user"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			at := filepath.Join(t.TempDir(), "at")
+			at := filepath.Join(t.TempDir(), "at it's")
 			must(os.Mkdir(at, 0o700))
 			dir := c.make(at)
 			if dir == "" {
@@ -86,6 +88,19 @@ func TestPrivate(t *testing.T) {
 			err := MakePrivate(dir)
 			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 				t.Errorf("%v, want %q", err, c.want)
+			}
+			// What it tells to do mends it, and no other folder.
+			_, mend, told := strings.Cut(fmt.Sprint(err), "mend it with: ")
+			if told != (c.want == open) { // another user's folder is not mended, for what is in it is theirs
+				t.Fatalf("%v: told what to do: %v", err, told)
+			}
+			if told {
+				if out, err := exec.Command("sh", "-c", strings.TrimSuffix(mend, ")")).CombinedOutput(); err != nil {
+					t.Fatalf("%s: %v: %s", mend, err, out)
+				}
+				if err := MakePrivate(dir); err != nil {
+					t.Errorf("after %s: %v", mend, err)
+				}
 			}
 		})
 	}

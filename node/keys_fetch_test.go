@@ -1,0 +1,86 @@
+package node
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
+
+	"parley/circuits"
+)
+
+// TestKeysOfALyingPeer: what a peer serves is taken only if it is the file asked
+// for, and nothing else of it stays in the folder.
+func TestKeysOfALyingPeer(t *testing.T) {
+	t.Parallel()
+	good := make([]byte, blobChunk+1000)
+	rand.Read(good)
+	other := bytes.Clone(good)
+	other[len(other)-1] ^= 1
+	server, client := testIdentity(t), testIdentity(t)
+	s := testTransport(t, server, newRoles(map[peer.ID]role{client.peerID(): member}), nil)
+	c := testTransport(t, client, newRoles(map[peer.ID]role{server.peerID(): member}), nil)
+	knows(c, s)
+	var served func(s *stream, name string) error
+	asked := ""
+	s.Handle(keysProtocol, analyst, func(_ context.Context, s *stream) error {
+		var q keysRequest
+		if err := s.ReceiveValue(&q, answerTimeout); err != nil {
+			return err
+		}
+		asked = q.Name
+		return served(s, q.Name)
+	})
+	pieces := func(all ...[]byte) func(*stream, string) error {
+		return func(s *stream, _ string) error {
+			for _, b := range all {
+				if err := s.Send(b); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	for _, tc := range []struct {
+		name  string
+		serve func(*stream, string) error
+		taken bool
+	}{
+		{"the file", pieces(good[:blobChunk], good[blobChunk:]), true},
+		{"the file in small pieces", pieces(good[:1], good[1:7], good[7:500], good[500:blobChunk], good[blobChunk:]), true},
+		{"and more pieces after it", pieces(good[:blobChunk], good[blobChunk:], other[:1000]), true}, // they are not read
+		{"one bit changed", pieces(other[:blobChunk], other[blobChunk:]), false},
+		{"longer in its last piece", pieces(good[:blobChunk], append(bytes.Clone(good[blobChunk:]), 0)), false},
+		{"a first piece that is too long", pieces(good), false},
+		{"shorter by a byte", pieces(good[:blobChunk], good[blobChunk:len(good)-1]), false},
+		{"nothing", pieces(), false},
+		{"an empty piece", pieces(good[:blobChunk], nil), false},
+		{"the pieces in another order", pieces(good[blobChunk:], good[:blobChunk]), false},
+		{"another file of its length", pieces(make([]byte, blobChunk), make([]byte, 1000)), false},
+		{"what the network was founded with", func(s *stream, _ string) error { return s.SendValue(founding{Nonce: [32]byte{1}}) }, false},
+	} {
+		into := t.TempDir()
+		served = tc.serve
+		wanted := keyFile{circuits.KeyFile{Name: "wanted.proving", Size: int64(len(good))}, sha256.Sum256(good)}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		err := keysFrom(c, server.peerID()).fetch(ctx, []keyFile{wanted}, into)
+		cancel()
+		if (err == nil) != tc.taken || asked != wanted.Name {
+			t.Errorf("%s: %v, asked for %q", tc.name, err, asked)
+		}
+		files, readErr := os.ReadDir(into)
+		check(t, readErr)
+		if !tc.taken && len(files) != 0 || tc.taken && (len(files) != 1 || files[0].Name() != wanted.Name) {
+			t.Errorf("%s: the folder holds %v", tc.name, files)
+		}
+		if got, _ := os.ReadFile(filepath.Join(into, wanted.Name)); tc.taken && !bytes.Equal(got, good) {
+			t.Errorf("%s: other bytes were kept", tc.name)
+		}
+	}
+}
