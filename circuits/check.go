@@ -12,6 +12,7 @@ import (
 	bn254 "github.com/consensys/gnark-crypto/ecc/bn254"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr/fft"
+	"github.com/consensys/gnark-crypto/utils"
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 	"github.com/consensys/gnark/constraint"
 )
@@ -50,7 +51,7 @@ func (l *layout) checkShape(h *provingHalf, vk *groth16.VerifyingKey) error {
 	domain := fft.NewDomain(l.domain.Cardinality)
 	switch {
 	case len(pk.G2.B) != l.b || len(vk.G1.K) != l.publics+1:
-		return errors.New("B in G2 or the verifier's K has a wrong number of points")
+		return errors.New("side B in G2 or the verifier's K has a wrong number of points")
 	case pk.Domain.Cardinality != domain.Cardinality || pk.Domain.CardinalityInv != domain.CardinalityInv ||
 		pk.Domain.Generator != domain.Generator || pk.Domain.GeneratorInv != domain.GeneratorInv ||
 		pk.Domain.FrMultiplicativeGen != domain.FrMultiplicativeGen || pk.Domain.FrMultiplicativeGenInv != domain.FrMultiplicativeGenInv:
@@ -99,7 +100,7 @@ func (l *layout) checkPoints(h *provingHalf, vk *groth16.VerifyingKey) error {
 		return errors.New("δ or the verifier's K is not on the curve or at infinity")
 	}
 	if bad := outside(h.key.G2.B, true); bad >= 0 {
-		return fmt.Errorf("B in G2, point %d: at infinity, not on the curve or not in the subgroup", bad)
+		return fmt.Errorf("side B in G2, point %d: at infinity, not on the curve or not in the subgroup", bad)
 	}
 	single := []bn254.G2Affine{h.powers.tauG2, vk.G2.Beta, vk.G2.Gamma, vk.G2.Delta, vk.CommitmentKeys[0].G, vk.CommitmentKeys[0].GSigmaNeg}
 	if bad := outside(single, true); bad >= 0 {
@@ -199,7 +200,7 @@ func (sys *system) checkEquations(l *layout, h *provingHalf, vk *groth16.Verifyi
 	// Z: δ·Z_i = τ^i·(τ^n − 1), in the order of bits reversed.
 	w := append(weights(n-1), fr.Element{})
 	e.add(&e.delta, pk.G1.Z, w[:n-1])
-	fft.BitReverse(w)
+	utils.BitReverse(w)
 	for i := range n - 1 {
 		onTau[i].Add(&onTau[i], &w[i])
 		onTau[n+i].Sub(&onTau[n+i], &w[i])
@@ -282,7 +283,7 @@ func (sys *system) rows(l *layout, weightA, weightB, weightK []fr.Element) (onTa
 	}
 	for _, values := range [][]fr.Element{onTau, onAlpha, onBeta} {
 		l.domain.FFTInverse(values, fft.DIF)
-		fft.BitReverse(values)
+		utils.BitReverse(values)
 	}
 	return onTau, onAlpha, onBeta
 }

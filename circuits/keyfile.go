@@ -74,7 +74,7 @@ func (l *layout) readProving(r io.Reader, vk *groth16.VerifyingKey) (*provingHal
 	}
 	second, err := readPoints(r, 1+l.b, coordinatesG2)
 	if err != nil {
-		return nil, fmt.Errorf("B in G2: %w", err)
+		return nil, fmt.Errorf("side B in G2: %w", err)
 	}
 	if n, _ := io.ReadFull(r, head[:1]); n != 0 {
 		return nil, errors.New("too long")

@@ -5,8 +5,8 @@ import (
 
 	bn254 "github.com/consensys/gnark-crypto/ecc/bn254"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
-	"github.com/consensys/gnark-crypto/ecc/bn254/fr/fft"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr/pedersen"
+	"github.com/consensys/gnark-crypto/utils"
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 	"github.com/consensys/gnark/constraint"
 )
@@ -107,7 +107,7 @@ func (l *layout) scalars(w *toxic, a, b, c []fr.Element) (sides [][]fr.Element, 
 	for i := range z {
 		z[i].Mul(&tau[i], &vanishing)
 	}
-	fft.BitReverse(z) // the order in which the prover's inverse transform leaves the quotient
+	utils.BitReverse(z) // the order in which the prover's inverse transform leaves the quotient
 	var private, committed []fr.Element
 	for wire := range l.wires {
 		var k, t fr.Element

@@ -62,7 +62,7 @@ func likenessOf(text []byte) likeness {
 	if _, ok := parseBoolean(text); ok {
 		return likeBoolean
 	}
-	if bytes.IndexAny(text, "0123456789") < 0 {
+	if !bytes.ContainsAny(text, "0123456789") {
 		if notANumber[string(bytes.ToLower(bytes.TrimLeft(text, "+-")))] {
 			return likeNaN
 		}

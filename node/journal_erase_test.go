@@ -132,7 +132,7 @@ func TestJournalOfACrash(t *testing.T) {
 		if err := os.WriteFile(path, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		j = reopened(t, j)
+		reopened(t, j)
 		if _, err := os.Stat(path); !os.IsNotExist(err) {
 			t.Fatalf("%d of %d bytes are kept: %v", cut, len(whole), err)
 		}
