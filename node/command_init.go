@@ -95,7 +95,10 @@ func quoteWord(s string) string {
 
 // configText is a node.toml that parses as it stands: what a department has to add is commented out.
 func configText(name, listen string) string {
-	return fmt.Sprintf(`# One department's node. Relative paths are taken from this file's folder. Unknown keys are errors.
+	return fmt.Sprintf(configTemplate, tomlString(name), networkName, tomlString(listen), tomlString(identityName))
+}
+
+const configTemplate = `# One department's node. Relative paths are taken from this file's folder. Unknown keys are errors.
 
 # The department's name, as the others and the analysts see it.
 name = %s
@@ -164,8 +167,7 @@ parameters = "default"
 # encoding = "utf-8"
 # header = "auto"
 # columns = ["age", "sex", "chol"]
-`, tomlString(name), networkName, tomlString(listen), tomlString(identityName))
-}
+`
 
 // tomlString quotes s as a basic string of TOML.
 func tomlString(s string) string {

@@ -1,0 +1,72 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"parley/datasets"
+	"parley/engine"
+	"parley/node/disk"
+	"parley/protocols"
+)
+
+func (n *node) openTables(ctx context.Context) error {
+	salt, err := loadSalt(filepath.Join(n.cfg.Dir, "salt"))
+	if err != nil {
+		return err
+	}
+	spill, err := n.makeSpill()
+	if err != nil {
+		return err
+	}
+	var registrations []engine.Registration
+	for _, c := range n.cfg.Tables {
+		data, err := n.o.openTable(ctx, c, salt, spill)
+		if err != nil {
+			return fmt.Errorf("table %s: %w", c.Name, err)
+		}
+		n.onClose(func() { data.Close() })
+		n.tables = append(n.tables, &table{name: c.Name, data: data})
+		if read, ok := data.(*datasets.Table); ok {
+			for _, fault := range read.Aside() { // without its text, which quotes a value; explain shows it
+				n.log.Warn("column set aside", "table", c.Name, "column", fault.Field, "file", fault.File, "line", fault.Line, "row", fault.Row)
+			}
+		}
+		registrations = append(registrations, data.Registration(n.cfg.Name, 1))
+	}
+	if err := protocols.CheckTables(n.cfg.Name, registrations, len(n.members.departments)); err != nil {
+		return fmt.Errorf("tables: %w", err)
+	}
+	for _, r := range registrations {
+		n.log.Info("table", "name", r.Table, "rows", r.Rows, "columns", len(r.Columns))
+	}
+	if n.o.Described != nil {
+		return n.o.Described(ctx, registrations)
+	}
+	return nil
+}
+
+// makeSpill makes the folder for rows that do not fit into memory, anew: what a crash left in it is gone.
+func (n *node) makeSpill() (string, error) {
+	path := filepath.Join(n.cfg.Dir, spillName)
+	if err := os.RemoveAll(path); err != nil {
+		return "", fmt.Errorf("emptying the folder %s: %w", path, disk.Explain(err))
+	}
+	n.onClose(func() { os.RemoveAll(path) })
+	return path, disk.MakeDir(path)
+}
+
+const spillName = "spill"
+
+func openTable(ctx context.Context, c TableConfig, salt []byte, spill string) (dataset, error) {
+	o := c.reading()
+	o.Salt, o.Spill = salt, spill
+	return datasets.Open(ctx, c.Name, c.Files, o)
+}
+
+// reading says how the table's files are read.
+func (c TableConfig) reading() datasets.Options {
+	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns}
+}
