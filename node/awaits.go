@@ -43,6 +43,9 @@ func catchingUp(s ledger.Status) string {
 	if 3*s.Heard <= 2*len(s.Validators) {
 		return fmt.Sprintf("the ledger is catching up: %d of its %d validators have told how far it is, and more than two thirds are needed", s.Heard, len(s.Validators))
 	}
+	if s.Head == 0 {
+		return "the ledger has no block yet: its first is being agreed on"
+	}
 	return fmt.Sprintf("the ledger is catching up: block %d of %d", s.Block, s.Head)
 }
 

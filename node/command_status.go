@@ -68,8 +68,12 @@ func statusText(r nodeReport) string {
 	if r.Caveat != "" {
 		line("keys", "not for private data: %s", r.Caveat)
 	}
-	line("ledger", "block %d of %s, %d entries, state %s; %d of %d validators connected", r.Ledger.Block,
-		r.Ledger.Time.UTC().Format(time.RFC3339), r.Ledger.Entries, shortDigest(r.Ledger.State), r.Ledger.Connected, r.Ledger.Validators)
+	block := "no block yet"
+	if r.Ledger.Block > 0 {
+		block = fmt.Sprintf("block %d of %s", r.Ledger.Block, r.Ledger.Time.UTC().Format(time.RFC3339))
+	}
+	line("ledger", "%s, %d entries, state %s; %d of %d validators connected", block,
+		r.Ledger.Entries, shortDigest(r.Ledger.State), r.Ledger.Connected, r.Ledger.Validators)
 	epoch := "none is formed"
 	if r.Epoch > 0 {
 		epoch = fmt.Sprintf("%d", r.Epoch)

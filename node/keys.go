@@ -45,7 +45,7 @@ func developKeys(ctx context.Context, p circuits.Params, dir string, progress ci
 func checkedKeys(ctx context.Context, dir string, progress circuits.Progress, find func() (*circuits.Keys, error)) (*circuits.Keys, error) {
 	if err := disk.MakePrivate(dir); err != nil {
 		if errors.Is(err, disk.ErrPublic) {
-			err = fmt.Errorf("%w: keys are kept where only their user can write; give such a folder with --cache, or set HOME", err)
+			err = fmt.Errorf("%w: keys are kept where only their user can write; set HOME or XDG_CACHE_HOME to such a folder; parley node and parley query also take --cache", err)
 		}
 		return nil, err
 	}
