@@ -50,6 +50,9 @@ func (c certified) text(t testing.TB, path ...string) string {
 // over three departments, from files to the answer, and compares the digits; beside
 // them those that DuckDB's own float64 arithmetic reaches on the pooled rows.
 func TestCertified(t *testing.T) {
+	if testing.Short() {
+		t.Skip("all 31 data sets")
+	}
 	raw, err := os.ReadFile(realData(t, filepath.Join("nist", "certified.json")))
 	if err != nil {
 		t.Fatal(err)

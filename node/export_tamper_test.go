@@ -65,6 +65,9 @@ func checkBytes(t *testing.T, export []byte, pins exportPins) *checked {
 
 // Whatever is changed in an export, check fails, and says where.
 func TestTamperedExport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("hundreds of changed exports")
+	}
 	export, id := testExport(t, 2)
 	pins := exportPins{Genesis: id}
 	if got := checkBytes(t, export, pins); !got.Verified || got.Proofs != got.Blobs || got.Proofs != 2+1+2+2 {

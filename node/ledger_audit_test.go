@@ -66,6 +66,9 @@ func into(t *testing.T, out *bytes.Buffer, v any) {
 // An auditor reads a running network's ledger, exports it and checks the file;
 // then the same from a stopped node's folder.
 func TestAuditor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a network of four nodes")
+	}
 	n := newTestNetwork(t, 3)
 	n.addAuditor()
 	n.startAll()

@@ -56,6 +56,9 @@ func spellings(v *big.Int) map[string][]byte {
 // No cell of any department, and no row, is on the wire, in a log, or in the
 // folder of another department.
 func TestWireHoldsNoCell(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a network of its own")
+	}
 	t.Parallel()
 	n := newTestNetwork(t, 3)
 	var w wire

@@ -44,6 +44,9 @@ func breaking(t *testing.T, keys *circuits.Keys, from string) (own *circuits.Key
 // others, whichever proof it was at, whatever was asked and whatever its rows are: a refusal
 // would be a bit about them.
 func TestBrokenKeyIsSilent(t *testing.T) {
+	if testing.Short() {
+		t.Skip("twelve networks")
+	}
 	from := t.TempDir()
 	keys, err := circuits.Develop(t.Context(), protocols.TinyParams(), from, nil)
 	if err != nil {

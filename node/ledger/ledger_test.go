@@ -43,6 +43,9 @@ func TestOne(t *testing.T) {
 // TestFour: four validators order the same; one may stop; with two stopped
 // nothing is ordered, and what waits is, when one returns.
 func TestFour(t *testing.T) {
+	if testing.Short() {
+		t.Skip("four validators, stopped and started")
+	}
 	t.Parallel()
 	b := newBench(t, 4)
 	b.startAll()

@@ -23,6 +23,9 @@ import (
 // proposers' turns that all others have; another is removed and is cut off; the
 // chain of validators leads a light client through both.
 func TestMembers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("validators that come and go")
+	}
 	t.Parallel()
 	b := newBench(t, 3)
 	b.adjust = func(c *Config) { c.SnapshotEvery = 5; c.Retain = 8 }
