@@ -103,6 +103,9 @@ func plantedOnDigit(k *testKey) {
 
 // TestNoProofUnderAHostileKey: nothing is proven under any of the keys once one is hostile.
 func TestNoProofUnderAHostileKey(t *testing.T) {
+	if testing.Short() {
+		t.Skip("keys planted on a digit")
+	}
 	cases := honestCases(t, tiny(t))
 	if err := plant(t, func(*testKey) {}).Preload(StatementKeyShare); err != nil {
 		t.Fatalf("an honest key: %v", err)

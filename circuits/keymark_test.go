@@ -10,7 +10,7 @@ import (
 // key its check, whatever it says.
 func TestMarkIsThisUsers(t *testing.T) {
 	if testing.Short() {
-		t.Skip("fifty keys and more are written and read")
+		t.Skip("a key is made, written and read for each case")
 	}
 	must := func(err error) {
 		if err != nil {

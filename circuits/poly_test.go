@@ -163,6 +163,9 @@ func TestDerivedFigures(t *testing.T) {
 }
 
 func TestVerifyingKeysEncoding(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every byte of three keys")
+	}
 	p := tiny(t)
 	vk := keysFor(t, p).Verifying()
 	b := vk.MarshalBinary()

@@ -171,6 +171,9 @@ func TestHeartByHospital(t *testing.T) {
 }
 
 func TestAdult(t *testing.T) {
+	if testing.Short() {
+		t.Skip("48,842 rows")
+	}
 	var want answers
 	readAnswers(t, "adult/answers.json", &want)
 	files := split(t, realData(t, "adult/adult.csv"), func(row map[string]string) string { return "part" + row["person_id"][len(row["person_id"])-1:] })
@@ -187,6 +190,9 @@ func TestAdult(t *testing.T) {
 }
 
 func TestChina2020ByProvince(t *testing.T) {
+	if testing.Short() {
+		t.Skip("31 provinces")
+	}
 	// By name: one district of Shanxi has a region_code that begins with 17.
 	path := realData(t, "china2020/stat_population.csv")
 	files := split(t, path, func(row map[string]string) string { return row["省"] })

@@ -188,6 +188,9 @@ func TestHeartFigures(t *testing.T) {
 }
 
 func TestAdultFigures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("48,842 rows")
+	}
 	var want figures
 	readAnswers(t, "adult/answers.json", &want)
 	tables := openAll(t, scatter(t, realData(t, "adult/adult.csv"), 3, 1))

@@ -296,6 +296,9 @@ func (c *sortie) check(t *testing.T, w *world, r *report) {
 // TestBattery runs every deviation of every kind of message that has a meaning, and prints the
 // table. In the table of the repository, BATTERY.md, stands what the run gives.
 func TestBattery(t *testing.T) {
+	if testing.Short() {
+		t.Skip("every deviation")
+	}
 	cryptotest.SetGlobalRandom(t, 71)
 	base := newWorld(t, 71, 3)
 	base.askFor(bySex)

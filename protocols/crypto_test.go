@@ -153,6 +153,9 @@ func (c *committee) share(t testing.TB, i int, sum Ciphertext) Share {
 }
 
 func TestSumDecrypts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("Lattigo beside")
+	}
 	for _, n := range []int{1, 2, 3, 7} {
 		c := newCommittee(t, n)
 		cts, want := c.contribute(t, n)

@@ -51,6 +51,9 @@ type kill struct {
 // a time that the seed says, while the others go on. The answer is right and its certificate
 // verifies; no share is made twice, no transition lost or doubled; all have the same state.
 func TestCrashSchedules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks")
+	}
 	n := amount(8, 40, 1000)
 	if *schedules > 0 {
 		n = *schedules
