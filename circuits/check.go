@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -56,8 +57,8 @@ func (l *layout) checkShape(h *provingHalf, vk *groth16.VerifyingKey) error {
 		pk.Domain.Generator != domain.Generator || pk.Domain.GeneratorInv != domain.GeneratorInv ||
 		pk.Domain.FrMultiplicativeGen != domain.FrMultiplicativeGen || pk.Domain.FrMultiplicativeGenInv != domain.FrMultiplicativeGenInv:
 		return errors.New("the key's domain is not the circuit's")
-	case !sameFlags(pk.InfinityA, l.infinityA) || pk.NbInfinityA != uint64(l.wires-l.a) ||
-		!sameFlags(pk.InfinityB, l.infinityB) || pk.NbInfinityB != uint64(l.wires-l.b):
+	case !slices.Equal(pk.InfinityA, l.infinityA) || pk.NbInfinityA != uint64(l.wires-l.a) ||
+		!slices.Equal(pk.InfinityB, l.infinityB) || pk.NbInfinityB != uint64(l.wires-l.b):
 		return errors.New("the key's absent wires are not the circuit's")
 	case h.powers.tau[0] != g1:
 		return errors.New("the first power of τ is not the generator")
@@ -69,18 +70,6 @@ func (l *layout) checkShape(h *provingHalf, vk *groth16.VerifyingKey) error {
 		return errors.New("δ is not one")
 	}
 	return nil
-}
-
-func sameFlags(a, b []bool) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		if a[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // checkPoints finds points that are not on their curve or not in their subgroup, and those at
@@ -148,9 +137,8 @@ func split(n int, f func(from, to int)) {
 	wait.Wait()
 }
 
-// checkEquations checks all that must hold between the points as one equation of pairings. Each
-// point's own equation is linear over the pairing; each is taken with a random weight of its
-// own. The sides, of what each is paired with:
+// equation is the sides of the one equation that checkEquations builds, by what each is paired
+// with.
 type equation struct {
 	one, tau, delta, gamma, base, sigma bn254.G1Jac // paired with [1]₂, [τ]₂, [δ]₂, [γ]₂, G, −σG
 	first                               bn254.G2Jac // paired with [1]₁
@@ -169,6 +157,8 @@ func (e *equation) add(to *bn254.G1Jac, points []bn254.G1Affine, weights []fr.El
 	to.AddAssign(&sum)
 }
 
+// checkEquations checks all that must hold between the points as one equation of pairings. Each
+// point's own equation is linear over the pairing; each is taken with a random weight of its own.
 func (sys *system) checkEquations(l *layout, h *provingHalf, vk *groth16.VerifyingKey) error {
 	var e equation
 	pk, n := &h.key, l.n()

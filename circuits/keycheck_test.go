@@ -3,6 +3,7 @@ package circuits
 import (
 	"bytes"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,7 +128,7 @@ func TestLayoutIsTheLibrarys(t *testing.T) {
 				t.Errorf("%v, %s: %d points, the library makes %d", s, side.name, side.length, len(*side.points))
 			}
 		}
-		if !sameFlags(pk.InfinityA, k.l.infinityA) || !sameFlags(pk.InfinityB, k.l.infinityB) ||
+		if !slices.Equal(pk.InfinityA, k.l.infinityA) || !slices.Equal(pk.InfinityB, k.l.infinityB) ||
 			pk.NbInfinityA != k.h.key.NbInfinityA || pk.NbInfinityB != k.h.key.NbInfinityB || len(pk.G2.B) != k.l.b || len(vk.G1.K) != k.l.publics+1 {
 			t.Errorf("%v: other wires have points than in the library's key", s)
 		}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+
+	"parley/engine"
 )
 
 // A guard stands between a library of Arrow and a hostile file: what the
@@ -84,7 +86,7 @@ func plainFault(err error) error {
 			return errContradiction
 		}
 	}
-	if strings.ContainsFunc(err.Error(), unprintable) {
+	if strings.ContainsFunc(err.Error(), engine.IsControl) {
 		return fmt.Errorf("%q", err.Error())
 	}
 	return err

@@ -29,6 +29,12 @@ type witness struct {
 	value string
 }
 
+// newWitness notes a value and where it stands.
+func newWitness(text []byte, at faultAt) *witness {
+	where := at("", "")
+	return &witness{file: where.File, line: where.Line, row: where.Row, value: string(text)}
+}
+
 func (w *witness) String() string {
 	if w.line > 0 {
 		return fmt.Sprintf("line %d has %s", w.line, shown(w.value))
@@ -83,8 +89,7 @@ func (n *inference) observeText(text []byte, at func(message, hint string) *Erro
 		return
 	}
 	if n.odd == nil {
-		where := at("", "")
-		n.odd = &witness{line: where.Line, row: where.Row, value: string(text)}
+		n.odd = newWitness(text, at)
 	}
 }
 

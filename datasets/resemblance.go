@@ -27,8 +27,7 @@ func (r *resemblance) add(text []byte, at faultAt) {
 	r.values++
 	r.counts[l]++
 	if r.first[l] == nil {
-		where := at("", "")
-		r.first[l] = &witness{file: where.File, line: where.Line, row: where.Row, value: string(text)}
+		r.first[l] = newWitness(text, at)
 	}
 }
 

@@ -198,7 +198,6 @@ func (w *settling) settle() ([]settled, []string, error) {
 			if err := w.drop(at, err); err != nil {
 				return nil, nil, err
 			}
-			continue
 		}
 	}
 	if csv, ok := w.source.(*csvSource); ok {

@@ -106,10 +106,6 @@ func unchanged(file string, f *os.File, before os.FileInfo) error {
 	return nil
 }
 
-// unprintable are the characters that a name may not have; the engine refuses
-// them in a registration.
-func unprintable(r rune) bool { return engine.IsControl(r) }
-
 // nameFault says why something cannot have this name, or "".
 func nameFault(name string) string {
 	switch {
@@ -119,7 +115,7 @@ func nameFault(name string) string {
 		return "is not valid UTF-8"
 	case len(name) > MaxNameBytes:
 		return "is longer than the limit"
-	case strings.ContainsFunc(name, unprintable):
+	case strings.ContainsFunc(name, engine.IsControl):
 		return "has a control character"
 	}
 	return ""

@@ -21,18 +21,14 @@ func (s *spellings) add(n decimal128.Num, text []byte, at faultAt) {
 	if s.first == nil {
 		return
 	}
-	seen := func() *witness {
-		where := at("", "")
-		return &witness{file: where.File, line: where.Line, row: where.Row, value: string(text)}
-	}
 	switch known, ok := s.first[n]; {
 	case ok && known.value == string(text):
 	case ok:
-		s.one, s.other, s.first = known, seen(), nil
+		s.one, s.other, s.first = known, newWitness(text, at), nil
 	case len(s.first) == engine.MaxDictionary:
 		s.first = nil
 	default:
-		s.first[n] = seen()
+		s.first[n] = newWitness(text, at)
 	}
 }
 

@@ -180,8 +180,14 @@ func (c *exportCheck) members(pins exportPins) error {
 // another one, whether or not it is still there.
 func (p exportPins) compare(s *protocols.State, last uint64, present, gone []protocols.Seat) (strangers []string, err error) {
 	covered := uint64(0)
-	if err := p.founders(present, gone); err != nil {
-		return nil, err
+	if p.Network != nil {
+		var joined []protocols.Member
+		for _, seat := range slices.Concat(present, gone) {
+			joined = append(joined, protocols.Member{Name: seat.Name, Key: seat.Key})
+		}
+		if misnamed := p.Network.Misnamed(joined); misnamed != "" {
+			return nil, fmt.Errorf("the departments did not join under the names of the pinned description: %s", misnamed)
+		}
 	}
 	if p.Network != nil && p.Network.Later != nil {
 		later := p.Network.Later
@@ -204,24 +210,6 @@ func (p exportPins) compare(s *protocols.State, last uint64, present, gone []pro
 		}
 	}
 	return strangers, nil
-}
-
-// founders compares the names under which the founding departments joined, which
-// the network's id does not cover.
-func (p exportPins) founders(seats ...[]protocols.Seat) error {
-	if p.Network == nil {
-		return nil
-	}
-	names := map[protocols.Key]string{}
-	for _, m := range p.Network.Departments {
-		names[m.Key] = m.Name
-	}
-	for _, seat := range slices.Concat(seats...) {
-		if name, founder := names[seat.Key]; founder && seat.Name != "" && seat.Name != name {
-			return fmt.Errorf("the departments did not join under the names of the pinned description: %q joined as %q", name, seat.Name)
-		}
-	}
-	return nil
 }
 
 // blocks reads the blocks; block and record read what stands between them.

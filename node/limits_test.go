@@ -15,6 +15,17 @@ import (
 	"parley/protocols"
 )
 
+// hold gives the node that a department runs, once it is started.
+func (n *testNetwork) hold(department int) *atomic.Pointer[node] {
+	running := &atomic.Pointer[node]{}
+	n.options = func(i int, o *Options) {
+		if i == department {
+			o.hooks.transport = func(n *node) error { running.Store(n); return nil }
+		}
+	}
+	return running
+}
+
 // TestAuthorsOfNode: in the mempool of a real node no member takes more room
 // than ledger.MaxWaiting entries, whoever says them, and leaves room to others.
 func TestAuthorsOfNode(t *testing.T) {
@@ -23,12 +34,7 @@ func TestAuthorsOfNode(t *testing.T) {
 		t.Skip("two departments, and 250 entries")
 	}
 	n := newTestNetwork(t, 2)
-	var running atomic.Pointer[node]
-	n.options = func(i int, o *Options) {
-		if i == 0 {
-			o.hooks.transport = func(n *node) error { running.Store(n); return nil }
-		}
-	}
+	running := n.hold(0)
 	n.startAll()
 	n.stop(1) // one of two: nothing is ordered any more
 	n.eventually("the ledger rests", func() bool {
@@ -124,12 +130,7 @@ func TestLongestEntry(t *testing.T) {
 		t.Skip("two departments, and an entry of 4 MiB")
 	}
 	n := newTestNetwork(t, 2)
-	var running atomic.Pointer[node]
-	n.options = func(i int, o *Options) {
-		if i == 0 {
-			o.hooks.transport = func(n *node) error { running.Store(n); return nil }
-		}
-	}
+	running := n.hold(0)
 	n.startAll()
 	l := running.Load()
 	e := longestEntry(t, l.network, n.nodes[0].id, n.nodes[0].cfg.Name)

@@ -134,6 +134,23 @@ func (n *Network) Pins(role Role, m Member) bool {
 	return slices.Contains(memberKeys(auditors), m.Key)
 }
 
+// Misnamed lists those of the founding departments that joined under other names than the
+// description's, which the network's id does not cover; empty: none. It passes over other members,
+// and those that have no name yet.
+func (n *Network) Misnamed(members []Member) string {
+	names := map[Key]string{}
+	for _, m := range n.Departments {
+		names[m.Key] = m.Name
+	}
+	var all []string
+	for _, m := range members {
+		if name, founder := names[m.Key]; founder && m.Name != "" && m.Name != name {
+			all = append(all, fmt.Sprintf("%q joined as %q", name, m.Name))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
 func (n *Network) present() (departments, auditors []Member) {
 	if n.Later != nil {
 		return n.Later.Departments, n.Later.Auditors

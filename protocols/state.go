@@ -222,13 +222,16 @@ func (s *State) register(r *Record, b *Register) *Refusal {
 // until the query is forgotten. Who has more than its share since members came may go on with less.
 func (s *State) crowded(tables []*tableState, of *seat) *Refusal {
 	queries := s.byNumber()
-	own, bytes, all := 0, 0, 0
-	for _, t := range keptTables(tables, queries) {
-		all += len(t.record.Entry.Body)
-		if t.record.Entry.Author == of.key {
-			bytes += len(t.record.Entry.Body)
+	bytesOf := func(kept []*tableState) (own, all int) {
+		for _, t := range kept {
+			all += len(t.record.Entry.Body)
+			if t.record.Entry.Author == of.key {
+				own += len(t.record.Entry.Body)
+			}
 		}
+		return own, all
 	}
+	own := 0
 	for _, t := range tables {
 		if t.record.Entry.Author == of.key {
 			own++
@@ -237,12 +240,9 @@ func (s *State) crowded(tables []*tableState, of *seat) *Refusal {
 	if own > MaxTables {
 		return refuse("too-many", "department %q has %d tables in the catalogue: it may have no more", of.name, MaxTables)
 	}
-	before, departments := 0, 0
-	for _, t := range keptTables(s.tables, queries) {
-		if t.record.Entry.Author == of.key {
-			before += len(t.record.Entry.Body)
-		}
-	}
+	bytes, all := bytesOf(keptTables(tables, queries))
+	before, _ := bytesOf(keptTables(s.tables, queries))
+	departments := 0
 	for _, other := range s.members.seats {
 		if other.role == RoleDepartment {
 			departments++

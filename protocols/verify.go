@@ -117,7 +117,7 @@ func (v *Verifier) conclude(c *Certificate, verdict *Verdict) {
 		verdict.Reason = fmt.Sprintf("made in network %s, pinned is %s", verdict.Network, v.Pinned.ID())
 		return
 	case !slices.Equal(v.Pinned.Departments, c.Network.Departments):
-		verdict.Reason = "the departments that founded the network did not join under their pinned names: " + misnamed(v.Pinned, &c.Network)
+		verdict.Reason = "the departments that founded the network did not join under their pinned names: " + v.Pinned.Misnamed(c.Network.Departments)
 		return
 	}
 	strangers := v.Pinned.Unpinned(verdict.Seats)
@@ -138,21 +138,6 @@ func (v *Verifier) conclude(c *Certificate, verdict *Verdict) {
 			verdict.Reason = ReasonSealed
 		}
 	}
-}
-
-// misnamed lists the departments of one founding that two descriptions name differently.
-func misnamed(pinned, signed *Network) string {
-	names := map[Key]string{}
-	for _, m := range pinned.Departments {
-		names[m.Key] = m.Name
-	}
-	var all []string
-	for _, m := range signed.Departments {
-		if names[m.Key] != m.Name {
-			all = append(all, fmt.Sprintf("%q joined as %q", names[m.Key], m.Name))
-		}
-	}
-	return strings.Join(all, ", ")
 }
 
 // check recomputes everything that the certificate claims (README section 6.2, in its order).
