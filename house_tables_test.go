@@ -25,7 +25,7 @@ var tables = map[string][]string{
 // tablesAllowed is where one of them decides nothing that nodes must agree on.
 var tablesAllowed = map[string]string{
 	"engine/names.go strconv.Quote":    "in the text of a refusal, which is one node's",
-	"engine/bind.go strconv.Quote":     "in the text of a refusal, which is one node's",
+	"engine/sql_bind.go strconv.Quote": "in the text of a refusal, which is one node's",
 	"engine/describe.go strconv.Quote": "what explain shows",
 }
 
