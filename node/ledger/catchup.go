@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -15,7 +16,12 @@ const (
 	catchupPause = 100 * time.Millisecond
 	// catchupTimeout bounds one question to a peer about its height.
 	catchupTimeout = 3 * time.Second
+	// signPause is how often a validator that may not vote yet looks whether it may.
+	signPause = 10 * time.Millisecond
 )
+
+// errOrdered is why nothing is signed in a block that was ordered before Open.
+var errOrdered = errors.New("the block was ordered before this node started: what it signed there is not known")
 
 // catchup finds out when this node is at the ledger's head: when consensus runs
 // here, and the state is that of a block not lower than the last one of each of
@@ -61,6 +67,36 @@ func (l *Ledger) runCatchup(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(catchupPause):
+		}
+	}
+}
+
+// past waits until it is known whether the block of a height was ordered before
+// Open: errOrdered if somebody shows so, nil if so many validators show no such
+// block that with this node they are more than two thirds. Without either
+// nothing can be ordered with this node's vote, nor fetched. Close ends it.
+func (l *Ledger) past(height int64) error {
+	tick := time.NewTicker(signPause)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.catchup.at:
+			return nil
+		default:
+		}
+		validators := l.app.Last().Validators()
+		heard, highest := l.catchup.heard(peersOf(validators), l.config.Host.ID())
+		switch {
+		case uint64(height) <= max(highest, l.config.Trust.Block):
+			return errOrdered
+		case 3*heard > 2*len(validators):
+			return nil
+		}
+		select {
+		case <-l.ctx.Done():
+			return l.ctx.Err()
+		case <-l.catchup.at:
+		case <-tick.C:
 		}
 	}
 }

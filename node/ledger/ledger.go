@@ -254,14 +254,14 @@ func (l *Ledger) open(ctx context.Context) error {
 	if err := l.restore(ctx, blocks, snapshots); err != nil {
 		return err
 	}
-	signer, err := openSigner(c.Dir, c.Key, blocks)
+	signer, err := openSigner(c.Dir, c.Key, blocks, l.past)
 	if err != nil {
 		return err
 	}
 	if err := l.newNode(ctx, signer); err != nil {
 		return err
 	}
-	return l.start()
+	return l.start(ctx)
 }
 
 // restore gives the app the last stored state that blocks can follow on.
@@ -338,7 +338,12 @@ func (l *Ledger) newNode(ctx context.Context, signer types.PrivValidator) (err e
 }
 
 // start has the node listen on a free loopback port, and the tunnel lead to it.
-func (l *Ledger) start() error {
+// A vote in what CometBFT replays from its log may wait for the heights of the
+// others, who wait for this node's: they are asked and told before.
+func (l *Ledger) start(ctx context.Context) error {
+	l.config.Host.SetStreamHandler(lightProtocol, l.serveLight)
+	l.wg.Go(func() { l.runCatchup(l.ctx) })
+	opening := context.AfterFunc(ctx, l.cancel)
 	var err error
 	for range listenAttempts {
 		if err = l.node.Start(); err == nil {
@@ -349,12 +354,13 @@ func (l *Ledger) start() error {
 	if err != nil {
 		return fmt.Errorf("starting consensus: %w", err)
 	}
+	if !opening() {
+		return ctx.Err()
+	}
 	os.Remove(l.node.Config().P2P.AddrBookFile()) // written once, never used
 	l.tunnel.Start(l.node.Config().P2P.ListenAddress[len("tcp://"):], l.node.Switch())
-	l.config.Host.SetStreamHandler(lightProtocol, l.serveLight)
 	l.watch.metrics.Register(l)
 	l.wg.Go(func() { l.watch.Run(l.ctx) })
-	l.wg.Go(func() { l.runCatchup(l.ctx) })
 	l.wg.Go(func() { l.app.early.Run(l.ctx, l.node.Mempool()) })
 	return nil
 }

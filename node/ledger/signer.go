@@ -27,21 +27,28 @@ type signer struct {
 	*privval.FilePV
 	dir    string
 	blocks *cmtstore.BlockStore
+	// known is the height up to which the file found at the opening says what
+	// was signed; 0 if it says nothing.
+	known int64
+	// past returns once the block of a height is known not to have been ordered
+	// before the opening, or an error where it was. It may take long.
+	past func(height int64) error
 }
 
 // openSigner reads what was signed last. Blocks without that file, or blocks
-// with this validator's signature after what the file says, show that the
-// folder was restored from a backup: signing again could be signing twice.
-func openSigner(dir string, key ed25519.PrivateKey, blocks *cmtstore.BlockStore) (*signer, error) {
+// with this validator's signature after what the file says, show that it was
+// restored from a backup. A file that says nothing is that of a founding, or of
+// a folder that was lost, which past tells apart.
+func openSigner(dir string, key ed25519.PrivateKey, blocks *cmtstore.BlockStore, past func(int64) error) (*signer, error) {
 	path := filepath.Join(dir, signerFile)
-	s := &signer{FilePV: privval.NewFilePV(cmted25519.PrivKey(key), "", path), dir: dir, blocks: blocks}
+	s := &signer{FilePV: privval.NewFilePV(cmted25519.PrivKey(key), "", path), dir: dir, blocks: blocks, past: past}
 	b, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, os.ErrNotExist) && blocks.Height() == 0:
 		s.LastSignState.Save()
 		return s, disk.SyncDir(dir)
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("%s is missing beside blocks: without it a validator may sign twice (to join again, remove %s and have the others vote for a new key)", path, dir)
+		return nil, fmt.Errorf("%s is missing beside blocks: without it a validator may sign twice (remove %s and start again: the blocks come from the others, and nothing is signed below theirs)", path, dir)
 	case err != nil:
 		return nil, err
 	}
@@ -54,13 +61,15 @@ func openSigner(dir string, key ed25519.PrivateKey, blocks *cmtstore.BlockStore)
 	if err := os.Chmod(path, disk.FileMode); err != nil {
 		return nil, err
 	}
+	s.known = last.Height
 	return s, s.restored(blocks.Height())
 }
 
-// restored tells that a block up to a height carries a signature of this
-// validator that the file does not know of.
+// restored is an error if a block of a height carries a signature of this
+// validator that the file does not know of. After a lost folder all do, till
+// the first new signature.
 func (s *signer) restored(height int64) error {
-	if height <= s.LastSignState.Height || height < 1 {
+	if s.known == 0 || height <= s.known {
 		return nil
 	}
 	c := s.blocks.LoadSeenCommit(height)
@@ -72,15 +81,24 @@ func (s *signer) restored(height int64) error {
 	}
 	for _, v := range c.Signatures {
 		if v.BlockIDFlag != types.BlockIDFlagAbsent && string(v.ValidatorAddress) == string(s.GetAddress()) {
-			return fmt.Errorf("block %d carries this validator's signature, but %s ends at block %d: it was restored from a backup, and signing again could be signing twice",
-				height, filepath.Join(s.dir, signerFile), s.LastSignState.Height)
+			return fmt.Errorf("block %d carries this validator's signature, but %s ends at block %d: it was restored from a backup, and signing again could be signing twice (remove %s and start again: the blocks come from the others, and nothing is signed below theirs)",
+				height, filepath.Join(s.dir, signerFile), s.known, s.dir)
 		}
 	}
 	return nil
 }
 
+// permit is an error if what an earlier life signed in the block of a height is
+// not known: the file is silent, and the block was ordered before the opening.
+func (s *signer) permit(height int64) error {
+	if height <= s.known {
+		return nil
+	}
+	return s.past(height)
+}
+
 func (s *signer) SignVote(chain string, v *cmtproto.Vote) error {
-	if err := s.restored(v.Height - 1); err != nil {
+	if err := s.permit(v.Height); err != nil {
 		return err
 	}
 	if err := s.FilePV.SignVote(chain, v); err != nil {
@@ -90,7 +108,7 @@ func (s *signer) SignVote(chain string, v *cmtproto.Vote) error {
 }
 
 func (s *signer) SignProposal(chain string, p *cmtproto.Proposal) error {
-	if err := s.restored(p.Height - 1); err != nil {
+	if err := s.permit(p.Height); err != nil {
 		return err
 	}
 	if err := s.FilePV.SignProposal(chain, p); err != nil {

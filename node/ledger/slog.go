@@ -55,6 +55,9 @@ func (l logger) Error(msg string, kv ...any) {
 	case "p2p", "pex", "blocksync", "mempool", "evidence":
 		level = slog.LevelDebug
 	}
+	if errors.Is(err, errOrdered) { // for each block that it catches up by consensus
+		level = slog.LevelDebug
+	}
 	l.write(level, msg, kv)
 }
 

@@ -164,13 +164,8 @@ func (l *Ledger) Status() Status {
 			connected[p.String()] = true
 		}
 	}
-	var validators []peer.ID
-	for _, v := range s.Validators {
-		id, err := peerID(v)
-		if err != nil {
-			continue
-		}
-		validators = append(validators, id)
+	validators := peersOf(s.Validators)
+	for _, id := range validators {
 		if connected[id.String()] {
 			s.Connected++
 			s.Voting = s.Voting || id == l.config.Host.ID()
@@ -185,4 +180,14 @@ func (l *Ledger) Status() Status {
 	}
 	s.Quorum = 3*s.Connected > 2*len(s.Validators)
 	return s
+}
+
+// peersOf names keys as libp2p peers.
+func peersOf(keys []ed25519.PublicKey) (peers []peer.ID) {
+	for _, k := range keys {
+		if id, err := peerID(k); err == nil {
+			peers = append(peers, id)
+		}
+	}
+	return peers
 }
