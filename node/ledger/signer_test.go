@@ -173,7 +173,9 @@ func TestPast(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, sign := range []func() error{
-				func() error { return s.SignProposal("chain", &cmtproto.Proposal{Type: cmtproto.ProposalType, Height: c.height}) },
+				func() error {
+					return s.SignProposal("chain", &cmtproto.Proposal{Type: cmtproto.ProposalType, Height: c.height})
+				},
 				func() error { return s.SignVote("chain", &cmtproto.Vote{Type: cmtproto.PrevoteType, Height: c.height}) },
 			} {
 				asked = false
