@@ -24,7 +24,7 @@ func (a asideColumns) add(table string, faults []*datasets.Error) {
 
 func (a asideColumns) find(table, column string) *datasets.Error {
 	for _, fault := range a[table] {
-		if strings.EqualFold(fault.Field, column) {
+		if engine.SameName(fault.Field, column) {
 			return fault
 		}
 	}
@@ -39,7 +39,7 @@ func (a asideColumns) explain(f *Failure) *Failure {
 	for table, faults := range a {
 		for _, fault := range faults {
 			asked := "table " + strconv.Quote(table) + " has no column " + strconv.Quote(fault.Field)
-			if !strings.EqualFold(f.Message, asked) {
+			if !engine.SameName(f.Message, asked) {
 				continue
 			}
 			f.Message += ", since it is set aside: " + fault.Error()
