@@ -79,6 +79,36 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// rooms says which of the project's packages each room of node may import, tests left out. What
+// is not listed is forbidden: no room imports node, and one that faces people none that runs one.
+var rooms = map[string][]string{
+	"node/disk":    {},
+	"node/failure": {"engine", "datasets"},
+}
+
+// TestRooms holds the direction of imports among the rooms of node.
+func TestRooms(t *testing.T) {
+	for _, path := range goFiles(t)["node"] {
+		allowed, listed := rooms[filepath.ToSlash(filepath.Dir(path))]
+		if !listed || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range f.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if own, ok := strings.CutPrefix(name, "parley/"); ok && !slices.Contains(allowed, own) {
+				t.Errorf("%s imports %s", path, name)
+			}
+		}
+	}
+}
+
 // TestLayout: each folder has its specification, names say what a thing is, and no file has
 // grown past what one reads in a sitting.
 func TestLayout(t *testing.T) {

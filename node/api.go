@@ -3,9 +3,11 @@ package node
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"parley/engine"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -214,6 +216,12 @@ type QueryError struct {
 }
 
 func (e *QueryError) Error() string { return e.Sentence }
+
+// Failure is the error as a command shows it.
+func (e *QueryError) Failure() *failure.Failure {
+	return &failure.Failure{Code: e.Code, Message: e.Sentence, Hint: e.Hint, Position: e.Position,
+		Department: strings.Join(e.Departments, ", ")}
+}
 
 // Verify checks a certificate offline against a pinned network description, or
 // against nothing (protocols.Verify), with its receipt by the ledger's rules.

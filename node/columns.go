@@ -8,6 +8,7 @@ import (
 
 	"parley/datasets"
 	"parley/engine"
+	"parley/node/failure"
 )
 
 // asideColumns are the columns that were set aside, by table, when the files of all departments were at hand.
@@ -32,7 +33,7 @@ func (a asideColumns) find(table, column string) *datasets.Error {
 }
 
 // explain gives a question that names such a column the reason why there is none.
-func (a asideColumns) explain(f *Failure) *Failure {
+func (a asideColumns) explain(f *failure.Failure) *failure.Failure {
 	if f.Code != engine.CodeColumn {
 		return f
 	}
@@ -86,7 +87,7 @@ func namedColumns(values []string, sources []source) error {
 		table = strings.TrimSpace(table)
 		if !found {
 			if table, list = sources[0].Tables[0].Name, value; len(sources[0].Tables) > 1 {
-				return usage("columns", "write --columns NAME=COLUMN,COLUMN,...", "--columns %q: there are several tables", value)
+				return failure.Usage("columns", "write --columns NAME=COLUMN,COLUMN,...", "--columns %q: there are several tables", value)
 			}
 		}
 		var columns []string
@@ -96,15 +97,15 @@ func namedColumns(values []string, sources []source) error {
 			}
 		}
 		if len(columns) == 0 {
-			return usage("columns", "", "--columns %q names no column", value)
+			return failure.Usage("columns", "", "--columns %q names no column", value)
 		}
 		at := slices.IndexFunc(sources[0].Tables, func(t TableConfig) bool { return t.Name == table })
 		if at < 0 {
-			return usage("columns", "", "--columns %q: no --table has the name %q", value, table)
+			return failure.Usage("columns", "", "--columns %q: no --table has the name %q", value, table)
 		}
 		for _, s := range sources {
 			if s.Tables[at].Columns != nil {
-				return usage("columns", "", "--columns is given twice for table %q", table)
+				return failure.Usage("columns", "", "--columns is given twice for table %q", table)
 			}
 			s.Tables[at].Columns = columns
 		}

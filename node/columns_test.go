@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"parley/node/failure"
 )
 
 // TestColumnsOfExplain: columns that cannot be read are set aside, at every department, with a note; a question about
@@ -92,8 +94,8 @@ func TestColumnsOfConfig(t *testing.T) {
 			t.Errorf("%s: %v %v", text, cfg.Tables, err)
 		case want != "" && err == nil:
 			t.Errorf("%s was taken", text)
-		case want != "" && !strings.Contains(failureOf(err).Message+failureOf(err).Hint, want):
-			t.Errorf("%s: %v (%s), want %s", text, err, failureOf(err).Hint, want)
+		case want != "" && !strings.Contains(failure.Of(err).Message+failure.Of(err).Hint, want):
+			t.Errorf("%s: %v (%s), want %s", text, err, failure.Of(err).Hint, want)
 		}
 	}
 }

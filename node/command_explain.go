@@ -12,6 +12,7 @@ import (
 	"parley/circuits"
 	"parley/datasets"
 	"parley/engine"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -44,7 +45,7 @@ func (f *tableFlags) add(cmd *cobra.Command) {
 // sources gives each department's files.
 func (f *tableFlags) sources() ([]source, error) {
 	if !datasets.KnownHeader(f.header) {
-		return nil, usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
+		return nil, failure.Usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
 	}
 	sources, err := parseTables(f.tables, TableConfig{Null: f.null, Encoding: f.encoding, Header: f.header})
 	if err != nil {
@@ -61,7 +62,7 @@ func addParameters(cmd *cobra.Command, parameters *string) {
 // namedParameters gives the parameters that a person may choose.
 func namedParameters(name string) (circuits.Params, error) {
 	if name != "light" && name != "default" {
-		return circuits.Params{}, usage("parameters", "", `--parameters %q: it is "default" or "light"`, name)
+		return circuits.Params{}, failure.Usage("parameters", "", `--parameters %q: it is "default" or "light"`, name)
 	}
 	return circuits.Named(name)
 }
@@ -87,7 +88,7 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 	var session *engine.Session
 	switch {
 	case f.node != "" && len(f.tables) > 0:
-		return usage("flag", "", "--node and --table exclude each other")
+		return failure.Usage("flag", "", "--node and --table exclude each other")
 	case f.node != "":
 		catalogue, parameters, err := c.remoteCatalogue(ctx, f)
 		if err != nil {
@@ -111,7 +112,7 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 		}
 		c.describe(catalogue)
 		if session, err = newQuestion(sql, catalogue, f.departments, parameters); err != nil {
-			return c.aside.explain(failureOf(err))
+			return c.aside.explain(failure.Of(err))
 		}
 	}
 	c.progress.finish()
@@ -128,11 +129,11 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 // remoteCatalogue asks a node what its network holds.
 func (c *command) remoteCatalogue(ctx context.Context, f explainFlags) (engine.Catalogue, circuits.Params, error) {
 	if f.identity == "" {
-		return nil, circuits.Params{}, usage("flag", "parley init DIR makes one", "explain --node needs --identity")
+		return nil, circuits.Params{}, failure.Usage("flag", "parley init DIR makes one", "explain --node needs --identity")
 	}
 	id, err := LoadIdentity(f.identity)
 	if err != nil {
-		return nil, circuits.Params{}, usage("identity", "", "%s", err)
+		return nil, circuits.Params{}, failure.Usage("identity", "", "%s", err)
 	}
 	if err := checkNode(f.node); err != nil {
 		return nil, circuits.Params{}, err
@@ -163,7 +164,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 		if larger, err := circuits.Named("default"); err == nil && len(sources) <= larger.MaxDepartments() {
 			hint = "--parameters default allows " + plural(larger.MaxDepartments(), "department")
 		}
-		return nil, usage("departments", hint, "%s, and the parameters %s allow %d at most",
+		return nil, failure.Usage("departments", hint, "%s, and the parameters %s allow %d at most",
 			plural(len(sources), "department"), parameters.Name(), most)
 	}
 	registrations := make([][]engine.Registration, len(sources))
@@ -173,7 +174,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 		for _, t := range s.Tables {
 			table, err := describeTable(ctx, s.Name, t)
 			if err != nil {
-				failure := failureOf(err)
+				failure := failure.Of(err)
 				failure.Department = s.Name
 				return nil, failure
 			}
@@ -190,7 +191,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 	}
 	for i, s := range sources {
 		if err := protocols.CheckTables(s.Name, registrations[i], len(sources)); err != nil {
-			failure := failureOf(err)
+			failure := failure.Of(err)
 			failure.Code, failure.Department = "tables", s.Name
 			return nil, failure
 		}
@@ -246,15 +247,15 @@ func newQuestion(sql string, catalogue engine.Catalogue, departments []string, p
 }
 
 // asked gives an error the question that it is about.
-func asked(err error, sql string) *Failure {
-	failure := failureOf(err)
+func asked(err error, sql string) *failure.Failure {
+	failure := failure.Of(err)
 	failure.SQL = sql
 	return failure
 }
 
 // naming adds the files of the departments that a disagreement names.
-func naming(err error, sources []source) *Failure {
-	failure := failureOf(err)
+func naming(err error, sources []source) *failure.Failure {
+	failure := failure.Of(err)
 	words := strings.FieldsFunc(failure.Message, func(r rune) bool { return strings.ContainsRune(` ",;:`, r) })
 	var files []string
 	for _, s := range sources {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/node/disk"
+	"parley/node/failure"
 )
 
 const (
@@ -36,7 +37,7 @@ An analyst needs the identity only; a department's operator edits node.toml and 
 func (c *command) initialise(dir, name, listen string) error {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
-		return unreadable("init", dir, err)
+		return failure.Unreadable("init", dir, err)
 	}
 	if name == "" {
 		name = plainName(filepath.Base(absolute))
@@ -44,7 +45,7 @@ func (c *command) initialise(dir, name, listen string) error {
 	config, key := filepath.Join(dir, configName), filepath.Join(dir, identityName)
 	for _, path := range []string{config, key} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			f := refused("exists", "choose another folder, or move the file away yourself",
+			f := failure.Refused("exists", "choose another folder, or move the file away yourself",
 				"%s exists: nothing is overwritten", path)
 			f.File = path
 			return f
@@ -74,8 +75,8 @@ An analyst: give the peer id to the departments, for their list of analysts, the
 }
 
 // unwritable is the failure of a file or folder that could not be made: a full disk, a missing permission.
-func unwritable(path string, err error) *Failure {
-	f := refused("write", "", "%s", err)
+func unwritable(path string, err error) *failure.Failure {
+	f := failure.Refused("write", "", "%s", err)
 	if !strings.Contains(err.Error(), path) {
 		f.File = path
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -58,36 +59,36 @@ func (c *command) source(ctx context.Context, f sourceFlags) (src ledgerSource, 
 	}
 	switch {
 	case len(f.nodes) > 0 && f.dir != "":
-		return nil, nil, usage("flag", "", "--node or --dir, not both")
+		return nil, nil, failure.Usage("flag", "", "--node or --dir, not both")
 	case len(f.nodes) == 1:
 		src, err = c.dial(ctx, f.nodes[0], f.identity)
 	case len(f.nodes) > 1:
-		return nil, nil, usage("flag", "", "this command asks one node")
+		return nil, nil, failure.Usage("flag", "", "this command asks one node")
 	case f.dir != "":
 		src, err = c.openFolder(ctx, f.dir, pinned)
 	default:
-		return nil, nil, usage("flag", "a running node is read by --node MULTIADDR --identity FILE", "--node or --dir is needed")
+		return nil, nil, failure.Usage("flag", "a running node is read by --node MULTIADDR --identity FILE", "--node or --dir is needed")
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if got := src.Network().ID(); pinned != nil && got != pinned.ID() {
 		src.Close()
-		return nil, nil, refused("network", "", "this is the ledger of network %s, pinned is %s", got, pinned.ID())
+		return nil, nil, failure.Refused("network", "", "this is the ledger of network %s, pinned is %s", got, pinned.ID())
 	}
 	return src, pinned, nil
 }
 
 func (c *command) dial(ctx context.Context, address, identity string) (ledgerSource, error) {
 	if identity == "" {
-		return nil, usage("flag", "", "--node needs --identity")
+		return nil, failure.Usage("flag", "", "--node needs --identity")
 	}
 	if err := checkNode(address); err != nil {
 		return nil, err
 	}
 	id, err := LoadIdentity(identity)
 	if err != nil {
-		return nil, usage("identity", "", "%s", err)
+		return nil, failure.Usage("identity", "", "%s", err)
 	}
 	c.progress.step("connecting to %s", address)
 	src, err := dialSource(ctx, address, id, c.hooks)
@@ -126,7 +127,7 @@ func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.
 		address = "MULTIADDR"
 	}
 	if analyst == "" || e != nil {
-		return nil, refused("running", fmt.Sprintf("ask it: --node %s --identity FILE, an analyst's", address),
+		return nil, failure.Refused("running", fmt.Sprintf("ask it: --node %s --identity FILE, an analyst's", address),
 			"the node of %s is running", nodes[0].data)
 	}
 	return c.dial(ctx, address, analyst)
@@ -269,7 +270,7 @@ func (c *command) followLedger(ctx context.Context, f sourceFlags, all bool) err
 	}
 	defer src.Close()
 	if !src.Live() {
-		return refused("stopped", "parley ledger list --all shows what it holds", "the node of %s does not run: nothing more will come", f.dir)
+		return failure.Refused("stopped", "parley ledger list --all shows what it holds", "the node of %s does not run: nothing more will come", f.dir)
 	}
 	s, err := src.Base(ctx)
 	if err == nil && all {

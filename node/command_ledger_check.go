@@ -15,6 +15,7 @@ import (
 
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -97,7 +98,7 @@ func pinsOf(genesis, network string) (exportPins, error) {
 	}
 	b, err := hex.DecodeString(genesis)
 	if err != nil || len(b) != len(pins.Genesis) {
-		return pins, usage("flag", "parley ledger export prints it, and parley node status", "--genesis %q is not 64 hex digits", genesis)
+		return pins, failure.Usage("flag", "parley ledger export prints it, and parley node status", "--genesis %q is not 64 hex digits", genesis)
 	}
 	pins.Genesis = engine.Digest(b)
 	return pins, nil
@@ -110,22 +111,22 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return unreadable("file", path, err)
+		return failure.Unreadable("file", path, err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return unreadable("file", path, err)
+		return failure.Unreadable("file", path, err)
 	}
 	if !info.Mode().IsRegular() {
-		return usage("file", "", "%s is not a file", path)
+		return failure.Usage("file", "", "%s is not a file", path)
 	}
 	const megabyte = 1_000_000
 	found, err := checkExport(file, info.Size(), pins, c.hooks.parameterSet, func(done, total int64) {
 		c.progress.update("checking (MB)", int(done/megabyte), int((total+megabyte-1)/megabyte))
 	})
 	if err != nil {
-		return unreadable("file", path, err)
+		return failure.Unreadable("file", path, err)
 	}
 	c.progress.finish()
 	if found.Reason == "" && complete && len(found.Incomplete) > 0 {
@@ -141,9 +142,9 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 	case err != nil || found.Verified:
 		return err
 	case found.Reason == "" && (!pins.any() || len(found.OtherKeys) > 0):
-		return exitStatus(statusNotPinned)
+		return exitStatus(failure.StatusNotPinned)
 	}
-	return exitStatus(statusRefused)
+	return exitStatus(failure.StatusRefused)
 }
 
 // checkedText is the result for a person. Without a pin it never says
@@ -151,7 +152,7 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 func checkedText(f *checked) string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&b, "%-12s %s\n", name, failure.Printable(fmt.Sprintf(format, args...)))
 	}
 	caveat := ""
 	if f.Development {
@@ -265,7 +266,7 @@ type validatorJSON struct {
 
 func (c *command) head(ctx context.Context, f sourceFlags, genesis string, block uint64) error {
 	if len(f.nodes) < 2 || f.identity == "" {
-		return usage("flag", "", "parley ledger head needs --identity and two nodes: --node MULTIADDR --node MULTIADDR")
+		return failure.Usage("flag", "", "parley ledger head needs --identity and two nodes: --node MULTIADDR --node MULTIADDR")
 	}
 	pins, err := pinsOf(genesis, f.network)
 	if err != nil {
@@ -278,7 +279,7 @@ func (c *command) head(ctx context.Context, f sourceFlags, genesis string, block
 	}
 	id, err := LoadIdentity(f.identity)
 	if err != nil {
-		return usage("identity", "", "%s", err)
+		return failure.Usage("identity", "", "%s", err)
 	}
 	c.progress.step("asking %d nodes", len(f.nodes))
 	out, err := compareHeads(ctx, f.nodes, id, pins, block)
@@ -292,7 +293,7 @@ func (c *command) head(ctx context.Context, f sourceFlags, genesis string, block
 		err = c.print(headText(out))
 	}
 	if err == nil && !out.Pinned {
-		err = exitStatus(statusNotPinned)
+		err = exitStatus(failure.StatusNotPinned)
 	}
 	return err
 }
@@ -353,7 +354,7 @@ func compareHeads(ctx context.Context, addresses []string, id Identity, pins exp
 			return nil, checkNode(address)
 		}
 		if allowed[info.ID] == member {
-			return nil, usage("node", "", "--node names %s twice", info.ID)
+			return nil, failure.Usage("node", "", "--node names %s twice", info.ID)
 		}
 		allowed[info.ID] = member
 		peers, infos = append(peers, info.ID), append(infos, *info)
@@ -372,16 +373,16 @@ func compareHeads(ctx context.Context, addresses []string, id Identity, pins exp
 			return nil, err
 		}
 		if network != nil && network.ID() != h.Network.ID() {
-			return nil, refused("network", "", "the nodes are of two networks: %s and %s", network.ID(), h.Network.ID())
+			return nil, failure.Refused("network", "", "the nodes are of two networks: %s and %s", network.ID(), h.Network.ID())
 		}
 		network = &h.Network
 	}
 	if pins.Network != nil && pins.Network.ID() != network.ID() || pins.Genesis != (engine.Digest{}) && pins.Genesis != network.ID() {
-		return nil, refused("network", "", "the nodes are of network %s, which is not the pinned one", network.ID())
+		return nil, failure.Refused("network", "", "the nodes are of network %s, which is not the pinned one", network.ID())
 	}
 	got, err := ledger.Light(ctx, t.host, network.ID(), ledgerKeys(network.Validators()), peers, block)
 	if err != nil {
-		return nil, refused("ledger", "", "%s", err)
+		return nil, failure.Refused("ledger", "", "%s", err)
 	}
 	out := &headJSON{Genesis: network.ID().String(), Block: got.Block, Time: got.Time.UTC(),
 		Hash: hex.EncodeToString(got.Hash[:]), State: hex.EncodeToString(got.App)}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -76,12 +77,12 @@ func describeAt(ctx context.Context, src ledgerSource, pinned *protocols.Network
 	case err != nil:
 		return nil, nil, err
 	case extent.FirstBlock != 1:
-		return nil, nil, refused("pruned", "ask a node that keeps all blocks: one without retain in its node.toml, there from the beginning",
+		return nil, nil, failure.Refused("pruned", "ask a node that keeps all blocks: one without retain in its node.toml, there from the beginning",
 			"the first blocks are not here: who belonged to the network cannot be verified")
 	case at == 0:
 		at = extent.LastBlock
 	case at > extent.LastBlock:
-		return nil, nil, refused("block", "", "--at %d: the ledger goes up to block %d", at, extent.LastBlock)
+		return nil, nil, failure.Refused("block", "", "--at %d: the ledger goes up to block %d", at, extent.LastBlock)
 	}
 	out := &describedJSON{Network: src.Network().ID().String(), Pinned: pinned != nil, At: at}
 	p := newReplay(src.Network(), protocols.SizesOf(src.Params()))
@@ -100,12 +101,12 @@ func describeAt(ctx context.Context, src ledgerSource, pinned *protocols.Network
 	}
 	described, err := p.state.Described(math.MaxUint64)
 	if err != nil {
-		return nil, nil, refused("not-ready", "choose a later block", "%s", err)
+		return nil, nil, failure.Refused("not-ready", "choose a later block", "%s", err)
 	}
 	present, gone := p.state.Seats()
 	if pinned != nil {
 		if _, err := (exportPins{Network: pinned}).compare(p.state, at, present, gone); err != nil {
-			return nil, nil, refused("network", "", "%s", err)
+			return nil, nil, failure.Refused("network", "", "%s", err)
 		}
 	}
 	out.Members = seatsOf(present, gone)
@@ -133,7 +134,7 @@ func (d *describedJSON) text() string {
 		if mark == "" {
 			mark = "founder"
 		}
-		text += fmt.Sprintf("%-12s %s %s: %s\n", label, printable(name), s.Peer, mark)
+		text += fmt.Sprintf("%-12s %s %s: %s\n", label, failure.Printable(name), s.Peer, mark)
 		label = ""
 	}
 	return text + "written to   " + d.Path + "\n"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/failure"
 	"parley/protocols"
 	"parley/protocols/liar"
 )
@@ -47,11 +48,11 @@ func parseLie(lie string, sources []source) (lies, error) {
 		case "kind":
 			kind = value
 		default:
-			return nil, usage("lie", "department=N,kind=KIND", "--lie %q: unknown key %q", lie, key)
+			return nil, failure.Usage("lie", "department=N,kind=KIND", "--lie %q: unknown key %q", lie, key)
 		}
 	}
 	if number < 1 || number > len(sources) {
-		return nil, usage("lie", "", "--lie %q: department is 1 to %d", lie, len(sources))
+		return nil, failure.Usage("lie", "", "--lie %q: department is 1 to %d", lie, len(sources))
 	}
 	if err := checkLie(kind); err != nil {
 		return nil, err
@@ -67,7 +68,7 @@ func checkLie(kind string) error {
 		}
 		names = append(names, string(k))
 	}
-	return usage("lie", "the kinds are "+strings.Join(names, ", "), "there is no lie %q", kind)
+	return failure.Usage("lie", "the kinds are "+strings.Join(names, ", "), "there is no lie %q", kind)
 }
 
 // tellLie has a node tell the lie.

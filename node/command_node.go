@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/node/disk"
+	"parley/node/failure"
 )
 
 // statusName is the file in a node's folder that holds its last status.
@@ -20,9 +21,9 @@ const statusName = "status.json"
 // notice is one line that a supervised node writes to its standard output for the process that started it. Exactly
 // one field is set.
 type notice struct {
-	Status   *Status  `json:"status,omitempty"`
-	Unformed *Failure `json:"unformed,omitempty"` // an epoch was not formed; the node tries again
-	Error    *Failure `json:"error,omitempty"`    // the node ends
+	Status   *Status          `json:"status,omitempty"`
+	Unformed *failure.Failure `json:"unformed,omitempty"` // an epoch was not formed; the node tries again
+	Error    *failure.Failure `json:"error,omitempty"`    // the node ends
 }
 
 func (c *command) nodeCommand() *cobra.Command {
@@ -38,7 +39,7 @@ standard error.`,
 		Args: arguments(0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if config == "" {
-				return usage("flag", "parley init DIR writes one", "parley node needs --config")
+				return failure.Usage("flag", "parley init DIR writes one", "parley node needs --config")
 			}
 			cfg, err := LoadConfig(config)
 			o := Options{CacheDir: cache}
@@ -104,7 +105,7 @@ func (c *command) runSupervised(parent context.Context, cfg Config, o Options) e
 	o.Listening = func(s Status) { r.send(notice{Status: &s}) }
 	o.Ready = o.Listening
 	o.Unformed = func(reason string, departments []string) {
-		r.send(notice{Unformed: &Failure{Code: "not-formed", Message: reason, Department: strings.Join(departments, ", ")}})
+		r.send(notice{Unformed: &failure.Failure{Code: "not-formed", Message: reason, Department: strings.Join(departments, ", ")}})
 	}
 	if err := Run(ctx, cfg, o); err != nil {
 		return r.failed(err)
@@ -130,7 +131,7 @@ func (r *notifier) send(one notice) {
 
 // failed reports why the node ends; the parent prints it.
 func (r *notifier) failed(err error) error {
-	failure := failureOf(err)
+	failure := failure.Of(err)
 	r.send(notice{Error: failure})
-	return exitStatus(failure.status())
+	return exitStatus(failure.ExitStatus())
 }

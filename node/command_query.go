@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -48,7 +49,7 @@ a key there that is not pinned; the answer is shown with it, as parley verify do
 func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 	for _, required := range []struct{ flag, value string }{{"node", f.node}, {"identity", f.identity}} {
 		if required.value == "" {
-			return usage("flag", "", "parley query needs --%s", required.flag)
+			return failure.Usage("flag", "", "parley query needs --%s", required.flag)
 		}
 	}
 	if err := checkDeadline(f.deadline); err != nil {
@@ -63,7 +64,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 	}
 	id, err := LoadIdentity(f.identity)
 	if err != nil {
-		return usage("identity", "", "%s", err)
+		return failure.Usage("identity", "", "%s", err)
 	}
 	if err := checkTarget(f.certificate); err != nil {
 		return err
@@ -90,7 +91,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 		err = writeAnswer(c.out, answer, f.certificate)
 	}
 	if err == nil && answer.Verdict.OtherKeys {
-		err = exitStatus(statusNotPinned)
+		err = exitStatus(failure.StatusNotPinned)
 	}
 	return err
 }
@@ -98,7 +99,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 // checkNode refuses what is no multiaddr of a node.
 func checkNode(address string) error {
 	if info, err := parsePeer(address); err != nil || len(info.Addrs) == 0 {
-		return usage("node", "for example /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...",
+		return failure.Usage("node", "for example /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...",
 			"--node %q is not a multiaddr that ends in /p2p/PEER-ID", address)
 	}
 	return nil
@@ -141,7 +142,7 @@ func recheckOne(certificate []byte, pinned *protocols.Network) (protocols.Verdic
 	if verdict.Verified || verdict.SelfConsistent && pinned == nil || verdict.OtherKeys {
 		return verdict, nil
 	}
-	return verdict, &Failure{Code: "unverified", Department: verdict.Department,
+	return verdict, &failure.Failure{Code: "unverified", Department: verdict.Department,
 		Message: "the certificate does not show the answer: " + verdict.Reason}
 }
 
@@ -155,7 +156,7 @@ func (c *command) ask(ctx context.Context, client *Client, sql string, o AskOpti
 	}
 	answer, err := client.Ask(ctx, sql, o)
 	if err != nil {
-		failure := failureOf(err)
+		failure := failure.Of(err)
 		failure.SQL = sql
 		return nil, failure
 	}
@@ -187,7 +188,7 @@ func addDeadline(cmd *cobra.Command, deadline *time.Duration) {
 
 func checkDeadline(deadline time.Duration) error {
 	if deadline < time.Second {
-		return usage("flag", "", "--deadline %s is less than a second", deadline)
+		return failure.Usage("flag", "", "--deadline %s is less than a second", deadline)
 	}
 	return nil
 }
@@ -199,13 +200,13 @@ func checkTarget(path string) error {
 	}
 	info, err := os.Stat(filepath.Dir(path))
 	if err != nil {
-		return unreadable("certificate", filepath.Dir(path), err)
+		return failure.Unreadable("certificate", filepath.Dir(path), err)
 	}
 	if !info.IsDir() {
-		return usage("certificate", "", "%s is not a folder", filepath.Dir(path))
+		return failure.Usage("certificate", "", "%s is not a folder", filepath.Dir(path))
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return usage("certificate", "", "--certificate %s is a folder: name a file", path)
+		return failure.Usage("certificate", "", "--certificate %s is a folder: name a file", path)
 	}
 	return nil
 }
@@ -232,7 +233,7 @@ func readNetwork(path string) (*protocols.Network, error) {
 	}
 	network, err := protocols.ParseNetwork(text)
 	if err != nil {
-		f := usage("network", "every node writes network.json into its folder",
+		f := failure.Usage("network", "every node writes network.json into its folder",
 			"%s is not a network description: %s", path, err)
 		f.File = path
 		return nil, f

@@ -13,6 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"parley/node/failure"
 )
 
 // environmentPrefix and a flag's name in capitals are its environment variable: --no-opening is PARLEY_NO_OPENING.
@@ -49,24 +51,24 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	err := root.ExecuteContext(ctx)
 	c.progress.finish()
 	if err == nil {
-		return statusAnswered
+		return failure.StatusAnswered
 	}
 	var status exitStatus
 	if errors.As(err, &status) {
 		return int(status)
 	}
-	failure := failureOf(err)
-	if ctx.Err() != nil && failure.Code == "failed" {
-		failure = &Failure{Code: "interrupted", Message: "interrupted: " + failure.Message, Cause: err}
+	failed := failure.Of(err)
+	if ctx.Err() != nil && failed.Code == "failed" {
+		failed = &failure.Failure{Code: "interrupted", Message: "interrupted: " + failed.Message, Cause: err}
 	}
 	if c.json || wantsJSON(args) {
-		if err := c.printJSON(map[string]any{"error": failure}); err != nil {
-			failureOf(err).write(errs)
+		if err := c.printJSON(map[string]any{"error": failed}); err != nil {
+			failure.Of(err).Write(errs)
 		}
-		return failure.status()
+		return failed.ExitStatus()
 	}
-	failure.write(errs)
-	return failure.status()
+	failed.Write(errs)
+	return failed.ExitStatus()
 }
 
 // exitStatus ends a command whose output is already written.
@@ -128,23 +130,23 @@ func unknownCommand(root *cobra.Command, name string) error {
 		}
 	}
 	hint := "the commands are " + strings.Join(names, ", ")
-	if near := nearest(name, names); near != "" {
+	if near := failure.Nearest(name, names); near != "" {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
-	return usage("command", hint, "there is no command %q", name)
+	return failure.Usage("command", hint, "there is no command %q", name)
 }
 
 func flagFailure(cmd *cobra.Command, err error) error {
-	failure := usage("flag", cmd.CommandPath()+" --help lists the flags", "%s", err)
+	failed := failure.Usage("flag", cmd.CommandPath()+" --help lists the flags", "%s", err)
 	var missing *pflag.NotExistError
 	if errors.As(err, &missing) {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := nearest(missing.GetSpecifiedName(), names); near != "" {
-			failure.Hint = fmt.Sprintf("did you mean --%s?", near)
+		if near := failure.Nearest(missing.GetSpecifiedName(), names); near != "" {
+			failed.Hint = fmt.Sprintf("did you mean --%s?", near)
 		}
 	}
-	return failure
+	return failed
 }
 
 // nameEnvironment says in each flag's help which environment variable it has.
@@ -165,10 +167,10 @@ func environmentOf(f *pflag.Flag) string {
 // fromEnvironment sets the flags that were not given from their variables. A flag that may be repeated takes several
 // values separated by ";".
 func fromEnvironment(cmd *cobra.Command) error {
-	var failure error
+	var failed error
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		value, found := os.LookupEnv(environmentOf(f))
-		if f.Changed || !found || f.Name == "help" || failure != nil {
+		if f.Changed || !found || f.Name == "help" || failed != nil {
 			return
 		}
 		values := []string{value}
@@ -177,11 +179,11 @@ func fromEnvironment(cmd *cobra.Command) error {
 		}
 		for _, v := range values {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
-				failure = usage("flag", "", "the environment variable %s: %s", environmentOf(f), err)
+				failed = failure.Usage("flag", "", "the environment variable %s: %s", environmentOf(f), err)
 			}
 		}
 	})
-	return failure
+	return failed
 }
 
 // arguments makes the check of a command's positional arguments.
@@ -189,15 +191,15 @@ func arguments(count int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		switch {
 		case len(args) < count:
-			return usage("arguments", "usage: "+cmd.UseLine(), "%s needs %s", cmd.CommandPath(), what)
+			return failure.Usage("arguments", "usage: "+cmd.UseLine(), "%s needs %s", cmd.CommandPath(), what)
 		case len(args) > count && count == 0:
-			return usage("arguments", "usage: "+cmd.UseLine(), "%s takes no argument: %q", cmd.CommandPath(), args[0])
+			return failure.Usage("arguments", "usage: "+cmd.UseLine(), "%s takes no argument: %q", cmd.CommandPath(), args[0])
 		case len(args) > count:
 			hint := "usage: " + cmd.UseLine()
 			if strings.Contains(what, "SQL") {
 				hint = "put the SQL between quotes"
 			}
-			return usage("arguments", hint, "%s takes one argument, %s, and got %d",
+			return failure.Usage("arguments", hint, "%s takes one argument, %s, and got %d",
 				cmd.CommandPath(), what, len(args))
 		}
 		return nil

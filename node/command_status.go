@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"parley/node/failure"
 )
 
 func (c *command) statusCommand() *cobra.Command {
@@ -40,7 +42,7 @@ func (c *command) nodeStatus(ctx context.Context, config string) error {
 		err = c.print(statusText(r))
 	}
 	if err == nil && !r.Healthy {
-		err = exitStatus(statusRefused)
+		err = exitStatus(failure.StatusRefused)
 	}
 	return err
 }
@@ -48,7 +50,7 @@ func (c *command) nodeStatus(ctx context.Context, config string) error {
 // configFor reads the node.toml that a command about a running node needs.
 func configFor(command, path string) (Config, error) {
 	if path == "" {
-		return Config{}, usage("flag", "it is the file that the node was started with", "parley %s needs --config", command)
+		return Config{}, failure.Usage("flag", "it is the file that the node was started with", "parley %s needs --config", command)
 	}
 	return LoadConfig(path)
 }
@@ -62,7 +64,7 @@ func statusText(r nodeReport) string {
 	if !r.Healthy {
 		health = "NOT healthy: " + r.Reason
 	}
-	line("node", "%s, %s, %s; up %s", printable(r.Name), r.Role, health, (time.Duration(r.Uptime) * time.Second).String())
+	line("node", "%s, %s, %s; up %s", failure.Printable(r.Name), r.Role, health, (time.Duration(r.Uptime) * time.Second).String())
 	line("peer", "%s", r.Address)
 	line("network", "%s", r.Network)
 	if r.Caveat != "" {
@@ -92,7 +94,7 @@ func statusText(r nodeReport) string {
 		if m.Standing != "" {
 			state += ", " + m.Standing
 		}
-		line("member", "%s, %s, %s, %s", printable(name), m.Role, state, m.Peer)
+		line("member", "%s, %s, %s, %s", failure.Printable(name), m.Role, state, m.Peer)
 	}
 	return b.String()
 }

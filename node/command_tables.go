@@ -6,6 +6,8 @@ import (
 	"sort"
 	"strings"
 	"unicode"
+
+	"parley/node/failure"
 )
 
 const maxDepartmentName = 64 // characters of a name made from a file's
@@ -21,7 +23,7 @@ type source struct {
 // order. reading, which says how files are read, applies to all. No file is opened.
 func parseTables(values []string, reading TableConfig) ([]source, error) {
 	if len(values) == 0 {
-		return nil, usage("table", `for example --table heart=cleveland.csv,hungary.csv`,
+		return nil, failure.Usage("table", `for example --table heart=cleveland.csv,hungary.csv`,
 			"no table: --table NAME=FILE,FILE,... is needed, each file one department's")
 	}
 	var sources []source
@@ -30,10 +32,10 @@ func parseTables(values []string, reading TableConfig) ([]source, error) {
 		name, list, found := strings.Cut(value, "=")
 		name = strings.TrimSpace(name)
 		if !found || name == "" {
-			return nil, usage("table", "write --table NAME=FILE,FILE,...", "--table %q names no table", value)
+			return nil, failure.Usage("table", "write --table NAME=FILE,FILE,...", "--table %q names no table", value)
 		}
 		if seen[name] {
-			return nil, usage("table", "give all its files in one --table, separated by commas",
+			return nil, failure.Usage("table", "give all its files in one --table, separated by commas",
 				"--table %s is given twice", name)
 		}
 		seen[name] = true
@@ -48,7 +50,7 @@ func parseTables(values []string, reading TableConfig) ([]source, error) {
 			}
 		}
 		if len(files) != len(sources) {
-			return nil, usage("table", "the first file of each table belongs to the first department, and so on",
+			return nil, failure.Usage("table", "the first file of each table belongs to the first department, and so on",
 				"table %q has %d files and table %q has %d: each department needs one of each",
 				first, len(sources), name, len(files))
 		}
@@ -72,22 +74,22 @@ func tableFiles(table, list string) ([]string, error) {
 		}
 		matches, err := expand(pattern)
 		if err != nil {
-			return nil, usage("table", "", "--table %s: %s", table, err)
+			return nil, failure.Usage("table", "", "--table %s: %s", table, err)
 		}
 		for _, file := range matches {
 			absolute, err := filepath.Abs(file)
 			if err != nil {
-				return nil, unreadable("table", file, err)
+				return nil, failure.Unreadable("table", file, err)
 			}
 			if seen[absolute] {
-				return nil, usage("table", "", "--table %s: the file %s is given twice", table, file)
+				return nil, failure.Usage("table", "", "--table %s: the file %s is given twice", table, file)
 			}
 			seen[absolute] = true
 			files = append(files, absolute)
 		}
 	}
 	if len(files) == 0 {
-		return nil, usage("table", "each file is one department's", "--table %s has no files: zero departments", table)
+		return nil, failure.Usage("table", "each file is one department's", "--table %s has no files: zero departments", table)
 	}
 	return files, nil
 }

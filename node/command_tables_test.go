@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"parley/node/failure"
 )
 
 func TestTablesMatchDepartmentsByPosition(t *testing.T) {
@@ -45,8 +47,8 @@ func TestTablesThatAreWrong(t *testing.T) {
 		_, err := parseTables(values, TableConfig{})
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want %q", values, err, says)
-		} else if failureOf(err).Status != statusUsage {
-			t.Errorf("%q has status %d", values, failureOf(err).Status)
+		} else if failure.Of(err).Status != failure.StatusUsage {
+			t.Errorf("%q has status %d", values, failure.Of(err).Status)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/engine"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -91,23 +92,23 @@ func verdictStatus(v protocols.Verdict, pinned *protocols.Network) error {
 	case v.Verified:
 		return nil
 	case v.SelfConsistent && (pinned == nil || v.OtherKeys):
-		return exitStatus(statusNotPinned)
+		return exitStatus(failure.StatusNotPinned)
 	}
-	return exitStatus(statusRefused)
+	return exitStatus(failure.StatusRefused)
 }
 
 // readLimited reads a file that a person named.
 func readLimited(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, unreadable("file", path, err)
+		return nil, failure.Unreadable("file", path, err)
 	}
 	if info.Size() > limit {
-		return nil, usage("file", "", "%s is larger than it can be (%d bytes at most)", path, limit)
+		return nil, failure.Usage("file", "", "%s is larger than it can be (%d bytes at most)", path, limit)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, unreadable("file", path, err)
+		return nil, failure.Unreadable("file", path, err)
 	}
 	return text, nil
 }
@@ -158,11 +159,11 @@ func verdictLine(v protocols.Verdict) string {
 	case v.SelfConsistent && v.Reason == protocols.ReasonUnknownSigners:
 		line = v.Reason
 	case v.OtherKeys:
-		line = "NOT verified: " + printable(v.Reason)
+		line = "NOT verified: " + failure.Printable(v.Reason)
 	default:
-		line = "NOT verified: " + printable(v.Reason)
+		line = "NOT verified: " + failure.Printable(v.Reason)
 		if v.Department != "" {
-			line += " (department " + printable(v.Department) + ")"
+			line += " (department " + failure.Printable(v.Department) + ")"
 		}
 		return line
 	}
@@ -178,7 +179,7 @@ func verdictLine(v protocols.Verdict) string {
 func verdictText(v protocols.Verdict) string {
 	var b strings.Builder
 	if sql := questionOf(v); sql != "" {
-		b.WriteString(printableLines(sql) + "\n\n")
+		b.WriteString(failure.PrintableLines(sql) + "\n\n")
 	}
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		b.WriteString(resultGrid(v.Result).String() + "\n")

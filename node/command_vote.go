@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -68,7 +69,7 @@ func (c *command) vote(ctx context.Context, config string, q voteRequest) error 
 		return err
 	}
 	if _, err := q.change(); err != nil {
-		return usage("vote", "", "%s", err)
+		return failure.Usage("vote", "", "%s", err)
 	}
 	body, err := json.Marshal(q)
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -16,6 +15,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"parley/datasets"
+	"parley/node/failure"
 	"parley/node/ledger"
 )
 
@@ -63,11 +63,11 @@ type tableFile struct {
 func LoadConfig(path string) (Config, error) {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() > maxConfigBytes {
-		return Config{}, usage("config", "", "%s is larger than a node.toml may be (%d bytes)", path, maxConfigBytes)
+		return Config{}, failure.Usage("config", "", "%s is larger than a node.toml may be (%d bytes)", path, maxConfigBytes)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return Config{}, unreadable("config", path, err)
+		return Config{}, failure.Unreadable("config", path, err)
 	}
 	var file configFile
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&file); err != nil {
@@ -75,11 +75,11 @@ func LoadConfig(path string) (Config, error) {
 	}
 	base, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return Config{}, unreadable("config", path, err)
+		return Config{}, failure.Unreadable("config", path, err)
 	}
 	cfg, problem := file.resolve(base)
 	if problem != nil {
-		problem.File, problem.Status = path, statusUsage
+		problem.File, problem.Status = path, failure.StatusUsage
 		problem.Code, problem.Line = "config", lineOf(text, problem.Column)
 		return Config{}, problem
 	}
@@ -87,7 +87,7 @@ func LoadConfig(path string) (Config, error) {
 }
 
 // resolve checks what can be checked without touching anything but file names. The failure's Column is the key.
-func (f configFile) resolve(base string) (Config, *Failure) {
+func (f configFile) resolve(base string) (Config, *failure.Failure) {
 	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Auditors: f.Auditors, Analysts: f.Analysts,
 		Parameters: f.Parameters, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics}
 	for _, required := range []struct{ key, value string }{
@@ -98,59 +98,59 @@ func (f configFile) resolve(base string) (Config, *Failure) {
 		}
 	}
 	if f.Parameters != "default" && f.Parameters != "light" {
-		return cfg, &Failure{Column: "parameters",
+		return cfg, &failure.Failure{Column: "parameters",
 			Message: fmt.Sprintf(`parameters = %q: it is "default" or "light"`, f.Parameters)}
 	}
 	if f.Role != "" && f.Role != roleDepartment && f.Role != roleAuditor {
-		return cfg, &Failure{Column: "role", Message: fmt.Sprintf(`role = %q: it is "department" or "auditor"`, f.Role)}
+		return cfg, &failure.Failure{Column: "role", Message: fmt.Sprintf(`role = %q: it is "department" or "auditor"`, f.Role)}
 	}
 	if cfg.Auditor = f.Role == roleAuditor; cfg.Auditor && len(f.Tables) > 0 {
-		return cfg, &Failure{Column: "table", Message: "an auditor has no tables"}
+		return cfg, &failure.Failure{Column: "table", Message: "an auditor has no tables"}
 	}
 	cfg.Dir = resolvePath(base, f.Dir)
 	if f.Genesis != "" {
 		cfg.Genesis = resolvePath(base, f.Genesis)
 	}
 	if _, err := trustedBlock(cfg); err != nil {
-		return cfg, &Failure{Column: "trust", Message: err.Error(), Hint: trustHint}
+		return cfg, &failure.Failure{Column: "trust", Message: err.Error(), Hint: trustHint}
 	}
 	if f.Identity != "" {
 		cfg.Identity = resolvePath(base, f.Identity)
 	}
-	var failure *Failure
-	if cfg.Deadline, failure = parseDuration("deadline", f.Deadline, "2m"); failure != nil {
-		return cfg, failure
+	var failed *failure.Failure
+	if cfg.Deadline, failed = parseDuration("deadline", f.Deadline, "2m"); failed != nil {
+		return cfg, failed
 	}
-	if cfg.Retention, failure = parseDuration("retention", f.Retention, "168h"); failure != nil {
-		return cfg, failure
+	if cfg.Retention, failed = parseDuration("retention", f.Retention, "168h"); failed != nil {
+		return cfg, failed
 	}
 	seen := map[string]bool{}
 	for i, t := range f.Tables {
 		if t.Name == "" {
-			return cfg, &Failure{Column: "table", Message: fmt.Sprintf("table %d has no name", i+1)}
+			return cfg, &failure.Failure{Column: "table", Message: fmt.Sprintf("table %d has no name", i+1)}
 		}
 		if seen[t.Name] {
-			return cfg, &Failure{Column: "table", Message: fmt.Sprintf("two tables are named %q", t.Name)}
+			return cfg, &failure.Failure{Column: "table", Message: fmt.Sprintf("two tables are named %q", t.Name)}
 		}
 		seen[t.Name] = true
 		if !datasets.KnownHeader(t.Header) {
-			return cfg, &Failure{Column: "header",
+			return cfg, &failure.Failure{Column: "header",
 				Message: fmt.Sprintf(`table %q: header = %q: it is "auto", "yes" or "no"`, t.Name, t.Header)}
 		}
 		if t.Columns != nil && len(t.Columns) == 0 {
-			return cfg, &Failure{Column: "columns", Message: fmt.Sprintf("table %q: columns names no column", t.Name),
+			return cfg, &failure.Failure{Column: "columns", Message: fmt.Sprintf("table %q: columns names no column", t.Name),
 				Hint: "leave the key out to read all columns"}
 		}
 		table := TableConfig{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns}
 		for _, pattern := range t.Files {
 			files, err := expand(resolvePath(base, pattern))
 			if err != nil {
-				return cfg, &Failure{Column: "files", Message: fmt.Sprintf("table %q: %s", t.Name, err)}
+				return cfg, &failure.Failure{Column: "files", Message: fmt.Sprintf("table %q: %s", t.Name, err)}
 			}
 			table.Files = append(table.Files, files...)
 		}
 		if len(table.Files) == 0 {
-			return cfg, &Failure{Column: "files", Message: fmt.Sprintf("table %q has no files", t.Name)}
+			return cfg, &failure.Failure{Column: "files", Message: fmt.Sprintf("table %q has no files", t.Name)}
 		}
 		cfg.Tables = append(cfg.Tables, table)
 	}
@@ -179,41 +179,41 @@ func trustedBlock(cfg Config) (ledger.Trusted, error) {
 }
 
 // parseDuration reads an optional duration; zero if it is left out.
-func parseDuration(key, text, example string) (time.Duration, *Failure) {
+func parseDuration(key, text, example string) (time.Duration, *failure.Failure) {
 	if text == "" {
 		return 0, nil
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d <= 0 {
-		return 0, &Failure{Column: key, Hint: fmt.Sprintf("for example %s = %q", key, example),
+		return 0, &failure.Failure{Column: key, Hint: fmt.Sprintf("for example %s = %q", key, example),
 			Message: fmt.Sprintf("%s = %q is not a positive duration", key, text)}
 	}
 	return d, nil
 }
 
-func missingKey(key string) *Failure {
-	return &Failure{Column: key, Message: fmt.Sprintf("the key %q is missing", key),
+func missingKey(key string) *failure.Failure {
+	return &failure.Failure{Column: key, Message: fmt.Sprintf("the key %q is missing", key),
 		Hint: "parley init writes a node.toml with every key and its meaning"}
 }
 
 // configFailure gives the decoder's errors their line and key.
-func configFailure(path string, err error) *Failure {
+func configFailure(path string, err error) *failure.Failure {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
 		first := unknown.Errors[0]
 		line, _ := first.Position()
 		key := strings.Join(first.Key(), ".")
-		f := usage("config", "", "unknown key %q", key)
+		f := failure.Usage("config", "", "unknown key %q", key)
 		f.File, f.Line, f.Column, f.Cause = path, line, key, err
 		known := configKeys(reflect.TypeFor[configFile](), "")
-		if near := nearest(key, known); near != "" {
+		if near := failure.Nearest(key, known); near != "" {
 			f.Hint = fmt.Sprintf("did you mean %q?", near)
 		} else {
 			f.Hint = "the keys are " + strings.Join(known, ", ")
 		}
 		return f
 	}
-	f := usage("config", "", "%s", strings.TrimPrefix(err.Error(), "toml: "))
+	f := failure.Usage("config", "", "%s", strings.TrimPrefix(err.Error(), "toml: "))
 	f.File, f.Cause = path, err
 	var at *toml.DecodeError
 	if errors.As(err, &at) {
@@ -280,58 +280,10 @@ func nearestFile(path string) string {
 	for i, e := range entries {
 		names[i] = e.Name()
 	}
-	if near := nearest(filepath.Base(path), names); near != "" {
+	if near := failure.Nearest(filepath.Base(path), names); near != "" {
 		return fmt.Sprintf(" (there is %s)", near)
 	}
 	return ""
-}
-
-// unreadable is the failure of a file that a flag or a configuration names.
-func unreadable(code, path string, err error) *Failure {
-	reason := err
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		reason = pathErr.Err
-	}
-	f := usage(code, "", "cannot read %s: %s", path, reason)
-	f.File, f.Cause = path, err
-	return f
-}
-
-// nearest is the name in known that a typing error may have turned into name, or "".
-func nearest(name string, known []string) string {
-	best, bestDistance := "", max(1, len([]rune(name))/3)+1
-	for _, k := range known {
-		if d := distance(strings.ToLower(name), strings.ToLower(k)); d < bestDistance {
-			best, bestDistance = k, d
-		}
-	}
-	return best
-}
-
-// distance is Levenshtein's, with a transposition of neighbours as one step.
-func distance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	older, old := make([]int, len(y)+1), make([]int, len(y)+1)
-	for j := range old {
-		old[j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		row := make([]int, len(y)+1)
-		row[0] = i
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			row[j] = min(old[j]+1, row[j-1]+1, old[j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				row[j] = min(row[j], older[j-2]+1)
-			}
-		}
-		older, old = old, row
-	}
-	return old[len(y)]
 }
 
 // tomlText writes a node.toml.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/node/failure"
 )
 
 func writeFiles(t *testing.T, files map[string]string) string {
@@ -93,11 +95,11 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 			dir := writeFiles(t, map[string]string{"node.toml": text, "a.csv": "", "b.csv": "", "tax.parquet": ""})
 			path := filepath.Join(dir, "node.toml")
 			_, err := LoadConfig(path)
-			var f *Failure
+			var f *failure.Failure
 			if !errors.As(err, &f) {
 				t.Fatalf("got %v", err)
 			}
-			if f.Status != statusUsage || f.File != path || f.Line != change.line && change.line != 0 {
+			if f.Status != failure.StatusUsage || f.File != path || f.Line != change.line && change.line != 0 {
 				t.Errorf("status %d, %s:%d, want line %d", f.Status, f.File, f.Line, change.line)
 			}
 			if !strings.Contains(f.Message, change.says) || !strings.Contains(f.Hint, change.hint) {
@@ -145,14 +147,5 @@ func TestWrittenConfigReadsBack(t *testing.T) {
 	}
 	if cfg.Tables[0].Files[0] != filepath.Join(dir, "a.csv") || cfg.Tables[0].Null[0] != "?" || cfg.Peers[0] != "/p2p/x" {
 		t.Errorf("got %+v", cfg)
-	}
-}
-
-func TestNearest(t *testing.T) {
-	known := []string{"listen", "identity", "peers"}
-	for name, want := range map[string]string{"lisen": "listen", "PEERS": "peers", "peres": "peers", "idntety": "identity", "table": "", "x": ""} {
-		if got := nearest(name, known); got != want {
-			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
-		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"parley/node/disk"
+	"parley/node/failure"
 )
 
 // The operator's door (README section 12): HTTP on a loopback port that the
@@ -124,14 +125,14 @@ func (n *node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 func callControl(ctx context.Context, dir, method, path string, body io.Reader, into any) error {
 	text, err := os.ReadFile(filepath.Join(dir, controlName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return refused("control", "start it with parley node", "no node is running from %s", dir)
+		return failure.Refused("control", "start it with parley node", "no node is running from %s", dir)
 	}
 	if err != nil {
-		return unreadable("control", filepath.Join(dir, controlName), err)
+		return failure.Unreadable("control", filepath.Join(dir, controlName), err)
 	}
 	var file controlFile
 	if err := json.Unmarshal(text, &file); err != nil {
-		return refused("control", "", "%s is damaged: %s", controlName, err)
+		return failure.Refused("control", "", "%s is damaged: %s", controlName, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
@@ -142,7 +143,7 @@ func callControl(ctx context.Context, dir, method, path string, body io.Reader, 
 	q.Header.Set("Authorization", "Bearer "+file.Token)
 	reply, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return refused("control", "was it killed? start it again", "the node of %s does not answer: %s", dir, err)
+		return failure.Refused("control", "was it killed? start it again", "the node of %s does not answer: %s", dir, err)
 	}
 	defer reply.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(reply.Body, 16<<20))
@@ -150,7 +151,7 @@ func callControl(ctx context.Context, dir, method, path string, body io.Reader, 
 		return err
 	}
 	if reply.StatusCode != http.StatusOK {
-		return refused("control", "", "%s", strings.TrimSpace(string(answer)))
+		return failure.Refused("control", "", "%s", strings.TrimSpace(string(answer)))
 	}
 	return json.Unmarshal(answer, into)
 }

@@ -13,6 +13,7 @@ import (
 
 	"parley/datasets"
 	"parley/engine"
+	"parley/node/failure"
 )
 
 const (
@@ -93,7 +94,7 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 		return err
 	}
 	if f.persons < leastPersons || f.persons > mostPersons {
-		return usage("flag", "", "--persons %d: at least %d, at most %d", f.persons, leastPersons, mostPersons)
+		return failure.Usage("flag", "", "--persons %d: at least %d, at most %d", f.persons, leastPersons, mostPersons)
 	}
 	if err := checkDeadline(f.deadline); err != nil {
 		return err
@@ -161,8 +162,8 @@ func writeCities(ctx context.Context, dir string, seed uint64, persons int) ([]s
 // demoAnswer is one entry of the demo's JSON: an answer, or the error in its place.
 type demoAnswer struct {
 	*answerJSON
-	SQL   string   `json:"sql"`
-	Error *Failure `json:"error,omitempty"`
+	SQL   string           `json:"sql"`
+	Error *failure.Failure `json:"error,omitempty"`
 }
 
 // questions asks all of the demo's questions, each compared with plain SQL over the pooled rows.
@@ -192,7 +193,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 			answers = append(answers, demoAnswer{SQL: q.SQL, Error: failure})
 			failed = true
 			if !c.json {
-				failure.write(c.out)
+				failure.Write(c.out)
 			}
 			continue
 		}
@@ -211,7 +212,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 		}
 	}
 	if failed {
-		return exitStatus(statusRefused)
+		return exitStatus(failure.StatusRefused)
 	}
 	return nil
 }

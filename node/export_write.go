@@ -10,6 +10,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -74,9 +75,9 @@ func exportLedger(ctx context.Context, w io.Writer, src ledgerSource, params cir
 	}
 	switch {
 	case extent.LastBlock == 0:
-		return nil, refused("empty", "", "the ledger holds no block yet")
+		return nil, failure.Refused("empty", "", "the ledger holds no block yet")
 	case extent.FirstBlock > 1:
-		return nil, refused("pruned", "ask a node that keeps all blocks: one without retain in its node.toml, there from the beginning",
+		return nil, failure.Refused("pruned", "ask a node that keeps all blocks: one without retain in its node.toml, there from the beginning",
 			"the blocks before block %d are not here: a ledger is exported from its first block, and this node has pruned it or joined later", extent.FirstBlock)
 	}
 	out := &exported{Genesis: network.ID().String(), Missing: []string{}}

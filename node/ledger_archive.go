@@ -15,6 +15,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"parley/circuits"
+	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -38,7 +39,7 @@ type archive struct {
 func openArchive(ctx context.Context, data string, network *protocols.Network, h hooks, blobs ...string) (_ *archive, err error) {
 	folder := filepath.Join(data, "ledger")
 	if _, err := os.Stat(folder); err != nil {
-		return nil, refused("dir", "has its node run?", "there is no ledger in %s", data)
+		return nil, failure.Refused("dir", "has its node run?", "there is no ledger in %s", data)
 	}
 	a := &archive{network: nameless(network), blobs: append([]string{filepath.Join(data, "blobs")}, blobs...), unlock: func() {}}
 	defer func() {
@@ -117,16 +118,16 @@ type nodeFolder struct {
 // analyst's key.
 func nodeFolders(dir string) (nodes []nodeFolder, analyst string, err error) {
 	if info, err := os.Stat(dir); err != nil {
-		return nil, "", unreadable("dir", dir, err)
+		return nil, "", failure.Unreadable("dir", dir, err)
 	} else if !info.IsDir() {
-		return nil, "", usage("dir", "", "%s is not a folder", dir)
+		return nil, "", failure.Usage("dir", "", "%s is not a folder", dir)
 	}
 	if n, ok, err := oneNodeFolder(dir); ok || err != nil {
 		return []nodeFolder{n}, "", err
 	}
 	entries, err := os.ReadDir(dir) // sorted
 	if err != nil {
-		return nil, "", unreadable("dir", dir, err)
+		return nil, "", failure.Unreadable("dir", dir, err)
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
@@ -140,7 +141,7 @@ func nodeFolders(dir string) (nodes []nodeFolder, analyst string, err error) {
 		nodes = append(nodes, n)
 	}
 	if len(nodes) == 0 {
-		return nil, "", usage("dir", "it is the folder of a demo, or the one that holds a node.toml", "%s is no node's folder", dir)
+		return nil, "", failure.Usage("dir", "it is the folder of a demo, or the one that holds a node.toml", "%s is no node's folder", dir)
 	}
 	analyst = filepath.Join(dir, analystName)
 	if _, err := os.Stat(analyst); err != nil {
@@ -158,7 +159,7 @@ func oneNodeFolder(dir string) (n nodeFolder, ok bool, err error) {
 	}
 	path := filepath.Join(dir, configName)
 	text, err := readLimited(path, maxConfigBytes)
-	var missing *Failure
+	var missing *failure.Failure
 	switch {
 	case errors.As(err, &missing) && errors.Is(missing.Cause, fs.ErrNotExist):
 		if _, err := os.Stat(filepath.Join(dir, genesisName)); err != nil {
@@ -181,20 +182,20 @@ func (n nodeFolder) network() (*protocols.Network, error) {
 	if n.config.Genesis != "" {
 		paths = append(paths, resolvePath(n.base, n.config.Genesis))
 	}
-	var failure error
+	var failed error
 	for _, path := range paths {
 		text, err := readLimited(path, maxNetworkBytes)
 		if err != nil {
-			failure = err
+			failed = err
 			continue
 		}
 		network, err := protocols.ParseGenesis(text)
 		if err != nil {
-			return nil, usage("network", "", "%s is no network's description: %s", path, err)
+			return nil, failure.Usage("network", "", "%s is no network's description: %s", path, err)
 		}
 		return network, nil
 	}
-	return nil, failure
+	return nil, failed
 }
 
 // address is where the node listens when it runs, if that can be told.

@@ -16,6 +16,7 @@ import (
 
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/protocols"
 	"parley/protocols/liar"
 )
@@ -98,7 +99,7 @@ func TestAuditor(t *testing.T) {
 		t.Error("another network's id is taken")
 	}
 	err = c.listLedger(ctx, sourceFlags{dir: n.nodes[1].cfg.Dir}, ledgerFilter{}, false)
-	if failure := failureOf(err); failure.Code != "running" {
+	if failure := failure.Of(err); failure.Code != "running" {
 		t.Errorf("a running node's folder: %v", err)
 	}
 
@@ -184,7 +185,7 @@ func (n *testNetwork) readStopped(ctx context.Context, c *command, out *bytes.Bu
 	check(t, c.exportTo(ctx, stopped, path))
 	out.Reset()
 	n.checkExports(c, out, path, n.networkID(), 2*2) // a node does not keep the others' decryption shares
-	if err := c.followLedger(ctx, stopped, false); failureOf(err).Code != "stopped" {
+	if err := c.followLedger(ctx, stopped, false); failure.Of(err).Code != "stopped" {
 		t.Errorf("following a stopped node: %v", err)
 	}
 }
@@ -212,9 +213,9 @@ func (n *testNetwork) checkExports(c *command, out *bytes.Buffer, path string, i
 	for _, pin := range []struct {
 		genesis, network string
 		status           int
-	}{{id.String(), "", 0}, {"", network, 0}, {id.String(), network, 0}, {"", "", statusNotPinned}, {strings.Repeat("0", 63) + "1", "", statusRefused}} {
+	}{{id.String(), "", 0}, {"", network, 0}, {id.String(), network, 0}, {"", "", failure.StatusNotPinned}, {strings.Repeat("0", 63) + "1", "", failure.StatusRefused}} {
 		if missing > 0 {
-			if err := c.checkFile(path, pin.genesis, pin.network, true); err != exitStatus(statusRefused) {
+			if err := c.checkFile(path, pin.genesis, pin.network, true); err != exitStatus(failure.StatusRefused) {
 				n.t.Fatalf("complete though it is not: %v", err)
 			}
 			out.Reset()
@@ -229,7 +230,7 @@ func (n *testNetwork) checkExports(c *command, out *bytes.Buffer, path string, i
 		if fmt.Sprint(err) != want {
 			n.t.Fatalf("%+v: %v, %+v", pin, err, got)
 		}
-		if pin.status == statusRefused {
+		if pin.status == failure.StatusRefused {
 			continue
 		}
 		if got.Verified != (pin.status == 0) || got.Proofs != got.Blobs || got.Proofs < 3+2*7-missing || got.Answered < 2 || got.Epochs != 1 ||
@@ -335,18 +336,18 @@ func TestFollowLedger(t *testing.T) {
 	check(t, err)
 	defer src.Close()
 	pruned := shortSource{src, ledgerExtent{FirstBlock: 3, LastBlock: 9, Records: 5}}
-	if _, err := exportLedger(limit, io.Discard, pruned, src.Params(), func(uint64, uint64) {}); failureOf(err).Code != "pruned" {
+	if _, err := exportLedger(limit, io.Discard, pruned, src.Params(), func(uint64, uint64) {}); failure.Of(err).Code != "pruned" {
 		t.Errorf("an export without the first block: %v", err)
 	}
 	joined := shortSource{src, ledgerExtent{FirstBlock: 3, LastBlock: 9, Records: 5, Missing: 2}}
-	if _, err := readHistory(limit, joined, nil, nil); failureOf(err).Code != "incomplete" {
+	if _, err := readHistory(limit, joined, nil, nil); failure.Of(err).Code != "incomplete" {
 		t.Errorf("a history without its beginning: %v", err)
 	}
 	wrong := sourceFlags{nodes: live.nodes, identity: live.identity, network: filepath.Join(t.TempDir(), "other.json")}
 	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, networkName))
 	check(t, err)
 	check(t, os.WriteFile(wrong.network, bytes.Replace(text, []byte(`"name": "parley"`), []byte(`"name": "other"`), 1), disk.FileMode))
-	if err := c.listLedger(limit, wrong, ledgerFilter{}, false); failureOf(err).Code != "network" {
+	if err := c.listLedger(limit, wrong, ledgerFilter{}, false); failure.Of(err).Code != "network" {
 		t.Errorf("another network is listed: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -156,7 +157,7 @@ func timeline(events []ledgerEvent) string {
 		if i > 0 {
 			when = fmt.Sprintf("%+11.3fs", e.Time.Sub(events[0].Time).Seconds())
 		}
-		fmt.Fprintf(&b, "  %s  block %-5d %-*s  %s\n", when, e.Block, width, shortAuthor(e), shorten(printable(e.what()), timelineWidth))
+		fmt.Fprintf(&b, "  %s  block %-5d %-*s  %s\n", when, e.Block, width, shortAuthor(e), shorten(failure.Printable(e.what()), timelineWidth))
 	}
 	return b.String()
 }
@@ -177,7 +178,7 @@ func shortAuthor(e ledgerEvent) string {
 	case e.Author == e.Peer:
 		return strings.TrimSuffix(fmt.Sprintf("%s (%s)", end, how), " ()")
 	case how != "":
-		return fmt.Sprintf("%s (%s %s)", printable(e.Author), how, end)
+		return fmt.Sprintf("%s (%s %s)", failure.Printable(e.Author), how, end)
 	}
-	return printable(e.Author)
+	return failure.Printable(e.Author)
 }

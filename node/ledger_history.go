@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -146,9 +147,9 @@ func (h *ledgerHistory) find(name string) (*ledgerQuery, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return nil, refused("unknown-query", "parley ledger list names them", "the ledger holds no query %q", name)
+		return nil, failure.Refused("unknown-query", "parley ledger list names them", "the ledger holds no query %q", name)
 	}
-	return nil, refused("ambiguous", "write more of it", "%d queries begin with %q", len(found), name)
+	return nil, failure.Refused("ambiguous", "write more of it", "%d queries begin with %q", len(found), name)
 }
 
 // ledgerFilter is what `search` looks for; empty fields match all.
@@ -198,7 +199,7 @@ func parseWhen(flag, text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d > 0 {
 		return now.Add(-d), nil
 	}
-	return time.Time{}, usage("flag", `for example 2026-03-31, 2026-03-31T09:00:00Z, or 24h for "a day ago"`,
+	return time.Time{}, failure.Usage("flag", `for example 2026-03-31, 2026-03-31T09:00:00Z, or 24h for "a day ago"`,
 		"--%s %q is not a time", flag, text)
 }
 
@@ -233,15 +234,15 @@ func eventsGrid(events []ledgerEvent) grid {
 
 func eventCells(e ledgerEvent) []string {
 	return []string{fmt.Sprint(e.Number), e.Time.Format("2006-01-02 15:04:05"), fmt.Sprint(e.Block), shortAuthor(e), e.Kind,
-		shorten(printable(e.what()), timelineWidth)}
+		shorten(failure.Printable(e.what()), timelineWidth)}
 }
 
 // queryText is a question's whole history.
 func queryText(q *ledgerQuery, events []ledgerEvent, pinned bool) string {
 	var b strings.Builder
-	b.WriteString(printableLines(q.SQL) + "\n\n")
+	b.WriteString(failure.PrintableLines(q.SQL) + "\n\n")
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(&b, "%-12s %s\n", name, failure.Printable(fmt.Sprintf(format, args...)))
 	}
 	line("query", "%s", q.ID)
 	line("state", "%s", strings.TrimSuffix(q.standing()+": "+q.Reason, ": "))

@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/circuits"
+	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -113,7 +114,7 @@ func orderAll(s *protocols.State, records []protocols.Record, tell func(s *proto
 	for i := range records {
 		refusal, err := s.Order(records[i])
 		if err != nil {
-			return refused("false-history", "", "what the node shows is no history of this network: %s", err)
+			return failure.Refused("false-history", "", "what the node shows is no history of this network: %s", err)
 		}
 		if err := tell(s, &records[i], refusal); err != nil {
 			return err
@@ -137,7 +138,7 @@ func followFrom(ctx context.Context, src ledgerSource, s *protocols.State, tell 
 	for pause := followPause; ; pause = min(2*pause, followLastPause) {
 		before := s.Applied()
 		err := src.Follow(ctx, before, func(records []protocols.Record) error { return orderAll(s, records, tell) })
-		var told *Failure
+		var told *failure.Failure
 		switch {
 		case ctx.Err() != nil:
 			return nil
@@ -158,7 +159,7 @@ func followFrom(ctx context.Context, src ledgerSource, s *protocols.State, tell 
 func wholeExtent(ctx context.Context, src ledgerSource) (ledgerExtent, error) {
 	extent, err := src.Extent(ctx)
 	if err == nil && extent.Missing > 0 {
-		err = refused("incomplete", "ask a node that was there from the beginning",
+		err = failure.Refused("incomplete", "ask a node that was there from the beginning",
 			"the entries up to number %d are not here: this node joined later, with the ledger's state", extent.Missing)
 	}
 	return extent, err

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/node/failure"
 )
 
 // vote has nodes vote through their operators' doors, and returns the last
@@ -242,7 +244,7 @@ func TestControl(t *testing.T) {
 	for _, body := range []string{"", "{}", `{"action":"add","role":"king","peer":"x"}`, `{"action":"remove","role":"department","peer":"` + n.nodes[0].id.Peer() + `"}`} {
 		var reply voteReply
 		err := callControl(context.Background(), dir, http.MethodPost, "/vote", strings.NewReader(body), &reply)
-		var f *Failure
+		var f *failure.Failure
 		if !errors.As(err, &f) {
 			t.Errorf("%s: %v", body, err)
 		}
@@ -253,7 +255,7 @@ func TestControl(t *testing.T) {
 		}
 	}
 	n.stop(0)
-	var f *Failure
+	var f *failure.Failure
 	if err := callControl(context.Background(), dir, http.MethodGet, "/status", nil, &r); !errors.As(err, &f) || !strings.Contains(f.Message, "no node is running") {
 		t.Errorf("a stopped node: %v", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -67,7 +68,7 @@ type process struct {
 
 	mu      sync.Mutex
 	status  Status
-	failure *Failure
+	failure *failure.Failure
 	ready   chan struct{} // closed once its epoch is formed
 }
 
@@ -164,7 +165,7 @@ func freePorts(count int) ([]int, error) {
 	for i := range ports {
 		l, err := net.Listen("tcp4", "127.0.0.1:0")
 		if err != nil {
-			return nil, refused("network", "", "no free port on 127.0.0.1: %s", err)
+			return nil, failure.Refused("network", "", "no free port on 127.0.0.1: %s", err)
 		}
 		defer l.Close() // after all are found, so that they differ
 		ports[i] = l.Addr().(*net.TCPAddr).Port
@@ -177,7 +178,7 @@ func freePorts(count int) ([]int, error) {
 func (d *deployment) start(p *process) error {
 	self, err := os.Executable()
 	if err != nil {
-		return refused("process", "", "cannot find this program to start it again: %s", err)
+		return failure.Refused("process", "", "cannot find this program to start it again: %s", err)
 	}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, disk.FileMode)
 	if err != nil {
@@ -194,11 +195,11 @@ func (d *deployment) start(p *process) error {
 	dieWithParent(p.cmd)
 	stdin, err := p.cmd.StdinPipe()
 	if err != nil {
-		return refused("process", "", "cannot start a node: %s", err)
+		return failure.Refused("process", "", "cannot start a node: %s", err)
 	}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
-		return refused("process", "", "cannot start a node: %s", err)
+		return failure.Refused("process", "", "cannot start a node: %s", err)
 	}
 	p.stdin = stdin
 	started := make(chan error)
@@ -217,7 +218,7 @@ func (d *deployment) start(p *process) error {
 	}()
 	if err := <-started; err != nil {
 		close(p.exited)
-		return refused("process", "", "cannot start a node: %s", err)
+		return failure.Refused("process", "", "cannot start a node: %s", err)
 	}
 	return nil
 }
@@ -293,13 +294,13 @@ func (d *deployment) count() {
 func (p *process) ended() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	failure := p.failure
-	if failure == nil {
-		failure = &Failure{Code: "process", Message: fmt.Sprintf("its node ended (%s)", p.cmd.ProcessState),
+	failed := p.failure
+	if failed == nil {
+		failed = &failure.Failure{Code: "process", Message: fmt.Sprintf("its node ended (%s)", p.cmd.ProcessState),
 			Hint: "its log ends with: " + lastLine(p.log)}
 	}
-	failure.Department, failure.Status = p.name, statusRefused
-	return failure
+	failed.Department, failed.Status = p.name, failure.StatusRefused
+	return failed
 }
 
 func lastLine(path string) string {
@@ -321,7 +322,7 @@ func (d *deployment) waitReady(ctx context.Context) error {
 		case err := <-d.failed:
 			return err
 		case <-limit.C:
-			return &Failure{Code: "not_ready", Department: p.name,
+			return &failure.Failure{Code: "not_ready", Department: p.name,
 				Message: fmt.Sprintf("its epoch was not formed within %s", formTimeout)}
 		case <-ctx.Done():
 			return ctx.Err()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"parley/node/disk"
+	"parley/node/failure"
 )
 
 // asCommand turns this test's binary into the parley command, which is what the processes under test start.
@@ -44,11 +45,11 @@ func TestADepartmentThatCannotStartIsNamed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	_, err := deploy(ctx, settings{Dir: t.TempDir(), Parameters: "light", Deadline: time.Minute}, sources, nil)
-	var f *Failure
+	var f *failure.Failure
 	if !errors.As(err, &f) {
 		t.Fatalf("got %v", err)
 	}
-	if f.Department != "south" || f.File != missing || f.Line != 2 || f.Status != statusRefused {
+	if f.Department != "south" || f.File != missing || f.Line != 2 || f.Status != failure.StatusRefused {
 		t.Errorf("got %+v", f)
 	}
 }
@@ -80,7 +81,7 @@ func TestAPortInUseIsNamed(t *testing.T) {
 	defer d.stop()
 	select {
 	case err := <-d.failed:
-		if !strings.Contains(err.Error(), fmt.Sprint(taken)) || failureOf(err).Department != "south" {
+		if !strings.Contains(err.Error(), fmt.Sprint(taken)) || failure.Of(err).Department != "south" {
 			t.Errorf("got %v", err)
 		}
 	case <-time.After(time.Minute):
@@ -148,7 +149,7 @@ func TestConfigurationsAreTheDepartmentsOwn(t *testing.T) {
 
 func TestWorkFolderIsNeverOverwritten(t *testing.T) {
 	dir := writeFiles(t, map[string]string{"network.json": "{}"})
-	if _, _, err := workFolder(dir); err == nil || failureOf(err).Status != statusUsage {
+	if _, _, err := workFolder(dir); err == nil || failure.Of(err).Status != failure.StatusUsage {
 		t.Errorf("a folder with files: %v", err)
 	}
 	file := filepath.Join(dir, "network.json")

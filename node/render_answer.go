@@ -10,6 +10,7 @@ import (
 
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -176,7 +177,7 @@ func (c *command) printJSON(v any) error {
 // print writes text to standard output.
 func (c *command) print(text string) error {
 	if _, err := io.WriteString(c.out, text); err != nil {
-		return &Failure{Code: "write", Message: fmt.Sprintf("cannot write the answer: %s", disk.Explain(err)), Cause: err}
+		return &failure.Failure{Code: "write", Message: fmt.Sprintf("cannot write the answer: %s", disk.Explain(err)), Cause: err}
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -96,13 +97,13 @@ func TestVerdicts(t *testing.T) {
 		status  int
 		line    string
 	}{
-		{"verified", whole, pin, statusAnswered, "verified"},
-		{"sealed", protocols.Verdict{Verified: true, SelfConsistent: true}, pin, statusAnswered, "verified; sealed, value not shown"},
-		{"no pin", stranger, nil, statusNotPinned, "self-consistent, signers unknown"},
-		{"another network", other, pin, statusRefused, "NOT verified: made in network 1, pinned is 2"},
-		{"a key that is not pinned", seized, pin, statusNotPinned, "NOT verified: self-consistent, but not by the pinned keys: south (seized in block 41)"},
-		{"forged", forged, pin, statusRefused, "NOT verified: the proof does not verify (department south)"},
-		{"forged, no pin", forged, nil, statusRefused, "NOT verified: the proof does not verify (department south)"},
+		{"verified", whole, pin, failure.StatusAnswered, "verified"},
+		{"sealed", protocols.Verdict{Verified: true, SelfConsistent: true}, pin, failure.StatusAnswered, "verified; sealed, value not shown"},
+		{"no pin", stranger, nil, failure.StatusNotPinned, "self-consistent, signers unknown"},
+		{"another network", other, pin, failure.StatusRefused, "NOT verified: made in network 1, pinned is 2"},
+		{"a key that is not pinned", seized, pin, failure.StatusNotPinned, "NOT verified: self-consistent, but not by the pinned keys: south (seized in block 41)"},
+		{"forged", forged, pin, failure.StatusRefused, "NOT verified: the proof does not verify (department south)"},
+		{"forged, no pin", forged, nil, failure.StatusRefused, "NOT verified: the proof does not verify (department south)"},
 	} {
 		if got := statusOf(verdictStatus(c.verdict, c.pinned)); got != c.status {
 			t.Errorf("%s: status %d, want %d", c.name, got, c.status)
@@ -110,7 +111,7 @@ func TestVerdicts(t *testing.T) {
 		if got := verdictLine(c.verdict); got != c.line {
 			t.Errorf("%s: %q, want %q", c.name, got, c.line)
 		}
-		if shown := verdictOf(c.verdict); shown.Verified != (c.status == statusAnswered) || shown.Verified != (shown.Reason == "") &&
+		if shown := verdictOf(c.verdict); shown.Verified != (c.status == failure.StatusAnswered) || shown.Verified != (shown.Reason == "") &&
 			c.verdict.Reason != "" {
 			t.Errorf("%s: %+v", c.name, shown)
 		}
@@ -121,5 +122,5 @@ func statusOf(err error) int {
 	if status, ok := err.(exitStatus); ok {
 		return int(status)
 	}
-	return statusAnswered
+	return failure.StatusAnswered
 }

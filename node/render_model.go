@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"parley/engine"
+	"parley/node/failure"
 )
 
 // modelJSON is the figures beside an answer's rows: an object of name and value, in
@@ -92,18 +93,18 @@ func modelText(r *engine.Result) string {
 			parts = append(parts, shownValue(v))
 		}
 		if len(parts) > 0 {
-			fmt.Fprintf(&b, "%s\n", printable(strings.Join(parts, ", ")))
+			fmt.Fprintf(&b, "%s\n", failure.Printable(strings.Join(parts, ", ")))
 		}
 		for _, f := range figures {
-			line := fmt.Sprintf("%-12s %s", printable(f.Name), shownValue(f.Value))
+			line := fmt.Sprintf("%-12s %s", failure.Printable(f.Name), shownValue(f.Value))
 			if f.Reason != "" {
-				line += ": " + printable(f.Reason)
+				line += ": " + failure.Printable(f.Reason)
 			}
 			b.WriteString(line + "\n")
 		}
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(&b, "row %d, %s is not defined: %s\n", n.Row+1, printable(n.Column), printable(n.Reason))
+		fmt.Fprintf(&b, "row %d, %s is not defined: %s\n", n.Row+1, failure.Printable(n.Column), failure.Printable(n.Reason))
 	}
 	return b.String()
 }
@@ -113,5 +114,5 @@ func shownValue(v engine.Value) string {
 	if v.Text == nil {
 		return "-"
 	}
-	return printable(*v.Text)
+	return failure.Printable(*v.Text)
 }

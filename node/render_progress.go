@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"parley/node/failure"
 )
 
 const (
@@ -69,7 +71,7 @@ func (p *progress) update(label string, done, total int) {
 	case p.live:
 		p.drawLocked(now)
 	case fresh:
-		fmt.Fprintf(p.w, "%s\n", printable(label))
+		fmt.Fprintf(p.w, "%s\n", failure.Printable(label))
 	case now.Sub(p.said) >= remindEvery:
 		p.said = now
 		fmt.Fprintf(p.w, "  %s\n", p.stateLocked(now))
@@ -86,7 +88,7 @@ func (p *progress) note(format string, args ...any) {
 	if p.live {
 		io.WriteString(p.w, "\r\x1b[K")
 	}
-	fmt.Fprintf(p.w, "%s\n", printableLines(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(p.w, "%s\n", failure.PrintableLines(fmt.Sprintf(format, args...)))
 	if p.live && p.label != "" {
 		p.drawLocked(p.clock())
 	}
@@ -110,7 +112,7 @@ func (p *progress) finishLocked() {
 	took := p.clock().Sub(p.started)
 	if p.live {
 		close(p.stop)
-		fmt.Fprintf(p.w, "\r\x1b[K%s (%.1f s)\n", printable(p.label), took.Seconds())
+		fmt.Fprintf(p.w, "\r\x1b[K%s (%.1f s)\n", failure.Printable(p.label), took.Seconds())
 	} else if took >= time.Second {
 		fmt.Fprintf(p.w, "  took %.1f s\n", took.Seconds())
 	}
@@ -138,7 +140,7 @@ func (p *progress) drawLocked(now time.Time) {
 }
 
 func (p *progress) stateLocked(now time.Time) string {
-	state := printable(p.label)
+	state := failure.Printable(p.label)
 	if p.total > 0 {
 		full := min(barWidth, barWidth*p.done/p.total)
 		state += fmt.Sprintf(" [%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full),

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -71,7 +72,7 @@ func (s seatJSON) mark(compared bool) string {
 func markedNames(names []string, seats []seatJSON, compared bool) []string {
 	out := make([]string, len(names))
 	for i, name := range names {
-		out[i] = printable(name)
+		out[i] = failure.Printable(name)
 		for _, s := range seats {
 			if mark := s.mark(compared); s.Name == name && s.Role == roleDepartment && s.Left == 0 && mark != "" {
 				out[i] += " (" + mark + ")"
@@ -101,7 +102,7 @@ func seatLines(label string, seats []seatJSON, compared bool) string {
 		case mark == "":
 			mark = "founder"
 		}
-		fmt.Fprintf(&b, "%-12s %s %s: %s\n", label, printable(name), s.Peer, mark)
+		fmt.Fprintf(&b, "%-12s %s %s: %s\n", label, failure.Printable(name), s.Peer, mark)
 		label = ""
 	}
 	return b.String()

@@ -3,9 +3,8 @@ package node
 import (
 	"fmt"
 	"strings"
-	"unicode"
 
-	"golang.org/x/text/width"
+	"parley/node/failure"
 )
 
 // nullText is how NULL is shown, so that it differs from the empty text.
@@ -27,7 +26,7 @@ func (g grid) lines() []string {
 		for i := range cells {
 			cells[i] = nullText
 			if i < len(row) && row[i] != nil {
-				cells[i] = printable(*row[i])
+				cells[i] = failure.Printable(*row[i])
 			}
 		}
 		text = append(text, cells)
@@ -35,7 +34,7 @@ func (g grid) lines() []string {
 	widths := make([]int, len(g.Head))
 	for _, cells := range text {
 		for i, cell := range cells {
-			widths[i] = max(widths[i], displayWidth(cell))
+			widths[i] = max(widths[i], failure.DisplayWidth(cell))
 		}
 	}
 	lines := make([]string, 0, len(text)+1)
@@ -70,7 +69,7 @@ func rule(widths []int) string {
 }
 
 func pad(s string, to int, right bool) string {
-	gap := strings.Repeat(" ", max(0, to-displayWidth(s)))
+	gap := strings.Repeat(" ", max(0, to-failure.DisplayWidth(s)))
 	if right {
 		return gap + s
 	}
@@ -82,9 +81,9 @@ func pad(s string, to int, right bool) string {
 func beside(limit int, titles []string, blocks ...[]string) []string {
 	widths, total, height := make([]int, len(blocks)), 0, 0
 	for i, block := range blocks {
-		widths[i] = displayWidth(titles[i])
+		widths[i] = failure.DisplayWidth(titles[i])
 		for _, line := range block {
-			widths[i] = max(widths[i], displayWidth(line))
+			widths[i] = max(widths[i], failure.DisplayWidth(line))
 		}
 		total += widths[i] + 4
 		height = max(height, len(block))
@@ -114,59 +113,10 @@ func beside(limit int, titles []string, blocks ...[]string) []string {
 	return out
 }
 
-// displayWidth counts the columns that s takes on a terminal: two for East Asian wide characters, none for marks.
-func displayWidth(s string) int {
-	n := 0
-	for _, r := range s {
-		switch {
-		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
-		case isWide(r):
-			n += 2
-		default:
-			n++
-		}
-	}
-	return n
-}
-
-func isWide(r rune) bool {
-	kind := width.LookupRune(r).Kind()
-	return kind == width.EastAsianWide || kind == width.EastAsianFullwidth
-}
-
-// printable shows control characters as escapes: names and values come from other departments' files, and must not
-// move the cursor or recolour a terminal.
-func printable(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case unicode.IsControl(r) || r == unicode.ReplacementChar || isBidiControl(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// isBidiControl tells the characters that reorder what is shown around them.
-func isBidiControl(r rune) bool {
-	return r == '\u200e' || r == '\u200f' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
-}
-
-// printableLines is printable, line by line, for texts that may have several.
-func printableLines(s string) string {
-	return strings.Join(printables(strings.Split(s, "\n")), "\n")
-}
-
 func printables(in []string) []string {
 	out := make([]string, len(in))
 	for i, s := range in {
-		out[i] = printable(s)
+		out[i] = failure.Printable(s)
 	}
 	return out
 }

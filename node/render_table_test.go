@@ -35,28 +35,6 @@ func TestGridIsAlignedAndShowsNull(t *testing.T) {
 	}
 }
 
-func TestDisplayWidth(t *testing.T) {
-	for s, want := range map[string]int{"": 0, "abc": 3, "南京": 4, "ｆ": 2, "é": 1, "e\u0301": 1, "ㄱ": 2, "→": 1} {
-		if got := displayWidth(s); got != want {
-			t.Errorf("displayWidth(%q) = %d, want %d", s, got, want)
-		}
-	}
-}
-
-func TestPrintableKeepsATerminalInOrder(t *testing.T) {
-	for s, want := range map[string]string{
-		"plain 南京":         "plain 南京",
-		"\x1b]0;title\x07": `\u001b]0;title\u0007`,
-		"a\u202eb":         `a\u202eb`,
-		"\u009b31m":        `\u009b31m`,
-		"tab\tline\r\n":    `tab\tline\u000d\n`,
-	} {
-		if got := printable(s); got != want {
-			t.Errorf("printable(%q) = %q, want %q", s, got, want)
-		}
-	}
-}
-
 func TestBeside(t *testing.T) {
 	left, right := []string{" a", "---", " 1"}, []string{" b"}
 	got := strings.Join(beside(40, []string{"ours", "plain SQL"}, left, right), "\n")

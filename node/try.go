@@ -14,6 +14,7 @@ import (
 
 	"parley/circuits"
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -78,7 +79,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	}
 	c.describe(catalogue)
 	if _, err := newQuestion(sql, catalogue, nil, parameters); err != nil {
-		return c.aside.explain(failureOf(err))
+		return c.aside.explain(failure.Of(err))
 	}
 	c.sayParameters(parameters)
 	dir, remove, err := workFolder(f.dir)
@@ -132,14 +133,14 @@ func workFolder(dir string) (string, func(), error) {
 	}
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
-		return "", nil, unreadable("dir", dir, err)
+		return "", nil, failure.Unreadable("dir", dir, err)
 	}
 	entries, err := os.ReadDir(absolute)
 	switch {
 	case err == nil && len(entries) > 0:
-		return "", nil, usage("dir", "name a new folder", "--dir %s is not empty: nothing in it is overwritten", dir)
+		return "", nil, failure.Usage("dir", "name a new folder", "--dir %s is not empty: nothing in it is overwritten", dir)
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return "", nil, unreadable("dir", dir, err)
+		return "", nil, failure.Unreadable("dir", dir, err)
 	}
 	if err := disk.MakeDir(absolute); err != nil {
 		return "", nil, unwritable(dir, err)
@@ -193,12 +194,12 @@ func (d *deployment) pin(network protocols.Network) error {
 	}
 	for _, member := range slices.Concat(network.Departments, network.Auditors) {
 		if name, ok := mine[PeerOf(member.Key)]; !ok || name != member.Name {
-			return &Failure{Code: "network", Department: member.Name, Message: "it is not one of the nodes that were started"}
+			return &failure.Failure{Code: "network", Department: member.Name, Message: "it is not one of the nodes that were started"}
 		}
 		delete(mine, PeerOf(member.Key))
 	}
 	if len(mine) > 0 || network.Parameters != d.Parameters {
-		return &Failure{Code: "network", Message: "the network's description does not hold the nodes that were started"}
+		return &failure.Failure{Code: "network", Message: "the network's description does not hold the nodes that were started"}
 	}
 	d.Network = network
 	path := filepath.Join(d.Dir, networkName)
@@ -225,5 +226,5 @@ func (c *command) askDeployment(ctx context.Context, d *deployment, client *Clie
 	if err := recheck(answer, &d.Network); err != nil || !answer.Verdict.OtherKeys {
 		return answer, err
 	}
-	return answer, &Failure{Code: "unverified", Message: "the certificate does not show the answer: " + answer.Verdict.Reason}
+	return answer, &failure.Failure{Code: "unverified", Message: "the certificate does not show the answer: " + answer.Verdict.Reason}
 }

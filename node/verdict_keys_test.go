@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -35,7 +36,7 @@ func (n *testNetwork) checkRotated(founding *protocols.Verifier, before, after *
 	later, early := filepath.Join(dir, "later.json"), filepath.Join(dir, "early.json")
 
 	v, err := founding.Verify(after.Certificate)
-	if err != nil || v.Verified || v.Pinned || !v.OtherKeys || verdictStatus(v, founding.Pinned) != error(exitStatus(statusNotPinned)) {
+	if err != nil || v.Verified || v.Pinned || !v.OtherKeys || verdictStatus(v, founding.Pinned) != error(exitStatus(failure.StatusNotPinned)) {
 		t.Fatalf("%+v %v", v, err)
 	}
 	shown := verdictOf(v)
@@ -60,7 +61,7 @@ func (n *testNetwork) checkRotated(founding *protocols.Verifier, before, after *
 	if described.Version != 2 || described.Block != block || described.Members[1].Standing != "rotated" {
 		t.Errorf("%+v", described)
 	}
-	if err := c.describeNetwork(ctx, live, 1<<40, later); failureOf(err).Code != "block" {
+	if err := c.describeNetwork(ctx, live, 1<<40, later); failure.Of(err).Code != "block" {
 		t.Errorf("a block that is not there yet: %v", err)
 	}
 	pinned := n.verifier(later)
@@ -85,11 +86,11 @@ func (n *testNetwork) checkRotated(founding *protocols.Verifier, before, after *
 	for _, tc := range []struct {
 		genesis, network string
 		status           int
-	}{{"", early, statusNotPinned}, {id, "", statusNotPinned}, {"", later, 0}, {id, later, 0}, {"", wrong, statusRefused}, {"", "", statusNotPinned}} {
+	}{{"", early, failure.StatusNotPinned}, {id, "", failure.StatusNotPinned}, {"", later, 0}, {id, later, 0}, {"", wrong, failure.StatusRefused}, {"", "", failure.StatusNotPinned}} {
 		err := c.checkFile(export, tc.genesis, tc.network, false)
 		var got checked
 		into(t, out, &got)
-		others := tc.status == statusNotPinned && tc.genesis+tc.network != ""
+		others := tc.status == failure.StatusNotPinned && tc.genesis+tc.network != ""
 		if statusOf(err) != tc.status || got.Verified != (tc.status == 0) || got.Pinned != (tc.status == 0) || others != (len(got.OtherKeys) == 1) ||
 			others && got.OtherKeys[0] != fmt.Sprintf("b (rotated in block %d)", block) {
 			t.Errorf("%+v: %v, %+v", tc, err, got)

@@ -1,10 +1,18 @@
-package node
+// Package failure is how an error reaches the person who runs a command: a stable code, one
+// sentence, the place, a hint, and the exit status (node/README.md section 11.2). Texts that came
+// from elsewhere are made safe for a terminal here.
+//
+// It imports engine and datasets, whose errors carry a place of their own; other packages' errors
+// may say by a method Failure how they are shown. What faces a person imports it: the client, the
+// auditor's side, the configuration of a node, and the commands.
+package failure
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"parley/datasets"
@@ -13,10 +21,10 @@ import (
 
 // The exit statuses of every command. They are part of the interface: scripts branch on them.
 const (
-	statusAnswered   = 0 // answered, or verified against pinned signers
-	statusRefused    = 1 // refused, failed, or not verified
-	statusUsage      = 2 // wrong flags, arguments or configuration
-	statusNotPinned  = 3 // a certificate that agrees with itself, its signers unknown or not the pinned ones
+	StatusAnswered   = 0 // answered, or verified against pinned signers
+	StatusRefused    = 1 // refused, failed, or not verified
+	StatusUsage      = 2 // wrong flags, arguments or configuration
+	StatusNotPinned  = 3 // a certificate that agrees with itself, its signers unknown or not the pinned ones
 	maxSnippetLength = 160
 )
 
@@ -53,37 +61,38 @@ func (f *Failure) Error() string {
 // Unwrap gives the cause, so that errors.Is sees through a Failure.
 func (f *Failure) Unwrap() error { return f.Cause }
 
-func (f *Failure) status() int {
+// ExitStatus is the exit status of a command that failed so.
+func (f *Failure) ExitStatus() int {
 	if f.Status == 0 {
-		return statusRefused
+		return StatusRefused
 	}
 	return f.Status
 }
 
-// usage makes the failure of a command that was called wrongly.
-func usage(code, hint, format string, args ...any) *Failure {
-	return &Failure{Code: code, Hint: hint, Message: fmt.Sprintf(format, args...), Status: statusUsage}
+// Usage makes the failure of a command that was called wrongly.
+func Usage(code, hint, format string, args ...any) *Failure {
+	return &Failure{Code: code, Hint: hint, Message: fmt.Sprintf(format, args...), Status: StatusUsage}
 }
 
-// refused makes the failure of a command that was called rightly and could not do what it was asked.
-func refused(code, hint, format string, args ...any) *Failure {
-	return &Failure{Code: code, Hint: hint, Message: fmt.Sprintf(format, args...), Status: statusRefused}
+// Refused makes the failure of a command that was called rightly and could not do what it was asked.
+func Refused(code, hint, format string, args ...any) *Failure {
+	return &Failure{Code: code, Hint: hint, Message: fmt.Sprintf(format, args...), Status: StatusRefused}
 }
 
-// write prints the failure for a person: the sentence, the place in the SQL when there is one, the hint.
-func (f *Failure) write(w io.Writer) {
+// Write prints the failure for a person: the sentence, the place in the SQL when there is one, the hint.
+func (f *Failure) Write(w io.Writer) {
 	var b strings.Builder
 	b.WriteString("parley: ")
 	if f.Department != "" && !strings.Contains(f.Message, f.Department) {
-		fmt.Fprintf(&b, "department %s: ", printable(f.Department))
+		fmt.Fprintf(&b, "department %s: ", Printable(f.Department))
 	}
-	b.WriteString(printableLines(f.Error()))
+	b.WriteString(PrintableLines(f.Error()))
 	b.WriteByte('\n')
 	for _, line := range snippet(f.SQL, f.Position) {
 		b.WriteString("  " + line + "\n")
 	}
 	if f.Hint != "" {
-		b.WriteString("  hint: " + printableLines(f.Hint) + "\n")
+		b.WriteString("  hint: " + PrintableLines(f.Hint) + "\n")
 	}
 	io.WriteString(w, b.String())
 }
@@ -103,18 +112,19 @@ func snippet(sql string, position int) []string {
 	for to < len(runes) && runes[to] != '\n' && to-at < maxSnippetLength/2 {
 		to++
 	}
-	before, after := printable(string(runes[from:at])), printable(string(runes[at:to]))
-	return []string{before + after, strings.Repeat(" ", displayWidth(before)) + "^"}
+	before, after := Printable(string(runes[from:at])), Printable(string(runes[at:to]))
+	return []string{before + after, strings.Repeat(" ", DisplayWidth(before)) + "^"}
 }
 
-// failureOf gives any error the shape in which it is shown. Errors of other packages carry their own place and code;
-// what is left is an internal failure, shown by its sentence alone.
-func failureOf(err error) *Failure {
+// Of gives any error the shape in which it is shown. Errors of engine and datasets carry their own place and code,
+// and one with a method Failure says itself how it is shown; what is left is an internal failure, shown by its sentence
+// alone.
+func Of(err error) *Failure {
 	var f *Failure
 	if errors.As(err, &f) {
 		return f
 	}
-	if f := failureOfParts(err); f != nil {
+	if f := ofParts(err); f != nil {
 		f.Cause = err
 		return f
 	}
@@ -127,8 +137,8 @@ func failureOf(err error) *Failure {
 	return &Failure{Code: "failed", Message: err.Error(), Cause: err}
 }
 
-// failureOfParts maps the typed errors of the packages below; nil when err is none of them.
-func failureOfParts(err error) *Failure {
+// ofParts maps the typed errors of the packages below; nil when err is none of them.
+func ofParts(err error) *Failure {
 	var question *engine.Error
 	if errors.As(err, &question) {
 		return &Failure{Code: question.Code, Message: question.Message, Hint: question.Hint, Position: question.Position}
@@ -140,11 +150,21 @@ func failureOfParts(err error) *Failure {
 		return &Failure{Code: "data", Message: plain.Error(), Hint: file.Hint, File: file.File, Line: int(file.Line),
 			Column: file.Field}
 	}
-	var query *QueryError
-	if errors.As(err, &query) {
-		f := &Failure{Code: query.Code, Message: query.Sentence, Hint: query.Hint, Position: query.Position}
-		f.Department = strings.Join(query.Departments, ", ")
-		return f
+	var own interface{ Failure() *Failure }
+	if errors.As(err, &own) {
+		return own.Failure()
 	}
 	return nil
+}
+
+// Unreadable is the failure of a file that a flag or a configuration names.
+func Unreadable(code, path string, err error) *Failure {
+	reason := err
+	var pathErr *fs.PathError
+	if errors.As(err, &pathErr) {
+		reason = pathErr.Err
+	}
+	f := Usage(code, "", "cannot read %s: %s", path, reason)
+	f.File, f.Cause = path, err
+	return f
 }

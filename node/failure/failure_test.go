@@ -1,4 +1,4 @@
-package node
+package failure
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ func TestFailureShowsThePlace(t *testing.T) {
 	f := &Failure{Code: "column", Message: `no column "工"`, Hint: `did you mean "工资"?`, Position: 19,
 		SQL: "SELECT a,\n  '南京', 工 FROM t"}
 	var out bytes.Buffer
-	f.write(&out)
+	f.Write(&out)
 	want := strings.Join([]string{
 		`parley: no column "工"`,
 		`    '南京', 工 FROM t`,
@@ -47,23 +47,32 @@ func TestSnippetOfALongLine(t *testing.T) {
 }
 
 func TestErrorsOfOtherPackagesKeepTheirPlace(t *testing.T) {
-	f := failureOf(fmt.Errorf("wrapped: %w", &engine.Error{Code: "column", Position: 8, Message: "no", Hint: "yes"}))
-	if f.Code != "column" || f.Position != 8 || f.Message != "no" || f.Hint != "yes" || f.status() != statusRefused {
+	f := Of(fmt.Errorf("wrapped: %w", &engine.Error{Code: "column", Position: 8, Message: "no", Hint: "yes"}))
+	if f.Code != "column" || f.Position != 8 || f.Message != "no" || f.Hint != "yes" || f.ExitStatus() != StatusRefused {
 		t.Errorf("engine: %+v", f)
 	}
-	f = failureOf(&datasets.Error{File: "a.csv", Line: 3, Column: 4, Field: "age", Message: "bad", Hint: "mend"})
+	f = Of(&datasets.Error{File: "a.csv", Line: 3, Column: 4, Field: "age", Message: "bad", Hint: "mend"})
 	if f.File != "a.csv" || f.Line != 3 || f.Column != "age" || f.Hint != "mend" || f.Error() != `a.csv:3: column "age": bad` {
 		t.Errorf("datasets: %+v, %s", f, f)
 	}
-	f = failureOf(&QueryError{Code: "accused", Sentence: "caught", Departments: []string{"north", "south"}})
-	if f.Code != "accused" || f.Department != "north, south" {
-		t.Errorf("query: %+v", f)
+	cause := errors.New("disk")
+	f = Of(fmt.Errorf("wrapped: %w", knowing{cause}))
+	if f.Code != "accused" || f.Department != "north, south" || !errors.Is(f, cause) {
+		t.Errorf("one that knows its own shape: %+v", f)
 	}
-	if f = failureOf(context.Canceled); f.Code != "interrupted" {
+	if f = Of(context.Canceled); f.Code != "interrupted" {
 		t.Errorf("cancelled: %+v", f)
 	}
-	cause := errors.New("disk")
-	if f = failureOf(fmt.Errorf("x: %w", cause)); f.Code != "failed" || !errors.Is(f, cause) {
+	if f = Of(fmt.Errorf("x: %w", cause)); f.Code != "failed" || !errors.Is(f, cause) {
 		t.Errorf("other: %+v", f)
 	}
+}
+
+// knowing is an error of a package above, which says itself how it is shown.
+type knowing struct{ error }
+
+func (k knowing) Unwrap() error { return k.error }
+
+func (k knowing) Failure() *Failure {
+	return &Failure{Code: "accused", Message: "caught", Department: "north, south"}
 }
