@@ -108,10 +108,10 @@ func (p *Plan) Explain() Explanation {
 	}
 	if r := p.Report; r != nil {
 		x.Report = &ExplainedReport{Function: r.Function}
-		for _, c := range reports[r.Function].columns(reportCells{plan: p, report: r}) {
+		for _, c := range functions[r.Function].report.columns(reportCells{plan: p, report: r}) {
 			x.Report.Columns = append(x.Report.Columns, c.name)
 		}
-		if r.isRegression() {
+		if functions[r.Function].report.terms {
 			x.Report.Terms = r.Names
 		}
 	}

@@ -187,8 +187,7 @@ func (p *Plan) print(shown []candidate) (*Result, error) {
 // divides tells whether an expression over cells divides numbers that are not both
 // integers, so that its value need not be a decimal.
 func divides(e *Expr) bool {
-	_, moments := statistics[e.Value.Text]
-	return e.Op == OpAverage || e.Op == OpFunction && moments || e.Op == OpDivide && e.Kind == Decimal || slices.ContainsFunc(e.Args, divides)
+	return e.Op == OpAverage || e.Op == OpFunction && functions[e.Value.Text].sums != nil || e.Op == OpDivide && e.Kind == Decimal || slices.ContainsFunc(e.Args, divides)
 }
 
 // print writes one value: as PostgreSQL does, and exactly.

@@ -57,33 +57,14 @@ type figure struct {
 	value value
 }
 
-// reportFunction is a function that returns rows. Binding is in bindReportCall.
+// reportFunction is what a function that returns rows has of its own.
 type reportFunction struct {
-	columns func(r reportCells) []reportColumn
-	finish  func(c reportCells) (reportTable, error)
-}
-
-// reports by name.
-var reports = map[string]reportFunction{
-	"linreg":      {fixed(linregColumns...), finishLinreg},
-	"linreg0":     {fixed(linregColumns...), finishLinreg},
-	"anova":       {fixed(anovaColumns...), finishAnova},
-	"histogram":   {histogramColumns, finishHistogram},
-	"crosstab":    {crosstabColumns, finishCrosstab},
-	"ttest":       {fixed(ttestColumns...), finishTTest},
-	"mannwhitney": {mannWhitneyColumns, finishMannWhitney},
-	"survival":    {survivalColumns, finishSurvival},
-	"logrank":     {logrankColumns, finishLogrank},
-	"lorenz":      {lorenzColumns, finishLorenz},
-	"rates":       {ratesColumns, finishRates},
-	"ratio":       {fixed(ratioColumns...), finishRatio},
-	"buckets":     {bucketsColumns, finishBuckets},
-	"describe":    {fixed(describeColumns...), finishDescribe},
-
-	"logreg":       {fixed(logregColumns...), finishLogreg},
-	"logreg0":      {fixed(logregColumns...), finishLogreg},
-	"logreg_step":  {fixed(logregStepColumns...), finishLogregStep},
-	"logreg0_step": {fixed(logregStepColumns...), finishLogregStep},
+	bind    func(rb *reportBinder) error // asks for its cells; cell 0, the number of rows, is there
+	columns func(c reportCells) []reportColumn
+	finish  func(c reportCells) (reportTable, error) // of one group
+	terms   bool                                     // its names are a regression's terms
+	// question is what the departments learn from the text of its question; "" for nothing.
+	question string
 }
 
 func fixed(columns ...reportColumn) func(reportCells) []reportColumn {
@@ -117,44 +98,10 @@ func (b *binder) bindReport(call *pg.FuncCall, place int) error {
 	if err := rb.count(rowSet{filter: rb.filter}); err != nil {
 		return err
 	}
-	return rb.bindReportCall(name)
+	return functions[name].report.bind(&rb)
 }
 
 var place0 = place{name: "the select list", cells: true}
-
-func (rb *reportBinder) bindReportCall(name string) error {
-	switch name {
-	case "linreg", "linreg0":
-		return rb.bindLinreg(name == "linreg")
-	case "logreg", "logreg0":
-		return rb.bindLogreg()
-	case "logreg_step", "logreg0_step":
-		return rb.bindLogregStep()
-	case "anova":
-		return rb.bindAnova()
-	case "histogram":
-		return rb.bindHistogram()
-	case "crosstab":
-		return rb.bindCrosstab()
-	case "ttest":
-		return rb.bindTTest()
-	case "mannwhitney":
-		return rb.bindMannWhitney()
-	case "survival":
-		return rb.bindSurvival()
-	case "logrank":
-		return rb.bindLogrank()
-	case "lorenz":
-		return rb.bindLorenz()
-	case "rates":
-		return rb.bindRates()
-	case "buckets":
-		return rb.bindBuckets()
-	case "ratio":
-		return rb.bindRatio()
-	}
-	return rb.bindDescribe()
-}
 
 // add asks for a cell of the report.
 func (rb *reportBinder) add(rows rowSet, factors []*Expr, when ...condition) error {
@@ -244,7 +191,7 @@ func (c reportCells) missing(n *big.Rat) figure {
 
 // printReport evaluates the groups that are shown and lists the report's rows.
 func (p *Plan) printReport(shown []candidate) (*Result, error) {
-	columns := reports[p.Report.Function].columns(reportCells{plan: p, report: p.Report})
+	columns := functions[p.Report.Function].report.columns(reportCells{plan: p, report: p.Report})
 	result := &Result{Rows: [][]Value{}, Model: []Figure{}}
 	add := func(name string, kind Kind) {
 		result.Columns, result.Kinds = append(result.Columns, name), append(result.Kinds, kind)
@@ -285,7 +232,7 @@ func (p *Plan) printGroup(row candidate, result *Result) error {
 	for g := range p.Groups {
 		group = append(group, valueOf(row.values[g]).print(false))
 	}
-	table, err := reports[p.Report.Function].finish(reportCells{p, p.Report, row.index, row.cells})
+	table, err := functions[p.Report.Function].report.finish(reportCells{p, p.Report, row.index, row.cells})
 	if err != nil {
 		return err
 	}

@@ -169,7 +169,7 @@ const linregForm = "linreg(y, x, ...): terms are columns, products with *, power
 
 // bindLinreg asks for the number of complete rows and for the products of all pairs
 // of terms, the dependent variable last, row by row of the upper triangle.
-func (rb *reportBinder) bindLinreg(intercept bool) error {
+func (rb *reportBinder) bindLinreg() error {
 	if err := rb.arguments(2, maxTerms+1, linregForm); err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (rb *reportBinder) bindLinreg(intercept bool) error {
 	if err != nil {
 		return err
 	}
-	terms, err := rb.design(rb.call.Args[1:], intercept, maxTerms)
+	terms, err := rb.design(rb.call.Args[1:], rb.report.hasIntercept(), maxTerms)
 	if err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (rb *reportBinder) distinctTerms(terms []designTerm) error {
 // finishLinreg solves the normal equations in exact integers.
 func finishLinreg(c reportCells) (reportTable, error) {
 	p := len(c.report.Names)
-	fit := regression{names: c.report.Names, intercept: c.report.Function == "linreg", n: c.at(1), first: 2, cells: c}
+	fit := regression{names: c.report.Names, intercept: c.report.hasIntercept(), n: c.at(1), first: 2, cells: c}
 	table := reportTable{figures: []figure{{"n", wholeOf(fit.n)}, c.missing(fit.n)}}
 	if problem := fit.solve(); problem != "" {
 		if len(c.plan.Groups) == 0 {

@@ -20,11 +20,6 @@ const (
 	logregStepForm = "logreg_step(ARRAY[coefficient, ...], y, x, ...), which a fit asks for in each of its rounds"
 )
 
-// isRegression tells whether a report's names are terms.
-func (r *Report) isRegression() bool {
-	return strings.HasPrefix(r.Function, "linreg") || strings.HasPrefix(r.Function, "logreg")
-}
-
 // hasIntercept tells whether a regression has one.
 func (r *Report) hasIntercept() bool { return !strings.Contains(r.Function, "reg0") }
 

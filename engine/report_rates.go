@@ -205,7 +205,7 @@ func (rb *reportBinder) bindRatio() error {
 		return err
 	}
 	rows := rb.complete(y, x)
-	for _, powers := range both {
+	for _, powers := range ofAll {
 		var factors []*Expr
 		for range powers[0] {
 			factors = append(factors, factorsOf(y)...)

@@ -37,8 +37,8 @@ func (p *Plan) disclosures() []ExplainedDisclosure {
 	}
 	everyone := "the query, the schema and its bounds, row counts and versions of the tables, who takes part, sizes and times (a department's to tenths of a second); no cell"
 	out = append(out, ExplainedDisclosure{"every department", everyone})
-	if r := p.Report; r != nil && strings.HasPrefix(r.Function, "logreg") {
-		out = append(out, ExplainedDisclosure{"every department and the analyst", "the coefficients, which are in the question"})
+	if p.Report != nil && functions[p.Report.Function].report.question != "" {
+		out = append(out, ExplainedDisclosure{"every department and the analyst", functions[p.Report.Function].report.question})
 	}
 	if names := p.keyNames(); len(names) > 0 {
 		out = append(out, ExplainedDisclosure{"every department and the analyst",
@@ -47,56 +47,23 @@ func (p *Plan) disclosures() []ExplainedDisclosure {
 	return out
 }
 
-// distributions says what the cells of statistics over a column's values add up to.
+// distributions says what the cells of each function add up to, where the list of cells does
+// not say it.
 func (p *Plan) distributions() []string {
 	var out []string
+	add := func(name string, f function, call *Expr) {
+		if what := f.learns(call); what != "" {
+			out = append(out, "for "+name+", "+what)
+		}
+	}
 	for _, o := range p.Outputs {
-		eachFunction(o.Expr, func(e *Expr) {
-			s, ok := orderStatistics[e.Value.Text]
-			values := 0
-			for _, a := range e.Args {
-				if a.Op == OpMoment {
-					values++
-				}
-			}
-			switch {
-			case e.Value.Text == sketchFunction:
-				out = append(out, sketchLeak(o.Name, e))
-			case !ok:
-			case s.moment == Present:
-				out = append(out, fmt.Sprintf("for %s, in how many departments each of %s occurs", o.Name, plural(int64(values), "value")))
-			default:
-				out = append(out, fmt.Sprintf("for %s, the whole distribution: how many rows have each of %s", o.Name, plural(int64(values), "value")))
-			}
-		})
+		eachFunction(o.Expr, func(e *Expr) { add(o.Name, functions[e.Value.Text], e) })
 	}
-	if p.Report == nil {
-		return out
+	if p.Report != nil {
+		add(p.Report.Function, functions[p.Report.Function], nil)
 	}
-	return append(out, fmt.Sprintf("for %s, %s", p.Report.Function, reportLeaks[p.Report.Function]))
+	return out
 }
-
-// reportLeaks says of each function that returns rows what its cells are.
-var reportLeaks = map[string]string{
-	"linreg":       "the number of complete rows, and the sum of the product of each pair of the terms, the intercept and the dependent variable",
-	"linreg0":      "the number of complete rows, and the sum of the product of each pair of the terms and the dependent variable",
-	"logreg_step":  logregLeak,
-	"logreg0_step": logregLeak,
-	"anova":        "the number of rows and the sum of y of each group, and the sum of all squares",
-	"histogram":    "the number of values in each bin, and of all",
-	"crosstab":     "the number of rows of each pair of values",
-	"ttest":        "the number of rows, the sum of y and that of its squares of each group",
-	"mannwhitney":  "the whole distribution of x in each group: how many rows have each value",
-	"survival":     "how many rows end at each time, in each group, and how many of them by the event",
-	"logrank":      "how many rows end at each time, in each group, and how many of them by the event",
-	"lorenz":       "the population and the total of each group",
-	"rates":        "the events and the population of each stratum",
-	"buckets":      "the number of values in each bucket, and of all",
-	"ratio":        "the sums of y, x, their squares and their product over the complete rows",
-	"describe":     "the sums of the first four powers of x",
-}
-
-const logregLeak = "the number of complete rows, and, at the coefficients in the question, for each pair of terms the sum of their product weighted with μ(1−μ), for each term its sum weighted with y−μ, and the likelihood; μ is the probability that the coefficients give to y"
 
 // eachFunction calls visit for the statistics in an expression over cells.
 func eachFunction(e *Expr, visit func(*Expr)) {
@@ -128,7 +95,7 @@ func (p *Plan) keyNames() []string {
 		for _, k := range p.Report.Keys {
 			add(k.Column)
 		}
-		if p.Report.isRegression() {
+		if functions[p.Report.Function].report.terms {
 			for _, m := range p.Moments {
 				indicated(m.Filter, add)
 			}
@@ -137,7 +104,7 @@ func (p *Plan) keyNames() []string {
 	for _, o := range p.Outputs {
 		eachFunction(o.Expr, func(e *Expr) {
 			for _, a := range e.Args {
-				if _, ok := orderStatistics[e.Value.Text]; ok && a.Op == OpMoment {
+				if functions[e.Value.Text].order != nil && a.Op == OpMoment {
 					indicated(p.Moments[a.Column].Filter, add)
 				}
 			}

@@ -26,9 +26,6 @@ type searchOrder struct {
 	group  int
 }
 
-// searched are the functions of one column that a search answers.
-var searched = []string{"median", "percentile_cont", "percentile_disc", "min", "max", "mode"}
-
 // newSearch reads a question as a search; nil without an error when it is none.
 func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*search, error) {
 	stmt, err := parse(sql)
@@ -114,8 +111,8 @@ func (b *binder) searchTarget(target *pg.ResTarget) (out searchOutput, column in
 // searchCall reads one call: a function of a column, and nothing else.
 func (b *binder) searchCall(call *pg.FuncCall) (out searchOutput, column int, ok bool) {
 	name := functionName(call)
-	s := orderStatistics[name]
-	if !slices.Contains(searched, name) || s.within != call.AggWithinGroup ||
+	s := functions[name].order
+	if s == nil || !s.searched || s.within != call.AggWithinGroup ||
 		b.only(call, "funcname", "args", "funcformat", "location", "agg_within_group", "agg_order") != nil {
 		return out, 0, false
 	}

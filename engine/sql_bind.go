@@ -220,101 +220,30 @@ func readLiteral(kind Kind, literal string) (Datum, error) {
 	return parseDatum(kind, literal)
 }
 
-// bindCall types count, sum and avg.
+// bindCall types a call of an aggregate.
 func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
 	position := b.at(call.Location)
 	name := functionName(call)
-	statistic, isStatistic := statistics[name]
-	order, isOrder := orderStatistics[name]
+	f := functions[name]
 	switch {
-	case name == "count", name == "sum", name == "avg", isStatistic, isOrder:
 	case name == "pg_catalog.like_escape":
 		return nil, refuse(CodeUnsupported, position, "LIKE with ESCAPE is not supported: the backslash escapes")
-	case reports[name].finish != nil:
+	case f.report != nil:
 		return nil, hinted(refuse(CodeUnsupported, position, "%s returns rows", name),
 			"it stands alone in the select list, beside the columns of GROUP BY")
-	default:
+	case f.bind == nil:
 		return nil, hinted(refuse(CodeUnsupported, position, "the function %s is not supported", name), "%s", aggregatesHint(name))
-	}
-	if in.argument {
+	case in.argument:
 		return nil, refuse(CodeUnsupported, position, "an aggregate inside an aggregate is not supported")
-	}
-	if !in.cells {
+	case !in.cells:
 		return nil, hinted(refuse(CodeUnsupported, position, "an aggregate cannot stand in %s", in.name),
 			"conditions on aggregates go to HAVING")
 	}
 	fields := []protoreflect.Name{"funcname", "args", "agg_filter", "agg_star", "funcformat", "location"}
-	if isOrder {
-		fields = append(fields, "agg_within_group", "agg_order")
-	}
-	if name == "count" {
-		fields = append(fields, "agg_distinct")
-	}
-	if err := b.only(call, fields...); err != nil {
+	if err := b.only(call, append(fields, f.clauses...)...); err != nil {
 		return nil, err
 	}
-	switch {
-	case isStatistic:
-		return b.bindStatistic(name, statistic, call, in, position)
-	case isOrder:
-		return b.bindOrderStatistic(name, order, call, in, position)
-	case call.AggDistinct:
-		return b.bindDistinct(call, in, position)
-	}
-	filter, err := b.bindFilter(call.AggFilter, "FILTER", in)
-	if err != nil {
-		return nil, err
-	}
-	if call.AggStar && name == "count" {
-		return b.aggregate(&Expr{Op: OpCount, Kind: Integer}, Moment{Op: CountRows, Filter: filter}, position)
-	}
-	if len(call.Args) != 1 {
-		return nil, refuse(CodeUnsupported, position, "%s takes one argument", name)
-	}
-	arg, err := b.bind(call.Args[0], place{name: name, argument: true, depth: in.depth})
-	if err != nil {
-		return nil, err
-	}
-	if name == "count" {
-		if arg.Op == OpColumn { // a column without values counts as sum and avg count it
-			if arg, err = b.coerce(arg, Integer, position); err != nil {
-				return nil, err
-			}
-		}
-		return b.aggregate(&Expr{Op: OpCount, Kind: Integer}, Moment{Op: CountNonNull, Expr: arg, Filter: filter}, position)
-	}
-	return b.bindSum(name, arg, filter, position)
-}
-
-// bindSum makes sum and avg, which share their two moments.
-func (b *binder) bindSum(name string, arg, filter *Expr, position int) (*Expr, error) {
-	if arg.Op == OpConstant && arg.Kind == Null && !arg.Value.IsNull() {
-		return nil, refuse(CodeType, position, "%s of text is not supported: it takes integers and decimals", name)
-	}
-	arg, err := b.coerce(arg, Integer, position)
-	if err != nil {
-		return nil, err
-	}
-	if !arg.Kind.numeric() {
-		return nil, refuse(CodeType, position, "%s of %s is not supported: it takes integers and decimals", name, arg.Kind.article())
-	}
-	sum, err := b.aggregate(&Expr{Op: OpSum, Kind: Decimal, Nullable: true},
-		Moment{Op: Sum, Expr: arg, Filter: filter, Scale: arg.Scale}, position)
-	if err != nil {
-		return nil, err
-	}
-	count, err := b.aggregate(&Expr{Op: OpCount, Kind: Integer}, Moment{Op: CountNonNull, Expr: arg, Filter: filter}, position)
-	if err != nil {
-		return nil, err
-	}
-	sum.Count, sum.Scale = count.Column, arg.Scale
-	switch {
-	case name == "avg":
-		sum.Op, sum.Scale = OpAverage, 0
-	case arg.width() < 64 && arg.Kind == Integer: // PostgreSQL's sum of these is a bigint, of bigints a numeric
-		sum.Kind = Integer
-	}
-	return sum, nil
+	return f.bind(b, name, call, in, position)
 }
 
 func functionName(call *pg.FuncCall) string {

@@ -120,7 +120,7 @@ func (b *binder) bindOutputs(targets []*pg.Node) error {
 		if err := b.only(target, "name", "val", "location"); err != nil {
 			return err
 		}
-		if call := target.Val.GetFuncCall(); call != nil && reports[functionName(call)].finish != nil {
+		if call := target.Val.GetFuncCall(); call != nil && functions[functionName(call)].report != nil {
 			if target.Name != "" {
 				return refuse(CodeUnsupported, b.at(target.Location), "%s returns rows with columns of their own names: it takes no alias", functionName(call))
 			}

@@ -8,9 +8,12 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
-// sketchFunction finishes count(DISTINCT x) of a column without a dictionary. README
+// What count(DISTINCT x) becomes: of a column with a dictionary, and of one without. README
 // section 15.
-const sketchFunction = "count distinct estimate"
+const (
+	countDistinct  = "count distinct"
+	sketchFunction = "count distinct estimate"
+)
 
 // The buckets of a sketch: a power of two, so that half a value for each bucket, if
 // all rows have different ones, when the tables are small, and two when they are large
@@ -42,7 +45,7 @@ func (b *binder) bindDistinct(call *pg.FuncCall, in place, position int) (*Expr,
 			return b.bindSketch(column, call, in, position)
 		}
 	}
-	return b.bindOrderStatistic("count distinct", orderStatistics["count distinct"], call, in, position)
+	return functions[countDistinct].bind(b, countDistinct, call, in, position)
 }
 
 // bindSketch asks, for each bucket, for the departments that have a value in it.
@@ -185,13 +188,22 @@ func (p *Plan) addSketches(row candidate, result *Result) (err error) {
 	return err
 }
 
-// sketchLeak says what the buckets of an estimate reveal.
-func sketchLeak(name string, e *Expr) string {
+// finishSketch is the estimate from a call's arguments.
+func finishSketch(args []value) (value, bool) {
+	if len(args) < 2 {
+		return value{}, false
+	}
+	return sketchOf(args).count(), true
+}
+
+// sketchLearns says what the buckets of an estimate reveal.
+func sketchLearns(e *Expr) string {
 	buckets, oneIn := len(e.Args)-1, e.Args[0].Value.Number
 	which := "all values"
 	if oneIn.Cmp(big.NewInt(1)) > 0 {
 		which = fmt.Sprintf("one in %s of the values", oneIn)
 	}
-	return fmt.Sprintf("for %s, which is an estimate, in how many departments each of %d buckets is taken, to which a public hash deals %s: "+
-		"of a value that somebody guesses, and that is among these, an empty bucket proves that no department has it in the rows counted, and a taken one makes it likelier", name, buckets, which)
+	return fmt.Sprintf("which is an estimate, in how many departments each of %d buckets is taken, to which a public hash deals %s: "+
+		"of a value that somebody guesses, and that is among these, an empty bucket proves that no department has it in the rows counted, "+
+		"and a taken one makes it likelier", buckets, which)
 }

@@ -17,39 +17,29 @@ type statistic struct {
 	finish func(m []value) value
 }
 
+// The powers of the statistics: what they add up of x, of x with the first argument as y,
+// or of both.
 var (
-	one1 = [][2]int{{0, 0}, {1, 0}, {2, 0}}
-	both = [][2]int{{0, 0}, {1, 0}, {0, 1}, {2, 0}, {1, 1}, {0, 2}}
+	powers2 = [][2]int{{0, 0}, {1, 0}, {2, 0}}
+	powers3 = [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}}
+	powers4 = [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}}
+
+	ofN   = [][2]int{{0, 0}}
+	ofX   = [][2]int{{0, 0}, {0, 1}}
+	ofY   = [][2]int{{0, 0}, {1, 0}}
+	ofXX  = [][2]int{{0, 0}, {0, 1}, {0, 2}}
+	ofYX  = [][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}}
+	ofAll = [][2]int{{0, 0}, {1, 0}, {0, 1}, {2, 0}, {1, 1}, {0, 2}}
 )
 
-// statistics by name. Those of two arguments take (y, x), as PostgreSQL's do.
-var statistics = map[string]statistic{
-	"var_pop":        {1, Decimal, one1, func(m []value) value { return variance(m, false, false) }},
-	"var_samp":       {1, Decimal, one1, func(m []value) value { return variance(m, true, false) }},
-	"variance":       {1, Decimal, one1, func(m []value) value { return variance(m, true, false) }},
-	"stddev_pop":     {1, Decimal, one1, func(m []value) value { return variance(m, false, true) }},
-	"stddev_samp":    {1, Decimal, one1, func(m []value) value { return variance(m, true, true) }},
-	"stddev":         {1, Decimal, one1, func(m []value) value { return variance(m, true, true) }},
-	"skewness":       {1, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}}, func(m []value) value { return skewness(m, true) }},
-	"skewness_pop":   {1, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}}, func(m []value) value { return skewness(m, false) }},
-	"kurtosis":       {1, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}}, func(m []value) value { return kurtosis(m, true) }},
-	"kurtosis_pop":   {1, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}, {3, 0}, {4, 0}}, func(m []value) value { return kurtosis(m, false) }},
-	"covar_pop":      {2, Float, [][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}}, func(m []value) value { return covariance(m, 0) }},
-	"covar_samp":     {2, Float, [][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}}, func(m []value) value { return covariance(m, 1) }},
-	"corr":           {2, Float, both, func(m []value) value { return paired(m).correlation() }},
-	"regr_count":     {2, Integer, [][2]int{{0, 0}}, func(m []value) value { return m[0] }},
-	"regr_avgx":      {2, Float, [][2]int{{0, 0}, {0, 1}}, func(m []value) value { return mean(m[0].exact, m[1].exact) }},
-	"regr_avgy":      {2, Float, [][2]int{{0, 0}, {1, 0}}, func(m []value) value { return mean(m[0].exact, m[1].exact) }},
-	"regr_sxx":       {2, Float, [][2]int{{0, 0}, {0, 1}, {0, 2}}, func(m []value) value { return centred(m[0].exact, m[1].exact, m[1].exact, m[2].exact) }},
-	"regr_syy":       {2, Float, [][2]int{{0, 0}, {1, 0}, {2, 0}}, func(m []value) value { return centred(m[0].exact, m[1].exact, m[1].exact, m[2].exact) }},
-	"regr_sxy":       {2, Float, [][2]int{{0, 0}, {1, 0}, {0, 1}, {1, 1}}, func(m []value) value { return centred(m[0].exact, m[1].exact, m[2].exact, m[3].exact) }},
-	"regr_slope":     {2, Float, both, func(m []value) value { return paired(m).slope() }},
-	"regr_intercept": {2, Float, both, func(m []value) value { return paired(m).intercept() }},
-	"regr_r2":        {2, Float, both, func(m []value) value { return paired(m).determination() }},
+// moments makes the entry of a statistic.
+func moments(arguments int, kind Kind, powers [][2]int, finish func(m []value) value) function {
+	s := statistic{arguments, kind, powers, finish}
+	return function{bind: s.bind, finish: s.finished, learns: listed, sums: &s}
 }
 
-// bindStatistic types a call of a statistic.
-func (b *binder) bindStatistic(name string, s statistic, call *pg.FuncCall, in place, position int) (*Expr, error) {
+// bind types a call of a statistic.
+func (s statistic) bind(b *binder, name string, call *pg.FuncCall, in place, position int) (*Expr, error) {
 	if len(call.Args) != s.arguments || call.AggStar || call.AggWithinGroup || call.AggDistinct {
 		return nil, refuse(CodeUnsupported, position, "%s takes %s", name, plural(int64(s.arguments), "argument"))
 	}
@@ -79,6 +69,14 @@ func (b *binder) bindStatistic(name string, s statistic, call *pg.FuncCall, in p
 		out.Args = append(out.Args, cell)
 	}
 	return out, nil
+}
+
+// finished checks that there is a cell for each of the powers.
+func (s statistic) finished(args []value) (value, bool) {
+	if len(args) != len(s.powers) {
+		return value{}, false
+	}
+	return s.finish(args), true
 }
 
 // bindNumber types an argument of a statistic: numbers that are not NULL throughout.
@@ -113,21 +111,6 @@ func hasNull(e *Expr) bool {
 		}
 	}
 	return false
-}
-
-// function finishes a statistic of one group.
-func (g group) function(e *Expr, args []value) (value, error) {
-	name := e.Value.Text
-	if s, ok := statistics[name]; ok && len(args) == len(s.powers) {
-		return s.finish(args), nil
-	}
-	if name == sketchFunction && len(args) > 1 {
-		return sketchOf(args).count(), nil
-	}
-	if o, ok := orderStatistics[name]; ok {
-		return o.finish(e, args)
-	}
-	return value{}, refuse(CodeCells, 0, "the plan has an unknown function %s", quote(name))
 }
 
 var (

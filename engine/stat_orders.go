@@ -2,12 +2,10 @@ package engine
 
 import (
 	"fmt"
-	"maps"
 	"math/big"
-	"slices"
-	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // orderStatistic is an aggregate that the analyst finishes from what each value of a
@@ -17,42 +15,20 @@ type orderStatistic struct {
 	fraction bool     // takes a fraction between 0 and 1
 	numbers  bool     // of numbers only, with a double precision as its result
 	count    bool     // gives an integer
-	moment   MomentOp // of each value
+	searched bool     // of a column without a dictionary it is searched in several rounds
+	ordered  bool     // depends on the order of the values
+	cell     MomentOp // of each value
 	pick     func(fraction *big.Rat, t tally) value
 }
 
-// orderStatistics by name. "count distinct" is count(DISTINCT x).
-var orderStatistics = map[string]orderStatistic{
-	"median":          {numbers: true, moment: CountRows, pick: func(_ *big.Rat, t tally) value { return t.continuous(big.NewRat(1, 2)) }},
-	"percentile_cont": {within: true, fraction: true, numbers: true, moment: CountRows, pick: func(f *big.Rat, t tally) value { return t.continuous(f) }},
-	"percentile_disc": {within: true, fraction: true, moment: CountRows, pick: func(f *big.Rat, t tally) value { return t.discrete(f) }},
-	"mode":            {within: true, moment: CountRows, pick: func(_ *big.Rat, t tally) value { return t.mode() }},
-	"min":             {moment: Present, pick: func(_ *big.Rat, t tally) value { return t.extreme(false) }},
-	"max":             {moment: Present, pick: func(_ *big.Rat, t tally) value { return t.extreme(true) }},
-	"count distinct":  {count: true, moment: Present, pick: func(_ *big.Rat, t tally) value { return t.distinct() }},
+// tallied makes the entry of an order statistic.
+func tallied(s orderStatistic) function {
+	return function{bind: s.bind, clauses: []protoreflect.Name{"agg_within_group", "agg_order"}, finish: s.finished,
+		learns: s.learns, order: &s, ordered: s.ordered}
 }
 
-// aggregatesHint lists what may be called.
-func aggregatesHint(name string) string {
-	names := []string{"avg", "count", "sum"}
-	names = slices.AppendSeq(names, maps.Keys(statistics))
-	names = slices.AppendSeq(names, maps.Keys(reports))
-	for n := range orderStatistics {
-		if !strings.Contains(n, " ") {
-			names = append(names, n)
-		}
-	}
-	slices.Sort(names)
-	if name != "" {
-		if hint := nearest(name, names); strings.HasPrefix(hint, "did you mean") {
-			return hint
-		}
-	}
-	return "the aggregates are count, sum, avg and the statistics of engine/README.md section 11"
-}
-
-// bindOrderStatistic types a call: of a column with a dictionary, one moment a value.
-func (b *binder) bindOrderStatistic(name string, s orderStatistic, call *pg.FuncCall, in place, position int) (*Expr, error) {
+// bind types a call: of a column with a dictionary, one cell a value.
+func (s orderStatistic) bind(b *binder, name string, call *pg.FuncCall, in place, position int) (*Expr, error) {
 	if s.within != call.AggWithinGroup {
 		if s.within {
 			return nil, refuse(CodeUnsupported, position, "%s is written %s", name, s.written(name))
@@ -108,10 +84,10 @@ func (b *binder) bindOrderStatistic(name string, s orderStatistic, call *pg.Func
 		out.Kind, out.Scale = c.Kind, c.Scale
 	}
 	b.aggregates = true // also over a column without any value, which has no cell
-	return out, b.tallyCells(out, column, s.moment, filter, position)
+	return out, b.tallyCells(out, column, s.cell, filter, position)
 }
 
-// tallyCells adds to a call, for each value of a column, the value and its moment.
+// tallyCells adds to a call, for each value of a column, the value and its cell.
 func (b *binder) tallyCells(out *Expr, column int, op MomentOp, filter *Expr, position int) error {
 	for i, v := range b.values(column) {
 		constant, err := (&Expr{Op: OpConstant, Value: v, Kind: v.Kind, Scale: v.Scale}).derive(nil, position)
@@ -171,9 +147,6 @@ func (b *binder) bindFraction(name string, node *pg.Node, position int) (*Expr, 
 	return e, nil
 }
 
-// ordering are the calls whose result depends on the order of a column's values.
-var ordering = []string{"min", "max", "percentile_disc", "mannwhitney"}
-
 // dictionaryColumn binds an argument that must be a column with a dictionary.
 func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position int) (int, error) {
 	e, err := b.bind(node, place{name: name, argument: true, depth: depth})
@@ -184,12 +157,12 @@ func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position in
 		return 0, refuse(CodeUnsupported, position, "%s takes a column, not an expression", name)
 	}
 	c := b.plan.Schema.Columns[e.Column]
-	if c.Resembles != Null && slices.Contains(ordering, name) {
+	if c.Resembles != Null && functions[name].ordered {
 		return 0, c.unlike(position)
 	}
 	if !c.HasDictionary {
 		hint := fmt.Sprintf("columns with at most %d distinct values have one", MaxDictionary)
-		if slices.Contains(searched, name) && c.Kind != Text {
+		if s := functions[name].order; s != nil && s.searched && c.Kind != Text {
 			hint += "; a number or a date is searched in several rounds where nothing but such figures of this one column stands beside columns of GROUP BY"
 		}
 		return 0, hinted(refuse(CodeType, position, "column %s has no dictionary, so %s cannot count its values in one round", quote(c.Name), name), "%s", hint)
@@ -203,8 +176,22 @@ type tally struct {
 	counts []*big.Int
 }
 
-// finish makes the tally of a call's arguments and picks.
-func (s orderStatistic) finish(e *Expr, args []value) (value, error) {
+// learns says what the cells are: a presence or a number of rows for each value.
+func (s orderStatistic) learns(call *Expr) string {
+	values := int64(0)
+	for _, a := range call.Args {
+		if a.Op == OpMoment {
+			values++
+		}
+	}
+	if s.cell == Present {
+		return "in how many departments each of " + plural(values, "value") + " occurs"
+	}
+	return "the whole distribution: how many rows have each of " + plural(values, "value")
+}
+
+// finished makes the tally of a call's arguments and picks.
+func (s orderStatistic) finished(args []value) (value, bool) {
 	fraction := new(big.Rat)
 	if s.fraction {
 		fraction, args = args[0].exact, args[1:]
@@ -216,9 +203,9 @@ func (s orderStatistic) finish(e *Expr, args []value) (value, error) {
 		}
 	}
 	if len(t.values) == 0 && !s.count {
-		return undefined(noRows), nil
+		return undefined(noRows), true
 	}
-	return s.pick(fraction, t), nil
+	return s.pick(fraction, t), true
 }
 
 // total is the number of values counted.
