@@ -20,7 +20,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"parley/engine"
-	"parley/node"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -85,7 +85,7 @@ type flood struct {
 func TestFlood(t *testing.T) {
 	binary := parley(t)
 	key := filepath.Join(t.TempDir(), "flooder.key")
-	id, err := node.CreateIdentity(key)
+	id, err := peers.CreateIdentity(key)
 	if err != nil {
 		t.Fatal(err)
 	}

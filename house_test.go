@@ -84,6 +84,7 @@ func TestImports(t *testing.T) {
 var rooms = map[string][]string{
 	"node/disk":    {},
 	"node/failure": {"engine", "datasets"},
+	"node/peers":   {"engine", "node/disk"},
 }
 
 // TestRooms holds the direction of imports among the rooms of node.

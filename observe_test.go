@@ -14,7 +14,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
-	"parley/node"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -164,7 +164,7 @@ func (h history) once(t *testing.T, departments, members int) (answered int) {
 		}
 		step := r.Entry.Kind.String()
 		steps[query][step]++
-		key := step + " of " + node.PeerOf(r.Entry.Author)
+		key := step + " of " + peers.PeerOf(r.Entry.Author)
 		if steps[query][key]++; steps[query][key] > 1 {
 			t.Errorf("query %s: a second %s", query, key)
 		}

@@ -18,6 +18,7 @@ import (
 
 	"parley/node"
 	"parley/node/ledger/loopback"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -282,7 +283,7 @@ func (d *keptDemo) waits() (map[string]float64, error) {
 // ask asks one question as the demo's analyst, and reads what it cost on the ledger.
 func (d *keptDemo) ask(ctx context.Context, sql string) (ledgerShare, error) {
 	q := ledgerShare{SQL: sql}
-	id, err := node.LoadIdentity(filepath.Join(d.dir, "analyst.key"))
+	id, err := peers.LoadIdentity(filepath.Join(d.dir, "analyst.key"))
 	if err != nil {
 		return q, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"parley/node/ledger"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -28,7 +29,7 @@ func (n *node) unhealthy() string {
 func (n *node) withoutQuorum(s ledger.Status, members []viewMember) string {
 	var away []string
 	for _, m := range members {
-		if p := peerID(m.Key); p != n.id.peerID() && !n.transport.Connected(p) {
+		if p := peers.IDOf(m.Key); p != n.id.ID() && !n.transport.Connected(p) {
 			away = append(away, nameOr(m.report.Name, m.Key))
 		}
 	}
@@ -51,7 +52,7 @@ func catchingUp(s ledger.Status) string {
 
 func nameOr(name string, k protocols.Key) string {
 	if name == "" {
-		return PeerOf(k)
+		return peers.PeerOf(k)
 	}
 	return name
 }
@@ -95,7 +96,7 @@ func (n *node) epochAwaited() string {
 	var absent []string
 	for _, m := range n.replica.Membership().Departments {
 		if m.Name == "" {
-			absent = append(absent, PeerOf(m.Key))
+			absent = append(absent, peers.PeerOf(m.Key))
 		}
 	}
 	if len(absent) > 0 && n.replica.NextEpoch() == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"parley/engine"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -68,8 +69,8 @@ type blobReply struct {
 // blobExchange serves the store and fetches into it.
 type blobExchange struct {
 	store     *blobStore // nil at a client, which keeps nothing
-	transport *transport
-	id        Identity
+	transport *peers.Host
+	id        peers.Identity
 	network   engine.Digest
 	// forge, in tests and builds with liars only, changes what is served.
 	forge func(to peer.ID, requested engine.Digest, data []byte) []byte
@@ -84,17 +85,17 @@ type blobExchange struct {
 	slots   map[peer.ID]chan struct{}
 }
 
-func newBlobExchange(store *blobStore, t *transport, id Identity, network engine.Digest) *blobExchange {
+func newBlobExchange(store *blobStore, t *peers.Host, id peers.Identity, network engine.Digest) *blobExchange {
 	return &blobExchange{store: store, transport: t, id: id, network: network,
 		uploads: map[peer.ID][]engine.Digest{}, slots: map[peer.ID]chan struct{}{}}
 }
 
 // Serve starts answering.
-func (x *blobExchange) Serve() { x.transport.Handle(blobProtocol, analyst, x.serve) }
+func (x *blobExchange) Serve() { x.transport.Handle(blobProtocol, peers.Analyst, x.serve) }
 
-func (x *blobExchange) serve(ctx context.Context, s *stream) error {
+func (x *blobExchange) serve(ctx context.Context, s *peers.Stream) error {
 	var q blobRequest
-	if err := s.ReceiveValue(&q, answerTimeout); err != nil {
+	if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
 		return err
 	}
 	if q.Size > BlobLimit {
@@ -106,13 +107,13 @@ func (x *blobExchange) serve(ctx context.Context, s *stream) error {
 	case blobPut:
 		return x.servePut(s, q)
 	}
-	return &faultError{s.peer, "asked for an unknown blob operation"}
+	return &peers.Fault{Peer: s.Peer, Reason: "asked for an unknown blob operation"}
 }
 
-func (x *blobExchange) serveGet(ctx context.Context, s *stream, q blobRequest) error {
+func (x *blobExchange) serveGet(ctx context.Context, s *peers.Stream, q blobRequest) error {
 	wait, cancel := context.WithTimeout(ctx, min(time.Duration(q.WaitMs)*time.Millisecond, blobWait))
 	defer cancel()
-	if _, held := x.store.Size(q.Digest); !held && s.role == analyst {
+	if _, held := x.store.Size(q.Digest); !held && s.Role == peers.Analyst {
 		lie, err := x.obtain(ctx, q)
 		if lie != nil {
 			return s.SendValue(blobReply{Status: blobLie, Served: lie.Marshal()})
@@ -129,9 +130,9 @@ func (x *blobExchange) serveGet(ctx context.Context, s *stream, q blobRequest) e
 		return s.SendValue(blobReply{Status: blobAbsent})
 	}
 	if x.forge != nil {
-		data = x.forge(s.peer, q.Digest, data)
+		data = x.forge(s.Peer, q.Digest, data)
 	}
-	served := protocols.SignServed(x.network, x.id.private, q.Digest, data)
+	served := protocols.SignServed(x.network, x.id.Private(), q.Digest, data)
 	if err := s.SendValue(blobReply{Status: blobFound, Served: served.Marshal()}); err != nil {
 		return err
 	}
@@ -142,10 +143,10 @@ func (x *blobExchange) serveGet(ctx context.Context, s *stream, q blobRequest) e
 // who does not wait for it to be published, from any member that holds it. An
 // error: it cannot be had. Nothing at all: nobody else is to be asked.
 func (x *blobExchange) obtain(ctx context.Context, q blobRequest) (*protocols.Served, error) {
-	owner := peerID(q.Owner)
+	owner := peers.IDOf(q.Owner)
 	sources := []peer.ID{owner}
 	if q.WaitMs == 0 {
-		for _, p := range x.transport.roles.with(member) {
+		for _, p := range x.transport.Roles.With(peers.Member) {
 			if p != owner {
 				sources = append(sources, p)
 			}
@@ -153,7 +154,7 @@ func (x *blobExchange) obtain(ctx context.Context, q blobRequest) (*protocols.Se
 	}
 	asked := false
 	for _, from := range sources {
-		if from == x.id.peerID() || x.transport.roles.of(from) != member || q.WaitMs == 0 && !x.transport.Connected(from) {
+		if from == x.id.ID() || x.transport.Roles.Of(from) != peers.Member || q.WaitMs == 0 && !x.transport.Connected(from) {
 			continue
 		}
 		asked = true
@@ -174,8 +175,8 @@ func (x *blobExchange) obtain(ctx context.Context, q blobRequest) (*protocols.Se
 	return nil, errNoBlob
 }
 
-func (x *blobExchange) servePut(s *stream, q blobRequest) error {
-	if s.role != analyst || !x.uploadable(q) {
+func (x *blobExchange) servePut(s *peers.Stream, q blobRequest) error {
+	if s.Role != peers.Analyst || !x.uploadable(q) {
 		return s.SendValue(blobReply{Status: blobRefused})
 	}
 	if err := s.SendValue(blobReply{Status: blobFound}); err != nil {
@@ -186,11 +187,11 @@ func (x *blobExchange) servePut(s *stream, q blobRequest) error {
 		return err
 	}
 	if protocols.BlobDigest(data) != q.Digest {
-		return &faultError{s.peer, "uploaded a blob that does not have its digest"}
+		return &peers.Fault{Peer: s.Peer, Reason: "uploaded a blob that does not have its digest"}
 	}
-	stored, err := x.lend(s.peer, q.Digest, data)
+	stored, err := x.lend(s.Peer, q.Digest, data)
 	if err != nil {
-		x.transport.log.Error("storing an analyst's key failed", "error", err.Error())
+		x.transport.Log.Error("storing an analyst's key failed", "error", err.Error())
 	}
 	if err != nil || !stored {
 		return s.SendValue(blobReply{Status: blobRefused})
@@ -254,7 +255,7 @@ func (x *blobExchange) setNeeded(needed func() map[engine.Digest]bool) {
 	x.needed = needed
 }
 
-func sendChunks(s *stream, data []byte) error {
+func sendChunks(s *peers.Stream, data []byte) error {
 	for len(data) > 0 {
 		n := min(blobChunk, len(data))
 		if err := s.Send(data[:n]); err != nil {
@@ -266,15 +267,15 @@ func sendChunks(s *stream, data []byte) error {
 }
 
 // receiveChunks reads exactly size bytes; size is within BlobLimit.
-func receiveChunks(s *stream, size uint64) ([]byte, error) {
+func receiveChunks(s *peers.Stream, size uint64) ([]byte, error) {
 	data := make([]byte, 0, size)
 	for uint64(len(data)) < size {
-		chunk, err := s.Receive(int(min(blobChunk, size-uint64(len(data)))), answerTimeout)
+		chunk, err := s.Receive(int(min(blobChunk, size-uint64(len(data)))), peers.AnswerTimeout)
 		if err != nil {
 			return nil, err
 		}
 		if len(chunk) == 0 {
-			return nil, &faultError{s.peer, "sent an empty piece of a blob"}
+			return nil, &peers.Fault{Peer: s.Peer, Reason: "sent an empty piece of a blob"}
 		}
 		data = append(data, chunk...)
 	}
@@ -297,7 +298,7 @@ func (x *blobExchange) fetchOnce(ctx context.Context, q blobRequest, from peer.I
 		return nil, nil, err
 	}
 	var reply blobReply
-	if err := s.ReceiveValue(&reply, blobWait+answerTimeout); err != nil {
+	if err := s.ReceiveValue(&reply, blobWait+peers.AnswerTimeout); err != nil {
 		return nil, nil, err
 	}
 	if reply.Status != blobFound && reply.Status != blobLie {
@@ -305,33 +306,33 @@ func (x *blobExchange) fetchOnce(ctx context.Context, q blobRequest, from peer.I
 	}
 	served, err := protocols.ParseServed(reply.Served)
 	if err != nil {
-		return nil, nil, &faultError{from, "sent a malformed blob header"}
+		return nil, nil, &peers.Fault{Peer: from, Reason: "sent a malformed blob header"}
 	}
-	server := peerID(served.Server)
+	server := peers.IDOf(served.Server)
 	if served.Requested != q.Digest || server != from && served.Server != q.Owner || served.Verify(x.network) != nil {
-		return nil, nil, &faultError{from, "sent the header of another blob, or a forged one"}
+		return nil, nil, &peers.Fault{Peer: from, Reason: "sent the header of another blob, or a forged one"}
 	}
 	if served.Fault(int(q.Size)) != "" {
 		return nil, &served, nil
 	}
 	if reply.Status == blobLie {
-		return nil, nil, &faultError{from, "called an honest header a lie"}
+		return nil, nil, &peers.Fault{Peer: from, Reason: "called an honest header a lie"}
 	}
 	if data, err = receiveChunks(s, q.Size); err != nil {
 		return nil, nil, err
 	}
 	if protocols.BlobDigest(data) != q.Digest {
-		return nil, nil, &faultError{from, "served other bytes than its header says"}
+		return nil, nil, &peers.Fault{Peer: from, Reason: "served other bytes than its header says"}
 	}
 	s.Close()
 	return data, nil, nil
 }
 
 // Fetch asks the peers in turn, again and again with growing pauses, until one
-// serves the blob, which is then stored, or its owner signs a lie. peers says
+// serves the blob, which is then stored, or its owner signs a lie. sources says
 // each time who can be reached. It ends otherwise only with ctx, and then says
 // why the last attempt failed.
-func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, peers func() []peer.ID) (protocols.Blob, error) {
+func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, sources func() []peer.ID) (protocols.Blob, error) {
 	last := errNoBlob
 	var owner protocols.Key
 	if len(w.Sources) > 0 {
@@ -345,10 +346,10 @@ func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, peers func()
 				return protocols.Blob{Digest: w.Digest, Bytes: data}, nil
 			}
 		}
-		reachable := peers()
+		reachable := sources()
 		for _, from := range reachable {
 			q := blobRequest{Op: blobGet, Digest: w.Digest, Size: uint64(w.Size), Owner: owner}
-			if from == peerID(owner) || len(reachable) == 1 { // has it or will have it; others may
+			if from == peers.IDOf(owner) || len(reachable) == 1 { // has it or will have it; others may
 				q.WaitMs = uint32(blobWait.Milliseconds())
 			}
 			data, lie, err := x.fetchSlot(ctx, q, from)
@@ -356,7 +357,7 @@ func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, peers func()
 				return protocols.Blob{Digest: w.Digest, Lie: lie}, nil
 			}
 			if lie != nil {
-				err = &faultError{from, "serves another blob than was asked for"}
+				err = &peers.Fault{Peer: from, Reason: "serves another blob than was asked for"}
 			}
 			if err == nil && x.store != nil {
 				_, err = x.store.Put(data) // a failure of it ends the node
@@ -411,7 +412,7 @@ func (x *blobExchange) Upload(ctx context.Context, to peer.ID, data []byte) erro
 	}
 	for _, body := range [][]byte{data, nil} { // at the go-ahead; at the receipt
 		var reply blobReply
-		if err := s.ReceiveValue(&reply, answerTimeout); err != nil {
+		if err := s.ReceiveValue(&reply, peers.AnswerTimeout); err != nil {
 			return err
 		}
 		if reply.Status != blobFound {

@@ -14,6 +14,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -26,10 +27,10 @@ const catchUpTimeout = 30 * time.Second
 // certificate with its receipt: the node is trusted for nothing but being there.
 // Safe for concurrent use.
 type Client struct {
-	id        Identity
+	id        peers.Identity
 	o         ClientOptions
 	log       *slog.Logger
-	transport *transport
+	transport *peers.Host
 	node      peer.ID
 	params    circuits.Params
 	network   *protocols.Network // without names
@@ -45,8 +46,8 @@ type Client struct {
 }
 
 // Dial connects to a node by its multiaddr, which ends in /p2p/ID.
-func Dial(ctx context.Context, address string, id Identity, o ClientOptions) (*Client, error) {
-	info, err := parsePeer(address)
+func Dial(ctx context.Context, address string, id peers.Identity, o ClientOptions) (*Client, error) {
+	info, err := peers.ParseAddress(address)
 	if err != nil || len(info.Addrs) == 0 {
 		return nil, fmt.Errorf("%q is not a node's multiaddr, such as /ip4/192.0.2.10/tcp/4001/p2p/12D3Koo…", address)
 	}
@@ -54,7 +55,7 @@ func Dial(ctx context.Context, address string, id Identity, o ClientOptions) (*C
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
-	if c.transport, err = newTransport(id, "", newRoles(map[peer.ID]role{info.ID: member}), c.log, o.Observe); err != nil {
+	if c.transport, err = peers.NewHost(id, "", peers.NewRoles(map[peer.ID]peers.Role{info.ID: peers.Member}), c.log, o.Observe); err != nil {
 		return nil, err
 	}
 	if err := c.connect(ctx, *info); err != nil {
@@ -65,7 +66,7 @@ func Dial(ctx context.Context, address string, id Identity, o ClientOptions) (*C
 }
 
 func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, peers.DialTimeout)
 	defer cancel()
 	h, err := greetNode(ctx, c.transport, info, c.id)
 	if err != nil {
@@ -86,16 +87,16 @@ func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 }
 
 // greetNode connects to a node and asks who it is and of which network.
-func greetNode(ctx context.Context, t *transport, info peer.AddrInfo, self Identity) (hello, error) {
+func greetNode(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Identity) (hello, error) {
 	var h hello
-	if err := t.host.Connect(ctx, info); err != nil {
+	if err := t.Libp2p.Connect(ctx, info); err != nil {
 		if strings.Contains(err.Error(), "refused") {
 			return h, unavailable("no node answers at %s", info.Addrs[0])
 		}
-		return h, unavailable("the node at %s cannot be reached: %v", info.Addrs[0], shortDialError(err))
+		return h, unavailable("the node at %s cannot be reached: %v", info.Addrs[0], peers.DialCause(err))
 	}
 	cut := false
-	err := retry(ctx, func() error {
+	err := peers.Retry(ctx, func() error {
 		err := askInfo(ctx, t, info.ID, infoRequest{Op: infoHello}, &h)
 		if cut = err != nil && !t.Connected(info.ID); cut {
 			return nil // who is cut off once will be cut off again
@@ -145,7 +146,7 @@ func (c *Client) loadKeys() (*circuits.Keys, error) {
 	if dir == "" {
 		dir = DefaultCacheDir()
 	}
-	keys, err := networkKeys(c.transport.ctx, c.params, dir, foundingOf(c.network), keysFrom(c.transport, c.node), c.o.Progress)
+	keys, err := networkKeys(c.transport.Closing(), c.params, dir, foundingOf(c.network), keysFrom(c.transport, c.node), c.o.Progress)
 	if err != nil {
 		return nil, &QueryError{Code: "keys", Sentence: err.Error()}
 	}
@@ -211,7 +212,7 @@ func (c *Client) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
 	var h hello
-	if err := retry(ctx, func() error { return c.hello(ctx, &h) }); err != nil {
+	if err := peers.Retry(ctx, func() error { return c.hello(ctx, &h) }); err != nil {
 		return unavailable("the node does not answer: %v", err)
 	}
 	for {

@@ -13,6 +13,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -119,7 +120,7 @@ func (a *asking) prepare(ctx context.Context, sql string, keys *circuits.Keys) e
 	c := a.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.private, Keys: keys, Verifying: keys.Verifying(),
+	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.Private(), Keys: keys, Verifying: keys.Verifying(),
 		State: c.replica, Receipts: checkReceipt, SQL: sql, Departments: a.o.Departments,
 		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
 	if err != nil {
@@ -164,7 +165,7 @@ func (l locked) Step(e protocols.Event) (protocols.Ready, error) {
 
 func (a *asking) publish(blobs [][]byte) error {
 	for _, b := range blobs {
-		err := retry(a.run.ctx, func() error {
+		err := peers.Retry(a.run.ctx, func() error {
 			err := a.c.exchange.Upload(a.run.ctx, a.c.node, b)
 			if len(b) != protocols.SizesOf(a.c.params).KeyShare && errors.Is(err, errNotTaken) {
 				return nil // shown with an accusation, and nobody waits for it: another's ended the question
@@ -199,7 +200,7 @@ func (a *asking) send(e protocols.Entry) {
 
 // loop steps the machine until it has an outcome.
 func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
-	sending, stop := context.WithCancel(a.c.transport.ctx)
+	sending, stop := context.WithCancel(a.c.transport.Closing())
 	defer stop()
 	go a.outbox.Run(sending)
 	deadline := time.NewTimer(a.o.Deadline + askGrace)
@@ -241,7 +242,7 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 			return nil, err
 		case <-deadline.C:
 			event = protocols.Deadline{}
-		case <-a.c.transport.ctx.Done():
+		case <-a.c.transport.Closing().Done():
 			return nil, unavailable("the client was closed")
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -319,7 +320,7 @@ func (a *asking) departments(plan *engine.Plan) []DepartmentStatus {
 	}
 	var out []DepartmentStatus
 	for _, m := range q.Epoch.Members {
-		d := DepartmentStatus{Name: m.Name, Peer: PeerOf(m.Key), Status: "shared"}
+		d := DepartmentStatus{Name: m.Name, Peer: peers.PeerOf(m.Key), Status: "shared"}
 		if contributed[m.Name] {
 			d.Status = "contributed"
 		}

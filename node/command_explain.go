@@ -13,6 +13,7 @@ import (
 	"parley/datasets"
 	"parley/engine"
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -131,7 +132,7 @@ func (c *command) remoteCatalogue(ctx context.Context, f explainFlags) (engine.C
 	if f.identity == "" {
 		return nil, circuits.Params{}, failure.Usage("flag", "parley init DIR makes one", "explain --node needs --identity")
 	}
-	id, err := LoadIdentity(f.identity)
+	id, err := peers.LoadIdentity(f.identity)
 	if err != nil {
 		return nil, circuits.Params{}, failure.Usage("identity", "", "%s", err)
 	}

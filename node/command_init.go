@@ -12,6 +12,7 @@ import (
 
 	"parley/node/disk"
 	"parley/node/failure"
+	"parley/node/peers"
 )
 
 const (
@@ -54,7 +55,7 @@ func (c *command) initialise(dir, name, listen string) error {
 	if err := disk.MakeDir(dir); err != nil {
 		return unwritable(dir, err)
 	}
-	id, err := CreateIdentity(key)
+	id, err := peers.CreateIdentity(key)
 	if err != nil {
 		return unwritable(key, err)
 	}

@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/disk"
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -86,7 +88,7 @@ func (c *command) dial(ctx context.Context, address, identity string) (ledgerSou
 	if err := checkNode(address); err != nil {
 		return nil, err
 	}
-	id, err := LoadIdentity(identity)
+	id, err := peers.LoadIdentity(identity)
 	if err != nil {
 		return nil, failure.Usage("identity", "", "%s", err)
 	}
@@ -116,7 +118,7 @@ func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.
 		}
 	}
 	src, err := openArchive(ctx, nodes[0].data, network, c.hooks, blobs...)
-	if !errors.Is(err, errRunning) {
+	if !errors.Is(err, disk.ErrLocked) {
 		if err != nil {
 			return nil, err
 		}

@@ -17,6 +17,7 @@ import (
 	"parley/node/disk"
 	"parley/node/failure"
 	"parley/node/ledger"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -277,7 +278,7 @@ func (c *command) head(ctx context.Context, f sourceFlags, genesis string, block
 			return err
 		}
 	}
-	id, err := LoadIdentity(f.identity)
+	id, err := peers.LoadIdentity(f.identity)
 	if err != nil {
 		return failure.Usage("identity", "", "%s", err)
 	}
@@ -335,38 +336,38 @@ func (h *headJSON) compare(pins exportPins, founding *protocols.Network, got led
 	h.OtherKeys = []validatorJSON{}
 	for i, v := range got.Validators {
 		key := protocols.Key(v)
-		h.Validators = append(h.Validators, PeerOf(key))
+		h.Validators = append(h.Validators, peers.PeerOf(key))
 		if !slices.Contains(pin.Present(), key) {
-			h.OtherKeys = append(h.OtherKeys, validatorJSON{PeerOf(key), got.Since[i]})
+			h.OtherKeys = append(h.OtherKeys, validatorJSON{peers.PeerOf(key), got.Since[i]})
 		}
 	}
 	h.Pinned = h.compared && len(h.OtherKeys) == 0
 }
 
 // compareHeads runs the ledger's light client against nodes.
-func compareHeads(ctx context.Context, addresses []string, id Identity, pins exportPins, block uint64) (*headJSON, error) {
-	allowed := map[peer.ID]role{}
-	var peers []peer.ID
+func compareHeads(ctx context.Context, addresses []string, id peers.Identity, pins exportPins, block uint64) (*headJSON, error) {
+	allowed := map[peer.ID]peers.Role{}
+	var ids []peer.ID
 	var infos []peer.AddrInfo
 	for _, address := range addresses {
-		info, err := parsePeer(address)
+		info, err := peers.ParseAddress(address)
 		if err != nil {
 			return nil, checkNode(address)
 		}
-		if allowed[info.ID] == member {
+		if allowed[info.ID] == peers.Member {
 			return nil, failure.Usage("node", "", "--node names %s twice", info.ID)
 		}
-		allowed[info.ID] = member
-		peers, infos = append(peers, info.ID), append(infos, *info)
+		allowed[info.ID] = peers.Member
+		ids, infos = append(ids, info.ID), append(infos, *info)
 	}
-	t, err := newTransport(id, "", newRoles(allowed), quietLog(), nil)
+	t, err := peers.NewHost(id, "", peers.NewRoles(allowed), quietLog(), nil)
 	if err != nil {
 		return nil, err
 	}
 	defer t.Close()
 	var network *protocols.Network
 	for _, info := range infos {
-		dial, cancel := context.WithTimeout(ctx, dialTimeout)
+		dial, cancel := context.WithTimeout(ctx, peers.DialTimeout)
 		h, err := greetNode(dial, t, info, id)
 		cancel()
 		if err != nil {
@@ -380,13 +381,13 @@ func compareHeads(ctx context.Context, addresses []string, id Identity, pins exp
 	if pins.Network != nil && pins.Network.ID() != network.ID() || pins.Genesis != (engine.Digest{}) && pins.Genesis != network.ID() {
 		return nil, failure.Refused("network", "", "the nodes are of network %s, which is not the pinned one", network.ID())
 	}
-	got, err := ledger.Light(ctx, t.host, network.ID(), ledgerKeys(network.Validators()), peers, block)
+	got, err := ledger.Light(ctx, t.Libp2p, network.ID(), ledgerKeys(network.Validators()), ids, block)
 	if err != nil {
 		return nil, failure.Refused("ledger", "", "%s", err)
 	}
 	out := &headJSON{Genesis: network.ID().String(), Block: got.Block, Time: got.Time.UTC(),
 		Hash: hex.EncodeToString(got.Hash[:]), State: hex.EncodeToString(got.App)}
-	for _, p := range peers {
+	for _, p := range ids {
 		out.Nodes = append(out.Nodes, p.String())
 	}
 	out.compare(pins, network, got)

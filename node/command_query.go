@@ -10,6 +10,7 @@ import (
 
 	"parley/node/disk"
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -62,7 +63,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 	if err != nil {
 		return err
 	}
-	id, err := LoadIdentity(f.identity)
+	id, err := peers.LoadIdentity(f.identity)
 	if err != nil {
 		return failure.Usage("identity", "", "%s", err)
 	}
@@ -98,7 +99,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 
 // checkNode refuses what is no multiaddr of a node.
 func checkNode(address string) error {
-	if info, err := parsePeer(address); err != nil || len(info.Addrs) == 0 {
+	if info, err := peers.ParseAddress(address); err != nil || len(info.Addrs) == 0 {
 		return failure.Usage("node", "for example /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...",
 			"--node %q is not a multiaddr that ends in /p2p/PEER-ID", address)
 	}

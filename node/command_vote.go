@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -104,14 +105,14 @@ func (q voteRequest) change() (protocols.Change, error) {
 		return out, fmt.Errorf("role %q is not department or auditor", q.Role)
 	}
 	var err error
-	if out.Key, err = KeyOf(q.Peer); err != nil {
+	if out.Key, err = peers.KeyOf(q.Peer); err != nil {
 		return out, err
 	}
 	if (q.To != "") != (out.Action == protocols.ActionRotate || out.Action == protocols.ActionSeize) {
 		return out, errors.New("--to names the new identity: rotate and seize need one, nothing else has one")
 	}
 	if q.To != "" {
-		out.NewKey, err = KeyOf(q.To)
+		out.NewKey, err = peers.KeyOf(q.To)
 	}
 	return out, err
 }
@@ -155,7 +156,7 @@ func (n *node) vote(ctx context.Context, change protocols.Change) (voteReply, er
 			change.Role = protocols.RoleAuditor // a present member's is known
 		}
 	}
-	e := protocols.Sign(n.network.ID(), n.id.private, &protocols.Vote{Change: change})
+	e := protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Vote{Change: change})
 	if err := n.history.Append(ctx, e); err != nil {
 		return voteReply{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"parley/engine"
 	"parley/node/disk"
 	"parley/node/ledger"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -179,31 +180,31 @@ var errExpelled = errors.New("the members of the network have removed this node 
 // two or three is needed, and then wholly. It reports whether that is this node
 // itself, once the others have let it go: till then they may need its last vote.
 func (n *node) followMembers() (expelled bool) {
-	roles := map[peer.ID]role{}
+	roles := map[peer.ID]peers.Role{}
 	for _, key := range n.replica.ValidatorsAt(n.ledger.Status().Block + 1) {
-		roles[peerID(key)] = leaving
+		roles[peers.IDOf(key)] = peers.Leaving
 	}
 	for _, key := range n.replica.Validators() {
-		roles[peerID(key)] = member
+		roles[peers.IDOf(key)] = peers.Member
 	}
-	own := roles[n.id.peerID()]
-	delete(roles, n.id.peerID())
+	own := roles[n.id.ID()]
+	delete(roles, n.id.ID())
 	now := time.Now()
-	if own == member || n.connectedMembers() > 0 {
+	if own == peers.Member || n.connectedMembers() > 0 {
 		n.duty.met = now
 	}
-	if n.duty.validator = own == member; own == member {
+	if n.duty.validator = own == peers.Member; own == peers.Member {
 		n.duty.seated = now
 	}
-	out := own != member && !n.duty.seated.IsZero()
+	out := own != peers.Member && !n.duty.seated.IsZero()
 	someLeave := out
 	for p, as := range roles {
-		someLeave = someLeave || as == leaving
-		if n.transport.roles.set(p, as) {
+		someLeave = someLeave || as == peers.Leaving
+		if n.transport.Roles.Set(p, as) {
 			n.log.Info("the membership has changed", "peer", p.String(), "role", as.String())
 		}
 	}
-	for _, p := range n.transport.roles.with(member, leaving) {
+	for _, p := range n.transport.Roles.With(peers.Member, peers.Leaving) {
 		// On an old ledger who came later is not a member yet.
 		if _, present := roles[p]; !present && (n.caughtUp() || n.hasLeft(p)) {
 			n.log.Warn("a member was voted out: cutting it off", "peer", p.String())
@@ -226,12 +227,12 @@ func (n *node) followMembers() (expelled bool) {
 			}
 		})
 	}
-	return out && (now.Sub(n.duty.met) > leavingPause || own == stranger && now.Sub(n.duty.seated) > leavingLimit)
+	return out && (now.Sub(n.duty.met) > leavingPause || own == peers.Stranger && now.Sub(n.duty.seated) > leavingLimit)
 }
 
 // hasLeft tells whether the log shows that a peer was voted out.
 func (n *node) hasLeft(p peer.ID) bool {
-	key, err := keyOfPeer(p)
+	key, err := peers.KeyOfID(p)
 	return err != nil || n.replica.HasLeft(key)
 }
 
@@ -284,14 +285,14 @@ func (n *node) publish(blobs [][]byte) error {
 // fetch gets a blob from whoever may have it and can be reached.
 func (n *node) fetch(ctx context.Context, want protocols.Want) (protocols.Blob, error) {
 	return n.exchange.Fetch(ctx, want, func() []peer.ID {
-		var peers []peer.ID
+		var reachable []peer.ID
 		for _, key := range want.Sources {
-			p := peerID(key)
-			if n.transport.Connected(p) && n.members.roles.of(p) == member {
-				peers = append(peers, p)
+			p := peers.IDOf(key)
+			if n.transport.Connected(p) && n.members.roles.Of(p) == peers.Member {
+				reachable = append(reachable, p)
 			}
 		}
-		return peers
+		return reachable
 	})
 }
 

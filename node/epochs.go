@@ -109,7 +109,7 @@ func (n *node) dueRegistrations() {
 
 // say sends an entry of the node's own; a refusal stops the node.
 func (n *node) say(body protocols.Body, doing string) {
-	e := protocols.Sign(n.network.ID(), n.id.private, body)
+	e := protocols.Sign(n.network.ID(), n.id.Private(), body)
 	if len(e.Marshal()) > protocols.MaxEntryBytes {
 		n.fail(fmt.Errorf("%s: it takes %d bytes on the log, over the limit of %d: fewer columns, or fewer distinct values", doing, len(e.Marshal()), protocols.MaxEntryBytes))
 		return
@@ -136,7 +136,7 @@ func (n *node) openEpoch(ctx context.Context) {
 		d.waiting = false
 		if next := n.replica.NextEpoch(); next != nil && n.replica.NeedsEpoch() && next.Number > d.opened {
 			d.opened = next.Number
-			n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, next), nil)
+			n.outbox.Send(protocols.Sign(n.network.ID(), n.id.Private(), next), nil)
 		}
 		return nil
 	}
@@ -311,7 +311,7 @@ func (n *node) leaveEpoch(r *running, cause error) error {
 		return cause
 	}
 	n.log.Error("leaving the epoch: the journal was lost, or came from a backup", "epoch", s.ID.String(), "error", cause.Error())
-	n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, &protocols.EpochAbort{Epoch: s.ID,
+	n.outbox.Send(protocols.Sign(n.network.ID(), n.id.Private(), &protocols.EpochAbort{Epoch: s.ID,
 		Culprit: n.id.Key(), Fault: protocols.FaultUnavailable, Sentence: "the department lost its journal"}), nil)
 	for _, c := range n.epochs {
 		if c.id == s.ID {

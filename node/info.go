@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"parley/engine"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -65,9 +66,9 @@ type departmentReport struct {
 }
 
 // serveInfo answers info streams.
-func (n *node) serveInfo(ctx context.Context, s *stream) error {
+func (n *node) serveInfo(ctx context.Context, s *peers.Stream) error {
 	var q infoRequest
-	if err := s.ReceiveValue(&q, answerTimeout); err != nil {
+	if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
 		return err
 	}
 	switch q.Op {
@@ -81,7 +82,7 @@ func (n *node) serveInfo(ctx context.Context, s *stream) error {
 	case infoReports:
 		return s.SendValue(n.gatherReports(ctx, q.Query))
 	}
-	return &faultError{s.peer, "asked for unknown information"}
+	return &peers.Fault{Peer: s.Peer, Reason: "asked for unknown information"}
 }
 
 // absent names the members that are not reached, if that stops the ledger.
@@ -91,7 +92,7 @@ func (n *node) absent() []string {
 		return nil
 	}
 	for _, m := range n.view.Load().members {
-		if p := peerID(m.Key); p != n.id.peerID() && !n.transport.Connected(p) {
+		if p := peers.IDOf(m.Key); p != n.id.ID() && !n.transport.Connected(p) {
 			name := m.report.Name
 			if name == "" {
 				name = p.String()
@@ -120,10 +121,10 @@ func (n *node) gatherReports(ctx context.Context, query engine.Digest) reports {
 	if r, ok := n.reportOf(query); ok {
 		out.List = append(out.List, departmentReport{Key: n.id.Key(), Report: r})
 	}
-	members := n.transport.roles.with(member)
+	members := n.transport.Roles.With(peers.Member)
 	found := make(chan *departmentReport, len(members))
 	for _, p := range members {
-		key, err := keyOfPeer(p)
+		key, err := peers.KeyOfID(p)
 		if err != nil || !n.transport.Connected(p) {
 			found <- nil
 			continue
@@ -146,7 +147,7 @@ func (n *node) gatherReports(ctx context.Context, query engine.Digest) reports {
 }
 
 // askInfo asks a peer for information.
-func askInfo(ctx context.Context, t *transport, from peer.ID, q infoRequest, into any) error {
+func askInfo(ctx context.Context, t *peers.Host, from peer.ID, q infoRequest, into any) error {
 	s, err := t.Open(ctx, from, infoProtocol)
 	if err != nil {
 		return err
@@ -155,7 +156,7 @@ func askInfo(ctx context.Context, t *transport, from peer.ID, q infoRequest, int
 	if err := s.SendValue(q); err != nil {
 		return err
 	}
-	if err := s.ReceiveValue(into, answerTimeout); err != nil {
+	if err := s.ReceiveValue(into, peers.AnswerTimeout); err != nil {
 		return err
 	}
 	s.Close()
@@ -173,7 +174,7 @@ func (n *node) greet(ctx context.Context, p peer.ID) {
 		return
 	}
 	defer n.greeting.Delete(p)
-	for pause := followPause; n.transport.roles.of(p) >= member && !n.compare(ctx, p); pause = min(2*pause, followLastPause) {
+	for pause := followPause; n.transport.Roles.Of(p) >= peers.Member && !n.compare(ctx, p); pause = min(2*pause, followLastPause) {
 		select {
 		case <-ctx.Done():
 			return
@@ -188,11 +189,11 @@ func (n *node) compare(ctx context.Context, p peer.ID) bool {
 	if ours == nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, peers.AnswerTimeout)
 	defer cancel()
 	var h hello
 	if err := askInfo(ctx, n.transport, p, infoRequest{Op: infoHello}, &h); err != nil {
-		if ctx.Err() == nil && !errors.Is(err, errStreamEnded) {
+		if ctx.Err() == nil && !errors.Is(err, peers.ErrEnded) {
 			n.log.Debug("a department does not answer yet", "peer", p.String(), "error", err.Error())
 		}
 		return false
@@ -231,7 +232,7 @@ func difference(ours, theirs *protocols.Network) string {
 	case ours.Nonce != theirs.Nonce:
 		return fmt.Sprintf("founding nonces: %s here, %s there. Either the network was founded twice (a node that lost its folder "+
 			"needs the genesis.json of another), or the first department, %s, told the two different ones",
-			ours.Nonce, theirs.Nonce, PeerOf(ours.First()))
+			ours.Nonce, theirs.Nonce, peers.PeerOf(ours.First()))
 	case string(ours.VerifyingKeys) != string(theirs.VerifyingKeys) || !slices.Equal(ours.ProvingKeys, theirs.ProvingKeys):
 		return "the proofs' keys: all nodes need the same development keys; copy the keys' folder from one to all"
 	}

@@ -13,12 +13,9 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/peers"
 	"parley/protocols"
 )
-
-// keysPause is how often a process looks whether another one has finished
-// making the keys, and a node whether the first department has.
-const keysPause = 200 * time.Millisecond
 
 // DefaultCacheDir is where development keys are kept: parley/keys in the
 // user's cache folder, or in the folder for temporary files where there is
@@ -85,7 +82,7 @@ func lockKeys(ctx context.Context, path string, progress circuits.Progress) (unl
 		case <-ctx.Done():
 			f.Close()
 			return nil, ctx.Err()
-		case <-time.After(keysPause):
+		case <-time.After(peers.RetryPause):
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/circuits"
+	"parley/node/nodetest"
+	"parley/node/peers"
 )
 
 // TestKeysOfALyingPeer: what a peer serves is taken only if it is the file asked
@@ -23,22 +25,22 @@ func TestKeysOfALyingPeer(t *testing.T) {
 	rand.Read(good)
 	other := bytes.Clone(good)
 	other[len(other)-1] ^= 1
-	server, client := testIdentity(t), testIdentity(t)
-	s := testTransport(t, server, newRoles(map[peer.ID]role{client.peerID(): member}), nil)
-	c := testTransport(t, client, newRoles(map[peer.ID]role{server.peerID(): member}), nil)
-	knows(c, s)
-	var served func(s *stream, name string) error
+	server, client := nodetest.Identity(t), nodetest.Identity(t)
+	s := nodetest.Host(t, server, peers.NewRoles(map[peer.ID]peers.Role{client.ID(): peers.Member}), nil)
+	c := nodetest.Host(t, client, peers.NewRoles(map[peer.ID]peers.Role{server.ID(): peers.Member}), nil)
+	nodetest.Knows(c, s)
+	var served func(s *peers.Stream, name string) error
 	asked := ""
-	s.Handle(keysProtocol, analyst, func(_ context.Context, s *stream) error {
+	s.Handle(keysProtocol, peers.Analyst, func(_ context.Context, s *peers.Stream) error {
 		var q keysRequest
-		if err := s.ReceiveValue(&q, answerTimeout); err != nil {
+		if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
 			return err
 		}
 		asked = q.Name
 		return served(s, q.Name)
 	})
-	pieces := func(all ...[]byte) func(*stream, string) error {
-		return func(s *stream, _ string) error {
+	pieces := func(all ...[]byte) func(*peers.Stream, string) error {
+		return func(s *peers.Stream, _ string) error {
 			for _, b := range all {
 				if err := s.Send(b); err != nil {
 					return err
@@ -49,7 +51,7 @@ func TestKeysOfALyingPeer(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name  string
-		serve func(*stream, string) error
+		serve func(*peers.Stream, string) error
 		taken bool
 	}{
 		{"the file", pieces(good[:blobChunk], good[blobChunk:]), true},
@@ -63,13 +65,13 @@ func TestKeysOfALyingPeer(t *testing.T) {
 		{"an empty piece", pieces(good[:blobChunk], nil), false},
 		{"the pieces in another order", pieces(good[blobChunk:], good[:blobChunk]), false},
 		{"another file of its length", pieces(make([]byte, blobChunk), make([]byte, 1000)), false},
-		{"what the network was founded with", func(s *stream, _ string) error { return s.SendValue(founding{Nonce: [32]byte{1}}) }, false},
+		{"what the network was founded with", func(s *peers.Stream, _ string) error { return s.SendValue(founding{Nonce: [32]byte{1}}) }, false},
 	} {
 		into := t.TempDir()
 		served = tc.serve
 		wanted := keyFile{circuits.KeyFile{Name: "wanted.proving", Size: int64(len(good))}, sha256.Sum256(good)}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		err := keysFrom(c, server.peerID()).fetch(ctx, []keyFile{wanted}, into)
+		err := keysFrom(c, server.ID()).fetch(ctx, []keyFile{wanted}, into)
 		cancel()
 		if (err == nil) != tc.taken || asked != wanted.Name {
 			t.Errorf("%s: %v, asked for %q", tc.name, err, asked)

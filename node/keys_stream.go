@@ -16,6 +16,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/peers"
 )
 
 // The keys protocol (README section 6): development keys, from who made them
@@ -30,14 +31,14 @@ type keysRequest struct {
 }
 
 // serveKeys answers from the folder that the keys were loaded from.
-func serveKeys(t *transport, keys heldKeys, founded founding) {
+func serveKeys(t *peers.Host, keys heldKeys, founded founding) {
 	var files []circuits.KeyFile
 	if keys.Keys != nil {
 		files = keys.Files()
 	}
-	t.Handle(keysProtocol, analyst, func(_ context.Context, s *stream) error {
+	t.Handle(keysProtocol, peers.Analyst, func(_ context.Context, s *peers.Stream) error {
 		var q keysRequest
-		if err := s.ReceiveValue(&q, answerTimeout); err != nil {
+		if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
 			return err
 		}
 		if q.Name == "" {
@@ -47,7 +48,7 @@ func serveKeys(t *transport, keys heldKeys, founded founding) {
 			return errors.New("an auditor holds no proving keys")
 		}
 		if !slices.ContainsFunc(files, func(f circuits.KeyFile) bool { return f.Name == q.Name }) {
-			return &faultError{s.peer, "asked for a file that is no key"}
+			return &peers.Fault{Peer: s.Peer, Reason: "asked for a file that is no key"}
 		}
 		in, err := os.Open(filepath.Join(keys.dir, q.Name))
 		if err != nil {
@@ -73,7 +74,7 @@ func serveKeys(t *transport, keys heldKeys, founded founding) {
 }
 
 // keysFrom is the source that a peer is.
-func keysFrom(t *transport, from peer.ID) *keySource {
+func keysFrom(t *peers.Host, from peer.ID) *keySource {
 	return &keySource{
 		founding: func(ctx context.Context) (founding, error) {
 			var founded founding
@@ -87,7 +88,7 @@ func keysFrom(t *transport, from peer.ID) *keySource {
 			}
 			err = s.ReceiveValue(&founded, keysTimeout)
 			if err == nil && founded.Nonce == (engine.Digest{}) {
-				err = &faultError{from, "founded the network without a nonce"}
+				err = &peers.Fault{Peer: from, Reason: "founded the network without a nonce"}
 			}
 			return founded, err
 		},
@@ -107,7 +108,7 @@ const keysTimeout = time.Minute
 
 // fetchKeyFile writes one file through a temporary one, if it is the one with the
 // digest wanted.
-func fetchKeyFile(ctx context.Context, t *transport, from peer.ID, f keyFile, into string) error {
+func fetchKeyFile(ctx context.Context, t *peers.Host, from peer.ID, f keyFile, into string) error {
 	s, err := t.Open(ctx, from, keysProtocol)
 	if err != nil {
 		return err
@@ -128,7 +129,7 @@ func fetchKeyFile(ctx context.Context, t *transport, from peer.ID, f keyFile, in
 			break
 		}
 		if len(chunk) == 0 {
-			err = &faultError{from, "sent an empty piece of a key"}
+			err = &peers.Fault{Peer: from, Reason: "sent an empty piece of a key"}
 			break
 		}
 		left -= int64(len(chunk))
@@ -142,7 +143,7 @@ func fetchKeyFile(ctx context.Context, t *transport, from peer.ID, f keyFile, in
 		err = e
 	}
 	if err == nil && engine.Digest(h.Sum(nil)) != f.Digest {
-		err = &faultError{from, "served another proving key than the network's"}
+		err = &peers.Fault{Peer: from, Reason: "served another proving key than the network's"}
 	}
 	if err == nil {
 		err = os.Rename(out.Name(), filepath.Join(into, f.Name))

@@ -15,8 +15,10 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"parley/circuits"
+	"parley/node/disk"
 	"parley/node/failure"
 	"parley/node/ledger"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -30,11 +32,11 @@ type archive struct {
 	network   *protocols.Network
 	params    circuits.Params
 	blobs     []string // folders
-	transport *transport
+	transport *peers.Host
 	unlock    func()
 }
 
-// openArchive opens the ledger in a node's data folder. errRunning: its node
+// openArchive opens the ledger in a node's data folder. disk.ErrLocked: its node
 // is running. blobs are further folders to look for blobs in.
 func openArchive(ctx context.Context, data string, network *protocols.Network, h hooks, blobs ...string) (_ *archive, err error) {
 	folder := filepath.Join(data, "ledger")
@@ -47,7 +49,7 @@ func openArchive(ctx context.Context, data string, network *protocols.Network, h
 			a.Close()
 		}
 	}()
-	if a.unlock, err = lockDir(data); err != nil {
+	if a.unlock, err = disk.Lock(data); err != nil {
 		a.unlock = func() {}
 		return nil, err
 	}
@@ -58,11 +60,11 @@ func openArchive(ctx context.Context, data string, network *protocols.Network, h
 	if err != nil {
 		return nil, err
 	}
-	if a.transport, err = newTransport(Identity{private: key}, "", nil, quietLog(), nil); err != nil {
+	if a.transport, err = peers.NewHost(peers.IdentityOf(key), "", nil, quietLog(), nil); err != nil {
 		return nil, err
 	}
 	c := refereeLedger(folder, a.network, protocols.SizesOf(a.params))
-	c.Key, c.Host, c.Peers = key, a.transport.host, func() []peer.ID { return nil }
+	c.Key, c.Host, c.Peers = key, a.transport.Libp2p, func() []peer.ID { return nil }
 	a.Ledger, err = ledger.Open(ctx, c)
 	return a, err
 }
@@ -204,7 +206,7 @@ func (n nodeFolder) address() (string, error) {
 	if n.config.Identity != "" {
 		identity = resolvePath(n.base, n.config.Identity)
 	}
-	id, err := LoadIdentity(identity)
+	id, err := peers.LoadIdentity(identity)
 	if err != nil {
 		return "", err
 	}

@@ -37,9 +37,9 @@ func (n *testNetwork) address(department int) string {
 func (n *testNetwork) analystFile() string {
 	n.t.Helper()
 	path := filepath.Join(n.t.TempDir(), "analyst.key")
-	der, err := x509.MarshalPKCS8PrivateKey(n.analyst.private)
+	der, err := x509.MarshalPKCS8PrivateKey(n.analyst.Private())
 	check(n.t, err)
-	check(n.t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: identityBlock, Bytes: der}), disk.FileMode))
+	check(n.t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), disk.FileMode))
 	return path
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"parley/engine"
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -30,7 +31,7 @@ type ledgerEvent struct {
 // eventOf describes a record that the state has just ordered.
 func eventOf(s *protocols.State, r *protocols.Record, refused error) ledgerEvent {
 	e := ledgerEvent{Number: r.Number, Block: r.Block, Time: time.UnixMilli(r.Time).UTC(), Kind: r.Entry.Kind.String(),
-		Author: authorName(s, r.Entry.Author), Peer: PeerOf(r.Entry.Author)}
+		Author: authorName(s, r.Entry.Author), Peer: peers.PeerOf(r.Entry.Author)}
 	if refused != nil {
 		e.Refused = refused.Error()
 	}
@@ -51,7 +52,7 @@ func authorName(s *protocols.State, k protocols.Key) string {
 	if name := s.NameOf(k); name != k.String() {
 		return name
 	}
-	return PeerOf(k)
+	return peers.PeerOf(k)
 }
 
 func (e *ledgerEvent) describe(s *protocols.State, author protocols.Key, body protocols.Body) {
@@ -122,13 +123,13 @@ func voteText(s *protocols.State, c protocols.Change) string {
 	who := authorName(s, c.Key)
 	switch c.Action {
 	case protocols.ActionAdd:
-		return fmt.Sprintf("votes to add the %s %s", c.Role, PeerOf(c.Key))
+		return fmt.Sprintf("votes to add the %s %s", c.Role, peers.PeerOf(c.Key))
 	case protocols.ActionRotate:
-		return fmt.Sprintf("votes to hand the place of %s (%s) over to %s", who, PeerOf(c.Key), PeerOf(c.NewKey))
+		return fmt.Sprintf("votes to hand the place of %s (%s) over to %s", who, peers.PeerOf(c.Key), peers.PeerOf(c.NewKey))
 	case protocols.ActionSeize:
-		return fmt.Sprintf("votes to SEIZE the place of %s (%s) for %s", who, PeerOf(c.Key), PeerOf(c.NewKey))
+		return fmt.Sprintf("votes to SEIZE the place of %s (%s) for %s", who, peers.PeerOf(c.Key), peers.PeerOf(c.NewKey))
 	}
-	return fmt.Sprintf("votes to remove %s (%s)", who, PeerOf(c.Key))
+	return fmt.Sprintf("votes to remove %s (%s)", who, peers.PeerOf(c.Key))
 }
 
 func shortDigest(hex string) string { return hex[:min(len(hex), 12)] }

@@ -9,6 +9,7 @@ import (
 
 	"parley/engine"
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -65,7 +66,7 @@ func (h *ledgerHistory) take(s *protocols.State, r *protocols.Record, refused er
 	if ask, ok := body.(*protocols.Ask); err == nil && ok && refused == nil {
 		id := protocols.QueryID(s.ID(), r.Entry.Author, ask)
 		q := &ledgerQuery{ID: id.String(), id: id, Number: r.Number, Block: r.Block, Time: at,
-			Analyst: PeerOf(r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL}
+			Analyst: peers.PeerOf(r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL}
 		if state := s.Query(id); state != nil && len(state.Registrations) > 0 {
 			q.Table = state.Registrations[0].Table
 			q.Keys = h.keysOf(s, state)

@@ -12,6 +12,7 @@ import (
 	"parley/circuits"
 	"parley/node/failure"
 	"parley/node/ledger"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -40,16 +41,16 @@ type remoteSource struct {
 
 // dialSource connects to a node as an analyst, or as a member whose own node is
 // not running.
-func dialSource(ctx context.Context, address string, id Identity, h hooks) (*remoteSource, error) {
-	info, err := parsePeer(address)
+func dialSource(ctx context.Context, address string, id peers.Identity, h hooks) (*remoteSource, error) {
+	info, err := peers.ParseAddress(address)
 	if err != nil || len(info.Addrs) == 0 {
 		return nil, checkNode(address)
 	}
-	t, err := newTransport(id, "", newRoles(map[peer.ID]role{info.ID: member}), quietLog(), nil)
+	t, err := peers.NewHost(id, "", peers.NewRoles(map[peer.ID]peers.Role{info.ID: peers.Member}), quietLog(), nil)
 	if err != nil {
 		return nil, err
 	}
-	dial, cancel := context.WithTimeout(ctx, dialTimeout)
+	dial, cancel := context.WithTimeout(ctx, peers.DialTimeout)
 	defer cancel()
 	greeting, err := greetNode(dial, t, *info, id)
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 
 	"parley/engine"
 	"parley/node/ledger"
+	"parley/node/nodetest"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -44,8 +46,8 @@ func TestAuthorsOfNode(t *testing.T) {
 	me, l := n.nodes[0], running.Load().ledger
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	say := func(id Identity, body protocols.Body) {
-		e := protocols.Sign(running.Load().network.ID(), id.private, body)
+	say := func(id peers.Identity, body protocols.Body) {
+		e := protocols.Sign(running.Load().network.ID(), id.Private(), body)
 		go l.Append(ctx, e.Marshal())
 	}
 	for v := range uint64(ledger.MaxWaiting + 50) {
@@ -82,13 +84,13 @@ const (
 	_ uint = ledger.MaxReceipt - protocols.MaxReceiptBytes
 	_ uint = protocols.MaxReceiptBytes - ledger.MaxReceipt
 	_ uint = logFrame - ledger.MaxTx - followBatch
-	_ uint = messageLimit - protocols.MaxReceiptBytes - 1024
+	_ uint = peers.MessageLimit - protocols.MaxReceiptBytes - 1024
 	_ uint = engine.MaxRegistrations - protocols.MaxTables*protocols.MaxDepartments
 	_ uint = ledger.MaxWaiting - 2*protocols.MaxPending - protocols.MaxVotes // what an honest member may have to say at once
 )
 
 // longestEntry is a registration whose entry may not be a byte longer.
-func longestEntry(t *testing.T, n *protocols.Network, id Identity, department string) protocols.Entry {
+func longestEntry(t *testing.T, n *protocols.Network, id peers.Identity, department string) protocols.Entry {
 	t.Helper()
 	r := smallTable(department, 1)
 	r.Rows = engine.MaxDictionary
@@ -115,7 +117,7 @@ func longestEntry(t *testing.T, n *protocols.Network, id Identity, department st
 		}
 		*last += "x"
 	}
-	e := protocols.Sign(n.ID(), id.private, &protocols.Register{Registration: r})
+	e := protocols.Sign(n.ID(), id.Private(), &protocols.Register{Registration: r})
 	if len(e.Body) != most {
 		t.Fatalf("a body of %d bytes, not %d", len(e.Body), most)
 	}
@@ -159,7 +161,7 @@ func TestLongestEntry(t *testing.T) {
 	if s, err := src.Base(ctx); err != nil || len(s.Catalogue()) != 3 {
 		t.Errorf("another node's state: %v", err)
 	}
-	longer := protocols.Sign(l.network.ID(), n.nodes[0].id.private, &protocols.Register{Registration: smallTable("a", 9)})
+	longer := protocols.Sign(l.network.ID(), n.nodes[0].id.Private(), &protocols.Register{Registration: smallTable("a", 9)})
 	longer.Body = make([]byte, protocols.MaxEntryBytes)
 	var refused *protocols.Refusal
 	if err := l.history.Append(ctx, longer); !errors.As(err, &refused) {
@@ -170,8 +172,8 @@ func TestLongestEntry(t *testing.T) {
 // TestAuthorOf: what does not read as an entry has no author, and what does has
 // the one that it names.
 func TestAuthorOf(t *testing.T) {
-	id := testIdentity(t)
-	e := protocols.Sign(engine.Digest{1}, id.private, &protocols.Join{Name: "a"})
+	id := nodetest.Identity(t)
+	e := protocols.Sign(engine.Digest{1}, id.Private(), &protocols.Join{Name: "a"})
 	if got := authorOf(e.Marshal()); got != protocols.Key(id.Key()).String() {
 		t.Errorf("author %q", got)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"parley/engine"
 	"parley/node/ledger"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -56,7 +57,7 @@ func extentOf(l blockLog) ledgerExtent {
 	return ledgerExtent{FirstBlock: first, LastBlock: last, Records: s.Records, Missing: s.Missing}
 }
 
-func serveBlocks(s *stream, l blockLog, q logRequest) error {
+func serveBlocks(s *peers.Stream, l blockLog, q logRequest) error {
 	e := extentOf(l)
 	if q.Op == logExtent {
 		return s.SendValue(e)
@@ -91,7 +92,7 @@ func (l *remoteLog) Extent(ctx context.Context) (ledgerExtent, error) {
 		return e, err
 	}
 	defer s.Abort()
-	if err := s.ReceiveValue(&e, answerTimeout); err != nil {
+	if err := s.ReceiveValue(&e, peers.AnswerTimeout); err != nil {
 		return e, err
 	}
 	s.Close()
@@ -126,8 +127,8 @@ func (l *remoteLog) blocks(ctx context.Context, from, to uint64) ([]ledger.Block
 	defer s.Abort()
 	var out []ledger.Block
 	for size := 0; from <= to && size < blocksBatch && len(out) < blocksCount; from++ {
-		raw, err := s.Receive(blockFrameLimit, answerTimeout)
-		if errors.Is(err, errStreamEnded) && len(out) > 0 {
+		raw, err := s.Receive(blockFrameLimit, peers.AnswerTimeout)
+		if errors.Is(err, peers.ErrEnded) && len(out) > 0 {
 			return out, nil
 		}
 		if err != nil {
@@ -135,7 +136,7 @@ func (l *remoteLog) blocks(ctx context.Context, from, to uint64) ([]ledger.Block
 		}
 		var f blockFrame
 		if err := engine.Unmarshal(raw, &f); err != nil || f.Height != from {
-			return nil, &faultError{s.peer, fmt.Sprintf("sent something else than block %d", from)}
+			return nil, &peers.Fault{Peer: s.Peer, Reason: fmt.Sprintf("sent something else than block %d", from)}
 		}
 		out = append(out, ledger.Block{Height: f.Height, Bytes: f.Bytes, Seal: f.Seal})
 		size += len(f.Bytes)

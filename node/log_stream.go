@@ -13,6 +13,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -82,15 +83,15 @@ type logBytes struct {
 }
 
 // serveLog answers log streams.
-func serveLog(t *transport, l Log) {
-	t.Handle(logProtocol, analyst, func(ctx context.Context, s *stream) error {
-		b, err := s.Receive(protocols.MaxEntryBytes+1024, answerTimeout)
+func serveLog(t *peers.Host, l Log) {
+	t.Handle(logProtocol, peers.Analyst, func(ctx context.Context, s *peers.Stream) error {
+		b, err := s.Receive(protocols.MaxEntryBytes+1024, peers.AnswerTimeout)
 		if err != nil {
 			return err
 		}
 		var q logRequest
 		if err := engine.Unmarshal(b, &q); err != nil {
-			return &faultError{s.peer, "sent a malformed log request"}
+			return &peers.Fault{Peer: s.Peer, Reason: "sent a malformed log request"}
 		}
 		switch q.Op {
 		case logAppend:
@@ -106,22 +107,22 @@ func serveLog(t *transport, l Log) {
 				return serveBlocks(s, b, q)
 			}
 		}
-		return &faultError{s.peer, "asked for an unknown log operation"}
+		return &peers.Fault{Peer: s.Peer, Reason: "asked for an unknown log operation"}
 	})
 }
 
-func serveAppend(ctx context.Context, t *transport, s *stream, l Log, raw []byte) error {
+func serveAppend(ctx context.Context, t *peers.Host, s *peers.Stream, l Log, raw []byte) error {
 	e, err := protocols.ParseEntry(raw)
 	if err != nil {
 		return s.SendValue(logReply{Code: "malformed", Sentence: "the entry does not decode"})
 	}
-	if s.role == analyst {
-		key, err := keyOfPeer(s.peer)
+	if s.Role == peers.Analyst {
+		key, err := peers.KeyOfID(s.Peer)
 		if err != nil || e.Author != key || !slices.Contains(analystEntries, e.Kind) {
 			return s.SendValue(logReply{Code: "forbidden", Sentence: "an analyst appends its own questions, receipts and accusations only"})
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, peers.AnswerTimeout)
 	defer cancel()
 	err = l.Append(ctx, e)
 	var refusal *protocols.Refusal
@@ -131,12 +132,12 @@ func serveAppend(ctx context.Context, t *transport, s *stream, l Log, raw []byte
 	case errors.As(err, &refusal):
 		return s.SendValue(logReply{Code: refusal.Code, Sentence: refusal.Sentence})
 	}
-	t.log.Warn("an entry could not be ordered yet", "kind", e.Kind.String(), "error", err.Error())
+	t.Log.Warn("an entry could not be ordered yet", "kind", e.Kind.String(), "error", err.Error())
 	return s.SendValue(logReply{Retry: true, Code: "unavailable", Sentence: "the ledger does not go on: too few of its validators can be reached"})
 }
 
 // serveFollow sends batches as they come, and an empty one when none does.
-func serveFollow(ctx context.Context, s *stream, l Log, after uint64) error {
+func serveFollow(ctx context.Context, s *peers.Stream, l Log, after uint64) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	batches, ended := make(chan logFrames), make(chan error, 1)
@@ -184,7 +185,7 @@ func framesOf(records []protocols.Record, signed func(uint64) time.Time) []logFr
 	return out
 }
 
-func serveBase(ctx context.Context, s *stream, l Log) error {
+func serveBase(ctx context.Context, s *peers.Stream, l Log) error {
 	state, err := l.Base(ctx)
 	if err != nil {
 		return err
@@ -196,12 +197,12 @@ func serveBase(ctx context.Context, s *stream, l Log) error {
 	return sendChunks(s, data)
 }
 
-func serveReceipt(ctx context.Context, s *stream, l Log, raw []byte) error {
+func serveReceipt(ctx context.Context, s *peers.Stream, l Log, raw []byte) error {
 	e, err := protocols.ParseEntry(raw)
 	if err != nil {
-		return &faultError{s.peer, "asked for the receipt of what is no entry"}
+		return &peers.Fault{Peer: s.Peer, Reason: "asked for the receipt of what is no entry"}
 	}
-	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	ctx, cancel := context.WithTimeout(ctx, peers.AnswerTimeout)
 	defer cancel()
 	receipt, err := l.Receipt(ctx, e)
 	if err != nil {
@@ -212,7 +213,7 @@ func serveReceipt(ctx context.Context, s *stream, l Log, raw []byte) error {
 
 // remoteLog is what a node shows to an analyst's client.
 type remoteLog struct {
-	transport *transport
+	transport *peers.Host
 	node      peer.ID
 	network   *protocols.Network
 	params    circuits.Params
@@ -252,7 +253,7 @@ func (l *remoteLog) Append(ctx context.Context, e protocols.Entry) error {
 	defer s.Abort()
 	var reply logReply
 	// The node itself may wait as long for the ledger.
-	if err := s.ReceiveValue(&reply, 2*answerTimeout); err != nil {
+	if err := s.ReceiveValue(&reply, 2*peers.AnswerTimeout); err != nil {
 		return err
 	}
 	s.Close()
@@ -274,11 +275,11 @@ func (l *remoteLog) Base(ctx context.Context) (*protocols.State, error) {
 	}
 	defer s.Abort()
 	var header logBytes
-	if err := s.ReceiveValue(&header, answerTimeout); err != nil {
+	if err := s.ReceiveValue(&header, peers.AnswerTimeout); err != nil {
 		return nil, err
 	}
 	if header.Size > protocols.MaxStateBytes {
-		return nil, &faultError{l.node, fmt.Sprintf("shows a state of %d bytes, the limit is %d", header.Size, protocols.MaxStateBytes)}
+		return nil, &peers.Fault{Peer: l.node, Reason: fmt.Sprintf("shows a state of %d bytes, the limit is %d", header.Size, protocols.MaxStateBytes)}
 	}
 	data, err := receiveChunks(s, header.Size)
 	if err != nil {
@@ -302,15 +303,15 @@ func (l *remoteLog) Follow(ctx context.Context, after uint64, deliver func([]pro
 		}
 		var frames logFrames
 		if err := engine.Unmarshal(b, &frames); err != nil {
-			return &faultError{s.peer, "sent malformed log records: " + err.Error()}
+			return &peers.Fault{Peer: s.Peer, Reason: "sent malformed log records: " + err.Error()}
 		}
 		if len(frames.Signed) != len(frames.Records) {
-			return &faultError{s.peer, "sent log records without their times"}
+			return &peers.Fault{Peer: s.Peer, Reason: "sent log records without their times"}
 		}
 		records := make([]protocols.Record, len(frames.Records))
 		for i, raw := range frames.Records {
 			if records[i], err = protocols.ParseRecord(raw); err != nil {
-				return &faultError{s.peer, "sent a malformed log record: " + err.Error()}
+				return &peers.Fault{Peer: s.Peer, Reason: "sent a malformed log record: " + err.Error()}
 			}
 			l.remember(records[i].Number, frames.Signed[i])
 		}
@@ -331,14 +332,14 @@ func (l *remoteLog) Receipt(ctx context.Context, e protocols.Entry) ([]byte, err
 	}
 	defer s.Abort()
 	var reply logBytes
-	if err := s.ReceiveValue(&reply, 2*answerTimeout); err != nil {
+	if err := s.ReceiveValue(&reply, 2*peers.AnswerTimeout); err != nil {
 		return nil, err
 	}
 	s.Close()
 	return reply.Receipt, nil
 }
 
-func (l *remoteLog) open(ctx context.Context, q logRequest) (*stream, error) {
+func (l *remoteLog) open(ctx context.Context, q logRequest) (*peers.Stream, error) {
 	s, err := l.transport.Open(ctx, l.node, logProtocol)
 	if err != nil {
 		return nil, err

@@ -8,12 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/multiformats/go-multiaddr"
 
 	"parley/circuits"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -36,13 +35,13 @@ type membership struct {
 	genesis     *protocols.Network
 	peers       []peer.AddrInfo // the other members that the configuration names
 	analysts    []protocols.Key
-	roles       *roles
+	roles       *peers.Roles
 }
 
 // newMembership reads the peers, auditors and analysts of a configuration, and
 // the genesis if there is one. Errors name the field and the entry.
 func newMembership(cfg Config, self protocols.Key) (*membership, error) {
-	m := &membership{self: self, roles: newRoles(nil)}
+	m := &membership{self: self, roles: peers.NewRoles(nil)}
 	if cfg.Auditor {
 		m.auditors = append(m.auditors, self)
 	} else {
@@ -63,15 +62,15 @@ func newMembership(cfg Config, self protocols.Key) (*membership, error) {
 	sortKeys(m.departments)
 	sortKeys(m.auditors)
 	for i, text := range cfg.Analysts {
-		key, err := KeyOf(text)
+		key, err := peers.KeyOf(text)
 		if err != nil {
 			return nil, fmt.Errorf("analysts: entry %d: %w", i+1, err)
 		}
-		id := peerID(key)
-		if m.roles.of(id) == member || key == self {
+		id := peers.IDOf(key)
+		if m.roles.Of(id) == peers.Member || key == self {
 			return nil, fmt.Errorf("analysts: entry %d, %s, is a department or an auditor: an analyst has an identity of its own", i+1, id)
 		}
-		if !m.roles.set(id, analyst) {
+		if !m.roles.Set(id, peers.Analyst) {
 			return nil, fmt.Errorf("analysts: entry %d names %s a second time", i+1, id)
 		}
 		m.analysts = append(m.analysts, key)
@@ -88,18 +87,18 @@ func newMembership(cfg Config, self protocols.Key) (*membership, error) {
 
 func (m *membership) addMembers(field string, texts []string, keys *[]protocols.Key) error {
 	for i, text := range texts {
-		info, err := parsePeer(text)
+		info, err := peers.ParseAddress(text)
 		if err != nil {
 			return fmt.Errorf("%s: entry %d, %q: %w", field, i+1, text, err)
 		}
-		key, err := keyOfPeer(info.ID)
+		key, err := peers.KeyOfID(info.ID)
 		if err != nil {
 			return fmt.Errorf("%s: entry %d: %w", field, i+1, err)
 		}
 		if key == m.self {
 			return fmt.Errorf("%s: entry %d is this node's own identity: the list is of the others", field, i+1)
 		}
-		if !m.roles.set(info.ID, member) {
+		if !m.roles.Set(info.ID, peers.Member) {
 			return fmt.Errorf("%s: entry %d names %s a second time", field, i+1, info.ID)
 		}
 		*keys = append(*keys, key)
@@ -140,7 +139,7 @@ func (m *membership) readGenesis(cfg Config) error {
 	}
 	for _, key := range slices.Concat(m.departments, m.auditors) {
 		if key != m.self {
-			m.roles.set(peerID(key), member)
+			m.roles.Set(peers.IDOf(key), peers.Member)
 		}
 	}
 	return nil
@@ -158,23 +157,6 @@ func memberKeys(members []protocols.Member) []protocols.Key {
 
 func sortKeys(keys []protocols.Key) {
 	slices.SortFunc(keys, func(a, b protocols.Key) int { return bytes.Compare(a[:], b[:]) })
-}
-
-// parsePeer reads a multiaddr that ends in /p2p/ID; the address before it may
-// be missing.
-func parsePeer(text string) (*peer.AddrInfo, error) {
-	if !strings.Contains(text, "/p2p/") {
-		return nil, fmt.Errorf("the address does not end in /p2p/ID")
-	}
-	a, err := multiaddr.NewMultiaddr(text)
-	if err != nil {
-		return nil, fmt.Errorf("not a multiaddr: %w", err)
-	}
-	info, err := peer.AddrInfoFromP2pAddr(a)
-	if err != nil {
-		return nil, fmt.Errorf("not an address of a peer: %w", err)
-	}
-	return info, nil
 }
 
 // first is the department that makes development keys and draws the founding

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley/node/failure"
+	"parley/node/peers"
 )
 
 // vote has nodes vote through their operators' doors, and returns the last
@@ -169,7 +170,7 @@ func TestRotate(t *testing.T) {
 	}
 	old := n.nodes[1]
 	dir := t.TempDir()
-	id, err := CreateIdentity(filepath.Join(dir, "identity.key"))
+	id, err := peers.CreateIdentity(filepath.Join(dir, "identity.key"))
 	if err != nil {
 		t.Fatal(err)
 	}

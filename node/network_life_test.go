@@ -17,6 +17,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/nodetest"
 	"parley/protocols"
 )
 
@@ -350,7 +351,7 @@ func TestRefusedStarts(t *testing.T) {
 	n.start(0)
 	n.logged(0, "msg=listening") // and so has its folder
 	cfg := n.nodes[0].cfg
-	cfg.Listen = loopback
+	cfg.Listen = nodetest.Loopback
 	if err := Run(context.Background(), cfg, Options{CacheDir: keysDir(), hooks: hooks{parameters: tiny}}); err == nil || !strings.Contains(err.Error(), "another node is running from "+cfg.Dir) {
 		t.Errorf("two nodes over one folder: %v", err)
 	}
@@ -362,7 +363,7 @@ func TestStrangerAnalyst(t *testing.T) {
 	n := newTestNetwork(t, 2)
 	n.startAll()
 	start := time.Now()
-	_, err := Dial(context.Background(), n.nodes[0].cfg.Listen+"/p2p/"+n.nodes[0].id.Peer(), testIdentity(t), ClientOptions{hooks: hooks{parameters: tiny}})
+	_, err := Dial(context.Background(), n.nodes[0].cfg.Listen+"/p2p/"+n.nodes[0].id.Peer(), nodetest.Identity(t), ClientOptions{hooks: hooks{parameters: tiny}})
 	if err == nil || !strings.Contains(err.Error(), "list of analysts") || time.Since(start) > 9*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}

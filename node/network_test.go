@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"parley/circuits"
+	"parley/node/nodetest"
+	"parley/node/peers"
 )
 
 // tiny is a parameter set in which a proof takes some 30 ms.
@@ -32,7 +34,7 @@ var keysDir = sync.OnceValue(func() string {
 // testNetwork is departments in this process, over real TCP on loopback.
 type testNetwork struct {
 	t       *testing.T
-	analyst Identity
+	analyst peers.Identity
 	nodes   []*testNode
 	options func(department int, o *Options)
 	cache   string // of the analyst; keysDir if empty
@@ -42,7 +44,7 @@ type testNetwork struct {
 
 type testNode struct {
 	cfg    Config
-	id     Identity
+	id     peers.Identity
 	ready  chan Status
 	done   chan error
 	cancel context.CancelFunc
@@ -70,17 +72,17 @@ func (s *syncBuffer) String() string {
 // may be nil. Nothing is started yet.
 func newTestNetwork(t *testing.T, departments int) *testNetwork {
 	t.Helper()
-	n := &testNetwork{t: t, analyst: testIdentity(t), departments: departments}
+	n := &testNetwork{t: t, analyst: nodetest.Identity(t), departments: departments}
 	for i := range departments {
 		dir := t.TempDir()
-		id, err := CreateIdentity(filepath.Join(dir, "identity.key"))
+		id, err := peers.CreateIdentity(filepath.Join(dir, "identity.key"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		file := filepath.Join(dir, "people.csv")
 		writeCSV(t, file, i)
 		n.nodes = append(n.nodes, &testNode{id: id, log: &syncBuffer{}, cfg: Config{
-			Name: string(rune('a' + i)), Dir: dir, Listen: loopback, Analysts: []string{n.analyst.Peer()}, Parameters: "tiny",
+			Name: string(rune('a' + i)), Dir: dir, Listen: nodetest.Loopback, Analysts: []string{n.analyst.Peer()}, Parameters: "tiny",
 			Tables: []TableConfig{{Name: "people", Files: []string{file}}},
 		}})
 	}
@@ -100,7 +102,7 @@ func newTestNetwork(t *testing.T, departments int) *testNetwork {
 func (n *testNetwork) addAuditor() {
 	n.t.Helper()
 	dir := n.t.TempDir()
-	id, err := CreateIdentity(filepath.Join(dir, "identity.key"))
+	id, err := peers.CreateIdentity(filepath.Join(dir, "identity.key"))
 	if err != nil {
 		n.t.Fatal(err)
 	}
@@ -148,11 +150,11 @@ func freeAddresses(t *testing.T, count int) []string {
 	t.Helper()
 	var out []string
 	for range count {
-		h, err := newTransport(testIdentity(t), loopback, newRoles(nil), quiet, nil)
+		h, err := peers.NewHost(nodetest.Identity(t), nodetest.Loopback, peers.NewRoles(nil), nodetest.Quiet, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, h.host.Addrs()[0].String())
+		out = append(out, h.Libp2p.Addrs()[0].String())
 		defer h.Close()
 	}
 	return out

@@ -25,6 +25,7 @@ import (
 	"parley/engine"
 	"parley/node/disk"
 	"parley/node/ledger"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -42,14 +43,14 @@ type node struct {
 	cfg     Config
 	o       Options
 	log     *slog.Logger
-	id      Identity
+	id      peers.Identity
 	members *membership
 	trust   ledger.Trusted
 	params  circuits.Params
 	network *protocols.Network // without names
 	tables  []*table
 
-	transport *transport
+	transport *peers.Host
 	blobs     *blobStore
 	exchange  *blobExchange
 	journal   *journal
@@ -168,7 +169,7 @@ func (n *node) openIdentity(context.Context) error {
 	if err := disk.MakeDir(n.cfg.Dir); err != nil {
 		return err
 	}
-	unlock, err := lockDir(n.cfg.Dir)
+	unlock, err := disk.Lock(n.cfg.Dir)
 	if err != nil {
 		return err
 	}
@@ -177,7 +178,7 @@ func (n *node) openIdentity(context.Context) error {
 	if path == "" {
 		path = filepath.Join(n.cfg.Dir, "identity.key")
 	}
-	if n.id, err = LoadIdentity(path); err != nil {
+	if n.id, err = peers.LoadIdentity(path); err != nil {
 		return err
 	}
 	if n.members, err = newMembership(n.cfg, n.id.Key()); err != nil {
@@ -192,7 +193,7 @@ func (n *node) openIdentity(context.Context) error {
 	if have, most := len(n.members.departments), min(n.params.MaxDepartments(), protocols.MaxDepartments); have > most {
 		return fmt.Errorf("peers: %d departments are over the %d that the parameters %s allow", have, most, n.params.Name())
 	}
-	join := protocols.Sign(engine.Digest{}, n.id.private, &protocols.Join{Name: n.cfg.Name})
+	join := protocols.Sign(engine.Digest{}, n.id.Private(), &protocols.Join{Name: n.cfg.Name})
 	if _, err := join.Open(); err != nil {
 		return fmt.Errorf("name: %w", err)
 	}
@@ -200,7 +201,7 @@ func (n *node) openIdentity(context.Context) error {
 }
 
 func (n *node) openTransport(context.Context) error {
-	t, err := newTransport(n.id, n.cfg.Listen, n.members.roles, n.log, n.o.Observe, libp2p.PrometheusRegisterer(n.registry))
+	t, err := peers.NewHost(n.id, n.cfg.Listen, n.members.roles, n.log, n.o.Observe, libp2p.PrometheusRegisterer(n.registry))
 	if err != nil {
 		return err
 	}
@@ -274,7 +275,7 @@ func (n *node) openKeys(ctx context.Context) error {
 			return err
 		}
 	}
-	n.department = &protocols.Department{Key: n.id.private, Params: n.params, Keys: keys.Keys, Verifying: keys.verifying,
+	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.verifying,
 		Analysts: n.members.analysts}
 	if n.network.Development {
 		n.log.Warn("not for private data", "keys", protocols.DevelopmentCaveat, "parameters", n.params.Name())
@@ -308,12 +309,12 @@ func (n *node) othersKeys(ctx context.Context, want *founding) (heldKeys, error)
 // keySource asks the first department, and in its absence whichever member is
 // connected.
 func (n *node) keySource() *keySource {
-	first := peerID(n.members.first())
+	first := peers.IDOf(n.members.first())
 	from := func() *keySource {
 		if n.transport.Connected(first) {
 			return keysFrom(n.transport, first)
 		}
-		for _, p := range n.transport.roles.with(member) {
+		for _, p := range n.transport.Roles.With(peers.Member) {
 			if n.transport.Connected(p) {
 				return keysFrom(n.transport, p)
 			}
@@ -323,7 +324,7 @@ func (n *node) keySource() *keySource {
 	return &keySource{
 		founding: func(ctx context.Context) (founding, error) { return keysFrom(n.transport, first).founding(ctx) },
 		fetch: func(ctx context.Context, files []keyFile, into string) (fatal error) {
-			err := retry(ctx, func() error {
+			err := peers.Retry(ctx, func() error {
 				err := from().fetch(ctx, files, into)
 				if fatal = disk.Fault(err); fatal != nil {
 					return nil
@@ -344,7 +345,7 @@ func (n *node) awaitFounding(ctx context.Context, source *keySource) (founding, 
 	if n.o.Progress != nil {
 		n.o.Progress("waiting for the keys of the first department", 0, 0)
 	}
-	n.log.Info("waiting for the proofs' keys", "from", PeerOf(n.members.first()))
+	n.log.Info("waiting for the proofs' keys", "from", peers.PeerOf(n.members.first()))
 	for {
 		founded, err := source.founding(ctx)
 		if err == nil {
@@ -352,7 +353,7 @@ func (n *node) awaitFounding(ctx context.Context, source *keySource) (founding, 
 		}
 		n.log.Debug("the first department has no keys yet", "error", err.Error())
 		select {
-		case <-time.After(keysPause):
+		case <-time.After(peers.RetryPause):
 		case <-ctx.Done():
 			return founding{}, ctx.Err()
 		}
@@ -377,9 +378,9 @@ func (n *node) openStores(context.Context) error {
 // openLedger starts this node's validator, and what it shows of the ledger.
 func (n *node) openLedger(ctx context.Context) error {
 	c := refereeLedger(filepath.Join(n.cfg.Dir, "ledger"), n.network, protocols.SizesOf(n.params))
-	c.Key, c.Host = n.id.private, n.transport.host
-	c.Peers = func() []peer.ID { return n.transport.roles.with(member, leaving) }
-	c.Readers = func(p peer.ID) bool { return n.transport.roles.of(p) >= analyst }
+	c.Key, c.Host = n.id.Private(), n.transport.Libp2p
+	c.Peers = func() []peer.ID { return n.transport.Roles.With(peers.Member, peers.Leaving) }
+	c.Readers = func(p peer.ID) bool { return n.transport.Roles.Of(p) >= peers.Analyst }
 	c.Log, c.Metrics, c.Retain, c.StateSync, c.Trust = n.log, n.registry, n.cfg.Retain, n.cfg.Genesis != "", n.trust
 	c.Halted = func(err error) {
 		select {
@@ -411,7 +412,7 @@ func (n *node) openLedger(ctx context.Context) error {
 	}
 	n.department.State = n.replica
 	n.log.Info("ledger", "block", l.Status().Block, "network", n.network.ID().String())
-	n.transport.Handle(infoProtocol, analyst, n.serveInfo)
+	n.transport.Handle(infoProtocol, peers.Analyst, n.serveInfo)
 	serveLog(n.transport, n.history)
 	n.measure()
 	return nil
@@ -436,7 +437,7 @@ func (n *node) openWork(context.Context) error {
 func (n *node) wake(do func() error) {
 	select {
 	case n.wakes <- do:
-	case <-n.transport.ctx.Done():
+	case <-n.transport.Closing().Done():
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"parley/node/disk"
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -36,7 +37,7 @@ const (
 // the path of its own node.toml and nothing else, and opens its own files only.
 type deployment struct {
 	settings
-	Analyst  Identity
+	Analyst  peers.Identity
 	Network  protocols.Network // pinned, once connected
 	nodes    []*process
 	progress *progress
@@ -107,7 +108,7 @@ func (d *deployment) configure(sources []source) error {
 		return err
 	}
 	analyst := filepath.Join(d.Dir, analystName)
-	if d.Analyst, err = CreateIdentity(analyst); err != nil {
+	if d.Analyst, err = peers.CreateIdentity(analyst); err != nil {
 		return unwritable(analyst, err)
 	}
 	for i, s := range sources {
@@ -115,7 +116,7 @@ func (d *deployment) configure(sources []source) error {
 		if err := disk.MakeDir(folder); err != nil {
 			return unwritable(folder, err)
 		}
-		id, err := CreateIdentity(filepath.Join(folder, identityName))
+		id, err := peers.CreateIdentity(filepath.Join(folder, identityName))
 		if err != nil {
 			return unwritable(folder, err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"parley/node/disk"
 	"parley/node/failure"
+	"parley/node/peers"
 )
 
 // asCommand turns this test's binary into the parley command, which is what the processes under test start.
@@ -131,7 +132,7 @@ func TestConfigurationsAreTheDepartmentsOwn(t *testing.T) {
 				t.Errorf("%s has the file %s", p.name, t2.Files[0])
 			}
 		}
-		id, err := LoadIdentity(cfg.Identity)
+		id, err := peers.LoadIdentity(cfg.Identity)
 		if err != nil || id.Peer() != p.peer {
 			t.Errorf("%s has the identity %v, %v", p.name, id, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -83,7 +84,7 @@ func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
 	}
 	r.machine = n.o.wrap(m, n.department)
 	q.running = r
-	n.log.Info("query", "query", q.id.String(), "analyst", PeerOf(s.Author), "sql", s.Ask.SQL)
+	n.log.Info("query", "query", q.id.String(), "analyst", peers.PeerOf(s.Author), "sql", s.Ask.SQL)
 	return n.step(ctx, r, protocols.Started{})
 }
 
@@ -119,7 +120,7 @@ func (n *node) deadline(ctx context.Context, id engine.Digest) error {
 		}
 	}
 	if s := n.replica.Query(id); len(q.timers) == 0 && s != nil && !s.Phase.Ended() {
-		n.outbox.Send(protocols.Sign(n.network.ID(), n.id.private, &protocols.Expire{Query: id}), nil)
+		n.outbox.Send(protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Expire{Query: id}), nil)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/node/nodetest"
 	"parley/protocols"
 )
 
@@ -29,7 +30,7 @@ func (fixedTable) Close() error { return nil }
 // when an earlier life's entries, of other rows, come in between, again, until
 // the ledger has the table as it is.
 func TestRegistrationsThatAreOvertaken(t *testing.T) {
-	id := testIdentity(t)
+	id := nodetest.Identity(t)
 	const own = 9
 	for name, lives := range map[string][]int64{ // rows of the versions that the ledger has by and by
 		"the first":                        {own},
@@ -46,13 +47,13 @@ func TestRegistrationsThatAreOvertaken(t *testing.T) {
 			order := func(body protocols.Body) {
 				t.Helper()
 				number++
-				if err := state.Apply(protocols.Place{Block: number}, protocols.Sign(network.ID(), ed25519.PrivateKey(id.private), body)); err != nil {
+				if err := state.Apply(protocols.Place{Block: number}, protocols.Sign(network.ID(), ed25519.PrivateKey(id.Private()), body)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			order(&protocols.Join{Name: "a"})
-			n := &node{cfg: Config{Name: "a"}, id: id, network: network, replica: state, log: quiet,
-				tables: []*table{{"people", fixedTable{"people", own}}}, outbox: newOutbox(quiet, nil)}
+			n := &node{cfg: Config{Name: "a"}, id: id, network: network, replica: state, log: nodetest.Quiet,
+				tables: []*table{{"people", fixedTable{"people", own}}}, outbox: newOutbox(nodetest.Quiet, nil)}
 			sent := 0
 			for i, rows := range lives {
 				n.dueRegistrations()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -25,11 +26,11 @@ type seatJSON struct {
 
 func seatOf(s protocols.Seat) seatJSON {
 	how, block := s.Standing()
-	out := seatJSON{Name: s.Name, Role: string(s.Role), Peer: PeerOf(s.Key), Key: s.Key.String(), Pinned: s.Pinned,
+	out := seatJSON{Name: s.Name, Role: string(s.Role), Peer: peers.PeerOf(s.Key), Key: s.Key.String(), Pinned: s.Pinned,
 		Standing: string(how), Block: block, Left: s.Left}
 	for _, step := range s.Steps {
 		if step.How == how && step.Block == block && step.Before != (protocols.Key{}) {
-			out.Before = PeerOf(step.Before)
+			out.Before = peers.PeerOf(step.Before)
 		}
 	}
 	return out

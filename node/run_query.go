@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -154,7 +155,7 @@ func (w *effects) blob(ctx context.Context, want protocols.Want) protocols.Event
 // fetchReceipt asks until there is one, or the machine ended.
 func (w *effects) fetchReceipt(ctx context.Context, e engine.Digest) protocols.Event {
 	var receipt []byte
-	err := retry(ctx, func() (err error) {
+	err := peers.Retry(ctx, func() (err error) {
 		receipt, err = w.receipt(ctx, e)
 		return err
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -69,8 +70,8 @@ func (n *node) report() nodeReport {
 	r.Reason = n.unhealthy()
 	r.Healthy = r.Reason == ""
 	for _, m := range v.members {
-		p := peerID(m.Key)
-		m.report.Peer, m.report.Connected = p.String(), p == n.id.peerID() || n.transport.Connected(p)
+		p := peers.IDOf(m.Key)
+		m.report.Peer, m.report.Connected = p.String(), p == n.id.ID() || n.transport.Connected(p)
 		r.Members = append(r.Members, m.report)
 	}
 	r.Blobs, r.BlobBytes = n.blobs.Total()
@@ -121,7 +122,7 @@ func (n *node) measure() {
 
 func (n *node) connectedMembers() int {
 	count := 0
-	for _, p := range n.transport.roles.with(member) {
+	for _, p := range n.transport.Roles.With(peers.Member) {
 		if n.transport.Connected(p) {
 			count++
 		}

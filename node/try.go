@@ -15,6 +15,7 @@ import (
 	"parley/circuits"
 	"parley/node/disk"
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -193,10 +194,10 @@ func (d *deployment) pin(network protocols.Network) error {
 		}
 	}
 	for _, member := range slices.Concat(network.Departments, network.Auditors) {
-		if name, ok := mine[PeerOf(member.Key)]; !ok || name != member.Name {
+		if name, ok := mine[peers.PeerOf(member.Key)]; !ok || name != member.Name {
 			return &failure.Failure{Code: "network", Department: member.Name, Message: "it is not one of the nodes that were started"}
 		}
-		delete(mine, PeerOf(member.Key))
+		delete(mine, peers.PeerOf(member.Key))
 	}
 	if len(mine) > 0 || network.Parameters != d.Parameters {
 		return &failure.Failure{Code: "network", Message: "the network's description does not hold the nodes that were started"}

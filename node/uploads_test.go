@@ -11,6 +11,8 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/engine"
+	"parley/node/nodetest"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -23,8 +25,8 @@ type uploads struct {
 }
 
 func newUploads(t *testing.T) *uploads {
-	u := &uploads{t: t, needed: map[engine.Digest]bool{}, a: testIdentity(t).peerID(), b: testIdentity(t).peerID()}
-	u.x = newBlobExchange(testBlobs(t), nil, Identity{}, engine.Digest{})
+	u := &uploads{t: t, needed: map[engine.Digest]bool{}, a: nodetest.Identity(t).ID(), b: nodetest.Identity(t).ID()}
+	u.x = newBlobExchange(testBlobs(t), nil, peers.Identity{}, engine.Digest{})
 	u.x.setNeeded(func() map[engine.Digest]bool { return maps.Clone(u.needed) })
 	return u
 }
@@ -149,7 +151,7 @@ func TestUploadSize(t *testing.T) {
 	_, other, client := exchanges(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	to := other.transport.host.ID()
+	to := other.transport.Libp2p.ID()
 	if client.Upload(ctx, to, make([]byte, 40)) == nil {
 		t.Error("a node that does not know the length takes a key")
 	}

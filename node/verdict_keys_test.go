@@ -12,6 +12,7 @@ import (
 
 	"parley/node/failure"
 	"parley/node/ledger"
+	"parley/node/peers"
 	"parley/protocols"
 )
 
@@ -134,7 +135,7 @@ func TestMarks(t *testing.T) {
 	seat := func(pinned bool, left uint64, steps ...protocols.Step) seatJSON {
 		return seatOf(protocols.Seat{Name: "x", Role: protocols.RoleDepartment, Key: key(1), Steps: steps, Left: left, Pinned: pinned})
 	}
-	from := " from " + PeerOf(key(2))
+	from := " from " + peers.PeerOf(key(2))
 	for _, tc := range []struct {
 		seat     seatJSON
 		compared bool
@@ -159,7 +160,7 @@ func TestMarks(t *testing.T) {
 			t.Errorf("%q", lines)
 		}
 	}
-	e := ledgerEvent{Author: "x", Peer: PeerOf(key(1)), Seat: "seized in block 3" + from}
+	e := ledgerEvent{Author: "x", Peer: peers.PeerOf(key(1)), Seat: "seized in block 3" + from}
 	if got := shortAuthor(e); !strings.HasPrefix(got, "x (seized …") {
 		t.Error(got)
 	}

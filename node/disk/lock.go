@@ -1,4 +1,4 @@
-package node
+package disk
 
 import (
 	"errors"
@@ -7,26 +7,24 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
-
-	"parley/node/disk"
 )
 
-// errRunning is a folder that another process holds.
-var errRunning = errors.New("another node is running")
+// ErrLocked is a folder that another process holds.
+var ErrLocked = errors.New("another node is running")
 
-// lockDir takes dir for this process until the returned function is called:
+// Lock takes dir for this process until the returned function is called:
 // two nodes over one journal could each make a share for the same query. The
 // kernel drops the lock when the process dies, however it dies.
-func lockDir(dir string) (unlock func(), err error) {
+func Lock(dir string) (unlock func(), err error) {
 	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, disk.FileMode)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, FileMode)
 	if err != nil {
-		return nil, fmt.Errorf("locking %s: %w", dir, disk.Explain(err))
+		return nil, fmt.Errorf("locking %s: %w", dir, Explain(err))
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w from %s", errRunning, dir)
+			return nil, fmt.Errorf("%w from %s", ErrLocked, dir)
 		}
 		return nil, fmt.Errorf("locking %s: %w", dir, err)
 	}

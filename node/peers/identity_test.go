@@ -1,4 +1,4 @@
-package node
+package peers_test
 
 import (
 	"fmt"
@@ -6,32 +6,34 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"parley/node/peers"
 )
 
 func TestIdentity(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "identity.key")
-	made, err := CreateIdentity(path)
+	made, err := peers.CreateIdentity(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v", info.Mode())
 	}
-	read, err := LoadIdentity(path)
+	read, err := peers.LoadIdentity(path)
 	if err != nil || read.Key() != made.Key() || read.Peer() != made.Peer() {
 		t.Fatalf("%v", err)
 	}
-	if key, err := KeyOf(made.Peer()); err != nil || key != made.Key() {
+	if key, err := peers.KeyOf(made.Peer()); err != nil || key != made.Key() {
 		t.Errorf("the peer id %s does not give the key back: %v", made.Peer(), err)
 	}
 	before, _ := os.ReadFile(path)
-	if _, err := CreateIdentity(path); err == nil || !strings.Contains(err.Error(), "never overwritten") {
+	if _, err := peers.CreateIdentity(path); err == nil || !strings.Contains(err.Error(), "never overwritten") {
 		t.Errorf("a second identity at the same path: %v", err)
 	}
 	if after, _ := os.ReadFile(path); string(after) != string(before) {
 		t.Error("the identity was changed")
 	}
-	secret := fmt.Sprintf("%x", []byte(made.private.Seed()))
+	secret := fmt.Sprintf("%x", []byte(made.Private().Seed()))
 	for _, shown := range []string{fmt.Sprint(made), fmt.Sprintf("%v %+v %#v %s", made, made, made, made)} {
 		if strings.Contains(shown, secret[:16]) || !strings.Contains(shown, made.Peer()) {
 			t.Errorf("an identity prints as %s", shown)
@@ -42,12 +44,12 @@ func TestIdentity(t *testing.T) {
 func TestIdentityRefused(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "k")
-	if _, err := CreateIdentity(path); err != nil {
+	if _, err := peers.CreateIdentity(path); err != nil {
 		t.Fatal(err)
 	}
 	for _, mode := range []os.FileMode{0o640, 0o604, 0o620, 0o601} {
 		os.Chmod(path, mode)
-		if _, err := LoadIdentity(path); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("mode %04o", mode)) {
+		if _, err := peers.LoadIdentity(path); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("mode %04o", mode)) {
 			t.Errorf("mode %o: %v", mode, err)
 		}
 	}
@@ -58,15 +60,15 @@ func TestIdentityRefused(t *testing.T) {
 	} {
 		bad := filepath.Join(dir, name)
 		os.WriteFile(bad, []byte(text), 0o600)
-		if _, err := LoadIdentity(bad); err == nil || !strings.Contains(err.Error(), bad) {
+		if _, err := peers.LoadIdentity(bad); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := LoadIdentity(filepath.Join(dir, "none")); err == nil || !strings.Contains(err.Error(), "parley init") {
+	if _, err := peers.LoadIdentity(filepath.Join(dir, "none")); err == nil || !strings.Contains(err.Error(), "parley init") {
 		t.Errorf("%v", err)
 	}
 	for _, peer := range []string{"", "x", "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"} {
-		if _, err := KeyOf(peer); err == nil {
+		if _, err := peers.KeyOf(peer); err == nil {
 			t.Errorf("%q has a key", peer)
 		}
 	}

@@ -1,4 +1,4 @@
-package node
+package peers
 
 import (
 	"context"
@@ -21,47 +21,47 @@ import (
 const (
 	// frameHeader is the length's length.
 	frameHeader = 4
-	// messageLimit bounds a frame that is not a blob.
-	messageLimit = 4 << 20
+	// MessageLimit bounds a frame that is not a blob.
+	MessageLimit = 4 << 20
 	// writeTimeout is how long a peer may take to make room for one write.
 	writeTimeout = 20 * time.Second
-	// answerTimeout is how long a peer may take to answer.
-	answerTimeout = 20 * time.Second
+	// AnswerTimeout is how long a peer may take to answer.
+	AnswerTimeout = 20 * time.Second
 )
 
-// errStreamEnded is a stream that the other side ended in order.
-var errStreamEnded = errors.New("the stream ended")
+// ErrEnded is a stream that the other side ended in order.
+var ErrEnded = errors.New("the stream ended")
 
-// faultError is a peer that broke the rules of a wire protocol, as opposed to
+// Fault is a peer that broke the rules of a wire protocol, as opposed to
 // one that is down.
-type faultError struct {
+type Fault struct {
 	Peer   peer.ID
 	Reason string
 }
 
-func (e *faultError) Error() string { return e.Peer.String() + " " + e.Reason }
+func (e *Fault) Error() string { return e.Peer.String() + " " + e.Reason }
 
-// stream is a framed libp2p stream with a deadline on each operation. One
+// Stream is a framed libp2p stream with a deadline on each operation. One
 // goroutine may send while another receives.
-type stream struct {
+type Stream struct {
 	raw     network.Stream
-	peer    peer.ID
-	role    role
-	observe observer
+	Peer    peer.ID // the other end
+	Role    Role    // its role when the stream began
+	observe Observer
 	stop    func() bool
 	once    sync.Once
 }
 
 // wrap ties a stream to a context: its end aborts what is waiting.
-func (t *transport) wrap(ctx context.Context, raw network.Stream) *stream {
-	s := &stream{raw: raw, peer: raw.Conn().RemotePeer(), observe: t.observe}
-	s.role = t.roles.of(s.peer)
+func (t *Host) wrap(ctx context.Context, raw network.Stream) *Stream {
+	s := &Stream{raw: raw, Peer: raw.Conn().RemotePeer(), observe: t.observe}
+	s.Role = t.Roles.Of(s.Peer)
 	s.stop = context.AfterFunc(ctx, func() { raw.Reset() })
 	return s
 }
 
 // Close ends the stream in order: what was sent arrives.
-func (s *stream) Close() {
+func (s *Stream) Close() {
 	s.once.Do(func() {
 		s.stop()
 		s.raw.SetDeadline(time.Now().Add(writeTimeout))
@@ -72,7 +72,7 @@ func (s *stream) Close() {
 }
 
 // Abort ends the stream at once, in both directions.
-func (s *stream) Abort() {
+func (s *Stream) Abort() {
 	s.once.Do(func() {
 		s.stop()
 		s.raw.Reset()
@@ -80,15 +80,15 @@ func (s *stream) Abort() {
 }
 
 // Send sends one frame.
-func (s *stream) Send(payload []byte) error {
+func (s *Stream) Send(payload []byte) error {
 	var header [frameHeader]byte
 	binary.BigEndian.PutUint32(header[:], uint32(len(payload)))
 	s.raw.SetWriteDeadline(time.Now().Add(writeTimeout))
 	if _, err := s.raw.Write(header[:]); err != nil {
-		return fmt.Errorf("sending to %s: %w", s.peer, err)
+		return fmt.Errorf("sending to %s: %w", s.Peer, err)
 	}
 	if _, err := s.raw.Write(payload); err != nil {
-		return fmt.Errorf("sending to %s: %w", s.peer, err)
+		return fmt.Errorf("sending to %s: %w", s.Peer, err)
 	}
 	s.seen(true, payload)
 	return nil
@@ -96,45 +96,45 @@ func (s *stream) Send(payload []byte) error {
 
 // Receive waits up to timeout for one frame of at most limit bytes.
 // errStreamEnded: the peer closed instead.
-func (s *stream) Receive(limit int, timeout time.Duration) ([]byte, error) {
+func (s *Stream) Receive(limit int, timeout time.Duration) ([]byte, error) {
 	s.raw.SetReadDeadline(time.Now().Add(timeout))
 	var header [frameHeader]byte
 	if _, err := io.ReadFull(s.raw, header[:]); err != nil {
 		if err == io.EOF {
-			return nil, errStreamEnded
+			return nil, ErrEnded
 		}
-		return nil, fmt.Errorf("receiving from %s: %w", s.peer, err)
+		return nil, fmt.Errorf("receiving from %s: %w", s.Peer, err)
 	}
 	length := binary.BigEndian.Uint32(header[:])
 	if uint64(length) > uint64(limit) {
-		return nil, &faultError{s.peer, fmt.Sprintf("sent a message of %d bytes where at most %d are allowed", length, limit)}
+		return nil, &Fault{Peer: s.Peer, Reason: fmt.Sprintf("sent a message of %d bytes where at most %d are allowed", length, limit)}
 	}
 	payload := make([]byte, length)
 	if _, err := io.ReadFull(s.raw, payload); err != nil {
-		return nil, fmt.Errorf("receiving from %s: %w", s.peer, err)
+		return nil, fmt.Errorf("receiving from %s: %w", s.Peer, err)
 	}
 	s.seen(false, payload)
 	return payload, nil
 }
 
 // SendValue sends a value in the canonical encoding.
-func (s *stream) SendValue(v any) error { return s.Send(engine.Marshal(v)) }
+func (s *Stream) SendValue(v any) error { return s.Send(engine.Marshal(v)) }
 
 // ReceiveValue receives one in the canonical encoding; any other bytes are
 // the peer's fault.
-func (s *stream) ReceiveValue(v any, timeout time.Duration) error {
-	b, err := s.Receive(messageLimit, timeout)
+func (s *Stream) ReceiveValue(v any, timeout time.Duration) error {
+	b, err := s.Receive(MessageLimit, timeout)
 	if err != nil {
 		return err
 	}
 	if err := engine.Unmarshal(b, v); err != nil {
-		return &faultError{s.peer, "sent a malformed message: " + err.Error()}
+		return &Fault{Peer: s.Peer, Reason: "sent a malformed message: " + err.Error()}
 	}
 	return nil
 }
 
-func (s *stream) seen(outgoing bool, payload []byte) {
+func (s *Stream) seen(outgoing bool, payload []byte) {
 	if s.observe != nil {
-		s.observe(s.peer.String(), string(s.raw.Protocol()), outgoing, payload)
+		s.observe(s.Peer.String(), string(s.raw.Protocol()), outgoing, payload)
 	}
 }

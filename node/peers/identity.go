@@ -1,4 +1,4 @@
-package node
+package peers
 
 import (
 	"crypto/ed25519"
@@ -67,6 +67,9 @@ func CreateIdentity(path string) (Identity, error) {
 	return Identity{private}, nil
 }
 
+// IdentityOf is the identity of a key that is in no file.
+func IdentityOf(private ed25519.PrivateKey) Identity { return Identity{private} }
+
 // LoadIdentity reads a key that CreateIdentity wrote. A file that any other
 // user of the machine may read or write is refused.
 func LoadIdentity(path string) (Identity, error) {
@@ -116,7 +119,11 @@ func (id Identity) Key() [32]byte {
 // Peer is the libp2p peer id, in base58. It embeds the public key.
 func (id Identity) Peer() string { return PeerOf(id.Key()) }
 
-func (id Identity) peerID() peer.ID { return peerID(id.Key()) }
+// Private is the private key, for what signs: entries, headers of blobs, votes of the ledger.
+func (id Identity) Private() ed25519.PrivateKey { return id.private }
+
+// ID is the peer id as libp2p has it.
+func (id Identity) ID() peer.ID { return IDOf(id.Key()) }
 
 // String is redacted: it names the public part only.
 func (id Identity) String() string {
@@ -139,7 +146,7 @@ func (id Identity) libp2p() (crypto.PrivKey, error) {
 
 // PeerOf is the peer id of an ed25519 public key. Any 32 bytes have one; that
 // somebody holds its private key is for the transport to show.
-func PeerOf(key [32]byte) string { return peerID(key).String() }
+func PeerOf(key [32]byte) string { return IDOf(key).String() }
 
 // KeyOf is the ed25519 key inside a peer id ("12D3Koo…"); other kinds of peer
 // id, such as those of RSA keys, are refused.
@@ -148,10 +155,11 @@ func KeyOf(peerText string) ([32]byte, error) {
 	if err != nil {
 		return [32]byte{}, fmt.Errorf("%q is not a peer id", peerText)
 	}
-	return keyOfPeer(id)
+	return KeyOfID(id)
 }
 
-func peerID(key [32]byte) peer.ID {
+// IDOf is PeerOf as libp2p has it.
+func IDOf(key [32]byte) peer.ID {
 	public, err := crypto.UnmarshalEd25519PublicKey(key[:])
 	if err != nil {
 		return "" // never: the length is right
@@ -163,7 +171,8 @@ func peerID(key [32]byte) peer.ID {
 	return id
 }
 
-func keyOfPeer(id peer.ID) ([32]byte, error) {
+// KeyOfID is KeyOf of an id as libp2p has it.
+func KeyOfID(id peer.ID) ([32]byte, error) {
 	public, err := id.ExtractPublicKey()
 	if err != nil || public.Type() != crypto.Ed25519 {
 		return [32]byte{}, fmt.Errorf("peer %s is not an ed25519 identity", id)

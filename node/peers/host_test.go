@@ -1,12 +1,9 @@
-package node
+package peers_test
 
 import (
 	"context"
 	"errors"
-	"io"
-	"log/slog"
 	"net"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,45 +12,14 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/multiformats/go-multiaddr"
+
+	"parley/node/nodetest"
+	"parley/node/peers"
 )
-
-const loopback = "/ip4/127.0.0.1/tcp/0"
-
-var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
-
-// testIdentity draws a key without a file.
-func testIdentity(t *testing.T) Identity {
-	t.Helper()
-	id, err := CreateIdentity(filepath.Join(t.TempDir(), "key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
-
-// testTransport starts a host on loopback that closes with the test.
-func testTransport(t *testing.T, id Identity, allow *roles, o observer) *transport {
-	t.Helper()
-	h, err := newTransport(id, loopback, allow, quiet, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := h.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return h
-}
-
-// knows tells a host where another one listens.
-func knows(a, b *transport) {
-	a.host.Peerstore().AddAddrs(b.host.ID(), b.host.Addrs(), time.Hour)
-}
 
 const echoProtocol protocol.ID = "/parley/test-echo/1"
 
-func echo(_ context.Context, s *stream) error {
+func echo(_ context.Context, s *peers.Stream) error {
 	b, err := s.Receive(100, time.Second)
 	if err != nil {
 		return err
@@ -63,17 +29,17 @@ func echo(_ context.Context, s *stream) error {
 
 // A stranger gets no stream, whoever dials; an analyst none of a member's.
 func TestStrangerIsRefused(t *testing.T) {
-	server, friend, other := testIdentity(t), testIdentity(t), testIdentity(t)
-	stranger := testIdentity(t)
-	s := testTransport(t, server, newRoles(map[peer.ID]role{friend.peerID(): member, other.peerID(): analyst}), nil)
-	s.Handle(echoProtocol, member, echo)
-	all := newRoles(map[peer.ID]role{server.peerID(): member, friend.peerID(): member, stranger.peerID(): member, other.peerID(): member})
-	ask := func(id Identity) error {
-		h := testTransport(t, id, all, nil)
-		knows(h, s)
+	server, friend, other := nodetest.Identity(t), nodetest.Identity(t), nodetest.Identity(t)
+	stranger := nodetest.Identity(t)
+	s := nodetest.Host(t, server, peers.NewRoles(map[peer.ID]peers.Role{friend.ID(): peers.Member, other.ID(): peers.Analyst}), nil)
+	s.Handle(echoProtocol, peers.Member, echo)
+	all := peers.NewRoles(map[peer.ID]peers.Role{server.ID(): peers.Member, friend.ID(): peers.Member, stranger.ID(): peers.Member, other.ID(): peers.Member})
+	ask := func(id peers.Identity) error {
+		h := nodetest.Host(t, id, all, nil)
+		nodetest.Knows(h, s)
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		c, err := h.Open(ctx, s.host.ID(), echoProtocol)
+		c, err := h.Open(ctx, s.Libp2p.ID(), echoProtocol)
 		if err != nil {
 			return err
 		}
@@ -93,39 +59,39 @@ func TestStrangerIsRefused(t *testing.T) {
 	if err := ask(stranger); err == nil {
 		t.Error("a stranger was served")
 	}
-	if s.Connected(stranger.peerID()) {
+	if s.Connected(stranger.ID()) {
 		t.Error("a stranger stays connected")
 	}
 	if err := ask(other); err == nil {
 		t.Error("an analyst was served what is for members")
 	}
-	h := testTransport(t, testIdentity(t), all, nil)
-	knows(s, h)
-	if _, err := s.Open(context.Background(), h.host.ID(), echoProtocol); err == nil {
+	h := nodetest.Host(t, nodetest.Identity(t), all, nil)
+	nodetest.Knows(s, h)
+	if _, err := s.Open(context.Background(), h.Libp2p.ID(), echoProtocol); err == nil {
 		t.Error("the host dialled a stranger")
 	}
 }
 
 func TestFrameLimits(t *testing.T) {
-	a, b := testIdentity(t), testIdentity(t)
-	allow := newRoles(map[peer.ID]role{a.peerID(): member, b.peerID(): member})
+	a, b := nodetest.Identity(t), nodetest.Identity(t)
+	allow := peers.NewRoles(map[peer.ID]peers.Role{a.ID(): peers.Member, b.ID(): peers.Member})
 	var mu sync.Mutex
 	var seen []string
-	s := testTransport(t, a, allow, func(peer, _ string, outgoing bool, p []byte) {
+	s := nodetest.Host(t, a, allow, func(peer, _ string, outgoing bool, p []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		seen = append(seen, string(p))
 	})
 	got := make(chan error, 1)
-	s.Handle(echoProtocol, member, func(ctx context.Context, c *stream) error {
+	s.Handle(echoProtocol, peers.Member, func(ctx context.Context, c *peers.Stream) error {
 		err := echo(ctx, c)
 		got <- err
 		return err
 	})
-	c := testTransport(t, b, allow, nil)
-	knows(c, s)
+	c := nodetest.Host(t, b, allow, nil)
+	nodetest.Knows(c, s)
 	call := func(payload []byte) ([]byte, error) {
-		st, err := c.Open(context.Background(), s.host.ID(), echoProtocol)
+		st, err := c.Open(context.Background(), s.Libp2p.ID(), echoProtocol)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,8 +105,8 @@ func TestFrameLimits(t *testing.T) {
 		t.Errorf("a frame at the limit: %v", err)
 	}
 	_, err := call(make([]byte, 101))
-	var fault *faultError
-	if served := <-got; err == nil || !errors.As(served, &fault) || fault.Peer != c.host.ID() {
+	var fault *peers.Fault
+	if served := <-got; err == nil || !errors.As(served, &fault) || fault.Peer != c.Libp2p.ID() {
 		t.Errorf("a frame over the limit: %v, and the server says %v", err, served)
 	}
 	mu.Lock()
@@ -153,14 +119,14 @@ func TestFrameLimits(t *testing.T) {
 // A peer that opens a stream and says nothing, or answers nothing, holds
 // nobody up for longer than the deadline.
 func TestSilentPeer(t *testing.T) {
-	a, b := testIdentity(t), testIdentity(t)
-	allow := newRoles(map[peer.ID]role{a.peerID(): member, b.peerID(): member})
-	s := testTransport(t, a, allow, nil)
-	s.Handle(echoProtocol, member, func(ctx context.Context, c *stream) error { <-ctx.Done(); return ctx.Err() })
-	c := testTransport(t, b, allow, nil)
-	knows(c, s)
+	a, b := nodetest.Identity(t), nodetest.Identity(t)
+	allow := peers.NewRoles(map[peer.ID]peers.Role{a.ID(): peers.Member, b.ID(): peers.Member})
+	s := nodetest.Host(t, a, allow, nil)
+	s.Handle(echoProtocol, peers.Member, func(ctx context.Context, c *peers.Stream) error { <-ctx.Done(); return ctx.Err() })
+	c := nodetest.Host(t, b, allow, nil)
+	nodetest.Knows(c, s)
 	ctx, cancel := context.WithCancel(context.Background())
-	st, err := c.Open(ctx, s.host.ID(), echoProtocol)
+	st, err := c.Open(ctx, s.Libp2p.ID(), echoProtocol)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +134,7 @@ func TestSilentPeer(t *testing.T) {
 	if _, err := st.Receive(100, 200*time.Millisecond); err == nil || time.Since(start) > 5*time.Second {
 		t.Errorf("waited %v for a silent peer: %v", time.Since(start), err)
 	}
-	st, err = c.Open(ctx, s.host.ID(), echoProtocol)
+	st, err = c.Open(ctx, s.Libp2p.ID(), echoProtocol)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,25 +152,25 @@ func TestPortInUse(t *testing.T) {
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	address := "/ip4/127.0.0.1/tcp/" + port
-	_, err = newTransport(testIdentity(t), address, newRoles(nil), quiet, nil)
+	_, err = peers.NewHost(nodetest.Identity(t), address, peers.NewRoles(nil), nodetest.Quiet, nil)
 	if err == nil || !strings.Contains(err.Error(), address) || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("%v", err)
 	}
 	// Two nodes, too: the transport must not share the port.
-	first := testTransport(t, testIdentity(t), nil, nil)
-	address = first.host.Addrs()[0].String()
-	if _, err = newTransport(testIdentity(t), address, newRoles(nil), quiet, nil); err == nil || !strings.Contains(err.Error(), "in use") {
+	first := nodetest.Host(t, nodetest.Identity(t), nil, nil)
+	address = first.Libp2p.Addrs()[0].String()
+	if _, err = peers.NewHost(nodetest.Identity(t), address, peers.NewRoles(nil), nodetest.Quiet, nil); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("two nodes on %s: %v", address, err)
 	}
-	if _, err = newTransport(testIdentity(t), "/ip4/203.0.113.7/tcp/0", nil, quiet, nil); err == nil || !strings.Contains(err.Error(), "no such address") {
+	if _, err = peers.NewHost(nodetest.Identity(t), "/ip4/203.0.113.7/tcp/0", nil, nodetest.Quiet, nil); err == nil || !strings.Contains(err.Error(), "no such address") {
 		t.Errorf("%v", err)
 	}
 }
 
 // A peer that comes back is found again, also when it was away from the start.
 func TestKeepReconnects(t *testing.T) {
-	a, b := testIdentity(t), testIdentity(t)
-	allow := newRoles(map[peer.ID]role{a.peerID(): member, b.peerID(): member})
+	a, b := nodetest.Identity(t), nodetest.Identity(t)
+	allow := peers.NewRoles(map[peer.ID]peers.Role{a.ID(): peers.Member, b.ID(): peers.Member})
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -216,9 +182,9 @@ func TestKeepReconnects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := testTransport(t, a, allow, nil)
+	s := nodetest.Host(t, a, allow, nil)
 	changes := make(chan bool, 100)
-	s.Keep(peer.AddrInfo{ID: b.peerID(), Addrs: []multiaddr.Multiaddr{dial}}, func(up bool, _ error) { changes <- up })
+	s.Keep(peer.AddrInfo{ID: b.ID(), Addrs: []multiaddr.Multiaddr{dial}}, func(up bool, _ error) { changes <- up })
 	until := func(want bool) {
 		t.Helper()
 		for deadline := time.After(10 * time.Second); ; {
@@ -234,7 +200,7 @@ func TestKeepReconnects(t *testing.T) {
 	}
 	until(false)
 	for range 2 {
-		c, err := newTransport(b, address, allow, quiet, nil)
+		c, err := peers.NewHost(b, address, allow, nodetest.Quiet, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,10 @@
-package node
+// Package peers is the network as a node and a client meet it: who one is (an ed25519 key), whom
+// one talks to (an allow-list that follows the ledger), and framed, bounded streams to them over
+// libp2p (node/README.md sections 1 and 2).
+//
+// It imports engine, for the canonical encoding, and disk, for the file of a key. Every room that
+// speaks to another machine imports it.
+package peers
 
 import (
 	"context"
@@ -37,7 +43,7 @@ const (
 	maxStreams           = 2048
 	maxTransportMemory   = 128 << 20 // yamux windows and buffers, all peers together
 	maxPeerMemory        = 24 << 20
-	dialTimeout          = 10 * time.Second
+	DialTimeout          = 10 * time.Second
 	firstRedial          = 200 * time.Millisecond
 	lastRedial           = 15 * time.Second
 	handlerCloseDeadline = 5 * time.Second
@@ -51,52 +57,54 @@ func init() {
 	}
 }
 
-// role is what a peer may do here.
-type role uint8
+// Role is what a peer may do here: each next one all that the one before it may.
+type Role uint8
 
 const (
-	stranger role = iota
-	leaving       // voted out; still a validator for a block or two, and nothing else
-	analyst
-	member
+	Stranger Role = iota // is cut off
+	Leaving              // voted out; still a validator for a block or two, and nothing else
+	Analyst              // may ask
+	Member               // a department or an auditor
 )
 
-func (r role) String() string {
+func (r Role) String() string {
 	return [...]string{"stranger", "leaving", "analyst", "member"}[min(int(r), 3)]
 }
 
-// roles is the allow-list, and libp2p's connection gater: a peer that is not
+// Roles is the allow-list, and libp2p's connection gater: a peer that is not
 // on it is cut off as soon as the handshake shows who it is, before any
 // stream. The members on it follow the ledger (admit, expel). Safe for
 // concurrent use.
-type roles struct {
+type Roles struct {
 	mu sync.RWMutex
-	m  map[peer.ID]role
+	m  map[peer.ID]Role
 }
 
-func newRoles(m map[peer.ID]role) *roles {
+// NewRoles makes an allow-list of m, which is the list's own from then on; nil is nobody.
+func NewRoles(m map[peer.ID]Role) *Roles {
 	if m == nil {
-		m = map[peer.ID]role{}
+		m = map[peer.ID]Role{}
 	}
-	return &roles{m: m}
+	return &Roles{m: m}
 }
 
-func (r *roles) of(p peer.ID) role {
+// Of is a peer's role.
+func (r *Roles) Of(p peer.ID) Role {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.m[p]
 }
 
-// set gives a peer its role; stranger takes it off the list. It reports
+// Set gives a peer its role; stranger takes it off the list. It reports
 // whether that changed anything, and false when the list is full.
-func (r *roles) set(p peer.ID, as role) bool {
+func (r *Roles) Set(p peer.ID, as Role) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old, listed := r.m[p]
 	switch {
 	case old == as, !listed && len(r.m) >= maxPeers:
 		return false
-	case as == stranger:
+	case as == Stranger:
 		delete(r.m, p)
 	default:
 		r.m[p] = as
@@ -104,8 +112,8 @@ func (r *roles) set(p peer.ID, as role) bool {
 	return true
 }
 
-// with lists the peers of some roles.
-func (r *roles) with(as ...role) []peer.ID {
+// With lists the peers of some roles.
+func (r *Roles) With(as ...Role) []peer.ID {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	var out []peer.ID
@@ -118,47 +126,48 @@ func (r *roles) with(as ...role) []peer.ID {
 	return out
 }
 
-func (r *roles) size() int {
+func (r *Roles) size() int {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return len(r.m)
 }
 
-func (r *roles) InterceptPeerDial(p peer.ID) bool                        { return r.of(p) != stranger }
-func (r *roles) InterceptAddrDial(p peer.ID, _ multiaddr.Multiaddr) bool { return r.of(p) != stranger }
+// InterceptPeerDial, like the four after it, implements libp2p's gater.
+func (r *Roles) InterceptPeerDial(p peer.ID) bool                        { return r.Of(p) != Stranger }
+func (r *Roles) InterceptAddrDial(p peer.ID, _ multiaddr.Multiaddr) bool { return r.Of(p) != Stranger }
 
 // InterceptAccept lets any address try: who it is shows in the handshake. The
 // resource manager bounds how many try at once.
-func (r *roles) InterceptAccept(network.ConnMultiaddrs) bool { return true }
+func (r *Roles) InterceptAccept(network.ConnMultiaddrs) bool { return true }
 
-func (r *roles) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
-	return r.of(p) != stranger
+func (r *Roles) InterceptSecured(_ network.Direction, p peer.ID, _ network.ConnMultiaddrs) bool {
+	return r.Of(p) != Stranger
 }
 
-func (r *roles) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
+func (r *Roles) InterceptUpgraded(network.Conn) (bool, control.DisconnectReason) { return true, 0 }
 
-// observer sees what streams carry: see Options.Observe.
-type observer func(peer, protocol string, outgoing bool, payload []byte)
+// Observer sees each byte string that streams carry, as it is before it is encrypted.
+type Observer func(peer, protocol string, outgoing bool, payload []byte)
 
-// transport is a libp2p host that speaks to the peers on its allow-list only.
+// Host is a libp2p host that speaks to the peers on its allow-list only.
 // TCP and Noise, nothing else: no relay, no discovery, no QUIC (whose buffers
 // would take half of a node's memory).
-type transport struct {
-	host    host.Host
-	roles   *roles
-	log     *slog.Logger
-	observe observer
+type Host struct {
+	Libp2p  host.Host // for what brings streams of its own, as the ledger does
+	Roles   *Roles
+	Log     *slog.Logger
+	observe Observer
 
 	ctx    context.Context // of the handlers and dialers
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
 }
 
-// newTransport starts a host. An empty listen address makes one that only
+// NewHost starts a host. An empty listen address makes one that only
 // dials, as analysts' clients do. A node adds where libp2p's figures go.
-func newTransport(id Identity, listen string, allow *roles, log *slog.Logger, o observer, more ...libp2p.Option) (*transport, error) {
+func NewHost(id Identity, listen string, allow *Roles, log *slog.Logger, o Observer, more ...libp2p.Option) (*Host, error) {
 	if allow == nil {
-		allow = newRoles(nil) // nobody
+		allow = NewRoles(nil) // nobody
 	}
 	if n := allow.size(); n > maxPeers {
 		return nil, fmt.Errorf("%d peers and analysts are over the limit of %d", n, maxPeers)
@@ -179,7 +188,7 @@ func newTransport(id Identity, listen string, allow *roles, log *slog.Logger, o 
 		libp2p.Identity(key),
 		libp2p.NoTransports,
 		// Without reuse of ports a second node on the same one is told so.
-		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport(), tcp.WithConnectionTimeout(dialTimeout)),
+		libp2p.Transport(tcp.NewTCPTransport, tcp.DisableReuseport(), tcp.WithConnectionTimeout(DialTimeout)),
 		libp2p.Security(noise.ID, noise.New),
 		libp2p.ConnectionGater(allow),
 		libp2p.ResourceManager(limits),
@@ -189,7 +198,7 @@ func newTransport(id Identity, listen string, allow *roles, log *slog.Logger, o 
 		libp2p.ForceReachabilityPrivate(),
 		libp2p.Ping(false),
 		libp2p.UserAgent("parley"),
-		libp2p.WithDialTimeout(dialTimeout),
+		libp2p.WithDialTimeout(DialTimeout),
 	}
 	if options = append(options, more...); len(more) == 0 {
 		options = append(options, libp2p.DisableMetrics())
@@ -203,7 +212,7 @@ func newTransport(id Identity, listen string, allow *roles, log *slog.Logger, o 
 	if err != nil {
 		return nil, explainListen(listen, err)
 	}
-	t := &transport{host: h, roles: allow, log: log, observe: o}
+	t := &Host{Libp2p: h, Roles: allow, Log: log, observe: o}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
 	return t, nil
 }
@@ -248,14 +257,14 @@ func explainListen(listen string, err error) error {
 
 // Addresses are the multiaddrs to dial, each ending in /p2p/ID. A wildcard
 // address is resolved to the interfaces'.
-func (t *transport) Addresses() []string {
-	listening, err := t.host.Network().InterfaceListenAddresses()
+func (t *Host) Addresses() []string {
+	listening, err := t.Libp2p.Network().InterfaceListenAddresses()
 	if err != nil {
-		listening = t.host.Network().ListenAddresses()
+		listening = t.Libp2p.Network().ListenAddresses()
 	}
 	out := make([]string, 0, len(listening))
 	for _, a := range listening {
-		out = append(out, a.String()+"/p2p/"+t.host.ID().String())
+		out = append(out, a.String()+"/p2p/"+t.Libp2p.ID().String())
 	}
 	return out
 }
@@ -263,10 +272,10 @@ func (t *transport) Addresses() []string {
 // Handle serves a protocol to peers of at least the given role. The handler's
 // stream is closed when it returns nil, reset when it returns an error, and
 // its context ends with the transport.
-func (t *transport) Handle(id protocol.ID, least role, handler func(context.Context, *stream) error) {
-	t.host.SetStreamHandler(id, func(raw network.Stream) {
+func (t *Host) Handle(id protocol.ID, least Role, handler func(context.Context, *Stream) error) {
+	t.Libp2p.SetStreamHandler(id, func(raw network.Stream) {
 		from := raw.Conn().RemotePeer()
-		if t.roles.of(from) < least || t.ctx.Err() != nil {
+		if t.Roles.Of(from) < least || t.ctx.Err() != nil {
 			raw.Reset()
 			return
 		}
@@ -278,8 +287,8 @@ func (t *transport) Handle(id protocol.ID, least role, handler func(context.Cont
 		err := handler(ctx, s)
 		if err != nil {
 			s.Abort()
-			if ctx.Err() == nil && !errors.Is(err, errStreamEnded) {
-				t.log.Debug("stream failed", "protocol", string(id), "peer", from.String(), "error", err.Error())
+			if ctx.Err() == nil && !errors.Is(err, ErrEnded) {
+				t.Log.Debug("stream failed", "protocol", string(id), "peer", from.String(), "error", err.Error())
 			}
 			return
 		}
@@ -288,20 +297,23 @@ func (t *transport) Handle(id protocol.ID, least role, handler func(context.Cont
 }
 
 // Open starts a stream to a peer that is connected or whose address is known.
-func (t *transport) Open(ctx context.Context, p peer.ID, id protocol.ID) (*stream, error) {
-	dial, cancel := context.WithTimeout(ctx, dialTimeout)
+func (t *Host) Open(ctx context.Context, p peer.ID, id protocol.ID) (*Stream, error) {
+	dial, cancel := context.WithTimeout(ctx, DialTimeout)
 	defer cancel()
-	raw, err := t.host.NewStream(dial, p, id)
+	raw, err := t.Libp2p.NewStream(dial, p, id)
 	if err != nil {
-		return nil, fmt.Errorf("reaching %s: %w", p, shortDialError(err))
+		return nil, fmt.Errorf("reaching %s: %w", p, DialCause(err))
 	}
 	return t.wrap(ctx, raw), nil
 }
 
-// retry calls do until it succeeds or ctx ends, and returns its last error. A
+// RetryPause is how often something is tried that only somebody else can bring about.
+const RetryPause = 200 * time.Millisecond
+
+// Retry calls do until it succeeds or ctx ends, and returns its last error. A
 // node whose handlers are not up yet, or which has just cut a stranger, says
 // the same.
-func retry(ctx context.Context, do func() error) error {
+func Retry(ctx context.Context, do func() error) error {
 	for {
 		err := do()
 		if err == nil {
@@ -310,17 +322,17 @@ func retry(ctx context.Context, do func() error) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(keysPause):
+		case <-time.After(RetryPause):
 		}
 	}
 }
 
 // Expel takes a peer off the allow-list and cuts its connections, with all
 // streams on them.
-func (t *transport) Expel(p peer.ID) {
-	if t.roles.set(p, stranger) {
-		if err := t.host.Network().ClosePeer(p); err != nil {
-			t.log.Warn("cutting off a peer", "peer", p.String(), "error", err.Error())
+func (t *Host) Expel(p peer.ID) {
+	if t.Roles.Set(p, Stranger) {
+		if err := t.Libp2p.Network().ClosePeer(p); err != nil {
+			t.Log.Warn("cutting off a peer", "peer", p.String(), "error", err.Error())
 		}
 	}
 }
@@ -328,7 +340,7 @@ func (t *transport) Expel(p peer.ID) {
 // Keep connects to a peer now and whenever the connection is lost, with
 // growing pauses, until the transport closes. changed is told of each change;
 // it must not block.
-func (t *transport) Keep(info peer.AddrInfo, changed func(connected bool, err error)) {
+func (t *Host) Keep(info peer.AddrInfo, changed func(connected bool, err error)) {
 	t.Go(func(context.Context) {
 		lost := make(chan struct{}, 1)
 		watch := &network.NotifyBundle{DisconnectedF: func(_ network.Network, c network.Conn) {
@@ -339,8 +351,8 @@ func (t *transport) Keep(info peer.AddrInfo, changed func(connected bool, err er
 				}
 			}
 		}}
-		t.host.Network().Notify(watch)
-		defer t.host.Network().StopNotify(watch)
+		t.Libp2p.Network().Notify(watch)
+		defer t.Libp2p.Network().StopNotify(watch)
 		pause := firstRedial
 		for up := false; ; {
 			wait := lastRedial
@@ -349,7 +361,7 @@ func (t *transport) Keep(info peer.AddrInfo, changed func(connected bool, err er
 					changed(true, nil)
 				}
 				up, pause = true, firstRedial
-			} else if t.ctx.Err() != nil || t.roles.of(info.ID) == stranger {
+			} else if t.ctx.Err() != nil || t.Roles.Of(info.ID) == Stranger {
 				return // closing, or expelled since
 			} else {
 				changed(false, err)
@@ -368,32 +380,35 @@ func (t *transport) Keep(info peer.AddrInfo, changed func(connected bool, err er
 	})
 }
 
-func (t *transport) connect(info peer.AddrInfo) error {
-	if t.host.Network().Connectedness(info.ID) == network.Connected {
+func (t *Host) connect(info peer.AddrInfo) error {
+	if t.Libp2p.Network().Connectedness(info.ID) == network.Connected {
 		return nil
 	}
 	if len(info.Addrs) == 0 {
 		return fmt.Errorf("waiting for %s to dial", info.ID)
 	}
-	if s, ok := t.host.Network().(*swarm.Swarm); ok {
+	if s, ok := t.Libp2p.Network().(*swarm.Swarm); ok {
 		s.Backoff().Clear(info.ID) // the pauses are ours
 	}
-	ctx, cancel := context.WithTimeout(t.ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(t.ctx, DialTimeout)
 	defer cancel()
-	if err := t.host.Connect(ctx, info); err != nil {
-		return fmt.Errorf("reaching %s: %w", info.ID, shortDialError(err))
+	if err := t.Libp2p.Connect(ctx, info); err != nil {
+		return fmt.Errorf("reaching %s: %w", info.ID, DialCause(err))
 	}
 	return nil
 }
 
+// Closing is a context that ends when the host closes.
+func (t *Host) Closing() context.Context { return t.ctx }
+
 // Connected tells whether a connection to p stands.
-func (t *transport) Connected(p peer.ID) bool {
-	return t.host.Network().Connectedness(p) == network.Connected
+func (t *Host) Connected(p peer.ID) bool {
+	return t.Libp2p.Network().Connectedness(p) == network.Connected
 }
 
 // Go runs something until the transport closes, which waits for it. Callable
 // only from what Close waits for, or before Close.
-func (t *transport) Go(run func(context.Context)) {
+func (t *Host) Go(run func(context.Context)) {
 	t.wg.Add(1)
 	go func() {
 		defer t.wg.Done()
@@ -402,9 +417,9 @@ func (t *transport) Go(run func(context.Context)) {
 }
 
 // Close cuts all streams and connections and waits for the handlers.
-func (t *transport) Close() error {
+func (t *Host) Close() error {
 	t.cancel()
-	err := t.host.Close()
+	err := t.Libp2p.Close()
 	done := make(chan struct{})
 	go func() { t.wg.Wait(); close(done) }()
 	select {
@@ -415,9 +430,9 @@ func (t *transport) Close() error {
 	return err
 }
 
-// shortDialError drops libp2p's list of every address tried, and keeps the
+// DialCause drops libp2p's list of every address tried, and keeps the
 // last cause.
-func shortDialError(err error) error {
+func DialCause(err error) error {
 	var dial *swarm.DialError
 	if errors.As(err, &dial) {
 		if n := len(dial.DialErrors); n > 0 {

@@ -1,0 +1,49 @@
+// Package nodetest is what tests of several rooms of node share: identities and hosts on loopback.
+// It imports peers; tests alone import it.
+package nodetest
+
+import (
+	"io"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"parley/node/peers"
+)
+
+// Loopback is an address with a free port.
+const Loopback = "/ip4/127.0.0.1/tcp/0"
+
+// Quiet is a log that nobody reads.
+var Quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// Identity draws a key without a file.
+func Identity(t *testing.T) peers.Identity {
+	t.Helper()
+	id, err := peers.CreateIdentity(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// Host starts a host on loopback that closes with the test.
+func Host(t *testing.T, id peers.Identity, allow *peers.Roles, o peers.Observer) *peers.Host {
+	t.Helper()
+	h, err := peers.NewHost(id, Loopback, allow, Quiet, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return h
+}
+
+// Knows tells a host where another one listens.
+func Knows(a, b *peers.Host) {
+	a.Libp2p.Peerstore().AddAddrs(b.Libp2p.ID(), b.Libp2p.Addrs(), time.Hour)
+}
