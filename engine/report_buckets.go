@@ -131,9 +131,9 @@ func (rb *reportBinder) fromStart(x *Expr, r int) (*Expr, error) {
 // startsByGroup tells whether ranges start elsewhere in each group.
 func (r *Report) startsByGroup() bool { return len(r.Names) > 0 && r.Names[0] == byGroup }
 
-// bucketRange is the constants of a range: its width, its number of buckets, and where
+// rangeConstants is the constants of a range: its width, its number of buckets, and where
 // it starts, once or in each group.
-func (r *Report) bucketRange(i int) []Datum {
+func (r *Report) rangeConstants(i int) []Datum {
 	size := len(r.Constants) / len(r.Names)
 	return r.Constants[i*size : (i+1)*size]
 }
@@ -143,7 +143,7 @@ func (r *Report) start(i, group int) Datum {
 	if !r.startsByGroup() {
 		group = 0
 	}
-	return r.bucketRange(i)[2+group]
+	return r.rangeConstants(i)[2+group]
 }
 
 // Start is the start of range r of a search in a group, what OpStart stands for: both
@@ -159,7 +159,7 @@ func (p *Plan) Start(r, group int) Datum {
 func (r *Report) bucketEdges() [][]*big.Rat {
 	out := make([][]*big.Rat, len(r.Names))
 	for i := range out {
-		constants := r.bucketRange(i)
+		constants := r.rangeConstants(i)
 		for k := range rational(constants[1]).Num().Int64() + 1 {
 			out[i] = append(out[i], new(big.Rat).Mul(rational(constants[0]), new(big.Rat).SetInt64(k)))
 		}

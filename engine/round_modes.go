@@ -26,9 +26,9 @@ type modeFinder struct {
 	splits int        // ranges that one round splits in each group, after the first
 	round  int
 	groups []modeGroup
-	slots  []slot
-	levels []int         // of the slots' buckets
-	chosen [][]*modeNode // by slot and group; nil repeats another slot
+	ranges []bucketRange
+	levels []int         // of the ranges' buckets
+	chosen [][]*modeNode // by range and group; nil repeats another range
 }
 
 // modeGroup is what is known of one group.
@@ -117,12 +117,12 @@ func interleaved(nodes []*modeNode) []*modeNode {
 }
 
 // ask gives the whole range first; then the first contenders of each group. Ranges of
-// one width share a slot across groups, so a group may get fewer than others need.
-func (f *modeFinder) ask() []slot {
-	f.slots, f.levels, f.chosen = nil, nil, nil
+// one width share a range across groups, so a group may get fewer than others need.
+func (f *modeFinder) ask() []bucketRange {
+	f.ranges, f.levels, f.chosen = nil, nil, nil
 	if f.round == 0 {
-		f.slots, f.levels = []slot{f.search.everywhere(f.widths[0], f.bins[0])}, []int{0}
-		return f.slots
+		f.ranges, f.levels = []bucketRange{f.search.everywhere(f.widths[0], f.bins[0])}, []int{0}
+		return f.ranges
 	}
 	contenders := make([][]*modeNode, len(f.groups))
 	for g := range f.groups {
@@ -142,14 +142,14 @@ func (f *modeFinder) ask() []slot {
 					one.starts[g] = own[0].lo
 				}
 			}
-			f.slots, f.levels, f.chosen = append(f.slots, one), append(f.levels, level+1), append(f.chosen, chosen)
+			f.ranges, f.levels, f.chosen = append(f.ranges, one), append(f.levels, level+1), append(f.chosen, chosen)
 		}
 	}
-	return f.slots
+	return f.ranges
 }
 
-// places is how many slots each level gets: rank by rank the groups' contenders are
-// taken, until there are as many slots as a round may have.
+// places is how many ranges each level gets: rank by rank the groups' contenders are
+// taken, until there are as many ranges as a round may have.
 func (f *modeFinder) places(contenders [][]*modeNode) []int {
 	places, total := make([]int, len(f.widths)), 0
 	taken := make([][]int, len(contenders))
@@ -190,7 +190,7 @@ func ofLevel(nodes []*modeNode, level int) []*modeNode {
 // take replaces the ranges that were split by their parts, and keeps the most frequent
 // values.
 func (f *modeFinder) take(n []*big.Int, counts [][][]*big.Int) error {
-	for k, one := range f.slots {
+	for k, one := range f.ranges {
 		for g := range f.groups {
 			var node *modeNode
 			whole := n[g]

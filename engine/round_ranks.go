@@ -17,7 +17,7 @@ type rankFinder struct {
 	span    *big.Int   // width of the ranges that are split in this round
 	width   *big.Int   // of this round's buckets
 	targets [][]target // by group, ascending by rank; none before the first round
-	slots   []slot
+	ranges  []bucketRange
 }
 
 // target is a rank that is looked for: below values lie under lo, and the value lies in
@@ -67,16 +67,16 @@ func ceilQuotient(a, b *big.Int) *big.Int {
 
 // ask gives the whole range first, then in each group the ranges that hold its ranks;
 // a group with fewer than others repeats one.
-func (f *rankFinder) ask() []slot {
-	f.slots = nil
+func (f *rankFinder) ask() []bucketRange {
+	f.ranges = nil
 	if f.round == f.rounds {
 		return nil
 	}
 	f.width = f.bucketWidth(f.round)
 	bins := partsOf(f.span, f.width)
 	if f.round == 0 {
-		f.slots = []slot{f.search.everywhere(f.width, bins)}
-		return f.slots
+		f.ranges = []bucketRange{f.search.everywhere(f.width, bins)}
+		return f.ranges
 	}
 	for g, targets := range f.targets {
 		k := 0
@@ -84,18 +84,18 @@ func (f *rankFinder) ask() []slot {
 			if i > 0 && t.lo.Cmp(targets[i-1].lo) == 0 {
 				continue
 			}
-			if k == len(f.slots) {
-				f.slots = append(f.slots, f.search.everywhere(f.width, bins))
-				copy(f.slots[k].starts, f.slots[0].starts)
+			if k == len(f.ranges) {
+				f.ranges = append(f.ranges, f.search.everywhere(f.width, bins))
+				copy(f.ranges[k].starts, f.ranges[0].starts)
 			}
-			f.slots[k].starts[g] = t.lo
+			f.ranges[k].starts[g] = t.lo
 			k++
 		}
-		for ; k > 0 && k < len(f.slots); k++ {
-			f.slots[k].starts[g] = f.slots[0].starts[g]
+		for ; k > 0 && k < len(f.ranges); k++ {
+			f.ranges[k].starts[g] = f.ranges[0].starts[g]
 		}
 	}
-	return f.slots
+	return f.ranges
 }
 
 // take finds for each rank the bucket that holds it.
@@ -106,7 +106,7 @@ func (f *rankFinder) take(n []*big.Int, counts [][][]*big.Int) error {
 	for g, targets := range f.targets {
 		for i := range targets {
 			t := &targets[i]
-			at := slices.IndexFunc(f.slots, func(s slot) bool { return s.starts[g].Cmp(t.lo) == 0 })
+			at := slices.IndexFunc(f.ranges, func(s bucketRange) bool { return s.starts[g].Cmp(t.lo) == 0 })
 			k := 0
 			for _, count := range counts[at][g] {
 				next := new(big.Int).Add(t.below, count)

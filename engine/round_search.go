@@ -20,29 +20,29 @@ type search struct {
 	order   []searchOrder
 	finders []finder
 	round   int
-	asked   [][]slot   // what each finder asks in this round
-	slots   []slot     // the different ones among them, in the order of the question
-	present []bool     // groups with rows
-	n       []*big.Int // of values, by group
+	asked   [][]bucketRange // what each finder asks in this round
+	ranges  []bucketRange   // the different ones among them, in the order of the question
+	present []bool          // groups with rows
+	n       []*big.Int      // of values, by group
 }
 
-// slot is one range of buckets that a round counts, in each group from a start of its
+// bucketRange is one range of buckets that a round counts, in each group from a start of its
 // own: [start + k·width, start + (k+1)·width) for k below bins.
-type slot struct {
+type bucketRange struct {
 	starts []*big.Int // by group
 	width  *big.Int
 	bins   int
 }
 
-func (s slot) equal(o slot) bool {
-	return s.bins == o.bins && s.width.Cmp(o.width) == 0 &&
-		slices.EqualFunc(s.starts, o.starts, func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
+func (r bucketRange) equal(o bucketRange) bool {
+	return r.bins == o.bins && r.width.Cmp(o.width) == 0 &&
+		slices.EqualFunc(r.starts, o.starts, func(a, b *big.Int) bool { return a.Cmp(b) == 0 })
 }
 
 // finder narrows the ranges that hold what one kind of output asks for.
 type finder interface {
 	// ask gives the ranges to count next; none when everything is found.
-	ask() []slot
+	ask() []bucketRange
 	// take reads their counts, by range, group and bucket, and n, the number of values of
 	// each group.
 	take(n []*big.Int, counts [][][]*big.Int) error
@@ -55,8 +55,8 @@ type finder interface {
 }
 
 // everywhere is a range that starts at the column's least value in every group.
-func (s *search) everywhere(width *big.Int, bins int) slot {
-	out := slot{width: width, bins: bins}
+func (s *search) everywhere(width *big.Int, bins int) bucketRange {
+	out := bucketRange{width: width, bins: bins}
 	for range s.count {
 		out.starts = append(out.starts, s.column.Min)
 	}
@@ -65,13 +65,13 @@ func (s *search) everywhere(width *big.Int, bins int) slot {
 
 // ask collects the finders' ranges of the present round.
 func (s *search) ask() {
-	s.asked, s.slots = nil, nil
+	s.asked, s.ranges = nil, nil
 	for _, f := range s.finders {
-		slots := f.ask()
-		s.asked = append(s.asked, slots)
-		for _, one := range slots {
-			if !slices.ContainsFunc(s.slots, one.equal) {
-				s.slots = append(s.slots, one)
+		ranges := f.ask()
+		s.asked = append(s.asked, ranges)
+		for _, one := range ranges {
+			if !slices.ContainsFunc(s.ranges, one.equal) {
+				s.ranges = append(s.ranges, one)
 			}
 		}
 	}
@@ -85,10 +85,10 @@ func (s *search) statement() string {
 	if s.column.Kind == Date {
 		place = func(x *big.Int) string { return "DATE '" + FormatDate(x.Int64()) + "'" }
 	}
-	uniform := !slices.ContainsFunc(s.slots, func(one slot) bool {
+	uniform := !slices.ContainsFunc(s.ranges, func(one bucketRange) bool {
 		return slices.ContainsFunc(one.starts, func(x *big.Int) bool { return x.Cmp(one.starts[0]) != 0 })
 	})
-	for _, one := range s.slots {
+	for _, one := range s.ranges {
 		start := place(one.starts[0])
 		if !uniform {
 			var starts []string
@@ -114,7 +114,7 @@ func (s *search) step(round *Result) (done bool, err error) {
 		}
 		own := make([][][]*big.Int, len(s.asked[i]))
 		for k, one := range s.asked[i] {
-			own[k] = counts[slices.IndexFunc(s.slots, one.equal)]
+			own[k] = counts[slices.IndexFunc(s.ranges, one.equal)]
 		}
 		if err := f.take(s.n, own); err != nil {
 			return false, err
@@ -122,7 +122,7 @@ func (s *search) step(round *Result) (done bool, err error) {
 	}
 	s.round++
 	s.ask()
-	return len(s.slots) == 0, nil
+	return len(s.ranges) == 0, nil
 }
 
 // read takes a round's counts from its answer, by range, group and bucket; in the first
@@ -130,7 +130,7 @@ func (s *search) step(round *Result) (done bool, err error) {
 func (s *search) read(round *Result) (counts [][][]*big.Int, err error) {
 	malformed := refuse(CodeCells, 0, "round %d: this is not the answer to its question", s.round+1)
 	bins := 0
-	for _, one := range s.slots {
+	for _, one := range s.ranges {
 		bins += one.bins
 		counts = append(counts, make([][]*big.Int, s.count))
 	}
@@ -160,7 +160,7 @@ func (s *search) read(round *Result) (counts [][][]*big.Int, err error) {
 	}
 	rows := round.Rows
 	for _, g := range order {
-		for k, one := range s.slots {
+		for k, one := range s.ranges {
 			for range one.bins {
 				count := countOf(rows[0])
 				if count == nil {

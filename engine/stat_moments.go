@@ -32,8 +32,8 @@ var (
 	ofAll = [][2]int{{0, 0}, {1, 0}, {0, 1}, {2, 0}, {1, 1}, {0, 2}}
 )
 
-// moments makes the entry of a statistic.
-func moments(arguments int, kind Kind, powers [][2]int, finish func(m []value) value) function {
+// summed makes the entry of a statistic.
+func summed(arguments int, kind Kind, powers [][2]int, finish func(m []value) value) function {
 	s := statistic{arguments, kind, powers, finish}
 	return function{bind: s.bind, finish: s.finished, learns: listed, sums: &s}
 }
