@@ -106,3 +106,11 @@ func (p *Plan) describeArguments(args []*Expr) string {
 	}
 	return "(" + strings.Join(parts, ", ") + ")"
 }
+
+// Plural writes a number of things: "1 row", "2 rows".
+func Plural[N int | int64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

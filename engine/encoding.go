@@ -36,6 +36,9 @@ type Digest [32]byte
 // String returns the digest as 64 lower-case hex digits.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
 
+// Compare orders digests by their bytes.
+func (d Digest) Compare(o Digest) int { return bytes.Compare(d[:], o[:]) }
+
 // MarshalText implements encoding.TextMarshaler: 64 lower-case hex digits.
 func (d Digest) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 

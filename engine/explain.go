@@ -147,14 +147,6 @@ func (p *Plan) shown(moment int) bool {
 	})
 }
 
-// plural writes a number of things.
-func plural(n int64, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
-}
-
 // maxBoundedMoments is up to how many moments the text lists each department's bounds;
 // the JSON form always does.
 const maxBoundedMoments = 128
@@ -194,7 +186,7 @@ func (x Explanation) writeMoments(line func(format string, args ...any)) {
 		if m.Scale > 0 {
 			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)
 		}
-		line("  %s: %s%s", m.Name, plural(int64(m.Limbs), "limb"), unit)
+		line("  %s: %s%s", m.Name, Plural(m.Limbs, "limb"), unit)
 		if len(x.Moments) > maxBoundedMoments {
 			continue
 		}
@@ -212,7 +204,7 @@ func (x Explanation) String() string {
 	line("Assurance: %s", x.Assurance)
 	line("Table %s, contributed by", x.Table)
 	for _, d := range x.Departments {
-		line("  %s: %s, version %d, digest %s", d.Name, plural(d.Rows, "row"), d.Version, d.Digest)
+		line("  %s: %s, version %d, digest %s", d.Name, Plural(d.Rows, "row"), d.Version, d.Digest)
 	}
 	if len(x.Columns) > 0 {
 		line("Columns read: %s", strings.Join(x.Columns, ", "))
@@ -221,10 +213,10 @@ func (x Explanation) String() string {
 		line("Rows counted: %s", x.Filter)
 	}
 	for _, g := range x.GroupBy {
-		line("Grouped by %s: %s (%s)", g.Name, plural(int64(g.Values), "value"), g.Kind)
+		line("Grouped by %s: %s (%s)", g.Name, Plural(g.Values, "value"), g.Kind)
 	}
-	line("Each department contributes %s (%s of %d) in %s, %s:", plural(int64(x.Cells), "cell"), plural(int64(x.Groups), "group"),
-		len(x.Moments), plural(int64(x.Limbs), "limb"), plural(int64(x.Ciphertexts), "ciphertext"))
+	line("Each department contributes %s (%s of %d) in %s, %s:", Plural(x.Cells, "cell"), Plural(x.Groups, "group"),
+		len(x.Moments), Plural(x.Limbs, "limb"), Plural(x.Ciphertexts, "ciphertext"))
 	x.writeMoments(line)
 	line("The analyst computes")
 	for _, o := range x.Outputs {

@@ -79,14 +79,14 @@ func nearest(name string, names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	wanted := []rune(lower(name))
-	best, bestDistance := "", max(2, len(wanted)/3)+1
+	wanted := utf8.RuneCountInString(name)
+	best, bestDistance := "", max(2, wanted/3)+1
 	for _, candidate := range names {
-		if d := distance(wanted, []rune(lower(candidate)), bestDistance); d < bestDistance {
+		if d := EditDistance(lower(name), lower(candidate), bestDistance); d < bestDistance {
 			best, bestDistance = candidate, d
 		}
 	}
-	if best != "" && bestDistance < max(len(wanted), utf8.RuneCountInString(best)) {
+	if best != "" && bestDistance < max(wanted, utf8.RuneCountInString(best)) {
 		return "did you mean " + quote(best) + "?"
 	}
 	shown := names[:min(len(names), maxHintNames)]
@@ -101,9 +101,11 @@ func nearest(name string, names []string) string {
 	return text
 }
 
-// distance is the optimal string alignment distance (insert, delete, replace, swap
-// of neighbours), or limit when it is not below limit.
-func distance(a, b []rune, limit int) int {
+// EditDistance is the optimal string alignment distance in characters (insert, delete,
+// replace, swap neighbours), or limit when it is not below limit. Its time is the product of
+// the lengths.
+func EditDistance(from, to string, limit int) int {
+	a, b := []rune(from), []rune(to)
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit
 	}

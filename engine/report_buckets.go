@@ -80,7 +80,7 @@ func (rb *reportBinder) bindBucketRanges(args []*pg.Node, kind Kind) error {
 		if place == byGroup {
 			if starts = args[i].GetAArrayExpr().GetElements(); len(starts) != groups {
 				return refuse(CodeType, rb.position, "a range of buckets starts in %s, and there are %d: every lo is a list of them, or none is",
-					plural(int64(len(starts)), "group"), groups)
+					Plural(len(starts), "group"), groups)
 			}
 		}
 		nodes := append([]*pg.Node{args[i+1], args[i+2]}, starts...)

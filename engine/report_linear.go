@@ -38,7 +38,7 @@ func (f *regression) solve() (problem string) {
 	p := len(f.names)
 	f.df = new(big.Rat).Sub(f.n, big.NewRat(int64(p), 1))
 	if f.df.Sign() < 0 {
-		return fmt.Sprintf("%s cannot determine %s", plural(f.n.Num().Int64(), "complete row"), plural(int64(p), "term"))
+		return fmt.Sprintf("%s cannot determine %s", Plural(f.n.Num().Int64(), "complete row"), Plural(p, "term"))
 	}
 	// In units of the terms' own scales all products are integers.
 	matrix := make([][]*big.Int, p)

@@ -328,7 +328,7 @@ func (f *fit) unsettled(s *fitStep) error {
 			moving = append(moving, t.name)
 		}
 	}
-	return hinted(refuse(CodeSingular, 0, "the fit did not converge in %s; the coefficients still moving are those of %s", plural(maxFitRounds, "round"), strings.Join(moving, ", ")),
+	return hinted(refuse(CodeSingular, 0, "the fit did not converge in %s; the coefficients still moving are those of %s", Plural(maxFitRounds, "round"), strings.Join(moving, ", ")),
 		"probably y is the same wherever some combination of them is extreme, so that the likelihood has no maximum")
 }
 

@@ -254,7 +254,7 @@ func (f *modeFinder) giveUp(g *modeGroup) {
 		return
 	}
 	g.gaveUp = fmt.Sprintf("the mode cannot be found in %d rounds: after %d, %s of values may still hold one that occurs as often as %s times",
-		f.most(), f.round, plural(int64(left), "range"), g.bound(f.widths))
+		f.most(), f.round, Plural(left, "range"), g.bound(f.widths))
 }
 
 // most is how many rounds there are at most: one when the first counts each value.
@@ -272,7 +272,7 @@ func (f *modeFinder) expect(round int) (buckets int, learns string) {
 	}
 	buckets = f.splits * f.bins[1]
 	return buckets, fmt.Sprintf("how many values of %s%s lie in each of %s at least %s wide, within up to %s of the rounds before that may hold the most frequent one, whose place the departments learn from the question",
-		s.column.Name, s.each(), plural(int64(buckets), "range"), s.width(f.widths[min(round, len(f.widths)-1)]), plural(int64(f.splits), "range"))
+		s.column.Name, s.each(), Plural(buckets, "range"), s.width(f.widths[min(round, len(f.widths)-1)]), Plural(f.splits, "range"))
 }
 
 // value is the mode, or without GROUP BY the refusal of a search that was given up; a

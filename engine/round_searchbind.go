@@ -277,7 +277,7 @@ func (s *search) prepare(p Packing) error {
 	}
 	if radix := buckets / shares / max(1, ranks); needed > ranges || radix < 2 || modes && buckets/shares < leastModeBuckets {
 		return hinted(refuse(CodeLimit, 0, "GROUP BY makes %d groups: one round of the search cannot hold them, with %s each",
-			s.count, plural(int64(needed), "range")), "ask for fewer groups, with WHERE, or for fewer figures")
+			s.count, Plural(needed, "range")), "ask for fewer groups, with WHERE, or for fewer figures")
 	}
 	if ranks > 0 {
 		s.finders = append(s.finders, newRankFinder(s, min(searchRadix, buckets/shares/ranks)))

@@ -150,7 +150,7 @@ func (x SessionExplanation) String() string {
 		if i > first {
 			which = fmt.Sprintf("Rounds %d to %d, each", first, i)
 		}
-		text += fmt.Sprintf("%s at most %s in %s: %s.\n", which, plural(int64(r.Cells), "cell"), plural(int64(r.Ciphertexts), "ciphertext"), r.Learns)
+		text += fmt.Sprintf("%s at most %s in %s: %s.\n", which, Plural(r.Cells, "cell"), Plural(r.Ciphertexts, "ciphertext"), r.Learns)
 	}
 	return text
 }

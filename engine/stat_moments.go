@@ -41,7 +41,7 @@ func summed(arguments int, kind Kind, powers [][2]int, finish func(m []value) va
 // bind types a call of a statistic.
 func (s statistic) bind(b *binder, name string, call *pg.FuncCall, in place, position int) (*Expr, error) {
 	if len(call.Args) != s.arguments || call.AggStar || call.AggWithinGroup || call.AggDistinct {
-		return nil, refuse(CodeUnsupported, position, "%s takes %s", name, plural(int64(s.arguments), "argument"))
+		return nil, refuse(CodeUnsupported, position, "%s takes %s", name, Plural(s.arguments, "argument"))
 	}
 	filter, err := b.bindFilter(call.AggFilter, "FILTER", in)
 	if err != nil {

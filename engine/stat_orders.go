@@ -178,16 +178,16 @@ type tally struct {
 
 // learns says what the cells are: a presence or a number of rows for each value.
 func (s orderStatistic) learns(call *Expr) string {
-	values := int64(0)
+	values := 0
 	for _, a := range call.Args {
 		if a.Op == OpMoment {
 			values++
 		}
 	}
 	if s.cell == Present {
-		return "in how many departments each of " + plural(values, "value") + " occurs"
+		return "in how many departments each of " + Plural(values, "value") + " occurs"
 	}
-	return "the whole distribution: how many rows have each of " + plural(values, "value")
+	return "the whole distribution: how many rows have each of " + Plural(values, "value")
 }
 
 // finished makes the tally of a call's arguments and picks.

@@ -163,10 +163,10 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 	if most := parameters.MaxDepartments(); len(sources) > most {
 		hint := "give fewer files"
 		if larger, err := circuits.Named("default"); err == nil && len(sources) <= larger.MaxDepartments() {
-			hint = "--parameters default allows " + plural(larger.MaxDepartments(), "department")
+			hint = "--parameters default allows " + engine.Plural(larger.MaxDepartments(), "department")
 		}
 		return nil, failure.Usage("departments", hint, "%s, and the parameters %s allow %d at most",
-			plural(len(sources), "department"), parameters.Name(), most)
+			engine.Plural(len(sources), "department"), parameters.Name(), most)
 	}
 	registrations := make([][]engine.Registration, len(sources))
 	c.aside = asideColumns{}
@@ -273,11 +273,4 @@ func naming(err error, sources []source) *failure.Failure {
 		failure.Hint = strings.TrimPrefix(failure.Hint+"; "+strings.Join(files, "; "), "; ")
 	}
 	return failure
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

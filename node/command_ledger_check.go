@@ -51,7 +51,7 @@ func (c *command) exportTo(ctx context.Context, f sourceFlags, path string) erro
 		return c.printJSON(out)
 	}
 	return c.print(fmt.Sprintf("%s: %.1f MB, blocks 1 to %d of %s, %d entries, %s\n%sgenesis %s\n", path, float64(out.Bytes)/1e6,
-		out.Blocks, out.Time.UTC().Format(time.RFC3339), out.Transactions, plural(out.Blobs, "blob"), missingText(out.Missing), out.Genesis))
+		out.Blocks, out.Time.UTC().Format(time.RFC3339), out.Transactions, engine.Plural(out.Blobs, "blob"), missingText(out.Missing), out.Genesis))
 }
 
 // missingText says what is not there; a few by name.
@@ -60,7 +60,7 @@ func missingText(missing []string) string {
 		return ""
 	}
 	const most = 5
-	text := fmt.Sprintf("missing: %s that could not be had here: %s", plural(len(missing), "blob"), strings.Join(missing[:min(most, len(missing))], ", "))
+	text := fmt.Sprintf("missing: %s that could not be had here: %s", engine.Plural(len(missing), "blob"), strings.Join(missing[:min(most, len(missing))], ", "))
 	if len(missing) > most {
 		text += ", …"
 	}
@@ -190,11 +190,11 @@ func checkedText(f *checked) string {
 		at = " of " + f.Time.UTC().Format(time.RFC3339)
 	}
 	line("blocks", "%d, the last%s; %d signatures", f.Blocks, at, f.Signatures)
-	line("transactions", "%d: %s, %s, of which %d answered", f.Transactions, plural(f.Epochs, "epoch"), questions(f.Queries), f.Answered)
-	line("proofs", "%d verified again, of %s", f.Proofs, plural(f.Blobs, "blob"))
+	line("transactions", "%d: %s, %s, of which %d answered", f.Transactions, engine.Plural(f.Epochs, "epoch"), questions(f.Queries), f.Answered)
+	line("proofs", "%d verified again, of %s", f.Proofs, engine.Plural(f.Blobs, "blob"))
 	missing := "nothing"
 	if len(f.Missing) > 0 {
-		missing = fmt.Sprintf("%s that the export does not hold", plural(len(f.Missing), "blob"))
+		missing = fmt.Sprintf("%s that the export does not hold", engine.Plural(len(f.Missing), "blob"))
 	}
 	if len(f.Unchecked) > 0 {
 		missing += fmt.Sprintf("; %d more could not be checked without them", len(f.Unchecked))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/engine"
 	"parley/node/failure"
 )
 
@@ -80,8 +81,8 @@ func statusText(r nodeReport) string {
 	if r.Epoch > 0 {
 		epoch = fmt.Sprintf("%d", r.Epoch)
 	}
-	line("epoch", "%s; %d queries open; %s on record", epoch, r.Open, plural(r.Evidence, "deviation"))
-	line("storage", "%s, %.1f MB; memory %.0f MB", plural(r.Blobs, "blob"), float64(r.BlobBytes)/1e6, float64(r.Memory)/1e6)
+	line("epoch", "%s; %d queries open; %s on record", epoch, r.Open, engine.Plural(r.Evidence, "deviation"))
+	line("storage", "%s, %.1f MB; memory %.0f MB", engine.Plural(r.Blobs, "blob"), float64(r.BlobBytes)/1e6, float64(r.Memory)/1e6)
 	for _, m := range r.Members {
 		state := "connected"
 		if !m.Connected {

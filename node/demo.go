@@ -206,7 +206,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 			return err
 		}
 	} else if len(last) > 0 {
-		text := fmt.Sprintf("\nThe ledger of %s and the %s on the last question:\n\n%s", plural(len(sources), "department"), demoAuditor, timeline(last))
+		text := fmt.Sprintf("\nThe ledger of %s and the %s on the last question:\n\n%s", engine.Plural(len(sources), "department"), demoAuditor, timeline(last))
 		if err := c.print(text); err != nil {
 			return err
 		}

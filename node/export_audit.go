@@ -108,7 +108,7 @@ func (a *ledgerAudit) epoch(id engine.Digest) error {
 
 // ended verifies the queries that have just ended.
 func (a *ledgerAudit) ended() error {
-	for _, id := range slices.SortedFunc(maps.Keys(a.open), compareDigests) {
+	for _, id := range slices.SortedFunc(maps.Keys(a.open), engine.Digest.Compare) {
 		q := a.state.Query(id)
 		if q != nil && !q.Phase.Ended() {
 			continue
@@ -120,8 +120,6 @@ func (a *ledgerAudit) ended() error {
 	}
 	return nil
 }
-
-func compareDigests(a, b engine.Digest) int { return slices.Compare(a[:], b[:]) }
 
 func (a *ledgerAudit) query(id engine.Digest, q *protocols.QueryState) error {
 	if q == nil { // the state keeps more ended queries than can end with one record
@@ -210,7 +208,7 @@ func (a *ledgerAudit) Finish() error {
 	if _, err := a.recheck(); err != nil {
 		return err
 	}
-	for _, id := range slices.SortedFunc(maps.Keys(a.open), compareDigests) {
+	for _, id := range slices.SortedFunc(maps.Keys(a.open), engine.Digest.Compare) {
 		if err := a.query(id, a.state.Query(id)); err != nil {
 			return err
 		}

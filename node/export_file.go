@@ -218,18 +218,3 @@ func (x *exportReader) End() error {
 	}
 	return nil
 }
-
-// nameless is a network's description as an export holds it.
-func nameless(n *protocols.Network) *protocols.Network {
-	out := *n
-	strip := func(members []protocols.Member) []protocols.Member {
-		kept := make([]protocols.Member, len(members))
-		for i, m := range members {
-			kept[i].Key = m.Key
-		}
-		return kept
-	}
-	out.Departments, out.Auditors, out.Later = strip(n.Departments), strip(n.Auditors), nil
-	out.Normalize()
-	return &out
-}

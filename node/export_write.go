@@ -68,7 +68,7 @@ type exported struct {
 // exportLedger writes what a source holds to w, and checks the blocks on the
 // way: a node that shows a false one is told so here.
 func exportLedger(ctx context.Context, w io.Writer, src ledgerSource, params circuits.Params, progress func(done, total uint64)) (*exported, error) {
-	network := nameless(src.Network())
+	network := src.Network().Nameless()
 	extent, err := src.Extent(ctx)
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func openArchive(ctx context.Context, data string, network *protocols.Network, h
 	if _, err := os.Stat(folder); err != nil {
 		return nil, failure.Refused("dir", "has its node run?", "there is no ledger in %s", data)
 	}
-	a := &archive{network: nameless(network), blobs: append([]string{filepath.Join(data, "blobs")}, blobs...), unlock: func() {}}
+	a := &archive{network: network.Nameless(), blobs: append([]string{filepath.Join(data, "blobs")}, blobs...), unlock: func() {}}
 	defer func() {
 		if err != nil {
 			a.Close()

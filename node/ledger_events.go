@@ -68,12 +68,12 @@ func (e *ledgerEvent) describe(s *protocols.State, author protocols.Key, body pr
 	case *protocols.Register:
 		e.Table = b.Registration.Table
 		e.What = fmt.Sprintf("registers version %d: %s, %s", b.Registration.Version,
-			plural(int(b.Registration.Rows), "row"), plural(len(b.Registration.Columns), "column"))
+			engine.Plural(b.Registration.Rows, "row"), engine.Plural(len(b.Registration.Columns), "column"))
 	case *protocols.Vote:
 		e.What = voteText(s, b.Change)
 	case *protocols.EpochOpen:
 		e.Epoch = b.ID.String()
-		e.What = fmt.Sprintf("opens epoch %d of %s", b.Number, plural(len(b.Members), "department"))
+		e.What = fmt.Sprintf("opens epoch %d of %s", b.Number, engine.Plural(len(b.Members), "department"))
 	case *protocols.KeyCommit:
 		e.Epoch, e.What = b.Epoch.String(), "commits to its key share"
 	case *protocols.KeyAttest:
@@ -91,7 +91,7 @@ func (e *ledgerEvent) describe(s *protocols.State, author protocols.Key, body pr
 		e.What = fmt.Sprintf("refuses (%s): %s", b.Code, b.Sentence)
 	case *protocols.Contribute:
 		of(b.Query)
-		e.What = "commits to " + plural(len(b.Blobs), "ciphertext") + " with proofs"
+		e.What = "commits to " + engine.Plural(len(b.Blobs), "ciphertext") + " with proofs"
 	case *protocols.Attest:
 		of(b.Query)
 		e.What = "has verified all contributions"
@@ -109,7 +109,7 @@ func (e *ledgerEvent) describe(s *protocols.State, author protocols.Key, body pr
 		e.What = verdict
 	case *protocols.ShareCommit:
 		of(b.Query)
-		e.What = "commits to " + plural(len(b.Blobs), "decryption share") + " with proofs"
+		e.What = "commits to " + engine.Plural(len(b.Blobs), "decryption share") + " with proofs"
 	case *protocols.Done:
 		of(b.Query)
 		e.What = "has the answer; certificate " + shortDigest(b.Certificate.String())

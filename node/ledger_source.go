@@ -62,7 +62,7 @@ func dialSource(ctx context.Context, address string, id peers.Identity, h hooks)
 		t.Close()
 		return nil, fmt.Errorf("the node's parameters: %w", err)
 	}
-	network := nameless(&greeting.Network)
+	network := greeting.Network.Nameless()
 	return &remoteSource{
 		remoteLog: &remoteLog{transport: t, node: info.ID, network: network, params: params},
 		exchange:  newBlobExchange(nil, t, id, network.ID()),

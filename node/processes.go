@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/engine"
 	"parley/node/disk"
 	"parley/node/failure"
 	"parley/node/peers"
@@ -284,7 +285,7 @@ func (d *deployment) count() {
 		p.mu.Unlock()
 	}
 	if all := len(d.nodes); listening < all {
-		d.progress.update(fmt.Sprintf("starting %s", plural(all, "node")), listening, all)
+		d.progress.update(fmt.Sprintf("starting %s", engine.Plural(all, "node")), listening, all)
 	} else if !d.formed.Load() {
 		d.progress.update("forming an epoch: each department proves its key share", formed, all)
 		d.formed.Store(formed == all)

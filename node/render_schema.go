@@ -16,7 +16,7 @@ const shownValues = 8 // values of a dictionary that are listed
 func schemaText(registrations []engine.Registration, schema engine.Schema) string {
 	var held []string
 	for _, r := range registrations {
-		held = append(held, fmt.Sprintf("%s %s", failure.Printable(r.Department), plural(int(r.Rows), "row")))
+		held = append(held, fmt.Sprintf("%s %s", failure.Printable(r.Department), engine.Plural(r.Rows, "row")))
 	}
 	g := grid{Head: []string{schema.Table, "type", "smallest", "largest", "NULL", "values"}}
 	for _, c := range schema.Columns {

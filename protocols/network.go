@@ -171,6 +171,22 @@ func (n *Network) Normalize() {
 	slices.SortFunc(n.Auditors, compareMembers)
 }
 
+// Nameless is the description with keys alone, by which the referee and an export know the
+// founders.
+func (n *Network) Nameless() *Network {
+	out := *n
+	out.Departments, out.Auditors, out.Later = nameless(n.Departments), nameless(n.Auditors), nil
+	return &out
+}
+
+func nameless(members []Member) []Member {
+	out := make([]Member, len(members))
+	for i, k := range sortedMemberKeys(members) {
+		out[i].Key = k
+	}
+	return out
+}
+
 func compareMembers(a, b Member) int {
 	if c := strings.Compare(a.Name, b.Name); c != 0 {
 		return c

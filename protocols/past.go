@@ -31,7 +31,7 @@ func (s *State) QueryOver(id, epoch engine.Digest, number uint64) bool {
 	if q := s.queries[id]; q != nil {
 		return q.Phase.Ended()
 	}
-	if _, forgotten := slices.BinarySearchFunc(s.forgotten, id, compareDigests); forgotten {
+	if _, forgotten := slices.BinarySearchFunc(s.forgotten, id, engine.Digest.Compare); forgotten {
 		return true
 	}
 	return s.EpochOver(epoch, number)

@@ -258,7 +258,7 @@ func (s *State) checkLists() error {
 		seen[id] = true
 	}
 	ascending := func(a, b engine.Digest) int {
-		if c := compareDigests(a, b); c != 0 {
+		if c := a.Compare(b); c != 0 {
 			return c
 		}
 		return 1 // not strictly

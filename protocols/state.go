@@ -42,17 +42,7 @@ type tableState struct {
 // NewState returns the state before the first entry. n may be without names; sizes are those
 // of its parameters.
 func NewState(n *Network, sizes Sizes) *State {
-	s := &State{id: n.ID(), sizes: sizes, network: *n, members: newMembership(n, sizes.Departments), queries: map[engine.Digest]*QueryState{}}
-	s.network.Departments, s.network.Auditors, s.network.Later = nameless(n.Departments), nameless(n.Auditors), nil
-	return s
-}
-
-func nameless(members []Member) []Member {
-	out := make([]Member, len(members))
-	for i, k := range sortedMemberKeys(members) {
-		out[i].Key = k
-	}
-	return out
+	return &State{id: n.ID(), sizes: sizes, network: *n.Nameless(), members: newMembership(n, sizes.Departments), queries: map[engine.Digest]*QueryState{}}
 }
 
 // Apply applies an entry in its place. An error is a *Refusal. One without a Fault left the
@@ -297,7 +287,7 @@ func (s *State) prune() {
 		id := s.ended[0]
 		s.ended = s.ended[1:]
 		if s.queries[id].Epoch.ID == s.present {
-			i, _ := slices.BinarySearchFunc(s.forgotten, id, compareDigests)
+			i, _ := slices.BinarySearchFunc(s.forgotten, id, engine.Digest.Compare)
 			s.forgotten = slices.Insert(slices.Clone(s.forgotten), i, id)
 		}
 		delete(s.queries, id)
@@ -316,8 +306,6 @@ func (s *State) prune() {
 	kept := slices.DeleteFunc(slices.Clone(old), func(e *EpochState) bool { return !used[e.ID] })
 	s.epochs = append(kept, s.epochs[len(old):]...)
 }
-
-func compareDigests(a, b engine.Digest) int { return bytes.Compare(a[:], b[:]) }
 
 // Clone is an independent copy. Cost: the queries and epochs that are kept, not their records.
 func (s *State) Clone() *State {

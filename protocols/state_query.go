@@ -13,7 +13,7 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 	}
 	author := r.Entry.Author
 	id := QueryID(s.id, author, b)
-	if _, forgotten := slices.BinarySearchFunc(s.forgotten, id, compareDigests); forgotten || s.queries[id] != nil {
+	if _, forgotten := slices.BinarySearchFunc(s.forgotten, id, engine.Digest.Compare); forgotten || s.queries[id] != nil {
 		return refuse("duplicate", "the question was asked before")
 	}
 	own := 0
