@@ -162,7 +162,7 @@ func TestSuites(t *testing.T) {
 		t.Errorf(".ci/run has the batteries %v, README.md's table %v", batteries, table)
 	}
 	for _, c := range []struct{ folder, calls, chosen string }{
-		{".", "parley(t)", setting("heavy") + "|^(TestKillMinusNine|TestLiarDemo)$"},
+		{"node/stories", "parley(t)", setting("heavy") + "|^(TestKillMinusNine|TestLiarDemo)$"},
 		{"protocols", "amount(", setting("sampled")},
 	} {
 		pattern := regexp.MustCompile(regexp.MustCompile(`/[^|]*`).ReplaceAllString(c.chosen, ""))

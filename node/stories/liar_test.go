@@ -1,6 +1,6 @@
 //go:build liar
 
-package main
+package stories
 
 import (
 	"bytes"

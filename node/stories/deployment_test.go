@@ -1,4 +1,4 @@
-package main
+package stories
 
 import (
 	"bufio"
@@ -66,7 +66,7 @@ type nodeProcess struct {
 func parley(t *testing.T) string {
 	t.Helper()
 	if !*heavy {
-		t.Skip("needs proving keys and real processes: go test . -heavy")
+		t.Skip("needs proving keys and real processes: go test ./node/stories -heavy")
 	}
 	self, err := os.Executable()
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package stories
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 
 // realData is a folder of real tables with exact answers; tests that need it are skipped
 // where it is absent.
-const realData = "../shared/data"
+const realData = "../../../shared/data"
 
 func realFile(t *testing.T, parts ...string) string {
 	t.Helper()

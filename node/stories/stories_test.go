@@ -1,4 +1,4 @@
-package main
+package stories
 
 import (
 	"encoding/hex"
@@ -18,13 +18,17 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"parley/node"
 )
 
 // heavy runs the stories that start departments: they make proving keys once and take minutes.
 var heavy = flag.Bool("heavy", false, "also run the stories that need proving keys")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"parley": main})
+	testscript.Main(m, map[string]func(){
+		"parley": func() { os.Exit(node.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
 }
 
 // TestScripts runs the user stories in testdata/script, each against the real command.
@@ -33,7 +37,7 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	shared, err := filepath.Abs("../shared/data")
+	shared, err := filepath.Abs("../../../shared/data")
 	if err != nil {
 		t.Fatal(err)
 	}
