@@ -85,6 +85,7 @@ var rooms = map[string][]string{
 	"node/disk":    {},
 	"node/failure": {"engine", "datasets"},
 	"node/peers":   {"engine", "node/disk"},
+	"node/journal": {"engine", "protocols", "node/disk"},
 }
 
 // TestRooms holds the direction of imports among the rooms of node.

@@ -24,6 +24,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/journal"
 	"parley/node/ledger"
 	"parley/node/peers"
 	"parley/protocols"
@@ -53,7 +54,7 @@ type node struct {
 	transport *peers.Host
 	blobs     *blobStore
 	exchange  *blobExchange
-	journal   *journal
+	journal   *journal.Store
 	ledger    *ledger.Ledger
 	history   Log
 	outbox    *outbox
@@ -365,7 +366,7 @@ func (n *node) openStores(context.Context) error {
 	if n.blobs, err = openBlobs(filepath.Join(n.cfg.Dir, "blobs")); err != nil {
 		return err
 	}
-	if n.journal, err = openJournal(filepath.Join(n.cfg.Dir, "journal")); err != nil {
+	if n.journal, err = journal.Open(filepath.Join(n.cfg.Dir, "journal")); err != nil {
 		return err
 	}
 	n.onClose(n.journal.Close)

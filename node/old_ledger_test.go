@@ -5,18 +5,20 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"parley/node/journal"
 )
 
 // journaled are the numbers of the epochs in a stopped department's journal.
 func (n *testNetwork) journaled(department int) map[uint64]int {
 	n.t.Helper()
-	j, err := openJournal(filepath.Join(n.nodes[department].cfg.Dir, "journal"))
+	j, err := journal.Open(filepath.Join(n.nodes[department].cfg.Dir, "journal"))
 	if err != nil {
 		n.t.Fatal(err)
 	}
 	defer j.Close()
-	if len(j.left) > 0 {
-		n.t.Errorf("%d queries' journals are left", len(j.left))
+	if left, _ := filepath.Glob(filepath.Join(n.nodes[department].cfg.Dir, "journal", "query-*")); len(left) > 0 {
+		n.t.Errorf("%d queries' journals are left", len(left))
 	}
 	out := map[uint64]int{}
 	for _, r := range j.Epochs() {
@@ -76,7 +78,7 @@ func TestLedgerOlderThanJournal(t *testing.T) {
 	rest := func() {
 		t.Helper()
 		n.eventually("the journals of ended questions are gone", func() bool {
-			left, _ := filepath.Glob(filepath.Join(node.cfg.Dir, "journal", journalQuery+"*"))
+			left, _ := filepath.Glob(filepath.Join(node.cfg.Dir, "journal", "query-*"))
 			return len(left) == 0
 		})
 		n.stop(victim)

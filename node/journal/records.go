@@ -1,4 +1,4 @@
-package node
+package journal
 
 import (
 	"bufio"
@@ -16,8 +16,7 @@ import (
 )
 
 // A recordFile is an append-only file of records, each on the disk before
-// Append returns. It holds the ordered log, and one machine's journal: the
-// secrets and the randomness that exist nowhere else.
+// Append returns: secrets and randomness that exist nowhere else.
 //
 // The file is recordMagic, then frames:
 //
@@ -32,7 +31,7 @@ const (
 	recordMagic  = "parley records 2\n"
 	recordHeader = 12
 	recordEnd    = 0xA5 // not zero, so that a frame without its end shows
-	// recordLimit bounds one record; log records are far below it.
+	// recordLimit bounds one record.
 	recordLimit = protocols.MaxJournalRecord
 )
 
@@ -46,10 +45,7 @@ type recordFile struct {
 	mu   sync.Mutex
 	f    *os.File
 	size int64 // of all whole frames
-	// starts are the offsets of the frames: eight bytes of memory a record.
-	starts []int64
-	torn   int64 // bytes cut off when it was opened
-	bad    error // a failed append that could not be undone
+	bad  error // a failed append that could not be undone
 }
 
 // openRecords opens or makes the file at path and calls replay for each
@@ -88,7 +84,6 @@ func (r *recordFile) load(replay func([]byte) error) error {
 			return nil
 		}
 		if err == errTorn {
-			r.torn = total - r.size
 			return r.cut()
 		}
 		if errors.Is(err, ErrCorrupt) {
@@ -100,7 +95,6 @@ func (r *recordFile) load(replay func([]byte) error) error {
 		if err := replay(payload); err != nil {
 			return fmt.Errorf("%s: record %d: %w", r.path, number, err)
 		}
-		r.starts = append(r.starts, r.size)
 		r.size += int64(recordHeader + len(payload) + 1)
 	}
 }
@@ -182,19 +176,10 @@ func readRecord(in io.Reader, remaining int64) ([]byte, error) {
 // Append stores one record durably. An append that fails leaves the file as
 // it was; if even that fails, every later append fails too.
 func (r *recordFile) Append(payload []byte) error {
-	return r.AppendAll([][]byte{payload})
-}
-
-// AppendAll stores records in order with one flush: all of them, or, if it
-// fails, none.
-func (r *recordFile) AppendAll(payloads [][]byte) error {
-	var buffer []byte
-	for _, p := range payloads {
-		if len(p) > recordLimit {
-			return fmt.Errorf("writing %s: a record of %d bytes is over the limit of %d", r.path, len(p), recordLimit)
-		}
-		buffer = appendFrame(buffer, p)
+	if len(payload) > recordLimit {
+		return fmt.Errorf("writing %s: a record of %d bytes is over the limit of %d", r.path, len(payload), recordLimit)
 	}
+	frame := appendFrame(nil, payload)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.bad != nil {
@@ -203,7 +188,7 @@ func (r *recordFile) AppendAll(payloads [][]byte) error {
 	if r.f == nil {
 		return fmt.Errorf("writing %s: %w", r.path, os.ErrClosed)
 	}
-	_, err := r.f.WriteAt(buffer, r.size)
+	_, err := r.f.WriteAt(frame, r.size)
 	if err == nil {
 		err = r.f.Sync()
 	}
@@ -214,37 +199,8 @@ func (r *recordFile) AppendAll(payloads [][]byte) error {
 		}
 		return err
 	}
-	for _, p := range payloads {
-		r.starts = append(r.starts, r.size)
-		r.size += int64(recordHeader + len(p) + 1)
-	}
+	r.size += int64(len(frame))
 	return nil
-}
-
-// Count is the number of records.
-func (r *recordFile) Count() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.starts)
-}
-
-// Read returns the record of a number from 0 to Count, checked again.
-func (r *recordFile) Read(number int) ([]byte, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.f == nil {
-		return nil, fmt.Errorf("reading %s: %w", r.path, os.ErrClosed)
-	}
-	end := r.size
-	if number+1 < len(r.starts) {
-		end = r.starts[number+1]
-	}
-	remaining := end - r.starts[number]
-	payload, err := readRecord(io.NewSectionReader(r.f, r.starts[number], remaining), remaining)
-	if err != nil {
-		return nil, fmt.Errorf("%s: record %d at byte %d: %w", r.path, number, r.starts[number], err)
-	}
-	return payload, nil
 }
 
 func appendFrame(b, payload []byte) []byte {
@@ -267,9 +223,6 @@ func (r *recordFile) cut() error {
 	}
 	return nil
 }
-
-// Torn is how many bytes of an unfinished append were cut off on opening.
-func (r *recordFile) Torn() int64 { return r.torn }
 
 // Close closes the file; later appends fail.
 func (r *recordFile) Close() error {

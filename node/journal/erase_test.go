@@ -1,4 +1,4 @@
-package node
+package journal
 
 import (
 	"bytes"
@@ -25,14 +25,14 @@ func contributionRecord(query, epoch engine.Digest, number uint64) protocols.Jou
 	return protocols.JournalRecord{Kind: protocols.JournalContribute, Epoch: epoch, Number: number, Query: query, Blobs: [][]byte{{2}}}
 }
 
-func reopened(t *testing.T, j *journal) *journal {
+func reopened(t *testing.T, j *Store) *Store {
 	t.Helper()
 	if j != nil {
 		j.Close()
 	}
-	out, err := openJournal(filepath.Join(t.TempDir(), "unused"))
+	out, err := Open(filepath.Join(t.TempDir(), "unused"))
 	if j != nil {
-		out, err = openJournal(j.dir)
+		out, err = Open(j.dir)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func TestJournalErasesWhatIsOver(t *testing.T) {
 				if got := len(j.Epochs()); got != left {
 					t.Errorf("%d records are left, want %d", got, left)
 				}
-				if text, _ := os.ReadFile(filepath.Join(j.dir, journalEpochs)); bytes.Contains(text, []byte("secret")) != (len(over.epochs) < 2) {
+				if text, _ := os.ReadFile(filepath.Join(j.dir, epochsName)); bytes.Contains(text, []byte("secret")) != (len(over.epochs) < 2) {
 					t.Error("the secrets on the disk are not those of the epochs that are not over")
 				}
 			}
@@ -164,7 +164,7 @@ func TestJournalOfACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	j.Close()
-	if _, err := openJournal(j.dir); err == nil {
+	if _, err := Open(j.dir); err == nil {
 		t.Error("a damaged journal of a query was opened")
 	}
 	// A journal of the format before is not read as an empty one.
@@ -172,7 +172,7 @@ func TestJournalOfACrash(t *testing.T) {
 	if err := os.WriteFile(j.queryPath(query), old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openJournal(j.dir); err == nil {
+	if _, err := Open(j.dir); err == nil {
 		t.Error("a journal of the format before was opened")
 	}
 }

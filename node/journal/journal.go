@@ -1,4 +1,9 @@
-package node
+// Package journal is a department's memory of what it must never do twice (node/README.md section
+// 6): records that are on the disk before what they stand for is said anywhere, and that are
+// erased once nothing can be asked of them any more.
+//
+// It imports disk, and protocols for the records; node alone imports it.
+package journal
 
 import (
 	"fmt"
@@ -11,11 +16,11 @@ import (
 	"parley/protocols"
 )
 
-// journal is a department's memory of what it must never do twice, in files
+// Store is a department's memory of what it must never do twice, in files
 // of its folder: `epochs` holds its key shares' secrets and its count of what
 // it admitted, `query-ID` the ciphertexts and shares of one query that has not
 // ended. Used by one goroutine.
-type journal struct {
+type Store struct {
 	dir     string
 	epochs  *recordFile
 	records []protocols.JournalRecord     // of epochs
@@ -30,27 +35,27 @@ type belongs struct {
 }
 
 const (
-	journalEpochs = "epochs"
-	journalQuery  = "query-"
-	// journalOld names the old file while it is overwritten.
-	journalOld = ".old"
+	epochsName  = "epochs"
+	queryPrefix = "query-"
+	// oldSuffix names the old file while it is overwritten.
+	oldSuffix = ".old"
 )
 
-// openJournal opens or makes the journal in dir.
-func openJournal(dir string) (*journal, error) {
+// Open opens or makes the journal in dir.
+func Open(dir string) (*Store, error) {
 	if err := disk.MakeDir(dir); err != nil {
 		return nil, err
 	}
 	if err := disk.RemoveTemporary(dir); err != nil {
 		return nil, fmt.Errorf("clearing %s: %w", dir, err)
 	}
-	j := &journal{dir: dir, queries: map[engine.Digest]*recordFile{}, left: map[engine.Digest]belongs{}}
-	path := filepath.Join(dir, journalEpochs)
+	j := &Store{dir: dir, queries: map[engine.Digest]*recordFile{}, left: map[engine.Digest]belongs{}}
+	path := filepath.Join(dir, epochsName)
 	if err := clearOld(path); err != nil {
 		return nil, err
 	}
 	var err error
-	if j.epochs, j.records, err = openJournalFile(path); err != nil {
+	if j.epochs, j.records, err = openFile(path); err != nil {
 		return nil, err
 	}
 	if err := j.findQueries(); err != nil {
@@ -62,18 +67,18 @@ func openJournal(dir string) (*journal, error) {
 
 // findQueries reads to which epoch each query's file belongs. One without a
 // record holds nothing that was said.
-func (j *journal) findQueries() error {
+func (j *Store) findQueries() error {
 	entries, err := os.ReadDir(j.dir)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", j.dir, err)
 	}
 	for _, e := range entries {
-		text, ok := strings.CutPrefix(e.Name(), journalQuery)
+		text, ok := strings.CutPrefix(e.Name(), queryPrefix)
 		var query engine.Digest
 		if !ok || query.UnmarshalText([]byte(text)) != nil {
 			continue
 		}
-		f, records, err := openJournalFile(j.queryPath(query))
+		f, records, err := openFile(j.queryPath(query))
 		if err != nil {
 			return err
 		}
@@ -90,7 +95,7 @@ func (j *journal) findQueries() error {
 	return nil
 }
 
-func openJournalFile(path string) (*recordFile, []protocols.JournalRecord, error) {
+func openFile(path string) (*recordFile, []protocols.JournalRecord, error) {
 	var records []protocols.JournalRecord
 	f, err := openRecords(path, func(payload []byte) error {
 		r, err := protocols.ParseJournalRecord(payload)
@@ -106,13 +111,13 @@ func ofQuery(r protocols.JournalRecord) bool {
 	return r.Query != (engine.Digest{}) && r.Ciphertexts == 0
 }
 
-func (j *journal) queryPath(query engine.Digest) string {
-	return filepath.Join(j.dir, journalQuery+query.String())
+func (j *Store) queryPath(query engine.Digest) string {
+	return filepath.Join(j.dir, queryPrefix+query.String())
 }
 
 // Query returns the whole journal for building one query's machine, and opens
 // the query's file.
-func (j *journal) Query(query engine.Digest) ([]protocols.JournalRecord, error) {
+func (j *Store) Query(query engine.Digest) ([]protocols.JournalRecord, error) {
 	all := append([]protocols.JournalRecord(nil), j.records...)
 	if j.queries[query] != nil {
 		return nil, fmt.Errorf("the journal of query %s is in use", query)
@@ -120,7 +125,7 @@ func (j *journal) Query(query engine.Digest) ([]protocols.JournalRecord, error) 
 	if _, err := os.Stat(j.queryPath(query)); os.IsNotExist(err) {
 		return all, nil // made with its first record
 	}
-	f, records, err := openJournalFile(j.queryPath(query))
+	f, records, err := openFile(j.queryPath(query))
 	if err != nil {
 		return nil, err
 	}
@@ -129,19 +134,19 @@ func (j *journal) Query(query engine.Digest) ([]protocols.JournalRecord, error) 
 }
 
 // Epochs returns the records that do not belong to a query's file.
-func (j *journal) Epochs() []protocols.JournalRecord {
+func (j *Store) Epochs() []protocols.JournalRecord {
 	return append([]protocols.JournalRecord(nil), j.records...)
 }
 
 // Append stores records in order; when it returns they are durable.
-func (j *journal) Append(records []protocols.JournalRecord) error {
+func (j *Store) Append(records []protocols.JournalRecord) error {
 	for i := range records {
 		r := records[i]
 		f := j.epochs
 		if ofQuery(r) {
 			if f = j.queries[r.Query]; f == nil {
 				var err error
-				if f, _, err = openJournalFile(j.queryPath(r.Query)); err != nil {
+				if f, _, err = openFile(j.queryPath(r.Query)); err != nil {
 					return err
 				}
 				j.queries[r.Query] = f
@@ -158,7 +163,7 @@ func (j *journal) Append(records []protocols.JournalRecord) error {
 }
 
 // EndQuery erases what only one query needed.
-func (j *journal) EndQuery(query engine.Digest) error {
+func (j *Store) EndQuery(query engine.Digest) error {
 	delete(j.left, query)
 	if f := j.queries[query]; f != nil {
 		delete(j.queries, query)
@@ -170,7 +175,7 @@ func (j *journal) EndQuery(query engine.Digest) error {
 // EraseQueries erases the files of queries that are not in use and that are
 // over: those that ended while the node was down. One that the ledger does not
 // know, or not yet, is kept: what it holds may have been said.
-func (j *journal) EraseQueries(over func(query, epoch engine.Digest, number uint64) bool) error {
+func (j *Store) EraseQueries(over func(query, epoch engine.Digest, number uint64) bool) error {
 	for query, at := range j.left {
 		if j.queries[query] == nil && over(query, at.epoch, at.number) {
 			if err := j.EndQuery(query); err != nil {
@@ -183,7 +188,7 @@ func (j *journal) EraseQueries(over func(query, epoch engine.Digest, number uint
 
 // EraseEpochs erases the records, secrets among them, of every epoch that is
 // over, by rewriting the file.
-func (j *journal) EraseEpochs(over func(epoch engine.Digest, number uint64) bool) error {
+func (j *Store) EraseEpochs(over func(epoch engine.Digest, number uint64) bool) error {
 	var kept []protocols.JournalRecord
 	data := []byte(recordMagic)
 	ended := map[belongs]bool{}
@@ -202,7 +207,7 @@ func (j *journal) EraseEpochs(over func(epoch engine.Digest, number uint64) bool
 	if len(kept) == len(j.records) {
 		return nil
 	}
-	old := j.epochs.path + journalOld
+	old := j.epochs.path + oldSuffix
 	if err := clearOld(j.epochs.path); err != nil {
 		return err
 	}
@@ -219,7 +224,7 @@ func (j *journal) EraseEpochs(over func(epoch engine.Digest, number uint64) bool
 		return err
 	}
 	var err error
-	j.epochs, j.records, err = openJournalFile(j.epochs.path)
+	j.epochs, j.records, err = openFile(j.epochs.path)
 	return err
 }
 
@@ -230,20 +235,20 @@ func clearOld(path string) error {
 	if err != nil && !os.IsNotExist(err) {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
-	b, err := os.Stat(path + journalOld)
+	b, err := os.Stat(path + oldSuffix)
 	switch {
 	case os.IsNotExist(err):
 		return nil
 	case err != nil:
-		return fmt.Errorf("reading %s: %w", path+journalOld, err)
+		return fmt.Errorf("reading %s: %w", path+oldSuffix, err)
 	case a == nil || os.SameFile(a, b):
-		return os.Remove(path + journalOld)
+		return os.Remove(path + oldSuffix)
 	}
-	return eraseFile(path + journalOld)
+	return eraseFile(path + oldSuffix)
 }
 
 // Close closes the files.
-func (j *journal) Close() {
+func (j *Store) Close() {
 	j.epochs.Close()
 	for _, f := range j.queries {
 		f.Close()
