@@ -79,6 +79,33 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// TestImportsOfPlain: datasets/plain pools the rows of departments, which only the demo and tests
+// may, and datasets/rehearsal is for tests alone. A node itself never links plain: the one file
+// that imports it is the demo's.
+func TestImportsOfPlain(t *testing.T) {
+	for _, paths := range goFiles(t) {
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, spec := range f.Imports {
+				switch spec.Path.Value {
+				case `"parley/datasets/plain"`:
+					if path = filepath.ToSlash(path); path != "node/demo.go" && path != "node/cli/demo.go" {
+						t.Errorf("%s imports datasets/plain, which pools rows", path)
+					}
+				case `"parley/datasets/rehearsal"`:
+					t.Errorf("%s imports datasets/rehearsal, and is no test", path)
+				}
+			}
+		}
+	}
+}
+
 // rooms says which of the project's packages each room of node may import, tests left out. What
 // is not listed is forbidden: no room imports node, and one that faces people none that runs one.
 var rooms = map[string][]string{

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"parley/datasets/rehearsal"
 	"parley/engine"
 )
 
@@ -81,7 +82,7 @@ func TestWideSums(t *testing.T) {
 }
 
 func TestAggregateConcurrently(t *testing.T) {
-	table := openText(t, newSample(1).table(0, 300))
+	table := openText(t, rehearsal.NewSample(1).Table(0, 300))
 	tables := map[string]*Table{"a": table}
 	p, err := plan(t, "SELECT k, sum(i), avg(d) FROM t WHERE s <> 'a' GROUP BY k", tables)
 	if err != nil {

@@ -6,15 +6,20 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"testing"
 
+	"parley/datasets/rehearsal"
 	"parley/engine"
 )
 
-// packing is wide enough for any test.
-var packing = engine.Packing{LimbBits: 38, LimbsPerCiphertext: 4096, MaxCiphertexts: 1 << 10, MaxDepartments: 64}
+// What answers a question over tables, as a network would.
+var (
+	plan       = rehearsal.Plan[*Table]
+	ask        = rehearsal.Ask[*Table]
+	converse   = rehearsal.Converse[*Table]
+	contribute = rehearsal.Contribute[*Table]
+)
 
 // write makes a file in a temporary folder.
 func write(t testing.TB, name, content string) string {
@@ -60,66 +65,6 @@ func refusal(t testing.TB, o Options, files ...string) *Error {
 		t.Fatalf("an error of type %T: %v", err, err)
 	}
 	return e
-}
-
-// plan makes the plan of a query over departments' tables of one name.
-func plan(t testing.TB, sql string, tables map[string]*Table) (*engine.Plan, error) {
-	t.Helper()
-	var names []string
-	for name := range tables {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	var catalogue engine.Catalogue
-	for _, name := range names {
-		catalogue = append(catalogue, tables[name].Registration(name, 7))
-	}
-	return engine.NewPlan(sql, catalogue, names, packing)
-}
-
-// ask answers a query as a network would, without its cryptography: cells,
-// limbs, their sum, the answer.
-func ask(t testing.TB, sql string, tables map[string]*Table) *engine.Result {
-	t.Helper()
-	p, err := plan(t, sql, tables)
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	result, err := p.Finish(contribute(t, p, tables))
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	return result
-}
-
-// contribute makes the cells of a plan, summed over the departments by their limbs.
-func contribute(t testing.TB, p *engine.Plan, tables map[string]*Table) []*big.Int {
-	t.Helper()
-	var sum [][]int64
-	for i, name := range p.Departments {
-		cells, err := tables[name].Aggregate(context.Background(), p, name)
-		if err != nil {
-			t.Fatalf("%s at %s: %v", p.SQL, name, err)
-		}
-		limbs, err := p.Limbs(i, cells)
-		if err != nil {
-			t.Fatalf("%s at %s: %v", p.SQL, name, err)
-		}
-		if sum == nil {
-			sum = limbs
-			continue
-		}
-		for c := range limbs {
-			for s := range limbs[c] {
-				sum[c][s] += limbs[c][s]
-			}
-		}
-	}
-	cells, err := p.Cells(sum)
-	if err != nil {
-		t.Fatalf("%s: %v", p.SQL, err)
-	}
-	return cells
 }
 
 // exact gives the rows of an answer as text, NULL as "NULL".

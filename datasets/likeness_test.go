@@ -1,6 +1,8 @@
 package datasets
 
-import "testing"
+import (
+	"testing"
+)
 
 func TestLikeness(t *testing.T) {
 	for want, values := range map[likeness][]string{

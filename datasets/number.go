@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"bytes"
 	"math/big"
 	"strconv"
 	"time"
@@ -220,31 +221,14 @@ const secondsPerDay = 24 * 60 * 60
 func parseBoolean(text []byte) (value, ok bool) {
 	switch len(text) {
 	case 4:
-		return true, equalFold(text, "true")
+		return true, bytes.EqualFold(text, []byte("true"))
 	case 5:
-		return false, equalFold(text, "false")
+		return false, bytes.EqualFold(text, []byte("false"))
 	}
 	return false, false
-}
-
-func equalFold(text []byte, lower string) bool {
-	for i, c := range text {
-		if c|0x20 != lower[i] { // all letters: setting the bit lowers their case
-			return false
-		}
-	}
-	return true
 }
 
 // trimSpaces removes the spaces and tabs around a value. Numbers, dates and
 // booleans are read without them, as PostgreSQL's input functions do; text
 // keeps them.
-func trimSpaces(text []byte) []byte {
-	for len(text) > 0 && (text[0] == ' ' || text[0] == '\t') {
-		text = text[1:]
-	}
-	for len(text) > 0 && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t') {
-		text = text[:len(text)-1]
-	}
-	return text
-}
+func trimSpaces(text []byte) []byte { return bytes.Trim(text, " \t") }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"sort"
 	"strings"
 
 	"parley/engine"
@@ -113,15 +112,21 @@ next:
 
 // find is the moment that counts a value; −1 for none.
 func (r *ranges) find(v *big.Int) int {
-	i := sort.Search(len(r.bins), func(i int) bool { return r.bins[i].lo.Cmp(v) > 0 }) - 1
-	if i < 0 {
+	above, _ := slices.BinarySearchFunc(r.bins, v, func(b bin, v *big.Int) int {
+		if b.lo.Cmp(v) > 0 {
+			return 1
+		}
+		return -1
+	})
+	if above == 0 {
 		return -1
 	}
-	order := v.Cmp(r.bins[i].hi)
-	if order > 0 || order == 0 && !r.bins[i].closed {
+	last := r.bins[above-1] // of those that begin at v or below it
+	order := v.Cmp(last.hi)
+	if order > 0 || order == 0 && !last.closed {
 		return -1
 	}
-	return r.bins[i].moment
+	return last.moment
 }
 
 // rangesStatement writes the SELECT: the group columns, the expression, its count.

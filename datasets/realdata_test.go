@@ -1,62 +1,17 @@
 package datasets
 
 import (
-	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
-	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
 	"testing"
+
+	"parley/datasets/rehearsal"
 )
-
-// realData gives a file of ../shared/data, or skips where that folder is absent.
-func realData(t testing.TB, name string) string {
-	t.Helper()
-	path := filepath.Join("..", "..", "shared", "data", name)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the real data is not here: %v", err)
-	}
-	return path
-}
-
-// split writes a file's rows to one file for each value of key.
-func split(t testing.TB, path string, key func(row map[string]string) string) map[string]string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	parts := map[string][][]string{}
-	for _, row := range rows[1:] {
-		named := map[string]string{}
-		for i, name := range rows[0] {
-			named[name] = row[i]
-		}
-		k := key(named)
-		parts[k] = append(parts[k], row)
-	}
-	folder, files := t.TempDir(), map[string]string{}
-	for k, part := range parts {
-		var b bytes.Buffer
-		w := csv.NewWriter(&b)
-		w.Write(rows[0])
-		w.WriteAll(part)
-		files[k] = filepath.Join(folder, k+".csv")
-		if err := os.WriteFile(files[k], b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return files
-}
 
 func openAll(t testing.TB, files map[string]string) map[string]*Table {
 	t.Helper()
@@ -84,7 +39,7 @@ type answers struct {
 
 func readAnswers(t testing.TB, name string, into any) {
 	t.Helper()
-	b, err := os.ReadFile(realData(t, name))
+	b, err := os.ReadFile(rehearsal.RealFile(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,12 +52,7 @@ func readAnswers(t testing.TB, name string, into any) {
 // columns with the answers file, to every digit that it has.
 func checkDescribed(t *testing.T, tables map[string]*Table, want answers) {
 	t.Helper()
-	var names []string
-	for name := range want.Describe {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(want.Describe)) {
 		d, column := want.Describe[name], quoteName(name)
 		got := ask(t, fmt.Sprintf("SELECT count(*), count(%[1]s), sum(%[1]s), sum(%[1]s * %[1]s), avg(%[1]s) FROM t", column), tables).Rows[0]
 		if *got[0].Exact != fmt.Sprint(d.Count+d.Missing) || *got[1].Exact != fmt.Sprint(d.Count) ||
@@ -161,7 +111,7 @@ func sameNumber(a, b string) bool {
 func TestHeartByHospital(t *testing.T) {
 	var want struct{ Heart answers }
 	readAnswers(t, "heart/answers.json", &want)
-	files := split(t, realData(t, "heart/heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] })
+	files := rehearsal.Split(t, rehearsal.RealFile(t, "heart/heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] })
 	tables := openAll(t, files)
 	if len(tables) != 4 {
 		t.Fatalf("%d hospitals", len(tables))
@@ -176,7 +126,7 @@ func TestAdult(t *testing.T) {
 	}
 	var want answers
 	readAnswers(t, "adult/answers.json", &want)
-	files := split(t, realData(t, "adult/adult.csv"), func(row map[string]string) string { return "part" + row["person_id"][len(row["person_id"])-1:] })
+	files := rehearsal.Split(t, rehearsal.RealFile(t, "adult/adult.csv"), func(row map[string]string) string { return "part" + row["person_id"][len(row["person_id"])-1:] })
 	tables := openAll(t, files)
 	checkDescribed(t, tables, want)
 	for _, column := range []string{"sex", "income"} {
@@ -194,8 +144,8 @@ func TestChina2020ByProvince(t *testing.T) {
 		t.Skip("31 provinces")
 	}
 	// By name: one district of Shanxi has a region_code that begins with 17.
-	path := realData(t, "china2020/stat_population.csv")
-	files := split(t, path, func(row map[string]string) string { return row["省"] })
+	path := rehearsal.RealFile(t, "china2020/stat_population.csv")
+	files := rehearsal.Split(t, path, func(row map[string]string) string { return row["省"] })
 	tables := openAll(t, files)
 	if len(tables) != 31 {
 		t.Fatalf("%d provinces", len(tables))

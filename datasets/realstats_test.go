@@ -1,16 +1,15 @@
 package datasets
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"parley/datasets/rehearsal"
 	"parley/engine"
 )
 
@@ -50,7 +49,7 @@ func agree(t *testing.T, what string, got *string, want string) {
 	t.Helper()
 	if got == nil {
 		t.Errorf("%s: NULL, want %s", what, want)
-	} else if !sameNumber(*got, want) && digits(*got, want) < answeredDigits {
+	} else if !sameNumber(*got, want) && rehearsal.Digits(*got, want) < answeredDigits {
 		t.Errorf("%s: %s, want %s", what, *got, want)
 	}
 }
@@ -105,30 +104,6 @@ func checkFigures(t *testing.T, tables map[string]*Table, want figures) (without
 	return without
 }
 
-// converse answers a question round by round.
-func converse(t *testing.T, sql string, tables map[string]*Table) *engine.Result {
-	t.Helper()
-	names := slices.Sorted(maps.Keys(tables))
-	var catalogue engine.Catalogue
-	for _, name := range names {
-		catalogue = append(catalogue, tables[name].Registration(name, 7))
-	}
-	s, err := engine.NewSession(sql, catalogue, names, packing)
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	for p := s.Plan(); p != nil; p = s.Plan() {
-		round, err := p.Finish(contribute(t, p, tables))
-		if err != nil {
-			t.Fatalf("%s: %v", p.SQL, err)
-		}
-		if err := s.Step(round); err != nil {
-			t.Fatalf("%s: %v", p.SQL, err)
-		}
-	}
-	return s.Result()
-}
-
 func checkRegressions(t *testing.T, tables map[string]*Table, want figures) {
 	t.Helper()
 	for _, o := range want.OLS {
@@ -179,7 +154,7 @@ func checkGroupFigures(t *testing.T, tables map[string]*Table, want figures, key
 func TestHeartFigures(t *testing.T) {
 	var want map[string]figures
 	readAnswers(t, "heart/answers.json", &want)
-	tables := openAll(t, split(t, realData(t, "heart/heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] }))
+	tables := openAll(t, rehearsal.Split(t, rehearsal.RealFile(t, "heart/heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] }))
 	if n := checkFigures(t, tables, want["heart"]); n > 0 {
 		t.Errorf("%d columns have no dictionary", n)
 	}
@@ -193,7 +168,7 @@ func TestAdultFigures(t *testing.T) {
 	}
 	var want figures
 	readAnswers(t, "adult/answers.json", &want)
-	tables := openAll(t, scatter(t, realData(t, "adult/adult.csv"), 3, 1))
+	tables := openAll(t, rehearsal.Scatter(t, rehearsal.RealFile(t, "adult/adult.csv"), 3, 1))
 	if n := checkFigures(t, tables, want); n != 1 {
 		t.Errorf("%d columns have no dictionary; fnlwgt alone should have none", n)
 	}
@@ -208,7 +183,7 @@ func TestChina2020Figures(t *testing.T) {
 	}
 	var want figures
 	readAnswers(t, "china2020/answers.json", &want)
-	tables := openAll(t, scatter(t, joinedRegions(t, want), 3, 2))
+	tables := openAll(t, rehearsal.Scatter(t, joinedRegions(t, want), 3, 2))
 	if n := checkFigures(t, tables, want); n > 0 {
 		t.Errorf("%d columns have no dictionary", n)
 	}
@@ -223,15 +198,7 @@ func joinedRegions(t *testing.T, want figures) string {
 	rows := map[string][]string{}
 	var codes []string
 	for i, subject := range []string{"stat_population", "police_household_register", "education", "housing", "health_age_structure"} {
-		f, err := os.Open(realData(t, "china2020/"+subject+".csv"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		all, err := csv.NewReader(f).ReadAll()
-		f.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		all := rehearsal.ReadCSV(t, rehearsal.RealFile(t, "china2020/"+subject+".csv"))
 		var keep []int
 		for c, name := range all[0] {
 			if want.Describe[name] != nil && !slices.Contains(header, name) || i == 0 && name == "省" {
@@ -249,24 +216,16 @@ func joinedRegions(t *testing.T, want figures) string {
 		}
 	}
 	path := filepath.Join(t.TempDir(), "joined.csv")
-	f, err := os.Create(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	w := csv.NewWriter(f)
 	lines := [][]string{header}
 	for _, code := range codes {
 		lines = append(lines, rows[code])
 	}
-	if err := w.WriteAll(lines); err != nil {
-		t.Fatal(err)
-	}
+	rehearsal.WriteCSV(t, path, lines)
 	return path
 }
 
 func agreeModel(t *testing.T, r *engine.Result, name, want string) {
 	t.Helper()
-	got := model(t, r, name)
+	got := rehearsal.Figure(t, r, name)
 	agree(t, name, &got, want)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"parley/datasets/rehearsal"
 	"parley/engine"
 )
 
@@ -53,7 +54,7 @@ func TestLookalikes(t *testing.T) {
 				t.Errorf("notes %q, want %q", notes, c.note)
 			}
 			sql := "SELECT count(*) FROM t WHERE " + c.where
-			if _, err := engine.NewPlan(sql, engine.Catalogue{table.Registration("d", 1)}, []string{"d"}, packing); err == nil {
+			if _, err := engine.NewPlan(sql, engine.Catalogue{table.Registration("d", 1)}, []string{"d"}, rehearsal.Packing); err == nil {
 				t.Errorf("%s compares text", sql)
 			}
 		})
@@ -77,7 +78,7 @@ func TestTextThatIsText(t *testing.T) {
 			t.Errorf("%s: %s", name, table)
 		}
 		sql := "SELECT count(*) FROM t WHERE " + c.where
-		if _, err := engine.NewPlan(sql, engine.Catalogue{table.Registration("d", 1)}, []string{"d"}, packing); err != nil {
+		if _, err := engine.NewPlan(sql, engine.Catalogue{table.Registration("d", 1)}, []string{"d"}, rehearsal.Packing); err != nil {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}
@@ -126,7 +127,7 @@ func TestDateCase(t *testing.T) {
 		t.Skip("no ../shared/cases")
 	}
 	table := open(t, Options{}, file)
-	_, err := engine.NewPlan("SELECT count(*) FROM t WHERE d >= '2020-02-01'", engine.Catalogue{table.Registration("d", 1)}, []string{"d"}, packing)
+	_, err := engine.NewPlan("SELECT count(*) FROM t WHERE d >= '2020-02-01'", engine.Catalogue{table.Registration("d", 1)}, []string{"d"}, rehearsal.Packing)
 	if err == nil || !strings.Contains(err.Error(), `column "d" is text whose values look like dates or times`) {
 		t.Error(err)
 	}

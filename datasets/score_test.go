@@ -2,18 +2,17 @@ package datasets
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"parley/datasets/rehearsal"
 	"parley/engine"
 )
 
@@ -73,7 +72,7 @@ func agreeFit(t *testing.T, r *engine.Result, paths map[string]string, columns [
 	var x [][]float64
 	var y []bool
 	for _, path := range paths {
-		eachRow(t, path, func(v map[string]string) {
+		rehearsal.EachRow(t, path, func(v map[string]string) {
 			for _, c := range columns {
 				if v[c] == "" {
 					return
@@ -87,7 +86,7 @@ func agreeFit(t *testing.T, r *engine.Result, paths map[string]string, columns [
 		})
 	}
 	estimates, errors := newton(x, y)
-	if n := model(t, r, "n"); n != fmt.Sprint(len(x)) || len(r.Rows) != len(estimates) {
+	if n := rehearsal.Figure(t, r, "n"); n != fmt.Sprint(len(x)) || len(r.Rows) != len(estimates) {
 		t.Fatalf("%s rows and %d terms, want %d and %d", n, len(r.Rows), len(x), len(estimates))
 	}
 	for i, row := range r.Rows {
@@ -97,28 +96,7 @@ func agreeFit(t *testing.T, r *engine.Result, paths map[string]string, columns [
 			}
 		}
 	}
-	t.Logf("%s rounds, error bound %s", model(t, r, "iterations"), model(t, r, "error_bound"))
-}
-
-// eachRow reads a file of a header and rows.
-func eachRow(t *testing.T, path string, visit func(v map[string]string)) {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range rows[1:] {
-		v := map[string]string{}
-		for i, name := range rows[0] {
-			v[name] = row[i]
-		}
-		visit(v)
-	}
+	t.Logf("%s rounds, error bound %s", rehearsal.Figure(t, r, "iterations"), rehearsal.Figure(t, r, "error_bound"))
 }
 
 func atof(t *testing.T, text string) float64 {
@@ -132,7 +110,7 @@ func atof(t *testing.T, text string) float64 {
 
 // TestHeartLogreg fits the diagnosis over four hospitals.
 func TestHeartLogreg(t *testing.T) {
-	paths := split(t, realData(t, "heart/heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] })
+	paths := rehearsal.Split(t, rehearsal.RealFile(t, "heart/heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] })
 	r := converse(t, "SELECT logreg(num > 0, age, chol, oldpeak, factor(cp)) FROM t WHERE chol > 0", openAll(t, paths))
 	agreeFit(t, r, paths, []string{"num", "age", "chol", "oldpeak", "cp"}, func(v map[string]string) bool { return atof(t, v["chol"]) > 0 }, func(v map[string]string) ([]float64, bool) {
 		line := []float64{atof(t, v["age"]), atof(t, v["chol"]), atof(t, v["oldpeak"])}
@@ -155,7 +133,7 @@ func TestAdultLogreg(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a fit on 48,842 rows")
 	}
-	paths := scatter(t, realData(t, "adult/adult.csv"), 3, 1)
+	paths := rehearsal.Scatter(t, rehearsal.RealFile(t, "adult/adult.csv"), 3, 1)
 	r := converse(t, "SELECT logreg(income = '>50K', age, hours_per_week, fnlwgt, sex, education_num*sex) FROM t", openAll(t, paths))
 	agreeFit(t, r, paths, []string{"income", "age", "hours_per_week", "fnlwgt", "sex", "education_num"}, func(map[string]string) bool { return true }, func(v map[string]string) ([]float64, bool) {
 		male := indicate(v["sex"] == "Male")
@@ -166,10 +144,10 @@ func TestAdultLogreg(t *testing.T) {
 // TestScorePaths compares DuckDB, which calls the scores, with the rows in Go, over
 // coefficients as a fit's steps have them and over sketches.
 func TestScorePaths(t *testing.T) {
-	s := newSample(77)
+	s := rehearsal.NewSample(77)
 	tables := map[string]*Table{}
 	for style := range 3 {
-		tables[fmt.Sprintf("d%d", style)] = openText(t, s.table(style, 120))
+		tables[fmt.Sprintf("d%d", style)] = openText(t, s.Table(style, 120))
 	}
 	inDuckDB := 0
 	for _, sql := range []string{
@@ -266,7 +244,7 @@ func TestDistinctPaths(t *testing.T) {
 
 func agreeEstimate(t *testing.T, r *engine.Result, name, got string, want float64) {
 	t.Helper()
-	estimate, deviation := atof(t, model(t, r, name+".estimate")), atof(t, model(t, r, name+".std_error"))
+	estimate, deviation := atof(t, rehearsal.Figure(t, r, name+".estimate")), atof(t, rehearsal.Figure(t, r, name+".std_error"))
 	t.Logf("%s: %s ± %.0f, want %.0f", name, got, deviation, want)
 	if math.Abs(estimate-want) > 4*deviation || math.Abs(atof(t, got)-estimate) > 0.5 || deviation > want/10 {
 		t.Errorf("%s: %v ± %v (%s), want %v", name, estimate, deviation, got, want)
@@ -278,9 +256,9 @@ func TestAdultDistinct(t *testing.T) {
 	if testing.Short() {
 		t.Skip("48,842 rows")
 	}
-	path := realData(t, "adult/adult.csv")
+	path := rehearsal.RealFile(t, "adult/adult.csv")
 	tables := map[string]*Table{}
-	parts := slices.Sorted(maps.Values(scatter(t, path, 3, 1)))
+	parts := slices.Sorted(maps.Values(rehearsal.Scatter(t, path, 3, 1)))
 	for d := range parts {
 		tables[fmt.Sprintf("d%d", d)] = open(t, Options{}, parts[d], parts[(d+1)%3])
 	}
@@ -340,5 +318,5 @@ func TestThirtyRegressorsLogreg(t *testing.T) {
 	if p.Ciphertexts() != 1 {
 		t.Errorf("%d limbs take %d ciphertexts", p.Layout.SlotsPerGroup, p.Ciphertexts())
 	}
-	t.Logf("%s rounds of %d cells, %d limbs; %d bytes a plan; %.1f s in all", model(t, r, "iterations"), p.CellCount(), p.Layout.SlotsPerGroup, len(engine.Marshal(p)), took.Seconds())
+	t.Logf("%s rounds of %d cells, %d limbs; %d bytes a plan; %.1f s in all", rehearsal.Figure(t, r, "iterations"), p.CellCount(), p.Layout.SlotsPerGroup, len(engine.Marshal(p)), took.Seconds())
 }

@@ -2,15 +2,14 @@ package datasets
 
 import (
 	"context"
-	"encoding/csv"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"parley/datasets/rehearsal"
 	"parley/engine"
 )
 
@@ -138,16 +137,8 @@ func TestAdultSearch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("searches over 48,842 rows")
 	}
-	path := realData(t, "adult/adult.csv")
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := rehearsal.RealFile(t, "adult/adult.csv")
+	rows := rehearsal.ReadCSV(t, path)
 	sex, weight := slices.Index(rows[0], "sex"), slices.Index(rows[0], "fnlwgt")
 	values := map[string][]int64{}
 	for _, r := range rows[1:] {
@@ -160,7 +151,7 @@ func TestAdultSearch(t *testing.T) {
 	for _, v := range values {
 		slices.Sort(v)
 	}
-	tables := openAll(t, scatter(t, path, 3, 1))
+	tables := openAll(t, rehearsal.Scatter(t, path, 3, 1))
 	r := converse(t, "SELECT mode() WITHIN GROUP (ORDER BY fnlwgt), max(fnlwgt) FROM t", tables)
 	check := func(name string, mode, most engine.Value) {
 		v := values[name]

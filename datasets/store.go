@@ -36,7 +36,7 @@ const rowsTable = "rows"
 type storeColumn struct{ name, sqlType string }
 
 // openStore makes an empty store, which removes its folder when it is closed.
-func openStore(room storeRoom, settings ...string) (*store, error) {
+func openStore(room storeRoom) (*store, error) {
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
 		return nil, fmt.Errorf("starting DuckDB: %w", err)
@@ -44,12 +44,12 @@ func openStore(room storeRoom, settings ...string) (*store, error) {
 	db := sql.OpenDB(connector)
 	db.SetMaxOpenConns(storeThreads)
 	s := &store{connector: connector, db: db, room: room}
-	settings = append(append([]string{
+	settings := append([]string{
 		"SET autoinstall_known_extensions = false",
 		"SET autoload_known_extensions = false",
 		"SET allow_community_extensions = false",
 		fmt.Sprintf("SET threads = %d", storeThreads),
-	}, room.settings()...), settings...)
+	}, room.settings()...)
 	for _, setting := range append(settings, "SET lock_configuration = true") {
 		if _, err := db.Exec(setting); err != nil {
 			s.close()
@@ -94,7 +94,7 @@ func newStore(ctx context.Context, t *Table, o Options) (*store, error) {
 	}
 	err = s.create(ctx, columns)
 	if err == nil {
-		err = s.load(ctx, t.batches, func(i int) valueReader { return t.columns[i].values })
+		err = s.load(ctx, t)
 	}
 	if err != nil {
 		s.close()
@@ -130,11 +130,8 @@ func (s *store) create(ctx context.Context, columns []storeColumn) error {
 	return err
 }
 
-// valueReader gives the values of an array as DuckDB's appender takes them.
-type valueReader func(a arrow.Array) func(row int) driver.Value
-
-// load appends batches to rowsTable.
-func (s *store) load(ctx context.Context, batches []arrow.Record, columns func(i int) valueReader) error {
+// load appends a table's batches to rowsTable.
+func (s *store) load(ctx context.Context, t *Table) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -145,7 +142,7 @@ func (s *store) load(ctx context.Context, batches []arrow.Record, columns func(i
 		if err != nil {
 			return err
 		}
-		if err := appendBatches(ctx, appender, batches, columns); err != nil {
+		if err := appendBatches(ctx, appender, t); err != nil {
 			appender.Close()
 			return err
 		}
@@ -153,16 +150,16 @@ func (s *store) load(ctx context.Context, batches []arrow.Record, columns func(i
 	})
 }
 
-func appendBatches(ctx context.Context, appender *duckdb.Appender, batches []arrow.Record, columns func(i int) valueReader) error {
+func appendBatches(ctx context.Context, appender *duckdb.Appender, t *Table) error {
 	var garbage collector
-	for _, batch := range batches {
+	for _, batch := range t.batches {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		garbage.loaded(batch.Columns())
 		readers := make([]func(int) driver.Value, batch.NumCols())
 		for i, a := range batch.Columns() {
-			readers[i] = columns(i)(a)
+			readers[i] = values(a)
 		}
 		row := make([]driver.Value, len(readers))
 		for r := range int(batch.NumRows()) {
@@ -179,8 +176,8 @@ func appendBatches(ctx context.Context, appender *duckdb.Appender, batches []arr
 	return nil
 }
 
-// values reads the column's stored arrays.
-func (c column) values(a arrow.Array) func(row int) driver.Value {
+// values reads a stored array as DuckDB's appender takes it.
+func values(a arrow.Array) func(row int) driver.Value {
 	switch a := a.(type) {
 	case *array.Int64:
 		return func(row int) driver.Value { return a.Value(row) }

@@ -1,6 +1,6 @@
 // Package datasets holds the tables of a department: it reads files into typed
 // columns, describes and registers them, and computes a plan's cells over them,
-// exactly. It also makes the synthetic population of the demo.
+// exactly.
 //
 // README.md is its specification; section numbers in comments refer to it.
 package datasets

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/datasets"
+	"parley/datasets/plain"
+	"parley/datasets/population"
 	"parley/engine"
 	"parley/node/failure"
 )
@@ -31,7 +33,7 @@ const demoAuditor = "auditor"
 // demoTable is what --keep suggests to ask about.
 const demoTable = "register"
 
-// demoQuestions are real ones, of the tables that datasets.WritePopulation makes.
+// demoQuestions are real ones, of the tables that population.Write makes.
 var demoQuestions = []struct{ Title, SQL string }{
 	{"How many women and men are registered, how old are they, and how many are past sixty?",
 		`SELECT sex, count(*) AS persons, avg(age) AS mean_age, count(*) FILTER (WHERE age >= 60) AS past_sixty
@@ -144,14 +146,14 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 
 // writeCities makes the demo's tables.
 func writeCities(ctx context.Context, dir string, seed uint64, persons int) ([]source, error) {
-	cities, err := datasets.WritePopulation(ctx, dir, datasets.PopulationSpec{Seed: seed, Persons: persons, Cities: demoCities})
+	cities, err := population.Write(ctx, dir, population.Spec{Seed: seed, Persons: persons, Cities: demoCities})
 	if err != nil {
 		return nil, err
 	}
 	var sources []source
 	for _, city := range cities {
 		s := source{Name: city.City}
-		for _, table := range datasets.PopulationTables() {
+		for _, table := range population.Tables() {
 			s.Tables = append(s.Tables, TableConfig{Name: table, Files: []string{city.Files[table]}})
 		}
 		sources = append(sources, s)
@@ -266,7 +268,7 @@ func plainAnswer(ctx context.Context, sources []source, table, sql string) (*eng
 			tables = append(tables, opened)
 		}
 	}
-	return datasets.Plain(ctx, tables, sql)
+	return plain.Answer(ctx, tables, sql)
 }
 
 // equalRows compares two answers digit by digit, as printed and exactly.

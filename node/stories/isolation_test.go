@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"parley/datasets/rehearsal"
 )
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
@@ -124,8 +126,8 @@ func checkPrivate(t *testing.T, p *nodeProcess) {
 // departments, the light set's largest committee, each a process of its own.
 func TestFifteenProvinces(t *testing.T) {
 	binary := parley(t)
-	census := realFile(t, "china2020", "stat_population.csv")
-	provinces := splitCSV(t, census, func(row map[string]string) string { return row["省"] })
+	census := rehearsal.RealFile(t, "china2020", "stat_population.csv")
+	provinces := rehearsal.Split(t, census, func(row map[string]string) string { return row["省"] })
 	names := sortedKeys(provinces)
 	people := map[string]int64{}
 	for _, name := range names {
@@ -159,7 +161,7 @@ func TestFifteenProvinces(t *testing.T) {
 // columnSum adds a column of integers up, plainly.
 func columnSum(t *testing.T, path, column string) int64 {
 	t.Helper()
-	rows := readCSV(t, path)
+	rows := rehearsal.ReadCSV(t, path)
 	at, sum := slices.Index(rows[0], column), int64(0)
 	for _, row := range rows[1:] {
 		v, err := strconv.ParseInt(row[at], 10, 64)

@@ -2,12 +2,10 @@ package stories
 
 import (
 	"context"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"math/big"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,69 +13,10 @@ import (
 
 	"parley/circuits"
 	"parley/datasets"
+	"parley/datasets/rehearsal"
 	"parley/engine"
 	"parley/protocols"
 )
-
-// realData is a folder of real tables with exact answers; tests that need it are skipped
-// where it is absent.
-const realData = "../../../shared/data"
-
-func realFile(t *testing.T, parts ...string) string {
-	t.Helper()
-	path := filepath.Join(append([]string{realData}, parts...)...)
-	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the real tables are not here: %v", err)
-	}
-	return path
-}
-
-// readCSV reads a file whole; the first row is its header.
-func readCSV(t *testing.T, path string) [][]string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rows
-}
-
-// splitCSV writes the rows of a file to one file a department, by a key of the row, and
-// returns the paths by key.
-func splitCSV(t *testing.T, path string, key func(row map[string]string) string) map[string]string {
-	t.Helper()
-	rows := readCSV(t, path)
-	parts := map[string][][]string{}
-	for _, row := range rows[1:] {
-		named := map[string]string{}
-		for i, name := range rows[0] {
-			named[name] = row[i]
-		}
-		k := key(named)
-		parts[k] = append(parts[k], row)
-	}
-	dir, out := t.TempDir(), map[string]string{}
-	for k, part := range parts {
-		out[k] = filepath.Join(dir, k+".csv")
-		w, err := os.Create(out[k])
-		if err != nil {
-			t.Fatal(err)
-		}
-		c := csv.NewWriter(w)
-		if err := c.WriteAll(append([][]string{rows[0]}, part...)); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
-}
 
 // sealed answers a question by the whole protocol, in this process: one department a file,
 // every key share, contribution and decryption share proven and verified.
@@ -231,9 +170,9 @@ func exactAt(r *engine.Result, row, column int) string {
 // TestSealedRealData: 31 provinces as 31 departments sum to the nation; the hospitals of
 // heart and the incomes of adult agree with their exact answers.
 func TestSealedRealData(t *testing.T) {
-	census := realFile(t, "china2020", "stat_population.csv")
+	census := rehearsal.RealFile(t, "china2020", "stat_population.csv")
 	keys := testKeys(t)
-	provinces := splitCSV(t, census, func(row map[string]string) string { return row["省"] })
+	provinces := rehearsal.Split(t, census, func(row map[string]string) string { return row["省"] })
 	if len(provinces) != 31 {
 		t.Fatalf("%d provinces", len(provinces))
 	}
@@ -244,10 +183,10 @@ func TestSealedRealData(t *testing.T) {
 		}
 	}
 
-	heart := splitCSV(t, realFile(t, "heart", "heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] })
+	heart := rehearsal.Split(t, rehearsal.RealFile(t, "heart", "heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] })
 	r = sealed(t, keys, "heart", heart,
 		"SELECT count(*), count(chol), sum(chol), avg(chol), sum(oldpeak), avg(oldpeak), avg(trestbps) FROM heart")
-	answers := answersOf(t, realFile(t, "heart", "answers.json"), "heart")
+	answers := answersOf(t, rehearsal.RealFile(t, "heart", "answers.json"), "heart")
 	for i, want := range []string{
 		"920", answers["chol"].Count, answers["chol"].Sum, answers["chol"].mean(t),
 		answers["oldpeak"].Sum, answers["oldpeak"].mean(t), answers["trestbps"].mean(t),
@@ -257,7 +196,7 @@ func TestSealedRealData(t *testing.T) {
 		}
 	}
 
-	adult := splitCSV(t, realFile(t, "adult", "adult.csv"), func(row map[string]string) string { return row["split"] })
+	adult := rehearsal.Split(t, rehearsal.RealFile(t, "adult", "adult.csv"), func(row map[string]string) string { return row["split"] })
 	r = sealed(t, keys, "adult", adult,
 		"SELECT count(*) FILTER (WHERE income = '>50K') * 10000.0 / count(*) FROM adult")
 	share, ok := new(big.Rat).SetString(exactAt(r, 0, 0))

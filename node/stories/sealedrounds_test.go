@@ -10,6 +10,7 @@ import (
 
 	"parley/circuits"
 	"parley/datasets"
+	"parley/datasets/rehearsal"
 	"parley/engine"
 	"parley/protocols"
 )
@@ -45,7 +46,7 @@ func sealedRounds(t *testing.T, keys *circuits.Keys, table string, files map[str
 
 // TestSealedRounds seals a fit, step by step, and an estimate.
 func TestSealedRounds(t *testing.T) {
-	heart, adult := realFile(t, "heart", "heart_4hospitals.csv"), realFile(t, "adult", "adult.csv")
+	heart, adult := rehearsal.RealFile(t, "heart", "heart_4hospitals.csv"), rehearsal.RealFile(t, "adult", "adult.csv")
 	keys := testKeys(t)
 	t.Run("logreg", func(t *testing.T) { sealedLogreg(t, keys, heart) })
 	t.Run("distinct", func(t *testing.T) { sealedDistinct(t, keys, adult) })
@@ -54,7 +55,7 @@ func TestSealedRounds(t *testing.T) {
 // sealedLogreg fits the diagnosis over two groups of hospitals, every step sealed, and
 // compares with Newton's method in float64 over the pooled rows.
 func sealedLogreg(t *testing.T, keys *circuits.Keys, path string) {
-	files := splitCSV(t, path, func(row map[string]string) string {
+	files := rehearsal.Split(t, path, func(row map[string]string) string {
 		if row["hospital"] == "va" || row["hospital"] == "switzerland" {
 			return "b"
 		}
@@ -76,7 +77,7 @@ func sealedLogreg(t *testing.T, keys *circuits.Keys, path string) {
 
 // pooledLogit fits num > 0 on age and oldpeak by Newton's method in float64.
 func pooledLogit(t *testing.T, path string) []float64 {
-	rows := readCSV(t, path)
+	rows := rehearsal.ReadCSV(t, path)
 	at := map[string]int{}
 	for i, name := range rows[0] {
 		at[name] = i
@@ -121,7 +122,7 @@ func pooledLogit(t *testing.T, path string) []float64 {
 
 // sealedDistinct counts the persons of overlapping tables.
 func sealedDistinct(t *testing.T, keys *circuits.Keys, path string) {
-	files := splitCSV(t, path, func(row map[string]string) string { return row["split"] })
+	files := rehearsal.Split(t, path, func(row map[string]string) string { return row["split"] })
 	files["whole"] = path
 	r := sealed(t, keys, "adult", files, "SELECT count(DISTINCT person_id) AS n, count(*) FROM adult")
 	figures := map[string]float64{}

@@ -1,7 +1,8 @@
-package datasets
+package population
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
+	"parley/datasets"
 	"parley/engine"
 )
 
@@ -22,7 +24,7 @@ type tableWriter struct {
 	path    string
 	f       *os.File
 	out     *bufio.Writer
-	columns []populationColumn
+	columns []column
 	rows    int64
 	line    []byte
 
@@ -33,10 +35,10 @@ type tableWriter struct {
 // unfinished is what a file's name ends in until it is complete.
 const unfinished = ".part"
 
-func newTableWriter(path string, columns []populationColumn, format Format) (*tableWriter, error) {
+func newTableWriter(path string, columns []column, format Format) (*tableWriter, error) {
 	f, err := os.OpenFile(path+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, &Error{File: path, Message: "cannot be written", Err: plainCause(err)}
+		return nil, &datasets.Error{File: path, Message: "cannot be written", Err: cause(err)}
 	}
 	w := &tableWriter{path: path, f: f, out: bufio.NewWriterSize(f, 1<<16), columns: columns}
 	if format == CSV {
@@ -65,7 +67,16 @@ func (w *tableWriter) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{File: w.path, Message: "cannot be written", Err: plainCause(err)}
+	return &datasets.Error{File: w.path, Message: "cannot be written", Err: cause(err)}
+}
+
+// cause is an error of the file system without the path, which the message names.
+func cause(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 // moneyDigits is the precision of money in Parquet; it has two places.

@@ -1,40 +1,37 @@
-package datasets
+// Package plain answers a query by plain SQL over the pooled rows of several departments: the figure
+// to compare a sealed answer with. It is for the demo and for tests, where pooling is allowed, and a
+// test holds that nothing of a node links it. datasets/README.md, section 7, is its specification.
+//
+// Independent of planning, layout and datasets' Aggregate: the rows lie in one table, with DuckDB's
+// own DECIMAL, DATE and BOOLEAN; WHERE, FILTER, GROUP BY and the arguments of aggregates run in
+// DuckDB from the query's own text, and its sums and counts are taken as they come. HAVING, ORDER
+// BY, LIMIT, quotients and their printing are this package's own code. Shared: the parser pg_query,
+// the readers of files, and engine.Datum with its texts.
+//
+// Limits: sums and products beyond DuckDB's 38 digits, scientific notation in the query, and
+// columns whose names differ only in case are errors.
+package plain
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
-	"math/big"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/duckdb/duckdb-go/v2"
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"parley/datasets"
 	"parley/engine"
 )
 
-// Plain answers a query by plain SQL over the rows of all tables pooled in one
-// DuckDB table. It is for the demo and for tests, where pooling is allowed, as
-// the figure to compare an answer with. It gives the same columns, rows, order
-// and texts as the engine's Finish, or an error.
-//
-// Independent of planning, layout and Aggregate: the rows lie in one table, with
-// DuckDB's own DECIMAL, DATE and BOOLEAN; WHERE, FILTER, GROUP BY and the
-// arguments of aggregates run in DuckDB from the query's own text, and its sums
-// and counts are taken as they come. HAVING, ORDER BY, LIMIT, quotients and their
-// printing are this package's own code (README, section 7). Shared: the parser
-// pg_query, the readers of files, and engine.Datum with its texts.
-//
-// Limits: sums and products beyond DuckDB's 38 digits, scientific notation in
-// the query, and columns whose names differ only in case are errors.
-func Plain(ctx context.Context, tables []*Table, sql string) (*engine.Result, error) {
-	q, err := parsePlain(sql)
+// Answer answers a query by plain SQL over the rows of all tables pooled in one DuckDB table. It
+// gives the same columns, rows, order and texts as the engine's Finish, or an error. Cost: all
+// rows once more, in at most datasets.MaxStoreBytes of memory.
+func Answer(ctx context.Context, tables []*datasets.Table, sql string) (*engine.Result, error) {
+	q, err := parse(sql)
 	if err != nil {
 		return nil, err
 	}
@@ -48,20 +45,20 @@ func Plain(ctx context.Context, tables []*Table, sql string) (*engine.Result, er
 	if err != nil {
 		return nil, err
 	}
-	s, err := pool(ctx, tables, q.columns)
+	db, err := pool(ctx, tables, q.columns)
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
-	rows, err := s.query(ctx, statement)
+	defer db.Close()
+	rows, err := selected(ctx, db, statement)
 	if err != nil {
 		return nil, fmt.Errorf("plain SQL: %w", err)
 	}
 	return q.finish(rows)
 }
 
-// plainQuery is one query of Plain.
-type plainQuery struct {
+// query is one that is being answered.
+type query struct {
 	stmt    *pg.SelectStmt
 	version int32 // of the parser's tree
 	columns []column
@@ -70,7 +67,7 @@ type plainQuery struct {
 	aliases map[string]*pg.Node // outputs by their name
 }
 
-func parsePlain(sql string) (*plainQuery, error) {
+func parse(sql string) (*query, error) {
 	tree, err := pg.Parse(sql)
 	if err != nil {
 		return nil, fmt.Errorf("plain SQL: %w", err)
@@ -82,130 +79,12 @@ func parsePlain(sql string) (*plainQuery, error) {
 	if len(stmt.FromClause) != 1 || stmt.FromClause[0].GetRangeVar() == nil {
 		return nil, fmt.Errorf("plain SQL: one table is wanted")
 	}
-	return &plainQuery{stmt: stmt, version: tree.Version}, nil
-}
-
-// pooledColumns unifies the columns of the tables.
-func pooledColumns(tables []*Table) ([]column, error) {
-	if len(tables) == 0 {
-		return nil, fmt.Errorf("plain SQL: no tables")
-	}
-	out := append([]column(nil), tables[0].columns...)
-	for i := range out {
-		for _, t := range tables[1:] {
-			at := t.find(out[i].name)
-			if at < 0 || len(t.columns) != len(out) {
-				return nil, fmt.Errorf("plain SQL: the tables have different columns")
-			}
-			switch c := t.columns[at]; {
-			case c.kind == engine.Null || c.kind == out[i].kind && c.scale <= out[i].scale:
-			case out[i].kind == engine.Null || c.kind == out[i].kind || c.kind == engine.Decimal && out[i].kind == engine.Integer:
-				out[i] = c
-			case c.kind == engine.Integer && out[i].kind == engine.Decimal:
-			default:
-				return nil, fmt.Errorf("plain SQL: column %s is %s and %s", shown(c.name), out[i].kind, c.kind)
-			}
-		}
-	}
-	return out, nil
-}
-
-// pool makes the table of all rows. Decimals get the least width that holds
-// them, which leaves room for products.
-func pool(ctx context.Context, tables []*Table, columns []column) (*store, error) {
-	s, err := openStore(storeRoom{memory: MaxStoreBytes}, "SET integer_division = true")
-	if err != nil {
-		return nil, err
-	}
-	var types []storeColumn
-	for _, c := range columns {
-		types = append(types, storeColumn{c.name, pooledType(c, tables)})
-	}
-	err = s.create(ctx, types)
-	for _, t := range tables {
-		if err != nil {
-			break
-		}
-		order := make([]int, len(columns))
-		for i, c := range columns {
-			order[i] = t.find(c.name)
-		}
-		batches := make([]arrow.Record, len(t.batches))
-		for b, batch := range t.batches {
-			batches[b] = reorder(batch, order)
-		}
-		err = s.load(ctx, batches, func(i int) valueReader { return pooledValues(t.columns[order[i]], columns[i]) })
-	}
-	if err != nil {
-		s.close()
-		return nil, fmt.Errorf("plain SQL: %w", err)
-	}
-	return s, nil
-}
-
-func reorder(batch arrow.Record, order []int) arrow.Record {
-	fields, arrays := make([]arrow.Field, len(order)), make([]arrow.Array, len(order))
-	for i, at := range order {
-		fields[i], arrays[i] = batch.Schema().Field(at), batch.Column(at)
-	}
-	return array.NewRecord(arrow.NewSchema(fields, nil), arrays, batch.NumRows())
-}
-
-// pooledType is the type of a pooled column in DuckDB.
-func pooledType(c column, tables []*Table) string {
-	digits := 1
-	for _, t := range tables {
-		own := t.described[t.find(c.name)]
-		for _, bound := range []*big.Int{own.Min, own.Max} {
-			if bound != nil {
-				digits = max(digits, len(new(big.Int).Abs(bound).String())+c.scale-own.Scale)
-			}
-		}
-	}
-	switch c.kind {
-	case engine.Integer:
-		if digits <= 9 { // products stay within 64 bits
-			return "BIGINT"
-		}
-		return "HUGEINT"
-	case engine.Decimal:
-		return fmt.Sprintf("DECIMAL(%d, %d)", min(max(digits, c.scale+1), MaxDigits), c.scale)
-	case engine.Date:
-		return "DATE"
-	}
-	return c.storeType()
-}
-
-// pooledValues reads a table's column for the pooled one.
-func pooledValues(own, to column) valueReader {
-	return func(a arrow.Array) func(int) driver.Value {
-		read := own.values(a)
-		switch to.kind {
-		case engine.Decimal:
-			factor := powerOfTen(to.scale - own.scale)
-			return func(row int) driver.Value {
-				n, ok := bigValue(read(row))
-				if !ok {
-					return nil
-				}
-				return duckdb.Decimal{Width: MaxDigits, Scale: uint8(to.scale), Value: new(big.Int).Mul(n, factor)}
-			}
-		case engine.Date:
-			return func(row int) driver.Value {
-				days, ok := read(row).(int32)
-				if !ok {
-					return nil
-				}
-				return time.Unix(int64(days)*secondsPerDay, 0).UTC()
-			}
-		}
-		return read
-	}
+	return &query{stmt: stmt, version: tree.Version}, nil
 }
 
 // column finds a column as SQL names it: exactly, else in any case, else as the
 // parser cut it.
-func (q *plainQuery) column(ref *pg.ColumnRef) int {
+func (q *query) column(ref *pg.ColumnRef) int {
 	if len(ref.GetFields()) == 0 {
 		return -1
 	}
@@ -225,7 +104,7 @@ func (q *plainQuery) column(ref *pg.ColumnRef) int {
 }
 
 // findGroups resolves GROUP BY: columns, aliases of columns, and numbers.
-func (q *plainQuery) findGroups() error {
+func (q *query) findGroups() error {
 	q.aliases = map[string]*pg.Node{}
 	for _, target := range q.stmt.TargetList {
 		if t := target.GetResTarget(); t.GetName() != "" {
@@ -246,20 +125,11 @@ func (q *plainQuery) findGroups() error {
 		if at < 0 {
 			return fmt.Errorf("plain SQL: GROUP BY takes columns")
 		}
-		if !contains(q.groups, at) {
+		if !slices.Contains(q.groups, at) {
 			q.groups = append(q.groups, at)
 		}
 	}
 	return nil
-}
-
-func contains(list []int, v int) bool {
-	for _, x := range list {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }
 
 func wholeNumber(node *pg.Node) (int64, bool) {
@@ -282,7 +152,7 @@ func wholeNumber(node *pg.Node) (int64, bool) {
 // statement writes the SELECT for DuckDB: the group columns, then for each
 // aggregate call a number and a count. Its WHERE, FILTERs and arguments are the
 // query's own.
-func (q *plainQuery) statement() (string, error) {
+func (q *query) statement() (string, error) {
 	from := q.stmt.FromClause[0].GetRangeVar()
 	alias := from.Alias
 	if alias == nil {
@@ -324,7 +194,7 @@ func functionOf(call *pg.FuncCall) string {
 }
 
 // findCalls lists the aggregate calls of the select list, HAVING and ORDER BY.
-func (q *plainQuery) findCalls() []*pg.FuncCall {
+func (q *query) findCalls() []*pg.FuncCall {
 	clauses := append([]*pg.Node{q.stmt.HavingClause}, q.stmt.TargetList...)
 	for _, clause := range append(clauses, q.stmt.SortClause...) {
 		eachNode(clause, func(n *pg.Node) {
@@ -339,7 +209,7 @@ func (q *plainQuery) findCalls() []*pg.FuncCall {
 // forDuckDB is a copy of an expression with the two dialects' differences
 // settled: LIKE has PostgreSQL's escape, columns have their exact names, and a
 // cast to numeric, which changes no value, is dropped.
-func (q *plainQuery) forDuckDB(node *pg.Node) *pg.Node {
+func (q *query) forDuckDB(node *pg.Node) *pg.Node {
 	if node == nil {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package datasets
+package plain
 
 import (
 	"fmt"
@@ -13,27 +13,27 @@ import (
 	"parley/engine"
 )
 
-// plainValue is a value of Plain: what PostgreSQL would hold, and beside a
+// value is what PostgreSQL would hold, and beside a
 // number its exact value.
-type plainValue struct {
+type value struct {
 	engine.Datum
 	exact    *big.Rat
 	quotient bool // a division is in it: its exact text is p/q
 	literal  bool // a string constant, whose kind the other operand decides
 }
 
-// plainRow is one group.
-type plainRow struct {
-	groups  []plainValue
-	calls   map[*pg.FuncCall]plainValue
-	outputs []plainValue
-	keys    []plainValue
+// group is one group.
+type group struct {
+	groups  []value
+	calls   map[*pg.FuncCall]value
+	outputs []value
+	keys    []value
 }
 
 // finish makes the answer from DuckDB's rows: group columns, then two numbers
 // for each aggregate call.
-func (q *plainQuery) finish(rows [][]any) (*engine.Result, error) {
-	var kept []*plainRow
+func (q *query) finish(rows [][]any) (*engine.Result, error) {
+	var kept []*group
 	for _, raw := range rows {
 		row, err := q.read(raw)
 		if err != nil {
@@ -53,8 +53,8 @@ func (q *plainQuery) finish(rows [][]any) (*engine.Result, error) {
 		}
 		kept = append(kept, row)
 	}
-	slices.SortStableFunc(kept, func(a, b *plainRow) int { return compareValues(a.groups, b.groups, nil) })
-	slices.SortStableFunc(kept, func(a, b *plainRow) int { return compareValues(a.keys, b.keys, q.stmt.SortClause) })
+	slices.SortStableFunc(kept, func(a, b *group) int { return compareValues(a.groups, b.groups, nil) })
+	slices.SortStableFunc(kept, func(a, b *group) int { return compareValues(a.keys, b.keys, q.stmt.SortClause) })
 	if n, ok := wholeNumber(q.stmt.LimitOffset); ok {
 		kept = kept[min(n, int64(len(kept))):]
 	}
@@ -65,13 +65,13 @@ func (q *plainQuery) finish(rows [][]any) (*engine.Result, error) {
 }
 
 // read takes one row of DuckDB.
-func (q *plainQuery) read(raw []any) (*plainRow, error) {
+func (q *query) read(raw []any) (*group, error) {
 	if len(raw) != len(q.groups)+2*len(q.calls) {
 		return nil, fmt.Errorf("plain SQL: %d columns came back", len(raw))
 	}
-	row := &plainRow{calls: map[*pg.FuncCall]plainValue{}}
+	row := &group{calls: map[*pg.FuncCall]value{}}
 	for i, g := range q.groups {
-		v, err := readPlain(raw[i])
+		v, err := readValue(raw[i])
 		if err != nil {
 			return nil, err
 		}
@@ -81,11 +81,11 @@ func (q *plainQuery) read(raw []any) (*plainRow, error) {
 		row.groups = append(row.groups, v)
 	}
 	for i, call := range q.calls {
-		v, err := readPlain(raw[len(q.groups)+2*i])
+		v, err := readValue(raw[len(q.groups)+2*i])
 		if err != nil {
 			return nil, err
 		}
-		n, err := readPlain(raw[len(q.groups)+2*i+1])
+		n, err := readValue(raw[len(q.groups)+2*i+1])
 		if err != nil {
 			return nil, err
 		}
@@ -106,34 +106,37 @@ func (q *plainQuery) read(raw []any) (*plainRow, error) {
 	return row, nil
 }
 
-// readPlain takes a value of the driver.
-func readPlain(raw any) (plainValue, error) {
+// readValue takes a value of the driver.
+func readValue(raw any) (value, error) {
 	switch v := raw.(type) {
 	case nil:
-		return plainValue{}, nil
+		return value{}, nil
 	case string:
-		return plainValue{Datum: engine.NewText(v)}, nil
+		return value{Datum: engine.NewText(v)}, nil
 	case bool:
-		return plainValue{Datum: engine.NewBoolean(v)}, nil
+		return value{Datum: engine.NewBoolean(v)}, nil
 	case time.Time:
-		return plainValue{Datum: engine.NewDate(v.Unix() / secondsPerDay)}, nil
+		return value{Datum: engine.NewDate(v.Unix() / secondsPerDay)}, nil
 	case duckdb.Decimal:
 		return number(engine.NewDecimal(v.Value, int(v.Scale))), nil
+	case int32:
+		return number(engine.NewInteger(int64(v))), nil
+	case int64:
+		return number(engine.NewInteger(v)), nil
+	case *big.Int:
+		return number(engine.Datum{Kind: engine.Integer, Number: v}), nil
 	}
-	if n, ok := bigValue(raw); ok {
-		return number(engine.Datum{Kind: engine.Integer, Number: n}), nil
-	}
-	return plainValue{}, fmt.Errorf("plain SQL: DuckDB computed a %T, which is not exact", raw)
+	return value{}, fmt.Errorf("plain SQL: DuckDB computed a %T, which is not exact", raw)
 }
 
-func number(d engine.Datum) plainValue {
-	return plainValue{Datum: d, exact: new(big.Rat).SetFrac(d.Number, powerOfTen(d.Scale))}
+func number(d engine.Datum) value {
+	return value{Datum: d, exact: new(big.Rat).SetFrac(d.Number, powerOfTen(d.Scale))}
 }
 
 // divided is a/b as PostgreSQL's numeric gives it (numeric.c, select_div_scale):
 // at least 16 significant digits, counted in base 10,000, and no fewer decimal
 // places than either operand; rounded half away from zero.
-func divided(a, b plainValue) plainValue {
+func divided(a, b value) value {
 	weightA, firstA := baseTenThousand(a.Datum)
 	weightB, firstB := baseTenThousand(b.Datum)
 	weight := weightA - weightB
@@ -145,7 +148,7 @@ func divided(a, b plainValue) plainValue {
 	shown := new(big.Rat).Quo(number(a.Datum).exact, number(b.Datum).exact)
 	text := shown.FloatString(scale) // rounds half away from zero
 	unscaled, _ := new(big.Int).SetString(strings.Replace(text, ".", "", 1), 10)
-	return plainValue{Datum: engine.NewDecimal(unscaled, scale), exact: exact, quotient: true}
+	return value{Datum: engine.NewDecimal(unscaled, scale), exact: exact, quotient: true}
 }
 
 // baseTenThousand gives the weight and the value of the first digit of a number
@@ -168,7 +171,7 @@ func baseTenThousand(d engine.Datum) (weight, first int) {
 }
 
 // compute evaluates the select list and the keys of ORDER BY.
-func (q *plainQuery) compute(row *plainRow) error {
+func (q *query) compute(row *group) error {
 	for _, target := range q.stmt.TargetList {
 		v, err := q.eval(target.GetResTarget().GetVal(), row)
 		if err != nil {
@@ -198,7 +201,7 @@ func (q *plainQuery) compute(row *plainRow) error {
 
 // compareValues orders rows by the clauses of ORDER BY, or ascending without.
 // NULL counts as larger than everything.
-func compareValues(a, b []plainValue, clauses []*pg.Node) int {
+func compareValues(a, b []value, clauses []*pg.Node) int {
 	for i := range a {
 		descending, nullsFirst := false, false
 		if clauses != nil {
@@ -231,7 +234,7 @@ func compareValues(a, b []plainValue, clauses []*pg.Node) int {
 	return 0
 }
 
-func orderOf(a, b plainValue) int {
+func orderOf(a, b value) int {
 	if a.exact != nil && b.exact != nil {
 		return a.exact.Cmp(b.exact)
 	}
@@ -239,7 +242,7 @@ func orderOf(a, b plainValue) int {
 }
 
 // result prints the rows.
-func (q *plainQuery) result(rows []*plainRow) *engine.Result {
+func (q *query) result(rows []*group) *engine.Result {
 	out := &engine.Result{Rows: make([][]engine.Value, len(rows))}
 	for _, target := range q.stmt.TargetList {
 		t := target.GetResTarget()
@@ -256,7 +259,7 @@ func (q *plainQuery) result(rows []*plainRow) *engine.Result {
 }
 
 // print gives both texts of a value.
-func (v plainValue) print() engine.Value {
+func (v value) print() engine.Value {
 	if v.IsNull() {
 		return engine.Value{}
 	}
@@ -272,7 +275,7 @@ func (v plainValue) print() engine.Value {
 }
 
 // outputName is the name that PostgreSQL gives to an output.
-func (q *plainQuery) outputName(alias string, node *pg.Node) string {
+func (q *query) outputName(alias string, node *pg.Node) string {
 	switch {
 	case alias != "":
 		return alias

@@ -1,7 +1,8 @@
-package datasets
+package plain
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"strings"
@@ -13,9 +14,9 @@ import (
 // elimination with pivoting.
 
 // floats runs a SELECT of numbers.
-func floats(t testing.TB, s *store, statement string) [][]float64 {
+func floats(t testing.TB, db *sql.DB, statement string) [][]float64 {
 	t.Helper()
-	rows, err := s.query(context.Background(), statement)
+	rows, err := selected(context.Background(), db, statement)
 	if err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
@@ -43,7 +44,7 @@ type floatFit struct {
 }
 
 // plainRegression solves the normal equations of sums that DuckDB makes.
-func plainRegression(t testing.TB, s *store, list []string, intercept bool) floatFit {
+func plainRegression(t testing.TB, db *sql.DB, list []string, intercept bool) floatFit {
 	var columns []string
 	if intercept {
 		columns = append(columns, "1::DOUBLE")
@@ -64,7 +65,7 @@ func plainRegression(t testing.TB, s *store, list []string, intercept bool) floa
 			sums = append(sums, "sum("+columns[i]+" * "+columns[j]+")")
 		}
 	}
-	flat := floats(t, s, "SELECT count(*), "+strings.Join(sums, ", ")+" FROM rows")[0]
+	flat := floats(t, db, "SELECT count(*), "+strings.Join(sums, ", ")+" FROM rows")[0]
 	n, at := flat[0], func(i, j int) float64 { return flat[1+i*(p+1)+j] }
 	rows := make([][]float64, p)
 	for i := range rows {

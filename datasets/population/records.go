@@ -1,19 +1,19 @@
-package datasets
+package population
 
 // The tables of the synthetic population: the same persons in the files of five
-// departments, each knowing only some of them (README, section 8.3). Money is
+// departments, each knowing only some of them (datasets/README.md, section 8.3). Money is
 // in fen, the hundredth part of a yuan.
 
-// populationTable is one table: its columns and how a person becomes rows of it.
-type populationTable struct {
+// table is one table: its columns and how a person becomes rows of it.
+type table struct {
 	name    string
-	columns []populationColumn
+	columns []column
 	rows    func(d dice, city string, p *person, add func(values ...any))
 }
 
-// populationColumn is one column; values are int64, string, bool or nil. Money
+// column is one column; values are int64, string, bool or nil. Money
 // and dates are int64.
-type populationColumn struct {
+type column struct {
 	name string
 	form columnForm
 }
@@ -28,16 +28,16 @@ const (
 	day
 )
 
-// populationTables in the order in which they are written and drawn.
-var populationTables = []populationTable{
-	{"register", []populationColumn{{"person_id", whole}, {"household_id", whole}, {"city", word}, {"district", word},
+// tables in the order in which they are written and drawn.
+var tables = []table{
+	{"register", []column{{"person_id", whole}, {"household_id", whole}, {"city", word}, {"district", word},
 		{"sex", word}, {"birth_date", day}, {"age", whole}, {"household_size", whole}, {"relation", word},
 		{"hukou", word}, {"migrant", yesno}, {"home_province", word}}, registerRows},
-	{"tax", []populationColumn{{"person_id", whole}, {"year", whole}, {"taxable_income", money}, {"tax_paid", money}}, taxRows},
-	{"insurance", []populationColumn{{"person_id", whole}, {"scheme", word}, {"contribution_months", whole},
+	{"tax", []column{{"person_id", whole}, {"year", whole}, {"taxable_income", money}, {"tax_paid", money}}, taxRows},
+	{"insurance", []column{{"person_id", whole}, {"scheme", word}, {"contribution_months", whole},
 		{"monthly_benefit", money}}, insuranceRows},
-	{"education", []populationColumn{{"person_id", whole}, {"level", word}, {"years", whole}, {"enrolled", yesno}}, educationRows},
-	{"health", []populationColumn{{"person_id", whole}, {"visits", whole}, {"inpatient_days", whole}, {"chronic", yesno},
+	{"education", []column{{"person_id", whole}, {"level", word}, {"years", whole}, {"enrolled", yesno}}, educationRows},
+	{"health", []column{{"person_id", whole}, {"visits", whole}, {"inpatient_days", whole}, {"chronic", yesno},
 		{"expense", money}}, healthRows},
 }
 

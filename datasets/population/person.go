@@ -1,4 +1,4 @@
-package datasets
+package population
 
 import (
 	"math/bits"
@@ -103,6 +103,8 @@ func (d dice) drawn() *person {
 	p.birth = d.birthday(p.age)
 	return p
 }
+
+const secondsPerDay = 24 * 60 * 60
 
 // birthday draws a day of birth that gives this age on the census day.
 func (d dice) birthday(age int) int64 {

@@ -1,22 +1,29 @@
-package datasets
+package population
 
 import (
 	"context"
 	"crypto/sha256"
+	"database/sql"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+
+	_ "github.com/duckdb/duckdb-go/v2" // to look across the tables
+
+	"parley/datasets"
+	"parley/datasets/rehearsal"
 )
 
 var threeCities = []string{"ningdu", "linjiang", "haicheng"}
 
-func population(t testing.TB, spec PopulationSpec) (string, []CityFiles) {
+func population(t testing.TB, spec Spec) (string, []CityFiles) {
 	t.Helper()
 	dir := t.TempDir()
-	cities, err := WritePopulation(context.Background(), dir, spec)
+	cities, err := Write(context.Background(), dir, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +35,7 @@ func fileDigest(t testing.TB, cities []CityFiles) string {
 	t.Helper()
 	h := sha256.New()
 	for _, city := range cities {
-		for _, table := range PopulationTables() {
+		for _, table := range Tables() {
 			b, err := os.ReadFile(city.Files[table])
 			if err != nil {
 				t.Fatal(err)
@@ -40,7 +47,7 @@ func fileDigest(t testing.TB, cities []CityFiles) string {
 }
 
 func TestPopulationIsDeterministic(t *testing.T) {
-	spec := PopulationSpec{Seed: 1, Persons: 2000, Cities: threeCities}
+	spec := Spec{Seed: 1, Persons: 2000, Cities: threeCities}
 	_, cities := population(t, spec)
 	const golden = "a147839cc883e080"
 	if got := fileDigest(t, cities); got != golden {
@@ -54,19 +61,20 @@ func TestPopulationIsDeterministic(t *testing.T) {
 
 // TestPopulationFormats: CSV and Parquet hold the same tables, digest included.
 func TestPopulationFormats(t *testing.T) {
-	spec := PopulationSpec{Seed: 5, Persons: 900, Cities: threeCities[:1]}
+	spec := Spec{Seed: 5, Persons: 900, Cities: threeCities[:1]}
 	_, text := population(t, spec)
 	spec.Format = Parquet
 	_, columnar := population(t, spec)
-	for _, table := range PopulationTables() {
-		a, b := open(t, Options{}, text[0].Files[table]), open(t, Options{}, columnar[0].Files[table])
-		if a.digest != b.digest {
+	for _, table := range Tables() {
+		a, b := open(t, text[0].Files[table]), open(t, columnar[0].Files[table])
+		r := a.Registration("city", 1)
+		if r.Digest != b.Registration("city", 1).Digest {
 			t.Errorf("%s differs: %v and %v", table, a, b)
 		}
-		if a.rows != text[0].Rows[table] || a.rows == 0 {
-			t.Errorf("%s: %d rows, %d reported", table, a.rows, text[0].Rows[table])
+		if r.Rows != text[0].Rows[table] || r.Rows == 0 {
+			t.Errorf("%s: %d rows, %d reported", table, r.Rows, text[0].Rows[table])
 		}
-		if err := a.Registration("city", 1).Validate(); err != nil {
+		if err := r.Validate(); err != nil {
 			t.Error(err)
 		}
 	}
@@ -77,10 +85,10 @@ func TestPopulationFollowsTheCensus(t *testing.T) {
 	if testing.Short() {
 		persons = 15000
 	}
-	_, cities := population(t, PopulationSpec{Seed: 3, Persons: persons, Cities: threeCities})
-	tables := map[string]*Table{}
+	_, cities := population(t, Spec{Seed: 3, Persons: persons, Cities: threeCities})
+	tables := map[string]*datasets.Table{}
 	for _, city := range cities {
-		tables[city.City] = open(t, Options{}, city.Files["register"])
+		tables[city.City] = open(t, city.Files["register"])
 	}
 	total := float64(persons)
 	// Four standard deviations of a share in a sample of this size, and a little
@@ -92,7 +100,7 @@ func TestPopulationFollowsTheCensus(t *testing.T) {
 		}
 	}
 	share := func(where string) float64 {
-		return float(t, exact(ask(t, "SELECT count(*) FROM t WHERE "+where, tables))[0]) / total
+		return count(t, where, tables) / total
 	}
 	near("aged 0 to 14", share("age <= 14"), 0.1797)
 	near("aged 15 to 64", share("age BETWEEN 15 AND 64"), 0.6850)
@@ -100,7 +108,7 @@ func TestPopulationFollowsTheCensus(t *testing.T) {
 	near("aged 65 and over", share("age >= 65"), 0.1352)
 	near("female", share("sex = 'female'"), 688362330.0/1409778724)
 	near("home Guangdong", share("home_province = 'Guangdong'")/1, 126012510.0/1409778724)
-	households := float(t, exact(ask(t, "SELECT count(*) FROM t WHERE relation = 'head'", tables))[0])
+	households := count(t, "relation = 'head'", tables)
 	if size := total / households; math.Abs(size-2.62) > 0.05 {
 		t.Errorf("mean size of households %.3f, want 2.62", size)
 	}
@@ -112,21 +120,33 @@ func TestPopulationFollowsTheCensus(t *testing.T) {
 	}
 }
 
-func float(t testing.TB, text string) float64 {
+// open opens a file as a table that the test closes.
+func open(t testing.TB, file string) *datasets.Table {
 	t.Helper()
-	var v float64
-	if _, err := fmt.Sscan(text, &v); err != nil {
+	table, err := datasets.Open(t.Context(), "t", []string{file}, datasets.Options{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	return v
+	t.Cleanup(func() { table.Close() })
+	return table
+}
+
+// count counts rows over the departments.
+func count(t testing.TB, where string, tables map[string]*datasets.Table) float64 {
+	t.Helper()
+	n, err := strconv.ParseFloat(*rehearsal.Ask(t, "SELECT count(*) FROM t WHERE "+where, tables).Rows[0][0].Exact, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // TestPopulationTablesAgree: the tables are about the same persons, and have
 // the gaps and dependences that questions across departments need.
 func TestPopulationTablesAgree(t *testing.T) {
-	_, cities := population(t, PopulationSpec{Seed: 4, Persons: 6000, Cities: threeCities[:2]})
+	_, cities := population(t, Spec{Seed: 4, Persons: 6000, Cities: threeCities[:2]})
 	for _, city := range cities {
-		s := joined(t, city)
+		db := joined(t, city)
 		for _, check := range []struct{ what, sql, want string }{
 			{"every person once in the register", "SELECT count(*) - count(DISTINCT person_id) FROM register", "0"},
 			{"ages fit births", "SELECT count(*) FROM register WHERE age <> date_part('year', age(DATE '2020-11-01', birth_date))", "0"},
@@ -142,18 +162,13 @@ func TestPopulationTablesAgree(t *testing.T) {
 			{"education pays", "SELECT (avg(taxable_income) FILTER (WHERE years >= 15)) > 1.4 * (avg(taxable_income) FILTER (WHERE years <= 9)) FROM tax JOIN education USING (person_id)", "true"},
 			{"the old are ill", "SELECT (avg(chronic::INT) FILTER (WHERE age >= 65)) > 3 * (avg(chronic::INT) FILTER (WHERE age < 40)) FROM health JOIN register USING (person_id)", "true"},
 		} {
-			rows, err := s.query(context.Background(), check.sql)
-			if err != nil {
-				t.Fatalf("%s: %v", check.what, err)
-			}
-			if got := fmt.Sprint(rows[0][0]); got != check.want {
+			if got := value(t, db, check.sql); got != check.want {
 				t.Errorf("%s, %s: %s, want %s", city.City, check.what, got, check.want)
 			}
 		}
 		for _, table := range []string{"tax", "insurance", "education", "health"} {
-			rows, err := s.query(context.Background(), "SELECT count(*) FROM "+table+" WHERE person_id NOT IN (SELECT person_id FROM register)")
-			if err != nil || fmt.Sprint(rows[0][0]) != "0" {
-				t.Errorf("%s has strangers: %v %v", table, rows, err)
+			if n := value(t, db, "SELECT count(*) FROM "+table+" WHERE person_id NOT IN (SELECT person_id FROM register)"); n != "0" {
+				t.Errorf("%s has %s strangers", table, n)
 			}
 		}
 	}
@@ -161,36 +176,33 @@ func TestPopulationTablesAgree(t *testing.T) {
 
 // joined puts all tables of a city into one DuckDB, for the test to look
 // across.
-func joined(t testing.TB, city CityFiles) *store {
+func joined(t testing.TB, city CityFiles) *sql.DB {
 	t.Helper()
-	s, err := openStore(storeRoom{memory: MaxStoreBytes})
+	db, err := sql.Open("duckdb", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.close() })
-	for _, name := range PopulationTables() {
-		table := open(t, Options{}, city.Files[name])
-		var types []storeColumn
-		for _, c := range table.columns {
-			types = append(types, storeColumn{c.name, pooledType(c, []*Table{table})})
-		}
-		if err := s.create(context.Background(), types); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.load(context.Background(), table.batches, func(i int) valueReader {
-			return pooledValues(table.columns[i], table.columns[i])
-		}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.db.Exec("ALTER TABLE " + rowsTable + " RENAME TO " + name); err != nil {
+	t.Cleanup(func() { db.Close() })
+	for _, name := range Tables() {
+		if _, err := db.Exec("CREATE TABLE " + name + " AS FROM read_csv('" + city.Files[name] + "', header = true, sample_size = -1)"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return s
+	return db
+}
+
+// value runs a SELECT of one value.
+func value(t testing.TB, db *sql.DB, statement string) string {
+	t.Helper()
+	var v any
+	if err := db.QueryRow(statement).Scan(&v); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+	return fmt.Sprint(v)
 }
 
 func TestPopulationRefuses(t *testing.T) {
-	for _, spec := range []PopulationSpec{
+	for _, spec := range []Spec{
 		{Persons: 0, Cities: []string{"a"}},
 		{Persons: MaxPersons + 1, Cities: []string{"a"}},
 		{Persons: 10},
@@ -200,12 +212,15 @@ func TestPopulationRefuses(t *testing.T) {
 		{Persons: 10, Cities: []string{""}},
 		{Persons: 10, Cities: []string{"a"}, Format: "xlsx"},
 	} {
-		if _, err := WritePopulation(context.Background(), t.TempDir(), spec); err == nil {
+		if _, err := Write(context.Background(), t.TempDir(), spec); err == nil {
 			t.Errorf("%+v was accepted", spec)
 		}
 	}
-	blocked := write(t, "file", "x")
-	if _, err := WritePopulation(context.Background(), blocked, PopulationSpec{Persons: 5, Cities: []string{"a"}}); err == nil {
+	blocked := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(blocked, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Write(context.Background(), blocked, Spec{Persons: 5, Cities: []string{"a"}}); err == nil {
 		t.Error("wrote into a file as a folder")
 	}
 }
@@ -215,7 +230,7 @@ func TestPopulationLeavesNothingHalfWritten(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	dir := t.TempDir()
-	if _, err := WritePopulation(ctx, dir, PopulationSpec{Persons: 5000, Cities: []string{"a"}}); err == nil {
+	if _, err := Write(ctx, dir, Spec{Persons: 5000, Cities: []string{"a"}}); err == nil {
 		t.Fatal("a cancelled writing succeeded")
 	}
 	filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
@@ -228,7 +243,7 @@ func TestPopulationLeavesNothingHalfWritten(t *testing.T) {
 
 func TestPopulationPersonsAreExact(t *testing.T) {
 	for _, persons := range []int{1, 2, 7, 1001} {
-		_, cities := population(t, PopulationSpec{Seed: 9, Persons: persons, Cities: threeCities[:1]})
+		_, cities := population(t, Spec{Seed: 9, Persons: persons, Cities: threeCities[:1]})
 		if got := cities[0].Rows["register"]; got != int64(persons) {
 			t.Errorf("%d persons, want %d", got, persons)
 		}

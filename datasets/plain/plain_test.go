@@ -1,13 +1,17 @@
-package datasets
+package plain
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
 
+	"parley/datasets"
+	"parley/datasets/rehearsal"
 	"parley/engine"
 )
 
@@ -20,24 +24,24 @@ func TestPlainAgrees(t *testing.T) {
 	}
 	agreed, beyond := 0, 0
 	for seed := range seeds {
-		s := newSample(100 + seed)
-		tables := map[string]*Table{}
-		var all []*Table
+		s := rehearsal.NewSample(100 + seed)
+		tables := map[string]*datasets.Table{}
+		var all []*datasets.Table
 		for style := range 3 {
-			table := openText(t, s.table(style, s.IntN(60)))
+			table := openText(t, s.Table(style, s.IntN(60)))
 			tables[fmt.Sprintf("d%d", style)] = table
 			all = append(all, table)
 		}
 		for range queries {
-			sql := s.query()
-			if _, err := plan(t, sql, tables); err != nil {
+			sql := s.Question()
+			if _, err := rehearsal.Plan(t, sql, tables); err != nil {
 				var refusal *engine.Error
 				if errors.As(err, &refusal) && refusal.Code == engine.CodeOverflow {
 					continue
 				}
 				t.Fatalf("%s: %v", sql, err)
 			}
-			want, err := Plain(context.Background(), all, sql)
+			want, err := Answer(context.Background(), all, sql)
 			if err != nil {
 				if !strings.Contains(err.Error(), "Out of Range") && !strings.Contains(err.Error(), "verflow") &&
 					!strings.Contains(err.Error(), "Conversion") && !strings.Contains(err.Error(), "not exact") {
@@ -47,7 +51,7 @@ func TestPlainAgrees(t *testing.T) {
 				continue
 			}
 			agreed++
-			sameResult(t, sql, ask(t, sql, tables), want)
+			sameResult(t, sql, rehearsal.Ask(t, sql, tables), want)
 		}
 	}
 	t.Logf("%d agreed, %d beyond DuckDB's digits", agreed, beyond)
@@ -83,7 +87,7 @@ func dump(r *engine.Result) string {
 func TestPlainOverAggregates(t *testing.T) {
 	a := openText(t, "g,x,d,day\nu,1,0.5,2020-01-01\nu,2,1.25,2020-01-02\nv,3,,2020-01-01\n,4,-2.5,\n")
 	b := openText(t, "day,g,x,d\n2021-05-05,w,5,3\n2020-01-01,u,,0\n2020-01-02,v,-7,1.125\n")
-	tables, all := map[string]*Table{"a": a, "b": b}, []*Table{a, b}
+	tables, all := map[string]*datasets.Table{"a": a, "b": b}, []*datasets.Table{a, b}
 	for _, sql := range []string{
 		"SELECT count(*), sum(x), avg(x), sum(d), avg(d) FROM t",
 		"SELECT g, avg(d) AS m, count(*) * 2 + 1 FROM t GROUP BY g ORDER BY m DESC",
@@ -96,12 +100,12 @@ func TestPlainOverAggregates(t *testing.T) {
 		"SELECT g, count(*) FROM t WHERE g LIKE '\\u' OR g LIKE '_' GROUP BY g ORDER BY g LIMIT 1 OFFSET 1",
 		"SELECT t.g, count(*) FILTER (WHERE day = DATE '2020-01-01') FROM t GROUP BY t.g ORDER BY 1 DESC",
 	} {
-		want, err := Plain(context.Background(), all, sql)
+		want, err := Answer(context.Background(), all, sql)
 		if err != nil {
 			t.Errorf("%s: %v", sql, err)
 			continue
 		}
-		sameResult(t, sql, ask(t, sql, tables), want)
+		sameResult(t, sql, rehearsal.Ask(t, sql, tables), want)
 	}
 }
 
@@ -110,11 +114,45 @@ func TestPlainRefuses(t *testing.T) {
 	for _, sql := range []string{"", "SELECT", "SELECT 1", "SELECT a FROM t", "SELECT count(*) FROM t, u", "DELETE FROM t",
 		"SELECT count(*) FROM t GROUP BY 9", "SELECT stddev(a) FROM t", "SELECT count(*) FROM t WHERE nosuch = 1",
 		"SELECT count(*) FROM read_csv('/etc/passwd')", "SELECT sum(b) FROM t"} {
-		if r, err := Plain(context.Background(), []*Table{table}, sql); err == nil {
+		if r, err := Answer(context.Background(), []*datasets.Table{table}, sql); err == nil {
 			t.Errorf("%q gave %v", sql, dump(r))
 		}
 	}
-	if _, err := Plain(context.Background(), nil, "SELECT count(*) FROM t"); err == nil {
+	if _, err := Answer(context.Background(), nil, "SELECT count(*) FROM t"); err == nil {
 		t.Error("no tables were accepted")
 	}
+}
+
+// TestPlainNumericNames: columns may have names that only quotation marks make names.
+func TestPlainNumericNames(t *testing.T) {
+	table := openText(t, "2019,2020-01-01\n1,4\n5,8\n")
+	for sql, want := range map[string]string{`SELECT sum("2019") FROM t`: "6", `SELECT sum(t."2020-01-01") FROM t WHERE "2019" > 1`: "8"} {
+		if answer, err := Answer(t.Context(), []*datasets.Table{table}, sql); err != nil || *answer.Rows[0][0].Text != want {
+			t.Errorf("%s: %v, %v", sql, answer, err)
+		}
+	}
+}
+
+// open opens files, whose first line is a header, as one table that the test closes.
+func open(t testing.TB, files ...string) *datasets.Table {
+	t.Helper()
+	table, err := datasets.Open(t.Context(), "t", files, datasets.Options{Header: datasets.HeaderYes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { table.Close() })
+	return table
+}
+
+// openText opens CSV texts, each a file.
+func openText(t testing.TB, texts ...string) *datasets.Table {
+	t.Helper()
+	var files []string
+	for i, text := range texts {
+		files = append(files, filepath.Join(t.TempDir(), fmt.Sprint(i)+".csv"))
+		if err := os.WriteFile(files[i], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return open(t, files...)
 }

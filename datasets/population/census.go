@@ -1,8 +1,8 @@
-package datasets
+package population
 
 // Figures of the Seventh National Population Census of China (reference time
 // 2020-11-01, 31 provinces), National Bureau of Statistics, communiqués of May
-// 2021 and China Population Census Yearbook 2020. README, section 8.2 says which
+// 2021 and China Population Census Yearbook 2020. datasets/README.md, section 8.2 says which
 // of them are published and which are fitted to published ones.
 
 // censusDay is 2020-11-01, the census's reference time, in days since 1970-01-01.

@@ -1,4 +1,7 @@
-package datasets
+// Package population makes a synthetic population for the demo and for tests: tables of cities
+// about persons of whom nobody exists, drawn after a census. The same seed gives the same bytes on
+// every machine. datasets/README.md, section 8, is its specification.
+package population
 
 import (
 	"context"
@@ -6,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+
+	"parley/datasets"
 )
 
 // Format is a file format that the population is written in.
@@ -17,8 +22,8 @@ const (
 	Parquet Format = "parquet"
 )
 
-// PopulationSpec says which synthetic population to make.
-type PopulationSpec struct {
+// Spec says which synthetic population to make.
+type Spec struct {
 	// Seed decides everything: the same spec gives the same bytes.
 	Seed uint64
 	// Persons over all cities, which share them evenly.
@@ -45,10 +50,10 @@ const (
 	MaxCities  = 64
 )
 
-// PopulationTables lists the names of the tables that each city gets.
-func PopulationTables() []string {
+// Tables lists the names of the tables that each city gets.
+func Tables() []string {
 	var names []string
-	for _, t := range populationTables {
+	for _, t := range tables {
 		names = append(names, t.name)
 	}
 	return names
@@ -56,21 +61,21 @@ func PopulationTables() []string {
 
 var cityName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
 
-func (spec PopulationSpec) check() error {
+func (spec Spec) check() error {
 	switch {
 	case spec.Persons < 1 || spec.Persons > MaxPersons:
-		return &Error{Message: fmt.Sprintf("a population of %d persons; 1 to %d are possible", spec.Persons, MaxPersons)}
+		return &datasets.Error{Message: fmt.Sprintf("a population of %d persons; 1 to %d are possible", spec.Persons, MaxPersons)}
 	case len(spec.Cities) < 1 || len(spec.Cities) > MaxCities:
-		return &Error{Message: fmt.Sprintf("a population of %d cities; 1 to %d are possible", len(spec.Cities), MaxCities)}
+		return &datasets.Error{Message: fmt.Sprintf("a population of %d cities; 1 to %d are possible", len(spec.Cities), MaxCities)}
 	case spec.Persons < len(spec.Cities):
-		return &Error{Message: "a population with more cities than persons"}
+		return &datasets.Error{Message: "a population with more cities than persons"}
 	case spec.Format != "" && spec.Format != CSV && spec.Format != Parquet:
-		return &Error{Message: "the format " + shown(string(spec.Format)) + " is not known", Hint: "csv or parquet"}
+		return &datasets.Error{Message: "the format " + fmt.Sprintf("%q", spec.Format) + " is not known", Hint: "csv or parquet"}
 	}
 	seen := map[string]bool{}
 	for _, city := range spec.Cities {
 		if !cityName.MatchString(city) || seen[city] {
-			return &Error{Message: "the city name " + shown(city) + " is not possible",
+			return &datasets.Error{Message: "the city name " + fmt.Sprintf("%q", city) + " is not possible",
 				Hint: "names differ and are made of letters, digits, - and _"}
 		}
 		seen[city] = true
@@ -78,12 +83,12 @@ func (spec PopulationSpec) check() error {
 	return nil
 }
 
-// WritePopulation writes a synthetic population to dir/<city>/<table>.csv or
+// Write writes a synthetic population to dir/<city>/<table>.csv or
 // .parquet: five tables a city about the same persons under one person_id, with
-// gaps (README, section 8). Nobody in it exists. It streams: memory does not grow
+// gaps (datasets/README.md, section 8). Nobody in it exists. It streams: memory does not grow
 // with the number of persons; about 3 µs a person. Files appear under their
 // names only when they are complete; they can be read by their owner only.
-func WritePopulation(ctx context.Context, dir string, spec PopulationSpec) ([]CityFiles, error) {
+func Write(ctx context.Context, dir string, spec Spec) ([]CityFiles, error) {
 	if err := spec.check(); err != nil {
 		return nil, err
 	}
@@ -143,23 +148,23 @@ func writeCity(ctx context.Context, dir, city string, stream cityStream, format 
 		format = CSV
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return out, &Error{File: dir, Message: "cannot be made", Err: plainCause(err)}
+		return out, &datasets.Error{File: dir, Message: "cannot be made", Err: cause(err)}
 	}
 	out = CityFiles{City: city, Files: map[string]string{}, Rows: map[string]int64{}}
-	writers := make([]*tableWriter, len(populationTables))
+	writers := make([]*tableWriter, len(tables))
 	defer func() {
 		for _, w := range writers {
 			w.abandon() // nothing is left of files that were not finished
 		}
 	}()
-	for i, t := range populationTables {
+	for i, t := range tables {
 		out.Files[t.name] = filepath.Join(dir, t.name+"."+string(format))
 		if writers[i], err = newTableWriter(out.Files[t.name], t.columns, format); err != nil {
 			return out, err
 		}
 	}
 	err = stream.each(ctx, func(d dice, p *person) error {
-		for i, t := range populationTables {
+		for i, t := range tables {
 			var failed error
 			t.rows(d, city, p, func(values ...any) {
 				if failed == nil {
@@ -175,7 +180,7 @@ func writeCity(ctx context.Context, dir, city string, stream cityStream, format 
 	if err != nil {
 		return out, err
 	}
-	for i, t := range populationTables {
+	for i, t := range tables {
 		if err := writers[i].finish(); err != nil {
 			return out, err
 		}

@@ -1,4 +1,4 @@
-package datasets
+package plain
 
 import (
 	"fmt"
@@ -7,11 +7,12 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"parley/datasets"
 	"parley/engine"
 )
 
 // eval evaluates an expression over one group, in exact rationals.
-func (q *plainQuery) eval(node *pg.Node, row *plainRow) (plainValue, error) {
+func (q *query) eval(node *pg.Node, row *group) (value, error) {
 	switch n := node.GetNode().(type) {
 	case *pg.Node_FuncCall:
 		return row.calls[n.FuncCall], nil
@@ -22,7 +23,7 @@ func (q *plainQuery) eval(node *pg.Node, row *plainRow) (plainValue, error) {
 				return row.groups[i], nil
 			}
 		}
-		return plainValue{}, fmt.Errorf("plain SQL: a column that is not in GROUP BY")
+		return value{}, fmt.Errorf("plain SQL: a column that is not in GROUP BY")
 	case *pg.Node_AConst:
 		return literal(n.AConst)
 	case *pg.Node_TypeCast:
@@ -38,12 +39,12 @@ func (q *plainQuery) eval(node *pg.Node, row *plainRow) (plainValue, error) {
 		v, err := q.eval(n.BooleanTest.Arg, row)
 		return booleanTest(n.BooleanTest.Booltesttype, v), err
 	}
-	return plainValue{}, fmt.Errorf("plain SQL: an expression over aggregates that is not supported: %T", node.GetNode())
+	return value{}, fmt.Errorf("plain SQL: an expression over aggregates that is not supported: %T", node.GetNode())
 }
 
-func truth(b bool) plainValue { return plainValue{Datum: engine.NewBoolean(b)} }
+func truth(b bool) value { return value{Datum: engine.NewBoolean(b)} }
 
-func booleanTest(test pg.BoolTestType, v plainValue) plainValue {
+func booleanTest(test pg.BoolTestType, v value) value {
 	isTrue, isFalse := !v.IsNull() && v.Bool, !v.IsNull() && !v.Bool
 	switch test {
 	case pg.BoolTestType_IS_TRUE:
@@ -60,38 +61,35 @@ func booleanTest(test pg.BoolTestType, v plainValue) plainValue {
 	return truth(!v.IsNull())
 }
 
-func literal(c *pg.A_Const) (plainValue, error) {
+func literal(c *pg.A_Const) (value, error) {
 	switch v := c.Val.(type) {
 	case nil:
 		if c.Isnull {
-			return plainValue{}, nil
+			return value{}, nil
 		}
 		return number(engine.NewInteger(0)), nil
 	case *pg.A_Const_Ival:
 		return number(engine.NewInteger(int64(v.Ival.GetIval()))), nil
 	case *pg.A_Const_Fval:
-		text := []byte(v.Fval.GetFval())
-		s, ok := numberShape(text)
-		if !ok || s.fault(MaxDigits) != "" {
-			return plainValue{}, fmt.Errorf("plain SQL: the number %s", text)
+		text := v.Fval.GetFval()
+		whole, fraction, point := strings.Cut(text, ".")
+		n, ok := new(big.Int).SetString(whole+fraction, 10)
+		if !ok || len(n.String()) > datasets.MaxDigits || len(fraction) > datasets.MaxDigits {
+			return value{}, fmt.Errorf("plain SQL: the number %s", text)
 		}
-		n, ok := scaledWide(text, s, s.scale)
-		if !ok {
-			return plainValue{}, fmt.Errorf("plain SQL: the number %s", text)
+		if !point && n.IsInt64() {
+			return number(engine.NewInteger(n.Int64())), nil
 		}
-		if s.integer && n.BigInt().IsInt64() {
-			return number(engine.NewInteger(n.BigInt().Int64())), nil
-		}
-		return number(engine.NewDecimal(n.BigInt(), s.scale)), nil
+		return number(engine.NewDecimal(n, len(fraction))), nil
 	case *pg.A_Const_Boolval:
 		return truth(v.Boolval.GetBoolval()), nil
 	case *pg.A_Const_Sval:
-		return plainValue{Datum: engine.NewText(v.Sval.GetSval()), literal: true}, nil
+		return value{Datum: engine.NewText(v.Sval.GetSval()), literal: true}, nil
 	}
-	return plainValue{}, fmt.Errorf("plain SQL: a constant that is not supported")
+	return value{}, fmt.Errorf("plain SQL: a constant that is not supported")
 }
 
-func (q *plainQuery) evalCast(cast *pg.TypeCast, row *plainRow) (plainValue, error) {
+func (q *query) evalCast(cast *pg.TypeCast, row *group) (value, error) {
 	v, err := q.eval(cast.Arg, row)
 	if err != nil || v.IsNull() {
 		return v, err
@@ -106,7 +104,7 @@ func (q *plainQuery) evalCast(cast *pg.TypeCast, row *plainRow) (plainValue, err
 		if d.Number != nil && d.Kind != engine.Date {
 			return number(d), nil
 		}
-		return plainValue{Datum: d}, nil
+		return value{Datum: d}, nil
 	case v.Kind == engine.Integer && kind == engine.Decimal:
 		v.Kind = engine.Decimal
 	case v.Kind != kind:
@@ -129,7 +127,7 @@ func castKind(cast *pg.TypeCast) engine.Kind {
 	return engine.Text
 }
 
-func (q *plainQuery) evalLogic(e *pg.BoolExpr, row *plainRow) (plainValue, error) {
+func (q *query) evalLogic(e *pg.BoolExpr, row *group) (value, error) {
 	decisive := e.Boolop == pg.BoolExprType_OR_EXPR
 	null := false
 	for _, arg := range e.Args {
@@ -146,17 +144,17 @@ func (q *plainQuery) evalLogic(e *pg.BoolExpr, row *plainRow) (plainValue, error
 		}
 	}
 	if null {
-		return plainValue{}, nil
+		return value{}, nil
 	}
 	return truth(!decisive), nil
 }
 
-func (q *plainQuery) evalOperator(e *pg.A_Expr, row *plainRow) (plainValue, error) {
+func (q *query) evalOperator(e *pg.A_Expr, row *group) (value, error) {
 	sign := ""
 	if len(e.Name) > 0 {
 		sign = e.Name[0].GetString_().GetSval()
 	}
-	var left plainValue
+	var left value
 	var err error
 	if e.Lexpr != nil {
 		if left, err = q.eval(e.Lexpr, row); err != nil {
@@ -164,7 +162,7 @@ func (q *plainQuery) evalOperator(e *pg.A_Expr, row *plainRow) (plainValue, erro
 		}
 	}
 	if list := e.Rexpr.GetList(); list != nil {
-		var items []plainValue
+		var items []value
 		for _, item := range list.Items {
 			v, err := q.eval(item, row)
 			if err != nil {
@@ -189,7 +187,7 @@ func (q *plainQuery) evalOperator(e *pg.A_Expr, row *plainRow) (plainValue, erro
 }
 
 // listOperator is BETWEEN and IN.
-func listOperator(kind pg.A_Expr_Kind, sign string, left plainValue, items []plainValue) (plainValue, error) {
+func listOperator(kind pg.A_Expr_Kind, sign string, left value, items []value) (value, error) {
 	negated := kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN || kind == pg.A_Expr_Kind_AEXPR_IN && sign == "<>"
 	signs := make([]string, len(items))
 	decisive := kind == pg.A_Expr_Kind_AEXPR_IN // what ends the search
@@ -215,14 +213,14 @@ func listOperator(kind pg.A_Expr_Kind, sign string, left plainValue, items []pla
 		}
 	}
 	if null {
-		return plainValue{}, nil
+		return value{}, nil
 	}
 	return truth(decisive == negated), nil
 }
 
-func compared(sign string, a, b plainValue) (plainValue, error) {
+func compared(sign string, a, b value) (value, error) {
 	if a.IsNull() || b.IsNull() {
-		return plainValue{}, nil
+		return value{}, nil
 	}
 	var err error
 	if a.literal && !b.literal {
@@ -252,15 +250,15 @@ func compared(sign string, a, b plainValue) (plainValue, error) {
 }
 
 // as reads a string constant as a value of another kind.
-func (v plainValue) as(kind engine.Kind) (plainValue, error) {
+func (v value) as(kind engine.Kind) (value, error) {
 	d, err := engine.ParseDatum(kind, v.Text)
-	if err == nil && numeric(kind) {
+	if err == nil && (kind == engine.Integer || kind == engine.Decimal) {
 		return number(d), nil
 	}
-	return plainValue{Datum: d}, err
+	return value{Datum: d}, err
 }
 
-func signed(sign string, v plainValue) (plainValue, error) {
+func signed(sign string, v value) (value, error) {
 	if v.IsNull() || sign == "+" {
 		return v, nil
 	}
@@ -273,14 +271,14 @@ func signed(sign string, v plainValue) (plainValue, error) {
 
 // arithmetic computes twice: on the digits that PostgreSQL would hold, and
 // exactly.
-func arithmetic(sign string, a, b plainValue) (plainValue, error) {
+func arithmetic(sign string, a, b value) (value, error) {
 	if a.IsNull() || b.IsNull() {
-		return plainValue{}, nil
+		return value{}, nil
 	}
 	if a.exact == nil || b.exact == nil {
 		return a, fmt.Errorf("plain SQL: %s of %s and %s", sign, a.Kind, b.Kind)
 	}
-	out := plainValue{exact: new(big.Rat), quotient: a.quotient || b.quotient}
+	out := value{exact: new(big.Rat), quotient: a.quotient || b.quotient}
 	out.Kind = engine.Decimal
 	if a.Kind == engine.Integer && b.Kind == engine.Integer {
 		out.Kind = engine.Integer
@@ -318,7 +316,7 @@ func arithmetic(sign string, a, b plainValue) (plainValue, error) {
 }
 
 // kindOf is the kind of an output, which is known before there is any row.
-func (q *plainQuery) kindOf(node *pg.Node) engine.Kind {
+func (q *query) kindOf(node *pg.Node) engine.Kind {
 	switch n := node.GetNode().(type) {
 	case *pg.Node_FuncCall:
 		return callKind(n.FuncCall)

@@ -1,22 +1,21 @@
-package datasets
+package plain
 
 import (
-	"bytes"
 	"context"
-	"encoding/csv"
+	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
-	"math/big"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
-	"parley/engine"
+	"parley/datasets"
+	"parley/datasets/rehearsal"
 )
 
 // certifiedDigits is how many significant digits of a certified value must agree.
@@ -53,7 +52,7 @@ func TestCertified(t *testing.T) {
 	if testing.Short() {
 		t.Skip("all 31 data sets")
 	}
-	raw, err := os.ReadFile(realData(t, filepath.Join("nist", "certified.json")))
+	raw, err := os.ReadFile(rehearsal.RealFile(t, filepath.Join("nist", "certified.json")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,11 +60,7 @@ func TestCertified(t *testing.T) {
 	if err := json.Unmarshal(raw, &sets); err != nil {
 		t.Fatal(err)
 	}
-	var names []string
-	for name := range sets {
-		names = append(names, name)
-	}
-	sort.Strings(names)
+	names := slices.Sorted(maps.Keys(sets))
 	if len(names) != 31 {
 		t.Fatalf("%d sets, not 31", len(names))
 	}
@@ -86,12 +81,9 @@ func TestCertified(t *testing.T) {
 	t.Log("\n" + b.String())
 }
 
-// allDigits stands for values that are equal.
-const allDigits = 99
-
 func shownDigits(d float64) string {
 	switch {
-	case d == allDigits:
+	case d == rehearsal.AllDigits:
 		return "all"
 	case math.IsNaN(d):
 		return "-"
@@ -108,9 +100,12 @@ type certifiedFigure struct {
 // certify splits a set, asks, and compares.
 func certify(t *testing.T, name string, set certified, seed uint64) []certifiedFigure {
 	kind, short, _ := strings.Cut(name, "/")
-	path := realData(t, filepath.Join("nist", kind+"_"+short+".csv"))
-	tables := openAll(t, scatter(t, path, 3, seed))
-	var pooled []*Table
+	path := rehearsal.RealFile(t, filepath.Join("nist", kind+"_"+short+".csv"))
+	tables := map[string]*datasets.Table{}
+	for name, file := range rehearsal.Scatter(t, path, 3, seed) {
+		tables[name] = open(t, file)
+	}
+	var pooled []*datasets.Table
 	for _, table := range tables {
 		pooled = append(pooled, table)
 	}
@@ -118,65 +113,18 @@ func certify(t *testing.T, name string, set certified, seed uint64) []certifiedF
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := pool(context.Background(), pooled, columns)
+	db, err := pool(context.Background(), pooled, columns)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.close()
+	defer db.Close()
 	switch kind {
 	case "univ":
-		return univariate(t, set, tables, s)
+		return univariate(t, set, tables, db)
 	case "anova":
-		return analysis(t, set, tables, s)
+		return analysis(t, set, tables, db)
 	}
-	return linear(t, set, tables, s, columns)
-}
-
-// scatter deals a file's rows to departments at random.
-func scatter(t testing.TB, path string, departments int, seed uint64) map[string]string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	random := rand.New(rand.NewPCG(seed, 4))
-	parts := make([][][]string, departments)
-	for i, row := range rows[1:] {
-		d := random.IntN(departments)
-		if i < departments { // nobody is left without rows
-			d = i
-		}
-		parts[d] = append(parts[d], row)
-	}
-	folder, files := t.TempDir(), map[string]string{}
-	for d, part := range parts {
-		var b bytes.Buffer
-		w := csv.NewWriter(&b)
-		w.WriteAll(append([][]string{rows[0]}, part...))
-		name := fmt.Sprintf("d%d", d)
-		files[name] = filepath.Join(folder, name+".csv")
-		if err := os.WriteFile(files[name], b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return files
-}
-
-// model gives a figure beside the rows, as exactly as it is printed.
-func model(t testing.TB, r *engine.Result, name string) string {
-	t.Helper()
-	for _, f := range r.Model {
-		if f.Name == name && f.Value.Exact != nil {
-			return *f.Value.Exact
-		}
-	}
-	t.Fatalf("the answer has no figure %s", name)
-	return ""
+	return linear(t, set, tables, db, columns)
 }
 
 // line compares one figure; false when the set has no certified value for it.
@@ -185,28 +133,7 @@ func line(t testing.TB, set certified, here string, plain float64, quantity stri
 	if want == "" {
 		return nil
 	}
-	return []certifiedFigure{{quantity, want, digits(here, want), floatDigits(plain, want)}}
-}
-
-// digits is −log10 of the relative error, allDigits where there is none.
-func digits(got, want string) float64 {
-	if got == want {
-		return allDigits
-	}
-	g, ok := new(big.Rat).SetString(got)
-	w, fine := new(big.Rat).SetString(want)
-	if !ok || !fine {
-		return 0
-	}
-	gap := new(big.Rat).Sub(g, w)
-	if gap.Sign() == 0 {
-		return allDigits
-	}
-	if w.Sign() == 0 {
-		return 0
-	}
-	f, _ := gap.Quo(gap, w).Float64()
-	return -math.Log10(math.Abs(f))
+	return []certifiedFigure{{quantity, want, rehearsal.Digits(here, want), floatDigits(plain, want)}}
 }
 
 func floatDigits(got float64, want string) float64 {
@@ -214,22 +141,22 @@ func floatDigits(got float64, want string) float64 {
 		return math.NaN()
 	}
 	if math.IsInf(got, 1) {
-		return digits("Infinity", want)
+		return rehearsal.Digits("Infinity", want)
 	}
-	return math.Max(0, digits(strconv.FormatFloat(got, 'g', -1, 64), want))
+	return math.Max(0, rehearsal.Digits(strconv.FormatFloat(got, 'g', -1, 64), want))
 }
 
-func univariate(t *testing.T, set certified, tables map[string]*Table, s *store) []certifiedFigure {
-	r := ask(t, "SELECT avg(y), stddev_samp(y) FROM t", tables)
-	plain := floats(t, s, "SELECT avg(y::DOUBLE), stddev_samp(y::DOUBLE) FROM rows")[0]
+func univariate(t *testing.T, set certified, tables map[string]*datasets.Table, db *sql.DB) []certifiedFigure {
+	r := rehearsal.Ask(t, "SELECT avg(y), stddev_samp(y) FROM t", tables)
+	plain := floats(t, db, "SELECT avg(y::DOUBLE), stddev_samp(y::DOUBLE) FROM rows")[0]
 	return append(line(t, set, *r.Rows[0][0].Exact, plain[0], "mean", "mean"), line(t, set, *r.Rows[0][1].Exact, plain[1], "sd", "sd")...)
 }
 
-func analysis(t *testing.T, set certified, tables map[string]*Table, s *store) []certifiedFigure {
-	r := ask(t, "SELECT anova(y, treatment) FROM t", tables)
+func analysis(t *testing.T, set certified, tables map[string]*datasets.Table, db *sql.DB) []certifiedFigure {
+	r := rehearsal.Ask(t, "SELECT anova(y, treatment) FROM t", tables)
 	cell := func(row, column int) string { return *r.Rows[row][column].Exact }
 	// Σn·mean² and Σy², as one writes it in SQL.
-	p := floats(t, s, `SELECT sum(n * m * m), sum(q), sum(n), count(*), sum(n * m)
+	p := floats(t, db, `SELECT sum(n * m * m), sum(q), sum(n), count(*), sum(n * m)
 		FROM (SELECT count(*)::DOUBLE n, avg(y::DOUBLE) m, sum(y::DOUBLE * y::DOUBLE) q FROM rows GROUP BY treatment)`)[0]
 	between, within := p[0]-p[4]*p[4]/p[2], p[1]-p[0]
 	betweenMS, withinMS := between/(p[3]-1), within/(p[2]-p[3])
@@ -239,9 +166,9 @@ func analysis(t *testing.T, set certified, tables map[string]*Table, s *store) [
 	add(line(t, set, cell(0, 3), betweenMS, "between_ms", "between_ms"))
 	add(line(t, set, cell(1, 1), within, "within_ss", "within_ss"))
 	add(line(t, set, cell(1, 3), withinMS, "within_ms", "within_ms"))
-	add(line(t, set, model(t, r, "f"), betweenMS/withinMS, "F", "F"))
-	add(line(t, set, model(t, r, "r2"), between/(between+within), "r_squared", "r_squared"))
-	add(line(t, set, model(t, r, "residual_sd"), math.Sqrt(withinMS), "residual_sd", "residual_sd"))
+	add(line(t, set, rehearsal.Figure(t, r, "f"), betweenMS/withinMS, "F", "F"))
+	add(line(t, set, rehearsal.Figure(t, r, "r2"), between/(between+within), "r_squared", "r_squared"))
+	add(line(t, set, rehearsal.Figure(t, r, "residual_sd"), math.Sqrt(withinMS), "residual_sd", "residual_sd"))
 	return out
 }
 
@@ -259,7 +186,7 @@ func regressors(columns []column, count int) []string {
 	return out
 }
 
-func linear(t *testing.T, set certified, tables map[string]*Table, s *store, columns []column) []certifiedFigure {
+func linear(t *testing.T, set certified, tables map[string]*datasets.Table, db *sql.DB, columns []column) []certifiedFigure {
 	count := len(set.coefficients(t))
 	if set.Intercept {
 		count--
@@ -269,8 +196,8 @@ func linear(t *testing.T, set certified, tables map[string]*Table, s *store, col
 	if set.Intercept {
 		function = "linreg"
 	}
-	r := ask(t, "SELECT "+function+"(y, "+strings.Join(list, ", ")+") FROM t", tables)
-	plain := plainRegression(t, s, list, set.Intercept)
+	r := rehearsal.Ask(t, "SELECT "+function+"(y, "+strings.Join(list, ", ")+") FROM t", tables)
+	plain := plainRegression(t, db, list, set.Intercept)
 	var out []certifiedFigure
 	for i, row := range r.Rows {
 		name := fmt.Sprintf("B%d", i)
@@ -291,7 +218,7 @@ func linear(t *testing.T, set certified, tables map[string]*Table, s *store, col
 		{"reg_ss", "reg_ss", plain.total - plain.residual, []string{"anova", "reg_ss"}},
 		{"res_ss", "res_ss", plain.residual, []string{"anova", "res_ss"}},
 	} {
-		out = append(out, line(t, set, model(t, r, q.here), q.plain, q.quantity, q.path...)...)
+		out = append(out, line(t, set, rehearsal.Figure(t, r, q.here), q.plain, q.quantity, q.path...)...)
 	}
 	return out
 }

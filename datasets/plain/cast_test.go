@@ -1,6 +1,10 @@
-package datasets
+package plain
 
-import "testing"
+import (
+	"testing"
+
+	"parley/datasets"
+)
 
 // TestPlainCasts: plain SQL types casts as the engine does.
 func TestPlainCasts(t *testing.T) {
@@ -10,7 +14,7 @@ func TestPlainCasts(t *testing.T) {
 		"sum(x::int + x)/7": "18.8571428571428571", "sum(-(x::int))/7": "-9", "avg(x::int)/7": "3.1428571428571429",
 		"sum(x::int) % 7": "3", "sum(5::bigint)/7": "2.1428571428571429", "sum(x::int * 1.0)/7": "9.4285714285714286",
 	} {
-		answer, err := Plain(t.Context(), []*Table{table}, "SELECT "+sql+" FROM t")
+		answer, err := Answer(t.Context(), []*datasets.Table{table}, "SELECT "+sql+" FROM t")
 		if err != nil || *answer.Rows[0][0].Text != want {
 			t.Errorf("%s: %v %v, want %s", sql, answer, err, want)
 		}

@@ -1,0 +1,256 @@
+package plain
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/duckdb/duckdb-go/v2"
+
+	"parley/datasets"
+	"parley/engine"
+)
+
+// rowsTable is the name of the pooled table in DuckDB.
+const rowsTable = "rows"
+
+const secondsPerDay = 24 * 60 * 60
+
+// column is a column of the pooled table, as SQL types it.
+type column struct {
+	name  string
+	kind  engine.Kind
+	scale int
+}
+
+// described are the columns of a table, with their bounds.
+func described(t *datasets.Table) []engine.Column { return t.Registration("", 0).Columns }
+
+// find gives the index of a column by its exact name, or −1.
+func find(columns []engine.Column, name string) int {
+	for i, c := range columns {
+		if c.Name == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// pooledColumns unifies the columns of the tables.
+func pooledColumns(tables []*datasets.Table) ([]column, error) {
+	if len(tables) == 0 {
+		return nil, fmt.Errorf("plain SQL: no tables")
+	}
+	var out []column
+	for _, c := range described(tables[0]) {
+		out = append(out, column{c.Name, c.Kind, c.Scale})
+	}
+	for _, t := range tables[1:] {
+		own := described(t)
+		for i := range out {
+			at := find(own, out[i].name)
+			if at < 0 || len(own) != len(out) {
+				return nil, fmt.Errorf("plain SQL: the tables have different columns")
+			}
+			switch c := own[at]; {
+			case c.Kind == engine.Null || c.Kind == out[i].kind && c.Scale <= out[i].scale:
+			case out[i].kind == engine.Null || c.Kind == out[i].kind || c.Kind == engine.Decimal && out[i].kind == engine.Integer:
+				out[i] = column{c.Name, c.Kind, c.Scale}
+			case c.Kind == engine.Integer && out[i].kind == engine.Decimal:
+			default:
+				return nil, fmt.Errorf("plain SQL: column %q is %s and %s", c.Name, out[i].kind, c.Kind)
+			}
+		}
+	}
+	return out, nil
+}
+
+// pool makes the table of all rows. Decimals get the least width that holds
+// them, which leaves room for products.
+func pool(ctx context.Context, tables []*datasets.Table, columns []column) (*sql.DB, error) {
+	db, err := openDuckDB()
+	if err != nil {
+		return nil, fmt.Errorf("plain SQL: %w", err)
+	}
+	types := make([]string, len(columns))
+	for i, c := range columns {
+		types[i] = `"` + strings.ReplaceAll(c.name, `"`, `""`) + `" ` + pooledType(c, tables)
+	}
+	_, err = db.ExecContext(ctx, "CREATE TABLE "+rowsTable+" ("+strings.Join(types, ", ")+")")
+	for _, t := range tables {
+		if err == nil {
+			err = load(ctx, db, t, columns)
+		}
+	}
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("plain SQL: %w", err)
+	}
+	return db, nil
+}
+
+// openDuckDB opens one that reaches nothing outside of its memory, because it runs the text of
+// questions.
+func openDuckDB() (*sql.DB, error) {
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		return nil, err
+	}
+	db := sql.OpenDB(connector) // which closes the connector
+	for _, setting := range []string{
+		"SET autoinstall_known_extensions = false",
+		"SET autoload_known_extensions = false",
+		"SET allow_community_extensions = false",
+		"SET threads = 2",
+		"SET temp_directory = ''",
+		"SET enable_external_access = false",
+		fmt.Sprintf("SET memory_limit = '%dB'", datasets.MaxStoreBytes),
+		"SET integer_division = true",
+		"SET lock_configuration = true",
+	} {
+		if _, err := db.Exec(setting); err != nil {
+			db.Close()
+			return nil, err
+		}
+	}
+	return db, nil
+}
+
+// pooledType is the type of a pooled column in DuckDB.
+func pooledType(c column, tables []*datasets.Table) string {
+	digits := 1
+	for _, t := range tables {
+		columns := described(t)
+		own := columns[find(columns, c.name)]
+		for _, bound := range []*big.Int{own.Min, own.Max} {
+			if bound != nil {
+				digits = max(digits, len(new(big.Int).Abs(bound).String())+c.scale-own.Scale)
+			}
+		}
+	}
+	switch c.kind {
+	case engine.Integer:
+		if digits <= 9 { // products stay within 64 bits
+			return "BIGINT"
+		}
+		return "HUGEINT"
+	case engine.Decimal:
+		return fmt.Sprintf("DECIMAL(%d, %d)", min(max(digits, c.scale+1), datasets.MaxDigits), c.scale)
+	case engine.Date:
+		return "DATE"
+	case engine.Text:
+		return "VARCHAR"
+	case engine.Boolean:
+		return "BOOLEAN"
+	}
+	return "INTEGER" // NULLs
+}
+
+// load appends a table's rows to rowsTable.
+func load(ctx context.Context, db *sql.DB, t *datasets.Table, columns []column) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(raw any) error {
+		appender, err := duckdb.NewAppenderFromConn(raw.(driver.Conn), "", rowsTable)
+		if err != nil {
+			return err
+		}
+		if err := appendRows(ctx, appender, t, columns); err != nil {
+			appender.Close()
+			return err
+		}
+		return appender.Close()
+	})
+}
+
+func appendRows(ctx context.Context, appender *duckdb.Appender, t *datasets.Table, columns []column) error {
+	own := described(t)
+	for _, batch := range t.Batches() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		arrays, readers := make([]arrow.Array, len(columns)), make([]func(int) driver.Value, len(columns))
+		for i, c := range columns {
+			at := find(own, c.name)
+			arrays[i] = batch.Column(at)
+			readers[i] = reader(arrays[i], c, own[at].Scale)
+		}
+		row := make([]driver.Value, len(columns))
+		for r := range int(batch.NumRows()) {
+			for i, read := range readers {
+				if row[i] = nil; !arrays[i].IsNull(r) {
+					row[i] = read(r)
+				}
+			}
+			if err := appender.AppendRow(row...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// reader reads the values of a table's array, of a scale, for the pooled column.
+func reader(a arrow.Array, to column, scale int) func(row int) driver.Value {
+	whole := func(n func(row int) *big.Int) func(row int) driver.Value {
+		if to.kind != engine.Decimal {
+			return func(row int) driver.Value { return n(row) }
+		}
+		factor := powerOfTen(to.scale - scale)
+		return func(row int) driver.Value {
+			return duckdb.Decimal{Width: datasets.MaxDigits, Scale: uint8(to.scale), Value: new(big.Int).Mul(n(row), factor)}
+		}
+	}
+	switch a := a.(type) {
+	case *array.Int64:
+		if to.kind == engine.Integer {
+			return func(row int) driver.Value { return a.Value(row) }
+		}
+		return whole(func(row int) *big.Int { return big.NewInt(a.Value(row)) })
+	case *array.Decimal128:
+		return whole(func(row int) *big.Int { return a.Value(row).BigInt() })
+	case *array.String:
+		return func(row int) driver.Value { return a.Value(row) }
+	case *array.Boolean:
+		return func(row int) driver.Value { return a.Value(row) }
+	case *array.Date32:
+		return func(row int) driver.Value { return time.Unix(int64(a.Value(row))*secondsPerDay, 0).UTC() }
+	}
+	return func(int) driver.Value { return nil }
+}
+
+// selected runs a SELECT and gives its rows as values of the driver.
+func selected(ctx context.Context, db *sql.DB, statement string) ([][]any, error) {
+	rows, err := db.QueryContext(ctx, statement)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	var out [][]any
+	for rows.Next() {
+		row, targets := make([]any, len(names)), make([]any, len(names))
+		for i := range row {
+			targets[i] = &row[i]
+		}
+		if err := rows.Scan(targets...); err != nil {
+			return nil, err
+		}
+		out = append(out, row)
+	}
+	return out, rows.Err()
+}
+
+func powerOfTen(k int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(k)), nil) }
