@@ -113,6 +113,7 @@ var rooms = map[string][]string{
 	"node/failure": {"engine", "datasets"},
 	"node/peers":   {"engine", "node/disk"},
 	"node/journal": {"engine", "protocols", "node/disk"},
+	"node/machine": {"engine", "protocols", "node/peers"},
 }
 
 // TestRooms holds the direction of imports among the rooms of node.

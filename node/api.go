@@ -8,6 +8,7 @@ import (
 
 	"parley/engine"
 	"parley/node/failure"
+	"parley/node/machine"
 	"parley/protocols"
 )
 
@@ -179,7 +180,7 @@ type Answer struct {
 	Assurance   string // "sealed"
 	Parameters  string
 	Departments []DepartmentStatus
-	Seconds     Seconds
+	Seconds     machine.Seconds
 	CPUSeconds  float64 // over all departments and the client, this query's
 	Rounds      []Round // of a question that took several, the last included; nil otherwise
 }
@@ -189,20 +190,6 @@ type DepartmentStatus struct {
 	Name   string `json:"name"`
 	Peer   string `json:"peer"`
 	Status string `json:"status"` // "contributed", or "shared": a member of the epoch that was not asked to contribute
-}
-
-// Seconds is where the time of one query went. A step's figure is the largest
-// of any department's: they work side by side. Total is the wall time of Ask,
-// so that the steps need not add up to it. Reported by the departments
-// themselves, and not part of the certificate.
-type Seconds struct {
-	Aggregation  float64 `json:"aggregation"`
-	Encryption   float64 `json:"encryption"`
-	Proving      float64 `json:"proving"`
-	Verifying    float64 `json:"verifying"`
-	ReEncryption float64 `json:"reEncryption"`
-	Decryption   float64 `json:"decryption"`
-	Total        float64 `json:"total"`
 }
 
 // QueryError is a query that ended without an answer. Code and Sentence are

@@ -13,6 +13,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -30,13 +31,13 @@ type asking struct {
 	o       AskOptions
 	start   time.Time
 	cpu     float64
-	run     *running
+	run     *machine.Running
 	machine *protocols.Analyst
-	work    effects
-	answers chan answer
+	work    machine.Effects
+	answers chan machine.Delivery
 	refused chan error // the log's, of the question
 	failed  chan error
-	outbox  *outbox
+	outbox  *machine.Outbox
 	tally   *tally
 	done    protocols.Entry // once there is an answer
 }
@@ -44,7 +45,7 @@ type asking struct {
 // askRound asks a question of one round and waits for its answer, which it has
 // verified itself.
 func (c *Client) askRound(ctx context.Context, sql string, o AskOptions) (*Answer, error) {
-	a := &asking{c: c, o: o, start: time.Now(), cpu: processorSeconds(), answers: make(chan answer),
+	a := &asking{c: c, o: o, start: time.Now(), cpu: machine.ProcessorSeconds(), answers: make(chan machine.Delivery),
 		refused: make(chan error, 1), failed: make(chan error, 1)}
 	if a.o.Deadline <= 0 {
 		a.o.Deadline = DefaultDeadline
@@ -127,21 +128,21 @@ func (a *asking) prepare(ctx context.Context, sql string, keys *circuits.Keys) e
 		return err
 	}
 	a.machine = m
-	a.run = &running{machine: locked{a}, watch: newStopwatch()}
-	a.run.ctx, a.run.stop = context.WithCancel(ctx)
-	a.outbox = newOutbox(c.log, c.history.Append)
-	a.work = effects{
-		persist: func([]protocols.JournalRecord) error { return nil },
-		publish: func(blobs [][]byte) error { return a.publish(blobs) },
-		send:    a.send,
-		receipt: a.receipt,
-		fetch: func(ctx context.Context, w protocols.Want) (protocols.Blob, error) {
+	a.run = &machine.Running{Machine: locked{a}, Watch: machine.NewStopwatch()}
+	a.run.Context, a.run.Stop = context.WithCancel(ctx)
+	a.outbox = machine.NewOutbox(c.log, c.history.Append)
+	a.work = machine.Effects{
+		Persist: func([]protocols.JournalRecord) error { return nil },
+		Publish: func(blobs [][]byte) error { return a.publish(blobs) },
+		Send:    a.send,
+		Receipt: a.receipt,
+		Fetch: func(ctx context.Context, w protocols.Want) (protocols.Blob, error) {
 			return c.exchange.Fetch(ctx, w, func() []peer.ID { return []peer.ID{c.node} })
 		},
-		proofs:  make(chan struct{}, 1),
-		checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),
-		answers: a.answers,
-		failed: func(err error) {
+		Proofs:  make(chan struct{}, 1),
+		Checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		Answers: a.answers,
+		Failed: func(err error) {
 			select {
 			case a.failed <- err:
 			default:
@@ -165,8 +166,8 @@ func (l locked) Step(e protocols.Event) (protocols.Ready, error) {
 
 func (a *asking) publish(blobs [][]byte) error {
 	for _, b := range blobs {
-		err := peers.Retry(a.run.ctx, func() error {
-			err := a.c.exchange.Upload(a.run.ctx, a.c.node, b)
+		err := peers.Retry(a.run.Context, func() error {
+			err := a.c.exchange.Upload(a.run.Context, a.c.node, b)
 			if len(b) != protocols.SizesOf(a.c.params).KeyShare && errors.Is(err, errNotTaken) {
 				return nil // shown with an accusation, and nobody waits for it: another's ended the question
 			}
@@ -209,9 +210,9 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 	for {
 		changed := a.c.watch()
 		outcome, err := a.work.Step(a.run, event)
-		var world *worldError
+		var world *machine.WorldError
 		if errors.As(err, &world) {
-			return nil, world.error
+			return nil, world.Unwrap()
 		}
 		if outcome != nil && outcome.Status == protocols.Failed {
 			// What convicts somebody is said to the end.
@@ -232,7 +233,7 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 				return nil, unavailable("what the node shows of the ledger does not hold together: %v", err)
 			}
 		case got := <-a.answers:
-			event = got.event
+			event = got.Event
 		case err := <-a.refused:
 			a.c.mu.Lock()
 			a.machine.Refuse(err)
@@ -266,9 +267,9 @@ func (c *Client) gap() error {
 
 // end drops what is under way and waits for it.
 func (a *asking) end() {
-	a.run.stop()
+	a.run.Stop()
 	a.c.forget(a.tally)
-	a.work.busy.Wait()
+	a.work.Wait()
 }
 
 // answer verifies the certificate as anybody else would, and adds where the
@@ -290,7 +291,7 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 	if out.Verdict, err = verifier.Verify(out.Certificate); err != nil {
 		return nil, err
 	}
-	a.run.watch.Add(stepVerifying, time.Since(start))
+	a.run.Watch.Add(machine.StepVerifying, time.Since(start))
 	a.step("verified", "", 0, 0)
 	out.Departments = a.departments(plan)
 	var said reports
@@ -298,11 +299,11 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 	defer cancel()
 	if askInfo(ask, c.transport, c.node, infoRequest{Op: infoReports, Query: out.Query}, &said) == nil {
 		for _, r := range said.List {
-			out.Seconds.merge(r.Report, &out.CPUSeconds)
+			out.Seconds.Merge(r.Report, &out.CPUSeconds)
 		}
 	}
-	out.Seconds.merge(a.run.watch.Report(), new(float64))
-	out.CPUSeconds += processorSeconds() - a.cpu
+	out.Seconds.Merge(a.run.Watch.Report(), new(float64))
+	out.CPUSeconds += machine.ProcessorSeconds() - a.cpu
 	out.Seconds.Total = time.Since(a.start).Seconds()
 	return out, nil
 }

@@ -91,22 +91,11 @@ func (c *Client) session(sql string, departments []string) (*engine.Session, err
 func (a *Answer) follow(round *Answer, sql string) *Answer {
 	if a != nil {
 		round.Rounds = a.Rounds
-		round.Seconds.add(a.Seconds)
+		round.Seconds.Add(a.Seconds)
 		round.CPUSeconds += a.CPUSeconds
 	}
 	round.Rounds = append(round.Rounds, Round{SQL: sql, Query: round.Query, Certificate: round.Certificate, Verdict: round.Verdict})
 	return round
-}
-
-// add adds the time of another round.
-func (s *Seconds) add(o Seconds) {
-	s.Aggregation += o.Aggregation
-	s.Encryption += o.Encryption
-	s.Proving += o.Proving
-	s.Verifying += o.Verifying
-	s.ReEncryption += o.ReEncryption
-	s.Decryption += o.Decryption
-	s.Total += o.Total
 }
 
 // writeCertificates writes an answer's certificate, which holds those of all its rounds.

@@ -13,6 +13,7 @@ import (
 	"parley/engine"
 	"parley/node/disk"
 	"parley/node/ledger"
+	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -71,7 +72,7 @@ func (n *node) loop(ctx context.Context) error {
 				err = n.advance(ctx)
 			}
 		case a := <-n.answers:
-			err = n.step(ctx, a.to, a.event)
+			err = n.step(ctx, a.To, a.Event)
 		case query := <-n.deadlines:
 			err = n.deadline(ctx, query)
 		case do := <-n.wakes:
@@ -97,7 +98,7 @@ func (n *node) loop(ctx context.Context) error {
 // finishWork waits for what runs in the background, within stopLimit.
 func (n *node) finishWork() {
 	done := make(chan struct{})
-	go func() { n.work.busy.Wait(); close(done) }()
+	go func() { n.work.Wait(); close(done) }()
 	select {
 	case <-done:
 	case <-time.After(stopLimit):
@@ -237,28 +238,28 @@ func (n *node) hasLeft(p peer.ID) bool {
 }
 
 // step gives a machine one event and takes note of its outcome.
-func (n *node) step(ctx context.Context, r *running, e protocols.Event) error {
-	if r.ctx.Err() != nil {
+func (n *node) step(ctx context.Context, r *machine.Running, e protocols.Event) error {
+	if r.Context.Err() != nil {
 		return nil // it is over
 	}
 	outcome, err := n.work.Step(r, e)
-	var world *worldError
+	var world *machine.WorldError
 	switch {
 	case errors.As(err, &world):
-		return world.error
+		return world.Unwrap()
 	case errors.Is(err, circuits.ErrBrokenKey):
 		return n.breakKeys(err)
 	case errors.Is(err, protocols.ErrJournal):
-		r.stop()
+		r.Stop()
 		return n.leaveEpoch(r, err)
 	case err != nil:
-		r.stop()
-		n.log.Error("a machine stopped", "of", r.query.String(), "error", err.Error())
+		r.Stop()
+		n.log.Error("a machine stopped", "of", r.Query.String(), "error", err.Error())
 	}
 	if outcome == nil && err == nil {
 		return nil
 	}
-	if q := n.queries[r.query]; q != nil && q.running == r {
+	if q := n.queries[r.Query]; q != nil && q.running == r {
 		n.queryOver(q, outcome)
 	}
 	for _, c := range n.epochs {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/machine"
 	"parley/protocols"
 )
 
@@ -27,7 +28,7 @@ const (
 // committee is an epoch at this node, being formed or formed.
 type committee struct {
 	id      engine.Digest
-	running *running         // the formation; nil once it is over
+	running *machine.Running // the formation; nil once it is over
 	epoch   *protocols.Epoch // once formed
 }
 
@@ -213,17 +214,17 @@ func (n *node) neededEpochs() []*protocols.EpochState {
 
 func (n *node) startFormation(ctx context.Context, c *committee) error {
 	m, err := protocols.NewFormation(n.department, c.id, n.journal.Epochs())
-	r := &running{query: c.id, watch: newStopwatch()}
-	r.ctx, r.stop = context.WithCancel(ctx)
+	r := &machine.Running{Query: c.id, Watch: machine.NewStopwatch()}
+	r.Context, r.Stop = context.WithCancel(ctx)
 	if errors.Is(err, protocols.ErrJournal) {
-		r.stop()
+		r.Stop()
 		return n.leaveEpoch(r, err)
 	}
 	if err != nil {
-		r.stop()
+		r.Stop()
 		return fmt.Errorf("epoch %s: %w", c.id, err)
 	}
-	r.machine = formation{n.o.wrap(m, n.department), m}
+	r.Machine = formation{n.o.wrap(m, n.department), m}
 	c.running = r
 	n.log.Info("forming an epoch", "epoch", c.id.String())
 	if n.o.Progress != nil && !n.duty.ready {
@@ -239,7 +240,7 @@ type formation struct {
 }
 
 func (n *node) epochOver(ctx context.Context, c *committee, outcome *protocols.Outcome) error {
-	made := c.running.machine.(formation).made
+	made := c.running.Machine.(formation).made
 	c.running = nil
 	if outcome == nil {
 		return nil
@@ -285,10 +286,10 @@ func (n *node) dropEpochs() error {
 			continue
 		}
 		if c.running != nil {
-			if s := n.replica.EpochByID(id); s != nil && s.Phase == protocols.EpochAborted && c.running.ctx.Err() == nil {
+			if s := n.replica.EpochByID(id); s != nil && s.Phase == protocols.EpochAborted && c.running.Context.Err() == nil {
 				continue // it is finding out who is to blame
 			}
-			c.running.stop()
+			c.running.Stop()
 		}
 		if c.epoch != nil {
 			c.epoch.Erase()
@@ -300,10 +301,10 @@ func (n *node) dropEpochs() error {
 
 // leaveEpoch says that this node cannot work under an epoch any more: its
 // journal is not the one that its word was given with.
-func (n *node) leaveEpoch(r *running, cause error) error {
-	s := n.replica.EpochByID(r.query)
+func (n *node) leaveEpoch(r *machine.Running, cause error) error {
+	s := n.replica.EpochByID(r.Query)
 	if s == nil {
-		if q := n.replica.Query(r.query); q != nil {
+		if q := n.replica.Query(r.Query); q != nil {
 			s = q.Epoch
 		}
 	}
@@ -316,7 +317,7 @@ func (n *node) leaveEpoch(r *running, cause error) error {
 	for _, c := range n.epochs {
 		if c.id == s.ID {
 			if c.running != nil {
-				c.running.stop()
+				c.running.Stop()
 				c.running = nil
 			}
 			c.epoch = nil
@@ -324,7 +325,7 @@ func (n *node) leaveEpoch(r *running, cause error) error {
 	}
 	for _, q := range n.queries {
 		if of := n.replica.Query(q.id); q.running != nil && of != nil && of.Epoch.ID == s.ID {
-			q.running.stop()
+			q.running.Stop()
 			q.running = nil
 		}
 	}

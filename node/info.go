@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"parley/engine"
+	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -62,7 +63,7 @@ type reports struct {
 type departmentReport struct {
 	_      struct{} `cbor:",toarray"`
 	Key    protocols.Key
-	Report report
+	Report machine.Report
 }
 
 // serveInfo answers info streams.
@@ -104,13 +105,13 @@ func (n *node) absent() []string {
 	return out
 }
 
-func (n *node) reportOf(query engine.Digest) (report, bool) {
+func (n *node) reportOf(query engine.Digest) (machine.Report, bool) {
 	n.watches.Lock()
 	defer n.watches.Unlock()
 	if w := n.watches.of[query]; w != nil {
 		return w.Report(), true
 	}
-	return report{}, false
+	return machine.Report{}, false
 }
 
 // gatherReports asks the other members at once.
@@ -130,7 +131,7 @@ func (n *node) gatherReports(ctx context.Context, query engine.Digest) reports {
 			continue
 		}
 		go func() {
-			var r report
+			var r machine.Report
 			if askInfo(ctx, n.transport, p, infoRequest{Op: infoReport, Query: query}, &r) != nil {
 				found <- nil
 				return

@@ -13,6 +13,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/machine"
 	"parley/protocols"
 )
 
@@ -26,7 +27,7 @@ func TestBrokenKeyEndsTheNode(t *testing.T) {
 	for _, query := range []engine.Digest{{1}, {2}, {3}} {
 		check(t, os.RemoveAll(filepath.Join(dir, brokenName)))
 		var log bytes.Buffer
-		n := &node{cfg: Config{Dir: dir}, work: effects{}, log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
+		n := &node{cfg: Config{Dir: dir}, work: machine.Effects{}, log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey {
 					return slog.Attr{}
@@ -37,7 +38,7 @@ func TestBrokenKeyEndsTheNode(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
-		r := &running{query: query, ctx: ctx, stop: stop, machine: stepFunc(func(protocols.Event) (protocols.Ready, error) {
+		r := &machine.Running{Query: query, Context: ctx, Stop: stop, Machine: stepFunc(func(protocols.Event) (protocols.Ready, error) {
 			return protocols.Ready{}, fmt.Errorf("%w: a proof of the contribution does not verify", circuits.ErrBrokenKey)
 		})}
 		err := n.step(ctx, r, protocols.Deadline{})

@@ -26,6 +26,7 @@ import (
 	"parley/node/disk"
 	"parley/node/journal"
 	"parley/node/ledger"
+	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -57,12 +58,12 @@ type node struct {
 	journal   *journal.Store
 	ledger    *ledger.Ledger
 	history   Log
-	outbox    *outbox
+	outbox    *machine.Outbox
 
 	department *protocols.Department
 	replica    *protocols.State
-	work       effects
-	answers    chan answer
+	work       machine.Effects
+	answers    chan machine.Delivery
 	deadlines  chan engine.Digest
 	wakes      chan func() error // what other goroutines want done by the loop
 	epochs     map[engine.Digest]*committee
@@ -75,7 +76,7 @@ type node struct {
 	greeting sync.Map
 	watches  struct {
 		sync.Mutex
-		of    map[engine.Digest]*stopwatch
+		of    map[engine.Digest]*machine.Stopwatch
 		order []engine.Digest
 	}
 	closers []func()
@@ -115,9 +116,9 @@ func run(ctx context.Context, cfg Config, o Options) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryTarget)
 	}
-	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan answer), deadlines: make(chan engine.Digest),
+	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan machine.Delivery), deadlines: make(chan engine.Digest),
 		wakes: make(chan func() error), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
-	n.watches.of = map[engine.Digest]*stopwatch{}
+	n.watches.of = map[engine.Digest]*machine.Stopwatch{}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -421,14 +422,14 @@ func (n *node) openLedger(ctx context.Context) error {
 
 // openWork makes the loop's parts.
 func (n *node) openWork(context.Context) error {
-	n.outbox = newOutbox(n.log, n.history.Append)
-	n.work = effects{
-		persist: n.journal.Append, publish: n.publish, fetch: n.fetch, aggregate: n.aggregate,
-		send:    func(e protocols.Entry) { n.outbox.Send(e, nil) },
-		proofs:  make(chan struct{}, 1),
-		checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),
-		answers: n.answers,
-		failed:  n.fail,
+	n.outbox = machine.NewOutbox(n.log, n.history.Append)
+	n.work = machine.Effects{
+		Persist: n.journal.Append, Publish: n.publish, Fetch: n.fetch, Aggregate: n.aggregate,
+		Send:    func(e protocols.Entry) { n.outbox.Send(e, nil) },
+		Proofs:  make(chan struct{}, 1),
+		Checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),
+		Answers: n.answers,
+		Failed:  n.fail,
 	}
 	n.transport.Go(n.outbox.Run)
 	return nil

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -19,7 +20,7 @@ func graceOf(deadline time.Duration) time.Duration { return min(2*time.Second, d
 type liveQuery struct {
 	id      engine.Digest
 	started bool
-	running *running // nil before its epoch is loaded, and once it is over
+	running *machine.Running // nil before its epoch is loaded, and once it is over
 	timers  []*time.Timer
 }
 
@@ -61,11 +62,11 @@ func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
 		return nil
 	}
 	q.started = true
-	r := &running{query: q.id, watch: n.newWatch(q.id)}
-	r.ctx, r.stop = context.WithCancel(ctx)
+	r := &machine.Running{Query: q.id, Watch: n.newWatch(q.id)}
+	r.Context, r.Stop = context.WithCancel(ctx)
 	records, err := n.journal.Query(q.id)
 	if err != nil {
-		r.stop()
+		r.Stop()
 		return err
 	}
 	var m protocols.Machine
@@ -75,14 +76,14 @@ func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
 		m, err = protocols.NewAudit(n.department, c.epoch, q.id, records)
 	}
 	if err != nil {
-		r.stop()
+		r.Stop()
 		n.log.Error("a query cannot be taken up", "query", q.id.String(), "error", err.Error())
 		if errors.Is(err, protocols.ErrJournal) {
 			return n.leaveEpoch(r, err)
 		}
 		return nil
 	}
-	r.machine = n.o.wrap(m, n.department)
+	r.Machine = n.o.wrap(m, n.department)
 	q.running = r
 	n.log.Info("query", "query", q.id.String(), "analyst", peers.PeerOf(s.Author), "sql", s.Ask.SQL)
 	return n.step(ctx, r, protocols.Started{})
@@ -205,10 +206,10 @@ func flatten(rows [][]engine.Digest) []engine.Digest {
 }
 
 // newWatch starts a query's stopwatch and forgets the oldest.
-func (n *node) newWatch(query engine.Digest) *stopwatch {
+func (n *node) newWatch(query engine.Digest) *machine.Stopwatch {
 	n.watches.Lock()
 	defer n.watches.Unlock()
-	w := newStopwatch()
+	w := machine.NewStopwatch()
 	n.watches.of[query] = w
 	n.watches.order = append(n.watches.order, query)
 	if len(n.watches.order) > watchesKept {

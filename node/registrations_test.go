@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/node/machine"
 	"parley/node/nodetest"
 	"parley/protocols"
 )
@@ -52,16 +53,20 @@ func TestRegistrationsThatAreOvertaken(t *testing.T) {
 				}
 			}
 			order(&protocols.Join{Name: "a"})
+			var out []protocols.Entry
+			box := machine.NewOutbox(nodetest.Quiet, func(_ context.Context, e protocols.Entry) error { out = append(out, e); return nil })
+			go box.Run(t.Context())
+			said := func() []protocols.Entry { box.Flush(t.Context()); return out }
 			n := &node{cfg: Config{Name: "a"}, id: id, network: network, replica: state, log: nodetest.Quiet,
-				tables: []*table{{"people", fixedTable{"people", own}}}, outbox: newOutbox(nodetest.Quiet, nil)}
+				tables: []*table{{"people", fixedTable{"people", own}}}, outbox: box}
 			sent := 0
 			for i, rows := range lives {
 				n.dueRegistrations()
 				n.dueRegistrations() // another block: nothing new
-				if n.duty.tables || len(n.outbox.queue) != sent+1 {
-					t.Fatalf("after %d versions: done %v, %d sent, want %d", i, n.duty.tables, len(n.outbox.queue), sent+1)
+				if n.duty.tables || len(said()) != sent+1 {
+					t.Fatalf("after %d versions: done %v, %d sent, want %d", i, n.duty.tables, len(said()), sent+1)
 				}
-				body, err := n.outbox.queue[sent].entry.Open()
+				body, err := said()[sent].Open()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -72,8 +77,8 @@ func TestRegistrationsThatAreOvertaken(t *testing.T) {
 				order(&protocols.Register{Registration: fixedTable{"people", rows}.Registration("a", uint64(i+1)), Nonce: [32]byte{byte(i)}})
 			}
 			n.dueRegistrations()
-			if !n.duty.tables || len(n.outbox.queue) != sent {
-				t.Errorf("done %v, %d sent, want %d", n.duty.tables, len(n.outbox.queue), sent)
+			if !n.duty.tables || len(said()) != sent {
+				t.Errorf("done %v, %d sent, want %d", n.duty.tables, len(said()), sent)
 			}
 		})
 	}

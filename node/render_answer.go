@@ -11,6 +11,7 @@ import (
 	"parley/engine"
 	"parley/node/disk"
 	"parley/node/failure"
+	"parley/node/machine"
 	"parley/protocols"
 )
 
@@ -35,13 +36,13 @@ type answerJSON struct {
 	Ledger      anchorJSON         `json:"ledger"` // where the outcome stands
 
 	query      engine.Digest
-	Verified   bool         `json:"verified"`
-	Caveat     string       `json:"caveat,omitempty"` // what development keys let their maker do
-	Pinned     bool         `json:"pinned"`
-	Seconds    Seconds      `json:"seconds"`
-	CPUSeconds float64      `json:"cpuSeconds"`
-	Expected   *[][]*string `json:"expected,omitempty"` // demo: by plain SQL over the pooled rows
-	Equal      *bool        `json:"equal,omitempty"`
+	Verified   bool            `json:"verified"`
+	Caveat     string          `json:"caveat,omitempty"` // what development keys let their maker do
+	Pinned     bool            `json:"pinned"`
+	Seconds    machine.Seconds `json:"seconds"`
+	CPUSeconds float64         `json:"cpuSeconds"`
+	Expected   *[][]*string    `json:"expected,omitempty"` // demo: by plain SQL over the pooled rows
+	Equal      *bool           `json:"equal,omitempty"`
 }
 
 type certificateJSON struct {
@@ -103,7 +104,7 @@ func resultGrid(r *engine.Result) grid {
 }
 
 // timing says where the time of a query went.
-func timing(s Seconds, cpu float64) string {
+func timing(s machine.Seconds, cpu float64) string {
 	return fmt.Sprintf("%.1f s: aggregation %.2f, encryption %.2f, proving %.2f, verifying %.2f, re-encryption %.2f, "+
 		"decryption %.2f; %.1f CPU-seconds over all processes", s.Total, s.Aggregation, s.Encryption, s.Proving,
 		s.Verifying, s.ReEncryption, s.Decryption, cpu)

@@ -9,6 +9,7 @@ import (
 
 	"parley/engine"
 	"parley/node/failure"
+	"parley/node/machine"
 	"parley/protocols"
 )
 
@@ -27,7 +28,7 @@ func sampleAnswer() *Answer {
 			Certificate: engine.Digest{1}, Block: 21, Time: time.Unix(1700000000, 0)},
 		Assurance: "sealed", Parameters: "light",
 		Departments: []DepartmentStatus{{"north", "12D3", "contributed"}, {"south", "12D4", "contributed"}},
-		Seconds:     Seconds{Proving: 2.5, Total: 3},
+		Seconds:     machine.Seconds{Proving: 2.5, Total: 3},
 		CPUSeconds:  7,
 	}
 }

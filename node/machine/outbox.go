@@ -1,4 +1,4 @@
-package node
+package machine
 
 import (
 	"context"
@@ -15,10 +15,10 @@ const (
 	resendLastPause = 5 * time.Second
 )
 
-// outbox hands entries to the log one after the other, each as the same bytes
+// Outbox hands entries to the log one after the other, each as the same bytes
 // until the log has ordered or refused it: an order that other departments
 // lean on (a table is registered before its owner's key is committed to).
-type outbox struct {
+type Outbox struct {
 	log    *slog.Logger
 	append func(context.Context, protocols.Entry) error
 
@@ -34,13 +34,15 @@ type outgoing struct {
 	refused func(error) // may be nil
 }
 
-func newOutbox(log *slog.Logger, append func(context.Context, protocols.Entry) error) *outbox {
-	return &outbox{log: log, append: append, arrived: make(chan struct{}, 1)}
+// NewOutbox makes an empty one; append is the log's, and an error of it that is no
+// *protocols.Refusal has it tried again.
+func NewOutbox(log *slog.Logger, append func(context.Context, protocols.Entry) error) *Outbox {
+	return &Outbox{log: log, append: append, arrived: make(chan struct{}, 1)}
 }
 
 // Send queues an entry. refused, if not nil, is told when the log never will
 // take it; it must not block.
-func (o *outbox) Send(e protocols.Entry, refused func(error)) {
+func (o *Outbox) Send(e protocols.Entry, refused func(error)) {
 	o.mu.Lock()
 	if o.unsent++; o.emptied == nil {
 		o.emptied = make(chan struct{})
@@ -54,7 +56,7 @@ func (o *outbox) Send(e protocols.Entry, refused func(error)) {
 }
 
 // Run sends until ctx ends.
-func (o *outbox) Run(ctx context.Context) {
+func (o *Outbox) Run(ctx context.Context) {
 	for {
 		o.mu.Lock()
 		var next *outgoing
@@ -76,7 +78,7 @@ func (o *outbox) Run(ctx context.Context) {
 	}
 }
 
-func (o *outbox) delivered() {
+func (o *Outbox) delivered() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.unsent--; o.unsent == 0 {
@@ -86,7 +88,7 @@ func (o *outbox) delivered() {
 }
 
 // Flush waits until nothing is left to send, or for ctx.
-func (o *outbox) Flush(ctx context.Context) {
+func (o *Outbox) Flush(ctx context.Context) {
 	o.mu.Lock()
 	emptied := o.emptied
 	o.mu.Unlock()
@@ -99,7 +101,7 @@ func (o *outbox) Flush(ctx context.Context) {
 	}
 }
 
-func (o *outbox) deliver(ctx context.Context, out outgoing) {
+func (o *Outbox) deliver(ctx context.Context, out outgoing) {
 	for pause := resendPause; ctx.Err() == nil; pause = min(2*pause, resendLastPause) {
 		err := o.append(ctx, out.entry)
 		var refusal *protocols.Refusal

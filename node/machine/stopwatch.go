@@ -1,4 +1,4 @@
-package node
+package machine
 
 import (
 	"sync"
@@ -12,26 +12,27 @@ const (
 	stepAggregation  = "aggregation"
 	stepEncryption   = "encryption"
 	stepProving      = "proving"
-	stepVerifying    = "verifying"
+	StepVerifying    = "verifying"
 	stepReEncryption = "re-encryption"
 	stepDecryption   = "decryption"
 )
 
-// stopwatch adds up one party's time for one query. Safe for concurrent use;
+// Stopwatch adds up one party's time for one query. Safe for concurrent use;
 // the nil stopwatch ignores what it is told.
-type stopwatch struct {
+type Stopwatch struct {
 	mu    sync.Mutex
 	cpu   float64 // of this process, at the start
 	spent map[string]time.Duration
-	ended *report
+	ended *Report
 }
 
-func newStopwatch() *stopwatch {
-	return &stopwatch{cpu: processorSeconds(), spent: map[string]time.Duration{}}
+// NewStopwatch starts one.
+func NewStopwatch() *Stopwatch {
+	return &Stopwatch{cpu: ProcessorSeconds(), spent: map[string]time.Duration{}}
 }
 
 // Add counts time of a step; steps without a name are not counted.
-func (w *stopwatch) Add(step string, d time.Duration) {
+func (w *Stopwatch) Add(step string, d time.Duration) {
 	if w == nil || step == "" {
 		return
 	}
@@ -50,30 +51,30 @@ func reported(d time.Duration) uint64 {
 }
 
 // Report is the time until now, or until Stop, rounded up to reportedTime.
-func (w *stopwatch) Report() report {
+func (w *Stopwatch) Report() Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended != nil {
 		return *w.ended
 	}
 	us := func(step string) uint64 { return reported(w.spent[step]) }
-	return report{AggregationUs: us(stepAggregation), EncryptionUs: us(stepEncryption), ProvingUs: us(stepProving),
-		VerifyingUs: us(stepVerifying), ReEncryptionUs: us(stepReEncryption), DecryptionUs: us(stepDecryption),
-		ProcessorUs: reported(time.Duration((processorSeconds() - w.cpu) * float64(time.Second)))}
+	return Report{AggregationUs: us(stepAggregation), EncryptionUs: us(stepEncryption), ProvingUs: us(stepProving),
+		VerifyingUs: us(StepVerifying), ReEncryptionUs: us(stepReEncryption), DecryptionUs: us(stepDecryption),
+		ProcessorUs: reported(time.Duration((ProcessorSeconds() - w.cpu) * float64(time.Second)))}
 }
 
 // Stop fixes the report.
-func (w *stopwatch) Stop() {
+func (w *Stopwatch) Stop() {
 	r := w.Report()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ended = &r
 }
 
-// report is what a department says of its part in a query, to the analyst who
+// Report is what a department says of its part in a query, to the analyst who
 // asked it and nobody else, in multiples of reportedTime. It is not signed and proves nothing. The processor
 // time is all that the process used meanwhile, for other queries too.
-type report struct {
+type Report struct {
 	_              struct{} `cbor:",toarray"`
 	AggregationUs  uint64
 	EncryptionUs   uint64
@@ -84,8 +85,8 @@ type report struct {
 	ProcessorUs    uint64
 }
 
-// merge raises each step to this report's, and adds its processor time.
-func (s *Seconds) merge(r report, cpu *float64) {
+// Merge raises each step to this report's, and adds its processor time.
+func (s *Seconds) Merge(r Report, cpu *float64) {
 	raise := func(to *float64, us uint64) { *to = max(*to, float64(us)/1e6) }
 	raise(&s.Aggregation, r.AggregationUs)
 	raise(&s.Encryption, r.EncryptionUs)
@@ -96,11 +97,36 @@ func (s *Seconds) merge(r report, cpu *float64) {
 	*cpu += float64(r.ProcessorUs) / 1e6
 }
 
-// processorSeconds is the user and system time of this process so far.
-func processorSeconds() float64 {
+// ProcessorSeconds is the user and system time of this process so far.
+func ProcessorSeconds() float64 {
 	var u unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &u) != nil {
 		return 0
 	}
 	return float64(u.Utime.Sec+u.Stime.Sec) + float64(u.Utime.Usec+u.Stime.Usec)/1e6
+}
+
+// Seconds is where the time of one query went. A step's figure is the largest
+// of any department's: they work side by side. Total is the wall time of Ask,
+// so that the steps need not add up to it. Reported by the departments
+// themselves, and not part of the certificate.
+type Seconds struct {
+	Aggregation  float64 `json:"aggregation"`
+	Encryption   float64 `json:"encryption"`
+	Proving      float64 `json:"proving"`
+	Verifying    float64 `json:"verifying"`
+	ReEncryption float64 `json:"reEncryption"`
+	Decryption   float64 `json:"decryption"`
+	Total        float64 `json:"total"`
+}
+
+// Add adds the time of another round.
+func (s *Seconds) Add(o Seconds) {
+	s.Aggregation += o.Aggregation
+	s.Encryption += o.Encryption
+	s.Proving += o.Proving
+	s.Verifying += o.Verifying
+	s.ReEncryption += o.ReEncryption
+	s.Decryption += o.Decryption
+	s.Total += o.Total
 }

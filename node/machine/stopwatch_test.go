@@ -1,4 +1,4 @@
-package node
+package machine
 
 import (
 	"testing"
@@ -17,12 +17,12 @@ func TestReportedTimes(t *testing.T) {
 			t.Errorf("%s is reported as %d µs, not %d", spent, got, want)
 		}
 	}
-	w := newStopwatch()
-	steps := []string{stepAggregation, stepEncryption, stepProving, stepVerifying, stepReEncryption, stepDecryption}
+	w := NewStopwatch()
+	steps := []string{stepAggregation, stepEncryption, stepProving, StepVerifying, stepReEncryption, stepDecryption}
 	for i, step := range steps {
 		w.Add(step, time.Duration(1+37*i)*time.Millisecond)
 	}
-	for _, r := range []report{w.Report(), func() report { w.Stop(); return w.Report() }()} {
+	for _, r := range []Report{w.Report(), func() Report { w.Stop(); return w.Report() }()} {
 		for i, us := range []uint64{r.AggregationUs, r.EncryptionUs, r.ProvingUs, r.VerifyingUs, r.ReEncryptionUs, r.DecryptionUs, r.ProcessorUs} {
 			if us%100_000 != 0 || us == 0 && i < len(steps) {
 				t.Errorf("figure %d is %d µs", i, us)
