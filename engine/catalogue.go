@@ -116,7 +116,7 @@ func (c Column) problem(rows int64) string {
 	return c.dictionaryProblem(rows)
 }
 
-// inKind tells whether a number is in the range of an Integer, Decimal or Date.
+// inKind reports whether a number is in the range of an Integer, Decimal or Date.
 func inKind(kind Kind, v *big.Int) bool {
 	switch kind {
 	case Integer:

@@ -115,7 +115,8 @@ func fixtureCatalogue() Catalogue {
 		{Name: "Sex", Kind: Integer, Min: big.NewInt(0), Max: big.NewInt(1)},
 		{Name: "SEX", Kind: Integer, Min: big.NewInt(0), Max: big.NewInt(1)},
 		{Name: long, Kind: Integer, Min: big.NewInt(0), Max: big.NewInt(1)},
-		{Name: "huge", Kind: Decimal, Scale: 6, Min: new(big.Int).Sub(big.NewInt(1), decimalLimit), Max: new(big.Int).Sub(decimalLimit, big.NewInt(1))},
+		{Name: "huge", Kind: Decimal, Scale: 6, Min: new(big.Int).Sub(big.NewInt(1), decimalLimit),
+			Max: new(big.Int).Sub(decimalLimit, big.NewInt(1))},
 	}}
 	for i := range 300 {
 		odd.Columns[1].Dictionary = append(odd.Columns[1].Dictionary, fmt.Sprintf("%04d", i))

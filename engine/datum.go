@@ -53,13 +53,13 @@ func (k Kind) article() string {
 	return "a " + k.String()
 }
 
-// numeric tells whether values of the kind are numbers.
+// numeric reports whether values of the kind are numbers.
 func (k Kind) numeric() bool { return k == Integer || k == Decimal || k == Float }
 
-// fractional tells whether values of the kind may have a fraction.
+// fractional reports whether values of the kind may have a fraction.
 func (k Kind) fractional() bool { return k == Decimal || k == Float }
 
-// bounded tells whether columns of the kind have Min and Max.
+// bounded reports whether columns of the kind have Min and Max.
 func (k Kind) bounded() bool { return k == Integer || k == Decimal || k == Date }
 
 // NewInteger returns an Integer.
@@ -79,7 +79,7 @@ func NewBoolean(b bool) Datum { return Datum{Kind: Boolean, Bool: b} }
 // NewDate returns a Date from days since 1970-01-01.
 func NewDate(days int64) Datum { return Datum{Kind: Date, Number: big.NewInt(days)} }
 
-// IsNull tells whether the value is NULL.
+// IsNull reports whether the value is NULL.
 func (d Datum) IsNull() bool { return d.Kind == Null }
 
 // String returns the canonical text described at Datum; "NULL" for NULL.
@@ -134,7 +134,7 @@ func parseDatum(kind Kind, text string) (Datum, error) {
 	case Boolean:
 		return NewBoolean(text == "true"), nil
 	case Date:
-		days, err := ParseDate(text)
+		days, err := parseDate(text)
 		return NewDate(days), err
 	}
 	return Datum{}, fmt.Errorf("no value has this kind")
@@ -178,9 +178,9 @@ func FormatDate(days int64) string {
 	return time.Unix(days*secondsPerDay, 0).UTC().Format(time.DateOnly)
 }
 
-// ParseDate reads YYYY-MM-DD, from 0001-01-01 to 9999-12-31, into days since
+// parseDate reads YYYY-MM-DD, from 0001-01-01 to 9999-12-31, into days since
 // 1970-01-01.
-func ParseDate(text string) (int64, error) {
+func parseDate(text string) (int64, error) {
 	t, err := time.Parse(time.DateOnly, text)
 	if err != nil || len(text) != len(time.DateOnly) || t.Year() < 1 {
 		return 0, fmt.Errorf("not a date written YYYY-MM-DD")

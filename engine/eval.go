@@ -278,7 +278,7 @@ func patternParts(pattern string) []patternPart {
 	return parts
 }
 
-// completePattern tells whether a pattern does not end in an escape of nothing.
+// completePattern reports whether a pattern does not end in an escape of nothing.
 func completePattern(pattern string) bool {
 	escaped := false
 	for _, r := range pattern {

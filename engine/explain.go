@@ -83,8 +83,8 @@ func (p *Plan) Explain() Explanation {
 	x := Explanation{
 		SQL: p.SQL, Plan: p.Digest(), Assurance: "sealed", Table: p.Table,
 		Columns: p.columnsRead(), GroupBy: []ExplainedGroupColumn{},
-		Groups: p.GroupCount(), Cells: p.CellCount(),
-		Limbs: p.GroupCount() * p.Layout.SlotsPerGroup, Ciphertexts: p.Ciphertexts(),
+		Groups: p.groupCount(), Cells: p.CellCount(),
+		Limbs: p.groupCount() * p.Layout.SlotsPerGroup, Ciphertexts: p.Ciphertexts(),
 	}
 	if p.Filter != nil {
 		x.Filter = p.describe(p.Filter)
@@ -140,7 +140,7 @@ func (p *Plan) columnsRead() []string {
 	return names
 }
 
-// shown tells whether a moment is by itself a column of the answer.
+// shown reports whether a moment is by itself a column of the answer.
 func (p *Plan) shown(moment int) bool {
 	return slices.ContainsFunc(p.Outputs, func(o Output) bool {
 		return (o.Expr.Op == OpCount || o.Expr.Op == OpSum) && o.Expr.Column == moment

@@ -74,7 +74,7 @@ func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
 		return nil, refuse(CodeCells, 0, "a cell is missing")
 	}
 	var all []candidate
-	for i := range p.GroupCount() {
+	for i := range p.groupCount() {
 		g := group{plan: p, index: i, values: p.groupValues(i), cells: cells[i*len(p.Moments) : (i+1)*len(p.Moments)]}
 		if len(p.Groups) > 0 && g.cells[0].Sign() == 0 {
 			continue
@@ -184,10 +184,11 @@ func (p *Plan) print(shown []candidate) (*Result, error) {
 	return result, nil
 }
 
-// divides tells whether an expression over cells divides numbers that are not both
+// divides reports whether an expression over cells divides numbers that are not both
 // integers, so that its value need not be a decimal.
 func divides(e *Expr) bool {
-	return e.Op == OpAverage || e.Op == OpFunction && functions[e.Value.Text].sums != nil || e.Op == OpDivide && e.Kind == Decimal || slices.ContainsFunc(e.Args, divides)
+	return e.Op == OpAverage || e.Op == OpFunction && functions[e.Value.Text].sums != nil ||
+		e.Op == OpDivide && e.Kind == Decimal || slices.ContainsFunc(e.Args, divides)
 }
 
 // print writes one value: as PostgreSQL does, and exactly.

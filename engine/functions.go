@@ -102,14 +102,17 @@ func aggregates() map[string]function {
 func reports() map[string]function {
 	const (
 		ofTerms = "the number of complete rows, and the sum of the product of each pair of the terms"
-		ofStep  = "the number of complete rows, and, at the coefficients in the question, for each pair of terms the sum of their product " +
-			"weighted with μ(1−μ), for each term its sum weighted with y−μ, and the likelihood; μ is the probability that the coefficients give to y"
+		ofStep  = "the number of complete rows, and, at the coefficients in the question, " +
+			"for each pair of terms the sum of their product weighted with μ(1−μ), for each term its sum weighted with y−μ, " +
+			"and the likelihood; μ is the probability that the coefficients give to y"
 		ofTimes      = "how many rows end at each time, in each group, and how many of them by the event"
 		coefficients = "the coefficients, which are in the question"
 	)
 	linreg := reportFunction{bind: (*reportBinder).bindLinreg, columns: fixed(linregColumns...), finish: finishLinreg, terms: true}
-	fit := reportFunction{bind: (*reportBinder).bindLogreg, columns: fixed(logregColumns...), finish: finishLogreg, terms: true, question: coefficients}
-	step := reportFunction{bind: (*reportBinder).bindLogregStep, columns: fixed(logregStepColumns...), finish: finishLogregStep, terms: true, question: coefficients}
+	fit := reportFunction{bind: (*reportBinder).bindLogreg, columns: fixed(logregColumns...),
+		finish: finishLogreg, terms: true, question: coefficients}
+	step := reportFunction{bind: (*reportBinder).bindLogregStep, columns: fixed(logregStepColumns...),
+		finish: finishLogregStep, terms: true, question: coefficients}
 	return map[string]function{
 		"linreg":       {report: &linreg, learns: says(ofTerms + ", the intercept and the dependent variable")},
 		"linreg0":      {report: &linreg, learns: says(ofTerms + " and the dependent variable")},

@@ -54,7 +54,8 @@ func TestHostileText(t *testing.T) {
 	} {
 		for _, n := range []int{30, 500, 1300, 4000, 20000} {
 			body := strings.Repeat(pair[0], n) + "1" + strings.Repeat(pair[1], n)
-			for _, sql := range []string{"SELECT count(*) FROM things WHERE " + body, "SELECT " + body + " FROM things", "SELECT count(*) FROM things GROUP BY " + body, body} {
+			for _, sql := range []string{"SELECT count(*) FROM things WHERE " + body,
+				"SELECT " + body + " FROM things", "SELECT count(*) FROM things GROUP BY " + body, body} {
 				err := askAnything(t, sql, cat)
 				if n > 4000 && err == nil {
 					t.Fatalf("%q repeated %d times is accepted", pair, n)
@@ -62,8 +63,10 @@ func TestHostileText(t *testing.T) {
 			}
 		}
 	}
-	for _, sql := range []string{"", " ", ";", "\x00", "SELECT \x00", "\xff", "SELECT '\xff'", "--", "/*", "SELECT $$", "SELECT E'\\", "SELECT U&'\\0000'",
-		"SELECT U&\"\\D800\" FROM things", "SELECT count(*) FROM \"\"", "SELECT count(*) FROM things WHERE t = U&'\\0041'", strings.Repeat("a", 1<<20)} {
+	for _, sql := range []string{"", " ", ";", "\x00", "SELECT \x00", "\xff", "SELECT '\xff'", "--",
+		"/*", "SELECT $$", "SELECT E'\\", "SELECT U&'\\0000'",
+		"SELECT U&\"\\D800\" FROM things", "SELECT count(*) FROM \"\"",
+		"SELECT count(*) FROM things WHERE t = U&'\\0041'", strings.Repeat("a", 1<<20)} {
 		if err := askAnything(t, sql, cat); err == nil && !strings.Contains(sql, "0041") {
 			t.Fatalf("%q is accepted", sql)
 		}

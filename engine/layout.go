@@ -3,6 +3,7 @@ package engine
 import (
 	"math/big"
 	"math/bits"
+	"slices"
 )
 
 // maxLimbSumBits is the width that the sum of a limb over all departments may
@@ -39,11 +40,11 @@ func (p *Plan) pack(packing Packing) error {
 		layout.Offsets = append(layout.Offsets, layout.SlotsPerGroup)
 		layout.SlotsPerGroup += limbs
 	}
-	slots := p.GroupCount() * layout.SlotsPerGroup
+	slots := p.groupCount() * layout.SlotsPerGroup
 	layout.Ciphertexts = (slots + packing.LimbsPerCiphertext - 1) / packing.LimbsPerCiphertext
 	if layout.Ciphertexts > packing.MaxCiphertexts {
 		return hinted(refuse(CodeLimit, 0, "%d groups of %d limbs need %d ciphertexts; at most %d are allowed",
-			p.GroupCount(), layout.SlotsPerGroup, layout.Ciphertexts, packing.MaxCiphertexts),
+			p.groupCount(), layout.SlotsPerGroup, layout.Ciphertexts, packing.MaxCiphertexts),
 			"ask for fewer groups or fewer aggregates")
 	}
 	p.Layout = layout
@@ -64,9 +65,9 @@ func roundUp(bound Bound, limbBits int) *big.Int {
 	return top.Add(top, bound.Lo)
 }
 
-// GroupCount returns the number of groups, those that turn out empty included: the
+// groupCount returns the number of groups, those that turn out empty included: the
 // product of the group columns' values, 1 without GROUP BY.
-func (p *Plan) GroupCount() int {
+func (p *Plan) groupCount() int {
 	groups := 1
 	for _, g := range p.Groups {
 		groups *= len(g.Values)
@@ -75,10 +76,10 @@ func (p *Plan) GroupCount() int {
 }
 
 // CellCount returns the number of cells that each department contributes:
-// GroupCount times the number of moments. The cell of group g and moment m has the
+// groupCount times the number of moments. The cell of group g and moment m has the
 // index g·len(Moments)+m. A group's index counts through the values of the group
 // columns with the last column fastest.
-func (p *Plan) CellCount() int { return p.GroupCount() * len(p.Moments) }
+func (p *Plan) CellCount() int { return p.groupCount() * len(p.Moments) }
 
 // Ciphertexts returns the number of ciphertexts that each department contributes.
 func (p *Plan) Ciphertexts() int { return p.Layout.Ciphertexts }
@@ -121,7 +122,7 @@ func (p *Plan) Limbs(dep int, cells []*big.Int) ([][]int64, error) {
 		return nil, refuse(CodeCells, 0, "%d cells given, the plan has %d", len(cells), p.CellCount())
 	}
 	out := p.empty()
-	limbs := make([]int64, maxOf(p.Layout.Limbs))
+	limbs := make([]int64, slices.Max(p.Layout.Limbs))
 	shifted := new(big.Int)
 	for i, cell := range cells {
 		group, m := i/len(p.Moments), i%len(p.Moments)
@@ -161,7 +162,7 @@ func (p *Plan) Bounds(dep int) (lo, hi [][]int64) {
 	lo, hi = p.empty(), p.empty()
 	for m := range p.Moments {
 		tops := p.limbTops(dep, m)
-		for group := range p.GroupCount() {
+		for group := range p.groupCount() {
 			for j, top := range tops {
 				c, s := p.slot(group, m, j)
 				hi[c][s] = top
@@ -216,12 +217,4 @@ func (p *Plan) Cells(limbSums [][]int64) ([]*big.Int, error) {
 		}
 	}
 	return cells, nil
-}
-
-func maxOf(values []int) int {
-	largest := 0
-	for _, v := range values {
-		largest = max(largest, v)
-	}
-	return largest
 }

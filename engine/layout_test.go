@@ -73,7 +73,8 @@ func TestLimbBounds(t *testing.T) {
 			for d := range departments {
 				bound := p.Moments[1].Bounds[d]
 				if width := new(big.Int).Sub(bound.Hi, bound.Lo); d == 0 && width.Sign() != 0 ||
-					d > 0 && width.Int64() != hi && (hi < 1<<packing.LimbBits || width.Int64() < hi || width.Int64()-hi >= 1<<(packing.LimbBits*((width.BitLen()-1)/packing.LimbBits))) {
+					d > 0 && width.Int64() != hi && (hi < 1<<packing.LimbBits || width.Int64() < hi ||
+						width.Int64()-hi >= 1<<(packing.LimbBits*((width.BitLen()-1)/packing.LimbBits))) {
 					t.Fatalf("limbs of %d bits: %d is bounded by %s", packing.LimbBits, hi, width)
 				}
 				low, high := p.Bounds(d)

@@ -14,9 +14,9 @@ const maxHintNames = 12
 
 func quote(name string) string { return strconv.Quote(name) }
 
-// IsControl tells the characters that no name of a table or a column has, and that are
-// not shown as they are: C0, delete, C1, and the separators of lines and paragraphs. A
-// fixed list: what a network takes must not follow from a compiler's tables of Unicode.
+// IsControl reports whether r is a character that no name of a table or a column has, and that
+// is not shown as it is: C0, delete, C1, and the separators of lines and paragraphs. The list
+// is fixed: what a network takes must not follow from a compiler's tables of Unicode.
 func IsControl(r rune) bool {
 	return r < 0x20 || r >= 0x7f && r <= 0x9f || r == 0x2028 || r == 0x2029
 }

@@ -35,7 +35,8 @@ func TestPostgresSearch(t *testing.T) {
 				list = append(list, key)
 			}
 			calls := []string{"min(" + column + ")", "max(" + column + ")"}
-			for _, call := range []string{"mode()", "percentile_disc(0.5)", "percentile_disc(0)", "percentile_disc(0.875)", "percentile_cont(0.5)", "percentile_cont(0.125)"} {
+			for _, call := range []string{"mode()", "percentile_disc(0.5)", "percentile_disc(0)",
+				"percentile_disc(0.875)", "percentile_cont(0.5)", "percentile_cont(0.125)"} {
 				if column != "day" || !strings.HasPrefix(call, "percentile_cont") {
 					calls = append(calls, call+" WITHIN GROUP (ORDER BY "+column+")")
 				}

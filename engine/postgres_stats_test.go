@@ -32,7 +32,8 @@ func (g generator) statistic() string {
 		}
 		out = call("var_pop", "var_samp", "variance", "stddev_pop", "stddev_samp", "stddev") + "(" + argument + ")"
 	case 2:
-		out = call("covar_pop", "covar_samp", "corr", "regr_slope", "regr_intercept", "regr_r2", "regr_count", "regr_avgx", "regr_avgy", "regr_sxx", "regr_syy", "regr_sxy") +
+		out = call("covar_pop", "covar_samp", "corr", "regr_slope", "regr_intercept", "regr_r2",
+			"regr_count", "regr_avgx", "regr_avgy", "regr_sxx", "regr_syy", "regr_sxy") +
 			"(" + number() + ", " + number() + ")"
 	case 3:
 		out = "percentile_cont(" + call("0", "0.5", "0.25", "1", "0.125") + ") WITHIN GROUP (ORDER BY " + number() + ")"

@@ -141,7 +141,8 @@ func TestPostgres(t *testing.T) {
 			want, wantErr := ask(conn, q.sql, kinds)
 			var pgErr *pgconn.PgError
 			switch {
-			case errors.As(wantErr, &pgErr) && err == nil && (strings.HasPrefix(pgErr.Message, "integer ") || strings.HasPrefix(pgErr.Message, "smallint ")):
+			case errors.As(wantErr, &pgErr) && err == nil &&
+				(strings.HasPrefix(pgErr.Message, "integer ") || strings.HasPrefix(pgErr.Message, "smallint ")):
 				t.Fatalf("seed %d: %s\nhas an answer, PostgreSQL %v", seed, q.sql, wantErr)
 			case errors.As(wantErr, &pgErr) && pgErr.Code == numericOutOfRange: // bigint overflows there, never here
 				skipped++
@@ -235,7 +236,8 @@ func TestPostgresNumeric(t *testing.T) {
 			sign string
 		}{{OpDivide, "/"}, {OpModulo, "%"}, {OpMultiply, "*"}, {OpSubtract, "-"}}[i%4]
 		got, _ := compute(&Expr{Op: op.op, Kind: Decimal}, value{Datum: a, exact: rational(a)}, value{Datum: b, exact: rational(b)})
-		sql := fmt.Sprintf("SELECT %s::numeric %s %s::numeric", quoted(fixedDecimal(a.Number, a.Scale)), op.sign, quoted(fixedDecimal(b.Number, b.Scale)))
+		sql := fmt.Sprintf("SELECT %s::numeric %s %s::numeric", quoted(fixedDecimal(a.Number, a.Scale)),
+			op.sign, quoted(fixedDecimal(b.Number, b.Scale)))
 		want, err := ask(conn, sql, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -49,6 +49,9 @@ func whole(n *big.Int) value {
 	return value{Datum: d, exact: rational(d)}
 }
 
+// less is x − k.
+func less(x *big.Rat, k int64) *big.Rat { return new(big.Rat).Sub(x, big.NewRat(k, 1)) }
+
 // wholeOf makes an integer of a rational that is one.
 func wholeOf(x *big.Rat) value { return whole(new(big.Int).Quo(x.Num(), x.Denom())) }
 

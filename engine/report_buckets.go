@@ -68,7 +68,7 @@ func (rb *reportBinder) bindBuckets() error {
 func (rb *reportBinder) bindBucketRanges(args []*pg.Node, kind Kind) error {
 	place, groups := "everywhere", 1
 	if args[0].GetAArrayExpr() != nil {
-		place, groups = byGroup, rb.plan.GroupCount()
+		place, groups = byGroup, rb.plan.groupCount()
 	}
 	startKind, total := Decimal, new(big.Rat)
 	if kind == Date {
@@ -110,14 +110,14 @@ func (rb *reportBinder) bindBucketRanges(args []*pg.Node, kind Kind) error {
 // fromStart is x from where a range starts in the row's group.
 func (rb *reportBinder) fromStart(x *Expr, r int) (*Expr, error) {
 	start := &Expr{Op: OpStart, Column: r, Kind: x.Kind, Scale: x.Scale}
-	for g := range rb.plan.GroupCount() {
+	for g := range rb.plan.groupCount() {
 		start.Scale = max(start.Scale, rb.report.start(r, g).Scale)
 	}
 	if x.Kind != Date {
 		start.Kind = Decimal
 		x = align(x, Decimal, start.Scale)
 	}
-	for g := range rb.plan.GroupCount() {
+	for g := range rb.plan.groupCount() {
 		ends := []*big.Int{rescaled(rb.report.start(r, g), start.Scale)}
 		if g > 0 {
 			ends = append(ends, start.Min, start.Max)
@@ -128,7 +128,7 @@ func (rb *reportBinder) fromStart(x *Expr, r int) (*Expr, error) {
 	return (&Expr{Op: OpSubtract, Args: []*Expr{x, start}, Kind: Decimal, Scale: start.Scale}).derive(rb.plan.Schema.Columns, rb.position)
 }
 
-// startsByGroup tells whether ranges start elsewhere in each group.
+// startsByGroup reports whether ranges start elsewhere in each group.
 func (r *Report) startsByGroup() bool { return len(r.Names) > 0 && r.Names[0] == byGroup }
 
 // rangeConstants is the constants of a range: its width, its number of buckets, and where
@@ -149,7 +149,7 @@ func (r *Report) start(i, group int) Datum {
 // Start is the start of range r of a search in a group, what OpStart stands for: both
 // are indices; others than the plan has give NULL.
 func (p *Plan) Start(r, group int) Datum {
-	if p.Report == nil || !p.Report.startsByGroup() || r < 0 || r >= len(p.Report.Names) || group < 0 || group >= p.GroupCount() {
+	if p.Report == nil || !p.Report.startsByGroup() || r < 0 || r >= len(p.Report.Names) || group < 0 || group >= p.groupCount() {
 		return Datum{}
 	}
 	return p.Report.start(r, group)

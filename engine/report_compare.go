@@ -75,9 +75,6 @@ func undefinedRow(first string, columns int, reason string) []value {
 	return row
 }
 
-// less is x − k.
-func less(x *big.Rat, k int64) *big.Rat { return new(big.Rat).Sub(x, big.NewRat(k, 1)) }
-
 // welch compares two means without taking their variances to be equal; its degrees of
 // freedom are Welch's and Satterthwaite's.
 func welch(a, b sample) []value {

@@ -69,7 +69,8 @@ func (rb *reportBinder) bindRange() error {
 	lo, hi, bins := rational(rb.report.Constants[0]), rational(rb.report.Constants[1]), rational(rb.report.Constants[2])
 	switch {
 	case lo.Cmp(hi) >= 0:
-		return refuse(CodeType, rb.position, "the lower end %s of histogram is not below the upper end %s", rb.report.Constants[0], rb.report.Constants[1])
+		return refuse(CodeType, rb.position,
+			"the lower end %s of histogram is not below the upper end %s", rb.report.Constants[0], rb.report.Constants[1])
 	case !bins.IsInt() || bins.Sign() <= 0:
 		return refuse(CodeType, rb.position, "the number of bins is %s: it must be a positive whole number", rb.report.Constants[2])
 	case bins.Cmp(big.NewRat(maxBins, 1)) > 0:

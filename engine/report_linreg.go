@@ -36,7 +36,8 @@ func (t designTerm) factorName() string {
 
 // times is the product of two terms; false if it is zero in every row.
 func (t designTerm) times(o designTerm) (designTerm, bool) {
-	out := designTerm{name: t.factorName() + "*" + o.factorName(), factors: append(slices.Clone(t.factors), o.factors...), when: slices.Clone(t.when)}
+	out := designTerm{name: t.factorName() + "*" + o.factorName(),
+		factors: append(slices.Clone(t.factors), o.factors...), when: slices.Clone(t.when)}
 	for _, w := range o.when {
 		at := slices.IndexFunc(out.when, func(v condition) bool { return v.column == w.column })
 		switch {
@@ -87,7 +88,7 @@ func (rb *reportBinder) bindTerm(node *pg.Node, depth int) ([]designTerm, error)
 	return []designTerm{{name: rb.plan.describe(e), sum: sum, factors: factorsOf(e)}}, nil
 }
 
-// constant tells whether a term is the same number in every row.
+// constant reports whether a term is the same number in every row.
 func (t designTerm) constant() bool {
 	varies := len(t.when) > 0
 	for _, f := range t.factors {
@@ -109,7 +110,8 @@ func (rb *reportBinder) dummies(node *pg.Node, depth int) ([]designTerm, error) 
 		}
 	}
 	if len(out) == 0 {
-		return nil, refuse(CodeSingular, rb.position, "column %s has a single value: it explains nothing", quote(rb.plan.Schema.Columns[column].Name))
+		return nil, refuse(CodeSingular, rb.position,
+			"column %s has a single value: it explains nothing", quote(rb.plan.Schema.Columns[column].Name))
 	}
 	if len(out) > maxTerms {
 		return nil, refuse(CodeLimit, rb.position, "column %s has %d values; a regression takes at most %d terms",

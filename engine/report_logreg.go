@@ -20,7 +20,7 @@ const (
 	logregStepForm = "logreg_step(ARRAY[coefficient, ...], y, x, ...), which a fit asks for in each of its rounds"
 )
 
-// hasIntercept tells whether a regression has one.
+// hasIntercept reports whether a regression has one.
 func (r *Report) hasIntercept() bool { return !strings.Contains(r.Function, "reg0") }
 
 // bindLogreg reads a logistic regression. It takes several rounds: the fit that it
@@ -30,7 +30,8 @@ func (rb *reportBinder) bindLogreg() error {
 		return err
 	}
 	if len(rb.plan.Groups) > 0 {
-		return hinted(refuse(CodeUnsupported, rb.position, "%s with GROUP BY is not supported: each group would take steps of its own", rb.report.Function),
+		return hinted(refuse(CodeUnsupported, rb.position,
+			"%s with GROUP BY is not supported: each group would take steps of its own", rb.report.Function),
 			"ask for each group with WHERE")
 	}
 	if _, err := rb.outcome(rb.call.Args[0]); err != nil {
@@ -59,7 +60,8 @@ func (rb *reportBinder) outcome(node *pg.Node) (*Expr, error) {
 	binary := y.Kind == Integer && (y.Min == nil || y.Min.Sign() >= 0 && y.Max.Cmp(big.NewInt(1)) <= 0)
 	switch {
 	case y.Op == OpConstant || y.Kind != Boolean && !binary:
-		return nil, hinted(refuse(CodeType, rb.position, "the first argument of %s must be a boolean, or an integer that is 0 or 1", rb.report.Function),
+		return nil, hinted(refuse(CodeType, rb.position,
+			"the first argument of %s must be a boolean, or an integer that is 0 or 1", rb.report.Function),
 			"a condition such as %s is one too", "income > 1000")
 	case binary:
 		return y, nil
@@ -132,7 +134,7 @@ func (rb *reportBinder) scores(y *Expr, terms []designTerm) (s rowScores, err er
 	if err != nil {
 		return s, err
 	}
-	if s.residual, err = rb.minus(align(y, Decimal, ScorePlaces), mean); err != nil {
+	if s.residual, err = rb.minus(align(y, Decimal, scorePlaces), mean); err != nil {
 		return s, err
 	}
 	if s.weight, err = rb.scored(OpSlope, predictor, rb.position); err != nil {
@@ -228,7 +230,8 @@ func (rb *reportBinder) termExpr(t designTerm) (*Expr, error) {
 
 var logregColumns = []reportColumn{{"term", Text}, {"estimate", Float}, {"std_error", Float}, {"z", Float}, {"p", Float}}
 
-var logregStepColumns = []reportColumn{{"term", Text}, {"coefficient", Decimal}, {"gradient", Float}, {"information", Float}, {"step", Float}, {"variance", Float}}
+var logregStepColumns = []reportColumn{{"term", Text}, {"coefficient", Decimal}, {"gradient", Float},
+	{"information", Float}, {"step", Float}, {"variance", Float}}
 
 // finishLogreg is not reached: a plan never holds a whole fit.
 func finishLogreg(c reportCells) (reportTable, error) {

@@ -6,7 +6,8 @@ import (
 )
 
 func lorenzColumns(c reportCells) []reportColumn {
-	return []reportColumn{c.keyColumn(0), {"population", Float}, {"total", Float}, {"mean", Float}, {"population_share", Float}, {"total_share", Float}}
+	return []reportColumn{c.keyColumn(0), {"population", Float}, {"total", Float}, {"mean", Float},
+		{"population_share", Float}, {"total_share", Float}}
 }
 
 // bindLorenz asks for each value of g for its population, the number of rows or Σw,
@@ -102,9 +103,12 @@ func ratesColumns(c reportCells) []reportColumn {
 	return []reportColumn{c.keyColumn(0), {"events", Float}, {"population", Float}, {"rate", Float}, {"weight", Float}}
 }
 
+const ratesForm = "rates(events, population, stratum, ARRAY[weight, ...]), " +
+	"a weight for each value of stratum in ascending order"
+
 // bindRates asks for each stratum for Σevents and Σpopulation.
 func (rb *reportBinder) bindRates() error {
-	if err := rb.arguments(4, 4, "rates(events, population, stratum, ARRAY[weight, ...]), a weight for each value of stratum in ascending order"); err != nil {
+	if err := rb.arguments(4, 4, ratesForm); err != nil {
 		return err
 	}
 	events, err := rb.number(0)

@@ -204,7 +204,8 @@ func finishLogrank(c reportCells) (reportTable, error) {
 	starts := append([]*big.Rat{}, risk...)
 	observed, expected, variance := c.hazards(present, risk)
 	for i, g := range present {
-		table.rows = append(table.rows, []value{valueOf(c.report.Keys[1].Values[g]), wholeOf(starts[i]), wholeOf(observed[i]), double(expected[i])})
+		table.rows = append(table.rows, []value{valueOf(c.report.Keys[1].Values[g]), wholeOf(starts[i]),
+			wholeOf(observed[i]), double(expected[i])})
 	}
 	df := int64(max(0, len(present)-1))
 	chi := undefined("it compares at least two groups that have rows")

@@ -110,7 +110,8 @@ func TestSurvival(t *testing.T) {
 			curve[*row[1].Text] = number(t, row[5])
 		}
 	}
-	for time, want := range map[string]float64{"6": 0.857, "7": 0.807, "10": 0.753, "13": 0.690, "16": 0.627, "22": 0.538, "23": 0.448, "35": 0.448} {
+	for time, want := range map[string]float64{"6": 0.857, "7": 0.807, "10": 0.753, "13": 0.690,
+		"16": 0.627, "22": 0.538, "23": 0.448, "35": 0.448} {
 		if math.Abs(curve[time]-want) > 0.0005 {
 			t.Errorf("survival at %s is %v, want %v", time, curve[time], want)
 		}
@@ -126,12 +127,14 @@ func TestDistributions(t *testing.T) {
 		"SELECT histogram(y, 1, 10, 3) FROM things":             "1 4 3 4 7 2 7 10 1 n=6 left_out=1 outside=0",
 		"SELECT histogram(y, 1, 6, 3) FROM things":              "1 2.67 3 2.67 4.33 1 4.33 6 1 n=6 left_out=1 outside=1",
 		"SELECT histogram(y, ARRAY[-1, 1, 4.5, 6]) FROM things": "-1 1 0 1 4.5 4 4.5 6 1 n=6 left_out=1 outside=1",
-		"SELECT crosstab(g, e) FROM things":                     "a false 1 1.2 -0.183 a true 2 1.8 0.149 b false 1 0.8 0.224 b true 1 1.2 -0.183 n=5 left_out=2 chi2=0.139 df=1 p=0.709 cramers_v=0.167",
-		"SELECT lorenz(y, g) FROM things":                       "a 3 4 1.33 0.5 0.167 b 3 20 6.67 1 1 n=6 left_out=1 gini=0.333",
-		"SELECT lorenz(y, g, z) FROM things":                    "a 3 4 1.33 0.5 0.167 b 3 20 6.67 1 1 n=6 left_out=1 gini=0.333",
-		"SELECT rates(k, y, g, ARRAY[3, 1]) FROM things":        "a 2 4 0.5 3 b 1 20 0.05 1 n=6 left_out=1 crude_rate=0.125 standardised_rate=0.388 std_error=0.265 ci_lo=-0.133 ci_hi=0.908",
-		"SELECT ratio(k, y) FROM things":                        "0.125 0.0819 -0.0355 0.285 n=6 left_out=1 numerator=3 denominator=24",
-		"SELECT describe(y) FROM things":                        "6 4 1.44 0.305 7.7 3.52 1.11 0.533 n=6 left_out=1",
+		"SELECT crosstab(g, e) FROM things": "a false 1 1.2 -0.183 a true 2 1.8 " +
+			"0.149 b false 1 0.8 0.224 b true 1 1.2 -0.183 n=5 left_out=2 chi2=0.139 df=1 p=0.709 cramers_v=0.167",
+		"SELECT lorenz(y, g) FROM things":    "a 3 4 1.33 0.5 0.167 b 3 20 6.67 1 1 n=6 left_out=1 gini=0.333",
+		"SELECT lorenz(y, g, z) FROM things": "a 3 4 1.33 0.5 0.167 b 3 20 6.67 1 1 n=6 left_out=1 gini=0.333",
+		"SELECT rates(k, y, g, ARRAY[3, 1]) FROM things": "a 2 4 0.5 3 b 1 20 0.05 1 n=6 " +
+			"left_out=1 crude_rate=0.125 standardised_rate=0.388 std_error=0.265 ci_lo=-0.133 ci_hi=0.908",
+		"SELECT ratio(k, y) FROM things": "0.125 0.0819 -0.0355 0.285 n=6 left_out=1 numerator=3 denominator=24",
+		"SELECT describe(y) FROM things": "6 4 1.44 0.305 7.7 3.52 1.11 0.533 n=6 left_out=1",
 		"SELECT g, anova(y, e), g FROM things GROUP BY g HAVING count(*) > 1 ORDER BY g DESC": "b between 2 1 2 b b within 0 0 - b a between 0.667 1 0.667 a a within 0 1 0 a " +
 			"n=2 left_out=1 groups=2 f=- p=- r2=1 residual_sd=- n=3 left_out=0 groups=2 f=+Inf p=0 r2=1 residual_sd=0",
 	} {
@@ -169,7 +172,8 @@ func TestSingular(t *testing.T) {
 // TestTerms: constants are factors, sums stand in parentheses, and a multiple of a term
 // has the inverse multiple of its coefficient, its interval too.
 func TestTerms(t *testing.T) {
-	table := deal([4]any{1, 1, "a", true}, [4]any{2, 2, "a", false}, [4]any{4, 3, "a", true}, [4]any{9, 1, "b", true}, [4]any{3, 4, "b", false})
+	table := deal([4]any{1, 1, "a", true}, [4]any{2, 2, "a", false}, [4]any{4, 3, "a", true},
+		[4]any{9, 1, "b", true}, [4]any{3, 4, "b", false})
 	names := []string{"(Intercept)", "0.5*k", "(k + 1)*k", "z*(1 - k)*(-k)*e=true", "(k - 3)^2*g=b"}
 	r := table.mustAnswer(t, "SELECT linreg(y, 0.5*k, (k+1)*k, z*(1 - k)*(-k)*e, (k - 3)^2*g) FROM things")
 	for i, name := range names {
@@ -202,7 +206,8 @@ func TestTerms(t *testing.T) {
 // TestInteractions: products distribute over dummies, and an interaction fits each
 // group as its own regression does.
 func TestInteractions(t *testing.T) {
-	table := deal([4]any{1, 1, "a", true}, [4]any{2, 2, "a", false}, [4]any{4, 3, "a", true}, [4]any{9, 1, "b", true}, [4]any{3, 4, "b", false}, [4]any{5, 2, "b", false})
+	table := deal([4]any{1, 1, "a", true}, [4]any{2, 2, "a", false}, [4]any{4, 3, "a", true},
+		[4]any{9, 1, "b", true}, [4]any{3, 4, "b", false}, [4]any{5, 2, "b", false})
 	whole := table.mustAnswer(t, "SELECT linreg(y, k, g, k*g) FROM things")
 	own := table.mustAnswer(t, "SELECT g, linreg(y, k) FROM things GROUP BY g")
 	estimate := func(r *Result, i, column int) *big.Rat {
@@ -215,7 +220,8 @@ func TestInteractions(t *testing.T) {
 	for i := range 2 {
 		sum := new(big.Rat).Add(estimate(whole, i, 1), estimate(whole, 2+i, 1))
 		if estimate(whole, i, 1).Cmp(estimate(own, i, 2)) != 0 || sum.Cmp(estimate(own, 2+i, 2)) != 0 {
-			t.Errorf("coefficient %d: %s and %s together, %s and %s apart", i, estimate(whole, i, 1), sum, estimate(own, i, 2), estimate(own, 2+i, 2))
+			t.Errorf("coefficient %d: %s and %s together, %s and %s apart", i, estimate(whole, i, 1),
+				sum, estimate(own, i, 2), estimate(own, 2+i, 2))
 		}
 	}
 }
@@ -226,7 +232,8 @@ func TestContradictions(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	table := randomStats(r, 20)
 	cat, departments := table.catalogue()
-	calls := []string{"linreg(y, x, g, e*k)", "linreg0(y, k, x)", "anova(y, g)", "histogram(y, 0, 9, 4)", "crosstab(g, e)", "ttest(x, e)", "ttest(x, g)",
+	calls := []string{"linreg(y, x, g, e*k)", "linreg0(y, k, x)", "anova(y, g)",
+		"histogram(y, 0, 9, 4)", "crosstab(g, e)", "ttest(x, e)", "ttest(x, g)",
 		"mannwhitney(k, e)", "mannwhitney(k, g)", "survival(k, e)", "survival(k, e, g)", "logrank(k, e, g)", "lorenz(y, g)", "lorenz(y, g, k)",
 		"rates(y, k, e, ARRAY[1, 2])", "ratio(y, x)", "describe(y)", "median(k), mode() WITHIN GROUP (ORDER BY g), count(DISTINCT k)"}
 	var all []string

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -33,9 +34,12 @@ func (p *Plan) disclosures() []ExplainedDisclosure {
 		out = append(out, ExplainedDisclosure{whoever, what})
 	}
 	if len(p.Registrations) == 1 {
-		out = append(out, ExplainedDisclosure{whoever, fmt.Sprintf("these are the figures of %s alone: no other department's rows are among them", p.Registrations[0].Department)})
+		out = append(out, ExplainedDisclosure{whoever,
+			fmt.Sprintf("these are the figures of %s alone: no other department's rows are among them",
+				p.Registrations[0].Department)})
 	}
-	everyone := "the query, the schema and its bounds, row counts and versions of the tables, who takes part, sizes and times (a department's to tenths of a second); no cell"
+	everyone := "the query, the schema and its bounds, row counts and versions of the tables, who " +
+		"takes part, sizes and times (a department's to tenths of a second); no cell"
 	out = append(out, ExplainedDisclosure{"every department", everyone})
 	if p.Report != nil && functions[p.Report.Function].report.question != "" {
 		out = append(out, ExplainedDisclosure{"every department and the analyst", functions[p.Report.Function].report.question})
@@ -81,12 +85,9 @@ func (p *Plan) keyNames() []string {
 	var names []string
 	add := func(column int) {
 		name := p.Schema.Columns[column].Name
-		for _, n := range names {
-			if n == name {
-				return
-			}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
 		}
-		names = append(names, name)
 	}
 	for _, g := range p.Groups {
 		add(g.Column)

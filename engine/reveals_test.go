@@ -16,7 +16,8 @@ func TestAloneIsSaid(t *testing.T) {
 			Columns: []Column{{Name: "x", Kind: Integer, Min: big.NewInt(0), Max: big.NewInt(9)}}})
 	}
 	for n := 1; n <= len(names); n++ {
-		p, err := NewPlan("SELECT sum(x) FROM t", c, names[:n], Packing{LimbBits: 20, LimbsPerCiphertext: 16, MaxCiphertexts: 4, MaxDepartments: 15})
+		p, err := NewPlan("SELECT sum(x) FROM t", c, names[:n],
+			Packing{LimbBits: 20, LimbsPerCiphertext: 16, MaxCiphertexts: 4, MaxDepartments: 15})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -43,8 +43,8 @@ type fitTerm struct {
 	name   string
 	reach  *big.Rat // no row's value is further from 0
 	places int      // of its coefficient
-	// factor is the column of which this is a dummy, −1 for other terms; whole tells
-	// whether its other values have dummies too, but for one.
+	// factor is the column of which this is a dummy, −1 for other terms; whole says that its
+	// other values have dummies too, but for one.
 	factor int
 	whole  bool
 }
@@ -166,8 +166,6 @@ func (f *fit) statement() string {
 	return f.before + f.function + "_step(ARRAY[" + strings.Join(parts, ", ") + "], " + f.rest
 }
 
-func (f *fit) most() int { return maxFitRounds }
-
 func (f *fit) answer() (*Result, error) { return f.result, nil }
 
 // step takes a round's answer: it ends the fit, or sets the next round's coefficients.
@@ -252,7 +250,7 @@ func (f *fit) halve() error {
 	return nil
 }
 
-// overshot tells whether the loss grew by more than the scores' own error.
+// overshot reports whether the loss grew by more than the scores' own error.
 func (f *fit) overshot(s *fitStep) bool {
 	more := new(big.Rat).Sub(s.loss, f.last.loss)
 	return more.Cmp(new(big.Rat).Mul(s.n, big.NewRat(2*scoreError, scoreUnit))) > 0
@@ -275,7 +273,8 @@ func (f *fit) separated(s *fitStep) error {
 	}
 	certain := new(big.Rat).Mul(s.n, big.NewRat(scoreError, scoreUnit))
 	if certain.Add(certain, s.loss).Cmp(logTwo) < 0 {
-		return refuse(CodeSingular, 0, "the terms separate the rows perfectly: a combination of them tells for every row whether y is 1, so the likelihood has no maximum")
+		return refuse(CodeSingular, 0, "the terms separate the rows perfectly: a combination of "+
+			"them tells for every row whether y is 1, so the likelihood has no maximum")
 	}
 	return nil
 }
@@ -328,16 +327,21 @@ func (f *fit) unsettled(s *fitStep) error {
 			moving = append(moving, t.name)
 		}
 	}
-	return hinted(refuse(CodeSingular, 0, "the fit did not converge in %s; the coefficients still moving are those of %s", Plural(maxFitRounds, "round"), strings.Join(moving, ", ")),
+	return hinted(refuse(CodeSingular, 0, "the fit did not converge in %s; the coefficients still "+
+		"moving are those of %s", Plural(maxFitRounds, "round"), strings.Join(moving, ", ")),
 		"probably y is the same wherever some combination of them is extreme, so that the likelihood has no maximum")
 }
 
 // explain says what each round reveals.
 func (f *fit) explain() []ExplainedRound {
-	pairs := "the number of complete rows; for each pair of terms the sum of their product, weighted with μ(1−μ); for each term its sum weighted with y−μ; and the likelihood"
-	out := []ExplainedRound{{f.cells, f.ciphertexts, "the analyst learns " + pairs + ", all with μ = 1/2: what linreg reveals, but for the sum of y²"}}
+	pairs := "the number of complete rows; for each pair of terms the sum of their product, " +
+		"weighted with μ(1−μ); for each term its sum weighted with y−μ; and the likelihood"
+	out := []ExplainedRound{{f.cells, f.ciphertexts, "the analyst learns " + pairs +
+		", all with μ = 1/2: what linreg reveals, but for the sum of y²"}}
 	for len(out) < maxFitRounds {
-		out = append(out, ExplainedRound{f.cells, f.ciphertexts, fmt.Sprintf("the analyst learns %s, at the coefficients of the step before, which the departments learn from the question", pairs)})
+		out = append(out, ExplainedRound{f.cells, f.ciphertexts,
+			fmt.Sprintf("the analyst learns %s, at the coefficients of the step before, which the "+
+				"departments learn from the question", pairs)})
 	}
 	return out
 }

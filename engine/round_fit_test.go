@@ -97,7 +97,7 @@ func solveFloats(rows [][]*big.Float) (x []*big.Float, inverse [][]*big.Float) {
 	return x, inverse
 }
 
-// fitWithin tells whether a printed figure lies as near to x as it may.
+// fitWithin reports whether a printed figure lies as near to x as it may.
 func fitWithin(tb testing.TB, what string, v Value, x *big.Float, most *big.Float) {
 	tb.Helper()
 	if v.Exact == nil {
@@ -233,9 +233,12 @@ func TestLogreg(t *testing.T) {
 			terms []func(row) cell
 		}{
 			{"SELECT logreg(e, x, k) FROM things", e, []func(row) cell{one, x, k}},
-			{"SELECT logreg /* ( */ (e, k, g) FILTER (WHERE true) FROM things t ;", e, []func(row) cell{one, k, dummyTerm(3, "b"), dummyTerm(3, "c")}},
+			{"SELECT logreg /* ( */ (e, k, g) FILTER (WHERE true) FROM things t ;", e,
+				[]func(row) cell{one, k, dummyTerm(3, "b"), dummyTerm(3, "c")}},
 			{"SELECT LogReg0(e, k, k^2) FROM things", e, []func(row) cell{k, product(k, k)}},
-			{"SELECT logreg(e, 0.001*x, -2*factor(g)) FROM things", e, []func(row) cell{one, scaled(x, 1, 1000), scaled(dummyTerm(3, "b"), -2, 1), scaled(dummyTerm(3, "c"), -2, 1)}},
+			{"SELECT logreg(e, 0.001*x, -2*factor(g)) FROM things", e,
+				[]func(row) cell{one, scaled(x, 1, 1000), scaled(dummyTerm(3, "b"), -2, 1),
+					scaled(dummyTerm(3, "c"), -2, 1)}},
 			{"SELECT logreg(x > 3.5, k, z, k*g) FROM things", big1,
 				[]func(row) cell{one, k, columnTerm(4), product(k, dummyTerm(3, "b")), product(k, dummyTerm(3, "c"))}},
 		} {
@@ -301,7 +304,8 @@ func TestLogregRefusals(t *testing.T) {
 		}
 	}
 	cat, departments := mixed.catalogue()
-	if _, err := NewPlan("SELECT logreg(e, z) FROM things", cat, departments, testPackings[0]); err == nil || !strings.Contains(err.Error(), severalRounds) {
+	_, err := NewPlan("SELECT logreg(e, z) FROM things", cat, departments, testPackings[0])
+	if err == nil || !strings.Contains(err.Error(), severalRounds) {
 		t.Errorf("a fit as one plan: %v", err)
 	}
 }
@@ -317,7 +321,9 @@ func TestLogregSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := s.Explain().String()
-	for _, want := range []string{"up to 25 rounds", "Round 1, at most 8 cells in 1 ciphertext:", "Rounds 2 to 25, each at most 8 cells in 1 ciphertext:", "the coefficients, which are in the question", "which the departments learn from the question"} {
+	for _, want := range []string{"up to 25 rounds", "Round 1, at most 8 cells in 1 ciphertext:",
+		"Rounds 2 to 25, each at most 8 cells in 1 ciphertext:",
+		"the coefficients, which are in the question", "which the departments learn from the question"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the explanation lacks %q:\n%s", want, text)
 		}

@@ -63,7 +63,8 @@ func certified(x, err *big.Rat) value {
 func (f *fit) finish(s *fitStep) (*Result, error) {
 	a, ok := f.accuracy(s)
 	if !ok {
-		return nil, refuse(CodeOverflow, 0, "the row scores, which are right to 10^-%d, are too coarse for this fit: its rows are too many or its terms too nearly dependent", ScorePlaces)
+		return nil, refuse(CodeOverflow, 0, "the row scores, which are right to 10^-%d, are too "+
+			"coarse for this fit: its rows are too many or its terms too nearly dependent", scorePlaces)
 	}
 	out := &Result{Rows: [][]Value{}, Model: []Figure{}}
 	addColumns(logregColumns, func(name string, kind Kind) {
@@ -114,7 +115,8 @@ func (f *fit) figures(s *fitStep, a fitAccuracy) []figure {
 	free, null := f.nullDeviance(s)
 	ratio, ratioTail := undefined("there is no regressor"), undefined("there is no regressor")
 	if free > 0 {
-		ratio = certified(new(big.Rat).Sub(null.exact, deviance), new(big.Rat).Add(twice, new(big.Rat).Mul(null.exact, rounding(distributionDigits-1))))
+		ratio = certified(new(big.Rat).Sub(null.exact, deviance),
+			new(big.Rat).Add(twice, new(big.Rat).Mul(null.exact, rounding(distributionDigits-1))))
 		ratioTail = chiSquaredTail(ratio, free)
 	}
 	out := []figure{

@@ -271,7 +271,9 @@ func (f *modeFinder) expect(round int) (buckets int, learns string) {
 		return f.bins[0], fmt.Sprintf("how many values of %s%s lie in each range of width %s", s.column.Name, s.each(), s.width(f.widths[0]))
 	}
 	buckets = f.splits * f.bins[1]
-	return buckets, fmt.Sprintf("how many values of %s%s lie in each of %s at least %s wide, within up to %s of the rounds before that may hold the most frequent one, whose place the departments learn from the question",
+	return buckets, fmt.Sprintf("how many values of %s%s lie in each of %s at least %s wide, within "+
+		"up to %s of the rounds before that may hold the most frequent one, whose place the "+
+		"departments learn from the question",
 		s.column.Name, s.each(), Plural(buckets, "range"), s.width(f.widths[min(round, len(f.widths)-1)]), Plural(f.splits, "range"))
 }
 
@@ -283,7 +285,8 @@ func (f *modeFinder) value(_ searchOutput, group int) (value, error) {
 	case g.gaveUp == "":
 		return f.search.found(g.best), nil
 	case len(f.search.groups.Groups) == 0:
-		return value{}, hinted(refuse(CodeLimit, 0, "%s", g.gaveUp), "a histogram, or the mode of rounded values or of fewer rows, takes fewer rounds")
+		return value{}, hinted(refuse(CodeLimit, 0, "%s", g.gaveUp),
+			"a histogram, or the mode of rounded values or of fewer rows, takes fewer rounds")
 	}
 	return undefined(g.gaveUp), nil
 }

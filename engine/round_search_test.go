@@ -126,8 +126,8 @@ func TestSearchLimits(t *testing.T) {
 			t.Errorf("a round takes %d cells in %d ciphertexts", r.Cells, r.Ciphertexts)
 		}
 	}
-	if s.Rounds() != 6 { // 76 parts of a range: 32 bits take 6 rounds
-		t.Errorf("%d rounds", s.Rounds())
+	if n := len(s.Explain().Rounds); n != 6 { // 76 parts of a range: 32 bits take 6 rounds
+		t.Errorf("%d rounds", n)
 	}
 	small.LimbsPerCiphertext = 100
 	if _, err := NewSession("SELECT g, k, median(z) FROM things GROUP BY g, k", cat, departments, small); code(err) != CodeLimit {
@@ -252,10 +252,10 @@ func TestSearchOfDictionary(t *testing.T) {
 	if _, err := NewPlan(sql, cat, departments, testPackings[0]); code(err) != CodeLimit {
 		t.Errorf("12288 values in one round: %v", err)
 	}
-	if s, err := NewSession(sql, cat, departments, testPackings[0]); err != nil || s.Rounds() < 2 {
+	if s, err := NewSession(sql, cat, departments, testPackings[0]); err != nil || len(s.Explain().Rounds) < 2 {
 		t.Errorf("a search: %v", err)
 	}
-	if s, err := NewSession(sql, cat, departments[:1], testPackings[0]); err != nil || s.Rounds() != 1 {
+	if s, err := NewSession(sql, cat, departments[:1], testPackings[0]); err != nil || len(s.Explain().Rounds) != 1 {
 		t.Errorf("4096 values: %v", err)
 	}
 }

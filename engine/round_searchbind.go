@@ -33,11 +33,12 @@ func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*sea
 		return nil, nil
 	}
 	b := &binder{text: text(sql), plan: &Plan{SQL: sql, Departments: slices.Sorted(slices.Values(departments))}, moments: map[string]int{}}
-	if b.only(stmt, "target_list", "from_clause", "where_clause", "group_clause", "sort_clause", "limit_offset", "limit_count", "limit_option", "op") != nil ||
+	if b.only(stmt, "target_list", "from_clause", "where_clause", "group_clause", "sort_clause",
+		"limit_offset", "limit_count", "limit_option", "op") != nil ||
 		b.bindFrom(stmt.FromClause, cat) != nil || b.bindGroups(stmt) != nil {
 		return nil, nil
 	}
-	s := &search{groups: b.plan, count: max(1, b.plan.GroupCount())}
+	s := &search{groups: b.plan, count: max(1, b.plan.groupCount())}
 	column, found := -1, false
 	for _, node := range stmt.TargetList {
 		output, at, ok := b.searchTarget(node.GetResTarget())
@@ -72,7 +73,7 @@ func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*sea
 	return s, s.prepare(p)
 }
 
-// searchable tells whether the outputs can be searched for in the column, a number or a
+// searchable reports whether the outputs can be searched for in the column, a number or a
 // date. One with a dictionary is searched when its values are too many for one round.
 func (s *search) searchable() bool {
 	c := s.column
@@ -174,7 +175,8 @@ func (s *search) bindRest(b *binder, stmt *pg.SelectStmt) error {
 // orderKey finds an output by its number or its name, else a column of GROUP BY.
 func (s *search) orderKey(b *binder, node *pg.Node, targets int) (searchOrder, error) {
 	offset, _ := locateIn(node.ProtoReflect(), 0)
-	refused := refuse(CodeUnsupported, b.at(offset), "the answer of a search is ordered by its columns, by name or number, or by columns of GROUP BY")
+	refused := refuse(CodeUnsupported, b.at(offset),
+		"the answer of a search is ordered by its columns, by name or number, or by columns of GROUP BY")
 	if number, ok := ordinal(node); ok {
 		if number < 1 || number > targets {
 			return searchOrder{}, refuse(CodeColumn, b.at(offset), "ORDER BY %d: the select list has %d columns", number, targets)

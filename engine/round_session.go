@@ -27,9 +27,7 @@ type procedure interface {
 	step(round *Result) (done bool, err error)
 	// answer is the question's, when step is done.
 	answer() (*Result, error)
-	// most is how many rounds there are at most.
-	most() int
-	// explain says for each round what it may take and who learns what.
+	// explain says for each of the rounds that there may be what it may take and who learns what.
 	explain() []ExplainedRound
 }
 
@@ -64,14 +62,6 @@ func (s *Session) Plan() *Plan { return s.plan }
 
 // Result is the answer; nil while there are rounds to come.
 func (s *Session) Result() *Result { return s.result }
-
-// Rounds is how many rounds the question takes at most.
-func (s *Session) Rounds() int {
-	if s.procedure == nil {
-		return 1
-	}
-	return s.procedure.most()
-}
 
 // Step takes the present round's answer, what its plan's Finish gives and its verified
 // certificate shows, and goes on to the next round or to the answer. The error is

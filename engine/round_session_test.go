@@ -17,9 +17,6 @@ func play(tb testing.TB, table *refTable, sql string) (*Result, int) {
 	if err != nil {
 		tb.Fatalf("%s: %v", sql, err)
 	}
-	if got := len(s.Explain().Rounds); got != s.Rounds() {
-		tb.Errorf("%s: %d rounds explained, %d announced", sql, got, s.Rounds())
-	}
 	for rounds := 1; ; rounds++ {
 		p := s.Plan()
 		again, err := NewPlan(p.SQL, cat, departments, testPackings[0])
@@ -118,16 +115,20 @@ func TestSearch(t *testing.T) {
 // and cells that contradict the rounds before.
 func TestSearchEdges(t *testing.T) {
 	table := wideTable(rand.New(rand.NewPCG(6, 6)), 12)
-	if r, rounds := play(t, table, "SELECT median(z), max(z) FROM things WHERE k > 100"); rounds != 1 || r.Rows[0][0].Exact != nil || r.Notes[0].Reason != noRows {
+	if r, rounds := play(t, table, "SELECT median(z), max(z) FROM things WHERE k > 100"); rounds != 1 ||
+		r.Rows[0][0].Exact != nil || r.Notes[0].Reason != noRows {
 		t.Errorf("no rows give %v in %d rounds", r, rounds)
 	}
 	if _, rounds := play(t, table, "SELECT median(k), sum(z) FROM things"); rounds != 1 {
 		t.Errorf("a column with a dictionary takes %d rounds", rounds)
 	}
 	cat, departments := table.catalogue()
-	for _, sql := range []string{"SELECT median(z), count(*) FROM things", "SELECT median(z), median(x) FROM things", "SELECT z, median(z) FROM things GROUP BY z",
-		"SELECT k, median(z) FROM things GROUP BY k HAVING count(*) > 1", "SELECT median(z) FILTER (WHERE k = 1) FROM things", "SELECT median(z) FROM things LIMIT -1",
-		"SELECT k, median(z) FROM things GROUP BY k ORDER BY y", "SELECT k, median(z) FROM things GROUP BY k ORDER BY 3", "SELECT median(z) FROM things WHERE q = 1",
+	for _, sql := range []string{"SELECT median(z), count(*) FROM things",
+		"SELECT median(z), median(x) FROM things", "SELECT z, median(z) FROM things GROUP BY z",
+		"SELECT k, median(z) FROM things GROUP BY k HAVING count(*) > 1",
+		"SELECT median(z) FILTER (WHERE k = 1) FROM things", "SELECT median(z) FROM things LIMIT -1",
+		"SELECT k, median(z) FROM things GROUP BY k ORDER BY y",
+		"SELECT k, median(z) FROM things GROUP BY k ORDER BY 3", "SELECT median(z) FROM things WHERE q = 1",
 		"SELECT k, median(z) AS k FROM things GROUP BY k ORDER BY k",
 		"SELECT percentile_cont(2) WITHIN GROUP (ORDER BY z) FROM things", "SELECT median(z) FROM nowhere"} {
 		if _, err := NewSession(sql, cat, departments, testPackings[0]); code(err) == "" {

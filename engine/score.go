@@ -1,16 +1,14 @@
 package engine
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"math/big"
 	"math/bits"
 )
 
-// The operations over rows that a fit and a sketch need beside those of Op: functions
-// of one value that integer arithmetic computes, the same everywhere. README section 14.
-// All give NULL for NULL.
+// The operations over rows that a fit and a sketch need beside those of Op: functions of one
+// value that integer arithmetic computes, the same everywhere, called the row's scores. The
+// bucket of a value is one of them (stat_distinct.go). README section 14. All give NULL for NULL.
 const (
 	OpTruth    Op = iota + 32 // 1 where the boolean Args[0] is true, 0 where it is false
 	OpLogistic                // 1/(1+e^−x) of the number Args[0]
@@ -19,8 +17,8 @@ const (
 	OpBucket                  // a hash of Args[0]: Args[1] salt, Args[2] one in how many values is kept, the others NULL, Args[3] buckets
 )
 
-// ScorePlaces is the scale of OpLogistic, OpSlope and OpSoftplus: units of 10^−18.
-const ScorePlaces = 18
+// scorePlaces is the scale of OpLogistic, OpSlope and OpSoftplus: units of 10^−18.
+const scorePlaces = 18
 
 // scoreError bounds the distance of OpLogistic, OpSlope and OpSoftplus from the
 // functions they are named after, in units of 10^−18. README section 14 derives it,
@@ -28,7 +26,7 @@ const ScorePlaces = 18
 const scoreError = 2
 
 const (
-	scoreUnit = 1_000_000_000_000_000_000 // 10^ScorePlaces
+	scoreUnit = 1_000_000_000_000_000_000 // 10^scorePlaces
 	// saturation is the |x| from which e^−|x| is nothing in units of 10^−18.
 	saturation = 45
 	// ln2 is ln 2 in units of 2^−64, rounded.
@@ -41,10 +39,10 @@ const (
 	softplusMore = scoreUnit * 7 / 10 // above ln 2
 )
 
-// isScore tells whether an operation is computed by Score alone: nothing else knows it.
+// isScore reports whether an operation is computed by Score alone: nothing else knows it.
 func (op Op) isScore() bool { return op >= OpLogistic && op <= OpBucket }
 
-// IsScore tells whether e is an operation that no other language has, so that whoever
+// IsScore reports whether e is an operation that no other language has, so that whoever
 // evaluates expressions otherwise than with Eval calls Score for it.
 func (e *Expr) IsScore() bool { return e.Op.isScore() && len(e.Args) > 0 }
 
@@ -142,24 +140,9 @@ func softplus(n *big.Int, scale int) *big.Int {
 	high += carry
 	out := new(big.Int).SetUint64(high<<1 | low>>63)
 	if n.Sign() > 0 {
-		out.Add(out, decimalPlaces(new(big.Rat).SetFrac(n, pow10(scale)), ScorePlaces))
+		out.Add(out, decimalPlaces(new(big.Rat).SetFrac(n, pow10(scale)), scorePlaces))
 	}
 	return out
-}
-
-// bucket hashes the canonical text of a value. README section 15.
-func (e *Expr) bucket(x Datum) (Datum, error) {
-	if len(e.Args) != 4 || e.Args[2].Value.Number == nil || e.Args[3].Value.Number == nil ||
-		e.Args[2].Value.Number.Sign() <= 0 || e.Args[3].Value.Number.Sign() <= 0 {
-		return Datum{}, fmt.Errorf("a bucket without its parameters")
-	}
-	// One in k is kept by the hash's size, so that a smaller part is part of a larger one.
-	digest := sha256.Sum256([]byte(e.Args[1].Value.Text + x.String()))
-	if over, _ := bits.Mul64(binary.BigEndian.Uint64(digest[:]), e.Args[2].Value.Number.Uint64()); over != 0 {
-		return Datum{}, nil
-	}
-	at := binary.BigEndian.Uint64(digest[8:]) % e.Args[3].Value.Number.Uint64()
-	return Datum{Kind: Integer, Number: new(big.Int).SetUint64(at)}, nil
 }
 
 // scoreSpan is the range of a score, given its argument's; false for other operations.
@@ -183,7 +166,7 @@ func (e *Expr) scoreSpan(args []span) (span, bool) {
 	case OpSoftplus:
 		out.hi = big.NewInt(softplusMore)
 		if args[0].hi.Sign() > 0 {
-			most := decimalPlaces(new(big.Rat).SetFrac(args[0].hi, pow10(e.Args[0].Scale)), ScorePlaces)
+			most := decimalPlaces(new(big.Rat).SetFrac(args[0].hi, pow10(e.Args[0].Scale)), scorePlaces)
 			out.hi.Add(out.hi, most)
 		}
 	}
@@ -192,6 +175,6 @@ func (e *Expr) scoreSpan(args []span) (span, bool) {
 
 // scored makes a score of a number.
 func (b *binder) scored(op Op, x *Expr, position int) (*Expr, error) {
-	out := &Expr{Op: op, Args: []*Expr{x}, Kind: Decimal, Scale: ScorePlaces}
+	out := &Expr{Op: op, Args: []*Expr{x}, Kind: Decimal, Scale: scorePlaces}
 	return out.derive(b.plan.Schema.Columns, position)
 }

@@ -20,9 +20,8 @@ type binder struct {
 	// positions says where in the text each moment was first asked for.
 	positions    []int
 	dictionaries map[int][]Datum // of columns, merged
-	// aggregates tells whether the query has any.
-	aggregates bool
-	fit        *fit // the question is one that takes several steps
+	aggregates   bool            // the query has some
+	fit          *fit            // the question is one that takes several steps
 }
 
 // place is where an expression stands, which decides what it may hold.

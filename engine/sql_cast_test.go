@@ -9,7 +9,8 @@ import (
 
 // castTable holds 14, 5 and 47 in x, in two departments, and wider numbers in w.
 func castTable() *refTable {
-	t := &refTable{columns: []refColumn{{name: "x", sql: "x", kind: Integer}, {name: "w", sql: "w", kind: Integer}, {name: "n", sql: "n", kind: Null, nullable: true}},
+	t := &refTable{columns: []refColumn{{name: "x", sql: "x", kind: Integer},
+		{name: "w", sql: "w", kind: Integer}, {name: "n", sql: "n", kind: Null, nullable: true}},
 		mixed: []bool{true, true}, void: []bool{true, true}}
 	t.parts = [][]row{{{rat(14), rat(40000), nil}, {rat(5), rat(-3000000000), nil}}, {{rat(47), rat(1), nil}}}
 	return t

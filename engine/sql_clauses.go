@@ -101,7 +101,7 @@ func (b *binder) addGroup(column, position int) error {
 		group.Values = append(group.Values, Datum{})
 	}
 	b.plan.Groups = append(b.plan.Groups, group)
-	if groups := b.plan.GroupCount(); groups > MaxGroups {
+	if groups := b.plan.groupCount(); groups > MaxGroups {
 		return refuse(CodeLimit, position, "the columns of GROUP BY make %d groups; at most %d are allowed", groups, MaxGroups)
 	}
 	return nil
@@ -122,7 +122,8 @@ func (b *binder) bindOutputs(targets []*pg.Node) error {
 		}
 		if call := target.Val.GetFuncCall(); call != nil && functions[functionName(call)].report != nil {
 			if target.Name != "" {
-				return refuse(CodeUnsupported, b.at(target.Location), "%s returns rows with columns of their own names: it takes no alias", functionName(call))
+				return refuse(CodeUnsupported, b.at(target.Location),
+					"%s returns rows with columns of their own names: it takes no alias", functionName(call))
 			}
 			if err := b.bindReport(call, i); err != nil {
 				return err

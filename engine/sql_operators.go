@@ -151,7 +151,8 @@ func (b *binder) bindArithmetic(op Op, e *pg.A_Expr, in place, position int) (*E
 			left, right = align(left, out.Kind, out.Scale), align(right, out.Kind, out.Scale)
 		}
 		if out.Scale > MaxExprScale {
-			return nil, refuse(CodeOverflow, position, "values with %d decimal places can arise here; at most %d are allowed", out.Scale, MaxExprScale)
+			return nil, refuse(CodeOverflow, position,
+				"values with %d decimal places can arise here; at most %d are allowed", out.Scale, MaxExprScale)
 		}
 	}
 	out.Args = []*Expr{left, right}
@@ -215,7 +216,8 @@ func (b *binder) unify(operands []*Expr, in place, position int) error {
 			return err
 		}
 		if e.Kind != wanted && !(e.Kind.numeric() && wanted.numeric()) {
-			return hinted(refuse(CodeType, position, "%s cannot be compared with %s", wanted.article(), e.Kind.article()), "%s", comparisonHint(wanted, e.Kind))
+			return hinted(refuse(CodeType, position, "%s cannot be compared with %s", wanted.article(), e.Kind.article()),
+				"%s", comparisonHint(wanted, e.Kind))
 		}
 		operands[i], scale = e, max(scale, e.Scale)
 	}
@@ -356,7 +358,8 @@ func (b *binder) truth(e *Expr, position int, where string) (*Expr, error) {
 		return nil, err
 	}
 	if e.Kind != Boolean {
-		return nil, hinted(refuse(CodeType, position, "%s takes a condition, not %s", where, e.Kind.article()), "%s", comparisonHint(Boolean, e.Kind))
+		return nil, hinted(refuse(CodeType, position, "%s takes a condition, not %s", where, e.Kind.article()),
+			"%s", comparisonHint(Boolean, e.Kind))
 	}
 	return e, nil
 }

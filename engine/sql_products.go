@@ -90,7 +90,8 @@ func (b *binder) multiply(x, y *Expr, position int) (*Expr, error) {
 		out.Kind = Decimal
 	}
 	if out.Scale > MaxExprScale {
-		return nil, refuse(CodeOverflow, position, "values with %d decimal places can arise here; at most %d are allowed", out.Scale, MaxExprScale)
+		return nil, refuse(CodeOverflow, position,
+			"values with %d decimal places can arise here; at most %d are allowed", out.Scale, MaxExprScale)
 	}
 	return out.derive(b.plan.Schema.Columns, position)
 }

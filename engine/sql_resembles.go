@@ -58,7 +58,7 @@ func (b *binder) columnBehind(e *Expr) (Column, bool) {
 	return Column{}, false
 }
 
-// readable tells whether an operand is a date or a number, or a literal that reads
+// readable reports whether an operand is a date or a number, or a literal that reads
 // as one.
 func readable(e *Expr) bool {
 	if e.Kind == Date || e.Kind.numeric() {

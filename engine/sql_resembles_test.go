@@ -55,7 +55,8 @@ func TestResemblingText(t *testing.T) {
 	} {
 		_, err := NewPlan(sql, resemblingCatalogue(), []string{"north", "south"}, testPackings[0])
 		var e *Error
-		if !errors.As(err, &e) || e.Code != CodeType || e.Position == 0 || !strings.Contains(e.Message, "is text whose values look like") || e.Hint == "" {
+		if !errors.As(err, &e) || e.Code != CodeType || e.Position == 0 ||
+			!strings.Contains(e.Message, "is text whose values look like") || e.Hint == "" {
 			t.Errorf("%s: %v", sql, err)
 		}
 	}

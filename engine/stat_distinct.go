@@ -1,9 +1,12 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/big"
+	"math/bits"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
@@ -67,7 +70,8 @@ func (b *binder) bindSketch(column int, call *pg.FuncCall, in place, position in
 	// at the same part of the values: other questions test no other guesses.
 	salt := Hash("parley distinct 1", []byte(b.plan.Table), []byte(b.plan.Schema.Columns[column].Name))
 	bucket, err := (&Expr{Op: OpBucket, Kind: Integer, Nullable: true, Args: []*Expr{x,
-		{Op: OpConstant, Value: NewText(salt.String()), Kind: Text}, constantExpr(NewInteger(oneIn)), constantExpr(NewInteger(buckets))}}).derive(b.plan.Schema.Columns, position)
+		{Op: OpConstant, Value: NewText(salt.String()), Kind: Text}, constantExpr(NewInteger(oneIn)),
+		constantExpr(NewInteger(buckets))}}).derive(b.plan.Schema.Columns, position)
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +85,21 @@ func (b *binder) bindSketch(column int, call *pg.FuncCall, in place, position in
 		out.Args = append(out.Args, cell)
 	}
 	return out, nil
+}
+
+// bucket hashes the canonical text of a value. README section 15.
+func (e *Expr) bucket(x Datum) (Datum, error) {
+	if len(e.Args) != 4 || e.Args[2].Value.Number == nil || e.Args[3].Value.Number == nil ||
+		e.Args[2].Value.Number.Sign() <= 0 || e.Args[3].Value.Number.Sign() <= 0 {
+		return Datum{}, fmt.Errorf("a bucket without its parameters")
+	}
+	// One in k is kept by the hash's size, so that a smaller part is part of a larger one.
+	digest := sha256.Sum256([]byte(e.Args[1].Value.Text + x.String()))
+	if over, _ := bits.Mul64(binary.BigEndian.Uint64(digest[:]), e.Args[2].Value.Number.Uint64()); over != 0 {
+		return Datum{}, nil
+	}
+	at := binary.BigEndian.Uint64(digest[8:]) % e.Args[3].Value.Number.Uint64()
+	return Datum{Kind: Integer, Number: new(big.Int).SetUint64(at)}, nil
 }
 
 // sketch is an estimate of how many different values there are, from how many of the
@@ -181,7 +200,8 @@ func (p *Plan) addSketches(row candidate, result *Result) (err error) {
 			lo, hi := s.interval()
 			for _, f := range []figure{{"estimate", s.estimate()}, {"std_error", s.deviation()}, {"ci_lo", lo}, {"ci_hi", hi},
 				{"buckets", whole(big.NewInt(int64(s.buckets)))}, {"one_in", whole(big.NewInt(int64(s.oneIn)))}} {
-				result.Model = append(result.Model, Figure{Group: group, Name: name + "." + f.name, Value: f.value.print(false), Reason: f.value.reason})
+				result.Model = append(result.Model, Figure{Group: group, Name: name + "." + f.name,
+					Value: f.value.print(false), Reason: f.value.reason})
 			}
 		})
 	}

@@ -24,7 +24,8 @@ func TestSketchError(t *testing.T) {
 		covered := 0
 		for trial := range trials {
 			e := &Expr{Op: OpBucket, Kind: Integer, Args: []*Expr{{Op: OpColumn, Kind: Integer},
-				{Value: NewText(Hash("test", []byte{byte(trial)}, []byte(fmt.Sprint(c))).String())}, constantExpr(NewInteger(oneIn)), constantExpr(NewInteger(buckets))}}
+				{Value: NewText(Hash("test", []byte{byte(trial)}, []byte(fmt.Sprint(c))).String())},
+				constantExpr(NewInteger(oneIn)), constantExpr(NewInteger(buckets))}}
 			taken := map[int64]bool{} // a value in several departments has one bucket
 			for v := range c.values {
 				d, err := e.Score(NewInteger(int64(v) + int64(trial)*1e9))
@@ -43,7 +44,8 @@ func TestSketchError(t *testing.T) {
 			}
 		}
 		mean, spread := sum/trials, math.Sqrt(squares/trials)
-		t.Logf("%d values, %d buckets, one in %d: errors in standard errors have mean %.2f, spread %.2f; %d of %d intervals cover", c.values, buckets, oneIn, mean, spread, covered, trials)
+		t.Logf("%d values, %d buckets, one in %d: errors in standard errors have mean %.2f, "+
+			"spread %.2f; %d of %d intervals cover", c.values, buckets, oneIn, mean, spread, covered, trials)
 		if math.Abs(mean) > 0.3 || spread < 0.85 || spread > 1.2 || covered < trials*90/100 {
 			t.Errorf("%+v: mean %.2f, spread %.2f, %d of %d covered", c, mean, spread, covered, trials)
 		}
@@ -63,7 +65,8 @@ func TestSketchEdges(t *testing.T) {
 	if one := (sketch{buckets: 32, empty: 31, oneIn: 1}); one.count().Number.Int64() != 1 {
 		t.Errorf("one bucket is %v", one.count())
 	}
-	for rows, want := range map[int64][2]int64{0: {32, 1}, 16: {32, 1}, 17: {64, 1}, 1024: {2048, 1}, 4096: {2048, 1}, 4097: {2048, 2}, 1e7: {2048, 2442}} {
+	for rows, want := range map[int64][2]int64{0: {32, 1}, 16: {32, 1}, 17: {64, 1}, 1024: {2048, 1},
+		4096: {2048, 1}, 4097: {2048, 2}, 1e7: {2048, 2442}} {
 		if buckets, oneIn := sketchSize(rows); buckets != want[0] || oneIn != want[1] {
 			t.Errorf("%d rows: %d buckets, one in %d", rows, buckets, oneIn)
 		}
@@ -77,7 +80,8 @@ func TestCountDistinctEstimate(t *testing.T) {
 	var parts [3][]row
 	for i := range 120 {
 		for d := range parts {
-			if one := (row{rat(int64(i)), big.NewRat(int64(i), 100), rat(int64(i % 3)), []string{"a", "b"}[i%2], rat(int64(i)), nil}); d == i%3 || random.IntN(2) == 0 {
+			if one := (row{rat(int64(i)), big.NewRat(int64(i), 100), rat(int64(i % 3)),
+				[]string{"a", "b"}[i%2], rat(int64(i)), nil}); d == i%3 || random.IntN(2) == 0 {
 				if i >= 80 {
 					one[0] = nil
 				}
@@ -89,7 +93,8 @@ func TestCountDistinctEstimate(t *testing.T) {
 	for i := range table.columns {
 		table.columns[i].grouped = i == 3
 	}
-	r := table.mustAnswer(t, "SELECT count(DISTINCT z) AS all, count(DISTINCT y) AS most, count(DISTINCT x) FILTER (WHERE z < 40) AS few, count(*) FROM things")
+	r := table.mustAnswer(t, "SELECT count(DISTINCT z) AS all, count(DISTINCT y) AS most, "+
+		"count(DISTINCT x) FILTER (WHERE z < 40) AS few, count(*) FROM things")
 	for name, want := range map[string]float64{"all": 120, "most": 80, "few": 40} {
 		estimate, deviation := number(t, figureOf(t, r, name+".estimate")), number(t, figureOf(t, r, name+".std_error"))
 		if math.Abs(estimate-want) > 4*deviation || deviation > want/8 {
@@ -99,11 +104,13 @@ func TestCountDistinctEstimate(t *testing.T) {
 	if rounded := math.Round(number(t, figureOf(t, r, "all.estimate"))); number(t, r.Rows[0][0]) != rounded || r.Kinds[0] != Integer {
 		t.Errorf("the answer is %v, the estimate rounds to %v", *r.Rows[0][0].Text, rounded)
 	}
-	if r := table.mustAnswer(t, "SELECT count(DISTINCT z), count(DISTINCT y), count(*) FROM things"); len(r.Model) != 12 || r.Model[6].Name != "count_2.estimate" {
+	r = table.mustAnswer(t, "SELECT count(DISTINCT z), count(DISTINCT y), count(*) FROM things")
+	if len(r.Model) != 12 || r.Model[6].Name != "count_2.estimate" {
 		t.Errorf("two estimates of one name have figures %v", r.Model)
 	}
 	grouped := table.mustAnswer(t, "SELECT g, count(DISTINCT z) AS n FROM things GROUP BY g HAVING count(DISTINCT z) > 10")
-	if len(grouped.Rows) != 2 || len(grouped.Model) != 12 || *grouped.Model[6].Group[0].Text != "b" || math.Abs(number(t, grouped.Rows[0][1])-60) > 20 {
+	if len(grouped.Rows) != 2 || len(grouped.Model) != 12 || *grouped.Model[6].Group[0].Text != "b" ||
+		math.Abs(number(t, grouped.Rows[0][1])-60) > 20 {
 		t.Errorf("by group: %v", grouped)
 	}
 	cat, departments := table.catalogue()
@@ -111,7 +118,9 @@ func TestCountDistinctEstimate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := p.Explain().String(); !strings.Contains(text, "which is an estimate, in how many departments each of 512 buckets is taken") || strings.Count(text, "\n") > 130 {
+	if text := p.Explain().String(); !strings.Contains(text,
+		"which is an estimate, in how many departments each of 512 buckets is taken") ||
+		strings.Count(text, "\n") > 130 {
 		t.Errorf("explained as\n%s", text)
 	}
 	tight := testPackings[0]

@@ -100,7 +100,7 @@ func (b *binder) bindNumber(name string, node *pg.Node, depth, position int) (*E
 	return e, nil
 }
 
-// hasNull tells whether the literal NULL stands in an expression.
+// hasNull reports whether the literal NULL stands in an expression.
 func hasNull(e *Expr) bool {
 	if e.Op == OpConstant {
 		return e.Value.IsNull()
@@ -184,12 +184,12 @@ func rootAt(d Datum) Datum {
 	return NewDecimal(r, d.Scale)
 }
 
-// covariance from n, Σy, Σx, Σxy; less is subtracted from n below.
-func covariance(m []value, less int64) value {
+// covariance from n, Σy, Σx, Σxy; divided by n − lost.
+func covariance(m []value, lost int64) value {
 	s := centred(m[0].exact, m[1].exact, m[2].exact, m[3].exact)
-	below := new(big.Rat).Sub(m[0].exact, big.NewRat(less, 1))
+	below := less(m[0].exact, lost)
 	if below.Sign() <= 0 {
-		if less > 0 {
+		if lost > 0 {
 			return undefined(oneRow)
 		}
 		return undefined(noRows)
@@ -287,9 +287,9 @@ func skewness(m []value, sample bool) value {
 	cube := new(big.Rat).Mul(c[2], c[2])
 	square.Quo(square, cube.Mul(cube, c[2]))
 	if sample {
-		less := new(big.Rat).Sub(n, big.NewRat(2, 1))
-		square.Mul(square, n).Mul(square, new(big.Rat).Sub(n, big.NewRat(1, 1)))
-		square.Quo(square, less.Mul(less, less))
+		two := less(n, 2)
+		square.Mul(square, n).Mul(square, less(n, 1))
+		square.Quo(square, two.Mul(two, two))
 	}
 	r := root(square)
 	if c[3].Sign() < 0 {
@@ -316,8 +316,7 @@ func kurtosis(m []value, sample bool) value {
 	if !sample {
 		return double(excess)
 	}
-	less := func(k int64) *big.Rat { return new(big.Rat).Sub(n, big.NewRat(k, 1)) }
 	// (n−1)/((n−2)(n−3)) · ((n+1)·excess + 6)
-	excess.Mul(excess, less(-1)).Add(excess, big.NewRat(6, 1)).Mul(excess, less(1))
-	return double(excess.Quo(excess, new(big.Rat).Mul(less(2), less(3))))
+	excess.Mul(excess, less(n, -1)).Add(excess, big.NewRat(6, 1)).Mul(excess, less(n, 1))
+	return double(excess.Quo(excess, new(big.Rat).Mul(less(n, 2), less(n, 3))))
 }

@@ -227,7 +227,8 @@ func TestRoots(t *testing.T) {
 			t.Errorf("√%s is %s, want %s", text, got, want)
 		}
 	}
-	for x, want := range map[float64]string{0.1: "0.1", 1e15: "1e+15", 123456789012345: "123456789012345", 1e-4: "0.0001", 1e-5: "1e-05", -2.5e20: "-2.5e+20"} {
+	for x, want := range map[float64]string{0.1: "0.1", 1e15: "1e+15",
+		123456789012345: "123456789012345", 1e-4: "0.0001", 1e-5: "1e-05", -2.5e20: "-2.5e+20"} {
 		if got := floatText(new(big.Rat).SetFloat64(x)); got != want {
 			t.Errorf("%g prints %s, want %s", x, got, want)
 		}

@@ -163,9 +163,11 @@ func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position in
 	if !c.HasDictionary {
 		hint := fmt.Sprintf("columns with at most %d distinct values have one", MaxDictionary)
 		if s := functions[name].order; s != nil && s.searched && c.Kind != Text {
-			hint += "; a number or a date is searched in several rounds where nothing but such figures of this one column stands beside columns of GROUP BY"
+			hint += "; a number or a date is searched in several rounds where nothing but such " +
+				"figures of this one column stands beside columns of GROUP BY"
 		}
-		return 0, hinted(refuse(CodeType, position, "column %s has no dictionary, so %s cannot count its values in one round", quote(c.Name), name), "%s", hint)
+		return 0, hinted(refuse(CodeType, position,
+			"column %s has no dictionary, so %s cannot count its values in one round", quote(c.Name), name), "%s", hint)
 	}
 	return e.Column, nil
 }

@@ -140,7 +140,7 @@ type Expr struct {
 	Value  Datum // OpConstant: the value
 	Kind   Kind  // type of the result
 	Scale  int   // of a Decimal result over rows
-	// Nullable tells whether the result can be NULL, given the contributors' columns.
+	// Nullable says that the result can be NULL, given the contributors' columns.
 	Nullable bool
 	// Min and Max bound the non-NULL results over all contributors' rows, in scaled
 	// units; nil when the kind has no bounds, when there is no value to bound, and
