@@ -153,6 +153,10 @@ type AskOptions struct {
 	// Deadline is how long the departments have; zero is DefaultDeadline.
 	// Ask itself gives up a little later.
 	Deadline time.Duration
+	// Pinned is the network whose answer it must be, by the keys of its
+	// members; nil pins nothing, and the verdict is that the signers are
+	// unknown.
+	Pinned *protocols.Network
 	// NoOpening leaves the analyst's key out of the certificate: it then
 	// shows that the protocol was followed, not the figures.
 	NoOpening bool
@@ -195,7 +199,7 @@ type DepartmentStatus struct {
 // QueryError is a query that ended without an answer. Code and Sentence are
 // all that an analyst is told; the operators' logs hold the detail.
 type QueryError struct {
-	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "keys" from here
+	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "keys", "unverified" from here
 	Sentence    string
 	Position    int      // 1-based character of the SQL; 0 is none
 	Hint        string   // what might have been meant; empty is none

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"strings"
 	"sync"
 	"time"
@@ -249,21 +248,6 @@ func (c *Client) Network(ctx context.Context) (protocols.Network, error) {
 			Sentence: fmt.Sprintf("%d of the network's %d departments have joined", len(joined), len(c.network.Departments))}
 	}
 	return *n, nil
-}
-
-// present is what to pin for the network as its node shows it now, whoever
-// founded it: an answer's verdict by it is worth as much as the node's word.
-func (c *Client) present(ctx context.Context) (*protocols.Network, error) {
-	founding, err := c.Network(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if n, err := c.replica.Described(math.MaxUint64); err == nil {
-		return n, nil
-	}
-	return &founding, nil // a department was voted in whose name nobody knows yet
 }
 
 // Catalogue is the current version of every table.

@@ -83,10 +83,6 @@ func (a *asking) report() (asked bool) {
 	return asked
 }
 
-func (a *asking) step(name, department string, done, total int) {
-	a.tell(Step{Name: name, Department: department, Done: done, Total: total})
-}
-
 func (a *asking) tell(s Step) {
 	if a.o.Progress != nil {
 		s.Elapsed = time.Since(a.start)

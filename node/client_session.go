@@ -2,9 +2,12 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"parley/engine"
+	"parley/node/machine"
 	"parley/protocols"
 )
 
@@ -16,75 +19,139 @@ type Round struct {
 	Verdict     protocols.Verdict
 }
 
-// Ask asks a question and waits for its answer, which it has verified itself. What the
-// engine asks in several rounds (engine/README.md, section 13) is a query each,
-// with a certificate each; the answer's Certificate is their protocols.Sequence. The error
-// is a *QueryError where the question, the departments or the network are at fault.
+// Ask asks a question, round by round, and waits for its answer. It has verified every proof
+// as it came, and the certificate, once, against o.Pinned: an answer that its certificate does
+// not show is an error. What the engine asks in several rounds (engine/README.md, section 13) is
+// a query each, with a certificate each; the answer's Certificate is their protocols.Sequence.
+// The error is a *QueryError where the question, the departments or the network are at fault.
 func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, error) {
 	if err := c.wait(ctx); err != nil {
 		return nil, err
 	}
+	start := time.Now()
 	session, err := c.session(sql, o.Departments)
 	if err != nil {
 		return nil, queryError(err)
 	}
-	if session == nil {
-		return c.askRound(ctx, sql, o)
-	}
+	several := session.Plan().SQL != sql // the rounds' texts are their own
 	var whole *Answer
 	for plan := session.Plan(); plan != nil; plan = session.Plan() {
-		o.Departments = plan.Departments
-		round, err := c.askRound(ctx, plan.SQL, o)
+		round, err := c.askRound(ctx, plan, o)
 		if err != nil {
-			return nil, err
-		}
-		if round.Plan.Digest() != plan.Digest() {
-			return nil, &QueryError{Code: engine.CodePolicy, Sentence: "a table changed between two rounds of the question", Hint: "ask again"}
+			return nil, between(whole, err)
 		}
 		if err := session.Step(round.Result); err != nil {
 			return nil, queryError(err)
 		}
-		whole = whole.follow(round, plan.SQL)
+		if several {
+			round = whole.follow(round, plan.SQL)
+		}
+		whole = round
 	}
 	whole.Result = session.Result()
-	return whole, c.conclude(ctx, whole, sql)
+	if several {
+		if err := whole.join(sql); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.verify(whole, o); err != nil {
+		return nil, err
+	}
+	if o.Progress != nil {
+		o.Progress(Step{Name: "verified", Elapsed: time.Since(start)})
+	}
+	return whole, nil
 }
 
-// conclude puts the rounds' certificates into one and verifies it. Without openings only
-// each by itself can be: the verdict stays the last round's.
-func (c *Client) conclude(ctx context.Context, whole *Answer, sql string) error {
-	var certificates [][]byte
-	for _, r := range whole.Rounds {
-		certificates = append(certificates, r.Certificate)
+// between says why a later round's question, planned over the first one's tables, is refused.
+func between(whole *Answer, err error) error {
+	var q *QueryError
+	if whole != nil && errors.As(err, &q) && q.Code == "stale-catalogue" {
+		return &QueryError{Code: engine.CodePolicy, Sentence: "a table changed between two rounds of the question", Hint: "ask again"}
 	}
-	whole.Certificate = protocols.NewSequence(sql, certificates).Marshal()
-	if size := len(whole.Certificate); size > protocols.MaxCertificateBytes {
-		return &QueryError{Code: engine.CodeLimit, Sentence: fmt.Sprintf("the certificates of all rounds have %d bytes, limit %d", size, protocols.MaxCertificateBytes),
-			Hint: "ask for fewer groups, or of fewer departments"}
-	}
-	if !whole.Verdict.ValueShown {
-		return nil
-	}
-	network, err := c.present(ctx)
-	if err != nil {
-		return err
-	}
-	verifier := protocols.Verifier{Pinned: network, Parameters: c.o.hooks.parameterSet, Receipts: checkReceipt}
-	whole.Verdict, err = verifier.Verify(whole.Certificate)
 	return err
 }
 
-// session is a question's when it takes several rounds, else nil.
+// session plans a question over the present tables.
 func (c *Client) session(sql string, departments []string) (*engine.Session, error) {
-	if _, err := c.plan(sql, departments); err == nil {
-		return nil, nil
-	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.replica.Epoch() == nil {
 		return nil, protocols.ErrNoEpoch
 	}
 	return protocols.NewQuestion(sql, c.replica.Catalogue(), departments, protocols.Packing(c.params))
+}
+
+// join puts the rounds' certificates into one.
+func (a *Answer) join(sql string) error {
+	var certificates [][]byte
+	for _, r := range a.Rounds {
+		certificates = append(certificates, r.Certificate)
+	}
+	a.Certificate = protocols.NewSequence(sql, certificates).Marshal()
+	if size := len(a.Certificate); size > protocols.MaxCertificateBytes {
+		return &QueryError{Code: engine.CodeLimit, Sentence: fmt.Sprintf("the certificates of all rounds have %d bytes, limit %d", size, protocols.MaxCertificateBytes),
+			Hint: "ask for fewer groups, or of fewer departments"}
+	}
+	return nil
+}
+
+// verify checks an answer's certificate as anybody else would, against the pinned description or
+// against nothing, and puts the figures in the answer that the certificate shows. Without a pin
+// it must agree with itself, and the verdict says that the signers are unknown; with one it says
+// whose keys are others. Rounds without openings are verified each by itself: nobody can tell
+// from them that they belong together.
+func (c *Client) verify(a *Answer, o AskOptions) (err error) {
+	start, cpu := time.Now(), machine.ProcessorSeconds()
+	v := &protocols.Verifier{Pinned: o.Pinned, Parameters: c.o.hooks.parameterSet, Receipts: checkReceipt}
+	if len(a.Rounds) > 0 && o.NoOpening {
+		err = a.verifySealed(v)
+	} else {
+		a.Verdict, err = verifyOne(v, a.Certificate)
+		for i := range a.Verdict.Rounds {
+			a.Rounds[i].Verdict = a.Verdict.Rounds[i]
+		}
+	}
+	if a.Verdict.ValueShown {
+		a.Result = a.Verdict.Result
+	}
+	spent := time.Since(start).Seconds()
+	a.Seconds.Verifying += spent
+	a.Seconds.Total += spent
+	a.CPUSeconds += machine.ProcessorSeconds() - cpu
+	return err
+}
+
+// verifySealed verifies rounds each by itself. The answer's verdict is that of the last one whose
+// keys are not the pinned ones, or of the last.
+func (a *Answer) verifySealed(v *protocols.Verifier) error {
+	for i := range a.Rounds {
+		verdict, err := verifyOne(v, a.Rounds[i].Certificate)
+		a.Rounds[i].Verdict = verdict
+		if verdict.OtherKeys || !a.Verdict.OtherKeys {
+			a.Verdict = verdict
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyOne verifies a certificate. The error is of one that does not show the answer.
+func verifyOne(v *protocols.Verifier, certificate []byte) (protocols.Verdict, error) {
+	verdict, err := v.Verify(certificate)
+	if err != nil {
+		verdict = protocols.Verdict{Reason: err.Error()}
+	}
+	if verdict.Verified || verdict.SelfConsistent && v.Pinned == nil || verdict.OtherKeys {
+		return verdict, nil
+	}
+	refused := &QueryError{Code: "unverified", Sentence: "the certificate does not show the answer: " + verdict.Reason}
+	if verdict.Department != "" {
+		refused.Departments = []string{verdict.Department}
+	}
+	return verdict, refused
 }
 
 // follow adds a round to an answer, possibly none yet.

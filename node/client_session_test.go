@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/circuits"
 	"parley/engine"
 	"parley/protocols"
 )
@@ -50,10 +51,16 @@ func TestNetworkRounds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	const sql = "SELECT logreg(sex = 'f', age) FROM people"
-	a, err := c.Ask(ctx, sql, AskOptions{})
+	network, err := c.Network(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plans, proofs := engine.Planned.Load(), circuits.Verified.Load()
+	a, err := c.Ask(ctx, sql, AskOptions{Pinned: &network})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.logs())
 	}
+	checkCounts(t, len(a.Rounds), engine.Planned.Load()-plans, circuits.Verified.Load()-proofs)
 	v := a.Verdict
 	if !v.Verified || !v.Anchored || v.Question != sql || len(v.Rounds) < 3 || len(v.Rounds) != len(a.Rounds) || len(a.Result.Rows) != 2 {
 		t.Fatalf("%d rounds, verdict %+v", len(a.Rounds), v)
@@ -62,10 +69,6 @@ func TestNetworkRounds(t *testing.T) {
 		if !r.Verified || r.Block == 0 || i > 0 && r.Block <= v.Rounds[i-1].Block || r.Block > v.Block {
 			t.Errorf("round %d ended in block %d of up to %d", i+1, r.Block, v.Block)
 		}
-	}
-	network, err := c.Network(ctx)
-	if err != nil {
-		t.Fatal(err)
 	}
 	sequence, err := protocols.ParseSequence(a.Certificate)
 	if err != nil {
@@ -76,5 +79,20 @@ func TestNetworkRounds(t *testing.T) {
 	verifier := protocols.Verifier{Pinned: &network, Parameters: tiny, Receipts: checkReceipt}
 	if v, err := verifier.Verify(sequence.Marshal()); err != nil || v.Verified || v.SelfConsistent || !strings.Contains(v.Reason, "round 2 was asked before round 1 ended") {
 		t.Errorf("two rounds swapped: %v, %+v", err, v)
+	}
+}
+
+// checkCounts holds how often a fit's rounds, of two departments with two ciphertexts each, were
+// planned and their proofs verified: as TestAskedOnce says, for each round.
+func checkCounts(t *testing.T, rounds int, plans, proofs int64) {
+	t.Helper()
+	const fit = 4 // times more that the engine reads a fit's first round
+	session := rounds + fit
+	if want := 2*rounds + session + rounds + session; plans != int64(want) {
+		t.Errorf("%d plans in %d rounds, want %d", plans, rounds, want)
+	}
+	const n, k = 2, 2 // departments, ciphertexts
+	if want := rounds * (n*(1+n*k+2*k) + (n + 2 + 2*n*k) + (n + 1 + 2*n*k)); proofs != int64(want) {
+		t.Errorf("%d proofs verified in %d rounds, want %d", proofs, rounds, want)
 	}
 }

@@ -76,11 +76,8 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 		return err
 	}
 	defer client.Close()
-	answer, err := c.ask(ctx, client, sql, AskOptions{Departments: f.departments, Deadline: f.deadline, NoOpening: f.noOpening})
+	answer, err := c.ask(ctx, client, sql, AskOptions{Departments: f.departments, Deadline: f.deadline, Pinned: pinned, NoOpening: f.noOpening})
 	if err != nil {
-		return err
-	}
-	if err := recheck(answer, pinned); err != nil {
 		return err
 	}
 	if err := writeCertificates(f.certificate, answer); err != nil {
@@ -104,47 +101,6 @@ func checkNode(address string) error {
 			"--node %q is not a multiaddr that ends in /p2p/PEER-ID", address)
 	}
 	return nil
-}
-
-// recheck verifies an answer's certificate against the pinned description. Without one it must agree with itself, and
-// the verdict that stands beside the answer says that the signers are unknown; with one it says whose keys are others. Rounds without openings are verified each
-// by itself: nobody can tell from them that they belong together.
-func recheck(a *Answer, pinned *protocols.Network) error {
-	if len(a.Rounds) == 0 || a.Verdict.ValueShown {
-		verdict, err := recheckOne(a.Certificate, pinned)
-		a.Verdict = verdict
-		for i := range verdict.Rounds {
-			a.Rounds[i].Verdict = verdict.Rounds[i]
-		}
-		return err
-	}
-	var strangers *protocols.Verdict
-	for i := range a.Rounds {
-		verdict, err := recheckOne(a.Rounds[i].Certificate, pinned)
-		a.Rounds[i].Verdict, a.Verdict = verdict, verdict
-		if err != nil {
-			return err
-		}
-		if verdict.OtherKeys {
-			strangers = &a.Rounds[i].Verdict
-		}
-	}
-	if strangers != nil {
-		a.Verdict = *strangers
-	}
-	return nil
-}
-
-func recheckOne(certificate []byte, pinned *protocols.Network) (protocols.Verdict, error) {
-	verdict, err := Verify(certificate, pinned)
-	if err != nil {
-		verdict = protocols.Verdict{Reason: err.Error()}
-	}
-	if verdict.Verified || verdict.SelfConsistent && pinned == nil || verdict.OtherKeys {
-		return verdict, nil
-	}
-	return verdict, &failure.Failure{Code: "unverified", Department: verdict.Department,
-		Message: "the certificate does not show the answer: " + verdict.Reason}
 }
 
 // ask asks one question and shows its steps. An error knows the question that it is about.

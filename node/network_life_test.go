@@ -24,7 +24,11 @@ import (
 func (n *testNetwork) ask(c *Client, deadline time.Duration) (*Answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	return c.Ask(ctx, wageQuestion, AskOptions{Deadline: deadline})
+	pinned, err := present(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	return c.Ask(ctx, wageQuestion, AskOptions{Deadline: deadline, Pinned: pinned})
 }
 
 func (n *testNetwork) mustAnswer(c *Client) *Answer {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"slices"
 
 	"parley/circuits"
 	"parley/engine"
@@ -18,8 +17,7 @@ type AnalystConfig struct {
 	Verifying       *circuits.VerifyingKeys // of the pinned network
 	State           *State
 	Receipts        ReceiptChecker
-	SQL             string
-	Departments     []string // contributors; empty: all that hold the table
+	Plan            *engine.Plan // of the question; not needed with a journal that holds the question
 	DeadlineSeconds uint32
 }
 
@@ -48,8 +46,8 @@ type Analyst struct {
 	answer     *Certificate // to be anchored
 }
 
-// NewAnalyst plans a question and makes its machine. The error is an *engine.Error when the
-// question is at fault. With a journal that holds the analyst's own Ask, that question is
+// NewAnalyst makes the machine of a planned question. The error is ErrNoEpoch, or an *engine.Error
+// when the question is too large. With a journal that holds the analyst's own Ask, that question is
 // taken up again instead.
 func NewAnalyst(a AnalystConfig, journal []JournalRecord) (*Analyst, error) {
 	if a.Receipts == nil {
@@ -62,7 +60,7 @@ func NewAnalyst(a AnalystConfig, journal []JournalRecord) (*Analyst, error) {
 		}
 	}
 	if m.own == nil {
-		if err := m.plan(); err != nil {
+		if err := m.fill(); err != nil {
 			return nil, err
 		}
 	}
@@ -90,60 +88,34 @@ func (m *Analyst) restoreFrom(r *JournalRecord) error {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	m.own, m.ask, m.id = r, *ask, QueryID(m.network, m.self, ask)
+	m.a.Plan = nil // that of another life's catalogue, if any
 	return nil
 }
 
 // ErrNoEpoch says that no epoch is formed yet: ask again later.
 var ErrNoEpoch = errors.New("the departments have not formed an epoch yet")
 
-// plan fills the question, but for the analyst's key.
-func (m *Analyst) plan() error {
+// fill fills the question, but for the analyst's key.
+func (m *Analyst) fill() error {
 	ep := m.referee.Epoch()
 	if ep == nil || !m.referee.takesQuestions(ep) {
 		return ErrNoEpoch
 	}
-	plan, err := PlanQuestion(m.a.SQL, m.referee.Catalogue(), m.a.Departments, Packing(m.params))
-	if err != nil {
-		return err
+	plan := m.a.Plan
+	if plan == nil {
+		return errors.New("an analyst asks with a plan")
 	}
 	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), plan.Ciphertexts()); size > MaxCertificateBytes {
 		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
 			Message: fmt.Sprintf("the certificate would have %d bytes; at most %d are allowed", size, MaxCertificateBytes)}
 	}
-	m.ask = Ask{SQL: m.a.SQL, Epoch: ep.Digest, Departments: plan.Departments, Plan: plan.Digest(),
+	m.ask = Ask{SQL: plan.SQL, Epoch: ep.Digest, Departments: plan.Departments, Plan: plan.Digest(),
 		Ciphertexts: uint32(plan.Ciphertexts()), DeadlineSeconds: m.a.DeadlineSeconds}
 	for _, r := range plan.Registrations {
 		m.ask.Registrations = append(m.ask.Registrations, RegistrationDigest(r))
 	}
-	_, err = rand.Read(m.ask.Nonce[:])
+	_, err := rand.Read(m.ask.Nonce[:])
 	return err
-}
-
-// PlanQuestion plans a question over a whole catalogue. Without departments, all that hold the
-// question's table contribute. The error is an *engine.Error. The plan depends on the
-// contributors' registrations of that one table only.
-func PlanQuestion(sql string, all engine.Catalogue, departments []string, p engine.Packing) (*engine.Plan, error) {
-	if len(departments) > 0 {
-		return engine.NewPlan(sql, all, departments, p)
-	}
-	var everybody []string
-	for start := 0; start < len(all); {
-		end := start
-		var holders []string
-		for ; end < len(all) && all[end].Table == all[start].Table; end++ {
-			holders = append(holders, all[end].Department)
-		}
-		everybody = append(everybody, holders...)
-		start = end
-		// A table that the question does not name fails here for want of that table.
-		plan, err := engine.NewPlan(sql, all, holders, p)
-		var e *engine.Error
-		if err == nil && plan.Table == all[end-1].Table || err != nil && errors.As(err, &e) && e.Code != engine.CodeTable {
-			return plan, err
-		}
-	}
-	slices.Sort(everybody)
-	return engine.NewPlan(sql, all, slices.Compact(everybody), p)
 }
 
 // Query is the question's id, once it has been asked; zero before.
@@ -305,9 +277,11 @@ func (m *Analyst) checkRefused() {
 	m.finish(o)
 }
 
-// open recomputes the plan from the ledger and ties it to the analyst's own key.
+// open takes up the question as the ledger has it and ties it to the analyst's own key. Its plan
+// is the one that was asked with, whose digest the question's id covers; only a question that is
+// taken up again is planned anew.
 func (m *Analyst) open(s *QueryState) error {
-	d, err := newDossier(m.vk, m.network, s)
+	d, err := newDossier(m.vk, m.network, s, m.a.Plan)
 	if err != nil {
 		return fmt.Errorf("the question on the ledger is not the one that was planned: %w", err)
 	}

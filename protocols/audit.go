@@ -78,7 +78,7 @@ func (a *Audit) open(s *QueryState) bool {
 	if a.dossier != nil {
 		return true
 	}
-	d, err := newDossier(a.vk, a.network, s)
+	d, err := newDossier(a.vk, a.network, s, nil)
 	if err != nil {
 		a.finish(Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: err.Error()})
 		return false

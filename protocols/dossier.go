@@ -24,12 +24,14 @@ type dossier struct {
 }
 
 // newDossier recomputes the plan of a question from its SQL and the registrations on the ledger,
-// and compares it with what the question claims.
-func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState) (*dossier, error) {
+// unless its owner has it already, and compares it with what the question claims.
+func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState, plan *engine.Plan) (*dossier, error) {
 	a := &q.Ask
-	plan, err := engine.NewPlan(a.SQL, engine.Catalogue(q.Registrations), a.Departments, Packing(vk.Params()))
-	if err != nil {
-		return nil, err
+	if plan == nil {
+		var err error
+		if plan, err = engine.NewPlan(a.SQL, engine.Catalogue(q.Registrations), a.Departments, Packing(vk.Params())); err != nil {
+			return nil, err
+		}
 	}
 	if plan.Digest() != a.Plan {
 		return nil, errors.New("the question's plan is not the one that its SQL and tables give")

@@ -149,7 +149,7 @@ func (q *Query) prepare(s *QueryState) bool {
 			q.refuse(CodeNotListed, "this department does not answer this analyst")
 			return false
 		}
-		d, err := newDossier(q.vk, q.network, s)
+		d, err := newDossier(q.vk, q.network, s, nil)
 		if err == nil && s.Phase == PhaseAdmitting {
 			err = q.policy(s, d.plan)
 		}

@@ -4,28 +4,20 @@ import (
 	"parley/engine"
 )
 
-// NewQuestion is PlanQuestion for a question that may take several rounds: its session,
-// over the departments given or all that hold the question's table. The error is
-// PlanQuestion's, an *engine.Error.
+// NewQuestion plans a question over a whole catalogue, whether it takes one round or several:
+// over the departments given, or all that hold the question's table. The error is an
+// *engine.Error. The plans depend on the contributors' registrations of that one table only.
 func NewQuestion(sql string, all engine.Catalogue, departments []string, p engine.Packing) (*engine.Session, error) {
-	plan, err := PlanQuestion(sql, all, departments, p)
-	switch {
-	case err == nil:
-		return engine.NewSession(sql, all, plan.Departments, p)
-	case len(departments) > 0:
-		return engine.NewSession(sql, all, departments, p)
-	}
-	for start := 0; start < len(all); {
-		end := start
-		var holders []string
-		for ; end < len(all) && all[end].Table == all[start].Table; end++ {
-			holders = append(holders, all[end].Department)
+	if len(departments) == 0 && len(all) > 0 {
+		table, err := engine.TableOf(sql, all)
+		if err != nil {
+			return nil, err
 		}
-		s, refused := engine.NewSession(sql, all, holders, p)
-		if refused == nil && s.Plan().Table == all[start].Table {
-			return s, nil
+		for _, r := range all {
+			if r.Table == table {
+				departments = append(departments, r.Department)
+			}
 		}
-		start = end
 	}
-	return nil, err
+	return engine.NewSession(sql, all, departments, p)
 }

@@ -68,7 +68,7 @@ func (c *Recheck) Epoch(s *State, e *EpochState) (*Epoch, Rechecked) {
 func (c *Recheck) Query(s *State, epoch *Epoch, q *QueryState) Rechecked {
 	var out Rechecked
 	analyst := Member{Name: q.Author.String(), Key: q.Author}
-	d, err := newDossier(c.Verifying, s.ID(), q)
+	d, err := newDossier(c.Verifying, s.ID(), q, nil)
 	if err != nil {
 		out.fail(&Fault{Department: analyst.Name, Key: q.Author, Kind: FaultGarbage, Detail: err.Error()}, q.Reached > PhaseAdmitting)
 		return out

@@ -98,8 +98,16 @@ func (p *party) wrap(m protocols.Machine) protocols.Machine {
 }
 
 func (p *party) startAsking() {
+	var session *engine.Session
+	var err error
+	p.tally(func() {
+		session, err = protocols.NewQuestion(p.ask.sql, p.state.Catalogue(), p.contrib, protocols.Packing(p.w.params))
+	})
+	if err != nil {
+		p.w.t.Fatalf("question: %v", err)
+	}
 	a, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: p.key, Keys: p.keys, Verifying: p.w.keys.Verifying(),
-		State: p.state, Receipts: checkReceipt, SQL: p.ask.sql, Departments: p.contrib, DeadlineSeconds: 60}, p.journal)
+		State: p.state, Receipts: checkReceipt, Plan: session.Plan(), DeadlineSeconds: 60}, p.journal)
 	if err != nil {
 		p.w.t.Fatalf("analyst: %v", err)
 	}
@@ -143,7 +151,9 @@ func (p *party) stepAnalyst(e protocols.Event) {
 func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *protocols.Outcome {
 	w := p.w
 	p.point()
-	r, err := m.Step(e)
+	var r protocols.Ready
+	var err error
+	p.tally(func() { r, err = m.Step(e) })
 	if errors.Is(err, protocols.ErrJournal) && p.repents && p.formations[id] != nil {
 		// What it said when it lied is not in its journal: it leaves the epoch.
 		p.enqueue(protocols.Sign(w.network.ID(), p.key, &protocols.EpochAbort{Epoch: id, Culprit: p.id,
@@ -192,7 +202,11 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 		})
 	}
 	for _, job := range r.Work {
-		w.after(p, func() { p.dispatch(m, job.Run(), id) })
+		w.after(p, func() {
+			var done protocols.Event
+			p.tally(func() { done = job.Run() })
+			p.dispatch(m, done, id)
+		})
 	}
 	if r.Receipt != (engine.Digest{}) {
 		w.after(p, func() { p.fetchReceipt(m, r.Receipt, id) })

@@ -88,10 +88,12 @@ type party struct {
 	deviates bool // its machines are honest, and what it says is changed on the way
 	served   int  // blobs served, for equivocation
 	outcomes map[engine.Digest]*protocols.Outcome
-	answers  []*protocols.Outcome // an analyst's
-	ask      *question            // an analyst's open question
-	broken   error                // its keys were found broken, which ended it
-	contrib  []string
+
+	plans, proofs int64                // that it made, and that it verified
+	answers       []*protocols.Outcome // an analyst's
+	ask           *question            // an analyst's open question
+	broken        error                // its keys were found broken, which ended it
+	contrib       []string
 }
 
 type crashed struct{ p *party }

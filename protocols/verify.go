@@ -297,7 +297,7 @@ func columnOf(blobs [][]byte) [][][]byte {
 // each stage needs the values of the one before.
 func checkProofs(c *Certificate, vk *circuits.VerifyingKeys, st *State, q *QueryState) (*dossier, [][]Share, error) {
 	p, id := vk.Params(), st.ID()
-	d, err := newDossier(vk, id, q)
+	d, err := newDossier(vk, id, q, nil)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -109,7 +109,8 @@ func ProcessorSeconds() float64 {
 // Seconds is where the time of one query went. A step's figure is the largest
 // of any department's: they work side by side. Total is the wall time of Ask,
 // so that the steps need not add up to it. Reported by the departments
-// themselves, and not part of the certificate.
+// themselves, and not part of the certificate. Verifying has the certificate's
+// verification on top.
 type Seconds struct {
 	Aggregation  float64 `json:"aggregation"`
 	Encryption   float64 `json:"encryption"`

@@ -1,0 +1,41 @@
+package node
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"parley/circuits"
+	"parley/engine"
+)
+
+// TestAskedOnce counts what one question costs a whole network: each department plans it once and
+// verifies each proof once, and so does the analyst's client, as they come and then for the verdict.
+func TestAskedOnce(t *testing.T) {
+	const departments = 2
+	n := newTestNetwork(t, departments)
+	n.startAll()
+	c := n.dial(0)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	network, err := c.Network(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(sql string) (rounds int, plans, proofs int64) {
+		t.Helper()
+		plans, proofs = engine.Planned.Load(), circuits.Verified.Load()
+		a, err := c.Ask(ctx, sql, AskOptions{Pinned: &network})
+		if err != nil || !a.Verdict.Verified || a.Plan.Ciphertexts() != 1 {
+			t.Fatalf("%+v %v\n%s", a, err, n.logs())
+		}
+		return len(a.Rounds), engine.Planned.Load() - plans, circuits.Verified.Load() - proofs
+	}
+	// A department verifies the analyst's key, all contributions, and its own two proofs as it makes
+	// them; the client key shares, contributions, shares, and its key, which it makes; the verdict all.
+	const once = departments*(1+departments+2) + (3*departments + 2) + (3*departments + 1)
+	rounds, plans, proofs := ask(wageQuestion)
+	if rounds != 0 || plans != departments+2 || proofs != once {
+		t.Errorf("%d plans and %d proofs verified, want %d and %d", plans, proofs, departments+2, once)
+	}
+}
