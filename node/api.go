@@ -145,6 +145,19 @@ type ClientOptions struct {
 	hooks hooks // tests
 }
 
+// Asker is what a door asks questions of: a Client is one. The errors that are an analyst's to
+// know are *QueryError.
+type Asker interface {
+	// Catalogue is the current version of every table.
+	Catalogue(ctx context.Context) (engine.Catalogue, error)
+	// Explain says what a question would reveal, and asks nothing.
+	Explain(ctx context.Context, sql string, o AskOptions) (engine.SessionExplanation, error)
+	// Ask gives an answer only with a certificate that shows it.
+	Ask(ctx context.Context, sql string, o AskOptions) (*Answer, error)
+}
+
+var _ Asker = (*Client)(nil)
+
 // AskOptions are one question's.
 type AskOptions struct {
 	// Departments that are to contribute, by name; empty is all that hold

@@ -29,9 +29,15 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 		return nil, err
 	}
 	start := time.Now()
+	c.mu.Lock()
+	formed := c.replica.Epoch() != nil
+	c.mu.Unlock()
+	if !formed {
+		return nil, queryError(protocols.ErrNoEpoch)
+	}
 	session, err := c.session(sql, o.Departments)
 	if err != nil {
-		return nil, queryError(err)
+		return nil, err
 	}
 	several := session.Plan().SQL != sql // the rounds' texts are their own
 	var whole *Answer
@@ -72,14 +78,29 @@ func between(whole *Answer, err error) error {
 	return err
 }
 
+// Explain says what a question would compute and reveal, and to whom, without asking it. Of the
+// options the departments count. The error is a *QueryError where the question or the network
+// are at fault.
+func (c *Client) Explain(ctx context.Context, sql string, o AskOptions) (engine.SessionExplanation, error) {
+	if _, err := c.Network(ctx); err != nil {
+		return engine.SessionExplanation{}, err
+	}
+	session, err := c.session(sql, o.Departments)
+	if err != nil {
+		return engine.SessionExplanation{}, err
+	}
+	return session.Explain(), nil
+}
+
 // session plans a question over the present tables.
 func (c *Client) session(sql string, departments []string) (*engine.Session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.replica.Epoch() == nil {
-		return nil, protocols.ErrNoEpoch
+	session, err := protocols.NewQuestion(sql, c.replica.Catalogue(), departments, protocols.Packing(c.params))
+	if err != nil {
+		return nil, queryError(err)
 	}
-	return protocols.NewQuestion(sql, c.replica.Catalogue(), departments, protocols.Packing(c.params))
+	return session, nil
 }
 
 // join puts the rounds' certificates into one.

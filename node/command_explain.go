@@ -86,38 +86,15 @@ func (c *command) explainCommand() *cobra.Command {
 }
 
 func (c *command) explain(ctx context.Context, sql string, f explainFlags) error {
-	var session *engine.Session
-	switch {
-	case f.node != "" && len(f.tables) > 0:
-		return failure.Usage("flag", "", "--node and --table exclude each other")
-	case f.node != "":
-		catalogue, parameters, err := c.remoteCatalogue(ctx, f)
-		if err != nil {
-			return err
-		}
-		if session, err = newQuestion(sql, catalogue, f.departments, parameters); err != nil {
-			return err
-		}
-	default:
-		parameters, err := namedParameters(f.parameters)
-		if err != nil {
-			return err
-		}
-		sources, err := f.sources()
-		if err != nil {
-			return err
-		}
-		catalogue, err := c.register(ctx, sources, parameters)
-		if err != nil {
-			return err
-		}
-		c.describe(catalogue)
-		if session, err = newQuestion(sql, catalogue, f.departments, parameters); err != nil {
-			return c.aside.explain(failure.Of(err))
-		}
+	explain := c.explainFiles
+	if f.node != "" {
+		explain = c.explainRemote
+	}
+	explanation, err := explain(ctx, sql, f)
+	if err != nil {
+		return err
 	}
 	c.progress.finish()
-	explanation := session.Explain()
 	if c.json && len(explanation.Rounds) > 1 {
 		return c.printJSON(explanation)
 	}
@@ -127,34 +104,56 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 	return c.print(explanation.String())
 }
 
-// remoteCatalogue asks a node what its network holds.
-func (c *command) remoteCatalogue(ctx context.Context, f explainFlags) (engine.Catalogue, circuits.Params, error) {
+// explainFiles explains a question over the tables that files hold.
+func (c *command) explainFiles(ctx context.Context, sql string, f explainFlags) (engine.SessionExplanation, error) {
+	var none engine.SessionExplanation
+	parameters, err := namedParameters(f.parameters)
+	if err != nil {
+		return none, err
+	}
+	sources, err := f.sources()
+	if err != nil {
+		return none, err
+	}
+	catalogue, err := c.register(ctx, sources, parameters)
+	if err != nil {
+		return none, err
+	}
+	c.describe(catalogue)
+	session, err := newQuestion(sql, catalogue, f.departments, parameters)
+	if err != nil {
+		return none, c.aside.explain(failure.Of(err))
+	}
+	return session.Explain(), nil
+}
+
+// explainRemote has a node's client explain a question over its network's tables.
+func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags) (engine.SessionExplanation, error) {
+	var none engine.SessionExplanation
+	if len(f.tables) > 0 {
+		return none, failure.Usage("flag", "", "--node and --table exclude each other")
+	}
 	if f.identity == "" {
-		return nil, circuits.Params{}, failure.Usage("flag", "parley init DIR makes one", "explain --node needs --identity")
+		return none, failure.Usage("flag", "parley init DIR makes one", "explain --node needs --identity")
 	}
 	id, err := peers.LoadIdentity(f.identity)
 	if err != nil {
-		return nil, circuits.Params{}, failure.Usage("identity", "", "%s", err)
+		return none, failure.Usage("identity", "", "%s", err)
 	}
 	if err := checkNode(f.node); err != nil {
-		return nil, circuits.Params{}, err
+		return none, err
 	}
 	c.progress.step("connecting to %s", f.node)
 	client, err := Dial(ctx, f.node, id, ClientOptions{})
 	if err != nil {
-		return nil, circuits.Params{}, err
+		return none, err
 	}
 	defer client.Close()
-	network, err := client.Network(ctx)
+	explanation, err := client.Explain(ctx, sql, AskOptions{Departments: f.departments})
 	if err != nil {
-		return nil, circuits.Params{}, err
+		return none, asked(err, sql)
 	}
-	parameters, err := namedParameters(network.Parameters)
-	if err != nil {
-		return nil, circuits.Params{}, err
-	}
-	catalogue, err := client.Catalogue(ctx)
-	return catalogue, parameters, err
+	return explanation, nil
 }
 
 // register opens every department's tables in turn, infers what they hold, and checks that the departments agree.

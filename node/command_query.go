@@ -104,14 +104,14 @@ func checkNode(address string) error {
 }
 
 // ask asks one question and shows its steps. An error knows the question that it is about.
-func (c *command) ask(ctx context.Context, client *Client, sql string, o AskOptions) (*Answer, error) {
+func (c *command) ask(ctx context.Context, door Asker, sql string, o AskOptions) (*Answer, error) {
 	c.progress.step("asking")
 	o.Progress = func(s Step) {
 		if s.Total > 0 {
 			c.progress.update(stepLabel(s.Name), s.Done, s.Total)
 		}
 	}
-	answer, err := client.Ask(ctx, sql, o)
+	answer, err := door.Ask(ctx, sql, o)
 	if err != nil {
 		failure := failure.Of(err)
 		failure.SQL = sql

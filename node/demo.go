@@ -220,8 +220,8 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 }
 
 // question asks one question and prints the answer beside plain SQL's.
-func (c *command) question(ctx context.Context, d *deployment, client *Client, sql string, sources []source, path string) (*answerJSON, error) {
-	answer, err := c.askDeployment(ctx, d, client, sql, AskOptions{Deadline: d.Deadline})
+func (c *command) question(ctx context.Context, d *deployment, door Asker, sql string, sources []source, path string) (*answerJSON, error) {
+	answer, err := c.askDeployment(ctx, d, door, sql, AskOptions{Deadline: d.Deadline})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"parley/circuits"
+	"parley/engine"
 	"parley/node/nodetest"
 	"parley/node/peers"
 	"parley/protocols"
@@ -296,4 +298,11 @@ func TestNetworkAnswers(t *testing.T) {
 		t.Errorf("seconds %+v, cpu %v", a.Seconds, a.CPUSeconds)
 	}
 	t.Log(a.Seconds, a.CPUSeconds, steps)
+	if x, err := c.Explain(ctx, wageQuestion, AskOptions{}); err != nil || x.First.Plan != a.Plan.Digest() || len(x.Rounds) != 1 {
+		t.Errorf("explained as %+v, %v", x, err)
+	}
+	var q *QueryError
+	if _, err := c.Explain(ctx, "SELECT count(*) FROM nobody", AskOptions{}); !errors.As(err, &q) || q.Code != engine.CodeTable || q.Position == 0 {
+		t.Errorf("an unknown table is explained: %#v", err)
+	}
 }

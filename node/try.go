@@ -219,9 +219,9 @@ func (d *deployment) because(err error) error {
 }
 
 // askDeployment asks for an answer by the deployment's own keys, and no others.
-func (c *command) askDeployment(ctx context.Context, d *deployment, client *Client, sql string, o AskOptions) (*Answer, error) {
+func (c *command) askDeployment(ctx context.Context, d *deployment, door Asker, sql string, o AskOptions) (*Answer, error) {
 	o.Pinned = &d.Network
-	answer, err := c.ask(ctx, client, sql, o)
+	answer, err := c.ask(ctx, door, sql, o)
 	if err != nil {
 		return nil, d.because(err)
 	}
