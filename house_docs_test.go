@@ -12,7 +12,7 @@ import (
 )
 
 // untabled are the folders whose README has no complete table of its files yet.
-var untabled = []string{"node", "protocols"}
+var untabled = []string{"node"}
 
 var (
 	docLink    = regexp.MustCompile(`\]\(([^)\s]+)\)`)

@@ -80,8 +80,8 @@ func TestImports(t *testing.T) {
 }
 
 // TestImportsOfPlain: datasets/plain pools the rows of departments, which only the demo and tests
-// may, and datasets/rehearsal is for tests alone. A node itself never links plain: the one file
-// that imports it is the demo's.
+// may. A node itself never links it: the one file that imports it is the demo's. Likewise what is
+// for tests alone is imported by tests, and protocols/mhe knows circuits and nothing else.
 func TestImportsOfPlain(t *testing.T) {
 	for _, paths := range goFiles(t) {
 		for _, path := range paths {
@@ -98,8 +98,11 @@ func TestImportsOfPlain(t *testing.T) {
 					if path = filepath.ToSlash(path); path != "node/demo.go" && path != "node/cli/demo.go" {
 						t.Errorf("%s imports datasets/plain, which pools rows", path)
 					}
-				case `"parley/datasets/rehearsal"`:
-					t.Errorf("%s imports datasets/rehearsal, and is no test", path)
+				case `"parley/datasets/rehearsal"`, `"parley/protocols/mhe/tiny"`:
+					t.Errorf("%s imports %s, which is for tests", path, spec.Path.Value)
+				}
+				if filepath.ToSlash(filepath.Dir(path)) == "protocols/mhe" && strings.HasPrefix(spec.Path.Value, `"parley/`) && spec.Path.Value != `"parley/circuits"` {
+					t.Errorf("%s imports %s: circuits in, blobs out", path, spec.Path.Value)
 				}
 			}
 		}

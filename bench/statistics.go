@@ -13,6 +13,7 @@ import (
 	"parley/datasets"
 	"parley/engine"
 	"parley/protocols"
+	"parley/protocols/mhe"
 )
 
 // statisticCost is one line of the table of statistics: a question over three departments'
@@ -174,7 +175,7 @@ func (w *network) statistic(ctx context.Context, name, sql string, tables []*dat
 			out.Rounds++
 			out.Cells += plan.CellCount()
 			out.Ciphertexts += plan.Ciphertexts()
-			out.Bytes += protocols.KeyShareSize(w.p) + w.n*plan.Ciphertexts()*(protocols.ContributionSize(w.p)+protocols.DecryptionShareSize(w.p))
+			out.Bytes += mhe.KeyShareSize(w.p) + w.n*plan.Ciphertexts()*(mhe.ContributionSize(w.p)+mhe.DecryptionShareSize(w.p))
 			if err := session.Step(result); err != nil {
 				return err
 			}
@@ -254,41 +255,41 @@ func (w *network) sumUp(plan *engine.Plan, k int, limbs [][][]int64) ([]int64, e
 		los, his := plan.Bounds(d)
 		lo[d], hi[d] = los[k], his[k]
 		var err error
-		if contributions[d], err = protocols.NewContribution(w.keys, binding(d), w.key, limbs[d][k], lo[d], hi[d]); err != nil {
+		if contributions[d], err = mhe.NewContribution(w.keys, binding(d), w.key, limbs[d][k], lo[d], hi[d]); err != nil {
 			return nil, err
 		}
 	}
-	var sum protocols.Ciphertext
+	var sum mhe.Ciphertext
 	everybody := w.n + 1 // the departments and the analyst
 	for range everybody {
-		var cts []protocols.Ciphertext
+		var cts []mhe.Ciphertext
 		for d, blob := range contributions {
-			ct, err := protocols.VerifyContribution(w.keys.Verifying(), binding(d), w.key, lo[d], hi[d], blob)
+			ct, err := mhe.VerifyContribution(w.keys.Verifying(), binding(d), w.key, lo[d], hi[d], blob)
 			if err != nil {
 				return nil, err
 			}
 			cts = append(cts, ct)
 		}
-		sum = protocols.SumCiphertexts(w.p, cts)
+		sum = mhe.CombineContributions(w.p, cts)
 	}
 	for d := range w.n {
 		var err error
-		if shares[d], err = protocols.NewDecryptionShare(w.keys, binding(d), w.secrets[d], w.owns[d], sum, w.analyst); err != nil {
+		if shares[d], err = mhe.NewDecryptionShare(w.keys, binding(d), w.secrets[d], w.owns[d], sum, w.analyst); err != nil {
 			return nil, err
 		}
 	}
-	var opened []protocols.Share
+	var opened []mhe.Share
 	for range everybody {
 		opened = nil
 		for d, blob := range shares {
-			share, err := protocols.VerifyDecryptionShare(w.keys.Verifying(), binding(d), w.owns[d], sum, w.analyst, blob)
+			share, err := mhe.VerifyDecryptionShare(w.keys.Verifying(), binding(d), w.owns[d], sum, w.analyst, blob)
 			if err != nil {
 				return nil, err
 			}
 			opened = append(opened, share)
 		}
 	}
-	return protocols.Decrypt(w.p, w.opener, sum, opened)
+	return mhe.Decrypt(w.p, w.opener, sum, opened)
 }
 
 // statisticsTable is the part of the report about statistics.

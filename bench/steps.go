@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"parley/circuits"
-	"parley/protocols"
+	"parley/protocols/mhe"
 )
 
 // row is one line of the report: a step at a parameter set with a number of departments.
@@ -31,16 +31,16 @@ type network struct {
 	rows []row
 
 	crs      circuits.Poly
-	secrets  []protocols.SecretKey
-	owns     []protocols.PublicKey
-	key      protocols.PublicKey
-	analyst  protocols.PublicKey
-	opener   protocols.SecretKey
+	secrets  []mhe.SecretKey
+	owns     []mhe.PublicKey
+	key      mhe.PublicKey
+	analyst  mhe.PublicKey
+	opener   mhe.SecretKey
 	lo, hi   []int64
 	limbs    [][]int64
 	blobs    [][]byte
-	sum      protocols.Ciphertext
-	shares   []protocols.Share
+	sum      mhe.Ciphertext
+	shares   []mhe.Share
 	baseline *baseline
 }
 
@@ -103,10 +103,10 @@ func (w *network) formEpoch() error {
 	w.crs = w.p.CRS([]byte("bench"))
 	blobs := make([][]byte, w.n)
 	err := w.each(row{Step: "key share, proof", Constraints: w.keys.Constraints(circuits.StatementKeyShare),
-		Bytes: protocols.KeyShareSize(w.p), BaselineBytes: w.p.PolySize()},
+		Bytes: mhe.KeyShareSize(w.p), BaselineBytes: w.p.PolySize()},
 		func(i int) (err error) {
-			var sk protocols.SecretKey
-			sk, blobs[i], err = protocols.NewKeyShare(w.keys, binding(i), w.crs)
+			var sk mhe.SecretKey
+			sk, blobs[i], err = mhe.NewKeyShare(w.keys, binding(i), w.crs)
 			w.secrets = append(w.secrets, sk)
 			return err
 		}, w.baseline.keyShare)
@@ -117,7 +117,7 @@ func (w *network) formEpoch() error {
 	err = w.each(row{Step: "verify all key shares"}, func(int) error {
 		for j, blob := range blobs {
 			var err error
-			if shares[j], err = protocols.VerifyKeyShare(w.keys.Verifying(), binding(j), w.crs, blob); err != nil {
+			if shares[j], err = mhe.VerifyKeyShare(w.keys.Verifying(), binding(j), w.crs, blob); err != nil {
 				return err
 			}
 		}
@@ -127,25 +127,25 @@ func (w *network) formEpoch() error {
 		return err
 	}
 	for _, share := range shares {
-		w.owns = append(w.owns, protocols.PublicKey{A: w.crs, P: share})
+		w.owns = append(w.owns, mhe.PublicKey{A: w.crs, P: share})
 	}
-	w.key, err = protocols.CollectiveKey(w.p, w.crs, shares)
+	w.key, err = mhe.CombineKeyShares(w.p, w.crs, shares)
 	return err
 }
 
 func (w *network) analystKey() error {
 	crs := w.p.CRS([]byte("analyst"))
 	c, err := measure(func() error {
-		sk, blob, err := protocols.NewKeyShare(w.keys, binding(255), crs)
+		sk, blob, err := mhe.NewKeyShare(w.keys, binding(255), crs)
 		if err != nil {
 			return err
 		}
-		share, err := protocols.VerifyKeyShare(w.keys.Verifying(), binding(255), crs, blob)
-		w.opener, w.analyst = sk, protocols.PublicKey{A: crs, P: share}
+		share, err := mhe.VerifyKeyShare(w.keys.Verifying(), binding(255), crs, blob)
+		w.opener, w.analyst = sk, mhe.PublicKey{A: crs, P: share}
 		return err
 	})
 	w.add(row{Step: "analyst's key, proof", Each: c, All: c, Constraints: w.keys.Constraints(circuits.StatementKeyShare),
-		Bytes: protocols.KeyShareSize(w.p)})
+		Bytes: mhe.KeyShareSize(w.p)})
 	return err
 }
 
@@ -162,23 +162,23 @@ func (w *network) contribute() error {
 		}
 	}
 	return w.each(row{Step: "contribution: encryption, proof", Constraints: w.keys.Constraints(circuits.StatementContribution),
-		Bytes: protocols.ContributionSize(w.p), BaselineBytes: 2 * w.p.PolySize()},
+		Bytes: mhe.ContributionSize(w.p), BaselineBytes: 2 * w.p.PolySize()},
 		func(i int) (err error) {
-			w.blobs[i], err = protocols.NewContribution(w.keys, binding(i), w.key, w.limbs[i], w.lo, w.hi)
+			w.blobs[i], err = mhe.NewContribution(w.keys, binding(i), w.key, w.limbs[i], w.lo, w.hi)
 			return err
 		}, func(i int) error { return w.baseline.contribute(i, w.limbs[i]) })
 }
 
 func (w *network) verifyContributions() error {
-	cts := make([]protocols.Ciphertext, w.n)
+	cts := make([]mhe.Ciphertext, w.n)
 	err := w.each(row{Step: "verify all contributions, sum"}, func(int) error {
 		for j, blob := range w.blobs {
 			var err error
-			if cts[j], err = protocols.VerifyContribution(w.keys.Verifying(), binding(j), w.key, w.lo, w.hi, blob); err != nil {
+			if cts[j], err = mhe.VerifyContribution(w.keys.Verifying(), binding(j), w.key, w.lo, w.hi, blob); err != nil {
 				return err
 			}
 		}
-		w.sum = protocols.SumCiphertexts(w.p, cts)
+		w.sum = mhe.CombineContributions(w.p, cts)
 		return nil
 	}, func(int) error { return w.baseline.add() })
 	return err
@@ -186,19 +186,19 @@ func (w *network) verifyContributions() error {
 
 func (w *network) decryptionShares() error {
 	return w.each(row{Step: "re-encryption share, proof", Constraints: w.keys.Constraints(circuits.StatementDecryptionShare),
-		Bytes: protocols.DecryptionShareSize(w.p), BaselineBytes: 2 * w.p.PolySize()},
+		Bytes: mhe.DecryptionShareSize(w.p), BaselineBytes: 2 * w.p.PolySize()},
 		func(i int) (err error) {
-			w.blobs[i], err = protocols.NewDecryptionShare(w.keys, binding(i), w.secrets[i], w.owns[i], w.sum, w.analyst)
+			w.blobs[i], err = mhe.NewDecryptionShare(w.keys, binding(i), w.secrets[i], w.owns[i], w.sum, w.analyst)
 			return err
 		}, w.baseline.share)
 }
 
 func (w *network) verifyShares() error {
-	w.shares = make([]protocols.Share, w.n)
+	w.shares = make([]mhe.Share, w.n)
 	c, err := measure(func() error {
 		for i, blob := range w.blobs {
 			var err error
-			w.shares[i], err = protocols.VerifyDecryptionShare(w.keys.Verifying(), binding(i), w.owns[i], w.sum, w.analyst, blob)
+			w.shares[i], err = mhe.VerifyDecryptionShare(w.keys.Verifying(), binding(i), w.owns[i], w.sum, w.analyst, blob)
 			if err != nil {
 				return err
 			}
@@ -212,7 +212,7 @@ func (w *network) verifyShares() error {
 func (w *network) decrypt() error {
 	var got []int64
 	c, err := measure(func() (err error) {
-		got, err = protocols.Decrypt(w.p, w.opener, w.sum, w.shares)
+		got, err = mhe.Decrypt(w.p, w.opener, w.sum, w.shares)
 		return err
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // AnalystConfig is what an analyst asks with.
@@ -31,7 +32,7 @@ type Analyst struct {
 	ask     Ask
 	id      engine.Digest // of the query, once asked
 	own     *JournalRecord
-	secret  SecretKey
+	secret  mhe.SecretKey
 	making  bool
 	asked   bool  // its question was seen on the ledger
 	refused error // of the Ask, by the ledger
@@ -39,7 +40,7 @@ type Analyst struct {
 	epochState *EpochState
 	keyShares  *board[circuits.Poly]
 	epoch      *Epoch
-	shares     *board[Share]
+	shares     *board[mhe.Share]
 	opening    bool
 	receipt    bool // asked for
 	result     *engine.Result
@@ -84,7 +85,7 @@ func (m *Analyst) restoreFrom(r *JournalRecord) error {
 	if !ok {
 		return fmt.Errorf("%w: it holds no question", ErrJournal)
 	}
-	if m.secret, err = ParseSecretKey(m.params, r.Secret); err != nil {
+	if m.secret, err = mhe.ParseSecretKey(m.params, r.Secret); err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}
 	m.own, m.ask, m.id = r, *ask, QueryID(m.network, m.self, ask)
@@ -240,12 +241,12 @@ func (m *Analyst) makeKey() {
 	m.making = true
 	ask := m.ask
 	m.work("proving", func() func() {
-		secret, blob, err := NewKeyShare(m.keys, analystBinding(m.network, m.self, &ask), analystCRS(m.params, m.network, m.self, &ask))
+		secret, blob, err := mhe.NewKeyShare(m.keys, analystBinding(m.network, m.self, &ask), analystCRS(m.params, m.network, m.self, &ask))
 		return func() { m.keyMade(secret, blob, err) }
 	})
 }
 
-func (m *Analyst) keyMade(secret SecretKey, blob []byte, err error) {
+func (m *Analyst) keyMade(secret mhe.SecretKey, blob []byte, err error) {
 	if m.breaks(err) {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // Audit is the part in one query of a validator that is no member of its epoch: an auditor, or
@@ -119,7 +120,7 @@ func (a *Audit) judge(s *QueryState) {
 // analystKey is what shares are verified against.
 func (a *Audit) analystKey(s *QueryState) bool {
 	if !a.analystBusy && !a.analystReady && !a.analystBad {
-		a.analystBusy = a.fetchAnalystKey(s, func(key PublicKey, err error) {
+		a.analystBusy = a.fetchAnalystKey(s, func(key mhe.PublicKey, err error) {
 			a.analystBusy, a.analystReady, a.analystBad = false, err == nil, err != nil
 			a.dossier.analyst = key
 		})

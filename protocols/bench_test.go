@@ -8,12 +8,13 @@ import (
 
 	"parley/circuits"
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // BenchmarkVerify measures the verification of a certificate of three departments: at the tiny
 // set, and at light if its development keys are in the user's cache.
 func BenchmarkVerify(b *testing.B) {
-	b.Run("tiny", func(b *testing.B) { benchmarkVerify(b, protocols.TinyKeys(), tiny) })
+	b.Run("tiny", func(b *testing.B) { benchmarkVerify(b, tiny.Keys(), tiny.Named) })
 	b.Run("light", func(b *testing.B) {
 		p, err := circuits.Named("light")
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // BlobDigest is the name of a blob: what entries commit to and what it is fetched by.
@@ -20,9 +21,9 @@ type Sizes struct{ KeyShare, Contribution, Share, Departments int }
 // SizesOf returns the sizes of a parameter set.
 func SizesOf(p circuits.Params) Sizes {
 	return Sizes{
-		KeyShare:     p.PolySize() + circuits.ProofSize,
-		Contribution: 2*p.PolySize() + circuits.ProofSize,
-		Share:        2*p.PolySize() + circuits.ProofSize,
+		KeyShare:     mhe.KeyShareSize(p),
+		Contribution: mhe.ContributionSize(p),
+		Share:        mhe.DecryptionShareSize(p),
 		Departments:  min(p.MaxDepartments(), MaxDepartments),
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"parley/engine"
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // TestTranscript: every record of a certificate is bound to its place by the transcript in the
@@ -158,7 +159,7 @@ func TestAnchors(t *testing.T) {
 	if v := w.verdict(c); !v.Verified {
 		t.Errorf("%+v", v)
 	}
-	v := protocols.Verifier{Parameters: tiny}
+	v := protocols.Verifier{Parameters: tiny.Named}
 	if _, err := v.Verify(c.Marshal()); err == nil {
 		t.Error("a verifier that cannot check receipts verifies")
 	}

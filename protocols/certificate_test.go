@@ -9,6 +9,7 @@ import (
 
 	"parley/engine"
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // certified is a network that answered one question, and its certificate.
@@ -21,7 +22,7 @@ func certified(t testing.TB, seed uint64, q question) (*world, *protocols.Certif
 
 func (w *world) verdict(c *protocols.Certificate) protocols.Verdict {
 	w.t.Helper()
-	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pinned(w)}
+	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w)}
 	v, err := verifier.Verify(c.Marshal())
 	if err != nil {
 		w.t.Fatal(err)
@@ -55,7 +56,7 @@ func TestCertificateVerdicts(t *testing.T) {
 		t.Errorf("%+v", sealed)
 	}
 
-	unpinned := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny}
+	unpinned := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named}
 	u, err := unpinned.Verify(c.Marshal())
 	if err != nil || u.Verified || u.Pinned || !u.SelfConsistent || u.Reason != protocols.ReasonUnknownSigners || !u.ValueShown {
 		t.Errorf("%+v %v", u, err)
@@ -65,7 +66,7 @@ func TestCertificateVerdicts(t *testing.T) {
 	other := *pinned(w)
 	other.Departments = slices.Clone(other.Departments)
 	other.Departments[2].Name = "city4"
-	renamed := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: &other}
+	renamed := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: &other}
 	if r, err := renamed.Verify(c.Marshal()); err != nil || r.Verified || r.Pinned {
 		t.Errorf("%+v %v", r, err)
 	}
@@ -98,8 +99,8 @@ func TestEveryByteCounts(t *testing.T) {
 	if testing.Short() {
 		stride = 401
 	}
-	pinnedVerifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pinned(w)}
-	unpinned := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny}
+	pinnedVerifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w)}
+	unpinned := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named}
 	for i := 0; i < len(raw); i += stride {
 		bad := bytes.Clone(raw)
 		bad[i] ^= 1 << (i % 8)

@@ -6,6 +6,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // dossier is what one query's blobs are checked against, everything recomputed by its owner:
@@ -18,9 +19,9 @@ type dossier struct {
 	epoch   *Epoch
 	plan    *engine.Plan
 	lo, hi  [][][]int64 // by contributor, ciphertext index, limb
-	analyst PublicKey
+	analyst mhe.PublicKey
 
-	sums []Ciphertext // by ciphertext index, of all contributions
+	sums []mhe.Ciphertext // by ciphertext index, of all contributions
 }
 
 // newDossier recomputes the plan of a question from its SQL and the registrations on the ledger,
@@ -67,48 +68,48 @@ func (d *dossier) shareBinding(member, index int) circuits.Binding {
 }
 
 // keyShareOf is a member's own public key: what its decryption shares are proven against.
-func (d *dossier) keyShareOf(member int) PublicKey {
-	return PublicKey{A: d.epoch.CRS, P: d.epoch.Shares[member]}
+func (d *dossier) keyShareOf(member int) mhe.PublicKey {
+	return mhe.PublicKey{A: d.epoch.CRS, P: d.epoch.Shares[member]}
 }
 
-func (d *dossier) checkContribution(contributor, index int, blob []byte) (Ciphertext, *Fault) {
-	ct, err := VerifyContribution(d.vk, d.contributionBinding(contributor, index), d.epoch.Key,
+func (d *dossier) checkContribution(contributor, index int, blob []byte) (mhe.Ciphertext, *Fault) {
+	ct, err := mhe.VerifyContribution(d.vk, d.contributionBinding(contributor, index), d.epoch.Key,
 		d.lo[contributor][index], d.hi[contributor][index], blob)
 	if err != nil {
-		return Ciphertext{}, blobFault(d.params(), d.query.Contributors[contributor], FaultBadProof, 2, blob, err)
+		return mhe.Ciphertext{}, blobFault(d.query.Contributors[contributor], FaultBadProof, blob, err)
 	}
 	return ct, nil
 }
 
-func (d *dossier) checkShare(member, index int, blob []byte) (Share, *Fault) {
-	share, err := VerifyDecryptionShare(d.vk, d.shareBinding(member, index), d.keyShareOf(member), d.sums[index], d.analyst, blob)
+func (d *dossier) checkShare(member, index int, blob []byte) (mhe.Share, *Fault) {
+	share, err := mhe.VerifyDecryptionShare(d.vk, d.shareBinding(member, index), d.keyShareOf(member), d.sums[index], d.analyst, blob)
 	if err != nil {
-		return Share{}, blobFault(d.params(), d.epoch.Members[member], FaultWrongShare, 2, blob, err)
+		return mhe.Share{}, blobFault(d.epoch.Members[member], FaultWrongShare, blob, err)
 	}
 	return share, nil
 }
 
 // seal sums the verified contributions of every contributor, by ciphertext index.
-func (d *dossier) seal(verified [][]Ciphertext) {
+func (d *dossier) seal(verified [][]mhe.Ciphertext) {
 	for index := range d.ciphertexts() {
-		var parts []Ciphertext
+		var parts []mhe.Ciphertext
 		for _, cts := range verified {
 			parts = append(parts, cts[index])
 		}
-		d.sums = append(d.sums, SumCiphertexts(d.params(), parts))
+		d.sums = append(d.sums, mhe.CombineContributions(d.params(), parts))
 	}
 }
 
 // open decrypts every sum with the analyst's secret and finishes the answer.
-func (d *dossier) open(secret SecretKey, shares [][]Share) (*engine.Result, error) {
+func (d *dossier) open(secret mhe.SecretKey, shares [][]mhe.Share) (*engine.Result, error) {
 	limbs := make([][]int64, d.ciphertexts())
 	for index := range limbs {
-		var parts []Share
+		var parts []mhe.Share
 		for _, s := range shares {
 			parts = append(parts, s[index])
 		}
 		var err error
-		if limbs[index], err = Decrypt(d.params(), secret, d.sums[index], parts); err != nil {
+		if limbs[index], err = mhe.Decrypt(d.params(), secret, d.sums[index], parts); err != nil {
 			return nil, err
 		}
 	}

@@ -17,6 +17,8 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/protocols/mhe"
+	"parley/protocols/mhe/tiny"
 )
 
 var update = flag.Bool("update", false, "write the golden files that are missing, and BATTERY.md anew")
@@ -345,9 +347,13 @@ var noAuditors = regexp.MustCompile(`(?s)"auditors": \[.*?\],`)
 // TestSecretsAreRedacted: nothing that holds a secret prints it.
 func TestSecretsAreRedacted(t *testing.T) {
 	secret := []byte("SECRETSECRET")
+	key, err := mhe.ParseSecretKey(tiny.Params(), make([]byte, tiny.Params().N()/4)) // of −1 throughout
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := JournalRecord{Kind: JournalKeyShare, Secret: secret}
 	c := Certificate{Opening: secret}
-	for _, v := range []any{r, &r, []JournalRecord{r}, &c, []*Certificate{&c}, &Epoch{secret: SecretKey{s: []int64{-1, 1}}}} {
+	for _, v := range []any{r, &r, []JournalRecord{r}, &c, []*Certificate{&c}, &Epoch{secret: key}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
 			if text := fmt.Sprintf(verb, v); strings.Contains(text, "SECRET") || strings.Contains(text, "83, 69") || strings.Contains(text, "0x53") || strings.Contains(text, "-1") {
 				t.Errorf("%T prints its secret with %s: %s", v, verb, text)

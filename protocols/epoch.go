@@ -1,11 +1,13 @@
 package protocols
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // Epoch is a committee with its collective key, every key share of it verified here. A
@@ -17,10 +19,10 @@ type Epoch struct {
 	Members []Member // ascending by name
 	CRS     circuits.Poly
 	Shares  []circuits.Poly // the members' verified key shares
-	Key     PublicKey       // their sum
+	Key     mhe.PublicKey   // their sum
 
-	secret SecretKey // of a department's own epoch
-	own    int       // index in Members; -1 without a secret
+	secret mhe.SecretKey // of a department's own epoch
+	own    int           // index in Members; -1 without a secret
 	// admitted counts, by query, the ciphertexts that this department admitted under the
 	// epoch: its own count against circuits.Params.CiphertextLimit.
 	admitted map[engine.Digest]uint64
@@ -31,7 +33,7 @@ type Epoch struct {
 func newEpoch(p circuits.Params, network engine.Digest, s *EpochState, shares []circuits.Poly) (*Epoch, error) {
 	e := &Epoch{ID: s.ID, Digest: s.Digest, Members: slices.Clone(s.Members), CRS: epochCRS(p, network, s),
 		Shares: shares, own: -1, admitted: map[engine.Digest]uint64{}}
-	key, err := CollectiveKey(p, e.CRS, shares)
+	key, err := mhe.CombineKeyShares(p, e.CRS, shares)
 	if err != nil {
 		return nil, err
 	}
@@ -84,17 +86,17 @@ func keyShareBinding(network, epoch engine.Digest, member Key) circuits.Binding 
 // checkKeyShare verifies one member's blob against its commitment.
 func checkKeyShare(vk *circuits.VerifyingKeys, crs circuits.Poly, network engine.Digest, s *EpochState, member int, blob []byte) (circuits.Poly, *Fault) {
 	m := s.Members[member]
-	share, err := VerifyKeyShare(vk, keyShareBinding(network, s.ID, m.Key), crs, blob)
+	share, err := mhe.VerifyKeyShare(vk, keyShareBinding(network, s.ID, m.Key), crs, blob)
 	if err != nil {
-		return circuits.Poly{}, blobFault(vk.Params(), m, FaultBadProof, 1, blob, err)
+		return circuits.Poly{}, blobFault(m, FaultBadProof, blob, err)
 	}
 	return share, nil
 }
 
 // blobFault is the author's fault in a blob that does not verify: kind, or garbage if the blob
-// does not even decode to so many ring elements.
-func blobFault(p circuits.Params, author Member, kind FaultKind, polys int, blob []byte, err error) *Fault {
-	if _, _, decode := splitBlob(p, blob, polys); decode != nil {
+// does not even decode.
+func blobFault(author Member, kind FaultKind, blob []byte, err error) *Fault {
+	if errors.Is(err, mhe.ErrMalformed) {
 		kind = FaultGarbage
 	}
 	return &Fault{Department: author.Name, Key: author.Key, Kind: kind, Detail: err.Error(), Evidence: BlobDigest(blob)}
@@ -116,11 +118,11 @@ func analystCRS(p circuits.Params, network engine.Digest, author Key, a *Ask) ci
 }
 
 // checkAnalystKey verifies the analyst's key and returns it.
-func checkAnalystKey(vk *circuits.VerifyingKeys, network engine.Digest, author Key, a *Ask, blob []byte) (PublicKey, error) {
+func checkAnalystKey(vk *circuits.VerifyingKeys, network engine.Digest, author Key, a *Ask, blob []byte) (mhe.PublicKey, error) {
 	crs := analystCRS(vk.Params(), network, author, a)
-	share, err := VerifyKeyShare(vk, analystBinding(network, author, a), crs, blob)
+	share, err := mhe.VerifyKeyShare(vk, analystBinding(network, author, a), crs, blob)
 	if err != nil {
-		return PublicKey{}, fmt.Errorf("analyst's key: %w", err)
+		return mhe.PublicKey{}, fmt.Errorf("analyst's key: %w", err)
 	}
-	return PublicKey{A: crs, P: share}, nil
+	return mhe.PublicKey{A: crs, P: share}, nil
 }

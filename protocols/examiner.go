@@ -1,12 +1,16 @@
 package protocols
 
+import (
+	"parley/protocols/mhe"
+)
+
 // examiner is what all have who check a query's contributions themselves: its members, other
 // validators and its analyst.
 type examiner struct {
 	desk
 	serves        bool // the contributions that it verified: an analyst, whom nobody asks, does not
 	dossier       *dossier
-	contributions *board[Ciphertext]
+	contributions *board[mhe.Ciphertext]
 	proof         *trial
 }
 
@@ -91,7 +95,7 @@ func (x *examiner) complain(s *QueryState) []string {
 
 // fetchAnalystKey asks for the analyst's key and has it checked; the check's result is told
 // once, with the key.
-func (x *examiner) fetchAnalystKey(s *QueryState, checked func(PublicKey, error)) (busy bool) {
+func (x *examiner) fetchAnalystKey(s *QueryState, checked func(mhe.PublicKey, error)) (busy bool) {
 	blob := x.blobs[s.Ask.AnalystKey]
 	if blob == nil {
 		// The analyst gave it to whichever node it asks through, perhaps an auditor.

@@ -13,12 +13,6 @@ var CertificateBytes = certificateBytes
 // Update is the flag -update.
 var Update = update
 
-// TinyParams and TinyKeys are the insecure set and its keys for the simulated networks.
-var (
-	TinyParams = tinyParams
-	TinyKeys   = tinyKeys
-)
-
 // SignBytes makes an entry of any body.
 func SignBytes(network engine.Digest, key ed25519.PrivateKey, kind EntryKind, body []byte) Entry {
 	e := Entry{Kind: kind, Author: KeyOf(key), Body: body}

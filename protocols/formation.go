@@ -6,6 +6,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // ErrJournal says that the journal is not the one that this department's entries on the ledger
@@ -124,12 +125,12 @@ func (f *Formation) commit(s *EpochState, own int) {
 	f.making = true
 	crs, binding := epochCRS(f.params, f.network, s), keyShareBinding(f.network, f.id, f.self)
 	f.work("proving", func() func() {
-		secret, blob, err := NewKeyShare(f.keys, binding, crs)
+		secret, blob, err := mhe.NewKeyShare(f.keys, binding, crs)
 		return func() { f.made(secret, blob, err) }
 	})
 }
 
-func (f *Formation) made(secret SecretKey, blob []byte, err error) {
+func (f *Formation) made(secret mhe.SecretKey, blob []byte, err error) {
 	if err == nil && f.own == nil {
 		var raw []byte
 		if raw, err = secret.MarshalBinary(); err == nil {
@@ -223,10 +224,10 @@ func (f *Formation) form(s *EpochState, own int) error {
 		f.finish(Outcome{Status: Answered})
 		return nil
 	}
-	if e.secret, err = ParseSecretKey(f.params, f.own.Secret); err != nil {
+	if e.secret, err = mhe.ParseSecretKey(f.params, f.own.Secret); err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
 	}
-	if err := CheckOpening(f.params, e.secret, PublicKey{A: e.CRS, P: shares[own]}); err != nil {
+	if err := mhe.CheckOpening(f.params, e.secret, mhe.PublicKey{A: e.CRS, P: shares[own]}); err != nil {
 		return fmt.Errorf("%w: the epoch's secret does not match its key share", ErrJournal)
 	}
 	e.own = own

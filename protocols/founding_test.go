@@ -8,6 +8,7 @@ import (
 
 	"parley/engine"
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // TestTwoFoundings: the same members found a network twice. Nothing that was signed in its first
@@ -16,7 +17,7 @@ func TestTwoFoundings(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 64)
 	first, c := certified(t, 64, bySex)
 	nonce := engine.Hash("the second life")
-	life := foundWorld(t, 64, 3, "", nonce, protocols.TinyKeys())
+	life := foundWorld(t, 64, 3, "", nonce, tiny.Keys())
 	life.askFor(bySex, "city1", "city3")
 	life.run()
 	second := life.checkAnswer(bySex, "city1", "city3").Certificate

@@ -6,6 +6,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/protocols/mhe/tiny"
 )
 
 // reencodes holds what every decoder promises: what it takes has this one encoding.
@@ -116,46 +117,19 @@ func FuzzCertificate(f *testing.F) {
 	for i := range n.Departments {
 		n.Departments[i].Name = string(rune('a' + i))
 	}
-	n.VerifyingKeys = tinyKeys().Verifying().MarshalBinary()
+	n.VerifyingKeys = tiny.Keys().Verifying().MarshalBinary()
 	c := Certificate{Version: Version, Network: *n, KeyShares: [][]byte{{1}}, Contributions: [][][]byte{{{2}}}}
 	for i, e := range goldenEntries() {
 		c.Records = append(c.Records, Record{Number: uint64(i + 1), Entry: e})
 	}
 	f.Add(c.Marshal())
-	verifier := Verifier{Receipts: anyReceipt, Parameters: func(string) (circuits.Params, error) { return tinyParams(), nil }}
+	verifier := Verifier{Receipts: anyReceipt, Parameters: func(string) (circuits.Params, error) { return tiny.Params(), nil }}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if c, err := ParseCertificate(raw); err == nil {
 			reencodes(t, raw, c.Marshal())
 		}
 		if v, err := verifier.Verify(raw); err == nil && (v.Verified || v.SelfConsistent) {
 			t.Fatal("nonsense is consistent")
-		}
-	})
-}
-
-// FuzzBlobs gives arbitrary bytes to every check of a blob.
-func FuzzBlobs(f *testing.F) {
-	p := tinyParams()
-	sizes := SizesOf(p)
-	f.Add(make([]byte, sizes.KeyShare))
-	f.Add(bytes.Repeat([]byte{0xff}, sizes.Contribution))
-	f.Add([]byte{})
-	vk := tinyKeys().Verifying()
-	poly := p.CRS([]byte("x"))
-	key := PublicKey{A: poly, P: poly}
-	zero := make([]int64, p.Limbs())
-	f.Fuzz(func(t *testing.T, blob []byte) {
-		if _, err := VerifyKeyShare(vk, circuits.Binding{}, poly, blob); err == nil {
-			t.Error("a key share out of nothing")
-		}
-		if _, err := VerifyContribution(vk, circuits.Binding{}, key, zero, zero, blob); err == nil {
-			t.Error("a contribution out of nothing")
-		}
-		if _, err := VerifyDecryptionShare(vk, circuits.Binding{}, key, Ciphertext{C0: poly, C1: poly}, key, blob); err == nil {
-			t.Error("a share out of nothing")
-		}
-		if _, err := ParseSecretKey(p, blob); err == nil && len(blob) != p.N()/4 {
-			t.Error("a secret of another length")
 		}
 	})
 }

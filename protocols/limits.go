@@ -1,6 +1,8 @@
 package protocols
 
-import "parley/engine"
+import (
+	"parley/engine"
+)
 
 // Limits on what arrives from others (README section 9). SQL and registrations have theirs in
 // engine; blobs have one exact size each, which follows from the parameters (Sizes).

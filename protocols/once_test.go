@@ -7,6 +7,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // tally counts what a party plans and verifies.
@@ -47,7 +48,7 @@ func TestPlannedOnce(t *testing.T) {
 	certificate := w.answer().Certificate.Marshal()
 	analyst.plans, analyst.proofs = 0, 0
 	analyst.tally(func() {
-		v := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pinned(w)}
+		v := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w)}
 		if verdict, err := v.Verify(certificate); err != nil || !verdict.Verified {
 			t.Errorf("%+v %v", verdict, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // The codes with which a department's machine refuses a query, besides those of engine.
@@ -190,7 +191,7 @@ func (q *Query) policy(s *QueryState, plan *engine.Plan) error {
 	return engine.Admit(plan, s.Author, listed, own)
 }
 
-func (q *Query) analystChecked(key PublicKey, err error) {
+func (q *Query) analystChecked(key mhe.PublicKey, err error) {
 	q.analystBusy = false
 	if err != nil {
 		q.refuse(CodeAnalystKey, err.Error())
@@ -263,14 +264,14 @@ func (q *Query) cells(c Cells) {
 		return
 	}
 	d := q.dossier
-	q.make("encryption", func(index int) (*Draft, error) {
-		return DraftContribution(q.params, d.contributionBinding(own, index), q.epoch.Key, limbs[index], d.lo[own][index], d.hi[own][index])
+	q.make("encryption", func(index int) (*mhe.Draft, error) {
+		return mhe.DraftContribution(q.params, d.contributionBinding(own, index), q.epoch.Key, limbs[index], d.lo[own][index], d.hi[own][index])
 	}, q.contributed)
 }
 
 // make drafts and then proves one message an index, each in a job, and hands over when all
 // are there; the first error refuses.
-func (q *Query) make(name string, draft func(index int) (*Draft, error), all func()) {
+func (q *Query) make(name string, draft func(index int) (*mhe.Draft, error), all func()) {
 	q.made = make([][]byte, q.dossier.ciphertexts())
 	q.making = len(q.made)
 	for index := range q.made {
@@ -287,7 +288,7 @@ func (q *Query) make(name string, draft func(index int) (*Draft, error), all fun
 	}
 }
 
-func (q *Query) prove(message *Draft, index int, all func()) {
+func (q *Query) prove(message *mhe.Draft, index int, all func()) {
 	q.work("proving", func() func() {
 		blob, err := message.Prove(q.keys)
 		return func() {
@@ -364,8 +365,8 @@ func (q *Query) shareOut(s *QueryState) {
 		return
 	}
 	d, own := q.dossier, q.epoch.own
-	q.make("re-encryption", func(index int) (*Draft, error) {
-		return DraftDecryptionShare(q.params, d.shareBinding(own, index), q.epoch.secret, d.keyShareOf(own), d.sums[index], d.analyst)
+	q.make("re-encryption", func(index int) (*mhe.Draft, error) {
+		return mhe.DraftDecryptionShare(q.params, d.shareBinding(own, index), q.epoch.secret, d.keyShareOf(own), d.sums[index], d.analyst)
 	}, q.shared)
 }
 

@@ -6,10 +6,11 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // Recheck verifies again what a ledger's parties verified: every proof of an epoch or a query
-// whose blob is still there (README section 6.3). It is for who has the ledger and some blobs,
+// whose blob is still there (README section 6.6). It is for who has the ledger and some blobs,
 // and takes nobody's word. Pure.
 type Recheck struct {
 	Verifying *circuits.VerifyingKeys
@@ -73,10 +74,10 @@ func (c *Recheck) Query(s *State, epoch *Epoch, q *QueryState) Rechecked {
 		out.fail(&Fault{Department: analyst.Name, Key: q.Author, Kind: FaultGarbage, Detail: err.Error()}, q.Reached > PhaseAdmitting)
 		return out
 	}
-	keys, whole := recheckAll(c, &out, [][]engine.Digest{{q.Ask.AnalystKey}}, q.Reached > PhaseAdmitting, func(_, _ int, blob []byte) (PublicKey, *Fault) {
+	keys, whole := recheckAll(c, &out, [][]engine.Digest{{q.Ask.AnalystKey}}, q.Reached > PhaseAdmitting, func(_, _ int, blob []byte) (mhe.PublicKey, *Fault) {
 		key, err := checkAnalystKey(c.Verifying, s.ID(), q.Author, &q.Ask, blob)
 		if err != nil {
-			return key, blobFault(d.params(), analyst, FaultBadProof, 1, blob, err)
+			return key, blobFault(analyst, FaultBadProof, blob, err)
 		}
 		return key, nil
 	})

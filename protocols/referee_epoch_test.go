@@ -7,6 +7,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/protocols/mhe/tiny"
 )
 
 // committedCourt is in a formation to which all have committed.
@@ -202,7 +203,7 @@ func TestEpochLimit(t *testing.T) {
 	if err := e.charge(p, digestOf("s"), 1); err != nil {
 		t.Error(err)
 	}
-	if light := tinyParams(); light.CiphertextLimit() != 0 || e.charge(light, digestOf("t"), 99) != nil {
+	if light := tiny.Params(); light.CiphertextLimit() != 0 || e.charge(light, digestOf("t"), 99) != nil {
 		t.Error("a set that is not for private data has a limit")
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"parley/engine"
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // asked asks for a question of several rounds, as a client does, and gives its sequence
@@ -61,7 +62,7 @@ func TestSequence(t *testing.T) {
 	if len(sequence.Certificates) != 3 || len(other.Certificates) != 2 {
 		t.Fatalf("%d and %d rounds", len(sequence.Certificates), len(other.Certificates))
 	}
-	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pinned(w)}
+	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w)}
 	verify := func(c *protocols.Sequence) protocols.Verdict {
 		t.Helper()
 		v, err := verifier.Verify(c.Marshal())
@@ -78,7 +79,7 @@ func TestSequence(t *testing.T) {
 	if !bytes.Equal(engine.Marshal(v.Result), engine.Marshal(want)) || len(want.Rows) < 4 {
 		t.Errorf("the verdict shows %s, the analyst saw %s", printed(v.Result), printed(want))
 	}
-	unpinned := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny}
+	unpinned := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named}
 	if u, err := unpinned.Verify(sequence.Marshal()); err != nil || u.Verified || !u.SelfConsistent || u.Reason != protocols.ReasonUnknownSigners {
 		t.Errorf("%+v %v", u, err)
 	}
@@ -137,7 +138,7 @@ func TestSequenceOfFit(t *testing.T) {
 	if len(c) < 3 || len(o) != len(c) || len(want.Rows) != 2 {
 		t.Fatalf("%d and %d rounds, %s", len(c), len(o), printed(want))
 	}
-	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pinned(w)}
+	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w)}
 	verify := func(rounds ...[]byte) protocols.Verdict {
 		t.Helper()
 		v, err := verifier.Verify(withRounds(fit.SQL, rounds...).Marshal())

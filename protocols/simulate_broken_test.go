@@ -9,6 +9,7 @@ import (
 
 	"parley/circuits"
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // breaking gives a party a copy of the keys of its own; spoil changes one proving half there,
@@ -48,7 +49,7 @@ func TestBrokenKeyIsSilent(t *testing.T) {
 		t.Skip("twelve networks")
 	}
 	from := t.TempDir()
-	keys, err := circuits.Develop(t.Context(), protocols.TinyParams(), from, nil)
+	keys, err := circuits.Develop(t.Context(), tiny.Params(), from, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

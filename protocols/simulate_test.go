@@ -9,13 +9,14 @@ import (
 	"parley/engine"
 	"parley/protocols"
 	"parley/protocols/liar"
+	"parley/protocols/mhe/tiny"
 )
 
 // verifyAnswer holds that the analyst's certificate verifies against the pinned network and
 // shows the same answer.
 func verifyAnswer(w *world, o *protocols.Outcome) {
 	w.t.Helper()
-	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pinned(w)}
+	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w)}
 	verdict, err := verifier.Verify(o.Certificate.Marshal())
 	if err != nil || !verdict.Verified || !verdict.ValueShown || printed(verdict.Result) != printed(o.Result) {
 		w.t.Fatalf("verdict %+v, %v", verdict, err)

@@ -14,6 +14,7 @@ import (
 	"parley/engine"
 	"parley/protocols"
 	"parley/protocols/liar"
+	"parley/protocols/mhe/tiny"
 )
 
 // world is a whole network in one goroutine: a ledger, blob stores, crashes, loss,
@@ -109,7 +110,7 @@ func newWorld(t testing.TB, seed uint64, departments int) *world {
 
 // newWorldWithKeys makes departments of the same names with other keys for each salt.
 func newWorldWithKeys(t testing.TB, seed uint64, departments int, salt string) *world {
-	return newWorldAt(t, seed, departments, salt, protocols.TinyKeys())
+	return newWorldAt(t, seed, departments, salt, tiny.Keys())
 }
 
 // newWorldAt uses another parameter set.

@@ -78,6 +78,18 @@ func (s *State) Order(r Record) (refused error, err error) {
 	return refused, nil
 }
 
+// leap applies a record of a certificate, whose records are a ledger's with gaps between them:
+// what stands in the gaps has no part in the outcome, nor do epochs before the one that is opened.
+func (s *State) leap(r *Record) error {
+	s.number = r.Number - 1
+	if body, err := r.Entry.Open(); err == nil {
+		if opening, ok := body.(*EpochOpen); ok && opening.Number > 0 {
+			s.opened = opening.Number - 1
+		}
+	}
+	return s.Apply(Place{Block: r.Block, Time: r.Time}, r.Entry)
+}
+
 // apply is Apply but for the number.
 func (s *State) apply(r *Record) *Refusal {
 	e := &r.Entry

@@ -8,6 +8,7 @@ import (
 	"testing/cryptotest"
 
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // change has these validators vote, and returns the block of the change.
@@ -159,7 +160,7 @@ func TestVerdictsAreAboutKeys(t *testing.T) {
 			w.run()
 			c := w.checkAnswer(bySex).Certificate
 			under := func(pin *protocols.Network) protocols.Verdict {
-				v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: pin}).Verify(c.Marshal())
+				v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pin}).Verify(c.Marshal())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -249,7 +250,7 @@ func (w *world) stripped(c *protocols.Certificate, under func(*protocols.Network
 		forgeries = append(forgeries, &founded)
 	}
 	for i, f := range forgeries {
-		v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: founding}).Verify(f.Marshal())
+		v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: founding}).Verify(f.Marshal())
 		if err != nil || v.Verified || v.SelfConsistent || v.OtherKeys {
 			w.t.Errorf("forgery %d: %+v %v", i, v, err)
 		}
@@ -267,7 +268,7 @@ func TestEarlierCertificate(t *testing.T) {
 		pin      *protocols.Network
 		verified bool
 	}{"founding": {founding, true}, "later": {pinned(w), false}} {
-		v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: tc.pin}).Verify(c.Marshal())
+		v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: tc.pin}).Verify(c.Marshal())
 		if err != nil || v.Verified != tc.verified || v.OtherKeys == tc.verified || !tc.verified && !strings.HasSuffix(v.Reason, ": city2") {
 			t.Errorf("%s: %+v %v", name, v, err)
 		}
@@ -276,7 +277,7 @@ func TestEarlierCertificate(t *testing.T) {
 	other := *founding
 	other.Departments = slices.Clone(founding.Departments)
 	other.Departments[0].Key, other.Departments[1].Key = other.Departments[1].Key, other.Departments[0].Key
-	v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: &other}).Verify(c.Marshal())
+	v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: &other}).Verify(c.Marshal())
 	if err != nil || v.Verified || v.Pinned || v.OtherKeys || !strings.Contains(v.Reason, `"city2" joined as "city1"`) {
 		t.Errorf("%+v %v", v, err)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"parley/engine"
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // here orders an entry in the present block.
@@ -72,7 +73,7 @@ func TestReceiptByKeysThatLeft(t *testing.T) {
 			}
 		}
 		c.Anchor.Receipt = engine.Marshal(&r)
-		v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: founding}).Verify(c.Marshal())
+		v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: founding}).Verify(c.Marshal())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +97,7 @@ func TestRemovedFounderIsPinned(t *testing.T) {
 	w.run()
 	w.askFor(bySex)
 	w.run()
-	v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny, Pinned: founding}).Verify(w.checkAnswer(bySex).Certificate.Marshal())
+	v, err := (&protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: founding}).Verify(w.checkAnswer(bySex).Certificate.Marshal())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // Verdict is what Verify found.
@@ -191,11 +192,11 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 	if len(c.Opening) == 0 {
 		return nil
 	}
-	secret, err := ParseSecretKey(p, c.Opening)
+	secret, err := mhe.ParseSecretKey(p, c.Opening)
 	if err != nil {
 		return err
 	}
-	if err := CheckOpening(p, secret, d.analyst); err != nil {
+	if err := mhe.CheckOpening(p, secret, d.analyst); err != nil {
 		return err
 	}
 	if verdict.Result, err = d.open(secret, shares); err != nil {
@@ -224,13 +225,7 @@ func replay(c *Certificate, p circuits.Params) (*State, *QueryState, error) {
 		if r.Number <= last.Number || r.Block < last.Block {
 			return nil, nil, fmt.Errorf("record %d is out of order", r.Number)
 		}
-		st.number = r.Number - 1
-		if body, err := r.Entry.Open(); err == nil {
-			if opening, ok := body.(*EpochOpen); ok && opening.Number > 0 {
-				st.opened = opening.Number - 1 // the epochs before it do not matter
-			}
-		}
-		if err := st.Apply(Place{Block: r.Block, Time: r.Time}, r.Entry); err != nil {
+		if err := st.leap(&r); err != nil {
 			return nil, nil, fmt.Errorf("record %d: %w", r.Number, err)
 		}
 		last = r
@@ -295,7 +290,7 @@ func columnOf(blobs [][]byte) [][][]byte {
 
 // checkProofs verifies key shares, the analyst's key, contributions and shares, in that order:
 // each stage needs the values of the one before.
-func checkProofs(c *Certificate, vk *circuits.VerifyingKeys, st *State, q *QueryState) (*dossier, [][]Share, error) {
+func checkProofs(c *Certificate, vk *circuits.VerifyingKeys, st *State, q *QueryState) (*dossier, [][]mhe.Share, error) {
 	p, id := vk.Params(), st.ID()
 	d, err := newDossier(vk, id, q, nil)
 	if err != nil {

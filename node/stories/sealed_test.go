@@ -16,6 +16,7 @@ import (
 	"parley/datasets/rehearsal"
 	"parley/engine"
 	"parley/protocols"
+	"parley/protocols/mhe"
 )
 
 // sealed answers a question by the whole protocol, in this process: one department a file,
@@ -47,25 +48,25 @@ func sealed(t *testing.T, keys *circuits.Keys, table string, files map[string]st
 		return circuits.Binding{Query: plan.Digest(), Index: uint32(index), Department: [32]byte{byte(i + 1)}}
 	}
 	vk, crs := keys.Verifying(), p.CRS([]byte(sql))
-	var secrets []protocols.SecretKey
-	var owns []protocols.PublicKey
+	var secrets []mhe.SecretKey
+	var owns []mhe.PublicKey
 	var shares []circuits.Poly
-	newKey := func(i int, crs circuits.Poly) (protocols.SecretKey, protocols.PublicKey) {
-		sk, blob, err := protocols.NewKeyShare(keys, binding(i, 0), crs)
+	newKey := func(i int, crs circuits.Poly) (mhe.SecretKey, mhe.PublicKey) {
+		sk, blob, err := mhe.NewKeyShare(keys, binding(i, 0), crs)
 		if err != nil {
 			t.Fatal(err)
 		}
-		share, err := protocols.VerifyKeyShare(vk, binding(i, 0), crs, blob)
+		share, err := mhe.VerifyKeyShare(vk, binding(i, 0), crs, blob)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return sk, protocols.PublicKey{A: crs, P: share}
+		return sk, mhe.PublicKey{A: crs, P: share}
 	}
 	for i := range names {
 		sk, own := newKey(i, crs)
 		secrets, owns, shares = append(secrets, sk), append(owns, own), append(shares, own.P)
 	}
-	key, err := protocols.CollectiveKey(p, crs, shares)
+	key, err := mhe.CombineKeyShares(p, crs, shares)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,33 +83,33 @@ func sealed(t *testing.T, keys *circuits.Keys, table string, files map[string]st
 	}
 	var sums [][]int64
 	for index := range plan.Ciphertexts() {
-		var cts []protocols.Ciphertext
+		var cts []mhe.Ciphertext
 		for i := range names {
 			lo, hi := plan.Bounds(i)
-			blob, err := protocols.NewContribution(keys, binding(i, index), key, limbs[i][index], lo[index], hi[index])
+			blob, err := mhe.NewContribution(keys, binding(i, index), key, limbs[i][index], lo[index], hi[index])
 			if err != nil {
 				t.Fatal(err)
 			}
-			ct, err := protocols.VerifyContribution(vk, binding(i, index), key, lo[index], hi[index], blob)
+			ct, err := mhe.VerifyContribution(vk, binding(i, index), key, lo[index], hi[index], blob)
 			if err != nil {
 				t.Fatal(err)
 			}
 			cts = append(cts, ct)
 		}
-		sum := protocols.SumCiphertexts(p, cts)
-		var parts []protocols.Share
+		sum := mhe.CombineContributions(p, cts)
+		var parts []mhe.Share
 		for i := range names {
-			blob, err := protocols.NewDecryptionShare(keys, binding(i, index), secrets[i], owns[i], sum, analyst)
+			blob, err := mhe.NewDecryptionShare(keys, binding(i, index), secrets[i], owns[i], sum, analyst)
 			if err != nil {
 				t.Fatal(err)
 			}
-			part, err := protocols.VerifyDecryptionShare(vk, binding(i, index), owns[i], sum, analyst, blob)
+			part, err := mhe.VerifyDecryptionShare(vk, binding(i, index), owns[i], sum, analyst, blob)
 			if err != nil {
 				t.Fatal(err)
 			}
 			parts = append(parts, part)
 		}
-		opened, err := protocols.Decrypt(p, opener, sum, parts)
+		opened, err := mhe.Decrypt(p, opener, sum, parts)
 		if err != nil {
 			t.Fatal(err)
 		}

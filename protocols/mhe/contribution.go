@@ -1,4 +1,4 @@
-package protocols
+package mhe
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ func ContributionSize(p circuits.Params) int { return 2*p.PolySize() + circuits.
 // proof says that the encryption is well formed and every limb within [lo, hi]. The randomness
 // is drawn here, once; the caller keeps the blob and sends the same bytes on a retry.
 // Lattigo's encryptor hides the randomness that the prover needs, so the encryption is done
-// here (README section 2); tests hold it against Lattigo's decryptor.
+// here (protocols/README.md, section 2); tests hold it against Lattigo's decryptor.
 func DraftContribution(p circuits.Params, b circuits.Binding, pk PublicKey, limbs, lo, hi []int64) (*Draft, error) {
 	var w circuits.ContributionSecret
 	var err error
@@ -72,8 +72,8 @@ func VerifyContribution(vk *circuits.VerifyingKeys, b circuits.Binding, pk Publi
 	return Ciphertext{C0: polys[0], C1: polys[1]}, nil
 }
 
-// SumCiphertexts adds verified contributions, one a contributor; it needs at least one.
-func SumCiphertexts(p circuits.Params, cts []Ciphertext) Ciphertext {
+// CombineContributions sums verified ciphertexts, one a contributor; it needs at least one.
+func CombineContributions(p circuits.Params, cts []Ciphertext) Ciphertext {
 	sum := Ciphertext{C0: p.NewPoly(), C1: p.NewPoly()}
 	for _, ct := range cts {
 		p.Ring().Add(sum.C0, ct.C0, sum.C0)

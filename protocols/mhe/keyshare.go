@@ -1,4 +1,4 @@
-package protocols
+package mhe
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ func KeyShareSize(p circuits.Params) int { return p.PolySize() + circuits.ProofS
 
 // NewKeyShare draws a ternary secret and an error, and returns the secret with the blob that
 // others verify: the share P and the proof that it is well formed, bound to b. Used for a
-// department's share of the collective key and for an analyst's key (README section 2). The
+// department's share of the collective key and for an analyst's key (protocols/README.md, section 2). The
 // blob leaks nothing about the secret beyond RLWE.
 func NewKeyShare(k *circuits.Keys, b circuits.Binding, crs circuits.Poly) (SecretKey, []byte, error) {
 	p := k.Params()
@@ -55,8 +55,9 @@ func VerifyKeyShare(vk *circuits.VerifyingKeys, b circuits.Binding, crs circuits
 	return polys[0], nil
 }
 
-// CollectiveKey sums the verified shares of all members: the key whose secret nobody holds.
-func CollectiveKey(p circuits.Params, crs circuits.Poly, shares []circuits.Poly) (PublicKey, error) {
+// CombineKeyShares sums the verified shares of all members to the collective key, whose secret
+// nobody holds.
+func CombineKeyShares(p circuits.Params, crs circuits.Poly, shares []circuits.Poly) (PublicKey, error) {
 	if len(shares) == 0 || len(shares) > p.MaxDepartments() {
 		return PublicKey{}, fmt.Errorf("committee of %d, allowed 1 to %d", len(shares), p.MaxDepartments())
 	}
@@ -76,20 +77,4 @@ func CheckOpening(p circuits.Params, sk SecretKey, pub PublicKey) error {
 		}
 	}
 	return nil
-}
-
-// splitBlob decodes a blob of n ring elements and a proof; it has exactly one length.
-func splitBlob(p circuits.Params, blob []byte, n int) ([]circuits.Poly, []byte, error) {
-	if want := n*p.PolySize() + circuits.ProofSize; len(blob) != want {
-		return nil, nil, fmt.Errorf("blob of %d bytes, want %d", len(blob), want)
-	}
-	polys := make([]circuits.Poly, n)
-	for i := range polys {
-		var err error
-		if polys[i], err = p.DecodePoly(blob[:p.PolySize()]); err != nil {
-			return nil, nil, err
-		}
-		blob = blob[p.PolySize():]
-	}
-	return polys, blob, nil
 }

@@ -1,54 +1,21 @@
-package protocols
+package mhe
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"math/big"
-	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/tuneinsight/lattigo/v5/core/rlwe"
-	"github.com/tuneinsight/lattigo/v5/mhe"
+	lattigo "github.com/tuneinsight/lattigo/v5/mhe"
 	"github.com/tuneinsight/lattigo/v5/ring"
 
 	"parley/circuits"
+	"parley/protocols/mhe/tiny"
 )
-
-// tinyParams is an insecure set of the smallest ring: whole networks run by the thousand.
-func tinyParams() circuits.Params {
-	p, err := circuits.NewParams(circuits.Literal{
-		Name: "tiny", N: 16, Primes: []uint64{0x3fffdc1, 0x3fffcc1},
-		LogT: 14, FloodingBits: 24, Limbs: 16, LimbBits: 8, Departments: 64, Insecure: true,
-	})
-	if err != nil {
-		panic(err)
-	}
-	return p
-}
-
-// tinyKeys are made once a test run.
-var tinyKeys = sync.OnceValue(func() *circuits.Keys {
-	dir, err := os.MkdirTemp("", "parley-keys-")
-	if err != nil {
-		panic(err)
-	}
-	k, err := circuits.Develop(context.Background(), tinyParams(), dir, nil)
-	if err != nil {
-		panic(err)
-	}
-	for _, s := range circuits.Statements { // loaded, so that the folder is not needed again
-		if err := k.Preload(s); err != nil {
-			panic(err)
-		}
-	}
-	_ = os.RemoveAll(dir)
-	return k
-})
 
 // committee is n departments' keys, an analyst's key, and what they are bound to.
 type committee struct {
@@ -68,7 +35,7 @@ func testBinding(i int) circuits.Binding {
 
 func newCommittee(t testing.TB, n int) *committee {
 	t.Helper()
-	k := tinyKeys()
+	k := tiny.Keys()
 	p := k.Params()
 	c := &committee{p: p, crs: p.CRS([]byte("epoch"))}
 	var shares []circuits.Poly
@@ -86,7 +53,7 @@ func newCommittee(t testing.TB, n int) *committee {
 		c.owns = append(c.owns, PublicKey{A: c.crs, P: share})
 	}
 	var err error
-	if c.key, err = CollectiveKey(p, c.crs, shares); err != nil {
+	if c.key, err = CombineKeyShares(p, c.crs, shares); err != nil {
 		t.Fatal(err)
 	}
 	crs := p.CRS([]byte("analyst"))
@@ -105,7 +72,7 @@ func newCommittee(t testing.TB, n int) *committee {
 // contribute returns n verified contributions of random limbs and the limbs' sums.
 func (c *committee) contribute(t testing.TB, n int) ([]Ciphertext, []int64) {
 	t.Helper()
-	k, p := tinyKeys(), c.p
+	k, p := tiny.Keys(), c.p
 	sums := make([]int64, p.Limbs())
 	var cts []Ciphertext
 	for i := range n {
@@ -140,7 +107,7 @@ func (c *committee) contribute(t testing.TB, n int) ([]Ciphertext, []int64) {
 
 func (c *committee) share(t testing.TB, i int, sum Ciphertext) Share {
 	t.Helper()
-	k := tinyKeys()
+	k := tiny.Keys()
 	blob, err := NewDecryptionShare(k, testBinding(i), c.secrets[i], c.owns[i], sum, c.analyst)
 	if err != nil {
 		t.Fatal(err)
@@ -159,7 +126,7 @@ func TestSumDecrypts(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 7} {
 		c := newCommittee(t, n)
 		cts, want := c.contribute(t, n)
-		sum := SumCiphertexts(c.p, cts)
+		sum := CombineContributions(c.p, cts)
 		var shares []Share
 		for i := range n {
 			shares = append(shares, c.share(t, i, sum))
@@ -229,7 +196,7 @@ func TestLattigoDecrypts(t *testing.T) {
 	const n = 3
 	c := newCommittee(t, n)
 	cts, want := c.contribute(t, n)
-	sum := SumCiphertexts(c.p, cts)
+	sum := CombineContributions(c.p, cts)
 	params := lattigoOf(t, c.p)
 
 	ct := lattigoCiphertext(params, sum.C0, sum.C1)
@@ -238,7 +205,7 @@ func TestLattigoDecrypts(t *testing.T) {
 		t.Fatalf("Lattigo's decryptor: got %v, want %v", got, want)
 	}
 
-	switching, err := mhe.NewPublicKeySwitchProtocol(params, ring.DiscreteGaussian{Sigma: 3.2, Bound: 19})
+	switching, err := lattigo.NewPublicKeySwitchProtocol(params, ring.DiscreteGaussian{Sigma: 3.2, Bound: 19})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,9 +232,9 @@ func TestLattigoDecrypts(t *testing.T) {
 func TestLattigoShareIsAccepted(t *testing.T) {
 	c := newCommittee(t, 2)
 	cts, want := c.contribute(t, 2)
-	sum := SumCiphertexts(c.p, cts)
+	sum := CombineContributions(c.p, cts)
 	params := lattigoOf(t, c.p)
-	switching, err := mhe.NewPublicKeySwitchProtocol(params, ring.DiscreteGaussian{Sigma: 1 << 20, Bound: 1 << 23})
+	switching, err := lattigo.NewPublicKeySwitchProtocol(params, ring.DiscreteGaussian{Sigma: 1 << 20, Bound: 1 << 23})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +252,7 @@ func TestLattigoShareIsAccepted(t *testing.T) {
 }
 
 func TestFloodingIsUniform(t *testing.T) {
-	p := tinyParams()
+	p := tiny.Params()
 	const n = 4096
 	values, err := randomFlooding(p, n)
 	if err != nil {
@@ -310,7 +277,7 @@ func TestFloodingIsUniform(t *testing.T) {
 }
 
 func TestSampledSecrets(t *testing.T) {
-	p := tinyParams()
+	p := tiny.Params()
 	s, err := randomTernary(30000)
 	if err != nil {
 		t.Fatal(err)
@@ -392,8 +359,8 @@ func TestOpening(t *testing.T) {
 // TestBlobsAreStrict: every blob has one length and canonical residues.
 func TestBlobsAreStrict(t *testing.T) {
 	c := newCommittee(t, 1)
-	vk := tinyKeys().Verifying()
-	_, blob, err := NewKeyShare(tinyKeys(), testBinding(0), c.crs)
+	vk := tiny.Keys().Verifying()
+	_, blob, err := NewKeyShare(tiny.Keys(), testBinding(0), c.crs)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,49 @@
+// Package mhe is the multiparty encryption under the protocols: circuits in, blobs out. It knows
+// nothing of entries, ledgers or questions; what a message belongs to is in its circuits.Binding.
+//
+// Three messages are made, each a blob of ring elements with a proof (protocols/README.md,
+// section 2), and each has the same verbs: New makes it, proof included; Draft, where the proof is
+// worth putting off, makes it without; Verify checks the blob of another and gives what it holds.
+// What was verified is combined.
+//
+//	NewKeyShare          VerifyKeyShare          CombineKeyShares      the collective key
+//	NewContribution      VerifyContribution      CombineContributions  the encrypted sums
+//	NewDecryptionShare   VerifyDecryptionShare   Decrypt               the sums of the limbs
+//
+// The scheme is BFV without multiplication, over ring elements of circuits.Params, with N of N
+// keys (eprint 2020/304) and decryption by a switch to the analyst's key. Flooding that hides the
+// noise of a share is bounded and proven, and a share is made once, ever (eprint 2024/194). Secrets
+// are drawn from the operating system's generator and never printed.
+package mhe
+
+import (
+	"errors"
+	"fmt"
+
+	"parley/circuits"
+)
+
+// ErrMalformed is in the chain of an error of a Verify whose blob does not even decode: another
+// length, or a residue that is none.
+var ErrMalformed = errors.New("malformed blob")
+
+// malformed is an ErrMalformed that says what is wrong.
+type malformed struct{ error }
+
+func (malformed) Is(target error) bool { return target == ErrMalformed }
+
+// splitBlob decodes a blob of n ring elements and a proof; it has exactly one length.
+func splitBlob(p circuits.Params, blob []byte, n int) ([]circuits.Poly, []byte, error) {
+	if want := n*p.PolySize() + circuits.ProofSize; len(blob) != want {
+		return nil, nil, malformed{fmt.Errorf("blob of %d bytes, want %d", len(blob), want)}
+	}
+	polys := make([]circuits.Poly, n)
+	for i := range polys {
+		var err error
+		if polys[i], err = p.DecodePoly(blob[:p.PolySize()]); err != nil {
+			return nil, nil, malformed{err}
+		}
+		blob = blob[p.PolySize():]
+	}
+	return polys, blob, nil
+}
