@@ -112,11 +112,12 @@ func TestImportsOfPlain(t *testing.T) {
 // rooms says which of the project's packages each room of node may import, tests left out. What
 // is not listed is forbidden: no room imports node, and one that faces people none that runs one.
 var rooms = map[string][]string{
-	"node/disk":    {},
-	"node/failure": {"engine", "datasets"},
-	"node/peers":   {"engine", "node/disk"},
-	"node/journal": {"engine", "protocols", "node/disk"},
-	"node/machine": {"engine", "protocols", "node/peers"},
+	"node/disk":     {},
+	"node/failure":  {"engine", "datasets"},
+	"node/peers":    {"engine", "node/disk"},
+	"node/journal":  {"engine", "protocols", "node/disk"},
+	"node/machine":  {"engine", "protocols", "node/peers"},
+	"node/exchange": {"engine", "protocols", "circuits", "node/disk", "node/failure", "node/ledger", "node/machine", "node/peers"},
 }
 
 // TestRooms holds the direction of imports among the rooms of node.

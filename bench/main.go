@@ -19,6 +19,7 @@ import (
 	"parley/circuits"
 	"parley/node"
 	"parley/node/disk"
+	"parley/node/exchange"
 )
 
 func main() {
@@ -145,7 +146,7 @@ func measureSet(ctx context.Context, name string, o options, report *report) err
 	if err != nil {
 		return err
 	}
-	dir := node.DefaultCacheDir()
+	dir := exchange.DefaultCacheDir()
 	if err := disk.MakePrivate(dir); err != nil { // what another user could put there is no key of ours
 		return err
 	}
@@ -188,7 +189,7 @@ func measureSet(ctx context.Context, name string, o options, report *report) err
 
 // developed gives a set's keys, which measureSet has made, with all of them read.
 func developed(ctx context.Context, p circuits.Params) (*circuits.Keys, error) {
-	keys, err := circuits.Develop(ctx, p, node.DefaultCacheDir(), nil)
+	keys, err := circuits.Develop(ctx, p, exchange.DefaultCacheDir(), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/machine"
 	"parley/protocols"
@@ -230,5 +231,5 @@ func (e *QueryError) Failure() *failure.Failure {
 // Verify checks a certificate offline against a pinned network description, or
 // against nothing (protocols.Verify), with its receipt by the ledger's rules.
 func Verify(certificate []byte, pinned *protocols.Network) (protocols.Verdict, error) {
-	return protocols.Verify(certificate, pinned, checkReceipt)
+	return protocols.Verify(certificate, pinned, exchange.CheckReceipt)
 }

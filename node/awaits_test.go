@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"parley/node/exchange"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -72,7 +73,7 @@ func TestSaysWhatItWaitsFor(t *testing.T) {
 }
 
 func TestSaysHowFarItIs(t *testing.T) {
-	validators := ledgerKeys(make([]protocols.Key, 4))
+	validators := exchange.LedgerKeys(make([]protocols.Key, 4))
 	for want, s := range map[string]ledger.Status{
 		"2 of its 4 validators have told": {Validators: validators, Heard: 2, Block: 7, Head: 7},
 		"block 7 of 90":                   {Validators: validators, Heard: 3, Block: 7, Head: 90},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +12,8 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/exchange"
+	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -33,8 +34,8 @@ type Client struct {
 	node      peer.ID
 	params    circuits.Params
 	network   *protocols.Network // without names
-	exchange  *blobExchange
-	history   *remoteLog
+	exchange  *exchange.Blobs
+	history   *exchange.RemoteLog
 	keys      func() (*circuits.Keys, error)
 
 	mu      sync.Mutex
@@ -67,7 +68,11 @@ func Dial(ctx context.Context, address string, id peers.Identity, o ClientOption
 func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 	ctx, cancel := context.WithTimeout(ctx, peers.DialTimeout)
 	defer cancel()
-	h, err := greetNode(ctx, c.transport, info, c.id)
+	h, err := exchange.Greet(ctx, c.transport, info, c.id)
+	var away *failure.Failure
+	if errors.As(err, &away) {
+		return unavailable("%s", away.Message)
+	}
 	if err != nil {
 		return err
 	}
@@ -75,47 +80,19 @@ func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 		return fmt.Errorf("the node's parameters: %w", err)
 	}
 	c.network = &h.Network
-	c.history = &remoteLog{transport: c.transport, node: c.node, network: c.network, params: c.params}
+	c.history = &exchange.RemoteLog{Transport: c.transport, Node: c.node, Network: c.network, Params: c.params}
 	if c.replica, err = c.history.Base(ctx); err != nil {
 		return unavailable("the node does not show its ledger: %v", err)
 	}
-	c.exchange = newBlobExchange(nil, c.transport, c.id, c.network.ID())
+	c.exchange = exchange.NewBlobs(nil, c.transport, c.id, c.network.ID())
 	c.keys = sync.OnceValues(c.loadKeys)
 	c.transport.Go(c.follow)
 	return nil
 }
 
-// greetNode connects to a node and asks who it is and of which network.
-func greetNode(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Identity) (hello, error) {
-	var h hello
-	if err := t.Libp2p.Connect(ctx, info); err != nil {
-		if strings.Contains(err.Error(), "refused") {
-			return h, unavailable("no node answers at %s", info.Addrs[0])
-		}
-		return h, unavailable("the node at %s cannot be reached: %v", info.Addrs[0], peers.DialCause(err))
-	}
-	cut := false
-	err := peers.Retry(ctx, func() error {
-		err := askInfo(ctx, t, info.ID, infoRequest{Op: infoHello}, &h)
-		if cut = err != nil && !t.Connected(info.ID); cut {
-			return nil // who is cut off once will be cut off again
-		}
-		return err
-	})
-	if cut {
-		return h, unavailable("the node at %s does not talk to %s: is this identity in its list of analysts?", info.Addrs[0], self.Peer())
-	}
-	if err != nil {
-		return h, unavailable("the node at %s is not ready yet: it may still be making keys (%v)", info.Addrs[0], err)
-	}
-	if err := h.Network.Validate(false); err != nil {
-		return h, fmt.Errorf("the node describes no network: %w", err)
-	}
-	return h, nil
-}
-
-func (c *Client) hello(ctx context.Context, h *hello) error {
-	return askInfo(ctx, c.transport, c.node, infoRequest{Op: infoHello}, h)
+func (c *Client) hello(ctx context.Context, h *exchange.Hello) (err error) {
+	*h, err = exchange.AskHello(ctx, c.transport, c.node)
+	return err
 }
 
 func unavailable(format string, args ...any) error {
@@ -143,9 +120,9 @@ func (c *Client) Prepare(ctx context.Context) error {
 func (c *Client) loadKeys() (*circuits.Keys, error) {
 	dir := c.o.CacheDir
 	if dir == "" {
-		dir = DefaultCacheDir()
+		dir = exchange.DefaultCacheDir()
 	}
-	keys, err := networkKeys(c.transport.Closing(), c.params, dir, foundingOf(c.network), keysFrom(c.transport, c.node), c.o.Progress)
+	keys, err := exchange.NetworkKeys(c.transport.Closing(), c.params, dir, exchange.FoundingOf(c.network), exchange.KeysFrom(c.transport, c.node), c.o.Progress)
 	if err != nil {
 		return nil, &QueryError{Code: "keys", Sentence: err.Error()}
 	}
@@ -154,7 +131,7 @@ func (c *Client) loadKeys() (*circuits.Keys, error) {
 
 // follow keeps the replica up to date, through lost connections.
 func (c *Client) follow(ctx context.Context) {
-	for pause := followPause; ctx.Err() == nil; pause = min(2*pause, followLastPause) {
+	for pause := exchange.FollowPause; ctx.Err() == nil; pause = min(2*pause, exchange.FollowLastPause) {
 		before := c.height()
 		err := c.history.Follow(ctx, before, c.take)
 		var gap *historyError
@@ -167,7 +144,7 @@ func (c *Client) follow(ctx context.Context) {
 			return
 		}
 		if c.height() > before {
-			pause = followPause
+			pause = exchange.FollowPause
 		}
 		select {
 		case <-ctx.Done():
@@ -210,7 +187,7 @@ func (c *Client) wake() {
 func (c *Client) wait(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
 	defer cancel()
-	var h hello
+	var h exchange.Hello
 	if err := peers.Retry(ctx, func() error { return c.hello(ctx, &h) }); err != nil {
 		return unavailable("the node does not answer: %v", err)
 	}
@@ -262,7 +239,7 @@ func (c *Client) Catalogue(ctx context.Context) (engine.Catalogue, error) {
 
 // Status is what the node says of itself.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	var h hello
+	var h exchange.Hello
 	if err := c.hello(ctx, &h); err != nil {
 		return Status{}, unavailable("the node does not answer: %v", err)
 	}

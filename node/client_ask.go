@@ -13,6 +13,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/exchange"
 	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
@@ -78,7 +79,7 @@ func (c *Client) askRound(ctx context.Context, plan *engine.Plan, o AskOptions) 
 func (c *Client) standstill(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askGrace)
 	defer cancel()
-	var h hello
+	var h exchange.Hello
 	if c.hello(ctx, &h) != nil || len(h.Absent) == 0 || len(h.Absent) > 2*protocols.MaxDepartments {
 		return nil
 	}
@@ -108,7 +109,7 @@ func (a *asking) prepare(ctx context.Context, plan *engine.Plan, keys *circuits.
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.Private(), Keys: keys, Verifying: keys.Verifying(),
-		State: c.replica, Receipts: checkReceipt, Plan: plan,
+		State: c.replica, Receipts: exchange.CheckReceipt, Plan: plan,
 		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
 	if err != nil {
 		return err
@@ -154,7 +155,7 @@ func (a *asking) publish(blobs [][]byte) error {
 	for _, b := range blobs {
 		err := peers.Retry(a.run.Context, func() error {
 			err := a.c.exchange.Upload(a.run.Context, a.c.node, b)
-			if len(b) != protocols.SizesOf(a.c.params).KeyShare && errors.Is(err, errNotTaken) {
+			if len(b) != protocols.SizesOf(a.c.params).KeyShare && errors.Is(err, exchange.ErrNotTaken) {
 				return nil // shown with an accusation, and nobody waits for it: another's ended the question
 			}
 			return err
@@ -268,10 +269,9 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, Certificate: cert.Marshal(),
 		Assurance: "sealed", Parameters: c.params.Name()}
 	out.Departments = a.departments(plan)
-	var said reports
-	ask, cancel := context.WithTimeout(ctx, reportTimeout+time.Second)
+	ask, cancel := context.WithTimeout(ctx, exchange.ReportTimeout+time.Second)
 	defer cancel()
-	if askInfo(ask, c.transport, c.node, infoRequest{Op: infoReports, Query: out.Query}, &said) == nil {
+	if said, err := exchange.AskReports(ask, c.transport, c.node, out.Query); err == nil {
 		for _, r := range said.List {
 			out.Seconds.Merge(r.Report, &out.CPUSeconds)
 		}

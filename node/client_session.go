@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/exchange"
 	"parley/node/machine"
 	"parley/protocols"
 )
@@ -124,7 +125,7 @@ func (a *Answer) join(sql string) error {
 // from them that they belong together.
 func (c *Client) verify(a *Answer, o AskOptions) (err error) {
 	start, cpu := time.Now(), machine.ProcessorSeconds()
-	v := &protocols.Verifier{Pinned: o.Pinned, Parameters: c.o.hooks.parameterSet, Receipts: checkReceipt}
+	v := &protocols.Verifier{Pinned: o.Pinned, Parameters: c.o.hooks.parameterSet, Receipts: exchange.CheckReceipt}
 	if len(a.Rounds) > 0 && o.NoOpening {
 		err = a.verifySealed(v)
 	} else {

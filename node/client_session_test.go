@@ -8,6 +8,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/exchange"
 	"parley/protocols"
 )
 
@@ -76,7 +77,7 @@ func TestNetworkRounds(t *testing.T) {
 	}
 	rounds := sequence.Certificates
 	rounds[0], rounds[1] = rounds[1], rounds[0]
-	verifier := protocols.Verifier{Pinned: &network, Parameters: tiny, Receipts: checkReceipt}
+	verifier := protocols.Verifier{Pinned: &network, Parameters: tiny, Receipts: exchange.CheckReceipt}
 	if v, err := verifier.Verify(sequence.Marshal()); err != nil || v.Verified || v.SelfConsistent || !strings.Contains(v.Reason, "round 2 was asked before round 1 ended") {
 		t.Errorf("two rounds swapped: %v, %+v", err, v)
 	}

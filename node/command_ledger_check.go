@@ -15,6 +15,7 @@ import (
 
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/node/peers"
@@ -368,7 +369,7 @@ func compareHeads(ctx context.Context, addresses []string, id peers.Identity, pi
 	var network *protocols.Network
 	for _, info := range infos {
 		dial, cancel := context.WithTimeout(ctx, peers.DialTimeout)
-		h, err := greetNode(dial, t, info, id)
+		h, err := exchange.Greet(dial, t, info, id)
 		cancel()
 		if err != nil {
 			return nil, err
@@ -381,7 +382,7 @@ func compareHeads(ctx context.Context, addresses []string, id peers.Identity, pi
 	if pins.Network != nil && pins.Network.ID() != network.ID() || pins.Genesis != (engine.Digest{}) && pins.Genesis != network.ID() {
 		return nil, failure.Refused("network", "", "the nodes are of network %s, which is not the pinned one", network.ID())
 	}
-	got, err := ledger.Light(ctx, t.Libp2p, network.ID(), ledgerKeys(network.Validators()), ids, block)
+	got, err := ledger.Light(ctx, t.Libp2p, network.ID(), exchange.LedgerKeys(network.Validators()), ids, block)
 	if err != nil {
 		return nil, failure.Refused("ledger", "", "%s", err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/exchange"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -248,7 +249,7 @@ func (c *exportCheck) block(b ledger.CheckedBlock) error {
 // verified.
 func (c *exportCheck) record(r *protocols.Record, refused error) error {
 	c.number = r.Number
-	for _, b := range blobsNamedBy(c.sizes, r, refused) {
+	for _, b := range exchange.BlobsNamedBy(c.sizes, r, refused) {
 		c.blob = b.Digest
 		if c.x.Peek() == frameGone {
 			if _, err := c.x.Next(frameGone, 0); err != nil {

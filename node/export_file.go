@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"parley/engine"
+	"parley/node/exchange"
 	"parley/node/ledger"
 	"parley/protocols"
 )
@@ -201,7 +202,7 @@ func (x *exportReader) Block(height uint64) (ledger.Block, error) {
 	out := ledger.Block{Height: height, Bytes: b}
 	if x.Peek() == frameSeal {
 		at := x.frame
-		out.Seal, err = x.Next(frameSeal, sealLimit)
+		out.Seal, err = x.Next(frameSeal, exchange.SealLimit)
 		x.frame = at
 	}
 	return out, err

@@ -10,6 +10,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/protocols"
@@ -31,13 +32,13 @@ func newReplay(n *protocols.Network, sizes protocols.Sizes) *replay {
 
 // Run returns how many blocks there were.
 func (p *replay) Run(blocks iter.Seq2[ledger.Block, error]) (uint64, error) {
-	genesis := referee{p.state.Clone()}
-	return ledger.CheckBlocks(p.network.ID(), ledgerKeys(p.network.Validators()), genesis, blocks, func(b ledger.CheckedBlock) error {
+	genesis := exchange.Referee{State: p.state.Clone()}
+	return ledger.CheckBlocks(p.network.ID(), exchange.LedgerKeys(p.network.Validators()), genesis, blocks, func(b ledger.CheckedBlock) error {
 		if err := p.block(b); err != nil {
 			return err
 		}
 		for i := range b.Records {
-			r, err := recordOf(&b.Records[i])
+			r, err := exchange.RecordOf(&b.Records[i])
 			if err != nil {
 				return err
 			}
@@ -100,7 +101,7 @@ func exportLedger(ctx context.Context, w io.Writer, src ledgerSource, params cir
 		return err
 	}
 	p.record = func(r *protocols.Record, refused error) error {
-		for _, b := range blobsNamedBy(protocols.SizesOf(params), r, refused) {
+		for _, b := range exchange.BlobsNamedBy(protocols.SizesOf(params), r, refused) {
 			if err := exportBlob(ctx, x, src, b, out); err != nil {
 				return err
 			}
@@ -136,13 +137,13 @@ func remember(blocks iter.Seq2[ledger.Block, error], last uint64, into *ledger.B
 	}
 }
 
-func exportBlob(ctx context.Context, x *exportWriter, src ledgerSource, b namedBlob, out *exported) error {
+func exportBlob(ctx context.Context, x *exportWriter, src ledgerSource, b exchange.NamedBlob, out *exported) error {
 	data, err := src.Blob(ctx, b)
 	switch {
 	case err == nil && len(data) == b.Size && protocols.BlobDigest(data) == b.Digest:
 		out.Blobs++
 		return x.Frame(frameBlob, data)
-	case err == nil || errors.Is(err, errNoBlob):
+	case err == nil || errors.Is(err, exchange.ErrNoBlob):
 		out.Missing = append(out.Missing, b.Digest.String())
 		return x.Frame(frameGone, nil)
 	}

@@ -9,81 +9,18 @@ import (
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
-	"github.com/libp2p/go-libp2p/core/protocol"
 
 	"parley/engine"
+	"parley/node/exchange"
 	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
 )
 
-// The info protocol (README section 5): what a node says of itself, and of a
-// query to the analyst who asked it.
-const (
-	infoProtocol protocol.ID = "/parley/info/1"
-	// reportTimeout is how long an analyst's node waits for the others' reports.
-	reportTimeout = 3 * time.Second
-)
-
-type infoOp uint8
-
-const (
-	infoHello   infoOp = iota + 1 // who are you, in which network
-	infoReport                    // your own time for a query
-	infoReports                   // all departments' time for a query
-	infoHeads                     // how far the log goes, for you and for others
-)
-
-type infoRequest struct {
-	_     struct{} `cbor:",toarray"`
-	Op    infoOp
-	Query engine.Digest
-}
-
-// hello is a node's description of itself.
-type hello struct {
-	_       struct{} `cbor:",toarray"`
-	Version uint64
-	Name    string
-	Ready   bool
-	Height  uint64 // entries of the ledger that it holds
-	// Absent are, while the ledger lacks its quorum, the members that this node
-	// does not reach.
-	Absent  []string
-	Network protocols.Network
-}
-
-// reports are the departments' own words on their time; one that did not
-// answer is not among them.
-type reports struct {
-	_    struct{} `cbor:",toarray"`
-	List []departmentReport
-}
-
-type departmentReport struct {
-	_      struct{} `cbor:",toarray"`
-	Key    protocols.Key
-	Report machine.Report
-}
-
-// serveInfo answers info streams.
-func (n *node) serveInfo(ctx context.Context, s *peers.Stream) error {
-	var q infoRequest
-	if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
-		return err
-	}
-	switch q.Op {
-	case infoHello:
-		v := n.view.Load()
-		return s.SendValue(hello{Version: protocols.Version, Name: n.cfg.Name, Ready: v.status.Ready, Height: v.height,
-			Absent: n.absent(), Network: *v.network})
-	case infoReport:
-		r, _ := n.reportOf(q.Query)
-		return s.SendValue(r)
-	case infoReports:
-		return s.SendValue(n.gatherReports(ctx, q.Query))
-	}
-	return &peers.Fault{Peer: s.Peer, Reason: "asked for unknown information"}
+// hello is what this node says of itself.
+func (n *node) hello() exchange.Hello {
+	v := n.view.Load()
+	return exchange.Hello{Version: protocols.Version, Name: n.cfg.Name, Ready: v.status.Ready, Height: v.height, Absent: n.absent(), Network: *v.network}
 }
 
 // absent names the members that are not reached, if that stops the ledger.
@@ -115,15 +52,15 @@ func (n *node) reportOf(query engine.Digest) (machine.Report, bool) {
 }
 
 // gatherReports asks the other members at once.
-func (n *node) gatherReports(ctx context.Context, query engine.Digest) reports {
-	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+func (n *node) gatherReports(ctx context.Context, query engine.Digest) exchange.Reports {
+	ctx, cancel := context.WithTimeout(ctx, exchange.ReportTimeout)
 	defer cancel()
-	var out reports
+	var out exchange.Reports
 	if r, ok := n.reportOf(query); ok {
-		out.List = append(out.List, departmentReport{Key: n.id.Key(), Report: r})
+		out.List = append(out.List, exchange.DepartmentReport{Key: n.id.Key(), Report: r})
 	}
 	members := n.transport.Roles.With(peers.Member)
-	found := make(chan *departmentReport, len(members))
+	found := make(chan *exchange.DepartmentReport, len(members))
 	for _, p := range members {
 		key, err := peers.KeyOfID(p)
 		if err != nil || !n.transport.Connected(p) {
@@ -131,12 +68,12 @@ func (n *node) gatherReports(ctx context.Context, query engine.Digest) reports {
 			continue
 		}
 		go func() {
-			var r machine.Report
-			if askInfo(ctx, n.transport, p, infoRequest{Op: infoReport, Query: query}, &r) != nil {
+			r, err := exchange.AskReport(ctx, n.transport, p, query)
+			if err != nil {
 				found <- nil
 				return
 			}
-			found <- &departmentReport{Key: key, Report: r}
+			found <- &exchange.DepartmentReport{Key: key, Report: r}
 		}()
 	}
 	for range members {
@@ -145,23 +82,6 @@ func (n *node) gatherReports(ctx context.Context, query engine.Digest) reports {
 		}
 	}
 	return out
-}
-
-// askInfo asks a peer for information.
-func askInfo(ctx context.Context, t *peers.Host, from peer.ID, q infoRequest, into any) error {
-	s, err := t.Open(ctx, from, infoProtocol)
-	if err != nil {
-		return err
-	}
-	defer s.Abort()
-	if err := s.SendValue(q); err != nil {
-		return err
-	}
-	if err := s.ReceiveValue(into, peers.AnswerTimeout); err != nil {
-		return err
-	}
-	s.Close()
-	return nil
 }
 
 // greet compares networks with a member that has just been reached: a
@@ -175,7 +95,7 @@ func (n *node) greet(ctx context.Context, p peer.ID) {
 		return
 	}
 	defer n.greeting.Delete(p)
-	for pause := followPause; n.transport.Roles.Of(p) >= peers.Member && !n.compare(ctx, p); pause = min(2*pause, followLastPause) {
+	for pause := exchange.FollowPause; n.transport.Roles.Of(p) >= peers.Member && !n.compare(ctx, p); pause = min(2*pause, exchange.FollowLastPause) {
 		select {
 		case <-ctx.Done():
 			return
@@ -192,8 +112,8 @@ func (n *node) compare(ctx context.Context, p peer.ID) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, peers.AnswerTimeout)
 	defer cancel()
-	var h hello
-	if err := askInfo(ctx, n.transport, p, infoRequest{Op: infoHello}, &h); err != nil {
+	h, err := exchange.AskHello(ctx, n.transport, p)
+	if err != nil {
 		if ctx.Err() == nil && !errors.Is(err, peers.ErrEnded) {
 			n.log.Debug("a department does not answer yet", "peer", p.String(), "error", err.Error())
 		}

@@ -16,6 +16,7 @@ import (
 
 	"parley/circuits"
 	"parley/node/disk"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/node/peers"
@@ -28,7 +29,7 @@ func quietLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // It is opened under an identity made for the purpose, which no validator has
 // and nobody is reachable by: nothing is signed and no block comes.
 type archive struct {
-	replicated
+	exchange.LocalLog
 	network   *protocols.Network
 	params    circuits.Params
 	blobs     []string // folders
@@ -63,7 +64,7 @@ func openArchive(ctx context.Context, data string, network *protocols.Network, h
 	if a.transport, err = peers.NewHost(peers.IdentityOf(key), "", nil, quietLog(), nil); err != nil {
 		return nil, err
 	}
-	c := refereeLedger(folder, a.network, protocols.SizesOf(a.params))
+	c := exchange.LedgerConfig(folder, a.network, protocols.SizesOf(a.params))
 	c.Key, c.Host, c.Peers = key, a.transport.Libp2p, func() []peer.ID { return nil }
 	a.Ledger, err = ledger.Open(ctx, c)
 	return a, err
@@ -74,7 +75,9 @@ func (a *archive) Params() circuits.Params     { return a.params }
 func (a *archive) Live() bool                  { return false }
 
 // Extent implements ledgerSource.
-func (a *archive) Extent(context.Context) (ledgerExtent, error) { return extentOf(a.Ledger), nil }
+func (a *archive) Extent(context.Context) (exchange.Extent, error) {
+	return exchange.ExtentOf(a.Ledger), nil
+}
 
 // Blocks implements ledgerSource.
 func (a *archive) Blocks(_ context.Context, from, to uint64) iter.Seq2[ledger.Block, error] {
@@ -82,7 +85,7 @@ func (a *archive) Blocks(_ context.Context, from, to uint64) iter.Seq2[ledger.Bl
 }
 
 // Blob implements ledgerSource.
-func (a *archive) Blob(_ context.Context, b namedBlob) ([]byte, error) {
+func (a *archive) Blob(_ context.Context, b exchange.NamedBlob) ([]byte, error) {
 	for _, folder := range a.blobs {
 		data, err := os.ReadFile(filepath.Join(folder, b.Digest.String()))
 		switch {
@@ -92,7 +95,7 @@ func (a *archive) Blob(_ context.Context, b namedBlob) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return nil, errNoBlob
+	return nil, exchange.ErrNoBlob
 }
 
 // Close implements ledgerSource.

@@ -16,6 +16,7 @@ import (
 
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/protocols"
 	"parley/protocols/liar"
@@ -291,10 +292,10 @@ func TestAuditorOfLies(t *testing.T) {
 // shortSource is a source that does not hold all of its ledger.
 type shortSource struct {
 	ledgerSource
-	extent ledgerExtent
+	extent exchange.Extent
 }
 
-func (s shortSource) Extent(context.Context) (ledgerExtent, error) { return s.extent, nil }
+func (s shortSource) Extent(context.Context) (exchange.Extent, error) { return s.extent, nil }
 
 // Entries as they come; and nodes that cannot tell the whole history say so.
 func TestFollowLedger(t *testing.T) {
@@ -335,11 +336,11 @@ func TestFollowLedger(t *testing.T) {
 	src, err := dialSource(limit, n.address(0), n.analyst, hooks{parameters: tiny})
 	check(t, err)
 	defer src.Close()
-	pruned := shortSource{src, ledgerExtent{FirstBlock: 3, LastBlock: 9, Records: 5}}
+	pruned := shortSource{src, exchange.Extent{FirstBlock: 3, LastBlock: 9, Records: 5}}
 	if _, err := exportLedger(limit, io.Discard, pruned, src.Params(), func(uint64, uint64) {}); failure.Of(err).Code != "pruned" {
 		t.Errorf("an export without the first block: %v", err)
 	}
-	joined := shortSource{src, ledgerExtent{FirstBlock: 3, LastBlock: 9, Records: 5, Missing: 2}}
+	joined := shortSource{src, exchange.Extent{FirstBlock: 3, LastBlock: 9, Records: 5, Missing: 2}}
 	if _, err := readHistory(limit, joined, nil, nil); failure.Of(err).Code != "incomplete" {
 		t.Errorf("a history without its beginning: %v", err)
 	}

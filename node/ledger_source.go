@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/circuits"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/node/peers"
@@ -23,20 +24,20 @@ type ledgerSource interface {
 	Params() circuits.Params
 	// Live tells that more will come.
 	Live() bool
-	Extent(ctx context.Context) (ledgerExtent, error)
+	Extent(ctx context.Context) (exchange.Extent, error)
 	Base(ctx context.Context) (*protocols.State, error)
 	Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error
 	Signed(number uint64) time.Time
 	Blocks(ctx context.Context, from, to uint64) iter.Seq2[ledger.Block, error]
 	// Blob is errNoBlob where nobody who was asked holds it.
-	Blob(ctx context.Context, b namedBlob) ([]byte, error)
+	Blob(ctx context.Context, b exchange.NamedBlob) ([]byte, error)
 	Close() error
 }
 
 // remoteSource is a running node.
 type remoteSource struct {
-	*remoteLog
-	exchange *blobExchange
+	*exchange.RemoteLog
+	exchange *exchange.Blobs
 }
 
 // dialSource connects to a node as an analyst, or as a member whose own node is
@@ -52,7 +53,7 @@ func dialSource(ctx context.Context, address string, id peers.Identity, h hooks)
 	}
 	dial, cancel := context.WithTimeout(ctx, peers.DialTimeout)
 	defer cancel()
-	greeting, err := greetNode(dial, t, *info, id)
+	greeting, err := exchange.Greet(dial, t, *info, id)
 	if err != nil {
 		t.Close()
 		return nil, err
@@ -64,24 +65,19 @@ func dialSource(ctx context.Context, address string, id peers.Identity, h hooks)
 	}
 	network := greeting.Network.Nameless()
 	return &remoteSource{
-		remoteLog: &remoteLog{transport: t, node: info.ID, network: network, params: params},
-		exchange:  newBlobExchange(nil, t, id, network.ID()),
+		RemoteLog: &exchange.RemoteLog{Transport: t, Node: info.ID, Network: network, Params: params},
+		exchange:  exchange.NewBlobs(nil, t, id, network.ID()),
 	}, nil
 }
 
-func (s *remoteSource) Network() *protocols.Network { return s.network }
-func (s *remoteSource) Params() circuits.Params     { return s.params }
+func (s *remoteSource) Network() *protocols.Network { return s.RemoteLog.Network }
+func (s *remoteSource) Params() circuits.Params     { return s.RemoteLog.Params }
 func (s *remoteSource) Live() bool                  { return true }
-func (s *remoteSource) Close() error                { return s.transport.Close() }
+func (s *remoteSource) Close() error                { return s.RemoteLog.Transport.Close() }
 
 // Blob asks the node, which asks the owner for an analyst.
-func (s *remoteSource) Blob(ctx context.Context, b namedBlob) ([]byte, error) {
-	q := blobRequest{Op: blobGet, Digest: b.Digest, Size: uint64(b.Size), Owner: b.Owner}
-	data, lie, err := s.exchange.fetchOnce(ctx, q, s.node)
-	if lie != nil {
-		return nil, errNoBlob // its owner has other bytes under this name
-	}
-	return data, err
+func (s *remoteSource) Blob(ctx context.Context, b exchange.NamedBlob) ([]byte, error) {
+	return s.exchange.FetchFrom(ctx, b, s.RemoteLog.Node)
 }
 
 // wholeHistory goes through a source's whole history, as far as it goes now, and
@@ -136,7 +132,7 @@ func timeOf(src ledgerSource, r *protocols.Record) time.Time {
 // followFrom tells of records after a state as they come, until ctx ends,
 // through lost connections.
 func followFrom(ctx context.Context, src ledgerSource, s *protocols.State, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
-	for pause := followPause; ; pause = min(2*pause, followLastPause) {
+	for pause := exchange.FollowPause; ; pause = min(2*pause, exchange.FollowLastPause) {
 		before := s.Applied()
 		err := src.Follow(ctx, before, func(records []protocols.Record) error { return orderAll(s, records, tell) })
 		var told *failure.Failure
@@ -146,7 +142,7 @@ func followFrom(ctx context.Context, src ledgerSource, s *protocols.State, tell 
 		case errors.As(err, &told):
 			return err
 		case s.Applied() > before:
-			pause = followPause
+			pause = exchange.FollowPause
 		}
 		select {
 		case <-ctx.Done():
@@ -157,7 +153,7 @@ func followFrom(ctx context.Context, src ledgerSource, s *protocols.State, tell 
 }
 
 // wholeExtent refuses a source whose first records are missing.
-func wholeExtent(ctx context.Context, src ledgerSource) (ledgerExtent, error) {
+func wholeExtent(ctx context.Context, src ledgerSource) (exchange.Extent, error) {
 	extent, err := src.Extent(ctx)
 	if err == nil && extent.Missing > 0 {
 		err = failure.Refused("incomplete", "ask a node that was there from the beginning",

@@ -29,13 +29,13 @@ func tellTransportLie(kind liar.Kind, o *Options) {
 		}
 	case liar.Equivocation:
 		o.hooks.transport = func(n *node) error {
-			n.exchange.forge = (&twoFaces{first: map[engine.Digest]peer.ID{}}).serve
+			n.exchange.Forge = (&twoFaces{first: map[engine.Digest]peer.ID{}}).serve
 			return nil
 		}
 	case liar.Oversized:
 		o.hooks.transport = func(n *node) error {
 			keyShare := protocols.SizesOf(n.params).KeyShare
-			n.exchange.forge = func(_ peer.ID, _ engine.Digest, data []byte) []byte {
+			n.exchange.Forge = func(_ peer.ID, _ engine.Digest, data []byte) []byte {
 				if len(data) == keyShare {
 					return data // or there would never be an epoch to lie in
 				}

@@ -12,7 +12,6 @@ import (
 
 	"parley/engine"
 	"parley/node/ledger"
-	"parley/node/nodetest"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -83,7 +82,6 @@ const (
 	_ uint = protocols.MaxStateBytes - ledger.MaxState
 	_ uint = ledger.MaxReceipt - protocols.MaxReceiptBytes
 	_ uint = protocols.MaxReceiptBytes - ledger.MaxReceipt
-	_ uint = logFrame - ledger.MaxTx - followBatch
 	_ uint = peers.MessageLimit - protocols.MaxReceiptBytes - 1024
 	_ uint = engine.MaxRegistrations - protocols.MaxTables*protocols.MaxDepartments
 	_ uint = ledger.MaxWaiting - 2*protocols.MaxPending - protocols.MaxVotes // what an honest member may have to say at once
@@ -166,21 +164,6 @@ func TestLongestEntry(t *testing.T) {
 	var refused *protocols.Refusal
 	if err := l.history.Append(ctx, longer); !errors.As(err, &refused) {
 		t.Errorf("a longer one: %v", err)
-	}
-}
-
-// TestAuthorOf: what does not read as an entry has no author, and what does has
-// the one that it names.
-func TestAuthorOf(t *testing.T) {
-	id := nodetest.Identity(t)
-	e := protocols.Sign(engine.Digest{1}, id.Private(), &protocols.Join{Name: "a"})
-	if got := authorOf(e.Marshal()); got != protocols.Key(id.Key()).String() {
-		t.Errorf("author %q", got)
-	}
-	for _, tx := range [][]byte{nil, {}, {0x80}, []byte("note"), e.Marshal()[1:], append(e.Marshal(), 0), make([]byte, ledger.MaxTx+1)} {
-		if got := authorOf(tx); got != "" {
-			t.Errorf("%d bytes: author %q", len(tx), got)
-		}
 	}
 }
 

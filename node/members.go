@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/circuits"
+	"parley/node/exchange"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -165,7 +166,7 @@ func (m *membership) first() protocols.Key { return m.departments[0] }
 
 // network is the genesis: what the configuration, the nonce and the keys give,
 // all but names.
-func (m *membership) network(p circuits.Params, f founding) *protocols.Network {
+func (m *membership) network(p circuits.Params, f exchange.Founding) *protocols.Network {
 	if m.genesis != nil {
 		return m.genesis
 	}

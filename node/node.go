@@ -24,6 +24,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/disk"
+	"parley/node/exchange"
 	"parley/node/journal"
 	"parley/node/ledger"
 	"parley/node/machine"
@@ -53,11 +54,11 @@ type node struct {
 	tables  []*table
 
 	transport *peers.Host
-	blobs     *blobStore
-	exchange  *blobExchange
+	blobs     *exchange.Store
+	exchange  *exchange.Blobs
 	journal   *journal.Store
 	ledger    *ledger.Ledger
-	history   Log
+	history   exchange.Log
 	outbox    *machine.Outbox
 
 	department *protocols.Department
@@ -248,18 +249,18 @@ func (n *node) openKeys(ctx context.Context) error {
 	if err := n.checkBroken(); err != nil {
 		return err
 	}
-	var want founding
+	var want exchange.Founding
 	if g := n.members.genesis; g != nil {
-		want = foundingOf(g)
+		want = exchange.FoundingOf(g)
 	}
-	var keys heldKeys
+	var keys exchange.HeldKeys
 	var err error
 	if n.members.genesis == nil && n.members.first() == n.id.Key() {
 		cache := n.cacheDir()
-		keys.dir = cache
-		if keys.Keys, err = developKeys(ctx, n.params, cache, n.o.Progress); err == nil {
-			keys.verifying = keys.Keys.Verifying()
-			want.setKeys(keys.Keys)
+		keys.Dir = cache
+		if keys.Keys, err = exchange.DevelopKeys(ctx, n.params, cache, n.o.Progress); err == nil {
+			keys.VerifyingKeys = keys.Keys.Verifying()
+			want.SetKeys(keys.Keys)
 		}
 		rand.Read(want.Nonce[:]) // never fails (crypto/rand)
 	} else {
@@ -277,57 +278,59 @@ func (n *node) openKeys(ctx context.Context) error {
 			return err
 		}
 	}
-	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.verifying,
+	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.VerifyingKeys,
 		Analysts: n.members.analysts}
 	if n.network.Development {
 		n.log.Warn("not for private data", "keys", protocols.DevelopmentCaveat, "parameters", n.params.Name())
 	}
 	n.view.Store(&view{network: n.network, status: n.status(false)})
-	serveKeys(n.transport, keys, foundingOf(n.network))
+	exchange.ServeKeys(n.transport, keys, exchange.FoundingOf(n.network))
 	return nil
 }
 
-func (n *node) cacheDir() string { return cmp.Or(n.o.CacheDir, DefaultCacheDir()) }
+func (n *node) cacheDir() string { return cmp.Or(n.o.CacheDir, exchange.DefaultCacheDir()) }
 
 // othersKeys gets keys that another member made; want is empty before it is
 // known which. An auditor proves nothing and takes the verifying half only.
-func (n *node) othersKeys(ctx context.Context, want *founding) (heldKeys, error) {
+func (n *node) othersKeys(ctx context.Context, want *exchange.Founding) (exchange.HeldKeys, error) {
 	source, err := n.keySource(), error(nil)
 	if want.Verifying == nil {
 		if *want, err = n.awaitFounding(ctx, source); err != nil {
-			return heldKeys{}, err
+			return exchange.HeldKeys{}, err
 		}
 	}
 	if n.cfg.Auditor {
 		vk, err := circuits.ParseVerifyingKeys(n.params, want.Verifying)
 		if err != nil {
-			return heldKeys{}, fmt.Errorf("the network's verifying keys: %w", err)
+			return exchange.HeldKeys{}, fmt.Errorf("the network's verifying keys: %w", err)
 		}
-		return heldKeys{verifying: vk}, nil
+		return exchange.HeldKeys{VerifyingKeys: vk}, nil
 	}
-	return networkKeys(ctx, n.params, n.cacheDir(), *want, source, n.o.Progress)
+	return exchange.NetworkKeys(ctx, n.params, n.cacheDir(), *want, source, n.o.Progress)
 }
 
 // keySource asks the first department, and in its absence whichever member is
 // connected.
-func (n *node) keySource() *keySource {
+func (n *node) keySource() *exchange.KeySource {
 	first := peers.IDOf(n.members.first())
-	from := func() *keySource {
+	from := func() *exchange.KeySource {
 		if n.transport.Connected(first) {
-			return keysFrom(n.transport, first)
+			return exchange.KeysFrom(n.transport, first)
 		}
 		for _, p := range n.transport.Roles.With(peers.Member) {
 			if n.transport.Connected(p) {
-				return keysFrom(n.transport, p)
+				return exchange.KeysFrom(n.transport, p)
 			}
 		}
-		return keysFrom(n.transport, first)
+		return exchange.KeysFrom(n.transport, first)
 	}
-	return &keySource{
-		founding: func(ctx context.Context) (founding, error) { return keysFrom(n.transport, first).founding(ctx) },
-		fetch: func(ctx context.Context, files []keyFile, into string) (fatal error) {
+	return &exchange.KeySource{
+		Founding: func(ctx context.Context) (exchange.Founding, error) {
+			return exchange.KeysFrom(n.transport, first).Founding(ctx)
+		},
+		Fetch: func(ctx context.Context, files []exchange.KeyFile, into string) (fatal error) {
 			err := peers.Retry(ctx, func() error {
-				err := from().fetch(ctx, files, into)
+				err := from().Fetch(ctx, files, into)
 				if fatal = disk.Fault(err); fatal != nil {
 					return nil
 				}
@@ -343,13 +346,13 @@ func (n *node) keySource() *keySource {
 
 // awaitFounding asks the first department what it founded the network with,
 // until it answers.
-func (n *node) awaitFounding(ctx context.Context, source *keySource) (founding, error) {
+func (n *node) awaitFounding(ctx context.Context, source *exchange.KeySource) (exchange.Founding, error) {
 	if n.o.Progress != nil {
 		n.o.Progress("waiting for the keys of the first department", 0, 0)
 	}
 	n.log.Info("waiting for the proofs' keys", "from", peers.PeerOf(n.members.first()))
 	for {
-		founded, err := source.founding(ctx)
+		founded, err := source.Founding(ctx)
 		if err == nil {
 			return founded, nil
 		}
@@ -357,29 +360,29 @@ func (n *node) awaitFounding(ctx context.Context, source *keySource) (founding, 
 		select {
 		case <-time.After(peers.RetryPause):
 		case <-ctx.Done():
-			return founding{}, ctx.Err()
+			return exchange.Founding{}, ctx.Err()
 		}
 	}
 }
 
 func (n *node) openStores(context.Context) error {
 	var err error
-	if n.blobs, err = openBlobs(filepath.Join(n.cfg.Dir, "blobs")); err != nil {
+	if n.blobs, err = exchange.OpenStore(filepath.Join(n.cfg.Dir, "blobs")); err != nil {
 		return err
 	}
 	if n.journal, err = journal.Open(filepath.Join(n.cfg.Dir, "journal")); err != nil {
 		return err
 	}
 	n.onClose(n.journal.Close)
-	n.exchange = newBlobExchange(n.blobs, n.transport, n.id, n.network.ID())
-	n.exchange.keySize = protocols.SizesOf(n.params).KeyShare
+	n.exchange = exchange.NewBlobs(n.blobs, n.transport, n.id, n.network.ID())
+	n.exchange.KeySize = protocols.SizesOf(n.params).KeyShare
 	n.exchange.Serve()
 	return nil
 }
 
 // openLedger starts this node's validator, and what it shows of the ledger.
 func (n *node) openLedger(ctx context.Context) error {
-	c := refereeLedger(filepath.Join(n.cfg.Dir, "ledger"), n.network, protocols.SizesOf(n.params))
+	c := exchange.LedgerConfig(filepath.Join(n.cfg.Dir, "ledger"), n.network, protocols.SizesOf(n.params))
 	c.Key, c.Host = n.id.Private(), n.transport.Libp2p
 	c.Peers = func() []peer.ID { return n.transport.Roles.With(peers.Member, peers.Leaving) }
 	c.Readers = func(p peer.ID) bool { return n.transport.Roles.Of(p) >= peers.Analyst }
@@ -399,10 +402,10 @@ func (n *node) openLedger(ctx context.Context) error {
 			n.log.Warn("closing the ledger", "error", err.Error())
 		}
 	})
-	n.ledger, n.history = l, replicated{l}
-	n.exchange.setNeeded(func() map[engine.Digest]bool {
+	n.ledger, n.history = l, exchange.LocalLog{Ledger: l}
+	n.exchange.SetNeeded(func() map[engine.Digest]bool {
 		s, _ := l.Snapshot()
-		return neededBlobs(s.(referee).State)
+		return neededBlobs(s.(exchange.Referee).State)
 	})
 	if n.o.hooks.transport != nil {
 		if err := n.o.hooks.transport(n); err != nil {
@@ -414,8 +417,9 @@ func (n *node) openLedger(ctx context.Context) error {
 	}
 	n.department.State = n.replica
 	n.log.Info("ledger", "block", l.Status().Block, "network", n.network.ID().String())
-	n.transport.Handle(infoProtocol, peers.Analyst, n.serveInfo)
-	serveLog(n.transport, n.history)
+	exchange.ServeInfo(n.transport, exchange.Info{Hello: n.hello, Reports: n.gatherReports,
+		Report: func(query engine.Digest) machine.Report { r, _ := n.reportOf(query); return r }})
+	exchange.ServeLog(n.transport, n.history)
 	n.measure()
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"parley/circuits"
 	"parley/node/disk"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
@@ -151,12 +152,12 @@ func workFolder(dir string) (string, func(), error) {
 
 // develop makes this machine's development keys once, before the nodes start and look for them.
 func (c *command) develop(ctx context.Context, p circuits.Params) error {
-	folder := DefaultCacheDir()
+	folder := exchange.DefaultCacheDir()
 	if circuits.Cached(p, folder) {
 		return nil
 	}
 	c.progress.note("making development keys for the parameters %s: one-time, kept in %s for later runs", p.Name(), folder)
-	if _, err := developKeys(ctx, p, folder, c.progress.update); err != nil {
+	if _, err := exchange.DevelopKeys(ctx, p, folder, c.progress.update); err != nil {
 		return unwritable(folder, err)
 	}
 	c.progress.finish()

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/node/peers"
@@ -21,7 +22,7 @@ func (n *testNetwork) verifier(path string) *protocols.Verifier {
 	n.t.Helper()
 	pin, err := readNetwork(path)
 	check(n.t, err)
-	return &protocols.Verifier{Pinned: pin, Receipts: checkReceipt, Parameters: tiny}
+	return &protocols.Verifier{Pinned: pin, Receipts: exchange.CheckReceipt, Parameters: tiny}
 }
 
 // checkRotated looks, through every command, at a network in which department b

@@ -18,6 +18,7 @@ import (
 
 	"parley/circuits"
 	"parley/node"
+	"parley/node/exchange"
 )
 
 // readyIn bounds how long a network may take to form its epoch, keys being there.
@@ -221,7 +222,7 @@ func (d *deployment) shareKeys(user *syscall.Credential, dir string) {
 	for _, path := range []string{filepath.Dir(filepath.Dir(keys)), filepath.Dir(keys), keys} {
 		d.own(user, path, 0o700)
 	}
-	source := node.DefaultCacheDir()
+	source := exchange.DefaultCacheDir()
 	entries, err := os.ReadDir(source)
 	if err != nil {
 		p, err := circuits.Named("light")

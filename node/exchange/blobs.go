@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"context"
@@ -23,10 +23,10 @@ import (
 // 393,412 bytes, and no set of parameters comes near this.
 const BlobLimit = 16 << 20
 
-// errNoBlob is a digest that the store does not hold.
-var errNoBlob = errors.New("no such blob")
+// ErrNoBlob is a digest that the store does not hold.
+var ErrNoBlob = errors.New("no such blob")
 
-// blobStore keeps ciphertexts and key shares in a folder, each in a file
+// Store keeps ciphertexts and key shares in a folder, each in a file
 // named by its digest. What is in the store may be served to every peer on
 // the allow-list: a node's own blobs enter it only when its protocol machine
 // publishes them. Files appear whole or not at all; what a peer sent is
@@ -34,7 +34,7 @@ var errNoBlob = errors.New("no such blob")
 //
 // What an analyst uploaded is lent until the node has a use of its own for it:
 // who lent it may take it back, and of several the last one.
-type blobStore struct {
+type Store struct {
 	dir     string
 	mu      sync.Mutex
 	held    map[engine.Digest]int64     // size in bytes
@@ -42,8 +42,8 @@ type blobStore struct {
 	changed chan struct{}               // closed and replaced on each Put
 }
 
-// openBlobs opens or makes the store in dir.
-func openBlobs(dir string) (*blobStore, error) {
+// OpenStore opens or makes the store in dir.
+func OpenStore(dir string) (*Store, error) {
 	if err := disk.MakeDir(dir); err != nil {
 		return nil, err
 	}
@@ -54,7 +54,7 @@ func openBlobs(dir string) (*blobStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", dir, err)
 	}
-	b := &blobStore{dir: dir, held: map[engine.Digest]int64{}, lent: map[engine.Digest][]peer.ID{}, changed: make(chan struct{})}
+	b := &Store{dir: dir, held: map[engine.Digest]int64{}, lent: map[engine.Digest][]peer.ID{}, changed: make(chan struct{})}
 	for _, e := range entries {
 		var d engine.Digest
 		info, err := e.Info()
@@ -66,16 +66,16 @@ func openBlobs(dir string) (*blobStore, error) {
 	return b, nil
 }
 
-func (b *blobStore) path(d engine.Digest) string { return filepath.Join(b.dir, d.String()) }
+func (b *Store) path(d engine.Digest) string { return filepath.Join(b.dir, d.String()) }
 
 // Put stores a blob durably under its own digest, which it returns. It is the
 // node's own from then on, also if it was lent.
-func (b *blobStore) Put(data []byte) (engine.Digest, error) { return b.put(data, "") }
+func (b *Store) Put(data []byte) (engine.Digest, error) { return b.put(data, "") }
 
 // Lend is Put for what an analyst uploads. A blob that is the node's own stays so.
-func (b *blobStore) Lend(data []byte, who peer.ID) (engine.Digest, error) { return b.put(data, who) }
+func (b *Store) Lend(data []byte, who peer.ID) (engine.Digest, error) { return b.put(data, who) }
 
-func (b *blobStore) put(data []byte, who peer.ID) (engine.Digest, error) {
+func (b *Store) put(data []byte, who peer.ID) (engine.Digest, error) {
 	d := protocols.BlobDigest(data)
 	if len(data) > BlobLimit {
 		return d, fmt.Errorf("a blob of %d bytes is over the limit of %d", len(data), BlobLimit)
@@ -104,7 +104,7 @@ func (b *blobStore) put(data []byte, who peer.ID) (engine.Digest, error) {
 }
 
 // owned notes who stores a blob again, nobody being the node, and tells whether it is held.
-func (b *blobStore) owned(d engine.Digest, who peer.ID) bool {
+func (b *Store) owned(d engine.Digest, who peer.ID) bool {
 	_, have := b.held[d]
 	lenders := b.lent[d]
 	switch {
@@ -117,21 +117,21 @@ func (b *blobStore) owned(d engine.Digest, who peer.ID) bool {
 }
 
 // Keep makes a blob the node's own, if it is held.
-func (b *blobStore) Keep(d engine.Digest) {
+func (b *Store) Keep(d engine.Digest) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.lent, d)
 }
 
 // Lent tells whether a blob is held for analysts only, this one among them.
-func (b *blobStore) Lent(d engine.Digest, who peer.ID) bool {
+func (b *Store) Lent(d engine.Digest, who peer.ID) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Contains(b.lent[d], who)
 }
 
 // Return takes back what an analyst lent; with the last one it is dropped.
-func (b *blobStore) Return(d engine.Digest, who peer.ID) {
+func (b *Store) Return(d engine.Digest, who peer.ID) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	lenders := b.lent[d]
@@ -146,7 +146,7 @@ func (b *blobStore) Return(d engine.Digest, who peer.ID) {
 }
 
 // Size is a held blob's size in bytes.
-func (b *blobStore) Size(d engine.Digest) (int64, bool) {
+func (b *Store) Size(d engine.Digest) (int64, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n, ok := b.held[d]
@@ -155,9 +155,9 @@ func (b *blobStore) Size(d engine.Digest) (int64, bool) {
 
 // Get reads a blob. A file that was damaged on the disk is dropped, and
 // reported as missing: it can be fetched again, or published again.
-func (b *blobStore) Get(d engine.Digest) ([]byte, error) {
+func (b *Store) Get(d engine.Digest) ([]byte, error) {
 	if _, ok := b.Size(d); !ok {
-		return nil, errNoBlob
+		return nil, ErrNoBlob
 	}
 	data, err := os.ReadFile(b.path(d))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -165,13 +165,13 @@ func (b *blobStore) Get(d engine.Digest) ([]byte, error) {
 	}
 	if err != nil || protocols.BlobDigest(data) != d {
 		b.Drop(d)
-		return nil, errNoBlob
+		return nil, ErrNoBlob
 	}
 	return data, nil
 }
 
 // Wait returns when the blob is held, or with ctx's error.
-func (b *blobStore) Wait(ctx context.Context, d engine.Digest) error {
+func (b *Store) Wait(ctx context.Context, d engine.Digest) error {
 	for {
 		b.mu.Lock()
 		_, ok := b.held[d]
@@ -189,7 +189,7 @@ func (b *blobStore) Wait(ctx context.Context, d engine.Digest) error {
 }
 
 // Total is how many blobs are held, and their size in bytes.
-func (b *blobStore) Total() (count int, bytes int64) {
+func (b *Store) Total() (count int, bytes int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, size := range b.held {
@@ -199,14 +199,14 @@ func (b *blobStore) Total() (count int, bytes int64) {
 }
 
 // Drop removes a blob; one that is not held is no error.
-func (b *blobStore) Drop(d engine.Digest) {
+func (b *Store) Drop(d engine.Digest) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.drop(d)
 }
 
 // drop removes the file under the lock: whoever stores the blob anew comes after.
-func (b *blobStore) drop(d engine.Digest) {
+func (b *Store) drop(d engine.Digest) {
 	delete(b.held, d)
 	delete(b.lent, d)
 	os.Remove(b.path(d))
@@ -214,7 +214,7 @@ func (b *blobStore) drop(d engine.Digest) {
 
 // Expire drops the blobs that wanted does not name and that were stored before
 // a time.
-func (b *blobStore) Expire(before time.Time, wanted func(engine.Digest) bool) {
+func (b *Store) Expire(before time.Time, wanted func(engine.Digest) bool) {
 	b.mu.Lock()
 	held := slices.Collect(maps.Keys(b.held))
 	b.mu.Unlock()

@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"bytes"
@@ -18,9 +18,9 @@ import (
 	"parley/protocols"
 )
 
-func testBlobs(t *testing.T) *blobStore {
+func testBlobs(t *testing.T) *Store {
 	t.Helper()
-	b, err := openBlobs(t.TempDir())
+	b, err := OpenStore(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestBlobStore(t *testing.T) {
 	}
 	os.WriteFile(b.dir+"/"+disk.TemporaryPrefix+"1", []byte("half"), 0o600)
 	os.WriteFile(b.dir+"/notes.txt", []byte("not ours"), 0o600)
-	again, err := openBlobs(b.dir)
+	again, err := OpenStore(b.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestBlobStore(t *testing.T) {
 	changed := bytes.Clone(data)
 	changed[77] ^= 4
 	os.WriteFile(b.path(d), changed, 0o600)
-	if _, err := again.Get(d); err != errNoBlob {
+	if _, err := again.Get(d); err != ErrNoBlob {
 		t.Errorf("a damaged blob: %v", err)
 	}
 	if _, err := again.Put(data); err != nil {
@@ -71,13 +71,13 @@ func TestBlobStore(t *testing.T) {
 		t.Errorf("a blob that is wanted: %v", err)
 	}
 	again.Expire(time.Now().Add(time.Hour), func(engine.Digest) bool { return false })
-	if _, err := again.Get(d); err != errNoBlob {
+	if _, err := again.Get(d); err != ErrNoBlob {
 		t.Errorf("a dropped blob: %v", err)
 	}
 }
 
 // exchanges makes an owner, another member and an analyst, connected.
-func exchanges(t *testing.T) (owner, other, client *blobExchange) {
+func exchanges(t *testing.T) (owner, other, client *Blobs) {
 	a, b, c := nodetest.Identity(t), nodetest.Identity(t), nodetest.Identity(t)
 	allow := peers.NewRoles(map[peer.ID]peers.Role{a.ID(): peers.Member, b.ID(): peers.Member, c.ID(): peers.Analyst})
 	ta, tb, tc := nodetest.Host(t, a, allow, nil), nodetest.Host(t, b, allow, nil), nodetest.Host(t, c, peers.NewRoles(map[peer.ID]peers.Role{a.ID(): peers.Member, b.ID(): peers.Member}), nil)
@@ -85,14 +85,14 @@ func exchanges(t *testing.T) (owner, other, client *blobExchange) {
 		nodetest.Knows(pair[0], pair[1])
 	}
 	network := engine.Hash("test")
-	owner, other = newBlobExchange(testBlobs(t), ta, a, network), newBlobExchange(testBlobs(t), tb, b, network)
-	client = newBlobExchange(nil, tc, c, network)
+	owner, other = NewBlobs(testBlobs(t), ta, a, network), NewBlobs(testBlobs(t), tb, b, network)
+	client = NewBlobs(nil, tc, c, network)
 	owner.Serve()
 	other.Serve()
 	return owner, other, client
 }
 
-func from(x *blobExchange) func() []peer.ID {
+func from(x *Blobs) func() []peer.ID {
 	return func() []peer.ID { return []peer.ID{x.transport.Libp2p.ID()} }
 }
 
@@ -120,8 +120,8 @@ func TestBlobFetch(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	// A question's key goes the other way, from analysts only.
-	other.keySize = len("key")
-	other.setNeeded(func() map[engine.Digest]bool { return nil })
+	other.KeySize = len("key")
+	other.SetNeeded(func() map[engine.Digest]bool { return nil })
 	if err := client.Upload(ctx, other.transport.Libp2p.ID(), []byte("key")); err != nil {
 		t.Error(err)
 	}
@@ -154,7 +154,7 @@ func TestBlobLies(t *testing.T) {
 			if _, err := owner.store.Put(data); err != nil {
 				t.Fatal(err)
 			}
-			owner.forge = func(_ peer.ID, _ engine.Digest, b []byte) []byte { return lie(b) }
+			owner.Forge = func(_ peer.ID, _ engine.Digest, b []byte) []byte { return lie(b) }
 			want := protocols.Want{Digest: protocols.BlobDigest(data), Size: len(data), Sources: []protocols.Key{owner.id.Key()}}
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()

@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"context"
@@ -66,16 +66,16 @@ type blobReply struct {
 	Served []byte
 }
 
-// blobExchange serves the store and fetches into it.
-type blobExchange struct {
-	store     *blobStore // nil at a client, which keeps nothing
+// Blobs serves the store and fetches into it.
+type Blobs struct {
+	store     *Store // nil at a client, which keeps nothing
 	transport *peers.Host
 	id        peers.Identity
 	network   engine.Digest
-	// forge, in tests and builds with liars only, changes what is served.
-	forge func(to peer.ID, requested engine.Digest, data []byte) []byte
-	// keySize is the length of an analyst's key for a question, in bytes: see uploadable.
-	keySize int
+	// Forge, in tests and builds with liars only, changes what is served.
+	Forge func(to peer.ID, requested engine.Digest, data []byte) []byte
+	// KeySize is the length of an analyst's key for a question, in bytes: see uploadable.
+	KeySize int
 
 	mu sync.Mutex
 	// needed are the blobs that the ledger names and somebody waits for; nil:
@@ -85,15 +85,16 @@ type blobExchange struct {
 	slots   map[peer.ID]chan struct{}
 }
 
-func newBlobExchange(store *blobStore, t *peers.Host, id peers.Identity, network engine.Digest) *blobExchange {
-	return &blobExchange{store: store, transport: t, id: id, network: network,
+// NewBlobs serves a store and fetches into it; nil at a client, which keeps nothing.
+func NewBlobs(store *Store, t *peers.Host, id peers.Identity, network engine.Digest) *Blobs {
+	return &Blobs{store: store, transport: t, id: id, network: network,
 		uploads: map[peer.ID][]engine.Digest{}, slots: map[peer.ID]chan struct{}{}}
 }
 
 // Serve starts answering.
-func (x *blobExchange) Serve() { x.transport.Handle(blobProtocol, peers.Analyst, x.serve) }
+func (x *Blobs) Serve() { x.transport.Handle(blobProtocol, peers.Analyst, x.serve) }
 
-func (x *blobExchange) serve(ctx context.Context, s *peers.Stream) error {
+func (x *Blobs) serve(ctx context.Context, s *peers.Stream) error {
 	var q blobRequest
 	if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
 		return err
@@ -110,7 +111,7 @@ func (x *blobExchange) serve(ctx context.Context, s *peers.Stream) error {
 	return &peers.Fault{Peer: s.Peer, Reason: "asked for an unknown blob operation"}
 }
 
-func (x *blobExchange) serveGet(ctx context.Context, s *peers.Stream, q blobRequest) error {
+func (x *Blobs) serveGet(ctx context.Context, s *peers.Stream, q blobRequest) error {
 	wait, cancel := context.WithTimeout(ctx, min(time.Duration(q.WaitMs)*time.Millisecond, blobWait))
 	defer cancel()
 	if _, held := x.store.Size(q.Digest); !held && s.Role == peers.Analyst {
@@ -129,8 +130,8 @@ func (x *blobExchange) serveGet(ctx context.Context, s *peers.Stream, q blobRequ
 	if err != nil {
 		return s.SendValue(blobReply{Status: blobAbsent})
 	}
-	if x.forge != nil {
-		data = x.forge(s.Peer, q.Digest, data)
+	if x.Forge != nil {
+		data = x.Forge(s.Peer, q.Digest, data)
 	}
 	served := protocols.SignServed(x.network, x.id.Private(), q.Digest, data)
 	if err := s.SendValue(blobReply{Status: blobFound, Served: served.Marshal()}); err != nil {
@@ -142,7 +143,7 @@ func (x *blobExchange) serveGet(ctx context.Context, s *peers.Stream, q blobRequ
 // obtain gets for an analyst what is not here: from its owner, a member; or, for
 // who does not wait for it to be published, from any member that holds it. An
 // error: it cannot be had. Nothing at all: nobody else is to be asked.
-func (x *blobExchange) obtain(ctx context.Context, q blobRequest) (*protocols.Served, error) {
+func (x *Blobs) obtain(ctx context.Context, q blobRequest) (*protocols.Served, error) {
 	owner := peers.IDOf(q.Owner)
 	sources := []peer.ID{owner}
 	if q.WaitMs == 0 {
@@ -172,10 +173,10 @@ func (x *blobExchange) obtain(ctx context.Context, q blobRequest) (*protocols.Se
 	if !asked {
 		return nil, nil
 	}
-	return nil, errNoBlob
+	return nil, ErrNoBlob
 }
 
-func (x *blobExchange) servePut(s *peers.Stream, q blobRequest) error {
+func (x *Blobs) servePut(s *peers.Stream, q blobRequest) error {
 	if s.Role != peers.Analyst || !x.uploadable(q) {
 		return s.SendValue(blobReply{Status: blobRefused})
 	}
@@ -202,11 +203,11 @@ func (x *blobExchange) servePut(s *peers.Stream, q blobRequest) error {
 // uploadable tells whether an analyst may give a blob: its key for a question,
 // or, showing what it accuses somebody of, one that the ledger names and
 // somebody waits for.
-func (x *blobExchange) uploadable(q blobRequest) bool {
-	if x.keySize == 0 || q.Size == 0 || q.Size > BlobLimit {
+func (x *Blobs) uploadable(q blobRequest) bool {
+	if x.KeySize == 0 || q.Size == 0 || q.Size > BlobLimit {
 		return false
 	}
-	if q.Size == uint64(x.keySize) {
+	if q.Size == uint64(x.KeySize) {
 		return true
 	}
 	x.mu.Lock()
@@ -219,7 +220,7 @@ func (x *blobExchange) uploadable(q blobRequest) bool {
 // analyst's own oldest one that nobody needs: what an open question names, what
 // another analyst uploaded too, and what is the node's own stays. false: all of
 // the analyst's are needed.
-func (x *blobExchange) lend(p peer.ID, d engine.Digest, data []byte) (bool, error) {
+func (x *Blobs) lend(p peer.ID, d engine.Digest, data []byte) (bool, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	list := slices.DeleteFunc(slices.Clone(x.uploads[p]), func(d engine.Digest) bool { return !x.store.Lent(d, p) })
@@ -248,8 +249,8 @@ func (x *blobExchange) lend(p peer.ID, d engine.Digest, data []byte) (bool, erro
 	return true, nil
 }
 
-// setNeeded says what the ledger needs, once there is one.
-func (x *blobExchange) setNeeded(needed func() map[engine.Digest]bool) {
+// SetNeeded says what the ledger needs, once there is one.
+func (x *Blobs) SetNeeded(needed func() map[engine.Digest]bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.needed = needed
@@ -285,7 +286,7 @@ func receiveChunks(s *peers.Stream, size uint64) ([]byte, error) {
 // fetchOnce asks one peer once. errNoBlob: it has none yet. A header that is
 // signed by the peer or the owner and promises anything but the blob is a lie;
 // other nonsense is a *faultError, which proves nothing to others.
-func (x *blobExchange) fetchOnce(ctx context.Context, q blobRequest, from peer.ID) (data []byte, lie *protocols.Served, err error) {
+func (x *Blobs) fetchOnce(ctx context.Context, q blobRequest, from peer.ID) (data []byte, lie *protocols.Served, err error) {
 	if q.Size > BlobLimit {
 		return nil, nil, fmt.Errorf("a blob of %d bytes is over the limit of %d", q.Size, BlobLimit)
 	}
@@ -302,7 +303,7 @@ func (x *blobExchange) fetchOnce(ctx context.Context, q blobRequest, from peer.I
 		return nil, nil, err
 	}
 	if reply.Status != blobFound && reply.Status != blobLie {
-		return nil, nil, errNoBlob
+		return nil, nil, ErrNoBlob
 	}
 	served, err := protocols.ParseServed(reply.Served)
 	if err != nil {
@@ -328,12 +329,23 @@ func (x *blobExchange) fetchOnce(ctx context.Context, q blobRequest, from peer.I
 	return data, nil, nil
 }
 
+// FetchFrom asks one peer once for a blob that is published, and keeps nothing.
+// errNoBlob: the peer has none, or its owner other bytes under this name.
+func (x *Blobs) FetchFrom(ctx context.Context, b NamedBlob, from peer.ID) ([]byte, error) {
+	q := blobRequest{Op: blobGet, Digest: b.Digest, Size: uint64(b.Size), Owner: b.Owner}
+	data, lie, err := x.fetchOnce(ctx, q, from)
+	if lie != nil {
+		return nil, ErrNoBlob
+	}
+	return data, err
+}
+
 // Fetch asks the peers in turn, again and again with growing pauses, until one
 // serves the blob, which is then stored, or its owner signs a lie. sources says
 // each time who can be reached. It ends otherwise only with ctx, and then says
 // why the last attempt failed.
-func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, sources func() []peer.ID) (protocols.Blob, error) {
-	last := errNoBlob
+func (x *Blobs) Fetch(ctx context.Context, w protocols.Want, sources func() []peer.ID) (protocols.Blob, error) {
+	last := ErrNoBlob
 	var owner protocols.Key
 	if len(w.Sources) > 0 {
 		owner = w.Sources[0]
@@ -379,7 +391,7 @@ func (x *blobExchange) Fetch(ctx context.Context, w protocols.Want, sources func
 }
 
 // fetchSlot keeps a peer that hangs from taking all streams.
-func (x *blobExchange) fetchSlot(ctx context.Context, q blobRequest, from peer.ID) ([]byte, *protocols.Served, error) {
+func (x *Blobs) fetchSlot(ctx context.Context, q blobRequest, from peer.ID) ([]byte, *protocols.Served, error) {
 	x.mu.Lock()
 	slots := x.slots[from]
 	if slots == nil {
@@ -396,11 +408,11 @@ func (x *blobExchange) fetchSlot(ctx context.Context, q blobRequest, from peer.I
 	}
 }
 
-// errNotTaken is the answer to an upload that the node does not want.
-var errNotTaken = errors.New("the node does not take the blob")
+// ErrNotTaken is the answer to an upload that the node does not want.
+var ErrNotTaken = errors.New("the node does not take the blob")
 
 // Upload gives a blob to the node that the client is connected to.
-func (x *blobExchange) Upload(ctx context.Context, to peer.ID, data []byte) error {
+func (x *Blobs) Upload(ctx context.Context, to peer.ID, data []byte) error {
 	s, err := x.transport.Open(ctx, to, blobProtocol)
 	if err != nil {
 		return err
@@ -416,7 +428,7 @@ func (x *blobExchange) Upload(ctx context.Context, to peer.ID, data []byte) erro
 			return err
 		}
 		if reply.Status != blobFound {
-			return fmt.Errorf("%s: %w", to, errNotTaken)
+			return fmt.Errorf("%s: %w", to, ErrNotTaken)
 		}
 		if err := sendChunks(s, body); err != nil {
 			return err

@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"context"
@@ -19,15 +19,15 @@ import (
 // uploads is a node's store with two analysts, and what the ledger needs.
 type uploads struct {
 	t      *testing.T
-	x      *blobExchange
+	x      *Blobs
 	needed map[engine.Digest]bool
 	a, b   peer.ID
 }
 
 func newUploads(t *testing.T) *uploads {
 	u := &uploads{t: t, needed: map[engine.Digest]bool{}, a: nodetest.Identity(t).ID(), b: nodetest.Identity(t).ID()}
-	u.x = newBlobExchange(testBlobs(t), nil, peers.Identity{}, engine.Digest{})
-	u.x.setNeeded(func() map[engine.Digest]bool { return maps.Clone(u.needed) })
+	u.x = NewBlobs(testBlobs(t), nil, peers.Identity{}, engine.Digest{})
+	u.x.SetNeeded(func() map[engine.Digest]bool { return maps.Clone(u.needed) })
 	return u
 }
 
@@ -155,21 +155,21 @@ func TestUploadSize(t *testing.T) {
 	if client.Upload(ctx, to, make([]byte, 40)) == nil {
 		t.Error("a node that does not know the length takes a key")
 	}
-	other.keySize = 40
+	other.KeySize = 40
 	for size, ok := range map[int]bool{0: false, 1: false, 39: false, 40: true, 41: false, 80: false, 1 << 20: false} {
 		if err := client.Upload(ctx, to, make([]byte, size)); (err == nil) != ok {
 			t.Errorf("%d bytes: %v", size, err)
 		}
 	}
 	shown := []byte("a contribution that does not verify, of another length")
-	if err := client.Upload(ctx, to, shown); !errors.Is(err, errNotTaken) {
+	if err := client.Upload(ctx, to, shown); !errors.Is(err, ErrNotTaken) {
 		t.Errorf("what the ledger does not name: %v", err)
 	}
-	other.setNeeded(func() map[engine.Digest]bool { return map[engine.Digest]bool{protocols.BlobDigest(shown): true} })
+	other.SetNeeded(func() map[engine.Digest]bool { return map[engine.Digest]bool{protocols.BlobDigest(shown): true} })
 	if err := client.Upload(ctx, to, shown); err != nil {
 		t.Errorf("what the ledger waits for: %v", err)
 	}
-	if err := client.Upload(ctx, to, shown[1:]); !errors.Is(err, errNotTaken) {
+	if err := client.Upload(ctx, to, shown[1:]); !errors.Is(err, ErrNotTaken) {
 		t.Errorf("another: %v", err)
 	}
 }

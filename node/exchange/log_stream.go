@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"context"
@@ -31,9 +31,9 @@ const (
 	logHeartbeat = 5 * time.Second
 	// logSilence is after how long without a heartbeat a follower asks anew.
 	logSilence = 3 * logHeartbeat
-	// followPause and followLastPause bound the pause before following anew.
-	followPause     = 100 * time.Millisecond
-	followLastPause = 5 * time.Second
+	// FollowPause and followLastPause bound the pause before following anew.
+	FollowPause     = 100 * time.Millisecond
+	FollowLastPause = 5 * time.Second
 )
 
 // analystEntries are what analysts may append, under their own name.
@@ -82,8 +82,8 @@ type logBytes struct {
 	Receipt []byte
 }
 
-// serveLog answers log streams.
-func serveLog(t *peers.Host, l Log) {
+// ServeLog answers log streams.
+func ServeLog(t *peers.Host, l Log) {
 	t.Handle(logProtocol, peers.Analyst, func(ctx context.Context, s *peers.Stream) error {
 		b, err := s.Receive(protocols.MaxEntryBytes+1024, peers.AnswerTimeout)
 		if err != nil {
@@ -211,12 +211,12 @@ func serveReceipt(ctx context.Context, s *peers.Stream, l Log, raw []byte) error
 	return s.SendValue(logBytes{Receipt: receipt})
 }
 
-// remoteLog is what a node shows to an analyst's client.
-type remoteLog struct {
-	transport *peers.Host
-	node      peer.ID
-	network   *protocols.Network
-	params    circuits.Params
+// RemoteLog is what a node shows to an analyst's client.
+type RemoteLog struct {
+	Transport *peers.Host
+	Node      peer.ID
+	Network   *protocols.Network
+	Params    circuits.Params
 
 	mu     sync.Mutex
 	signed map[uint64]int64
@@ -226,7 +226,7 @@ type remoteLog struct {
 const signedKept = 1 << 14
 
 // Signed implements Log. It is the node's word.
-func (l *remoteLog) Signed(number uint64) time.Time {
+func (l *RemoteLog) Signed(number uint64) time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if at, ok := l.signed[number]; ok {
@@ -235,7 +235,7 @@ func (l *remoteLog) Signed(number uint64) time.Time {
 	return time.Time{}
 }
 
-func (l *remoteLog) remember(number uint64, signed int64) {
+func (l *RemoteLog) remember(number uint64, signed int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.signed == nil || len(l.signed) >= signedKept {
@@ -245,7 +245,7 @@ func (l *remoteLog) remember(number uint64, signed int64) {
 }
 
 // Append implements Log.
-func (l *remoteLog) Append(ctx context.Context, e protocols.Entry) error {
+func (l *RemoteLog) Append(ctx context.Context, e protocols.Entry) error {
 	s, err := l.open(ctx, logRequest{Op: logAppend, Entry: e.Marshal()})
 	if err != nil {
 		return err
@@ -268,7 +268,7 @@ func (l *remoteLog) Append(ctx context.Context, e protocols.Entry) error {
 
 // Base implements Log. Nothing in the state is believed: who works with it
 // checks what it takes from it.
-func (l *remoteLog) Base(ctx context.Context) (*protocols.State, error) {
+func (l *RemoteLog) Base(ctx context.Context) (*protocols.State, error) {
 	s, err := l.open(ctx, logRequest{Op: logBase})
 	if err != nil {
 		return nil, err
@@ -279,18 +279,18 @@ func (l *remoteLog) Base(ctx context.Context) (*protocols.State, error) {
 		return nil, err
 	}
 	if header.Size > protocols.MaxStateBytes {
-		return nil, &peers.Fault{Peer: l.node, Reason: fmt.Sprintf("shows a state of %d bytes, the limit is %d", header.Size, protocols.MaxStateBytes)}
+		return nil, &peers.Fault{Peer: l.Node, Reason: fmt.Sprintf("shows a state of %d bytes, the limit is %d", header.Size, protocols.MaxStateBytes)}
 	}
 	data, err := receiveChunks(s, header.Size)
 	if err != nil {
 		return nil, err
 	}
 	s.Close()
-	return protocols.ParseState(l.network, protocols.SizesOf(l.params), data)
+	return protocols.ParseState(l.Network, protocols.SizesOf(l.Params), data)
 }
 
 // Follow implements Log: it returns when the stream fails, too.
-func (l *remoteLog) Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error {
+func (l *RemoteLog) Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error {
 	s, err := l.open(ctx, logRequest{Op: logFollow, After: after})
 	if err != nil {
 		return err
@@ -325,7 +325,7 @@ func (l *remoteLog) Follow(ctx context.Context, after uint64, deliver func([]pro
 }
 
 // Receipt implements Log.
-func (l *remoteLog) Receipt(ctx context.Context, e protocols.Entry) ([]byte, error) {
+func (l *RemoteLog) Receipt(ctx context.Context, e protocols.Entry) ([]byte, error) {
 	s, err := l.open(ctx, logRequest{Op: logReceipt, Entry: e.Marshal()})
 	if err != nil {
 		return nil, err
@@ -339,8 +339,8 @@ func (l *remoteLog) Receipt(ctx context.Context, e protocols.Entry) ([]byte, err
 	return reply.Receipt, nil
 }
 
-func (l *remoteLog) open(ctx context.Context, q logRequest) (*peers.Stream, error) {
-	s, err := l.transport.Open(ctx, l.node, logProtocol)
+func (l *RemoteLog) open(ctx context.Context, q logRequest) (*peers.Stream, error) {
+	s, err := l.Transport.Open(ctx, l.Node, logProtocol)
 	if err != nil {
 		return nil, err
 	}

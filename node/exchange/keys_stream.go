@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"context"
@@ -30,8 +30,8 @@ type keysRequest struct {
 	Name string
 }
 
-// serveKeys answers from the folder that the keys were loaded from.
-func serveKeys(t *peers.Host, keys heldKeys, founded founding) {
+// ServeKeys answers from the folder that the keys were loaded from.
+func ServeKeys(t *peers.Host, keys HeldKeys, founded Founding) {
 	var files []circuits.KeyFile
 	if keys.Keys != nil {
 		files = keys.Files()
@@ -50,7 +50,7 @@ func serveKeys(t *peers.Host, keys heldKeys, founded founding) {
 		if !slices.ContainsFunc(files, func(f circuits.KeyFile) bool { return f.Name == q.Name }) {
 			return &peers.Fault{Peer: s.Peer, Reason: "asked for a file that is no key"}
 		}
-		in, err := os.Open(filepath.Join(keys.dir, q.Name))
+		in, err := os.Open(filepath.Join(keys.Dir, q.Name))
 		if err != nil {
 			return err
 		}
@@ -73,11 +73,11 @@ func serveKeys(t *peers.Host, keys heldKeys, founded founding) {
 	})
 }
 
-// keysFrom is the source that a peer is.
-func keysFrom(t *peers.Host, from peer.ID) *keySource {
-	return &keySource{
-		founding: func(ctx context.Context) (founding, error) {
-			var founded founding
+// KeysFrom is the source that a peer is.
+func KeysFrom(t *peers.Host, from peer.ID) *KeySource {
+	return &KeySource{
+		Founding: func(ctx context.Context) (Founding, error) {
+			var founded Founding
 			s, err := t.Open(ctx, from, keysProtocol)
 			if err != nil {
 				return founded, err
@@ -92,7 +92,7 @@ func keysFrom(t *peers.Host, from peer.ID) *keySource {
 			}
 			return founded, err
 		},
-		fetch: func(ctx context.Context, files []keyFile, into string) error {
+		Fetch: func(ctx context.Context, files []KeyFile, into string) error {
 			for _, f := range files {
 				if err := fetchKeyFile(ctx, t, from, f, into); err != nil {
 					return err
@@ -108,7 +108,7 @@ const keysTimeout = time.Minute
 
 // fetchKeyFile writes one file through a temporary one, if it is the one with the
 // digest wanted.
-func fetchKeyFile(ctx context.Context, t *peers.Host, from peer.ID, f keyFile, into string) error {
+func fetchKeyFile(ctx context.Context, t *peers.Host, from peer.ID, f KeyFile, into string) error {
 	s, err := t.Open(ctx, from, keysProtocol)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"bytes"
@@ -65,19 +65,21 @@ func TestKeysOfALyingPeer(t *testing.T) {
 		{"an empty piece", pieces(good[:blobChunk], nil), false},
 		{"the pieces in another order", pieces(good[blobChunk:], good[:blobChunk]), false},
 		{"another file of its length", pieces(make([]byte, blobChunk), make([]byte, 1000)), false},
-		{"what the network was founded with", func(s *peers.Stream, _ string) error { return s.SendValue(founding{Nonce: [32]byte{1}}) }, false},
+		{"what the network was founded with", func(s *peers.Stream, _ string) error { return s.SendValue(Founding{Nonce: [32]byte{1}}) }, false},
 	} {
 		into := t.TempDir()
 		served = tc.serve
-		wanted := keyFile{circuits.KeyFile{Name: "wanted.proving", Size: int64(len(good))}, sha256.Sum256(good)}
+		wanted := KeyFile{circuits.KeyFile{Name: "wanted.proving", Size: int64(len(good))}, sha256.Sum256(good)}
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		err := keysFrom(c, server.ID()).fetch(ctx, []keyFile{wanted}, into)
+		err := KeysFrom(c, server.ID()).Fetch(ctx, []KeyFile{wanted}, into)
 		cancel()
 		if (err == nil) != tc.taken || asked != wanted.Name {
 			t.Errorf("%s: %v, asked for %q", tc.name, err, asked)
 		}
 		files, readErr := os.ReadDir(into)
-		check(t, readErr)
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
 		if !tc.taken && len(files) != 0 || tc.taken && (len(files) != 1 || files[0].Name() != wanted.Name) {
 			t.Errorf("%s: the folder holds %v", tc.name, files)
 		}

@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"context"
@@ -28,11 +28,11 @@ func DefaultCacheDir() string {
 	return filepath.Join(base, "parley", "keys")
 }
 
-// developKeys finds or makes the development keys of a parameter set in dir.
+// DevelopKeys finds or makes the development keys of a parameter set in dir.
 // Processes that share dir take turns: two that made keys at once would each
 // end up with their own.
 // The keys are checked, once for all who share dir.
-func developKeys(ctx context.Context, p circuits.Params, dir string, progress circuits.Progress) (*circuits.Keys, error) {
+func DevelopKeys(ctx context.Context, p circuits.Params, dir string, progress circuits.Progress) (*circuits.Keys, error) {
 	return checkedKeys(ctx, dir, progress, func() (*circuits.Keys, error) { return circuits.Develop(ctx, p, dir, progress) })
 }
 
@@ -87,66 +87,66 @@ func lockKeys(ctx context.Context, path string, progress circuits.Progress) (unl
 	}
 }
 
-// keySource is whoever has the network's keys: a member for a
+// KeySource is whoever has the network's keys: a member for a
 // department, its node for an analyst.
-type keySource struct {
-	founding func(ctx context.Context) (founding, error) // which keys they are
-	// fetch writes the files of the proving halves, which the caller names with
+type KeySource struct {
+	Founding func(ctx context.Context) (Founding, error) // which keys they are
+	// Fetch writes the files of the proving halves, which the caller names with
 	// their sizes and digests; the source has no say in what they are.
-	fetch func(ctx context.Context, files []keyFile, into string) error
+	Fetch func(ctx context.Context, files []KeyFile, into string) error
 }
 
-// keyFile is a file that is wanted.
-type keyFile struct {
+// KeyFile is a file that is wanted.
+type KeyFile struct {
 	circuits.KeyFile
 	Digest engine.Digest
 }
 
-// founding is what the first department decides when a network is founded: all
+// Founding is what the first department decides when a network is founded: all
 // of a genesis that does not stand in each node's configuration.
-type founding struct {
+type Founding struct {
 	_         struct{} `cbor:",toarray"`
 	Nonce     engine.Digest
 	Verifying []byte          // Network.VerifyingKeys
 	Proving   []engine.Digest // Network.ProvingKeys
 }
 
-// foundingOf is what a network was founded with.
-func foundingOf(n *protocols.Network) founding {
-	return founding{Nonce: n.Nonce, Verifying: n.VerifyingKeys, Proving: n.ProvingKeys}
+// FoundingOf is what a network was founded with.
+func FoundingOf(n *protocols.Network) Founding {
+	return Founding{Nonce: n.Nonce, Verifying: n.VerifyingKeys, Proving: n.ProvingKeys}
 }
 
-// setKeys takes the keys that were made for the founding.
-func (f *founding) setKeys(keys *circuits.Keys) {
+// SetKeys takes the keys that were made for the founding.
+func (f *Founding) SetKeys(keys *circuits.Keys) {
 	f.Verifying = keys.Verifying().MarshalBinary()
 	for _, digest := range keys.Proving() {
 		f.Proving = append(f.Proving, digest)
 	}
 }
 
-// heldKeys are keys with the folder that they are in; an auditor holds the
+// HeldKeys are keys with the folder that they are in; an auditor holds the
 // verifying half only.
-type heldKeys struct {
+type HeldKeys struct {
 	*circuits.Keys
-	verifying *circuits.VerifyingKeys
-	dir       string
+	VerifyingKeys *circuits.VerifyingKeys
+	Dir           string
 }
 
-// networkKeys returns the keys that a network was founded with, checked: those
+// NetworkKeys returns the keys that a network was founded with, checked: those
 // in the cache if they are the same, else the source's, kept in a folder of the
 // cache of their own.
-func networkKeys(ctx context.Context, p circuits.Params, cache string, want founding, source *keySource, progress circuits.Progress) (heldKeys, error) {
+func NetworkKeys(ctx context.Context, p circuits.Params, cache string, want Founding, source *KeySource, progress circuits.Progress) (HeldKeys, error) {
 	vk, err := circuits.ParseVerifyingKeys(p, want.Verifying)
 	if err != nil {
-		return heldKeys{}, fmt.Errorf("the network's verifying keys: %w", err)
+		return HeldKeys{}, fmt.Errorf("the network's verifying keys: %w", err)
 	}
 	var digests [][32]byte
 	for _, digest := range want.Proving {
 		digests = append(digests, digest)
 	}
-	load := func(dir string) (heldKeys, error) {
+	load := func(dir string) (HeldKeys, error) {
 		keys, err := checkedKeys(ctx, dir, progress, func() (*circuits.Keys, error) { return circuits.Load(p, dir, vk, digests) })
-		return heldKeys{keys, vk, dir}, err
+		return HeldKeys{keys, vk, dir}, err
 	}
 	own := filepath.Join(cache, engine.Hash("parley keys folder", engine.Marshal(want.Verifying), engine.Marshal(want.Proving)).String()[:32])
 	for _, dir := range []string{cache, own} {
@@ -155,21 +155,21 @@ func networkKeys(ctx context.Context, p circuits.Params, cache string, want foun
 		}
 	}
 	if source == nil {
-		return heldKeys{}, fmt.Errorf("the network's development keys are not in %s any more", cache)
+		return HeldKeys{}, fmt.Errorf("the network's development keys are not in %s any more", cache)
 	}
 	if progress != nil {
 		progress("fetching the network's development keys", 0, 0)
 	}
 	files, err := circuits.ProvingFiles(p)
 	if err != nil {
-		return heldKeys{}, err
+		return HeldKeys{}, err
 	}
-	var wanted []keyFile
+	var wanted []KeyFile
 	for i, f := range files {
-		wanted = append(wanted, keyFile{f, want.Proving[i]})
+		wanted = append(wanted, KeyFile{f, want.Proving[i]})
 	}
-	if err := source.fetch(ctx, wanted, own); err != nil {
-		return heldKeys{}, fmt.Errorf("fetching the development keys: %w", err)
+	if err := source.Fetch(ctx, wanted, own); err != nil {
+		return HeldKeys{}, fmt.Errorf("fetching the development keys: %w", err)
 	}
 	return load(own)
 }

@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"context"
@@ -20,10 +20,10 @@ const (
 	// many blocks.
 	blocksBatch = 1 << 20
 	blocksCount = 512
-	// sealLimit bounds the signatures of a block.
-	sealLimit = 64 << 10
+	// SealLimit bounds the signatures of a block.
+	SealLimit = 64 << 10
 	// blockFrameLimit bounds a block with its signatures.
-	blockFrameLimit = ledger.MaxBlock + sealLimit + 64
+	blockFrameLimit = ledger.MaxBlock + SealLimit + 64
 )
 
 // blockLog is a log that holds the ledger's blocks.
@@ -33,9 +33,9 @@ type blockLog interface {
 	Status() ledger.Status
 }
 
-// ledgerExtent is what somebody holds of a ledger: blocks from the first to the
+// Extent is what somebody holds of a ledger: blocks from the first to the
 // last, and records but for those up to Missing.
-type ledgerExtent struct {
+type Extent struct {
 	_          struct{} `cbor:",toarray"`
 	FirstBlock uint64
 	LastBlock  uint64
@@ -51,14 +51,15 @@ type blockFrame struct {
 	Seal   []byte
 }
 
-func extentOf(l blockLog) ledgerExtent {
+// ExtentOf is what a log with blocks holds.
+func ExtentOf(l blockLog) Extent {
 	first, last := l.Extent()
 	s := l.Status()
-	return ledgerExtent{FirstBlock: first, LastBlock: last, Records: s.Records, Missing: s.Missing}
+	return Extent{FirstBlock: first, LastBlock: last, Records: s.Records, Missing: s.Missing}
 }
 
 func serveBlocks(s *peers.Stream, l blockLog, q logRequest) error {
-	e := extentOf(l)
+	e := ExtentOf(l)
 	if q.Op == logExtent {
 		return s.SendValue(e)
 	}
@@ -85,8 +86,8 @@ func serveBlocks(s *peers.Stream, l blockLog, q logRequest) error {
 }
 
 // Extent asks what the node holds.
-func (l *remoteLog) Extent(ctx context.Context) (ledgerExtent, error) {
-	var e ledgerExtent
+func (l *RemoteLog) Extent(ctx context.Context) (Extent, error) {
+	var e Extent
 	s, err := l.open(ctx, logRequest{Op: logExtent})
 	if err != nil {
 		return e, err
@@ -100,7 +101,7 @@ func (l *remoteLog) Extent(ctx context.Context) (ledgerExtent, error) {
 }
 
 // Blocks fetches blocks, batch by batch. Nothing in them is believed.
-func (l *remoteLog) Blocks(ctx context.Context, from, to uint64) iter.Seq2[ledger.Block, error] {
+func (l *RemoteLog) Blocks(ctx context.Context, from, to uint64) iter.Seq2[ledger.Block, error] {
 	return func(yield func(ledger.Block, error) bool) {
 		for from <= to {
 			batch, err := l.blocks(ctx, from, to)
@@ -119,7 +120,7 @@ func (l *remoteLog) Blocks(ctx context.Context, from, to uint64) iter.Seq2[ledge
 }
 
 // blocks fetches one batch: at least one block.
-func (l *remoteLog) blocks(ctx context.Context, from, to uint64) ([]ledger.Block, error) {
+func (l *RemoteLog) blocks(ctx context.Context, from, to uint64) ([]ledger.Block, error) {
 	s, err := l.open(ctx, logRequest{Op: logBlocks, After: from, To: to})
 	if err != nil {
 		return nil, err
@@ -145,16 +146,16 @@ func (l *remoteLog) blocks(ctx context.Context, from, to uint64) ([]ledger.Block
 	return out, nil
 }
 
-// namedBlob is a blob that an ordered entry commits to.
-type namedBlob struct {
+// NamedBlob is a blob that an ordered entry commits to.
+type NamedBlob struct {
 	Digest engine.Digest
 	Size   int
 	Owner  protocols.Key
 }
 
-// blobsNamedBy lists the blobs that a record's entry commits to, in its order.
+// BlobsNamedBy lists the blobs that a record's entry commits to, in its order.
 // An entry that was refused commits to none.
-func blobsNamedBy(sizes protocols.Sizes, r *protocols.Record, refused error) []namedBlob {
+func BlobsNamedBy(sizes protocols.Sizes, r *protocols.Record, refused error) []NamedBlob {
 	if refused != nil {
 		return nil
 	}
@@ -174,9 +175,9 @@ func blobsNamedBy(sizes protocols.Sizes, r *protocols.Record, refused error) []n
 	case *protocols.ShareCommit:
 		digests, size = b.Blobs, sizes.Share
 	}
-	out := make([]namedBlob, len(digests))
+	out := make([]NamedBlob, len(digests))
 	for i, d := range digests {
-		out[i] = namedBlob{Digest: d, Size: size, Owner: r.Entry.Author}
+		out[i] = NamedBlob{Digest: d, Size: size, Owner: r.Entry.Author}
 	}
 	return out
 }

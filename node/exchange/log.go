@@ -1,4 +1,4 @@
-package node
+package exchange
 
 import (
 	"context"
@@ -14,8 +14,8 @@ import (
 )
 
 // Log is the network's one ordered history, as a node and an analyst's client
-// use it: a node's own replica of the ledger (replicated), or at a client what
-// its node shows (remoteLog).
+// use it: a node's own replica of the ledger (LocalLog), or at a client what
+// its node shows (RemoteLog).
 //
 // Privacy and correctness hold whatever a log does: machines check all that
 // they read, and the worst that it can do is to stop them.
@@ -40,11 +40,11 @@ type Log interface {
 	Receipt(ctx context.Context, e protocols.Entry) ([]byte, error)
 }
 
-// replicated is the log at a validator: its own replica of the ledger.
-type replicated struct{ *ledger.Ledger }
+// LocalLog is the log at a validator: its own replica of the ledger.
+type LocalLog struct{ *ledger.Ledger }
 
 // Append implements Log.
-func (r replicated) Append(ctx context.Context, e protocols.Entry) error {
+func (r LocalLog) Append(ctx context.Context, e protocols.Entry) error {
 	return refusalOf(r.Ledger.Append(ctx, e.Marshal()))
 }
 
@@ -57,18 +57,18 @@ func refusalOf(err error) error {
 }
 
 // Base implements Log.
-func (r replicated) Base(context.Context) (*protocols.State, error) {
+func (r LocalLog) Base(context.Context) (*protocols.State, error) {
 	s, _ := r.Snapshot()
-	return s.(referee).State, nil
+	return s.(Referee).State, nil
 }
 
 // Follow implements Log.
-func (r replicated) Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error {
+func (r LocalLog) Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error {
 	return r.Ledger.Follow(ctx, after, func(batch []ledger.Record) error {
 		records := make([]protocols.Record, len(batch))
 		for i := range batch {
 			var err error
-			if records[i], err = recordOf(&batch[i]); err != nil {
+			if records[i], err = RecordOf(&batch[i]); err != nil {
 				return err
 			}
 		}
@@ -76,7 +76,7 @@ func (r replicated) Follow(ctx context.Context, after uint64, deliver func([]pro
 	})
 }
 
-func recordOf(r *ledger.Record) (protocols.Record, error) {
+func RecordOf(r *ledger.Record) (protocols.Record, error) {
 	e, err := protocols.ParseEntry(r.Tx)
 	if err != nil {
 		return protocols.Record{}, fmt.Errorf("record %d of the ledger: %w", r.Number, err)
@@ -85,19 +85,19 @@ func recordOf(r *ledger.Record) (protocols.Record, error) {
 }
 
 // Receipt implements Log.
-func (r replicated) Receipt(ctx context.Context, e protocols.Entry) ([]byte, error) {
+func (r LocalLog) Receipt(ctx context.Context, e protocols.Entry) ([]byte, error) {
 	return r.Ledger.Receipt(ctx, ledger.Hash(e.Marshal()))
 }
 
-// referee is protocols.State as the machine that the ledger replicates.
-type referee struct{ *protocols.State }
+// Referee is protocols.State as the machine that the ledger replicates.
+type Referee struct{ *protocols.State }
 
 // Clone implements ledger.State.
-func (r referee) Clone() ledger.State { return referee{r.State.Clone()} }
+func (r Referee) Clone() ledger.State { return Referee{r.State.Clone()} }
 
 // Apply implements ledger.State: what the referee takes stands on the ledger,
 // and what convicts its author.
-func (r referee) Apply(at ledger.Place, tx []byte) ledger.Result {
+func (r Referee) Apply(at ledger.Place, tx []byte) ledger.Result {
 	e, err := protocols.ParseEntry(tx)
 	if err != nil {
 		return ledger.Result{Code: "malformed", Sentence: "the entry does not decode"}
@@ -118,15 +118,15 @@ func (r referee) Apply(at ledger.Place, tx []byte) ledger.Result {
 }
 
 // Hash implements ledger.State.
-func (r referee) Hash() []byte {
+func (r Referee) Hash() []byte {
 	d := r.Digest()
 	return d[:]
 }
 
 // Validators implements ledger.State.
-func (r referee) Validators() []ed25519.PublicKey { return ledgerKeys(r.State.Validators()) }
+func (r Referee) Validators() []ed25519.PublicKey { return LedgerKeys(r.State.Validators()) }
 
-func ledgerKeys(keys []protocols.Key) []ed25519.PublicKey {
+func LedgerKeys(keys []protocols.Key) []ed25519.PublicKey {
 	out := make([]ed25519.PublicKey, len(keys))
 	for i, k := range keys {
 		out[i] = slices.Clone(k[:])
@@ -134,15 +134,15 @@ func ledgerKeys(keys []protocols.Key) []ed25519.PublicKey {
 	return out
 }
 
-// refereeLedger is the part of a ledger's configuration that follows from the
+// LedgerConfig is the part of a ledger's configuration that follows from the
 // network alone.
-func refereeLedger(dir string, n *protocols.Network, sizes protocols.Sizes) ledger.Config {
+func LedgerConfig(dir string, n *protocols.Network, sizes protocols.Sizes) ledger.Config {
 	return ledger.Config{
-		Dir: dir, Network: n.ID(), Validators: ledgerKeys(n.Validators()),
-		Genesis: referee{protocols.NewState(n, sizes)}, Author: authorOf,
+		Dir: dir, Network: n.ID(), Validators: LedgerKeys(n.Validators()),
+		Genesis: Referee{protocols.NewState(n, sizes)}, Author: authorOf,
 		Decode: func(b []byte) (ledger.State, error) {
 			s, err := protocols.ParseState(n, sizes, b)
-			return referee{s}, err
+			return Referee{s}, err
 		},
 	}
 }
@@ -157,8 +157,8 @@ func authorOf(tx []byte) string {
 	return e.Author.String()
 }
 
-// checkReceipt is protocols.ReceiptChecker by the ledger's rules.
-func checkReceipt(network engine.Digest, validators []protocols.Key, tx, receipt []byte) (protocols.Anchoring, error) {
-	a, err := ledger.CheckReceipt(network, ledgerKeys(validators), tx, receipt)
+// CheckReceipt is protocols.ReceiptChecker by the ledger's rules.
+func CheckReceipt(network engine.Digest, validators []protocols.Key, tx, receipt []byte) (protocols.Anchoring, error) {
+	a, err := ledger.CheckReceipt(network, LedgerKeys(validators), tx, receipt)
 	return protocols.Anchoring{Block: a.Block, Time: a.Time}, err
 }
