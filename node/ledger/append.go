@@ -58,7 +58,7 @@ func (l *Ledger) Append(ctx context.Context, tx []byte) error {
 	}
 }
 
-// ordered tells whether a transaction stands on the ledger; a *Refused if it
+// ordered reports whether a transaction stands on the ledger; a *Refused if it
 // stands there to convict its author.
 func (l *Ledger) ordered(hash [32]byte) (bool, error) {
 	r, err := l.index.Find(hash)
@@ -83,7 +83,7 @@ func (l *Ledger) submit(tx []byte) error {
 	return fmt.Errorf("the mempool does not take the transaction: %w", err)
 }
 
-// catchingUp tells that the node is still fetching blocks.
+// catchingUp reports whether the node is still fetching blocks.
 func (l *Ledger) catchingUp() bool { return l.node.ConsensusReactor().WaitSync() }
 
 // Follow gives the records after a number to deliver, in order and in batches,

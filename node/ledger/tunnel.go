@@ -144,7 +144,7 @@ func (t *tunnel) run() {
 	}
 }
 
-// reader tells whether a peer may read: one that may speak, or another that
+// reader reports whether a peer may read: one that may speak, or another that
 // readers names.
 func (t *tunnel) reader(p peer.ID, readers func(peer.ID) bool) bool {
 	t.mu.Lock()

@@ -42,7 +42,7 @@ type Status struct {
 	Validators []ed25519.PublicKey
 	Voting     bool
 	// Connected is how many of them are, this node included if it votes; Quorum
-	// tells that they are more than two thirds.
+	// reports whether they are more than two thirds.
 	Connected int
 	Quorum    bool
 	// Halted is nil, or why no block comes though it should: what Config.Halted
