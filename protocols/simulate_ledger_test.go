@@ -45,6 +45,9 @@ func (l *ledger) order(e protocols.Entry) error {
 	}
 	before := l.state.Applied()
 	err := l.state.Apply(l.at, e)
+	if w.account != nil {
+		w.account.ordered(e, l.at, l.state.Applied(), l.state.Applied() > before, err)
+	}
 	if l.state.Applied() == before {
 		return err
 	}

@@ -171,6 +171,9 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	if err != nil {
 		w.t.Fatalf("%s: %v", p.name, err)
 	}
+	if w.account != nil {
+		w.account.stepped(p, m, e, r)
+	}
 	for _, record := range r.Persist {
 		p.point()
 		parsed, err := protocols.ParseJournalRecord(record.Marshal())

@@ -38,6 +38,8 @@ type world struct {
 	halts     bool            // without more than two thirds of the validators nothing is ordered
 	cut       map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
 	snapshots bool            // the ledger goes through a snapshot after each entry
+	inOrder   bool            // tasks are done in their order, not in a random one
+	account   *account        // what is told of the run, if anything
 
 	adversary
 
@@ -249,10 +251,15 @@ func (w *world) run() {
 }
 
 func (w *world) runOne() {
-	i := w.rng.IntN(len(w.tasks))
-	next := w.tasks[i]
-	w.tasks[i] = w.tasks[len(w.tasks)-1]
-	w.tasks = w.tasks[:len(w.tasks)-1]
+	var next task
+	if w.inOrder {
+		next, w.tasks = w.tasks[0], w.tasks[1:]
+	} else {
+		i := w.rng.IntN(len(w.tasks))
+		next = w.tasks[i]
+		w.tasks[i] = w.tasks[len(w.tasks)-1]
+		w.tasks = w.tasks[:len(w.tasks)-1]
+	}
 	if next.life == -1 || next.p.up && next.life == next.p.life {
 		w.attempt(next)
 	}
