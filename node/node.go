@@ -279,7 +279,7 @@ func (n *node) openKeys(ctx context.Context) error {
 		}
 	}
 	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.VerifyingKeys,
-		Analysts: n.members.analysts}
+		Policy: protocols.Listed(n.members.analysts)}
 	if n.network.Development {
 		n.log.Warn("not for private data", "keys", protocols.DevelopmentCaveat, "parameters", n.params.Name())
 	}

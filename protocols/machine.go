@@ -145,7 +145,7 @@ type Department struct {
 	Params    circuits.Params // the network's; Keys and Verifying are for it
 	Keys      *circuits.Keys
 	Verifying *circuits.VerifyingKeys
-	Analysts  []Key // who may ask
+	Policy    Policy // whose questions it answers, and which; nil: none
 	State     *State
 }
 

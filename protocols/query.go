@@ -146,21 +146,16 @@ func blobDigests(blobs [][]byte) []engine.Digest {
 // question that fails here is refused.
 func (q *Query) prepare(s *QueryState) bool {
 	if q.dossier == nil {
-		if !slices.Contains(q.d.Analysts, s.Author) {
-			q.refuse(CodeNotListed, "this department does not answer this analyst")
+		if err := hear(q.d.Policy, q.referee, s.Author); err != nil {
+			q.refuseFor(CodeNotListed, err)
 			return false
 		}
 		d, err := newDossier(q.vk, q.network, s, nil)
 		if err == nil && s.Phase == PhaseAdmitting {
-			err = q.policy(s, d.plan)
+			err = admit(q.d.Policy, q.referee, s, d.plan, q.self)
 		}
 		if err != nil {
-			code := CodePlanMismatch
-			var e *engine.Error
-			if errors.As(err, &e) {
-				code = e.Code
-			}
-			q.refuse(code, err.Error())
+			q.refuseFor(CodePlanMismatch, err)
 			return false
 		}
 		d.epoch = q.epoch
@@ -171,24 +166,6 @@ func (q *Query) prepare(s *QueryState) bool {
 	}
 	q.analystBusy = q.fetchAnalystKey(s, q.analystChecked)
 	return false
-}
-
-// policy is the department's decision over its own table, as the ledger has it now.
-func (q *Query) policy(s *QueryState, plan *engine.Plan) error {
-	if s.contributor(q.self) < 0 {
-		return nil
-	}
-	listed := make([][32]byte, len(q.d.Analysts))
-	for i, k := range q.d.Analysts {
-		listed[i] = k
-	}
-	var own engine.Registration
-	for _, r := range q.referee.Catalogue() {
-		if r.Table == plan.Table && r.Department == q.referee.NameOf(q.self) {
-			own = r
-		}
-	}
-	return engine.Admit(plan, s.Author, listed, own)
 }
 
 func (q *Query) analystChecked(key mhe.PublicKey, err error) {
@@ -211,6 +188,15 @@ func (q *Query) refuse(code, text string) {
 	default:
 		q.post(&Refuse{Query: q.id, Code: code, Sentence: sentence(text)}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
 	}
+}
+
+// refuseFor refuses with the error's own code, or with this one if it has none.
+func (q *Query) refuseFor(code string, err error) {
+	var e *engine.Error
+	if errors.As(err, &e) {
+		code = e.Code
+	}
+	q.refuse(code, err.Error())
 }
 
 func (q *Query) admit(s *QueryState) {

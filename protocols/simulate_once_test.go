@@ -52,7 +52,7 @@ func TestJournalOfAnotherTime(t *testing.T) {
 		victim.journal = slices.DeleteFunc(victim.journal, func(r protocols.JournalRecord) bool { return r.Kind == kind })
 		state := w.ledger.snapshot()
 		d := &protocols.Department{Key: victim.key, Params: w.params, Keys: w.keys, Verifying: w.keys.Verifying(),
-			Analysts: []protocols.Key{w.analyst().id}, State: state}
+			Policy: protocols.Listed{w.analyst().id}, State: state}
 		if kind == protocols.JournalKeyShare {
 			f, err := protocols.NewFormation(d, state.Epoch().ID, victim.journal)
 			if err == nil {
@@ -149,7 +149,17 @@ func TestDepartmentsCheckThemselves(t *testing.T) {
 		}},
 		{"an analyst that is not listed", protocols.CodeNotListed, func(w *world) {
 			for _, p := range w.departments() {
-				p.department.Analysts = nil
+				p.department.Policy = protocols.Listed{p.id}
+			}
+		}},
+		{"no policy", protocols.CodeNotListed, func(w *world) {
+			for _, p := range w.departments() {
+				p.department.Policy = nil
+			}
+		}},
+		{"a policy that refuses the plan", engine.CodePolicy, func(w *world) {
+			for _, p := range w.departments() {
+				p.department.Policy = noSums{protocols.Listed{w.analyst().id}}
 			}
 		}},
 	}
@@ -170,7 +180,7 @@ func TestDepartmentsCheckThemselves(t *testing.T) {
 				switch b := body.(type) {
 				case *protocols.Refuse:
 					refused++
-					if b.Code != tc.code {
+					if b.Code != tc.code || b.Code == protocols.CodeNotListed && b.Sentence != "this department does not answer this analyst" {
 						t.Errorf("refused with %s: %s, want %s", b.Code, b.Sentence, tc.code)
 					}
 				case *protocols.Admit, *protocols.Contribute, *protocols.ShareCommit:
@@ -205,4 +215,16 @@ func TestRefusedQuestion(t *testing.T) {
 	w.askFor(bySex)
 	w.run()
 	w.checkAnswer(bySex)
+}
+
+// noSums is a policy over plans: it admits those that only count.
+type noSums struct{ protocols.Listed }
+
+func (p noSums) Admit(ledger *protocols.State, q *protocols.QueryState, plan *engine.Plan) error {
+	for _, m := range plan.Moments {
+		if m.Op == engine.Sum {
+			return &engine.Error{Code: engine.CodePolicy, Message: "this department adds nothing up"}
+		}
+	}
+	return p.Listed.Admit(ledger, q, plan)
 }

@@ -185,7 +185,7 @@ func (p *party) start() {
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}
 	p.epochs, p.asking, p.started = map[engine.Digest]*protocols.Epoch{}, nil, nil
 	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(),
-		Analysts: []protocols.Key{w.analyst().id}, State: p.state}
+		Policy: protocols.Listed{w.analyst().id}, State: p.state}
 	if p.role == protocols.RoleDepartment {
 		p.department.Keys = p.keys
 	}
