@@ -14,7 +14,7 @@ import (
 )
 
 // Scores: functions of a row that the engine alone computes (engine/README.md, sections
-// 14 and 15). Each becomes one more column of the rows, after those of the plan's schema,
+// 13 and 14). Each becomes one more column of the rows, after those of the plan's schema,
 // so that both ways of aggregating compute it once for a row, by the same code
 // (README, section 6.4).
 

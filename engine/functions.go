@@ -48,7 +48,7 @@ func listed(*Expr) string { return "" }
 
 func says(what string) func(*Expr) string { return func(*Expr) string { return what } }
 
-// aggregates are the functions that give one value. README section 11. Those of two
+// aggregates are the functions that give one value. README section 10. Those of two
 // arguments take (y, x), as PostgreSQL's do.
 func aggregates() map[string]function {
 	return map[string]function{
@@ -98,7 +98,7 @@ func aggregates() map[string]function {
 	}
 }
 
-// reports are the functions that return rows. README section 12.
+// reports are the functions that return rows. README section 11.
 func reports() map[string]function {
 	const (
 		ofTerms = "the number of complete rows, and the sum of the product of each pair of the terms"
@@ -165,5 +165,5 @@ func aggregatesHint(name string) string {
 			return hint
 		}
 	}
-	return "the aggregates are count, sum, avg and the statistics of engine/README.md section 11"
+	return "the aggregates are count, sum, avg and the statistics of engine/README.md section 10"
 }

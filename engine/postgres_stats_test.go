@@ -15,7 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// statistic makes one random aggregate of section 11 that PostgreSQL has too.
+// statistic makes one random aggregate of section 10 that PostgreSQL has too.
 func (g generator) statistic() string {
 	numbers := []string{"k", "i", `"Dec"`, "mixed"} // small: PostgreSQL adds up in float64
 	number := func() string { return numbers[g.IntN(len(numbers))] }

@@ -7,7 +7,7 @@ import (
 )
 
 // Report is a call that returns rows: what its function needs to finish them from the
-// cells of one group. README section 12.
+// cells of one group. README section 11.
 type Report struct {
 	_        struct{} `cbor:",toarray"`
 	Function string

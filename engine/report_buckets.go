@@ -15,7 +15,7 @@ const bucketsForm = "buckets(x, lo, width, bins[, lo, width, bins ...]), with GR
 const byGroup = "by group"
 
 // bindBuckets asks for the number of values, then for that of each bucket: the rounds
-// of a search over counts (Session). README section 13.
+// of a search over counts (Session). README section 12.
 func (rb *reportBinder) bindBuckets() error {
 	if n := len(rb.call.Args); n < 4 || n%3 != 1 {
 		return refuse(CodeUnsupported, rb.position, "buckets is written %s", bucketsForm)

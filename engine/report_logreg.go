@@ -24,7 +24,7 @@ const (
 func (r *Report) hasIntercept() bool { return !strings.Contains(r.Function, "reg0") }
 
 // bindLogreg reads a logistic regression. It takes several rounds: the fit that it
-// leaves in the binder asks for them. README section 14.
+// leaves in the binder asks for them. README section 13.
 func (rb *reportBinder) bindLogreg() error {
 	if err := rb.arguments(2, maxFitTerms+1, logregForm); err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 // it points to the list of moments, which names them all.
 const maxListedCells = 24
 
-// disclosures says what each party learns. DESIGN section 2, promise 1.
+// disclosures says what each party learns. README section 7.
 func (p *Plan) disclosures() []ExplainedDisclosure {
 	analyst := fmt.Sprintf("every cell (%d), summed over the departments", p.CellCount())
 	var hidden []string

@@ -23,7 +23,7 @@ var (
 )
 
 // fit is a logistic regression by Newton steps, each of which is a round. README
-// section 14.
+// section 13.
 type fit struct {
 	function     string
 	before, rest string // the question's text before its function's name, and from the first argument on

@@ -6,7 +6,7 @@ import (
 )
 
 // fitAccuracy is how far a fit's figures may be from those at the maximum of the
-// likelihood. README section 14 derives it.
+// likelihood. README section 13 derives it.
 type fitAccuracy struct {
 	estimate *big.Rat // of any estimate, in its standard errors
 	relative *big.Rat // of any standard error, as a part of it

@@ -18,7 +18,7 @@ const (
 
 // modeFinder looks for the most frequent value, of several the least, by branch and
 // bound: ranges are split in the order of their counts, and what holds fewer values than
-// the most frequent value known so far is not looked into. README section 13.
+// the most frequent value known so far is not looked into. README section 12.
 type modeFinder struct {
 	search *search
 	widths []*big.Int // of the buckets at each level, down to 1

@@ -8,7 +8,7 @@ import (
 // own, with a query id, a certificate and a charge of its own; the next one's SQL
 // follows from the question and the answers of those before, so that whoever holds the
 // certificates replays the chain. A session is not safe for concurrent use. README
-// section 13.
+// section 12.
 type Session struct {
 	sql         string
 	catalogue   Catalogue
@@ -33,7 +33,7 @@ type procedure interface {
 
 // NewSession plans the first round. The arguments and the errors are those of NewPlan;
 // what NewPlan refuses because a column has no dictionary is searched for where README
-// section 13 says so, and logreg is fitted, one Newton step a round (section 14).
+// section 12 says so, and logreg is fitted, one Newton step a round (section 13).
 func NewSession(sql string, cat Catalogue, departments []string, p Packing) (*Session, error) {
 	s := &Session{sql: sql, catalogue: cat, departments: departments, packing: p}
 	plan, err := NewPlan(sql, cat, departments, p)

@@ -8,7 +8,7 @@ import (
 
 // The operations over rows that a fit and a sketch need beside those of Op: functions of one
 // value that integer arithmetic computes, the same everywhere, called the row's scores. The
-// bucket of a value is one of them (stat_distinct.go). README section 14. All give NULL for NULL.
+// bucket of a value is one of them (stat_distinct.go). README section 13. All give NULL for NULL.
 const (
 	OpTruth    Op = iota + 32 // 1 where the boolean Args[0] is true, 0 where it is false
 	OpLogistic                // 1/(1+e^−x) of the number Args[0]
@@ -21,7 +21,7 @@ const (
 const scorePlaces = 18
 
 // scoreError bounds the distance of OpLogistic, OpSlope and OpSoftplus from the
-// functions they are named after, in units of 10^−18. README section 14 derives it,
+// functions they are named after, in units of 10^−18. README section 13 derives it,
 // TestScores holds it.
 const scoreError = 2
 

@@ -55,7 +55,7 @@ func bigLog(x *big.Float) *big.Float {
 	return y
 }
 
-// TestScores holds the three functions to their error bound, and what section 14 says
+// TestScores holds the three functions to their error bound, and what section 13 says
 // of them exactly.
 func TestScores(t *testing.T) {
 	r := rand.New(rand.NewPCG(14, 1))

@@ -12,7 +12,7 @@ import (
 )
 
 // What count(DISTINCT x) becomes: of a column with a dictionary, and of one without. README
-// section 15.
+// section 14.
 const (
 	countDistinct  = "count distinct"
 	sketchFunction = "count distinct estimate"
@@ -87,7 +87,7 @@ func (b *binder) bindSketch(column int, call *pg.FuncCall, in place, position in
 	return out, nil
 }
 
-// bucket hashes the canonical text of a value. README section 15.
+// bucket hashes the canonical text of a value. README section 14.
 func (e *Expr) bucket(x Datum) (Datum, error) {
 	if len(e.Args) != 4 || e.Args[2].Value.Number == nil || e.Args[3].Value.Number == nil ||
 		e.Args[2].Value.Number.Sign() <= 0 || e.Args[3].Value.Number.Sign() <= 0 {

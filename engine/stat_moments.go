@@ -7,7 +7,7 @@ import (
 )
 
 // statistic is an aggregate that the analyst finishes from sums of products. README
-// section 11.
+// section 10.
 type statistic struct {
 	arguments int
 	kind      Kind

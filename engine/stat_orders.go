@@ -9,7 +9,7 @@ import (
 )
 
 // orderStatistic is an aggregate that the analyst finishes from what each value of a
-// column's dictionary counts. README section 11.
+// column's dictionary counts. README section 10.
 type orderStatistic struct {
 	within   bool     // written with WITHIN GROUP (ORDER BY column)
 	fraction bool     // takes a fraction between 0 and 1

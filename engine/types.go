@@ -114,7 +114,7 @@ const (
 	OpIsNull                  // whether Args[0] is NULL; never NULL
 	OpIsTrue                  // whether the boolean Args[0] is true; never NULL
 	OpIsFalse                 // whether the boolean Args[0] is false; never NULL
-	OpStart                   // where range Column of a search starts in the row's group: Plan.Start (README section 13)
+	OpStart                   // where range Column of a search starts in the row's group: Plan.Start (README section 12)
 )
 
 // The operations that appear only over cells, in Outputs, Having and Order. They
@@ -126,7 +126,7 @@ const (
 	OpSum                     // the cell of Moments[Column]; NULL if that of Moments[Count] is 0
 	OpAverage                 // the cell of Moments[Column] over that of Moments[Count]; NULL if that is 0
 	OpMoment                  // the cell of Moments[Column], whatever it is
-	OpFunction                // the statistic that Value names, of Args (README section 11)
+	OpFunction                // the statistic that Value names, of Args (README section 10)
 )
 
 // Expr is a typed expression. Plans hold it in their canonical encoding; datasets
@@ -267,7 +267,7 @@ type Result struct {
 	Kinds   []Kind    `json:"kinds"`
 	Rows    [][]Value `json:"rows"`
 	// Model is the figures beside the rows of a call that returns rows: those of the
-	// first group, then those of the next. README section 12.
+	// first group, then those of the next. README section 11.
 	Model []Figure `json:"model,omitempty"`
 	// Notes say why values are NULL where a statistic is not defined.
 	Notes []Note `json:"notes,omitempty"`

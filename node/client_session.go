@@ -22,7 +22,7 @@ type Round struct {
 
 // Ask asks a question, round by round, and waits for its answer. It has verified every proof
 // as it came, and the certificate, once, against o.Pinned: an answer that its certificate does
-// not show is an error. What the engine asks in several rounds (engine/README.md, section 13) is
+// not show is an error. What the engine asks in several rounds (engine/README.md, section 12) is
 // a query each, with a certificate each; the answer's Certificate is their protocols.Sequence.
 // The error is a *QueryError where the question, the departments or the network are at fault.
 func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, error) {
