@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"parley/node"
+	"parley/node/client"
 	"parley/node/ledger/loopback"
 	"parley/node/peers"
 	"parley/protocols"
@@ -288,16 +288,16 @@ func (d *keptDemo) ask(ctx context.Context, sql string) (ledgerShare, error) {
 		return q, err
 	}
 	first := d.nodes[slices.Min(slices.Collect(maps.Keys(d.nodes)))]
-	client, err := node.Dial(ctx, first.Address, id, node.ClientOptions{})
+	analyst, err := client.Dial(ctx, first.Address, id, client.Options{})
 	if err != nil {
 		return q, err
 	}
-	defer func() { _ = client.Close() }()
+	defer func() { _ = analyst.Close() }()
 	before, err := d.waits()
 	if err != nil {
 		return q, err
 	}
-	answer, err := client.Ask(ctx, sql, node.AskOptions{})
+	answer, err := analyst.Ask(ctx, sql, client.AskOptions{})
 	if err != nil {
 		return q, err
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"parley/node"
+	"parley/node/client"
 	"parley/protocols"
 )
 
@@ -107,7 +107,7 @@ func (q *question) read(out []byte, network string) error {
 			return err
 		}
 		start := time.Now()
-		verdict, err := node.Verify(certificate, pinned)
+		verdict, err := client.Verify(certificate, pinned)
 		if err != nil || !verdict.Verified {
 			return fmt.Errorf("%q: certificate: %s %w", d.SQL, verdict.Reason, err)
 		}

@@ -3,22 +3,14 @@ package node
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"time"
 
 	"parley/engine"
-	"parley/node/exchange"
-	"parley/node/failure"
-	"parley/node/machine"
-	"parley/protocols"
 )
 
 // This file is what the command line (and a test) sees of a node: how one is
 // configured and run, and what an analyst's client asks and gets back. The
 // work behind it is in node.go (a department) and client.go (an analyst).
-
-// DefaultDeadline is what a question without a deadline of its own gets.
-const DefaultDeadline = 2 * time.Minute
 
 // DefaultRetention is how long blobs are kept that no open query needs, for
 // auditors and for nodes that were away.
@@ -133,103 +125,3 @@ type Status struct {
 // that is corrupted. Errors are sentences for the operator. A stopped node
 // may be run again, in this process or another, from the same folder.
 func Run(ctx context.Context, cfg Config, o Options) error { return run(ctx, cfg, o) }
-
-// ClientOptions are an analyst's. The zero value works.
-type ClientOptions struct {
-	Logger   *slog.Logger
-	CacheDir string // as Options.CacheDir: the analyst proves its key's form
-	Observe  func(peer string, protocol string, outgoing bool, payload []byte)
-	// Progress tells of long steps that come before a question, once: making
-	// keys, loading them.
-	Progress func(step string, done, total int)
-
-	hooks hooks // tests
-}
-
-// Asker is what a door asks questions of: a Client is one. The errors that are an analyst's to
-// know are *QueryError.
-type Asker interface {
-	// Catalogue is the current version of every table.
-	Catalogue(ctx context.Context) (engine.Catalogue, error)
-	// Explain says what a question would reveal, and asks nothing.
-	Explain(ctx context.Context, sql string, o AskOptions) (engine.SessionExplanation, error)
-	// Ask gives an answer only with a certificate that shows it.
-	Ask(ctx context.Context, sql string, o AskOptions) (*Answer, error)
-}
-
-var _ Asker = (*Client)(nil)
-
-// AskOptions are one question's.
-type AskOptions struct {
-	// Departments that are to contribute, by name; empty is all that hold
-	// the table.
-	Departments []string
-	// Deadline is how long the departments have; zero is DefaultDeadline.
-	// Ask itself gives up a little later.
-	Deadline time.Duration
-	// Pinned is the network whose answer it must be, by the keys of its
-	// members; nil pins nothing, and the verdict is that the signers are
-	// unknown.
-	Pinned *protocols.Network
-	// NoOpening leaves the analyst's key out of the certificate: it then
-	// shows that the protocol was followed, not the figures.
-	NoOpening bool
-	// Progress is told of each step as it happens; it must not block.
-	Progress func(Step)
-}
-
-// Step is one observable step of a query.
-type Step struct {
-	Name       string // "asked", "admitted", "contributed", "attested", "shared", "decrypted", "verified"
-	Department string // whose; empty is the analyst's own
-	Done       int    // of Total departments
-	Total      int
-	Elapsed    time.Duration // since Ask began
-}
-
-// Answer is what an analyst gets. A query that ends without an answer is an
-// error instead (*QueryError).
-type Answer struct {
-	Query       engine.Digest
-	Plan        *engine.Plan
-	Result      *engine.Result
-	Certificate []byte // canonical; with the opening unless AskOptions.NoOpening
-	Verdict     protocols.Verdict
-	Assurance   string // "sealed"
-	Parameters  string
-	Departments []DepartmentStatus
-	Seconds     machine.Seconds
-	CPUSeconds  float64 // over all departments and the client, this query's
-	Rounds      []Round // of a question that took several, the last included; nil otherwise
-}
-
-// DepartmentStatus is a department's part in one query.
-type DepartmentStatus struct {
-	Name   string `json:"name"`
-	Peer   string `json:"peer"`
-	Status string `json:"status"` // "contributed", or "shared": a member of the epoch that was not asked to contribute
-}
-
-// QueryError is a query that ended without an answer. Code and Sentence are
-// all that an analyst is told; the operators' logs hold the detail.
-type QueryError struct {
-	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "keys", "unverified" from here
-	Sentence    string
-	Position    int      // 1-based character of the SQL; 0 is none
-	Hint        string   // what might have been meant; empty is none
-	Departments []string // who refused, is missing or was caught; may be empty
-}
-
-func (e *QueryError) Error() string { return e.Sentence }
-
-// Failure is the error as a command shows it.
-func (e *QueryError) Failure() *failure.Failure {
-	return &failure.Failure{Code: e.Code, Message: e.Sentence, Hint: e.Hint, Position: e.Position,
-		Department: strings.Join(e.Departments, ", ")}
-}
-
-// Verify checks a certificate offline against a pinned network description, or
-// against nothing (protocols.Verify), with its receipt by the ledger's rules.
-func Verify(certificate []byte, pinned *protocols.Network) (protocols.Verdict, error) {
-	return protocols.Verify(certificate, pinned, exchange.CheckReceipt)
-}

@@ -8,37 +8,10 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/client"
 	"parley/node/exchange"
 	"parley/protocols"
 )
-
-// TestRounds: an answer of several rounds keeps each round's certificate, adds up their
-// time, and names them.
-func TestRounds(t *testing.T) {
-	round := func(digest byte) *Answer {
-		a := sampleAnswer()
-		a.Certificate = []byte{digest}
-		a.Verdict = protocols.Verdict{Certificate: engine.Digest{digest}}
-		return a
-	}
-	var whole *Answer
-	whole = whole.follow(round(1), "first")
-	whole = whole.follow(round(2), "second")
-	if len(whole.Rounds) != 2 || whole.CPUSeconds != 14 || whole.Seconds.Total != 6 || whole.Certificate[0] != 2 {
-		t.Fatalf("two rounds give %+v", whole)
-	}
-	for i, r := range answerOf("", whole, "x").Rounds {
-		if r.SQL != []string{"first", "second"}[i] || *r.Certificate.Path != "x" || !strings.HasPrefix(r.Certificate.Digest, []string{"01", "02"}[i]) {
-			t.Errorf("round %d is %+v", i, r)
-		}
-	}
-	if text := provenance(whole, ""); !strings.Contains(text, "\nround 2      02") {
-		t.Errorf("the rounds are shown as\n%s", text)
-	}
-	if answerOf("", sampleAnswer(), "x").Rounds != nil {
-		t.Error("an answer of one round lists rounds")
-	}
-}
 
 // TestNetworkRounds: the rounds of a fit, over real nodes and their ledger, are one
 // certificate, in which each has a receipt of its own; with two of them swapped it is refused.
@@ -57,7 +30,7 @@ func TestNetworkRounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	plans, proofs := engine.Planned.Load(), circuits.Verified.Load()
-	a, err := c.Ask(ctx, sql, AskOptions{Pinned: &network})
+	a, err := c.Ask(ctx, sql, client.AskOptions{Pinned: &network})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.logs())
 	}

@@ -12,6 +12,7 @@ import (
 	"parley/circuits"
 	"parley/datasets"
 	"parley/engine"
+	"parley/node/client"
 	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
@@ -144,12 +145,12 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 		return none, err
 	}
 	c.progress.step("connecting to %s", f.node)
-	client, err := Dial(ctx, f.node, id, ClientOptions{})
+	analyst, err := client.Dial(ctx, f.node, id, client.Options{})
 	if err != nil {
 		return none, err
 	}
-	defer client.Close()
-	explanation, err := client.Explain(ctx, sql, AskOptions{Departments: f.departments})
+	defer analyst.Close()
+	explanation, err := analyst.Explain(ctx, sql, client.AskOptions{Departments: f.departments})
 	if err != nil {
 		return none, asked(err, sql)
 	}

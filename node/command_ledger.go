@@ -93,7 +93,7 @@ func (c *command) dial(ctx context.Context, address, identity string) (ledgerSou
 		return nil, failure.Usage("identity", "", "%s", err)
 	}
 	c.progress.step("connecting to %s", address)
-	src, err := dialSource(ctx, address, id, c.hooks)
+	src, err := dialSource(ctx, address, id, c.parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +117,7 @@ func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.
 			return nil, err
 		}
 	}
-	src, err := openArchive(ctx, nodes[0].data, network, c.hooks, blobs...)
+	src, err := openArchive(ctx, nodes[0].data, network, c.parameters, blobs...)
 	if !errors.Is(err, disk.ErrLocked) {
 		if err != nil {
 			return nil, err

@@ -124,7 +124,7 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 		return failure.Usage("file", "", "%s is not a file", path)
 	}
 	const megabyte = 1_000_000
-	found, err := checkExport(file, info.Size(), pins, c.hooks.parameterSet, func(done, total int64) {
+	found, err := checkExport(file, info.Size(), pins, c.parameters, func(done, total int64) {
 		c.progress.update("checking (MB)", int(done/megabyte), int((total+megabyte-1)/megabyte))
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/failure"
 	"parley/node/peers"
@@ -40,7 +41,7 @@ a key there that is not pinned; the answer is shown with it, as parley verify do
 	flags.StringVar(&f.network, "network", "", "the pinned network description")
 	flags.StringVar(&f.certificate, "certificate", "", "write the certificate to this file")
 	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
-	flags.DurationVar(&f.deadline, "deadline", DefaultDeadline, "give up after this time")
+	flags.DurationVar(&f.deadline, "deadline", client.DefaultDeadline, "give up after this time")
 	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
 	flags.StringVar(&f.cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
 	c.jsonFlag(cmd)
@@ -71,12 +72,12 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 		return err
 	}
 	c.progress.step("connecting to %s", f.node)
-	client, err := Dial(ctx, f.node, id, ClientOptions{CacheDir: f.cache})
+	analyst, err := client.Dial(ctx, f.node, id, client.Options{CacheDir: f.cache})
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	answer, err := c.ask(ctx, client, sql, AskOptions{Departments: f.departments, Deadline: f.deadline, Pinned: pinned, NoOpening: f.noOpening})
+	defer analyst.Close()
+	answer, err := c.ask(ctx, analyst, sql, client.AskOptions{Departments: f.departments, Deadline: f.deadline, Pinned: pinned, NoOpening: f.noOpening})
 	if err != nil {
 		return err
 	}
@@ -104,9 +105,9 @@ func checkNode(address string) error {
 }
 
 // ask asks one question and shows its steps. An error knows the question that it is about.
-func (c *command) ask(ctx context.Context, door Asker, sql string, o AskOptions) (*Answer, error) {
+func (c *command) ask(ctx context.Context, door client.Asker, sql string, o client.AskOptions) (*client.Answer, error) {
 	c.progress.step("asking")
-	o.Progress = func(s Step) {
+	o.Progress = func(s client.Step) {
 		if s.Total > 0 {
 			c.progress.update(stepLabel(s.Name), s.Done, s.Total)
 		}
@@ -196,4 +197,9 @@ func readNetwork(path string) (*protocols.Network, error) {
 		return nil, f
 	}
 	return network, nil
+}
+
+// writeCertificates writes an answer's certificate, which holds those of all its rounds.
+func writeCertificates(path string, a *client.Answer) error {
+	return writeCertificate(path, a.Certificate)
 }

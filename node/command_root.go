@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"parley/circuits"
+	"parley/node/exchange"
 	"parley/node/failure"
 )
 
@@ -22,13 +24,13 @@ const environmentPrefix = "PARLEY_"
 
 // command is one run of the parley command: where it writes, and what all subcommands share.
 type command struct {
-	in       io.Reader
-	out      io.Writer // answers only
-	errs     io.Writer // everything else
-	json     bool
-	progress *progress
-	aside    asideColumns // of the tables that register has read
-	hooks    hooks        // tests
+	in         io.Reader
+	out        io.Writer // answers only
+	errs       io.Writer // everything else
+	json       bool
+	progress   *progress
+	aside      asideColumns                               // of the tables that register has read
+	parameters func(name string) (circuits.Params, error) // exchange.Parameters, but in tests
 }
 
 // Main (README section 11.2) runs the parley command with its arguments (without the program's name) and returns the exit status: 0
@@ -42,7 +44,7 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 		<-ctx.Done()
 		stop()
 	}()
-	c := &command{in: in, out: out, errs: errs, progress: newProgress(errs)}
+	c := &command{in: in, out: out, errs: errs, progress: newProgress(errs), parameters: exchange.Parameters}
 	root := c.root()
 	root.SetArgs(args)
 	root.SetIn(in)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/engine"
+	"parley/node/client"
 	"parley/node/failure"
 	"parley/protocols"
 )
@@ -71,7 +72,7 @@ func (c *command) verify(path, network string) error {
 	if err != nil {
 		return err
 	}
-	verdict, err := Verify(certificate, pinned)
+	verdict, err := client.Verify(certificate, pinned)
 	if err != nil { // no certificate at all, or not of the pinned network
 		verdict = protocols.Verdict{Reason: err.Error(), Department: verdict.Department}
 	}

@@ -15,7 +15,9 @@ import (
 	"parley/datasets/plain"
 	"parley/datasets/population"
 	"parley/engine"
+	"parley/node/client"
 	"parley/node/failure"
+	"parley/protocols"
 )
 
 const (
@@ -200,7 +202,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 			continue
 		}
 		failed = failed || !*answer.Equal
-		last = client.historyOf(answer.query)
+		last = historyOf(client, answer.query)
 		answers = append(answers, demoAnswer{answerJSON: answer, SQL: q.SQL})
 	}
 	if c.json {
@@ -220,8 +222,8 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 }
 
 // question asks one question and prints the answer beside plain SQL's.
-func (c *command) question(ctx context.Context, d *deployment, door Asker, sql string, sources []source, path string) (*answerJSON, error) {
-	answer, err := c.askDeployment(ctx, d, door, sql, AskOptions{Deadline: d.Deadline})
+func (c *command) question(ctx context.Context, d *deployment, door client.Asker, sql string, sources []source, path string) (*answerJSON, error) {
+	answer, err := c.askDeployment(ctx, d, door, sql, client.AskOptions{Deadline: d.Deadline})
 	if err != nil {
 		return nil, err
 	}
@@ -309,4 +311,26 @@ The departments stay up until you press Ctrl-C. Ask them, from another terminal:
 	case err := <-d.failed:
 		return err
 	}
+}
+
+// historyOf describes the ledger's entries of a question that has ended lately.
+func historyOf(c *client.Client, query engine.Digest) (events []ledgerEvent) {
+	c.View(func(s *protocols.State) {
+		q := s.Query(query)
+		if q == nil {
+			return
+		}
+		records := q.Records()
+		if q.Done != nil {
+			records = append(records, *q.Done)
+		}
+		for i := range records {
+			e := eventOf(s, &records[i], nil)
+			if at := c.Signed(e.Number); !at.IsZero() {
+				e.Time = at
+			}
+			events = append(events, e)
+		}
+	})
+	return events
 }

@@ -47,7 +47,7 @@ func testExport(t *testing.T, departments int) ([]byte, engine.Digest) {
 	n.answers("SELECT count(*) FROM people")
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	src, err := dialSource(ctx, n.address(0), n.analyst, hooks{parameters: tiny})
+	src, err := dialSource(ctx, n.address(0), n.analyst, tiny)
 	check(t, err)
 	defer src.Close()
 	var file bytes.Buffer

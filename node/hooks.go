@@ -2,9 +2,9 @@ package node
 
 import (
 	"context"
-	"errors"
 
 	"parley/circuits"
+	"parley/node/exchange"
 	"parley/protocols"
 )
 
@@ -25,11 +25,7 @@ func (h *hooks) parameterSet(name string) (circuits.Params, error) {
 	if h.parameters != nil {
 		return h.parameters(name)
 	}
-	p, err := circuits.Named(name)
-	if err == nil && p.Insecure() {
-		return circuits.Params{}, errInsecure
-	}
-	return p, err
+	return exchange.Parameters(name)
 }
 
 func (o *Options) openTable(ctx context.Context, c TableConfig, salt []byte, spill string) (dataset, error) {
@@ -45,5 +41,3 @@ func (o *Options) wrap(m protocols.Machine, d *protocols.Department) protocols.M
 	}
 	return m
 }
-
-var errInsecure = errors.New("the parameters are for tests only: no node starts with them")

@@ -39,7 +39,7 @@ type archive struct {
 
 // openArchive opens the ledger in a node's data folder. disk.ErrLocked: its node
 // is running. blobs are further folders to look for blobs in.
-func openArchive(ctx context.Context, data string, network *protocols.Network, h hooks, blobs ...string) (_ *archive, err error) {
+func openArchive(ctx context.Context, data string, network *protocols.Network, parameters func(string) (circuits.Params, error), blobs ...string) (_ *archive, err error) {
 	folder := filepath.Join(data, "ledger")
 	if _, err := os.Stat(folder); err != nil {
 		return nil, failure.Refused("dir", "has its node run?", "there is no ledger in %s", data)
@@ -54,7 +54,7 @@ func openArchive(ctx context.Context, data string, network *protocols.Network, h
 		a.unlock = func() {}
 		return nil, err
 	}
-	if a.params, err = h.parameterSet(network.Parameters); err != nil {
+	if a.params, err = parameters(network.Parameters); err != nil {
 		return nil, err
 	}
 	_, key, err := ed25519.GenerateKey(rand.Reader)

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
@@ -25,7 +26,7 @@ import (
 // auditCommand is the command with its output caught.
 func auditCommand() (*command, *bytes.Buffer) {
 	var out bytes.Buffer
-	return &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), hooks: hooks{parameters: tiny}, json: true}, &out
+	return &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), parameters: tiny, json: true}, &out
 }
 
 // address is what a node is dialled by.
@@ -51,7 +52,7 @@ func (n *testNetwork) answers(sql ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	for _, q := range sql {
-		if _, err := c.Ask(ctx, q, AskOptions{}); err != nil {
+		if _, err := c.Ask(ctx, q, client.AskOptions{}); err != nil {
 			n.t.Fatalf("%v\n%s", err, n.logs())
 		}
 	}
@@ -262,7 +263,7 @@ func TestAuditorOfLies(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	src, err := dialSource(ctx, n.address(0), n.analyst, hooks{parameters: tiny})
+	src, err := dialSource(ctx, n.address(0), n.analyst, tiny)
 	check(t, err)
 	defer src.Close()
 	for {
@@ -305,7 +306,7 @@ func TestFollowLedger(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var out syncBuffer
-	c := &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), hooks: hooks{parameters: tiny}, json: true}
+	c := &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), parameters: tiny, json: true}
 	done := make(chan error, 1)
 	go func() { done <- c.followLedger(ctx, live, true) }()
 	await := func(text string) {
@@ -333,7 +334,7 @@ func TestFollowLedger(t *testing.T) {
 
 	limit, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
-	src, err := dialSource(limit, n.address(0), n.analyst, hooks{parameters: tiny})
+	src, err := dialSource(limit, n.address(0), n.analyst, tiny)
 	check(t, err)
 	defer src.Close()
 	pruned := shortSource{src, exchange.Extent{FirstBlock: 3, LastBlock: 9, Records: 5}}

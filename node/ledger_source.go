@@ -42,7 +42,7 @@ type remoteSource struct {
 
 // dialSource connects to a node as an analyst, or as a member whose own node is
 // not running.
-func dialSource(ctx context.Context, address string, id peers.Identity, h hooks) (*remoteSource, error) {
+func dialSource(ctx context.Context, address string, id peers.Identity, parameters func(string) (circuits.Params, error)) (*remoteSource, error) {
 	info, err := peers.ParseAddress(address)
 	if err != nil || len(info.Addrs) == 0 {
 		return nil, checkNode(address)
@@ -58,7 +58,7 @@ func dialSource(ctx context.Context, address string, id peers.Identity, h hooks)
 		t.Close()
 		return nil, err
 	}
-	params, err := h.parameterSet(greeting.Network.Parameters)
+	params, err := parameters(greeting.Network.Parameters)
 	if err != nil {
 		t.Close()
 		return nil, fmt.Errorf("the node's parameters: %w", err)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/node/client"
 	"parley/protocols"
 	"parley/protocols/liar"
 )
@@ -56,7 +57,7 @@ func testLie(t *testing.T, kind liar.Kind) {
 		t.Logf("the lie was told to nobody who needed it")
 		return
 	}
-	var q *QueryError
+	var q *client.QueryError
 	if err == nil || !errors.As(err, &q) {
 		t.Fatalf("answered %v, %v\n%s", a, err, n.logs())
 	}

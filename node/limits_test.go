@@ -139,7 +139,7 @@ func TestLongestEntry(t *testing.T) {
 	if err := l.history.Append(ctx, e); err != nil {
 		t.Fatalf("%v\n%s", err, n.logs())
 	}
-	src, err := dialSource(ctx, n.address(1), n.analyst, hooks{parameters: tiny})
+	src, err := dialSource(ctx, n.address(1), n.analyst, tiny)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/node/client"
 	"parley/protocols"
 )
 
@@ -37,18 +38,17 @@ func (n *testNetwork) lose(department int, parts ...string) {
 
 // standing is the epoch to ask under, a department's version of its table, and
 // how many deviations are on record.
-func (n *testNetwork) standing(c *Client, department string) (epoch, version uint64, evidence int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, r := range c.replica.Catalogue() {
+func (n *testNetwork) standing(c *client.Client, department string) (epoch, version uint64, evidence int) {
+	state := stateAt(c)
+	for _, r := range state.Catalogue() {
 		if r.Department == department {
 			version = r.Version
 		}
 	}
-	if e := c.replica.Epoch(); e != nil {
+	if e := state.Epoch(); e != nil {
 		epoch = e.Number
 	}
-	return epoch, version, len(c.replica.Evidence())
+	return epoch, version, len(state.Evidence())
 }
 
 // A department that lost its ledger, and kept its journal, goes on where it

@@ -16,22 +16,23 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/nodetest"
 	"parley/protocols"
 )
 
-func (n *testNetwork) ask(c *Client, deadline time.Duration) (*Answer, error) {
+func (n *testNetwork) ask(c *client.Client, deadline time.Duration) (*client.Answer, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	pinned, err := present(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	return c.Ask(ctx, wageQuestion, AskOptions{Deadline: deadline, Pinned: pinned})
+	return c.Ask(ctx, wageQuestion, client.AskOptions{Deadline: deadline, Pinned: pinned})
 }
 
-func (n *testNetwork) mustAnswer(c *Client) *Answer {
+func (n *testNetwork) mustAnswer(c *client.Client) *client.Answer {
 	n.t.Helper()
 	a, err := n.ask(c, 30*time.Second)
 	if err != nil {
@@ -61,14 +62,13 @@ func TestRestart(t *testing.T) {
 	n.startAll()
 	c = n.dial(1)
 	second := n.mustAnswer(c)
-	c.mu.Lock()
-	epochs, version := c.replica.Epoch().Number, c.replica.Catalogue()[0].Version
-	a, b := c.replica.Query(first.Query), c.replica.Query(second.Query)
-	c.mu.Unlock()
+	state := stateAt(c)
+	epochs, version := state.Epoch().Number, state.Catalogue()[0].Version
+	a, b := state.Query(first.Query), state.Query(second.Query)
 	if epochs != 1 || version != 1 {
 		t.Errorf("after a restart: epoch %d, table version %d", epochs, version)
 	}
-	if a == nil || b == nil || a.Phase != protocols.PhaseDone || a.Epoch != b.Epoch {
+	if a == nil || b == nil || a.Phase != protocols.PhaseDone || a.Epoch.ID != b.Epoch.ID {
 		t.Errorf("the log holds %+v and %+v", a, b)
 	}
 	// A changed table is a new version.
@@ -140,7 +140,7 @@ func TestMissingDepartment(t *testing.T) {
 		t.Helper()
 		start := time.Now()
 		_, err := n.ask(c, 3*time.Second)
-		var q *QueryError
+		var q *client.QueryError
 		if !errors.As(err, &q) || q.Code != "expired" || !slices.Equal(q.Departments, []string{name}) {
 			t.Fatalf("%s: %#v, want an expiry that names %s\n%s", what, err, name, n.logs())
 		}
@@ -249,21 +249,18 @@ func TestLostJournal(t *testing.T) {
 	n.waitReady(1)
 	c := n.dial(1)
 	second := n.mustAnswer(c)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	a, b := c.replica.Query(first.Query).Epoch, c.replica.Query(second.Query).Epoch
+	state := stateAt(c)
+	a, b := state.Query(first.Query).Epoch, state.Query(second.Query).Epoch
 	if a.Number != 1 || b.Number != 2 || a.Phase != protocols.EpochAborted || a.Commits[0] == b.Commits[0] {
 		t.Errorf("epochs %d and %d, the first is in phase %d", a.Number, b.Number, a.Phase)
 	}
 }
 
 // onlyOnce fails if the log holds two contributions or shares of anybody.
-func (n *testNetwork) onlyOnce(c *Client, query engine.Digest) {
+func (n *testNetwork) onlyOnce(c *client.Client, query engine.Digest) {
 	n.t.Helper()
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	seen := map[[2]string]int{}
-	for _, r := range c.replica.Query(query).Records() {
+	for _, r := range stateAt(c).Query(query).Records() {
 		switch r.Entry.Kind {
 		case protocols.KindContribute:
 			seen[[2]string{"contribute", r.Entry.Author.String()}]++
@@ -367,11 +364,11 @@ func TestStrangerAnalyst(t *testing.T) {
 	n := newTestNetwork(t, 2)
 	n.startAll()
 	start := time.Now()
-	_, err := Dial(context.Background(), n.nodes[0].cfg.Listen+"/p2p/"+n.nodes[0].id.Peer(), nodetest.Identity(t), ClientOptions{hooks: hooks{parameters: tiny}})
+	_, err := client.Dial(context.Background(), n.nodes[0].cfg.Listen+"/p2p/"+n.nodes[0].id.Peer(), nodetest.Identity(t), client.Options{Parameters: tiny})
 	if err == nil || !strings.Contains(err.Error(), "list of analysts") || time.Since(start) > 9*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
-	_, err = Dial(context.Background(), freeAddresses(t, 1)[0]+"/p2p/"+n.nodes[0].id.Peer(), n.analyst, ClientOptions{})
+	_, err = client.Dial(context.Background(), freeAddresses(t, 1)[0]+"/p2p/"+n.nodes[0].id.Peer(), n.analyst, client.Options{})
 	if err == nil || !strings.Contains(err.Error(), "no node answers") {
 		t.Errorf("%v", err)
 	}
@@ -382,16 +379,16 @@ func TestStrangerAnalyst(t *testing.T) {
 		"SELECT name FROM people":                    "",
 		"SELEC":                                      engine.CodeSyntax,
 	} {
-		_, err := c.Ask(context.Background(), sql, AskOptions{})
-		var q *QueryError
+		_, err := c.Ask(context.Background(), sql, client.AskOptions{})
+		var q *client.QueryError
 		if !errors.As(err, &q) || code != "" && q.Code != code {
 			t.Errorf("%s: %#v", sql, err)
 		}
 	}
-	if _, err := c.Ask(context.Background(), wageQuestion, AskOptions{Departments: []string{"a", "z"}}); err == nil {
+	if _, err := c.Ask(context.Background(), wageQuestion, client.AskOptions{Departments: []string{"a", "z"}}); err == nil {
 		t.Error("a department that there is not was asked")
 	}
-	a, err := c.Ask(context.Background(), wageQuestion, AskOptions{Departments: []string{"a"}, NoOpening: true})
+	a, err := c.Ask(context.Background(), wageQuestion, client.AskOptions{Departments: []string{"a"}, NoOpening: true})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.logs())
 	}

@@ -16,6 +16,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/client"
 	"parley/node/nodetest"
 	"parley/node/peers"
 	"parley/protocols"
@@ -223,7 +224,7 @@ func (n *testNetwork) waitReady(department int) Status {
 	return Status{}
 }
 
-func (n *testNetwork) dial(department int) *Client {
+func (n *testNetwork) dial(department int) *client.Client {
 	n.t.Helper()
 	node := n.nodes[department]
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -232,7 +233,7 @@ func (n *testNetwork) dial(department int) *Client {
 	if cache == "" {
 		cache = keysDir()
 	}
-	c, err := Dial(ctx, node.cfg.Listen+"/p2p/"+node.id.Peer(), n.analyst, ClientOptions{CacheDir: cache, hooks: hooks{parameters: tiny}})
+	c, err := client.Dial(ctx, node.cfg.Listen+"/p2p/"+node.id.Peer(), n.analyst, client.Options{CacheDir: cache, Parameters: tiny})
 	if err != nil {
 		n.t.Fatalf("%v\n%s", err, node.log)
 	}
@@ -245,14 +246,12 @@ func (n *testNetwork) dial(department int) *Client {
 }
 
 // present describes the network as its node shows it now.
-func present(ctx context.Context, c *Client) (*protocols.Network, error) {
+func present(ctx context.Context, c *client.Client) (*protocols.Network, error) {
 	founding, err := c.Network(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if n, err := c.replica.Described(math.MaxUint64); err == nil {
+	if n, err := stateAt(c).Described(math.MaxUint64); err == nil {
 		return n, nil
 	}
 	return &founding, nil // a department was voted in whose name nobody knows yet
@@ -281,7 +280,7 @@ func TestNetworkAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := c.Ask(ctx, wageQuestion, AskOptions{Pinned: pinned, Progress: func(s Step) { steps = append(steps, fmt.Sprint(s.Name, s.Department, s.Done, s.Total)) }})
+	a, err := c.Ask(ctx, wageQuestion, client.AskOptions{Pinned: pinned, Progress: func(s client.Step) { steps = append(steps, fmt.Sprint(s.Name, s.Department, s.Done, s.Total)) }})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.logs())
 	}
@@ -298,11 +297,17 @@ func TestNetworkAnswers(t *testing.T) {
 		t.Errorf("seconds %+v, cpu %v", a.Seconds, a.CPUSeconds)
 	}
 	t.Log(a.Seconds, a.CPUSeconds, steps)
-	if x, err := c.Explain(ctx, wageQuestion, AskOptions{}); err != nil || x.First.Plan != a.Plan.Digest() || len(x.Rounds) != 1 {
+	if x, err := c.Explain(ctx, wageQuestion, client.AskOptions{}); err != nil || x.First.Plan != a.Plan.Digest() || len(x.Rounds) != 1 {
 		t.Errorf("explained as %+v, %v", x, err)
 	}
-	var q *QueryError
-	if _, err := c.Explain(ctx, "SELECT count(*) FROM nobody", AskOptions{}); !errors.As(err, &q) || q.Code != engine.CodeTable || q.Position == 0 {
+	var q *client.QueryError
+	if _, err := c.Explain(ctx, "SELECT count(*) FROM nobody", client.AskOptions{}); !errors.As(err, &q) || q.Code != engine.CodeTable || q.Position == 0 {
 		t.Errorf("an unknown table is explained: %#v", err)
 	}
+}
+
+// stateAt is the ledger's state as a client has it.
+func stateAt(c *client.Client) (state *protocols.State) {
+	c.View(func(s *protocols.State) { state = s.Clone() })
+	return state
 }

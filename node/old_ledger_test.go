@@ -97,9 +97,7 @@ func TestLedgerOlderThanJournal(t *testing.T) {
 		n.lose(other, "journal")
 		n.start(other)
 		n.eventually("the epoch is left", func() bool {
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return c.replica.Epoch() == nil
+			return stateAt(c).Epoch() == nil
 		})
 		epoch++
 	}

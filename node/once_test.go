@@ -7,6 +7,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/client"
 )
 
 // TestAskedOnce counts what one question costs a whole network: each department plans it once and
@@ -25,7 +26,7 @@ func TestAskedOnce(t *testing.T) {
 	ask := func(sql string) (rounds int, plans, proofs int64) {
 		t.Helper()
 		plans, proofs = engine.Planned.Load(), circuits.Verified.Load()
-		a, err := c.Ask(ctx, sql, AskOptions{Pinned: &network})
+		a, err := c.Ask(ctx, sql, client.AskOptions{Pinned: &network})
 		if err != nil || !a.Verdict.Verified || a.Plan.Ciphertexts() != 1 {
 			t.Fatalf("%+v %v\n%s", a, err, n.logs())
 		}

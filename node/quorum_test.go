@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/node/client"
 )
 
 // With one of three validators down nothing is ordered: the analyst is told so
@@ -21,7 +23,7 @@ func TestLostQuorum(t *testing.T) {
 	n.stop(2)
 	start := time.Now()
 	_, err := n.ask(c, 3*time.Second)
-	var q *QueryError
+	var q *client.QueryError
 	if !errors.As(err, &q) {
 		t.Fatalf("without a quorum: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/failure"
 	"parley/node/machine"
@@ -20,20 +21,20 @@ const besideWidth = 150
 
 // answerJSON is an answer as --json prints it (README section 11.3). Its field names are part of the interface.
 type answerJSON struct {
-	SQL         string             `json:"sql,omitempty"`
-	Columns     []string           `json:"columns"`
-	Rows        [][]*string        `json:"rows"`
-	Exact       [][]*string        `json:"exact"`
-	Model       *modelJSON         `json:"model,omitempty"`      // figures beside the rows of a call that returns rows
-	ModelExact  *modelJSON         `json:"modelExact,omitempty"` // the same as in exact
-	Notes       []engine.Note      `json:"notes,omitempty"`      // why values are null
-	Rounds      []roundJSON        `json:"rounds,omitempty"`     // of a question that took several
-	Assurance   string             `json:"assurance"`
-	Parameters  string             `json:"parameters"`
-	Departments []DepartmentStatus `json:"departments"`
-	Members     []seatJSON         `json:"members"` // as verify shows them
-	Certificate certificateJSON    `json:"certificate"`
-	Ledger      anchorJSON         `json:"ledger"` // where the outcome stands
+	SQL         string                    `json:"sql,omitempty"`
+	Columns     []string                  `json:"columns"`
+	Rows        [][]*string               `json:"rows"`
+	Exact       [][]*string               `json:"exact"`
+	Model       *modelJSON                `json:"model,omitempty"`      // figures beside the rows of a call that returns rows
+	ModelExact  *modelJSON                `json:"modelExact,omitempty"` // the same as in exact
+	Notes       []engine.Note             `json:"notes,omitempty"`      // why values are null
+	Rounds      []roundJSON               `json:"rounds,omitempty"`     // of a question that took several
+	Assurance   string                    `json:"assurance"`
+	Parameters  string                    `json:"parameters"`
+	Departments []client.DepartmentStatus `json:"departments"`
+	Members     []seatJSON                `json:"members"` // as verify shows them
+	Certificate certificateJSON           `json:"certificate"`
+	Ledger      anchorJSON                `json:"ledger"` // where the outcome stands
 
 	query      engine.Digest
 	Verified   bool            `json:"verified"`
@@ -57,7 +58,7 @@ type anchorJSON struct {
 }
 
 // answerOf is the JSON form of an answer whose certificate was written to path, if not "".
-func answerOf(sql string, a *Answer, path string) answerJSON {
+func answerOf(sql string, a *client.Answer, path string) answerJSON {
 	out := answerJSON{SQL: sql, Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
 		Departments: a.Departments, Members: seatsOf(a.Verdict.Seats, a.Verdict.Gone), Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
 	if a.Verdict.DevelopmentKeys {
@@ -111,7 +112,7 @@ func timing(s machine.Seconds, cpu float64) string {
 }
 
 // writeAnswer prints an answer for a person.
-func writeAnswer(w io.Writer, a *Answer, path string) error {
+func writeAnswer(w io.Writer, a *client.Answer, path string) error {
 	var b strings.Builder
 	b.WriteString(resultGrid(a.Result).String())
 	if text := modelText(a.Result); text != "" {
@@ -124,7 +125,7 @@ func writeAnswer(w io.Writer, a *Answer, path string) error {
 }
 
 // provenance is the lines below an answer's table: how sure it is, of whom, and where the proof lies.
-func provenance(a *Answer, path string) string {
+func provenance(a *client.Answer, path string) string {
 	lines := []string{
 		"certificate  " + verdictLine(a.Verdict),
 		"assurance    " + a.Assurance + ", parameters " + parametersText(a.Parameters, a.Verdict.ForPrivateData),
@@ -147,7 +148,7 @@ func provenance(a *Answer, path string) string {
 }
 
 // departmentsLine groups the departments by what they did, each with its key's mark.
-func departmentsLine(a *Answer) string {
+func departmentsLine(a *client.Answer) string {
 	byStatus, seats := map[string][]string{}, seatsOf(a.Verdict.Seats, nil)
 	for _, d := range a.Departments {
 		byStatus[d.Status] = append(byStatus[d.Status], markedNames([]string{d.Name}, seats, compared(a.Verdict))...)
@@ -181,4 +182,20 @@ func (c *command) print(text string) error {
 		return &failure.Failure{Code: "write", Message: fmt.Sprintf("cannot write the answer: %s", disk.Explain(err)), Cause: err}
 	}
 	return nil
+}
+
+// roundJSON is one round as --json prints it.
+type roundJSON struct {
+	SQL         string          `json:"sql"`
+	Certificate certificateJSON `json:"certificate"`
+}
+
+// roundsOf lists the rounds of an answer that took several; path holds all their
+// certificates.
+func roundsOf(a *client.Answer, path *string) []roundJSON {
+	var out []roundJSON
+	for _, r := range a.Rounds {
+		out = append(out, roundJSON{r.SQL, certificateJSON{r.Verdict.Certificate.String(), path}})
+	}
+	return out
 }

@@ -8,14 +8,15 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/client"
 	"parley/node/failure"
 	"parley/node/machine"
 	"parley/protocols"
 )
 
-func sampleAnswer() *Answer {
+func sampleAnswer() *client.Answer {
 	value := func(printed, exact string) engine.Value { return engine.Value{Text: &printed, Exact: &exact} }
-	return &Answer{
+	return &client.Answer{
 		Result: &engine.Result{
 			Columns: []string{"sex", "count", "avg"},
 			Kinds:   []engine.Kind{engine.Text, engine.Integer, engine.Decimal},
@@ -27,7 +28,7 @@ func sampleAnswer() *Answer {
 		Verdict: protocols.Verdict{Verified: true, SelfConsistent: true, Pinned: true, DevelopmentKeys: true, ValueShown: true,
 			Certificate: engine.Digest{1}, Block: 21, Time: time.Unix(1700000000, 0)},
 		Assurance: "sealed", Parameters: "light",
-		Departments: []DepartmentStatus{{"north", "12D3", "contributed"}, {"south", "12D4", "contributed"}},
+		Departments: []client.DepartmentStatus{{Name: "north", Peer: "12D3", Status: "contributed"}, {Name: "south", Peer: "12D4", Status: "contributed"}},
 		Seconds:     machine.Seconds{Proving: 2.5, Total: 3},
 		CPUSeconds:  7,
 	}
@@ -54,7 +55,7 @@ func TestAnswerAsJSON(t *testing.T) {
 	if got := compact.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	empty := answerOf("", &Answer{Result: &engine.Result{Columns: []string{"a"}}}, "x")
+	empty := answerOf("", &client.Answer{Result: &engine.Result{Columns: []string{"a"}}}, "x")
 	if empty.Rows == nil || empty.Exact == nil || *empty.Certificate.Path != "x" {
 		t.Errorf("no rows give %+v", empty)
 	}
@@ -124,4 +125,23 @@ func statusOf(err error) int {
 		return int(status)
 	}
 	return failure.StatusAnswered
+}
+
+// The rounds of an answer are named, with their certificates.
+func TestRoundsAreShown(t *testing.T) {
+	whole := sampleAnswer()
+	for i, sql := range []string{"first", "second"} {
+		whole.Rounds = append(whole.Rounds, client.Round{SQL: sql, Verdict: protocols.Verdict{Certificate: engine.Digest{byte(i + 1)}}})
+	}
+	for i, r := range answerOf("", whole, "x").Rounds {
+		if r.SQL != []string{"first", "second"}[i] || *r.Certificate.Path != "x" || !strings.HasPrefix(r.Certificate.Digest, []string{"01", "02"}[i]) {
+			t.Errorf("round %d is %+v", i, r)
+		}
+	}
+	if text := provenance(whole, ""); !strings.Contains(text, "\nround 2      02") {
+		t.Errorf("the rounds are shown as\n%s", text)
+	}
+	if answerOf("", sampleAnswer(), "x").Rounds != nil {
+		t.Error("an answer of one round lists rounds")
+	}
 }

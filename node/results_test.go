@@ -5,10 +5,12 @@ import (
 	"math/big"
 	"strconv"
 	"strings"
+
+	"parley/node/client"
 )
 
 // resultText prints an answer's rows.
-func resultText(a *Answer) string {
+func resultText(a *client.Answer) string {
 	var b strings.Builder
 	for _, row := range a.Result.Rows {
 		for _, v := range row {

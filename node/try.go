@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/circuits"
+	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
@@ -97,12 +98,12 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 		return err
 	}
 	defer d.stop()
-	client, err := c.connect(ctx, d)
+	analyst, err := c.connect(ctx, d)
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	answer, err := c.askDeployment(ctx, d, client, sql, AskOptions{NoOpening: f.noOpening, Deadline: f.deadline})
+	defer analyst.Close()
+	answer, err := c.askDeployment(ctx, d, analyst, sql, client.AskOptions{NoOpening: f.noOpening, Deadline: f.deadline})
 	if err != nil {
 		return err
 	}
@@ -166,9 +167,9 @@ func (c *command) develop(ctx context.Context, p circuits.Params) error {
 
 // connect dials the first department as the analyst, and pins the network: the description must hold exactly the
 // identities that this process made. It is written to network.json, for verify.
-func (c *command) connect(ctx context.Context, d *deployment) (*Client, error) {
+func (c *command) connect(ctx context.Context, d *deployment) (*client.Client, error) {
 	c.progress.step("connecting")
-	client, err := Dial(ctx, d.nodes[0].address(), d.Analyst, ClientOptions{})
+	client, err := client.Dial(ctx, d.nodes[0].address(), d.Analyst, client.Options{})
 	if err != nil {
 		return nil, d.because(err)
 	}
@@ -220,7 +221,7 @@ func (d *deployment) because(err error) error {
 }
 
 // askDeployment asks for an answer by the deployment's own keys, and no others.
-func (c *command) askDeployment(ctx context.Context, d *deployment, door Asker, sql string, o AskOptions) (*Answer, error) {
+func (c *command) askDeployment(ctx context.Context, d *deployment, door client.Asker, sql string, o client.AskOptions) (*client.Answer, error) {
 	o.Pinned = &d.Network
 	answer, err := c.ask(ctx, door, sql, o)
 	if err != nil {

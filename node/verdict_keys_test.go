@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/node/client"
 	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/ledger"
@@ -27,7 +28,7 @@ func (n *testNetwork) verifier(path string) *protocols.Verifier {
 
 // checkRotated looks, through every command, at a network in which department b
 // handed its place over.
-func (n *testNetwork) checkRotated(founding *protocols.Verifier, before, after *Answer, old, fresh string) {
+func (n *testNetwork) checkRotated(founding *protocols.Verifier, before, after *client.Answer, old, fresh string) {
 	t := n.t
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

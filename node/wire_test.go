@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"parley/node/client"
 )
 
 // wire records every byte string that crosses between the processes' streams,
@@ -92,7 +94,7 @@ func TestWireHoldsNoCell(t *testing.T) {
 	c := n.dial(0)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	a, err := c.Ask(ctx, "SELECT sum(wage) FROM people WHERE sex = 'f'", AskOptions{Deadline: 30 * time.Second})
+	a, err := c.Ask(ctx, "SELECT sum(wage) FROM people WHERE sex = 'f'", client.AskOptions{Deadline: 30 * time.Second})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.logs())
 	}

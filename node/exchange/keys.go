@@ -28,6 +28,15 @@ func DefaultCacheDir() string {
 	return filepath.Join(base, "parley", "keys")
 }
 
+// Parameters is the parameter set of a name, unless it is for tests only.
+func Parameters(name string) (circuits.Params, error) {
+	p, err := circuits.Named(name)
+	if err == nil && p.Insecure() {
+		return circuits.Params{}, errors.New("the parameters are for tests only: no node starts with them")
+	}
+	return p, err
+}
+
 // DevelopKeys finds or makes the development keys of a parameter set in dir.
 // Processes that share dir take turns: two that made keys at once would each
 // end up with their own.

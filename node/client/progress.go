@@ -1,4 +1,4 @@
-package node
+package client
 
 import (
 	"time"
@@ -97,27 +97,4 @@ func (c *Client) forget(t *tally) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.asked, t.query)
-}
-
-// historyOf describes the ledger's entries of a question that has ended lately.
-func (c *Client) historyOf(query engine.Digest) []ledgerEvent {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	q := c.replica.Query(query)
-	if q == nil {
-		return nil
-	}
-	records := q.Records()
-	if q.Done != nil {
-		records = append(records, *q.Done)
-	}
-	var out []ledgerEvent
-	for i := range records {
-		e := eventOf(c.replica, &records[i], nil)
-		if at := c.history.Signed(e.Number); !at.IsZero() {
-			e.Time = at
-		}
-		out = append(out, e)
-	}
-	return out
 }

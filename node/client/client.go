@@ -1,4 +1,10 @@
-package node
+// Package client is the analyst's side of a network (node/README.md section 8): a connection to one
+// node, by which a question is explained or asked, and an answer that has been verified before it is
+// given. A door, whatever it speaks to its own users, asks through an Asker.
+//
+// It imports exchange, machine, peers and failure, and never node: what runs a question here is the
+// analyst's machine of protocols. The commands and the doors import it.
+package client
 
 import (
 	"context"
@@ -28,7 +34,7 @@ const catchUpTimeout = 30 * time.Second
 // Safe for concurrent use.
 type Client struct {
 	id        peers.Identity
-	o         ClientOptions
+	o         Options
 	log       *slog.Logger
 	transport *peers.Host
 	node      peer.ID
@@ -46,7 +52,7 @@ type Client struct {
 }
 
 // Dial connects to a node by its multiaddr, which ends in /p2p/ID.
-func Dial(ctx context.Context, address string, id peers.Identity, o ClientOptions) (*Client, error) {
+func Dial(ctx context.Context, address string, id peers.Identity, o Options) (*Client, error) {
 	info, err := peers.ParseAddress(address)
 	if err != nil || len(info.Addrs) == 0 {
 		return nil, fmt.Errorf("%q is not a node's multiaddr, such as /ip4/192.0.2.10/tcp/4001/p2p/12D3Koo…", address)
@@ -54,6 +60,9 @@ func Dial(ctx context.Context, address string, id peers.Identity, o ClientOption
 	c := &Client{id: id, o: o, log: o.Logger, node: info.ID, changed: make(chan struct{}), asked: map[engine.Digest]*tally{}}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.o.Parameters == nil {
+		c.o.Parameters = exchange.Parameters
 	}
 	if c.transport, err = peers.NewHost(id, "", peers.NewRoles(map[peer.ID]peers.Role{info.ID: peers.Member}), c.log, o.Observe); err != nil {
 		return nil, err
@@ -76,7 +85,7 @@ func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 	if err != nil {
 		return err
 	}
-	if c.params, err = c.o.hooks.parameterSet(h.Network.Parameters); err != nil {
+	if c.params, err = c.o.Parameters(h.Network.Parameters); err != nil {
 		return fmt.Errorf("the node's parameters: %w", err)
 	}
 	c.network = &h.Network
@@ -227,6 +236,18 @@ func (c *Client) Network(ctx context.Context) (protocols.Network, error) {
 	return *n, nil
 }
 
+// View has a look at the ledger's state, as far as the node has shown it; look keeps nothing of it
+// and calls no method of the client.
+func (c *Client) View(look func(*protocols.State)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	look(c.replica)
+}
+
+// Signed is when the block of an entry was signed, by the node's word; the zero time where it is
+// not known any more.
+func (c *Client) Signed(number uint64) time.Time { return c.history.Signed(number) }
+
 // Catalogue is the current version of every table.
 func (c *Client) Catalogue(ctx context.Context) (engine.Catalogue, error) {
 	if err := c.wait(ctx); err != nil {
@@ -235,13 +256,4 @@ func (c *Client) Catalogue(ctx context.Context) (engine.Catalogue, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.replica.Catalogue(), nil
-}
-
-// Status is what the node says of itself.
-func (c *Client) Status(ctx context.Context) (Status, error) {
-	var h exchange.Hello
-	if err := c.hello(ctx, &h); err != nil {
-		return Status{}, unavailable("the node does not answer: %v", err)
-	}
-	return Status{Ready: h.Ready, Name: h.Name, Peer: c.node.String(), Network: h.Network.ID().String()}, nil
 }

@@ -1,4 +1,4 @@
-package node
+package client
 
 import (
 	"context"
@@ -125,7 +125,7 @@ func (a *Answer) join(sql string) error {
 // from them that they belong together.
 func (c *Client) verify(a *Answer, o AskOptions) (err error) {
 	start, cpu := time.Now(), machine.ProcessorSeconds()
-	v := &protocols.Verifier{Pinned: o.Pinned, Parameters: c.o.hooks.parameterSet, Receipts: exchange.CheckReceipt}
+	v := &protocols.Verifier{Pinned: o.Pinned, Parameters: c.o.Parameters, Receipts: exchange.CheckReceipt}
 	if len(a.Rounds) > 0 && o.NoOpening {
 		err = a.verifySealed(v)
 	} else {
@@ -185,23 +185,4 @@ func (a *Answer) follow(round *Answer, sql string) *Answer {
 	}
 	round.Rounds = append(round.Rounds, Round{SQL: sql, Query: round.Query, Certificate: round.Certificate, Verdict: round.Verdict})
 	return round
-}
-
-// writeCertificates writes an answer's certificate, which holds those of all its rounds.
-func writeCertificates(path string, a *Answer) error { return writeCertificate(path, a.Certificate) }
-
-// roundJSON is one round as --json prints it.
-type roundJSON struct {
-	SQL         string          `json:"sql"`
-	Certificate certificateJSON `json:"certificate"`
-}
-
-// roundsOf lists the rounds of an answer that took several; path holds all their
-// certificates.
-func roundsOf(a *Answer, path *string) []roundJSON {
-	var out []roundJSON
-	for _, r := range a.Rounds {
-		out = append(out, roundJSON{r.SQL, certificateJSON{r.Verdict.Certificate.String(), path}})
-	}
-	return out
 }
