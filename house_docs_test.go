@@ -23,11 +23,13 @@ var (
 	docHeading = regexp.MustCompile(`(?m)^#+ (.+)$`)
 	docSection = regexp.MustCompile(`(\S+)\s+sections?\s+(\d[\d.]*(?:(?:, | and | to |–)\d[\d.]*)*)`)
 	docReadme  = regexp.MustCompile(`[\w./-]*README(\.md)?`)
+	docCode    = regexp.MustCompile(`\b[a-z]+\.(?:\w+\.)?\w+\b`)
+	goDeclared = regexp.MustCompile(`(?m)^(?:func|type) (?:\(\w+ \*?(\w+).*?\) )?(\w+)`)
 	goTest     = regexp.MustCompile(`(?m)^func (\w+)\(\w* ?\*testing\.\w+\)|^func (Example\w*)\(\)`)
 	goComment  = regexp.MustCompile(`(?m)^\s*// ?`)
 )
 
-// repository is the text of all Go files and documents by path with slashes, and all paths.
+// repository is the text of all Go files, documents and pictures by path with slashes, and all paths.
 func repository(t *testing.T) (texts map[string]string, paths map[string]bool) {
 	t.Helper()
 	texts, paths = map[string]string{}, map[string]bool{}
@@ -40,7 +42,7 @@ func repository(t *testing.T) (texts map[string]string, paths map[string]bool) {
 			return filepath.SkipDir
 		}
 		paths[name] = true
-		if ext := path.Ext(name); !d.IsDir() && (ext == ".go" || ext == ".md") {
+		if ext := path.Ext(name); !d.IsDir() && (ext == ".go" || ext == ".md" || ext == ".svg") {
 			raw, err := os.ReadFile(name)
 			texts[name] = string(raw)
 			return err
@@ -65,9 +67,13 @@ func TestHouseDocs(t *testing.T) {
 		}
 	}
 	exists := func(folder, name string) bool {
-		for _, from := range []string{folder, "."} {
-			for have := range paths {
-				if ok, err := path.Match(path.Join(from, name), have); ok && err == nil {
+		below, whole := path.Join(folder, name), path.Clean(name)
+		if !strings.Contains(name, "*") {
+			return paths[below] || paths[whole]
+		}
+		for have := range paths {
+			for _, pattern := range []string{below, whole} {
+				if ok, err := path.Match(pattern, have); ok && err == nil {
 					return true
 				}
 			}
@@ -116,6 +122,36 @@ func anchors(text string) (names []string) {
 	return names
 }
 
+// TestHouseCode: functions and types that docs/ names with their package are declared in it.
+func TestHouseCode(t *testing.T) {
+	texts, _ := repository(t)
+	packages, declared := map[string]bool{}, map[string]bool{}
+	for name, text := range texts {
+		if path.Ext(name) != ".go" || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		of := path.Base(path.Dir(name))
+		packages[of] = true
+		for _, found := range goDeclared.FindAllStringSubmatch(text, -1) {
+			if found[1] != "" {
+				found[1] += "."
+			}
+			declared[of+"."+found[1]+found[2]] = true
+		}
+	}
+	for name, text := range texts {
+		if path.Dir(name) != "docs" {
+			continue
+		}
+		for _, cited := range docCode.FindAllString(text, -1) {
+			of, rest, _ := strings.Cut(cited, ".")
+			if packages[of] && !slices.Contains([]string{"go", "md"}, rest) && !declared[cited] {
+				t.Errorf("%s: nothing is called %s", name, cited)
+			}
+		}
+	}
+}
+
 // checkSections compares the sections that a text cites with the numbered headings of the README
 // that it means: the one that it names, else in a document that itself, and in a comment the
 // nearest above that has numbered headings.
@@ -130,7 +166,7 @@ func checkSections(t *testing.T, texts map[string]string, name, text string) {
 		return list
 	}
 	document := path.Ext(name) == ".md"
-	if !document {
+	if !document && strings.Contains(text, "README") {
 		text = goComment.ReplaceAllString(text, "")
 	}
 	for _, found := range docSection.FindAllStringSubmatch(text, -1) {
@@ -188,10 +224,10 @@ func TestHouseTables(t *testing.T) {
 			if sub, _, deeper := strings.Cut(rest, "/"); deeper {
 				rest = sub + "/"
 			}
-			there[rest] = true
-			if !listed[rest] {
+			if !there[rest] && !listed[rest] {
 				t.Errorf("%s does not list %s", name, rest)
 			}
+			there[rest] = true
 		}
 		for file := range listed {
 			if !there[file] {
