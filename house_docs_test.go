@@ -21,7 +21,7 @@ var (
 	docPath    = regexp.MustCompile(`^(\.ci|bench|circuits|datasets|docs|engine|findings|node|protocols|testdata)/[\w./*-]+$`)
 	docTest    = regexp.MustCompile(`\b(?:Test|Fuzz|Benchmark|Example)[A-Z]\w+`)
 	docHeading = regexp.MustCompile(`(?m)^#+ (.+)$`)
-	docSection = regexp.MustCompile(`(\S+)\s+sections?\s+(\d[\d.]*(?:(?:, | and | to |–)\d[\d.]*)*)`)
+	docSection = regexp.MustCompile(`^(\S+)\s+sections?\s+(\d[\d.]*(?:(?:, | and | to |–)\d[\d.]*)*)`)
 	docReadme  = regexp.MustCompile(`[\w./-]*README(\.md)?`)
 	docCode    = regexp.MustCompile(`\b[a-z]+\.(?:\w+\.)?\w+\b`)
 	goDeclared = regexp.MustCompile(`(?m)^(?:func|type) (?:\(\w+ \*?(\w+).*?\) )?(\w+)`)
@@ -169,7 +169,7 @@ func checkSections(t *testing.T, texts map[string]string, name, text string) {
 	if !document && strings.Contains(text, "README") {
 		text = goComment.ReplaceAllString(text, "")
 	}
-	for _, found := range docSection.FindAllStringSubmatch(text, -1) {
+	for _, found := range sectionsIn(text) {
 		readme, word := docReadme.FindString(found[1]), found[1]
 		switch {
 		case word == "DESIGN" || readme == "" && !document:
@@ -193,6 +193,22 @@ func checkSections(t *testing.T, texts map[string]string, name, text string) {
 				t.Errorf("%s: %s has no section %s", name, readme, number)
 			}
 		}
+	}
+}
+
+// sectionsIn finds the places where a text cites sections, each with the word before.
+func sectionsIn(text string) (found [][]string) {
+	for at := 0; ; {
+		next := strings.Index(text[at:], "section")
+		if next < 0 {
+			return found
+		}
+		at += next
+		before := strings.LastIndexAny(strings.TrimRight(text[:at], " \n"), " \n\t") + 1
+		if one := docSection.FindStringSubmatch(text[before:min(at+100, len(text))]); one != nil {
+			found = append(found, one)
+		}
+		at += len("section")
 	}
 }
 
