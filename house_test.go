@@ -113,7 +113,7 @@ func TestImportsOfPlain(t *testing.T) {
 // is not listed is forbidden: no room imports node, and one that faces people none that runs one.
 var rooms = map[string][]string{
 	"node/disk":     {},
-	"node/failure":  {"engine", "datasets"},
+	"node/failure":  {"engine", "datasets/files"},
 	"node/peers":    {"engine", "node/disk"},
 	"node/journal":  {"engine", "protocols", "node/disk"},
 	"node/client":   {"engine", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},

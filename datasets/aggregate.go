@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -88,16 +89,16 @@ type aggregation struct {
 func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, error) {
 	at := slices.Index(p.Departments, department)
 	if at < 0 || at >= len(p.Registrations) {
-		return nil, fmt.Errorf("department %s is not one of the plan's: %w", shown(department), ErrRegistration)
+		return nil, fmt.Errorf("department %s is not one of the plan's: %w", files.Shown(department), ErrRegistration)
 	}
 	registered := p.Registrations[at]
 	own := t.Registration(department, registered.Version)
 	switch {
 	case registered.Digest != own.Digest || registered.Rows != own.Rows:
 		return nil, fmt.Errorf("table %s has digest %s and %d rows, the plan's registration %s and %d: %w",
-			shown(t.name), own.Digest, own.Rows, registered.Digest, registered.Rows, ErrRegistration)
+			files.Shown(t.name), own.Digest, own.Rows, registered.Digest, registered.Rows, ErrRegistration)
 	case !slices.Equal(engine.Marshal(registered), engine.Marshal(own)):
-		return nil, fmt.Errorf("table %s is described otherwise in the plan's registration: %w", shown(t.name), ErrRegistration)
+		return nil, fmt.Errorf("table %s is described otherwise in the plan's registration: %w", files.Shown(t.name), ErrRegistration)
 	}
 	columns, err := t.sources(p.Schema)
 	if err != nil {
@@ -204,7 +205,7 @@ func (a *aggregation) moment(x translator, m engine.Moment) (string, error) {
 func (a *aggregation) run(ctx context.Context, statement string, moments []int, cells []*big.Int) error {
 	rows, err := a.table.query(ctx, statement)
 	if err != nil {
-		return fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
+		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.table.name), err)
 	}
 	for _, row := range rows {
 		if len(row) != len(a.groups)+len(moments) {
@@ -275,7 +276,7 @@ func (a *aggregation) extend(group, i int, key string, null bool) (int, error) {
 	}
 	if !ok {
 		c := a.plan.Schema.Columns[a.plan.Groups[i].Column]
-		return 0, fmt.Errorf("a value of column %s is not in its registered dictionary: %w", shown(c.Name), ErrRegistration)
+		return 0, fmt.Errorf("a value of column %s is not in its registered dictionary: %w", files.Shown(c.Name), ErrRegistration)
 	}
 	return group*len(a.plan.Groups[i].Values) + at, nil
 }

@@ -78,9 +78,9 @@ func TestArrowStreams(t *testing.T) {
 	words, more := arrowStream(t, false, arrowWords(t, "x", "y")), arrowStream(t, false, arrowWords(t, "z", "y"))
 	join := func(parts ...[]byte) string { return string(bytes.Join(parts, nil)) }
 	old := func(stream []byte) []byte { // the end mark before Arrow 0.15
-		return append(bytes.Clone(stream[:len(stream)-len(endOfStream)]), shortEnd...)
+		return append(bytes.Clone(stream[:len(stream)-len(ipcEnd)]), ipcShortEnd...)
 	}
-	unfinished := first[:len(first)-len(endOfStream)]
+	unfinished := first[:len(first)-len(ipcEnd)]
 	empty := arrowStream(t, false, numbers("n", `[]`))
 	for name, c := range map[string]struct{ extension, content, want, refused string }{
 		"one":                              {".arrows", join(first), "1\n2", ""},
@@ -94,12 +94,12 @@ func TestArrowStreams(t *testing.T) {
 		"a dictionary that grows":          {".arrows", join(arrowStream(t, false, arrowWords(t, "x"), arrowWords(t, "x", "y")), more), "x\nx\ny\nz\ny", ""},
 		"another column":                   {".arrows", join(first, other), "", "has other columns than the first"},
 		"another type":                     {".arrows", join(first, text), "", "has other columns than the first"},
-		"text behind":                      {".arrows", join(first, []byte("hello, world"), endOfStream), "", "bytes behind are no further stream"},
+		"text behind":                      {".arrows", join(first, []byte("hello, world"), ipcEnd), "", "bytes behind are no further stream"},
 		"zeros behind":                     {".arrows", join(first, make([]byte, 64)), "", "the 64 bytes behind are no further stream"},
-		"a second end mark":                {".arrows", join(first, endOfStream), "", "the 8 bytes behind are no further stream"},
-		"rows without their schema":        {".arrows", join(first, second[len(second)-len(endOfStream)-len(afterSchema(t, second)):]), "", "bytes behind are no further stream"},
-		"a file behind a stream":           {".arrows", join(first, file, endOfStream), "", "bytes behind are no further stream"},
-		"the second one is cut off":        {".arrows", join(first, unfinished, shortEnd[:0]), "", "mark"},
+		"a second end mark":                {".arrows", join(first, ipcEnd), "", "the 8 bytes behind are no further stream"},
+		"rows without their schema":        {".arrows", join(first, second[len(second)-len(ipcEnd)-len(afterSchema(t, second)):]), "", "bytes behind are no further stream"},
+		"a file behind a stream":           {".arrows", join(first, file, ipcEnd), "", "bytes behind are no further stream"},
+		"the second one is cut off":        {".arrows", join(first, unfinished, ipcShortEnd[:0]), "", "mark"},
 		"cut off where it ends in zeros":   {".arrows", join(unfinished, nil), "", "mark"},
 		"a file":                           {".arrow", join(file), "1\n2", ""},
 		"a file with a long start":         {".arrow", string(withPadding(t, longer, 56)), "1\n2\n3", ""},
@@ -128,11 +128,35 @@ func TestArrowStreams(t *testing.T) {
 // afterSchema gives the messages of a stream behind its schema, without the end mark.
 func afterSchema(t testing.TB, stream []byte) []byte {
 	t.Helper()
-	m, err := checkArrowMessage(bytes.NewReader(stream), int64(len(stream)), 0)
-	if err != nil {
-		t.Fatal(err)
+	next := 8 + binary.LittleEndian.Uint32(stream[4:]) // a schema has no body
+	return stream[next : len(stream)-len(ipcEnd)]
+}
+
+// footerAt is where the footer of a file begins.
+func footerAt(file []byte) int {
+	end := len(file) - len(ipcMagic) - 4
+	return end - int(binary.LittleEndian.Uint32(file[end:]))
+}
+
+// batchesOf are the offsets of a file's batches: of what has the form of a message, but for the first,
+// which is the schema.
+func batchesOf(file []byte) (offsets []uint64) {
+	for at := ipcStart; at+8 < footerAt(file); at += 8 {
+		if binary.LittleEndian.Uint32(file[at:]) == 1<<32-1 && binary.LittleEndian.Uint32(file[at+4:]) != 0 {
+			offsets = append(offsets, uint64(at))
+		}
 	}
-	return stream[m.next : len(stream)-len(endOfStream)]
+	return offsets[1:]
+}
+
+// changeOffset writes another offset into a footer.
+func changeOffset(t testing.TB, footer []byte, from, to uint64) {
+	t.Helper()
+	at := bytes.Index(footer, binary.LittleEndian.AppendUint64(nil, from))
+	if at < 0 {
+		t.Fatalf("the footer lists nothing at %d", from)
+	}
+	binary.LittleEndian.PutUint64(footer[at:], to)
 }
 
 // withFooterOf puts the footer of one file behind the messages of another. In
@@ -140,38 +164,23 @@ func afterSchema(t testing.TB, stream []byte) []byte {
 // made the first once more.
 func withFooterOf(t testing.TB, messages, footer []byte) []byte {
 	t.Helper()
-	start := func(b []byte) int {
-		end := len(b) - len(arrowMagic) - 4
-		return end - int(binary.LittleEndian.Uint32(b[end:]))
+	tail := bytes.Clone(footer[footerAt(footer):])
+	if offsets := batchesOf(footer); len(offsets) == 2 {
+		changeOffset(t, tail, offsets[1], offsets[0])
 	}
-	tail := bytes.Clone(footer[start(footer):])
-	offsets, err := footerOffsets(tail[:len(tail)-len(arrowMagic)-4])
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(offsets) == 2 {
-		at := bytes.Index(tail, binary.LittleEndian.AppendUint64(nil, uint64(offsets[1])))
-		binary.LittleEndian.PutUint64(tail[at:], uint64(offsets[0]))
-	}
-	return append(bytes.Clone(messages[:start(messages)]), tail...)
+	return append(bytes.Clone(messages[:footerAt(messages)]), tail...)
 }
 
 // withPadding puts zeros behind the mark at the start of a file.
 func withPadding(t testing.TB, file []byte, zeros int) []byte {
 	t.Helper()
-	end := len(file) - len(arrowMagic) - 4
-	start := end - int(binary.LittleEndian.Uint32(file[end:]))
+	start := footerAt(file)
 	tail := bytes.Clone(file[start:])
-	offsets, err := footerOffsets(tail[:end-start])
-	if err != nil {
-		t.Fatal(err)
+	for _, offset := range batchesOf(file) {
+		changeOffset(t, tail, offset, offset+uint64(zeros))
 	}
-	for _, offset := range offsets {
-		at := bytes.Index(tail, binary.LittleEndian.AppendUint64(nil, uint64(offset)))
-		binary.LittleEndian.PutUint64(tail[at:], uint64(offset)+uint64(zeros))
-	}
-	out := append(bytes.Clone(file[:arrowStart]), make([]byte, zeros)...)
-	return append(append(out, file[arrowStart:start]...), tail...)
+	out := append(bytes.Clone(file[:ipcStart]), make([]byte, zeros)...)
+	return append(append(out, file[ipcStart:start]...), tail...)
 }
 
 // TestArrowCase: the stream of the shared cases, twice over.

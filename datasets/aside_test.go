@@ -29,8 +29,8 @@ func asideCases(t *testing.T) map[string]asideCase {
 		return asideCase{files: []string{write(t, file, string(b))}}
 	}
 	because := func(c asideCase, refused string) asideCase { c.refused = refused; return c }
-	long := make([]float64, batchRows+10)
-	long[batchRows+4] = 0.12345678901
+	long := make([]float64, manyRows+10)
+	long[manyRows+4] = 0.12345678901
 	floats := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{{Name: "ok", Type: arrow.PrimitiveTypes.Int64},
 		{Name: "c", Type: arrow.PrimitiveTypes.Float64}, {Name: "last", Type: arrow.BinaryTypes.String}}, nil))
 	texts := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{{Name: "ok", Type: arrow.PrimitiveTypes.Int64},
@@ -40,7 +40,7 @@ func asideCases(t *testing.T) map[string]asideCase {
 		floats.Field(1).(*array.Float64Builder).Append(v)
 		floats.Field(2).(*array.StringBuilder).Append("x")
 		texts.Field(0).(*array.Int64Builder).Append(int64(i))
-		texts.Field(1).(*array.StringBuilder).Append(map[bool]string{true: "\xff", false: "fine"}[i == batchRows+1])
+		texts.Field(1).(*array.StringBuilder).Append(map[bool]string{true: "\xff", false: "fine"}[i == manyRows+1])
 		texts.Field(2).(*array.StringBuilder).Append("x")
 	}
 	built := func(file string, b *array.RecordBuilder) asideCase {
@@ -58,12 +58,12 @@ func asideCases(t *testing.T) map[string]asideCase {
 		return c
 	}
 	lzo := handFile(t, 2, nil, ints("ok", []int32{1, 2}),
-		handColumn{node: required("c", parquet.Types.Int32), codec: compress.Codecs.Lzo, pages: []handPage{{kind: pageData, values: 2, data: int32s(1, 2)}}},
+		handColumn{node: required("c", parquet.Types.Int32), codec: compress.Codecs.Lzo, pages: []handPage{{kind: pageV1, values: 2, data: int32s(1, 2)}}},
 		ints("last", []int32{5, 6}))
 	return map[string]asideCase{
 		"a float of ten places": because(rows("plain.parquet", arrow.PrimitiveTypes.Float64, `[{"ok":1,"c":0.5,"last":"a"},{"ok":2,"c":0.0123456789,"last":"b"}]`),
 			`row 2: column "c": the float 0.0123456789 has more than 9 decimal places`),
-		"a float far down":  because(built("stream.ipc", floats), fmt.Sprintf(`row %d: column "c": the float 0.12345678901`, batchRows+5)),
+		"a float far down":  because(built("stream.ipc", floats), fmt.Sprintf(`row %d: column "c": the float 0.12345678901`, manyRows+5)),
 		"a timestamp":       because(rows("plain.parquet", arrow.FixedWidthTypes.Timestamp_us, `[{"ok":1,"c":"2020-01-01 00:00:00"}]`), `column "c": the type timestamp`),
 		"a timestamp, IPC":  because(rows("file.arrow", arrow.FixedWidthTypes.Timestamp_us, `[{"ok":1,"c":"2020-01-01 00:00:00"}]`), `column "c": the type timestamp`),
 		"a list":            because(rows("plain.parquet", arrow.ListOf(arrow.PrimitiveTypes.Int8), `[{"ok":1,"c":[1,2]},{"ok":2,"c":[]}]`), `column "c": a nested column`),
@@ -72,7 +72,7 @@ func asideCases(t *testing.T) map[string]asideCase {
 		"bytes":             because(rows("plain.parquet", arrow.BinaryTypes.Binary, `[{"ok":1,"c":"YQ=="}]`), `column "c": the type binary`),
 		"a time of day":     because(rows("stream.ipc", arrow.FixedWidthTypes.Time64us, `[{"ok":1,"c":"10:00:00"}]`), `column "c": the type time64`),
 		"nineteen places":   because(rows("plain.parquet", &arrow.Decimal128Type{Precision: 38, Scale: 19}, `[{"ok":1,"c":"1"}]`), `column "c": the type decimal(38, 19)`),
-		"text far down":     because(built("plain.parquet", texts), fmt.Sprintf(`row %d: column "c": text that is not valid UTF-8`, batchRows+2)),
+		"text far down":     because(built("plain.parquet", texts), fmt.Sprintf(`row %d: column "c": text that is not valid UTF-8`, manyRows+2)),
 		"a compression":     {[]string{write(t, "x.parquet", string(lzo))}, `column "c": row group 1 is in the compression LZO`},
 		"CSV, many places":  because(csv("ok,c,last\n1,0.5,a\n2,0.1234567890123456789,b\n"), `t.csv:3:3: column "c": a number with more than 18 decimal places`),
 		"CSV, many digits":  because(csv("ok,c,last\n1,0.000000000000000001,a\n2,123456789012345678901234567890,b\n"), `t.csv:3:3: column "c": a number with too many digits`),

@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -24,7 +25,7 @@ type column struct {
 func (c column) stored() arrow.DataType {
 	switch {
 	case c.wide:
-		return &arrow.Decimal128Type{Precision: MaxDigits, Scale: int32(c.scale)}
+		return &arrow.Decimal128Type{Precision: files.MaxDigits, Scale: int32(c.scale)}
 	case numeric(c.kind):
 		return arrow.PrimitiveTypes.Int64
 	case c.kind == engine.Text:
@@ -50,11 +51,11 @@ type columnBuilder struct {
 
 func newColumnBuilder(c column, source *inference) *columnBuilder {
 	b := &columnBuilder{column: c, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.stored())}
-	if source != nil && source.column.untyped && numeric(c.kind) {
+	if source != nil && source.column.Untyped && numeric(c.kind) {
 		b.spellings.first = map[decimal128.Num]*witness{}
 	}
 	if c.kind == engine.Text {
-		b.resemblance = &resemblance{declared: !source.column.untyped}
+		b.resemblance = &resemblance{declared: !source.column.Untyped}
 	}
 	return b
 }
@@ -81,7 +82,7 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 		}
 	case engine.Boolean:
 		if c.form == formText {
-			value, ok := parseBoolean(trimSpaces(c.text))
+			value, ok := files.ParseBoolean(files.TrimSpaces(c.text))
 			if !ok {
 				return b.mismatch(c)
 			}
@@ -97,7 +98,7 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 		}
 	case engine.Date:
 		if c.form == formText {
-			days, ok := parseDate(trimSpaces(c.text))
+			days, ok := files.ParseDate(files.TrimSpaces(c.text))
 			if !ok {
 				return b.mismatch(c)
 			}
@@ -116,7 +117,7 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 func (b *columnBuilder) mismatch(c cell) error {
 	what := "a value"
 	if c.text != nil {
-		what = shown(string(c.text))
+		what = files.Shown(string(c.text))
 	}
 	return refusedValue{what + " is not " + b.kind.String() + " as the rest of the column", "did the file change while it was read?"}
 }
@@ -126,7 +127,7 @@ func (b *columnBuilder) addInteger(c cell) error {
 	case formSmall:
 		return b.addNarrow(c.small)
 	case formText:
-		n, _, err := b.scaled(trimSpaces(c.text))
+		n, _, err := b.scaled(files.TrimSpaces(c.text))
 		if err != nil {
 			return err
 		}
@@ -145,8 +146,8 @@ func (b *columnBuilder) addDecimal(c cell) error {
 			n = decimal128.FromI64(c.small)
 			break
 		}
-		if c.small > -smallPower[narrowDigits-b.scale] && c.small < smallPower[narrowDigits-b.scale] {
-			return b.addNarrow(c.small * smallPower[b.scale])
+		if c.small > -files.SmallPower[files.NarrowDigits-b.scale] && c.small < files.SmallPower[files.NarrowDigits-b.scale] {
+			return b.addNarrow(c.small * files.SmallPower[b.scale])
 		}
 		return b.tooLong()
 	case formWide:
@@ -154,7 +155,7 @@ func (b *columnBuilder) addDecimal(c cell) error {
 	case formText, formNumeral:
 		text := c.text
 		if c.form == formText {
-			text = trimSpaces(text)
+			text = files.TrimSpaces(text)
 		}
 		n, small, err := b.scaled(text)
 		switch {
@@ -186,23 +187,23 @@ func raise(n decimal128.Num, shift int) (decimal128.Num, bool) {
 		return n, true
 	}
 	v := n.BigInt()
-	return wideNumber(v.Mul(v, powerOfTen(shift)))
+	return files.WideNumber(v.Mul(v, files.PowerOfTen(shift)))
 }
 
 // scaled reads a numeral at the column's scale: as small for a narrow column,
 // as n for a wide one and for integers.
 func (b *columnBuilder) scaled(text []byte) (n decimal128.Num, small int64, err error) {
-	s, ok := numberShape(text)
-	if !ok || s.padded || s.scale > b.scale {
+	s, ok := files.ShapeOf(text)
+	if !ok || s.Padded || s.Scale > b.scale {
 		return n, 0, b.mismatch(cell{text: text})
 	}
-	if fault := s.fault(MaxScale); fault != "" {
+	if fault := s.Fault(files.MaxScale); fault != "" {
 		return n, 0, refusedValue{message: "a number with " + fault}
 	}
-	if s.digits+b.scale <= narrowDigits {
-		small = scaledNarrow(text, s, b.scale)
+	if s.Digits+b.scale <= files.NarrowDigits {
+		small = files.ScaledNarrow(text, s, b.scale)
 		n = decimal128.FromI64(small)
-	} else if n, ok = scaledWide(text, s, b.scale); !ok || b.kind == engine.Decimal && !b.wide {
+	} else if n, ok = files.ScaledWide(text, s, b.scale); !ok || b.kind == engine.Decimal && !b.wide {
 		return n, 0, b.tooLong()
 	}
 	b.spellings.add(n, text, b.at)

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -88,7 +89,7 @@ type declared struct {
 }
 
 func decimalKind(precision, scale int32) (declared, bool) {
-	if scale > MaxScale || precision < 1 || scale < -MaxDigits {
+	if scale > files.MaxScale || precision < 1 || scale < -files.MaxDigits {
 		return declared{}, false
 	}
 	return declared{kind: engine.Decimal, scale: int(max(scale, 0)), digits: int(max(precision-scale, 0))}, true
@@ -197,11 +198,11 @@ func floatCell(v float64, bits int) (cell, error) {
 			"write it as NULL"}
 	}
 	text := strconv.AppendFloat(make([]byte, 0, 24), v, 'e', -1, bits)
-	shape, ok := numberShape(text)
+	shape, ok := files.ShapeOf(text)
 	if !ok {
 		return cell{}, refusedValue{message: "a float that has no decimal notation"}
 	}
-	if fault := shape.fault(MaxFloatScale); fault != "" {
+	if fault := shape.Fault(files.MaxFloatScale); fault != "" {
 		return cell{}, refusedValue{"the float " + strconv.FormatFloat(v, 'g', -1, bits) + " has " + fault,
 			"round the column, or store it as decimal"}
 	}
@@ -211,12 +212,12 @@ func floatCell(v float64, bits int) (cell, error) {
 // decimalCell takes an unscaled decimal; a negative scale multiplies.
 func decimalCell(unscaled *big.Int, scale int) (cell, error) {
 	if scale < 0 {
-		unscaled = new(big.Int).Mul(unscaled, powerOfTen(-scale))
+		unscaled = new(big.Int).Mul(unscaled, files.PowerOfTen(-scale))
 		scale = 0
 	}
-	n, ok := wideNumber(unscaled)
+	n, ok := files.WideNumber(unscaled)
 	if !ok {
-		return cell{}, refusedValue{message: "a decimal of more than " + strconv.Itoa(MaxDigits) + " digits"}
+		return cell{}, refusedValue{message: "a decimal of more than " + strconv.Itoa(files.MaxDigits) + " digits"}
 	}
 	return cell{form: formWide, wide: n, scale: scale}, nil
 }
@@ -242,8 +243,8 @@ func readTexts[T int | int64](a arrow.Array, offset func(row int) T) cellReader 
 // textFault says why v cannot be a value of text, or "".
 func textFault(v []byte) string {
 	switch {
-	case len(v) > MaxFieldBytes:
-		return "text longer than " + strconv.Itoa(MaxFieldBytes) + " bytes"
+	case len(v) > files.MaxFieldBytes:
+		return "text longer than " + strconv.Itoa(files.MaxFieldBytes) + " bytes"
 	case !utf8.Valid(v):
 		return "text that is not valid UTF-8"
 	}
@@ -261,7 +262,7 @@ func dateCell(days int64) (cell, error) {
 }
 
 func millisecondsCell(v int64) (cell, error) {
-	const day = secondsPerDay * 1000
+	const day = files.SecondsPerDay * 1000
 	if v%day != 0 {
 		return cell{}, refusedValue{message: "a date with a time of day"}
 	}

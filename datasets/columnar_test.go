@@ -19,6 +19,8 @@ import (
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+
+	"parley/datasets/files"
 )
 
 // encodings write a record in every format that is read.
@@ -146,7 +148,7 @@ func TestManyBatches(t *testing.T) {
 		{Name: "n", Type: arrow.PrimitiveTypes.Int64, Nullable: true}, {Name: "s", Type: arrow.BinaryTypes.String, Nullable: true}}, nil))
 	var text strings.Builder
 	text.WriteString("n,s\n")
-	for i := range 2*batchRows + 77 {
+	for i := range 2*manyRows + 77 {
 		if i%7 == 3 {
 			b.Field(0).AppendNull()
 			text.WriteString(",")
@@ -182,7 +184,7 @@ func TestColumnarRefusals(t *testing.T) {
 	texts.Field(0).(*array.StringBuilder).AppendValues([]string{"fine", "\xff"}, nil)
 	invalid := texts.NewRecord()
 	wide := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{{Name: "c", Type: &arrow.Decimal256Type{Precision: 50, Scale: 2}}}, nil))
-	wide.Field(0).(*array.Decimal256Builder).AppendValues([]decimal256.Num{decimal256.FromBigInt(powerOfTen(40))}, nil)
+	wide.Field(0).(*array.Decimal256Builder).AppendValues([]decimal256.Num{decimal256.FromBigInt(files.PowerOfTen(40))}, nil)
 	tooWide := wide.NewRecord()
 	for name, c := range map[string]struct {
 		rows    arrow.Record
@@ -263,7 +265,7 @@ func tryOpen(t testing.TB, file string) {
 		table.Close()
 		return
 	}
-	var e *Error
+	var e *files.Error
 	if !errors.As(err, &e) || e.File == "" {
 		t.Errorf("an error without its file: %T %v", err, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/text/encoding/simplifiedchinese"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -107,11 +108,11 @@ func TestCSVRefusals(t *testing.T) {
 			o: Options{Columns: []string{"a", "b"}}},
 		"huge exponent":   {text: "a\n1e1000\n", want: `:2:1: column "a": a number with an exponent beyond ±99`},
 		"scaled too long": {text: "a\n0.000000000000000001\n123456789012345678901\n", want: `:3:1: column "a": a number with too many digits for the column's decimal places`},
-		"long field":      {text: "a\n" + strings.Repeat("x", MaxFieldBytes+1) + "\n", want: ":2:1: a field is longer than"},
+		"long field":      {text: "a\n" + strings.Repeat("x", files.MaxFieldBytes+1) + "\n", want: ":2:1: a field is longer than"},
 		"control in name": {text: "a\tb,c\n1,2\n", want: "a column's name has a control character"},
 		"encoding":        {text: "a\n1\n", want: `the encoding "ebcdic" is not known`, o: Options{Encoding: "ebcdic"}},
 		"not GB18030":     {text: "a,b\n1,\x81\x20\n", want: ":2:3: not valid in the encoding", o: Options{Encoding: "gb18030"}},
-		"many columns":    {text: strings.Repeat("a,", MaxColumns) + "a\n", want: "more than 1024 fields in one row"},
+		"many columns":    {text: strings.Repeat("a,", files.MaxColumns) + "a\n", want: "more than 1024 fields in one row"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := write(t, "data.csv", c.text)

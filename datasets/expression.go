@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -41,12 +42,12 @@ func (t *Table) sources(schema engine.Schema) ([]sourceOf, error) {
 	for i, c := range schema.Columns {
 		at := t.find(c.Name)
 		if at < 0 {
-			return nil, &Error{Message: fmt.Sprintf("table %s has no column %s", shown(t.name), shown(c.Name))}
+			return nil, &files.Error{Message: fmt.Sprintf("table %s has no column %s", files.Shown(t.name), files.Shown(c.Name))}
 		}
 		own := t.columns[at]
 		fits := own.kind == engine.Null || own.kind == c.Kind || own.kind == engine.Integer && c.Kind == engine.Decimal
 		if !fits || own.scale > c.Scale {
-			return nil, &Error{Message: fmt.Sprintf("column %s of table %s is not as the plan says", shown(c.Name), shown(t.name))}
+			return nil, &files.Error{Message: fmt.Sprintf("column %s of table %s is not as the plan says", files.Shown(c.Name), files.Shown(t.name))}
 		}
 		out[i] = sourceOf{index: at, own: own, kind: c.Kind, scale: c.Scale}
 	}
@@ -200,10 +201,10 @@ func scaledUp(number string, places int, integer string) (string, error) {
 		return "", fmt.Errorf("datasets: a scale reduced by %d places", -places)
 	case places == 0:
 		return number, nil
-	case places > MaxDigits-1:
+	case places > files.MaxDigits-1:
 		return "", errGoPath
 	}
-	factor := powerOfTen(places)
+	factor := files.PowerOfTen(places)
 	if integer == "BIGINT" && !factor.IsInt64() { // only NULL and 0 reach this scale within 62 bits
 		return "", errGoPath
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/datasets/files"
 	"parley/datasets/rehearsal"
 	"parley/engine"
 )
@@ -53,14 +54,14 @@ func openText(t testing.TB, texts ...string) *Table {
 }
 
 // refusal opens files that must be refused and gives the error.
-func refusal(t testing.TB, o Options, files ...string) *Error {
+func refusal(t testing.TB, o Options, paths ...string) *files.Error {
 	t.Helper()
-	table, err := Open(context.Background(), "t", files, o)
+	table, err := Open(context.Background(), "t", paths, o)
 	if err == nil {
 		table.Close()
-		t.Fatalf("%v was read as %v", files, table)
+		t.Fatalf("%v was read as %v", paths, table)
 	}
-	var e *Error
+	var e *files.Error
 	if !errors.As(err, &e) {
 		t.Fatalf("an error of type %T: %v", err, err)
 	}

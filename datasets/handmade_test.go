@@ -52,7 +52,7 @@ func (z *zig) number(id int, v int) *zig {
 }
 
 func (z *zig) nested(id int, inner *zig) *zig {
-	z.head(id, thriftStruct)
+	z.head(id, compactStruct)
 	z.b = append(append(z.b, inner.b...), 0)
 	return z
 }
@@ -60,7 +60,7 @@ func (z *zig) nested(id int, inner *zig) *zig {
 // bytes is the page with its header.
 func (p handPage) bytes() []byte {
 	levels, data := p.levels, p.data
-	if p.kind == pageData && levels != nil {
+	if p.kind == pageV1 && levels != nil {
 		data = append(append(binary.LittleEndian.AppendUint32(nil, uint32(len(levels))), levels...), data...)
 		levels = nil
 	}
@@ -80,20 +80,20 @@ func (p handPage) bytes() []byte {
 		header.number(4, int(int32(crc32.ChecksumIEEE(body)^1)))
 	}
 	switch p.kind {
-	case pageData:
+	case pageV1:
 		levelEncoding := 3
 		if p.bare {
 			levelEncoding = 4
 		}
 		header.nested(5, new(zig).number(1, p.values).number(2, p.encoding).number(3, levelEncoding).number(4, 3))
-	case pageDictionary:
+	case pageDict:
 		header.nested(7, new(zig).number(1, p.values).number(2, p.encoding))
-	case pageDataV2:
+	case pageV2:
 		inner := new(zig).number(1, p.values).number(2, 0).number(3, p.values+p.rows).number(4, p.encoding).number(5, len(levels)).number(6, 0)
 		if p.snappy || p.flagged {
-			inner.head(7, thriftTrue)
+			inner.head(7, compactTrue)
 		} else {
-			inner.head(7, thriftFalse)
+			inner.head(7, compactFalse)
 		}
 		header.nested(8, inner)
 	}
@@ -136,7 +136,7 @@ func handFile(t testing.TB, rows int64, change func(*metadata.FileMetaData), col
 		t.Fatal(err)
 	}
 	m := r.MetaData()
-	out := []byte(parquetMagic)
+	out := []byte(parMagic)
 	m.NumRows, m.RowGroups[0].NumRows = rows, rows
 	for i, c := range columns {
 		chunk := m.RowGroups[0].Columns[i].MetaData
@@ -148,7 +148,7 @@ func handFile(t testing.TB, rows int64, change func(*metadata.FileMetaData), col
 			chunk.Codec++
 		}
 		for _, p := range c.pages {
-			if p.kind == pageDictionary {
+			if p.kind == pageDict {
 				at := int64(len(out))
 				chunk.DictionaryPageOffset = &at
 			} else if chunk.DictionaryPageOffset != nil && chunk.DataPageOffset == from {
@@ -166,7 +166,7 @@ func handFile(t testing.TB, rows int64, change func(*metadata.FileMetaData), col
 		t.Fatal(err)
 	}
 	out = append(out, b...)
-	return append(binary.LittleEndian.AppendUint32(out, uint32(len(b))), parquetMagic...)
+	return append(binary.LittleEndian.AppendUint32(out, uint32(len(b))), parMagic...)
 }
 
 func required(name string, t parquet.Type) schema.Node {

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"parley/datasets/files"
 )
 
 // firstRows are files without a header whose first row a reader could take for one.
@@ -53,11 +55,11 @@ func TestNoHeader(t *testing.T) {
 			if !strings.Contains(e.Error(), "--header no") || !strings.Contains(e.Error(), "h.csv:1") && e.Line == 0 {
 				t.Errorf("refused without the option's name: %v", e)
 			}
-			table := open(t, Options{Header: HeaderNo}, file)
+			table := open(t, Options{Header: files.HeaderNo}, file)
 			if table.Rows() != rows || table.columns[0].name != "c1" || table.columns[1].name != "c2" {
 				t.Errorf("%s of %d rows", table, rows)
 			}
-			if named := open(t, Options{Header: HeaderYes}, file); named.Rows() != rows-1 {
+			if named := open(t, Options{Header: files.HeaderYes}, file); named.Rows() != rows-1 {
 				t.Errorf("as a header: %s", named)
 			}
 		})
@@ -95,7 +97,7 @@ func TestHeaders(t *testing.T) {
 			if said != c.note {
 				t.Errorf("notes %q", table.Notes())
 			}
-			if notes := open(t, Options{Header: HeaderYes}, write(t, "t.csv", c.text)).Notes(); strings.Contains(fmt.Sprint(notes), "taken for") {
+			if notes := open(t, Options{Header: files.HeaderYes}, write(t, "t.csv", c.text)).Notes(); strings.Contains(fmt.Sprint(notes), "taken for") {
 				t.Errorf("notes of a header that was asked for: %q", notes)
 			}
 		})
@@ -105,29 +107,29 @@ func TestHeaders(t *testing.T) {
 // TestHeaderOption: the option holds for all files of a table, and years are names.
 func TestHeaderOption(t *testing.T) {
 	a, b := write(t, "a.csv", "x,1\ny,2\n"), write(t, "b.csv", "z,3\n")
-	if table := open(t, Options{Header: HeaderNo}, a, b); table.Rows() != 3 || dumpTable(table) != "x|1\ny|2\nz|3" {
+	if table := open(t, Options{Header: files.HeaderNo}, a, b); table.Rows() != 3 || dumpTable(table) != "x|1\ny|2\nz|3" {
 		t.Errorf("%s: %q", table, dumpTable(table))
 	}
 	if e := refusal(t, Options{Header: "maybe"}, a); !strings.Contains(e.Error(), `header "maybe" is not known (auto, yes or no)`) {
 		t.Error(e)
 	}
-	if e := refusal(t, Options{Header: HeaderNo}, a, write(t, "c.csv", "x,y,z\n")); !strings.Contains(e.Error(), `"c3"`) {
+	if e := refusal(t, Options{Header: files.HeaderNo}, a, write(t, "c.csv", "x,y,z\n")); !strings.Contains(e.Error(), `"c3"`) {
 		t.Error(e)
 	}
-	if e := refusal(t, Options{Header: HeaderNo}, write(t, "d.csv", "x,y\nz\n")); !strings.Contains(e.Error(), "1 fields, but the first line has 2") {
+	if e := refusal(t, Options{Header: files.HeaderNo}, write(t, "d.csv", "x,y\nz\n")); !strings.Contains(e.Error(), "1 fields, but the first line has 2") {
 		t.Error(e)
 	}
-	if e := refusal(t, Options{Header: HeaderNo}, write(t, "e.csv", "\nx,y\n")); !strings.Contains(e.Error(), "blank") {
+	if e := refusal(t, Options{Header: files.HeaderNo}, write(t, "e.csv", "\nx,y\n")); !strings.Contains(e.Error(), "blank") {
 		t.Error(e)
 	}
-	if table := open(t, Options{Header: HeaderNo}, write(t, "f.csv", "\xEF\xBB\xBF5\r\n\r\n6\r\n")); dumpTable(table) != "5\n∅\n6" {
+	if table := open(t, Options{Header: files.HeaderNo}, write(t, "f.csv", "\xEF\xBB\xBF5\r\n\r\n6\r\n")); dumpTable(table) != "5\n∅\n6" {
 		t.Errorf("%q", dumpTable(table))
 	}
 	years := write(t, "years.csv", "country,2019,2020,12.5,2020-01-01\nx,1,2,3,4\ny,5,6,7,8\n")
 	if e := refusal(t, Options{}, years); !strings.Contains(e.Error(), "--header yes") {
 		t.Error(e)
 	}
-	table := open(t, Options{Header: HeaderYes}, years)
+	table := open(t, Options{Header: files.HeaderYes}, years)
 	for sql, want := range map[string]string{`SELECT sum("2019") FROM t`: "6", `SELECT sum("2020") FROM t WHERE "2019" > 1`: "6",
 		`SELECT max("12.5") FROM t`: "7", `SELECT sum(t."2020-01-01") FROM t`: "12"} {
 		if answer := converse(t, sql, map[string]*Table{"d": table}); *answer.Rows[0][0].Text != want {
@@ -145,7 +147,7 @@ func TestHeaderCase(t *testing.T) {
 	if e := refusal(t, Options{}, file); e.Line != 1 || !strings.Contains(e.Error(), "28/02/2008") {
 		t.Error(e)
 	}
-	if table := open(t, Options{Header: HeaderNo}, file); table.Rows() != 3 {
+	if table := open(t, Options{Header: files.HeaderNo}, file); table.Rows() != 3 {
 		t.Error(table)
 	}
 }

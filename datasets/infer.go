@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -12,13 +13,13 @@ import (
 // are observed.
 type inference struct {
 	file   string
-	column sourceColumn
+	column files.Column
 	declared
 
 	values, integers, decimals, booleans, dates int64
 
-	fault *Error   // the first number that cannot be held exactly
-	odd   *witness // the first value that is no number, boolean or date
+	fault *files.Error // the first number that cannot be held exactly
+	odd   *witness     // the first value that is no number, boolean or date
 }
 
 // witness is a value that decided a column's type.
@@ -37,16 +38,16 @@ func newWitness(text []byte, at faultAt) *witness {
 
 func (w *witness) String() string {
 	if w.line > 0 {
-		return fmt.Sprintf("line %d has %s", w.line, shown(w.value))
+		return fmt.Sprintf("line %d has %s", w.line, files.Shown(w.value))
 	}
-	return fmt.Sprintf("row %d has %s", w.row, shown(w.value))
+	return fmt.Sprintf("row %d has %s", w.row, files.Shown(w.value))
 }
 
 // watches tells whether the column's values have to be observed.
-func (n *inference) watches() bool { return n.column.untyped || n.watched }
+func (n *inference) watches() bool { return n.column.Untyped || n.watched }
 
 // observe takes one value into account. at makes the error for its place.
-func (n *inference) observe(c cell, at func(message, hint string) *Error) {
+func (n *inference) observe(c cell, at func(message, hint string) *files.Error) {
 	if c.form == formNull {
 		return
 	}
@@ -55,7 +56,7 @@ func (n *inference) observe(c cell, at func(message, hint string) *Error) {
 	case formText:
 		n.observeText(c.text, at)
 	case formNumeral:
-		if s, ok := numberShape(c.text); ok {
+		if s, ok := files.ShapeOf(c.text); ok {
 			n.decimals++
 			n.widen(s, at)
 		}
@@ -69,10 +70,10 @@ func (n *inference) observe(c cell, at func(message, hint string) *Error) {
 }
 
 // observeText is observe for a value of a text file.
-func (n *inference) observeText(text []byte, at func(message, hint string) *Error) {
-	value := trimSpaces(text)
-	if s, ok := numberShape(value); ok && !s.padded {
-		if s.integer && fitsInt64(value, s) {
+func (n *inference) observeText(text []byte, at func(message, hint string) *files.Error) {
+	value := files.TrimSpaces(text)
+	if s, ok := files.ShapeOf(value); ok && !s.Padded {
+		if s.Integer && fitsInt64(value, s) {
 			n.integers++
 		} else {
 			n.decimals++
@@ -80,11 +81,11 @@ func (n *inference) observeText(text []byte, at func(message, hint string) *Erro
 		n.widen(s, at)
 		return
 	}
-	if _, ok := parseBoolean(value); ok {
+	if _, ok := files.ParseBoolean(value); ok {
 		n.booleans++
 		return
 	}
-	if _, ok := parseDate(value); ok {
+	if _, ok := files.ParseDate(value); ok {
 		n.dates++
 		return
 	}
@@ -94,20 +95,20 @@ func (n *inference) observeText(text []byte, at func(message, hint string) *Erro
 }
 
 // widen makes room for a number, or notes that it cannot be held.
-func (n *inference) widen(s shape, at func(message, hint string) *Error) {
-	if fault := s.fault(MaxScale); fault != "" {
+func (n *inference) widen(s files.Shape, at func(message, hint string) *files.Error) {
+	if fault := s.Fault(files.MaxScale); fault != "" {
 		if n.fault == nil {
 			n.fault = at("a number with "+fault, "numbers are kept exactly, up to "+
-				strconv.Itoa(MaxDigits)+" digits, "+strconv.Itoa(MaxScale)+" of them behind the point")
+				strconv.Itoa(files.MaxDigits)+" digits, "+strconv.Itoa(files.MaxScale)+" of them behind the point")
 		}
 		return
 	}
-	n.scale = max(n.scale, s.scale)
-	n.digits = max(n.digits, s.digits)
+	n.scale = max(n.scale, s.Scale)
+	n.digits = max(n.digits, s.Digits)
 }
 
-func fitsInt64(text []byte, s shape) bool {
-	if s.digits <= narrowDigits {
+func fitsInt64(text []byte, s files.Shape) bool {
+	if s.Digits <= files.NarrowDigits {
 		return true
 	}
 	_, err := strconv.ParseInt(string(text), 10, 64)
@@ -142,7 +143,7 @@ func (n *inference) settle() (settled, error) {
 }
 
 // floats tells whether the file declares floating-point numbers.
-func (n *inference) floats() bool { return !n.column.untyped && n.kind == engine.Decimal }
+func (n *inference) floats() bool { return !n.column.Untyped && n.kind == engine.Decimal }
 
 // settled is the type of a column: of one file, or of all files read so far.
 type settled struct {
@@ -158,7 +159,7 @@ func (s settled) describe() string {
 	if s.kind == engine.Text && s.source.odd != nil {
 		words += " (" + s.source.odd.String() + ")"
 	}
-	return words + " in " + base(s.source.file)
+	return words + " in " + files.Base(s.source.file)
 }
 
 // unify gives the type that holds the values of two files: NULL with anything,
@@ -174,8 +175,8 @@ func unify(a, b settled) (settled, error) {
 	case numeric(a.kind) && numeric(b.kind):
 		out.kind = engine.Decimal
 	default:
-		e := fileError(b.source.file, "is %s, but %s", b.describe(), a.describe())
-		e.Field = b.source.column.name
+		e := files.Errorf(b.source.file, "is %s, but %s", b.describe(), a.describe())
+		e.Field = b.source.column.Name
 		e.Hint = "one column of a table has one type in all files; a token such as ? or NA can be named as NULL"
 		return settled{}, e
 	}

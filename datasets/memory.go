@@ -6,6 +6,8 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"parley/datasets/files"
 )
 
 // collectBytes is how much of a table is loaded between two collections of garbage.
@@ -43,16 +45,8 @@ func (b *columnBuilder) reserve(values arrow.Array, rows int) {
 	}
 	switch v := values.(type) {
 	case *array.String:
-		text.ReserveData(textBytes(v, v.ValueOffset))
+		text.ReserveData(files.TextBytes(v, v.ValueOffset))
 	case *array.LargeString:
-		text.ReserveData(textBytes(v, v.ValueOffset))
+		text.ReserveData(files.TextBytes(v, v.ValueOffset))
 	}
-}
-
-// textBytes is the length of an array's text, no more than its buffer holds.
-func textBytes[T int | int64](a arrow.Array, offset func(row int) T) int {
-	if b := a.Data().Buffers()[2]; b != nil {
-		return max(0, min(int(offset(a.Len())-offset(0)), b.Len()))
-	}
-	return 0
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/parquet"
 	"github.com/apache/arrow/go/v17/parquet/compress"
+
+	"parley/datasets/files"
 )
 
 // programmersText is what only a programmer can read: no refusal shows it.
@@ -52,7 +54,7 @@ func TestMutants(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := read(context.Background(), "t", []string{path}, Options{})
-			var e *Error
+			var e *files.Error
 			if err != nil && (!errors.As(err, &e) || e.File != path || programmersText.MatchString(err.Error())) {
 				t.Errorf("%s, mutant %d: %v", name, i, err)
 			}

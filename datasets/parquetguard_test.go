@@ -46,7 +46,7 @@ func runHand(t *testing.T, cases map[string]handCase) {
 func ints(name string, pages ...[]int32) handColumn {
 	c := handColumn{node: required(name, parquet.Types.Int32)}
 	for _, p := range pages {
-		c.pages = append(c.pages, handPage{kind: pageData, values: len(p), data: int32s(p...)})
+		c.pages = append(c.pages, handPage{kind: pageV1, values: len(p), data: int32s(p...)})
 	}
 	return c
 }
@@ -57,7 +57,7 @@ func TestParquetCounts(t *testing.T) {
 	two := []handColumn{ints("a", []int32{1, 2, 3}), ints("b", []int32{4, 5, 6})}
 	v2 := func(rows int) []handColumn {
 		return []handColumn{{node: required("a", parquet.Types.Int32),
-			pages: []handPage{{kind: pageDataV2, values: 3, rows: rows, data: int32s(1, 2, 3)}}}}
+			pages: []handPage{{kind: pageV2, values: 3, rows: rows, data: int32s(1, 2, 3)}}}}
 	}
 	runHand(t, map[string]handCase{
 		"consistent":            {rows: 3, columns: two, want: "1|4\n2|5\n3|6"},
@@ -111,8 +111,8 @@ func TestParquetChecksums(t *testing.T) {
 	}
 	dictionary := func(first, second int) []handPage {
 		return []handPage{
-			{kind: pageDictionary, values: 2, data: int32s(7, 8), checksum: first},
-			{kind: pageData, values: 2, encoding: 8, data: []byte{1, 3, 2}, checksum: second},
+			{kind: pageDict, values: 2, data: int32s(7, 8), checksum: first},
+			{kind: pageV1, values: 2, encoding: 8, data: []byte{1, 3, 2}, checksum: second},
 		}
 	}
 	column := func(codec compress.Compression, pages ...handPage) []handColumn {
@@ -124,17 +124,17 @@ func TestParquetChecksums(t *testing.T) {
 	}
 	none, packed := compress.Codecs.Uncompressed, compress.Codecs.Snappy
 	cases := map[string]handCase{
-		"in the second page": {rows: 4, columns: column(none, page(pageData, 1, false), page(pageData, 2, false)),
+		"in the second page": {rows: 4, columns: column(none, page(pageV1, 1, false), page(pageV1, 2, false)),
 			refused: `column "a": row group 1, page 2 is damaged: its checksum is another`},
-		"only the first page has one": {rows: 4, columns: column(none, page(pageData, 1, false), page(pageData, 0, false)), want: "7\n8\n7\n8"},
+		"only the first page has one": {rows: 4, columns: column(none, page(pageV1, 1, false), page(pageV1, 0, false)), want: "7\n8\n7\n8"},
 	}
 	for name, c := range map[string]func(checksum int) []handColumn{
-		"version 1":             func(k int) []handColumn { return column(none, page(pageData, k, false)) },
-		"version 2":             func(k int) []handColumn { return column(none, page(pageDataV2, k, false)) },
-		"version 1, compressed": func(k int) []handColumn { return column(packed, page(pageData, k, true)) },
-		"version 2, compressed": func(k int) []handColumn { return column(packed, page(pageDataV2, k, true)) },
-		"version 1, levels":     func(k int) []handColumn { return levels(pageData, k) },
-		"version 2, levels":     func(k int) []handColumn { return levels(pageDataV2, k) },
+		"version 1":             func(k int) []handColumn { return column(none, page(pageV1, k, false)) },
+		"version 2":             func(k int) []handColumn { return column(none, page(pageV2, k, false)) },
+		"version 1, compressed": func(k int) []handColumn { return column(packed, page(pageV1, k, true)) },
+		"version 2, compressed": func(k int) []handColumn { return column(packed, page(pageV2, k, true)) },
+		"version 1, levels":     func(k int) []handColumn { return levels(pageV1, k) },
+		"version 2, levels":     func(k int) []handColumn { return levels(pageV2, k) },
 		"dictionary":            func(k int) []handColumn { return column(none, dictionary(k, 1)...) },
 		"indices":               func(k int) []handColumn { return column(none, dictionary(1, k)...) },
 	} {
@@ -185,61 +185,61 @@ func TestParquetFeatures(t *testing.T) {
 	}
 	length := 8 * len(same)
 	runHand(t, map[string]handCase{
-		"split doubles":            {rows: 3, columns: one(required("a", parquet.Types.Double), splitPage(pageData, numbers, 8)), want: "1.5\n-2.25\n0.1"},
-		"split doubles, version 2": {rows: 3, columns: one(required("a", parquet.Types.Double), splitPage(pageDataV2, numbers, 8)), want: "1.5\n-2.25\n0.1"},
-		"split floats":             {rows: 2, columns: one(required("a", parquet.Types.Float), splitPage(pageData, singles(0.1, -4), 4)), want: "0.1\n-4"},
-		"split int32":              {rows: 2, columns: one(required("a", parquet.Types.Int32), splitPage(pageData, int32s(-1, 1<<20), 4)), want: "-1\n1048576"},
-		"split int64":              {rows: 2, columns: one(required("a", parquet.Types.Int64), splitPage(pageDataV2, int64s(-1, 1<<40), 8)), want: "-1\n1099511627776"},
-		"split decimals": {rows: 1, columns: one(decimal, handPage{kind: pageData, values: 1, encoding: 9, levels: allThere(1), data: wide("150")}),
+		"split doubles":            {rows: 3, columns: one(required("a", parquet.Types.Double), splitPage(pageV1, numbers, 8)), want: "1.5\n-2.25\n0.1"},
+		"split doubles, version 2": {rows: 3, columns: one(required("a", parquet.Types.Double), splitPage(pageV2, numbers, 8)), want: "1.5\n-2.25\n0.1"},
+		"split floats":             {rows: 2, columns: one(required("a", parquet.Types.Float), splitPage(pageV1, singles(0.1, -4), 4)), want: "0.1\n-4"},
+		"split int32":              {rows: 2, columns: one(required("a", parquet.Types.Int32), splitPage(pageV1, int32s(-1, 1<<20), 4)), want: "-1\n1048576"},
+		"split int64":              {rows: 2, columns: one(required("a", parquet.Types.Int64), splitPage(pageV2, int64s(-1, 1<<40), 8)), want: "-1\n1099511627776"},
+		"split decimals": {rows: 1, columns: one(decimal, handPage{kind: pageV1, values: 1, encoding: 9, levels: allThere(1), data: wide("150")}),
 			want: "1.5"},
 		"split with NULL": {rows: 3, columns: one(optional("a", parquet.Types.Double),
-			handPage{kind: pageData, values: 3, encoding: 9, levels: []byte{3, 5}, data: scattered(doubles(1, 2.5), 8)}), want: "1\n∅\n2.5"},
+			handPage{kind: pageV1, values: 3, encoding: 9, levels: []byte{3, 5}, data: scattered(doubles(1, 2.5), 8)}), want: "1\n∅\n2.5"},
 		"split, one byte short": {rows: 3, columns: one(required("a", parquet.Types.Double),
-			handPage{kind: pageData, values: 3, encoding: 9, data: scattered(numbers, 8)[:23]}), refused: "fewer values"},
-		"LZ4_RAW": {rows: 40, columns: compressed(lz4Raw, handPage{kind: pageData, values: 40, data: lz4Of(int64s(same...)), unpacked: &length}),
+			handPage{kind: pageV1, values: 3, encoding: 9, data: scattered(numbers, 8)[:23]}), refused: "fewer values"},
+		"LZ4_RAW": {rows: 40, columns: compressed(codecLZ4Raw, handPage{kind: pageV1, values: 40, data: lz4Of(int64s(same...)), unpacked: &length}),
 			want: strings.TrimSuffix(strings.Repeat("0\n", 40), "\n")},
-		"LZ4": {rows: 40, columns: compressed(compress.Codecs.Lz4, handPage{kind: pageData, values: 40, data: lz4Of(int64s(same...)), unpacked: &length}),
+		"LZ4": {rows: 40, columns: compressed(compress.Codecs.Lz4, handPage{kind: pageV1, values: 40, data: lz4Of(int64s(same...)), unpacked: &length}),
 			refused: `column "a": row group 1 is in the compression LZ4, which is not supported`},
-		"LZO": {rows: 40, columns: compressed(compress.Codecs.Lzo, handPage{kind: pageData, values: 40, data: []byte{1}}),
+		"LZO": {rows: 40, columns: compressed(compress.Codecs.Lzo, handPage{kind: pageV1, values: 40, data: []byte{1}}),
 			refused: "is in the compression LZO, which is not supported"},
-		"a compression of tomorrow": {rows: 40, columns: compressed(compress.Compression(19), handPage{kind: pageData, values: 40, data: []byte{1}}),
+		"a compression of tomorrow": {rows: 40, columns: compressed(compress.Compression(19), handPage{kind: pageV1, values: 40, data: []byte{1}}),
 			refused: "is in the compression number 19, which is not supported"},
 		"all NULL, nothing compressed to nothing": {rows: 2, columns: []handColumn{{node: optional("a", parquet.Types.Int32), codec: compress.Codecs.Snappy,
 			pages: []handPage{emptyV2(2)}}}, want: "∅\n∅"},
 		"all NULL, nothing compressed to a byte": {rows: 2, columns: []handColumn{{node: optional("a", parquet.Types.Int32), codec: compress.Codecs.Snappy,
-			pages: []handPage{{kind: pageDataV2, values: 2, levels: noneThere(2), snappy: true}}}}, want: "∅\n∅"},
+			pages: []handPage{{kind: pageV2, values: 2, levels: noneThere(2), snappy: true}}}}, want: "∅\n∅"},
 		"all NULL in a delta encoding": {rows: 2, columns: one(optional("a", parquet.Types.Int32),
-			handPage{kind: pageData, values: 2, encoding: 5, levels: noneThere(2)}), want: "∅\n∅"},
+			handPage{kind: pageV1, values: 2, encoding: 5, levels: noneThere(2)}), want: "∅\n∅"},
 		"all NULL in a dictionary": {rows: 2, columns: one(optional("a", parquet.Types.Int32),
-			handPage{kind: pageDictionary}, handPage{kind: pageData, values: 2, encoding: 8, levels: noneThere(2)}), want: "∅\n∅"},
-		"a page without values between others": {rows: 2, columns: one(required("a", parquet.Types.Int32), handPage{kind: pageDataV2, values: 1, data: int32s(1)},
-			handPage{kind: pageDataV2}, handPage{kind: pageDataV2, values: 1, data: int32s(2)}), want: "1\n2"},
-		"FIXED(20)": {rows: 2, columns: one(decimal, handPage{kind: pageData, values: 2, levels: allThere(2), data: append(wide("1234567"), wide("-5")...)}),
+			handPage{kind: pageDict}, handPage{kind: pageV1, values: 2, encoding: 8, levels: noneThere(2)}), want: "∅\n∅"},
+		"a page without values between others": {rows: 2, columns: one(required("a", parquet.Types.Int32), handPage{kind: pageV2, values: 1, data: int32s(1)},
+			handPage{kind: pageV2}, handPage{kind: pageV2, values: 1, data: int32s(2)}), want: "1\n2"},
+		"FIXED(20)": {rows: 2, columns: one(decimal, handPage{kind: pageV1, values: 2, levels: allThere(2), data: append(wide("1234567"), wide("-5")...)}),
 			want: "12345.67\n-0.05"},
-		"FIXED(20), 38 digits": {rows: 1, columns: one(decimal, handPage{kind: pageData, values: 1, levels: allThere(1), data: wide("-99999999999999999999999999999999999999")}),
+		"FIXED(20), 38 digits": {rows: 1, columns: one(decimal, handPage{kind: pageV1, values: 1, levels: allThere(1), data: wide("-99999999999999999999999999999999999999")}),
 			want: "-999999999999999999999999999999999999.99"},
-		"FIXED(20), too many digits": {rows: 1, columns: one(decimal, handPage{kind: pageData, values: 1, levels: allThere(1), data: wide("999999999999999999999999999999999999999999999")}),
+		"FIXED(20), too many digits": {rows: 1, columns: one(decimal, handPage{kind: pageV1, values: 1, levels: allThere(1), data: wide("999999999999999999999999999999999999999999999")}),
 			refused: "a decimal of more than 38 digits"},
-		"Null of integers": {rows: 2, columns: one(logical("a", parquet.Types.Int32, schema.NullLogicalType{}, -1), handPage{kind: pageData, values: 2, levels: noneThere(2)}),
+		"Null of integers": {rows: 2, columns: one(logical("a", parquet.Types.Int32, schema.NullLogicalType{}, -1), handPage{kind: pageV1, values: 2, levels: noneThere(2)}),
 			want: "∅\n∅"},
-		"Null of bytes": {rows: 2, columns: one(logical("a", parquet.Types.ByteArray, schema.NullLogicalType{}, -1), handPage{kind: pageDataV2, values: 2, levels: noneThere(2)}),
+		"Null of bytes": {rows: 2, columns: one(logical("a", parquet.Types.ByteArray, schema.NullLogicalType{}, -1), handPage{kind: pageV2, values: 2, levels: noneThere(2)}),
 			want: "∅\n∅"},
-		"Null of booleans": {rows: 2, columns: one(logical("a", parquet.Types.Boolean, schema.NullLogicalType{}, -1), handPage{kind: pageData, values: 2, levels: noneThere(2)}),
+		"Null of booleans": {rows: 2, columns: one(logical("a", parquet.Types.Boolean, schema.NullLogicalType{}, -1), handPage{kind: pageV1, values: 2, levels: noneThere(2)}),
 			want: "∅\n∅"},
-		"Null of doubles": {rows: 2, columns: one(logical("a", parquet.Types.Double, schema.NullLogicalType{}, -1), handPage{kind: pageData, values: 2, levels: noneThere(2)}),
+		"Null of doubles": {rows: 2, columns: one(logical("a", parquet.Types.Double, schema.NullLogicalType{}, -1), handPage{kind: pageV1, values: 2, levels: noneThere(2)}),
 			want: "∅\n∅"},
-		"Null with a value": {rows: 2, columns: one(logical("a", parquet.Types.Int32, schema.NullLogicalType{}, -1), handPage{kind: pageData, values: 2, levels: []byte{3, 1}, data: int32s(7)}),
+		"Null with a value": {rows: 2, columns: one(logical("a", parquet.Types.Int32, schema.NullLogicalType{}, -1), handPage{kind: pageV1, values: 2, levels: []byte{3, 1}, data: int32s(7)}),
 			refused: "holds a value in a column of the type Null"},
-		"DELTA_BYTE_ARRAY of fixed length": {rows: 1, columns: one(decimal, handPage{kind: pageData, values: 1, encoding: 7, levels: allThere(1), data: wide("1")}),
+		"DELTA_BYTE_ARRAY of fixed length": {rows: 1, columns: one(decimal, handPage{kind: pageV1, values: 1, encoding: 7, levels: allThere(1), data: wide("1")}),
 			refused: "is in the encoding DELTA_BYTE_ARRAY, which is not supported for FIXED_LEN_BYTE_ARRAY"},
-		"an encoding of tomorrow": {rows: 1, columns: one(required("a", parquet.Types.Int32), handPage{kind: pageData, values: 1, encoding: 77, data: int32s(1)}),
+		"an encoding of tomorrow": {rows: 1, columns: one(required("a", parquet.Types.Int32), handPage{kind: pageV1, values: 1, encoding: 77, data: int32s(1)}),
 			refused: "is in the encoding number 77, which is not supported"},
-		"levels in BIT_PACKED": {rows: 1, columns: one(optional("a", parquet.Types.Int32), handPage{kind: pageData, values: 1, levels: allThere(1), bare: true, data: int32s(1)}),
+		"levels in BIT_PACKED": {rows: 1, columns: one(optional("a", parquet.Types.Int32), handPage{kind: pageV1, values: 1, levels: allThere(1), bare: true, data: int32s(1)}),
 			refused: "has definition levels in the encoding BIT_PACKED"},
 	})
 }
 
 // emptyV2 is a page of NULLs whose values are compressed to no byte at all.
 func emptyV2(values int) handPage {
-	return handPage{kind: pageDataV2, values: values, levels: noneThere(values), flagged: true}
+	return handPage{kind: pageV2, values: values, levels: noneThere(values), flagged: true}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -164,7 +165,7 @@ func (a *aggregation) rangesStatement(r *ranges) (string, error) {
 func (a *aggregation) runRanges(ctx context.Context, r *ranges, statement string, cells []*big.Int) error {
 	rows, err := a.table.query(ctx, statement)
 	if err != nil {
-		return fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
+		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.table.name), err)
 	}
 	for _, row := range rows {
 		if len(row) != len(a.groups)+2 {
@@ -196,5 +197,5 @@ func (a *aggregation) startOf(e *engine.Expr, group int) *big.Int {
 	if d.Number == nil {
 		return new(big.Int)
 	}
-	return new(big.Int).Mul(d.Number, powerOfTen(e.Scale-d.Scale))
+	return new(big.Int).Mul(d.Number, files.PowerOfTen(e.Scale-d.Scale))
 }

@@ -3,6 +3,7 @@ package datasets
 import (
 	"fmt"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -11,8 +12,8 @@ import (
 // section 3.3).
 type resemblance struct {
 	values int64
-	counts [likenesses]int64
-	first  [likenesses]*witness
+	counts [files.Likenesses]int64
+	first  [files.Likenesses]*witness
 	// declared: the file says that the column is text, so plain numbers and codes
 	// in it are meant as text.
 	declared bool
@@ -23,7 +24,7 @@ type resemblance struct {
 const resembles = 10
 
 func (r *resemblance) add(text []byte, at faultAt) {
-	l := likenessOf(text)
+	l := files.LikenessOf(text)
 	r.values++
 	r.counts[l]++
 	if r.first[l] == nil {
@@ -33,13 +34,13 @@ func (r *resemblance) add(text []byte, at faultAt) {
 
 // most gives the likeness of most values among those that pass, and how many
 // values pass.
-func (r *resemblance) most(pass func(likeness) bool) (most likeness, sum int64) {
-	for l := range likenesses {
-		if !pass(l) || r.declared && l == likeNumber {
+func (r *resemblance) most(pass func(files.Likeness) bool) (most files.Likeness, sum int64) {
+	for l := range files.Likenesses {
+		if !pass(l) || r.declared && l == files.LikeNumber {
 			continue
 		}
 		sum += r.counts[l]
-		if likenessFaults[l] != "" && r.counts[l] > 0 && (most == likeNothing || r.counts[l] > r.counts[most]) {
+		if files.LikenessFaults[l] != "" && r.counts[l] > 0 && (most == files.LikeNothing || r.counts[l] > r.counts[most]) {
 			most = l
 		}
 	}
@@ -48,23 +49,23 @@ func (r *resemblance) most(pass func(likeness) bool) (most likeness, sum int64) 
 
 // kind says what the column looks like, Date, Decimal or Null for neither, and in
 // which spelling that is not read, if there are values of one.
-func (r *resemblance) kind() (kind engine.Kind, odd likeness) {
-	oddDate, dates := r.most(likeness.dated)
-	oddNumber, numbers := r.most(likeness.numeric)
+func (r *resemblance) kind() (kind engine.Kind, odd files.Likeness) {
+	oddDate, dates := r.most(files.Likeness.Dated)
+	oddNumber, numbers := r.most(files.Likeness.Numeric)
 	switch {
-	case dates >= numbers && dates*resembles >= r.values && r.counts[likeISODate] < r.values:
+	case dates >= numbers && dates*resembles >= r.values && r.counts[files.LikeISODate] < r.values:
 		return engine.Date, oddDate
 	case numbers > dates && numbers*resembles >= r.values:
 		return engine.Decimal, oddNumber
 	}
-	return engine.Null, likeNothing
+	return engine.Null, files.LikeNothing
 }
 
 // misleads is what comparing the column with as text would mislead: its kind, but
 // for numbers with leading zeros among them, which are codes, and compare as such.
 func (r *resemblance) misleads() engine.Kind {
 	kind, _ := r.kind()
-	if kind == engine.Decimal && r.counts[likeCode] > 0 {
+	if kind == engine.Decimal && r.counts[files.LikeCode] > 0 {
 		return engine.Null
 	}
 	return kind
@@ -74,21 +75,21 @@ func (r *resemblance) misleads() engine.Kind {
 // "" when there is nothing to explain.
 func (r *resemblance) note(name string) string {
 	kind, odd := r.kind()
-	if kind == engine.Null && !r.declared && r.counts[likeBoolean]*resembles >= max(r.values, 1) {
+	if kind == engine.Null && !r.declared && r.counts[files.LikeBoolean]*resembles >= max(r.values, 1) {
 		kind = engine.Boolean
 	}
 	if kind == engine.Null {
 		return ""
 	}
-	if odd != likeNothing {
+	if odd != files.LikeNothing {
 		w := r.first[odd]
 		return fmt.Sprintf("%s: column %q looks like %s but is text: %s, which %s; %s",
-			w.file, name, likenessWords[odd], w, likenessFaults[odd], likenessRemedies[odd])
+			w.file, name, files.LikenessWords[odd], w, files.LikenessFaults[odd], files.LikenessRemedies[odd])
 	}
 	var w *witness
-	for _, l := range []likeness{likeNothing, likeCode, likeNaN, likeBoolean, likeISODate, likeNumber} {
-		foreign := l == likeNothing || l == likeCode || l == likeNaN || (l == likeBoolean) != (kind == engine.Boolean) ||
-			l == likeNumber && kind == engine.Date || l == likeISODate && kind != engine.Date
+	for _, l := range []files.Likeness{files.LikeNothing, files.LikeCode, files.LikeNaN, files.LikeBoolean, files.LikeISODate, files.LikeNumber} {
+		foreign := l == files.LikeNothing || l == files.LikeCode || l == files.LikeNaN || (l == files.LikeBoolean) != (kind == engine.Boolean) ||
+			l == files.LikeNumber && kind == engine.Date || l == files.LikeISODate && kind != engine.Date
 		if w == nil && foreign {
 			w = r.first[l]
 		}
@@ -97,7 +98,7 @@ func (r *resemblance) note(name string) string {
 		return ""
 	}
 	what := map[engine.Kind]string{engine.Date: "a date", engine.Decimal: "a number", engine.Boolean: "a boolean"}[kind]
-	if l := likenessOf([]byte(w.value)); l == likeCode {
+	if l := files.LikenessOf([]byte(w.value)); l == files.LikeCode {
 		return fmt.Sprintf("%s: column %q is text, not %s, because %s, a code with leading zeros", w.file, name, what, w)
 	}
 	return fmt.Sprintf("%s: column %q is text, not %s, because %s; if that stands for a missing value, name it as NULL", w.file, name, what, w)

@@ -7,20 +7,21 @@ import (
 	"slices"
 	"strings"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
 // choose gives the columns of the table: those of its first file, or those of
 // them that were asked for, in the file's order.
-func (l *loader) choose(file string, columns []sourceColumn) ([]string, error) {
+func (l *loader) choose(file string, columns []files.Column) ([]string, error) {
 	var names []string
 	for _, c := range columns {
-		if len(l.asked) == 0 || slices.Contains(l.asked, c.name) {
-			names = append(names, c.name)
+		if len(l.asked) == 0 || slices.Contains(l.asked, c.Name) {
+			names = append(names, c.Name)
 		}
 	}
 	for i, name := range l.asked {
-		e := &Error{File: file, Field: name}
+		e := &files.Error{File: file, Field: name}
 		switch {
 		case slices.Contains(l.asked[:i], name):
 			e.Message = "is asked for twice"
@@ -35,7 +36,7 @@ func (l *loader) choose(file string, columns []sourceColumn) ([]string, error) {
 }
 
 // listed names some columns for a hint.
-func listed(columns []sourceColumn) string {
+func listed(columns []files.Column) string {
 	const most = 20
 	var names []string
 	for i, c := range columns {
@@ -43,7 +44,7 @@ func listed(columns []sourceColumn) string {
 			names = append(names, fmt.Sprintf("and %d more", len(columns)-most))
 			break
 		}
-		names = append(names, shown(c.name))
+		names = append(names, files.Shown(c.Name))
 	}
 	return strings.Join(names, ", ")
 }
@@ -52,7 +53,7 @@ func listed(columns []sourceColumn) string {
 // one of its values; an error that is about more than that, or a column that was
 // asked for, stays an error.
 func (l *loader) setAside(i int, err error) error {
-	var fault *Error
+	var fault *files.Error
 	if len(l.asked) > 0 || !errors.As(err, &fault) || fault.Field != l.names[i] {
 		return err
 	}
@@ -63,21 +64,21 @@ func (l *loader) setAside(i int, err error) error {
 }
 
 // asideNote says it to the operator.
-func asideNote(fault *Error) string {
+func asideNote(fault *files.Error) string {
 	return fault.Error() + "; the column is set aside, and no question can use it"
 }
 
 // match finds the table's columns among those of a further file.
-func (l *loader) match(file string, columns []sourceColumn) ([]int, error) {
+func (l *loader) match(file string, columns []files.Column) ([]int, error) {
 	index := make(map[string]int, len(columns))
 	for i, c := range columns {
-		index[c.name] = i
+		index[c.Name] = i
 	}
 	order := make([]int, len(l.names))
 	for i, name := range l.names {
 		at, ok := index[name]
 		if !ok {
-			e := fileError(file, "this column of %s is missing", base(l.files[0].name))
+			e := files.Errorf(file, "this column of %s is missing", files.Base(l.files[0].name))
 			e.Field, e.Hint = name, "all files of a table have the same columns"
 			return nil, e
 		}
@@ -85,9 +86,9 @@ func (l *loader) match(file string, columns []sourceColumn) ([]int, error) {
 		delete(index, name)
 	}
 	for _, c := range columns {
-		if _, extra := index[c.name]; extra && len(l.asked) == 0 {
-			e := fileError(file, "%s has no such column", base(l.files[0].name))
-			e.Field, e.Hint = c.name, "all files of a table have the same columns"
+		if _, extra := index[c.Name]; extra && len(l.asked) == 0 {
+			e := files.Errorf(file, "%s has no such column", files.Base(l.files[0].name))
+			e.Field, e.Hint = c.Name, "all files of a table have the same columns"
 			return nil, e
 		}
 	}
@@ -97,8 +98,8 @@ func (l *loader) match(file string, columns []sourceColumn) ([]int, error) {
 // settling is the inference over one file.
 type settling struct {
 	file    string
-	source  source
-	columns []sourceColumn
+	source  files.Source
+	columns []files.Column
 	aside   func(i int, err error) error // takes a column out of the table, or gives the error back
 
 	places     []int        // for each column of the file, its index in the table, or −1
@@ -108,12 +109,12 @@ type settling struct {
 // settleTypes settles the types of one file's columns, looking at values where
 // the file does not tell. order has the table's columns in the file; the types
 // are by the file's own order.
-func settleTypes(ctx context.Context, file string, s source, aside func(i int, err error) error, order []int) ([]settled, []string, error) {
-	w := &settling{file: file, source: s, columns: s.columns(), aside: aside}
+func settleTypes(ctx context.Context, file string, s files.Source, aside func(i int, err error) error, order []int) ([]settled, []string, error) {
+	w := &settling{file: file, source: s, columns: s.Columns(), aside: aside}
 	w.inferences, w.places = make([]*inference, len(w.columns)), make([]int, len(w.columns))
 	for at, c := range w.columns {
 		w.places[at] = slices.Index(order, at)
-		if w.places[at] < 0 && !c.untyped { // of text files all: they tell whether there is a header
+		if w.places[at] < 0 && !c.Untyped { // of text files all: they tell whether there is a header
 			continue
 		}
 		w.inferences[at] = &inference{file: file, column: c}
@@ -142,15 +143,15 @@ func (w *settling) drop(at int, fault error) error {
 // declare takes what the file says of the column.
 func (n *inference) declare() error {
 	c := n.column
-	if c.fault != nil {
-		return c.fault
+	if c.Fault != nil {
+		return c.Fault
 	}
-	if c.untyped {
+	if c.Untyped {
 		return nil
 	}
 	var ok bool
-	if n.declared, ok = declaredKind(c.arrow); !ok {
-		return &Error{File: n.file, Field: c.name, Message: "the type " + c.arrow.String() + " is not supported",
+	if n.declared, ok = declaredKind(c.Arrow); !ok {
+		return &files.Error{File: n.file, Field: c.Name, Message: "the type " + c.Arrow.String() + " is not supported",
 			Hint: "supported are integers, floats, decimals of up to 18 places, booleans, strings and dates"}
 	}
 	return nil
@@ -167,13 +168,13 @@ func (w *settling) watch(ctx context.Context) error {
 	if len(watched) == 0 {
 		return nil
 	}
-	return w.source.scan(ctx, watched, func(b *batch) error {
+	return w.source.Scan(ctx, watched, func(b *files.Batch) error {
 		for _, at := range watched {
 			n := w.inferences[at]
 			if n == nil {
 				continue
 			}
-			if err := w.drop(at, eachCell(w.file, n.column.name, b, at, func(row int, c cell, place faultAt) error {
+			if err := w.drop(at, eachCell(w.file, n.column.Name, b, at, func(row int, c cell, place faultAt) error {
 				n.observe(c, place)
 				return nil
 			})); err != nil {
@@ -200,8 +201,12 @@ func (w *settling) settle() ([]settled, []string, error) {
 			}
 		}
 	}
-	if csv, ok := w.source.(*csvSource); ok {
-		note, err := csv.judgeHeader(types)
+	if csv, ok := w.source.(files.HeaderJudge); ok {
+		kinds := make([]engine.Kind, len(types))
+		for i, t := range types {
+			kinds[i] = t.kind
+		}
+		note, err := csv.JudgeHeader(kinds)
 		if err != nil {
 			return nil, nil, err
 		}

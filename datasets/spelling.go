@@ -5,6 +5,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -39,7 +40,7 @@ func (s *spellings) note(name string) string {
 	}
 	other := s.other.String()
 	if s.other.file != s.one.file {
-		other += " of " + base(s.other.file)
+		other += " of " + files.Base(s.other.file)
 	}
 	return fmt.Sprintf("%s: column %q has one number in two spellings: %s, %s; if they are codes, write them with a letter, for as numbers they are the same",
 		s.one.file, name, s.one, other)

@@ -8,6 +8,16 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/duckdb/duckdb-go/v2"
+
+	"parley/datasets/files"
+)
+
+// Limits of one table beyond those of its files (README, section 9).
+const (
+	// MaxStoreBytes is the memory of the embedded DuckDB of one table.
+	MaxStoreBytes = 2 << 30
+	// MaxSpillBytes is what it may write into its folder beyond that.
+	MaxSpillBytes = 64 << 30
 )
 
 // storeRoom is what a store may use: bytes of memory, and of files in a folder
@@ -29,7 +39,7 @@ func newRoom(o Options) (storeRoom, error) {
 	}
 	folder, err := os.MkdirTemp(o.Spill, "table-") // for its owner only
 	if err != nil {
-		return room, &Error{Message: "there is no folder for what does not fit into memory", Err: plainCause(err)}
+		return room, &files.Error{Message: "there is no folder for what does not fit into memory", Err: files.PlainCause(err)}
 	}
 	room.folder = folder
 	return room, nil
@@ -84,7 +94,7 @@ func (r storeRoom) plain(table string, err error) error {
 }
 
 func (r storeRoom) full(table, what string) error {
-	return &Error{Message: fmt.Sprintf("table %s %s as it is aggregated; the limit is %s", shown(table), what, r),
+	return &files.Error{Message: fmt.Sprintf("table %s %s as it is aggregated; the limit is %s", files.Shown(table), what, r),
 		Hint: "leave columns out, or split the table over departments"}
 }
 
@@ -109,10 +119,10 @@ func roomNote(table string, size int64) string {
 	switch {
 	case size > MaxStoreBytes+MaxSpillBytes:
 		return fmt.Sprintf("table %s takes about %s as it is aggregated, over the limit of %s of memory and %s of files: no node opens it; leave columns out, or split it over departments",
-			shown(table), sizeText(size), sizeText(MaxStoreBytes), sizeText(MaxSpillBytes))
+			files.Shown(table), sizeText(size), sizeText(MaxStoreBytes), sizeText(MaxSpillBytes))
 	case size > MaxStoreBytes:
 		return fmt.Sprintf("table %s takes about %s as it is aggregated: what is over %s of memory goes to files in the node's folder, %s at most, and is slower",
-			shown(table), sizeText(size), sizeText(MaxStoreBytes), sizeText(MaxSpillBytes))
+			files.Shown(table), sizeText(size), sizeText(MaxStoreBytes), sizeText(MaxSpillBytes))
 	}
 	return ""
 }

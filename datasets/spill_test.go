@@ -12,6 +12,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"parley/datasets/files"
 )
 
 // bigFile is a table of so many rows of five numbers, which do not compress, and
@@ -94,7 +96,7 @@ func TestRoom(t *testing.T) {
 			o.Spill = folder
 		}
 		table, err := Open(context.Background(), "t", []string{file}, o)
-		var e *Error
+		var e *files.Error
 		switch {
 		case err == nil && c.want == "":
 			table.Close()

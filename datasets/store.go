@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/duckdb/duckdb-go/v2"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -98,7 +99,7 @@ func newStore(ctx context.Context, t *Table, o Options) (*store, error) {
 	}
 	if err != nil {
 		s.close()
-		return nil, fmt.Errorf("loading table %s: %w", shown(t.name), room.plain(t.name, err))
+		return nil, fmt.Errorf("loading table %s: %w", files.Shown(t.name), room.plain(t.name, err))
 	}
 	return s, nil
 }
@@ -196,7 +197,7 @@ func values(a arrow.Array) func(row int) driver.Value {
 // query runs a SELECT over a table.
 func (t *Table) query(ctx context.Context, statement string) ([][]any, error) {
 	if t.store == nil {
-		return nil, fmt.Errorf("datasets: table %s was only described", shown(t.name))
+		return nil, fmt.Errorf("datasets: table %s was only described", files.Shown(t.name))
 	}
 	rows, err := t.store.query(ctx, statement)
 	return rows, t.store.room.plain(t.name, err)

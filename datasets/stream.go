@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -130,7 +131,7 @@ func (s sourceOf) datum(values arrow.Array, row int) engine.Datum {
 		return engine.Datum{}
 	}
 	if places := s.scale - s.own.scale; places > 0 {
-		n.Mul(n, powerOfTen(places))
+		n.Mul(n, files.PowerOfTen(places))
 	}
 	return engine.Datum{Kind: s.kind, Number: n, Scale: s.scale}
 }

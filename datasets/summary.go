@@ -9,6 +9,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -40,7 +41,7 @@ const hashBytes = 32 << 10
 func newSummary() *summary {
 	return &summary{
 		narrow: map[int64]struct{}{}, wide: map[decimal128.Num]struct{}{}, text: map[string]struct{}{},
-		hash: sha256.New(), buffer: make([]byte, 0, hashBytes+MaxFieldBytes+64),
+		hash: sha256.New(), buffer: make([]byte, 0, hashBytes+files.MaxFieldBytes+64),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -60,7 +61,7 @@ type Table struct {
 	described []engine.Column
 	digest    engine.Digest
 	notes     []string
-	aside     []*Error
+	aside     []*files.Error
 	store     *store
 }
 
@@ -91,19 +92,19 @@ func Describe(ctx context.Context, name string, files []string, o Options) (*Tab
 }
 
 // read is Open without the store.
-func read(ctx context.Context, name string, files []string, o Options) (*Table, error) {
-	if fault := nameFault(name); fault != "" {
-		return nil, &Error{Message: "the table's name " + fault + ": " + shown(name)}
+func read(ctx context.Context, name string, paths []string, o Options) (*Table, error) {
+	if fault := files.NameFault(name); fault != "" {
+		return nil, &files.Error{Message: "the table's name " + fault + ": " + files.Shown(name)}
 	}
-	if len(files) == 0 {
-		return nil, &Error{Message: "table " + shown(name) + " has no files"}
+	if len(paths) == 0 {
+		return nil, &files.Error{Message: "table " + files.Shown(name) + " has no files"}
 	}
-	if len(files) > MaxFiles {
-		return nil, &Error{Message: fmt.Sprintf("table %s has %d files; the limit is %d", shown(name), len(files), MaxFiles)}
+	if len(paths) > files.MaxFiles {
+		return nil, &files.Error{Message: fmt.Sprintf("table %s has %d files; the limit is %d", files.Shown(name), len(paths), files.MaxFiles)}
 	}
 	l := &loader{table: &Table{name: name}, asked: o.Columns}
 	defer l.close()
-	for _, file := range files {
+	for _, file := range paths {
 		if err := l.add(ctx, file, o); err != nil {
 			return nil, err
 		}
@@ -134,7 +135,7 @@ func (t *Table) Notes() []string { return t.notes }
 
 // Aside are the columns that were set aside, and why: the Field of each names it.
 // They quote values, so they are for the operator.
-func (t *Table) Aside() []*Error { return t.aside }
+func (t *Table) Aside() []*files.Error { return t.aside }
 
 // Schema is the Arrow schema of Batches: numbers are scaled integers, of 64 bits
 // or as decimal128, dates are date32. The fields' metadata has "kind" and "scale".
@@ -150,7 +151,7 @@ type loader struct {
 	files    []openFile
 	names    []string
 	types    []settled
-	aside    []*Error // for each column, why it is set aside; nil for those that are not
+	aside    []*files.Error // for each column, why it is set aside; nil for those that are not
 	builders []*columnBuilder
 	pieces   []piece
 	garbage  collector
@@ -165,31 +166,31 @@ type piece struct {
 
 type openFile struct {
 	name   string
-	source source
+	source files.Source
 	order  []int // for each column of the table, its index in the file
 }
 
 func (l *loader) close() {
 	for _, f := range l.files {
-		f.source.close()
+		f.source.Close()
 	}
 }
 
 // add opens a file, settles its columns' types and unifies them with those of
 // the files before.
 func (l *loader) add(ctx context.Context, file string, o Options) error {
-	s, err := openSource(ctx, file, o)
+	s, err := files.Open(ctx, file, files.Options{Null: o.Null, Header: o.Header, Encoding: o.Encoding})
 	if err != nil {
 		return err
 	}
 	f := openFile{name: file, source: s}
 	l.files = append(l.files, f)
-	columns := s.columns()
+	columns := s.Columns()
 	if l.names == nil {
 		if l.names, err = l.choose(file, columns); err != nil {
 			return err
 		}
-		l.types, l.aside = make([]settled, len(l.names)), make([]*Error, len(l.names))
+		l.types, l.aside = make([]settled, len(l.names)), make([]*files.Error, len(l.names))
 	}
 	if f.order, err = l.match(file, columns); err != nil {
 		return err
@@ -214,20 +215,20 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 }
 
 // faultAt makes the error about a value at its place.
-type faultAt func(message, hint string) *Error
+type faultAt func(message, hint string) *files.Error
 
 // eachCell visits one column of a batch. A cell is only valid during its visit.
-func eachCell(file, name string, b *batch, column int, visit func(row int, c cell, at faultAt) error) error {
-	read := readCells(b.columns[column])
+func eachCell(file, name string, b *files.Batch, column int, visit func(row int, c cell, at faultAt) error) error {
+	read := readCells(b.Columns[column])
 	row := 0
-	at := func(message, hint string) *Error {
-		e := &Error{File: file, Row: b.first + int64(row), Field: name, Message: message, Hint: hint}
-		if b.place != nil {
-			e.Line, e.Column = b.place(row, column)
+	at := func(message, hint string) *files.Error {
+		e := &files.Error{File: file, Row: b.First + int64(row), Field: name, Message: message, Hint: hint}
+		if b.Place != nil {
+			e.Line, e.Column = b.Place(row, column)
 		}
 		return e
 	}
-	for ; row < b.rows; row++ {
+	for ; row < b.Rows; row++ {
 		c, err := read(row)
 		if err == nil {
 			err = visit(row, c, at)
@@ -249,7 +250,7 @@ func (l *loader) load(ctx context.Context) error {
 		c := column{name: name, kind: s.kind}
 		if s.kind == engine.Decimal {
 			c.scale = s.scale
-			c.wide = s.digits+s.scale > narrowDigits
+			c.wide = s.digits+s.scale > files.NarrowDigits
 		}
 		l.builders = append(l.builders, newColumnBuilder(c, s.source))
 	}
@@ -261,7 +262,7 @@ func (l *loader) load(ctx context.Context) error {
 			}
 		}
 		slices.Sort(wanted)
-		if err := f.source.scan(ctx, wanted, func(b *batch) error { return l.take(f, b) }); err != nil {
+		if err := f.source.Scan(ctx, wanted, func(b *files.Batch) error { return l.take(f, b) }); err != nil {
 			return err
 		}
 	}
@@ -269,17 +270,17 @@ func (l *loader) load(ctx context.Context) error {
 }
 
 // take appends one batch of a file to the table.
-func (l *loader) take(f openFile, b *batch) error {
+func (l *loader) take(f openFile, b *files.Batch) error {
 	t := l.table
-	if t.rows+int64(b.rows) > MaxRows {
-		return fileError(f.name, "the table has more than %d rows", MaxRows)
+	if t.rows+int64(b.Rows) > files.MaxRows {
+		return files.Errorf(f.name, "the table has more than %d rows", files.MaxRows)
 	}
-	p := piece{columns: make([]arrow.Array, len(l.builders)), rows: b.rows}
+	p := piece{columns: make([]arrow.Array, len(l.builders)), rows: b.Rows}
 	for i, builder := range l.builders {
 		if l.aside[i] != nil {
 			continue
 		}
-		builder.reserve(b.columns[f.order[i]], b.rows)
+		builder.reserve(b.Columns[f.order[i]], b.Rows)
 		err := eachCell(f.name, builder.name, b, f.order[i], func(_ int, c cell, at faultAt) error {
 			return builder.add(c, at)
 		})
@@ -291,7 +292,7 @@ func (l *loader) take(f openFile, b *batch) error {
 	}
 	l.pieces = append(l.pieces, p)
 	l.garbage.loaded(p.columns)
-	t.rows += int64(b.rows)
+	t.rows += int64(b.Rows)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -153,7 +154,7 @@ func (a *aggregation) tallyStatement(b *tally) (string, error) {
 func (a *aggregation) runTally(ctx context.Context, b *tally, statement string, cells []*big.Int) error {
 	rows, err := a.table.query(ctx, statement)
 	if err != nil {
-		return fmt.Errorf("aggregating table %s: %w", shown(a.table.name), err)
+		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.table.name), err)
 	}
 	groups := len(a.groups)
 	for _, row := range rows {

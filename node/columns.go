@@ -6,16 +6,16 @@ import (
 	"strconv"
 	"strings"
 
-	"parley/datasets"
+	"parley/datasets/files"
 	"parley/engine"
 	"parley/node/failure"
 )
 
 // asideColumns are the columns that were set aside, by table, when the files of all departments were at hand.
-type asideColumns map[string][]*datasets.Error
+type asideColumns map[string][]*files.Error
 
 // add takes what a department set aside; the first reason for a column stands.
-func (a asideColumns) add(table string, faults []*datasets.Error) {
+func (a asideColumns) add(table string, faults []*files.Error) {
 	for _, fault := range faults {
 		if a.find(table, fault.Field) == nil {
 			a[table] = append(a[table], fault)
@@ -23,7 +23,7 @@ func (a asideColumns) add(table string, faults []*datasets.Error) {
 	}
 }
 
-func (a asideColumns) find(table, column string) *datasets.Error {
+func (a asideColumns) find(table, column string) *files.Error {
 	for _, fault := range a[table] {
 		if engine.SameName(fault.Field, column) {
 			return fault

@@ -11,6 +11,7 @@ import (
 
 	"parley/circuits"
 	"parley/datasets"
+	"parley/datasets/files"
 	"parley/engine"
 	"parley/node/client"
 	"parley/node/failure"
@@ -37,7 +38,7 @@ func (f *tableFlags) add(cmd *cobra.Command) {
 		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's; may be repeated")
 	flags.StringArrayVar(&f.null, "null", nil, "a further spelling of NULL in CSV files; may be repeated")
 	flags.StringVar(&f.encoding, "encoding", "", "the encoding of CSV files: gb18030, windows-1252 or latin1; UTF-8 otherwise")
-	flags.StringVar(&f.header, "header", datasets.HeaderAuto,
+	flags.StringVar(&f.header, "header", files.HeaderAuto,
 		`whether the first line of CSV files names the columns: "yes", "no", or "auto", which refuses what it cannot tell`)
 	flags.StringArrayVar(&f.columns, "columns", nil,
 		"`COLUMN,COLUMN,...`: only these columns are read; with several tables NAME=COLUMN,..., once for each")
@@ -46,7 +47,7 @@ func (f *tableFlags) add(cmd *cobra.Command) {
 
 // sources gives each department's files.
 func (f *tableFlags) sources() ([]source, error) {
-	if !datasets.KnownHeader(f.header) {
+	if !files.KnownHeader(f.header) {
 		return nil, failure.Usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
 	}
 	sources, err := parseTables(f.tables, TableConfig{Null: f.null, Encoding: f.encoding, Header: f.header})
@@ -212,7 +213,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 // tableDescription is what is known of a table after it was read and closed again.
 type tableDescription struct {
 	registration engine.Registration
-	aside        []*datasets.Error
+	aside        []*files.Error
 	notes        []string
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"parley/datasets"
+	"parley/datasets/files"
 	"parley/node/failure"
 	"parley/node/ledger"
 )
@@ -133,7 +133,7 @@ func (f configFile) resolve(base string) (Config, *failure.Failure) {
 			return cfg, &failure.Failure{Column: "table", Message: fmt.Sprintf("two tables are named %q", t.Name)}
 		}
 		seen[t.Name] = true
-		if !datasets.KnownHeader(t.Header) {
+		if !files.KnownHeader(t.Header) {
 			return cfg, &failure.Failure{Column: "header",
 				Message: fmt.Sprintf(`table %q: header = %q: it is "auto", "yes" or "no"`, t.Name, t.Header)}
 		}

@@ -7,7 +7,7 @@ import (
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
-	"parley/datasets"
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -74,7 +74,7 @@ func literal(c *pg.A_Const) (value, error) {
 		text := v.Fval.GetFval()
 		whole, fraction, point := strings.Cut(text, ".")
 		n, ok := new(big.Int).SetString(whole+fraction, 10)
-		if !ok || len(n.String()) > datasets.MaxDigits || len(fraction) > datasets.MaxDigits {
+		if !ok || len(n.String()) > files.MaxDigits || len(fraction) > files.MaxDigits {
 			return value{}, fmt.Errorf("plain SQL: the number %s", text)
 		}
 		if !point && n.IsInt64() {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"parley/datasets"
+	"parley/datasets/files"
 	"parley/datasets/rehearsal"
 	"parley/engine"
 )
@@ -134,9 +135,9 @@ func TestPlainNumericNames(t *testing.T) {
 }
 
 // open opens files, whose first line is a header, as one table that the test closes.
-func open(t testing.TB, files ...string) *datasets.Table {
+func open(t testing.TB, paths ...string) *datasets.Table {
 	t.Helper()
-	table, err := datasets.Open(t.Context(), "t", files, datasets.Options{Header: datasets.HeaderYes})
+	table, err := datasets.Open(t.Context(), "t", paths, datasets.Options{Header: files.HeaderYes})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"parley/datasets"
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -141,7 +142,7 @@ func pooledType(c column, tables []*datasets.Table) string {
 		}
 		return "HUGEINT"
 	case engine.Decimal:
-		return fmt.Sprintf("DECIMAL(%d, %d)", min(max(digits, c.scale+1), datasets.MaxDigits), c.scale)
+		return fmt.Sprintf("DECIMAL(%d, %d)", min(max(digits, c.scale+1), files.MaxDigits), c.scale)
 	case engine.Date:
 		return "DATE"
 	case engine.Text:
@@ -207,7 +208,7 @@ func reader(a arrow.Array, to column, scale int) func(row int) driver.Value {
 		}
 		factor := powerOfTen(to.scale - scale)
 		return func(row int) driver.Value {
-			return duckdb.Decimal{Width: datasets.MaxDigits, Scale: uint8(to.scale), Value: new(big.Int).Mul(n(row), factor)}
+			return duckdb.Decimal{Width: files.MaxDigits, Scale: uint8(to.scale), Value: new(big.Int).Mul(n(row), factor)}
 		}
 	}
 	switch a := a.(type) {

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"parley/datasets"
+	"parley/datasets/files"
 )
 
 // Format is a file format that the population is written in.
@@ -64,18 +64,18 @@ var cityName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,40}$`)
 func (spec Spec) check() error {
 	switch {
 	case spec.Persons < 1 || spec.Persons > MaxPersons:
-		return &datasets.Error{Message: fmt.Sprintf("a population of %d persons; 1 to %d are possible", spec.Persons, MaxPersons)}
+		return &files.Error{Message: fmt.Sprintf("a population of %d persons; 1 to %d are possible", spec.Persons, MaxPersons)}
 	case len(spec.Cities) < 1 || len(spec.Cities) > MaxCities:
-		return &datasets.Error{Message: fmt.Sprintf("a population of %d cities; 1 to %d are possible", len(spec.Cities), MaxCities)}
+		return &files.Error{Message: fmt.Sprintf("a population of %d cities; 1 to %d are possible", len(spec.Cities), MaxCities)}
 	case spec.Persons < len(spec.Cities):
-		return &datasets.Error{Message: "a population with more cities than persons"}
+		return &files.Error{Message: "a population with more cities than persons"}
 	case spec.Format != "" && spec.Format != CSV && spec.Format != Parquet:
-		return &datasets.Error{Message: "the format " + fmt.Sprintf("%q", spec.Format) + " is not known", Hint: "csv or parquet"}
+		return &files.Error{Message: "the format " + fmt.Sprintf("%q", spec.Format) + " is not known", Hint: "csv or parquet"}
 	}
 	seen := map[string]bool{}
 	for _, city := range spec.Cities {
 		if !cityName.MatchString(city) || seen[city] {
-			return &datasets.Error{Message: "the city name " + fmt.Sprintf("%q", city) + " is not possible",
+			return &files.Error{Message: "the city name " + fmt.Sprintf("%q", city) + " is not possible",
 				Hint: "names differ and are made of letters, digits, - and _"}
 		}
 		seen[city] = true
@@ -148,7 +148,7 @@ func writeCity(ctx context.Context, dir, city string, stream cityStream, format 
 		format = CSV
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return out, &datasets.Error{File: dir, Message: "cannot be made", Err: cause(err)}
+		return out, &files.Error{File: dir, Message: "cannot be made", Err: cause(err)}
 	}
 	out = CityFiles{City: city, Files: map[string]string{}, Rows: map[string]int64{}}
 	writers := make([]*tableWriter, len(tables))

@@ -15,7 +15,7 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 
-	"parley/datasets"
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -38,7 +38,7 @@ const unfinished = ".part"
 func newTableWriter(path string, columns []column, format Format) (*tableWriter, error) {
 	f, err := os.OpenFile(path+unfinished, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, &datasets.Error{File: path, Message: "cannot be written", Err: cause(err)}
+		return nil, &files.Error{File: path, Message: "cannot be written", Err: cause(err)}
 	}
 	w := &tableWriter{path: path, f: f, out: bufio.NewWriterSize(f, 1<<16), columns: columns}
 	if format == CSV {
@@ -67,7 +67,7 @@ func (w *tableWriter) wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &datasets.Error{File: w.path, Message: "cannot be written", Err: cause(err)}
+	return &files.Error{File: w.path, Message: "cannot be written", Err: cause(err)}
 }
 
 // cause is an error of the file system without the path, which the message names.

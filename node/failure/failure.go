@@ -15,7 +15,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"parley/datasets"
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -143,7 +143,7 @@ func ofParts(err error) *Failure {
 	if errors.As(err, &question) {
 		return &Failure{Code: question.Code, Message: question.Message, Hint: question.Hint, Position: question.Position}
 	}
-	var file *datasets.Error
+	var file *files.Error
 	if errors.As(err, &file) {
 		plain := *file
 		plain.File, plain.Line, plain.Column, plain.Hint = "", 0, 0, ""

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"parley/datasets"
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -51,7 +51,7 @@ func TestErrorsOfOtherPackagesKeepTheirPlace(t *testing.T) {
 	if f.Code != "column" || f.Position != 8 || f.Message != "no" || f.Hint != "yes" || f.ExitStatus() != StatusRefused {
 		t.Errorf("engine: %+v", f)
 	}
-	f = Of(&datasets.Error{File: "a.csv", Line: 3, Column: 4, Field: "age", Message: "bad", Hint: "mend"})
+	f = Of(&files.Error{File: "a.csv", Line: 3, Column: 4, Field: "age", Message: "bad", Hint: "mend"})
 	if f.File != "a.csv" || f.Line != 3 || f.Column != "age" || f.Hint != "mend" || f.Error() != `a.csv:3: column "age": bad` {
 		t.Errorf("datasets: %+v, %s", f, f)
 	}

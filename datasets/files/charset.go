@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ func encodingHint(field, around []byte) string {
 		text, err := c.encoding.NewDecoder().Bytes(field)
 		sample, err2 := c.encoding.NewDecoder().Bytes(around)
 		if err == nil && err2 == nil && !strings.ContainsRune(string(text), utf8.RuneError) && c.plausible(around, string(sample)) {
-			return "in " + c.name + " this reads " + shown(string(text)) + "; if that is right, say --encoding " + c.name
+			return "in " + c.name + " this reads " + Shown(string(text)) + "; if that is right, say --encoding " + c.name
 		}
 	}
 	return "is it in another encoding than UTF-8? " + knownEncodings + " can be named"

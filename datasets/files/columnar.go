@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"bytes"
@@ -32,10 +32,10 @@ var (
 	shortEnd = []byte{0, 0, 0, 0}
 )
 
-func openArrow(_ context.Context, file string, f *os.File, _ Options) (source, error) {
+func openArrow(_ context.Context, file string, f *os.File, _ Options) (Source, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return nil, &Error{File: file, Message: "cannot be read", Err: plainCause(err)}
+		return nil, &Error{File: file, Message: "cannot be read", Err: PlainCause(err)}
 	}
 	s := &arrowSource{guard: guard{file: file, format: "Arrow IPC"}, f: f, info: info}
 	head, tail := make([]byte, len(arrowMagic)), make([]byte, len(endOfStream))
@@ -43,10 +43,10 @@ func openArrow(_ context.Context, file string, f *os.File, _ Options) (source, e
 		return nil, &Error{File: file, Message: "is not Arrow IPC"}
 	}
 	if _, err := f.ReadAt(head, 0); err != nil {
-		return nil, &Error{File: file, Message: "cannot be read", Err: plainCause(err)}
+		return nil, &Error{File: file, Message: "cannot be read", Err: PlainCause(err)}
 	}
 	if _, err := f.ReadAt(tail, info.Size()-int64(len(tail))); err != nil {
-		return nil, &Error{File: file, Message: "cannot be read", Err: plainCause(err)}
+		return nil, &Error{File: file, Message: "cannot be read", Err: PlainCause(err)}
 	}
 	switch {
 	case string(head) == arrowMagic:
@@ -90,7 +90,7 @@ func (s *arrowSource) inspect(isFile bool) (err error) {
 		if s.schema == nil {
 			s.schema = schema
 		} else if !schema.Equal(s.schema) {
-			return fileError(s.file, "the stream at offset %d has other columns than the first", s.streams[i].from)
+			return Errorf(s.file, "the stream at offset %d has other columns than the first", s.streams[i].from)
 		}
 	}
 	return nil
@@ -137,17 +137,17 @@ func (s *arrowSource) open(part int) (*arrowReader, error) {
 	}}, nil
 }
 
-func (s *arrowSource) columns() []sourceColumn {
-	out := make([]sourceColumn, s.schema.NumFields())
+func (s *arrowSource) Columns() []Column {
+	out := make([]Column, s.schema.NumFields())
 	for i, f := range s.schema.Fields() {
-		out[i] = sourceColumn{name: f.Name, arrow: f.Type}
+		out[i] = Column{Name: f.Name, Arrow: f.Type}
 	}
 	return out
 }
 
-func (s *arrowSource) close() error { return s.f.Close() }
+func (s *arrowSource) Close() error { return s.f.Close() }
 
-func (s *arrowSource) scan(ctx context.Context, wanted []int, visit func(*batch) error) error {
+func (s *arrowSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) error) error {
 	err := s.run(func() error {
 		first := int64(1)
 		for part := range s.parts() {
@@ -166,7 +166,7 @@ func (s *arrowSource) scan(ctx context.Context, wanted []int, visit func(*batch)
 
 // scanPart visits the rows of one stream, or of a file; first is the number of
 // its first row, and it gives that of the row behind its last.
-func (s *arrowSource) scanPart(ctx context.Context, part int, wanted []int, first int64, visit func(*batch) error) (int64, error) {
+func (s *arrowSource) scanPart(ctx context.Context, part int, wanted []int, first int64, visit func(*Batch) error) (int64, error) {
 	r, err := s.open(part)
 	if err != nil {
 		return 0, err
@@ -200,7 +200,7 @@ func (s *arrowSource) scanPart(ctx context.Context, part int, wanted []int, firs
 
 // eachSlice visits a record, which a file may make as long as it likes, in
 // batches.
-func eachSlice(record arrow.Record, wanted []int, first int64, visit func(*batch) error) error {
+func eachSlice(record arrow.Record, wanted []int, first int64, visit func(*Batch) error) error {
 	rows := int(record.NumRows())
 	if rows < 0 || rows > MaxRows {
 		return fmt.Errorf("a batch of %d rows", rows)
@@ -212,9 +212,9 @@ func eachSlice(record arrow.Record, wanted []int, first int64, visit func(*batch
 	}
 	for from := 0; from < rows; from += batchRows {
 		to := min(rows, from+batchRows)
-		b := &batch{rows: to - from, first: first + int64(from), columns: make([]arrow.Array, record.NumCols())}
+		b := &Batch{Rows: to - from, First: first + int64(from), Columns: make([]arrow.Array, record.NumCols())}
 		for _, i := range wanted {
-			b.columns[i] = array.NewSlice(record.Column(i), int64(from), int64(to))
+			b.Columns[i] = array.NewSlice(record.Column(i), int64(from), int64(to))
 		}
 		if err := visit(b); err != nil {
 			return err

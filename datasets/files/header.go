@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ const (
 	HeaderNo   = "no"
 )
 
-// KnownHeader tells whether Options.Header may be this.
+// KnownHeader reports whether Options.Header may be this.
 func KnownHeader(option string) bool {
 	_, err := headerMode("", option)
 	return err == nil
@@ -32,7 +32,7 @@ func headerMode(file, option string) (string, error) {
 	case HeaderYes, HeaderNo:
 		return option, nil
 	}
-	return "", &Error{File: file, Message: "header " + shown(option) + " is not known", Hint: "auto, yes or no"}
+	return "", &Error{File: file, Message: "header " + Shown(option) + " is not known", Hint: "auto, yes or no"}
 }
 
 // numbered names the columns of a file without a header: c1, c2, ...
@@ -76,10 +76,10 @@ func (c headerCell) named(kind engine.Kind) bool {
 func newHeaderWatch(file, mode string, scanner *csvScanner, null map[string]bool) (*headerWatch, error) {
 	w := &headerWatch{file: file, certain: mode == HeaderYes}
 	for i, field := range scanner.fields {
-		text := bytes.Clone(trimSpaces(scanner.value(i)))
+		text := bytes.Clone(TrimSpaces(scanner.value(i)))
 		if !w.certain && isValue(text) {
 			return nil, &Error{File: file, Line: field.line, Column: field.column,
-				Message: "no header: the first line holds the value " + shown(string(text)), Hint: headerHint}
+				Message: "no header: the first line holds the value " + Shown(string(text)), Hint: headerHint}
 		}
 		w.cells = append(w.cells, headerCell{text: text, token: isToken(text, null), alike: bytes.ContainsAny(text, "0123456789")})
 	}
@@ -88,7 +88,7 @@ func newHeaderWatch(file, mode string, scanner *csvScanner, null map[string]bool
 
 // isValue tells whether a field of the first line is rather a value than a name.
 func isValue(text []byte) bool {
-	if likenessOf(text) != likeNothing {
+	if LikenessOf(text) != LikeNothing {
 		return true
 	}
 	address := bytes.ContainsRune(text, '@') || bytes.Contains(text, []byte("://"))
@@ -107,12 +107,12 @@ func isToken(text []byte, null map[string]bool) bool {
 // observe compares a value with the field of the first line above it.
 func (w *headerWatch) observe(i int, value []byte, field csvField) {
 	c := &w.cells[i]
-	if c.below < sampled && likenessOf(value) != likeNothing {
+	if c.below < sampled && LikenessOf(value) != LikeNothing {
 		c.liked++
 	}
 	c.below++
 	if c.alike {
-		c.alike = sameShape(trimSpaces(value), c.text)
+		c.alike = sameShape(TrimSpaces(value), c.text)
 	}
 	if w.recurs == nil && len(value) == len(c.text) && bytes.Equal(value, c.text) {
 		w.recurs = &Error{File: w.file, Line: field.line, Column: field.column, Field: string(c.text)}
@@ -145,13 +145,13 @@ func sameShape(a, b []byte) bool {
 // judge decides after all rows were seen. A column whose values are of a kind that
 // its name is not shows that the first line is a header. Where no column does, signs
 // of a row refuse the file, and without any the header is taken with a note.
-func (w *headerWatch) judge(types []settled) (note string, err error) {
+func (w *headerWatch) judge(kinds []engine.Kind) (note string, err error) {
 	if w.certain {
 		return "", nil
 	}
 	rows := false
 	for i, c := range w.cells {
-		if c.named(types[i].kind) {
+		if c.named(kinds[i]) {
 			return "", nil
 		}
 		rows = rows || c.below > 0
@@ -163,16 +163,16 @@ func (w *headerWatch) judge(types []settled) (note string, err error) {
 	}
 	if w.recurs != nil {
 		at := *w.recurs
-		return "", doubt(&at, "its %s is also a value of that column", shown(string(at.Field)))
+		return "", doubt(&at, "its %s is also a value of that column", Shown(string(at.Field)))
 	}
 	var names []string
 	for i, c := range w.cells {
 		at := &Error{File: w.file, Line: 1, Field: string(c.text)}
 		switch {
 		case c.token:
-			return "", doubt(at, "%s may be a name or a missing value", shown(string(c.text)))
+			return "", doubt(at, "%s may be a name or a missing value", Shown(string(c.text)))
 		case c.alike && c.below > 0:
-			return "", doubt(at, "%s has the form of the values below it", shown(string(c.text)))
+			return "", doubt(at, "%s has the form of the values below it", Shown(string(c.text)))
 		}
 		if i < 4 {
 			names = append(names, string(c.text))

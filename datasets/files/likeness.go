@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"bytes"
@@ -6,72 +6,76 @@ import (
 	"unicode/utf8"
 )
 
-// A likeness is what the characters of a value look like to a person, whether or
+// Likeness is what the characters of a value look like to a person, whether or
 // not this package reads it as that (README, section 3.3).
-type likeness uint8
+type Likeness uint8
 
 const (
-	likeNothing   likeness = iota
-	likeNumber             // as section 3.1 reads it
-	likeCode               // a number with leading zeros
+	LikeNothing   Likeness = iota
+	LikeNumber             // as section 3.1 reads it
+	LikeCode               // a number with leading zeros
 	likePercent            // 12.5%
 	likeThousands          // 1,234 1.234,56 1 234 1'234
 	likeComma              // 3,14
 	likeCurrency           // $12.50, 12 €, USD 1,234
-	likeNaN                // NaN, inf
-	likeISODate            // as section 3.1 reads it
+	LikeNaN                // NaN, inf
+	LikeISODate            // as section 3.1 reads it
 	likeDate               // 28/02/2008, 2020-1-5, 5 Jan 2020, 2020年1月5日
 	likeInstant            // a date and a time of day
 	likeTime               // 10:00, 9:30 pm
-	likeBoolean            // true, FALSE
-	likenesses
+	LikeBoolean            // true, FALSE
+	Likenesses
 )
 
-var likenessWords = [likenesses]string{likePercent: "percentages", likeThousands: "numbers with thousands separators",
+// LikenessWords are what the values of a likeness are called, in the plural.
+var LikenessWords = [Likenesses]string{likePercent: "percentages", likeThousands: "numbers with thousands separators",
 	likeComma: "numbers with decimal commas", likeCurrency: "amounts of money", likeDate: "dates",
 	likeInstant: "dates with a time of day", likeTime: "times of day"}
 
-// likenessFaults says why values of a likeness are not read, and likenessRemedies
+// LikenessFaults says why values of a likeness are not read, and LikenessRemedies
 // how they would be.
-var likenessFaults = [likenesses]string{likePercent: "has a percent sign", likeThousands: "has thousands separators",
+var LikenessFaults = [Likenesses]string{likePercent: "has a percent sign", likeThousands: "has thousands separators",
 	likeComma: "has a decimal comma", likeCurrency: "has a currency", likeDate: "is not ISO (YYYY-MM-DD)",
 	likeInstant: "has a time of day", likeTime: "is not a number"}
 
-var likenessRemedies = [likenesses]string{likePercent: "write plain numbers", likeThousands: "write plain numbers",
+var LikenessRemedies = [Likenesses]string{likePercent: "write plain numbers", likeThousands: "write plain numbers",
 	likeComma: "write a decimal point", likeCurrency: "write plain numbers", likeDate: "write 2020-01-31",
 	likeInstant: "write dates, 2020-01-31, and the time in another column", likeTime: "write seconds or minutes as a number"}
 
-func (l likeness) numeric() bool { return l == likeNumber || l >= likePercent && l <= likeCurrency }
-func (l likeness) dated() bool   { return l >= likeISODate && l <= likeTime }
+// Numeric reports whether a value looks like a number to a person.
+func (l Likeness) Numeric() bool { return l == LikeNumber || l >= likePercent && l <= likeCurrency }
+
+// Dated reports whether it looks like a date or a time.
+func (l Likeness) Dated() bool { return l >= LikeISODate && l <= likeTime }
 
 // maxLike is the length of the longest value that looks like a number or a date.
 const maxLike = 64
 
-// likenessOf looks at one value. It costs tens of nanoseconds for words.
-func likenessOf(text []byte) likeness {
-	text = trimSpaces(text)
+// LikenessOf looks at one value. It costs tens of nanoseconds for words.
+func LikenessOf(text []byte) Likeness {
+	text = TrimSpaces(text)
 	if len(text) == 0 || len(text) > maxLike {
-		return likeNothing
+		return LikeNothing
 	}
-	if s, ok := numberShape(text); ok {
-		if s.padded {
-			return likeCode
+	if s, ok := ShapeOf(text); ok {
+		if s.Padded {
+			return LikeCode
 		}
-		return likeNumber
+		return LikeNumber
 	}
-	if _, ok := parseBoolean(text); ok {
-		return likeBoolean
+	if _, ok := ParseBoolean(text); ok {
+		return LikeBoolean
 	}
 	if !bytes.ContainsAny(text, "0123456789") {
 		if notANumber[string(bytes.ToLower(bytes.TrimLeft(text, "+-")))] {
-			return likeNaN
+			return LikeNaN
 		}
-		return likeNothing
+		return LikeNothing
 	}
-	if _, ok := parseDate(text); ok {
-		return likeISODate
+	if _, ok := ParseDate(text); ok {
+		return LikeISODate
 	}
-	if l := amountLikeness(text); l != likeNothing {
+	if l := amountLikeness(text); l != LikeNothing {
 		return l
 	}
 	return momentLikeness(text)
@@ -80,21 +84,21 @@ func likenessOf(text []byte) likeness {
 var notANumber = map[string]bool{"nan": true, "inf": true, "infinity": true, "1.#inf": true, "1.#qnan": true}
 
 // amountLikeness recognises numbers in other clothes.
-func amountLikeness(text []byte) likeness {
+func amountLikeness(text []byte) Likeness {
 	if len(text) > 2 && text[0] == '(' && text[len(text)-1] == ')' { // bookkeepers' minus
-		text = trimSpaces(text[1 : len(text)-1])
+		text = TrimSpaces(text[1 : len(text)-1])
 	}
 	text = trimSign(text)
-	found := likeNothing
+	found := LikeNothing
 	if rest, ok := trimPercent(text); ok {
 		text, found = rest, likePercent
 	} else if rest, ok := trimCurrency(text); ok {
 		text, found = trimSign(rest), likeCurrency
 	}
-	if _, ok := numberShape(text); ok {
+	if _, ok := ShapeOf(text); ok {
 		return found
 	}
-	if l := groupedLikeness(text); l == likeNothing || found == likeNothing {
+	if l := groupedLikeness(text); l == LikeNothing || found == LikeNothing {
 		return l
 	}
 	return found
@@ -106,13 +110,13 @@ func trimSign(text []byte) []byte {
 	} else {
 		text = bytes.TrimPrefix(text, []byte("−"))
 	}
-	return trimSpaces(text)
+	return TrimSpaces(text)
 }
 
 func trimPercent(text []byte) ([]byte, bool) {
 	for _, sign := range []string{"%", "％", "‰"} {
 		if rest, ok := bytes.CutSuffix(text, []byte(sign)); ok {
-			return trimSpaces(rest), true
+			return TrimSpaces(rest), true
 		}
 	}
 	return text, false
@@ -138,9 +142,9 @@ func trimCurrency(text []byte) ([]byte, bool) {
 	before, after := bytes.TrimSpace(text[:from]), bytes.TrimSpace(text[to:])
 	switch {
 	case len(after) == 0 && isCurrency(before):
-		return trimSpaces(text[from:]), true
+		return TrimSpaces(text[from:]), true
 	case len(before) == 0 && isCurrency(after):
-		return trimSpaces(text[:to]), true
+		return TrimSpaces(text[:to]), true
 	}
 	return text, false
 }
@@ -154,13 +158,13 @@ func isCurrency(text []byte) bool {
 }
 
 // groupedLikeness recognises digits in groups, and a decimal comma.
-func groupedLikeness(text []byte) likeness {
+func groupedLikeness(text []byte) Likeness {
 	var groups []int // lengths of runs of digits
 	var marks []rune // between them
 	for len(text) > 0 {
 		n := digitRun(text)
 		if n == 0 {
-			return likeNothing
+			return LikeNothing
 		}
 		groups, text = append(groups, n), text[n:]
 		if len(text) == 0 {
@@ -170,12 +174,12 @@ func groupedLikeness(text []byte) likeness {
 		switch r {
 		case ',', '.', ' ', '\'', '’', '\u00a0', '\u2009', '\u202f':
 		default:
-			return likeNothing
+			return LikeNothing
 		}
 		marks, text = append(marks, r), text[size:]
 	}
 	if len(marks) == 0 || len(groups) != len(marks)+1 {
-		return likeNothing
+		return LikeNothing
 	}
 	whole, last := groups, marks[len(marks)-1]
 	decimal := (last == ',' || last == '.') && last != marks[0]
@@ -192,5 +196,5 @@ func groupedLikeness(text []byte) likeness {
 	case len(groups) == 2 && last == ',':
 		return likeComma
 	}
-	return likeNothing
+	return LikeNothing
 }

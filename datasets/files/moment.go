@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"bytes"
@@ -50,9 +50,9 @@ func lexemes(text []byte) []lexeme {
 }
 
 // momentLikeness recognises dates and times of day as people write them.
-func momentLikeness(text []byte) likeness {
+func momentLikeness(text []byte) Likeness {
 	if !bytes.ContainsAny(text, "-/.: ") && !bytes.Contains(text, []byte("年")) && !bytes.ContainsAny(text, "tT,") {
-		return likeNothing // no mark between the parts
+		return LikeNothing // no mark between the parts
 	}
 	l := lexemes(text)
 	if rest, ok := timeOfDay(l); ok && len(rest) == 0 {
@@ -60,7 +60,7 @@ func momentLikeness(text []byte) likeness {
 	}
 	rest, ok := dateAtStart(l)
 	if !ok {
-		return likeNothing
+		return LikeNothing
 	}
 	if len(rest) == 0 {
 		return likeDate
@@ -71,7 +71,7 @@ func momentLikeness(text []byte) likeness {
 	if rest, ok = timeOfDay(rest); ok && len(rest) == 0 {
 		return likeInstant
 	}
-	return likeNothing
+	return LikeNothing
 }
 
 // shaped tells whether l starts with the kinds of a pattern.

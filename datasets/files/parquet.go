@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"context"
@@ -36,10 +36,10 @@ type parquetField struct {
 
 const parquetMagic = "PAR1"
 
-func openParquet(_ context.Context, name string, f *os.File, _ Options) (source, error) {
+func openParquet(_ context.Context, name string, f *os.File, _ Options) (Source, error) {
 	info, err := f.Stat()
 	if err != nil {
-		return nil, &Error{File: name, Message: "cannot be read", Err: plainCause(err)}
+		return nil, &Error{File: name, Message: "cannot be read", Err: PlainCause(err)}
 	}
 	s := &parquetSource{guard: guard{file: name, format: "Parquet"}, f: f, info: info}
 	if err := s.checkMarks(); err != nil {
@@ -69,12 +69,12 @@ func openParquet(_ context.Context, name string, f *os.File, _ Options) (source,
 func (s *parquetSource) checkMarks() error {
 	mark := make([]byte, len(parquetMagic))
 	if n, err := s.f.ReadAt(mark, 0); err != nil && err != io.EOF {
-		return &Error{File: s.file, Message: "cannot be read", Err: plainCause(err)}
+		return &Error{File: s.file, Message: "cannot be read", Err: PlainCause(err)}
 	} else if string(mark[:n]) != parquetMagic {
 		return &Error{File: s.file, Message: "is not a Parquet file"}
 	}
 	if _, err := s.f.ReadAt(mark, max(0, s.info.Size()-int64(len(mark)))); err != nil {
-		return &Error{File: s.file, Message: "cannot be read", Err: plainCause(err)}
+		return &Error{File: s.file, Message: "cannot be read", Err: PlainCause(err)}
 	}
 	if string(mark) == "PARE" {
 		return &Error{File: s.file, Message: "is encrypted Parquet, which is not supported"}
@@ -209,17 +209,17 @@ func (s *parquetSource) unreadable(m *metadata.FileMetaData, leaf int) *Error {
 	return nil
 }
 
-func (s *parquetSource) columns() []sourceColumn {
-	out := make([]sourceColumn, len(s.fields))
+func (s *parquetSource) Columns() []Column {
+	out := make([]Column, len(s.fields))
 	for i, f := range s.fields {
-		out[i] = sourceColumn{name: f.name, arrow: f.arrow, fault: f.fault}
+		out[i] = Column{Name: f.name, Arrow: f.arrow, Fault: f.fault}
 	}
 	return out
 }
 
-func (s *parquetSource) close() error { return s.f.Close() }
+func (s *parquetSource) Close() error { return s.f.Close() }
 
-func (s *parquetSource) scan(ctx context.Context, wanted []int, visit func(*batch) error) error {
+func (s *parquetSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) error) error {
 	err := s.run(func() error {
 		r, err := s.open()
 		if err != nil {
@@ -245,7 +245,7 @@ func (s *parquetSource) scan(ctx context.Context, wanted []int, visit func(*batc
 }
 
 // scanGroup visits the rows of one row group.
-func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int, wanted []int, first int64, visit func(*batch) error) (int64, error) {
+func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int, wanted []int, first int64, visit func(*Batch) error) (int64, error) {
 	g := r.RowGroup(group)
 	rows := g.NumRows()
 	readers := make([]arrayReader, len(s.fields))
@@ -262,11 +262,11 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		b := &batch{rows: int(min(batchRows, rows-from)), first: first + from, columns: make([]arrow.Array, len(readers))}
+		b := &Batch{Rows: int(min(batchRows, rows-from)), First: first + from, Columns: make([]arrow.Array, len(readers))}
 		for _, i := range wanted {
 			var err error
 			s.column, s.part = s.fields[i].name, fmt.Sprintf("row group %d, page %d", group+1, chunks[i].number)
-			if b.columns[i], err = readers[i](b.rows); err != nil {
+			if b.Columns[i], err = readers[i](b.Rows); err != nil {
 				return 0, err
 			}
 		}

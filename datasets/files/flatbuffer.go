@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"encoding/binary"

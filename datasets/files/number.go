@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"bytes"
@@ -9,20 +9,20 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 )
 
-// A shape is what the characters of a number say before its value is computed.
-type shape struct {
-	integer  bool // no point and no exponent
-	padded   bool // a leading zero before other digits: a code such as 007, not a number
-	digits   int  // digits before the point once the exponent is applied, without leading zeros
-	scale    int  // digits behind the point once the exponent is applied, as written
+// Shape is what the characters of a number say before its value is computed.
+type Shape struct {
+	Integer  bool // no point and no exponent
+	Padded   bool // a leading zero before other digits: a code such as 007, not a number
+	Digits   int  // digits before the point once the exponent is applied, without leading zeros
+	Scale    int  // digits behind the point once the exponent is applied, as written
 	fraction int  // digits behind the point as they stand
 	exponent int
 }
 
-// numberShape reads text as [+-] digits [. digits] [(e|E) [+-] digits], with a
+// ShapeOf reads text as [+-] digits [. digits] [(e|E) [+-] digits], with a
 // digit on at least one side of the point; ok is false for anything else.
 // The text has no spaces around it.
-func numberShape(text []byte) (s shape, ok bool) {
+func ShapeOf(text []byte) (s Shape, ok bool) {
 	rest := text
 	if len(rest) > 0 && (rest[0] == '+' || rest[0] == '-') {
 		rest = rest[1:]
@@ -30,38 +30,38 @@ func numberShape(text []byte) (s shape, ok bool) {
 	whole := digitRun(rest)
 	first := rest[:whole]
 	rest = rest[whole:]
-	s.integer = true
+	s.Integer = true
 	var behind []byte
 	if len(rest) > 0 && rest[0] == '.' {
-		s.integer = false
+		s.Integer = false
 		s.fraction = digitRun(rest[1:])
 		behind = rest[1 : 1+s.fraction]
 		rest = rest[1+s.fraction:]
 	}
 	if whole+s.fraction == 0 {
-		return shape{}, false
+		return Shape{}, false
 	}
 	if len(rest) > 0 && (rest[0] == 'e' || rest[0] == 'E') {
-		s.integer = false
+		s.Integer = false
 		if s.exponent, ok = exponent(rest[1:]); !ok {
-			return shape{}, false
+			return Shape{}, false
 		}
 		rest = nil
 	}
 	if len(rest) > 0 {
-		return shape{}, false
+		return Shape{}, false
 	}
-	s.padded = whole > 1 && first[0] == '0'
-	s.scale = max(0, s.fraction-s.exponent)
+	s.Padded = whole > 1 && first[0] == '0'
+	s.Scale = max(0, s.fraction-s.exponent)
 	zeros := leadingZeros(first)
-	s.digits = whole - zeros + s.exponent
+	s.Digits = whole - zeros + s.exponent
 	if zeros == whole { // 0.00012: the zeros behind the point count against it
-		s.digits -= leadingZeros(behind)
+		s.Digits -= leadingZeros(behind)
 	}
 	if zeros == whole && leadingZeros(behind) == len(behind) { // zero itself
-		s.digits = 0
+		s.Digits = 0
 	}
-	s.digits = max(0, s.digits)
+	s.Digits = max(0, s.Digits)
 	return s, true
 }
 
@@ -102,26 +102,26 @@ func exponent(b []byte) (int, bool) {
 	return n, true
 }
 
-// fault says why a number of this shape cannot be held exactly, or "".
-func (s shape) fault(mostScale int) string {
+// Fault says why a number of this shape cannot be held exactly, or "".
+func (s Shape) Fault(mostScale int) string {
 	switch {
 	case s.exponent > MaxExponent || s.exponent < -MaxExponent:
 		return "an exponent beyond ±" + strconv.Itoa(MaxExponent)
-	case s.scale > mostScale:
+	case s.Scale > mostScale:
 		return "more than " + strconv.Itoa(mostScale) + " decimal places"
-	case s.digits+s.scale > MaxDigits:
+	case s.Digits+s.Scale > MaxDigits:
 		return "more than " + strconv.Itoa(MaxDigits) + " digits"
 	}
 	return ""
 }
 
-// narrowDigits is how many digits always fit in an int64.
-const narrowDigits = 18
+// NarrowDigits is how many digits always fit in an int64.
+const NarrowDigits = 18
 
-// scaledNarrow gives the number times 10^scale, when numberShape accepted it
+// ScaledNarrow gives the number times 10^scale, when ShapeOf accepted it
 // without fault, scale is at least its own, and digits+scale is at most
 // narrowDigits.
-func scaledNarrow(text []byte, s shape, scale int) int64 {
+func ScaledNarrow(text []byte, s Shape, scale int) int64 {
 	var n int64
 	for _, c := range text {
 		if c == 'e' || c == 'E' {
@@ -134,16 +134,16 @@ func scaledNarrow(text []byte, s shape, scale int) int64 {
 	if n == 0 {
 		return 0
 	}
-	n *= smallPower[scale+s.exponent-s.fraction]
+	n *= SmallPower[scale+s.exponent-s.fraction]
 	if text[0] == '-' {
 		n = -n
 	}
 	return n
 }
 
-// scaledWide is scaledNarrow without its bound of 18 digits; false when the
+// ScaledWide is ScaledNarrow without its bound of 18 digits; false when the
 // result has more than MaxDigits digits.
-func scaledWide(text []byte, s shape, scale int) (decimal128.Num, bool) {
+func ScaledWide(text []byte, s Shape, scale int) (decimal128.Num, bool) {
 	digits := make([]byte, 0, len(text))
 	for _, c := range text {
 		if c == 'e' || c == 'E' {
@@ -157,15 +157,15 @@ func scaledWide(text []byte, s shape, scale int) (decimal128.Num, bool) {
 	if !ok {
 		return decimal128.Num{}, false
 	}
-	n.Mul(n, powerOfTen(scale+s.exponent-s.fraction))
+	n.Mul(n, PowerOfTen(scale+s.exponent-s.fraction))
 	if text[0] == '-' {
 		n.Neg(n)
 	}
-	return wideNumber(n)
+	return WideNumber(n)
 }
 
-// smallPower[k] is 10^k.
-var smallPower = func() (p [narrowDigits + 1]int64) {
+// SmallPower[k] is 10^k.
+var SmallPower = func() (p [NarrowDigits + 1]int64) {
 	p[0] = 1
 	for k := 1; k < len(p); k++ {
 		p[k] = p[k-1] * 10
@@ -173,24 +173,25 @@ var smallPower = func() (p [narrowDigits + 1]int64) {
 	return p
 }()
 
-func powerOfTen(k int) *big.Int {
+// PowerOfTen is 10^k.
+func PowerOfTen(k int) *big.Int {
 	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(k)), nil)
 }
 
 // mostWide is the first magnitude that a column cannot hold.
-var mostWide = powerOfTen(MaxDigits)
+var mostWide = PowerOfTen(MaxDigits)
 
-// wideNumber gives n as 128 bits; false when it has more than MaxDigits digits.
-func wideNumber(n *big.Int) (decimal128.Num, bool) {
+// WideNumber gives n as 128 bits; false when it has more than MaxDigits digits.
+func WideNumber(n *big.Int) (decimal128.Num, bool) {
 	if n.CmpAbs(mostWide) >= 0 {
 		return decimal128.Num{}, false
 	}
 	return decimal128.FromBigInt(n), true
 }
 
-// parseDate reads an ISO date, YYYY-MM-DD of years 0001 to 9999, as days since
+// ParseDate reads an ISO date, YYYY-MM-DD of years 0001 to 9999, as days since
 // 1970-01-01 in the proleptic Gregorian calendar.
-func parseDate(text []byte) (int32, bool) {
+func ParseDate(text []byte) (int32, bool) {
 	if len(text) != 10 || text[4] != '-' || text[7] != '-' {
 		return 0, false
 	}
@@ -212,13 +213,14 @@ func parseDate(text []byte) (int32, bool) {
 	if date.Day() != day { // 30 February became a day of March
 		return 0, false
 	}
-	return int32(date.Unix() / secondsPerDay), true // exact: midnight UTC
+	return int32(date.Unix() / SecondsPerDay), true // exact: midnight UTC
 }
 
-const secondsPerDay = 24 * 60 * 60
+// SecondsPerDay is what a date is worth in seconds: leap seconds are not counted.
+const SecondsPerDay = 24 * 60 * 60
 
-// parseBoolean reads true and false in any case.
-func parseBoolean(text []byte) (value, ok bool) {
+// ParseBoolean reads true and false in any case.
+func ParseBoolean(text []byte) (value, ok bool) {
 	switch len(text) {
 	case 4:
 		return true, bytes.EqualFold(text, []byte("true"))
@@ -228,7 +230,7 @@ func parseBoolean(text []byte) (value, ok bool) {
 	return false, false
 }
 
-// trimSpaces removes the spaces and tabs around a value. Numbers, dates and
+// TrimSpaces removes the spaces and tabs around a value. Numbers, dates and
 // booleans are read without them, as PostgreSQL's input functions do; text
 // keeps them.
-func trimSpaces(text []byte) []byte { return bytes.Trim(text, " \t") }
+func TrimSpaces(text []byte) []byte { return bytes.Trim(text, " \t") }

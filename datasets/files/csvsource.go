@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"golang.org/x/text/encoding"
+
+	"parley/engine"
 )
 
 // csvSource is a CSV file (README, section 2.1).
@@ -25,10 +27,10 @@ type csvSource struct {
 	watch    *headerWatch // nil without a header
 }
 
-func openCSV(_ context.Context, file string, f *os.File, o Options) (source, error) {
+func openCSV(_ context.Context, file string, f *os.File, o Options) (Source, error) {
 	enc, ok := encodingNamed(o.Encoding)
 	if !ok {
-		return nil, &Error{File: file, Message: "the encoding " + shown(o.Encoding) + " is not known",
+		return nil, &Error{File: file, Message: "the encoding " + Shown(o.Encoding) + " is not known",
 			Hint: knownEncodings}
 	}
 	mode, err := headerMode(file, o.Header)
@@ -37,7 +39,7 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (source, err
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, &Error{File: file, Message: "cannot be read", Err: plainCause(err)}
+		return nil, &Error{File: file, Message: "cannot be read", Err: PlainCause(err)}
 	}
 	s := &csvSource{file: file, f: f, info: info, encoding: enc, null: map[string]bool{"": true}, mode: mode}
 	for _, token := range o.Null {
@@ -65,7 +67,7 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (source, err
 // rewind starts a scan at the first line.
 func (s *csvSource) rewind() (*csvScanner, error) {
 	if _, err := s.f.Seek(0, io.SeekStart); err != nil {
-		return nil, &Error{File: s.file, Message: "cannot be read", Err: plainCause(err)}
+		return nil, &Error{File: s.file, Message: "cannot be read", Err: PlainCause(err)}
 	}
 	var in io.Reader = s.f
 	if s.encoding != nil {
@@ -91,28 +93,28 @@ func (s *csvSource) header(scanner *csvScanner) ([]string, error) {
 	}
 	names := make([]string, len(scanner.fields))
 	for i := range names {
-		names[i] = string(trimSpaces(scanner.value(i)))
+		names[i] = string(TrimSpaces(scanner.value(i)))
 	}
 	return names, nil
 }
 
-func (s *csvSource) columns() []sourceColumn {
-	out := make([]sourceColumn, len(s.names))
+func (s *csvSource) Columns() []Column {
+	out := make([]Column, len(s.names))
 	for i, name := range s.names {
-		out[i] = sourceColumn{name: name, arrow: arrow.BinaryTypes.String, untyped: true}
+		out[i] = Column{Name: name, Arrow: arrow.BinaryTypes.String, Untyped: true}
 	}
 	return out
 }
 
-func (s *csvSource) close() error { return s.f.Close() }
+func (s *csvSource) Close() error { return s.f.Close() }
 
-// judgeHeader decides whether the first line was one, once the kinds of the columns
+// JudgeHeader decides whether the first line was one, once the kinds of the columns
 // below it are known (settleTypes).
-func (s *csvSource) judgeHeader(types []settled) (note string, err error) {
+func (s *csvSource) JudgeHeader(kinds []engine.Kind) (note string, err error) {
 	if s.watch == nil {
 		return "", nil
 	}
-	note, err = s.watch.judge(types)
+	note, err = s.watch.judge(kinds)
 	s.watch = nil // the second scan has nothing more to tell
 	return note, err
 }
@@ -127,22 +129,22 @@ type csvBatch struct {
 }
 
 // flush hands the rows on and starts the next batch.
-func (b *csvBatch) flush(visit func(*batch) error) error {
+func (b *csvBatch) flush(visit func(*Batch) error) error {
 	if b.rows == 0 {
 		return nil
 	}
 	width := len(b.builders)
-	out := &batch{rows: b.rows, first: b.first, columns: make([]arrow.Array, width)}
+	out := &Batch{Rows: b.rows, First: b.first, Columns: make([]arrow.Array, width)}
 	for i, builder := range b.builders {
 		if builder != nil {
 			text := builder.NewStringArray()
-			out.columns[i] = text
+			out.Columns[i] = text
 			builder.Resize(b.rows) // the next batch will be much like this one
-			builder.ReserveData(textBytes(text, text.ValueOffset))
+			builder.ReserveData(TextBytes(text, text.ValueOffset))
 		}
 	}
 	fields := b.fields
-	out.place = func(row, column int) (int64, int) {
+	out.Place = func(row, column int) (int64, int) {
 		f := fields[row*width+column]
 		return f.line, f.column
 	}
@@ -152,7 +154,7 @@ func (b *csvBatch) flush(visit func(*batch) error) error {
 	return err
 }
 
-func (s *csvSource) scan(ctx context.Context, wanted []int, visit func(*batch) error) error {
+func (s *csvSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) error) error {
 	scanner, err := s.rewind()
 	if err != nil {
 		return err
@@ -210,9 +212,9 @@ func (s *csvSource) scan(ctx context.Context, wanted []int, visit func(*batch) e
 // append adds the scanner's current record to the batch.
 func (s *csvSource) append(b *csvBatch, scanner *csvScanner) error {
 	if len(scanner.fields) != len(s.names) {
-		e := fileError(s.file, "%d fields, but the header names %d columns", len(scanner.fields), len(s.names))
+		e := Errorf(s.file, "%d fields, but the header names %d columns", len(scanner.fields), len(s.names))
 		if s.mode == HeaderNo {
-			e = fileError(s.file, "%d fields, but the first line has %d", len(scanner.fields), len(s.names))
+			e = Errorf(s.file, "%d fields, but the first line has %d", len(scanner.fields), len(s.names))
 		}
 		e.Line, e.Row = scanner.fields[0].line, b.first+int64(b.rows)
 		if extra := len(s.names); extra < len(scanner.fields) {
@@ -276,4 +278,12 @@ func (s *csvScanner) skipMark() error {
 		s.at += 3
 	}
 	return nil
+}
+
+// TextBytes is the length of an array's text, no more than its buffer holds.
+func TextBytes[T int | int64](a arrow.Array, offset func(row int) T) int {
+	if b := a.Data().Buffers()[2]; b != nil {
+		return max(0, min(int(offset(a.Len())-offset(0)), b.Len()))
+	}
+	return 0
 }

@@ -1,8 +1,8 @@
-package datasets
+package files
 
 import "parley/engine"
 
-// Limits of one table. A table beyond one of them is refused, naming it
+// Limits of one file. A file beyond one of them is refused, naming it
 // (README, section 9).
 const (
 	// MaxFiles is how many files one table may consist of.
@@ -33,11 +33,6 @@ const (
 	// MaxBufferBytes is the largest single buffer that reading a Parquet or
 	// Arrow file may ask for.
 	MaxBufferBytes = 1 << 30
-
-	// MaxStoreBytes is the memory of the embedded DuckDB of one table.
-	MaxStoreBytes = 2 << 30
-	// MaxSpillBytes is what it may write into its folder beyond that.
-	MaxSpillBytes = 64 << 30
 
 	// batchRows is the number of rows of a record batch.
 	batchRows = 8192

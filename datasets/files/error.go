@@ -1,4 +1,4 @@
-package datasets
+package files
 
 import (
 	"fmt"
@@ -53,13 +53,13 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// fileError is an error about a file as a whole.
-func fileError(file, format string, args ...any) *Error {
+// Errorf is an error about a file as a whole.
+func Errorf(file, format string, args ...any) *Error {
 	return &Error{File: file, Message: fmt.Sprintf(format, args...)}
 }
 
-// shown is a value as an error shows it: quoted, and cut when it is long.
-func shown(value string) string {
+// Shown is a value as an error shows it: quoted, and cut when it is long.
+func Shown(value string) string {
 	const most = 40
 	if runes := []rune(value); len(runes) > most {
 		value = string(runes[:most]) + "…"
@@ -67,5 +67,5 @@ func shown(value string) string {
 	return fmt.Sprintf("%q", value)
 }
 
-// base is a file's name without its folder, for sentences that name two files.
-func base(file string) string { return filepath.Base(file) }
+// Base is a file's name without its folder, for sentences that name two files.
+func Base(file string) string { return filepath.Base(file) }

@@ -1,0 +1,99 @@
+package files
+
+import (
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+)
+
+// FuzzCSV: any bytes give an *Error or a table; what is accepted reads the same
+// with encoding/csv.
+func FuzzCSV(f *testing.F) {
+	for _, seed := range []string{"a,b\n1,2\n", "\xEF\xBB\xBFa\r\n\"x\"\r\n", "a,b\n\"\",\n\n", "a\n1e5\n-.5\n", "a,b\n\"x\"\"y\",z", "a,b\n1,2,3\n"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		s := newCSVScanner("x", bytes.NewReader(data))
+		if s.skipMark() != nil {
+			return
+		}
+		var got [][]string
+		for {
+			more, err := s.next()
+			if err != nil {
+				var e *Error
+				if !errors.As(err, &e) || e.Line < 1 {
+					t.Fatalf("an error without its line: %v", err)
+				}
+				return
+			}
+			if !more {
+				break
+			}
+			if s.blank() {
+				continue
+			}
+			var record []string
+			for i := range s.fields {
+				record = append(record, string(s.value(i)))
+			}
+			got = append(got, record)
+		}
+		r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))))
+		r.FieldsPerRecord = -1
+		want, err := r.ReadAll()
+		if err != nil {
+			t.Fatalf("accepted what encoding/csv refuses: %v", err)
+		}
+		for i := range got {
+			for j := range got[i] { // encoding/csv turns CR LF inside quotes into LF
+				if i >= len(want) || j >= len(want[i]) || strings.ReplaceAll(got[i][j], "\r\n", "\n") != want[i][j] {
+					t.Fatalf("%q, want %q", got, want)
+				}
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%d records, want %d", len(got), len(want))
+		}
+	})
+}
+
+// FuzzNumber: a numeral is scaled to the number that big.Rat reads.
+func FuzzNumber(f *testing.F) {
+	for _, seed := range []string{"0", "-1.50", "1e3", "12.5E-4", ".5", "5.", "00.10", "-0e9", "99999999999999999999999999999999999999", "1e-18", "+7"} {
+		f.Add(seed, 3)
+	}
+	f.Fuzz(func(t *testing.T, text string, more int) {
+		s, ok := ShapeOf([]byte(text))
+		want, readable := new(big.Rat), false
+		if len(text) < 200 && !strings.ContainsAny(text, "/_xXoObBpPiInN") {
+			_, readable = want.SetString(text)
+		}
+		if ok != readable && s.exponent <= MaxExponent && s.exponent >= -MaxExponent && len(text) < 200 {
+			t.Fatalf("%q: a number %v, for big.Rat %v", text, ok, readable)
+		}
+		if !ok || !readable || s.Padded || s.Fault(MaxScale) != "" {
+			return
+		}
+		scale := min(max(s.Scale, more), MaxScale)
+		want.Mul(want, new(big.Rat).SetInt(PowerOfTen(scale)))
+		n, fits := ScaledWide([]byte(text), s, scale)
+		if !want.IsInt() {
+			t.Fatalf("%q has more than %d places", text, s.Scale)
+		}
+		if fits != (want.Num().CmpAbs(mostWide) < 0) || fits && n.BigInt().Cmp(want.Num()) != 0 {
+			t.Fatalf("%q at scale %d: %s, want %s", text, scale, n.BigInt(), want.Num())
+		}
+		if digits := len(new(big.Int).Abs(new(big.Int).Quo(want.Num(), PowerOfTen(scale))).String()); digits > max(s.Digits, 1) {
+			t.Fatalf("%q has %d digits before the point, not %d", text, digits, s.Digits)
+		}
+		if s.Digits+scale <= NarrowDigits {
+			if small := ScaledNarrow([]byte(text), s, scale); big.NewInt(small).Cmp(want.Num()) != 0 {
+				t.Fatalf("%q at scale %d: %d, want %s", text, scale, small, want.Num())
+			}
+		}
+	})
+}
