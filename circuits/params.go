@@ -208,9 +208,6 @@ func (p Params) Flooding() *big.Int {
 // NoiseBound is the largest absolute noise of a decrypted sum of at most n departments.
 func (p Params) NoiseBound() *big.Int { return new(big.Int).Set(p.noise) }
 
-// Lambda is the statistical hiding of the flooding, in bits, for one ciphertext.
-func (p Params) Lambda() int { return p.lambda }
-
 // Limbs is how many plaintext limbs one ciphertext carries; the other coefficients are
 // proven zero.
 func (p Params) Limbs() int { return p.lit.Limbs }

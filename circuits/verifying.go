@@ -42,9 +42,6 @@ func (vk *VerifyingKeys) MarshalBinary() []byte {
 	return out
 }
 
-// Digest identifies the keys; a network pins it.
-func (vk *VerifyingKeys) Digest() [32]byte { return sha256.Sum256(vk.MarshalBinary()) }
-
 // ParseVerifyingKeys reads the encoding strictly: exact length, group elements in their only
 // encoding.
 func ParseVerifyingKeys(p Params, b []byte) (*VerifyingKeys, error) {

@@ -73,7 +73,7 @@ func (r storeRoom) String() string {
 
 // check refuses a table that surely does not fit, before it is loaded.
 func (r storeRoom) check(t *Table) error {
-	if size := t.StoreBytes(); size > r.memory+r.disk {
+	if size := t.storeBytes(); size > r.memory+r.disk {
 		return r.full(t.name, "takes about "+sizeText(size))
 	}
 	return nil
@@ -113,7 +113,7 @@ func sizeText(bytes int64) string {
 
 // RoomNote says what an operator should know of a table that does not fit into
 // the memory of MaxStoreBytes before it is opened for aggregation; "" otherwise.
-func (t *Table) RoomNote() string { return roomNote(t.name, t.StoreBytes()) }
+func (t *Table) RoomNote() string { return roomNote(t.name, t.storeBytes()) }
 
 func roomNote(table string, size int64) string {
 	switch {
@@ -127,9 +127,9 @@ func roomNote(table string, size int64) string {
 	return ""
 }
 
-// StoreBytes is about how much room the table takes while it is aggregated,
+// storeBytes is about how much room the table takes while it is aggregated,
 // beside its record batches: up to MaxStoreBytes of memory, the rest of files.
-func (t *Table) StoreBytes() int64 {
+func (t *Table) storeBytes() int64 {
 	total := int64(0)
 	for i := range t.columns {
 		for _, b := range t.batches {

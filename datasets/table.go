@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -123,12 +122,6 @@ func (t *Table) Close() error {
 	return t.store.close()
 }
 
-// Name is the table's name.
-func (t *Table) Name() string { return t.name }
-
-// Rows is the number of rows.
-func (t *Table) Rows() int64 { return t.rows }
-
 // Notes are sentences for the operator about what was inferred and may surprise:
 // a column that became text because of a few values. They quote values.
 func (t *Table) Notes() []string { return t.notes }
@@ -137,11 +130,8 @@ func (t *Table) Notes() []string { return t.notes }
 // They quote values, so they are for the operator.
 func (t *Table) Aside() []*files.Error { return t.aside }
 
-// Schema is the Arrow schema of Batches: numbers are scaled integers, of 64 bits
-// or as decimal128, dates are date32. The fields' metadata has "kind" and "scale".
-func (t *Table) Schema() *arrow.Schema { return t.schema }
-
-// Batches are the rows in order. They are shared: not to be changed or released.
+// Batches are the rows in order, with the columns of the registration: numbers are scaled integers,
+// of 64 bits or as decimal128, dates are date32. They are shared: not to be changed or released.
 func (t *Table) Batches() []arrow.Record { return t.batches }
 
 // loader is a table in the making.
@@ -394,16 +384,4 @@ func (t *Table) find(name string) int {
 		}
 	}
 	return -1
-}
-
-// String is "name (rows rows: column kind, ...)".
-func (t *Table) String() string {
-	parts := make([]string, len(t.columns))
-	for i, c := range t.columns {
-		parts[i] = c.name + " " + c.kind.String()
-		if c.kind == engine.Decimal {
-			parts[i] += fmt.Sprintf("(%d)", c.scale)
-		}
-	}
-	return fmt.Sprintf("%s (%d rows: %s)", t.name, t.rows, strings.Join(parts, ", "))
 }

@@ -65,7 +65,7 @@ func NewAnalyst(a AnalystConfig, journal []JournalRecord) (*Analyst, error) {
 			return nil, err
 		}
 	}
-	m.epochState = a.State.EpochByDigest(m.ask.Epoch)
+	m.epochState = a.State.epochByDigest(m.ask.Epoch)
 	if m.epochState == nil {
 		return nil, fmt.Errorf("%w: it names an unknown epoch", ErrJournal)
 	}
@@ -113,7 +113,7 @@ func (m *Analyst) fill() error {
 	m.ask = Ask{SQL: plan.SQL, Epoch: ep.Digest, Departments: plan.Departments, Plan: plan.Digest(),
 		Ciphertexts: uint32(plan.Ciphertexts()), DeadlineSeconds: m.a.DeadlineSeconds}
 	for _, r := range plan.Registrations {
-		m.ask.Registrations = append(m.ask.Registrations, RegistrationDigest(r))
+		m.ask.Registrations = append(m.ask.Registrations, registrationDigest(r))
 	}
 	_, err := rand.Read(m.ask.Nonce[:])
 	return err
@@ -121,14 +121,6 @@ func (m *Analyst) fill() error {
 
 // Query is the question's id, once it has been asked; zero before.
 func (m *Analyst) Query() engine.Digest { return m.id }
-
-// Plan is the question's plan, once all key shares are verified and it is on the ledger.
-func (m *Analyst) Plan() *engine.Plan {
-	if m.dossier == nil {
-		return nil
-	}
-	return m.dossier.plan
-}
 
 // Refuse tells the machine that the ledger does not take its Ask: the *Refusal. The outcome
 // comes with the next event. A duplicate is no refusal: the question stands on the ledger.

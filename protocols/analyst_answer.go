@@ -141,7 +141,7 @@ func (m *Analyst) expire() error {
 			Sentence: "the answer is there, but no receipt of the ledger for its certificate came in time"})
 		return nil
 	}
-	names := m.referee.Missing(m.id)
+	names := m.referee.missing(m.id)
 	if owner, index := m.shares.waiting(); owner >= 0 {
 		k := s.Epoch.Members[owner]
 		m.accuse(s, SubjectShare, &failure{index: index, digest: s.Shared[owner][index],

@@ -28,8 +28,8 @@ type Anchoring struct {
 // network, set and transaction for a receipt, and does not panic on any bytes.
 type ReceiptChecker func(network engine.Digest, validators []Key, tx, receipt []byte) (Anchoring, error)
 
-// Anchored tells whether the certificate has an anchor; Verify tells whether it is right.
-func (c *Certificate) Anchored() bool { return len(c.Anchor.Receipt) > 0 }
+// anchored tells whether the certificate has an anchor; Verify tells whether it is right.
+func (c *Certificate) anchored() bool { return len(c.Anchor.Receipt) > 0 }
 
 // check checks the receipt against those that voted on the anchor's block.
 func (a *Anchor) check(receipts ReceiptChecker, network engine.Digest, validators []Key) (Anchoring, error) {

@@ -59,7 +59,7 @@ func (a *Audit) state() *QueryState { return a.referee.Query(a.id) }
 
 func (a *Audit) advance() error {
 	s := a.state()
-	if s.Attested(a.self) && !a.has(KindAttest) {
+	if s.hasAttested(a.self) && !a.has(KindAttest) {
 		return fmt.Errorf("%w: an entry of query %s is not in it", ErrJournal, a.id)
 	}
 	switch {
@@ -137,7 +137,7 @@ func (a *Audit) expire() error {
 	}
 	names := a.complain(s)
 	if names == nil {
-		names = a.referee.Missing(a.id)
+		names = a.referee.missing(a.id)
 	}
 	a.finish(Outcome{Status: Expired, Code: "expired", Departments: names, Sentence: expiredSentence(names)})
 	return nil

@@ -44,7 +44,7 @@ type KeyCommit struct {
 type KeyAttest struct {
 	_      struct{}      `cbor:",toarray"`
 	Epoch  engine.Digest // id
-	Digest engine.Digest // the epoch's digest (EpochDigest)
+	Digest engine.Digest // the epoch's digest (README section 1)
 }
 
 // EpochAbort ends a formation, or an epoch, with the name of a member whose key share does not
@@ -65,7 +65,7 @@ type Ask struct {
 	SQL             string
 	Epoch           engine.Digest   // digest of the formed epoch
 	Departments     []string        // the contributors, ascending
-	Registrations   []engine.Digest // RegistrationDigest of each contributor's table version, in that order
+	Registrations   []engine.Digest // digest of each contributor's table version, in that order
 	Plan            engine.Digest   // engine.Plan.Digest
 	Ciphertexts     uint32          // engine.Plan.Ciphertexts
 	AnalystKey      engine.Digest   // of the blob with the analyst's fresh encryption key and its proof
@@ -100,7 +100,7 @@ type Contribute struct {
 type Attest struct {
 	_             struct{} `cbor:",toarray"`
 	Query         engine.Digest
-	Contributions engine.Digest // ContributionsDigest
+	Contributions engine.Digest // digest of all contributions (README section 1)
 }
 
 // Subject is what an accusation is about.

@@ -48,9 +48,6 @@ func epochCRS(p circuits.Params, network engine.Digest, s *EpochState) circuits.
 // Erase overwrites the secret: the epoch has ended and no query machine holds it.
 func (e *Epoch) Erase() { e.secret.Erase() }
 
-// Ciphertexts is how many ciphertexts this department has admitted under the epoch.
-func (e *Epoch) Ciphertexts() uint64 { return e.spent }
-
 // String does not show the secret.
 func (e *Epoch) String() string { return "epoch " + e.Digest.String() }
 

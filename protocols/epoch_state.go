@@ -65,9 +65,6 @@ func (e *EpochState) clone() *EpochState {
 	return &c
 }
 
-// Records are the epoch's opening, commitments and attestations, ascending.
-func (e *EpochState) Records() []Record { return slices.Clone(e.records) }
-
 // IsMember tells whether a key is a member's.
 func (e *EpochState) IsMember(k Key) bool { return e.member(k) >= 0 }
 
@@ -87,8 +84,8 @@ func (e *EpochState) Missing() []string {
 	return names
 }
 
-// EpochID names an epoch. Nothing in it is anybody's choice but the number.
-func EpochID(network, beacon engine.Digest, number uint64) engine.Digest {
+// epochID names an epoch. Nothing in it is anybody's choice but the number.
+func epochID(network, beacon engine.Digest, number uint64) engine.Digest {
 	return engine.Hash("parley epoch id 1", network[:], beacon[:], binary.BigEndian.AppendUint64(nil, number))
 }
 
@@ -107,10 +104,10 @@ func keySeed(tag string, parts ...[]byte) []byte {
 	return seed
 }
 
-// EpochDigest names a formed epoch with everything that its collective key follows from:
+// epochDigest names a formed epoch with everything that its collective key follows from:
 // network (and with it the parameters), id, the seed of the common reference string, the
 // members and all key share blobs.
-func EpochDigest(network engine.Digest, e *EpochState) engine.Digest {
+func epochDigest(network engine.Digest, e *EpochState) engine.Digest {
 	members := make([]Key, len(e.Members))
 	for i, m := range e.Members {
 		members[i] = m.Key

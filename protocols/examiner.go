@@ -69,7 +69,7 @@ func (x *examiner) try(s *QueryState, ready func() bool) *Fault {
 
 // judged tells the ledger what was found about the accused blob, and ends.
 func (x *examiner) judged(s *QueryState, fault *Fault) {
-	x.word(&Judge{Case: s.ID, Blob: s.Accusation.Blob, Guilty: fault.Kind != FaultFalseAccusation}, s.Judged(x.self),
+	x.word(&Judge{Case: s.ID, Blob: s.Accusation.Blob, Guilty: fault.Kind != FaultFalseAccusation}, s.judged(x.self),
 		JournalRecord{Query: s.ID, Epoch: s.Ask.Epoch})
 	x.fail(fault)
 }

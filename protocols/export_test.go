@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"crypto/ed25519"
+	"slices"
 
 	"parley/circuits"
 	"parley/engine"
@@ -31,3 +32,12 @@ func TranscriptOf(c *Certificate, p circuits.Params) (engine.Digest, error) {
 
 // BodyLimit is the longest body of a kind.
 func BodyLimit(kind EntryKind) int { return kind.bodyLimit() }
+
+// The names of a table's version and of a query's contributions.
+var (
+	RegistrationDigest  = registrationDigest
+	ContributionsDigest = contributionsDigest
+)
+
+// Ended lists the queries that have ended and are kept, in the order of their ends.
+func (s *State) Ended() []engine.Digest { return slices.Clone(s.ended) }

@@ -30,7 +30,7 @@ type JournalRecord struct {
 	// epoch any more, that it has ended (State.EpochOver).
 	Number uint64
 	Query  engine.Digest
-	// Contributions are, of a share, the contributions that it opens (ContributionsDigest).
+	// Contributions are, of a share, the contributions that it opens (their digest: README section 1).
 	Contributions engine.Digest
 	Ciphertexts   uint32 // of an Admit: what it counts against the epoch's limit
 	Secret        []byte

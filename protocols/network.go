@@ -123,10 +123,10 @@ func (n *Network) Validators() []Key {
 // First is the founding department with the lowest key: it does first what one of them has to do.
 func (n *Network) First() Key { return sortedMemberKeys(n.Departments)[0] }
 
-// Pins tells whether the description names this key in this role: of a department under this
+// pins tells whether the description names this key in this role: of a department under this
 // name, of an auditor under any, for it may join at any time. A later membership stands in place
 // of the founders.
-func (n *Network) Pins(role Role, m Member) bool {
+func (n *Network) pins(role Role, m Member) bool {
 	departments, auditors := n.present()
 	if role == RoleDepartment {
 		return slices.Contains(departments, m)

@@ -45,5 +45,5 @@ func (s *State) epoch(ref engine.Digest) *EpochState {
 	if e := s.EpochByID(ref); e != nil {
 		return e
 	}
-	return s.EpochByDigest(ref)
+	return s.epochByDigest(ref)
 }

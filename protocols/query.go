@@ -13,7 +13,6 @@ import (
 const (
 	CodeNotListed          = "not-listed"          // the department does not answer this analyst
 	CodePlanMismatch       = "plan-mismatch"       // the question's plan is not what its SQL gives
-	CodeStaleEpoch         = "stale-epoch"         // asked under another epoch than the department's
 	CodeEpochExhausted     = "epoch-exhausted"     // the epoch's ciphertexts are used up
 	CodeAnalystKey         = "analyst-key"         // the analyst's key does not verify
 	CodeAnalystUnavailable = "analyst-unavailable" // the analyst does not serve its key

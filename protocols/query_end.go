@@ -14,7 +14,7 @@ func (q *Query) expire() error {
 			return nil
 		}
 	}
-	names := q.referee.Missing(q.id) // ascending
+	names := q.referee.missing(q.id) // ascending
 	own := q.referee.NameOf(q.self)
 	mine := slices.Contains(names, own)
 	names = slices.DeleteFunc(names, func(name string) bool { return name == own })

@@ -43,7 +43,7 @@ type QueryState struct {
 	Reached       Phase // the last phase before the end: PhaseShared at most
 
 	Contributed   [][]engine.Digest // blobs by contributor and ciphertext index; nil until committed to
-	Contributions engine.Digest     // ContributionsDigest, from PhaseAttesting on
+	Contributions engine.Digest     // digest of all contributions, from PhaseAttesting on
 	Shared        [][]engine.Digest // blobs by member and ciphertext index; nil until committed to
 	Certificate   engine.Digest     // when PhaseDone
 	Done          *Record           // when PhaseDone
@@ -135,8 +135,8 @@ func (q *QueryState) remember(r *Record, body Body) {
 // share.
 func (q *QueryState) Records() []Record { return slices.Clone(q.records) }
 
-// Attested tells whether a validator has attested the contributions.
-func (q *QueryState) Attested(k Key) bool { return slices.Contains(q.attestors, k) }
+// hasAttested tells whether a validator has attested the contributions.
+func (q *QueryState) hasAttested(k Key) bool { return slices.Contains(q.attestors, k) }
 
 // Released tells whether a decryption share is on the ledger, and so served: from then on no end of
 // the query, whatever it is called, takes back what was shared. Nobody can refuse any more.
@@ -144,8 +144,8 @@ func (q *QueryState) Released() bool {
 	return slices.ContainsFunc(q.share, func(n uint64) bool { return n != 0 })
 }
 
-// Judged tells whether a validator has said what it found about the accused blob.
-func (q *QueryState) Judged(k Key) bool { return q.verdicts.by(k) }
+// judged tells whether a validator has said what it found about the accused blob.
+func (q *QueryState) judged(k Key) bool { return q.verdicts.by(k) }
 
 func (v *verdicts) by(k Key) bool {
 	return slices.Contains(v.Guilty, k) || slices.Contains(v.Innocent, k)
@@ -162,8 +162,8 @@ func QueryID(network engine.Digest, author Key, a *Ask) engine.Digest {
 		engine.Marshal(a.Departments), engine.Marshal(a.Registrations))
 }
 
-// ContributionsDigest names all contributions of a query.
-func ContributionsDigest(query engine.Digest, blobs [][]engine.Digest) engine.Digest {
+// contributionsDigest names all contributions of a query.
+func contributionsDigest(query engine.Digest, blobs [][]engine.Digest) engine.Digest {
 	return engine.Hash("parley contributions 1", query[:], engine.Marshal(blobs))
 }
 
@@ -172,9 +172,6 @@ func (s *State) Query(id engine.Digest) *QueryState { return s.queries[id] }
 
 // Open lists the queries that have not ended, in the order of their Ask entries.
 func (s *State) Open() []engine.Digest { return slices.Clone(s.open) }
-
-// Ended lists the queries that have ended and are kept, in the order of their ends.
-func (s *State) Ended() []engine.Digest { return slices.Clone(s.ended) }
 
 // committed is the digest that a department committed to, and the blob's only size. Blobs of
 // one kind can be accused once all have committed and they are served.
@@ -195,11 +192,11 @@ func (q *QueryState) committed(subject Subject, k Key, index uint32, sizes Sizes
 	return blobs[index], size, true
 }
 
-// Missing are the names of those that an open query waits for, ascending: who has not posted
+// missing are the names of those that an open query waits for, ascending: who has not posted
 // the entry of the present phase. Who waits for blobs and complained is excused, and whom it
 // complained about is missing; but if a third member attested, the blobs could be had, and
 // both are named (README section 7).
-func (s *State) Missing(id engine.Digest) []string {
+func (s *State) missing(id engine.Digest) []string {
 	q := s.queries[id]
 	if q == nil {
 		return nil
@@ -223,7 +220,7 @@ func (s *State) Missing(id engine.Digest) []string {
 	}
 	if q.Phase == PhaseAttesting && !s.members.majority(q.attestors) {
 		for _, seat := range s.members.seats {
-			if q.Epoch.member(seat.key) < 0 && !q.Attested(seat.key) && !q.excused(seat.key) {
+			if q.Epoch.member(seat.key) < 0 && !q.hasAttested(seat.key) && !q.excused(seat.key) {
 				names = append(names, s.NameOf(seat.key))
 			}
 		}

@@ -30,7 +30,7 @@ func (s *State) NextEpoch() *EpochOpen {
 		return nil
 	}
 	b := &EpochOpen{Number: s.opened + 1, Beacon: s.beacon(joined), Members: memberKeys(joined)}
-	b.ID = EpochID(s.id, b.Beacon, b.Number)
+	b.ID = epochID(s.id, b.Beacon, b.Number)
 	return b
 }
 
@@ -78,8 +78,8 @@ func (s *State) EpochByID(id engine.Digest) *EpochState {
 	return nil
 }
 
-// EpochByDigest is an epoch that all committed to and that is kept, or nil.
-func (s *State) EpochByDigest(digest engine.Digest) *EpochState {
+// epochByDigest is an epoch that all committed to and that is kept, or nil.
+func (s *State) epochByDigest(digest engine.Digest) *EpochState {
 	for _, e := range slices.Backward(s.epochs) {
 		if e.Digest != (engine.Digest{}) && e.Digest == digest {
 			return e
@@ -130,7 +130,7 @@ func (e *EpochState) commit(network engine.Digest, r *Record, b *KeyCommit, memb
 	e.Commits[member], e.commits[member] = b.Blob, r.Number
 	if !slices.Contains(e.commits, 0) {
 		e.Phase = EpochAttesting
-		e.Digest = EpochDigest(network, e)
+		e.Digest = epochDigest(network, e)
 	}
 }
 

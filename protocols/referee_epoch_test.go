@@ -194,8 +194,8 @@ func TestEpochLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if e.Ciphertexts() != limit-1 {
-		t.Errorf("%d of %d ciphertexts are counted", e.Ciphertexts(), limit)
+	if e.spent != limit-1 {
+		t.Errorf("%d of %d ciphertexts are counted", e.spent, limit)
 	}
 	if err := e.charge(p, digestOf("r"), 2); err == nil {
 		t.Error("the limit is passed")

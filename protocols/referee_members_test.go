@@ -332,7 +332,7 @@ func TestForgetting(t *testing.T) {
 	for i := range KeepEnded {
 		c.must(c.keys[0], &Refuse{Query: c.ask(byte(i)).ID, Code: "x"})
 	}
-	if c.state.EpochByID(old.ID) != nil || c.state.EpochByDigest(old.Digest) != nil || len(c.state.epochs) != KeepEpochs {
+	if c.state.EpochByID(old.ID) != nil || c.state.epochByDigest(old.Digest) != nil || len(c.state.epochs) != KeepEpochs {
 		t.Error("an epoch is kept that nothing needs")
 	}
 	c.code(c.keys[0], &EpochAbort{Epoch: old.ID, Culprit: KeyOf(c.keys[0]), Fault: FaultUnavailable}, "unknown-epoch")

@@ -145,7 +145,7 @@ func (s *State) contribute(q *QueryState, r *Record, b *Contribute) *Refusal {
 	q.note(r, b)
 	if !slices.Contains(q.contributed, 0) {
 		q.advance(PhaseAttesting)
-		q.Contributions = ContributionsDigest(q.ID, q.Contributed)
+		q.Contributions = contributionsDigest(q.ID, q.Contributed)
 	}
 	return nil
 }
@@ -160,7 +160,7 @@ func (s *State) attest(q *QueryState, r *Record, b *Attest) *Refusal {
 		return refuse("too-early", "the query is %s", q.Phase)
 	case b.Contributions != q.Contributions:
 		return s.failBy(q, r, FaultWrongDigest, "attests other contributions than the ledger's", q.recordsOf(KindContribute)...)
-	case q.Attested(r.Entry.Author):
+	case q.hasAttested(r.Entry.Author):
 		return refuse("duplicate", "the contributions are attested")
 	case q.Phase > PhaseAttesting:
 		return refuse("too-late", "the query is %s", q.Phase)
@@ -176,7 +176,7 @@ func (s *State) progress(q *QueryState) {
 		q.advance(PhaseSharing)
 	}
 	if !q.Phase.Ended() && s.members.majority(q.expirers) {
-		q.Missing = s.Missing(q.ID)
+		q.Missing = s.missing(q.ID)
 		s.end(q, PhaseExpired)
 	}
 }

@@ -143,7 +143,7 @@ func (c *court) form() *EpochState {
 // question is an Ask of a and b.
 func (c *court) question(nonce byte) *Ask {
 	return &Ask{SQL: "SELECT count(*) FROM heart", Epoch: c.state.Epoch().Digest, Departments: []string{"a", "b"},
-		Registrations: []engine.Digest{RegistrationDigest(courtTable("a", 1)), RegistrationDigest(courtTable("b", 1))},
+		Registrations: []engine.Digest{registrationDigest(courtTable("a", 1)), registrationDigest(courtTable("b", 1))},
 		Plan:          digestOf("plan"), Ciphertexts: 2, AnalystKey: digestOf("key"), Nonce: [32]byte{nonce}, DeadlineSeconds: 60}
 }
 
@@ -226,7 +226,7 @@ func TestRefereeLife(t *testing.T) {
 	c.code(a, &wrong, "wrong-epoch")
 	c.must(b, next)
 	c.code(a, next, "duplicate")
-	wrong.ID = EpochID(c.id, wrong.Beacon, 2)
+	wrong.ID = epochID(c.id, wrong.Beacon, 2)
 	c.code(a, &wrong, "too-early")
 	e := c.state.Forming()
 	c.code(b, &KeyAttest{Epoch: e.ID}, "too-early")
@@ -243,7 +243,7 @@ func TestRefereeLife(t *testing.T) {
 	if c.state.Epoch() != e || e.Phase != EpochFormed {
 		t.Fatal("the epoch is not formed")
 	}
-	wrong.ID = EpochID(c.id, wrong.Beacon, 2)
+	wrong.ID = epochID(c.id, wrong.Beacon, 2)
 	c.code(a, &wrong, "too-early") // none is needed
 }
 

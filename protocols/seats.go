@@ -180,7 +180,7 @@ func (n *Network) Unpinned(seats []Seat) []string {
 	var strangers []string
 	for i := range seats {
 		seat := &seats[i]
-		if seat.Pinned = n.Pins(seat.Role, Member{Name: seat.Name, Key: seat.Key}); !seat.Pinned {
+		if seat.Pinned = n.pins(seat.Role, Member{Name: seat.Name, Key: seat.Key}); !seat.Pinned {
 			strangers = append(strangers, seat.String())
 		}
 	}

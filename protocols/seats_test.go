@@ -241,11 +241,11 @@ func TestDescribed(t *testing.T) {
 			{Name: "", Key: b2}:                    false,
 			{Name: "a", Key: KeyOf(c.keys[0])}:     true,
 		} {
-			if n.Pins(RoleDepartment, m) != want || n.Pins(RoleAuditor, m) {
+			if n.pins(RoleDepartment, m) != want || n.pins(RoleAuditor, m) {
 				t.Errorf("block %d pins %v: %t", block, m, !want)
 			}
 		}
-		if n.Pins(RoleAuditor, Member{Name: "any", Key: second}) != (block >= two) {
+		if n.pins(RoleAuditor, Member{Name: "any", Key: second}) != (block >= two) {
 			t.Errorf("block %d: the second auditor", block)
 		}
 	}

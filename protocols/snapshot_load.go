@@ -22,7 +22,7 @@ func (s *State) loadEpoch(w *epochWire) (*EpochState, error) {
 	}
 	opening, ok := body.(*EpochOpen)
 	if !ok || !slices.Equal(opening.Members, memberKeys(w.Members)) || !slices.IsSortedFunc(w.Members, compareMembers) ||
-		opening.ID != EpochID(s.id, opening.Beacon, opening.Number) {
+		opening.ID != epochID(s.id, opening.Beacon, opening.Number) {
 		return nil, errSnapshot
 	}
 	e := newEpochState(&w.Records[0], opening, w.Members, w.Base)
@@ -157,7 +157,7 @@ func (q *QueryState) repeat(r *Record) error {
 	case *ShareCommit:
 		blobs = len(b.Blobs)
 	case *Attest:
-		if q.Attested(r.Entry.Author) {
+		if q.hasAttested(r.Entry.Author) {
 			return errSnapshot
 		}
 		member = 0 // any validator
@@ -184,7 +184,7 @@ func (q *QueryState) plausible() bool {
 		}
 	}
 	if q.Reached >= PhaseAttesting {
-		q.Contributions = ContributionsDigest(q.ID, q.Contributed)
+		q.Contributions = contributionsDigest(q.ID, q.Contributed)
 	}
 	return true
 }

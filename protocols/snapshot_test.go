@@ -138,7 +138,7 @@ func (s *State) exercise(c *court, entries []Entry) {
 	_, _ = s.Network()
 	_ = s.ValidatorsAt(3)
 	for id, q := range s.queries {
-		_, _ = s.Missing(id), s.recordsOf(q)
+		_, _ = s.missing(id), s.recordsOf(q)
 		if q.Phase.Ended() && q.Phase != PhaseAccused {
 			_ = outcomeOf(s, q)
 		}

@@ -170,7 +170,7 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 	verdict.Query, verdict.Analyst = q.ID, q.Author
 	verdict.asked, verdict.ended = q.Number, c.Records[len(c.Records)-1].Number
 	verdict.Departments, verdict.Members = q.Ask.Departments, memberNames(q.Epoch.Members)
-	if c.Anchored() {
+	if c.anchored() {
 		at, err := c.checkAnchor(v.Receipts, st, q)
 		if err != nil {
 			return err
