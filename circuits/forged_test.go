@@ -335,7 +335,8 @@ func TestEverythingIsCommitted(t *testing.T) {
 	}
 }
 
-// TestBinding replays honest proofs under everything that they are bound to.
+// TestBinding replays honest proofs under everything that they are bound to, before keys that
+// remember the honest ones: what they remember opens the door to nothing else.
 func TestBinding(t *testing.T) {
 	p := tiny(t)
 	k := keysFor(t, p)
@@ -356,27 +357,34 @@ func TestBinding(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		vk := k.Verifying().Remembering(new(Seen))
+		for _, once := range []int64{1, 0} {
+			before := Verified.Load()
+			if err := vk.Verify(testBinding(), h.instance, proof); err != nil || Verified.Load() != before+once {
+				t.Errorf("%v: %v, verified %d times, want %d", s, err, Verified.Load()-before, once)
+			}
+		}
 		for name, change := range bindings {
 			b := testBinding()
 			change(&b)
-			if err := k.Verifying().Verify(b, h.instance, proof); !errors.Is(err, ErrProof) {
+			if err := vk.Verify(b, h.instance, proof); !errors.Is(err, ErrProof) {
 				t.Errorf("%v under %s: %v", s, name, err)
 			}
 		}
 		for name, x := range otherInstances(h.instance, other) {
-			if err := k.Verifying().Verify(testBinding(), x, proof); !errors.Is(err, ErrProof) {
+			if err := vk.Verify(testBinding(), x, proof); !errors.Is(err, ErrProof) {
 				t.Errorf("%v with %s: %v", s, name, err)
 			}
 		}
 		for i := range proof {
 			bad := slices.Clone(proof)
 			bad[i] ^= 1 << (i % 8)
-			if err := k.Verifying().Verify(testBinding(), h.instance, bad); !errors.Is(err, ErrProof) {
+			if err := vk.Verify(testBinding(), h.instance, bad); !errors.Is(err, ErrProof) {
 				t.Errorf("%v: byte %d changed: %v", s, i, err)
 			}
 		}
 		for _, bad := range [][]byte{nil, proof[:ProofSize-1], append(slices.Clone(proof), 0), make([]byte, ProofSize)} {
-			if err := k.Verifying().Verify(testBinding(), h.instance, bad); !errors.Is(err, ErrProof) {
+			if err := vk.Verify(testBinding(), h.instance, bad); !errors.Is(err, ErrProof) {
 				t.Errorf("%v: proof of %d bytes: %v", s, len(bad), err)
 			}
 		}

@@ -134,7 +134,12 @@ func (vk *VerifyingKeys) Verify(b Binding, x Instance, proof []byte) error {
 		return fmt.Errorf("%w: limb bounds", ErrProof)
 	}
 	statement := x.statement()
-	halves := digestHalves(statementDigest(vk.params, vk.digests[statement], b, x))
+	digest := statementDigest(vk.params, vk.digests[statement], b, x)
+	name := seenProof(digest, proof)
+	if vk.seen.has(name) {
+		return nil
+	}
+	halves := digestHalves(digest)
 	alpha := challenge(&parsed.Commitments[0], halves)
 	publics := x.publics(vk.params)
 	inputs := append(fr.Vector{}, halves[:]...)
@@ -145,6 +150,7 @@ func (vk *VerifyingKeys) Verify(b Binding, x Instance, proof []byte) error {
 	if err := groth16.Verify(parsed, vk.keys[statement], inputs); err != nil {
 		return fmt.Errorf("%w: %v", ErrProof, err)
 	}
+	vk.seen.add(name)
 	return nil
 }
 

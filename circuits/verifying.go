@@ -17,6 +17,7 @@ type VerifyingKeys struct {
 	keys    map[Statement]*groth16.VerifyingKey
 	raw     map[Statement][]byte
 	digests map[Statement][32]byte
+	seen    *Seen // nil: every proof is verified
 }
 
 func (vk *VerifyingKeys) set(s Statement, key *groth16.VerifyingKey) {

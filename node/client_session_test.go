@@ -66,7 +66,7 @@ func checkCounts(t *testing.T, rounds int, plans, proofs int64) {
 		t.Errorf("%d plans in %d rounds, want %d", plans, rounds, want)
 	}
 	const n, k = 2, 2 // departments, ciphertexts
-	if want := rounds * (n*(1+n*k+2*k) + (n + 2 + 2*n*k) + (n + 1 + 2*n*k)); proofs != int64(want) {
+	if want := (rounds-1)*(n*(1+n*k+2*k)+2+2*n*k) + n*(1+n*k+2*k) + n + 2 + 2*n*k; proofs != int64(want) {
 		t.Errorf("%d proofs verified in %d rounds, want %d", proofs, rounds, want)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // TestAskedOnce counts what one question costs a whole network: each department plans it once and
-// verifies each proof once, and so does the analyst's client, as they come and then for the verdict.
+// verifies each proof once; the analyst's client too, which plans once more for the verdict.
 func TestAskedOnce(t *testing.T) {
 	const departments = 2
 	n := newTestNetwork(t, departments)
@@ -33,8 +33,8 @@ func TestAskedOnce(t *testing.T) {
 		return len(a.Rounds), engine.Planned.Load() - plans, circuits.Verified.Load() - proofs
 	}
 	// A department verifies the analyst's key, all contributions, and its own two proofs as it makes
-	// them; the client key shares, contributions, shares, and its key, which it makes; the verdict all.
-	const once = departments*(1+departments+2) + (3*departments + 2) + (3*departments + 1)
+	// them; the client key shares, contributions, shares, and its key, also as it makes it.
+	const once = departments*(1+departments+2) + (3*departments + 2)
 	rounds, plans, proofs := ask(wageQuestion)
 	if rounds != 0 || plans != departments+2 || proofs != once {
 		t.Errorf("%d plans and %d proofs verified, want %d and %d", plans, proofs, departments+2, once)

@@ -55,11 +55,14 @@ const (
 )
 
 // Verifier checks certificates. Without Pinned it pins nothing; without Parameters it takes the
-// sets of circuits.Named. It always needs Receipts.
+// sets of circuits.Named. It always needs Receipts. Seen are proofs that its owner has verified
+// already, each for its statement under its keys: they are not verified a second time. Everything
+// else is checked as for anybody.
 type Verifier struct {
 	Pinned     *Network
 	Receipts   ReceiptChecker
 	Parameters func(name string) (circuits.Params, error)
+	Seen       *circuits.Seen
 }
 
 // Verify checks a certificate, or a Sequence of them, against a pinned network description, or
@@ -163,6 +166,7 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 	if err != nil {
 		return err
 	}
+	vk = vk.Remembering(v.Seen)
 	st, q, err := replay(c, p)
 	if err != nil {
 		return err

@@ -44,8 +44,8 @@ type asking struct {
 }
 
 // askRound asks one round of a question and waits for its answer. Its machine has verified
-// every proof; the certificate is for Ask to verify.
-func (c *Client) askRound(ctx context.Context, plan *engine.Plan, o AskOptions) (*Answer, error) {
+// every proof, which seen then holds; the certificate is for Ask to verify.
+func (c *Client) askRound(ctx context.Context, plan *engine.Plan, o AskOptions, seen *circuits.Seen) (*Answer, error) {
 	a := &asking{c: c, o: o, start: time.Now(), cpu: machine.ProcessorSeconds(), answers: make(chan machine.Delivery),
 		refused: make(chan error, 1), failed: make(chan error, 1)}
 	if a.o.Deadline <= 0 {
@@ -55,7 +55,7 @@ func (c *Client) askRound(ctx context.Context, plan *engine.Plan, o AskOptions) 
 	if err != nil {
 		return nil, err
 	}
-	if err := a.prepare(ctx, plan, keys); err != nil {
+	if err := a.prepare(ctx, plan, keys, seen); err != nil {
 		return nil, queryError(err)
 	}
 	defer a.end()
@@ -104,11 +104,11 @@ func queryError(err error) error {
 
 // prepare builds the machine and what it works with: its memory is this
 // process's, its disk and its peers are the node.
-func (a *asking) prepare(ctx context.Context, plan *engine.Plan, keys *circuits.Keys) error {
+func (a *asking) prepare(ctx context.Context, plan *engine.Plan, keys *circuits.Keys, seen *circuits.Seen) error {
 	c := a.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.Private(), Keys: keys, Verifying: keys.Verifying(),
+	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.Private(), Keys: keys, Verifying: keys.Verifying().Remembering(seen),
 		State: c.replica, Receipts: exchange.CheckReceipt, Plan: plan,
 		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
 	if err != nil {

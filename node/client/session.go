@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"parley/circuits"
 	"parley/engine"
 	"parley/node/exchange"
 	"parley/node/machine"
@@ -20,10 +21,11 @@ type Round struct {
 	Verdict     protocols.Verdict
 }
 
-// Ask asks a question, round by round, and waits for its answer. It has verified every proof
-// as it came, and the certificate, once, against o.Pinned: an answer that its certificate does
-// not show is an error. What the engine asks in several rounds (engine/README.md, section 12) is
-// a query each, with a certificate each; the answer's Certificate is their protocols.Sequence.
+// Ask asks a question, round by round, and waits for its answer. It has verified every proof,
+// once, as it came, and everything else of the certificate, once, against o.Pinned: an answer that
+// its certificate does not show is an error. What the engine asks in several rounds
+// (engine/README.md, section 12) is a query each, with a certificate each; the answer's
+// Certificate is their protocols.Sequence.
 // The error is a *QueryError where the question, the departments or the network are at fault.
 func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, error) {
 	if err := c.wait(ctx); err != nil {
@@ -42,8 +44,9 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 	}
 	several := session.Plan().SQL != sql // the rounds' texts are their own
 	var whole *Answer
+	seen := new(circuits.Seen)
 	for plan := session.Plan(); plan != nil; plan = session.Plan() {
-		round, err := c.askRound(ctx, plan, o)
+		round, err := c.askRound(ctx, plan, o, seen)
 		if err != nil {
 			return nil, between(whole, err)
 		}
@@ -61,7 +64,7 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 			return nil, err
 		}
 	}
-	if err := c.verify(whole, o); err != nil {
+	if err := c.verify(whole, o, seen); err != nil {
 		return nil, err
 	}
 	if o.Progress != nil {
@@ -118,14 +121,14 @@ func (a *Answer) join(sql string) error {
 	return nil
 }
 
-// verify checks an answer's certificate as anybody else would, against the pinned description or
-// against nothing, and puts the figures in the answer that the certificate shows. Without a pin
-// it must agree with itself, and the verdict says that the signers are unknown; with one it says
-// whose keys are others. Rounds without openings are verified each by itself: nobody can tell
-// from them that they belong together.
-func (c *Client) verify(a *Answer, o AskOptions) (err error) {
+// verify checks an answer's certificate as anybody else would, but that proofs in seen are not
+// verified again: against the pinned description or against nothing. It puts the figures in the
+// answer that the certificate shows. Without a pin the certificate must agree with itself, and the
+// verdict says that the signers are unknown; with one it says whose keys are others. Rounds
+// without openings are verified each by itself: nobody can tell from them that they belong together.
+func (c *Client) verify(a *Answer, o AskOptions, seen *circuits.Seen) (err error) {
 	start, cpu := time.Now(), machine.ProcessorSeconds()
-	v := &protocols.Verifier{Pinned: o.Pinned, Parameters: c.o.Parameters, Receipts: exchange.CheckReceipt}
+	v := &protocols.Verifier{Pinned: o.Pinned, Parameters: c.o.Parameters, Receipts: exchange.CheckReceipt, Seen: seen}
 	if len(a.Rounds) > 0 && o.NoOpening {
 		err = a.verifySealed(v)
 	} else {
