@@ -1,3 +1,13 @@
+// Package circuits states the three relations that messages of the protocol are proven to satisfy,
+// proves them and verifies proofs: KeyShare, Contribution and DecryptionShare, linear relations over
+// the ring Z_Q[X]/(X^N+1) with short secrets, in Groth16 over BN254 (gnark). It knows nothing of
+// questions, networks or storage: what a proof belongs to is in its Binding.
+//
+// A parameter set (Params, by Named) fixes the ring and the bounds. Develop makes the proofs' keys
+// for it on this machine, for tests and the demo: whoever makes them can forge. Keys proves,
+// VerifyingKeys verifies.
+//
+// README.md is the specification; section numbers in comments refer to it.
 package circuits
 
 import (

@@ -1,3 +1,16 @@
+// Package protocols holds the multiparty protocols as state machines, and the certificate of an
+// answer with its verification. There is no socket, clock, goroutine or log in it.
+//
+// Three things meet here. The referee, State, decides which entries stand on the ledger: every
+// validator applies the same ones and comes to the same state. The machines, Formation, Query, Audit
+// and Analyst, do one party's part: they are stepped with events and say in a Ready what they want
+// stored, sent, fetched and computed; package node carries it out. The certificate holds what a
+// question left on the ledger and its blobs, and Verify checks all of it against a Network that the
+// reader trusts. A run of all of them, entry by entry, is in testdata/run.txt.
+//
+// The cryptography is in protocols/mhe, the proofs are in circuits, plans and answers in engine.
+//
+// README.md is the specification; section numbers in comments refer to it.
 package protocols
 
 import (
