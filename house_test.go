@@ -116,6 +116,7 @@ var rooms = map[string][]string{
 	"node/failure":  {"engine", "datasets/files"},
 	"node/peers":    {"engine", "node/disk"},
 	"node/journal":  {"engine", "protocols", "node/disk"},
+	"node/audit":    {"engine", "protocols", "circuits", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers"},
 	"node/client":   {"engine", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},
 	"node/machine":  {"engine", "protocols", "node/peers"},
 	"node/exchange": {"engine", "protocols", "circuits", "node/disk", "node/failure", "node/ledger", "node/machine", "node/peers"},

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/node/audit"
 	"parley/protocols"
 )
 
@@ -19,8 +20,8 @@ func TestCaveatIsSaid(t *testing.T) {
 		change(&v)
 		return v
 	}
-	export := func(change func(*checked)) string {
-		f := checked{Verified: true, Pinned: true, Development: true, Genesis: "00"}
+	export := func(change func(*audit.Checked)) string {
+		f := audit.Checked{Verified: true, Pinned: true, Development: true, Genesis: "00"}
 		change(&f)
 		return checkedText(&f)
 	}
@@ -42,9 +43,9 @@ func TestCaveatIsSaid(t *testing.T) {
 		"verify, other keys":    verdictLine(verdict(func(v *protocols.Verdict) { v.Verified, v.OtherKeys = false, true })),
 		"verify JSON":           inJSON(verdictOf(verdict(func(*protocols.Verdict) {}))),
 		"verify JSON, unpinned": inJSON(verdictOf(unpinned)),
-		"ledger check":          export(func(*checked) {}),
-		"check, not pinned":     export(func(f *checked) { f.Verified, f.Pinned = false, false }),
-		"check, other keys":     export(func(f *checked) { f.Verified, f.OtherKeys = false, []string{"b"} }),
+		"ledger check":          export(func(*audit.Checked) {}),
+		"check, not pinned":     export(func(f *audit.Checked) { f.Verified, f.Pinned = false, false }),
+		"check, other keys":     export(func(f *audit.Checked) { f.Verified, f.OtherKeys = false, []string{"b"} }),
 		"status":                statusText(nodeReport{Caveat: protocols.DevelopmentCaveat}),
 		"status JSON":           inJSON(nodeReport{Caveat: protocols.DevelopmentCaveat}),
 	} {
@@ -57,7 +58,7 @@ func TestCaveatIsSaid(t *testing.T) {
 	}
 	for name, text := range map[string]string{
 		"verify": verdictLine(verdict(func(v *protocols.Verdict) { v.DevelopmentKeys = false })),
-		"check":  export(func(f *checked) { f.Development = false }),
+		"check":  export(func(f *audit.Checked) { f.Development = false }),
 		"status": statusText(nodeReport{}),
 	} {
 		if strings.Contains(text, "development") {

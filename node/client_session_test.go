@@ -10,6 +10,7 @@ import (
 	"parley/engine"
 	"parley/node/client"
 	"parley/node/exchange"
+	"parley/node/nodetest"
 	"parley/protocols"
 )
 
@@ -50,7 +51,7 @@ func TestNetworkRounds(t *testing.T) {
 	}
 	rounds := sequence.Certificates
 	rounds[0], rounds[1] = rounds[1], rounds[0]
-	verifier := protocols.Verifier{Pinned: &network, Parameters: tiny, Receipts: exchange.CheckReceipt}
+	verifier := protocols.Verifier{Pinned: &network, Parameters: nodetest.Tiny, Receipts: exchange.CheckReceipt}
 	if v, err := verifier.Verify(sequence.Marshal()); err != nil || v.Verified || v.SelfConsistent || !strings.Contains(v.Reason, "round 2 was asked before round 1 ended") {
 		t.Errorf("two rounds swapped: %v, %+v", err, v)
 	}

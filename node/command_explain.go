@@ -14,6 +14,7 @@ import (
 	"parley/datasets/files"
 	"parley/engine"
 	"parley/node/client"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
@@ -142,7 +143,7 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 	if err != nil {
 		return none, failure.Usage("identity", "", "%s", err)
 	}
-	if err := checkNode(f.node); err != nil {
+	if err := exchange.CheckAddress(f.node); err != nil {
 		return none, err
 	}
 	c.progress.step("connecting to %s", f.node)

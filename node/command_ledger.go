@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/audit"
 	"parley/node/disk"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
@@ -55,7 +57,7 @@ is the one that the validators agreed on, only export, check and head verify.`,
 
 // source opens where a ledger is read, and compares its network with the
 // pinned one.
-func (c *command) source(ctx context.Context, f sourceFlags) (src ledgerSource, pinned *protocols.Network, err error) {
+func (c *command) source(ctx context.Context, f sourceFlags) (src audit.Source, pinned *protocols.Network, err error) {
 	if pinned, err = readNetwork(f.network); err != nil {
 		return nil, nil, err
 	}
@@ -81,11 +83,11 @@ func (c *command) source(ctx context.Context, f sourceFlags) (src ledgerSource, 
 	return src, pinned, nil
 }
 
-func (c *command) dial(ctx context.Context, address, identity string) (ledgerSource, error) {
+func (c *command) dial(ctx context.Context, address, identity string) (audit.Source, error) {
 	if identity == "" {
 		return nil, failure.Usage("flag", "", "--node needs --identity")
 	}
-	if err := checkNode(address); err != nil {
+	if err := exchange.CheckAddress(address); err != nil {
 		return nil, err
 	}
 	id, err := peers.LoadIdentity(identity)
@@ -93,7 +95,7 @@ func (c *command) dial(ctx context.Context, address, identity string) (ledgerSou
 		return nil, failure.Usage("identity", "", "%s", err)
 	}
 	c.progress.step("connecting to %s", address)
-	src, err := dialSource(ctx, address, id, c.parameters)
+	src, err := audit.Dial(ctx, address, id, c.parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +104,7 @@ func (c *command) dial(ctx context.Context, address, identity string) (ledgerSou
 
 // openFolder opens the ledger of the first stopped node of a folder; the others
 // lend their blobs. A running node is asked, where an analyst's key is at hand.
-func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.Network) (ledgerSource, error) {
+func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.Network) (audit.Source, error) {
 	nodes, analyst, err := nodeFolders(dir)
 	if err != nil {
 		return nil, err
@@ -117,7 +119,7 @@ func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.
 			return nil, err
 		}
 	}
-	src, err := openArchive(ctx, nodes[0].data, network, c.parameters, blobs...)
+	src, err := audit.OpenArchive(ctx, nodes[0].data, network, c.parameters, blobs...)
 	if !errors.Is(err, disk.ErrLocked) {
 		if err != nil {
 			return nil, err
@@ -138,7 +140,7 @@ func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.
 // ledgerList makes `list`, and `search`, which is the same with filters.
 func (c *command) ledgerList(use, short string, filters bool) *cobra.Command {
 	var f sourceFlags
-	var filter ledgerFilter
+	var filter audit.Filter
 	var since, until string
 	var all bool
 	cmd := &cobra.Command{
@@ -168,31 +170,31 @@ func (c *command) ledgerList(use, short string, filters bool) *cobra.Command {
 	return cmd
 }
 
-func (c *command) listLedger(ctx context.Context, f sourceFlags, filter ledgerFilter, all bool) error {
+func (c *command) listLedger(ctx context.Context, f sourceFlags, filter audit.Filter, all bool) error {
 	src, pinned, err := c.source(ctx, f)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	var keep func(ledgerEvent) bool
+	var keep func(audit.Event) bool
 	if all {
-		keep = filter.matchesEvent
+		keep = filter.MatchesEvent
 	}
-	h, err := readHistory(ctx, src, pinned, keep)
+	h, err := audit.ReadHistory(ctx, src, pinned, keep)
 	if err != nil {
 		return err
 	}
 	c.progress.finish()
-	queries := []*ledgerQuery{}
+	queries := []*audit.Query{}
 	for _, q := range h.Queries {
-		if filter.matches(q) {
+		if filter.Matches(q) {
 			queries = append(queries, q)
 		}
 	}
 	id := src.Network().ID().String()
 	switch {
 	case c.json && all:
-		return c.printJSON(map[string]any{"network": id, "entries": append([]ledgerEvent{}, h.Events...)})
+		return c.printJSON(map[string]any{"network": id, "entries": append([]audit.Event{}, h.Events...)})
 	case c.json:
 		return c.printJSON(map[string]any{"network": id, "queries": queries})
 	case all:
@@ -222,18 +224,18 @@ func (c *command) showLedger(ctx context.Context, f sourceFlags, name string) er
 	}
 	defer src.Close()
 	prefix := strings.ToLower(name)
-	h, err := readHistory(ctx, src, pinned, func(e ledgerEvent) bool {
+	h, err := audit.ReadHistory(ctx, src, pinned, func(e audit.Event) bool {
 		return e.Query != "" && (name == "last" || strings.HasPrefix(e.Query, prefix))
 	})
 	if err != nil {
 		return err
 	}
 	c.progress.finish()
-	q, err := h.find(name)
+	q, err := h.Find(name)
 	if err != nil {
 		return err
 	}
-	events := []ledgerEvent{}
+	events := []audit.Event{}
 	for _, e := range h.Events {
 		if e.Query == q.ID {
 			events = append(events, e)
@@ -241,9 +243,9 @@ func (c *command) showLedger(ctx context.Context, f sourceFlags, name string) er
 	}
 	if c.json {
 		return c.printJSON(struct {
-			*ledgerQuery
+			*audit.Query
 			Network string        `json:"network"`
-			Entries []ledgerEvent `json:"entries"`
+			Entries []audit.Event `json:"entries"`
 		}{q, src.Network().ID().String(), events})
 	}
 	return c.print(queryText(q, events, pinned != nil))
@@ -277,16 +279,16 @@ func (c *command) followLedger(ctx context.Context, f sourceFlags, all bool) err
 	s, err := src.Base(ctx)
 	if err == nil && all {
 		s = protocols.NewState(src.Network(), protocols.SizesOf(src.Params()))
-		_, err = wholeExtent(ctx, src)
+		_, err = audit.WholeExtent(ctx, src)
 	}
 	if err != nil {
 		return err
 	}
 	c.progress.finish()
 	c.progress.note("following; Ctrl-C ends it")
-	return followFrom(ctx, src, s, func(s *protocols.State, r *protocols.Record, refused error) error {
-		e := eventOf(s, r, refused)
-		e.Time = timeOf(src, r)
+	return audit.Follow(ctx, src, s, func(s *protocols.State, r *protocols.Record, refused error) error {
+		e := audit.EventOf(s, r, refused)
+		e.Time = audit.TimeOf(src, r)
 		if c.json {
 			line, err := json.Marshal(e)
 			if err != nil {
@@ -312,4 +314,22 @@ cannot export.`,
 	f.add(cmd)
 	c.jsonFlag(cmd)
 	return cmd
+}
+
+// parseWhen reads a point in time: RFC 3339, a day (its beginning, UTC), or how
+// long ago.
+func parseWhen(flag, text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
+			return t, nil
+		}
+	}
+	if d, err := time.ParseDuration(text); err == nil && d > 0 {
+		return now.Add(-d), nil
+	}
+	return time.Time{}, failure.Usage("flag", `for example 2026-03-31, 2026-03-31T09:00:00Z, or 24h for "a day ago"`,
+		"--%s %q is not a time", flag, text)
 }

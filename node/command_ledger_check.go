@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/engine"
+	"parley/node/audit"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
@@ -32,10 +34,10 @@ func (c *command) exportTo(ctx context.Context, f sourceFlags, path string) erro
 		return err
 	}
 	defer src.Close()
-	var out *exported
+	var out *audit.Exported
 	var reading error
 	err = disk.StreamFile(path, func(w io.Writer) error {
-		out, reading = exportLedger(ctx, w, src, src.Params(), func(done, total uint64) {
+		out, reading = audit.Export(ctx, w, src, src.Params(), func(done, total uint64) {
 			c.progress.update("exporting blocks", int(done), int(total))
 		})
 		return reading
@@ -92,8 +94,8 @@ with --complete it is an error for epochs and answered questions.`,
 }
 
 // pinsOf reads what an export or a node is compared with.
-func pinsOf(genesis, network string) (exportPins, error) {
-	var pins exportPins
+func pinsOf(genesis, network string) (audit.Pins, error) {
+	var pins audit.Pins
 	var err error
 	if pins.Network, err = readNetwork(network); err != nil || genesis == "" {
 		return pins, err
@@ -124,7 +126,7 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 		return failure.Usage("file", "", "%s is not a file", path)
 	}
 	const megabyte = 1_000_000
-	found, err := checkExport(file, info.Size(), pins, c.parameters, func(done, total int64) {
+	found, err := audit.Check(file, info.Size(), pins, c.parameters, func(done, total int64) {
 		c.progress.update("checking (MB)", int(done/megabyte), int((total+megabyte-1)/megabyte))
 	})
 	if err != nil {
@@ -143,7 +145,7 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 	switch {
 	case err != nil || found.Verified:
 		return err
-	case found.Reason == "" && (!pins.any() || len(found.OtherKeys) > 0):
+	case found.Reason == "" && (!pins.Any() || len(found.OtherKeys) > 0):
 		return exitStatus(failure.StatusNotPinned)
 	}
 	return exitStatus(failure.StatusRefused)
@@ -151,7 +153,7 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 
 // checkedText is the result for a person. Without a pin it never says
 // "verified".
-func checkedText(f *checked) string {
+func checkedText(f *audit.Checked) string {
 	var b strings.Builder
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-12s %s\n", name, failure.Printable(fmt.Sprintf(format, args...)))
@@ -275,7 +277,7 @@ func (c *command) head(ctx context.Context, f sourceFlags, genesis string, block
 		return err
 	}
 	for _, address := range f.nodes {
-		if err := checkNode(address); err != nil {
+		if err := exchange.CheckAddress(address); err != nil {
 			return err
 		}
 	}
@@ -329,9 +331,9 @@ func headText(h *headJSON) string {
 
 // compare finds the validators that are not pinned. Without a pinned later
 // membership they are compared with the founders, whom the network's id names.
-func (h *headJSON) compare(pins exportPins, founding *protocols.Network, got ledger.LightBlock) {
+func (h *headJSON) compare(pins audit.Pins, founding *protocols.Network, got ledger.LightBlock) {
 	pin := founding
-	if h.compared = pins.any(); pins.Network != nil {
+	if h.compared = pins.Any(); pins.Network != nil {
 		pin = pins.Network
 	}
 	h.OtherKeys = []validatorJSON{}
@@ -346,14 +348,14 @@ func (h *headJSON) compare(pins exportPins, founding *protocols.Network, got led
 }
 
 // compareHeads runs the ledger's light client against nodes.
-func compareHeads(ctx context.Context, addresses []string, id peers.Identity, pins exportPins, block uint64) (*headJSON, error) {
+func compareHeads(ctx context.Context, addresses []string, id peers.Identity, pins audit.Pins, block uint64) (*headJSON, error) {
 	allowed := map[peer.ID]peers.Role{}
 	var ids []peer.ID
 	var infos []peer.AddrInfo
 	for _, address := range addresses {
 		info, err := peers.ParseAddress(address)
 		if err != nil {
-			return nil, checkNode(address)
+			return nil, exchange.CheckAddress(address)
 		}
 		if allowed[info.ID] == peers.Member {
 			return nil, failure.Usage("node", "", "--node names %s twice", info.ID)
@@ -361,7 +363,7 @@ func compareHeads(ctx context.Context, addresses []string, id peers.Identity, pi
 		allowed[info.ID] = peers.Member
 		ids, infos = append(ids, info.ID), append(infos, *info)
 	}
-	t, err := peers.NewHost(id, "", peers.NewRoles(allowed), quietLog(), nil)
+	t, err := peers.NewHost(id, "", peers.NewRoles(allowed), slog.New(slog.DiscardHandler), nil)
 	if err != nil {
 		return nil, err
 	}

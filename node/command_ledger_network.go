@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/audit"
 	"parley/node/disk"
 	"parley/node/failure"
 	"parley/node/ledger"
@@ -34,14 +35,14 @@ put there, in which block, and whether the key before handed over (rotated) or n
 
 // describedJSON is what `ledger network --json` prints.
 type describedJSON struct {
-	Path    string     `json:"path"`
-	Network string     `json:"network"`
-	Pinned  bool       `json:"pinned"` // the founding is the pinned one
-	At      uint64     `json:"at"`
-	Version uint64     `json:"version"` // of the membership, from 1
-	Block   uint64     `json:"block"`   // of the vote that made it; 0: as founded
-	Time    time.Time  `json:"time"`    // of the block At
-	Members []seatJSON `json:"members"`
+	Path    string       `json:"path"`
+	Network string       `json:"network"`
+	Pinned  bool         `json:"pinned"` // the founding is the pinned one
+	At      uint64       `json:"at"`
+	Version uint64       `json:"version"` // of the membership, from 1
+	Block   uint64       `json:"block"`   // of the vote that made it; 0: as founded
+	Time    time.Time    `json:"time"`    // of the block At
+	Members []audit.Seat `json:"members"`
 }
 
 func (c *command) describeNetwork(ctx context.Context, f sourceFlags, at uint64, path string) error {
@@ -71,7 +72,7 @@ func (c *command) describeNetwork(ctx context.Context, f sourceFlags, at uint64,
 
 // describeAt verifies a source's blocks up to one (0: its last), and describes
 // the network at the end of it.
-func describeAt(ctx context.Context, src ledgerSource, pinned *protocols.Network, at uint64, progress func(done, total uint64)) (*protocols.Network, *describedJSON, error) {
+func describeAt(ctx context.Context, src audit.Source, pinned *protocols.Network, at uint64, progress func(done, total uint64)) (*protocols.Network, *describedJSON, error) {
 	extent, err := src.Extent(ctx)
 	switch {
 	case err != nil:
@@ -85,13 +86,13 @@ func describeAt(ctx context.Context, src ledgerSource, pinned *protocols.Network
 		return nil, nil, failure.Refused("block", "", "--at %d: the ledger goes up to block %d", at, extent.LastBlock)
 	}
 	out := &describedJSON{Network: src.Network().ID().String(), Pinned: pinned != nil, At: at}
-	p := newReplay(src.Network(), protocols.SizesOf(src.Params()))
-	p.block = func(b ledger.CheckedBlock) error {
+	p := audit.NewReplay(src.Network(), protocols.SizesOf(src.Params()))
+	p.Block = func(b ledger.CheckedBlock) error {
 		out.Time = b.Time.UTC()
 		progress(b.Height, at)
 		return nil
 	}
-	p.record = func(*protocols.Record, error) error { return nil }
+	p.Record = func(*protocols.Record, error) error { return nil }
 	blocks, err := p.Run(src.Blocks(ctx, 1, at))
 	if err != nil {
 		return nil, nil, err
@@ -99,18 +100,18 @@ func describeAt(ctx context.Context, src ledgerSource, pinned *protocols.Network
 	if blocks != at {
 		return nil, nil, fmt.Errorf("%d of %d blocks came", blocks, at)
 	}
-	described, err := p.state.Described(math.MaxUint64)
+	described, err := p.State.Described(math.MaxUint64)
 	if err != nil {
 		return nil, nil, failure.Refused("not-ready", "choose a later block", "%s", err)
 	}
-	present, gone := p.state.Seats()
+	present, gone := p.State.Seats()
 	if pinned != nil {
-		if _, err := (exportPins{Network: pinned}).compare(p.state, at, present, gone); err != nil {
+		if _, err := (audit.Pins{Network: pinned}).Compare(p.State, at, present, gone); err != nil {
 			return nil, nil, failure.Refused("network", "", "%s", err)
 		}
 	}
-	out.Members = seatsOf(present, gone)
-	membership := p.state.Membership()
+	out.Members = audit.SeatsOf(present, gone)
+	membership := p.State.Membership()
 	out.Version, out.Block = membership.Version, membership.Block
 	return described, out, nil
 }
@@ -127,7 +128,7 @@ func (d *describedJSON) text() string {
 	text += "\n"
 	label := "keys"
 	for _, s := range d.Members {
-		name, mark := s.Name, s.mark(d.Pinned)
+		name, mark := s.Name, seatMark(s, d.Pinned)
 		if name == "" {
 			name = "(" + s.Role + ")"
 		}

@@ -10,6 +10,7 @@ import (
 
 	"parley/node/client"
 	"parley/node/disk"
+	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
@@ -57,7 +58,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 	if err := checkDeadline(f.deadline); err != nil {
 		return err
 	}
-	if err := checkNode(f.node); err != nil {
+	if err := exchange.CheckAddress(f.node); err != nil {
 		return err
 	}
 	pinned, err := readNetwork(f.network)
@@ -93,15 +94,6 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 		err = exitStatus(failure.StatusNotPinned)
 	}
 	return err
-}
-
-// checkNode refuses what is no multiaddr of a node.
-func checkNode(address string) error {
-	if info, err := peers.ParseAddress(address); err != nil || len(info.Addrs) == 0 {
-		return failure.Usage("node", "for example /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...",
-			"--node %q is not a multiaddr that ends in /p2p/PEER-ID", address)
-	}
-	return nil
 }
 
 // ask asks one question and shows its steps. An error knows the question that it is about.

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/engine"
+	"parley/node/audit"
 	"parley/node/failure"
 )
 
@@ -76,7 +77,7 @@ func statusText(r nodeReport) string {
 		block = fmt.Sprintf("block %d of %s", r.Ledger.Block, r.Ledger.Time.UTC().Format(time.RFC3339))
 	}
 	line("ledger", "%s, %d entries, state %s; %d of %d validators connected", block,
-		r.Ledger.Entries, shortDigest(r.Ledger.State), r.Ledger.Connected, r.Ledger.Validators)
+		r.Ledger.Entries, audit.ShortDigest(r.Ledger.State), r.Ledger.Connected, r.Ledger.Validators)
 	epoch := "none is formed"
 	if r.Epoch > 0 {
 		epoch = fmt.Sprintf("%d", r.Epoch)

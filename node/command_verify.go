@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/engine"
+	"parley/node/audit"
 	"parley/node/client"
 	"parley/node/failure"
 	"parley/protocols"
@@ -33,7 +34,7 @@ type verdictJSON struct {
 	Time            *time.Time    `json:"time,omitempty"`   // of that block
 	Parameters      string        `json:"parameters,omitempty"`
 	Departments     []string      `json:"departments,omitempty"`
-	Members         []seatJSON    `json:"members,omitempty"` // of the network when the answer was made, and who had left, by key
+	Members         []audit.Seat  `json:"members,omitempty"` // of the network when the answer was made, and who had left, by key
 	SQL             string        `json:"sql,omitempty"`
 	Columns         []string      `json:"columns,omitempty"`
 	Rows            [][]*string   `json:"rows,omitempty"`
@@ -126,7 +127,7 @@ func verdictOf(v protocols.Verdict) verdictJSON {
 		out.Reason = v.Reason
 	}
 	if v.SelfConsistent {
-		out.Members = seatsOf(v.Seats, v.Gone)
+		out.Members = audit.SeatsOf(v.Seats, v.Gone)
 		out.Digest, out.Block, out.Time = v.Certificate.String(), v.Block, &v.Time
 	}
 	out.SQL = questionOf(v)
@@ -190,7 +191,7 @@ func verdictText(v protocols.Verdict) string {
 	}
 	fmt.Fprintf(&b, "certificate  %s\n", verdictLine(v))
 	if v.SelfConsistent {
-		seats := seatsOf(v.Seats, v.Gone)
+		seats := audit.SeatsOf(v.Seats, v.Gone)
 		fmt.Fprintf(&b, "departments  %s\n%sparameters   %s\nledger       %s\ndigest       %s\n",
 			strings.Join(markedNames(v.Departments, seats, compared(v)), ", "), seatLines("keys", seats, compared(v)),
 			parametersText(v.Parameters, v.ForPrivateData), anchorText(v), v.Certificate)

@@ -15,6 +15,7 @@ import (
 	"parley/datasets/plain"
 	"parley/datasets/population"
 	"parley/engine"
+	"parley/node/audit"
 	"parley/node/client"
 	"parley/node/failure"
 	"parley/protocols"
@@ -177,7 +178,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 		return err
 	}
 	defer client.Close()
-	answers, failed, last := []demoAnswer{}, false, []ledgerEvent{}
+	answers, failed, last := []demoAnswer{}, false, []audit.Event{}
 	for i, q := range demoQuestions {
 		if !c.json {
 			if err := c.print(fmt.Sprintf("\n%d. %s\n\n%s\n\n", i+1, q.Title, indent(q.SQL))); err != nil {
@@ -314,7 +315,7 @@ The departments stay up until you press Ctrl-C. Ask them, from another terminal:
 }
 
 // historyOf describes the ledger's entries of a question that has ended lately.
-func historyOf(c *client.Client, query engine.Digest) (events []ledgerEvent) {
+func historyOf(c *client.Client, query engine.Digest) (events []audit.Event) {
 	c.View(func(s *protocols.State) {
 		q := s.Query(query)
 		if q == nil {
@@ -325,7 +326,7 @@ func historyOf(c *client.Client, query engine.Digest) (events []ledgerEvent) {
 			records = append(records, *q.Done)
 		}
 		for i := range records {
-			e := eventOf(s, &records[i], nil)
+			e := audit.EventOf(s, &records[i], nil)
 			if at := c.Signed(e.Number); !at.IsZero() {
 				e.Time = at
 			}

@@ -15,10 +15,12 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/audit"
 	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
+	"parley/node/nodetest"
 	"parley/protocols"
 	"parley/protocols/liar"
 )
@@ -26,7 +28,7 @@ import (
 // auditCommand is the command with its output caught.
 func auditCommand() (*command, *bytes.Buffer) {
 	var out bytes.Buffer
-	return &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), parameters: tiny, json: true}, &out
+	return &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), parameters: nodetest.Tiny, json: true}, &out
 }
 
 // address is what a node is dialled by.
@@ -83,7 +85,7 @@ func TestAuditor(t *testing.T) {
 
 	first := n.readLive(ctx, c, out, live)
 	dir := t.TempDir()
-	var wrote exported
+	var wrote audit.Exported
 	auditor := sourceFlags{nodes: []string{n.address(3)}, identity: live.identity} // which holds no shares and no analyst's keys
 	check(t, c.exportTo(ctx, auditor, filepath.Join(dir, "live")))
 	into(t, out, &wrote)
@@ -93,14 +95,14 @@ func TestAuditor(t *testing.T) {
 	id := n.networkID()
 	n.checkExports(c, out, filepath.Join(dir, "live"), id, 0)
 
-	head, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: id}, 0)
+	head, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, audit.Pins{Genesis: id}, 0)
 	if err != nil || head.Block == 0 || len(head.Validators) != 4 || !head.Pinned {
 		t.Errorf("%+v, %v", head, err)
 	}
-	if _, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, exportPins{Genesis: engine.Digest{1}}, 0); err == nil {
+	if _, err := compareHeads(ctx, []string{n.address(0), n.address(2)}, n.analyst, audit.Pins{Genesis: engine.Digest{1}}, 0); err == nil {
 		t.Error("another network's id is taken")
 	}
-	err = c.listLedger(ctx, sourceFlags{dir: n.nodes[1].cfg.Dir}, ledgerFilter{}, false)
+	err = c.listLedger(ctx, sourceFlags{dir: n.nodes[1].cfg.Dir}, audit.Filter{}, false)
 	if failure := failure.Of(err); failure.Code != "running" {
 		t.Errorf("a running node's folder: %v", err)
 	}
@@ -118,28 +120,28 @@ func TestAuditor(t *testing.T) {
 func (n *testNetwork) readLive(ctx context.Context, c *command, out *bytes.Buffer, live sourceFlags) string {
 	t := n.t
 	t.Helper()
-	var listed struct{ Queries []ledgerQuery }
-	check(t, c.listLedger(ctx, live, ledgerFilter{}, false))
+	var listed struct{ Queries []audit.Query }
+	check(t, c.listLedger(ctx, live, audit.Filter{}, false))
 	into(t, out, &listed)
 	if len(listed.Queries) != 2 || listed.Queries[0].State != "done" || !listed.Queries[0].Released || listed.Queries[0].Table != "people" ||
 		listed.Queries[0].Analyst != n.analyst.Peer() || len(listed.Queries[0].Certificate) != 64 || len(listed.Queries[0].Departments) != 3 {
 		t.Errorf("list: %+v", listed)
 	}
 	first := listed.Queries[0].ID
-	check(t, c.listLedger(ctx, live, ledgerFilter{Table: "people", Department: "b", Analyst: n.analyst.Peer(), Text: "AVG("}, false))
+	check(t, c.listLedger(ctx, live, audit.Filter{Table: "people", Department: "b", Analyst: n.analyst.Peer(), Text: "AVG("}, false))
 	into(t, out, &listed)
 	if len(listed.Queries) != 1 || listed.Queries[0].ID != first {
 		t.Errorf("search: %+v", listed)
 	}
-	for _, f := range []ledgerFilter{{Table: "none"}, {Department: "x"}, {Analyst: "x"}, {Since: time.Now().Add(time.Hour)}, {Until: time.Unix(0, 0)}} {
+	for _, f := range []audit.Filter{{Table: "none"}, {Department: "x"}, {Analyst: "x"}, {Since: time.Now().Add(time.Hour)}, {Until: time.Unix(0, 0)}} {
 		check(t, c.listLedger(ctx, live, f, false))
 		into(t, out, &listed)
 		if len(listed.Queries) != 0 {
 			t.Errorf("%+v finds %+v", f, listed)
 		}
 	}
-	var entries struct{ Entries []ledgerEvent }
-	check(t, c.listLedger(ctx, live, ledgerFilter{Department: "a"}, true))
+	var entries struct{ Entries []audit.Event }
+	check(t, c.listLedger(ctx, live, audit.Filter{Department: "a"}, true))
 	into(t, out, &entries)
 	if len(entries.Entries) < 8 || entries.Entries[0].Author != "a" {
 		t.Errorf("entries of a: %+v", entries)
@@ -147,7 +149,7 @@ func (n *testNetwork) readLive(ctx context.Context, c *command, out *bytes.Buffe
 
 	var shown struct {
 		Query   string
-		Entries []ledgerEvent
+		Entries []audit.Event
 	}
 	check(t, c.showLedger(ctx, live, first[:8]))
 	into(t, out, &shown)
@@ -175,11 +177,11 @@ func (n *testNetwork) readLive(ctx context.Context, c *command, out *bytes.Buffe
 func (n *testNetwork) readStopped(ctx context.Context, c *command, out *bytes.Buffer, first string) {
 	t := n.t
 	t.Helper()
-	var listed struct{ Queries []ledgerQuery }
+	var listed struct{ Queries []audit.Query }
 	path := filepath.Join(t.TempDir(), "stopped")
 	n.stop(2)
 	stopped := sourceFlags{dir: n.nodes[2].cfg.Dir}
-	check(t, c.listLedger(ctx, stopped, ledgerFilter{}, false))
+	check(t, c.listLedger(ctx, stopped, audit.Filter{}, false))
 	into(t, out, &listed)
 	if len(listed.Queries) != 2 || listed.Queries[0].ID != first {
 		t.Errorf("list of a folder: %+v", listed)
@@ -223,7 +225,7 @@ func (n *testNetwork) checkExports(c *command, out *bytes.Buffer, path string, i
 			out.Reset()
 		}
 		err := c.checkFile(path, pin.genesis, pin.network, missing == 0)
-		var got checked
+		var got audit.Checked
 		into(n.t, out, &got)
 		want := fmt.Sprint(exitStatus(pin.status))
 		if pin.status == 0 {
@@ -263,14 +265,14 @@ func TestAuditorOfLies(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	src, err := dialSource(ctx, n.address(0), n.analyst, tiny)
+	src, err := audit.Dial(ctx, n.address(0), n.analyst, nodetest.Tiny)
 	check(t, err)
 	defer src.Close()
 	for {
 		var file bytes.Buffer
-		_, err = exportLedger(ctx, &file, src, src.Params(), func(uint64, uint64) {})
+		_, err = audit.Export(ctx, &file, src, src.Params(), func(uint64, uint64) {})
 		check(t, err)
-		got := checkBytes(t, file.Bytes(), exportPins{Genesis: n.networkID()})
+		got := checkBytes(t, file.Bytes(), audit.Pins{Genesis: n.networkID()})
 		if !got.Verified {
 			t.Fatalf("%+v", got)
 		}
@@ -284,7 +286,7 @@ func TestAuditorOfLies(t *testing.T) {
 		}
 		break
 	}
-	h, err := readHistory(ctx, src, nil, nil)
+	h, err := audit.ReadHistory(ctx, src, nil, nil)
 	if err != nil || len(h.Queries) != 1 || h.Queries[0].State != "accused" || !strings.Contains(h.Queries[0].Reason, "accuses b (bad-proof)") {
 		t.Errorf("%+v, %v", h, err)
 	}
@@ -292,7 +294,7 @@ func TestAuditorOfLies(t *testing.T) {
 
 // shortSource is a source that does not hold all of its ledger.
 type shortSource struct {
-	ledgerSource
+	audit.Source
 	extent exchange.Extent
 }
 
@@ -306,7 +308,7 @@ func TestFollowLedger(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var out syncBuffer
-	c := &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), parameters: tiny, json: true}
+	c := &command{out: &out, errs: io.Discard, progress: newProgress(io.Discard), parameters: nodetest.Tiny, json: true}
 	done := make(chan error, 1)
 	go func() { done <- c.followLedger(ctx, live, true) }()
 	await := func(text string) {
@@ -326,7 +328,7 @@ func TestFollowLedger(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	for i, line := range lines {
-		var e ledgerEvent
+		var e audit.Event
 		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Number != uint64(i+1) {
 			t.Errorf("%v: %s", err, line)
 		}
@@ -334,22 +336,22 @@ func TestFollowLedger(t *testing.T) {
 
 	limit, stop := context.WithTimeout(context.Background(), time.Minute)
 	defer stop()
-	src, err := dialSource(limit, n.address(0), n.analyst, tiny)
+	src, err := audit.Dial(limit, n.address(0), n.analyst, nodetest.Tiny)
 	check(t, err)
 	defer src.Close()
 	pruned := shortSource{src, exchange.Extent{FirstBlock: 3, LastBlock: 9, Records: 5}}
-	if _, err := exportLedger(limit, io.Discard, pruned, src.Params(), func(uint64, uint64) {}); failure.Of(err).Code != "pruned" {
+	if _, err := audit.Export(limit, io.Discard, pruned, src.Params(), func(uint64, uint64) {}); failure.Of(err).Code != "pruned" {
 		t.Errorf("an export without the first block: %v", err)
 	}
 	joined := shortSource{src, exchange.Extent{FirstBlock: 3, LastBlock: 9, Records: 5, Missing: 2}}
-	if _, err := readHistory(limit, joined, nil, nil); failure.Of(err).Code != "incomplete" {
+	if _, err := audit.ReadHistory(limit, joined, nil, nil); failure.Of(err).Code != "incomplete" {
 		t.Errorf("a history without its beginning: %v", err)
 	}
 	wrong := sourceFlags{nodes: live.nodes, identity: live.identity, network: filepath.Join(t.TempDir(), "other.json")}
 	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, networkName))
 	check(t, err)
 	check(t, os.WriteFile(wrong.network, bytes.Replace(text, []byte(`"name": "parley"`), []byte(`"name": "other"`), 1), disk.FileMode))
-	if err := c.listLedger(limit, wrong, ledgerFilter{}, false); failure.Of(err).Code != "network" {
+	if err := c.listLedger(limit, wrong, audit.Filter{}, false); failure.Of(err).Code != "network" {
 		t.Errorf("another network is listed: %v", err)
 	}
 }

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/audit"
 	"parley/node/ledger"
+	"parley/node/nodetest"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -139,7 +141,7 @@ func TestLongestEntry(t *testing.T) {
 	if err := l.history.Append(ctx, e); err != nil {
 		t.Fatalf("%v\n%s", err, n.logs())
 	}
-	src, err := dialSource(ctx, n.address(1), n.analyst, tiny)
+	src, err := audit.Dial(ctx, n.address(1), n.analyst, nodetest.Tiny)
 	if err != nil {
 		t.Fatal(err)
 	}

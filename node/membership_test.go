@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/node/audit"
 	"parley/node/failure"
 	"parley/node/peers"
 )
@@ -46,7 +47,7 @@ func (n *testNetwork) report(i int) (r nodeReport) {
 // trust is a block that two nodes show alike, as a newcomer's operator is told.
 func (n *testNetwork) trust(a, b int) string {
 	n.t.Helper()
-	head, err := compareHeads(context.Background(), []string{n.address(a), n.address(b)}, n.analyst, exportPins{}, 0)
+	head, err := compareHeads(context.Background(), []string{n.address(a), n.address(b)}, n.analyst, audit.Pins{}, 0)
 	if err != nil {
 		n.t.Fatal(err)
 	}

@@ -340,7 +340,7 @@ func TestRefusedStarts(t *testing.T) {
 			test.change(&cfg)
 			o := Options{CacheDir: keysDir()}
 			if name != "parameters" {
-				o.hooks.parameters = tiny
+				o.hooks.parameters = nodetest.Tiny
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 			defer cancel()
@@ -353,7 +353,7 @@ func TestRefusedStarts(t *testing.T) {
 	n.logged(0, "msg=listening") // and so has its folder
 	cfg := n.nodes[0].cfg
 	cfg.Listen = nodetest.Loopback
-	if err := Run(context.Background(), cfg, Options{CacheDir: keysDir(), hooks: hooks{parameters: tiny}}); err == nil || !strings.Contains(err.Error(), "another node is running from "+cfg.Dir) {
+	if err := Run(context.Background(), cfg, Options{CacheDir: keysDir(), hooks: hooks{parameters: nodetest.Tiny}}); err == nil || !strings.Contains(err.Error(), "another node is running from "+cfg.Dir) {
 		t.Errorf("two nodes over one folder: %v", err)
 	}
 }
@@ -364,7 +364,7 @@ func TestStrangerAnalyst(t *testing.T) {
 	n := newTestNetwork(t, 2)
 	n.startAll()
 	start := time.Now()
-	_, err := client.Dial(context.Background(), n.nodes[0].cfg.Listen+"/p2p/"+n.nodes[0].id.Peer(), nodetest.Identity(t), client.Options{Parameters: tiny})
+	_, err := client.Dial(context.Background(), n.nodes[0].cfg.Listen+"/p2p/"+n.nodes[0].id.Peer(), nodetest.Identity(t), client.Options{Parameters: nodetest.Tiny})
 	if err == nil || !strings.Contains(err.Error(), "list of analysts") || time.Since(start) > 9*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
@@ -424,7 +424,7 @@ func TestKeysAreFetched(t *testing.T) {
 	n.waitReady(other)
 	// A cache that was emptied is filled again, one with other keys stays.
 	n.stop(other)
-	fresh, err := tiny("")
+	fresh, err := nodetest.Tiny("")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,21 +14,12 @@ import (
 	"testing"
 	"time"
 
-	"parley/circuits"
 	"parley/engine"
 	"parley/node/client"
 	"parley/node/nodetest"
 	"parley/node/peers"
 	"parley/protocols"
 )
-
-// tiny is a parameter set in which a proof takes some 30 ms.
-func tiny(string) (circuits.Params, error) {
-	return circuits.NewParams(circuits.Literal{
-		Name: "tiny", N: 32, Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001},
-		LogT: 26, FloodingBits: 72, Limbs: 24, LimbBits: 20, Departments: 64, Insecure: true,
-	})
-}
 
 // keysDir is shared by all tests of a run: keys are made once.
 var keysDir = sync.OnceValue(func() string {
@@ -172,7 +163,7 @@ func (n *testNetwork) start(department int) *testNode {
 	ctx, cancel := context.WithCancel(context.Background())
 	node.cancel = cancel
 	o := Options{CacheDir: keysDir(), Logger: slog.New(slog.NewTextHandler(node.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Ready: func(s Status) { node.ready <- s }, hooks: hooks{parameters: tiny}}
+		Ready: func(s Status) { node.ready <- s }, hooks: hooks{parameters: nodetest.Tiny}}
 	if n.options != nil {
 		n.options(department, &o)
 	}
@@ -233,7 +224,7 @@ func (n *testNetwork) dial(department int) *client.Client {
 	if cache == "" {
 		cache = keysDir()
 	}
-	c, err := client.Dial(ctx, node.cfg.Listen+"/p2p/"+node.id.Peer(), n.analyst, client.Options{CacheDir: cache, Parameters: tiny})
+	c, err := client.Dial(ctx, node.cfg.Listen+"/p2p/"+node.id.Peer(), n.analyst, client.Options{CacheDir: cache, Parameters: nodetest.Tiny})
 	if err != nil {
 		n.t.Fatalf("%v\n%s", err, node.log)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/audit"
 	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/failure"
@@ -32,7 +33,7 @@ type answerJSON struct {
 	Assurance   string                    `json:"assurance"`
 	Parameters  string                    `json:"parameters"`
 	Departments []client.DepartmentStatus `json:"departments"`
-	Members     []seatJSON                `json:"members"` // as verify shows them
+	Members     []audit.Seat              `json:"members"` // as verify shows them
 	Certificate certificateJSON           `json:"certificate"`
 	Ledger      anchorJSON                `json:"ledger"` // where the outcome stands
 
@@ -60,7 +61,7 @@ type anchorJSON struct {
 // answerOf is the JSON form of an answer whose certificate was written to path, if not "".
 func answerOf(sql string, a *client.Answer, path string) answerJSON {
 	out := answerJSON{SQL: sql, Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
-		Departments: a.Departments, Members: seatsOf(a.Verdict.Seats, a.Verdict.Gone), Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
+		Departments: a.Departments, Members: audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
 	if a.Verdict.DevelopmentKeys {
 		out.Caveat = protocols.DevelopmentCaveat
 	}
@@ -131,7 +132,7 @@ func provenance(a *client.Answer, path string) string {
 		"assurance    " + a.Assurance + ", parameters " + parametersText(a.Parameters, a.Verdict.ForPrivateData),
 		"departments  " + departmentsLine(a),
 	}
-	if keys := seatLines("keys", seatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)); keys != "" {
+	if keys := seatLines("keys", audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)); keys != "" {
 		lines = append(lines, strings.TrimSuffix(keys, "\n"))
 	}
 	lines = append(lines,
@@ -149,7 +150,7 @@ func provenance(a *client.Answer, path string) string {
 
 // departmentsLine groups the departments by what they did, each with its key's mark.
 func departmentsLine(a *client.Answer) string {
-	byStatus, seats := map[string][]string{}, seatsOf(a.Verdict.Seats, nil)
+	byStatus, seats := map[string][]string{}, audit.SeatsOf(a.Verdict.Seats, nil)
 	for _, d := range a.Departments {
 		byStatus[d.Status] = append(byStatus[d.Status], markedNames([]string{d.Name}, seats, compared(a.Verdict))...)
 	}

@@ -3,6 +3,8 @@ package node
 import (
 	"strings"
 	"testing"
+
+	"parley/node/audit"
 )
 
 func text(s string) *string { return &s }
@@ -53,12 +55,12 @@ func TestBeside(t *testing.T) {
 func TestReleasedIsListed(t *testing.T) {
 	for _, state := range []string{"done", "refused", "accused", "failed", "expired", "sharing"} {
 		for _, released := range []bool{false, true} {
-			q := &ledgerQuery{ID: "ab", State: state, Released: released, Reason: "why"}
+			q := &audit.Query{ID: "ab", State: state, Released: released, Reason: "why"}
 			want := state
 			if released {
 				want = "released, " + state
 			}
-			list, show := queriesGrid([]*ledgerQuery{q}, false).String(), queryText(q, nil, false)
+			list, show := queriesGrid([]*audit.Query{q}, false).String(), queryText(q, nil, false)
 			if !strings.Contains(list, "| "+want+" ") || !strings.Contains(show, " "+want+": why\n") {
 				t.Errorf("%s, released %v:\n%s\n%s", state, released, list, show)
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"parley/node/audit"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -91,7 +92,7 @@ func viewMembers(s *protocols.State) []viewMember {
 	var out []viewMember
 	present, _ := s.Seats()
 	for _, seat := range present {
-		m := memberReport{Role: string(seat.Role), Standing: seatOf(seat).standing()}
+		m := memberReport{Role: string(seat.Role), Standing: audit.SeatOf(seat).Origin()}
 		if s.HasJoined(seat.Key) {
 			m.Name = seat.Name
 		}

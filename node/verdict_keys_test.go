@@ -10,10 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"parley/node/audit"
 	"parley/node/client"
 	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/ledger"
+	"parley/node/nodetest"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -23,7 +25,7 @@ func (n *testNetwork) verifier(path string) *protocols.Verifier {
 	n.t.Helper()
 	pin, err := readNetwork(path)
 	check(n.t, err)
-	return &protocols.Verifier{Pinned: pin, Receipts: exchange.CheckReceipt, Parameters: tiny}
+	return &protocols.Verifier{Pinned: pin, Receipts: exchange.CheckReceipt, Parameters: nodetest.Tiny}
 }
 
 // checkRotated looks, through every command, at a network in which department b
@@ -91,7 +93,7 @@ func (n *testNetwork) checkRotated(founding *protocols.Verifier, before, after *
 		status           int
 	}{{"", early, failure.StatusNotPinned}, {id, "", failure.StatusNotPinned}, {"", later, 0}, {id, later, 0}, {"", wrong, failure.StatusRefused}, {"", "", failure.StatusNotPinned}} {
 		err := c.checkFile(export, tc.genesis, tc.network, false)
-		var got checked
+		var got audit.Checked
 		into(t, out, &got)
 		others := tc.status == failure.StatusNotPinned && tc.genesis+tc.network != ""
 		if statusOf(err) != tc.status || got.Verified != (tc.status == 0) || got.Pinned != (tc.status == 0) || others != (len(got.OtherKeys) == 1) ||
@@ -106,7 +108,7 @@ func (n *testNetwork) checkRotated(founding *protocols.Verifier, before, after *
 	// The light client, lists, and the node itself.
 	nodes := []string{n.address(0), n.address(2)}
 	for pin, same := range map[*protocols.Network]bool{founding.Pinned: false, pinned.Pinned: true} {
-		head, err := compareHeads(ctx, nodes, n.analyst, exportPins{Network: pin}, 0)
+		head, err := compareHeads(ctx, nodes, n.analyst, audit.Pins{Network: pin}, 0)
 		if err != nil || head.Pinned != same || len(head.OtherKeys) == 0 != same || !same && head.OtherKeys[0] != (validatorJSON{fresh, block}) ||
 			!same && !strings.Contains(headText(head), fmt.Sprintf("%s (NOT pinned: voted in in block %d)", fresh, block)) {
 			t.Errorf("%+v %v", head, err)
@@ -114,8 +116,8 @@ func (n *testNetwork) checkRotated(founding *protocols.Verifier, before, after *
 	}
 	for path, same := range map[string]bool{early: false, later: true} {
 		live.network = path
-		var listed struct{ Queries []*ledgerQuery }
-		check(t, c.listLedger(ctx, live, ledgerFilter{}, false))
+		var listed struct{ Queries []*audit.Query }
+		check(t, c.listLedger(ctx, live, audit.Filter{}, false))
 		into(t, out, &listed)
 		last := listed.Queries[len(listed.Queries)-1]
 		if b := last.Keys[1]; b.Peer != fresh || b.Pinned != same || b.Standing != "rotated" || listed.Queries[0].Keys[1].Peer != old || listed.Queries[0].Keys[1].Pinned == same {
@@ -134,12 +136,12 @@ func (n *testNetwork) checkRotated(founding *protocols.Verifier, before, after *
 // TestMarks: what stands beside a name, for each way to it.
 func TestMarks(t *testing.T) {
 	key := func(b byte) protocols.Key { return protocols.Key{b} }
-	seat := func(pinned bool, left uint64, steps ...protocols.Step) seatJSON {
-		return seatOf(protocols.Seat{Name: "x", Role: protocols.RoleDepartment, Key: key(1), Steps: steps, Left: left, Pinned: pinned})
+	seat := func(pinned bool, left uint64, steps ...protocols.Step) audit.Seat {
+		return audit.SeatOf(protocols.Seat{Name: "x", Role: protocols.RoleDepartment, Key: key(1), Steps: steps, Left: left, Pinned: pinned})
 	}
 	from := " from " + peers.PeerOf(key(2))
 	for _, tc := range []struct {
-		seat     seatJSON
+		seat     audit.Seat
 		compared bool
 		want     string
 	}{
@@ -155,14 +157,14 @@ func TestMarks(t *testing.T) {
 		{seat(false, 0, protocols.Step{How: protocols.Added, Block: 5}), true, "NOT the pinned key: added in block 5"},
 		{seat(false, 8, protocols.Step{How: protocols.Added, Block: 5}), true, "NOT the pinned key: added in block 5; removed in block 8"},
 	} {
-		if got := tc.seat.mark(tc.compared); got != tc.want {
+		if got := seatMark(tc.seat, tc.compared); got != tc.want {
 			t.Errorf("%q, want %q", got, tc.want)
 		}
-		if lines := seatLines("keys", []seatJSON{tc.seat}, tc.compared); strings.Contains(lines, tc.want) != (tc.want != "" || lines == "") {
+		if lines := seatLines("keys", []audit.Seat{tc.seat}, tc.compared); strings.Contains(lines, tc.want) != (tc.want != "" || lines == "") {
 			t.Errorf("%q", lines)
 		}
 	}
-	e := ledgerEvent{Author: "x", Peer: peers.PeerOf(key(1)), Seat: "seized in block 3" + from}
+	e := audit.Event{Author: "x", Peer: peers.PeerOf(key(1)), Seat: "seized in block 3" + from}
 	if got := shortAuthor(e); !strings.HasPrefix(got, "x (seized …") {
 		t.Error(got)
 	}
@@ -183,20 +185,20 @@ func TestHeadMarks(t *testing.T) {
 		return out
 	}
 	for name, tc := range map[string]struct {
-		pins   exportPins
+		pins   audit.Pins
 		got    ledger.LightBlock
 		pinned bool
 		others int
 	}{
-		"founders, by id":            {exportPins{Genesis: [32]byte{1}}, block(0, one, two), true, 0},
-		"founders, by description":   {exportPins{Network: founding}, block(0, one, two), true, 0},
-		"nothing pinned":             {exportPins{}, block(0, one, two), false, 0},
-		"another, nothing pinned":    {exportPins{}, block(7, one, three), false, 1},
-		"another, by id":             {exportPins{Genesis: [32]byte{1}}, block(7, one, three), false, 1},
-		"another, by description":    {exportPins{Network: founding}, block(7, one, three), false, 1},
-		"another, pinned later":      {exportPins{Network: &later}, block(7, one, three), true, 0},
-		"one fewer":                  {exportPins{Network: founding}, block(0, one), true, 0},
-		"a founder, pinned is later": {exportPins{Network: &later}, block(0, one, two), false, 1},
+		"founders, by id":            {audit.Pins{Genesis: [32]byte{1}}, block(0, one, two), true, 0},
+		"founders, by description":   {audit.Pins{Network: founding}, block(0, one, two), true, 0},
+		"nothing pinned":             {audit.Pins{}, block(0, one, two), false, 0},
+		"another, nothing pinned":    {audit.Pins{}, block(7, one, three), false, 1},
+		"another, by id":             {audit.Pins{Genesis: [32]byte{1}}, block(7, one, three), false, 1},
+		"another, by description":    {audit.Pins{Network: founding}, block(7, one, three), false, 1},
+		"another, pinned later":      {audit.Pins{Network: &later}, block(7, one, three), true, 0},
+		"one fewer":                  {audit.Pins{Network: founding}, block(0, one), true, 0},
+		"a founder, pinned is later": {audit.Pins{Network: &later}, block(0, one, two), false, 1},
 	} {
 		var h headJSON
 		h.compare(tc.pins, founding, tc.got)

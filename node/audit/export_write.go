@@ -1,4 +1,4 @@
-package node
+package audit
 
 import (
 	"context"
@@ -21,20 +21,21 @@ import (
 // just after it.
 type replay struct {
 	network *protocols.Network
-	state   *protocols.State
-	block   func(ledger.CheckedBlock) error
-	record  func(r *protocols.Record, refused error) error
+	State   *protocols.State
+	Block   func(ledger.CheckedBlock) error
+	Record  func(r *protocols.Record, refused error) error
 }
 
-func newReplay(n *protocols.Network, sizes protocols.Sizes) *replay {
-	return &replay{network: n, state: protocols.NewState(n, sizes)}
+// NewReplay begins at the genesis; its caller sets Block and Record.
+func NewReplay(n *protocols.Network, sizes protocols.Sizes) *replay {
+	return &replay{network: n, State: protocols.NewState(n, sizes)}
 }
 
 // Run returns how many blocks there were.
 func (p *replay) Run(blocks iter.Seq2[ledger.Block, error]) (uint64, error) {
-	genesis := exchange.Referee{State: p.state.Clone()}
+	genesis := exchange.Referee{State: p.State.Clone()}
 	return ledger.CheckBlocks(p.network.ID(), exchange.LedgerKeys(p.network.Validators()), genesis, blocks, func(b ledger.CheckedBlock) error {
-		if err := p.block(b); err != nil {
+		if err := p.Block(b); err != nil {
 			return err
 		}
 		for i := range b.Records {
@@ -42,11 +43,11 @@ func (p *replay) Run(blocks iter.Seq2[ledger.Block, error]) (uint64, error) {
 			if err != nil {
 				return err
 			}
-			refused, err := p.state.Order(r)
+			refused, err := p.State.Order(r)
 			if err != nil {
 				return err
 			}
-			if err := p.record(&r, refused); err != nil {
+			if err := p.Record(&r, refused); err != nil {
 				return err
 			}
 		}
@@ -54,8 +55,8 @@ func (p *replay) Run(blocks iter.Seq2[ledger.Block, error]) (uint64, error) {
 	})
 }
 
-// exported is what an export holds.
-type exported struct {
+// Exported is what an export holds.
+type Exported struct {
 	Path         string    `json:"path"`
 	Bytes        int64     `json:"bytes"`
 	Genesis      string    `json:"genesis"`
@@ -66,9 +67,9 @@ type exported struct {
 	Missing      []string  `json:"missing"` // digests of blobs that could not be had
 }
 
-// exportLedger writes what a source holds to w, and checks the blocks on the
+// Export writes what a source holds to w, and checks the blocks on the
 // way: a node that shows a false one is told so here.
-func exportLedger(ctx context.Context, w io.Writer, src ledgerSource, params circuits.Params, progress func(done, total uint64)) (*exported, error) {
+func Export(ctx context.Context, w io.Writer, src Source, params circuits.Params, progress func(done, total uint64)) (*Exported, error) {
 	network := src.Network().Nameless()
 	extent, err := src.Extent(ctx)
 	if err != nil {
@@ -81,7 +82,7 @@ func exportLedger(ctx context.Context, w io.Writer, src ledgerSource, params cir
 		return nil, failure.Refused("pruned", "ask a node that keeps all blocks: one without retain in its node.toml, there from the beginning",
 			"the blocks before block %d are not here: a ledger is exported from its first block, and this node has pruned it or joined later", extent.FirstBlock)
 	}
-	out := &exported{Genesis: network.ID().String(), Missing: []string{}}
+	out := &Exported{Genesis: network.ID().String(), Missing: []string{}}
 	x, err := newExportWriter(w)
 	if err == nil {
 		err = x.Frame(frameGenesis, engine.Marshal(network))
@@ -89,9 +90,9 @@ func exportLedger(ctx context.Context, w io.Writer, src ledgerSource, params cir
 	if err != nil {
 		return nil, err
 	}
-	p := newReplay(network, protocols.SizesOf(params))
+	p := NewReplay(network, protocols.SizesOf(params))
 	var pulled ledger.Block
-	p.block = func(b ledger.CheckedBlock) error {
+	p.Block = func(b ledger.CheckedBlock) error {
 		out.Time, out.Transactions = b.Time, out.Transactions+uint64(len(b.Records))
 		progress(b.Height, extent.LastBlock)
 		err := x.Frame(frameBlock, pulled.Bytes)
@@ -100,7 +101,7 @@ func exportLedger(ctx context.Context, w io.Writer, src ledgerSource, params cir
 		}
 		return err
 	}
-	p.record = func(r *protocols.Record, refused error) error {
+	p.Record = func(r *protocols.Record, refused error) error {
 		for _, b := range exchange.BlobsNamedBy(protocols.SizesOf(params), r, refused) {
 			if err := exportBlob(ctx, x, src, b, out); err != nil {
 				return err
@@ -137,7 +138,7 @@ func remember(blocks iter.Seq2[ledger.Block, error], last uint64, into *ledger.B
 	}
 }
 
-func exportBlob(ctx context.Context, x *exportWriter, src ledgerSource, b exchange.NamedBlob, out *exported) error {
+func exportBlob(ctx context.Context, x *exportWriter, src Source, b exchange.NamedBlob, out *Exported) error {
 	data, err := src.Blob(ctx, b)
 	switch {
 	case err == nil && len(data) == b.Size && protocols.BlobDigest(data) == b.Digest:

@@ -1,4 +1,4 @@
-package node
+package audit
 
 import (
 	"errors"
@@ -18,12 +18,12 @@ import (
 	"parley/protocols"
 )
 
-// checked is what checking an export found. Its field names are part of the
+// Checked is what checking an export found. Its field names are part of the
 // interface.
-type checked struct {
+type Checked struct {
 	Verified     bool          `json:"verified"` // all is right, and genesis and keys are the pinned ones
 	Pinned       bool          `json:"pinned"`
-	Members      []seatJSON    `json:"members"`             // by key, and who had left
+	Members      []Seat        `json:"members"`             // by key, and who had left
 	OtherKeys    []string      `json:"otherKeys,omitempty"` // that votes put there, and that are not pinned
 	Genesis      string        `json:"genesis,omitempty"`
 	Parameters   string        `json:"parameters,omitempty"`
@@ -63,13 +63,14 @@ type convictions struct {
 	Proof      string `json:"proof"` // "replayed", or "verified" or "missing" of what rests on a blob
 }
 
-// exportPins are what a check compares an export with. All zero: nothing.
-type exportPins struct {
+// Pins are what a check compares an export with. All zero: nothing.
+type Pins struct {
 	Genesis engine.Digest
 	Network *protocols.Network
 }
 
-func (p exportPins) any() bool { return p.Network != nil || p.Genesis != (engine.Digest{}) }
+// Any reports whether something is pinned.
+func (p Pins) Any() bool { return p.Network != nil || p.Genesis != (engine.Digest{}) }
 
 // exportCheck goes through an export once, from its first byte to its last.
 type exportCheck struct {
@@ -78,7 +79,7 @@ type exportCheck struct {
 	sizes  protocols.Sizes
 	replay *replay
 	audit  *ledgerAudit
-	out    *checked
+	out    *Checked
 	last   ledger.Block  // that was read
 	at     uint64        // block, and
 	number uint64        // record, that is looked at
@@ -93,13 +94,13 @@ type blobPlace struct {
 	size   int
 }
 
-// checkExport verifies an export and trusts nothing in it (README section 13).
+// Check verifies an export and trusts nothing in it (README section 13).
 // Memory: one block or blob, the state, and 100 bytes a blob. The error tells
 // of a file that cannot be read; what is wrong with what it holds stands in
 // the result.
-func checkExport(file io.ReaderAt, size int64, pins exportPins, parameters func(string) (circuits.Params, error), progress func(done, total int64)) (*checked, error) {
+func Check(file io.ReaderAt, size int64, pins Pins, parameters func(string) (circuits.Params, error), progress func(done, total int64)) (*Checked, error) {
 	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, told: progress,
-		out: &checked{Members: []seatJSON{}, Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}}}
+		out: &Checked{Members: []Seat{}, Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}}}
 	err := c.run(size, pins, parameters)
 	if c.audit != nil && c.audit.broken != nil {
 		return nil, c.audit.broken
@@ -108,12 +109,12 @@ func checkExport(file io.ReaderAt, size int64, pins exportPins, parameters func(
 		c.blame(err)
 		return c.out, nil
 	}
-	c.out.Pinned = pins.any() && len(c.out.OtherKeys) == 0
+	c.out.Pinned = pins.Any() && len(c.out.OtherKeys) == 0
 	c.out.Verified = c.out.Pinned
 	return c.out, nil
 }
 
-func (c *exportCheck) run(size int64, pins exportPins, parameters func(string) (circuits.Params, error)) (err error) {
+func (c *exportCheck) run(size int64, pins Pins, parameters func(string) (circuits.Params, error)) (err error) {
 	if c.x, err = newExportReader(c.file, size); err != nil {
 		return err
 	}
@@ -136,9 +137,9 @@ func (c *exportCheck) run(size int64, pins exportPins, parameters func(string) (
 		return c.x.wrong(fmt.Errorf("the genesis: parameters: %w", err))
 	}
 	c.sizes = protocols.SizesOf(params)
-	c.replay = newReplay(network, c.sizes)
-	c.audit = newLedgerAudit(params, network.VerifyingKeys, c.replay.state, c.readBlob, c.out)
-	c.replay.block, c.replay.record = c.block, c.record
+	c.replay = NewReplay(network, c.sizes)
+	c.audit = newLedgerAudit(params, network.VerifyingKeys, c.replay.State, c.readBlob, c.out)
+	c.replay.Block, c.replay.Record = c.block, c.record
 	count, err := c.replay.Run(c.blocks())
 	if err != nil {
 		return err
@@ -153,7 +154,7 @@ func (c *exportCheck) run(size int64, pins exportPins, parameters func(string) (
 	return c.members(pins)
 }
 
-func (p exportPins) id() engine.Digest {
+func (p Pins) id() engine.Digest {
 	if p.Network == nil {
 		return engine.Digest{}
 	}
@@ -162,24 +163,24 @@ func (p exportPins) id() engine.Digest {
 
 // members compares names and keys with the pinned ones. The id covers neither
 // the names of the founders nor who came later.
-func (c *exportCheck) members(pins exportPins) error {
-	state := c.replay.state
+func (c *exportCheck) members(pins Pins) error {
+	state := c.replay.State
 	present, gone := state.Seats()
-	if pins.any() {
+	if pins.Any() {
 		var err error
-		if c.out.OtherKeys, err = pins.compare(state, c.out.Blocks, present, gone); err != nil {
+		if c.out.OtherKeys, err = pins.Compare(state, c.out.Blocks, present, gone); err != nil {
 			return err
 		}
 	}
-	c.out.Members = seatsOf(present, gone)
+	c.out.Members = SeatsOf(present, gone)
 	return nil
 }
 
-// compare marks the seats of a whole ledger up to a block as pinned or not, and
+// Compare marks the seats of a whole ledger up to a block as pinned or not, and
 // lists those that are not. A pinned later membership has to be the ledger's at
 // its block, and covers all changes up to there; every key that came after it is
 // another one, whether or not it is still there.
-func (p exportPins) compare(s *protocols.State, last uint64, present, gone []protocols.Seat) (strangers []string, err error) {
+func (p Pins) Compare(s *protocols.State, last uint64, present, gone []protocols.Seat) (strangers []string, err error) {
 	covered := uint64(0)
 	if p.Network != nil {
 		var joined []protocols.Member
@@ -263,9 +264,9 @@ func (c *exportCheck) record(r *protocols.Record, refused error) error {
 		case err != nil:
 			return err
 		case len(data) != b.Size:
-			return c.x.wrong(fmt.Errorf("the blob of %s has %d bytes, not %d", c.replay.state.NameOf(b.Owner), len(data), b.Size))
+			return c.x.wrong(fmt.Errorf("the blob of %s has %d bytes, not %d", c.replay.State.NameOf(b.Owner), len(data), b.Size))
 		case protocols.BlobDigest(data) != b.Digest:
-			return c.x.wrong(fmt.Errorf("the blob is not the one that %s committed to: its bytes were changed", c.replay.state.NameOf(b.Owner)))
+			return c.x.wrong(fmt.Errorf("the blob is not the one that %s committed to: its bytes were changed", c.replay.State.NameOf(b.Owner)))
 		}
 		c.out.Blobs++
 		c.places[b.Digest] = blobPlace{c.x.at - int64(len(data)), len(data)}

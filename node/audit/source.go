@@ -1,4 +1,9 @@
-package node
+// Package audit reads a ledger and checks it (node/README.md section 13): from a running node, from
+// a stopped one's folder, or from one file, with the entries and questions as people read them.
+//
+// It imports exchange, ledger, peers, protocols, circuits, disk and failure, and never node. The
+// commands import it, a node for how a key came to its name, and a console may.
+package audit
 
 import (
 	"context"
@@ -17,9 +22,9 @@ import (
 	"parley/protocols"
 )
 
-// ledgerSource is where an auditor reads a ledger: a running node, or the
+// Source is where an auditor reads a ledger: a running node, or the
 // folder of a stopped one. What it shows is checked by who reads it.
-type ledgerSource interface {
+type Source interface {
 	Network() *protocols.Network
 	Params() circuits.Params
 	// Live tells that more will come.
@@ -34,18 +39,18 @@ type ledgerSource interface {
 	Close() error
 }
 
-// remoteSource is a running node.
-type remoteSource struct {
+// Remote is a running node.
+type Remote struct {
 	*exchange.RemoteLog
 	exchange *exchange.Blobs
 }
 
-// dialSource connects to a node as an analyst, or as a member whose own node is
+// Dial connects to a node as an analyst, or as a member whose own node is
 // not running.
-func dialSource(ctx context.Context, address string, id peers.Identity, parameters func(string) (circuits.Params, error)) (*remoteSource, error) {
+func Dial(ctx context.Context, address string, id peers.Identity, parameters func(string) (circuits.Params, error)) (*Remote, error) {
 	info, err := peers.ParseAddress(address)
 	if err != nil || len(info.Addrs) == 0 {
-		return nil, checkNode(address)
+		return nil, exchange.CheckAddress(address)
 	}
 	t, err := peers.NewHost(id, "", peers.NewRoles(map[peer.ID]peers.Role{info.ID: peers.Member}), quietLog(), nil)
 	if err != nil {
@@ -64,26 +69,26 @@ func dialSource(ctx context.Context, address string, id peers.Identity, paramete
 		return nil, fmt.Errorf("the node's parameters: %w", err)
 	}
 	network := greeting.Network.Nameless()
-	return &remoteSource{
+	return &Remote{
 		RemoteLog: &exchange.RemoteLog{Transport: t, Node: info.ID, Network: network, Params: params},
 		exchange:  exchange.NewBlobs(nil, t, id, network.ID()),
 	}, nil
 }
 
-func (s *remoteSource) Network() *protocols.Network { return s.RemoteLog.Network }
-func (s *remoteSource) Params() circuits.Params     { return s.RemoteLog.Params }
-func (s *remoteSource) Live() bool                  { return true }
-func (s *remoteSource) Close() error                { return s.RemoteLog.Transport.Close() }
+func (s *Remote) Network() *protocols.Network { return s.RemoteLog.Network }
+func (s *Remote) Params() circuits.Params     { return s.RemoteLog.Params }
+func (s *Remote) Live() bool                  { return true }
+func (s *Remote) Close() error                { return s.RemoteLog.Transport.Close() }
 
 // Blob asks the node, which asks the owner for an analyst.
-func (s *remoteSource) Blob(ctx context.Context, b exchange.NamedBlob) ([]byte, error) {
+func (s *Remote) Blob(ctx context.Context, b exchange.NamedBlob) ([]byte, error) {
 	return s.exchange.FetchFrom(ctx, b, s.RemoteLog.Node)
 }
 
 // wholeHistory goes through a source's whole history, as far as it goes now, and
 // tells of each record with the state just after it.
-func wholeHistory(ctx context.Context, src ledgerSource, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
-	extent, err := wholeExtent(ctx, src)
+func wholeHistory(ctx context.Context, src Source, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
+	extent, err := WholeExtent(ctx, src)
 	if err != nil {
 		return err
 	}
@@ -120,18 +125,18 @@ func orderAll(s *protocols.State, records []protocols.Record, tell func(s *proto
 	return nil
 }
 
-// timeOf is when a record's block was signed, by the source's word; if it does
+// TimeOf is when a record's block was signed, by the source's word; if it does
 // not know, when the one before was, by the block's.
-func timeOf(src ledgerSource, r *protocols.Record) time.Time {
+func TimeOf(src Source, r *protocols.Record) time.Time {
 	if at := src.Signed(r.Number); !at.IsZero() {
 		return at.UTC()
 	}
 	return time.UnixMilli(r.Time).UTC()
 }
 
-// followFrom tells of records after a state as they come, until ctx ends,
+// Follow tells of records after a state as they come, until ctx ends,
 // through lost connections.
-func followFrom(ctx context.Context, src ledgerSource, s *protocols.State, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
+func Follow(ctx context.Context, src Source, s *protocols.State, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
 	for pause := exchange.FollowPause; ; pause = min(2*pause, exchange.FollowLastPause) {
 		before := s.Applied()
 		err := src.Follow(ctx, before, func(records []protocols.Record) error { return orderAll(s, records, tell) })
@@ -152,8 +157,8 @@ func followFrom(ctx context.Context, src ledgerSource, s *protocols.State, tell 
 	}
 }
 
-// wholeExtent refuses a source whose first records are missing.
-func wholeExtent(ctx context.Context, src ledgerSource) (exchange.Extent, error) {
+// WholeExtent refuses a source whose first records are missing.
+func WholeExtent(ctx context.Context, src Source) (exchange.Extent, error) {
 	extent, err := src.Extent(ctx)
 	if err == nil && extent.Missing > 0 {
 		err = failure.Refused("incomplete", "ask a node that was there from the beginning",

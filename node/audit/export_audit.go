@@ -1,4 +1,4 @@
-package node
+package audit
 
 import (
 	"fmt"
@@ -19,7 +19,7 @@ type ledgerAudit struct {
 	// recheck is made when it is first needed, and at the end: reading the
 	// proofs' keys takes longer than to see that most false exports are false.
 	recheck func() (*protocols.Recheck, error)
-	out     *checked
+	out     *Checked
 
 	epochs  map[engine.Digest]*protocols.Epoch // by id; nil: not all of its key shares are there
 	open    map[engine.Digest]bool             // queries
@@ -28,7 +28,7 @@ type ledgerAudit struct {
 	broken  error // of reading the file
 }
 
-func newLedgerAudit(p circuits.Params, verifying []byte, s *protocols.State, blobs func(engine.Digest) ([]byte, error), out *checked) *ledgerAudit {
+func newLedgerAudit(p circuits.Params, verifying []byte, s *protocols.State, blobs func(engine.Digest) ([]byte, error), out *Checked) *ledgerAudit {
 	a := &ledgerAudit{state: s, out: out, epochs: map[engine.Digest]*protocols.Epoch{}, open: map[engine.Digest]bool{},
 		accused: map[engine.Digest]bool{}}
 	held := func(d engine.Digest) []byte {

@@ -1,4 +1,4 @@
-package node
+package audit
 
 import (
 	"fmt"
@@ -6,14 +6,13 @@ import (
 	"time"
 
 	"parley/engine"
-	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
 )
 
-// ledgerEvent is one entry of the ledger as a person reads it (README section
+// Event is one entry of the ledger as a person reads it (README section
 // 13).
-type ledgerEvent struct {
+type Event struct {
 	Number  uint64    `json:"number"`
 	Block   uint64    `json:"block"`
 	Time    time.Time `json:"time"` // when the block was signed, or if that is not known, the one before it
@@ -28,15 +27,15 @@ type ledgerEvent struct {
 	Refused string    `json:"refused,omitempty"` // it convicts its author and had no other effect
 }
 
-// eventOf describes a record that the state has just ordered.
-func eventOf(s *protocols.State, r *protocols.Record, refused error) ledgerEvent {
-	e := ledgerEvent{Number: r.Number, Block: r.Block, Time: time.UnixMilli(r.Time).UTC(), Kind: r.Entry.Kind.String(),
+// EventOf describes a record that the state has just ordered.
+func EventOf(s *protocols.State, r *protocols.Record, refused error) Event {
+	e := Event{Number: r.Number, Block: r.Block, Time: time.UnixMilli(r.Time).UTC(), Kind: r.Entry.Kind.String(),
 		Author: authorName(s, r.Entry.Author), Peer: peers.PeerOf(r.Entry.Author)}
 	if refused != nil {
 		e.Refused = refused.Error()
 	}
 	if seat := s.SeatOf(r.Entry.Author); seat != nil {
-		e.Seat = seatOf(*seat).standing()
+		e.Seat = SeatOf(*seat).Origin()
 	}
 	body, err := r.Entry.Open()
 	if err != nil {
@@ -55,7 +54,7 @@ func authorName(s *protocols.State, k protocols.Key) string {
 	return peers.PeerOf(k)
 }
 
-func (e *ledgerEvent) describe(s *protocols.State, author protocols.Key, body protocols.Body) {
+func (e *Event) describe(s *protocols.State, author protocols.Key, body protocols.Body) {
 	of := func(query engine.Digest) {
 		e.Query = query.String()
 		if q := s.Query(query); q != nil && len(q.Registrations) > 0 {
@@ -112,7 +111,7 @@ func (e *ledgerEvent) describe(s *protocols.State, author protocols.Key, body pr
 		e.What = "commits to " + engine.Plural(len(b.Blobs), "decryption share") + " with proofs"
 	case *protocols.Done:
 		of(b.Query)
-		e.What = "has the answer; certificate " + shortDigest(b.Certificate.String())
+		e.What = "has the answer; certificate " + ShortDigest(b.Certificate.String())
 	case *protocols.Expire:
 		of(b.Query)
 		e.What = "says that the deadline has passed"
@@ -132,54 +131,13 @@ func voteText(s *protocols.State, c protocols.Change) string {
 	return fmt.Sprintf("votes to remove %s (%s)", who, peers.PeerOf(c.Key))
 }
 
-func shortDigest(hex string) string { return hex[:min(len(hex), 12)] }
-
-// timelineWidth is how many characters of what happened a timeline shows; --json
-// has all of them.
-const timelineWidth = 100
-
-func shorten(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-1]) + "…"
-	}
-	return text
-}
-
-// timeline shows events one below the other: when, in which block, who, what.
-// Times after the first are told from it.
-func timeline(events []ledgerEvent) string {
-	var b strings.Builder
-	width := 0
-	for _, e := range events {
-		width = max(width, len([]rune(shortAuthor(e))))
-	}
-	for i, e := range events {
-		when := e.Time.Format("15:04:05.000")
-		if i > 0 {
-			when = fmt.Sprintf("%+11.3fs", e.Time.Sub(events[0].Time).Seconds())
-		}
-		fmt.Fprintf(&b, "  %s  block %-5d %-*s  %s\n", when, e.Block, width, shortAuthor(e), shorten(failure.Printable(e.what()), timelineWidth))
-	}
-	return b.String()
-}
-
-func (e ledgerEvent) what() string {
+// Text is what happened, and of an entry that was refused what it convicts its author of.
+func (e Event) Text() string {
 	if e.Refused != "" {
 		return e.What + " — convicts its author: " + e.Refused
 	}
 	return e.What
 }
 
-// shortAuthor is a name as it is, a peer id by its end. Whose key is not a
-// founder's has both, and how it came to be there.
-func shortAuthor(e ledgerEvent) string {
-	end := "…" + e.Peer[max(0, len(e.Peer)-8):]
-	how, _, _ := strings.Cut(e.Seat, " ")
-	switch {
-	case e.Author == e.Peer:
-		return strings.TrimSuffix(fmt.Sprintf("%s (%s)", end, how), " ()")
-	case how != "":
-		return fmt.Sprintf("%s (%s %s)", failure.Printable(e.Author), how, end)
-	}
-	return failure.Printable(e.Author)
-}
+// ShortDigest is the beginning of a digest, as lists show it.
+func ShortDigest(hex string) string { return hex[:min(len(hex), 12)] }
