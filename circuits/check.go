@@ -21,7 +21,7 @@ import (
 // weightBytes is the length of a random weight of the check: 128 bits.
 const weightBytes = 16
 
-// check tells whether a key is the one of this constraint system for some τ, α, β, γ, δ and σ,
+// check reports whether a key is the one of this constraint system for some τ, α, β, γ, δ and σ,
 // whoever made it (README section 7). Under such a key, whose mask has a base, a proof shows
 // nothing but that the statement is true, and an honest witness always gives a proof that
 // verifies: neither the proof nor its absence tells anything about the witness. It says nothing

@@ -142,7 +142,7 @@ func (k *Keys) Files() []KeyFile {
 	return files
 }
 
-// Cached tells whether Develop would find all keys in dir.
+// Cached reports whether Develop would find all keys in dir.
 func Cached(p Params, dir string) bool {
 	k, err := newKeys(p, dir)
 	if err != nil {
@@ -355,7 +355,7 @@ func (k *Keys) markOf(s Statement, entry *keyEntry) []byte {
 	return fmt.Appendf(nil, "%x\n", mark.Sum(nil))
 }
 
-// checked tells whether this user marked the key as checked. A mark that is another user's, or
+// checked reports whether this user marked the key as checked. A mark that is another user's, or
 // that others could have written, is none.
 func (k *Keys) checked(s Statement, entry *keyEntry) bool {
 	path := keyFile(k.dir, entry.layout, "checked")

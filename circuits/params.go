@@ -221,7 +221,7 @@ func (p Params) MaxDepartments() int { return p.lit.Departments }
 // Insecure tells that the set is for tests only.
 func (p Params) Insecure() bool { return p.lit.Insecure }
 
-// ForPrivateData tells whether the set may carry real people's data: it is secure and hides
+// ForPrivateData reports whether the set may carry real people's data: it is secure and hides
 // the noise by at least 64 bits. The light set is for demonstrations.
 func (p Params) ForPrivateData() bool { return !p.lit.Insecure && p.lambda >= 64 }
 

@@ -43,7 +43,7 @@ func (w *witness) String() string {
 	return fmt.Sprintf("row %d has %s", w.row, files.Shown(w.value))
 }
 
-// watches tells whether the column's values have to be observed.
+// watches reports whether the column's values have to be observed.
 func (n *inference) watches() bool { return n.column.Untyped || n.watched }
 
 // observe takes one value into account. at makes the error for its place.
@@ -142,7 +142,7 @@ func (n *inference) settle() (settled, error) {
 	return out, nil
 }
 
-// floats tells whether the file declares floating-point numbers.
+// floats reports whether the file declares floating-point numbers.
 func (n *inference) floats() bool { return !n.column.Untyped && n.kind == engine.Decimal }
 
 // settled is the type of a column: of one file, or of all files read so far.

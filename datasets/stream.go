@@ -101,7 +101,7 @@ func addMoment(cell *big.Int, m engine.Moment, value func(int) engine.Datum) err
 
 var one = big.NewInt(1)
 
-// holds tells whether a filter, possibly none, is true: neither false nor NULL.
+// holds reports whether a filter, possibly none, is true: neither false nor NULL.
 func holds(filter *engine.Expr, value func(int) engine.Datum) (bool, error) {
 	if filter == nil {
 		return true, nil

@@ -28,7 +28,7 @@ type Anchoring struct {
 // network, set and transaction for a receipt, and does not panic on any bytes.
 type ReceiptChecker func(network engine.Digest, validators []Key, tx, receipt []byte) (Anchoring, error)
 
-// anchored tells whether the certificate has an anchor; Verify tells whether it is right.
+// anchored reports whether the certificate has an anchor; Verify, whether it is right.
 func (c *Certificate) anchored() bool { return len(c.Anchor.Receipt) > 0 }
 
 // check checks the receipt against those that voted on the anchor's block.

@@ -58,7 +58,7 @@ func (w *world) blobsOf(e protocols.Entry) []engine.Digest {
 	return nil
 }
 
-// is tells whether a blob is one in question.
+// is reports whether a blob is one in question.
 func (p *blobPlan) is(w *world, digest engine.Digest) bool {
 	kind, owner := w.blobOf(digest)
 	return kind == p.kind && owner != nil && owner.name == p.by

@@ -183,7 +183,7 @@ func (w *world) goOnWithout(victim *party) {
 	w.checkAgreement()
 }
 
-// honest tells whether a party deviates in no way.
+// honest reports whether a party deviates in no way.
 func (p *party) honest() bool { return p.lie == "" && !p.deviates && !p.repents }
 
 // checkOutcomes holds that the honest validators came to the same end of every query and every

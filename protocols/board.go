@@ -113,9 +113,9 @@ func (b *board[T]) convict(owner, index int, lie *Served) {
 		fault: &Fault{Department: m.Name, Key: m.Key, Kind: kind, Detail: "its own signature shows it", Evidence: digest}}
 }
 
-// verified tells whether the blob that an owner committed to at an index is this one and was found
-// to be right. The digest alone does not tell: whoever copies another's blob commits to the same
-// one, and it is right in one place only.
+// verified reports whether the blob that an owner committed to at an index is this one and was
+// found to be right. The digest alone does not tell: whoever copies another's blob commits to the
+// same one, and it is right in one place only.
 func (b *board[T]) verified(owner Key, index uint32, digest engine.Digest) bool {
 	if b == nil {
 		return false

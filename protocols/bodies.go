@@ -182,7 +182,7 @@ const (
 	ActionSeize  Action = "seize"  // another key takes the member's place, without the member's word
 )
 
-// replaces tells whether another key takes the member's place.
+// replaces reports whether another key takes the member's place.
 func (a Action) replaces() bool { return a == ActionRotate || a == ActionSeize }
 
 // Change is a change of the membership. Its votes count only for exactly this change.

@@ -65,7 +65,7 @@ func (e *EpochState) clone() *EpochState {
 	return &c
 }
 
-// IsMember tells whether a key is a member's.
+// IsMember reports whether a key is a member's.
 func (e *EpochState) IsMember(k Key) bool { return e.member(k) >= 0 }
 
 // member is the index of a member, or -1.

@@ -63,7 +63,7 @@ func (t trialOf) id() engine.Digest {
 // Evidence lists the deviations that the ledger has proven and still holds, oldest first.
 func (s *State) Evidence() []Evidence { return slices.Clone(s.evidence) }
 
-// convicted tells whether a deviation is known: what shows it a second time has no effect.
+// convicted reports whether a deviation is known: what shows it a second time has no effect.
 func (s *State) convicted(k Key, kind FaultKind, in engine.Digest) bool {
 	return slices.ContainsFunc(s.evidence, func(e Evidence) bool {
 		return e.Key == k && e.Kind == kind && (trialOf{e.Epoch, e.Query}).id() == in

@@ -111,7 +111,7 @@ func (m *membership) joined(role Role) []Member {
 	return out
 }
 
-// majority tells whether more than two thirds of the present validators are in keys.
+// majority reports whether more than two thirds of the present validators are in keys.
 func (m *membership) majority(keys []Key) bool {
 	n := 0
 	for _, s := range m.seats {
@@ -304,7 +304,7 @@ func (s *State) ValidatorsAt(block uint64) []Key {
 	return slices.Clone(sets[0].keys)
 }
 
-// IsValidator tells whether a key is a present member's.
+// IsValidator reports whether a key is a present member's.
 func (s *State) IsValidator(k Key) bool { return s.members.seat(k) != nil }
 
 // NameOf is a member's name, also of one that has left, or the hex of the key of whoever has
@@ -324,7 +324,7 @@ func (s *State) NameOf(k Key) string {
 // Joined lists the departments that have joined and not left, ascending by name.
 func (s *State) Joined() []Member { return s.members.joined(RoleDepartment) }
 
-// HasJoined tells whether a present member's Join entry is on the ledger.
+// HasJoined reports whether a present member's Join entry is on the ledger.
 func (s *State) HasJoined(k Key) bool {
 	seat := s.members.seat(k)
 	return seat != nil && seat.name != ""

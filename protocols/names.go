@@ -39,7 +39,7 @@ var unseen = []runeRange{
 	{0xe0000, 0x10ffff}, // tags, further selectors, private use
 }
 
-// seen tells whether a code point may stand in a name. Beyond the list that is all but the last
+// seen reports whether a code point may stand in a name. Beyond the list that is all but the last
 // two of each plane, which are noncharacters.
 func seen(r rune) bool {
 	if r&0xfffe == 0xfffe {

@@ -123,7 +123,7 @@ func (n *Network) Validators() []Key {
 // First is the founding department with the lowest key: it does first what one of them has to do.
 func (n *Network) First() Key { return sortedMemberKeys(n.Departments)[0] }
 
-// pins tells whether the description names this key in this role: of a department under this
+// pins reports whether the description names this key in this role: of a department under this
 // name, of an auditor under any, for it may join at any time. A later membership stands in place
 // of the founders.
 func (n *Network) pins(role Role, m Member) bool {

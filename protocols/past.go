@@ -10,7 +10,7 @@ import (
 // that gives it. So a replica that lost its ledger, or has an older one, may ask at any time; what
 // it has not seen yet is not over.
 
-// EpochOver tells whether the state has seen an epoch's end: it was aborted, or superseded and no
+// EpochOver reports whether the state has seen an epoch's end: it was aborted, or superseded and no
 // query under it is open. ref is its id or its digest. Of one that the state does not know the
 // number tells, from 1, that it was opened and forgotten; 0 is not known, and not over.
 func (s *State) EpochOver(ref engine.Digest, number uint64) bool {
@@ -25,8 +25,8 @@ func (s *State) EpochOver(ref engine.Digest, number uint64) bool {
 	return e.ID != s.present && !slices.ContainsFunc(s.open, func(id engine.Digest) bool { return s.queries[id].Epoch == e })
 }
 
-// QueryOver tells whether the state has seen a query's end: its own, kept or forgotten, or that of
-// the epoch under which it was asked (EpochOver).
+// QueryOver reports whether the state has seen a query's end: its own, kept or forgotten, or that
+// of the epoch under which it was asked (EpochOver).
 func (s *State) QueryOver(id, epoch engine.Digest, number uint64) bool {
 	if q := s.queries[id]; q != nil {
 		return q.Phase.Ended()
@@ -37,7 +37,7 @@ func (s *State) QueryOver(id, epoch engine.Digest, number uint64) bool {
 	return s.EpochOver(epoch, number)
 }
 
-// HasLeft tells whether a key was a member's and is no more: it never comes back.
+// HasLeft reports whether a key was a member's and is no more: it never comes back.
 func (s *State) HasLeft(k Key) bool { return s.members.hasRetired(k) }
 
 // epoch is an epoch that is kept, by its id or its digest, or nil.

@@ -27,7 +27,7 @@ var phaseNames = [...]string{"", "admitting", "contributing", "attesting", "shar
 
 func (p Phase) String() string { return phaseNames[p] }
 
-// Ended tells whether nothing more can happen to the query.
+// Ended reports whether nothing more can happen to the query.
 func (p Phase) Ended() bool { return p >= PhaseDone }
 
 // QueryState is a query as the ledger tells it. Read only.
@@ -135,16 +135,16 @@ func (q *QueryState) remember(r *Record, body Body) {
 // share.
 func (q *QueryState) Records() []Record { return slices.Clone(q.records) }
 
-// hasAttested tells whether a validator has attested the contributions.
+// hasAttested reports whether a validator has attested the contributions.
 func (q *QueryState) hasAttested(k Key) bool { return slices.Contains(q.attestors, k) }
 
-// Released tells whether a decryption share is on the ledger, and so served: from then on no end of
-// the query, whatever it is called, takes back what was shared. Nobody can refuse any more.
+// Released reports whether a decryption share is on the ledger, and so served: from then on no end
+// of the query, whatever it is called, takes back what was shared. Nobody can refuse any more.
 func (q *QueryState) Released() bool {
 	return slices.ContainsFunc(q.share, func(n uint64) bool { return n != 0 })
 }
 
-// judged tells whether a validator has said what it found about the accused blob.
+// judged reports whether a validator has said what it found about the accused blob.
 func (q *QueryState) judged(k Key) bool { return q.verdicts.by(k) }
 
 func (v *verdicts) by(k Key) bool {

@@ -37,7 +37,7 @@ func (s *State) NextEpoch() *EpochOpen {
 // NeedsEpoch tells that a department should open an epoch.
 func (s *State) NeedsEpoch() bool { return s.NextEpoch() != nil }
 
-// takesQuestions tells whether the present epoch is not used up.
+// takesQuestions reports whether the present epoch is not used up.
 func (s *State) takesQuestions(e *EpochState) bool {
 	asked := len(s.forgotten)
 	for _, q := range s.queries {

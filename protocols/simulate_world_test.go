@@ -203,7 +203,7 @@ func (p *party) crashNow() {
 	}
 }
 
-// commits tells whether an entry of p can be ordered now.
+// commits reports whether an entry of p can be ordered now.
 func (w *world) commits(p *party) bool {
 	if !w.halts {
 		return true

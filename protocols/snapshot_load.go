@@ -172,7 +172,7 @@ func (q *QueryState) repeat(r *Record) error {
 	return nil
 }
 
-// plausible tells whether the records are there that the phase needs, and derives what follows.
+// plausible reports whether the records are there that the phase needs, and derives what follows.
 func (q *QueryState) plausible() bool {
 	if q.Reached < PhaseAdmitting || q.Reached > PhaseShared || q.Phase < PhaseAdmitting || q.Phase > PhaseExpired ||
 		!q.Phase.Ended() && q.Phase != q.Reached {

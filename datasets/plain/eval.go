@@ -363,7 +363,7 @@ func callKind(call *pg.FuncCall) engine.Kind {
 	return engine.Decimal
 }
 
-// shortInteger tells whether PostgreSQL takes an expression for an integer of at
+// shortInteger reports whether PostgreSQL takes an expression for an integer of at
 // most 32 bits: made of literals that fit and of casts. Columns have 64.
 func shortInteger(node *pg.Node) bool {
 	switch n := node.GetNode().(type) {

@@ -105,7 +105,7 @@ func (l *liar) lie(r protocols.Ready) protocols.Ready {
 	return r
 }
 
-// concerns tells whether the lie replaces an entry with this body.
+// concerns reports whether the lie replaces an entry with this body.
 func (l *liar) concerns(body protocols.Body) bool {
 	switch b := body.(type) {
 	case *protocols.KeyCommit:

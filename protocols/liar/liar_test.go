@@ -36,7 +36,7 @@ func TestNoOrdinaryBuildLinksLiars(t *testing.T) {
 	}
 }
 
-// needsTag tells whether a file's build constraint fails without the tag.
+// needsTag reports whether a file's build constraint fails without the tag.
 func needsTag(t *testing.T, path string) bool {
 	raw, err := os.ReadFile(path)
 	if err != nil {
