@@ -149,11 +149,25 @@ func planCase(c dataCase) (*Plan, error) {
 	return NewPlan(c.input, fixtureCatalogue(), departments, testPackings[0])
 }
 
+// checkTableOf holds that TableOf refuses what it reads as NewPlan does (refused), and finds the
+// table of everything else.
+func checkTableOf(t *testing.T, sql string, refused error) {
+	t.Helper()
+	table, err := TableOf(sql, fixtureCatalogue())
+	switch {
+	case err != nil && (refused == nil || err.Error() != refused.Error()):
+		t.Errorf("TableOf refuses with %v, NewPlan with %v", err, refused)
+	case err == nil && table == "":
+		t.Error("TableOf finds neither a table nor a reason")
+	}
+}
+
 // TestRefusals holds the code, the position, the sentence and the hint of every
 // refusal.
 func TestRefusals(t *testing.T) {
 	runCases(t, "refusals.txt", func(t *testing.T, c dataCase) string {
 		p, err := planCase(c)
+		checkTableOf(t, c.input, err)
 		var e *Error
 		switch {
 		case err == nil:

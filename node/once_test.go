@@ -2,12 +2,14 @@ package node
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/client"
+	"parley/protocols"
 )
 
 // TestAskedOnce counts what one question costs a whole network: each department plans it once and
@@ -38,5 +40,28 @@ func TestAskedOnce(t *testing.T) {
 	rounds, plans, proofs := ask(wageQuestion)
 	if rounds != 0 || plans != departments+2 || proofs != once {
 		t.Errorf("%d plans and %d proofs verified, want %d and %d", plans, proofs, departments+2, once)
+	}
+}
+
+// TestAskPinned: no answer is given that its certificate does not show under the pin, and without a
+// pin the signers are unknown.
+func TestAskPinned(t *testing.T) {
+	n := newTestNetwork(t, 2)
+	n.startAll()
+	c := n.dial(0)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	other, err := c.Network(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Nonce[0] ^= 1
+	var refused *client.QueryError
+	if a, err := c.Ask(ctx, wageQuestion, client.AskOptions{Pinned: &other}); a != nil || !errors.As(err, &refused) || refused.Code != "unverified" {
+		t.Errorf("pinned to another network: %+v, %v", a, err)
+	}
+	a, err := c.Ask(ctx, wageQuestion, client.AskOptions{})
+	if err != nil || a.Verdict.Verified || !a.Verdict.SelfConsistent || a.Verdict.Reason != protocols.ReasonUnknownSigners {
+		t.Errorf("pinned to nothing: %+v, %v", a, err)
 	}
 }
