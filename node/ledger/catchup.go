@@ -16,8 +16,12 @@ const (
 	catchupPause = 100 * time.Millisecond
 	// catchupTimeout bounds one question to a peer about its height.
 	catchupTimeout = 3 * time.Second
-	// signPause is how often a validator that may not vote yet looks whether it may.
+	// catchupAgain is how long an answer stands before a node that is not at the head asks again.
+	catchupAgain = time.Second
+	// signPause is how often a validator that may not vote yet looks whether it may, and signLate
+	// after how long it says so.
 	signPause = 10 * time.Millisecond
+	signLate  = 5 * time.Second
 )
 
 // errOrdered is why nothing is signed in a block that was ordered before Open.
@@ -36,14 +40,15 @@ var errOrdered = errors.New("the block was ordered before this node started: wha
 type catchup struct {
 	at chan struct{} // closed at the head
 
-	mu      sync.Mutex
-	asking  map[peer.ID]bool
-	heights map[peer.ID]uint64 // of who answered since Open; shown to be right where they are above this node's
-	highest uint64
+	mu       sync.Mutex
+	asking   map[peer.ID]bool
+	heights  map[peer.ID]uint64 // of who answered since Open; shown to be right where they are above this node's
+	answered map[peer.ID]time.Time
+	highest  uint64 // among the first answers
 }
 
 func newCatchup() *catchup {
-	return &catchup{at: make(chan struct{}), asking: map[peer.ID]bool{}, heights: map[peer.ID]uint64{}}
+	return &catchup{at: make(chan struct{}), asking: map[peer.ID]bool{}, heights: map[peer.ID]uint64{}, answered: map[peer.ID]time.Time{}}
 }
 
 // AtHead is closed once this node has caught up after Open (README section 7).
@@ -71,43 +76,67 @@ func (l *Ledger) runCatchup(ctx context.Context) {
 	}
 }
 
-// past waits until it is known whether the block of a height was ordered before
-// Open: errOrdered if somebody shows so, nil if so many validators show no such
-// block that with this node they are more than two thirds. Without either
-// nothing can be ordered with this node's vote, nor fetched. Close ends it.
+// past returns once it is known whether the block of a height was ordered before Open: nil if
+// of those who vote on it more than two thirds, with this node, had no such block when they were
+// asked; errOrdered if so many showed one that they are no longer to be found, or Config.Trust is
+// not below it. It asks again while it waits. Close ends it.
 func (l *Ledger) past(height int64) error {
 	tick := time.NewTicker(signPause)
 	defer tick.Stop()
-	for {
+	for late := time.After(signLate); ; {
 		select {
 		case <-l.catchup.at:
 			return nil
 		default:
 		}
-		validators := l.app.Last().Validators()
-		heard, highest := l.catchup.heard(peersOf(validators), l.config.Host.ID())
-		switch {
-		case uint64(height) <= max(highest, l.config.Trust.Block):
+		validators := l.votersAt(height)
+		below, shown := l.catchup.count(validators, l.config.Host.ID(), uint64(height))
+		switch ordered, known := orderedBefore(below, shown, len(validators)); {
+		case ordered, uint64(height) <= l.config.Trust.Block:
 			return errOrdered
-		case 3*heard > 2*len(validators):
+		case known:
 			return nil
 		}
 		select {
 		case <-l.ctx.Done():
 			return l.ctx.Err()
 		case <-l.catchup.at:
+		case <-late:
+			l.log.Warn("this validator does not vote yet: it waits for others to say which block they are at",
+				"block", height, "said", below+shown, "validators", len(validators))
 		case <-tick.C:
 		}
 	}
 }
 
-// askHeight asks a member in the background, unless it has answered, or is
-// asked already.
+// orderedBefore judges whether a block was ordered, by how many of its validators had none and how
+// many showed one. More than two thirds without it cannot be, with the more than two thirds that
+// signed the block after it; so only a last block can be mistaken for one that was not ordered. One
+// that a few show alone is not enough to withhold a vote: they may keep it to themselves.
+func orderedBefore(below, shown, validators int) (ordered, known bool) {
+	switch {
+	case 3*below > 2*validators:
+		return false, true
+	case 3*(validators-shown) <= 2*validators:
+		return true, true
+	}
+	return false, false
+}
+
+// votersAt are the validators that vote on the block of a height.
+func (l *Ledger) votersAt(height int64) []peer.ID {
+	if set, err := l.states.LoadValidators(height); err == nil {
+		return peersOf(keysOf(set))
+	}
+	return peersOf(keysOf(validatorSet(l.app.Last().Validators())))
+}
+
+// askHeight asks a member in the background, unless it is asked already, or has answered
+// within catchupAgain.
 func (l *Ledger) askHeight(ctx context.Context, p peer.ID) {
 	c := l.catchup
 	c.mu.Lock()
-	_, answered := c.heights[p]
-	skip := answered || c.asking[p] || l.config.Host.Network().Connectedness(p) != network.Connected
+	skip := c.asking[p] || time.Since(c.answered[p]) < catchupAgain || l.config.Host.Network().Connectedness(p) != network.Connected
 	if !skip {
 		c.asking[p] = true
 	}
@@ -126,7 +155,10 @@ func (l *Ledger) askHeight(ctx context.Context, p peer.ID) {
 			l.log.Debug("a member does not tell its height", "peer", p.String(), "error", err.Error())
 			return
 		}
-		c.heights[p], c.highest = height, max(c.highest, height)
+		if _, again := c.heights[p]; !again {
+			c.highest = max(c.highest, height)
+		}
+		c.heights[p], c.answered[p] = max(c.heights[p], height), time.Now()
 	})
 }
 
@@ -158,4 +190,20 @@ func (c *catchup) heard(validators []peer.ID, own peer.ID) (heard int, highest u
 		}
 	}
 	return heard, c.highest
+}
+
+// count counts, of validators, those that had no block of a height when they answered last, this
+// node among them, and those that showed one.
+func (c *catchup) count(validators []peer.ID, own peer.ID, height uint64) (below, shown int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range validators {
+		switch at, ok := c.heights[p]; {
+		case p == own || ok && at < height:
+			below++
+		case ok:
+			shown++
+		}
+	}
+	return below, shown
 }

@@ -254,7 +254,7 @@ func (l *Ledger) open(ctx context.Context) error {
 	if err := l.restore(ctx, blocks, snapshots); err != nil {
 		return err
 	}
-	signer, err := openSigner(c.Dir, c.Key, blocks, l.past)
+	signer, err := openSigner(c.Dir, c.Key, blocks, l.alone(), l.past)
 	if err != nil {
 		return err
 	}
@@ -300,6 +300,15 @@ func (l *Ledger) restore(ctx context.Context, blocks *cmtstore.BlockStore, snaps
 	return nil
 }
 
+// alone reports whether this node is the only validator of the next block.
+func (l *Ledger) alone() bool {
+	state, err := l.states.Load()
+	if err != nil || state.Validators == nil {
+		return len(l.config.Validators) == 1 // a founding
+	}
+	return state.Validators.Size() == 1
+}
+
 // newNode makes CometBFT's node, which replays blocks into the app.
 func (l *Ledger) newNode(ctx context.Context, signer types.PrivValidator) (err error) {
 	doc, err := genesis(l.config.Network, l.config.Validators)
@@ -338,8 +347,8 @@ func (l *Ledger) newNode(ctx context.Context, signer types.PrivValidator) (err e
 }
 
 // start has the node listen on a free loopback port, and the tunnel lead to it.
-// A vote in what CometBFT replays from its log may wait for the heights of the
-// others, who wait for this node's: they are asked and told before.
+// Its first vote waits for the heights of the others, who wait for this node's:
+// they are asked and told before.
 func (l *Ledger) start(ctx context.Context) error {
 	l.config.Host.SetStreamHandler(lightProtocol, l.serveLight)
 	l.wg.Go(func() { l.runCatchup(l.ctx) })

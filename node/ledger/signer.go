@@ -35,11 +35,11 @@ type signer struct {
 	past func(height int64) error
 }
 
-// openSigner reads what was signed last. Blocks without that file, or blocks
-// with this validator's signature after what the file says, show that it was
-// restored from a backup. A file that says nothing is that of a founding, or of
-// a folder that was lost, which past tells apart.
-func openSigner(dir string, key ed25519.PrivateKey, blocks *cmtstore.BlockStore, past func(int64) error) (*signer, error) {
+// openSigner reads what was signed last. What an earlier life signed after that,
+// if the folder was lost or is an old one, past tells. Blocks without that file
+// are refused; so is, where this validator is alone and nobody could tell, a
+// file that was restored from a backup beside later blocks.
+func openSigner(dir string, key ed25519.PrivateKey, blocks *cmtstore.BlockStore, alone bool, past func(int64) error) (*signer, error) {
 	path := filepath.Join(dir, signerFile)
 	s := &signer{FilePV: privval.NewFilePV(cmted25519.PrivKey(key), "", path), dir: dir, blocks: blocks, past: past}
 	b, err := os.ReadFile(path)
@@ -48,7 +48,7 @@ func openSigner(dir string, key ed25519.PrivateKey, blocks *cmtstore.BlockStore,
 		s.LastSignState.Save()
 		return s, disk.SyncDir(dir)
 	case errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("%s is missing beside blocks: without it a validator may sign twice (remove %s and start again: the blocks come from the others, and nothing is signed below theirs)", path, dir)
+		return nil, fmt.Errorf("%s is missing beside blocks: without it a validator may sign twice (if others hold this ledger, remove %s and start again: it is fetched from them; alone, put the file back that belongs to these blocks)", path, dir)
 	case err != nil:
 		return nil, err
 	}
@@ -61,15 +61,16 @@ func openSigner(dir string, key ed25519.PrivateKey, blocks *cmtstore.BlockStore,
 	if err := os.Chmod(path, disk.FileMode); err != nil {
 		return nil, err
 	}
-	s.known = last.Height
+	if s.known = last.Height; !alone {
+		return s, nil
+	}
 	return s, s.restored(blocks.Height())
 }
 
 // restored is an error if a block of a height carries a signature of this
-// validator that the file does not know of. After a lost folder all do, till
-// the first new signature.
+// validator that the file does not know of.
 func (s *signer) restored(height int64) error {
-	if s.known == 0 || height <= s.known {
+	if height <= s.known {
 		return nil
 	}
 	c := s.blocks.LoadSeenCommit(height)
@@ -81,8 +82,8 @@ func (s *signer) restored(height int64) error {
 	}
 	for _, v := range c.Signatures {
 		if v.BlockIDFlag != types.BlockIDFlagAbsent && string(v.ValidatorAddress) == string(s.GetAddress()) {
-			return fmt.Errorf("block %d carries this validator's signature, but %s ends at block %d: it was restored from a backup, and signing again could be signing twice (remove %s and start again: the blocks come from the others, and nothing is signed below theirs)",
-				height, filepath.Join(s.dir, signerFile), s.known, s.dir)
+			return fmt.Errorf("block %d carries this validator's signature, but %s ends at block %d: it was restored from a backup, and signing again could be signing twice (put the file back that belongs to these blocks)",
+				height, filepath.Join(s.dir, signerFile), s.known)
 		}
 	}
 	return nil

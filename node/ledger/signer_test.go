@@ -72,6 +72,7 @@ func TestNothingSignedTwice(t *testing.T) {
 			{"lost", false, false},
 			{"lost, stopped on the way", false, true},
 			{"old", true, false},
+			{"old, stopped on the way", true, true},
 		} {
 			t.Run(fmt.Sprint(validators, " validators, ", c.name), func(t *testing.T) {
 				t.Parallel()
@@ -112,7 +113,10 @@ func signsNothingTwice(t *testing.T, validators int, old, stop bool) {
 	}
 	b.start(last)
 	if stop {
-		eventually(t, "the first blocks", 30*time.Second, func() bool { return b.nodes[last].ledger.Status().Block > 0 })
+		eventually(t, "the first blocks", 30*time.Second, func() bool { return int64(b.nodes[last].ledger.Status().Block) > known })
+		if at := int64(b.nodes[last].ledger.Status().Block); at >= head {
+			t.Logf("it was at block %d of %d before it could be stopped", at, head)
+		}
 		b.stop(last)
 		b.start(last)
 	}
@@ -130,7 +134,7 @@ func signsNothingTwice(t *testing.T, validators int, old, stop bool) {
 // lastSigned is the height in the record of what was signed last.
 func lastSigned(t *testing.T, dir string) int64 {
 	t.Helper()
-	s, err := openSigner(dir, keyOf(0), cmtstore.NewBlockStore(dbm.NewMemDB()), nil)
+	s, err := openSigner(dir, keyOf(0), cmtstore.NewBlockStore(dbm.NewMemDB()), false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +167,7 @@ func TestPast(t *testing.T) {
 			if c.record >= 0 {
 				writeRecord(t, dir, c.record)
 			}
-			s, err := openSigner(dir, keyOf(0), cmtstore.NewBlockStore(dbm.NewMemDB()), func(h int64) error {
+			s, err := openSigner(dir, keyOf(0), cmtstore.NewBlockStore(dbm.NewMemDB()), false, func(h int64) error {
 				if asked = true; h <= c.past {
 					return refuse
 				}
@@ -192,5 +196,43 @@ func writeRecord(t *testing.T, dir string, height int64) {
 	text := fmt.Sprintf(`{"height":"%d","round":0,"step":0}`, height)
 	if err := os.WriteFile(filepath.Join(dir, signerFile), []byte(text), disk.FileMode); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOrderedBefore: what the answers of the others say about a block.
+func TestOrderedBefore(t *testing.T) {
+	for _, c := range []struct {
+		what                     string
+		below, shown, validators int
+		ordered, known           bool
+	}{
+		{"alone", 1, 0, 1, false, true},
+		{"two, the other is silent", 1, 0, 2, false, false},
+		{"two, the other has it not", 2, 0, 2, false, true},
+		{"two, the other has it", 1, 1, 2, true, true},
+		{"three, one silent", 2, 0, 3, false, false},
+		{"three, none has it", 3, 0, 3, false, true},
+		{"three, one has it", 2, 1, 3, true, true},
+		{"four, one silent", 3, 0, 4, false, true},
+		{"four, one shows it and keeps it", 3, 1, 4, false, true},
+		{"four, one shows it, one silent", 2, 1, 4, false, false},
+		{"four, two have it", 2, 2, 4, true, true},
+		{"four, all others have it", 1, 3, 4, true, true},
+		{"seven, two show it and keep it", 5, 2, 7, false, true},
+		{"seven, two show it, one silent", 4, 2, 7, false, false},
+		{"seven, three have it", 4, 3, 7, true, true},
+		{"nobody", 0, 0, 0, true, true},
+	} {
+		if ordered, known := orderedBefore(c.below, c.shown, c.validators); ordered != c.ordered || known != c.known {
+			t.Errorf("%s: ordered %v, known %v", c.what, ordered, known)
+		}
+	}
+	// However the validators split, a block with one after it is not taken for one that was not ordered:
+	// those that signed the one after it show it, unless they are faulty, as this node may be.
+	for n := 1; n <= 30; n++ {
+		signed, faulty := 2*n/3+1, (n-1)/3
+		if ordered, known := orderedBefore(n-signed+faulty, signed-faulty, n); known && !ordered {
+			t.Errorf("%d validators: an old block would be signed again", n)
+		}
 	}
 }

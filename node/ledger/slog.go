@@ -55,7 +55,7 @@ func (l logger) Error(msg string, kv ...any) {
 	case "p2p", "pex", "blocksync", "mempool", "evidence":
 		level = slog.LevelDebug
 	}
-	if errors.Is(err, errOrdered) { // for each block that it catches up by consensus
+	if errors.Is(err, errOrdered) || errors.Is(err, context.Canceled) { // for each block that it catches up by consensus; at the end
 		level = slog.LevelDebug
 	}
 	l.write(level, msg, kv)
