@@ -127,35 +127,48 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 // for each of them. errGoPath when DuckDB's integers do not suffice.
 func (a *aggregation) statement(moments []int) (string, error) {
 	x := translator{columns: a.columns}
-	from, err := a.rows()
-	if err != nil {
-		return "", err
-	}
-	var list, keys []string
-	for _, g := range a.plan.Groups {
-		list = append(list, columnName(a.columns[g.Column].index))
-		keys = append(keys, columnName(a.columns[g.Column].index))
-	}
+	var parts []string
 	for _, m := range moments {
 		part, err := a.moment(x, a.moments[m])
 		if err != nil {
 			return "", err
 		}
-		list = append(list, part)
+		parts = append(parts, part)
 	}
-	var b strings.Builder
-	b.WriteString("SELECT " + strings.Join(list, ", ") + " FROM " + from)
-	if a.plan.Filter != nil {
-		filter, err := x.expression(a.plan.Filter)
+	return a.selection(x, nil, parts, nil)
+}
+
+// selection writes a SELECT of the groups' columns, of other keys, and of what is computed for each
+// of their values, over the rows that pass the plan's filter, another one if there is one, and
+// conditions.
+func (a *aggregation) selection(x translator, others, parts []string, filter *engine.Expr, conditions ...string) (string, error) {
+	from, err := a.rows()
+	if err != nil {
+		return "", err
+	}
+	var keys []string
+	for _, g := range a.plan.Groups {
+		keys = append(keys, columnName(a.columns[g.Column].index))
+	}
+	keys = append(keys, others...)
+	for _, f := range []*engine.Expr{a.plan.Filter, filter} {
+		if f == nil {
+			continue
+		}
+		condition, err := x.expression(f)
 		if err != nil {
 			return "", err
 		}
-		b.WriteString(" WHERE " + filter)
+		conditions = append(conditions, condition)
+	}
+	out := "SELECT " + strings.Join(append(slices.Clone(keys), parts...), ", ") + " FROM " + from
+	if len(conditions) > 0 {
+		out += " WHERE " + strings.Join(conditions, " AND ")
 	}
 	if len(keys) > 0 {
-		b.WriteString(" GROUP BY " + strings.Join(keys, ", "))
+		out += " GROUP BY ALL"
 	}
-	return b.String(), nil
+	return out, nil
 }
 
 func (a *aggregation) moment(x translator, m engine.Moment) (string, error) {

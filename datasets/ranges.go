@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strings"
 
 	"parley/datasets/files"
 	"parley/engine"
@@ -133,32 +132,11 @@ func (r *ranges) find(v *big.Int) int {
 // rangesStatement writes the SELECT: the group columns, the expression, its count.
 func (a *aggregation) rangesStatement(r *ranges) (string, error) {
 	x := translator{columns: a.columns}
-	from, err := a.rows()
-	if err != nil {
-		return "", err
-	}
-	var keys []string
-	for _, g := range a.plan.Groups {
-		keys = append(keys, columnName(a.columns[g.Column].index))
-	}
 	value, err := x.expression(r.x)
 	if err != nil {
 		return "", err
 	}
-	conditions := []string{value + " IS NOT NULL"}
-	for _, filter := range []*engine.Expr{a.plan.Filter, r.rest} {
-		if filter == nil {
-			continue
-		}
-		condition, err := x.expression(filter)
-		if err != nil {
-			return "", err
-		}
-		conditions = append(conditions, condition)
-	}
-	keys = append(keys, value)
-	return "SELECT " + strings.Join(keys, ", ") + ", count(*) FROM " + from + " WHERE " + strings.Join(conditions, " AND ") +
-		" GROUP BY ALL", nil
+	return a.selection(x, []string{value}, []string{"count(*)"}, r.rest, value+" IS NOT NULL")
 }
 
 // runRanges executes the statement and adds its rows to cells.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strings"
 
 	"parley/datasets/files"
 	"parley/engine"
@@ -113,41 +112,18 @@ func indicator(e *engine.Expr) (column int, value string, ok bool) {
 // statement writes the SELECT of a tally: the group columns, its own, its parts.
 func (a *aggregation) tallyStatement(b *tally) (string, error) {
 	x := translator{columns: a.columns}
-	from, err := a.rows()
-	if err != nil {
-		return "", err
-	}
-	var list, keys []string
-	for _, g := range a.plan.Groups {
-		keys = append(keys, columnName(a.columns[g.Column].index))
-	}
+	var keys, parts []string
 	for _, c := range b.columns {
 		keys = append(keys, columnName(a.columns[c].index))
 	}
-	list = append(list, keys...)
 	for _, m := range b.parts {
 		part, err := a.moment(x, m)
 		if err != nil {
 			return "", err
 		}
-		list = append(list, part)
+		parts = append(parts, part)
 	}
-	var conditions []string
-	for _, filter := range []*engine.Expr{a.plan.Filter, b.rest} {
-		if filter == nil {
-			continue
-		}
-		condition, err := x.expression(filter)
-		if err != nil {
-			return "", err
-		}
-		conditions = append(conditions, condition)
-	}
-	out := "SELECT " + strings.Join(list, ", ") + " FROM " + from
-	if len(conditions) > 0 {
-		out += " WHERE " + strings.Join(conditions, " AND ")
-	}
-	return out + " GROUP BY " + strings.Join(slices.Compact(slices.Sorted(slices.Values(keys))), ", "), nil
+	return a.selection(x, keys, parts, b.rest)
 }
 
 // runTally executes a tally's statement and puts its rows into cells.
