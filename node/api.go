@@ -1,3 +1,10 @@
+// Package node is a department: Config, Run, and the one loop in which it follows the ledger, steps
+// its machines and does what they wish (node/README.md). Its rooms are the packages below it:
+// failure and disk, peers and what crosses the wire (exchange), the journal, the machine that
+// carries out a protocol's wishes, the ledger, the analyst's client, and an auditor's audit.
+//
+// The command line (command_*.go, render_*.go, try, demo) is still in it. Nothing but that, main and
+// bench imports node: what asks questions imports client, and what reads a ledger audit.
 package node
 
 import (

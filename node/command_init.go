@@ -15,11 +15,6 @@ import (
 	"parley/node/peers"
 )
 
-const (
-	configName   = "node.toml"
-	identityName = "identity.key"
-)
-
 func (c *command) initCommand() *cobra.Command {
 	var name, listen string
 	cmd := &cobra.Command{

@@ -15,9 +15,6 @@ import (
 	"parley/node/failure"
 )
 
-// statusName is the file in a node's folder that holds its last status.
-const statusName = "status.json"
-
 // notice is one line that a supervised node writes to its standard output for the process that started it. Exactly
 // one field is set.
 type notice struct {

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -20,14 +19,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"parley/node/disk"
-	"parley/node/failure"
 )
 
 // The operator's door (README section 12): HTTP on a loopback port that the
 // system chooses, for whoever can read the file control.json in the node's
 // folder, which is the node's own user.
 const (
-	controlName    = "control.json"
 	controlTimeout = 10 * time.Second
 	controlBody    = 64 << 10 // of a request
 )
@@ -119,39 +116,4 @@ func (n *node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	io.WriteString(w, "ok\n")
-}
-
-// callControl asks a running node through its door.
-func callControl(ctx context.Context, dir, method, path string, body io.Reader, into any) error {
-	text, err := os.ReadFile(filepath.Join(dir, controlName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return failure.Refused("control", "start it with parley node", "no node is running from %s", dir)
-	}
-	if err != nil {
-		return failure.Unreadable("control", filepath.Join(dir, controlName), err)
-	}
-	var file controlFile
-	if err := json.Unmarshal(text, &file); err != nil {
-		return failure.Refused("control", "", "%s is damaged: %s", controlName, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
-	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, method, "http://"+file.Address+path, body)
-	if err != nil {
-		return err
-	}
-	q.Header.Set("Authorization", "Bearer "+file.Token)
-	reply, err := http.DefaultClient.Do(q)
-	if err != nil {
-		return failure.Refused("control", "was it killed? start it again", "the node of %s does not answer: %s", dir, err)
-	}
-	defer reply.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(reply.Body, 16<<20))
-	if err != nil {
-		return err
-	}
-	if reply.StatusCode != http.StatusOK {
-		return failure.Refused("control", "", "%s", strings.TrimSpace(string(answer)))
-	}
-	return json.Unmarshal(answer, into)
 }

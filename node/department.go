@@ -164,7 +164,7 @@ func (n *node) refreshView() {
 	if v.network == n.network { // without names yet
 		if named, ok := n.replica.Network(); ok {
 			v.network = named
-			if err := disk.WriteFile(filepath.Join(n.cfg.Dir, "network.json"), named.JSON()); err != nil {
+			if err := disk.WriteFile(filepath.Join(n.cfg.Dir, networkName), named.JSON()); err != nil {
 				n.fail(err)
 			}
 		}
@@ -289,7 +289,7 @@ func (n *node) fetch(ctx context.Context, want protocols.Want) (protocols.Blob, 
 		var reachable []peer.ID
 		for _, key := range want.Sources {
 			p := peers.IDOf(key)
-			if n.transport.Connected(p) && n.members.roles.Of(p) == peers.Member {
+			if n.transport.Connected(p) && n.founding.roles.Of(p) == peers.Member {
 				reachable = append(reachable, p)
 			}
 		}

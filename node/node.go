@@ -43,15 +43,15 @@ const saltBytes = 32
 // node is a running department. What has a lock says so; the rest belongs to
 // the goroutine that runs loop.
 type node struct {
-	cfg     Config
-	o       Options
-	log     *slog.Logger
-	id      peers.Identity
-	members *membership
-	trust   ledger.Trusted
-	params  circuits.Params
-	network *protocols.Network // without names
-	tables  []*table
+	cfg      Config
+	o        Options
+	log      *slog.Logger
+	id       peers.Identity
+	founding *founding
+	trust    ledger.Trusted
+	params   circuits.Params
+	network  *protocols.Network // without names
+	tables   []*table
 
 	transport *peers.Host
 	blobs     *exchange.Store
@@ -179,12 +179,12 @@ func (n *node) openIdentity(context.Context) error {
 	n.onClose(unlock)
 	path := n.cfg.Identity
 	if path == "" {
-		path = filepath.Join(n.cfg.Dir, "identity.key")
+		path = filepath.Join(n.cfg.Dir, identityName)
 	}
 	if n.id, err = peers.LoadIdentity(path); err != nil {
 		return err
 	}
-	if n.members, err = newMembership(n.cfg, n.id.Key()); err != nil {
+	if n.founding, err = newFounding(n.cfg, n.id.Key()); err != nil {
 		return err
 	}
 	if n.trust, err = trustedBlock(n.cfg); err != nil {
@@ -193,7 +193,7 @@ func (n *node) openIdentity(context.Context) error {
 	if n.params, err = n.o.parameterSet(n.cfg.Parameters); err != nil {
 		return fmt.Errorf("parameters: %w", err)
 	}
-	if have, most := len(n.members.departments), min(n.params.MaxDepartments(), protocols.MaxDepartments); have > most {
+	if have, most := len(n.founding.departments), min(n.params.MaxDepartments(), protocols.MaxDepartments); have > most {
 		return fmt.Errorf("peers: %d departments are over the %d that the parameters %s allow", have, most, n.params.Name())
 	}
 	join := protocols.Sign(engine.Digest{}, n.id.Private(), &protocols.Join{Name: n.cfg.Name})
@@ -204,7 +204,7 @@ func (n *node) openIdentity(context.Context) error {
 }
 
 func (n *node) openTransport(context.Context) error {
-	t, err := peers.NewHost(n.id, n.cfg.Listen, n.members.roles, n.log, n.o.Observe, libp2p.PrometheusRegisterer(n.registry))
+	t, err := peers.NewHost(n.id, n.cfg.Listen, n.founding.roles, n.log, n.o.Observe, libp2p.PrometheusRegisterer(n.registry))
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (n *node) openTransport(context.Context) error {
 		}
 	})
 	n.view.Store(&view{})
-	for _, info := range n.members.peers {
+	for _, info := range n.founding.peers {
 		n.transport.Keep(info, func(up bool, err error) {
 			if !up {
 				n.log.Debug("a department is not connected", "peer", info.ID.String(), "error", err)
@@ -250,12 +250,12 @@ func (n *node) openKeys(ctx context.Context) error {
 		return err
 	}
 	var want exchange.Founding
-	if g := n.members.genesis; g != nil {
+	if g := n.founding.genesis; g != nil {
 		want = exchange.FoundingOf(g)
 	}
 	var keys exchange.HeldKeys
 	var err error
-	if n.members.genesis == nil && n.members.first() == n.id.Key() {
+	if n.founding.genesis == nil && n.founding.first() == n.id.Key() {
 		cache := n.cacheDir()
 		keys.Dir = cache
 		if keys.Keys, err = exchange.DevelopKeys(ctx, n.params, cache, n.o.Progress); err == nil {
@@ -269,17 +269,17 @@ func (n *node) openKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.network = n.members.network(n.params, want)
+	n.network = n.founding.network(n.params, want)
 	if err := n.network.Validate(false); err != nil {
 		return err
 	}
-	if n.members.genesis == nil {
+	if n.founding.genesis == nil {
 		if err := disk.WriteFile(filepath.Join(n.cfg.Dir, genesisName), n.network.JSON()); err != nil {
 			return err
 		}
 	}
 	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.VerifyingKeys,
-		Policy: protocols.Listed(n.members.analysts)}
+		Policy: protocols.Listed(n.founding.analysts)}
 	if n.network.Development {
 		n.log.Warn("not for private data", "keys", protocols.DevelopmentCaveat, "parameters", n.params.Name())
 	}
@@ -312,7 +312,7 @@ func (n *node) othersKeys(ctx context.Context, want *exchange.Founding) (exchang
 // keySource asks the first department, and in its absence whichever member is
 // connected.
 func (n *node) keySource() *exchange.KeySource {
-	first := peers.IDOf(n.members.first())
+	first := peers.IDOf(n.founding.first())
 	from := func() *exchange.KeySource {
 		if n.transport.Connected(first) {
 			return exchange.KeysFrom(n.transport, first)
@@ -350,7 +350,7 @@ func (n *node) awaitFounding(ctx context.Context, source *exchange.KeySource) (e
 	if n.o.Progress != nil {
 		n.o.Progress("waiting for the keys of the first department", 0, 0)
 	}
-	n.log.Info("waiting for the proofs' keys", "from", peers.PeerOf(n.members.first()))
+	n.log.Info("waiting for the proofs' keys", "from", peers.PeerOf(n.founding.first()))
 	for {
 		founded, err := source.Founding(ctx)
 		if err == nil {

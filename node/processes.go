@@ -31,7 +31,6 @@ const (
 	stopTimeout   = 5 * time.Second  // from the end of its standard input until it is killed
 	maxNoticeLine = 1 << 20
 	logName       = "node.log"
-	analystName   = "analyst.key"
 )
 
 // deployment (README section 11.4) is a set of nodes, each in a process of its own, started by `demo` and `try`. A node's process is told

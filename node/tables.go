@@ -36,7 +36,7 @@ func (n *node) openTables(ctx context.Context) error {
 		}
 		registrations = append(registrations, data.Registration(n.cfg.Name, 1))
 	}
-	if err := protocols.CheckTables(n.cfg.Name, registrations, len(n.members.departments)); err != nil {
+	if err := protocols.CheckTables(n.cfg.Name, registrations, len(n.founding.departments)); err != nil {
 		return fmt.Errorf("tables: %w", err)
 	}
 	for _, r := range registrations {

@@ -24,9 +24,6 @@ import (
 // localDeadline is a question's where all departments share one machine, however many they are.
 const localDeadline = 10 * time.Minute
 
-// networkName is the pinned description, in the folder of a deployment and of each node.
-const networkName = "network.json"
-
 // tryFlags are what `try` takes.
 type tryFlags struct {
 	tableFlags

@@ -17,19 +17,14 @@ import (
 	"parley/protocols"
 )
 
-const (
-	// networkTitle is the name in the description of a network that nodes make
-	// by themselves from their configurations.
-	networkTitle = "parley"
-	// genesisName is the file in a node's folder that pins the network which
-	// it started in: what network.json is without the names.
-	genesisName = "genesis.json"
-)
+// networkTitle is the name in the description of a network that nodes make
+// by themselves from their configurations.
+const networkTitle = "parley"
 
-// membership is who is who when a node starts: what its configuration says,
+// founding is who is who when a node starts: what its configuration says,
 // and from the second start on, or where a description was given, the
 // network's genesis. Who belongs to it later stands on the ledger.
-type membership struct {
+type founding struct {
 	self        protocols.Key
 	departments []protocols.Key // ascending
 	auditors    []protocols.Key // ascending
@@ -39,10 +34,10 @@ type membership struct {
 	roles       *peers.Roles
 }
 
-// newMembership reads the peers, auditors and analysts of a configuration, and
+// newFounding reads the peers, auditors and analysts of a configuration, and
 // the genesis if there is one. Errors name the field and the entry.
-func newMembership(cfg Config, self protocols.Key) (*membership, error) {
-	m := &membership{self: self, roles: peers.NewRoles(nil)}
+func newFounding(cfg Config, self protocols.Key) (*founding, error) {
+	m := &founding{self: self, roles: peers.NewRoles(nil)}
 	if cfg.Auditor {
 		m.auditors = append(m.auditors, self)
 	} else {
@@ -86,7 +81,7 @@ func newMembership(cfg Config, self protocols.Key) (*membership, error) {
 	return m, nil
 }
 
-func (m *membership) addMembers(field string, texts []string, keys *[]protocols.Key) error {
+func (m *founding) addMembers(field string, texts []string, keys *[]protocols.Key) error {
 	for i, text := range texts {
 		info, err := peers.ParseAddress(text)
 		if err != nil {
@@ -110,7 +105,7 @@ func (m *membership) addMembers(field string, texts []string, keys *[]protocols.
 
 // readGenesis takes the network from the description that the configuration
 // names, or from the one that an earlier start left.
-func (m *membership) readGenesis(cfg Config) error {
+func (m *founding) readGenesis(cfg Config) error {
 	pinned := filepath.Join(cfg.Dir, genesisName)
 	path := pinned
 	text, err := os.ReadFile(path)
@@ -162,11 +157,11 @@ func sortKeys(keys []protocols.Key) {
 
 // first is the department that makes development keys and draws the founding
 // nonce: the one with the lowest key. It has no other privilege.
-func (m *membership) first() protocols.Key { return m.departments[0] }
+func (m *founding) first() protocols.Key { return m.departments[0] }
 
 // network is the genesis: what the configuration, the nonce and the keys give,
 // all but names.
-func (m *membership) network(p circuits.Params, f exchange.Founding) *protocols.Network {
+func (m *founding) network(p circuits.Params, f exchange.Founding) *protocols.Network {
 	if m.genesis != nil {
 		return m.genesis
 	}
