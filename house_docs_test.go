@@ -25,6 +25,7 @@ var (
 	docReadme  = regexp.MustCompile(`[\w./-]*README(\.md)?`)
 	docCode    = regexp.MustCompile(`\b[a-z]+\.(?:\w+\.)?\w+\b`)
 	goDeclared = regexp.MustCompile(`(?m)^(?:func|type) (?:\(\w+ \*?(\w+).*?\) )?(\w+)`)
+	goPackage  = regexp.MustCompile(`(?m)^(?://.*|.*\*/)\npackage \w+$`)
 	goTest     = regexp.MustCompile(`(?m)^func (\w+)\(\w* ?\*testing\.\w+\)|^func (Example\w*)\(\)`)
 	goComment  = regexp.MustCompile(`(?m)^\s*// ?`)
 )
@@ -148,6 +149,22 @@ func TestHouseCode(t *testing.T) {
 			if packages[of] && !slices.Contains([]string{"go", "md"}, rest) && !declared[cited] {
 				t.Errorf("%s: nothing is called %s", name, cited)
 			}
+		}
+	}
+}
+
+// TestHousePackages: each package says what it is, and for whom, where go doc shows it.
+func TestHousePackages(t *testing.T) {
+	texts, _ := repository(t)
+	said := map[string]bool{}
+	for name, text := range texts {
+		if path.Ext(name) == ".go" && !strings.HasSuffix(name, "_test.go") {
+			said[path.Dir(name)] = said[path.Dir(name)] || goPackage.MatchString(text)
+		}
+	}
+	for folder, ok := range said {
+		if !ok && folder != "node" {
+			t.Errorf("%s has no package comment", folder)
 		}
 	}
 }
