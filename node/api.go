@@ -16,8 +16,7 @@ import (
 )
 
 // This file is what the command line (and a test) sees of a node: how one is
-// configured and run, and what an analyst's client asks and gets back. The
-// work behind it is in node.go (a department) and client.go (an analyst).
+// configured and run. The work behind it is in node.go.
 
 // DefaultRetention is how long blobs are kept that no open query needs, for
 // auditors and for nodes that were away.

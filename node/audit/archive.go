@@ -73,17 +73,17 @@ func (a *Archive) Network() *protocols.Network { return a.network }
 func (a *Archive) Params() circuits.Params     { return a.params }
 func (a *Archive) Live() bool                  { return false }
 
-// Extent implements ledgerSource.
+// Extent implements Source.
 func (a *Archive) Extent(context.Context) (exchange.Extent, error) {
 	return exchange.ExtentOf(a.Ledger), nil
 }
 
-// Blocks implements ledgerSource.
+// Blocks implements Source.
 func (a *Archive) Blocks(_ context.Context, from, to uint64) iter.Seq2[ledger.Block, error] {
 	return a.Ledger.Blocks(from, to)
 }
 
-// Blob implements ledgerSource.
+// Blob implements Source.
 func (a *Archive) Blob(_ context.Context, b exchange.NamedBlob) ([]byte, error) {
 	for _, folder := range a.blobs {
 		data, err := os.ReadFile(filepath.Join(folder, b.Digest.String()))
@@ -97,7 +97,7 @@ func (a *Archive) Blob(_ context.Context, b exchange.NamedBlob) ([]byte, error) 
 	return nil, exchange.ErrNoBlob
 }
 
-// Close implements ledgerSource.
+// Close implements Source.
 func (a *Archive) Close() error {
 	var errs []error
 	if a.Ledger != nil {

@@ -34,7 +34,7 @@ type Source interface {
 	Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error
 	Signed(number uint64) time.Time
 	Blocks(ctx context.Context, from, to uint64) iter.Seq2[ledger.Block, error]
-	// Blob is errNoBlob where nobody who was asked holds it.
+	// Blob is exchange.ErrNoBlob where nobody who was asked holds it.
 	Blob(ctx context.Context, b exchange.NamedBlob) ([]byte, error)
 	Close() error
 }

@@ -283,9 +283,9 @@ func receiveChunks(s *peers.Stream, size uint64) ([]byte, error) {
 	return data, nil
 }
 
-// fetchOnce asks one peer once. errNoBlob: it has none yet. A header that is
+// fetchOnce asks one peer once. ErrNoBlob: it has none yet. A header that is
 // signed by the peer or the owner and promises anything but the blob is a lie;
-// other nonsense is a *faultError, which proves nothing to others.
+// other nonsense is a *peers.Fault, which proves nothing to others.
 func (x *Blobs) fetchOnce(ctx context.Context, q blobRequest, from peer.ID) (data []byte, lie *protocols.Served, err error) {
 	if q.Size > BlobLimit {
 		return nil, nil, fmt.Errorf("a blob of %d bytes is over the limit of %d", q.Size, BlobLimit)
@@ -330,7 +330,7 @@ func (x *Blobs) fetchOnce(ctx context.Context, q blobRequest, from peer.ID) (dat
 }
 
 // FetchFrom asks one peer once for a blob that is published, and keeps nothing.
-// errNoBlob: the peer has none, or its owner other bytes under this name.
+// ErrNoBlob: the peer has none, or its owner other bytes under this name.
 func (x *Blobs) FetchFrom(ctx context.Context, b NamedBlob, from peer.ID) ([]byte, error) {
 	q := blobRequest{Op: blobGet, Digest: b.Digest, Size: uint64(b.Size), Owner: b.Owner}
 	data, lie, err := x.fetchOnce(ctx, q, from)

@@ -95,7 +95,7 @@ func (s *Stream) Send(payload []byte) error {
 }
 
 // Receive waits up to timeout for one frame of at most limit bytes.
-// errStreamEnded: the peer closed instead.
+// ErrEnded: the peer closed instead.
 func (s *Stream) Receive(limit int, timeout time.Duration) ([]byte, error) {
 	s.raw.SetReadDeadline(time.Now().Add(timeout))
 	var header [frameHeader]byte
