@@ -114,7 +114,7 @@ func (w *Effects) perform(q *Running, ready protocols.Ready) error {
 
 // seats says what a job has to wait for.
 func (w *Effects) seats(step string) chan struct{} {
-	if step == StepVerifying || step == stepDecryption {
+	if step == stepVerifying || step == stepDecryption {
 		return w.Checks
 	}
 	return w.Proofs

@@ -12,7 +12,7 @@ const (
 	stepAggregation  = "aggregation"
 	stepEncryption   = "encryption"
 	stepProving      = "proving"
-	StepVerifying    = "verifying"
+	stepVerifying    = "verifying"
 	stepReEncryption = "re-encryption"
 	stepDecryption   = "decryption"
 )
@@ -59,7 +59,7 @@ func (w *Stopwatch) Report() Report {
 	}
 	us := func(step string) uint64 { return reported(w.spent[step]) }
 	return Report{AggregationUs: us(stepAggregation), EncryptionUs: us(stepEncryption), ProvingUs: us(stepProving),
-		VerifyingUs: us(StepVerifying), ReEncryptionUs: us(stepReEncryption), DecryptionUs: us(stepDecryption),
+		VerifyingUs: us(stepVerifying), ReEncryptionUs: us(stepReEncryption), DecryptionUs: us(stepDecryption),
 		ProcessorUs: reported(time.Duration((ProcessorSeconds() - w.cpu) * float64(time.Second)))}
 }
 

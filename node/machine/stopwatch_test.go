@@ -18,7 +18,7 @@ func TestReportedTimes(t *testing.T) {
 		}
 	}
 	w := NewStopwatch()
-	steps := []string{stepAggregation, stepEncryption, stepProving, StepVerifying, stepReEncryption, stepDecryption}
+	steps := []string{stepAggregation, stepEncryption, stepProving, stepVerifying, stepReEncryption, stepDecryption}
 	for i, step := range steps {
 		w.Add(step, time.Duration(1+37*i)*time.Millisecond)
 	}
