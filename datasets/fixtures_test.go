@@ -16,10 +16,9 @@ import (
 
 // What answers a question over tables, as a network would.
 var (
-	plan       = rehearsal.Plan[*Table]
-	ask        = rehearsal.Ask[*Table]
-	converse   = rehearsal.Converse[*Table]
-	contribute = rehearsal.Contribute[*Table]
+	plan     = rehearsal.Plan[*Table]
+	ask      = rehearsal.Ask[*Table]
+	converse = rehearsal.Converse[*Table]
 )
 
 // write makes a file in a temporary folder.
