@@ -11,23 +11,19 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/duckdb/duckdb-go/v2"
 
+	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/engine"
 )
-
-// storeThreads is how many threads the embedded DuckDB has.
-const storeThreads = 2
 
 // store is an embedded DuckDB that holds rows and runs SELECTs. What does not fit
 // into its memory goes to a folder of its own, if it has one; extensions and any
 // other access to files or the network are switched off, and its configuration is
 // locked (README, section 6.1).
 type store struct {
-	connector *duckdb.Connector
-	db        *sql.DB
-	room      storeRoom
+	db   *sql.DB
+	room storeRoom
 }
 
 // rowsTable is the name of the one table in a store.
@@ -38,25 +34,12 @@ type storeColumn struct{ name, sqlType string }
 
 // openStore makes an empty store, which removes its folder when it is closed.
 func openStore(room storeRoom) (*store, error) {
-	connector, err := duckdb.NewConnector("", nil)
+	db, err := duck.Open(room.settings()...)
 	if err != nil {
-		return nil, fmt.Errorf("starting DuckDB: %w", err)
+		return nil, err
 	}
-	db := sql.OpenDB(connector)
-	db.SetMaxOpenConns(storeThreads)
-	s := &store{connector: connector, db: db, room: room}
-	settings := append([]string{
-		"SET autoinstall_known_extensions = false",
-		"SET autoload_known_extensions = false",
-		"SET allow_community_extensions = false",
-		fmt.Sprintf("SET threads = %d", storeThreads),
-	}, room.settings()...)
-	for _, setting := range append(settings, "SET lock_configuration = true") {
-		if _, err := db.Exec(setting); err != nil {
-			s.close()
-			return nil, fmt.Errorf("setting up DuckDB: %w", err)
-		}
-	}
+	db.SetMaxOpenConns(duck.Threads)
+	s := &store{db: db, room: room}
 	if err := s.registerScores(context.Background()); err != nil {
 		s.close()
 		return nil, fmt.Errorf("setting up DuckDB: %w", err)
@@ -66,9 +49,6 @@ func openStore(room storeRoom) (*store, error) {
 
 func (s *store) close() error {
 	err := s.db.Close()
-	if e := s.connector.Close(); err == nil {
-		err = e
-	}
 	if e := s.room.remove(); err == nil {
 		err = e
 	}
@@ -133,48 +113,15 @@ func (s *store) create(ctx context.Context, columns []storeColumn) error {
 
 // load appends a table's batches to rowsTable.
 func (s *store) load(ctx context.Context, t *Table) error {
-	conn, err := s.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.Raw(func(raw any) error {
-		appender, err := duckdb.NewAppenderFromConn(raw.(driver.Conn), "", rowsTable)
-		if err != nil {
-			return err
-		}
-		if err := appendBatches(ctx, appender, t); err != nil {
-			appender.Close()
-			return err
-		}
-		return appender.Close()
-	})
-}
-
-func appendBatches(ctx context.Context, appender *duckdb.Appender, t *Table) error {
 	var garbage collector
-	for _, batch := range t.batches {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
+	return duck.Append(ctx, s.db, rowsTable, t.batches, func(batch arrow.Record) []duck.Column {
 		garbage.loaded(batch.Columns())
-		readers := make([]func(int) driver.Value, batch.NumCols())
+		columns := make([]duck.Column, batch.NumCols())
 		for i, a := range batch.Columns() {
-			readers[i] = values(a)
+			columns[i] = duck.Column{Array: a, Read: values(a)}
 		}
-		row := make([]driver.Value, len(readers))
-		for r := range int(batch.NumRows()) {
-			for i, read := range readers {
-				if row[i] = nil; !batch.Column(i).IsNull(r) {
-					row[i] = read(r)
-				}
-			}
-			if err := appender.AppendRow(row...); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+		return columns
+	})
 }
 
 // values reads a stored array as DuckDB's appender takes it.
@@ -205,27 +152,7 @@ func (t *Table) query(ctx context.Context, statement string) ([][]any, error) {
 
 // query runs a SELECT and gives its rows as values of the driver.
 func (s *store) query(ctx context.Context, statement string) ([][]any, error) {
-	rows, err := s.db.QueryContext(ctx, statement)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	var out [][]any
-	for rows.Next() {
-		row, targets := make([]any, len(names)), make([]any, len(names))
-		for i := range row {
-			targets[i] = &row[i]
-		}
-		if err := rows.Scan(targets...); err != nil {
-			return nil, err
-		}
-		out = append(out, row)
-	}
-	return out, rows.Err()
+	return duck.Select(ctx, s.db, statement)
 }
 
 // bigValue takes an integer of the driver.

@@ -284,8 +284,8 @@ func arithmetic(sign string, a, b value) (value, error) {
 		out.Kind = engine.Integer
 	}
 	out.Scale = max(a.Scale, b.Scale)
-	x := new(big.Int).Mul(a.Number, powerOfTen(out.Scale-a.Scale))
-	y := new(big.Int).Mul(b.Number, powerOfTen(out.Scale-b.Scale))
+	x := new(big.Int).Mul(a.Number, files.PowerOfTen(out.Scale-a.Scale))
+	y := new(big.Int).Mul(b.Number, files.PowerOfTen(out.Scale-b.Scale))
 	switch sign {
 	case "+":
 		out.Number, out.exact = x.Add(x, y), out.exact.Add(a.exact, b.exact)

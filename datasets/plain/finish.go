@@ -10,6 +10,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 	pg "github.com/pganalyze/pg_query_go/v6"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -116,7 +117,7 @@ func readValue(raw any) (value, error) {
 	case bool:
 		return value{Datum: engine.NewBoolean(v)}, nil
 	case time.Time:
-		return value{Datum: engine.NewDate(v.Unix() / secondsPerDay)}, nil
+		return value{Datum: engine.NewDate(v.Unix() / files.SecondsPerDay)}, nil
 	case duckdb.Decimal:
 		return number(engine.NewDecimal(v.Value, int(v.Scale))), nil
 	case int32:
@@ -130,7 +131,7 @@ func readValue(raw any) (value, error) {
 }
 
 func number(d engine.Datum) value {
-	return value{Datum: d, exact: new(big.Rat).SetFrac(d.Number, powerOfTen(d.Scale))}
+	return value{Datum: d, exact: new(big.Rat).SetFrac(d.Number, files.PowerOfTen(d.Scale))}
 }
 
 // divided is a/b as PostgreSQL's numeric gives it (numeric.c, select_div_scale):
@@ -266,7 +267,7 @@ func (v value) print() engine.Value {
 	text := v.Datum.String()
 	shortest := text
 	if v.exact != nil {
-		text = new(big.Rat).SetFrac(v.Number, powerOfTen(v.Scale)).FloatString(v.Scale)
+		text = new(big.Rat).SetFrac(v.Number, files.PowerOfTen(v.Scale)).FloatString(v.Scale)
 		if v.quotient {
 			shortest = v.exact.RatString()
 		}

@@ -7,6 +7,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+
+	"parley/datasets/duck"
 )
 
 // This file is the float64 arithmetic that the certified figures are compared with:
@@ -16,7 +18,7 @@ import (
 // floats runs a SELECT of numbers.
 func floats(t testing.TB, db *sql.DB, statement string) [][]float64 {
 	t.Helper()
-	rows, err := selected(context.Background(), db, statement)
+	rows, err := duck.Select(context.Background(), db, statement)
 	if err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}

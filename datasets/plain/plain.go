@@ -24,6 +24,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"parley/datasets"
+	"parley/datasets/duck"
 	"parley/engine"
 )
 
@@ -50,7 +51,7 @@ func Answer(ctx context.Context, tables []*datasets.Table, sql string) (*engine.
 		return nil, err
 	}
 	defer db.Close()
-	rows, err := selected(ctx, db, statement)
+	rows, err := duck.Select(ctx, db, statement)
 	if err != nil {
 		return nil, fmt.Errorf("plain SQL: %w", err)
 	}

@@ -14,14 +14,13 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"parley/datasets"
+	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/engine"
 )
 
 // rowsTable is the name of the pooled table in DuckDB.
 const rowsTable = "rows"
-
-const secondsPerDay = 24 * 60 * 60
 
 // column is a column of the pooled table, as SQL types it.
 type column struct {
@@ -75,7 +74,7 @@ func pooledColumns(tables []*datasets.Table) ([]column, error) {
 // pool makes the table of all rows. Decimals get the least width that holds
 // them, which leaves room for products.
 func pool(ctx context.Context, tables []*datasets.Table, columns []column) (*sql.DB, error) {
-	db, err := openDuckDB()
+	db, err := openPool()
 	if err != nil {
 		return nil, fmt.Errorf("plain SQL: %w", err)
 	}
@@ -96,31 +95,15 @@ func pool(ctx context.Context, tables []*datasets.Table, columns []column) (*sql
 	return db, nil
 }
 
-// openDuckDB opens one that reaches nothing outside of its memory, because it runs the text of
+// openPool opens a DuckDB that reaches nothing outside of its memory, because it runs the text of
 // questions.
-func openDuckDB() (*sql.DB, error) {
-	connector, err := duckdb.NewConnector("", nil)
-	if err != nil {
-		return nil, err
-	}
-	db := sql.OpenDB(connector) // which closes the connector
-	for _, setting := range []string{
-		"SET autoinstall_known_extensions = false",
-		"SET autoload_known_extensions = false",
-		"SET allow_community_extensions = false",
-		"SET threads = 2",
+func openPool() (*sql.DB, error) {
+	return duck.Open(
 		"SET temp_directory = ''",
 		"SET enable_external_access = false",
 		fmt.Sprintf("SET memory_limit = '%dB'", datasets.MaxStoreBytes),
 		"SET integer_division = true",
-		"SET lock_configuration = true",
-	} {
-		if _, err := db.Exec(setting); err != nil {
-			db.Close()
-			return nil, err
-		}
-	}
-	return db, nil
+	)
 }
 
 // pooledType is the type of a pooled column in DuckDB.
@@ -155,49 +138,16 @@ func pooledType(c column, tables []*datasets.Table) string {
 
 // load appends a table's rows to rowsTable.
 func load(ctx context.Context, db *sql.DB, t *datasets.Table, columns []column) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	return conn.Raw(func(raw any) error {
-		appender, err := duckdb.NewAppenderFromConn(raw.(driver.Conn), "", rowsTable)
-		if err != nil {
-			return err
-		}
-		if err := appendRows(ctx, appender, t, columns); err != nil {
-			appender.Close()
-			return err
-		}
-		return appender.Close()
-	})
-}
-
-func appendRows(ctx context.Context, appender *duckdb.Appender, t *datasets.Table, columns []column) error {
 	own := described(t)
-	for _, batch := range t.Batches() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		arrays, readers := make([]arrow.Array, len(columns)), make([]func(int) driver.Value, len(columns))
+	return duck.Append(ctx, db, rowsTable, t.Batches(), func(batch arrow.Record) []duck.Column {
+		out := make([]duck.Column, len(columns))
 		for i, c := range columns {
 			at := find(own, c.name)
-			arrays[i] = batch.Column(at)
-			readers[i] = reader(arrays[i], c, own[at].Scale)
+			a := batch.Column(at)
+			out[i] = duck.Column{Array: a, Read: reader(a, c, own[at].Scale)}
 		}
-		row := make([]driver.Value, len(columns))
-		for r := range int(batch.NumRows()) {
-			for i, read := range readers {
-				if row[i] = nil; !arrays[i].IsNull(r) {
-					row[i] = read(r)
-				}
-			}
-			if err := appender.AppendRow(row...); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+		return out
+	})
 }
 
 // reader reads the values of a table's array, of a scale, for the pooled column.
@@ -206,7 +156,7 @@ func reader(a arrow.Array, to column, scale int) func(row int) driver.Value {
 		if to.kind != engine.Decimal {
 			return func(row int) driver.Value { return n(row) }
 		}
-		factor := powerOfTen(to.scale - scale)
+		factor := files.PowerOfTen(to.scale - scale)
 		return func(row int) driver.Value {
 			return duckdb.Decimal{Width: files.MaxDigits, Scale: uint8(to.scale), Value: new(big.Int).Mul(n(row), factor)}
 		}
@@ -224,34 +174,7 @@ func reader(a arrow.Array, to column, scale int) func(row int) driver.Value {
 	case *array.Boolean:
 		return func(row int) driver.Value { return a.Value(row) }
 	case *array.Date32:
-		return func(row int) driver.Value { return time.Unix(int64(a.Value(row))*secondsPerDay, 0).UTC() }
+		return func(row int) driver.Value { return time.Unix(int64(a.Value(row))*files.SecondsPerDay, 0).UTC() }
 	}
 	return func(int) driver.Value { return nil }
 }
-
-// selected runs a SELECT and gives its rows as values of the driver.
-func selected(ctx context.Context, db *sql.DB, statement string) ([][]any, error) {
-	rows, err := db.QueryContext(ctx, statement)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return nil, err
-	}
-	var out [][]any
-	for rows.Next() {
-		row, targets := make([]any, len(names)), make([]any, len(names))
-		for i := range row {
-			targets[i] = &row[i]
-		}
-		if err := rows.Scan(targets...); err != nil {
-			return nil, err
-		}
-		out = append(out, row)
-	}
-	return out, rows.Err()
-}
-
-func powerOfTen(k int) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(k)), nil) }
