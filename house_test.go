@@ -43,6 +43,23 @@ func goFiles(t *testing.T) map[string][]string {
 	return files
 }
 
+// importsOf are the packages that a file imports.
+func importsOf(t *testing.T, path string) (names []string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range f.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
 // TestImports holds the direction of imports: engine, protocols, circuits and datasets know
 // nothing of node; circuits nothing of protocols; only node speaks to the network; nobody
 // imports bench.
@@ -56,15 +73,7 @@ func TestImports(t *testing.T) {
 	network := []string{"github.com/libp2p/", "github.com/multiformats/", "github.com/cometbft/"}
 	for folder, paths := range goFiles(t) {
 		for _, path := range paths {
-			f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, spec := range f.Imports {
-				name, err := strconv.Unquote(spec.Path.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
+			for _, name := range importsOf(t, path) {
 				bad := append([]string{"parley/bench"}, forbidden[folder]...)
 				if folder != "node" && folder != "." {
 					bad = append(bad, network...)
@@ -88,21 +97,18 @@ func TestImportsOfPlain(t *testing.T) {
 			if strings.HasSuffix(path, "_test.go") {
 				continue
 			}
-			f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, spec := range f.Imports {
-				switch spec.Path.Value {
-				case `"parley/datasets/plain"`:
-					if path = filepath.ToSlash(path); path != "node/demo.go" && path != "node/cli/demo.go" {
+			path = filepath.ToSlash(path)
+			for _, name := range importsOf(t, path) {
+				switch name {
+				case "parley/datasets/plain":
+					if path != "node/demo.go" && path != "node/cli/demo.go" {
 						t.Errorf("%s imports datasets/plain, which pools rows", path)
 					}
-				case `"parley/datasets/rehearsal"`, `"parley/protocols/mhe/tiny"`:
-					t.Errorf("%s imports %s, which is for tests", path, spec.Path.Value)
+				case "parley/datasets/rehearsal", "parley/protocols/mhe/tiny":
+					t.Errorf("%s imports %s, which is for tests", path, name)
 				}
-				if filepath.ToSlash(filepath.Dir(path)) == "protocols/mhe" && strings.HasPrefix(spec.Path.Value, `"parley/`) && spec.Path.Value != `"parley/circuits"` {
-					t.Errorf("%s imports %s: circuits in, blobs out", path, spec.Path.Value)
+				if filepath.ToSlash(filepath.Dir(path)) == "protocols/mhe" && strings.HasPrefix(name, "parley/") && name != "parley/circuits" {
+					t.Errorf("%s imports %s: circuits in, blobs out", path, name)
 				}
 			}
 		}
@@ -172,15 +178,7 @@ func TestRooms(t *testing.T) {
 		if !listed {
 			t.Errorf("%s: which packages may %s import?", path, folder)
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, spec := range f.Imports {
-			name, err := strconv.Unquote(spec.Path.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, name := range importsOf(t, path) {
 			if own, ok := strings.CutPrefix(name, "parley/"); ok && !slices.Contains(allowed, own) {
 				t.Errorf("%s imports %s", path, name)
 			}

@@ -182,14 +182,10 @@ func (l *Ledger) shownHeight(ctx context.Context, p peer.ID) (uint64, error) {
 
 // heard counts the validators that have answered, and this node if it is one.
 func (c *catchup) heard(validators []peer.ID, own peer.ID) (heard int, highest uint64) {
+	below, shown := c.count(validators, own, 0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, p := range validators {
-		if _, ok := c.heights[p]; ok || p == own {
-			heard++
-		}
-	}
-	return heard, c.highest
+	return below + shown, c.highest
 }
 
 // count counts, of validators, those that had no block of a height when they answered last, this

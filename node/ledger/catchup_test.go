@@ -54,24 +54,17 @@ func TestAtHead(t *testing.T) {
 			for i := range validators {
 				b.atHead(i)
 			}
-			last, notes := validators-1, 0
-			more := func(n int) {
-				t.Helper()
-				for range n {
-					b.mustAppend(0, fmt.Sprint("note ", notes))
-					notes++
-				}
-			}
+			last := validators - 1
 			all := func(when string) {
 				t.Helper()
-				if s := b.atHead(last); s.Records < uint64(notes) || s.Heard*3 <= 2*validators || s.Head < s.Block {
-					t.Errorf("%s: %d of %d records at the head: %+v", when, s.Records, notes, s)
+				if s := b.atHead(last); s.Records < uint64(b.notes) || s.Heard*3 <= 2*validators || s.Head < s.Block {
+					t.Errorf("%s: %d of %d records at the head: %+v", when, s.Records, b.notes, s)
 				}
 			}
-			more(5)
+			b.more(5)
 			b.stop(last)
 			if validators == 4 {
-				more(5) // while it is away
+				b.more(5) // while it is away
 			}
 			b.start(last)
 			all("after a restart")

@@ -348,7 +348,8 @@ func (l *Ledger) newNode(ctx context.Context, signer types.PrivValidator) (err e
 
 // start has the node listen on a free loopback port, and the tunnel lead to it.
 // Its first vote waits for the heights of the others, who wait for this node's:
-// they are asked and told before.
+// they are asked and told before. ctx ends the wait of one that is due while
+// CometBFT still replays its log.
 func (l *Ledger) start(ctx context.Context) error {
 	l.config.Host.SetStreamHandler(lightProtocol, l.serveLight)
 	l.wg.Go(func() { l.runCatchup(l.ctx) })

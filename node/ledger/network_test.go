@@ -35,6 +35,7 @@ type bench struct {
 	genesis []ed25519.PublicKey
 	nodes   []*member
 	adjust  func(*Config)
+	notes   int // that more has ordered
 
 	mu      sync.Mutex
 	members map[peer.ID]bool
@@ -190,6 +191,15 @@ func (b *bench) mustAppend(i int, tx string) {
 	b.t.Helper()
 	if err := b.append(i, tx); err != nil {
 		b.t.Fatalf("appending %q through node %d: %v", tx, i, err)
+	}
+}
+
+// more orders notes, each another, through the first node.
+func (b *bench) more(n int) {
+	b.t.Helper()
+	for range n {
+		b.mustAppend(0, fmt.Sprint("note ", b.notes))
+		b.notes++
 	}
 }
 

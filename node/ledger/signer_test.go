@@ -85,23 +85,16 @@ func TestNothingSignedTwice(t *testing.T) {
 func signsNothingTwice(t *testing.T, validators int, old, stop bool) {
 	b := newBench(t, validators)
 	b.startAll()
-	last, notes := validators-1, 0
-	more := func(n int) {
-		t.Helper()
-		for range n {
-			b.mustAppend(0, fmt.Sprint("note ", notes))
-			notes++
-		}
-	}
+	last := validators - 1
 	dir, backup := b.nodes[last].dir, t.TempDir()
-	if more(5); old {
+	if b.more(5); old {
 		b.stop(last)
 		if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
 			t.Fatal(err)
 		}
 		b.start(last)
 	}
-	more(30)
+	b.more(30)
 	b.lose(last)
 	head := int64(b.nodes[0].ledger.Status().Block)
 	known := int64(0)
@@ -121,7 +114,7 @@ func signsNothingTwice(t *testing.T, validators int, old, stop bool) {
 		b.start(last)
 	}
 	b.atHead(last)
-	more(5)
+	b.more(5)
 	eventually(t, "it votes in a new block", 30*time.Second, func() bool { return lastSigned(t, dir) > head+1 })
 	b.stop(last)
 	for _, h := range signedHeights(t, dir) {
