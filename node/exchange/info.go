@@ -133,10 +133,11 @@ func askInfo(ctx context.Context, t *peers.Host, from peer.ID, q infoRequest, in
 	return nil
 }
 
-// Greet connects to a node and asks who it is and of which network. The error is a
+// Greet connects to a node, whose addresses it keeps, and asks who it is and of which network. The error is a
 // *failure.Failure where the node is not there, or not for who asks.
 func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Identity) (Hello, error) {
 	var h Hello
+	t.Remember(info)
 	if err := t.Libp2p.Connect(ctx, info); err != nil {
 		if strings.Contains(err.Error(), "refused") {
 			return h, unavailable("no node answers at %s", info.Addrs[0])

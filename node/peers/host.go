@@ -23,6 +23,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/peerstore"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/libp2p/go-libp2p/gologshim"
 	rcmgr "github.com/libp2p/go-libp2p/p2p/host/resource-manager"
@@ -305,6 +306,13 @@ func (t *Host) Open(ctx context.Context, p peer.ID, id protocol.ID) (*Stream, er
 		return nil, fmt.Errorf("reaching %s: %w", p, DialCause(err))
 	}
 	return t.wrap(ctx, raw), nil
+}
+
+// Remember keeps the addresses that a person gave for a peer. What Connect is given libp2p forgets:
+// for those that the peer lists itself, which is none while it shuts down, and not the one that leads
+// to it through another's.
+func (t *Host) Remember(info peer.AddrInfo) {
+	t.Libp2p.Peerstore().AddAddrs(info.ID, info.Addrs, peerstore.PermanentAddrTTL)
 }
 
 // RetryPause is how often something is tried that only somebody else can bring about.
