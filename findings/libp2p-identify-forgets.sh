@@ -102,6 +102,9 @@ func main() {
 
 	for _, h := range []host.Host{given, permanent} {
 		must(listening.ClosePeer(h.ID()))
+		for h.Network().Connectedness(info.ID) == network.Connected {
+			time.Sleep(time.Millisecond)
+		}
 	}
 	must(listening.Listen(info.Addrs...))
 	time.Sleep(time.Second)
