@@ -125,6 +125,7 @@ var rooms = map[string][]string{
 	"node/journal":         {"engine", "protocols", "node/disk"},
 	"node/ledger":          {"engine", "node/disk"},
 	"node/ledger/loopback": {"node/ledger"},
+	"node/config":          {"datasets", "datasets/files", "node/failure", "node/ledger"},
 	"node/nodetest":        {"circuits", "node/peers"},
 	"node/audit":           {"engine", "protocols", "circuits", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers"},
 	"node/client":          {"engine", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},

@@ -26,7 +26,7 @@ func TestSaysWhatItWaitsFor(t *testing.T) {
 		if department == first {
 			return
 		}
-		o.hooks.machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
+		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
 			return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
 				if hang.Load() {
 					return protocols.Ready{}, nil

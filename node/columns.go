@@ -8,6 +8,7 @@ import (
 
 	"parley/datasets/files"
 	"parley/engine"
+	"parley/node/config"
 	"parley/node/failure"
 )
 
@@ -99,7 +100,7 @@ func namedColumns(values []string, sources []source) error {
 		if len(columns) == 0 {
 			return failure.Usage("columns", "", "--columns %q names no column", value)
 		}
-		at := slices.IndexFunc(sources[0].Tables, func(t TableConfig) bool { return t.Name == table })
+		at := slices.IndexFunc(sources[0].Tables, func(t config.Table) bool { return t.Name == table })
 		if at < 0 {
 			return failure.Usage("columns", "", "--columns %q: no --table has the name %q", value, table)
 		}

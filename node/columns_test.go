@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/node/config"
 	"parley/node/failure"
 )
 
@@ -88,9 +89,9 @@ func TestColumnsOfConfig(t *testing.T) {
 			"[[table]]\nname = \"t\"\nfiles = [\"a.csv\"]\n"+text+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cfg, err := LoadConfig(path)
+		cfg, err := config.Load(path)
 		switch {
-		case want == "" && (err != nil || strings.Join(cfg.Tables[0].reading().Columns, ",") != "a,b"):
+		case want == "" && (err != nil || strings.Join(cfg.Tables[0].Reading().Columns, ",") != "a,b"):
 			t.Errorf("%s: %v %v", text, cfg.Tables, err)
 		case want != "" && err == nil:
 			t.Errorf("%s was taken", text)

@@ -11,21 +11,22 @@ import (
 	"path/filepath"
 	"strings"
 
+	"parley/node/config"
 	"parley/node/failure"
 )
 
 // callControl asks a running node through its door.
 func callControl(ctx context.Context, dir, method, path string, body io.Reader, into any) error {
-	text, err := os.ReadFile(filepath.Join(dir, controlName))
+	text, err := os.ReadFile(filepath.Join(dir, config.ControlFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return failure.Refused("control", "start it with parley node", "no node is running from %s", dir)
 	}
 	if err != nil {
-		return failure.Unreadable("control", filepath.Join(dir, controlName), err)
+		return failure.Unreadable("control", filepath.Join(dir, config.ControlFile), err)
 	}
 	var file controlFile
 	if err := json.Unmarshal(text, &file); err != nil {
-		return failure.Refused("control", "", "%s is damaged: %s", controlName, err)
+		return failure.Refused("control", "", "%s is damaged: %s", config.ControlFile, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()

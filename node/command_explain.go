@@ -14,6 +14,7 @@ import (
 	"parley/datasets/files"
 	"parley/engine"
 	"parley/node/client"
+	"parley/node/config"
 	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/peers"
@@ -51,7 +52,7 @@ func (f *tableFlags) sources() ([]source, error) {
 	if !files.KnownHeader(f.header) {
 		return nil, failure.Usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
 	}
-	sources, err := parseTables(f.tables, TableConfig{Null: f.null, Encoding: f.encoding, Header: f.header})
+	sources, err := parseTables(f.tables, config.Table{Null: f.null, Encoding: f.encoding, Header: f.header})
 	if err != nil {
 		return nil, err
 	}
@@ -218,8 +219,8 @@ type tableDescription struct {
 	notes        []string
 }
 
-func describeTable(ctx context.Context, department string, t TableConfig) (tableDescription, error) {
-	table, err := datasets.Describe(ctx, t.Name, t.Files, t.reading())
+func describeTable(ctx context.Context, department string, t config.Table) (tableDescription, error) {
+	table, err := datasets.Describe(ctx, t.Name, t.Files, t.Reading())
 	if err != nil {
 		return tableDescription{}, err
 	}

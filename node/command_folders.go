@@ -8,6 +8,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"parley/node/config"
 	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
@@ -15,8 +16,8 @@ import (
 
 // nodeFolder is where one node keeps its things.
 type nodeFolder struct {
-	config configFile // zero: only the data folder is known
-	base   string     // what its relative paths are from
+	config config.File // zero: only the data folder is known
+	base   string      // what its relative paths are from
 	data   string
 }
 
@@ -38,7 +39,7 @@ func nodeFolders(dir string) (nodes []nodeFolder, analyst string, err error) {
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
-		if _, err := os.Stat(filepath.Join(path, configName)); err != nil {
+		if _, err := os.Stat(filepath.Join(path, config.NodeFile)); err != nil {
 			continue
 		}
 		n, _, err := oneNodeFolder(path)
@@ -50,7 +51,7 @@ func nodeFolders(dir string) (nodes []nodeFolder, analyst string, err error) {
 	if len(nodes) == 0 {
 		return nil, "", failure.Usage("dir", "it is the folder of a demo, or the one that holds a node.toml", "%s is no node's folder", dir)
 	}
-	analyst = filepath.Join(dir, analystName)
+	analyst = filepath.Join(dir, config.AnalystFile)
 	if _, err := os.Stat(analyst); err != nil {
 		analyst = ""
 	}
@@ -64,12 +65,12 @@ func oneNodeFolder(dir string) (n nodeFolder, ok bool, err error) {
 	if err != nil {
 		return n, false, err
 	}
-	path := filepath.Join(dir, configName)
-	text, err := readLimited(path, maxConfigBytes)
+	path := filepath.Join(dir, config.NodeFile)
+	text, err := readLimited(path, config.MaxBytes)
 	var missing *failure.Failure
 	switch {
 	case errors.As(err, &missing) && errors.Is(missing.Cause, fs.ErrNotExist):
-		if _, err := os.Stat(filepath.Join(dir, genesisName)); err != nil {
+		if _, err := os.Stat(filepath.Join(dir, config.GenesisFile)); err != nil {
 			return n, false, nil
 		}
 		return nodeFolder{base: base, data: base}, true, nil
@@ -77,17 +78,17 @@ func oneNodeFolder(dir string) (n nodeFolder, ok bool, err error) {
 		return n, false, err
 	}
 	if err := toml.Unmarshal(text, &n.config); err != nil {
-		return n, false, configFailure(path, err)
+		return n, false, config.Failure(path, err)
 	}
-	n.base, n.data = base, resolvePath(base, n.config.Dir)
+	n.base, n.data = base, config.Resolve(base, n.config.Dir)
 	return n, true, nil
 }
 
 // network is the description that the node was started with.
 func (n nodeFolder) network() (*protocols.Network, error) {
-	paths := []string{filepath.Join(n.data, genesisName)}
+	paths := []string{filepath.Join(n.data, config.GenesisFile)}
 	if n.config.Genesis != "" {
-		paths = append(paths, resolvePath(n.base, n.config.Genesis))
+		paths = append(paths, config.Resolve(n.base, n.config.Genesis))
 	}
 	var failed error
 	for _, path := range paths {
@@ -107,9 +108,9 @@ func (n nodeFolder) network() (*protocols.Network, error) {
 
 // address is where the node listens when it runs, if that can be told.
 func (n nodeFolder) address() (string, error) {
-	identity := filepath.Join(n.data, identityName)
+	identity := filepath.Join(n.data, config.IdentityFile)
 	if n.config.Identity != "" {
-		identity = resolvePath(n.base, n.config.Identity)
+		identity = config.Resolve(n.base, n.config.Identity)
 	}
 	id, err := peers.LoadIdentity(identity)
 	if err != nil {

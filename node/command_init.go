@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
 	"parley/node/peers"
@@ -38,8 +39,8 @@ func (c *command) initialise(dir, name, listen string) error {
 	if name == "" {
 		name = plainName(filepath.Base(absolute))
 	}
-	config, key := filepath.Join(dir, configName), filepath.Join(dir, identityName)
-	for _, path := range []string{config, key} {
+	settings_, key := filepath.Join(dir, config.NodeFile), filepath.Join(dir, config.IdentityFile)
+	for _, path := range []string{settings_, key} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			f := failure.Refused("exists", "choose another folder, or move the file away yourself",
 				"%s exists: nothing is overwritten", path)
@@ -54,9 +55,9 @@ func (c *command) initialise(dir, name, listen string) error {
 	if err != nil {
 		return unwritable(key, err)
 	}
-	if err := disk.WriteFile(config, []byte(configText(name, listen))); err != nil {
+	if err := disk.WriteFile(settings_, []byte(config.Initial(name, listen))); err != nil {
 		os.Remove(key) // made a moment ago, and known to nobody
-		return unwritable(config, err)
+		return unwritable(settings_, err)
 	}
 	_, err = fmt.Fprintf(c.out, `peer id   %s
 identity  %s   (secret; back it up, share it with nobody)
@@ -66,7 +67,7 @@ A department: give the peer id to the other departments, put theirs and your tab
   parley node --config %s
 An analyst: give the peer id to the departments, for their list of analysts, then ask with
   parley query --node MULTIADDR --identity %s "SELECT ..."
-`, id.Peer(), key, config, configName, quoteWord(config), quoteWord(key))
+`, id.Peer(), key, settings_, config.NodeFile, quoteWord(settings_), quoteWord(key))
 	return err
 }
 
@@ -88,99 +89,4 @@ func quoteWord(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// configText is a node.toml that parses as it stands: what a department has to add is commented out.
-func configText(name, listen string) string {
-	return fmt.Sprintf(configTemplate, tomlString(name), networkName, tomlString(listen), tomlString(identityName))
-}
-
-const configTemplate = `# One department's node. Relative paths are taken from this file's folder. Unknown keys are errors.
-
-# The department's name, as the others and the analysts see it.
-name = %s
-
-# "department", or "auditor": a validator of the ledger that holds no tables and has no share of any key.
-# role = "department"
-
-# Everything that the node stores: its ledger, its journal, ciphertexts, %s. Never restore it from a backup:
-# a restored journal could make a second share of a secret.
-dir = "data"
-
-# The address to listen on: /ip4/ADDRESS/tcp/PORT, or /ip6/...
-listen = %s
-
-# The node's secret key, readable by its own user only.
-identity = %s
-
-# The other departments, each ending in /p2p/PEER-ID. All nodes of a new network list the same set: each all but
-# itself. A bare "/p2p/PEER-ID" is a department that dials this one. After the first start only the addresses matter:
-# who belongs to the network is decided by votes on its ledger.
-peers = [
-#  "/ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...",
-]
-
-# The other auditors, likewise.
-# auditors = [
-#  "/ip4/192.0.2.20/tcp/4001/p2p/12D3KooW...",
-# ]
-
-# A node that comes to a network that has run before: the description that any of its nodes keeps as genesis.json.
-# genesis = "genesis.json"
-
-# With genesis: a block of that network, from somebody you believe; parley ledger head prints one. Without it, keys that
-# left long ago could show this node another ledger.
-# trust = "BLOCK:HASH"
-
-# Who may ask: the peer ids of analysts. Nobody else is answered.
-analysts = [
-#  "12D3KooW...",
-]
-
-# "default", or "light": faster, and not for private data. The same in all departments.
-parameters = "default"
-
-# How long one query may take before it ends without an answer.
-# deadline = "2m"
-
-# How many blocks of the ledger are kept; 0 keeps all. Records and receipts are always kept.
-# retain = 0
-
-# How long ciphertexts and proofs are kept after their query, for those who check.
-# retention = "168h"
-
-# Where Prometheus may fetch /metrics, and anybody /health.
-# metrics = "127.0.0.1:9464"
-
-# The tables that questions may name. The files of one table together are one relation: .csv, .parquet, .arrow,
-# .ipc, .feather, or a glob. Only an unquoted empty field of a CSV file is NULL; null adds other spellings.
-# header says whether the first line of CSV files names the columns: "yes", "no" (they are called c1, c2, ...), or
-# "auto", which refuses a file where that cannot be told. columns names the columns that are read; without it all
-# are, and one that cannot be read is set aside.
-# [[table]]
-# name = "heart"
-# files = ["tables/heart.csv"]
-# null = ["NA", "?"]
-# encoding = "utf-8"
-# header = "auto"
-# columns = ["age", "sex", "chol"]
-`
-
-// tomlString quotes s as a basic string of TOML.
-func tomlString(s string) string {
-	var b strings.Builder
-	b.WriteByte('"')
-	for _, r := range s {
-		switch {
-		case r == '"' || r == '\\':
-			b.WriteRune('\\')
-			b.WriteRune(r)
-		case r < 0x20 || r == 0x7f:
-			fmt.Fprintf(&b, `\u%04X`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte('"')
-	return b.String()
 }

@@ -80,7 +80,7 @@ func tellLie(lie string, o *Options) error {
 		return err
 	}
 	kind := liar.Kind(lie)
-	o.hooks.machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
+	o.Hooks.Machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
 		return liar.Wrap(m, d, kind)
 	}
 	tellTransportLie(kind, o)

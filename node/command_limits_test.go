@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"parley/node/nodetest"
 )
 
 // TestExplainTellsLimits: what no ledger would take is told by explain, which starts nothing, and
@@ -19,7 +21,7 @@ func TestExplainTellsLimits(t *testing.T) {
 		}
 		fmt.Fprintf(&wide, "%s1,%s2,%s3\n", cell, cell, cell)
 	}
-	t.Chdir(writeFiles(t, map[string]string{"a.csv": "c1,c2,c3\n1,2,3\n", "b.csv": "c1,c2,c3\n1,2,3\n", "wide.csv": wide.String()}))
+	t.Chdir(nodetest.WriteFiles(t, map[string]string{"a.csv": "c1,c2,c3\n1,2,3\n", "b.csv": "c1,c2,c3\n1,2,3\n", "wide.csv": wide.String()}))
 	tables := func(n int) (args []string) {
 		for i := range n {
 			args = append(args, "--table", fmt.Sprintf("t%d=a.csv,b.csv", i))

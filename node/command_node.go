@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
 )
@@ -24,7 +25,7 @@ type notice struct {
 }
 
 func (c *command) nodeCommand() *cobra.Command {
-	var config, cache, lie string
+	var path, cache, lie string
 	var supervised, verbose bool
 	cmd := &cobra.Command{
 		Use:   "node --config node.toml",
@@ -35,10 +36,10 @@ prints its status as one line of JSON on standard output and into status.json in
 standard error.`,
 		Args: arguments(0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if config == "" {
+			if path == "" {
 				return failure.Usage("flag", "parley init DIR writes one", "parley node needs --config")
 			}
-			cfg, err := LoadConfig(config)
+			cfg, err := config.Load(path)
 			o := Options{CacheDir: cache}
 			if err == nil {
 				err = tellLie(lie, &o)
@@ -60,7 +61,7 @@ standard error.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&config, "config", "", "the node.toml")
+	cmd.Flags().StringVar(&path, "config", "", "the node.toml")
 	cmd.Flags().StringVar(&cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every step")
 	cmd.Flags().BoolVar(&supervised, "supervised", false, "report to the parent process, and end with it")
@@ -71,14 +72,14 @@ standard error.`,
 }
 
 // runNode runs a node for an operator: statuses on standard output, the log and the progress on standard error.
-func (c *command) runNode(ctx context.Context, cfg Config, o Options) error {
+func (c *command) runNode(ctx context.Context, cfg config.Config, o Options) error {
 	status := func(s Status) {
 		c.progress.finish()
 		line, err := json.Marshal(s)
 		if err == nil {
 			line = append(line, '\n')
 			c.out.Write(line)
-			err = disk.WriteFile(filepath.Join(cfg.Dir, statusName), line)
+			err = disk.WriteFile(filepath.Join(cfg.Dir, config.StatusFile), line)
 		}
 		if err != nil {
 			o.Logger.Error("the status is not told", "error", err)
@@ -91,7 +92,7 @@ func (c *command) runNode(ctx context.Context, cfg Config, o Options) error {
 
 // runSupervised runs a node for the process that started it: notices on standard output, and an end as soon as
 // standard input closes, which it does when the parent dies, however it dies.
-func (c *command) runSupervised(parent context.Context, cfg Config, o Options) error {
+func (c *command) runSupervised(parent context.Context, cfg config.Config, o Options) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	go func() {

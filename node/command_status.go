@@ -11,6 +11,7 @@ import (
 
 	"parley/engine"
 	"parley/node/audit"
+	"parley/node/config"
 	"parley/node/failure"
 )
 
@@ -50,11 +51,11 @@ func (c *command) nodeStatus(ctx context.Context, config string) error {
 }
 
 // configFor reads the node.toml that a command about a running node needs.
-func configFor(command, path string) (Config, error) {
+func configFor(command, path string) (config.Config, error) {
 	if path == "" {
-		return Config{}, failure.Usage("flag", "it is the file that the node was started with", "parley %s needs --config", command)
+		return config.Config{}, failure.Usage("flag", "it is the file that the node was started with", "parley %s needs --config", command)
 	}
-	return LoadConfig(path)
+	return config.Load(path)
 }
 
 func statusText(r nodeReport) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"parley/node/config"
 	"parley/node/failure"
 )
 
@@ -15,13 +16,13 @@ const maxDepartmentName = 64 // characters of a name made from a file's
 // source is one department as `try` and `explain` take it from the command line: a name, and its file of each table.
 type source struct {
 	Name   string
-	Tables []TableConfig
+	Tables []config.Table
 }
 
 // parseTables reads the values of --table, "name=file,file,...": the i-th file of every table belongs to the i-th
 // department, which is named after its file of the first table. A file may be a glob; its matches come in sorted
 // order. reading, which says how files are read, applies to all. No file is opened.
-func parseTables(values []string, reading TableConfig) ([]source, error) {
+func parseTables(values []string, reading config.Table) ([]source, error) {
 	if len(values) == 0 {
 		return nil, failure.Usage("table", `for example --table heart=cleveland.csv,hungary.csv`,
 			"no table: --table NAME=FILE,FILE,... is needed, each file one department's")
@@ -72,7 +73,7 @@ func tableFiles(table, list string) ([]string, error) {
 		if pattern == "" {
 			continue
 		}
-		matches, err := expand(pattern)
+		matches, err := config.Expand(pattern)
 		if err != nil {
 			return nil, failure.Usage("table", "", "--table %s: %s", table, err)
 		}

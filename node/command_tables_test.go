@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"parley/node/config"
 	"parley/node/failure"
+	"parley/node/nodetest"
 )
 
 func TestTablesMatchDepartmentsByPosition(t *testing.T) {
-	dir := writeFiles(t, map[string]string{"b.csv": "", "a.csv": "", "tax-1.parquet": "", "tax-2.parquet": "", "we ird!.csv": ""})
+	dir := nodetest.WriteFiles(t, map[string]string{"b.csv": "", "a.csv": "", "tax-1.parquet": "", "tax-2.parquet": "", "we ird!.csv": ""})
 	t.Chdir(dir)
-	sources, err := parseTables([]string{"heart=b.csv, a.csv", "tax=tax-*.parquet"}, TableConfig{Null: []string{"NA"}, Encoding: "gb18030", Header: "no"})
+	sources, err := parseTables([]string{"heart=b.csv, a.csv", "tax=tax-*.parquet"}, config.Table{Null: []string{"NA"}, Encoding: "gb18030", Header: "no"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -24,13 +26,13 @@ func TestTablesMatchDepartmentsByPosition(t *testing.T) {
 		second[1].Name != "tax" || second[1].Files[0] != filepath.Join(dir, "tax-2.parquet") || second[1].Encoding != "gb18030" {
 		t.Errorf("the second department holds %+v", second)
 	}
-	if sources, err = parseTables([]string{"t=we ird!.csv"}, TableConfig{}); err != nil || sources[0].Name != "we-ird" {
+	if sources, err = parseTables([]string{"t=we ird!.csv"}, config.Table{}); err != nil || sources[0].Name != "we-ird" {
 		t.Errorf("got %+v, %v", sources, err)
 	}
 }
 
 func TestTablesThatAreWrong(t *testing.T) {
-	dir := writeFiles(t, map[string]string{"a.csv": "", "b.csv": ""})
+	dir := nodetest.WriteFiles(t, map[string]string{"a.csv": "", "b.csv": ""})
 	t.Chdir(dir)
 	for says, values := range map[string][]string{
 		"no table":                nil,
@@ -44,7 +46,7 @@ func TestTablesThatAreWrong(t *testing.T) {
 		"has 2 files and table":   {"t=*.csv", "u=a.csv"},
 		"not a pattern":           {"t=[a.csv"},
 	} {
-		_, err := parseTables(values, TableConfig{})
+		_, err := parseTables(values, config.Table{})
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q: %v, want %q", values, err, says)
 		} else if failure.Of(err).Status != failure.StatusUsage {

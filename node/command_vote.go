@@ -9,11 +9,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/config"
 	"parley/node/failure"
 )
 
 func (c *command) voteCommand() *cobra.Command {
-	var config, role, to string
+	var path, role, to string
 	cmd := &cobra.Command{
 		Use:   "vote --config node.toml add|remove|rotate|seize PEER-ID",
 		Short: "vote for a change of who belongs to the network",
@@ -32,11 +33,11 @@ against an older description have exit status 3: parley ledger network --at BLOC
   parley vote --config node.toml seize --to 12D3KooNEW... 12D3KooOLD...`,
 		Args: arguments(2, "add, remove, rotate or seize, and a peer id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.vote(cmd.Context(), config, voteRequest{Action: args[0], Role: role, Peer: args[1], To: to})
+			return c.vote(cmd.Context(), path, voteRequest{Action: args[0], Role: role, Peer: args[1], To: to})
 		},
 	}
-	cmd.Flags().StringVar(&config, "config", "", "the node.toml of the node that votes")
-	cmd.Flags().StringVar(&role, "role", roleDepartment, "add: department or auditor")
+	cmd.Flags().StringVar(&path, "config", "", "the node.toml of the node that votes")
+	cmd.Flags().StringVar(&role, "role", config.RoleDepartment, "add: department or auditor")
 	cmd.Flags().StringVar(&to, "to", "", "rotate, seize: the peer id of the new identity")
 	c.jsonFlag(cmd)
 	return cmd

@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"parley/node/config"
 	"parley/node/disk"
 )
 
@@ -57,7 +58,7 @@ func (n *node) openControl(context.Context) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(n.cfg.Dir, controlName)
+	path := filepath.Join(n.cfg.Dir, config.ControlFile)
 	if err := disk.WriteFile(path, text); err != nil {
 		return err
 	}

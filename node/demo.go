@@ -17,6 +17,7 @@ import (
 	"parley/engine"
 	"parley/node/audit"
 	"parley/node/client"
+	"parley/node/config"
 	"parley/node/failure"
 	"parley/protocols"
 )
@@ -157,7 +158,7 @@ func writeCities(ctx context.Context, dir string, seed uint64, persons int) ([]s
 	for _, city := range cities {
 		s := source{Name: city.City}
 		for _, table := range population.Tables() {
-			s.Tables = append(s.Tables, TableConfig{Name: table, Files: []string{city.Files[table]}})
+			s.Tables = append(s.Tables, config.Table{Name: table, Files: []string{city.Files[table]}})
 		}
 		sources = append(sources, s)
 	}
@@ -264,7 +265,7 @@ func plainAnswer(ctx context.Context, sources []source, table, sql string) (*eng
 			if t.Name != table {
 				continue
 			}
-			opened, err := datasets.Open(ctx, t.Name, t.Files, t.reading())
+			opened, err := datasets.Open(ctx, t.Name, t.Files, t.Reading())
 			if err != nil {
 				return nil, err
 			}
@@ -304,7 +305,7 @@ The departments stay up until you press Ctrl-C. Ask them, from another terminal:
 
   %s query --node %s --identity %s --network %s \
     "SELECT count(*) FROM %s"
-`, self, d.nodes[0].address(), quoteWord(filepath.Join(d.Dir, analystName)), quoteWord(filepath.Join(d.Dir, networkName)),
+`, self, d.nodes[0].address(), quoteWord(filepath.Join(d.Dir, config.AnalystFile)), quoteWord(filepath.Join(d.Dir, config.NetworkFile)),
 		demoTable)
 	select {
 	case <-ctx.Done():

@@ -11,6 +11,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/ledger"
 	"parley/node/machine"
@@ -164,7 +165,7 @@ func (n *node) refreshView() {
 	if v.network == n.network { // without names yet
 		if named, ok := n.replica.Network(); ok {
 			v.network = named
-			if err := disk.WriteFile(filepath.Join(n.cfg.Dir, networkName), named.JSON()); err != nil {
+			if err := disk.WriteFile(filepath.Join(n.cfg.Dir, config.NetworkFile), named.JSON()); err != nil {
 				n.fail(err)
 			}
 		}

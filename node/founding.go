@@ -12,6 +12,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/circuits"
+	"parley/node/config"
 	"parley/node/exchange"
 	"parley/node/peers"
 	"parley/protocols"
@@ -36,7 +37,7 @@ type founding struct {
 
 // newFounding reads the peers, auditors and analysts of a configuration, and
 // the genesis if there is one. Errors name the field and the entry.
-func newFounding(cfg Config, self protocols.Key) (*founding, error) {
+func newFounding(cfg config.Config, self protocols.Key) (*founding, error) {
 	m := &founding{self: self, roles: peers.NewRoles(nil)}
 	if cfg.Auditor {
 		m.auditors = append(m.auditors, self)
@@ -105,8 +106,8 @@ func (m *founding) addMembers(field string, texts []string, keys *[]protocols.Ke
 
 // readGenesis takes the network from the description that the configuration
 // names, or from the one that an earlier start left.
-func (m *founding) readGenesis(cfg Config) error {
-	pinned := filepath.Join(cfg.Dir, genesisName)
+func (m *founding) readGenesis(cfg config.Config) error {
+	pinned := filepath.Join(cfg.Dir, config.GenesisFile)
 	path := pinned
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && cfg.Genesis != "" {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/node/config"
 	"parley/protocols"
 )
 
@@ -24,7 +25,7 @@ func TestTwoNonces(t *testing.T) {
 		first, other = 1, 0
 	}
 	genesis := func(i int) []byte {
-		text, _ := os.ReadFile(filepath.Join(n.nodes[i].cfg.Dir, genesisName))
+		text, _ := os.ReadFile(filepath.Join(n.nodes[i].cfg.Dir, config.GenesisFile))
 		return text
 	}
 	n.start(first)
@@ -33,11 +34,11 @@ func TestTwoNonces(t *testing.T) {
 	check(t, err)
 	lie := *told
 	lie.Nonce = engine.Digest{7}
-	check(t, os.WriteFile(filepath.Join(n.nodes[other].cfg.Dir, genesisName), lie.JSON(), 0o600))
+	check(t, os.WriteFile(filepath.Join(n.nodes[other].cfg.Dir, config.GenesisFile), lie.JSON(), 0o600))
 	n.start(other)
 	for _, i := range []int{first, other} {
 		n.eventually("a node that says why", func() bool {
-			if _, err := os.Stat(filepath.Join(n.nodes[i].cfg.Dir, controlName)); err != nil {
+			if _, err := os.Stat(filepath.Join(n.nodes[i].cfg.Dir, config.ControlFile)); err != nil {
 				return false
 			}
 			r := n.report(i)

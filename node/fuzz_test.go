@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"parley/node/config"
 )
 
 // FuzzConfig: no node.toml makes a node panic.
@@ -15,6 +17,6 @@ func FuzzConfig(f *testing.F) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = LoadConfig(path)
+		_, _ = config.Load(path)
 	})
 }

@@ -13,6 +13,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/config"
 	"parley/node/machine"
 	"parley/protocols"
 )
@@ -27,7 +28,7 @@ func TestBrokenKeyEndsTheNode(t *testing.T) {
 	for _, query := range []engine.Digest{{1}, {2}, {3}} {
 		check(t, os.RemoveAll(filepath.Join(dir, brokenName)))
 		var log bytes.Buffer
-		n := &node{cfg: Config{Dir: dir}, work: machine.Effects{}, log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
+		n := &node{cfg: config.Config{Dir: dir}, work: machine.Effects{}, log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 				if a.Key == slog.TimeKey {
 					return slog.Attr{}
@@ -62,7 +63,7 @@ func TestBrokenKeyEndsTheNode(t *testing.T) {
 	}
 	check(t, os.Remove(filepath.Join(dir, brokenName)))
 	check(t, os.Mkdir(filepath.Join(dir, brokenName), 0o700))
-	if (&node{cfg: Config{Dir: dir}}).checkBroken() == nil {
+	if (&node{cfg: config.Config{Dir: dir}}).checkBroken() == nil {
 		t.Error("a mark that cannot be read counts as none")
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"parley/engine"
 	"parley/node/audit"
 	"parley/node/client"
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
@@ -203,7 +204,7 @@ func check(t *testing.T, err error) {
 
 func (n *testNetwork) networkID() engine.Digest {
 	n.t.Helper()
-	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, genesisName))
+	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, config.GenesisFile))
 	check(n.t, err)
 	network, err := protocols.ParseGenesis(text)
 	check(n.t, err)
@@ -213,7 +214,7 @@ func (n *testNetwork) networkID() engine.Digest {
 // checkExports checks a good export with each kind of pin.
 func (n *testNetwork) checkExports(c *command, out *bytes.Buffer, path string, id engine.Digest, missing int) {
 	n.t.Helper()
-	network := filepath.Join(n.nodes[0].cfg.Dir, networkName)
+	network := filepath.Join(n.nodes[0].cfg.Dir, config.NetworkFile)
 	for _, pin := range []struct {
 		genesis, network string
 		status           int
@@ -254,7 +255,7 @@ func TestAuditorOfLies(t *testing.T) {
 	n.addAuditor()
 	n.options = func(department int, o *Options) {
 		if department == 1 {
-			o.hooks.machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
+			o.Hooks.Machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
 				return liar.Wrap(m, d, liar.BadProof)
 			}
 		}
@@ -348,7 +349,7 @@ func TestFollowLedger(t *testing.T) {
 		t.Errorf("a history without its beginning: %v", err)
 	}
 	wrong := sourceFlags{nodes: live.nodes, identity: live.identity, network: filepath.Join(t.TempDir(), "other.json")}
-	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, networkName))
+	text, err := os.ReadFile(filepath.Join(n.nodes[0].cfg.Dir, config.NetworkFile))
 	check(t, err)
 	check(t, os.WriteFile(wrong.network, bytes.Replace(text, []byte(`"name": "parley"`), []byte(`"name": "other"`), 1), disk.FileMode))
 	if err := c.listLedger(limit, wrong, audit.Filter{}, false); failure.Of(err).Code != "network" {

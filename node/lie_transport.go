@@ -21,19 +21,19 @@ import (
 func tellTransportLie(kind liar.Kind, o *Options) {
 	switch kind {
 	case liar.Hang:
-		o.hooks.machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
+		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
 			if _, ok := m.(*protocols.Query); ok {
 				return mute{}
 			}
 			return m
 		}
 	case liar.Equivocation:
-		o.hooks.transport = func(n *node) error {
+		o.Hooks.transport = func(n *node) error {
 			n.exchange.Forge = (&twoFaces{first: map[engine.Digest]peer.ID{}}).serve
 			return nil
 		}
 	case liar.Oversized:
-		o.hooks.transport = func(n *node) error {
+		o.Hooks.transport = func(n *node) error {
 			keyShare := protocols.SizesOf(n.params).KeyShare
 			n.exchange.Forge = func(_ peer.ID, _ engine.Digest, data []byte) []byte {
 				if len(data) == keyShare {

@@ -30,7 +30,7 @@ func testLie(t *testing.T, kind liar.Kind) {
 		if department != who {
 			return
 		}
-		o.hooks.machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
+		o.Hooks.Machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
 			return liar.Wrap(m, d, kind)
 		}
 		tellTransportLie(kind, o)

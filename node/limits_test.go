@@ -12,6 +12,7 @@ import (
 
 	"parley/engine"
 	"parley/node/audit"
+	"parley/node/config"
 	"parley/node/ledger"
 	"parley/node/nodetest"
 	"parley/node/peers"
@@ -23,7 +24,7 @@ func (n *testNetwork) hold(department int) *atomic.Pointer[node] {
 	running := &atomic.Pointer[node]{}
 	n.options = func(i int, o *Options) {
 		if i == department {
-			o.hooks.transport = func(n *node) error { running.Store(n); return nil }
+			o.Hooks.transport = func(n *node) error { running.Store(n); return nil }
 		}
 	}
 	return running
@@ -188,7 +189,7 @@ func TestTrustedBlock(t *testing.T) {
 		"99999999999999999999:" + hash: "is not a block's height",
 		"7:" + hash:                    "",
 	} {
-		got, err := trustedBlock(Config{Genesis: "genesis.json", Trust: trust})
+		got, err := config.TrustedBlock(config.Config{Genesis: "genesis.json", Trust: trust})
 		switch {
 		case want == "" && (err != nil || got.Block != 7 || got.Hash[0] != 0x0a):
 			t.Errorf("%q: %v %v", trust, got, err)
@@ -196,10 +197,10 @@ func TestTrustedBlock(t *testing.T) {
 			t.Errorf("%q: %v", trust, err)
 		}
 	}
-	if _, err := trustedBlock(Config{Trust: "7:" + hash}); err == nil {
+	if _, err := config.TrustedBlock(config.Config{Trust: "7:" + hash}); err == nil {
 		t.Error("trust without a network to come to")
 	}
-	if got, err := trustedBlock(Config{}); err != nil || got != (ledger.Trusted{}) {
+	if got, err := config.TrustedBlock(config.Config{}); err != nil || got != (ledger.Trusted{}) {
 		t.Errorf("%v %v", got, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"parley/node/client"
+	"parley/node/config"
 	"parley/protocols"
 )
 
@@ -68,7 +69,7 @@ func TestLedgerLost(t *testing.T) {
 		if department != victim {
 			return
 		}
-		o.hooks.machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
+		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
 			if _, ok := m.(*protocols.Query); !ok {
 				return m
 			}
@@ -144,7 +145,7 @@ func TestFolderLost(t *testing.T) {
 			n.nodes[victim].cfg.Trust = n.trust(n.first(), victim)
 			n.lose(victim)
 			writeCSV(t, n.nodes[victim].cfg.Tables[0].Files[0], victim)
-			n.nodes[victim].cfg.Genesis = filepath.Join(n.nodes[n.first()].cfg.Dir, genesisName)
+			n.nodes[victim].cfg.Genesis = filepath.Join(n.nodes[n.first()].cfg.Dir, config.GenesisFile)
 		},
 	} {
 		lose()

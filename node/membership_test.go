@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"parley/node/audit"
+	"parley/node/config"
 	"parley/node/failure"
 	"parley/node/peers"
 )
@@ -109,14 +110,14 @@ func TestVotes(t *testing.T) {
 	}
 	n.mustAnswer(n.dial(0))
 	// Two of four votes, and a third: more than two thirds.
-	add := voteRequest{Action: "add", Role: roleDepartment, Peer: late.id.Peer()}
+	add := voteRequest{Action: "add", Role: config.RoleDepartment, Peer: late.id.Peer()}
 	if r := n.vote(add, 0, 1); r.Done || r.Votes != 2 || r.Need != 3 {
 		t.Fatalf("after two votes: %+v", r)
 	}
 	if r := n.vote(add, 4); !r.Done {
 		t.Fatalf("after three votes: %+v", r)
 	}
-	late.cfg.Genesis, late.cfg.Trust = filepath.Join(n.nodes[0].cfg.Dir, genesisName), n.trust(0, 1)
+	late.cfg.Genesis, late.cfg.Trust = filepath.Join(n.nodes[0].cfg.Dir, config.GenesisFile), n.trust(0, 1)
 	n.start(3)
 	n.waitReady(3)
 	n.departments = 4
@@ -126,7 +127,7 @@ func TestVotes(t *testing.T) {
 		t.Errorf("%+v %+v", a.Departments, a.Verdict)
 	}
 	// Out again: four of the five present.
-	n.vote(voteRequest{Action: "remove", Role: roleDepartment, Peer: late.id.Peer()}, 0, 1, 2, 4)
+	n.vote(voteRequest{Action: "remove", Role: config.RoleDepartment, Peer: late.id.Peer()}, 0, 1, 2, 4)
 	select {
 	case err := <-late.done:
 		late.cancel = nil
@@ -165,7 +166,7 @@ func TestRotate(t *testing.T) {
 	n.addAuditor()
 	n.startAll()
 	before := n.mustAnswer(n.dial(0))
-	founding := n.verifier(filepath.Join(n.nodes[0].cfg.Dir, networkName))
+	founding := n.verifier(filepath.Join(n.nodes[0].cfg.Dir, config.NetworkFile))
 	if v, err := founding.Verify(before.Certificate); err != nil || !v.Verified {
 		t.Fatalf("%+v %v", v, err)
 	}
@@ -175,7 +176,7 @@ func TestRotate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rotate := voteRequest{Action: "rotate", Role: roleDepartment, Peer: old.id.Peer(), To: id.Peer()}
+	rotate := voteRequest{Action: "rotate", Role: config.RoleDepartment, Peer: old.id.Peer(), To: id.Peer()}
 	if r := n.vote(rotate, 0, 2); r.Done || r.Votes != 2 || r.Need != 3 || !r.Handover {
 		t.Fatalf("two of three votes: %+v", r)
 	}
@@ -193,7 +194,7 @@ func TestRotate(t *testing.T) {
 	}
 	fresh := *old
 	fresh.id, fresh.cfg.Dir, fresh.log = id, dir, &syncBuffer{}
-	fresh.cfg.Genesis, fresh.cfg.Trust = filepath.Join(n.nodes[0].cfg.Dir, genesisName), n.trust(0, 2)
+	fresh.cfg.Genesis, fresh.cfg.Trust = filepath.Join(n.nodes[0].cfg.Dir, config.GenesisFile), n.trust(0, 2)
 	n.nodes[1] = &fresh
 	n.start(1)
 	n.waitReady(1)
@@ -219,11 +220,11 @@ func TestControl(t *testing.T) {
 	if !strings.Contains(text, "healthy") || !strings.Contains(text, "1 of 1 validators") {
 		t.Errorf("%s", text)
 	}
-	info, err := os.Stat(filepath.Join(dir, controlName))
+	info, err := os.Stat(filepath.Join(dir, config.ControlFile))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v %v", info.Mode(), err)
 	}
-	raw, err := os.ReadFile(filepath.Join(dir, controlName))
+	raw, err := os.ReadFile(filepath.Join(dir, config.ControlFile))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/client"
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/nodetest"
 	"parley/protocols"
@@ -123,7 +124,7 @@ func TestMissingDepartment(t *testing.T) {
 	absent := 1
 	n.options = func(department int, o *Options) {
 		if department == absent {
-			o.hooks.machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
+			o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
 				return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
 					if hang.Load() {
 						return protocols.Ready{}, nil
@@ -186,7 +187,7 @@ func TestStopsAtEachStep(t *testing.T) {
 	var steps, stopAt atomic.Int64
 	stopped := make(chan int, 1)
 	n.options = func(department int, o *Options) {
-		o.hooks.machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
+		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
 			if _, ok := m.(*protocols.Query); !ok {
 				return m
 			}
@@ -319,19 +320,19 @@ func TestFilesOnDisk(t *testing.T) {
 func TestRefusedStarts(t *testing.T) {
 	n := newTestNetwork(t, 2)
 	cases := map[string]struct {
-		change func(*Config)
+		change func(*config.Config)
 		want   string
 	}{
-		"name":       {func(c *Config) { c.Name = "" }, "name"},
-		"peers":      {func(c *Config) { c.Peers = []string{"/ip4/127.0.0.1/tcp/1"} }, "peers: entry 1"},
-		"self":       {func(c *Config) { c.Peers = []string{"/p2p/" + n.nodes[0].id.Peer()} }, "own identity"},
-		"analyst":    {func(c *Config) { c.Analysts = []string{"nobody"} }, "analysts: entry 1"},
-		"both":       {func(c *Config) { c.Analysts = []string{n.nodes[1].id.Peer()} }, "is a department"},
-		"identity":   {func(c *Config) { c.Identity = filepath.Join(c.Dir, "none") }, "parley init"},
-		"table":      {func(c *Config) { c.Tables[0].Files = []string{filepath.Join(c.Dir, "none.csv")} }, "none.csv"},
-		"listen":     {func(c *Config) { c.Listen = "localhost:80" }, "localhost:80"},
-		"no listen":  {func(c *Config) { c.Listen = "" }, "listen"},
-		"parameters": {func(c *Config) { c.Parameters = "huge" }, "parameters"},
+		"name":       {func(c *config.Config) { c.Name = "" }, "name"},
+		"peers":      {func(c *config.Config) { c.Peers = []string{"/ip4/127.0.0.1/tcp/1"} }, "peers: entry 1"},
+		"self":       {func(c *config.Config) { c.Peers = []string{"/p2p/" + n.nodes[0].id.Peer()} }, "own identity"},
+		"analyst":    {func(c *config.Config) { c.Analysts = []string{"nobody"} }, "analysts: entry 1"},
+		"both":       {func(c *config.Config) { c.Analysts = []string{n.nodes[1].id.Peer()} }, "is a department"},
+		"identity":   {func(c *config.Config) { c.Identity = filepath.Join(c.Dir, "none") }, "parley init"},
+		"table":      {func(c *config.Config) { c.Tables[0].Files = []string{filepath.Join(c.Dir, "none.csv")} }, "none.csv"},
+		"listen":     {func(c *config.Config) { c.Listen = "localhost:80" }, "localhost:80"},
+		"no listen":  {func(c *config.Config) { c.Listen = "" }, "listen"},
+		"parameters": {func(c *config.Config) { c.Parameters = "huge" }, "parameters"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -340,7 +341,7 @@ func TestRefusedStarts(t *testing.T) {
 			test.change(&cfg)
 			o := Options{CacheDir: keysDir()}
 			if name != "parameters" {
-				o.hooks.parameters = nodetest.Tiny
+				o.Hooks.Parameters = nodetest.Tiny
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 			defer cancel()
@@ -353,7 +354,7 @@ func TestRefusedStarts(t *testing.T) {
 	n.logged(0, "msg=listening") // and so has its folder
 	cfg := n.nodes[0].cfg
 	cfg.Listen = nodetest.Loopback
-	if err := Run(context.Background(), cfg, Options{CacheDir: keysDir(), hooks: hooks{parameters: nodetest.Tiny}}); err == nil || !strings.Contains(err.Error(), "another node is running from "+cfg.Dir) {
+	if err := Run(context.Background(), cfg, Options{CacheDir: keysDir(), Hooks: Hooks{Parameters: nodetest.Tiny}}); err == nil || !strings.Contains(err.Error(), "another node is running from "+cfg.Dir) {
 		t.Errorf("two nodes over one folder: %v", err)
 	}
 }

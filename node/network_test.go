@@ -16,6 +16,7 @@ import (
 
 	"parley/engine"
 	"parley/node/client"
+	"parley/node/config"
 	"parley/node/nodetest"
 	"parley/node/peers"
 	"parley/protocols"
@@ -39,7 +40,7 @@ type testNetwork struct {
 }
 
 type testNode struct {
-	cfg    Config
+	cfg    config.Config
 	id     peers.Identity
 	ready  chan Status
 	done   chan error
@@ -77,9 +78,9 @@ func newTestNetwork(t *testing.T, departments int) *testNetwork {
 		}
 		file := filepath.Join(dir, "people.csv")
 		writeCSV(t, file, i)
-		n.nodes = append(n.nodes, &testNode{id: id, log: &syncBuffer{}, cfg: Config{
+		n.nodes = append(n.nodes, &testNode{id: id, log: &syncBuffer{}, cfg: config.Config{
 			Name: string(rune('a' + i)), Dir: dir, Listen: nodetest.Loopback, Analysts: []string{n.analyst.Peer()}, Parameters: "tiny",
-			Tables: []TableConfig{{Name: "people", Files: []string{file}}},
+			Tables: []config.Table{{Name: "people", Files: []string{file}}},
 		}})
 	}
 	ports := freeAddresses(t, departments)
@@ -103,7 +104,7 @@ func (n *testNetwork) addAuditor() {
 		n.t.Fatal(err)
 	}
 	listen := freeAddresses(n.t, 1)[0]
-	auditor := &testNode{id: id, log: &syncBuffer{}, cfg: Config{Name: fmt.Sprintf("auditor%d", len(n.nodes)), Dir: dir, Listen: listen,
+	auditor := &testNode{id: id, log: &syncBuffer{}, cfg: config.Config{Name: fmt.Sprintf("auditor%d", len(n.nodes)), Dir: dir, Listen: listen,
 		Analysts: []string{n.analyst.Peer()}, Parameters: "tiny", Auditor: true}}
 	for _, node := range n.nodes {
 		node.cfg.Auditors = append(node.cfg.Auditors, listen+"/p2p/"+id.Peer())
@@ -163,7 +164,7 @@ func (n *testNetwork) start(department int) *testNode {
 	ctx, cancel := context.WithCancel(context.Background())
 	node.cancel = cancel
 	o := Options{CacheDir: keysDir(), Logger: slog.New(slog.NewTextHandler(node.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Ready: func(s Status) { node.ready <- s }, hooks: hooks{parameters: nodetest.Tiny}}
+		Ready: func(s Status) { node.ready <- s }, Hooks: Hooks{Parameters: nodetest.Tiny}}
 	if n.options != nil {
 		n.options(department, &o)
 	}

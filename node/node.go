@@ -23,6 +23,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/journal"
@@ -43,7 +44,7 @@ const saltBytes = 32
 // node is a running department. What has a lock says so; the rest belongs to
 // the goroutine that runs loop.
 type node struct {
-	cfg      Config
+	cfg      config.Config
 	o        Options
 	log      *slog.Logger
 	id       peers.Identity
@@ -113,7 +114,7 @@ type dataset interface {
 	Close() error
 }
 
-func run(ctx context.Context, cfg Config, o Options) error {
+func run(ctx context.Context, cfg config.Config, o Options) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryTarget)
 	}
@@ -179,7 +180,7 @@ func (n *node) openIdentity(context.Context) error {
 	n.onClose(unlock)
 	path := n.cfg.Identity
 	if path == "" {
-		path = filepath.Join(n.cfg.Dir, identityName)
+		path = filepath.Join(n.cfg.Dir, config.IdentityFile)
 	}
 	if n.id, err = peers.LoadIdentity(path); err != nil {
 		return err
@@ -187,7 +188,7 @@ func (n *node) openIdentity(context.Context) error {
 	if n.founding, err = newFounding(n.cfg, n.id.Key()); err != nil {
 		return err
 	}
-	if n.trust, err = trustedBlock(n.cfg); err != nil {
+	if n.trust, err = config.TrustedBlock(n.cfg); err != nil {
 		return err
 	}
 	if n.params, err = n.o.parameterSet(n.cfg.Parameters); err != nil {
@@ -274,7 +275,7 @@ func (n *node) openKeys(ctx context.Context) error {
 		return err
 	}
 	if n.founding.genesis == nil {
-		if err := disk.WriteFile(filepath.Join(n.cfg.Dir, genesisName), n.network.JSON()); err != nil {
+		if err := disk.WriteFile(filepath.Join(n.cfg.Dir, config.GenesisFile), n.network.JSON()); err != nil {
 			return err
 		}
 	}
@@ -407,8 +408,8 @@ func (n *node) openLedger(ctx context.Context) error {
 		s, _ := l.Snapshot()
 		return neededBlobs(s.(exchange.Referee).State)
 	})
-	if n.o.hooks.transport != nil {
-		if err := n.o.hooks.transport(n); err != nil {
+	if n.o.Hooks.transport != nil {
+		if err := n.o.Hooks.transport(n); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/node/config"
 	"parley/node/journal"
 )
 
@@ -111,7 +112,7 @@ func TestLedgerOlderThanJournal(t *testing.T) {
 		{"no ledger, and the epoch was left", func() { leftBy(); n.lose(victim, "ledger") }},
 		{"a snapshot, and the epoch goes on", func() {
 			n.lose(victim, "ledger")
-			node.cfg.Genesis, node.cfg.Trust = filepath.Join(n.nodes[other].cfg.Dir, genesisName), n.trust(other, 3)
+			node.cfg.Genesis, node.cfg.Trust = filepath.Join(n.nodes[other].cfg.Dir, config.GenesisFile), n.trust(other, 3)
 		}},
 	} {
 		rest() // nothing, but the first time

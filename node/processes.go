@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
 	"parley/node/peers"
@@ -107,7 +108,7 @@ func (d *deployment) configure(sources []source) error {
 	if err != nil {
 		return err
 	}
-	analyst := filepath.Join(d.Dir, analystName)
+	analyst := filepath.Join(d.Dir, config.AnalystFile)
 	if d.Analyst, err = peers.CreateIdentity(analyst); err != nil {
 		return unwritable(analyst, err)
 	}
@@ -116,16 +117,16 @@ func (d *deployment) configure(sources []source) error {
 		if err := disk.MakeDir(folder); err != nil {
 			return unwritable(folder, err)
 		}
-		id, err := peers.CreateIdentity(filepath.Join(folder, identityName))
+		id, err := peers.CreateIdentity(filepath.Join(folder, config.IdentityFile))
 		if err != nil {
 			return unwritable(folder, err)
 		}
-		d.nodes = append(d.nodes, &process{name: s.Name, source: s, config: filepath.Join(folder, configName),
+		d.nodes = append(d.nodes, &process{name: s.Name, source: s, config: filepath.Join(folder, config.NodeFile),
 			log: filepath.Join(folder, logName), peer: id.Peer(), port: ports[i],
 			exited: make(chan struct{}), ready: make(chan struct{})})
 	}
 	for _, n := range d.nodes {
-		text, err := tomlText(d.configOf(n))
+		text, err := config.Text(d.configOf(n))
 		if err == nil {
 			err = disk.WriteFile(n.config, text)
 		}
@@ -136,13 +137,13 @@ func (d *deployment) configure(sources []source) error {
 	return nil
 }
 
-func (d *deployment) configOf(own *process) configFile {
-	f := configFile{Name: own.name, Dir: "data", Identity: identityName, Listen: own.listen(),
+func (d *deployment) configOf(own *process) config.File {
+	f := config.File{Name: own.name, Dir: "data", Identity: config.IdentityFile, Listen: own.listen(),
 		Analysts: []string{d.Analyst.Peer()}, Parameters: d.Parameters, Deadline: d.Deadline.String()}
 	for _, other := range d.nodes {
 		switch {
 		case other == own && own.auditor():
-			f.Role = roleAuditor
+			f.Role = config.RoleAuditor
 		case other == own:
 		case other.auditor():
 			f.Auditors = append(f.Auditors, other.address())
@@ -151,7 +152,7 @@ func (d *deployment) configOf(own *process) configFile {
 		}
 	}
 	for _, t := range own.source.Tables {
-		f.Tables = append(f.Tables, tableFile(t))
+		f.Tables = append(f.Tables, config.FileTable(t))
 	}
 	return f
 }

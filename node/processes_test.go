@@ -11,8 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
+	"parley/node/nodetest"
 	"parley/node/peers"
 )
 
@@ -29,9 +31,9 @@ func oneRow(t *testing.T, names ...string) []source {
 	t.Helper()
 	var sources []source
 	for _, name := range names {
-		dir := writeFiles(t, map[string]string{"t.csv": "a\n1\n"})
+		dir := nodetest.WriteFiles(t, map[string]string{"t.csv": "a\n1\n"})
 		sources = append(sources, source{Name: name,
-			Tables: []TableConfig{{Name: "t", Files: []string{filepath.Join(dir, "t.csv")}}}})
+			Tables: []config.Table{{Name: "t", Files: []string{filepath.Join(dir, "t.csv")}}}})
 	}
 	return sources
 }
@@ -69,7 +71,7 @@ func TestAPortInUseIsNamed(t *testing.T) {
 	}
 	taken := l.Addr().(*net.TCPAddr).Port
 	d.nodes[1].port = taken
-	text, err := tomlText(d.configOf(d.nodes[1]))
+	text, err := config.Text(d.configOf(d.nodes[1]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +122,7 @@ func TestConfigurationsAreTheDepartmentsOwn(t *testing.T) {
 	}
 	ports := map[int]bool{}
 	for i, p := range d.nodes {
-		cfg, err := LoadConfig(p.config)
+		cfg, err := config.Load(p.config)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +151,7 @@ func TestConfigurationsAreTheDepartmentsOwn(t *testing.T) {
 }
 
 func TestWorkFolderIsNeverOverwritten(t *testing.T) {
-	dir := writeFiles(t, map[string]string{"network.json": "{}"})
+	dir := nodetest.WriteFiles(t, map[string]string{"network.json": "{}"})
 	if _, _, err := workFolder(dir); err == nil || failure.Of(err).Status != failure.StatusUsage {
 		t.Errorf("a folder with files: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/config"
 	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
@@ -168,7 +169,7 @@ func (n *node) sweep(now time.Time) {
 	}
 	keep := n.cfg.Retention
 	if keep == 0 {
-		keep = DefaultRetention
+		keep = config.DefaultRetention
 	}
 	n.blobs.Expire(now.Add(-keep), func(d engine.Digest) bool { return blobs[d] })
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/node/config"
 	"parley/node/machine"
 	"parley/node/nodetest"
 	"parley/protocols"
@@ -57,7 +58,7 @@ func TestRegistrationsThatAreOvertaken(t *testing.T) {
 			box := machine.NewOutbox(nodetest.Quiet, func(_ context.Context, e protocols.Entry) error { out = append(out, e); return nil })
 			go box.Run(t.Context())
 			said := func() []protocols.Entry { box.Flush(t.Context()); return out }
-			n := &node{cfg: Config{Name: "a"}, id: id, network: network, replica: state, log: nodetest.Quiet,
+			n := &node{cfg: config.Config{Name: "a"}, id: id, network: network, replica: state, log: nodetest.Quiet,
 				tables: []*table{{"people", fixedTable{"people", own}}}, outbox: box}
 			sent := 0
 			for i, rows := range lives {

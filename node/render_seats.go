@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"parley/node/audit"
+	"parley/node/config"
 	"parley/node/failure"
 )
 
@@ -28,7 +29,7 @@ func markedNames(names []string, seats []audit.Seat, compared bool) []string {
 	for i, name := range names {
 		out[i] = failure.Printable(name)
 		for _, s := range seats {
-			if mark := seatMark(s, compared); s.Name == name && s.Role == roleDepartment && s.Left == 0 && mark != "" {
+			if mark := seatMark(s, compared); s.Name == name && s.Role == config.RoleDepartment && s.Left == 0 && mark != "" {
 				out[i] += " (" + mark + ")"
 			}
 		}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"parley/node/config"
 )
 
 // TestSpillFolder: the folder for rows that do not fit into memory is its owner's alone, and nothing of an earlier
@@ -29,7 +31,7 @@ func TestSpillFolder(t *testing.T) {
 		if err := before(path); err != nil {
 			t.Fatal(err)
 		}
-		n := &node{cfg: Config{Dir: dir}}
+		n := &node{cfg: config.Config{Dir: dir}}
 		got, err := n.makeSpill()
 		if err != nil || got != path {
 			t.Fatalf("%s: %s, %v", name, got, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley/node/audit"
+	"parley/node/config"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -55,7 +56,7 @@ func (n *node) report() nodeReport {
 	v := n.view.Load()
 	l := n.ledger.Status()
 	state, place := n.ledger.Snapshot() // the later of the two looks: block, entries and digest belong together
-	r := nodeReport{Status: v.status, Role: roleDepartment, Uptime: time.Since(n.started).Seconds(),
+	r := nodeReport{Status: v.status, Role: config.RoleDepartment, Uptime: time.Since(n.started).Seconds(),
 		Ledger: ledgerReport{Block: place.Block, Time: place.Time, Entries: state.Applied(), State: hex.EncodeToString(state.Hash()), Validators: len(l.Validators), Connected: l.Connected,
 			Quorum: l.Quorum, CatchingUp: !l.AtHead},
 		Epoch: v.epoch, Open: v.open, Evidence: v.evidence}
@@ -63,7 +64,7 @@ func (n *node) report() nodeReport {
 		r.Ledger.Halted = l.Halted.Error()
 	}
 	if n.cfg.Auditor {
-		r.Role = roleAuditor
+		r.Role = config.RoleAuditor
 	}
 	if n.network.Development {
 		r.Caveat = protocols.DevelopmentCaveat

@@ -8,6 +8,7 @@ import (
 
 	"parley/datasets"
 	"parley/engine"
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/protocols"
 )
@@ -23,7 +24,7 @@ func (n *node) openTables(ctx context.Context) error {
 	}
 	var registrations []engine.Registration
 	for _, c := range n.cfg.Tables {
-		data, err := n.o.openTable(ctx, c, salt, spill)
+		data, err := openTable(ctx, c, salt, spill)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", c.Name, err)
 		}
@@ -60,13 +61,8 @@ func (n *node) makeSpill() (string, error) {
 
 const spillName = "spill"
 
-func openTable(ctx context.Context, c TableConfig, salt []byte, spill string) (dataset, error) {
-	o := c.reading()
+func openTable(ctx context.Context, c config.Table, salt []byte, spill string) (dataset, error) {
+	o := c.Reading()
 	o.Salt, o.Spill = salt, spill
 	return datasets.Open(ctx, c.Name, c.Files, o)
-}
-
-// reading says how the table's files are read.
-func (c TableConfig) reading() datasets.Options {
-	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns}
 }

@@ -14,6 +14,7 @@ import (
 
 	"parley/circuits"
 	"parley/node/client"
+	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
@@ -202,7 +203,7 @@ func (d *deployment) pin(network protocols.Network) error {
 		return &failure.Failure{Code: "network", Message: "the network's description does not hold the nodes that were started"}
 	}
 	d.Network = network
-	path := filepath.Join(d.Dir, networkName)
+	path := filepath.Join(d.Dir, config.NetworkFile)
 	if err := disk.WriteFile(path, network.JSON()); err != nil {
 		return unwritable(path, err)
 	}

@@ -5,6 +5,7 @@ package nodetest
 import (
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -46,4 +47,20 @@ func Host(t *testing.T, id peers.Identity, allow *peers.Roles, o peers.Observer)
 // Knows tells a host where another one listens.
 func Knows(a, b *peers.Host) {
 	a.Libp2p.Peerstore().AddAddrs(b.Libp2p.ID(), b.Libp2p.Addrs(), time.Hour)
+}
+
+// WriteFiles writes files, by their names, into a new folder, which it returns.
+func WriteFiles(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }

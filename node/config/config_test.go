@@ -1,8 +1,7 @@
-package node
+package config
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,22 +9,8 @@ import (
 	"time"
 
 	"parley/node/failure"
+	"parley/node/nodetest"
 )
-
-func writeFiles(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return dir
-}
 
 const wholeConfig = `name = "north"
 dir = "data"
@@ -49,9 +34,9 @@ files = ["tax.parquet"]
 `
 
 func TestConfigPathsAreTakenFromItsFolder(t *testing.T) {
-	dir := writeFiles(t, map[string]string{"node.toml": wholeConfig, "a2.csv": "", "a1.csv": "", "b.csv": "", "tax.parquet": ""})
+	dir := nodetest.WriteFiles(t, map[string]string{"node.toml": wholeConfig, "a2.csv": "", "a1.csv": "", "b.csv": "", "tax.parquet": ""})
 	t.Chdir(t.TempDir())
-	cfg, err := LoadConfig(filepath.Join(dir, "node.toml"))
+	cfg, err := Load(filepath.Join(dir, "node.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,9 +77,9 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 			if text == wholeConfig {
 				t.Fatal("nothing changed")
 			}
-			dir := writeFiles(t, map[string]string{"node.toml": text, "a.csv": "", "b.csv": "", "tax.parquet": ""})
+			dir := nodetest.WriteFiles(t, map[string]string{"node.toml": text, "a.csv": "", "b.csv": "", "tax.parquet": ""})
 			path := filepath.Join(dir, "node.toml")
-			_, err := LoadConfig(path)
+			_, err := Load(path)
 			var f *failure.Failure
 			if !errors.As(err, &f) {
 				t.Fatalf("got %v", err)
@@ -110,21 +95,21 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 }
 
 func TestInitialConfigParses(t *testing.T) {
-	dir := writeFiles(t, map[string]string{"node.toml": configText("a\"b\\c\x01南", "/ip4/0.0.0.0/tcp/4001")})
-	cfg, err := LoadConfig(filepath.Join(dir, "node.toml"))
+	dir := nodetest.WriteFiles(t, map[string]string{"node.toml": Initial("a\"b\\c\x01南", "/ip4/0.0.0.0/tcp/4001")})
+	cfg, err := Load(filepath.Join(dir, "node.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Name != "a\"b\\c\x01南" || cfg.Parameters != "default" || cfg.Identity != filepath.Join(dir, identityName) {
+	if cfg.Name != "a\"b\\c\x01南" || cfg.Parameters != "default" || cfg.Identity != filepath.Join(dir, IdentityFile) {
 		t.Errorf("got %+v", cfg)
 	}
 	// What is commented out is right too.
 	text := strings.NewReplacer("# [[", "[[", "# name =", "name =", "# files =", "files =", "# null =", "null =",
 		"# encoding =", "encoding =", "# deadline =", "deadline =",
 		"# role =", "role =", "# auditors =", "auditors =", "\n# ]", "\n]", "# retain =", "retain =", "# retention =", "retention =",
-		"# metrics =", "metrics =", `#  "`, `  "`).Replace(configText("n", "l"))
-	dir = writeFiles(t, map[string]string{"node.toml": text, "tables/heart.csv": ""})
-	cfg, err = LoadConfig(filepath.Join(dir, "node.toml"))
+		"# metrics =", "metrics =", `#  "`, `  "`).Replace(Initial("n", "l"))
+	dir = nodetest.WriteFiles(t, map[string]string{"node.toml": text, "tables/heart.csv": ""})
+	cfg, err = Load(filepath.Join(dir, "node.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,14 +119,14 @@ func TestInitialConfigParses(t *testing.T) {
 }
 
 func TestWrittenConfigReadsBack(t *testing.T) {
-	file := configFile{Name: "n", Dir: "data", Listen: "/ip4/127.0.0.1/tcp/1", Identity: "key", Parameters: "light",
-		Peers: []string{"/p2p/x"}, Tables: []tableFile{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}}}}
-	text, err := tomlText(file)
+	file := File{Name: "n", Dir: "data", Listen: "/ip4/127.0.0.1/tcp/1", Identity: "key", Parameters: "light",
+		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}}}}
+	text, err := Text(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := writeFiles(t, map[string]string{"node.toml": string(text), "a.csv": ""})
-	cfg, err := LoadConfig(filepath.Join(dir, "node.toml"))
+	dir := nodetest.WriteFiles(t, map[string]string{"node.toml": string(text), "a.csv": ""})
+	cfg, err := Load(filepath.Join(dir, "node.toml"))
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}

@@ -1,4 +1,6 @@
-package node
+// Package config is node.toml: how it is read, checked and written, and the names of the files that
+// a node keeps (node/README.md sections 6 and 11.1). It opens no table.
+package config
 
 import (
 	"bytes"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
+	"parley/datasets"
 	"parley/datasets/files"
 	"parley/node/failure"
 	"parley/node/ledger"
@@ -21,15 +24,86 @@ import (
 
 // The roles of a node.
 const (
-	roleDepartment = "department"
-	roleAuditor    = "auditor"
+	RoleDepartment = "department"
+	RoleAuditor    = "auditor"
 )
 
-// maxConfigBytes is far above any real node.toml; a larger file is not one.
-const maxConfigBytes = 1 << 20
+// DefaultRetention is how long blobs are kept that no open query needs, for
+// auditors and for nodes that were away.
+const DefaultRetention = 7 * 24 * time.Hour
 
-// configFile is node.toml as it is written (README section 11.1). Its keys are the only ones.
-type configFile struct {
+// Config is one department's node.toml, parsed and with its relative paths
+// resolved against the file's folder. Run checks every field again.
+type Config struct {
+	// Name is the department's name, as the others and the analysts see it.
+	Name string
+	// Dir holds everything that the node stores, mode 0700. One running node
+	// a folder: a second one is refused.
+	Dir string
+	// Listen is the multiaddr to listen on, "/ip4/0.0.0.0/tcp/4001". Port 0
+	// takes a free port and tells it through Options.Listening.
+	Listen string
+	// Identity is the path of the ed25519 key file (CreateIdentity). Empty:
+	// identity.key in Dir, which must exist.
+	Identity string
+	// Peers are the other departments' multiaddrs, each ending in /p2p/ID. A
+	// bare "/p2p/ID" names a department that will dial this one. Together
+	// with this node's identity they are the network's members: the same set
+	// on every node, or the nodes refuse each other.
+	Peers []string
+	// Auditor is a validator of the ledger that holds no rows: it checks what
+	// the departments do, and has no share of any key.
+	Auditor bool
+	// Auditors are the other auditors' multiaddrs, as Peers.
+	Auditors []string
+	// Genesis is the description of a network that has run before this node
+	// came to it. Empty: Peers and Auditors are the network, from its
+	// beginning.
+	Genesis string
+	// Trust is a block of the network that this node comes to, "BLOCK:HASH" as
+	// parley ledger head prints them: no ledger without it is taken for the
+	// network's. Required with Genesis, empty without.
+	Trust string
+	// Analysts are the peer ids that may ask.
+	Analysts []string
+	// Parameters is "default" or "light".
+	Parameters string
+	// Tables are the department's own; nobody else's files are ever opened.
+	Tables []Table
+	// Deadline bounds each query, however long its analyst would wait. Zero:
+	// as long as the analyst would.
+	Deadline time.Duration
+	// Retain is how many blocks of the ledger are kept; receipts and records
+	// always are. Zero keeps all.
+	Retain uint64
+	// Retention is how long blobs are kept after their query; zero is
+	// DefaultRetention.
+	Retention time.Duration
+	// Metrics is where Prometheus may fetch /metrics, and anybody /health,
+	// "127.0.0.1:9464". Empty: at the operator's own door only.
+	Metrics string
+}
+
+// Table is one table: its files together are one relation.
+type Table struct {
+	Name     string
+	Files    []string
+	Null     []string // further spellings of NULL in CSV
+	Encoding string   // of CSV; empty is UTF-8
+	Header   string   // whether the first line of CSV names the columns: "yes", "no", or "auto", which is the default
+	Columns  []string // that are read; empty: all, and one that cannot be read is set aside
+}
+
+// Reading says how the table's files are read.
+func (c Table) Reading() datasets.Options {
+	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns}
+}
+
+// MaxBytes is far above any real node.toml; a larger file is not one.
+const MaxBytes = 1 << 20
+
+// File is node.toml as it is written (README section 11.1). Its keys are the only ones.
+type File struct {
 	Name       string      `toml:"name"`
 	Dir        string      `toml:"dir"`
 	Listen     string      `toml:"listen"`
@@ -45,10 +119,10 @@ type configFile struct {
 	Retain     uint64      `toml:"retain,omitempty"`
 	Retention  string      `toml:"retention,omitempty"`
 	Metrics    string      `toml:"metrics,omitempty"`
-	Tables     []tableFile `toml:"table"`
+	Tables     []FileTable `toml:"table"`
 }
 
-type tableFile struct {
+type FileTable struct {
 	Name     string   `toml:"name"`
 	Files    []string `toml:"files"`
 	Null     []string `toml:"null,omitempty"`
@@ -57,21 +131,21 @@ type tableFile struct {
 	Columns  []string `toml:"columns,omitempty"`
 }
 
-// LoadConfig reads a node.toml. Unknown keys, wrong types and missing values are errors that name the file, the line
+// Load reads a node.toml. Unknown keys, wrong types and missing values are errors that name the file, the line
 // and the key, and the nearest known key. Relative paths are taken from the file's folder; globs in files are
 // expanded, in sorted order. It opens no table.
-func LoadConfig(path string) (Config, error) {
+func Load(path string) (Config, error) {
 	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxConfigBytes {
-		return Config{}, failure.Usage("config", "", "%s is larger than a node.toml may be (%d bytes)", path, maxConfigBytes)
+	if err == nil && info.Size() > MaxBytes {
+		return Config{}, failure.Usage("config", "", "%s is larger than a node.toml may be (%d bytes)", path, MaxBytes)
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return Config{}, failure.Unreadable("config", path, err)
 	}
-	var file configFile
+	var file File
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&file); err != nil {
-		return Config{}, configFailure(path, err)
+		return Config{}, Failure(path, err)
 	}
 	base, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
@@ -87,7 +161,7 @@ func LoadConfig(path string) (Config, error) {
 }
 
 // resolve checks what can be checked without touching anything but file names. The failure's Column is the key.
-func (f configFile) resolve(base string) (Config, *failure.Failure) {
+func (f File) resolve(base string) (Config, *failure.Failure) {
 	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Auditors: f.Auditors, Analysts: f.Analysts,
 		Parameters: f.Parameters, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics}
 	for _, required := range []struct{ key, value string }{
@@ -101,21 +175,21 @@ func (f configFile) resolve(base string) (Config, *failure.Failure) {
 		return cfg, &failure.Failure{Column: "parameters",
 			Message: fmt.Sprintf(`parameters = %q: it is "default" or "light"`, f.Parameters)}
 	}
-	if f.Role != "" && f.Role != roleDepartment && f.Role != roleAuditor {
+	if f.Role != "" && f.Role != RoleDepartment && f.Role != RoleAuditor {
 		return cfg, &failure.Failure{Column: "role", Message: fmt.Sprintf(`role = %q: it is "department" or "auditor"`, f.Role)}
 	}
-	if cfg.Auditor = f.Role == roleAuditor; cfg.Auditor && len(f.Tables) > 0 {
+	if cfg.Auditor = f.Role == RoleAuditor; cfg.Auditor && len(f.Tables) > 0 {
 		return cfg, &failure.Failure{Column: "table", Message: "an auditor has no tables"}
 	}
-	cfg.Dir = resolvePath(base, f.Dir)
+	cfg.Dir = Resolve(base, f.Dir)
 	if f.Genesis != "" {
-		cfg.Genesis = resolvePath(base, f.Genesis)
+		cfg.Genesis = Resolve(base, f.Genesis)
 	}
-	if _, err := trustedBlock(cfg); err != nil {
+	if _, err := TrustedBlock(cfg); err != nil {
 		return cfg, &failure.Failure{Column: "trust", Message: err.Error(), Hint: trustHint}
 	}
 	if f.Identity != "" {
-		cfg.Identity = resolvePath(base, f.Identity)
+		cfg.Identity = Resolve(base, f.Identity)
 	}
 	var failed *failure.Failure
 	if cfg.Deadline, failed = parseDuration("deadline", f.Deadline, "2m"); failed != nil {
@@ -141,9 +215,9 @@ func (f configFile) resolve(base string) (Config, *failure.Failure) {
 			return cfg, &failure.Failure{Column: "columns", Message: fmt.Sprintf("table %q: columns names no column", t.Name),
 				Hint: "leave the key out to read all columns"}
 		}
-		table := TableConfig{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns}
+		table := Table{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns}
 		for _, pattern := range t.Files {
-			files, err := expand(resolvePath(base, pattern))
+			files, err := Expand(Resolve(base, pattern))
 			if err != nil {
 				return cfg, &failure.Failure{Column: "files", Message: fmt.Sprintf("table %q: %s", t.Name, err)}
 			}
@@ -159,8 +233,8 @@ func (f configFile) resolve(base string) (Config, *failure.Failure) {
 
 const trustHint = "parley ledger head, of two nodes at least, prints a block and its hash: trust = \"BLOCK:HASH\""
 
-// trustedBlock reads Config.Trust, which stands with Genesis and only with it.
-func trustedBlock(cfg Config) (ledger.Trusted, error) {
+// TrustedBlock reads Config.Trust, which stands with Genesis and only with it.
+func TrustedBlock(cfg Config) (ledger.Trusted, error) {
 	switch {
 	case cfg.Genesis == "" && cfg.Trust == "":
 		return ledger.Trusted{}, nil
@@ -196,8 +270,8 @@ func missingKey(key string) *failure.Failure {
 		Hint: "parley init writes a node.toml with every key and its meaning"}
 }
 
-// configFailure gives the decoder's errors their line and key.
-func configFailure(path string, err error) *failure.Failure {
+// Failure gives the decoder's errors their line and key.
+func Failure(path string, err error) *failure.Failure {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
 		first := unknown.Errors[0]
@@ -205,7 +279,7 @@ func configFailure(path string, err error) *failure.Failure {
 		key := strings.Join(first.Key(), ".")
 		f := failure.Usage("config", "", "unknown key %q", key)
 		f.File, f.Line, f.Column, f.Cause = path, line, key, err
-		known := configKeys(reflect.TypeFor[configFile](), "")
+		known := configKeys(reflect.TypeFor[File](), "")
 		if near := failure.Nearest(key, known); near != "" {
 			f.Hint = fmt.Sprintf("did you mean %q?", near)
 		} else {
@@ -248,16 +322,16 @@ func lineOf(text []byte, key string) int {
 	return 0
 }
 
-// resolvePath takes a relative path from a folder.
-func resolvePath(base, path string) string {
+// Resolve takes a relative path from a folder.
+func Resolve(base, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
 	}
 	return filepath.Join(base, path)
 }
 
-// expand gives the files that a pattern names, sorted. A name that exists is taken as it is, whatever its characters.
-func expand(pattern string) ([]string, error) {
+// Expand gives the files that a pattern names, sorted. A name that exists is taken as it is, whatever its characters.
+func Expand(pattern string) ([]string, error) {
 	if _, err := os.Stat(pattern); err == nil {
 		return []string{pattern}, nil
 	}
@@ -286,8 +360,8 @@ func nearestFile(path string) string {
 	return ""
 }
 
-// tomlText writes a node.toml.
-func tomlText(f configFile) ([]byte, error) {
+// Text writes a node.toml.
+func Text(f File) ([]byte, error) {
 	var b bytes.Buffer
 	if err := toml.NewEncoder(&b).SetArraysMultiline(true).Encode(f); err != nil {
 		return nil, err
