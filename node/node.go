@@ -95,6 +95,7 @@ type view struct {
 	height   uint64
 	status   Status
 	members  []viewMember
+	votes    []changeReport
 	awaits   string // what is to come before questions are answered here, a sentence
 	epoch    uint64
 	open     int

@@ -34,7 +34,7 @@ func (q voteRequest) change() (protocols.Change, error) {
 	default:
 		return out, fmt.Errorf("%q is not add, remove, rotate, seize or withdraw", q.Action)
 	}
-	if out.Role != protocols.RoleDepartment && out.Role != protocols.RoleAuditor {
+	if out.Role != protocols.RoleDepartment && out.Role != protocols.RoleAuditor && out.Action != actionWithdraw {
 		return out, fmt.Errorf("role %q is not department or auditor", q.Role)
 	}
 	var err error
@@ -149,4 +149,24 @@ func (n *node) withdraw(ctx context.Context, about protocols.Change) (reply vote
 
 func votedBy(p protocols.Pending, k protocols.Key) bool {
 	return slices.ContainsFunc(p.Votes, func(r protocols.Record) bool { return r.Entry.Author == k })
+}
+
+// tellVote logs a vote that has just been ordered.
+func (n *node) tellVote(r *protocols.Record) {
+	body, err := r.Entry.Open()
+	vote, ok := body.(*protocols.Vote)
+	if err != nil || !ok {
+		return // the replica would not have taken it
+	}
+	text := "a vote puts a change of the membership in force"
+	by := []any{"change", audit.ChangeText(n.replica, vote.Change), "by", audit.AuthorName(n.replica, r.Entry.Author), "block", r.Block}
+	for _, p := range n.replica.Pending() {
+		if p.Change == vote.Change {
+			text, by = "a vote for a change of the membership", append(by, "votes", len(p.Votes), "needed", p.Need)
+		}
+	}
+	if vote.Withdraw {
+		text = "a vote for a change of the membership is withdrawn"
+	}
+	n.log.Info(text, by...)
 }

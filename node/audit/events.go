@@ -30,7 +30,7 @@ type Event struct {
 // EventOf describes a record that the state has just ordered.
 func EventOf(s *protocols.State, r *protocols.Record, refused error) Event {
 	e := Event{Number: r.Number, Block: r.Block, Time: time.UnixMilli(r.Time).UTC(), Kind: r.Entry.Kind.String(),
-		Author: authorName(s, r.Entry.Author), Peer: peers.PeerOf(r.Entry.Author)}
+		Author: AuthorName(s, r.Entry.Author), Peer: peers.PeerOf(r.Entry.Author)}
 	if refused != nil {
 		e.Refused = refused.Error()
 	}
@@ -46,8 +46,8 @@ func EventOf(s *protocols.State, r *protocols.Record, refused error) Event {
 	return e
 }
 
-// authorName is a member's name; whoever has none is shown by its peer id.
-func authorName(s *protocols.State, k protocols.Key) string {
+// AuthorName is a member's name; whoever has none is shown by its peer id.
+func AuthorName(s *protocols.State, k protocols.Key) string {
 	if name := s.NameOf(k); name != k.String() {
 		return name
 	}
@@ -99,7 +99,7 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		e.What = "has verified all contributions"
 	case *protocols.Accuse:
 		of(b.Query)
-		e.What = fmt.Sprintf("accuses %s (%s): %s", authorName(s, b.Department), b.Fault, b.Sentence)
+		e.What = fmt.Sprintf("accuses %s (%s): %s", AuthorName(s, b.Department), b.Fault, b.Sentence)
 	case *protocols.Judge:
 		if of(b.Case); s.Query(b.Case) == nil {
 			e.Query, e.Epoch = "", b.Case.String()
@@ -123,7 +123,7 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 
 // ChangeText is a change of the membership as people read it, after "votes to".
 func ChangeText(s *protocols.State, c protocols.Change) string {
-	who := authorName(s, c.Key)
+	who := AuthorName(s, c.Key)
 	switch c.Action {
 	case protocols.ActionAdd:
 		return fmt.Sprintf("add the %s %s", c.Role, peers.PeerOf(c.Key))
