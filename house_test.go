@@ -288,3 +288,25 @@ func testsIn(t *testing.T, folder string) map[string]string {
 	}
 	return tests
 }
+
+// TestHouseSentences: what the program says points at no page of its sources.
+func TestHouseSentences(t *testing.T) {
+	for folder, paths := range goFiles(t) {
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") || folder == "bench" {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				lit, ok := n.(*ast.BasicLit)
+				if ok && lit.Kind == token.STRING && (strings.Contains(lit.Value, "README") || strings.Contains(lit.Value, " section ")) {
+					t.Errorf("%s says %s", path, lit.Value)
+				}
+				return true
+			})
+		}
+	}
+}

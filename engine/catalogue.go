@@ -230,7 +230,7 @@ func missingColumn(has, lacks Registration, column string) error {
 	}
 	e := refuse(CodeSchema, 0, "table %s: column %s of %s is missing at %s",
 		quote(has.Table), quote(column), has.Department, lacks.Department)
-	return hinted(e, "%s", nearest(column, names))
+	return hinted(e, "all departments must register the same columns; at %s %s", lacks.Department, nearest(column, names))
 }
 
 // mergeColumn unifies one column; sources are in the order of regs.

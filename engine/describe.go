@@ -27,14 +27,7 @@ func (p *Plan) describe(e *Expr) string {
 	}
 	switch e.Op {
 	case OpConstant:
-		if e.Value.Kind == Text || e.Value.Kind == Date {
-			literal := e.Value.String()
-			if strings.ContainsFunc(literal, IsControl) {
-				return strconv.Quote(literal) // not a terminal's business
-			}
-			return "'" + strings.ReplaceAll(literal, "'", "''") + "'"
-		}
-		return e.Value.String()
+		return literal(e.Value)
 	case OpColumn:
 		return p.Schema.Columns[e.Column].Name
 	case OpStart:
@@ -69,6 +62,19 @@ func (p *Plan) describe(e *Expr) string {
 		return args[0] + " IN (" + strings.Join(args[1:], ", ") + ")"
 	}
 	return strings.Join(args, " "+opSigns[e.Op]+" ")
+}
+
+// literal writes a value as a question would, but for characters that are not a terminal's
+// business.
+func literal(v Datum) string {
+	text := v.String()
+	switch {
+	case v.Kind != Text && v.Kind != Date:
+		return text
+	case strings.ContainsFunc(text, IsControl):
+		return strconv.Quote(text)
+	}
+	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
 }
 
 // describeMoment writes what a moment adds up.

@@ -14,8 +14,9 @@ type Explanation struct {
 	Assurance   string                 `json:"assurance"` // "sealed"
 	Table       string                 `json:"table"`
 	Departments []ExplainedDepartment  `json:"departments"`
-	Columns     []string               `json:"columns"` // read by the departments
-	Filter      string                 `json:"filter"`  // "" for all rows
+	Columns     []string               `json:"columns"`         // read by the departments
+	Filter      string                 `json:"filter"`          // "" for all rows
+	Notes       []string               `json:"notes,omitempty"` // Plan.Notes
 	GroupBy     []ExplainedGroupColumn `json:"groupBy"`
 	Moments     []ExplainedMoment      `json:"moments"`
 	Outputs     []ExplainedOutput      `json:"outputs"`
@@ -82,7 +83,7 @@ type ExplainedDisclosure struct {
 func (p *Plan) Explain() Explanation {
 	x := Explanation{
 		SQL: p.SQL, Plan: p.Digest(), Assurance: "sealed", Table: p.Table,
-		Columns: p.columnsRead(), GroupBy: []ExplainedGroupColumn{},
+		Columns: p.columnsRead(), Notes: p.Notes(), GroupBy: []ExplainedGroupColumn{},
 		Groups: p.groupCount(), Cells: p.CellCount(),
 		Limbs: p.groupCount() * p.Layout.SlotsPerGroup, Ciphertexts: p.Ciphertexts(),
 	}
@@ -211,6 +212,9 @@ func (x Explanation) String() string {
 	}
 	if x.Filter != "" {
 		line("Rows counted: %s", x.Filter)
+	}
+	for _, note := range x.Notes {
+		line("Note: %s", note)
 	}
 	for _, g := range x.GroupBy {
 		line("Grouped by %s: %s (%s)", g.Name, Plural(g.Values, "value"), g.Kind)

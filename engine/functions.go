@@ -3,8 +3,6 @@ package engine
 import (
 	"maps"
 	"math/big"
-	"slices"
-	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -155,15 +153,4 @@ func (g group) function(e *Expr, args []value) (value, error) {
 		}
 	}
 	return value{}, refuse(CodeCells, 0, "the plan has an unknown function %s", quote(e.Value.Text))
-}
-
-// aggregatesHint lists what may be called.
-func aggregatesHint(name string) string {
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(functions)), func(n string) bool { return strings.Contains(n, " ") })
-	if name != "" {
-		if hint := nearest(name, names); strings.HasPrefix(hint, "did you mean") {
-			return hint
-		}
-	}
-	return "the aggregates are count, sum, avg and the statistics of engine/README.md section 10"
 }

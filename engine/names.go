@@ -73,38 +73,56 @@ func cut(name string) string {
 	return name[:end]
 }
 
-// nearest returns a hint with the name that is nearest in edit distance, or the
-// names themselves when none is near.
-func nearest(name string, names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	wanted := utf8.RuneCountInString(name)
-	best, bestDistance := "", max(2, wanted/3)+1
-	for _, candidate := range names {
-		if d := EditDistance(lower(name), lower(candidate), bestDistance); d < bestDistance {
-			best, bestDistance = candidate, d
+// Nearest is the name among known that a typing error may have turned into name, or "": one
+// error in three characters, at most three, upper and lower case alike. So names of one or two
+// characters have no neighbour but those that differ in case. Cost: see editDistance, for each
+// of known that is about as long.
+func Nearest(name string, known []string) string {
+	best, limit := "", min(utf8.RuneCountInString(name)/3, maxTypingErrors)+1
+	for _, k := range known {
+		if d := editDistance(lower(name), lower(k), limit); d < limit {
+			best, limit = k, d
 		}
 	}
-	if best != "" && bestDistance < max(wanted, utf8.RuneCountInString(best)) {
-		return "did you mean " + quote(best) + "?"
-	}
-	shown := names[:min(len(names), maxHintNames)]
-	list := make([]string, len(shown))
-	for i, n := range shown {
-		list[i] = quote(n)
-	}
-	text := "there are " + strings.Join(list, ", ")
-	if len(shown) < len(names) {
-		text += " and " + strconv.Itoa(len(names)-len(shown)) + " more"
-	}
-	return text
+	return best
 }
 
-// EditDistance is the optimal string alignment distance in characters (insert, delete,
+// maxTypingErrors is how many errors make a name another one, however long it is.
+const maxTypingErrors = 3
+
+// nearest returns a hint with the nearest name, or the names themselves when none is near.
+func nearest(name string, names []string) string {
+	if near := Nearest(name, names); near != "" {
+		return "did you mean " + quote(near) + "?"
+	}
+	return thereAre(quoteAll(names))
+}
+
+// thereAre lists the first of what there is; "" if there is nothing.
+func thereAre(list []string) string {
+	switch more := len(list) - maxHintNames; {
+	case len(list) == 0:
+		return ""
+	case len(list) == 1:
+		return "there is only " + list[0]
+	case more > 0:
+		return "there are " + strings.Join(list[:maxHintNames], ", ") + " and " + strconv.Itoa(more) + " more"
+	}
+	return "there are " + strings.Join(list, ", ")
+}
+
+func quoteAll(names []string) []string {
+	list := make([]string, len(names))
+	for i, n := range names {
+		list[i] = quote(n)
+	}
+	return list
+}
+
+// editDistance is the optimal string alignment distance in characters (insert, delete,
 // replace, swap neighbours), or limit when it is not below limit. Its time is the product of
-// the lengths.
-func EditDistance(from, to string, limit int) int {
+// the lengths, and nothing where they differ by limit or more.
+func editDistance(from, to string, limit int) int {
 	a, b := []rune(from), []rune(to)
 	if len(a)-len(b) >= limit || len(b)-len(a) >= limit {
 		return limit

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"unicode"
@@ -61,6 +62,56 @@ func TestBooleanLiterals(t *testing.T) {
 	for _, text := range []string{"1e2", "1E2"} {
 		if n, scale, err := parseNumber(text); err != nil || n.Int64() != 100 || scale != 0 {
 			t.Errorf("%s: %v %d %v", text, n, scale, err)
+		}
+	}
+}
+
+// TestNearNames: a hint names what a typing error may have made of a name, and nothing
+// far-fetched; beyond that, what else goes by the name.
+func TestNearNames(t *testing.T) {
+	known := []string{"age", "id", "sex", "wage", "ward", "region", "department", "age group", "occupation_code", "人口数_合计", "count", "sum"}
+	for name, want := range map[string]string{
+		"wgae": "wage", "wages": "wage", "WAGE": "wage", "wadr": "ward", "regoin": "region", "reigon": "region", "departmnet": "department",
+		"age_group": "age group", "ocupation_cod": "occupation_code", "人口数合计": "人口数_合计", "sxe": "sex", "sun": "sum", "Departement": "department",
+		"round": "", "income": "", "weight": "", "x": "", "ag": "", "ix": "", "sexes": "", "temperature": "", "dept": "", "人口": "", "": "",
+		"occupation": "", "registration_number": "", "medians": "", "abcdefghijklmnop": "",
+	} {
+		if got := Nearest(name, known); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", name, got, want)
+		}
+	}
+	for sql, want := range map[string]string{
+		"sum(bgi) FROM things":                        `did you mean "big"?`,
+		"sum(zz) FROM things":                         `there are "k", "i", "big", "Dec", "mixed", "t", "flag", "day", "void", "人口数_合计"`,
+		"sum(huge) FROM things":                       `table "Odd" has such a column: a question asks one table`,
+		"median FROM things":                          `median is a function: write its arguments in parentheses`,
+		`count(*) FROM things WHERE t = "湖南"`:         `if it is a value of "t", write it in single quotes: '湖南'`,
+		"count(*) FROM huge":                          `it is a column of table "Odd": write FROM "Odd"`,
+		"count(*) FROM tings":                         `did you mean "things"?`,
+		"count(*) FROM people":                        `there are "Odd", "disagree", "missing", "things"`,
+		"medain(k) FROM things":                       `did you mean "median"?`,
+		"stddev_smap(k) FROM things":                  `did you mean "stddev_samp"?`,
+		"average(k) FROM things":                      `did you mean "avg"?`,
+		"flag(k) FROM things":                         `"flag" is a column: write it without parentheses`,
+		"lower(t) FROM things":                        `leave it out: compare with values as they are written, or with a pattern: LIKE 'abc%'`,
+		"count(*) FROM things WHERE things2.k = 1":    `did you mean "things"?`,
+		"count(*) FROM things x GROUP BY x.falg":      `did you mean "flag"?`,
+		"count(*) FILTER (WHERE sxe = 1) FROM things": `there are "k", "i", "big", "Dec", "mixed", "t", "flag", "day", "void", "人口数_合计"`,
+	} {
+		_, err := NewPlan("SELECT "+sql, fixtureCatalogue(), []string{"d0", "d1", "d2"}, testPackings[0])
+		var e *Error
+		if !errors.As(err, &e) || e.Hint != want {
+			t.Errorf("%s: %v, want the hint %s", sql, err, want)
+		}
+	}
+	_, err := NewPlan("SELECT count(*) FROM people", nil, []string{"d0"}, testPackings[0])
+	var e *Error
+	if !errors.As(err, &e) || e.Hint != "no department has registered a table" {
+		t.Errorf("no table at all: %v", err)
+	}
+	for instead := range meant {
+		if _, found := callable(instead); found {
+			t.Errorf("%s is a function, and its hint is never given", instead)
 		}
 	}
 }

@@ -106,7 +106,7 @@ func (b *binder) bindSelect(stmt *pg.SelectStmt, cat Catalogue) error {
 	}
 	if len(b.plan.Groups) == 0 && stmt.HavingClause == nil && !b.aggregates {
 		return hinted(refuse(CodeUnsupported, 1, "the query counts and sums nothing: rows are never shown"),
-			"%s", aggregatesHint(""))
+			aggregatesWanted)
 	}
 	return b.bindLimit(stmt)
 }

@@ -21,6 +21,7 @@ type binder struct {
 	positions    []int
 	dictionaries map[int][]Datum // of columns, merged
 	aggregates   bool            // the query has some
+	catalogue    Catalogue       // for hints alone
 	fit          *fit            // the question is one that takes several steps
 }
 
@@ -50,7 +51,7 @@ func (b *binder) bind(node *pg.Node, in place) (*Expr, error) {
 	case *pg.Node_AExpr:
 		return b.bindOperator(n.AExpr, in)
 	case *pg.Node_TypeCast:
-		return b.bindCast(node, n.TypeCast, in)
+		return b.bindCast(n.TypeCast, in)
 	case *pg.Node_FuncCall:
 		return b.bindCall(n.FuncCall, in)
 	}
@@ -73,7 +74,7 @@ func (b *binder) notInAggregate(node *pg.Node, in place) error {
 	case *pg.Node_BoolExpr, *pg.Node_NullTest, *pg.Node_BooleanTest, *pg.Node_AExpr:
 		offset, _ := locateIn(node.ProtoReflect(), 0)
 		return hinted(refuse(CodeUnsupported, b.at(offset), "inside %s only +, - and * of columns and constants are supported", in.name),
-			"to count what meets a condition, write count(*) FILTER (WHERE ...)")
+			"to count what meets a condition, "+countWhere)
 	}
 	return b.unsupported(node)
 }
@@ -95,7 +96,7 @@ func (b *binder) bindColumn(ref *pg.ColumnRef, in place) (*Expr, error) {
 	}
 	return nil, hinted(refuse(CodeUnsupported, b.at(ref.Location),
 		"column %s must be in GROUP BY or inside an aggregate: rows are never shown", quote(c.Name)),
-		"%s", aggregatesHint(""))
+		"add it to GROUP BY, or "+aggregatesWanted)
 }
 
 // column resolves a column reference to an index into the schema.
@@ -126,7 +127,7 @@ func (b *binder) column(ref *pg.ColumnRef) (int, error) {
 			quote(b.plan.Table), quote(name)), "write the exact name in double quotes")
 	case column < 0:
 		return 0, hinted(refuse(CodeColumn, position, "table %s has no column %s", quote(b.plan.Table), quote(name)),
-			"%s", nearest(name, b.names))
+			"%s", b.columnHint(name))
 	default:
 		return column, nil
 	}
@@ -165,7 +166,7 @@ func (b *binder) bindConstant(c *pg.A_Const) (*Expr, error) {
 	case *pg.A_Const_Sval:
 		return constant(NewText(v.Sval.GetSval()))
 	}
-	return nil, refuse(CodeUnsupported, position, "bit strings are not supported")
+	return nil, refuse(CodeUnsupported, position, "bit strings are not supported: write a number")
 }
 
 // derive completes an expression: over rows with its range, over cells as it is.
@@ -219,21 +220,26 @@ func readLiteral(kind Kind, literal string) (Datum, error) {
 	return parseDatum(kind, literal)
 }
 
+// parserSchema is what the parser puts before functions that have a syntax of their own, such
+// as EXTRACT.
+const parserSchema = "pg_catalog."
+
 // bindCall types a call of an aggregate.
 func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
 	position := b.at(call.Location)
 	name := functionName(call)
-	f := functions[name]
+	f, found := callable(name)
 	switch {
-	case name == "pg_catalog.like_escape":
+	case name == parserSchema+"like_escape":
 		return nil, refuse(CodeUnsupported, position, "LIKE with ESCAPE is not supported: the backslash escapes")
 	case f.report != nil:
 		return nil, hinted(refuse(CodeUnsupported, position, "%s returns rows", name),
 			"it stands alone in the select list, beside the columns of GROUP BY")
-	case f.bind == nil:
-		return nil, hinted(refuse(CodeUnsupported, position, "the function %s is not supported", name), "%s", aggregatesHint(name))
+	case !found || f.bind == nil:
+		name = strings.TrimPrefix(name, parserSchema)
+		return nil, hinted(refuse(CodeUnsupported, position, "there is no function %s", quote(name)), "%s", b.functionHint(name))
 	case in.argument:
-		return nil, refuse(CodeUnsupported, position, "an aggregate inside an aggregate is not supported")
+		return nil, refuse(CodeUnsupported, position, "an aggregate inside an aggregate is not supported: combine them side by side, as in sum(x) / count(*)")
 	case !in.cells:
 		return nil, hinted(refuse(CodeUnsupported, position, "an aggregate cannot stand in %s", in.name),
 			"conditions on aggregates go to HAVING")

@@ -21,7 +21,7 @@ var (
 
 // bindCast types CAST, :: and DATE '...': of literals, of integers to another width,
 // and of any number to numeric.
-func (b *binder) bindCast(node *pg.Node, cast *pg.TypeCast, in place) (*Expr, error) {
+func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
 	if err := b.only(cast.TypeName, "names", "typemod", "location"); err != nil {
 		return nil, err
 	}
@@ -31,7 +31,8 @@ func (b *binder) bindCast(node *pg.Node, cast *pg.TypeCast, in place) (*Expr, er
 	}
 	kind, ok := castKinds[name]
 	if !ok {
-		return nil, refuse(CodeUnsupported, b.at(cast.TypeName.Location), "CAST to %s is not supported", name)
+		return nil, hinted(refuse(CodeUnsupported, b.at(cast.TypeName.Location), "CAST to %s is not supported", typeName(name)),
+			"the types are smallint, integer, bigint, numeric, text, boolean and date")
 	}
 	arg, err := b.bind(cast.Arg, in)
 	if err != nil {
@@ -53,7 +54,30 @@ func (b *binder) bindCast(node *pg.Node, cast *pg.TypeCast, in place) (*Expr, er
 	case arg.Kind == Integer && kind == Decimal:
 		return b.derive(&Expr{Op: OpRescale, Args: []*Expr{arg}, Kind: Decimal}, in, position)
 	}
-	return nil, b.unsupported(node)
+	refused := refuse(CodeType, position, "%s cannot be cast to %s", arg.Kind.article(), typeName(name))
+	switch {
+	case arg.Kind == Boolean:
+		return nil, hinted(refused, "%s", b.booleanHint(arg))
+	case kind == Text:
+		return nil, hinted(refused, "leave out the cast: numbers and dates are grouped by and printed as they are")
+	case arg.Kind.fractional() && kind == Integer:
+		return nil, hinted(refused, "leave out the cast: figures are exact, round them in the answer")
+	}
+	return nil, hinted(refused, "a literal can be cast, a number to numeric, and an integer to an integer type")
+}
+
+// typeNames are PostgreSQL's own names of types that people call otherwise.
+var typeNames = map[string]string{
+	"int2": "smallint", "int4": "integer", "int8": "bigint", "float4": "real", "float8": "double precision",
+	"bool": "boolean", "bpchar": "char", "varbit": "bit varying", "timestamptz": "timestamp with time zone",
+	"timetz": "time with time zone",
+}
+
+func typeName(name string) string {
+	if known, ok := typeNames[name]; ok {
+		return known
+	}
+	return name
 }
 
 // width is the number of bits of PostgreSQL's type of an Integer: what CAST or

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"strconv"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -25,7 +26,7 @@ func ordinal(node *pg.Node) (value int, ok bool) {
 // target returns the select list's entry with the number, counted from one.
 func (b *binder) target(targets []*pg.Node, number int, clause string, position int) (*pg.Node, error) {
 	if number < 1 || number > len(targets) {
-		return nil, refuse(CodeColumn, position, "%s %d: the select list has %d columns", clause, number, len(targets))
+		return nil, refuse(CodeColumn, position, "%s %d: the select list has %s", clause, number, Plural(len(targets), "column"))
 	}
 	return targets[number-1].GetResTarget().GetVal(), nil
 }
@@ -89,7 +90,7 @@ func (b *binder) addGroup(column, position int) error {
 	}
 	if !c.HasDictionary {
 		return hinted(refuse(CodeType, position, "column %s has no dictionary, so it cannot be grouped by", quote(c.Name)),
-			"columns with at most %d distinct values have one", MaxDictionary)
+			"%s", ungrouped(c))
 	}
 	group := GroupColumn{Column: column}
 	for _, v := range mergeDictionaries(c.Kind, []Column{c}) {
@@ -105,6 +106,15 @@ func (b *binder) addGroup(column, position int) error {
 		return refuse(CodeLimit, position, "the columns of GROUP BY make %d groups; at most %d are allowed", groups, MaxGroups)
 	}
 	return nil
+}
+
+// ungrouped says what to do with a column that cannot be grouped by.
+func ungrouped(c Column) string {
+	if c.Kind.numeric() {
+		return fmt.Sprintf("only columns with at most %d different values have one; histogram(%s, lo, hi, bins) counts by ranges",
+			MaxDictionary, identifier(c.Name))
+	}
+	return fmt.Sprintf("only columns with at most %d different values have one", MaxDictionary)
 }
 
 // bindOutputs binds the select list.
@@ -263,7 +273,7 @@ func (b *binder) outputByName(name string, position int) (found *Expr, err error
 // bindLimit binds LIMIT and OFFSET, which are literals.
 func (b *binder) bindLimit(stmt *pg.SelectStmt) error {
 	if stmt.LimitOption == pg.LimitOption_LIMIT_OPTION_WITH_TIES {
-		return refuse(CodeUnsupported, 0, "FETCH FIRST WITH TIES is not supported")
+		return refuse(CodeUnsupported, 0, "FETCH FIRST WITH TIES is not supported: write LIMIT")
 	}
 	limit, err := b.rowCount(stmt.LimitCount, "LIMIT")
 	if err != nil {

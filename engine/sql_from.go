@@ -54,7 +54,7 @@ func (b *binder) bindTable(from []*pg.Node, cat Catalogue) (position int, err er
 	}
 	position = b.at(table.Location)
 	if !table.Inh {
-		return 0, refuse(CodeUnsupported, position, "FROM ONLY is not supported")
+		return 0, refuse(CodeUnsupported, position, "FROM ONLY is not supported: leave out ONLY")
 	}
 	var tables []string
 	for _, r := range cat {
@@ -68,9 +68,9 @@ func (b *binder) bindTable(from []*pg.Node, cat Catalogue) (position int, err er
 		return 0, hinted(refuse(CodeTable, position, "several tables are called %s but for upper and lower case", quote(table.Relname)),
 			"write the exact name in double quotes")
 	case index < 0:
-		return 0, hinted(refuse(CodeTable, position, "there is no table %s", quote(table.Relname)), "%s", nearest(table.Relname, tables))
+		return 0, hinted(refuse(CodeTable, position, "there is no table %s", quote(table.Relname)), "%s", tableHint(table.Relname, tables, cat))
 	}
-	b.plan.Table, b.alias = tables[index], tables[index]
+	b.plan.Table, b.alias, b.catalogue = tables[index], tables[index], cat
 	if table.Alias != nil {
 		if err := b.only(table.Alias, "aliasname"); err != nil {
 			return 0, err

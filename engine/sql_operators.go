@@ -37,7 +37,7 @@ func (b *binder) bindOperator(e *pg.A_Expr, in place) (*Expr, error) {
 			if err != nil {
 				return nil, err
 			}
-			return b.compare(comparison, left, right, in, position)
+			return b.written(b.compare(comparison, left, right, in, position))
 		}
 	case pg.A_Expr_Kind_AEXPR_IN:
 		return b.bindIn(e, name == "<>", in, position)
@@ -46,19 +46,20 @@ func (b *binder) bindOperator(e *pg.A_Expr, in place) (*Expr, error) {
 	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN:
 		return b.bindBetween(e, e.Kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN, in, position)
 	case pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
-		return nil, refuse(CodeUnsupported, position, "BETWEEN SYMMETRIC is not supported")
+		return nil, refuse(CodeUnsupported, position, "BETWEEN SYMMETRIC is not supported: write the smaller end first")
 	case pg.A_Expr_Kind_AEXPR_ILIKE:
-		return nil, refuse(CodeUnsupported, position, "ILIKE is not supported: text compares by bytes")
+		return nil, refuse(CodeUnsupported, position, "ILIKE is not supported: write LIKE, with the upper and lower case of the values")
 	case pg.A_Expr_Kind_AEXPR_NULLIF:
-		return nil, refuse(CodeUnsupported, position, "NULLIF is not supported")
+		return nil, refuse(CodeUnsupported, position, "NULLIF is not supported: leave rows out with WHERE or FILTER (WHERE ...)")
 	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
-		return nil, refuse(CodeUnsupported, position, "IS DISTINCT FROM is not supported")
+		return nil, refuse(CodeUnsupported, position, "IS DISTINCT FROM is not supported: write <> and IS NULL")
 	case pg.A_Expr_Kind_AEXPR_SIMILAR:
-		return nil, refuse(CodeUnsupported, position, "SIMILAR TO is not supported")
+		return nil, refuse(CodeUnsupported, position, "SIMILAR TO is not supported: write LIKE, with %% and _")
 	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
-		return nil, refuse(CodeUnsupported, position, "ANY and ALL are not supported")
+		return nil, refuse(CodeUnsupported, position, "ANY and ALL are not supported: write IN (value, value, ...)")
 	}
-	return nil, refuse(CodeUnsupported, position, "the operator %s is not supported", name)
+	return nil, hinted(refuse(CodeUnsupported, position, "the operator %s is not supported", name),
+		"the operators are + - * / %% = <> < <= > >= BETWEEN IN LIKE AND OR NOT")
 }
 
 func (b *binder) bindPair(left, right *pg.Node, in place) (l, r *Expr, err error) {
@@ -82,7 +83,7 @@ func (b *binder) bindSign(op Op, node *pg.Node, in place, position int) (*Expr, 
 	case op == OpAdd:
 		return arg, nil
 	case op != OpSubtract:
-		return nil, refuse(CodeUnsupported, position, "this operator stands between two operands")
+		return nil, refuse(CodeUnsupported, position, "this operator stands between two operands: write both")
 	case arg.Op == OpConstant && !arg.Value.IsNull():
 		negated := arg.Value
 		negated.Number = new(big.Int).Neg(negated.Number)
@@ -106,7 +107,11 @@ func (b *binder) number(e *Expr, kind Kind, position int) (*Expr, error) {
 		return nil, err
 	}
 	if !e.Kind.numeric() {
-		return nil, refuse(CodeType, position, "arithmetic takes integers and decimals, not %s", e.Kind.article())
+		refused := refuse(CodeType, position, "arithmetic takes integers and decimals, not %s", e.Kind.article())
+		if e.Kind == Boolean {
+			return nil, hinted(refused, "%s", b.booleanHint(e))
+		}
+		return nil, refused
 	}
 	return e, nil
 }
@@ -175,7 +180,7 @@ func (b *binder) divisor(e *Expr, kind Kind, in place, position int) error {
 		return hinted(refuse(CodeUnsupported, position, "division of decimals is not supported in %s", in.name),
 			"multiply the other side instead")
 	case !constant:
-		return refuse(CodeUnsupported, position, "in %s only division by a constant is supported", in.name)
+		return refuse(CodeUnsupported, position, "in %s only division by a constant is supported: multiply the other side instead", in.name)
 	}
 	return nil
 }
@@ -257,6 +262,14 @@ func (b *binder) compare(op Op, left, right *Expr, in place, position int) (*Exp
 	return b.derive(&Expr{Op: op, Args: operands, Kind: Boolean}, in, position)
 }
 
+// written remembers a comparison that stands in the text, for Plan.Notes.
+func (b *binder) written(e *Expr, err error) (*Expr, error) {
+	if err == nil {
+		b.plan.written = append(b.plan.written, e)
+	}
+	return e, err
+}
+
 // not negates when wanted.
 func (b *binder) not(e *Expr, wanted bool) *Expr {
 	if !wanted {
@@ -277,7 +290,7 @@ func (b *binder) bindBetween(e *pg.A_Expr, negated bool, in place, position int)
 		if err != nil {
 			return nil, err
 		}
-		part, err := b.compare(op, left, right, in, position)
+		part, err := b.written(b.compare(op, left, right, in, position))
 		if err != nil {
 			return nil, err
 		}
@@ -313,7 +326,7 @@ func (b *binder) bindIn(e *pg.A_Expr, negated bool, in place, position int) (*Ex
 	if err := b.unify(operands, in, position); err != nil {
 		return nil, err
 	}
-	out, err := b.derive(&Expr{Op: OpIn, Args: operands, Kind: Boolean}, in, position)
+	out, err := b.written(b.derive(&Expr{Op: OpIn, Args: operands, Kind: Boolean}, in, position))
 	if err != nil {
 		return nil, err
 	}
@@ -344,7 +357,7 @@ func (b *binder) bindLike(e *pg.A_Expr, negated bool, in place, position int) (*
 	case !right.Value.IsNull() && !completePattern(right.Value.Text):
 		return nil, refuse(CodeSyntax, position, "the pattern of LIKE ends in a backslash that escapes nothing")
 	}
-	out, err := b.derive(&Expr{Op: OpLike, Args: []*Expr{left, right}, Kind: Boolean}, in, position)
+	out, err := b.written(b.derive(&Expr{Op: OpLike, Args: []*Expr{left, right}, Kind: Boolean}, in, position))
 	if err != nil {
 		return nil, err
 	}
@@ -371,7 +384,7 @@ func (b *binder) bindLogic(e *pg.BoolExpr, in place) (*Expr, error) {
 	position := b.at(e.Location)
 	op, ok := ops[e.Boolop]
 	if !ok {
-		return nil, refuse(CodeUnsupported, position, "this condition is not supported")
+		return nil, refuse(CodeUnsupported, position, "this condition is not supported: write it with comparisons, AND, OR and NOT")
 	}
 	out := &Expr{Op: op, Kind: Boolean}
 	for _, node := range e.Args {
@@ -410,7 +423,7 @@ func (b *binder) bindBooleanTest(e *pg.BooleanTest, in place) (*Expr, error) {
 	test, ok := tests[e.Booltesttype]
 	position := b.at(e.Location)
 	if !ok {
-		return nil, refuse(CodeUnsupported, position, "this condition is not supported")
+		return nil, refuse(CodeUnsupported, position, "this condition is not supported: write it with comparisons, AND, OR and NOT")
 	}
 	arg, err := b.bind(e.Arg, in)
 	if err != nil {

@@ -72,27 +72,27 @@ func syntaxError(err error) error {
 // fieldReasons says in words what a field outside the whitelist stands for.
 var fieldReasons = map[protoreflect.Name]string{
 	"distinct_clause":  "DISTINCT is not supported: use GROUP BY",
-	"into_clause":      "SELECT INTO is not supported",
-	"group_distinct":   "GROUP BY DISTINCT is not supported",
-	"window_clause":    "window functions are not supported",
-	"values_lists":     "VALUES is not supported",
-	"locking_clause":   "FOR UPDATE and its like are not supported",
+	"into_clause":      "SELECT INTO is not supported: the answer is printed",
+	"group_distinct":   "GROUP BY DISTINCT is not supported: leave out DISTINCT",
+	"window_clause":    "window functions are not supported: use GROUP BY",
+	"values_lists":     "VALUES is not supported: ask one SELECT over one table",
+	"locking_clause":   "FOR UPDATE and its like are not supported: nothing is locked or changed",
 	"with_clause":      "WITH is not supported: ask one SELECT over one table",
-	"larg":             "UNION, INTERSECT and EXCEPT are not supported",
-	"rarg":             "UNION, INTERSECT and EXCEPT are not supported",
-	"all":              "UNION, INTERSECT and EXCEPT are not supported",
-	"agg_order":        "ORDER BY inside an aggregate is not supported",
-	"over":             "window functions are not supported",
-	"agg_within_group": "WITHIN GROUP is not supported",
-	"agg_distinct":     "DISTINCT inside an aggregate is not supported: values are counted and added, never compared across departments",
-	"func_variadic":    "VARIADIC is not supported",
+	"larg":             "UNION, INTERSECT and EXCEPT are not supported: ask each SELECT by itself",
+	"rarg":             "UNION, INTERSECT and EXCEPT are not supported: ask each SELECT by itself",
+	"all":              "UNION, INTERSECT and EXCEPT are not supported: ask each SELECT by itself",
+	"agg_order":        "ORDER BY inside an aggregate is not supported: the order of rows does not count",
+	"over":             "window functions are not supported: use GROUP BY",
+	"agg_within_group": "WITHIN GROUP is not supported here: it belongs to percentile_cont, percentile_disc and mode",
+	"agg_distinct":     "DISTINCT is supported inside count alone: rows are counted and added, never compared across departments",
+	"func_variadic":    "VARIADIC is not supported: write the arguments",
 	"catalogname":      "a table is named without database and schema",
 	"schemaname":       "a table is named without database and schema",
-	"colnames":         "an alias with column names is not supported",
-	"indirection":      "a field or element of a value is not supported",
-	"typmods":          "a type with a length or precision is not supported",
-	"array_bounds":     "arrays are not supported",
-	"use_op":           "ORDER BY USING is not supported",
+	"colnames":         "an alias with column names is not supported: leave out the list of names",
+	"indirection":      "a field or element of a value is not supported: columns hold single values",
+	"typmods":          "a type with a length or precision is not supported: leave out what is in parentheses",
+	"array_bounds":     "arrays are not supported: columns hold single values",
+	"use_op":           "ORDER BY USING is not supported: write ASC or DESC",
 }
 
 // fieldKeywords are the words that bring in fields without a position of their own.
@@ -149,7 +149,7 @@ func (t text) only(m proto.Message, allowed ...protoreflect.Name) error {
 	}
 	reason, ok := fieldReasons[refused.Name()]
 	if !ok {
-		reason = "this form (" + strings.ReplaceAll(string(refused.Name()), "_", " ") + ") is not supported"
+		return hinted(refuse(CodeUnsupported, position, "this form is not supported"), questionForm)
 	}
 	return refuse(CodeUnsupported, position, "%s", reason)
 }
@@ -199,32 +199,31 @@ func locate(v protoreflect.Value, field protoreflect.FieldDescriptor, depth int)
 
 // nodeReasons says in words what a node outside the whitelist stands for.
 var nodeReasons = map[protoreflect.Name]string{
-	"SubLink":          "a subquery is not supported",
+	"SubLink":          "a subquery is not supported: ask it first, and write its answer here",
 	"CaseExpr":         "CASE is not supported: use FILTER (WHERE ...)",
-	"CoalesceExpr":     "COALESCE is not supported",
-	"MinMaxExpr":       "GREATEST and LEAST are not supported",
+	"CoalesceExpr":     "COALESCE is not supported: sums and counts leave NULLs out by themselves",
+	"MinMaxExpr":       "GREATEST and LEAST are not supported: write a condition in FILTER (WHERE ...)",
 	"ParamRef":         "a parameter is not supported: write the value",
 	"SQLValueFunction": "a value that depends on the time or the user is not supported: write the value",
-	"A_ArrayExpr":      "an array is not supported",
-	"A_Indirection":    "a field or element of a value is not supported",
-	"RowExpr":          "a row of values is not supported",
+	"A_ArrayExpr":      "an array is not supported here: write the values, as in IN (1, 2)",
+	"A_Indirection":    "a field or element of a value is not supported: columns hold single values",
+	"RowExpr":          "a row of values is not supported: compare each column by itself",
 	"CollateClause":    "COLLATE is not supported: text compares by bytes",
-	"GroupingSet":      "GROUPING SETS, ROLLUP and CUBE are not supported",
-	"GroupingFunc":     "GROUPING is not supported",
+	"GroupingSet":      "GROUPING SETS, ROLLUP and CUBE are not supported: ask each grouping by itself",
+	"GroupingFunc":     "GROUPING is not supported: ask each grouping by itself",
 	"JoinExpr":         "a join is not supported: ask one SELECT over one table",
 	"RangeSubselect":   "a subquery is not supported: ask one SELECT over one table",
-	"RangeFunction":    "a function in FROM is not supported",
-	"RangeTableSample": "TABLESAMPLE is not supported",
+	"RangeFunction":    "a function in FROM is not supported: ask one SELECT over one table",
+	"RangeTableSample": "TABLESAMPLE is not supported: all rows are counted",
 	"A_Star":           "* is not supported: rows are never shown, only counted and summed",
 	"List":             "a list of values is only supported after IN",
-	"SetToDefault":     "DEFAULT is not supported",
-	"TypeCast":         "CAST is only supported on literals, of numbers to numeric, and of integers to an integer type",
+	"SetToDefault":     "DEFAULT is not supported: write the value",
 }
 
 // unsupported refuses a node by its type.
 func (t text) unsupported(node *pg.Node) error {
 	if node == nil || node.Node == nil {
-		return refuse(CodeUnsupported, 0, "this form is not supported")
+		return hinted(refuse(CodeUnsupported, 0, "this form is not supported"), questionForm)
 	}
 	reflected := node.ProtoReflect()
 	field := reflected.WhichOneof(reflected.Descriptor().Oneofs().ByName("node"))
@@ -234,7 +233,7 @@ func (t text) unsupported(node *pg.Node) error {
 	}
 	reason, ok := nodeReasons[field.Message().Name()]
 	if !ok {
-		reason = "this form (" + string(field.Message().Name()) + ") is not supported"
+		return hinted(refuse(CodeUnsupported, position, "this form is not supported"), questionForm)
 	}
 	return refuse(CodeUnsupported, position, "%s", reason)
 }

@@ -18,6 +18,14 @@ const (
 	sketchFunction = "count distinct estimate"
 )
 
+// shownName is a function as a question writes it.
+func shownName(name string) string {
+	if name == countDistinct || name == sketchFunction {
+		return "count(DISTINCT ...)"
+	}
+	return name
+}
+
 // The buckets of a sketch: a power of two, so that half a value for each bucket, if
 // all rows have different ones, when the tables are small, and two when they are large
 // and the sketch looks at a part of the values.

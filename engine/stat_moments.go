@@ -86,16 +86,16 @@ func (b *binder) bindNumber(name string, node *pg.Node, depth, position int) (*E
 		return nil, err
 	}
 	if e.Op == OpConstant && e.Kind == Null && !e.Value.IsNull() {
-		return nil, refuse(CodeType, position, "%s of text is not supported: it takes integers and decimals", name)
+		return nil, b.noNumber(name, &Expr{Kind: Text}, position)
 	}
 	if e, err = b.coerce(e, Integer, position); err != nil {
 		return nil, err
 	}
 	switch {
 	case !e.Kind.numeric():
-		return nil, refuse(CodeType, position, "%s of %s is not supported: it takes integers and decimals", name, e.Kind.article())
+		return nil, b.noNumber(name, e, position)
 	case hasNull(e):
-		return nil, refuse(CodeType, position, "%s of NULL is not supported", name)
+		return nil, refuse(CodeType, position, "%s of NULL is not supported: name a column", name)
 	}
 	return e, nil
 }

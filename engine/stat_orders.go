@@ -33,7 +33,7 @@ func (s orderStatistic) bind(b *binder, name string, call *pg.FuncCall, in place
 		if s.within {
 			return nil, refuse(CodeUnsupported, position, "%s is written %s", name, s.written(name))
 		}
-		return nil, refuse(CodeUnsupported, position, "%s takes no WITHIN GROUP", name)
+		return nil, refuse(CodeUnsupported, position, "%s takes no WITHIN GROUP: write %s(column)", name, name)
 	}
 	filter, err := b.bindFilter(call.AggFilter, "FILTER", in)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s orderStatistic) bind(b *binder, name string, call *pg.FuncCall, in place
 		return nil, refuse(CodeUnsupported, position, "%s", fieldReasons["agg_order"])
 	}
 	if len(args) != 1 || call.AggStar {
-		return nil, refuse(CodeUnsupported, position, "%s takes one column", name)
+		return nil, refuse(CodeUnsupported, position, "%s takes one column", shownName(name))
 	}
 	column, err := b.dictionaryColumn(name, args[0], in.depth, position)
 	if err != nil {
@@ -70,10 +70,11 @@ func (s orderStatistic) bind(b *binder, name string, call *pg.FuncCall, in place
 	}
 	c := b.plan.Schema.Columns[column]
 	if s.numbers && !c.Kind.numeric() && c.Kind != Null {
-		return nil, refuse(CodeType, position, "%s of %s is not supported: it takes integers and decimals", name, c.Kind.article())
+		column := &Expr{Op: OpColumn, Column: column, Kind: c.Kind}
+		return nil, b.noNumber(name, column, position)
 	}
 	if c.Kind == Boolean && (name == "min" || name == "max") {
-		return nil, refuse(CodeType, position, "%s of a boolean is not supported, as in PostgreSQL", name)
+		return nil, refuse(CodeType, position, "%s of a boolean is not supported, as in PostgreSQL: "+countWhere, name)
 	}
 	switch {
 	case s.count:
@@ -124,7 +125,7 @@ func (b *binder) withinGroup(name string, call *pg.FuncCall, position int) ([]*p
 		return nil, err
 	}
 	if key.SortbyDir == pg.SortByDir_SORTBY_DESC {
-		return nil, refuse(CodeUnsupported, position, "%s orders ascending", name)
+		return nil, refuse(CodeUnsupported, position, "%s orders ascending: leave out DESC", name)
 	}
 	return []*pg.Node{key.Node}, nil
 }
@@ -154,7 +155,7 @@ func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position in
 		return 0, err
 	}
 	if e.Op != OpColumn {
-		return 0, refuse(CodeUnsupported, position, "%s takes a column, not an expression", name)
+		return 0, refuse(CodeUnsupported, position, "%s takes a column, not an expression", shownName(name))
 	}
 	c := b.plan.Schema.Columns[e.Column]
 	if c.Resembles != Null && functions[name].ordered {
@@ -167,7 +168,7 @@ func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position in
 				"figures of this one column stands beside columns of GROUP BY"
 		}
 		return 0, hinted(refuse(CodeType, position,
-			"column %s has no dictionary, so %s cannot count its values in one round", quote(c.Name), name), "%s", hint)
+			"column %s has no dictionary, so %s cannot count its values in one round", quote(c.Name), shownName(name)), "%s", hint)
 	}
 	return e.Column, nil
 }

@@ -46,13 +46,13 @@ func (b *binder) bindSum(name string, call *pg.FuncCall, in place, position int)
 		return nil, err
 	}
 	if arg.Op == OpConstant && arg.Kind == Null && !arg.Value.IsNull() {
-		return nil, refuse(CodeType, position, "%s of text is not supported: it takes integers and decimals", name)
+		return nil, b.noNumber(name, &Expr{Kind: Text}, position)
 	}
 	if arg, err = b.coerce(arg, Integer, position); err != nil {
 		return nil, err
 	}
 	if !arg.Kind.numeric() {
-		return nil, refuse(CodeType, position, "%s of %s is not supported: it takes integers and decimals", name, arg.Kind.article())
+		return nil, b.noNumber(name, arg, position)
 	}
 	sum, err := b.aggregate(&Expr{Op: OpSum, Kind: Decimal, Nullable: true},
 		Moment{Op: Sum, Expr: arg, Filter: filter, Scale: arg.Scale}, position)

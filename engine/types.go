@@ -248,6 +248,9 @@ type Plan struct {
 	Limit         *int64  // nil if none
 	Offset        int64
 	Layout        Layout
+	// written are the comparisons that stand in the text, as NewPlan met them. They are no
+	// part of the plan: Notes reads them.
+	written []*Expr
 }
 
 // Value is one value of an answer; NULL has both nil.

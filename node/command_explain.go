@@ -105,7 +105,7 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 	if c.json {
 		return c.printJSON(explanation.First)
 	}
-	return c.print(explanation.String())
+	return c.print(failure.PrintableLines(explanation.String())) // its notes quote values
 }
 
 // explainFiles explains a question over the tables that files hold.

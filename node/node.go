@@ -95,7 +95,6 @@ type view struct {
 	height   uint64
 	status   Status
 	members  []viewMember
-	votes    []changeReport
 	awaits   string // what is to come before questions are answered here, a sentence
 	epoch    uint64
 	open     int
@@ -166,43 +165,41 @@ func (n *node) close() {
 
 func (n *node) openIdentity(context.Context) error {
 	if n.cfg.Dir == "" {
-		return n.cfg.Fault("dir", errors.New("dir: a node needs a folder to store in"))
+		return errors.New("dir: a node needs a folder to store in")
 	}
 	if n.cfg.Listen == "" {
-		return n.cfg.Fault("listen", errors.New("listen: a node needs an address to listen on"))
+		return errors.New("listen: a node needs an address to listen on")
 	}
-	if err := disk.MakeDir(n.cfg.Dir); disk.Fault(err) != nil {
+	if err := disk.MakeDir(n.cfg.Dir); err != nil {
 		return err
-	} else if err != nil {
-		return n.cfg.Fault("dir", err)
 	}
 	unlock, err := disk.Lock(n.cfg.Dir)
 	if err != nil {
 		return err
 	}
 	n.onClose(unlock)
-	path, key := n.cfg.Identity, "identity"
+	path := n.cfg.Identity
 	if path == "" {
-		path, key = filepath.Join(n.cfg.Dir, config.IdentityFile), "dir"
+		path = filepath.Join(n.cfg.Dir, config.IdentityFile)
 	}
 	if n.id, err = peers.LoadIdentity(path); err != nil {
-		return n.cfg.Fault(key, err)
+		return err
 	}
 	if n.founding, err = newFounding(n.cfg, n.id.Key()); err != nil {
 		return err
 	}
 	if n.trust, err = config.TrustedBlock(n.cfg); err != nil {
-		return n.cfg.Fault("trust", err)
+		return err
 	}
 	if n.params, err = n.o.parameterSet(n.cfg.Parameters); err != nil {
-		return n.cfg.Fault("parameters", fmt.Errorf("parameters: %w", err))
+		return fmt.Errorf("parameters: %w", err)
 	}
 	if have, most := len(n.founding.departments), min(n.params.MaxDepartments(), protocols.MaxDepartments); have > most {
-		return n.cfg.Fault("peers", fmt.Errorf("peers: %d departments are over the %d that the parameters %s allow", have, most, n.params.Name()))
+		return fmt.Errorf("peers: %d departments are over the %d that the parameters %s allow", have, most, n.params.Name())
 	}
 	join := protocols.Sign(engine.Digest{}, n.id.Private(), &protocols.Join{Name: n.cfg.Name})
 	if _, err := join.Open(); err != nil {
-		return n.cfg.Fault("name", fmt.Errorf("name: %w", err))
+		return fmt.Errorf("name: %w", err)
 	}
 	return nil
 }
@@ -210,7 +207,7 @@ func (n *node) openIdentity(context.Context) error {
 func (n *node) openTransport(context.Context) error {
 	t, err := peers.NewHost(n.id, n.cfg.Listen, n.founding.roles, n.log, n.o.Observe, libp2p.PrometheusRegisterer(n.registry))
 	if err != nil {
-		return n.cfg.Fault("listen", err)
+		return err
 	}
 	n.transport = t
 	n.onClose(func() {

@@ -29,6 +29,7 @@ type answerJSON struct {
 	Model       *modelJSON                `json:"model,omitempty"`      // figures beside the rows of a call that returns rows
 	ModelExact  *modelJSON                `json:"modelExact,omitempty"` // the same as in exact
 	Notes       []engine.Note             `json:"notes,omitempty"`      // why values are null
+	Remarks     []string                  `json:"remarks,omitempty"`    // on the question's literals, as explain has them
 	Rounds      []roundJSON               `json:"rounds,omitempty"`     // of a question that took several
 	Assurance   string                    `json:"assurance"`
 	Parameters  string                    `json:"parameters"`
@@ -67,7 +68,7 @@ func answerOf(sql string, a *client.Answer, path string) answerJSON {
 	}
 	out.Rows, out.Exact = texts(a.Result), exacts(a.Result)
 	out.Model, out.ModelExact = modelsOf(a.Result)
-	out.Notes = a.Result.Notes
+	out.Notes, out.Remarks = a.Result.Notes, a.Plan.Notes()
 	out.Certificate.Digest, out.query = a.Verdict.Certificate.String(), a.Query
 	out.Ledger = anchorJSON{Block: a.Verdict.Block, Time: a.Verdict.Time.UTC()}
 	if path != "" {
@@ -118,6 +119,9 @@ func writeAnswer(w io.Writer, a *client.Answer, path string) error {
 	b.WriteString(resultGrid(a.Result).String())
 	if text := modelText(a.Result); text != "" {
 		b.WriteString("\n" + text)
+	}
+	for _, note := range a.Plan.Notes() {
+		b.WriteString("note: " + failure.Printable(note) + "\n")
 	}
 	b.WriteString("\n" + provenance(a, path) + "\n")
 	b.WriteString("time         " + timing(a.Seconds, a.CPUSeconds) + "\n")

@@ -14,9 +14,23 @@ import (
 	"parley/protocols"
 )
 
+// samplePlan is of a question with a literal that no department has; the value that is near moves
+// a terminal's cursor.
+func samplePlan() *engine.Plan {
+	people := engine.Registration{Department: "north", Table: "people", Rows: 3, Columns: []engine.Column{
+		{Name: "sex", Kind: engine.Text, HasDictionary: true, Dictionary: []string{"F\u202e"}}}}
+	plan, err := engine.NewPlan("SELECT count(*) FROM people WHERE sex = 'f\u202e'", engine.Catalogue{people}, []string{"north"},
+		engine.Packing{LimbBits: 20, LimbsPerCiphertext: 3072, MaxCiphertexts: 1, MaxDepartments: 15})
+	if err != nil {
+		panic(err)
+	}
+	return plan
+}
+
 func sampleAnswer() *client.Answer {
 	value := func(printed, exact string) engine.Value { return engine.Value{Text: &printed, Exact: &exact} }
 	return &client.Answer{
+		Plan: samplePlan(),
 		Result: &engine.Result{
 			Columns: []string{"sex", "count", "avg"},
 			Kinds:   []engine.Kind{engine.Text, engine.Integer, engine.Decimal},
@@ -47,7 +61,7 @@ func TestAnswerAsJSON(t *testing.T) {
 	want := `{"sql":"SELECT a <> 1","columns":["sex","count","avg"],` +
 		`"rows":[["女","3","0.33333333333333333333"],[null,"0",null]],` +
 		`"exact":[["女","3","1/3"],[null,"0",null]],` +
-		`"assurance":"sealed","parameters":"light",` +
+		`"remarks":["north has no sex 'f‮'; nearest: 'F‮'"],"assurance":"sealed","parameters":"light",` +
 		`"departments":[{"name":"north","peer":"12D3","status":"contributed"},{"name":"south","peer":"12D4","status":"contributed"}],"members":[],` +
 		`"certificate":{"digest":"01` + strings.Repeat("0", 62) + `","path":null},"ledger":{"block":21,"time":"2023-11-14T22:13:20Z"},"verified":true,"caveat":"made with development keys: whoever made them can forge proofs, and read what they hide","pinned":true,` +
 		`"seconds":{"aggregation":0,"encryption":0,"proving":2.5,"verifying":0,"reEncryption":0,"decryption":0,"total":3},` +
@@ -55,7 +69,7 @@ func TestAnswerAsJSON(t *testing.T) {
 	if got := compact.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	empty := answerOf("", &client.Answer{Result: &engine.Result{Columns: []string{"a"}}}, "x")
+	empty := answerOf("", &client.Answer{Plan: &engine.Plan{}, Result: &engine.Result{Columns: []string{"a"}}}, "x")
 	if empty.Rows == nil || empty.Exact == nil || *empty.Certificate.Path != "x" {
 		t.Errorf("no rows give %+v", empty)
 	}
@@ -71,6 +85,7 @@ func TestAnswerAsText(t *testing.T) {
  女     |     3 | 0.33333333333333333333
  (null) |     0 |                 (null)
 (2 rows)
+note: north has no sex 'f\u202e'; nearest: 'F\u202e'
 
 certificate  verified; made with development keys: whoever made them can forge proofs, and read what they hide
 assurance    sealed, parameters light (not for private data)

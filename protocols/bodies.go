@@ -196,12 +196,10 @@ type Change struct {
 	NewKey  Key // when ActionRotate or ActionSeize
 }
 
-// Vote is a validator's vote for a change of the membership, or takes that vote back.
+// Vote is a validator's vote for a change of the membership.
 type Vote struct {
-	_        struct{} `cbor:",toarray"`
-	Change   Change
-	Withdraw bool   // the author's standing vote for the change does not count any more
-	Turn     uint64 // higher than that of the author's last Vote about this change, so that none is said again by others
+	_      struct{} `cbor:",toarray"`
+	Change Change
 }
 
 // Kind implements Body.
