@@ -78,7 +78,7 @@ func oneNodeFolder(dir string) (n nodeFolder, ok bool, err error) {
 		return n, false, err
 	}
 	if err := toml.Unmarshal(text, &n.config); err != nil {
-		return n, false, config.Failure(path, err)
+		return n, false, config.Failure(path, text, err)
 	}
 	n.base, n.data = base, config.Resolve(base, n.config.Dir)
 	return n, true, nil

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -99,5 +100,28 @@ func statusText(r nodeReport) string {
 		}
 		line("member", "%s, %s, %s, %s", failure.Printable(name), m.Role, state, m.Peer)
 	}
+	for _, v := range r.Votes { // each has one that stands
+		b.WriteString(votesText(v))
+	}
 	return b.String()
+}
+
+// votesText is a change that is voted for, within 80 columns up to names.
+func votesText(v changeReport) string {
+	var by []string
+	for _, c := range v.By {
+		by = append(by, failure.Printable(cmp.Or(c.Name, c.Peer)))
+	}
+	text := fmt.Sprintf("%-9s %d of %d votes since block %d, by %s, to\n%10s%s %s", "vote", len(v.By), v.Need, v.By[0].Block,
+		strings.Join(by, ", "), "", v.Action, v.Peer)
+	if v.To != "" {
+		text += fmt.Sprintf("\n%10s--to %s", "", v.To)
+	}
+	if v.Action == "add" {
+		text += ", " + v.Role
+	}
+	if v.Handover {
+		text += fmt.Sprintf("\n%10sthe member's own vote, from its old identity's node, is missing", "")
+	}
+	return text + "\n"
 }

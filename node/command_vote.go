@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,11 +17,12 @@ import (
 func (c *command) voteCommand() *cobra.Command {
 	var path, role, to string
 	cmd := &cobra.Command{
-		Use:   "vote --config node.toml add|remove|rotate|seize PEER-ID",
+		Use:   "vote --config node.toml add|remove|rotate|seize|withdraw PEER-ID",
 		Short: "vote for a change of who belongs to the network",
 		Long: `Has the running node vote for a change. The same vote by more than two thirds of all departments and auditors puts it
 in force: the ledger's validators follow, and a new epoch is formed with the new departments. Who is removed is cut off
-at once. A vote that others did not join is void as soon as another change is in force.
+at once. A vote that others did not join is void as soon as another change is in force; until then withdraw takes back
+what this node has voted about a peer id. parley node status lists the votes that are open.
 
 A member that gets a new identity hands over: it votes for its own rotation by its old one, and that vote is the old
 key's signature, without which the rotation does not come into force. Where the old key is lost, the others can seize the
@@ -30,8 +32,9 @@ against an older description have exit status 3: parley ledger network --at BLOC
   parley vote --config node.toml add --role department 12D3KooW...
   parley vote --config node.toml remove 12D3KooW...
   parley vote --config node.toml rotate --to 12D3KooNEW... 12D3KooOLD...
-  parley vote --config node.toml seize --to 12D3KooNEW... 12D3KooOLD...`,
-		Args: arguments(2, "add, remove, rotate or seize, and a peer id"),
+  parley vote --config node.toml seize --to 12D3KooNEW... 12D3KooOLD...
+  parley vote --config node.toml withdraw 12D3KooW...`,
+		Args: arguments(2, "add, remove, rotate, seize or withdraw, and a peer id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.vote(cmd.Context(), path, voteRequest{Action: args[0], Role: role, Peer: args[1], To: to})
 		},
@@ -61,6 +64,9 @@ func (c *command) vote(ctx context.Context, config string, q voteRequest) error 
 	}
 	if c.json {
 		return c.printJSON(reply)
+	}
+	if reply.Withdrawn != nil {
+		return c.print("withdrawn: this node does not vote any more to " + strings.Join(reply.Withdrawn, ", or to ") + "\n")
 	}
 	if reply.Done {
 		return c.print("the change is in force\n")

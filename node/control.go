@@ -68,7 +68,7 @@ func (n *node) openControl(context.Context) error {
 	}
 	address, err = n.serveHTTP(n.cfg.Metrics, open)
 	if err != nil {
-		return fmt.Errorf("metrics: %w", err)
+		return n.cfg.Fault("metrics", fmt.Errorf("metrics: %w", err))
 	}
 	n.log.Info("metrics", "address", "http://"+address+"/metrics")
 	return nil

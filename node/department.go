@@ -120,6 +120,9 @@ func (n *node) order(batch []protocols.Record) error {
 		} else {
 			n.log.Debug("on the ledger", "number", r.Number, "block", r.Block, "entry", r.Entry.Kind.String(), "author", n.replica.NameOf(r.Entry.Author))
 		}
+		if refused == nil && r.Entry.Kind == protocols.KindVote && n.caughtUp() {
+			n.tellVote(&r)
+		}
 	}
 	return nil
 }
@@ -158,7 +161,7 @@ func (n *node) caughtUp() bool {
 func (n *node) refreshView() {
 	old := n.view.Load()
 	v := &view{network: old.network, height: n.replica.Applied(), status: old.status,
-		members: viewMembers(n.replica), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence())}
+		members: viewMembers(n.replica), votes: viewVotes(n.replica), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence())}
 	if e := n.replica.Epoch(); e != nil {
 		v.epoch = e.Number
 	}

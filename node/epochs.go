@@ -68,7 +68,7 @@ func (n *node) dueEntries(ctx context.Context) error {
 		return nil
 	}
 	if name := n.replica.NameOf(n.id.Key()); name != n.cfg.Name {
-		return fmt.Errorf("name: this identity joined the network as %q, and a department keeps its name; the configuration says %q", name, n.cfg.Name)
+		return n.cfg.Fault("name", fmt.Errorf("name: this identity joined the network as %q, and a department keeps its name; the configuration says %q", name, n.cfg.Name))
 	}
 	n.dueRegistrations()
 	if !n.cfg.Auditor && n.replica.NeedsEpoch() {

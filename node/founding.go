@@ -49,8 +49,10 @@ func newFounding(cfg config.Config, self protocols.Key) (*founding, error) {
 		texts []string
 		keys  *[]protocols.Key
 	}{{"peers", cfg.Peers, &m.departments}, {"auditors", cfg.Auditors, &m.auditors}} {
-		if err := m.addMembers(list.field, list.texts, list.keys); err != nil {
-			return nil, err
+		for i, text := range list.texts {
+			if err := m.addMember(text, list.keys); err != nil {
+				return nil, cfg.EntryFault(list.field, i, err)
+			}
 		}
 	}
 	if err := m.readGenesis(cfg); err != nil {
@@ -58,50 +60,61 @@ func newFounding(cfg config.Config, self protocols.Key) (*founding, error) {
 	}
 	sortKeys(m.departments)
 	sortKeys(m.auditors)
-	for i, text := range cfg.Analysts {
-		key, err := peers.KeyOf(text)
-		if err != nil {
-			return nil, fmt.Errorf("analysts: entry %d: %w", i+1, err)
-		}
-		id := peers.IDOf(key)
-		if m.roles.Of(id) == peers.Member || key == self {
-			return nil, fmt.Errorf("analysts: entry %d, %s, is a department or an auditor: an analyst has an identity of its own", i+1, id)
-		}
-		if !m.roles.Set(id, peers.Analyst) {
-			return nil, fmt.Errorf("analysts: entry %d names %s a second time", i+1, id)
-		}
-		m.analysts = append(m.analysts, key)
+	var err error
+	if m.analysts, err = readAnalysts(cfg, self, m.roles); err != nil {
+		return nil, err
 	}
 	if len(m.departments) == 0 {
-		return nil, errors.New("peers: an auditor's network has departments: name them")
+		return nil, cfg.Fault("peers", errors.New("peers: an auditor's network has departments: name them"))
 	}
 	if len(m.departments) > protocols.MaxDepartments || len(m.auditors) > protocols.MaxAuditors {
-		return nil, fmt.Errorf("peers: %d departments and %d auditors are over the limits of %d and %d",
-			len(m.departments), len(m.auditors), protocols.MaxDepartments, protocols.MaxAuditors)
+		return nil, cfg.Fault("peers", fmt.Errorf("peers: %d departments and %d auditors are over the limits of %d and %d",
+			len(m.departments), len(m.auditors), protocols.MaxDepartments, protocols.MaxAuditors))
 	}
 	return m, nil
 }
 
-func (m *founding) addMembers(field string, texts []string, keys *[]protocols.Key) error {
-	for i, text := range texts {
-		info, err := peers.ParseAddress(text)
-		if err != nil {
-			return fmt.Errorf("%s: entry %d, %q: %w", field, i+1, text, err)
-		}
-		key, err := peers.KeyOfID(info.ID)
-		if err != nil {
-			return fmt.Errorf("%s: entry %d: %w", field, i+1, err)
-		}
-		if key == m.self {
-			return fmt.Errorf("%s: entry %d is this node's own identity: the list is of the others", field, i+1)
-		}
-		if !m.roles.Set(info.ID, peers.Member) {
-			return fmt.Errorf("%s: entry %d names %s a second time", field, i+1, info.ID)
-		}
-		*keys = append(*keys, key)
-		m.peers = append(m.peers, *info)
+func (m *founding) addMember(text string, keys *[]protocols.Key) error {
+	info, err := peers.ParseAddress(text)
+	if err != nil {
+		return fmt.Errorf("%q: %w", text, err)
 	}
+	key, err := peers.KeyOfID(info.ID)
+	if err != nil {
+		return err
+	}
+	if key == m.self {
+		return errors.New("this node's own identity: the list is of the others")
+	}
+	if !m.roles.Set(info.ID, peers.Member) {
+		return fmt.Errorf("%s is named a second time", info.ID)
+	}
+	*keys = append(*keys, key)
+	m.peers = append(m.peers, *info)
 	return nil
+}
+
+// readAnalysts adds the analysts of a configuration to an allow-list of members.
+func readAnalysts(cfg config.Config, self protocols.Key, roles *peers.Roles) ([]protocols.Key, error) {
+	var keys []protocols.Key
+	for i, text := range cfg.Analysts {
+		key, err := peers.KeyOf(text)
+		if err != nil {
+			return nil, cfg.EntryFault("analysts", i, err)
+		}
+		id := peers.IDOf(key)
+		if roles.Of(id) == peers.Member || key == self {
+			return nil, cfg.EntryFault("analysts", i, fmt.Errorf("%s is a department or an auditor: an analyst has an identity of its own", id))
+		}
+		if slices.Contains(keys, key) {
+			return nil, cfg.EntryFault("analysts", i, fmt.Errorf("%s is named a second time", id))
+		}
+		if !roles.Set(id, peers.Analyst) {
+			return nil, cfg.EntryFault("analysts", i, errors.New("too many: peers, auditors and analysts are over the limit of the allow-list"))
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // readGenesis takes the network from the description that the configuration
@@ -118,14 +131,14 @@ func (m *founding) readGenesis(cfg config.Config) error {
 		return nil // the first start: openKeys makes it
 	}
 	if err != nil {
-		return fmt.Errorf("genesis: %w", err)
+		return cfg.Fault("genesis", fmt.Errorf("genesis: %w", err))
 	}
 	n, err := protocols.ParseGenesis(text)
 	if err != nil {
-		return fmt.Errorf("genesis: %s: %w", path, err)
+		return cfg.Fault("genesis", fmt.Errorf("genesis: %s: %w", path, err))
 	}
 	if n.Parameters != cfg.Parameters {
-		return fmt.Errorf("parameters: %q, and the network in %s uses %q", cfg.Parameters, path, n.Parameters)
+		return cfg.Fault("parameters", fmt.Errorf("parameters: %q, and the network in %s uses %q", cfg.Parameters, path, n.Parameters))
 	}
 	m.genesis, m.departments, m.auditors = n, nil, nil
 	for _, d := range n.Departments {

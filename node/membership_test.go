@@ -25,15 +25,51 @@ import (
 func (n *testNetwork) vote(q voteRequest, voters ...int) (reply voteReply) {
 	n.t.Helper()
 	for _, i := range voters {
-		body, err := json.Marshal(q)
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		if err := callControl(context.Background(), n.nodes[i].cfg.Dir, http.MethodPost, "/vote", bytes.NewReader(body), &reply); err != nil {
+		reply = voteReply{}
+		if err := n.cast(q, i, &reply); err != nil {
 			n.t.Fatalf("%s votes: %v\n%s", n.nodes[i].cfg.Name, err, n.nodes[i].log)
 		}
 	}
 	return reply
+}
+
+func (n *testNetwork) cast(q voteRequest, voter int, reply *voteReply) error {
+	n.t.Helper()
+	body, err := json.Marshal(q)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return callControl(context.Background(), n.nodes[voter].cfg.Dir, http.MethodPost, "/vote", bytes.NewReader(body), reply)
+}
+
+// pendingVotes waits until all members' status shows who has voted for a change that is not in
+// force, and that they logged it.
+func (n *testNetwork) pendingVotes(q voteRequest, voters ...int) {
+	n.t.Helper()
+	for i := range n.nodes {
+		if n.nodes[i].cancel == nil {
+			continue
+		}
+		var last []changeReport
+		n.eventually(fmt.Sprintf("%s shows %d votes", n.nodes[i].cfg.Name, len(voters)), func() bool {
+			last = n.report(i).Votes
+			return len(last) == 1 && len(last[0].By) == len(voters)
+		})
+		v := last[0]
+		if v.Action != q.Action || v.Role != q.Role || v.Peer != q.Peer || v.Need != 3 {
+			n.t.Errorf("%+v", v)
+		}
+		for k, by := range v.By {
+			if voter := n.nodes[voters[k]]; by.Name != voter.cfg.Name || by.Peer != voter.id.Peer() || by.Block == 0 {
+				n.t.Errorf("%+v", by)
+			}
+		}
+		if text := statusText(n.report(i)); !strings.Contains(text, fmt.Sprintf("vote      %d of 3 votes since block ", len(voters))) ||
+			!strings.Contains(text, "\n          add "+q.Peer+", department\n") {
+			n.t.Errorf("%s", text)
+		}
+		n.logged(i, `msg="a vote for a change of the membership" change="add the department `+q.Peer)
+	}
 }
 
 // report asks a node's door how it is.
@@ -114,6 +150,19 @@ func TestVotes(t *testing.T) {
 	if r := n.vote(add, 0, 1); r.Done || r.Votes != 2 || r.Need != 3 {
 		t.Fatalf("after two votes: %+v", r)
 	}
+	n.pendingVotes(add, 0, 1)
+	if r := n.vote(voteRequest{Action: "withdraw", Peer: late.id.Peer()}, 1); len(r.Withdrawn) != 1 || !strings.Contains(r.Withdrawn[0], late.id.Peer()) {
+		t.Fatalf("withdrawn: %+v", r)
+	}
+	n.pendingVotes(add, 0)
+	if err := n.cast(voteRequest{Action: "withdraw", Peer: late.id.Peer()}, 1, new(voteReply)); err == nil || !strings.Contains(err.Error(), "it cast none") {
+		t.Errorf("a vote is withdrawn twice: %v", err)
+	}
+	n.logged(0, `msg="a vote for a change of the membership is withdrawn"`)
+	if r := n.vote(add, 1); r.Done || r.Votes != 2 {
+		t.Fatalf("voted again: %+v", r)
+	}
+	n.pendingVotes(add, 0, 1)
 	if r := n.vote(add, 4); !r.Done {
 		t.Fatalf("after three votes: %+v", r)
 	}

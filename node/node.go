@@ -95,6 +95,7 @@ type view struct {
 	height   uint64
 	status   Status
 	members  []viewMember
+	votes    []changeReport
 	awaits   string // what is to come before questions are answered here, a sentence
 	epoch    uint64
 	open     int
@@ -165,41 +166,43 @@ func (n *node) close() {
 
 func (n *node) openIdentity(context.Context) error {
 	if n.cfg.Dir == "" {
-		return errors.New("dir: a node needs a folder to store in")
+		return n.cfg.Fault("dir", errors.New("dir: a node needs a folder to store in"))
 	}
 	if n.cfg.Listen == "" {
-		return errors.New("listen: a node needs an address to listen on")
+		return n.cfg.Fault("listen", errors.New("listen: a node needs an address to listen on"))
 	}
-	if err := disk.MakeDir(n.cfg.Dir); err != nil {
+	if err := disk.MakeDir(n.cfg.Dir); disk.Fault(err) != nil {
 		return err
+	} else if err != nil {
+		return n.cfg.Fault("dir", err)
 	}
 	unlock, err := disk.Lock(n.cfg.Dir)
 	if err != nil {
 		return err
 	}
 	n.onClose(unlock)
-	path := n.cfg.Identity
+	path, key := n.cfg.Identity, "identity"
 	if path == "" {
-		path = filepath.Join(n.cfg.Dir, config.IdentityFile)
+		path, key = filepath.Join(n.cfg.Dir, config.IdentityFile), "dir"
 	}
 	if n.id, err = peers.LoadIdentity(path); err != nil {
-		return err
+		return n.cfg.Fault(key, err)
 	}
 	if n.founding, err = newFounding(n.cfg, n.id.Key()); err != nil {
 		return err
 	}
 	if n.trust, err = config.TrustedBlock(n.cfg); err != nil {
-		return err
+		return n.cfg.Fault("trust", err)
 	}
 	if n.params, err = n.o.parameterSet(n.cfg.Parameters); err != nil {
-		return fmt.Errorf("parameters: %w", err)
+		return n.cfg.Fault("parameters", fmt.Errorf("parameters: %w", err))
 	}
 	if have, most := len(n.founding.departments), min(n.params.MaxDepartments(), protocols.MaxDepartments); have > most {
-		return fmt.Errorf("peers: %d departments are over the %d that the parameters %s allow", have, most, n.params.Name())
+		return n.cfg.Fault("peers", fmt.Errorf("peers: %d departments are over the %d that the parameters %s allow", have, most, n.params.Name()))
 	}
 	join := protocols.Sign(engine.Digest{}, n.id.Private(), &protocols.Join{Name: n.cfg.Name})
 	if _, err := join.Open(); err != nil {
-		return fmt.Errorf("name: %w", err)
+		return n.cfg.Fault("name", fmt.Errorf("name: %w", err))
 	}
 	return nil
 }
@@ -207,7 +210,7 @@ func (n *node) openIdentity(context.Context) error {
 func (n *node) openTransport(context.Context) error {
 	t, err := peers.NewHost(n.id, n.cfg.Listen, n.founding.roles, n.log, n.o.Observe, libp2p.PrometheusRegisterer(n.registry))
 	if err != nil {
-		return err
+		return n.cfg.Fault("listen", err)
 	}
 	n.transport = t
 	n.onClose(func() {

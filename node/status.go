@@ -24,6 +24,7 @@ type nodeReport struct {
 	Uptime    float64        `json:"uptimeSeconds"`
 	Ledger    ledgerReport   `json:"ledger"`
 	Members   []memberReport `json:"members"`
+	Votes     []changeReport `json:"pendingVotes,omitempty"`
 	Epoch     uint64         `json:"epoch"` // the number of the one to ask under, 0 if none is formed
 	Open      int            `json:"openQueries"`
 	Evidence  int            `json:"evidence"` // deviations that the ledger has on record
@@ -52,6 +53,44 @@ type memberReport struct {
 	Standing  string `json:"standing,omitempty"` // of one that is no founder: how its key came to its name, and in which block
 }
 
+// changeReport is a change of the membership that members have voted for, and that is not in force.
+type changeReport struct {
+	Change string       `json:"change"` // as people read it
+	Action string       `json:"action"`
+	Role   string       `json:"role"`
+	Peer   string       `json:"peer"`
+	To     string       `json:"to,omitempty"` // rotate, seize: the new identity
+	By     []castReport `json:"by"`           // from the first
+	Need   int          `json:"need"`         // votes put it in force
+	// Handover says of a rotation that the member's own vote is still missing.
+	Handover bool `json:"handoverMissing,omitempty"`
+}
+
+type castReport struct {
+	Name  string `json:"name"` // empty: it has not joined
+	Peer  string `json:"peer"`
+	Block uint64 `json:"block"`
+}
+
+func viewVotes(s *protocols.State) (out []changeReport) {
+	for _, p := range s.Pending() {
+		c := changeReport{Change: audit.ChangeText(s, p.Change), Action: string(p.Change.Action), Role: string(p.Change.Role),
+			Peer: peers.PeerOf(p.Change.Key), Need: p.Need, Handover: p.Change.Action == protocols.ActionRotate && !votedBy(p, p.Change.Key)}
+		if p.Change.NewKey != (protocols.Key{}) {
+			c.To = peers.PeerOf(p.Change.NewKey)
+		}
+		for _, r := range p.Votes {
+			by := castReport{Peer: peers.PeerOf(r.Entry.Author), Block: r.Block}
+			if s.HasJoined(r.Entry.Author) {
+				by.Name = s.NameOf(r.Entry.Author)
+			}
+			c.By = append(c.By, by)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
 func (n *node) report() nodeReport {
 	v := n.view.Load()
 	l := n.ledger.Status()
@@ -76,6 +115,7 @@ func (n *node) report() nodeReport {
 		m.report.Peer, m.report.Connected = p.String(), p == n.id.ID() || n.transport.Connected(p)
 		r.Members = append(r.Members, m.report)
 	}
+	r.Votes = v.votes
 	r.Blobs, r.BlobBytes = n.blobs.Total()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)

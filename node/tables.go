@@ -23,10 +23,10 @@ func (n *node) openTables(ctx context.Context) error {
 		return err
 	}
 	var registrations []engine.Registration
-	for _, c := range n.cfg.Tables {
+	for i, c := range n.cfg.Tables {
 		data, err := openTable(ctx, c, salt, spill)
 		if err != nil {
-			return fmt.Errorf("table %s: %w", c.Name, err)
+			return n.cfg.TableFault(i, err)
 		}
 		n.onClose(func() { data.Close() })
 		n.tables = append(n.tables, &table{name: c.Name, data: data})
@@ -37,8 +37,10 @@ func (n *node) openTables(ctx context.Context) error {
 		}
 		registrations = append(registrations, data.Registration(n.cfg.Name, 1))
 	}
-	if err := protocols.CheckTables(n.cfg.Name, registrations, len(n.founding.departments)); err != nil {
-		return fmt.Errorf("tables: %w", err)
+	for i := range registrations {
+		if err := protocols.CheckTables(n.cfg.Name, registrations[:i+1], len(n.founding.departments)); err != nil {
+			return n.cfg.Fault(fmt.Sprintf("table[%d]", i), fmt.Errorf("tables: %w", err))
+		}
 	}
 	for _, r := range registrations {
 		n.log.Info("table", "name", r.Table, "rows", r.Rows, "columns", len(r.Columns))

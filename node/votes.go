@@ -7,15 +7,20 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
+	"parley/node/audit"
 	"parley/node/peers"
 	"parley/protocols"
 )
 
+// actionWithdraw is no change: a node takes its votes about a peer back.
+const actionWithdraw protocols.Action = "withdraw"
+
 // voteRequest is what the operator's door takes: a change of the membership
 // that this node votes for.
 type voteRequest struct {
-	Action string `json:"action"` // add, remove, rotate, seize
+	Action string `json:"action"` // add, remove, rotate, seize; withdraw: the node's votes about the peer
 	Role   string `json:"role"`   // department, auditor
 	Peer   string `json:"peer"`
 	To     string `json:"to,omitempty"` // rotate, seize: the new identity
@@ -25,11 +30,11 @@ type voteRequest struct {
 func (q voteRequest) change() (protocols.Change, error) {
 	out := protocols.Change{Action: protocols.Action(q.Action), Role: protocols.Role(q.Role)}
 	switch out.Action {
-	case protocols.ActionAdd, protocols.ActionRemove, protocols.ActionRotate, protocols.ActionSeize:
+	case protocols.ActionAdd, protocols.ActionRemove, protocols.ActionRotate, protocols.ActionSeize, actionWithdraw:
 	default:
-		return out, fmt.Errorf("%q is not add, remove, rotate or seize", q.Action)
+		return out, fmt.Errorf("%q is not add, remove, rotate, seize or withdraw", q.Action)
 	}
-	if out.Role != protocols.RoleDepartment && out.Role != protocols.RoleAuditor {
+	if out.Role != protocols.RoleDepartment && out.Role != protocols.RoleAuditor && out.Action != actionWithdraw {
 		return out, fmt.Errorf("role %q is not department or auditor", q.Role)
 	}
 	var err error
@@ -52,6 +57,8 @@ type voteReply struct {
 	Need  int  `json:"need"`
 	// Handover says of a rotation that the member's own vote is still missing.
 	Handover bool `json:"handoverMissing"`
+	// Withdrawn is what the node does not vote for any more, as people read it.
+	Withdrawn []string `json:"withdrawn,omitempty"`
 }
 
 // serveVote signs a vote as this node and waits until it is ordered.
@@ -65,14 +72,18 @@ func (n *node) serveVote(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not a vote", http.StatusBadRequest)
 		return
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), controlTimeout)
+	defer cancel()
 	change, err := q.change()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), controlTimeout)
-	defer cancel()
-	reply, err := n.vote(ctx, change)
+	do := n.vote
+	if change.Action == actionWithdraw {
+		do = n.withdraw
+	}
+	reply, err := do(ctx, change)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
@@ -93,7 +104,7 @@ func (n *node) vote(ctx context.Context, change protocols.Change) (voteReply, er
 			change.Role = protocols.RoleAuditor // a present member's is known
 		}
 	}
-	e := protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Vote{Change: change})
+	e := protocols.Sign(n.network.ID(), n.id.Private(), before.NextVote(n.id.Key(), change, false))
 	if err := n.history.Append(ctx, e); err != nil {
 		return voteReply{}, err
 	}
@@ -104,13 +115,58 @@ func (n *node) vote(ctx context.Context, change protocols.Change) (voteReply, er
 	if after.Membership().Version != change.Version {
 		return voteReply{Done: true}, nil
 	}
-	reply := voteReply{Need: 2*len(after.Validators())/3 + 1, Handover: change.Action == protocols.ActionRotate}
-	for _, r := range after.Votes() {
-		body, err := r.Entry.Open()
-		if vote, ok := body.(*protocols.Vote); err == nil && ok && vote.Change == change {
-			reply.Votes++
-			reply.Handover = reply.Handover && r.Entry.Author != change.Key
+	reply := voteReply{Handover: change.Action == protocols.ActionRotate}
+	for _, p := range after.Pending() {
+		if p.Change == change {
+			reply.Votes, reply.Need = len(p.Votes), p.Need
+			reply.Handover = reply.Handover && !votedBy(p, change.Key)
 		}
 	}
 	return reply, nil
+}
+
+// withdraw takes back what this node has voted about a key.
+func (n *node) withdraw(ctx context.Context, about protocols.Change) (reply voteReply, err error) {
+	before, err := n.history.Base(ctx)
+	if err != nil {
+		return reply, err
+	}
+	for _, p := range before.Pending() {
+		if p.Change.Key != about.Key && p.Change.NewKey != about.Key || !votedBy(p, n.id.Key()) {
+			continue
+		}
+		vote := before.NextVote(n.id.Key(), p.Change, true)
+		if err := n.history.Append(ctx, protocols.Sign(n.network.ID(), n.id.Private(), vote)); err != nil {
+			return reply, err
+		}
+		reply.Withdrawn = append(reply.Withdrawn, audit.ChangeText(before, p.Change))
+	}
+	if reply.Withdrawn == nil {
+		return reply, fmt.Errorf("no vote of this node about %s is open: it cast none, or the change is in force, which only another vote reverses", peers.PeerOf(about.Key))
+	}
+	return reply, nil
+}
+
+func votedBy(p protocols.Pending, k protocols.Key) bool {
+	return slices.ContainsFunc(p.Votes, func(r protocols.Record) bool { return r.Entry.Author == k })
+}
+
+// tellVote logs a vote that has just been ordered.
+func (n *node) tellVote(r *protocols.Record) {
+	body, err := r.Entry.Open()
+	vote, ok := body.(*protocols.Vote)
+	if err != nil || !ok {
+		return // the replica would not have taken it
+	}
+	text := "a vote puts a change of the membership in force"
+	by := []any{"change", audit.ChangeText(n.replica, vote.Change), "by", audit.AuthorName(n.replica, r.Entry.Author), "block", r.Block}
+	for _, p := range n.replica.Pending() {
+		if p.Change == vote.Change {
+			text, by = "a vote for a change of the membership", append(by, "votes", len(p.Votes), "needed", p.Need)
+		}
+	}
+	if vote.Withdraw {
+		text = "a vote for a change of the membership is withdrawn"
+	}
+	n.log.Info(text, by...)
 }

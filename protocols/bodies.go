@@ -196,10 +196,12 @@ type Change struct {
 	NewKey  Key // when ActionRotate or ActionSeize
 }
 
-// Vote is a validator's vote for a change of the membership.
+// Vote is a validator's vote for a change of the membership, or takes that vote back.
 type Vote struct {
-	_      struct{} `cbor:",toarray"`
-	Change Change
+	_        struct{} `cbor:",toarray"`
+	Change   Change
+	Withdraw bool   // the author's standing vote for the change does not count any more
+	Turn     uint64 // higher than that of the author's last Vote about this change, so that none is said again by others
 }
 
 // Kind implements Body.

@@ -53,7 +53,7 @@ func goldenEntries() []Entry {
 		&ShareCommit{Query: d(13), Epoch: d(8), Blobs: []engine.Digest{d(16), d(17)}},
 		&Done{Query: d(13), Certificate: d(18), Transcript: d(19)},
 		&Expire{Query: d(13)},
-		&Vote{Change: Change{Version: 2, Action: ActionRotate, Role: RoleAuditor, Key: k(4), NewKey: k(5)}},
+		&Vote{Change: Change{Version: 2, Action: ActionRotate, Role: RoleAuditor, Key: k(4), NewKey: k(5)}, Withdraw: true, Turn: 1},
 		&Judge{Case: d(13), Blob: d(14), Guilty: true},
 	}
 	var entries []Entry

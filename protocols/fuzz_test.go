@@ -57,6 +57,9 @@ func FuzzReferee(f *testing.F) {
 	for _, e := range goldenEntries() {
 		f.Add(byte(e.Kind), byte(1), byte(2), e.Body)
 	}
+	for turn := range uint64(2) {
+		f.Add(byte(KindVote), byte(1), byte(2), engine.Marshal(&Vote{Change: adding(RoleAuditor, "new"), Withdraw: turn > 0, Turn: turn}))
+	}
 	f.Fuzz(func(t *testing.T, kind, author, phase byte, body []byte) {
 		c := newCourt(t)
 		c.join()

@@ -24,7 +24,7 @@ type membership struct {
 	retired    []Member
 	gone       []Seat // whom votes removed
 	chapters   []chapter
-	pending    []Record // votes for changes of this version, ascending
+	pending    []vote // about changes of this version, ascending
 	sets       []validatorSet
 	transcript engine.Digest
 }
@@ -37,6 +37,13 @@ type seat struct {
 	reserved string        // the only name that it may join under, if not empty
 	join     engine.Digest // digest of its Join entry
 	steps    []Step        // by which its key came here; a slice is never changed
+}
+
+// vote is a validator's last Vote about a change. One that withdraws is kept until the version
+// changes: without it the vote before could be said again by others.
+type vote struct {
+	record Record
+	body   Vote
 }
 
 // chapter is a Join, or the votes that made a change, in their order. It took effect with its
@@ -164,43 +171,89 @@ func (m *membership) close(records []Record) {
 	}
 }
 
-// vote counts a vote. It returns the votes of the change that takes effect with it, or nil.
+// vote counts a vote, or takes one back. It returns the votes of the change that takes effect with
+// it, or nil.
 func (m *membership) vote(r *Record, b *Vote) ([]Record, *Refusal) {
-	own := 0
-	for _, p := range m.pending {
-		if p.Entry.Author == r.Entry.Author {
-			if own++; string(p.Entry.Body) == string(r.Entry.Body) {
-				return nil, refuse("duplicate", "the validator has voted for this change")
-			}
-		}
-	}
-	switch {
-	case m.seat(r.Entry.Author) == nil:
-		return nil, refuse("stranger", "the author is not a member of this network")
-	case b.Change.Version != m.version:
-		return nil, refuse("stale-membership", "the vote is about version %d of the membership, the present is %d", b.Change.Version, m.version)
-	case own >= MaxVotes || m.records() >= MaxHistory:
-		return nil, refuse("too-many", "too many votes are open: %d of this validator", own)
-	}
-	if refusal := m.possible(&b.Change); refusal != nil {
+	if refusal := m.say(r, b); refusal != nil {
 		return nil, refusal
 	}
-	m.pending = append(m.pending, *r)
-	var votes []Record
-	var voters []Key
-	for _, p := range m.pending {
-		if string(p.Entry.Body) == string(r.Entry.Body) { // bodies are canonical
-			votes, voters = append(votes, p), append(voters, p.Entry.Author)
-		}
-	}
-	handed := b.Change.Action != ActionRotate || slices.Contains(voters, b.Change.Key)
-	if !m.majority(voters) || !handed {
+	votes := m.standing(&b.Change)
+	if !m.carried(&b.Change, votes) {
 		return nil, nil
 	}
 	m.pending = nil
 	m.close(votes)
 	m.change(&b.Change, r.Block)
 	return votes, nil
+}
+
+// say makes a vote its author's last about its change.
+func (m *membership) say(r *Record, b *Vote) *Refusal {
+	if m.seat(r.Entry.Author) == nil {
+		return refuse("stranger", "the author is not a member of this network")
+	}
+	if b.Change.Version != m.version {
+		return refuse("stale-membership", "the vote is about version %d of the membership, the present is %d", b.Change.Version, m.version)
+	}
+	i := m.lastVote(r.Entry.Author, &b.Change)
+	stands := i >= 0 && !m.pending[i].body.Withdraw
+	switch {
+	case stands && !b.Withdraw:
+		return refuse("duplicate", "the validator has voted for this change")
+	case i >= 0 && b.Turn <= m.pending[i].body.Turn:
+		return refuse("duplicate", "the validator has said this before")
+	case b.Withdraw && !stands:
+		return refuse("unknown-vote", "the validator has no vote for this change that stands")
+	}
+	if !b.Withdraw {
+		if refusal := m.possible(&b.Change); refusal != nil {
+			return refusal
+		}
+	}
+	if i < 0 {
+		return m.append(r, b)
+	}
+	m.pending = append(slices.Delete(slices.Clone(m.pending), i, i+1), vote{*r, *b})
+	return nil
+}
+
+// append takes an author's first vote about a change, or in a snapshot its last, within the limits.
+func (m *membership) append(r *Record, b *Vote) *Refusal {
+	own := 0
+	for i := range m.pending {
+		if m.pending[i].record.Entry.Author == r.Entry.Author {
+			own++
+		}
+	}
+	if own >= MaxVotes || m.records() >= MaxHistory {
+		return refuse("too-many", "too many votes are open: %d of this validator", own)
+	}
+	m.pending = append(m.pending, vote{*r, *b})
+	return nil
+}
+
+// lastVote is the index of an author's vote about a change, or -1.
+func (m *membership) lastVote(author Key, c *Change) int {
+	return slices.IndexFunc(m.pending, func(v vote) bool { return v.record.Entry.Author == author && v.body.Change == *c })
+}
+
+// standing are the votes for a change, ascending, without those that were withdrawn.
+func (m *membership) standing(c *Change) (votes []Record) {
+	for i := range m.pending {
+		if v := &m.pending[i]; v.body.Change == *c && !v.body.Withdraw {
+			votes = append(votes, v.record)
+		}
+	}
+	return votes
+}
+
+// carried reports whether votes put a change in force.
+func (m *membership) carried(c *Change, votes []Record) bool {
+	voters := make([]Key, len(votes))
+	for i := range votes {
+		voters[i] = votes[i].Entry.Author
+	}
+	return m.majority(voters) && (c.Action != ActionRotate || slices.Contains(voters, c.Key))
 }
 
 // possible refuses a change that cannot be made.
@@ -347,8 +400,33 @@ func (s *State) Network() (*Network, bool) {
 	return &n, true
 }
 
-// Votes are the votes for changes of the present membership that are open, in their order.
-func (s *State) Votes() []Record { return slices.Clone(s.members.pending) }
+// Pending is a change of the membership that is voted for and not in force.
+type Pending struct {
+	Change Change
+	Votes  []Record // those that stand, ascending
+	Need   int      // how many put it in force; of a rotation the old key's own has to be among them
+}
+
+// Pending are the changes that have a vote, in the order of their oldest one.
+func (s *State) Pending() (out []Pending) {
+	for i := range s.members.pending {
+		c := s.members.pending[i].body.Change
+		if s.members.pending[i].body.Withdraw || slices.ContainsFunc(out, func(p Pending) bool { return p.Change == c }) {
+			continue
+		}
+		out = append(out, Pending{Change: c, Votes: s.members.standing(&c), Need: 2*len(s.members.seats)/3 + 1})
+	}
+	return out
+}
+
+// NextVote is what a validator has to sign to vote for a change, or to withdraw its vote.
+func (s *State) NextVote(author Key, c Change, withdraw bool) *Vote {
+	v := &Vote{Change: c, Withdraw: withdraw}
+	if i := s.members.lastVote(author, &c); i >= 0 {
+		v.Turn = s.members.pending[i].body.Turn + 1
+	}
+	return v
+}
 
 // removal is the fault of a department that a vote took out of the network.
 func removal(c *Change, name string) *Fault {

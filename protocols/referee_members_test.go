@@ -62,6 +62,109 @@ func TestVotes(t *testing.T) {
 	c.code(b, &Vote{Change: adding(RoleAuditor, "one too many")}, "too-many")
 }
 
+// TestVoteWithdrawn: a validator takes its own vote back, until the change is in force, and votes
+// again if it likes. Nobody else does either for it, not even with what it signed before.
+func TestVoteWithdrawn(t *testing.T) {
+	c := seatedCourt(t)
+	a, b := c.keys[0], c.keys[1]
+	change := adding(RoleAuditor, "new")
+	back := &Vote{Change: change, Withdraw: true, Turn: 1}
+	stand := func(want ...ed25519.PrivateKey) {
+		t.Helper()
+		var keys []Key
+		for _, s := range []*State{c.state, c.reparsed()} {
+			keys = nil
+			for _, p := range s.Pending() {
+				if p.Change != change || p.Need != 3 {
+					t.Errorf("%+v", p)
+				}
+				for _, r := range p.Votes {
+					keys = append(keys, r.Entry.Author)
+				}
+			}
+			if !slices.EqualFunc(keys, want, func(k Key, w ed25519.PrivateKey) bool { return k == KeyOf(w) }) {
+				t.Errorf("%d votes stand, want %d", len(keys), len(want))
+			}
+		}
+	}
+	c.code(a, back, "unknown-vote") // never cast
+	c.must(a, &Vote{Change: change})
+	c.code(b, back, "unknown-vote")
+	c.code(c.analyst, back, "stranger")
+	forged := Sign(c.id, b, back)
+	forged.Author = KeyOf(a)
+	var r *Refusal
+	if err := c.order(forged); !errors.As(err, &r) || r.Code != "bad-signature" {
+		t.Error("a vote is withdrawn in another's name:", err)
+	}
+	other := adding(RoleAuditor, "other")
+	c.code(a, &Vote{Change: other, Withdraw: true, Turn: 1}, "unknown-vote")
+	c.code(a, &Vote{Change: change, Withdraw: true}, "duplicate") // not later than the vote
+	c.must(b, &Vote{Change: change})
+	stand(a, b)
+	c.must(a, back)
+	stand(b)
+	c.code(a, back, "duplicate")
+	c.code(a, &Vote{Change: change}, "duplicate") // what it signed before
+	c.code(a, &Vote{Change: change, Withdraw: true, Turn: 2}, "unknown-vote")
+	c.must(c.keys[2], &Vote{Change: change})
+	if c.state.Membership().Version != 1 {
+		t.Fatal("a vote that was withdrawn counts")
+	}
+	again := c.state.NextVote(KeyOf(a), change, false)
+	if again.Turn != 2 {
+		t.Fatalf("%+v", again)
+	}
+	c.reparsed()
+	c.code(a, back, "duplicate")
+	c.must(a, again)
+	if m := c.state.Membership(); m.Version != 2 || len(m.Auditors) != 2 || len(c.state.Pending()) != 0 {
+		t.Fatalf("%+v", m)
+	}
+	c.reparsed()
+	c.code(a, &Vote{Change: change, Withdraw: true, Turn: 3}, "stale-membership") // it is in force
+	change.Version = 2
+	c.code(a, &Vote{Change: change, Withdraw: true, Turn: 3}, "unknown-vote")
+}
+
+// TestWithdrawnVotesAreBounded: taking votes back gives no room for more of them.
+func TestWithdrawnVotesAreBounded(t *testing.T) {
+	c := seatedCourt(t)
+	a := c.keys[0]
+	for i := range MaxVotes {
+		change := adding(RoleAuditor, fmt.Sprint("many", i))
+		for turn := range uint64(5) {
+			c.must(a, &Vote{Change: change, Withdraw: turn%2 == 1, Turn: turn})
+		}
+		c.must(a, &Vote{Change: change, Withdraw: true, Turn: 1 << 63})
+	}
+	c.code(a, &Vote{Change: adding(RoleAuditor, "one too many")}, "too-many")
+	if n := len(c.state.members.pending); n != MaxVotes {
+		t.Errorf("%d votes are kept", n)
+	}
+	c.reparsed()
+	for _, k := range c.validators()[1:] {
+		c.must(k, &Vote{Change: Change{Version: 1, Action: ActionRemove, Role: RoleAuditor, Key: KeyOf(c.auditor)}})
+	}
+	if len(c.state.members.pending) != 0 {
+		t.Error("withdrawn votes outlive their membership")
+	}
+}
+
+// TestVoteForATakenName: an open vote whose name a member has taken since is kept, in a snapshot
+// too, and puts nothing in force.
+func TestVoteForATakenName(t *testing.T) {
+	c := newCourt(t)
+	change := adding(RoleAuditor, "new")
+	change.Name = "a"
+	c.must(c.keys[1], &Vote{Change: change})
+	c.must(c.keys[0], &Join{Name: "a"})
+	c.reparsed()
+	c.code(c.keys[2], &Vote{Change: change}, "name-taken")
+	c.must(c.keys[1], &Vote{Change: change, Withdraw: true, Turn: 1})
+	c.reparsed()
+}
+
 // TestVotesOfAnOldVersion: a vote counts for the membership that it was cast under.
 func TestVotesOfAnOldVersion(t *testing.T) {
 	c := seatedCourt(t)
@@ -69,7 +172,7 @@ func TestVotesOfAnOldVersion(t *testing.T) {
 	c.must(c.keys[0], &Vote{Change: one})
 	c.must(c.keys[1], &Vote{Change: one})
 	c.vote(3, two)
-	if len(c.state.Votes()) != 0 {
+	if len(c.state.Pending()) != 0 {
 		t.Error("votes for another change are still open")
 	}
 	c.code(c.keys[2], &Vote{Change: one}, "stale-membership")

@@ -77,8 +77,11 @@ func (s *State) Digest() engine.Digest {
 }
 
 func (s *State) wire(brief bool) *stateWire {
-	w := &stateWire{Version: Version, Network: s.id, Number: s.number, Pending: s.members.pending, Present: s.present,
+	w := &stateWire{Version: Version, Network: s.id, Number: s.number, Present: s.present,
 		Opened: s.opened, Ended: s.ended, Forgotten: s.forgotten}
+	for i := range s.members.pending {
+		w.Pending = append(w.Pending, s.members.pending[i].record)
+	}
 	for _, t := range s.tables {
 		w.InForce = append(w.InForce, t.record.Number)
 	}
@@ -274,32 +277,53 @@ func (s *State) checkLists() error {
 	return nil
 }
 
-// load replays the membership's records.
+// load replays the membership's records, and takes the votes that are open as they stand: what was
+// possible when one was cast may not be any more.
 func (m *membership) load(history, pending []Record) error {
-	for _, list := range [][]Record{history, pending} {
-		last := uint64(0)
-		for i := range list {
-			r := &list[i]
-			if r.Number <= last {
-				return errors.New("the membership's records are not ascending")
-			}
-			last = r.Number
-			body, err := r.Entry.Open()
-			if err != nil {
-				return err
-			}
-			var refusal *Refusal
-			switch b := body.(type) {
-			case *Join:
-				refusal = m.join(r, b)
-			case *Vote:
-				_, refusal = m.vote(r, b)
-			default:
-				return errors.New("the membership follows from Joins and votes only")
-			}
-			if refusal != nil {
-				return fmt.Errorf("membership: %w", refusal)
-			}
+	err := eachAscending(history, func(r *Record, body Body) (refusal *Refusal) {
+		switch b := body.(type) {
+		case *Join:
+			refusal = m.join(r, b)
+		case *Vote:
+			_, refusal = m.vote(r, b)
+		default:
+			refusal = refuse("malformed", "the membership follows from Joins and votes only")
+		}
+		return refusal
+	})
+	if err != nil {
+		return err
+	}
+	return eachAscending(pending, func(r *Record, body Body) *Refusal {
+		b, ok := body.(*Vote)
+		if !ok || m.seat(r.Entry.Author) == nil || b.Change.Version != m.version || m.lastVote(r.Entry.Author, &b.Change) >= 0 {
+			return refuse("malformed", "an open vote is none, or no member's, or of another version, or there twice")
+		}
+		if refusal := m.append(r, b); refusal != nil {
+			return refusal
+		}
+		if m.carried(&b.Change, m.standing(&b.Change)) {
+			return refuse("malformed", "the open votes put a change in force")
+		}
+		return nil
+	})
+}
+
+// eachAscending opens records, which are ascending by number.
+func eachAscending(records []Record, take func(*Record, Body) *Refusal) error {
+	last := uint64(0)
+	for i := range records {
+		r := &records[i]
+		if r.Number <= last {
+			return errors.New("the membership's records are not ascending")
+		}
+		last = r.Number
+		body, err := r.Entry.Open()
+		if err != nil {
+			return err
+		}
+		if refusal := take(r, body); refusal != nil {
+			return fmt.Errorf("membership: %w", refusal)
 		}
 	}
 	return nil

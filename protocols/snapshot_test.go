@@ -65,6 +65,9 @@ func session(t testing.TB) *court {
 	c.vote(4, Change{Version: 2, Action: ActionRemove, Role: RoleDepartment, Key: KeyOf(c.keys[2])})
 	_ = c.put(c.keys[2], &Vote{Change: Change{Version: 3, Action: ActionRemove, Role: RoleDepartment, Key: KeyOf(c.keys[0])}})
 	c.must(c.keys[0], &Vote{Change: Change{Version: 3, Action: ActionRotate, Role: RoleDepartment, Key: KeyOf(c.keys[1]), NewKey: KeyOf(courtKey("b2"))}})
+	dropped := Change{Version: 3, Action: ActionAdd, Role: RoleAuditor, Key: KeyOf(courtKey("dropped"))}
+	c.must(c.keys[0], &Vote{Change: dropped})
+	c.must(c.keys[0], &Vote{Change: dropped, Withdraw: true, Turn: 1})
 	c.must(c.keys[0], c.state.NextEpoch())
 	return c
 }
@@ -135,6 +138,7 @@ func snapshotsOfCourt(t testing.TB) (*court, [][]byte) {
 // exercise reads everything of a state, and has it refuse or take some entries.
 func (s *State) exercise(c *court, entries []Entry) {
 	_, _, _, _ = s.Membership(), s.Evidence(), s.Catalogue(), s.NextEpoch()
+	_ = s.Pending()
 	_, _ = s.Network()
 	_ = s.ValidatorsAt(3)
 	for id, q := range s.queries {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
-// knownEncodings are the values of Options.Encoding, for an error.
-const knownEncodings = "utf-8, gb18030, windows-1252 or latin1"
+// Encodings are the values of Options.Encoding, for an error.
+const Encodings = "utf-8, gb18030, windows-1252 or latin1"
 
 // encodingNamed gives the decoder of a name of Options.Encoding.
 func encodingNamed(name string) (encoding.Encoding, bool) {
@@ -26,6 +26,12 @@ func encodingNamed(name string) (encoding.Encoding, bool) {
 		return charmap.ISO8859_1, true
 	}
 	return nil, false
+}
+
+// KnownEncoding reports whether Options.Encoding may be this.
+func KnownEncoding(name string) bool {
+	_, known := encodingNamed(name)
+	return known
 }
 
 // control tells whether a character is one of those between U+0080 and U+009F, which
@@ -49,7 +55,7 @@ func encodingHint(field, around []byte) string {
 			return "in " + c.name + " this reads " + Shown(string(text)) + "; if that is right, say --encoding " + c.name
 		}
 	}
-	return "is it in another encoding than UTF-8? " + knownEncodings + " can be named"
+	return "is it in another encoding than UTF-8? " + Encodings + " can be named"
 }
 
 // plausibleChinese: nothing is invalid, and most characters outside ASCII are of the

@@ -31,7 +31,7 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (Source, err
 	enc, ok := encodingNamed(o.Encoding)
 	if !ok {
 		return nil, &Error{File: file, Message: "the encoding " + Shown(o.Encoding) + " is not known",
-			Hint: knownEncodings}
+			Hint: Encodings}
 	}
 	mode, err := headerMode(file, o.Header)
 	if err != nil {

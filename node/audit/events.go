@@ -30,7 +30,7 @@ type Event struct {
 // EventOf describes a record that the state has just ordered.
 func EventOf(s *protocols.State, r *protocols.Record, refused error) Event {
 	e := Event{Number: r.Number, Block: r.Block, Time: time.UnixMilli(r.Time).UTC(), Kind: r.Entry.Kind.String(),
-		Author: authorName(s, r.Entry.Author), Peer: peers.PeerOf(r.Entry.Author)}
+		Author: AuthorName(s, r.Entry.Author), Peer: peers.PeerOf(r.Entry.Author)}
 	if refused != nil {
 		e.Refused = refused.Error()
 	}
@@ -46,8 +46,8 @@ func EventOf(s *protocols.State, r *protocols.Record, refused error) Event {
 	return e
 }
 
-// authorName is a member's name; whoever has none is shown by its peer id.
-func authorName(s *protocols.State, k protocols.Key) string {
+// AuthorName is a member's name; whoever has none is shown by its peer id.
+func AuthorName(s *protocols.State, k protocols.Key) string {
 	if name := s.NameOf(k); name != k.String() {
 		return name
 	}
@@ -69,7 +69,10 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		e.What = fmt.Sprintf("registers version %d: %s, %s", b.Registration.Version,
 			engine.Plural(b.Registration.Rows, "row"), engine.Plural(len(b.Registration.Columns), "column"))
 	case *protocols.Vote:
-		e.What = voteText(s, b.Change)
+		e.What = "votes to " + ChangeText(s, b.Change)
+		if b.Withdraw {
+			e.What = "withdraws its vote to " + ChangeText(s, b.Change)
+		}
 	case *protocols.EpochOpen:
 		e.Epoch = b.ID.String()
 		e.What = fmt.Sprintf("opens epoch %d of %s", b.Number, engine.Plural(len(b.Members), "department"))
@@ -96,7 +99,7 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		e.What = "has verified all contributions"
 	case *protocols.Accuse:
 		of(b.Query)
-		e.What = fmt.Sprintf("accuses %s (%s): %s", authorName(s, b.Department), b.Fault, b.Sentence)
+		e.What = fmt.Sprintf("accuses %s (%s): %s", AuthorName(s, b.Department), b.Fault, b.Sentence)
 	case *protocols.Judge:
 		if of(b.Case); s.Query(b.Case) == nil {
 			e.Query, e.Epoch = "", b.Case.String()
@@ -118,17 +121,18 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 	}
 }
 
-func voteText(s *protocols.State, c protocols.Change) string {
-	who := authorName(s, c.Key)
+// ChangeText is a change of the membership as people read it, after "votes to".
+func ChangeText(s *protocols.State, c protocols.Change) string {
+	who := AuthorName(s, c.Key)
 	switch c.Action {
 	case protocols.ActionAdd:
-		return fmt.Sprintf("votes to add the %s %s", c.Role, peers.PeerOf(c.Key))
+		return fmt.Sprintf("add the %s %s", c.Role, peers.PeerOf(c.Key))
 	case protocols.ActionRotate:
-		return fmt.Sprintf("votes to hand the place of %s (%s) over to %s", who, peers.PeerOf(c.Key), peers.PeerOf(c.NewKey))
+		return fmt.Sprintf("hand the place of %s (%s) over to %s", who, peers.PeerOf(c.Key), peers.PeerOf(c.NewKey))
 	case protocols.ActionSeize:
-		return fmt.Sprintf("votes to SEIZE the place of %s (%s) for %s", who, peers.PeerOf(c.Key), peers.PeerOf(c.NewKey))
+		return fmt.Sprintf("SEIZE the place of %s (%s) for %s", who, peers.PeerOf(c.Key), peers.PeerOf(c.NewKey))
 	}
-	return fmt.Sprintf("votes to remove %s (%s)", who, peers.PeerOf(c.Key))
+	return fmt.Sprintf("remove %s (%s)", who, peers.PeerOf(c.Key))
 }
 
 // Text is what happened, and of an entry that was refused what it convicts its author of.

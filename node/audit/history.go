@@ -117,9 +117,9 @@ func (h *History) keysOf(s *protocols.State, q *protocols.QueryState) []Seat {
 func endOf(s *protocols.State, q *protocols.QueryState) string {
 	switch q.Phase {
 	case protocols.PhaseRefused:
-		return fmt.Sprintf("%s (%s): %s", authorName(s, q.Refuser), q.Refusal.Code, q.Refusal.Sentence)
+		return fmt.Sprintf("%s (%s): %s", AuthorName(s, q.Refuser), q.Refusal.Code, q.Refusal.Sentence)
 	case protocols.PhaseAccused:
-		return fmt.Sprintf("%s accuses %s (%s)", authorName(s, q.Accuser), authorName(s, q.Accusation.Department), q.Accusation.Fault)
+		return fmt.Sprintf("%s accuses %s (%s)", AuthorName(s, q.Accuser), AuthorName(s, q.Accusation.Department), q.Accusation.Fault)
 	case protocols.PhaseFailed:
 		return q.Fault.Error()
 	case protocols.PhaseExpired:

@@ -82,6 +82,11 @@ type Config struct {
 	// Metrics is where Prometheus may fetch /metrics, and anybody /health,
 	// "127.0.0.1:9464". Empty: at the operator's own door only.
 	Metrics string
+	// Path is the node.toml that Load read this from: errors name it, with the line.
+	// Empty: none.
+	Path string
+
+	places places // of the keys in it
 }
 
 // Table is one table: its files together are one relation.
@@ -145,16 +150,19 @@ func Load(path string) (Config, error) {
 	}
 	var file File
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&file); err != nil {
-		return Config{}, Failure(path, err)
+		return Config{}, Failure(path, text, err)
 	}
 	base, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
 		return Config{}, failure.Unreadable("config", path, err)
 	}
 	cfg, problem := file.resolve(base)
+	cfg.Path = path
+	cfg.places, _ = placesIn(text)
 	if problem != nil {
 		problem.File, problem.Status = path, failure.StatusUsage
-		problem.Code, problem.Line = "config", lineOf(text, problem.Column)
+		problem.Code, problem.Line = "config", cfg.places.of(problem.Column)
+		problem.Column = indexes.ReplaceAllString(problem.Column, "")
 		return Config{}, problem
 	}
 	return cfg, nil
@@ -200,35 +208,46 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 	}
 	seen := map[string]bool{}
 	for i, t := range f.Tables {
+		at := fmt.Sprintf("table[%d]", i)
 		if t.Name == "" {
-			return cfg, &failure.Failure{Column: "table", Message: fmt.Sprintf("table %d has no name", i+1)}
+			return cfg, &failure.Failure{Column: at, Message: fmt.Sprintf("table %d has no name", i+1)}
 		}
 		if seen[t.Name] {
-			return cfg, &failure.Failure{Column: "table", Message: fmt.Sprintf("two tables are named %q", t.Name)}
+			return cfg, &failure.Failure{Column: at + ".name", Message: fmt.Sprintf("two tables are named %q", t.Name)}
 		}
 		seen[t.Name] = true
-		if !files.KnownHeader(t.Header) {
-			return cfg, &failure.Failure{Column: "header",
-				Message: fmt.Sprintf(`table %q: header = %q: it is "auto", "yes" or "no"`, t.Name, t.Header)}
-		}
-		if t.Columns != nil && len(t.Columns) == 0 {
-			return cfg, &failure.Failure{Column: "columns", Message: fmt.Sprintf("table %q: columns names no column", t.Name),
-				Hint: "leave the key out to read all columns"}
-		}
-		table := Table{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns}
-		for _, pattern := range t.Files {
-			files, err := Expand(Resolve(base, pattern))
-			if err != nil {
-				return cfg, &failure.Failure{Column: "files", Message: fmt.Sprintf("table %q: %s", t.Name, err)}
-			}
-			table.Files = append(table.Files, files...)
-		}
-		if len(table.Files) == 0 {
-			return cfg, &failure.Failure{Column: "files", Message: fmt.Sprintf("table %q has no files", t.Name)}
+		table, problem := t.resolve(base, at)
+		if problem != nil {
+			problem.Message = fmt.Sprintf("table %q: %s", t.Name, problem.Message)
+			return cfg, problem
 		}
 		cfg.Tables = append(cfg.Tables, table)
 	}
 	return cfg, nil
+}
+
+// resolve is File.resolve for the table at this place.
+func (t FileTable) resolve(base, at string) (Table, *failure.Failure) {
+	table := Table{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns}
+	switch {
+	case !files.KnownHeader(t.Header):
+		return table, &failure.Failure{Column: at + ".header", Message: fmt.Sprintf(`header = %q: it is "auto", "yes" or "no"`, t.Header)}
+	case !files.KnownEncoding(t.Encoding):
+		return table, &failure.Failure{Column: at + ".encoding", Message: fmt.Sprintf("encoding = %q is not known", t.Encoding), Hint: "it is " + files.Encodings}
+	case t.Columns != nil && len(t.Columns) == 0:
+		return table, &failure.Failure{Column: at + ".columns", Message: "columns names no column", Hint: "leave the key out to read all columns"}
+	}
+	for i, pattern := range t.Files {
+		found, err := Expand(Resolve(base, pattern))
+		if err != nil {
+			return table, &failure.Failure{Column: fmt.Sprintf("%s.files[%d]", at, i), Message: err.Error()}
+		}
+		table.Files = append(table.Files, found...)
+	}
+	if len(table.Files) == 0 {
+		return table, &failure.Failure{Column: at + ".files", Message: "no files"}
+	}
+	return table, nil
 }
 
 const trustHint = "parley ledger head, of two nodes at least, prints a block and its hash: trust = \"BLOCK:HASH\""
@@ -270,8 +289,8 @@ func missingKey(key string) *failure.Failure {
 		Hint: "parley init writes a node.toml with every key and its meaning"}
 }
 
-// Failure gives the decoder's errors their line and key.
-func Failure(path string, err error) *failure.Failure {
+// Failure gives the decoder's errors of a node.toml's text their line and key.
+func Failure(path string, text []byte, err error) *failure.Failure {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
 		first := unknown.Errors[0]
@@ -292,6 +311,8 @@ func Failure(path string, err error) *failure.Failure {
 	var at *toml.DecodeError
 	if errors.As(err, &at) {
 		f.Line, _ = at.Position()
+	} else if found, twice := placesIn(text); twice != "" { // the decoder says it without a line
+		f.Line, f.Column = found[twice], indexes.ReplaceAllString(twice, "")
 	}
 	return f
 }
@@ -309,17 +330,6 @@ func configKeys(t reflect.Type, prefix string) []string {
 		keys = append(keys, prefix+key)
 	}
 	return keys
-}
-
-// lineOf finds the line on which a key is set, 0 when it is not there.
-func lineOf(text []byte, key string) int {
-	for i, line := range strings.Split(string(text), "\n") {
-		name, _, set := strings.Cut(line, "=")
-		if set && strings.TrimSpace(name) == key || strings.TrimSpace(line) == "[["+key+"]]" {
-			return i + 1
-		}
-	}
-	return 0
 }
 
 // Resolve takes a relative path from a folder.
