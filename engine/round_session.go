@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 )
 
 // Session is a question that takes one round or several. Each round is a plan of its
@@ -91,10 +92,20 @@ func (s *Session) Step(round *Result) error {
 // next plans the next round. Its text names the question, so that rounds of different
 // questions differ even where they count the same.
 func (s *Session) next() (err error) {
-	mark := "/* of question " + Hash("parley question 1", []byte(s.sql)).String() + " */ "
-	s.plan, err = NewPlan(mark+s.procedure.statement(), s.catalogue, s.departments, s.packing)
+	s.plan, err = NewPlan(RoundMark(s.sql)+s.procedure.statement(), s.catalogue, s.departments, s.packing)
 	return err
 }
+
+const roundMark = "/* of question "
+
+// RoundMark is what the text of each round of a question begins with: a comment that names the
+// question by its digest.
+func RoundMark(question string) string {
+	return roundMark + Hash("parley question 1", []byte(question)).String() + " */ "
+}
+
+// IsRound reports whether a text says that it is a round of some question.
+func IsRound(sql string) bool { return strings.HasPrefix(sql, roundMark) }
 
 // SessionExplanation says what each round reveals, before the first is asked.
 type SessionExplanation struct {

@@ -46,9 +46,12 @@ func eventCells(e audit.Event) []string {
 // queryText is a question's whole history.
 func queryText(q *audit.Query, events []audit.Event, pinned bool) string {
 	var b strings.Builder
-	b.WriteString(failure.PrintableLines(q.SQL) + "\n\n")
+	b.WriteString(failure.PrintableLines(q.Asked()) + "\n\n")
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-12s %s\n", name, failure.Printable(fmt.Sprintf(format, args...)))
+	}
+	if q.Round > 0 {
+		line("SQL", "%s", q.SQL)
 	}
 	line("query", "%s", q.ID)
 	line("state", "%s", strings.TrimSuffix(q.Standing()+": "+q.Reason, ": "))

@@ -19,6 +19,8 @@ type AnalystConfig struct {
 	State           *State
 	Receipts        ReceiptChecker
 	Plan            *engine.Plan // of the question; not needed with a journal that holds the question
+	Question        string       // of which the plan is a round; empty: the plan is the question's own
+	Round           int          // from 1; 0 without Question
 	DeadlineSeconds uint32
 }
 
@@ -36,6 +38,7 @@ type Analyst struct {
 	making  bool
 	asked   bool  // its question was seen on the ledger
 	refused error // of the Ask, by the ledger
+	cancel  bool  // the question is to be withdrawn
 
 	epochState *EpochState
 	keyShares  *board[circuits.Poly]
@@ -60,6 +63,7 @@ func NewAnalyst(a AnalystConfig, journal []JournalRecord) (*Analyst, error) {
 			return nil, err
 		}
 	}
+	m.cancel = m.has(KindWithdraw)
 	if m.own == nil {
 		if err := m.fill(); err != nil {
 			return nil, err
@@ -112,8 +116,12 @@ func (m *Analyst) fill() error {
 	}
 	m.ask = Ask{SQL: plan.SQL, Epoch: ep.Digest, Departments: plan.Departments, Plan: plan.Digest(),
 		Ciphertexts: uint32(plan.Ciphertexts()), DeadlineSeconds: m.a.DeadlineSeconds}
+	m.ask.Question, m.ask.Round = m.a.Question, uint32(m.a.Round)
 	for _, r := range plan.Registrations {
 		m.ask.Registrations = append(m.ask.Registrations, registrationDigest(r))
+	}
+	if err := m.ask.checkRound(); err != nil {
+		return &engine.Error{Code: engine.CodeSyntax, Message: err.Error()}
 	}
 	_, err := rand.Read(m.ask.Nonce[:])
 	return err
@@ -137,6 +145,9 @@ func (m *Analyst) Step(e Event) (Ready, error) {
 	if m.asked = m.asked || s != nil; m.asked && s == nil {
 		return m.forgotten()
 	}
+	if _, ok := e.(Cancel); ok {
+		m.cancel = true
+	}
 	if r, ok := e.(Receipt); ok {
 		return m.step(e, func() error { return m.anchor(r.Bytes) }, m.expire)
 	}
@@ -146,6 +157,9 @@ func (m *Analyst) Step(e Event) (Ready, error) {
 func (m *Analyst) state() *QueryState { return m.referee.Query(m.id) }
 
 func (m *Analyst) advance() error {
+	if m.cancel && m.takeBack(m.state()) {
+		return nil
+	}
 	if !m.checkEpoch() {
 		return nil
 	}

@@ -123,6 +123,24 @@ func (m *Analyst) judge(s *QueryState) {
 	}
 }
 
+// takeBack withdraws the question, and reports whether that is all there is to do for now. A
+// question that was sent and is not on the ledger yet is waited for.
+func (m *Analyst) takeBack(s *QueryState) bool {
+	switch {
+	case m.own == nil, m.a.Plan != nil && !m.sent[KindAsk]: // nobody was asked, in this life or another
+		m.finish(withdrawn())
+		return true
+	case s == nil || s.Phase.Ended():
+		return false
+	case s.Phase >= PhaseSharing:
+		m.finish(Outcome{Status: Refused, Code: "too-late",
+			Sentence: "the question cannot be withdrawn any more: the departments are sharing the answer"})
+		return true
+	}
+	m.post(&Withdraw{Query: m.id}, JournalRecord{Query: m.id, Epoch: m.ask.Epoch})
+	return true
+}
+
 // expire is the client's own deadline, a little later than the departments'.
 func (m *Analyst) expire() error {
 	s := m.state()

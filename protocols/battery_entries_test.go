@@ -21,10 +21,10 @@ func battery() []sortie {
 
 // meaningless are the combinations that are no cases.
 var meaningless = []struct{ messages, deviations, why string }{
-	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, done, expire, vote, judge, accuse",
+	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, done, expire, vote, judge, accuse, withdraw",
 		"withheld from some", "an entry is on the one ledger or not: the validators' agreement gives no entry to some only (partitions: `simulate_halt_test.go`)"},
-	{"ask", "reordered", "one author says it once, and everything else follows from it"},
-	{"expire", "equivocated", "its body is the query's id and nothing else"},
+	{"ask, withdraw", "reordered", "one author says it once, and everything else follows from it"},
+	{"expire, withdraw", "equivocated", "its body is the query's id and nothing else"},
 	{"decryption share", "withheld from some", "the analyst alone fetches it: withheld from it, it is omitted"},
 }
 
@@ -53,6 +53,7 @@ var entryPlans = []entryPlan{
 	{kind: protocols.KindExpire, scene: deadline, by: "city2", wrong: "analyst", missing: []string{"city3"}},
 	{kind: protocols.KindVote, scene: election, by: "city2", wrong: "analyst"},
 	{kind: protocols.KindJudge, scene: accusation, by: "city2", wrong: "analyst"},
+	{kind: protocols.KindWithdraw, scene: withdrawing, by: "analyst", wrong: "city2", omitted: refused},
 	{kind: protocols.KindAccuse, scene: accusation, by: "city2", wrong: "stranger"},
 }
 
@@ -78,9 +79,12 @@ func transportCases() []sortie {
 		if p.omitted != "" {
 			omitted.want, omitted.missing = p.omitted, p.missing
 		}
-		add("delayed", p.by+"'s comes when nothing else moves any more", true, delay(p.kind, p.by))
+		delayed := add("delayed", p.by+"'s comes when nothing else moves any more", true, delay(p.kind, p.by))
+		if p.kind == protocols.KindWithdraw { // the departments have shared by then
+			delayed.want = refused
+		}
 		add("duplicated", "each one comes three times", true, repeat(p.kind))
-		if p.kind != protocols.KindAsk && p.kind != protocols.KindDone {
+		if p.kind != protocols.KindAsk && p.kind != protocols.KindDone && p.kind != protocols.KindWithdraw {
 			add("reordered", "all come when nothing else moves, the last one first", true, reverse(p.kind))
 		}
 		add("forged", "in city1's name, signed by "+p.by, false, besides(p.kind, p.by, func(w *world, by *party, e protocols.Entry) protocols.Entry {
@@ -113,7 +117,7 @@ func (p *entryPlan) replayed() sortie {
 		scene: asking, by: "city2", want: anyway}
 	first := p.scene
 	c.prepare = func(w *world, by *party) {
-		if first == deadline || first == accusation || first == election { // so that there are some
+		if first == deadline || first == accusation || first == election || first == withdrawing { // so that there are some
 			if first.setup != nil {
 				first.setup(w)
 			}

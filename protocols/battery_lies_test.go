@@ -229,6 +229,9 @@ func queryLies() []sortie {
 		besidesOwn(protocols.KindExpire, "stale", "of a query that has ended", "", anyway, protocols.KindAdmit, func(w *world, _ *party) protocols.Body {
 			return &protocols.Expire{Query: formerQuery(w).ID}
 		}),
+		besidesOwn(protocols.KindWithdraw, "stale", "of a query that has ended", "", anyway, protocols.KindAsk, func(w *world, _ *party) protocols.Body {
+			return &protocols.Withdraw{Query: formerQuery(w).ID}
+		}),
 		early(protocols.KindExpire, asking, protocols.KindAdmit, func(w *world, _ *party) protocols.Body {
 			return &protocols.Expire{Query: openQuery(w).ID}
 		}),

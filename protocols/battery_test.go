@@ -19,12 +19,13 @@ var seeds = flag.Uint64("seeds", 1, "how many schedules of each case of the batt
 
 // The classes of what becomes of a question.
 const (
-	answered = "answered"
-	anyway   = "answered in spite of it" // somebody lied, and the honest have their answer
-	refused  = "refused"
-	expired  = "expired"
-	failed   = "failed"
-	nothing  = "answered by the others, once a vote has removed it" // before, nothing can be asked
+	answered  = "answered"
+	anyway    = "answered in spite of it" // somebody lied, and the honest have their answer
+	refused   = "refused"
+	expired   = "expired"
+	failed    = "failed"
+	takenBack = "withdrawn"
+	nothing   = "answered by the others, once a vote has removed it" // before, nothing can be asked
 )
 
 // sortie is a case of the battery: one deviation of one kind of message, and what must follow.
@@ -42,7 +43,7 @@ type sortie struct {
 }
 
 var batteryMessages = []string{"join", "register", "epoch-open", "key-commit", "key-attest", "ask", "admit", "contribute", "attest",
-	"share", "done", "expire", "vote", "judge", "accuse", "key share", "analyst's key", "contribution", "decryption share"}
+	"share", "done", "expire", "vote", "judge", "accuse", "withdraw", "key share", "analyst's key", "contribution", "decryption share"}
 
 var batteryDeviations = []string{"omitted", "delayed", "duplicated", "reordered", "equivocated", "stale", "forged", "oversized",
 	"wrong sender", "replayed", "withheld from some"}
@@ -72,6 +73,8 @@ var (
 	// accusation: city3's contribution does not verify.
 	accusation = &scene{setup: func(w *world) { w.party("city3").lie = liar.BadProof }, play: ask, want: failed,
 		fault: protocols.FaultBadProof, liar: "city3"}
+	// withdrawing: the analyst takes its question back as soon as it stands on the ledger.
+	withdrawing = &scene{play: withdraw, want: takenBack}
 	// succession: city1 leaves the epoch, and the next one is formed.
 	succession = &scene{play: succeed, want: answered}
 )
@@ -91,6 +94,17 @@ func elect(w *world) {
 			w.after(p, func() { p.enqueue(protocols.Sign(w.network.ID(), p.key, &protocols.Vote{Change: change})) })
 		}
 	}
+	w.settle()
+}
+
+func withdraw(w *world) {
+	a := w.analyst()
+	w.askFor(bySex)
+	for len(w.ledger.state.Open()) == 0 {
+		w.runOne()
+	}
+	a.cancels = true
+	a.takeBack()
 	w.settle()
 }
 
@@ -161,6 +175,8 @@ func (c *sortie) classOf(w *world, before int) string {
 		return answered
 	case protocols.Refused:
 		return refused
+	case protocols.Withdrawn:
+		return takenBack
 	case protocols.Expired:
 		// What a lying analyst's own machine does not find on the ledger.
 		if ended := w.ledger.state.Ended(); c.by == "analyst" && w.ledger.state.Query(ended[len(ended)-1]).Phase == protocols.PhaseRefused {

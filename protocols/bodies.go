@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"parley/engine"
@@ -71,6 +72,8 @@ type Ask struct {
 	AnalystKey      engine.Digest   // of the blob with the analyst's fresh encryption key and its proof
 	Nonce           [32]byte
 	DeadlineSeconds uint32
+	Question        string // the analyst's own text, of which SQL is a round; empty: SQL is its own
+	Round           uint32 // of that question, from 1; 0: SQL is the analyst's own
 }
 
 // Admit says that a member checked the question itself and will take part.
@@ -149,6 +152,13 @@ type Done struct {
 // two thirds of the validators have said so, the query ends. Who was missing follows from the
 // ledger (QueryState.Missing).
 type Expire struct {
+	_     struct{} `cbor:",toarray"`
+	Query engine.Digest
+}
+
+// Withdraw takes a question back: its analyst's word alone ends it, while no department may have
+// shared yet (README section 3.3).
+type Withdraw struct {
 	_     struct{} `cbor:",toarray"`
 	Query engine.Digest
 }
@@ -255,6 +265,9 @@ func (*Vote) Kind() EntryKind { return KindVote }
 // Kind implements Body.
 func (*Judge) Kind() EntryKind { return KindJudge }
 
+// Kind implements Body.
+func (*Withdraw) Kind() EntryKind { return KindWithdraw }
+
 // newBody returns an empty body of a kind that checkShape has taken.
 func newBody(kind EntryKind) Body {
 	return [...]func() Body{
@@ -266,7 +279,7 @@ func newBody(kind EntryKind) Body {
 		func() Body { return new(Attest) }, func() Body { return new(Accuse) },
 		func() Body { return new(ShareCommit) }, func() Body { return new(Done) },
 		func() Body { return new(Expire) }, func() Body { return new(Vote) },
-		func() Body { return new(Judge) },
+		func() Body { return new(Judge) }, func() Body { return new(Withdraw) },
 	}[kind-1]()
 }
 
@@ -311,6 +324,26 @@ func (b *Ask) check() error {
 			return errors.New("contributors are not ascending and distinct")
 		}
 	}
+	return b.checkRound()
+}
+
+// checkRound holds a round to the text of the question that it says it is of, and has no other
+// text say that it is a round.
+func (b *Ask) checkRound() error {
+	switch {
+	case (b.Question == "") != (b.Round == 0) || b.Round > MaxSequenceRounds:
+		return fmt.Errorf("round %d, allowed 1 to %d with the question and 0 without", b.Round, MaxSequenceRounds)
+	case b.Round == 0 && engine.IsRound(b.SQL):
+		return errors.New("a round without its question")
+	case b.Round == 0:
+		return nil
+	case len(b.Question) > engine.MaxSQLBytes || !utf8.ValidString(b.Question):
+		return fmt.Errorf("the question is 1 to %d bytes of UTF-8", engine.MaxSQLBytes)
+	case strings.ContainsFunc(b.Question, func(r rune) bool { return engine.IsControl(r) && r != '\t' && r != '\n' && r != '\r' }):
+		return errors.New("a control character in the question")
+	case !strings.HasPrefix(b.SQL, engine.RoundMark(b.Question)):
+		return errors.New("the round is not of this question")
+	}
 	return nil
 }
 
@@ -337,6 +370,7 @@ func (b *ShareCommit) check() error { return checkDigests(b.Blobs) }
 func (b *Done) check() error        { return nil }
 func (b *Expire) check() error      { return nil }
 func (b *Judge) check() error       { return nil }
+func (b *Withdraw) check() error    { return nil }
 
 func (b *Vote) check() error {
 	c := &b.Change

@@ -40,12 +40,32 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	if plan.Ciphertexts() != int(a.Ciphertexts) {
 		return nil, fmt.Errorf("the question names %d ciphertexts, its plan has %d", a.Ciphertexts, plan.Ciphertexts())
 	}
+	if err := checkFirstRound(vk, q, plan); err != nil {
+		return nil, err
+	}
 	d := &dossier{vk: vk, network: network, query: q, plan: plan}
 	for i := range q.Contributors {
 		lo, hi := plan.Bounds(i)
 		d.lo, d.hi = append(d.lo, lo), append(d.hi, hi)
 	}
 	return d, nil
+}
+
+// checkFirstRound holds a first round to what its question leads to. Later ones follow from answers
+// that only their analyst has: who holds the certificates replays them (README section 6.4).
+func checkFirstRound(vk *circuits.VerifyingKeys, q *QueryState, plan *engine.Plan) error {
+	a := &q.Ask
+	if a.Round != 1 {
+		return nil
+	}
+	session, err := engine.NewSession(a.Question, engine.Catalogue(q.Registrations), a.Departments, Packing(vk.Params()))
+	if err != nil {
+		return err
+	}
+	if session.Plan().Digest() != plan.Digest() {
+		return errors.New("the first round is not the one that the question leads to")
+	}
+	return nil
 }
 
 func (d *dossier) params() circuits.Params { return d.vk.Params() }

@@ -23,6 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files that are missing, and BATTERY.md anew")
 
+const goldenQuestion = "SELECT median(age)\n\tFROM heart"
+
 // goldenEntries are one entry of each kind with fixed content.
 func goldenEntries() []Entry {
 	d := func(b byte) (out engine.Digest) {
@@ -43,7 +45,7 @@ func goldenEntries() []Entry {
 		&KeyCommit{Epoch: d(3), Blob: d(7)},
 		&KeyAttest{Epoch: d(3), Digest: d(8)},
 		&EpochAbort{Epoch: d(3), Culprit: k(5), Fault: FaultBadProof, Blob: d(7), Sentence: "no"},
-		&Ask{SQL: "SELECT count(*) FROM heart", Epoch: d(8), Departments: []string{"Köln"}, Registrations: []engine.Digest{d(9)},
+		&Ask{SQL: engine.RoundMark(goldenQuestion) + "SELECT buckets(age, 0, 1, 90) FROM heart", Question: goldenQuestion, Round: 2, Epoch: d(8), Departments: []string{"Köln"}, Registrations: []engine.Digest{d(9)},
 			Plan: d(10), Ciphertexts: 1, AnalystKey: d(11), Nonce: d(12), DeadlineSeconds: 60},
 		&Admit{Query: d(13), Epoch: d(8)},
 		&Refuse{Query: d(13), Code: CodeNotListed, Sentence: "not you"},
@@ -55,6 +57,7 @@ func goldenEntries() []Entry {
 		&Expire{Query: d(13)},
 		&Vote{Change: Change{Version: 2, Action: ActionRotate, Role: RoleAuditor, Key: k(4), NewKey: k(5)}, Withdraw: true, Turn: 1},
 		&Judge{Case: d(13), Blob: d(14), Guilty: true},
+		&Withdraw{Query: d(13)},
 	}
 	var entries []Entry
 	for _, b := range bodies {

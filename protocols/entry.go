@@ -31,11 +31,12 @@ const (
 	KindExpire
 	KindVote
 	KindJudge
-	lastKind = KindJudge
+	KindWithdraw
+	lastKind = KindWithdraw
 )
 
 var kindNames = [...]string{"", "join", "register", "epoch-open", "key-commit", "key-attest", "epoch-abort",
-	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge"}
+	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge", "withdraw"}
 
 func (k EntryKind) String() string {
 	if k == 0 || k > lastKind {

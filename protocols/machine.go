@@ -113,6 +113,10 @@ type Cells struct {
 // Deadline says that the caller's own clock has run out for this machine. It does nothing more.
 type Deadline struct{}
 
+// Cancel asks an Analyst to withdraw its question, if that can still be done. The machine goes on:
+// its outcome is what the ledger makes of it.
+type Cancel struct{}
+
 // Receipt answers Ready.Receipt: what the ledger gives for the entry. It is checked.
 type Receipt struct{ Bytes []byte }
 
@@ -121,6 +125,7 @@ func (Ordered) event()  {}
 func (Blob) event()     {}
 func (Cells) event()    {}
 func (Deadline) event() {}
+func (Cancel) event()   {}
 func (Receipt) event()  {}
 
 // Status is how a machine ended.
@@ -128,14 +133,15 @@ type Status uint8
 
 // The outcomes.
 const (
-	Answered Status = iota + 1 // the query: the analyst has its answer; the epoch: formed
-	Refused                    // a department will not take part: Code, Sentence, Departments
-	Expired                    // the deadline passed: Departments are those who were missing
-	Failed                     // somebody deviated: Fault
+	Answered  Status = iota + 1 // the query: the analyst has its answer; the epoch: formed
+	Refused                     // a department will not take part: Code, Sentence, Departments
+	Expired                     // the deadline passed: Departments are those who were missing
+	Failed                      // somebody deviated: Fault
+	Withdrawn                   // by its analyst, before anything was shared
 )
 
 func (s Status) String() string {
-	return [...]string{"running", "answered", "refused", "expired", "failed"}[s]
+	return [...]string{"running", "answered", "refused", "expired", "failed", "withdrawn"}[s]
 }
 
 // Outcome is how a machine ended.

@@ -81,8 +81,14 @@ func outcomeOf(st *State, s *QueryState) Outcome {
 	case PhaseFailed:
 		return Outcome{Status: Failed, Code: string(s.Fault.Kind), Fault: s.Fault, Departments: []string{s.Fault.Department},
 			Sentence: s.Fault.sentence()}
+	case PhaseWithdrawn:
+		return withdrawn()
 	}
 	return Outcome{Status: Expired, Code: "expired", Departments: s.Missing, Sentence: expiredSentence(s.Missing)}
+}
+
+func withdrawn() Outcome {
+	return Outcome{Status: Withdrawn, Code: "withdrawn", Sentence: "the question was withdrawn"}
 }
 
 // judge finds out who lied, and says so.

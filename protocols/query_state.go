@@ -17,13 +17,14 @@ const (
 	PhaseSharing
 	PhaseShared // all shares are committed to; the analyst works
 	PhaseDone
-	PhaseRefused // Refuser, Refusal
-	PhaseAccused // Accuser, Accusation: each machine finds out who lied
-	PhaseFailed  // Fault: the ledger itself shows who lied, or who left
-	PhaseExpired // Missing
+	PhaseRefused   // Refuser, Refusal
+	PhaseAccused   // Accuser, Accusation: each machine finds out who lied
+	PhaseFailed    // Fault: the ledger itself shows who lied, or who left
+	PhaseExpired   // Missing
+	PhaseWithdrawn // by its analyst, before any department may have shared
 )
 
-var phaseNames = [...]string{"", "admitting", "contributing", "attesting", "sharing", "shared", "done", "refused", "accused", "failed", "expired"}
+var phaseNames = [...]string{"", "admitting", "contributing", "attesting", "sharing", "shared", "done", "refused", "accused", "failed", "expired", "withdrawn"}
 
 func (p Phase) String() string { return phaseNames[p] }
 

@@ -65,6 +65,8 @@ func queryOf(body Body) engine.Digest {
 		return b.Query
 	case *Expire:
 		return b.Query
+	case *Withdraw:
+		return b.Query
 	}
 	return engine.Digest{}
 }
@@ -81,6 +83,8 @@ func (s *State) applyToQuery(r *Record, body Body) *Refusal {
 	switch b := body.(type) {
 	case *Done:
 		return s.done(q, r, b)
+	case *Withdraw:
+		return s.withdraw(q, r)
 	case *Expire:
 		return s.expire(q, r)
 	case *Accuse:
@@ -212,6 +216,20 @@ func (s *State) done(q *QueryState, r *Record, b *Done) *Refusal {
 	}
 	q.Certificate, q.Done = b.Certificate, r
 	s.end(q, PhaseDone)
+	return nil
+}
+
+// withdraw ends a query by its analyst's word. From PhaseSharing on a department may have served a
+// share that the ledger does not name yet: what ended then would look like nothing was released.
+func (s *State) withdraw(q *QueryState, r *Record) *Refusal {
+	switch {
+	case r.Entry.Author != q.Author:
+		return refuse("stranger", "only its analyst withdraws a query")
+	case q.Phase >= PhaseSharing:
+		return refuse("too-late", "the query is %s: the departments may have shared", q.Phase)
+	}
+	q.ending = r
+	s.end(q, PhaseWithdrawn)
 	return nil
 }
 

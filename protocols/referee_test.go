@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"parley/engine"
@@ -302,6 +303,21 @@ func TestRefereeAsk(t *testing.T) {
 	c.code(c.analyst, change(func(a *Ask) { a.Ciphertexts = MaxCiphertexts + 1 }), "malformed")
 	c.code(c.analyst, change(func(a *Ask) { a.DeadlineSeconds = 0 }), "malformed")
 	c.code(c.analyst, change(func(a *Ask) { a.SQL = string(make([]byte, engine.MaxSQLBytes+1)) }), "malformed")
+	const of = "SELECT median(x) FROM heart"
+	round := func(question string, round uint32, mark string) *Ask {
+		return change(func(a *Ask) { a.SQL, a.Question, a.Round = mark+a.SQL, question, round })
+	}
+	for _, forged := range []*Ask{
+		round(of, 0, ""), round("", 1, ""), round(of, 1, ""), round("", 0, engine.RoundMark(of)), round("", 1, engine.RoundMark("")),
+		round(of+" ", 1, engine.RoundMark(of)), round(of, MaxSequenceRounds+1, engine.RoundMark(of)),
+		round(of+"\x1b", 1, engine.RoundMark(of+"\x1b")), round(of+"\x85", 1, engine.RoundMark(of+"\x85")),
+		round(of+"\u2028", 1, engine.RoundMark(of+"\u2028")),
+	} {
+		c.code(c.analyst, forged, "malformed")
+	}
+	c.code(c.analyst, round(strings.Repeat("x", engine.MaxSQLBytes+1), 1, engine.RoundMark(strings.Repeat("x", engine.MaxSQLBytes+1))), "malformed")
+	c.must(c.analyst, round(of, 2, engine.RoundMark(of)))
+	c.say(3, &Expire{Query: c.state.Open()[0]})
 	for i := range MaxPendingPerAnalyst {
 		c.ask(byte(i))
 	}

@@ -169,6 +169,9 @@ func follow(sql string, rounds []Verdict) (*engine.Result, error) {
 		case plan.Digest() != r.Plan.Digest():
 			return nil, fmt.Errorf("round %d is not what the question and the rounds before lead to", i+1)
 		}
+		if several := len(rounds) > 1 || r.round > 0; several && (r.question != sql || r.round != i+1) {
+			return nil, fmt.Errorf("round %d stands on the ledger as another one", i+1)
+		}
 		if err := session.Step(r.Result); err != nil {
 			return nil, fmt.Errorf("round %d: %w", i+1, err)
 		}

@@ -17,6 +17,12 @@ import (
 // and its answer.
 func (w *world) asked(sql string) (*protocols.Sequence, *engine.Result) {
 	w.t.Helper()
+	return w.askedAs(sql, func(round int) int { return round })
+}
+
+// askedAs numbers the rounds in another way.
+func (w *world) askedAs(sql string, number func(round int) int) (*protocols.Sequence, *engine.Result) {
+	w.t.Helper()
 	var session *engine.Session
 	var certificates [][]byte
 	for {
@@ -30,7 +36,7 @@ func (w *world) asked(sql string) (*protocols.Sequence, *engine.Result) {
 				w.t.Fatal(err)
 			}
 		}
-		w.askFor(question{sql: session.Plan().SQL})
+		w.askFor(question{sql: session.Plan().SQL, of: sql, round: number(len(certificates) + 1)})
 		w.run()
 		o := w.answer()
 		if o.Status != protocols.Answered {
@@ -59,6 +65,7 @@ func TestSequence(t *testing.T) {
 	single := w.answer().Certificate.Marshal()
 	sequence, want := w.asked(searchByGroup)
 	other, _ := w.asked("SELECT age, max(chol) FROM heart GROUP BY age")
+	misnumbered, _ := w.askedAs("SELECT age, max(chol) FROM heart GROUP BY age", func(round int) int { return 2*round - 1 })
 	if len(sequence.Certificates) != 3 || len(other.Certificates) != 2 {
 		t.Fatalf("%d and %d rounds", len(sequence.Certificates), len(other.Certificates))
 	}
@@ -84,7 +91,9 @@ func TestSequence(t *testing.T) {
 		t.Errorf("%+v %v", u, err)
 	}
 
-	for name, tc := range forgedSequences(t, sequence, other, single) {
+	forged := forgedSequences(t, sequence, other, single)
+	forged["rounds numbered wrongly"] = forgedSequence{misnumbered, "round 2 stands on the ledger as another one"}
+	for name, tc := range forged {
 		v := verify(tc.forged)
 		if v.Verified || v.SelfConsistent || v.Result != nil || !strings.Contains(v.Reason, tc.reason) {
 			t.Errorf("%s: verified %t, %q", name, v.Verified, v.Reason)

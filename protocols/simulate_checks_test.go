@@ -160,6 +160,8 @@ func queryOf(body protocols.Body) engine.Digest {
 		return b.Query
 	case *protocols.Expire:
 		return b.Query
+	case *protocols.Withdraw:
+		return b.Query
 	}
 	return engine.Digest{}
 }

@@ -107,12 +107,13 @@ func (p *party) startAsking() {
 		p.w.t.Fatalf("question: %v", err)
 	}
 	a, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: p.key, Keys: p.keys, Verifying: p.w.keys.Verifying(),
-		State: p.state, Receipts: checkReceipt, Plan: session.Plan(), DeadlineSeconds: 60}, p.journal)
+		State: p.state, Receipts: checkReceipt, Plan: session.Plan(), Question: p.ask.of, Round: p.ask.round, DeadlineSeconds: 60}, p.journal)
 	if err != nil {
 		p.w.t.Fatalf("analyst: %v", err)
 	}
 	p.asking = a
 	p.stepAnalyst(protocols.Started{})
+	p.takeBack()
 }
 
 func (p *party) stepAll(e protocols.Event) {
@@ -142,7 +143,7 @@ func (p *party) stepAnalyst(e protocols.Event) {
 	if o == nil {
 		return
 	}
-	p.asking, p.ask = nil, nil
+	p.asking, p.ask, p.cancels = nil, nil, false
 	p.journal = nil // one question, one journal
 	p.answers = append(p.answers, o)
 }
@@ -360,6 +361,13 @@ func subjectOf(body protocols.Body) string {
 		return b.Case.String()
 	}
 	return string(engine.Marshal(body))
+}
+
+// takeBack has the analyst withdraw its question, if it wants to.
+func (p *party) takeBack() {
+	if p.cancels && p.asking != nil {
+		p.stepAnalyst(protocols.Cancel{})
+	}
 }
 
 // askFor lets the analyst ask a question, of all departments or of those named.

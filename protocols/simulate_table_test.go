@@ -130,6 +130,8 @@ func aggregate(t testing.TB, p *engine.Plan, rows []person) []*big.Int {
 // question is one of the simulated questions, with the plain computation of its answer.
 type question struct {
 	sql   string
+	of    string // the question of which sql is a round
+	round int
 	plain func(rows []person) [][]string
 }
 

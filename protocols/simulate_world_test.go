@@ -95,6 +95,7 @@ type party struct {
 	plans, proofs int64                // that it made, and that it verified
 	answers       []*protocols.Outcome // an analyst's
 	ask           *question            // an analyst's open question
+	cancels       bool                 // it wants to take it back
 	broken        error                // its keys were found broken, which ended it
 	contrib       []string
 }

@@ -52,7 +52,7 @@ type queryWire struct {
 	Phase      Phase
 	Reached    Phase
 	Done       *Record
-	Ending     *Record // Refuse or Accuse
+	Ending     *Record // Refuse, Accuse or Withdraw
 	Fault      *Fault
 	Missing    []string
 	Complaints []complaint

@@ -174,7 +174,7 @@ func (q *QueryState) repeat(r *Record) error {
 
 // plausible reports whether the records are there that the phase needs, and derives what follows.
 func (q *QueryState) plausible() bool {
-	if q.Reached < PhaseAdmitting || q.Reached > PhaseShared || q.Phase < PhaseAdmitting || q.Phase > PhaseExpired ||
+	if q.Reached < PhaseAdmitting || q.Reached > PhaseShared || q.Phase < PhaseAdmitting || q.Phase > PhaseWithdrawn ||
 		!q.Phase.Ended() && q.Phase != q.Reached {
 		return false
 	}
@@ -196,7 +196,7 @@ func (q *QueryState) loadEnd(sizes Sizes) error {
 		end = q.Done
 	}
 	if (q.Done != nil) != (q.Phase == PhaseDone) || (q.Fault != nil) != (q.Phase == PhaseFailed) ||
-		(q.ending != nil) != (q.Phase == PhaseRefused || q.Phase == PhaseAccused) {
+		(q.ending != nil) != (q.Phase == PhaseRefused || q.Phase == PhaseAccused || q.Phase == PhaseWithdrawn) {
 		return errSnapshot
 	}
 	if end == nil {
@@ -218,6 +218,10 @@ func (q *QueryState) loadEnd(sizes Sizes) error {
 	case *Refuse:
 		q.Refuser, q.Refusal = end.Entry.Author, b
 		if q.Phase == PhaseRefused && !q.Released() {
+			return nil
+		}
+	case *Withdraw:
+		if q.Phase == PhaseWithdrawn && q.Reached < PhaseSharing && end.Entry.Author == q.Author {
 			return nil
 		}
 	case *Accuse:

@@ -42,6 +42,7 @@ func session(t testing.TB) *court {
 	c.must(c.keys[2], &Accuse{Query: accused.ID, Department: KeyOf(c.keys[1]), Fault: FaultBadProof, Subject: SubjectContribution, Blob: accused.Contributed[1][0]})
 	c.say(2, &Judge{Case: accused.ID, Blob: accused.Contributed[1][0], Guilty: true})
 	c.must(c.auditor, &Judge{Case: accused.ID, Blob: accused.Contributed[1][0], Guilty: true})
+	c.must(c.analyst, &Withdraw{Query: c.reach(PhaseContributing, 22).ID})
 	refused := c.reach(PhaseContributing, 21)
 	c.must(c.keys[1], &Refuse{Query: refused.ID, Code: CodeEpochExhausted, Sentence: "used up"})
 	expired := c.state.Open()[0]

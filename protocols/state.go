@@ -114,7 +114,7 @@ func (s *State) apply(r *Record) *Refusal {
 	switch b := body.(type) {
 	case *Ask:
 		return s.ask(r, b)
-	case *Done, *Accuse: // the analyst's, too
+	case *Done, *Accuse, *Withdraw: // the analyst's, too
 		return s.applyToQuery(r, body)
 	}
 	if !s.IsValidator(e.Author) {

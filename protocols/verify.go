@@ -42,6 +42,8 @@ type Verdict struct {
 	Time            time.Time // of that block
 	Question        string    // of a sequence
 	Rounds          []Verdict // of a sequence: its certificates'
+	question        string    // of a round: the whole, by its analyst's word
+	round           int       // of it, by the same word
 	asked, ended    uint64    // numbers of the query's first record and of the certificate's last
 	voters          []Key     // when Anchored: the validators of that block, who sign its receipt
 }
@@ -172,6 +174,7 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 		return err
 	}
 	verdict.Query, verdict.Analyst = q.ID, q.Author
+	verdict.question, verdict.round = q.Ask.Question, int(q.Ask.Round)
 	verdict.asked, verdict.ended = q.Number, c.Records[len(c.Records)-1].Number
 	verdict.Departments, verdict.Members = q.Ask.Departments, memberNames(q.Epoch.Members)
 	if c.anchored() {

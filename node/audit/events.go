@@ -84,7 +84,7 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		e.Epoch, e.What = b.Epoch.String(), fmt.Sprintf("ends the epoch: %s", b.Sentence)
 	case *protocols.Ask:
 		of(protocols.QueryID(s.ID(), author, b))
-		e.What = "asks: " + strings.Join(strings.Fields(b.SQL), " ")
+		e.What = "asks: " + asked(b)
 	case *protocols.Admit:
 		of(b.Query)
 		e.What = "has checked the question and takes part"
@@ -115,10 +115,21 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 	case *protocols.Done:
 		of(b.Query)
 		e.What = "has the answer; certificate " + ShortDigest(b.Certificate.String())
+	case *protocols.Withdraw:
+		of(b.Query)
+		e.What = "withdraws the question"
 	case *protocols.Expire:
 		of(b.Query)
 		e.What = "says that the deadline has passed"
 	}
+}
+
+// asked is an analyst's own text on one line, with which round of it is asked.
+func asked(b *protocols.Ask) string {
+	if b.Round == 0 {
+		return strings.Join(strings.Fields(b.SQL), " ")
+	}
+	return fmt.Sprintf("%s (round %d)", strings.Join(strings.Fields(b.Question), " "), b.Round)
 }
 
 // ChangeText is a change of the membership as people read it, after "votes to".

@@ -19,7 +19,7 @@ type Query struct {
 	Number      uint64     `json:"number"` // of its first record
 	Block       uint64     `json:"block"`
 	Time        time.Time  `json:"time"`
-	State       string     `json:"state"`            // done, refused, accused, failed, expired; or where it stands
+	State       string     `json:"state"`            // done, refused, accused, failed, expired, withdrawn; or where it stands
 	Reason      string     `json:"reason,omitempty"` // of an end without an answer
 	Released    bool       `json:"released"`         // a decryption share stands on the ledger, whatever the end
 	Analyst     string     `json:"analyst"`          // peer id
@@ -27,6 +27,9 @@ type Query struct {
 	Departments []string   `json:"departments"` // that contribute
 	Keys        []Seat     `json:"keys"`        // theirs
 	SQL         string     `json:"sql"`
+	Question    string     `json:"question,omitempty"`    // the analyst's own text, of which SQL is a round
+	Round       int        `json:"round,omitempty"`       // of it, from 1
+	Plan        string     `json:"plan"`                  // digest
 	Certificate string     `json:"certificate,omitempty"` // digest, as the analyst's word has it
 	Ended       *time.Time `json:"ended,omitempty"`
 
@@ -65,7 +68,8 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 	if ask, ok := body.(*protocols.Ask); err == nil && ok && refused == nil {
 		id := protocols.QueryID(s.ID(), r.Entry.Author, ask)
 		q := &Query{ID: id.String(), id: id, Number: r.Number, Block: r.Block, Time: at,
-			Analyst: peers.PeerOf(r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL}
+			Analyst: peers.PeerOf(r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL,
+			Question: ask.Question, Round: int(ask.Round), Plan: ask.Plan.String()}
 		if state := s.Query(id); state != nil && len(state.Registrations) > 0 {
 			q.Table = state.Registrations[0].Table
 			q.Keys = h.keysOf(s, state)
@@ -89,6 +93,14 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 		}
 	}
 	return nil
+}
+
+// Asked is what the analyst wrote: of a round the question, with which round it is.
+func (q *Query) Asked() string {
+	if q.Round == 0 {
+		return q.SQL
+	}
+	return fmt.Sprintf("%s (round %d)", q.Question, q.Round)
 }
 
 // Standing is the state as a list shows it: what was released stays so, whatever the end.
@@ -122,6 +134,8 @@ func endOf(s *protocols.State, q *protocols.QueryState) string {
 		return fmt.Sprintf("%s accuses %s (%s)", AuthorName(s, q.Accuser), AuthorName(s, q.Accusation.Department), q.Accusation.Fault)
 	case protocols.PhaseFailed:
 		return q.Fault.Error()
+	case protocols.PhaseWithdrawn:
+		return "by the analyst"
 	case protocols.PhaseExpired:
 		if len(q.Missing) > 0 {
 			return "waiting for " + strings.Join(q.Missing, ", ")
@@ -174,7 +188,7 @@ func (f Filter) Matches(q *Query) bool {
 		contributes = contributes || d == f.Department
 	}
 	return contributes && (f.Table == "" || q.Table == f.Table) && strings.HasSuffix(q.Analyst, strings.TrimPrefix(f.Analyst, "…")) &&
-		(containsFold(q.SQL, f.Text) || containsFold(q.Reason, f.Text) || strings.HasPrefix(q.ID, f.Text)) && f.within(q.Time)
+		(containsFold(q.SQL, f.Text) || containsFold(q.Question, f.Text) || containsFold(q.Reason, f.Text) || strings.HasPrefix(q.ID, f.Text)) && f.within(q.Time)
 }
 
 // MatchesEvent tells whether an entry is: by its author, where a department or

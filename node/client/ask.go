@@ -43,9 +43,16 @@ type asking struct {
 	done    protocols.Entry // once there is an answer
 }
 
+// part is what is asked at once: a whole question, or a round of one.
+type part struct {
+	plan     *engine.Plan
+	question string // of which it is a round; or empty
+	round    int    // from 1; or 0
+}
+
 // askRound asks one round of a question and waits for its answer. Its machine has verified
 // every proof, which seen then holds; the certificate is for Ask to verify.
-func (c *Client) askRound(ctx context.Context, plan *engine.Plan, o AskOptions, seen *circuits.Seen) (*Answer, error) {
+func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circuits.Seen) (*Answer, error) {
 	a := &asking{c: c, o: o, start: time.Now(), cpu: machine.ProcessorSeconds(), answers: make(chan machine.Delivery),
 		refused: make(chan error, 1), failed: make(chan error, 1)}
 	if a.o.Deadline <= 0 {
@@ -55,7 +62,7 @@ func (c *Client) askRound(ctx context.Context, plan *engine.Plan, o AskOptions, 
 	if err != nil {
 		return nil, err
 	}
-	if err := a.prepare(ctx, plan, keys, seen); err != nil {
+	if err := a.prepare(ctx, p, keys, seen); err != nil {
 		return nil, queryError(err)
 	}
 	defer a.end()
@@ -71,7 +78,7 @@ func (c *Client) askRound(ctx context.Context, plan *engine.Plan, o AskOptions, 
 	if outcome.Status != protocols.Answered {
 		return nil, &QueryError{Code: outcome.Code, Sentence: outcome.Sentence, Departments: outcome.Departments}
 	}
-	return a.answer(ctx, plan, outcome), nil
+	return a.answer(ctx, p.plan, outcome), nil
 }
 
 // standstill tells whom the ledger waits for, if the node says that it stands
@@ -104,12 +111,12 @@ func queryError(err error) error {
 
 // prepare builds the machine and what it works with: its memory is this
 // process's, its disk and its peers are the node.
-func (a *asking) prepare(ctx context.Context, plan *engine.Plan, keys *circuits.Keys, seen *circuits.Seen) error {
+func (a *asking) prepare(ctx context.Context, p part, keys *circuits.Keys, seen *circuits.Seen) error {
 	c := a.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.Private(), Keys: keys, Verifying: keys.Verifying().Remembering(seen),
-		State: c.replica, Receipts: exchange.CheckReceipt, Plan: plan,
+		State: c.replica, Receipts: exchange.CheckReceipt, Plan: p.plan, Question: p.question, Round: p.round,
 		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
 	if err != nil {
 		return err

@@ -46,7 +46,11 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 	var whole *Answer
 	seen := new(circuits.Seen)
 	for plan := session.Plan(); plan != nil; plan = session.Plan() {
-		round, err := c.askRound(ctx, plan, o, seen)
+		r := part{plan: plan}
+		if several {
+			r.question, r.round = sql, whole.rounds()+1
+		}
+		round, err := c.askRound(ctx, r, o, seen)
 		if err != nil {
 			return nil, between(whole, err)
 		}
@@ -71,6 +75,14 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 		o.Progress(Step{Name: "verified", Elapsed: time.Since(start)})
 	}
 	return whole, nil
+}
+
+// rounds counts those that are answered; a may be nil.
+func (a *Answer) rounds() int {
+	if a == nil {
+		return 0
+	}
+	return len(a.Rounds)
 }
 
 // between says why a later round's question, planned over the first one's tables, is refused.
