@@ -47,7 +47,7 @@ func (l *Ledger) cometConfig() *cmtconfig.Config {
 	c.Mempool.MaxTxBytes = MaxTx
 	c.Mempool.CacheSize = mempoolSeen
 
-	c.Consensus.WalPath = filepath.Join("wal", "wal")
+	c.Consensus.WalPath = filepath.Join(logFolder, logFile)
 	c.Consensus.TimeoutPropose, c.Consensus.TimeoutProposeDelta = t.Propose, t.Propose/2
 	c.Consensus.TimeoutPrevote, c.Consensus.TimeoutPrevoteDelta = t.Vote, t.Vote/2
 	c.Consensus.TimeoutPrecommit, c.Consensus.TimeoutPrecommitDelta = t.Vote, t.Vote/2

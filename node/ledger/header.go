@@ -142,7 +142,7 @@ func (h *head) shape() error {
 
 // signed is when the block was signed: the median of its votes' times, which
 // more than a third of the validators would have to falsify. The header's own
-// time is when the block before was signed, up to a heartbeat earlier. Two
+// time is when the block before was signed, up to Timing.Idle earlier. Two
 // nodes may hold different votes, and then differ by as much as the votes do.
 func (h *head) signed() time.Time {
 	if len(h.Votes) == 0 {

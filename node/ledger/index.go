@@ -21,7 +21,7 @@ type Record struct {
 	// Block is the height of the block that holds it.
 	Block uint64
 	// Time is that block header's: when the block before was signed, up to a
-	// heartbeat earlier.
+	// Timing.Idle earlier.
 	Time time.Time
 	// Signed is when its validators signed the block, by the votes that this node
 	// holds; other nodes may hold others. Zero: not known.

@@ -106,14 +106,24 @@ type Timing struct {
 	// Gossip is how often a node looks for something to send to a peer. It is
 	// most of a block's time, and of the idle processor's.
 	Gossip time.Duration
-	// Heartbeat is the longest pause between two blocks.
-	Heartbeat time.Duration
+	// Heartbeat is the longest pause between two blocks while the ledger is in use: since this node
+	// was opened, or a transaction was ordered, less than Idle has passed. Idle is the longest pause
+	// after that; less than Heartbeat: the same.
+	Heartbeat, Idle time.Duration
 }
 
 // DefaultTiming is for departments in one country.
 var DefaultTiming = Timing{
 	Propose: time.Second, Vote: 300 * time.Millisecond, Commit: 20 * time.Millisecond,
-	Gossip: 10 * time.Millisecond, Heartbeat: 15 * time.Second,
+	Gossip: 10 * time.Millisecond, Heartbeat: 15 * time.Second, Idle: 10 * time.Minute,
+}
+
+// pause is the longest one before the next block, when nothing was ordered for so long.
+func (t Timing) pause(quiet time.Duration) time.Duration {
+	if quiet < t.Idle {
+		return t.Heartbeat
+	}
+	return max(t.Heartbeat, t.Idle)
 }
 
 // defaultSnapshotEvery is Config.SnapshotEvery's default.
@@ -134,9 +144,11 @@ type Ledger struct {
 	tunnel *tunnel
 	light  *turnstile
 	watch  *watch
+	trim   *logTrim
 
 	catchup *catchup
 
+	comet  *cmtconfig.Config
 	node   *cmtnode.Node
 	states cmtstate.Store
 
@@ -246,6 +258,7 @@ func (l *Ledger) open(ctx context.Context) error {
 	l.states = cmtstate.NewStore(l.store.part(partState), cmtstate.StoreOptions{DiscardABCIResponses: true})
 	l.tunnel = newTunnel(c.Host, p2p.PubKeyToID(cmted25519.PrivKey(c.Key).PubKey()), c.Peers, l.log)
 	l.watch = newWatch(l)
+	l.trim = &logTrim{dir: filepath.Join(c.Dir, logFolder), log: l.log}
 	l.app = &app{
 		log: l.log, genesis: c.Genesis, index: l.index, blocks: blocks, snapshots: snapshots,
 		retain: c.Retain, every: c.SnapshotEvery, admit: l.tunnel.admit, author: c.Author, trust: c.Trust,
@@ -322,7 +335,8 @@ func (l *Ledger) newNode(ctx context.Context, signer types.PrivValidator) (err e
 		}
 	}()
 	databases := map[string]byte{"blockstore": partBlocks, "state": partState, "evidence": partEvidence}
-	l.node, err = cmtnode.NewNodeWithContext(ctx, l.cometConfig(), signer,
+	l.comet = l.cometConfig()
+	l.node, err = cmtnode.NewNodeWithContext(ctx, l.comet, signer,
 		&p2p.NodeKey{PrivKey: cmted25519.PrivKey(l.config.Key)},
 		proxy.NewLocalClientCreator(l.app),
 		func() (*types.GenesisDoc, error) { return doc, nil },

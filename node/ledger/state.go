@@ -33,7 +33,7 @@ type Place struct {
 	// Block is the block's height.
 	Block uint64
 	// Time is the block header's: when the block before it was signed, up to a
-	// heartbeat earlier than the transactions came.
+	// Timing.Idle earlier than the transactions came.
 	Time time.Time
 }
 

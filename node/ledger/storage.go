@@ -3,8 +3,11 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -95,6 +98,47 @@ func (s *store) Close() error {
 	err := s.db.Close()
 	s.db = nil
 	return errors.Join(err, s.folder.Close())
+}
+
+// logFile is consensus' write-ahead log, in its folder: the file that is
+// written to. Beside it are the full ones: wal.000, wal.001 and so on.
+const (
+	logFolder = "wal"
+	logFile   = "wal"
+)
+
+// logTrim removes what no restart reads of consensus' write-ahead log. CometBFT
+// goes on in a new file after some 10 MB and keeps 1 GiB of them, and reads only
+// what comes after the last block's end.
+type logTrim struct {
+	dir  string
+	keep uint64 // number of the newest full file at the last block
+	log  *slog.Logger
+}
+
+// Block is told of each committed block, whose end stands in the log by then:
+// in the newest full file, or in the one that is written to. Files go one block
+// later, since the first block after a start may come out of the log itself.
+func (t *logTrim) Block() {
+	entries, err := os.ReadDir(t.dir)
+	if err != nil {
+		t.log.Warn("the write-ahead log is not trimmed", "error", err.Error())
+		return
+	}
+	keep := t.keep
+	for _, e := range entries {
+		number, full := strings.CutPrefix(e.Name(), logFile+".")
+		n, err := strconv.ParseUint(number, 10, 63)
+		if !full || err != nil {
+			continue
+		}
+		t.keep = max(t.keep, n)
+		if n < keep {
+			if err := os.Remove(filepath.Join(t.dir, e.Name())); err != nil {
+				t.log.Warn("the write-ahead log is not trimmed", "error", err.Error())
+			}
+		}
+	}
 }
 
 // part is the database under a prefix.

@@ -12,7 +12,7 @@ import (
 
 // stalledHeartbeats is how many heartbeats may pass without a block, while more
 // than two thirds of the validators are connected, before consensus is said to
-// stand still.
+// stand still: since a transaction waits, or a block is due though none does.
 const stalledHeartbeats = 4
 
 // watchTick is how often the watchdog looks.
@@ -57,26 +57,35 @@ type watch struct {
 	metrics *metrics
 
 	mu        sync.Mutex
-	opened    time.Time
+	used      time.Time // when a transaction was ordered last, or when the ledger was opened
 	committed time.Time // when the last block was
 	moved     time.Time // the last time there was a block, or no reason for one
+	empty     time.Time // the last time that no transaction waited
 	failed    error     // for good
 	stalled   error     // for now
 }
 
 func newWatch(l *Ledger) *watch {
 	now := time.Now()
-	w := &watch{ledger: l, opened: now, moved: now}
+	w := &watch{ledger: l, used: now, moved: now, empty: now}
 	w.metrics = newMetrics(l)
 	return w
 }
 
-// Block is told of each committed block.
-func (w *watch) Block(p Place, txs int) {
+// Block is told of each committed block, and says how long the next one may be
+// waited for. CometBFT calls it where it reads that later, for each height anew.
+func (w *watch) Block(_ Place, txs int) {
 	w.mu.Lock()
 	w.committed = time.Now()
 	w.moved, w.stalled = w.committed, nil
+	if txs > 0 {
+		w.used = w.committed
+	}
+	w.ledger.comet.Consensus.CreateEmptyBlocksInterval = w.ledger.config.Timing.pause(w.committed.Sub(w.used))
 	w.mu.Unlock()
+	if w.ledger.node != nil { // not while blocks are replayed, which goes on from the log's end
+		w.ledger.trim.Block()
+	}
 	w.metrics.block(txs)
 	w.ledger.tunnel.Poke() // the block may have changed the members
 }
@@ -130,10 +139,13 @@ func (w *watch) look() {
 	if !s.Quorum {
 		w.moved = time.Now()
 	}
-	quiet := time.Since(w.moved)
-	stalled := w.stalled == nil && w.failed == nil && quiet > stalledHeartbeats*w.ledger.config.Timing.Heartbeat
+	if s.Waiting == 0 {
+		w.empty = time.Now()
+	}
+	stalled := w.stalled == nil && w.failed == nil && w.late(time.Now())
 	var err error
 	if stalled {
+		quiet := time.Since(w.moved)
 		err = fmt.Errorf("no block for %s though %d of %d validators are connected", quiet.Round(time.Second), s.Connected, len(s.Validators))
 		w.stalled = err
 	}
@@ -141,6 +153,15 @@ func (w *watch) look() {
 	if stalled {
 		w.report(err)
 	}
+}
+
+// late reports whether a block should have come: for a transaction that waits,
+// or because the longest pause is over. The present pause tells less: the others
+// may have opened earlier, and so think the ledger idle when this node does not.
+func (w *watch) late(now time.Time) bool {
+	t, quiet := w.ledger.config.Timing, now.Sub(w.moved)
+	return min(quiet, now.Sub(w.empty)) > stalledHeartbeats*t.Heartbeat ||
+		quiet > t.pause(t.Idle)+(stalledHeartbeats-1)*t.Heartbeat
 }
 
 func (w *watch) Close() { w.metrics.Close() }
