@@ -63,7 +63,8 @@ func checkCounts(t *testing.T, rounds int, plans, proofs int64) {
 	t.Helper()
 	const fit = 4 // times more that the engine reads a fit's first round
 	session := rounds + fit
-	if want := 2*rounds + session + rounds + session; plans != int64(want) {
+	first := 3 * (1 + fit) // by each department, and for the certificate: what the question leads to
+	if want := 2*rounds + session + rounds + session + first; plans != int64(want) {
 		t.Errorf("%d plans in %d rounds, want %d", plans, rounds, want)
 	}
 	const n, k = 2, 2 // departments, ciphertexts

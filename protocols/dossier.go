@@ -30,6 +30,9 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	a := &q.Ask
 	if plan == nil {
 		var err error
+		if err = checkFirstRound(vk, q); err != nil {
+			return nil, err
+		}
 		if plan, err = engine.NewPlan(a.SQL, engine.Catalogue(q.Registrations), a.Departments, Packing(vk.Params())); err != nil {
 			return nil, err
 		}
@@ -39,9 +42,6 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	}
 	if plan.Ciphertexts() != int(a.Ciphertexts) {
 		return nil, fmt.Errorf("the question names %d ciphertexts, its plan has %d", a.Ciphertexts, plan.Ciphertexts())
-	}
-	if err := checkFirstRound(vk, q, plan); err != nil {
-		return nil, err
 	}
 	d := &dossier{vk: vk, network: network, query: q, plan: plan}
 	for i := range q.Contributors {
@@ -53,7 +53,7 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 
 // checkFirstRound holds a first round to what its question leads to. Later ones follow from answers
 // that only their analyst has: who holds the certificates replays them (README section 6.4).
-func checkFirstRound(vk *circuits.VerifyingKeys, q *QueryState, plan *engine.Plan) error {
+func checkFirstRound(vk *circuits.VerifyingKeys, q *QueryState) error {
 	a := &q.Ask
 	if a.Round != 1 {
 		return nil
@@ -62,7 +62,7 @@ func checkFirstRound(vk *circuits.VerifyingKeys, q *QueryState, plan *engine.Pla
 	if err != nil {
 		return err
 	}
-	if session.Plan().Digest() != plan.Digest() {
+	if session.Plan().Digest() != a.Plan {
 		return errors.New("the first round is not the one that the question leads to")
 	}
 	return nil
