@@ -18,6 +18,8 @@ func (l *loader) choose(file string, columns []files.Column) ([]string, error) {
 	for _, c := range columns {
 		if len(l.asked) == 0 || slices.Contains(l.asked, c.Name) {
 			names = append(names, c.Name)
+		} else {
+			l.table.left = append(l.table.left, c.Name)
 		}
 	}
 	for i, name := range l.asked {

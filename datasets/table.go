@@ -61,6 +61,7 @@ type Table struct {
 	digest    engine.Digest
 	notes     []string
 	aside     []*files.Error
+	left      []string
 	store     *store
 }
 
@@ -101,6 +102,9 @@ func read(ctx context.Context, name string, paths []string, o Options) (*Table, 
 	if len(paths) > files.MaxFiles {
 		return nil, &files.Error{Message: fmt.Sprintf("table %s has %d files; the limit is %d", files.Shown(name), len(paths), files.MaxFiles)}
 	}
+	if first, second := files.Twice(paths); first != "" {
+		return nil, &files.Error{File: second, Message: "is the same file as " + first, Hint: "its rows would count twice: leave out one of the two"}
+	}
 	l := &loader{table: &Table{name: name}, asked: o.Columns}
 	defer l.close()
 	for _, file := range paths {
@@ -129,6 +133,9 @@ func (t *Table) Notes() []string { return t.notes }
 // Aside are the columns that were set aside, and why: the Field of each names it.
 // They quote values, so they are for the operator.
 func (t *Table) Aside() []*files.Error { return t.aside }
+
+// Left are the columns of the files that Options.Columns leaves out.
+func (t *Table) Left() []string { return t.left }
 
 // Batches are the rows in order, with the columns of the registration: numbers are scaled integers,
 // of 64 bits or as decimal128, dates are date32. They are shared: not to be changed or released.

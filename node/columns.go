@@ -40,8 +40,7 @@ func (a asideColumns) explain(f *failure.Failure) *failure.Failure {
 	}
 	for table, faults := range a {
 		for _, fault := range faults {
-			asked := "table " + strconv.Quote(table) + " has no column " + strconv.Quote(fault.Field)
-			if !engine.SameName(f.Message, asked) {
+			if !engine.SameName(f.Message, noColumn(table, fault.Field)) {
 				continue
 			}
 			f.Message += ", since it is set aside: " + fault.Error()
@@ -50,6 +49,28 @@ func (a asideColumns) explain(f *failure.Failure) *failure.Failure {
 		}
 	}
 	return f
+}
+
+// leftColumns are the columns that --columns leaves out, by table.
+type leftColumns map[string][]string
+
+// explain gives a question that names such a column the reason why there is none.
+func (l leftColumns) explain(f *failure.Failure) *failure.Failure {
+	for table, columns := range l {
+		for _, column := range columns {
+			if f.Code == engine.CodeColumn && engine.SameName(f.Message, noColumn(table, column)) {
+				f.Message += ": --columns leaves it out"
+				f.Hint = "name it in --columns as well, or leave out --columns"
+				return f
+			}
+		}
+	}
+	return f
+}
+
+// noColumn is what the engine says of a column that a table does not have.
+func noColumn(table, column string) string {
+	return "table " + strconv.Quote(table) + " has no column " + strconv.Quote(column)
 }
 
 // agree leaves out at every department the columns that one of them set aside: those of a table are the same at all.

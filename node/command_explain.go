@@ -126,7 +126,7 @@ func (c *command) explainFiles(ctx context.Context, sql string, f explainFlags) 
 	c.describe(catalogue)
 	session, err := newQuestion(sql, catalogue, f.departments, parameters)
 	if err != nil {
-		return none, c.aside.explain(failure.Of(err))
+		return none, c.left.explain(c.aside.explain(failure.Of(err)))
 	}
 	return session.Explain(), nil
 }
@@ -172,7 +172,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 			engine.Plural(len(sources), "department"), parameters.Name(), most)
 	}
 	registrations := make([][]engine.Registration, len(sources))
-	c.aside = asideColumns{}
+	c.aside, c.left = asideColumns{}, leftColumns{}
 	for i, s := range sources {
 		c.progress.update("reading the tables", i, len(sources))
 		for _, t := range s.Tables {
@@ -187,6 +187,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 			}
 			registrations[i] = append(registrations[i], table.registration)
 			c.aside.add(t.Name, table.aside)
+			c.left[t.Name] = table.left
 		}
 	}
 	c.progress.finish()
@@ -216,6 +217,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 type tableDescription struct {
 	registration engine.Registration
 	aside        []*files.Error
+	left         []string
 	notes        []string
 }
 
@@ -228,7 +230,7 @@ func describeTable(ctx context.Context, department string, t config.Table) (tabl
 	if note := table.RoomNote(); note != "" {
 		notes = append(slices.Clip(notes), note)
 	}
-	return tableDescription{table.Registration(department, 1), table.Aside(), notes}, table.Close()
+	return tableDescription{table.Registration(department, 1), table.Aside(), table.Left(), notes}, table.Close()
 }
 
 func registrationsOf(catalogue engine.Catalogue, table string) []engine.Registration {

@@ -30,6 +30,7 @@ type command struct {
 	json       bool
 	progress   *progress
 	aside      asideColumns                               // of the tables that register has read
+	left       leftColumns                                // of the same
 	parameters func(name string) (circuits.Params, error) // exchange.Parameters, but in tests
 }
 

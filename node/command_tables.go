@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"parley/datasets/files"
 	"parley/node/config"
 	"parley/node/failure"
 )
@@ -66,8 +67,7 @@ func parseTables(values []string, reading config.Table) ([]source, error) {
 
 // tableFiles expands the comma-separated files of one table; a file that stands in it twice would be counted twice.
 func tableFiles(table, list string) ([]string, error) {
-	var files []string
-	seen := map[string]bool{}
+	var paths []string
 	for _, pattern := range strings.Split(list, ",") {
 		pattern = strings.TrimSpace(pattern)
 		if pattern == "" {
@@ -82,17 +82,19 @@ func tableFiles(table, list string) ([]string, error) {
 			if err != nil {
 				return nil, failure.Unreadable("table", file, err)
 			}
-			if seen[absolute] {
-				return nil, failure.Usage("table", "", "--table %s: the file %s is given twice", table, file)
-			}
-			seen[absolute] = true
-			files = append(files, absolute)
+			paths = append(paths, absolute)
 		}
 	}
-	if len(files) == 0 {
+	if first, second := files.Twice(paths); first == second && first != "" {
+		return nil, failure.Usage("table", "", "--table %s: the file %s is given twice", table, first)
+	} else if first != "" {
+		return nil, failure.Usage("table", "its rows would count twice: leave out one of the two",
+			"--table %s: %s and %s are one file", table, first, second)
+	}
+	if len(paths) == 0 {
 		return nil, failure.Usage("table", "each file is one department's", "--table %s has no files: zero departments", table)
 	}
-	return files, nil
+	return paths, nil
 }
 
 // departmentNames makes the names of departments from their files: cleveland.csv is cleveland. Where two files have

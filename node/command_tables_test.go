@@ -1,6 +1,7 @@
 package node
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -52,6 +53,33 @@ func TestTablesThatAreWrong(t *testing.T) {
 		} else if failure.Of(err).Status != failure.StatusUsage {
 			t.Errorf("%q has status %d", values, failure.Of(err).Status)
 		}
+	}
+}
+
+// TestTablesThatAreOneFile: a file under two names is not two departments, nor counted twice in one.
+func TestTablesThatAreOneFile(t *testing.T) {
+	dir := nodetest.WriteFiles(t, map[string]string{"a.csv": "x\n1\n", "b.csv": "x\n2\n"})
+	if err := os.Symlink("a.csv", filepath.Join(dir, "current.csv")); err != nil {
+		t.Skip(err)
+	}
+	one, other := filepath.Join(dir, "a.csv"), filepath.Join(dir, "current.csv")
+	_, err := parseTables([]string{"t=" + filepath.Join(dir, "*.csv")}, config.Table{})
+	if f := failure.Of(err); err == nil || f.Message != "--table t: "+one+" and "+other+" are one file" || !strings.Contains(f.Hint, "leave out one") {
+		t.Errorf("two departments: %v", err)
+	}
+	_, err = describeTable(t.Context(), "north", config.Table{Name: "t", Files: []string{one, other}})
+	if f := failure.Of(err); err == nil || f.Error() != other+": is the same file as "+one {
+		t.Errorf("one department: %v", err)
+	}
+	text := "name = \"n\"\ndir = \"d\"\nlisten = \"/ip4/127.0.0.1/tcp/0\"\nparameters = \"light\"\npeers = []\nanalysts = []\n" +
+		"[[table]]\nname = \"t\"\nfiles = [\"*.csv\"]\n"
+	path := filepath.Join(dir, "node.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = config.Load(path)
+	if f := failure.Of(err); err == nil || !strings.HasSuffix(f.Message, one+" and "+other+" are one file") || f.Line != 9 {
+		t.Errorf("node.toml: %v, line %d", err, failure.Of(err).Line)
 	}
 }
 

@@ -80,7 +80,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	}
 	c.describe(catalogue)
 	if _, err := newQuestion(sql, catalogue, nil, parameters); err != nil {
-		return c.aside.explain(failure.Of(err))
+		return c.left.explain(c.aside.explain(failure.Of(err)))
 	}
 	c.sayParameters(parameters)
 	dir, remove, err := workFolder(f.dir)

@@ -70,6 +70,25 @@ type Batch struct {
 	Place func(row, column int) (line int64, character int)
 }
 
+// Twice gives the first two of the paths that lead to one file, by a link or by a name given
+// twice: its rows would count twice. "" if there are none. What cannot be looked at is another.
+func Twice(paths []string) (first, second string) {
+	infos := make([]os.FileInfo, len(paths))
+	for i, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		infos[i] = info
+		for k, other := range infos[:i] {
+			if other != nil && os.SameFile(info, other) {
+				return paths[k], path
+			}
+		}
+	}
+	return "", ""
+}
+
 // Open opens one file by its extension, for reading only. It must be a regular file,
 // since it is read more than once, of at most MaxFileBytes. Errors are *Error.
 func Open(ctx context.Context, file string, o Options) (Source, error) {

@@ -244,6 +244,10 @@ func (t FileTable) resolve(base, at string) (Table, *failure.Failure) {
 		}
 		table.Files = append(table.Files, found...)
 	}
+	if first, second := files.Twice(table.Files); first != "" {
+		return table, &failure.Failure{Column: at + ".files", Message: fmt.Sprintf("%s and %s are one file", first, second),
+			Hint: "its rows would count twice: leave out one of the two"}
+	}
 	if len(table.Files) == 0 {
 		return table, &failure.Failure{Column: at + ".files", Message: "no files"}
 	}
