@@ -122,6 +122,10 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 	if err != nil {
 		return failure.Unreadable("file", path, err)
 	}
+	if info.IsDir() {
+		return failure.Usage("file", "parley ledger export --dir "+path+" FILE writes the ledger of a node's folder into a file",
+			"%s is a folder, not an export", path)
+	}
 	if !info.Mode().IsRegular() {
 		return failure.Usage("file", "", "%s is not a file", path)
 	}
@@ -133,6 +137,9 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 		return failure.Unreadable("file", path, err)
 	}
 	c.progress.finish()
+	if what := notExport(path, file); what != "" {
+		found.Reason = what
+	}
 	if found.Reason == "" && complete && len(found.Incomplete) > 0 {
 		found.Verified = false
 		found.Reason = fmt.Sprintf("blobs are missing: %s could not be verified again as a whole", strings.Join(found.Incomplete, ", "))
@@ -150,6 +157,27 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 	}
 	return exitStatus(failure.StatusRefused)
 }
+
+// notExport says that a file is no export, and what it is where that shows; "" of an export.
+func notExport(path string, file io.ReaderAt) string {
+	head := make([]byte, 64)
+	n, _ := file.ReadAt(head, 0)
+	what := path + " is not an export of a ledger"
+	switch head = head[:n]; {
+	case audit.IsExport(head):
+		return ""
+	case len(head) == 0:
+		return path + " is empty"
+	case protocols.IsCertificate(head):
+		return what + " but a certificate: parley verify reads it"
+	case slices.ContainsFunc(packed, func(magic string) bool { return strings.HasPrefix(string(head), magic) }):
+		return what + " but a packed file: unpack it first"
+	}
+	return what + ": parley ledger export writes one"
+}
+
+// packed is how files of gzip, zstandard, xz, bzip2 and zip begin.
+var packed = []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ", "BZh", "PK\x03\x04"}
 
 // checkedText is the result for a person. Without a pin it never says
 // "verified".

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -74,8 +75,8 @@ func (c *command) verify(path, network string) error {
 		return err
 	}
 	verdict, err := client.Verify(certificate, pinned)
-	if err != nil { // no certificate at all, or not of the pinned network
-		verdict = protocols.Verdict{Reason: err.Error(), Department: verdict.Department}
+	if err != nil {
+		verdict = protocols.Verdict{Reason: unreadable(path, certificate, err), Department: verdict.Department}
 	}
 	if c.json {
 		err = c.printJSON(verdictOf(verdict))
@@ -86,6 +87,22 @@ func (c *command) verify(path, network string) error {
 		return err
 	}
 	return verdictStatus(verdict, pinned)
+}
+
+// unreadable says why a file has no verdict, and what it is where that shows.
+func unreadable(path string, file []byte, err error) string {
+	switch {
+	case !errors.Is(err, protocols.ErrNotCertificate):
+		return path + ": " + err.Error()
+	case len(file) == 0:
+		return path + " is empty"
+	case audit.IsExport(file):
+		return path + " is not a certificate of Parley but an export of a ledger: parley ledger check reads it"
+	}
+	if _, err := protocols.ParseGenesis(file); err == nil {
+		return path + " is not a certificate of Parley but a network's description: parley verify --network " + path + " CERTIFICATE"
+	}
+	return path + " is not a certificate of Parley"
 }
 
 // verdictStatus is the exit status of a verdict: success only when each signer's key is pinned.

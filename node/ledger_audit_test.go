@@ -277,6 +277,10 @@ func TestAuditorOfLies(t *testing.T) {
 		if !got.Verified {
 			t.Fatalf("%+v", got)
 		}
+		if other := checkBytes(t, file.Bytes(), audit.Pins{Genesis: engine.Digest{1}}); other.Verified ||
+			!strings.HasPrefix(other.Reason, "the ledger is another network's, "+n.networkID().String()+"; pinned is 01") {
+			t.Errorf("pinned to another network: %+v", other)
+		}
 		if len(got.Evidence) == 0 { // the validators still judge
 			time.Sleep(200 * time.Millisecond)
 			continue

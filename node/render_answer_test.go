@@ -61,7 +61,7 @@ func TestAnswerAsJSON(t *testing.T) {
 	want := `{"sql":"SELECT a <> 1","columns":["sex","count","avg"],` +
 		`"rows":[["女","3","0.33333333333333333333"],[null,"0",null]],` +
 		`"exact":[["女","3","1/3"],[null,"0",null]],` +
-		`"remarks":["north has no sex 'f‮'; nearest: 'F‮'"],"assurance":"sealed","parameters":"light",` +
+		`"remarks":["north has no sex 'f` + "\u202e" + `'; nearest: 'F` + "\u202e" + `'"],"assurance":"sealed","parameters":"light",` +
 		`"departments":[{"name":"north","peer":"12D3","status":"contributed"},{"name":"south","peer":"12D4","status":"contributed"}],"members":[],` +
 		`"certificate":{"digest":"01` + strings.Repeat("0", 62) + `","path":null},"ledger":{"block":21,"time":"2023-11-14T22:13:20Z"},"verified":true,"caveat":"made with development keys: whoever made them can forge proofs, and read what they hide","pinned":true,` +
 		`"seconds":{"aggregation":0,"encryption":0,"proving":2.5,"verifying":0,"reEncryption":0,"decryption":0,"total":3},` +

@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -46,20 +47,42 @@ func (c *Certificate) String() string { return "certificate " + c.Digest().Strin
 // GoString does not show the opening.
 func (c *Certificate) GoString() string { return c.String() }
 
-// ParseCertificate decodes a certificate. It checks the encoding and the version only.
+// ParseCertificate decodes a certificate. It checks the encoding and the version only:
+// ErrNotCertificate is of something else.
 func ParseCertificate(b []byte) (*Certificate, error) {
 	var c Certificate
 	if len(b) > MaxCertificateBytes {
 		return nil, fmt.Errorf("certificate of %d bytes, limit %d", len(b), MaxCertificateBytes)
 	}
-	if err := engine.Unmarshal(b, &c); err != nil {
-		return nil, fmt.Errorf("certificate: %w", err)
+	if !isCertificate(b) {
+		return nil, ErrNotCertificate
 	}
-	if c.Version != Version {
-		return nil, fmt.Errorf("certificate has version %d, want %d", c.Version, Version)
+	if version := uint64(b[1]); version != Version { // whose fields are others
+		return nil, fmt.Errorf("certificate has version %d, want %d", version, Version)
+	}
+	if err := engine.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("the certificate is cut off or changed: %w", err)
 	}
 	return &c, nil
 }
+
+// ErrNotCertificate is of bytes that do not begin as a certificate of any version.
+var ErrNotCertificate = errors.New("it is not a certificate of Parley")
+
+// IsCertificate reports whether bytes begin as a certificate does, or as a Sequence: of any
+// version, and whether or not the rest is one.
+func IsCertificate(b []byte) bool { return isCertificate(b) || isSequence(b) }
+
+func isCertificate(b []byte) bool {
+	return len(b) > 1 && b[0] >= cborArray+leastFields && b[0] <= cborArray+cborSmall && b[1] <= cborSmall
+}
+
+// How a certificate begins: an array in CBOR, of at least as many fields as any version had, and
+// its version, a number below 24.
+const (
+	cborArray, cborSmall = 0x80, 0x17
+	leastFields          = 5
+)
 
 // certify collects what the analyst verified.
 func (m *Analyst) certify(s *QueryState) (*Certificate, error) {

@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -46,12 +47,13 @@ func ParseSequence(b []byte) (*Sequence, error) {
 	if len(b) > MaxCertificateBytes {
 		return nil, fmt.Errorf("sequence of %d bytes, limit %d", len(b), MaxCertificateBytes)
 	}
+	if !isSequence(b) {
+		return nil, ErrNotCertificate
+	}
 	if err := engine.Unmarshal(b, &c); err != nil {
-		return nil, fmt.Errorf("sequence: %w", err)
+		return nil, fmt.Errorf("the certificate of several rounds is cut off or changed: %w", err)
 	}
 	switch {
-	case c.Kind != sequenceKind:
-		return nil, errors.New("sequence: it is something else")
 	case c.Version != Version:
 		return nil, fmt.Errorf("sequence has version %d, want %d", c.Version, Version)
 	case len(c.SQL) > engine.MaxSQLBytes:
@@ -60,6 +62,12 @@ func ParseSequence(b []byte) (*Sequence, error) {
 		return nil, fmt.Errorf("sequence of %d rounds, allowed 1 to %d", len(c.Certificates), MaxSequenceRounds)
 	}
 	return &c, nil
+}
+
+// isSequence reports whether bytes begin as a sequence's do.
+func isSequence(b []byte) bool {
+	kind := engine.Marshal(sequenceKind)
+	return len(b) > len(kind) && bytes.Equal(b[1:1+len(kind)], kind)
 }
 
 // ReasonSealedRounds is why a sequence without openings is not verified.

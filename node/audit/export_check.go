@@ -129,7 +129,7 @@ func (c *exportCheck) run(size int64, pins Pins, parameters func(string) (circui
 	}
 	for _, want := range []engine.Digest{pins.Genesis, pins.id()} {
 		if want != (engine.Digest{}) && want != id {
-			return c.x.wrong(fmt.Errorf("the genesis: it is of network %s, pinned is %s", id, want))
+			return anotherFile{fmt.Errorf("the ledger is another network's, %s; pinned is %s", id, want)}
 		}
 	}
 	params, err := parameters(network.Parameters)
@@ -296,6 +296,11 @@ func (c *exportCheck) blame(err error) {
 	place := exportError{Reason: err, Block: c.at, Record: c.number, Blob: c.blob}
 	if c.x != nil {
 		place.Offset = c.x.frame
+	}
+	var other anotherFile
+	if errors.As(err, &other) {
+		c.out.Offset, c.out.Reason = new(int64), other.Error()
+		return
 	}
 	var at *exportError
 	var block *ledger.BlockError

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -106,6 +107,12 @@ func (e *exportError) Error() string {
 
 func (e *exportError) Unwrap() error { return e.Reason }
 
+// IsExport reports whether a file begins as an export does.
+func IsExport(file []byte) bool { return bytes.HasPrefix(file, []byte(exportMagic)) }
+
+// anotherFile is what is wrong with a file as a whole: it is not the one that was meant.
+type anotherFile struct{ error }
+
 // exportReader reads frames. It never holds more than one, nor more than the
 // file has.
 type exportReader struct {
@@ -119,7 +126,7 @@ func newExportReader(file io.ReaderAt, size int64) (*exportReader, error) {
 	x := &exportReader{r: bufio.NewReaderSize(io.NewSectionReader(file, 0, size), exportBuffer), size: size}
 	magic := make([]byte, len(exportMagic))
 	if _, err := io.ReadFull(x.r, magic); err != nil || string(magic) != exportMagic {
-		return nil, x.wrong(errors.New("this is no export of a ledger"))
+		return nil, anotherFile{errors.New("this is no export of a ledger")}
 	}
 	x.at = int64(len(magic))
 	x.frame = x.at
