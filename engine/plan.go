@@ -22,6 +22,11 @@ func NewPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan,
 	if b.fit != nil {
 		return nil, b.fit.refusal(cat, departments, p)
 	}
+	return b.packed(p)
+}
+
+// packed completes the plan of a text that is one.
+func (b *binder) packed(p Packing) (*Plan, error) {
 	if err := b.plan.bound(b.positions); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -26,6 +27,7 @@ var (
 // section 13.
 type fit struct {
 	function     string
+	position     int    // of its call in the question
 	before, rest string // the question's text before its function's name, and from the first argument on
 	terms        []fitTerm
 	coefficients []*big.Int // of the present round, in units of 10^−places
@@ -57,7 +59,7 @@ type fitStep struct {
 
 // newFit prepares the rounds of a call.
 func (rb *reportBinder) newFit(terms []designTerm) (*fit, error) {
-	f := &fit{function: rb.report.Function}
+	f := &fit{function: rb.report.Function, position: rb.position}
 	if err := f.splice(string(rb.text), rb.call.Location); err != nil {
 		return nil, err
 	}
@@ -127,24 +129,18 @@ func (f *fit) splice(sql string, location int32) error {
 // the first of them is refused.
 func (f *fit) refusal(cat Catalogue, departments []string, p Packing) error {
 	if _, err := NewPlan(f.statement(), cat, departments, p); err != nil {
-		return err
+		return f.placed(err)
 	}
 	return hinted(refuse(CodeUnsupported, 0, "%s", severalRounds), "ask it as a question of several rounds")
 }
 
-// newFitOf reads a question as a fit; nil when it is none, or its first round is refused,
-// which refusal has told.
-func newFitOf(sql string, cat Catalogue, departments []string, p Packing) *fit {
-	b, err := bindQuestion(sql, cat, departments, p)
-	if err != nil || b.fit == nil {
-		return nil
+// placed puts what is said of a round's text, which is another one, at the call in the question.
+func (f *fit) placed(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Position > 0 {
+		e.Position = f.position
 	}
-	first, err := NewPlan(b.fit.statement(), cat, departments, p)
-	if err != nil {
-		return nil
-	}
-	b.fit.measure(first)
-	return b.fit
+	return err
 }
 
 // measure takes from the first round's plan what a round holds. Of the later rounds only

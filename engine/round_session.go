@@ -37,24 +37,28 @@ type procedure interface {
 // section 12 says so, and logreg is fitted, one Newton step a round (section 13).
 func NewSession(sql string, cat Catalogue, departments []string, p Packing) (*Session, error) {
 	s := &Session{sql: sql, catalogue: cat, departments: departments, packing: p}
-	plan, err := NewPlan(sql, cat, departments, p)
-	if err == nil {
-		s.plan = plan
+	b, err := bindQuestion(sql, cat, departments, p)
+	if err == nil && b.fit != nil {
+		s.procedure = b.fit
+		if err := s.next(); err != nil {
+			return nil, b.fit.placed(err)
+		}
+		b.fit.measure(s.plan)
 		return s, nil
 	}
+	if err == nil {
+		if s.plan, err = b.packed(p); err == nil {
+			return s, nil
+		}
+	}
 	search, refused := newSearch(sql, cat, departments, p)
-	if refused != nil {
+	switch {
+	case refused != nil:
 		return nil, refused
-	}
-	if search != nil {
-		s.procedure = search
-		return s, s.next()
-	}
-	fit := newFitOf(sql, cat, departments, p)
-	if fit == nil {
+	case search == nil:
 		return nil, err
 	}
-	s.procedure = fit
+	s.procedure = search
 	return s, s.next()
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -162,5 +163,48 @@ func TestSearchEdges(t *testing.T) {
 		if err := s.Step(result); (code(err) == CodeCells) != (round == 1) {
 			t.Errorf("round %d: %v", round, err)
 		}
+	}
+}
+
+// TestPlannedOnceARound holds how often a question is planned: once for each round, and once more
+// where its own text has to be read to know that it takes several.
+func TestPlannedOnceARound(t *testing.T) {
+	stepped := 0
+	for sql, want := range map[string]int64{
+		"SELECT count(*) FROM things":                               1,
+		"SELECT k, median(k), sum(i) FROM things GROUP BY k":        1,
+		"SELECT median(big) FROM things":                            2,
+		"SELECT logreg(flag, k) FROM things":                        2,
+		"SELECT logreg(flag, k, factor(t)) FROM things WHERE i > 0": 2,
+	} {
+		before := Planned.Load()
+		s, err := NewSession(sql, fixtureCatalogue(), []string{"d0", "d1", "d2"}, testPackings[0])
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		if got := Planned.Load() - before; got != want {
+			t.Errorf("%s: planned %d times, want %d", sql, got, want)
+		}
+		if rounds := len(s.Explain().Rounds); (rounds > 1) != (want > 1) {
+			t.Errorf("%s: %d rounds", sql, rounds)
+		}
+		before = Planned.Load()
+		answer, err := fixture().sealed(t, s.Plan())
+		if err != nil || s.Step(answer) != nil || s.Plan() == nil {
+			continue // too few rows, or one round was all
+		}
+		if stepped++; Planned.Load()-before != 1 {
+			t.Errorf("%s: the second round is planned %d times", sql, Planned.Load()-before)
+		}
+	}
+	if stepped == 0 {
+		t.Error("no question came to a second round")
+	}
+	// What the first round is refused for is told at the call, in the question's own text.
+	_, err := NewSession("SELECT logreg(flag, big*big*big*big*big*big*big*big, big) FROM things", fixtureCatalogue(), []string{"d0", "d1"}, testPackings[0])
+	_, alone := NewPlan("SELECT logreg(flag, big*big*big*big*big*big*big*big, big) FROM things", fixtureCatalogue(), []string{"d0", "d1"}, testPackings[0])
+	var e *Error
+	if !errors.As(err, &e) || e.Position != 8 || alone == nil || err.Error() != alone.Error() {
+		t.Errorf("%v at %+v, NewPlan %v", err, e, alone)
 	}
 }
