@@ -63,8 +63,9 @@ func checkCounts(t *testing.T, rounds int, plans, proofs int64) {
 	t.Helper()
 	const fit = 1 // times more: the question's own text is read
 	session := rounds + fit
-	first := 3 * (1 + fit) // by each department, and for the certificate: what the question leads to
-	if want := 2*rounds + session + rounds + session + first; plans != int64(want) {
+	// Two departments, the client, the rounds' certificates, and what leads from one to the next: a
+	// first round is read from its question.
+	if want := (2 + 1 + 1 + 1) * session; plans != int64(want) {
 		t.Errorf("%d plans in %d rounds, want %d", plans, rounds, want)
 	}
 	const n, k = 2, 2 // departments, ciphertexts

@@ -30,10 +30,7 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	a := &q.Ask
 	if plan == nil {
 		var err error
-		if err = checkFirstRound(vk, q); err != nil {
-			return nil, err
-		}
-		if plan, err = engine.NewPlan(a.SQL, engine.Catalogue(q.Registrations), a.Departments, Packing(vk.Params())); err != nil {
+		if plan, err = planOf(q, Packing(vk.Params())); err != nil {
 			return nil, err
 		}
 	}
@@ -51,21 +48,22 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	return d, nil
 }
 
-// checkFirstRound holds a first round to what its question leads to. Later ones follow from answers
-// that only their analyst has: who holds the certificates replays them (README section 6.4).
-func checkFirstRound(vk *circuits.VerifyingKeys, q *QueryState) error {
-	a := &q.Ask
+// planOf recomputes a question's plan. A first round is the one that its question leads to. Later
+// ones follow from answers that only their analyst has: who holds the certificates replays them
+// (README section 6.4).
+func planOf(q *QueryState, p engine.Packing) (*engine.Plan, error) {
+	a, tables := &q.Ask, engine.Catalogue(q.Registrations)
 	if a.Round != 1 {
-		return nil
+		return engine.NewPlan(a.SQL, tables, a.Departments, p)
 	}
-	session, err := engine.NewSession(a.Question, engine.Catalogue(q.Registrations), a.Departments, Packing(vk.Params()))
+	session, err := engine.NewSession(a.Question, tables, a.Departments, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if session.Plan().Digest() != a.Plan {
-		return errors.New("the first round is not the one that the question leads to")
+	if plan := session.Plan(); plan.SQL == a.SQL {
+		return plan, nil
 	}
-	return nil
+	return nil, errors.New("the first round is not the one that the question leads to")
 }
 
 func (d *dossier) params() circuits.Params { return d.vk.Params() }
