@@ -421,7 +421,7 @@ func (n *node) openLedger(ctx context.Context) error {
 	}
 	n.department.State = n.replica
 	n.log.Info("ledger", "block", l.Status().Block, "network", n.network.ID().String())
-	exchange.ServeInfo(n.transport, exchange.Info{Hello: n.hello, Reports: n.gatherReports,
+	exchange.ServeInfo(n.transport, exchange.Info{Hello: n.hello, Reports: n.gatherReports, Absent: n.notConnected,
 		Report: func(query engine.Digest) machine.Report { r, _ := n.reportOf(query); return r }})
 	exchange.ServeLog(n.transport, n.history)
 	n.measure()
