@@ -17,6 +17,8 @@ func (n *node) unhealthy() string {
 		return "the ledger has halted: " + s.Halted.Error()
 	case estranged != "" && !v.status.Ready:
 		return estranged
+	case !s.Quorum && n.shutOut() != "":
+		return n.shutOut()
 	case !s.Quorum:
 		return n.withoutQuorum(s, v.members)
 	case !s.AtHead:
@@ -66,7 +68,7 @@ func (n *node) awaited() string {
 	case !n.caughtUp():
 		return fmt.Sprintf("reading the ledger: entry %d of %d", s.Applied(), max(d.awaits, n.ledger.Status().Records))
 	case !d.validator:
-		return "this node has not been voted into the network"
+		return n.unvoted()
 	case !s.HasJoined(n.id.Key()):
 		return "joining the network: the entry is not on the ledger yet"
 	case !n.cfg.Auditor && !d.tables:
@@ -82,6 +84,17 @@ func (n *node) awaited() string {
 		return fmt.Sprintf("epoch %d was formed without this department: the next one has it", e.Number)
 	}
 	return ""
+}
+
+// unvoted is of a node that has the ledger and is no member.
+func (n *node) unvoted() string {
+	text := "this node has not been voted into the network"
+	for _, p := range n.replica.Pending() {
+		if c := p.Change; c.Action == protocols.ActionAdd && c.Key == n.id.Key() || c.NewKey == n.id.Key() {
+			text += fmt.Sprintf(" yet: %d of the %d votes that are needed", len(p.Votes), p.Need)
+		}
+	}
+	return text + ". A member has to run: " + n.voteIn()
 }
 
 // epochAwaited is what the next epoch waits for.

@@ -64,6 +64,12 @@ func statusText(r nodeReport) string {
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&b, "%-9s %s\n", name, fmt.Sprintf(format, args...))
 	}
+	if r.Starting {
+		line("node", "%s, %s, NOT in the network yet; up %s", failure.Printable(r.Name), r.Role, (time.Duration(r.Uptime) * time.Second).String())
+		line("peer", "%s", r.Address)
+		line("waiting", "%s", failure.Printable(r.Reason))
+		return b.String()
+	}
 	health := "healthy"
 	if !r.Healthy {
 		health = "NOT healthy: " + r.Reason

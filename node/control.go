@@ -47,7 +47,13 @@ func (n *node) openControl(context.Context) error {
 	open.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
 	door := http.NewServeMux()
 	door.Handle("GET /", open)
-	door.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) { answerJSON200(w, n.report()) })
+	door.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		if n.up.Load() {
+			answerJSON200(w, n.report())
+		} else {
+			answerJSON200(w, n.startReport())
+		}
+	})
 	door.HandleFunc("POST /vote", n.serveVote)
 	address, err := n.serveHTTP("127.0.0.1:0", withToken(file.Token, door))
 	if err != nil {
@@ -112,7 +118,11 @@ func answerJSON200(w http.ResponseWriter, v any) {
 
 // serveHealth answers 200 when the node can do its part, else 503 and why not.
 func (n *node) serveHealth(w http.ResponseWriter, _ *http.Request) {
-	if why := n.unhealthy(); why != "" {
+	why := n.waiting()
+	if n.up.Load() {
+		why = n.unhealthy()
+	}
+	if why != "" {
 		http.Error(w, why, http.StatusServiceUnavailable)
 		return
 	}

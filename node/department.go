@@ -13,6 +13,7 @@ import (
 	"parley/engine"
 	"parley/node/config"
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/node/machine"
 	"parley/node/peers"
@@ -177,7 +178,8 @@ func (n *node) refreshView() {
 }
 
 // errExpelled ends a node that the others have voted out.
-var errExpelled = errors.New("the members of the network have removed this node by a vote: it takes no part any more")
+var errExpelled = failure.Refused("voted-out", "its key never comes back: parley init makes a new identity, for which members vote",
+	"the members of the network have removed this node by a vote: it takes no part any more")
 
 // followMembers admits to the allow-list whom the ledger's members have voted
 // in, and cuts off whom they have voted out: at once from everything but
@@ -201,7 +203,7 @@ func (n *node) followMembers() (expelled bool) {
 	if n.duty.validator = own == peers.Member; own == peers.Member {
 		n.duty.seated = now
 	}
-	out := own != peers.Member && !n.duty.seated.IsZero()
+	out := own != peers.Member && (!n.duty.seated.IsZero() || n.replica.HasLeft(n.id.Key()))
 	someLeave := out
 	for p, as := range roles {
 		someLeave = someLeave || as == peers.Leaving

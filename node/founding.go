@@ -71,6 +71,13 @@ func newFounding(cfg config.Config, self protocols.Key) (*founding, error) {
 		return nil, cfg.Fault("peers", fmt.Errorf("peers: %d departments and %d auditors are over the limits of %d and %d",
 			len(m.departments), len(m.auditors), protocols.MaxDepartments, protocols.MaxAuditors))
 	}
+	switch others := len(cfg.Peers) + len(cfg.Auditors); {
+	case cfg.Alone && others > 0:
+		return nil, cfg.Fault("alone", errors.New("alone = true, and there are peers or auditors: it is for a network of this one department"))
+	case !cfg.Alone && m.genesis == nil && others == 0:
+		return nil, cfg.Fault("peers", errors.New("peers: no other department is named, and this node founds no network alone: "+
+			"name the others, or set alone = true"))
+	}
 	return m, nil
 }
 

@@ -29,7 +29,9 @@ func TestTwoNonces(t *testing.T) {
 		return text
 	}
 	n.start(first)
-	n.eventually("a genesis", func() bool { return genesis(first) != nil })
+	n.start(other)
+	n.eventually("a genesis", func() bool { return genesis(first) != nil && genesis(other) != nil })
+	n.lose(other, "ledger")
 	told, err := protocols.ParseGenesis(genesis(first))
 	check(t, err)
 	lie := *told

@@ -20,7 +20,14 @@ import (
 // hello is what this node says of itself.
 func (n *node) hello() exchange.Hello {
 	v := n.view.Load()
-	return exchange.Hello{Version: protocols.Version, Name: n.cfg.Name, Ready: v.status.Ready, Height: v.height, Absent: n.absent(), Network: *v.network}
+	h := exchange.Hello{Version: protocols.Version, Name: n.cfg.Name, Ready: v.status.Ready, Height: v.height}
+	if v.network != nil {
+		h.Network = *v.network
+	}
+	if n.up.Load() {
+		h.Absent = n.absent()
+	}
+	return h
 }
 
 // absent names the members that are not reached, if that stops the ledger.
@@ -39,21 +46,6 @@ func (n *node) absent() []string {
 		}
 	}
 	slices.Sort(out)
-	return out
-}
-
-// notConnected are the members that are not reached, and for how long.
-func (n *node) notConnected() exchange.Absences {
-	var out exchange.Absences
-	for _, m := range n.view.Load().members {
-		p := peers.IDOf(m.Key)
-		if p == n.id.ID() {
-			continue
-		}
-		if away := n.transport.Away(p); away > 0 {
-			out.List = append(out.List, exchange.Absent{Key: m.Key, Ms: uint64(max(away.Milliseconds(), 1))})
-		}
-	}
 	return out
 }
 
@@ -122,7 +114,7 @@ func (n *node) greet(ctx context.Context, p peer.ID) {
 // compare tells whether networks could be compared.
 func (n *node) compare(ctx context.Context, p peer.ID) bool {
 	ours := n.view.Load().network
-	if ours == nil {
+	if ours == nil || !n.transport.Connected(p) {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, peers.AnswerTimeout)
@@ -133,6 +125,10 @@ func (n *node) compare(ctx context.Context, p peer.ID) bool {
 			n.log.Debug("a department does not answer yet", "peer", p.String(), "error", err.Error())
 		}
 		return false
+	}
+	n.letIn(p)
+	if h.Network.Version == 0 {
+		return false // it is in no network yet
 	}
 	n.log.Info("connected", "department", h.Name, "peer", p.String())
 	why := difference(ours, &h.Network)

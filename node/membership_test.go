@@ -189,10 +189,19 @@ func TestVotes(t *testing.T) {
 	n.departments = 3
 	n.formed(3, 0, 1, 2, 4)
 	n.mustAnswer(n.dial(1))
-	// It comes back with the same key, and is a stranger.
+	// It comes back with the same key, reads in its own ledger that it was removed, and ends again.
 	late.log = &syncBuffer{}
 	n.start(3)
-	n.logged(3, "a department does not answer yet") // nobody lets it in
+	select {
+	case err := <-late.done:
+		late.cancel = nil
+		var f *failure.Failure
+		if !errors.As(err, &f) || f.Code != "voted-out" || !strings.Contains(f.Hint, "parley init") || f.ExitStatus() != failure.StatusRefused {
+			t.Errorf("the removed node ended with %v", err)
+		}
+	case <-time.After(time.Minute):
+		t.Errorf("the removed node runs on\n%s", late.log)
+	}
 	for _, i := range []int{0, 1, 2, 4} {
 		for _, m := range n.report(i).Members {
 			if m.Peer == late.id.Peer() {
@@ -200,9 +209,6 @@ func TestVotes(t *testing.T) {
 			}
 		}
 	}
-	n.nodes[3].cancel()
-	<-late.done
-	late.cancel = nil
 }
 
 // A department's identity is replaced by a vote: it goes on under its name with

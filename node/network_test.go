@@ -79,7 +79,7 @@ func newTestNetwork(t *testing.T, departments int) *testNetwork {
 		file := filepath.Join(dir, "people.csv")
 		writeCSV(t, file, i)
 		n.nodes = append(n.nodes, &testNode{id: id, log: &syncBuffer{}, cfg: config.Config{
-			Name: string(rune('a' + i)), Dir: dir, Listen: nodetest.Loopback, Analysts: []string{n.analyst.Peer()}, Parameters: "tiny",
+			Name: string(rune('a' + i)), Dir: dir, Listen: nodetest.Loopback, Analysts: []string{n.analyst.Peer()}, Parameters: "tiny", Alone: departments == 1,
 			Tables: []config.Table{{Name: "people", Files: []string{file}}},
 		}})
 	}

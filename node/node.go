@@ -73,6 +73,8 @@ type node struct {
 	duty       duties
 
 	view    atomic.Pointer[view]
+	up      atomic.Bool // all is open: what other goroutines ask may look at the ledger and the stores
+	waits   waits
 	foreign sync.Map // peer.ID → why that member is of another network, a sentence
 	// greeting are the peers that this node tries to compare networks with.
 	greeting sync.Map
@@ -143,7 +145,7 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 // configuration, tables, port, keys, storage, peers.
 func (n *node) open(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		n.openIdentity, n.openTables, n.openTransport, n.openKeys, n.openStores, n.openLedger, n.openWork, n.openControl,
+		n.openIdentity, n.openTables, n.openTransport, n.openControl, n.openKeys, n.openStores, n.openLedger, n.openWork,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -153,6 +155,8 @@ func (n *node) open(ctx context.Context) error {
 			return err
 		}
 	}
+	n.up.Store(true)
+	n.onClose(func() { n.up.Store(false) })
 	return nil
 }
 
@@ -218,9 +222,18 @@ func (n *node) openTransport(context.Context) error {
 			n.log.Warn("closing the transport", "error", err.Error())
 		}
 	})
-	n.view.Store(&view{})
+	n.view.Store(&view{status: n.status(false)})
+	n.waitFor("starting")
+	exchange.ServeInfo(t, exchange.Info{Hello: n.hello, Reports: n.gatherReports,
+		Report: func(query engine.Digest) machine.Report { r, _ := n.reportOf(query); return r }})
+	t.Go(n.tellWaiting)
 	for _, info := range n.founding.peers {
 		n.transport.Keep(info, func(up bool, err error) {
+			if errors.Is(err, peers.ErrCutOff) {
+				n.cutOff(info.ID)
+			} else if !up {
+				n.letIn(info.ID)
+			}
 			if !up {
 				n.log.Debug("a department is not connected", "peer", info.ID.String(), "error", err)
 				return
@@ -265,6 +278,7 @@ func (n *node) openKeys(ctx context.Context) error {
 		if keys.Keys, err = exchange.DevelopKeys(ctx, n.params, cache, n.o.Progress); err == nil {
 			keys.VerifyingKeys = keys.Keys.Verifying()
 			want.SetKeys(keys.Keys)
+			err = n.gather(ctx)
 		}
 		rand.Read(want.Nonce[:]) // never fails (crypto/rand)
 	} else {
@@ -273,10 +287,16 @@ func (n *node) openKeys(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.network = n.founding.network(n.params, want)
-	if err := n.network.Validate(false); err != nil {
+	network := n.founding.network(n.params, want)
+	if err := network.Validate(false); err != nil {
 		return err
 	}
+	if n.founding.genesis == nil && n.founding.first() != n.id.Key() {
+		if err := n.agree(ctx, network); err != nil {
+			return err
+		}
+	}
+	n.network = network
 	if n.founding.genesis == nil {
 		if err := disk.WriteFile(filepath.Join(n.cfg.Dir, config.GenesisFile), n.network.JSON()); err != nil {
 			return err
@@ -317,7 +337,7 @@ func (n *node) othersKeys(ctx context.Context, want *exchange.Founding) (exchang
 // connected.
 func (n *node) keySource() *exchange.KeySource {
 	first := peers.IDOf(n.founding.first())
-	from := func() *exchange.KeySource {
+	from := func() *exchange.KeySource { // nil: nobody is connected
 		if n.transport.Connected(first) {
 			return exchange.KeysFrom(n.transport, first)
 		}
@@ -326,20 +346,26 @@ func (n *node) keySource() *exchange.KeySource {
 				return exchange.KeysFrom(n.transport, p)
 			}
 		}
-		return exchange.KeysFrom(n.transport, first)
+		return nil
 	}
 	return &exchange.KeySource{
 		Founding: func(ctx context.Context) (exchange.Founding, error) {
+			if !n.transport.Connected(first) {
+				return exchange.Founding{}, errors.New("it is not connected")
+			}
 			return exchange.KeysFrom(n.transport, first).Founding(ctx)
 		},
 		Fetch: func(ctx context.Context, files []exchange.KeyFile, into string) (fatal error) {
 			err := peers.Retry(ctx, func() error {
-				err := from().Fetch(ctx, files, into)
+				source, err := from(), errors.New("no member is connected")
+				if source != nil {
+					err = source.Fetch(ctx, files, into)
+				}
 				if fatal = disk.Fault(err); fatal != nil {
 					return nil
 				}
 				if err != nil {
-					n.log.Warn("fetching the network's keys failed; trying again", "error", err.Error())
+					n.waitFor("fetching the keys of the network's proofs: %s", err)
 				}
 				return err
 			})
@@ -354,7 +380,7 @@ func (n *node) awaitFounding(ctx context.Context, source *exchange.KeySource) (e
 	if n.o.Progress != nil {
 		n.o.Progress("waiting for the keys of the first department", 0, 0)
 	}
-	n.log.Info("waiting for the proofs' keys", "from", peers.PeerOf(n.founding.first()))
+	n.waitFor("waiting for the first department, %s, to found the network", peers.PeerOf(n.founding.first()))
 	for {
 		founded, err := source.Founding(ctx)
 		if err == nil {
@@ -391,6 +417,7 @@ func (n *node) openLedger(ctx context.Context) error {
 	c.Peers = func() []peer.ID { return n.transport.Roles.With(peers.Member, peers.Leaving) }
 	c.Readers = func(p peer.ID) bool { return n.transport.Roles.Of(p) >= peers.Analyst }
 	c.Log, c.Metrics, c.Retain, c.StateSync, c.Trust = n.log, n.registry, n.cfg.Retain, n.cfg.Genesis != "", n.trust
+	c.Joining = func(err error) { n.waitFor("getting the ledger from the members: %s", err) }
 	c.Halted = func(err error) {
 		select {
 		case n.halted <- err:
@@ -421,8 +448,6 @@ func (n *node) openLedger(ctx context.Context) error {
 	}
 	n.department.State = n.replica
 	n.log.Info("ledger", "block", l.Status().Block, "network", n.network.ID().String())
-	exchange.ServeInfo(n.transport, exchange.Info{Hello: n.hello, Reports: n.gatherReports, Absent: n.notConnected,
-		Report: func(query engine.Digest) machine.Report { r, _ := n.reportOf(query); return r }})
 	exchange.ServeLog(n.transport, n.history)
 	n.measure()
 	return nil

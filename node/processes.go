@@ -140,6 +140,7 @@ func (d *deployment) configure(sources []source) error {
 func (d *deployment) configOf(own *process) config.File {
 	f := config.File{Name: own.name, Dir: "data", Identity: config.IdentityFile, Listen: own.listen(),
 		Analysts: []string{d.Analyst.Peer()}, Parameters: d.Parameters, Deadline: d.Deadline.String()}
+	f.Alone = len(d.nodes) == 1
 	for _, other := range d.nodes {
 		switch {
 		case other == own && own.auditor():

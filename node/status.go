@@ -18,7 +18,8 @@ import (
 type nodeReport struct {
 	Status
 	Role      string         `json:"role"`
-	Caveat    string         `json:"caveat,omitempty"` // of development keys: not for private data
+	Caveat    string         `json:"caveat,omitempty"`   // of development keys: not for private data
+	Starting  bool           `json:"starting,omitempty"` // nothing is known yet of what follows reason and uptime
 	Healthy   bool           `json:"healthy"`
 	Reason    string         `json:"reason,omitempty"` // why it is not healthy
 	Uptime    float64        `json:"uptimeSeconds"`
@@ -91,19 +92,28 @@ func viewVotes(s *protocols.State) (out []changeReport) {
 	return out
 }
 
+// startReport is of a node that is not up yet.
+func (n *node) startReport() nodeReport {
+	return nodeReport{Status: n.view.Load().status, Role: n.role(), Starting: true, Reason: n.waiting(), Uptime: time.Since(n.started).Seconds()}
+}
+
+func (n *node) role() string {
+	if n.cfg.Auditor {
+		return config.RoleAuditor
+	}
+	return config.RoleDepartment
+}
+
 func (n *node) report() nodeReport {
 	v := n.view.Load()
 	l := n.ledger.Status()
 	state, place := n.ledger.Snapshot() // the later of the two looks: block, entries and digest belong together
-	r := nodeReport{Status: v.status, Role: config.RoleDepartment, Uptime: time.Since(n.started).Seconds(),
+	r := nodeReport{Status: v.status, Role: n.role(), Uptime: time.Since(n.started).Seconds(),
 		Ledger: ledgerReport{Block: place.Block, Time: place.Time, Entries: state.Applied(), State: hex.EncodeToString(state.Hash()), Validators: len(l.Validators), Connected: l.Connected,
 			Quorum: l.Quorum, CatchingUp: !l.AtHead},
 		Epoch: v.epoch, Open: v.open, Evidence: v.evidence}
 	if l.Halted != nil {
 		r.Ledger.Halted = l.Halted.Error()
-	}
-	if n.cfg.Auditor {
-		r.Role = config.RoleAuditor
 	}
 	if n.network.Development {
 		r.Caveat = protocols.DevelopmentCaveat

@@ -72,6 +72,10 @@ func (n *node) serveVote(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "not a vote", http.StatusBadRequest)
 		return
 	}
+	if !n.up.Load() {
+		http.Error(w, "this node cannot vote yet: "+n.waiting(), http.StatusConflict)
+		return
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), controlTimeout)
 	defer cancel()
 	change, err := q.change()

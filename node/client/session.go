@@ -17,7 +17,6 @@ import (
 type Round struct {
 	SQL         string
 	Query       engine.Digest
-	Plan        engine.Digest
 	Certificate []byte
 	Verdict     protocols.Verdict
 }
@@ -192,13 +191,6 @@ func verifyOne(v *protocols.Verifier, certificate []byte) (protocols.Verdict, er
 	return verdict, refused
 }
 
-func planOf(a *Answer) engine.Digest {
-	if a.Plan == nil {
-		return engine.Digest{}
-	}
-	return a.Plan.Digest()
-}
-
 // follow adds a round to an answer, possibly none yet.
 func (a *Answer) follow(round *Answer, sql string) *Answer {
 	if a != nil {
@@ -206,6 +198,6 @@ func (a *Answer) follow(round *Answer, sql string) *Answer {
 		round.Seconds.Add(a.Seconds)
 		round.CPUSeconds += a.CPUSeconds
 	}
-	round.Rounds = append(round.Rounds, Round{SQL: sql, Query: round.Query, Plan: planOf(round), Certificate: round.Certificate, Verdict: round.Verdict})
+	round.Rounds = append(round.Rounds, Round{SQL: sql, Query: round.Query, Certificate: round.Certificate, Verdict: round.Verdict})
 	return round
 }

@@ -56,6 +56,10 @@ type Config struct {
 	Auditor bool
 	// Auditors are the other auditors' multiaddrs, as Peers.
 	Auditors []string
+	// Alone is set for a network of this one department, with no Peers and no
+	// Auditors: without it none is founded, since who has not named the others
+	// yet would be in another network than they.
+	Alone bool
 	// Genesis is the description of a network that has run before this node
 	// came to it. Empty: Peers and Auditors are the network, from its
 	// beginning.
@@ -118,6 +122,7 @@ type File struct {
 	Trust      string      `toml:"trust,omitempty"`
 	Peers      []string    `toml:"peers"`
 	Auditors   []string    `toml:"auditors,omitempty"`
+	Alone      bool        `toml:"alone,omitempty"`
 	Analysts   []string    `toml:"analysts"`
 	Parameters string      `toml:"parameters"`
 	Deadline   string      `toml:"deadline,omitempty"`
@@ -170,7 +175,7 @@ func Load(path string) (Config, error) {
 
 // resolve checks what can be checked without touching anything but file names. The failure's Column is the key.
 func (f File) resolve(base string) (Config, *failure.Failure) {
-	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Auditors: f.Auditors, Analysts: f.Analysts,
+	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Auditors: f.Auditors, Alone: f.Alone, Analysts: f.Analysts,
 		Parameters: f.Parameters, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics}
 	for _, required := range []struct{ key, value string }{
 		{"name", f.Name}, {"dir", f.Dir}, {"listen", f.Listen}, {"parameters", f.Parameters},

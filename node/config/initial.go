@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Initial is a node.toml that parses as it stands: what a department has to add is commented out.
+// Initial is a node.toml that parses as it stands: what a department has to add is commented out, and
+// without it a node founds no network.
 func Initial(name, listen string) string {
 	return fmt.Sprintf(configTemplate, tomlString(name), NetworkFile, tomlString(listen), tomlString(IdentityFile))
 }
@@ -39,6 +40,9 @@ peers = [
 # auditors = [
 #  "/ip4/192.0.2.20/tcp/4001/p2p/12D3KooW...",
 # ]
+
+# A network of this one department, for trying things out. Without it, a node that names no others does not start.
+# alone = true
 
 # A node that comes to a network that has run before: the description that any of its nodes keeps as genesis.json.
 # genesis = "genesis.json"

@@ -9,6 +9,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ const (
 	infoHello   infoOp = iota + 1 // who are you, in which network
 	infoReport                    // your own time for a query
 	infoReports                   // all departments' time for a query
-	infoAbsent                    // which members are you not connected to, and since when
+	infoHeads                     // how far the log goes, for you and for others
 )
 
 type infoRequest struct {
@@ -56,7 +57,7 @@ type Hello struct {
 	// Absent are, while the ledger lacks its quorum, the members that this node
 	// does not reach.
 	Absent  []string
-	Network protocols.Network
+	Network protocols.Network // of version 0: none yet
 }
 
 // Reports are the departments' own words on their time; one that did not
@@ -72,25 +73,11 @@ type DepartmentReport struct {
 	Report machine.Report
 }
 
-// Absent is a member that a node is not connected to.
-type Absent struct {
-	_   struct{} `cbor:",toarray"`
-	Key protocols.Key
-	Ms  uint64 // for so long
-}
-
-// Absences are the members that a node is not connected to, by its own word.
-type Absences struct {
-	_    struct{} `cbor:",toarray"`
-	List []Absent
-}
-
 // Info is what a node has to say on the info protocol.
 type Info struct {
 	Hello   func() Hello
 	Report  func(query engine.Digest) machine.Report               // the node's own
 	Reports func(ctx context.Context, query engine.Digest) Reports // all departments'
-	Absent  func() Absences
 }
 
 // ServeInfo answers info streams.
@@ -105,8 +92,6 @@ func ServeInfo(t *peers.Host, i Info) {
 			return s.SendValue(i.Hello())
 		case infoReport:
 			return s.SendValue(i.Report(q.Query))
-		case infoAbsent:
-			return s.SendValue(i.Absent())
 		case infoReports:
 			return s.SendValue(i.Reports(ctx, q.Query))
 		}
@@ -130,12 +115,6 @@ func AskReport(ctx context.Context, t *peers.Host, from peer.ID, query engine.Di
 func AskReports(ctx context.Context, t *peers.Host, from peer.ID, query engine.Digest) (r Reports, err error) {
 	err = askInfo(ctx, t, from, infoRequest{Op: infoReports, Query: query}, &r)
 	return r, err
-}
-
-// AskAbsent asks a node which members it is not connected to.
-func AskAbsent(ctx context.Context, t *peers.Host, from peer.ID) (a Absences, err error) {
-	err = askInfo(ctx, t, from, infoRequest{Op: infoAbsent}, &a)
-	return a, err
 }
 
 // askInfo asks a peer for information.
@@ -169,7 +148,9 @@ func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Id
 	cut := false
 	err := peers.Retry(ctx, func() error {
 		var err error
-		h, err = AskHello(ctx, t, info.ID)
+		if h, err = AskHello(ctx, t, info.ID); err == nil && h.Network.Version == 0 {
+			return errors.New("it is in no network yet")
+		}
 		if cut = err != nil && !t.Connected(info.ID); cut {
 			return nil // who is cut off once will be cut off again
 		}

@@ -37,7 +37,7 @@ const (
 )
 
 // analystEntries are what analysts may append, under their own name.
-var analystEntries = []protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindAccuse, protocols.KindWithdraw}
+var analystEntries = []protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindAccuse}
 
 type logOp uint8
 

@@ -16,6 +16,7 @@ import (
 	"github.com/cometbft/cometbft/types"
 	"github.com/cometbft/cometbft/version"
 	"github.com/libp2p/go-libp2p/core/host"
+	"github.com/libp2p/go-libp2p/core/network"
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/engine"
@@ -134,13 +135,17 @@ func fetchWalk(ctx context.Context, h host.Host, p peer.ID, w *walker, heights [
 // ctx ends; it does nothing if none has a snapshot, so that blocks are fetched
 // instead.
 func (l *Ledger) join(ctx context.Context, blocks *cmtstore.BlockStore, snapshots *snapshots) error {
+	ctx = network.WithNoDial(ctx, "whoever keeps the host connected dials")
 	for {
 		done, err := l.tryJoin(ctx, blocks, snapshots)
 		if done {
 			return nil
 		}
 		if err != nil {
-			l.log.Info("joining from a snapshot did not succeed yet", "error", err.Error())
+			l.log.Debug("joining from a snapshot did not succeed yet", "error", err.Error())
+			if l.config.Joining != nil {
+				l.config.Joining(err)
+			}
 		}
 		select {
 		case <-ctx.Done():

@@ -83,6 +83,8 @@ type Config struct {
 	// Dir. Required with StateSync, since keys that left long ago could show who
 	// comes anew another chain; zero otherwise, for whoever was there.
 	Trust Trusted
+	// Joining, if not nil, is told why a snapshot could not be taken yet, at each attempt. It must not block.
+	Joining func(error)
 	// Halted, if not nil, is told when consensus has stopped for good, or has
 	// not moved for too long though more than two thirds of the validators are
 	// connected. It must not block.

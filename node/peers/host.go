@@ -47,6 +47,7 @@ const (
 	DialTimeout          = 10 * time.Second
 	firstRedial          = 200 * time.Millisecond
 	lastRedial           = 15 * time.Second
+	settled              = 2 * time.Second // a connection lasts at least as long with a peer that lets this node in
 	handlerCloseDeadline = 5 * time.Second
 )
 
@@ -162,10 +163,6 @@ type Host struct {
 	ctx    context.Context // of the handlers and dialers
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-
-	started time.Time
-	mu      sync.Mutex
-	lost    map[peer.ID]time.Time // when the last connection to a listed peer ended
 }
 
 // NewHost starts a host. An empty listen address makes one that only
@@ -217,41 +214,9 @@ func NewHost(id Identity, listen string, allow *Roles, log *slog.Logger, o Obser
 	if err != nil {
 		return nil, explainListen(listen, err)
 	}
-	t := &Host{Libp2p: h, Roles: allow, Log: log, observe: o, started: time.Now(), lost: map[peer.ID]time.Time{}}
+	t := &Host{Libp2p: h, Roles: allow, Log: log, observe: o}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
-	h.Network().Notify(&network.NotifyBundle{DisconnectedF: t.noteLost})
 	return t, nil
-}
-
-// noteLost notes since when a peer is not connected.
-func (t *Host) noteLost(_ network.Network, c network.Conn) {
-	p := c.RemotePeer()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.Connected(p) {
-		return // by another connection
-	}
-	if t.Roles.Of(p) == Stranger {
-		delete(t.lost, p)
-		return
-	}
-	t.lost[p] = time.Now()
-}
-
-// Away is how long a peer has not been connected, since this host started at most; 0 while it is.
-// A process that ends is noticed at once. A machine or a network that falls silent is noticed when
-// libp2p gives its connection up, after half a minute or more.
-func (t *Host) Away(p peer.ID) time.Duration {
-	if t.Connected(p) {
-		return 0
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	since, ok := t.lost[p]
-	if !ok {
-		since = t.started
-	}
-	return max(time.Since(since), 1)
 }
 
 func resourceManager() (network.ResourceManager, error) {
@@ -381,9 +346,12 @@ func (t *Host) Expel(p peer.ID) {
 	}
 }
 
+// ErrCutOff is of a peer that ends each connection as soon as it knows who dials.
+var ErrCutOff = errors.New("the peer cuts this node off: it is not on its list")
+
 // Keep connects to a peer now and whenever the connection is lost, with
-// growing pauses, until the transport closes. changed is told of each change;
-// it must not block.
+// growing pauses, until the transport closes. changed is told of each change,
+// and with ErrCutOff of each connection that did not last; it must not block.
 func (t *Host) Keep(info peer.AddrInfo, changed func(connected bool, err error)) {
 	t.Go(func(context.Context) {
 		lost := make(chan struct{}, 1)
@@ -397,29 +365,43 @@ func (t *Host) Keep(info peer.AddrInfo, changed func(connected bool, err error))
 		}}
 		t.Libp2p.Network().Notify(watch)
 		defer t.Libp2p.Network().StopNotify(watch)
-		pause := firstRedial
-		for up := false; ; {
-			wait := lastRedial
-			if err := t.connect(info); err == nil {
-				if !up {
-					changed(true, nil)
-				}
-				up, pause = true, firstRedial
-			} else if t.ctx.Err() != nil || t.Roles.Of(info.ID) == Stranger {
+		pause, up, since := firstRedial, false, time.Now()
+		for {
+			err := t.connect(info)
+			switch {
+			case err == nil && !up:
+				up, since = true, time.Now()
+				changed(true, nil)
+			case err != nil && (t.ctx.Err() != nil || t.Roles.Of(info.ID) == Stranger):
 				return // closing, or expelled since
-			} else {
+			case err != nil:
+				up = false
 				changed(false, err)
-				// Up to half as long again, so that restarted nodes do not
-				// dial each other in step.
-				wait, up = pause+rand.N(pause/2), false
-				pause = min(2*pause, lastRedial)
 			}
+			for up && t.Connected(info.ID) {
+				select {
+				case <-t.ctx.Done():
+					return
+				case <-lost:
+				case <-time.After(lastRedial):
+				}
+			}
+			if up && time.Since(since) >= settled {
+				pause, since = firstRedial, time.Now()
+				continue
+			}
+			if up {
+				up = false
+				changed(false, ErrCutOff)
+			}
+			// Up to half as long again, so that restarted nodes do not dial each
+			// other in step.
 			select {
 			case <-t.ctx.Done():
 				return
-			case <-lost:
-			case <-time.After(wait):
+			case <-time.After(pause + rand.N(pause/2)):
 			}
+			pause = min(2*pause, lastRedial)
 		}
 	})
 }

@@ -211,3 +211,34 @@ func TestKeepReconnects(t *testing.T) {
 		until(false)
 	}
 }
+
+// Who is not on a peer's list is told so, and dials it ever more seldom; once it is on the list it
+// stays connected.
+func TestKeepIsCutOff(t *testing.T) {
+	t.Parallel()
+	member, stranger := nodetest.Identity(t), nodetest.Identity(t)
+	s := nodetest.Host(t, member, nil, nil)
+	c := nodetest.Host(t, stranger, peers.NewRoles(map[peer.ID]peers.Role{member.ID(): peers.Member}), nil)
+	cuts, begun := make(chan time.Time, 100), time.Now()
+	c.Keep(peer.AddrInfo{ID: member.ID(), Addrs: s.Libp2p.Addrs()}, func(_ bool, err error) {
+		if errors.Is(err, peers.ErrCutOff) {
+			cuts <- time.Now()
+		}
+	})
+	for i, least := range []time.Duration{0, 200 * time.Millisecond, 600 * time.Millisecond} {
+		select {
+		case at := <-cuts:
+			if at.Sub(begun) < least {
+				t.Errorf("it was cut off for the %d. time after %v: it redials at once", i+1, at.Sub(begun))
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("it is not told that it is cut off")
+		}
+	}
+	s.Roles.Set(stranger.ID(), peers.Member)
+	for deadline := time.Now().Add(20 * time.Second); !s.Connected(stranger.ID()); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a member stays cut off")
+		}
+	}
+}
