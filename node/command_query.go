@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ import (
 type queryFlags struct {
 	node, identity, network, certificate, cache string
 	noOpening                                   bool
-	deadline                                    time.Duration
+	deadline, wait                              time.Duration
 	departments                                 []string
 }
 
@@ -32,7 +33,8 @@ func (c *command) queryCommand() *cobra.Command {
 		Long: `Asks one question and checks the whole certificate before it prints the answer. MULTIADDR ends in /p2p/PEER-ID.
 With --network the signers are pinned. Without it the node's own word is taken for who belongs to the network, and
 the answer is shown as self-consistent, not as verified. Exit status 3: the network is the pinned one, but a vote has put
-a key there that is not pinned; the answer is shown with it, as parley verify does.`,
+a key there that is not pinned; the answer is shown with it, as parley verify does. An interrupt withdraws the question,
+as long as the departments have not begun to share the answer.`,
 		Args: arguments(1, "the SQL"),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.query(cmd.Context(), args[0], f) },
 	}
@@ -43,6 +45,7 @@ a key there that is not pinned; the answer is shown with it, as parley verify do
 	flags.StringVar(&f.certificate, "certificate", "", "write the certificate to this file")
 	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
 	flags.DurationVar(&f.deadline, "deadline", client.DefaultDeadline, "give up after this time")
+	flags.DurationVar(&f.wait, "wait", 0, "wait so long for departments that are not connected, before asking and, within the deadline, after it")
 	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
 	flags.StringVar(&f.cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
 	c.jsonFlag(cmd)
@@ -78,7 +81,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 		return err
 	}
 	defer analyst.Close()
-	answer, err := c.ask(ctx, analyst, sql, client.AskOptions{Departments: f.departments, Deadline: f.deadline, Pinned: pinned, NoOpening: f.noOpening})
+	answer, err := c.ask(ctx, analyst, sql, client.AskOptions{Departments: f.departments, Deadline: f.deadline, Wait: f.wait, Pinned: pinned, NoOpening: f.noOpening})
 	if err != nil {
 		return err
 	}
@@ -99,9 +102,25 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 // ask asks one question and shows its steps. An error knows the question that it is about.
 func (c *command) ask(ctx context.Context, door client.Asker, sql string, o client.AskOptions) (*client.Answer, error) {
 	c.progress.step("asking")
+	label, proving := "asking", false
 	o.Progress = func(s client.Step) {
-		if s.Total > 0 {
-			c.progress.update(stepLabel(s.Name), s.Done, s.Total)
+		switch {
+		case s.Name == client.StepWaiting && len(s.Absent) > 0:
+			c.progress.step("waiting for %s", waitingFor(s.Absent))
+		case s.Name == client.StepWaiting:
+			c.progress.step("%s", label)
+		case s.Name == client.StepProving:
+			if proving {
+				c.progress.update(label, s.Done, s.Total)
+			}
+		case s.Total > 0:
+			if next := stepLabel(s.Name); next != label {
+				label, proving = next, s.Name == "admitted" || s.Name == "attested"
+				c.progress.step("%s", label)
+			}
+			if !proving { // else it is proofs that are counted
+				c.progress.update(label, s.Done, s.Total)
+			}
 		}
 	}
 	answer, err := door.Ask(ctx, sql, o)
@@ -112,6 +131,15 @@ func (c *command) ask(ctx context.Context, door client.Asker, sql string, o clie
 	}
 	c.progress.finish()
 	return answer, nil
+}
+
+// waitingFor names who is not connected, and since when.
+func waitingFor(absent []client.Absent) string {
+	var names []string
+	for _, a := range absent {
+		names = append(names, a.String())
+	}
+	return strings.Join(names, "; ")
 }
 
 // stepLabel says what the departments do between one step and the next.

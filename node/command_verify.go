@@ -149,7 +149,7 @@ func verdictOf(v protocols.Verdict) verdictJSON {
 	}
 	out.SQL = questionOf(v)
 	for _, r := range v.Rounds {
-		out.Rounds = append(out.Rounds, roundJSON{questionOf(r), certificateJSON{Digest: r.Certificate.String()}})
+		out.Rounds = append(out.Rounds, roundJSON{questionOf(r), r.Query.String(), planDigest(r), certificateJSON{Digest: r.Certificate.String()}})
 	}
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		out.Columns, out.Rows, out.Exact = v.Result.Columns, texts(v.Result), exacts(v.Result)
@@ -157,6 +157,14 @@ func verdictOf(v protocols.Verdict) verdictJSON {
 		out.Notes = v.Result.Notes
 	}
 	return out
+}
+
+// planDigest is the digest of the plan that a verdict is about, or "".
+func planDigest(v protocols.Verdict) string {
+	if v.Plan == nil {
+		return ""
+	}
+	return v.Plan.Digest().String()
 }
 
 // questionOf is the SQL that a verdict is about; "" where it is not known.

@@ -49,6 +49,21 @@ func (n *node) absent() []string {
 	return out
 }
 
+// notConnected are the members that are not reached, and for how long.
+func (n *node) notConnected() exchange.Absences {
+	var out exchange.Absences
+	for _, m := range n.view.Load().members {
+		p := peers.IDOf(m.Key)
+		if p == n.id.ID() {
+			continue
+		}
+		if away := n.transport.Away(p); away > 0 {
+			out.List = append(out.List, exchange.Absent{Key: m.Key, Ms: uint64(max(away.Milliseconds(), 1))})
+		}
+	}
+	return out
+}
+
 func (n *node) reportOf(query engine.Digest) (machine.Report, bool) {
 	n.watches.Lock()
 	defer n.watches.Unlock()

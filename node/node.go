@@ -224,7 +224,7 @@ func (n *node) openTransport(context.Context) error {
 	})
 	n.view.Store(&view{status: n.status(false)})
 	n.waitFor("starting")
-	exchange.ServeInfo(t, exchange.Info{Hello: n.hello, Reports: n.gatherReports,
+	exchange.ServeInfo(t, exchange.Info{Hello: n.hello, Reports: n.gatherReports, Absent: n.notConnected,
 		Report: func(query engine.Digest) machine.Report { r, _ := n.reportOf(query); return r }})
 	t.Go(n.tellWaiting)
 	for _, info := range n.founding.peers {

@@ -23,6 +23,8 @@ const besideWidth = 150
 // answerJSON is an answer as --json prints it (README section 11.3). Its field names are part of the interface.
 type answerJSON struct {
 	SQL         string                    `json:"sql,omitempty"`
+	Query       string                    `json:"query"` // id on the ledger; of a question of several rounds the last one's
+	Plan        string                    `json:"plan"`  // digest; as above
 	Columns     []string                  `json:"columns"`
 	Rows        [][]*string               `json:"rows"`
 	Exact       [][]*string               `json:"exact"`
@@ -61,7 +63,7 @@ type anchorJSON struct {
 
 // answerOf is the JSON form of an answer whose certificate was written to path, if not "".
 func answerOf(sql string, a *client.Answer, path string) answerJSON {
-	out := answerJSON{SQL: sql, Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
+	out := answerJSON{SQL: sql, Query: a.Query.String(), Plan: a.Plan.Digest().String(), Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
 		Departments: a.Departments, Members: audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
 	if a.Verdict.DevelopmentKeys {
 		out.Caveat = protocols.DevelopmentCaveat
@@ -142,12 +144,13 @@ func provenance(a *client.Answer, path string) string {
 	lines = append(lines,
 		"ledger       "+anchorText(a.Verdict),
 		"digest       "+a.Verdict.Certificate.String(),
+		"query        "+a.Query.String(),
 	)
 	if path != "" {
 		lines = append(lines, "written to   "+path)
 	}
 	for i, r := range roundsOf(a, nil) {
-		lines = append(lines, fmt.Sprintf("%-12s %s", fmt.Sprintf("round %d", i+1), r.Certificate.Digest))
+		lines = append(lines, fmt.Sprintf("%-12s %s, query %s", fmt.Sprintf("round %d", i+1), r.Certificate.Digest, audit.ShortDigest(r.Query)))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -192,6 +195,8 @@ func (c *command) print(text string) error {
 // roundJSON is one round as --json prints it.
 type roundJSON struct {
 	SQL         string          `json:"sql"`
+	Query       string          `json:"query"`
+	Plan        string          `json:"plan"`
 	Certificate certificateJSON `json:"certificate"`
 }
 
@@ -200,7 +205,7 @@ type roundJSON struct {
 func roundsOf(a *client.Answer, path *string) []roundJSON {
 	var out []roundJSON
 	for _, r := range a.Rounds {
-		out = append(out, roundJSON{r.SQL, certificateJSON{r.Verdict.Certificate.String(), path}})
+		out = append(out, roundJSON{r.SQL, r.Query.String(), r.Plan.String(), certificateJSON{r.Verdict.Certificate.String(), path}})
 	}
 	return out
 }

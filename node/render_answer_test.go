@@ -41,7 +41,7 @@ func sampleAnswer() *client.Answer {
 		},
 		Verdict: protocols.Verdict{Verified: true, SelfConsistent: true, Pinned: true, DevelopmentKeys: true, ValueShown: true,
 			Certificate: engine.Digest{1}, Block: 21, Time: time.Unix(1700000000, 0)},
-		Assurance: "sealed", Parameters: "light",
+		Query: engine.Digest{2}, Assurance: "sealed", Parameters: "light",
 		Departments: []client.DepartmentStatus{{Name: "north", Peer: "12D3", Status: "contributed"}, {Name: "south", Peer: "12D4", Status: "contributed"}},
 		Seconds:     machine.Seconds{Proving: 2.5, Total: 3},
 		CPUSeconds:  7,
@@ -58,7 +58,7 @@ func TestAnswerAsJSON(t *testing.T) {
 	if err := json.Compact(&compact, out.Bytes()); err != nil {
 		t.Fatal(err)
 	}
-	want := `{"sql":"SELECT a <> 1","columns":["sex","count","avg"],` +
+	want := `{"sql":"SELECT a <> 1","query":"02` + strings.Repeat("0", 62) + `","plan":"` + sampleAnswer().Plan.Digest().String() + `","columns":["sex","count","avg"],` +
 		`"rows":[["女","3","0.33333333333333333333"],[null,"0",null]],` +
 		`"exact":[["女","3","1/3"],[null,"0",null]],` +
 		`"remarks":["north has no sex 'f` + "\u202e" + `'; nearest: 'F` + "\u202e" + `'"],"assurance":"sealed","parameters":"light",` +
@@ -92,6 +92,7 @@ assurance    sealed, parameters light (not for private data)
 departments  north, south contributed
 ledger       block 21 of 2023-11-14T22:13:20Z
 digest       01` + strings.Repeat("0", 62) + `
+query        02` + strings.Repeat("0", 62) + `
 written to   heart.cert
 time         3.0 s: aggregation 0.00, encryption 0.00, proving 2.50, verifying 0.00, re-encryption 0.00, decryption 0.00; 7.0 CPU-seconds over all processes
 `

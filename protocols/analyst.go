@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"parley/circuits"
 	"parley/engine"
@@ -137,6 +138,20 @@ func (m *Analyst) Refuse(err error) {
 	if !errors.As(err, &r) || r.Code != "duplicate" {
 		m.refused = err
 	}
+}
+
+// Needs are the members without whom the question does not go on: all until they have shared, then
+// those whose shares are still to be had.
+func (m *Analyst) Needs() []Key {
+	s, members := m.state(), memberKeys(m.epochState.Members)
+	switch {
+	case s == nil || s.Phase < PhaseShared || s.Phase == PhaseShared && m.shares == nil:
+		return members
+	case s.Phase.Ended() || m.result != nil:
+		return nil
+	}
+	names := m.shares.awaited()
+	return slices.DeleteFunc(members, func(k Key) bool { return !slices.Contains(names, m.referee.NameOf(k)) })
 }
 
 // Step implements Machine.

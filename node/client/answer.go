@@ -50,6 +50,10 @@ type AskOptions struct {
 	// Deadline is how long the departments have; zero is DefaultDeadline.
 	// Ask itself gives up a little later.
 	Deadline time.Duration
+	// Wait is how long a question waits for departments that are not connected, before it is asked and
+	// while it runs, within its deadline. Zero: before, not at all; while it runs, as long as a restart
+	// takes. Then it ends with their names (code "unavailable"), and is withdrawn if it was asked.
+	Wait time.Duration
 	// Pinned is the network whose answer it must be, by the keys of its
 	// members; nil pins nothing, and the verdict is that the signers are
 	// unknown.
@@ -63,17 +67,31 @@ type AskOptions struct {
 
 // Step is one observable step of a query.
 type Step struct {
-	Name       string // "asked", "admitted", "contributed", "attested", "shared", "decrypted", "verified"
-	Department string // whose; empty is the analyst's own
-	Done       int    // of Total departments
+	Name       string // "asked", "admitted", "contributed", "attested", "shared", "verified", StepProving, StepWaiting
+	Department string // whose; empty is the analyst's own, or all
+	Done       int    // of Total departments; of StepProving, proofs
 	Total      int
 	Elapsed    time.Duration // since Ask began
+	Proofs     []Proofs      // of StepProving: each department's
+	Absent     []Absent      // of StepWaiting: for whom; empty: for nobody any more
+}
+
+// The steps that no entry of the ledger shows: they are the departments' and the asked node's word.
+const (
+	StepProving = "proving" // proofs of contributions and shares that are made, nearly all of a question's time
+	StepWaiting = "waiting" // for members that are not connected
+)
+
+// Proofs are those that a department has made for a question, of all that it takes.
+type Proofs struct {
+	Department  string
+	Done, Total int
 }
 
 // Answer is what an analyst gets. A query that ends without an answer is an
 // error instead (*QueryError).
 type Answer struct {
-	Query       engine.Digest
+	Query       engine.Digest // its id on the ledger; of several rounds the last one's, as is the plan
 	Plan        *engine.Plan
 	Result      *engine.Result
 	Certificate []byte // canonical; with the opening unless AskOptions.NoOpening
@@ -96,14 +114,18 @@ type DepartmentStatus struct {
 // QueryError is a query that ended without an answer. Code and Sentence are
 // all that an analyst is told; the operators' logs hold the detail.
 type QueryError struct {
-	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "keys", "unverified" from here
+	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "withdrawn", "keys", "unverified" from here
 	Sentence    string
 	Position    int      // 1-based character of the SQL; 0 is none
 	Hint        string   // what might have been meant; empty is none
 	Departments []string // who refused, is missing or was caught; may be empty
+	cause       error    // of the caller's context, if that ended the question
 }
 
 func (e *QueryError) Error() string { return e.Sentence }
+
+// Unwrap is the error of a context that ended the question, or nil.
+func (e *QueryError) Unwrap() error { return e.cause }
 
 // Failure is the error as a command shows it.
 func (e *QueryError) Failure() *failure.Failure {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/peer"
@@ -41,6 +42,14 @@ type asking struct {
 	outbox  *machine.Outbox
 	tally   *tally
 	done    protocols.Entry // once there is an answer
+
+	patience patience
+	looks    chan look
+	counts   chan exchange.Reports
+	watching sync.WaitGroup
+	proofs   string           // as they were told last
+	given    *QueryError      // why the question is given up, if it is
+	late     <-chan time.Time // by when its withdrawal is to stand on the ledger
 }
 
 // part is what is asked at once: a whole question, or a round of one.
@@ -54,12 +63,16 @@ type part struct {
 // every proof, which seen then holds; the certificate is for Ask to verify.
 func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circuits.Seen) (*Answer, error) {
 	a := &asking{c: c, o: o, start: time.Now(), cpu: machine.ProcessorSeconds(), answers: make(chan machine.Delivery),
-		refused: make(chan error, 1), failed: make(chan error, 1)}
+		refused: make(chan error, 1), failed: make(chan error, 1), patience: patience{wait: o.Wait},
+		looks: make(chan look), counts: make(chan exchange.Reports)}
 	if a.o.Deadline <= 0 {
 		a.o.Deadline = DefaultDeadline
 	}
 	keys, err := c.keys()
 	if err != nil {
+		return nil, err
+	}
+	if err := a.awaitMembers(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.prepare(ctx, p, keys, seen); err != nil {
@@ -69,6 +82,9 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	outcome, err := a.loop(ctx)
 	if err != nil {
 		return nil, queryError(err)
+	}
+	if given := a.withdrawn(outcome); given != nil {
+		return nil, given
 	}
 	if outcome.Status == protocols.Expired {
 		if err := c.standstill(ctx); err != nil {
@@ -123,7 +139,8 @@ func (a *asking) prepare(ctx context.Context, p part, keys *circuits.Keys, seen 
 	}
 	a.machine = m
 	a.run = &machine.Running{Machine: locked{a}, Watch: machine.NewStopwatch()}
-	a.run.Context, a.run.Stop = context.WithCancel(ctx)
+	a.run.Context, a.run.Stop = context.WithCancel(context.WithoutCancel(ctx)) // what is asked is taken back first
+	context.AfterFunc(ctx, func() { time.AfterFunc(withdrawLimit, a.run.Stop) })
 	a.outbox = machine.NewOutbox(c.log, c.history.Append)
 	a.work = machine.Effects{
 		Persist: func([]protocols.JournalRecord) error { return nil },
@@ -160,13 +177,15 @@ func (l locked) Step(e protocols.Event) (protocols.Ready, error) {
 
 func (a *asking) publish(blobs [][]byte) error {
 	for _, b := range blobs {
-		err := peers.Retry(a.run.Context, func() error {
-			err := a.c.exchange.Upload(a.run.Context, a.c.node, b)
+		ctx, cancel := context.WithTimeout(a.run.Context, a.o.Deadline)
+		err := peers.Retry(ctx, func() error {
+			err := a.c.exchange.Upload(ctx, a.c.node, b)
 			if len(b) != protocols.SizesOf(a.c.params).KeyShare && errors.Is(err, exchange.ErrNotTaken) {
 				return nil // shown with an accusation, and nobody waits for it: another's ended the question
 			}
 			return err
 		})
+		cancel()
 		if err != nil {
 			return unavailable("the node does not take the question's key: %v", err)
 		}
@@ -198,6 +217,10 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 	sending, stop := context.WithCancel(a.c.transport.Closing())
 	defer stop()
 	go a.outbox.Run(sending)
+	watching, stopWatching := context.WithCancel(sending)
+	defer a.watching.Wait()
+	defer stopWatching()
+	a.watchPeers(watching)
 	deadline := time.NewTimer(a.o.Deadline + askGrace)
 	defer deadline.Stop()
 	var event protocols.Event = protocols.Started{}
@@ -220,29 +243,84 @@ func (a *asking) loop(ctx context.Context) (*protocols.Outcome, error) {
 		if a.report() {
 			deadline.Reset(a.o.Deadline + askGrace) // the departments count from here
 		}
+		if event, err = a.next(ctx, changed, deadline.C); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// next waits for the machine's next event. Once the question is given up, only for its end.
+func (a *asking) next(ctx context.Context, changed <-chan struct{}, deadline <-chan time.Time) (protocols.Event, error) {
+	cancelled := ctx.Done()
+	if a.given != nil {
+		cancelled, deadline = nil, nil
+	}
+	for {
 		select {
 		case <-changed:
-			event = protocols.Ordered{}
 			if err := a.c.gap(); err != nil {
 				return nil, unavailable("what the node shows of the ledger does not hold together: %v", err)
 			}
+			return protocols.Ordered{}, nil
 		case got := <-a.answers:
-			event = got.Event
+			return got.Event, nil
 		case err := <-a.refused:
 			a.c.mu.Lock()
 			a.machine.Refuse(err)
 			a.c.mu.Unlock()
-			event = protocols.Ordered{}
+			return protocols.Ordered{}, nil
 		case err := <-a.failed:
 			return nil, err
-		case <-deadline.C:
-			event = protocols.Deadline{}
+		case l := <-a.looks:
+			if why := a.judge(l); why != nil && a.given == nil {
+				return a.giveUp(why), nil
+			}
+		case said := <-a.counts:
+			a.count(said)
+		case <-deadline:
+			return protocols.Deadline{}, nil
+		case <-cancelled:
+			return a.giveUp(&QueryError{Code: "withdrawn", cause: ctx.Err()}), nil
+		case <-a.late:
+			return nil, a.standing()
 		case <-a.c.transport.Closing().Done():
 			return nil, unavailable("the client was closed")
-		case <-ctx.Done():
-			return nil, ctx.Err()
 		}
 	}
+}
+
+// giveUp has the question withdrawn, and remembers why.
+func (a *asking) giveUp(why *QueryError) protocols.Event {
+	a.given, a.late = why, time.After(withdrawLimit)
+	return protocols.Cancel{}
+}
+
+// withdrawn is the error of a question that was given up; nil if it came to an end of its own first.
+func (a *asking) withdrawn(o *protocols.Outcome) *QueryError {
+	switch {
+	case a.given == nil:
+		return nil
+	case o.Status == protocols.Withdrawn:
+		return a.given.and(o.Sentence)
+	case o.Code == "too-late":
+		return a.given.and(o.Sentence)
+	}
+	return nil
+}
+
+// standing is the error of a question that was given up and could not be withdrawn.
+func (a *asking) standing() *QueryError {
+	return a.given.and("the question could not be withdrawn in time: it ends with its deadline")
+}
+
+// and is the error with what became of the question.
+func (e *QueryError) and(what string) *QueryError {
+	said := *e
+	said.Sentence = what
+	if e.Sentence != "" {
+		said.Sentence = e.Sentence + "; " + what
+	}
+	return &said
 }
 
 // watch is closed at the next change of the replica.

@@ -1,9 +1,13 @@
 package client
 
 import (
+	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"parley/engine"
+	"parley/node/exchange"
 	"parley/protocols"
 )
 
@@ -81,6 +85,65 @@ func (a *asking) report() (asked bool) {
 		a.tell(s)
 	}
 	return asked
+}
+
+// query is the question's id; zero before it has one.
+func (a *asking) query() engine.Digest {
+	a.c.mu.Lock()
+	defer a.c.mu.Unlock()
+	return a.machine.Query()
+}
+
+// reports asks all departments for their part in a query.
+func (c *Client) reports(ctx context.Context, query engine.Digest) (exchange.Reports, error) {
+	ctx, cancel := context.WithTimeout(ctx, exchange.ReportTimeout+time.Second)
+	defer cancel()
+	return exchange.AskReports(ctx, c.transport, c.node, query)
+}
+
+// count tells how many proofs are made, as far as that is news. What stands on the ledger counts, and
+// of what does not the departments' word.
+func (a *asking) count(said exchange.Reports) {
+	a.c.mu.Lock()
+	s := a.c.replica.Query(a.machine.Query())
+	if s == nil {
+		a.c.mu.Unlock()
+		return
+	}
+	step := Step{Name: StepProving, Proofs: proofsOf(s, said)}
+	a.c.mu.Unlock()
+	for _, p := range step.Proofs {
+		step.Done, step.Total = step.Done+p.Done, step.Total+p.Total
+	}
+	if now := fmt.Sprint(step.Proofs); now != a.proofs {
+		a.proofs = now
+		a.tell(step)
+	}
+}
+
+// proofsOf are the members' proofs of a query: one a ciphertext for a contribution, one for a share.
+func proofsOf(s *protocols.QueryState, said exchange.Reports) []Proofs {
+	one := int(s.Ask.Ciphertexts)
+	var out []Proofs
+	for i, m := range s.Epoch.Members {
+		p := Proofs{Department: m.Name, Total: one}
+		if at := slices.IndexFunc(s.Contributors, func(c protocols.Member) bool { return c.Key == m.Key }); at >= 0 {
+			p.Total += one
+			if s.Contributed[at] != nil {
+				p.Done = one
+			}
+		}
+		for _, r := range said.List {
+			if r.Key == m.Key {
+				p.Done = max(p.Done, int(min(r.Report.Proofs, uint64(p.Total))))
+			}
+		}
+		if s.Shared[i] != nil {
+			p.Done = p.Total
+		}
+		out = append(out, p)
+	}
+	return out
 }
 
 func (a *asking) tell(s Step) {

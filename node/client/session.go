@@ -17,6 +17,7 @@ import (
 type Round struct {
 	SQL         string
 	Query       engine.Digest
+	Plan        engine.Digest
 	Certificate []byte
 	Verdict     protocols.Verdict
 }
@@ -191,6 +192,13 @@ func verifyOne(v *protocols.Verifier, certificate []byte) (protocols.Verdict, er
 	return verdict, refused
 }
 
+func planOf(a *Answer) engine.Digest {
+	if a.Plan == nil {
+		return engine.Digest{}
+	}
+	return a.Plan.Digest()
+}
+
 // follow adds a round to an answer, possibly none yet.
 func (a *Answer) follow(round *Answer, sql string) *Answer {
 	if a != nil {
@@ -198,6 +206,6 @@ func (a *Answer) follow(round *Answer, sql string) *Answer {
 		round.Seconds.Add(a.Seconds)
 		round.CPUSeconds += a.CPUSeconds
 	}
-	round.Rounds = append(round.Rounds, Round{SQL: sql, Query: round.Query, Certificate: round.Certificate, Verdict: round.Verdict})
+	round.Rounds = append(round.Rounds, Round{SQL: sql, Query: round.Query, Plan: planOf(round), Certificate: round.Certificate, Verdict: round.Verdict})
 	return round
 }

@@ -12,7 +12,7 @@ import (
 // messages are all the values that a peer's stream can carry.
 func messages() []any {
 	return []any{
-		new(infoRequest), new(Hello), new(Reports), new(DepartmentReport), new(blobRequest), new(blobReply),
+		new(infoRequest), new(Hello), new(Reports), new(Absences), new(DepartmentReport), new(blobRequest), new(blobReply),
 		new(keysRequest), new(Founding), new(logRequest), new(logReply), new(logFrames), new(logBytes),
 		new(Extent), new(blockFrame),
 	}

@@ -38,7 +38,7 @@ const (
 	infoHello   infoOp = iota + 1 // who are you, in which network
 	infoReport                    // your own time for a query
 	infoReports                   // all departments' time for a query
-	infoHeads                     // how far the log goes, for you and for others
+	infoAbsent                    // which members are you not connected to, and since when
 )
 
 type infoRequest struct {
@@ -73,11 +73,25 @@ type DepartmentReport struct {
 	Report machine.Report
 }
 
+// Absent is a member that a node is not connected to.
+type Absent struct {
+	_   struct{} `cbor:",toarray"`
+	Key protocols.Key
+	Ms  uint64 // for so long
+}
+
+// Absences are the members that a node is not connected to, by its own word.
+type Absences struct {
+	_    struct{} `cbor:",toarray"`
+	List []Absent
+}
+
 // Info is what a node has to say on the info protocol.
 type Info struct {
 	Hello   func() Hello
 	Report  func(query engine.Digest) machine.Report               // the node's own
 	Reports func(ctx context.Context, query engine.Digest) Reports // all departments'
+	Absent  func() Absences
 }
 
 // ServeInfo answers info streams.
@@ -92,6 +106,8 @@ func ServeInfo(t *peers.Host, i Info) {
 			return s.SendValue(i.Hello())
 		case infoReport:
 			return s.SendValue(i.Report(q.Query))
+		case infoAbsent:
+			return s.SendValue(i.Absent())
 		case infoReports:
 			return s.SendValue(i.Reports(ctx, q.Query))
 		}
@@ -115,6 +131,12 @@ func AskReport(ctx context.Context, t *peers.Host, from peer.ID, query engine.Di
 func AskReports(ctx context.Context, t *peers.Host, from peer.ID, query engine.Digest) (r Reports, err error) {
 	err = askInfo(ctx, t, from, infoRequest{Op: infoReports, Query: query}, &r)
 	return r, err
+}
+
+// AskAbsent asks a node which members it is not connected to.
+func AskAbsent(ctx context.Context, t *peers.Host, from peer.ID) (a Absences, err error) {
+	err = askInfo(ctx, t, from, infoRequest{Op: infoAbsent}, &a)
+	return a, err
 }
 
 // askInfo asks a peer for information.

@@ -37,7 +37,7 @@ const (
 )
 
 // analystEntries are what analysts may append, under their own name.
-var analystEntries = []protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindAccuse}
+var analystEntries = []protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindAccuse, protocols.KindWithdraw}
 
 type logOp uint8
 

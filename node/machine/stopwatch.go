@@ -20,15 +20,17 @@ const (
 // Stopwatch adds up one party's time for one query. Safe for concurrent use;
 // the nil stopwatch ignores what it is told.
 type Stopwatch struct {
-	mu    sync.Mutex
-	cpu   float64 // of this process, at the start
-	spent map[string]time.Duration
-	ended *Report
+	mu     sync.Mutex
+	cpu    float64 // of this process, at the start
+	spent  map[string]time.Duration
+	start  time.Time
+	proofs []uint64 // when each was done, as others learn it
+	ended  *Report
 }
 
 // NewStopwatch starts one.
 func NewStopwatch() *Stopwatch {
-	return &Stopwatch{cpu: ProcessorSeconds(), spent: map[string]time.Duration{}}
+	return &Stopwatch{cpu: ProcessorSeconds(), spent: map[string]time.Duration{}, start: time.Now()}
 }
 
 // Add counts time of a step; steps without a name are not counted.
@@ -39,6 +41,9 @@ func (w *Stopwatch) Add(step string, d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.spent[step] += d
+	if step == stepProving {
+		w.proofs = append(w.proofs, reported(time.Since(w.start)))
+	}
 }
 
 // reportedTime is what a reported time is a multiple of. Finer, it would tell
@@ -58,7 +63,13 @@ func (w *Stopwatch) Report() Report {
 		return *w.ended
 	}
 	us := func(step string) uint64 { return reported(w.spent[step]) }
-	return Report{AggregationUs: us(stepAggregation), EncryptionUs: us(stepEncryption), ProvingUs: us(stepProving),
+	now, proofs := uint64(time.Since(w.start)/time.Microsecond), uint64(0)
+	for _, at := range w.proofs {
+		if at <= now {
+			proofs++
+		}
+	}
+	return Report{Proofs: proofs, AggregationUs: us(stepAggregation), EncryptionUs: us(stepEncryption), ProvingUs: us(stepProving),
 		VerifyingUs: us(stepVerifying), ReEncryptionUs: us(stepReEncryption), DecryptionUs: us(stepDecryption),
 		ProcessorUs: reported(time.Duration((ProcessorSeconds() - w.cpu) * float64(time.Second)))}
 }
@@ -83,6 +94,7 @@ type Report struct {
 	ReEncryptionUs uint64
 	DecryptionUs   uint64
 	ProcessorUs    uint64
+	Proofs         uint64 // made so far, each told at the next multiple of reportedTime
 }
 
 // Merge raises each step to this report's, and adds its processor time.

@@ -163,6 +163,10 @@ type Host struct {
 	ctx    context.Context // of the handlers and dialers
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+
+	started time.Time
+	mu      sync.Mutex
+	lost    map[peer.ID]time.Time // when the last connection to a listed peer ended
 }
 
 // NewHost starts a host. An empty listen address makes one that only
@@ -214,9 +218,41 @@ func NewHost(id Identity, listen string, allow *Roles, log *slog.Logger, o Obser
 	if err != nil {
 		return nil, explainListen(listen, err)
 	}
-	t := &Host{Libp2p: h, Roles: allow, Log: log, observe: o}
+	t := &Host{Libp2p: h, Roles: allow, Log: log, observe: o, started: time.Now(), lost: map[peer.ID]time.Time{}}
 	t.ctx, t.cancel = context.WithCancel(context.Background())
+	h.Network().Notify(&network.NotifyBundle{DisconnectedF: t.noteLost})
 	return t, nil
+}
+
+// noteLost notes since when a peer is not connected.
+func (t *Host) noteLost(_ network.Network, c network.Conn) {
+	p := c.RemotePeer()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.Connected(p) {
+		return // by another connection
+	}
+	if t.Roles.Of(p) == Stranger {
+		delete(t.lost, p)
+		return
+	}
+	t.lost[p] = time.Now()
+}
+
+// Away is how long a peer has not been connected, since this host started at most; 0 while it is.
+// A process that ends is noticed at once. A machine or a network that falls silent is noticed when
+// libp2p gives its connection up, after half a minute or more.
+func (t *Host) Away(p peer.ID) time.Duration {
+	if t.Connected(p) {
+		return 0
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	since, ok := t.lost[p]
+	if !ok {
+		since = t.started
+	}
+	return max(time.Since(since), 1)
 }
 
 func resourceManager() (network.ResourceManager, error) {

@@ -46,7 +46,7 @@ func TestKillMinusNine(t *testing.T) {
 			d.start(victim)
 		}()
 		begun := time.Now()
-		answer, status, errs := d.query(through, incomeSQL, "--deadline", deadline.String())
+		answer, status, errs := d.query(through, incomeSQL, "--deadline", deadline.String(), "--wait", deadline.String())
 		took := time.Since(begun)
 		if moment < took {
 			during++
@@ -95,7 +95,7 @@ func TestNodesDown(t *testing.T) {
 	right := func(when string, through *nodeProcess) {
 		t.Helper()
 		begun := time.Now()
-		answer, status, errs := d.query(through, incomeSQL)
+		answer, status, errs := d.query(through, incomeSQL, "--wait", "1m")
 		if status != 0 || rowsOf(answer) != incomeRows {
 			t.Fatalf("%s: status %d, %q, %+v\n%s", when, status, rowsOf(answer), answer.Error, errs)
 		}

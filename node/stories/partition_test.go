@@ -85,7 +85,7 @@ func TestPartition(t *testing.T) {
 	right := func(when string) {
 		t.Helper()
 		begun := time.Now()
-		answer, status, errs := d.query(d.nodes[east], incomeSQL)
+		answer, status, errs := d.query(d.nodes[east], incomeSQL, "--wait", "1m")
 		if status != 0 || rowsOf(answer) != incomeRows {
 			t.Fatalf("%s: status %d, %q, %+v\n%s", when, status, rowsOf(answer), answer.Error, errs)
 		}

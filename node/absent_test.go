@@ -1,0 +1,210 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"parley/engine"
+	"parley/node/client"
+	"parley/protocols"
+)
+
+// hanging lets a department's machines do nothing while it is set.
+func (n *testNetwork) hanging(department int) *atomic.Bool {
+	hang := new(atomic.Bool)
+	n.options = func(d int, o *Options) {
+		if d != department {
+			return
+		}
+		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
+			return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
+				if hang.Load() {
+					return protocols.Ready{}, nil
+				}
+				return m.Step(e)
+			})
+		}
+	}
+	return hang
+}
+
+// whileWaiting are the steps of a question that waits for somebody.
+func whileWaiting(tell func([]client.Absent)) client.AskOptions {
+	return client.AskOptions{Deadline: time.Minute, Progress: func(s client.Step) {
+		if s.Name == client.StepWaiting {
+			tell(s.Absent)
+		}
+	}}
+}
+
+// TestStoppedDepartment: a department that is stopped is named at once, before anything is asked of
+// the others; a question that waits for it is answered when it is back; one that it leaves is withdrawn.
+func TestStoppedDepartment(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("a network of which a department stops twice")
+	}
+	n := newTestNetwork(t, 3)
+	n.addAuditor() // with one of three validators down, nothing would be ordered
+	const absent = 1
+	name := n.nodes[absent].cfg.Name
+	hang := n.hanging(absent)
+	n.startAll()
+	c := n.dial(0)
+	n.mustAnswer(c)
+	n.stop(absent)
+
+	before := stateAt(c).Applied()
+	start := time.Now()
+	_, err := n.ask(c, 30*time.Second)
+	var q *client.QueryError
+	if !errors.As(err, &q) || q.Code != "unavailable" || !slices.Equal(q.Departments, []string{name}) || q.Hint == "" {
+		t.Fatalf("%#v, want an error that names %s\n%s", err, name, n.logs())
+	}
+	t.Logf("after %v: %s", time.Since(start), q.Sentence)
+	if d := time.Since(start); d > 5*time.Second { // of a deadline of 30 s
+		t.Errorf("named after %v", d)
+	}
+	if after := stateAt(c).Applied(); after != before {
+		t.Errorf("%d entries for a question that was not asked", after-before)
+	}
+
+	started := false
+	o := whileWaiting(func(missing []client.Absent) {
+		if len(missing) == 1 && missing[0].Name == name && missing[0].For > 0 && !started {
+			started = true
+			go n.start(absent)
+		}
+	})
+	o.Wait = time.Minute
+	a, err := c.Ask(context.Background(), wageQuestion, o)
+	if err != nil || !started || resultText(a) != pooled(3) {
+		t.Fatalf("waited %v: %v\n%s", started, err, n.logs())
+	}
+	n.waitReady(absent)
+
+	hang.Store(true)
+	var stopped, named time.Time
+	o = whileWaiting(func(missing []client.Absent) {
+		if len(missing) == 1 && named.IsZero() {
+			named = time.Now()
+		}
+	})
+	tell := o.Progress
+	o.Progress = func(s client.Step) {
+		if tell(s); s.Name == "admitted" && stopped.IsZero() {
+			n.stop(absent)
+			stopped = time.Now()
+		}
+	}
+	_, err = c.Ask(context.Background(), wageQuestion, o)
+	if !errors.As(err, &q) || q.Code != "unavailable" || !slices.Equal(q.Departments, []string{name}) {
+		t.Fatalf("%#v, want an error that names %s\n%s", err, name, n.logs())
+	}
+	if d := named.Sub(stopped); named.IsZero() || d > 5*time.Second {
+		t.Errorf("named %v after it stopped", d)
+	}
+	if open := stateAt(c).Open(); len(open) != 0 {
+		t.Errorf("%d questions are open: %s", len(open), q.Sentence)
+	}
+	t.Log(q.Sentence)
+}
+
+// TestCancelWithdraws: a question whose context ends is withdrawn on the ledger, every department
+// stops working on it, and the next one is answered.
+func TestCancelWithdraws(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("a network")
+	}
+	n := newTestNetwork(t, 2)
+	hang := n.hanging(1)
+	n.startAll()
+	c := n.dial(0)
+	hang.Store(true)
+	var asked engine.Digest
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	_, err := c.Ask(ctx, wageQuestion, client.AskOptions{Progress: func(s client.Step) {
+		if s.Name == "admitted" {
+			c.View(func(s *protocols.State) { asked = s.Open()[0] })
+			cancel()
+		}
+	}})
+	var q *client.QueryError
+	if !errors.As(err, &q) || q.Code != "withdrawn" || !errors.Is(err, context.Canceled) {
+		t.Fatalf("%#v\n%s", err, n.logs())
+	}
+	c.View(func(s *protocols.State) {
+		if len(s.Open()) != 0 {
+			t.Error("the question is open")
+		}
+		if q := s.Query(asked); q == nil || q.Phase != protocols.PhaseWithdrawn {
+			t.Errorf("it is %+v", q)
+		}
+	})
+	hang.Store(false)
+	n.mustAnswer(c)
+}
+
+// TestProofsAreCounted: the steps of a question tell how many of its proofs are made, by department.
+func TestProofsAreCounted(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("a network")
+	}
+	n := newTestNetwork(t, 2)
+	counted := make(chan struct{}) // the other department's proofs
+	n.options = func(department int, o *Options) {
+		if department == 1 {
+			o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
+				return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
+					if _, ok := e.(protocols.Cells); ok {
+						<-counted
+					}
+					return m.Step(e)
+				})
+			}
+		}
+	}
+	n.startAll()
+	c := n.dial(0)
+	var steps []client.Step
+	a, err := c.Ask(context.Background(), "SELECT age, sum(wage), count(*) FROM people GROUP BY age", client.AskOptions{Progress: func(s client.Step) {
+		if s.Name != client.StepProving {
+			return
+		}
+		if steps = append(steps, s); s.Proofs[0].Done == s.Proofs[0].Total/2 && s.Proofs[1].Done == 0 {
+			select {
+			case <-counted:
+			default:
+				close(counted)
+			}
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(steps) == 0 {
+		t.Fatal("no proofs were counted")
+	}
+	t.Logf("%+v", steps)
+	last := 0
+	for _, s := range steps {
+		done, total := 0, 0
+		for _, p := range s.Proofs {
+			done, total = done+p.Done, total+p.Total
+			if p.Done < 0 || p.Done > p.Total || p.Total != 2*a.Plan.Ciphertexts() {
+				t.Errorf("%+v of %d ciphertexts", p, a.Plan.Ciphertexts())
+			}
+		}
+		if s.Done != done || s.Total != total || len(s.Proofs) != 2 || s.Done < last {
+			t.Errorf("%+v after %d", s, last)
+		}
+		last = s.Done
+	}
+}
