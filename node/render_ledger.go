@@ -11,10 +11,11 @@ import (
 
 // queriesGrid shows questions one a line.
 func queriesGrid(queries []*audit.Query, pinned bool) grid {
-	g := grid{Head: []string{"time", "block", "query", "state", "analyst", "table", "departments", "certificate"}, Right: []bool{false, true}}
+	g := grid{Head: []string{"time", "block", "query", "state", "analyst", "table", "departments", "certificate", "question"}, Right: []bool{false, true}}
 	for _, q := range queries {
 		cells := []string{q.Time.Format("2006-01-02 15:04:05"), fmt.Sprint(q.Block), audit.ShortDigest(q.ID), q.Standing(),
-			"…" + q.Analyst[max(0, len(q.Analyst)-8):], q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "), cmp.Or(audit.ShortDigest(q.Certificate), "-")}
+			"…" + q.Analyst[max(0, len(q.Analyst)-8):], q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "), cmp.Or(audit.ShortDigest(q.Certificate), "-"),
+			shorten(failure.Printable(strings.Join(strings.Fields(q.Asked()), " ")), questionWidth)}
 		row := make([]*string, len(cells))
 		for i := range cells {
 			row[i] = &cells[i]
@@ -23,6 +24,9 @@ func queriesGrid(queries []*audit.Query, pinned bool) grid {
 	}
 	return g
 }
+
+// questionWidth is how many characters of a question a list shows; show has all of them.
+const questionWidth = 60
 
 // eventsGrid shows entries one a line.
 func eventsGrid(events []audit.Event) grid {

@@ -37,11 +37,11 @@ type Absent struct {
 // String says since when, as people do.
 func (a Absent) String() string { return fmt.Sprintf("%s, not connected for %s", a.Name, ago(a.For)) }
 
-// ago is a length of time in its largest unit.
+// ago is a length of time in its largest unit, and at least a second.
 func ago(d time.Duration) string {
 	switch {
 	case d < time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
+		return fmt.Sprintf("%d s", max(d/time.Second, 1))
 	case d < time.Hour:
 		return fmt.Sprintf("%d min", d/time.Minute)
 	case d < 48*time.Hour:
@@ -156,10 +156,10 @@ func (a *asking) awaitMembers(ctx context.Context) error {
 		}
 		c.mu.Unlock()
 		missing := c.missing(c.lookAround(ctx), needed)
-		a.tellMissing(missing)
 		if a.patience.over(time.Now(), missing, absentBefore) {
 			return absence(missing)
 		}
+		a.tellMissing(missing)
 		if len(missing) == 0 {
 			return nil
 		}

@@ -1,0 +1,41 @@
+package client
+
+import (
+	"testing"
+	"time"
+)
+
+// TestPatience: a question ends when somebody has been away for too long and it has waited for as long as
+// it may; whoever comes back and leaves again is waited for anew.
+func TestPatience(t *testing.T) {
+	start := time.Unix(1_700_000_000, 0)
+	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
+	gone := func(seconds int) []Absent {
+		return []Absent{{Name: "north", For: time.Duration(seconds) * time.Second}}
+	}
+	p := patience{}
+	if p.over(at(0), nil, time.Second) || p.over(at(0), gone(0), time.Second) || !p.over(at(0), gone(120), time.Second) {
+		t.Error("without waiting")
+	}
+	p = patience{wait: time.Minute}
+	for _, c := range []struct {
+		at   int
+		away []Absent
+		over bool
+	}{
+		{0, gone(3600), false}, {59, gone(3659), false}, {60, gone(3660), true},
+		{61, nil, false}, {62, gone(1), false}, {121, gone(60), false}, {122, gone(61), true},
+	} {
+		if got := p.over(at(c.at), c.away, absentDuring); got != c.over {
+			t.Errorf("after %d s, %v: %v", c.at, c.away, got)
+		}
+	}
+	if !p.changed(gone(1)) || p.changed(gone(2)) || !p.changed(nil) {
+		t.Error("who is missing is told when it changes")
+	}
+	for d, want := range map[time.Duration]string{0: "1 s", 3500 * time.Millisecond: "3 s", 2 * time.Minute: "2 min", 5 * time.Hour: "5 h", 80 * time.Hour: "3 days"} {
+		if got := ago(d); got != want {
+			t.Errorf("%v is %q, want %q", d, got, want)
+		}
+	}
+}
