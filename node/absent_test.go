@@ -42,7 +42,8 @@ func whileWaiting(tell func([]client.Absent)) client.AskOptions {
 }
 
 // TestStoppedDepartment: a department that is stopped is named at once, before anything is asked of
-// the others; a question that waits for it is answered when it is back; one that it leaves is withdrawn.
+// the others; a question that waits for it is answered when it is back; one that it leaves is
+// withdrawn.
 func TestStoppedDepartment(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -151,7 +152,8 @@ func TestCancelWithdraws(t *testing.T) {
 	n.mustAnswer(c)
 }
 
-// TestProofsAreCounted: the steps of a question tell how many of its proofs are made, by department.
+// TestProofsAreCounted: the steps of a question tell how many of its proofs are made, by
+// department.
 func TestProofsAreCounted(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {

@@ -9,7 +9,8 @@ import (
 	"parley/protocols"
 )
 
-// TestRoundsAreShownByTheirQuestion: of a round people read what the analyst wrote, wherever it stands.
+// TestRoundsAreShownByTheirQuestion: of a round people read what the analyst wrote, wherever it
+// stands.
 func TestRoundsAreShownByTheirQuestion(t *testing.T) {
 	const question = "SELECT median(age)\n  FROM heart"
 	n := &protocols.Network{Version: protocols.Version, Name: "x", Nonce: engine.Digest{1}, Parameters: "light", Development: true}

@@ -50,9 +50,10 @@ type AskOptions struct {
 	// Deadline is how long the departments have; zero is DefaultDeadline.
 	// Ask itself gives up a little later.
 	Deadline time.Duration
-	// Wait is how long a question waits for departments that are not connected, before it is asked and
-	// while it runs, within its deadline. Zero: before, not at all; while it runs, as long as a restart
-	// takes. Then it ends with their names (code "unavailable"), and is withdrawn if it was asked.
+	// Wait is how long a question waits for departments that are not connected, before it is asked
+	// and while it runs, within its deadline. Zero: before, not at all; while it runs, as long as a
+	// restart takes. Then it ends with their names (code "unavailable"), and is withdrawn if it was
+	// asked.
 	Wait time.Duration
 	// Pinned is the network whose answer it must be, by the keys of its
 	// members; nil pins nothing, and the verdict is that the signers are
@@ -114,7 +115,7 @@ type DepartmentStatus struct {
 // QueryError is a query that ended without an answer. Code and Sentence are
 // all that an analyst is told; the operators' logs hold the detail.
 type QueryError struct {
-	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "withdrawn", "keys", "unverified" from here
+	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "withdrawn", "not-withdrawn", "too-late", "keys", "unverified" from here
 	Sentence    string
 	Position    int      // 1-based character of the SQL; 0 is none
 	Hint        string   // what might have been meant; empty is none

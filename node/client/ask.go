@@ -272,7 +272,10 @@ func (a *asking) next(ctx context.Context, changed <-chan struct{}, deadline <-c
 		case err := <-a.failed:
 			return nil, err
 		case l := <-a.looks:
-			if why := a.judge(l); why != nil && a.given == nil {
+			switch why := a.judge(l); {
+			case a.given != nil && l.node > 0:
+				return nil, a.standing() // nobody takes the withdrawal
+			case why != nil && a.given == nil:
 				return a.giveUp(why), nil
 			}
 		case said := <-a.counts:
@@ -280,7 +283,7 @@ func (a *asking) next(ctx context.Context, changed <-chan struct{}, deadline <-c
 		case <-deadline:
 			return protocols.Deadline{}, nil
 		case <-cancelled:
-			return a.giveUp(&QueryError{Code: "withdrawn", cause: ctx.Err()}), nil
+			return a.giveUp(&QueryError{cause: ctx.Err()}), nil
 		case <-a.late:
 			return nil, a.standing()
 		case <-a.c.transport.Closing().Done():
@@ -295,30 +298,30 @@ func (a *asking) giveUp(why *QueryError) protocols.Event {
 	return protocols.Cancel{}
 }
 
-// withdrawn is the error of a question that was given up; nil if it came to an end of its own first.
+// withdrawn is the error of a question that was given up; nil if it came to an end of its own
+// first.
 func (a *asking) withdrawn(o *protocols.Outcome) *QueryError {
 	switch {
 	case a.given == nil:
 		return nil
-	case o.Status == protocols.Withdrawn:
-		return a.given.and(o.Sentence)
-	case o.Code == "too-late":
-		return a.given.and(o.Sentence)
+	case o.Status == protocols.Withdrawn || o.Code == "too-late":
+		return a.given.and(o.Code, o.Sentence)
 	}
 	return nil
 }
 
 // standing is the error of a question that was given up and could not be withdrawn.
 func (a *asking) standing() *QueryError {
-	return a.given.and("the question could not be withdrawn in time: it ends with its deadline")
+	return a.given.and("not-withdrawn", "the question could not be withdrawn in time: it ends with its deadline")
 }
 
-// and is the error with what became of the question.
-func (e *QueryError) and(what string) *QueryError {
+// and is the error with what became of the question. Why a caller gave it up needs no words.
+func (e *QueryError) and(code, what string) *QueryError {
 	said := *e
-	said.Sentence = what
-	if e.Sentence != "" {
-		said.Sentence = e.Sentence + "; " + what
+	if e.cause != nil {
+		said.Code, said.Sentence = code, what
+	} else {
+		said.Sentence += "; " + what
 	}
 	return &said
 }

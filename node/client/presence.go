@@ -27,8 +27,8 @@ const (
 	withdrawLimit = 5 * time.Second
 )
 
-// Absent is a member of the network that the asked node is not connected to, by its own word, or that
-// node itself.
+// Absent is a member of the network that the asked node is not connected to, by its own word, or
+// that node itself.
 type Absent struct {
 	Name string
 	For  time.Duration
@@ -56,8 +56,8 @@ type look struct {
 	node   time.Duration // how long the asked node is not connected itself; 0 while it is
 }
 
-// lookAround asks the node whom it is not connected to. A node that does not answer, and is connected,
-// has told nothing.
+// lookAround asks the node whom it is not connected to. A node that does not answer, and is
+// connected, has told nothing.
 func (c *Client) lookAround(ctx context.Context) look {
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
@@ -105,8 +105,8 @@ type patience struct {
 	told  string        // who is
 }
 
-// over takes note of who is missing at a time, and reports whether that is too much: somebody has been
-// away for so long, and the question has waited for as long as it may.
+// over takes note of who is missing at a time, and reports whether that is too much: somebody has
+// been away for so long, and the question has waited for as long as it may.
 func (p *patience) over(now time.Time, missing []Absent, allowed time.Duration) bool {
 	if len(missing) == 0 {
 		p.since = time.Time{}

@@ -1,12 +1,16 @@
 package client
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
+
+	"parley/protocols"
 )
 
-// TestPatience: a question ends when somebody has been away for too long and it has waited for as long as
-// it may; whoever comes back and leaves again is waited for anew.
+// TestPatience: a question ends when somebody has been away for too long and it has waited for as
+// long as it may; whoever comes back and leaves again is waited for anew.
 func TestPatience(t *testing.T) {
 	start := time.Unix(1_700_000_000, 0)
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
@@ -37,5 +41,34 @@ func TestPatience(t *testing.T) {
 		if got := ago(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
+	}
+}
+
+// TestGivenUp: what became of a question that was given up is its error, by whom it was given up.
+func TestGivenUp(t *testing.T) {
+	away := absence([]Absent{{Name: "north", For: 12 * time.Second}})
+	stopped := &QueryError{cause: context.Canceled}
+	for _, c := range []struct {
+		given     *QueryError
+		o         *protocols.Outcome // nil: the ledger said nothing in time
+		code, say string
+	}{
+		{stopped, &protocols.Outcome{Status: protocols.Withdrawn, Code: "withdrawn", Sentence: "it was withdrawn"}, "withdrawn", "it was withdrawn"},
+		{stopped, &protocols.Outcome{Status: protocols.Refused, Code: "too-late", Sentence: "too late"}, "too-late", "too late"},
+		{stopped, nil, "not-withdrawn", "the question could not be withdrawn in time: it ends with its deadline"},
+		{away, &protocols.Outcome{Status: protocols.Withdrawn, Code: "withdrawn", Sentence: "it was withdrawn"}, "unavailable",
+			"north has not been connected for 12 s; it was withdrawn"},
+	} {
+		a := &asking{given: c.given}
+		got := a.standing()
+		if c.o != nil {
+			got = a.withdrawn(c.o)
+		}
+		if got == nil || got.Code != c.code || got.Sentence != c.say || errors.Is(got, context.Canceled) != (c.given == stopped) {
+			t.Errorf("%+v, want %s: %s", got, c.code, c.say)
+		}
+	}
+	if (&asking{given: stopped}).withdrawn(&protocols.Outcome{Status: protocols.Answered}) != nil {
+		t.Error("an answer that came first is one")
 	}
 }

@@ -101,8 +101,8 @@ func (c *Client) reports(ctx context.Context, query engine.Digest) (exchange.Rep
 	return exchange.AskReports(ctx, c.transport, c.node, query)
 }
 
-// count tells how many proofs are made, as far as that is news. What stands on the ledger counts, and
-// of what does not the departments' word.
+// count tells how many proofs are made, as far as that is news. What stands on the ledger counts,
+// and of what does not the departments' word.
 func (a *asking) count(said exchange.Reports) {
 	a.c.mu.Lock()
 	s := a.c.replica.Query(a.machine.Query())
@@ -121,7 +121,8 @@ func (a *asking) count(said exchange.Reports) {
 	}
 }
 
-// proofsOf are the members' proofs of a query: one a ciphertext for a contribution, one for a share.
+// proofsOf are the members' proofs of a query: one a ciphertext for a contribution, one for a
+// share.
 func proofsOf(s *protocols.QueryState, said exchange.Reports) []Proofs {
 	one := int(s.Ask.Ciphertexts)
 	var out []Proofs
