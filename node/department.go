@@ -179,7 +179,7 @@ func (n *node) refreshView() {
 
 // errExpelled ends a node that the others have voted out.
 var errExpelled = failure.Refused("voted-out", "its key never comes back: parley init makes a new identity, for which members vote",
-	"the members of the network have removed this node by a vote: it takes no part any more")
+	"the members of the network have voted this node's key out: it takes no part any more")
 
 // followMembers admits to the allow-list whom the ledger's members have voted
 // in, and cuts off whom they have voted out: at once from everything but

@@ -247,6 +247,15 @@ func TestRotate(t *testing.T) {
 	case <-time.After(time.Minute):
 		t.Fatalf("the old identity runs on\n%s", n.logs())
 	}
+	// Without the ledger that tells it so, it says what it can see, and is quiet.
+	n.lose(1, "ledger")
+	old.log = &syncBuffer{}
+	n.start(1)
+	n.logged(1, "2 members cut this node off, "+old.id.Peer()+". It may have been voted out")
+	if r := n.report(1); r.Healthy || !strings.Contains(r.Reason, "It may have been voted out") {
+		t.Errorf("%+v", r)
+	}
+	n.stop(1)
 	fresh := *old
 	fresh.id, fresh.cfg.Dir, fresh.log = id, dir, &syncBuffer{}
 	fresh.cfg.Genesis, fresh.cfg.Trust = filepath.Join(n.nodes[0].cfg.Dir, config.GenesisFile), n.trust(0, 2)

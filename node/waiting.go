@@ -93,7 +93,7 @@ func (n *node) shutOut() string {
 	default:
 		founders := len(g.Departments) + len(g.Auditors)
 		return fmt.Sprintf("this node has not been voted into the network: %s. More than two thirds of the members "+
-			"(%d of the %d that founded it) have to run: %s", who, 2*founders/3+1, founders, n.voteIn())
+			"(%d of the %d that founded it) have to run: %s (rotate --to it instead, where it takes a member's place)", who, 2*founders/3+1, founders, n.voteIn())
 	}
 }
 
