@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"strings"
 	"time"
@@ -67,7 +68,11 @@ func statusText(r nodeReport) string {
 	if r.Starting {
 		line("node", "%s, %s, NOT in the network yet; up %s", failure.Printable(r.Name), r.Role, (time.Duration(r.Uptime) * time.Second).String())
 		line("peer", "%s", r.Address)
-		line("waiting", "%s", failure.Printable(r.Reason))
+		label := "waiting"
+		for part := range folded(failure.Printable(r.Reason), 70) {
+			line(label, "%s", part)
+			label = ""
+		}
 		return b.String()
 	}
 	health := "healthy"
@@ -110,6 +115,26 @@ func statusText(r nodeReport) string {
 		b.WriteString(votesText(v))
 	}
 	return b.String()
+}
+
+// folded are the lines of a sentence, none wider than that but where one word is.
+func folded(text string, width int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		var now string
+		for _, word := range strings.Fields(text) {
+			switch {
+			case now == "":
+				now = word
+			case failure.DisplayWidth(now)+1+failure.DisplayWidth(word) <= width:
+				now += " " + word
+			case !yield(now):
+				return
+			default:
+				now = word
+			}
+		}
+		yield(now)
+	}
 }
 
 // votesText is a change that is voted for, within 80 columns up to names.

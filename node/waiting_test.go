@@ -41,8 +41,13 @@ func (n *testNetwork) waits(i int, reasons ...string) {
 			return false
 		}
 		r := n.report(i)
-		return r.Starting && !r.Healthy && r.Peer == node.id.Peer() && says(r.Reason) && says(statusText(r))
+		return r.Starting && !r.Healthy && r.Peer == node.id.Peer() && says(r.Reason) && says(strings.Join(strings.Fields(statusText(r)), " "))
 	})
+	for line := range strings.Lines(statusText(n.report(i))) {
+		if len(line) > 81 && strings.Contains(line[10:], " ") {
+			n.t.Errorf("%d columns: %s", len(line)-1, line)
+		}
+	}
 	told := func() (lines []string) {
 		for line := range strings.Lines(node.log.String()) {
 			if !strings.Contains(line, "level=DEBUG") {
