@@ -10,6 +10,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"os"
 
 	"parley/engine"
 	"parley/node/config"
@@ -37,6 +38,10 @@ type Options struct {
 	// Unformed is called when forming an epoch failed, with whose fault it was
 	// where that can be told. The node tries again, after a growing pause.
 	Unformed func(reason string, departments []string)
+	// Reload has the node read Config.Path again, for each value: tables, analysts, deadline and
+	// retention take effect, another key that differs, or any error, changes nothing. Both are
+	// logged. Nil: never.
+	Reload <-chan os.Signal
 	// Progress tells of long steps before Ready (making keys, proving key
 	// shares): total 0 is "unknown".
 	Progress func(step string, done, total int)

@@ -71,6 +71,8 @@ func (n *node) awaited() string {
 		return n.unvoted()
 	case !s.HasJoined(n.id.Key()):
 		return "joining the network: the entry is not on the ledger yet"
+	case !n.cfg.Auditor && d.refused != "":
+		return d.refused + ": the version before is answered from; change the table or its columns, and reload"
 	case !n.cfg.Auditor && !d.tables:
 		return "registering tables: not all stand on the ledger yet as they are here"
 	case e == nil || s.Forming() != nil && n.epochs[e.ID] == nil:

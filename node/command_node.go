@@ -3,11 +3,15 @@ package node
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -30,8 +34,9 @@ func (c *command) nodeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "node --config node.toml",
 		Short: "run one department's node",
-		Long: `Runs a department's node until it is interrupted. It answers only the analysts that node.toml lists: purposes,
-approvals and budgets are not enforced yet. Once it accepts connections, and once more when its epoch is formed, it
+		Long: `Runs a department's node until it is interrupted. SIGHUP has it read node.toml again: tables and their files,
+analysts, deadline and retention take effect, and an error changes nothing; its log says which. It answers only the
+analysts that node.toml lists: purposes, approvals and budgets are not enforced yet. Once it accepts connections, and once more when its epoch is formed, it
 prints its status as one line of JSON on standard output and into status.json in its folder; its log goes to
 standard error.`,
 		Args: arguments(0, ""),
@@ -50,6 +55,11 @@ standard error.`,
 					level = slog.LevelDebug
 				}
 				o.Logger = slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level}))
+				// From here on it does not stop the node, as Main has it of every command.
+				signal.Ignore(syscall.SIGHUP)
+				reload := make(chan os.Signal, 1)
+				signal.Notify(reload, syscall.SIGHUP)
+				o.Reload = reload
 				if supervised {
 					return c.runSupervised(cmd.Context(), cfg, o)
 				}
@@ -93,11 +103,11 @@ func (c *command) runNode(ctx context.Context, cfg config.Config, o Options) err
 // runSupervised runs a node for the process that started it: notices on standard output, and an end as soon as
 // standard input closes, which it does when the parent dies, however it dies.
 func (c *command) runSupervised(parent context.Context, cfg config.Config, o Options) error {
-	ctx, cancel := context.WithCancel(parent)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(parent)
+	defer cancel(nil)
 	go func() {
 		io.Copy(io.Discard, c.in)
-		cancel()
+		cancel(errors.New("the process that started this node has ended, or let it go"))
 	}()
 	r := &notifier{w: c.out}
 	o.Listening = func(s Status) { r.send(notice{Status: &s}) }

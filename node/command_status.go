@@ -83,7 +83,10 @@ func statusText(r nodeReport) string {
 	line("peer", "%s", r.Address)
 	line("network", "%s", r.Network)
 	if r.Caveat != "" {
-		line("keys", "not for private data: %s", r.Caveat)
+		line("warning", "not for private data: %s", r.Caveat)
+	}
+	for _, w := range r.Warnings {
+		line("warning", "%s", failure.PrintableLines(w))
 	}
 	block := "no block yet"
 	if r.Ledger.Block > 0 {

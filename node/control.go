@@ -64,6 +64,7 @@ func (n *node) openControl(context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.killed()
 	path := filepath.Join(n.cfg.Dir, config.ControlFile)
 	if err := disk.WriteFile(path, text); err != nil {
 		return err

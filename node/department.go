@@ -10,7 +10,6 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/circuits"
-	"parley/engine"
 	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
@@ -59,6 +58,13 @@ func (n *node) loop(ctx context.Context) error {
 	})
 	if err := n.advance(ctx); err != nil {
 		return err
+	}
+	for _, follow := range []func(context.Context){n.followReloads, n.watchFiles} {
+		n.transport.Go(func(closing context.Context) {
+			stop := context.AfterFunc(closing, cancel)
+			defer stop()
+			follow(ctx)
+		})
 	}
 	atHead := n.ledger.AtHead()
 	for {
@@ -148,6 +154,7 @@ func (n *node) advance(ctx context.Context) error {
 	if err := n.dueQueries(ctx); err != nil {
 		return err
 	}
+	n.retireTables()
 	n.becomeReady()
 	n.refreshView()
 	return nil
@@ -162,7 +169,10 @@ func (n *node) caughtUp() bool {
 func (n *node) refreshView() {
 	old := n.view.Load()
 	v := &view{network: old.network, height: n.replica.Applied(), status: old.status,
-		members: viewMembers(n.replica), votes: viewVotes(n.replica), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence())}
+		members: viewMembers(n.replica), votes: viewVotes(n.replica), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence()), tables: n.viewTables()}
+	for _, key := range n.founding.analysts {
+		v.analysts = append(v.analysts, peers.PeerOf(key))
+	}
 	if e := n.replica.Epoch(); e != nil {
 		v.epoch = e.Number
 	}
@@ -301,25 +311,4 @@ func (n *node) fetch(ctx context.Context, want protocols.Want) (protocols.Blob, 
 		}
 		return reachable
 	})
-}
-
-// aggregate runs a plan over the department's own rows.
-func (n *node) aggregate(ctx context.Context, p *engine.Plan) protocols.Cells {
-	for _, t := range n.tables {
-		if t.name != p.Table {
-			continue
-		}
-		cells, err := t.data.Aggregate(ctx, p, n.cfg.Name)
-		if err == nil {
-			return protocols.Cells{Cells: cells}
-		}
-		if ctx.Err() == nil {
-			n.log.Error("aggregating failed", "table", t.name, "error", err.Error())
-		}
-		var refusal *engine.Error
-		if errors.As(err, &refusal) {
-			return protocols.Cells{Err: refusal}
-		}
-	}
-	return protocols.Cells{Err: errors.New("the department could not aggregate its table")}
 }

@@ -40,6 +40,7 @@ type duties struct {
 	joined     bool
 	registered map[string]uint64 // the version that was sent
 	tables     bool              // all stand on the log as they are
+	refused    string            // why the ledger did not take one of them
 	opened     uint64            // the last epoch number opened here
 	failed     bool              // the last formation
 	failure    string            // why, a sentence
@@ -93,7 +94,7 @@ func (n *node) dueRegistrations() {
 		}
 	}
 	n.duty.tables = true
-	for _, t := range n.tables {
+	for _, t := range n.tables.all() {
 		old := known[t.name] // version 0 if there is none
 		if old.Version > 0 && bytes.Equal(engine.Marshal(old), engine.Marshal(t.data.Registration(n.cfg.Name, old.Version))) {
 			continue
@@ -103,16 +104,35 @@ func (n *node) dueRegistrations() {
 		if n.duty.registered[t.name] <= old.Version {
 			n.duty.registered[t.name] = old.Version + 1
 			body := &protocols.Register{Registration: t.data.Registration(n.cfg.Name, old.Version+1), Nonce: nonce()}
-			n.say(body, fmt.Sprintf("registering the table %s", t.name))
+			n.sayOr(body, fmt.Sprintf("registering the table %s", t.name), n.tableRefused)
 		}
 	}
 }
 
+// tableRefused stops a node whose tables the ledger does not take, but not one that has answered
+// already: its earlier version goes on, and the status says why.
+func (n *node) tableRefused(err error) {
+	n.transport.Go(func(context.Context) {
+		n.wake(func() error {
+			if !n.duty.ready {
+				return err
+			}
+			n.log.Error("the ledger does not take a table: the version before stays", "error", err.Error())
+			n.duty.refused = err.Error()
+			n.refreshView()
+			return nil
+		})
+	})
+}
+
 // say sends an entry of the node's own; a refusal stops the node.
-func (n *node) say(body protocols.Body, doing string) {
+func (n *node) say(body protocols.Body, doing string) { n.sayOr(body, doing, n.fail) }
+
+// sayOr is say with another end to a refusal.
+func (n *node) sayOr(body protocols.Body, doing string, refused func(error)) {
 	e := protocols.Sign(n.network.ID(), n.id.Private(), body)
 	if len(e.Marshal()) > protocols.MaxEntryBytes {
-		n.fail(fmt.Errorf("%s: it takes %d bytes on the log, over the limit of %d: fewer columns, or fewer distinct values", doing, len(e.Marshal()), protocols.MaxEntryBytes))
+		refused(fmt.Errorf("%s: it takes %d bytes on the log, over the limit of %d: fewer columns, or fewer distinct values", doing, len(e.Marshal()), protocols.MaxEntryBytes))
 		return
 	}
 	n.outbox.Send(e, func(err error) {
@@ -120,7 +140,7 @@ func (n *node) say(body protocols.Body, doing string) {
 		if errors.As(err, &refusal) && refusal.Code == "duplicate" {
 			return // said before a restart
 		}
-		n.fail(fmt.Errorf("%s was refused: %w", doing, err))
+		refused(fmt.Errorf("%s was refused: %w", doing, err))
 	})
 }
 

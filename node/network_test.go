@@ -163,15 +163,20 @@ func (n *testNetwork) start(department int) *testNode {
 	node.ready, node.done = make(chan Status, 1), make(chan error, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	node.cancel = cancel
+	o, done := n.optionsOf(department), node.done
+	go func() { done <- Run(ctx, node.cfg, o) }()
+	n.t.Cleanup(func() { n.stop(department) })
+	return node
+}
+
+func (n *testNetwork) optionsOf(department int) Options {
+	node := n.nodes[department]
 	o := Options{CacheDir: keysDir(), Logger: slog.New(slog.NewTextHandler(node.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Ready: func(s Status) { node.ready <- s }, Hooks: Hooks{Parameters: nodetest.Tiny}}
 	if n.options != nil {
 		n.options(department, &o)
 	}
-	done := node.done
-	go func() { done <- Run(ctx, node.cfg, o) }()
-	n.t.Cleanup(func() { n.stop(department) })
-	return node
+	return o
 }
 
 func (n *testNetwork) stop(department int) {

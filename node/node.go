@@ -52,7 +52,8 @@ type node struct {
 	trust    ledger.Trusted
 	params   circuits.Params
 	network  *protocols.Network // without names
-	tables   []*table
+	tables   shelf
+	spill    string // the folder for what of them does not fit into memory
 
 	transport *peers.Host
 	blobs     *exchange.Store
@@ -83,7 +84,10 @@ type node struct {
 		of    map[engine.Digest]*machine.Stopwatch
 		order []engine.Digest
 	}
-	closers []func()
+	said     said // about files that have changed
+	unloaded atomic.Pointer[unloaded]
+	toml     atomic.Pointer[stamp] // node.toml as it was read
+	closers  []func()
 
 	halted   chan error // of the ledger; has room for one
 	started  time.Time
@@ -102,12 +106,8 @@ type view struct {
 	epoch    uint64
 	open     int
 	evidence int
-}
-
-// table is one of the department's own.
-type table struct {
-	name string
-	data dataset
+	tables   []tableReport
+	analysts []string
 }
 
 // dataset is what a node needs of a datasets.Table.
@@ -127,18 +127,22 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
-	defer n.close()
-	if err := n.open(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		return err
+	if cfg.Path != "" {
+		n.toml.Store(&stampsOf([]string{cfg.Path})[0])
 	}
-	err := n.loop(ctx)
+	defer n.close()
+	err := n.open(ctx)
+	if err == nil {
+		err = n.loop(ctx)
+	}
 	if ctx.Err() != nil {
+		n.log.Info("the node stops", "why", context.Cause(ctx).Error())
 		return nil
 	}
-	return err
+	if err == nil {
+		return nil
+	}
+	return n.stopped(err)
 }
 
 // open brings up everything in the order in which a mistake is cheapest:

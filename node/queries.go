@@ -86,6 +86,7 @@ func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
 	}
 	r.Machine = n.o.wrap(m, n.department)
 	q.running = r
+	n.transport.Go(func(context.Context) { n.changedFiles() })
 	n.log.Info("query", "query", q.id.String(), "analyst", peers.PeerOf(s.Author), "sql", s.Ask.SQL)
 	return n.step(ctx, r, protocols.Started{})
 }

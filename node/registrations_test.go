@@ -59,7 +59,7 @@ func TestRegistrationsThatAreOvertaken(t *testing.T) {
 			go box.Run(t.Context())
 			said := func() []protocols.Entry { box.Flush(t.Context()); return out }
 			n := &node{cfg: config.Config{Name: "a"}, id: id, network: network, replica: state, log: nodetest.Quiet,
-				tables: []*table{{"people", fixedTable{"people", own}}}, outbox: box}
+				tables: shelf{present: []*table{{name: "people", data: fixedTable{"people", own}}}}, outbox: box}
 			sent := 0
 			for i, rows := range lives {
 				n.dueRegistrations()

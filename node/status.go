@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley/node/audit"
+	"parley/node/build"
 	"parley/node/config"
 	"parley/node/peers"
 	"parley/protocols"
@@ -17,6 +18,7 @@ import (
 // it. No secret and no cell is in it.
 type nodeReport struct {
 	Status
+	Build     build.Info     `json:"build"`
 	Role      string         `json:"role"`
 	Caveat    string         `json:"caveat,omitempty"`   // of development keys: not for private data
 	Starting  bool           `json:"starting,omitempty"` // nothing is known yet of what follows reason and uptime
@@ -26,6 +28,10 @@ type nodeReport struct {
 	Ledger    ledgerReport   `json:"ledger"`
 	Members   []memberReport `json:"members"`
 	Votes     []changeReport `json:"pendingVotes,omitempty"`
+	Tables    []tableReport  `json:"tables"`
+	Analysts  []string       `json:"analysts"` // peer ids that may ask
+	Warnings  []string       `json:"warnings"` // sentences
+	Disk      diskReport     `json:"disk"`
 	Epoch     uint64         `json:"epoch"` // the number of the one to ask under, 0 if none is formed
 	Open      int            `json:"openQueries"`
 	Evidence  int            `json:"evidence"` // deviations that the ledger has on record
@@ -108,7 +114,7 @@ func (n *node) report() nodeReport {
 	v := n.view.Load()
 	l := n.ledger.Status()
 	state, place := n.ledger.Snapshot() // the later of the two looks: block, entries and digest belong together
-	r := nodeReport{Status: v.status, Role: n.role(), Uptime: time.Since(n.started).Seconds(),
+	r := nodeReport{Status: v.status, Build: build.Read(), Role: n.role(), Tables: append([]tableReport{}, v.tables...), Analysts: append([]string{}, v.analysts...), Disk: n.diskReport(), Uptime: time.Since(n.started).Seconds(),
 		Ledger: ledgerReport{Block: place.Block, Time: place.Time, Entries: state.Applied(), State: hex.EncodeToString(state.Hash()), Validators: len(l.Validators), Connected: l.Connected,
 			Quorum: l.Quorum, CatchingUp: !l.AtHead},
 		Epoch: v.epoch, Open: v.open, Evidence: v.evidence}
@@ -130,6 +136,7 @@ func (n *node) report() nodeReport {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	r.Memory = memory.Sys
+	r.Warnings = append([]string{}, n.warnings(&r, v)...)
 	return r
 }
 

@@ -1,10 +1,14 @@
 package node
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 
 	"parley/datasets"
 	"parley/engine"
@@ -13,42 +17,186 @@ import (
 	"parley/protocols"
 )
 
-func (n *node) openTables(ctx context.Context) error {
-	salt, err := loadSalt(filepath.Join(n.cfg.Dir, "salt"))
-	if err != nil {
-		return err
+// table is one of the department's own, as it was read from its files: what happens to these later
+// does not change it.
+type table struct {
+	name  string
+	data  dataset
+	read  config.Table
+	files []stamp
+
+	use    sync.RWMutex // read by who aggregates; closing waits for them
+	closed bool
+}
+
+// shelf is a department's tables. Safe for concurrent use.
+type shelf struct {
+	mu       sync.Mutex
+	present  []*table // in the configuration's order
+	replaced []*table // earlier versions, while they are needed
+}
+
+// all lists the present tables.
+func (s *shelf) all() []*table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.present)
+}
+
+// named lists the versions of a table that are held, the present one first.
+func (s *shelf) named(name string) []*table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Concat(s.present, s.replaced), func(t *table) bool { return t.name != name })
+}
+
+// retire gives up the replaced tables that are not needed any more, and hands them over.
+func (s *shelf) retire(needed func(*table) bool) []*table {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []*table
+	s.replaced = slices.DeleteFunc(s.replaced, func(t *table) bool {
+		if needed(t) {
+			return false
+		}
+		out = append(out, t)
+		return true
+	})
+	return out
+}
+
+// serves reports whether a registration is of these rows.
+func (t *table) serves(r engine.Registration) bool {
+	return r.Table == t.name && bytes.Equal(engine.Marshal(r), engine.Marshal(t.data.Registration(r.Department, r.Version)))
+}
+
+var errNoTable = errors.New("the department does not have this table any more")
+
+func (t *table) aggregate(ctx context.Context, p *engine.Plan, department string) protocols.Cells {
+	t.use.RLock()
+	defer t.use.RUnlock()
+	if t.closed {
+		return protocols.Cells{Err: errNoTable}
 	}
+	cells, err := t.data.Aggregate(ctx, p, department)
+	return protocols.Cells{Cells: cells, Err: err}
+}
+
+// close waits for who is aggregating. Twice is no harm.
+func (t *table) close() {
+	t.use.Lock()
+	defer t.use.Unlock()
+	if !t.closed {
+		t.closed = true
+		t.data.Close()
+	}
+}
+
+// openTables reads the tables, before anybody else is spoken to.
+func (n *node) openTables(ctx context.Context) error {
 	spill, err := n.makeSpill()
 	if err != nil {
 		return err
 	}
+	n.spill = spill
+	n.onClose(func() {
+		for _, t := range slices.Concat(n.tables.present, n.tables.replaced) {
+			t.data.Close()
+		}
+	})
 	var registrations []engine.Registration
-	for i, c := range n.cfg.Tables {
-		data, err := openTable(ctx, c, salt, spill)
+	for i := range n.cfg.Tables {
+		t, err := n.readTable(ctx, n.cfg, i)
 		if err != nil {
-			return n.cfg.TableFault(i, err)
+			return err
 		}
-		n.onClose(func() { data.Close() })
-		n.tables = append(n.tables, &table{name: c.Name, data: data})
-		if read, ok := data.(*datasets.Table); ok {
-			for _, fault := range read.Aside() { // without its text, which quotes a value; explain shows it
-				n.log.Warn("column set aside", "table", c.Name, "column", fault.Field, "file", fault.File, "line", fault.Line, "row", fault.Row)
-			}
-		}
-		registrations = append(registrations, data.Registration(n.cfg.Name, 1))
+		n.tables.present = append(n.tables.present, t)
+		registrations = append(registrations, t.data.Registration(n.cfg.Name, 1))
 	}
-	for i := range registrations {
-		if err := protocols.CheckTables(n.cfg.Name, registrations[:i+1], len(n.founding.departments)); err != nil {
-			return n.cfg.Fault(fmt.Sprintf("table[%d]", i), fmt.Errorf("tables: %w", err))
-		}
-	}
-	for _, r := range registrations {
-		n.log.Info("table", "name", r.Table, "rows", r.Rows, "columns", len(r.Columns))
+	if err := checkTables(n.cfg, registrations, len(n.founding.departments)); err != nil {
+		return err
 	}
 	if n.o.Described != nil {
 		return n.o.Described(ctx, registrations)
 	}
 	return nil
+}
+
+// checkTables tells, with the place in node.toml, what the ledger would refuse.
+func checkTables(cfg config.Config, registrations []engine.Registration, departments int) error {
+	for i := range registrations {
+		if err := protocols.CheckTables(cfg.Name, registrations[:i+1], departments); err != nil {
+			return cfg.Fault(fmt.Sprintf("table[%d]", i), fmt.Errorf("tables: %w", err))
+		}
+	}
+	return nil
+}
+
+// readTable reads table i of a configuration, and tells the log what it is.
+func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table, error) {
+	c := cfg.Tables[i]
+	salt, err := loadSalt(filepath.Join(cfg.Dir, "salt"))
+	if err != nil {
+		return nil, err
+	}
+	// Looked at before they are read: a change between the two is told as one after it.
+	t := &table{name: c.Name, read: c, files: stampsOf(c.Files)}
+	o := c.Reading()
+	o.Salt, o.Spill = salt, n.spill
+	read, err := datasets.Open(ctx, c.Name, c.Files, o)
+	if err != nil {
+		return nil, cfg.TableFault(i, err)
+	}
+	t.data = read
+	for _, fault := range read.Aside() { // without its text, which quotes a value; explain shows it
+		n.log.Warn("column set aside", "table", c.Name, "column", fault.Field, "file", fault.File, "line", fault.Line, "row", fault.Row)
+	}
+	r := read.Registration(cfg.Name, 1)
+	n.log.Info("table", "name", c.Name, "rows", r.Rows, "columns", len(r.Columns))
+	return t, nil
+}
+
+// aggregate runs a plan over the department's own rows, of the version that the plan names.
+func (n *node) aggregate(ctx context.Context, p *engine.Plan) protocols.Cells {
+	cells := protocols.Cells{Err: errNoTable}
+	for _, t := range n.tables.named(p.Table) {
+		cells = t.aggregate(ctx, p, n.cfg.Name)
+		if !errors.Is(cells.Err, datasets.ErrRegistration) {
+			break
+		}
+	}
+	if cells.Err == nil {
+		return cells
+	}
+	if ctx.Err() == nil {
+		n.log.Error("aggregating failed", "table", p.Table, "error", cells.Err.Error())
+	}
+	var refusal *engine.Error
+	switch {
+	case errors.As(cells.Err, &refusal):
+		return protocols.Cells{Err: refusal}
+	case errors.Is(cells.Err, errNoTable):
+		return protocols.Cells{Err: errNoTable}
+	}
+	return protocols.Cells{Err: errors.New("the department could not aggregate its table")}
+}
+
+// retireTables closes the replaced tables that no open question and no registration in force is of.
+func (n *node) retireTables() {
+	if len(n.tables.replaced) == 0 { // only the loop changes it
+		return
+	}
+	inUse := []engine.Registration(n.replica.Catalogue())
+	for _, id := range n.replica.Open() {
+		inUse = append(inUse, n.replica.Query(id).Registrations...)
+	}
+	retired := n.tables.retire(func(t *table) bool {
+		return slices.ContainsFunc(inUse, func(r engine.Registration) bool { return r.Department == n.cfg.Name && t.serves(r) })
+	})
+	for _, t := range retired {
+		n.log.Info("an earlier version of a table is not needed any more", "table", t.name)
+		n.transport.Go(func(context.Context) { t.close() })
+	}
 }
 
 // makeSpill makes the folder for rows that do not fit into memory, anew: what a crash left in it is gone.
@@ -62,9 +210,3 @@ func (n *node) makeSpill() (string, error) {
 }
 
 const spillName = "spill"
-
-func openTable(ctx context.Context, c config.Table, salt []byte, spill string) (dataset, error) {
-	o := c.Reading()
-	o.Salt, o.Spill = salt, spill
-	return datasets.Open(ctx, c.Name, c.Files, o)
-}

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // Modes of folders and files.
@@ -126,4 +129,33 @@ func RemoveTemporary(dir string) error {
 		}
 	}
 	return nil
+}
+
+// Usage is what a folder takes on the disk, in bytes. What goes away meanwhile does not count.
+func Usage(dir string) (bytes int64) {
+	_ = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if info, err := e.Info(); err == nil {
+			if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+				bytes += stat.Blocks * statBlock
+			}
+		}
+		return nil
+	})
+	return bytes
+}
+
+// statBlock is the unit of stat's st_blocks, whatever the file system's blocks are.
+const statBlock = 512
+
+// Free is what is left for this user on the disk that holds path, and the size of that disk, in
+// bytes; zeros if it cannot be told.
+func Free(path string) (free, size uint64) {
+	var s unix.Statfs_t
+	if unix.Statfs(path, &s) != nil || s.Bsize <= 0 {
+		return 0, 0
+	}
+	return s.Bavail * uint64(s.Bsize), s.Blocks * uint64(s.Bsize)
 }

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -60,7 +61,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "json": checkJSON, "mode": checkMode, "split": split, "noprocess": noProcess,
-			"bytes": writeBytes, "join": join, "await": await, "flip": flip,
+			"bytes": writeBytes, "join": join, "await": await, "until": until, "signal": sendSignal, "flip": flip,
 		},
 	})
 }
@@ -221,6 +222,24 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("%s does not hold %q", args[0], args[1])
+}
+
+// until runs a command until its standard output holds a text: until TEXT parley ...
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		_ = ts.Exec(args[1], args[2:]...) // its exit status says what its output says
+		if strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			return
+		}
+	}
+	ts.Fatalf("not in a minute: %q", args[0])
+}
+
+// sendSignal sends a node, by its status.json, a signal that kill does not know: signal HUP FILE.
+func sendSignal(ts *testscript.TestScript, neg bool, args []string) {
+	var status struct{ PID int }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &status))
+	ts.Check(syscall.Kill(status.PID, map[string]syscall.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}[args[0]]))
 }
 
 // noProcess checks that soon no department's process is left that was started from the story's folder.

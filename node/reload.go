@@ -1,0 +1,245 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"parley/engine"
+	"parley/node/config"
+	"parley/node/failure"
+	"parley/node/peers"
+	"parley/protocols"
+)
+
+// reloaded is a node.toml that was read again, checked and opened whole, and is not in force yet.
+type reloaded struct {
+	cfg      config.Config
+	analysts []protocols.Key
+	tables   []*table // as they are to be; those that have not changed are the present ones
+	opened   []*table // those that were read
+}
+
+func (r *reloaded) discard() {
+	for _, t := range r.opened {
+		t.close()
+	}
+}
+
+// followReloads reads node.toml again whenever the operator asks for it (Options.Reload).
+func (n *node) followReloads(ctx context.Context) {
+	for {
+		select {
+		case <-n.o.Reload:
+			changed, err := n.reload(ctx)
+			if ctx.Err() != nil {
+				return
+			}
+			if err != nil {
+				f := failure.Of(err)
+				n.unloaded.Store(&unloaded{time.Now(), f.Error()})
+				n.log.Error("node.toml is not reloaded, and nothing has changed", "why", f.Error(), "do", f.Hint)
+				continue
+			}
+			n.unloaded.Store(nil)
+			if len(changed) == 0 {
+				changed = []string{"nothing"}
+			}
+			n.log.Info("node.toml is reloaded", "changed", strings.Join(changed, "; "))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// unloaded is why the last reload changed nothing.
+type unloaded struct {
+	at  time.Time
+	why string
+}
+
+// reload reads, checks and opens everything first, so that an error changes nothing. It gives
+// sentences about what has changed.
+func (n *node) reload(ctx context.Context) ([]string, error) {
+	if n.cfg.Path == "" {
+		return nil, errors.New("this node was not started from a node.toml")
+	}
+	read := &stampsOf([]string{n.cfg.Path})[0]
+	cfg, err := config.Load(n.cfg.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := fixedKeys(n.cfg, cfg); err != nil {
+		return nil, err
+	}
+	r := &reloaded{cfg: cfg}
+	members := peers.NewRoles(nil)
+	for _, p := range n.transport.Roles.With(peers.Member, peers.Leaving) {
+		members.Set(p, peers.Member)
+	}
+	if r.analysts, err = readAnalysts(cfg, n.id.Key(), members); err != nil {
+		return nil, err
+	}
+	if err := n.reopen(ctx, r); err != nil {
+		r.discard()
+		return nil, err
+	}
+	var changed []string
+	done := make(chan error, 1)
+	n.wake(func() error {
+		changed, err = n.adopt(r)
+		done <- err
+		if err != nil {
+			return nil
+		}
+		return n.advance(ctx)
+	})
+	select {
+	case err = <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		r.discard()
+		return nil, err
+	}
+	n.toml.Store(read)
+	return changed, nil
+}
+
+// fixedKeys refuses a configuration in which a key differs that only a start reads.
+func fixedKeys(old, now config.Config) error {
+	var differ []string
+	for _, k := range []struct {
+		key  string
+		same bool
+	}{
+		{"name", old.Name == now.Name}, {"dir", old.Dir == now.Dir}, {"listen", old.Listen == now.Listen},
+		{"identity", old.Identity == now.Identity}, {"role", old.Auditor == now.Auditor},
+		{"genesis", old.Genesis == now.Genesis}, {"trust", old.Trust == now.Trust},
+		{"peers", slices.Equal(old.Peers, now.Peers)}, {"auditors", slices.Equal(old.Auditors, now.Auditors)},
+		{"parameters", old.Parameters == now.Parameters}, {"alone", old.Alone == now.Alone}, {"retain", old.Retain == now.Retain},
+		{"metrics", old.Metrics == now.Metrics},
+	} {
+		if !k.same {
+			differ = append(differ, k.key)
+		}
+	}
+	if differ == nil {
+		return nil
+	}
+	err := now.Fault(differ[0], fmt.Errorf("%s cannot change while the node runs", strings.Join(differ, ", ")))
+	var f *failure.Failure
+	if errors.As(err, &f) {
+		f.Hint = "restart the node, or set it back"
+	}
+	return err
+}
+
+// reopen reads the tables that are new, or differ in how they are read or in a file's size or time.
+func (n *node) reopen(ctx context.Context, r *reloaded) error {
+	present := n.tables.all()
+	for i, c := range r.cfg.Tables {
+		at := slices.IndexFunc(present, func(t *table) bool { return t.name == c.Name })
+		if at >= 0 && reflect.DeepEqual(present[at].read, c) &&
+			!slices.ContainsFunc(n.tables.filesOf(present[at]), func(s stamp) bool { return s.change() != "" }) {
+			r.tables = append(r.tables, present[at])
+			continue
+		}
+		t, err := n.readTable(ctx, r.cfg, i)
+		if err != nil {
+			return err
+		}
+		r.tables, r.opened = append(r.tables, t), append(r.opened, t)
+	}
+	return nil
+}
+
+// adopt puts a configuration in force. The loop's.
+func (n *node) adopt(r *reloaded) ([]string, error) {
+	var registrations []engine.Registration
+	for _, t := range r.tables {
+		registrations = append(registrations, t.data.Registration(n.cfg.Name, 1))
+	}
+	if err := checkTables(r.cfg, registrations, len(n.replica.Membership().Departments)); err != nil {
+		return nil, err
+	}
+	changed := slices.Concat(n.adoptAnalysts(r), n.adoptTables(r))
+	for _, k := range []struct {
+		key      string
+		old, now time.Duration
+	}{{"deadline", n.cfg.Deadline, r.cfg.Deadline}, {"retention", n.cfg.Retention, r.cfg.Retention}} {
+		if k.old != k.now {
+			changed = append(changed, fmt.Sprintf("%s %v in place of %v", k.key, k.now, k.old))
+		}
+	}
+	n.cfg.Deadline, n.cfg.Retention = r.cfg.Deadline, r.cfg.Retention
+	n.cfg.Tables, n.cfg.Analysts = r.cfg.Tables, r.cfg.Analysts
+	return changed, nil
+}
+
+// adoptAnalysts lets the new ones in and cuts off those that are not listed any more. Questions of
+// theirs that this department has admitted go on: its word is on the ledger.
+func (n *node) adoptAnalysts(r *reloaded) (changed []string) {
+	for _, key := range n.founding.analysts {
+		if id := peers.IDOf(key); !slices.Contains(r.analysts, key) {
+			changed = append(changed, fmt.Sprintf("analyst %s may not ask any more", id))
+			if n.transport.Roles.Of(id) == peers.Analyst {
+				n.transport.Expel(id)
+			}
+		}
+	}
+	for _, key := range r.analysts {
+		if id := peers.IDOf(key); !slices.Contains(n.founding.analysts, key) {
+			changed = append(changed, fmt.Sprintf("analyst %s may ask", id))
+			n.transport.Roles.Set(id, peers.Analyst)
+		}
+	}
+	n.founding.analysts = r.analysts
+	n.department.Policy = protocols.Listed(r.analysts)
+	return changed
+}
+
+// adoptTables puts the new tables on the shelf. What has other rows is registered as the next
+// version; what it replaces stays while a question of it is open.
+func (n *node) adoptTables(r *reloaded) (changed []string) {
+	s := &n.tables
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var present []*table
+	for _, t := range r.tables {
+		at := slices.IndexFunc(s.present, func(old *table) bool { return old.name == t.name })
+		rows := t.data.Registration(n.cfg.Name, 1).Rows
+		switch {
+		case at < 0:
+			changed = append(changed, fmt.Sprintf("table %s is new, with %s", t.name, engine.Plural(int(rows), "row")))
+		case s.present[at] == t:
+		case s.present[at].serves(t.data.Registration(n.cfg.Name, 1)):
+			again := t
+			t = s.present[at]
+			t.read, t.files = again.read, again.files
+			changed = append(changed, fmt.Sprintf("table %s was read again and has the same rows", t.name))
+			n.transport.Go(func(context.Context) { again.close() })
+		default:
+			s.replaced = append(s.replaced, s.present[at])
+			changed = append(changed, fmt.Sprintf("table %s has %s and is registered as a new version", t.name, engine.Plural(int(rows), "row")))
+		}
+		present = append(present, t)
+	}
+	for _, old := range s.present {
+		if !slices.ContainsFunc(r.tables, func(t *table) bool { return t.name == old.name }) {
+			changed = append(changed, fmt.Sprintf("table %s is gone: the ledger still lists it, and questions about it are refused", old.name))
+			n.transport.Go(func(context.Context) { old.close() })
+		}
+	}
+	s.present = present
+	n.duty.tables = false
+	if n.duty.refused != "" { // what was refused is sent again
+		n.duty.registered, n.duty.refused = nil, ""
+	}
+	return changed
+}

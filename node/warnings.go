@@ -1,0 +1,102 @@
+package node
+
+import (
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"parley/engine"
+	"parley/node/config"
+	"parley/node/disk"
+	"parley/node/peers"
+)
+
+// tableReport is a table as the department answers from it, and as the ledger has it.
+type tableReport struct {
+	Name    string `json:"name"`
+	Rows    int64  `json:"rows"`
+	Columns int    `json:"columns"`
+	Version uint64 `json:"version"` // on the ledger; 0: none yet
+	Pending bool   `json:"pending"` // these rows are to be registered as the next version
+}
+
+// diskReport is what a node takes of its disk, in bytes, and what is left there for this user.
+type diskReport struct {
+	Ledger  int64  `json:"ledgerBytes"`
+	Journal int64  `json:"journalBytes"`
+	Blobs   int64  `json:"blobBytes"`
+	Free    uint64 `json:"freeBytes"`
+	Size    uint64 `json:"sizeBytes"`
+}
+
+// Below leastFree and leastFreeShare of a disk a node warns: a full one ends it.
+const (
+	leastFree      = 1 << 30
+	leastFreeShare = 20 // one part in so many
+)
+
+// viewTables compares the tables with the ledger. The loop's.
+func (n *node) viewTables() []tableReport {
+	known := map[string]engine.Registration{}
+	for _, r := range n.replica.Catalogue() {
+		if r.Department == n.cfg.Name {
+			known[r.Table] = r
+		}
+	}
+	var out []tableReport
+	for _, t := range n.tables.all() {
+		own := t.data.Registration(n.cfg.Name, 1)
+		r := tableReport{Name: t.name, Rows: own.Rows, Columns: len(own.Columns), Version: known[t.name].Version}
+		r.Pending = !n.duty.tables && !t.serves(known[t.name])
+		out = append(out, r)
+	}
+	return out
+}
+
+func (n *node) diskReport() (d diskReport) {
+	d.Ledger = disk.Usage(filepath.Join(n.cfg.Dir, "ledger"))
+	d.Journal = disk.Usage(filepath.Join(n.cfg.Dir, "journal"))
+	d.Blobs = disk.Usage(filepath.Join(n.cfg.Dir, "blobs"))
+	d.Free, d.Size = disk.Free(n.cfg.Dir)
+	return d
+}
+
+// warnings are sentences about what the operator should know, though the node does its part. That
+// of development keys is nodeReport.Caveat.
+func (n *node) warnings(r *nodeReport, v *view) []string {
+	var out []string
+	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	if name := n.params.Name(); name != "default" {
+		warn("not for private data: the parameters %s are for trying out", name)
+	}
+	departments := 0
+	for _, m := range r.Members {
+		if m.Role == config.RoleDepartment {
+			departments++
+		}
+	}
+	if departments == 1 {
+		warn("the network has one department: an answer is over its rows alone, and hides nothing among others'")
+	}
+	if !n.cfg.Auditor && len(r.Tables) == 0 {
+		warn("no table: this department has nothing to contribute")
+	}
+	if !n.cfg.Auditor && len(r.Analysts) == 0 {
+		warn("no analyst is listed: this department refuses every question")
+	}
+	for _, m := range v.members {
+		if id := peers.IDOf(m.Key); m.report.Role == config.RoleDepartment && id != n.id.ID() && !n.transport.Connected(id) && r.Epoch > 0 {
+			warn("%s is not connected: no question is answered without it", nameOr(m.report.Name, m.Key))
+		}
+	}
+	out = append(out, n.changedFiles()...)
+	if u := n.unloaded.Load(); u != nil {
+		warn("node.toml was not reloaded on %s: %s", u.at.UTC().Format(time.RFC3339), u.why)
+	} else if read := n.toml.Load(); read != nil && read.change() != "" {
+		warn("node.toml %s: SIGHUP reloads it", read.change())
+	}
+	if d := r.Disk; d.Size > 0 && (d.Free < leastFree || d.Free < d.Size/leastFreeShare) {
+		warn("%.1f GB are free on the disk: when it is full the node stops", float64(d.Free)/1e9)
+	}
+	return out
+}

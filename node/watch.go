@@ -1,0 +1,95 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+)
+
+// lookEvery is how often the files of tables are looked at: size and time alone, never what is in them.
+const lookEvery = 15 * time.Second
+
+// stamp is a file as it was looked at.
+type stamp struct {
+	path string
+	info fs.FileInfo // nil: it was not there
+}
+
+func stampsOf(paths []string) []stamp {
+	out := make([]stamp, len(paths))
+	for i, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			info = nil
+		}
+		out[i] = stamp{path, info}
+	}
+	return out
+}
+
+// change says what has become of the file since, or nothing.
+func (s stamp) change() string {
+	now, err := os.Stat(s.path)
+	switch {
+	case err != nil:
+		return "cannot be read any more"
+	case s.info == nil || !os.SameFile(s.info, now) || s.info.Size() != now.Size() || !s.info.ModTime().Equal(now.ModTime()):
+		return "changed on " + now.ModTime().UTC().Format(time.RFC3339)
+	}
+	return ""
+}
+
+// said is what a log was told already, so that it is told once.
+type said struct {
+	mu   sync.Mutex
+	last map[string]string
+}
+
+// changedFiles are sentences about tables whose files are not as they were when they were read. The
+// log is told each once.
+func (n *node) changedFiles() []string {
+	var out []string
+	now := map[string]string{}
+	for _, t := range n.tables.all() {
+		for _, f := range n.tables.filesOf(t) {
+			if change := f.change(); change != "" {
+				now[f.path] = fmt.Sprintf("table %s: %s %s; answers are over the rows as registered, until SIGHUP or a restart registers the file anew",
+					t.name, f.path, change)
+				out = append(out, now[f.path])
+			}
+		}
+	}
+	n.said.mu.Lock()
+	defer n.said.mu.Unlock()
+	for path, sentence := range now {
+		if n.said.last[path] != sentence {
+			n.log.Warn("a table's file has changed", "sentence", sentence)
+		}
+	}
+	n.said.last = now
+	return out
+}
+
+// watchFiles looks at the files of tables now and then.
+func (n *node) watchFiles(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			n.changedFiles()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// filesOf are a table's, which a reload may look at anew.
+func (s *shelf) filesOf(t *table) []stamp {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return t.files
+}
