@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 
-	"parley/node"
+	"parley/node/cli"
 )
 
-func main() { os.Exit(node.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() { os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"parley/circuits"
-	"parley/node"
+	"parley/node/cli"
 	"parley/node/disk"
 	"parley/node/exchange"
 )
@@ -25,7 +25,7 @@ import (
 func main() {
 	// Whole questions run this program again as the demo, and that as its nodes.
 	if len(os.Args) > 1 && (os.Args[1] == "demo" || os.Args[1] == "node") {
-		os.Exit(node.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

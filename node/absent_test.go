@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"context"
@@ -9,19 +9,22 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node"
 	"parley/node/client"
+	"parley/node/nodetest"
+	"parley/node/nodetest/testnet"
 	"parley/protocols"
 )
 
 // hanging lets a department's machines do nothing while it is set.
-func (n *testNetwork) hanging(department int) *atomic.Bool {
+func hanging(n *testnet.Network, department int) *atomic.Bool {
 	hang := new(atomic.Bool)
-	n.options = func(d int, o *Options) {
+	n.Options = func(d int, o *node.Options) {
 		if d != department {
 			return
 		}
 		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
-			return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
+			return nodetest.StepFunc(func(e protocols.Event) (protocols.Ready, error) {
 				if hang.Load() {
 					return protocols.Ready{}, nil
 				}
@@ -49,28 +52,28 @@ func TestStoppedDepartment(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network of which a department stops twice")
 	}
-	n := newTestNetwork(t, 3)
-	n.addAuditor() // with one of three validators down, nothing would be ordered
+	n := testnet.New(t, 3)
+	n.AddAuditor() // with one of three validators down, nothing would be ordered
 	const absent = 1
-	name := n.nodes[absent].cfg.Name
-	hang := n.hanging(absent)
-	n.startAll()
-	c := n.dial(0)
-	n.mustAnswer(c)
-	n.stop(absent)
+	name := n.Nodes[absent].Config.Name
+	hang := hanging(n, absent)
+	n.StartAll()
+	c := n.Dial(0)
+	n.MustAnswer(c)
+	n.Stop(absent)
 
-	before := stateAt(c).Applied()
+	before := testnet.StateAt(c).Applied()
 	start := time.Now()
-	_, err := n.ask(c, 30*time.Second)
+	_, err := n.Ask(c, 30*time.Second)
 	var q *client.QueryError
 	if !errors.As(err, &q) || q.Code != "unavailable" || !slices.Equal(q.Departments, []string{name}) || q.Hint == "" {
-		t.Fatalf("%#v, want an error that names %s\n%s", err, name, n.logs())
+		t.Fatalf("%#v, want an error that names %s\n%s", err, name, n.Logs())
 	}
 	t.Logf("after %v: %s", time.Since(start), q.Sentence)
 	if d := time.Since(start); d > 5*time.Second { // of a deadline of 30 s
 		t.Errorf("named after %v", d)
 	}
-	if after := stateAt(c).Applied(); after != before {
+	if after := testnet.StateAt(c).Applied(); after != before {
 		t.Errorf("%d entries for a question that was not asked", after-before)
 	}
 
@@ -78,15 +81,15 @@ func TestStoppedDepartment(t *testing.T) {
 	o := whileWaiting(func(missing []client.Absent) {
 		if len(missing) == 1 && missing[0].Name == name && missing[0].For > 0 && !started {
 			started = true
-			go n.start(absent)
+			go n.Start(absent)
 		}
 	})
 	o.Wait = time.Minute
-	a, err := c.Ask(context.Background(), wageQuestion, o)
-	if err != nil || !started || resultText(a) != pooled(3) {
-		t.Fatalf("waited %v: %v\n%s", started, err, n.logs())
+	a, err := c.Ask(context.Background(), testnet.WageQuestion, o)
+	if err != nil || !started || testnet.ResultText(a) != testnet.Pooled(3) {
+		t.Fatalf("waited %v: %v\n%s", started, err, n.Logs())
 	}
-	n.waitReady(absent)
+	n.WaitReady(absent)
 
 	hang.Store(true)
 	var stopped, named time.Time
@@ -98,18 +101,18 @@ func TestStoppedDepartment(t *testing.T) {
 	tell := o.Progress
 	o.Progress = func(s client.Step) {
 		if tell(s); s.Name == "admitted" && stopped.IsZero() {
-			n.stop(absent)
+			n.Stop(absent)
 			stopped = time.Now()
 		}
 	}
-	_, err = c.Ask(context.Background(), wageQuestion, o)
+	_, err = c.Ask(context.Background(), testnet.WageQuestion, o)
 	if !errors.As(err, &q) || q.Code != "unavailable" || !slices.Equal(q.Departments, []string{name}) {
-		t.Fatalf("%#v, want an error that names %s\n%s", err, name, n.logs())
+		t.Fatalf("%#v, want an error that names %s\n%s", err, name, n.Logs())
 	}
 	if d := named.Sub(stopped); named.IsZero() || d > 5*time.Second {
 		t.Errorf("named %v after it stopped", d)
 	}
-	if open := stateAt(c).Open(); len(open) != 0 {
+	if open := testnet.StateAt(c).Open(); len(open) != 0 {
 		t.Errorf("%d questions are open: %s", len(open), q.Sentence)
 	}
 	t.Log(q.Sentence)
@@ -122,15 +125,15 @@ func TestCancelWithdraws(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network")
 	}
-	n := newTestNetwork(t, 2)
-	hang := n.hanging(1)
-	n.startAll()
-	c := n.dial(0)
+	n := testnet.New(t, 2)
+	hang := hanging(n, 1)
+	n.StartAll()
+	c := n.Dial(0)
 	hang.Store(true)
 	var asked engine.Digest
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	_, err := c.Ask(ctx, wageQuestion, client.AskOptions{Progress: func(s client.Step) {
+	_, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{Progress: func(s client.Step) {
 		if s.Name == "admitted" {
 			c.View(func(s *protocols.State) { asked = s.Open()[0] })
 			cancel()
@@ -138,7 +141,7 @@ func TestCancelWithdraws(t *testing.T) {
 	}})
 	var q *client.QueryError
 	if !errors.As(err, &q) || q.Code != "withdrawn" || !errors.Is(err, context.Canceled) {
-		t.Fatalf("%#v\n%s", err, n.logs())
+		t.Fatalf("%#v\n%s", err, n.Logs())
 	}
 	c.View(func(s *protocols.State) {
 		if len(s.Open()) != 0 {
@@ -149,7 +152,7 @@ func TestCancelWithdraws(t *testing.T) {
 		}
 	})
 	hang.Store(false)
-	n.mustAnswer(c)
+	n.MustAnswer(c)
 }
 
 // TestProofsAreCounted: the steps of a question tell how many of its proofs are made, by
@@ -159,12 +162,12 @@ func TestProofsAreCounted(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network")
 	}
-	n := newTestNetwork(t, 2)
+	n := testnet.New(t, 2)
 	counted := make(chan struct{}) // the other department's proofs
-	n.options = func(department int, o *Options) {
+	n.Options = func(department int, o *node.Options) {
 		if department == 1 {
 			o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
-				return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
+				return nodetest.StepFunc(func(e protocols.Event) (protocols.Ready, error) {
 					if _, ok := e.(protocols.Cells); ok {
 						<-counted
 					}
@@ -173,8 +176,8 @@ func TestProofsAreCounted(t *testing.T) {
 			}
 		}
 	}
-	n.startAll()
-	c := n.dial(0)
+	n.StartAll()
+	c := n.Dial(0)
 	var steps []client.Step
 	a, err := c.Ask(context.Background(), "SELECT age, sum(wage), count(*) FROM people GROUP BY age", client.AskOptions{Progress: func(s client.Step) {
 		if s.Name != client.StepProving {

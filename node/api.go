@@ -3,8 +3,8 @@
 // failure and disk, peers and what crosses the wire (exchange), the journal, the machine that
 // carries out a protocol's wishes, the ledger, the analyst's client, and an auditor's audit.
 //
-// The command line (command_*.go, render_*.go, try, demo) is still in it. Nothing but that, main and
-// bench imports node: what asks questions imports client, and what reads a ledger audit.
+// The commands are cli's, what they print is render's. Nothing but those, main, bench and tests of
+// whole networks imports node: what asks questions imports client, and what reads a ledger audit.
 package node
 
 import (

@@ -1,12 +1,15 @@
-package node
+package node_test
 
 import (
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"parley/node"
 	"parley/node/exchange"
 	"parley/node/ledger"
+	"parley/node/nodetest"
+	"parley/node/nodetest/testnet"
 	"parley/protocols"
 )
 
@@ -17,17 +20,17 @@ func TestSaysWhatItWaitsFor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network that comes up in steps")
 	}
-	n := newTestNetwork(t, 2)
-	first := n.first()
-	other := n.nodes[1-first]
+	n := testnet.New(t, 2)
+	first := n.First()
+	other := n.Nodes[1-first]
 	var hang atomic.Bool
 	hang.Store(true)
-	n.options = func(department int, o *Options) {
+	n.Options = func(department int, o *node.Options) {
 		if department == first {
 			return
 		}
 		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
-			return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
+			return nodetest.StepFunc(func(e protocols.Event) (protocols.Ready, error) {
 				if hang.Load() {
 					return protocols.Ready{}, nil
 				}
@@ -38,9 +41,9 @@ func TestSaysWhatItWaitsFor(t *testing.T) {
 	says := func(parts ...string) {
 		t.Helper()
 		last := ""
-		n.eventually("the status says "+strings.Join(parts, ", "), func() bool {
-			var r nodeReport
-			if err := callControl(t.Context(), n.nodes[first].cfg.Dir, "GET", "/status", nil, &r); err != nil {
+		n.Eventually("the status says "+strings.Join(parts, ", "), func() bool {
+			var r node.Report
+			if err := node.CallControl(t.Context(), n.Nodes[first].Config.Dir, "GET", "/status", nil, &r); err != nil {
 				return false // not open yet
 			}
 			if r.Reason != last {
@@ -55,18 +58,18 @@ func TestSaysWhatItWaitsFor(t *testing.T) {
 			return !r.Healthy
 		})
 	}
-	n.start(first)
-	says("1 of the ledger's 2 validators are connected", "waiting for "+other.id.Peer())
-	n.start(1 - first)
-	says("epoch 1 is being formed: waiting for " + other.cfg.Name)
-	n.stop(1 - first)
-	says("1 of the ledger's 2 validators are connected", "waiting for "+other.cfg.Name)
+	n.Start(first)
+	says("1 of the ledger's 2 validators are connected", "waiting for "+other.Identity.Peer())
+	n.Start(1 - first)
+	says("epoch 1 is being formed: waiting for " + other.Config.Name)
+	n.Stop(1 - first)
+	says("1 of the ledger's 2 validators are connected", "waiting for "+other.Config.Name)
 	hang.Store(false)
-	n.start(1 - first)
-	n.waitReady(first)
-	n.waitReady(1 - first)
-	for i := range n.nodes {
-		if r := n.report(i); !r.Healthy || r.Reason != "" || r.Ledger.CatchingUp {
+	n.Start(1 - first)
+	n.WaitReady(first)
+	n.WaitReady(1 - first)
+	for i := range n.Nodes {
+		if r := n.Report(i); !r.Healthy || r.Reason != "" || r.Ledger.CatchingUp {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -78,7 +81,7 @@ func TestSaysHowFarItIs(t *testing.T) {
 		"2 of its 4 validators have told": {Validators: validators, Heard: 2, Block: 7, Head: 7},
 		"block 7 of 90":                   {Validators: validators, Heard: 3, Block: 7, Head: 90},
 	} {
-		if got := catchingUp(s); !strings.Contains(got, want) {
+		if got := node.CatchingUp(s); !strings.Contains(got, want) {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}

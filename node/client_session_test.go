@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"parley/node/client"
 	"parley/node/exchange"
 	"parley/node/nodetest"
+	"parley/node/nodetest/testnet"
 	"parley/protocols"
 )
 
@@ -20,9 +21,9 @@ func TestNetworkRounds(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a fit's rounds over a network")
 	}
-	n := newTestNetwork(t, 2)
-	n.startAll()
-	c := n.dial(0)
+	n := testnet.New(t, 2)
+	n.StartAll()
+	c := n.Dial(0)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	const sql = "SELECT logreg(sex = 'f', age) FROM people"
@@ -33,7 +34,7 @@ func TestNetworkRounds(t *testing.T) {
 	plans, proofs := engine.Planned.Load(), circuits.Verified.Load()
 	a, err := c.Ask(ctx, sql, client.AskOptions{Pinned: &network})
 	if err != nil {
-		t.Fatalf("%v\n%s", err, n.logs())
+		t.Fatalf("%v\n%s", err, n.Logs())
 	}
 	checkCounts(t, len(a.Rounds), engine.Planned.Load()-plans, circuits.Verified.Load()-proofs)
 	v := a.Verdict

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
@@ -20,18 +21,19 @@ import (
 
 	"parley/node/config"
 	"parley/node/disk"
+	"parley/node/failure"
 )
 
 // The operator's door (README section 12): HTTP on a loopback port that the
 // system chooses, for whoever can read the file control.json in the node's
 // folder, which is the node's own user.
 const (
-	controlTimeout = 10 * time.Second
+	ControlTimeout = 10 * time.Second
 	controlBody    = 64 << 10 // of a request
 )
 
-// controlFile tells the node's own user where its door is.
-type controlFile struct {
+// Door tells the node's own user where its door is.
+type Door struct {
 	Address string `json:"address"`
 	Token   string `json:"token"`
 }
@@ -41,7 +43,7 @@ type controlFile struct {
 func (n *node) openControl(context.Context) error {
 	token := make([]byte, 32)
 	rand.Read(token) // never fails (crypto/rand)
-	file := controlFile{Token: hex.EncodeToString(token)}
+	file := Door{Token: hex.EncodeToString(token)}
 	open := http.NewServeMux()
 	open.HandleFunc("GET /health", n.serveHealth)
 	open.Handle("GET /metrics", promhttp.HandlerFor(n.registry, promhttp.HandlerOpts{}))
@@ -86,8 +88,8 @@ func (n *node) serveHTTP(address string, h http.Handler) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("cannot listen on %s: %w", address, err)
 	}
-	s := &http.Server{Handler: http.MaxBytesHandler(h, controlBody), ReadTimeout: controlTimeout, WriteTimeout: controlTimeout,
-		IdleTimeout: controlTimeout, MaxHeaderBytes: controlBody}
+	s := &http.Server{Handler: http.MaxBytesHandler(h, controlBody), ReadTimeout: ControlTimeout, WriteTimeout: ControlTimeout,
+		IdleTimeout: ControlTimeout, MaxHeaderBytes: controlBody}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -128,4 +130,39 @@ func (n *node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	io.WriteString(w, "ok\n")
+}
+
+// CallControl asks a running node through its door.
+func CallControl(ctx context.Context, dir, method, path string, body io.Reader, into any) error {
+	text, err := os.ReadFile(filepath.Join(dir, config.ControlFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return failure.Refused("control", "start it with parley node", "no node is running from %s", dir)
+	}
+	if err != nil {
+		return failure.Unreadable("control", filepath.Join(dir, config.ControlFile), err)
+	}
+	var file Door
+	if err := json.Unmarshal(text, &file); err != nil {
+		return failure.Refused("control", "", "%s is damaged: %s", config.ControlFile, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, ControlTimeout)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, method, "http://"+file.Address+path, body)
+	if err != nil {
+		return err
+	}
+	q.Header.Set("Authorization", "Bearer "+file.Token)
+	reply, err := http.DefaultClient.Do(q)
+	if err != nil {
+		return failure.Refused("control", "was it killed? start it again", "the node of %s does not answer: %s", dir, err)
+	}
+	defer reply.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(reply.Body, 16<<20))
+	if err != nil {
+		return err
+	}
+	if reply.StatusCode != http.StatusOK {
+		return failure.Refused("control", "", "%s", strings.TrimSpace(string(answer)))
+	}
+	return json.Unmarshal(answer, into)
 }

@@ -139,7 +139,7 @@ func (n *node) order(batch []protocols.Record) error {
 // head: what the replica does not know yet, this node may well have said.
 func (n *node) advance(ctx context.Context) error {
 	if n.followMembers() {
-		return errExpelled
+		return ErrExpelled
 	}
 	if !n.caughtUp() {
 		n.refreshView()
@@ -187,8 +187,8 @@ func (n *node) refreshView() {
 	n.view.Store(v)
 }
 
-// errExpelled ends a node that the others have voted out.
-var errExpelled = failure.Refused("voted-out", "its key never comes back: parley init makes a new identity, for which members vote",
+// ErrExpelled ends a node that the others have voted out.
+var ErrExpelled = failure.Refused("voted-out", "its key never comes back: parley init makes a new identity, for which members vote",
 	"the members of the network have voted this node's key out: it takes no part any more")
 
 // followMembers admits to the allow-list whom the ledger's members have voted
@@ -236,7 +236,7 @@ func (n *node) followMembers() (expelled bool) {
 				n.wake(func() error {
 					n.duty.leaving = false
 					if n.followMembers() {
-						return errExpelled
+						return ErrExpelled
 					}
 					return nil
 				})

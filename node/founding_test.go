@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"bytes"
@@ -8,7 +8,10 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/node"
 	"parley/node/config"
+	"parley/node/nodetest"
+	"parley/node/nodetest/testnet"
 	"parley/protocols"
 )
 
@@ -19,34 +22,34 @@ func TestTwoNonces(t *testing.T) {
 		t.Skip("starts two nodes")
 	}
 	t.Parallel()
-	n := newTestNetwork(t, 2)
+	n := testnet.New(t, 2)
 	first, other := 0, 1
-	if a, b := n.nodes[0].id.Key(), n.nodes[1].id.Key(); bytes.Compare(a[:], b[:]) > 0 {
+	if a, b := n.Nodes[0].Identity.Key(), n.Nodes[1].Identity.Key(); bytes.Compare(a[:], b[:]) > 0 {
 		first, other = 1, 0
 	}
 	genesis := func(i int) []byte {
-		text, _ := os.ReadFile(filepath.Join(n.nodes[i].cfg.Dir, config.GenesisFile))
+		text, _ := os.ReadFile(filepath.Join(n.Nodes[i].Config.Dir, config.GenesisFile))
 		return text
 	}
-	n.start(first)
-	n.start(other)
-	n.eventually("a genesis", func() bool { return genesis(first) != nil && genesis(other) != nil })
-	n.lose(other, "ledger")
+	n.Start(first)
+	n.Start(other)
+	n.Eventually("a genesis", func() bool { return genesis(first) != nil && genesis(other) != nil })
+	n.Lose(other, "ledger")
 	told, err := protocols.ParseGenesis(genesis(first))
-	check(t, err)
+	nodetest.Check(t, err)
 	lie := *told
 	lie.Nonce = engine.Digest{7}
-	check(t, os.WriteFile(filepath.Join(n.nodes[other].cfg.Dir, config.GenesisFile), lie.JSON(), 0o600))
-	n.start(other)
+	nodetest.Check(t, os.WriteFile(filepath.Join(n.Nodes[other].Config.Dir, config.GenesisFile), lie.JSON(), 0o600))
+	n.Start(other)
 	for _, i := range []int{first, other} {
-		n.eventually("a node that says why", func() bool {
-			if _, err := os.Stat(filepath.Join(n.nodes[i].cfg.Dir, config.ControlFile)); err != nil {
+		n.Eventually("a node that says why", func() bool {
+			if _, err := os.Stat(filepath.Join(n.Nodes[i].Config.Dir, config.ControlFile)); err != nil {
 				return false
 			}
-			r := n.report(i)
+			r := n.Report(i)
 			return !r.Ready && strings.Contains(r.Reason, "founding nonces: ") &&
 				strings.Contains(r.Reason, told.Nonce.String()) && strings.Contains(r.Reason, lie.Nonce.String()) &&
-				strings.Contains(r.Reason, n.nodes[first].id.Peer())
+				strings.Contains(r.Reason, n.Nodes[first].Identity.Peer())
 		})
 	}
 	if !bytes.Equal(genesis(first), told.JSON()) || !bytes.Equal(genesis(other), lie.JSON()) {
@@ -59,7 +62,7 @@ func TestTwoNonces(t *testing.T) {
 func TestDifference(t *testing.T) {
 	ours := &protocols.Network{Version: protocols.Version, Name: "parley", Nonce: engine.Digest{1}, Parameters: "light", Development: true, VerifyingKeys: []byte{1}, ProvingKeys: []engine.Digest{{1}, {2}, {3}},
 		Departments: []protocols.Member{{Key: protocols.Key{1}}, {Key: protocols.Key{2}}}, Auditors: []protocols.Member{{Key: protocols.Key{3}}}}
-	if why := difference(ours, ours); why != "" {
+	if why := node.Difference(ours, ours); why != "" {
 		t.Error(why)
 	}
 	for want, change := range map[string]func(n *protocols.Network){
@@ -75,7 +78,7 @@ func TestDifference(t *testing.T) {
 	} {
 		theirs := *ours
 		change(&theirs)
-		if why := difference(ours, &theirs); !strings.Contains(why, want) || len(why) > 500 {
+		if why := node.Difference(ours, &theirs); !strings.Contains(why, want) || len(why) > 500 {
 			t.Errorf("%q, want %q", why, want)
 		}
 	}

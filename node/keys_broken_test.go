@@ -15,6 +15,7 @@ import (
 	"parley/engine"
 	"parley/node/config"
 	"parley/node/machine"
+	"parley/node/nodetest"
 	"parley/protocols"
 )
 
@@ -26,7 +27,7 @@ func TestBrokenKeyEndsTheNode(t *testing.T) {
 	dir := t.TempDir()
 	said := map[string]bool{}
 	for _, query := range []engine.Digest{{1}, {2}, {3}} {
-		check(t, os.RemoveAll(filepath.Join(dir, brokenName)))
+		nodetest.Check(t, os.RemoveAll(filepath.Join(dir, brokenName)))
 		var log bytes.Buffer
 		n := &node{cfg: config.Config{Dir: dir}, work: machine.Effects{}, log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{
 			ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -39,7 +40,7 @@ func TestBrokenKeyEndsTheNode(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
-		r := &machine.Running{Query: query, Context: ctx, Stop: stop, Machine: stepFunc(func(protocols.Event) (protocols.Ready, error) {
+		r := &machine.Running{Query: query, Context: ctx, Stop: stop, Machine: nodetest.StepFunc(func(protocols.Event) (protocols.Ready, error) {
 			return protocols.Ready{}, fmt.Errorf("%w: a proof of the contribution does not verify", circuits.ErrBrokenKey)
 		})}
 		err := n.step(ctx, r, protocols.Deadline{})
@@ -49,7 +50,7 @@ func TestBrokenKeyEndsTheNode(t *testing.T) {
 		}
 		file := filepath.Join(dir, brokenName)
 		text, readErr := os.ReadFile(file)
-		check(t, readErr)
+		nodetest.Check(t, readErr)
 		if again := n.checkBroken(); again == nil || !strings.Contains(again.Error(), file) || !strings.Contains(again.Error(), "found the network anew") {
 			t.Errorf("the next start: %v", again)
 		}
@@ -61,8 +62,8 @@ func TestBrokenKeyEndsTheNode(t *testing.T) {
 	if len(said) != 1 {
 		t.Errorf("which query it was can be told: %v", said)
 	}
-	check(t, os.Remove(filepath.Join(dir, brokenName)))
-	check(t, os.Mkdir(filepath.Join(dir, brokenName), 0o700))
+	nodetest.Check(t, os.Remove(filepath.Join(dir, brokenName)))
+	nodetest.Check(t, os.Mkdir(filepath.Join(dir, brokenName), 0o700))
 	if (&node{cfg: config.Config{Dir: dir}}).checkBroken() == nil {
 		t.Error("a mark that cannot be read counts as none")
 	}

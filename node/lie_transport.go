@@ -16,9 +16,11 @@ import (
 // This file is in no ordinary build: the lies that a node tells by what it
 // serves. The machines' lies are protocols/liar's.
 
-// tellTransportLie has a node tell a lie of the transport; another kind
-// changes nothing.
-func tellTransportLie(kind liar.Kind, o *Options) {
+// Lie has a node tell a lie: its machines', or one of the transport.
+func Lie(kind liar.Kind, o *Options) {
+	o.Hooks.Machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
+		return liar.Wrap(m, d, kind)
+	}
 	switch kind {
 	case liar.Hang:
 		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {

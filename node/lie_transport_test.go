@@ -1,6 +1,6 @@
 //go:build liar
 
-package node
+package node_test
 
 import (
 	"errors"
@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"parley/node"
 	"parley/node/client"
-	"parley/protocols"
+	"parley/node/nodetest/testnet"
 	"parley/protocols/liar"
 )
 
@@ -23,47 +24,44 @@ func TestLies(t *testing.T) {
 }
 
 func testLie(t *testing.T, kind liar.Kind) {
-	n := newTestNetwork(t, 3)
-	n.addAuditor()
-	who := (n.first() + 1) % 3
-	n.options = func(department int, o *Options) {
+	n := testnet.New(t, 3)
+	n.AddAuditor()
+	who := (n.First() + 1) % 3
+	n.Options = func(department int, o *node.Options) {
 		if department != who {
 			return
 		}
-		o.Hooks.Machine = func(m protocols.Machine, d *protocols.Department) protocols.Machine {
-			return liar.Wrap(m, d, kind)
-		}
-		tellTransportLie(kind, o)
+		node.Lie(kind, o)
 	}
-	for i := range n.nodes {
-		n.start(i)
+	for i := range n.Nodes {
+		n.Start(i)
 	}
 	if kind == liar.BadKeyShare {
-		for i, node := range n.nodes {
+		for i, member := range n.Nodes {
 			if i != who {
-				n.eventually(node.cfg.Name+" names the liar", func() bool {
-					return containsAll(node.log.String(), "an epoch was not formed", n.nodes[who].cfg.Name)
+				n.Eventually(member.Config.Name+" names the liar", func() bool {
+					return containsAll(member.Log.String(), "an epoch was not formed", n.Nodes[who].Config.Name)
 				})
 			}
 		}
 		return
 	}
-	for i := range n.nodes {
-		n.waitReady(i)
+	for i := range n.Nodes {
+		n.WaitReady(i)
 	}
 	honest := (who + 1) % 3
-	a, err := n.ask(n.dial(honest), 6*time.Second)
-	if err == nil && kind == liar.Equivocation && resultText(a) == pooled(3) {
+	a, err := n.Ask(n.Dial(honest), 6*time.Second)
+	if err == nil && kind == liar.Equivocation && testnet.ResultText(a) == testnet.Pooled(3) {
 		t.Logf("the lie was told to nobody who needed it")
 		return
 	}
 	var q *client.QueryError
 	if err == nil || !errors.As(err, &q) {
-		t.Fatalf("answered %v, %v\n%s", a, err, n.logs())
+		t.Fatalf("answered %v, %v\n%s", a, err, n.Logs())
 	}
 	t.Logf("%s: %s %v", kind, q.Sentence, q.Departments)
-	if !slices.Contains(q.Departments, n.nodes[who].cfg.Name) {
-		t.Errorf("%v does not name %s\n%s", q.Departments, n.nodes[who].cfg.Name, n.logs())
+	if !slices.Contains(q.Departments, n.Nodes[who].Config.Name) {
+		t.Errorf("%v does not name %s\n%s", q.Departments, n.Nodes[who].Config.Name, n.Logs())
 	}
 }
 

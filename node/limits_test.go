@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"context"
@@ -11,20 +11,22 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node"
 	"parley/node/audit"
 	"parley/node/config"
 	"parley/node/ledger"
 	"parley/node/nodetest"
+	"parley/node/nodetest/testnet"
 	"parley/node/peers"
 	"parley/protocols"
 )
 
 // hold gives the node that a department runs, once it is started.
-func (n *testNetwork) hold(department int) *atomic.Pointer[node] {
-	running := &atomic.Pointer[node]{}
-	n.options = func(i int, o *Options) {
+func hold(n *testnet.Network, department int) *atomic.Pointer[node.Inside] {
+	running := &atomic.Pointer[node.Inside]{}
+	n.Options = func(i int, o *node.Options) {
 		if i == department {
-			o.Hooks.transport = func(n *node) error { running.Store(n); return nil }
+			node.Hold(o, running)
 		}
 	}
 	return running
@@ -37,24 +39,24 @@ func TestAuthorsOfNode(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two departments, and 250 entries")
 	}
-	n := newTestNetwork(t, 2)
-	running := n.hold(0)
-	n.startAll()
-	n.stop(1) // one of two: nothing is ordered any more
-	n.eventually("the ledger rests", func() bool {
-		s := running.Load().ledger.Status()
+	n := testnet.New(t, 2)
+	running := hold(n, 0)
+	n.StartAll()
+	n.Stop(1) // one of two: nothing is ordered any more
+	n.Eventually("the ledger rests", func() bool {
+		s := running.Load().Ledger().Status()
 		return !s.Quorum && s.Waiting == 0
 	})
-	me, l := n.nodes[0], running.Load().ledger
+	me, l := n.Nodes[0], running.Load().Ledger()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	say := func(id peers.Identity, body protocols.Body) {
-		e := protocols.Sign(running.Load().network.ID(), id.Private(), body)
+		e := protocols.Sign(running.Load().Network().ID(), id.Private(), body)
 		go l.Append(ctx, e.Marshal())
 	}
 	for v := range uint64(ledger.MaxWaiting + 50) {
 		before := l.Status().Waiting
-		say(me.id, &protocols.Register{Registration: smallTable(me.cfg.Name, v+1)})
+		say(me.Identity, &protocols.Register{Registration: smallTable(me.Config.Name, v+1)})
 		for range 40 { // in order: each is valid after the one before
 			if before >= ledger.MaxWaiting || l.Status().Waiting > before {
 				break
@@ -66,8 +68,8 @@ func TestAuthorsOfNode(t *testing.T) {
 	if got := l.Status().Waiting; got != ledger.MaxWaiting {
 		t.Errorf("%d entries of one member wait, %d may", got, ledger.MaxWaiting)
 	}
-	say(n.nodes[1].id, &protocols.Register{Registration: smallTable(n.nodes[1].cfg.Name, 1)})
-	n.eventually("another member's entry finds room", func() bool { return l.Status().Waiting == ledger.MaxWaiting+1 })
+	say(n.Nodes[1].Identity, &protocols.Register{Registration: smallTable(n.Nodes[1].Config.Name, 1)})
+	n.Eventually("another member's entry finds room", func() bool { return l.Status().Waiting == ledger.MaxWaiting+1 })
 }
 
 // smallTable is a registration without content.
@@ -132,17 +134,17 @@ func TestLongestEntry(t *testing.T) {
 	if testing.Short() {
 		t.Skip("two departments, and an entry of 4 MiB")
 	}
-	n := newTestNetwork(t, 2)
-	running := n.hold(0)
-	n.startAll()
+	n := testnet.New(t, 2)
+	running := hold(n, 0)
+	n.StartAll()
 	l := running.Load()
-	e := longestEntry(t, l.network, n.nodes[0].id, n.nodes[0].cfg.Name)
+	e := longestEntry(t, l.Network(), n.Nodes[0].Identity, n.Nodes[0].Config.Name)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if err := l.history.Append(ctx, e); err != nil {
-		t.Fatalf("%v\n%s", err, n.logs())
+	if err := l.History().Append(ctx, e); err != nil {
+		t.Fatalf("%v\n%s", err, n.Logs())
 	}
-	src, err := audit.Dial(ctx, n.address(1), n.analyst, nodetest.Tiny)
+	src, err := audit.Dial(ctx, n.Address(1), n.Analyst, nodetest.Tiny)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,10 +164,10 @@ func TestLongestEntry(t *testing.T) {
 	if s, err := src.Base(ctx); err != nil || len(s.Catalogue()) != 3 {
 		t.Errorf("another node's state: %v", err)
 	}
-	longer := protocols.Sign(l.network.ID(), n.nodes[0].id.Private(), &protocols.Register{Registration: smallTable("a", 9)})
+	longer := protocols.Sign(l.Network().ID(), n.Nodes[0].Identity.Private(), &protocols.Register{Registration: smallTable("a", 9)})
 	longer.Body = make([]byte, protocols.MaxEntryBytes)
 	var refused *protocols.Refusal
-	if err := l.history.Append(ctx, longer); !errors.As(err, &refused) {
+	if err := l.History().Append(ctx, longer); !errors.As(err, &refused) {
 		t.Errorf("a longer one: %v", err)
 	}
 }

@@ -1,56 +1,18 @@
-package node
+package node_test
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"parley/node/client"
+	"parley/node"
 	"parley/node/config"
+	"parley/node/nodetest"
+	"parley/node/nodetest/testnet"
 	"parley/protocols"
 )
-
-// lose stops a department and removes parts of its folder; all but what it has
-// from outside if none is named.
-func (n *testNetwork) lose(department int, parts ...string) {
-	n.t.Helper()
-	n.stop(department)
-	dir := n.nodes[department].cfg.Dir
-	if len(parts) == 0 {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			n.t.Fatal(err)
-		}
-		for _, e := range entries {
-			if name := e.Name(); name != "identity.key" && name != "people.csv" {
-				parts = append(parts, name)
-			}
-		}
-	}
-	for _, part := range parts {
-		if err := os.RemoveAll(filepath.Join(dir, part)); err != nil {
-			n.t.Fatal(err)
-		}
-	}
-}
-
-// standing is the epoch to ask under, a department's version of its table, and
-// how many deviations are on record.
-func (n *testNetwork) standing(c *client.Client, department string) (epoch, version uint64, evidence int) {
-	state := stateAt(c)
-	for _, r := range state.Catalogue() {
-		if r.Department == department {
-			version = r.Version
-		}
-	}
-	if e := state.Epoch(); e != nil {
-		epoch = e.Number
-	}
-	return epoch, version, len(state.Evidence())
-}
 
 // A department that lost its ledger, and kept its journal, goes on where it
 // was: nothing in the journal is erased before the ledger shows its end, and
@@ -61,11 +23,11 @@ func TestLedgerLost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network of which a department starts five times")
 	}
-	n := newTestNetwork(t, 2)
+	n := testnet.New(t, 2)
 	const victim = 1
 	var stopAfter atomic.Int64 // a kind of journal record
 	stopped := make(chan struct{}, 1)
-	n.options = func(department int, o *Options) {
+	n.Options = func(department int, o *node.Options) {
 		if department != victim {
 			return
 		}
@@ -74,9 +36,9 @@ func TestLedgerLost(t *testing.T) {
 				return m
 			}
 			done := false // what it journaled is on the disk
-			return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
+			return nodetest.StepFunc(func(e protocols.Event) (protocols.Ready, error) {
 				if done && stopAfter.Swap(0) > 0 {
-					n.nodes[department].cancel()
+					n.Nodes[department].Cancel()
 					stopped <- struct{}{}
 				}
 				ready, err := m.Step(e)
@@ -85,38 +47,38 @@ func TestLedgerLost(t *testing.T) {
 			})
 		}
 	}
-	n.startAll()
-	c := n.dial(0)
-	n.mustAnswer(c)
+	n.StartAll()
+	c := n.Dial(0)
+	n.MustAnswer(c)
 	for _, kind := range []protocols.JournalKind{0, protocols.JournalEntry, protocols.JournalContribute, protocols.JournalShare} {
 		if kind == 0 { // no question is open
-			n.lose(victim, "ledger")
-			n.start(victim)
-			n.waitReady(victim)
-			n.mustAnswer(c)
+			n.Lose(victim, "ledger")
+			n.Start(victim)
+			n.WaitReady(victim)
+			n.MustAnswer(c)
 		} else {
 			stopAfter.Store(int64(kind))
 			restarted := make(chan struct{})
 			go func() {
 				defer close(restarted)
 				<-stopped
-				<-n.nodes[victim].done
-				n.nodes[victim].cancel = nil
-				n.lose(victim, "ledger")
-				n.start(victim)
+				<-n.Nodes[victim].Done
+				n.Nodes[victim].Cancel = nil
+				n.Lose(victim, "ledger")
+				n.Start(victim)
 			}()
-			a := n.mustAnswer(c)
+			a := n.MustAnswer(c)
 			<-restarted
-			n.waitReady(victim)
-			n.onlyOnce(c, a.Query)
+			n.WaitReady(victim)
+			n.OnlyOnce(c, a.Query)
 		}
-		if epoch, version, evidence := n.standing(c, "b"); epoch != 1 || version != 1 || evidence != 0 {
-			t.Fatalf("after record %d: epoch %d, table version %d, %d deviations\n%s", kind, epoch, version, evidence, n.nodes[victim].log)
+		if epoch, version, evidence := n.Standing(c, "b"); epoch != 1 || version != 1 || evidence != 0 {
+			t.Fatalf("after record %d: epoch %d, table version %d, %d deviations\n%s", kind, epoch, version, evidence, n.Nodes[victim].Log)
 		}
 	}
 	// What has ended is erased all the same.
-	n.eventually("the journals of ended questions are gone", func() bool {
-		left, _ := filepath.Glob(filepath.Join(n.nodes[victim].cfg.Dir, "journal", "query-*"))
+	n.Eventually("the journals of ended questions are gone", func() bool {
+		left, _ := filepath.Glob(filepath.Join(n.Nodes[victim].Config.Dir, "journal", "query-*"))
 		return len(left) == 0
 	})
 }
@@ -129,38 +91,38 @@ func TestFolderLost(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network of which a department starts four times")
 	}
-	n := newTestNetwork(t, 2)
-	n.startAll()
-	victim := 1 - n.first()
-	name := n.nodes[victim].cfg.Name
-	keeper := n.dial(n.first())
-	n.mustAnswer(keeper)
+	n := testnet.New(t, 2)
+	n.StartAll()
+	victim := 1 - n.First()
+	name := n.Nodes[victim].Config.Name
+	keeper := n.Dial(n.First())
+	n.MustAnswer(keeper)
 	for i, lose := range []func(){
-		func() { n.lose(victim) },
+		func() { n.Lose(victim) },
 		func() { // and its rows have changed
-			n.lose(victim)
-			writeCSV(t, n.nodes[victim].cfg.Tables[0].Files[0], victim+1)
+			n.Lose(victim)
+			testnet.WriteCSV(t, n.Nodes[victim].Config.Tables[0].Files[0], victim+1)
 		},
 		func() { // and it joins by a snapshot
-			n.nodes[victim].cfg.Trust = n.trust(n.first(), victim)
-			n.lose(victim)
-			writeCSV(t, n.nodes[victim].cfg.Tables[0].Files[0], victim)
-			n.nodes[victim].cfg.Genesis = filepath.Join(n.nodes[n.first()].cfg.Dir, config.GenesisFile)
+			n.Nodes[victim].Config.Trust = n.Trust(n.First(), victim)
+			n.Lose(victim)
+			testnet.WriteCSV(t, n.Nodes[victim].Config.Tables[0].Files[0], victim)
+			n.Nodes[victim].Config.Genesis = filepath.Join(n.Nodes[n.First()].Config.Dir, config.GenesisFile)
 		},
 	} {
 		lose()
 		begun := time.Now()
-		n.start(victim)
-		n.waitReady(victim)
+		n.Start(victim)
+		n.WaitReady(victim)
 		epoch, version, evidence := uint64(0), uint64(0), 0
-		n.eventually("the keeper has heard", func() bool {
-			epoch, version, evidence = n.standing(keeper, name)
+		n.Eventually("the keeper has heard", func() bool {
+			epoch, version, evidence = n.Standing(keeper, name)
 			return epoch == uint64(i+2)
 		})
 		if version != uint64(i+2) || evidence != 0 {
-			t.Fatalf("life %d: epoch %d, table version %d, %d deviations\n%s", i+2, epoch, version, evidence, n.nodes[victim].log)
+			t.Fatalf("life %d: epoch %d, table version %d, %d deviations\n%s", i+2, epoch, version, evidence, n.Nodes[victim].Log)
 		}
 		t.Logf("life %d is ready after %.1f s", i+2, time.Since(begun).Seconds())
 	}
-	n.mustAnswer(n.dial(victim))
+	n.MustAnswer(n.Dial(victim))
 }

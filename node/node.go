@@ -101,12 +101,12 @@ type view struct {
 	height   uint64
 	status   Status
 	members  []viewMember
-	votes    []changeReport
+	votes    []ChangeReport
 	awaits   string // what is to come before questions are answered here, a sentence
 	epoch    uint64
 	open     int
 	evidence int
-	tables   []tableReport
+	tables   []TableReport
 	analysts []string
 }
 

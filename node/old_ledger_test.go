@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"os"
@@ -8,18 +8,19 @@ import (
 
 	"parley/node/config"
 	"parley/node/journal"
+	"parley/node/nodetest/testnet"
 )
 
 // journaled are the numbers of the epochs in a stopped department's journal.
-func (n *testNetwork) journaled(department int) map[uint64]int {
-	n.t.Helper()
-	j, err := journal.Open(filepath.Join(n.nodes[department].cfg.Dir, "journal"))
+func journaled(n *testnet.Network, department int) map[uint64]int {
+	n.T.Helper()
+	j, err := journal.Open(filepath.Join(n.Nodes[department].Config.Dir, "journal"))
 	if err != nil {
-		n.t.Fatal(err)
+		n.T.Fatal(err)
 	}
 	defer j.Close()
-	if left, _ := filepath.Glob(filepath.Join(n.nodes[department].cfg.Dir, "journal", "query-*")); len(left) > 0 {
-		n.t.Errorf("%d queries' journals are left", len(left))
+	if left, _ := filepath.Glob(filepath.Join(n.Nodes[department].Config.Dir, "journal", "query-*")); len(left) > 0 {
+		n.T.Errorf("%d queries' journals are left", len(left))
 	}
 	out := map[uint64]int{}
 	for _, r := range j.Epochs() {
@@ -66,39 +67,39 @@ func TestLedgerOlderThanJournal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network of which a department starts six times")
 	}
-	n := newTestNetwork(t, 2)
-	n.addAuditor()
-	n.addAuditor() // three of four go on without the department
-	n.startAll()
-	other := n.first()
+	n := testnet.New(t, 2)
+	n.AddAuditor()
+	n.AddAuditor() // three of four go on without the department
+	n.StartAll()
+	other := n.First()
 	victim := 1 - other
-	node := n.nodes[victim]
-	ledgerDir, old := filepath.Join(node.cfg.Dir, "ledger"), filepath.Join(t.TempDir(), "old")
-	c := n.dial(2) // an auditor, which stays
+	member := n.Nodes[victim]
+	ledgerDir, old := filepath.Join(member.Config.Dir, "ledger"), filepath.Join(t.TempDir(), "old")
+	c := n.Dial(2) // an auditor, which stays
 	// rest stops the department once its journals of questions are gone.
 	rest := func() {
 		t.Helper()
-		n.eventually("the journals of ended questions are gone", func() bool {
-			left, _ := filepath.Glob(filepath.Join(node.cfg.Dir, "journal", "query-*"))
+		n.Eventually("the journals of ended questions are gone", func() bool {
+			left, _ := filepath.Glob(filepath.Join(member.Config.Dir, "journal", "query-*"))
 			return len(left) == 0
 		})
-		n.stop(victim)
+		n.Stop(victim)
 	}
-	n.mustAnswer(c)
+	n.MustAnswer(c)
 	rest()
 	copyLedger(t, ledgerDir, old)
-	n.start(victim)
-	n.waitReady(victim)
-	n.mustAnswer(c)
+	n.Start(victim)
+	n.WaitReady(victim)
+	n.MustAnswer(c)
 
 	epoch := uint64(1)
 	// leftBy has the other department lose its journal, and with it the epoch, while this one is away.
 	leftBy := func() {
 		t.Helper()
-		n.lose(other, "journal")
-		n.start(other)
-		n.eventually("the epoch is left", func() bool {
-			return stateAt(c).Epoch() == nil
+		n.Lose(other, "journal")
+		n.Start(other)
+		n.Eventually("the epoch is left", func() bool {
+			return testnet.StateAt(c).Epoch() == nil
 		})
 		epoch++
 	}
@@ -109,29 +110,29 @@ func TestLedgerOlderThanJournal(t *testing.T) {
 		{"an old ledger, and the epoch goes on", func() { copyLedger(t, old, ledgerDir) }},
 		{"the epoch was left meanwhile", leftBy},
 		{"an old ledger, and the epoch after it was left", func() { copyLedger(t, old, ledgerDir); leftBy() }},
-		{"no ledger, and the epoch was left", func() { leftBy(); n.lose(victim, "ledger") }},
+		{"no ledger, and the epoch was left", func() { leftBy(); n.Lose(victim, "ledger") }},
 		{"a snapshot, and the epoch goes on", func() {
-			n.lose(victim, "ledger")
-			node.cfg.Genesis, node.cfg.Trust = filepath.Join(n.nodes[other].cfg.Dir, config.GenesisFile), n.trust(other, 3)
+			n.Lose(victim, "ledger")
+			member.Config.Genesis, member.Config.Trust = filepath.Join(n.Nodes[other].Config.Dir, config.GenesisFile), n.Trust(other, 3)
 		}},
 	} {
 		rest() // nothing, but the first time
-		before := n.journaled(victim)
+		before := journaled(n, victim)
 		test.back()
-		n.start(victim)
-		n.waitReady(victim)
-		n.formed(epoch, other, victim, 2, 3)
-		n.mustAnswer(c)
+		n.Start(victim)
+		n.WaitReady(victim)
+		n.Formed(epoch, other, victim, 2, 3)
+		n.MustAnswer(c)
 		rest()
-		after := n.journaled(victim)
-		if got, version, evidence := n.standing(c, node.cfg.Name); got != epoch || version != 1 || evidence != 0 {
-			t.Fatalf("%s: epoch %d, want %d, table version %d, %d deviations\n%s", test.name, got, epoch, version, evidence, node.log)
+		after := journaled(n, victim)
+		if got, version, evidence := n.Standing(c, member.Config.Name); got != epoch || version != 1 || evidence != 0 {
+			t.Fatalf("%s: epoch %d, want %d, table version %d, %d deviations\n%s", test.name, got, epoch, version, evidence, member.Log)
 		}
 		if len(before) != 1 || len(after) != 1 || after[epoch] == 0 {
 			t.Errorf("%s: journaled of epochs before %v, after %v", test.name, before, after)
 		}
 	}
-	if !strings.Contains(node.log.String(), "joined from a snapshot") {
+	if !strings.Contains(member.Log.String(), "joined from a snapshot") {
 		t.Error("it did not join from a snapshot: this is no test of it")
 	}
 }

@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/client"
+	"parley/node/nodetest/testnet"
 	"parley/protocols"
 )
 
@@ -16,9 +17,9 @@ import (
 // verifies each proof once; the analyst's client too, which plans once more for the verdict.
 func TestAskedOnce(t *testing.T) {
 	const departments = 2
-	n := newTestNetwork(t, departments)
-	n.startAll()
-	c := n.dial(0)
+	n := testnet.New(t, departments)
+	n.StartAll()
+	c := n.Dial(0)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	network, err := c.Network(ctx)
@@ -30,14 +31,14 @@ func TestAskedOnce(t *testing.T) {
 		plans, proofs = engine.Planned.Load(), circuits.Verified.Load()
 		a, err := c.Ask(ctx, sql, client.AskOptions{Pinned: &network})
 		if err != nil || !a.Verdict.Verified || a.Plan.Ciphertexts() != 1 {
-			t.Fatalf("%+v %v\n%s", a, err, n.logs())
+			t.Fatalf("%+v %v\n%s", a, err, n.Logs())
 		}
 		return len(a.Rounds), engine.Planned.Load() - plans, circuits.Verified.Load() - proofs
 	}
 	// A department verifies the analyst's key, all contributions, and its own two proofs as it makes
 	// them; the client key shares, contributions, shares, and its key, also as it makes it.
 	const once = departments*(1+departments+2) + (3*departments + 2)
-	rounds, plans, proofs := ask(wageQuestion)
+	rounds, plans, proofs := ask(testnet.WageQuestion)
 	if rounds != 0 || plans != departments+2 || proofs != once {
 		t.Errorf("%d plans and %d proofs verified, want %d and %d", plans, proofs, departments+2, once)
 	}
@@ -46,9 +47,9 @@ func TestAskedOnce(t *testing.T) {
 // TestAskPinned: no answer is given that its certificate does not show under the pin, and without a
 // pin the signers are unknown.
 func TestAskPinned(t *testing.T) {
-	n := newTestNetwork(t, 2)
-	n.startAll()
-	c := n.dial(0)
+	n := testnet.New(t, 2)
+	n.StartAll()
+	c := n.Dial(0)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	other, err := c.Network(ctx)
@@ -57,10 +58,10 @@ func TestAskPinned(t *testing.T) {
 	}
 	other.Nonce[0] ^= 1
 	var refused *client.QueryError
-	if a, err := c.Ask(ctx, wageQuestion, client.AskOptions{Pinned: &other}); a != nil || !errors.As(err, &refused) || refused.Code != "unverified" {
+	if a, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{Pinned: &other}); a != nil || !errors.As(err, &refused) || refused.Code != "unverified" {
 		t.Errorf("pinned to another network: %+v, %v", a, err)
 	}
-	a, err := c.Ask(ctx, wageQuestion, client.AskOptions{})
+	a, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{})
 	if err != nil || a.Verdict.Verified || !a.Verdict.SelfConsistent || a.Verdict.Reason != protocols.ReasonUnknownSigners {
 		t.Errorf("pinned to nothing: %+v, %v", a, err)
 	}

@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/node/client"
+	"parley/node/nodetest/testnet"
 )
 
 // With one of three validators down nothing is ordered: the analyst is told so
@@ -16,13 +17,13 @@ func TestLostQuorum(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds of waiting")
 	}
-	n := newTestNetwork(t, 3)
-	n.startAll()
-	c := n.dial(0)
-	n.mustAnswer(c)
-	n.stop(2)
+	n := testnet.New(t, 3)
+	n.StartAll()
+	c := n.Dial(0)
+	n.MustAnswer(c)
+	n.Stop(2)
 	start := time.Now()
-	_, err := n.ask(c, 3*time.Second)
+	_, err := n.Ask(c, 3*time.Second)
 	var q *client.QueryError
 	if !errors.As(err, &q) {
 		t.Fatalf("without a quorum: %v", err)
@@ -31,10 +32,10 @@ func TestLostQuorum(t *testing.T) {
 	if !strings.Contains(q.Sentence, "ledger") || len(q.Departments) != 1 || q.Departments[0] != "c" {
 		t.Errorf("it is not said that the ledger stands still for c")
 	}
-	if r := n.report(0); r.Healthy || r.Ledger.Quorum || r.Ledger.Connected != 2 {
+	if r := n.Report(0); r.Healthy || r.Ledger.Quorum || r.Ledger.Connected != 2 {
 		t.Errorf("%+v", r.Ledger)
 	}
-	n.start(2)
-	n.waitReady(2)
-	n.mustAnswer(c)
+	n.Start(2)
+	n.WaitReady(2)
+	n.MustAnswer(c)
 }

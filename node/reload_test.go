@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"context"
@@ -13,36 +13,38 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node"
 	"parley/node/client"
 	"parley/node/config"
 	"parley/node/nodetest"
+	"parley/node/nodetest/testnet"
 	"parley/protocols"
 )
 
 // fromFile starts the first department from a node.toml, which edit writes anew, and gives the
 // channel on which it is told to reload.
-func (n *testNetwork) fromFile() (edit func(change func(*config.File)), reload chan<- os.Signal) {
-	n.t.Helper()
-	node := n.nodes[0]
-	path := filepath.Join(node.cfg.Dir, config.NodeFile)
+func fromFile(n *testnet.Network) (edit func(change func(*config.File)), reload chan<- os.Signal) {
+	n.T.Helper()
+	member := n.Nodes[0]
+	path := filepath.Join(member.Config.Dir, config.NodeFile)
 	edit = func(change func(*config.File)) {
-		n.t.Helper()
-		f := config.File{Name: node.cfg.Name, Dir: ".", Listen: node.cfg.Listen, Peers: node.cfg.Peers, Auditors: node.cfg.Auditors,
-			Analysts: []string{n.analyst.Peer()}, Parameters: "light", Alone: node.cfg.Alone, Tables: []config.FileTable{{Name: "people", Files: []string{"people.csv"}}}}
+		n.T.Helper()
+		f := config.File{Name: member.Config.Name, Dir: ".", Listen: member.Config.Listen, Peers: member.Config.Peers, Auditors: member.Config.Auditors,
+			Analysts: []string{n.Analyst.Peer()}, Parameters: "light", Alone: member.Config.Alone, Tables: []config.FileTable{{Name: "people", Files: []string{"people.csv"}}}}
 		if change != nil {
 			change(&f)
 		}
 		text, err := config.Text(f)
-		check(n.t, err)
-		check(n.t, os.WriteFile(path, text, 0o600))
+		nodetest.Check(n.T, err)
+		nodetest.Check(n.T, os.WriteFile(path, text, 0o600))
 	}
 	edit(nil)
 	var err error
-	node.cfg, err = config.Load(path)
-	check(n.t, err)
+	member.Config, err = config.Load(path)
+	nodetest.Check(n.T, err)
 	signals := make(chan os.Signal)
-	before := n.options
-	n.options = func(department int, o *Options) {
+	before := n.Options
+	n.Options = func(department int, o *node.Options) {
 		if before != nil {
 			before(department, o)
 		}
@@ -54,11 +56,11 @@ func (n *testNetwork) fromFile() (edit func(change func(*config.File)), reload c
 }
 
 // last is the last line of a node's log that holds a text, once there is one after a mark.
-func (n *testNetwork) last(mark int, text string) string {
-	n.t.Helper()
+func last(n *testnet.Network, mark int, text string) string {
+	n.T.Helper()
 	var found string
-	n.eventually("the log says "+text, func() bool {
-		for line := range strings.Lines(n.nodes[0].log.String()[mark:]) {
+	n.Eventually("the log says "+text, func() bool {
+		for line := range strings.Lines(n.Nodes[0].Log.String()[mark:]) {
 			if strings.Contains(line, text) {
 				found = line
 				return true
@@ -76,15 +78,15 @@ func TestReload(t *testing.T) {
 		t.Skip("a network that is asked several times")
 	}
 	t.Parallel()
-	n := newTestNetwork(t, 1)
-	edit, signal := n.fromFile()
-	n.startAll()
-	log := func() int { return len(n.nodes[0].log.String()) }
+	n := testnet.New(t, 1)
+	edit, signal := fromFile(n)
+	n.StartAll()
+	log := func() int { return len(n.Nodes[0].Log.String()) }
 	reload := func(says ...string) {
 		t.Helper()
 		mark := log()
 		signal <- syscall.SIGHUP
-		line := n.last(mark, "reloaded")
+		line := last(n, mark, "reloaded")
 		for _, want := range says {
 			if !strings.Contains(line, want) {
 				t.Errorf("the log says %s\nwant %s", line, want)
@@ -93,39 +95,39 @@ func TestReload(t *testing.T) {
 	}
 	version := func(want uint64) {
 		t.Helper()
-		n.eventually("the table has its version", func() bool {
-			r := n.report(0)
+		n.Eventually("the table has its version", func() bool {
+			r := n.Report(0)
 			return len(r.Tables) == 1 && r.Tables[0].Version == want && !r.Tables[0].Pending && r.Healthy
 		})
 	}
-	c := n.dial(0)
-	old := resultText(n.mustAnswer(c))
-	if r := n.report(0); len(r.Tables) != 1 || r.Tables[0].Rows != 7 || r.Tables[0].Columns != 3 || !slices.Equal(r.Analysts, []string{n.analyst.Peer()}) || changed(r) != "" {
+	c := n.Dial(0)
+	old := testnet.ResultText(n.MustAnswer(c))
+	if r := n.Report(0); len(r.Tables) != 1 || r.Tables[0].Rows != 7 || r.Tables[0].Columns != 3 || !slices.Equal(r.Analysts, []string{n.Analyst.Peer()}) || changed(r) != "" {
 		t.Errorf("%+v", r)
 	}
 
 	// A file that changes is noticed; answers stay those of the rows as registered.
-	people := filepath.Join(n.nodes[0].cfg.Dir, "people.csv")
-	writeCSV(t, people, 1)
+	people := filepath.Join(n.Nodes[0].Config.Dir, "people.csv")
+	testnet.WriteCSV(t, people, 1)
 	mark := log()
-	if w := changed(n.report(0)); !strings.Contains(w, "people.csv changed on 2") || !strings.Contains(w, "SIGHUP") {
+	if w := changed(n.Report(0)); !strings.Contains(w, "people.csv changed on 2") || !strings.Contains(w, "SIGHUP") {
 		t.Errorf("warned of %q", w)
 	}
-	n.last(mark, "a table's file has changed")
-	if got := resultText(n.mustAnswer(c)); got != old {
+	last(n, mark, "a table's file has changed")
+	if got := testnet.ResultText(n.MustAnswer(c)); got != old {
 		t.Errorf("answer %s, want that of the registered rows, %s", got, old)
 	}
 	version(1)
 	reload("people has 7 rows and is registered as a new version")
 	version(2)
-	fresh, err := n.ask(c, 30*time.Second)
-	check(t, err)
-	if got := resultText(fresh); got == old || changed(n.report(0)) != "" {
-		t.Errorf("answer %s; warned of %q", got, changed(n.report(0)))
+	fresh, err := n.Ask(c, 30*time.Second)
+	nodetest.Check(t, err)
+	if got := testnet.ResultText(fresh); got == old || changed(n.Report(0)) != "" {
+		t.Errorf("answer %s; warned of %q", got, changed(n.Report(0)))
 	}
 	// One that was only touched is read again, and stays.
 	now := time.Now().Add(time.Hour)
-	check(t, os.Chtimes(people, now, now))
+	nodetest.Check(t, os.Chtimes(people, now, now))
 	reload("has the same rows")
 	version(2)
 	reload("changed=nothing")
@@ -136,7 +138,7 @@ func TestReload(t *testing.T) {
 		says   []string
 	}{
 		"an unknown value": {func(f *config.File) { f.Role = "king"; f.Analysts = nil }, []string{"node.toml:", "role = "}},
-		"a wrong analyst":  {func(f *config.File) { f.Analysts = []string{n.analyst.Peer(), "nobody"}; f.Tables = nil }, []string{"node.toml:", "analysts: entry 2"}},
+		"a wrong analyst":  {func(f *config.File) { f.Analysts = []string{n.Analyst.Peer(), "nobody"}; f.Tables = nil }, []string{"node.toml:", "analysts: entry 2"}},
 		"a wrong file":     {func(f *config.File) { f.Analysts = nil; f.Tables[0].Columns = []string{"shoe"} }, []string{"node.toml:", "shoe"}},
 		"a fixed key": {func(f *config.File) { f.Analysts, f.Listen, f.Metrics = nil, nodetest.Loopback, "127.0.0.1:0" },
 			[]string{"node.toml:3", "listen, metrics cannot change while the node runs", "restart the node"}},
@@ -144,7 +146,7 @@ func TestReload(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			edit(c.change)
 			reload(append(c.says, "not reloaded, and nothing has changed")...)
-			if r := n.report(0); len(r.Analysts) != 1 || len(r.Tables) != 1 || !strings.Contains(strings.Join(r.Warnings, "\n"), "was not reloaded on 2") {
+			if r := n.Report(0); len(r.Analysts) != 1 || len(r.Tables) != 1 || !strings.Contains(strings.Join(r.Warnings, "\n"), "was not reloaded on 2") {
 				t.Errorf("%+v", r)
 			}
 		})
@@ -153,26 +155,26 @@ func TestReload(t *testing.T) {
 	// Analysts come and go: who was listed is cut off, and a question of theirs is refused.
 	other := nodetest.Identity(t)
 	edit(func(f *config.File) { f.Analysts, f.Deadline = []string{other.Peer()}, "20s" })
-	reload(n.analyst.Peer()+" may not ask any more", other.Peer()+" may ask", "deadline 20s in place of 0s")
+	reload(n.Analyst.Peer()+" may not ask any more", other.Peer()+" may ask", "deadline 20s in place of 0s")
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	if _, err := c.Ask(ctx, wageQuestion, client.AskOptions{}); err == nil {
+	if _, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{}); err == nil {
 		t.Error("an analyst who is not listed any more was answered")
 	}
-	n.analyst = other
-	c = n.dial(0)
-	n.mustAnswerAs(c, resultText(fresh))
+	n.Analyst = other
+	c = n.Dial(0)
+	mustAnswerAs(n, c, testnet.ResultText(fresh))
 
 	// A table that is taken away is not answered from, though the ledger lists it.
 	edit(func(f *config.File) { f.Analysts, f.Tables = []string{other.Peer()}, nil })
 	reload("table people is gone")
-	if _, err := n.ask(c, 10*time.Second); err == nil || !strings.Contains(err.Error(), "does not have this table any more") {
+	if _, err := n.Ask(c, 10*time.Second); err == nil || !strings.Contains(err.Error(), "does not have this table any more") {
 		t.Errorf("of a table that is gone: %v", err)
 	}
 	edit(func(f *config.File) { f.Analysts = []string{other.Peer()} })
 	reload("table people is new, with 7 rows")
 	version(2)
-	n.mustAnswerAs(c, resultText(fresh))
+	mustAnswerAs(n, c, testnet.ResultText(fresh))
 }
 
 // TestReloadDuringQuestion: a question that was admitted over a version is answered over it, though
@@ -182,13 +184,13 @@ func TestReloadDuringQuestion(t *testing.T) {
 		t.Skip("a network that is asked twice")
 	}
 	t.Parallel()
-	n := newTestNetwork(t, 1)
+	n := testnet.New(t, 1)
 	var hold atomic.Bool
 	held := make(chan struct{}, 1)
-	n.options = func(_ int, o *Options) {
+	n.Options = func(_ int, o *node.Options) {
 		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
 			var plan *engine.Plan
-			return stepFunc(func(e protocols.Event) (protocols.Ready, error) {
+			return nodetest.StepFunc(func(e protocols.Event) (protocols.Ready, error) {
 				ready, err := m.Step(e)
 				if hold.Load() && ready.Aggregate != nil {
 					plan, ready.Aggregate = ready.Aggregate, nil
@@ -200,35 +202,35 @@ func TestReloadDuringQuestion(t *testing.T) {
 			})
 		}
 	}
-	_, signal := n.fromFile()
-	n.startAll()
-	c, d := n.dial(0), n.dial(0)
-	old := resultText(n.mustAnswer(c))
+	_, signal := fromFile(n)
+	n.StartAll()
+	c, d := n.Dial(0), n.Dial(0)
+	old := testnet.ResultText(n.MustAnswer(c))
 	hold.Store(true)
 	answer := make(chan string, 1)
 	go func() {
-		a, err := n.ask(c, 50*time.Second)
+		a, err := n.Ask(c, 50*time.Second)
 		if err != nil {
 			answer <- err.Error()
 			return
 		}
-		answer <- resultText(a)
+		answer <- testnet.ResultText(a)
 	}()
 	<-held
-	writeCSV(t, filepath.Join(n.nodes[0].cfg.Dir, "people.csv"), 1)
+	testnet.WriteCSV(t, filepath.Join(n.Nodes[0].Config.Dir, "people.csv"), 1)
 	signal <- syscall.SIGHUP
-	n.eventually("the second version", func() bool { r := n.report(0); return r.Tables[0].Version == 2 && r.Healthy })
+	n.Eventually("the second version", func() bool { r := n.Report(0); return r.Tables[0].Version == 2 && r.Healthy })
 	hold.Store(false)
-	fresh, err := n.ask(d, 30*time.Second) // whose records step the other's machine, too
-	check(t, err)
-	if got := <-answer; got != old || resultText(fresh) == old {
-		t.Errorf("the earlier question is answered with %s, want %s; the later one with %s", got, old, resultText(fresh))
+	fresh, err := n.Ask(d, 30*time.Second) // whose records step the other's machine, too
+	nodetest.Check(t, err)
+	if got := <-answer; got != old || testnet.ResultText(fresh) == old {
+		t.Errorf("the earlier question is answered with %s, want %s; the later one with %s", got, old, testnet.ResultText(fresh))
 	}
-	n.logged(0, "an earlier version of a table is not needed any more")
+	n.Logged(0, "an earlier version of a table is not needed any more")
 }
 
 // changed is what a report says of files.
-func changed(r nodeReport) string {
+func changed(r node.Report) string {
 	for _, w := range r.Warnings {
 		if strings.Contains(w, ".csv") {
 			return w
@@ -237,41 +239,44 @@ func changed(r nodeReport) string {
 	return ""
 }
 
-func (n *testNetwork) mustAnswerAs(c *client.Client, want string) {
-	n.t.Helper()
-	a, err := n.ask(c, 30*time.Second)
-	check(n.t, err)
-	if got := resultText(a); got != want {
-		n.t.Errorf("answer %s, want %s", got, want)
+func mustAnswerAs(n *testnet.Network, c *client.Client, want string) {
+	n.T.Helper()
+	a, err := n.Ask(c, 30*time.Second)
+	nodetest.Check(n.T, err)
+	if got := testnet.ResultText(a); got != want {
+		n.T.Errorf("answer %s, want %s", got, want)
 	}
 }
 
 // TestSaysWhyItStops: each end of a node is a line in its log, with what to do about an error.
 func TestSaysWhyItStops(t *testing.T) {
 	t.Parallel()
-	n := newTestNetwork(t, 1)
-	node := n.start(0)
-	n.logged(0, "msg=listening")
-	n.eventually("the door", func() bool { _, err := os.Stat(filepath.Join(node.cfg.Dir, config.ControlFile)); return err == nil })
-	n.stop(0)
-	n.logged(0, `msg="the node stops" why="context canceled"`)
-	if strings.Contains(node.log.String(), "did not stop in order") {
+	n := testnet.New(t, 1)
+	member := n.Start(0)
+	n.Logged(0, "msg=listening")
+	n.Eventually("the door", func() bool {
+		_, err := os.Stat(filepath.Join(member.Config.Dir, config.ControlFile))
+		return err == nil
+	})
+	n.Stop(0)
+	n.Logged(0, `msg="the node stops" why="context canceled"`)
+	if strings.Contains(member.Log.String(), "did not stop in order") {
 		t.Error("an end in order is told as none")
 	}
 	// A run that was killed leaves its door's file.
-	check(t, os.WriteFile(filepath.Join(node.cfg.Dir, config.ControlFile), nil, 0o600))
+	nodetest.Check(t, os.WriteFile(filepath.Join(member.Config.Dir, config.ControlFile), nil, 0o600))
 	ctx, cancel := context.WithCancelCause(t.Context())
-	o := n.optionsOf(0)
+	o := n.OptionsOf(0)
 	done := make(chan error, 1)
-	go func() { done <- Run(ctx, node.cfg, o) }()
-	n.logged(0, "the run before did not stop in order")
+	go func() { done <- node.Run(ctx, member.Config, o) }()
+	n.Logged(0, "the run before did not stop in order")
 	cancel(errors.New("the tide came in"))
-	check(t, <-done)
-	n.logged(0, `why="the tide came in"`)
+	nodetest.Check(t, <-done)
+	n.Logged(0, `why="the tide came in"`)
 	// An error says what to do.
-	check(t, os.WriteFile(filepath.Join(node.cfg.Dir, "journal", "epochs"), []byte("parley records 2\nand what nobody wrote"), 0o600))
-	if err := Run(t.Context(), node.cfg, o); err == nil {
+	nodetest.Check(t, os.WriteFile(filepath.Join(member.Config.Dir, "journal", "epochs"), []byte("parley records 2\nand what nobody wrote"), 0o600))
+	if err := node.Run(t.Context(), member.Config, o); err == nil {
 		t.Error("a node runs with a journal that is damaged")
 	}
-	n.logged(0, `do="move the folder journal away`)
+	n.Logged(0, `do="move the folder journal away`)
 }

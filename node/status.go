@@ -14,9 +14,9 @@ import (
 	"parley/protocols"
 )
 
-// nodeReport is what `parley node status` shows: a node as its operator sees
+// Report is what `parley node status` shows: a node as its operator sees
 // it. No secret and no cell is in it.
-type nodeReport struct {
+type Report struct {
 	Status
 	Build     build.Info     `json:"build"`
 	Role      string         `json:"role"`
@@ -25,13 +25,13 @@ type nodeReport struct {
 	Healthy   bool           `json:"healthy"`
 	Reason    string         `json:"reason,omitempty"` // why it is not healthy
 	Uptime    float64        `json:"uptimeSeconds"`
-	Ledger    ledgerReport   `json:"ledger"`
-	Members   []memberReport `json:"members"`
-	Votes     []changeReport `json:"pendingVotes,omitempty"`
-	Tables    []tableReport  `json:"tables"`
+	Ledger    LedgerReport   `json:"ledger"`
+	Members   []MemberReport `json:"members"`
+	Votes     []ChangeReport `json:"pendingVotes,omitempty"`
+	Tables    []TableReport  `json:"tables"`
 	Analysts  []string       `json:"analysts"` // peer ids that may ask
 	Warnings  []string       `json:"warnings"` // sentences
-	Disk      diskReport     `json:"disk"`
+	Disk      DiskReport     `json:"disk"`
 	Epoch     uint64         `json:"epoch"` // the number of the one to ask under, 0 if none is formed
 	Open      int            `json:"openQueries"`
 	Evidence  int            `json:"evidence"` // deviations that the ledger has on record
@@ -40,7 +40,7 @@ type nodeReport struct {
 	Memory    uint64         `json:"memoryBytes"` // of the heap and its like, from the system
 }
 
-type ledgerReport struct {
+type LedgerReport struct {
 	Block      uint64    `json:"block"`
 	Time       time.Time `json:"time"`
 	Entries    uint64    `json:"entries"`
@@ -52,7 +52,7 @@ type ledgerReport struct {
 	Halted     string    `json:"halted,omitempty"`
 }
 
-type memberReport struct {
+type MemberReport struct {
 	Name      string `json:"name"`
 	Peer      string `json:"peer"`
 	Role      string `json:"role"`
@@ -60,34 +60,34 @@ type memberReport struct {
 	Standing  string `json:"standing,omitempty"` // of one that is no founder: how its key came to its name, and in which block
 }
 
-// changeReport is a change of the membership that members have voted for, and that is not in force.
-type changeReport struct {
+// ChangeReport is a change of the membership that members have voted for, and that is not in force.
+type ChangeReport struct {
 	Change string       `json:"change"` // as people read it
 	Action string       `json:"action"`
 	Role   string       `json:"role"`
 	Peer   string       `json:"peer"`
 	To     string       `json:"to,omitempty"` // rotate, seize: the new identity
-	By     []castReport `json:"by"`           // from the first
+	By     []CastReport `json:"by"`           // from the first
 	Need   int          `json:"need"`         // votes put it in force
 	// Handover says of a rotation that the member's own vote is still missing.
 	Handover bool `json:"handoverMissing,omitempty"`
 }
 
-type castReport struct {
+type CastReport struct {
 	Name  string `json:"name"` // empty: it has not joined
 	Peer  string `json:"peer"`
 	Block uint64 `json:"block"`
 }
 
-func viewVotes(s *protocols.State) (out []changeReport) {
+func viewVotes(s *protocols.State) (out []ChangeReport) {
 	for _, p := range s.Pending() {
-		c := changeReport{Change: audit.ChangeText(s, p.Change), Action: string(p.Change.Action), Role: string(p.Change.Role),
+		c := ChangeReport{Change: audit.ChangeText(s, p.Change), Action: string(p.Change.Action), Role: string(p.Change.Role),
 			Peer: peers.PeerOf(p.Change.Key), Need: p.Need, Handover: p.Change.Action == protocols.ActionRotate && !votedBy(p, p.Change.Key)}
 		if p.Change.NewKey != (protocols.Key{}) {
 			c.To = peers.PeerOf(p.Change.NewKey)
 		}
 		for _, r := range p.Votes {
-			by := castReport{Peer: peers.PeerOf(r.Entry.Author), Block: r.Block}
+			by := CastReport{Peer: peers.PeerOf(r.Entry.Author), Block: r.Block}
 			if s.HasJoined(r.Entry.Author) {
 				by.Name = s.NameOf(r.Entry.Author)
 			}
@@ -99,8 +99,8 @@ func viewVotes(s *protocols.State) (out []changeReport) {
 }
 
 // startReport is of a node that is not up yet.
-func (n *node) startReport() nodeReport {
-	return nodeReport{Status: n.view.Load().status, Role: n.role(), Starting: true, Reason: n.waiting(), Uptime: time.Since(n.started).Seconds()}
+func (n *node) startReport() Report {
+	return Report{Status: n.view.Load().status, Role: n.role(), Starting: true, Reason: n.waiting(), Uptime: time.Since(n.started).Seconds()}
 }
 
 func (n *node) role() string {
@@ -110,12 +110,12 @@ func (n *node) role() string {
 	return config.RoleDepartment
 }
 
-func (n *node) report() nodeReport {
+func (n *node) report() Report {
 	v := n.view.Load()
 	l := n.ledger.Status()
 	state, place := n.ledger.Snapshot() // the later of the two looks: block, entries and digest belong together
-	r := nodeReport{Status: v.status, Build: build.Read(), Role: n.role(), Tables: append([]tableReport{}, v.tables...), Analysts: append([]string{}, v.analysts...), Disk: n.diskReport(), Uptime: time.Since(n.started).Seconds(),
-		Ledger: ledgerReport{Block: place.Block, Time: place.Time, Entries: state.Applied(), State: hex.EncodeToString(state.Hash()), Validators: len(l.Validators), Connected: l.Connected,
+	r := Report{Status: v.status, Build: build.Read(), Role: n.role(), Tables: append([]TableReport{}, v.tables...), Analysts: append([]string{}, v.analysts...), Disk: n.diskReport(), Uptime: time.Since(n.started).Seconds(),
+		Ledger: LedgerReport{Block: place.Block, Time: place.Time, Entries: state.Applied(), State: hex.EncodeToString(state.Hash()), Validators: len(l.Validators), Connected: l.Connected,
 			Quorum: l.Quorum, CatchingUp: !l.AtHead},
 		Epoch: v.epoch, Open: v.open, Evidence: v.evidence}
 	if l.Halted != nil {
@@ -143,14 +143,14 @@ func (n *node) report() nodeReport {
 // viewMember is a member as the ledger has it.
 type viewMember struct {
 	protocols.Key
-	report memberReport
+	report MemberReport
 }
 
 func viewMembers(s *protocols.State) []viewMember {
 	var out []viewMember
 	present, _ := s.Seats()
 	for _, seat := range present {
-		m := memberReport{Role: string(seat.Role), Standing: audit.SeatOf(seat).Origin()}
+		m := MemberReport{Role: string(seat.Role), Standing: audit.SeatOf(seat).Origin()}
 		if s.HasJoined(seat.Key) {
 			m.Name = seat.Name
 		}

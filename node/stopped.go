@@ -28,7 +28,7 @@ func (n *node) stopped(err error) error {
 // remedy is what an operator does about an error that ended a node.
 func remedy(err error, code string) string {
 	switch {
-	case errors.Is(err, errExpelled):
+	case errors.Is(err, ErrExpelled):
 		return "to take part again a node needs a new folder, and a vote of the members: parley vote add"
 	case errors.Is(err, circuits.ErrBrokenKey):
 		return "the network has to be founded anew with other keys"

@@ -17,17 +17,17 @@ import (
 // actionWithdraw is no change: a node takes its votes about a peer back.
 const actionWithdraw protocols.Action = "withdraw"
 
-// voteRequest is what the operator's door takes: a change of the membership
+// VoteRequest is what the operator's door takes: a change of the membership
 // that this node votes for.
-type voteRequest struct {
+type VoteRequest struct {
 	Action string `json:"action"` // add, remove, rotate, seize; withdraw: the node's votes about the peer
 	Role   string `json:"role"`   // department, auditor
 	Peer   string `json:"peer"`
 	To     string `json:"to,omitempty"` // rotate, seize: the new identity
 }
 
-// change reads a request; the version is the ledger's to say.
-func (q voteRequest) change() (protocols.Change, error) {
+// Change reads a request; the version is the ledger's to say.
+func (q VoteRequest) Change() (protocols.Change, error) {
 	out := protocols.Change{Action: protocols.Action(q.Action), Role: protocols.Role(q.Role)}
 	switch out.Action {
 	case protocols.ActionAdd, protocols.ActionRemove, protocols.ActionRotate, protocols.ActionSeize, actionWithdraw:
@@ -50,8 +50,8 @@ func (q voteRequest) change() (protocols.Change, error) {
 	return out, err
 }
 
-// voteReply says where the change stands.
-type voteReply struct {
+// VoteReply says where the change stands.
+type VoteReply struct {
 	Done  bool `json:"done"` // it is in force
 	Votes int  `json:"votes"`
 	Need  int  `json:"need"`
@@ -63,7 +63,7 @@ type voteReply struct {
 
 // serveVote signs a vote as this node and waits until it is ordered.
 func (n *node) serveVote(w http.ResponseWriter, r *http.Request) {
-	var q voteRequest
+	var q VoteRequest
 	text, err := io.ReadAll(r.Body)
 	if err == nil {
 		err = json.Unmarshal(text, &q)
@@ -76,9 +76,9 @@ func (n *node) serveVote(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this node cannot vote yet: "+n.waiting(), http.StatusConflict)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), controlTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), ControlTimeout)
 	defer cancel()
-	change, err := q.change()
+	change, err := q.Change()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -96,10 +96,10 @@ func (n *node) serveVote(w http.ResponseWriter, r *http.Request) {
 }
 
 // vote reads the state from the ledger's own replica, not from the loop's.
-func (n *node) vote(ctx context.Context, change protocols.Change) (voteReply, error) {
+func (n *node) vote(ctx context.Context, change protocols.Change) (VoteReply, error) {
 	before, err := n.history.Base(ctx)
 	if err != nil {
-		return voteReply{}, err
+		return VoteReply{}, err
 	}
 	present := before.Membership()
 	change.Version = present.Version
@@ -110,16 +110,16 @@ func (n *node) vote(ctx context.Context, change protocols.Change) (voteReply, er
 	}
 	e := protocols.Sign(n.network.ID(), n.id.Private(), before.NextVote(n.id.Key(), change, false))
 	if err := n.history.Append(ctx, e); err != nil {
-		return voteReply{}, err
+		return VoteReply{}, err
 	}
 	after, err := n.history.Base(ctx)
 	if err != nil {
-		return voteReply{}, err
+		return VoteReply{}, err
 	}
 	if after.Membership().Version != change.Version {
-		return voteReply{Done: true}, nil
+		return VoteReply{Done: true}, nil
 	}
-	reply := voteReply{Handover: change.Action == protocols.ActionRotate}
+	reply := VoteReply{Handover: change.Action == protocols.ActionRotate}
 	for _, p := range after.Pending() {
 		if p.Change == change {
 			reply.Votes, reply.Need = len(p.Votes), p.Need
@@ -130,7 +130,7 @@ func (n *node) vote(ctx context.Context, change protocols.Change) (voteReply, er
 }
 
 // withdraw takes back what this node has voted about a key.
-func (n *node) withdraw(ctx context.Context, about protocols.Change) (reply voteReply, err error) {
+func (n *node) withdraw(ctx context.Context, about protocols.Change) (reply VoteReply, err error) {
 	before, err := n.history.Base(ctx)
 	if err != nil {
 		return reply, err

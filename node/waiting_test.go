@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"os"
@@ -7,67 +7,70 @@ import (
 	"strings"
 	"testing"
 
+	"parley/node"
 	"parley/node/config"
+	"parley/node/nodetest/testnet"
+	"parley/node/render"
 )
 
 // without takes a node out of what the others' configurations list: it comes later.
-func (n *testNetwork) without(late int) {
-	for i, node := range n.nodes {
+func without(n *testnet.Network, late int) {
+	for i, member := range n.Nodes {
 		if i != late {
-			node.cfg.Peers = slices.DeleteFunc(node.cfg.Peers, func(p string) bool { return strings.HasSuffix(p, n.nodes[late].id.Peer()) })
+			member.Config.Peers = slices.DeleteFunc(member.Config.Peers, func(p string) bool { return strings.HasSuffix(p, n.Nodes[late].Identity.Peer()) })
 		}
 	}
-	n.departments--
+	n.Departments--
 }
 
 // waits starts a node that does not get in: until it is stopped its door is open, and says why.
-func (n *testNetwork) waits(i int, reasons ...string) {
-	n.t.Helper()
-	node := n.nodes[i]
-	_, genesisBefore := os.Stat(filepath.Join(node.cfg.Dir, config.GenesisFile))
-	node.log = &syncBuffer{}
-	n.start(i)
+func waits(n *testnet.Network, i int, reasons ...string) {
+	n.T.Helper()
+	member := n.Nodes[i]
+	_, genesisBefore := os.Stat(filepath.Join(member.Config.Dir, config.GenesisFile))
+	member.Log = &testnet.Log{}
+	n.Start(i)
 	says := func(text string) bool {
 		return !slices.ContainsFunc(reasons, func(r string) bool { return !strings.Contains(text, r) })
 	}
-	n.eventually(node.cfg.Name+" says "+reasons[0], func() bool {
+	n.Eventually(member.Config.Name+" says "+reasons[0], func() bool {
 		select {
-		case err := <-node.done:
-			node.cancel = nil
-			n.t.Fatalf("%s ended: %v\n%s", node.cfg.Name, err, node.log)
+		case err := <-member.Done:
+			member.Cancel = nil
+			n.T.Fatalf("%s ended: %v\n%s", member.Config.Name, err, member.Log)
 		default:
 		}
-		if _, err := os.Stat(filepath.Join(node.cfg.Dir, config.ControlFile)); err != nil {
+		if _, err := os.Stat(filepath.Join(member.Config.Dir, config.ControlFile)); err != nil {
 			return false
 		}
-		r := n.report(i)
-		return r.Starting && !r.Healthy && r.Peer == node.id.Peer() && says(r.Reason) && says(strings.Join(strings.Fields(statusText(r)), " "))
+		r := n.Report(i)
+		return r.Starting && !r.Healthy && r.Peer == member.Identity.Peer() && says(r.Reason) && says(strings.Join(strings.Fields(render.Status(r)), " "))
 	})
-	for line := range strings.Lines(statusText(n.report(i))) {
+	for line := range strings.Lines(render.Status(n.Report(i))) {
 		if len(line) > 81 && strings.Contains(line[10:], " ") {
-			n.t.Errorf("%d columns: %s", len(line)-1, line)
+			n.T.Errorf("%d columns: %s", len(line)-1, line)
 		}
 	}
 	told := func() (lines []string) {
-		for line := range strings.Lines(node.log.String()) {
+		for line := range strings.Lines(member.Log.String()) {
 			if !strings.Contains(line, "level=DEBUG") {
 				lines = append(lines, line)
 			}
 		}
 		return lines
 	}
-	n.eventually(node.cfg.Name+" logs it", func() bool {
+	n.Eventually(member.Config.Name+" logs it", func() bool {
 		return slices.ContainsFunc(told(), func(line string) bool { return says(strings.ReplaceAll(line, `\"`, `"`)) })
 	})
 	if lines := told(); len(lines) > 8 {
-		n.t.Errorf("it is not quiet: %s", strings.Join(lines, ""))
+		n.T.Errorf("it is not quiet: %s", strings.Join(lines, ""))
 	}
-	if err := n.cast(voteRequest{Action: "add", Role: config.RoleDepartment, Peer: node.id.Peer()}, i, new(voteReply)); err == nil {
-		n.t.Error("a node that is in no network has voted")
+	if err := n.Cast(node.VoteRequest{Action: "add", Role: config.RoleDepartment, Peer: member.Identity.Peer()}, i, new(node.VoteReply)); err == nil {
+		n.T.Error("a node that is in no network has voted")
 	}
-	n.stop(i)
-	if _, err := os.Stat(filepath.Join(node.cfg.Dir, config.GenesisFile)); err == nil && genesisBefore != nil && node.cfg.Genesis == "" {
-		n.t.Error("it has founded a network, or stays in one that it was told")
+	n.Stop(i)
+	if _, err := os.Stat(filepath.Join(member.Config.Dir, config.GenesisFile)); err == nil && genesisBefore != nil && member.Config.Genesis == "" {
+		n.T.Error("it has founded a network, or stays in one that it was told")
 	}
 }
 
@@ -80,34 +83,34 @@ func TestNotVotedIn(t *testing.T) {
 	for _, name := range []string{"lowest key", "another key"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := newTestNetwork(t, 3)
-			late := n.first()
+			n := testnet.New(t, 3)
+			late := n.First()
 			if name != "lowest key" {
 				late = (late + 1) % 3
 			}
-			n.without(late)
+			without(n, late)
 			old := []int{(late + 1) % 3, (late + 2) % 3}
 			for _, i := range old {
-				n.start(i)
+				n.Start(i)
 			}
 			for _, i := range old {
-				n.waitReady(i)
+				n.WaitReady(i)
 			}
-			node := n.nodes[late]
-			command := "parley vote --config node.toml add --role department " + node.id.Peer()
-			n.waits(late, "2 members cut this node off, and it founds no network without them", command, "genesis.json")
-			genesis := filepath.Join(n.nodes[old[0]].cfg.Dir, config.GenesisFile)
+			member := n.Nodes[late]
+			command := "parley vote --config node.toml add --role department " + member.Identity.Peer()
+			waits(n, late, "2 members cut this node off, and it founds no network without them", command, "genesis.json")
+			genesis := filepath.Join(n.Nodes[old[0]].Config.Dir, config.GenesisFile)
 			if name == "lowest key" {
-				node.cfg.Genesis, node.cfg.Trust = genesis, n.trust(old[0], old[1])
-				n.waits(late, "this node has not been voted into the network: 2 members cut this node off", "(2 of the 2 that founded it)", command)
-				node.cfg.Genesis, node.cfg.Trust = "", ""
+				member.Config.Genesis, member.Config.Trust = genesis, n.Trust(old[0], old[1])
+				waits(n, late, "this node has not been voted into the network: 2 members cut this node off", "(2 of the 2 that founded it)", command)
+				member.Config.Genesis, member.Config.Trust = "", ""
 			}
-			n.vote(voteRequest{Action: "add", Role: config.RoleDepartment, Peer: node.id.Peer()}, old...)
-			n.waits(late, "was founded before", "genesis and trust in node.toml")
+			n.Vote(node.VoteRequest{Action: "add", Role: config.RoleDepartment, Peer: member.Identity.Peer()}, old...)
+			waits(n, late, "was founded before", "genesis and trust in node.toml")
 			if name == "lowest key" {
-				node.cfg.Genesis, node.cfg.Trust = genesis, n.trust(old[0], old[1])
-				n.start(late)
-				n.waitReady(late)
+				member.Config.Genesis, member.Config.Trust = genesis, n.Trust(old[0], old[1])
+				n.Start(late)
+				n.WaitReady(late)
 			}
 		})
 	}

@@ -11,8 +11,8 @@ import (
 	"parley/node/peers"
 )
 
-// tableReport is a table as the department answers from it, and as the ledger has it.
-type tableReport struct {
+// TableReport is a table as the department answers from it, and as the ledger has it.
+type TableReport struct {
 	Name    string `json:"name"`
 	Rows    int64  `json:"rows"`
 	Columns int    `json:"columns"`
@@ -20,8 +20,8 @@ type tableReport struct {
 	Pending bool   `json:"pending"` // these rows are to be registered as the next version
 }
 
-// diskReport is what a node takes of its disk, in bytes, and what is left there for this user.
-type diskReport struct {
+// DiskReport is what a node takes of its disk, in bytes, and what is left there for this user.
+type DiskReport struct {
 	Ledger  int64  `json:"ledgerBytes"`
 	Journal int64  `json:"journalBytes"`
 	Blobs   int64  `json:"blobBytes"`
@@ -36,24 +36,24 @@ const (
 )
 
 // viewTables compares the tables with the ledger. The loop's.
-func (n *node) viewTables() []tableReport {
+func (n *node) viewTables() []TableReport {
 	known := map[string]engine.Registration{}
 	for _, r := range n.replica.Catalogue() {
 		if r.Department == n.cfg.Name {
 			known[r.Table] = r
 		}
 	}
-	var out []tableReport
+	var out []TableReport
 	for _, t := range n.tables.all() {
 		own := t.data.Registration(n.cfg.Name, 1)
-		r := tableReport{Name: t.name, Rows: own.Rows, Columns: len(own.Columns), Version: known[t.name].Version}
+		r := TableReport{Name: t.name, Rows: own.Rows, Columns: len(own.Columns), Version: known[t.name].Version}
 		r.Pending = !n.duty.tables && !t.serves(known[t.name])
 		out = append(out, r)
 	}
 	return out
 }
 
-func (n *node) diskReport() (d diskReport) {
+func (n *node) diskReport() (d DiskReport) {
 	d.Ledger = disk.Usage(filepath.Join(n.cfg.Dir, "ledger"))
 	d.Journal = disk.Usage(filepath.Join(n.cfg.Dir, "journal"))
 	d.Blobs = disk.Usage(filepath.Join(n.cfg.Dir, "blobs"))
@@ -62,8 +62,8 @@ func (n *node) diskReport() (d diskReport) {
 }
 
 // warnings are sentences about what the operator should know, though the node does its part. That
-// of development keys is nodeReport.Caveat.
-func (n *node) warnings(r *nodeReport, v *view) []string {
+// of development keys is Report.Caveat.
+func (n *node) warnings(r *Report, v *view) []string {
 	var out []string
 	warn := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	if name := n.params.Name(); name != "default" {

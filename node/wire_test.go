@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"bytes"
@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"parley/node"
 	"parley/node/client"
+	"parley/node/nodetest/testnet"
 )
 
 // wire records every byte string that crosses between the processes' streams,
@@ -62,14 +64,14 @@ func TestWireHoldsNoCell(t *testing.T) {
 		t.Skip("a network of its own")
 	}
 	t.Parallel()
-	n := newTestNetwork(t, 3)
+	n := testnet.New(t, 3)
 	var w wire
-	n.options = func(_ int, o *Options) { o.Observe = w.observe }
+	n.Options = func(_ int, o *node.Options) { o.Observe = w.observe }
 	// Wages whose sums, of each department and of all, are unmistakable: six
 	// bytes or twelve digits.
 	var cells, rows []*big.Int
 	total := new(big.Int)
-	for i, node := range n.nodes {
+	for i, member := range n.Nodes {
 		text := "sex,wage\nf,1\nf,999999999999999\n" // the bounds are public
 		sum := big.NewInt(1 + 999999999999999)
 		for k := range 3 {
@@ -86,26 +88,26 @@ func TestWireHoldsNoCell(t *testing.T) {
 		}
 		cells = append(cells, sum)
 		total.Add(total, sum)
-		if err := os.WriteFile(node.cfg.Tables[0].Files[0], []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(member.Config.Tables[0].Files[0], []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	n.startAll()
-	c := n.dial(0)
+	n.StartAll()
+	c := n.Dial(0)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	a, err := c.Ask(ctx, "SELECT sum(wage) FROM people WHERE sex = 'f'", client.AskOptions{Deadline: 30 * time.Second})
 	if err != nil {
-		t.Fatalf("%v\n%s", err, n.logs())
+		t.Fatalf("%v\n%s", err, n.Logs())
 	}
-	if got := resultText(a); got != total.String()+" | " {
+	if got := testnet.ResultText(a); got != total.String()+" | " {
 		t.Fatalf("answer %s, want %s", got, total)
 	}
 	// The recording works: it holds what is public.
 	if !w.holds([]byte("people")) || !w.holds(spellings(big.NewInt(999999999999999))["big endian"]) || w.total < 10_000 {
 		t.Fatalf("the recording of %d bytes misses what is public", w.total)
 	}
-	logs := []byte(n.logs())
+	logs := []byte(n.Logs())
 	for _, v := range append(append(cells, rows...), total) {
 		for how, pattern := range spellings(v) {
 			if w.holds(pattern) {
@@ -116,13 +118,13 @@ func TestWireHoldsNoCell(t *testing.T) {
 			}
 		}
 	}
-	for i, node := range n.nodes {
+	for i, member := range n.Nodes {
 		for j, sum := range cells {
 			if i != j {
-				folderHolds(t, node.cfg.Dir, spellings(sum))
+				folderHolds(t, member.Config.Dir, spellings(sum))
 			}
 		}
-		folderHolds(t, node.cfg.Dir, spellings(total))
+		folderHolds(t, member.Config.Dir, spellings(total))
 	}
 }
 

@@ -3,6 +3,8 @@
 package nodetest
 
 import (
+	"bytes"
+	"encoding/json"
 	"io"
 	"log/slog"
 	"os"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"parley/node/peers"
+	"parley/protocols"
 )
 
 // Loopback is an address with a free port.
@@ -64,3 +67,25 @@ func WriteFiles(t *testing.T, files map[string]string) string {
 	}
 	return dir
 }
+
+// Check ends a test on an error.
+func Check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Into reads the JSON that a command wrote, and empties out.
+func Into(t *testing.T, out *bytes.Buffer, v any) {
+	t.Helper()
+	if err := json.Unmarshal(out.Bytes(), v); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out.Reset()
+}
+
+// StepFunc is a machine that is one function.
+type StepFunc func(protocols.Event) (protocols.Ready, error)
+
+func (f StepFunc) Step(e protocols.Event) (protocols.Ready, error) { return f(e) }

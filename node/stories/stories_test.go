@@ -20,7 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"parley/node"
+	"parley/node/cli"
 )
 
 // heavy runs the stories that start departments: they make proving keys once and take minutes.
@@ -28,7 +28,7 @@ var heavy = flag.Bool("heavy", false, "also run the stories that need proving ke
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"parley": func() { os.Exit(node.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"parley": func() { os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})
 }
 

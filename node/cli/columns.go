@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"parley/datasets/files"
+	"parley/engine"
+	"parley/node/config"
+	"parley/node/failure"
+)
+
+// asideColumns are the columns that were set aside, by table, when the files of all departments were at hand.
+type asideColumns map[string][]*files.Error
+
+// add takes what a department set aside; the first reason for a column stands.
+func (a asideColumns) add(table string, faults []*files.Error) {
+	for _, fault := range faults {
+		if a.find(table, fault.Field) == nil {
+			a[table] = append(a[table], fault)
+		}
+	}
+}
+
+func (a asideColumns) find(table, column string) *files.Error {
+	for _, fault := range a[table] {
+		if engine.SameName(fault.Field, column) {
+			return fault
+		}
+	}
+	return nil
+}
+
+// explain gives a question that names such a column the reason why there is none.
+func (a asideColumns) explain(f *failure.Failure) *failure.Failure {
+	if f.Code != engine.CodeColumn {
+		return f
+	}
+	for table, faults := range a {
+		for _, fault := range faults {
+			if !engine.SameName(f.Message, noColumn(table, fault.Field)) {
+				continue
+			}
+			f.Message += ", since it is set aside: " + fault.Error()
+			f.Hint = fault.Hint
+			return f
+		}
+	}
+	return f
+}
+
+// leftColumns are the columns that --columns leaves out, by table.
+type leftColumns map[string][]string
+
+// explain gives a question that names such a column the reason why there is none.
+func (l leftColumns) explain(f *failure.Failure) *failure.Failure {
+	for table, columns := range l {
+		for _, column := range columns {
+			if f.Code == engine.CodeColumn && engine.SameName(f.Message, noColumn(table, column)) {
+				f.Message += ": --columns leaves it out"
+				f.Hint = "name it in --columns as well, or leave out --columns"
+				return f
+			}
+		}
+	}
+	return f
+}
+
+// noColumn is what the engine says of a column that a table does not have.
+func noColumn(table, column string) string {
+	return "table " + strconv.Quote(table) + " has no column " + strconv.Quote(column)
+}
+
+// agree leaves out at every department the columns that one of them set aside: those of a table are the same at all.
+// registrations are by source and table.
+func agree(ctx context.Context, sources []source, registrations [][]engine.Registration, aside asideColumns) error {
+	for i, s := range sources {
+		for k, t := range s.Tables {
+			var kept []string
+			for _, column := range registrations[i][k].Columns {
+				if aside.find(t.Name, column.Name) == nil {
+					kept = append(kept, column.Name)
+				}
+			}
+			switch {
+			case len(kept) == 0:
+				return aside[t.Name][0]
+			case len(kept) == len(registrations[i][k].Columns):
+				continue
+			}
+			s.Tables[k].Columns = kept
+			again, err := describeTable(ctx, s.Name, s.Tables[k])
+			if err != nil {
+				return err
+			}
+			registrations[i][k] = again.registration
+		}
+	}
+	return nil
+}
+
+// namedColumns reads the values of --columns: "NAME=COLUMN,COLUMN,..." for one of the tables, or only the columns
+// where there is one table.
+func namedColumns(values []string, sources []source) error {
+	for _, value := range values {
+		table, list, found := strings.Cut(value, "=")
+		table = strings.TrimSpace(table)
+		if !found {
+			if table, list = sources[0].Tables[0].Name, value; len(sources[0].Tables) > 1 {
+				return failure.Usage("columns", "write --columns NAME=COLUMN,COLUMN,...", "--columns %q: there are several tables", value)
+			}
+		}
+		var columns []string
+		for _, name := range strings.Split(list, ",") {
+			if name = strings.TrimSpace(name); name != "" {
+				columns = append(columns, name)
+			}
+		}
+		if len(columns) == 0 {
+			return failure.Usage("columns", "", "--columns %q names no column", value)
+		}
+		at := slices.IndexFunc(sources[0].Tables, func(t config.Table) bool { return t.Name == table })
+		if at < 0 {
+			return failure.Usage("columns", "", "--columns %q: no --table has the name %q", value, table)
+		}
+		for _, s := range sources {
+			if s.Tables[at].Columns != nil {
+				return failure.Usage("columns", "", "--columns is given twice for table %q", table)
+			}
+			s.Tables[at].Columns = columns
+		}
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"parley/node/config"
+	"parley/node/failure"
+)
+
+// TestColumnsOfExplain: columns that cannot be read are set aside, at every department, with a note; a question about
+// one says why; --columns chooses.
+func TestColumnsOfExplain(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good := put("north.csv", "id,x,long\n1,2.5,0.5\n2,3.5,0.25\n")
+	bad := put("south.csv", "id,x,long\n3,4.5,0.1234567890123456789\n")
+	only := put("worst.csv", "long\n0.1234567890123456789\n")
+	both := "t=" + good + "," + bad
+	for name, c := range map[string]struct {
+		args []string
+		exit int
+		want []string // in what is printed
+		not  string
+	}{
+		"a question about another column": {[]string{"--table", both, "SELECT sum(x) FROM t"}, 0,
+			[]string{`south.csv:2:7: column "long": a number with more than 18 decimal places`, "is set aside"}, "long  "},
+		"count": {[]string{"--table", both, "SELECT count(*) FROM t"}, 0, []string{"is set aside"}, ""},
+		"about the column": {[]string{"--table", both, "SELECT sum(long) FROM t"}, 1,
+			[]string{`table "t" has no column "long", since it is set aside: `, `south.csv:2:7: column "long": a number with more than 18`}, ""},
+		"about a column that never was":   {[]string{"--table", both, "SELECT sum(wrong) FROM t"}, 1, []string{`has no column "wrong"`}, "has no column \"wrong\", since"},
+		"only others":                     {[]string{"--table", both, "--columns", "id, x", "SELECT sum(x) FROM t"}, 0, nil, "set aside"},
+		"with the table's name":           {[]string{"--table", both, "--columns", "t=x", "SELECT sum(x) FROM t"}, 0, nil, "set aside"},
+		"one that was not asked for":      {[]string{"--table", both, "--columns", "x", "SELECT sum(id) FROM t"}, 1, []string{`table "t" has no column "id": --columns leaves it out`, "name it in --columns as well"}, "set aside"},
+		"it is asked for":                 {[]string{"--table", both, "--columns", "x,long", "SELECT sum(x) FROM t"}, 1, []string{`a number with more than 18 decimal places`, "south"}, "set aside"},
+		"one that is not there":           {[]string{"--table", both, "--columns", "x,y", "SELECT sum(x) FROM t"}, 1, []string{"is asked for and not there", `"id", "x", "long"`}, ""},
+		"no name":                         {[]string{"--table", both, "--columns", ",", "SELECT sum(x) FROM t"}, 2, []string{"names no column"}, ""},
+		"another table":                   {[]string{"--table", both, "--columns", "u=x", "SELECT sum(x) FROM t"}, 2, []string{`no --table has the name "u"`}, ""},
+		"twice":                           {[]string{"--table", both, "--columns", "x", "--columns", "t=id", "SELECT sum(x) FROM t"}, 2, []string{"is given twice"}, ""},
+		"several tables, without a name":  {[]string{"--table", both, "--table", "u=" + good + "," + good + "x", "--columns", "x", "SELECT sum(x) FROM t"}, 2, nil, ""},
+		"nothing is left":                 {[]string{"--table", "t=" + only, "SELECT count(*) FROM t"}, 1, []string{"a number with more than 18 decimal places"}, ""},
+		"one department has nothing else": {[]string{"--table", "t=" + put("fine.csv", "long\n0.5\n") + "," + only, "SELECT count(*) FROM t"}, 1, []string{"a number with more than 18 decimal places"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			exit := Main(append([]string{"explain"}, c.args...), strings.NewReader(""), &out, &errs)
+			text := out.String() + errs.String()
+			if exit != c.exit {
+				t.Errorf("exit %d, want %d\n%s", exit, c.exit, text)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("%q is missing in\n%s", want, text)
+				}
+			}
+			if c.not != "" && strings.Contains(text, c.not) {
+				t.Errorf("%q is in\n%s", c.not, text)
+			}
+		})
+	}
+}
+
+// TestColumnsOfConfig: the key `columns`.
+func TestColumnsOfConfig(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.csv", "node.toml"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("a,b\n1,2\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for text, want := range map[string]string{
+		`columns = ["a", "b"]`: "",
+		`columns = []`:         "columns names no column",
+		`columns = "a"`:        "Columns of type",
+		`columns = [1]`:        "Columns of type",
+		`column = ["a"]`:       `did you mean "table.columns"?`,
+	} {
+		path := filepath.Join(dir, "node.toml")
+		if err := os.WriteFile(path, []byte("name = \"n\"\ndir = \"d\"\nlisten = \"/ip4/127.0.0.1/tcp/0\"\nparameters = \"light\"\npeers = []\nanalysts = []\n"+
+			"[[table]]\nname = \"t\"\nfiles = [\"a.csv\"]\n"+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := config.Load(path)
+		switch {
+		case want == "" && (err != nil || strings.Join(cfg.Tables[0].Reading().Columns, ",") != "a,b"):
+			t.Errorf("%s: %v %v", text, cfg.Tables, err)
+		case want != "" && err == nil:
+			t.Errorf("%s was taken", text)
+		case want != "" && !strings.Contains(failure.Of(err).Message+failure.Of(err).Hint, want):
+			t.Errorf("%s: %v (%s), want %s", text, err, failure.Of(err).Hint, want)
+		}
+	}
+}

@@ -1,0 +1,339 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"parley/datasets"
+	"parley/datasets/plain"
+	"parley/datasets/population"
+	"parley/engine"
+	"parley/node/audit"
+	"parley/node/client"
+	"parley/node/config"
+	"parley/node/failure"
+	"parley/node/render"
+	"parley/protocols"
+)
+
+const (
+	leastPersons = 30
+	mostPersons  = 10_000_000
+)
+
+// demoCities are the demo's departments.
+var demoCities = []string{"nanjing", "suzhou", "wuxi"}
+
+// demoAuditor is the demo's fourth validator, so that the ledger goes on when
+// any one of the four is down.
+const demoAuditor = "auditor"
+
+// demoTable is what --keep suggests to ask about.
+const demoTable = "register"
+
+// demoQuestions are real ones, of the tables that population.Write makes.
+var demoQuestions = []struct{ Title, SQL string }{
+	{"How many women and men are registered, how old are they, and how many are past sixty?",
+		`SELECT sex, count(*) AS persons, avg(age) AS mean_age, count(*) FILTER (WHERE age >= 60) AS past_sixty
+FROM register GROUP BY sex ORDER BY sex`},
+	{"What do people earn and pay, and what share of it is tax?",
+		`SELECT year, count(*) AS returns, sum(taxable_income) AS income, sum(tax_paid) AS tax,
+       100 * sum(tax_paid) / sum(taxable_income) AS percent
+FROM tax GROUP BY year ORDER BY year`},
+	{"What does illness cost, and how much of it in hospital?",
+		`SELECT chronic, count(*) AS persons, avg(visits) AS mean_visits, sum(expense) AS expense,
+       sum(expense) FILTER (WHERE inpatient_days > 0) AS of_inpatients
+FROM health GROUP BY chronic ORDER BY chronic`},
+	{"From which provinces do most newcomers of working age come?",
+		`SELECT home_province, count(*) AS newcomers, avg(household_size) AS mean_household
+FROM register WHERE migrant AND age BETWEEN 16 AND 59
+GROUP BY home_province HAVING count(*) >= 5 ORDER BY newcomers DESC, home_province LIMIT 5`},
+}
+
+// demoFlags are what `demo` takes.
+type demoFlags struct {
+	dir, parameters string
+	seed            uint64
+	persons         int
+	keep            bool
+	deadline        time.Duration
+	lie             string
+}
+
+func (c *command) demoCommand() *cobra.Command {
+	var f demoFlags
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "three departments on this machine and a few real questions",
+		Long: `Makes a synthetic population for three cities, starts one node for each as a process of its own, and asks a few
+questions. Each answer is shown beside the same figures by plain SQL over the pooled rows: only the demo may pool
+them, to show that they are equal.`,
+		Args: arguments(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.demo(cmd.Context(), f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.dir, "dir", "", "where the network's files live; a temporary folder otherwise, removed at the end")
+	addParameters(cmd, &f.parameters)
+	flags.Uint64Var(&f.seed, "seed", 1, "of the synthetic population")
+	flags.IntVar(&f.persons, "persons", 30_000, "of the synthetic population, over all cities")
+	addDeadline(cmd, &f.deadline)
+	flags.BoolVar(&f.keep, "keep", false, "stay up after the questions, for your own")
+	addLie(cmd, &f.lie)
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+// demo runs the demonstration. A question that ends without an answer is reported and the next one asked; the exit
+// status then is 1.
+func (c *command) demo(ctx context.Context, f demoFlags) error {
+	if done, err := listLies(f.lie, c.out); done {
+		return err
+	}
+	parameters, err := namedParameters(f.parameters)
+	if err != nil {
+		return err
+	}
+	if f.persons < leastPersons || f.persons > mostPersons {
+		return failure.Usage("flag", "", "--persons %d: at least %d, at most %d", f.persons, leastPersons, mostPersons)
+	}
+	if err := checkDeadline(f.deadline); err != nil {
+		return err
+	}
+	dir, remove, err := workFolder(f.dir)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	c.progress.Step("making a population of %d persons in %s", f.persons, strings.Join(demoCities, ", "))
+	sources, err := writeCities(ctx, filepath.Join(dir, "tables"), f.seed, f.persons)
+	if err != nil {
+		return err
+	}
+	told, err := parseLie(f.lie, sources)
+	if err != nil {
+		return err
+	}
+	catalogue, err := c.register(ctx, sources, parameters)
+	if err != nil {
+		return err
+	}
+	for _, q := range demoQuestions {
+		if _, err := newQuestion(q.SQL, catalogue, nil, parameters); err != nil {
+			return err
+		}
+	}
+	c.sayParameters(parameters)
+	if err := c.develop(ctx, parameters); err != nil {
+		return err
+	}
+	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Deadline: f.deadline,
+		Auditors: []string{demoAuditor}, Lies: told}, sources, c.progress)
+	if err != nil {
+		return err
+	}
+	defer d.stop()
+	kept := f.dir != "" || f.keep // the certificates outlive the questions
+	if err := c.questions(ctx, d, sources, kept); err != nil && !f.keep {
+		return err
+	}
+	if f.keep {
+		return c.stayUp(ctx, d)
+	}
+	return nil
+}
+
+// writeCities makes the demo's tables.
+func writeCities(ctx context.Context, dir string, seed uint64, persons int) ([]source, error) {
+	cities, err := population.Write(ctx, dir, population.Spec{Seed: seed, Persons: persons, Cities: demoCities})
+	if err != nil {
+		return nil, err
+	}
+	var sources []source
+	for _, city := range cities {
+		s := source{Name: city.City}
+		for _, table := range population.Tables() {
+			s.Tables = append(s.Tables, config.Table{Name: table, Files: []string{city.Files[table]}})
+		}
+		sources = append(sources, s)
+	}
+	return sources, nil
+}
+
+// demoAnswer is one entry of the demo's JSON: an answer, or the error in its place.
+type demoAnswer struct {
+	*render.Answer
+	SQL   string           `json:"sql"`
+	Error *failure.Failure `json:"error,omitempty"`
+}
+
+// questions asks all of the demo's questions, each compared with plain SQL over the pooled rows.
+func (c *command) questions(ctx context.Context, d *deployment, sources []source, kept bool) error {
+	client, err := c.connect(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	answers, failed, last := []demoAnswer{}, false, []audit.Event{}
+	for i, q := range demoQuestions {
+		if !c.json {
+			if err := c.print(fmt.Sprintf("\n%d. %s\n\n%s\n\n", i+1, q.Title, indent(q.SQL))); err != nil {
+				return err
+			}
+		}
+		path := ""
+		if kept {
+			path = filepath.Join(d.Dir, fmt.Sprintf("certificate-%d", i+1))
+		}
+		answer, err := c.question(ctx, d, client, q.SQL, sources, path)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			failure := asked(err, q.SQL)
+			answers = append(answers, demoAnswer{SQL: q.SQL, Error: failure})
+			failed = true
+			if !c.json {
+				failure.Write(c.out)
+			}
+			continue
+		}
+		failed = failed || !*answer.Equal
+		last = historyOf(client, answer.QueryID)
+		answers = append(answers, demoAnswer{Answer: answer, SQL: q.SQL})
+	}
+	if c.json {
+		if err := c.printJSON(map[string]any{"queries": answers, "ledger": last}); err != nil {
+			return err
+		}
+	} else if len(last) > 0 {
+		text := fmt.Sprintf("\nThe ledger of %s and the %s on the last question:\n\n%s", engine.Plural(len(sources), "department"), demoAuditor, render.Timeline(last))
+		if err := c.print(text); err != nil {
+			return err
+		}
+	}
+	if failed {
+		return exitStatus(failure.StatusRefused)
+	}
+	return nil
+}
+
+// question asks one question and prints the answer beside plain SQL's.
+func (c *command) question(ctx context.Context, d *deployment, door client.Asker, sql string, sources []source, path string) (*render.Answer, error) {
+	answer, err := c.askDeployment(ctx, d, door, sql, client.AskOptions{Deadline: d.Deadline})
+	if err != nil {
+		return nil, err
+	}
+	if err := writeCertificate(path, answer.Certificate); err != nil {
+		return nil, err
+	}
+	plain, err := plainAnswer(ctx, sources, answer.Plan.Table, sql)
+	if err != nil {
+		return nil, fmt.Errorf("plain SQL over the pooled rows: %w", err)
+	}
+	out := render.AnswerOf(sql, answer, path)
+	expected, equal := render.Texts(plain), equalRows(answer.Result, plain)
+	out.Expected, out.Equal = &expected, &equal
+	if c.json {
+		return &out, nil
+	}
+	verdict := "equal, every digit"
+	if !equal {
+		verdict = "NOT EQUAL"
+	}
+	lines := render.Beside(render.BesideWidth, []string{"sealed, from the departments", "plain SQL over the pooled rows: " + verdict},
+		render.ResultGrid(answer.Result).Lines(), render.ResultGrid(plain).Lines())
+	return &out, c.print(strings.Join(lines, "\n") + "\n\n" + render.Provenance(answer, path) + "\n" +
+		"time         " + render.Timing(answer.Seconds, answer.CPUSeconds) + "\n")
+}
+
+// plainAnswer answers a question by plain SQL over all departments' rows: nobody but the demo may.
+func plainAnswer(ctx context.Context, sources []source, table, sql string) (*engine.Result, error) {
+	var tables []*datasets.Table
+	defer func() {
+		for _, t := range tables {
+			t.Close()
+		}
+	}()
+	for _, s := range sources {
+		for _, t := range s.Tables {
+			if t.Name != table {
+				continue
+			}
+			opened, err := datasets.Open(ctx, t.Name, t.Files, t.Reading())
+			if err != nil {
+				return nil, err
+			}
+			tables = append(tables, opened)
+		}
+	}
+	return plain.Answer(ctx, tables, sql)
+}
+
+// equalRows compares two answers digit by digit, as printed and exactly.
+func equalRows(a, b *engine.Result) bool {
+	return slices.Equal(a.Columns, b.Columns) && sameTexts(render.Texts(a), render.Texts(b)) && sameTexts(render.Exacts(a), render.Exacts(b))
+}
+
+func sameTexts(a, b [][]*string) bool {
+	return slices.EqualFunc(a, b, func(x, y []*string) bool {
+		return slices.EqualFunc(x, y, func(v, w *string) bool {
+			return v == w || v != nil && w != nil && *v == *w
+		})
+	})
+}
+
+func indent(sql string) string {
+	return "  " + strings.ReplaceAll(sql, "\n", "\n  ")
+}
+
+// stayUp keeps the nodes running until they are interrupted, and says how to ask them.
+func (c *command) stayUp(ctx context.Context, d *deployment) error {
+	self := "parley"
+	if path, err := os.Executable(); err == nil && !strings.Contains(path, "go-build") {
+		self = quoteWord(path)
+	} else if err == nil {
+		self = "go run ."
+	}
+	c.progress.Note(`
+The departments stay up until you press Ctrl-C. Ask them, from another terminal:
+
+  %s query --node %s --identity %s --network %s \
+    "SELECT count(*) FROM %s"
+`, self, d.nodes[0].address(), quoteWord(filepath.Join(d.Dir, config.AnalystFile)), quoteWord(filepath.Join(d.Dir, config.NetworkFile)),
+		demoTable)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-d.failed:
+		return err
+	}
+}
+
+// historyOf describes the ledger's entries of a question that has ended lately.
+func historyOf(c *client.Client, query engine.Digest) (events []audit.Event) {
+	c.View(func(s *protocols.State) {
+		q := s.Query(query)
+		if q == nil {
+			return
+		}
+		records := q.Records()
+		if q.Done != nil {
+			records = append(records, *q.Done)
+		}
+		for i := range records {
+			e := audit.EventOf(s, &records[i], nil)
+			if at := c.Signed(e.Number); !at.IsZero() {
+				e.Time = at
+			}
+			events = append(events, e)
+		}
+	})
+	return events
+}

@@ -1,0 +1,297 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"parley/circuits"
+	"parley/datasets"
+	"parley/datasets/files"
+	"parley/engine"
+	"parley/node/client"
+	"parley/node/config"
+	"parley/node/exchange"
+	"parley/node/failure"
+	"parley/node/peers"
+	"parley/node/render"
+	"parley/protocols"
+)
+
+// explainFlags are what `explain` takes.
+type explainFlags struct {
+	tableFlags
+	node, identity string
+	departments    []string
+}
+
+// tableFlags name files as departments' tables.
+type tableFlags struct {
+	tables, null, columns        []string
+	encoding, header, parameters string
+}
+
+func (f *tableFlags) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&f.tables, "table", nil,
+		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's; may be repeated")
+	flags.StringArrayVar(&f.null, "null", nil, "a further spelling of NULL in CSV files; may be repeated")
+	flags.StringVar(&f.encoding, "encoding", "", "the encoding of CSV files: gb18030, windows-1252 or latin1; UTF-8 otherwise")
+	flags.StringVar(&f.header, "header", files.HeaderAuto,
+		`whether the first line of CSV files names the columns: "yes", "no", or "auto", which refuses what it cannot tell`)
+	flags.StringArrayVar(&f.columns, "columns", nil,
+		"`COLUMN,COLUMN,...`: only these columns are read; with several tables NAME=COLUMN,..., once for each")
+	addParameters(cmd, &f.parameters)
+}
+
+// sources gives each department's files.
+func (f *tableFlags) sources() ([]source, error) {
+	if !files.KnownHeader(f.header) {
+		return nil, failure.Usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
+	}
+	sources, err := parseTables(f.tables, config.Table{Null: f.null, Encoding: f.encoding, Header: f.header})
+	if err != nil {
+		return nil, err
+	}
+	return sources, namedColumns(f.columns, sources)
+}
+
+// addParameters adds --parameters to a command that runs on one machine only.
+func addParameters(cmd *cobra.Command, parameters *string) {
+	cmd.Flags().StringVar(parameters, "parameters", "light", `"light", which is not for private data, or "default"`)
+}
+
+// namedParameters gives the parameters that a person may choose.
+func namedParameters(name string) (circuits.Params, error) {
+	if name != "light" && name != "default" {
+		return circuits.Params{}, failure.Usage("parameters", "", `--parameters %q: it is "default" or "light"`, name)
+	}
+	return circuits.Named(name)
+}
+
+func (c *command) explainCommand() *cobra.Command {
+	var f explainFlags
+	cmd := &cobra.Command{
+		Use:   `explain (--table NAME=FILE,... | --node MULTIADDR --identity FILE) "SELECT ..."`,
+		Short: "what a question would compute and reveal, and to whom; runs nothing",
+		Args:  arguments(1, "the SQL"),
+		RunE:  func(cmd *cobra.Command, args []string) error { return c.explain(cmd.Context(), args[0], f) },
+	}
+	f.add(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node, instead of files")
+	flags.StringVar(&f.identity, "identity", "", "the analyst's identity, for --node")
+	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) explain(ctx context.Context, sql string, f explainFlags) error {
+	explain := c.explainFiles
+	if f.node != "" {
+		explain = c.explainRemote
+	}
+	explanation, err := explain(ctx, sql, f)
+	if err != nil {
+		return err
+	}
+	c.progress.Finish()
+	if c.json && len(explanation.Rounds) > 1 {
+		return c.printJSON(explanation)
+	}
+	if c.json {
+		return c.printJSON(explanation.First)
+	}
+	return c.print(failure.PrintableLines(explanation.String())) // its notes quote values
+}
+
+// explainFiles explains a question over the tables that files hold.
+func (c *command) explainFiles(ctx context.Context, sql string, f explainFlags) (engine.SessionExplanation, error) {
+	var none engine.SessionExplanation
+	parameters, err := namedParameters(f.parameters)
+	if err != nil {
+		return none, err
+	}
+	sources, err := f.sources()
+	if err != nil {
+		return none, err
+	}
+	catalogue, err := c.register(ctx, sources, parameters)
+	if err != nil {
+		return none, err
+	}
+	c.describe(catalogue)
+	session, err := newQuestion(sql, catalogue, f.departments, parameters)
+	if err != nil {
+		return none, c.left.explain(c.aside.explain(failure.Of(err)))
+	}
+	return session.Explain(), nil
+}
+
+// explainRemote has a node's client explain a question over its network's tables.
+func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags) (engine.SessionExplanation, error) {
+	var none engine.SessionExplanation
+	if len(f.tables) > 0 {
+		return none, failure.Usage("flag", "", "--node and --table exclude each other")
+	}
+	if f.identity == "" {
+		return none, failure.Usage("flag", "parley init DIR makes one", "explain --node needs --identity")
+	}
+	id, err := peers.LoadIdentity(f.identity)
+	if err != nil {
+		return none, failure.Usage("identity", "", "%s", err)
+	}
+	if err := exchange.CheckAddress(f.node); err != nil {
+		return none, err
+	}
+	c.progress.Step("connecting to %s", f.node)
+	analyst, err := client.Dial(ctx, f.node, id, client.Options{})
+	if err != nil {
+		return none, err
+	}
+	defer analyst.Close()
+	explanation, err := analyst.Explain(ctx, sql, client.AskOptions{Departments: f.departments})
+	if err != nil {
+		return none, asked(err, sql)
+	}
+	return explanation, nil
+}
+
+// register opens every department's tables in turn, infers what they hold, and checks that the departments agree.
+// Only `try`, `explain` and `demo` may: whoever runs them can read all the files anyway. The tables are closed again.
+func (c *command) register(ctx context.Context, sources []source, parameters circuits.Params) (engine.Catalogue, error) {
+	if most := parameters.MaxDepartments(); len(sources) > most {
+		hint := "give fewer files"
+		if larger, err := circuits.Named("default"); err == nil && len(sources) <= larger.MaxDepartments() {
+			hint = "--parameters default allows " + engine.Plural(larger.MaxDepartments(), "department")
+		}
+		return nil, failure.Usage("departments", hint, "%s, and the parameters %s allow %d at most",
+			engine.Plural(len(sources), "department"), parameters.Name(), most)
+	}
+	registrations := make([][]engine.Registration, len(sources))
+	c.aside, c.left = asideColumns{}, leftColumns{}
+	for i, s := range sources {
+		c.progress.Update("reading the tables", i, len(sources))
+		for _, t := range s.Tables {
+			table, err := describeTable(ctx, s.Name, t)
+			if err != nil {
+				failure := failure.Of(err)
+				failure.Department = s.Name
+				return nil, failure
+			}
+			for _, note := range table.notes {
+				c.progress.Note("%s: %s", s.Name, note)
+			}
+			registrations[i] = append(registrations[i], table.registration)
+			c.aside.add(t.Name, table.aside)
+			c.left[t.Name] = table.left
+		}
+	}
+	c.progress.Finish()
+	if err := agree(ctx, sources, registrations, c.aside); err != nil {
+		return nil, err
+	}
+	for i, s := range sources {
+		if err := protocols.CheckTables(s.Name, registrations[i], len(sources)); err != nil {
+			failure := failure.Of(err)
+			failure.Code, failure.Department = "tables", s.Name
+			return nil, failure
+		}
+	}
+	catalogue := engine.Catalogue(slices.Concat(registrations...))
+	slices.SortFunc(catalogue, func(a, b engine.Registration) int {
+		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Department, b.Department))
+	})
+	for _, table := range tableNames(sources) {
+		if _, err := engine.Merge(registrationsOf(catalogue, table)); err != nil {
+			return nil, naming(err, sources)
+		}
+	}
+	return catalogue, nil
+}
+
+// tableDescription is what is known of a table after it was read and closed again.
+type tableDescription struct {
+	registration engine.Registration
+	aside        []*files.Error
+	left         []string
+	notes        []string
+}
+
+func describeTable(ctx context.Context, department string, t config.Table) (tableDescription, error) {
+	table, err := datasets.Describe(ctx, t.Name, t.Files, t.Reading())
+	if err != nil {
+		return tableDescription{}, err
+	}
+	notes := table.Notes()
+	if note := table.RoomNote(); note != "" {
+		notes = append(slices.Clip(notes), note)
+	}
+	return tableDescription{table.Registration(department, 1), table.Aside(), table.Left(), notes}, table.Close()
+}
+
+func registrationsOf(catalogue engine.Catalogue, table string) []engine.Registration {
+	var out []engine.Registration
+	for _, r := range catalogue {
+		if r.Table == table {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// newQuestion plans a question over the departments that are named, or all that hold the table.
+func newQuestion(sql string, catalogue engine.Catalogue, departments []string, p circuits.Params) (*engine.Session, error) {
+	session, err := protocols.NewQuestion(sql, catalogue, departments, protocols.Packing(p))
+	if err != nil {
+		return nil, asked(err, sql)
+	}
+	return session, nil
+}
+
+// asked gives an error the question that it is about.
+func asked(err error, sql string) *failure.Failure {
+	failure := failure.Of(err)
+	failure.SQL = sql
+	return failure
+}
+
+// naming adds the files of the departments that a disagreement names.
+func naming(err error, sources []source) *failure.Failure {
+	failure := failure.Of(err)
+	words := strings.FieldsFunc(failure.Message, func(r rune) bool { return strings.ContainsRune(` ",;:`, r) })
+	var files []string
+	for _, s := range sources {
+		if !slices.Contains(words, s.Name) {
+			continue
+		}
+		for _, t := range s.Tables {
+			if slices.Contains(words, t.Name) {
+				files = append(files, fmt.Sprintf("%s is %s", s.Name, strings.Join(t.Files, ", ")))
+			}
+		}
+	}
+	if len(files) > 0 {
+		failure.Hint = strings.TrimPrefix(failure.Hint+"; "+strings.Join(files, "; "), "; ")
+	}
+	return failure
+}
+
+// describe shows a catalogue's tables on standard error.
+func (c *command) describe(catalogue engine.Catalogue) {
+	var seen string
+	for _, r := range catalogue {
+		if r.Table == seen {
+			continue
+		}
+		seen = r.Table
+		registrations := registrationsOf(catalogue, r.Table)
+		if schema, err := engine.Merge(registrations); err == nil {
+			c.progress.Note("%s", render.Schema(registrations, schema)+"\n")
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package cli
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"parley/node/client"
+	"parley/node/disk"
+	"parley/node/exchange"
+	"parley/node/failure"
+	"parley/node/peers"
+	"parley/node/render"
+	"parley/protocols"
+)
+
+// queryFlags are what `query` takes.
+type queryFlags struct {
+	node, identity, network, certificate, cache string
+	noOpening                                   bool
+	deadline, wait                              time.Duration
+	departments                                 []string
+}
+
+func (c *command) queryCommand() *cobra.Command {
+	var f queryFlags
+	cmd := &cobra.Command{
+		Use:   `query --node MULTIADDR --identity FILE "SELECT ..."`,
+		Short: "ask a network's departments a question",
+		Long: `Asks one question and checks the whole certificate before it prints the answer. MULTIADDR ends in /p2p/PEER-ID.
+With --network the signers are pinned. Without it the node's own word is taken for who belongs to the network, and
+the answer is shown as self-consistent, not as verified. Exit status 3: the network is the pinned one, but a vote has put
+a key there that is not pinned; the answer is shown with it, as parley verify does. An interrupt withdraws the question,
+as long as the departments have not begun to share the answer.`,
+		Args: arguments(1, "the SQL"),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.query(cmd.Context(), args[0], f) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node")
+	flags.StringVar(&f.identity, "identity", "", "the analyst's identity, made by parley init")
+	flags.StringVar(&f.network, "network", "", "the pinned network description")
+	flags.StringVar(&f.certificate, "certificate", "", "write the certificate to this file")
+	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
+	flags.DurationVar(&f.deadline, "deadline", client.DefaultDeadline, "give up after this time")
+	flags.DurationVar(&f.wait, "wait", 0, "wait so long for departments that are not connected, before asking and, within the deadline, after it")
+	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
+	flags.StringVar(&f.cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
+	for _, required := range []struct{ flag, value string }{{"node", f.node}, {"identity", f.identity}} {
+		if required.value == "" {
+			return failure.Usage("flag", "", "parley query needs --%s", required.flag)
+		}
+	}
+	if err := checkDeadline(f.deadline); err != nil {
+		return err
+	}
+	if err := exchange.CheckAddress(f.node); err != nil {
+		return err
+	}
+	pinned, err := readNetwork(f.network)
+	if err != nil {
+		return err
+	}
+	id, err := peers.LoadIdentity(f.identity)
+	if err != nil {
+		return failure.Usage("identity", "", "%s", err)
+	}
+	if err := checkTarget(f.certificate); err != nil {
+		return err
+	}
+	c.progress.Step("connecting to %s", f.node)
+	analyst, err := client.Dial(ctx, f.node, id, client.Options{CacheDir: f.cache})
+	if err != nil {
+		return err
+	}
+	defer analyst.Close()
+	answer, err := c.ask(ctx, analyst, sql, client.AskOptions{Departments: f.departments, Deadline: f.deadline, Wait: f.wait, Pinned: pinned, NoOpening: f.noOpening})
+	if err != nil {
+		return err
+	}
+	if err := writeCertificates(f.certificate, answer); err != nil {
+		return err
+	}
+	if c.json {
+		err = c.printJSON(render.AnswerOf(sql, answer, f.certificate))
+	} else {
+		err = render.WriteAnswer(c.out, answer, f.certificate)
+	}
+	if err == nil && answer.Verdict.OtherKeys {
+		err = exitStatus(failure.StatusNotPinned)
+	}
+	return err
+}
+
+// ask asks one question and shows its steps. An error knows the question that it is about.
+func (c *command) ask(ctx context.Context, door client.Asker, sql string, o client.AskOptions) (*client.Answer, error) {
+	c.progress.Step("asking")
+	label, proving := "asking", false
+	o.Progress = func(s client.Step) {
+		switch {
+		case s.Name == client.StepWaiting && len(s.Absent) > 0:
+			c.progress.Step("waiting for %s", waitingFor(s.Absent))
+		case s.Name == client.StepWaiting:
+			c.progress.Step("%s", label)
+		case s.Name == client.StepProving:
+			if proving {
+				c.progress.Update(label, s.Done, s.Total)
+			}
+		case s.Total > 0:
+			if next := stepLabel(s.Name); next != label {
+				label, proving = next, s.Name == "admitted" || s.Name == "attested"
+				c.progress.Step("%s", label)
+			}
+			if !proving { // else it is proofs that are counted
+				c.progress.Update(label, s.Done, s.Total)
+			}
+		}
+	}
+	answer, err := door.Ask(ctx, sql, o)
+	if err != nil {
+		failure := failure.Of(err)
+		failure.SQL = sql
+		return nil, failure
+	}
+	c.progress.Finish()
+	return answer, nil
+}
+
+// waitingFor names who is not connected, and since when.
+func waitingFor(absent []client.Absent) string {
+	var names []string
+	for _, a := range absent {
+		names = append(names, a.String())
+	}
+	return strings.Join(names, "; ")
+}
+
+// stepLabel says what the departments do between one step and the next.
+func stepLabel(done string) string {
+	switch done {
+	case "asked":
+		return "the departments check the question"
+	case "admitted":
+		return "encrypting and proving"
+	case "contributed":
+		return "verifying the contributions"
+	case "attested":
+		return "re-encrypting to the analyst and proving"
+	case "shared":
+		return "verifying the shares, decrypting"
+	}
+	return done
+}
+
+// addDeadline adds --deadline to a command that runs all departments itself.
+func addDeadline(cmd *cobra.Command, deadline *time.Duration) {
+	cmd.Flags().DurationVar(deadline, "deadline", localDeadline, "give up a question after this time")
+}
+
+func checkDeadline(deadline time.Duration) error {
+	if deadline < time.Second {
+		return failure.Usage("flag", "", "--deadline %s is less than a second", deadline)
+	}
+	return nil
+}
+
+// checkTarget refuses, before the work, a file that could not be written after it.
+func checkTarget(path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return failure.Unreadable("certificate", filepath.Dir(path), err)
+	}
+	if !info.IsDir() {
+		return failure.Usage("certificate", "", "%s is not a folder", filepath.Dir(path))
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return failure.Usage("certificate", "", "--certificate %s is a folder: name a file", path)
+	}
+	return nil
+}
+
+// writeCertificate writes it whole or not at all, for its owner's eyes: with its opening it shows the answer.
+func writeCertificate(path string, certificate []byte) error {
+	if path == "" {
+		return nil
+	}
+	if err := disk.WriteFile(path, certificate); err != nil {
+		return unwritable(path, err)
+	}
+	return nil
+}
+
+// readNetwork reads a pinned network description; no path gives nil.
+func readNetwork(path string) (*protocols.Network, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := readLimited(path, maxNetworkBytes)
+	if err != nil {
+		return nil, err
+	}
+	network, err := protocols.ParseNetwork(text)
+	if err != nil {
+		f := failure.Usage("network", "every node writes network.json into its folder",
+			"%s is not a network description: %s", path, err)
+		f.File = path
+		return nil, f
+	}
+	return network, nil
+}
+
+// writeCertificates writes an answer's certificate, which holds those of all its rounds.
+func writeCertificates(path string, a *client.Answer) error {
+	return writeCertificate(path, a.Certificate)
+}

@@ -1,0 +1,251 @@
+// Package testnet is whole networks in one process: real hosts over TCP on loopback, a real ledger,
+// the tiny parameter set. Tests alone import it.
+package testnet
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"parley/node"
+	"parley/node/client"
+	"parley/node/config"
+	"parley/node/nodetest"
+	"parley/node/peers"
+)
+
+// KeysDir is shared by all tests of a run: keys are made once.
+var KeysDir = sync.OnceValue(func() string {
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("parley-test-keys-%d", os.Getuid()))
+	return dir
+})
+
+// Network is departments in this process, over real TCP on loopback.
+type Network struct {
+	T       *testing.T
+	Analyst peers.Identity
+	Nodes   []*Department
+	Options func(department int, o *node.Options)
+	Cache   string // of the analyst; keysDir if empty
+	// Departments come first among the nodes, then auditors.
+	Departments int
+}
+
+type Department struct {
+	Config   config.Config
+	Identity peers.Identity
+	Ready    chan node.Status
+	Done     chan error
+	Cancel   context.CancelFunc
+	Log      *Log
+}
+
+type Log struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *Log) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *Log) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// New configures departments with a table of some rows each; rows
+// may be nil. Nothing is started yet.
+func New(t *testing.T, departments int) *Network {
+	t.Helper()
+	n := &Network{T: t, Analyst: nodetest.Identity(t), Departments: departments}
+	for i := range departments {
+		dir := t.TempDir()
+		id, err := peers.CreateIdentity(filepath.Join(dir, "identity.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "people.csv")
+		WriteCSV(t, file, i)
+		n.Nodes = append(n.Nodes, &Department{Identity: id, Log: &Log{}, Config: config.Config{
+			Name: string(rune('a' + i)), Dir: dir, Listen: nodetest.Loopback, Analysts: []string{n.Analyst.Peer()}, Parameters: "tiny", Alone: departments == 1,
+			Tables: []config.Table{{Name: "people", Files: []string{file}}},
+		}})
+	}
+	ports := FreeAddresses(t, departments)
+	for i, node := range n.Nodes {
+		node.Config.Listen = ports[i]
+		for j, other := range n.Nodes {
+			if i != j {
+				node.Config.Peers = append(node.Config.Peers, ports[j]+"/p2p/"+other.Identity.Peer())
+			}
+		}
+	}
+	return n
+}
+
+// AddAuditor adds a validator that holds no rows. Before anything is started.
+func (n *Network) AddAuditor() {
+	n.T.Helper()
+	dir := n.T.TempDir()
+	id, err := peers.CreateIdentity(filepath.Join(dir, "identity.key"))
+	if err != nil {
+		n.T.Fatal(err)
+	}
+	listen := FreeAddresses(n.T, 1)[0]
+	auditor := &Department{Identity: id, Log: &Log{}, Config: config.Config{Name: fmt.Sprintf("auditor%d", len(n.Nodes)), Dir: dir, Listen: listen,
+		Analysts: []string{n.Analyst.Peer()}, Parameters: "tiny", Auditor: true}}
+	for _, node := range n.Nodes {
+		node.Config.Auditors = append(node.Config.Auditors, listen+"/p2p/"+id.Peer())
+		address := node.Config.Listen + "/p2p/" + node.Identity.Peer()
+		if node.Config.Auditor {
+			auditor.Config.Auditors = append(auditor.Config.Auditors, address)
+		} else {
+			auditor.Config.Peers = append(auditor.Config.Peers, address)
+		}
+	}
+	n.Nodes = append(n.Nodes, auditor)
+}
+
+// RowsOf are a department's people: sex, age, wage.
+func RowsOf(department int) [][]string {
+	rows := [][]string{{"sex", "age", "wage"}}
+	for k := range 7 {
+		sex := "f"
+		if (k+department)%3 == 0 {
+			sex = "m"
+		}
+		rows = append(rows, []string{sex, fmt.Sprint(20 + 7*k + department), fmt.Sprintf("%d.%02d", 90000+1000*k, department)})
+	}
+	return rows
+}
+
+func WriteCSV(t *testing.T, path string, department int) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := csv.NewWriter(f).WriteAll(RowsOf(department)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func FreeAddresses(t *testing.T, count int) []string {
+	t.Helper()
+	var out []string
+	for range count {
+		h, err := peers.NewHost(nodetest.Identity(t), nodetest.Loopback, peers.NewRoles(nil), nodetest.Quiet, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, h.Libp2p.Addrs()[0].String())
+		defer h.Close()
+	}
+	return out
+}
+
+func (n *Network) Start(department int) *Department {
+	n.T.Helper()
+	running := n.Nodes[department]
+	running.Ready, running.Done = make(chan node.Status, 1), make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	running.Cancel = cancel
+	o, done := n.OptionsOf(department), running.Done
+	go func() { done <- node.Run(ctx, running.Config, o) }()
+	n.T.Cleanup(func() { n.Stop(department) })
+	return running
+}
+
+// OptionsOf are those that a node of the test is started with.
+func (n *Network) OptionsOf(department int) node.Options {
+	running := n.Nodes[department]
+	o := node.Options{CacheDir: KeysDir(), Logger: slog.New(slog.NewTextHandler(running.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Ready: func(s node.Status) { running.Ready <- s }, Hooks: node.Hooks{Parameters: nodetest.Tiny}}
+	if n.Options != nil {
+		n.Options(department, &o)
+	}
+	return o
+}
+
+func (n *Network) Stop(department int) {
+	node := n.Nodes[department]
+	if node.Cancel == nil {
+		return
+	}
+	node.Cancel()
+	node.Cancel = nil
+	select {
+	case err := <-node.Done:
+		if err != nil {
+			n.T.Errorf("department %s: %v", node.Config.Name, err)
+		}
+	case <-time.After(20 * time.Second):
+		n.T.Errorf("department %s does not stop", node.Config.Name)
+	}
+}
+
+func (n *Network) StartAll() {
+	n.T.Helper()
+	for i := range n.Nodes {
+		n.Start(i)
+	}
+	for i := range n.Nodes {
+		n.WaitReady(i)
+	}
+}
+
+func (n *Network) WaitReady(department int) node.Status {
+	n.T.Helper()
+	running := n.Nodes[department]
+	select {
+	case s := <-running.Ready:
+		return s
+	case err := <-running.Done:
+		running.Cancel = nil
+		n.T.Fatalf("department %s ended: %v\n%s", running.Config.Name, err, running.Log)
+	case <-time.After(time.Minute):
+		n.T.Fatalf("department %s is not ready\n%s", running.Config.Name, running.Log)
+	}
+	return node.Status{}
+}
+
+func (n *Network) Dial(department int) *client.Client {
+	n.T.Helper()
+	node := n.Nodes[department]
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	cache := n.Cache
+	if cache == "" {
+		cache = KeysDir()
+	}
+	c, err := client.Dial(ctx, node.Config.Listen+"/p2p/"+node.Identity.Peer(), n.Analyst, client.Options{CacheDir: cache, Parameters: nodetest.Tiny})
+	if err != nil {
+		n.T.Fatalf("%v\n%s", err, node.Log)
+	}
+	n.T.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			n.T.Error(err)
+		}
+	})
+	return c
+}
+
+func (n *Network) Logs() string {
+	var out string
+	for _, node := range n.Nodes {
+		out += "--- " + node.Config.Name + "\n" + node.Log.String()
+	}
+	return out
+}

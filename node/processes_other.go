@@ -1,8 +1,0 @@
-//go:build !linux
-
-package node
-
-import "os/exec"
-
-// dieWithParent does nothing here: the end of standard input is what ends the child.
-func dieWithParent(*exec.Cmd) {}

@@ -1,0 +1,205 @@
+// Package render makes text and JSON of what the commands print: answers, verdicts, models, a node's
+// status, the ledger, progress. It reads no file and asks nobody. All text of others goes through
+// failure.Printable.
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"parley/engine"
+	"parley/node/audit"
+	"parley/node/client"
+	"parley/node/failure"
+	"parley/node/machine"
+	"parley/protocols"
+)
+
+// BesideWidth is the width up to which two tables are put next to each other.
+const BesideWidth = 150
+
+// Answer is an answer as --json prints it (README section 11.3). Its field names are part of the interface.
+type Answer struct {
+	SQL         string                    `json:"sql,omitempty"`
+	Query       string                    `json:"query"` // id on the ledger; of a question of several rounds the last one's
+	Plan        string                    `json:"plan"`  // digest; as above
+	Columns     []string                  `json:"columns"`
+	Rows        [][]*string               `json:"rows"`
+	Exact       [][]*string               `json:"exact"`
+	Model       *Model                    `json:"model,omitempty"`      // figures beside the rows of a call that returns rows
+	ModelExact  *Model                    `json:"modelExact,omitempty"` // the same as in exact
+	Notes       []engine.Note             `json:"notes,omitempty"`      // why values are null
+	Remarks     []string                  `json:"remarks,omitempty"`    // on the question's literals, as explain has them
+	Rounds      []Round                   `json:"rounds,omitempty"`     // of a question that took several
+	Assurance   string                    `json:"assurance"`
+	Parameters  string                    `json:"parameters"`
+	Departments []client.DepartmentStatus `json:"departments"`
+	Members     []audit.Seat              `json:"members"` // as verify shows them
+	Certificate Certificate               `json:"certificate"`
+	Ledger      anchorJSON                `json:"ledger"` // where the outcome stands
+
+	QueryID    engine.Digest   `json:"-"`
+	Verified   bool            `json:"verified"`
+	Caveat     string          `json:"caveat,omitempty"` // what development keys let their maker do
+	Pinned     bool            `json:"pinned"`
+	Seconds    machine.Seconds `json:"seconds"`
+	CPUSeconds float64         `json:"cpuSeconds"`
+	Expected   *[][]*string    `json:"expected,omitempty"` // demo: by plain SQL over the pooled rows
+	Equal      *bool           `json:"equal,omitempty"`
+}
+
+type Certificate struct {
+	Digest string  `json:"digest"`
+	Path   *string `json:"path"` // null when it was not kept
+}
+
+// anchorJSON is a block of the ledger.
+type anchorJSON struct {
+	Block uint64    `json:"block"`
+	Time  time.Time `json:"time"`
+}
+
+// AnswerOf is the JSON form of an answer whose certificate was written to path, if not "".
+func AnswerOf(sql string, a *client.Answer, path string) Answer {
+	out := Answer{SQL: sql, Query: a.Query.String(), Plan: a.Plan.Digest().String(), Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
+		Departments: a.Departments, Members: audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
+	if a.Verdict.DevelopmentKeys {
+		out.Caveat = protocols.DevelopmentCaveat
+	}
+	out.Rows, out.Exact = Texts(a.Result), Exacts(a.Result)
+	out.Model, out.ModelExact = modelsOf(a.Result)
+	out.Notes, out.Remarks = a.Result.Notes, a.Plan.Notes()
+	out.Certificate.Digest, out.QueryID = a.Verdict.Certificate.String(), a.Query
+	out.Ledger = anchorJSON{Block: a.Verdict.Block, Time: a.Verdict.Time.UTC()}
+	if path != "" {
+		out.Certificate.Path = &path
+	}
+	out.Rounds = roundsOf(a, out.Certificate.Path)
+	return out
+}
+
+func Texts(r *engine.Result) [][]*string {
+	return each(r, func(v engine.Value) *string { return v.Text })
+}
+
+func Exacts(r *engine.Result) [][]*string {
+	return each(r, func(v engine.Value) *string { return v.Exact })
+}
+
+func each(r *engine.Result, take func(engine.Value) *string) [][]*string {
+	rows := make([][]*string, len(r.Rows)) // never nil: JSON shows an empty array
+	for i, row := range r.Rows {
+		rows[i] = make([]*string, len(row))
+		for j, v := range row {
+			rows[i][j] = take(v)
+		}
+	}
+	return rows
+}
+
+// ResultGrid is a result for a terminal.
+func ResultGrid(r *engine.Result) Grid {
+	g := Grid{Head: r.Columns, Right: make([]bool, len(r.Columns)), Rows: Texts(r)}
+	for i, kind := range r.Kinds {
+		g.Right[i] = kind == engine.Integer || kind == engine.Decimal || kind == engine.Float
+	}
+	return g
+}
+
+// Timing says where the time of a query went.
+func Timing(s machine.Seconds, cpu float64) string {
+	return fmt.Sprintf("%.1f s: aggregation %.2f, encryption %.2f, proving %.2f, verifying %.2f, re-encryption %.2f, "+
+		"decryption %.2f; %.1f CPU-seconds over all processes", s.Total, s.Aggregation, s.Encryption, s.Proving,
+		s.Verifying, s.ReEncryption, s.Decryption, cpu)
+}
+
+// WriteAnswer prints an answer for a person.
+func WriteAnswer(w io.Writer, a *client.Answer, path string) error {
+	var b strings.Builder
+	b.WriteString(ResultGrid(a.Result).String())
+	if text := modelText(a.Result); text != "" {
+		b.WriteString("\n" + text)
+	}
+	for _, note := range a.Plan.Notes() {
+		b.WriteString("note: " + failure.Printable(note) + "\n")
+	}
+	b.WriteString("\n" + Provenance(a, path) + "\n")
+	b.WriteString("time         " + Timing(a.Seconds, a.CPUSeconds) + "\n")
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// Provenance is the lines below an answer's table: how sure it is, of whom, and where the proof lies.
+func Provenance(a *client.Answer, path string) string {
+	lines := []string{
+		"certificate  " + VerdictLine(a.Verdict),
+		"assurance    " + a.Assurance + ", parameters " + parametersText(a.Parameters, a.Verdict.ForPrivateData),
+		"departments  " + departmentsLine(a),
+	}
+	if keys := SeatLines("keys", audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)); keys != "" {
+		lines = append(lines, strings.TrimSuffix(keys, "\n"))
+	}
+	lines = append(lines,
+		"ledger       "+Anchor(a.Verdict),
+		"digest       "+a.Verdict.Certificate.String(),
+		"query        "+a.Query.String(),
+	)
+	if path != "" {
+		lines = append(lines, "written to   "+path)
+	}
+	for i, r := range roundsOf(a, nil) {
+		lines = append(lines, fmt.Sprintf("%-12s %s, query %s", fmt.Sprintf("round %d", i+1), r.Certificate.Digest, audit.ShortDigest(r.Query)))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// departmentsLine groups the departments by what they did, each with its key's mark.
+func departmentsLine(a *client.Answer) string {
+	byStatus, seats := map[string][]string{}, audit.SeatsOf(a.Verdict.Seats, nil)
+	for _, d := range a.Departments {
+		byStatus[d.Status] = append(byStatus[d.Status], markedNames([]string{d.Name}, seats, compared(a.Verdict))...)
+	}
+	statuses := make([]string, 0, len(byStatus))
+	for status := range byStatus {
+		statuses = append(statuses, status)
+	}
+	sort.Strings(statuses)
+	for i, status := range statuses {
+		statuses[i] = strings.Join(byStatus[status], ", ") + " " + status
+	}
+	return strings.Join(statuses, "; ")
+}
+
+// Round is one round as --json prints it.
+type Round struct {
+	SQL         string      `json:"sql"`
+	Query       string      `json:"query"`
+	Plan        string      `json:"plan"`
+	Certificate Certificate `json:"certificate"`
+}
+
+// roundsOf lists the rounds of an answer that took several; path holds all their
+// certificates.
+func roundsOf(a *client.Answer, path *string) []Round {
+	var out []Round
+	for _, r := range a.Rounds {
+		out = append(out, Round{r.SQL, r.Query.String(), r.Plan.String(), Certificate{r.Verdict.Certificate.String(), path}})
+	}
+	return out
+}
+
+// JSON is a value as --json prints it.
+func JSON(v any) (string, error) {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false) // comparisons in SQL stay readable
+	if err := encoder.Encode(v); err != nil {
+		return "", fmt.Errorf("encoding the answer: %w", err)
+	}
+	return text.String(), nil
+}

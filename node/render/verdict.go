@@ -1,0 +1,154 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/engine"
+	"parley/node/audit"
+	"parley/node/failure"
+	"parley/protocols"
+)
+
+// Verdict is what `verify --json` prints.
+type Verdict struct {
+	Verified        bool          `json:"verified"`
+	Pinned          bool          `json:"pinned"`
+	DevelopmentKeys bool          `json:"developmentKeys"`
+	Caveat          string        `json:"caveat,omitempty"` // what development keys let their maker do
+	ValueShown      bool          `json:"valueShown"`
+	Reason          string        `json:"reason,omitempty"`
+	Department      string        `json:"department,omitempty"`
+	Digest          string        `json:"digest,omitempty"` // the same with and without the opening
+	Block           uint64        `json:"block,omitempty"`  // of the ledger, that the outcome stands in
+	Time            *time.Time    `json:"time,omitempty"`   // of that block
+	Parameters      string        `json:"parameters,omitempty"`
+	Departments     []string      `json:"departments,omitempty"`
+	Members         []audit.Seat  `json:"members,omitempty"` // of the network when the answer was made, and who had left, by key
+	SQL             string        `json:"sql,omitempty"`
+	Columns         []string      `json:"columns,omitempty"`
+	Rows            [][]*string   `json:"rows,omitempty"`
+	Exact           [][]*string   `json:"exact,omitempty"`
+	Model           *Model        `json:"model,omitempty"`
+	ModelExact      *Model        `json:"modelExact,omitempty"`
+	Notes           []engine.Note `json:"notes,omitempty"`
+	Rounds          []Round       `json:"rounds,omitempty"` // of a question that took several
+}
+
+// VerdictOf is the JSON form of a verdict. The reason is left out when all is well.
+func VerdictOf(v protocols.Verdict) Verdict {
+	caveat := ""
+	if v.DevelopmentKeys {
+		caveat = protocols.DevelopmentCaveat
+	}
+	out := Verdict{Verified: v.Verified, Pinned: v.Pinned, DevelopmentKeys: v.DevelopmentKeys, Caveat: caveat,
+		ValueShown: v.ValueShown, Department: v.Department, Parameters: v.Parameters, Departments: v.Departments}
+	if !v.Verified {
+		out.Reason = v.Reason
+	}
+	if v.SelfConsistent {
+		out.Members = audit.SeatsOf(v.Seats, v.Gone)
+		out.Digest, out.Block, out.Time = v.Certificate.String(), v.Block, &v.Time
+	}
+	out.SQL = questionOf(v)
+	for _, r := range v.Rounds {
+		out.Rounds = append(out.Rounds, Round{questionOf(r), r.Query.String(), planDigest(r), Certificate{Digest: r.Certificate.String()}})
+	}
+	if v.SelfConsistent && v.ValueShown && v.Result != nil {
+		out.Columns, out.Rows, out.Exact = v.Result.Columns, Texts(v.Result), Exacts(v.Result)
+		out.Model, out.ModelExact = modelsOf(v.Result)
+		out.Notes = v.Result.Notes
+	}
+	return out
+}
+
+// planDigest is the digest of the plan that a verdict is about, or "".
+func planDigest(v protocols.Verdict) string {
+	if v.Plan == nil {
+		return ""
+	}
+	return v.Plan.Digest().String()
+}
+
+// questionOf is the SQL that a verdict is about; "" where it is not known.
+func questionOf(v protocols.Verdict) string {
+	if v.Plan != nil {
+		return v.Plan.SQL
+	}
+	return v.Question
+}
+
+// compared tells whether the keys were compared with pinned ones.
+func compared(v protocols.Verdict) bool { return v.Pinned || v.OtherKeys }
+
+// VerdictLine is the verdict in one line. Without a pin it never says "verified".
+func VerdictLine(v protocols.Verdict) string {
+	line := "verified"
+	switch {
+	case v.Verified:
+	case v.SelfConsistent && v.Reason == protocols.ReasonUnknownSigners:
+		line = v.Reason
+	case v.OtherKeys:
+		line = "NOT verified: " + failure.Printable(v.Reason)
+	default:
+		line = "NOT verified: " + failure.Printable(v.Reason)
+		if v.Department != "" {
+			line += " (department " + failure.Printable(v.Department) + ")"
+		}
+		return line
+	}
+	if v.DevelopmentKeys {
+		line += "; " + protocols.DevelopmentCaveat
+	}
+	if !v.ValueShown {
+		line += "; sealed, value not shown"
+	}
+	return line
+}
+
+func VerdictText(v protocols.Verdict) string {
+	var b strings.Builder
+	if sql := questionOf(v); sql != "" {
+		b.WriteString(failure.PrintableLines(sql) + "\n\n")
+	}
+	if v.SelfConsistent && v.ValueShown && v.Result != nil {
+		b.WriteString(ResultGrid(v.Result).String() + "\n")
+		if text := modelText(v.Result); text != "" {
+			b.WriteString(text + "\n")
+		}
+	}
+	fmt.Fprintf(&b, "certificate  %s\n", VerdictLine(v))
+	if v.SelfConsistent {
+		seats := audit.SeatsOf(v.Seats, v.Gone)
+		fmt.Fprintf(&b, "departments  %s\n%sparameters   %s\nledger       %s\ndigest       %s\n",
+			strings.Join(markedNames(v.Departments, seats, compared(v)), ", "), SeatLines("keys", seats, compared(v)),
+			parametersText(v.Parameters, v.ForPrivateData), Anchor(v), v.Certificate)
+		for i, r := range v.Rounds {
+			fmt.Fprintf(&b, "%-12s %s\n", fmt.Sprintf("round %d", i+1), r.Certificate)
+		}
+	}
+	return b.String()
+}
+
+func Anchor(v protocols.Verdict) string {
+	return fmt.Sprintf("block %d of %s", v.Block, v.Time.UTC().Format(time.RFC3339))
+}
+
+func parametersText(name string, forPrivateData bool) string {
+	if !forPrivateData {
+		return name + " (not for private data)"
+	}
+	return name
+}
+
+// VerdictStatus is the exit status of a verdict: success only when each signer's key is pinned.
+func VerdictStatus(v protocols.Verdict, pinned *protocols.Network) int {
+	switch {
+	case v.Verified:
+		return failure.StatusAnswered
+	case v.SelfConsistent && (pinned == nil || v.OtherKeys):
+		return failure.StatusNotPinned
+	}
+	return failure.StatusRefused
+}
