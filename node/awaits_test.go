@@ -59,7 +59,7 @@ func TestSaysWhatItWaitsFor(t *testing.T) {
 		})
 	}
 	n.Start(first)
-	says("1 of the ledger's 2 validators are connected", "waiting for "+other.Identity.Peer())
+	says("the network is not founded yet: 1 of its 2 members are here", "waiting for "+other.Identity.Peer())
 	n.Start(1 - first)
 	says("epoch 1 is being formed: waiting for " + other.Config.Name)
 	n.Stop(1 - first)

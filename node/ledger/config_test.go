@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/libp2p/go-libp2p/core/peer"
 )
 
 // trustedOf is a block of a ledger, as an operator may know it from elsewhere.
@@ -85,6 +87,9 @@ func TestTrust(t *testing.T) {
 	for i, m := range b.nodes[:2] {
 		late.host.Peerstore().AddAddrs(m.host.ID(), m.host.Addrs(), time.Hour)
 		m.host.Peerstore().AddAddrs(late.host.ID(), late.host.Addrs(), time.Hour)
+		if err := late.host.Connect(t.Context(), peer.AddrInfo{ID: m.host.ID()}); err != nil { // joining does not dial
+			t.Fatal(err)
+		}
 		eventually(t, "a snapshot", 10*time.Second, func() bool { return len(b.nodes[i].ledger.app.snapshots.Heights()) > 0 })
 	}
 	b.adjust = func(c *Config) { c.StateSync, c.Trust = true, wrong }

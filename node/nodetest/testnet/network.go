@@ -106,6 +106,7 @@ func (n *Network) AddAuditor() {
 	auditor := &Department{Identity: id, Log: &Log{}, Config: config.Config{Name: fmt.Sprintf("auditor%d", len(n.Nodes)), Dir: dir, Listen: listen,
 		Analysts: []string{n.Analyst.Peer()}, Parameters: "tiny", Auditor: true}}
 	for _, node := range n.Nodes {
+		node.Config.Alone = false
 		node.Config.Auditors = append(node.Config.Auditors, listen+"/p2p/"+id.Peer())
 		address := node.Config.Listen + "/p2p/" + node.Identity.Peer()
 		if node.Config.Auditor {
