@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"parley/node/nodetest"
 )
 
 var (
@@ -82,7 +84,7 @@ func TestKillMinusNine(t *testing.T) {
 		*kills, during, answered, usual.Seconds(), slowest.Seconds(), at.Ledger.Block, at.Ledger.Entries, at.Ledger.State)
 }
 
-// resumeIn is how soon a ledger that lost its quorum goes on once it is back.
+// resumeIn is how soon a ledger that lost its quorum, and has an entry waiting, goes on once it is back.
 const resumeIn = 10 * time.Second
 
 // TestNodesDown: without the auditor queries go on. With another one down nothing is
@@ -117,6 +119,11 @@ func TestNodesDown(t *testing.T) {
 		t.Fatalf("two of four down, and there is an answer: %q", rowsOf(answer))
 	}
 	t.Logf("two of four down: %s: %s", answer.Error.Code, answer.Error.Message)
+	// Something has to wait for a block, and no question is sent while a contributor is down.
+	vote := d.command(east.user, east.at, east.dir, "vote", "--config", east.config(), "add", "--role", "auditor", nodetest.Identity(t).Peer())
+	if out, err := vote.CombinedOutput(); err == nil {
+		t.Errorf("two of four down, and a vote is ordered: %s", out)
+	}
 	for _, p := range []*nodeProcess{east, north} {
 		after := d.mustStatus(p)
 		if after.Ledger.Block != before.Ledger.Block || after.Ledger.Entries != before.Ledger.Entries || after.Ledger.State != before.Ledger.State {
