@@ -57,9 +57,13 @@ func TestAskPinned(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.Nonce[0] ^= 1
+	before := n.Report(0).Ledger.Entries
 	var refused *client.QueryError
-	if a, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{Pinned: &other}); a != nil || !errors.As(err, &refused) || refused.Code != "unverified" {
+	if a, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{Pinned: &other}); a != nil || !errors.As(err, &refused) || refused.Code != "network" {
 		t.Errorf("pinned to another network: %+v, %v", a, err)
+	}
+	if after := n.Report(0).Ledger.Entries; after != before {
+		t.Errorf("a question was spent on a network that is not the pinned one: %d entries, then %d", before, after)
 	}
 	a, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{})
 	if err != nil || a.Verdict.Verified || !a.Verdict.SelfConsistent || a.Verdict.Reason != protocols.ReasonUnknownSigners {

@@ -39,8 +39,8 @@ func (c *command) initialise(dir, name, listen string) error {
 	if name == "" {
 		name = plainName(filepath.Base(absolute))
 	}
-	settings_, key := filepath.Join(dir, config.NodeFile), filepath.Join(dir, config.IdentityFile)
-	for _, path := range []string{settings_, key} {
+	file, key := filepath.Join(dir, config.NodeFile), filepath.Join(dir, config.IdentityFile)
+	for _, path := range []string{file, key} {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			f := failure.Refused("exists", "choose another folder, or move the file away yourself",
 				"%s exists: nothing is overwritten", path)
@@ -55,9 +55,9 @@ func (c *command) initialise(dir, name, listen string) error {
 	if err != nil {
 		return unwritable(key, err)
 	}
-	if err := disk.WriteFile(settings_, []byte(config.Initial(name, listen))); err != nil {
+	if err := disk.WriteFile(file, []byte(config.Initial(name, listen))); err != nil {
 		os.Remove(key) // made a moment ago, and known to nobody
-		return unwritable(settings_, err)
+		return unwritable(file, err)
 	}
 	_, err = fmt.Fprintf(c.out, `peer id   %s
 identity  %s   (secret; back it up, share it with nobody)
@@ -67,7 +67,7 @@ A department: give the peer id to the other departments, put theirs and your tab
   parley node --config %s
 An analyst: give the peer id to the departments, for their list of analysts, then ask with
   parley query --node MULTIADDR --identity %s "SELECT ..."
-`, id.Peer(), key, settings_, config.NodeFile, quoteWord(settings_), quoteWord(key))
+`, id.Peer(), key, file, config.NodeFile, quoteWord(file), quoteWord(key))
 	return err
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,16 +87,37 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := writeCertificates(f.certificate, answer); err != nil {
+	if err := c.deliver(sql, answer, f.certificate); err != nil {
 		return err
 	}
-	if c.json {
-		err = c.printJSON(render.AnswerOf(sql, answer, f.certificate))
-	} else {
-		err = render.WriteAnswer(c.out, answer, f.certificate)
+	if answer.Verdict.OtherKeys {
+		return exitStatus(failure.StatusNotPinned)
 	}
-	if err == nil && answer.Verdict.OtherKeys {
-		err = exitStatus(failure.StatusNotPinned)
+	return nil
+}
+
+// deliver prints an answer and keeps its certificate, if a path is given. A question that was
+// answered has been paid for: a certificate that cannot be written there goes into a temporary
+// file, and the answer is printed whatever becomes of it.
+func (c *command) deliver(sql string, a *client.Answer, path string) error {
+	var failed *failure.Failure
+	if err := writeCertificate(path, a.Certificate); err != nil {
+		failed = failure.Of(err)
+		path = filepath.Join(os.TempDir(), fmt.Sprintf("parley-%.12s.certificate", a.Verdict.Certificate))
+		failed.Hint = "the certificate is in " + path
+		if err := writeCertificate(path, a.Certificate); err != nil {
+			failed.Hint, path = "the certificate is lost: "+err.Error(), ""
+		}
+	}
+	var err error
+	if c.json {
+		err = c.printJSON(render.AnswerOf(sql, a, path))
+	} else {
+		err = render.WriteAnswer(c.out, a, path)
+	}
+	if err == nil && failed != nil {
+		failed.Write(c.errs)
+		err = exitStatus(failed.ExitStatus())
 	}
 	return err
 }
@@ -187,7 +209,12 @@ func checkTarget(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return failure.Usage("certificate", "", "--certificate %s is a folder: name a file", path)
 	}
-	return nil
+	trial, err := os.CreateTemp(filepath.Dir(path), disk.TemporaryPrefix+"*")
+	if err != nil {
+		return unwritable(path, disk.Explain(err))
+	}
+	trial.Close()
+	return os.Remove(trial.Name())
 }
 
 // writeCertificate writes it whole or not at all, for its owner's eyes: with its opening it shows the answer.
@@ -218,9 +245,4 @@ func readNetwork(path string) (*protocols.Network, error) {
 		return nil, f
 	}
 	return network, nil
-}
-
-// writeCertificates writes an answer's certificate, which holds those of all its rounds.
-func writeCertificates(path string, a *client.Answer) error {
-	return writeCertificate(path, a.Certificate)
 }

@@ -19,7 +19,6 @@ import (
 	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/peers"
-	"parley/node/render"
 	"parley/protocols"
 )
 
@@ -106,15 +105,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := writeCertificates(f.certificate, answer); err != nil {
-		return err
-	}
-	if c.json {
-		err = c.printJSON(render.AnswerOf(sql, answer, f.certificate))
-	} else {
-		err = render.WriteAnswer(c.out, answer, f.certificate)
-	}
-	return err
+	return c.deliver(sql, answer, f.certificate)
 }
 
 func (c *command) sayParameters(p circuits.Params) {

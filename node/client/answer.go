@@ -115,7 +115,7 @@ type DepartmentStatus struct {
 // QueryError is a query that ended without an answer. Code and Sentence are
 // all that an analyst is told; the operators' logs hold the detail.
 type QueryError struct {
-	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "withdrawn", "not-withdrawn", "too-late", "keys", "unverified" from here
+	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "withdrawn", "not-withdrawn", "too-late", "network", "keys", "unverified" from here
 	Sentence    string
 	Position    int      // 1-based character of the SQL; 0 is none
 	Hint        string   // what might have been meant; empty is none

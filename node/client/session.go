@@ -32,6 +32,10 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 	if err := c.wait(ctx); err != nil {
 		return nil, err
 	}
+	if o.Pinned != nil && o.Pinned.ID() != c.network.ID() { // before a question is spent on it
+		return nil, &QueryError{Code: "network", Sentence: fmt.Sprintf("the node is of network %s, and the pinned description is of %s: nothing was asked",
+			c.network.ID(), o.Pinned.ID())}
+	}
 	start := time.Now()
 	c.mu.Lock()
 	formed := c.replica.Epoch() != nil

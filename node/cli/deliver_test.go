@@ -1,0 +1,76 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"parley/engine"
+	"parley/node/client"
+	"parley/node/failure"
+	"parley/node/nodetest"
+	"parley/node/render"
+	"parley/protocols"
+)
+
+// TestDeliver: an answer is printed, and its certificate kept, also where it cannot be written to
+// the place that was named.
+func TestDeliver(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	text := "42"
+	answer := &client.Answer{Certificate: []byte("certificate"), Verdict: protocols.Verdict{Verified: true, Certificate: engine.Digest{0xab}},
+		Plan:   &engine.Plan{},
+		Result: &engine.Result{Columns: []string{"count"}, Kinds: []engine.Kind{engine.Integer}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}
+	good, gone := filepath.Join(t.TempDir(), "c"), filepath.Join(t.TempDir(), "gone", "c")
+	kept := filepath.Join(os.TempDir(), "parley-ab0000000000.certificate")
+	for _, tc := range []struct {
+		path, kept string
+		status     int
+	}{{good, good, failure.StatusAnswered}, {gone, kept, failure.StatusRefused}} {
+		for _, asJSON := range []bool{false, true} {
+			var out, errs bytes.Buffer
+			c := &command{out: &out, errs: &errs, progress: render.NewProgress(io.Discard), json: asJSON}
+			err := c.deliver("SELECT count(*) FROM t", answer, tc.path)
+			if exitOf(err) != tc.status || !strings.Contains(out.String(), text) || !strings.Contains(out.String(), tc.kept) {
+				t.Errorf("%s: %v\n%s", tc.path, err, &out)
+			}
+			if asJSON && !json.Valid(out.Bytes()) {
+				t.Errorf("not one object: %s", &out)
+			}
+			if tc.status != failure.StatusAnswered && !strings.Contains(errs.String(), tc.kept) {
+				t.Errorf("standard error does not say where the certificate is: %s", &errs)
+			}
+			if raw, err := os.ReadFile(tc.kept); err != nil || string(raw) != "certificate" {
+				t.Errorf("%s: %q %v", tc.kept, raw, err)
+			}
+			nodetest.Check(t, os.Remove(tc.kept))
+		}
+	}
+}
+
+// TestTargets: a certificate's file that could not be written is refused before anything is asked.
+func TestTargets(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	nodetest.Check(t, os.WriteFile(file, []byte("old"), 0o600))
+	for path, fine := range map[string]bool{"": true, file: true, filepath.Join(dir, "new"): true, dir: false, filepath.Join(dir, "none", "c"): false, filepath.Join(file, "c"): false} {
+		if err := checkTarget(path); (err == nil) != fine {
+			t.Errorf("%q: %v", path, err)
+		}
+	}
+	if os.Geteuid() != 0 {
+		nodetest.Check(t, os.Chmod(dir, 0o500))
+		if checkTarget(filepath.Join(dir, "new")) == nil {
+			t.Error("a folder that cannot be written to is taken")
+		}
+	}
+	left, err := os.ReadDir(dir)
+	nodetest.Check(t, err)
+	if old, err := os.ReadFile(file); len(left) != 1 || err != nil || string(old) != "old" {
+		t.Errorf("the look left %v, %q", left, old)
+	}
+}
