@@ -127,7 +127,7 @@ var rooms = map[string][]string{
 	"node/ledger":           {"engine", "node/disk"},
 	"node/ledger/loopback":  {"node/ledger"},
 	"node/config":           {"datasets", "datasets/files", "node/failure", "node/ledger"},
-	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "node", "node/audit", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
+	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "node", "node/audit", "node/build", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
 	"node/render":           {"engine", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},
 	"node/nodetest":         {"circuits", "node/peers", "protocols"},
 	"node/nodetest/testnet": {"engine", "node", "node/audit", "node/client", "node/config", "node/disk", "node/nodetest", "node/peers", "protocols"},

@@ -107,7 +107,6 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,
 		Args:                       cobra.ArbitraryArgs,
-		CompletionOptions:          cobra.CompletionOptions{HiddenDefaultCmd: true},
 		PersistentPreRunE:          func(cmd *cobra.Command, _ []string) error { return fromEnvironment(cmd) },
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -117,10 +116,9 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
-	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	for _, sub := range []*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.voteCommand(), c.ledgerCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.voteCommand(), c.ledgerCommand(), c.versionCommand(),
 	} {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)

@@ -55,7 +55,7 @@ func checkRotated(n *testnet.Network, founding *protocols.Verifier, before, afte
 	}
 	block := shown.Members[1].Block
 	mark := fmt.Sprintf("NOT the pinned key: rotated in block %d from %s", block, old)
-	if text := render.VerdictText(v); !strings.Contains(text, "departments  a, b ("+mark+")\n") || !strings.Contains(text, "b "+fresh+": "+mark) {
+	if text := render.VerdictText(v, false); !strings.Contains(text, "departments  a, b ("+mark+")\n") || !strings.Contains(text, "b "+fresh+": "+mark) {
 		t.Errorf("%s", text)
 	}
 
@@ -75,10 +75,10 @@ func checkRotated(n *testnet.Network, founding *protocols.Verifier, before, afte
 		t.Errorf("a block that is not there yet: %v", err)
 	}
 	pinned := verifier(n, later)
-	if v, err := pinned.Verify(after.Certificate); err != nil || !v.Verified || render.VerdictStatus(v, pinned.Pinned) != failure.StatusAnswered || !strings.Contains(render.VerdictText(v), "pinned; rotated in block") {
+	if v, err := pinned.Verify(after.Certificate); err != nil || !v.Verified || render.VerdictStatus(v, pinned.Pinned) != failure.StatusAnswered || !strings.Contains(render.VerdictText(v, false), "pinned; rotated in block") {
 		t.Errorf("%+v %v", v, err)
 	}
-	if v, err := pinned.Verify(before.Certificate); err != nil || v.Verified || !v.OtherKeys || !strings.Contains(render.VerdictText(v), "b (NOT the pinned key)") {
+	if v, err := pinned.Verify(before.Certificate); err != nil || v.Verified || !v.OtherKeys || !strings.Contains(render.VerdictText(v, false), "b (NOT the pinned key)") {
 		t.Errorf("the first key's certificate: %+v %v", v, err)
 	}
 	wrong := filepath.Join(dir, "wrong.json")

@@ -20,6 +20,7 @@ const (
 
 func (c *command) verifyCommand() *cobra.Command {
 	var network string
+	var show bool
 	cmd := &cobra.Command{
 		Use:   "verify [--network network.json] FILE",
 		Short: "check a certificate, offline",
@@ -30,14 +31,15 @@ and the answers before is recomputed too. Exit status 0: verified. 1: not verifi
 key there that is not the pinned one, whatever its name: each is shown, with the block of its vote. Whoever accepts the
 later membership pins it too: parley ledger network --at BLOCK writes its description.`,
 		Args: arguments(1, "the certificate's file"),
-		RunE: func(_ *cobra.Command, args []string) error { return c.verify(args[0], network) },
+		RunE: func(_ *cobra.Command, args []string) error { return c.verify(args[0], network, show) },
 	}
 	cmd.Flags().StringVar(&network, "network", "", "the pinned network description")
+	cmd.Flags().BoolVar(&show, "show", false, "show the answer of a certificate that is not verified, too")
 	c.jsonFlag(cmd)
 	return cmd
 }
 
-func (c *command) verify(path, network string) error {
+func (c *command) verify(path, network string, show bool) error {
 	pinned, err := readNetwork(network)
 	if err != nil {
 		return err
@@ -53,7 +55,7 @@ func (c *command) verify(path, network string) error {
 	if c.json {
 		err = c.printJSON(render.VerdictOf(verdict))
 	} else {
-		err = c.print(render.VerdictText(verdict))
+		err = c.print(render.VerdictText(verdict, show))
 	}
 	if err != nil {
 		return err

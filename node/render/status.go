@@ -13,64 +13,104 @@ import (
 	"parley/node/failure"
 )
 
-func Status(r node.Report) string {
-	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-9s %s\n", name, fmt.Sprintf(format, args...))
+// statusWidth is what a line's text may take: with its name, 80 columns. Only a word that is longer
+// itself, as an address, goes over.
+const statusWidth = 70
+
+// lines are a report's, each a name and what follows, folded.
+type lines struct{ strings.Builder }
+
+func (l *lines) add(name, format string, args ...any) {
+	for part := range folded(failure.Printable(fmt.Sprintf(format, args...)), statusWidth) {
+		fmt.Fprintf(l, "%-9s %s\n", name, part)
+		name = ""
 	}
+}
+
+// Status is what `node status` prints of a node, within 80 columns but for addresses and digests.
+func Status(r node.Report) string {
+	var b lines
+	up := (time.Duration(r.Uptime) * time.Second).String()
 	if r.Starting {
-		line("node", "%s, %s, NOT in the network yet; up %s", failure.Printable(r.Name), r.Role, (time.Duration(r.Uptime) * time.Second).String())
-		line("peer", "%s", r.Address)
-		label := "waiting"
-		for part := range folded(failure.Printable(r.Reason), 70) {
-			line(label, "%s", part)
-			label = ""
-		}
+		b.add("node", "%s, %s, NOT in the network yet; up %s", r.Name, r.Role, up)
+		b.add("peer", "%s", r.Address)
+		b.add("waiting", "%s", r.Reason)
 		return b.String()
 	}
 	health := "healthy"
 	if !r.Healthy {
 		health = "NOT healthy: " + r.Reason
 	}
-	line("node", "%s, %s, %s; up %s", failure.Printable(r.Name), r.Role, health, (time.Duration(r.Uptime) * time.Second).String())
-	line("peer", "%s", r.Address)
-	line("network", "%s", r.Network)
+	b.add("node", "%s, %s, %s; up %s", r.Name, r.Role, health, up)
+	b.add("build", "%s", r.Build)
+	b.add("peer", "%s", r.Address)
+	b.add("network", "%s", r.Network)
 	if r.Caveat != "" {
-		line("warning", "not for private data: %s", r.Caveat)
+		b.add("warning", "not for private data: %s", r.Caveat)
 	}
 	for _, w := range r.Warnings {
-		line("warning", "%s", failure.PrintableLines(w))
+		b.add("warning", "%s", w)
 	}
-	block := "no block yet"
+	ledger := "no block yet"
 	if r.Ledger.Block > 0 {
-		block = fmt.Sprintf("block %d of %s", r.Ledger.Block, r.Ledger.Time.UTC().Format(time.RFC3339))
+		ledger = fmt.Sprintf("block %d of %s", r.Ledger.Block, r.Ledger.Time.UTC().Format(time.RFC3339))
 	}
-	line("ledger", "%s, %d entries, state %s; %d of %d validators connected", block,
+	b.add("ledger", "%s, %d entries, state %s; %d of %d validators connected", ledger,
 		r.Ledger.Entries, audit.ShortDigest(r.Ledger.State), r.Ledger.Connected, r.Ledger.Validators)
 	epoch := "none is formed"
 	if r.Epoch > 0 {
 		epoch = fmt.Sprintf("%d", r.Epoch)
 	}
-	line("epoch", "%s; %d queries open; %s on record", epoch, r.Open, engine.Plural(r.Evidence, "deviation"))
-	line("storage", "%s, %.1f MB; memory %.0f MB", engine.Plural(r.Blobs, "blob"), float64(r.BlobBytes)/1e6, float64(r.Memory)/1e6)
+	b.add("epoch", "%s; %s open; %s on record", epoch, engine.Plural(r.Open, "question"), engine.Plural(r.Evidence, "deviation"))
+	for _, t := range r.Tables {
+		b.add("table", "%s", tableText(t))
+	}
+	for _, id := range r.Analysts {
+		b.add("analyst", "%s", id)
+	}
 	for _, m := range r.Members {
-		state := "connected"
-		if !m.Connected {
-			state = "NOT connected"
-		}
-		name := m.Name
-		if name == "" {
-			name = "(has not joined)"
-		}
-		if m.Standing != "" {
-			state += ", " + m.Standing
-		}
-		line("member", "%s, %s, %s, %s", failure.Printable(name), m.Role, state, m.Peer)
+		b.add("member", "%s", memberText(m))
 	}
 	for _, v := range r.Votes { // each has one that stands
 		b.WriteString(votesText(v))
 	}
+	b.add("disk", "ledger %s, journal %s, %s %s; %s of %s free", amount(r.Disk.Ledger), amount(r.Disk.Journal),
+		engine.Plural(r.Blobs, "blob"), amount(r.Disk.Blobs), amount(r.Disk.Free), amount(r.Disk.Size))
+	b.add("memory", "%s", amount(r.Memory))
 	return b.String()
+}
+
+// amount is a number of bytes in a unit that leaves it short.
+func amount[T int64 | uint64](bytes T) string {
+	size, unit := float64(bytes)/1e3, "kB"
+	for _, next := range []string{"MB", "GB", "TB"} {
+		if size >= 1000 {
+			size, unit = size/1e3, next
+		}
+	}
+	return fmt.Sprintf("%.1f %s", size, unit)
+}
+
+func tableText(t node.TableReport) string {
+	text := fmt.Sprintf("%s: %s, %s, ", t.Name, engine.Plural(int(t.Rows), "row"), engine.Plural(t.Columns, "column"))
+	switch {
+	case t.Version == 0:
+		return text + "not registered yet"
+	case t.Pending:
+		return text + fmt.Sprintf("to be registered as version %d", t.Version+1)
+	}
+	return text + fmt.Sprintf("version %d", t.Version)
+}
+
+func memberText(m node.MemberReport) string {
+	state := "connected"
+	if !m.Connected {
+		state = "NOT connected"
+	}
+	if m.Standing != "" {
+		state += ", " + m.Standing
+	}
+	return fmt.Sprintf("%s, %s, %s, %s", cmp.Or(m.Name, "(has not joined)"), m.Role, state, m.Peer)
 }
 
 // folded are the lines of a sentence, none wider than that but where one word is.

@@ -82,12 +82,17 @@ func questionOf(v protocols.Verdict) string {
 // compared tells whether the keys were compared with pinned ones.
 func compared(v protocols.Verdict) bool { return v.Pinned || v.OtherKeys }
 
+// unpinned reports whether all that a verdict lacks is a pin.
+func unpinned(v protocols.Verdict) bool {
+	return v.SelfConsistent && v.Reason == protocols.ReasonUnknownSigners
+}
+
 // VerdictLine is the verdict in one line. Without a pin it never says "verified".
 func VerdictLine(v protocols.Verdict) string {
 	line := "verified"
 	switch {
 	case v.Verified:
-	case v.SelfConsistent && v.Reason == protocols.ReasonUnknownSigners:
+	case unpinned(v):
 		line = v.Reason
 	case v.OtherKeys:
 		line = "NOT verified: " + failure.Printable(v.Reason)
@@ -107,17 +112,11 @@ func VerdictLine(v protocols.Verdict) string {
 	return line
 }
 
-func VerdictText(v protocols.Verdict) string {
+// VerdictText is what `verify` prints: the verdict first, then whose it is, then the question and the
+// answer. Of a certificate that is not verified, though keys are pinned, the answer is left out
+// unless shown asks for it: figures that stand on a screen are believed.
+func VerdictText(v protocols.Verdict, shown bool) string {
 	var b strings.Builder
-	if sql := questionOf(v); sql != "" {
-		b.WriteString(failure.PrintableLines(sql) + "\n\n")
-	}
-	if v.SelfConsistent && v.ValueShown && v.Result != nil {
-		b.WriteString(ResultGrid(v.Result).String() + "\n")
-		if text := modelText(v.Result); text != "" {
-			b.WriteString(text + "\n")
-		}
-	}
 	fmt.Fprintf(&b, "certificate  %s\n", VerdictLine(v))
 	if v.SelfConsistent {
 		seats := audit.SeatsOf(v.Seats, v.Gone)
@@ -128,9 +127,24 @@ func VerdictText(v protocols.Verdict) string {
 			fmt.Fprintf(&b, "%-12s %s\n", fmt.Sprintf("round %d", i+1), r.Certificate)
 		}
 	}
+	if sql := questionOf(v); sql != "" {
+		b.WriteString("\n" + failure.PrintableLines(sql) + "\n")
+	}
+	if !v.SelfConsistent || !v.ValueShown || v.Result == nil {
+		return b.String()
+	}
+	if !v.Verified && !unpinned(v) && !shown {
+		b.WriteString("\nThe answer is not shown, since it is not verified: --show shows it.\n")
+		return b.String()
+	}
+	b.WriteString("\n" + ResultGrid(v.Result).String())
+	if text := modelText(v.Result); text != "" {
+		b.WriteString("\n" + text)
+	}
 	return b.String()
 }
 
+// Anchor is where on the ledger an answer stands.
 func Anchor(v protocols.Verdict) string {
 	return fmt.Sprintf("block %d of %s", v.Block, v.Time.UTC().Format(time.RFC3339))
 }
