@@ -145,15 +145,16 @@ func endOf(s *protocols.State, q *protocols.QueryState) string {
 	return ""
 }
 
-// Find is the query that an argument names: its digest or the beginning of it,
-// or "last".
+// Find is the query that an argument names: its digest, its plan's or its certificate's, or the
+// beginning of one; or "last". A plan may have been asked for several times.
 func (h *History) Find(name string) (*Query, error) {
 	if name == "last" && len(h.Queries) > 0 {
 		return h.Queries[len(h.Queries)-1], nil
 	}
 	var found []*Query
+	prefix := strings.ToLower(name)
 	for _, q := range h.Queries {
-		if strings.HasPrefix(q.ID, strings.ToLower(name)) {
+		if strings.HasPrefix(q.ID, prefix) || strings.HasPrefix(q.Plan, prefix) || strings.HasPrefix(q.Certificate, prefix) {
 			found = append(found, q)
 		}
 	}
@@ -161,9 +162,14 @@ func (h *History) Find(name string) (*Query, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return nil, failure.Refused("unknown-query", "parley ledger list names them", "the ledger holds no query %q", name)
+		return nil, failure.Refused("unknown-query", "parley ledger list names them; of an answer of several rounds each round stands there by itself",
+			"the ledger holds no query %q, nor a plan or certificate of one", name)
 	}
-	return nil, failure.Refused("ambiguous", "write more of it", "%d queries begin with %q", len(found), name)
+	var ids []string
+	for _, q := range found[:min(len(found), 4)] {
+		ids = append(ids, q.ID[:12])
+	}
+	return nil, failure.Refused("ambiguous", "name one of them: "+strings.Join(ids, ", "), "%q names %d queries", name, len(found))
 }
 
 // Filter is what `search` looks for; empty fields match all.

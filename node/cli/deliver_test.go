@@ -74,3 +74,18 @@ func TestTargets(t *testing.T) {
 		t.Errorf("the look left %v, %q", left, old)
 	}
 }
+
+// TestDeliverCSV: standard output has the rows alone, and the verdict is told beside it.
+func TestDeliverCSV(t *testing.T) {
+	text := "42"
+	answer := &client.Answer{Verdict: protocols.Verdict{Verified: true}, Plan: &engine.Plan{},
+		Result: &engine.Result{Columns: []string{"count"}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}
+	var out, errs bytes.Buffer
+	c := &command{out: &out, errs: &errs, progress: render.NewProgress(&errs), csv: true}
+	if err := c.deliver("SELECT count(*) FROM t", answer, ""); err != nil || out.String() != "count\r\n42\r\n" || !strings.Contains(errs.String(), "certificate  verified") {
+		t.Errorf("%v\n%q\n%s", err, &out, &errs)
+	}
+	if status := Main([]string{"query", "--csv", "--json", "SELECT 1"}, nil, io.Discard, io.Discard); status != failure.StatusUsage {
+		t.Errorf("--csv and --json at once: status %d", status)
+	}
+}

@@ -78,9 +78,8 @@ func (c *command) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   `explain (--table NAME=FILE,... | --node MULTIADDR --identity FILE) "SELECT ..."`,
 		Short: "what a question would compute and reveal, and to whom; runs nothing",
-		Args:  arguments(1, "the SQL"),
-		RunE:  func(cmd *cobra.Command, args []string) error { return c.explain(cmd.Context(), args[0], f) },
 	}
+	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error { return c.explain(cmd.Context(), sql, f) })
 	f.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node, instead of files")

@@ -207,10 +207,10 @@ func (c *command) listLedger(ctx context.Context, f sourceFlags, filter audit.Fi
 func (c *command) ledgerShow() *cobra.Command {
 	var f sourceFlags
 	cmd := &cobra.Command{
-		Use:   "show QUERY",
+		Use:   "show DIGEST",
 		Short: "a question's whole history, as a timeline",
-		Long:  `QUERY is a query's digest, or the beginning of it as list shows it, or "last".`,
-		Args:  arguments(1, "the query's digest"),
+		Long:  `DIGEST is a query's, its plan's or its certificate's, or the beginning of it as list shows it, or "last".`,
+		Args:  arguments(1, "a digest of the query"),
 		RunE:  func(cmd *cobra.Command, args []string) error { return c.showLedger(cmd.Context(), f, args[0]) },
 	}
 	f.add(cmd)
@@ -224,24 +224,20 @@ func (c *command) showLedger(ctx context.Context, f sourceFlags, name string) er
 		return err
 	}
 	defer src.Close()
-	prefix := strings.ToLower(name)
-	h, err := audit.ReadHistory(ctx, src, pinned, func(e audit.Event) bool {
-		return e.Query != "" && (name == "last" || strings.HasPrefix(e.Query, prefix))
-	})
+	h, err := audit.ReadHistory(ctx, src, pinned, nil)
 	if err != nil {
 		return err
 	}
-	c.progress.Finish()
 	q, err := h.Find(name)
 	if err != nil {
 		return err
 	}
-	events := []audit.Event{}
-	for _, e := range h.Events {
-		if e.Query == q.ID {
-			events = append(events, e)
-		}
+	h, err = audit.ReadHistory(ctx, src, pinned, func(e audit.Event) bool { return e.Query == q.ID })
+	if err != nil {
+		return err
 	}
+	c.progress.Finish()
+	events := append([]audit.Event{}, h.Events...)
 	if c.json {
 		return c.printJSON(struct {
 			*audit.Query

@@ -112,8 +112,8 @@ func readLive(n *testnet.Network, ctx context.Context, c *command, out *bytes.Bu
 	}
 
 	var shown struct {
-		Query   string
-		Entries []audit.Event
+		Query, Plan, Certificate string
+		Entries                  []audit.Event
 	}
 	nodetest.Check(t, c.showLedger(ctx, live, first[:8]))
 	nodetest.Into(t, out, &shown)
@@ -131,6 +131,14 @@ func readLive(n *testnet.Network, ctx context.Context, c *command, out *bytes.Bu
 	}
 	out.Reset()
 	c.json = true
+	for _, name := range []string{shown.Plan, shown.Certificate[:12]} {
+		var again struct{ Query string }
+		nodetest.Check(t, c.showLedger(ctx, live, name))
+		nodetest.Into(t, out, &again)
+		if again.Query != first {
+			t.Errorf("%s shows %s, want %s", name, again.Query, first)
+		}
+	}
 	if err := c.showLedger(ctx, live, "no such query"); err == nil {
 		t.Error("a query that is not there is shown")
 	}

@@ -37,9 +37,8 @@ With --network the signers are pinned. Without it the node's own word is taken f
 the answer is shown as self-consistent, not as verified. Exit status 3: the network is the pinned one, but a vote has put
 a key there that is not pinned; the answer is shown with it, as parley verify does. An interrupt withdraws the question,
 as long as the departments have not begun to share the answer.`,
-		Args: arguments(1, "the SQL"),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.query(cmd.Context(), args[0], f) },
 	}
+	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error { return c.query(cmd.Context(), sql, f) })
 	flags := cmd.Flags()
 	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node")
 	flags.StringVar(&f.identity, "identity", "", "the analyst's identity, made by parley init")
@@ -51,6 +50,7 @@ as long as the departments have not begun to share the answer.`,
 	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
 	flags.StringVar(&f.cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
 	c.jsonFlag(cmd)
+	c.csvFlag(cmd)
 	return cmd
 }
 
@@ -110,9 +110,14 @@ func (c *command) deliver(sql string, a *client.Answer, path string) error {
 		}
 	}
 	var err error
-	if c.json {
+	switch {
+	case c.json:
 		err = c.printJSON(render.AnswerOf(sql, a, path))
-	} else {
+	case c.csv:
+		if err = c.print(render.CSV(a.Result)); err == nil {
+			c.progress.Note("%s", render.Provenance(a, path))
+		}
+	default:
 		err = render.WriteAnswer(c.out, a, path)
 	}
 	if err == nil && failed != nil {

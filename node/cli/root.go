@@ -32,6 +32,7 @@ type command struct {
 	out        io.Writer // answers only
 	errs       io.Writer // everything else
 	json       bool
+	csv        bool
 	progress   *render.Progress
 	aside      asideColumns                               // of the tables that register has read
 	left       leftColumns                                // of the same
@@ -231,4 +232,9 @@ func (c *command) print(text string) error {
 		return &failure.Failure{Code: "write", Message: fmt.Sprintf("cannot write the answer: %s", disk.Explain(err)), Cause: err}
 	}
 	return nil
+}
+
+// csvFlag adds --csv, to a command that prints an answer.
+func (c *command) csvFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&c.csv, "csv", false, "the answer's rows as CSV on standard output, NULL empty; everything else on standard error")
 }

@@ -44,9 +44,8 @@ files only, and asks the question. Types, bounds and dictionaries are inferred a
 
   parley try --table heart=cleveland.csv,hungary.csv "SELECT sex, count(*), avg(chol) FROM heart GROUP BY sex"
   parley try --table 'sales=branches/*.parquet' "SELECT sum(amount) FROM sales"`,
-		Args: arguments(1, "the SQL"),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.try(cmd.Context(), args[0], f) },
 	}
+	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error { return c.try(cmd.Context(), sql, f) })
 	f.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.dir, "dir", "", "where the network's files live; a temporary folder otherwise, removed at the end")
@@ -55,6 +54,7 @@ files only, and asks the question. Types, bounds and dictionaries are inferred a
 	flags.StringVar(&f.certificate, "certificate", "", "write the certificate to this file")
 	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
 	c.jsonFlag(cmd)
+	c.csvFlag(cmd)
 	return cmd
 }
 

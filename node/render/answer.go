@@ -4,6 +4,7 @@
 package render
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -202,4 +203,24 @@ func JSON(v any) (string, error) {
 		return "", fmt.Errorf("encoding the answer: %w", err)
 	}
 	return text.String(), nil
+}
+
+// CSV is a result by RFC 4180, with the names of its columns first. NULL is an empty field, and so is
+// an empty text.
+func CSV(r *engine.Result) string {
+	var text strings.Builder
+	w := csv.NewWriter(&text)
+	w.UseCRLF = true
+	w.Write(r.Columns) // a Builder takes everything
+	for _, row := range Texts(r) {
+		fields := make([]string, len(row))
+		for i, field := range row {
+			if field != nil {
+				fields[i] = *field
+			}
+		}
+		w.Write(fields)
+	}
+	w.Flush()
+	return text.String()
 }

@@ -153,3 +153,11 @@ func TestRoundsAreShown(t *testing.T) {
 		t.Error("an answer of one round lists rounds")
 	}
 }
+
+func TestAnswerAsCSV(t *testing.T) {
+	quoted, figure := "a \"b\", c", "1.50"
+	got := CSV(&engine.Result{Columns: []string{"name, by hand", "sum"}, Rows: [][]engine.Value{{{Text: &quoted}, {Text: &figure}}, {{}, {}}}})
+	if want := "\"name, by hand\",sum\r\n\"a \"\"b\"\", c\",1.50\r\n,\r\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
