@@ -15,9 +15,7 @@ import (
 	"parley/engine"
 	"parley/node/client"
 	"parley/node/config"
-	"parley/node/exchange"
 	"parley/node/failure"
-	"parley/node/peers"
 	"parley/node/render"
 	"parley/protocols"
 )
@@ -140,15 +138,7 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 	if f.identity == "" {
 		return none, failure.Usage("flag", "parley init DIR makes one", "explain --node needs --identity")
 	}
-	id, err := peers.LoadIdentity(f.identity)
-	if err != nil {
-		return none, failure.Usage("identity", "", "%s", err)
-	}
-	if err := exchange.CheckAddress(f.node); err != nil {
-		return none, err
-	}
-	c.progress.Step("connecting to %s", f.node)
-	analyst, err := client.Dial(ctx, f.node, id, client.Options{})
+	analyst, err := c.dialAsker(ctx, askerFlags{f.node, f.identity}, "")
 	if err != nil {
 		return none, err
 	}
@@ -206,7 +196,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Department, b.Department))
 	})
 	for _, table := range tableNames(sources) {
-		if _, err := engine.Merge(registrationsOf(catalogue, table)); err != nil {
+		if _, err := engine.Merge(render.RegistrationsOf(catalogue, table)); err != nil {
 			return nil, naming(err, sources)
 		}
 	}
@@ -231,16 +221,6 @@ func describeTable(ctx context.Context, department string, t config.Table) (tabl
 		notes = append(slices.Clip(notes), note)
 	}
 	return tableDescription{table.Registration(department, 1), table.Aside(), table.Left(), notes}, table.Close()
-}
-
-func registrationsOf(catalogue engine.Catalogue, table string) []engine.Registration {
-	var out []engine.Registration
-	for _, r := range catalogue {
-		if r.Table == table {
-			out = append(out, r)
-		}
-	}
-	return out
 }
 
 // newQuestion plans a question over the departments that are named, or all that hold the table.
@@ -282,15 +262,5 @@ func naming(err error, sources []source) *failure.Failure {
 
 // describe shows a catalogue's tables on standard error.
 func (c *command) describe(catalogue engine.Catalogue) {
-	var seen string
-	for _, r := range catalogue {
-		if r.Table == seen {
-			continue
-		}
-		seen = r.Table
-		registrations := registrationsOf(catalogue, r.Table)
-		if schema, err := engine.Merge(registrations); err == nil {
-			c.progress.Note("%s", render.Schema(registrations, schema)+"\n")
-		}
-	}
+	c.progress.Note("%s", render.Tables(catalogue))
 }

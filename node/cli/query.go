@@ -12,19 +12,18 @@ import (
 
 	"parley/node/client"
 	"parley/node/disk"
-	"parley/node/exchange"
 	"parley/node/failure"
-	"parley/node/peers"
 	"parley/node/render"
 	"parley/protocols"
 )
 
 // queryFlags are what `query` takes.
 type queryFlags struct {
-	node, identity, network, certificate, cache string
-	noOpening                                   bool
-	deadline, wait                              time.Duration
-	departments                                 []string
+	askerFlags
+	network, certificate, cache string
+	noOpening                   bool
+	deadline, wait              time.Duration
+	departments                 []string
 }
 
 func (c *command) queryCommand() *cobra.Command {
@@ -39,9 +38,8 @@ a key there that is not pinned; the answer is shown with it, as parley verify do
 as long as the departments have not begun to share the answer.`,
 	}
 	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error { return c.query(cmd.Context(), sql, f) })
+	f.askerFlags.add(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node")
-	flags.StringVar(&f.identity, "identity", "", "the analyst's identity, made by parley init")
 	flags.StringVar(&f.network, "network", "", "the pinned network description")
 	flags.StringVar(&f.certificate, "certificate", "", "write the certificate to this file")
 	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
@@ -63,22 +61,14 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 	if err := checkDeadline(f.deadline); err != nil {
 		return err
 	}
-	if err := exchange.CheckAddress(f.node); err != nil {
-		return err
-	}
 	pinned, err := readNetwork(f.network)
 	if err != nil {
 		return err
 	}
-	id, err := peers.LoadIdentity(f.identity)
-	if err != nil {
-		return failure.Usage("identity", "", "%s", err)
-	}
 	if err := checkTarget(f.certificate); err != nil {
 		return err
 	}
-	c.progress.Step("connecting to %s", f.node)
-	analyst, err := client.Dial(ctx, f.node, id, client.Options{CacheDir: f.cache})
+	analyst, err := c.dialAsker(ctx, f.askerFlags, f.cache)
 	if err != nil {
 		return err
 	}

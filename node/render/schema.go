@@ -64,3 +64,82 @@ func dictionaryText(c engine.Column) string {
 	}
 	return strings.Join(c.Dictionary, ", ")
 }
+
+// Tables shows a catalogue's tables one after the other.
+func Tables(catalogue engine.Catalogue) string {
+	var b strings.Builder
+	for i, r := range catalogue {
+		if i > 0 && catalogue[i-1].Table == r.Table {
+			continue
+		}
+		registrations := RegistrationsOf(catalogue, r.Table)
+		if schema, err := engine.Merge(registrations); err == nil { // else no question about it can be asked
+			b.WriteString(Schema(registrations, schema) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// RegistrationsOf are the departments' registrations of a table.
+func RegistrationsOf(catalogue engine.Catalogue, table string) []engine.Registration {
+	var out []engine.Registration
+	for _, r := range catalogue {
+		if r.Table == table {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Table is a table as `tables --json` prints it.
+type Table struct {
+	Table       string   `json:"table"`
+	Departments []Holder `json:"departments"`
+	Columns     []Column `json:"columns"`
+}
+
+// Holder is a department that has a table registered.
+type Holder struct {
+	Name    string `json:"name"`
+	Rows    int64  `json:"rows"`
+	Version uint64 `json:"version"`
+}
+
+// Column is a column over all departments. Bounds are texts, exact; values are those that may be
+// grouped by, and null where there are too many.
+type Column struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type"`
+	Smallest string   `json:"smallest,omitempty"`
+	Largest  string   `json:"largest,omitempty"`
+	Nullable bool     `json:"nullable"`
+	Values   []string `json:"values"`
+}
+
+// TablesOf is the JSON form of a catalogue.
+func TablesOf(catalogue engine.Catalogue) []Table {
+	out := []Table{}
+	for i, r := range catalogue {
+		if i > 0 && catalogue[i-1].Table == r.Table {
+			continue
+		}
+		registrations := RegistrationsOf(catalogue, r.Table)
+		schema, err := engine.Merge(registrations)
+		if err != nil {
+			continue // no question about it can be asked
+		}
+		t := Table{Table: r.Table}
+		for _, held := range registrations {
+			t.Departments = append(t.Departments, Holder{held.Department, held.Rows, held.Version})
+		}
+		for _, c := range schema.Columns {
+			column := Column{Name: c.Name, Type: typeText(c), Smallest: boundText(c, c.Min), Largest: boundText(c, c.Max), Nullable: c.Nullable}
+			if c.HasDictionary {
+				column.Values = append([]string{}, c.Dictionary...)
+			}
+			t.Columns = append(t.Columns, column)
+		}
+		out = append(out, t)
+	}
+	return out
+}
