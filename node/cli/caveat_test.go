@@ -49,14 +49,14 @@ func TestCaveatIsSaid(t *testing.T) {
 		"ledger check":          export(func(*audit.Checked) {}),
 		"check, not pinned":     export(func(f *audit.Checked) { f.Verified, f.Pinned = false, false }),
 		"check, other keys":     export(func(f *audit.Checked) { f.Verified, f.OtherKeys = false, []string{"b"} }),
-		"status":                render.Status(node.Report{Caveat: protocols.DevelopmentCaveat}),
+		"status":                unfolded(render.Status(node.Report{Caveat: protocols.DevelopmentCaveat})),
 		"status JSON":           inJSON(node.Report{Caveat: protocols.DevelopmentCaveat}),
 	} {
 		if strings.Count(text, caveat) != 1 {
 			t.Errorf("%s: %s", name, text)
 		}
 	}
-	if text := render.Status(node.Report{Caveat: protocols.DevelopmentCaveat}); !strings.Contains(text, "not for private data") {
+	if text := unfolded(render.Status(node.Report{Caveat: protocols.DevelopmentCaveat})); !strings.Contains(text, "not for private data") {
 		t.Error(text)
 	}
 	for name, text := range map[string]string{
@@ -69,3 +69,6 @@ func TestCaveatIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// unfolded is a text without the ends of its lines.
+func unfolded(text string) string { return strings.Join(strings.Fields(text), " ") }

@@ -153,18 +153,20 @@ func TestRearrangedExport(t *testing.T) {
 		t.Fatalf("no frame %v", kind)
 		return exportFrame{}
 	}
-	fifth, sixth, blob, seal := of(blockFrame, 4), of(blockFrame, 5), of(blobFrame, 3), of(sealFrame, 0)
+	// Two blocks in a row, from 5 on: which have blobs behind them depends on when entries came.
+	first, next := pairOfBlocks(t, frames, 5)
+	blob, seal := of(blobFrame, 3), of(sealFrame, 0)
 	last := frames[len(frames)-1]
-	swapped := slices.Concat(export[:fifth.begin], export[sixth.begin:sixth.end], export[fifth.end:sixth.begin], export[fifth.begin:fifth.end], export[sixth.end:])
+	swapped := slices.Concat(export[:first.begin], export[next.begin:next.end], export[first.begin:first.end], export[next.end:])
 	foreign := framesIn(t, other)
 	cases := []struct {
 		name   string
 		export []byte
 		block  uint64 // 0: any
 	}{
-		{"a removed block", without(fifth, nil), 5},
-		{"a repeated block", without(fifth, slices.Concat(export[fifth.begin:fifth.end], export[fifth.begin:fifth.end])), 6},
-		{"swapped blocks", swapped, 5},
+		{"a removed block", without(first, nil), first.block},
+		{"a repeated block", without(first, slices.Concat(export[first.begin:first.end], export[first.begin:first.end])), next.block},
+		{"swapped blocks", swapped, first.block},
 		{"a removed blob", without(blob, nil), blob.block},
 		{"a removed seal", without(seal, nil), seal.block},
 		{"another blob in its place", without(blob, export[of(blobFrame, 4).begin:of(blobFrame, 4).end]), blob.block},
@@ -172,7 +174,7 @@ func TestRearrangedExport(t *testing.T) {
 		{"cut", export[:len(export)/2], 0},
 		{"more after the end", append(slices.Clone(export), 0), 0},
 		{"another network's genesis", slices.Concat(other[:foreign[0].end], export[frames[0].end:]), 0},
-		{"another network's block", without(fifth, other[foreign[5].begin:foreign[5].end]), 5},
+		{"another network's block", without(first, other[foreign[5].begin:foreign[5].end]), first.block},
 		{"the last block cut off", slices.Concat(export[:lastBlock(frames).begin], export[last.begin:]), 0},
 		{"another network", other, 0},
 		{"empty", nil, 0},
@@ -202,6 +204,18 @@ func TestRearrangedExport(t *testing.T) {
 	if !got.Verified || len(got.Missing) != 1 || got.Missing[0] != digest || len(got.Incomplete) != 1 || got.Proofs+len(got.Unchecked) != got.Blobs {
 		t.Errorf("a missing blob: %+v", got)
 	}
+}
+
+// pairOfBlocks are a block that is at least so high and the next one, with nothing between them.
+func pairOfBlocks(t *testing.T, frames []exportFrame, least uint64) (exportFrame, exportFrame) {
+	t.Helper()
+	for i, f := range frames[:len(frames)-1] {
+		if f.kind == blockFrame && f.block >= least && frames[i+1].kind == blockFrame {
+			return f, frames[i+1]
+		}
+	}
+	t.Fatal("each block has blobs behind it")
+	return exportFrame{}, exportFrame{}
 }
 
 func lastBlock(frames []exportFrame) exportFrame {

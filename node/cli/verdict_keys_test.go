@@ -133,7 +133,7 @@ func checkRotated(n *testnet.Network, founding *protocols.Verifier, before, afte
 		}
 	}
 	report := n.Report(0)
-	if m := report.Members[1]; m.Peer != fresh || m.Standing != fmt.Sprintf("rotated in block %d from %s", block, old) || !strings.Contains(render.Status(report), m.Standing) {
+	if m := report.Members[1]; m.Peer != fresh || m.Standing != fmt.Sprintf("rotated in block %d from %s", block, old) || !strings.Contains(unfolded(render.Status(report)), m.Standing) {
 		t.Errorf("%+v", m)
 	}
 }
