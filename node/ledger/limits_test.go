@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/libp2p/go-libp2p/core/peer"
+
 	"parley/engine"
 )
 
@@ -107,7 +109,9 @@ func TestHeavyState(t *testing.T) {
 	b.mustAppend(0, "note 3")
 	late.host = newHost(t, late.key, late.listen)
 	defer late.host.Close()
-	late.host.Peerstore().AddAddrs(b.nodes[0].host.ID(), b.nodes[0].host.Addrs(), time.Hour)
+	if err := late.host.Connect(t.Context(), peer.AddrInfo{ID: b.nodes[0].host.ID(), Addrs: b.nodes[0].host.Addrs()}); err != nil { // joining does not dial
+		t.Fatal(err)
+	}
 	c := b.config(1)
 	c.StateSync, c.Trust = true, trustedOf(t, b.nodes[0].ledger, 2)
 	l, err := Open(t.Context(), c)

@@ -136,7 +136,15 @@ func (b *bench) start(i int) *Ledger {
 		m.host.Peerstore().AddAddrs(other.host.ID(), other.host.Addrs(), peerstore.PermanentAddrTTL)
 		other.host.Peerstore().AddAddrs(m.host.ID(), m.host.Addrs(), peerstore.PermanentAddrTTL)
 	}
-	l, err := Open(context.Background(), b.config(i))
+	c := b.config(i)
+	for j, other := range b.nodes {
+		if c.StateSync && j != i && other.host != nil { // joining does not dial
+			if err := m.host.Connect(context.Background(), peer.AddrInfo{ID: other.host.ID()}); err != nil {
+				b.t.Fatal(err)
+			}
+		}
+	}
+	l, err := Open(context.Background(), c)
 	if err != nil {
 		b.t.Fatalf("node %d: %v", i, err)
 	}
