@@ -287,8 +287,9 @@ func (n *node) becomeReady() {
 	}
 	n.duty.ready = true
 	v := *n.view.Load()
-	v.status, v.awaits = n.status(true), ""
+	v.status = n.status(true)
 	n.view.Store(&v)
+	n.refreshView() // whoever is told may look at once
 	n.log.Info("ready", "address", v.status.Address)
 	if n.o.Ready != nil {
 		n.o.Ready(v.status)
