@@ -100,20 +100,8 @@ func TestMissingDepartment(t *testing.T) {
 	}
 	n := testnet.New(t, 3)
 	n.AddAuditor() // with one of three validators down, nothing would be ordered
-	var hang atomic.Bool
 	absent := 1
-	n.Options = func(department int, o *node.Options) {
-		if department == absent {
-			o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
-				return nodetest.StepFunc(func(e protocols.Event) (protocols.Ready, error) {
-					if hang.Load() {
-						return protocols.Ready{}, nil
-					}
-					return m.Step(e)
-				})
-			}
-		}
-	}
+	hang := hanging(n, absent)
 	n.StartAll()
 	c := n.Dial(0)
 	name := n.Nodes[absent].Config.Name

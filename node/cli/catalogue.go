@@ -64,9 +64,8 @@ func (c *command) listTables(ctx context.Context, f askerFlags) error {
 		return err
 	}
 	c.progress.Finish()
-	tables := render.TablesOf(catalogue)
 	if c.json {
-		return c.printJSON(map[string]any{"tables": tables})
+		return c.printJSON(map[string]any{"tables": render.TablesOf(catalogue)})
 	}
 	return c.print(render.Tables(catalogue))
 }
