@@ -97,6 +97,9 @@ func (k *testKey) inDomain(t testing.TB, row int) {
 }
 
 func TestHonestKeysPass(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	for _, s := range Statements {
 		k := newTestKey(t, s)
 		if err := k.sys.check(k.l, k.h, k.vk); err != nil {
@@ -115,6 +118,9 @@ func TestHonestKeysPass(t *testing.T) {
 // TestLayoutIsTheLibrarys compares what is recomputed from the system with what gnark's own setup
 // of it gives.
 func TestLayoutIsTheLibrarys(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	for _, s := range Statements {
 		k := newTestKey(t, s)
 		var pk groth16.ProvingKey
@@ -137,6 +143,9 @@ func TestLayoutIsTheLibrarys(t *testing.T) {
 
 // TestHostileKeys tampers with a key in every way that its maker could; each is refused.
 func TestHostileKeys(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	_, _, g1, g2 := bn254.Generators()
 	const circuit, infinity = "do not belong to this circuit", "at infinity"
 	cases := []struct {

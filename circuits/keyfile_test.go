@@ -200,6 +200,9 @@ func TestKeysAreKnownByTheirDigests(t *testing.T) {
 
 // TestMarkIsOfOneKey: what was checked once is not checked again, and another key is.
 func TestMarkIsOfOneKey(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	good := plant(t, func(*testKey) {})
 	if err := good.Preload(StatementKeyShare); err != nil {
 		t.Fatal(err)

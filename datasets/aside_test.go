@@ -84,6 +84,9 @@ func asideCases(t *testing.T) map[string]asideCase {
 // TestAside: a column that nobody asks about does not refuse a table. The table
 // is the one that the other columns make.
 func TestAside(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	for name, c := range asideCases(t) {
 		t.Run(name, func(t *testing.T) {
 			table := open(t, Options{Salt: []byte("s")}, c.files...)

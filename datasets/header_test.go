@@ -47,6 +47,9 @@ var firstRows = map[string]string{
 // TestNoHeader: a file without header is refused by itself, naming the option, or
 // taken with it, whole.
 func TestNoHeader(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	for name, text := range firstRows {
 		t.Run(name, func(t *testing.T) {
 			file := write(t, "h.csv", text)
@@ -68,6 +71,9 @@ func TestNoHeader(t *testing.T) {
 
 // TestHeaders: what has always been a header stays one.
 func TestHeaders(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	for name, c := range map[string]struct {
 		text, columns string
 		note          bool

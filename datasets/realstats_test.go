@@ -152,6 +152,9 @@ func checkGroupFigures(t *testing.T, tables map[string]*Table, want figures, key
 }
 
 func TestHeartFigures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	var want map[string]figures
 	readAnswers(t, "heart/answers.json", &want)
 	tables := openAll(t, rehearsal.Split(t, rehearsal.RealFile(t, "heart/heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] }))

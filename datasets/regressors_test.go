@@ -14,6 +14,9 @@ import (
 // one ciphertext of the smaller parameters, as a single sum does, and finds the
 // coefficients that the rows were made with.
 func TestThirtyRegressors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	const columns, rows = 30, 200
 	random := rand.New(rand.NewPCG(30, 3))
 	var names []string

@@ -47,6 +47,9 @@ func column1(values string) string {
 // TestLookalikes: a comparison that would compare bytes is refused, and the note
 // names the value.
 func TestLookalikes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	for name, c := range lookalikes {
 		t.Run(name, func(t *testing.T) {
 			table := openText(t, column1(c.values))

@@ -110,6 +110,9 @@ func atof(t *testing.T, text string) float64 {
 
 // TestHeartLogreg fits the diagnosis over four hospitals.
 func TestHeartLogreg(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	paths := rehearsal.Split(t, rehearsal.RealFile(t, "heart/heart_4hospitals.csv"), func(row map[string]string) string { return row["hospital"] })
 	r := converse(t, "SELECT logreg(num > 0, age, chol, oldpeak, factor(cp)) FROM t WHERE chol > 0", openAll(t, paths))
 	agreeFit(t, r, paths, []string{"num", "age", "chol", "oldpeak", "cp"}, func(v map[string]string) bool { return atof(t, v["chol"]) > 0 }, func(v map[string]string) ([]float64, bool) {
@@ -144,6 +147,9 @@ func TestAdultLogreg(t *testing.T) {
 // TestScorePaths compares DuckDB, which calls the scores, with the rows in Go, over
 // coefficients as a fit's steps have them and over sketches.
 func TestScorePaths(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	s := rehearsal.NewSample(77)
 	tables := map[string]*Table{}
 	for style := range 3 {

@@ -58,6 +58,9 @@ func wideRows(t *testing.T) (tables map[string]*Table, values map[string][3][]in
 // TestSearchByGroup searches from files to the answer: each group's own ranges, of
 // integers, decimals and dates, in DuckDB and over the rows in Go alike.
 func TestSearchByGroup(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	tables, values := wideRows(t)
 	for _, c := range []struct {
 		name, call string

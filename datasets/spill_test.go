@@ -79,6 +79,9 @@ func TestSpill(t *testing.T) {
 // TestRoom: what does not fit is refused, at once where that is known before, in
 // a sentence with the limits; no folder stays.
 func TestRoom(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	file, _ := bigFile(t, 120_000) // 5.5 MB
 	for name, c := range map[string]struct {
 		room  storeRoom

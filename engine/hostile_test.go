@@ -45,6 +45,9 @@ func askAnything(t *testing.T, sql string, cat Catalogue) error {
 
 // TestHostileText: texts that nest, repeat and break are refused quickly.
 func TestHostileText(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	cat := fixtureCatalogue()
 	for _, pair := range [][2]string{
 		{"(", ")"}, {"- ", ""}, {"+ ", ""}, {"NOT ", ""}, {"1+", ""}, {"k = k OR NOT ", ""}, {"(SELECT ", ")"}, {"f(", ")"},

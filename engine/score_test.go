@@ -58,6 +58,9 @@ func bigLog(x *big.Float) *big.Float {
 // TestScores holds the three functions to their error bound, and what section 13 says
 // of them exactly.
 func TestScores(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	r := rand.New(rand.NewPCG(14, 1))
 	worst := [3]float64{}
 	check := func(n *big.Int, scale int) {

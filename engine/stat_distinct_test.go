@@ -76,6 +76,9 @@ func TestSketchEdges(t *testing.T) {
 // TestCountDistinctEstimate asks through a plan: what departments share counts once,
 // NULLs do not count.
 func TestCountDistinctEstimate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a second")
+	}
 	random := rand.New(rand.NewPCG(15, 3))
 	var parts [3][]row
 	for i := range 120 {

@@ -81,6 +81,9 @@ func TestRestart(t *testing.T) {
 
 // One department alone is a network too.
 func TestOneDepartment(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a whole network")
+	}
 	t.Parallel()
 	n := testnet.New(t, 1)
 	n.StartAll()
@@ -212,6 +215,9 @@ func TestLostJournal(t *testing.T) {
 // What only a query needed is gone when it has ended; the epoch's secret stays
 // in its journal, and all files are the owner's alone.
 func TestFilesOnDisk(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a whole network")
+	}
 	t.Parallel()
 	n := testnet.New(t, 2)
 	n.StartAll()

@@ -16,6 +16,9 @@ import (
 // TestAskedOnce counts what one question costs a whole network: each department plans it once and
 // verifies each proof once; the analyst's client too, which plans once more for the verdict.
 func TestAskedOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a whole network")
+	}
 	const departments = 2
 	n := testnet.New(t, departments)
 	n.StartAll()
@@ -47,6 +50,9 @@ func TestAskedOnce(t *testing.T) {
 // TestAskPinned: no answer is given that its certificate does not show under the pin, and without a
 // pin the signers are unknown.
 func TestAskPinned(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a whole network")
+	}
 	n := testnet.New(t, 2)
 	n.StartAll()
 	c := n.Dial(0)

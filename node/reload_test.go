@@ -254,9 +254,11 @@ func TestSaysWhyItStops(t *testing.T) {
 	n := testnet.New(t, 1)
 	member := n.Start(0)
 	n.Logged(0, "msg=listening")
-	n.Eventually("the door", func() bool {
-		_, err := os.Stat(filepath.Join(member.Config.Dir, config.ControlFile))
-		return err == nil
+	epochs := filepath.Join(member.Config.Dir, "journal", "epochs")
+	n.Eventually("the door and the journal", func() bool {
+		_, door := os.Stat(filepath.Join(member.Config.Dir, config.ControlFile))
+		_, journal := os.Stat(epochs)
+		return door == nil && journal == nil
 	})
 	n.Stop(0)
 	n.Logged(0, `msg="the node stops" why="context canceled"`)
@@ -274,7 +276,7 @@ func TestSaysWhyItStops(t *testing.T) {
 	nodetest.Check(t, <-done)
 	n.Logged(0, `why="the tide came in"`)
 	// An error says what to do.
-	nodetest.Check(t, os.WriteFile(filepath.Join(member.Config.Dir, "journal", "epochs"), []byte("parley records 2\nand what nobody wrote"), 0o600))
+	nodetest.Check(t, os.WriteFile(epochs, []byte("parley records 2\nand what nobody wrote"), 0o600))
 	if err := node.Run(t.Context(), member.Config, o); err == nil {
 		t.Error("a node runs with a journal that is damaged")
 	}

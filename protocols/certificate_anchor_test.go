@@ -82,6 +82,9 @@ func TestTranscript(t *testing.T) {
 
 // TestAnchors: a certificate is verified only with the receipt for its own Done.
 func TestAnchors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 62)
 	w, c := certified(t, 62, bySex)
 	w.askFor(byAge, "city1", "city3")

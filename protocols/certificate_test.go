@@ -75,6 +75,9 @@ func TestCertificateVerdicts(t *testing.T) {
 // TestStrangersAreNeverVerified: departments of the same names with keys of their own make a
 // certificate that is right in every respect but the pin.
 func TestStrangersAreNeverVerified(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 22)
 	w, _ := certified(t, 22, bySex)
 	strangers := newWorldWithKeys(t, 23, 3, "strangers ")
@@ -175,6 +178,9 @@ type forgery struct {
 }
 
 func TestColludersAreFoundOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 25)
 	w, c := certified(t, 25, bySex)
 	if v := w.verdict(w.reforge(c, nil)); !v.Verified {

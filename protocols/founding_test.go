@@ -14,6 +14,9 @@ import (
 // TestTwoFoundings: the same members found a network twice. Nothing that was signed in its first
 // life verifies in the second.
 func TestTwoFoundings(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 64)
 	first, c := certified(t, 64, bySex)
 	nonce := engine.Hash("the second life")

@@ -194,6 +194,9 @@ func TestCatalogueShare(t *testing.T) {
 
 // TestLessIsTaken: who has more than its share, since members came, may register less.
 func TestLessIsTaken(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	c := boundedCourt(t, MaxDepartments)
 	c.quiet = true
 	size := MaxCatalogueBytes/4/8 + 1<<12

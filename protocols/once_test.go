@@ -22,6 +22,9 @@ func (p *party) tally(f func()) {
 // plans it once and verifies each proof that it needs once, and the proofs that it makes itself
 // once more, as it makes them; and so does whoever verifies the certificate.
 func TestPlannedOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 1)
 	w := newWorld(t, 1, 3)
 	w.askFor(bySex) // forms the epoch

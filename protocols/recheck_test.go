@@ -120,6 +120,9 @@ func TestRecheckNamesAnotherCertificate(t *testing.T) {
 // What a liar committed to does not verify, and the ledger did not go on with it; an innocent's
 // blob does.
 func TestRecheckOfLies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	for seed, kind := range []liar.Kind{liar.BadProof, liar.WrongShare, liar.Garbage, liar.FalseAccusation} {
 		cryptotest.SetGlobalRandom(t, uint64(seed))
 		w := newWorld(t, uint64(seed), 2)

@@ -12,6 +12,9 @@ import (
 // TestTwoOfFourDown takes two of four validators down at any point of a query: nothing is ordered
 // any more, and when both are back the query is answered.
 func TestTwoOfFourDown(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 61)
 	base := formed(t, 61, 3)
 	points := calmPoints(t, base)
@@ -56,6 +59,9 @@ func TestTwoOfFourDown(t *testing.T) {
 // sees nothing new; two stop the ledger; one does not, and the query goes on as far as it needs no
 // word of it. When the partition heals, all catch up, the query is answered and all agree.
 func TestPartition(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 62)
 	base := formed(t, 62, 3)
 	points := calmPoints(t, base)

@@ -65,6 +65,9 @@ func TestReplayOfARun(t *testing.T) {
 // TestVoteBeforeDone: a change that takes effect between the analyst's word and its place on the
 // ledger belongs into the certificate: the word is given again.
 func TestVoteBeforeDone(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 52)
 	w := newWorld(t, 52, 3)
 	w.before = func(e protocols.Entry) {
@@ -92,6 +95,9 @@ func TestVoteBeforeDone(t *testing.T) {
 // TestNewDepartmentTakesPart: it is voted in, joins, registers, and the next questions are asked
 // of it too, in an epoch of its own key share.
 func TestNewDepartmentTakesPart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 53)
 	w := newWorld(t, 53, 2)
 	w.askFor(bySex)
@@ -113,6 +119,9 @@ func TestNewDepartmentTakesPart(t *testing.T) {
 // TestRemovedInAQuery: the query ends with the name of the department that a vote removed, and
 // the others go on without it.
 func TestRemovedInAQuery(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 54)
 	w := newWorld(t, 54, 3)
 	victim := w.departments()[1]

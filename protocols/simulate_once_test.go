@@ -24,6 +24,9 @@ func (w *world) entriesOf(p *party, kind protocols.EntryKind) int {
 // TestJournalOfAnotherTime: a department whose journal was rolled back behind what the ledger
 // holds does not go on, and makes nothing a second time (README section 5).
 func TestJournalOfAnotherTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	for _, kind := range []protocols.JournalKind{protocols.JournalKeyShare, protocols.JournalContribute, protocols.JournalShare} {
 		cryptotest.SetGlobalRandom(t, 31)
 		w := newWorld(t, 31, 2)
@@ -128,6 +131,9 @@ func lyingAnalyst(w *world, change func(*protocols.Ask)) {
 // TestDepartmentsCheckThemselves: each department refuses by itself what its input privacy
 // rests on, though the referee lets it pass.
 func TestDepartmentsCheckThemselves(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cases := []struct {
 		name, code string
 		prepare    func(w *world)

@@ -70,6 +70,9 @@ type liarCase struct {
 }
 
 func TestLiarsAreNamed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cases := []liarCase{
 		{liar.BadProof, protocols.FaultBadProof},
 		{liar.WrongShare, protocols.FaultWrongShare},
@@ -149,6 +152,9 @@ func (w *world) checkNamed(culprit *party, kind protocols.FaultKind) {
 }
 
 func TestBadKeyShareIsNamed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 3)
 	w := newWorld(t, 3, 3)
 	culprit := w.departments()[2]
@@ -191,6 +197,9 @@ func (w *world) attemptFormation() {
 // TestHangingDepartment stops a department at every point of a query: the query ends at its
 // deadline, by name, and the next one is answered once the department is back.
 func TestHangingDepartment(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	run := func(t *testing.T, at int) (*world, *party) {
 		cryptotest.SetGlobalRandom(t, 11)
 		w := newWorld(t, 11, 3)

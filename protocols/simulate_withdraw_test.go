@@ -15,6 +15,9 @@ import (
 // made a share of it, or it is too late, and the analyst is told; or there is the answer. All have
 // one state, nobody is convicted, and the next question is answered.
 func TestWithdrawSchedules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	cryptotest.SetGlobalRandom(t, 91)
 	bases := []*world{formed(t, 91, 2), formed(t, 92, 3)}
 	var points []map[string]int

@@ -69,62 +69,61 @@ func (w *world) addOne(role protocols.Role, name string) (*party, uint64) {
 }
 
 type takeover struct {
-	name  string
-	who   string // that the verdict names; empty: nobody
-	how   protocols.Standing
-	does  func(w *world) uint64 // returns the block to be named
-	short bool                  // run with -short too
+	name string
+	who  string // that the verdict names; empty: nobody
+	how  protocols.Standing
+	does func(w *world) uint64 // returns the block to be named
 }
 
 func takeovers() []takeover {
 	second := func(w *world) *party { return w.departments()[1] }
 	return []takeover{
-		{"nothing", "", "", func(*world) uint64 { return 0 }, false},
+		{"nothing", "", "", func(*world) uint64 { return 0 }},
 		{"seized by all others", "city2", protocols.Seized, func(w *world) uint64 {
 			return w.putIn(protocols.ActionSeize, second(w), "thief")
-		}, true},
+		}},
 		{"handed over", "city2", protocols.Rotated, func(w *world) uint64 {
 			return w.putIn(protocols.ActionRotate, second(w), "heir")
-		}, true},
+		}},
 		{"removed, and added under the same name", "city2", protocols.Replaced, func(w *world) uint64 {
 			return w.removeAndAdd(second(w), "double", "city2")
-		}, true},
+		}},
 		{"handed over twice", "city2", protocols.Rotated, func(w *world) uint64 {
 			at := w.putIn(protocols.ActionRotate, second(w), "heir")
 			w.run()
 			w.putIn(protocols.ActionRotate, w.byName("city2"), "heir2")
 			return at
-		}, false},
+		}},
 		{"seized, then handed over", "city2", protocols.Seized, func(w *world) uint64 {
 			at := w.putIn(protocols.ActionSeize, second(w), "thief")
 			w.run()
 			w.putIn(protocols.ActionRotate, w.byName("city2"), "heir")
 			return at
-		}, false},
+		}},
 		{"the first department seized", "city1", protocols.Seized, func(w *world) uint64 {
 			return w.putIn(protocols.ActionSeize, w.departments()[0], "thief")
-		}, false},
+		}},
 		{"a department added", "city4", protocols.Added, func(w *world) uint64 {
 			_, at := w.addOne(protocols.RoleDepartment, "city4")
 			return at
-		}, false},
+		}},
 		{"an auditor added", "second", protocols.Added, func(w *world) uint64 {
 			_, at := w.addOne(protocols.RoleAuditor, "second")
 			return at
-		}, false},
+		}},
 		{"the auditor seized", "auditor", protocols.Seized, func(w *world) uint64 {
 			return w.putIn(protocols.ActionSeize, w.auditor(), "thief")
-		}, false},
+		}},
 		{"the auditor removed, and added under its name", "auditor", protocols.Replaced, func(w *world) uint64 {
 			return w.removeAndAdd(w.auditor(), "double", "auditor")
-		}, false},
+		}},
 		{"an auditor added and removed again", "", "", func(w *world) uint64 {
 			p, _ := w.addOne(protocols.RoleAuditor, "second")
 			w.run()
 			w.change(protocols.Change{Action: protocols.ActionRemove, Role: protocols.RoleAuditor, Key: p.id}, w.others(p)...)
 			p.up, p.role = false, "removed"
 			return 0
-		}, false},
+		}},
 	}
 }
 
@@ -142,11 +141,11 @@ func (w *world) byName(name string) *party {
 // name. Everything about the certificate is right, and it is not verified, but for whoever pinned
 // the later membership.
 func TestVerdictsAreAboutKeys(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	for _, tc := range takeovers() {
 		t.Run(tc.name, func(t *testing.T) {
-			if testing.Short() && !tc.short {
-				t.Skip("a sample does")
-			}
 			cryptotest.SetGlobalRandom(t, 71)
 			w := newWorld(t, 71, 3)
 			w.run() // all join

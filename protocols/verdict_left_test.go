@@ -57,6 +57,9 @@ func dismissed(t *testing.T, seed uint64) (w *world, added []*party, c *protocol
 // TestReceiptByKeysThatLeft: whom votes removed signs two blocks more. A receipt that rests on keys
 // which were never pinned is not one by the pinned keys, even if they have all left by the Done.
 func TestReceiptByKeysThatLeft(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks, many times over")
+	}
 	for seed := uint64(1); seed < 12; seed++ {
 		w, added, c, removed := dismissed(t, seed)
 		if c.Anchor.Block > removed+1 {

@@ -12,6 +12,9 @@ import (
 // TestExport: an export of the whole chain stands the check; with one byte
 // changed, or a block left out, doubled or exchanged, the check says where.
 func TestExport(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of a clock")
+	}
 	t.Parallel()
 	b := newBench(t, 4) // four of five go on when one that does not run is added
 	b.startAll()

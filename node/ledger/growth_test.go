@@ -15,6 +15,9 @@ const idleDay = 5_600_000
 
 // TestIdleGrowth: what empty blocks add to the disk, at the pace of a ledger that is not in use.
 func TestIdleGrowth(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of a clock")
+	}
 	b := newBench(t, 4)
 	b.adjust = func(c *Config) { c.Timing.Heartbeat = 50 * time.Millisecond }
 	b.startAll()
@@ -78,6 +81,9 @@ func TestIdlePace(t *testing.T) {
 // TestIdleRestart: where all validators are needed and the next heartbeat is an hour away, a
 // transaction that came while one of them was down is ordered once it is back.
 func TestIdleRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of a clock")
+	}
 	b := newBench(t, 3)
 	b.adjust = func(c *Config) { c.Timing.Heartbeat, c.Timing.Idle = time.Second, time.Hour }
 	b.startAll()

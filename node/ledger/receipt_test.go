@@ -20,6 +20,9 @@ import (
 // transaction only; forged ones are refused for what they are; every byte of
 // it matters.
 func TestReceipts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of a clock")
+	}
 	t.Parallel()
 	b := newBench(t, 4)
 	b.startAll()

@@ -215,6 +215,9 @@ func TestKeepReconnects(t *testing.T) {
 // Who is not on a peer's list is told so, and dials it ever more seldom; once it is on the list it
 // stays connected.
 func TestKeepIsCutOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes seconds of a clock")
+	}
 	t.Parallel()
 	member, stranger := nodetest.Identity(t), nodetest.Identity(t)
 	s := nodetest.Host(t, member, nil, nil)
