@@ -16,7 +16,10 @@ const (
 
 const secondsPerDay = 86400
 
-var kindNames = [...]string{"null", "integer", "decimal", "text", "boolean", "date", "float"}
+// midnight is what PostgreSQL writes behind the day of a Timestamp, in the time zone UTC.
+const midnight = " 00:00:00+00"
+
+var kindNames = [...]string{"null", "integer", "decimal", "text", "boolean", "date", "float", "timestamp"}
 
 // String returns the kind's name in lower case.
 func (k Kind) String() string {
@@ -60,7 +63,7 @@ func (k Kind) numeric() bool { return k == Integer || k == Decimal || k == Float
 func (k Kind) fractional() bool { return k == Decimal || k == Float }
 
 // bounded reports whether columns of the kind have Min and Max.
-func (k Kind) bounded() bool { return k == Integer || k == Decimal || k == Date }
+func (k Kind) bounded() bool { return k == Integer || k == Decimal || k == Date || k == Timestamp }
 
 // NewInteger returns an Integer.
 func NewInteger(v int64) Datum { return Datum{Kind: Integer, Number: big.NewInt(v)} }
@@ -98,6 +101,8 @@ func (d Datum) String() string {
 		return "false"
 	case Date:
 		return FormatDate(d.Number.Int64())
+	case Timestamp:
+		return FormatDate(d.Number.Int64()) + midnight
 	}
 	return "NULL"
 }
@@ -136,6 +141,10 @@ func parseDatum(kind Kind, text string) (Datum, error) {
 	case Date:
 		days, err := parseDate(text)
 		return NewDate(days), err
+	case Timestamp:
+		day := strings.TrimSuffix(strings.TrimSuffix(text, "+00"), " 00:00:00")
+		days, err := parseDate(day)
+		return Datum{Kind: Timestamp, Number: big.NewInt(days)}, err
 	}
 	return Datum{}, fmt.Errorf("no value has this kind")
 }

@@ -33,7 +33,7 @@ func (p *Plan) describe(e *Expr) string {
 	case OpStart:
 		return fmt.Sprintf("the group's start %d", e.Column+1)
 	case OpGroup:
-		return p.Schema.Columns[p.Groups[e.Column].Column].Name
+		return p.describe(p.Groups[e.Column].Expr)
 	case OpFunction:
 		return e.Value.Text + p.describeArguments(e.Args)
 	case OpCount, OpSum, OpMoment:

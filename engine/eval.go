@@ -44,6 +44,10 @@ func evaluate(e *Expr, d domain) (value, error) {
 		return connect(e, d, true)
 	case OpIn:
 		return evaluateIn(e, d)
+	case OpCase:
+		return evaluateCase(e, d)
+	case OpCoalesce:
+		return evaluateCoalesce(e, d)
 	}
 	args := make([]value, len(e.Args))
 	null := false
@@ -73,6 +77,9 @@ func evaluate(e *Expr, d domain) (value, error) {
 	if e.Op.isScore() {
 		v, err := e.Score(args[0].Datum)
 		return value{Datum: v}, err
+	}
+	if e.Op.isRow() {
+		return rowValue(e, d, args)
 	}
 	switch e.Op {
 	case OpNot:

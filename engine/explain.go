@@ -94,8 +94,7 @@ func (p *Plan) Explain() Explanation {
 		x.Departments = append(x.Departments, ExplainedDepartment{r.Department, r.Rows, r.Version, r.Digest})
 	}
 	for _, g := range p.Groups {
-		c := p.Schema.Columns[g.Column]
-		x.GroupBy = append(x.GroupBy, ExplainedGroupColumn{c.Name, c.Kind, len(g.Values)})
+		x.GroupBy = append(x.GroupBy, ExplainedGroupColumn{p.describe(g.Expr), g.Expr.Kind, len(g.Values)})
 	}
 	for m, moment := range p.Moments {
 		em := ExplainedMoment{Name: p.describeMoment(m), Hidden: !p.shown(m), Scale: moment.Scale, Limbs: p.Layout.Limbs[m]}
@@ -130,7 +129,7 @@ func (p *Plan) columnsRead() []string {
 		columnsOf(m.Filter, visit)
 	}
 	for _, g := range p.Groups {
-		visit(g.Column)
+		columnsOf(g.Expr, visit)
 	}
 	names := []string{}
 	for i, c := range p.Schema.Columns {

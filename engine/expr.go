@@ -44,6 +44,9 @@ func (e *Expr) combine(args []span) span {
 	if s, ok := e.scoreSpan(args); ok {
 		return s
 	}
+	if s, ok := e.rowSpan(args); ok {
+		return s
+	}
 	if slices.ContainsFunc(args, span.none) {
 		return span{}
 	}
@@ -127,6 +130,10 @@ func (e *Expr) derive(columns []Column, position int) (*Expr, error) {
 		e.Nullable = columns[e.Column].Nullable
 	case OpIsNull, OpIsTrue, OpIsFalse:
 		e.Nullable = false
+	case OpCase:
+		e.Nullable = slices.ContainsFunc(e.results(), func(r *Expr) bool { return r.Nullable })
+	case OpCoalesce:
+		e.Nullable = !slices.ContainsFunc(e.Args, func(r *Expr) bool { return !r.Nullable })
 	}
 	e.Min, e.Max = s.lo, s.hi
 	if !s.none() && max(s.lo.BitLen(), s.hi.BitLen()) > MaxExprBits {

@@ -87,7 +87,7 @@ func (p *Plan) columnOf(e *Expr) int {
 	case OpColumn:
 		return e.Column
 	case OpGroup:
-		return p.Groups[e.Column].Column
+		return p.Groups[e.Column].column()
 	}
 	return -1
 }

@@ -16,7 +16,7 @@ type Report struct {
 	Names []string
 	// Keys are the columns over whose dictionaries the function runs; NULL is not
 	// among their values.
-	Keys      []GroupColumn
+	Keys      []KeyColumn
 	Constants []Datum // edges of bins, weights of strata
 	// Cells are moments in the function's own order; −1 is a cell that is zero
 	// whatever the rows are.
@@ -129,17 +129,17 @@ func (rb *reportBinder) number(i int) (*Expr, error) {
 }
 
 // key makes an argument, a column with a dictionary, one of the report's keys.
-func (rb *reportBinder) key(i int) (GroupColumn, error) {
+func (rb *reportBinder) key(i int) (KeyColumn, error) {
 	column, err := rb.dictionaryColumn(rb.report.Function, rb.call.Args[i], 0, rb.position)
 	if err != nil {
-		return GroupColumn{}, err
+		return KeyColumn{}, err
 	}
 	for _, k := range rb.report.Keys {
 		if k.Column == column {
-			return GroupColumn{}, refuse(CodeUnsupported, rb.position, "%s takes different columns", rb.report.Function)
+			return KeyColumn{}, refuse(CodeUnsupported, rb.position, "%s takes different columns", rb.report.Function)
 		}
 	}
-	key := GroupColumn{Column: column, Values: rb.values(column)}
+	key := KeyColumn{Column: column, Values: rb.values(column)}
 	rb.report.Keys = append(rb.report.Keys, key)
 	return key, nil
 }
@@ -148,7 +148,7 @@ func (rb *reportBinder) key(i int) (GroupColumn, error) {
 func (rb *reportBinder) complete(expressions ...*Expr) rowSet {
 	s := completeRows(rb.filter, expressions...)
 	for _, k := range rb.report.Keys {
-		s.complete = append(s.complete, k.Column)
+		s.complete = append(s.complete, rb.requiredColumn(k.Column))
 	}
 	return s.sorted()
 }

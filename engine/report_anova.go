@@ -22,7 +22,7 @@ func (rb *reportBinder) bindAnova() error {
 }
 
 // addByValue asks for Σy² and, for each value of a key, for n and Σy.
-func (rb *reportBinder) addByValue(y *Expr, key GroupColumn) error {
+func (rb *reportBinder) addByValue(y *Expr, key KeyColumn) error {
 	rows := rb.complete(y)
 	if err := rb.add(rows, append(factorsOf(y), factorsOf(y)...)); err != nil {
 		return err

@@ -232,7 +232,7 @@ func (rb *reportBinder) completeDesign(rows rowSet, terms []designTerm) rowSet {
 	for _, t := range terms {
 		rows.complete = append(rows.complete, completeRows(nil, t.factors...).complete...)
 		for _, w := range t.when {
-			rows.complete = append(rows.complete, w.column)
+			rows.complete = append(rows.complete, rb.requiredColumn(w.column))
 		}
 	}
 	return rows.sorted()

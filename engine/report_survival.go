@@ -29,7 +29,7 @@ func (rb *reportBinder) bindSurvivalCells() error {
 		return refuse(CodeLimit, rb.position, "times and groups make %d pairs of values; at most %d are allowed", n, maxTableCells)
 	}
 	rows := rb.complete()
-	rows.complete = append(rows.complete, event)
+	rows.complete = append(rows.complete, rb.requiredColumn(event))
 	rows = rows.sorted()
 	for i := range times.Values {
 		for g := range groups {

@@ -90,7 +90,11 @@ func (p *Plan) keyNames() []string {
 		}
 	}
 	for _, g := range p.Groups {
-		add(g.Column)
+		columnsOf(g.Expr, func(c int) {
+			if p.Schema.Columns[c].HasDictionary {
+				add(c)
+			}
+		})
 	}
 	if p.Report != nil {
 		for _, k := range p.Report.Keys {

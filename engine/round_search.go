@@ -12,9 +12,10 @@ type search struct {
 	from    string // the text from the table's name on
 	tokens  int    // of the question
 	column  Column
-	groups  *Plan // schema, registrations and groups of the question, LIMIT and OFFSET
-	count   int   // of groups, 1 without GROUP BY
-	limbs   int   // of a count
+	keys    []string // the entries of GROUP BY as SQL writes them
+	groups  *Plan    // schema, registrations and groups of the question, LIMIT and OFFSET
+	count   int      // of groups, 1 without GROUP BY
+	limbs   int      // of a count
 	packing Packing
 	outputs []searchOutput
 	order   []searchOrder
@@ -99,7 +100,7 @@ func (s *search) statement() string {
 		}
 		parts = append(parts, start, number(one.width), big.NewInt(int64(one.bins)).String())
 	}
-	list := append(s.groupNames(), "buckets("+strings.Join(parts, ", ")+")")
+	list := append(slices.Clone(s.keys), "buckets("+strings.Join(parts, ", ")+")")
 	return "SELECT " + strings.Join(list, ", ") + " FROM " + s.from
 }
 

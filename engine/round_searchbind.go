@@ -67,6 +67,9 @@ func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*sea
 	if err := s.bindRest(b, stmt); err != nil {
 		return nil, err
 	}
+	for g := range b.plan.Groups {
+		s.keys = append(s.keys, b.groupText(g))
+	}
 	if s.from, err = s.fromText(sql, stmt); err != nil {
 		return nil, err
 	}
@@ -87,7 +90,13 @@ func (b *binder) searchTarget(target *pg.ResTarget) (out searchOutput, column in
 	if target == nil || b.only(target, "name", "val", "location") != nil {
 		return out, 0, false
 	}
-	if call := target.Val.GetFuncCall(); call != nil {
+	if target.Val.GetColumnRef() == nil {
+		out.group = b.grouped(target.Val, 0)
+	}
+	if out.group >= 0 && target.Val.GetColumnRef() == nil {
+		e := b.ofGroup(out.group)
+		out.name, out.kind, column = b.defaultName(target.Val, e), e.Kind, -1
+	} else if call := target.Val.GetFuncCall(); call != nil {
 		if out, column, ok = b.searchCall(call); !ok {
 			return out, 0, false
 		}
@@ -97,7 +106,7 @@ func (b *binder) searchTarget(target *pg.ResTarget) (out searchOutput, column in
 			return out, 0, false
 		}
 		at, err := b.column(ref)
-		out.group = slices.IndexFunc(b.plan.Groups, func(g GroupColumn) bool { return g.Column == at })
+		out.group = slices.IndexFunc(b.plan.Groups, func(g GroupColumn) bool { return g.column() == at })
 		if err != nil || out.group < 0 {
 			return out, 0, false
 		}
@@ -185,6 +194,9 @@ func (s *search) orderKey(b *binder, node *pg.Node, targets int) (searchOrder, e
 	}
 	ref := node.GetColumnRef()
 	if ref == nil {
+		if g := b.grouped(node, 0); g >= 0 {
+			return searchOrder{output: -1, group: g}, nil
+		}
 		return searchOrder{}, refused
 	}
 	if len(ref.Fields) == 1 {
@@ -201,7 +213,7 @@ func (s *search) orderKey(b *binder, node *pg.Node, targets int) (searchOrder, e
 	if err != nil {
 		return searchOrder{}, err
 	}
-	group := slices.IndexFunc(b.plan.Groups, func(g GroupColumn) bool { return g.Column == column })
+	group := slices.IndexFunc(b.plan.Groups, func(g GroupColumn) bool { return g.column() == column })
 	if group < 0 {
 		return searchOrder{}, refused
 	}
@@ -217,6 +229,9 @@ func (s *search) fromText(sql string, stmt *pg.SelectStmt) (string, error) {
 		return "", syntaxError(err)
 	}
 	s.tokens = len(scan.Tokens)
+	if slices.ContainsFunc(s.groups.Groups, func(g GroupColumn) bool { return g.column() < 0 }) {
+		s.tokens *= 2 // expressions stand in a round's select list too
+	}
 	out := sql[start:]
 	for _, t := range scan.Tokens {
 		if t.Start < start {
@@ -229,19 +244,10 @@ func (s *search) fromText(sql string, stmt *pg.SelectStmt) (string, error) {
 			break
 		}
 	}
-	if keys := s.groupNames(); len(keys) > 0 {
-		out = strings.TrimRight(out, " \t\r\n") + "\nGROUP BY " + strings.Join(keys, ", ")
+	if len(s.keys) > 0 {
+		out = strings.TrimRight(out, " \t\r\n") + "\nGROUP BY " + strings.Join(s.keys, ", ")
 	}
 	return out, nil
-}
-
-// groupNames are the columns of GROUP BY as SQL writes them.
-func (s *search) groupNames() []string {
-	var out []string
-	for _, g := range s.groups.Groups {
-		out = append(out, quoteIdentifier(s.groups.Schema.Columns[g.Column].Name))
-	}
-	return out
 }
 
 func quoteIdentifier(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
@@ -302,7 +308,7 @@ func (s *search) mostRanges() int {
 	const separators, starter, words = 2, 32, 3 // bytes beside a number, beside a range; tokens of a start with its comma
 	bytes := (s.count+2)*(digits+separators) + starter
 	tokens := s.count*words + 3*words
-	names := len(s.column.Name) + len(strings.Join(s.groupNames(), ""))
+	names := len(s.column.Name) + len(strings.Join(s.keys, ""))
 	room := MaxSQLBytes - len(s.from) - 4*names - 1024
 	return max(0, min(room/bytes, (MaxTokens-s.tokens-128)/tokens))
 }

@@ -95,7 +95,14 @@ func (t *refTable) contribute(tb testing.TB, p *Plan, d int) []*big.Int {
 			continue
 		}
 		for _, g := range p.Groups {
-			i := slices.IndexFunc(g.Values, func(v Datum) bool { return v.Compare(get(g.Column)) == 0 })
+			key, err := g.Expr.Eval(get)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			i := slices.IndexFunc(g.Values, func(v Datum) bool { return v.Compare(key) == 0 })
+			if i < 0 {
+				tb.Fatalf("%s: the group %s is not listed", p.SQL, key)
+			}
 			group = group*len(g.Values) + i
 		}
 		for m, moment := range p.Moments {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +24,7 @@ type binder struct {
 	aggregates   bool            // the query has some
 	catalogue    Catalogue       // for hints alone
 	fit          *fit            // the question is one that takes several steps
+	groupNodes   []*pg.Node      // of the plan's groups
 }
 
 // place is where an expression stands, which decides what it may hold.
@@ -43,6 +45,11 @@ func (b *binder) bind(node *pg.Node, in place) (*Expr, error) {
 	if in.depth > MaxDepth {
 		return nil, refuse(CodeLimit, 0, "an expression is nested more than %d deep", MaxDepth)
 	}
+	if in.cells && node.GetColumnRef() == nil {
+		if g := b.grouped(node, in.depth); g >= 0 {
+			return b.ofGroup(g), nil
+		}
+	}
 	switch n := node.GetNode().(type) {
 	case *pg.Node_ColumnRef:
 		return b.bindColumn(n.ColumnRef, in)
@@ -54,11 +61,12 @@ func (b *binder) bind(node *pg.Node, in place) (*Expr, error) {
 		return b.bindCast(n.TypeCast, in)
 	case *pg.Node_FuncCall:
 		return b.bindCall(n.FuncCall, in)
-	}
-	if in.argument {
-		return nil, b.notInAggregate(node, in)
-	}
-	switch n := node.GetNode().(type) {
+	case *pg.Node_CaseExpr:
+		return b.bindCase(n.CaseExpr, in)
+	case *pg.Node_CoalesceExpr:
+		return b.bindCoalesce(n.CoalesceExpr, in)
+	case *pg.Node_MinMaxExpr:
+		return b.bindExtreme(n.MinMaxExpr, in)
 	case *pg.Node_BoolExpr:
 		return b.bindLogic(n.BoolExpr, in)
 	case *pg.Node_NullTest:
@@ -67,16 +75,6 @@ func (b *binder) bind(node *pg.Node, in place) (*Expr, error) {
 		return b.bindBooleanTest(n.BooleanTest, in)
 	}
 	return nil, b.unsupported(node)
-}
-
-func (b *binder) notInAggregate(node *pg.Node, in place) error {
-	switch node.GetNode().(type) {
-	case *pg.Node_BoolExpr, *pg.Node_NullTest, *pg.Node_BooleanTest, *pg.Node_AExpr:
-		offset, _ := locateIn(node.ProtoReflect(), 0)
-		return hinted(refuse(CodeUnsupported, b.at(offset), "inside %s only +, - and * of columns and constants are supported", in.name),
-			"to count what meets a condition, "+countWhere)
-	}
-	return b.unsupported(node)
 }
 
 // bindColumn finds a column. Over cells it must be one that is grouped by.
@@ -89,10 +87,8 @@ func (b *binder) bindColumn(ref *pg.ColumnRef, in place) (*Expr, error) {
 	if !in.cells {
 		return (&Expr{Op: OpColumn, Column: column, Kind: c.Kind, Scale: c.Scale}).derive(b.plan.Schema.Columns, b.at(ref.Location))
 	}
-	for g, group := range b.plan.Groups {
-		if group.Column == column {
-			return &Expr{Op: OpGroup, Column: g, Kind: c.Kind, Scale: c.Scale, Nullable: c.Nullable}, nil
-		}
+	if g := slices.IndexFunc(b.plan.Groups, func(g GroupColumn) bool { return g.column() == column }); g >= 0 {
+		return b.ofGroup(g), nil
 	}
 	return nil, hinted(refuse(CodeUnsupported, b.at(ref.Location),
 		"column %s must be in GROUP BY or inside an aggregate: rows are never shown", quote(c.Name)),
@@ -228,6 +224,9 @@ const parserSchema = "pg_catalog."
 func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
 	position := b.at(call.Location)
 	name := functionName(call)
+	if row, known := rowFunctions[strings.TrimPrefix(name, parserSchema)]; known {
+		return b.bindRowCall(row, call, in)
+	}
 	f, found := callable(name)
 	switch {
 	case name == parserSchema+"like_escape":
@@ -298,6 +297,9 @@ func (m Moment) reduced() Moment {
 // onlyNullable finds the one nullable leaf of an expression; false if there are
 // several different ones.
 func onlyNullable(e *Expr, only **Expr) bool {
+	if e.Op == OpCase || e.Op == OpCoalesce { // not NULL exactly where a leaf is
+		return !e.Nullable
+	}
 	if len(e.Args) == 0 {
 		if e.Nullable && *only == nil {
 			*only = e

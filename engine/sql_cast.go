@@ -9,7 +9,7 @@ import (
 // castKinds are the types of CAST.
 var castKinds = map[string]Kind{
 	"date": Date, "numeric": Decimal, "text": Text, "bool": Boolean,
-	"int2": Integer, "int4": Integer, "int8": Integer,
+	"int2": Integer, "int4": Integer, "int8": Integer, "varchar": Text, "timestamptz": Timestamp,
 }
 
 // castBits are the widths of the integer types among them, and integerNames what
@@ -49,6 +49,22 @@ func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
 		return b.ofWidth(arg, castBits[name], in, position)
 	case arg.Kind == kind:
 		return arg, nil
+	case kind == Text:
+		return b.asText(arg, in, position)
+	case arg.Kind == Boolean && name == "int4" && !in.cells:
+		return b.rowExpr(&Expr{Op: OpTruth, Args: []*Expr{arg}, Kind: Integer, bits: 32}, in, position)
+	case arg.Kind == Date && kind == Timestamp, arg.Kind == Timestamp && kind == Date:
+		return b.rowExpr(&Expr{Op: OpRetype, Args: []*Expr{arg}, Kind: kind}, in, position)
+	case arg.Kind == Decimal && kind == Integer && !in.cells:
+		whole, err := b.toScale(arg, 0, roundHalf, in, position)
+		if err != nil {
+			return nil, err
+		}
+		whole = &Expr{Op: OpReduce, Args: []*Expr{whole, literalText(roundTrunc)}, Kind: Integer}
+		if whole, err = b.rowExpr(whole, in, position); err != nil {
+			return nil, err
+		}
+		return b.ofWidth(whole, castBits[name], in, position)
 	case arg.Kind == Integer && kind == Decimal && arg.Op == OpConstant:
 		return align(arg, Decimal, 0), nil
 	case arg.Kind == Integer && kind == Decimal:
@@ -58,8 +74,6 @@ func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
 	switch {
 	case arg.Kind == Boolean:
 		return nil, hinted(refused, "%s", b.booleanHint(arg))
-	case kind == Text:
-		return nil, hinted(refused, "leave out the cast: numbers and dates are grouped by and printed as they are")
 	case arg.Kind.fractional() && kind == Integer:
 		return nil, hinted(refused, "leave out the cast: figures are exact, round them in the answer")
 	}
@@ -144,8 +158,8 @@ func (b *binder) cellSpan(e *Expr) (span, bool) {
 	case OpConstant:
 		return e.combine(nil), true
 	case OpGroup:
-		c := b.plan.Schema.Columns[b.plan.Groups[e.Column].Column]
-		return span{c.Min, c.Max}, true
+		g := b.plan.Groups[e.Column].Expr
+		return span{g.Min, g.Max}, true
 	case OpCount:
 		return span{new(big.Int), rows}, true
 	case OpSum:

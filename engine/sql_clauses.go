@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
@@ -29,83 +30,6 @@ func (b *binder) target(targets []*pg.Node, number int, clause string, position 
 		return nil, refuse(CodeColumn, position, "%s %d: the select list has %s", clause, number, Plural(len(targets), "column"))
 	}
 	return targets[number-1].GetResTarget().GetVal(), nil
-}
-
-// bindGroups binds GROUP BY: columns by their name, by an alias or by their place in
-// the select list.
-func (b *binder) bindGroups(stmt *pg.SelectStmt) error {
-	for _, node := range stmt.GroupClause {
-		offset, _ := locateIn(node.ProtoReflect(), 0)
-		position := b.at(offset)
-		column, err := b.groupColumn(node, stmt.TargetList, position)
-		if err != nil {
-			return err
-		}
-		if err := b.addGroup(column, position); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// groupColumn resolves one entry as PostgreSQL does: a column's name goes before an
-// alias.
-func (b *binder) groupColumn(node *pg.Node, targets []*pg.Node, position int) (int, error) {
-	if number, ok := ordinal(node); ok {
-		val, err := b.target(targets, number, "GROUP BY", position)
-		if err != nil {
-			return 0, err
-		}
-		node = val
-	} else if ref := node.GetColumnRef(); ref != nil && len(ref.Fields) == 1 {
-		name := ref.Fields[0].GetString_().GetSval()
-		if lookup(name, b.names) == -1 {
-			for _, t := range targets {
-				if t.GetResTarget().GetName() == name && name != "" {
-					node = t.GetResTarget().GetVal()
-				}
-			}
-		}
-	}
-	ref := node.GetColumnRef()
-	if ref == nil {
-		if node.GetGroupingSet() != nil {
-			return 0, b.unsupported(node)
-		}
-		return 0, refuse(CodeUnsupported, position, "GROUP BY takes columns, not expressions")
-	}
-	return b.column(ref)
-}
-
-// addGroup makes a column's values groups; a column that is named twice counts once.
-func (b *binder) addGroup(column, position int) error {
-	for _, g := range b.plan.Groups {
-		if g.Column == column {
-			return nil
-		}
-	}
-	c := b.plan.Schema.Columns[column]
-	if len(b.plan.Groups) == MaxGroupColumns {
-		return refuse(CodeLimit, position, "GROUP BY takes at most %d columns", MaxGroupColumns)
-	}
-	if !c.HasDictionary {
-		return hinted(refuse(CodeType, position, "column %s has no dictionary, so it cannot be grouped by", quote(c.Name)),
-			"%s", ungrouped(c))
-	}
-	group := GroupColumn{Column: column}
-	for _, v := range mergeDictionaries(c.Kind, []Column{c}) {
-		v.Number = rescaled(v, c.Scale)
-		v.Scale = c.Scale
-		group.Values = append(group.Values, v)
-	}
-	if c.Nullable || len(group.Values) == 0 {
-		group.Values = append(group.Values, Datum{})
-	}
-	b.plan.Groups = append(b.plan.Groups, group)
-	if groups := b.plan.groupCount(); groups > MaxGroups {
-		return refuse(CodeLimit, position, "the columns of GROUP BY make %d groups; at most %d are allowed", groups, MaxGroups)
-	}
-	return nil
 }
 
 // ungrouped says what to do with a column that cannot be grouped by.
@@ -173,14 +97,29 @@ func (b *binder) reportAlone() error {
 	return nil
 }
 
+// unnamed is what PostgreSQL calls an output for which it has no name.
+const unnamed = "?column?"
+
 // defaultName is the name that PostgreSQL gives to an output without alias, but
 // that a column keeps the case of its own name.
 func (b *binder) defaultName(node *pg.Node, e *Expr) string {
 	switch n := node.GetNode().(type) {
 	case *pg.Node_ColumnRef:
-		return b.names[b.plan.Groups[e.Column].Column]
+		return b.names[b.plan.Groups[e.Column].column()]
 	case *pg.Node_FuncCall:
-		return functionName(n.FuncCall)
+		return strings.TrimPrefix(functionName(n.FuncCall), parserSchema)
+	case *pg.Node_CoalesceExpr:
+		return "coalesce"
+	case *pg.Node_MinMaxExpr:
+		if n.MinMaxExpr.Op == pg.MinMaxOp_IS_LEAST {
+			return "least"
+		}
+		return "greatest"
+	case *pg.Node_CaseExpr: // as what it is otherwise, if that has a name
+		if name := b.defaultName(n.CaseExpr.Defresult, e); n.CaseExpr.Defresult != nil && name != unnamed {
+			return name
+		}
+		return "case"
 	case *pg.Node_TypeCast:
 		switch n.TypeCast.Arg.GetNode().(type) {
 		case *pg.Node_ColumnRef, *pg.Node_FuncCall:
@@ -196,7 +135,7 @@ func (b *binder) defaultName(node *pg.Node, e *Expr) string {
 			return "bool"
 		}
 	}
-	return "?column?"
+	return unnamed
 }
 
 // bindOrder binds ORDER BY: an output by its number or its name, else an

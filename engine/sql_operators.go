@@ -21,9 +21,6 @@ func (b *binder) bindOperator(e *pg.A_Expr, in place) (*Expr, error) {
 	name := e.Name[0].GetString_().GetSval()
 	op, arithmetic := arithmeticOps[name]
 	arithmetic = arithmetic && e.Kind == pg.A_Expr_Kind_AEXPR_OP
-	if in.argument && (!arithmetic || op == OpDivide || op == OpModulo) {
-		return nil, b.notInAggregate(&pg.Node{Node: &pg.Node_AExpr{AExpr: e}}, in)
-	}
 	switch e.Kind {
 	case pg.A_Expr_Kind_AEXPR_OP:
 		comparison, known := comparisonOps[name]
@@ -38,6 +35,8 @@ func (b *binder) bindOperator(e *pg.A_Expr, in place) (*Expr, error) {
 				return nil, err
 			}
 			return b.written(b.compare(comparison, left, right, in, position))
+		case name == "||" && e.Lexpr != nil:
+			return b.bindJoined(e, in, position)
 		}
 	case pg.A_Expr_Kind_AEXPR_IN:
 		return b.bindIn(e, name == "<>", in, position)
@@ -50,7 +49,7 @@ func (b *binder) bindOperator(e *pg.A_Expr, in place) (*Expr, error) {
 	case pg.A_Expr_Kind_AEXPR_ILIKE:
 		return nil, refuse(CodeUnsupported, position, "ILIKE is not supported: write LIKE, with the upper and lower case of the values")
 	case pg.A_Expr_Kind_AEXPR_NULLIF:
-		return nil, refuse(CodeUnsupported, position, "NULLIF is not supported: leave rows out with WHERE or FILTER (WHERE ...)")
+		return b.bindNullIf(e, in, position)
 	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
 		return nil, refuse(CodeUnsupported, position, "IS DISTINCT FROM is not supported: write <> and IS NULL")
 	case pg.A_Expr_Kind_AEXPR_SIMILAR:
@@ -207,7 +206,7 @@ func align(e *Expr, kind Kind, scale int) *Expr {
 func (b *binder) unify(operands []*Expr, in place, position int) error {
 	kind, scale := Null, 0
 	for _, e := range operands {
-		if kind == Null || kind == Integer && e.Kind.fractional() || kind == Decimal && e.Kind == Float {
+		if kind == Null || kind == Integer && e.Kind.fractional() || kind == Decimal && e.Kind == Float || kind == Date && e.Kind == Timestamp {
 			kind = e.Kind
 		}
 	}
@@ -219,6 +218,11 @@ func (b *binder) unify(operands []*Expr, in place, position int) error {
 		e, err := b.coerce(e, wanted, position)
 		if err != nil {
 			return err
+		}
+		if e.Kind == Date && wanted == Timestamp {
+			if e, err = b.rowExpr(&Expr{Op: OpRetype, Args: []*Expr{e}, Kind: Timestamp}, in, position); err != nil {
+				return err
+			}
 		}
 		if e.Kind != wanted && !(e.Kind.numeric() && wanted.numeric()) {
 			return hinted(refuse(CodeType, position, "%s cannot be compared with %s", wanted.article(), e.Kind.article()),

@@ -99,23 +99,59 @@ func (b *binder) multiply(x, y *Expr, position int) (*Expr, error) {
 // rowSet is the rows that a statistic runs over: those that pass FILTER and where
 // none of the columns is NULL.
 type rowSet struct {
-	filter   *Expr // nil: all rows
-	complete []int // columns that must have a value, ascending
+	filter   *Expr   // nil: all rows
+	complete []*Expr // columns that must have a value, ascending, and then forms (requirements)
 }
 
 // completeRows are the rows where all expressions have values.
 func completeRows(filter *Expr, expressions ...*Expr) rowSet {
 	s := rowSet{filter: filter}
 	for _, e := range expressions {
-		columnsOf(e, func(c int) { s.complete = append(s.complete, c) })
+		s.complete = append(s.complete, requirements(e)...)
 	}
 	return s.sorted()
 }
 
+// requiredColumn is a column as one of the requirements.
+func (b *binder) requiredColumn(column int) *Expr {
+	c := b.plan.Schema.Columns[column]
+	return &Expr{Op: OpColumn, Column: column, Kind: c.Kind, Scale: c.Scale, Nullable: c.Nullable}
+}
+
+// requirements are what must have a value for an expression over rows to have one: columns, and
+// forms that do not have one exactly where their columns have.
+func requirements(e *Expr) (out []*Expr) {
+	switch e.Op {
+	case OpCase, OpCoalesce, OpIn, OpAnd, OpOr, OpIsNull, OpIsTrue, OpIsFalse:
+		if !e.Nullable {
+			return nil
+		}
+		return []*Expr{e}
+	case OpColumn:
+		return []*Expr{e}
+	}
+	for _, a := range e.Args {
+		out = append(out, requirements(a)...)
+	}
+	return out
+}
+
 func (s rowSet) sorted() rowSet {
-	slices.Sort(s.complete)
-	s.complete = slices.Compact(s.complete)
+	slices.SortFunc(s.complete, compareRequirements)
+	s.complete = slices.CompactFunc(s.complete, func(a, b *Expr) bool { return compareRequirements(a, b) == 0 })
 	return s
+}
+
+func compareRequirements(a, b *Expr) int {
+	switch {
+	case a.Op == OpColumn && b.Op == OpColumn:
+		return a.Column - b.Column
+	case a.Op != OpColumn && b.Op != OpColumn:
+		return bytes.Compare(Marshal(a), Marshal(b))
+	case a.Op == OpColumn:
+		return -1
+	}
+	return 1
 }
 
 // columnExpr reads a column, as bindColumn types it.
@@ -148,31 +184,34 @@ func (b *binder) values(column int) []Datum {
 // NULL, so that equal cells are found.
 func (b *binder) cell(op MomentOp, rows rowSet, factors []*Expr, when []condition, position int) (*Expr, error) {
 	m := Moment{Op: op}
-	covered := map[int]bool{}
+	var covered []*Expr
 	if len(factors) > 0 {
 		e, err := b.product(factors, position)
 		if err != nil {
 			return nil, err
 		}
 		m.Op, m.Expr, m.Scale = Sum, e, e.Scale
-		columnsOf(e, func(c int) { covered[c] = true })
+		covered = requirements(e)
 	}
 	conjuncts, err := b.indicators(when)
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range when {
-		covered[w.column] = true
+		covered = append(covered, &Expr{Op: OpColumn, Column: w.column}) // compared by its number alone
 	}
 	var present []*Expr
-	for _, c := range rows.complete {
-		e, err := b.columnExpr(c)
-		if err != nil {
-			return nil, err
+	for _, e := range rows.complete {
+		same := func(o *Expr) bool { return compareRequirements(e, o) == 0 }
+		if !e.Nullable || slices.ContainsFunc(covered, same) {
+			continue
 		}
-		if e.Nullable && !covered[c] {
-			present = append(present, e)
+		if e.Op == OpColumn { // of its own kind, and not shared
+			if e, err = b.columnExpr(e.Column); err != nil {
+				return nil, err
+			}
 		}
+		present = append(present, e)
 	}
 	if m.Op == CountRows && len(present) == 1 && len(conjuncts) == 0 {
 		if present[0].Kind == Null {

@@ -53,7 +53,7 @@ func (b *binder) columnBehind(e *Expr) (Column, bool) {
 	case OpColumn:
 		return b.plan.Schema.Columns[e.Column], true
 	case OpGroup:
-		return b.plan.Schema.Columns[b.plan.Groups[e.Column].Column], true
+		return b.columnBehind(b.plan.Groups[e.Column].Expr)
 	}
 	return Column{}, false
 }

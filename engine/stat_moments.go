@@ -102,8 +102,11 @@ func (b *binder) bindNumber(name string, node *pg.Node, depth, position int) (*E
 
 // hasNull reports whether the literal NULL stands in an expression.
 func hasNull(e *Expr) bool {
-	if e.Op == OpConstant {
+	switch {
+	case e.Op == OpConstant:
 		return e.Value.IsNull()
+	case e.results() != nil: // it is what CASE gives where nothing holds
+		return false
 	}
 	for _, a := range e.Args {
 		if hasNull(a) {

@@ -7,13 +7,14 @@ type Kind uint8
 
 // The kinds. Integer is PostgreSQL's bigint, Decimal its numeric.
 const (
-	Null    Kind = iota // a column without any value, or the value NULL; unifies with every kind
-	Integer             // 64-bit signed integers; wider whole numbers are Decimal with scale 0
-	Decimal             // integers scaled by a power of ten, below 10^38 in scaled units
-	Text                // UTF-8, compared by bytes
-	Boolean             // false < true
-	Date                // days since 1970-01-01, from 0001-01-01 to 9999-12-31
-	Float               // PostgreSQL's double precision: of answers only, never of a column
+	Null      Kind = iota // a column without any value, or the value NULL; unifies with every kind
+	Integer               // 64-bit signed integers; wider whole numbers are Decimal with scale 0
+	Decimal               // integers scaled by a power of ten, below 10^38 in scaled units
+	Text                  // UTF-8, compared by bytes
+	Boolean               // false < true
+	Date                  // days since 1970-01-01, from 0001-01-01 to 9999-12-31
+	Float                 // PostgreSQL's double precision: of answers only, never of a column
+	Timestamp             // midnight of a Date in UTC, PostgreSQL's timestamptz: of expressions only, never of a column
 )
 
 // Column is one column of one department's table as registered: what planning may
@@ -182,13 +183,29 @@ type Moment struct {
 	Bounds []Bound
 }
 
-// GroupColumn is one column of GROUP BY with the values that groups are made of.
+// GroupColumn is one key of GROUP BY with the values that groups are made of.
 type GroupColumn struct {
+	_    struct{} `cbor:",toarray"`
+	Expr *Expr    // over rows; often OpColumn
+	// Values lists what Expr can be in the contributors' rows, in the kind's order, at Expr's
+	// kind and scale, then NULL if that can arise. Of a column it is the union of the
+	// contributors' dictionaries. Never empty. README section 15.
+	Values []Datum
+}
+
+// column is the column that is grouped by; −1 for an expression.
+func (g GroupColumn) column() int {
+	if g.Expr.Op == OpColumn {
+		return g.Expr.Column
+	}
+	return -1
+}
+
+// KeyColumn is a column whose values a call that returns rows counts by.
+type KeyColumn struct {
 	_      struct{} `cbor:",toarray"`
 	Column int      // index into Schema.Columns
-	// Values is the union of the contributors' dictionaries in the kind's order, at
-	// the schema's kind and scale, then NULL if a contributor has it. Never empty.
-	Values []Datum
+	Values []Datum  // the union of the contributors' dictionaries, in the kind's order, at the schema's kind and scale
 }
 
 // Output is one column of the answer.

@@ -106,7 +106,7 @@ func aggregate(t testing.TB, p *engine.Plan, rows []person) []*big.Int {
 		}
 		group := 0
 		for _, g := range p.Groups {
-			i := slices.IndexFunc(g.Values, func(v engine.Datum) bool { return v.Compare(row.datum(g.Column)) == 0 })
+			i := slices.IndexFunc(g.Values, func(v engine.Datum) bool { return v.Compare(row.datum(g.Expr.Column)) == 0 })
 			group = group*len(g.Values) + i
 		}
 		at = group

@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+)
+
+// The functions and forms over rows. All but the first two give NULL when an argument is NULL.
+// Arguments after the first are constants unless it says otherwise. README section 15.
+const (
+	OpCase      Op = iota + 40 // Args: a condition and its value, again and again, then the value otherwise; all values have one Kind and Scale
+	OpCoalesce                 // the first of Args that is not NULL; all have one Kind and Scale
+	OpRetype                   // Args[0] with Kind: between Date and Timestamp
+	OpString                   // Args[0] as text, as PostgreSQL casts it
+	OpConcat                   // the texts Args[0] and Args[1], one after the other; both may vary
+	OpPart                     // field Args[1] of the date Args[0], as a Decimal of scale 0
+	OpTruncate                 // the first day of the period Args[1] that holds the date Args[0], as a Timestamp
+	OpFormat                   // the date Args[0] written after the pattern Args[1]
+	OpUpper                    // Args[0] in capitals, by the table of this package
+	OpLower                    // Args[0] in small letters, by the table of this package
+	OpSubstring                // characters of Args[0] from the Args[1]th, counted from 1, at most Args[2] of them
+	OpLength                   // how many characters Args[0] has
+	OpReduce                   // the number Args[0] at the smaller Scale of the result, rounded as Args[1] says
+	OpAbs                      // Args[0] without its sign
+	OpWidth                    // in which of Args[3] equal bins from Args[1] to Args[2] the number Args[0] lies; 0 below, Args[3]+1 above
+)
+
+// The roundings of OpReduce, as Args[1] names them.
+const (
+	roundHalf  = "round" // half away from zero
+	roundFloor = "floor"
+	roundCeil  = "ceil"
+	roundTrunc = "trunc" // toward zero
+)
+
+// isRow reports whether an operation is one of those above.
+func (op Op) isRow() bool { return op >= OpCase && op <= OpWidth }
+
+// inEngine reports whether only the engine computes the operation: it is no operator or form of
+// another language that means the same.
+func (op Op) inEngine() bool { return op >= OpFormat && op <= OpLength || op == OpString }
+
+// computeRow is the value of an operation over rows whose arguments are not NULL.
+func (e *Expr) computeRow(args []Datum) (Datum, error) {
+	x := args[0]
+	switch e.Op {
+	case OpRetype:
+		return Datum{Kind: e.Kind, Number: x.Number}, nil
+	case OpString:
+		return NewText(castText(x)), nil
+	case OpConcat:
+		return NewText(x.Text + args[1].Text), nil
+	case OpPart, OpTruncate, OpFormat:
+		if x.Number == nil || !x.Number.IsInt64() || x.Number.Int64() < MinDate || x.Number.Int64() > MaxDate {
+			return Datum{}, fmt.Errorf("operation %d of a %s", e.Op, x.Kind)
+		}
+		return e.ofDay(x.Number.Int64(), args[1].Text)
+	case OpUpper:
+		return NewText(upperCase(x.Text)), nil
+	case OpLower:
+		return NewText(lowerCase(x.Text)), nil
+	case OpSubstring:
+		return NewText(substring(x.Text, args[1].Number, args[2].Number)), nil
+	case OpLength:
+		return NewInteger(int64(len([]rune(x.Text)))), nil
+	case OpReduce:
+		return Datum{Kind: e.Kind, Number: reduce(x.Number, x.Scale-e.Scale, args[1].Text), Scale: e.Scale}, nil
+	case OpAbs:
+		return Datum{Kind: e.Kind, Number: new(big.Int).Abs(x.Number), Scale: e.Scale}, nil
+	case OpWidth:
+		return Datum{Kind: Integer, Number: bin(x.Number, args[1].Number, args[2].Number, args[3].Number)}, nil
+	}
+	return Datum{}, fmt.Errorf("operation %d is not one over rows", e.Op)
+}
+
+// rowValue evaluates an operation over rows, or over the cells of a group, which then are its
+// values.
+func rowValue(e *Expr, d domain, args []value) (value, error) {
+	data := make([]Datum, len(args))
+	for i, a := range args {
+		data[i] = a.Datum
+	}
+	out, err := e.computeRow(data)
+	if _, overRows := d.(rows); overRows {
+		return value{Datum: out}, err
+	}
+	return valueOf(out), err
+}
+
+// evaluateCase evaluates no value but that of the first condition that is true.
+func evaluateCase(e *Expr, d domain) (value, error) {
+	last := len(e.Args) - 1
+	for i := 0; i+1 <= last; i += 2 {
+		condition, err := evaluate(e.Args[i], d)
+		if err != nil {
+			return value{}, err
+		}
+		if condition.Kind == Boolean && condition.Bool {
+			return evaluate(e.Args[i+1], d)
+		}
+	}
+	return evaluate(e.Args[last], d)
+}
+
+func evaluateCoalesce(e *Expr, d domain) (value, error) {
+	for _, a := range e.Args {
+		if v, err := evaluate(a, d); err != nil || !v.IsNull() {
+			return v, err
+		}
+	}
+	return value{}, nil
+}
+
+// results are the arguments whose values an expression takes: those of a CASE without its
+// conditions, of a COALESCE all; nil for other operations.
+func (e *Expr) results() []*Expr {
+	switch e.Op {
+	case OpCoalesce:
+		return e.Args
+	case OpCase:
+		var out []*Expr
+		for i := 1; i < len(e.Args); i += 2 {
+			out = append(out, e.Args[i])
+		}
+		return append(out, e.Args[len(e.Args)-1])
+	}
+	return nil
+}
+
+// rowSpan is the range of an operation over rows; false for other operations.
+func (e *Expr) rowSpan(args []span) (span, bool) {
+	if !e.Op.isRow() {
+		return span{}, false
+	}
+	if e.Op == OpCase || e.Op == OpCoalesce {
+		var ends []*big.Int
+		for i, a := range e.Args {
+			if slices.Contains(e.results(), a) && !args[i].none() {
+				ends = append(ends, args[i].lo, args[i].hi)
+			}
+		}
+		if len(ends) == 0 {
+			return span{}, true
+		}
+		return hull(ends...), true
+	}
+	switch e.Op {
+	case OpLength:
+		return span{new(big.Int), big.NewInt(maxTextLength)}, true
+	case OpWidth:
+		return span{new(big.Int), new(big.Int).Add(e.Args[3].Value.Number, big.NewInt(1))}, true
+	}
+	if args[0].none() {
+		return span{}, true
+	}
+	switch e.Op {
+	case OpRetype:
+		return args[0], true
+	case OpAbs:
+		lo, hi := new(big.Int).Abs(args[0].lo), new(big.Int).Abs(args[0].hi)
+		if args[0].lo.Sign() <= 0 && args[0].hi.Sign() >= 0 {
+			return hull(lo, hi, new(big.Int)), true
+		}
+		return hull(lo, hi), true
+	case OpReduce:
+		places, how := e.Args[0].Scale-e.Scale, e.Args[1].Value.Text
+		return span{reduce(args[0].lo, places, how), reduce(args[0].hi, places, how)}, true
+	case OpTruncate, OpPart:
+		return e.daySpan(args[0]), true
+	}
+	return span{}, true
+}
+
+// maxTextLength is how many characters a text may have: a value of a table has at most so many
+// bytes, and what is made of one is not longer than a few of them.
+const maxTextLength = 1 << 20
+
+// reduce is n without its last places, which may be fewer than none.
+func reduce(n *big.Int, places int, how string) *big.Int {
+	if places <= 0 {
+		return rescale(n, -places)
+	}
+	unit := pow10(places)
+	out, rest := new(big.Int).QuoRem(n, unit, new(big.Int)) // toward zero
+	away := int64(rest.Sign())
+	switch how {
+	case roundHalf:
+		if rest.Abs(rest).Lsh(rest, 1).Cmp(unit) < 0 {
+			away = 0
+		}
+	case roundFloor:
+		away = min(away, 0)
+	case roundCeil:
+		away = max(away, 0)
+	default:
+		away = 0
+	}
+	return out.Add(out, big.NewInt(away))
+}
+
+// bin is the number, from 1, of the bin that holds x: PostgreSQL's width_bucket. The bins go
+// down where lo is above hi.
+func bin(x, lo, hi, bins *big.Int) *big.Int {
+	if lo.Cmp(hi) > 0 {
+		x, lo, hi = new(big.Int).Neg(x), new(big.Int).Neg(lo), new(big.Int).Neg(hi)
+	}
+	switch {
+	case x.Cmp(lo) < 0:
+		return new(big.Int)
+	case x.Cmp(hi) >= 0:
+		return new(big.Int).Add(bins, big.NewInt(1))
+	}
+	n := new(big.Int).Sub(x, lo)
+	n.Mul(n, bins).Quo(n, new(big.Int).Sub(hi, lo))
+	return n.Add(n, big.NewInt(1))
+}
+
+// castText writes a value as PostgreSQL's cast to text does: a decimal with all its places.
+func castText(d Datum) string {
+	if d.Kind == Decimal {
+		return fixedDecimal(d.Number, d.Scale)
+	}
+	return d.String()
+}

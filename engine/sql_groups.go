@@ -1,0 +1,270 @@
+package engine
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// bindGroups binds GROUP BY: columns and expressions over a row, by themselves, by an alias or
+// by their place in the select list.
+func (b *binder) bindGroups(stmt *pg.SelectStmt) error {
+	for _, node := range stmt.GroupClause {
+		offset, _ := locateIn(node.ProtoReflect(), 0)
+		position := b.at(offset)
+		node, err := b.groupNode(node, stmt.TargetList, position)
+		if err != nil {
+			return err
+		}
+		e, err := b.bind(node, place{name: "GROUP BY"})
+		if err != nil {
+			return err
+		}
+		if err := b.addGroup(e, node, position); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// groupNode resolves one entry as PostgreSQL does: a column's name goes before an
+// alias.
+func (b *binder) groupNode(node *pg.Node, targets []*pg.Node, position int) (*pg.Node, error) {
+	if number, ok := ordinal(node); ok {
+		return b.target(targets, number, "GROUP BY", position)
+	}
+	if node.GetGroupingSet() != nil {
+		return nil, b.unsupported(node)
+	}
+	if node.GetAConst() != nil {
+		return nil, refuse(CodeUnsupported, position, "GROUP BY takes a column, an expression or the number of an output")
+	}
+	if ref := node.GetColumnRef(); ref != nil && len(ref.Fields) == 1 {
+		name := ref.Fields[0].GetString_().GetSval()
+		if lookup(name, b.names) == -1 {
+			for _, t := range targets {
+				if t.GetResTarget().GetName() == name && name != "" {
+					return t.GetResTarget().GetVal(), nil
+				}
+			}
+		}
+	}
+	return node, nil
+}
+
+// addGroup makes the values of an expression groups; one that is named twice counts once.
+func (b *binder) addGroup(e *Expr, node *pg.Node, position int) error {
+	if slices.ContainsFunc(b.plan.Groups, func(g GroupColumn) bool { return g.Expr.equal(e) }) {
+		return nil
+	}
+	if len(b.plan.Groups) == MaxGroupColumns {
+		return refuse(CodeLimit, position, "GROUP BY takes at most %d columns", MaxGroupColumns)
+	}
+	if e.Kind == Null {
+		e.Kind = Text
+	}
+	values, err := b.groupValues(e, position)
+	if err != nil {
+		return err
+	}
+	b.plan.Groups = append(b.plan.Groups, GroupColumn{Expr: e, Values: values})
+	b.groupNodes = append(b.groupNodes, node)
+	if groups := b.plan.groupCount(); groups > MaxGroups {
+		return refuse(CodeLimit, position, "the columns of GROUP BY make %d groups; at most %d are allowed", groups, MaxGroups)
+	}
+	return nil
+}
+
+// groupValues lists what an expression can be.
+func (b *binder) groupValues(e *Expr, position int) ([]Datum, error) {
+	if e.Op == OpColumn {
+		if c := b.plan.Schema.Columns[e.Column]; !c.HasDictionary {
+			return nil, hinted(refuse(CodeType, position, "column %s has no dictionary, so it cannot be grouped by", quote(c.Name)),
+				"%s", ungrouped(c))
+		}
+	}
+	values, ok := b.listed(e)
+	if !ok {
+		return nil, b.unlisted(e, position)
+	}
+	if bare := b.bare(e); bare >= 0 && len(values) > MaxDictionary {
+		c := b.plan.Schema.Columns[bare]
+		return nil, hinted(refuse(CodeLimit, position, "the groups would tell up to %d values of column %s apart; at most %d are allowed",
+			len(values), quote(c.Name), MaxDictionary), "group by wider ranges")
+	}
+	return values, nil
+}
+
+// bare is a column without a dictionary that an expression reads; −1 if there is none.
+func (b *binder) bare(e *Expr) int {
+	bare := -1
+	columnsOf(e, func(c int) {
+		if !b.plan.Schema.Columns[c].HasDictionary {
+			bare = c
+		}
+	})
+	return bare
+}
+
+// unlisted refuses an expression whose values cannot be told before the question is asked.
+func (b *binder) unlisted(e *Expr, position int) error {
+	refused := refuse(CodeType, position, "the values of this expression cannot be listed before it is asked, so it cannot be grouped by")
+	if bare := b.bare(e); bare >= 0 {
+		c := b.plan.Schema.Columns[bare]
+		if c.Kind == Text {
+			return hinted(refused, "column %s has no dictionary: %s; a CASE with values of its own can be grouped by", quote(c.Name), ungrouped(c))
+		}
+		return hinted(refused, "at most %d values can be told apart: group by wider ranges, as in width_bucket(%s, lo, hi, bins)",
+			MaxDictionary, identifier(c.Name))
+	}
+	return hinted(refused, "group by fewer columns, or by wider ranges")
+}
+
+// maxListed is how many values of a part of an expression are gone through to list those of the
+// whole: 179 years of days.
+const maxListed = 1 << 16
+
+// listed gives what an expression over rows can be, given the contributors' columns, ascending,
+// NULL last; false when that cannot be told, or is too much. It may list values that no row has.
+// README section 15.
+func (b *binder) listed(e *Expr) ([]Datum, bool) {
+	switch {
+	case e.Op == OpConstant:
+		return []Datum{e.Value}, true
+	case e.Op == OpColumn && b.plan.Schema.Columns[e.Column].HasDictionary:
+		return withNull(b.values(e.Column), e.Nullable || len(b.values(e.Column)) == 0), true
+	case e.Op == OpColumn:
+		return e.counted(maxListed)
+	case e.results() != nil:
+		if values, ok := b.listedResults(e); ok {
+			return values, true
+		}
+	default:
+		if values, ok := b.listedByArguments(e); ok {
+			return values, true
+		}
+	}
+	if e.Kind == Boolean {
+		return withNull([]Datum{NewBoolean(false), NewBoolean(true)}, e.Nullable), true
+	}
+	return e.counted(MaxDictionary)
+}
+
+// listedResults unites the values of a CASE or COALESCE.
+func (b *binder) listedResults(e *Expr) ([]Datum, bool) {
+	var out []Datum
+	for _, r := range e.results() {
+		values, ok := b.listed(r)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, values...)
+	}
+	return ascending(out, e.Nullable), len(out) <= maxListed
+}
+
+// listedByArguments computes the operation of all the values that its arguments can have together.
+func (b *binder) listedByArguments(e *Expr) ([]Datum, bool) {
+	args := make([][]Datum, len(e.Args))
+	combinations := 1
+	for i, a := range e.Args {
+		var ok bool
+		if args[i], ok = b.listed(a); !ok {
+			return nil, false
+		}
+		if combinations *= max(1, len(args[i])); combinations > maxListed {
+			return nil, false
+		}
+	}
+	one := *e
+	one.Args = make([]*Expr, len(e.Args))
+	out := make([]Datum, 0, combinations)
+	for n := range combinations {
+		for i, a := range e.Args {
+			v := args[i][n%len(args[i])]
+			one.Args[i] = &Expr{Op: OpConstant, Value: v, Kind: a.Kind, Scale: a.Scale}
+			n /= len(args[i])
+		}
+		v, err := one.Eval(nil)
+		if err != nil {
+			return nil, false
+		}
+		out = append(out, v)
+	}
+	return ascending(out, e.Nullable), true
+}
+
+// counted lists all numbers within an expression's bounds, at most so many.
+func (e *Expr) counted(most int64) ([]Datum, bool) {
+	if e.Min == nil {
+		return []Datum{{}}, e.Kind == Null
+	}
+	n := new(big.Int).Sub(e.Max, e.Min)
+	if !n.IsInt64() || n.Int64() >= most {
+		return nil, false
+	}
+	out := make([]Datum, 0, n.Int64()+1)
+	for v := e.Min; v.Cmp(e.Max) <= 0; v = new(big.Int).Add(v, big.NewInt(1)) {
+		out = append(out, Datum{Kind: e.Kind, Number: v, Scale: e.Scale})
+	}
+	return withNull(out, e.Nullable), true
+}
+
+// ascending sorts values and leaves one of equal ones; NULL, if it can be, comes last.
+func ascending(values []Datum, nullable bool) []Datum {
+	values = slices.DeleteFunc(values, Datum.IsNull)
+	slices.SortFunc(values, Datum.Compare)
+	values = slices.CompactFunc(values, func(a, b Datum) bool { return a.Compare(b) == 0 })
+	return withNull(values, nullable || len(values) == 0)
+}
+
+func withNull(values []Datum, null bool) []Datum {
+	if null {
+		return append(slices.Clip(values), Datum{})
+	}
+	return values
+}
+
+// grouped finds the group that an expression over cells is, −1 if it is none: PostgreSQL takes
+// each part of the select list, HAVING and ORDER BY that equals an entry of GROUP BY for that.
+func (b *binder) grouped(node *pg.Node, depth int) int {
+	form := node.ProtoReflect().WhichOneof(node.ProtoReflect().Descriptor().Oneofs().Get(0))
+	if !slices.ContainsFunc(b.groupNodes, func(n *pg.Node) bool {
+		return form == n.ProtoReflect().WhichOneof(n.ProtoReflect().Descriptor().Oneofs().Get(0))
+	}) {
+		return -1
+	}
+	nodes, written := b.nodes, len(b.plan.written)
+	e, err := b.bind(node, place{name: "GROUP BY", depth: depth})
+	b.nodes, b.plan.written = nodes, b.plan.written[:written]
+	if err != nil {
+		return -1
+	}
+	if e.Kind == Null {
+		e.Kind = Text
+	}
+	return slices.IndexFunc(b.plan.Groups, func(g GroupColumn) bool { return g.Expr.equal(e) })
+}
+
+// ofGroup is the value of a group's key, over cells.
+func (b *binder) ofGroup(g int) *Expr {
+	e := b.plan.Groups[g].Expr
+	return &Expr{Op: OpGroup, Column: g, Kind: e.Kind, Scale: e.Scale, Nullable: e.Nullable, bits: e.width()}
+}
+
+// groupText writes an entry of GROUP BY as SQL.
+func (b *binder) groupText(g int) string {
+	if at := b.plan.Groups[g].column(); at >= 0 {
+		return quoteIdentifier(b.plan.Schema.Columns[at].Name)
+	}
+	target := &pg.Node{Node: &pg.Node_ResTarget{ResTarget: &pg.ResTarget{Val: b.groupNodes[g]}}}
+	stmt := &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{TargetList: []*pg.Node{target},
+		LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE}}}
+	out, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: stmt}}})
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(out, "SELECT ")
+}
