@@ -9,7 +9,7 @@ import (
 var opSigns = map[Op]string{
 	OpAdd: "+", OpSubtract: "-", OpMultiply: "*", OpDivide: "/", OpModulo: "%",
 	OpEqual: "=", OpNotEqual: "<>", OpLess: "<", OpLessEqual: "<=", OpGreater: ">", OpGreaterEq: ">=",
-	OpLike: "LIKE", OpAnd: "AND", OpOr: "OR",
+	OpLike: "LIKE", OpConcat: "||", OpAnd: "AND", OpOr: "OR",
 }
 
 // scoreNames are how a step's row scores are written: μ is the probability that its
@@ -58,10 +58,52 @@ func (p *Plan) describe(e *Expr) string {
 		return scoreNames[e.Op] // of the one linear predictor that a plan has
 	case OpBucket:
 		return "bucket(" + p.describe(e.Args[0]) + ")"
+	case OpCase:
+		return describeCase(args)
+	case OpRetype, OpReduce, OpTruncate, OpPart, OpFormat, OpString, OpUpper, OpLower, OpSubstring, OpLength, OpAbs, OpWidth, OpCoalesce:
+		return p.describeRow(e)
 	case OpIn:
 		return args[0] + " IN (" + strings.Join(args[1:], ", ") + ")"
 	}
 	return strings.Join(args, " "+opSigns[e.Op]+" ")
+}
+
+func describeCase(args []string) string {
+	out := "CASE"
+	for i := 0; i+1 < len(args); i += 2 {
+		out += " WHEN " + args[i] + " THEN " + args[i+1]
+	}
+	return out + " ELSE " + args[len(args)-1] + " END"
+}
+
+// rowNames are how operations over rows are called.
+var rowNames = map[Op]string{
+	OpCoalesce: "coalesce", OpUpper: "upper", OpLower: "lower", OpSubstring: "substr", OpLength: "length", OpAbs: "abs", OpWidth: "width_bucket",
+}
+
+// describeRow writes an operation over rows as its call.
+func (p *Plan) describeRow(e *Expr) string {
+	args := make([]string, len(e.Args))
+	for i, a := range e.Args {
+		args[i] = p.describe(a)
+	}
+	switch e.Op {
+	case OpRetype, OpString:
+		return "CAST(" + args[0] + " AS " + e.Kind.String() + ")"
+	case OpReduce:
+		return fmt.Sprintf("%s(%s, %d)", e.Args[1].Value.Text, args[0], e.Scale)
+	case OpPart:
+		return "extract(" + e.Args[1].Value.Text + " from " + args[0] + ")"
+	case OpTruncate:
+		return "date_trunc(" + args[1] + ", " + args[0] + ")"
+	case OpFormat:
+		return "to_char(" + strings.Join(args, ", ") + ")"
+	case OpSubstring:
+		if n := e.Args[1].Value.Number; n.IsInt64() && n.Int64() == 1 {
+			return "left(" + args[0] + ", " + args[2] + ")"
+		}
+	}
+	return rowNames[e.Op] + "(" + strings.Join(args, ", ") + ")"
 }
 
 // literal writes a value as a question would, but for characters that are not a terminal's
@@ -69,7 +111,7 @@ func (p *Plan) describe(e *Expr) string {
 func literal(v Datum) string {
 	text := v.String()
 	switch {
-	case v.Kind != Text && v.Kind != Date:
+	case v.Kind != Text && !v.Kind.daily():
 		return text
 	case strings.ContainsFunc(text, IsControl):
 		return strconv.Quote(text)

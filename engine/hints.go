@@ -14,18 +14,12 @@ var meant = map[string]string{
 	"percentile": "percentile_cont", "quantile": "percentile_cont", "correlation": "corr",
 	"chisq": "crosstab", "kaplan_meier": "survival", "wilcoxon": "mannwhitney", "t_test": "ttest",
 
-	"round": figuresAsTheyAre, "trunc": figuresAsTheyAre, "floor": figuresAsTheyAre, "ceil": figuresAsTheyAre,
-	"ceiling": figuresAsTheyAre, "to_char": figuresAsTheyAre, "coalesce": figuresAsTheyAre,
-	"extract": daysBetween, "date_part": daysBetween, "date_trunc": daysBetween, "age": daysBetween, "now": daysBetween,
-	"lower": valuesAsTheyAre, "upper": valuesAsTheyAre, "btrim": valuesAsTheyAre, "substring": valuesAsTheyAre,
-	"substr": valuesAsTheyAre, "length": valuesAsTheyAre, "concat": valuesAsTheyAre,
+	"age": daysBetween, "now": daysBetween,
 	"bool_or": countWhere, "bool_and": countWhere, "every": countWhere,
 	"string_agg": rowsHidden, "array_agg": rowsHidden, "json_agg": rowsHidden, "row_number": rowsHidden,
 }
 
 const (
-	figuresAsTheyAre = "leave it out: figures are exact, round them in the answer"
-	valuesAsTheyAre  = "leave it out: compare with values as they are written, or with a pattern: LIKE 'abc%'"
 	daysBetween      = "write the days: day BETWEEN '2020-01-01' AND '2020-12-31'"
 	countWhere       = "write count(*) FILTER (WHERE ...)"
 	rowsHidden       = "rows are never shown, only counted and summed"

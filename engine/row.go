@@ -11,11 +11,11 @@ import (
 const (
 	OpCase      Op = iota + 40 // Args: a condition and its value, again and again, then the value otherwise; all values have one Kind and Scale
 	OpCoalesce                 // the first of Args that is not NULL; all have one Kind and Scale
-	OpRetype                   // Args[0] with Kind: between Date and Timestamp
+	OpRetype                   // Args[0] with Kind: between Date, Timestamp and TimestampTZ
 	OpString                   // Args[0] as text, as PostgreSQL casts it
 	OpConcat                   // the texts Args[0] and Args[1], one after the other; both may vary
 	OpPart                     // field Args[1] of the date Args[0], as a Decimal of scale 0
-	OpTruncate                 // the first day of the period Args[1] that holds the date Args[0], as a Timestamp
+	OpTruncate                 // the first day of the period Args[1] that holds the date Args[0], a Timestamp or TimestampTZ
 	OpFormat                   // the date Args[0] written after the pattern Args[1]
 	OpUpper                    // Args[0] in capitals, by the table of this package
 	OpLower                    // Args[0] in small letters, by the table of this package

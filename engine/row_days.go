@@ -77,7 +77,7 @@ func (e *Expr) ofDay(days int64, what string) (Datum, error) {
 	case ok && e.Op == OpPart && p.part != nil:
 		return NewDecimal(big.NewInt(p.part(days)), 0), nil
 	case ok && e.Op == OpTruncate && p.begin != nil:
-		return Datum{Kind: Timestamp, Number: big.NewInt(p.begin(days))}, nil
+		return Datum{Kind: e.Kind, Number: big.NewInt(p.begin(days))}, nil
 	}
 	return Datum{}, fmt.Errorf("a date has no field %s", quote(what))
 }

@@ -239,6 +239,8 @@ func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
 		return nil, hinted(refuse(CodeUnsupported, position, "there is no function %s", quote(name)), "%s", b.functionHint(name))
 	case in.argument:
 		return nil, refuse(CodeUnsupported, position, "an aggregate inside an aggregate is not supported: combine them side by side, as in sum(x) / count(*)")
+	case !in.cells && in.name == "GROUP BY":
+		return nil, refuse(CodeUnsupported, position, "aggregates cannot stand in GROUP BY: each row goes to a group before anything is added up")
 	case !in.cells:
 		return nil, hinted(refuse(CodeUnsupported, position, "an aggregate cannot stand in %s", in.name),
 			"conditions on aggregates go to HAVING")

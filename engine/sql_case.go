@@ -75,6 +75,11 @@ func (b *binder) match(values []*Expr, form string, in place, position int) erro
 func (b *binder) ofResults(out *Expr, in place, position int) (*Expr, error) {
 	results := out.results()
 	out.Kind, out.Scale = results[0].Kind, results[0].Scale
+	for _, r := range results { // over cells integers, decimals and floats stand side by side
+		if r.Kind == Float || r.Kind == Decimal && out.Kind == Integer {
+			out.Kind = r.Kind
+		}
+	}
 	if out.Kind == Integer {
 		for _, r := range results {
 			if !(r.Op == OpConstant && r.Value.IsNull()) {

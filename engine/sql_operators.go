@@ -206,7 +206,7 @@ func align(e *Expr, kind Kind, scale int) *Expr {
 func (b *binder) unify(operands []*Expr, in place, position int) error {
 	kind, scale := Null, 0
 	for _, e := range operands {
-		if kind == Null || kind == Integer && e.Kind.fractional() || kind == Decimal && e.Kind == Float || kind == Date && e.Kind == Timestamp {
+		if kind == Null || kind == Integer && e.Kind.fractional() || kind == Decimal && e.Kind == Float || kind.daily() && e.Kind.daily() && e.Kind > kind {
 			kind = e.Kind
 		}
 	}
@@ -219,8 +219,8 @@ func (b *binder) unify(operands []*Expr, in place, position int) error {
 		if err != nil {
 			return err
 		}
-		if e.Kind == Date && wanted == Timestamp {
-			if e, err = b.rowExpr(&Expr{Op: OpRetype, Args: []*Expr{e}, Kind: Timestamp}, in, position); err != nil {
+		if e.Kind != wanted && e.Kind.daily() && wanted.daily() {
+			if e, err = b.rowExpr(&Expr{Op: OpRetype, Args: []*Expr{e}, Kind: wanted}, in, position); err != nil {
 				return err
 			}
 		}

@@ -31,7 +31,7 @@ var rowFunctions = map[string]rowFunction{
 	"substr":       {2, 3, (*binder).bindSubstring},
 	"substring":    {2, 3, (*binder).bindSubstring},
 	"concat":       {1, 100, (*binder).bindConcat},
-	"date_trunc":   {2, 2, func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpTruncate, Timestamp, 1) }},
+	"date_trunc":   {2, 2, func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpTruncate, TimestampTZ, 1) }},
 	"extract":      {2, 2, func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpPart, Decimal, 1) }},
 	"date_part":    {2, 2, func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpPart, Decimal, 1) }},
 	"to_char":      {2, 2, func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpFormat, Text, 0) }},
@@ -233,8 +233,11 @@ func (b *binder) ofDate(c rowCall, op Op, kind Kind, at int) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x.Kind != Date && x.Kind != Timestamp {
+	if !x.Kind.daily() {
 		return nil, refuse(CodeType, c.position, "%s takes a date, not %s", c.name, x.Kind.article())
+	}
+	if kind == TimestampTZ && x.Kind == Timestamp {
+		kind = Timestamp
 	}
 	text := what.Value.Text
 	if op == OpFormat {

@@ -7,14 +7,15 @@ type Kind uint8
 
 // The kinds. Integer is PostgreSQL's bigint, Decimal its numeric.
 const (
-	Null      Kind = iota // a column without any value, or the value NULL; unifies with every kind
-	Integer               // 64-bit signed integers; wider whole numbers are Decimal with scale 0
-	Decimal               // integers scaled by a power of ten, below 10^38 in scaled units
-	Text                  // UTF-8, compared by bytes
-	Boolean               // false < true
-	Date                  // days since 1970-01-01, from 0001-01-01 to 9999-12-31
-	Float                 // PostgreSQL's double precision: of answers only, never of a column
-	Timestamp             // midnight of a Date in UTC, PostgreSQL's timestamptz: of expressions only, never of a column
+	Null        Kind = iota // a column without any value, or the value NULL; unifies with every kind
+	Integer                 // 64-bit signed integers; wider whole numbers are Decimal with scale 0
+	Decimal                 // integers scaled by a power of ten, below 10^38 in scaled units
+	Text                    // UTF-8, compared by bytes
+	Boolean                 // false < true
+	Date                    // days since 1970-01-01, from 0001-01-01 to 9999-12-31
+	Float                   // PostgreSQL's double precision: of answers only, never of a column
+	Timestamp               // midnight of a day, PostgreSQL's timestamp: of expressions only, never of a column
+	TimestampTZ             // midnight of a day in UTC, PostgreSQL's timestamptz: of expressions only
 )
 
 // Column is one column of one department's table as registered: what planning may
