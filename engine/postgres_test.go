@@ -43,11 +43,12 @@ func dial(t *testing.T) *pgx.Conn {
 	return conn
 }
 
-// fill makes the pooled table.
+// fill makes the pooled table. The database has the locale C.UTF-8: text sorts by bytes, and letters
+// have their capitals.
 func (t *refTable) fill(tb testing.TB, conn *pgx.Conn) {
 	var columns, rows []string
 	for _, c := range t.columns {
-		kind := map[Kind]string{Null: "bigint", Integer: "bigint", Text: `text COLLATE "C"`, Boolean: "boolean", Date: "date",
+		kind := map[Kind]string{Null: "bigint", Integer: "bigint", Text: "text", Boolean: "boolean", Date: "date",
 			Decimal: fmt.Sprintf("numeric(38,%d)", c.scale)}[c.kind]
 		columns = append(columns, fmt.Sprintf("%q %s", c.name, kind))
 	}
@@ -96,21 +97,6 @@ func ask(conn *pgx.Conn, sql string, kinds []Kind) (answer []string, err error) 
 		answer = append(answer, strings.Join(line, " | "))
 	}
 	return answer, rows.Err()
-}
-
-func printed(r *Result) (answer []string) {
-	for _, row := range r.Rows {
-		var line []string
-		for _, v := range row {
-			if v.Text == nil {
-				line = append(line, "<null>")
-			} else {
-				line = append(line, *v.Text)
-			}
-		}
-		answer = append(answer, strings.Join(line, " | "))
-	}
-	return answer
 }
 
 // TestPostgres compares every printed digit of random queries with PostgreSQL's.

@@ -95,7 +95,7 @@ func (b *binder) searchTarget(target *pg.ResTarget) (out searchOutput, column in
 	}
 	if out.group >= 0 && target.Val.GetColumnRef() == nil {
 		e := b.ofGroup(out.group)
-		out.name, out.kind, column = b.defaultName(target.Val, e), e.Kind, -1
+		out.name, out.kind, column = b.defaultName(target.Val), e.Kind, -1
 	} else if call := target.Val.GetFuncCall(); call != nil {
 		if out, column, ok = b.searchCall(call); !ok {
 			return out, 0, false

@@ -14,7 +14,7 @@ const (
 	OpRetype                   // Args[0] with Kind: between Date, Timestamp and TimestampTZ
 	OpString                   // Args[0] as text, as PostgreSQL casts it
 	OpConcat                   // the texts Args[0] and Args[1], one after the other; both may vary
-	OpPart                     // field Args[1] of the date Args[0], as a Decimal of scale 0
+	OpPart                     // field Args[1] of the date Args[0], as a Decimal; of scale 0 but for the epoch of a timestamp
 	OpTruncate                 // the first day of the period Args[1] that holds the date Args[0], a Timestamp or TimestampTZ
 	OpFormat                   // the date Args[0] written after the pattern Args[1]
 	OpUpper                    // Args[0] in capitals, by the table of this package
@@ -36,6 +36,15 @@ const (
 
 // isRow reports whether an operation is one of those above.
 func (op Op) isRow() bool { return op >= OpCase && op <= OpWidth }
+
+// strict reports whether the result of an operation is NULL exactly where an argument is.
+func (op Op) strict() bool {
+	switch op {
+	case OpCase, OpCoalesce, OpIn, OpAnd, OpOr, OpIsNull, OpIsTrue, OpIsFalse:
+		return false
+	}
+	return true
+}
 
 // inEngine reports whether only the engine computes the operation: it is no operator or form of
 // another language that means the same.

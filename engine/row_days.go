@@ -56,6 +56,9 @@ var periods = map[string]period{
 	"julian":     {part: func(d int64) int64 { return d + 2440588 }},
 }
 
+// microsecondPlaces is the scale of the seconds of a timestamp in PostgreSQL.
+const microsecondPlaces = 6
+
 // weekday is 1 for Monday to 7 for Sunday.
 func weekday(days int64) int64 { return ((days+3)%7+7)%7 + 1 }
 
@@ -75,7 +78,7 @@ func (e *Expr) ofDay(days int64, what string) (Datum, error) {
 	p, ok := periods[what]
 	switch {
 	case ok && e.Op == OpPart && p.part != nil:
-		return NewDecimal(big.NewInt(p.part(days)), 0), nil
+		return NewDecimal(rescale(big.NewInt(p.part(days)), e.Scale), e.Scale), nil
 	case ok && e.Op == OpTruncate && p.begin != nil:
 		return Datum{Kind: e.Kind, Number: big.NewInt(p.begin(days))}, nil
 	}
@@ -95,7 +98,7 @@ func (e *Expr) daySpan(days span) span {
 	if end == nil || !days.lo.IsInt64() || !days.hi.IsInt64() {
 		return span{}
 	}
-	return span{big.NewInt(end(days.lo.Int64())), big.NewInt(end(days.hi.Int64()))}
+	return span{rescale(big.NewInt(end(days.lo.Int64())), e.Scale), rescale(big.NewInt(end(days.hi.Int64())), e.Scale)}
 }
 
 // datePart writes a part of a date.

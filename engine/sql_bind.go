@@ -299,7 +299,7 @@ func (m Moment) reduced() Moment {
 // onlyNullable finds the one nullable leaf of an expression; false if there are
 // several different ones.
 func onlyNullable(e *Expr, only **Expr) bool {
-	if e.Op == OpCase || e.Op == OpCoalesce { // not NULL exactly where a leaf is
+	if !e.Op.strict() {
 		return !e.Nullable
 	}
 	if len(e.Args) == 0 {

@@ -75,7 +75,7 @@ func (b *binder) bindOutputs(targets []*pg.Node) error {
 		}
 		name := target.Name
 		if name == "" {
-			name = b.defaultName(target.Val, e)
+			name = b.defaultName(target.Val)
 		}
 		b.plan.Outputs = append(b.plan.Outputs, Output{Name: name, Expr: e})
 	}
@@ -102,40 +102,49 @@ const unnamed = "?column?"
 
 // defaultName is the name that PostgreSQL gives to an output without alias, but
 // that a column keeps the case of its own name.
-func (b *binder) defaultName(node *pg.Node, e *Expr) string {
+func (b *binder) defaultName(node *pg.Node) string {
+	name, _ := b.nameOf(node)
+	return name
+}
+
+// nameOf gives an expression's name, and whether it is a name of its own: that of a type or of a
+// form gives way to one inside.
+func (b *binder) nameOf(node *pg.Node) (name string, own bool) {
 	switch n := node.GetNode().(type) {
 	case *pg.Node_ColumnRef:
-		return b.names[b.plan.Groups[e.Column].column()]
+		if column, err := b.column(n.ColumnRef); err == nil {
+			return b.names[column], true
+		}
 	case *pg.Node_FuncCall:
-		return strings.TrimPrefix(functionName(n.FuncCall), parserSchema)
+		return strings.TrimPrefix(functionName(n.FuncCall), parserSchema), true
 	case *pg.Node_CoalesceExpr:
-		return "coalesce"
+		return "coalesce", true
 	case *pg.Node_MinMaxExpr:
 		if n.MinMaxExpr.Op == pg.MinMaxOp_IS_LEAST {
-			return "least"
+			return "least", true
 		}
-		return "greatest"
-	case *pg.Node_CaseExpr: // as what it is otherwise, if that has a name
-		if name := b.defaultName(n.CaseExpr.Defresult, e); n.CaseExpr.Defresult != nil && name != unnamed {
-			return name
+		return "greatest", true
+	case *pg.Node_AExpr:
+		if n.AExpr.Kind == pg.A_Expr_Kind_AEXPR_NULLIF {
+			return "nullif", true
 		}
-		return "case"
+	case *pg.Node_CaseExpr:
+		if name, own := b.nameOf(n.CaseExpr.Defresult); own {
+			return name, true
+		}
+		return "case", false
 	case *pg.Node_TypeCast:
-		switch n.TypeCast.Arg.GetNode().(type) {
-		case *pg.Node_ColumnRef, *pg.Node_FuncCall:
-			if e.Op == OpRescale {
-				e = e.Args[0]
-			}
-			return b.defaultName(n.TypeCast.Arg, e)
+		if name, own := b.nameOf(n.TypeCast.Arg); own {
+			return name, true
 		}
 		names := n.TypeCast.TypeName.Names
-		return names[len(names)-1].GetString_().GetSval()
+		return names[len(names)-1].GetString_().GetSval(), false
 	case *pg.Node_AConst:
 		if _, ok := n.AConst.Val.(*pg.A_Const_Boolval); ok {
-			return "bool"
+			return "bool", false
 		}
 	}
-	return unnamed
+	return unnamed, false
 }
 
 // bindOrder binds ORDER BY: an output by its number or its name, else an

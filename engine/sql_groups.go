@@ -251,7 +251,11 @@ func (b *binder) grouped(node *pg.Node, depth int) int {
 // ofGroup is the value of a group's key, over cells.
 func (b *binder) ofGroup(g int) *Expr {
 	e := b.plan.Groups[g].Expr
-	return &Expr{Op: OpGroup, Column: g, Kind: e.Kind, Scale: e.Scale, Nullable: e.Nullable, bits: e.width()}
+	out := &Expr{Op: OpGroup, Column: g, Kind: e.Kind, Scale: e.Scale, Nullable: e.Nullable}
+	if e.Kind == Integer {
+		out.bits = e.width()
+	}
+	return out
 }
 
 // groupText writes an entry of GROUP BY as SQL.

@@ -121,14 +121,11 @@ func (b *binder) requiredColumn(column int) *Expr {
 // requirements are what must have a value for an expression over rows to have one: columns, and
 // forms that do not have one exactly where their columns have.
 func requirements(e *Expr) (out []*Expr) {
-	switch e.Op {
-	case OpCase, OpCoalesce, OpIn, OpAnd, OpOr, OpIsNull, OpIsTrue, OpIsFalse:
-		if !e.Nullable {
-			return nil
-		}
+	switch {
+	case e.Op == OpColumn, !e.Op.strict() && e.Nullable:
 		return []*Expr{e}
-	case OpColumn:
-		return []*Expr{e}
+	case !e.Op.strict():
+		return nil
 	}
 	for _, a := range e.Args {
 		out = append(out, requirements(a)...)

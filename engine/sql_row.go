@@ -173,7 +173,13 @@ func literalText(s string) *Expr { return &Expr{Op: OpConstant, Value: NewText(s
 func (b *binder) bindConcat(c rowCall) (*Expr, error) {
 	var out *Expr
 	for _, a := range c.args {
-		a, err := b.asText(a, c.in, c.position)
+		var err error
+		if a.Kind == Boolean { // written as in an answer, not as a cast does
+			a, err = b.ofResults(&Expr{Op: OpCase, Args: []*Expr{a, literalText("t"),
+				{Op: OpIsFalse, Args: []*Expr{a}, Kind: Boolean}, literalText("f"), {Op: OpConstant, Kind: Text, Nullable: true}}}, c.in, c.position)
+		} else {
+			a, err = b.asText(a, c.in, c.position)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -252,7 +258,16 @@ func (b *binder) ofDate(c rowCall, op Op, kind Kind, at int) (*Expr, error) {
 		}
 		text = lower(text)
 	}
-	return b.rowExpr(&Expr{Op: op, Args: []*Expr{x, literalText(text)}, Kind: kind}, c.in, c.position)
+	out := &Expr{Op: op, Args: []*Expr{x, literalText(text)}, Kind: kind}
+	if op == OpPart && x.Kind != Date {
+		switch text {
+		case "epoch":
+			out.Scale = microsecondPlaces
+		case "julian":
+			return nil, hinted(refuse(CodeUnsupported, c.position, "the julian day of a timestamp is not supported"), "CAST(... AS date) makes a date of it")
+		}
+	}
+	return b.rowExpr(out, c.in, c.position)
 }
 
 // fieldsOf lists the fields that an operation takes.

@@ -1,0 +1,292 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+)
+
+// This file makes random questions of the grammar over rows as text alone. What they mean is
+// PostgreSQL's to say (postgres_rows_test.go); here they must be answered, alike however the rows
+// are dealt to departments.
+
+// speaker writes random SQL over the columns of a refTable.
+type speaker struct {
+	*rand.Rand
+}
+
+func (s speaker) one(texts ...string) string { return texts[s.IntN(len(texts))] }
+
+func (s speaker) number(depth int) string {
+	if depth <= 0 {
+		return s.one("k", "I", `"Dec"`, "mixed", "3", "0.5", "-2", "2.25", "人口数_合计", "k", "I")
+	}
+	d := depth - 1
+	switch s.IntN(16) {
+	case 0:
+		return fmt.Sprintf("(%s %s %s)", s.number(d), s.one("+", "-", "*"), s.number(d))
+	case 1:
+		return fmt.Sprintf("(%s %s %s)", s.one("k", "I", "人口数_合计"), s.one("/", "%"), s.one("2", "3", "7", "10", "-4"))
+	case 2:
+		return s.choice(depth, s.number)
+	case 3:
+		return fmt.Sprintf("coalesce(%s, %s)", s.number(d), s.number(d))
+	case 4:
+		return fmt.Sprintf("nullif(%s, %s)", s.number(d), s.one("0", "1", "k"))
+	case 5:
+		return fmt.Sprintf("%s(%s, %s)", s.one("greatest", "least"), s.number(d), s.number(d))
+	case 6:
+		return fmt.Sprintf("abs(%s)", s.number(d))
+	case 7:
+		return fmt.Sprintf("%s(%s)", s.one("floor", "ceil", "round", "trunc", "sign"), s.decimal(d))
+	case 8:
+		return fmt.Sprintf("%s(%s, %d)", s.one("round", "trunc"), s.decimal(d), s.IntN(3))
+	case 9:
+		return fmt.Sprintf("width_bucket(%s, %s, %s, %d)", s.number(d), s.one("-1", "0", "1.5"), s.one("2", "10", "-3.5"), 1+s.IntN(6))
+	case 10:
+		return fmt.Sprintf("(%s)::int", s.condition(d))
+	case 11:
+		return fmt.Sprintf("length(%s)", s.text(d))
+	case 12:
+		return fmt.Sprintf("extract(%s from %s)", s.one("year", "month", "day", "dow", "isodow", "doy", "week", "quarter", "isoyear", "decade", "century", "millennium", "epoch", "julian"), s.date(d))
+	case 13:
+		return fmt.Sprintf("(%s)::%s", s.decimal(d), s.one("int", "bigint", "numeric"))
+	}
+	return s.number(0)
+}
+
+// decimal is a numeric: PostgreSQL rounds an integer as a double precision.
+func (s speaker) decimal(depth int) string {
+	if depth <= 0 {
+		return s.one(`"Dec"`, "0.75", "-1.5", "2.5::numeric")
+	}
+	return fmt.Sprintf("(%s %s %s)", s.one(`"Dec"`, "0.25"), s.one("+", "-", "*"), s.number(depth-1))
+}
+
+func (s speaker) choice(depth int, of func(int) string) string {
+	var b strings.Builder
+	b.WriteString("CASE")
+	operand := s.IntN(4) == 0
+	if operand {
+		b.WriteString(" k")
+	}
+	for range 1 + s.IntN(3) {
+		when := s.condition(depth - 1)
+		if operand {
+			when = s.one("0", "1", "2", "I", "3")
+		}
+		fmt.Fprintf(&b, " WHEN %s THEN %s", when, of(depth-1))
+	}
+	if s.IntN(3) > 0 {
+		fmt.Fprintf(&b, " ELSE %s", of(depth-1))
+	}
+	return b.String() + " END"
+}
+
+func (s speaker) text(depth int) string {
+	if depth <= 0 {
+		return s.one("t", "t", "t", "'x'", "''", "'Él湖'")
+	}
+	d := depth - 1
+	switch s.IntN(12) {
+	case 0:
+		return fmt.Sprintf("%s(%s)", s.one("upper", "lower"), s.text(d))
+	case 1:
+		return fmt.Sprintf("left(%s, %d)", s.text(d), s.IntN(4))
+	case 2:
+		return fmt.Sprintf("substr(%s, %d, %d)", s.text(d), s.IntN(5)-1, s.IntN(3))
+	case 3:
+		return fmt.Sprintf("substring(%s from %d)", s.text(d), s.IntN(4))
+	case 4:
+		return fmt.Sprintf("(%s || %s)", s.text(d), s.one("'-'", "t", "k", "flag"))
+	case 5:
+		return s.choice(depth, s.text)
+	case 6:
+		return fmt.Sprintf("coalesce(%s, %s)", s.text(d), s.text(d))
+	case 7:
+		return fmt.Sprintf("%s::text", s.one("k", "I", "flag", "day", `"Dec"`))
+	case 8:
+		return fmt.Sprintf("to_char(%s, %s)", s.date(d), s.one("'YYYY-MM'", "'YYYY'", "'Mon YY'", "'FMMonth'", "'IYYY-IW'", `'"Q"Q'`, "'Day'", "'DDD'", "'D ID WW'", "'FMDD.FMMM.YYYY'", "'DAY DY dy MONTH month MON mon'"))
+	case 9:
+		return fmt.Sprintf("concat(%s, %s)", s.text(d), s.one("k", "t", "flag", "day", "'z'"))
+	}
+	return s.text(0)
+}
+
+func (s speaker) date(depth int) string {
+	if depth <= 0 {
+		return s.one("day", "day", "day", "DATE '2000-02-29'")
+	}
+	d := depth - 1
+	switch s.IntN(8) {
+	case 0:
+		return s.choice(depth, s.date)
+	case 1:
+		return fmt.Sprintf("coalesce(%s, %s)", s.date(d), s.date(d))
+	case 2, 3:
+		return fmt.Sprintf("date_trunc('%s', %s)", s.one("day", "week", "month", "quarter", "year", "decade", "century", "millennium"), s.date(d))
+	case 4:
+		return fmt.Sprintf("greatest(%s, %s)", s.date(d), s.date(d))
+	case 5:
+		return fmt.Sprintf("(%s)::date", s.date(d))
+	}
+	return s.date(0)
+}
+
+func (s speaker) condition(depth int) string {
+	if depth <= 0 {
+		return s.one("flag", "k > 1", "I IS NULL", "t = 'a'", `"Dec" < 0.5`, "day >= '2000-01-01'")
+	}
+	d := depth - 1
+	compare := func() string { return s.one("=", "<>", "<", "<=", ">", ">=") }
+	switch s.IntN(12) {
+	case 0, 1:
+		return fmt.Sprintf("%s %s %s", s.number(d), compare(), s.number(d))
+	case 2:
+		return fmt.Sprintf("%s %s %s", s.text(d), compare(), s.text(d))
+	case 3:
+		return fmt.Sprintf("%s %s %s", s.date(d), compare(), s.date(d))
+	case 4:
+		return fmt.Sprintf("(%s AND %s)", s.condition(d), s.condition(d))
+	case 5:
+		return fmt.Sprintf("(%s OR %s)", s.condition(d), s.condition(d))
+	case 6:
+		return fmt.Sprintf("NOT (%s)", s.condition(d))
+	case 7:
+		return fmt.Sprintf("(%s) IS %sNULL", s.number(d), s.one("", "NOT "))
+	case 8:
+		return fmt.Sprintf("%s IN (%s, %s)", s.number(d), s.number(d), s.number(0))
+	case 9:
+		return fmt.Sprintf("%s LIKE '%s'", s.text(d), s.one("a%", "%b", "_", "湖%"))
+	case 10:
+		return fmt.Sprintf("(%s) IS %sTRUE", s.condition(d), s.one("", "NOT "))
+	}
+	return s.condition(0)
+}
+
+// key is an entry of GROUP BY: no column that has no dictionary stands in it.
+func (s speaker) key(depth int) string {
+	of := []func(int) string{s.number, s.text, s.date, s.condition}[s.IntN(4)]
+	return of(depth)
+}
+
+func (s speaker) aggregate(depth int) string {
+	filter := ""
+	if s.IntN(4) == 0 {
+		filter = " FILTER (WHERE " + s.condition(depth) + ")"
+	}
+	switch s.IntN(7) {
+	case 0:
+		return "count(*)" + filter
+	case 1:
+		return "count(" + s.one(s.number(depth), s.text(depth), s.condition(depth)) + ")" + filter
+	case 2:
+		return "avg(" + s.number(depth) + ")" + filter
+	case 3:
+		return "var_samp(" + s.number(depth) + ")" + filter
+	case 4:
+		return "regr_count(" + s.number(depth) + ", " + s.number(depth) + ")" + filter
+	}
+	return "sum(" + s.number(depth) + ")" + filter
+}
+
+// question is a whole one: keys, aggregates of them, in an order that leaves nothing open.
+func (s speaker) question() string {
+	depth := 1 + s.IntN(3)
+	var outputs, numbers []string
+	for i := range s.IntN(3) {
+		outputs = append(outputs, s.key(depth))
+		numbers = append(numbers, fmt.Sprint(i+1))
+	}
+	for range 1 + s.IntN(3) {
+		outputs = append(outputs, s.aggregate(depth))
+	}
+	out := "SELECT " + strings.Join(outputs, ", ") + " FROM things"
+	if s.IntN(3) == 0 {
+		out += " WHERE " + s.condition(depth)
+	}
+	if len(numbers) > 0 {
+		out += " GROUP BY " + strings.Join(numbers, ", ") + " ORDER BY " + strings.Join(numbers, ", ")
+	}
+	return out
+}
+
+// pooled is the table with all rows in the first department, or dealt otherwise.
+func (t *refTable) dealt(r *rand.Rand) *refTable {
+	out := &refTable{columns: t.columns, mixed: t.mixed, void: t.void, parts: make([][]row, len(t.parts))}
+	for d, part := range t.parts {
+		for _, x := range part {
+			to := r.IntN(len(t.parts))
+			if t.mixed[to] != t.mixed[d] || t.void[to] != t.void[d] {
+				to = d
+			}
+			out.parts[to] = append(out.parts[to], x)
+		}
+	}
+	return out
+}
+
+// printed is an answer as text, NULL as "<null>".
+func printed(r *Result) (answer []string) {
+	for _, row := range r.Rows {
+		var line []string
+		for _, v := range row {
+			if v.Text == nil {
+				line = append(line, "<null>")
+			} else {
+				line = append(line, *v.Text)
+			}
+		}
+		answer = append(answer, strings.Join(line, " | "))
+	}
+	return answer
+}
+
+// TestRowExpressions: random questions of the grammar over rows are answered, and alike however
+// the rows are dealt.
+func TestRowExpressions(t *testing.T) {
+	rounds := 400
+	if testing.Short() {
+		rounds = 40
+	}
+	answered, refusals := 0, map[string]int{}
+	for seed := range rounds {
+		r := rand.New(rand.NewPCG(uint64(seed), 7))
+		table := newTable(r)
+		other := table.dealt(r)
+		sql := speaker{r}.question()
+		packing := testPackings[seed%len(testPackings)]
+		answer := func(table *refTable) (string, error) {
+			cat, departments := table.catalogue()
+			p, err := NewPlan(sql, cat, departments, packing)
+			if err != nil {
+				return "", err
+			}
+			result, err := table.sealed(t, p)
+			if err != nil {
+				return "", err
+			}
+			return strings.Join(printed(result), "\n"), nil
+		}
+		got, err := answer(table)
+		var refused *Error
+		switch {
+		case errors.As(err, &refused):
+			refusals[string(refused.Code)]++
+			continue
+		case err != nil:
+			t.Fatalf("seed %d: %s\n%v", seed, sql, err)
+		}
+		answered++
+		again, err := answer(other)
+		if err == nil && again != got {
+			t.Fatalf("seed %d: %s\ngives\n%s\nand dealt otherwise\n%s", seed, sql, got, again)
+		}
+	}
+	t.Logf("%d of %d answered, %v", answered, rounds, refusals)
+	if answered*10 < rounds*8 {
+		t.Error("most are refused")
+	}
+}
