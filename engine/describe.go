@@ -9,7 +9,7 @@ import (
 var opSigns = map[Op]string{
 	OpAdd: "+", OpSubtract: "-", OpMultiply: "*", OpDivide: "/", OpModulo: "%",
 	OpEqual: "=", OpNotEqual: "<>", OpLess: "<", OpLessEqual: "<=", OpGreater: ">", OpGreaterEq: ">=",
-	OpLike: "LIKE", OpConcat: "||", OpAnd: "AND", OpOr: "OR",
+	OpLike: "LIKE", OpConcat: "||", OpQuotient: "/", OpMatch: "~", OpAnd: "AND", OpOr: "OR",
 }
 
 // scoreNames are how a step's row scores are written: μ is the probability that its
@@ -60,7 +60,8 @@ func (p *Plan) describe(e *Expr) string {
 		return "bucket(" + p.describe(e.Args[0]) + ")"
 	case OpCase:
 		return describeCase(args)
-	case OpRetype, OpReduce, OpTruncate, OpPart, OpFormat, OpString, OpUpper, OpLower, OpSubstring, OpLength, OpAbs, OpWidth, OpCoalesce:
+	case OpRetype, OpReduce, OpTruncate, OpPart, OpFormat, OpString, OpUpper, OpLower, OpSubstring, OpLength, OpAbs, OpWidth, OpCoalesce,
+		OpLn, OpExp, OpSqrt, OpShift, OpTrim:
 		return p.describeRow(e)
 	case OpIn:
 		return args[0] + " IN (" + strings.Join(args[1:], ", ") + ")"
@@ -79,6 +80,7 @@ func describeCase(args []string) string {
 // rowNames are how operations over rows are called.
 var rowNames = map[Op]string{
 	OpCoalesce: "coalesce", OpUpper: "upper", OpLower: "lower", OpSubstring: "substr", OpLength: "length", OpAbs: "abs", OpWidth: "width_bucket",
+	OpLn: "ln", OpExp: "exp", OpSqrt: "sqrt",
 }
 
 // describeRow writes an operation over rows as its call.
@@ -98,6 +100,10 @@ func (p *Plan) describeRow(e *Expr) string {
 		return "date_trunc(" + args[1] + ", " + args[0] + ")"
 	case OpFormat:
 		return "to_char(" + strings.Join(args, ", ") + ")"
+	case OpShift:
+		return fmt.Sprintf("%s + INTERVAL '%s months %s days'", args[0], args[1], args[2])
+	case OpTrim:
+		return "trim(" + e.Args[1].Value.Text + " " + args[2] + " from " + args[0] + ")"
 	case OpSubstring:
 		if n := e.Args[1].Value.Number; n.IsInt64() && n.Int64() == 1 {
 			return "left(" + args[0] + ", " + args[2] + ")"

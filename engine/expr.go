@@ -69,10 +69,14 @@ func (e *Expr) combine(args []span) span {
 			return square(args[0])
 		}
 		return product(args[0], args[1])
-	case OpDivide: // by a constant: monotonic
+	case OpDivide, OpModulo:
+		if d := args[1]; d.lo.Cmp(d.hi) != 0 || d.lo.Sign() == 0 { // no further from zero than the dividend
+			return hullWithZero(args[0].lo, args[0].hi, new(big.Int).Neg(args[0].lo), new(big.Int).Neg(args[0].hi))
+		}
+		if e.Op == OpModulo {
+			return remainder(args[0], args[1].lo)
+		}
 		return hull(new(big.Int).Quo(args[0].lo, args[1].lo), new(big.Int).Quo(args[0].hi, args[1].lo))
-	case OpModulo:
-		return remainder(args[0], args[1].lo)
 	}
 	return span{}
 }

@@ -24,7 +24,15 @@ func (s speaker) number(depth int) string {
 		return s.one("k", "I", `"Dec"`, "mixed", "3", "0.5", "-2", "2.25", "人口数_合计", "k", "I")
 	}
 	d := depth - 1
-	switch s.IntN(16) {
+	switch s.IntN(22) {
+	case 16:
+		return fmt.Sprintf("(%s / nullif(%s, 0))", s.number(0), s.one("k", "I", `"Dec"`, "mixed", "(k - I)"))
+	case 17:
+		return fmt.Sprintf("(%s / %s)", s.decimal(d), s.one("3", "0.7", "-11"))
+	case 18:
+		return fmt.Sprintf("(%s - %s)", s.one("day", "DATE '1999-12-31'"), s.one("day", "DATE '1970-01-01'"))
+	case 19:
+		return fmt.Sprintf("(%s %% nullif(%s, 0))", s.one("k", "I", `"Dec"`), s.one("k", "I", `"Dec"`, "3"))
 	case 0:
 		return fmt.Sprintf("(%s %s %s)", s.number(d), s.one("+", "-", "*"), s.number(d))
 	case 1:
@@ -90,7 +98,9 @@ func (s speaker) text(depth int) string {
 		return s.one("t", "t", "t", "'x'", "''", "'Él湖'")
 	}
 	d := depth - 1
-	switch s.IntN(12) {
+	switch s.IntN(14) {
+	case 12:
+		return fmt.Sprintf("%s(%s%s)", s.one("btrim", "ltrim", "rtrim", "trim"), s.text(d), s.one("", ", 'ab'", ", ' x湖'"))
 	case 0:
 		return fmt.Sprintf("%s(%s)", s.one("upper", "lower"), s.text(d))
 	case 1:
@@ -120,7 +130,11 @@ func (s speaker) date(depth int) string {
 		return s.one("day", "day", "day", "DATE '2000-02-29'")
 	}
 	d := depth - 1
-	switch s.IntN(8) {
+	switch s.IntN(10) {
+	case 8:
+		return fmt.Sprintf("(%s %s INTERVAL '%s')", s.date(d), s.one("+", "-"), s.one("1 month", "3 months", "1 year 2 days", "10 days", "2 weeks"))
+	case 9:
+		return fmt.Sprintf("(%s %s %s)", s.one("day", "DATE '2000-02-29'"), s.one("+", "-"), s.one("k::int", "30", "I::int"))
 	case 0:
 		return s.choice(depth, s.date)
 	case 1:
@@ -141,7 +155,19 @@ func (s speaker) condition(depth int) string {
 	}
 	d := depth - 1
 	compare := func() string { return s.one("=", "<>", "<", "<=", ">", ">=") }
-	switch s.IntN(12) {
+	switch s.IntN(18) {
+	case 12:
+		return fmt.Sprintf("%s IS %sDISTINCT FROM %s", s.number(d), s.one("", "NOT "), s.number(d))
+	case 13:
+		return fmt.Sprintf("%s = ANY (ARRAY[%s, %s])", s.text(d), s.one("'a'", "'湖北'"), s.one("'b'", "'it''s'"))
+	case 14:
+		return fmt.Sprintf("%s %sILIKE '%s'", s.text(d), s.one("", "NOT "), s.one("A%", "%B", "é", "x_"))
+	case 15:
+		return fmt.Sprintf("%s %s '%s'", s.text(d), s.one("~", "!~"), s.one("^a", "[ab]$", "湖.", "\\d+", "^(a|b)*$", "a{1,2}", "[^a-z]", "[[:digit:]]", "x?\\D$"))
+	case 16:
+		return fmt.Sprintf("%s %sSIMILAR TO '%s'", s.text(d), s.one("", "NOT "), s.one("a%", "(a|b)_*", "%[北南]", "a.b"))
+	case 17:
+		return fmt.Sprintf("%s BETWEEN SYMMETRIC %s AND %s", s.number(d), s.number(0), s.number(0))
 	case 0, 1:
 		return fmt.Sprintf("%s %s %s", s.number(d), compare(), s.number(d))
 	case 2:

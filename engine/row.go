@@ -24,6 +24,13 @@ const (
 	OpReduce                   // the number Args[0] at the smaller Scale of the result, rounded as Args[1] says
 	OpAbs                      // Args[0] without its sign
 	OpWidth                    // in which of Args[3] equal bins from Args[1] to Args[2] the number Args[0] lies; 0 below, Args[3]+1 above
+	OpQuotient                 // Args[0] / Args[1] as PostgreSQL's numeric division rounds it; both may vary, and Args[1] is not 0
+	OpLn                       // the natural logarithm of the number Args[0], above 0, with 18 decimal places
+	OpExp                      // e to the power of the number Args[0], with 18 decimal places
+	OpSqrt                     // the square root of the number Args[0], not below 0, with 18 decimal places
+	OpShift                    // the date Args[0] so many months, Args[1], and days, Args[2], later: a Timestamp or TimestampTZ
+	OpTrim                     // Args[0] without the characters of Args[2] at its start, end or both ends, as Args[1] says
+	OpMatch                    // whether the regular expression Args[1], of RE2, matches somewhere in Args[0]
 )
 
 // The roundings of OpReduce, as Args[1] names them.
@@ -35,7 +42,7 @@ const (
 )
 
 // isRow reports whether an operation is one of those above.
-func (op Op) isRow() bool { return op >= OpCase && op <= OpWidth }
+func (op Op) isRow() bool { return op >= OpCase && op <= OpMatch }
 
 // strict reports whether the result of an operation is NULL exactly where an argument is.
 func (op Op) strict() bool {
@@ -48,7 +55,9 @@ func (op Op) strict() bool {
 
 // inEngine reports whether only the engine computes the operation: it is no operator or form of
 // another language that means the same.
-func (op Op) inEngine() bool { return op >= OpFormat && op <= OpLength || op == OpString }
+func (op Op) inEngine() bool {
+	return op >= OpFormat && op <= OpLength || op == OpString || op >= OpLn && op <= OpMatch
+}
 
 // computeRow is the value of an operation over rows whose arguments are not NULL.
 func (e *Expr) computeRow(args []Datum) (Datum, error) {
@@ -60,9 +69,12 @@ func (e *Expr) computeRow(args []Datum) (Datum, error) {
 		return NewText(castText(x)), nil
 	case OpConcat:
 		return NewText(x.Text + args[1].Text), nil
-	case OpPart, OpTruncate, OpFormat:
+	case OpPart, OpTruncate, OpFormat, OpShift:
 		if x.Number == nil || !x.Number.IsInt64() || x.Number.Int64() < MinDate || x.Number.Int64() > MaxDate {
 			return Datum{}, fmt.Errorf("operation %d of a %s", e.Op, x.Kind)
+		}
+		if e.Op == OpShift {
+			return Datum{Kind: e.Kind, Number: big.NewInt(shifted(x.Number.Int64(), lapseOf(args)))}, nil
 		}
 		return e.ofDay(x.Number.Int64(), args[1].Text)
 	case OpUpper:
@@ -77,6 +89,19 @@ func (e *Expr) computeRow(args []Datum) (Datum, error) {
 		return Datum{Kind: e.Kind, Number: reduce(x.Number, x.Scale-e.Scale, args[1].Text), Scale: e.Scale}, nil
 	case OpAbs:
 		return Datum{Kind: e.Kind, Number: new(big.Int).Abs(x.Number), Scale: e.Scale}, nil
+	case OpQuotient:
+		return quotientOf(x, args[1], e.Scale)
+	case OpLn, OpExp, OpSqrt:
+		n, err := transcendental(e.Op, x.Number, x.Scale)
+		return Datum{Kind: e.Kind, Number: n, Scale: e.Scale}, err
+	case OpTrim:
+		return NewText(trim(x.Text, args[1].Text, args[2].Text)), nil
+	case OpMatch:
+		re, err := compiled(args[1].Text)
+		if err != nil {
+			return Datum{}, err
+		}
+		return NewBoolean(re.MatchString(x.Text)), nil
 	case OpWidth:
 		return Datum{Kind: Integer, Number: bin(x.Number, args[1].Number, args[2].Number, args[3].Number)}, nil
 	}
@@ -164,6 +189,13 @@ func (e *Expr) rowSpan(args []span) (span, bool) {
 		return span{}, true
 	}
 	switch e.Op {
+	case OpQuotient:
+		return e.quotientSpan(args[0], args[1]), true
+	case OpLn, OpExp, OpSqrt:
+		return e.numberSpan(args[0]), true
+	case OpShift:
+		by := lapse{e.Args[1].Value.Number.Int64(), e.Args[2].Value.Number.Int64()}
+		return span{big.NewInt(shifted(args[0].lo.Int64(), by)), big.NewInt(shifted(args[0].hi.Int64(), by))}, true
 	case OpRetype:
 		return args[0], true
 	case OpAbs:

@@ -80,3 +80,20 @@ func substring(s string, start, length *big.Int) string {
 	}
 	return string(text[a:b])
 }
+
+// The sides of OpTrim, as Args[1] names them.
+const (
+	trimBoth  = "both"
+	trimLeft  = "leading"
+	trimRight = "trailing"
+)
+
+func trim(s, side, characters string) string {
+	switch side {
+	case trimLeft:
+		return strings.TrimLeft(s, characters)
+	case trimRight:
+		return strings.TrimRight(s, characters)
+	}
+	return strings.Trim(s, characters)
+}

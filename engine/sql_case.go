@@ -277,3 +277,23 @@ func (b *binder) bindSignOf(c rowCall) (*Expr, error) {
 	out.Args = append(out.Args, &Expr{Op: OpConstant, Kind: Decimal, Nullable: true})
 	return b.ofResults(out, c.in, c.position)
 }
+
+// transcendental types ln, exp and sqrt of a number of a row, where every row has one.
+func (b *binder) transcendental(c rowCall, op Op) (*Expr, error) {
+	if err := c.overRows(); err != nil {
+		return nil, err
+	}
+	x, err := b.number(c.args[0], Decimal, c.position)
+	if err != nil {
+		return nil, err
+	}
+	below := x.Min != nil && (x.Min.Sign() < 0 || op == OpLn && x.Min.Sign() == 0)
+	if op != OpExp && below && !(op == OpLn && x.Min.Sign() == 0 && nonZero(x)) {
+		return nil, hinted(refuse(CodeType, c.position, "%s of a number that may be %s in some row, and one such row would end the query",
+			c.name, fixedDecimal(x.Min, x.Scale)), "write CASE WHEN ... THEN %s(greatest(..., 1)) END, or NULLIF(..., 0) for numbers from 0 on", c.name)
+	}
+	if op == OpExp && x.Max != nil && x.Max.Cmp(rescale(big.NewInt(mostExponent), x.Scale)) > 0 {
+		return nil, refuse(CodeOverflow, c.position, "exp of a number that may be %s: at most %d is allowed", fixedDecimal(x.Max, x.Scale), mostExponent)
+	}
+	return b.rowExpr(&Expr{Op: op, Args: []*Expr{x}, Kind: Decimal, Scale: functionPlaces}, c.in, c.position)
+}

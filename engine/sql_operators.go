@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"errors"
 	"math/big"
+	"slices"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
@@ -37,6 +40,8 @@ func (b *binder) bindOperator(e *pg.A_Expr, in place) (*Expr, error) {
 			return b.written(b.compare(comparison, left, right, in, position))
 		case name == "||" && e.Lexpr != nil:
 			return b.bindJoined(e, in, position)
+		case strings.Contains(name, "~") && e.Lexpr != nil:
+			return b.bindMatch(e, name, in, position)
 		}
 	case pg.A_Expr_Kind_AEXPR_IN:
 		return b.bindIn(e, name == "<>", in, position)
@@ -45,20 +50,20 @@ func (b *binder) bindOperator(e *pg.A_Expr, in place) (*Expr, error) {
 	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN:
 		return b.bindBetween(e, e.Kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN, in, position)
 	case pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
-		return nil, refuse(CodeUnsupported, position, "BETWEEN SYMMETRIC is not supported: write the smaller end first")
+		return b.bindBetweenSymmetric(e, e.Kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM, in, position)
 	case pg.A_Expr_Kind_AEXPR_ILIKE:
-		return nil, refuse(CodeUnsupported, position, "ILIKE is not supported: write LIKE, with the upper and lower case of the values")
+		return b.bindLike(e, name == "!~~*", in, position)
 	case pg.A_Expr_Kind_AEXPR_NULLIF:
 		return b.bindNullIf(e, in, position)
 	case pg.A_Expr_Kind_AEXPR_DISTINCT, pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
-		return nil, refuse(CodeUnsupported, position, "IS DISTINCT FROM is not supported: write <> and IS NULL")
+		return b.bindDistinctFrom(e, e.Kind == pg.A_Expr_Kind_AEXPR_DISTINCT, in, position)
 	case pg.A_Expr_Kind_AEXPR_SIMILAR:
-		return nil, refuse(CodeUnsupported, position, "SIMILAR TO is not supported: write LIKE, with %% and _")
+		return b.bindSimilar(e, name == "!~", in, position)
 	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
-		return nil, refuse(CodeUnsupported, position, "ANY and ALL are not supported: write IN (value, value, ...)")
+		return b.bindAny(e, name, in, position)
 	}
 	return nil, hinted(refuse(CodeUnsupported, position, "the operator %s is not supported", name),
-		"the operators are + - * / %% = <> < <= > >= BETWEEN IN LIKE AND OR NOT")
+		"the operators are + - * / %% || = <> < <= > >= ~ BETWEEN IN LIKE ILIKE AND OR NOT")
 }
 
 func (b *binder) bindPair(left, right *pg.Node, in place) (l, r *Expr, err error) {
@@ -117,9 +122,21 @@ func (b *binder) number(e *Expr, kind Kind, position int) (*Expr, error) {
 
 // bindArithmetic types + - * / %.
 func (b *binder) bindArithmetic(op Op, e *pg.A_Expr, in place, position int) (*Expr, error) {
+	if op == OpAdd || op == OpSubtract {
+		if by, found, err := b.bindInterval(e.Rexpr); found || err != nil {
+			left, bad := b.bind(e.Lexpr, in)
+			if err = errors.Join(err, bad); err != nil {
+				return nil, err
+			}
+			return b.bindShift(left, by, op, in, position)
+		}
+	}
 	left, right, err := b.bindPair(e.Lexpr, e.Rexpr, in)
 	if err != nil {
 		return nil, err
+	}
+	if days, err := b.bindDays(op, left, right, in, position); days != nil || err != nil {
+		return days, err
 	}
 	wanted := Integer
 	if left.Kind.fractional() || right.Kind.fractional() {
@@ -142,8 +159,16 @@ func (b *binder) bindArithmetic(op Op, e *pg.A_Expr, in place, position int) (*E
 		return nil, refuse(CodeType, position, "there is no remainder of a double precision, as in PostgreSQL")
 	}
 	if op == OpDivide || op == OpModulo {
-		if err := b.divisor(right, out.Kind, in, position); err != nil {
+		if err := b.divisor(right, in, position); err != nil {
 			return nil, err
+		}
+		switch {
+		case in.cells || out.Kind == Integer:
+		case op == OpDivide:
+			return b.rowQuotient(left, right, in, position)
+		default:
+			out.Scale = max(left.Scale, right.Scale)
+			left, right = align(left, Decimal, out.Scale), align(right, Decimal, out.Scale)
 		}
 	}
 	if !in.cells {
@@ -166,22 +191,37 @@ func (b *binder) bindArithmetic(op Op, e *pg.A_Expr, in place, position int) (*E
 	return b.arithmeticWidth(out, in, position)
 }
 
-// divisor refuses division by zero and, over rows, by anything but an integer
-// constant: there a row could otherwise end the query.
-func (b *binder) divisor(e *Expr, kind Kind, in place, position int) error {
+// divisor refuses division by zero and, over rows, by what may be zero: there a row could
+// otherwise end the query.
+func (b *binder) divisor(e *Expr, in place, position int) error {
 	constant := e.Op == OpConstant && !e.Value.IsNull()
 	switch {
 	case constant && e.Value.Number.Sign() == 0:
 		return refuse(CodeDivision, position, "division by zero")
-	case in.cells:
+	case in.cells || constant || nonZero(e) || e.Min == nil:
 		return nil
-	case kind != Integer:
-		return hinted(refuse(CodeUnsupported, position, "division of decimals is not supported in %s", in.name),
-			"multiply the other side instead")
-	case !constant:
-		return refuse(CodeUnsupported, position, "in %s only division by a constant is supported: multiply the other side instead", in.name)
 	}
-	return nil
+	return hinted(refuse(CodeDivision, position, "%s may be 0 in some row, and one such row would end the query", b.plan.describe(e)),
+		"write NULLIF(..., 0): the quotient is NULL there")
+}
+
+// holds reports whether an operation stands in an expression.
+func holds(e *Expr, op Op) bool {
+	return e.Op == op || slices.ContainsFunc(e.Args, func(a *Expr) bool { return holds(a, op) })
+}
+
+// rowQuotient types the division of decimals of a row.
+func (b *binder) rowQuotient(left, right *Expr, in place, position int) (*Expr, error) {
+	if holds(left, OpQuotient) || holds(right, OpQuotient) {
+		return nil, hinted(refuse(CodeUnsupported, position, "a quotient of a quotient is not supported: PostgreSQL rounds each by its own size"),
+			"write a / (b * c) for a / b / c")
+	}
+	most := big.NewInt(1)
+	if right.Min != nil {
+		most = hull(new(big.Int).Abs(right.Min), new(big.Int).Abs(right.Max)).hi
+	}
+	out := &Expr{Op: OpQuotient, Args: []*Expr{left, right}, Kind: Decimal, Scale: quotientScale(left.Scale, right.Scale, most)}
+	return b.rowExpr(out, in, position)
 }
 
 // align brings a number over rows to a kind and a scale that is not smaller.
@@ -360,6 +400,14 @@ func (b *binder) bindLike(e *pg.A_Expr, negated bool, in place, position int) (*
 		return nil, refuse(CodeUnsupported, position, "the pattern of LIKE must be a string literal")
 	case !right.Value.IsNull() && !completePattern(right.Value.Text):
 		return nil, refuse(CodeSyntax, position, "the pattern of LIKE ends in a backslash that escapes nothing")
+	}
+	if e.Kind == pg.A_Expr_Kind_AEXPR_ILIKE {
+		if left, err = b.rowExpr(&Expr{Op: OpLower, Args: []*Expr{left}, Kind: Text}, in, position); err != nil {
+			return nil, err
+		}
+		if right, err = b.rowExpr(&Expr{Op: OpLower, Args: []*Expr{right}, Kind: Text}, in, position); err != nil {
+			return nil, err
+		}
 	}
 	out, err := b.written(b.derive(&Expr{Op: OpLike, Args: []*Expr{left, right}, Kind: Boolean}, in, position))
 	if err != nil {

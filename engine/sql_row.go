@@ -41,6 +41,12 @@ var rowFunctions = map[string]rowFunction{
 	"ceiling":      {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundCeil) }},
 	"round":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundHalf) }},
 	"trunc":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundTrunc) }},
+	"btrim":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.bindTrim(c, trimBoth) }},
+	"ltrim":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.bindTrim(c, trimLeft) }},
+	"rtrim":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.bindTrim(c, trimRight) }},
+	"ln":           {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpLn) }},
+	"exp":          {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpExp) }},
+	"sqrt":         {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpSqrt) }},
 	"abs":          {1, 1, (*binder).bindAbs},
 	"sign":         {1, 1, (*binder).bindSignOf},
 }
