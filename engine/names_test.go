@@ -93,7 +93,7 @@ func TestNearNames(t *testing.T) {
 		"stddev_smap(k) FROM things":                  `did you mean "stddev_samp"?`,
 		"average(k) FROM things":                      `did you mean "avg"?`,
 		"flag(k) FROM things":                         `"flag" is a column: write it without parentheses`,
-		"lower(t) FROM things":                        `leave it out: compare with values as they are written, or with a pattern: LIKE 'abc%'`,
+		"lower(t) FROM things":                        `add it to GROUP BY, or write an aggregate, such as count(*), sum(column) or avg(column)`,
 		"count(*) FROM things WHERE things2.k = 1":    `did you mean "things"?`,
 		"count(*) FROM things x GROUP BY x.falg":      `did you mean "flag"?`,
 		"count(*) FILTER (WHERE sxe = 1) FROM things": `there are "k", "i", "big", "Dec", "mixed", "t", "flag", "day", "void", "人口数_合计"`,
