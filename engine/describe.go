@@ -34,7 +34,7 @@ func (p *Plan) describe(e *Expr) string {
 		return fmt.Sprintf("the group's start %d", e.Column+1)
 	case OpGroup:
 		return p.describe(p.Groups[e.Column].Expr)
-	case OpFunction:
+	case OpFunction, OpFigure:
 		return e.Value.Text + p.describeArguments(e.Args)
 	case OpCount, OpSum, OpMoment:
 		return p.describeMoment(e.Column)

@@ -78,6 +78,13 @@ func evaluate(e *Expr, d domain) (value, error) {
 		v, err := e.Score(args[0].Datum)
 		return value{Datum: v}, err
 	}
+	if e.Op == OpFigure {
+		f, known := figureFunctions[e.Value.Text]
+		if !known {
+			return value{}, fmt.Errorf("there is no function %s of figures", quote(e.Value.Text))
+		}
+		return f(e.Kind, args), nil
+	}
 	if e.Op.isRow() {
 		return rowValue(e, d, args)
 	}

@@ -218,6 +218,46 @@ func (s speaker) aggregate(depth int) string {
 	return "sum(" + s.number(depth) + ")" + filter
 }
 
+// figure is a number over the cells of a group.
+func (s speaker) figure(depth int) string {
+	base := func() string {
+		return s.one("count(*)", "sum(k)", `sum("Dec")`, "avg(I)", `avg("Dec")`, "count(t)", "var_pop(k)", `max("Dec")`, "min(k)")
+	}
+	if depth <= 0 {
+		return base()
+	}
+	d := depth - 1
+	switch s.IntN(16) {
+	case 0:
+		return fmt.Sprintf("round(%s::numeric, %d)", s.figure(d), s.IntN(5)-1)
+	case 1:
+		return fmt.Sprintf("%s(%s)", s.one("floor", "ceil", "round", "trunc", "abs", "sign"), s.figure(d))
+	case 2:
+		return fmt.Sprintf("sqrt(abs(%s))", s.figure(d))
+	case 3:
+		return fmt.Sprintf("ln(1 + abs(%s))", s.figure(d))
+	case 4:
+		return fmt.Sprintf("exp(least(%s, 3))", base())
+	case 5:
+		return fmt.Sprintf("power(%s, 2)", base())
+	case 6:
+		return fmt.Sprintf("coalesce(%s, %s)", s.figure(d), s.one("0", "1.50"))
+	case 7:
+		return fmt.Sprintf("nullif(%s, %s)", s.figure(d), s.one("0", "1"))
+	case 8:
+		return fmt.Sprintf("CASE WHEN %s > %s THEN %s ELSE %s END", base(), s.one("0", "2"), s.figure(d), s.figure(d))
+	case 9:
+		return fmt.Sprintf("(%s)::%s", s.figure(d), s.one("bigint", "numeric", "numeric(20,2)", "double precision"))
+	case 10:
+		return fmt.Sprintf("%s(%s, %s)", s.one("greatest", "least"), s.figure(d), s.figure(d))
+	case 11:
+		return fmt.Sprintf("(%s %s %s)", s.figure(d), s.one("+", "-", "*"), s.figure(d))
+	case 12:
+		return fmt.Sprintf("(100.0 * %s / nullif(%s, 0))", base(), base())
+	}
+	return base()
+}
+
 // question is a whole one: keys, aggregates of them, in an order that leaves nothing open.
 func (s speaker) question() string {
 	depth := 1 + s.IntN(3)
@@ -227,6 +267,10 @@ func (s speaker) question() string {
 		numbers = append(numbers, fmt.Sprint(i+1))
 	}
 	for range 1 + s.IntN(3) {
+		if s.IntN(3) == 0 {
+			outputs = append(outputs, s.figure(depth))
+			continue
+		}
 		outputs = append(outputs, s.aggregate(depth))
 	}
 	out := "SELECT " + strings.Join(outputs, ", ") + " FROM things"

@@ -206,18 +206,10 @@ func (b *binder) bindWidth(c rowCall) (*Expr, error) {
 	return b.rowExpr(&Expr{Op: OpWidth, Args: append(bounds, bins), Kind: Integer, bits: 32}, c.in, c.position)
 }
 
-// overRows refuses a function that is only there over rows.
-func (c rowCall) overRows() error {
-	if !c.in.cells {
-		return nil
-	}
-	return refuse(CodeUnsupported, c.position, "%s of figures of a group is not supported: it is a function of a row", c.name)
-}
-
 // reduced types round, trunc, floor and ceil, of numbers of a row.
 func (b *binder) reduced(c rowCall, how string) (*Expr, error) {
-	if err := c.overRows(); err != nil {
-		return nil, err
+	if c.in.cells {
+		return b.figureCall(c, how)
 	}
 	x, err := b.number(c.args[0], Decimal, c.position)
 	if err != nil {
@@ -247,8 +239,8 @@ func (b *binder) toScale(x *Expr, places int, how string, in place, position int
 
 // bindAbs types abs(x).
 func (b *binder) bindAbs(c rowCall) (*Expr, error) {
-	if err := c.overRows(); err != nil {
-		return nil, err
+	if c.in.cells {
+		return b.figureCall(c, "abs")
 	}
 	x, err := b.number(c.args[0], Decimal, c.position)
 	if err != nil {
@@ -259,8 +251,8 @@ func (b *binder) bindAbs(c rowCall) (*Expr, error) {
 
 // bindSignOf types sign(x): −1, 0 or 1, as a numeric.
 func (b *binder) bindSignOf(c rowCall) (*Expr, error) {
-	if err := c.overRows(); err != nil {
-		return nil, err
+	if c.in.cells {
+		return b.figureCall(c, "sign")
 	}
 	x, err := b.number(c.args[0], Decimal, c.position)
 	if err != nil {
@@ -280,8 +272,8 @@ func (b *binder) bindSignOf(c rowCall) (*Expr, error) {
 
 // transcendental types ln, exp and sqrt of a number of a row, where every row has one.
 func (b *binder) transcendental(c rowCall, op Op) (*Expr, error) {
-	if err := c.overRows(); err != nil {
-		return nil, err
+	if c.in.cells {
+		return b.figureCall(c, c.name)
 	}
 	x, err := b.number(c.args[0], Decimal, c.position)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 // castKinds are the types of CAST.
 var castKinds = map[string]Kind{
 	"date": Date, "numeric": Decimal, "text": Text, "bool": Boolean,
-	"int2": Integer, "int4": Integer, "int8": Integer, "varchar": Text, "timestamp": Timestamp, "timestamptz": TimestampTZ,
+	"int2": Integer, "int4": Integer, "int8": Integer, "varchar": Text, "float8": Float, "timestamp": Timestamp, "timestamptz": TimestampTZ,
 }
 
 // castBits are the widths of the integer types among them, and integerNames what
@@ -22,7 +22,7 @@ var (
 // bindCast types CAST, :: and DATE '...': of literals, of integers to another width,
 // and of any number to numeric.
 func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
-	if err := b.only(cast.TypeName, "names", "typemod", "location"); err != nil {
+	if err := b.only(cast.TypeName, "names", "typmods", "typemod", "location"); err != nil {
 		return nil, err
 	}
 	name := ""
@@ -39,8 +39,16 @@ func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
 		return nil, err
 	}
 	position := b.at(cast.TypeName.Location)
+	if in.cells && arg.Op != OpConstant && arg.Kind != Null {
+		if out, err := b.figureCast(arg, kind, cast, in, position); out != nil || err != nil {
+			return b.ofCast(out, castBits[name], err)
+		}
+	}
+	if len(cast.TypeName.Typmods) > 0 {
+		return b.rowTypmods(arg, kind, cast, in, position)
+	}
 	switch {
-	case arg.Kind == Null:
+	case arg.Kind == Null && kind != Float:
 		if arg, err = b.coerce(arg, kind, position); err != nil || kind != Integer {
 			return arg, err
 		}
@@ -78,6 +86,38 @@ func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
 		return nil, hinted(refused, "leave out the cast: figures are exact, round them in the answer")
 	}
 	return nil, hinted(refused, "a literal can be cast, a number to numeric, and an integer to an integer type")
+}
+
+// ofCast gives a figure the width of the integer type that it was cast to.
+func (b *binder) ofCast(e *Expr, bits int, err error) (*Expr, error) {
+	if err != nil || e.Kind != Integer {
+		return e, err
+	}
+	typed := *e
+	typed.bits = bits
+	return &typed, nil
+}
+
+// rowTypmods types a cast of a number of a row to numeric(p, s), which must hold all its values.
+func (b *binder) rowTypmods(e *Expr, kind Kind, cast *pg.TypeCast, in place, position int) (*Expr, error) {
+	if kind != Decimal {
+		return nil, refuse(CodeUnsupported, position, "%s", fieldReasons["typmods"])
+	}
+	precision, scale, err := b.typmods(cast.TypeName)
+	if err != nil {
+		return nil, err
+	}
+	if e, err = b.number(e, Decimal, position); err != nil {
+		return nil, err
+	}
+	if e, err = b.toScale(e, scale, roundHalf, in, position); err != nil {
+		return nil, err
+	}
+	if e.Min != nil && max(len(new(big.Int).Abs(e.Min).String()), len(new(big.Int).Abs(e.Max).String())) > precision {
+		return nil, hinted(refuse(CodeOverflow, position, "values from %s to %s can arise here, which numeric(%d, %d) does not hold",
+			fixedDecimal(e.Min, e.Scale), fixedDecimal(e.Max, e.Scale), precision, scale), "write a larger precision")
+	}
+	return e, nil
 }
 
 // typeNames are PostgreSQL's own names of types that people call otherwise.

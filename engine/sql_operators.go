@@ -38,6 +38,12 @@ func (b *binder) bindOperator(e *pg.A_Expr, in place) (*Expr, error) {
 				return nil, err
 			}
 			return b.written(b.compare(comparison, left, right, in, position))
+		case name == "^" && e.Lexpr != nil:
+			left, right, err := b.bindPair(e.Lexpr, e.Rexpr, in)
+			if err != nil {
+				return nil, err
+			}
+			return b.bindPower(rowCall{name: "power", args: []*Expr{left, right}, in: in, position: position})
 		case name == "||" && e.Lexpr != nil:
 			return b.bindJoined(e, in, position)
 		case strings.Contains(name, "~") && e.Lexpr != nil:
@@ -215,6 +221,10 @@ func (b *binder) rowQuotient(left, right *Expr, in place, position int) (*Expr, 
 	if holds(left, OpQuotient) || holds(right, OpQuotient) {
 		return nil, hinted(refuse(CodeUnsupported, position, "a quotient of a quotient is not supported: PostgreSQL rounds each by its own size"),
 			"write a / (b * c) for a / b / c")
+	}
+	if left.Op == OpConstant && right.Op == OpConstant && !left.Value.IsNull() && !right.Value.IsNull() {
+		q := divide(left.Value, right.Value) // with the places that it has there
+		return (&Expr{Op: OpConstant, Value: q, Kind: Decimal, Scale: q.Scale}).derive(nil, position)
 	}
 	most := big.NewInt(1)
 	if right.Min != nil {

@@ -47,6 +47,8 @@ var rowFunctions = map[string]rowFunction{
 	"ln":           {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpLn) }},
 	"exp":          {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpExp) }},
 	"sqrt":         {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpSqrt) }},
+	"power":        {2, 2, (*binder).bindPower},
+	"pow":          {2, 2, (*binder).bindPower},
 	"abs":          {1, 1, (*binder).bindAbs},
 	"sign":         {1, 1, (*binder).bindSignOf},
 }

@@ -129,6 +129,7 @@ const (
 	OpAverage                 // the cell of Moments[Column] over that of Moments[Count]; NULL if that is 0
 	OpMoment                  // the cell of Moments[Column], whatever it is
 	OpFunction                // the statistic that Value names, of Args (README section 10)
+	OpFigure                  // the function of figures that Value names, of Args (README section 16)
 )
 
 // Expr is a typed expression. Plans hold it in their canonical encoding; datasets
