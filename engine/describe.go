@@ -36,6 +36,8 @@ func (p *Plan) describe(e *Expr) string {
 		return p.describe(p.Groups[e.Column].Expr)
 	case OpFunction, OpFigure:
 		return e.Value.Text + p.describeArguments(e.Args)
+	case OpWindow:
+		return p.describeWindow(e)
 	case OpCount, OpSum, OpMoment:
 		return p.describeMoment(e.Column)
 	case OpAverage:
@@ -123,6 +125,31 @@ func literal(v Datum) string {
 		return strconv.Quote(text)
 	}
 	return "'" + strings.ReplaceAll(text, "'", "''") + "'"
+}
+
+// describeWindow writes a window function.
+func (p *Plan) describeWindow(e *Expr) string {
+	w := p.Windows[e.Column]
+	list := func(from, to int) string {
+		var out []string
+		for i := from; i < to; i++ {
+			text := p.describe(e.Args[i])
+			if i >= w.Arguments+w.Partition && w.Order[i-w.Arguments-w.Partition].Descending {
+				text += " DESC"
+			}
+			out = append(out, text)
+		}
+		return strings.Join(out, ", ")
+	}
+	behind := w.Arguments + w.Partition
+	var over []string
+	if w.Partition > 0 {
+		over = append(over, "PARTITION BY "+list(w.Arguments, behind))
+	}
+	if len(w.Order) > 0 {
+		over = append(over, "ORDER BY "+list(behind, len(e.Args)))
+	}
+	return w.Function + "(" + list(0, w.Arguments) + ") OVER (" + strings.Join(over, " ") + ")"
 }
 
 // describeMoment writes what a moment adds up.

@@ -11,11 +11,18 @@ type group struct {
 	index  int
 	values []Datum    // of the group columns
 	cells  []*big.Int // of the moments
+	// windows are the values of the plan's windows; nil before HAVING has chosen.
+	windows []value
 }
 
 func (g group) leaf(e *Expr) (value, error) {
 	number := func(d Datum) (value, error) { return value{Datum: d, exact: rational(d)}, nil }
 	switch e.Op {
+	case OpWindow:
+		if e.Column < len(g.windows) {
+			return g.windows[e.Column], nil
+		}
+		return value{}, refuse(CodeCells, 0, "a window function stands where its groups are not chosen yet")
 	case OpCount:
 		return number(Datum{Kind: Integer, Number: g.cells[e.Column]})
 	case OpSum, OpAverage:
@@ -87,14 +94,50 @@ func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
 			all = append(all, *kept)
 		}
 	}
+	if err := p.fillWindows(all); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if err := p.keys(&all[i]); err != nil {
+			return nil, err
+		}
+	}
 	slices.SortStableFunc(all, p.compareCandidates)
 	if p.Report != nil {
 		return p.printReport(all)
 	}
+	if p.Distinct {
+		var err error
+		if all, err = p.distinct(all); err != nil {
+			return nil, err
+		}
+	}
 	return p.print(p.cut(all))
 }
 
-// consider applies HAVING and evaluates the keys; nil if HAVING drops the group.
+// distinct keeps the first of rows that are printed alike.
+func (p *Plan) distinct(all []candidate) ([]candidate, error) {
+	seen := map[string]bool{}
+	var out []candidate
+	for _, c := range all {
+		row := make([]Value, len(p.Outputs))
+		for i, o := range p.Outputs {
+			v, err := evaluate(o.Expr, c.group)
+			if err != nil {
+				return nil, err
+			}
+			row[i] = v.print(true)
+			row[i].Text = nil // two scales of one number are one
+		}
+		if key := string(Marshal(row)); !seen[key] {
+			seen[key] = true
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// consider applies HAVING; nil if it drops the group.
 func (p *Plan) consider(g group) (*candidate, error) {
 	if p.Having != nil {
 		keep, err := evaluate(p.Having, g)
@@ -102,14 +145,18 @@ func (p *Plan) consider(g group) (*candidate, error) {
 			return nil, err
 		}
 	}
-	keys := make([]value, len(p.Order))
+	return &candidate{group: g}, nil
+}
+
+// keys evaluates the keys of ORDER BY.
+func (p *Plan) keys(c *candidate) (err error) {
+	c.keys = make([]value, len(p.Order))
 	for i, o := range p.Order {
-		var err error
-		if keys[i], err = evaluate(o.Expr, g); err != nil {
-			return nil, err
+		if c.keys[i], err = evaluate(o.Expr, c.group); err != nil {
+			return err
 		}
 	}
-	return &candidate{g, keys}, nil
+	return nil
 }
 
 // groupValues returns the values of the group columns for a group's index, the last
@@ -127,25 +174,27 @@ func (p *Plan) groupValues(index int) []Datum {
 // compareCandidates orders by the keys of ORDER BY.
 func (p *Plan) compareCandidates(a, b candidate) int {
 	for i, key := range p.Order {
-		x, y := a.keys[i], b.keys[i]
-		switch {
-		case x.IsNull() && y.IsNull():
-			continue
-		case x.IsNull() != y.IsNull():
-			if x.IsNull() == key.NullsFirst {
-				return -1
-			}
-			return 1
-		}
-		order := x.compare(y)
-		if key.Descending {
-			order = -order
-		}
-		if order != 0 {
+		if order := orderValues(a.keys[i], b.keys[i], key.Descending, key.NullsFirst); order != 0 {
 			return order
 		}
 	}
 	return 0
+}
+
+// orderValues orders two values as a key of ORDER BY says.
+func orderValues(x, y value, descending, nullsFirst bool) int {
+	switch {
+	case x.IsNull() && y.IsNull():
+		return 0
+	case x.IsNull() != y.IsNull():
+		if x.IsNull() == nullsFirst {
+			return -1
+		}
+		return 1
+	case descending:
+		return -x.compare(y)
+	}
+	return x.compare(y)
 }
 
 // cut applies OFFSET and LIMIT.

@@ -258,6 +258,26 @@ func (s speaker) figure(depth int) string {
 	return base()
 }
 
+// window is a window function over the groups; order leaves nothing open.
+func (s speaker) window(order string) string {
+	over := "OVER ()"
+	partition := ""
+	if s.IntN(3) == 0 {
+		partition = "PARTITION BY count(*) > 1 "
+	}
+	if order != "" {
+		over = "OVER (" + partition + "ORDER BY " + order + s.one("", "", " ROWS BETWEEN 1 PRECEDING AND CURRENT ROW",
+			" ROWS UNBOUNDED PRECEDING", " ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING", " RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW") + ")"
+		if s.IntN(3) == 0 {
+			return s.one("row_number()", "rank()", "dense_rank()", "percent_rank()", "cume_dist()", "ntile(3)", "lag(count(*))", "lead(sum(k), 2, -1)", "first_value(avg(I))", "last_value(count(*))") + " " + over
+		}
+		if s.IntN(4) == 0 {
+			return s.one("rank()", "dense_rank()", "cume_dist()") + " OVER (" + partition + "ORDER BY count(*) DESC)"
+		}
+	}
+	return s.one("sum(count(*))", "100.0 * count(*) / sum(count(*))", `sum(sum("Dec"))`, "avg(count(*))", "max(avg(I))", "min(count(*))", "count(*)", "count(sum(I))", "avg(avg(k))") + " " + over
+}
+
 // question is a whole one: keys, aggregates of them, in an order that leaves nothing open.
 func (s speaker) question() string {
 	depth := 1 + s.IntN(3)
@@ -273,7 +293,14 @@ func (s speaker) question() string {
 		}
 		outputs = append(outputs, s.aggregate(depth))
 	}
-	out := "SELECT " + strings.Join(outputs, ", ") + " FROM things"
+	if s.IntN(4) == 0 {
+		var keys []string
+		for i := range numbers {
+			keys = append(keys, outputs[i])
+		}
+		outputs = append(outputs, s.window(strings.Join(keys, ", ")))
+	}
+	out := "SELECT " + s.one("", "", "", "", "", "DISTINCT ") + strings.Join(outputs, ", ") + " FROM things"
 	if s.IntN(3) == 0 {
 		out += " WHERE " + s.condition(depth)
 	}

@@ -95,6 +95,9 @@ func (b *binder) bindSelect(stmt *pg.SelectStmt, cat Catalogue) error {
 		return err
 	}
 	b.plan.Filter = filter
+	if err := b.bindDistinctRows(stmt); err != nil {
+		return err
+	}
 	if err := b.bindGroups(stmt); err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type binder struct {
 	catalogue    Catalogue       // for hints alone
 	fit          *fit            // the question is one that takes several steps
 	groupNodes   []*pg.Node      // of the plan's groups
+	windowKeys   []string        // of the plan's windows, by encoding
 }
 
 // place is where an expression stands, which decides what it may hold.
@@ -32,6 +33,7 @@ type place struct {
 	name     string // as an error calls it
 	cells    bool   // over cells, at the analyst; otherwise over rows, at the departments
 	argument bool   // inside an aggregate
+	windows  bool   // where window functions may stand
 	depth    int
 }
 
@@ -224,6 +226,9 @@ const parserSchema = "pg_catalog."
 func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
 	position := b.at(call.Location)
 	name := functionName(call)
+	if call.Over != nil {
+		return b.bindWindow(call, in)
+	}
 	if row, known := rowFunctions[strings.TrimPrefix(name, parserSchema)]; known {
 		return b.bindRowCall(row, call, in)
 	}

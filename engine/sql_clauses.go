@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,7 @@ func (b *binder) bindOutputs(targets []*pg.Node) error {
 			}
 			continue
 		}
-		e, err := b.bind(target.Val, place{name: "the select list", cells: true})
+		e, err := b.bind(target.Val, place{name: "the select list", cells: true, windows: true})
 		if err != nil {
 			return err
 		}
@@ -162,6 +163,9 @@ func (b *binder) bindOrder(stmt *pg.SelectStmt) error {
 		if err != nil {
 			return err
 		}
+		if shown := func(o Output) bool { return o.Expr.equal(e) }; b.plan.Distinct && !slices.ContainsFunc(b.plan.Outputs, shown) {
+			return refuse(CodeUnsupported, b.at(sort.Location), "for SELECT DISTINCT, ORDER BY expressions must appear in select list")
+		}
 		key := Order{Expr: e, Descending: sort.SortbyDir == pg.SortByDir_SORTBY_DESC}
 		switch sort.SortbyNulls {
 		case pg.SortByNulls_SORTBY_NULLS_FIRST:
@@ -200,7 +204,7 @@ func (b *binder) orderKey(node *pg.Node, targets []*pg.Node) (*Expr, error) {
 			return found, err
 		}
 	}
-	return b.bind(node, place{name: "ORDER BY", cells: true})
+	return b.bind(node, place{name: "ORDER BY", cells: true, windows: true})
 }
 
 // outputByName finds an output; nil if there is none. Two different ones of one

@@ -24,7 +24,7 @@ func TableOf(sql string, cat Catalogue) (string, error) {
 func (b *binder) onlySelect(stmt *pg.SelectStmt) error {
 	// A set operation has op and larg; larg is refused.
 	return b.only(stmt, "target_list", "from_clause", "where_clause", "group_clause", "having_clause",
-		"sort_clause", "limit_offset", "limit_count", "limit_option", "op")
+		"distinct_clause", "sort_clause", "limit_offset", "limit_count", "limit_option", "op")
 }
 
 // bindFrom finds the table and the contributors' registrations of it.

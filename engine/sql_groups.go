@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // bindGroups binds GROUP BY: columns and expressions over a row, by themselves, by an alias or
@@ -27,6 +28,57 @@ func (b *binder) bindGroups(stmt *pg.SelectStmt) error {
 		}
 	}
 	return nil
+}
+
+// bindDistinctRows binds SELECT DISTINCT. Without GROUP BY and aggregates it is a GROUP BY of the
+// select list.
+func (b *binder) bindDistinctRows(stmt *pg.SelectStmt) error {
+	if len(stmt.DistinctClause) == 0 {
+		return nil
+	}
+	if stmt.DistinctClause[0].GetNode() != nil {
+		return hinted(refuse(CodeUnsupported, b.keyword([]pg.Token{pg.Token_DISTINCT}), "DISTINCT ON is not supported"), "rows are never shown: use GROUP BY")
+	}
+	b.plan.Distinct = true
+	if len(stmt.GroupClause) > 0 || stmt.HavingClause != nil || slices.ContainsFunc(stmt.TargetList, aggregated) {
+		return nil
+	}
+	for i := range stmt.TargetList {
+		number := &pg.A_Const{Val: &pg.A_Const_Ival{Ival: &pg.Integer{Ival: int32(i + 1)}}, Location: -1}
+		stmt.GroupClause = append(stmt.GroupClause, &pg.Node{Node: &pg.Node_AConst{AConst: number}})
+	}
+	return nil
+}
+
+// aggregated reports whether a call of an aggregate or of a function that returns rows stands in a
+// part of a text.
+func aggregated(node *pg.Node) bool {
+	found := false
+	walk(node.ProtoReflect(), func(m protoreflect.Message) {
+		if call, ok := m.Interface().(*pg.FuncCall); ok {
+			_, callable := functions[functionName(call)]
+			found = found || callable || call.Over != nil
+		}
+	})
+	return found
+}
+
+// walk visits a node and all below it. The depth of the tree is that of the parser's, which the
+// number of tokens bounds.
+func walk(m protoreflect.Message, visit func(protoreflect.Message)) {
+	visit(m)
+	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case field.Kind() != protoreflect.MessageKind:
+		case field.IsList():
+			for i := range v.List().Len() {
+				walk(v.List().Get(i).Message(), visit)
+			}
+		default:
+			walk(v.Message(), visit)
+		}
+		return true
+	})
 }
 
 // groupNode resolves one entry as PostgreSQL does: a column's name goes before an

@@ -71,10 +71,9 @@ func syntaxError(err error) error {
 
 // fieldReasons says in words what a field outside the whitelist stands for.
 var fieldReasons = map[protoreflect.Name]string{
-	"distinct_clause":  "DISTINCT is not supported: use GROUP BY",
 	"into_clause":      "SELECT INTO is not supported: the answer is printed",
 	"group_distinct":   "GROUP BY DISTINCT is not supported: leave out DISTINCT",
-	"window_clause":    "window functions are not supported: use GROUP BY",
+	"window_clause":    "WINDOW is not supported: write the window after OVER",
 	"values_lists":     "VALUES is not supported: ask one SELECT over one table",
 	"locking_clause":   "FOR UPDATE and its like are not supported: nothing is locked or changed",
 	"with_clause":      "WITH is not supported: ask one SELECT over one table",
@@ -82,7 +81,6 @@ var fieldReasons = map[protoreflect.Name]string{
 	"rarg":             "UNION, INTERSECT and EXCEPT are not supported: ask each SELECT by itself",
 	"all":              "UNION, INTERSECT and EXCEPT are not supported: ask each SELECT by itself",
 	"agg_order":        "ORDER BY inside an aggregate is not supported: the order of rows does not count",
-	"over":             "window functions are not supported: use GROUP BY",
 	"agg_within_group": "WITHIN GROUP is not supported here: it belongs to percentile_cont, percentile_disc and mode",
 	"agg_distinct":     "DISTINCT is supported inside count alone: rows are counted and added, never compared across departments",
 	"func_variadic":    "VARIADIC is not supported: write the arguments",
@@ -97,14 +95,13 @@ var fieldReasons = map[protoreflect.Name]string{
 
 // fieldKeywords are the words that bring in fields without a position of their own.
 var fieldKeywords = map[protoreflect.Name][]pg.Token{
-	"distinct_clause": {pg.Token_DISTINCT},
-	"group_distinct":  {pg.Token_DISTINCT},
-	"agg_distinct":    {pg.Token_DISTINCT},
-	"locking_clause":  {pg.Token_FOR},
-	"with_clause":     {pg.Token_WITH},
-	"values_lists":    {pg.Token_VALUES},
-	"all":             {pg.Token_UNION, pg.Token_INTERSECT, pg.Token_EXCEPT},
-	"larg":            {pg.Token_UNION, pg.Token_INTERSECT, pg.Token_EXCEPT},
+	"group_distinct": {pg.Token_DISTINCT},
+	"agg_distinct":   {pg.Token_DISTINCT},
+	"locking_clause": {pg.Token_FOR},
+	"with_clause":    {pg.Token_WITH},
+	"values_lists":   {pg.Token_VALUES},
+	"all":            {pg.Token_UNION, pg.Token_INTERSECT, pg.Token_EXCEPT},
+	"larg":           {pg.Token_UNION, pg.Token_INTERSECT, pg.Token_EXCEPT},
 }
 
 // keyword returns the position of the first of the words, 0 if there is none.
@@ -200,9 +197,6 @@ func locate(v protoreflect.Value, field protoreflect.FieldDescriptor, depth int)
 // nodeReasons says in words what a node outside the whitelist stands for.
 var nodeReasons = map[protoreflect.Name]string{
 	"SubLink":          "a subquery is not supported: ask it first, and write its answer here",
-	"CaseExpr":         "CASE is not supported: use FILTER (WHERE ...)",
-	"CoalesceExpr":     "COALESCE is not supported: sums and counts leave NULLs out by themselves",
-	"MinMaxExpr":       "GREATEST and LEAST are not supported: write a condition in FILTER (WHERE ...)",
 	"ParamRef":         "a parameter is not supported: write the value",
 	"SQLValueFunction": "a value that depends on the time or the user is not supported: write the value",
 	"A_ArrayExpr":      "an array is not supported here: write the values, as in IN (1, 2)",
