@@ -62,7 +62,7 @@ func TestAggregateNeedsItsRegistration(t *testing.T) {
 		},
 		"a value outside the dictionary": func() (*Table, *engine.Plan, string) {
 			changed := *p
-			changed.Groups = []engine.GroupColumn{{Column: 0, Values: []engine.Datum{engine.NewText("u")}}}
+			changed.Groups = []engine.GroupColumn{{Expr: p.Groups[0].Expr, Values: []engine.Datum{engine.NewText("u")}}}
 			return mine, &changed, "a"
 		},
 	} {

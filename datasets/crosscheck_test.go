@@ -17,11 +17,16 @@ func TestTwoPaths(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second")
 	}
-	const seeds, queries = uint64(12), 60
+	t.Run("columns", func(t *testing.T) { twoPaths(t, 12, false) })
+	t.Run("expressions", func(t *testing.T) { twoPaths(t, 200, true) })
+}
+
+func twoPaths(t *testing.T, seeds uint64, overRows bool) {
+	const queries = 60
 	inDuckDB, inGo, refused := 0, 0, 0
 	for seed := range seeds {
 		s := rehearsal.NewSample(seed)
-		s.Statistics = true
+		s.Statistics, s.Rows = true, overRows
 		tables := map[string]*Table{}
 		for style := range 3 {
 			tables[fmt.Sprintf("d%d", style)] = openText(t, s.Table(style, s.IntN(120)))
@@ -30,7 +35,8 @@ func TestTwoPaths(t *testing.T) {
 			sql := s.Question()
 			p, err := plan(t, sql, tables)
 			var refusal *engine.Error
-			if errors.As(err, &refusal) && refusal.Code == engine.CodeOverflow {
+			if errors.As(err, &refusal) && (overRows || refusal.Code == engine.CodeOverflow) {
+				t.Logf("REFUSED %s\n   %v", sql, err)
 				refused++
 				continue
 			} else if err != nil {

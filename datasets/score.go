@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"sync"
 
 	"github.com/duckdb/duckdb-go/v2"
 
@@ -18,11 +19,9 @@ import (
 // so that both ways of aggregating compute it once for a row, by the same code
 // (README, section 6.4).
 
-// The names of Score in DuckDB, of an integer and of a text.
-const (
-	scoreNumber = "parley_score_number"
-	scoreText   = "parley_score_text"
-)
+// hoisted are the scores that take a microsecond and stand in many moments at once. The others
+// are computed where they stand, so that conditions around them hold.
+var hoisted = map[engine.Op]bool{engine.OpLogistic: true, engine.OpSlope: true, engine.OpSoftplus: true, engine.OpBucket: true}
 
 // hoistScores replaces the scores in the plan's moments by columns of their own.
 func (a *aggregation) hoistScores() {
@@ -38,7 +37,7 @@ func (a *aggregation) hoist(e *engine.Expr, places map[string]*engine.Expr) *eng
 	switch {
 	case e == nil:
 		return nil
-	case e.IsScore():
+	case e.IsScore() && hoisted[e.Op]:
 		key := string(engine.Marshal(e))
 		if places[key] == nil {
 			places[key] = &engine.Expr{Op: engine.OpColumn, Column: len(a.columns), Kind: e.Kind, Scale: e.Scale, Nullable: true, Min: e.Min, Max: e.Max}
@@ -68,17 +67,48 @@ func (a *aggregation) rows() (string, error) {
 	x := translator{columns: a.columns}
 	list := "*"
 	for i, e := range a.scores {
-		argument, err := x.expression(e.Args[0])
+		score, err := x.expression(e)
 		if err != nil {
 			return "", err
 		}
-		function := scoreText
-		if e.Args[0].Kind != engine.Text {
-			function, argument = scoreNumber, "CAST("+argument+" AS HUGEINT)"
-		}
-		list += fmt.Sprintf(", %s(%s, '%s') AS %s", function, argument, hex.EncodeToString(engine.Marshal(scoreHead(e))), columnName(len(a.table.columns)+i))
+		list += ", " + score + " AS " + columnName(len(a.table.columns)+i)
 	}
 	return "(SELECT " + list + " FROM " + rowsTable + ")", nil
+}
+
+// score writes a call of the engine.
+func (x translator) score(e *engine.Expr, integer string) (string, error) {
+	argument, err := x.write(e.Args[0], integer)
+	if err != nil {
+		return "", err
+	}
+	if e.Args[0].Kind != engine.Text {
+		argument = "CAST(" + argument + " AS HUGEINT)"
+	}
+	call := fmt.Sprintf("%s(%s, '%s')", scoreName(e.Args[0].Kind, e.Kind), argument, hex.EncodeToString(engine.Marshal(scoreHead(e))))
+	switch {
+	case len(call) > maxExpression:
+		return "", errGoPath
+	case hoisted[e.Op] || e.Kind == engine.Text || e.Kind == engine.Boolean:
+		return call, nil
+	}
+	return "CAST(" + call + " AS " + sqlType(e.Kind, integer) + ")", nil
+}
+
+// scoreName is the name of Score in DuckDB for an argument and a result of some kinds.
+func scoreName(argument, result engine.Kind) string {
+	return "parley_score_" + shapeOf(argument) + "_" + shapeOf(result)
+}
+
+// shapeOf is how a score's argument or result goes through DuckDB.
+func shapeOf(kind engine.Kind) string {
+	switch kind {
+	case engine.Text:
+		return "text"
+	case engine.Boolean:
+		return "truth"
+	}
+	return "number"
 }
 
 // scoreHead is a score without what its argument is made of.
@@ -110,7 +140,7 @@ func (a *aggregation) scoresOf(value func(int) engine.Datum, failed *error) func
 
 // scoreFunction is Score as a function of DuckDB: of a value and of a constant, the hex
 // digits of a scoreHead.
-type scoreFunction struct{ argument duckdb.Type }
+type scoreFunction struct{ argument, result duckdb.Type }
 
 // registerScores makes the functions known to a store.
 func (s *store) registerScores(ctx context.Context) error {
@@ -119,10 +149,19 @@ func (s *store) registerScores(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	if err := duckdb.RegisterScalarUDF(conn, scoreNumber, &scoreFunction{duckdb.TYPE_HUGEINT}); err != nil {
-		return err
+	results := map[engine.Kind]duckdb.Type{engine.Decimal: duckdb.TYPE_HUGEINT, engine.Text: duckdb.TYPE_VARCHAR, engine.Boolean: duckdb.TYPE_BOOLEAN}
+	for kind, result := range results {
+		for _, of := range []engine.Kind{engine.Decimal, engine.Text, engine.Boolean} {
+			argument := results[of]
+			if of == engine.Boolean { // as 0 and 1
+				argument = duckdb.TYPE_HUGEINT
+			}
+			if err := duckdb.RegisterScalarUDF(conn, scoreName(of, kind), &scoreFunction{argument, result}); err != nil {
+				return err
+			}
+		}
 	}
-	return duckdb.RegisterScalarUDF(conn, scoreText, &scoreFunction{duckdb.TYPE_VARCHAR})
+	return nil
 }
 
 // Config implements duckdb.ScalarFunc.
@@ -134,7 +173,7 @@ func (f *scoreFunction) Config() duckdb.ScalarFuncConfig {
 		}
 		return out
 	}
-	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{info(f.argument), info(duckdb.TYPE_VARCHAR)}, ResultTypeInfo: info(duckdb.TYPE_HUGEINT)}
+	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{info(f.argument), info(duckdb.TYPE_VARCHAR)}, ResultTypeInfo: info(f.result)}
 }
 
 // scoreKey is where the decoded score lies in the context of a statement.
@@ -161,20 +200,81 @@ func (f *scoreFunction) Executor() duckdb.ScalarFuncExecutor {
 			if !e.IsScore() {
 				return nil, errNoScore
 			}
-			return context.WithValue(ctx, scoreKey{}, &e), nil
+			return context.WithValue(ctx, scoreKey{}, &scoring{e: &e, known: map[any]any{}}), nil
 		},
 		RowContextExecutor: func(ctx context.Context, values []driver.Value) (any, error) {
-			e, ok := ctx.Value(scoreKey{}).(*engine.Expr)
+			s, ok := ctx.Value(scoreKey{}).(*scoring)
 			if !ok {
 				return nil, errNoScore
 			}
-			d, err := e.Score(scoreArgument(e, values[0]))
-			if err != nil || d.IsNull() {
-				return nil, err
-			}
-			return d.Number, nil
+			return s.of(values[0])
 		},
 	}
+}
+
+// maxRemembered is how many results of one score a statement keeps, each of an argument of at
+// most engine.MaxDictionaryText bytes: those of a dictionary, some megabytes.
+const maxRemembered = engine.MaxDictionary
+
+// scoring is one score in one statement, whose threads share what it remembers.
+type scoring struct {
+	e     *engine.Expr
+	mu    sync.RWMutex
+	known map[any]any
+}
+
+func (s *scoring) of(v driver.Value) (any, error) {
+	key := remembered(v)
+	if hoisted[s.e.Op] || key == nil {
+		return s.compute(v)
+	}
+	s.mu.RLock()
+	out, ok := s.known[key]
+	s.mu.RUnlock()
+	if ok {
+		return out, nil
+	}
+	out, err := s.compute(v)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.known) < maxRemembered {
+		s.known[key] = out
+	}
+	return out, nil
+}
+
+// remembered is what a result is kept by; nil for an argument that is too large.
+func remembered(v driver.Value) any {
+	switch v := v.(type) {
+	case string:
+		if len(v) <= engine.MaxDictionaryText {
+			return v
+		}
+	case *big.Int:
+		if v.IsInt64() {
+			return v.Int64()
+		}
+	}
+	return nil
+}
+
+func (s *scoring) compute(v driver.Value) (any, error) {
+	d, err := s.e.Score(scoreArgument(s.e, v))
+	if err != nil {
+		return nil, err
+	}
+	switch d.Kind {
+	case engine.Null:
+		return nil, nil
+	case engine.Text:
+		return d.Text, nil
+	case engine.Boolean:
+		return d.Bool, nil
+	}
+	return d.Number, nil
 }
 
 // scoreArgument is a value of DuckDB as the argument of a score.
@@ -183,7 +283,7 @@ func scoreArgument(e *engine.Expr, v driver.Value) engine.Datum {
 	case string:
 		return engine.NewText(v)
 	case *big.Int:
-		return engine.Datum{Kind: e.Args[0].Kind, Number: v, Scale: e.Args[0].Scale}
+		return datum(column{kind: e.Args[0].Kind, scale: e.Args[0].Scale}, v)
 	}
 	return engine.Datum{}
 }
