@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"parley/datasets/files"
@@ -169,8 +170,11 @@ func (a *aggregation) selection(x translator, others, parts []string, filter *en
 	if len(conditions) > 0 {
 		out += " WHERE " + strings.Join(conditions, " AND ")
 	}
+	for i := range keys { // not ALL, by which constants make one group of no rows
+		keys[i] = strconv.Itoa(i + 1)
+	}
 	if len(keys) > 0 {
-		out += " GROUP BY ALL"
+		out += " GROUP BY " + strings.Join(keys, ", ")
 	}
 	return out, nil
 }

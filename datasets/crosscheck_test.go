@@ -15,10 +15,10 @@ import (
 // every cell of every department.
 func TestTwoPaths(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes a second")
+		t.Skip("takes seconds")
 	}
 	t.Run("columns", func(t *testing.T) { twoPaths(t, 12, false) })
-	t.Run("expressions", func(t *testing.T) { twoPaths(t, 200, true) })
+	t.Run("expressions", func(t *testing.T) { twoPaths(t, 5, true) })
 }
 
 func twoPaths(t *testing.T, seeds uint64, overRows bool) {
@@ -36,7 +36,6 @@ func twoPaths(t *testing.T, seeds uint64, overRows bool) {
 			p, err := plan(t, sql, tables)
 			var refusal *engine.Error
 			if errors.As(err, &refusal) && (overRows || refusal.Code == engine.CodeOverflow) {
-				t.Logf("REFUSED %s\n   %v", sql, err)
 				refused++
 				continue
 			} else if err != nil {
@@ -65,7 +64,7 @@ func twoPaths(t *testing.T, seeds uint64, overRows bool) {
 		}
 	}
 	t.Logf("%d in DuckDB, %d in Go, %d refused", inDuckDB, inGo, refused)
-	if inDuckDB < 100 || inGo < 10 {
+	if inDuckDB < 100 || inGo < 10 || refused > inDuckDB/10 {
 		t.Error("one of the two paths was hardly taken")
 	}
 }

@@ -128,7 +128,7 @@ func sqlType(kind engine.Kind, integer string) string {
 		return "VARCHAR"
 	case engine.Boolean:
 		return "BOOLEAN"
-	case engine.Date, engine.Timestamp:
+	case engine.Date, engine.Timestamp, engine.TimestampTZ:
 		return "INTEGER"
 	}
 	return integer
@@ -145,7 +145,7 @@ func constant(e *engine.Expr, integer string) (string, error) {
 		return quoteText(v.Text), nil
 	case engine.Boolean:
 		return strconv.FormatBool(v.Bool), nil
-	case engine.Integer, engine.Decimal, engine.Date, engine.Timestamp:
+	case engine.Integer, engine.Decimal, engine.Date, engine.Timestamp, engine.TimestampTZ:
 		return "CAST(" + quoteText(v.Number.String()) + " AS " + sqlType(v.Kind, integer) + ")", nil
 	}
 	return "", fmt.Errorf("datasets: a constant of kind %s", e.Value.Kind)
