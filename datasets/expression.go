@@ -100,8 +100,12 @@ func (x translator) write(e *engine.Expr, integer string) (string, error) {
 	case engine.OpStart: // depends on the row's group
 		return "", errGoPath
 	}
-	if e.IsScore() {
-		return x.score(e, integer)
+	f, ok := forms[e.Op]
+	switch {
+	case e.Op >= engine.OpGroup:
+		return "", fmt.Errorf("datasets: operation %d stands over cells", e.Op)
+	case !ok:
+		return x.call(e, integer)
 	}
 	args, size := make([]string, len(e.Args)), 0
 	for i, a := range e.Args {
@@ -111,8 +115,7 @@ func (x translator) write(e *engine.Expr, integer string) (string, error) {
 		}
 		size += len(args[i])
 	}
-	f, ok := forms[e.Op]
-	if !ok || len(args) < f.least {
+	if len(args) < f.least {
 		return "", fmt.Errorf("datasets: operation %d with %d arguments", e.Op, len(args))
 	}
 	if size > maxExpression {

@@ -21,7 +21,7 @@ type sqlForm struct {
 // forms lists the operations that are written here. DuckDB's // truncates toward zero on
 // integers, as PostgreSQL's /.
 var forms = map[engine.Op]sqlForm{
-	engine.OpAdd: infix("+"), engine.OpSubtract: infix("-"), engine.OpMultiply: infix("*"),
+	engine.OpAdd: sum("+"), engine.OpSubtract: sum("-"), engine.OpMultiply: infix("*"),
 	engine.OpDivide: infix("//"), engine.OpModulo: infix("%"),
 	engine.OpEqual: infix("="), engine.OpNotEqual: infix("<>"), engine.OpLess: infix("<"),
 	engine.OpLessEqual: infix("<="), engine.OpGreater: infix(">"), engine.OpGreaterEq: infix(">="),
@@ -51,6 +51,17 @@ var forms = map[engine.Op]sqlForm{
 func infix(operator string) sqlForm {
 	return sqlForm{least: 2, write: func(_ *engine.Expr, args []string, _ string) (string, error) {
 		return "(" + args[0] + " " + operator + " " + args[1] + ")", nil
+	}}
+}
+
+// sum adds or subtracts. Days are 32 bits wide, and a number of days a number like others.
+func sum(operator string) sqlForm {
+	return sqlForm{least: 2, write: func(e *engine.Expr, args []string, integer string) (string, error) {
+		left := args[0]
+		if sqlType(e.Args[0].Kind, integer) != integer {
+			left = "CAST(" + left + " AS " + integer + ")"
+		}
+		return "(" + left + " " + operator + " " + args[1] + ")", nil
 	}}
 }
 

@@ -5,8 +5,8 @@ import (
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"math/big"
+	"strings"
 	"sync"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -14,14 +14,12 @@ import (
 	"parley/engine"
 )
 
-// Scores: functions of a row that the engine alone computes (engine/README.md, sections
-// 13 and 14). Each becomes one more column of the rows, after those of the plan's schema,
-// so that both ways of aggregating compute it once for a row, by the same code
-// (README, section 6.4).
-
-// hoisted are the scores that take a microsecond and stand in many moments at once. The others
-// are computed where they stand, so that conditions around them hold.
-var hoisted = map[engine.Op]bool{engine.OpLogistic: true, engine.OpSlope: true, engine.OpSoftplus: true, engine.OpBucket: true}
+// What the engine alone computes: each operation that DuckDB has in no form of its own (forms) is
+// called there as a function, by the engine's own code. The scores among them
+// (engine/README.md, sections 13 and 14), which take a microsecond and stand in many moments at
+// once, become columns of the rows, after those of the plan's schema, so that both ways of
+// aggregating compute them once for a row. The others are computed where they stand, so that
+// conditions around them hold (README, section 6.4).
 
 // hoistScores replaces the scores in the plan's moments by columns of their own.
 func (a *aggregation) hoistScores() {
@@ -37,7 +35,7 @@ func (a *aggregation) hoist(e *engine.Expr, places map[string]*engine.Expr) *eng
 	switch {
 	case e == nil:
 		return nil
-	case e.IsScore() && hoisted[e.Op]:
+	case e.IsScore():
 		key := string(engine.Marshal(e))
 		if places[key] == nil {
 			places[key] = &engine.Expr{Op: engine.OpColumn, Column: len(a.columns), Kind: e.Kind, Scale: e.Scale, Nullable: true, Min: e.Min, Max: e.Max}
@@ -76,46 +74,40 @@ func (a *aggregation) rows() (string, error) {
 	return "(SELECT " + list + " FROM " + rowsTable + ")", nil
 }
 
-// score writes a call of the engine.
-func (x translator) score(e *engine.Expr, integer string) (string, error) {
-	argument, err := x.write(e.Args[0], integer)
-	if err != nil {
-		return "", err
+// call writes a call of the engine: its constants stay in the description.
+func (x translator) call(e *engine.Expr, integer string) (string, error) {
+	head := &engine.Expr{Op: e.Op, Kind: e.Kind, Scale: e.Scale}
+	var varying []string
+	for _, a := range e.Args {
+		if a.Op != engine.OpConstant {
+			text, err := x.write(a, integer)
+			if err != nil {
+				return "", err
+			}
+			a = &engine.Expr{Op: engine.OpColumn, Column: len(varying), Kind: a.Kind, Scale: a.Scale}
+			varying = append(varying, text)
+		}
+		head.Args = append(head.Args, a)
 	}
-	if e.Args[0].Kind != engine.Text {
-		argument = "CAST(" + argument + " AS HUGEINT)"
-	}
-	call := fmt.Sprintf("%s(%s, '%s')", scoreName(e.Args[0].Kind, e.Kind), argument, hex.EncodeToString(engine.Marshal(scoreHead(e))))
+	call := callName(e.Kind) + "('" + hex.EncodeToString(engine.Marshal(head)) + "', " + strings.Join(varying, ", ") + ")"
 	switch {
-	case len(call) > maxExpression:
+	case len(varying) == 0 || len(call) > maxExpression:
 		return "", errGoPath
-	case hoisted[e.Op] || e.Kind == engine.Text || e.Kind == engine.Boolean:
+	case e.Kind == engine.Text || e.Kind == engine.Boolean:
 		return call, nil
 	}
 	return "CAST(" + call + " AS " + sqlType(e.Kind, integer) + ")", nil
 }
 
-// scoreName is the name of Score in DuckDB for an argument and a result of some kinds.
-func scoreName(argument, result engine.Kind) string {
-	return "parley_score_" + shapeOf(argument) + "_" + shapeOf(result)
-}
-
-// shapeOf is how a score's argument or result goes through DuckDB.
-func shapeOf(kind engine.Kind) string {
+// callName is the function of DuckDB that calls the engine for a result of a kind.
+func callName(kind engine.Kind) string {
 	switch kind {
 	case engine.Text:
-		return "text"
+		return "parley_text"
 	case engine.Boolean:
-		return "truth"
+		return "parley_boolean"
 	}
-	return "number"
-}
-
-// scoreHead is a score without what its argument is made of.
-func scoreHead(e *engine.Expr) *engine.Expr {
-	head := *e
-	head.Args = append([]*engine.Expr{{Op: engine.OpColumn, Kind: e.Args[0].Kind, Scale: e.Args[0].Scale}}, e.Args[1:]...)
-	return &head
+	return "parley_number"
 }
 
 // scoresOf gives the columns of one row, those of its scores computed when they are
@@ -138,34 +130,28 @@ func (a *aggregation) scoresOf(value func(int) engine.Datum, failed *error) func
 	}
 }
 
-// scoreFunction is Score as a function of DuckDB: of a value and of a constant, the hex
-// digits of a scoreHead.
-type scoreFunction struct{ argument, result duckdb.Type }
+// engineCall is a call of the engine as a function of DuckDB: of the hex digits of an expression
+// over columns 0, 1, ..., which are constant, and of their values.
+type engineCall struct{ result duckdb.Type }
 
-// registerScores makes the functions known to a store.
-func (s *store) registerScores(ctx context.Context) error {
+// registerCalls makes the functions known to a store.
+func (s *store) registerCalls(ctx context.Context) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	results := map[engine.Kind]duckdb.Type{engine.Decimal: duckdb.TYPE_HUGEINT, engine.Text: duckdb.TYPE_VARCHAR, engine.Boolean: duckdb.TYPE_BOOLEAN}
-	for kind, result := range results {
-		for _, of := range []engine.Kind{engine.Decimal, engine.Text, engine.Boolean} {
-			argument := results[of]
-			if of == engine.Boolean { // as 0 and 1
-				argument = duckdb.TYPE_HUGEINT
-			}
-			if err := duckdb.RegisterScalarUDF(conn, scoreName(of, kind), &scoreFunction{argument, result}); err != nil {
-				return err
-			}
+	for kind, result := range map[engine.Kind]duckdb.Type{engine.Decimal: duckdb.TYPE_HUGEINT,
+		engine.Text: duckdb.TYPE_VARCHAR, engine.Boolean: duckdb.TYPE_BOOLEAN} {
+		if err := duckdb.RegisterScalarUDF(conn, callName(kind), &engineCall{result}); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // Config implements duckdb.ScalarFunc.
-func (f *scoreFunction) Config() duckdb.ScalarFuncConfig {
+func (f *engineCall) Config() duckdb.ScalarFuncConfig {
 	info := func(t duckdb.Type) duckdb.TypeInfo {
 		out, err := duckdb.NewTypeInfo(t)
 		if err != nil {
@@ -173,77 +159,85 @@ func (f *scoreFunction) Config() duckdb.ScalarFuncConfig {
 		}
 		return out
 	}
-	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{info(f.argument), info(duckdb.TYPE_VARCHAR)}, ResultTypeInfo: info(f.result)}
+	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{info(duckdb.TYPE_VARCHAR)},
+		VariadicTypeInfo: info(duckdb.TYPE_ANY), ResultTypeInfo: info(f.result)}
 }
 
-// scoreKey is where the decoded score lies in the context of a statement.
-type scoreKey struct{}
+// callKey is where the decoded expression lies in the context of a statement.
+type callKey struct{}
 
-var errNoScore = errors.New("datasets: a score without its description")
+var errNoCall = errors.New("datasets: a call of the engine without its description")
 
 // Executor implements duckdb.ScalarFunc: the constant is decoded once for a statement.
-func (f *scoreFunction) Executor() duckdb.ScalarFuncExecutor {
+func (f *engineCall) Executor() duckdb.ScalarFuncExecutor {
 	return duckdb.ScalarFuncExecutor{
 		ScalarBinder: func(ctx context.Context, args []duckdb.ScalarUDFArg) (context.Context, error) {
-			if len(args) != 2 || !args[1].Foldable {
-				return nil, errNoScore
+			if len(args) < 2 || !args[0].Foldable {
+				return nil, errNoCall
 			}
-			text, _ := args[1].Value.(string)
+			text, _ := args[0].Value.(string)
 			raw, err := hex.DecodeString(text)
 			if err != nil {
-				return nil, errNoScore
+				return nil, errNoCall
 			}
-			var e engine.Expr
-			if err := engine.Unmarshal(raw, &e); err != nil {
+			c := &calling{known: map[any]any{}}
+			if err := engine.Unmarshal(raw, &c.e); err != nil {
 				return nil, err
 			}
-			if !e.IsScore() {
-				return nil, errNoScore
+			for _, a := range c.e.Args {
+				if a.Op == engine.OpColumn {
+					c.columns = append(c.columns, column{kind: a.Kind, scale: a.Scale})
+				}
 			}
-			return context.WithValue(ctx, scoreKey{}, &scoring{e: &e, known: map[any]any{}}), nil
+			if len(c.columns) != len(args)-1 {
+				return nil, errNoCall
+			}
+			return context.WithValue(ctx, callKey{}, c), nil
 		},
 		RowContextExecutor: func(ctx context.Context, values []driver.Value) (any, error) {
-			s, ok := ctx.Value(scoreKey{}).(*scoring)
-			if !ok {
-				return nil, errNoScore
+			c, ok := ctx.Value(callKey{}).(*calling)
+			if !ok || len(values) != len(c.columns)+1 {
+				return nil, errNoCall
 			}
-			return s.of(values[0])
+			return c.of(values[1:])
 		},
 	}
 }
 
-// maxRemembered is how many results of one score a statement keeps, each of an argument of at
+// maxRemembered is how many results of one call a statement keeps, each of an argument of at
 // most engine.MaxDictionaryText bytes: those of a dictionary, some megabytes.
 const maxRemembered = engine.MaxDictionary
 
-// scoring is one score in one statement, whose threads share what it remembers.
-type scoring struct {
-	e     *engine.Expr
-	mu    sync.RWMutex
-	known map[any]any
+// calling is one call in one statement, whose threads share what it remembers.
+type calling struct {
+	e       engine.Expr
+	columns []column
+	mu      sync.RWMutex
+	known   map[any]any
 }
 
-func (s *scoring) of(v driver.Value) (any, error) {
-	key := remembered(v)
-	if hoisted[s.e.Op] || key == nil {
-		return s.compute(v)
+func (c *calling) of(values []driver.Value) (any, error) {
+	if len(values) != 1 || c.e.IsScore() {
+		return c.compute(values)
 	}
-	s.mu.RLock()
-	out, ok := s.known[key]
-	s.mu.RUnlock()
+	key := remembered(values[0])
+	if key == nil {
+		return c.compute(values)
+	}
+	c.mu.RLock()
+	out, ok := c.known[key]
+	full := len(c.known) >= maxRemembered
+	c.mu.RUnlock()
 	if ok {
 		return out, nil
 	}
-	out, err := s.compute(v)
-	if err != nil {
-		return nil, err
+	out, err := c.compute(values)
+	if err == nil && !full {
+		c.mu.Lock()
+		c.known[key] = out
+		c.mu.Unlock()
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.known) < maxRemembered {
-		s.known[key] = out
-	}
-	return out, nil
+	return out, err
 }
 
 // remembered is what a result is kept by; nil for an argument that is too large.
@@ -257,12 +251,14 @@ func remembered(v driver.Value) any {
 		if v.IsInt64() {
 			return v.Int64()
 		}
+	case int32, int64, bool:
+		return v
 	}
 	return nil
 }
 
-func (s *scoring) compute(v driver.Value) (any, error) {
-	d, err := s.e.Score(scoreArgument(s.e, v))
+func (c *calling) compute(values []driver.Value) (any, error) {
+	d, err := c.e.Eval(func(at int) engine.Datum { return c.columns[at].value(values[at]) })
 	if err != nil {
 		return nil, err
 	}
@@ -277,13 +273,17 @@ func (s *scoring) compute(v driver.Value) (any, error) {
 	return d.Number, nil
 }
 
-// scoreArgument is a value of DuckDB as the argument of a score.
-func scoreArgument(e *engine.Expr, v driver.Value) engine.Datum {
+// value is a value of DuckDB in a column.
+func (c column) value(v driver.Value) engine.Datum {
 	switch v := v.(type) {
 	case string:
 		return engine.NewText(v)
-	case *big.Int:
-		return datum(column{kind: e.Args[0].Kind, scale: e.Args[0].Scale}, v)
+	case bool:
+		return engine.NewBoolean(v)
 	}
-	return engine.Datum{}
+	n, ok := bigValue(v)
+	if !ok {
+		return engine.Datum{}
+	}
+	return datum(c, n)
 }

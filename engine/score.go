@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/big"
 	"math/bits"
-	"slices"
 )
 
 // The operations over rows that a fit and a sketch need beside those of Op: functions of one
@@ -45,24 +44,13 @@ func (op Op) isScore() bool { return op >= OpLogistic && op <= OpBucket }
 
 // IsScore reports whether e is an operation that no other language has, so that whoever
 // evaluates expressions otherwise than with Eval calls Score for it.
-func (e *Expr) IsScore() bool { return (e.Op.isScore() || e.Op.inEngine()) && len(e.Args) > 0 }
+func (e *Expr) IsScore() bool { return e.Op.isScore() && len(e.Args) > 0 }
 
-// Score is the value of e, for which IsScore holds, where that of e.Args[0] is x; its other
-// arguments are constants. It costs about a microsecond. The error means that x has not the kind
-// of e.Args[0].
+// Score is the value of e, for which IsScore holds, where that of e.Args[0] is x. It
+// costs about a microsecond. The error means that x has not the kind of e.Args[0].
 func (e *Expr) Score(x Datum) (Datum, error) {
 	if x.IsNull() {
 		return Datum{}, nil
-	}
-	if e.Op.inEngine() {
-		args := []Datum{x}
-		for _, a := range e.Args[1:] {
-			args = append(args, a.Value)
-		}
-		if x.Kind != e.Args[0].Kind || slices.ContainsFunc(args, Datum.IsNull) {
-			return Datum{}, fmt.Errorf("operation %d of a %s", e.Op, x.Kind)
-		}
-		return e.computeRow(args)
 	}
 	if e.Op == OpBucket {
 		return e.bucket(x)
