@@ -8,8 +8,8 @@ import "fmt"
 var rowTexts = []string{"Ärger", "ärger", "straße", "ÿ", "ǆ", "e\u0301te\u0301", "ΣΑΣ", "中文字", "İi", "a b", " A", "𐐀𐐨", "x\u2028y"}
 
 // rowDays are dates at which calendars are wrong.
-var rowDays = []string{"0001-01-01", "0009-12-31", "0100-12-31", "1582-10-10", "1899-12-31", "1969-12-31", "1970-01-01", "2000-02-29", "2004-12-31",
-	"2016-01-01", "2024-12-30", "9999-12-31"}
+var rowDays = []string{"0209-12-31", "0300-12-31", "0401-01-01", "1582-10-10", "1899-12-31", "1969-12-31", "1970-01-01", "2000-02-29", "2004-12-31",
+	"2016-01-01", "2024-12-30", "9800-12-31"}
 
 // text is an expression that is text.
 func (s Sample) text(depth int) string {
@@ -17,9 +17,11 @@ func (s Sample) text(depth int) string {
 		return s.pick("s", "s", "'äB中'", "CAST(i AS text)", "CAST(d AS text)", "CAST(b AS text)", "CAST(day AS text)", "to_char(day, '"+s.pattern()+"')")
 	}
 	x := s.text(depth - 1)
-	switch s.IntN(10) {
+	switch s.IntN(11) {
 	case 0:
 		return "upper(" + x + ")"
+	case 9:
+		return s.pick("trim("+x+")", "ltrim("+x+", 'aÄ ')", "rtrim("+x+", 'ber')")
 	case 1:
 		return "lower(" + x + ")"
 	case 2:
@@ -49,11 +51,15 @@ func (s Sample) date(depth int) string {
 	if depth == 0 {
 		return s.pick("day", "day", "DATE '2011-11-11'")
 	}
-	switch s.IntN(3) {
+	switch s.IntN(5) {
 	case 0:
 		return s.either(s.pick("COALESCE", "GREATEST", "LEAST", "NULLIF"), s.date(depth-1), s.date(0))
 	case 1:
 		return s.choice(s.date(depth-1), s.date(0))
+	case 2:
+		return "(day" + s.pick(" + 1", " - k", " + i", " - 40000") + ")"
+	case 3:
+		return "CAST(day" + s.pick(" + INTERVAL '1 month'", " - INTERVAL '1 year 1 day'", " + INTERVAL '13 months'", " - INTERVAL '2 weeks'") + " AS date)"
 	}
 	return "CAST(date_trunc('" + s.pick("month", "quarter", "year", "week", "day") + "', " + s.date(depth-1) + ") AS date)"
 }
@@ -74,7 +80,17 @@ func (s Sample) choice(a, b string) string {
 // rowNumber is a function or form whose value is a number.
 func (s Sample) rowNumber(depth int) string {
 	x := s.number(max(0, depth-1))
-	switch s.IntN(12) {
+	switch s.IntN(18) {
+	case 10:
+		return "(" + x + " / " + s.pick("NULLIF(d, 0)", "3.0", "NULLIF(i, 0)", "-0.07", "7") + ")"
+	case 11:
+		return "(" + x + " % " + s.pick("NULLIF(d, 0)", "k", "2.5", "NULLIF(i, 0)", "-7") + ")"
+	case 12:
+		return s.pick("ln(NULLIF(abs(", "sqrt(NULLIF(abs(") + x + "), 0))"
+	case 13:
+		return "exp(" + s.pick("i * 0.1", "k - 3.5", "k * -9") + ")"
+	case 14:
+		return "(" + s.date(1) + " - " + s.date(0) + ")" + s.pick("", " * 250", " / 365.25", " * (day - DATE '1950-01-01')")
 	case 0:
 		return s.either(s.pick("COALESCE", "GREATEST", "LEAST", "NULLIF"), x, s.number(0))
 	case 1:
@@ -103,7 +119,17 @@ func (s Sample) rowNumber(depth int) string {
 // rowCondition is a condition over functions and forms.
 func (s Sample) rowCondition() string {
 	compare := s.pick("=", "<>", "<", "<=", ">", ">=")
-	switch s.IntN(7) {
+	switch s.IntN(12) {
+	case 6:
+		return s.text(2) + s.pick(" ~ ", " !~ ", " ~* ") + s.pick("'^[aÄ-]'", "'r.?e'", "'(中|文)+$'", "'^$'", "'^.{2,4}$'")
+	case 7:
+		return s.text(1) + s.pick(" ILIKE 'ä%'", " NOT ILIKE '%A_'", " SIMILAR TO '(a|Ä)%'")
+	case 8:
+		return s.pick("i", "s", "day", "d", "b") + " IS " + s.pick("", "NOT ") + "DISTINCT FROM NULL OR k IS DISTINCT FROM i"
+	case 9:
+		return "d BETWEEN SYMMETRIC 100 AND -k"
+	case 10:
+		return "i = ANY(ARRAY[1, 2, k]) OR s <> ALL(ARRAY['a', 'b'])"
 	case 0:
 		return s.text(2) + " " + compare + " " + s.text(1)
 	case 1:
