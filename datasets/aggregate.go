@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"parley/datasets/files"
@@ -80,8 +81,8 @@ type aggregation struct {
 	table   *Table
 	plan    *engine.Plan
 	columns []sourceOf       // of the plan's schema, then of scores
-	groups  []map[string]int // for each group column: canonical text to the index among its values
-	nulls   []int            // for each group column: the index of NULL, or −1
+	groups  []map[string]int // for each key of GROUP BY: canonical text to the index among its values
+	nulls   []int            // for each key of GROUP BY: the index of NULL, or −1
 	moments []engine.Moment  // the plan's, with columns for scores
 	scores  []*engine.Expr   // the last of columns
 }
@@ -107,8 +108,8 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	a := &aggregation{table: t, plan: p, columns: columns, moments: make([]engine.Moment, len(p.Moments))}
 	a.hoistScores()
 	for _, g := range p.Groups {
-		if g.Column < 0 || g.Column >= len(p.Schema.Columns) {
-			return nil, fmt.Errorf("datasets: the schema has no column %d", g.Column)
+		if g.Expr == nil {
+			return nil, fmt.Errorf("datasets: a group without an expression")
 		}
 		index, null := make(map[string]int, len(g.Values)), -1
 		for i, v := range g.Values {
@@ -148,7 +149,11 @@ func (a *aggregation) selection(x translator, others, parts []string, filter *en
 	}
 	var keys []string
 	for _, g := range a.plan.Groups {
-		keys = append(keys, columnName(a.columns[g.Column].index))
+		key, err := x.key(g.Expr)
+		if err != nil {
+			return "", err
+		}
+		keys = append(keys, key)
 	}
 	keys = append(keys, others...)
 	for _, f := range []*engine.Expr{a.plan.Filter, filter} {
@@ -165,8 +170,11 @@ func (a *aggregation) selection(x translator, others, parts []string, filter *en
 	if len(conditions) > 0 {
 		out += " WHERE " + strings.Join(conditions, " AND ")
 	}
+	for i := range keys { // not ALL, by which constants make one group of no rows
+		keys[i] = strconv.Itoa(i + 1)
+	}
 	if len(keys) > 0 {
-		out += " GROUP BY ALL"
+		out += " GROUP BY " + strings.Join(keys, ", ")
 	}
 	return out, nil
 }
@@ -243,7 +251,7 @@ func (a *aggregation) run(ctx context.Context, statement string, moments []int, 
 func (a *aggregation) groupOf(row []any) (int, error) {
 	group := 0
 	for i, g := range a.plan.Groups {
-		key, null, err := a.keyText(g.Column, row[i])
+		key, null, err := keyText(a.valuesOf(g.Expr), row[i])
 		if err != nil {
 			return 0, err
 		}
@@ -262,9 +270,28 @@ func (a *aggregation) zeros() []*big.Int {
 	return cells
 }
 
+// key writes what DuckDB groups by: a column as the table has it, whatever its scale in the
+// schema.
+func (x translator) key(e *engine.Expr) (string, error) {
+	if e.Op != engine.OpColumn {
+		return x.expression(e)
+	}
+	if e.Column < 0 || e.Column >= len(x.columns) {
+		return "", fmt.Errorf("datasets: the schema has no column %d", e.Column)
+	}
+	return columnName(x.columns[e.Column].index), nil
+}
+
+// valuesOf is what the values of a key are.
+func (a *aggregation) valuesOf(e *engine.Expr) column {
+	if e.Op == engine.OpColumn {
+		return a.columns[e.Column].own
+	}
+	return column{kind: e.Kind, scale: e.Scale}
+}
+
 // keyText is the canonical text of a value that DuckDB grouped by.
-func (a *aggregation) keyText(column int, value any) (key string, null bool, err error) {
-	own := a.columns[column].own
+func keyText(of column, value any) (key string, null bool, err error) {
 	switch v := value.(type) {
 	case nil:
 		return "", true, nil
@@ -274,13 +301,12 @@ func (a *aggregation) keyText(column int, value any) (key string, null bool, err
 		return engine.NewBoolean(v).String(), false, nil
 	}
 	if n, ok := bigValue(value); ok {
-		return datum(own, n).String(), false, nil
+		return datum(of, n).String(), false, nil
 	}
 	return "", false, fmt.Errorf("datasets: DuckDB gave a group as %T", value)
 }
 
-// extend adds the next group column to a group's index: mixed radix, the last
-// column fastest. A value that the plan does not list means that the rows are
+// extend adds the next key to a group's index: mixed radix, the last key fastest. A value that the plan does not list means that the rows are
 // not those that were registered.
 func (a *aggregation) extend(group, i int, key string, null bool) (int, error) {
 	at, ok := a.groups[i][key]
@@ -288,8 +314,11 @@ func (a *aggregation) extend(group, i int, key string, null bool) (int, error) {
 		at, ok = a.nulls[i], a.nulls[i] >= 0
 	}
 	if !ok {
-		c := a.plan.Schema.Columns[a.plan.Groups[i].Column]
-		return 0, fmt.Errorf("a value of column %s is not in its registered dictionary: %w", files.Shown(c.Name), ErrRegistration)
+		if e := a.plan.Groups[i].Expr; e.Op == engine.OpColumn {
+			return 0, fmt.Errorf("a value of column %s is not in its registered dictionary: %w",
+				files.Shown(a.plan.Schema.Columns[e.Column].Name), ErrRegistration)
+		}
+		return 0, fmt.Errorf("expression %d of GROUP BY has a value that does not follow from the registered columns: %w", i+1, ErrRegistration)
 	}
 	return group*len(a.plan.Groups[i].Values) + at, nil
 }

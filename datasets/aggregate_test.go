@@ -62,8 +62,21 @@ func TestAggregateNeedsItsRegistration(t *testing.T) {
 		},
 		"a value outside the dictionary": func() (*Table, *engine.Plan, string) {
 			changed := *p
-			changed.Groups = []engine.GroupColumn{{Column: 0, Values: []engine.Datum{engine.NewText("u")}}}
+			changed.Groups = []engine.GroupColumn{{Expr: p.Groups[0].Expr, Values: []engine.Datum{engine.NewText("u")}}}
 			return mine, &changed, "a"
+		},
+		"a value that an expression has not": func() (*Table, *engine.Plan, string) {
+			changed, err := plan(t, "SELECT upper(g), sum(x) FROM t GROUP BY 1", map[string]*Table{"a": mine, "b": other})
+			if err != nil {
+				t.Fatal(err)
+			}
+			changed.Groups[0].Values = []engine.Datum{engine.NewText("U")}
+			if a, err := mine.aggregation(changed, "a"); err != nil {
+				t.Error(err)
+			} else if _, err := a.stream(context.Background()); !errors.Is(err, ErrRegistration) {
+				t.Errorf("in Go: %v", err)
+			}
+			return mine, changed, "a"
 		},
 	} {
 		table, plan, department := try()

@@ -68,7 +68,7 @@ func (x translator) expression(e *engine.Expr) (string, error) {
 	return x.write(e, integer)
 }
 
-// widest is the most bits of any number in e.
+// widest is the most bits of any number in e, and of those that its forms compute on the way.
 func widest(e *engine.Expr) int {
 	bits := 0
 	for _, v := range []*big.Int{e.Min, e.Max, e.Value.Number} {
@@ -76,19 +76,20 @@ func widest(e *engine.Expr) int {
 			bits = max(bits, v.BitLen())
 		}
 	}
-	for _, a := range e.Args {
-		bits = max(bits, widest(a))
+	args := make([]int, len(e.Args))
+	for i, a := range e.Args {
+		args[i] = widest(a)
+		bits = max(bits, args[i])
+	}
+	if f := forms[e.Op]; f.between != nil && len(args) >= f.least {
+		bits = max(bits, f.between(e, args))
 	}
 	return bits
 }
 
-// operators are the operations that are an operator between two arguments in both
-// languages. DuckDB's // truncates toward zero on integers, as PostgreSQL's /.
-var operators = map[engine.Op]string{
-	engine.OpAdd: "+", engine.OpSubtract: "-", engine.OpMultiply: "*", engine.OpDivide: "//", engine.OpModulo: "%",
-	engine.OpEqual: "=", engine.OpNotEqual: "<>", engine.OpLess: "<", engine.OpLessEqual: "<=",
-	engine.OpGreater: ">", engine.OpGreaterEq: ">=",
-}
+// maxExpression bounds the text of an expression in bytes. Some forms write an argument more
+// than once, so nested ones could grow without it.
+const maxExpression = 1 << 18
 
 func (x translator) write(e *engine.Expr, integer string) (string, error) {
 	switch e.Op {
@@ -99,52 +100,28 @@ func (x translator) write(e *engine.Expr, integer string) (string, error) {
 	case engine.OpStart: // depends on the row's group
 		return "", errGoPath
 	}
-	args := make([]string, len(e.Args))
+	f, ok := forms[e.Op]
+	switch {
+	case e.Op >= engine.OpGroup:
+		return "", fmt.Errorf("datasets: operation %d stands over cells", e.Op)
+	case !ok:
+		return x.call(e, integer)
+	}
+	args, size := make([]string, len(e.Args)), 0
 	for i, a := range e.Args {
 		var err error
 		if args[i], err = x.write(a, integer); err != nil {
 			return "", err
 		}
+		size += len(args[i])
 	}
-	if least, ok := arity[e.Op]; !ok || len(args) < least {
+	if len(args) < f.least {
 		return "", fmt.Errorf("datasets: operation %d with %d arguments", e.Op, len(args))
 	}
-	if operator, ok := operators[e.Op]; ok {
-		return "(" + args[0] + " " + operator + " " + args[1] + ")", nil
+	if size > maxExpression {
+		return "", errGoPath
 	}
-	switch e.Op {
-	case engine.OpNegate:
-		return "(-" + args[0] + ")", nil
-	case engine.OpRescale:
-		return scaledUp(args[0], e.Scale-e.Args[0].Scale, integer)
-	case engine.OpIn:
-		return "(" + args[0] + " IN (" + strings.Join(args[1:], ", ") + "))", nil
-	case engine.OpLike:
-		return "(" + args[0] + " LIKE " + args[1] + ` ESCAPE '\')`, nil
-	case engine.OpNot:
-		return "(NOT " + args[0] + ")", nil
-	case engine.OpAnd:
-		return "(" + strings.Join(args, " AND ") + ")", nil
-	case engine.OpOr:
-		return "(" + strings.Join(args, " OR ") + ")", nil
-	case engine.OpIsNull:
-		return "(" + args[0] + " IS NULL)", nil
-	case engine.OpTruth:
-		return "CAST(" + args[0] + " AS " + integer + ")", nil
-	case engine.OpIsTrue:
-		return "(" + args[0] + " IS NOT DISTINCT FROM true)", nil
-	}
-	return "(" + args[0] + " IS NOT DISTINCT FROM false)", nil // OpIsFalse: the last of arity
-}
-
-// arity lists the operations that are written here, with the fewest arguments.
-var arity = map[engine.Op]int{
-	engine.OpAdd: 2, engine.OpSubtract: 2, engine.OpMultiply: 2, engine.OpDivide: 2, engine.OpModulo: 2,
-	engine.OpEqual: 2, engine.OpNotEqual: 2, engine.OpLess: 2, engine.OpLessEqual: 2,
-	engine.OpGreater: 2, engine.OpGreaterEq: 2,
-	engine.OpNegate: 1, engine.OpRescale: 1, engine.OpIn: 2, engine.OpLike: 2, engine.OpNot: 1,
-	engine.OpAnd: 1, engine.OpOr: 1, engine.OpIsNull: 1, engine.OpIsTrue: 1, engine.OpIsFalse: 1,
-	engine.OpTruth: 1,
+	return f.write(e, args, integer)
 }
 
 // sqlType is the type of an expression of a kind in DuckDB.
@@ -154,7 +131,7 @@ func sqlType(kind engine.Kind, integer string) string {
 		return "VARCHAR"
 	case engine.Boolean:
 		return "BOOLEAN"
-	case engine.Date:
+	case engine.Date, engine.Timestamp, engine.TimestampTZ:
 		return "INTEGER"
 	}
 	return integer
@@ -171,7 +148,7 @@ func constant(e *engine.Expr, integer string) (string, error) {
 		return quoteText(v.Text), nil
 	case engine.Boolean:
 		return strconv.FormatBool(v.Bool), nil
-	case engine.Integer, engine.Decimal, engine.Date:
+	case engine.Integer, engine.Decimal, engine.Date, engine.Timestamp, engine.TimestampTZ:
 		return "CAST(" + quoteText(v.Number.String()) + " AS " + sqlType(v.Kind, integer) + ")", nil
 	}
 	return "", fmt.Errorf("datasets: a constant of kind %s", e.Value.Kind)

@@ -5,24 +5,21 @@ import (
 	"database/sql/driver"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"math/big"
+	"strings"
+	"sync"
 
 	"github.com/duckdb/duckdb-go/v2"
 
 	"parley/engine"
 )
 
-// Scores: functions of a row that the engine alone computes (engine/README.md, sections
-// 13 and 14). Each becomes one more column of the rows, after those of the plan's schema,
-// so that both ways of aggregating compute it once for a row, by the same code
-// (README, section 6.4).
-
-// The names of Score in DuckDB, of an integer and of a text.
-const (
-	scoreNumber = "parley_score_number"
-	scoreText   = "parley_score_text"
-)
+// What the engine alone computes: each operation that DuckDB has in no form of its own (forms) is
+// called there as a function, by the engine's own code. The scores among them
+// (engine/README.md, sections 13 and 14), which take a microsecond and stand in many moments at
+// once, become columns of the rows, after those of the plan's schema, so that both ways of
+// aggregating compute them once for a row. The others are computed where they stand, so that
+// conditions around them hold (README, section 6.4).
 
 // hoistScores replaces the scores in the plan's moments by columns of their own.
 func (a *aggregation) hoistScores() {
@@ -68,24 +65,49 @@ func (a *aggregation) rows() (string, error) {
 	x := translator{columns: a.columns}
 	list := "*"
 	for i, e := range a.scores {
-		argument, err := x.expression(e.Args[0])
+		score, err := x.expression(e)
 		if err != nil {
 			return "", err
 		}
-		function := scoreText
-		if e.Args[0].Kind != engine.Text {
-			function, argument = scoreNumber, "CAST("+argument+" AS HUGEINT)"
-		}
-		list += fmt.Sprintf(", %s(%s, '%s') AS %s", function, argument, hex.EncodeToString(engine.Marshal(scoreHead(e))), columnName(len(a.table.columns)+i))
+		list += ", " + score + " AS " + columnName(len(a.table.columns)+i)
 	}
 	return "(SELECT " + list + " FROM " + rowsTable + ")", nil
 }
 
-// scoreHead is a score without what its argument is made of.
-func scoreHead(e *engine.Expr) *engine.Expr {
-	head := *e
-	head.Args = append([]*engine.Expr{{Op: engine.OpColumn, Kind: e.Args[0].Kind, Scale: e.Args[0].Scale}}, e.Args[1:]...)
-	return &head
+// call writes a call of the engine: its constants stay in the description.
+func (x translator) call(e *engine.Expr, integer string) (string, error) {
+	head := &engine.Expr{Op: e.Op, Kind: e.Kind, Scale: e.Scale}
+	var varying []string
+	for _, a := range e.Args {
+		if a.Op != engine.OpConstant {
+			text, err := x.write(a, integer)
+			if err != nil {
+				return "", err
+			}
+			a = &engine.Expr{Op: engine.OpColumn, Column: len(varying), Kind: a.Kind, Scale: a.Scale}
+			varying = append(varying, text)
+		}
+		head.Args = append(head.Args, a)
+	}
+	call := callName(e.Kind) + "('" + hex.EncodeToString(engine.Marshal(head)) + "', " + strings.Join(varying, ", ") + ")"
+	switch {
+	case len(varying) == 0 || len(call) > maxExpression:
+		return "", errGoPath
+	case e.Kind == engine.Text || e.Kind == engine.Boolean:
+		return call, nil
+	}
+	return "CAST(" + call + " AS " + sqlType(e.Kind, integer) + ")", nil
+}
+
+// callName is the function of DuckDB that calls the engine for a result of a kind.
+func callName(kind engine.Kind) string {
+	switch kind {
+	case engine.Text:
+		return "parley_text"
+	case engine.Boolean:
+		return "parley_boolean"
+	}
+	return "parley_number"
 }
 
 // scoresOf gives the columns of one row, those of its scores computed when they are
@@ -108,25 +130,28 @@ func (a *aggregation) scoresOf(value func(int) engine.Datum, failed *error) func
 	}
 }
 
-// scoreFunction is Score as a function of DuckDB: of a value and of a constant, the hex
-// digits of a scoreHead.
-type scoreFunction struct{ argument duckdb.Type }
+// engineCall is a call of the engine as a function of DuckDB: of the hex digits of an expression
+// over columns 0, 1, ..., which are constant, and of their values.
+type engineCall struct{ result duckdb.Type }
 
-// registerScores makes the functions known to a store.
-func (s *store) registerScores(ctx context.Context) error {
+// registerCalls makes the functions known to a store.
+func (s *store) registerCalls(ctx context.Context) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := duckdb.RegisterScalarUDF(conn, scoreNumber, &scoreFunction{duckdb.TYPE_HUGEINT}); err != nil {
-		return err
+	for kind, result := range map[engine.Kind]duckdb.Type{engine.Decimal: duckdb.TYPE_HUGEINT,
+		engine.Text: duckdb.TYPE_VARCHAR, engine.Boolean: duckdb.TYPE_BOOLEAN} {
+		if err := duckdb.RegisterScalarUDF(conn, callName(kind), &engineCall{result}); err != nil {
+			return err
+		}
 	}
-	return duckdb.RegisterScalarUDF(conn, scoreText, &scoreFunction{duckdb.TYPE_VARCHAR})
+	return nil
 }
 
 // Config implements duckdb.ScalarFunc.
-func (f *scoreFunction) Config() duckdb.ScalarFuncConfig {
+func (f *engineCall) Config() duckdb.ScalarFuncConfig {
 	info := func(t duckdb.Type) duckdb.TypeInfo {
 		out, err := duckdb.NewTypeInfo(t)
 		if err != nil {
@@ -134,56 +159,131 @@ func (f *scoreFunction) Config() duckdb.ScalarFuncConfig {
 		}
 		return out
 	}
-	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{info(f.argument), info(duckdb.TYPE_VARCHAR)}, ResultTypeInfo: info(duckdb.TYPE_HUGEINT)}
+	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{info(duckdb.TYPE_VARCHAR)},
+		VariadicTypeInfo: info(duckdb.TYPE_ANY), ResultTypeInfo: info(f.result)}
 }
 
-// scoreKey is where the decoded score lies in the context of a statement.
-type scoreKey struct{}
+// callKey is where the decoded expression lies in the context of a statement.
+type callKey struct{}
 
-var errNoScore = errors.New("datasets: a score without its description")
+var errNoCall = errors.New("datasets: a call of the engine without its description")
 
 // Executor implements duckdb.ScalarFunc: the constant is decoded once for a statement.
-func (f *scoreFunction) Executor() duckdb.ScalarFuncExecutor {
+func (f *engineCall) Executor() duckdb.ScalarFuncExecutor {
 	return duckdb.ScalarFuncExecutor{
 		ScalarBinder: func(ctx context.Context, args []duckdb.ScalarUDFArg) (context.Context, error) {
-			if len(args) != 2 || !args[1].Foldable {
-				return nil, errNoScore
+			if len(args) < 2 || !args[0].Foldable {
+				return nil, errNoCall
 			}
-			text, _ := args[1].Value.(string)
+			text, _ := args[0].Value.(string)
 			raw, err := hex.DecodeString(text)
 			if err != nil {
-				return nil, errNoScore
+				return nil, errNoCall
 			}
-			var e engine.Expr
-			if err := engine.Unmarshal(raw, &e); err != nil {
+			c := &calling{known: map[any]any{}}
+			if err := engine.Unmarshal(raw, &c.e); err != nil {
 				return nil, err
 			}
-			if !e.IsScore() {
-				return nil, errNoScore
+			for _, a := range c.e.Args {
+				if a.Op == engine.OpColumn {
+					c.columns = append(c.columns, column{kind: a.Kind, scale: a.Scale})
+				}
 			}
-			return context.WithValue(ctx, scoreKey{}, &e), nil
+			if len(c.columns) != len(args)-1 {
+				return nil, errNoCall
+			}
+			return context.WithValue(ctx, callKey{}, c), nil
 		},
 		RowContextExecutor: func(ctx context.Context, values []driver.Value) (any, error) {
-			e, ok := ctx.Value(scoreKey{}).(*engine.Expr)
-			if !ok {
-				return nil, errNoScore
+			c, ok := ctx.Value(callKey{}).(*calling)
+			if !ok || len(values) != len(c.columns)+1 {
+				return nil, errNoCall
 			}
-			d, err := e.Score(scoreArgument(e, values[0]))
-			if err != nil || d.IsNull() {
-				return nil, err
-			}
-			return d.Number, nil
+			return c.of(values[1:])
 		},
 	}
 }
 
-// scoreArgument is a value of DuckDB as the argument of a score.
-func scoreArgument(e *engine.Expr, v driver.Value) engine.Datum {
+// maxRemembered is how many results of one call a statement keeps, each of an argument of at
+// most engine.MaxDictionaryText bytes: those of a dictionary, some megabytes.
+const maxRemembered = engine.MaxDictionary
+
+// calling is one call in one statement, whose threads share what it remembers.
+type calling struct {
+	e       engine.Expr
+	columns []column
+	mu      sync.RWMutex
+	known   map[any]any
+}
+
+func (c *calling) of(values []driver.Value) (any, error) {
+	if len(values) != 1 || c.e.IsScore() {
+		return c.compute(values)
+	}
+	key := remembered(values[0])
+	if key == nil {
+		return c.compute(values)
+	}
+	c.mu.RLock()
+	out, ok := c.known[key]
+	full := len(c.known) >= maxRemembered
+	c.mu.RUnlock()
+	if ok {
+		return out, nil
+	}
+	out, err := c.compute(values)
+	if err == nil && !full {
+		c.mu.Lock()
+		c.known[key] = out
+		c.mu.Unlock()
+	}
+	return out, err
+}
+
+// remembered is what a result is kept by; nil for an argument that is too large.
+func remembered(v driver.Value) any {
+	switch v := v.(type) {
+	case string:
+		if len(v) <= engine.MaxDictionaryText {
+			return v
+		}
+	case *big.Int:
+		if v.IsInt64() {
+			return v.Int64()
+		}
+	case int32, int64, bool:
+		return v
+	}
+	return nil
+}
+
+func (c *calling) compute(values []driver.Value) (any, error) {
+	d, err := c.e.Eval(func(at int) engine.Datum { return c.columns[at].value(values[at]) })
+	if err != nil {
+		return nil, err
+	}
+	switch d.Kind {
+	case engine.Null:
+		return nil, nil
+	case engine.Text:
+		return d.Text, nil
+	case engine.Boolean:
+		return d.Bool, nil
+	}
+	return d.Number, nil
+}
+
+// value is a value of DuckDB in a column.
+func (c column) value(v driver.Value) engine.Datum {
 	switch v := v.(type) {
 	case string:
 		return engine.NewText(v)
-	case *big.Int:
-		return engine.Datum{Kind: e.Args[0].Kind, Number: v, Scale: e.Args[0].Scale}
+	case bool:
+		return engine.NewBoolean(v)
 	}
-	return engine.Datum{}
+	n, ok := bigValue(v)
+	if !ok {
+		return engine.Datum{}
+	}
+	return datum(c, n)
 }

@@ -40,7 +40,7 @@ func openStore(room storeRoom) (*store, error) {
 	}
 	db.SetMaxOpenConns(duck.Threads)
 	s := &store{db: db, room: room}
-	if err := s.registerScores(context.Background()); err != nil {
+	if err := s.registerCalls(context.Background()); err != nil {
 		s.close()
 		return nil, fmt.Errorf("setting up DuckDB: %w", err)
 	}

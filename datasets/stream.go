@@ -50,7 +50,10 @@ func (a *aggregation) streamBatch(batch arrow.Record, cells []*big.Int) error {
 		}
 		group = 0
 		for i, g := range a.plan.Groups {
-			v := value(g.Column)
+			v, err := g.Expr.Eval(value)
+			if err != nil {
+				return err
+			}
 			if group, err = a.extend(group, i, v.String(), v.IsNull()); err != nil {
 				return err
 			}

@@ -143,7 +143,7 @@ func (a *aggregation) runTally(ctx context.Context, b *tally, statement string, 
 		}
 		values, null := make([]string, len(b.columns)), false
 		for i, c := range b.columns {
-			text, isNull, err := a.keyText(c, row[groups+i])
+			text, isNull, err := keyText(a.columns[c].own, row[groups+i])
 			if err != nil {
 				return err
 			}

@@ -13,6 +13,8 @@ type Sample struct {
 	*rand.Rand
 	// Statistics: questions have also those that plain SQL does not know.
 	Statistics bool
+	// Rows: tables have also values, and questions expressions, for functions and forms over rows.
+	Rows bool
 }
 
 // NewSample draws from a seed.
@@ -41,6 +43,9 @@ func (s Sample) row(style int) string {
 		null(.2, s.pick("true", "false")),
 		null(.2, fmt.Sprintf("20%02d-%02d-%02d", s.IntN(30), 1+s.IntN(12), 1+s.IntN(28))),
 		"",
+	}
+	if s.Rows && s.IntN(2) == 0 {
+		fields[5], fields[7] = s.pick(rowTexts...), s.pick(rowDays...)
 	}
 	if style == 2 {
 		fields[8] = null(.3, fmt.Sprint(s.IntN(9)))
@@ -76,6 +81,9 @@ func (s Sample) Table(style, rows int) string {
 }
 
 func (s Sample) number(depth int) string {
+	if s.Rows && depth > 0 && s.IntN(3) == 0 {
+		return s.rowNumber(depth)
+	}
 	if depth == 0 || s.IntN(3) == 0 {
 		return s.pick("i", "d", "i", "d", "big", "wide", "u", "2", "0.25", "-3", "1000000")
 	}
@@ -91,6 +99,9 @@ func (s Sample) condition(depth int) string {
 	if depth > 0 && s.IntN(2) == 0 {
 		a, b := s.condition(depth-1), s.condition(depth-1)
 		return s.pick("("+a+" AND "+b+")", "("+a+" OR "+b+")", "NOT ("+a+")")
+	}
+	if s.Rows && depth > 0 && s.IntN(2) == 0 {
+		return s.rowCondition()
 	}
 	compare := s.pick("=", "<>", "<", "<=", ">", ">=")
 	switch s.IntN(11) {
@@ -146,6 +157,13 @@ func (s Sample) aggregate() string {
 // Question writes one, of a table t.
 func (s Sample) Question() string {
 	keys := [][]string{nil, {"k"}, {"s"}, {"b", "k"}, {"s", "b"}, {"day"}}[s.IntN(6)]
+	if s.Rows {
+		for i := range keys {
+			if s.IntN(2) == 0 {
+				keys[i] = s.rowKey()
+			}
+		}
+	}
 	list := append([]string(nil), keys...)
 	for range 1 + s.IntN(4) {
 		list = append(list, s.aggregate())
