@@ -36,6 +36,8 @@ func (p *Plan) describe(e *Expr) string {
 		return p.describe(p.Groups[e.Column].Expr)
 	case OpFunction, OpFigure:
 		return e.Value.Text + p.describeArguments(e.Args)
+	case OpGrouping:
+		return "grouping" + p.describeArguments(e.Args)
 	case OpWindow:
 		return p.describeWindow(e)
 	case OpCount, OpSum, OpMoment:

@@ -36,7 +36,7 @@ type domain interface {
 // evaluate is the semantics of Expr, the same over rows and over cells.
 func evaluate(e *Expr, d domain) (value, error) {
 	switch e.Op {
-	case OpConstant, OpColumn, OpStart, OpGroup, OpCount, OpSum, OpAverage, OpMoment, OpWindow:
+	case OpConstant, OpColumn, OpStart, OpGroup, OpCount, OpSum, OpAverage, OpMoment, OpWindow, OpGrouping:
 		return d.leaf(e)
 	case OpAnd:
 		return connect(e, d, false)

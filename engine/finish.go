@@ -9,7 +9,8 @@ import (
 type group struct {
 	plan   *Plan
 	index  int
-	values []Datum    // of the group columns
+	set    int        // of the plan's sets
+	values []Datum    // of the group columns; NULL of those that are not in the set
 	cells  []*big.Int // of the moments
 	// windows are the values of the plan's windows; nil before HAVING has chosen.
 	windows []value
@@ -18,6 +19,8 @@ type group struct {
 func (g group) leaf(e *Expr) (value, error) {
 	number := func(d Datum) (value, error) { return value{Datum: d, exact: rational(d)}, nil }
 	switch e.Op {
+	case OpGrouping:
+		return g.grouping(e), nil
 	case OpWindow:
 		if e.Column < len(g.windows) {
 			return g.windows[e.Column], nil
@@ -80,10 +83,17 @@ func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
 	if slices.Contains(cells, nil) {
 		return nil, refuse(CodeCells, 0, "a cell is missing")
 	}
+	groups := make([]group, p.groupCount())
+	for i := range groups {
+		groups[i] = group{plan: p, index: i, values: p.groupValues(i), cells: cells[i*len(p.Moments) : (i+1)*len(p.Moments)]}
+	}
 	var all []candidate
-	for i := range p.groupCount() {
-		g := group{plan: p, index: i, values: p.groupValues(i), cells: cells[i*len(p.Moments) : (i+1)*len(p.Moments)]}
-		if len(p.Groups) > 0 && g.cells[0].Sign() == 0 {
+	for _, g := range p.united(groups) {
+		keyed := len(p.Groups) > 0
+		if len(p.Sets) > 0 {
+			keyed = len(p.Sets[g.set]) > 0 // the row of all is there even without rows
+		}
+		if keyed && g.cells[0].Sign() == 0 {
 			continue
 		}
 		kept, err := p.consider(g)

@@ -51,8 +51,8 @@ func says(what string) func(*Expr) string { return func(*Expr) string { return w
 func aggregates() map[string]function {
 	return map[string]function{
 		"count": {bind: (*binder).bindCount, clauses: []protoreflect.Name{"agg_distinct"}, learns: listed},
-		"sum":   {bind: (*binder).bindSum, learns: listed},
-		"avg":   {bind: (*binder).bindSum, learns: listed},
+		"sum":   {bind: (*binder).bindSum, clauses: []protoreflect.Name{"agg_distinct"}, learns: listed},
+		"avg":   {bind: (*binder).bindSum, clauses: []protoreflect.Name{"agg_distinct"}, learns: listed},
 
 		"var_pop":      summed(1, Decimal, powers2, func(m []value) value { return variance(m, false, false) }),
 		"var_samp":     summed(1, Decimal, powers2, func(m []value) value { return variance(m, true, false) }),
@@ -92,6 +92,13 @@ func aggregates() map[string]function {
 			pick: func(_ *big.Rat, t tally) value { return t.extreme(true) }}),
 		countDistinct: tallied(orderStatistic{count: true, cell: Present,
 			pick: func(_ *big.Rat, t tally) value { return t.distinct() }}),
+		sumDistinct: tallied(orderStatistic{decimal: true, cell: Present,
+			pick: func(_ *big.Rat, t tally) value { return t.sum() }}),
+		averageDistinct: tallied(orderStatistic{decimal: true, cell: Present,
+			pick: func(_ *big.Rat, t tally) value { return t.average() }}),
+		"bool_or":      someBoolean(false),
+		"bool_and":     someBoolean(true),
+		"every":        someBoolean(true),
 		sketchFunction: {finish: finishSketch, learns: sketchLearns},
 	}
 }

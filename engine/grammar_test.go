@@ -203,7 +203,17 @@ func (s speaker) aggregate(depth int) string {
 	if s.IntN(4) == 0 {
 		filter = " FILTER (WHERE " + s.condition(depth) + ")"
 	}
-	switch s.IntN(7) {
+	switch s.IntN(12) {
+	case 7:
+		return fmt.Sprintf("%s(%s)", s.one("bool_or", "bool_and", "every"), s.condition(depth)) + filter
+	case 8:
+		return fmt.Sprintf("%s(DISTINCT %s)", s.one("count", "sum", "avg"), s.one("k", "I", `"Dec"`, "abs(I)", "k * 2 - I", "mixed")) + filter
+	case 9:
+		return fmt.Sprintf("%s(%s)", s.one("min", "max"), s.one("k", "abs(I)", `"Dec" * 2`, "upper(t)", "date_trunc('month', day)", "left(t, 1)", "coalesce(I, 0)")) + filter
+	case 10:
+		return fmt.Sprintf("count(DISTINCT %s)", s.one("upper(t)", "extract(year from day)", "k > 1", "t")) + filter
+	case 11:
+		return fmt.Sprintf("%s WITHIN GROUP (ORDER BY %s)", s.one("mode()", "percentile_disc(0.5)", "percentile_cont(0.25)"), s.one("abs(I)", "k", `"Dec"`, "k + I")) + filter
 	case 0:
 		return "count(*)" + filter
 	case 1:
@@ -286,6 +296,15 @@ func (s speaker) question() string {
 		outputs = append(outputs, s.key(depth))
 		numbers = append(numbers, fmt.Sprint(i+1))
 	}
+	sets := len(numbers) > 0 && s.IntN(4) == 0 // of which no key is a literal, which PostgreSQL does not leave out
+	if sets {
+		for i := range outputs {
+			outputs[i] = [][]string{{"t", "k", "upper(t)"}, {"flag", "I > 0", "date_trunc('year', day)"}}[i][s.IntN(3)]
+		}
+		if s.IntN(2) == 0 {
+			outputs = append(outputs, "grouping("+strings.Join(outputs, ", ")+")")
+		}
+	}
 	for range 1 + s.IntN(3) {
 		if s.IntN(3) == 0 {
 			outputs = append(outputs, s.figure(depth))
@@ -293,7 +312,7 @@ func (s speaker) question() string {
 		}
 		outputs = append(outputs, s.aggregate(depth))
 	}
-	if s.IntN(4) == 0 {
+	if !sets && s.IntN(4) == 0 {
 		var keys []string
 		for i := range numbers {
 			keys = append(keys, outputs[i])
@@ -305,9 +324,24 @@ func (s speaker) question() string {
 		out += " WHERE " + s.condition(depth)
 	}
 	if len(numbers) > 0 {
-		out += " GROUP BY " + strings.Join(numbers, ", ") + " ORDER BY " + strings.Join(numbers, ", ")
+		by := strings.Join(numbers, ", ")
+		groups := by
+		if sets {
+			groups = s.one("ROLLUP ("+by+")", "CUBE ("+by+")", "GROUPING SETS (("+by+"), "+numbers[0]+", ())", numbers[0]+", ROLLUP ("+by+")")
+			by += ", " + outputsBehind(outputs)
+		}
+		out += " GROUP BY " + groups + " ORDER BY " + by
 	}
 	return out
+}
+
+// outputsBehind numbers all outputs: sets of groups may have equal keys.
+func outputsBehind(outputs []string) string {
+	var out []string
+	for i := range outputs {
+		out = append(out, fmt.Sprint(i+1))
+	}
+	return strings.Join(out, ", ")
 }
 
 // pooled is the table with all rows in the first department, or dealt otherwise.

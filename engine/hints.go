@@ -15,7 +15,6 @@ var meant = map[string]string{
 	"chisq": "crosstab", "kaplan_meier": "survival", "wilcoxon": "mannwhitney", "t_test": "ttest",
 
 	"age": daysBetween, "now": daysBetween,
-	"bool_or": countWhere, "bool_and": countWhere, "every": countWhere,
 	"string_agg": rowsHidden, "array_agg": rowsHidden, "json_agg": rowsHidden, "row_number": rowsHidden,
 }
 

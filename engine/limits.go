@@ -11,7 +11,7 @@ const (
 	MaxExprScale      = 512     // decimal places of any intermediate result over rows
 	MaxCellBits       = 1024    // width of a moment in one department, Hi−Lo
 	MaxGroups         = 1 << 16 // groups of one query
-	MaxGroupColumns   = 4       // columns in GROUP BY
+	MaxGroupColumns   = 16      // columns in GROUP BY
 	MaxOutputs        = 256     // columns of an answer
 	MaxMoments        = 8192    // moments of one query
 	MaxRegistrations  = 4096    // registrations in a catalogue

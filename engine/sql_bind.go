@@ -69,6 +69,8 @@ func (b *binder) bind(node *pg.Node, in place) (*Expr, error) {
 		return b.bindCoalesce(n.CoalesceExpr, in)
 	case *pg.Node_MinMaxExpr:
 		return b.bindExtreme(n.MinMaxExpr, in)
+	case *pg.Node_GroupingFunc:
+		return b.bindGroupingFunc(n.GroupingFunc, in)
 	case *pg.Node_BoolExpr:
 		return b.bindLogic(n.BoolExpr, in)
 	case *pg.Node_NullTest:

@@ -89,6 +89,9 @@ func (b *binder) reportAlone() error {
 	if r == nil {
 		return nil
 	}
+	if len(b.plan.Sets) > 0 || b.plan.Distinct {
+		return refuse(CodeUnsupported, 0, "%s returns rows: it takes no ROLLUP, CUBE, GROUPING SETS or DISTINCT", r.Function)
+	}
 	for _, o := range b.plan.Outputs {
 		if o.Expr.Op != OpGroup {
 			return hinted(refuse(CodeUnsupported, 0, "%s returns rows: %s cannot stand beside it", r.Function, quote(o.Name)),
@@ -118,6 +121,8 @@ func (b *binder) nameOf(node *pg.Node) (name string, own bool) {
 		}
 	case *pg.Node_FuncCall:
 		return strings.TrimPrefix(functionName(n.FuncCall), parserSchema), true
+	case *pg.Node_GroupingFunc:
+		return "grouping", true
 	case *pg.Node_CoalesceExpr:
 		return "coalesce", true
 	case *pg.Node_MinMaxExpr:

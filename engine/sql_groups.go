@@ -12,22 +12,43 @@ import (
 // bindGroups binds GROUP BY: columns and expressions over a row, by themselves, by an alias or
 // by their place in the select list.
 func (b *binder) bindGroups(stmt *pg.SelectStmt) error {
-	for _, node := range stmt.GroupClause {
-		offset, _ := locateIn(node.ProtoReflect(), 0)
-		position := b.at(offset)
-		node, err := b.groupNode(node, stmt.TargetList, position)
-		if err != nil {
-			return err
+	sets, err := b.groupingSets(stmt.GroupClause)
+	if err != nil {
+		return err
+	}
+	var indices [][]int
+	for _, set := range sets {
+		held := []int{}
+		for _, node := range set {
+			offset, _ := locateIn(node.ProtoReflect(), 0)
+			group, err := b.bindGroup(node, stmt.TargetList, b.at(offset))
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(held, group) {
+				held = append(held, group)
+			}
 		}
-		e, err := b.bind(node, place{name: "GROUP BY"})
-		if err != nil {
-			return err
-		}
-		if err := b.addGroup(e, node, position); err != nil {
-			return err
-		}
+		slices.Sort(held)
+		indices = append(indices, held)
+	}
+	if len(sets) > 1 || len(stmt.GroupClause) > 0 && len(indices[0]) == 0 {
+		b.plan.Sets = indices
 	}
 	return nil
+}
+
+// bindGroup binds one entry and gives its index among the groups.
+func (b *binder) bindGroup(node *pg.Node, targets []*pg.Node, position int) (int, error) {
+	node, err := b.groupNode(node, targets, position)
+	if err != nil {
+		return 0, err
+	}
+	e, err := b.bind(node, place{name: "GROUP BY"})
+	if err != nil {
+		return 0, err
+	}
+	return b.addGroup(e, node, position)
 }
 
 // bindDistinctRows binds SELECT DISTINCT. Without GROUP BY and aggregates it is a GROUP BY of the
@@ -87,9 +108,6 @@ func (b *binder) groupNode(node *pg.Node, targets []*pg.Node, position int) (*pg
 	if number, ok := ordinal(node); ok {
 		return b.target(targets, number, "GROUP BY", position)
 	}
-	if node.GetGroupingSet() != nil {
-		return nil, b.unsupported(node)
-	}
 	if node.GetAConst() != nil {
 		return nil, refuse(CodeUnsupported, position, "GROUP BY takes a column, an expression or the number of an output")
 	}
@@ -106,27 +124,29 @@ func (b *binder) groupNode(node *pg.Node, targets []*pg.Node, position int) (*pg
 	return node, nil
 }
 
-// addGroup makes the values of an expression groups; one that is named twice counts once.
-func (b *binder) addGroup(e *Expr, node *pg.Node, position int) error {
-	if slices.ContainsFunc(b.plan.Groups, func(g GroupColumn) bool { return g.Expr.equal(e) }) {
-		return nil
-	}
-	if len(b.plan.Groups) == MaxGroupColumns {
-		return refuse(CodeLimit, position, "GROUP BY takes at most %d columns", MaxGroupColumns)
-	}
+// addGroup makes the values of an expression groups; one that is named twice counts once. It gives
+// the index among the groups.
+func (b *binder) addGroup(e *Expr, node *pg.Node, position int) (int, error) {
 	if e.Kind == Null {
 		e.Kind = Text
 	}
+	at := slices.IndexFunc(b.plan.Groups, func(g GroupColumn) bool { return g.Expr.equal(e) })
+	if at >= 0 {
+		return at, nil
+	}
+	if len(b.plan.Groups) == MaxGroupColumns {
+		return 0, refuse(CodeLimit, position, "GROUP BY takes at most %d columns", MaxGroupColumns)
+	}
 	values, err := b.groupValues(e, position)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	b.plan.Groups = append(b.plan.Groups, GroupColumn{Expr: e, Values: values})
 	b.groupNodes = append(b.groupNodes, node)
 	if groups := b.plan.groupCount(); groups > MaxGroups {
-		return refuse(CodeLimit, position, "the columns of GROUP BY make %d groups; at most %d are allowed", groups, MaxGroups)
+		return 0, refuse(CodeLimit, position, "the columns of GROUP BY make %d groups; at most %d are allowed", groups, MaxGroups)
 	}
-	return nil
+	return len(b.plan.Groups) - 1, nil
 }
 
 // groupValues lists what an expression can be.
@@ -303,7 +323,7 @@ func (b *binder) grouped(node *pg.Node, depth int) int {
 // ofGroup is the value of a group's key, over cells.
 func (b *binder) ofGroup(g int) *Expr {
 	e := b.plan.Groups[g].Expr
-	out := &Expr{Op: OpGroup, Column: g, Kind: e.Kind, Scale: e.Scale, Nullable: e.Nullable}
+	out := &Expr{Op: OpGroup, Column: g, Kind: e.Kind, Scale: e.Scale, Nullable: e.Nullable || len(b.plan.Sets) > 0}
 	if e.Kind == Integer {
 		out.bits = e.width()
 	}

@@ -16,12 +16,18 @@ import (
 const (
 	countDistinct  = "count distinct"
 	sketchFunction = "count distinct estimate"
+	// What sum(DISTINCT x) and avg(DISTINCT x) become.
+	sumDistinct     = "sum distinct"
+	averageDistinct = "avg distinct"
 )
 
 // shownName is a function as a question writes it.
 func shownName(name string) string {
 	if name == countDistinct || name == sketchFunction {
 		return "count(DISTINCT ...)"
+	}
+	if name == sumDistinct || name == averageDistinct {
+		return name[:3] + "(DISTINCT ...)"
 	}
 	return name
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/big"
+	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -15,6 +16,7 @@ type orderStatistic struct {
 	fraction bool     // takes a fraction between 0 and 1
 	numbers  bool     // of numbers only, with a double precision as its result
 	count    bool     // gives an integer
+	decimal  bool     // gives a numeric
 	searched bool     // of a column without a dictionary it is searched in several rounds
 	ordered  bool     // depends on the order of the values
 	cell     MomentOp // of each value
@@ -64,16 +66,14 @@ func (s orderStatistic) bind(b *binder, name string, call *pg.FuncCall, in place
 	if len(args) != 1 || call.AggStar {
 		return nil, refuse(CodeUnsupported, position, "%s takes one column", shownName(name))
 	}
-	column, err := b.dictionaryColumn(name, args[0], in.depth, position)
+	x, values, err := b.listedArgument(name, args[0], in.depth, position)
 	if err != nil {
 		return nil, err
 	}
-	c := b.plan.Schema.Columns[column]
-	if s.numbers && !c.Kind.numeric() && c.Kind != Null {
-		column := &Expr{Op: OpColumn, Column: column, Kind: c.Kind}
-		return nil, b.noNumber(name, column, position)
+	if s.numbers && !x.Kind.numeric() && x.Kind != Null {
+		return nil, b.noNumber(name, x, position)
 	}
-	if c.Kind == Boolean && (name == "min" || name == "max") {
+	if x.Kind == Boolean && (name == "min" || name == "max") {
 		return nil, refuse(CodeType, position, "%s of a boolean is not supported, as in PostgreSQL: "+countWhere, name)
 	}
 	switch {
@@ -81,21 +81,57 @@ func (s orderStatistic) bind(b *binder, name string, call *pg.FuncCall, in place
 		out.Kind = Integer
 	case s.numbers:
 		out.Kind = Float
+	case s.decimal:
+		out.Kind = Decimal
 	default:
-		out.Kind, out.Scale = c.Kind, c.Scale
+		out.Kind, out.Scale = x.Kind, x.Scale
 	}
 	b.aggregates = true // also over a column without any value, which has no cell
-	return out, b.tallyCells(out, column, s.cell, filter, position)
+	return out, b.tallyCells(out, x, values, s.cell, filter, position)
 }
 
-// tallyCells adds to a call, for each value of a column, the value and its cell.
-func (b *binder) tallyCells(out *Expr, column int, op MomentOp, filter *Expr, position int) error {
-	for i, v := range b.values(column) {
+// listedArgument binds an argument whose values are counted one by one: a column with a dictionary,
+// or an expression whose values can be listed as those of GROUP BY.
+func (b *binder) listedArgument(name string, node *pg.Node, depth, position int) (*Expr, []Datum, error) {
+	e, err := b.bind(node, place{name: name, argument: true, depth: depth})
+	if err != nil {
+		return nil, nil, err
+	}
+	if e.Op == OpColumn {
+		column, err := b.dictionaryOf(name, e, position)
+		if err != nil {
+			return nil, nil, err
+		}
+		return e, b.values(column), nil
+	}
+	if hasNull(e) || e.Op == OpConstant {
+		return nil, nil, refuse(CodeType, position, "%s of a literal is not supported: name a column", shownName(name))
+	}
+	values, err := b.groupValues(e, position)
+	if err != nil {
+		return nil, nil, err
+	}
+	if values = slices.DeleteFunc(values, Datum.IsNull); len(values) > MaxDictionary {
+		return nil, nil, refuse(CodeLimit, position, "%s would count %d values; at most %d are allowed", shownName(name), len(values), MaxDictionary)
+	}
+	return e, values, nil
+}
+
+// tallyCells adds to a call, for each value of an expression, the value and its cell.
+func (b *binder) tallyCells(out, x *Expr, values []Datum, op MomentOp, filter *Expr, position int) error {
+	for i, v := range values {
 		constant, err := (&Expr{Op: OpConstant, Value: v, Kind: v.Kind, Scale: v.Scale}).derive(nil, position)
 		if err != nil {
 			return err
 		}
-		cell, err := b.cell(op, rowSet{filter: filter}, nil, []condition{{column, i}}, position)
+		rows, when := rowSet{filter: filter}, []condition(nil)
+		if x.Op == OpColumn {
+			when = []condition{{x.Column, i}}
+		} else {
+			is := &Expr{Op: OpEqual, Args: []*Expr{x, constant}, Kind: Boolean, Nullable: x.Nullable}
+			rows.filter = conjunction(filter, []*Expr{is})
+		}
+		cell, err := b.cell(op, rows, nil, when, position)
 		if err != nil {
 			return err
 		}
@@ -157,6 +193,11 @@ func (b *binder) dictionaryColumn(name string, node *pg.Node, depth, position in
 	if e.Op != OpColumn {
 		return 0, refuse(CodeUnsupported, position, "%s takes a column, not an expression", shownName(name))
 	}
+	return b.dictionaryOf(name, e, position)
+}
+
+// dictionaryOf is the number of a column that must have a dictionary.
+func (b *binder) dictionaryOf(name string, e *Expr, position int) (int, error) {
 	c := b.plan.Schema.Columns[e.Column]
 	if c.Resembles != Null && functions[name].ordered {
 		return 0, c.unlike(position)
@@ -280,6 +321,26 @@ func (t tally) extreme(last bool) value {
 		return valueOf(t.values[len(t.values)-1])
 	}
 	return valueOf(t.values[0])
+}
+
+// sum adds up the different values.
+func (t tally) sum() value {
+	var out value
+	for i, v := range t.values {
+		x := valueOf(v)
+		if x.Kind = Decimal; i == 0 {
+			out = x
+			continue
+		}
+		out, _ = compute(&Expr{Op: OpAdd, Kind: Decimal}, out, x)
+	}
+	return out
+}
+
+// average is the mean of the different values.
+func (t tally) average() value {
+	total, n := t.sum(), whole(big.NewInt(int64(len(t.values))))
+	return value{Datum: divide(total.Datum, n.Datum), exact: new(big.Rat).Quo(total.exact, n.exact)}
 }
 
 func (t tally) distinct() value { return whole(big.NewInt(int64(len(t.values)))) }

@@ -37,6 +37,14 @@ func (b *binder) oneArgument(name string, call *pg.FuncCall, in place, position 
 
 // bindSum types sum and avg, which share their two moments.
 func (b *binder) bindSum(name string, call *pg.FuncCall, in place, position int) (*Expr, error) {
+	if call.AggDistinct {
+		distinct := map[string]string{"sum": sumDistinct, "avg": averageDistinct}[name]
+		e, err := functions[distinct].bind(b, distinct, call, in, position)
+		if err == nil && !e.Args[0].Kind.numeric() && !e.Args[0].Value.IsNull() {
+			err = b.noNumber(name, e.Args[0], position)
+		}
+		return e, err
+	}
 	filter, err := b.bindFilter(call.AggFilter, "FILTER", in)
 	if err != nil {
 		return nil, err

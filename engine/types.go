@@ -131,6 +131,7 @@ const (
 	OpFunction                // the statistic that Value names, of Args (README section 10)
 	OpFigure                  // the function of figures that Value names, of Args (README section 16)
 	OpWindow                  // the value of Windows[Column] for the group
+	OpGrouping                // which of Args, groups, the row's set does not hold: a bit each, the first the highest
 )
 
 // Expr is a typed expression. Plans hold it in their canonical encoding; datasets
@@ -262,7 +263,8 @@ type Plan struct {
 	Groups        []GroupColumn // GROUP BY; empty: one group
 	Moments       []Moment      // Moments[0] counts the rows of the group that pass Filter
 	Outputs       []Output
-	Distinct      bool // of equal rows of the answer one is shown
+	Sets          [][]int // ROLLUP, CUBE, GROUPING SETS: indices of Groups, ascending; nil: one set of all
+	Distinct      bool    // of equal rows of the answer one is shown
 	Windows       []Window
 	Report        *Report // the call that returns rows; nil if there is none
 	Having        *Expr   // over cells; nil if none
