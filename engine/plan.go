@@ -53,7 +53,7 @@ func bindQuestion(sql string, cat Catalogue, departments []string, p Packing) (*
 	if err := cat.Validate(); err != nil {
 		return nil, err
 	}
-	stmt, err := parse(sql)
+	stmt, _, err := parseQuestion(sql)
 	if err != nil {
 		return nil, err
 	}

@@ -28,9 +28,17 @@ type searchOrder struct {
 
 // newSearch reads a question as a search; nil without an error when it is none.
 func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*search, error) {
-	stmt, err := parse(sql)
+	stmt, rewritten, err := parseQuestion(sql)
 	if err != nil {
 		return nil, nil
+	}
+	if rewritten { // the rounds' texts are cut from the question's
+		if sql, err = deparsed(stmt); err != nil {
+			return nil, err
+		}
+		if stmt, err = parse(sql); err != nil {
+			return nil, nil
+		}
 	}
 	b := &binder{text: text(sql), plan: &Plan{SQL: sql, Departments: slices.Sorted(slices.Values(departments))}, moments: map[string]int{}}
 	if b.only(stmt, "target_list", "from_clause", "where_clause", "group_clause", "sort_clause",

@@ -37,6 +37,13 @@ type procedure interface {
 // section 12 says so, and logreg is fitted, one Newton step a round (section 13).
 func NewSession(sql string, cat Catalogue, departments []string, p Packing) (*Session, error) {
 	s := &Session{sql: sql, catalogue: cat, departments: departments, packing: p}
+	switch c, err := newCompound(sql, cat, departments, p); {
+	case err != nil:
+		return nil, err
+	case c != nil:
+		s.procedure = c
+		return s, s.next()
+	}
 	b, err := bindQuestion(sql, cat, departments, p)
 	if err == nil && b.fit != nil {
 		s.procedure = b.fit

@@ -8,11 +8,16 @@ import (
 // known before it is planned. Its errors are those of NewPlan as far as it reads the text: up to
 // its FROM, an *Error with CodeSyntax, CodeUnsupported or CodeTable. Cost: parsing the text.
 func TableOf(sql string, cat Catalogue) (string, error) {
-	stmt, err := parse(sql)
+	stmt, _, err := parseQuestion(sql)
 	if err != nil {
 		return "", err
 	}
 	b := &binder{text: text(sql), plan: &Plan{}}
+	for stmt.Op != pg.SetOperation_SETOP_NONE { // all SELECTs of a UNION ALL ask one table
+		if stmt, _, err = b.inlined(stmt.Larg); err != nil {
+			return "", err
+		}
+	}
 	if err := b.onlySelect(stmt); err != nil {
 		return "", err
 	}
@@ -49,10 +54,13 @@ func (b *binder) bindTable(from []*pg.Node, cat Catalogue) (position int, err er
 	if table == nil {
 		return 0, b.unsupported(from[0])
 	}
-	if err := b.only(table, "relname", "inh", "relpersistence", "alias", "location"); err != nil {
+	if err := b.only(table, "relname", "schemaname", "inh", "relpersistence", "alias", "location"); err != nil {
 		return 0, err
 	}
 	position = b.at(table.Location)
+	if table.Schemaname != "" && table.Schemaname != "public" {
+		return 0, hinted(refuse(CodeTable, position, "there is no schema %s", quote(table.Schemaname)), "a table is named by itself, or as public.%s", quote(table.Relname))
+	}
 	if !table.Inh {
 		return 0, refuse(CodeUnsupported, position, "FROM ONLY is not supported: leave out ONLY")
 	}

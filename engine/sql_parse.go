@@ -60,6 +60,15 @@ func parse(sql string) (*pg.SelectStmt, error) {
 	return stmt, nil
 }
 
+// parseQuestion returns a question's SELECT over a table; rewritten reports whether its text has
+// another form, with queries in FROM or WITH.
+func parseQuestion(sql string) (stmt *pg.SelectStmt, rewritten bool, err error) {
+	if stmt, err = parse(sql); err != nil {
+		return nil, false, err
+	}
+	return text(sql).inlined(stmt)
+}
+
 // syntaxError passes on the parser's message and position.
 func syntaxError(err error) error {
 	var e *parser.Error
@@ -77,9 +86,9 @@ var fieldReasons = map[protoreflect.Name]string{
 	"values_lists":     "VALUES is not supported: ask one SELECT over one table",
 	"locking_clause":   "FOR UPDATE and its like are not supported: nothing is locked or changed",
 	"with_clause":      "WITH is not supported: ask one SELECT over one table",
-	"larg":             "UNION, INTERSECT and EXCEPT are not supported: ask each SELECT by itself",
-	"rarg":             "UNION, INTERSECT and EXCEPT are not supported: ask each SELECT by itself",
-	"all":              "UNION, INTERSECT and EXCEPT are not supported: ask each SELECT by itself",
+	"larg":             "UNION ALL takes several rounds, which cannot stand in one",
+	"rarg":             "UNION ALL takes several rounds, which cannot stand in one",
+	"all":              "the SELECTs of a UNION ALL are asked one after the other",
 	"agg_order":        "ORDER BY inside an aggregate is not supported: the order of rows does not count",
 	"agg_within_group": "WITHIN GROUP is not supported here: it belongs to percentile_cont, percentile_disc and mode",
 	"agg_distinct":     "DISTINCT is supported inside count, sum and avg alone",

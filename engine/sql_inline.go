@@ -1,0 +1,195 @@
+package engine
+
+import (
+	"slices"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// inlined is a question whose FROM names a table itself: a query in WITH or in FROM that chooses
+// rows and columns of one table is put in its place. What it computes for each row stands for its
+// name, and its condition is joined to the question's. changed reports whether there was one.
+func (t text) inlined(stmt *pg.SelectStmt) (out *pg.SelectStmt, changed bool, err error) {
+	return t.inline(stmt, map[string]*pg.SelectStmt{}, 0)
+}
+
+// maxInlined is how deep queries in FROM may be nested.
+const maxInlined = 16
+
+// inline puts the queries of WITH, and those that are known by then, in their places.
+func (t text) inline(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, depth int) (*pg.SelectStmt, bool, error) {
+	if depth > maxInlined {
+		return nil, false, refuse(CodeLimit, 0, "queries in FROM are nested more than %d deep", maxInlined)
+	}
+	changed := false
+	if with := stmt.WithClause; with != nil {
+		if with.Recursive {
+			return nil, false, refuse(CodeUnsupported, t.keyword([]pg.Token{pg.Token_RECURSIVE}), "WITH RECURSIVE is not supported: a question counts and adds up rows once")
+		}
+		names := map[string]*pg.SelectStmt{}
+		for name, q := range known {
+			names[name] = q
+		}
+		for _, node := range with.Ctes {
+			cte := node.GetCommonTableExpr()
+			query := cte.GetCtequery().GetSelectStmt()
+			if query == nil || len(cte.Aliascolnames) > 0 {
+				return nil, false, refuse(CodeUnsupported, t.at(cte.GetLocation()), "a query in WITH is a SELECT without a list of column names")
+			}
+			inner, _, err := t.inline(query, names, depth+1)
+			if err != nil {
+				return nil, false, err
+			}
+			names[cte.Ctename] = inner
+		}
+		stmt = proto.Clone(stmt).(*pg.SelectStmt)
+		stmt.WithClause, known, changed = nil, names, true
+	}
+	if len(stmt.FromClause) != 1 || stmt.Op != pg.SetOperation_SETOP_NONE {
+		return stmt, changed, nil
+	}
+	inner, alias, err := t.queryOf(stmt.FromClause[0], known, depth)
+	if inner == nil || err != nil {
+		return stmt, changed, err
+	}
+	out, err := t.put(stmt, inner, alias)
+	return out, true, err
+}
+
+// queryOf is the query that an entry of FROM stands for, its own FROM resolved; nil if it names a
+// table.
+func (t text) queryOf(node *pg.Node, known map[string]*pg.SelectStmt, depth int) (inner *pg.SelectStmt, alias string, err error) {
+	if table := node.GetRangeVar(); table != nil {
+		query, found := known[table.Relname]
+		if !found || table.Schemaname != "" {
+			return nil, "", nil
+		}
+		if alias = table.Relname; table.Alias != nil {
+			alias = table.Alias.Aliasname
+		}
+		return query, alias, nil
+	}
+	sub := node.GetRangeSubselect()
+	if sub == nil || sub.Lateral || sub.Subquery.GetSelectStmt() == nil {
+		return nil, "", nil
+	}
+	inner, _, err = t.inline(sub.Subquery.GetSelectStmt(), known, depth+1)
+	return inner, sub.GetAlias().GetAliasname(), err
+}
+
+// put replaces the entry of FROM by the table that the inner query asks.
+func (t text) put(outer, inner *pg.SelectStmt, alias string) (*pg.SelectStmt, error) {
+	if err := t.onlyRows(inner); err != nil {
+		return nil, err
+	}
+	columns, all := map[string]*pg.Node{}, false
+	for _, node := range inner.TargetList {
+		target := node.GetResTarget()
+		ref := target.GetVal().GetColumnRef()
+		if ref != nil && ref.Fields[len(ref.Fields)-1].GetAStar() != nil {
+			all = true
+			continue
+		}
+		name := target.GetName()
+		if name == "" && ref != nil {
+			name = ref.Fields[len(ref.Fields)-1].GetString_().GetSval()
+		}
+		if name != "" {
+			columns[name] = unqualified(target.GetVal())
+		}
+	}
+	out := proto.Clone(outer).(*pg.SelectStmt)
+	out.FromClause = []*pg.Node{proto.Clone(inner.FromClause[0]).(*pg.Node)}
+	if table := out.FromClause[0].GetRangeVar(); table != nil {
+		table.Alias = nil
+	}
+	for _, node := range out.TargetList { // a column keeps the name that it has in the inner query
+		target := node.GetResTarget()
+		if ref := target.GetVal().GetColumnRef(); ref != nil && target.Name == "" && len(ref.Fields) > 0 {
+			target.Name = ref.Fields[len(ref.Fields)-1].GetString_().GetSval()
+		}
+	}
+	var refused error
+	rewrite(out.ProtoReflect(), func(n *pg.Node) bool {
+		ref := n.GetColumnRef()
+		if ref == nil || len(ref.Fields) == 0 || len(ref.Fields) > 2 {
+			return false
+		}
+		name := ref.Fields[len(ref.Fields)-1].GetString_().GetSval()
+		if len(ref.Fields) == 2 && ref.Fields[0].GetString_().GetSval() != alias || name == "" {
+			return false
+		}
+		switch e, found := columns[name]; {
+		case found:
+			n.Node = proto.Clone(e).(*pg.Node).Node
+		case all:
+			ref.Fields = ref.Fields[len(ref.Fields)-1:]
+		case refused == nil && !slices.ContainsFunc(out.TargetList, func(x *pg.Node) bool { return x.GetResTarget().GetName() == name }):
+			refused = refuse(CodeColumn, t.at(ref.Location), "the query %s has no column %s", quote(alias), quote(name))
+		}
+		return true
+	})
+	if inner.WhereClause != nil {
+		where := unqualified(inner.WhereClause)
+		if out.WhereClause != nil {
+			both := &pg.BoolExpr{Boolop: pg.BoolExprType_AND_EXPR, Args: []*pg.Node{where, out.WhereClause}}
+			where = &pg.Node{Node: &pg.Node_BoolExpr{BoolExpr: both}}
+		}
+		out.WhereClause = where
+	}
+	return out, refused
+}
+
+// unqualified is a copy of an expression whose columns are named without their table.
+func unqualified(node *pg.Node) *pg.Node {
+	out := proto.Clone(node).(*pg.Node)
+	rewrite(out.ProtoReflect(), func(n *pg.Node) bool {
+		if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 2 {
+			ref.Fields = ref.Fields[1:]
+		}
+		return false
+	})
+	return out
+}
+
+// onlyRows refuses a query in FROM that is more than a choice of rows and columns of a table.
+func (t text) onlyRows(inner *pg.SelectStmt) error {
+	err := t.only(inner, "target_list", "from_clause", "where_clause", "limit_option", "op")
+	if err == nil && !slices.ContainsFunc(inner.TargetList, aggregated) && len(inner.FromClause) == 1 {
+		return nil
+	}
+	offset, _ := locateIn(inner.ProtoReflect(), 0)
+	return hinted(refuse(CodeUnsupported, t.at(offset), "a query in FROM or WITH chooses rows and columns of one table: it groups, orders and adds up nothing"),
+		"group and add up in the outer query; totals over its groups are window functions, as in sum(count(*)) OVER ()")
+}
+
+// rewrite calls change for every node below a message; it goes no deeper where change says so.
+func rewrite(m protoreflect.Message, change func(*pg.Node) bool) {
+	if n, ok := m.Interface().(*pg.Node); ok && change(n) {
+		return
+	}
+	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case field.Kind() != protoreflect.MessageKind:
+		case field.IsList():
+			for i := range v.List().Len() {
+				rewrite(v.List().Get(i).Message(), change)
+			}
+		default:
+			rewrite(v.Message(), change)
+		}
+		return true
+	})
+}
+
+// deparsed is a statement as SQL.
+func deparsed(stmt *pg.SelectStmt) (string, error) {
+	node := &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: stmt}}
+	out, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: node}}})
+	if err != nil {
+		return "", refuse(CodeUnsupported, 0, "this form cannot be written anew: %s", err)
+	}
+	return out, nil
+}
