@@ -23,9 +23,9 @@ var ErrRegistration = errors.New("the table is not as it was registered")
 //
 // It first requires that the plan's registration of the department is this
 // table's own; otherwise the error wraps ErrRegistration. A SELECT in the embedded
-// DuckDB computes the cells, and one more for each set of columns whose values
-// they count; plans with numbers beyond 126 bits are computed over the record batches in Go, some fifty times slower (README,
-// section 6). The cells are the department's secret.
+// DuckDB computes the cells, and one more for each set of columns whose values they count; plans
+// with numbers beyond 126 bits are computed over the record batches in Go, some fifty times
+// slower (README, section 6). The cells are the department's secret.
 func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error) {
 	a, err := t.aggregation(p, department)
 	if err != nil {
@@ -306,8 +306,8 @@ func keyText(of column, value any) (key string, null bool, err error) {
 	return "", false, fmt.Errorf("datasets: DuckDB gave a group as %T", value)
 }
 
-// extend adds the next key to a group's index: mixed radix, the last key fastest. A value that the plan does not list means that the rows are
-// not those that were registered.
+// extend adds the next key to a group's index: mixed radix, the last key fastest. A value that
+// the plan does not list means that the rows are not those that were registered.
 func (a *aggregation) extend(group, i int, key string, null bool) (int, error) {
 	at, ok := a.groups[i][key]
 	if null {

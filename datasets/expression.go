@@ -87,10 +87,6 @@ func widest(e *engine.Expr) int {
 	return bits
 }
 
-// maxExpression bounds the text of an expression in bytes. Some forms write an argument more
-// than once, so nested ones could grow without it.
-const maxExpression = 1 << 18
-
 func (x translator) write(e *engine.Expr, integer string) (string, error) {
 	switch e.Op {
 	case engine.OpConstant:
@@ -107,19 +103,15 @@ func (x translator) write(e *engine.Expr, integer string) (string, error) {
 	case !ok:
 		return x.call(e, integer)
 	}
-	args, size := make([]string, len(e.Args)), 0
+	args := make([]string, len(e.Args))
 	for i, a := range e.Args {
 		var err error
 		if args[i], err = x.write(a, integer); err != nil {
 			return "", err
 		}
-		size += len(args[i])
 	}
 	if len(args) < f.least {
 		return "", fmt.Errorf("datasets: operation %d with %d arguments", e.Op, len(args))
-	}
-	if size > maxExpression {
-		return "", errGoPath
 	}
 	return f.write(e, args, integer)
 }

@@ -154,27 +154,44 @@ func writeTruncate(e *engine.Expr, args []string, _ string) (string, error) {
 	return "CAST(" + begin + " - DATE '1970-01-01' AS INTEGER)", nil
 }
 
+// maxRepeated bounds the text in bytes of an argument that a form writes more than once: nested
+// ones would grow without it. Beyond it the rows are gone through in Go.
+const maxRepeated = 1 << 12
+
 // writeReduce divides by a power of ten; before that it moves the dividend so far that the
 // division, which truncates, rounds as it is asked to.
 func writeReduce(e *engine.Expr, args []string, integer string) (string, error) {
-	x, places := args[0], e.Args[0].Scale-e.Scale
+	places := e.Args[0].Scale - e.Scale
 	if places <= 0 {
-		return scaledUp(x, -places, integer)
+		return scaledUp(args[0], -places, integer)
 	}
 	unit := files.PowerOfTen(places)
-	number := func(n *big.Int) string { return "CAST('" + n.String() + "' AS " + integer + ")" }
-	less := number(new(big.Int).Sub(unit, one))
-	half := number(new(big.Int).Rsh(unit, 1))
+	less, half := new(big.Int).Sub(unit, one), new(big.Int).Rsh(unit, 1)
+	below, above := new(big.Int), new(big.Int) // what is added to dividends below and above 0
 	switch e.Args[1].Value.Text {
 	case "trunc":
 	case "floor":
-		x = fmt.Sprintf("(CASE WHEN %[1]s < 0 THEN %[1]s - %[2]s ELSE %[1]s END)", x, less)
+		below.Neg(less)
 	case "ceil":
-		x = fmt.Sprintf("(CASE WHEN %[1]s > 0 THEN %[1]s + %[2]s ELSE %[1]s END)", x, less)
+		above = less
 	case "round":
-		x = fmt.Sprintf("(CASE WHEN %[1]s < 0 THEN %[1]s - %[2]s ELSE %[1]s + %[2]s END)", x, half)
+		below.Neg(half)
+		above = half
 	default:
 		return "", errGoPath
+	}
+	number := func(n *big.Int) string { return "CAST('" + n.String() + "' AS " + integer + ")" }
+	x := args[0]
+	switch x0 := e.Args[0]; {
+	case x0.Min == nil || below.Cmp(above) == 0:
+	case x0.Min.Sign() >= 0:
+		x = "(" + x + " + " + number(above) + ")"
+	case x0.Max.Sign() <= 0:
+		x = "(" + x + " + " + number(below) + ")"
+	case len(x) > maxRepeated:
+		return "", errGoPath
+	default:
+		x = fmt.Sprintf("(%[1]s + CASE WHEN %[1]s < 0 THEN %[2]s ELSE %[3]s END)", x, number(below), number(above))
 	}
 	return "(" + x + " // " + number(unit) + ")", nil
 }
@@ -187,7 +204,7 @@ func bitsOfReduce(e *engine.Expr, args []int) int {
 // writeWidth numbers the bins from 1.
 func writeWidth(e *engine.Expr, args []string, integer string) (string, error) {
 	lo, hi := e.Args[1].Value.Number, e.Args[2].Value.Number
-	if lo == nil || hi == nil || lo.Cmp(hi) == 0 {
+	if lo == nil || hi == nil || lo.Cmp(hi) == 0 || len(args[0]) > maxRepeated {
 		return "", errGoPath
 	}
 	below, from, to := args[0]+" < "+args[1], args[0]+" - "+args[1], args[2]+" - "+args[1]

@@ -91,7 +91,7 @@ func (x translator) call(e *engine.Expr, integer string) (string, error) {
 	}
 	call := callName(e.Kind) + "('" + hex.EncodeToString(engine.Marshal(head)) + "', " + strings.Join(varying, ", ") + ")"
 	switch {
-	case len(varying) == 0 || len(call) > maxExpression:
+	case len(varying) == 0: // the engine makes a constant of such itself
 		return "", errGoPath
 	case e.Kind == engine.Text || e.Kind == engine.Boolean:
 		return call, nil
