@@ -29,6 +29,8 @@ var forms = map[engine.Op]sqlForm{
 	engine.OpAnd:      joined("(", " AND ", ")"),
 	engine.OpOr:       joined("(", " OR ", ")"),
 	engine.OpCoalesce: joined("coalesce(", ", ", ")"),
+	engine.OpGreatest: joined("greatest(", ", ", ")"), // which leave NULLs out
+	engine.OpLeast:    joined("least(", ", ", ")"),
 	engine.OpNegate:   around("(-", ")"),
 	engine.OpNot:      around("(NOT ", ")"),
 	engine.OpIsNull:   around("(", " IS NULL)"),

@@ -64,7 +64,7 @@ func (p *Plan) describe(e *Expr) string {
 		return "bucket(" + p.describe(e.Args[0]) + ")"
 	case OpCase:
 		return describeCase(args)
-	case OpRetype, OpReduce, OpTruncate, OpPart, OpFormat, OpString, OpUpper, OpLower, OpSubstring, OpLength, OpAbs, OpWidth, OpCoalesce,
+	case OpRetype, OpReduce, OpTruncate, OpPart, OpFormat, OpString, OpUpper, OpLower, OpSubstring, OpLength, OpAbs, OpWidth, OpCoalesce, OpGreatest, OpLeast,
 		OpLn, OpExp, OpSqrt, OpShift, OpTrim:
 		return p.describeRow(e)
 	case OpIn:
@@ -83,7 +83,7 @@ func describeCase(args []string) string {
 
 // rowNames are how operations over rows are called.
 var rowNames = map[Op]string{
-	OpCoalesce: "coalesce", OpUpper: "upper", OpLower: "lower", OpSubstring: "substr", OpLength: "length", OpAbs: "abs", OpWidth: "width_bucket",
+	OpCoalesce: "coalesce", OpUpper: "upper", OpLower: "lower", OpSubstring: "substr", OpLength: "length", OpGreatest: "greatest", OpLeast: "least", OpAbs: "abs", OpWidth: "width_bucket",
 	OpLn: "ln", OpExp: "exp", OpSqrt: "sqrt",
 }
 

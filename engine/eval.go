@@ -48,6 +48,8 @@ func evaluate(e *Expr, d domain) (value, error) {
 		return evaluateCase(e, d)
 	case OpCoalesce:
 		return evaluateCoalesce(e, d)
+	case OpGreatest, OpLeast:
+		return evaluateBest(e, d)
 	}
 	args := make([]value, len(e.Args))
 	null := false

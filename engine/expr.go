@@ -136,7 +136,7 @@ func (e *Expr) derive(columns []Column, position int) (*Expr, error) {
 		e.Nullable = false
 	case OpCase:
 		e.Nullable = slices.ContainsFunc(e.results(), func(r *Expr) bool { return r.Nullable })
-	case OpCoalesce:
+	case OpCoalesce, OpGreatest, OpLeast:
 		e.Nullable = !slices.ContainsFunc(e.Args, func(r *Expr) bool { return !r.Nullable })
 	}
 	e.Min, e.Max = s.lo, s.hi

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// The functions and forms over rows. All but the first two give NULL when an argument is NULL.
+// The functions and forms over rows. All but OpCase, OpCoalesce, OpGreatest and OpLeast give NULL when an argument is NULL.
 // Arguments after the first are constants unless it says otherwise. README section 15.
 const (
 	OpCase      Op = iota + 40 // Args: a condition and its value, again and again, then the value otherwise; all values have one Kind and Scale
@@ -31,6 +31,8 @@ const (
 	OpShift                    // the date Args[0] so many months, Args[1], and days, Args[2], later: a Timestamp or TimestampTZ
 	OpTrim                     // Args[0] without the characters of Args[2] at its start, end or both ends, as Args[1] says
 	OpMatch                    // whether the regular expression Args[1], of RE2, matches somewhere in Args[0]
+	OpGreatest                 // the greatest of Args, NULLs left out; NULL if all are; all have one Kind and Scale
+	OpLeast                    // the least of them
 )
 
 // The roundings of OpReduce, as Args[1] names them.
@@ -42,12 +44,12 @@ const (
 )
 
 // isRow reports whether an operation is one of those above.
-func (op Op) isRow() bool { return op >= OpCase && op <= OpMatch }
+func (op Op) isRow() bool { return op >= OpCase && op <= OpLeast }
 
 // strict reports whether the result of an operation is NULL exactly where an argument is.
 func (op Op) strict() bool {
 	switch op {
-	case OpCase, OpCoalesce, OpIn, OpAnd, OpOr, OpIsNull, OpIsTrue, OpIsFalse:
+	case OpCase, OpCoalesce, OpGreatest, OpLeast, OpIn, OpAnd, OpOr, OpIsNull, OpIsTrue, OpIsFalse:
 		return false
 	}
 	return true
@@ -137,6 +139,24 @@ func evaluateCase(e *Expr, d domain) (value, error) {
 	return evaluate(e.Args[last], d)
 }
 
+// evaluateBest is OpGreatest or OpLeast.
+func evaluateBest(e *Expr, d domain) (best value, err error) {
+	sign := 1
+	if e.Op == OpLeast {
+		sign = -1
+	}
+	for _, a := range e.Args {
+		v, err := evaluate(a, d)
+		if err != nil {
+			return value{}, err
+		}
+		if !v.IsNull() && (best.IsNull() || v.compare(best) == sign) {
+			best = v
+		}
+	}
+	return best, nil
+}
+
 func evaluateCoalesce(e *Expr, d domain) (value, error) {
 	for _, a := range e.Args {
 		if v, err := evaluate(a, d); err != nil || !v.IsNull() {
@@ -150,7 +170,7 @@ func evaluateCoalesce(e *Expr, d domain) (value, error) {
 // conditions, of a COALESCE all; nil for other operations.
 func (e *Expr) results() []*Expr {
 	switch e.Op {
-	case OpCoalesce:
+	case OpCoalesce, OpGreatest, OpLeast:
 		return e.Args
 	case OpCase:
 		var out []*Expr
@@ -162,12 +182,27 @@ func (e *Expr) results() []*Expr {
 	return nil
 }
 
+// bestSpan narrows the range of the greatest or the least of values: it is not below, or not above,
+// any that is never NULL.
+func (e *Expr) bestSpan(s span, args []span) span {
+	for i, a := range args {
+		switch {
+		case e.Args[i].Nullable || a.none():
+		case e.Op == OpGreatest:
+			s.lo = hull(s.lo, a.lo).hi
+		case e.Op == OpLeast:
+			s.hi = hull(s.hi, a.hi).lo
+		}
+	}
+	return s
+}
+
 // rowSpan is the range of an operation over rows; false for other operations.
 func (e *Expr) rowSpan(args []span) (span, bool) {
 	if !e.Op.isRow() {
 		return span{}, false
 	}
-	if e.Op == OpCase || e.Op == OpCoalesce {
+	if e.results() != nil {
 		var ends []*big.Int
 		for i, a := range e.Args {
 			if slices.Contains(e.results(), a) && !args[i].none() {
@@ -177,7 +212,7 @@ func (e *Expr) rowSpan(args []span) (span, bool) {
 		if len(ends) == 0 {
 			return span{}, true
 		}
-		return hull(ends...), true
+		return e.bestSpan(hull(ends...), args), true
 	}
 	switch e.Op {
 	case OpLength:

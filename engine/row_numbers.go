@@ -90,7 +90,7 @@ func transcendental(op Op, n *big.Int, scale int) (*big.Int, error) {
 	case op == OpExp && n.Cmp(rescale(big.NewInt(mostExponent), scale)) <= 0:
 		return inPlaces(exponentialOf(wideRatio(n, scale))), nil
 	}
-	return nil, fmt.Errorf("operation %d of %s", op, fixedDecimal(n, scale))
+	return nil, fmt.Errorf("operation %d of a number for which it is not defined", op)
 }
 
 // numberSpan is the range of a function that grows with its argument.

@@ -128,13 +128,12 @@ func (b *binder) bindNullIf(e *pg.A_Expr, in place, position int) (*Expr, error)
 	return b.ofResults(&Expr{Op: OpCase, Args: []*Expr{same, null, left}}, in, position)
 }
 
-// bindExtreme types GREATEST and LEAST, which leave NULLs out: of each two the one that is not
-// NULL, or the better.
+// bindExtreme types GREATEST and LEAST, which leave NULLs out.
 func (b *binder) bindExtreme(e *pg.MinMaxExpr, in place) (*Expr, error) {
 	position := b.at(e.Location)
-	op, form := OpGreater, "GREATEST"
+	op, form := OpGreatest, "GREATEST"
 	if e.Op == pg.MinMaxOp_IS_LEAST {
-		op, form = OpLess, "LEAST"
+		op, form = OpLeast, "LEAST"
 	}
 	args, err := b.bindAll(e.Args, form, in, position)
 	if err != nil {
@@ -143,34 +142,7 @@ func (b *binder) bindExtreme(e *pg.MinMaxExpr, in place) (*Expr, error) {
 	if err := b.misleading(args, true, position); err != nil {
 		return nil, err
 	}
-	out := args[0]
-	for _, next := range args[1:] {
-		better, err := b.derive(&Expr{Op: op, Args: []*Expr{next, out}, Kind: Boolean}, in, position)
-		if err != nil {
-			return nil, err
-		}
-		if b.nodes += size(out); b.nodes > MaxNodes {
-			return nil, refuse(CodeLimit, position, "the query has more than %d operands and operators", MaxNodes)
-		}
-		// next where it is better, else the first that is not NULL.
-		rest, err := b.ofResults(&Expr{Op: OpCoalesce, Args: []*Expr{out, next}}, in, position)
-		if err != nil {
-			return nil, err
-		}
-		if out, err = b.ofResults(&Expr{Op: OpCase, Args: []*Expr{better, next, rest}}, in, position); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-// size is how many operands and operators an expression has.
-func size(e *Expr) int {
-	n := 1
-	for _, a := range e.Args {
-		n += size(a)
-	}
-	return n
+	return b.ofResults(&Expr{Op: op, Args: args}, in, position)
 }
 
 // bindWidth types width_bucket(x, lo, hi, bins).

@@ -34,7 +34,7 @@ func (b *binder) bindInterval(node *pg.Node) (lapse, bool, error) {
 		return lapse{}, true, hinted(refuse(CodeUnsupported, position, "this interval is not supported"), "write INTERVAL '3 months'")
 	}
 	var out lapse
-	words := strings.Fields(lower(literal.Sval))
+	words := strings.FieldsFunc(lower(literal.Sval), func(r rune) bool { return r == ' ' })
 	for i := 0; i < len(words); i += 2 {
 		n, err := strconv.ParseInt(words[i], 10, 32)
 		if err != nil || i+1 == len(words) {

@@ -275,7 +275,10 @@ func (b *binder) ofDate(c rowCall, op Op, kind Kind, at int) (*Expr, error) {
 			return nil, hinted(refuse(CodeUnsupported, c.position, "the julian day of a timestamp is not supported"), "CAST(... AS date) makes a date of it")
 		}
 	}
-	return b.rowExpr(out, c.in, c.position)
+	if out, err = b.rowExpr(out, c.in, c.position); err == nil && op == OpTruncate {
+		err = b.withinDates(out, c.position)
+	}
+	return out, err
 }
 
 // fieldsOf lists the fields that an operation takes.
