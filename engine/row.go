@@ -55,12 +55,6 @@ func (op Op) strict() bool {
 	return true
 }
 
-// inEngine reports whether only the engine computes the operation: it is no operator or form of
-// another language that means the same.
-func (op Op) inEngine() bool {
-	return op >= OpFormat && op <= OpLength || op == OpString || op >= OpLn && op <= OpMatch
-}
-
 // computeRow is the value of an operation over rows whose arguments are not NULL.
 func (e *Expr) computeRow(args []Datum) (Datum, error) {
 	x := args[0]
