@@ -15,7 +15,11 @@ var meant = map[string]string{
 	"chisq": "crosstab", "kaplan_meier": "survival", "wilcoxon": "mannwhitney", "t_test": "ttest",
 
 	"age": daysBetween, "now": daysBetween,
-	"string_agg": rowsHidden, "array_agg": rowsHidden, "json_agg": rowsHidden, "row_number": rowsHidden,
+	"quantile_cont": "write percentile_cont(0.5) WITHIN GROUP (ORDER BY column)", "quantile_disc": "write percentile_disc(0.5) WITHIN GROUP (ORDER BY column)",
+	"count_if": countWhere, "countif": countWhere, "sum_if": "write sum(column) FILTER (WHERE ...)",
+	"approx_count_distinct": "write count(DISTINCT column)",
+	"parley_department":     "figures of each department by itself need its permission, which cannot be given yet",
+	"string_agg":            rowsHidden, "array_agg": rowsHidden, "json_agg": rowsHidden, "row_number": rowsHidden,
 }
 
 const (
@@ -50,10 +54,15 @@ func (b *binder) functionHint(name string) string {
 		return instead
 	}
 	names := callableNames()
-	near := Nearest(name, names)
+	near := Nearest(name, slices.Concat(names, slices.Sorted(maps.Keys(rowFunctions)), slices.Sorted(maps.Keys(meant))))
 	switch column := lookup(name, b.names); {
 	case slices.Contains(names, name):
 		return "write " + name + " in lower case, by itself"
+	case meant[near] != "":
+		if _, found := callable(meant[near]); !found {
+			return meant[near]
+		}
+		return "did you mean " + quote(meant[near]) + "?"
 	case near != "":
 		return "did you mean " + quote(near) + "?"
 	case column >= 0:

@@ -84,3 +84,22 @@ func TestPostgresSearch(t *testing.T) {
 		t.Error("nothing was compared")
 	}
 }
+
+// TestPostgresCompound compares questions of several SELECTs.
+func TestPostgresCompound(t *testing.T) {
+	conn := dial(t)
+	for seed := range uint64(20) {
+		table := newTable(rand.New(rand.NewPCG(seed, 21)))
+		table.fill(t, conn)
+		for _, sql := range several {
+			got, _ := play(t, table, sql)
+			want, err := ask(conn, sql, got.Kinds)
+			if err != nil {
+				t.Fatal(sql, err)
+			}
+			if a := printed(got); !alike(a, want, got.Kinds) {
+				t.Errorf("seed %d: %s\nengine\n%s\nPostgreSQL\n%s", seed, sql, strings.Join(a, "\n"), strings.Join(want, "\n"))
+			}
+		}
+	}
+}

@@ -87,7 +87,11 @@ func (c *compound) addPart(t text, stmt *pg.SelectStmt) (part, error) {
 		var plan *Plan
 		if plan, err = b.packed(a.packing); err == nil {
 			for _, o := range plan.Outputs {
-				p.columns, p.kinds = append(p.columns, o.Name), append(p.kinds, o.Expr.Kind)
+				kind := o.Expr.Kind
+				if o.Expr.Op == OpConstant && o.Expr.Value.IsNull() {
+					kind = Null // NULL stands in any column
+				}
+				p.columns, p.kinds = append(p.columns, o.Name), append(p.kinds, kind)
 			}
 			if plan.Report != nil {
 				err = refuse(CodeUnsupported, 0, "%s returns rows: it cannot be a part of a question", plan.Report.Function)

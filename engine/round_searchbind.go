@@ -76,7 +76,11 @@ func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*sea
 		return nil, err
 	}
 	for g := range b.plan.Groups {
-		s.keys = append(s.keys, b.groupText(g))
+		key, err := b.groupText(g)
+		if err != nil {
+			return nil, err
+		}
+		s.keys = append(s.keys, key)
 	}
 	if s.from, err = s.fromText(sql, stmt); err != nil {
 		return nil, err

@@ -94,9 +94,12 @@ func (b *binder) bindColumn(ref *pg.ColumnRef, in place) (*Expr, error) {
 	if g := slices.IndexFunc(b.plan.Groups, func(g GroupColumn) bool { return g.column() == column }); g >= 0 {
 		return b.ofGroup(g), nil
 	}
+	hint := aggregatesWanted
+	if c.HasDictionary {
+		hint = "add it to GROUP BY, or " + hint
+	}
 	return nil, hinted(refuse(CodeUnsupported, b.at(ref.Location),
-		"column %s must be in GROUP BY or inside an aggregate: rows are never shown", quote(c.Name)),
-		"add it to GROUP BY, or "+aggregatesWanted)
+		"column %s must be in GROUP BY or inside an aggregate: rows are never shown", quote(c.Name)), "%s", hint)
 }
 
 // column resolves a column reference to an index into the schema.

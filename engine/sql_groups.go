@@ -331,16 +331,12 @@ func (b *binder) ofGroup(g int) *Expr {
 }
 
 // groupText writes an entry of GROUP BY as SQL.
-func (b *binder) groupText(g int) string {
+func (b *binder) groupText(g int) (string, error) {
 	if at := b.plan.Groups[g].column(); at >= 0 {
-		return quoteIdentifier(b.plan.Schema.Columns[at].Name)
+		return quoteIdentifier(b.plan.Schema.Columns[at].Name), nil
 	}
 	target := &pg.Node{Node: &pg.Node_ResTarget{ResTarget: &pg.ResTarget{Val: b.groupNodes[g]}}}
-	stmt := &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: &pg.SelectStmt{TargetList: []*pg.Node{target},
-		LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT, Op: pg.SetOperation_SETOP_NONE}}}
-	out, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: stmt}}})
-	if err != nil {
-		return ""
-	}
-	return strings.TrimPrefix(out, "SELECT ")
+	out, err := deparsed(&pg.SelectStmt{TargetList: []*pg.Node{target}, LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT,
+		Op: pg.SetOperation_SETOP_NONE})
+	return strings.TrimPrefix(out, "SELECT "), err
 }

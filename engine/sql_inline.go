@@ -184,10 +184,13 @@ func rewrite(m protoreflect.Message, change func(*pg.Node) bool) {
 	})
 }
 
+// parserVersion is the version of PostgreSQL whose tree pg_query_go v6 reads and writes.
+const parserVersion = 170007
+
 // deparsed is a statement as SQL.
 func deparsed(stmt *pg.SelectStmt) (string, error) {
 	node := &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: stmt}}
-	out, err := pg.Deparse(&pg.ParseResult{Stmts: []*pg.RawStmt{{Stmt: node}}})
+	out, err := pg.Deparse(&pg.ParseResult{Version: parserVersion, Stmts: []*pg.RawStmt{{Stmt: node}}})
 	if err != nil {
 		return "", refuse(CodeUnsupported, 0, "this form cannot be written anew: %s", err)
 	}

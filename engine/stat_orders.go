@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -29,6 +30,14 @@ func tallied(s orderStatistic) function {
 		learns: s.learns, order: &s, ordered: s.ordered}
 }
 
+// severally makes the entry of an order statistic of several fractions, which a call with an array
+// becomes.
+func severally(s orderStatistic) function {
+	f := tallied(s)
+	f.finish = s.finishedArray
+	return f
+}
+
 // bind types a call: of a column with a dictionary, one cell a value.
 func (s orderStatistic) bind(b *binder, name string, call *pg.FuncCall, in place, position int) (*Expr, error) {
 	if s.within != call.AggWithinGroup {
@@ -47,7 +56,13 @@ func (s orderStatistic) bind(b *binder, name string, call *pg.FuncCall, in place
 		if len(args) != 1 {
 			return nil, refuse(CodeUnsupported, position, "%s is written %s", name, s.written(name))
 		}
-		fraction, err := b.bindFraction(name, args[0], position)
+		var fraction *Expr
+		if array := args[0].GetAArrayExpr(); array != nil {
+			out.Value = NewText(name + arrayOf)
+			fraction, err = b.bindFractions(name, array, position)
+		} else {
+			fraction, err = b.bindFraction(name, args[0], position)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -86,8 +101,56 @@ func (s orderStatistic) bind(b *binder, name string, call *pg.FuncCall, in place
 	default:
 		out.Kind, out.Scale = x.Kind, x.Scale
 	}
+	if out.Value.Text != name { // an array is written as text
+		out.Kind, out.Scale = Text, 0
+	}
 	b.aggregates = true // also over a column without any value, which has no cell
 	return out, b.tallyCells(out, x, values, s.cell, filter, position)
+}
+
+// arrayOf is behind the name of a percentile of several fractions.
+const arrayOf = " array"
+
+// bindFractions reads ARRAY[0.25, 0.5]: its fractions as one text.
+func (b *binder) bindFractions(name string, array *pg.A_ArrayExpr, position int) (*Expr, error) {
+	var fractions []string
+	for _, node := range array.Elements {
+		e, err := b.bindFraction(name, node, position)
+		if err != nil {
+			return nil, err
+		}
+		fractions = append(fractions, e.Value.String())
+	}
+	if len(fractions) == 0 || len(fractions) > maxFractions {
+		return nil, refuse(CodeUnsupported, position, "%s takes an array of 1 to %d fractions", name, maxFractions)
+	}
+	return literalText(strings.Join(fractions, " ")), nil
+}
+
+const maxFractions = 100
+
+// finishedArray makes the tally of a call with several fractions, and writes what each picks as an
+// array of PostgreSQL.
+func (s orderStatistic) finishedArray(args []value) (value, bool) {
+	var out []string
+	for _, text := range strings.Split(args[0].Text, " ") {
+		f, ok := new(big.Rat).SetString(text)
+		if !ok {
+			return value{}, false
+		}
+		v, ok := s.finished(append([]value{{Datum: NewText(text), exact: f}}, args[1:]...))
+		if !ok || v.IsNull() {
+			return v, ok
+		}
+		element := *v.print(false).Text
+		if v.Kind == Boolean {
+			element = element[:1]
+		} else if element == "" || lower(element) == "null" || strings.ContainsAny(element, "{},\"\\ \t\n\v\f\r") {
+			element = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(element) + `"`
+		}
+		out = append(out, element)
+	}
+	return word("{" + strings.Join(out, ",") + "}"), true
 }
 
 // listedArgument binds an argument whose values are counted one by one: a column with a dictionary,
