@@ -4,13 +4,11 @@ package datasets_test
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"maps"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -48,28 +46,6 @@ var waiting = map[string]string{
 	"group by ALL (duckdb)": helps,
 }
 
-// A question of questions.tsv: whether it is to be answered, the table, what it is about, the text.
-type question struct{ want, table, what, sql string }
-
-func questions(t *testing.T) (list []question) {
-	t.Helper()
-	f, err := os.Open(rehearsal.CaseFile(t, "questions.tsv"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	lines := csv.NewReader(f)
-	lines.Comma, lines.LazyQuotes, lines.FieldsPerRecord = '\t', true, 4
-	rows, err := lines.ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range rows[1:] {
-		list = append(list, question{row[0], row[1], row[2], row[3]})
-	}
-	return list
-}
-
 // pooled makes PostgreSQL's table of the rows of all departments, of the types that they register.
 func pooled(t *testing.T, conn *pgx.Conn, name string, tables map[string]*datasets.Table, files map[string]string) {
 	t.Helper()
@@ -104,26 +80,6 @@ func pooled(t *testing.T, conn *pgx.Conn, name string, tables map[string]*datase
 		name, strings.Join(columns, ", "), name, strings.Join(rows, ", "))); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// departments opens a folder of shared/cases, a department for each of its files.
-func departments(t *testing.T, name string) (tables map[string]*datasets.Table, files map[string]string) {
-	t.Helper()
-	paths, err := filepath.Glob(filepath.Join(rehearsal.CaseFile(t, name), "*.csv"))
-	if err != nil || len(paths) < 2 {
-		t.Fatalf("the departments' files are %v, %v", paths, err)
-	}
-	tables, files = map[string]*datasets.Table{}, map[string]string{}
-	for _, path := range paths {
-		department := strings.TrimSuffix(filepath.Base(path), ".csv")
-		table, err := datasets.Open(context.Background(), name, []string{path}, datasets.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { table.Close() })
-		tables[department], files[department] = table, path
-	}
-	return tables, files
 }
 
 // What PostgreSQL 15 writes otherwise: the median, and the schema of temporary tables.
