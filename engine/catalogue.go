@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"math/big"
 	"slices"
 	"strings"
@@ -144,21 +145,43 @@ func (c Column) dictionaryProblem(rows int64) string {
 		return "more values than rows in the dictionary"
 	case count == 0 && (c.Min != nil || rows > 0 && !c.Nullable):
 		return "a dictionary without the column's values"
+	case count == 0:
+		return ""
 	}
-	values, problem := c.values()
-	if problem != "" {
-		return problem
+	for i, text := range c.Dictionary {
+		if problem := c.textProblem(text); problem != "" {
+			return problem
+		}
+		if i > 0 && compareCanonical(c.Kind, c.Dictionary[i-1], text) >= 0 {
+			return "dictionary not strictly ascending at " + quote(text)
+		}
 	}
-	for i, v := range values {
-		if i > 0 && values[i-1].Compare(v) >= 0 {
-			return "dictionary not strictly ascending at " + quote(c.Dictionary[i])
+	for _, text := range []string{c.Dictionary[0], c.Dictionary[len(c.Dictionary)-1]} { // all others lie between
+		v, err := ParseDatum(c.Kind, text)
+		switch {
+		case err != nil:
+			return err.Error()
+		case c.Kind.bounded() && (c.Min == nil || outside(v, c)):
+			return "dictionary value " + quote(text) + " outside the bounds"
 		}
-		if c.Kind == Decimal && v.Scale > c.Scale {
-			return "dictionary value " + quote(c.Dictionary[i]) + " has more decimal places than the column"
+	}
+	return ""
+}
+
+// textProblem says what is wrong with the text of a dictionary's value by itself. Numbers are not
+// parsed here: it is most of what planning costs.
+func (c Column) textProblem(text string) string {
+	if len(text) > MaxDictionaryText || !utf8.ValidString(text) {
+		return "a dictionary value that is too long or not UTF-8"
+	}
+	if (c.Kind == Integer || c.Kind == Decimal) && canonicalNumber(text) {
+		if _, places, _ := strings.Cut(text, "."); len(places) > c.Scale {
+			return "dictionary value " + quote(text) + " has more decimal places than the column"
 		}
-		if c.Kind.bounded() && (c.Min == nil || outside(v, c)) {
-			return "dictionary value " + quote(c.Dictionary[i]) + " outside the bounds"
-		}
+		return ""
+	}
+	if _, err := ParseDatum(c.Kind, text); err != nil {
+		return err.Error()
 	}
 	return ""
 }
@@ -168,19 +191,14 @@ func outside(v Datum, c Column) bool {
 		v.Compare(Datum{Kind: c.Kind, Number: c.Max, Scale: c.Scale}) > 0
 }
 
-// values parses the dictionary.
-func (c Column) values() (values []Datum, problem string) {
+// values parses the dictionary, which is valid.
+func (c Column) values() (values []Datum) {
 	for _, text := range c.Dictionary {
-		if len(text) > MaxDictionaryText || !utf8.ValidString(text) {
-			return nil, "a dictionary value that is too long or not UTF-8"
+		if v, err := parseDatum(c.Kind, text); err == nil {
+			values = append(values, v)
 		}
-		v, err := ParseDatum(c.Kind, text)
-		if err != nil {
-			return nil, err.Error()
-		}
-		values = append(values, v)
 	}
-	return values, ""
+	return values
 }
 
 // Merge unifies the registrations of one table: the same set of column names, in
@@ -264,25 +282,53 @@ func mergeColumn(regs []Registration, sources []Column) (Column, error) {
 		}
 	}
 	if out.HasDictionary {
-		for _, v := range mergeDictionaries(out.Kind, sources) {
-			out.Dictionary = append(out.Dictionary, v.String())
+		for _, c := range sources {
+			out.Dictionary = union(out.Kind, out.Dictionary, c.Dictionary)
 		}
 	}
 	return out, nil
 }
 
-// mergeDictionaries returns the sorted union. The dictionaries are valid.
-func mergeDictionaries(kind Kind, sources []Column) []Datum {
-	var all []Datum
-	for _, c := range sources {
-		for _, text := range c.Dictionary {
-			if v, err := ParseDatum(kind, text); err == nil {
-				all = append(all, v)
-			}
+// union merges two valid dictionaries of a kind: canonical texts, ascending, each once.
+func union(kind Kind, a, b []string) []string {
+	switch {
+	case len(b) == 0:
+		return a
+	case len(a) == 0:
+		return b
+	}
+	out := make([]string, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		order := compareCanonical(kind, a[0], b[0])
+		if order <= 0 {
+			out, a = append(out, a[0]), a[1:]
+		} else {
+			out = append(out, b[0])
+		}
+		if order >= 0 {
+			b = b[1:]
 		}
 	}
-	slices.SortFunc(all, Datum.Compare)
-	return slices.CompactFunc(all, func(a, b Datum) bool { return a.Compare(b) == 0 })
+	return append(append(out, a...), b...)
+}
+
+// compareCanonical orders the canonical texts of two values as Datum.Compare orders the values,
+// and parses neither. A catalogue has them by the ten thousand, and each plan begins with it.
+func compareCanonical(kind Kind, a, b string) int {
+	if kind != Integer && kind != Decimal { // true sorts after false, and a year has four digits
+		return strings.Compare(a, b)
+	}
+	switch negative, other := a[0] == '-', b[0] == '-'; {
+	case negative && other:
+		a, b = b[1:], a[1:]
+	case negative:
+		return -1
+	case other:
+		return 1
+	}
+	a, fraction, _ := strings.Cut(a, ".")
+	b, places, _ := strings.Cut(b, ".")
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b), strings.Compare(fraction, places))
 }
 
 // equalRegistration compares by canonical encoding.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"math/big"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -161,5 +163,44 @@ func TestCanonicalText(t *testing.T) {
 				t.Errorf("%q is a %s: %v", text, kind, d)
 			}
 		}
+	}
+}
+
+// TestCanonicalTexts: dictionaries are checked, ordered and joined by their texts; parsing says the
+// same.
+func TestCanonicalTexts(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 3))
+	var numbers []string
+	for range 3000 {
+		text := []string{"", "", "-", "+"}[r.IntN(4)]
+		for range r.IntN(8) {
+			text += string("0001259.-e "[r.IntN(11)])
+		}
+		_, err := ParseDatum(Decimal, text)
+		if canonicalNumber(text) != (err == nil) {
+			t.Fatalf("%q is canonical: %v, %v", text, canonicalNumber(text), err)
+		}
+		if err == nil {
+			numbers = append(numbers, text)
+		}
+	}
+	if len(numbers) < 300 {
+		t.Fatalf("only %d are numbers", len(numbers))
+	}
+	var dictionaries [3][]string
+	for i, a := range numbers {
+		b := numbers[r.IntN(len(numbers))]
+		x, _ := ParseDatum(Decimal, a)
+		y, _ := ParseDatum(Decimal, b)
+		if compareCanonical(Decimal, a, b) != x.Compare(y) {
+			t.Fatalf("%s and %s are %d, their values %d", a, b, compareCanonical(Decimal, a, b), x.Compare(y))
+		}
+		d := &dictionaries[i%3]
+		*d = union(Decimal, *d, []string{a})
+	}
+	all := union(Decimal, union(Decimal, dictionaries[0], dictionaries[1]), dictionaries[2])
+	slices.Sort(numbers)
+	if len(all) != len(slices.Compact(numbers)) || !slices.IsSortedFunc(all, func(a, b string) int { return compareCanonical(Decimal, a, b) }) {
+		t.Errorf("%d values of %d, or they are not ascending", len(all), len(slices.Compact(numbers)))
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -252,25 +253,40 @@ func shortDecimal(unscaled *big.Int, scale int) string {
 	return text
 }
 
+// canonicalNumber reports whether a text is what Datum.String writes of a decimal of as many digits:
+// nothing is in it that could be left out.
+func canonicalNumber(text string) bool {
+	unsigned := strings.TrimPrefix(text, "-")
+	whole, places, point := strings.Cut(unsigned, ".")
+	switch {
+	case whole == "" || strings.Trim(whole, "0123456789") != "" || strings.Trim(places, "0123456789") != "":
+		return false
+	case len(whole) > 1 && whole[0] == '0', point && (places == "" || places[len(places)-1] == '0'):
+		return false
+	}
+	return text != "-0"
+}
+
+var errNotNumber = errors.New("not a number")
+
 // parseNumber reads a decimal number with optional sign, point and exponent, as
 // PostgreSQL's numeric does: 1.50 has scale 2, 1.5e-3 scale 4, 1.5e3 scale 0. More
 // than MaxLiteralDigits digits on either side of the point are refused.
 func parseNumber(text string) (unscaled *big.Int, scale int, err error) {
-	notNumber := fmt.Errorf("not a number")
 	rest := strings.TrimLeft(text, "+-")
 	if len(text)-len(rest) > 1 {
-		return nil, 0, notNumber
+		return nil, 0, errNotNumber
 	}
 	mantissa, exponentText, hasExponent := strings.Cut(lower(rest), "e")
 	whole, fraction, _ := strings.Cut(mantissa, ".")
 	if whole+fraction == "" || strings.Trim(whole+fraction, "0123456789") != "" {
-		return nil, 0, notNumber
+		return nil, 0, errNotNumber
 	}
 	exponent := 0
 	if hasExponent {
 		digits := strings.TrimLeft(exponentText, "+-")
 		if len(exponentText)-len(digits) > 1 || digits == "" || strings.Trim(digits, "0123456789") != "" {
-			return nil, 0, notNumber
+			return nil, 0, errNotNumber
 		}
 		for _, r := range digits {
 			exponent = min(10*exponent+int(r-'0'), 1<<20)

@@ -31,6 +31,13 @@ var figureFunctions = map[string]func(kind Kind, args []value) value{
 	"double":   func(_ Kind, args []value) value { return asDouble(args[0]) },
 	"numeric":  func(_ Kind, args []value) value { return asNumeric(args[0]) },
 	"integer":  func(_ Kind, args []value) value { return asInteger(args[0]) },
+	"fits": func(_ Kind, args []value) value {
+		n, limit := args[0].Number, args[1].Number
+		if n.Cmp(limit) >= 0 || n.Cmp(new(big.Int).Neg(limit)) < 0 {
+			return undefined("it is out of the range of the integer type that it is cast to")
+		}
+		return args[0]
+	},
 	"within": func(_ Kind, args []value) value {
 		if args[0].Number.CmpAbs(rescaled(args[1].Datum, args[0].Scale)) > 0 {
 			return undefined("it has more digits than its numeric(p, s) holds")

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // This file makes random questions of the grammar over rows as text alone. What they mean is
@@ -379,14 +381,21 @@ func printed(r *Result) (answer []string) {
 	return answer
 }
 
-// TestRowExpressions: random questions of the grammar over rows are answered, and alike however
-// the rows are dealt.
+// publishes reports whether a question is refused since a key of its groups takes its values from
+// the column that has no dictionary: its rows would be shown.
+func publishes(refused *Error) bool {
+	return refused.Code == CodeType && strings.Contains(refused.Message, "cannot be grouped by") &&
+		strings.Contains(refused.Error(), "人口数_合计")
+}
+
+// TestRowExpressions: of random questions of the grammar over rows that show no row, at least 95 %
+// are answered, and alike however the rows are dealt.
 func TestRowExpressions(t *testing.T) {
 	rounds := 400
 	if testing.Short() {
 		rounds = 40
 	}
-	answered, refusals := 0, map[string]int{}
+	answered, shown, refusals := 0, 0, map[string]int{}
 	for seed := range rounds {
 		r := rand.New(rand.NewPCG(uint64(seed), 7))
 		table := newTable(r)
@@ -408,8 +417,11 @@ func TestRowExpressions(t *testing.T) {
 		got, err := answer(table)
 		var refused *Error
 		switch {
+		case errors.As(err, &refused) && publishes(refused):
+			shown++
+			continue
 		case errors.As(err, &refused):
-			refusals[string(refused.Code)]++
+			refusals[refused.Code+" "+refused.Message]++
 			continue
 		case err != nil:
 			t.Fatalf("seed %d: %s\n%v", seed, sql, err)
@@ -420,8 +432,38 @@ func TestRowExpressions(t *testing.T) {
 			t.Fatalf("seed %d: %s\ngives\n%s\nand dealt otherwise\n%s", seed, sql, got, again)
 		}
 	}
-	t.Logf("%d of %d answered, %v", answered, rounds, refusals)
-	if answered*10 < rounds*8 {
-		t.Error("most are refused")
+	asked := rounds - shown
+	t.Logf("%d of %d that show no row answered (%.1f %%), %d show rows, refused: %v",
+		answered, asked, 100*float64(answered)/float64(asked), shown, refusals)
+	if answered*100 < asked*95 || shown*10 > rounds {
+		t.Error("too many are refused")
 	}
+}
+
+// BenchmarkPlanRow plans random questions of the grammar over rows, and tells the 99th percentile of
+// the time that one takes.
+func BenchmarkPlanRow(b *testing.B) {
+	type asked struct {
+		sql         string
+		cat         Catalogue
+		departments []string
+	}
+	var list []asked
+	for seed := range 500 {
+		r := rand.New(rand.NewPCG(uint64(seed), 7))
+		table := newTable(r)
+		cat, departments := table.catalogue()
+		list = append(list, asked{speaker{r}.question(), cat, departments})
+	}
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		q := list[i%len(list)]
+		began := time.Now()
+		if s, err := NewSession(q.sql, q.cat, q.departments, testPackings[0]); err == nil && s.Plan() == nil {
+			b.Fatalf("%s has no plan", q.sql)
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "ms/p99")
 }

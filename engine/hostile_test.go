@@ -113,8 +113,30 @@ func TestDigestCoversEverything(t *testing.T) {
 	}
 }
 
+// constructs are questions that between them have what the grammar has over rows, over groups and
+// over the answer.
+var constructs = []string{
+	`SELECT CASE WHEN k < 1 THEN 'low' WHEN k < 2 THEN t ELSE upper(t) || '-' || k END, count(*) FROM things GROUP BY 1`,
+	`SELECT CASE k WHEN 0 THEN I WHEN 1 THEN nullif(I, 3) END AS x, sum(coalesce("Dec", 0)) FROM things GROUP BY x ORDER BY x`,
+	`SELECT date_trunc('month', day), to_char(day, 'FMMonth YYYY'), count(*) FROM things GROUP BY 1, 2`,
+	`SELECT extract(isodow FROM day - INTERVAL '1 month 2 days'), avg(day - DATE '2000-01-01') FROM things GROUP BY 1`,
+	`SELECT width_bucket(人口数_合计, 0, 1e8, 10) AS b, max(k) FROM things GROUP BY b HAVING bool_or(flag) ORDER BY 1 DESC`,
+	`SELECT left(t, 1), substr(t, 2, 3), length(btrim(lower(t), ' x')), count(*) FROM things GROUP BY 1, 2, 3`,
+	`SELECT count(*) FROM things WHERE t ~ '^[湖a-z]+(\d{2,3}|x)*$' OR t SIMILAR TO '(a|b)%_' OR t NOT ILIKE 'É%'`,
+	`SELECT count(*) FROM things WHERE k = ANY (ARRAY[0, 2]) AND I IS DISTINCT FROM k AND day BETWEEN SYMMETRIC '2020-01-01' AND '1999-12-31'`,
+	`SELECT sum(least(greatest("Dec", -1), 1.5)), sum(abs(I) * sign(k)), sum(round("Dec" / nullif(k, 0), 2)), avg(flag::int) FROM things`,
+	`SELECT sum(ln(1 + abs("Dec"))), avg(exp(least(k, 2))), sum(sqrt(人口数_合计)) FROM things`,
+	`SELECT t, round(avg("Dec"), 2)::numeric(10, 1), rank() OVER (ORDER BY count(*) DESC), 100.0 * count(*) / sum(count(*)) OVER () FROM things GROUP BY t`,
+	`SELECT k, flag, grouping(k, flag), count(*) FROM things GROUP BY GROUPING SETS (ROLLUP (k, flag), CUBE (k), ()) ORDER BY 3, 1 NULLS FIRST`,
+	`WITH old AS (SELECT * FROM things WHERE k > 0) SELECT DISTINCT t, count(DISTINCT I) FROM old GROUP BY t`,
+	`SELECT 'all', count(*) FROM things UNION ALL SELECT 'some', count(*) FROM things WHERE "Dec" > (SELECT avg("Dec") FROM things)`,
+}
+
 // FuzzPlan: no text makes planning panic.
 func FuzzPlan(f *testing.F) {
+	for _, sql := range constructs {
+		f.Add(sql)
+	}
 	for _, name := range []string{"refusals.txt", "answers.txt", "explanations.txt"} {
 		for _, c := range readCases(f, name) {
 			f.Add(c.input)

@@ -68,7 +68,7 @@ func (p *Plan) noted(e *Expr, dictionaries map[int][]Datum) (out []noted) {
 	}
 	c := p.Schema.Columns[column]
 	if _, known := dictionaries[column]; !known {
-		dictionaries[column] = mergeDictionaries(c.Kind, []Column{c})
+		dictionaries[column] = c.values()
 	}
 	for _, o := range others {
 		if o.Op == OpConstant && !o.Value.IsNull() && len(o.Value.Text) <= maxNotedText {

@@ -9,7 +9,7 @@ import (
 // The functions and forms over rows. All but OpCase, OpCoalesce, OpGreatest and OpLeast give NULL when an argument is NULL.
 // Arguments after the first are constants unless it says otherwise. README section 15.
 const (
-	OpCase      Op = iota + 40 // Args: a condition and its value, again and again, then the value otherwise; all values have one Kind and Scale
+	OpCase      Op = iota + 128 // Args: a condition and its value, again and again, then the value otherwise; all values have one Kind and Scale
 	OpCoalesce                 // the first of Args that is not NULL; all have one Kind and Scale
 	OpRetype                   // Args[0] with Kind: between Date, Timestamp and TimestampTZ
 	OpString                   // Args[0] as text, as PostgreSQL casts it

@@ -25,10 +25,7 @@ func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
 	if err := b.only(cast.TypeName, "names", "typmods", "typemod", "location"); err != nil {
 		return nil, err
 	}
-	name := ""
-	for _, part := range cast.TypeName.GetNames() {
-		name = part.GetString_().GetSval() // the last part: the rest is pg_catalog
-	}
+	name := castName(cast)
 	kind, ok := castKinds[name]
 	if !ok {
 		return nil, hinted(refuse(CodeUnsupported, b.at(cast.TypeName.Location), "CAST to %s is not supported", typeName(name)),
@@ -86,6 +83,15 @@ func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
 		return nil, hinted(refused, "leave out the cast: figures are exact, round them in the answer")
 	}
 	return nil, hinted(refused, "a literal can be cast, a number to numeric, and an integer to an integer type")
+}
+
+// castName is the name of a cast's type, without pg_catalog.
+func castName(cast *pg.TypeCast) string {
+	names := cast.TypeName.GetNames()
+	if len(names) == 0 {
+		return ""
+	}
+	return names[len(names)-1].GetString_().GetSval()
 }
 
 // ofCast gives a figure the width of the integer type that it was cast to.

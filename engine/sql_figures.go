@@ -75,7 +75,7 @@ func (b *binder) bindPower(c rowCall) (*Expr, error) {
 // figureCast types a cast of a group's figure.
 func (b *binder) figureCast(e *Expr, kind Kind, cast *pg.TypeCast, in place, position int) (*Expr, error) {
 	name := map[Kind]string{Float: "double", Decimal: "numeric", Integer: "integer", Text: "text"}[kind]
-	if name == "" || !e.Kind.numeric() {
+	if name == "" || !e.Kind.numeric() || kind == Integer && e.Kind == Integer {
 		return nil, nil
 	}
 	out := e
@@ -84,6 +84,10 @@ func (b *binder) figureCast(e *Expr, kind Kind, cast *pg.TypeCast, in place, pos
 		if out, err = b.figure(name, []*Expr{e}, kind, in, position); err != nil {
 			return nil, err
 		}
+	}
+	if bits := castBits[castName(cast)]; kind == Integer {
+		limit := new(big.Int).Lsh(big.NewInt(1), uint(bits-1))
+		return b.figure("fits", []*Expr{out, integer(limit)}, Integer, in, position)
 	}
 	if kind != Decimal || len(cast.TypeName.Typmods) == 0 {
 		return out, nil

@@ -163,7 +163,7 @@ func (b *binder) values(column int) []Datum {
 		return known
 	}
 	c := b.plan.Schema.Columns[column]
-	values := mergeDictionaries(c.Kind, []Column{c})
+	values := c.values()
 	for i := range values {
 		values[i].Number = rescaled(values[i], c.Scale)
 		values[i].Scale = c.Scale

@@ -13,6 +13,19 @@ import (
 // repository, or skips where that is absent.
 func RealFile(t testing.TB, name ...string) string {
 	t.Helper()
+	return shared(t, "data", name)
+}
+
+// CaseFile gives a file of shared/cases, small inputs with known right behaviour beside the
+// repository, or skips where that is absent.
+func CaseFile(t testing.TB, name ...string) string {
+	t.Helper()
+	return shared(t, "cases", name)
+}
+
+// shared finds a file of a folder of shared.
+func shared(t testing.TB, folder string, name []string) string {
+	t.Helper()
 	root, err := filepath.Abs(".")
 	if err != nil {
 		t.Fatal(err)
@@ -26,9 +39,9 @@ func RealFile(t testing.TB, name ...string) string {
 		}
 		root = filepath.Dir(root)
 	}
-	path := filepath.Join(append([]string{root, "..", "shared", "data"}, name...)...)
+	path := filepath.Join(append([]string{root, "..", "shared", folder}, name...)...)
 	if _, err := os.Stat(path); err != nil {
-		t.Skipf("the real tables are not here: %v", err)
+		t.Skipf("the files beside the repository are not here: %v", err)
 	}
 	return path
 }

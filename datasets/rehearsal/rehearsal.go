@@ -56,21 +56,31 @@ func Ask[T Table](t testing.TB, sql string, tables map[string]T) *engine.Result 
 // Converse answers a question round by round.
 func Converse[T Table](t testing.TB, sql string, tables map[string]T) *engine.Result {
 	t.Helper()
+	result, err := Try(t, sql, tables)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return result
+}
+
+// Try is Converse with the refusal of a question, or of one of its rounds, as its error.
+func Try[T Table](t testing.TB, sql string, tables map[string]T) (*engine.Result, error) {
+	t.Helper()
 	c, departments := catalogue(tables)
 	s, err := engine.NewSession(sql, c, departments, Packing)
 	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
+		return nil, err
 	}
 	for p := s.Plan(); p != nil; p = s.Plan() {
 		round, err := p.Finish(Contribute(t, p, tables))
 		if err != nil {
-			t.Fatalf("%s: %v", p.SQL, err)
+			return nil, err
 		}
 		if err := s.Step(round); err != nil {
-			t.Fatalf("%s: %v", p.SQL, err)
+			return nil, err
 		}
 	}
-	return s.Result()
+	return s.Result(), nil
 }
 
 // Contribute makes the cells of a plan, summed over the departments by their limbs.
