@@ -208,10 +208,13 @@ func (c *command) ledgerShow() *cobra.Command {
 	var f sourceFlags
 	cmd := &cobra.Command{
 		Use:   "show DIGEST",
-		Short: "a question's whole history, as a timeline",
-		Long:  `DIGEST is a query's, its plan's or its certificate's, or the beginning of it as list shows it, or "last".`,
-		Args:  arguments(1, "a digest of the query"),
-		RunE:  func(cmd *cobra.Command, args []string) error { return c.showLedger(cmd.Context(), f, args[0]) },
+		Short: "what a digest is, and its history",
+		Long: `DIGEST is one that any command, log or certificate has, its first 8 digits or more, or "last", the last question. Of a
+question, by its own, its plan's or its certificate's digest, the whole history is shown as a timeline, and so is that of
+an epoch and of a block; of any other the entries in which it stands, with the question, department and epoch that it
+belongs to.`,
+		Args: arguments(1, "a digest"),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.showLedger(cmd.Context(), f, args[0]) },
 	}
 	f.add(cmd)
 	c.jsonFlag(cmd)
@@ -224,28 +227,34 @@ func (c *command) showLedger(ctx context.Context, f sourceFlags, name string) er
 		return err
 	}
 	defer src.Close()
-	h, err := audit.ReadHistory(ctx, src, pinned, nil)
-	if err != nil {
-		return err
-	}
-	q, err := h.Find(name)
-	if err != nil {
-		return err
-	}
-	h, err = audit.ReadHistory(ctx, src, pinned, func(e audit.Event) bool { return e.Query == q.ID })
+	return c.show(ctx, src, pinned, name)
+}
+
+// show says what a digest of a ledger names.
+func (c *command) show(ctx context.Context, src audit.Source, pinned *protocols.Network, name string) error {
+	f, err := audit.Find(ctx, src, pinned, name)
 	if err != nil {
 		return err
 	}
 	c.progress.Finish()
-	events := append([]audit.Event{}, h.Events...)
-	if c.json {
+	network := src.Network().ID().String()
+	switch {
+	case !c.json:
+		return c.print(render.Found(f, pinned != nil))
+	case f.Whole:
 		return c.printJSON(struct {
 			*audit.Query
+			Digest  string        `json:"digest"`
+			Is      string        `json:"is"`
+			Epoch   string        `json:"epoch,omitempty"`
 			Network string        `json:"network"`
 			Entries []audit.Event `json:"entries"`
-		}{q, src.Network().ID().String(), events})
+		}{f.Asked[0], f.Digest, f.Is, f.Epoch, network, f.Entries})
 	}
-	return c.print(render.Query(q, events, pinned != nil))
+	return c.printJSON(struct {
+		*audit.Found
+		Network string `json:"network"`
+	}{f, network})
 }
 
 func (c *command) ledgerFollow() *cobra.Command {

@@ -58,6 +58,7 @@ func Query(q *audit.Query, events []audit.Event, pinned bool) string {
 		line("SQL", "%s", q.SQL)
 	}
 	line("query", "%s", q.ID)
+	line("plan", "%s", q.Plan)
 	line("state", "%s", strings.TrimSuffix(q.Standing()+": "+q.Reason, ": "))
 	line("analyst", "%s", q.Analyst)
 	line("table", "%s of %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "))
