@@ -132,7 +132,7 @@ func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.
 		address = "MULTIADDR"
 	}
 	if analyst == "" || e != nil {
-		return nil, failure.Refused("running", fmt.Sprintf("ask it: --node %s --identity FILE, an analyst's", address),
+		return nil, failure.Refused("running", fmt.Sprintf("ask it: --node %s --identity FILE, of an analyst that its node.toml lists (parley init makes one)", address),
 			"the node of %s is running", nodes[0].data)
 	}
 	return c.dial(ctx, address, analyst)

@@ -53,10 +53,8 @@ as long as the departments have not begun to share the answer.`,
 }
 
 func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
-	for _, required := range []struct{ flag, value string }{{"node", f.node}, {"identity", f.identity}} {
-		if required.value == "" {
-			return failure.Usage("flag", "", "parley query needs --%s", required.flag)
-		}
+	if err := f.check("query"); err != nil {
+		return err
 	}
 	if err := checkDeadline(f.deadline); err != nil {
 		return err
