@@ -192,19 +192,25 @@ func checkTarget(path string) error {
 	if path == "" {
 		return nil
 	}
-	info, err := os.Stat(filepath.Dir(path))
+	const do = "name a file in a folder that is there and that you may write to"
+	folder := filepath.Dir(path)
+	info, err := os.Stat(folder)
 	if err != nil {
-		return failure.Unreadable("certificate", filepath.Dir(path), err)
+		f := failure.Unreadable("certificate", folder, err)
+		f.Hint = do
+		return f
 	}
 	if !info.IsDir() {
-		return failure.Usage("certificate", "", "%s is not a folder", filepath.Dir(path))
+		return failure.Usage("certificate", do, "%s is not a folder", folder)
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return failure.Usage("certificate", "", "--certificate %s is a folder: name a file", path)
+		return failure.Usage("certificate", do, "--certificate %s is a folder", path)
 	}
-	trial, err := os.CreateTemp(filepath.Dir(path), disk.TemporaryPrefix+"*")
+	trial, err := os.CreateTemp(folder, disk.TemporaryPrefix+"*")
 	if err != nil {
-		return unwritable(path, disk.Explain(err))
+		f := unwritable(path, disk.Explain(err))
+		f.Hint = do
+		return f
 	}
 	trial.Close()
 	return os.Remove(trial.Name())

@@ -44,18 +44,23 @@ type command struct {
 // that agrees with itself but whose signers are not pinned. With --json exactly one JSON object is written to out,
 // for failures too. The first interrupt stops what is running in order; the second one at once.
 func Main(args []string, in io.Reader, out, errs io.Writer) int {
+	c := &command{in: in, out: out, errs: errs, progress: render.NewProgress(errs), parameters: exchange.Parameters}
+	return c.run(args)
+}
+
+// run is Main's work.
+func (c *command) run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	go func() {
 		<-ctx.Done()
 		stop()
 	}()
-	c := &command{in: in, out: out, errs: errs, progress: render.NewProgress(errs), parameters: exchange.Parameters}
 	root := c.root()
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errs)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.errs)
 	err := root.ExecuteContext(ctx)
 	c.progress.Finish()
 	if err == nil {
@@ -71,11 +76,11 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	}
 	if c.json || wantsJSON(args) {
 		if err := c.printJSON(map[string]any{"error": failed}); err != nil {
-			failure.Of(err).Write(errs)
+			failure.Of(err).Write(c.errs)
 		}
 		return failed.ExitStatus()
 	}
-	failed.Write(errs)
+	failed.Write(c.errs)
 	return failed.ExitStatus()
 }
 
