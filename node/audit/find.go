@@ -14,13 +14,14 @@ import (
 	"parley/protocols"
 )
 
-// What a digest may name; these are of more than one author, or have more entries than it stands in.
+// What a digest may name; of these more is shown, or an author is not told, or it stands in no entry.
 const (
 	isQuery       = "query"
 	isPlan        = "plan"
 	isCertificate = "certificate"
 	isEpoch       = "epoch"
 	isAll         = "all contributions to a question"
+	isKey         = "a member's key"
 )
 
 // Found is what a digest names (README section 13.1). Its field names are part of the interface.
@@ -182,7 +183,7 @@ func (k *seeker) record(s *protocols.State, r *protocols.Record, refused error) 
 	}
 	switch b := body.(type) {
 	case *protocols.Join:
-		k.key(r.Entry.Author, "a member's key", entry)
+		k.key(r.Entry.Author, isKey, entry)
 	case *protocols.Vote:
 		k.key(b.Change.Key, "a key that votes are about", entry)
 		k.key(b.Change.NewKey, "a key that votes are about", entry)
@@ -240,10 +241,15 @@ func (k *seeker) network() {
 	for _, d := range n.ProvingKeys {
 		name(d, "proving keys of this network")
 	}
+	for _, m := range slices.Concat(n.Departments, n.Auditors) { // who has not joined is in no entry
+		name(engine.Digest(m.Key), isKey)
+		name(sha256.Sum256(m.Key[:]), isKey)
+	}
 }
 
 // sequences looks at the certificates of questions of several rounds: those of rounds that follow
-// each other, in one.
+// each other, in one. Rounds do not say of which asking they are: of two at once, of one question by
+// one analyst, it may know neither.
 func (k *seeker) sequences(queries []*Query) {
 	type question struct{ analyst, text string }
 	under := map[question][]*Query{}
