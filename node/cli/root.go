@@ -124,7 +124,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range []*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.voteCommand(), c.ledgerCommand(), c.versionCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.voteCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
 	} {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
