@@ -75,11 +75,15 @@ func (n *node) changedFiles() []string {
 
 // watchFiles looks at the files of tables now and then.
 func (n *node) watchFiles(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
+	look := n.o.Hooks.Look
+	if look == nil {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		look = tick.C
+	}
 	for {
 		select {
-		case <-tick.C:
+		case <-look:
 			n.changedFiles()
 		case <-ctx.Done():
 			return
