@@ -130,7 +130,7 @@ var rooms = map[string][]string{
 	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "node", "node/audit", "node/build", "node/cli/man", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
 	"node/cli/man":          {},
 	"node/render":           {"engine", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},
-	"node/nodetest":         {"circuits", "node/peers", "protocols"},
+	"node/nodetest":         {"circuits", "node/failure", "node/peers", "protocols"},
 	"node/nodetest/testnet": {"engine", "node", "node/audit", "node/client", "node/config", "node/disk", "node/nodetest", "node/peers", "protocols"},
 	"node/audit":            {"engine", "protocols", "circuits", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers"},
 	"node/client":           {"engine", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},

@@ -3,11 +3,11 @@ package node
 import (
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"parley/engine"
 	"parley/node/config"
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/node/peers"
 )
 
@@ -91,7 +91,7 @@ func (n *node) warnings(r *Report, v *view) []string {
 	}
 	out = append(out, n.changedFiles()...)
 	if u := n.unloaded.Load(); u != nil {
-		warn("node.toml was not reloaded on %s: %s", u.at.UTC().Format(time.RFC3339), u.why)
+		warn("node.toml was not reloaded on %s: %s", failure.Time(u.at), u.why)
 	} else if read := n.toml.Load(); read != nil && read.change() != "" {
 		warn("node.toml %s: SIGHUP reloads it", read.change())
 	}

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"parley/node/failure"
 )
 
 // lookEvery is how often the files of tables are looked at: size and time alone, never what is in them.
@@ -37,7 +39,7 @@ func (s stamp) change() string {
 	case err != nil:
 		return "cannot be read any more"
 	case s.info == nil || !os.SameFile(s.info, now) || s.info.Size() != now.Size() || !s.info.ModTime().Equal(now.ModTime()):
-		return "changed on " + now.ModTime().UTC().Format(time.RFC3339)
+		return "changed on " + failure.Time(now.ModTime())
 	}
 	return ""
 }

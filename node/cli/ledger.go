@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -161,8 +160,8 @@ func (c *command) ledgerList(use, short string, filters bool) *cobra.Command {
 		flags.StringVar(&filter.Table, "table", "", "of this table")
 		flags.StringVar(&filter.Department, "department", "", "to which this department contributes; with --all, its entries")
 		flags.StringVar(&filter.Analyst, "analyst", "", "of this analyst: a peer id, or the end of one")
-		flags.StringVar(&since, "since", "", "not before this time: 2026-03-31, 2026-03-31T09:00:00Z, or 24h ago")
-		flags.StringVar(&until, "until", "", "before this time")
+		flags.StringVar(&since, "since", "", "not before this time, UTC: 2026-03-31, \"2026-03-31 09:00\", or 24h ago")
+		flags.StringVar(&until, "until", "", "before this time, UTC")
 		flags.StringVar(&filter.Text, "text", "", "with these words in the SQL or the reason")
 	}
 	flags.BoolVar(&all, "all", false, "every entry, not questions only")
@@ -199,9 +198,9 @@ func (c *command) listLedger(ctx context.Context, f sourceFlags, filter audit.Fi
 	case c.json:
 		return c.printJSON(map[string]any{"network": id, "queries": queries})
 	case all:
-		return c.print(render.Events(h.Events).String())
+		return c.print(render.Events(h.Events))
 	}
-	return c.print(render.Queries(queries, pinned != nil).String())
+	return c.print(render.Queries(queries, pinned != nil))
 }
 
 func (c *command) ledgerShow() *cobra.Command {
@@ -292,6 +291,7 @@ func (c *command) followLedger(ctx context.Context, f sourceFlags, all bool) err
 	}
 	c.progress.Finish()
 	c.progress.Note("following; Ctrl-C ends it")
+	var diary render.Diary
 	return audit.Follow(ctx, src, s, func(s *protocols.State, r *protocols.Record, refused error) error {
 		e := audit.EventOf(s, r, refused)
 		e.Time = audit.TimeOf(src, r)
@@ -302,7 +302,7 @@ func (c *command) followLedger(ctx context.Context, f sourceFlags, all bool) err
 			}
 			return c.print(string(line) + "\n")
 		}
-		return c.print(strings.Join(render.EventCells(e), "  ") + "\n")
+		return c.print(diary.Entry(e))
 	})
 }
 
@@ -322,13 +322,13 @@ cannot export.`,
 	return cmd
 }
 
-// parseWhen reads a point in time: RFC 3339, a day (its beginning, UTC), or how
-// long ago.
+// parseWhen reads a point in time: as it is printed, RFC 3339, a day (its beginning, UTC), or how long
+// ago.
 func parseWhen(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+	for _, layout := range []string{time.DateTime + " UTC", time.RFC3339, time.DateTime, "2006-01-02 15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
 			return t, nil
 		}

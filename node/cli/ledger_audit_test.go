@@ -355,6 +355,7 @@ func TestParseWhen(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"":                          {},
 		"2026-03-31":                time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC),
+		"2026-03-31 10:20:30 UTC":   time.Date(2026, 3, 31, 10, 20, 30, 0, time.UTC),
 		"2026-03-31 10:20":          time.Date(2026, 3, 31, 10, 20, 0, 0, time.UTC),
 		"2026-03-31T10:20:30+08:00": time.Date(2026, 3, 31, 2, 20, 30, 0, time.UTC),
 		"24h":                       now.Add(-24 * time.Hour),

@@ -29,6 +29,16 @@ type notice struct {
 	Error    *failure.Failure `json:"error,omitempty"`    // the node ends
 }
 
+// logTo is a log of lines, its times in UTC as everywhere.
+func logTo(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindTime {
+			a.Value = slog.TimeValue(a.Value.Time().UTC())
+		}
+		return a
+	}}))
+}
+
 func (c *command) nodeCommand() *cobra.Command {
 	var path, cache, lie string
 	var supervised, verbose bool
@@ -55,7 +65,7 @@ standard error.`,
 				if verbose {
 					level = slog.LevelDebug
 				}
-				o.Logger = slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level}))
+				o.Logger = logTo(c.errs, level)
 				// From here on it does not stop the node, as Main has it of every command.
 				signal.Ignore(syscall.SIGHUP)
 				reload := make(chan os.Signal, 1)

@@ -103,7 +103,7 @@ func (c *command) deliver(sql string, a *client.Answer, path string) error {
 		err = c.printJSON(render.AnswerOf(sql, a, path))
 	case c.csv:
 		if err = c.print(render.CSV(a.Result)); err == nil {
-			c.progress.Note("%s", render.Provenance(a, path))
+			c.progress.Note("%s", strings.TrimSuffix(render.Provenance(a, path), "\n"))
 		}
 	default:
 		err = render.WriteAnswer(c.out, a, path)

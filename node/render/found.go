@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-	"time"
 
 	"parley/node/audit"
 	"parley/node/failure"
@@ -19,10 +18,10 @@ func Found(f *audit.Found, pinned bool) string {
 		}
 		return text
 	}
-	var b strings.Builder
+	var b Page
 	line := func(name, text string) {
 		if text != "" {
-			fmt.Fprintf(&b, "%-12s %s\n", name, failure.Printable(text))
+			b.Add(name, "%s", text)
 		}
 	}
 	line("digest", f.Digest)
@@ -42,7 +41,7 @@ func Found(f *audit.Found, pinned bool) string {
 	line("question", strings.Join(strings.Fields(asked), " "))
 	line("epoch", f.Epoch)
 	if f.Block > 0 {
-		line("block", fmt.Sprintf("%d of %s", f.Block, f.Time.Format(time.RFC3339)))
+		line("block", fmt.Sprintf("%d of %s", f.Block, failure.Time(f.Time)))
 	}
 	if len(f.Entries) > 0 {
 		b.WriteString("\n" + Timeline(f.Entries))

@@ -45,7 +45,7 @@ func TestBeside(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	got = strings.Join(Beside(10, []string{"ours", "plain SQL"}, left, right), "\n")
-	want = "ours\n a\n---\n 1\nplain SQL\n b"
+	want = "ours\n a\n---\n 1\n\nplain SQL\n b"
 	if got != want {
 		t.Errorf("too wide: got\n%s\nwant\n%s", got, want)
 	}
@@ -60,8 +60,8 @@ func TestReleasedIsListed(t *testing.T) {
 			if released {
 				want = "released, " + state
 			}
-			list, show := Queries([]*audit.Query{q}, false).String(), Query(q, nil, false)
-			if !strings.Contains(list, "| "+want+" ") || !strings.Contains(show, " "+want+": why\n") {
+			list, show := Queries([]*audit.Query{q}, false), Query(q, nil, false)
+			if !strings.Contains(list, "  "+want+"\n") || !strings.Contains(show, " "+want+": why\n") {
 				t.Errorf("%s, released %v:\n%s\n%s", state, released, list, show)
 			}
 		}
