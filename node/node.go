@@ -268,7 +268,7 @@ func (n *node) openKeys(ctx context.Context) error {
 	if n.founding.genesis == nil && n.founding.first() == n.id.Key() {
 		cache := n.cacheDir()
 		keys.Dir = cache
-		n.waitFor("making the keys of the network's proofs, or reading them: a minute or two, the first time")
+		n.waitFor("making the keys of the network's proofs, or reading them: some minutes, the first time")
 		if keys.Keys, err = exchange.DevelopKeys(ctx, n.params, cache, n.o.Progress); err == nil {
 			keys.VerifyingKeys = keys.Keys.Verifying()
 			want.SetKeys(keys.Keys)

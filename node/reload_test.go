@@ -270,6 +270,9 @@ func TestReloadRefused(t *testing.T) {
 	mustAnswerAs(n, c, old)
 
 	edit(full)
+	if w, want := strings.Join(n.Report(0).Warnings, "\n"), fmt.Sprintf("kill -HUP %d has the node read it", os.Getpid()); !strings.Contains(w, want) {
+		t.Errorf("warned of %q, want %q", w, want)
+	}
 	signal <- syscall.SIGHUP
 	n.Eventually("the node is healthy again", func() bool { r := n.Report(0); return r.Healthy && r.Reason == "" })
 	mustAnswerAs(n, c, old)

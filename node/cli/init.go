@@ -92,9 +92,9 @@ func (c *command) initialise(dir string, f initial) error {
 
 // next is what whoever made an identity is told: what is for whom, and what comes next.
 func (f initial) next(peer, file, key string) string {
-	list, tables := "peers", "your tables, "
+	list, put := "peers", "Put in your tables, and the analysts who may ask, then run"
 	if f.auditor {
-		list, tables = "auditors", ""
+		list, put = "auditors", "Put in the analysts who may read the ledger here, if any, then run"
 	}
 	line, address := f.line(peer), ""
 	if strings.Contains(line, "/ADDRESS/") {
@@ -107,9 +107,9 @@ line      "%s",
 
 A node: send the line to the other members%s.
 All lines stand in every node.toml, yours among them: this one in %s.
-Put in %sand the analysts who may ask, then run
+%s
   parley node --config %s
-`, peer, key, file, line, address, list, tables, quoteWord(file))
+`, peer, key, file, line, address, list, put, quoteWord(file))
 	if f.auditor {
 		return text
 	}
