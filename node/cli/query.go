@@ -108,11 +108,23 @@ func (c *command) deliver(sql string, a *client.Answer, path string) error {
 	default:
 		err = render.WriteAnswer(c.out, a, path)
 	}
+	if err == nil {
+		c.adviseToPin(a.Verdict)
+	}
 	if err == nil && failed != nil {
 		failed.Write(c.errs)
 		err = exitStatus(failed.ExitStatus())
 	}
 	return err
+}
+
+// adviseToPin says, of a certificate that was compared with no description, how it is: on standard error, so that what reads the
+// answer need not.
+func (c *command) adviseToPin(v protocols.Verdict) {
+	if v.Reason == protocols.ReasonUnknownSigners {
+		c.progress.Note("note: nobody vouches for the signers. --network FILE pins them: the network.json that\n" +
+			"each node keeps in its data folder, from a department that you believe")
+	}
 }
 
 // ask asks one question and shows its steps. An error knows the question that it is about.
