@@ -144,18 +144,12 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 		return err
 	}
 	defer d.stop()
-	kept := f.dir != "" || f.keep // the certificates outlive the questions
-	if err = c.questions(ctx, d, sources, kept); err != nil && !f.keep {
-		return err
+	left := f.dir // what outlives the questions, the certificates too
+	if f.keep {
+		left = dir
 	}
-	if !c.json && err == nil {
-		left := f.dir
-		if f.keep {
-			left = dir
-		}
-		if err := c.print(demoNext(self(), left)); err != nil {
-			return err
-		}
+	if err := c.questions(ctx, d, sources, left); err != nil && !f.keep {
+		return err
 	}
 	if f.keep {
 		return c.stayUp(ctx, d)
@@ -220,8 +214,9 @@ type demoAnswer struct {
 	Error *failure.Failure `json:"error,omitempty"`
 }
 
-// questions asks all of the demo's questions, each compared with plain SQL over the pooled rows.
-func (c *command) questions(ctx context.Context, d *deployment, sources []source, kept bool) error {
+// questions asks all of the demo's questions, each compared with plain SQL over the pooled rows, and says what to try
+// next. What is in the folder left stays; "": nothing.
+func (c *command) questions(ctx context.Context, d *deployment, sources []source, left string) error {
 	client, err := c.connect(ctx, d)
 	if err != nil {
 		return err
@@ -235,7 +230,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 			}
 		}
 		path := ""
-		if kept {
+		if left != "" {
 			path = filepath.Join(d.Dir, fmt.Sprintf("certificate-%d", i+1))
 		}
 		answer, err := c.question(ctx, d, client, q.SQL, sources, path)
@@ -264,10 +259,13 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 			return err
 		}
 	}
-	if failed {
+	switch {
+	case failed:
 		return exitStatus(failure.StatusRefused)
+	case c.json:
+		return nil
 	}
-	return nil
+	return c.print(demoNext(self(), left))
 }
 
 // question asks one question and prints the answer beside plain SQL's.
