@@ -69,6 +69,7 @@ type node struct {
 	answers    chan machine.Delivery
 	deadlines  chan engine.Digest
 	wakes      chan func() error // what other goroutines want done by the loop
+	reloads    chan chan<- ReloadReply
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
@@ -122,7 +123,7 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 		debug.SetMemoryLimit(memoryTarget)
 	}
 	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan machine.Delivery), deadlines: make(chan engine.Digest),
-		wakes: make(chan func() error), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
+		wakes: make(chan func() error), reloads: make(chan chan<- ReloadReply), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
 	n.watches.of = map[engine.Digest]*machine.Stopwatch{}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)

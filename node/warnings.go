@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"parley/engine"
@@ -94,7 +93,7 @@ func (n *node) warnings(r *Report, v *view) []string {
 	if u := n.unloaded.Load(); u != nil {
 		warn("node.toml was not reloaded on %s: %s", failure.Time(u.at), u.why)
 	} else if read := n.toml.Load(); read != nil && read.change() != "" {
-		warn("node.toml %s: kill -HUP %d has the node read it", read.change(), os.Getpid())
+		warn("node.toml %s: parley node reload has the node read it", read.change())
 	}
 	if d := r.Disk; d.Size > 0 && (d.Free < leastFree || d.Free < d.Size/leastFreeShare) {
 		warn("%.1f GB are free on the disk: when it is full the node stops", float64(d.Free)/1e9)

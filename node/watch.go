@@ -58,7 +58,7 @@ func (n *node) changedFiles() []string {
 	for _, t := range n.tables.all() {
 		for _, f := range n.tables.filesOf(t) {
 			if change := f.change(); change != "" {
-				now[f.path] = fmt.Sprintf("table %s: %s %s; answers are over the rows as registered, until SIGHUP or a restart registers the file anew",
+				now[f.path] = fmt.Sprintf("table %s: %s %s; answers are over the rows as registered, until parley node reload (or SIGHUP) registers the file anew",
 					t.name, f.path, change)
 				out = append(out, now[f.path])
 			}

@@ -45,7 +45,7 @@ func (c *command) nodeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "node --config node.toml",
 		Short: "run one department's node",
-		Long: `Runs a department's node until it is interrupted. SIGHUP has it read node.toml again: tables and their files,
+		Long: `Runs a department's node until it is interrupted. SIGHUP, or parley node reload, has it read node.toml again: tables and their files,
 analysts, deadline and retention take effect, and an error changes nothing; its log says which. It answers only the
 analysts that node.toml lists: purposes, approvals and budgets are not enforced yet. Once it accepts connections, and once more when its epoch is formed, it
 prints its status as one line of JSON on standard output and into status.json in its folder; its log goes to
@@ -88,7 +88,7 @@ standard error.`,
 	cmd.Flags().BoolVar(&supervised, "supervised", false, "report to the parent process, and end with it")
 	addLie(cmd, &lie)
 	cobra.CheckErr(cmd.Flags().MarkHidden("supervised"))
-	cmd.AddCommand(c.statusCommand())
+	cmd.AddCommand(c.statusCommand(), c.reloadCommand())
 	return cmd
 }
 

@@ -52,8 +52,8 @@ auditors = [
 # left long ago could show this node another ledger.
 # trust = "BLOCK:HASH"
 
-# Who may ask: the peer ids of analysts. Nobody else is answered. A running node reads this file again on SIGHUP
-# (kill -HUP and its process id), and its log says what has changed.
+# Who may ask: the peer ids of analysts. Nobody else is answered. parley node reload has a running node read this file
+# again, and says what has changed.
 analysts = [
 #  "12D3KooW...",
 ]

@@ -196,7 +196,7 @@ func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Id
 }
 
 // admission is how a node comes to answer somebody.
-const admission = "it goes into analysts of the node's node.toml, which SIGHUP has it read"
+const admission = "it goes into analysts of the node's node.toml, and parley node reload has it read"
 
 // unavailable is a node that cannot be asked.
 func unavailable(format string, args ...any) error {
