@@ -31,6 +31,7 @@ func (f *sourceFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.identity, "identity", "", "with --node: an analyst's identity, or that of a member whose node does not run")
 	flags.StringVar(&f.dir, "dir", "", "the folder of a stopped node, or of a demo")
 	flags.StringVar(&f.network, "network", "", "the pinned network description; what the node or the folder says otherwise")
+	exclude(flags, "node", "dir")
 }
 
 func (c *command) ledgerCommand() *cobra.Command {

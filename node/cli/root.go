@@ -175,13 +175,25 @@ func environmentOf(f *pflag.Flag) string {
 	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }
 
-// fromEnvironment sets the flags that were not given from their variables. A flag that may be repeated takes several
-// values separated by ";".
+// insteadOf annotates a flag with the one in whose place it is given.
+const insteadOf = "instead of"
+
+// exclude says of two flags that each is given in place of the other.
+func exclude(flags *pflag.FlagSet, a, b string) {
+	cobra.CheckErr(flags.SetAnnotation(a, insteadOf, []string{b}))
+	cobra.CheckErr(flags.SetAnnotation(b, insteadOf, []string{a}))
+}
+
+// fromEnvironment sets the flags that were not given from their variables, unless one was given that stands in their place. A
+// flag that may be repeated takes several values separated by ";".
 func fromEnvironment(cmd *cobra.Command) error {
 	var failed error
+	given := map[string]bool{}
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { given[f.Name] = f.Changed })
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		value, found := os.LookupEnv(environmentOf(f))
-		if f.Changed || !found || f.Name == "help" || failed != nil {
+		replaced := slices.ContainsFunc(f.Annotations[insteadOf], func(other string) bool { return given[other] })
+		if f.Changed || replaced || !found || f.Name == "help" || failed != nil {
 			return
 		}
 		values := []string{value}
