@@ -112,8 +112,11 @@ const roundMark = "/* of question "
 // RoundMark is what the text of each round of a question begins with: a comment that names the
 // question by its digest.
 func RoundMark(question string) string {
-	return roundMark + Hash("parley question 1", []byte(question)).String() + " */ "
+	return roundMark + QuestionDigest(question).String() + " */ "
 }
+
+// QuestionDigest names a question of several rounds by its text.
+func QuestionDigest(question string) Digest { return Hash("parley question 1", []byte(question)) }
 
 // IsRound reports whether a text says that it is a round of some question.
 func IsRound(sql string) bool { return strings.HasPrefix(sql, roundMark) }

@@ -25,8 +25,18 @@ func TestSaysWhatItWaitsFor(t *testing.T) {
 	other := n.Nodes[1-first]
 	var hang atomic.Bool
 	hang.Store(true)
+	making := make(chan string, 1) // what the first department's status says while it makes keys
 	n.Options = func(department int, o *node.Options) {
 		if department == first {
+			o.Progress = func(step string, _, _ int) {
+				var r node.Report
+				if strings.HasSuffix(step, "keys, tiny") && node.CallControl(t.Context(), n.Nodes[first].Config.Dir, "GET", "/status", nil, &r) == nil {
+					select {
+					case making <- r.Reason:
+					default:
+					}
+				}
+			}
 			return
 		}
 		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
@@ -59,6 +69,9 @@ func TestSaysWhatItWaitsFor(t *testing.T) {
 		})
 	}
 	n.Start(first)
+	if got := <-making; !strings.HasPrefix(got, "making the keys of the network's proofs") {
+		t.Errorf("while it makes keys: %q", got)
+	}
 	says("the network is not founded yet: 1 of its 2 members are here", "waiting for "+other.Identity.Peer())
 	n.Start(1 - first)
 	says("epoch 1 is being formed: waiting for " + other.Config.Name)

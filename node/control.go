@@ -57,6 +57,7 @@ func (n *node) openControl(context.Context) error {
 		}
 	})
 	door.HandleFunc("POST /vote", n.serveVote)
+	door.HandleFunc("POST /reload", n.serveReload)
 	address, err := n.serveHTTP("127.0.0.1:0", withToken(file.Token, door))
 	if err != nil {
 		return err

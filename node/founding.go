@@ -48,9 +48,10 @@ func newFounding(cfg config.Config, self protocols.Key) (*founding, error) {
 		field string
 		texts []string
 		keys  *[]protocols.Key
-	}{{"peers", cfg.Peers, &m.departments}, {"auditors", cfg.Auditors, &m.auditors}} {
+		own   bool // the list that this node's own line belongs to
+	}{{"peers", cfg.Peers, &m.departments, !cfg.Auditor}, {"auditors", cfg.Auditors, &m.auditors, cfg.Auditor}} {
 		for i, text := range list.texts {
-			if err := m.addMember(text, list.keys); err != nil {
+			if err := m.addMember(text, list.keys, list.own); err != nil {
 				return nil, cfg.EntryFault(list.field, i, err)
 			}
 		}
@@ -71,7 +72,7 @@ func newFounding(cfg config.Config, self protocols.Key) (*founding, error) {
 		return nil, cfg.Fault("peers", fmt.Errorf("peers: %d departments and %d auditors are over the limits of %d and %d",
 			len(m.departments), len(m.auditors), protocols.MaxDepartments, protocols.MaxAuditors))
 	}
-	switch others := len(cfg.Peers) + len(cfg.Auditors); {
+	switch others := len(m.peers); {
 	case cfg.Alone && others > 0:
 		return nil, cfg.Fault("alone", errors.New("alone = true, and there are peers or auditors: it is for a network of this one department"))
 	case !cfg.Alone && m.genesis == nil && others == 0:
@@ -81,7 +82,9 @@ func newFounding(cfg config.Config, self protocols.Key) (*founding, error) {
 	return m, nil
 }
 
-func (m *founding) addMember(text string, keys *[]protocols.Key) error {
+// addMember adds an entry of a list of members. This node's own is passed over in the list of its role, so that the same
+// lines can stand in every node.toml.
+func (m *founding) addMember(text string, keys *[]protocols.Key, own bool) error {
 	info, err := peers.ParseAddress(text)
 	if err != nil {
 		return fmt.Errorf("%q: %w", text, err)
@@ -90,8 +93,11 @@ func (m *founding) addMember(text string, keys *[]protocols.Key) error {
 	if err != nil {
 		return err
 	}
-	if key == m.self {
-		return errors.New("this node's own identity: the list is of the others")
+	switch {
+	case key == m.self && own:
+		return nil
+	case key == m.self:
+		return errors.New("this node's own identity, in the list of the other role: role says which it is")
 	}
 	if !m.roles.Set(info.ID, peers.Member) {
 		return fmt.Errorf("%s is named a second time", info.ID)

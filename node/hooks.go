@@ -1,6 +1,8 @@
 package node
 
 import (
+	"time"
+
 	"parley/circuits"
 	"parley/node/exchange"
 	"parley/protocols"
@@ -12,7 +14,9 @@ type Hooks struct {
 	// Parameters gives a set by its name: exchange.Parameters, but in tests.
 	Parameters func(name string) (circuits.Params, error)
 	// Machine may stand before a machine that the node starts.
-	Machine   func(protocols.Machine, *protocols.Department) protocols.Machine
+	Machine func(protocols.Machine, *protocols.Department) protocols.Machine
+	// Look is when the files of tables are looked at: every lookEvery, but in tests.
+	Look      <-chan time.Time
 	transport func(*node) error
 }
 

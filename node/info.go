@@ -106,6 +106,38 @@ func (n *node) gatherReports(ctx context.Context, query engine.Digest) exchange.
 	return out
 }
 
+// keep stays connected to a member, greets it each time, and says when it is gone.
+func (n *node) keep(info peer.AddrInfo) {
+	connected := false // Keep's own goroutine calls, and nobody else
+	n.transport.Keep(info, func(up bool, err error) {
+		switch {
+		case up:
+			n.transport.Go(func(ctx context.Context) { n.greet(ctx, info.ID) })
+		case errors.Is(err, peers.ErrCutOff):
+			n.cutOff(info.ID)
+		default:
+			n.letIn(info.ID)
+			if connected {
+				n.log.Warn("not connected any more", "department", n.nameOf(info.ID), "peer", info.ID.String(), "error", err.Error())
+			}
+		}
+		if !up {
+			n.log.Debug("a department is not connected", "peer", info.ID.String(), "error", err)
+		}
+		connected = up
+	})
+}
+
+// nameOf is a member's name on the ledger, as far as this node knows it.
+func (n *node) nameOf(p peer.ID) string {
+	for _, m := range n.view.Load().members {
+		if peers.IDOf(m.Key) == p {
+			return m.report.Name
+		}
+	}
+	return ""
+}
+
 // greet compares networks with a member that has just been reached: a
 // configuration that differs shows here rather than in silence.
 //

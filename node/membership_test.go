@@ -166,8 +166,11 @@ func TestControl(t *testing.T) {
 	if err := json.Unmarshal(raw, &file); err != nil {
 		t.Fatal(err)
 	}
-	for _, token := range []string{"", "Bearer ", "Bearer " + strings.Repeat("0", 64)} {
+	for i, token := range []string{"", "Bearer ", "Bearer " + strings.Repeat("0", 64), "", "Bearer " + strings.Repeat("0", 64)} {
 		q, _ := http.NewRequest(http.MethodGet, "http://"+file.Address+"/status", nil)
+		if i >= 3 {
+			q, _ = http.NewRequest(http.MethodPost, "http://"+file.Address+"/reload", nil)
+		}
 		q.Header.Set("Authorization", token)
 		reply, err := http.DefaultClient.Do(q)
 		if err != nil {

@@ -261,7 +261,7 @@ func TestRefusedStarts(t *testing.T) {
 	}{
 		"name":       {func(c *config.Config) { c.Name = "" }, "name"},
 		"peers":      {func(c *config.Config) { c.Peers = []string{"/ip4/127.0.0.1/tcp/1"} }, "peers: entry 1"},
-		"self":       {func(c *config.Config) { c.Peers = []string{"/p2p/" + n.Nodes[0].Identity.Peer()} }, "own identity"},
+		"self":       {func(c *config.Config) { c.Auditors = []string{"/p2p/" + n.Nodes[0].Identity.Peer()} }, "own identity"},
 		"analyst":    {func(c *config.Config) { c.Analysts = []string{"nobody"} }, "analysts: entry 1"},
 		"both":       {func(c *config.Config) { c.Analysts = []string{n.Nodes[1].Identity.Peer()} }, "is a department"},
 		"identity":   {func(c *config.Config) { c.Identity = filepath.Join(c.Dir, "none") }, "parley init"},

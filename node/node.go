@@ -69,6 +69,7 @@ type node struct {
 	answers    chan machine.Delivery
 	deadlines  chan engine.Digest
 	wakes      chan func() error // what other goroutines want done by the loop
+	reloads    chan chan<- ReloadReply
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
@@ -122,7 +123,7 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 		debug.SetMemoryLimit(memoryTarget)
 	}
 	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan machine.Delivery), deadlines: make(chan engine.Digest),
-		wakes: make(chan func() error), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
+		wakes: make(chan func() error), reloads: make(chan chan<- ReloadReply), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
 	n.watches.of = map[engine.Digest]*machine.Stopwatch{}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
@@ -232,18 +233,7 @@ func (n *node) openTransport(context.Context) error {
 		Report: func(query engine.Digest) machine.Report { r, _ := n.reportOf(query); return r }})
 	t.Go(n.tellWaiting)
 	for _, info := range n.founding.peers {
-		n.transport.Keep(info, func(up bool, err error) {
-			if errors.Is(err, peers.ErrCutOff) {
-				n.cutOff(info.ID)
-			} else if !up {
-				n.letIn(info.ID)
-			}
-			if !up {
-				n.log.Debug("a department is not connected", "peer", info.ID.String(), "error", err)
-				return
-			}
-			n.transport.Go(func(ctx context.Context) { n.greet(ctx, info.ID) })
-		})
+		n.keep(info)
 	}
 	n.log.Info("listening", "addresses", t.Addresses(), "peer", n.id.Peer())
 	if n.o.Listening != nil {
@@ -279,6 +269,7 @@ func (n *node) openKeys(ctx context.Context) error {
 	if n.founding.genesis == nil && n.founding.first() == n.id.Key() {
 		cache := n.cacheDir()
 		keys.Dir = cache
+		n.waitFor("making the keys of the network's proofs, or reading them: some minutes, the first time")
 		if keys.Keys, err = exchange.DevelopKeys(ctx, n.params, cache, n.o.Progress); err == nil {
 			keys.VerifyingKeys = keys.Keys.Verifying()
 			want.SetKeys(keys.Keys)
@@ -384,7 +375,7 @@ func (n *node) awaitFounding(ctx context.Context, source *exchange.KeySource) (e
 	if n.o.Progress != nil {
 		n.o.Progress("waiting for the keys of the first department", 0, 0)
 	}
-	n.waitFor("waiting for the first department, %s, to found the network", peers.PeerOf(n.founding.first()))
+	n.waitFor("waiting for the first department, %s, to found the network: it makes the keys of the proofs before", peers.PeerOf(n.founding.first()))
 	for {
 		founded, err := source.Founding(ctx)
 		if err == nil {

@@ -23,6 +23,7 @@ func TestLostQuorum(t *testing.T) {
 	c := n.Dial(0)
 	n.MustAnswer(c)
 	n.Stop(2)
+	n.Logged(0, `msg="not connected any more" department=c`)
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

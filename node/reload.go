@@ -1,9 +1,11 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -30,30 +32,65 @@ func (r *reloaded) discard() {
 	}
 }
 
-// followReloads reads node.toml again whenever the operator asks for it (Options.Reload).
+// ReloadReply is what has become of a reload that was asked for through the operator's door.
+type ReloadReply struct {
+	Changed []string `json:"changed"` // sentences; none: nothing differs
+	Reading bool     `json:"reading"` // it takes longer than a request may: the log will say
+	Error   string   `json:"error,omitempty"`
+	Hint    string   `json:"hint,omitempty"`
+}
+
+// followReloads reads node.toml again whenever the operator asks for it, by a signal (Options.Reload) or through the door.
 func (n *node) followReloads(ctx context.Context) {
 	for {
+		var told chan<- ReloadReply // nil: a signal, which nobody waits for
 		select {
 		case <-n.o.Reload:
-			changed, err := n.reload(ctx)
-			if ctx.Err() != nil {
-				return
-			}
-			if err != nil {
-				f := failure.Of(err)
-				n.unloaded.Store(&unloaded{time.Now(), f.Error()})
-				n.log.Error("node.toml is not reloaded, and nothing has changed", "why", f.Error(), "do", f.Hint)
-				continue
-			}
-			n.unloaded.Store(nil)
-			if len(changed) == 0 {
-				changed = []string{"nothing"}
-			}
-			n.log.Info("node.toml is reloaded", "changed", strings.Join(changed, "; "))
+		case told = <-n.reloads:
 		case <-ctx.Done():
 			return
 		}
+		changed, err := n.reload(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		reply := ReloadReply{Changed: changed}
+		if err != nil {
+			f := failure.Of(err)
+			reply = ReloadReply{Error: f.Error(), Hint: f.Hint}
+			n.unloaded.Store(&unloaded{time.Now(), f.Error()})
+			n.log.Error("node.toml is not reloaded, and nothing has changed", "why", f.Error(), "do", f.Hint)
+		} else {
+			n.unloaded.Store(nil)
+			n.log.Info("node.toml is reloaded", "changed", cmp.Or(strings.Join(changed, "; "), "nothing"))
+		}
+		if told != nil {
+			told <- reply // it has room for one
+		}
 	}
+}
+
+// serveReload answers what a reload has changed, or why it has changed nothing.
+func (n *node) serveReload(w http.ResponseWriter, r *http.Request) {
+	if !n.up.Load() {
+		http.Error(w, "the node reloads nothing yet: "+n.waiting(), http.StatusServiceUnavailable)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), ControlTimeout*4/5)
+	defer cancel()
+	told := make(chan ReloadReply, 1)
+	reply := ReloadReply{Reading: true}
+	select {
+	case n.reloads <- told:
+		select {
+		case reply = <-told:
+		case <-ctx.Done():
+		}
+	case <-ctx.Done():
+		http.Error(w, "the node is reading its node.toml already: its log will say what has changed", http.StatusServiceUnavailable)
+		return
+	}
+	answerJSON200(w, reply)
 }
 
 // unloaded is why the last reload changed nothing.

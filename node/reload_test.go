@@ -3,6 +3,7 @@ package node_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -227,6 +228,98 @@ func TestReloadDuringQuestion(t *testing.T) {
 		t.Errorf("the earlier question is answered with %s, want %s; the later one with %s", got, old, testnet.ResultText(fresh))
 	}
 	n.Logged(0, "an earlier version of a table is not needed any more")
+}
+
+// TestReloadRefused: a table that the ledger does not take after a reload, since those that were taken out of node.toml still
+// stand there, is said in the log and the status; the tables before go on answering, and setting it back mends it.
+func TestReloadRefused(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a network with as many tables as a department may have")
+	}
+	t.Parallel()
+	n := testnet.New(t, 1)
+	edit, signal := fromFile(n)
+	full := func(f *config.File) {
+		for i := range protocols.MaxTables - 1 {
+			f.Tables = append(f.Tables, config.FileTable{Name: fmt.Sprintf("t%d", i), Files: []string{"one.csv"}})
+		}
+	}
+	nodetest.Check(t, os.WriteFile(filepath.Join(n.Nodes[0].Config.Dir, "one.csv"), []byte("x\n1\n"), 0o600))
+	edit(full)
+	var err error
+	n.Nodes[0].Config, err = config.Load(n.Nodes[0].Config.Path)
+	nodetest.Check(t, err)
+	n.StartAll()
+	c := n.Dial(0)
+	old := testnet.ResultText(n.MustAnswer(c))
+
+	edit(func(f *config.File) {
+		full(f)
+		f.Tables[len(f.Tables)-1].Name = "extra"
+	})
+	mark := len(n.Nodes[0].Log.String())
+	signal <- syscall.SIGHUP
+	last(n, mark, "table extra is new")
+	line := last(n, mark, "the ledger does not take a table")
+	if !strings.Contains(line, "registering the table extra was refused") || !strings.Contains(line, "it may have no more") {
+		t.Errorf("the log says %s", line)
+	}
+	if r := n.Report(0); r.Healthy || !strings.Contains(r.Reason, "the version before is answered from; change the table or its columns, and reload") {
+		t.Errorf("the status says %v, %q", r.Healthy, r.Reason)
+	}
+	mustAnswerAs(n, c, old)
+
+	edit(full)
+	if w := strings.Join(n.Report(0).Warnings, "\n"); !strings.Contains(w, "parley node reload has the node read it") {
+		t.Errorf("warned of %q", w)
+	}
+	// Through the operator's door this time, which says what the log says.
+	door := func() (r node.ReloadReply) {
+		nodetest.Check(t, node.CallControl(t.Context(), n.Nodes[0].Config.Dir, "POST", "/reload", nil, &r))
+		return r
+	}
+	if r := door(); r.Error != "" || len(r.Changed) != 2 || !strings.Contains(r.Changed[0]+r.Changed[1], "table extra is gone") {
+		t.Errorf("%+v", r)
+	}
+	if r := door(); r.Error != "" || len(r.Changed) != 0 || r.Reading {
+		t.Errorf("a second time: %+v", r)
+	}
+	edit(func(f *config.File) { full(f); f.Role = "king" })
+	if r := door(); !strings.Contains(r.Error, "node.toml:") || !strings.Contains(r.Error, "role = ") || r.Changed != nil {
+		t.Errorf("of an error: %+v", r)
+	}
+	edit(full)
+	if r := door(); r.Error != "" {
+		t.Errorf("mended: %+v", r)
+	}
+	n.Eventually("the node is healthy again", func() bool { r := n.Report(0); return r.Healthy && r.Reason == "" })
+	mustAnswerAs(n, c, old)
+}
+
+// TestChangedFileIsNoticed: a table's file that changes, or is gone, is said in the log, once, when the files are looked at next,
+// without a question or a look at the status.
+func TestChangedFileIsNoticed(t *testing.T) {
+	t.Parallel()
+	n := testnet.New(t, 1)
+	look := make(chan time.Time)
+	n.Options = func(_ int, o *node.Options) { o.Hooks.Look = look }
+	n.Start(0)
+	const changed = "a table's file has changed"
+	said := func(times int, text string) {
+		t.Helper()
+		for range 3 { // the third is taken when the second has been looked at
+			look <- time.Now()
+		}
+		if log := n.Nodes[0].Log.String(); strings.Count(log, changed) != times || !strings.Contains(log, text) {
+			t.Errorf("not %d times, or without %q:\n%s", times, text, log)
+		}
+	}
+	said(0, "")
+	people := n.Nodes[0].Config.Tables[0].Files[0]
+	testnet.WriteCSV(t, people, 1)
+	said(1, "people.csv changed on 2")
+	nodetest.Check(t, os.Remove(people))
+	said(2, "people.csv cannot be read any more")
 }
 
 // changed is what a report says of files.

@@ -3,7 +3,9 @@ package node
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +53,8 @@ table = [
 		"listen":       {strings.Replace(text, `"/ip4/127.0.0.1/tcp/0"`, `"/ip4/127.0.0.1/udp/0"`, 1), 3, "cannot listen on"},
 		"identity":     {strings.Replace(text, "own.key", "none.key", 1), 4, "parley init"},
 		"peer":         {strings.Replace(text, "/p2p/"+other, "", 1), 6, "peers: entry 1: "},
-		"self":         {strings.Replace(text, other, id.Peer(), 1), 6, "own identity"},
+		"self":         {"auditors = [\"/p2p/" + id.Peer() + "\"]\n" + text, 1, "in the list of the other role"},
+		"only itself":  {strings.Replace(text, other, id.Peer(), 1), 5, "no other department is named"},
 		"twice":        {strings.Replace(text, "\",\n]", "\",\n  \"/p2p/"+other+"\"\n]", 1), 7, "is named a second time"},
 		"an auditor":   {"auditors = [\"/p2p/" + other + "\"]\n" + text, 1, "auditors: entry 1: "},
 		"analyst":      {analyst(`"nobody"`), 10, "analysts: entry 1: "},
@@ -80,5 +83,40 @@ table = [
 				t.Errorf("%s:%d, status %d: %s; want line %d, %q", f.File, f.Line, f.ExitStatus(), f.Message, c.line, c.says)
 			}
 		})
+	}
+}
+
+// TestSameLinesEverywhere: members that all have the same lines in node.toml, their own among them, found the same network as
+// those that name the others alone.
+func TestSameLinesEverywhere(t *testing.T) {
+	var ids []peers.Identity
+	var lines []string
+	for i := range 4 {
+		ids = append(ids, nodetest.Identity(t))
+		lines = append(lines, fmt.Sprintf("/ip4/127.0.0.1/tcp/%d/p2p/%s", i+1, ids[i].Peer()))
+	}
+	for i, id := range ids {
+		cfg := config.Config{Dir: t.TempDir(), Auditor: i == 3, Peers: lines[:3], Auditors: lines[3:]}
+		all, err := newFounding(cfg, id.Key())
+		nodetest.Check(t, err)
+		if i == 3 {
+			cfg.Auditors = nil
+		} else {
+			cfg.Peers = append(slices.Clone(lines[:i]), lines[i+1:3]...)
+		}
+		others, err := newFounding(cfg, id.Key())
+		nodetest.Check(t, err)
+		if !slices.Equal(all.departments, others.departments) || !slices.Equal(all.auditors, others.auditors) || len(all.peers) != 3 || len(others.peers) != 3 {
+			t.Errorf("node %d: %d, %d and %d others with all lines, %d, %d and %d without its own", i,
+				len(all.departments), len(all.auditors), len(all.peers), len(others.departments), len(others.auditors), len(others.peers))
+		}
+		if cfg.Auditor = !cfg.Auditor; i < 3 {
+			cfg.Peers = lines[:3]
+		} else {
+			cfg.Auditors = lines[3:]
+		}
+		if _, err := newFounding(cfg, id.Key()); err == nil || !strings.Contains(err.Error(), "in the list of the other role") {
+			t.Errorf("node %d of another role than its lists say: %v", i, err)
+		}
 	}
 }

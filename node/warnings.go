@@ -3,11 +3,11 @@ package node
 import (
 	"fmt"
 	"path/filepath"
-	"time"
 
 	"parley/engine"
 	"parley/node/config"
 	"parley/node/disk"
+	"parley/node/failure"
 	"parley/node/peers"
 )
 
@@ -91,9 +91,9 @@ func (n *node) warnings(r *Report, v *view) []string {
 	}
 	out = append(out, n.changedFiles()...)
 	if u := n.unloaded.Load(); u != nil {
-		warn("node.toml was not reloaded on %s: %s", u.at.UTC().Format(time.RFC3339), u.why)
+		warn("node.toml was not reloaded on %s: %s", failure.Time(u.at), u.why)
 	} else if read := n.toml.Load(); read != nil && read.change() != "" {
-		warn("node.toml %s: SIGHUP reloads it", read.change())
+		warn("node.toml %s: parley node reload has the node read it", read.change())
 	}
 	if d := r.Disk; d.Size > 0 && (d.Free < leastFree || d.Free < d.Size/leastFreeShare) {
 		warn("%.1f GB are free on the disk: when it is full the node stops", float64(d.Free)/1e9)

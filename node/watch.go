@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"parley/node/failure"
 )
 
 // lookEvery is how often the files of tables are looked at: size and time alone, never what is in them.
@@ -37,7 +39,7 @@ func (s stamp) change() string {
 	case err != nil:
 		return "cannot be read any more"
 	case s.info == nil || !os.SameFile(s.info, now) || s.info.Size() != now.Size() || !s.info.ModTime().Equal(now.ModTime()):
-		return "changed on " + now.ModTime().UTC().Format(time.RFC3339)
+		return "changed on " + failure.Time(now.ModTime())
 	}
 	return ""
 }
@@ -56,7 +58,7 @@ func (n *node) changedFiles() []string {
 	for _, t := range n.tables.all() {
 		for _, f := range n.tables.filesOf(t) {
 			if change := f.change(); change != "" {
-				now[f.path] = fmt.Sprintf("table %s: %s %s; answers are over the rows as registered, until SIGHUP or a restart registers the file anew",
+				now[f.path] = fmt.Sprintf("table %s: %s %s; answers are over the rows as registered, until parley node reload (or SIGHUP) registers the file anew",
 					t.name, f.path, change)
 				out = append(out, now[f.path])
 			}
@@ -75,11 +77,15 @@ func (n *node) changedFiles() []string {
 
 // watchFiles looks at the files of tables now and then.
 func (n *node) watchFiles(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
+	look := n.o.Hooks.Look
+	if look == nil {
+		tick := time.NewTicker(lookEvery)
+		defer tick.Stop()
+		look = tick.C
+	}
 	for {
 		select {
-		case <-tick.C:
+		case <-look:
 			n.changedFiles()
 		case <-ctx.Done():
 			return

@@ -119,7 +119,7 @@ func (m *Analyst) fill() error {
 		Ciphertexts: uint32(plan.Ciphertexts()), DeadlineSeconds: m.a.DeadlineSeconds}
 	m.ask.Question, m.ask.Round = m.a.Question, uint32(m.a.Round)
 	for _, r := range plan.Registrations {
-		m.ask.Registrations = append(m.ask.Registrations, registrationDigest(r))
+		m.ask.Registrations = append(m.ask.Registrations, RegistrationDigest(r))
 	}
 	if err := m.ask.checkRound(); err != nil {
 		return &engine.Error{Code: engine.CodeSyntax, Message: err.Error()}

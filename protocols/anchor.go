@@ -60,7 +60,7 @@ func (c *Certificate) checkAnchor(receipts ReceiptChecker, st *State, q *QuerySt
 		return Anchoring{}, fmt.Errorf("anchor: %w", err)
 	}
 	if q.Phase != PhaseDone || q.Certificate != c.Digest() {
-		return Anchoring{}, errors.New("anchor: the analyst's word is about another certificate")
+		return Anchoring{}, errors.New("anchor: this is not, byte for byte, the certificate that the analyst named on the ledger")
 	}
 	return c.Anchor.check(receipts, st.ID(), st.ValidatorsAt(c.Anchor.Block))
 }

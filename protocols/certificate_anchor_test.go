@@ -136,7 +136,7 @@ func TestAnchors(t *testing.T) {
 			a.Entry = protocols.Sign(w.network.ID(), w.departments()[0].key, body)
 			a.Receipt = w.ledger.sign(a.Block, 1, a.Entry.Marshal(), w.network.Validators())
 		}},
-		{"a done of another certificate", "another certificate", func(a *protocols.Anchor) {
+		{"a done of another certificate", "not, byte for byte, the certificate", func(a *protocols.Anchor) {
 			body, err := a.Entry.Open()
 			done, ok := body.(*protocols.Done)
 			if err != nil || !ok {

@@ -153,7 +153,7 @@ func goldenNames(t *testing.T, c *court) {
 		"epoch-id":             epochID(c.id, digestOf("beacon"), 5),
 		"epoch-digest":         epochDigest(c.id, epoch),
 		"contributions-digest": contributionsDigest(digestOf("query"), [][]engine.Digest{{digestOf(1)}, {digestOf(2), digestOf(3)}}),
-		"registration-digest":  registrationDigest(courtTable("a", 3)),
+		"registration-digest":  RegistrationDigest(courtTable("a", 3)),
 		"blob-digest":          BlobDigest([]byte{1, 2, 3}),
 		"membership":           c.state.members.transcript,
 		"epoch-transcript":     epoch.Transcript,

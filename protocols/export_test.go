@@ -35,7 +35,6 @@ func BodyLimit(kind EntryKind) int { return kind.bodyLimit() }
 
 // The names of a table's version and of a query's contributions.
 var (
-	RegistrationDigest  = registrationDigest
 	ContributionsDigest = contributionsDigest
 )
 

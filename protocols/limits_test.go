@@ -182,7 +182,7 @@ func TestCatalogueShare(t *testing.T) {
 	c.form()
 	// A version that a query uses is kept, and counts.
 	ask := c.question(1)
-	ask.Departments, ask.Registrations = []string{"a"}, []engine.Digest{registrationDigest(wideTable("a", "t0", 2, wide))}
+	ask.Departments, ask.Registrations = []string{"a"}, []engine.Digest{RegistrationDigest(wideTable("a", "t0", 2, wide))}
 	c.must(c.analyst, ask)
 	c.code(c.keys[0], &Register{Registration: wideTable("a", "t0", 3, wide)}, "too-many")
 	c.must(c.keys[0], &Register{Registration: namedTable("a", "t1", 2)})

@@ -144,7 +144,7 @@ func (c *court) form() *EpochState {
 // question is an Ask of a and b.
 func (c *court) question(nonce byte) *Ask {
 	return &Ask{SQL: "SELECT count(*) FROM heart", Epoch: c.state.Epoch().Digest, Departments: []string{"a", "b"},
-		Registrations: []engine.Digest{registrationDigest(courtTable("a", 1)), registrationDigest(courtTable("b", 1))},
+		Registrations: []engine.Digest{RegistrationDigest(courtTable("a", 1)), RegistrationDigest(courtTable("b", 1))},
 		Plan:          digestOf("plan"), Ciphertexts: 2, AnalystKey: digestOf("key"), Nonce: [32]byte{nonce}, DeadlineSeconds: 60}
 }
 

@@ -73,11 +73,21 @@ func isSequence(b []byte) bool {
 // ReasonSealedRounds is why a sequence without openings is not verified.
 const ReasonSealedRounds = "the rounds are sealed: without their openings nobody can tell that they belong together"
 
+// SequenceDigest names a question's sequence by its text and by the digests of its rounds'
+// certificates: whoever has the ledger can tell it.
+func SequenceDigest(sql string, rounds []engine.Digest) engine.Digest {
+	parts := [][]byte{[]byte(sql)}
+	for i := range rounds {
+		parts = append(parts, rounds[i][:])
+	}
+	return engine.Hash("parley sequence 1", parts...)
+}
+
 // verifySequence verifies every round's certificate, and that the rounds lead from the
 // question to the answer.
 func (v *Verifier) verifySequence(c *Sequence) (Verdict, error) {
 	out := Verdict{Question: c.SQL}
-	var names [][]byte
+	var rounds []engine.Digest
 	for i, raw := range c.Certificates {
 		one, err := v.Verify(raw)
 		if err == nil && one.Question != "" {
@@ -86,11 +96,11 @@ func (v *Verifier) verifySequence(c *Sequence) (Verdict, error) {
 		if err != nil {
 			return Verdict{}, fmt.Errorf("round %d: %w", i+1, err)
 		}
-		names = append(names, one.Certificate[:])
+		rounds = append(rounds, one.Certificate)
 		out.Rounds = append(out.Rounds, one)
 	}
 	last := out.Rounds[len(out.Rounds)-1]
-	out.Certificate = engine.Hash("parley sequence 1", append([][]byte{[]byte(c.SQL)}, names...)...)
+	out.Certificate = SequenceDigest(c.SQL, rounds)
 	out.Parameters, out.Network, out.Query, out.Analyst = last.Parameters, last.Network, last.Query, last.Analyst
 	out.Departments, out.Members, out.Gone = last.Departments, last.Members, last.Gone
 	out.Seats = seatsOf(out.Rounds)

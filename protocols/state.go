@@ -36,7 +36,7 @@ type tableState struct {
 	record       Record
 	sum          engine.Digest // of the record
 	registration engine.Registration
-	digest       engine.Digest // registrationDigest
+	digest       engine.Digest // RegistrationDigest
 }
 
 // NewState returns the state before the first entry. n may be without names; sizes are those
@@ -258,7 +258,7 @@ func (s *State) crowded(tables []*tableState, of *seat) *Refusal {
 }
 
 func newTable(r *Record, b *Register) *tableState {
-	return &tableState{record: *r, sum: r.Digest(), registration: b.Registration, digest: registrationDigest(b.Registration)}
+	return &tableState{record: *r, sum: r.Digest(), registration: b.Registration, digest: RegistrationDigest(b.Registration)}
 }
 
 func compareTables(a, b *tableState) int {
@@ -269,8 +269,8 @@ func compareTables(a, b *tableState) int {
 	return bytes.Compare([]byte(x.Department), []byte(y.Department))
 }
 
-// registrationDigest names one version of one table.
-func registrationDigest(r engine.Registration) engine.Digest {
+// RegistrationDigest names one version of one table, as an Ask does.
+func RegistrationDigest(r engine.Registration) engine.Digest {
 	return engine.Hash("parley registration 1", engine.Marshal(r))
 }
 

@@ -14,6 +14,7 @@ import (
 // 13).
 type Event struct {
 	Number  uint64    `json:"number"`
+	ID      string    `json:"entry"` // digest of its bytes
 	Block   uint64    `json:"block"`
 	Time    time.Time `json:"time"` // when the block was signed, or if that is not known, the one before it
 	Kind    string    `json:"kind"`
@@ -23,13 +24,15 @@ type Event struct {
 	Query   string    `json:"query,omitempty"`
 	Epoch   string    `json:"epoch,omitempty"`
 	Table   string    `json:"table,omitempty"`
+	Version uint64    `json:"version,omitempty"` // of the table that is registered
+	Rows    int64     `json:"rows,omitempty"`    // that it has
 	What    string    `json:"what"`
 	Refused string    `json:"refused,omitempty"` // it convicts its author and had no other effect
 }
 
 // EventOf describes a record that the state has just ordered.
 func EventOf(s *protocols.State, r *protocols.Record, refused error) Event {
-	e := Event{Number: r.Number, Block: r.Block, Time: time.UnixMilli(r.Time).UTC(), Kind: r.Entry.Kind.String(),
+	e := Event{Number: r.Number, ID: r.Entry.Digest().String(), Block: r.Block, Time: time.UnixMilli(r.Time).UTC(), Kind: r.Entry.Kind.String(),
 		Author: AuthorName(s, r.Entry.Author), Peer: peers.PeerOf(r.Entry.Author)}
 	if refused != nil {
 		e.Refused = refused.Error()
@@ -65,8 +68,8 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 	case *protocols.Join:
 		e.What = "joins as " + b.Name
 	case *protocols.Register:
-		e.Table = b.Registration.Table
-		e.What = fmt.Sprintf("registers version %d: %s, %s", b.Registration.Version,
+		e.Table, e.Version, e.Rows = b.Registration.Table, b.Registration.Version, b.Registration.Rows
+		e.What = fmt.Sprintf("registers table %s, version %d: %s, %s", e.Table, e.Version,
 			engine.Plural(b.Registration.Rows, "row"), engine.Plural(len(b.Registration.Columns), "column"))
 	case *protocols.Vote:
 		e.What = "votes to " + ChangeText(s, b.Change)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"parley/engine"
-	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -33,7 +32,7 @@ type Query struct {
 	Certificate string     `json:"certificate,omitempty"` // digest, as the analyst's word has it
 	Ended       *time.Time `json:"ended,omitempty"`
 
-	id engine.Digest
+	id, certificate engine.Digest
 }
 
 // History is what a ledger tells up to now.
@@ -51,8 +50,12 @@ type History struct {
 // ReadHistory reads a source's whole history, and compares keys with the pinned
 // description if there is one. keep says which events stay; nil: none.
 func ReadHistory(ctx context.Context, src Source, pin *protocols.Network, keep func(Event) bool) (*History, error) {
-	h := &History{src: src, pin: pin, open: map[engine.Digest]*Query{}, keep: keep}
+	h := newHistory(src, pin, keep)
 	return h, wholeHistory(ctx, src, h.take)
+}
+
+func newHistory(src Source, pin *protocols.Network, keep func(Event) bool) *History {
+	return &History{src: src, pin: pin, open: map[engine.Digest]*Query{}, keep: keep}
 }
 
 func (h *History) take(s *protocols.State, r *protocols.Record, refused error) error {
@@ -87,7 +90,7 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 		if q.State = state.Phase.String(); state.Phase.Ended() {
 			q.Ended, q.Reason = &at, endOf(s, state)
 			if state.Phase == protocols.PhaseDone {
-				q.Certificate = state.Certificate.String()
+				q.Certificate, q.certificate = state.Certificate.String(), state.Certificate
 			}
 			delete(h.open, id)
 		}
@@ -143,33 +146,6 @@ func endOf(s *protocols.State, q *protocols.QueryState) string {
 		return "waiting for the analyst"
 	}
 	return ""
-}
-
-// Find is the query that an argument names: its digest, its plan's or its certificate's, or the
-// beginning of one; or "last". A plan may have been asked for several times.
-func (h *History) Find(name string) (*Query, error) {
-	if name == "last" && len(h.Queries) > 0 {
-		return h.Queries[len(h.Queries)-1], nil
-	}
-	var found []*Query
-	prefix := strings.ToLower(name)
-	for _, q := range h.Queries {
-		if strings.HasPrefix(q.ID, prefix) || strings.HasPrefix(q.Plan, prefix) || strings.HasPrefix(q.Certificate, prefix) {
-			found = append(found, q)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return nil, failure.Refused("unknown-query", "parley ledger list names them; of an answer of several rounds each round stands there by itself",
-			"the ledger holds no query %q, nor a plan or certificate of one", name)
-	}
-	var ids []string
-	for _, q := range found[:min(len(found), 4)] {
-		ids = append(ids, q.ID[:12])
-	}
-	return nil, failure.Refused("ambiguous", "name one of them: "+strings.Join(ids, ", "), "%q names %d queries", name, len(found))
 }
 
 // Filter is what `search` looks for; empty fields match all.

@@ -20,6 +20,19 @@ func (f *askerFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.identity, "identity", "", "the analyst's identity, made by parley init")
 }
 
+// check says what is missing, and where it comes from.
+func (f askerFlags) check(command string) error {
+	for _, required := range []struct{ flag, value, hint string }{
+		{"node", f.node, "the line of a department's node, which its parley init printed: /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW..."},
+		{"identity", f.identity, "parley init DIR makes one, DIR/identity.key; the departments list its peer id among their analysts"},
+	} {
+		if required.value == "" {
+			return failure.Usage("flag", required.hint, "parley %s needs --%s", command, required.flag)
+		}
+	}
+	return nil
+}
+
 // dialAsker connects an analyst to a node. The caller closes the client.
 func (c *command) dialAsker(ctx context.Context, f askerFlags, cache string) (*client.Client, error) {
 	if err := exchange.CheckAddress(f.node); err != nil {
@@ -49,10 +62,8 @@ all departments that hold the table.`,
 }
 
 func (c *command) listTables(ctx context.Context, f askerFlags) error {
-	for _, required := range []struct{ flag, value string }{{"node", f.node}, {"identity", f.identity}} {
-		if required.value == "" {
-			return failure.Usage("flag", "", "parley tables needs --%s", required.flag)
-		}
+	if err := f.check("tables"); err != nil {
+		return err
 	}
 	analyst, err := c.dialAsker(ctx, f, "")
 	if err != nil {

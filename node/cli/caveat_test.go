@@ -26,7 +26,7 @@ func TestCaveatIsSaid(t *testing.T) {
 	export := func(change func(*audit.Checked)) string {
 		f := audit.Checked{Verified: true, Pinned: true, Development: true, Genesis: "00"}
 		change(&f)
-		return checkedText(&f)
+		return unfolded(checkedText(&f))
 	}
 	unpinned := verdict(func(v *protocols.Verdict) {
 		v.Verified, v.Pinned, v.Reason = false, false, protocols.ReasonUnknownSigners

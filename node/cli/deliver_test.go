@@ -52,6 +52,32 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
+// TestAdviceToPin: who asked, or verifies, without a description is told which file it is and whose, beside the answer; and
+// nobody else.
+func TestAdviceToPin(t *testing.T) {
+	text := "42"
+	for _, tc := range []struct {
+		verdict protocols.Verdict
+		told    bool
+	}{
+		{protocols.Verdict{SelfConsistent: true, Reason: protocols.ReasonUnknownSigners}, true},
+		{protocols.Verdict{SelfConsistent: true, OtherKeys: true, Reason: protocols.ReasonOtherKeys}, false},
+		{protocols.Verdict{SelfConsistent: true, Verified: true}, false},
+		{protocols.Verdict{Reason: "anchor: it has no receipt"}, false},
+	} {
+		for _, asJSON := range []bool{false, true} {
+			var out, errs bytes.Buffer
+			c := &command{out: &out, errs: &errs, progress: render.NewProgress(&errs), json: asJSON}
+			err := c.deliver("SELECT count(*) FROM t", &client.Answer{Verdict: tc.verdict, Plan: &engine.Plan{},
+				Result: &engine.Result{Columns: []string{"count"}, Kinds: []engine.Kind{engine.Integer}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}, "")
+			nodetest.Check(t, err)
+			if told := strings.Contains(errs.String(), "--network FILE pins them: the network.json"); told != tc.told || strings.Contains(out.String(), "pins them") {
+				t.Errorf("%q: %s", tc.verdict.Reason, &errs)
+			}
+		}
+	}
+}
+
 // TestTargets: a certificate's file that could not be written is refused before anything is asked.
 func TestTargets(t *testing.T) {
 	dir := t.TempDir()

@@ -40,21 +40,26 @@ const demoTable = "register"
 
 // demoQuestions are real ones, of the tables that population.Write makes.
 var demoQuestions = []struct{ Title, SQL string }{
-	{"How many women and men are registered, how old are they, and how many are past sixty?",
-		`SELECT sex, count(*) AS persons, avg(age) AS mean_age, count(*) FILTER (WHERE age >= 60) AS past_sixty
+	{"How many women and men are registered, how old, and how many past sixty?",
+		`SELECT sex, count(*) AS persons, avg(age) AS mean_age,
+       count(*) FILTER (WHERE age >= 60) AS past_sixty
 FROM register GROUP BY sex ORDER BY sex`},
 	{"What do people earn and pay, and what share of it is tax?",
-		`SELECT year, count(*) AS returns, sum(taxable_income) AS income, sum(tax_paid) AS tax,
+		`SELECT year, count(*) AS returns, sum(taxable_income) AS income,
+       sum(tax_paid) AS tax,
        100 * sum(tax_paid) / sum(taxable_income) AS percent
 FROM tax GROUP BY year ORDER BY year`},
 	{"What does illness cost, and how much of it in hospital?",
-		`SELECT chronic, count(*) AS persons, avg(visits) AS mean_visits, sum(expense) AS expense,
+		`SELECT chronic, count(*) AS persons, avg(visits) AS mean_visits,
+       sum(expense) AS expense,
        sum(expense) FILTER (WHERE inpatient_days > 0) AS of_inpatients
 FROM health GROUP BY chronic ORDER BY chronic`},
 	{"From which provinces do most newcomers of working age come?",
-		`SELECT home_province, count(*) AS newcomers, avg(household_size) AS mean_household
+		`SELECT home_province, count(*) AS newcomers,
+       avg(household_size) AS mean_household
 FROM register WHERE migrant AND age BETWEEN 16 AND 59
-GROUP BY home_province HAVING count(*) >= 5 ORDER BY newcomers DESC, home_province LIMIT 5`},
+GROUP BY home_province HAVING count(*) >= 5
+ORDER BY newcomers DESC, home_province LIMIT 5`},
 }
 
 // demoFlags are what `demo` takes.
@@ -139,14 +144,50 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 		return err
 	}
 	defer d.stop()
-	kept := f.dir != "" || f.keep // the certificates outlive the questions
-	if err := c.questions(ctx, d, sources, kept); err != nil && !f.keep {
+	left := f.dir // what outlives the questions, the certificates too
+	if f.keep {
+		left = dir
+	}
+	if err := c.questions(ctx, d, sources, left); err != nil && !f.keep {
 		return err
 	}
 	if f.keep {
 		return c.stayUp(ctx, d)
 	}
 	return nil
+}
+
+// demoNext says what to try after a demo that left its files in dir; "": it left none.
+func demoNext(self, dir string) string {
+	first := ""
+	if dir == "" {
+		dir = filepath.Join(os.TempDir(), "parley-demo")
+		first = fmt.Sprintf("  # the same once more, and its files stay: the rest needs them\n  %s demo --dir %s\n", self, dir)
+	}
+	in := func(name string) string { return quoteWord(filepath.Join(dir, name)) }
+	tax := quoteWord("tax=" + filepath.Join(dir, "tables", "*", "tax.csv"))
+	return fmt.Sprintf(`
+What to try next:
+
+%s  # check the first answer's certificate, offline
+  %s verify --network %s \
+    %s
+  # read the ledger: what was asked, and what became of it
+  %s ledger list --dir %s
+  # another question over these tables; your own files go there as well
+  %s try --table %s \
+    "SELECT count(*), avg(tax_paid) FROM tax WHERE taxable_income > 100000"
+  # a network of your own: an identity, and a node.toml to fill in
+  %s init %s
+`, first, self, in(config.NetworkFile), in("certificate-1"), self, quoteWord(dir), self, tax, self, quoteWord(filepath.Join(os.TempDir(), "north")))
+}
+
+// self is how this program was called.
+func self() string {
+	if path, err := os.Executable(); err == nil && strings.Contains(path, "go-build") {
+		return "go run ."
+	}
+	return quoteWord(os.Args[0])
 }
 
 // writeCities makes the demo's tables.
@@ -173,8 +214,9 @@ type demoAnswer struct {
 	Error *failure.Failure `json:"error,omitempty"`
 }
 
-// questions asks all of the demo's questions, each compared with plain SQL over the pooled rows.
-func (c *command) questions(ctx context.Context, d *deployment, sources []source, kept bool) error {
+// questions asks all of the demo's questions, each compared with plain SQL over the pooled rows, and says what to try
+// next. What is in the folder left stays; "": nothing.
+func (c *command) questions(ctx context.Context, d *deployment, sources []source, left string) error {
 	client, err := c.connect(ctx, d)
 	if err != nil {
 		return err
@@ -183,12 +225,12 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 	answers, failed, last := []demoAnswer{}, false, []audit.Event{}
 	for i, q := range demoQuestions {
 		if !c.json {
-			if err := c.print(fmt.Sprintf("\n%d. %s\n\n%s\n\n", i+1, q.Title, indent(q.SQL))); err != nil {
+			if err := c.print(demoHeading(i)); err != nil {
 				return err
 			}
 		}
 		path := ""
-		if kept {
+		if left != "" {
 			path = filepath.Join(d.Dir, fmt.Sprintf("certificate-%d", i+1))
 		}
 		answer, err := c.question(ctx, d, client, q.SQL, sources, path)
@@ -213,15 +255,17 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 			return err
 		}
 	} else if len(last) > 0 {
-		text := fmt.Sprintf("\nThe ledger of %s and the %s on the last question:\n\n%s", engine.Plural(len(sources), "department"), demoAuditor, render.Timeline(last))
-		if err := c.print(text); err != nil {
+		if err := c.print(demoLedger(last)); err != nil {
 			return err
 		}
 	}
-	if failed {
+	switch {
+	case failed:
 		return exitStatus(failure.StatusRefused)
+	case c.json:
+		return nil
 	}
-	return nil
+	return c.print(demoNext(self(), left))
 }
 
 // question asks one question and prints the answer beside plain SQL's.
@@ -243,14 +287,29 @@ func (c *command) question(ctx context.Context, d *deployment, door client.Asker
 	if c.json {
 		return &out, nil
 	}
+	return &out, c.print(demoText(answer, plain, equal, path))
+}
+
+// demoHeading is what stands above the answer to a question.
+func demoHeading(i int) string {
+	q := demoQuestions[i]
+	return fmt.Sprintf("\n%d. %s\n\n%s\n\n", i+1, q.Title, indent(q.SQL))
+}
+
+// demoLedger is what stands on the ledger about the last question.
+func demoLedger(events []audit.Event) string {
+	return fmt.Sprintf("\nThe ledger of %s and the %s on the last question:\n\n%s", engine.Plural(len(demoCities), "department"), demoAuditor, render.Timeline(events))
+}
+
+// demoText is an answer and the same figures by plain SQL.
+func demoText(answer *client.Answer, plain *engine.Result, equal bool, path string) string {
 	verdict := "equal, every digit"
 	if !equal {
 		verdict = "NOT EQUAL"
 	}
-	lines := render.Beside(render.BesideWidth, []string{"sealed, from the departments", "plain SQL over the pooled rows: " + verdict},
+	lines := render.Beside(render.Width, []string{"sealed, from the departments", "plain SQL over the pooled rows: " + verdict},
 		render.ResultGrid(answer.Result).Lines(), render.ResultGrid(plain).Lines())
-	return &out, c.print(strings.Join(lines, "\n") + "\n\n" + render.Provenance(answer, path) + "\n" +
-		"time         " + render.Timing(answer.Seconds, answer.CPUSeconds) + "\n")
+	return strings.Join(lines, "\n") + "\n\n" + render.Provenance(answer, path)
 }
 
 // plainAnswer answers a question by plain SQL over all departments' rows: nobody but the demo may.
@@ -295,18 +354,15 @@ func indent(sql string) string {
 
 // stayUp keeps the nodes running until they are interrupted, and says how to ask them.
 func (c *command) stayUp(ctx context.Context, d *deployment) error {
-	self := "parley"
-	if path, err := os.Executable(); err == nil && !strings.Contains(path, "go-build") {
-		self = quoteWord(path)
-	} else if err == nil {
-		self = "go run ."
-	}
 	c.progress.Note(`
 The departments stay up until you press Ctrl-C. Ask them, from another terminal:
 
-  %s query --node %s --identity %s --network %s \
+  %s query \
+    --node %s \
+    --identity %s \
+    --network %s \
     "SELECT count(*) FROM %s"
-`, self, d.nodes[0].address(), quoteWord(filepath.Join(d.Dir, config.AnalystFile)), quoteWord(filepath.Join(d.Dir, config.NetworkFile)),
+`, self(), d.nodes[0].address(), quoteWord(filepath.Join(d.Dir, config.AnalystFile)), quoteWord(filepath.Join(d.Dir, config.NetworkFile)),
 		demoTable)
 	select {
 	case <-ctx.Done():

@@ -82,6 +82,7 @@ func (c *command) explainCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node, instead of files")
 	flags.StringVar(&f.identity, "identity", "", "the analyst's identity, for --node")
+	exclude(flags, "node", "table")
 	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
 	c.jsonFlag(cmd)
 	return cmd

@@ -17,27 +17,55 @@ import (
 )
 
 func (c *command) initCommand() *cobra.Command {
-	var name, listen string
+	var f initial
 	cmd := &cobra.Command{
 		Use:   "init DIR",
 		Short: "make an identity and a commented node.toml",
 		Long: `Makes DIR with a new identity (mode 0600, never overwritten) and a node.toml in which every key is explained.
-An analyst needs the identity only; a department's operator edits node.toml and starts it with parley node.`,
+An analyst needs the identity only; an operator edits node.toml and starts it with parley node. What it prints is for
+the others: a node's line for their lists of members, an analyst's peer id for the departments' lists of analysts.`,
 		Args: arguments(1, "the folder to make"),
-		RunE: func(_ *cobra.Command, args []string) error { return c.initialise(args[0], name, listen) },
+		RunE: func(_ *cobra.Command, args []string) error { return c.initialise(args[0], f) },
 	}
-	cmd.Flags().StringVar(&name, "name", "", "the department's name; DIR's own otherwise")
-	cmd.Flags().StringVar(&listen, "listen", "/ip4/0.0.0.0/tcp/4001", "the multiaddr that the node listens on")
+	cmd.Flags().StringVar(&f.name, "name", "", "the node's name; DIR's own otherwise")
+	cmd.Flags().StringVar(&f.listen, "listen", "/ip4/0.0.0.0/tcp/4001", "the multiaddr that the node listens on")
+	cmd.Flags().BoolVar(&f.auditor, "auditor", false, "an auditor's node, which holds no tables")
+	cmd.Flags().StringVar(&f.parameters, "parameters", "default", `"default", or "light": faster, and not for private data`)
 	return cmd
 }
 
-func (c *command) initialise(dir, name, listen string) error {
+// initial is what a new node.toml says of its own node.
+type initial struct {
+	name, listen, parameters string
+	auditor                  bool
+}
+
+func (f initial) role() string {
+	if f.auditor {
+		return config.RoleAuditor
+	}
+	return config.RoleDepartment
+}
+
+// line is what the other nodes list this one by; in capitals, what only its operator knows.
+func (f initial) line(peer string) string {
+	address := strings.NewReplacer("/ip4/0.0.0.0/", "/ip4/ADDRESS/", "/ip6/::/", "/ip6/ADDRESS/").Replace(f.listen)
+	if base, found := strings.CutSuffix(address, "/tcp/0"); found {
+		address = base + "/tcp/PORT"
+	}
+	return address + "/p2p/" + peer
+}
+
+func (c *command) initialise(dir string, f initial) error {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
 		return failure.Unreadable("init", dir, err)
 	}
-	if name == "" {
-		name = plainName(filepath.Base(absolute))
+	if _, err := c.parameters(f.parameters); err != nil {
+		return failure.Usage("flag", "", "--parameters: %s", err)
+	}
+	if f.name == "" {
+		f.name = plainName(filepath.Base(absolute))
 	}
 	file, key := filepath.Join(dir, config.NodeFile), filepath.Join(dir, config.IdentityFile)
 	for _, path := range []string{file, key} {
@@ -55,20 +83,41 @@ func (c *command) initialise(dir, name, listen string) error {
 	if err != nil {
 		return unwritable(key, err)
 	}
-	if err := disk.WriteFile(file, []byte(config.Initial(name, listen))); err != nil {
+	if err := disk.WriteFile(file, []byte(config.Initial(f.name, f.role(), f.listen, f.parameters))); err != nil {
 		os.Remove(key) // made a moment ago, and known to nobody
 		return unwritable(file, err)
 	}
-	_, err = fmt.Fprintf(c.out, `peer id   %s
+	return c.print(f.next(id.Peer(), file, key))
+}
+
+// next is what whoever made an identity is told: what is for whom, and what comes next.
+func (f initial) next(peer, file, key string) string {
+	list, put := "peers", "Put in your tables, and the analysts who may ask, then run"
+	if f.auditor {
+		list, put = "auditors", "Put in the analysts who may read the ledger here, if any, then run"
+	}
+	line, address := f.line(peer), ""
+	if strings.Contains(line, "/ADDRESS/") {
+		address = ", with the ADDRESS at which they\nreach this machine"
+	}
+	text := fmt.Sprintf(`peer id   %s
 identity  %s   (secret; back it up, share it with nobody)
 config    %s
+line      "%s",
 
-A department: give the peer id to the other departments, put theirs and your tables into %s, then run
+A node: send the line to the other members%s.
+All lines stand in every node.toml, yours among them: this one in %s.
+%s
   parley node --config %s
-An analyst: give the peer id to the departments, for their list of analysts, then ask with
-  parley query --node MULTIADDR --identity %s "SELECT ..."
-`, id.Peer(), key, file, config.NodeFile, quoteWord(file), quoteWord(key))
-	return err
+`, peer, key, file, line, address, list, put, quoteWord(file))
+	if f.auditor {
+		return text
+	}
+	return text + fmt.Sprintf(`An analyst: send the peer id to all departments, for analysts in node.toml.
+Get the line of one of them (MULTIADDR) and its network.json, then ask with
+  parley query --node MULTIADDR --network network.json \
+    --identity %s "SELECT ..."
+`, quoteWord(key))
 }
 
 // unwritable is the failure of a file or folder that could not be made: a full disk, a missing permission.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,6 +31,7 @@ func (f *sourceFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.identity, "identity", "", "with --node: an analyst's identity, or that of a member whose node does not run")
 	flags.StringVar(&f.dir, "dir", "", "the folder of a stopped node, or of a demo")
 	flags.StringVar(&f.network, "network", "", "the pinned network description; what the node or the folder says otherwise")
+	exclude(flags, "node", "dir")
 }
 
 func (c *command) ledgerCommand() *cobra.Command {
@@ -132,7 +132,7 @@ func (c *command) openFolder(ctx context.Context, dir string, pinned *protocols.
 		address = "MULTIADDR"
 	}
 	if analyst == "" || e != nil {
-		return nil, failure.Refused("running", fmt.Sprintf("ask it: --node %s --identity FILE, an analyst's", address),
+		return nil, failure.Refused("running", fmt.Sprintf("ask it: --node %s --identity FILE, of an analyst that its node.toml lists (parley init makes one)", address),
 			"the node of %s is running", nodes[0].data)
 	}
 	return c.dial(ctx, address, analyst)
@@ -161,8 +161,8 @@ func (c *command) ledgerList(use, short string, filters bool) *cobra.Command {
 		flags.StringVar(&filter.Table, "table", "", "of this table")
 		flags.StringVar(&filter.Department, "department", "", "to which this department contributes; with --all, its entries")
 		flags.StringVar(&filter.Analyst, "analyst", "", "of this analyst: a peer id, or the end of one")
-		flags.StringVar(&since, "since", "", "not before this time: 2026-03-31, 2026-03-31T09:00:00Z, or 24h ago")
-		flags.StringVar(&until, "until", "", "before this time")
+		flags.StringVar(&since, "since", "", "not before this time, UTC: 2026-03-31, \"2026-03-31 09:00\", or 24h ago")
+		flags.StringVar(&until, "until", "", "before this time, UTC")
 		flags.StringVar(&filter.Text, "text", "", "with these words in the SQL or the reason")
 	}
 	flags.BoolVar(&all, "all", false, "every entry, not questions only")
@@ -199,19 +199,22 @@ func (c *command) listLedger(ctx context.Context, f sourceFlags, filter audit.Fi
 	case c.json:
 		return c.printJSON(map[string]any{"network": id, "queries": queries})
 	case all:
-		return c.print(render.Events(h.Events).String())
+		return c.print(render.Events(h.Events))
 	}
-	return c.print(render.Queries(queries, pinned != nil).String())
+	return c.print(render.Queries(queries, pinned != nil))
 }
 
 func (c *command) ledgerShow() *cobra.Command {
 	var f sourceFlags
 	cmd := &cobra.Command{
 		Use:   "show DIGEST",
-		Short: "a question's whole history, as a timeline",
-		Long:  `DIGEST is a query's, its plan's or its certificate's, or the beginning of it as list shows it, or "last".`,
-		Args:  arguments(1, "a digest of the query"),
-		RunE:  func(cmd *cobra.Command, args []string) error { return c.showLedger(cmd.Context(), f, args[0]) },
+		Short: "what a digest is, and its history",
+		Long: `DIGEST is one that any command, log or certificate has, its first 8 digits or more, or "last", the last question. Of a
+question, by its own, its plan's or its certificate's digest, the whole history is shown as a timeline, and so is that of
+an epoch and of a block; of any other the entries in which it stands, with the question, department and epoch that it
+belongs to.`,
+		Args: arguments(1, "a digest"),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.showLedger(cmd.Context(), f, args[0]) },
 	}
 	f.add(cmd)
 	c.jsonFlag(cmd)
@@ -224,28 +227,34 @@ func (c *command) showLedger(ctx context.Context, f sourceFlags, name string) er
 		return err
 	}
 	defer src.Close()
-	h, err := audit.ReadHistory(ctx, src, pinned, nil)
-	if err != nil {
-		return err
-	}
-	q, err := h.Find(name)
-	if err != nil {
-		return err
-	}
-	h, err = audit.ReadHistory(ctx, src, pinned, func(e audit.Event) bool { return e.Query == q.ID })
+	return c.show(ctx, src, pinned, name)
+}
+
+// show says what a digest of a ledger names.
+func (c *command) show(ctx context.Context, src audit.Source, pinned *protocols.Network, name string) error {
+	f, err := audit.Find(ctx, src, pinned, name)
 	if err != nil {
 		return err
 	}
 	c.progress.Finish()
-	events := append([]audit.Event{}, h.Events...)
-	if c.json {
+	network := src.Network().ID().String()
+	switch {
+	case !c.json:
+		return c.print(render.Found(f, pinned != nil))
+	case f.Whole:
 		return c.printJSON(struct {
 			*audit.Query
+			Digest  string        `json:"digest"`
+			Is      string        `json:"is"`
+			Epoch   string        `json:"epoch,omitempty"`
 			Network string        `json:"network"`
 			Entries []audit.Event `json:"entries"`
-		}{q, src.Network().ID().String(), events})
+		}{f.Asked[0], f.Digest, f.Is, f.Epoch, network, f.Entries})
 	}
-	return c.print(render.Query(q, events, pinned != nil))
+	return c.printJSON(struct {
+		*audit.Found
+		Network string `json:"network"`
+	}{f, network})
 }
 
 func (c *command) ledgerFollow() *cobra.Command {
@@ -283,6 +292,7 @@ func (c *command) followLedger(ctx context.Context, f sourceFlags, all bool) err
 	}
 	c.progress.Finish()
 	c.progress.Note("following; Ctrl-C ends it")
+	var diary render.Diary
 	return audit.Follow(ctx, src, s, func(s *protocols.State, r *protocols.Record, refused error) error {
 		e := audit.EventOf(s, r, refused)
 		e.Time = audit.TimeOf(src, r)
@@ -293,7 +303,7 @@ func (c *command) followLedger(ctx context.Context, f sourceFlags, all bool) err
 			}
 			return c.print(string(line) + "\n")
 		}
-		return c.print(strings.Join(render.EventCells(e), "  ") + "\n")
+		return c.print(diary.Entry(e))
 	})
 }
 
@@ -313,13 +323,13 @@ cannot export.`,
 	return cmd
 }
 
-// parseWhen reads a point in time: RFC 3339, a day (its beginning, UTC), or how
-// long ago.
+// parseWhen reads a point in time: as it is printed, RFC 3339, a day (its beginning, UTC), or how long
+// ago.
 func parseWhen(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly} {
+	for _, layout := range []string{time.DateTime + " UTC", time.RFC3339, time.DateTime, "2006-01-02 15:04", time.DateOnly} {
 		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
 			return t, nil
 		}

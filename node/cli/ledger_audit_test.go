@@ -63,6 +63,11 @@ func TestAuditor(t *testing.T) {
 	if err != nil || head.Block == 0 || len(head.Validators) != 4 || !head.Pinned {
 		t.Errorf("%+v, %v", head, err)
 	}
+	var block audit.Found
+	nodetest.Check(t, c.showLedger(ctx, live, head.Hash[:16]))
+	if nodetest.Into(t, out, &block); block.Is != fmt.Sprintf("block %d", head.Block) || block.Digest != head.Hash {
+		t.Errorf("the block of %+v: %+v", head, block)
+	}
 	if _, err := audit.CompareHeads(ctx, []string{n.Address(0), n.Address(2)}, n.Analyst, audit.Pins{Genesis: engine.Digest{1}}, 0); err == nil {
 		t.Error("another network's id is taken")
 	}
@@ -250,6 +255,35 @@ func TestAuditorOfLies(t *testing.T) {
 	if err != nil || len(h.Queries) != 1 || h.Queries[0].State != "accused" || !strings.Contains(h.Queries[0].Reason, "accuses b (bad-proof)") {
 		t.Errorf("%+v, %v", h, err)
 	}
+	showAccused(t, ctx, src)
+}
+
+// showAccused finds an accused blob: it is shown as what its department committed to, with who
+// accused it of it and who judged.
+func showAccused(t *testing.T, ctx context.Context, src audit.Source) {
+	t.Helper()
+	var accused engine.Digest
+	err := src.Follow(ctx, 0, func(records []protocols.Record) error {
+		for i := range records {
+			if body, _ := records[i].Entry.Open(); records[i].Entry.Kind == protocols.KindAccuse {
+				accused = body.(*protocols.Accuse).Blob
+				return io.EOF
+			}
+		}
+		return nil
+	})
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	f, err := audit.Find(ctx, src, nil, accused.String()[:8])
+	nodetest.Check(t, err)
+	kinds := map[string]int{}
+	for _, e := range f.Entries {
+		kinds[e.Kind]++
+	}
+	if f.Department != "b" || !strings.HasPrefix(f.Is, "contribution 1 of ") || len(f.Queries) != 1 || kinds["contribute"] != 1 || kinds["accuse"] == 0 || kinds["judge"] == 0 {
+		t.Errorf("%s: %+v", accused, f)
+	}
 }
 
 // shortSource is a source that does not hold all of its ledger.
@@ -321,6 +355,7 @@ func TestParseWhen(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"":                          {},
 		"2026-03-31":                time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC),
+		"2026-03-31 10:20:30 UTC":   time.Date(2026, 3, 31, 10, 20, 30, 0, time.UTC),
 		"2026-03-31 10:20":          time.Date(2026, 3, 31, 10, 20, 0, 0, time.UTC),
 		"2026-03-31T10:20:30+08:00": time.Date(2026, 3, 31, 2, 20, 30, 0, time.UTC),
 		"24h":                       now.Add(-24 * time.Hour),

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +51,7 @@ func (c *command) exportTo(ctx context.Context, f sourceFlags, path string) erro
 		return c.printJSON(out)
 	}
 	return c.print(fmt.Sprintf("%s: %.1f MB, blocks 1 to %d of %s, %d entries, %s\n%sgenesis %s\n", path, float64(out.Bytes)/1e6,
-		out.Blocks, out.Time.UTC().Format(time.RFC3339), out.Transactions, engine.Plural(out.Blobs, "blob"), missingText(out.Missing), out.Genesis))
+		out.Blocks, failure.Time(out.Time), out.Transactions, engine.Plural(out.Blobs, "blob"), missingText(out.Missing), out.Genesis))
 }
 
 // missingText says what is not there; a few by name.
@@ -180,26 +179,23 @@ var packed = []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "\xfd7zXZ", "BZh", "PK\x03
 // checkedText is the result for a person. Without a pin it never says
 // "verified".
 func checkedText(f *audit.Checked) string {
-	var b strings.Builder
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-12s %s\n", name, failure.Printable(fmt.Sprintf(format, args...)))
-	}
+	var b render.Page
 	caveat := ""
 	if f.Development {
 		caveat = "; " + protocols.DevelopmentCaveat
 	}
 	switch {
 	case f.Reason != "":
-		line("export", "NOT verified: %s", f.Reason)
+		b.Add("export", "NOT verified: %s", f.Reason)
 		if f.Department != "" {
-			line("department", "%s", f.Department)
+			b.Add("department", "%s", f.Department)
 		}
 	case f.Verified:
-		line("export", "verified%s", caveat)
+		b.Add("export", "verified%s", caveat)
 	case len(f.OtherKeys) > 0:
-		line("export", "NOT verified: %s: %s%s", protocols.ReasonOtherKeys, strings.Join(f.OtherKeys, ", "), caveat)
+		b.Add("export", "NOT verified: %s: %s%s", protocols.ReasonOtherKeys, strings.Join(f.OtherKeys, ", "), caveat)
 	default:
-		line("export", "self-consistent, genesis not pinned%s", caveat)
+		b.Add("export", "self-consistent, genesis not pinned%s", caveat)
 	}
 	if f.Genesis == "" {
 		return b.String()
@@ -209,18 +205,18 @@ func checkedText(f *audit.Checked) string {
 	if compared {
 		pinned = "pinned"
 	}
-	line("genesis", "%s (%s)", f.Genesis, pinned)
+	b.Add("genesis", "%s (%s)", f.Genesis, pinned)
 	b.WriteString(render.SeatLines("keys", f.Members, compared))
 	if f.Reason != "" {
 		b.WriteString("up to there:\n")
 	}
 	at := ""
 	if f.Time != nil {
-		at = " of " + f.Time.UTC().Format(time.RFC3339)
+		at = " of " + failure.Time(*f.Time)
 	}
-	line("blocks", "%d, the last%s; %d signatures", f.Blocks, at, f.Signatures)
-	line("transactions", "%d: %s, %s, of which %d answered", f.Transactions, engine.Plural(f.Epochs, "epoch"), questions(f.Queries), f.Answered)
-	line("proofs", "%d verified again, of %s", f.Proofs, engine.Plural(f.Blobs, "blob"))
+	b.Add("blocks", "%d, the last%s; %d signatures", f.Blocks, at, f.Signatures)
+	b.Add("transactions", "%d: %s, %s, of which %d answered", f.Transactions, engine.Plural(f.Epochs, "epoch"), questions(f.Queries), f.Answered)
+	b.Add("proofs", "%d verified again, of %s", f.Proofs, engine.Plural(f.Blobs, "blob"))
 	missing := "nothing"
 	if len(f.Missing) > 0 {
 		missing = fmt.Sprintf("%s that the export does not hold", engine.Plural(len(f.Missing), "blob"))
@@ -228,15 +224,15 @@ func checkedText(f *audit.Checked) string {
 	if len(f.Unchecked) > 0 {
 		missing += fmt.Sprintf("; %d more could not be checked without them", len(f.Unchecked))
 	}
-	line("missing", "%s", missing)
+	b.Add("missing", "%s", missing)
 	for _, of := range f.Incomplete {
-		line("", "not verified as a whole: %s", of)
+		b.Add("", "not verified as a whole: %s", of)
 	}
 	for _, d := range f.Deviations {
-		line("deviation", "%s", d)
+		b.Add("deviation", "%s", d)
 	}
 	for _, e := range f.Evidence {
-		line("evidence", "block %d, record %d: %s, %s: %s (%s)", e.Block, e.Number, e.Department, e.Kind, e.Sentence, e.Proof)
+		b.Add("evidence", "block %d, record %d: %s, %s: %s (%s)", e.Block, e.Number, e.Department, e.Kind, e.Sentence, e.Proof)
 	}
 	return b.String()
 }
@@ -329,6 +325,14 @@ func headText(h *audit.Head) string {
 			}
 		}
 	}
-	return fmt.Sprintf("one ledger   %d nodes show the same\ngenesis      %s (%s)\nblock        %d of %s\nhash         %s\nstate        %s\nvalidators   %s\n",
-		len(h.Nodes), h.Genesis, pinned, h.Block, h.Time.UTC().Format(time.RFC3339), h.Hash, h.State, strings.Join(validators, "\n             "))
+	var b render.Page
+	b.Add("one ledger", "%d nodes show the same", len(h.Nodes))
+	b.Add("genesis", "%s (%s)", h.Genesis, pinned)
+	b.Add("block", "%d of %s", h.Block, failure.Time(h.Time))
+	b.Add("hash", "%s", h.Hash)
+	b.Add("state", "%s", h.State)
+	for i, v := range validators {
+		b.Add([]string{"validators", ""}[min(i, 1)], "%s", v)
+	}
+	return b.String()
 }

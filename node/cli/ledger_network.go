@@ -122,11 +122,14 @@ func (d *describedJSON) text() string {
 	if d.Pinned {
 		pinned = "pinned"
 	}
-	text := fmt.Sprintf("network      %s (%s)\nat           block %d of %s\nmembership   version %d", d.Network, pinned, d.At, d.Time.Format(time.RFC3339), d.Version)
+	var b render.Page
+	b.Add("network", "%s (%s)", d.Network, pinned)
+	b.Add("at", "block %d of %s", d.At, failure.Time(d.Time))
+	membership := fmt.Sprintf("version %d", d.Version)
 	if d.Block > 0 {
-		text += fmt.Sprintf(", since block %d", d.Block)
+		membership += fmt.Sprintf(", since block %d", d.Block)
 	}
-	text += "\n"
+	b.Add("membership", "%s", membership)
 	label := "keys"
 	for _, s := range d.Members {
 		name, mark := s.Name, render.SeatMark(s, d.Pinned)
@@ -136,8 +139,8 @@ func (d *describedJSON) text() string {
 		if mark == "" {
 			mark = "founder"
 		}
-		text += fmt.Sprintf("%-12s %s %s: %s\n", label, failure.Printable(name), s.Peer, mark)
+		b.Add(label, "%s %s: %s", name, s.Peer, mark)
 		label = ""
 	}
-	return text + "written to   " + d.Path + "\n"
+	return b.String() + "written to   " + d.Path + "\n"
 }

@@ -29,13 +29,23 @@ type notice struct {
 	Error    *failure.Failure `json:"error,omitempty"`    // the node ends
 }
 
+// logTo is a log of lines, its times in UTC as everywhere.
+func logTo(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindTime {
+			a.Value = slog.TimeValue(a.Value.Time().UTC())
+		}
+		return a
+	}}))
+}
+
 func (c *command) nodeCommand() *cobra.Command {
 	var path, cache, lie string
 	var supervised, verbose bool
 	cmd := &cobra.Command{
 		Use:   "node --config node.toml",
 		Short: "run one department's node",
-		Long: `Runs a department's node until it is interrupted. SIGHUP has it read node.toml again: tables and their files,
+		Long: `Runs a department's node until it is interrupted. SIGHUP, or parley node reload, has it read node.toml again: tables and their files,
 analysts, deadline and retention take effect, and an error changes nothing; its log says which. It answers only the
 analysts that node.toml lists: purposes, approvals and budgets are not enforced yet. Once it accepts connections, and once more when its epoch is formed, it
 prints its status as one line of JSON on standard output and into status.json in its folder; its log goes to
@@ -55,7 +65,7 @@ standard error.`,
 				if verbose {
 					level = slog.LevelDebug
 				}
-				o.Logger = slog.New(slog.NewTextHandler(c.errs, &slog.HandlerOptions{Level: level}))
+				o.Logger = logTo(c.errs, level)
 				// From here on it does not stop the node, as Main has it of every command.
 				signal.Ignore(syscall.SIGHUP)
 				reload := make(chan os.Signal, 1)
@@ -78,7 +88,7 @@ standard error.`,
 	cmd.Flags().BoolVar(&supervised, "supervised", false, "report to the parent process, and end with it")
 	addLie(cmd, &lie)
 	cobra.CheckErr(cmd.Flags().MarkHidden("supervised"))
-	cmd.AddCommand(c.statusCommand())
+	cmd.AddCommand(c.statusCommand(), c.reloadCommand())
 	return cmd
 }
 

@@ -16,13 +16,23 @@ import (
 	"parley/node/failure"
 	"parley/node/nodetest"
 	"parley/node/peers"
+	"parley/node/render"
 )
 
-// asCommand turns this test's binary into the parley command, which is what the processes under test start.
-const asCommand = "AS_THE_PARLEY_COMMAND"
+// asCommand turns this test's binary into the parley command, which is what the processes under test start; tiny has
+// it know the networks of tests.
+const (
+	asCommand = "AS_THE_PARLEY_COMMAND"
+	tiny      = "tiny"
+)
 
 func init() {
-	if os.Getenv(asCommand) != "" {
+	switch os.Getenv(asCommand) {
+	case "":
+	case tiny:
+		c := &command{in: os.Stdin, out: os.Stdout, errs: os.Stderr, progress: render.NewProgress(os.Stderr), parameters: nodetest.Tiny}
+		os.Exit(c.run(os.Args[1:]))
+	default:
 		os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 }

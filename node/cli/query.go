@@ -53,10 +53,8 @@ as long as the departments have not begun to share the answer.`,
 }
 
 func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
-	for _, required := range []struct{ flag, value string }{{"node", f.node}, {"identity", f.identity}} {
-		if required.value == "" {
-			return failure.Usage("flag", "", "parley query needs --%s", required.flag)
-		}
+	if err := f.check("query"); err != nil {
+		return err
 	}
 	if err := checkDeadline(f.deadline); err != nil {
 		return err
@@ -105,16 +103,28 @@ func (c *command) deliver(sql string, a *client.Answer, path string) error {
 		err = c.printJSON(render.AnswerOf(sql, a, path))
 	case c.csv:
 		if err = c.print(render.CSV(a.Result)); err == nil {
-			c.progress.Note("%s", render.Provenance(a, path))
+			c.progress.Note("%s", strings.TrimSuffix(render.Provenance(a, path), "\n"))
 		}
 	default:
 		err = render.WriteAnswer(c.out, a, path)
+	}
+	if err == nil {
+		c.adviseToPin(a.Verdict)
 	}
 	if err == nil && failed != nil {
 		failed.Write(c.errs)
 		err = exitStatus(failed.ExitStatus())
 	}
 	return err
+}
+
+// adviseToPin says, of a certificate that was compared with no description, how it is: on standard error, so that what reads the
+// answer need not.
+func (c *command) adviseToPin(v protocols.Verdict) {
+	if v.Reason == protocols.ReasonUnknownSigners {
+		c.progress.Note("note: nobody vouches for the signers. --network FILE pins them: the network.json that\n" +
+			"each node keeps in its data folder, from a department that you believe")
+	}
 }
 
 // ask asks one question and shows its steps. An error knows the question that it is about.
@@ -194,19 +204,25 @@ func checkTarget(path string) error {
 	if path == "" {
 		return nil
 	}
-	info, err := os.Stat(filepath.Dir(path))
+	const do = "name a file in a folder that is there and that you may write to"
+	folder := filepath.Dir(path)
+	info, err := os.Stat(folder)
 	if err != nil {
-		return failure.Unreadable("certificate", filepath.Dir(path), err)
+		f := failure.Unreadable("certificate", folder, err)
+		f.Hint = do
+		return f
 	}
 	if !info.IsDir() {
-		return failure.Usage("certificate", "", "%s is not a folder", filepath.Dir(path))
+		return failure.Usage("certificate", do, "%s is not a folder", folder)
 	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return failure.Usage("certificate", "", "--certificate %s is a folder: name a file", path)
+		return failure.Usage("certificate", do, "--certificate %s is a folder", path)
 	}
-	trial, err := os.CreateTemp(filepath.Dir(path), disk.TemporaryPrefix+"*")
+	trial, err := os.CreateTemp(folder, disk.TemporaryPrefix+"*")
 	if err != nil {
-		return unwritable(path, disk.Explain(err))
+		f := unwritable(path, disk.Explain(err))
+		f.Hint = do
+		return f
 	}
 	trial.Close()
 	return os.Remove(trial.Name())

@@ -44,18 +44,23 @@ type command struct {
 // that agrees with itself but whose signers are not pinned. With --json exactly one JSON object is written to out,
 // for failures too. The first interrupt stops what is running in order; the second one at once.
 func Main(args []string, in io.Reader, out, errs io.Writer) int {
+	c := &command{in: in, out: out, errs: errs, progress: render.NewProgress(errs), parameters: exchange.Parameters}
+	return c.run(args)
+}
+
+// run is Main's work.
+func (c *command) run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	go func() {
 		<-ctx.Done()
 		stop()
 	}()
-	c := &command{in: in, out: out, errs: errs, progress: render.NewProgress(errs), parameters: exchange.Parameters}
 	root := c.root()
 	root.SetArgs(args)
-	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errs)
+	root.SetIn(c.in)
+	root.SetOut(c.out)
+	root.SetErr(c.errs)
 	err := root.ExecuteContext(ctx)
 	c.progress.Finish()
 	if err == nil {
@@ -71,11 +76,11 @@ func Main(args []string, in io.Reader, out, errs io.Writer) int {
 	}
 	if c.json || wantsJSON(args) {
 		if err := c.printJSON(map[string]any{"error": failed}); err != nil {
-			failure.Of(err).Write(errs)
+			failure.Of(err).Write(c.errs)
 		}
 		return failed.ExitStatus()
 	}
-	failed.Write(errs)
+	failed.Write(c.errs)
 	return failed.ExitStatus()
 }
 
@@ -119,7 +124,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range []*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.voteCommand(), c.ledgerCommand(), c.versionCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.voteCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
 	} {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
@@ -170,13 +175,25 @@ func environmentOf(f *pflag.Flag) string {
 	return environmentPrefix + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 }
 
-// fromEnvironment sets the flags that were not given from their variables. A flag that may be repeated takes several
-// values separated by ";".
+// insteadOf annotates a flag with the one in whose place it is given.
+const insteadOf = "instead of"
+
+// exclude says of two flags that each is given in place of the other.
+func exclude(flags *pflag.FlagSet, a, b string) {
+	cobra.CheckErr(flags.SetAnnotation(a, insteadOf, []string{b}))
+	cobra.CheckErr(flags.SetAnnotation(b, insteadOf, []string{a}))
+}
+
+// fromEnvironment sets the flags that were not given from their variables, unless one was given that stands in their place. A
+// flag that may be repeated takes several values separated by ";".
 func fromEnvironment(cmd *cobra.Command) error {
 	var failed error
+	given := map[string]bool{}
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) { given[f.Name] = f.Changed })
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		value, found := os.LookupEnv(environmentOf(f))
-		if f.Changed || !found || f.Name == "help" || failed != nil {
+		replaced := slices.ContainsFunc(f.Annotations[insteadOf], func(other string) bool { return given[other] })
+		if f.Changed || replaced || !found || f.Name == "help" || failed != nil {
 			return
 		}
 		values := []string{value}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,43 @@ func (c *command) nodeStatus(ctx context.Context, config string) error {
 		err = exitStatus(failure.StatusRefused)
 	}
 	return err
+}
+
+func (c *command) reloadCommand() *cobra.Command {
+	var config string
+	cmd := &cobra.Command{
+		Use:   "reload --config node.toml",
+		Short: "have a running node read its node.toml again, and say what has changed",
+		Long: `Has the node that runs from this node.toml read it again, as SIGHUP does: tables and their files, analysts, deadline and
+retention take effect. Exit status 0: it did; 1: an error, and nothing has changed.`,
+		Args: arguments(0, ""),
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.nodeReload(cmd.Context(), config) },
+	}
+	cmd.Flags().StringVar(&config, "config", "", "the node.toml")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func (c *command) nodeReload(ctx context.Context, config string) error {
+	cfg, err := configFor("node reload", config)
+	if err != nil {
+		return err
+	}
+	var r node.ReloadReply
+	if err := node.CallControl(ctx, cfg.Dir, http.MethodPost, "/reload", nil, &r); err != nil {
+		return err
+	}
+	switch {
+	case r.Error != "":
+		return failure.Refused("not-reloaded", r.Hint, "nothing has changed: %s", r.Error)
+	case c.json:
+		return c.printJSON(r)
+	case r.Reading:
+		return c.print("the node is still reading: its log will say what has changed\n")
+	case len(r.Changed) == 0:
+		return c.print("nothing has changed\n")
+	}
+	return c.print(failure.PrintableLines(strings.Join(r.Changed, "\n")) + "\n")
 }
 
 // configFor reads the node.toml that a command about a running node needs.

@@ -147,7 +147,7 @@ func (c *command) develop(ctx context.Context, p circuits.Params) error {
 	if circuits.Cached(p, folder) {
 		return nil
 	}
-	c.progress.Note("making development keys for the parameters %s: one-time, kept in %s for later runs", p.Name(), folder)
+	c.progress.Note("making development keys for the parameters %s, once, for later runs too: in\n%s", p.Name(), folder)
 	if _, err := exchange.DevelopKeys(ctx, p, folder, c.progress.Update); err != nil {
 		return unwritable(folder, err)
 	}

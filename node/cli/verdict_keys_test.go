@@ -55,7 +55,7 @@ func checkRotated(n *testnet.Network, founding *protocols.Verifier, before, afte
 	}
 	block := shown.Members[1].Block
 	mark := fmt.Sprintf("NOT the pinned key: rotated in block %d from %s", block, old)
-	if text := render.VerdictText(v, false); !strings.Contains(text, "departments  a, b ("+mark+")\n") || !strings.Contains(text, "b "+fresh+": "+mark) {
+	if text := unfolded(render.VerdictText(v, false)); !strings.Contains(text, "departments a, b ("+mark+")") || !strings.Contains(text, "b "+fresh+": "+mark) {
 		t.Errorf("%s", text)
 	}
 
@@ -75,10 +75,10 @@ func checkRotated(n *testnet.Network, founding *protocols.Verifier, before, afte
 		t.Errorf("a block that is not there yet: %v", err)
 	}
 	pinned := verifier(n, later)
-	if v, err := pinned.Verify(after.Certificate); err != nil || !v.Verified || render.VerdictStatus(v, pinned.Pinned) != failure.StatusAnswered || !strings.Contains(render.VerdictText(v, false), "pinned; rotated in block") {
+	if v, err := pinned.Verify(after.Certificate); err != nil || !v.Verified || render.VerdictStatus(v, pinned.Pinned) != failure.StatusAnswered || !strings.Contains(unfolded(render.VerdictText(v, false)), "pinned; rotated in block") {
 		t.Errorf("%+v %v", v, err)
 	}
-	if v, err := pinned.Verify(before.Certificate); err != nil || v.Verified || !v.OtherKeys || !strings.Contains(render.VerdictText(v, false), "b (NOT the pinned key)") {
+	if v, err := pinned.Verify(before.Certificate); err != nil || v.Verified || !v.OtherKeys || !strings.Contains(unfolded(render.VerdictText(v, false)), "b (NOT the pinned key)") {
 		t.Errorf("the first key's certificate: %+v %v", v, err)
 	}
 	wrong := filepath.Join(dir, "wrong.json")
@@ -105,7 +105,7 @@ func checkRotated(n *testnet.Network, founding *protocols.Verifier, before, afte
 			others && got.OtherKeys[0] != fmt.Sprintf("b (rotated in block %d)", block) {
 			t.Errorf("%+v: %v, %+v", tc, err, got)
 		}
-		if text := checkedText(&got); others && (!strings.Contains(text, "NOT verified: self-consistent, but not by the pinned keys: b (rotated") || !strings.Contains(text, mark)) {
+		if text := unfolded(checkedText(&got)); others && (!strings.Contains(text, "NOT verified: self-consistent, but not by the pinned keys: b (rotated") || !strings.Contains(text, mark)) {
 			t.Errorf("%s", text)
 		}
 	}
@@ -115,7 +115,7 @@ func checkRotated(n *testnet.Network, founding *protocols.Verifier, before, afte
 	for pin, same := range map[*protocols.Network]bool{founding.Pinned: false, pinned.Pinned: true} {
 		head, err := audit.CompareHeads(ctx, nodes, n.Analyst, audit.Pins{Network: pin}, 0)
 		if err != nil || head.Pinned != same || len(head.OtherKeys) == 0 != same || !same && head.OtherKeys[0] != (audit.NewValidator{Peer: fresh, Block: block}) ||
-			!same && !strings.Contains(headText(head), fmt.Sprintf("%s (NOT pinned: voted in in block %d)", fresh, block)) {
+			!same && !strings.Contains(unfolded(headText(head)), fmt.Sprintf("%s (NOT pinned: voted in in block %d)", fresh, block)) {
 			t.Errorf("%+v %v", head, err)
 		}
 	}
@@ -128,7 +128,7 @@ func checkRotated(n *testnet.Network, founding *protocols.Verifier, before, afte
 		if b := last.Keys[1]; b.Peer != fresh || b.Pinned != same || b.Standing != "rotated" || listed.Queries[0].Keys[1].Peer != old || listed.Queries[0].Keys[1].Pinned == same {
 			t.Errorf("%+v", last)
 		}
-		if text := render.Queries(listed.Queries, true).String(); strings.Contains(text, "a, b ("+mark+")") == same {
+		if text := unfolded(render.Queries(listed.Queries, true)); strings.Contains(text, "a, b ("+mark+")") == same {
 			t.Errorf("%s", text)
 		}
 	}

@@ -60,6 +60,7 @@ func (c *command) verify(path, network string, show bool) error {
 	if err != nil {
 		return err
 	}
+	c.adviseToPin(verdict)
 	if status := render.VerdictStatus(verdict, pinned); status != failure.StatusAnswered {
 		return exitStatus(status)
 	}

@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/node/build"
+	"parley/node/cli/man"
+	"parley/node/failure"
 	"parley/protocols"
 )
 
@@ -30,4 +32,28 @@ func (c *command) versionCommand() *cobra.Command {
 	}
 	c.jsonFlag(cmd)
 	return cmd
+}
+
+// statuses are the exit statuses as the manual has them.
+var statuses = []man.Status{
+	{Code: failure.StatusAnswered, Meaning: "answered, or verified against pinned keys"},
+	{Code: failure.StatusRefused, Meaning: "refused, failed or not verified"},
+	{Code: failure.StatusUsage, Meaning: "called wrongly: flags, arguments, configuration, a file that is not there"},
+	{Code: failure.StatusNotPinned, Meaning: "everything agrees with itself, but not by pinned keys"},
+}
+
+func (c *command) manCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "man DIR",
+		Short:  "write the manual's pages into DIR",
+		Hidden: true, // for who installs Parley
+		Args:   arguments(1, "the folder of the pages"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n, err := man.Write(args[0], cmd.Root(), statuses)
+			if err != nil {
+				return unwritable(args[0], err)
+			}
+			return c.print(fmt.Sprintf("%d pages in %s\n", n, args[0]))
+		},
+	}
 }

@@ -92,9 +92,18 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 		}
 	}
 	if outcome.Status != protocols.Answered {
-		return nil, &QueryError{Code: outcome.Code, Sentence: outcome.Sentence, Departments: outcome.Departments}
+		return nil, unanswered(*outcome, c.id.Peer())
 	}
 	return a.answer(ctx, p.plan, outcome), nil
+}
+
+// unanswered is the error of a question of this peer's that ended without an answer.
+func unanswered(o protocols.Outcome, peer string) *QueryError {
+	e := &QueryError{Code: o.Code, Sentence: o.Sentence, Departments: o.Departments}
+	if o.Code == protocols.CodeNotListed {
+		e.Hint = fmt.Sprintf("give %s to its operator, for analysts in node.toml: each department that is asked has to list it", peer)
+	}
+	return e
 }
 
 // standstill tells whom the ledger waits for, if the node says that it stands

@@ -136,11 +136,18 @@ func namesOf(missing []Absent) []string {
 // absence is the error of a question that waits for them no longer.
 func absence(missing []Absent) *QueryError {
 	var said []string
-	for _, m := range missing {
-		said = append(said, fmt.Sprintf("%s has not been connected for %s", m.Name, ago(m.For)))
+	for i, m := range missing {
+		if i == 0 {
+			said = append(said, fmt.Sprintf("%s has not been connected for %s", m.Name, ago(m.For)))
+		} else {
+			said = append(said, fmt.Sprintf("%s for %s", m.Name, ago(m.For)))
+		}
 	}
-	return &QueryError{Code: "unavailable", Sentence: strings.Join(said, "; "), Departments: namesOf(missing),
-		Hint: "ask again when its node runs, or let the question wait for it (--wait)"}
+	hint := "ask again when its node runs, or let the question wait for it (--wait)"
+	if len(missing) > 1 {
+		hint = "ask again when their nodes run, or let the question wait for them (--wait)"
+	}
+	return &QueryError{Code: "unavailable", Sentence: strings.Join(said, ", "), Departments: namesOf(missing), Hint: hint}
 }
 
 // awaitMembers returns once all are connected whom a question needs, or says who is not.

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -41,6 +42,30 @@ func TestPatience(t *testing.T) {
 		if got := ago(d); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
+	}
+}
+
+// TestAbsence: each of those who are away is named once, with how long.
+func TestAbsence(t *testing.T) {
+	e := absence([]Absent{{Name: "north", For: 2 * time.Minute}, {Name: "south", For: 3 * time.Second}})
+	var told strings.Builder
+	e.Failure().Write(&told)
+	want := "parley: north has not been connected for 2 min, south for 3 s\n" +
+		"  hint: ask again when their nodes run, or let the question wait for them (--wait)\n"
+	if told.String() != want {
+		t.Errorf("%s\nwant\n%s", told.String(), want)
+	}
+}
+
+// TestNotListed: an analyst whom a department does not list is told what to give to whom.
+func TestNotListed(t *testing.T) {
+	o := protocols.Outcome{Code: protocols.CodeNotListed, Sentence: "north refuses: no", Departments: []string{"north"}}
+	if e := unanswered(o, "12D3KooW"); !strings.HasPrefix(e.Hint, "give 12D3KooW to its operator, for analysts in node.toml") || e.Sentence != o.Sentence {
+		t.Errorf("%+v", e)
+	}
+	o.Code = protocols.CodeAggregation
+	if e := unanswered(o, "12D3KooW"); e.Hint != "" {
+		t.Errorf("a hint for another refusal: %+v", e)
 	}
 }
 

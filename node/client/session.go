@@ -34,7 +34,7 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 	}
 	if o.Pinned != nil && o.Pinned.ID() != c.network.ID() { // before a question is spent on it
 		return nil, &QueryError{Code: "network", Sentence: fmt.Sprintf("the node is of network %s, and the pinned description is of %s: nothing was asked",
-			c.network.ID(), o.Pinned.ID())}
+			c.network.ID(), o.Pinned.ID()), Hint: "ask a node of the pinned network, or pin this one's: network.json in the folder of each of its nodes"}
 	}
 	start := time.Now()
 	c.mu.Lock()

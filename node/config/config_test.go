@@ -102,7 +102,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 }
 
 func TestInitialConfigParses(t *testing.T) {
-	dir := nodetest.WriteFiles(t, map[string]string{"node.toml": Initial("a\"b\\c\x01南", "/ip4/0.0.0.0/tcp/4001")})
+	dir := nodetest.WriteFiles(t, map[string]string{"node.toml": Initial("a\"b\\c\x01南", RoleDepartment, "/ip4/0.0.0.0/tcp/4001", "default")})
 	cfg, err := Load(filepath.Join(dir, "node.toml"))
 	if err != nil {
 		t.Fatal(err)
@@ -113,8 +113,8 @@ func TestInitialConfigParses(t *testing.T) {
 	// What is commented out is right too.
 	text := strings.NewReplacer("# [[", "[[", "# name =", "name =", "# files =", "files =", "# null =", "null =",
 		"# encoding =", "encoding =", "# deadline =", "deadline =",
-		"# role =", "role =", "# auditors =", "auditors =", "\n# ]", "\n]", "# retain =", "retain =", "# retention =", "retention =",
-		"# metrics =", "metrics =", `#  "`, `  "`).Replace(Initial("n", "l"))
+		"# retain =", "retain =", "# retention =", "retention =",
+		"# metrics =", "metrics =", `#  "`, `  "`).Replace(Initial("n", RoleDepartment, "l", "light"))
 	dir = nodetest.WriteFiles(t, map[string]string{"node.toml": text, "tables/heart.csv": ""})
 	cfg, err = Load(filepath.Join(dir, "node.toml"))
 	if err != nil {

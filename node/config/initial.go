@@ -7,8 +7,9 @@ import (
 
 // Initial is a node.toml that parses as it stands: what a department has to add is commented out, and
 // without it a node founds no network.
-func Initial(name, listen string) string {
-	return fmt.Sprintf(configTemplate, tomlString(name), NetworkFile, tomlString(listen), tomlString(IdentityFile))
+func Initial(name, role, listen, parameters string) string {
+	return fmt.Sprintf(configTemplate, tomlString(name), tomlString(role), NetworkFile, tomlString(listen), tomlString(IdentityFile),
+		tomlString(parameters))
 }
 
 const configTemplate = `# One department's node. Relative paths are taken from this file's folder. Unknown keys are errors.
@@ -17,7 +18,7 @@ const configTemplate = `# One department's node. Relative paths are taken from t
 name = %s
 
 # "department", or "auditor": a validator of the ledger that holds no tables and has no share of any key.
-# role = "department"
+role = %s
 
 # Everything that the node stores: its ledger, its journal, ciphertexts, %s. Never restore it from a backup:
 # a restored journal could make a second share of a secret.
@@ -29,17 +30,17 @@ listen = %s
 # The node's secret key, readable by its own user only.
 identity = %s
 
-# The other departments, each ending in /p2p/PEER-ID. All nodes of a new network list the same set: each all but
-# itself. A bare "/p2p/PEER-ID" is a department that dials this one. After the first start only the addresses matter:
-# who belongs to the network is decided by votes on its ledger.
+# The departments, a line each, as parley init prints it. All nodes of a new network list the same ones; this node's own
+# line may stand here or be left out. A bare "/p2p/PEER-ID" is a department that dials this one. After the first start
+# only the addresses matter: who belongs to the network is decided by votes on its ledger.
 peers = [
 #  "/ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...",
 ]
 
-# The other auditors, likewise.
-# auditors = [
+# The auditors, likewise.
+auditors = [
 #  "/ip4/192.0.2.20/tcp/4001/p2p/12D3KooW...",
-# ]
+]
 
 # A network of this one department, for trying things out. Without it, a node that names no others does not start.
 # alone = true
@@ -51,13 +52,14 @@ peers = [
 # left long ago could show this node another ledger.
 # trust = "BLOCK:HASH"
 
-# Who may ask: the peer ids of analysts. Nobody else is answered.
+# Who may ask: the peer ids of analysts. Nobody else is answered. parley node reload has a running node read this file
+# again, and says what has changed.
 analysts = [
 #  "12D3KooW...",
 ]
 
 # "default", or "light": faster, and not for private data. The same in all departments.
-parameters = "default"
+parameters = %s
 
 # How long one query may take before it ends without an answer.
 # deadline = "2m"

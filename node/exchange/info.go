@@ -160,6 +160,10 @@ func askInfo(ctx context.Context, t *peers.Host, from peer.ID, q infoRequest, in
 // *failure.Failure where the node is not there, or not for who asks.
 func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Identity) (Hello, error) {
 	var h Hello
+	if info.ID.String() == self.Peer() {
+		return h, failure.Refused("identity", "parley init DIR makes one to ask with; "+admission,
+			"this identity is the node's own, and a node does not talk to itself")
+	}
 	t.Remember(info)
 	if err := t.Libp2p.Connect(ctx, info); err != nil {
 		if strings.Contains(err.Error(), "refused") {
@@ -179,7 +183,8 @@ func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Id
 		return err
 	})
 	if cut {
-		return h, unavailable("the node at %s does not talk to %s: is this identity in its list of analysts?", info.Addrs[0], self.Peer())
+		return h, failure.Refused("unavailable", "give its operator this peer id; "+admission,
+			"the node at %s does not talk to %s: is this identity in its list of analysts?", info.Addrs[0], self.Peer())
 	}
 	if err != nil {
 		return h, unavailable("the node at %s is not ready yet: it may still be making keys (%v)", info.Addrs[0], err)
@@ -189,6 +194,9 @@ func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Id
 	}
 	return h, nil
 }
+
+// admission is how a node comes to answer somebody.
+const admission = "it goes into analysts of the node's node.toml, and parley node reload has it read"
 
 // unavailable is a node that cannot be asked.
 func unavailable(format string, args ...any) error {

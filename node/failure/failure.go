@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"parley/datasets/files"
@@ -83,7 +84,8 @@ func Refused(code, hint, format string, args ...any) *Failure {
 func (f *Failure) Write(w io.Writer) {
 	var b strings.Builder
 	b.WriteString("parley: ")
-	if f.Department != "" && !strings.Contains(f.Message, f.Department) {
+	unnamed := func(department string) bool { return !strings.Contains(f.Message, department) }
+	if f.Department != "" && slices.ContainsFunc(strings.Split(f.Department, ", "), unnamed) {
 		fmt.Fprintf(&b, "department %s: ", Printable(f.Department))
 	}
 	b.WriteString(PrintableLines(f.Error()))

@@ -3,6 +3,7 @@ package failure
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode"
 
 	"golang.org/x/text/width"
@@ -60,3 +61,7 @@ func PrintableLines(s string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// Time is a point in time as all text for people has it: in UTC, and saying so. JSON and logs have
+// RFC 3339.
+func Time(t time.Time) string { return t.UTC().Format(time.DateTime + " UTC") }

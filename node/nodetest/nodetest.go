@@ -1,5 +1,5 @@
 // Package nodetest is what tests of several rooms of node share: identities and hosts on loopback.
-// It imports peers; tests alone import it.
+// It imports peers and failure; tests alone import it.
 package nodetest
 
 import (

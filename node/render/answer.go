@@ -20,9 +20,6 @@ import (
 	"parley/protocols"
 )
 
-// BesideWidth is the width up to which two tables are put next to each other.
-const BesideWidth = 150
-
 // Answer is an answer as --json prints it (README section 11.3). Its field names are part of the interface.
 type Answer struct {
 	SQL         string                    `json:"sql,omitempty"`
@@ -111,8 +108,8 @@ func ResultGrid(r *engine.Result) Grid {
 	return g
 }
 
-// Timing says where the time of a query went.
-func Timing(s machine.Seconds, cpu float64) string {
+// timing says where the time of a query went.
+func timing(s machine.Seconds, cpu float64) string {
 	return fmt.Sprintf("%.1f s: aggregation %.2f, encryption %.2f, proving %.2f, verifying %.2f, re-encryption %.2f, "+
 		"decryption %.2f; %.1f CPU-seconds over all processes", s.Total, s.Aggregation, s.Encryption, s.Proving,
 		s.Verifying, s.ReEncryption, s.Decryption, cpu)
@@ -120,42 +117,42 @@ func Timing(s machine.Seconds, cpu float64) string {
 
 // WriteAnswer prints an answer for a person.
 func WriteAnswer(w io.Writer, a *client.Answer, path string) error {
-	var b strings.Builder
-	b.WriteString(ResultGrid(a.Result).String())
-	if text := modelText(a.Result); text != "" {
-		b.WriteString("\n" + text)
-	}
-	for _, note := range a.Plan.Notes() {
-		b.WriteString("note: " + failure.Printable(note) + "\n")
-	}
-	b.WriteString("\n" + Provenance(a, path) + "\n")
-	b.WriteString("time         " + Timing(a.Seconds, a.CPUSeconds) + "\n")
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(w, result(a.Result, a.Plan.Notes())+"\n"+Provenance(a, path))
 	return err
 }
 
-// Provenance is the lines below an answer's table: how sure it is, of whom, and where the proof lies.
+// result is a result with what is beside and below its rows.
+func result(r *engine.Result, notes []string) string {
+	var b Page
+	b.WriteString(ResultGrid(r).String())
+	if text := modelText(r); text != "" {
+		b.WriteString("\n" + text)
+	}
+	for _, note := range notes {
+		b.put("note: ", failure.Printable(note))
+	}
+	return b.String()
+}
+
+// Provenance is the lines below an answer's table: how sure it is, of whom, where the proof lies,
+// and what it took.
 func Provenance(a *client.Answer, path string) string {
-	lines := []string{
-		"certificate  " + VerdictLine(a.Verdict),
-		"assurance    " + a.Assurance + ", parameters " + parametersText(a.Parameters, a.Verdict.ForPrivateData),
-		"departments  " + departmentsLine(a),
-	}
-	if keys := SeatLines("keys", audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)); keys != "" {
-		lines = append(lines, strings.TrimSuffix(keys, "\n"))
-	}
-	lines = append(lines,
-		"ledger       "+Anchor(a.Verdict),
-		"digest       "+a.Verdict.Certificate.String(),
-		"query        "+a.Query.String(),
-	)
+	var b Page
+	b.Add("certificate", "%s", VerdictLine(a.Verdict))
+	b.Add("assurance", "%s, parameters %s", a.Assurance, parametersText(a.Parameters, a.Verdict.ForPrivateData))
+	b.Add("departments", "%s", departmentsLine(a))
+	b.WriteString(SeatLines("keys", audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)))
+	b.Add("ledger", "%s", Anchor(a.Verdict))
+	b.Add("digest", "%s", a.Verdict.Certificate)
+	b.Add("query", "%s", a.Query)
 	if path != "" {
-		lines = append(lines, "written to   "+path)
+		fmt.Fprintf(&b, "%-*s %s\n", labelWidth, "written to", failure.Printable(path)) // in one piece
 	}
 	for i, r := range roundsOf(a, nil) {
-		lines = append(lines, fmt.Sprintf("%-12s %s, query %s", fmt.Sprintf("round %d", i+1), r.Certificate.Digest, audit.ShortDigest(r.Query)))
+		b.Add(fmt.Sprintf("round %d", i+1), "%s, query %s", r.Certificate.Digest, audit.ShortDigest(r.Query))
 	}
-	return strings.Join(lines, "\n")
+	b.Add("time", "%s", timing(a.Seconds, a.CPUSeconds))
+	return b.String()
 }
 
 // departmentsLine groups the departments by what they did, each with its key's mark.

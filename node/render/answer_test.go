@@ -3,6 +3,7 @@ package render
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"parley/node/client"
 	"parley/node/failure"
 	"parley/node/machine"
+	"parley/node/nodetest"
 	"parley/protocols"
 )
 
@@ -74,29 +76,31 @@ func TestAnswerAsJSON(t *testing.T) {
 	}
 }
 
+// TestAnswerAsText: an answer whole, and one of two rounds whose table is wider than 80 columns, of
+// departments with long names, one of which has another key.
 func TestAnswerAsText(t *testing.T) {
-	var out bytes.Buffer
-	if err := WriteAnswer(&out, sampleAnswer(), "heart.cert"); err != nil {
-		t.Fatal(err)
+	wide := sampleAnswer()
+	figure, north := "0.3333333333333333", strings.Repeat("north", 5)
+	for i := range 5 {
+		wide.Result.Columns = append(wide.Result.Columns, fmt.Sprintf("average_%d", i))
+		wide.Result.Kinds = append(wide.Result.Kinds, engine.Decimal)
+		for row := range wide.Result.Rows {
+			wide.Result.Rows[row] = append(wide.Result.Rows[row], engine.Value{Text: &figure, Exact: &figure})
+		}
 	}
-	want := ` sex    | count |                    avg
---------+-------+------------------------
- 女     |     3 | 0.33333333333333333333
- (null) |     0 |                 (null)
-(2 rows)
-note: north has no sex 'f\u202e'; nearest: 'F\u202e'
-
-certificate  verified; made with development keys: whoever made them can forge proofs, and read what they hide
-assurance    sealed, parameters light (not for private data)
-departments  north, south contributed
-ledger       block 21 of 2023-11-14T22:13:20Z
-digest       01` + strings.Repeat("0", 62) + `
-query        02` + strings.Repeat("0", 62) + `
-written to   heart.cert
-time         3.0 s: aggregation 0.00, encryption 0.00, proving 2.50, verifying 0.00, re-encryption 0.00, decryption 0.00; 7.0 CPU-seconds over all processes
-`
-	if got := out.String(); got != want {
-		t.Errorf("got\n%s\nwant\n%s", got, want)
+	wide.Result.Notes = []engine.Note{{Row: 1, Column: "avg", Reason: "there is no row that it could be the average of, as nobody has one with this value of sex"}}
+	wide.Departments[0].Name = north
+	wide.Verdict.Verified, wide.Verdict.Reason, wide.Verdict.OtherKeys = false, protocols.ReasonOtherKeys+": "+north+" (rotated in block 7)", true
+	wide.Verdict.Seats = []protocols.Seat{{Name: north, Role: protocols.RoleDepartment, Key: protocols.Key{1}, Steps: []protocols.Step{{How: protocols.Rotated, Block: 7, Before: protocols.Key{2}}}}}
+	for i, sql := range []string{"first", "second"} {
+		wide.Rounds = append(wide.Rounds, client.Round{SQL: sql, Query: engine.Digest{3}, Verdict: protocols.Verdict{Certificate: engine.Digest{byte(i + 1)}}})
+	}
+	for name, a := range map[string]*client.Answer{"answer": sampleAnswer(), "answer-wide": wide} {
+		var out strings.Builder
+		if err := WriteAnswer(&out, a, "/home/analyst/certificates/heart.cert"); err != nil {
+			t.Fatal(err)
+		}
+		nodetest.Golden(t, name, out.String())
 	}
 }
 

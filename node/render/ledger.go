@@ -1,107 +1,135 @@
 package render
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
+	"time"
 
+	"parley/engine"
 	"parley/node/audit"
 	"parley/node/failure"
+	"parley/protocols"
 )
 
-// Queries shows questions one a line.
-func Queries(queries []*audit.Query, pinned bool) Grid {
-	g := Grid{Head: []string{"time", "block", "query", "state", "analyst", "table", "departments", "certificate", "question"}, Right: []bool{false, true}}
+// Queries shows questions, a few lines each: when, which, and what became of it; over what, by whom;
+// and its beginning. Show and --json have all of it.
+func Queries(queries []*audit.Query, pinned bool) string {
+	var b Page
 	for _, q := range queries {
-		cells := []string{q.Time.Format("2006-01-02 15:04:05"), fmt.Sprint(q.Block), audit.ShortDigest(q.ID), q.Standing(),
-			"…" + q.Analyst[max(0, len(q.Analyst)-8):], q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "), cmp.Or(audit.ShortDigest(q.Certificate), "-"),
-			shorten(failure.Printable(strings.Join(strings.Fields(q.Asked()), " ")), questionWidth)}
-		row := make([]*string, len(cells))
-		for i := range cells {
-			row[i] = &cells[i]
+		b.put("", failure.Printable(fmt.Sprintf("%s  block %d  query %s  %s", failure.Time(q.Time), q.Block, audit.ShortDigest(q.ID), q.Standing())))
+		over := fmt.Sprintf("%s of %s; by %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "), shortPeer(q.Analyst))
+		if q.Certificate != "" {
+			over += "; certificate " + audit.ShortDigest(q.Certificate)
 		}
-		g.Rows = append(g.Rows, row)
+		b.put("  ", failure.Printable(over))
+		b.WriteString("  " + shorten(failure.Printable(strings.Join(strings.Fields(q.Asked()), " ")), Width-2) + "\n\n")
 	}
-	return g
-}
-
-// questionWidth is how many characters of a question a list shows; show has all of them.
-const questionWidth = 60
-
-// Events shows entries one a line.
-func Events(events []audit.Event) Grid {
-	g := Grid{Head: []string{"number", "time", "block", "author", "entry", "what"}, Right: []bool{true, false, true}}
-	for _, e := range events {
-		cells := EventCells(e)
-		row := make([]*string, len(cells))
-		for i := range cells {
-			row[i] = &cells[i]
-		}
-		g.Rows = append(g.Rows, row)
-	}
-	return g
-}
-
-func EventCells(e audit.Event) []string {
-	return []string{fmt.Sprint(e.Number), e.Time.Format("2006-01-02 15:04:05"), fmt.Sprint(e.Block), shortAuthor(e), e.Kind,
-		shorten(failure.Printable(e.Text()), timelineWidth)}
+	fmt.Fprintf(&b, "(%s)\n", engine.Plural(len(queries), "question"))
+	return b.String()
 }
 
 // Query is a question's whole history.
 func Query(q *audit.Query, events []audit.Event, pinned bool) string {
-	var b strings.Builder
-	b.WriteString(failure.PrintableLines(q.Asked()) + "\n\n")
-	line := func(name, format string, args ...any) {
-		fmt.Fprintf(&b, "%-12s %s\n", name, failure.Printable(fmt.Sprintf(format, args...)))
-	}
+	var b Page
+	b.WriteString(SQL(q.Asked(), Width) + "\n\n")
 	if q.Round > 0 {
-		line("SQL", "%s", q.SQL)
+		b.Add("SQL", "%s", q.SQL)
 	}
-	line("query", "%s", q.ID)
-	line("state", "%s", strings.TrimSuffix(q.Standing()+": "+q.Reason, ": "))
-	line("analyst", "%s", q.Analyst)
-	line("table", "%s of %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "))
+	b.Add("query", "%s", q.ID)
+	b.Add("plan", "%s", q.Plan)
+	b.Add("state", "%s", strings.TrimSuffix(q.Standing()+": "+q.Reason, ": "))
+	b.Add("analyst", "%s", q.Analyst)
+	b.Add("table", "%s of %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "))
 	b.WriteString(SeatLines("keys", q.Keys, pinned))
 	if q.Certificate != "" {
-		line("certificate", "%s", q.Certificate)
+		b.Add("certificate", "%s", q.Certificate)
 	}
 	b.WriteString("\n" + Timeline(events))
 	return b.String()
 }
 
-// timelineWidth is how many characters of what happened a timeline shows; --json
-// has all of them.
-const timelineWidth = 100
+// askWidth is how many columns of an entry's question are shown, over all lines; show and --json have
+// all of it.
+const askWidth = 100
 
-func shorten(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-1]) + "…"
+// Events shows entries one below the other.
+func Events(events []audit.Event) string {
+	var b strings.Builder
+	d, width := Diary{}, authorsWidth(events)
+	for _, e := range events {
+		b.WriteString(d.entry(e, width))
 	}
-	return text
+	entries := fmt.Sprintf("(%d entries)\n", len(events))
+	if len(events) == 1 {
+		entries = "(1 entry)\n"
+	}
+	b.WriteString(entries)
+	return b.String()
 }
 
-// Timeline shows events one below the other: when, in which block, who, what.
-// Times after the first are told from it.
-func Timeline(events []audit.Event) string {
-	var b strings.Builder
-	width := 0
-	for _, e := range events {
-		width = max(width, len([]rune(shortAuthor(e))))
+// Diary writes entries as they come, under a line of its own for each day. The zero value begins one.
+type Diary struct{ day string }
+
+// Entry is one entry: its number, when, in which block, who, what.
+func (d *Diary) Entry(e audit.Event) string { return d.entry(e, authorsWidth([]audit.Event{e})) }
+
+func (d *Diary) entry(e audit.Event, width int) string {
+	var b Page
+	if day := e.Time.UTC().Format(time.DateOnly + " UTC"); day != d.day {
+		b.WriteString(day + "\n")
+		d.day = day
 	}
+	b.event(fmt.Sprintf("%4d  %s  block %-4d  ", e.Number, e.Time.UTC().Format(time.TimeOnly), e.Block), e, width)
+	return b.String()
+}
+
+// Timeline shows the entries of one question: how long after the first, in which block, who, what.
+func Timeline(events []audit.Event) string {
+	var b Page
+	width := authorsWidth(events)
 	for i, e := range events {
-		when := e.Time.Format("15:04:05.000")
-		if i > 0 {
-			when = fmt.Sprintf("%+11.3fs", e.Time.Sub(events[0].Time).Seconds())
+		if i == 0 {
+			b.WriteString(failure.Time(e.Time) + ", and from there:\n")
 		}
-		fmt.Fprintf(&b, "  %s  block %-5d %-*s  %s\n", when, e.Block, width, shortAuthor(e), shorten(failure.Printable(e.Text()), timelineWidth))
+		b.event(fmt.Sprintf("  %+9.3fs  block %-4d  ", e.Time.Sub(events[0].Time).Seconds(), e.Block), e, width)
 	}
 	return b.String()
 }
 
+// event writes who did what, after what stands before it. Whose name is longer than the others' has a
+// line of its own.
+func (p *Page) event(before string, e audit.Event, width int) {
+	author := shortAuthor(e)
+	if failure.DisplayWidth(author) > width {
+		p.WriteString(before + author + "\n")
+		before, author = strings.Repeat(" ", len(before)), ""
+	}
+	text := failure.Printable(e.Text())
+	if e.Kind == protocols.KindAsk.String() {
+		text = shorten(text, askWidth)
+	}
+	p.put(before+pad(author, width, false)+"  ", text)
+}
+
+// authorsWidth is what the authors of most entries take: of a short peer id, or of their names.
+func authorsWidth(events []audit.Event) int {
+	const least, most = 9, 20
+	width := least
+	for _, e := range events {
+		if w := failure.DisplayWidth(shortAuthor(e)); w <= most {
+			width = max(width, w)
+		}
+	}
+	return width
+}
+
+// shortPeer is the end of a peer id: all begin alike.
+func shortPeer(id string) string { return "…" + id[max(0, len(id)-8):] }
+
 // shortAuthor is a name as it is, a peer id by its end. Whose key is not a
 // founder's has both, and how it came to be there.
 func shortAuthor(e audit.Event) string {
-	end := "…" + e.Peer[max(0, len(e.Peer)-8):]
+	end := shortPeer(e.Peer)
 	how, _, _ := strings.Cut(e.Seat, " ")
 	switch {
 	case e.Author == e.Peer:

@@ -86,7 +86,7 @@ func (m Model) MarshalJSON() ([]byte, error) {
 
 // modelText is the figures for a terminal, and the reasons of what is not defined.
 func modelText(r *engine.Result) string {
-	var b strings.Builder
+	var b Page
 	for _, figures := range byGroup(r.Model) {
 		var parts []string
 		for _, v := range figures[0].Group {
@@ -96,15 +96,15 @@ func modelText(r *engine.Result) string {
 			fmt.Fprintf(&b, "%s\n", failure.Printable(strings.Join(parts, ", ")))
 		}
 		for _, f := range figures {
-			line := fmt.Sprintf("%-12s %s", failure.Printable(f.Name), shownValue(f.Value))
+			line := shownValue(f.Value)
 			if f.Reason != "" {
 				line += ": " + failure.Printable(f.Reason)
 			}
-			b.WriteString(line + "\n")
+			b.put(fmt.Sprintf("%-*s ", labelWidth, failure.Printable(f.Name)), line)
 		}
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(&b, "row %d, %s is not defined: %s\n", n.Row+1, failure.Printable(n.Column), failure.Printable(n.Reason))
+		b.put("", failure.Printable(fmt.Sprintf("row %d, %s is not defined: %s", n.Row+1, n.Column, n.Reason)))
 	}
 	return b.String()
 }

@@ -17,8 +17,8 @@ const (
 	barWidth    = 24
 )
 
-// Progress tells what is being done: one line that changes on a terminal, plain lines elsewhere. It is safe for use
-// by several goroutines. The zero writer is not allowed; a nil *progress says nothing.
+// Progress tells what is being done: one line that changes on a terminal, plain lines elsewhere. It is
+// safe for use by several goroutines. The zero writer is not allowed; a nil *Progress says nothing.
 type Progress struct {
 	mu      sync.Mutex
 	w       io.Writer
@@ -71,7 +71,9 @@ func (p *Progress) Update(label string, done, total int) {
 	case p.live:
 		p.drawLocked(now)
 	case fresh:
-		fmt.Fprintf(p.w, "%s\n", failure.Printable(label))
+		var line Page
+		line.put("", failure.Printable(label))
+		io.WriteString(p.w, line.String())
 	case now.Sub(p.said) >= remindEvery:
 		p.said = now
 		fmt.Fprintf(p.w, "  %s\n", p.stateLocked(now))
@@ -112,7 +114,7 @@ func (p *Progress) finishLocked() {
 	took := p.clock().Sub(p.started)
 	if p.live {
 		close(p.stop)
-		fmt.Fprintf(p.w, "\r\x1b[K%s (%.1f s)\n", failure.Printable(p.label), took.Seconds())
+		fmt.Fprintf(p.w, "\r\x1b[K%s (%.1f s)\n", failure.Printable(p.label), took.Seconds()) // whole: it is not redrawn
 	} else if took >= time.Second {
 		fmt.Fprintf(p.w, "  took %.1f s\n", took.Seconds())
 	}
@@ -139,12 +141,17 @@ func (p *Progress) drawLocked(now time.Time) {
 	fmt.Fprintf(p.w, "\r\x1b[K%s", p.stateLocked(now))
 }
 
+// stateLocked is one line, within Width: a terminal's line that wraps is not redrawn in place.
 func (p *Progress) stateLocked(now time.Time) string {
-	state := failure.Printable(p.label)
+	const indent = 2
+	label, took := failure.Printable(p.label), fmt.Sprintf(" %.0f s", now.Sub(p.started).Seconds())
 	if p.total > 0 {
-		full := min(barWidth, barWidth*p.done/p.total)
-		state += fmt.Sprintf(" [%s%s] %d of %d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full),
-			p.done, p.total)
+		took = fmt.Sprintf(" %d of %d%s", p.done, p.total, took)
 	}
-	return fmt.Sprintf("%s %.0f s", state, now.Sub(p.started).Seconds())
+	bar := min(barWidth, Width-indent-failure.DisplayWidth(label)-len(" []")-len(took))
+	if p.total == 0 || bar < 1 {
+		return shorten(label, Width-indent-len(took)) + took
+	}
+	full := min(bar, bar*p.done/p.total)
+	return fmt.Sprintf("%s [%s%s]%s", label, strings.Repeat("#", full), strings.Repeat(".", bar-full), took)
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/node/failure"
 )
 
 func TestProgressInALog(t *testing.T) {
@@ -50,4 +52,28 @@ func TestNoProgressSaysNothing(t *testing.T) {
 	p.Update("x", 1, 2)
 	p.Note("x")
 	p.Finish()
+}
+
+// TestProgressIsNarrow: a line is never wider than 80 columns, whatever is done.
+func TestProgressIsNarrow(t *testing.T) {
+	for _, live := range []bool{false, true} {
+		for _, label := range []string{"re-encrypting to the analyst and proving", strings.Repeat("waiting for 无锡 ", 3), strings.Repeat("waiting for wuxi; ", 20)} {
+			var out bytes.Buffer
+			now := time.Unix(0, 0)
+			p := &Progress{w: &out, live: live, clock: func() time.Time { return now }}
+			p.Update(label, 0, 123456)
+			for _, total := range []int{123456, 0} {
+				now = now.Add(time.Hour)
+				p.Update(label, 123455, total)
+			}
+			if live {
+				close(p.stop) // its last line stays, and may wrap
+			}
+			for line := range strings.FieldsFuncSeq(strings.ReplaceAll(out.String(), "\x1b[K", ""), func(r rune) bool { return r == '\r' || r == '\n' }) {
+				if failure.DisplayWidth(line) > Width || strings.HasPrefix(line, "  ") && !strings.Contains(line, "00 s") {
+					t.Errorf("%d columns: %q", failure.DisplayWidth(line), line)
+				}
+			}
+		}
+	}
 }

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 
 	"parley/engine"
@@ -14,25 +15,38 @@ const shownValues = 8 // values of a dictionary that are listed
 // Schema shows what was inferred of one table: who holds how many rows, and each column's type, bounds and values
 // over all departments.
 func Schema(registrations []engine.Registration, schema engine.Schema) string {
+	var b Page
 	var held []string
 	for _, r := range registrations {
 		held = append(held, fmt.Sprintf("%s %s", failure.Printable(r.Department), engine.Plural(r.Rows, "row")))
 	}
-	g := Grid{Head: []string{schema.Table, "type", "smallest", "largest", "NULL", "values"}}
+	b.put("", strings.Join(held, ", "))
+	g := Grid{Head: []string{schema.Table, "type", "smallest", "largest", "NULL", "values"}, Right: []bool{false, false, true, true}}
 	for _, c := range schema.Columns {
 		nullable := ""
 		if c.Nullable {
 			nullable = "yes"
 		}
-		row := []string{c.Name, typeText(c), boundText(c, c.Min), boundText(c, c.Max), nullable, dictionaryText(c)}
+		row := []string{c.Name, typeText(c), boundText(c, c.Min), boundText(c, c.Max), nullable, ""}
 		cells := make([]*string, len(row))
 		for i := range row {
 			cells[i] = &row[i]
 		}
 		g.Rows = append(g.Rows, cells)
 	}
-	g.Right = []bool{false, false, true, true, false, false}
-	return strings.Join(held, ", ") + "\n" + strings.Join(g.Lines(), "\n")
+	const least = 14
+	none := ""
+	room := max(least, Width-1-failure.DisplayWidth(g.Lines()[0])+len("values")) // the rule is longer by one
+	rows := g.Rows
+	g.Rows = nil
+	for i, c := range schema.Columns {
+		row := rows[i][:len(g.Head)-1]
+		for part := range folded(failure.Printable(dictionaryText(c)), room) {
+			g.Rows = append(g.Rows, append(slices.Clone(row), &part))
+			row = []*string{&none, &none, &none, &none, &none}
+		}
+	}
+	return b.String() + strings.Join(g.Lines(), "\n")
 }
 
 func typeText(c engine.Column) string {
@@ -55,10 +69,11 @@ func boundText(c engine.Column, bound *big.Int) string {
 	return engine.Datum{Kind: c.Kind, Number: bound, Scale: c.Scale}.String()
 }
 
+// dictionaryText is a column's values; there may be too many to group by.
 func dictionaryText(c engine.Column) string {
 	switch n := len(c.Dictionary); {
 	case !c.HasDictionary:
-		return "too many to group by"
+		return "no GROUP BY"
 	case n > shownValues:
 		return fmt.Sprintf("%d values", n)
 	}

@@ -42,7 +42,7 @@ func SeatLines(label string, seats []audit.Seat, compared bool) string {
 	if !slices.ContainsFunc(seats, func(s audit.Seat) bool { return SeatMark(s, compared) != "" }) {
 		return ""
 	}
-	var b strings.Builder
+	var b Page
 	for _, s := range seats {
 		name := s.Name
 		if name == "" {
@@ -57,7 +57,7 @@ func SeatLines(label string, seats []audit.Seat, compared bool) string {
 		case mark == "":
 			mark = "founder"
 		}
-		fmt.Fprintf(&b, "%-12s %s %s: %s\n", label, failure.Printable(name), s.Peer, mark)
+		b.Add(label, "%s %s: %s", name, s.Peer, mark)
 		label = ""
 	}
 	return b.String()

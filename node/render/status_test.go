@@ -1,19 +1,14 @@
 package render
 
 import (
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"parley/node"
 	"parley/node/build"
-	"parley/node/failure"
+	"parley/node/nodetest"
 )
-
-var update = flag.Bool("update", false, "rewrite testdata with what is printed")
 
 // TestStatus: what `node status` prints, whole, within 80 columns but where a word is longer.
 func TestStatus(t *testing.T) {
@@ -44,22 +39,6 @@ func TestStatus(t *testing.T) {
 	starting := node.Report{Status: node.Status{Name: "north", Address: "/ip4/127.0.0.1/tcp/41543/p2p/" + id}, Role: "department", Starting: true, Uptime: 61,
 		Reason: "the network is not founded yet: 1 of its 3 members are here, and more than two thirds are needed: waiting for " + id}
 	for name, r := range map[string]node.Report{"status": whole, "status-ill": ill, "status-starting": starting} {
-		got := Status(r)
-		path := filepath.Join("testdata", name+".txt")
-		if *update {
-			if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(path)
-		if err != nil || got != string(want) {
-			t.Errorf("%s: %v\n%s\nwant\n%s", name, err, got, want)
-		}
-		for line := range strings.Lines(got) {
-			line = strings.TrimSuffix(line, "\n")
-			if words := strings.Fields(line[9:]); failure.DisplayWidth(line) > 80 && len(words) > 1 {
-				t.Errorf("%s: %d columns: %s", name, failure.DisplayWidth(line), line)
-			}
-		}
+		nodetest.Golden(t, name, Status(r), id)
 	}
 }

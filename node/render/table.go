@@ -2,8 +2,10 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"parley/engine"
 	"parley/node/failure"
 )
 
@@ -17,8 +19,8 @@ type Grid struct {
 	Rows  [][]*string
 }
 
-// Lines draws the grid as psql does: a header, a rule, one line a row, no line ending in spaces.
-func (g Grid) Lines() []string {
+// cells are what is shown: the header, then the rows.
+func (g Grid) cells() [][]string {
 	text := make([][]string, 0, len(g.Rows)+1)
 	text = append(text, printables(g.Head))
 	for _, row := range g.Rows {
@@ -31,6 +33,12 @@ func (g Grid) Lines() []string {
 		}
 		text = append(text, cells)
 	}
+	return text
+}
+
+// Lines draws the grid as psql does: a header, a rule, one line a row, no line ending in spaces.
+func (g Grid) Lines() []string {
+	text := g.cells()
 	widths := make([]int, len(g.Head))
 	for _, cells := range text {
 		for i, cell := range cells {
@@ -51,13 +59,30 @@ func (g Grid) Lines() []string {
 	return lines
 }
 
-// String is the grid with the number of its rows below.
-func (g Grid) String() string {
-	rows := fmt.Sprintf("(%d rows)", len(g.Rows))
-	if len(g.Rows) == 1 {
-		rows = "(1 row)"
+// records draws each row as a block of lines, a column each, as psql does with \x.
+func (g Grid) records() []string {
+	text := g.cells()
+	names := 0
+	for _, name := range text[0] {
+		names = max(names, failure.DisplayWidth(name))
 	}
-	return strings.Join(append(g.Lines(), rows), "\n") + "\n"
+	var lines []string
+	for n, row := range text[1:] {
+		lines = append(lines, fmt.Sprintf("-[ row %d ]-", n+1))
+		for i, cell := range row {
+			lines = append(lines, strings.TrimRight(" "+pad(text[0][i], names, false)+" | "+cell, " "))
+		}
+	}
+	return lines
+}
+
+// String is the grid with the number of its rows below; row by row where it is wider than Width.
+func (g Grid) String() string {
+	lines := g.Lines()
+	if len(g.Rows) > 0 && slices.ContainsFunc(lines, func(line string) bool { return failure.DisplayWidth(line) > Width }) {
+		lines = g.records()
+	}
+	return strings.Join(append(lines, "("+engine.Plural(len(g.Rows), "row")+")"), "\n") + "\n"
 }
 
 func rule(widths []int) string {
@@ -91,6 +116,9 @@ func Beside(limit int, titles []string, blocks ...[]string) []string {
 	if total-4 > limit {
 		var out []string
 		for i, block := range blocks {
+			if i > 0 {
+				out = append(out, "")
+			}
 			out = append(append(out, titles[i]), block...)
 		}
 		return out

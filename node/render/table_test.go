@@ -1,10 +1,13 @@
 package render
 
 import (
+	"math/big"
 	"strings"
 	"testing"
 
+	"parley/engine"
 	"parley/node/audit"
+	"parley/node/nodetest"
 )
 
 func text(s string) *string { return &s }
@@ -45,7 +48,7 @@ func TestBeside(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	got = strings.Join(Beside(10, []string{"ours", "plain SQL"}, left, right), "\n")
-	want = "ours\n a\n---\n 1\nplain SQL\n b"
+	want = "ours\n a\n---\n 1\n\nplain SQL\n b"
 	if got != want {
 		t.Errorf("too wide: got\n%s\nwant\n%s", got, want)
 	}
@@ -60,10 +63,28 @@ func TestReleasedIsListed(t *testing.T) {
 			if released {
 				want = "released, " + state
 			}
-			list, show := Queries([]*audit.Query{q}, false).String(), Query(q, nil, false)
-			if !strings.Contains(list, "| "+want+" ") || !strings.Contains(show, " "+want+": why\n") {
+			list, show := Queries([]*audit.Query{q}, false), Query(q, nil, false)
+			if !strings.Contains(list, "  "+want+"\n") || !strings.Contains(show, " "+want+": why\n") {
 				t.Errorf("%s, released %v:\n%s\n%s", state, released, list, show)
 			}
 		}
 	}
+}
+
+// TestSchema: what `try`, `explain` and `tables` show of a table, within 80 columns.
+func TestSchema(t *testing.T) {
+	column := func(name string, kind engine.Kind, low, high int64) engine.Column {
+		return engine.Column{Name: name, Kind: kind, Min: big.NewInt(low), Max: big.NewInt(high)}
+	}
+	income, ward := column("taxable_income", engine.Decimal, 586, 131880880), engine.Column{Name: "ward", Kind: engine.Text, HasDictionary: true,
+		Dictionary: []string{"Cardiology", "Intensive care", "Oncology", "Surge\u202ery", "内科"}}
+	income.Scale, ward.Nullable = 2, true
+	year := column("year", engine.Integer, 2019, 2020)
+	year.HasDictionary, year.Dictionary = true, []string{"2019", "2020"}
+	columns := []engine.Column{column("person_id", engine.Integer, 1000000004, 3000009999), year, income, ward}
+	var registrations []engine.Registration
+	for _, name := range []string{"nanjing-tax", "suzhou-tax", "wuxi-tax", "a department with a long name"} {
+		registrations = append(registrations, engine.Registration{Department: name, Table: "tax", Rows: 8914, Columns: columns})
+	}
+	nodetest.Golden(t, "schema", Schema(registrations, engine.Schema{Table: "tax", Columns: columns})+"\n")
 }

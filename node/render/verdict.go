@@ -33,7 +33,8 @@ type Verdict struct {
 	Model           *Model        `json:"model,omitempty"`
 	ModelExact      *Model        `json:"modelExact,omitempty"`
 	Notes           []engine.Note `json:"notes,omitempty"`
-	Rounds          []Round       `json:"rounds,omitempty"` // of a question that took several
+	Remarks         []string      `json:"remarks,omitempty"` // on the question's literals, as the answer has them
+	Rounds          []Round       `json:"rounds,omitempty"`  // of a question that took several
 }
 
 // VerdictOf is the JSON form of a verdict. The reason is left out when all is well.
@@ -58,9 +59,21 @@ func VerdictOf(v protocols.Verdict) Verdict {
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		out.Columns, out.Rows, out.Exact = v.Result.Columns, Texts(v.Result), Exacts(v.Result)
 		out.Model, out.ModelExact = modelsOf(v.Result)
-		out.Notes = v.Result.Notes
+		out.Notes, out.Remarks = v.Result.Notes, notesOf(v)
 	}
 	return out
+}
+
+// notesOf is what there is to say of the question's literals; of a question of several rounds, what
+// the last round's plan says.
+func notesOf(v protocols.Verdict) []string {
+	if len(v.Rounds) > 0 {
+		v = v.Rounds[len(v.Rounds)-1]
+	}
+	if v.Plan == nil {
+		return nil
+	}
+	return v.Plan.Notes()
 }
 
 // planDigest is the digest of the plan that a verdict is about, or "".
@@ -116,19 +129,21 @@ func VerdictLine(v protocols.Verdict) string {
 // answer. Of a certificate that is not verified, though keys are pinned, the answer is left out
 // unless shown asks for it: figures that stand on a screen are believed.
 func VerdictText(v protocols.Verdict, shown bool) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "certificate  %s\n", VerdictLine(v))
+	var b Page
+	b.Add("certificate", "%s", VerdictLine(v))
 	if v.SelfConsistent {
 		seats := audit.SeatsOf(v.Seats, v.Gone)
-		fmt.Fprintf(&b, "departments  %s\n%sparameters   %s\nledger       %s\ndigest       %s\n",
-			strings.Join(markedNames(v.Departments, seats, compared(v)), ", "), SeatLines("keys", seats, compared(v)),
-			parametersText(v.Parameters, v.ForPrivateData), Anchor(v), v.Certificate)
+		b.Add("departments", "%s", strings.Join(markedNames(v.Departments, seats, compared(v)), ", "))
+		b.WriteString(SeatLines("keys", seats, compared(v)))
+		b.Add("parameters", "%s", parametersText(v.Parameters, v.ForPrivateData))
+		b.Add("ledger", "%s", Anchor(v))
+		b.Add("digest", "%s", v.Certificate)
 		for i, r := range v.Rounds {
-			fmt.Fprintf(&b, "%-12s %s\n", fmt.Sprintf("round %d", i+1), r.Certificate)
+			b.Add(fmt.Sprintf("round %d", i+1), "%s", r.Certificate)
 		}
 	}
 	if sql := questionOf(v); sql != "" {
-		b.WriteString("\n" + failure.PrintableLines(sql) + "\n")
+		b.WriteString("\n" + SQL(sql, Width) + "\n")
 	}
 	if !v.SelfConsistent || !v.ValueShown || v.Result == nil {
 		return b.String()
@@ -137,16 +152,13 @@ func VerdictText(v protocols.Verdict, shown bool) string {
 		b.WriteString("\nThe answer is not shown, since it is not verified: --show shows it.\n")
 		return b.String()
 	}
-	b.WriteString("\n" + ResultGrid(v.Result).String())
-	if text := modelText(v.Result); text != "" {
-		b.WriteString("\n" + text)
-	}
+	b.WriteString("\n" + result(v.Result, notesOf(v)))
 	return b.String()
 }
 
 // Anchor is where on the ledger an answer stands.
 func Anchor(v protocols.Verdict) string {
-	return fmt.Sprintf("block %d of %s", v.Block, v.Time.UTC().Format(time.RFC3339))
+	return fmt.Sprintf("block %d of %s", v.Block, failure.Time(v.Time))
 }
 
 func parametersText(name string, forPrivateData bool) string {

@@ -21,6 +21,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"parley/node/cli"
+	"parley/node/failure"
 )
 
 // heavy runs the stories that start departments: they make proving keys once and take minutes.
@@ -62,6 +63,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "json": checkJSON, "mode": checkMode, "split": split, "noprocess": noProcess,
 			"bytes": writeBytes, "join": join, "await": await, "until": until, "signal": sendSignal, "flip": flip,
+			"shape": shape, "after": after,
 		},
 	})
 }
@@ -262,4 +264,45 @@ func supervisedIn(folder string) string {
 		}
 	}
 	return ""
+}
+
+// variable is what differs from run to run, and what stands for it.
+var variable = []struct {
+	pattern *regexp.Regexp
+	text    string
+}{
+	{regexp.MustCompile(`[0-9a-f]{64}`), "DIGEST"},
+	{regexp.MustCompile(`certificate [0-9a-f]{12}`), "certificate DIGEST"},
+	{regexp.MustCompile(`…\w{8}`), "…ANALYST"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`), "TIME"},
+	{regexp.MustCompile(`(?s)time         \d.*?all\s+processes`), "time         WHERE IT WENT"},
+	{regexp.MustCompile(`(?m)^ +\+\d+\.\d{3}s  block \d+ +`), "  AFTER  BLOCK  "},
+	{regexp.MustCompile(`(BLOCK  )(?:nanjing|suzhou|wuxi) *`), "${1}DEPARTMENT  "}, // in any order
+	{regexp.MustCompile(`(?m)^  AFTER  BLOCK  auditor.*\n`), ""},                   // it may come after the answer
+	{regexp.MustCompile(`block \d+`), "block N"},
+}
+
+// shape writes what the last command printed, without what differs from run to run, into a file, and
+// checks that no line is wider than 80 columns: shape FILE.
+func shape(ts *testscript.TestScript, neg bool, args []string) {
+	text := strings.ReplaceAll(ts.ReadFile("stdout"), ts.Getenv("WORK"), "WORK")
+	text = regexp.MustCompile(`\S*/bin/parley`).ReplaceAllString(text, "parley")
+	for line := range strings.Lines(text) {
+		if failure.DisplayWidth(strings.TrimSuffix(line, "\n")) > 80 {
+			ts.Fatalf("wider than 80 columns: %s", line)
+		}
+	}
+	for _, v := range variable {
+		text = v.pattern.ReplaceAllString(text, v.text)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// after writes what the last command printed after a line into a file: after LINE FILE.
+func after(ts *testscript.TestScript, neg bool, args []string) {
+	_, rest, found := strings.Cut(ts.ReadFile("stdout"), args[0]+"\n")
+	if !found {
+		ts.Fatalf("%q was not printed", args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(rest), 0o600))
 }
