@@ -98,7 +98,7 @@ func (x translator) write(e *engine.Expr, integer string) (string, error) {
 	}
 	f, ok := forms[e.Op]
 	switch {
-	case e.Op >= engine.OpGroup:
+	case e.Op >= engine.OpGroup && e.Op < engine.OpCase:
 		return "", fmt.Errorf("datasets: operation %d stands over cells", e.Op)
 	case !ok:
 		return x.call(e, integer)

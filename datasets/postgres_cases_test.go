@@ -22,30 +22,6 @@ import (
 	"parley/engine"
 )
 
-// What the questions of waiting wait for.
-const (
-	subqueries = "subqueries, WITH and UNION ALL over one table"
-	schemas    = "the schema public"
-	helps      = "a refusal that says what to write instead"
-)
-
-// waiting has the questions that are not answered yet, and those that are refused without a hint.
-// Whoever changes that for one of them takes it out.
-var waiting = map[string]string{
-	"subquery scalar":       subqueries,
-	"CTE":                   subqueries,
-	"UNION":                 subqueries,
-	"schema qualified":      schemas,
-	"top 10 rows":           helps,
-	"syntax error":          helps,
-	"two statements":        helps,
-	"DESCRIBE":              helps,
-	"information_schema":    helps,
-	"SELECT 1":              helps,
-	"TABLESAMPLE":           helps,
-	"group by ALL (duckdb)": helps,
-}
-
 // pooled makes PostgreSQL's table of the rows of all departments, of the types that they register.
 func pooled(t *testing.T, conn *pgx.Conn, name string, tables map[string]*datasets.Table, files map[string]string) {
 	t.Helper()
@@ -230,11 +206,8 @@ func TestPostgresCases(t *testing.T) {
 			if q.want == "yes" {
 				answered++
 			}
-			switch step, waits := waiting[q.what]; {
-			case q.want == "no":
+			if q.want == "no" {
 				t.Fatalf("%s\nmust be refused", q.sql)
-			case waits:
-				t.Errorf("%s\nis answered and no longer waits for %s", q.sql, step)
 			}
 			if oursAlone.MatchString(q.sql) {
 				return
@@ -248,22 +221,18 @@ func TestPostgresCases(t *testing.T) {
 	t.Logf("%d of %d answered, %d compared with PostgreSQL", answered, asked, compared)
 }
 
-// refused judges a refusal: what is wanted is not refused unless it waits, and what must be refused
-// is so with a hint.
+// refused judges a refusal: what is wanted is not refused, and what must be refused is so with a
+// hint.
 func (q question) refused(t *testing.T, err error) {
 	t.Helper()
 	var refused *engine.Error
-	if !errors.As(err, &refused) {
-		t.Fatalf("%s: %v", q.sql, err)
-	}
-	step, waits := waiting[q.what]
 	switch {
-	case q.want == "yes" && !waits:
+	case !errors.As(err, &refused):
+		t.Fatalf("%s: %v", q.sql, err)
+	case q.want == "yes":
 		t.Errorf("%s\nis refused: %v", q.sql, err)
-	case q.want == "no" && !waits && refused.Hint == "":
+	case q.want == "no" && refused.Hint == "":
 		t.Errorf("%s\nis refused without a hint: %v", q.sql, err)
-	case q.want == "no" && waits && refused.Hint != "":
-		t.Errorf("%s\nis refused with a hint and no longer waits for %s", q.sql, step)
 	}
 	t.Logf("%s\n%s: %v", q.sql, refused.Code, err)
 }

@@ -10,29 +10,29 @@ import (
 // Arguments after the first are constants unless it says otherwise. README section 15.
 const (
 	OpCase      Op = iota + 128 // Args: a condition and its value, again and again, then the value otherwise; all values have one Kind and Scale
-	OpCoalesce                 // the first of Args that is not NULL; all have one Kind and Scale
-	OpRetype                   // Args[0] with Kind: between Date, Timestamp and TimestampTZ
-	OpString                   // Args[0] as text, as PostgreSQL casts it
-	OpConcat                   // the texts Args[0] and Args[1], one after the other; both may vary
-	OpPart                     // field Args[1] of the date Args[0], as a Decimal; of scale 0 but for the epoch of a timestamp
-	OpTruncate                 // the first day of the period Args[1] that holds the date Args[0], a Timestamp or TimestampTZ
-	OpFormat                   // the date Args[0] written after the pattern Args[1]
-	OpUpper                    // Args[0] in capitals, by the table of this package
-	OpLower                    // Args[0] in small letters, by the table of this package
-	OpSubstring                // characters of Args[0] from the Args[1]th, counted from 1, at most Args[2] of them
-	OpLength                   // how many characters Args[0] has
-	OpReduce                   // the number Args[0] at the smaller Scale of the result, rounded as Args[1] says
-	OpAbs                      // Args[0] without its sign
-	OpWidth                    // in which of Args[3] equal bins from Args[1] to Args[2] the number Args[0] lies; 0 below, Args[3]+1 above
-	OpQuotient                 // Args[0] / Args[1] as PostgreSQL's numeric division rounds it; both may vary, and Args[1] is not 0
-	OpLn                       // the natural logarithm of the number Args[0], above 0, with 18 decimal places
-	OpExp                      // e to the power of the number Args[0], with 18 decimal places
-	OpSqrt                     // the square root of the number Args[0], not below 0, with 18 decimal places
-	OpShift                    // the date Args[0] so many months, Args[1], and days, Args[2], later: a Timestamp or TimestampTZ
-	OpTrim                     // Args[0] without the characters of Args[2] at its start, end or both ends, as Args[1] says
-	OpMatch                    // whether the regular expression Args[1], of RE2, matches somewhere in Args[0]
-	OpGreatest                 // the greatest of Args, NULLs left out; NULL if all are; all have one Kind and Scale
-	OpLeast                    // the least of them
+	OpCoalesce                  // the first of Args that is not NULL; all have one Kind and Scale
+	OpRetype                    // Args[0] with Kind: between Date, Timestamp and TimestampTZ
+	OpString                    // Args[0] as text, as PostgreSQL casts it
+	OpConcat                    // the texts Args[0] and Args[1], one after the other; both may vary
+	OpPart                      // field Args[1] of the date Args[0], as a Decimal; of scale 0 but for the epoch of a timestamp
+	OpTruncate                  // the first day of the period Args[1] that holds the date Args[0], a Timestamp or TimestampTZ
+	OpFormat                    // the date Args[0] written after the pattern Args[1]
+	OpUpper                     // Args[0] in capitals, by the table of this package
+	OpLower                     // Args[0] in small letters, by the table of this package
+	OpSubstring                 // characters of Args[0] from the Args[1]th, counted from 1, at most Args[2] of them
+	OpLength                    // how many characters Args[0] has
+	OpReduce                    // the number Args[0] at the smaller Scale of the result, rounded as Args[1] says
+	OpAbs                       // Args[0] without its sign
+	OpWidth                     // in which of Args[3] equal bins from Args[1] to Args[2] the number Args[0] lies; 0 below, Args[3]+1 above
+	OpQuotient                  // Args[0] / Args[1] as PostgreSQL's numeric division rounds it; both may vary, and Args[1] is not 0
+	OpLn                        // the natural logarithm of the number Args[0], above 0, with 18 decimal places
+	OpExp                       // e to the power of the number Args[0], with 18 decimal places
+	OpSqrt                      // the square root of the number Args[0], not below 0, with 18 decimal places
+	OpShift                     // the date Args[0] so many months, Args[1], and days, Args[2], later: a Timestamp or TimestampTZ
+	OpTrim                      // Args[0] without the characters of Args[2] at its start, end or both ends, as Args[1] says
+	OpMatch                     // whether the regular expression Args[1], of RE2, matches somewhere in Args[0]
+	OpGreatest                  // the greatest of Args, NULLs left out; NULL if all are; all have one Kind and Scale
+	OpLeast                     // the least of them
 )
 
 // The roundings of OpReduce, as Args[1] names them.

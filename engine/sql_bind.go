@@ -112,7 +112,7 @@ func (b *binder) column(ref *pg.ColumnRef) (int, error) {
 	for _, field := range ref.Fields {
 		s := field.GetString_()
 		if s == nil {
-			return 0, refuse(CodeUnsupported, position, "%s", nodeReasons["A_Star"])
+			return 0, reasoned(position, nodeReasons["A_Star"])
 		}
 		parts = append(parts, s.Sval)
 	}

@@ -48,7 +48,7 @@ func (b *binder) bindTable(from []*pg.Node, cat Catalogue) (position int, err er
 			offset, _ := locateIn(from[1].ProtoReflect(), 0)
 			position = b.at(offset)
 		}
-		return 0, refuse(CodeUnsupported, position, "a query asks exactly one table, named in FROM")
+		return 0, hinted(refuse(CodeUnsupported, position, "a query asks exactly one table, named in FROM"), questionForm)
 	}
 	table := from[0].GetRangeVar()
 	if table == nil {

@@ -51,7 +51,8 @@ func parse(sql string) (*pg.SelectStmt, error) {
 		return nil, refuse(CodeSyntax, 0, "the SQL text is empty")
 	case 1:
 	default:
-		return nil, refuse(CodeUnsupported, text(sql).at(tree.Stmts[1].StmtLocation), "only one statement can be asked at a time")
+		return nil, hinted(refuse(CodeUnsupported, text(sql).at(tree.Stmts[1].StmtLocation), "only one statement can be asked at a time"),
+			"ask each by itself")
 	}
 	stmt := tree.Stmts[0].GetStmt().GetSelectStmt()
 	if stmt == nil {
@@ -73,7 +74,7 @@ func parseQuestion(sql string) (stmt *pg.SelectStmt, rewritten bool, err error) 
 func syntaxError(err error) error {
 	var e *parser.Error
 	if errors.As(err, &e) {
-		return refuse(CodeSyntax, e.Cursorpos, "%s", e.Message)
+		return hinted(refuse(CodeSyntax, e.Cursorpos, "%s", e.Message), questionForm)
 	}
 	return refuse(CodeSyntax, 0, "%s", err)
 }
@@ -157,7 +158,16 @@ func (t text) only(m proto.Message, allowed ...protoreflect.Name) error {
 	if !ok {
 		return hinted(refuse(CodeUnsupported, position, "this form is not supported"), questionForm)
 	}
-	return refuse(CodeUnsupported, position, "%s", reason)
+	return reasoned(position, reason)
+}
+
+// reasoned refuses for a reason; what stands behind its colon says what to do instead.
+func reasoned(position int, reason string) error {
+	message, instead, _ := strings.Cut(reason, ": ")
+	if instead == "" {
+		instead = questionForm
+	}
+	return hinted(refuse(CodeUnsupported, position, "%s", message), "%s", instead)
 }
 
 // maxLocateDepth bounds the search for a position in a refused node.
@@ -236,5 +246,5 @@ func (t text) unsupported(node *pg.Node) error {
 	if !ok {
 		return hinted(refuse(CodeUnsupported, position, "this form is not supported"), questionForm)
 	}
-	return refuse(CodeUnsupported, position, "%s", reason)
+	return reasoned(position, reason)
 }
