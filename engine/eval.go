@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/big"
+	"slices"
 )
 
 // value is a result of evaluation: over rows its exact part is nil; over cells a
@@ -84,6 +85,9 @@ func evaluate(e *Expr, d domain) (value, error) {
 		f, known := figureFunctions[e.Value.Text]
 		if !known {
 			return value{}, fmt.Errorf("there is no function %s of figures", quote(e.Value.Text))
+		}
+		if slices.ContainsFunc(args, func(a value) bool { return a.infinite != 0 }) && e.Value.Text != "text" {
+			return undefined("it is a function of infinity"), nil
 		}
 		return f(e.Kind, args), nil
 	}

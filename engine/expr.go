@@ -117,9 +117,31 @@ func (e *Expr) equal(o *Expr) bool {
 		slices.EqualFunc(e.Args, o.Args, (*Expr).equal)
 }
 
+// maxSize bounds an expression with all that its operations were made of.
+const maxSize = 4 * MaxNodes
+
+// measured sets an expression's size, and refuses one that is too large.
+func (e *Expr) measured(position int) error {
+	e.size = 1
+	for _, a := range e.Args {
+		if a.size == 0 {
+			if err := a.measured(position); err != nil {
+				return err
+			}
+		}
+		if e.size += a.size; e.size > maxSize {
+			return refuse(CodeLimit, position, "an expression has more than %d operands and operators", maxSize)
+		}
+	}
+	return nil
+}
+
 // derive sets an expression's range and nullability over rows from its arguments,
 // and refuses a range that is too wide.
 func (e *Expr) derive(columns []Column, position int) (*Expr, error) {
+	if err := e.measured(position); err != nil {
+		return nil, err
+	}
 	args := make([]span, len(e.Args))
 	for i, a := range e.Args {
 		args[i] = span{a.Min, a.Max}

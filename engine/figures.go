@@ -3,6 +3,7 @@ package engine
 import (
 	"math"
 	"math/big"
+	"strconv"
 )
 
 // figureFunctions are the functions of a group's figures: OpFigure, by the name in Value. Each
@@ -183,16 +184,26 @@ func logarithmOf(kind Kind, v value) value {
 	return irrational(kind, exact, held, scale)
 }
 
-// logWeight estimates the power of ten of a logarithm.
+// logWeight estimates the power of ten of a logarithm, as PostgreSQL does.
 func logWeight(d Datum) int {
-	x, _ := rational(d).Float64()
-	if x >= 0.9 && x <= 1.1 {
-		if x = math.Abs(x - 1); x == 0 {
+	x := rational(d)
+	if x.Cmp(big.NewRat(9, 10)) >= 0 && x.Cmp(big.NewRat(11, 10)) <= 0 { // it is about x − 1
+		rest := new(big.Int).Sub(d.Number, pow10(d.Scale))
+		if rest.Sign() == 0 {
 			return 0
 		}
-		return int(math.Floor(math.Log10(x)))
+		weight, first := leading(rest, d.Scale)
+		return weight*baseDigits + len(strconv.Itoa(first)) - 1
 	}
-	return int(math.Log10(math.Abs(math.Log(x))))
+	l := naturalLog(bigFloat(0).SetRat(x))
+	if l.Abs(l); l.Cmp(bigFloat(0).SetRat(big.NewRat(1, 10))) < 0 {
+		return -1
+	}
+	weight := 0
+	for limit := bigFloat(10); l.Cmp(limit) >= 0; limit.Mul(limit, bigFloat(10)) {
+		weight++
+	}
+	return weight
 }
 
 // exponentialFigure is PostgreSQL's exp.
@@ -213,11 +224,17 @@ func exponentialFigure(kind Kind, args []value) value {
 // mostPower bounds the whole exponents of power.
 const mostPower = 64
 
+// mostPowerBits bounds the digits of a power.
+const mostPowerBits = 1 << 14
+
 // power is x to a whole power, or e^(y·ln x) for x above 0.
 func power(kind Kind, args []value) value {
 	x, y := args[0], args[1]
 	if y.exact.IsInt() && y.exact.Num().IsInt64() && abs64(y.exact.Num().Int64()) <= mostPower {
 		n := y.exact.Num().Int64()
+		if bits := x.exact.Num().BitLen() + x.exact.Denom().BitLen(); int64(bits)*abs64(n) > mostPowerBits {
+			return undefined("the power has too many digits")
+		}
 		if n < 0 && (x.exact.Sign() == 0 || x.Number.Sign() == 0) {
 			return undefined("it is zero to a power below 0")
 		}

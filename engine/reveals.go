@@ -63,8 +63,27 @@ func (p *Plan) distributions() []string {
 	for _, o := range p.Outputs {
 		eachFunction(o.Expr, func(e *Expr) { add(o.Name, functions[e.Value.Text], e) })
 	}
+	for _, o := range p.behind() {
+		eachFunction(o, func(e *Expr) { add(e.Value.Text, functions[e.Value.Text], e) })
+	}
 	if p.Report != nil {
 		add(p.Report.Function, functions[p.Report.Function], nil)
+	}
+	return out
+}
+
+// behind are the expressions over cells that no output shows.
+func (p *Plan) behind() (out []*Expr) {
+	shown := func(e *Expr) bool {
+		return slices.ContainsFunc(p.Outputs, func(o Output) bool { return o.Expr.equal(e) })
+	}
+	for _, o := range p.Order {
+		if !shown(o.Expr) {
+			out = append(out, o.Expr)
+		}
+	}
+	if p.Having != nil {
+		out = append(out, p.Having)
 	}
 	return out
 }
@@ -106,11 +125,19 @@ func (p *Plan) keyNames() []string {
 			}
 		}
 	}
+	all := p.behind()
 	for _, o := range p.Outputs {
-		eachFunction(o.Expr, func(e *Expr) {
+		all = append(all, o.Expr)
+	}
+	for _, o := range all {
+		eachFunction(o, func(e *Expr) {
 			for _, a := range e.Args {
 				if functions[e.Value.Text].order != nil && a.Op == OpMoment {
-					indicated(p.Moments[a.Column].Filter, add)
+					indicated(p.Moments[a.Column].Filter, func(c int) {
+						if p.Schema.Columns[c].HasDictionary {
+							add(c)
+						}
+					})
 				}
 			}
 		})
@@ -124,8 +151,8 @@ func indicated(filter *Expr, visit func(column int)) {
 	if filter == nil {
 		return
 	}
-	if filter.Op == OpEqual && filter.Args[0].Op == OpColumn {
-		visit(filter.Args[0].Column)
+	if filter.Op == OpEqual {
+		columnsOf(filter.Args[0], visit)
 	}
 	if filter.Op == OpAnd {
 		for _, a := range filter.Args {

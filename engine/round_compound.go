@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"slices"
 	"strconv"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 	"google.golang.org/protobuf/proto"
@@ -96,7 +97,7 @@ func (c *compound) addPart(t text, stmt *pg.SelectStmt) (part, error) {
 			if plan.Report != nil {
 				err = refuse(CodeUnsupported, 0, "%s returns rows: it cannot be a part of a question", plan.Report.Function)
 			}
-			p.explained = []ExplainedRound{{plan.CellCount(), plan.Ciphertexts(), plan.disclosures()[0].What}}
+			p.explained = []ExplainedRound{{plan.CellCount(), plan.Ciphertexts(), plan.told()}}
 		}
 	} else if err == nil {
 		err = refuse(CodeUnsupported, 0, "a regression of several rounds cannot be a part of a question: ask it by itself")
@@ -122,6 +123,23 @@ func (c *compound) addPart(t text, stmt *pg.SelectStmt) (part, error) {
 	}
 	p.procedure, p.explained = search, search.explain()
 	return p, nil
+}
+
+// told is what a round's cells tell, in one text.
+func (p *Plan) told() string {
+	var parts []string
+	for _, d := range p.disclosures() {
+		if !strings.HasPrefix(d.Who, "every department") || strings.Contains(d.What, "dictionaries") {
+			parts = append(parts, d.Who+" learns "+d.What)
+		}
+	}
+	for _, g := range p.Groups {
+		parts = append(parts, "grouped by "+p.describe(g.Expr))
+	}
+	if p.Filter != nil {
+		parts = append(parts, "of the rows where "+p.describe(p.Filter))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // unite reads a UNION ALL.
@@ -169,6 +187,13 @@ func (t text) united(stmt *pg.SelectStmt, out []*pg.SelectStmt) ([]*pg.SelectStm
 	if stmt.Op != pg.SetOperation_SETOP_UNION || !stmt.All {
 		return nil, hinted(refuse(CodeUnsupported, t.keyword(fieldKeywords["larg"]), "UNION, INTERSECT and EXCEPT are not supported, but UNION ALL is"),
 			"ask each SELECT by itself")
+	}
+	for _, side := range []*pg.SelectStmt{stmt.Larg, stmt.Rarg} {
+		if side.Op != pg.SetOperation_SETOP_NONE {
+			if err := t.only(side, "larg", "rarg", "all", "op", "limit_option"); err != nil {
+				return nil, err
+			}
+		}
 	}
 	out, err := t.united(stmt.Larg, out)
 	if err != nil {

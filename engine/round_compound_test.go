@@ -18,6 +18,10 @@ var several = []string{
 	"SELECT s.u, count(*) FROM (SELECT upper(t) AS u, k FROM things) s WHERE s.k < 3 GROUP BY s.u ORDER BY s.u",
 	"SELECT u AS k, count(*) FROM (SELECT k AS u, i AS k FROM things) q GROUP BY u ORDER BY 1",
 	"WITH w AS (SELECT * FROM things WHERE flag) SELECT count(*) FROM w WHERE k > (SELECT avg(k) FROM things)",
+	`SELECT count(*) FROM things WHERE k::text SIMILAR TO '\d'`,
+	"SELECT to_char(day, 'IDDD'), count(*) FROM things GROUP BY 1 ORDER BY 1",
+	"SELECT ln(1.001::numeric + 0 * count(*)::numeric), ln(0.9999 + 0 * count(*)::numeric), ln(1.1001 + 0 * count(*)::numeric) FROM things",
+	"SELECT k, lag(k, 100000, 5) OVER (ORDER BY k), ntile(k::int + 1) OVER (ORDER BY k DESC) FROM things GROUP BY k ORDER BY k",
 	"SELECT percentile_cont(ARRAY[0.25, 0.5]) WITHIN GROUP (ORDER BY k), percentile_disc(ARRAY[0, 1]) WITHIN GROUP (ORDER BY t) FROM things",
 }
 

@@ -127,6 +127,10 @@ var dateWords = []struct {
 	{"DY", func(t time.Time, _ bool) string { return asciiUpper(t.Weekday().String()[:3]) }},
 	{"Dy", func(t time.Time, _ bool) string { return t.Weekday().String()[:3] }},
 	{"dy", func(t time.Time, _ bool) string { return lower(t.Weekday().String()[:3]) }},
+	{"IDDD", func(t time.Time, fill bool) string {
+		_, w := t.ISOWeek()
+		return digits(w*7-6+int(t.Weekday()+6)%7, 3, fill)
+	}},
 	{"ID", func(t time.Time, _ bool) string { return strconv.Itoa(int(t.Weekday()+6)%7 + 1) }},
 	{"IW", func(t time.Time, fill bool) string { _, w := t.ISOWeek(); return digits(w, 2, fill) }},
 	{"WW", func(t time.Time, fill bool) string { return digits((t.YearDay()-1)/7+1, 2, fill) }},
@@ -149,9 +153,15 @@ func padded(name string, fill bool) string {
 	return fmt.Sprintf("%-9s", name)
 }
 
+// maxDatePattern bounds a pattern of to_char.
+const maxDatePattern = 64
+
 // datePattern reads a pattern of to_char. Letters that are no part of it are refused, so that
 // no part that PostgreSQL has is printed as it is written; they may stand in double quotes.
 func datePattern(pattern string) ([]datePart, error) {
+	if len(pattern) > maxDatePattern {
+		return nil, fmt.Errorf("a pattern has at most %d characters", maxDatePattern)
+	}
 	var parts []datePart
 	text := func(s string) { parts = append(parts, func(time.Time) string { return s }) }
 	for rest := pattern; rest != ""; {

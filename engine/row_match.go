@@ -72,6 +72,8 @@ func regularExpression(pattern string) (string, error) {
 				}
 			}
 			continue
+		case strings.IndexByte("*+?{", c) >= 0 && startsBranch(pattern[:i]) && !(c == '?' && strings.HasSuffix(pattern[:i], "(")):
+			return "", fmt.Errorf("a quantifier without something before it")
 		case c == '(' && strings.HasPrefix(rest, "?") && !strings.HasPrefix(rest, "?:"):
 			return "", fmt.Errorf("(? is not supported")
 		case c == '{' && (rest == "" || rest[0] < '0' || rest[0] > '9'):
@@ -83,6 +85,15 @@ func regularExpression(pattern string) (string, error) {
 		return "", err
 	}
 	return out.String(), nil
+}
+
+// startsBranch reports whether nothing stands before the place behind a text that could be repeated.
+func startsBranch(before string) bool {
+	if strings.HasSuffix(before, "(?:") || before == "" {
+		return true
+	}
+	last := before[len(before)-1]
+	return strings.IndexByte("^$(|", last) >= 0 && !(len(before) > 1 && before[len(before)-2] == '\\')
 }
 
 // knownClass reports whether a class in brackets is the same in all locales.
@@ -105,6 +116,39 @@ func escaped(rest string, inside bool) (string, error) {
 	return "", fmt.Errorf("\\%c is not supported: write the characters, as in [A-Za-z0-9_] or [ \\t]", []rune(rest)[0])
 }
 
+// oneCase reports whether small letters on both sides make a pattern mean the same without regard to
+// case: its ranges are of digits, or of letters of one case.
+func oneCase(pattern string) bool {
+	inside := false
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '[':
+			inside = true
+		case c == ']':
+			inside = false
+		case inside && c == '-' && i > 0 && i+1 < len(pattern) && pattern[i+1] != ']' && pattern[i-1] != '[' && pattern[i-1] != '^':
+			lo, hi := pattern[i-1], pattern[i+1]
+			if kind := kindOf(lo); kind == 0 || kind != kindOf(hi) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// kindOf tells digits, small letters and capitals apart; 0 for anything else.
+func kindOf(c byte) byte {
+	switch {
+	case c >= '0' && c <= '9':
+		return '0'
+	case c >= 'a' && c <= 'z':
+		return 'a'
+	case c >= 'A' && c <= 'Z':
+		return 'A'
+	}
+	return 0
+}
+
 // similar turns a pattern of SIMILAR TO into a regular expression: % is any run of characters and
 // _ one; | * + ? {} () and [] are those of regular expressions, and . ^ $ are characters.
 func similar(pattern string) string {
@@ -114,7 +158,7 @@ func similar(pattern string) string {
 	for i := 0; i < len(pattern); i++ {
 		switch c := pattern[i]; {
 		case c == '\\' && i+1 < len(pattern):
-			out.WriteString(regexp.QuoteMeta(pattern[i+1 : i+2]))
+			out.WriteString(pattern[i : i+2]) // as in a regular expression
 			i++
 			continue
 		case inside:

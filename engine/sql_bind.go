@@ -24,6 +24,7 @@ type binder struct {
 	aggregates   bool            // the query has some
 	catalogue    Catalogue       // for hints alone
 	fit          *fit            // the question is one that takes several steps
+	evaluated    int             // values of expressions, to list what groups there are
 	groupNodes   []*pg.Node      // of the plan's groups
 	windowKeys   []string        // of the plan's windows, by encoding
 }
@@ -176,6 +177,9 @@ func (b *binder) bindConstant(c *pg.A_Const) (*Expr, error) {
 func (b *binder) derive(e *Expr, in place, position int) (*Expr, error) {
 	if !in.cells {
 		return e.derive(b.plan.Schema.Columns, position)
+	}
+	if err := e.measured(position); err != nil {
+		return nil, err
 	}
 	for _, a := range e.Args {
 		e.Nullable = e.Nullable || a.Nullable

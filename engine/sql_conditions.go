@@ -96,7 +96,7 @@ func (b *binder) bindMatch(e *pg.A_Expr, name string, in place, position int) (*
 	}
 	// Without regard to case: small letters on both sides. A class that is not one of small letters
 	// would mean another one.
-	if strings.Contains(pattern, `\`) || strings.Contains(pattern, "[:") {
+	if strings.Contains(pattern, `\`) || strings.Contains(pattern, "[:") || !oneCase(pattern) {
 		return nil, hinted(refuse(CodeUnsupported, position, "classes of characters are not supported in patterns of ~*"), "write lower(...) ~ 'pattern'")
 	}
 	if text, err = b.rowExpr(&Expr{Op: OpLower, Args: []*Expr{text}, Kind: Text}, in, position); err != nil {
@@ -126,6 +126,9 @@ func (b *binder) bindSimilar(e *pg.A_Expr, negated bool, in place, position int)
 	text, pattern, err := b.patternOf(e.Lexpr, call.Args[0], "SIMILAR TO", in, position)
 	if err != nil {
 		return nil, err
+	}
+	if strings.Contains(pattern, `\"`) {
+		return nil, refuse(CodeUnsupported, position, `\" is not supported in patterns of SIMILAR TO`)
 	}
 	return b.matched(text, similar(pattern), negated, in, position)
 }

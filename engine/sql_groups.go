@@ -35,6 +35,16 @@ func (b *binder) bindGroups(stmt *pg.SelectStmt) error {
 	if len(sets) > 1 || len(stmt.GroupClause) > 0 && len(indices[0]) == 0 {
 		b.plan.Sets = indices
 	}
+	rows := 0
+	for _, set := range b.plan.Sets {
+		n := 1
+		for _, g := range set {
+			n *= len(b.plan.Groups[g].Values)
+		}
+		if rows += n; rows > MaxGroups {
+			return refuse(CodeLimit, b.keyword([]pg.Token{pg.Token_GROUP_P}), "the sets of GROUP BY make more than %d groups together", MaxGroups)
+		}
+	}
 	return nil
 }
 
@@ -88,18 +98,7 @@ func aggregated(node *pg.Node) bool {
 // number of tokens bounds.
 func walk(m protoreflect.Message, visit func(protoreflect.Message)) {
 	visit(m)
-	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case field.Kind() != protoreflect.MessageKind:
-		case field.IsList():
-			for i := range v.List().Len() {
-				walk(v.List().Get(i).Message(), visit)
-			}
-		default:
-			walk(v.Message(), visit)
-		}
-		return true
-	})
+	below(m, func(child protoreflect.Message) { walk(child, visit) })
 }
 
 // groupNode resolves one entry as PostgreSQL does: a column's name goes before an
@@ -142,6 +141,9 @@ func (b *binder) addGroup(e *Expr, node *pg.Node, position int) (int, error) {
 		return 0, err
 	}
 	b.plan.Groups = append(b.plan.Groups, GroupColumn{Expr: e, Values: values})
+	if told := b.toldApart(); told > MaxDictionary && b.bare(e) >= 0 {
+		return 0, b.tooFine(e, told, position)
+	}
 	b.groupNodes = append(b.groupNodes, node)
 	if groups := b.plan.groupCount(); groups > MaxGroups {
 		return 0, refuse(CodeLimit, position, "the columns of GROUP BY make %d groups; at most %d are allowed", groups, MaxGroups)
@@ -161,12 +163,28 @@ func (b *binder) groupValues(e *Expr, position int) ([]Datum, error) {
 	if !ok {
 		return nil, b.unlisted(e, position)
 	}
-	if bare := b.bare(e); bare >= 0 && len(values) > MaxDictionary {
-		c := b.plan.Schema.Columns[bare]
-		return nil, hinted(refuse(CodeLimit, position, "the groups would tell up to %d values of column %s apart; at most %d are allowed",
-			len(values), quote(c.Name), MaxDictionary), "group by wider ranges")
+	if b.bare(e) >= 0 && len(values) > MaxDictionary {
+		return nil, b.tooFine(e, len(values), position)
 	}
 	return values, nil
+}
+
+// toldApart is how many groups are made by the keys that read a column without a dictionary: so many
+// of its values the question tells apart.
+func (b *binder) toldApart() int {
+	n := 1
+	for _, g := range b.plan.Groups {
+		if b.bare(g.Expr) >= 0 {
+			n = min(n*len(g.Values), MaxGroups+1)
+		}
+	}
+	return n
+}
+
+// tooFine refuses to tell so many values of a column without a dictionary apart.
+func (b *binder) tooFine(e *Expr, told, position int) error {
+	return hinted(refuse(CodeLimit, position, "the question would tell up to %d values of column %s apart; at most %d are allowed",
+		told, quote(b.plan.Schema.Columns[b.bare(e)].Name), MaxDictionary), "group by wider ranges")
 }
 
 // bare is a column without a dictionary that an expression reads; −1 if there is none.
@@ -197,6 +215,9 @@ func (b *binder) unlisted(e *Expr, position int) error {
 // maxListed is how many values of a part of an expression are gone through to list those of the
 // whole: 179 years of days.
 const maxListed = 1 << 16
+
+// maxEvaluated is how many values a question's lists may be computed of, all together.
+const maxEvaluated = 1 << 18
 
 // listed gives what an expression over rows can be, given the contributors' columns, ascending,
 // NULL last; false when that cannot be told, or is too much. It may list values that no row has.
@@ -250,6 +271,9 @@ func (b *binder) listedByArguments(e *Expr) ([]Datum, bool) {
 			return nil, false
 		}
 	}
+	if b.evaluated += combinations; b.evaluated > maxEvaluated {
+		return nil, false
+	}
 	one := *e
 	one.Args = make([]*Expr, len(e.Args))
 	out := make([]Datum, 0, combinations)
@@ -260,7 +284,7 @@ func (b *binder) listedByArguments(e *Expr) ([]Datum, bool) {
 			n /= len(args[i])
 		}
 		v, err := one.Eval(nil)
-		if err != nil {
+		if err != nil || len(v.Text) > MaxDictionaryText {
 			return nil, false
 		}
 		out = append(out, v)

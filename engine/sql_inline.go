@@ -47,7 +47,15 @@ func (t text) inline(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, depth
 		stmt = proto.Clone(stmt).(*pg.SelectStmt)
 		stmt.WithClause, known, changed = nil, names, true
 	}
-	if len(stmt.FromClause) != 1 || stmt.Op != pg.SetOperation_SETOP_NONE {
+	if stmt.Op != pg.SetOperation_SETOP_NONE {
+		return t.inlineSet(stmt, known, changed, depth)
+	}
+	stmt, within, err := t.inlineSubqueries(stmt, known, depth)
+	if err != nil {
+		return nil, false, err
+	}
+	changed = changed || within
+	if len(stmt.FromClause) != 1 {
 		return stmt, changed, nil
 	}
 	inner, alias, err := t.queryOf(stmt.FromClause[0], known, depth)
@@ -56,6 +64,46 @@ func (t text) inline(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, depth
 	}
 	out, err := t.put(stmt, inner, alias)
 	return out, true, err
+}
+
+// inlineSet does it for both sides of a UNION.
+func (t text) inlineSet(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, changed bool, depth int) (*pg.SelectStmt, bool, error) {
+	left, a, err := t.inline(stmt.Larg, known, depth+1)
+	if err != nil {
+		return nil, false, err
+	}
+	right, b, err := t.inline(stmt.Rarg, known, depth+1)
+	if err != nil || !a && !b {
+		return stmt, changed, err
+	}
+	out := proto.Clone(stmt).(*pg.SelectStmt)
+	out.Larg, out.Rarg = left, right
+	return out, true, nil
+}
+
+// inlineSubqueries does it for the scalar subqueries of a question, which know the same queries.
+func (t text) inlineSubqueries(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, depth int) (out *pg.SelectStmt, changed bool, err error) {
+	out = proto.Clone(stmt).(*pg.SelectStmt)
+	rewrite(out.ProtoReflect(), func(n *pg.Node) bool {
+		if n.GetRangeSubselect() != nil || err != nil { // has been, or will be
+			return true
+		}
+		inner := subqueryOf(n)
+		if inner == nil {
+			return false
+		}
+		var put *pg.SelectStmt
+		var within bool
+		if put, within, err = t.inline(inner, known, depth+1); err == nil && within {
+			n.GetSubLink().Subselect = &pg.Node{Node: &pg.Node_SelectStmt{SelectStmt: put}}
+			changed = true
+		}
+		return true
+	})
+	if !changed {
+		out = stmt
+	}
+	return out, changed, err
 }
 
 // queryOf is the query that an entry of FROM stands for, its own FROM resolved; nil if it names a
@@ -96,6 +144,9 @@ func (t text) put(outer, inner *pg.SelectStmt, alias string) (*pg.SelectStmt, er
 		if name == "" && ref != nil {
 			name = ref.Fields[len(ref.Fields)-1].GetString_().GetSval()
 		}
+		if _, twice := columns[name]; twice {
+			return nil, refuse(CodeColumn, t.at(target.GetLocation()), "several columns of the query %s are called %s", quote(alias), quote(name))
+		}
 		if name != "" {
 			columns[name] = unqualified(target.GetVal())
 		}
@@ -111,18 +162,39 @@ func (t text) put(outer, inner *pg.SelectStmt, alias string) (*pg.SelectStmt, er
 			target.Name = ref.Fields[len(ref.Fields)-1].GetString_().GetSval()
 		}
 	}
+	outputs := map[string]bool{}
+	for _, node := range out.TargetList {
+		outputs[node.GetResTarget().GetName()] = true
+	}
 	var refused error
-	rewrite(out.ProtoReflect(), func(n *pg.Node) bool {
+	nodes := countNodes(out.ProtoReflect())
+	var replace func(n *pg.Node) bool
+	replace = func(n *pg.Node) bool {
+		if sort := n.GetSortBy(); sort != nil { // an output's name goes before a column's
+			ref := sort.Node.GetColumnRef()
+			if ref != nil && len(ref.Fields) == 1 && outputs[ref.Fields[0].GetString_().GetSval()] {
+				return true
+			}
+			key := sort.Node.GetColumnRef() != nil
+			rewrite(sort.Node.ProtoReflect(), replace)
+			if key && sort.Node.GetAConst() != nil && refused == nil {
+				refused = refuse(CodeUnsupported, t.at(sort.Location), "ORDER BY a literal orders nothing")
+			}
+			return true
+		}
 		ref := n.GetColumnRef()
 		if ref == nil || len(ref.Fields) == 0 || len(ref.Fields) > 2 {
-			return false
+			return n.GetSubLink() != nil // which has columns of its own
 		}
 		name := ref.Fields[len(ref.Fields)-1].GetString_().GetSval()
 		if len(ref.Fields) == 2 && ref.Fields[0].GetString_().GetSval() != alias || name == "" {
 			return false
 		}
 		switch e, found := columns[name]; {
+		case found && nodes > MaxNodes:
+			refused = refuse(CodeLimit, t.at(ref.Location), "the query has more than %d operands and operators", MaxNodes)
 		case found:
+			nodes += countNodes(e.ProtoReflect())
 			n.Node = proto.Clone(e).(*pg.Node).Node
 		case all:
 			ref.Fields = ref.Fields[len(ref.Fields)-1:]
@@ -130,7 +202,13 @@ func (t text) put(outer, inner *pg.SelectStmt, alias string) (*pg.SelectStmt, er
 			refused = refuse(CodeColumn, t.at(ref.Location), "the query %s has no column %s", quote(alias), quote(name))
 		}
 		return true
-	})
+	}
+	rewrite(out.ProtoReflect(), replace)
+	for i, node := range out.GroupClause {
+		if node.GetAConst() != nil && outer.GroupClause[i].GetAConst() == nil && refused == nil {
+			refused = refuse(CodeUnsupported, t.at(node.GetAConst().GetLocation()), "GROUP BY a literal of the inner query groups nothing")
+		}
+	}
 	if inner.WhereClause != nil {
 		where := unqualified(inner.WhereClause)
 		if out.WhereClause != nil {
@@ -170,18 +248,37 @@ func rewrite(m protoreflect.Message, change func(*pg.Node) bool) {
 	if n, ok := m.Interface().(*pg.Node); ok && change(n) {
 		return
 	}
-	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+	below(m, func(child protoreflect.Message) { rewrite(child, change) })
+}
+
+// below visits the messages in a message's fields, in the order of the fields: Range has none that
+// is the same in all builds.
+func below(m protoreflect.Message, visit func(protoreflect.Message)) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
 		switch {
-		case field.Kind() != protoreflect.MessageKind:
+		case field.Kind() != protoreflect.MessageKind || !m.Has(field):
 		case field.IsList():
-			for i := range v.List().Len() {
-				rewrite(v.List().Get(i).Message(), change)
+			list := m.Get(field).List()
+			for j := range list.Len() {
+				visit(list.Get(j).Message())
 			}
 		default:
-			rewrite(v.Message(), change)
+			visit(m.Get(field).Message())
 		}
-		return true
+	}
+}
+
+// countNodes is how many nodes there are in a part of a tree.
+func countNodes(m protoreflect.Message) int {
+	n := 0
+	walk(m, func(x protoreflect.Message) {
+		if _, ok := x.Interface().(*pg.Node); ok {
+			n++
+		}
 	})
+	return n
 }
 
 // parserVersion is the version of PostgreSQL whose tree pg_query_go v6 reads and writes.

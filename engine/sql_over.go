@@ -179,6 +179,9 @@ func (b *binder) windowFrame(over *pg.WindowDef, w *Window, position int) error 
 	if w.Start, err = b.frameEnd(options&frameStartUnbounded != 0, options&frameStartCurrent != 0, options&frameStartPreceding != 0, over.StartOffset, position); err != nil {
 		return err
 	}
+	if w.Start != nil && options&frameEndUnbounded != 0 {
+		return hinted(refused, "a frame that begins at a row ends at one")
+	}
 	w.End, err = b.frameEnd(options&frameEndUnbounded != 0, options&frameEndCurrent != 0, options&frameEndPreceding != 0, over.EndOffset, position)
 	return err
 }

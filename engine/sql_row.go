@@ -234,6 +234,10 @@ func (b *binder) asText(e *Expr, in place, position int) (*Expr, error) {
 	case in.cells && e.Op != OpGroup && e.Op != OpConstant:
 		return nil, hinted(refuse(CodeType, position, "%s cannot be cast to text here", e.Kind.article()), "leave out the cast: it is printed as it is")
 	}
+	if e.Kind == Decimal && e.Op != OpReduce && slices.ContainsFunc([]Op{OpQuotient, OpCase, OpCoalesce, OpGreatest, OpLeast}, func(op Op) bool { return holds(e, op) }) {
+		return nil, hinted(refuse(CodeUnsupported, position, "this number has not the same decimal places in each row, so its text is not known"),
+			"write round(..., 2)")
+	}
 	return b.rowExpr(&Expr{Op: OpString, Args: []*Expr{e}, Kind: Text}, in, position)
 }
 

@@ -174,6 +174,9 @@ func (b *binder) listedArgument(name string, node *pg.Node, depth, position int)
 	if err != nil {
 		return nil, nil, err
 	}
+	if b.bare(e) >= 0 && len(values)*b.toldApart() > MaxDictionary {
+		return nil, nil, b.tooFine(e, len(values)*b.toldApart(), position)
+	}
 	if values = slices.DeleteFunc(values, Datum.IsNull); len(values) > MaxDictionary {
 		return nil, nil, refuse(CodeLimit, position, "%s would count %d values; at most %d are allowed", shownName(name), len(values), MaxDictionary)
 	}

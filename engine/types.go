@@ -155,6 +155,9 @@ type Expr struct {
 	// follow from the rest (width). They decide the types of what is made of it and are
 	// no part of the plan.
 	bits int
+	// size is how many operands and operators there are while the query is bound, those of a shared
+	// one each time it stands somewhere.
+	size int
 }
 
 // MomentOp says what a moment adds up.

@@ -33,7 +33,7 @@ type windowFunction struct {
 	// kind is of the result; nil: that of the first argument.
 	kind    func(arguments []*Expr) Kind
 	ordered bool // it needs ORDER BY to mean something
-	compute func(w windowRows, i int) value
+	compute func(w *windowRows, i int) value
 }
 
 // windowRows are the rows of one partition, in its order.
@@ -42,9 +42,14 @@ type windowRows struct {
 	peers []int     // by row, which set of peers it belongs to, from 0
 	first []int     // by set of peers, its first row
 	frame func(i int) (from, to int)
+	// What has been added up of the rows from to to.
+	started  bool
+	from, to int
+	acc      value
+	n        int
 }
 
-func (w windowRows) lastPeer(i int) int {
+func (w *windowRows) lastPeer(i int) int {
 	if p := w.peers[i] + 1; p < len(w.first) {
 		return w.first[p] - 1
 	}
@@ -53,43 +58,42 @@ func (w windowRows) lastPeer(i int) int {
 
 // windowFunctions by name. Kinds follow PostgreSQL.
 var windowFunctions = map[string]windowFunction{
-	"row_number": {0, 0, always(Integer), true, func(_ windowRows, i int) value { return whole(big.NewInt(int64(i + 1))) }},
-	"rank":       {0, 0, always(Integer), true, func(w windowRows, i int) value { return whole(big.NewInt(int64(w.first[w.peers[i]] + 1))) }},
-	"dense_rank": {0, 0, always(Integer), true, func(w windowRows, i int) value { return whole(big.NewInt(int64(w.peers[i] + 1))) }},
-	"percent_rank": {0, 0, always(Float), true, func(w windowRows, i int) value {
+	"row_number": {0, 0, always(Integer), true, func(_ *windowRows, i int) value { return whole(big.NewInt(int64(i + 1))) }},
+	"rank":       {0, 0, always(Integer), true, func(w *windowRows, i int) value { return whole(big.NewInt(int64(w.first[w.peers[i]] + 1))) }},
+	"dense_rank": {0, 0, always(Integer), true, func(w *windowRows, i int) value { return whole(big.NewInt(int64(w.peers[i] + 1))) }},
+	"percent_rank": {0, 0, always(Float), true, func(w *windowRows, i int) value {
 		return double(big.NewRat(int64(w.first[w.peers[i]]), int64(max(1, len(w.args)-1))))
 	}},
-	"cume_dist": {0, 0, always(Float), true, func(w windowRows, i int) value {
+	"cume_dist": {0, 0, always(Float), true, func(w *windowRows, i int) value {
 		return double(big.NewRat(int64(w.lastPeer(i)+1), int64(len(w.args))))
 	}},
 	"ntile":       {1, 1, always(Integer), true, ntile},
-	"lag":         {1, 3, nil, true, func(w windowRows, i int) value { return w.neighbour(i, -1) }},
-	"lead":        {1, 3, nil, true, func(w windowRows, i int) value { return w.neighbour(i, 1) }},
-	"first_value": {1, 1, nil, true, func(w windowRows, i int) value { return w.inFrame(i, false) }},
-	"last_value":  {1, 1, nil, true, func(w windowRows, i int) value { return w.inFrame(i, true) }},
-	"count": {0, 1, always(Integer), false, func(w windowRows, i int) value {
-		n := 0
-		w.each(i, func(args []value) {
+	"lag":         {1, 3, nil, true, func(w *windowRows, i int) value { return w.neighbour(i, -1) }},
+	"lead":        {1, 3, nil, true, func(w *windowRows, i int) value { return w.neighbour(i, 1) }},
+	"first_value": {1, 1, nil, true, func(w *windowRows, i int) value { return w.inFrame(i, false) }},
+	"last_value":  {1, 1, nil, true, func(w *windowRows, i int) value { return w.inFrame(i, true) }},
+	"count": {0, 1, always(Integer), false, func(w *windowRows, i int) value {
+		w.accumulate(i, func(args []value) {
 			if len(args) == 0 || !args[0].IsNull() {
-				n++
+				w.n++
 			}
 		})
-		return whole(big.NewInt(int64(n)))
+		return whole(big.NewInt(int64(w.n)))
 	}},
-	"sum": {1, 1, sumKind, false, func(w windowRows, i int) value { total, _ := w.total(i); return total }},
-	"avg": {1, 1, averageKind, false, func(w windowRows, i int) value {
-		total, n := w.total(i)
-		if n == 0 {
-			return value{}
+	"sum": {1, 1, sumKind, false, func(w *windowRows, i int) value { w.accumulate(i, w.add); return w.acc }},
+	"avg": {1, 1, averageKind, false, func(w *windowRows, i int) value {
+		w.accumulate(i, w.add)
+		if w.n == 0 || w.acc.infinite != 0 {
+			return w.acc
 		}
-		by := whole(big.NewInt(int64(n)))
+		total, by := w.acc, whole(big.NewInt(int64(w.n)))
 		if total.Kind == Float {
 			return over(total, by)
 		}
 		return value{Datum: divide(total.Datum, by.Datum), exact: new(big.Rat).Quo(total.exact, by.exact), digits: total.digits}
 	}},
-	"min": {1, 1, nil, false, func(w windowRows, i int) value { return w.extreme(i, -1) }},
-	"max": {1, 1, nil, false, func(w windowRows, i int) value { return w.extreme(i, 1) }},
+	"min": {1, 1, nil, false, func(w *windowRows, i int) value { return w.extreme(i, -1) }},
+	"max": {1, 1, nil, false, func(w *windowRows, i int) value { return w.extreme(i, 1) }},
 }
 
 func always(k Kind) func([]*Expr) Kind { return func([]*Expr) Kind { return k } }
@@ -113,45 +117,52 @@ func averageKind(arguments []*Expr) Kind {
 	return Decimal
 }
 
-// each visits the rows of the frame of row i.
-func (w windowRows) each(i int, visit func(args []value)) {
+// accumulate adds the rows of the frame of row i: those that are new where the frame only grows, so
+// that running totals cost no more than their rows.
+func (w *windowRows) accumulate(i int, add func(args []value)) {
 	from, to := w.frame(i)
-	for j := max(from, 0); j <= min(to, len(w.args)-1); j++ {
-		visit(w.args[j])
+	from, to = max(from, 0), min(to, len(w.args)-1)
+	next := from
+	if w.started && from == w.from && to >= w.to {
+		next = w.to + 1
+	} else {
+		w.acc, w.n = value{}, 0
 	}
+	for j := next; j <= to; j++ {
+		add(w.args[j])
+	}
+	w.started, w.from, w.to = true, from, to
 }
 
-// total is the sum of the frame's values and how many there are; NULL of none.
-func (w windowRows) total(i int) (sum value, n int) {
-	w.each(i, func(args []value) {
-		v := args[0]
-		if v.IsNull() {
-			return
+// add adds one row's value to the sum; NULL counts for nothing.
+func (w *windowRows) add(args []value) {
+	v := args[0]
+	switch {
+	case v.IsNull():
+		return
+	case w.n == 0:
+		if w.acc = v; v.Kind == Integer {
+			w.acc.Kind = Decimal
 		}
-		if n++; n == 1 {
-			if sum = v; v.Kind == Integer {
-				sum.Kind = Decimal
-			}
-			return
-		}
-		e := &Expr{Op: OpAdd, Kind: sum.Kind}
-		sum, _ = compute(e, sum, v)
-	})
-	return sum, n
+	case w.acc.exact == nil || v.exact == nil:
+		w.acc = infinite(max(w.acc.infinite, v.infinite))
+	default:
+		w.acc, _ = compute(&Expr{Op: OpAdd, Kind: w.acc.Kind}, w.acc, v)
+	}
+	w.n++
 }
 
 // extreme is the least (−1) or the greatest value of the frame.
-func (w windowRows) extreme(i, sign int) value {
-	var out value
-	w.each(i, func(args []value) {
-		if v := args[0]; !v.IsNull() && (out.IsNull() || v.compare(out) == sign) {
-			out = v
+func (w *windowRows) extreme(i, sign int) value {
+	w.accumulate(i, func(args []value) {
+		if v := args[0]; !v.IsNull() && (w.acc.IsNull() || v.compare(w.acc) == sign) {
+			w.acc = v
 		}
 	})
-	return out
+	return w.acc
 }
 
-func (w windowRows) inFrame(i int, last bool) value {
+func (w *windowRows) inFrame(i int, last bool) value {
 	from, to := w.frame(i)
 	from, to = max(from, 0), min(to, len(w.args)-1)
 	switch {
@@ -164,13 +175,16 @@ func (w windowRows) inFrame(i int, last bool) value {
 }
 
 // neighbour is lag (−1) or lead (1).
-func (w windowRows) neighbour(i, sign int) value {
+func (w *windowRows) neighbour(i, sign int) value {
 	args, by := w.args[i], int64(1)
 	if len(args) > 1 {
-		if args[1].IsNull() || !args[1].Number.IsInt64() || abs64(args[1].Number.Int64()) > MaxGroups {
+		if args[1].IsNull() {
 			return value{}
 		}
-		by = args[1].Number.Int64()
+		by = MaxGroups * int64(args[1].Number.Sign()) // as far as any row is
+		if n := args[1].Number; n.CmpAbs(big.NewInt(MaxGroups)) < 0 {
+			by = n.Int64()
+		}
 	}
 	if at := i + sign*int(by); at >= 0 && at < len(w.args) {
 		return w.args[at][0]
@@ -182,8 +196,8 @@ func (w windowRows) neighbour(i, sign int) value {
 }
 
 // ntile deals the rows to so many buckets, the first of which have one more where it does not come out.
-func ntile(w windowRows, i int) value {
-	n := w.args[i][0]
+func ntile(w *windowRows, i int) value {
+	n := w.args[0][0] // of the partition's first row, as in PostgreSQL
 	if n.IsNull() || n.Number.Sign() <= 0 {
 		return undefined("ntile takes a number above 0")
 	}
@@ -295,7 +309,7 @@ func (w Window) compare(a, b windowRow, keys int) int {
 }
 
 func (w Window) fillPartition(rows []windowRow, n int, all []candidate) {
-	r := windowRows{}
+	r := &windowRows{}
 	for i, row := range rows {
 		if i == 0 || w.compare(rows[i-1], row, w.Partition+len(w.Order)) != 0 {
 			r.first = append(r.first, i)
