@@ -42,7 +42,7 @@ func (b *binder) figureCall(c rowCall, name string) (*Expr, error) {
 		if y.Kind == Float {
 			kind = Float
 		}
-		if kind == Decimal && !(y.Op == OpConstant && rational(y.Value).IsInt()) {
+		if kind == Decimal && !(y.Op == OpConstant && (y.Value.IsNull() || rational(y.Value).IsInt())) {
 			return nil, hinted(refuse(CodeUnsupported, c.position, "a numeric to a power that is not a whole literal is not supported"),
 				"CAST(... AS double precision) makes a double precision of the base")
 		}
