@@ -56,12 +56,28 @@ func (g group) leaf(e *Expr) (value, error) {
 }
 
 func (g group) arithmetic(e *Expr, args []value) (value, error) {
+	for i, a := range args {
+		if a.exact == nil { // a date, as days
+			args[i].exact = rational(a.Datum)
+		}
+	}
 	out, ok := compute(e, args[0], args[len(args)-1])
-	if !ok {
+	switch {
+	case !ok:
 		return value{}, hinted(refuse(CodeDivision, 0, "division by zero while finishing the answer"),
 			"avg gives NULL where there is nothing to divide by")
+	case e.Kind == Date:
+		return dated(out.Datum)
 	}
 	return out, nil
+}
+
+// dated is the value of a day over cells, whose range is not known before.
+func dated(d Datum) (value, error) {
+	if !inKind(Date, d.Number) {
+		return value{}, refuse(CodeOverflow, 0, "a date before the year 1 or after the year 9999 arises while finishing the answer")
+	}
+	return value{Datum: d}, nil
 }
 
 // candidate is a group that HAVING keeps, with its keys of ORDER BY.

@@ -112,10 +112,14 @@ func rowValue(e *Expr, d domain, args []value) (value, error) {
 		data[i] = a.Datum
 	}
 	out, err := e.computeRow(data)
-	if _, overRows := d.(rows); overRows {
+	_, overRows := d.(rows)
+	switch {
+	case overRows || err != nil:
 		return value{Datum: out}, err
+	case out.Kind.daily() && !out.IsNull():
+		return dated(out)
 	}
-	return valueOf(out), err
+	return valueOf(out), nil
 }
 
 // evaluateCase evaluates no value but that of the first condition that is true.
