@@ -3,11 +3,14 @@
 package engine
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // TestPostgresSearch compares searches of several rounds with PostgreSQL: extremes,
@@ -62,6 +65,9 @@ func TestPostgresSearch(t *testing.T) {
 			}
 			got, _ := play(t, table, sql)
 			want, err := ask(conn, sql, got.Kinds)
+			if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) && pgErr.Code == numericOutOfRange { // never here
+				continue
+			}
 			if err != nil || len(want) != len(got.Rows) {
 				t.Fatalf("%s: %d rows here, %d there, %v", sql, len(got.Rows), len(want), err)
 			}
