@@ -130,7 +130,7 @@ func (p *Plan) told() string {
 	var parts []string
 	for _, d := range p.disclosures() {
 		if !strings.HasPrefix(d.Who, "every department") || strings.Contains(d.What, "dictionaries") {
-			parts = append(parts, d.Who+" learns "+d.What)
+			parts = append(parts, d.Who+": "+d.What)
 		}
 	}
 	for _, g := range p.Groups {

@@ -25,6 +25,7 @@ type binder struct {
 	catalogue    Catalogue       // for hints alone
 	fit          *fit            // the question is one that takes several steps
 	evaluated    int             // values of expressions, to list what groups there are
+	listedBytes  int             // of text in those lists
 	groupNodes   []*pg.Node      // of the plan's groups
 	windowKeys   []string        // of the plan's windows, by encoding
 }

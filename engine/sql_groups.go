@@ -216,6 +216,9 @@ func (b *binder) unlisted(e *Expr, position int) error {
 // whole: 179 years of days.
 const maxListed = 1 << 16
 
+// maxListedBytes is how much text a question's lists may hold, all together.
+const maxListedBytes = MaxDictionary * MaxDictionaryText
+
 // maxEvaluated is how many values a question's lists may be computed of, all together.
 const maxEvaluated = 1 << 18
 
@@ -284,7 +287,8 @@ func (b *binder) listedByArguments(e *Expr) ([]Datum, bool) {
 			n /= len(args[i])
 		}
 		v, err := one.Eval(nil)
-		if err != nil || len(v.Text) > MaxDictionaryText {
+		b.listedBytes += len(v.Text)
+		if err != nil || len(v.Text) > MaxDictionaryText || b.listedBytes > maxListedBytes {
 			return nil, false
 		}
 		out = append(out, v)
