@@ -78,7 +78,11 @@ func asNumeric(v value) value {
 		return exactly(Decimal, new(big.Int), 0)
 	}
 	const sure = 15
-	n, scale, err := parseNumber(significant(v.exact, sure))
+	nearest, _ := v.exact.Float64() // what PostgreSQL holds
+	n, scale, err := parseNumber(strconv.FormatFloat(nearest, 'e', sure-1, 64))
+	for err == nil && scale > 0 && new(big.Int).Rem(n, big.NewInt(10)).Sign() == 0 { // it is written without zeros behind
+		n, scale = new(big.Int).Quo(n, big.NewInt(10)), scale-1
+	}
 	if err != nil {
 		return undefined("it has too many digits for a numeric")
 	}
