@@ -38,6 +38,11 @@ func TestGrowth(t *testing.T) {
 		{"SELECT count(*) ^ NULL FROM things", "power"},
 		{"SELECT count(*) FROM things HAVING power(NULL, NULL) > 0", ""},
 		{"SELECT " + strings.Join(xs, ", ") + " FROM things", ""},
+		{"SELECT t, sum(count(*)) OVER (ORDER BY t ROWS 1000 PRECEDING) FROM things GROUP BY t", ""},
+		{"SELECT t, sum(count(*)) OVER (ORDER BY t ROWS 1001 PRECEDING) FROM things GROUP BY t", "from 0 to 1000 rows"},
+		{"SELECT t, sum(count(*)) OVER (ORDER BY t ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) FROM things GROUP BY t", "this frame"},
+		{"SELECT count(*) FROM things WHERE t ~* 'a[A-z]b'", "not supported in patterns of ~*"},
+		{"SELECT count(*) FROM things WHERE t ~ '^*a'", "a quantifier without something before it"},
 	} {
 		p, err := NewPlan(c.sql, fixtureCatalogue(), []string{"d0", "d1", "d2"}, testPackings[0])
 		switch {

@@ -21,7 +21,7 @@ const (
 	frameStartFollowing       = 0x02000
 	frameEndFollowing         = 0x04000
 	frameKnown                = frameNonDefault | frameRange | frameRows | frameBetween | frameStartUnbounded | frameEndUnbounded | frameStartCurrent | frameEndCurrent | frameStartPreceding | frameEndPreceding | frameStartFollowing | frameEndFollowing
-	maxFrame            int64 = MaxGroups // rows before or after the present one
+	maxFrame            int64 = 1000 // rows before or after the present one
 )
 
 // bindWindow types a window function over the groups of the answer.
