@@ -193,7 +193,7 @@ func (d Datum) Compare(o Datum) int {
 
 // FormatDate writes days since 1970-01-01 as YYYY-MM-DD.
 func FormatDate(days int64) string {
-	return time.Unix(days*secondsPerDay, 0).UTC().Format(time.DateOnly)
+	return dayOf(days).Format(time.DateOnly)
 }
 
 // parseDate reads YYYY-MM-DD, from 0001-01-01 to 9999-12-31, into days since

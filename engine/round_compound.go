@@ -2,7 +2,6 @@ package engine
 
 import (
 	"math/big"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -151,17 +150,16 @@ func (c *compound) unite(t text, stmt *pg.SelectStmt) error {
 	if err != nil {
 		return err
 	}
-	tables := map[string]bool{}
+	first := ""
 	for _, s := range selects {
-		sql, err := deparsed(s)
+		table, err := c.table(t, s)
 		if err != nil {
 			return err
 		}
-		table, err := TableOf(sql, c.arguments.catalogue)
-		if err != nil {
-			return err
+		if first == "" {
+			first = table
 		}
-		if tables[table] = true; len(tables) > 1 {
+		if table != first {
 			return hinted(refuse(CodeUnsupported, t.keyword(fieldKeywords["larg"]), "the SELECTs of a UNION ALL ask one table"), "ask each by itself")
 		}
 		p, err := c.addPart(t, s)
@@ -174,6 +172,13 @@ func (c *compound) unite(t text, stmt *pg.SelectStmt) error {
 		return err
 	}
 	return c.bindRest(t, stmt)
+}
+
+// table is the one that a SELECT asks.
+func (c *compound) table(t text, stmt *pg.SelectStmt) (string, error) {
+	b := &binder{text: t, plan: &Plan{}}
+	_, err := b.bindTable(stmt.FromClause, c.arguments.catalogue)
+	return b.plan.Table, err
 }
 
 // united flattens a UNION ALL to its SELECTs.
@@ -228,11 +233,7 @@ func (c *compound) bindRest(t text, stmt *pg.SelectStmt) error {
 		s.outputs = append(s.outputs, searchOutput{name: name, kind: c.parts[0].kinds[i]})
 	}
 	b := &binder{text: t, plan: &Plan{}}
-	shape := &pg.SelectStmt{SortClause: stmt.SortClause, LimitCount: stmt.LimitCount, LimitOffset: stmt.LimitOffset, LimitOption: stmt.LimitOption}
-	for range s.outputs {
-		shape.TargetList = append(shape.TargetList, &pg.Node{})
-	}
-	if err := s.bindRest(b, shape); err != nil {
+	if err := s.bindRest(b, stmt); err != nil {
 		return err
 	}
 	c.plan, c.order = b.plan, s.order
@@ -278,10 +279,6 @@ func (c *compound) subqueries(t text, stmt *pg.SelectStmt) error {
 func (c *compound) subquery(t text, inner *pg.SelectStmt) error {
 	offset, _ := locateIn(inner.ProtoReflect(), 0)
 	position := t.at(offset)
-	inner, _, err := t.inlined(inner)
-	if err != nil {
-		return err
-	}
 	switch {
 	case hasSubquery(inner):
 		return refuse(CodeUnsupported, position, "a subquery inside a subquery is not supported: ask it first, and write its answer here")
@@ -290,18 +287,12 @@ func (c *compound) subquery(t text, inner *pg.SelectStmt) error {
 	case len(c.parts) == maxParts:
 		return refuse(CodeLimit, position, "a question has at most %d subqueries", maxParts)
 	}
-	sql, err := deparsed(inner)
+	table, err := c.table(t, inner)
 	if err != nil {
 		return err
 	}
-	for _, whole := range []string{sql} {
-		table, err := TableOf(whole, c.arguments.catalogue)
-		if err != nil {
-			return err
-		}
-		if outer := c.outer.FromClause; len(outer) == 1 && outer[0].GetRangeVar() != nil && lookup(outer[0].GetRangeVar().Relname, []string{table}) < 0 {
-			return hinted(refuse(CodeUnsupported, position, "a subquery asks the table that the question asks"), "ask it first, and write its answer here")
-		}
+	if outer := c.outer.FromClause; len(outer) == 1 && outer[0].GetRangeVar() != nil && lookup(outer[0].GetRangeVar().Relname, []string{table}) < 0 {
+		return hinted(refuse(CodeUnsupported, position, "a subquery asks the table that the question asks"), "ask it first, and write its answer here")
 	}
 	p, err := c.addPart(t, inner)
 	if err != nil {
@@ -330,7 +321,7 @@ func (c *compound) last(t text, results []*Result) (part, error) {
 		if ref == nil || len(ref.Fields) != 1 {
 			return false
 		}
-		name, found := cutPlaceholder(ref.Fields[0].GetString_().GetSval())
+		name, found := strings.CutPrefix(ref.Fields[0].GetString_().GetSval(), placeholderName)
 		if !found {
 			return false
 		}
@@ -339,13 +330,6 @@ func (c *compound) last(t text, results []*Result) (part, error) {
 		return true
 	})
 	return c.addPart(t, stmt)
-}
-
-func cutPlaceholder(name string) (number string, found bool) {
-	if len(name) > len(placeholderName) && name[:len(placeholderName)] == placeholderName {
-		return name[len(placeholderName):], true
-	}
-	return "", false
 }
 
 // literalNode is the figure of a scalar subquery as a literal: NULL where there is no row.
@@ -393,37 +377,29 @@ func (c *compound) answer() (*Result, error) {
 	if c.outer != nil {
 		return c.results[len(c.results)-1], nil
 	}
-	var all []candidate
 	var rows [][]Value
+	var keys [][]value
 	out := &Result{Columns: c.parts[0].columns, Kinds: c.parts[0].kinds, Rows: [][]Value{}}
 	notes := map[int][]Note{}
 	for _, r := range c.results {
-		for i, row := range r.Rows {
-			var keys []value
+		for _, n := range r.Notes {
+			notes[len(rows)+n.Row] = append(notes[len(rows)+n.Row], n)
+		}
+		for _, row := range r.Rows {
+			var key []value
 			for _, o := range c.order {
-				keys = append(keys, readValue(out.Kinds[o.output], row[o.output]))
+				key = append(key, readValue(out.Kinds[o.output], row[o.output]))
 			}
-			for _, n := range r.Notes {
-				if n.Row == i {
-					notes[len(rows)] = append(notes[len(rows)], n)
-				}
-			}
-			all = append(all, candidate{group: group{index: len(rows)}, keys: keys})
-			rows = append(rows, row)
+			rows, keys = append(rows, row), append(keys, key)
 		}
 		out.Model = append(out.Model, r.Model...)
 	}
-	plan := &Plan{Limit: c.plan.Limit, Offset: c.plan.Offset}
-	for _, o := range c.order {
-		plan.Order = append(plan.Order, o.Order)
-	}
-	slices.SortStableFunc(all, plan.compareCandidates)
-	for _, k := range plan.cut(all) {
-		for _, n := range notes[k.index] {
+	for _, r := range c.plan.sorted(c.order, keys) {
+		for _, n := range notes[r] {
 			n.Row = len(out.Rows)
 			out.Notes = append(out.Notes, n)
 		}
-		out.Rows = append(out.Rows, rows[k.index])
+		out.Rows = append(out.Rows, rows[r])
 	}
 	return out, nil
 }

@@ -238,18 +238,13 @@ func (s *search) answer() (*Result, error) {
 		}
 		rows = append(rows, row)
 	}
-	plan := Plan{Limit: s.groups.Limit, Offset: s.groups.Offset}
-	var all []candidate
+	keys := make([][]value, len(rows))
 	for i, row := range rows {
-		all = append(all, candidate{group{index: i}, row.keys})
+		keys[i] = row.keys
 	}
-	for _, o := range s.order {
-		plan.Order = append(plan.Order, o.Order)
-	}
-	slices.SortStableFunc(all, plan.compareCandidates)
-	for i, c := range plan.cut(all) {
+	for i, r := range s.groups.sorted(s.order, keys) {
 		var line []Value
-		for k, v := range rows[c.index].values {
+		for k, v := range rows[r].values {
 			line = append(line, v.print(false))
 			if v.reason != "" {
 				out.Notes = append(out.Notes, Note{i, s.outputs[k].name, v.reason})
@@ -258,6 +253,24 @@ func (s *search) answer() (*Result, error) {
 		out.Rows = append(out.Rows, line)
 	}
 	return out, nil
+}
+
+// sorted gives the rows with the keys in the order that they say, cut by the plan's OFFSET and LIMIT.
+func (p *Plan) sorted(order []searchOrder, keys [][]value) []int {
+	by := Plan{Limit: p.Limit, Offset: p.Offset}
+	for _, o := range order {
+		by.Order = append(by.Order, o.Order)
+	}
+	var all []candidate
+	for i, k := range keys {
+		all = append(all, candidate{group{index: i}, k})
+	}
+	slices.SortStableFunc(all, by.compareCandidates)
+	var out []int
+	for _, c := range by.cut(all) {
+		out = append(out, c.index)
+	}
+	return out
 }
 
 // searchRow is one row of the answer with its keys of ORDER BY.

@@ -174,33 +174,28 @@ func (b *binder) searchCall(call *pg.FuncCall) (out searchOutput, column int, ok
 // bindRest reads ORDER BY, LIMIT and OFFSET, which the analyst applies to the answer.
 func (s *search) bindRest(b *binder, stmt *pg.SelectStmt) error {
 	for _, node := range stmt.SortClause {
-		sort := node.GetSortBy()
-		if sort == nil {
-			return b.unsupported(node)
-		}
-		if err := b.only(sort, "node", "sortby_dir", "sortby_nulls", "location"); err != nil {
-			return err
-		}
-		key, err := s.orderKey(b, sort.Node, len(stmt.TargetList))
+		sort, descending, nullsFirst, err := b.sortBy(node)
 		if err != nil {
 			return err
 		}
-		key.Descending = sort.SortbyDir == pg.SortByDir_SORTBY_DESC
-		key.NullsFirst = sort.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_FIRST ||
-			sort.SortbyNulls != pg.SortByNulls_SORTBY_NULLS_LAST && key.Descending
+		key, err := s.orderKey(b, sort.Node)
+		if err != nil {
+			return err
+		}
+		key.Descending, key.NullsFirst = descending, nullsFirst
 		s.order = append(s.order, key)
 	}
 	return b.bindLimit(stmt)
 }
 
 // orderKey finds an output by its number or its name, else a column of GROUP BY.
-func (s *search) orderKey(b *binder, node *pg.Node, targets int) (searchOrder, error) {
+func (s *search) orderKey(b *binder, node *pg.Node) (searchOrder, error) {
 	offset, _ := locateIn(node.ProtoReflect(), 0)
 	refused := refuse(CodeUnsupported, b.at(offset),
 		"the answer of a search is ordered by its columns, by name or number, or by columns of GROUP BY")
 	if number, ok := ordinal(node); ok {
-		if number < 1 || number > targets {
-			return searchOrder{}, refuse(CodeColumn, b.at(offset), "ORDER BY %d: the select list has %d columns", number, targets)
+		if number < 1 || number > len(s.outputs) {
+			return searchOrder{}, refuse(CodeColumn, b.at(offset), "ORDER BY %d: the select list has %d columns", number, len(s.outputs))
 		}
 		return searchOrder{output: number - 1}, nil
 	}

@@ -62,15 +62,10 @@ func exponentialOf(x *big.Float) *big.Float {
 	return sum.SetMantExp(sum, k)
 }
 
-// inPlaces is x in units of 10^−functionPlaces, rounded half up.
+// inPlaces is x in units of 10^−functionPlaces, rounded half away from zero.
 func inPlaces(x *big.Float) *big.Int {
-	x = bigFloat(0).Mul(x, wideRatio(pow10(functionPlaces), 0))
-	half := 0.5
-	if x.Sign() < 0 {
-		half = -half
-	}
-	out, _ := x.Add(x, bigFloat(half)).Int(nil)
-	return out
+	exact, _ := x.Rat(nil)
+	return decimalPlaces(exact, functionPlaces)
 }
 
 // transcendental is OpLn, OpExp or OpSqrt of n·10^−scale.
@@ -78,11 +73,7 @@ func transcendental(op Op, n *big.Int, scale int) (*big.Int, error) {
 	switch {
 	case op == OpSqrt && n.Sign() >= 0:
 		square := rescale(n, 2*functionPlaces) // of units, but for the scale
-		root := new(big.Int).Sqrt(square.Quo(square, pow10(scale)))
-		if rest := new(big.Int).Mul(root, root); rest.Sub(square, rest).Cmp(root) > 0 {
-			root.Add(root, big.NewInt(1))
-		}
-		return root, nil
+		return nearestRoot(square.Quo(square, pow10(scale))), nil
 	case op == OpLn && n.Sign() > 0:
 		return inPlaces(naturalLog(wideRatio(n, scale))), nil
 	case op == OpExp && n.Cmp(rescale(big.NewInt(-mostExponent), scale)) < 0: // below half a unit

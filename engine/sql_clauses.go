@@ -153,15 +153,24 @@ func (b *binder) nameOf(node *pg.Node) (name string, own bool) {
 	return unnamed, false
 }
 
+// sortBy reads a key of ORDER BY. NULLs come last in ascending order and first in descending,
+// unless it says otherwise.
+func (b *binder) sortBy(node *pg.Node) (sort *pg.SortBy, descending, nullsFirst bool, err error) {
+	if sort = node.GetSortBy(); sort == nil {
+		return nil, false, false, b.unsupported(node)
+	}
+	descending = sort.SortbyDir == pg.SortByDir_SORTBY_DESC
+	nullsFirst = sort.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_FIRST ||
+		sort.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_DEFAULT && descending
+	return sort, descending, nullsFirst, b.only(sort, "node", "sortby_dir", "sortby_nulls", "location")
+}
+
 // bindOrder binds ORDER BY: an output by its number or its name, else an
-// expression. NULLs come last in ascending order, first in descending.
+// expression.
 func (b *binder) bindOrder(stmt *pg.SelectStmt) error {
 	for _, node := range stmt.SortClause {
-		sort := node.GetSortBy()
-		if sort == nil {
-			return b.unsupported(node)
-		}
-		if err := b.only(sort, "node", "sortby_dir", "sortby_nulls", "location"); err != nil {
+		sort, descending, nullsFirst, err := b.sortBy(node)
+		if err != nil {
 			return err
 		}
 		e, err := b.orderKey(sort.Node, stmt.TargetList)
@@ -171,14 +180,7 @@ func (b *binder) bindOrder(stmt *pg.SelectStmt) error {
 		if shown := func(o Output) bool { return o.Expr.equal(e) }; b.plan.Distinct && !slices.ContainsFunc(b.plan.Outputs, shown) {
 			return refuse(CodeUnsupported, b.at(sort.Location), "for SELECT DISTINCT, ORDER BY expressions must appear in select list")
 		}
-		key := Order{Expr: e, Descending: sort.SortbyDir == pg.SortByDir_SORTBY_DESC}
-		switch sort.SortbyNulls {
-		case pg.SortByNulls_SORTBY_NULLS_FIRST:
-			key.NullsFirst = true
-		case pg.SortByNulls_SORTBY_NULLS_DEFAULT:
-			key.NullsFirst = key.Descending
-		}
-		b.plan.Order = append(b.plan.Order, key)
+		b.plan.Order = append(b.plan.Order, Order{Expr: e, Descending: descending, NullsFirst: nullsFirst})
 	}
 	return nil
 }

@@ -60,25 +60,28 @@ func (b *binder) bindAny(e *pg.A_Expr, name string, in place, position int) (*Ex
 	return b.bindIn(&pg.A_Expr{Lexpr: e.Lexpr, Rexpr: list}, !any, in, position)
 }
 
-// patternOf binds the operands of a match: a text and a literal pattern.
-func (b *binder) patternOf(lexpr, rexpr *pg.Node, form string, in place, position int) (text *Expr, pattern string, err error) {
-	left, right, err := b.bindPair(lexpr, rexpr, in)
-	if err != nil {
-		return nil, "", err
+// patternOf binds the operands of a match: a text and a literal pattern, which may be NULL.
+func (b *binder) patternOf(lexpr, rexpr *pg.Node, form string, in place, position int) (text, pattern *Expr, err error) {
+	if text, pattern, err = b.bindPair(lexpr, rexpr, in); err != nil {
+		return nil, nil, err
 	}
-	if left, err = b.coerce(left, Text, position); err != nil {
-		return nil, "", err
+	if text, err = b.coerce(text, Text, position); err != nil {
+		return nil, nil, err
 	}
-	if right, err = b.coerce(right, Text, position); err != nil {
-		return nil, "", err
+	if pattern, err = b.coerce(pattern, Text, position); err != nil {
+		return nil, nil, err
 	}
 	switch {
-	case left.Kind != Text || right.Kind != Text:
-		return nil, "", refuse(CodeType, position, "%s compares text with a pattern, not %s with %s", form, left.Kind.article(), right.Kind.article())
-	case right.Op != OpConstant || right.Value.IsNull():
-		return nil, "", refuse(CodeUnsupported, position, "the pattern of %s must be a string literal", form)
+	case text.Kind != Text || pattern.Kind != Text:
+		return nil, nil, refuse(CodeType, position, "%s compares text with a pattern, not %s with %s", form, text.Kind.article(), pattern.Kind.article())
+	case pattern.Op != OpConstant:
+		return nil, nil, notLiteral(form, position)
 	}
-	return left, right.Value.Text, nil
+	return text, pattern, nil
+}
+
+func notLiteral(form string, position int) error {
+	return refuse(CodeUnsupported, position, "the pattern of %s must be a string literal", form)
 }
 
 // bindMatch types the operators ~, ~*, !~ and !~*.
@@ -86,10 +89,14 @@ func (b *binder) bindMatch(e *pg.A_Expr, name string, in place, position int) (*
 	if name = strings.TrimPrefix(name, "!"); name != "~" && name != "~*" {
 		return nil, refuse(CodeUnsupported, position, "the operator %s is not supported", name)
 	}
-	text, pattern, err := b.patternOf(e.Lexpr, e.Rexpr, name, in, position)
+	text, literal, err := b.patternOf(e.Lexpr, e.Rexpr, name, in, position)
 	if err != nil {
 		return nil, err
 	}
+	if literal.Value.IsNull() {
+		return nil, notLiteral(name, position)
+	}
+	pattern := literal.Value.Text
 	negated := strings.HasPrefix(e.Name[0].GetString_().GetSval(), "!")
 	if name == "~" {
 		return b.matched(text, pattern, negated, in, position)
@@ -123,10 +130,14 @@ func (b *binder) bindSimilar(e *pg.A_Expr, negated bool, in place, position int)
 	if call == nil || len(call.Args) != 1 {
 		return nil, refuse(CodeUnsupported, position, "SIMILAR TO with ESCAPE is not supported: the backslash escapes")
 	}
-	text, pattern, err := b.patternOf(e.Lexpr, call.Args[0], "SIMILAR TO", in, position)
+	text, literal, err := b.patternOf(e.Lexpr, call.Args[0], "SIMILAR TO", in, position)
 	if err != nil {
 		return nil, err
 	}
+	if literal.Value.IsNull() {
+		return nil, notLiteral("SIMILAR TO", position)
+	}
+	pattern := literal.Value.Text
 	if strings.Contains(pattern, `\"`) {
 		return nil, refuse(CodeUnsupported, position, `\" is not supported in patterns of SIMILAR TO`)
 	}

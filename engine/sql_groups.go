@@ -163,9 +163,6 @@ func (b *binder) groupValues(e *Expr, position int) ([]Datum, error) {
 	if !ok {
 		return nil, b.unlisted(e, position)
 	}
-	if b.bare(e) >= 0 && len(values) > MaxDictionary {
-		return nil, b.tooFine(e, len(values), position)
-	}
 	return values, nil
 }
 

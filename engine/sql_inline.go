@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -28,10 +29,7 @@ func (t text) inline(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, depth
 		if with.Recursive {
 			return nil, false, refuse(CodeUnsupported, t.keyword([]pg.Token{pg.Token_RECURSIVE}), "WITH RECURSIVE is not supported: a question counts and adds up rows once")
 		}
-		names := map[string]*pg.SelectStmt{}
-		for name, q := range known {
-			names[name] = q
-		}
+		names := maps.Clone(known)
 		for _, node := range with.Ctes {
 			cte := node.GetCommonTableExpr()
 			query := cte.GetCtequery().GetSelectStmt()
@@ -83,6 +81,9 @@ func (t text) inlineSet(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, ch
 
 // inlineSubqueries does it for the scalar subqueries of a question, which know the same queries.
 func (t text) inlineSubqueries(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, depth int) (out *pg.SelectStmt, changed bool, err error) {
+	if !hasSubquery(stmt) { // as of most questions: nothing is copied
+		return stmt, false, nil
+	}
 	out = proto.Clone(stmt).(*pg.SelectStmt)
 	rewrite(out.ProtoReflect(), func(n *pg.Node) bool {
 		if n.GetRangeSubselect() != nil || err != nil { // has been, or will be
@@ -132,24 +133,9 @@ func (t text) put(outer, inner *pg.SelectStmt, alias string) (*pg.SelectStmt, er
 	if err := t.onlyRows(inner); err != nil {
 		return nil, err
 	}
-	columns, all := map[string]*pg.Node{}, false
-	for _, node := range inner.TargetList {
-		target := node.GetResTarget()
-		ref := target.GetVal().GetColumnRef()
-		if ref != nil && ref.Fields[len(ref.Fields)-1].GetAStar() != nil {
-			all = true
-			continue
-		}
-		name := target.GetName()
-		if name == "" && ref != nil {
-			name = ref.Fields[len(ref.Fields)-1].GetString_().GetSval()
-		}
-		if _, twice := columns[name]; twice {
-			return nil, refuse(CodeColumn, t.at(target.GetLocation()), "several columns of the query %s are called %s", quote(alias), quote(name))
-		}
-		if name != "" {
-			columns[name] = unqualified(target.GetVal())
-		}
+	columns, all, err := t.columnsOf(inner, alias)
+	if err != nil {
+		return nil, err
 	}
 	out := proto.Clone(outer).(*pg.SelectStmt)
 	out.FromClause = []*pg.Node{proto.Clone(inner.FromClause[0]).(*pg.Node)}
@@ -198,7 +184,7 @@ func (t text) put(outer, inner *pg.SelectStmt, alias string) (*pg.SelectStmt, er
 			n.Node = proto.Clone(e).(*pg.Node).Node
 		case all:
 			ref.Fields = ref.Fields[len(ref.Fields)-1:]
-		case refused == nil && !slices.ContainsFunc(out.TargetList, func(x *pg.Node) bool { return x.GetResTarget().GetName() == name }):
+		case refused == nil && !outputs[name]:
 			refused = refuse(CodeColumn, t.at(ref.Location), "the query %s has no column %s", quote(alias), quote(name))
 		}
 		return true
@@ -218,6 +204,31 @@ func (t text) put(outer, inner *pg.SelectStmt, alias string) (*pg.SelectStmt, er
 		out.WhereClause = where
 	}
 	return out, refused
+}
+
+// columnsOf are what the columns of a query in FROM stand for, by their names; all reports whether
+// it has those of its table too.
+func (t text) columnsOf(inner *pg.SelectStmt, alias string) (columns map[string]*pg.Node, all bool, err error) {
+	columns = map[string]*pg.Node{}
+	for _, node := range inner.TargetList {
+		target := node.GetResTarget()
+		ref := target.GetVal().GetColumnRef()
+		if ref != nil && ref.Fields[len(ref.Fields)-1].GetAStar() != nil {
+			all = true
+			continue
+		}
+		name := target.GetName()
+		if name == "" && ref != nil {
+			name = ref.Fields[len(ref.Fields)-1].GetString_().GetSval()
+		}
+		if _, twice := columns[name]; twice {
+			return nil, false, refuse(CodeColumn, t.at(target.GetLocation()), "several columns of the query %s are called %s", quote(alias), quote(name))
+		}
+		if name != "" {
+			columns[name] = unqualified(target.GetVal())
+		}
+	}
+	return columns, all, nil
 }
 
 // unqualified is a copy of an expression whose columns are named without their table.

@@ -389,26 +389,11 @@ func (b *binder) bindIn(e *pg.A_Expr, negated bool, in place, position int) (*Ex
 
 // bindLike types x LIKE 'pattern'.
 func (b *binder) bindLike(e *pg.A_Expr, negated bool, in place, position int) (*Expr, error) {
-	left, err := b.bind(e.Lexpr, in)
+	left, right, err := b.patternOf(e.Lexpr, e.Rexpr, "LIKE", in, position)
 	if err != nil {
 		return nil, err
 	}
-	right, err := b.bind(e.Rexpr, in)
-	if err != nil {
-		return nil, err
-	}
-	if left, err = b.coerce(left, Text, position); err != nil {
-		return nil, err
-	}
-	if right, err = b.coerce(right, Text, position); err != nil {
-		return nil, err
-	}
-	switch {
-	case left.Kind != Text || right.Kind != Text:
-		return nil, refuse(CodeType, position, "LIKE compares text with a pattern, not %s with %s", left.Kind.article(), right.Kind.article())
-	case right.Op != OpConstant:
-		return nil, refuse(CodeUnsupported, position, "the pattern of LIKE must be a string literal")
-	case !right.Value.IsNull() && !completePattern(right.Value.Text):
+	if !right.Value.IsNull() && !completePattern(right.Value.Text) {
 		return nil, refuse(CodeSyntax, position, "the pattern of LIKE ends in a backslash that escapes nothing")
 	}
 	if e.Kind == pg.A_Expr_Kind_AEXPR_ILIKE {

@@ -1,7 +1,9 @@
 package engine
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
@@ -86,16 +88,7 @@ func (b *binder) addWindow(e *Expr, w Window) error {
 }
 
 func windowNames() string {
-	var names []string
-	for name := range windowFunctions {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	out := names[0]
-	for _, n := range names[1:] {
-		out += ", " + n
-	}
-	return out
+	return strings.Join(slices.Sorted(maps.Keys(windowFunctions)), ", ")
 }
 
 // windowArguments coerces the arguments: sums and averages take numbers, and a default the kind of
@@ -135,11 +128,8 @@ func (b *binder) windowClauses(over *pg.WindowDef, w *Window, out *Expr, in plac
 		w.Partition++
 	}
 	for _, node := range over.OrderClause {
-		sort := node.GetSortBy()
-		if sort == nil {
-			return b.unsupported(node)
-		}
-		if err := b.only(sort, "node", "sortby_dir", "sortby_nulls", "location"); err != nil {
+		sort, descending, nullsFirst, err := b.sortBy(node)
+		if err != nil {
 			return err
 		}
 		e, err := b.bind(sort.Node, in)
@@ -147,9 +137,7 @@ func (b *binder) windowClauses(over *pg.WindowDef, w *Window, out *Expr, in plac
 			return err
 		}
 		out.Args = append(out.Args, e)
-		down := sort.SortbyDir == pg.SortByDir_SORTBY_DESC
-		w.Order = append(w.Order, WindowOrder{Descending: down, NullsFirst: sort.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_FIRST ||
-			sort.SortbyNulls == pg.SortByNulls_SORTBY_NULLS_DEFAULT && down})
+		w.Order = append(w.Order, WindowOrder{Descending: descending, NullsFirst: nullsFirst})
 	}
 	return b.windowFrame(over, w, position)
 }

@@ -174,17 +174,18 @@ func variance(m []value, sample, deviation bool) value {
 }
 
 // rootAt is PostgreSQL's sqrt_var: the root of d, rounded to d's own scale.
-func rootAt(d Datum) Datum {
-	r, exact := integerRoot(rescale(d.Number, d.Scale)) // √(v·10^−s) = √(v·10^s)·10^−s
-	if !exact {
-		// Round up when v·10^s is beyond (r + ½)².
-		half := new(big.Int).Mul(r, r)
-		half.Add(half, r)
-		if rescale(d.Number, d.Scale).Cmp(half) > 0 {
-			r.Add(r, big.NewInt(1))
-		}
+func rootAt(d Datum) Datum { // √(v·10^−s) = √(v·10^s)·10^−s
+	return NewDecimal(nearestRoot(rescale(d.Number, d.Scale)), d.Scale)
+}
+
+// nearestRoot is the integer nearest to √n.
+func nearestRoot(n *big.Int) *big.Int {
+	r, _ := integerRoot(n)
+	// Up when n is beyond (r + ½)².
+	if rest := new(big.Int).Mul(r, r); rest.Sub(n, rest).Cmp(r) > 0 {
+		r.Add(r, big.NewInt(1))
 	}
-	return NewDecimal(r, d.Scale)
+	return r
 }
 
 // covariance from n, Σy, Σx, Σxy; divided by n − lost.
