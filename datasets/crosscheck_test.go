@@ -69,6 +69,27 @@ func twoPaths(t *testing.T, seeds uint64, overRows bool) {
 	}
 }
 
+// bothWays requires that DuckDB and Go give each table the same cells of a question.
+func bothWays(t *testing.T, sql string, tables map[string]*Table) {
+	t.Helper()
+	p, err := plan(t, sql, tables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, table := range tables {
+		a, err := table.aggregation(p, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := a.compute(context.Background())
+		want, failed := a.stream(context.Background())
+		if err != nil || failed != nil {
+			t.Fatalf("%s at %s: %v, %v", sql, name, err, failed)
+		}
+		compareCells(t, sql+" at "+name, got, want)
+	}
+}
+
 func compareCells(t *testing.T, what string, got, want []*big.Int) {
 	t.Helper()
 	if len(got) != len(want) {

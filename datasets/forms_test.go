@@ -81,22 +81,7 @@ func TestRowAnswers(t *testing.T) {
 		{"SELECT CAST(x AS text), sum(LEAST(x, 0, NULL)) FROM t GROUP BY 1 ORDER BY 1", []string{"-0.50|-0.5", "-2.50|-2.5", "-7.00|-7", "0.50|0", "2.50|0", "NULL|0"}},
 	} {
 		wantRows(t, ask(t, c.sql, tables), c.want...)
-		p, err := plan(t, c.sql, tables)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, table := range tables {
-			a, err := table.aggregation(p, name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := a.compute(context.Background())
-			want, failed := a.stream(context.Background())
-			if err != nil || failed != nil {
-				t.Fatalf("%s: %v, %v", c.sql, err, failed)
-			}
-			compareCells(t, c.sql, got, want)
-		}
+		bothWays(t, c.sql, tables)
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"math/big"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -55,27 +53,14 @@ func near15(a, b string, kind Kind) bool {
 // PostgreSQL's.
 func TestPostgresRows(t *testing.T) {
 	conn := dial(t)
-	rounds := 500
-	if n, err := strconv.Atoi(os.Getenv("PARLEY_POSTGRES_ROUNDS")); err == nil {
-		rounds = n
-	}
+	rounds := roundsOr(500)
 	compared, beyond, refusals := 0, 0, map[string]int{}
 	for seed := range rounds {
 		r := rand.New(rand.NewPCG(uint64(seed), 8))
 		table := newTable(r)
 		table.fill(t, conn)
 		sql := speaker{r}.question()
-		cat, departments := table.catalogue()
-		p, err := NewPlan(sql, cat, departments, testPackings[seed%len(testPackings)])
-		var got *Result
-		if err == nil {
-			got, err = table.sealed(t, p)
-		}
-		var kinds []Kind
-		if got != nil {
-			kinds = got.Kinds
-		}
-		want, wantErr := ask(conn, sql, kinds)
+		got, want, err, wantErr := both(t, conn, table, sql, testPackings[seed%len(testPackings)])
 		var refused *Error
 		var pgErr *pgconn.PgError
 		switch {
@@ -89,7 +74,7 @@ func TestPostgresRows(t *testing.T) {
 			t.Fatalf("seed %d: %s\nengine %v\nPostgreSQL %v", seed, sql, err, wantErr)
 		}
 		compared++
-		if a := printed(got); !alike(a, want, kinds) {
+		if a := printed(got); !alike(a, want, got.Kinds) {
 			t.Errorf("seed %d: %s\nengine\n%s\nPostgreSQL\n%s", seed, sql, strings.Join(a, "\n"), strings.Join(want, "\n"))
 		}
 	}

@@ -5,8 +5,6 @@ package engine
 import (
 	"errors"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -17,10 +15,7 @@ import (
 // percentiles and modes of wide columns, whole and by group, ordered and cut.
 func TestPostgresSearch(t *testing.T) {
 	conn := dial(t)
-	rounds := 300
-	if n, err := strconv.Atoi(os.Getenv("PARLEY_POSTGRES_ROUNDS")); err == nil {
-		rounds = n
-	}
+	rounds := roundsOr(300)
 	compared, values := 0, 0
 	for seed := range max(1, rounds/15) {
 		r := rand.New(rand.NewPCG(uint64(seed), 13))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -73,10 +72,7 @@ func sameAsPostgres(v Value, kind Kind, reason, want string) bool {
 // every printed digit but of double precisions.
 func TestPostgresStatistics(t *testing.T) {
 	conn := dial(t)
-	rounds := 300
-	if n, err := strconv.Atoi(os.Getenv("PARLEY_POSTGRES_ROUNDS")); err == nil {
-		rounds = n
-	}
+	rounds := roundsOr(300)
 	compared, values, noise := 0, 0, 0
 	for seed := range rounds {
 		r := rand.New(rand.NewPCG(uint64(seed), 11))

@@ -99,32 +99,41 @@ func ask(conn *pgx.Conn, sql string, kinds []Kind) (answer []string, err error) 
 	return answer, rows.Err()
 }
 
+// roundsOr is how many tables a test takes: what PARLEY_POSTGRES_ROUNDS says, or its own number.
+func roundsOr(own int) int {
+	if n, err := strconv.Atoi(os.Getenv("PARLEY_POSTGRES_ROUNDS")); err == nil {
+		return n
+	}
+	return own
+}
+
+// both asks a question of the table here and of PostgreSQL.
+func both(t *testing.T, conn *pgx.Conn, table *refTable, sql string, packing Packing) (got *Result, want []string, err, wantErr error) {
+	cat, departments := table.catalogue()
+	p, err := NewPlan(sql, cat, departments, packing)
+	var kinds []Kind
+	if err == nil {
+		if got, err = table.sealed(t, p); got != nil {
+			kinds = got.Kinds
+		}
+	}
+	want, wantErr = ask(conn, sql, kinds)
+	return got, want, err, wantErr
+}
+
 // TestPostgres compares every printed digit of random queries with PostgreSQL's.
 func TestPostgres(t *testing.T) {
 	conn := dial(t)
-	rounds := 2000
-	if n, err := strconv.Atoi(os.Getenv("PARLEY_POSTGRES_ROUNDS")); err == nil {
-		rounds = n
-	}
+	rounds := roundsOr(2000)
 	compared, skipped, rows := 0, 0, 0
 	for seed := range rounds {
 		r := rand.New(rand.NewPCG(uint64(seed), 2))
 		table := newTable(r)
 		table.fill(t, conn)
-		cat, departments := table.catalogue()
 		for range 5 {
 			q := generator{r, table}.query()
-			p, err := NewPlan(q.sql, cat, departments, testPackings[seed%len(testPackings)])
+			got, want, err, wantErr := both(t, conn, table, q.sql, testPackings[seed%len(testPackings)])
 			var refused *Error
-			var got *Result
-			if err == nil {
-				got, err = table.sealed(t, p)
-			}
-			var kinds []Kind
-			if got != nil {
-				kinds = got.Kinds
-			}
-			want, wantErr := ask(conn, q.sql, kinds)
 			var pgErr *pgconn.PgError
 			switch {
 			case errors.As(wantErr, &pgErr) && err == nil &&
