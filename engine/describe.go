@@ -190,10 +190,14 @@ func (p *Plan) describeArguments(args []*Expr) string {
 	return "(" + strings.Join(parts, ", ") + ")"
 }
 
-// Plural writes a number of things: "1 row", "2 rows".
+// Plural writes a number of things: "1 row", "2 rows", "3 queries".
 func Plural[N int | int64](n N, noun string) string {
-	if n == 1 {
+	stem, y := strings.CutSuffix(noun, "y")
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case y && !strings.ContainsAny(stem[max(0, len(stem)-1):], "aeiou"):
+		return fmt.Sprintf("%d %sies", n, stem)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }

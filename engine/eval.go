@@ -78,7 +78,7 @@ func evaluate(e *Expr, d domain) (value, error) {
 		return value{}, nil
 	}
 	if e.Op.isScore() {
-		v, err := e.Score(args[0].Datum)
+		v, err := e.score(args[0].Datum)
 		return value{Datum: v}, err
 	}
 	if e.Op == OpFigure {

@@ -39,16 +39,16 @@ const (
 	softplusMore = scoreUnit * 7 / 10 // above ln 2
 )
 
-// isScore reports whether an operation is computed by Score alone: nothing else knows it.
+// isScore reports whether an operation is computed by score alone: nothing else knows it.
 func (op Op) isScore() bool { return op >= OpLogistic && op <= OpBucket }
 
 // IsScore reports whether e is an operation that no other language has, so that whoever
-// evaluates expressions otherwise than with Eval calls Score for it.
+// evaluates expressions otherwise than with Eval asks Eval for it.
 func (e *Expr) IsScore() bool { return e.Op.isScore() && len(e.Args) > 0 }
 
-// Score is the value of e, for which IsScore holds, where that of e.Args[0] is x. It
+// score is the value of e, for which IsScore holds, where that of e.Args[0] is x. It
 // costs about a microsecond. The error means that x has not the kind of e.Args[0].
-func (e *Expr) Score(x Datum) (Datum, error) {
+func (e *Expr) score(x Datum) (Datum, error) {
 	if x.IsNull() {
 		return Datum{}, nil
 	}

@@ -180,9 +180,6 @@ func (b *binder) bindWidth(c rowCall) (*Expr, error) {
 
 // reduced types round, trunc, floor and ceil, of numbers of a row.
 func (b *binder) reduced(c rowCall, how string) (*Expr, error) {
-	if c.in.cells {
-		return b.figureCall(c, how)
-	}
 	x, err := b.number(c.args[0], Decimal, c.position)
 	if err != nil {
 		return nil, err
@@ -211,9 +208,6 @@ func (b *binder) toScale(x *Expr, places int, how string, in place, position int
 
 // bindAbs types abs(x).
 func (b *binder) bindAbs(c rowCall) (*Expr, error) {
-	if c.in.cells {
-		return b.figureCall(c, "abs")
-	}
 	x, err := b.number(c.args[0], Decimal, c.position)
 	if err != nil {
 		return nil, err
@@ -223,9 +217,6 @@ func (b *binder) bindAbs(c rowCall) (*Expr, error) {
 
 // bindSignOf types sign(x): −1, 0 or 1, as a numeric.
 func (b *binder) bindSignOf(c rowCall) (*Expr, error) {
-	if c.in.cells {
-		return b.figureCall(c, "sign")
-	}
 	x, err := b.number(c.args[0], Decimal, c.position)
 	if err != nil {
 		return nil, err
@@ -244,9 +235,6 @@ func (b *binder) bindSignOf(c rowCall) (*Expr, error) {
 
 // transcendental types ln, exp and sqrt of a number of a row, where every row has one.
 func (b *binder) transcendental(c rowCall, op Op) (*Expr, error) {
-	if c.in.cells {
-		return b.figureCall(c, c.name)
-	}
 	x, err := b.number(c.args[0], Decimal, c.position)
 	if err != nil {
 		return nil, err

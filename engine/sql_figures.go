@@ -64,12 +64,9 @@ func (b *binder) figureCall(c rowCall, name string) (*Expr, error) {
 	return b.figure(name, args, kind, c.in, c.position)
 }
 
-// bindPower types power(x, y) and x ^ y.
+// bindPower refuses power(x, y) and x ^ y of numbers of a row.
 func (b *binder) bindPower(c rowCall) (*Expr, error) {
-	if !c.in.cells {
-		return nil, hinted(refuse(CodeUnsupported, c.position, "a power of numbers of a row is not supported"), "write x * x")
-	}
-	return b.figureCall(c, "power")
+	return nil, hinted(refuse(CodeUnsupported, c.position, "a power of numbers of a row is not supported"), "write x * x")
 }
 
 // figureCast types a cast of a group's figure.

@@ -43,7 +43,7 @@ func (b *binder) bindOperator(e *pg.A_Expr, in place) (*Expr, error) {
 			if err != nil {
 				return nil, err
 			}
-			return b.bindPower(rowCall{name: "power", args: []*Expr{left, right}, in: in, position: position})
+			return rowFunctions["power"].typed(b, rowCall{name: "power", args: []*Expr{left, right}, in: in, position: position})
 		case name == "||" && e.Lexpr != nil:
 			return b.bindJoined(e, in, position)
 		case strings.Contains(name, "~") && e.Lexpr != nil:

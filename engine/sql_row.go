@@ -10,8 +10,17 @@ import (
 
 // rowFunction is a function of values of a row. README section 15.
 type rowFunction struct {
-	least, most int // arguments
+	least, most int    // arguments
+	figure      string // what it is of a group's figures (README section 16); "": the same
 	bind        func(b *binder, c rowCall) (*Expr, error)
+}
+
+// typed types a call, over rows or over cells.
+func (f rowFunction) typed(b *binder, c rowCall) (*Expr, error) {
+	if c.in.cells && f.figure != "" {
+		return b.figureCall(c, f.figure)
+	}
+	return f.bind(b, c)
 }
 
 // rowCall is a call of one, its arguments bound.
@@ -23,34 +32,34 @@ type rowCall struct {
 }
 
 var rowFunctions = map[string]rowFunction{
-	"upper":        {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.ofText(c, OpUpper, Text) }},
-	"lower":        {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.ofText(c, OpLower, Text) }},
-	"length":       {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.ofText(c, OpLength, Integer) }},
-	"char_length":  {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.ofText(c, OpLength, Integer) }},
-	"left":         {2, 2, (*binder).bindLeft},
-	"substr":       {2, 3, (*binder).bindSubstring},
-	"substring":    {2, 3, (*binder).bindSubstring},
-	"concat":       {1, 100, (*binder).bindConcat},
-	"date_trunc":   {2, 2, func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpTruncate, TimestampTZ, 1) }},
-	"extract":      {2, 2, func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpPart, Decimal, 1) }},
-	"date_part":    {2, 2, func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpPart, Decimal, 1) }},
-	"to_char":      {2, 2, func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpFormat, Text, 0) }},
-	"width_bucket": {4, 4, (*binder).bindWidth},
-	"floor":        {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundFloor) }},
-	"ceil":         {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundCeil) }},
-	"ceiling":      {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundCeil) }},
-	"round":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundHalf) }},
-	"trunc":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundTrunc) }},
-	"btrim":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.bindTrim(c, trimBoth) }},
-	"ltrim":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.bindTrim(c, trimLeft) }},
-	"rtrim":        {1, 2, func(b *binder, c rowCall) (*Expr, error) { return b.bindTrim(c, trimRight) }},
-	"ln":           {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpLn) }},
-	"exp":          {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpExp) }},
-	"sqrt":         {1, 1, func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpSqrt) }},
-	"power":        {2, 2, (*binder).bindPower},
-	"pow":          {2, 2, (*binder).bindPower},
-	"abs":          {1, 1, (*binder).bindAbs},
-	"sign":         {1, 1, (*binder).bindSignOf},
+	"upper":        {1, 1, "", func(b *binder, c rowCall) (*Expr, error) { return b.ofText(c, OpUpper, Text) }},
+	"lower":        {1, 1, "", func(b *binder, c rowCall) (*Expr, error) { return b.ofText(c, OpLower, Text) }},
+	"length":       {1, 1, "", func(b *binder, c rowCall) (*Expr, error) { return b.ofText(c, OpLength, Integer) }},
+	"char_length":  {1, 1, "", func(b *binder, c rowCall) (*Expr, error) { return b.ofText(c, OpLength, Integer) }},
+	"left":         {2, 2, "", (*binder).bindLeft},
+	"substr":       {2, 3, "", (*binder).bindSubstring},
+	"substring":    {2, 3, "", (*binder).bindSubstring},
+	"concat":       {1, 100, "", (*binder).bindConcat},
+	"date_trunc":   {2, 2, "", func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpTruncate, TimestampTZ, 1) }},
+	"extract":      {2, 2, "", func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpPart, Decimal, 1) }},
+	"date_part":    {2, 2, "", func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpPart, Decimal, 1) }},
+	"to_char":      {2, 2, "", func(b *binder, c rowCall) (*Expr, error) { return b.ofDate(c, OpFormat, Text, 0) }},
+	"width_bucket": {4, 4, "", (*binder).bindWidth},
+	"floor":        {1, 1, roundFloor, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundFloor) }},
+	"ceil":         {1, 1, roundCeil, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundCeil) }},
+	"ceiling":      {1, 1, roundCeil, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundCeil) }},
+	"round":        {1, 2, roundHalf, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundHalf) }},
+	"trunc":        {1, 2, roundTrunc, func(b *binder, c rowCall) (*Expr, error) { return b.reduced(c, roundTrunc) }},
+	"btrim":        {1, 2, "", func(b *binder, c rowCall) (*Expr, error) { return b.bindTrim(c, trimBoth) }},
+	"ltrim":        {1, 2, "", func(b *binder, c rowCall) (*Expr, error) { return b.bindTrim(c, trimLeft) }},
+	"rtrim":        {1, 2, "", func(b *binder, c rowCall) (*Expr, error) { return b.bindTrim(c, trimRight) }},
+	"ln":           {1, 1, "ln", func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpLn) }},
+	"exp":          {1, 1, "exp", func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpExp) }},
+	"sqrt":         {1, 1, "sqrt", func(b *binder, c rowCall) (*Expr, error) { return b.transcendental(c, OpSqrt) }},
+	"power":        {2, 2, "power", (*binder).bindPower},
+	"pow":          {2, 2, "power", (*binder).bindPower},
+	"abs":          {1, 1, "abs", (*binder).bindAbs},
+	"sign":         {1, 1, "sign", (*binder).bindSignOf},
 }
 
 // bindRowCall types a call of a function of values of a row.
@@ -69,7 +78,7 @@ func (b *binder) bindRowCall(f rowFunction, call *pg.FuncCall, in place) (*Expr,
 		}
 		c.args = append(c.args, e)
 	}
-	return f.bind(b, c)
+	return f.typed(b, c)
 }
 
 func argumentCount(least, most int) string {

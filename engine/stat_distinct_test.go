@@ -28,7 +28,7 @@ func TestSketchError(t *testing.T) {
 				constantExpr(NewInteger(oneIn)), constantExpr(NewInteger(buckets))}}
 			taken := map[int64]bool{} // a value in several departments has one bucket
 			for v := range c.values {
-				d, err := e.Score(NewInteger(int64(v) + int64(trial)*1e9))
+				d, err := e.score(NewInteger(int64(v) + int64(trial)*1e9))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -215,7 +215,7 @@ func checkedText(f *audit.Checked) string {
 		at = " of " + failure.Time(*f.Time)
 	}
 	b.Add("blocks", "%d, the last%s; %d signatures", f.Blocks, at, f.Signatures)
-	b.Add("transactions", "%d: %s, %s, of which %d answered", f.Transactions, engine.Plural(f.Epochs, "epoch"), questions(f.Queries), f.Answered)
+	b.Add("transactions", "%d: %s, %s, of which %d answered", f.Transactions, engine.Plural(f.Epochs, "epoch"), engine.Plural(f.Queries, "query"), f.Answered)
 	b.Add("proofs", "%d verified again, of %s", f.Proofs, engine.Plural(f.Blobs, "blob"))
 	missing := "nothing"
 	if len(f.Missing) > 0 {
@@ -235,13 +235,6 @@ func checkedText(f *audit.Checked) string {
 		b.Add("evidence", "block %d, record %d: %s, %s: %s (%s)", e.Block, e.Number, e.Department, e.Kind, e.Sentence, e.Proof)
 	}
 	return b.String()
-}
-
-func questions(n int) string {
-	if n == 1 {
-		return "1 query"
-	}
-	return fmt.Sprintf("%d queries", n)
 }
 
 func (c *command) ledgerHead() *cobra.Command {

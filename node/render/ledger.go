@@ -59,11 +59,7 @@ func Events(events []audit.Event) string {
 	for _, e := range events {
 		b.WriteString(d.entry(e, width))
 	}
-	entries := fmt.Sprintf("(%d entries)\n", len(events))
-	if len(events) == 1 {
-		entries = "(1 entry)\n"
-	}
-	b.WriteString(entries)
+	fmt.Fprintf(&b, "(%s)\n", engine.Plural(len(events), "entry"))
 	return b.String()
 }
 

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"iter"
 	"math/big"
 	"slices"
 	"strings"
@@ -83,16 +84,25 @@ func dictionaryText(c engine.Column) string {
 // Tables shows a catalogue's tables one after the other.
 func Tables(catalogue engine.Catalogue) string {
 	var b strings.Builder
-	for i, r := range catalogue {
-		if i > 0 && catalogue[i-1].Table == r.Table {
-			continue
-		}
-		registrations := RegistrationsOf(catalogue, r.Table)
-		if schema, err := engine.Merge(registrations); err == nil { // else no question about it can be asked
-			b.WriteString(Schema(registrations, schema) + "\n")
-		}
+	for registrations, schema := range tables(catalogue) {
+		b.WriteString(Schema(registrations, schema) + "\n")
 	}
 	return b.String()
+}
+
+// tables are those about which a question can be asked: whose registrations agree.
+func tables(catalogue engine.Catalogue) iter.Seq2[[]engine.Registration, engine.Schema] {
+	return func(yield func([]engine.Registration, engine.Schema) bool) {
+		for i, r := range catalogue {
+			if i > 0 && catalogue[i-1].Table == r.Table {
+				continue
+			}
+			registrations := RegistrationsOf(catalogue, r.Table)
+			if schema, err := engine.Merge(registrations); err == nil && !yield(registrations, schema) {
+				return
+			}
+		}
+	}
 }
 
 // RegistrationsOf are the departments' registrations of a table.
@@ -134,16 +144,8 @@ type Column struct {
 // TablesOf is the JSON form of a catalogue.
 func TablesOf(catalogue engine.Catalogue) []Table {
 	out := []Table{}
-	for i, r := range catalogue {
-		if i > 0 && catalogue[i-1].Table == r.Table {
-			continue
-		}
-		registrations := RegistrationsOf(catalogue, r.Table)
-		schema, err := engine.Merge(registrations)
-		if err != nil {
-			continue // no question about it can be asked
-		}
-		t := Table{Table: r.Table}
+	for registrations, schema := range tables(catalogue) {
+		t := Table{Table: schema.Table}
 		for _, held := range registrations {
 			t.Departments = append(t.Departments, Holder{held.Department, held.Rows, held.Version})
 		}
