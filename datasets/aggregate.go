@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"parley/datasets/dialect"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -32,53 +33,107 @@ func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string
 		return nil, err
 	}
 	cells, err := a.compute(ctx)
-	if errors.Is(err, errGoPath) {
+	if errors.Is(err, dialect.ErrBeyond) && t.store != nil {
 		return a.stream(ctx)
 	}
 	return cells, err
 }
 
-// compute runs the plan's statements in DuckDB; errGoPath, before any of them, when
-// its integers do not suffice.
+// compute runs the plan's statements where the rows are, all over one state of them; an ErrBeyond, before
+// any of them, when what is there does not compute as the engine does.
 func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 	single, batches := a.tallies()
 	single, spans := a.rangesOf(single)
-	statement, err := a.statement(single)
+	var steps []step
+	for _, r := range spans {
+		s, err := a.rangesStep(r)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, s)
+	}
+	s, err := a.singleStep(single)
 	if err != nil {
 		return nil, err
 	}
-	statements := make([]string, len(batches))
-	for i, b := range batches {
-		if statements[i], err = a.tallyStatement(b); err != nil {
+	steps = append(steps, s)
+	for _, b := range batches {
+		s, err := a.tallyStep(b)
+		if err != nil {
 			return nil, err
 		}
-	}
-	counts := make([]string, len(spans))
-	for i, r := range spans {
-		if counts[i], err = a.rangesStatement(r); err != nil {
-			return nil, err
-		}
+		steps = append(steps, s)
 	}
 	cells := a.zeros()
-	for i, r := range spans {
-		if err := a.runRanges(ctx, r, counts[i], cells); err != nil {
-			return nil, err
+	err = a.place.snapshot(ctx, func(query queryFunc) error {
+		for _, s := range steps {
+			if err := a.run(ctx, query, s, cells); err != nil {
+				return err
+			}
 		}
-	}
-	if err := a.run(ctx, statement, single, cells); err != nil {
+		return nil
+	})
+	if err != nil {
 		return nil, err
-	}
-	for i, b := range batches {
-		if err := a.runTally(ctx, b, statements[i], cells); err != nil {
-			return nil, err
-		}
 	}
 	return cells, nil
 }
 
+// step is one statement and what its rows do to the cells: each begins with the group's keys, and has
+// so many values behind them.
+type step struct {
+	statement string
+	values    int
+	take      func(cells []*big.Int, group int, values []any) error
+}
+
+// run executes a step.
+func (a *aggregation) run(ctx context.Context, query queryFunc, s step, cells []*big.Int) error {
+	rows, err := query(ctx, s.statement)
+	if err != nil {
+		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.name), err)
+	}
+	for _, row := range rows {
+		if len(row) != len(a.groups)+s.values {
+			return fmt.Errorf("datasets: %d columns came back from %s", len(row), a.place.dialect.Name)
+		}
+		group, err := a.groupOf(row)
+		if err != nil {
+			return err
+		}
+		if err := s.take(cells, group, row[len(a.groups):]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cell is a moment's value as it comes back, brought to an integer by the places that its aggregate left out.
+func (a *aggregation) cell(value any, places int) (*big.Int, error) {
+	v, ok := bigValue(value)
+	if d, is := value.(dialect.Decimal); is {
+		v, ok, places = d.Value, true, places-d.Scale
+	}
+	if !ok {
+		return nil, fmt.Errorf("datasets: %s gave a moment as %T", a.place.dialect.Name, value)
+	}
+	if places >= 0 {
+		return new(big.Int).Mul(v, files.PowerOfTen(places)), nil
+	}
+	whole, rest := new(big.Int).QuoRem(v, files.PowerOfTen(-places), new(big.Int))
+	if rest.Sign() != 0 {
+		return nil, fmt.Errorf("a sum of table %s has more decimal places than its column: %w", files.Shown(a.name), ErrRegistration)
+	}
+	return whole, nil
+}
+
 // aggregation is one plan over one table.
 type aggregation struct {
-	table   *Table
+	name    string
+	rows    int64
+	place   place
+	table   *Table // its rows, for what is computed in Go
+	own     int    // columns of the table
 	plan    *engine.Plan
 	columns []sourceOf       // of the plan's schema, then of scores
 	groups  []map[string]int // for each key of GROUP BY: canonical text to the index among its values
@@ -105,7 +160,8 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	if err != nil {
 		return nil, err
 	}
-	a := &aggregation{table: t, plan: p, columns: columns, moments: make([]engine.Moment, len(p.Moments))}
+	a := &aggregation{name: t.name, rows: t.rows, place: t.place(), table: t, own: len(t.columns), plan: p, columns: columns,
+		moments: slices.Clone(p.Moments)}
 	a.hoistScores()
 	for _, g := range p.Groups {
 		if g.Expr == nil {
@@ -124,32 +180,55 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	return a, nil
 }
 
-// statement writes the SELECT of some of the moments: the group columns, then a column
-// for each of them. errGoPath when DuckDB's integers do not suffice.
-func (a *aggregation) statement(moments []int) (string, error) {
-	x := translator{columns: a.columns}
-	var parts []string
-	for _, m := range moments {
-		part, err := a.moment(x, a.moments[m])
-		if err != nil {
-			return "", err
+// writer writes expressions over the plan's schema where the rows are.
+func (a *aggregation) writer() dialect.Writer {
+	w := dialect.Writer{Dialect: a.place.dialect}
+	for _, c := range a.columns {
+		if c.index < a.own {
+			w.Columns = append(w.Columns, a.place.columns[c.index])
+		} else {
+			w.Columns = append(w.Columns, dialect.Column{SQL: columnName(c.index), Kind: c.own.kind, Scale: c.own.scale})
 		}
-		parts = append(parts, part)
 	}
-	return a.selection(x, nil, parts, nil)
+	return w
+}
+
+// singleStep is the SELECT of some of the moments: the group columns, then a column for each of them.
+func (a *aggregation) singleStep(moments []int) (step, error) {
+	w := a.writer()
+	var parts []string
+	var places []int
+	for _, m := range moments {
+		part, k, err := w.Moment(a.moments[m], a.rows)
+		if err != nil {
+			return step{}, err
+		}
+		parts, places = append(parts, part), append(places, k)
+	}
+	statement, err := a.selection(w, nil, parts, nil)
+	return step{statement, len(moments), func(cells []*big.Int, group int, values []any) error {
+		for i, m := range moments {
+			v, err := a.cell(values[i], places[i])
+			if err != nil {
+				return err
+			}
+			cells[group*len(a.moments)+m] = v
+		}
+		return nil
+	}}, err
 }
 
 // selection writes a SELECT of the groups' columns, of other keys, and of what is computed for each
 // of their values, over the rows that pass the plan's filter, another one if there is one, and
 // conditions.
-func (a *aggregation) selection(x translator, others, parts []string, filter *engine.Expr, conditions ...string) (string, error) {
-	from, err := a.rows()
+func (a *aggregation) selection(w dialect.Writer, others, parts []string, filter *engine.Expr, conditions ...string) (string, error) {
+	from, err := a.from()
 	if err != nil {
 		return "", err
 	}
 	var keys []string
 	for _, g := range a.plan.Groups {
-		key, err := x.key(g.Expr)
+		key, err := w.Key(g.Expr)
 		if err != nil {
 			return "", err
 		}
@@ -160,7 +239,7 @@ func (a *aggregation) selection(x translator, others, parts []string, filter *en
 		if f == nil {
 			continue
 		}
-		condition, err := x.expression(f)
+		condition, err := w.Expression(f)
 		if err != nil {
 			return "", err
 		}
@@ -177,74 +256,6 @@ func (a *aggregation) selection(x translator, others, parts []string, filter *en
 		out += " GROUP BY " + strings.Join(keys, ", ")
 	}
 	return out, nil
-}
-
-func (a *aggregation) moment(x translator, m engine.Moment) (string, error) {
-	argument := "*"
-	if m.Op != engine.CountRows && m.Op != engine.Present {
-		if m.Expr == nil {
-			return "", fmt.Errorf("datasets: a moment without an expression")
-		}
-		var err error
-		if argument, err = x.expression(m.Expr); err != nil {
-			return "", err
-		}
-	}
-	var out string
-	switch m.Op {
-	case engine.CountRows, engine.CountNonNull, engine.Present:
-		out = "count(" + argument + ")"
-	case engine.Sum:
-		rows := big.NewInt(a.table.rows)
-		if widest(m.Expr)+rows.BitLen() > wideBits {
-			return "", errGoPath
-		}
-		out = "coalesce(sum(" + argument + "), 0)"
-	default:
-		return "", fmt.Errorf("datasets: moment operation %d", m.Op)
-	}
-	present := func(count string) string {
-		if m.Op == engine.Present {
-			return "CAST(" + count + " > 0 AS BIGINT)"
-		}
-		return count
-	}
-	if m.Filter == nil {
-		return present(out), nil
-	}
-	filter, err := x.expression(m.Filter)
-	if err != nil {
-		return "", err
-	}
-	if m.Op == engine.Sum {
-		return "coalesce(sum(" + argument + ") FILTER (WHERE " + filter + "), 0)", nil
-	}
-	return present(out + " FILTER (WHERE " + filter + ")"), nil
-}
-
-// run executes the statement of some of the moments and puts its rows into cells.
-func (a *aggregation) run(ctx context.Context, statement string, moments []int, cells []*big.Int) error {
-	rows, err := a.table.query(ctx, statement)
-	if err != nil {
-		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.table.name), err)
-	}
-	for _, row := range rows {
-		if len(row) != len(a.groups)+len(moments) {
-			return fmt.Errorf("datasets: %d columns came back from DuckDB", len(row))
-		}
-		group, err := a.groupOf(row)
-		if err != nil {
-			return err
-		}
-		for i, m := range moments {
-			v, ok := bigValue(row[len(a.groups)+i])
-			if !ok {
-				return fmt.Errorf("datasets: DuckDB gave a moment as %T", row[len(a.groups)+i])
-			}
-			cells[group*len(a.moments)+m] = v
-		}
-	}
-	return nil
 }
 
 // groupOf is the index of the group that the first values of a row name.
@@ -268,18 +279,6 @@ func (a *aggregation) zeros() []*big.Int {
 		cells[i] = new(big.Int)
 	}
 	return cells
-}
-
-// key writes what DuckDB groups by: a column as the table has it, whatever its scale in the
-// schema.
-func (x translator) key(e *engine.Expr) (string, error) {
-	if e.Op != engine.OpColumn {
-		return x.expression(e)
-	}
-	if e.Column < 0 || e.Column >= len(x.columns) {
-		return "", fmt.Errorf("datasets: the schema has no column %d", e.Column)
-	}
-	return columnName(x.columns[e.Column].index), nil
 }
 
 // valuesOf is what the values of a key are.

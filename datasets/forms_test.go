@@ -4,11 +4,10 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 
+	"parley/datasets/dialect"
 	"parley/engine"
 )
 
@@ -20,22 +19,22 @@ func TestEveryDay(t *testing.T) {
 	}
 	const days = `SELECT CAST(range AS INTEGER) AS c0 FROM range(%d, %d) WHERE range BETWEEN 6574 AND 21183
 		OR strftime(DATE '1970-01-01' + CAST(range AS INTEGER), '%%m%%d') IN ('1228', '1229', '1231', '0101', '0103', '0104', '0228', '0301')`
-	x := translator{columns: []sourceOf{{own: column{kind: engine.Date}, kind: engine.Date}}}
+	x := dialect.Writer{Dialect: dialect.DuckDB, Columns: []dialect.Column{{SQL: "c0", Kind: engine.Date}}}
 	var asked []*engine.Expr
 	var written []string
 	ask := func(op engine.Op, kind engine.Kind, fields []string) {
 		for _, field := range fields {
 			e := &engine.Expr{Op: op, Kind: kind, Args: []*engine.Expr{{Op: engine.OpColumn, Kind: engine.Date},
 				{Op: engine.OpConstant, Kind: engine.Text, Value: engine.NewText(field)}}}
-			text, err := x.expression(e)
+			text, err := x.Expression(e)
 			if err != nil {
 				t.Fatal(err)
 			}
 			asked, written = append(asked, e), append(written, text)
 		}
 	}
-	ask(engine.OpPart, engine.Decimal, append(slices.Sorted(maps.Keys(dateParts)), "epoch", "julian"))
-	ask(engine.OpTruncate, engine.Timestamp, append(slices.Sorted(maps.Keys(dateTruncations)), "day", "century", "millennium"))
+	ask(engine.OpPart, engine.Decimal, append(dialect.DuckDB.Parts(), "epoch", "julian"))
+	ask(engine.OpTruncate, engine.Timestamp, append(dialect.DuckDB.Periods(), "day"))
 	rows, err := openText(t, "x\n1\n").query(context.Background(),
 		"SELECT c0, "+strings.Join(written, ", ")+" FROM ("+fmt.Sprintf(days, engine.MinDate, engine.MaxDate+1)+")")
 	if err != nil || len(rows) < 90_000 {

@@ -2,8 +2,6 @@ package datasets
 
 import (
 	"cmp"
-	"context"
-	"fmt"
 	"math/big"
 	"slices"
 
@@ -129,34 +127,23 @@ func (r *ranges) find(v *big.Int) int {
 	return last.moment
 }
 
-// rangesStatement writes the SELECT: the group columns, the expression, its count.
-func (a *aggregation) rangesStatement(r *ranges) (string, error) {
-	x := translator{columns: a.columns}
-	value, err := x.expression(r.x)
+// rangesStep is the SELECT of the group columns, the expression and its count, whose rows are added to
+// the cells.
+func (a *aggregation) rangesStep(r *ranges) (step, error) {
+	w := a.writer()
+	value, err := w.Expression(r.x)
 	if err != nil {
-		return "", err
+		return step{}, err
 	}
-	return a.selection(x, []string{value}, []string{"count(*)"}, r.rest, value+" IS NOT NULL")
-}
-
-// runRanges executes the statement and adds its rows to cells.
-func (a *aggregation) runRanges(ctx context.Context, r *ranges, statement string, cells []*big.Int) error {
-	rows, err := a.table.query(ctx, statement)
-	if err != nil {
-		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.table.name), err)
-	}
-	for _, row := range rows {
-		if len(row) != len(a.groups)+2 {
-			return fmt.Errorf("datasets: %d columns came back from DuckDB", len(row))
-		}
-		group, err := a.groupOf(row)
+	statement, err := a.selection(w, []string{value}, []string{"count(*)"}, r.rest, value+" IS NOT NULL")
+	return step{statement, 2, func(cells []*big.Int, group int, values []any) error {
+		v, err := a.cell(values[0], 0)
 		if err != nil {
 			return err
 		}
-		v, ok := bigValue(row[len(a.groups)])
-		n, also := bigValue(row[len(a.groups)+1])
-		if !ok || !also {
-			return fmt.Errorf("datasets: DuckDB gave a value as %T and its count as %T", row[len(a.groups)], row[len(a.groups)+1])
+		n, err := a.cell(values[1], 0)
+		if err != nil {
+			return err
 		}
 		if r.start != nil {
 			v = new(big.Int).Sub(v, a.startOf(r.start, group))
@@ -165,8 +152,8 @@ func (a *aggregation) runRanges(ctx context.Context, r *ranges, statement string
 			cell := cells[group*len(a.moments)+m]
 			cell.Add(cell, n)
 		}
-	}
-	return nil
+		return nil
+	}}, err
 }
 
 // startOf is the value of OpStart in a group, in units of the expression's scale.

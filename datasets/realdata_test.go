@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"parley/datasets/dialect"
+
 	"parley/datasets/rehearsal"
 )
 
@@ -53,7 +55,7 @@ func readAnswers(t testing.TB, name string, into any) {
 func checkDescribed(t *testing.T, tables map[string]*Table, want answers) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(want.Describe)) {
-		d, column := want.Describe[name], quoteName(name)
+		d, column := want.Describe[name], dialect.QuoteName(name)
 		got := ask(t, fmt.Sprintf("SELECT count(*), count(%[1]s), sum(%[1]s), sum(%[1]s * %[1]s), avg(%[1]s) FROM t", column), tables).Rows[0]
 		if *got[0].Exact != fmt.Sprint(d.Count+d.Missing) || *got[1].Exact != fmt.Sprint(d.Count) ||
 			!sameNumber(*got[2].Exact, d.Sum) || !sameNumber(*got[3].Exact, d.SumSq) {
@@ -85,7 +87,7 @@ func checkGroups(t *testing.T, tables map[string]*Table, key string, want answer
 		if one.find(name) < 0 {
 			continue
 		}
-		got := ask(t, fmt.Sprintf("SELECT %[1]s, count(*), count(%[2]s), sum(%[2]s) FROM t GROUP BY %[1]s", quoteName(key), quoteName(name)), tables)
+		got := ask(t, fmt.Sprintf("SELECT %[1]s, count(*), count(%[2]s), sum(%[2]s) FROM t GROUP BY %[1]s", dialect.QuoteName(key), dialect.QuoteName(name)), tables)
 		if len(got.Rows) != len(groups) {
 			t.Errorf("%d groups by %s, want %d", len(got.Rows), key, len(groups))
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/datasets/dialect"
 	"parley/datasets/rehearsal"
 	"parley/engine"
 )
@@ -64,7 +65,7 @@ func jsonText(raw json.RawMessage) string { return strings.Trim(string(raw), `"`
 func checkFigures(t *testing.T, tables map[string]*Table, want figures) (without int) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(want.Describe)) {
-		column := quoteName(name)
+		column := dialect.QuoteName(name)
 		r := ask(t, fmt.Sprintf("SELECT var_samp(%[1]s), var_pop(%[1]s), stddev_samp(%[1]s) FROM t", column), tables)
 		for i, answer := range []string{"var_samp", "var_pop", "sd_samp"} {
 			agree(t, name+" "+answer, r.Rows[0][i].Exact, want.described(name, answer))
@@ -82,7 +83,7 @@ func checkFigures(t *testing.T, tables map[string]*Table, want figures) (without
 		}
 	}
 	for _, c := range want.Corr {
-		r := ask(t, fmt.Sprintf("SELECT regr_count(%[1]s, %[2]s), covar_samp(%[1]s, %[2]s), corr(%[1]s, %[2]s) FROM t", quoteName(c.Y), quoteName(c.X)), tables)
+		r := ask(t, fmt.Sprintf("SELECT regr_count(%[1]s, %[2]s), covar_samp(%[1]s, %[2]s), corr(%[1]s, %[2]s) FROM t", dialect.QuoteName(c.Y), dialect.QuoteName(c.X)), tables)
 		agree(t, "n", r.Rows[0][0].Exact, fmt.Sprint(c.N))
 		agree(t, c.X+" "+c.Y+" covariance", r.Rows[0][1].Exact, c.Cov)
 		if c.Corr != "" && c.Corr != "None" {
@@ -95,7 +96,7 @@ func checkFigures(t *testing.T, tables map[string]*Table, want figures) (without
 		for _, e := range h.Edges {
 			edges = append(edges, e.String())
 		}
-		r := ask(t, fmt.Sprintf("SELECT histogram(%s, ARRAY[%s]) FROM t", quoteName(h.Column), strings.Join(edges, ", ")), tables)
+		r := ask(t, fmt.Sprintf("SELECT histogram(%s, ARRAY[%s]) FROM t", dialect.QuoteName(h.Column), strings.Join(edges, ", ")), tables)
 		for i, n := range h.Counts {
 			agree(t, fmt.Sprintf("%s bin %d", h.Column, i), r.Rows[i][2].Exact, fmt.Sprint(n))
 		}
@@ -108,10 +109,10 @@ func checkRegressions(t *testing.T, tables map[string]*Table, want figures) {
 	t.Helper()
 	for _, o := range want.OLS {
 		y, right, _ := strings.Cut(o.Model, " ~ ")
-		list := []string{quoteName(y)}
+		list := []string{dialect.QuoteName(y)}
 		names := strings.Split(right, " + ")
 		for _, name := range names {
-			list = append(list, quoteName(name))
+			list = append(list, dialect.QuoteName(name))
 		}
 		r := ask(t, "SELECT linreg("+strings.Join(list, ", ")+") FROM t", tables)
 		for i, name := range append([]string{"(Intercept)"}, names...) {
@@ -132,7 +133,7 @@ func checkGroupFigures(t *testing.T, tables map[string]*Table, want figures, key
 	t.Helper()
 	checked := 0
 	for _, name := range columns {
-		r := ask(t, fmt.Sprintf("SELECT %[1]s, var_samp(%[2]s), median(%[2]s), min(%[2]s), max(%[2]s) FROM t GROUP BY %[1]s", quoteName(key), quoteName(name)), tables)
+		r := ask(t, fmt.Sprintf("SELECT %[1]s, var_samp(%[2]s), median(%[2]s), min(%[2]s), max(%[2]s) FROM t GROUP BY %[1]s", dialect.QuoteName(key), dialect.QuoteName(name)), tables)
 		for _, row := range r.Rows {
 			var answers map[string]json.RawMessage
 			if row[0].Exact == nil || json.Unmarshal(want.GroupBy[key][*row[0].Exact][name], &answers) != nil {

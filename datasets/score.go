@@ -6,11 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"math/big"
-	"strings"
 	"sync"
 
 	"github.com/duckdb/duckdb-go/v2"
 
+	"parley/datasets/dialect"
 	"parley/engine"
 )
 
@@ -21,8 +21,12 @@ import (
 // aggregating compute them once for a row. The others are computed where they stand, so that
 // conditions around them hold (README, section 6.4).
 
-// hoistScores replaces the scores in the plan's moments by columns of their own.
+// hoistScores replaces the scores in the plan's moments by columns of their own, where the engine can be
+// called.
 func (a *aggregation) hoistScores() {
+	if !a.place.calls {
+		return
+	}
 	places := map[string]*engine.Expr{}
 	for i, m := range a.plan.Moments {
 		m.Expr, m.Filter = a.hoist(m.Expr, places), a.hoist(m.Filter, places)
@@ -40,7 +44,7 @@ func (a *aggregation) hoist(e *engine.Expr, places map[string]*engine.Expr) *eng
 		if places[key] == nil {
 			places[key] = &engine.Expr{Op: engine.OpColumn, Column: len(a.columns), Kind: e.Kind, Scale: e.Scale, Nullable: true, Min: e.Min, Max: e.Max}
 			own := column{kind: e.Kind, scale: e.Scale}
-			a.columns = append(a.columns, sourceOf{index: len(a.table.columns) + len(a.scores), own: own, kind: e.Kind, scale: e.Scale})
+			a.columns = append(a.columns, sourceOf{index: a.own + len(a.scores), own: own, kind: e.Kind, scale: e.Scale})
 			a.scores = append(a.scores, e)
 		}
 		return places[key]
@@ -57,57 +61,21 @@ func (a *aggregation) hoist(e *engine.Expr, places map[string]*engine.Expr) *eng
 	return &out
 }
 
-// rows is the table to select from: with the scores, if there are any.
-func (a *aggregation) rows() (string, error) {
+// from is what is selected from: the rows, with the scores if there are any.
+func (a *aggregation) from() (string, error) {
 	if len(a.scores) == 0 {
-		return rowsTable, nil
+		return a.place.from, nil
 	}
-	x := translator{columns: a.columns}
+	w := a.writer()
 	list := "*"
 	for i, e := range a.scores {
-		score, err := x.expression(e)
+		score, err := w.Expression(e)
 		if err != nil {
 			return "", err
 		}
-		list += ", " + score + " AS " + columnName(len(a.table.columns)+i)
+		list += ", " + score + " AS " + columnName(a.own+i)
 	}
-	return "(SELECT " + list + " FROM " + rowsTable + ")", nil
-}
-
-// call writes a call of the engine: its constants stay in the description.
-func (x translator) call(e *engine.Expr, integer string) (string, error) {
-	head := &engine.Expr{Op: e.Op, Kind: e.Kind, Scale: e.Scale}
-	var varying []string
-	for _, a := range e.Args {
-		if a.Op != engine.OpConstant {
-			text, err := x.write(a, integer)
-			if err != nil {
-				return "", err
-			}
-			a = &engine.Expr{Op: engine.OpColumn, Column: len(varying), Kind: a.Kind, Scale: a.Scale}
-			varying = append(varying, text)
-		}
-		head.Args = append(head.Args, a)
-	}
-	call := callName(e.Kind) + "('" + hex.EncodeToString(engine.Marshal(head)) + "', " + strings.Join(varying, ", ") + ")"
-	switch {
-	case len(varying) == 0: // the engine makes a constant of such itself
-		return "", errGoPath
-	case e.Kind == engine.Text || e.Kind == engine.Boolean:
-		return call, nil
-	}
-	return "CAST(" + call + " AS " + sqlType(e.Kind, integer) + ")", nil
-}
-
-// callName is the function of DuckDB that calls the engine for a result of a kind.
-func callName(kind engine.Kind) string {
-	switch kind {
-	case engine.Text:
-		return "parley_text"
-	case engine.Boolean:
-		return "parley_boolean"
-	}
-	return "parley_number"
+	return "(SELECT " + list + " FROM " + a.place.from + ")", nil
 }
 
 // scoresOf gives the columns of one row, those of its scores computed when they are
@@ -143,7 +111,7 @@ func (s *store) registerCalls(ctx context.Context) error {
 	defer conn.Close()
 	for kind, result := range map[engine.Kind]duckdb.Type{engine.Decimal: duckdb.TYPE_HUGEINT,
 		engine.Text: duckdb.TYPE_VARCHAR, engine.Boolean: duckdb.TYPE_BOOLEAN} {
-		if err := duckdb.RegisterScalarUDF(conn, callName(kind), &engineCall{result}); err != nil {
+		if err := duckdb.RegisterScalarUDF(conn, dialect.CallName(kind), &engineCall{result}); err != nil {
 			return err
 		}
 	}

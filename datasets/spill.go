@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/duckdb/duckdb-go/v2"
 
+	"parley/datasets/dialect"
 	"parley/datasets/files"
 )
 
@@ -49,7 +50,7 @@ func newRoom(o Options) (storeRoom, error) {
 // once access to files is off.
 func (r storeRoom) settings() []string {
 	return []string{
-		"SET temp_directory = " + quoteText(r.folder),
+		"SET temp_directory = " + dialect.QuoteText(r.folder),
 		fmt.Sprintf("SET max_temp_directory_size = '%dB'", max(r.disk, 0)),
 		"SET enable_external_access = false",
 		fmt.Sprintf("SET memory_limit = '%dB'", r.memory),

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"parley/datasets/dialect"
 	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/engine"
@@ -105,7 +106,7 @@ func (c column) storeType() string {
 func (s *store) create(ctx context.Context, columns []storeColumn) error {
 	parts := make([]string, len(columns))
 	for i, c := range columns {
-		parts[i] = quoteName(c.name) + " " + c.sqlType
+		parts[i] = dialect.QuoteName(c.name) + " " + c.sqlType
 	}
 	_, err := s.db.ExecContext(ctx, "CREATE TABLE "+rowsTable+" ("+strings.Join(parts, ", ")+")")
 	return err
@@ -167,9 +168,3 @@ func bigValue(v any) (*big.Int, bool) {
 	}
 	return nil, false
 }
-
-// quoteName writes an identifier of SQL.
-func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
-
-// quoteText writes a string constant of SQL.
-func quoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

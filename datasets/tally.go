@@ -1,12 +1,9 @@
 package datasets
 
 import (
-	"context"
-	"fmt"
 	"math/big"
 	"slices"
 
-	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -50,7 +47,7 @@ func (a *aggregation) tallies() (single []int, batches []*tally) {
 			part = len(b.parts)
 			b.parts = append(b.parts, engine.Moment{Op: m.Op, Expr: m.Expr})
 		}
-		b.places[place(part, values)] = i
+		b.places[spot(part, values)] = i
 		b.size++
 		member[i] = b
 	}
@@ -62,8 +59,8 @@ func (a *aggregation) tallies() (single []int, batches []*tally) {
 	return single, slices.DeleteFunc(batches, func(b *tally) bool { return b.size < tallyMoments })
 }
 
-// place is the key of a moment in a tally.
-func place(part int, values []string) string {
+// spot is the key of a moment in a tally.
+func spot(part int, values []string) string {
 	return string(engine.Marshal(part)) + string(engine.Marshal(values))
 }
 
@@ -109,60 +106,42 @@ func indicator(e *engine.Expr) (column int, value string, ok bool) {
 	return left.Column, right.Value.String(), true
 }
 
-// statement writes the SELECT of a tally: the group columns, its own, its parts.
-func (a *aggregation) tallyStatement(b *tally) (string, error) {
-	x := translator{columns: a.columns}
+// tallyStep is the SELECT of a tally: the group columns, its own, its parts.
+func (a *aggregation) tallyStep(b *tally) (step, error) {
+	w := a.writer()
 	var keys, parts []string
+	var places []int
 	for _, c := range b.columns {
-		keys = append(keys, columnName(a.columns[c].index))
+		keys = append(keys, w.Columns[c].SQL)
 	}
 	for _, m := range b.parts {
-		part, err := a.moment(x, m)
+		part, k, err := w.Moment(m, a.rows)
 		if err != nil {
-			return "", err
+			return step{}, err
 		}
-		parts = append(parts, part)
+		parts, places = append(parts, part), append(places, k)
 	}
-	return a.selection(x, keys, parts, b.rest)
-}
-
-// runTally executes a tally's statement and puts its rows into cells.
-func (a *aggregation) runTally(ctx context.Context, b *tally, statement string, cells []*big.Int) error {
-	rows, err := a.table.query(ctx, statement)
-	if err != nil {
-		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.table.name), err)
-	}
-	groups := len(a.groups)
-	for _, row := range rows {
-		if len(row) != groups+len(b.columns)+len(b.parts) {
-			return fmt.Errorf("datasets: %d columns came back from DuckDB", len(row))
-		}
-		group, err := a.groupOf(row)
-		if err != nil {
-			return err
-		}
-		values, null := make([]string, len(b.columns)), false
+	statement, err := a.selection(w, keys, parts, b.rest)
+	return step{statement, len(keys) + len(parts), func(cells []*big.Int, group int, row []any) error {
+		values := make([]string, len(b.columns))
 		for i, c := range b.columns {
-			text, isNull, err := keyText(a.columns[c].own, row[groups+i])
-			if err != nil {
+			text, null, err := keyText(a.columns[c].own, row[i])
+			if err != nil || null {
 				return err
 			}
-			values[i], null = text, null || isNull
-		}
-		if null {
-			continue
+			values[i] = text
 		}
 		for part := range b.parts {
-			m, ok := b.places[place(part, values)]
+			m, ok := b.places[spot(part, values)]
 			if !ok {
 				continue
 			}
-			v, ok := bigValue(row[groups+len(b.columns)+part])
-			if !ok {
-				return fmt.Errorf("datasets: DuckDB gave a moment as %T", row[groups+len(b.columns)+part])
+			v, err := a.cell(row[len(b.columns)+part], places[part])
+			if err != nil {
+				return err
 			}
 			cells[group*len(a.moments)+m] = v
 		}
-	}
-	return nil
+		return nil
+	}}, err
 }
