@@ -111,10 +111,21 @@ func (c Column) problem(rows int64) string {
 		return "bounds without rows"
 	case c.Resembles != Null && (c.Kind != Text || c.Resembles != Date && c.Resembles != Decimal):
 		return "a resemblance that no column has"
+	case !plainLine(c.Unit, MaxUnitBytes):
+		return "a unit that is too long, not UTF-8 or has control characters"
+	case len(c.Labels) > 0 && (c.Kind == Null || len(c.Labels) != len(c.Dictionary)):
+		return "labels that are not those of its values"
+	case slices.ContainsFunc(c.Labels, func(label string) bool { return !plainLine(label, MaxLabelBytes) }):
+		return "a label that is too long, not UTF-8 or has control characters"
 	case rows > 0 && !c.Nullable && (c.Kind == Null || c.Kind.bounded() && c.Min == nil):
 		return "rows without values in a column that is not nullable"
 	}
 	return c.dictionaryProblem(rows)
+}
+
+// plainLine reports whether a text for people is short enough and one line of UTF-8.
+func plainLine(text string, most int) bool {
+	return len(text) <= most && utf8.ValidString(text) && !strings.ContainsFunc(text, IsControl)
 }
 
 // inKind reports whether a number is in the range of an Integer, Decimal or Date.
@@ -141,7 +152,7 @@ func (c Column) dictionaryProblem(rows int64) string {
 	switch count := int64(len(c.Dictionary)); {
 	case count > MaxDictionary:
 		return "too many values in the dictionary"
-	case count > rows:
+	case count > rows && len(c.Labels) == 0:
 		return "more values than rows in the dictionary"
 	case count == 0 && (c.Min != nil || rows > 0 && !c.Nullable):
 		return "a dictionary without the column's values"
@@ -286,7 +297,45 @@ func mergeColumn(regs []Registration, sources []Column) (Column, error) {
 			out.Dictionary = union(out.Kind, out.Dictionary, c.Dictionary)
 		}
 	}
-	return out, nil
+	return out, out.mergeMeanings(regs, sources)
+}
+
+// mergeMeanings takes the units and labels of the departments' columns, which must not contradict
+// each other: a department that says nothing agrees with all.
+func (c *Column) mergeMeanings(regs []Registration, sources []Column) error {
+	type said struct{ text, department string }
+	differ := func(what string, a, b said) error {
+		e := refuse(CodeSchema, 0, "table %s: column %s %s %s at %s and %s at %s", quote(regs[0].Table), quote(c.Name), what,
+			quote(a.text), a.department, quote(b.text), b.department)
+		return hinted(e, "the departments have to agree: what they declare of the column stands in their node.toml")
+	}
+	var unit said
+	labels := map[string]said{}
+	for d, source := range sources {
+		here := said{source.Unit, regs[d].Department}
+		if unit.text != "" && here.text != "" && unit.text != here.text {
+			return differ("is in", unit, here)
+		}
+		if unit.text == "" {
+			unit = here
+		}
+		for i, label := range source.Labels {
+			value, here := source.Dictionary[i], said{label, regs[d].Department}
+			if before := labels[value]; before.text != "" && label != "" && before.text != label {
+				return differ("has the code "+quote(value)+":", before, here)
+			}
+			if labels[value].text == "" {
+				labels[value] = here
+			}
+		}
+	}
+	c.Unit = unit.text
+	if len(labels) > 0 {
+		for _, value := range c.Dictionary {
+			c.Labels = append(c.Labels, labels[value].text)
+		}
+	}
+	return nil
 }
 
 // union merges two valid dictionaries of a kind: canonical texts, ascending, each once.

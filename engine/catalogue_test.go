@@ -54,6 +54,13 @@ func TestCatalogueRefusals(t *testing.T) {
 		"too fine":        {column("Dec", func(c *Column) { c.Dictionary[1] = "0.125" }), "decimal places"},
 		"too many":        {column("k", func(c *Column) { c.Dictionary = []string{"0", "1", "2", "3"} }), "more values than rows"},
 		"empty":           {column("k", func(c *Column) { c.Dictionary = nil }), "without the column's values"},
+		"long unit":       {column("i", func(c *Column) { c.Unit = strings.Repeat("x", MaxUnitBytes+1) }), "a unit"},
+		"unit of lines":   {column("i", func(c *Column) { c.Unit = "m\nm" }), "a unit"},
+		"unit, not UTF-8": {column("i", func(c *Column) { c.Unit = "\xff" }), "a unit"},
+		"labels missing":  {column("k", func(c *Column) { c.Labels = []string{"one"} }), "labels that are not"},
+		"labels of none":  {column("void", func(c *Column) { c.Labels = []string{"one"} }), "labels that are not"},
+		"long label":      {column("t", func(c *Column) { c.Labels = []string{strings.Repeat("x", MaxLabelBytes+1), ""} }), "a label"},
+		"label of lines":  {column("t", func(c *Column) { c.Labels = []string{"", "a\u0085"} }), "a label"},
 		"long value":      {column("t", func(c *Column) { c.Dictionary[1] = strings.Repeat("湖", MaxDictionaryText) }), "too long"},
 	} {
 		cat := fixtureCatalogue()
@@ -64,6 +71,44 @@ func TestCatalogueRefusals(t *testing.T) {
 		}
 		if _, err := NewPlan("SELECT count(*) FROM things", cat, []string{"d0"}, testPackings[0]); code(err) != CodeCatalogue {
 			t.Errorf("%s: planned: %v", name, err)
+		}
+	}
+}
+
+// TestMeanings: units and labels of departments join, a department that has none agrees with all, and what
+// contradicts itself is refused with both names. A declared list of codes may have more values than rows.
+func TestMeanings(t *testing.T) {
+	column := func(unit string, values, labels []string) Column {
+		return Column{Name: "k", Kind: Text, Dictionary: values, HasDictionary: true, Unit: unit, Labels: labels}
+	}
+	at := func(department string, c Column) Registration {
+		return Registration{Department: department, Table: "t", Rows: 1, Columns: []Column{c}}
+	}
+	codes := column("", []string{"f", "m"}, []string{"female", ""})
+	if err := at("a", codes).Validate(); err != nil {
+		t.Error(err)
+	}
+	for name, c := range map[string]struct {
+		a, b Column
+		want string // the error
+		unit string
+		all  []string // labels
+	}{
+		"units":         {column("EUR", []string{"f"}, nil), column("EUR", []string{"f"}, nil), "", "EUR", nil},
+		"one unit":      {column("", []string{"f"}, nil), column("EUR", []string{"f"}, nil), "", "EUR", nil},
+		"other units":   {column("EUR", []string{"f"}, nil), column("USD", []string{"f"}, nil), `column "k" is in "EUR" at a and "USD" at b`, "", nil},
+		"labels":        {codes, column("", []string{"d", "m"}, []string{"diverse", "male"}), "", "", []string{"diverse", "female", "male"}},
+		"labels of one": {codes, column("", []string{"x"}, nil), "", "", []string{"female", "", ""}},
+		"other labels":  {codes, column("", []string{"f"}, []string{"fermée"}), `has the code "f": "female" at a and "fermée" at b`, "", nil},
+		"no dictionary": {codes, Column{Name: "k", Kind: Text}, "", "", nil},
+		"no value":      {codes, Column{Name: "k"}, "", "", []string{"female", ""}},
+	} {
+		schema, err := Merge([]Registration{at("a", c.a), at("b", c.b)})
+		switch {
+		case c.want != "" && (code(err) != CodeSchema || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: %v", name, err)
+		case c.want == "" && (err != nil || schema.Columns[0].Unit != c.unit || !slices.Equal(schema.Columns[0].Labels, c.all)):
+			t.Errorf("%s: %v %+v", name, err, schema)
 		}
 	}
 }

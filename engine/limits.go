@@ -18,6 +18,8 @@ const (
 	MaxColumns        = 1024    // columns of a table
 	MaxDictionary     = 4096    // distinct values of a dictionary
 	MaxDictionaryText = 1024    // bytes of one dictionary value; a column with a longer one has no dictionary
+	MaxUnitBytes      = 64      // bytes of a column's unit
+	MaxLabelBytes     = 256     // bytes of the label of a dictionary's value
 	MaxNameBytes      = 256     // bytes of a table's, column's or department's name
 	MaxRows           = 1 << 40 // rows of a table in one department
 	MaxScale          = 38      // decimal places of a column

@@ -44,6 +44,13 @@ type Column struct {
 	// or like numbers (Decimal) but were not all written so that they could be read
 	// as such: comparing it with one is refused. Null otherwise.
 	Resembles Kind
+	// Unit is what the department says that the values are counted in, "EUR" or "mg/dl": for people
+	// to read. At most MaxUnitBytes; "" if it says nothing.
+	Unit string
+	// Labels say what the values of Dictionary mean, one for each, "" where nothing is said, each of
+	// at most MaxLabelBytes. A column of one department that has them has a declared list of codes:
+	// its values are among them, and not all need occur. nil: Dictionary is what occurs.
+	Labels []string
 }
 
 // Registration is what a department says of one version of one table.

@@ -28,7 +28,7 @@ func Schema(registrations []engine.Registration, schema engine.Schema) string {
 		if c.Nullable {
 			nullable = "yes"
 		}
-		row := []string{c.Name, typeText(c), boundText(c, c.Min), boundText(c, c.Max), nullable, ""}
+		row := []string{c.Name, unitText(c), boundText(c, c.Min), boundText(c, c.Max), nullable, ""}
 		cells := make([]*string, len(row))
 		for i := range row {
 			cells[i] = &row[i]
@@ -63,6 +63,14 @@ func typeText(c engine.Column) string {
 	return c.Kind.String()
 }
 
+// unitText is a column's type, and what its values are counted in.
+func unitText(c engine.Column) string {
+	if c.Unit == "" {
+		return typeText(c)
+	}
+	return typeText(c) + ", " + c.Unit
+}
+
 func boundText(c engine.Column, bound *big.Int) string {
 	if bound == nil {
 		return ""
@@ -78,7 +86,13 @@ func dictionaryText(c engine.Column) string {
 	case n > shownValues:
 		return fmt.Sprintf("%d values", n)
 	}
-	return strings.Join(c.Dictionary, ", ")
+	values := slices.Clone(c.Dictionary)
+	for i, label := range c.Labels {
+		if label != "" {
+			values[i] += " " + label
+		}
+	}
+	return strings.Join(values, ", ")
 }
 
 // Tables shows a catalogue's tables one after the other.
@@ -131,14 +145,16 @@ type Holder struct {
 }
 
 // Column is a column over all departments. Bounds are texts, exact; values are those that may be
-// grouped by, and null where there are too many.
+// grouped by, and null where there are too many; labels, one a value, say what they mean.
 type Column struct {
 	Name     string   `json:"name"`
 	Type     string   `json:"type"`
+	Unit     string   `json:"unit,omitempty"`
 	Smallest string   `json:"smallest,omitempty"`
 	Largest  string   `json:"largest,omitempty"`
 	Nullable bool     `json:"nullable"`
 	Values   []string `json:"values"`
+	Labels   []string `json:"labels,omitempty"`
 }
 
 // TablesOf is the JSON form of a catalogue.
@@ -150,13 +166,17 @@ func TablesOf(catalogue engine.Catalogue) []Table {
 			t.Departments = append(t.Departments, Holder{held.Department, held.Rows, held.Version})
 		}
 		for _, c := range schema.Columns {
-			column := Column{Name: c.Name, Type: typeText(c), Smallest: boundText(c, c.Min), Largest: boundText(c, c.Max), Nullable: c.Nullable}
-			if c.HasDictionary {
-				column.Values = append([]string{}, c.Dictionary...)
-			}
-			t.Columns = append(t.Columns, column)
+			t.Columns = append(t.Columns, columnOf(c))
 		}
 		out = append(out, t)
 	}
 	return out
+}
+
+func columnOf(c engine.Column) Column {
+	column := Column{Name: c.Name, Type: typeText(c), Unit: c.Unit, Smallest: boundText(c, c.Min), Largest: boundText(c, c.Max), Nullable: c.Nullable, Labels: c.Labels}
+	if c.HasDictionary {
+		column.Values = append([]string{}, c.Dictionary...)
+	}
+	return column
 }

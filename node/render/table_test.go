@@ -78,10 +78,11 @@ func TestSchema(t *testing.T) {
 	}
 	income, ward := column("taxable_income", engine.Decimal, 586, 131880880), engine.Column{Name: "ward", Kind: engine.Text, HasDictionary: true,
 		Dictionary: []string{"Cardiology", "Intensive care", "Oncology", "Surge\u202ery", "内科"}}
-	income.Scale, ward.Nullable = 2, true
+	income.Scale, income.Unit, ward.Nullable = 2, "CNY", true
 	year := column("year", engine.Integer, 2019, 2020)
 	year.HasDictionary, year.Dictionary = true, []string{"2019", "2020"}
-	columns := []engine.Column{column("person_id", engine.Integer, 1000000004, 3000009999), year, income, ward}
+	sex := engine.Column{Name: "sex", Kind: engine.Text, HasDictionary: true, Dictionary: []string{"1", "2", "9"}, Labels: []string{"male", "female", ""}}
+	columns := []engine.Column{column("person_id", engine.Integer, 1000000004, 3000009999), year, income, ward, sex}
 	var registrations []engine.Registration
 	for _, name := range []string{"nanjing-tax", "suzhou-tax", "wuxi-tax", "a department with a long name"} {
 		registrations = append(registrations, engine.Registration{Department: name, Table: "tax", Rows: 8914, Columns: columns})
