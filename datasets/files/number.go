@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
+
+	"parley/engine"
 )
 
 // Shape is what the characters of a number say before its value is computed.
@@ -198,15 +200,18 @@ func ParseDate(text []byte) (int32, bool) {
 	if digitRun(text[:4]) != 4 || digitRun(text[5:7]) != 2 || digitRun(text[8:]) != 2 {
 		return 0, false
 	}
-	number := func(b []byte) int {
-		n := 0
-		for _, c := range b {
-			n = n*10 + int(c-'0')
-		}
-		return n
-	}
-	year, month, day := number(text[:4]), number(text[5:7]), number(text[8:])
-	if year < 1 || month < 1 || month > 12 || day < 1 {
+	year, _ := digitsNumber(text[:4])
+	month, _ := digitsNumber(text[5:7])
+	day, _ := digitsNumber(text[8:])
+	return daysOf(year, month, day)
+}
+
+// firstDay and lastDay are the dates that there are, 0001-01-01 to 9999-12-31.
+const firstDay, lastDay = engine.MinDate, engine.MaxDate
+
+// daysOf gives a date that exists as days since 1970-01-01.
+func daysOf(year, month, day int) (int32, bool) {
+	if year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 {
 		return 0, false
 	}
 	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
