@@ -28,7 +28,7 @@ func Schema(registrations []engine.Registration, schema engine.Schema) string {
 		if c.Nullable {
 			nullable = "yes"
 		}
-		row := []string{c.Name, unitText(c), boundText(c, c.Min), boundText(c, c.Max), nullable, ""}
+		row := []string{c.Name, typeText(c), boundText(c, c.Min), boundText(c, c.Max), nullable, ""}
 		cells := make([]*string, len(row))
 		for i := range row {
 			cells[i] = &row[i]
@@ -42,7 +42,7 @@ func Schema(registrations []engine.Registration, schema engine.Schema) string {
 	g.Rows = nil
 	for i, c := range schema.Columns {
 		row := rows[i][:len(g.Head)-1]
-		for part := range folded(failure.Printable(dictionaryText(c)), room) {
+		for part := range folded(failure.Printable(valuesText(c)), room) {
 			g.Rows = append(g.Rows, append(slices.Clone(row), &part))
 			row = []*string{&none, &none, &none, &none, &none}
 		}
@@ -63,19 +63,19 @@ func typeText(c engine.Column) string {
 	return c.Kind.String()
 }
 
-// unitText is a column's type, and what its values are counted in.
-func unitText(c engine.Column) string {
-	if c.Unit == "" {
-		return typeText(c)
-	}
-	return typeText(c) + ", " + c.Unit
-}
-
 func boundText(c engine.Column, bound *big.Int) string {
 	if bound == nil {
 		return ""
 	}
 	return engine.Datum{Kind: c.Kind, Number: bound, Scale: c.Scale}.String()
+}
+
+// valuesText is what a column's values are counted in, and what they are.
+func valuesText(c engine.Column) string {
+	if c.Unit == "" {
+		return dictionaryText(c)
+	}
+	return "in " + c.Unit + "; " + dictionaryText(c)
 }
 
 // dictionaryText is a column's values; there may be too many to group by.
