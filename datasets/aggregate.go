@@ -108,23 +108,36 @@ func (a *aggregation) run(ctx context.Context, query queryFunc, s step, cells []
 	return nil
 }
 
-// cell is a moment's value as it comes back, brought to an integer by the places that its aggregate left out.
+// cell is a moment's value as it comes back, times 10^places.
 func (a *aggregation) cell(value any, places int) (*big.Int, error) {
-	v, ok := bigValue(value)
-	if d, is := value.(dialect.Decimal); is {
-		v, ok, places = d.Value, true, places-d.Scale
+	if v, ok := value.(dialect.Decimal); ok {
+		value, places = v.Value, places-v.Scale
 	}
+	v, ok := bigValue(value)
 	if !ok {
 		return nil, fmt.Errorf("datasets: %s gave a moment as %T", a.place.dialect.Name, value)
 	}
+	if v, ok = shifted(v, places); !ok {
+		return nil, fmt.Errorf("a sum over table %s has more decimal places than its columns: %w", files.Shown(a.name), ErrRegistration)
+	}
+	return v, nil
+}
+
+// shifted is v times 10^places, if that is whole.
+func shifted(v *big.Int, places int) (*big.Int, bool) {
 	if places >= 0 {
-		return new(big.Int).Mul(v, files.PowerOfTen(places)), nil
+		return new(big.Int).Mul(v, files.PowerOfTen(places)), true
 	}
 	whole, rest := new(big.Int).QuoRem(v, files.PowerOfTen(-places), new(big.Int))
-	if rest.Sign() != 0 {
-		return nil, fmt.Errorf("a sum of table %s has more decimal places than its column: %w", files.Shown(a.name), ErrRegistration)
+	return whole, rest.Sign() == 0
+}
+
+// wholeValue takes an integer, also one that a database gives with a point.
+func wholeValue(v any) (*big.Int, bool) {
+	if d, ok := v.(dialect.Decimal); ok {
+		return shifted(d.Value, -d.Scale)
 	}
-	return whole, nil
+	return bigValue(v)
 }
 
 // aggregation is one plan over one table.
@@ -143,6 +156,11 @@ type aggregation struct {
 }
 
 func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, error) {
+	return t.aggregationAt(p, department, t.place())
+}
+
+// aggregationAt is aggregation of the same rows at a place.
+func (t *Table) aggregationAt(p *engine.Plan, department string, where place) (*aggregation, error) {
 	at := slices.Index(p.Departments, department)
 	if at < 0 || at >= len(p.Registrations) {
 		return nil, fmt.Errorf("department %s is not one of the plan's: %w", files.Shown(department), ErrRegistration)
@@ -160,7 +178,7 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	if err != nil {
 		return nil, err
 	}
-	a := &aggregation{name: t.name, rows: t.rows, place: t.place(), table: t, own: len(t.columns), plan: p, columns: columns,
+	a := &aggregation{name: t.name, rows: t.rows, place: where, table: t, own: len(t.columns), plan: p, columns: columns,
 		moments: slices.Clone(p.Moments)}
 	a.hoistScores()
 	for _, g := range p.Groups {
@@ -299,10 +317,10 @@ func keyText(of column, value any) (key string, null bool, err error) {
 	case bool:
 		return engine.NewBoolean(v).String(), false, nil
 	}
-	if n, ok := bigValue(value); ok {
+	if n, ok := wholeValue(value); ok {
 		return datum(of, n).String(), false, nil
 	}
-	return "", false, fmt.Errorf("datasets: DuckDB gave a group as %T", value)
+	return "", false, fmt.Errorf("datasets: a group came back as %T", value)
 }
 
 // extend adds the next key to a group's index: mixed radix, the last key fastest. A value that

@@ -15,7 +15,7 @@ const julianEpoch = 2440588
 func writePart(w Writer, e *engine.Expr, args []string, n width) (string, error) {
 	field := e.Args[1].Value.Text
 	if part := w.Dialect.parts[field]; part != nil {
-		return "CAST(" + part(w.Dialect.date(args[0])) + " AS " + n.name + ")", nil
+		return repeated("CAST("+part(w.Dialect.date(args[0]))+" AS "+n.name+")", args[0])
 	}
 	switch field {
 	case "epoch":
@@ -32,7 +32,7 @@ func writeTruncate(w Writer, e *engine.Expr, args []string, _ width) (string, er
 		return args[0], nil
 	}
 	if truncation := w.Dialect.truncations[field]; truncation != nil {
-		return w.Dialect.dayNumber(truncation(w.Dialect.date(args[0]))), nil
+		return repeated(w.Dialect.dayNumber(truncation(w.Dialect.date(args[0]))), args[0])
 	}
 	return "", nil
 }

@@ -37,6 +37,8 @@ type Dialect struct {
 	filters bool
 	// sum writes the sum of integers, without an overflow within the last of widths.
 	sum func(argument string) string
+	// bare: its plain sum of decimals is exact, so that of Column.Bare is taken.
+	bare bool
 	// quote writes a text as a constant.
 	quote func(text string) string
 	// date makes a DATE of a number of days since 1970-01-01, dayNumber the reverse.

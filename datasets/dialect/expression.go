@@ -235,7 +235,7 @@ func (w Writer) argument(m engine.Moment) (out string, places int, err error) {
 			return c.Bare, 0, nil
 		case m.Op == engine.CountNonNull:
 			return c.SQL, 0, nil
-		case c.Bare != "":
+		case c.Bare != "" && w.Dialect.bare:
 			return c.Bare, m.Expr.Scale - c.BareScale, nil
 		}
 	}

@@ -2,9 +2,11 @@ package dialect
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -134,6 +136,28 @@ func writeCase(_ Writer, _ *engine.Expr, args []string, _ width) (string, error)
 		out.WriteString(" WHEN " + args[i] + " THEN " + args[i+1])
 	}
 	return out.String() + " ELSE " + args[last] + " END)", nil
+}
+
+// substringBy counts characters from the text's first: before it there are none, which databases say
+// each in its way.
+func substringBy(function string) form {
+	return form{least: 3, write: func(_ Writer, e *engine.Expr, args []string, _ width) (string, error) {
+		from, length := e.Args[1].Value.Number, e.Args[2].Value.Number
+		if from == nil || length == nil {
+			return "", nil
+		}
+		if from.Sign() <= 0 {
+			from, length = one, new(big.Int).Add(length, new(big.Int).Sub(from, one))
+		}
+		most := big.NewInt(files.MaxFieldBytes)
+		if length.Sign() <= 0 || from.Cmp(most) > 0 {
+			return "", nil
+		}
+		if length.Cmp(most) > 0 {
+			length = most
+		}
+		return "(" + function + "(" + args[0] + ", " + from.String() + ", " + length.String() + "))", nil
+	}}
 }
 
 // maxRepeated bounds the text in bytes of an argument that a form writes more than once: nested

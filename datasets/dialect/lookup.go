@@ -17,7 +17,14 @@ const maxLookup = 256 << 10
 // database no value that is not in its own rows.
 func (w Writer) lookup(e *engine.Expr, n width) (string, error) {
 	columns := columnsOf(e, nil)
-	if len(columns) != 1 {
+	if len(columns) == 0 {
+		r, err := e.Eval(func(int) engine.Datum { return engine.Datum{} })
+		if err != nil {
+			return "", err
+		}
+		return w.constant(&engine.Expr{Op: engine.OpConstant, Kind: e.Kind, Scale: e.Scale, Value: r}, n)
+	}
+	if len(columns) > 1 {
 		return "", beyond("%s has no %s of this meaning, and it depends on %d columns, not one with a dictionary", w.Dialect.Name, word(e.Op), len(columns))
 	}
 	of, err := w.at(columns[0])

@@ -14,6 +14,7 @@ var PostgreSQL = &Dialect{
 	days: "INTEGER", text: "TEXT", boolean: "BOOLEAN",
 	filters:   true,
 	sum:       formatted("sum(%s)"),
+	bare:      true,
 	quote:     func(text string) string { return "(" + QuoteText(text) + ` COLLATE "C")` },
 	date:      formatted("(DATE '1970-01-01' + CAST(%s AS INTEGER))"),
 	dayNumber: formatted("(%s - DATE '1970-01-01')"),
@@ -21,5 +22,18 @@ var PostgreSQL = &Dialect{
 		"dow", "isodow", "doy", "isoyear"),
 	truncations: fields("CAST(date_trunc('", "', CAST(%s AS TIMESTAMP)) AS DATE)", "week", "month", "quarter", "year", "decade",
 		"century", "millennium"),
-	forms: map[engine.Op]form{},
+	forms: map[engine.Op]form{
+		engine.OpLength:    around("char_length(%s)"),
+		engine.OpSubstring: substringBy("substring"),
+		engine.OpTrim:      {least: 3, write: writeTrim},
+	},
+}
+
+// writeTrim takes a set of characters from the ends.
+func writeTrim(w Writer, e *engine.Expr, args []string, _ width) (string, error) {
+	function := map[string]string{"leading": "ltrim", "trailing": "rtrim", "both": "btrim"}[e.Args[1].Value.Text]
+	if function == "" {
+		return "", nil
+	}
+	return function + "(" + args[0] + ", " + args[2] + ")", nil
 }

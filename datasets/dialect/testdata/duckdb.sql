@@ -1,0 +1,97 @@
+-- SELECT count(*), count(n), sum(n), sum(amount), avg(amount) FROM t
+count(*)
+count("n")
+coalesce(sum(CAST("n" AS BIGINT)), 0)
+coalesce(sum("amount"), 0)
+
+-- SELECT ward, sum(n + 1), sum(n - 1), sum(n * n), sum(-n), sum(n / 7), sum(n % 7) FROM t GROUP BY ward
+"ward"
+count(*)
+coalesce(sum((CAST("n" AS BIGINT) + CAST('1' AS BIGINT))), 0)
+count("n")
+coalesce(sum((CAST("n" AS BIGINT) - CAST('1' AS BIGINT))), 0)
+coalesce(sum((CAST("n" AS BIGINT) * CAST("n" AS BIGINT))), 0)
+coalesce(sum((-CAST("n" AS BIGINT))), 0)
+coalesce(sum((CAST("n" AS BIGINT) // CAST('7' AS BIGINT))), 0)
+coalesce(sum((CAST("n" AS BIGINT) % CAST('7' AS BIGINT))), 0)
+
+-- SELECT sum(amount * amount * n), count(*) FROM t WHERE amount * 1000000 > n * n * n
+((CAST(("amount" * 100) AS BIGINT) * CAST('1000000' AS BIGINT)) > (((CAST("n" AS BIGINT) * CAST("n" AS BIGINT)) * CAST("n" AS BIGINT)) * CAST('100' AS BIGINT)))
+count(*)
+coalesce(sum(((CAST(("amount" * 100) AS BIGINT) * CAST(("amount" * 100) AS BIGINT)) * CAST("n" AS BIGINT))), 0)
+count("n")
+
+-- SELECT sum(wide), sum(wide / 3), sum(wide % 3) FROM t WHERE wide > 0
+(CAST(("wide" * 1000) AS HUGEINT) > CAST('0' AS HUGEINT))
+count(*)
+coalesce(sum("wide"), 0)
+-- refused: numbers of 169 bits are more than DuckDB computes with: beyond what the database computes exactly
+coalesce(sum((CAST(("wide" * 1000) AS HUGEINT) % CAST('3000' AS HUGEINT))), 0)
+
+-- SELECT count(*) FILTER (WHERE ok), sum(n) FILTER (WHERE ok IS TRUE AND NOT ok IS FALSE) FROM t WHERE n IS NOT NULL
+(NOT (CAST("n" AS BIGINT) IS NULL))
+count(*)
+count(*) FILTER (WHERE "ok")
+coalesce(sum(CAST("n" AS BIGINT)) FILTER (WHERE (("ok" IS NOT DISTINCT FROM true) AND (NOT ("ok" IS NOT DISTINCT FROM false)))), 0)
+count("n") FILTER (WHERE (("ok" IS NOT DISTINCT FROM true) AND (NOT ("ok" IS NOT DISTINCT FROM false))))
+
+-- SELECT count(*) FROM t WHERE ward LIKE 'a\%b\_c\\d_%' OR ward IN ('a''b', 'back\slash') OR note < 'x' AND note <> ''
+(("ward" LIKE 'a\%b\_c\\d_%' ESCAPE '\') OR ("ward" IN ('a''b', 'back\slash')) OR (("note" < 'x') AND ("note" <> '')))
+count(*)
+
+-- SELECT sum(CASE WHEN n < 0 THEN -n WHEN n = 0 THEN 1 ELSE coalesce(n, 0) END), sum(abs(n)), sum(greatest(n, 3)), sum(least(n, amount, 5)) FROM t
+count(*)
+coalesce(sum((CASE WHEN (CAST("n" AS BIGINT) < CAST('0' AS BIGINT)) THEN (-CAST("n" AS BIGINT)) WHEN (CAST("n" AS BIGINT) = CAST('0' AS BIGINT)) THEN CAST('1' AS BIGINT) ELSE coalesce(CAST("n" AS BIGINT), CAST('0' AS BIGINT)) END)), 0)
+count((CASE WHEN (CAST("n" AS BIGINT) < CAST('0' AS BIGINT)) THEN (-CAST("n" AS BIGINT)) WHEN (CAST("n" AS BIGINT) = CAST('0' AS BIGINT)) THEN CAST('1' AS BIGINT) ELSE coalesce(CAST("n" AS BIGINT), CAST('0' AS BIGINT)) END))
+coalesce(sum(abs(CAST("n" AS BIGINT))), 0)
+count("n")
+coalesce(sum(greatest(CAST("n" AS BIGINT), CAST('3' AS BIGINT))), 0)
+coalesce(sum(least((CAST("n" AS BIGINT) * CAST('100' AS BIGINT)), CAST(("amount" * 100) AS BIGINT), CAST('500' AS BIGINT))), 0)
+
+-- SELECT sum(round(amount)), sum(floor(amount)), sum(ceil(amount)), sum(trunc(amount, 1)), sum(width_bucket(n, 0, 100, 5)) FROM t
+count(*)
+coalesce(sum(((CAST(("amount" * 100) AS BIGINT) + CASE WHEN CAST(("amount" * 100) AS BIGINT) < 0 THEN CAST('-50' AS BIGINT) ELSE CAST('50' AS BIGINT) END) // CAST('100' AS BIGINT))), 0)
+coalesce(sum(((CAST(("amount" * 100) AS BIGINT) + CASE WHEN CAST(("amount" * 100) AS BIGINT) < 0 THEN CAST('-99' AS BIGINT) ELSE CAST('0' AS BIGINT) END) // CAST('100' AS BIGINT))), 0)
+coalesce(sum(((CAST(("amount" * 100) AS BIGINT) + CASE WHEN CAST(("amount" * 100) AS BIGINT) < 0 THEN CAST('0' AS BIGINT) ELSE CAST('99' AS BIGINT) END) // CAST('100' AS BIGINT))), 0)
+coalesce(sum((CAST(("amount" * 100) AS BIGINT) // CAST('10' AS BIGINT))), 0)
+coalesce(sum((CASE WHEN CAST("n" AS BIGINT) < CAST('0' AS BIGINT) THEN CAST('0' AS BIGINT) WHEN CAST("n" AS BIGINT) >= CAST('100' AS BIGINT) THEN CAST('5' AS BIGINT) + 1 ELSE (((CAST("n" AS BIGINT) - CAST('0' AS BIGINT)) * CAST('5' AS BIGINT)) // (CAST('100' AS BIGINT) - CAST('0' AS BIGINT))) + 1 END)), 0)
+count("n")
+
+-- SELECT date_trunc('month', day), extract(dow FROM day), count(*) FROM t WHERE day >= '2020-02-29' GROUP BY 1, 2
+CAST(CAST(date_trunc('month', (DATE '1970-01-01' + CAST(CAST("day" - DATE '1970-01-01' AS INTEGER) AS INTEGER))) AS DATE) - DATE '1970-01-01' AS INTEGER)
+CAST(date_part('dow', (DATE '1970-01-01' + CAST(CAST("day" - DATE '1970-01-01' AS INTEGER) AS INTEGER))) AS BIGINT)
+(CAST("day" - DATE '1970-01-01' AS INTEGER) >= CAST('18321' AS INTEGER))
+count(*)
+
+-- SELECT extract(week FROM day), extract(isoyear FROM day), date_trunc('week', day), count(*) FROM t GROUP BY 1, 2, 3
+CAST(date_part('week', (DATE '1970-01-01' + CAST(CAST("day" - DATE '1970-01-01' AS INTEGER) AS INTEGER))) AS BIGINT)
+CAST(date_part('isoyear', (DATE '1970-01-01' + CAST(CAST("day" - DATE '1970-01-01' AS INTEGER) AS INTEGER))) AS BIGINT)
+CAST(CAST(date_trunc('week', (DATE '1970-01-01' + CAST(CAST("day" - DATE '1970-01-01' AS INTEGER) AS INTEGER))) AS DATE) - DATE '1970-01-01' AS INTEGER)
+count(*)
+
+-- SELECT substring(ward FROM 1 FOR 1), count(*) FROM t GROUP BY 1
+parley_text('8a188a838a028000008500f60060f40300f4f6f68a018000008501010060f40100f401018a018000008501010060f40100f4010100008500f60060f40300f4f6f6', "ward")
+count(*)
+
+-- SELECT count(*) FROM t WHERE length(note) > 3
+(CAST(parley_number('8a188b818a028000008500f60060f40300f4f6f600008500f60060f40100f4f6f6', "note") AS BIGINT) > CAST('3' AS BIGINT))
+count(*)
+
+-- SELECT upper(ward), count(*) FROM t GROUP BY 1
+parley_text('8a1888818a028000008500f60060f40300f4f6f600008500f60060f40300f4f6f6', "ward")
+count(*)
+
+-- SELECT count(*) FROM t WHERE ward ~ '^a'
+parley_boolean('8a1895828a028000008500f60060f40300f4f6f68a018000008503f60066283f73295e61f40300f4f6f600008500f60060f40400f4f6f6', "ward")
+count(*)
+
+-- SELECT count(*) FROM t WHERE upper(note) = 'X'
+(parley_text('8a1888818a028000008500f60060f40300f4f6f600008500f60060f40300f4f6f6', "note") = 'X')
+count(*)
+
+-- SELECT nothing, sum(nothing), count(nothing) FROM t GROUP BY nothing
+"nothing"
+count(*)
+coalesce(sum(CAST(NULL AS BIGINT)), 0)
+count(CAST(NULL AS BIGINT))
+
