@@ -90,7 +90,7 @@ func TestCSVRefusals(t *testing.T) {
 		"only a mark":      {text: "\xEF\xBB\xBF", want: ":1: no header"},
 		"header of values": {text: "39,State-gov,77516\n", want: `:1:1: no header: the first line holds the value "39"`},
 		"header of dates":  {text: "a,2020-01-01\n", want: `:1:3: no header: the first line holds the value "2020-01-01"`},
-		"unnamed column":   {text: "a,,c\n1,2,3\n", want: ":1:3: a column without a name"},
+		"unnamed column":   {text: "a,,c\nx,y,z\n", want: `:1: it cannot be told whether the first line is a header or a row: "" may be a name or a missing value`},
 		"duplicate header": {text: "a,b, a\n1,2,3\n", want: `:1:5: column "a": two columns have this name`},
 		"short row":        {text: "a,b,c\n1,2,3\n4,5\n", want: `:3: column "c": 2 fields, but the header names 3 columns`},
 		"long row":         {text: "a,b\n1,2\n3,4,5\n", want: ":3:5: 3 fields, but the header names 2 columns"},

@@ -3,6 +3,7 @@ package datasets
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,6 +43,13 @@ var firstRows = map[string]string{
 	"a missing value":      "NA,abc\nred,def\n",
 	"a question mark":      "?,abc\nred,def\n",
 	"a NULL token":         "missing,abc\nred,def\n",
+	"nothing, over counts": ",abc\n3,def\n4,ghi\n",
+	"years that rise":      "abc,1999,2000,2001\ndef,2003,2004,2005\n",
+	"two years":            "abc,1999,2000\ndef,17,18\n",
+	"years that fall":      "abc,2001,2000,1999\ndef,1,2,3\n",
+	"quoted as below":      "\"1\",abc\n\"2\",def\n",
+	"quoted over nothing":  "\"abc\",\"x\"\nNA,\"abc\"\nNA,\"x\"\n",
+	"rand":                 "R 100,abc\nR 200,def\n",
 }
 
 // TestNoHeader: a file without header is refused by itself, naming the option, or
@@ -91,6 +99,17 @@ func TestHeaders(t *testing.T) {
 		"questions":                    {"How old are you?,\"Where, if anywhere?\"\n5,x\n", "How old are you? integer, Where, if anywhere? text", false},
 		"Chinese":                      {"省,市\n北京,北京市\n河北,石家庄\n", "省 text, 市 text", true},
 		"empty columns":                {"a,b\n,\n,\n", "a null, b null", true},
+		"row names":                    {"\"\",\"x\"\n\"1\",\"a\"\n\"2\",\"b\"\n", "c1 integer, x text", false},
+		"an index":                     {",x\n0,a\n1,b\n2,c\n", "c1 integer, x text", false},
+		"words without a name":         {",colour\nabc,red\ndef,blue\n", "c1 text, colour text", true},
+		"a name between":               {"a,,c\n1,2,3\n", "a integer, c2 integer, c integer", false},
+		"quoted over unquoted":         {"\"a\",\"b\"\nx,y\nz,w\n", "a text, b text", false},
+		"a quoted number over numbers": {"\"a\",\"1850\",\"7\"\n\"x\",3,4\n", "a text, 1850 integer, 7 integer", false},
+		"years over counts":            {"land,1999,2000,2001\nx,745,80488,1\ny,1,2,3\n", "land text, 1999 integer, 2000 integer, 2001 integer", true},
+		"two years and a name":         {"land,pop,1999,2000\nx,3,745,80488\n", "land text, pop integer, 1999 integer, 2000 integer", true},
+		"inflation":                    {"year,inf\n1999,2.5\n", "year integer, inf decimal(1)", false},
+		"letters and digits":           {"R1,S1\n0.5,1\n", "R1 decimal(1), S1 integer", false},
+		"a line break in a name":       {"\"net\r\nincome\",b\n1,2\n", "net income integer, b integer", false},
 		"a month":                      {"May,June\nabc,def\n", "May text, June text", true},
 		"a unit":                       {"weight (kg),5 year survival\n70,yes\n", "weight (kg) integer, 5 year survival text", false},
 	} {
@@ -99,7 +118,7 @@ func TestHeaders(t *testing.T) {
 			if !strings.HasSuffix(table.String(), " rows: "+c.columns+")") {
 				t.Errorf("%s, want %s", table, c.columns)
 			}
-			said := strings.Contains(strings.Join(table.Notes(), "\n"), "was taken for the header")
+			said := regexp.MustCompile("was taken for the header|were taken for names").MatchString(strings.Join(table.Notes(), "\n"))
 			if said != c.note {
 				t.Errorf("notes %q", table.Notes())
 			}
@@ -140,6 +159,24 @@ func TestHeaderOption(t *testing.T) {
 		`SELECT max("12.5") FROM t`: "7", `SELECT sum(t."2020-01-01") FROM t`: "12"} {
 		if answer := converse(t, sql, map[string]*Table{"d": table}); *answer.Rows[0][0].Text != want {
 			t.Errorf("%s: %v", sql, answer)
+		}
+	}
+}
+
+// TestHeaderNames: with --header yes every first line names the columns, and notes say where the
+// name is not the one in the file.
+func TestHeaderNames(t *testing.T) {
+	long := strings.Repeat("n", files.MaxNameBytes+1)
+	table := open(t, Options{Header: files.HeaderYes}, write(t, "h.csv", "a, a,,c5,"+long+",1,a_2\n1,2,3,4,5,6,7\n"))
+	if want := "a integer, a_3 integer, c3 integer, c5 integer, c6 integer, 1 integer, a_2 integer)"; !strings.HasSuffix(table.String(), want) {
+		t.Errorf("%s, want %s", table, want)
+	}
+	if notes := table.Notes(); len(notes) != 3 || !strings.Contains(notes[1], `column 3, with the name "" in the file, is called "c3"`) {
+		t.Errorf("%q", notes)
+	}
+	for _, first := range []string{"a,a", "a," + long} {
+		if e := refusal(t, Options{}, write(t, "h.csv", first+"\n1,2\n")); !strings.Contains(e.Error(), "--header yes") {
+			t.Error(e)
 		}
 	}
 }

@@ -216,5 +216,8 @@ func (w *settling) settle() ([]settled, []string, error) {
 			notes = append(notes, note)
 		}
 	}
+	if noter, ok := w.source.(files.Noter); ok {
+		notes = append(notes, noter.Notes()...)
+	}
 	return types, notes, nil
 }

@@ -21,6 +21,8 @@ type arrowSource struct {
 	info    os.FileInfo
 	streams []span // where they lie; nil for the file format
 	schema  *arrow.Schema
+	names   []string // of the columns, and notes about them
+	notes   []string
 }
 
 // The marks of the two formats.
@@ -63,11 +65,12 @@ func openArrow(_ context.Context, file string, f *os.File, _ Options) (Source, e
 	if err := s.run(func() error { return s.inspect(string(head) == arrowMagic) }); err != nil {
 		return nil, err
 	}
-	names := make([]string, s.schema.NumFields())
-	for i := range names {
-		names[i] = s.schema.Field(i).Name
+	s.names = make([]string, s.schema.NumFields())
+	for i := range s.names {
+		s.names[i] = s.schema.Field(i).Name
 	}
-	return s, checkNames(file, names, nil)
+	s.notes, err = nameColumns(file, s.names, true, nil)
+	return s, err
 }
 
 // inspect checks all metadata and takes the schema, which all streams share.
@@ -140,10 +143,12 @@ func (s *arrowSource) open(part int) (*arrowReader, error) {
 func (s *arrowSource) Columns() []Column {
 	out := make([]Column, s.schema.NumFields())
 	for i, f := range s.schema.Fields() {
-		out[i] = Column{Name: f.Name, Arrow: f.Type}
+		out[i] = Column{Name: s.names[i], Arrow: f.Type}
 	}
 	return out
 }
+
+func (s *arrowSource) Notes() []string { return s.notes }
 
 func (s *arrowSource) Close() error { return s.f.Close() }
 

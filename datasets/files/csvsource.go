@@ -23,7 +23,9 @@ type csvSource struct {
 	encoding encoding.Encoding // nil: UTF-8
 	null     map[string]bool   // fields as written, quotation marks included, that are NULL
 	mode     string            // HeaderAuto, HeaderYes or HeaderNo
+	first    []string          // the fields of the first line
 	names    []string
+	notes    []string     // about the names
 	watch    *headerWatch // nil without a header
 }
 
@@ -55,13 +57,12 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (Source, err
 	if s.mode != HeaderNo {
 		s.watch, err = newHeaderWatch(file, mode, scanner, s.null)
 	}
-	if err == nil {
-		err = checkNames(file, s.names, func(i int) (int64, int) { return scanner.fields[i].line, scanner.fields[i].column })
-	}
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	s.first = slices.Clone(s.names)
+	s.notes, err = nameColumns(file, s.names, s.mode == HeaderYes, func(i int) (int64, int) { return scanner.fields[i].line, scanner.fields[i].column })
+	return s, err
 }
 
 // rewind starts a scan at the first line.
@@ -105,6 +106,8 @@ func (s *csvSource) Columns() []Column {
 	}
 	return out
 }
+
+func (s *csvSource) Notes() []string { return s.notes }
 
 func (s *csvSource) Close() error { return s.f.Close() }
 
@@ -164,7 +167,7 @@ func (s *csvSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) e
 		if err != nil {
 			return err
 		}
-		if !slices.Equal(names, s.names) {
+		if !slices.Equal(names, s.first) {
 			return &Error{File: s.file, Message: "changed while it was being read"}
 		}
 	}

@@ -24,6 +24,7 @@ type parquetSource struct {
 	f      *os.File
 	info   os.FileInfo
 	fields []parquetField
+	notes  []string // about the names
 }
 
 // parquetField is one column of the table as the file has it.
@@ -62,7 +63,15 @@ func openParquet(_ context.Context, name string, f *os.File, _ Options) (Source,
 	for i, f := range s.fields {
 		names[i] = f.name
 	}
-	return s, checkNames(name, names, nil)
+	if s.notes, err = nameColumns(name, names, true, nil); err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		if s.fields[i].name = name; s.fields[i].fault != nil {
+			s.fields[i].fault.Field = name
+		}
+	}
+	return s, nil
 }
 
 // checkMarks tells a truncated file from one of another format.
@@ -216,6 +225,8 @@ func (s *parquetSource) Columns() []Column {
 	}
 	return out
 }
+
+func (s *parquetSource) Notes() []string { return s.notes }
 
 func (s *parquetSource) Close() error { return s.f.Close() }
 

@@ -8,8 +8,10 @@ package files
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -48,6 +50,12 @@ type HeaderJudge interface {
 	// JudgeHeader decides, once the kinds of the columns are known, or refuses the
 	// file; the note says what it took on trust.
 	JudgeHeader(kinds []engine.Kind) (note string, err error)
+}
+
+// Noter is a source that has something to say to the operator.
+type Noter interface {
+	// Notes are sentences about the file, once it has been scanned.
+	Notes() []string
 }
 
 // Column is one column as its file declares it.
@@ -167,35 +175,60 @@ func NameFault(name string) string {
 	return ""
 }
 
-// checkNames refuses columns that no query could name.
-func checkNames(file string, names []string, place func(i int) (int64, int)) error {
-	refuse := func(i int, message, hint string) *Error {
-		e := &Error{File: file, Message: message, Hint: hint}
-		if place != nil {
-			e.Line, e.Column = place(i)
-		}
-		return e
+// nameColumns gives each column a name that a query can say, with a note where that is not the
+// one in the file: a column without a name gets its number, c1, and a line break in a name
+// becomes a space. Of other faults it refuses the file, but where the operator has said that
+// these are names: then a column with a name that cannot be is numbered too, and a name's second
+// column is name_2.
+func nameColumns(file string, names []string, certain bool, place func(i int) (int64, int)) (notes []string, err error) {
+	switch {
+	case len(names) == 0:
+		return nil, Errorf(file, "has no columns")
+	case len(names) > MaxColumns:
+		return nil, Errorf(file, "has %d columns; the limit is %d", len(names), MaxColumns)
 	}
-	if len(names) == 0 {
-		return Errorf(file, "has no columns")
+	seen := make(map[string]bool, len(names))
+	for _, name := range names {
+		seen[name] = true // no made name takes one that is in the file
 	}
-	if len(names) > MaxColumns {
-		return Errorf(file, "has %d columns; the limit is %d", len(names), MaxColumns)
-	}
-	seen := make(map[string]int, len(names))
+	taken := make(map[string]bool, len(names))
 	for i, name := range names {
-		switch fault := NameFault(name); {
-		case name == "":
-			return refuse(i, "a column without a name", "every column needs a name in the header; --header no if the first line is a row")
-		case fault != "":
-			return refuse(i, "a column's name "+fault+": "+Shown(name), "")
-		}
-		if _, twice := seen[name]; twice {
-			e := refuse(i, "two columns have this name", "rename one of them; --header no if the first line is a row")
-			e.Field = name
+		refuse := func(message, hint string) error {
+			e := &Error{File: file, Message: message, Hint: hint}
+			if place != nil {
+				e.Line, e.Column = place(i)
+			}
 			return e
 		}
-		seen[name] = i
+		made := strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r == '\n' || r == '\r' }), " ")
+		fault := NameFault(made)
+		switch {
+		case fault != "" && made != "" && !certain:
+			return notes, refuse("a column's name "+fault+": "+Shown(name), "--header yes numbers the column instead")
+		case fault != "":
+			made = unused(seen, "c", i+1)
+		case taken[made] && !certain:
+			e := refuse("two columns have this name", "rename one of them; --header yes calls the second "+unused(seen, made+"_", 2)+"; --header no if the first line is a row")
+			e.(*Error).Field = made
+			return notes, e
+		case taken[made]:
+			made = unused(seen, made+"_", 2)
+		}
+		if made != name {
+			notes = append(notes, fmt.Sprintf("%s: column %d, with the name %s in the file, is called %q", file, i+1, Shown(name), made))
+		}
+		names[i], taken[made], seen[made] = made, true, true
 	}
-	return nil
+	return notes, nil
+}
+
+// unused gives the first name of a series that is not taken, made shorter where it has to be.
+func unused(taken map[string]bool, stem string, number int) string {
+	for ; ; number++ {
+		digits := strconv.Itoa(number)
+		name := strings.ToValidUTF8(stem[:min(len(stem), MaxNameBytes-len(digits))], "") + digits
+		if !taken[name] {
+			return name
+		}
+	}
 }
