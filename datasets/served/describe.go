@@ -1,0 +1,280 @@
+package served
+
+import (
+	"database/sql"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+
+	"parley/datasets/files"
+	"parley/engine"
+)
+
+// describe measures the table, all in one session.
+func (t *Table) describe(x *session, o Options) error {
+	if err := t.readColumns(x, o); err != nil {
+		return err
+	}
+	if t.source.table != "" && x.place.engine.steady != nil {
+		rows, err := x.ask(x.place.engine.steady(t.source.table))
+		if err != nil {
+			return err
+		}
+		t.steady = len(rows) == 1
+	}
+	rows, err := x.ask("SELECT count(*) FROM " + t.source.from)
+	if err != nil {
+		return err
+	}
+	if t.rows, err = counted(rows); err != nil {
+		return err
+	}
+	if t.rows > files.MaxRows {
+		return x.place.fault(fmt.Sprintf("the table has more than %d rows", files.MaxRows), "")
+	}
+	measured, err := t.measure(x)
+	if err != nil {
+		return err
+	}
+	var kept []column
+	for i := range t.columns {
+		c := t.columns[i]
+		d, fault := c.settle(x.place.engine, measured[i])
+		if fault != nil {
+			if err := t.setAside(x.place, c.Name, fault, o); err != nil {
+				return err
+			}
+			continue
+		}
+		d.Nullable = measured[i].values < t.rows
+		kept, t.described = append(kept, c), append(t.described, d)
+		t.heads = append(t.heads, columnHead{Name: c.Name, Kind: c.Kind, Scale: c.Scale})
+	}
+	if t.columns = kept; len(kept) == 0 {
+		return t.nothingLeft(x.place)
+	}
+	if t.digest, err = t.settledContent(x); err != nil {
+		return err
+	}
+	if err := t.dictionaries(x); err != nil || t.steady {
+		return err
+	}
+	return t.check(x)
+}
+
+// settledContent is the digest of what was counted.
+func (t *Table) settledContent(x *session) (engine.Digest, error) {
+	counted := t.rows
+	digest, rows, err := t.content(x)
+	if err == nil && t.source.version == "" && rows != counted {
+		err = t.changed(fmt.Sprintf("it had %d rows when they were counted, and %d when they were hashed", counted, rows))
+	}
+	return digest, err
+}
+
+func (t *Table) nothingLeft(p *place) error {
+	if len(t.aside) > 0 {
+		return t.aside[0]
+	}
+	return p.fault("the table has no columns", "")
+}
+
+// readColumns reads the types of the relation's columns.
+func (t *Table) readColumns(x *session, o Options) error {
+	types, err := x.types(t.source.from)
+	if err != nil {
+		return err
+	}
+	if len(types) > files.MaxColumns {
+		return x.place.fault(fmt.Sprintf("the table has %d columns; the limit is %d", len(types), files.MaxColumns), "")
+	}
+	t.types = map[string]string{}
+	var names []string
+	for _, c := range types {
+		name := c.Name()
+		if fault := files.NameFault(name); fault != "" {
+			return x.place.fault("the name of a column "+fault+": "+files.Shown(name), "a query can give it another")
+		}
+		if slices.Contains(names, name) {
+			return x.place.fault("two columns are named "+files.Shown(name), "give one of them another name: AS")
+		}
+		names = append(names, name)
+		if len(o.Columns) > 0 && !slices.Contains(o.Columns, name) {
+			t.left = append(t.left, name)
+			continue
+		}
+		if err := t.readColumn(x, c, o); err != nil {
+			return err
+		}
+	}
+	for i, name := range o.Columns {
+		switch {
+		case slices.Contains(o.Columns[:i], name):
+			return &files.Error{File: x.place.shown, Field: name, Message: "is asked for twice"}
+		case !slices.Contains(names, name):
+			return &files.Error{File: x.place.shown, Field: name, Message: "is asked for and not there", Hint: "its columns are " + strings.Join(names, ", ")}
+		}
+	}
+	if len(t.columns) == 0 {
+		return t.nothingLeft(x.place)
+	}
+	return nil
+}
+
+func (t *Table) readColumn(x *session, ct *sql.ColumnType, o Options) error {
+	c, fault, err := x.place.engine.column(x, ct.Name(), ct)
+	switch {
+	case err != nil:
+		return err
+	case fault != nil:
+		return t.setAside(x.place, ct.Name(), fault, o)
+	}
+	t.columns = append(t.columns, c)
+	t.types[c.Name] = typeText(ct)
+	return nil
+}
+
+// setAside leaves a column out, or refuses it if it was asked for by its name.
+func (t *Table) setAside(p *place, name string, why *refusal, o Options) error {
+	e := &files.Error{File: p.shown, Field: name, Message: why.message, Hint: why.hint}
+	if slices.Contains(o.Columns, name) {
+		return e
+	}
+	t.aside = append(t.aside, e)
+	t.notes = append(t.notes, e.Error()+"; the column is set aside, and no question can use it")
+	return nil
+}
+
+// measurement is what the rows say of a column.
+type measurement struct {
+	values   int64
+	min, max string // as the engine writes them
+	extra    int64  // places of a number, bytes of the longest text, dates that are days
+}
+
+// measuredAtOnce is how many columns one statement measures: engines have limits of a list of 1,664 and more.
+const measuredAtOnce = 256
+
+// measure counts the columns' values and finds their bounds.
+func (t *Table) measure(x *session) ([]measurement, error) {
+	e := x.place.engine
+	var out []measurement
+	for chunk := range slices.Chunk(t.columns, measuredAtOnce) {
+		var list []string
+		for _, c := range chunk {
+			least, greatest, extra := "NULL", "NULL", "0"
+			switch {
+			case c.number != "":
+				least, greatest = e.text("min("+c.number+")"), e.text("max("+c.number+")")
+				if c.open {
+					extra = "max(" + e.places(c.number) + ")"
+				}
+			case c.Kind == engine.Date:
+				least, greatest = e.text("min("+c.raw+")"), e.text("max("+c.raw+")")
+				if e.days != nil {
+					extra = e.days(c)
+				}
+			case c.Kind == engine.Text:
+				extra = "max(" + e.length(c.SQL) + ")"
+			}
+			list = append(list, "count("+c.raw+")", least, greatest, extra)
+		}
+		rows, err := x.ask("SELECT " + strings.Join(list, ", ") + " FROM " + t.source.from)
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) != 1 || len(rows[0]) != len(list) {
+			return nil, x.place.fault("the engine does not measure the columns", "")
+		}
+		for i := range chunk {
+			v := rows[0][4*i:]
+			var m measurement
+			if m.values, err = counted([][]any{v}); err != nil {
+				return nil, err
+			}
+			m.min, _ = v[1].(string)
+			m.max, _ = v[2].(string)
+			if n, ok := v[3].(*big.Int); ok {
+				m.extra = n.Int64()
+			}
+			out = append(out, m)
+		}
+	}
+	return out, nil
+}
+
+// sampled is how many rows are looked at before a column is thought to have a dictionary.
+const sampled = 20_000
+
+// dictionaries finds the distinct values of the columns that have few.
+func (t *Table) dictionaries(x *session) error {
+	few, err := t.withFew(x)
+	if err != nil {
+		return err
+	}
+	for i, c := range t.columns {
+		d := &t.described[i]
+		switch {
+		case c.Kind == engine.Null:
+			d.HasDictionary = true
+			continue
+		case !few[i]:
+			continue
+		}
+		rows, err := x.ask(fmt.Sprintf("SELECT DISTINCT %s FROM %s WHERE %s IS NOT NULL LIMIT %d", c.SQL, t.source.from, c.raw, engine.MaxDictionary+1))
+		if err != nil {
+			return err
+		}
+		if len(rows) > engine.MaxDictionary {
+			continue
+		}
+		var values []engine.Datum
+		for _, row := range rows {
+			v, ok := c.datum(row[0])
+			if !ok {
+				return x.place.fault("the engine gave a value of another kind", "")
+			}
+			values = append(values, v)
+		}
+		slices.SortFunc(values, compare)
+		d.HasDictionary = true
+		for _, v := range values {
+			d.Dictionary = append(d.Dictionary, v.String())
+		}
+	}
+	return nil
+}
+
+// withFew are the columns that have few distinct values among the first rows, and no text too long.
+func (t *Table) withFew(x *session) ([]bool, error) {
+	few := make([]bool, len(t.columns))
+	var list, names []string
+	var at []int
+	for i, c := range t.columns {
+		few[i] = true
+		if c.long {
+			few[i] = false
+		}
+		if c.long || c.Kind == engine.Boolean || c.Kind == engine.Null {
+			continue
+		}
+		list, names, at = append(list, "count(DISTINCT "+c.raw+")"), append(names, c.raw), append(at, i)
+	}
+	if len(list) == 0 || t.rows <= engine.MaxDictionary {
+		return few, nil
+	}
+	for first := 0; first < len(list); first += measuredAtOnce {
+		last := min(len(list), first+measuredAtOnce)
+		rows, err := x.ask(fmt.Sprintf("SELECT %s FROM (SELECT %s FROM %s LIMIT %d) AS sample", strings.Join(list[first:last], ", "),
+			strings.Join(names[first:last], ", "), t.source.from, sampled))
+		if err != nil {
+			return nil, err
+		}
+		for k, i := range at[first:last] {
+			n, ok := rows[0][k].(*big.Int)
+			few[i] = ok && n.Cmp(big.NewInt(engine.MaxDictionary)) <= 0
+		}
+	}
+	return few, nil
+}

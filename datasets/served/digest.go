@@ -1,0 +1,132 @@
+package served
+
+import (
+	"fmt"
+	"math/big"
+
+	"parley/datasets/files"
+	"parley/engine"
+)
+
+// columnHead is what of a column goes into the digest besides its values.
+type columnHead struct {
+	_     struct{} `cbor:",toarray"`
+	Name  string
+	Kind  engine.Kind
+	Scale int
+}
+
+// content is the digest of the table as it is now, and its rows.
+func (t *Table) content(x *session) (engine.Digest, int64, error) {
+	if t.source.version != "" {
+		return t.versioned(x)
+	}
+	e := x.place.engine
+	var parts []string
+	for _, c := range t.columns {
+		parts = append(parts, e.canonical(c)...)
+	}
+	rows, err := x.ask("SELECT count(*) FROM " + t.source.from)
+	if err != nil {
+		return engine.Digest{}, 0, err
+	}
+	count, err := counted(rows)
+	if err != nil {
+		return engine.Digest{}, 0, err
+	}
+	sums := []*big.Int{{}, {}, {}, {}}
+	if count > 0 {
+		if rows, err = x.ask(e.hashed(e.concat(parts), t.source.from)); err != nil {
+			return engine.Digest{}, 0, err
+		}
+		if len(rows) != 1 || len(rows[0]) != 1+len(sums) {
+			return engine.Digest{}, 0, x.place.fault("the engine hashes no rows", "")
+		}
+		hashed, err := counted(rows)
+		if err != nil {
+			return engine.Digest{}, 0, err
+		}
+		if hashed != count { // MySQL gives NULL for texts beyond max_allowed_packet; or the rows have changed
+			return engine.Digest{}, 0, fmt.Errorf("table %s of %s: %d of %d rows have a hash: %w",
+				files.Shown(t.name), x.place.shown, hashed, count, ErrChanged)
+		}
+		for i := range sums {
+			n, ok := rows[0][1+i].(*big.Int)
+			if !ok {
+				return engine.Digest{}, 0, x.place.fault("the engine sums no hashes", "")
+			}
+			sums[i] = n
+		}
+	}
+	return engine.Hash("parley served table 1", t.source.salt, engine.Marshal(t.heads), engine.Marshal(count), engine.Marshal(sums)), count, nil
+}
+
+// versioned is the digest by a declared version.
+func (t *Table) versioned(x *session) (engine.Digest, int64, error) {
+	rows, err := x.ask(t.source.version)
+	if err != nil {
+		return engine.Digest{}, 0, err
+	}
+	if len(rows) != 1 {
+		return engine.Digest{}, 0, x.place.fault(fmt.Sprintf("the version has %d rows", len(rows)), "version_query is a SELECT of one value")
+	}
+	parts := [][]byte{t.source.salt, engine.Marshal(t.heads), engine.Marshal(t.rows)}
+	for _, v := range rows[0] { // the value as text, and how many there are where it is a column's
+		parts = append(parts, []byte(fmt.Sprintf("%T %v", v, v)))
+	}
+	return engine.Hash("parley served version 1", parts...), t.rows, nil
+}
+
+// versionStatement writes the query of the version, as text, and of the number of rows where it is a
+// column's.
+func (p *place) versionStatement(o Options, from string) (string, error) {
+	e := p.engine
+	switch {
+	case o.Version != "" && o.VersionQuery != "":
+		return "", p.fault("there is a version and a version_query", "leave out one of the two")
+	case o.Version != "":
+		if fault := files.NameFault(o.Version); fault != "" {
+			return "", p.fault("version "+fault, "it is the name of a column")
+		}
+		return "SELECT " + e.text("max("+e.quote(o.Version)+")") + ", count(" + e.quote(o.Version) + ") FROM " + from, nil
+	case o.VersionQuery != "":
+		query, fault := oneSelect(o.VersionQuery)
+		if fault != "" {
+			return "", p.fault("version_query "+fault, "it is a SELECT of one value")
+		}
+		return "SELECT " + e.text("("+query+"\n)"), nil
+	}
+	return "", nil
+}
+
+// canonical is a column's part of the text of a row: what it is, then a semicolon; of text its length in
+// bytes and a colon before it; of NULL nothing before the semicolon, or before the colon.
+func (e *product) canonical(c column) []string {
+	end := "';'"
+	switch c.Kind {
+	case engine.Null:
+		return []string{end}
+	case engine.Text:
+		return []string{e.text(e.length(c.SQL)), "':'", c.SQL, end}
+	case engine.Boolean:
+		return []string{"CASE WHEN " + c.SQL + " THEN '1' WHEN NOT " + c.SQL + " THEN '0' END", end}
+	case engine.Decimal:
+		number := c.number
+		if c.open {
+			number = e.round(number, c.Scale)
+		}
+		return []string{e.text(number), end}
+	case engine.Integer:
+		return []string{e.text(c.number), end}
+	}
+	return []string{e.text(c.SQL), end}
+}
+
+func counted(rows [][]any) (int64, error) {
+	if len(rows) > 0 && len(rows[0]) > 0 {
+		if n, ok := rows[0][0].(*big.Int); ok && n.IsInt64() && n.Sign() >= 0 {
+			return n.Int64(), nil
+		}
+	}
+	return 0, fmt.Errorf("the engine counts no rows")
+}

@@ -1,0 +1,152 @@
+package served
+
+import (
+	"cmp"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"parley/engine"
+)
+
+// connectTimeout is how long an engine may take to answer at all.
+const connectTimeout = 10 * time.Second
+
+// postgres is PostgreSQL, and what speaks as it does: Greenplum, Citus.
+var postgres = &product{
+	name: "PostgreSQL", dialect: "PostgreSQL",
+	parameters: []string{"host", "sslmode", "sslrootcert", "sslcert", "sslkey"}, nameParts: 2,
+	quote: quoteName, open: openPostgres,
+	versionQuery: "SHOW server_version",
+	begin: func(_ string, timeout time.Duration) []string {
+		return []string{
+			"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+			fmt.Sprintf("SET LOCAL statement_timeout = %d", max(1, timeout.Milliseconds())),
+			"SET LOCAL search_path = pg_catalog, public",
+			"SET LOCAL timezone = 'UTC'",
+			"SET LOCAL datestyle = 'ISO, YMD'",
+			"SET LOCAL extra_float_digits = 3",
+			"SET LOCAL standard_conforming_strings = on",
+			"SET LOCAL transform_null_equals = off",
+		}
+	},
+	end: "ROLLBACK",
+	steady: func(table string) string { // neither a view nor, in part, a foreign table
+		name := quoteText(table) + "::regclass"
+		return "SELECT 1 FROM pg_class WHERE oid = " + name + " AND (relkind IN ('r', 'm') OR relkind = 'p' AND NOT EXISTS " +
+			"(SELECT 1 FROM pg_partition_tree(" + name + ") p JOIN pg_class c ON c.oid = p.relid WHERE c.relkind = 'f'))"
+	},
+	column: postgresColumn,
+	text:   func(v string) string { return "CAST(" + v + " AS text)" },
+	length: func(v string) string { return "octet_length(" + v + ")" },
+	places: func(v string) string { return "scale(" + v + ")" },
+	round:  func(v string, places int) string { return fmt.Sprintf("round(%s, %d)", v, places) },
+	scaled: func(v string, places int) string { return "trunc(" + v + " * " + power(places) + ")" },
+	concat: func(parts []string) string { return nested("concat", 90, parts) }, // of at most 100 arguments
+	hashed: func(text, from string) string {
+		var words strings.Builder
+		for i := range 4 {
+			fmt.Fprintf(&words, ", sum(CAST(CAST('x' || substr(h, %d, 16) AS bit(64)) AS bigint))", 16*i+1)
+		}
+		return "SELECT count(h)" + words.String() + " FROM (SELECT encode(sha256(convert_to(" + text + ", 'UTF8')), 'hex') AS h FROM " +
+			from + " OFFSET 0) AS hashes" // OFFSET: a row is hashed once
+	},
+	trouble: postgresTrouble,
+}
+
+// openPostgres speaks the extended protocol, which takes one statement at a time.
+func openPostgres(p *place) (*sql.DB, error) {
+	parameters := url.Values{"passfile": {"/dev/null"}} // ~/.pgpass is not asked
+	for name, values := range p.parameters {
+		parameters[name] = values
+	}
+	local := p.local() && (p.parameters.Get("host") == "" || strings.HasPrefix(p.parameters.Get("host"), "/"))
+	mode := cmp.Or(p.parameters.Get("sslmode"), "verify-full")
+	switch {
+	case p.host != "" && p.parameters.Has("host"):
+		return nil, p.fault("source names its host twice", "host = /path is a socket's folder")
+	case local && !p.parameters.Has("sslmode"):
+		mode = "prefer"
+	case !local && (mode == "prefer" || mode == "allow"):
+		return nil, p.fault("sslmode="+mode+" sends rows in plain text if the server wishes", "write sslmode=verify-full, or sslmode=disable if that is meant")
+	}
+	parameters.Set("sslmode", mode)
+	u := url.URL{Scheme: "postgres", User: url.User(p.user), Host: p.host, Path: "/" + p.path, RawQuery: parameters.Encode()}
+	config, err := pgx.ParseConfig(u.String())
+	if err != nil {
+		return nil, p.fault("source is not one of PostgreSQL: "+p.scrubbed(err.Error()), "")
+	}
+	config.Password = p.password
+	config.ConnectTimeout = connectTimeout
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.RuntimeParams = map[string]string{"application_name": "parley", "client_encoding": "UTF8"}
+	return stdlib.OpenDB(*config), nil
+}
+
+func postgresColumn(x *session, name string, t *sql.ColumnType) (column, *refusal, error) {
+	c := column{raw: quoteName(name)}
+	c.Name = name
+	kind := t.DatabaseTypeName()
+	if _, err := strconv.Atoi(kind); err == nil { // a type of the database's own: an enum is text
+		rows, err := x.ask("SELECT typtype::text, typname::text FROM pg_type WHERE oid = " + kind)
+		if err != nil {
+			return c, nil, err
+		}
+		if len(rows) != 1 || rows[0][0] != "e" {
+			return c, unread("of the database's own"), nil
+		}
+		kind = "TEXT"
+	}
+	switch kind {
+	case "INT2", "INT4", "INT8":
+		c.Kind, c.number = engine.Integer, c.raw
+	case "NUMERIC":
+		c.Kind, c.number, c.open = engine.Decimal, c.raw, true
+		if _, scale, ok := t.DecimalSize(); ok && scale >= 0 && scale <= 1000 {
+			c.Scale, c.open = int(scale), false
+		}
+	case "FLOAT4", "FLOAT8": // their text is the shortest that reads back as the same
+		c.Kind, c.number, c.open, c.float = engine.Decimal, "CAST(CAST("+c.raw+" AS text) AS numeric)", true, true
+	case "TEXT", "VARCHAR", "BPCHAR", "UUID", "NAME":
+		c.Kind, c.SQL = engine.Text, "(CAST("+c.raw+` AS text) COLLATE "C")`
+	case "BOOL":
+		c.Kind, c.SQL = engine.Boolean, c.raw
+	case "DATE":
+		c.Kind, c.SQL = engine.Date, "("+c.raw+" - DATE '1970-01-01')"
+	default:
+		return c, unread(kind), nil
+	}
+	return c, nil, nil
+}
+
+func postgresTrouble(err error) (trouble, string) {
+	var e *pgconn.PgError
+	if !errors.As(err, &e) {
+		return otherTrouble, err.Error()
+	}
+	switch {
+	case e.Code == "28P01" || e.Code == "28000":
+		return wrongPassword, e.Message
+	case e.Code == "3D000":
+		return noDatabase, e.Message
+	case e.Code == "42P01" || e.Code == "3F000":
+		return noTable, e.Message
+	case e.Code == "42703":
+		return noColumn, e.Message
+	case e.Code == "42501":
+		return notAllowed, e.Message
+	case e.Code == "57014":
+		return tooLong, e.Message
+	case strings.HasPrefix(e.Code, "22"): // the text quotes the value
+		return badValue, "SQLSTATE " + e.Code
+	}
+	return otherTrouble, e.Message + " (SQLSTATE " + e.Code + ")"
+}

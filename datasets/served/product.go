@@ -1,0 +1,103 @@
+package served
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"time"
+
+	"parley/datasets/files"
+)
+
+// product is what differs between engines in describing a table and hashing it. How a plan's
+// expressions are written is the dialect's.
+type product struct {
+	name       string   // as sentences say it
+	dialect    string   // the dialect's
+	parameters []string // of a source
+	nameParts  int      // of a table's name, at most
+	quote      func(name string) string
+	open       func(p *place) (*sql.DB, error)
+	// begin are the statements of a session before the first question: read-only, one snapshot where there
+	// are any, a timeout, and every setting that a meaning depends on. version is what versionQuery gave.
+	// end is the last statement; empty: none.
+	versionQuery string
+	begin        func(version string, timeout time.Duration) []string
+	end          string
+	// steady is a query that gives a row if what stands behind FROM is, until the session's end, the rows of
+	// its snapshot whoever writes; nil: the engine has no snapshots.
+	steady func(table string) string
+	// column is a column of the relation by its type, or why it is set aside.
+	column func(x *session, name string, t *sql.ColumnType) (column, *refusal, error)
+	// text turns a value to text. length is that of a text in bytes, places those of a number behind its
+	// point; nil: all types have their places.
+	text, length, places func(value string) string
+	// days counts the dates of a column that are days; nil: all are.
+	days   func(c column) string
+	round  func(number string, places int) string
+	scaled func(number string, places int) string
+	// concat joins texts, NULL as nothing. hashed is the query of the number of texts and of the sums of the
+	// four words of their hashes.
+	concat func(parts []string) string
+	hashed func(text, from string) string
+	// trouble reads an error of the driver; detail is what of its text may be shown.
+	trouble func(err error) (what trouble, detail string)
+}
+
+// products by the scheme of a source.
+var products = map[string]*product{"postgres": postgres, "mysql": mysqlEngine}
+
+// column is one of the relation's, as far as its type tells.
+type column struct {
+	Column
+	raw    string // its name, quoted
+	number string // of a number: as the engine has it, with places behind the point
+	open   bool   // the places of the number are measured
+	float  bool   // it was a float: at most files.MaxFloatScale places
+	long   bool   // a text of it is longer than those of a dictionary
+}
+
+// refusal is why a column is set aside, and what to do.
+type refusal struct{ message, hint string }
+
+// unread refuses a type.
+func unread(kind string) *refusal {
+	return &refusal{"columns of type " + strings.ToLower(kind) + " are not supported",
+		`a query can make text, numbers or dates of it: query = "SELECT ..., CAST(... AS ...) AS ... FROM ..."`}
+}
+
+// trouble is what is wrong with an engine, of what people can do something about.
+type trouble int
+
+const (
+	otherTrouble trouble = iota
+	wrongPassword
+	noDatabase
+	noTable
+	noColumn
+	notAllowed
+	tooLong
+	badValue
+)
+
+// seconds writes a duration as whole seconds, at least one.
+func seconds(d time.Duration) string { return fmt.Sprint(max(1, int64(d/time.Second))) }
+
+func quoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func power(places int) string { return files.PowerOfTen(places).String() }
+
+// nested calls a function of many arguments, at most so many at once.
+func nested(name string, most int, args []string) string {
+	for len(args) > most {
+		var outer []string
+		for len(args) > 0 {
+			n := min(most, len(args))
+			outer, args = append(outer, name+"("+strings.Join(args[:n], ", ")+")"), args[n:]
+		}
+		args = outer
+	}
+	return name + "(" + strings.Join(args, ", ") + ")"
+}

@@ -1,0 +1,199 @@
+package served
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"math/big"
+	"reflect"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// grace is how much longer than a statement may take its answer is waited for: an engine that has gone away
+// says nothing.
+const grace = 5 * time.Second
+
+// session is a connection that reads, in one snapshot where the engine has them.
+type session struct {
+	ctx     context.Context
+	place   *place
+	conn    *sql.Conn
+	timeout time.Duration
+	version string
+}
+
+// asking runs a SELECT and gives its rows.
+type asking func(statement string) ([][]any, error)
+
+// session opens one for the length of a call.
+func (s *source) session(ctx context.Context, use func(*session) error) (err error) {
+	opening, cancel := context.WithTimeout(ctx, connectTimeout+grace)
+	defer cancel()
+	conn, err := s.db.Conn(opening)
+	if err != nil {
+		return s.place.failed(ctx, err, s.timeout)
+	}
+	defer conn.Close()
+	x := &session{ctx: ctx, place: s.place, conn: conn, timeout: s.timeout}
+	e := s.place.engine
+	if e.versionQuery != "" {
+		rows, err := x.ask(e.versionQuery)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 1 && len(rows[0]) == 1 {
+			x.version, _ = rows[0][0].(string)
+		}
+	}
+	if e.end != "" {
+		defer func() {
+			ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+			defer cancel()
+			if _, failed := conn.ExecContext(ending, e.end); failed != nil { // not to be used again
+				conn.Raw(func(any) error { return driver.ErrBadConn })
+			}
+		}()
+	}
+	for _, statement := range e.begin(x.version, s.timeout) {
+		if err := x.run(func(ctx context.Context) error { _, err := conn.ExecContext(ctx, statement); return err }); err != nil {
+			return err
+		}
+	}
+	return use(x)
+}
+
+// run gives one statement its time.
+func (x *session) run(statement func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(x.ctx, x.timeout+grace)
+	defer cancel()
+	if err := statement(ctx); err != nil {
+		return x.place.failed(x.ctx, err, x.timeout)
+	}
+	return nil
+}
+
+// ask runs a SELECT. Numbers come back as *big.Int, those with places behind the point as Decimal, and
+// the others as text, truth values and nil.
+func (x *session) ask(statement string) (out [][]any, err error) {
+	err = x.run(func(ctx context.Context) error {
+		rows, err := x.conn.QueryContext(ctx, statement)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		types, err := rows.ColumnTypes()
+		if err != nil {
+			return err
+		}
+		row := make([]any, len(types))
+		into := make([]any, len(types))
+		for i := range row {
+			into[i] = &row[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return err
+			}
+			values := make([]any, len(row))
+			for i, v := range row {
+				if values[i], err = plainValue(v, types[i].DatabaseTypeName()); err != nil {
+					return err
+				}
+			}
+			out = append(out, values)
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// types are the columns of a relation.
+func (x *session) types(from string) (out []*sql.ColumnType, err error) {
+	err = x.run(func(ctx context.Context) error {
+		rows, err := x.conn.QueryContext(ctx, "SELECT * FROM "+from+" LIMIT 0")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		if out, err = rows.ColumnTypes(); err != nil {
+			return err
+		}
+		for rows.Next() {
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// Decimal is a number that the engine gave with places behind the point: Value times 10^-Scale.
+type Decimal struct {
+	Value *big.Int
+	Scale int
+}
+
+// plainValue is a value of a driver without what differs between drivers. A float is never one of ours.
+func plainValue(v any, kind string) (any, error) {
+	exact := strings.Contains(kind, "DECIMAL") || strings.Contains(kind, "NUMERIC")
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case bool, Decimal:
+		return v, nil
+	case string:
+		return textValue(v, exact)
+	case []byte:
+		return textValue(string(v), exact)
+	case *big.Int:
+		return v, nil
+	case big.Int:
+		return &v, nil
+	case fmt.Stringer:
+		if exact {
+			return textValue(v.String(), true)
+		}
+	}
+	switch n := reflect.ValueOf(v); {
+	case n.CanInt():
+		return big.NewInt(n.Int()), nil
+	case n.CanUint():
+		return new(big.Int).SetUint64(n.Uint()), nil
+	}
+	return nil, fmt.Errorf("the engine gave a value as %T (%s)", v, kind)
+}
+
+func textValue(text string, exact bool) (any, error) {
+	if !exact {
+		if !utf8.ValidString(text) {
+			return nil, fmt.Errorf("the engine gave text that is not UTF-8")
+		}
+		return text, nil
+	}
+	d, ok := readDecimal(text)
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("the engine gave a number that is none")
+	case d.Scale == 0:
+		return d.Value, nil
+	}
+	return d, nil
+}
+
+// readDecimal reads digits with at most one point among them.
+func readDecimal(text string) (Decimal, bool) {
+	whole, fraction, _ := strings.Cut(text, ".")
+	digits := strings.TrimPrefix(strings.TrimPrefix(whole, "-"), "+") + fraction
+	if digits == "" || len(text) > maxNumberText || strings.Trim(digits, "0123456789") != "" {
+		return Decimal{}, false
+	}
+	n, ok := new(big.Int).SetString(digits, 10)
+	if ok && strings.HasPrefix(text, "-") {
+		n.Neg(n)
+	}
+	return Decimal{n, len(fraction)}, ok
+}
+
+// maxNumberText is above any sum of what a column may hold.
+const maxNumberText = 4 << 10

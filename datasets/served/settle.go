@@ -1,0 +1,119 @@
+package served
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"strings"
+	"time"
+
+	"parley/datasets/files"
+	"parley/engine"
+)
+
+// settle gives a column its kind, scale and SQL by what was measured, and describes it; or refuses it.
+func (c *column) settle(e *product, m measurement) (engine.Column, *refusal) {
+	if m.values == 0 { // whatever its type
+		c.Column, c.number = Column{Name: c.Name, Kind: engine.Null, SQL: "NULL"}, ""
+		return engine.Column{Name: c.Name, Kind: engine.Null}, nil
+	}
+	var least, greatest *big.Int
+	switch {
+	case c.number != "":
+		var fault *refusal
+		if least, greatest, fault = c.settleNumber(e, m); fault != nil {
+			return engine.Column{}, fault
+		}
+	case c.Kind == engine.Date:
+		first, ok := readDay(m.min)
+		last, also := readDay(m.max)
+		if !ok || !also || e.days != nil && m.extra != m.values {
+			return engine.Column{}, &refusal{"has a date that is no day from 0001-01-01 to 9999-12-31", "a query can make it NULL"}
+		}
+		least, greatest = big.NewInt(first), big.NewInt(last)
+	case c.Kind == engine.Text:
+		if m.extra > files.MaxFieldBytes {
+			return engine.Column{}, &refusal{fmt.Sprintf("has a value of %d bytes; the limit is %d", m.extra, files.MaxFieldBytes), ""}
+		}
+		c.long = m.extra > engine.MaxDictionaryText
+	}
+	return engine.Column{Name: c.Name, Kind: c.Kind, Scale: c.Scale, Min: least, Max: greatest}, nil
+}
+
+// settleNumber settles the scale, and gives the bounds in units of its last place.
+func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.Int, fault *refusal) {
+	low, ok := readDecimal(m.min)
+	high, also := readDecimal(m.max)
+	if !ok || !also {
+		return nil, nil, &refusal{"has NaN or an infinity", "a query can make it NULL"}
+	}
+	if c.open {
+		c.Scale = int(m.extra)
+	}
+	most := files.MaxScale
+	if c.float {
+		most = files.MaxFloatScale
+	}
+	if c.Scale > most {
+		return nil, nil, &refusal{fmt.Sprintf("has a number of %d decimal places; the limit is %d", c.Scale, most),
+			`say how many are meant: query = "SELECT ..., CAST(x AS numeric(38, 4)) AS x FROM ..."`}
+	}
+	least, greatest = low.in(c.Scale), high.in(c.Scale)
+	limit := files.PowerOfTen(files.MaxDigits)
+	if least.CmpAbs(limit) >= 0 || greatest.CmpAbs(limit) >= 0 {
+		return nil, nil, &refusal{fmt.Sprintf("has a number of more than %d digits", files.MaxDigits), "a query can round it"}
+	}
+	if c.Kind == engine.Integer && !(least.IsInt64() && greatest.IsInt64()) {
+		c.Kind = engine.Decimal
+	}
+	c.SQL = c.number
+	if c.Scale > 0 {
+		c.SQL, c.Bare = e.scaled(c.number, c.Scale), c.number
+	}
+	return least, greatest, nil
+}
+
+// in is the number in units of 10^-scale, of which it has no smaller parts.
+func (d Decimal) in(scale int) *big.Int {
+	if scale < d.Scale {
+		return new(big.Int).Quo(d.Value, files.PowerOfTen(d.Scale-scale))
+	}
+	return new(big.Int).Mul(d.Value, files.PowerOfTen(scale-d.Scale))
+}
+
+// datum is a value of the column that the engine gave.
+func (c column) datum(v any) (engine.Datum, bool) {
+	switch v := v.(type) {
+	case string:
+		return engine.NewText(v), c.Kind == engine.Text
+	case bool:
+		return engine.NewBoolean(v), c.Kind == engine.Boolean
+	case Decimal: // of a value that was scaled: nothing but zeros is behind the point
+		n, rest := new(big.Int).QuoRem(v.Value, files.PowerOfTen(v.Scale), new(big.Int))
+		return engine.Datum{Kind: c.Kind, Number: n, Scale: c.Scale}, rest.Sign() == 0 && c.number != ""
+	case *big.Int:
+		if c.Kind == engine.Boolean {
+			return engine.NewBoolean(v.Sign() != 0), true
+		}
+		return engine.Datum{Kind: c.Kind, Number: v, Scale: c.Scale}, c.Kind != engine.Text
+	}
+	return engine.Datum{}, false
+}
+
+// compare is the order of a dictionary.
+func compare(a, b engine.Datum) int {
+	switch a.Kind {
+	case engine.Text:
+		return strings.Compare(a.Text, b.Text)
+	case engine.Boolean:
+		return cmp.Compare(a.String(), b.String())
+	}
+	return a.Number.Cmp(b.Number)
+}
+
+// readDay reads a day as the engine writes it.
+func readDay(text string) (int64, bool) {
+	day, err := time.Parse(time.DateOnly, text)
+	days := day.Unix() / files.SecondsPerDay
+	return days, err == nil && days >= engine.MinDate && days <= engine.MaxDate
+}

@@ -1,0 +1,232 @@
+// Package served reads a department's table where it lives: in PostgreSQL, MySQL or MariaDB, ClickHouse, or
+// Trino. It describes and registers the table by questions that the engine answers, notices when it is not
+// the registered one any more, and runs a plan's statements in a session that only reads. No row leaves the
+// engine.
+//
+// ../README.md is its specification; section numbers in comments refer to it.
+package served
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"parley/datasets/files"
+	"parley/engine"
+)
+
+// Options say where a table is and how it is read.
+type Options struct {
+	// Source is the engine: postgres://user@host:port/database, mysql://, clickhouse://, trino://. No
+	// password is in it.
+	Source string
+	// Table is the name of a table or view, "schema.table", letter by letter as the engine has it; or Query
+	// is one SELECT, whose rows are the table.
+	Table, Query string
+	// PasswordFile holds the password in one line, and nobody else may read it; or PasswordEnv is the
+	// environment variable that does. Neither: there is none.
+	PasswordFile, PasswordEnv string
+	// Timeout of each statement; zero is DefaultTimeout.
+	Timeout time.Duration
+	// Version is a column whose greatest value and number of values stand for the table's content, and
+	// VersionQuery a SELECT of one value that does: in place of the digest of all rows, and as true as
+	// who changes the rows keeps it.
+	Version, VersionQuery string
+	// Columns names the columns that are read; all, when it is empty. A column that cannot be read is
+	// refused when it is named here, and otherwise set aside.
+	Columns []string
+	// Salt makes the digest hiding.
+	Salt []byte
+}
+
+// DefaultTimeout is how long a statement may take.
+const DefaultTimeout = 5 * time.Minute
+
+// ErrChanged is in the chain of an error of Snapshot when the table is not the one that was described.
+var ErrChanged = errors.New("the table is not as it was registered")
+
+// Column is a column where the rows are.
+type Column struct {
+	Name string
+	Kind engine.Kind
+	// Scale of a Decimal: the value is a whole number times 10^-Scale.
+	Scale int
+	// SQL of its value: numbers as whole numbers in units of 10^-Scale, dates as days since 1970-01-01,
+	// texts that compare by bytes, truth values.
+	SQL string
+	// Bare is the same number as the engine has it, with places behind the point; empty: there are none.
+	Bare string
+}
+
+// source is an engine with a relation in it.
+type source struct {
+	place   *place
+	db      *sql.DB
+	from    string
+	table   string // the name alone, quoted; empty: a query
+	timeout time.Duration
+	version string // the query of the version; empty: the rows are hashed
+	salt    []byte
+}
+
+// Table is one table of one department, in its engine. It is immutable and safe for concurrent use until
+// Close; the rows may change at any time, and are then refused.
+type Table struct {
+	name      string
+	source    *source
+	columns   []column
+	types     map[string]string // of the columns, when they were described
+	described []engine.Column
+	heads     []columnHead
+	rows      int64
+	digest    engine.Digest
+	steady    bool // a session's snapshot holds all that it reads
+	aside     []*files.Error
+	notes     []string
+	left      []string
+}
+
+// Open describes a table. What is wrong is a *files.Error that names the source. Cost: some passes over the
+// rows in the engine, all in one snapshot where it has them: one for counts and bounds, one for each column
+// that may have a dictionary, one for the digest.
+func Open(ctx context.Context, name string, o Options) (*Table, error) {
+	if fault := files.NameFault(name); fault != "" {
+		return nil, &files.Error{Message: "the table's name " + fault + ": " + files.Shown(name)}
+	}
+	p, err := readSource(o)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{place: p, timeout: o.Timeout, salt: o.Salt}
+	if s.timeout <= 0 {
+		s.timeout = DefaultTimeout
+	}
+	if s.from, err = p.relation(o); err != nil {
+		return nil, err
+	}
+	if o.Table != "" {
+		s.table = s.from
+	}
+	if s.version, err = p.versionStatement(o, s.from); err != nil {
+		return nil, err
+	}
+	if s.db, err = p.engine.open(p); err != nil {
+		return nil, err
+	}
+	s.db.SetMaxOpenConns(maxSessions)
+	s.db.SetMaxIdleConns(1)
+	s.db.SetConnMaxIdleTime(time.Minute)
+	t := &Table{name: name, source: s}
+	if err := s.session(ctx, func(x *session) error { return t.describe(x, o) }); err != nil {
+		s.db.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// maxSessions is how many a table has at once.
+const maxSessions = 4
+
+// Close ends the connections.
+func (t *Table) Close() error { return t.source.db.Close() }
+
+// Registration is what the department says of the table. It is public to all departments and analysts.
+func (t *Table) Registration(department string, version uint64) engine.Registration {
+	return engine.Registration{Department: department, Table: t.name, Version: version,
+		Rows: t.rows, Digest: t.digest, Columns: slices.Clone(t.described)}
+}
+
+// Notes are sentences for the operator; Aside the columns that were set aside, and why; Left those that
+// Options.Columns leaves out.
+func (t *Table) Notes() []string       { return t.notes }
+func (t *Table) Aside() []*files.Error { return t.aside }
+func (t *Table) Left() []string        { return t.left }
+
+// Dialect names the SQL that the engine speaks.
+func (t *Table) Dialect() string { return t.source.place.engine.dialect }
+
+// From is what stands behind FROM.
+func (t *Table) From() string { return t.source.from }
+
+// Columns are those of the registration, in its order.
+func (t *Table) Columns() []Column {
+	out := make([]Column, len(t.columns))
+	for i, c := range t.columns {
+		out[i] = c.Column
+	}
+	return out
+}
+
+// Snapshot lets a function ask the engine, in one session. The rows that it sees are the registered ones:
+// in engines with snapshots that is seen in the same snapshot before it, in others before it and behind it;
+// otherwise the error wraps ErrChanged. Numbers come back as *big.Int, or as Decimal where they have places
+// behind the point, the others as string, bool and nil.
+func (t *Table) Snapshot(ctx context.Context, use func(query func(ctx context.Context, statement string) ([][]any, error)) error) error {
+	return t.source.session(ctx, func(x *session) error {
+		if err := t.check(x); err != nil {
+			return err
+		}
+		err := use(func(ctx context.Context, statement string) ([][]any, error) {
+			inner := *x
+			inner.ctx = ctx
+			return inner.ask(statement)
+		})
+		if err != nil || t.steady {
+			return err
+		}
+		return t.check(x)
+	})
+}
+
+// Changed says whether the table is another one than was registered; an error that is not ErrChanged says
+// that the engine could not tell.
+func (t *Table) Changed(ctx context.Context) error {
+	return t.source.session(ctx, t.check)
+}
+
+// check refuses what is not the registered table.
+func (t *Table) check(x *session) error {
+	types, err := x.types(t.source.from)
+	if err != nil {
+		return err
+	}
+	present := map[string]string{}
+	for _, c := range types {
+		present[c.Name()] = typeText(c)
+	}
+	for _, c := range t.columns {
+		switch now := present[c.Name]; now {
+		case t.types[c.Name]:
+		case "":
+			return t.changed(fmt.Sprintf("column %s is gone", files.Shown(c.Name)))
+		default:
+			return t.changed(fmt.Sprintf("column %s is now of type %s", files.Shown(c.Name), now))
+		}
+	}
+	digest, rows, err := t.content(x)
+	switch {
+	case err != nil:
+		return err
+	case rows != t.rows:
+		return t.changed(fmt.Sprintf("it has %s, and had %d", engine.Plural(int(rows), "row"), t.rows))
+	case digest != t.digest:
+		return t.changed("its content is another one")
+	}
+	return nil
+}
+
+func (t *Table) changed(how string) error {
+	return fmt.Errorf("table %s of %s: %s: %w", files.Shown(t.name), t.source.place.shown, how, ErrChanged)
+}
+
+// typeText is a column's type as it must stay.
+func typeText(c *sql.ColumnType) string {
+	_, scale, ok := c.DecimalSize()
+	if !ok {
+		return c.DatabaseTypeName()
+	}
+	return fmt.Sprintf("%s with %d places", c.DatabaseTypeName(), scale)
+}
