@@ -11,12 +11,13 @@ import (
 
 	"parley/datasets/dialect"
 	"parley/datasets/files"
+	"parley/datasets/served"
 	"parley/engine"
 )
 
 // ErrRegistration is in the chain of an error of Aggregate when the table is not
 // the one that the plan was made for: another digest, row count or description.
-var ErrRegistration = errors.New("the table is not as it was registered")
+var ErrRegistration = served.ErrChanged
 
 // Aggregate computes the department's cells of a plan over this table: exact
 // integers, one for each cell, cell group·len(p.Moments)+moment, 0 in groups
@@ -26,7 +27,8 @@ var ErrRegistration = errors.New("the table is not as it was registered")
 // table's own; otherwise the error wraps ErrRegistration. A SELECT in the embedded
 // DuckDB computes the cells, and one more for each set of columns whose values they count; plans
 // with numbers beyond 126 bits are computed over the record batches in Go, some fifty times
-// slower (README, section 6). The cells are the department's secret.
+// slower (README, section 6). A table that stays in a database of the department is aggregated there, and what that cannot
+// compute as the engine does is refused (README, section 10). The cells are the department's secret.
 func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error) {
 	a, err := t.aggregation(p, department)
 	if err != nil {
@@ -36,7 +38,7 @@ func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string
 	if errors.Is(err, dialect.ErrBeyond) && t.store != nil {
 		return a.stream(ctx)
 	}
-	return cells, err
+	return cells, t.elsewhere(err)
 }
 
 // compute runs the plan's statements where the rows are, all over one state of them; an ErrBeyond, before
@@ -156,7 +158,14 @@ type aggregation struct {
 }
 
 func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, error) {
-	return t.aggregationAt(p, department, t.place())
+	where := t.place()
+	if t.served != nil {
+		var err error
+		if where, err = t.servedPlace(); err != nil {
+			return nil, err
+		}
+	}
+	return t.aggregationAt(p, department, where)
 }
 
 // aggregationAt is aggregation of the same rows at a place.

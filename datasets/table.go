@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"parley/datasets/files"
+	"parley/datasets/served"
 	"parley/engine"
 )
 
@@ -63,6 +64,7 @@ type Table struct {
 	aside     []*files.Error
 	left      []string
 	store     *store
+	served    *served.Table // the rows are in a database of the department's own, and batches has none
 }
 
 // Open reads the files, in the order given, as one table of this name. They may
@@ -118,8 +120,11 @@ func read(ctx context.Context, name string, paths []string, o Options) (*Table, 
 	return l.finish(o.Salt)
 }
 
-// Close frees the embedded DuckDB and removes its files. The table is not usable afterwards.
+// Close frees the embedded DuckDB and removes its files, or ends the connections to a database. The table is not usable afterwards.
 func (t *Table) Close() error {
+	if t.served != nil {
+		return t.served.Close()
+	}
 	if t.store == nil {
 		return nil
 	}

@@ -30,8 +30,8 @@ func (t *Table) describe(x *session, o Options) error {
 	if t.rows, err = counted(rows); err != nil {
 		return err
 	}
-	if t.rows > files.MaxRows {
-		return x.place.fault(fmt.Sprintf("the table has more than %d rows", files.MaxRows), "")
+	if t.rows > engine.MaxRows {
+		return x.place.fault(fmt.Sprintf("the table has more than %d rows", int64(engine.MaxRows)), "")
 	}
 	measured, err := t.measure(x)
 	if err != nil {
@@ -108,6 +108,11 @@ func (t *Table) readColumns(x *session, o Options) error {
 			return err
 		}
 	}
+	for _, name := range o.Booleans {
+		if !slices.Contains(names, name) {
+			return &files.Error{File: x.place.shown, Field: name, Message: "is declared boolean and not there", Hint: "its columns are " + strings.Join(names, ", ")}
+		}
+	}
 	for i, name := range o.Columns {
 		switch {
 		case slices.Contains(o.Columns[:i], name):
@@ -129,6 +134,12 @@ func (t *Table) readColumn(x *session, ct *sql.ColumnType, o Options) error {
 		return err
 	case fault != nil:
 		return t.setAside(x.place, ct.Name(), fault, o)
+	}
+	if slices.Contains(o.Booleans, c.Name) && c.Kind != engine.Boolean {
+		if c.Kind != engine.Integer {
+			return &files.Error{File: x.place.shown, Field: c.Name, Message: "is declared boolean, and holds no whole numbers"}
+		}
+		c.truth = true
 	}
 	t.columns = append(t.columns, c)
 	t.types[c.Name] = typeText(ct)

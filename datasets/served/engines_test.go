@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/datasets/dialect"
 	"parley/datasets/served"
 	"parley/engine"
 )
@@ -95,7 +96,7 @@ func TestServedValues(t *testing.T) {
 		}
 		var printed []string
 		for _, v := range got[0] {
-			if d, ok := v.(served.Decimal); ok { // nothing behind its point
+			if d, ok := v.(dialect.Decimal); ok { // nothing behind its point
 				v = new(big.Int).Quo(d.Value, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(d.Scale)), nil))
 			}
 			printed = append(printed, fmt.Sprintf("%v", v))

@@ -10,14 +10,15 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"parley/datasets/dialect"
 	"parley/engine"
 )
 
 // mysqlEngine is MySQL and MariaDB, and what speaks as they do: TiDB.
 var mysqlEngine = &product{
-	name: "MySQL", dialect: "MySQL",
+	dialect:    dialect.MySQL,
 	parameters: []string{"socket", tlsParameter, tlsAuthority}, nameParts: 2,
-	quote: quoteName, open: openMySQL,
+	quote: dialect.QuoteName, open: openMySQL,
 	versionQuery: "SELECT version()",
 	begin: func(version string, timeout time.Duration) []string {
 		limit := fmt.Sprintf("max_execution_time = %d", max(1, timeout.Milliseconds()))
@@ -26,6 +27,7 @@ var mysqlEngine = &product{
 		}
 		return []string{
 			"SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+00:00', sql_select_limit = DEFAULT, " + limit,
+			"SET NAMES utf8mb4 COLLATE " + unpadded(version),
 			"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 			"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
 		}
@@ -35,10 +37,10 @@ var mysqlEngine = &product{
 		names, _ := nameParts(table)
 		schema := "DATABASE()"
 		if len(names) > 1 {
-			schema = quoteText(names[0])
+			schema = dialect.QuoteText(names[0])
 		}
 		return "SELECT 1 FROM information_schema.tables WHERE table_schema = " + schema + " AND table_name = " +
-			quoteText(names[len(names)-1]) + " AND table_type = 'BASE TABLE' AND engine = 'InnoDB'"
+			dialect.QuoteText(names[len(names)-1]) + " AND table_type = 'BASE TABLE' AND engine = 'InnoDB'"
 	},
 	column: mysqlColumn,
 	text:   func(v string) string { return "CAST(" + v + " AS CHAR)" },
@@ -66,6 +68,14 @@ var mysqlEngine = &product{
 }
 
 func mariaDB(version string) bool { return strings.Contains(version, "MariaDB") }
+
+// unpadded is the collation that compares by bytes, with spaces at the end as others.
+func unpadded(version string) string {
+	if mariaDB(version) {
+		return "utf8mb4_nopad_bin"
+	}
+	return "utf8mb4_0900_bin"
+}
 
 // openMySQL speaks the text protocol, one statement at a time.
 func openMySQL(p *place) (*sql.DB, error) {
@@ -105,7 +115,7 @@ type silent struct{}
 func (silent) Print(...any) {}
 
 func mysqlColumn(x *session, name string, t *sql.ColumnType) (column, *refusal, error) {
-	c := column{raw: quoteName(name)}
+	c := column{raw: dialect.QuoteName(name)}
 	c.Name = name
 	kind, _ := strings.CutPrefix(t.DatabaseTypeName(), "UNSIGNED ")
 	switch kind {
@@ -119,11 +129,7 @@ func mysqlColumn(x *session, name string, t *sql.ColumnType) (column, *refusal, 
 		}
 		c.Scale = int(scale)
 	case "CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM":
-		collation := "utf8mb4_0900_bin" // without padding, as MariaDB's
-		if mariaDB(x.version) {
-			collation = "utf8mb4_nopad_bin"
-		}
-		c.Kind, c.SQL = engine.Text, "(CONVERT("+c.raw+" USING utf8mb4) COLLATE "+collation+")"
+		c.Kind, c.SQL = engine.Text, "(CONVERT("+c.raw+" USING utf8mb4) COLLATE "+unpadded(x.version)+")"
 	case "DATE":
 		c.Kind, c.SQL = engine.Date, "DATEDIFF("+c.raw+", '1970-01-01')"
 	case "FLOAT", "DOUBLE":

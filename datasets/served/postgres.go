@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"parley/datasets/dialect"
 	"parley/engine"
 )
 
@@ -22,9 +23,9 @@ const connectTimeout = 10 * time.Second
 
 // postgres is PostgreSQL, and what speaks as it does: Greenplum, Citus.
 var postgres = &product{
-	name: "PostgreSQL", dialect: "PostgreSQL",
+	dialect:    dialect.PostgreSQL,
 	parameters: []string{"host", "sslmode", "sslrootcert", "sslcert", "sslkey"}, nameParts: 2,
-	quote: quoteName, open: openPostgres,
+	quote: dialect.QuoteName, open: openPostgres,
 	versionQuery: "SHOW server_version",
 	begin: func(_ string, timeout time.Duration) []string {
 		return []string{
@@ -40,7 +41,7 @@ var postgres = &product{
 	},
 	end: "ROLLBACK",
 	steady: func(table string) string { // neither a view nor, in part, a foreign table
-		name := quoteText(table) + "::regclass"
+		name := dialect.QuoteText(table) + "::regclass"
 		return "SELECT 1 FROM pg_class WHERE oid = " + name + " AND (relkind IN ('r', 'm') OR relkind = 'p' AND NOT EXISTS " +
 			"(SELECT 1 FROM pg_partition_tree(" + name + ") p JOIN pg_class c ON c.oid = p.relid WHERE c.relkind = 'f'))"
 	},
@@ -92,7 +93,7 @@ func openPostgres(p *place) (*sql.DB, error) {
 }
 
 func postgresColumn(x *session, name string, t *sql.ColumnType) (column, *refusal, error) {
-	c := column{raw: quoteName(name)}
+	c := column{raw: dialect.QuoteName(name)}
 	c.Name = name
 	kind := t.DatabaseTypeName()
 	if _, err := strconv.Atoi(kind); err == nil { // a type of the database's own: an enum is text

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"time"
 
+	"parley/datasets/dialect"
 	"parley/datasets/files"
 )
 
 // product is what differs between engines in describing a table and hashing it. How a plan's
 // expressions are written is the dialect's.
 type product struct {
-	name       string   // as sentences say it
-	dialect    string   // the dialect's
+	dialect    *dialect.Dialect
 	parameters []string // of a source
 	nameParts  int      // of a table's name, at most
 	quote      func(name string) string
@@ -54,6 +54,7 @@ type column struct {
 	number string // of a number: as the engine has it, with places behind the point
 	open   bool   // the places of the number are measured
 	float  bool   // it was a float: at most files.MaxFloatScale places
+	truth  bool   // it was declared boolean
 	long   bool   // a text of it is longer than those of a dictionary
 }
 
@@ -82,10 +83,6 @@ const (
 
 // seconds writes a duration as whole seconds, at least one.
 func seconds(d time.Duration) string { return fmt.Sprint(max(1, int64(d/time.Second))) }
-
-func quoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
-
-func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 func power(places int) string { return files.PowerOfTen(places).String() }
 

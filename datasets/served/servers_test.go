@@ -53,17 +53,19 @@ func postgresServer(t testing.TB) server {
 
 func mariaServer(t testing.TB) server {
 	t.Helper()
-	socket := os.Getenv("PARLEY_MARIADB_SOCKET")
-	if socket == "" {
-		t.Skip("PARLEY_MARIADB_SOCKET names no server")
+	dsn := os.Getenv("PARLEY_MARIADB_DSN")
+	if dsn == "" {
+		t.Skip("PARLEY_MARIADB_DSN names no server")
 	}
 	s := server{name: "MariaDB"}
-	config := mysql.NewConfig()
-	config.User, config.Net, config.Addr = "root", "unix", socket
+	config, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
 	whole := opened(t, "mysql", config.FormatDSN())
 	run(t, whole, "CREATE DATABASE `"+own(t)+"` CHARACTER SET utf8mb4")
 	t.Cleanup(func() { run(t, whole, "DROP DATABASE `"+own(t)+"`") })
-	s.source = "mysql://root@/" + own(t) + "?socket=" + url.QueryEscape(socket)
+	s.source = "mysql://" + config.User + "@/" + own(t) + "?socket=" + url.QueryEscape(config.Addr)
 	config.DBName = own(t)
 	config.Params = map[string]string{"sql_mode": "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'"}
 	s.db = opened(t, "mysql", config.FormatDSN())

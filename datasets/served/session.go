@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"parley/datasets/dialect"
 )
 
 // grace is how much longer than a statement may take its answer is waited for: an engine that has gone away
@@ -75,7 +77,7 @@ func (x *session) run(statement func(context.Context) error) error {
 	return nil
 }
 
-// ask runs a SELECT. Numbers come back as *big.Int, those with places behind the point as Decimal, and
+// ask runs a SELECT. Numbers come back as *big.Int, those with places behind the point as dialect.Decimal, and
 // the others as text, truth values and nil.
 func (x *session) ask(statement string) (out [][]any, err error) {
 	err = x.run(func(ctx context.Context) error {
@@ -128,19 +130,13 @@ func (x *session) types(from string) (out []*sql.ColumnType, err error) {
 	return out, err
 }
 
-// Decimal is a number that the engine gave with places behind the point: Value times 10^-Scale.
-type Decimal struct {
-	Value *big.Int
-	Scale int
-}
-
 // plainValue is a value of a driver without what differs between drivers. A float is never one of ours.
 func plainValue(v any, kind string) (any, error) {
 	exact := strings.Contains(kind, "DECIMAL") || strings.Contains(kind, "NUMERIC")
 	switch v := v.(type) {
 	case nil:
 		return nil, nil
-	case bool, Decimal:
+	case bool:
 		return v, nil
 	case string:
 		return textValue(v, exact)
@@ -182,17 +178,17 @@ func textValue(text string, exact bool) (any, error) {
 }
 
 // readDecimal reads digits with at most one point among them.
-func readDecimal(text string) (Decimal, bool) {
+func readDecimal(text string) (dialect.Decimal, bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	digits := strings.TrimPrefix(strings.TrimPrefix(whole, "-"), "+") + fraction
 	if digits == "" || len(text) > maxNumberText || strings.Trim(digits, "0123456789") != "" {
-		return Decimal{}, false
+		return dialect.Decimal{}, false
 	}
 	n, ok := new(big.Int).SetString(digits, 10)
 	if ok && strings.HasPrefix(text, "-") {
 		n.Neg(n)
 	}
-	return Decimal{n, len(fraction)}, ok
+	return dialect.Decimal{Value: n, Scale: len(fraction)}, ok
 }
 
 // maxNumberText is above any sum of what a column may hold.

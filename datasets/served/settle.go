@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/datasets/dialect"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -58,7 +59,14 @@ func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.I
 		return nil, nil, &refusal{fmt.Sprintf("has a number of %d decimal places; the limit is %d", c.Scale, most),
 			`say how many are meant: query = "SELECT ..., CAST(x AS numeric(38, 4)) AS x FROM ..."`}
 	}
-	least, greatest = low.in(c.Scale), high.in(c.Scale)
+	least, greatest = in(low, c.Scale), in(high, c.Scale)
+	if c.truth {
+		if least.Sign() < 0 || greatest.Cmp(big.NewInt(1)) > 0 {
+			return nil, nil, &refusal{"is declared boolean, and holds other numbers than 0 and 1", "leave the declaration out"}
+		}
+		c.Kind, c.SQL, c.number = engine.Boolean, "("+c.number+" <> 0)", ""
+		return nil, nil, nil
+	}
 	limit := files.PowerOfTen(files.MaxDigits)
 	if least.CmpAbs(limit) >= 0 || greatest.CmpAbs(limit) >= 0 {
 		return nil, nil, &refusal{fmt.Sprintf("has a number of more than %d digits", files.MaxDigits), "a query can round it"}
@@ -73,8 +81,8 @@ func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.I
 	return least, greatest, nil
 }
 
-// in is the number in units of 10^-scale, of which it has no smaller parts.
-func (d Decimal) in(scale int) *big.Int {
+// in is a number in units of 10^-scale, of which it has no smaller parts.
+func in(d dialect.Decimal, scale int) *big.Int {
 	if scale < d.Scale {
 		return new(big.Int).Quo(d.Value, files.PowerOfTen(d.Scale-scale))
 	}
@@ -88,7 +96,7 @@ func (c column) datum(v any) (engine.Datum, bool) {
 		return engine.NewText(v), c.Kind == engine.Text
 	case bool:
 		return engine.NewBoolean(v), c.Kind == engine.Boolean
-	case Decimal: // of a value that was scaled: nothing but zeros is behind the point
+	case dialect.Decimal: // of a value that was scaled: nothing but zeros is behind the point
 		n, rest := new(big.Int).QuoRem(v.Value, files.PowerOfTen(v.Scale), new(big.Int))
 		return engine.Datum{Kind: c.Kind, Number: n, Scale: c.Scale}, rest.Sign() == 0 && c.number != ""
 	case *big.Int:

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"parley/datasets/dialect"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -38,6 +39,8 @@ type Options struct {
 	// Columns names the columns that are read; all, when it is empty. A column that cannot be read is
 	// refused when it is named here, and otherwise set aside.
 	Columns []string
+	// Booleans names columns of whole numbers, each 0, 1 or NULL, that are truth values: MySQL has no others.
+	Booleans []string
 	// Salt makes the digest hiding.
 	Salt []byte
 }
@@ -145,8 +148,8 @@ func (t *Table) Notes() []string       { return t.notes }
 func (t *Table) Aside() []*files.Error { return t.aside }
 func (t *Table) Left() []string        { return t.left }
 
-// Dialect names the SQL that the engine speaks.
-func (t *Table) Dialect() string { return t.source.place.engine.dialect }
+// Dialect is the SQL that the engine speaks.
+func (t *Table) Dialect() *dialect.Dialect { return t.source.place.engine.dialect }
 
 // From is what stands behind FROM.
 func (t *Table) From() string { return t.source.from }
@@ -162,7 +165,7 @@ func (t *Table) Columns() []Column {
 
 // Snapshot lets a function ask the engine, in one session. The rows that it sees are the registered ones:
 // in engines with snapshots that is seen in the same snapshot before it, in others before it and behind it;
-// otherwise the error wraps ErrChanged. Numbers come back as *big.Int, or as Decimal where they have places
+// otherwise the error wraps ErrChanged. Numbers come back as *big.Int, or as dialect.Decimal where they have places
 // behind the point, the others as string, bool and nil.
 func (t *Table) Snapshot(ctx context.Context, use func(query func(ctx context.Context, statement string) ([][]any, error)) error) error {
 	return t.source.session(ctx, func(x *session) error {

@@ -1,0 +1,69 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"parley/datasets/dialect"
+	"parley/datasets/files"
+	"parley/datasets/served"
+	"parley/engine"
+)
+
+// Connect describes a table that stays in a database of the department's own, which aggregates it
+// (README, section 10). Nothing but what is registered and the cells of questions leaves the database.
+// The rows may change there at any time: Aggregate then fails with ErrRegistration.
+func Connect(ctx context.Context, name string, o served.Options) (*Table, error) {
+	there, err := served.Open(ctx, name, o)
+	if err != nil {
+		return nil, err
+	}
+	r := there.Registration("", 0)
+	t := &Table{name: name, rows: r.Rows, digest: r.Digest, described: r.Columns, served: there,
+		notes: there.Notes(), aside: there.Aside(), left: there.Left()}
+	for _, c := range there.Columns() {
+		t.columns = append(t.columns, column{name: c.Name, kind: c.Kind, scale: c.Scale})
+	}
+	return t, nil
+}
+
+// Changed says that a table's database has other rows than were registered, by an error that wraps
+// ErrRegistration; another error says that it could not be asked. Tables of files do not change.
+func (t *Table) Changed(ctx context.Context) error {
+	if t.served == nil {
+		return nil
+	}
+	return t.served.Changed(ctx)
+}
+
+// servedPlace is where the rows of a table are that stays in a database.
+func (t *Table) servedPlace() (place, error) {
+	p := place{dialect: t.served.Dialect(), from: t.served.From(), snapshot: func(ctx context.Context, f func(queryFunc) error) error {
+		return t.served.Snapshot(ctx, func(query func(context.Context, string) ([][]any, error)) error { return f(query) })
+	}}
+	for i, c := range t.served.Columns() {
+		own := dialect.Column{SQL: c.SQL, Kind: c.Kind, Scale: c.Scale, Bare: c.Bare}
+		if d := t.described[i]; d.HasDictionary {
+			own.Dictionary = []engine.Datum{}
+			for _, text := range d.Dictionary {
+				v, err := engine.ParseDatum(c.Kind, text)
+				if err != nil {
+					return p, err
+				}
+				own.Dictionary = append(own.Dictionary, v)
+			}
+		}
+		p.columns = append(p.columns, own)
+	}
+	return p, nil
+}
+
+// elsewhere refuses a question that the database of a table does not compute as the engine would.
+func (t *Table) elsewhere(err error) error {
+	if t.served == nil || !errors.Is(err, dialect.ErrBeyond) {
+		return err
+	}
+	return &engine.Error{Code: engine.CodeUnsupported, Message: fmt.Sprintf("table %s is aggregated by its department's database: %v", files.Shown(t.name), err),
+		Hint: "ask without that, or have the department give the table as a file"}
+}

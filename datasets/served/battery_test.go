@@ -1,0 +1,197 @@
+//go:build postgres
+
+package served_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
+
+	"parley/datasets"
+	"parley/datasets/dialect"
+	"parley/datasets/rehearsal"
+	"parley/datasets/served"
+	"parley/engine"
+)
+
+// plans is how many plans each engine aggregates: what PARLEY_SERVED_PLANS says, or a sample.
+func plans() int {
+	if n, err := strconv.Atoi(os.Getenv("PARLEY_SERVED_PLANS")); err == nil {
+		return n
+	}
+	return 200
+}
+
+// TestServedBattery loads random tables into each engine and into files, and has both aggregate random
+// plans: every cell of every department is the same.
+func TestServedBattery(t *testing.T) {
+	for _, s := range servers(t) {
+		t.Run(s.name, func(t *testing.T) { battery(t, s) })
+	}
+}
+
+func battery(t *testing.T, s server) {
+	compared, beyond := 0, map[string]int{}
+	for seed := uint64(0); compared < plans(); seed++ {
+		sample := rehearsal.NewSample(seed)
+		sample.Statistics, sample.Rows = true, seed%2 == 1
+		here, there := map[string]*datasets.Table{}, map[string]*datasets.Table{}
+		for style := range 3 {
+			name := fmt.Sprintf("d%d", style)
+			here[name], there[name] = s.both(t, fmt.Sprintf("%s_%d", name, seed), sample.Table(style, sample.IntN(120)))
+		}
+		for range 40 {
+			if s.compare(t, sample.Question(), here, there, beyond) {
+				compared++
+			}
+		}
+		for _, tables := range []map[string]*datasets.Table{here, there} {
+			for _, table := range tables {
+				table.Close()
+			}
+		}
+		for style := range 3 {
+			run(t, s.db, fmt.Sprintf("DROP TABLE d%d_%d", style, seed))
+		}
+		if seed > 40 && compared == 0 {
+			t.Fatal("no question is aggregated there")
+		}
+	}
+	t.Logf("%d plans", compared)
+	for _, why := range slices.Sorted(maps.Keys(beyond)) {
+		t.Logf("%d: %s", beyond[why], why)
+	}
+}
+
+// compare asks a question of both, and reports whether the engine has computed it.
+func (s server) compare(t *testing.T, question string, here, there map[string]*datasets.Table, beyond map[string]int) bool {
+	t.Helper()
+	ofFiles, err := rehearsal.Plan(t, question, here)
+	ofEngine, also := rehearsal.Plan(t, question, there)
+	if refusal := (*engine.Error)(nil); errors.As(err, &refusal) {
+		if also == nil || also.Error() != err.Error() {
+			t.Errorf("%s: files: %v; %s: %v", question, err, s.name, also)
+		}
+		return false
+	} else if err != nil || also != nil {
+		t.Fatalf("%s: %v, %v", question, err, also)
+	}
+	computed := false
+	for name := range here {
+		want, err := here[name].Aggregate(context.Background(), ofFiles, name)
+		if err != nil {
+			t.Fatalf("%s: %v", question, err)
+		}
+		got, err := there[name].Aggregate(context.Background(), ofEngine, name)
+		if refusal := (*engine.Error)(nil); errors.As(err, &refusal) {
+			if !strings.Contains(err.Error(), `table "t"`) {
+				t.Errorf("%s: %v", question, err)
+			}
+			beyond[refusal.Message]++
+			continue
+		} else if err != nil {
+			t.Fatalf("%s: %s: %v", question, s.name, err)
+		}
+		computed = true
+		if !slices.EqualFunc(got, want, func(a, b *big.Int) bool { return a.Cmp(b) == 0 }) {
+			t.Errorf("%s at %s: %s has %v, files have %v", question, name, s.name, got, want)
+		}
+	}
+	return computed
+}
+
+// types are those that the columns of a table have in an engine.
+var types = map[string]map[engine.Kind]string{
+	"PostgreSQL": {engine.Null: "integer", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date", engine.Decimal: "numeric(38,%d)"},
+	"MariaDB":    {engine.Null: "int", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date", engine.Decimal: "decimal(38,%d)"},
+}
+
+// both is the text of a CSV file as a table of files and as one of the engine; their descriptions are the same.
+func (s server) both(t *testing.T, name, text string) (here, there *datasets.Table) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "t.csv")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	here, err := datasets.Open(context.Background(), "t", []string{path}, datasets.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	registered := here.Registration("north", 1)
+	var columns, booleans []string
+	for _, c := range registered.Columns {
+		kind := types[s.name][c.Kind]
+		if c.Kind == engine.Decimal {
+			kind = fmt.Sprintf(kind, c.Scale)
+		}
+		if c.Kind == engine.Boolean {
+			booleans = append(booleans, c.Name)
+		}
+		columns = append(columns, dialect.QuoteName(c.Name)+" "+kind)
+	}
+	run(t, s.db, "CREATE TABLE "+name+" ("+strings.Join(columns, ", ")+")")
+	for rows := range slices.Chunk(literals(here), 500) {
+		run(t, s.db, "INSERT INTO "+name+" VALUES "+strings.Join(rows, ", "))
+	}
+	there, err = datasets.Connect(context.Background(), "t", served.Options{Source: s.source, Table: name, Booleans: booleans})
+	if err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	also := there.Registration("north", 1)
+	for i := range registered.Columns {
+		registered.Columns[i].Resembles = engine.Null // of text in files alone
+	}
+	also.Digest = registered.Digest
+	if !slices.Equal(engine.Marshal(also), engine.Marshal(registered)) {
+		t.Fatalf("files: %+v\n%s: %+v", registered, s.name, also)
+	}
+	return here, there
+}
+
+// literals are the rows of a table as constants of SQL.
+func literals(table *datasets.Table) (rows []string) {
+	columns := table.Registration("north", 1).Columns
+	for _, batch := range table.Batches() {
+		for row := range int(batch.NumRows()) {
+			var values []string
+			for i, c := range columns {
+				values = append(values, literal(batch.Column(i), row, c))
+			}
+			rows = append(rows, "("+strings.Join(values, ", ")+")")
+		}
+	}
+	return rows
+}
+
+func literal(values any, row int, c engine.Column) string {
+	if v, ok := values.(interface{ IsNull(int) bool }); ok && v.IsNull(row) {
+		return "NULL"
+	}
+	d := engine.Datum{Kind: c.Kind, Scale: c.Scale}
+	switch v := values.(type) {
+	case *array.String:
+		return dialect.QuoteText(v.Value(row))
+	case *array.Boolean:
+		return strconv.FormatBool(v.Value(row))
+	case *array.Date32:
+		d = engine.NewDate(int64(v.Value(row)))
+	case *array.Int64:
+		d.Number = decimal128.FromI64(v.Value(row)).BigInt()
+	case *array.Decimal128:
+		d.Number = v.Value(row).BigInt()
+	default:
+		return "NULL"
+	}
+	return dialect.QuoteText(d.String())
+}
