@@ -55,7 +55,7 @@ func newColumnBuilder(c column, source *inference) *columnBuilder {
 		b.spellings.first = map[decimal128.Num]*witness{}
 	}
 	if c.kind == engine.Text {
-		b.resemblance = &resemblance{declared: !source.column.Untyped}
+		b.resemblance = &resemblance{declared: !source.column.Untyped || source.reading.typed}
 	}
 	return b
 }

@@ -15,6 +15,7 @@ type inference struct {
 	file   string
 	column files.Column
 	declared
+	reading reading // what the department declares
 
 	values, integers, decimals, booleans, dates int64
 
@@ -44,7 +45,9 @@ func (w *witness) String() string {
 }
 
 // watches reports whether the column's values have to be observed.
-func (n *inference) watches() bool { return n.column.Untyped || n.watched }
+func (n *inference) watches() bool {
+	return n.watched || n.column.Untyped && (!n.reading.typed || n.reading.kind == engine.Decimal)
+}
 
 // observe takes one value into account. at makes the error for its place.
 func (n *inference) observe(c cell, at func(message, hint string) *files.Error) {
@@ -119,6 +122,12 @@ func fitsInt64(text []byte, s files.Shape) bool {
 func (n *inference) settle() (settled, error) {
 	out := settled{kind: n.kind, scale: n.scale, digits: n.digits, source: n}
 	if !n.watches() {
+		return out, nil
+	}
+	if n.reading.typed && n.values > 0 {
+		if n.fault != nil {
+			return settled{}, n.fault
+		}
 		return out, nil
 	}
 	numbers := n.integers + n.decimals

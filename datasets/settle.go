@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -34,7 +35,41 @@ func (l *loader) choose(file string, columns []files.Column) ([]string, error) {
 		}
 		return nil, e
 	}
-	return names, nil
+	return names, l.checkDeclared(file, names, columns)
+}
+
+// checkDeclared refuses declarations of columns that are not there or not read, and names that two
+// columns would have.
+func (l *loader) checkDeclared(file string, names []string, columns []files.Column) error {
+	var all []string
+	for _, c := range columns {
+		all = append(all, c.Name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.declared)) {
+		e := &files.Error{File: file, Field: name}
+		switch {
+		case !slices.Contains(all, name):
+			e.Message, e.Hint = "is declared and not there", "its columns are "+listed(columns)
+			if near := engine.Nearest(name, all); near != "" {
+				e.Hint = "the nearest of its columns is " + files.Shown(near)
+			}
+		case !slices.Contains(names, name):
+			e.Message, e.Hint = "is declared and not read", "name it among the columns that are read, or leave out its declaration"
+		default:
+			continue
+		}
+		return e
+	}
+	taken := map[string]string{}
+	for _, name := range names {
+		called := l.declared[name].called(name)
+		if other, twice := taken[called]; twice {
+			return &files.Error{File: file, Field: name, Message: fmt.Sprintf("is called %s in the table, as column %s is", files.Shown(called), files.Shown(other)),
+				Hint: "declare another name"}
+		}
+		taken[called] = name
+	}
+	return nil
 }
 
 // listed names some columns for a hint.
@@ -53,10 +88,10 @@ func listed(columns []files.Column) string {
 
 // setAside takes a column out of the table because of a fault of its type or of
 // one of its values; an error that is about more than that, or a column that was
-// asked for, stays an error.
+// asked for or declared, stays an error.
 func (l *loader) setAside(i int, err error) error {
 	var fault *files.Error
-	if len(l.asked) > 0 || !errors.As(err, &fault) || fault.Field != l.names[i] {
+	if len(l.asked) > 0 || l.declared[l.names[i]] != nil || !errors.As(err, &fault) || fault.Field != l.names[i] {
 		return err
 	}
 	if l.aside[i] == nil {
@@ -111,7 +146,7 @@ type settling struct {
 // settleTypes settles the types of one file's columns, looking at values where
 // the file does not tell. order has the table's columns in the file; the types
 // are by the file's own order.
-func settleTypes(ctx context.Context, file string, s files.Source, aside func(i int, err error) error, order []int) ([]settled, []string, error) {
+func settleTypes(ctx context.Context, file string, s files.Source, aside func(i int, err error) error, order []int, declared map[string]*declaration) ([]settled, []string, error) {
 	w := &settling{file: file, source: s, columns: s.Columns(), aside: aside}
 	w.inferences, w.places = make([]*inference, len(w.columns)), make([]int, len(w.columns))
 	for at, c := range w.columns {
@@ -119,7 +154,7 @@ func settleTypes(ctx context.Context, file string, s files.Source, aside func(i 
 		if w.places[at] < 0 && !c.Untyped { // of text files all: they tell whether there is a header
 			continue
 		}
-		w.inferences[at] = &inference{file: file, column: c}
+		w.inferences[at] = &inference{file: file, column: c, reading: declared[c.Name].reading()}
 		if err := w.drop(at, w.inferences[at].declare()); err != nil {
 			return nil, nil, err
 		}
@@ -148,14 +183,15 @@ func (n *inference) declare() error {
 	if c.Fault != nil {
 		return c.Fault
 	}
-	if c.Untyped {
-		return nil
+	ok := c.Untyped
+	if !ok {
+		n.declared, ok = declaredKind(c.Arrow)
 	}
-	var ok bool
-	if n.declared, ok = declaredKind(c.Arrow); !ok {
+	if !ok {
 		return &files.Error{File: n.file, Field: c.Name, Message: "the type " + c.Arrow.String() + " is not supported",
 			Hint: "supported are integers, floats, decimals of up to 18 places, booleans, strings and dates"}
 	}
+	n.reading.declare(n)
 	return nil
 }
 
@@ -176,7 +212,7 @@ func (w *settling) watch(ctx context.Context) error {
 			if n == nil {
 				continue
 			}
-			if err := w.drop(at, eachCell(w.file, n.column.Name, b, at, func(row int, c cell, place faultAt) error {
+			if err := w.drop(at, eachCell(w.file, n.column.Name, b, at, n.reading, func(row int, c cell, place faultAt) error {
 				n.observe(c, place)
 				return nil
 			})); err != nil {

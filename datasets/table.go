@@ -31,6 +31,10 @@ type Options struct {
 	// cannot be read is refused when it is named here, and otherwise set aside: it is
 	// not part of the table, and Notes and Aside say why.
 	Columns []string
+	// Declared is what the department says of single columns: their names in the table, types, bounds,
+	// codes (README, section 10). With any the first line of a CSV file is its header, unless Header is
+	// HeaderNo: the declarations have to find their columns there.
+	Declared []Declaration
 	// Encoding of CSV files: "" or "utf-8", "gb18030" (which contains GBK and
 	// GB2312), "windows-1252" or "latin1".
 	Encoding string
@@ -109,6 +113,10 @@ func read(ctx context.Context, name string, paths []string, o Options) (*Table, 
 	}
 	l := &loader{table: &Table{name: name}, asked: o.Columns}
 	defer l.close()
+	var err error
+	if l.declared, err = compileAll(o.Declared); err != nil {
+		return nil, err
+	}
 	for _, file := range paths {
 		if err := l.add(ctx, file, o); err != nil {
 			return nil, err
@@ -149,7 +157,9 @@ func (t *Table) Batches() []arrow.Record { return t.batches }
 // loader is a table in the making.
 type loader struct {
 	table    *Table
-	asked    []string // the columns that were named, if any
+	asked    []string                // the columns that were named, if any
+	declared map[string]*declaration // by name in the files
+	readings []reading               // for each column
 	files    []openFile
 	names    []string
 	types    []settled
@@ -181,6 +191,9 @@ func (l *loader) close() {
 // add opens a file, settles its columns' types and unifies them with those of
 // the files before.
 func (l *loader) add(ctx context.Context, file string, o Options) error {
+	if len(l.declared) > 0 && o.Header != files.HeaderNo {
+		o.Header = files.HeaderYes
+	}
 	s, err := files.Open(ctx, file, files.Options{Null: o.Null, Header: o.Header, Encoding: o.Encoding})
 	if err != nil {
 		return err
@@ -198,7 +211,7 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 		return err
 	}
 	l.files[len(l.files)-1] = f
-	types, notes, err := settleTypes(ctx, file, s, l.setAside, f.order)
+	types, notes, err := settleTypes(ctx, file, s, l.setAside, f.order, l.declared)
 	if err != nil {
 		return err
 	}
@@ -220,8 +233,8 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 type faultAt func(message, hint string) *files.Error
 
 // eachCell visits one column of a batch. A cell is only valid during its visit.
-func eachCell(file, name string, b *files.Batch, column int, visit func(row int, c cell, at faultAt) error) error {
-	read := readCells(b.Columns[column])
+func eachCell(file, name string, b *files.Batch, column int, r reading, visit func(row int, c cell, at faultAt) error) error {
+	read := r.wrap(readCells(b.Columns[column]))
 	row := 0
 	at := func(message, hint string) *files.Error {
 		e := &files.Error{File: file, Row: b.First + int64(row), Field: name, Message: message, Hint: hint}
@@ -249,11 +262,17 @@ func eachCell(file, name string, b *files.Batch, column int, visit func(row int,
 func (l *loader) load(ctx context.Context) error {
 	for i, name := range l.names {
 		s := l.types[i]
-		c := column{name: name, kind: s.kind}
+		d := l.declared[name]
+		c := column{name: d.called(name), kind: s.kind}
 		if s.kind == engine.Decimal {
 			c.scale = s.scale
 			c.wide = s.digits+s.scale > files.NarrowDigits
 		}
+		r, err := d.settled(c)
+		if err != nil {
+			return err
+		}
+		l.readings = append(l.readings, r)
 		l.builders = append(l.builders, newColumnBuilder(c, s.source))
 	}
 	for _, f := range l.files {
@@ -283,7 +302,7 @@ func (l *loader) take(f openFile, b *files.Batch) error {
 			continue
 		}
 		builder.reserve(b.Columns[f.order[i]], b.Rows)
-		err := eachCell(f.name, builder.name, b, f.order[i], func(_ int, c cell, at faultAt) error {
+		err := eachCell(f.name, l.names[i], b, f.order[i], l.readings[i], func(_ int, c cell, at faultAt) error {
 			return builder.add(c, at)
 		})
 		if err == nil {
@@ -344,6 +363,7 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 				t.notes = append(t.notes, note)
 			}
 		}
+		l.readings[i].publish(&described)
 		t.described = append(t.described, described)
 		heads = append(heads, columnHead{Name: c.name, Kind: c.kind, Scale: c.scale})
 		parts = append(parts, b.summary.digest())

@@ -1,0 +1,281 @@
+package datasets
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+
+	"parley/datasets/files"
+	"parley/engine"
+)
+
+// A reading turns the cells of a declared column into what the declaration says that they are
+// (README, section 10). The zero reading, of a column that is not declared, changes nothing.
+type reading struct {
+	d      *declaration
+	kind   engine.Kind
+	typed  bool    // kind and, with scaled, scale are known
+	scaled bool    //
+	scale  int     // of a decimal
+	limits *limits // once the table's types are settled
+}
+
+// reading is how the column is read while types are settled.
+func (d *declaration) reading() reading {
+	if d == nil {
+		return reading{}
+	}
+	r := reading{d: d, kind: d.kind, typed: d.typed}
+	if d.Scale != nil {
+		r.scaled, r.scale = true, *d.Scale
+	}
+	return r
+}
+
+// declare puts a declared type in the place of the file's.
+func (r reading) declare(n *inference) {
+	if r.d == nil {
+		return
+	}
+	if r.kind != engine.Decimal {
+		if r.typed {
+			n.declared = declared{kind: r.kind, digits: 19}
+		}
+		n.scale = max(n.scale, r.d.places)
+		return
+	}
+	known := !n.column.Untyped && numeric(n.kind) // by the file's own type
+	n.declared = declared{kind: engine.Decimal, scale: n.scale, digits: n.digits, watched: n.watched || !known || r.scaled}
+	if n.scale = max(n.scale, r.d.places); r.scaled {
+		n.scale, n.digits = r.scale, 0
+	}
+}
+
+// settled is how the column is read once its type in the table is known.
+func (d *declaration) settled(c column) (reading, error) {
+	if d == nil {
+		return reading{}, nil
+	}
+	r := reading{d: d, kind: c.kind, typed: c.kind != engine.Null, scaled: true, scale: c.scale}
+	var fault *DeclarationFault
+	if r.limits, fault = d.limitsOf(c.kind, c.scale); fault != nil {
+		return r, &files.Error{Field: d.Name, Message: fault.Message, Hint: fault.Hint}
+	}
+	return r, nil
+}
+
+// wrap reads through the declaration.
+func (r reading) wrap(read cellReader) cellReader {
+	if r.d == nil {
+		return read
+	}
+	return func(row int) (cell, error) {
+		c, err := read(row)
+		if err != nil || c.form == formNull {
+			return c, err
+		}
+		if len(r.d.null) > 0 && r.d.null[written(c)] {
+			return cell{}, nil
+		}
+		if !r.typed {
+			return c, nil
+		}
+		out, err := r.convert(c)
+		if err == nil && r.limits.any() {
+			err = r.limits.check(r.datum(out), c)
+		}
+		return out, err
+	}
+}
+
+// convert brings a cell to the declared kind; nothing is rounded.
+func (r reading) convert(c cell) (cell, error) {
+	switch r.kind {
+	case engine.Integer:
+		if n, ok := numberOf(c); ok {
+			if v, exact := n.at(0); exact && v.IsInt64() {
+				return cell{form: formSmall, small: v.Int64()}, nil
+			}
+		}
+	case engine.Decimal:
+		return r.decimal(c)
+	case engine.Text:
+		if c.form != formText {
+			c = cell{form: formText, text: []byte(written(c))}
+		}
+		return c, nil
+	case engine.Boolean:
+		if v, ok := r.d.boolean(c); ok {
+			return cell{form: formBoolean, small: v}, nil
+		}
+	case engine.Date:
+		if c.form == formDate {
+			return c, nil
+		}
+		if days, ok := r.d.date(c); ok {
+			return cell{form: formDate, small: int64(days)}, nil
+		}
+	}
+	return cell{}, r.mismatch(c)
+}
+
+// decimal brings a cell to the column's scale; while that is not settled, a numeral keeps its own.
+func (r reading) decimal(c cell) (cell, error) {
+	n, ok := numberOf(c)
+	switch {
+	case !ok:
+		return cell{}, r.mismatch(c)
+	case !r.scaled && c.form == formText:
+		text := files.TrimSpaces(c.text)
+		sign := text[:len(text)-len(strings.TrimLeft(string(text), "+-"))]
+		digits := strings.TrimLeft(string(text[len(sign):]), "0")
+		if digits == "" || digits[0] < '0' || digits[0] > '9' {
+			digits = "0" + digits
+		}
+		return cell{form: formNumeral, text: []byte(string(sign) + digits)}, nil
+	case !r.scaled:
+		return c, nil
+	}
+	v, exact := n.at(r.scale)
+	if !exact {
+		return cell{}, refusedValue{fmt.Sprintf("%s does not fit a decimal of %s", shownCell(c), engine.Plural(r.scale, "place")),
+			"nothing is rounded: declare a larger scale, or none"}
+	}
+	wide, _ := files.WideNumber(v)
+	return cell{form: formWide, wide: wide, scale: r.scale}, nil
+}
+
+// boolean reads a cell by the declared spellings, or as PostgreSQL's boolean does.
+func (d *declaration) boolean(c cell) (int64, bool) {
+	text := written(c)
+	value, ok := d.truth[text]
+	switch {
+	case d.truth != nil:
+	case c.form == formBoolean:
+		return c.small, true
+	default:
+		value, ok = truths[strings.ToLower(text)]
+	}
+	if value {
+		return 1, ok
+	}
+	return 0, ok
+}
+
+// truths are the spellings that PostgreSQL reads as a boolean.
+var truths = map[string]bool{
+	"true": true, "t": true, "yes": true, "y": true, "on": true, "1": true,
+	"false": false, "f": false, "no": false, "n": false, "off": false, "0": false,
+}
+
+// date reads a cell in the declared format, or as ISO 8601 has it. A number is read by its digits,
+// so that 20200131 is a date in yyyymmdd.
+func (d *declaration) date(c cell) (int32, bool) {
+	if d.layout != nil && (c.form == formText || c.form == formSmall) {
+		return d.layout.Date([]byte(written(c)))
+	}
+	if c.form == formText {
+		return files.ParseDate(files.TrimSpaces(c.text))
+	}
+	return 0, false
+}
+
+func (r reading) mismatch(c cell) error {
+	if s, ok := files.ShapeOf(files.TrimSpaces(c.text)); ok && numeric(r.kind) {
+		if fault := s.Fault(files.MaxScale); fault != "" {
+			return refusedValue{message: "a number with " + fault}
+		}
+	}
+	hint := "null = [...] declares what stands for a missing value"
+	if r.d.layout != nil {
+		return refusedValue{shownCell(c) + " is not " + article(r.kind) + " in the format " + files.Shown(r.d.Format), hint}
+	}
+	return refusedValue{shownCell(c) + " is not " + article(r.kind), hint}
+}
+
+func shownCell(c cell) string { return files.Shown(written(c)) }
+
+// written is a cell as its file would write it, without the spaces around it: text as it stands,
+// other values in canonical text.
+func written(c cell) string {
+	switch c.form {
+	case formText:
+		return string(files.TrimSpaces(c.text))
+	case formSmall:
+		return fmt.Sprint(c.small)
+	case formWide, formNumeral:
+		if n, ok := numberOf(c); ok {
+			return engine.NewDecimal(n.unscaled, n.scale).String()
+		}
+		return string(c.text)
+	case formBoolean:
+		return engine.NewBoolean(c.small == 1).String()
+	case formDate:
+		return engine.NewDate(c.small).String()
+	}
+	return ""
+}
+
+// datum is a converted cell as the engine's value.
+func (r reading) datum(c cell) engine.Datum {
+	switch c.form {
+	case formSmall, formDate:
+		return engine.Datum{Kind: r.kind, Number: big.NewInt(c.small)}
+	case formWide:
+		return engine.Datum{Kind: r.kind, Number: c.wide.BigInt(), Scale: c.scale}
+	case formBoolean:
+		return engine.NewBoolean(c.small == 1)
+	}
+	return engine.NewText(string(c.text))
+}
+
+// any reports whether there is anything to check.
+func (l *limits) any() bool { return l != nil && (l.min != nil || l.max != nil || l.known != nil) }
+
+// check refuses a value beyond the bounds or outside of the codes.
+func (l *limits) check(v engine.Datum, c cell) error {
+	switch {
+	case l.min != nil && v.Compare(*l.min) < 0:
+		return refusedValue{shownCell(c) + " is below the declared min " + l.min.String(), "nothing is clamped: mend the value, or declare other bounds"}
+	case l.max != nil && v.Compare(*l.max) > 0:
+		return refusedValue{shownCell(c) + " is above the declared max " + l.max.String(), "nothing is clamped: mend the value, or declare other bounds"}
+	case l.known != nil && !l.known[v.String()]:
+		const most = 10
+		var codes []string
+		for _, code := range l.codes[:min(most, len(l.codes))] {
+			codes = append(codes, files.Shown(code.String()))
+		}
+		if len(l.codes) > most {
+			codes = append(codes, fmt.Sprintf("and %d more", len(l.codes)-most))
+		}
+		return refusedValue{shownCell(c) + " is none of the declared codes", "they are " + strings.Join(codes, ", ")}
+	}
+	return nil
+}
+
+// publish puts into a column's registration what is declared of it. A column without any value has
+// no bounds and no codes, as it has no type.
+func (r reading) publish(c *engine.Column) {
+	if r.d == nil {
+		return
+	}
+	c.Unit = r.d.Unit
+	if c.Kind == engine.Null {
+		return
+	}
+	if n := len(r.limits.codes); n > 0 {
+		c.HasDictionary, c.Dictionary, c.Labels, c.Resembles = true, nil, r.limits.labels, engine.Null
+		for _, v := range r.limits.codes {
+			c.Dictionary = append(c.Dictionary, v.String())
+		}
+		if c.Min != nil {
+			c.Min, c.Max = r.limits.codes[0].Number, r.limits.codes[n-1].Number
+		}
+	}
+	if r.limits.min != nil {
+		c.Min = r.limits.min.Number
+	}
+	if r.limits.max != nil {
+		c.Max = r.limits.max.Number
+	}
+}
