@@ -13,7 +13,7 @@ import (
 )
 
 // Declaration is what a department declares of one column of its files, as it is written in
-// node.toml (README, section 10). What is left out is inferred. Of a declared column nothing is set
+// node.toml (README, section 11). What is left out is inferred. Of a declared column nothing is set
 // aside: what cannot be read as it says refuses the table.
 type Declaration struct {
 	Name        string   // as the files have it

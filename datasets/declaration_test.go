@@ -40,7 +40,7 @@ func shownColumn(c engine.Column) string {
 }
 
 // TestDeclared: what a declaration makes of the values of a column c, or why it refuses them, with the
-// place. README, section 10.
+// place. README, section 11.
 func TestDeclared(t *testing.T) {
 	for name, c := range map[string]struct {
 		values string

@@ -10,7 +10,7 @@ import (
 )
 
 // A reading turns the cells of a declared column into what the declaration says that they are
-// (README, section 10). The zero reading, of a column that is not declared, changes nothing.
+// (README, section 11). The zero reading, of a column that is not declared, changes nothing.
 type reading struct {
 	d      *declaration
 	kind   engine.Kind

@@ -32,7 +32,7 @@ type Options struct {
 	// not part of the table, and Notes and Aside say why.
 	Columns []string
 	// Declared is what the department says of single columns: their names in the table, types, bounds,
-	// codes (README, section 10). With any the first line of a CSV file is its header, unless Header is
+	// codes (README, section 11). With any the first line of a CSV file is its header, unless Header is
 	// HeaderNo: the declarations have to find their columns there.
 	Declared []Declaration
 	// Encoding of CSV files: "" or "utf-8", "gb18030" (which contains GBK and

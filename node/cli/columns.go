@@ -81,7 +81,7 @@ func agree(ctx context.Context, sources []source, registrations [][]engine.Regis
 			var kept []string
 			for _, column := range registrations[i][k].Columns {
 				if aside.find(t.Name, column.Name) == nil {
-					kept = append(kept, column.Name)
+					kept = append(kept, t.InFiles(column.Name))
 				}
 			}
 			switch {
@@ -130,6 +130,25 @@ func namedColumns(values []string, sources []source) error {
 				return failure.Usage("columns", "", "--columns is given twice for table %q", table)
 			}
 			s.Tables[at].Columns = columns
+		}
+	}
+	return nil
+}
+
+// declaredColumns reads the values of --column, which are about the table at every department.
+func declaredColumns(values []string, sources []source) error {
+	names := tableNames(sources)
+	for _, value := range values {
+		table, column, problem := config.ParseColumn(value, names)
+		if problem != nil {
+			return problem
+		}
+		at := slices.IndexFunc(sources[0].Tables, func(t config.Table) bool { return t.Name == table })
+		if slices.ContainsFunc(sources[0].Tables[at].Declared, func(c config.FileColumn) bool { return c.Name == column.Name }) {
+			return failure.Usage("column", "give all that is said of it in one --column", "--column is given twice for column %q of table %q", column.Name, table)
+		}
+		for _, s := range sources {
+			s.Tables[at].Declared = append(s.Tables[at].Declared, column)
 		}
 	}
 	return nil

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	"parley/engine"
 	"parley/node/config"
 	"parley/node/failure"
+	"parley/node/nodetest"
 )
 
 // TestColumnsOfExplain: columns that cannot be read are set aside, at every department, with a note; a question about
@@ -47,6 +49,8 @@ func TestColumnsOfExplain(t *testing.T) {
 		"another table":                   {[]string{"--table", both, "--columns", "u=x", "SELECT sum(x) FROM t"}, 2, []string{`no --table has the name "u"`}, ""},
 		"twice":                           {[]string{"--table", both, "--columns", "x", "--columns", "t=id", "SELECT sum(x) FROM t"}, 2, []string{"is given twice"}, ""},
 		"several tables, without a name":  {[]string{"--table", both, "--table", "u=" + good + "," + good + "x", "--columns", "x", "SELECT sum(x) FROM t"}, 2, nil, ""},
+		"renamed, and another set aside":  {[]string{"--table", both, "--column", "x: as=y unit=kg", "SELECT sum(y) FROM t"}, 0, []string{"in kg", "is set aside"}, ""},
+		"a declared one is not set aside": {[]string{"--table", both, "--column", "long: type=decimal", "SELECT sum(x) FROM t"}, 1, []string{`south.csv:2: row 1: column "long": a number with more than 18`}, "set aside"},
 		"nothing is left":                 {[]string{"--table", "t=" + only, "SELECT count(*) FROM t"}, 1, []string{"a number with more than 18 decimal places"}, ""},
 		"one department has nothing else": {[]string{"--table", "t=" + put("fine.csv", "long\n0.5\n") + "," + only, "SELECT count(*) FROM t"}, 1, []string{"a number with more than 18 decimal places"}, ""},
 	} {
@@ -82,7 +86,7 @@ func TestColumnsOfConfig(t *testing.T) {
 		`columns = []`:         "columns names no column",
 		`columns = "a"`:        "Columns of type",
 		`columns = [1]`:        "Columns of type",
-		`column = ["a"]`:       `did you mean "table.columns"?`,
+		`column = ["a"]`:       "Declared of type",
 	} {
 		path := filepath.Join(dir, "node.toml")
 		if err := os.WriteFile(path, []byte("name = \"n\"\ndir = \"d\"\nlisten = \"/ip4/127.0.0.1/tcp/0\"\nparameters = \"light\"\npeers = []\nanalysts = []\n"+
@@ -97,6 +101,71 @@ func TestColumnsOfConfig(t *testing.T) {
 			t.Errorf("%s was taken", text)
 		case want != "" && !strings.Contains(failure.Of(err).Message+failure.Of(err).Hint, want):
 			t.Errorf("%s: %v (%s), want %s", text, err, failure.Of(err).Hint, want)
+		}
+	}
+}
+
+// TestDeclaredAlike: what --column says registers the same as [[table.column]] in a node.toml, to the last byte; and what
+// is wrong is said with the place, of the flag or of the file.
+func TestDeclaredAlike(t *testing.T) {
+	const rows = "sex,income,born,long\n1,12.5,31/1/2020,x\n2,-,1/2/2021,y\n"
+	dir := nodetest.WriteFiles(t, map[string]string{"north.csv": rows, "south.csv": rows, "node.toml": `name = "n"
+dir = "d"
+listen = "/ip4/127.0.0.1/tcp/0"
+parameters = "light"
+peers = []
+analysts = []
+[[table]]
+name = "t"
+files = ["north.csv"]
+[[table.column]]
+name = "sex"
+codes = { 1 = "male", 2 = "female" }
+[[table.column]]
+name = "income"
+null = ["-"]
+unit = "EUR"
+min = 0
+[[table.column]]
+name = "born"
+type = "date"
+format = "d/m/y"
+as = "birth date"
+`})
+	t.Chdir(dir)
+	flags := tableFlags{tables: []string{"t=north.csv,south.csv"}, header: "auto", declared: []string{"sex: codes=1=male codes=2=female",
+		"t.income: null=- unit=EUR min=0", `born: type=date format=d/m/y as="birth date"`}}
+	sources, err := flags.sources()
+	nodetest.Check(t, err)
+	cfg, err := config.Load("node.toml")
+	nodetest.Check(t, err)
+	var registered [][]byte
+	for _, table := range []config.Table{cfg.Tables[0], sources[0].Tables[0], sources[1].Tables[0]} {
+		d, err := describeTable(t.Context(), "n", table)
+		nodetest.Check(t, err)
+		registered = append(registered, engine.Marshal(d.registration))
+		if names := d.registration.Columns; names[2].Name != "birth date" || names[1].Unit != "EUR" || names[0].Labels[1] != "female" {
+			t.Errorf("%+v", names)
+		}
+	}
+	if !bytes.Equal(registered[0], registered[1]) || !bytes.Equal(registered[0], registered[2]) {
+		t.Error("the flag and node.toml register differently")
+	}
+	flags.declared[1] += " max=12"
+	sources, err = flags.sources()
+	nodetest.Check(t, err)
+	_, err = describeTable(t.Context(), "n", sources[0].Tables[0])
+	if f := failure.Of(err); f.File != filepath.Join(dir, "north.csv") || f.Line != 2 || !strings.Contains(f.Message, "above the declared max 12") {
+		t.Errorf("%+v", f)
+	}
+	for want, declared := range map[string][]string{
+		"--column is given twice for column \"sex\"": {"sex: unit=x", "t.sex: null=9"},
+		`type = "txt" is not known`:                  {"sex: type=txt"},
+		"does not begin with a column's name":        {"sex type=text"},
+	} {
+		flags.declared = declared
+		if _, err := flags.sources(); err == nil || !strings.Contains(failure.Of(err).Message, want) || failure.Of(err).Status != failure.StatusUsage {
+			t.Errorf("%v: %v", declared, err)
 		}
 	}
 }

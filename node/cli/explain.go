@@ -29,8 +29,8 @@ type explainFlags struct {
 
 // tableFlags name files as departments' tables.
 type tableFlags struct {
-	tables, null, columns        []string
-	encoding, header, parameters string
+	tables, null, columns, declared []string
+	encoding, header, parameters    string
 }
 
 func (f *tableFlags) add(cmd *cobra.Command) {
@@ -43,6 +43,8 @@ func (f *tableFlags) add(cmd *cobra.Command) {
 		`whether the first line of CSV files names the columns: "yes", "no", or "auto", which refuses what it cannot tell`)
 	flags.StringArrayVar(&f.columns, "columns", nil,
 		"`COLUMN,COLUMN,...`: only these columns are read; with several tables NAME=COLUMN,..., once for each")
+	flags.StringArrayVar(&f.declared, "column", nil,
+		"`[TABLE.]NAME: KEY=VALUE ...`: what a column is, as [[table.column]] in node.toml says it; once for each column")
 	addParameters(cmd, &f.parameters)
 }
 
@@ -55,7 +57,10 @@ func (f *tableFlags) sources() ([]source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sources, namedColumns(f.columns, sources)
+	if err := namedColumns(f.columns, sources); err != nil {
+		return nil, err
+	}
+	return sources, declaredColumns(f.declared, sources)
 }
 
 // addParameters adds --parameters to a command that runs on one machine only.

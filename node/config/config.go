@@ -101,11 +101,12 @@ type Table struct {
 	Encoding string   // of CSV; empty is UTF-8
 	Header   string   // whether the first line of CSV names the columns: "yes", "no", or "auto", which is the default
 	Columns  []string // that are read; empty: all, and one that cannot be read is set aside
+	Declared []FileColumn
 }
 
 // Reading says how the table's files are read.
 func (c Table) Reading() datasets.Options {
-	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns}
+	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns, Declared: c.declarations()}
 }
 
 // MaxBytes is far above any real node.toml; a larger file is not one.
@@ -133,12 +134,13 @@ type File struct {
 }
 
 type FileTable struct {
-	Name     string   `toml:"name"`
-	Files    []string `toml:"files"`
-	Null     []string `toml:"null,omitempty"`
-	Encoding string   `toml:"encoding,omitempty"`
-	Header   string   `toml:"header,omitempty"`
-	Columns  []string `toml:"columns,omitempty"`
+	Name     string       `toml:"name"`
+	Files    []string     `toml:"files"`
+	Null     []string     `toml:"null,omitempty"`
+	Encoding string       `toml:"encoding,omitempty"`
+	Header   string       `toml:"header,omitempty"`
+	Columns  []string     `toml:"columns,omitempty"`
+	Declared []FileColumn `toml:"column,omitempty"`
 }
 
 // Load reads a node.toml. Unknown keys, wrong types and missing values are errors that name the file, the line
@@ -233,7 +235,10 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 
 // resolve is File.resolve for the table at this place.
 func (t FileTable) resolve(base, at string) (Table, *failure.Failure) {
-	table := Table{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns}
+	table := Table{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns, Declared: t.Declared}
+	if problem := t.checkColumns(at); problem != nil {
+		return table, problem
+	}
 	switch {
 	case !files.KnownHeader(t.Header):
 		return table, &failure.Failure{Column: at + ".header", Message: fmt.Sprintf(`header = %q: it is "auto", "yes" or "no"`, t.Header)}

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,32 @@ header = "no"
 [[table]]
 name = "tax"
 files = ["tax.parquet"]
+
+[[table.column]]
+name = "person"
+type = "text"
+
+[[table.column]]
+name = "born on"
+as = "born"
+type = "date"
+format = "d/m/y"
+min = 1900-01-01
+null = ["-"]
+
+[[table.column]]
+name = "income"
+type = "decimal"
+scale = 2
+unit = "EUR"
+min = -0.5
+max = 1000
+
+[[table.column]]
+name = "class"
+[table.column.codes]
+1 = "employed"
+"2 " = "retired"
 `
 
 func TestConfigPathsAreTakenFromItsFolder(t *testing.T) {
@@ -58,26 +85,32 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		says     string
 		hint     string
 	}{
-		"unknown key":      {`analysts =`, `analist =`, 6, `unknown key "analist"`, `did you mean "analysts"?`},
-		"far key":          {`analysts =`, `xyzzy =`, 6, `unknown key "xyzzy"`, "table.encoding"},
-		"unknown in table": {`null =`, `nul =`, 13, `unknown key "table.nul"`, `"table.null"`},
-		"unknown section":  {"[[table]]\nname = \"tax\"", "[[tables]]\nname = \"tax\"", 17, `unknown key "tables`, "table"},
-		"type":             {`dir = "data"`, `dir = 5`, 2, "", ""},
-		"syntax":           {`dir = "data"`, `dir = data`, 2, "", ""},
-		"key twice":        {`dir = "data"`, "dir = \"data\"\ndir = \"b\"", 3, "", ""},
-		"missing":          {`listen = "/ip4/127.0.0.1/tcp/0"`, "", 0, `"listen" is missing`, "parley init"},
-		"deadline":         {`"90s"`, `"90"`, 8, `"90" is not a positive duration`, ""},
-		"parameters":       {`"light"`, `"lite"`, 7, `parameters = "lite"`, ""},
-		"two tables":       {`name = "tax"`, `name = "heart"`, 18, `two tables are named "heart"`, ""},
-		"a list's entry":   {`["b.csv", "a*.csv"]`, "[\n  \"b.csv\", # [table]\n  \"c*.csv\",\n]", 14, `table "heart": no file`, ""},
-		"encoding":         {`"gb18030"`, `"utf-16"`, 14, `encoding = "utf-16" is not known`, "windows-1252"},
-		"no columns":       {`header = "no"`, "header = \"no\"\ncolumns = []", 16, `columns names no column`, "leave the key out"},
-		"nameless":         {`name = "tax"`, ``, 17, `table 2 has no name`, ""},
-		"no files":         {`["tax.parquet"]`, `[]`, 19, `table "tax": no files`, ""},
-		"trust":            {`analysts =`, "trust = \"1:ab\"\nanalysts =", 6, `with genesis`, "ledger head"},
-		"role":             {`analysts =`, "role = \"king\"\nanalysts =", 6, `role = "king"`, ""},
-		"header":           {`header = "no"`, `header = "none"`, 15, `header = "none"`, ""},
-		"no such file":     {`"tax.parquet"`, `"taxes.parquet"`, 19, "there is tax.parquet", ""},
+		"unknown key":       {`analysts =`, `analist =`, 6, `unknown key "analist"`, `did you mean "analysts"?`},
+		"far key":           {`analysts =`, `xyzzy =`, 6, `unknown key "xyzzy"`, "table.encoding"},
+		"unknown in table":  {`null =`, `nul =`, 13, `unknown key "table.nul"`, `"table.null"`},
+		"unknown section":   {"[[table]]\nname = \"tax\"", "[[tables]]\nname = \"tax\"", 17, `unknown key "tables`, "table"},
+		"type":              {`dir = "data"`, `dir = 5`, 2, "", ""},
+		"syntax":            {`dir = "data"`, `dir = data`, 2, "", ""},
+		"key twice":         {`dir = "data"`, "dir = \"data\"\ndir = \"b\"", 3, "", ""},
+		"missing":           {`listen = "/ip4/127.0.0.1/tcp/0"`, "", 0, `"listen" is missing`, "parley init"},
+		"deadline":          {`"90s"`, `"90"`, 8, `"90" is not a positive duration`, ""},
+		"parameters":        {`"light"`, `"lite"`, 7, `parameters = "lite"`, ""},
+		"two tables":        {`name = "tax"`, `name = "heart"`, 18, `two tables are named "heart"`, ""},
+		"a list's entry":    {`["b.csv", "a*.csv"]`, "[\n  \"b.csv\", # [table]\n  \"c*.csv\",\n]", 14, `table "heart": no file`, ""},
+		"encoding":          {`"gb18030"`, `"utf-16"`, 14, `encoding = "utf-16" is not known`, "windows-1252"},
+		"no columns":        {`header = "no"`, "header = \"no\"\ncolumns = []", 16, `columns names no column`, "leave the key out"},
+		"nameless":          {`name = "tax"`, ``, 17, `table 2 has no name`, ""},
+		"no files":          {`["tax.parquet"]`, `[]`, 19, `table "tax": no files`, ""},
+		"trust":             {`analysts =`, "trust = \"1:ab\"\nanalysts =", 6, `with genesis`, "ledger head"},
+		"role":              {`analysts =`, "role = \"king\"\nanalysts =", 6, `role = "king"`, ""},
+		"header":            {`header = "no"`, `header = "none"`, 15, `header = "none"`, ""},
+		"a column's type":   {`type = "text"`, `type = "txt"`, 23, `table "tax": column "person": type = "txt" is not known`, `did you mean "text"?`},
+		"a column's bound":  {`min = -0.5`, `min = true`, 38, `table "tax": column "income": min is neither`, "quotation marks"},
+		"a column's codes":  {`1 = "employed"`, `1 = "employed"` + "\n3 = \"\\u0007\"", 43, `column "class": codes: the label`, ""},
+		"a nameless column": {`name = "person"`, ``, 21, `a [[table.column]] has no name`, "in the files"},
+		"a column twice":    {`name = "class"`, `name = "income"`, 42, `column "income": it is declared twice`, ""},
+		"a column's key":    {`scale =`, `sclae =`, 36, `unknown key "table.column.sclae"`, `"table.column.scale"`},
+		"no such file":      {`"tax.parquet"`, `"taxes.parquet"`, 19, "there is tax.parquet", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(wholeConfig, change.old, change.new, 1)
@@ -101,6 +134,53 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 	}
 }
 
+// TestDeclaredColumns: --column says in one line what [[table.column]] does, and both come to datasets alike.
+func TestDeclaredColumns(t *testing.T) {
+	dir := nodetest.WriteFiles(t, map[string]string{"node.toml": wholeConfig, "a.csv": "", "b.csv": "", "tax.parquet": ""})
+	cfg, err := Load(filepath.Join(dir, "node.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var written Table
+	for _, text := range []string{`person: type=text`, `tax."born on": as=born type=date format=d/m/y min=1900-01-01 null=-`,
+		`"income":  type=decimal scale=2 unit=EUR min=-0.5  max=1000`, `class: codes=1=employed codes="2 "=retired`} {
+		table, c, problem := ParseColumn(text, []string{"tax"})
+		if problem != nil || table != "tax" {
+			t.Fatalf("%s: %q, %v", text, table, problem)
+		}
+		written.Declared = append(written.Declared, c)
+	}
+	if got, want := written.Reading().Declared, cfg.Tables[1].Reading().Declared; !reflect.DeepEqual(got, want) || len(want) != 4 {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	for text, names := range map[string][2]string{
+		`t.a: unit=x`: {"t", "a"}, `a.b: unit=x`: {"t", "a.b"}, `"t.a": unit=x`: {"t", "t.a"}, `t."a:b\"\\ c": unit=x`: {"t", `a:b"\ c`}, `"t"."a": unit=x`: {"t", "a"},
+		`a b : unit=x`: {"t", "a b"}, `中: unit="人 民"`: {"t", "中"}, `a:`: {"t", "a"}, `a.b.c: unit=x`: {"t", "a.b.c"},
+	} {
+		if table, c, problem := ParseColumn(text, []string{"t"}); problem != nil || table != names[0] || c.Name != names[1] {
+			t.Errorf("%s: %q %q %v", text, table, c.Name, problem)
+		}
+	}
+	for text, want := range map[string]string{
+		"": "does not begin with", "a": "does not begin with", ": unit=x": "does not begin with", `"a: unit=x`: "does not begin with", `"a"b: unit=x`: "does not begin with",
+		"a: unit": `"unit" is not KEY=VALUE`, "a: unit=": "unit has no value", `a: unit="x`: "not closed", `a: unit="x"y`: "not closed", "a: unti=x": `did you mean "unit"?`,
+		"a: name=x": `there is no key "name"`, "a: unit=x unit=y": "unit stands there twice", "a: min=1 min=2": "min stands there twice",
+		"a: type=decimal scale=1 scale=1": "scale stands there twice", "a: scale=x": "is no number", "a: codes=1": "has no label", "a: codes=1=x codes=1=y": "stands there twice",
+		"a: type=integer min=x": `min: "x" is not an integer`, "u.a: unit=x": `no --table has the name "u"`,
+	} {
+		tables := []string{"t"}
+		if strings.HasPrefix(text, "u") {
+			tables = append(tables, "v")
+		}
+		if _, _, problem := ParseColumn(text, tables); problem == nil || !strings.Contains(problem.Message+problem.Hint, want) || problem.Status != failure.StatusUsage {
+			t.Errorf("%s: %v, want %s", text, problem, want)
+		}
+	}
+	if _, _, problem := ParseColumn("a: unit=x", []string{"t", "u"}); problem == nil || !strings.Contains(problem.Message, "several tables") {
+		t.Error(problem)
+	}
+}
+
 func TestInitialConfigParses(t *testing.T) {
 	dir := nodetest.WriteFiles(t, map[string]string{"node.toml": Initial("a\"b\\c\x01南", RoleDepartment, "/ip4/0.0.0.0/tcp/4001", "default")})
 	cfg, err := Load(filepath.Join(dir, "node.toml"))
@@ -114,20 +194,24 @@ func TestInitialConfigParses(t *testing.T) {
 	text := strings.NewReplacer("# [[", "[[", "# name =", "name =", "# files =", "files =", "# null =", "null =",
 		"# encoding =", "encoding =", "# deadline =", "deadline =",
 		"# retain =", "retain =", "# retention =", "retention =",
-		"# metrics =", "metrics =", `#  "`, `  "`).Replace(Initial("n", RoleDepartment, "l", "light"))
+		"# metrics =", "metrics =", `#  "`, `  "`, "# as =", "as =", "# type =", "type =", "# format = \"d", "format = \"d", "# scale =", "scale =",
+		"# unit =", "unit =", "# min =", "min =", "# max =", "max =", "# codes =", "codes =").Replace(Initial("n", RoleDepartment, "l", "light"))
 	dir = nodetest.WriteFiles(t, map[string]string{"node.toml": text, "tables/heart.csv": ""})
 	cfg, err = Load(filepath.Join(dir, "node.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(cfg.Tables) != 1 || len(cfg.Peers) != 1 || len(cfg.Analysts) != 1 || cfg.Deadline == 0 || len(cfg.Auditors) != 1 || cfg.Retention == 0 || cfg.Metrics == "" {
+	if len(cfg.Tables) != 1 || len(cfg.Tables[0].Declared) != 3 || len(cfg.Peers) != 1 || len(cfg.Analysts) != 1 || cfg.Deadline == 0 || len(cfg.Auditors) != 1 || cfg.Retention == 0 || cfg.Metrics == "" {
 		t.Errorf("got %+v", cfg)
 	}
 }
 
 func TestWrittenConfigReadsBack(t *testing.T) {
+	two := 2
+	columns := []FileColumn{{Name: "a b", As: "c", Type: "decimal", Scale: &two, Null: []string{"-"}, Unit: "m\"", Min: "0", Max: "9", Codes: map[string]string{"1": "x", "2.5": ""}},
+		{Name: "d", Type: "boolean", True: []string{"ja"}, False: []string{"nein"}}, {Name: "e", Type: "date", Format: "d/m/y"}}
 	file := File{Name: "n", Dir: "data", Listen: "/ip4/127.0.0.1/tcp/1", Identity: "key", Parameters: "light",
-		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}}}}
+		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}, Declared: columns}}}
 	text, err := Text(file)
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +221,7 @@ func TestWrittenConfigReadsBack(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	if cfg.Tables[0].Files[0] != filepath.Join(dir, "a.csv") || cfg.Tables[0].Null[0] != "?" || cfg.Peers[0] != "/p2p/x" {
+	if cfg.Tables[0].Files[0] != filepath.Join(dir, "a.csv") || cfg.Tables[0].Null[0] != "?" || cfg.Peers[0] != "/p2p/x" || !reflect.DeepEqual(cfg.Tables[0].Declared, columns) {
 		t.Errorf("got %+v", cfg)
 	}
 }

@@ -18,3 +18,18 @@ func FuzzConfig(f *testing.F) {
 		_, _ = Load(path)
 	})
 }
+
+// FuzzColumn: a declaration of one line never panics, and what is taken is one that node.toml may hold.
+func FuzzColumn(f *testing.F) {
+	f.Add(`t.a: type=decimal scale=2 unit=EUR null=- null="n a" codes=1=x codes="2 "="y z"`)
+	f.Add(`"a.b\"c": min=0 max=9`)
+	f.Fuzz(func(t *testing.T, text string) {
+		table, c, problem := ParseColumn(text, []string{"t"})
+		if problem != nil {
+			return
+		}
+		if problem := (FileTable{Declared: []FileColumn{c}}).checkColumns("table[0]"); problem != nil || table != "t" {
+			t.Errorf("%q: %q %+v %v", text, table, c, problem)
+		}
+	})
+}

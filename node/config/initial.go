@@ -85,6 +85,25 @@ parameters = %s
 # encoding = "utf-8"
 # header = "auto"
 # columns = ["age", "sex", "chol"]
+
+# What is not to be inferred of a column: its name in the table (as), type, unit, bounds, codes, and others. A value that
+# is not as declared refuses the table.
+# [[table.column]]
+# name = "born"
+# as = "birth_date"
+# type = "date"
+# format = "d/m/y"
+# [[table.column]]
+# name = "income"
+# type = "decimal"
+# scale = 2
+# unit = "EUR"
+# null = ["-"]
+# min = 0
+# max = 1000000
+# [[table.column]]
+# name = "sex"
+# codes = { 1 = "male", 2 = "female" }
 `
 
 // tomlString quotes s as a basic string of TOML.

@@ -60,7 +60,7 @@ func placesIn(text []byte) (found places, twice string) {
 		case unstable.KeyValue:
 			keyValue(prefix, n)
 		case unstable.Table, unstable.ArrayTable:
-			path := keyOf("", n.Key())
+			path := tableOf(n.Key(), tables)
 			if n.Kind == unstable.ArrayTable {
 				tables[path]++
 				path = fmt.Sprintf("%s[%d]", path, tables[path]-1)
@@ -78,6 +78,22 @@ func keyOf(prefix string, key unstable.Iterator) string {
 		parts = append(parts, string(key.Node().Data))
 	}
 	return prefix + strings.Join(parts, ".")
+}
+
+// tableOf is the path of a table's header, in which the last entries of the lists above it stand:
+// table.column is table[1].column in the second table.
+func tableOf(key unstable.Iterator, entries map[string]int) string {
+	path := ""
+	for key.Next() {
+		if n := entries[path]; n > 0 {
+			path = fmt.Sprintf("%s[%d]", path, n-1)
+		}
+		if path != "" {
+			path += "."
+		}
+		path += string(key.Node().Data)
+	}
+	return path
 }
 
 // of is the line of a path, or of what it is in; 0 where none of it is in the file.
@@ -126,6 +142,11 @@ func (c Config) TableFault(i int, err error) error {
 	path := table + ".files"
 	if file.Field != "" && len(c.Tables[i].Columns) > 0 {
 		path = table + ".columns"
+	}
+	for k, column := range c.Tables[i].Declared {
+		if column.Name == file.Field {
+			path = fmt.Sprintf("%s.column[%d]", table, k)
+		}
 	}
 	plain := *file
 	plain.Hint = ""
