@@ -322,11 +322,13 @@ func keyText(of column, value any) (key string, null bool, err error) {
 	case nil:
 		return "", true, nil
 	case string:
-		return v, false, nil
+		if of.kind == engine.Text {
+			return v, false, nil
+		}
 	case bool:
 		return engine.NewBoolean(v).String(), false, nil
 	}
-	if n, ok := wholeValue(value); ok {
+	if n, ok := wholeValue(value); ok && of.kind != engine.Text {
 		return datum(of, n).String(), false, nil
 	}
 	return "", false, fmt.Errorf("datasets: a group came back as %T", value)

@@ -10,10 +10,13 @@ import (
 	"maps"
 	"math/big"
 	"os"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	_ "github.com/ClickHouse/clickhouse-go/v2"
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 
@@ -33,22 +36,30 @@ type testServer struct {
 	kinds     map[engine.Kind]string
 	text, day string // of a column, as its dialect has them
 	session   string
+	create    string // a table of some name and columns
 }
 
 var (
 	testPostgres = testServer{dialect.PostgreSQL, "pgx", os.Getenv("PARLEY_POSTGRES_DSN"), "numeric(38,%d)", map[engine.Kind]string{
 		engine.Null: "integer", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date"},
-		`(%s COLLATE "C")`, "(%s - DATE '1970-01-01')", "SELECT 1"}
+		`(%s COLLATE "C")`, "(%s - DATE '1970-01-01')", "SELECT 1", "CREATE TEMPORARY TABLE %s (%s)"}
 	testMariaDB = testServer{dialect.MySQL, "mysql", os.Getenv("PARLEY_MARIADB_DSN"), "decimal(38,%d)", map[engine.Kind]string{
 		engine.Null: "int", engine.Integer: "bigint", engine.Text: "text CHARACTER SET utf8mb4", engine.Boolean: "boolean", engine.Date: "date"},
 		"(%s COLLATE utf8mb4_nopad_bin)", "DATEDIFF(%s, '1970-01-01')",
-		"SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES', NAMES utf8mb4 COLLATE utf8mb4_nopad_bin"}
+		"SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES', NAMES utf8mb4 COLLATE utf8mb4_nopad_bin", "CREATE TEMPORARY TABLE %s (%s)"}
+	testClickHouse = testServer{dialect.ClickHouse, "clickhouse", "", "Nullable(Decimal(38, %d))", map[engine.Kind]string{
+		engine.Null: "Nullable(Int32)", engine.Integer: "Nullable(Int64)", engine.Text: "Nullable(String)", engine.Boolean: "Nullable(Bool)", engine.Date: "Nullable(Date32)"},
+		"%s", "toInt32(%s)", "SELECT 1", "CREATE OR REPLACE TABLE %s (%s) ENGINE = Memory"}
 )
+
+// beyondDate32 finds days that a Date32 of ClickHouse cannot be.
+var beyondDate32 = regexp.MustCompile(`\b(?:0\d|1[0-8]|2[3-9]|[3-9]\d)\d\d(-\d\d-\d\d)\b`)
 
 // TestPostgresDialects has databases aggregate what the engine evaluates row by row: every cell.
 func TestPostgresDialects(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) { testDialect(t, testPostgres, 1000) })
 	t.Run("MariaDB", func(t *testing.T) { testDialect(t, testMariaDB, 1000) })
+	t.Run("ClickHouse", func(t *testing.T) { testDialect(t, testClickHouse, 1000) })
 }
 
 func testDialect(t *testing.T, server testServer, least int) {
@@ -60,7 +71,11 @@ func testDialect(t *testing.T, server testServer, least int) {
 		tables, places := map[string]*Table{}, map[string]place{}
 		for style := range 3 {
 			name := fmt.Sprintf("d%d", style)
-			tables[name] = openText(t, s.Table(style, s.IntN(120)))
+			text := s.Table(style, s.IntN(120))
+			if server.driver == "clickhouse" {
+				text = beyondDate32.ReplaceAllString(text, "2200$1")
+			}
+			tables[name] = openText(t, text)
 			places[name] = server.copied(t, conn, fmt.Sprintf("%s_%d", name, seed), tables[name])
 		}
 		for range 40 {
@@ -113,12 +128,15 @@ func atBoth(t *testing.T, p *engine.Plan, department string, table *Table, where
 
 // TestPostgresEveryDay compares the fields and periods of dates that databases have with the engine's.
 func TestPostgresEveryDay(t *testing.T) {
-	for name, server := range map[string]testServer{"PostgreSQL": testPostgres, "MariaDB": testMariaDB} {
+	for name, server := range map[string]testServer{"PostgreSQL": testPostgres, "MariaDB": testMariaDB, "ClickHouse": testClickHouse} {
 		t.Run(name, func(t *testing.T) {
 			conn := server.connect(t)
 			var rows strings.Builder
 			rows.WriteString("day\n")
 			for _, year := range []int{10, 11, 99, 100, 101, 999, 1000, 1001, 1582, 1899, 1900, 1901, 1969, 1970, 1999, 2000, 2001, 2019, 2020, 2021, 2024, 9999} {
+				if server.driver == "clickhouse" && (year < 1900 || year > 2299) {
+					continue // it has no such dates
+				}
 				for _, day := range []string{"01-01", "01-03", "01-04", "02-28", "03-01", "06-30", "07-01", "12-28", "12-31"} {
 					fmt.Fprintf(&rows, "%04d-%s\n", year, day)
 				}
@@ -147,6 +165,9 @@ func TestPostgresEveryDay(t *testing.T) {
 
 func (s testServer) connect(t *testing.T) *sql.Conn {
 	t.Helper()
+	if s.driver == "clickhouse" {
+		s.dsn = rehearsal.ClickHouse(t)
+	}
 	if s.dsn == "" {
 		t.Skip("there is no " + s.dialect.Name + " to ask")
 	}
@@ -209,7 +230,7 @@ func (s testServer) copied(t *testing.T, conn *sql.Conn, name string, table *Tab
 			rows = append(rows, "("+strings.Join(values, ", ")+")")
 		}
 	}
-	s.exec(t, conn, fmt.Sprintf("CREATE TEMPORARY TABLE %s (%s)", name, strings.Join(columns, ", ")))
+	s.exec(t, conn, fmt.Sprintf(s.create, name, strings.Join(columns, ", ")))
 	if len(rows) > 0 {
 		s.exec(t, conn, fmt.Sprintf("INSERT INTO %s VALUES %s", name, strings.Join(rows, ", ")))
 	}
@@ -271,11 +292,21 @@ func askServer(ctx context.Context, conn *sql.Conn, statement string) ([][]any, 
 }
 
 func serverValue(v any, kind string) any {
+	switch r := reflect.ValueOf(v); {
+	case r.CanInt():
+		return r.Int()
+	case r.CanUint():
+		return new(big.Int).SetUint64(r.Uint())
+	}
+	switch v := v.(type) {
+	case big.Int:
+		return &v
+	}
 	text, ok := v.(string)
 	if raw, is := v.([]byte); is {
 		text, ok = string(raw), true
 	}
-	if !ok || kind != "NUMERIC" && kind != "DECIMAL" && !strings.HasSuffix(kind, "INT") {
+	if !ok || !regexp.MustCompile("NUMERIC|DECIMAL|INT|Decimal").MatchString(kind) {
 		if ok {
 			return text
 		}

@@ -19,6 +19,7 @@ var ClickHouse = &Dialect{
 	quote:     func(text string) string { return "'" + clickHouseQuotes.Replace(text) + "'" },
 	date:      formatted("addDays(toDate32('1970-01-01'), %s)"),
 	dayNumber: formatted("toInt32(%s)"),
+	firstDay:  -25567, lastDay: 120529, // 1900-01-01 to 2299-12-31
 	parts: map[string]func(string) string{
 		"day": formatted("toDayOfMonth(%s)"), "week": formatted("toISOWeek(%s)"), "month": formatted("toMonth(%s)"),
 		"quarter": formatted("toQuarter(%s)"), "year": formatted("toYear(%s)"), "decade": formatted("intDiv(toYear(%s), 10)"),

@@ -3,6 +3,7 @@ package dialect
 import (
 	"fmt"
 	"maps"
+	"math/big"
 	"slices"
 
 	"parley/datasets/files"
@@ -14,7 +15,7 @@ const julianEpoch = 2440588
 
 func writePart(w Writer, e *engine.Expr, args []string, n width) (string, error) {
 	field := e.Args[1].Value.Text
-	if part := w.Dialect.parts[field]; part != nil {
+	if part := w.Dialect.parts[field]; part != nil && w.Dialect.holds(e.Args[0]) {
 		return repeated("CAST("+part(w.Dialect.date(args[0]))+" AS "+n.name+")", args[0])
 	}
 	switch field {
@@ -31,10 +32,18 @@ func writeTruncate(w Writer, e *engine.Expr, args []string, _ width) (string, er
 	if field == "day" {
 		return args[0], nil
 	}
-	if truncation := w.Dialect.truncations[field]; truncation != nil {
+	if truncation := w.Dialect.truncations[field]; truncation != nil && w.Dialect.holds(e.Args[0]) {
 		return repeated(w.Dialect.dayNumber(truncation(w.Dialect.date(args[0]))), args[0])
 	}
 	return "", nil
+}
+
+// holds reports whether each day that e can be is a DATE.
+func (d *Dialect) holds(e *engine.Expr) bool {
+	if d.firstDay == d.lastDay || e.Min == nil {
+		return true
+	}
+	return e.Min.Cmp(big.NewInt(d.firstDay)) >= 0 && e.Max.Cmp(big.NewInt(d.lastDay)) <= 0
 }
 
 // Parts are the fields of a date that the dialect has a form of its own for, and Periods those that a

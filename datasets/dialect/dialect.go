@@ -43,6 +43,8 @@ type Dialect struct {
 	quote func(text string) string
 	// date makes a DATE of a number of days since 1970-01-01, dayNumber the reverse.
 	date, dayNumber func(string) string
+	// firstDay and lastDay are the days that a DATE can be of; both 0: any that the engine knows.
+	firstDay, lastDay int64
 	// parts are the fields of a DATE, as integers, and truncations the DATEs with which periods begin.
 	// What they have no entry for is left to the engine.
 	parts, truncations map[string]func(date string) string
