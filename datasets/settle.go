@@ -100,8 +100,8 @@ func (l *loader) setAside(i int, err error) error {
 	return nil
 }
 
-// asideNote says it to the operator.
-func asideNote(fault *files.Error) string {
+// AsideNote is what Notes say of a column that is set aside.
+func AsideNote(fault *files.Error) string {
 	return fault.Error() + "; the column is set aside, and no question can use it"
 }
 

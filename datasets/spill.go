@@ -116,6 +116,9 @@ func sizeText(bytes int64) string {
 // the memory of MaxStoreBytes before it is opened for aggregation; "" otherwise.
 func (t *Table) RoomNote() string { return roomNote(t.name, t.storeBytes()) }
 
+// Room is about how many bytes the table takes while it is aggregated, of memory and then of files.
+func (t *Table) Room() int64 { return t.storeBytes() }
+
 func roomNote(table string, size int64) string {
 	switch {
 	case size > MaxStoreBytes+MaxSpillBytes:

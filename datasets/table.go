@@ -327,7 +327,7 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 	for i, fault := range l.aside {
 		if fault != nil {
 			t.aside = append(t.aside, fault)
-			t.notes = append(t.notes, asideNote(fault))
+			t.notes = append(t.notes, AsideNote(fault))
 			continue
 		}
 		kept = append(kept, i)

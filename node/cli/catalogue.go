@@ -1,15 +1,22 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"parley/datasets"
+	"parley/engine"
 	"parley/node/client"
+	"parley/node/config"
 	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/peers"
 	"parley/node/render"
+	"parley/protocols"
 )
 
 // askerFlags are where a network is asked, and as whom.
@@ -79,4 +86,111 @@ func (c *command) listTables(ctx context.Context, f askerFlags) error {
 		return c.printJSON(map[string]any{"tables": render.TablesOf(catalogue)})
 	}
 	return c.print(render.Tables(catalogue))
+}
+
+// describeFlags are what `describe` takes.
+type describeFlags struct {
+	readingFlags
+	name string
+	toml bool
+}
+
+func (c *command) describeCommand() *cobra.Command {
+	var f describeFlags
+	cmd := &cobra.Command{
+		Use:   "describe FILE...",
+		Short: "what a node would register of your files: columns, types, bounds, values, and what is set aside",
+		Long: `Reads the files, which together are one table of one department, and shows what a node would tell the other departments and the
+analysts of it. Nothing is sent, and no key is needed. The options are those of [[table]] and [[table.column]] in node.toml.
+
+  parley describe cleveland.csv
+  parley describe --name visits --column 'born: type=date format=d/m/y' 'visits-*.csv'
+  parley describe --toml visits.csv >> node.toml`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return arguments(1, "a file")(cmd, args)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return c.describeFiles(cmd.Context(), args, f) },
+	}
+	cmd.Flags().StringVar(&f.name, "name", "", "the table's name; that of the first file otherwise")
+	f.add(cmd)
+	cmd.Flags().BoolVar(&f.toml, "toml", false, "print the [[table]] that a node.toml needs to register just this")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+// table is the one table that the files are, as node.toml would have it.
+func (f *describeFlags) table(patterns []string) (config.Table, error) {
+	t, err := f.reading()
+	if err != nil {
+		return t, err
+	}
+	for _, pattern := range patterns {
+		matches, err := config.Expand(pattern)
+		if err != nil {
+			return t, failure.Usage("file", "", "%s", err)
+		}
+		for _, match := range matches {
+			if match, err = filepath.Abs(match); err != nil {
+				return t, failure.Unreadable("file", match, err)
+			}
+			t.Files = append(t.Files, match)
+		}
+	}
+	t.Name = cmp.Or(f.name, plainName(fileStem(t.Files[0])))
+	sources := []source{{Tables: []config.Table{t}}}
+	err = f.choose(sources)
+	return sources[0].Tables[0], err
+}
+
+func (c *command) describeFiles(ctx context.Context, patterns []string, f describeFlags) error {
+	t, err := f.table(patterns)
+	if err != nil {
+		return err
+	}
+	read, err := describeTable(ctx, t.Name, t)
+	if err != nil {
+		return err
+	}
+	if err := protocols.CheckTables(t.Name, []engine.Registration{read.registration}, 1); err != nil {
+		failed := failure.Of(err)
+		failed.Code = "tables"
+		return failed
+	}
+	switch d := describe(t, read); {
+	case f.toml:
+		text, err := config.TableText(t)
+		if err != nil {
+			return err
+		}
+		return c.print(string(text))
+	case c.json:
+		return c.printJSON(d)
+	default:
+		return c.print(d.String())
+	}
+}
+
+// describe gives a table that was read its description.
+func describe(t config.Table, read tableDescription) render.Description {
+	d := render.NewDescription(read.registration)
+	d.Files, d.Bytes, d.Left = t.Files, read.room, append(d.Left, read.left...)
+	var short []string // the files stand above, with their folders
+	for _, file := range t.Files {
+		short = append(short, file, filepath.Base(file))
+	}
+	names := strings.NewReplacer(short...)
+	said := map[string]bool{}
+	for _, fault := range read.aside {
+		d.Aside = append(d.Aside, render.Aside{Column: fault.Field, File: fault.File, Line: fault.Line, Row: fault.Row, Reason: names.Replace(fault.Error())})
+		said[datasets.AsideNote(fault)] = true
+	}
+	for _, note := range read.notes {
+		if !said[note] {
+			d.Notes = append(d.Notes, names.Replace(note))
+		}
+	}
+	return d
 }

@@ -11,6 +11,7 @@ import (
 	"parley/node/config"
 	"parley/node/failure"
 	"parley/node/nodetest"
+	"parley/node/render"
 )
 
 // TestColumnsOfExplain: columns that cannot be read are set aside, at every department, with a note; a question about
@@ -133,8 +134,9 @@ format = "d/m/y"
 as = "birth date"
 `})
 	t.Chdir(dir)
-	flags := tableFlags{tables: []string{"t=north.csv,south.csv"}, header: "auto", declared: []string{"sex: codes=1=male codes=2=female",
-		"t.income: null=- unit=EUR min=0", `born: type=date format=d/m/y as="birth date"`}}
+	flags := tableFlags{tables: []string{"t=north.csv,south.csv"}, readingFlags: readingFlags{header: "auto"}}
+	flags.declared = []string{"sex: codes=1=male codes=2=female",
+		"t.income: null=- unit=EUR min=0", `born: type=date format=d/m/y as="birth date"`}
 	sources, err := flags.sources()
 	nodetest.Check(t, err)
 	cfg, err := config.Load("node.toml")
@@ -166,6 +168,38 @@ as = "birth date"
 		flags.declared = declared
 		if _, err := flags.sources(); err == nil || !strings.Contains(failure.Of(err).Message, want) || failure.Of(err).Status != failure.StatusUsage {
 			t.Errorf("%v: %v", declared, err)
+		}
+	}
+}
+
+// TestDescribeTOML: the [[table]] that describe prints registers just what it shows, to the last byte, also of what is set
+// aside, left out and renamed, of several files, and whatever characters stand in it.
+func TestDescribeTOML(t *testing.T) {
+	dir := nodetest.WriteFiles(t, map[string]string{"north 'a'.csv": "\"a \"\"b\"\"\",sex,x,long\n1,m,NA,0.1234567890123456789\n", "south.csv": "\"a \"\"b\"\"\",sex,x,long\n2,f,2.5,1\n"})
+	t.Chdir(dir)
+	for _, args := range [][]string{
+		{"south.csv"},
+		{"--null", "NA", "north 'a'.csv", "south.csv"},
+		{"--null", "NA", "--columns", "sex,x", "--header", "yes", "--name", "t", "*.csv"},
+		{"--column", `"a \"b\"": type=decimal scale=3 min=0.5 max=100`, "--column", `x: null=NA as="y \\ \"z\"" unit="'m'"`, "--column", "sex: codes=f=female codes=m=\"\" codes=\" \"=none", "*.csv"},
+	} {
+		run := func(more ...string) string {
+			var out, errs bytes.Buffer
+			if exit := Main(append(append([]string{"describe"}, more...), args...), strings.NewReader(""), &out, &errs); exit != 0 {
+				t.Fatalf("%v: %s", args, errs.String())
+			}
+			return out.String()
+		}
+		head := "name = \"n\"\ndir = \"d\"\nlisten = \"/ip4/127.0.0.1/tcp/0\"\nparameters = \"light\"\npeers = []\nanalysts = []\n"
+		nodetest.Check(t, os.WriteFile("node.toml", []byte(head+run("--toml")), 0o600))
+		cfg, err := config.Load("node.toml")
+		nodetest.Check(t, err)
+		read, err := describeTable(t.Context(), "n", cfg.Tables[0])
+		nodetest.Check(t, err)
+		text, err := render.JSON(describe(cfg.Tables[0], read))
+		nodetest.Check(t, err)
+		if shown := run("--json"); shown != text {
+			t.Errorf("%v:\n%s\nwant\n%s", args, text, shown)
 		}
 	}
 }

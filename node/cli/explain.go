@@ -27,16 +27,14 @@ type explainFlags struct {
 	departments    []string
 }
 
-// tableFlags name files as departments' tables.
-type tableFlags struct {
-	tables, null, columns, declared []string
-	encoding, header, parameters    string
+// readingFlags say how files are read, as the keys of [[table]] in node.toml do.
+type readingFlags struct {
+	null, columns, declared []string
+	encoding, header        string
 }
 
-func (f *tableFlags) add(cmd *cobra.Command) {
+func (f *readingFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringArrayVar(&f.tables, "table", nil,
-		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's; may be repeated")
 	flags.StringArrayVar(&f.null, "null", nil, "a further spelling of NULL in CSV files; may be repeated")
 	flags.StringVar(&f.encoding, "encoding", "", "the encoding of CSV files: gb18030, windows-1252 or latin1; UTF-8 otherwise")
 	flags.StringVar(&f.header, "header", files.HeaderAuto,
@@ -45,22 +43,49 @@ func (f *tableFlags) add(cmd *cobra.Command) {
 		"`COLUMN,COLUMN,...`: only these columns are read; with several tables NAME=COLUMN,..., once for each")
 	flags.StringArrayVar(&f.declared, "column", nil,
 		"`[TABLE.]NAME: KEY=VALUE ...`: what a column is, as [[table.column]] in node.toml says it; once for each column")
+}
+
+// reading is a table without name and files.
+func (f *readingFlags) reading() (config.Table, error) {
+	if !files.KnownHeader(f.header) {
+		return config.Table{}, failure.Usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
+	}
+	return config.Table{Null: f.null, Encoding: f.encoding, Header: f.header}, nil
+}
+
+// choose gives the tables of the sources what the flags say of single columns.
+func (f *readingFlags) choose(sources []source) error {
+	if err := namedColumns(f.columns, sources); err != nil {
+		return err
+	}
+	return declaredColumns(f.declared, sources)
+}
+
+// tableFlags name files as departments' tables.
+type tableFlags struct {
+	readingFlags
+	tables     []string
+	parameters string
+}
+
+func (f *tableFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.tables, "table", nil,
+		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's; may be repeated")
+	f.readingFlags.add(cmd)
 	addParameters(cmd, &f.parameters)
 }
 
 // sources gives each department's files.
 func (f *tableFlags) sources() ([]source, error) {
-	if !files.KnownHeader(f.header) {
-		return nil, failure.Usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
-	}
-	sources, err := parseTables(f.tables, config.Table{Null: f.null, Encoding: f.encoding, Header: f.header})
+	reading, err := f.reading()
 	if err != nil {
 		return nil, err
 	}
-	if err := namedColumns(f.columns, sources); err != nil {
+	sources, err := parseTables(f.tables, reading)
+	if err != nil {
 		return nil, err
 	}
-	return sources, declaredColumns(f.declared, sources)
+	return sources, f.choose(sources)
 }
 
 // addParameters adds --parameters to a command that runs on one machine only.
@@ -215,6 +240,7 @@ type tableDescription struct {
 	aside        []*files.Error
 	left         []string
 	notes        []string
+	room         int64
 }
 
 func describeTable(ctx context.Context, department string, t config.Table) (tableDescription, error) {
@@ -226,7 +252,7 @@ func describeTable(ctx context.Context, department string, t config.Table) (tabl
 	if note := table.RoomNote(); note != "" {
 		notes = append(slices.Clip(notes), note)
 	}
-	return tableDescription{table.Registration(department, 1), table.Aside(), table.Left(), notes}, table.Close()
+	return tableDescription{table.Registration(department, 1), table.Aside(), table.Left(), notes, table.Room()}, table.Close()
 }
 
 // newQuestion plans a question over the departments that are named, or all that hold the table.

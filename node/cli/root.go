@@ -106,6 +106,7 @@ func (c *command) root() *cobra.Command {
 Each department encrypts its own partial sums; nobody but the analyst sees the total, and nobody a part.
 
   parley demo                                       three departments on this machine, a few questions
+  parley describe a.csv                             what a node would register of a file
   parley try --table t=a.csv,b.csv "SELECT ..."     your own files, each one department's
   parley verify --network network.json FILE         check a certificate, offline
   parley ledger list --dir DIR                      what was asked, and what became of it`,
@@ -123,7 +124,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range []*cobra.Command{
-		c.demoCommand(), c.tryCommand(), c.verifyCommand(), c.explainCommand(),
+		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
 		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.voteCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
 	} {
 		sub.Flags().SortFlags = false

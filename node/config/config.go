@@ -384,6 +384,18 @@ func nearestFile(path string) string {
 	return ""
 }
 
+// TableText writes a table as a node.toml has it.
+func TableText(t Table) ([]byte, error) {
+	if t.Header == files.HeaderAuto {
+		t.Header = ""
+	}
+	var b bytes.Buffer
+	err := toml.NewEncoder(&b).Encode(struct {
+		Tables []FileTable `toml:"table"`
+	}{[]FileTable{FileTable(t)}})
+	return b.Bytes(), err
+}
+
 // Text writes a node.toml.
 func Text(f File) ([]byte, error) {
 	var b bytes.Buffer

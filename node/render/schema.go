@@ -22,6 +22,14 @@ func Schema(registrations []engine.Registration, schema engine.Schema) string {
 		held = append(held, fmt.Sprintf("%s %s", failure.Printable(r.Department), engine.Plural(r.Rows, "row")))
 	}
 	b.put("", strings.Join(held, ", "))
+	return b.String() + columnsText(schema)
+}
+
+// leastValues is the width that the last part of a table of columns needs.
+const leastValues = 14
+
+// columnsText shows a table's columns as a table, or where that is too wide for a screen one below the other.
+func columnsText(schema engine.Schema) string {
 	g := Grid{Head: []string{schema.Table, "type", "smallest", "largest", "NULL", "values"}, Right: []bool{false, false, true, true}}
 	for _, c := range schema.Columns {
 		nullable := ""
@@ -35,9 +43,11 @@ func Schema(registrations []engine.Registration, schema engine.Schema) string {
 		}
 		g.Rows = append(g.Rows, cells)
 	}
-	const least = 14
+	room := Width - 1 - failure.DisplayWidth(g.Lines()[0]) + len("values") // the rule is longer by one
+	if room < leastValues {
+		return columnsList(schema)
+	}
 	none := ""
-	room := max(least, Width-1-failure.DisplayWidth(g.Lines()[0])+len("values")) // the rule is longer by one
 	rows := g.Rows
 	g.Rows = nil
 	for i, c := range schema.Columns {
@@ -47,7 +57,28 @@ func Schema(registrations []engine.Registration, schema engine.Schema) string {
 			row = []*string{&none, &none, &none, &none, &none}
 		}
 	}
-	return b.String() + strings.Join(g.Lines(), "\n")
+	return strings.Join(g.Lines(), "\n")
+}
+
+// columnsList shows each column in a sentence.
+func columnsList(schema engine.Schema) string {
+	var b Page
+	b.put("", failure.Printable(schema.Table))
+	for _, c := range schema.Columns {
+		text := typeText(c)
+		if c.Min != nil {
+			text += ", " + boundText(c, c.Min) + " to " + boundText(c, c.Max)
+		}
+		if c.Nullable {
+			text += ", NULL"
+		}
+		b.put("  ", failure.Printable(c.Name))
+		if values := valuesText(c); values != "" {
+			text += "; " + values
+		}
+		b.put("      ", failure.Printable(text))
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func typeText(c engine.Column) string {
