@@ -126,7 +126,7 @@ var rooms = map[string][]string{
 	"node/journal":          {"engine", "protocols", "node/disk"},
 	"node/ledger":           {"engine", "node/disk"},
 	"node/ledger/loopback":  {"node/ledger"},
-	"node/config":           {"datasets", "datasets/files", "node/failure", "node/ledger"},
+	"node/config":           {"datasets", "datasets/files", "datasets/served", "node/failure", "node/ledger"},
 	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "node", "node/audit", "node/build", "node/cli/man", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
 	"node/cli/man":          {},
 	"node/render":           {"engine", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},

@@ -37,6 +37,15 @@ func (t *Table) Changed(ctx context.Context) error {
 	return t.served.Changed(ctx)
 }
 
+// Drift says how a table's database had other rows than were registered when it was last asked; nothing
+// if it had those.
+func (t *Table) Drift() string {
+	if t.served == nil {
+		return ""
+	}
+	return t.served.Drift()
+}
+
 // servedPlace is where the rows of a table are that stays in a database.
 func (t *Table) servedPlace() (place, error) {
 	p := place{dialect: t.served.Dialect(), from: t.served.From(), snapshot: func(ctx context.Context, f func(queryFunc) error) error {

@@ -115,6 +115,8 @@ type view struct {
 type dataset interface {
 	Registration(department string, version uint64) engine.Registration
 	Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error)
+	Changed(ctx context.Context) error // of one that stays in a database
+	Drift() string
 	Close() error
 }
 

@@ -26,7 +26,9 @@ func (f fixedTable) Registration(department string, version uint64) engine.Regis
 func (fixedTable) Aggregate(context.Context, *engine.Plan, string) ([]*big.Int, error) {
 	return nil, nil
 }
-func (fixedTable) Close() error { return nil }
+func (fixedTable) Close() error                  { return nil }
+func (fixedTable) Changed(context.Context) error { return nil }
+func (fixedTable) Drift() string                 { return "" }
 
 // A table's registration is sent once for each version that it has to have:
 // when an earlier life's entries, of other rows, come in between, again, until

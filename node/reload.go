@@ -177,13 +177,15 @@ func fixedKeys(old, now config.Config) error {
 	return err
 }
 
-// reopen reads the tables that are new, or differ in how they are read or in a file's size or time.
+// reopen reads the tables that are new, or differ in how they are read, in a file's size or time, or in
+// what their database has.
 func (n *node) reopen(ctx context.Context, r *reloaded) error {
 	present := n.tables.all()
 	for i, c := range r.cfg.Tables {
 		at := slices.IndexFunc(present, func(t *table) bool { return t.name == c.Name })
 		if at >= 0 && reflect.DeepEqual(present[at].read, c) &&
-			!slices.ContainsFunc(n.tables.filesOf(present[at]), func(s stamp) bool { return s.change() != "" }) {
+			!slices.ContainsFunc(n.tables.filesOf(present[at]), func(s stamp) bool { return s.change() != "" }) &&
+			present[at].data.Changed(ctx) == nil {
 			r.tables = append(r.tables, present[at])
 			continue
 		}

@@ -18,7 +18,8 @@ import (
 )
 
 // table is one of the department's own, as it was read from its files: what happens to these later
-// does not change it.
+// does not change it. One that stays in a database is what its database has, and is not asked once that
+// is not what was registered.
 type table struct {
 	name  string
 	data  dataset
@@ -143,7 +144,13 @@ func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table,
 	t := &table{name: c.Name, read: c, files: stampsOf(c.Files)}
 	o := c.Reading()
 	o.Salt, o.Spill = salt, n.spill
-	read, err := datasets.Open(ctx, c.Name, c.Files, o)
+	var read *datasets.Table
+	if source := c.Source; source.Source != "" {
+		source.Salt = salt
+		read, err = datasets.Connect(ctx, c.Name, source)
+	} else {
+		read, err = datasets.Open(ctx, c.Name, c.Files, o)
+	}
 	if err != nil {
 		return nil, cfg.TableFault(i, err)
 	}
@@ -175,6 +182,9 @@ func (n *node) aggregate(ctx context.Context, p *engine.Plan) protocols.Cells {
 	switch {
 	case errors.As(cells.Err, &refusal):
 		return protocols.Cells{Err: refusal}
+	case errors.Is(cells.Err, datasets.ErrRegistration):
+		return protocols.Cells{Err: &engine.Error{Code: engine.CodeTable, Message: fmt.Sprintf("table %s of department %s is not as it was registered", p.Table, n.cfg.Name),
+			Hint: "ask again when the department has registered it anew"}}
 	case errors.Is(cells.Err, errNoTable):
 		return protocols.Cells{Err: errNoTable}
 	}

@@ -50,12 +50,17 @@ type said struct {
 	last map[string]string
 }
 
-// changedFiles are sentences about tables whose files are not as they were when they were read. The
-// log is told each once.
+// changedFiles are sentences about tables whose files are not as they were when they were read, or whose
+// database has other rows. The log is told each once.
 func (n *node) changedFiles() []string {
 	var out []string
 	now := map[string]string{}
 	for _, t := range n.tables.all() {
+		if drift := t.data.Drift(); drift != "" {
+			now[t.name] = fmt.Sprintf("table %s: its database has other rows than are registered (%s); questions about it are refused, until parley node reload (or SIGHUP) registers it anew",
+				t.name, drift)
+			out = append(out, now[t.name])
+		}
 		for _, f := range n.tables.filesOf(t) {
 			if change := f.change(); change != "" {
 				now[f.path] = fmt.Sprintf("table %s: %s %s; answers are over the rows as registered, until parley node reload (or SIGHUP) registers the file anew",

@@ -47,8 +47,7 @@ func (t *Table) content(x *session) (engine.Digest, int64, error) {
 			return engine.Digest{}, 0, err
 		}
 		if hashed != count { // MySQL gives NULL for texts beyond max_allowed_packet; or the rows have changed
-			return engine.Digest{}, 0, fmt.Errorf("table %s of %s: %d of %d rows have a hash: %w",
-				files.Shown(t.name), x.place.shown, hashed, count, ErrChanged)
+			return engine.Digest{}, 0, t.changed(fmt.Sprintf("%d of %d rows have a hash", hashed, count))
 		}
 		for i := range sums {
 			n, ok := rows[0][1+i].(*big.Int)

@@ -2,7 +2,6 @@ package served
 
 import (
 	"database/sql"
-	"fmt"
 	"strings"
 	"time"
 
@@ -80,9 +79,6 @@ const (
 	tooLong
 	badValue
 )
-
-// seconds writes a duration as whole seconds, at least one.
-func seconds(d time.Duration) string { return fmt.Sprint(max(1, int64(d/time.Second))) }
 
 func power(places int) string { return files.PowerOfTen(places).String() }
 

@@ -27,9 +27,6 @@ type session struct {
 	version string
 }
 
-// asking runs a SELECT and gives its rows.
-type asking func(statement string) ([][]any, error)
-
 // session opens one for the length of a call.
 func (s *source) session(ctx context.Context, use func(*session) error) (err error) {
 	opening, cancel := context.WithTimeout(ctx, connectTimeout+grace)

@@ -67,6 +67,10 @@ func (p *place) fault(message, hint string) *files.Error {
 	return &files.Error{File: p.shown, Message: message, Hint: hint}
 }
 
+func (p *place) twoPasswords() error {
+	return p.fault("there is a password_file and a password_env", "leave out one of the two")
+}
+
 // MaxPasswordBytes is far above any password; a larger file is none.
 const MaxPasswordBytes = 4 << 10
 
@@ -75,7 +79,7 @@ func readPassword(p *place, o Options) (string, error) {
 	var text string
 	switch {
 	case o.PasswordFile != "" && o.PasswordEnv != "":
-		return "", p.fault("there is a password_file and a password_env", "leave out one of the two")
+		return "", p.twoPasswords()
 	case o.PasswordEnv != "":
 		var set bool
 		if text, set = os.LookupEnv(o.PasswordEnv); !set {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"parley/engine"
 )
 
 // TestSources: what a source may be, and that no error has a password in it.
@@ -192,6 +194,8 @@ func FuzzQuery(f *testing.F) {
 		if d, ok := readDecimal(text); ok && d.Value == nil {
 			t.Error("a number of no value")
 		}
-		readDay(text)
+		if days, ok := readDay(text); ok && engine.FormatDate(days) != text {
+			t.Errorf("%s is day %d, %s", text, days, engine.FormatDate(days))
+		}
 	})
 }

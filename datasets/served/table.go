@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"parley/datasets/dialect"
@@ -87,9 +88,28 @@ type Table struct {
 	rows      int64
 	digest    engine.Digest
 	steady    bool // a session's snapshot holds all that it reads
+	drift     atomic.Pointer[string]
 	aside     []*files.Error
 	notes     []string
 	left      []string
+}
+
+// Check tells what is wrong with options as far as that is known without a password and a connection.
+func (o Options) Check() error {
+	named := o
+	named.PasswordFile, named.PasswordEnv = "", ""
+	p, err := readSource(named)
+	if err != nil {
+		return err
+	}
+	if o.PasswordFile != "" && o.PasswordEnv != "" {
+		return p.twoPasswords()
+	}
+	from, err := p.relation(o)
+	if err == nil {
+		_, err = p.versionStatement(o, from)
+	}
+	return err
 }
 
 // Open describes a table. What is wrong is a *files.Error that names the source. Cost: some passes over the
@@ -190,8 +210,29 @@ func (t *Table) Changed(ctx context.Context) error {
 	return t.source.session(ctx, t.check)
 }
 
+// Drift says how the table was another one than the registered when it was last looked at, at a question or by
+// Changed; nothing if it was that.
+func (t *Table) Drift() string {
+	if how := t.drift.Load(); how != nil {
+		return *how
+	}
+	return ""
+}
+
 // check refuses what is not the registered table.
 func (t *Table) check(x *session) error {
+	err := t.compare(x)
+	var how *changed
+	switch {
+	case err == nil:
+		t.drift.Store(nil)
+	case errors.As(err, &how):
+		t.drift.Store(&how.how)
+	}
+	return err
+}
+
+func (t *Table) compare(x *session) error {
 	types, err := x.types(t.source.from)
 	if err != nil {
 		return err
@@ -221,9 +262,15 @@ func (t *Table) check(x *session) error {
 	return nil
 }
 
-func (t *Table) changed(how string) error {
-	return fmt.Errorf("table %s of %s: %s: %w", files.Shown(t.name), t.source.place.shown, how, ErrChanged)
+// changed is an ErrChanged with what has changed.
+type changed struct{ table, source, how string }
+
+func (e *changed) Error() string {
+	return fmt.Sprintf("table %s of %s: %s: %v", files.Shown(e.table), e.source, e.how, ErrChanged)
 }
+func (e *changed) Unwrap() error { return ErrChanged }
+
+func (t *Table) changed(how string) error { return &changed{t.name, t.source.place.shown, how} }
 
 // typeText is a column's type as it must stay.
 func typeText(c *sql.ColumnType) string {

@@ -155,7 +155,7 @@ func (d *deployment) configOf(own *process) config.File {
 		}
 	}
 	for _, t := range own.source.Tables {
-		f.Tables = append(f.Tables, config.FileTable(t))
+		f.Tables = append(f.Tables, t.File())
 	}
 	return f
 }

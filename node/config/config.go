@@ -18,6 +18,7 @@ import (
 
 	"parley/datasets"
 	"parley/datasets/files"
+	"parley/datasets/served"
 	"parley/node/failure"
 	"parley/node/ledger"
 )
@@ -102,6 +103,8 @@ type Table struct {
 	Header   string   // whether the first line of CSV names the columns: "yes", "no", or "auto", which is the default
 	Columns  []string // that are read; empty: all, and one that cannot be read is set aside
 	Declared []FileColumn
+	// Source is where the table is in place of Files; without a Source of its own, nowhere.
+	Source served.Options
 }
 
 // Reading says how the table's files are read.
@@ -134,12 +137,22 @@ type File struct {
 }
 
 type FileTable struct {
-	Name     string       `toml:"name"`
-	Files    []string     `toml:"files"`
-	Null     []string     `toml:"null,omitempty"`
-	Encoding string       `toml:"encoding,omitempty"`
-	Header   string       `toml:"header,omitempty"`
-	Columns  []string     `toml:"columns,omitempty"`
+	Name     string   `toml:"name"`
+	Files    []string `toml:"files,omitempty"`
+	Null     []string `toml:"null,omitempty"`
+	Encoding string   `toml:"encoding,omitempty"`
+	Header   string   `toml:"header,omitempty"`
+	Columns  []string `toml:"columns,omitempty"`
+
+	Source       string `toml:"source,omitempty"`
+	Table        string `toml:"table,omitempty"`
+	Query        string `toml:"query,omitempty"`
+	PasswordFile string `toml:"password_file,omitempty"`
+	PasswordEnv  string `toml:"password_env,omitempty"`
+	Timeout      string `toml:"timeout,omitempty"`
+	Version      string `toml:"version,omitempty"`
+	VersionQuery string `toml:"version_query,omitempty"`
+
 	Declared []FileColumn `toml:"column,omitempty"`
 }
 
@@ -246,6 +259,9 @@ func (t FileTable) resolve(base, at string) (Table, *failure.Failure) {
 		return table, &failure.Failure{Column: at + ".encoding", Message: fmt.Sprintf("encoding = %q is not known", t.Encoding), Hint: "it is " + files.Encodings}
 	case t.Columns != nil && len(t.Columns) == 0:
 		return table, &failure.Failure{Column: at + ".columns", Message: "columns names no column", Hint: "leave the key out to read all columns"}
+	}
+	if problem := t.resolveSource(&table, base, at); problem != nil || t.Source != "" {
+		return table, problem
 	}
 	for i, pattern := range t.Files {
 		found, err := Expand(Resolve(base, pattern))

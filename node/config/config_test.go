@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -223,5 +224,60 @@ func TestWrittenConfigReadsBack(t *testing.T) {
 	}
 	if cfg.Tables[0].Files[0] != filepath.Join(dir, "a.csv") || cfg.Tables[0].Null[0] != "?" || cfg.Peers[0] != "/p2p/x" || !reflect.DeepEqual(cfg.Tables[0].Declared, columns) {
 		t.Errorf("got %+v", cfg)
+	}
+}
+
+// TestTableAsFile: what a table of files says of itself is all written down again.
+func TestTableAsFile(t *testing.T) {
+	var c Table
+	from, fields := reflect.ValueOf(&c).Elem(), reflect.TypeFor[Table]()
+	for i := range fields.NumField() {
+		switch f := from.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString("set")
+		case reflect.Slice:
+			f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+		}
+	}
+	to := reflect.ValueOf(c.File())
+	for i := range fields.NumField() {
+		name := fields.Field(i).Name
+		if name == "Source" {
+			continue
+		}
+		if !reflect.DeepEqual(to.FieldByName(name).Interface(), from.Field(i).Interface()) {
+			t.Errorf("%s is lost", name)
+		}
+	}
+}
+
+// TestSource: a table has files or a source, and what is wrong with a source is told at its line.
+func TestSource(t *testing.T) {
+	folder := t.TempDir()
+	for text, want := range map[string]string{
+		`source = "postgres://reader@db.example.org/stock"` + "\ntable = \"public.people\"\npassword_file = \"secret\"\ntimeout = \"10m\"\nversion = \"loaded\"": "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\nquery = \"SELECT a FROM b\"\ncolumns = [\"a\"]\nversion_query = \"SELECT 1\"":                           "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nfiles = [\"node.toml\"]":                                                                 "node.toml:7: table \"t\": it has files and a source",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nheader = \"yes\"":                                                                        "node.toml:9: table \"t\": header is of files",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\ntimeout = \"soon\"":                                                                      "node.toml:9: table \"t\": timeout = \"soon\" is not",
+		`source = "mysql://reader:hidden@127.0.0.1/stock"` + "\ntable = \"b\"":                                                                                   "node.toml:7: table \"t\": mysql://127.0.0.1/stock: source has a password in it",
+		`source = "mysql://reader@127.0.0.1/stock"`:                                                                                                              "node.toml:7: table \"t\": mysql://127.0.0.1/stock: a source has a table or a query",
+		`source = "db2://reader@127.0.0.1/stock"`:                                                                                                                "node.toml:7: table \"t\": source begins with no known scheme",
+		`files = ["node.toml"]` + "\nquery = \"SELECT 1\"":                                                                                                       "node.toml:8: table \"t\": query is of tables in a database",
+	} {
+		path := filepath.Join(folder, "node.toml")
+		whole := "name = \"n\"\ndir = \".\"\nlisten = \"/ip4/127.0.0.1/tcp/0\"\nparameters = \"light\"\n[[table]]\nname = \"t\"\n" + text + "\n"
+		if err := os.WriteFile(path, []byte(whole), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(path)
+		switch {
+		case want == "" && err != nil, want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s: %v, want %s", text, err, want)
+		case err == nil && (c.Tables[0].Source.Source == "" || c.Tables[0].Source.PasswordFile != "" && c.Tables[0].Source.PasswordFile != filepath.Join(folder, "secret")):
+			t.Errorf("%+v", c.Tables[0])
+		case err != nil && strings.Contains(err.Error(), "hidden"):
+			t.Errorf("a password is shown: %v", err)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 func FuzzConfig(f *testing.F) {
 	f.Add([]byte("name = \"n\"\ndir = \"d\"\n[[table]]\nname = \"t\"\nfiles = [\"*.csv\"]\n"))
 	f.Add([]byte("nmae = 1"))
+	f.Add([]byte("name = \"n\"\ndir = \"d\"\nlisten = \"l\"\nparameters = \"light\"\n[[table]]\nname = \"t\"\nsource = \"postgres://a@b/c?sslmode=disable\"\nquery = \"SELECT (1)\"\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		path := filepath.Join(t.TempDir(), "node.toml")
 		if err := os.WriteFile(path, b, 0o600); err != nil {

@@ -140,6 +140,11 @@ func (c Config) TableFault(i int, err error) error {
 		return fmt.Errorf("table %s: %w", c.Tables[i].Name, err)
 	}
 	path := table + ".files"
+	if source := c.Tables[i].Source; source.Source != "" {
+		if path = table + ".source"; file.File == source.PasswordFile {
+			path = table + ".password_file"
+		}
+	}
 	if file.Field != "" && len(c.Tables[i].Columns) > 0 {
 		path = table + ".columns"
 	}
