@@ -408,7 +408,7 @@ func TableText(t Table) ([]byte, error) {
 	var b bytes.Buffer
 	err := toml.NewEncoder(&b).Encode(struct {
 		Tables []FileTable `toml:"table"`
-	}{[]FileTable{FileTable(t)}})
+	}{[]FileTable{t.File()}})
 	return b.Bytes(), err
 }
 
