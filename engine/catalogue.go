@@ -95,7 +95,7 @@ func nameProblem(name string) string {
 // problem says what is wrong with a column of a table with so many rows.
 func (c Column) problem(rows int64) string {
 	switch {
-	case c.Kind > Date:
+	case c.Kind == Float || c.Kind > Time:
 		return "unknown kind"
 	case c.Kind != Decimal && c.Scale != 0, c.Scale < 0, c.Scale > MaxScale:
 		return "scale out of range"
@@ -128,13 +128,17 @@ func plainLine(text string, most int) bool {
 	return len(text) <= most && utf8.ValidString(text) && !strings.ContainsFunc(text, IsControl)
 }
 
-// inKind reports whether a number is in the range of an Integer, Decimal or Date.
+// inKind reports whether a number is in the range of a kind that has numbers.
 func inKind(kind Kind, v *big.Int) bool {
 	switch kind {
 	case Integer:
 		return v.IsInt64()
 	case Date:
 		return v.IsInt64() && v.Int64() >= MinDate && v.Int64() <= MaxDate
+	case Timestamp, TimestampTZ:
+		return v.IsInt64() && v.Int64() >= MinTimestamp && v.Int64() <= MaxTimestamp
+	case Time:
+		return v.IsInt64() && v.Int64() >= 0 && v.Int64() < MicrosPerDay
 	}
 	return v.CmpAbs(decimalLimit) < 0
 }

@@ -17,14 +17,7 @@ const (
 
 const secondsPerDay = 86400
 
-// midnight is what PostgreSQL writes behind the day of a Timestamp, and utc behind that of a
-// TimestampTZ in the time zone UTC.
-const (
-	midnight = " 00:00:00"
-	utc      = "+00"
-)
-
-var kindNames = [...]string{"null", "integer", "decimal", "text", "boolean", "date", "float", "timestamp", "timestamptz"}
+var kindNames = [...]string{"null", "integer", "decimal", "text", "boolean", "date", "float", "timestamp", "timestamptz", "time"}
 
 // String returns the kind's name in lower case.
 func (k Kind) String() string {
@@ -68,10 +61,7 @@ func (k Kind) numeric() bool { return k == Integer || k == Decimal || k == Float
 func (k Kind) fractional() bool { return k == Decimal || k == Float }
 
 // bounded reports whether columns of the kind have Min and Max.
-func (k Kind) bounded() bool { return k == Integer || k == Decimal || k.daily() }
-
-// daily reports whether values of the kind are days.
-func (k Kind) daily() bool { return k == Date || k == Timestamp || k == TimestampTZ }
+func (k Kind) bounded() bool { return k == Integer || k == Decimal || k.temporal() }
 
 // NewInteger returns an Integer.
 func NewInteger(v int64) Datum { return Datum{Kind: Integer, Number: big.NewInt(v)} }
@@ -109,10 +99,8 @@ func (d Datum) String() string {
 		return "false"
 	case Date:
 		return FormatDate(d.Number.Int64())
-	case Timestamp:
-		return FormatDate(d.Number.Int64()) + midnight
-	case TimestampTZ:
-		return FormatDate(d.Number.Int64()) + midnight + utc
+	case Timestamp, TimestampTZ, Time:
+		return d.timestampText()
 	}
 	return "NULL"
 }
@@ -151,9 +139,8 @@ func parseDatum(kind Kind, text string) (Datum, error) {
 	case Date:
 		days, err := parseDate(text)
 		return NewDate(days), err
-	case Timestamp, TimestampTZ:
-		days, err := parseDate(strings.TrimSuffix(strings.TrimSuffix(text, utc), midnight))
-		return Datum{Kind: kind, Number: big.NewInt(days)}, err
+	case Timestamp, TimestampTZ, Time:
+		return parseTimestamp(kind, text)
 	}
 	return Datum{}, fmt.Errorf("no value has this kind")
 }

@@ -105,7 +105,11 @@ func (p *Plan) describeRow(e *Expr) string {
 	case OpFormat:
 		return "to_char(" + strings.Join(args, ", ") + ")"
 	case OpShift:
-		return fmt.Sprintf("%s + INTERVAL '%s months %s days'", args[0], args[1], args[2])
+		by := fmt.Sprintf("%s months %s days", args[1], args[2])
+		if micros := e.Args[3].Value.Number; micros.Sign() != 0 {
+			by += " " + shortDecimal(micros, microsecondPlaces) + " seconds"
+		}
+		return args[0] + " + INTERVAL '" + by + "'"
 	case OpTrim:
 		return "trim(" + e.Args[1].Value.Text + " " + args[2] + " from " + args[0] + ")"
 	case OpSubstring:
@@ -121,7 +125,7 @@ func (p *Plan) describeRow(e *Expr) string {
 func literal(v Datum) string {
 	text := v.String()
 	switch {
-	case v.Kind != Text && !v.Kind.daily():
+	case v.Kind != Text && !v.Kind.temporal():
 		return text
 	case strings.ContainsFunc(text, IsControl):
 		return strconv.Quote(text)

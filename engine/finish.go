@@ -66,15 +66,15 @@ func (g group) arithmetic(e *Expr, args []value) (value, error) {
 	case !ok:
 		return value{}, hinted(refuse(CodeDivision, 0, "division by zero while finishing the answer"),
 			"avg gives NULL where there is nothing to divide by")
-	case e.Kind == Date:
+	case e.Kind.temporal():
 		return dated(out.Datum)
 	}
 	return out, nil
 }
 
-// dated is the value of a day over cells, whose range is not known before.
+// dated is a date, a timestamp or a time of day over cells, whose range is not known before.
 func dated(d Datum) (value, error) {
-	if !inKind(Date, d.Number) {
+	if !inKind(d.Kind, d.Number) {
 		return value{}, refuse(CodeOverflow, 0, "a date before the year 1 or after the year 9999 arises while finishing the answer")
 	}
 	return value{Datum: d}, nil

@@ -14,6 +14,8 @@ var meant = map[string]string{
 	"percentile": "percentile_cont", "quantile": "percentile_cont", "correlation": "corr",
 	"chisq": "crosstab", "kaplan_meier": "survival", "wilcoxon": "mannwhitney", "t_test": "ttest",
 
+	"timezone": "timestamps with a zone are in UTC; write ... + INTERVAL '8 hours' for the clock of another zone",
+
 	"age": daysBetween, "now": daysBetween,
 	"quantile_cont": "write percentile_cont(0.5) WITHIN GROUP (ORDER BY column)", "quantile_disc": "write percentile_disc(0.5) WITHIN GROUP (ORDER BY column)",
 	"count_if": countWhere, "countif": countWhere, "sum_if": "write sum(column) FILTER (WHERE ...)",
@@ -130,8 +132,8 @@ func (b *binder) noNumber(name string, e *Expr, position int) error {
 		return hinted(refused, "%s", b.booleanHint(e))
 	case Text:
 		return hinted(refused, "text can be counted, grouped by and compared: count(x), GROUP BY x, WHERE x = '...'")
-	case Date:
-		return hinted(refused, "a date can be counted, grouped by and compared; min, max and percentile_disc give dates")
+	case Date, Timestamp, TimestampTZ, Time:
+		return hinted(refused, "%s can be counted, grouped by and compared; min, max and percentile_disc take them", e.Kind.article())
 	}
 	return refused
 }

@@ -24,7 +24,7 @@ func (rb *reportBinder) bindBuckets() error {
 	if err != nil {
 		return err
 	}
-	if x.Kind != Date {
+	if !x.Kind.temporal() {
 		if x, err = rb.number(0); err != nil {
 			return err
 		}
@@ -71,8 +71,8 @@ func (rb *reportBinder) bindBucketRanges(args []*pg.Node, kind Kind) error {
 		place, groups = byGroup, rb.plan.groupCount()
 	}
 	startKind, total := Decimal, new(big.Rat)
-	if kind == Date {
-		startKind = Date
+	if kind.temporal() {
+		startKind = kind
 	}
 	for i := 0; i < len(args); i += 3 {
 		rb.report.Names = append(rb.report.Names, place)
@@ -97,8 +97,8 @@ func (rb *reportBinder) bindBucketRanges(args []*pg.Node, kind Kind) error {
 		}
 		last := rb.report.Constants[len(rb.report.Constants)-len(nodes):]
 		width, bins := rational(last[0]), rational(last[1])
-		if width.Sign() <= 0 || !bins.IsInt() || bins.Sign() <= 0 || kind == Date && !width.IsInt() {
-			return refuse(CodeType, rb.position, "the width of buckets and their number must be positive, the number whole, and days as well")
+		if width.Sign() <= 0 || !bins.IsInt() || bins.Sign() <= 0 || kind.temporal() && !new(big.Rat).Mul(width, widthUnit(kind)).IsInt() {
+			return refuse(CodeType, rb.position, "the width of buckets and their number must be positive, the number whole, and days and microseconds as well")
 		}
 		if total.Add(total, bins); total.Cmp(big.NewRat(maxBuckets, 1)) > 0 {
 			return refuse(CodeLimit, rb.position, "buckets takes at most %d buckets", maxBuckets)
@@ -107,13 +107,22 @@ func (rb *reportBinder) bindBucketRanges(args []*pg.Node, kind Kind) error {
 	return nil
 }
 
+// widthUnit is how many units of a kind's numbers a width counts: of timestamps and times of day it
+// is in seconds.
+func widthUnit(kind Kind) *big.Rat {
+	if kind.clocked() {
+		return big.NewRat(microsPerSecond, 1)
+	}
+	return big.NewRat(1, 1)
+}
+
 // fromStart is x from where a range starts in the row's group.
 func (rb *reportBinder) fromStart(x *Expr, r int) (*Expr, error) {
 	start := &Expr{Op: OpStart, Column: r, Kind: x.Kind, Scale: x.Scale}
 	for g := range rb.plan.groupCount() {
 		start.Scale = max(start.Scale, rb.report.start(r, g).Scale)
 	}
-	if x.Kind != Date {
+	if !x.Kind.temporal() {
 		start.Kind = Decimal
 		x = align(x, Decimal, start.Scale)
 	}
@@ -160,8 +169,9 @@ func (r *Report) bucketEdges() [][]*big.Rat {
 	out := make([][]*big.Rat, len(r.Names))
 	for i := range out {
 		constants := r.rangeConstants(i)
+		width := new(big.Rat).Mul(rational(constants[0]), widthUnit(r.start(i, 0).Kind))
 		for k := range rational(constants[1]).Num().Int64() + 1 {
-			out[i] = append(out[i], new(big.Rat).Mul(rational(constants[0]), new(big.Rat).SetInt64(k)))
+			out[i] = append(out[i], new(big.Rat).Mul(width, new(big.Rat).SetInt64(k)))
 		}
 	}
 	return out
@@ -169,8 +179,8 @@ func (r *Report) bucketEdges() [][]*big.Rat {
 
 func bucketsColumns(c reportCells) []reportColumn {
 	kind := Decimal
-	if c.report.start(0, 0).Kind == Date {
-		kind = Date
+	if start := c.report.start(0, 0); start.Kind.temporal() {
+		kind = start.Kind
 	}
 	return []reportColumn{{"lo", kind}, {"hi", kind}, {"n", Integer}}
 }
@@ -179,8 +189,8 @@ func bucketsColumns(c reportCells) []reportColumn {
 func finishBuckets(c reportCells) (reportTable, error) {
 	edge := func(start Datum, x *big.Rat) value {
 		x = new(big.Rat).Add(x, new(big.Rat).SetFrac(start.Number, pow10(start.Scale)))
-		if start.Kind == Date {
-			return value{Datum: Datum{Kind: Date, Number: x.Num()}}
+		if start.Kind.temporal() {
+			return value{Datum: Datum{Kind: start.Kind, Number: x.Num()}}
 		}
 		places, _ := x.FloatPrec()
 		return value{Datum: NewDecimal(decimalPlaces(x, places), places), exact: x}

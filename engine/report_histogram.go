@@ -20,7 +20,7 @@ func (rb *reportBinder) bindHistogram() error {
 	if err != nil {
 		return err
 	}
-	if x.Kind != Date || len(rb.call.Args) != 2 {
+	if !x.Kind.temporal() || len(rb.call.Args) != 2 {
 		if x, err = rb.number(0); err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (rb *reportBinder) constants(node *pg.Node, kind Kind) ([]Datum, error) {
 	if array == nil {
 		return nil, refuse(CodeUnsupported, rb.position, "%s takes a list written ARRAY[...] here", rb.report.Function)
 	}
-	if kind != Date {
+	if !kind.temporal() {
 		kind = Decimal
 	}
 	var out []Datum
@@ -130,6 +130,11 @@ func (rb *reportBinder) constant(node *pg.Node, kind Kind) (Datum, error) {
 	if e, err = rb.coerce(e, kind, rb.position); err != nil {
 		return Datum{}, err
 	}
+	if e.Op == OpConstant && e.Kind.daily() && kind.daily() && e.Kind < kind {
+		if e, err = rb.retype(e, kind, place{name: rb.report.Function}, rb.position); err != nil {
+			return Datum{}, err
+		}
+	}
 	if e.Op != OpConstant || e.Value.IsNull() || e.Kind != kind && !(e.Kind.numeric() && kind.numeric()) {
 		return Datum{}, refuse(CodeType, rb.position, "%s takes constants here", rb.report.Function)
 	}
@@ -138,8 +143,8 @@ func (rb *reportBinder) constant(node *pg.Node, kind Kind) (Datum, error) {
 
 // beyond compares x with an edge p/q, as x·q with p where it is not a decimal.
 func (rb *reportBinder) beyond(op Op, x *Expr, edge *big.Rat) (*Expr, error) {
-	value := Datum{Kind: Date, Number: edge.Num()}
-	if x.Kind != Date {
+	value := Datum{Kind: x.Kind, Number: edge.Num()}
+	if !x.Kind.temporal() {
 		places, exact := edge.FloatPrec()
 		value = NewDecimal(decimalPlaces(edge, places), places)
 		if !exact {
@@ -181,8 +186,8 @@ func (r *Report) edges() []*big.Rat {
 
 func histogramColumns(c reportCells) []reportColumn {
 	kind := Float
-	if c.report.Constants[0].Kind == Date {
-		kind = Date
+	if of := c.report.Constants[0].Kind; of.temporal() {
+		kind = of
 	}
 	return []reportColumn{{"lo", kind}, {"hi", kind}, {"n", Integer}}
 }
@@ -190,8 +195,8 @@ func histogramColumns(c reportCells) []reportColumn {
 // finishHistogram lists the bins; what lies outside of them is a figure.
 func finishHistogram(c reportCells) (reportTable, error) {
 	edge := func(x *big.Rat) value {
-		if c.report.Constants[0].Kind == Date {
-			return value{Datum: Datum{Kind: Date, Number: x.Num()}}
+		if of := c.report.Constants[0].Kind; of.temporal() {
+			return value{Datum: Datum{Kind: of, Number: x.Num()}}
 		}
 		if places, exact := x.FloatPrec(); exact {
 			return value{Datum: NewDecimal(decimalPlaces(x, places), places), exact: x}

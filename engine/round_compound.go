@@ -261,7 +261,7 @@ func (c *compound) subqueries(t text, stmt *pg.SelectStmt) error {
 	// is asked.
 	trial := make([]*Result, len(c.parts))
 	for i, p := range c.parts {
-		text := map[Kind]string{Date: "2000-01-01", Timestamp: "2000-01-01 00:00:00", TimestampTZ: "2000-01-01 00:00:00+00", Boolean: "true", Text: "x"}[p.kinds[0]]
+		text := map[Kind]string{Date: "2000-01-01", Timestamp: "2000-01-01 00:00:00", TimestampTZ: "2000-01-01 00:00:00+00", Time: "00:00:00", Boolean: "true", Text: "x"}[p.kinds[0]]
 		if p.kinds[0].numeric() {
 			text = "1"
 		}
@@ -339,7 +339,7 @@ func literalNode(r *Result) *pg.Node_TypeCast {
 		constant = &pg.A_Const{Val: &pg.A_Const_Sval{Sval: &pg.String{Sval: *r.Rows[0][0].Text}}, Location: -1}
 	}
 	name := map[Kind]string{Integer: "int8", Decimal: "numeric", Float: "numeric", Text: "text", Boolean: "bool", Date: "date",
-		Timestamp: "timestamp", TimestampTZ: "timestamptz", Null: "text"}[r.Kinds[0]]
+		Timestamp: "timestamp", TimestampTZ: "timestamptz", Time: "time", Null: "text"}[r.Kinds[0]]
 	names := []*pg.Node{{Node: &pg.Node_String_{String_: &pg.String{Sval: name}}}}
 	return &pg.Node_TypeCast{TypeCast: &pg.TypeCast{Arg: &pg.Node{Node: &pg.Node_AConst{AConst: constant}},
 		TypeName: &pg.TypeName{Names: names, Typemod: -1, Location: -1}, Location: -1}}

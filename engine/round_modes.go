@@ -268,13 +268,13 @@ func (f *modeFinder) most() int {
 func (f *modeFinder) expect(round int) (buckets int, learns string) {
 	s := f.search
 	if round == 0 {
-		return f.bins[0], fmt.Sprintf("how many values of %s%s lie in each range of width %s", s.column.Name, s.each(), s.width(f.widths[0]))
+		return f.bins[0], fmt.Sprintf("how many values of %s%s lie in each range of width %s", s.column.Name, s.each(), s.wide(f.widths[0]))
 	}
 	buckets = f.splits * f.bins[1]
 	return buckets, fmt.Sprintf("how many values of %s%s lie in each of %s at least %s wide, within "+
 		"up to %s of the rounds before that may hold the most frequent one, whose place the "+
 		"departments learn from the question",
-		s.column.Name, s.each(), Plural(buckets, "range"), s.width(f.widths[min(round, len(f.widths)-1)]), Plural(f.splits, "range"))
+		s.column.Name, s.each(), Plural(buckets, "range"), s.wide(f.widths[min(round, len(f.widths)-1)]), Plural(f.splits, "range"))
 }
 
 // value is the mode, or without GROUP BY the refusal of a search that was given up; a

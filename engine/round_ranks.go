@@ -180,7 +180,7 @@ func (f *rankFinder) most() int { return f.rounds }
 
 func (f *rankFinder) expect(round int) (buckets int, learns string) {
 	s := f.search
-	learns = fmt.Sprintf("how many values of %s%s lie in each range of width %s", s.column.Name, s.each(), s.width(f.bucketWidth(round)))
+	learns = fmt.Sprintf("how many values of %s%s lie in each range of width %s", s.column.Name, s.each(), s.wide(f.bucketWidth(round)))
 	if round == 0 {
 		return partsOf(s.span(), f.bucketWidth(0)), learns
 	}

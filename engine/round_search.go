@@ -81,10 +81,11 @@ func (s *search) ask() {
 // statement is the present round's SQL.
 func (s *search) statement() string {
 	parts := []string{quoteIdentifier(s.column.Name)}
-	number := func(x *big.Int) string { return fixedDecimal(x, s.column.Scale) }
-	place := number
-	if s.column.Kind == Date {
-		place = func(x *big.Int) string { return "DATE '" + FormatDate(x.Int64()) + "'" }
+	place := func(x *big.Int) string { return fixedDecimal(x, s.column.Scale) }
+	if kind := s.column.Kind; kind.temporal() {
+		place = func(x *big.Int) string {
+			return asciiUpper(kind.String()) + " '" + Datum{Kind: kind, Number: x}.String() + "'"
+		}
 	}
 	uniform := !slices.ContainsFunc(s.ranges, func(one bucketRange) bool {
 		return slices.ContainsFunc(one.starts, func(x *big.Int) bool { return x.Cmp(one.starts[0]) != 0 })
@@ -98,7 +99,7 @@ func (s *search) statement() string {
 			}
 			start = "ARRAY[" + strings.Join(starts, ", ") + "]"
 		}
-		parts = append(parts, start, number(one.width), big.NewInt(int64(one.bins)).String())
+		parts = append(parts, start, s.width(one.width), big.NewInt(int64(one.bins)).String())
 	}
 	list := append(slices.Clone(s.keys), "buckets("+strings.Join(parts, ", ")+")")
 	return "SELECT " + strings.Join(list, ", ") + " FROM " + s.from
@@ -335,8 +336,21 @@ func (s *search) explain() []ExplainedRound {
 	return out
 }
 
-// width writes the width of a range for people.
-func (s *search) width(w *big.Int) string { return fixedDecimal(w, s.column.Scale) }
+// width writes the width of a range: of timestamps and times of day in seconds.
+func (s *search) width(w *big.Int) string {
+	if s.column.Kind.clocked() {
+		return shortDecimal(w, microsecondPlaces)
+	}
+	return fixedDecimal(w, s.column.Scale)
+}
+
+// wide writes the width of a range for people.
+func (s *search) wide(w *big.Int) string {
+	if s.column.Kind.clocked() {
+		return s.width(w) + " seconds"
+	}
+	return s.width(w)
+}
 
 // each says "in each group" where there are groups.
 func (s *search) each() string {

@@ -88,12 +88,12 @@ func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*sea
 	return s, s.prepare(p)
 }
 
-// searchable reports whether the outputs can be searched for in the column, a number or a
-// date. One with a dictionary is searched when its values are too many for one round.
+// searchable reports whether the outputs can be searched for in the column, a number, a date, a
+// timestamp or a time. One with a dictionary is searched when its values are too many for one round.
 func (s *search) searchable() bool {
 	c := s.column
 	numbers := slices.ContainsFunc(s.outputs, func(o searchOutput) bool { return o.kind == Float })
-	return c.Min != nil && (c.Kind.numeric() || c.Kind == Date && !numbers)
+	return c.Min != nil && (c.Kind.numeric() || c.Kind.temporal() && !numbers)
 }
 
 // searchTarget reads one entry of the select list: a call, and then the searched column,
@@ -306,8 +306,11 @@ func (s *search) prepare(p Packing) error {
 
 // mostRanges is how many ranges fit in the text of one round's question.
 func (s *search) mostRanges() int {
-	digits := len("DATE '2020-11-01'")
-	if s.column.Kind != Date {
+	digits := len("TIMESTAMPTZ '2020-11-01 12:30:00.123456+00'")
+	if s.column.Kind == Date {
+		digits = len("DATE '2020-11-01'")
+	}
+	if !s.column.Kind.temporal() {
 		for _, x := range []*big.Int{s.column.Min, s.column.Max, s.span()} {
 			digits = max(digits, len(fixedDecimal(x, s.column.Scale))+1)
 		}

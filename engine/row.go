@@ -11,12 +11,12 @@ import (
 const (
 	OpCase      Op = iota + 128 // Args: a condition and its value, again and again, then the value otherwise; all values have one Kind and Scale
 	OpCoalesce                  // the first of Args that is not NULL; all have one Kind and Scale
-	OpRetype                    // Args[0] with Kind: between Date, Timestamp and TimestampTZ
+	OpRetype                    // Args[0] with Kind: between Date, Timestamp and TimestampTZ, and the Time of one of the last two
 	OpString                    // Args[0] as text, as PostgreSQL casts it
 	OpConcat                    // the texts Args[0] and Args[1], one after the other; both may vary
-	OpPart                      // field Args[1] of the date Args[0], as a Decimal; of scale 0 but for the epoch of a timestamp
-	OpTruncate                  // the first day of the period Args[1] that holds the date Args[0], a Timestamp or TimestampTZ
-	OpFormat                    // the date Args[0] written after the pattern Args[1]
+	OpPart                      // field Args[1] of Args[0], as a Decimal: a period of a Date, a Clock of another kind
+	OpTruncate                  // the beginning of the period Args[1] that holds Args[0]: of days of a Date, a Timestamp or TimestampTZ; of a Clock of another kind, which stays
+	OpFormat                    // the date, timestamp or time Args[0] written after the pattern Args[1]
 	OpUpper                     // Args[0] in capitals, by the table of this package
 	OpLower                     // Args[0] in small letters, by the table of this package
 	OpSubstring                 // characters of Args[0] from the Args[1]th, counted from 1, at most Args[2] of them
@@ -28,7 +28,7 @@ const (
 	OpLn                        // the natural logarithm of the number Args[0], above 0, with 18 decimal places
 	OpExp                       // e to the power of the number Args[0], with 18 decimal places
 	OpSqrt                      // the square root of the number Args[0], not below 0, with 18 decimal places
-	OpShift                     // the date Args[0] so many months, Args[1], and days, Args[2], later: a Timestamp or TimestampTZ
+	OpShift                     // Args[0] so many months, Args[1], days, Args[2], and microseconds, Args[3], later: of a Date a Timestamp, else its kind
 	OpTrim                      // Args[0] without the characters of Args[2] at its start, end or both ends, as Args[1] says
 	OpMatch                     // whether the regular expression Args[1], of RE2, matches somewhere in Args[0]
 	OpGreatest                  // the greatest of Args, NULLs left out; NULL if all are; all have one Kind and Scale
@@ -60,19 +60,22 @@ func (e *Expr) computeRow(args []Datum) (Datum, error) {
 	x := args[0]
 	switch e.Op {
 	case OpRetype:
-		return Datum{Kind: e.Kind, Number: x.Number}, nil
+		if !inKind(x.Kind, x.Number) {
+			return Datum{}, fmt.Errorf("operation %d of a %s", e.Op, x.Kind)
+		}
+		return retyped(x, e.Kind), nil
 	case OpString:
 		return NewText(castText(x)), nil
 	case OpConcat:
 		return NewText(x.Text + args[1].Text), nil
 	case OpPart, OpTruncate, OpFormat, OpShift:
-		if x.Number == nil || !x.Number.IsInt64() || x.Number.Int64() < MinDate || x.Number.Int64() > MaxDate {
+		if !x.Kind.temporal() || !inKind(x.Kind, x.Number) {
 			return Datum{}, fmt.Errorf("operation %d of a %s", e.Op, x.Kind)
 		}
 		if e.Op == OpShift {
-			return Datum{Kind: e.Kind, Number: big.NewInt(shifted(x.Number.Int64(), lapseOf(args)))}, nil
+			return Datum{Kind: e.Kind, Number: lapseOf(args).after(x)}, nil
 		}
-		return e.ofDay(x.Number.Int64(), args[1].Text)
+		return e.ofTemporal(x, args[1].Text)
 	case OpUpper:
 		return NewText(upperCase(x.Text)), nil
 	case OpLower:
@@ -116,7 +119,7 @@ func rowValue(e *Expr, d domain, args []value) (value, error) {
 	switch {
 	case overRows || err != nil:
 		return value{Datum: out}, err
-	case out.Kind.daily() && !out.IsNull():
+	case out.Kind.temporal():
 		return dated(out)
 	}
 	return valueOf(out), nil
@@ -227,10 +230,9 @@ func (e *Expr) rowSpan(args []span) (span, bool) {
 	case OpLn, OpExp, OpSqrt:
 		return e.numberSpan(args[0]), true
 	case OpShift:
-		by := lapse{e.Args[1].Value.Number.Int64(), e.Args[2].Value.Number.Int64()}
-		return span{big.NewInt(shifted(args[0].lo.Int64(), by)), big.NewInt(shifted(args[0].hi.Int64(), by))}, true
+		return e.shiftSpan(args[0]), true
 	case OpRetype:
-		return args[0], true
+		return e.retypedSpan(args[0]), true
 	case OpAbs:
 		lo, hi := new(big.Int).Abs(args[0].lo), new(big.Int).Abs(args[0].hi)
 		if args[0].lo.Sign() <= 0 && args[0].hi.Sign() >= 0 {
@@ -241,6 +243,9 @@ func (e *Expr) rowSpan(args []span) (span, bool) {
 		places, how := e.Args[0].Scale-e.Scale, e.Args[1].Value.Text
 		return span{reduce(args[0].lo, places, how), reduce(args[0].hi, places, how)}, true
 	case OpTruncate, OpPart:
+		if e.Args[0].Kind.clocked() {
+			return e.clockSpan(args[0]), true
+		}
 		return e.daySpan(args[0]), true
 	}
 	return span{}, true

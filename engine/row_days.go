@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,27 +63,33 @@ const microsecondPlaces = 6
 // weekday is 1 for Monday to 7 for Sunday.
 func weekday(days int64) int64 { return ((days+3)%7+7)%7 + 1 }
 
-// ofDay is the value of OpPart, OpTruncate or OpFormat for a day.
-func (e *Expr) ofDay(days int64, what string) (Datum, error) {
+// ofTemporal is the value of OpPart, OpTruncate or OpFormat.
+func (e *Expr) ofTemporal(x Datum, what string) (Datum, error) {
 	if e.Op == OpFormat {
-		parts, err := datePattern(what)
+		pattern, err := datePattern(what)
 		if err != nil {
 			return Datum{}, err
 		}
 		var out strings.Builder
-		for _, p := range parts {
-			out.WriteString(p(dayOf(days)))
+		for _, p := range pattern.parts {
+			out.WriteString(p(x.instant()))
 		}
 		return NewText(out.String()), nil
 	}
-	p, ok := periods[what]
+	p, daily := periods[what]
+	c, clocked := clocks[what]
+	n := x.Number.Int64()
 	switch {
-	case ok && e.Op == OpPart && p.part != nil:
-		return NewDecimal(rescale(big.NewInt(p.part(days)), e.Scale), e.Scale), nil
-	case ok && e.Op == OpTruncate && p.begin != nil:
-		return Datum{Kind: e.Kind, Number: big.NewInt(p.begin(days))}, nil
+	case x.Kind.clocked() && clocked && e.Op == OpPart:
+		return NewDecimal(big.NewInt(c.part(n)), e.Scale), nil
+	case x.Kind.clocked() && clocked && c.Unit != 0:
+		return newTemporal(e.Kind, c.begin(n)), nil
+	case x.Kind == Date && daily && e.Op == OpPart && p.part != nil:
+		return NewDecimal(big.NewInt(p.part(n)), e.Scale), nil
+	case x.Kind == Date && daily && e.Op == OpTruncate && p.begin != nil:
+		return newTemporal(e.Kind, p.begin(n)*MicrosPerDay), nil
 	}
-	return Datum{}, fmt.Errorf("a date has no field %s", quote(what))
+	return Datum{}, fmt.Errorf("a %s has no field %s", x.Kind, quote(what))
 }
 
 // daySpan is the range of OpPart and OpTruncate over days.
@@ -91,24 +98,27 @@ func (e *Expr) daySpan(days span) span {
 	if e.Op == OpPart && p.most > 0 {
 		return span{new(big.Int), big.NewInt(p.most)}
 	}
-	end := p.begin
+	end, unit := p.begin, int64(MicrosPerDay)
 	if e.Op == OpPart {
-		end = p.part
+		end, unit = p.part, 1
 	}
 	if end == nil || !days.lo.IsInt64() || !days.hi.IsInt64() {
 		return span{}
 	}
-	return span{rescale(big.NewInt(end(days.lo.Int64())), e.Scale), rescale(big.NewInt(end(days.hi.Int64())), e.Scale)}
+	return span{big.NewInt(end(days.lo.Int64()) * unit), big.NewInt(end(days.hi.Int64()) * unit)}
 }
 
 // datePart writes a part of a date.
 type datePart func(time.Time) string
 
-// dateWords are the parts of a pattern of to_char, longest first where one begins with another.
-var dateWords = []struct {
+// dateWord is a part of a pattern of to_char.
+type dateWord struct {
 	word  string
 	write func(t time.Time, fill bool) string
-}{
+}
+
+// dateWords are the parts of a date, longest first where one begins with another.
+var dateWords = []dateWord{
 	{"YYYY", func(t time.Time, fill bool) string { return digits(t.Year(), 4, fill) }},
 	{"IYYY", func(t time.Time, fill bool) string { y, _ := t.ISOWeek(); return digits(y, 4, fill) }},
 	{"YY", func(t time.Time, fill bool) string { return digits(t.Year()%100, 2, fill) }},
@@ -145,6 +155,34 @@ func digits(n, width int, fill bool) string {
 	return fmt.Sprintf("%0*d", width, n)
 }
 
+// clockWords are the parts of a time of day, coarsest first, by the Clock that each is a part of.
+var clockWords = []struct {
+	clock string
+	words []dateWord
+}{
+	{"hour", []dateWord{
+		{"HH24", func(t time.Time, fill bool) string { return digits(t.Hour(), 2, fill) }},
+		{"HH12", halfDay}, {"HH", halfDay},
+		{"AM", func(t time.Time, _ bool) string { return t.Format("PM") }},
+		{"PM", func(t time.Time, _ bool) string { return t.Format("PM") }},
+		{"am", func(t time.Time, _ bool) string { return t.Format("pm") }},
+		{"pm", func(t time.Time, _ bool) string { return t.Format("pm") }},
+	}},
+	{"minute", []dateWord{{"MI", func(t time.Time, fill bool) string { return digits(t.Minute(), 2, fill) }}}},
+	{"second", []dateWord{
+		{"SSSSS", pastMidnight}, {"SSSS", pastMidnight},
+		{"SS", func(t time.Time, fill bool) string { return digits(t.Second(), 2, fill) }},
+	}},
+	{"milliseconds", []dateWord{{"MS", func(t time.Time, _ bool) string { return digits(t.Nanosecond()/1_000_000, 3, true) }}}},
+	{"microseconds", []dateWord{{"US", func(t time.Time, _ bool) string { return digits(t.Nanosecond()/1000, 6, true) }}}},
+}
+
+func halfDay(t time.Time, fill bool) string { return digits((t.Hour()+11)%12+1, 2, fill) }
+
+func pastMidnight(t time.Time, _ bool) string {
+	return strconv.Itoa(t.Hour()*3600 + t.Minute()*60 + t.Second())
+}
+
 // padded fills the name of a month or a day to the nine letters of the longest.
 func padded(name string, fill bool) string {
 	if !fill {
@@ -156,15 +194,43 @@ func padded(name string, fill bool) string {
 // maxDatePattern bounds a pattern of to_char.
 const maxDatePattern = 64
 
+// pattern is one of to_char.
+type pattern struct {
+	parts []datePart
+	daily bool // whether a part is of a date
+	clock int  // the finest of clockWords that it has a part of; -1: none
+}
+
+// word reads one of dateWords or clockWords at the start of a text.
+func (p *pattern) word(rest string, fill bool) (after string, found bool) {
+	add := func(w dateWord) bool {
+		if after, found = strings.CutPrefix(rest, w.word); found {
+			p.parts = append(p.parts, func(t time.Time) string { return w.write(t, fill) })
+		}
+		return found
+	}
+	for i, c := range clockWords {
+		if slices.ContainsFunc(c.words, add) {
+			p.clock = max(p.clock, i)
+			return after, true
+		}
+	}
+	if slices.ContainsFunc(dateWords, add) {
+		p.daily = true
+		return after, true
+	}
+	return rest, false
+}
+
 // datePattern reads a pattern of to_char. Letters that are no part of it are refused, so that
 // no part that PostgreSQL has is printed as it is written; they may stand in double quotes.
-func datePattern(pattern string) ([]datePart, error) {
-	if len(pattern) > maxDatePattern {
-		return nil, fmt.Errorf("a pattern has at most %d characters", maxDatePattern)
+func datePattern(written string) (pattern, error) {
+	out := pattern{clock: -1}
+	if len(written) > maxDatePattern {
+		return out, fmt.Errorf("a pattern has at most %d characters", maxDatePattern)
 	}
-	var parts []datePart
-	text := func(s string) { parts = append(parts, func(time.Time) string { return s }) }
-	for rest := pattern; rest != ""; {
+	text := func(s string) { out.parts = append(out.parts, func(time.Time) string { return s }) }
+	for rest := written; rest != ""; {
 		fill := !strings.HasPrefix(rest, "FM")
 		if !fill {
 			rest = rest[2:]
@@ -172,30 +238,23 @@ func datePattern(pattern string) ([]datePart, error) {
 		if quoted, found := strings.CutPrefix(rest, `"`); found && fill {
 			word, behind, closed := strings.Cut(quoted, `"`)
 			if !closed || strings.Contains(word, `\`) {
-				return nil, fmt.Errorf("a quotation mark is not closed")
+				return out, fmt.Errorf("a quotation mark is not closed")
 			}
 			text(word)
 			rest = behind
 			continue
 		}
-		word := ""
-		for _, w := range dateWords {
-			if after, found := strings.CutPrefix(rest, w.word); found {
-				parts = append(parts, func(t time.Time) string { return w.write(t, fill) })
-				word, rest = w.word, after
-				break
-			}
-		}
-		if word != "" {
+		if after, found := out.word(rest, fill); found {
+			rest = after
 			continue
 		}
 		if rest == "" || !fill || isLetter(rest[0]) || rest[0] == '\\' {
-			return nil, fmt.Errorf("%s is not one of the patterns of dates", quote(rest))
+			return out, fmt.Errorf("%s is not one of the patterns of dates and times", quote(rest))
 		}
 		text(rest[:1])
 		rest = rest[1:]
 	}
-	return parts, nil
+	return out, nil
 }
 
 func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }

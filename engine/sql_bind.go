@@ -246,6 +246,8 @@ func (b *binder) bindCall(call *pg.FuncCall, in place) (*Expr, error) {
 	switch {
 	case name == parserSchema+"like_escape":
 		return nil, refuse(CodeUnsupported, position, "LIKE with ESCAPE is not supported: the backslash escapes")
+	case name == parserSchema+"timezone":
+		return nil, hinted(refuse(CodeUnsupported, position, "AT TIME ZONE is not supported"), "%s", meant["timezone"])
 	case f.report != nil:
 		return nil, hinted(refuse(CodeUnsupported, position, "%s returns rows", name),
 			"it stands alone in the select list, beside the columns of GROUP BY")

@@ -9,7 +9,7 @@ import (
 // castKinds are the types of CAST.
 var castKinds = map[string]Kind{
 	"date": Date, "numeric": Decimal, "text": Text, "bool": Boolean,
-	"int2": Integer, "int4": Integer, "int8": Integer, "varchar": Text, "float8": Float, "timestamp": Timestamp, "timestamptz": TimestampTZ,
+	"int2": Integer, "int4": Integer, "int8": Integer, "varchar": Text, "float8": Float, "timestamp": Timestamp, "timestamptz": TimestampTZ, "time": Time,
 }
 
 // castBits are the widths of the integer types among them, and integerNames what
@@ -29,7 +29,7 @@ func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
 	kind, ok := castKinds[name]
 	if !ok {
 		return nil, hinted(refuse(CodeUnsupported, b.at(cast.TypeName.Location), "CAST to %s is not supported", typeName(name)),
-			"the types are smallint, integer, bigint, numeric, text, boolean, date and timestamp")
+			"the types are smallint, integer, bigint, numeric, text, boolean, date, timestamp, timestamptz and time")
 	}
 	arg, err := b.bind(cast.Arg, in)
 	if err != nil {
@@ -58,8 +58,8 @@ func (b *binder) bindCast(cast *pg.TypeCast, in place) (*Expr, error) {
 		return b.asText(arg, in, position)
 	case arg.Kind == Boolean && name == "int4" && !in.cells:
 		return b.rowExpr(&Expr{Op: OpTruth, Args: []*Expr{arg}, Kind: Integer, bits: 32}, in, position)
-	case arg.Kind.daily() && kind.daily():
-		return b.rowExpr(&Expr{Op: OpRetype, Args: []*Expr{arg}, Kind: kind}, in, position)
+	case arg.Kind.daily() && kind.daily(), arg.Kind.daily() && arg.Kind != Date && kind == Time:
+		return b.retype(arg, kind, in, position)
 	case arg.Kind == Decimal && kind == Integer && !in.cells:
 		whole, err := b.toScale(arg, 0, roundHalf, in, position)
 		if err != nil {

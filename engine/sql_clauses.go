@@ -39,7 +39,14 @@ func ungrouped(c Column) string {
 		return fmt.Sprintf("only columns with at most %d different values have one; histogram(%s, lo, hi, bins) counts by ranges",
 			MaxDictionary, identifier(c.Name))
 	}
-	return fmt.Sprintf("only columns with at most %d different values have one", MaxDictionary)
+	few := fmt.Sprintf("only columns with at most %d different values have one", MaxDictionary)
+	switch {
+	case c.Kind == Time:
+		return few + fmt.Sprintf("; EXTRACT(hour FROM %s) is one", identifier(c.Name))
+	case c.Kind.clocked():
+		return few + fmt.Sprintf("; date_trunc('month', %s) can be grouped by", identifier(c.Name))
+	}
+	return few
 }
 
 // bindOutputs binds the select list.

@@ -203,8 +203,14 @@ func (b *binder) unlisted(e *Expr, position int) error {
 		if c.Kind == Text {
 			return hinted(refused, "column %s has no dictionary: %s; a CASE with values of its own can be grouped by", quote(c.Name), ungrouped(c))
 		}
-		return hinted(refused, "at most %d values can be told apart: group by wider ranges, as in width_bucket(%s, lo, hi, bins)",
-			MaxDictionary, identifier(c.Name))
+		wider := "width_bucket(%s, lo, hi, bins)"
+		switch {
+		case c.Kind == Time:
+			wider = "EXTRACT(hour FROM %s)"
+		case c.Kind.clocked():
+			wider = "date_trunc('day', %s)"
+		}
+		return hinted(refused, "at most %d values can be told apart: group by wider ranges, as in "+wider, MaxDictionary, identifier(c.Name))
 	}
 	return hinted(refused, "group by fewer columns, or by wider ranges")
 }
@@ -241,6 +247,9 @@ func (b *binder) listed(e *Expr) ([]Datum, bool) {
 	}
 	if e.Kind == Boolean {
 		return withNull([]Datum{NewBoolean(false), NewBoolean(true)}, e.Nullable), true
+	}
+	if e.Kind.temporal() && (e.Op == OpRetype || e.Op == OpTruncate) { // its days, hours, ... are listed as a date's days
+		return e.counted(maxListed)
 	}
 	return e.counted(MaxDictionary)
 }
@@ -293,17 +302,22 @@ func (b *binder) listedByArguments(e *Expr) ([]Datum, bool) {
 	return ascending(out, e.Nullable), true
 }
 
-// counted lists all numbers within an expression's bounds, at most so many.
+// counted lists all numbers within an expression's bounds, at most so many: of a truncated timestamp
+// each hour, minute, ...
 func (e *Expr) counted(most int64) ([]Datum, bool) {
 	if e.Min == nil {
 		return []Datum{{}}, e.Kind == Null
 	}
+	unit := big.NewInt(1)
+	if e.Op == OpTruncate && e.Args[0].Kind.clocked() {
+		unit = big.NewInt(clocks[e.Args[1].Value.Text].Unit)
+	}
 	n := new(big.Int).Sub(e.Max, e.Min)
-	if !n.IsInt64() || n.Int64() >= most {
+	if n.Quo(n, unit); !n.IsInt64() || n.Int64() >= most {
 		return nil, false
 	}
 	out := make([]Datum, 0, n.Int64()+1)
-	for v := e.Min; v.Cmp(e.Max) <= 0; v = new(big.Int).Add(v, big.NewInt(1)) {
+	for v := e.Min; v.Cmp(e.Max) <= 0; v = new(big.Int).Add(v, unit) {
 		out = append(out, Datum{Kind: e.Kind, Number: v, Scale: e.Scale})
 	}
 	return withNull(out, e.Nullable), true

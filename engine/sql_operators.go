@@ -270,7 +270,7 @@ func (b *binder) unify(operands []*Expr, in place, position int) error {
 			return err
 		}
 		if e.Kind != wanted && e.Kind.daily() && wanted.daily() {
-			if e, err = b.rowExpr(&Expr{Op: OpRetype, Args: []*Expr{e}, Kind: wanted}, in, position); err != nil {
+			if e, err = b.retype(e, wanted, in, position); err != nil {
 				return err
 			}
 		}
@@ -298,6 +298,10 @@ func comparisonHint(a, b Kind) string {
 		return "0 and 1 are integers: write = 1"
 	case a == Date || b == Date:
 		return "a date is written '2020-11-01'"
+	case a.daily() || b.daily():
+		return "a timestamp is written '2020-11-01 12:30:00'"
+	case a == Time || b == Time:
+		return "a time is written '12:30:00'"
 	case a == Text || b == Text:
 		return "text is written in single quotes"
 	}

@@ -61,14 +61,14 @@ func (b *binder) columnBehind(e *Expr) (Column, bool) {
 // readable reports whether an operand is a date or a number, or a literal that reads
 // as one.
 func readable(e *Expr) bool {
-	if e.Kind == Date || e.Kind.numeric() {
+	if e.Kind.temporal() || e.Kind.numeric() {
 		return true
 	}
 	if e.Op != OpConstant || e.Value.Kind != Text {
 		return false
 	}
 	literal := strings.Trim(e.Value.Text, " \t")
-	for _, kind := range []Kind{Date, Decimal} {
+	for _, kind := range []Kind{TimestampTZ, Time, Decimal} {
 		if _, err := readLiteral(kind, literal); err == nil {
 			return true
 		}

@@ -71,6 +71,11 @@ func (b *binder) bindRowCall(f rowFunction, call *pg.FuncCall, in place) (*Expr,
 	if n := len(call.Args); n < f.least || n > f.most {
 		return nil, refuse(CodeUnsupported, c.position, "%s takes %s, not %d", c.name, argumentCount(f.least, f.most), n)
 	}
+	if c.name == "extract" || c.name == "date_part" {
+		if e, err := b.bindElapsed(c, call.Args); e != nil || err != nil {
+			return e, err
+		}
+	}
 	for _, node := range call.Args {
 		e, err := b.bind(node, in)
 		if err != nil {
@@ -250,7 +255,9 @@ func (b *binder) asText(e *Expr, in place, position int) (*Expr, error) {
 	return b.rowExpr(&Expr{Op: OpString, Args: []*Expr{e}, Kind: Text}, in, position)
 }
 
-// ofDate makes an operation of a date and of a literal; the date is argument number at.
+// ofDate makes an operation of a date, a timestamp or a time of day, which is argument number at, and
+// of a literal. What days decide is computed of the day, and what the clock decides of the hour or
+// the minute: there are fewer of them to group by.
 func (b *binder) ofDate(c rowCall, op Op, kind Kind, at int) (*Expr, error) {
 	what, err := b.constantOf(c, 1-at, Text)
 	if err != nil {
@@ -260,48 +267,95 @@ func (b *binder) ofDate(c rowCall, op Op, kind Kind, at int) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !x.Kind.daily() {
-		return nil, refuse(CodeType, c.position, "%s takes a date, not %s", c.name, x.Kind.article())
+	if !x.Kind.temporal() {
+		return nil, refuse(CodeType, c.position, "%s takes a date, a timestamp or a time, not %s", c.name, x.Kind.article())
 	}
-	if kind == TimestampTZ && x.Kind == Timestamp {
-		kind = Timestamp
-	}
-	text := what.Value.Text
 	if op == OpFormat {
-		if _, err := datePattern(text); err != nil {
-			return nil, hinted(refuse(CodeUnsupported, c.position, "to_char: %s", err),
-				"the patterns are YYYY, YY, MM, Month, Mon, DD, DDD, Day, Dy, D, ID, Q, WW, IW, IYYY, FM before one of them, and \"text\" in double quotes")
-		}
-	} else {
-		p, known := periods[lower(text)]
-		if !known || op == OpPart && p.part == nil || op == OpTruncate && p.begin == nil {
-			return nil, hinted(refuse(CodeUnsupported, c.position, "%s has no field %s of a date", c.name, quote(text)), "the fields are %s", fieldsOf(op))
-		}
-		text = lower(text)
+		return b.bindFormat(c, x, what.Value.Text)
 	}
-	out := &Expr{Op: op, Args: []*Expr{x, literalText(text)}, Kind: kind}
-	if op == OpPart && x.Kind != Date {
-		switch text {
-		case "epoch":
-			out.Scale = microsecondPlaces
-		case "julian":
-			return nil, hinted(refuse(CodeUnsupported, c.position, "the julian day of a timestamp is not supported"), "CAST(... AS date) makes a date of it")
-		}
+	field := lower(what.Value.Text)
+	out := &Expr{Op: op, Kind: kind}
+	clock, clocked := clocks[field]
+	switch {
+	case op == OpTruncate && x.Kind == Time:
+		return nil, hinted(refuse(CodeUnsupported, c.position, "date_trunc of a time is an interval, which is not supported"), "write EXTRACT(hour FROM ...)")
+	case !slices.Contains(fieldsOf(op, x.Kind), field):
+		return nil, hinted(refuse(CodeUnsupported, c.position, "%s has no field %s of %s", c.name, quote(what.Value.Text), x.Kind.article()),
+			"the fields are %s", strings.Join(fieldsOf(op, x.Kind), ", "))
+	case op == OpPart && field == "julian" && x.Kind != Date:
+		return nil, hinted(refuse(CodeUnsupported, c.position, "the julian day of a timestamp is not supported"), "CAST(... AS date) makes a date of it")
 	}
+	if op == OpTruncate && x.Kind == Timestamp {
+		out.Kind = Timestamp
+	}
+	switch {
+	case clocked && x.Kind != Date && op == OpPart:
+		out.Scale = clock.places
+	case clocked && op == OpTruncate:
+		x, err = b.retype(x, out.Kind, c.in, c.position)
+	default:
+		x, err = b.retype(x, Date, c.in, c.position)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out.Args = []*Expr{x, literalText(field)}
 	if out, err = b.rowExpr(out, c.in, c.position); err == nil && op == OpTruncate {
 		err = b.withinDates(out, c.position)
 	}
 	return out, err
 }
 
-// fieldsOf lists the fields that an operation takes.
-func fieldsOf(op Op) string {
+// fieldsOf lists the fields that an operation takes of a kind.
+func fieldsOf(op Op, kind Kind) []string {
 	var names []string
 	for name, p := range periods {
-		if op == OpPart && p.part != nil || op == OpTruncate && p.begin != nil {
+		if kind.daily() && (op == OpPart && p.part != nil || op == OpTruncate && p.begin != nil) {
+			names = append(names, name)
+		}
+	}
+	for name, c := range clocks {
+		if (op == OpPart && kind != Date || op == OpTruncate && c.Unit != 0) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return strings.Join(names, ", ")
+	return names
+}
+
+// bindFormat types to_char.
+func (b *binder) bindFormat(c rowCall, x *Expr, written string) (*Expr, error) {
+	p, err := datePattern(written)
+	if err != nil {
+		return nil, hinted(refuse(CodeUnsupported, c.position, "to_char: %s", err),
+			"the patterns are YYYY, YY, MM, Month, Mon, DD, DDD, Day, Dy, D, ID, Q, WW, IW, IYYY, HH24, HH12, MI, SS, MS, US, AM, FM before one of them, and \"text\" in double quotes")
+	}
+	if p.daily && x.Kind == Time {
+		return nil, hinted(refuse(CodeUnsupported, c.position, "to_char: a time has no day"), "the patterns of a time are HH24, HH12, MI, SS, MS, US and AM")
+	}
+	if x.Kind.clocked() {
+		if x, err = b.coarser(x, p, c); err != nil {
+			return nil, err
+		}
+	}
+	return b.rowExpr(&Expr{Op: OpFormat, Args: []*Expr{x, literalText(written)}, Kind: Text}, c.in, c.position)
+}
+
+// coarser is as much of a timestamp or a time as a pattern shows.
+func (b *binder) coarser(x *Expr, p pattern, c rowCall) (*Expr, error) {
+	kind := x.Kind
+	switch {
+	case p.clock < 0 && x.Kind != Time:
+		return b.retype(x, Date, c.in, c.position)
+	case p.clock < 0:
+		return x, nil
+	case !p.daily:
+		kind = Time
+	}
+	x, err := b.retype(x, kind, c.in, c.position)
+	field := clockWords[p.clock].clock
+	if err != nil || clocks[field].Unit == 1 {
+		return x, err
+	}
+	return b.rowExpr(&Expr{Op: OpTruncate, Args: []*Expr{x, literalText(field)}, Kind: kind}, c.in, c.position)
 }

@@ -14,8 +14,9 @@ const (
 	Boolean                 // false < true
 	Date                    // days since 1970-01-01, from 0001-01-01 to 9999-12-31
 	Float                   // PostgreSQL's double precision: of answers only, never of a column
-	Timestamp               // midnight of a day, PostgreSQL's timestamp: of expressions only, never of a column
-	TimestampTZ             // midnight of a day in UTC, PostgreSQL's timestamptz: of expressions only
+	Timestamp               // microseconds since 1970-01-01 00:00 of a calendar and a clock without a zone, from MinTimestamp to MaxTimestamp
+	TimestampTZ             // microseconds since 1970-01-01 00:00 UTC, in the same range; written in UTC
+	Time                    // microseconds since midnight, below MicrosPerDay
 )
 
 // Column is one column of one department's table as registered: what planning may
@@ -29,7 +30,8 @@ type Column struct {
 	Scale    int
 	Nullable bool // whether some row holds NULL
 	// Min and Max bound the non-NULL values: Integer as is, Decimal in scaled
-	// units, Date in days since 1970-01-01. Both nil for other kinds, and when no
+	// units, Date in days and timestamps in microseconds since 1970-01-01, Time in
+	// microseconds since midnight. Both nil for other kinds, and when no
 	// row holds a value.
 	Min, Max *big.Int
 	// Dictionary lists the distinct non-NULL values in canonical text (see Datum),
@@ -80,13 +82,15 @@ type Schema struct {
 // Datum is one value. The zero Datum is NULL.
 //
 // Canonical text (String) is "-12" for an integer, the shortest exact decimal for a
-// decimal ("1.5", "-0.25", "2"), "2020-11-01" for a date, "true" or "false" for a
-// boolean, and text itself.
+// decimal ("1.5", "-0.25", "2"), "2020-11-01" for a date, "2020-11-01 12:30:00.5" for a
+// timestamp, with "+00" behind it for a timestamptz, "12:30:00" for a time, "true" or "false"
+// for a boolean, and text itself.
 type Datum struct {
 	_    struct{} `cbor:",toarray"`
 	Kind Kind     // Null for NULL
 	// Number is the value of an Integer, of a Decimal in scaled units, of a Date in
-	// days since 1970-01-01; nil otherwise. Never changed after it was set.
+	// days and of timestamps in microseconds since 1970-01-01, of a Time in microseconds since
+	// midnight; nil otherwise. Never changed after it was set.
 	Number *big.Int
 	Scale  int    // of a Decimal: the value is Number·10^−Scale
 	Text   string // of a Text
@@ -97,7 +101,7 @@ type Datum struct {
 type Op uint8
 
 // The operations over rows. Numbers are integers throughout: an Integer as is, a
-// Decimal in scaled units, a Date in days. Every operation but the three that say
+// Decimal in scaled units, a Date in days, timestamps and times in microseconds. Every operation but the three that say
 // otherwise gives NULL when an argument is NULL.
 const (
 	OpConstant  Op = iota + 1 // Value; Kind is the type it was given by its context even if Value is NULL

@@ -65,7 +65,8 @@ type width struct {
 
 // Column is a column of a plan's schema where the rows are.
 type Column struct {
-	// SQL is its value: numbers as integers in units of 10^-Scale, dates as numbers of days, texts that
+	// SQL is its value: numbers as integers in units of 10^-Scale, dates as numbers of days, timestamps and times as
+	// microseconds, texts that
 	// compare by bytes, truth values.
 	SQL string
 	// Kind and Scale of the column there, which may be narrower than in the schema.

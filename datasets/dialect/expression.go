@@ -122,7 +122,7 @@ func (w Writer) typeOf(kind engine.Kind, n width) string {
 		return w.Dialect.text
 	case engine.Boolean:
 		return w.Dialect.boolean
-	case engine.Date, engine.Timestamp, engine.TimestampTZ:
+	case engine.Date:
 		return w.Dialect.days
 	}
 	return n.name
@@ -139,7 +139,7 @@ func (w Writer) constant(e *engine.Expr, n width) (string, error) {
 		return w.Dialect.quote(v.Text), nil
 	case engine.Boolean:
 		return strconv.FormatBool(v.Bool), nil
-	case engine.Integer, engine.Decimal, engine.Date, engine.Timestamp, engine.TimestampTZ:
+	case engine.Integer, engine.Decimal, engine.Date, engine.Timestamp, engine.TimestampTZ, engine.Time:
 		return number(v.Number, w.typeOf(v.Kind, n)), nil
 	}
 	return "", fmt.Errorf("datasets: a constant of kind %s", e.Value.Kind)
@@ -160,7 +160,7 @@ func (w Writer) column(e *engine.Expr, n width) (string, error) {
 	if from.Kind == engine.Null {
 		return "CAST(NULL AS " + kind + ")", nil
 	}
-	if !numeric(from.Kind) {
+	if !numeric(from.Kind) && !clocked(from.Kind) {
 		return from.SQL, nil
 	}
 	return scaledUp("CAST("+from.SQL+" AS "+kind+")", e.Scale-from.Scale, n)

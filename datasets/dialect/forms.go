@@ -38,14 +38,14 @@ var forms = map[engine.Op]form{
 	engine.OpIsTrue:   around("(%s IS TRUE)"),
 	engine.OpIsFalse:  around("(%s IS FALSE)"),
 	engine.OpAbs:      around("abs(%s)"),
-	engine.OpRetype:   around("%s"), // both kinds are days
+	engine.OpRetype:   {least: 1, write: writeRetype, between: bitsOfClock},
 	engine.OpIn:       {least: 2, write: writeIn},
 	engine.OpLike:     {least: 2, write: writeLike},
 	engine.OpTruth:    {least: 1, write: writeTruth},
 	engine.OpRescale:  {least: 1, write: writeRescale},
 	engine.OpCase:     {least: 1, write: writeCase},
-	engine.OpPart:     {least: 2, write: writePart},
-	engine.OpTruncate: {least: 2, write: writeTruncate},
+	engine.OpPart:     {least: 2, write: writePart, between: bitsOfClock},
+	engine.OpTruncate: {least: 2, write: writeTruncate, between: bitsOfClock},
 	engine.OpReduce:   {least: 2, write: writeReduce, between: bitsOfReduce},
 	engine.OpWidth:    {least: 4, write: writeWidth, between: bitsOfWidth},
 }

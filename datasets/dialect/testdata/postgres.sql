@@ -58,7 +58,7 @@ coalesce(sum((CASE WHEN CAST("n" AS BIGINT) < CAST('0' AS BIGINT) THEN CAST('0' 
 count("n")
 
 -- SELECT date_trunc('month', day), extract(dow FROM day), count(*) FROM t WHERE day >= '2020-02-29' GROUP BY 1, 2
-(CAST(date_trunc('month', CAST((DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') AS INTEGER)) AS TIMESTAMP)) AS DATE) - DATE '1970-01-01')
+(CAST((CAST(date_trunc('month', CAST((DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') AS INTEGER)) AS TIMESTAMP)) AS DATE) - DATE '1970-01-01') AS BIGINT) * CAST('86400000000' AS BIGINT))
 CAST(extract(dow FROM (DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') AS INTEGER))) AS BIGINT)
 (("day" - DATE '1970-01-01') >= CAST('18321' AS INTEGER))
 count(*)
@@ -66,7 +66,7 @@ count(*)
 -- SELECT extract(week FROM day), extract(isoyear FROM day), date_trunc('week', day), count(*) FROM t GROUP BY 1, 2, 3
 CAST(extract(week FROM (DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') AS INTEGER))) AS BIGINT)
 CAST(extract(isoyear FROM (DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') AS INTEGER))) AS BIGINT)
-(CAST(date_trunc('week', CAST((DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') AS INTEGER)) AS TIMESTAMP)) AS DATE) - DATE '1970-01-01')
+(CAST((CAST(date_trunc('week', CAST((DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') AS INTEGER)) AS TIMESTAMP)) AS DATE) - DATE '1970-01-01') AS BIGINT) * CAST('86400000000' AS BIGINT))
 count(*)
 
 -- SELECT substring(ward FROM 1 FOR 1), count(*) FROM t GROUP BY 1

@@ -58,7 +58,7 @@ coalesce(sum(CAST((CASE WHEN CAST("n" AS BIGINT) < CAST('0' AS BIGINT) THEN CAST
 count("n")
 
 -- SELECT date_trunc('month', day), extract(dow FROM day), count(*) FROM t WHERE day >= '2020-02-29' GROUP BY 1, 2
-date_diff('day', DATE '1970-01-01', date_trunc('month', date_add('day', CAST(date_diff('day', DATE '1970-01-01', "day") AS BIGINT), DATE '1970-01-01')))
+(CAST(date_diff('day', DATE '1970-01-01', date_trunc('month', date_add('day', CAST(date_diff('day', DATE '1970-01-01', "day") AS BIGINT), DATE '1970-01-01'))) AS BIGINT) * CAST('86400000000' AS BIGINT))
 CAST((day_of_week(date_add('day', CAST(date_diff('day', DATE '1970-01-01', "day") AS BIGINT), DATE '1970-01-01')) % 7) AS BIGINT)
 (date_diff('day', DATE '1970-01-01', "day") >= CAST('18321' AS BIGINT))
 count(*)
@@ -66,7 +66,7 @@ count(*)
 -- SELECT extract(week FROM day), extract(isoyear FROM day), date_trunc('week', day), count(*) FROM t GROUP BY 1, 2, 3
 CAST(week(date_add('day', CAST(date_diff('day', DATE '1970-01-01', "day") AS BIGINT), DATE '1970-01-01')) AS BIGINT)
 CAST(year_of_week(date_add('day', CAST(date_diff('day', DATE '1970-01-01', "day") AS BIGINT), DATE '1970-01-01')) AS BIGINT)
-date_diff('day', DATE '1970-01-01', date_trunc('week', date_add('day', CAST(date_diff('day', DATE '1970-01-01', "day") AS BIGINT), DATE '1970-01-01')))
+(CAST(date_diff('day', DATE '1970-01-01', date_trunc('week', date_add('day', CAST(date_diff('day', DATE '1970-01-01', "day") AS BIGINT), DATE '1970-01-01'))) AS BIGINT) * CAST('86400000000' AS BIGINT))
 count(*)
 
 -- SELECT substring(ward FROM 1 FOR 1), count(*) FROM t GROUP BY 1
