@@ -26,6 +26,7 @@ type Answer struct {
 	Query       string                    `json:"query"` // id on the ledger; of a question of several rounds the last one's
 	Plan        string                    `json:"plan"`  // digest; as above
 	Columns     []string                  `json:"columns"`
+	Units       []string                  `json:"units,omitempty"` // of the columns, "" where none is declared
 	Rows        [][]*string               `json:"rows"`
 	Exact       [][]*string               `json:"exact"`
 	Model       *Model                    `json:"model,omitempty"`      // figures beside the rows of a call that returns rows
@@ -70,6 +71,7 @@ func AnswerOf(sql string, a *client.Answer, path string) Answer {
 	}
 	out.Rows, out.Exact = Texts(a.Result), Exacts(a.Result)
 	out.Model, out.ModelExact = modelsOf(a.Result)
+	out.Units = units(a.Result, a.Plan)
 	out.Notes, out.Remarks = a.Result.Notes, a.Plan.Notes()
 	out.Certificate.Digest, out.QueryID = a.Verdict.Certificate.String(), a.Query
 	out.Ledger = anchorJSON{Block: a.Verdict.Block, Time: a.Verdict.Time.UTC()}
@@ -117,18 +119,20 @@ func timing(s machine.Seconds, cpu float64) string {
 
 // WriteAnswer prints an answer for a person.
 func WriteAnswer(w io.Writer, a *client.Answer, path string) error {
-	_, err := io.WriteString(w, result(a.Result, a.Plan.Notes())+"\n"+Provenance(a, path))
+	_, err := io.WriteString(w, result(a.Result, a.Plan)+"\n"+Provenance(a, path))
 	return err
 }
 
 // result is a result with what is beside and below its rows.
-func result(r *engine.Result, notes []string) string {
+func result(r *engine.Result, p *engine.Plan) string {
 	var b Page
-	b.WriteString(ResultGrid(r).String())
+	g := ResultGrid(r)
+	g.Head = headed(r, p)
+	b.WriteString(g.String() + meaningText(r, p))
 	if text := modelText(r); text != "" {
 		b.WriteString("\n" + text)
 	}
-	for _, note := range notes {
+	for _, note := range notesOf(p) {
 		b.put("note: ", failure.Printable(note))
 	}
 	return b.String()

@@ -59,21 +59,25 @@ func VerdictOf(v protocols.Verdict) Verdict {
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		out.Columns, out.Rows, out.Exact = v.Result.Columns, Texts(v.Result), Exacts(v.Result)
 		out.Model, out.ModelExact = modelsOf(v.Result)
-		out.Notes, out.Remarks = v.Result.Notes, notesOf(v)
+		out.Notes, out.Remarks = v.Result.Notes, notesOf(lastPlan(v))
 	}
 	return out
 }
 
-// notesOf is what there is to say of the question's literals; of a question of several rounds, what
-// the last round's plan says.
-func notesOf(v protocols.Verdict) []string {
+// lastPlan is the plan that an answer's rows follow from, nil where there is none.
+func lastPlan(v protocols.Verdict) *engine.Plan {
 	if len(v.Rounds) > 0 {
 		v = v.Rounds[len(v.Rounds)-1]
 	}
-	if v.Plan == nil {
+	return v.Plan
+}
+
+// notesOf is what there is to say of the question's literals.
+func notesOf(p *engine.Plan) []string {
+	if p == nil {
 		return nil
 	}
-	return v.Plan.Notes()
+	return p.Notes()
 }
 
 // planDigest is the digest of the plan that a verdict is about, or "".
@@ -152,7 +156,7 @@ func VerdictText(v protocols.Verdict, shown bool) string {
 		b.WriteString("\nThe answer is not shown, since it is not verified: --show shows it.\n")
 		return b.String()
 	}
-	b.WriteString("\n" + result(v.Result, notesOf(v)))
+	b.WriteString("\n" + result(v.Result, lastPlan(v)))
 	return b.String()
 }
 
