@@ -26,7 +26,7 @@ var ErrRegistration = served.ErrChanged
 // It first requires that the plan's registration of the department is this
 // table's own; otherwise the error wraps ErrRegistration. A SELECT in the embedded
 // DuckDB computes the cells, and one more for each set of columns whose values they count; plans
-// with numbers beyond 126 bits are computed over the record batches in Go, some fifty times
+// with numbers beyond 126 bits are computed over the rows in Go, some fifty times
 // slower (README, section 6). A table that stays in a database of the department is aggregated there, and what that cannot
 // compute as the engine does is refused (README, section 10). The cells are the department's secret.
 func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error) {
@@ -214,7 +214,7 @@ func (a *aggregation) writer() dialect.Writer {
 		if c.index < a.own {
 			w.Columns = append(w.Columns, a.place.columns[c.index])
 		} else {
-			w.Columns = append(w.Columns, dialect.Column{SQL: columnName(c.index), Kind: c.own.kind, Scale: c.own.scale})
+			w.Columns = append(w.Columns, dialect.Column{SQL: scoreName(c.index - a.own), Kind: c.own.kind, Scale: c.own.scale})
 		}
 	}
 	return w

@@ -18,11 +18,12 @@ type column struct {
 	// wide: a Decimal some of whose values may need more than 64 bits as scaled
 	// integers; it is stored in 128.
 	wide bool
+	// stored is its place among the columns of the store.
+	stored int
 }
 
-// stored is the Arrow type that the column's batches have. Numbers are scaled
-// integers.
-func (c column) stored() arrow.DataType {
+// arrowType is what the column's batches have. Numbers are scaled integers.
+func (c column) arrowType() arrow.DataType {
 	switch {
 	case c.wide:
 		return &arrow.Decimal128Type{Precision: files.MaxDigits, Scale: int32(c.scale)}
@@ -42,6 +43,8 @@ func (c column) stored() arrow.DataType {
 // sums them up.
 type columnBuilder struct {
 	column
+	field       string // its name in the files
+	reading     reading
 	summary     *summary
 	resemblance *resemblance // of text
 	spellings   spellings    // of numbers in text files
@@ -49,10 +52,10 @@ type columnBuilder struct {
 	builder     array.Builder
 }
 
-func newColumnBuilder(c column, source *inference) *columnBuilder {
-	b := &columnBuilder{column: c, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.stored())}
+func newColumnBuilder(field string, c column, source *inference, r reading) *columnBuilder {
+	b := &columnBuilder{column: c, field: field, reading: r, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.arrowType())}
 	if source != nil && source.column.Untyped && numeric(c.kind) {
-		b.spellings.first = map[decimal128.Num]*witness{}
+		b.spellings.wanted, b.spellings.wide = true, map[decimal128.Num]*witness{}
 	}
 	if c.kind == engine.Text {
 		b.resemblance = &resemblance{declared: !source.column.Untyped || source.reading.typed}
@@ -65,7 +68,6 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 	b.at = at
 	if c.form == formNull {
 		b.builder.AppendNull()
-		b.summary.addNull()
 		return nil
 	}
 	switch b.kind {
@@ -76,8 +78,6 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 	case engine.Text:
 		if c.form == formText {
 			b.builder.(*array.StringBuilder).BinaryBuilder.Append(c.text)
-			b.summary.addText(c.text)
-			b.resemblance.add(c.text, b.at)
 			return nil
 		}
 	case engine.Boolean:
@@ -93,7 +93,6 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 		}
 		if c.form == formBoolean {
 			b.builder.(*array.BooleanBuilder).Append(c.small == 1)
-			b.summary.addNarrow(c.small)
 			return nil
 		}
 	case engine.Date:
@@ -106,7 +105,6 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 		}
 		if c.form == formDate {
 			b.builder.(*array.Date32Builder).Append(arrow.Date32(c.small))
-			b.summary.addNarrow(c.small)
 			return nil
 		}
 	}
@@ -206,7 +204,9 @@ func (b *columnBuilder) scaled(text []byte) (n decimal128.Num, small int64, err 
 	} else if n, ok = files.ScaledWide(text, s, b.scale); !ok || b.kind == engine.Decimal && !b.wide {
 		return n, 0, b.tooLong()
 	}
-	b.spellings.add(n, text, b.at)
+	if b.spellings.wanted {
+		b.spellings.add(n, text, b.at)
+	}
 	return n, small, nil
 }
 
@@ -217,12 +217,26 @@ func (b *columnBuilder) tooLong() error {
 
 func (b *columnBuilder) addNarrow(v int64) error {
 	b.builder.(*array.Int64Builder).Append(v)
-	b.summary.addNarrow(v)
 	return nil
 }
 
 func (b *columnBuilder) addWide(v decimal128.Num) error {
 	b.builder.(*array.Decimal128Builder).Append(v)
-	b.summary.addWide(v)
 	return nil
+}
+
+// reserve makes room for the rows of a file's batch at once: a buffer that grows is
+// copied, and ends up to twice as large as its text.
+func (b *columnBuilder) reserve(values arrow.Array, rows int) {
+	b.builder.Resize(rows) // Reserve would take twice as much
+	text, ok := b.builder.(*array.StringBuilder)
+	if !ok {
+		return
+	}
+	switch v := values.(type) {
+	case *array.String:
+		text.ReserveData(files.TextBytes(v, v.ValueOffset))
+	case *array.LargeString:
+		text.ReserveData(files.TextBytes(v, v.ValueOffset))
+	}
 }

@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,19 +17,21 @@ import (
 // cells dumps a table: rows of canonical texts, NULL as ∅.
 func dumpTable(t *Table) string {
 	var rows []string
-	for _, batch := range t.batches {
-		for row := range int(batch.NumRows()) {
-			var parts []string
-			for i, c := range t.columns {
-				d := sourceOf{index: i, own: c, kind: c.kind, scale: c.scale}.datum(batch.Column(i), row)
-				if d.IsNull() {
-					parts = append(parts, "∅")
-				} else {
-					parts = append(parts, d.String())
-				}
+	err := t.Each(context.Background(), func(row []any) error {
+		var parts []string
+		for i, c := range t.columns {
+			d := sourceOf{index: i, own: c, kind: c.kind, scale: c.scale}.datum(row[i])
+			if d.IsNull() {
+				parts = append(parts, "∅")
+			} else {
+				parts = append(parts, d.String())
 			}
-			rows = append(rows, strings.Join(parts, "|"))
 		}
+		rows = append(rows, strings.Join(parts, "|"))
+		return nil
+	})
+	if err != nil {
+		return err.Error()
 	}
 	return strings.Join(rows, "\n")
 }

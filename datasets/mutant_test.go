@@ -53,7 +53,7 @@ func TestMutants(t *testing.T) {
 			if err := os.WriteFile(path, b, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := read(context.Background(), "t", []string{path}, Options{})
+			_, err := Describe(context.Background(), "t", []string{path}, Options{})
 			var e *files.Error
 			if err != nil && (!errors.As(err, &e) || e.File != path || programmersText.MatchString(err.Error())) {
 				t.Errorf("%s, mutant %d: %v", name, i, err)

@@ -28,8 +28,8 @@ type queryFunc func(ctx context.Context, statement string) ([][]any, error)
 func (t *Table) place() place {
 	p := place{dialect: dialect.DuckDB, from: rowsTable, calls: true,
 		snapshot: func(_ context.Context, f func(queryFunc) error) error { return f(t.query) }}
-	for i, c := range t.columns {
-		p.columns = append(p.columns, dialect.Column{SQL: columnName(i), Kind: c.kind, Scale: c.scale})
+	for _, c := range t.columns {
+		p.columns = append(p.columns, dialect.Column{SQL: columnName(c.stored), Kind: c.kind, Scale: c.scale})
 	}
 	return p
 }

@@ -20,8 +20,6 @@ import (
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 
-	"github.com/apache/arrow/go/v17/arrow/array"
-
 	"parley/datasets/dialect"
 	"parley/datasets/rehearsal"
 	"parley/engine"
@@ -210,25 +208,24 @@ func (s testServer) copied(t *testing.T, conn *sql.Conn, name string, table *Tab
 		p.columns = append(p.columns, own)
 		columns = append(columns, columnName(i)+" "+kind)
 	}
-	for _, batch := range table.Batches() {
-		for row := range int(batch.NumRows()) {
-			var values []string
-			for i, c := range table.columns {
-				value := "NULL"
-				if _, null := batch.Column(i).(*array.Null); !null {
-					d := sourceOf{own: c, kind: c.kind, scale: c.scale}.datum(batch.Column(i), row)
-					switch d.Kind {
-					case engine.Null:
-					case engine.Boolean:
-						value = d.String()
-					default:
-						value = dialect.QuoteText(d.String())
-					}
-				}
-				values = append(values, value)
+	if err := table.Each(context.Background(), func(row []any) error {
+		var values []string
+		for i, c := range table.columns {
+			value := "NULL"
+			d := sourceOf{own: c, kind: c.kind, scale: c.scale}.datum(row[i])
+			switch d.Kind {
+			case engine.Null:
+			case engine.Boolean:
+				value = d.String()
+			default:
+				value = dialect.QuoteText(d.String())
 			}
-			rows = append(rows, "("+strings.Join(values, ", ")+")")
+			values = append(values, value)
 		}
+		rows = append(rows, "("+strings.Join(values, ", ")+")")
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 	s.exec(t, conn, fmt.Sprintf(s.create, name, strings.Join(columns, ", ")))
 	if len(rows) > 0 {

@@ -64,6 +64,12 @@ func (d *declaration) settled(c column) (reading, error) {
 	return r, nil
 }
 
+// asItIs reports whether the declaration leaves the values of the column's kind as the file has them.
+func (r reading) asItIs() bool {
+	d := r.d
+	return d == nil || !d.typed && d.Scale == nil && len(d.null) == 0 && d.layout == nil && d.truth == nil && !r.limits.any()
+}
+
 // wrap reads through the declaration.
 func (r reading) wrap(read cellReader) cellReader {
 	if r.d == nil {

@@ -23,13 +23,19 @@ type resemblance struct {
 // something.
 const resembles = 10
 
-func (r *resemblance) add(text []byte, at faultAt) {
+func (r *resemblance) add(text []byte, at faultAt) files.Likeness {
 	l := files.LikenessOf(text)
-	r.values++
-	r.counts[l]++
+	r.again(l)
 	if r.first[l] == nil {
 		r.first[l] = newWitness(text, at)
 	}
+	return l
+}
+
+// again counts a value that was seen before.
+func (r *resemblance) again(l files.Likeness) {
+	r.values++
+	r.counts[l]++
 }
 
 // most gives the likeness of most values among those that pass, and how many

@@ -73,7 +73,7 @@ func (a *aggregation) from() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		list += ", " + score + " AS " + columnName(a.own+i)
+		list += ", " + score + " AS " + scoreName(i)
 	}
 	return "(SELECT " + list + " FROM " + a.place.from + ")", nil
 }

@@ -14,22 +14,36 @@ import (
 // section 3.1). It remembers as many values as a dictionary holds; a column with
 // more is no column of codes.
 type spellings struct {
-	first      map[decimal128.Num]*witness // nil: no more is wanted
+	wanted     bool
+	narrow     numberSet // of those within 64 bits
+	seen       []*witness
+	wide       map[decimal128.Num]*witness
 	one, other *witness
 }
 
+// addNarrow takes a number and how it is written. at gives its place.
+func (s *spellings) addNarrow(n int64, text []byte, at faultAt) {
+	place, isNew := s.narrow.add(n)
+	switch {
+	case isNew:
+		s.seen = append(s.seen, newWitness(text, at))
+		s.wanted = len(s.seen)+len(s.wide) <= engine.MaxDictionary
+	case s.seen[place].value != string(text):
+		s.one, s.other, s.wanted = s.seen[place], newWitness(text, at), false
+	}
+}
+
 func (s *spellings) add(n decimal128.Num, text []byte, at faultAt) {
-	if s.first == nil {
+	if small := int64(n.LowBits()); n == decimal128.FromI64(small) {
+		s.addNarrow(small, text, at)
 		return
 	}
-	switch known, ok := s.first[n]; {
-	case ok && known.value == string(text):
-	case ok:
-		s.one, s.other, s.first = known, newWitness(text, at), nil
-	case len(s.first) == engine.MaxDictionary:
-		s.first = nil
-	default:
-		s.first[n] = newWitness(text, at)
+	switch known, ok := s.wide[n]; {
+	case !ok:
+		s.wide[n] = newWitness(text, at)
+		s.wanted = len(s.seen)+len(s.wide) <= engine.MaxDictionary
+	case known.value != string(text):
+		s.one, s.other, s.wanted = known, newWitness(text, at), false
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/duckdb/duckdb-go/v2"
 
@@ -72,14 +73,6 @@ func (r storeRoom) String() string {
 	return fmt.Sprintf("%s of memory and %s of files in %s", sizeText(r.memory), sizeText(r.disk), r.folder)
 }
 
-// check refuses a table that surely does not fit, before it is loaded.
-func (r storeRoom) check(t *Table) error {
-	if size := t.storeBytes(); size > r.memory+r.disk {
-		return r.full(t.name, "takes about "+sizeText(size))
-	}
-	return nil
-}
-
 // plain turns DuckDB's lack of room into a sentence about its limits; DuckDB's own
 // is advice for whoever may change its settings.
 func (r storeRoom) plain(table string, err error) error {
@@ -114,7 +107,7 @@ func sizeText(bytes int64) string {
 
 // RoomNote says what an operator should know of a table that does not fit into
 // the memory of MaxStoreBytes before it is opened for aggregation; "" otherwise.
-func (t *Table) RoomNote() string { return roomNote(t.name, t.storeBytes()) }
+func (t *Table) RoomNote() string { return roomNote(t.name, t.size) }
 
 // Room is about how many bytes the table takes while it is aggregated, of memory and then of files.
 func (t *Table) Room() int64 { return t.storeBytes() }
@@ -131,31 +124,31 @@ func roomNote(table string, size int64) string {
 	return ""
 }
 
-// storeBytes is about how much room the table takes while it is aggregated,
-// beside its record batches: up to MaxStoreBytes of memory, the rest of files.
-func (t *Table) storeBytes() int64 {
+// storedBytes is about how much room a batch takes in the store, by its columns.
+func storedBytes(columns []arrow.Array) int64 {
 	total := int64(0)
-	for i := range t.columns {
-		for _, b := range t.batches {
-			rows := b.NumRows()
-			switch values := b.Column(i).(type) {
-			case *array.String:
-				total += 16 * rows // a length, and a pointer or a short text
-				if rows > 0 && len(values.ValueBytes()) > int(12*rows) {
-					total += int64(len(values.ValueBytes()))
-				}
-			case *array.Boolean:
-				total += rows
-			case *array.Decimal128:
-				total += 16 * rows
-			case *array.Int64:
-				total += 8 * rows
-			default:
-				total += 4 * rows
-			}
+	for _, a := range columns {
+		if a == nil {
+			continue
 		}
-		if t.described[i].Nullable {
-			total += t.rows / 8
+		rows := int64(a.Len())
+		switch a := a.(type) {
+		case *array.String:
+			total += 16 * rows // a length, and a pointer or a short text
+			if bytes := int64(len(a.ValueBytes())); bytes > 12*rows {
+				total += bytes
+			}
+		case *array.Boolean:
+			total += rows
+		case *array.Decimal128:
+			total += 16 * rows
+		case *array.Int64:
+			total += 8 * rows
+		default:
+			total += 4 * rows
+		}
+		if a.NullN() > 0 {
+			total += rows / 8
 		}
 	}
 	return total

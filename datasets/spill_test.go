@@ -88,8 +88,8 @@ func TestRoom(t *testing.T) {
 		spill bool
 		want  string
 	}{
-		"no folder, far over":        {storeRoom{memory: 1 << 20}, false, "takes about 5.493 MiB as it is aggregated; the limit is 1 MiB of memory, and no folder for more"},
-		"a folder, over both":        {storeRoom{memory: 1 << 20, disk: 1 << 20}, true, "takes about 5.493 MiB as it is aggregated; the limit is 1 MiB of memory and 1 MiB of files in "},
+		"no folder, far over":        {storeRoom{memory: 1 << 20}, false, "takes more than 1.125 MiB as it is aggregated; the limit is 1 MiB of memory, and no folder for more"},
+		"a folder, over both":        {storeRoom{memory: 1 << 20, disk: 1 << 20}, true, "takes more than 2.25 MiB as it is aggregated; the limit is 1 MiB of memory and 1 MiB of files in "},
 		"no folder, what loads more": {storeRoom{memory: 6 << 20}, false, "needs more room than there is as it is aggregated; the limit is 6 MiB of memory"},
 		"no folder is made":          {storeRoom{memory: 1 << 30}, true, ""},
 	} {

@@ -3,14 +3,10 @@ package datasets
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math/big"
 	"strings"
-
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"parley/datasets/dialect"
 	"parley/datasets/duck"
@@ -56,36 +52,37 @@ func (s *store) close() error {
 	return err
 }
 
-// newStore loads a table; column i is named c<i>, so that no name of a file
+// store opens the table's store and begins to fill it; column i is named c<i>, so that no name of a file
 // ever is part of SQL.
-func newStore(ctx context.Context, t *Table, o Options) (*store, error) {
+func (l *loader) store(ctx context.Context, o Options) error {
 	room, err := newRoom(o)
 	if err != nil {
-		return nil, err
-	}
-	if err := room.check(t); err != nil {
-		return nil, errors.Join(err, room.remove())
+		return err
 	}
 	s, err := openStore(room)
 	if err != nil {
-		return nil, errors.Join(err, room.remove())
+		return errors.Join(err, room.remove())
 	}
 	var columns []storeColumn
-	for i, c := range t.columns {
-		columns = append(columns, storeColumn{columnName(i), c.storeType()})
+	for i, b := range l.builders {
+		columns = append(columns, storeColumn{columnName(i), b.storeType()})
 	}
-	err = s.create(ctx, columns)
-	if err == nil {
-		err = s.load(ctx, t)
+	var filler *duck.Filler
+	if err = s.create(ctx, columns); err == nil {
+		filler, err = duck.NewFiller(ctx, s.db, rowsTable)
 	}
 	if err != nil {
 		s.close()
-		return nil, fmt.Errorf("loading table %s: %w", files.Shown(t.name), room.plain(t.name, err))
+		return fmt.Errorf("loading table %s: %w", files.Shown(l.table.name), room.plain(l.table.name, err))
 	}
-	return s, nil
+	l.table.store, l.feed = s, newFeed(filler, room, l.table.name)
+	return nil
 }
 
 func columnName(i int) string { return fmt.Sprintf("c%d", i) }
+
+// scoreName is the column of a score, beside those of the rows.
+func scoreName(i int) string { return fmt.Sprintf("s%d", i) }
 
 // storeType is the column's type in DuckDB: scaled integers, dates as days.
 func (c column) storeType() string {
@@ -112,34 +109,18 @@ func (s *store) create(ctx context.Context, columns []storeColumn) error {
 	return err
 }
 
-// load appends a table's batches to rowsTable.
-func (s *store) load(ctx context.Context, t *Table) error {
-	var garbage collector
-	return duck.Append(ctx, s.db, rowsTable, t.batches, func(batch arrow.Record) []duck.Column {
-		garbage.loaded(batch.Columns())
-		columns := make([]duck.Column, batch.NumCols())
-		for i, a := range batch.Columns() {
-			columns[i] = duck.Column{Array: a, Read: values(a)}
-		}
-		return columns
-	})
-}
-
-// values reads a stored array as DuckDB's appender takes it.
-func values(a arrow.Array) func(row int) driver.Value {
-	switch a := a.(type) {
-	case *array.Int64:
-		return func(row int) driver.Value { return a.Value(row) }
-	case *array.Decimal128:
-		return func(row int) driver.Value { return a.Value(row).BigInt() }
-	case *array.String:
-		return func(row int) driver.Value { return a.Value(row) }
-	case *array.Boolean:
-		return func(row int) driver.Value { return a.Value(row) }
-	case *array.Date32:
-		return func(row int) driver.Value { return int32(a.Value(row)) }
+// Each gives the rows in order, with the columns of the registration: nil, bool, string, and numbers and dates as
+// int32, int64 or *big.Int, scaled. The table was opened from files.
+func (t *Table) Each(ctx context.Context, visit func(row []any) error) error {
+	if t.store == nil {
+		return fmt.Errorf("datasets: table %s was only described", files.Shown(t.name))
 	}
-	return func(int) driver.Value { return nil }
+	p := t.place()
+	var list []string
+	for _, c := range p.columns {
+		list = append(list, c.SQL)
+	}
+	return duck.Each(ctx, t.store.db, "SELECT "+strings.Join(list, ", ")+" FROM "+p.from, visit)
 }
 
 // query runs a SELECT over a table.

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"math/big"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -17,57 +14,45 @@ import (
 // check of the SQL that does the rest (README, section 6.3).
 func (a *aggregation) stream(ctx context.Context) ([]*big.Int, error) {
 	cells := a.zeros()
-	for _, batch := range a.table.batches {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		if err := a.streamBatch(batch, cells); err != nil {
-			return nil, err
-		}
+	err := a.table.Each(ctx, func(row []any) error { return a.streamRow(row, cells) })
+	if err != nil {
+		return nil, err
 	}
 	return cells, nil
 }
 
-func (a *aggregation) streamBatch(batch arrow.Record, cells []*big.Int) error {
-	row, group := 0, 0
+// streamRow adds a row to its group's cells.
+func (a *aggregation) streamRow(row []any, cells []*big.Int) error {
+	group := 0
 	stored := func(column int) engine.Datum {
 		if column < 0 { // where a search's range starts in this group
 			return a.plan.Start(-1-column, group)
 		}
 		from := a.columns[column]
-		return from.datum(batch.Column(from.index), row)
+		return from.datum(row[from.index])
 	}
 	moments := len(a.moments)
-	for ; row < int(batch.NumRows()); row++ {
-		var failed error
-		value := a.scoresOf(stored, &failed)
-		pass, err := holds(a.plan.Filter, value)
+	var failed error
+	value := a.scoresOf(stored, &failed)
+	pass, err := holds(a.plan.Filter, value)
+	if err != nil || !pass {
+		return err
+	}
+	for i, g := range a.plan.Groups {
+		v, err := g.Expr.Eval(value)
 		if err != nil {
 			return err
 		}
-		if !pass {
-			continue
-		}
-		group = 0
-		for i, g := range a.plan.Groups {
-			v, err := g.Expr.Eval(value)
-			if err != nil {
-				return err
-			}
-			if group, err = a.extend(group, i, v.String(), v.IsNull()); err != nil {
-				return err
-			}
-		}
-		for m, moment := range a.moments {
-			if err := addMoment(cells[group*moments+m], moment, value); err != nil {
-				return err
-			}
-		}
-		if failed != nil {
-			return failed
+		if group, err = a.extend(group, i, v.String(), v.IsNull()); err != nil {
+			return err
 		}
 	}
-	return nil
+	for m, moment := range a.moments {
+		if err := addMoment(cells[group*moments+m], moment, value); err != nil {
+			return err
+		}
+	}
+	return failed
 }
 
 // addMoment adds one row to a cell.
@@ -113,28 +98,14 @@ func holds(filter *engine.Expr, value func(int) engine.Datum) (bool, error) {
 	return err == nil && v.Kind == engine.Boolean && v.Bool, err
 }
 
-// datum is one value of a column at the schema's kind and scale.
-func (s sourceOf) datum(values arrow.Array, row int) engine.Datum {
-	if values.IsNull(row) {
-		return engine.Datum{}
+// datum is one value of a column, as it came from the store, at the schema's kind and scale.
+func (s sourceOf) datum(value any) engine.Datum {
+	d := s.own.value(value)
+	if places := s.scale - s.own.scale; d.Number != nil && numeric(s.kind) {
+		if places > 0 {
+			d.Number = new(big.Int).Mul(d.Number, files.PowerOfTen(places))
+		}
+		d.Kind, d.Scale = s.kind, s.scale
 	}
-	var n *big.Int
-	switch v := values.(type) {
-	case *array.String:
-		return engine.NewText(v.Value(row))
-	case *array.Boolean:
-		return engine.NewBoolean(v.Value(row))
-	case *array.Date32:
-		return engine.NewDate(int64(v.Value(row)))
-	case *array.Int64:
-		n = big.NewInt(v.Value(row))
-	case *array.Decimal128:
-		n = v.Value(row).BigInt()
-	default:
-		return engine.Datum{}
-	}
-	if places := s.scale - s.own.scale; places > 0 {
-		n.Mul(n, files.PowerOfTen(places))
-	}
-	return engine.Datum{Kind: s.kind, Number: n, Scale: s.scale}
+	return d
 }

@@ -1,123 +1,142 @@
 package datasets
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"hash"
 	"math/big"
 	"slices"
 
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
-	"parley/datasets/files"
 	"parley/engine"
 )
 
 // A summary is what loading learns about one column: bounds, distinct values,
-// and the digest of its values in row order (README, sections 4 and 5).
+// and the digest of its values in row order (README, sections 4 and 5). It takes the
+// column's values batch by batch, as they are stored.
 type summary struct {
 	values, nulls int64
 
 	min, max   int64          // of narrow values
 	wmin, wmax decimal128.Num // of wide values
 
-	narrow map[int64]struct{}
+	narrow numberSet
 	wide   map[decimal128.Num]struct{}
-	text   map[string]struct{}
+	text   textSet
 	full   bool // more distinct values than a dictionary holds, or one too long
 
-	hash   hash.Hash
-	buffer []byte
+	hash columnHash
 }
-
-// The tags of the digest's stream.
-const (
-	tagNull  = 0
-	tagValue = 1
-)
-
-const hashBytes = 32 << 10
 
 func newSummary() *summary {
-	return &summary{
-		narrow: map[int64]struct{}{}, wide: map[decimal128.Num]struct{}{}, text: map[string]struct{}{},
-		hash: sha256.New(), buffer: make([]byte, 0, hashBytes+files.MaxFieldBytes+64),
+	return &summary{wide: map[decimal128.Num]struct{}{}, hash: newColumnHash()}
+}
+
+// add takes the next batch of the column; of texts also what they look like. at gives the place of a row.
+func (s *summary) add(a arrow.Array, like *resemblance, at func(row int) faultAt) {
+	s.nulls += int64(a.NullN())
+	switch a := a.(type) {
+	case *array.Int64:
+		addNumbers(s, a.Int64Values(), a)
+	case *array.Date32:
+		addNumbers(s, a.Date32Values(), a)
+	case *array.Boolean:
+		truths := make([]int8, a.Len())
+		for i := range truths {
+			if a.Value(i) {
+				truths[i] = 1
+			}
+		}
+		addNumbers(s, truths, a)
+	case *array.Decimal128:
+		s.addWide(a)
+	case *array.String:
+		s.addTexts(a, like, at)
 	}
+	s.hash.add(a)
 }
 
-// spill moves the buffer to the hash when it is long enough.
-func (s *summary) spill() {
-	if len(s.buffer) >= hashBytes {
-		s.hash.Write(s.buffer)
-		s.buffer = s.buffer[:0]
-	}
-}
-
-func (s *summary) addNull() {
-	s.nulls++
-	s.buffer = append(s.buffer, tagNull)
-	s.spill()
-}
-
-// addNarrow adds a number, a date or a boolean.
-func (s *summary) addNarrow(v int64) {
+// addNumbers takes numbers, dates or booleans.
+func addNumbers[T int8 | int64 | arrow.Date32](s *summary, values []T, a arrow.Array) {
+	nulls := a.NullN() > 0
 	if s.values == 0 {
-		s.min, s.max = v, v
+		for i, v := range values {
+			if !nulls || a.IsValid(i) {
+				s.min, s.max = int64(v), int64(v)
+				break
+			}
+		}
 	}
-	s.min, s.max = min(s.min, v), max(s.max, v)
-	s.values++
-	s.buffer = append(s.buffer, tagValue)
-	s.buffer = binary.BigEndian.AppendUint64(s.buffer, uint64(v>>63))
-	s.buffer = binary.BigEndian.AppendUint64(s.buffer, uint64(v))
-	s.spill()
-	if !s.full {
-		s.narrow[v] = struct{}{}
-		s.full = len(s.narrow) > engine.MaxDictionary
+	low, high := s.min, s.max
+	for i, v := range values {
+		if nulls && a.IsNull(i) {
+			continue
+		}
+		low, high = min(low, int64(v)), max(high, int64(v))
+		if !s.full {
+			s.narrow.add(int64(v))
+			s.full = s.narrow.len() > engine.MaxDictionary
+		}
+	}
+	s.min, s.max = low, high
+	s.values += int64(len(values) - a.NullN())
+}
+
+// addWide takes numbers of a column whose values need 128 bits.
+func (s *summary) addWide(a *array.Decimal128) {
+	for i, v := range a.Values() {
+		if a.IsNull(i) {
+			continue
+		}
+		if s.values == 0 {
+			s.wmin, s.wmax = v, v
+		}
+		if v.Less(s.wmin) {
+			s.wmin = v
+		}
+		if s.wmax.Less(v) {
+			s.wmax = v
+		}
+		s.values++
+		if !s.full {
+			s.wide[v] = struct{}{}
+			s.full = len(s.wide) > engine.MaxDictionary
+		}
 	}
 }
 
-// addWide adds a number of a column whose values need 128 bits.
-func (s *summary) addWide(v decimal128.Num) {
-	if s.values == 0 {
-		s.wmin, s.wmax = v, v
-	}
-	if v.Less(s.wmin) {
-		s.wmin = v
-	}
-	if s.wmax.Less(v) {
-		s.wmax = v
-	}
-	s.values++
-	s.buffer = append(s.buffer, tagValue)
-	s.buffer = binary.BigEndian.AppendUint64(s.buffer, uint64(v.HighBits()))
-	s.buffer = binary.BigEndian.AppendUint64(s.buffer, v.LowBits())
-	s.spill()
-	if !s.full {
-		s.wide[v] = struct{}{}
-		s.full = len(s.wide) > engine.MaxDictionary
-	}
-}
-
-func (s *summary) addText(v []byte) {
-	s.values++
-	s.buffer = append(s.buffer, tagValue)
-	s.buffer = binary.BigEndian.AppendUint64(s.buffer, uint64(len(v)))
-	s.buffer = append(s.buffer, v...)
-	s.spill()
-	if s.full {
-		return
-	}
-	if _, known := s.text[string(v)]; !known {
-		s.text[string(v)] = struct{}{}
-		s.full = len(s.text) > engine.MaxDictionary || len(v) > engine.MaxDictionaryText
+func (s *summary) addTexts(a *array.String, like *resemblance, at func(row int) faultAt) {
+	data, offsets := textsOf(a)
+	nulls := a.NullN() > 0
+	for i := range a.Len() {
+		if nulls && a.IsNull(i) {
+			continue
+		}
+		v := data[offsets[i]:offsets[i+1]]
+		s.values++
+		if s.full {
+			like.add(v, at(i))
+			continue
+		}
+		index, isNew := s.text.add(v)
+		if isNew {
+			s.full = s.text.len() > engine.MaxDictionary || len(v) > engine.MaxDictionaryText
+			s.text.likeness = append(s.text.likeness, like.add(v, at(i)))
+			continue
+		}
+		like.again(s.text.likeness[index])
 	}
 }
 
-// digest ends the stream.
-func (s *summary) digest() []byte {
-	s.hash.Write(s.buffer)
-	s.buffer = s.buffer[:0]
-	return s.hash.Sum(nil)
+// textsOf are the texts of an array: each lies between two offsets.
+func textsOf(a *array.String) (data []byte, offsets []int32) {
+	if b := a.Data().Buffers()[2]; b != nil {
+		data = b.Bytes()
+	}
+	if a.Len() == 0 {
+		return data, []int32{0}
+	}
+	return data, a.ValueOffsets()
 }
 
 // describe gives the column as it is registered.
@@ -141,9 +160,7 @@ func (s *summary) dictionary(c column) []string {
 	var out []string
 	switch {
 	case c.kind == engine.Text:
-		for v := range s.text {
-			out = append(out, v)
-		}
+		out = slices.Clone(s.text.texts)
 		slices.Sort(out)
 	case c.wide:
 		values := make([]decimal128.Num, 0, len(s.wide))
@@ -155,10 +172,7 @@ func (s *summary) dictionary(c column) []string {
 			out = append(out, datum(c, v.BigInt()).String())
 		}
 	default:
-		values := make([]int64, 0, len(s.narrow))
-		for v := range s.narrow {
-			values = append(values, v)
-		}
+		values := slices.Clone(s.narrow.numbers)
 		slices.Sort(values)
 		for _, v := range values {
 			out = append(out, datum(c, big.NewInt(v)).String())

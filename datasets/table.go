@@ -11,7 +11,6 @@ import (
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"parley/datasets/files"
 	"parley/datasets/served"
@@ -51,24 +50,21 @@ type Options struct {
 	room storeRoom // tests: other limits than those of a store
 }
 
-// Table is one table of one department, read into memory. It is immutable and
-// safe for concurrent use until Close.
-//
-// The rows are held twice: as Arrow record batches, which are the truth, and in
-// an embedded DuckDB that aggregates them.
+// Table is one table of one department. It is immutable and safe for concurrent use
+// until Close. Its rows are in an embedded DuckDB, which aggregates them, and nowhere
+// else; or in a database of the department's own.
 type Table struct {
 	name      string
 	columns   []column
-	schema    *arrow.Schema
-	batches   []arrow.Record
 	rows      int64
+	size      int64 // about what the rows take in a store, in bytes
 	described []engine.Column
 	digest    engine.Digest
 	notes     []string
 	aside     []*files.Error
 	left      []string
 	store     *store
-	served    *served.Table // the rows are in a database of the department's own, and batches has none
+	served    *served.Table // the rows are in a database of the department's own
 }
 
 // Open reads the files, in the order given, as one table of this name. They may
@@ -78,27 +74,19 @@ type Table struct {
 // twice where types are inferred.
 //
 // Everything that is wrong with a file is an *Error that names it. Cost: the
-// whole table in memory, about twice its values.
+// table in memory, once, as far as MaxStoreBytes goes.
 func Open(ctx context.Context, name string, files []string, o Options) (*Table, error) {
-	t, err := read(ctx, name, files, o)
-	if err != nil {
-		return nil, err
-	}
-	releaseGarbage()
-	if t.store, err = newStore(ctx, t, o); err != nil {
-		return nil, err
-	}
-	return t, nil
+	return read(ctx, name, files, o, true)
 }
 
-// Describe is Open without what only Aggregate needs, half of the memory and time.
+// Describe is Open without what only Aggregate needs, which is the memory and some of the time.
 // Aggregate fails with a table that was only described.
 func Describe(ctx context.Context, name string, files []string, o Options) (*Table, error) {
-	return read(ctx, name, files, o)
+	return read(ctx, name, files, o, false)
 }
 
-// read is Open without the store.
-func read(ctx context.Context, name string, paths []string, o Options) (*Table, error) {
+// read describes a table, and keeps its rows in a store if it is asked to.
+func read(ctx context.Context, name string, paths []string, o Options, keep bool) (t *Table, err error) {
 	if fault := files.NameFault(name); fault != "" {
 		return nil, &files.Error{Message: "the table's name " + fault + ": " + files.Shown(name)}
 	}
@@ -113,7 +101,6 @@ func read(ctx context.Context, name string, paths []string, o Options) (*Table, 
 	}
 	l := &loader{table: &Table{name: name}, asked: o.Columns}
 	defer l.close()
-	var err error
 	if l.declared, err = compileAll(o.Declared); err != nil {
 		return nil, err
 	}
@@ -121,6 +108,19 @@ func read(ctx context.Context, name string, paths []string, o Options) (*Table, 
 		if err := l.add(ctx, file, o); err != nil {
 			return nil, err
 		}
+	}
+	if err := l.prepare(); err != nil {
+		return nil, err
+	}
+	if keep {
+		if err := l.store(ctx, o); err != nil {
+			return nil, err
+		}
+		defer func() {
+			if err != nil {
+				l.table.store.close()
+			}
+		}()
 	}
 	if err := l.load(ctx); err != nil {
 		return nil, err
@@ -150,30 +150,17 @@ func (t *Table) Aside() []*files.Error { return t.aside }
 // Left are the columns of the files that Options.Columns leaves out.
 func (t *Table) Left() []string { return t.left }
 
-// Batches are the rows in order, with the columns of the registration: numbers are scaled integers,
-// of 64 bits or as decimal128, dates are date32. They are shared: not to be changed or released.
-func (t *Table) Batches() []arrow.Record { return t.batches }
-
 // loader is a table in the making.
 type loader struct {
 	table    *Table
 	asked    []string                // the columns that were named, if any
 	declared map[string]*declaration // by name in the files
-	readings []reading               // for each column
 	files    []openFile
 	names    []string
 	types    []settled
 	aside    []*files.Error // for each column, why it is set aside; nil for those that are not
 	builders []*columnBuilder
-	pieces   []piece
-	garbage  collector
-}
-
-// piece is what one batch becomes; columns that were set aside have nil or what
-// came before the fault.
-type piece struct {
-	columns []arrow.Array
-	rows    int
+	feed     *feed // where the rows go; nil: nowhere
 }
 
 type openFile struct {
@@ -258,12 +245,12 @@ func eachCell(file, name string, b *files.Batch, column int, r reading, visit fu
 	return nil
 }
 
-// load reads all rows of all files into record batches.
-func (l *loader) load(ctx context.Context) error {
+// prepare makes the columns' builders once their types are settled.
+func (l *loader) prepare() error {
 	for i, name := range l.names {
 		s := l.types[i]
 		d := l.declared[name]
-		c := column{name: d.called(name), kind: s.kind}
+		c := column{name: d.called(name), kind: s.kind, stored: i}
 		if s.kind == engine.Decimal {
 			c.scale = s.scale
 			c.wide = s.digits+s.scale > files.NarrowDigits
@@ -272,9 +259,13 @@ func (l *loader) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		l.readings = append(l.readings, r)
-		l.builders = append(l.builders, newColumnBuilder(c, s.source))
+		l.builders = append(l.builders, newColumnBuilder(name, c, s.source, r))
 	}
+	return nil
+}
+
+// load reads all rows of all files.
+func (l *loader) load(ctx context.Context) error {
 	for _, f := range l.files {
 		var wanted []int
 		for i, at := range f.order {
@@ -284,46 +275,47 @@ func (l *loader) load(ctx context.Context) error {
 		}
 		slices.Sort(wanted)
 		if err := f.source.Scan(ctx, wanted, func(b *files.Batch) error { return l.take(f, b) }); err != nil {
+			if cause := l.feed.end(); cause != nil { // err is that the rows had nowhere to go
+				return cause
+			}
 			return err
 		}
 	}
-	return nil
+	return l.feed.end()
 }
 
-// take appends one batch of a file to the table.
+// take appends one batch of a file to the table. Columns that were set aside have no values from then on.
 func (l *loader) take(f openFile, b *files.Batch) error {
 	t := l.table
 	if t.rows+int64(b.Rows) > files.MaxRows {
 		return files.Errorf(f.name, "the table has more than %d rows", files.MaxRows)
 	}
-	p := piece{columns: make([]arrow.Array, len(l.builders)), rows: b.Rows}
-	for i, builder := range l.builders {
-		if l.aside[i] != nil {
+	columns, faults := make([]arrow.Array, len(l.builders)), make([]error, len(l.builders))
+	files.EachColumn(len(l.builders), func(i int) error {
+		if l.aside[i] == nil {
+			columns[i], faults[i] = l.builders[i].take(f.name, b, f.order[i])
+		}
+		return nil
+	})
+	for i, err := range faults {
+		if err == nil {
 			continue
 		}
-		builder.reserve(b.Columns[f.order[i]], b.Rows)
-		err := eachCell(f.name, l.names[i], b, f.order[i], l.readings[i], func(_ int, c cell, at faultAt) error {
-			return builder.add(c, at)
-		})
-		if err == nil {
-			p.columns[i] = builder.builder.NewArray()
-		} else if err = l.setAside(i, err); err != nil {
+		if err := l.setAside(i, err); err != nil {
 			return err
 		}
 	}
-	l.pieces = append(l.pieces, p)
-	l.garbage.loaded(p.columns)
 	t.rows += int64(b.Rows)
-	return nil
+	t.size += storedBytes(columns)
+	return l.feed.add(columns, b.Rows, t.size)
 }
 
-// finish describes the columns that are left and puts their batches together. A
+// finish describes the columns that are left. A
 // column without any value becomes Null, whatever its file declared, so that the
 // digest does not depend on the format.
 func (l *loader) finish(salt []byte) (*Table, error) {
 	t := l.table
 	var kept []int
-	var fields []arrow.Field
 	for i, fault := range l.aside {
 		if fault != nil {
 			t.aside = append(t.aside, fault)
@@ -332,25 +324,16 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 		}
 		kept = append(kept, i)
 		t.columns = append(t.columns, l.builders[i].column)
-		fields = append(fields, l.builders[i].field())
 	}
 	if len(kept) == 0 {
 		return nil, t.aside[0]
-	}
-	t.schema = arrow.NewSchema(fields, nil)
-	for _, p := range l.pieces {
-		arrays := make([]arrow.Array, len(kept))
-		for k, i := range kept {
-			arrays[k] = p.columns[i]
-		}
-		t.batches = append(t.batches, array.NewRecord(t.schema, arrays, int64(p.rows)))
 	}
 	parts := [][]byte{salt, nil, engine.Marshal(t.rows)}
 	var heads []columnHead
 	for k, i := range kept {
 		b := l.builders[i]
 		if b.summary.values == 0 && b.kind != engine.Null {
-			t.nullify(k)
+			t.columns[k] = column{name: b.name, kind: engine.Null, stored: i}
 		}
 		c := t.columns[k]
 		described := b.summary.describe(c)
@@ -363,10 +346,10 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 				t.notes = append(t.notes, note)
 			}
 		}
-		l.readings[i].publish(&described)
+		b.reading.publish(&described)
 		t.described = append(t.described, described)
 		heads = append(heads, columnHead{Name: c.name, Kind: c.kind, Scale: c.scale})
-		parts = append(parts, b.summary.digest())
+		parts = append(parts, b.summary.hash.sum())
 	}
 	parts[1] = engine.Marshal(heads)
 	t.digest = engine.Hash("parley table 1", parts...)
@@ -379,24 +362,6 @@ type columnHead struct {
 	Name  string
 	Kind  engine.Kind
 	Scale int
-}
-
-func (c column) field() arrow.Field {
-	return arrow.Field{Name: c.name, Type: c.stored(), Nullable: true,
-		Metadata: arrow.NewMetadata([]string{"kind", "scale"}, []string{c.kind.String(), fmt.Sprint(c.scale)})}
-}
-
-// nullify makes column i one of kind Null.
-func (t *Table) nullify(i int) {
-	t.columns[i] = column{name: t.columns[i].name, kind: engine.Null}
-	fields := t.schema.Fields()
-	fields[i] = t.columns[i].field()
-	t.schema = arrow.NewSchema(fields, nil)
-	for b, batch := range t.batches {
-		arrays := append([]arrow.Array(nil), batch.Columns()...)
-		arrays[i] = array.NewNull(int(batch.NumRows()))
-		t.batches[b] = array.NewRecord(t.schema, arrays, batch.NumRows())
-	}
 }
 
 // Registration is what the department says of this version of the table:

@@ -1,5 +1,5 @@
 // Package duck opens an embedded DuckDB that reaches nothing outside of it but what its caller's
-// settings leave it, fills a table from Arrow's batches and reads what a SELECT gives. It knows
+// settings leave it, fills tables and reads what a SELECT gives. It knows
 // nothing of departments or questions: datasets and datasets/plain say what stands in the tables.
 package duck
 
@@ -8,8 +8,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 
-	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/duckdb/duckdb-go/v2"
 )
 
@@ -40,15 +40,8 @@ func Open(settings ...string) (*sql.DB, error) {
 	return db, nil
 }
 
-// Column is a column of one batch: its array, and its values as DuckDB's appender takes them. Read
-// is not asked where the array is NULL.
-type Column struct {
-	Array arrow.Array
-	Read  func(row int) driver.Value
-}
-
-// Append adds batches to a table. columns gives those of a batch in the table's order.
-func Append(ctx context.Context, db *sql.DB, table string, batches []arrow.Record, columns func(batch arrow.Record) []Column) error {
+// Append adds rows to a table, of values as the driver takes them: each gives them one by one, nil for NULL.
+func Append(ctx context.Context, db *sql.DB, table string, each func(add func(row []driver.Value) error) error) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -59,55 +52,46 @@ func Append(ctx context.Context, db *sql.DB, table string, batches []arrow.Recor
 		if err != nil {
 			return err
 		}
-		for _, batch := range batches {
-			if err := appendBatch(ctx, appender, int(batch.NumRows()), columns(batch)); err != nil {
-				appender.Close()
-				return err
-			}
+		err = each(func(row []driver.Value) error { return appender.AppendRow(row...) })
+		if closing := appender.Close(); err == nil {
+			err = closing
 		}
-		return appender.Close()
-	})
-}
-
-func appendBatch(ctx context.Context, appender *duckdb.Appender, rows int, columns []Column) error {
-	if err := ctx.Err(); err != nil {
 		return err
-	}
-	row := make([]driver.Value, len(columns))
-	for r := range rows {
-		for i, c := range columns {
-			if row[i] = nil; !c.Array.IsNull(r) {
-				row[i] = c.Read(r)
-			}
-		}
-		if err := appender.AppendRow(row...); err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 // Select runs a SELECT and gives its rows as values of the driver.
 func Select(ctx context.Context, db *sql.DB, statement string) ([][]any, error) {
+	var out [][]any
+	err := Each(ctx, db, statement, func(row []any) error {
+		out = append(out, slices.Clone(row))
+		return nil
+	})
+	return out, err
+}
+
+// Each runs a SELECT and visits its rows, values of the driver, one after the other. The row is valid during the visit.
+func Each(ctx context.Context, db *sql.DB, statement string, visit func(row []any) error) error {
 	rows, err := db.QueryContext(ctx, statement)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer rows.Close()
 	names, err := rows.Columns()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var out [][]any
+	row, targets := make([]any, len(names)), make([]any, len(names))
+	for i := range row {
+		targets[i] = &row[i]
+	}
 	for rows.Next() {
-		row, targets := make([]any, len(names)), make([]any, len(names))
-		for i := range row {
-			targets[i] = &row[i]
-		}
 		if err := rows.Scan(targets...); err != nil {
-			return nil, err
+			return err
 		}
-		out = append(out, row)
+		if err := visit(row); err != nil {
+			return err
+		}
 	}
-	return out, rows.Err()
+	return rows.Err()
 }

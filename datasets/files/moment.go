@@ -17,8 +17,8 @@ type lexeme struct {
 const mostLexemes = 24
 
 // lexemes cuts a value into runs; nil when there are more than a date has.
-func lexemes(text []byte) []lexeme {
-	out := make([]lexeme, 0, mostLexemes)
+func lexemes(text []byte, into *[mostLexemes]lexeme) []lexeme {
+	out, whole := into[:0], string(text)
 	for len(text) > 0 {
 		if len(out) == mostLexemes {
 			return nil
@@ -43,7 +43,8 @@ func lexemes(text []byte) []lexeme {
 				l.kind = byte(r)
 			}
 		}
-		l.text, text = string(text[:n]), text[n:]
+		at := len(whole) - len(text)
+		l.text, text = whole[at:at+n], text[n:]
 		out = append(out, l)
 	}
 	return out
@@ -54,7 +55,8 @@ func momentLikeness(text []byte) Likeness {
 	if !bytes.ContainsAny(text, "-/.: ") && !bytes.Contains(text, []byte("年")) && !bytes.ContainsAny(text, "tT,") {
 		return LikeNothing // no mark between the parts
 	}
-	l := lexemes(text)
+	var room [mostLexemes]lexeme
+	l := lexemes(text, &room)
 	if rest, ok := timeOfDay(l); ok && len(rest) == 0 {
 		return likeTime
 	}

@@ -238,4 +238,49 @@ func ParseBoolean(text []byte) (value, ok bool) {
 // TrimSpaces removes the spaces and tabs around a value. Numbers, dates and
 // booleans are read without them, as PostgreSQL's input functions do; text
 // keeps them.
-func TrimSpaces(text []byte) []byte { return bytes.Trim(text, " \t") }
+func TrimSpaces(text []byte) []byte {
+	if n := len(text); n > 0 && !isSpace(text[0]) && !isSpace(text[n-1]) {
+		return text
+	}
+	return bytes.Trim(text, " \t")
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\t' }
+
+// PlainNumber reads what most numbers are, an optional minus, digits without leading zeros, and a point with
+// digits or none, at most NarrowDigits in all: the digits together as a number, how many stand before the point
+// (0 for a lone zero), and behind it. Not ok means nothing but that ShapeOf is to look.
+func PlainNumber(text []byte) (n int64, before, behind int, ok bool) {
+	rest, negative := text, len(text) > 0 && text[0] == '-'
+	if negative {
+		rest = rest[1:]
+	}
+	if len(rest) == 0 || len(rest) > NarrowDigits+1 {
+		return 0, 0, 0, false
+	}
+	point := -1
+	for i, c := range rest {
+		if c == '.' && point < 0 {
+			point = i
+			continue
+		}
+		if c -= '0'; c > 9 {
+			return 0, 0, 0, false
+		}
+		n = n*10 + int64(c)
+	}
+	before = len(rest)
+	if point >= 0 {
+		before, behind = point, len(rest)-point-1
+	}
+	switch {
+	case before == 0, point >= 0 && behind == 0, before+behind > NarrowDigits, before > 1 && rest[0] == '0', negative && n == 0:
+		return 0, 0, 0, false
+	case rest[0] == '0':
+		before = 0
+	}
+	if negative {
+		n = -n
+	}
+	return n, before, behind, true
+}

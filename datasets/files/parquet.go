@@ -17,7 +17,7 @@ import (
 // parquetSource is a Parquet file (README, section 2.2).
 //
 // It is read by column chunks and not by pqarrow's readers, because those start
-// goroutines, and a panic on a damaged file in another goroutine would end the
+// goroutines without a guard, and a panic on a damaged file in one would end the
 // process.
 type parquetSource struct {
 	guard
@@ -259,43 +259,58 @@ func (s *parquetSource) Scan(ctx context.Context, wanted []int, visit func(*Batc
 func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int, wanted []int, first int64, visit func(*Batch) error) (int64, error) {
 	g := r.RowGroup(group)
 	rows := g.NumRows()
-	readers := make([]arrayReader, len(s.fields))
-	chunks := make([]*chunkPages, len(readers))
-	for _, i := range wanted {
-		var err error
-		s.column, s.part = s.fields[i].name, fmt.Sprintf("row group %d", group+1)
-		if chunks[i], readers[i], err = s.openChunk(r, g, i); err != nil {
+	columns := make([]columnScan, len(wanted))
+	for k, i := range wanted {
+		c := &columns[k]
+		c.guard = guard{file: s.file, format: s.format, column: s.fields[i].name, part: fmt.Sprintf("row group %d", group+1)}
+		if err := c.run(func() (err error) {
+			c.pages, c.read, err = s.openChunk(r, g, i)
+			return err
+		}); err != nil {
 			return 0, err
 		}
-		chunks[i].guard, chunks[i].group = &s.guard, group
+		c.pages.guard, c.pages.group = &c.guard, group
 	}
 	for from := int64(0); from < rows; from += batchRows {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		b := &Batch{Rows: int(min(batchRows, rows-from)), First: first + from, Columns: make([]arrow.Array, len(readers))}
-		for _, i := range wanted {
-			var err error
-			s.column, s.part = s.fields[i].name, fmt.Sprintf("row group %d, page %d", group+1, chunks[i].number)
-			if b.Columns[i], err = readers[i](b.Rows); err != nil {
-				return 0, err
+		b := &Batch{Rows: int(min(batchRows, rows-from)), First: first + from, Columns: make([]arrow.Array, len(s.fields))}
+		err := EachColumn(len(columns), func(k int) error {
+			c := &columns[k]
+			return c.run(func() (err error) {
+				c.part = fmt.Sprintf("row group %d, page %d", group+1, c.pages.number)
+				b.Columns[wanted[k]], err = c.read(b.Rows)
+				return err
+			})
+		})
+		if err == nil {
+			err = visit(b)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	for k := range columns { // pages behind the last row, which nothing has asked for
+		c := &columns[k]
+		if err := c.run(func() error {
+			c.part = fmt.Sprintf("row group %d, page %d", group+1, c.pages.number)
+			if c.pages.Next() {
+				return &Error{Message: "holds values behind the last row", Hint: damagedHint}
 			}
-		}
-		s.column, s.part = "", ""
-		if err := visit(b); err != nil {
+			return c.pages.Err()
+		}); err != nil {
 			return 0, err
 		}
 	}
-	for _, i := range wanted { // pages behind the last row, which nothing has asked for
-		s.column, s.part = s.fields[i].name, fmt.Sprintf("row group %d, page %d", group+1, chunks[i].number)
-		if chunks[i].Next() {
-			return 0, &Error{Message: "holds values behind the last row", Hint: damagedHint}
-		} else if err := chunks[i].Err(); err != nil {
-			return 0, err
-		}
-	}
-	s.column, s.part = "", ""
 	return rows, nil
+}
+
+// columnScan is the reading of one column chunk, on whatever goroutine, with a guard of its own.
+type columnScan struct {
+	guard
+	pages *chunkPages
+	read  arrayReader
 }
 
 // openChunk makes the reader of one column's values in one row group.

@@ -176,7 +176,12 @@ func (p *chunkPages) unpack(h pageHeader, raw []byte) (file.Page, error) {
 		return nil, err
 	}
 	// The library gets every page as one of the second version, not compressed.
-	data := append(levels[:len(levels):len(levels)], values...)
+	data := values
+	if n := len(levels) + len(values); len(levels) > 0 && cap(levels) >= n && len(values) > 0 && &levels[:n][n-1] == &values[len(values)-1] {
+		data = levels[:n] // they lie one behind the other
+	} else if len(levels) > 0 {
+		data = append(levels[:len(levels):len(levels)], values...)
+	}
 	checkBuffer(len(data))
 	return file.NewDataPageV2(memory.NewBufferBytes(data), h.values, 0, h.values, encoding,
 		int32(len(levels)), 0, int32(len(data)), false), nil

@@ -20,30 +20,40 @@ type arrayReader func(rows int) (arrow.Array, error)
 
 func newArrayReader(chunk file.ColumnChunkReader, t arrow.DataType) (arrayReader, error) {
 	optional := chunk.Descriptor().MaxDefinitionLevel() > 0
-	mem := memory.DefaultAllocator
 	if t.ID() == arrow.NULL {
 		return newNullReader(chunk, optional)
 	}
 	switch c := chunk.(type) {
 	case *file.BooleanColumnChunkReader:
-		b := array.NewBooleanBuilder(mem)
-		return fill(c.ReadBatch, optional, b, func(v bool) error { b.Append(v); return nil }), nil
+		return booleans(c.ReadBatch, optional), nil
 	case *file.Float32ColumnChunkReader:
-		b := array.NewFloat32Builder(mem)
-		return fill(c.ReadBatch, optional, b, func(v float32) error { b.Append(v); return nil }), nil
+		return fixed(c.ReadBatch, optional, t, same[float32])
 	case *file.Float64ColumnChunkReader:
-		b := array.NewFloat64Builder(mem)
-		return fill(c.ReadBatch, optional, b, func(v float64) error { b.Append(v); return nil }), nil
+		return fixed(c.ReadBatch, optional, t, same[float64])
 	case *file.Int32ColumnChunkReader:
-		b, add, err := integerBuilder(t)
-		if t.ID() == arrow.UINT32 {
-			return fill(c.ReadBatch, optional, b, func(v int32) error { return add(int64(uint32(v))) }), err
+		switch t.(type) {
+		case *arrow.Date32Type:
+			return fixed(c.ReadBatch, optional, t, same[int32])
+		case *arrow.Uint32Type:
+			return fixed(c.ReadBatch, optional, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(uint32(v)) })
+		case *arrow.Decimal128Type:
+			return fixed(c.ReadBatch, optional, t, func(v int32) decimal128.Num { return decimal128.FromI64(int64(v)) })
+		case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type, *arrow.Uint8Type, *arrow.Uint16Type:
+			return fixed(c.ReadBatch, optional, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(v) })
 		}
-		return fill(c.ReadBatch, optional, b, func(v int32) error { return add(int64(v)) }), err
 	case *file.Int64ColumnChunkReader:
-		b, add, err := integerBuilder(t)
-		return fill(c.ReadBatch, optional, b, add), err
+		switch t.(type) {
+		case *arrow.Uint64Type:
+			return fixed(c.ReadBatch, optional, t, same[int64])
+		case *arrow.Decimal128Type:
+			return fixed(c.ReadBatch, optional, t, decimal128.FromI64)
+		case *arrow.Int64Type:
+			return fixed(c.ReadBatch, optional, t, same[int64])
+		}
 	case *file.ByteArrayColumnChunkReader:
+		if t.ID() == arrow.STRING {
+			return texts(c.ReadBatch, optional), nil
+		}
 		b, add, err := bytesBuilder(t)
 		return fill(c.ReadBatch, optional, b, func(v parquet.ByteArray) error { return add(v) }), err
 	case *file.FixedLenByteArrayColumnChunkReader:
@@ -119,34 +129,10 @@ func fill[T any](next func(int64, []T, []int16, []int16) (int64, int, error), op
 	}
 }
 
-// integerBuilder takes the values of the two integer types of Parquet.
-func integerBuilder(t arrow.DataType) (array.Builder, func(int64) error, error) {
-	mem := memory.DefaultAllocator
-	switch t := t.(type) {
-	case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type,
-		*arrow.Uint8Type, *arrow.Uint16Type, *arrow.Uint32Type:
-		b := array.NewInt64Builder(mem)
-		return b, func(v int64) error { b.Append(v); return nil }, nil
-	case *arrow.Uint64Type:
-		b := array.NewUint64Builder(mem)
-		return b, func(v int64) error { b.Append(uint64(v)); return nil }, nil
-	case *arrow.Date32Type:
-		b := array.NewDate32Builder(mem)
-		return b, func(v int64) error { b.Append(arrow.Date32(v)); return nil }, nil
-	case *arrow.Decimal128Type:
-		b := array.NewDecimal128Builder(mem, t)
-		return b, func(v int64) error { b.Append(decimal128.FromI64(v)); return nil }, nil
-	}
-	return nil, nil, unreadable(t)
-}
-
-// bytesBuilder takes the values of the two byte array types of Parquet.
+// bytesBuilder takes numbers in the two byte array types of Parquet.
 func bytesBuilder(t arrow.DataType) (array.Builder, func([]byte) error, error) {
 	mem := memory.DefaultAllocator
 	switch t := t.(type) {
-	case *arrow.StringType:
-		b := array.NewStringBuilder(mem)
-		return b, func(v []byte) error { b.BinaryBuilder.Append(v); return nil }, nil
 	case *arrow.Decimal128Type:
 		b := array.NewDecimal128Builder(mem, t)
 		return b, func(v []byte) error {

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/duckdb/duckdb-go/v2"
 
 	"parley/datasets"
@@ -139,42 +137,42 @@ func pooledType(c column, tables []*datasets.Table) string {
 // load appends a table's rows to rowsTable.
 func load(ctx context.Context, db *sql.DB, t *datasets.Table, columns []column) error {
 	own := described(t)
-	return duck.Append(ctx, db, rowsTable, t.Batches(), func(batch arrow.Record) []duck.Column {
-		out := make([]duck.Column, len(columns))
-		for i, c := range columns {
-			at := find(own, c.name)
-			a := batch.Column(at)
-			out[i] = duck.Column{Array: a, Read: reader(a, c, own[at].Scale)}
-		}
-		return out
+	places := make([]int, len(columns))
+	for i, c := range columns {
+		places[i] = find(own, c.name)
+	}
+	return duck.Append(ctx, db, rowsTable, func(add func([]driver.Value) error) error {
+		row := make([]driver.Value, len(columns))
+		return t.Each(ctx, func(values []any) error {
+			for i, c := range columns {
+				row[i] = pooled(values[places[i]], c, own[places[i]])
+			}
+			return add(row)
+		})
 	})
 }
 
-// reader reads the values of a table's array, of a scale, for the pooled column.
-func reader(a arrow.Array, to column, scale int) func(row int) driver.Value {
-	whole := func(n func(row int) *big.Int) func(row int) driver.Value {
-		if to.kind != engine.Decimal {
-			return func(row int) driver.Value { return n(row) }
-		}
-		factor := files.PowerOfTen(to.scale - scale)
-		return func(row int) driver.Value {
-			return duckdb.Decimal{Width: files.MaxDigits, Scale: uint8(to.scale), Value: new(big.Int).Mul(n(row), factor)}
-		}
+// pooled is a value of a table's column for the pooled one.
+func pooled(value any, to column, from engine.Column) driver.Value {
+	var n *big.Int
+	switch v := value.(type) {
+	case int32:
+		n = big.NewInt(int64(v))
+	case int64:
+		n = big.NewInt(v)
+	case *big.Int:
+		n = v
+	default:
+		return value // NULL, text, a boolean
 	}
-	switch a := a.(type) {
-	case *array.Int64:
-		if to.kind == engine.Integer {
-			return func(row int) driver.Value { return a.Value(row) }
-		}
-		return whole(func(row int) *big.Int { return big.NewInt(a.Value(row)) })
-	case *array.Decimal128:
-		return whole(func(row int) *big.Int { return a.Value(row).BigInt() })
-	case *array.String:
-		return func(row int) driver.Value { return a.Value(row) }
-	case *array.Boolean:
-		return func(row int) driver.Value { return a.Value(row) }
-	case *array.Date32:
-		return func(row int) driver.Value { return time.Unix(int64(a.Value(row))*files.SecondsPerDay, 0).UTC() }
+	switch to.kind {
+	case engine.Integer:
+		return value
+	case engine.Date:
+		return time.Unix(n.Int64()*files.SecondsPerDay, 0).UTC()
+	case engine.Decimal:
+		n = new(big.Int).Mul(n, files.PowerOfTen(to.scale-from.Scale))
+		return duckdb.Decimal{Width: files.MaxDigits, Scale: uint8(to.scale), Value: n}
 	}
-	return func(int) driver.Value { return nil }
+	return n
 }

@@ -15,9 +15,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/decimal128"
-
 	"parley/datasets"
 	"parley/datasets/dialect"
 	"parley/datasets/rehearsal"
@@ -141,7 +138,7 @@ func (s server) both(t *testing.T, name, text string) (here, there *datasets.Tab
 		columns = append(columns, dialect.QuoteName(c.Name)+" "+kind)
 	}
 	run(t, s.db, "CREATE TABLE "+name+" ("+strings.Join(columns, ", ")+")")
-	for rows := range slices.Chunk(literals(here), 500) {
+	for rows := range slices.Chunk(literals(t, here), 500) {
 		run(t, s.db, "INSERT INTO "+name+" VALUES "+strings.Join(rows, ", "))
 	}
 	there, err = datasets.Connect(context.Background(), "t", served.Options{Source: s.source, Table: name, Booleans: booleans})
@@ -160,38 +157,37 @@ func (s server) both(t *testing.T, name, text string) (here, there *datasets.Tab
 }
 
 // literals are the rows of a table as constants of SQL.
-func literals(table *datasets.Table) (rows []string) {
+func literals(t *testing.T, table *datasets.Table) (rows []string) {
+	t.Helper()
 	columns := table.Registration("north", 1).Columns
-	for _, batch := range table.Batches() {
-		for row := range int(batch.NumRows()) {
-			var values []string
-			for i, c := range columns {
-				values = append(values, literal(batch.Column(i), row, c))
-			}
-			rows = append(rows, "("+strings.Join(values, ", ")+")")
+	if err := table.Each(context.Background(), func(row []any) error {
+		var values []string
+		for i, c := range columns {
+			values = append(values, literal(row[i], c))
 		}
+		rows = append(rows, "("+strings.Join(values, ", ")+")")
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 	return rows
 }
 
-func literal(values any, row int, c engine.Column) string {
-	if v, ok := values.(interface{ IsNull(int) bool }); ok && v.IsNull(row) {
-		return "NULL"
-	}
+func literal(value any, c engine.Column) string {
 	d := engine.Datum{Kind: c.Kind, Scale: c.Scale}
-	switch v := values.(type) {
-	case *array.String:
-		return dialect.QuoteText(v.Value(row))
-	case *array.Boolean:
-		return strconv.FormatBool(v.Value(row))
-	case *array.Date32:
-		d = engine.NewDate(int64(v.Value(row)))
-	case *array.Int64:
-		d.Number = decimal128.FromI64(v.Value(row)).BigInt()
-	case *array.Decimal128:
-		d.Number = v.Value(row).BigInt()
-	default:
+	switch v := value.(type) {
+	case nil:
 		return "NULL"
+	case string:
+		return dialect.QuoteText(v)
+	case bool:
+		return strconv.FormatBool(v)
+	case int32:
+		d.Number = big.NewInt(int64(v))
+	case int64:
+		d.Number = big.NewInt(v)
+	case *big.Int:
+		d.Number = v
 	}
 	return dialect.QuoteText(d.String())
 }

@@ -1,0 +1,136 @@
+package datasets
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"unsafe"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+)
+
+// columnHash is the digest of one column in the making: two streams, one of 64 bits a row, the other of what
+// these do not hold (README, section 5). How the rows are split into batches does not matter.
+type columnHash struct {
+	words, rest hash.Hash
+	row         uint64   // of the next batch, from 0
+	buffer      []uint64 // words of a batch
+	pending     []byte   // of rest
+}
+
+func newColumnHash() columnHash { return columnHash{words: sha256.New(), rest: sha256.New()} }
+
+// wideBit marks, beside the number of its row, a value that 64 bits do not hold.
+const wideBit = 1 << 63
+
+// add takes the next batch.
+func (h *columnHash) add(a arrow.Array) {
+	if cap(h.buffer) < a.Len() {
+		h.buffer = make([]uint64, a.Len())
+	}
+	words, nulls := h.buffer[:a.Len()], a.NullN() > 0
+	switch a := a.(type) {
+	case *array.Int64:
+		for i, v := range a.Int64Values() {
+			words[i] = uint64(v)
+		}
+	case *array.Date32:
+		for i, v := range a.Date32Values() {
+			words[i] = uint64(int64(v))
+		}
+	case *array.Boolean:
+		for i := range words {
+			words[i] = 0
+			if a.Value(i) {
+				words[i] = 1
+			}
+		}
+	case *array.Decimal128:
+		h.addWide(words, a)
+		nulls = false
+	case *array.String:
+		h.addTexts(words, a)
+		nulls = false
+	case *array.Null:
+		for i := range words {
+			words[i] = 0
+			h.missing(i)
+		}
+		nulls = false
+	default:
+		panic("datasets: no digest of " + a.DataType().String())
+	}
+	if nulls {
+		for i := range words {
+			if a.IsNull(i) {
+				words[i] = 0
+				h.missing(i)
+			}
+		}
+	}
+	h.words.Write(bytesOf(words))
+	h.rest.Write(h.pending)
+	h.pending = h.pending[:0]
+	h.row += uint64(len(words))
+}
+
+// missing notes that row i of the batch is NULL.
+func (h *columnHash) missing(i int) {
+	h.pending = binary.LittleEndian.AppendUint64(h.pending, h.row+uint64(i))
+}
+
+func (h *columnHash) addWide(words []uint64, a *array.Decimal128) {
+	for i := range words {
+		v := a.Value(i)
+		words[i] = v.LowBits()
+		if a.IsNull(i) {
+			words[i] = 0
+			h.missing(i)
+		} else if v.HighBits() != int64(v.LowBits())>>63 {
+			words[i] = 0
+			h.pending = binary.LittleEndian.AppendUint64(h.pending, h.row+uint64(i)|wideBit)
+			h.pending = binary.LittleEndian.AppendUint64(h.pending, v.LowBits())
+			h.pending = binary.LittleEndian.AppendUint64(h.pending, uint64(v.HighBits()))
+		}
+	}
+}
+
+func (h *columnHash) addTexts(words []uint64, a *array.String) {
+	data, offsets := textsOf(a)
+	for i := range words {
+		words[i] = uint64(offsets[i+1]-offsets[i]) + 1
+	}
+	from := offsets[0]
+	if a.NullN() > 0 {
+		for i := range words {
+			if a.IsNull(i) { // there may be something behind it
+				words[i] = 0
+				h.pending = append(h.pending, data[from:offsets[i]]...)
+				h.missing(i)
+				from = offsets[i+1]
+			}
+		}
+	}
+	h.rest.Write(h.pending)
+	h.pending = h.pending[:0]
+	h.rest.Write(data[from:offsets[len(words)]])
+}
+
+// bytesOf are numbers of 64 bits, little-endian.
+func bytesOf(words []uint64) []byte {
+	if len(words) == 0 {
+		return nil
+	}
+	if binary.NativeEndian.Uint16([]byte{1, 0}) == 1 {
+		return unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), 8*len(words))
+	}
+	var out []byte
+	for _, w := range words {
+		out = binary.LittleEndian.AppendUint64(out, w)
+	}
+	return out
+}
+
+// sum ends both streams.
+func (h *columnHash) sum() []byte { return h.rest.Sum(h.words.Sum(nil)) }

@@ -1,0 +1,232 @@
+package datasets
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"parley/datasets/files"
+	"parley/engine"
+)
+
+// take brings one batch of the column to its stored form, and sums it up.
+func (b *columnBuilder) take(file string, batch *files.Batch, column int) (out arrow.Array, err error) {
+	values, places := batch.Columns[column], placesOf(file, b.field, batch, column)
+	if b.reading.asItIs() {
+		out = b.quick(values, places)
+	}
+	if out == nil {
+		b.reserve(values, batch.Rows)
+		if err = eachCell(file, b.field, batch, column, b.reading, func(_ int, c cell, at faultAt) error { return b.add(c, at) }); err != nil {
+			return nil, err
+		}
+		out = b.builder.NewArray()
+	}
+	b.summary.add(out, b.resemblance, places)
+	return out, nil
+}
+
+// placesOf gives the place of each row of a column for errors and witnesses. It is one function for all rows.
+func placesOf(file, name string, batch *files.Batch, column int) func(row int) faultAt {
+	at := 0
+	place := func(message, hint string) *files.Error {
+		e := &files.Error{File: file, Row: batch.First + int64(at), Field: name, Message: message, Hint: hint}
+		if batch.Place != nil {
+			e.Line, e.Column = batch.Place(at, column)
+		}
+		return e
+	}
+	return func(row int) faultAt { at = row; return place }
+}
+
+// quick converts an array as a whole where its values need nothing but to be brought to the column's scale; nil:
+// each cell has to be looked at by itself, for a value that quick cannot hold or refuses, too.
+func (b *columnBuilder) quick(values arrow.Array, at func(row int) faultAt) arrow.Array {
+	switch a := values.(type) {
+	case *array.Int64:
+		if b.kind == engine.Integer {
+			return a
+		}
+	case *array.Boolean:
+		if b.kind == engine.Boolean {
+			return a
+		}
+	case *array.Date32:
+		if b.kind == engine.Date && datesWithin(a) {
+			return a
+		}
+	case *array.Decimal128:
+		if b.kind == engine.Decimal && int(a.DataType().(*arrow.Decimal128Type).Scale) == b.scale {
+			return b.quickDecimals(a)
+		}
+	case *array.Float64:
+		if b.kind == engine.Decimal && !b.wide {
+			return quickFloats(a, a.Float64Values(), b.scale)
+		}
+	case *array.String:
+		switch {
+		case b.kind == engine.Text && plainTexts(a):
+			return a
+		case numeric(b.kind) && !b.wide:
+			return b.quickNumerals(a, at)
+		}
+	}
+	return nil
+}
+
+func datesWithin(a *array.Date32) bool {
+	for i, v := range a.Date32Values() {
+		if (v < engine.MinDate || v > engine.MaxDate) && a.IsValid(i) {
+			return false
+		}
+	}
+	return true
+}
+
+// narrowed makes an array of 64 bits with the NULLs of another.
+func narrowed(numbers []int64, nulls arrow.Array) arrow.Array {
+	bits := nulls.Data().Buffers()[0]
+	offset := nulls.Data().Offset()
+	if nulls.NullN() == 0 || bits == nil {
+		bits, offset = nil, 0
+	}
+	if offset == 0 {
+		return array.NewInt64Data(array.NewData(arrow.PrimitiveTypes.Int64, len(numbers), []*memory.Buffer{bits, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(numbers))}, nil, nulls.NullN(), 0))
+	}
+	valid := make([]bool, len(numbers))
+	for i := range valid {
+		valid[i] = nulls.IsValid(i)
+	}
+	builder := array.NewInt64Builder(memory.DefaultAllocator)
+	builder.AppendValues(numbers, valid)
+	return builder.NewArray()
+}
+
+// quickDecimals takes decimals of the column's own scale.
+func (b *columnBuilder) quickDecimals(a *array.Decimal128) arrow.Array {
+	if b.wide {
+		for i, v := range a.Values() {
+			if a.IsValid(i) && (v.HighBits() >= wideHigh || v.HighBits() < -wideHigh) {
+				return nil
+			}
+		}
+		return a
+	}
+	numbers := make([]int64, a.Len())
+	for i, v := range a.Values() {
+		n := int64(v.LowBits())
+		if numbers[i] = n; v.HighBits() != n>>63 && a.IsValid(i) {
+			return nil
+		}
+	}
+	return narrowed(numbers, a)
+}
+
+// wideHigh is below the high 64 bits of the first magnitude of more than MaxDigits digits.
+const wideHigh = 5421010862427522170 // 10^38 >> 64
+
+// exactFloats is below the magnitudes whose decimals of a scale are one for one with floats: 15 digits, as
+// IEEE 754 promises of its doubles.
+const exactFloats = 1_000_000_000_000_000
+
+// floatAt gives a float's shortest decimal in units of 10^-scale, where it has no more places and at most 15
+// digits; otherwise strconv has to look. A quotient of integers below 2^53 is rounded once.
+func floatAt(v, power float64) (float64, bool) {
+	r := math.RoundToEven(v * power)
+	return r, r > -exactFloats && r < exactFloats && r/power == v
+}
+
+func quickFloats(a *array.Float64, values []float64, scale int) arrow.Array {
+	if scale > files.MaxFloatScale {
+		return nil
+	}
+	numbers, power := make([]int64, len(values)), float64(files.SmallPower[scale])
+	for i, v := range values {
+		r, ok := floatAt(v, power)
+		if !ok {
+			if a.IsNull(i) {
+				continue
+			}
+			return nil
+		}
+		numbers[i] = int64(r)
+	}
+	return narrowed(numbers, a)
+}
+
+// quickNumerals takes numbers of text files.
+func (b *columnBuilder) quickNumerals(a *array.String, at func(row int) faultAt) arrow.Array {
+	data, offsets := textsOf(a)
+	numbers, nulls := make([]int64, a.Len()), a.NullN() > 0
+	for i := range numbers {
+		if nulls && a.IsNull(i) {
+			continue
+		}
+		text := files.TrimSpaces(data[offsets[i]:offsets[i+1]])
+		n, before, behind, ok := files.PlainNumber(text)
+		if !ok || behind > b.scale || before+b.scale > files.NarrowDigits {
+			var small int64
+			b.at = at(i)
+			wide, small, err := b.scaled(text)
+			if err != nil {
+				return nil
+			}
+			if b.kind == engine.Integer {
+				if small = int64(wide.LowBits()); wide != decimal128.FromI64(small) {
+					return nil
+				}
+			}
+			numbers[i] = small
+			continue
+		}
+		n *= files.SmallPower[b.scale-behind]
+		if b.spellings.wanted {
+			b.spellings.addNarrow(n, text, at(i))
+		}
+		numbers[i] = n
+	}
+	return narrowed(numbers, a)
+}
+
+// plainTexts reports whether all texts are ones.
+func plainTexts(a *array.String) bool {
+	data, offsets := textsOf(a)
+	from, to := offsets[0], offsets[a.Len()]
+	if from < 0 || int(to) > len(data) {
+		return false
+	}
+	for i := range a.Len() {
+		if n := offsets[i+1] - offsets[i]; n < 0 || n > files.MaxFieldBytes {
+			return false
+		}
+	}
+	if ascii(data[from:to]) {
+		return true
+	}
+	for i := range a.Len() {
+		if a.IsValid(i) && textFault(data[offsets[i]:offsets[i+1]]) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// ascii reports whether all bytes are ASCII and none is NUL.
+func ascii(text []byte) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		const low, high = 0x0101010101010101, 0x8080808080808080
+		if w := binary.LittleEndian.Uint64(text); (w|(w-low))&high != 0 {
+			return false
+		}
+	}
+	for _, c := range text {
+		if c-1 >= 0x7F {
+			return false
+		}
+	}
+	return true
+}

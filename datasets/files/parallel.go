@@ -1,0 +1,48 @@
+package files
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// workers is how many goroutines work on the columns of one batch.
+const workers = 2
+
+// EachColumn calls f for 0 to n-1 on two goroutines, and gives the error of the least index, if there is
+// one, after all have ended. f works on one column alone. A panic of f, such as a library has over a damaged
+// file, becomes one of the caller, whose guard makes an error of it.
+func EachColumn(n int, f func(i int) error) error {
+	if n < 2 {
+		for i := range n {
+			if err := f(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	faults, panics := make([]error, n), make([]any, workers)
+	var next atomic.Int64
+	work := func(worker int) {
+		defer func() { panics[worker] = recover() }()
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			faults[i] = f(i)
+		}
+	}
+	var others sync.WaitGroup
+	for worker := 1; worker < workers; worker++ {
+		others.Go(func() { work(worker) })
+	}
+	work(0)
+	others.Wait()
+	for _, p := range panics {
+		if p != nil {
+			panic(p)
+		}
+	}
+	for _, err := range faults {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
