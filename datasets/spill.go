@@ -110,7 +110,7 @@ func sizeText(bytes int64) string {
 func (t *Table) RoomNote() string { return roomNote(t.name, t.size) }
 
 // Room is about how many bytes the table takes while it is aggregated, of memory and then of files.
-func (t *Table) Room() int64 { return t.storeBytes() }
+func (t *Table) Room() int64 { return t.size }
 
 func roomNote(table string, size int64) string {
 	switch {
