@@ -48,7 +48,9 @@ type columnBuilder struct {
 	summary     *summary
 	resemblance *resemblance // of text
 	spellings   spellings    // of numbers in text files
-	at          faultAt      // of the current cell
+	numerals    *files.Numerals
+	numeral     [files.MaxNumeral]byte // where a number is brought to the usual spelling
+	at          faultAt                // of the current cell
 	builder     array.Builder
 }
 
@@ -56,6 +58,7 @@ func newColumnBuilder(field string, c column, source *inference, r reading) *col
 	b := &columnBuilder{column: c, field: field, reading: r, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.arrowType())}
 	if source != nil && source.column.Untyped && numeric(c.kind) {
 		b.spellings.wanted, b.spellings.wide = true, map[decimal128.Num]*witness{}
+		b.numerals = source.column.Numerals
 	}
 	if c.kind == engine.Text {
 		b.resemblance = &resemblance{declared: !source.column.Untyped || source.reading.typed}
@@ -125,7 +128,7 @@ func (b *columnBuilder) addInteger(c cell) error {
 	case formSmall:
 		return b.addNarrow(c.small)
 	case formText:
-		n, _, err := b.scaled(files.TrimSpaces(c.text))
+		n, _, err := b.scaled(b.numerals.Plain(b.numeral[:0], files.TrimSpaces(c.text)))
 		if err != nil {
 			return err
 		}
@@ -153,7 +156,7 @@ func (b *columnBuilder) addDecimal(c cell) error {
 	case formText, formNumeral:
 		text := c.text
 		if c.form == formText {
-			text = files.TrimSpaces(text)
+			text = b.numerals.Plain(b.numeral[:0], files.TrimSpaces(text))
 		}
 		n, small, err := b.scaled(text)
 		switch {

@@ -71,7 +71,7 @@ func (b *columnBuilder) quick(values arrow.Array, at func(row int) faultAt) arro
 		switch {
 		case b.kind == engine.Text && plainTexts(a):
 			return a
-		case numeric(b.kind) && !b.wide:
+		case numeric(b.kind) && !b.wide && b.numerals == nil:
 			return b.quickNumerals(a, at)
 		}
 	}

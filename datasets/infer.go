@@ -19,6 +19,8 @@ type inference struct {
 
 	values, integers, decimals, booleans, dates int64
 
+	numeral [files.MaxNumeral]byte // where a number is brought to the usual spelling
+
 	fault *files.Error // the first number that cannot be held exactly
 	odd   *witness     // the first value that is no number, boolean or date
 }
@@ -75,8 +77,9 @@ func (n *inference) observe(c cell, at func(message, hint string) *files.Error) 
 // observeText is observe for a value of a text file.
 func (n *inference) observeText(text []byte, at func(message, hint string) *files.Error) {
 	value := files.TrimSpaces(text)
-	if s, ok := files.ShapeOf(value); ok && !s.Padded {
-		if s.Integer && fitsInt64(value, s) {
+	number := n.column.Numerals.Plain(n.numeral[:0], value)
+	if s, ok := files.ShapeOf(number); ok && !s.Padded {
+		if s.Integer && fitsInt64(number, s) {
 			n.integers++
 		} else {
 			n.decimals++

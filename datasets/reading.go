@@ -18,6 +18,8 @@ type reading struct {
 	scaled bool    //
 	scale  int     // of a decimal
 	limits *limits // once the table's types are settled
+
+	numerals *files.Numerals // how the file writes numbers
 }
 
 // reading is how the column is read while types are settled.
@@ -85,6 +87,13 @@ func (r reading) wrap(read cellReader) cellReader {
 		}
 		if !r.typed {
 			return c, nil
+		}
+		if r.numerals != nil && c.form == formText && numeric(r.kind) {
+			plain := r.numerals.Plain(nil, files.TrimSpaces(c.text))
+			if plain == nil {
+				return c, r.mismatch(c)
+			}
+			c.text = plain
 		}
 		out, err := r.convert(c)
 		if err == nil && r.limits.any() {

@@ -155,6 +155,7 @@ func settleTypes(ctx context.Context, file string, s files.Source, aside func(i 
 			continue
 		}
 		w.inferences[at] = &inference{file: file, column: c, reading: declared[c.Name].reading()}
+		w.inferences[at].reading.numerals = c.Numerals
 		if err := w.drop(at, w.inferences[at].declare()); err != nil {
 			return nil, nil, err
 		}

@@ -37,6 +37,8 @@ type Options struct {
 	// Encoding of CSV files: "" or "utf-8", "gb18030" (which contains GBK and
 	// GB2312), "windows-1252" or "latin1".
 	Encoding string
+	// Format says how text files and workbooks are laid out: delimiter, comments and such.
+	Format files.Format
 	// Salt makes the digest hiding: without it, who knows all of a table but a
 	// few values can test guesses against the registered digest. A department
 	// gives 32 random bytes and keeps them; the same salt gives the same digest.
@@ -181,7 +183,7 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 	if len(l.declared) > 0 && o.Header != files.HeaderNo {
 		o.Header = files.HeaderYes
 	}
-	s, err := files.Open(ctx, file, files.Options{Null: o.Null, Header: o.Header, Encoding: o.Encoding})
+	s, err := files.Open(ctx, file, files.Options{Null: o.Null, Header: o.Header, Encoding: o.Encoding, Format: o.Format})
 	if err != nil {
 		return err
 	}
@@ -258,6 +260,9 @@ func (l *loader) prepare() error {
 		r, err := d.settled(c)
 		if err != nil {
 			return err
+		}
+		if s.source != nil {
+			r.numerals = s.source.column.Numerals
 		}
 		l.builders = append(l.builders, newColumnBuilder(name, c, s.source, r))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -16,6 +17,10 @@ type csvScanner struct {
 	file    string
 	in      io.Reader
 	decoded bool // in was decoded from another encoding, where U+FFFD stands for what was invalid
+
+	delimiter  string // one character
+	unquotable bool   // quotation marks are characters like others
+	comment    string // what begins lines that are no records; "": nothing
 
 	buffer   []byte
 	at, end  int
@@ -42,7 +47,7 @@ const scanBytes = 256 << 10
 const noByte = -1
 
 func newCSVScanner(file string, in io.Reader) *csvScanner {
-	return &csvScanner{file: file, in: in, buffer: make([]byte, scanBytes), line: 1, column: 1}
+	return &csvScanner{file: file, in: in, delimiter: ",", buffer: make([]byte, scanBytes), line: 1, column: 1}
 }
 
 // peek gives the next byte without consuming it, or noByte at the end.
@@ -56,10 +61,55 @@ func (s *csvScanner) peek() (int, error) {
 		if err == io.EOF {
 			s.finished = true
 		} else if err != nil {
-			return noByte, &Error{File: s.file, Line: s.line, Message: "cannot be read", Err: err}
+			return noByte, s.unread(err)
 		}
 	}
 	return int(s.buffer[s.at]), nil
+}
+
+// unread is an error of the reader. What is expanded says itself what is wrong.
+func (s *csvScanner) unread(err error) error {
+	if ours, ok := err.(*Error); ok {
+		return ours
+	}
+	return &Error{File: s.file, Line: s.line, Message: "cannot be read", Err: err}
+}
+
+// starts tells whether the next bytes are these, consuming none.
+func (s *csvScanner) starts(text string) (bool, error) {
+	if s.end-s.at < len(text) && !s.finished {
+		s.end = copy(s.buffer, s.buffer[s.at:s.end])
+		for s.at = 0; s.end < len(text) && !s.finished; {
+			n, err := s.in.Read(s.buffer[s.end:])
+			if s.end += n; err == io.EOF {
+				s.finished = true
+			} else if err != nil {
+				return false, s.unread(err)
+			}
+		}
+	}
+	return len(text) > 0 && bytes.HasPrefix(s.buffer[s.at:s.end], []byte(text)), nil
+}
+
+// delimits tells whether the delimiter stands next, whose first byte may be b.
+func (s *csvScanner) delimits(b int) (bool, error) {
+	if b != int(s.delimiter[0]) || len(s.delimiter) == 1 {
+		return b == int(s.delimiter[0]), nil
+	}
+	return s.starts(s.delimiter)
+}
+
+// skipLine passes over what is left of a line.
+func (s *csvScanner) skipLine() error {
+	for {
+		b, err := s.peek()
+		if err != nil || b == noByte {
+			return err
+		}
+		if s.take(); b == '\n' {
+			return nil
+		}
+	}
 }
 
 // take consumes the byte that peek gave.
@@ -84,6 +134,16 @@ func (s *csvScanner) fail(hint, format string, args ...any) *Error {
 // line is a record of one empty unquoted field.
 func (s *csvScanner) next() (bool, error) {
 	s.text, s.fields = s.text[:0], s.fields[:0]
+	for s.comment != "" {
+		if comment, err := s.starts(s.comment); err != nil {
+			return false, err
+		} else if !comment {
+			break
+		}
+		if err := s.skipLine(); err != nil {
+			return false, err
+		}
+	}
 	b, err := s.peek()
 	if err != nil || b == noByte {
 		return false, err
@@ -103,7 +163,7 @@ func (s *csvScanner) next() (bool, error) {
 }
 
 // field reads one field and the separator behind it; true when the separator
-// is a comma, so that another field follows.
+// is a delimiter, so that another field follows.
 func (s *csvScanner) field() (bool, error) {
 	field := csvField{line: s.line, column: s.column}
 	start := len(s.text)
@@ -111,7 +171,7 @@ func (s *csvScanner) field() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if b == '"' {
+	if b == '"' && !s.unquotable {
 		field.quoted = true
 		err = s.quoted(field)
 	} else {
@@ -128,19 +188,23 @@ func (s *csvScanner) field() (bool, error) {
 	return s.separator(field)
 }
 
-// unquoted appends what comes before the next comma, line end or file end.
+// unquoted appends what comes before the next delimiter, line end or file end.
 func (s *csvScanner) unquoted() error {
 	for {
 		b, err := s.peek()
 		if err != nil {
 			return err
 		}
-		switch b {
-		case noByte, ',', '\n', '\r':
+		switch {
+		case b == noByte || b == '\n' || b == '\r':
 			return nil
-		case '"':
-			return s.fail(`quote the whole field and double the quotes inside it: "a ""b"" c"`,
+		case b == '"' && !s.unquotable:
+			return s.fail(`quote the whole field and double the quotes inside it: "a ""b"" c"; or say --quote none, if quotation marks are characters like others`,
 				"a quotation mark inside an unquoted field")
+		case b == int(s.delimiter[0]):
+			if end, err := s.delimits(b); err != nil || end {
+				return err
+			}
 		}
 		if err := s.put(byte(b)); err != nil {
 			return err
@@ -185,7 +249,7 @@ func (s *csvScanner) put(b byte) error {
 	return nil
 }
 
-// separator consumes what ends a field: a comma, a line end, the file's end.
+// separator consumes what ends a field: a delimiter, a line end, the file's end.
 func (s *csvScanner) separator(field csvField) (bool, error) {
 	b, err := s.peek()
 	if err != nil {
@@ -194,9 +258,6 @@ func (s *csvScanner) separator(field csvField) (bool, error) {
 	switch b {
 	case noByte:
 		return false, nil
-	case ',':
-		s.take()
-		return true, nil
 	case '\n':
 		s.take()
 		return false, nil
@@ -210,6 +271,14 @@ func (s *csvScanner) separator(field csvField) (bool, error) {
 		}
 		s.take()
 		return false, nil
+	}
+	if more, err := s.delimits(b); err != nil {
+		return false, err
+	} else if more {
+		for range len(s.delimiter) {
+			s.take()
+		}
+		return true, nil
 	}
 	return false, s.fail("quote the whole field and double the quotes inside it", "text after a closing quotation mark")
 }
@@ -262,4 +331,55 @@ func (s *csvScanner) value(i int) []byte {
 // blank tells whether the current record is an empty line.
 func (s *csvScanner) blank() bool {
 	return len(s.fields) == 1 && !s.fields[0].quoted && len(s.text) == 0
+}
+
+// first is the line of the current record, or where there is none.
+func (s *csvScanner) first() int64 {
+	if len(s.fields) > 0 {
+		return s.fields[0].line
+	}
+	return s.line
+}
+
+// otherDelimiter gives a character other than the delimiter that stands equally often, outside
+// of quotation marks, in each of the next lines; "" if none does, or the delimiter does too.
+func (s *csvScanner) otherDelimiter() (string, error) {
+	if _, err := s.peek(); err != nil {
+		return "", err
+	}
+	const most = 20
+	lines := bytes.SplitN(s.buffer[s.at:s.end], []byte("\n"), most+1)
+	if len(lines) > 1 { // the last one may be cut, or empty
+		lines = lines[:len(lines)-1]
+	}
+	lines = slices.DeleteFunc(lines, func(line []byte) bool {
+		return len(bytes.TrimRight(line, "\r")) == 0 || s.comment != "" && bytes.HasPrefix(line, []byte(s.comment))
+	})
+	equally := func(mark string) bool {
+		first := 0
+		for i, line := range lines {
+			n := 0
+			for k, part := range bytes.Split(line, []byte{'"'}) {
+				if k%2 == 0 {
+					n += bytes.Count(part, []byte(mark))
+				}
+			}
+			if i == 0 {
+				first = n
+			}
+			if n == 0 || n != first {
+				return false
+			}
+		}
+		return len(lines) > 0
+	}
+	if equally(s.delimiter) {
+		return "", nil
+	}
+	for _, mark := range []string{";", "\t", "|", ","} {
+		if mark != s.delimiter && equally(mark) {
+			return mark, nil
+		}
+	}
+	return "", nil
 }

@@ -3,6 +3,7 @@ package files
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -23,7 +24,12 @@ type csvSource struct {
 	encoding encoding.Encoding // nil: UTF-8
 	null     map[string]bool   // fields as written, quotation marks included, that are NULL
 	mode     string            // HeaderAuto, HeaderYes or HeaderNo
-	first    []string          // the fields of the first line
+	format   Format
+	numerals *Numerals
+	packed   string   // ".gz", ".zst" or ""
+	unpack   func()   // frees the decoder of the last scan
+	other    string   // a delimiter that the lines seem to have instead
+	first    []string // the fields of the first line
 	names    []string
 	notes    []string     // about the names
 	watch    *headerWatch // nil without a header
@@ -43,7 +49,10 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (Source, err
 	if err != nil {
 		return nil, &Error{File: file, Message: "cannot be read", Err: PlainCause(err)}
 	}
-	s := &csvSource{file: file, f: f, info: info, encoding: enc, null: map[string]bool{"": true}, mode: mode}
+	s := &csvSource{file: file, f: f, info: info, encoding: enc, null: map[string]bool{"": true}, mode: mode, format: o.Format, unpack: func() {}}
+	if err := s.laidOut(); err != nil {
+		return nil, err
+	}
 	for _, token := range o.Null {
 		s.null[token] = true
 	}
@@ -51,8 +60,17 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (Source, err
 	if err != nil {
 		return nil, err
 	}
+	if o.Delimiter == "" {
+		if s.other, err = scanner.otherDelimiter(); err != nil {
+			return nil, err
+		}
+	}
 	if s.names, err = s.header(scanner); err != nil {
 		return nil, err
+	}
+	if len(s.names) == 1 && s.other != "" {
+		return nil, &Error{File: file, Line: scanner.fields[0].line, Message: fmt.Sprintf("one column; the lines have %q", s.other),
+			Hint: s.otherHint() + fmt.Sprintf(", or --delimiter %q if it is one column", s.format.Delimiter)}
 	}
 	if s.mode != HeaderNo {
 		s.watch, err = newHeaderWatch(file, mode, scanner, s.null)
@@ -65,18 +83,57 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (Source, err
 	return s, err
 }
 
-// rewind starts a scan at the first line.
+// laidOut settles the format of the file by its name and the options.
+func (s *csvSource) laidOut() error {
+	_, extension, packed := endings(s.file)
+	usual := ","
+	if extension == ".tsv" {
+		usual = "\t"
+	}
+	if key, problem := s.format.Check(); problem != "" {
+		return &Error{File: s.file, Message: problem, Hint: "the option is " + key}
+	}
+	s.packed = packed
+	s.format.Delimiter, _ = delimiterNamed(s.format.Delimiter, usual)
+	s.numerals, _ = s.format.Numerals()
+	return nil
+}
+
+// otherHint says how to read the file with the other delimiter.
+func (s *csvSource) otherHint() string {
+	name := s.other
+	if name == "\t" {
+		name = "tab"
+	}
+	return fmt.Sprintf("say --delimiter %q, in node.toml delimiter = %q", name, name)
+}
+
+// rewind starts a scan at the header, or the first row.
 func (s *csvSource) rewind() (*csvScanner, error) {
 	if _, err := s.f.Seek(0, io.SeekStart); err != nil {
 		return nil, &Error{File: s.file, Message: "cannot be read", Err: PlainCause(err)}
 	}
-	var in io.Reader = s.f
+	s.unpack()
+	var in io.Reader
+	var err error
+	if in, s.unpack, err = expand(s.file, s.packed, s.f, s.info.Size()); err != nil {
+		return nil, err
+	}
 	if s.encoding != nil {
 		in = s.encoding.NewDecoder().Reader(in)
 	}
 	scanner := newCSVScanner(s.file, in)
 	scanner.decoded = s.encoding != nil
-	return scanner, scanner.skipMark()
+	scanner.delimiter, scanner.unquotable, scanner.comment = s.format.Delimiter, s.format.Quote == "none", s.format.Comment
+	if err := scanner.skipMark(); err != nil {
+		return nil, err
+	}
+	for range s.format.Skip {
+		if err := scanner.skipLine(); err != nil {
+			return nil, err
+		}
+	}
+	return scanner, nil
 }
 
 // header reads the first line and gives the columns' names.
@@ -86,9 +143,9 @@ func (s *csvSource) header(scanner *csvScanner) ([]string, error) {
 	case err != nil:
 		return nil, err
 	case (!more || scanner.blank()) && s.mode == HeaderNo:
-		return nil, &Error{File: s.file, Line: 1, Message: "the first line is blank", Hint: "it says how many columns there are"}
+		return nil, &Error{File: s.file, Line: scanner.first(), Message: "the first line is blank", Hint: "it says how many columns there are"}
 	case !more || scanner.blank():
-		return nil, &Error{File: s.file, Line: 1, Message: "no header", Hint: "the first line names the columns"}
+		return nil, &Error{File: s.file, Line: scanner.first(), Message: "no header", Hint: "the first line names the columns; --skip passes over lines before it"}
 	case s.mode == HeaderNo:
 		return numbered(len(scanner.fields)), nil
 	}
@@ -102,14 +159,17 @@ func (s *csvSource) header(scanner *csvScanner) ([]string, error) {
 func (s *csvSource) Columns() []Column {
 	out := make([]Column, len(s.names))
 	for i, name := range s.names {
-		out[i] = Column{Name: name, Arrow: arrow.BinaryTypes.String, Untyped: true}
+		out[i] = Column{Name: name, Arrow: arrow.BinaryTypes.String, Untyped: true, Numerals: s.numerals}
 	}
 	return out
 }
 
 func (s *csvSource) Notes() []string { return s.notes }
 
-func (s *csvSource) Close() error { return s.f.Close() }
+func (s *csvSource) Close() error {
+	s.unpack()
+	return s.f.Close()
+}
 
 // JudgeHeader decides whether the first line was one, once the kinds of the columns
 // below it are known (settleTypes).
@@ -226,6 +286,9 @@ func (s *csvSource) append(b *csvBatch, scanner *csvScanner) error {
 			e.Field = s.names[len(scanner.fields)]
 		}
 		e.Hint = "is there an unquoted comma, or a missing one?"
+		if s.other != "" {
+			e.Hint = fmt.Sprintf("all lines have %q: %s", s.other, s.otherHint())
+		}
 		return e
 	}
 	for i, field := range scanner.fields {
@@ -270,7 +333,7 @@ func (s *csvScanner) skipMark() error {
 		if err == io.EOF {
 			s.finished = true
 		} else if err != nil {
-			return &Error{File: s.file, Message: "cannot be read", Err: err}
+			return s.unread(err)
 		}
 	}
 	head := s.buffer[s.at:s.end]

@@ -221,7 +221,7 @@ func (w *headerWatch) judge(kinds []engine.Kind) (note string, err error) {
 	}
 	var names []string
 	for i, c := range w.cells {
-		at := &Error{File: w.file, Line: 1, Field: string(c.text)}
+		at := &Error{File: w.file, Line: c.field.line, Field: string(c.text)}
 		switch {
 		case i == 0 && len(c.text) == 0 && kinds[i] == engine.Text && len(w.cells) > 1: // names of rows have no name
 		case c.token:

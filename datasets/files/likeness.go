@@ -38,8 +38,8 @@ var LikenessFaults = [Likenesses]string{likePercent: "has a percent sign", likeT
 	likeComma: "has a decimal comma", likeCurrency: "has a currency", likeDate: "is not ISO (YYYY-MM-DD)",
 	likeInstant: "has a time of day", likeTime: "is not a number"}
 
-var LikenessRemedies = [Likenesses]string{likePercent: "write plain numbers", likeThousands: "write plain numbers",
-	likeComma: "write a decimal point", likeCurrency: "write plain numbers", likeDate: "write 2020-01-31",
+var LikenessRemedies = [Likenesses]string{likePercent: "write plain numbers", likeThousands: "write plain numbers, or say --thousands",
+	likeComma: "write a decimal point, or say --decimal ,", likeCurrency: "write plain numbers", likeDate: "write 2020-01-31",
 	likeInstant: "write dates, 2020-01-31, and the time in another column", likeTime: "write seconds or minutes as a number"}
 
 // Numeric reports whether a value looks like a number to a person.

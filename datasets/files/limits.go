@@ -9,6 +9,16 @@ const (
 	MaxFiles = 1024
 	// MaxFileBytes is the size of one file on disk.
 	MaxFileBytes = 64 << 30
+	// MaxExpandedBytes is the size of what a compressed file holds.
+	MaxExpandedBytes = MaxFileBytes
+	// MaxExpansion is how many times the size of its file that may be, once it is above
+	// freeExpansion: rows of a table do not compress further, bombs do.
+	MaxExpansion  = 256
+	freeExpansion = 32 << 20
+	// MaxWindowBytes is the largest window of zstd: what a frame asks to have in memory.
+	MaxWindowBytes = 128 << 20
+	// MaxSkip is how many lines may stand before the header.
+	MaxSkip = 10_000
 	// MaxColumns is how many columns a table may have.
 	MaxColumns = engine.MaxColumns
 	// MaxRows is how many rows a table may have, over all its files.
@@ -30,6 +40,8 @@ const (
 	// MaxExponent is the largest exponent, either way, of a number in
 	// scientific notation.
 	MaxExponent = 99
+	// MaxNumeral is the room for a number as it is written: longer ones are read too.
+	MaxNumeral = 48
 	// MaxBufferBytes is the largest single buffer that reading a Parquet or
 	// Arrow file may ask for.
 	MaxBufferBytes = 1 << 30

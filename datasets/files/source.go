@@ -10,7 +10,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -32,6 +31,7 @@ type Options struct {
 	// Encoding is "" or "utf-8", "gb18030" (which contains GBK and GB2312),
 	// "windows-1252" or "latin1".
 	Encoding string
+	Format
 }
 
 // Source is one open file of a table. It can be scanned several times: once
@@ -67,6 +67,8 @@ type Column struct {
 	Fault *Error
 	// Untyped: text whose kind is inferred from all values (text files).
 	Untyped bool
+	// Numerals is how numbers are written in an untyped column; nil as section 3.1 has them.
+	Numerals *Numerals
 }
 
 // Batch is a run of consecutive rows of one file.
@@ -114,18 +116,23 @@ func Open(ctx context.Context, file string, o Options) (Source, error) {
 	case info.Size() > MaxFileBytes:
 		return nil, Errorf(file, "has %d bytes; the limit is %d", info.Size(), int64(MaxFileBytes))
 	}
-	extension := strings.ToLower(filepath.Ext(file))
+	_, extension, packed := endings(file)
 	var opener func(context.Context, string, *os.File, Options) (Source, error)
-	switch extension {
-	case ".csv":
+	switch {
+	case extension == ".csv" || extension == ".tsv":
 		opener = openCSV
+	case packed != "" && extension != "":
+		return nil, &Error{File: file, Message: "is compressed, which only text files may be", Hint: "expand it: names end in .csv.gz, .tsv.zst, …"}
+	}
+	switch extension {
+	case ".csv", ".tsv":
 	case ".parquet":
 		opener = openParquet
 	case ".arrow", ".ipc", ".feather", ".arrows":
 		opener = openArrow
 	default:
 		return nil, &Error{File: file, Message: "has a format that is not known by its name",
-			Hint: "names end in .csv, .parquet, .arrow, .ipc or .feather"}
+			Hint: "names end in .csv, .tsv (or .csv.gz, .tsv.zst, …), .parquet, .arrow, .ipc or .feather"}
 	}
 	f, err := os.Open(file)
 	if err != nil {

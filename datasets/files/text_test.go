@@ -2,8 +2,10 @@ package files
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"errors"
+	"io"
 	"math/big"
 	"strings"
 	"testing"
@@ -57,6 +59,49 @@ func FuzzCSV(f *testing.F) {
 		}
 		if len(got) != len(want) {
 			t.Fatalf("%d records, want %d", len(got), len(want))
+		}
+	})
+}
+
+// FuzzFormat: any bytes in any format give an *Error with a line or records, which end where they
+// begin anew; compressed ones expand or are refused.
+func FuzzFormat(f *testing.F) {
+	f.Add([]byte("# x\na;b\n1,5;\"2\"\n"), ";", "", "#", uint8(1), ",", ".")
+	f.Add([]byte("a，b\n\xEF\xBC"), "，", "none", "//", uint8(0), "", " ")
+	f.Add([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}, "|", "", "", uint8(0), "", "'")
+	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd, 4, 0, 1, 0, 0}, "tab", "", "", uint8(0), ",", " ")
+	f.Fuzz(func(t *testing.T, data []byte, delimiter, quote, comment string, skip uint8, decimal, thousands string) {
+		format := Format{Delimiter: delimiter, Quote: quote, Comment: comment, Skip: int(skip), Decimal: decimal, Thousands: thousands}
+		if _, problem := format.Check(); problem != "" {
+			return
+		}
+		for _, packed := range []string{"", ".gz", ".zst"} {
+			in, free, err := expand("x", packed, bytes.NewReader(data), int64(len(data)))
+			if err != nil {
+				continue
+			}
+			s := newCSVScanner("x", io.LimitReader(in, 1<<20))
+			s.delimiter, _ = delimiterNamed(delimiter, ",")
+			s.unquotable, s.comment = quote == "none", comment
+			for range skip {
+				err = cmp.Or(err, s.skipLine())
+			}
+			numerals, _ := format.Numerals()
+			for more := err == nil; more; {
+				if more, err = s.next(); !more {
+					break
+				}
+				for i := range s.fields {
+					plain := numerals.Plain(nil, s.value(i))
+					if _, ok := ShapeOf(plain); ok && numerals != nil && bytes.ContainsAny(plain, ", ") {
+						t.Fatalf("%q is the number %q", s.value(i), plain)
+					}
+				}
+			}
+			if e := new(Error); err != nil && !errors.As(err, &e) {
+				t.Fatalf("an error of another kind: %v", err)
+			}
+			free()
 		}
 	})
 }

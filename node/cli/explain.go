@@ -31,6 +31,7 @@ type explainFlags struct {
 type readingFlags struct {
 	null, columns, declared []string
 	encoding, header        string
+	format                  files.Format
 }
 
 func (f *readingFlags) add(cmd *cobra.Command) {
@@ -39,6 +40,14 @@ func (f *readingFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.encoding, "encoding", "", "the encoding of CSV files: gb18030, windows-1252 or latin1; UTF-8 otherwise")
 	flags.StringVar(&f.header, "header", files.HeaderAuto,
 		`whether the first line of CSV files names the columns: "yes", "no", or "auto", which refuses what it cannot tell`)
+	for _, option := range files.FormatKeys {
+		switch at := f.format.At(option.Key).(type) {
+		case *string:
+			flags.StringVar(at, option.Key, "", option.Meaning)
+		case *int:
+			flags.IntVar(at, option.Key, 0, option.Meaning)
+		}
+	}
 	flags.StringArrayVar(&f.columns, "columns", nil,
 		"`COLUMN,COLUMN,...`: only these columns are read; with several tables NAME=COLUMN,..., once for each")
 	flags.StringArrayVar(&f.declared, "column", nil,
@@ -50,7 +59,10 @@ func (f *readingFlags) reading() (config.Table, error) {
 	if !files.KnownHeader(f.header) {
 		return config.Table{}, failure.Usage("header", "", `--header %q: it is "auto", "yes" or "no"`, f.header)
 	}
-	return config.Table{Null: f.null, Encoding: f.encoding, Header: f.header}, nil
+	if key, problem := f.format.Check(); problem != "" {
+		return config.Table{}, failure.Usage(key, "", "--%s", problem)
+	}
+	return config.Table{Null: f.null, Encoding: f.encoding, Header: f.header, Format: f.format}, nil
 }
 
 // choose gives the tables of the sources what the flags say of single columns.

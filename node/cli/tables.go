@@ -99,16 +99,16 @@ func tableFiles(table, list string) ([]string, error) {
 
 // departmentNames makes the names of departments from their files: cleveland.csv is cleveland. Where two files have
 // one name their folders come in front; what is still equal is numbered.
-func departmentNames(files []string) []string {
-	names, count := make([]string, len(files)), map[string]int{}
-	for i, file := range files {
+func departmentNames(paths []string) []string {
+	names, count := make([]string, len(paths)), map[string]int{}
+	for i, file := range paths {
 		names[i] = plainName(fileStem(file))
 		count[names[i]]++
 	}
 	taken := map[string]bool{}
 	for i, name := range names {
 		if count[name] > 1 {
-			name = plainName(filepath.Base(filepath.Dir(files[i])) + "-" + name)
+			name = plainName(filepath.Base(filepath.Dir(paths[i])) + "-" + name)
 		}
 		for n, stem := 2, name; taken[name]; n++ {
 			name = fmt.Sprintf("%s-%d", stem, n)
@@ -119,10 +119,7 @@ func departmentNames(files []string) []string {
 	return names
 }
 
-func fileStem(file string) string {
-	base := filepath.Base(file)
-	return strings.TrimSuffix(base, filepath.Ext(base))
-}
+func fileStem(file string) string { return files.Stem(filepath.Base(file)) }
 
 // plainName keeps letters, digits, "-", "_" and "."; what else a file name may hold becomes "-".
 func plainName(s string) string {

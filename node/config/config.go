@@ -105,11 +105,12 @@ type Table struct {
 	Declared []FileColumn
 	// Source is where the table is in place of Files; without a Source of its own, nowhere.
 	Source served.Options
+	files.Format
 }
 
 // Reading says how the table's files are read.
 func (c Table) Reading() datasets.Options {
-	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns, Declared: c.declarations()}
+	return datasets.Options{Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns, Declared: c.declarations(), Format: c.Format}
 }
 
 // MaxBytes is far above any real node.toml; a larger file is not one.
@@ -154,6 +155,7 @@ type FileTable struct {
 	VersionQuery string `toml:"version_query,omitempty"`
 
 	Declared []FileColumn `toml:"column,omitempty"`
+	files.Format
 }
 
 // Load reads a node.toml. Unknown keys, wrong types and missing values are errors that name the file, the line
@@ -248,7 +250,7 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 
 // resolve is File.resolve for the table at this place.
 func (t FileTable) resolve(base, at string) (Table, *failure.Failure) {
-	table := Table{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns, Declared: t.Declared}
+	table := Table{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns, Declared: t.Declared, Format: t.Format}
 	if problem := t.checkColumns(at); problem != nil {
 		return table, problem
 	}
@@ -259,6 +261,9 @@ func (t FileTable) resolve(base, at string) (Table, *failure.Failure) {
 		return table, &failure.Failure{Column: at + ".encoding", Message: fmt.Sprintf("encoding = %q is not known", t.Encoding), Hint: "it is " + files.Encodings}
 	case t.Columns != nil && len(t.Columns) == 0:
 		return table, &failure.Failure{Column: at + ".columns", Message: "columns names no column", Hint: "leave the key out to read all columns"}
+	}
+	if key, problem := t.Format.Check(); problem != "" {
+		return table, &failure.Failure{Column: at + "." + key, Message: problem}
 	}
 	if problem := t.resolveSource(&table, base, at); problem != nil || t.Source != "" {
 		return table, problem
@@ -352,6 +357,10 @@ func configKeys(t reflect.Type, prefix string) []string {
 	var keys []string
 	for i := range t.NumField() {
 		field := t.Field(i)
+		if field.Anonymous {
+			keys = append(keys, configKeys(field.Type, prefix)...)
+			continue
+		}
 		key, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
 		if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
 			keys = append(keys, configKeys(field.Type.Elem(), prefix+key+".")...)

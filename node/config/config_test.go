@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/datasets/files"
 	"parley/node/failure"
 	"parley/node/nodetest"
 )
@@ -99,6 +100,9 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"two tables":        {`name = "tax"`, `name = "heart"`, 18, `two tables are named "heart"`, ""},
 		"a list's entry":    {`["b.csv", "a*.csv"]`, "[\n  \"b.csv\", # [table]\n  \"c*.csv\",\n]", 14, `table "heart": no file`, ""},
 		"encoding":          {`"gb18030"`, `"utf-16"`, 14, `encoding = "utf-16" is not known`, "windows-1252"},
+		"delimiter":         {`header = "no"`, `delimiter = "ab"`, 15, `delimiter = "ab"`, ""},
+		"skip":              {`header = "no"`, `skip = -1`, 15, `skip = -1`, ""},
+		"a key of formats":  {`header =`, `delimter =`, 15, `unknown key "table.delimter"`, `"table.delimiter"`},
 		"no columns":        {`header = "no"`, "header = \"no\"\ncolumns = []", 16, `columns names no column`, "leave the key out"},
 		"nameless":          {`name = "tax"`, ``, 17, `table 2 has no name`, ""},
 		"no files":          {`["tax.parquet"]`, `[]`, 19, `table "tax": no files`, ""},
@@ -211,8 +215,9 @@ func TestWrittenConfigReadsBack(t *testing.T) {
 	two := 2
 	columns := []FileColumn{{Name: "a b", As: "c", Type: "decimal", Scale: &two, Null: []string{"-"}, Unit: "m\"", Min: "0", Max: "9", Codes: map[string]string{"1": "x", "2.5": ""}},
 		{Name: "d", Type: "boolean", True: []string{"ja"}, False: []string{"nein"}}, {Name: "e", Type: "date", Format: "d/m/y"}}
+	format := files.Format{Delimiter: ";", Quote: "none", Decimal: ",", Thousands: ".", Comment: "#", Skip: 3}
 	file := File{Name: "n", Dir: "data", Listen: "/ip4/127.0.0.1/tcp/1", Identity: "key", Parameters: "light",
-		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}, Declared: columns}}}
+		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}, Declared: columns, Format: format}}}
 	text, err := Text(file)
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +227,8 @@ func TestWrittenConfigReadsBack(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v in\n%s", err, text)
 	}
-	if cfg.Tables[0].Files[0] != filepath.Join(dir, "a.csv") || cfg.Tables[0].Null[0] != "?" || cfg.Peers[0] != "/p2p/x" || !reflect.DeepEqual(cfg.Tables[0].Declared, columns) {
+	if cfg.Tables[0].Files[0] != filepath.Join(dir, "a.csv") || cfg.Tables[0].Null[0] != "?" || cfg.Peers[0] != "/p2p/x" || !reflect.DeepEqual(cfg.Tables[0].Declared, columns) ||
+		cfg.Tables[0].Reading().Format != format {
 		t.Errorf("got %+v", cfg)
 	}
 }

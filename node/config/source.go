@@ -30,7 +30,7 @@ func (t FileTable) resolveSource(table *Table, base, at string) *failure.Failure
 	for _, k := range []struct {
 		key string
 		set bool
-	}{{"null", len(t.Null) > 0}, {"encoding", t.Encoding != ""}, {"header", t.Header != ""}} {
+	}{{"null", len(t.Null) > 0}, {"encoding", t.Encoding != ""}, {"header", t.Header != ""}, {t.Format.First(), t.Format != files.Format{}}} {
 		if k.set {
 			return refuse(k.key, "leave it out", k.key+" is of files, and there is a source")
 		}
@@ -65,5 +65,5 @@ func (t FileTable) resolveSource(table *Table, base, at string) *failure.Failure
 
 // File writes a table of files as node.toml has it.
 func (c Table) File() FileTable {
-	return FileTable{Name: c.Name, Files: c.Files, Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns, Declared: c.Declared}
+	return FileTable{Name: c.Name, Files: c.Files, Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns, Declared: c.Declared, Format: c.Format}
 }
