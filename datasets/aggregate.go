@@ -165,11 +165,6 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 			return nil, err
 		}
 	}
-	return t.aggregationAt(p, department, where)
-}
-
-// aggregationAt is aggregation of the same rows at a place.
-func (t *Table) aggregationAt(p *engine.Plan, department string, where place) (*aggregation, error) {
 	at := slices.Index(p.Departments, department)
 	if at < 0 || at >= len(p.Registrations) {
 		return nil, fmt.Errorf("department %s is not one of the plan's: %w", files.Shown(department), ErrRegistration)

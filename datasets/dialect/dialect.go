@@ -101,6 +101,9 @@ func formatted(text string) func(string) string {
 	return func(argument string) string { return strings.ReplaceAll(text, "%s", argument) }
 }
 
+// Quote writes a text as a constant of the dialect.
+func (d *Dialect) Quote(text string) string { return d.quote(text) }
+
 // QuoteText writes a text as a constant of standard SQL.
 func QuoteText(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 

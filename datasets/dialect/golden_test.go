@@ -74,7 +74,7 @@ func goldenWriter(t *testing.T, d *Dialect, r engine.Registration) Writer {
 }
 
 // TestGolden writes each question's expressions in each dialect. Those of databases that tests start are
-// compared with the engine's cells as well (TestPostgresDialects); the others have only this.
+// compared with the engine's cells as well (TestServedBattery); the others have only this.
 func TestGolden(t *testing.T) {
 	for file, d := range map[string]*Dialect{"duckdb": DuckDB, "postgres": PostgreSQL, "mysql": MySQL, "clickhouse": ClickHouse, "trino": Trino} {
 		t.Run(file, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -74,35 +75,42 @@ func (d *clickHouseDoor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	statement := strings.Replace(string(body), "revision()", fmt.Sprintf("toUInt32(%d)", driverRevision), 1)
-	native, err := d.ask(statement, settingsOf(r.URL.Query()))
+	native, err := d.ask(statement + settingsOf(r.URL.Query()))
 	if err == nil {
 		native, err = revised(native)
 	}
 	if err != nil {
-		w.Header().Set("X-ClickHouse-Exception-Code", "1")
+		code := 1
+		if e := (*clickHouseError)(nil); errors.As(err, &e) {
+			code = e.Code
+		}
+		w.Header().Set("X-ClickHouse-Exception-Code", strconv.Itoa(code))
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Write(native)
 }
 
-// settingsOf are a request's parameters that are not the protocol's own.
-func settingsOf(q url.Values) map[string]string {
-	settings := map[string]string{}
+// settingsOf are a request's parameters that are not the protocol's own, as the end of a SELECT.
+func settingsOf(q url.Values) string {
+	var settings []string
 	for name := range q {
 		switch name {
 		case "client_protocol_version", "database", "default_format", "query", "query_id", "session_id", "quota_key", "compress":
 		default:
-			settings[name] = q.Get(name)
+			settings = append(settings, name+" = '"+q.Get(name)+"'")
 		}
 	}
-	return settings
+	if len(settings) == 0 {
+		return ""
+	}
+	return " SETTINGS " + strings.Join(settings, ", ")
 }
 
-func (d *clickHouseDoor) ask(statement string, settings map[string]string) ([]byte, error) {
+func (d *clickHouseDoor) ask(statement string) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	line, err := json.Marshal(map[string]any{"statement": statement, "settings": settings})
+	line, err := json.Marshal(statement)
 	if err != nil {
 		return nil, err
 	}
@@ -115,16 +123,24 @@ func (d *clickHouseDoor) ask(statement string, settings map[string]string) ([]by
 	}
 	var said struct {
 		Native []byte
-		Error  string
+		clickHouseError
 	}
 	if err := json.Unmarshal(answer, &said); err != nil {
 		return nil, err
 	}
-	if said.Error != "" {
-		return nil, errors.New(said.Error)
+	if said.Message != "" {
+		return nil, &said.clickHouseError
 	}
 	return said.Native, nil
 }
+
+// clickHouseError is what the engine refuses with.
+type clickHouseError struct {
+	Message string `json:"error"`
+	Code    int    `json:"code"`
+}
+
+func (e *clickHouseError) Error() string { return e.Message }
 
 // revised brings blocks of the format Native, as a file has them, to the revision of the protocol.
 func revised(native []byte) ([]byte, error) {

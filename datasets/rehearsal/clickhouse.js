@@ -1,17 +1,15 @@
-// ClickHouse's engine, chDB, asked by a line of JSON each: {"statement": ..., "settings": {...}} is
-// answered by {"native": base64} or {"error": ..., "code": ...}. All statements are of one session.
+// ClickHouse's engine, chDB, asked by a line each, a statement as a JSON string; it answers with
+// {"native": base64} or {"error": ..., "code": ...}. All statements are of one session.
 const { Session } = require("chdb");
 const session = new Session();
 const lines = require("readline").createInterface({ input: process.stdin });
 
 async function answer(line) {
-  const { statement, settings } = JSON.parse(line);
   try {
-    for (const [name, value] of Object.entries(settings)) session.query(`SET ${name} = '${value}'`);
-    const result = await session.queryAsync(statement, { format: "Native" });
+    const result = await session.queryAsync(JSON.parse(line), { format: "Native" });
     return { native: Buffer.from(result.bytes()).toString("base64") };
   } catch (e) {
-    return { error: String(e.message), code: e.clickhouseCode || 0 };
+    return { error: String(e.message), code: Number(e.clickhouseCode) || 1 };
   }
 }
 

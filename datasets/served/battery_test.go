@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +37,7 @@ func TestServedBattery(t *testing.T) {
 	for _, s := range servers(t) {
 		t.Run(s.name, func(t *testing.T) { battery(t, s) })
 	}
+	t.Run("ClickHouse", func(t *testing.T) { battery(t, clickHouseServer(t)) })
 }
 
 func battery(t *testing.T, s server) {
@@ -111,12 +113,17 @@ func (s server) compare(t *testing.T, question string, here, there map[string]*d
 // types are those that the columns of a table have in an engine.
 var types = map[string]map[engine.Kind]string{
 	"PostgreSQL": {engine.Null: "integer", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date", engine.Decimal: "numeric(38,%d)"},
-	"MariaDB":    {engine.Null: "int", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date", engine.Decimal: "decimal(38,%d)"},
+	"ClickHouse": {engine.Null: "Nullable(Int32)", engine.Integer: "Nullable(Int64)", engine.Text: "Nullable(String)", engine.Boolean: "Nullable(Bool)",
+		engine.Date: "Nullable(Date32)", engine.Decimal: "Nullable(Decimal(38,%d))"},
+	"MariaDB": {engine.Null: "int", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date", engine.Decimal: "decimal(38,%d)"},
 }
 
 // both is the text of a CSV file as a table of files and as one of the engine; their descriptions are the same.
 func (s server) both(t *testing.T, name, text string) (here, there *datasets.Table) {
 	t.Helper()
+	if s.name == "ClickHouse" {
+		text = beyondDate32.ReplaceAllString(text, "2200$1")
+	}
 	path := filepath.Join(t.TempDir(), "t.csv")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -137,8 +144,12 @@ func (s server) both(t *testing.T, name, text string) (here, there *datasets.Tab
 		}
 		columns = append(columns, dialect.QuoteName(c.Name)+" "+kind)
 	}
-	run(t, s.db, "CREATE TABLE "+name+" ("+strings.Join(columns, ", ")+")")
-	for rows := range slices.Chunk(literals(t, here), 500) {
+	create := "CREATE TABLE " + name + " (" + strings.Join(columns, ", ") + ")"
+	if s.name == "ClickHouse" {
+		create += " ENGINE = MergeTree ORDER BY tuple()"
+	}
+	run(t, s.db, create)
+	for rows := range slices.Chunk(literals(t, here, s.quote()), 500) {
 		run(t, s.db, "INSERT INTO "+name+" VALUES "+strings.Join(rows, ", "))
 	}
 	there, err = datasets.Connect(context.Background(), "t", served.Options{Source: s.source, Table: name, Booleans: booleans})
@@ -156,14 +167,25 @@ func (s server) both(t *testing.T, name, text string) (here, there *datasets.Tab
 	return here, there
 }
 
+// beyondDate32 finds days that a Date32 of ClickHouse cannot be.
+var beyondDate32 = regexp.MustCompile(`\b(?:0\d|1[0-8]|2[3-9]|[3-9]\d)\d\d(-\d\d-\d\d)\b`)
+
+// quote writes a text as a constant.
+func (s server) quote() func(string) string {
+	if s.name == "ClickHouse" {
+		return dialect.ClickHouse.Quote
+	}
+	return dialect.QuoteText
+}
+
 // literals are the rows of a table as constants of SQL.
-func literals(t *testing.T, table *datasets.Table) (rows []string) {
+func literals(t *testing.T, table *datasets.Table, quote func(string) string) (rows []string) {
 	t.Helper()
 	columns := table.Registration("north", 1).Columns
 	if err := table.Each(context.Background(), func(row []any) error {
 		var values []string
 		for i, c := range columns {
-			values = append(values, literal(row[i], c))
+			values = append(values, literal(row[i], c, quote))
 		}
 		rows = append(rows, "("+strings.Join(values, ", ")+")")
 		return nil
@@ -173,13 +195,13 @@ func literals(t *testing.T, table *datasets.Table) (rows []string) {
 	return rows
 }
 
-func literal(value any, c engine.Column) string {
+func literal(value any, c engine.Column, quote func(string) string) string {
 	d := engine.Datum{Kind: c.Kind, Scale: c.Scale}
 	switch v := value.(type) {
 	case nil:
 		return "NULL"
 	case string:
-		return dialect.QuoteText(v)
+		return quote(v)
 	case bool:
 		return strconv.FormatBool(v)
 	case int32:
@@ -190,4 +212,34 @@ func literal(value any, c engine.Column) string {
 		d.Number = v
 	}
 	return dialect.QuoteText(d.String())
+}
+
+// TestServedEveryDay compares the fields and periods of dates that engines have with those of files: at
+// days where years of all kinds, their weeks and leap days turn.
+func TestServedEveryDay(t *testing.T) {
+	for _, s := range append(servers(t), clickHouseServer(t)) {
+		var rows strings.Builder
+		rows.WriteString("day\n")
+		for _, year := range []int{10, 11, 99, 100, 101, 999, 1000, 1001, 1582, 1899, 1900, 1901, 1969, 1970, 1999, 2000, 2001, 2019, 2020, 2021, 2024, 9999} {
+			if s.name == "ClickHouse" && (year < 1900 || year > 2299) {
+				continue // it has no such dates
+			}
+			for _, day := range []string{"01-01", "01-03", "01-04", "02-28", "03-01", "06-30", "07-01", "12-28", "12-31"} {
+				fmt.Fprintf(&rows, "%04d-%s\n", year, day)
+			}
+		}
+		here, there := s.both(t, "days", rows.String())
+		var list []string
+		for _, field := range dialect.PostgreSQL.Parts() {
+			list = append(list, "sum(EXTRACT("+field+" FROM day) * EXTRACT(day FROM day))")
+		}
+		for _, period := range dialect.PostgreSQL.Periods() {
+			list = append(list, "sum(EXTRACT(year FROM date_trunc('"+period+"', day)) * 400 + EXTRACT(doy FROM date_trunc('"+period+"', day)))")
+		}
+		beyond := map[string]int{}
+		question := "SELECT day, " + strings.Join(list, ", ") + " FROM t GROUP BY day"
+		if !s.compare(t, question, map[string]*datasets.Table{"a": here}, map[string]*datasets.Table{"a": there}, beyond) {
+			t.Errorf("%s: not compared: %v", s.name, beyond)
+		}
+	}
 }

@@ -1,7 +1,6 @@
 package served
 
 import (
-	"database/sql"
 	"fmt"
 	"math/big"
 	"slices"
@@ -92,7 +91,7 @@ func (t *Table) readColumns(x *session, o Options) error {
 	t.types = map[string]string{}
 	var names []string
 	for _, c := range types {
-		name := c.Name()
+		name := c.name
 		if fault := files.NameFault(name); fault != "" {
 			return x.place.fault("the name of a column "+fault+": "+files.Shown(name), "a query can give it another")
 		}
@@ -127,13 +126,13 @@ func (t *Table) readColumns(x *session, o Options) error {
 	return nil
 }
 
-func (t *Table) readColumn(x *session, ct *sql.ColumnType, o Options) error {
-	c, fault, err := x.place.engine.column(x, ct.Name(), ct)
+func (t *Table) readColumn(x *session, ct columnType, o Options) error {
+	c, fault, err := x.place.engine.column(x, ct)
 	switch {
 	case err != nil:
 		return err
 	case fault != nil:
-		return t.setAside(x.place, ct.Name(), fault, o)
+		return t.setAside(x.place, ct.name, fault, o)
 	}
 	if slices.Contains(o.Booleans, c.Name) && c.Kind != engine.Boolean {
 		if c.Kind != engine.Integer {
@@ -142,7 +141,7 @@ func (t *Table) readColumn(x *session, ct *sql.ColumnType, o Options) error {
 		c.truth = true
 	}
 	t.columns = append(t.columns, c)
-	t.types[c.Name] = typeText(ct)
+	t.types[c.Name] = ct.String()
 	return nil
 }
 
@@ -174,7 +173,7 @@ func (t *Table) measure(x *session) ([]measurement, error) {
 	for chunk := range slices.Chunk(t.columns, measuredAtOnce) {
 		var list []string
 		for _, c := range chunk {
-			least, greatest, extra := "NULL", "NULL", "0"
+			least, greatest, extra := "''", "''", "0" // a bare NULL has no type in some engines
 			switch {
 			case c.number != "":
 				least, greatest = e.text("min("+c.number+")"), e.text("max("+c.number+")")

@@ -114,6 +114,9 @@ func (e *product) canonical(c column) []string {
 		if c.open {
 			number = e.round(number, c.Scale)
 		}
+		if e.decimal != nil {
+			return []string{e.decimal(number, c.Scale), end}
+		}
 		return []string{e.text(number), end}
 	case engine.Integer:
 		return []string{e.text(c.number), end}

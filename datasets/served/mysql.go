@@ -78,7 +78,7 @@ func unpadded(version string) string {
 }
 
 // openMySQL speaks the text protocol, one statement at a time.
-func openMySQL(p *place) (*sql.DB, error) {
+func openMySQL(p *place, _ time.Duration) (*sql.DB, error) {
 	config := mysql.NewConfig()
 	config.User, config.Passwd, config.DBName = p.user, p.password, p.path
 	config.Timeout = connectTimeout
@@ -114,20 +114,19 @@ type silent struct{}
 
 func (silent) Print(...any) {}
 
-func mysqlColumn(x *session, name string, t *sql.ColumnType) (column, *refusal, error) {
-	c := column{raw: dialect.QuoteName(name)}
-	c.Name = name
-	kind, _ := strings.CutPrefix(t.DatabaseTypeName(), "UNSIGNED ")
+func mysqlColumn(x *session, t columnType) (column, *refusal, error) {
+	c := column{raw: dialect.QuoteName(t.name)}
+	c.Name = t.name
+	kind, _ := strings.CutPrefix(t.kind, "UNSIGNED ")
 	switch kind {
 	case "TINYINT", "SMALLINT", "MEDIUMINT", "INT", "BIGINT", "YEAR":
 		c.Kind, c.number = engine.Integer, c.raw
 	case "DECIMAL":
 		c.Kind, c.number = engine.Decimal, c.raw
-		_, scale, ok := t.DecimalSize()
-		if !ok || scale < 0 || scale > 38 {
+		if !t.sized {
 			return c, unread(kind), nil
 		}
-		c.Scale = int(scale)
+		c.Scale = t.places
 	case "CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM":
 		c.Kind, c.SQL = engine.Text, "(CONVERT("+c.raw+" USING utf8mb4) COLLATE "+unpadded(x.version)+")"
 	case "DATE":

@@ -64,7 +64,7 @@ var postgres = &product{
 }
 
 // openPostgres speaks the extended protocol, which takes one statement at a time.
-func openPostgres(p *place) (*sql.DB, error) {
+func openPostgres(p *place, _ time.Duration) (*sql.DB, error) {
 	parameters := url.Values{"passfile": {"/dev/null"}} // ~/.pgpass is not asked
 	for name, values := range p.parameters {
 		parameters[name] = values
@@ -92,10 +92,10 @@ func openPostgres(p *place) (*sql.DB, error) {
 	return stdlib.OpenDB(*config), nil
 }
 
-func postgresColumn(x *session, name string, t *sql.ColumnType) (column, *refusal, error) {
-	c := column{raw: dialect.QuoteName(name)}
-	c.Name = name
-	kind := t.DatabaseTypeName()
+func postgresColumn(x *session, t columnType) (column, *refusal, error) {
+	c := column{raw: dialect.QuoteName(t.name)}
+	c.Name = t.name
+	kind := t.kind
 	if _, err := strconv.Atoi(kind); err == nil { // a type of the database's own: an enum is text
 		rows, err := x.ask("SELECT typtype::text, typname::text FROM pg_type WHERE oid = " + kind)
 		if err != nil {
@@ -111,8 +111,8 @@ func postgresColumn(x *session, name string, t *sql.ColumnType) (column, *refusa
 		c.Kind, c.number = engine.Integer, c.raw
 	case "NUMERIC":
 		c.Kind, c.number, c.open = engine.Decimal, c.raw, true
-		if _, scale, ok := t.DecimalSize(); ok && scale >= 0 && scale <= 1000 {
-			c.Scale, c.open = int(scale), false
+		if t.sized {
+			c.Scale, c.open = t.places, false
 		}
 	case "FLOAT4", "FLOAT8": // their text is the shortest that reads back as the same
 		c.Kind, c.number, c.open, c.float = engine.Decimal, "CAST(CAST("+c.raw+" AS text) AS numeric)", true, true

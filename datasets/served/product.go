@@ -2,6 +2,7 @@ package served
 
 import (
 	"database/sql"
+	"fmt"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ type product struct {
 	parameters []string // of a source
 	nameParts  int      // of a table's name, at most
 	quote      func(name string) string
-	open       func(p *place) (*sql.DB, error)
+	open       func(p *place, timeout time.Duration) (*sql.DB, error)
 	// begin are the statements of a session before the first question: read-only, one snapshot where there
 	// are any, a timeout, and every setting that a meaning depends on. version is what versionQuery gave.
 	// end is the last statement; empty: none.
@@ -27,14 +28,18 @@ type product struct {
 	// its snapshot whoever writes; nil: the engine has no snapshots.
 	steady func(table string) string
 	// column is a column of the relation by its type, or why it is set aside.
-	column func(x *session, name string, t *sql.ColumnType) (column, *refusal, error)
+	column func(x *session, t columnType) (column, *refusal, error)
+	// types writes the query of the names and types of a relation's columns; nil: they come with its rows.
+	types func(from string) string
 	// text turns a value to text. length is that of a text in bytes, places those of a number behind its
 	// point; nil: all types have their places.
 	text, length, places func(value string) string
 	// days counts the dates of a column that are days; nil: all are.
-	days   func(c column) string
-	round  func(number string, places int) string
-	scaled func(number string, places int) string
+	days  func(c column) string
+	round func(number string, places int) string
+	// decimal is the text of a number with all its places; nil: as text has it.
+	decimal func(number string, places int) string
+	scaled  func(number string, places int) string
 	// concat joins texts, NULL as nothing. hashed is the query of the number of texts and of the sums of the
 	// four words of their hashes.
 	concat func(parts []string) string
@@ -44,7 +49,21 @@ type product struct {
 }
 
 // products by the scheme of a source.
-var products = map[string]*product{"postgres": postgres, "mysql": mysqlEngine}
+var products = map[string]*product{"postgres": postgres, "mysql": mysqlEngine, "clickhouse": clickHouse, "trino": trinoEngine}
+
+// columnType is a column as the engine declares it; sized tells that it says how many places a number has.
+type columnType struct {
+	name, kind string
+	places     int
+	sized      bool
+}
+
+func (c columnType) String() string {
+	if !c.sized {
+		return c.kind
+	}
+	return fmt.Sprintf("%s with %d places", c.kind, c.places)
+}
 
 // column is one of the relation's, as far as its type tells.
 type column struct {

@@ -9,11 +9,13 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
 
+	"parley/datasets/rehearsal"
 	"parley/datasets/served"
 )
 
@@ -28,6 +30,13 @@ type server struct {
 func servers(t testing.TB) []server {
 	t.Helper()
 	return []server{postgresServer(t), mariaServer(t)}
+}
+
+// clickHouseServer is ClickHouse's engine behind its protocol over HTTP.
+func clickHouseServer(t testing.TB) server {
+	t.Helper()
+	dsn := rehearsal.ClickHouse(t)
+	return server{name: "ClickHouse", source: strings.Replace(dsn, "http://", "clickhouse://default@", 1) + "?protocol=http", db: opened(t, "clickhouse", dsn)}
 }
 
 // own is the name of the database of a test.

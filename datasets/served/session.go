@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"parley/datasets/dialect"
+	"parley/datasets/files"
 )
 
 // grace is how much longer than a statement may take its answer is waited for: an engine that has gone away
@@ -110,15 +111,35 @@ func (x *session) ask(statement string) (out [][]any, err error) {
 }
 
 // types are the columns of a relation.
-func (x *session) types(from string) (out []*sql.ColumnType, err error) {
+func (x *session) types(from string) (out []columnType, err error) {
+	if x.place.engine.types != nil {
+		rows, err := x.ask(x.place.engine.types(from))
+		for _, row := range rows {
+			var c columnType
+			if len(row) > 1 {
+				c.name, _ = row[0].(string)
+				c.kind, _ = row[1].(string)
+			}
+			out = append(out, c)
+		}
+		return out, err
+	}
 	err = x.run(func(ctx context.Context) error {
 		rows, err := x.conn.QueryContext(ctx, "SELECT * FROM "+from+" LIMIT 0")
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		if out, err = rows.ColumnTypes(); err != nil {
+		types, err := rows.ColumnTypes()
+		if err != nil {
 			return err
+		}
+		for _, t := range types {
+			c := columnType{name: t.Name(), kind: t.DatabaseTypeName()}
+			if _, places, ok := t.DecimalSize(); ok && places >= 0 && places <= files.MaxDigits {
+				c.places, c.sized = int(places), true
+			}
+			out = append(out, c)
 		}
 		for rows.Next() {
 		}

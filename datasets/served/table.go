@@ -136,7 +136,7 @@ func Open(ctx context.Context, name string, o Options) (*Table, error) {
 	if s.version, err = p.versionStatement(o, s.from); err != nil {
 		return nil, err
 	}
-	if s.db, err = p.engine.open(p); err != nil {
+	if s.db, err = p.engine.open(p, s.timeout); err != nil {
 		return nil, err
 	}
 	s.db.SetMaxOpenConns(maxSessions)
@@ -239,7 +239,7 @@ func (t *Table) compare(x *session) error {
 	}
 	present := map[string]string{}
 	for _, c := range types {
-		present[c.Name()] = typeText(c)
+		present[c.name] = c.String()
 	}
 	for _, c := range t.columns {
 		switch now := present[c.Name]; now {
@@ -271,12 +271,3 @@ func (e *changed) Error() string {
 func (e *changed) Unwrap() error { return ErrChanged }
 
 func (t *Table) changed(how string) error { return &changed{t.name, t.source.place.shown, how} }
-
-// typeText is a column's type as it must stay.
-func typeText(c *sql.ColumnType) string {
-	_, scale, ok := c.DecimalSize()
-	if !ok {
-		return c.DatabaseTypeName()
-	}
-	return fmt.Sprintf("%s with %d places", c.DatabaseTypeName(), scale)
-}

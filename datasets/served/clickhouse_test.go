@@ -1,0 +1,99 @@
+//go:build postgres
+
+package served_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/datasets/served"
+)
+
+// The same rows as ClickHouse and as MariaDB hold them.
+const (
+	inClickHouse = `CREATE TABLE t (k Nullable(Int32), big Nullable(UInt64), d Nullable(Decimal(18, 2)), wide Nullable(Decimal(38, 4)),
+		s LowCardinality(Nullable(String)), u UUID, e Enum8('sad' = 1, 'glad' = 2), b Nullable(Bool), day Nullable(Date32), short Date, empty Nullable(Int8))
+		ENGINE = MergeTree ORDER BY tuple()`
+	inMariaDB = `CREATE TABLE t (k int, big bigint unsigned, d decimal(18,2), wide decimal(38,4), s varchar(100), u char(36), e enum('sad', 'glad'),
+		b tinyint(1), day date, short date, empty int)`
+)
+
+var alike = []string{
+	`(1, 18446744073709551615, 1.50, 1234567890123456789012345678901234.5678, 'a', '61f0c404-5cb3-11e7-907b-a6006ad3dba0', 'sad', true, '2020-02-29', '1970-01-02', NULL)`,
+	`(NULL, NULL, NULL, NULL, NULL, '61f0c404-5cb3-11e7-907b-a6006ad3dba1', 'glad', NULL, NULL, '2149-06-06', NULL)`,
+	`(-3, 0, -0.01, -0.0001, 'ends in a space ', '61f0c404-5cb3-11e7-907b-a6006ad3dba2', 'glad', false, '1900-01-01', '2000-01-01', NULL)`,
+	`(2, 7, 100, 1, '中文', '61f0c404-5cb3-11e7-907b-a6006ad3dba3', 'sad', false, '2299-12-31', '2000-01-01', NULL)`,
+}
+
+// TestServedClickHouse: rows are described, hashed and watched in ClickHouse as in MariaDB.
+func TestServedClickHouse(t *testing.T) {
+	house, maria := clickHouseServer(t), mariaServer(t)
+	run(t, house.db, inClickHouse, "INSERT INTO t VALUES "+strings.Join(alike, ", "))
+	run(t, maria.db, inMariaDB, "INSERT INTO t VALUES "+strings.Join(alike, ", "))
+	o := served.Options{Table: "t", Salt: []byte("salt")}
+	table := house.mustOpen(t, o)
+	o.Booleans = []string{"b"}
+	got, _ := json.MarshalIndent(table.Registration("north", 1), "", " ")
+	want, _ := json.MarshalIndent(maria.mustOpen(t, o).Registration("north", 1), "", " ")
+	if string(got) != string(want) {
+		t.Errorf("ClickHouse:\n%s\nMariaDB:\n%s", got, want)
+	}
+	still := func() error { return table.Changed(context.Background()) }
+	if err := still(); err != nil {
+		t.Error(err)
+	}
+	err := table.Snapshot(context.Background(), func(query func(context.Context, string) ([][]any, error)) error {
+		rows, err := query(context.Background(), "SELECT sum(k) FROM "+table.From())
+		if err != nil || rows[0][0].(*big.Int).Int64() != 0 {
+			t.Errorf("%v %v", rows, err)
+		}
+		if _, err := query(context.Background(), "INSERT INTO t (k) VALUES (1)"); err == nil {
+			t.Error("a session of a reader writes")
+		}
+		run(t, house.db, "INSERT INTO t (k, u, e, short) SELECT 5, u, e, short FROM t LIMIT 1") // it has no snapshots
+		return nil
+	})
+	if !errors.Is(err, served.ErrChanged) {
+		t.Errorf("rows that came while it was read: %v", err)
+	}
+	if err := still(); !errors.Is(err, served.ErrChanged) {
+		t.Error(err)
+	}
+	run(t, house.db, "ALTER TABLE t DROP COLUMN wide")
+	if err := still(); err == nil || !strings.Contains(err.Error(), `column "wide" is gone`) {
+		t.Error(err)
+	}
+}
+
+// TestServedClickHouseRefusals: what is wrong is said, and what cannot be read is set aside.
+func TestServedClickHouseRefusals(t *testing.T) {
+	house := clickHouseServer(t)
+	run(t, house.db, "CREATE TABLE t (k Int32, f Float64, at DateTime, bin String, fixed FixedString(3), list Array(Int8)) ENGINE = Memory",
+		"INSERT INTO t VALUES (1, 0.5, '2020-01-01 00:00:00', unhex('ff'), 'abc', [1])")
+	for _, c := range []struct {
+		o    served.Options
+		want string
+	}{
+		{served.Options{Table: "absent"}, "no such table"},
+		{served.Options{Query: "SELECT absent FROM t"}, "no such column"},
+		{served.Options{Table: "t", Columns: []string{"bin"}}, "text that is not UTF-8"},
+		{served.Options{Table: "t", Columns: []string{"f"}}, "toDecimal128"},
+		{served.Options{Query: "SELECT sipHash64(number) AS k FROM numbers(1000000000000)", Timeout: time.Second}, "took longer than 1s"},
+	} {
+		if _, err := house.open(t, c.o); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %s", c.o, err, c.want)
+		}
+	}
+	var aside []string
+	for _, e := range house.mustOpen(t, served.Options{Table: "t"}).Aside() {
+		aside = append(aside, e.Field)
+	}
+	if got := strings.Join(aside, " "); got != "f at fixed list bin" {
+		t.Errorf("set aside: %s", got)
+	}
+}
