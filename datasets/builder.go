@@ -22,12 +22,13 @@ type column struct {
 	stored int
 }
 
-// arrowType is what the column's batches have. Numbers are scaled integers.
+// arrowType is what the column's batches have. Numbers are scaled integers, timestamps and times of
+// day microseconds.
 func (c column) arrowType() arrow.DataType {
 	switch {
 	case c.wide:
 		return &arrow.Decimal128Type{Precision: files.MaxDigits, Scale: int32(c.scale)}
-	case numeric(c.kind):
+	case numeric(c.kind), clockForms[c.kind] != 0:
 		return arrow.PrimitiveTypes.Int64
 	case c.kind == engine.Text:
 		return arrow.BinaryTypes.String
@@ -110,8 +111,29 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 			b.builder.(*array.Date32Builder).Append(arrow.Date32(c.small))
 			return nil
 		}
+	case engine.Timestamp, engine.TimestampTZ, engine.Time:
+		if c.form == formText {
+			c = textClock(c)
+		}
+		if c.form == clockForms[b.kind] {
+			return b.addNarrow(c.small)
+		}
 	}
 	return b.mismatch(c)
+}
+
+// textClock reads a timestamp or a time of day of a text file.
+func textClock(c cell) cell {
+	value := files.TrimSpaces(c.text)
+	if micros, zoned, ok := files.ParseTimestamp(value); ok && zoned {
+		return cell{form: formTimestampTZ, small: micros}
+	} else if ok {
+		return cell{form: formTimestamp, small: micros}
+	}
+	if micros, ok := files.ParseTime(value); ok {
+		return cell{form: formTime, small: micros}
+	}
+	return c
 }
 
 // mismatch is met only when a file changed after its types were settled.

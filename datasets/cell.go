@@ -19,7 +19,7 @@ import (
 // column's kind and scale.
 type cell struct {
 	form  form
-	small int64          // formSmall; formBoolean: 0 or 1; formDate: days since 1970-01-01
+	small int64          // formSmall; formBoolean: 0 or 1; formDate: days since 1970-01-01; microseconds of the last three
 	wide  decimal128.Num // formWide, in units of 10^-scale
 	scale int            // formWide
 	text  []byte         // formText, formNumeral
@@ -35,7 +35,13 @@ const (
 	formText
 	formBoolean
 	formDate
+	formTimestamp
+	formTimestampTZ
+	formTime
 )
+
+// clockForms are the forms of values counted in microseconds.
+var clockForms = map[engine.Kind]form{engine.Timestamp: formTimestamp, engine.TimestampTZ: formTimestampTZ, engine.Time: formTime}
 
 // A cellReader gives the value in one row of an array; the error says what is
 // wrong with the value, without its place.
@@ -71,6 +77,13 @@ func declaredKind(t arrow.DataType) (d declared, ok bool) {
 		return declared{kind: engine.Boolean}, true
 	case *arrow.Date32Type, *arrow.Date64Type:
 		return declared{kind: engine.Date}, true
+	case *arrow.TimestampType:
+		if clockForm(t) == formTimestamp {
+			return declared{kind: engine.Timestamp}, true
+		}
+		return declared{kind: engine.TimestampTZ}, true
+	case *arrow.Time32Type, *arrow.Time64Type:
+		return declared{kind: engine.Time}, true
 	case *arrow.DictionaryType:
 		if _, nested := t.ValueType.(*arrow.DictionaryType); nested {
 			return declared{}, false
@@ -159,6 +172,16 @@ func readValues(values arrow.Array) cellReader {
 		return func(row int) (cell, error) { return dateCell(int64(a.Value(row))) }
 	case *array.Date64:
 		return func(row int) (cell, error) { return millisecondsCell(int64(a.Value(row))) }
+	case *array.Timestamp:
+		t := a.DataType().(*arrow.TimestampType)
+		form := clockForm(t)
+		return func(row int) (cell, error) { return clockCell(form, int64(a.Value(row)), t.Unit) }
+	case *array.Time32:
+		unit := a.DataType().(*arrow.Time32Type).Unit
+		return func(row int) (cell, error) { return clockCell(formTime, int64(a.Value(row)), unit) }
+	case *array.Time64:
+		unit := a.DataType().(*arrow.Time64Type).Unit
+		return func(row int) (cell, error) { return clockCell(formTime, int64(a.Value(row)), unit) }
 	case *array.Dictionary:
 		return readDictionary(a)
 	}
@@ -259,6 +282,39 @@ func dateCell(days int64) (cell, error) {
 		return cell{}, refusedValue{message: "a date outside the years 0001 to 9999"}
 	}
 	return cell{form: formDate, small: days}, nil
+}
+
+// clockForm is that of timestamps with or without a zone.
+func clockForm(t *arrow.TimestampType) form {
+	if t.TimeZone == "" {
+		return formTimestamp
+	}
+	return formTimestampTZ
+}
+
+// clockCell takes a timestamp or a time of day in a unit; less than a microsecond is refused, not
+// rounded.
+func clockCell(f form, v int64, unit arrow.TimeUnit) (cell, error) {
+	what, first, last := "a timestamp outside the years 0001 to 9999", int64(engine.MinTimestamp), int64(engine.MaxTimestamp)
+	if f == formTime {
+		what, first, last = "a time of day that is not below 24:00", 0, engine.MicrosPerDay-1
+	}
+	units := int64(1) // microseconds
+	switch unit {
+	case arrow.Nanosecond:
+		if v%1000 != 0 {
+			return cell{}, refusedValue{"a time with a fraction of a microsecond", "round the column to microseconds"}
+		}
+		v /= 1000
+	case arrow.Millisecond:
+		units = 1000
+	case arrow.Second:
+		units = 1_000_000
+	}
+	if v < first/units || v > last/units {
+		return cell{}, refusedValue{message: what}
+	}
+	return cell{form: f, small: v * units}, nil
 }
 
 func millisecondsCell(v int64) (cell, error) {

@@ -84,20 +84,23 @@ var everyType = map[string]arrow.DataType{
 	"d9": &arrow.Decimal128Type{Precision: 9, Scale: 2}, "d18": &arrow.Decimal128Type{Precision: 18, Scale: 4}, "d38": &arrow.Decimal128Type{Precision: 38, Scale: 10},
 	"b": arrow.FixedWidthTypes.Boolean, "s": arrow.BinaryTypes.String, "ls": arrow.BinaryTypes.LargeString,
 	"day": arrow.FixedWidthTypes.Date32, "none": arrow.PrimitiveTypes.Int32,
+	"ms": &arrow.TimestampType{Unit: arrow.Millisecond}, "us": &arrow.TimestampType{Unit: arrow.Microsecond}, "ns": &arrow.TimestampType{Unit: arrow.Nanosecond},
+	"tz": &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}, "t32": arrow.FixedWidthTypes.Time32ms, "t64": arrow.FixedWidthTypes.Time64us,
+	"t9":   arrow.FixedWidthTypes.Time64ns,
 	"dict": &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16, ValueType: arrow.BinaryTypes.String},
 }
 
-var everyName = []string{"i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "d9", "d18", "d38", "b", "s", "ls", "day", "none", "dict"}
+var everyName = []string{"i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "d9", "d18", "d38", "b", "s", "ls", "day", "none", "ms", "us", "ns", "tz", "t32", "t64", "t9", "dict"}
 
 const everyJSON = `[
-{"i8":-128,"i16":-32768,"i32":-2147483648,"i64":-9223372036854775808,"u8":255,"u16":65535,"u32":4294967295,"u64":12,"f32":0.1,"f64":1234567.000000001,"d9":"-12.30","d18":"0.0001","d38":"9999999999999999999999999999.0000000001","b":true,"s":"ä中","ls":"","day":"2020-02-29","none":null,"dict":"x"},
-{"i8":null,"i16":null,"i32":null,"i64":null,"u8":null,"u16":null,"u32":null,"u64":null,"f32":null,"f64":null,"d9":null,"d18":null,"d38":null,"b":null,"s":null,"ls":null,"day":null,"none":null,"dict":null},
-{"i8":1,"i16":2,"i32":3,"i64":4,"u8":5,"u16":6,"u32":7,"u64":8,"f32":-2.5,"f64":1e15,"d9":"3.00","d18":"-7.5000","d38":"0.0000000000","b":false,"s":"a,\"b\"","ls":"l","day":"0001-01-01","none":null,"dict":"y"}]`
+{"i8":-128,"i16":-32768,"i32":-2147483648,"i64":-9223372036854775808,"u8":255,"u16":65535,"u32":4294967295,"u64":12,"f32":0.1,"f64":1234567.000000001,"d9":"-12.30","d18":"0.0001","d38":"9999999999999999999999999999.0000000001","b":true,"s":"ä中","ls":"","day":"2020-02-29","none":null,"ms":"2020-02-29 23:59:59.999","us":"1969-12-31 23:59:59.999999","ns":"2020-01-01 00:00:00.000001","tz":"2020-01-01 12:30:00","t32":"23:59:59.999","t64":"00:00:00.000001","t9":"12:30:00.123456","dict":"x"},
+{"i8":null,"i16":null,"i32":null,"i64":null,"u8":null,"u16":null,"u32":null,"u64":null,"f32":null,"f64":null,"d9":null,"d18":null,"d38":null,"b":null,"s":null,"ls":null,"day":null,"none":null,"ms":null,"us":null,"ns":null,"tz":null,"t32":null,"t64":null,"t9":null,"dict":null},
+{"i8":1,"i16":2,"i32":3,"i64":4,"u8":5,"u16":6,"u32":7,"u64":8,"f32":-2.5,"f64":1e15,"d9":"3.00","d18":"-7.5000","d38":"0.0000000000","b":false,"s":"a,\"b\"","ls":"l","day":"0001-01-01","none":null,"ms":"0001-01-01 00:00:00","us":"9999-12-31 23:59:59.999999","ns":"1970-01-01 00:00:00","tz":"1582-10-10 00:00:00","t32":"00:00:00","t64":"23:59:59.999999","t9":"00:00:00","dict":"y"}]`
 
-const everyCSV = `i8,i16,i32,i64,u8,u16,u32,u64,f32,f64,d9,d18,d38,b,s,ls,day,none,dict
--128,-32768,-2147483648,-9223372036854775808,255,65535,4294967295,12,0.1,1234567.000000001,-12.30,0.0001,9999999999999999999999999999.0000000001,true,ä中,"",2020-02-29,,x
-,,,,,,,,,,,,,,,,,,
-1,2,3,4,5,6,7,8,-2.5,1e15,3.00,-7.5000,0.0000000000,false,"a,""b""",l,0001-01-01,,y
+const everyCSV = `i8,i16,i32,i64,u8,u16,u32,u64,f32,f64,d9,d18,d38,b,s,ls,day,none,ms,us,ns,tz,t32,t64,t9,dict
+-128,-32768,-2147483648,-9223372036854775808,255,65535,4294967295,12,0.1,1234567.000000001,-12.30,0.0001,9999999999999999999999999999.0000000001,true,ä中,"",2020-02-29,,2020-02-29T23:59:59.999,1969-12-31 23:59:59.999999,2020-01-01 00:00:00.000001,2020-01-01 20:30+08:00,23:59:59.999,00:00:00.000001,12:30:00.123456,x
+,,,,,,,,,,,,,,,,,,,,,,,,,
+1,2,3,4,5,6,7,8,-2.5,1e15,3.00,-7.5000,0.0000000000,false,"a,""b""",l,0001-01-01,,0001-01-01 00:00,9999-12-31T23:59:59.999999,1970-01-01 00:00:00,1582-10-10T00:00Z,00:00,23:59:59.999999,00:00:00,y
 `
 
 // TestFormatsAgree: the same rows in every format are the same table, digest
@@ -191,7 +194,11 @@ func TestColumnarRefusals(t *testing.T) {
 		want    string
 		formats string
 	}{
-		"timestamp":    {one(arrow.FixedWidthTypes.Timestamp_us, `[{"ok":1,"c":"2020-01-01 00:00:00"}]`), `column "c": the type timestamp`, "arrow parquet"},
+		"nanoseconds":  {one(arrow.FixedWidthTypes.Timestamp_ns, `[{"ok":1,"c":"2020-01-01 00:00:00"},{"ok":2,"c":"2020-01-01 00:00:00.000000001"}]`), `row 2: column "c": a time with a fraction of a microsecond`, "arrow parquet"},
+		"year 10000":   {one(arrow.FixedWidthTypes.Timestamp_ms, `[{"ok":1,"c":"9999-12-31 23:59:59"},{"ok":2,"c":253402300800000}]`), `row 2: column "c": a timestamp outside the years 0001 to 9999`, "arrow parquet"},
+		"seconds":      {one(arrow.FixedWidthTypes.Timestamp_s, `[{"ok":1,"c":9223372036854775807}]`), `row 1: column "c": a timestamp outside the years 0001 to 9999`, "arrow"},
+		"24:00":        {one(arrow.FixedWidthTypes.Time64us, `[{"ok":1,"c":86400000000}]`), `row 1: column "c": a time of day that is not below 24:00`, "arrow parquet"},
+		"before 0:00":  {one(arrow.FixedWidthTypes.Time32s, `[{"ok":1,"c":-1}]`), `row 1: column "c": a time of day that is not below 24:00`, "arrow"},
 		"binary":       {one(arrow.BinaryTypes.Binary, `[{"ok":1,"c":"YQ=="}]`), `column "c": the type binary is not supported`, "arrow parquet"},
 		"list":         {one(arrow.ListOf(arrow.PrimitiveTypes.Int8), `[{"ok":1,"c":[1]}]`), `column "c": `, "arrow parquet"},
 		"struct":       {one(arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Int8}), `[{"ok":1,"c":{"x":1}}]`), `column "c": `, "arrow parquet"},

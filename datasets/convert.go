@@ -59,6 +59,10 @@ func (b *columnBuilder) quick(values arrow.Array, at func(row int) faultAt) arro
 		if b.kind == engine.Date && datesWithin(a) {
 			return a
 		}
+	case *array.Timestamp:
+		if form := clockForm(a.DataType().(*arrow.TimestampType)); clockForms[b.kind] == form {
+			return quickTimestamps(a, form)
+		}
 	case *array.Decimal128:
 		if b.kind == engine.Decimal && int(a.DataType().(*arrow.Decimal128Type).Scale) == b.scale {
 			return b.quickDecimals(a)
@@ -85,6 +89,22 @@ func datesWithin(a *array.Date32) bool {
 		}
 	}
 	return true
+}
+
+// quickTimestamps brings timestamps to microseconds.
+func quickTimestamps(a *array.Timestamp, form form) arrow.Array {
+	numbers, unit := make([]int64, a.Len()), a.DataType().(*arrow.TimestampType).Unit
+	for i, v := range a.TimestampValues() {
+		if a.IsNull(i) {
+			continue
+		}
+		c, err := clockCell(form, int64(v), unit)
+		if err != nil {
+			return nil
+		}
+		numbers[i] = c.small
+	}
+	return narrowed(numbers, a)
 }
 
 // narrowed makes an array of 64 bits with the NULLs of another.

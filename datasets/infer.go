@@ -18,11 +18,12 @@ type inference struct {
 	reading reading // what the department declares
 
 	values, integers, decimals, booleans, dates int64
+	clocks                                      map[form]int64 // timestamps and times of day
 
 	numeral [files.MaxNumeral]byte // where a number is brought to the usual spelling
 
 	fault *files.Error // the first number that cannot be held exactly
-	odd   *witness     // the first value that is no number, boolean or date
+	odd   *witness     // the first value that is no number, boolean, date or time
 }
 
 // witness is a value that decided a column's type.
@@ -95,6 +96,13 @@ func (n *inference) observeText(text []byte, at func(message, hint string) *file
 		n.dates++
 		return
 	}
+	if c := textClock(cell{form: formText, text: text}); c.form != formText {
+		if n.clocks == nil {
+			n.clocks = map[form]int64{}
+		}
+		n.clocks[c.form]++
+		return
+	}
 	if n.odd == nil {
 		n.odd = newWitness(text, at)
 	}
@@ -146,6 +154,11 @@ func (n *inference) settle() (settled, error) {
 	case n.dates == n.values:
 		return settled{kind: engine.Date, source: n}, nil
 	default:
+		for kind, form := range clockForms {
+			if n.clocks[form] == n.values {
+				return settled{kind: kind, source: n}, nil
+			}
+		}
 		return settled{kind: engine.Text, source: n}, nil
 	}
 	if n.fault != nil {

@@ -130,6 +130,10 @@ func (r reading) convert(c cell) (cell, error) {
 		if days, ok := r.d.date(c); ok {
 			return cell{form: formDate, small: int64(days)}, nil
 		}
+	case engine.Timestamp, engine.TimestampTZ, engine.Time:
+		if c = textClock(c); c.form == clockForms[r.kind] {
+			return c, nil
+		}
 	}
 	return cell{}, r.mismatch(c)
 }
@@ -227,6 +231,12 @@ func written(c cell) string {
 		return engine.NewBoolean(c.small == 1).String()
 	case formDate:
 		return engine.NewDate(c.small).String()
+	case formTimestamp:
+		return engine.NewTimestamp(c.small).String()
+	case formTimestampTZ:
+		return engine.NewTimestampTZ(c.small).String()
+	case formTime:
+		return engine.NewTime(c.small).String()
 	}
 	return ""
 }
@@ -234,7 +244,7 @@ func written(c cell) string {
 // datum is a converted cell as the engine's value.
 func (r reading) datum(c cell) engine.Datum {
 	switch c.form {
-	case formSmall, formDate:
+	case formSmall, formDate, formTimestamp, formTimestampTZ, formTime:
 		return engine.Datum{Kind: r.kind, Number: big.NewInt(c.small)}
 	case formWide:
 		return engine.Datum{Kind: r.kind, Number: c.wide.BigInt(), Scale: c.scale}

@@ -46,7 +46,7 @@ func (r *resemblance) most(pass func(files.Likeness) bool) (most files.Likeness,
 			continue
 		}
 		sum += r.counts[l]
-		if files.LikenessFaults[l] != "" && r.counts[l] > 0 && (most == files.LikeNothing || r.counts[l] > r.counts[most]) {
+		if files.LikenessFaults[l] != "" && r.counts[l] > 0 && (r.declared || !l.ISO()) && (most == files.LikeNothing || r.counts[l] > r.counts[most]) {
 			most = l
 		}
 	}
@@ -77,6 +77,22 @@ func (r *resemblance) misleads() engine.Kind {
 	return kind
 }
 
+// mixture shows values of two kinds of those that would be read if all were of one; "" if there are
+// none, or other values too.
+func (r *resemblance) mixture() string {
+	var shown []string
+	sum := int64(0)
+	for l := files.LikeISODate; l.ISO(); l++ {
+		if sum += r.counts[l]; r.counts[l] > 0 {
+			shown = append(shown, r.first[l].file+" "+r.first[l].String())
+		}
+	}
+	if len(shown) < 2 || sum < r.values {
+		return ""
+	}
+	return shown[0] + ", " + shown[1]
+}
+
 // note explains a column that is text although its values look like something else;
 // "" when there is nothing to explain.
 func (r *resemblance) note(name string) string {
@@ -92,10 +108,13 @@ func (r *resemblance) note(name string) string {
 		return fmt.Sprintf("%s: column %q looks like %s but is text: %s, which %s; %s",
 			w.file, name, files.LikenessWords[odd], w, files.LikenessFaults[odd], files.LikenessRemedies[odd])
 	}
+	if mixed := r.mixture(); mixed != "" && kind == engine.Date {
+		return fmt.Sprintf("column %q is text, because its dates and times are of several kinds: %s; write all values alike, with a time zone or without", name, mixed)
+	}
 	var w *witness
-	for _, l := range []files.Likeness{files.LikeNothing, files.LikeCode, files.LikeNaN, files.LikeBoolean, files.LikeISODate, files.LikeNumber} {
+	for _, l := range []files.Likeness{files.LikeNothing, files.LikeCode, files.LikeNaN, files.LikeBoolean, files.LikeISODate, files.LikeISOInstant, files.LikeISOZoned, files.LikeISOTime, files.LikeNumber} {
 		foreign := l == files.LikeNothing || l == files.LikeCode || l == files.LikeNaN || (l == files.LikeBoolean) != (kind == engine.Boolean) ||
-			l == files.LikeNumber && kind == engine.Date || l == files.LikeISODate && kind != engine.Date
+			l == files.LikeNumber && kind == engine.Date || l.ISO() && kind != engine.Date
 		if w == nil && foreign {
 			w = r.first[l]
 		}

@@ -84,12 +84,13 @@ func columnName(i int) string { return fmt.Sprintf("c%d", i) }
 // scoreName is the column of a score, beside those of the rows.
 func scoreName(i int) string { return fmt.Sprintf("s%d", i) }
 
-// storeType is the column's type in DuckDB: scaled integers, dates as days.
+// storeType is the column's type in DuckDB: scaled integers, dates as days, timestamps and times of day as
+// microseconds.
 func (c column) storeType() string {
 	switch {
 	case c.wide:
 		return "HUGEINT"
-	case numeric(c.kind):
+	case numeric(c.kind), clockForms[c.kind] != 0:
 		return "BIGINT"
 	case c.kind == engine.Text:
 		return "VARCHAR"

@@ -142,7 +142,7 @@ func textsOf(a *array.String) (data []byte, offsets []int32) {
 // describe gives the column as it is registered.
 func (s *summary) describe(c column) engine.Column {
 	out := engine.Column{Name: c.name, Kind: c.kind, Scale: c.scale, Nullable: s.nulls > 0, HasDictionary: !s.full}
-	if s.values > 0 && (numeric(c.kind) || c.kind == engine.Date) {
+	if s.values > 0 && (numeric(c.kind) || c.kind == engine.Date || clockForms[c.kind] != 0) {
 		if c.wide {
 			out.Min, out.Max = s.wmin.BigInt(), s.wmax.BigInt()
 		} else {

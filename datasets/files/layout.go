@@ -185,6 +185,47 @@ func (l *Layout) Time(text []byte) (micros int64, ok bool) {
 	return m.clock(), ok && !l.dated
 }
 
+// ParseTimestamp reads an ISO timestamp, YYYY-MM-DD, a space or T, HH:MM or HH:MM:SS with up to six
+// places, and perhaps Z or an offset, as microseconds since 1970-01-01 00:00, in UTC where it has one.
+func ParseTimestamp(text []byte) (micros int64, zoned, ok bool) {
+	if len(text) < 16 || text[10] != ' ' && text[10] != 'T' {
+		return 0, false, false
+	}
+	days, ok := ParseDate(text[:10])
+	if !ok {
+		return 0, false, false
+	}
+	var m moment
+	rest, ok := takeClock(text[11:], &m)
+	if ok && len(rest) > 0 {
+		zoned = rest[0] == 'Z' || rest[0] == '+' || rest[0] == '-'
+		rest, ok = takeZone(rest, &m)
+		ok = ok && zoned && len(rest) == 0
+	}
+	const day = SecondsPerDay * 1_000_000
+	micros = int64(days)*day + m.clock() - int64(m.offset)*60_000_000
+	return micros, zoned, ok && micros >= engine.MinTimestamp && micros <= engine.MaxTimestamp
+}
+
+// ParseTime reads HH:MM or HH:MM:SS with up to six places, below 24:00, as microseconds since midnight.
+func ParseTime(text []byte) (micros int64, ok bool) {
+	var m moment
+	rest, ok := takeClock(text, &m)
+	return m.clock(), ok && len(rest) == 0
+}
+
+// takeClock reads HH:MM or HH:MM:SS with up to six places off the start.
+func takeClock(text []byte, m *moment) (rest []byte, ok bool) {
+	var l Layout
+	if rest, ok = l.take("HH", text, m); !ok || len(rest) == 0 || rest[0] != ':' {
+		return rest, false
+	}
+	if rest, ok = l.take("MM", rest[1:], m); !ok || len(rest) == 0 || rest[0] != ':' {
+		return rest, ok
+	}
+	return l.take("SS", rest[1:], m)
+}
+
 // clock is the time of day in microseconds.
 func (m moment) clock() int64 {
 	return int64((m.hour*60+m.minute)*60+m.second)*1_000_000 + int64(m.micros)

@@ -11,39 +11,48 @@ import (
 type Likeness uint8
 
 const (
-	LikeNothing   Likeness = iota
-	LikeNumber             // as section 3.1 reads it
-	LikeCode               // a number with leading zeros
-	likePercent            // 12.5%
-	likeThousands          // 1,234 1.234,56 1 234 1'234
-	likeComma              // 3,14
-	likeCurrency           // $12.50, 12 €, USD 1,234
-	LikeNaN                // NaN, inf
-	LikeISODate            // as section 3.1 reads it
-	likeDate               // 28/02/2008, 2020-1-5, 5 Jan 2020, 2020年1月5日
-	likeInstant            // a date and a time of day
-	likeTime               // 10:00, 9:30 pm
-	LikeBoolean            // true, FALSE
+	LikeNothing    Likeness = iota
+	LikeNumber              // as section 3.1 reads it
+	LikeCode                // a number with leading zeros
+	likePercent             // 12.5%
+	likeThousands           // 1,234 1.234,56 1 234 1'234
+	likeComma               // 3,14
+	likeCurrency            // $12.50, 12 €, USD 1,234
+	LikeNaN                 // NaN, inf
+	LikeISODate             // as section 3.1 reads it
+	LikeISOInstant          // a timestamp, without a zone
+	LikeISOZoned            // and with one
+	LikeISOTime             // a time of day
+	likeDate                // 28/02/2008, 2020-1-5, 5 Jan 2020, 2020年1月5日
+	likeInstant             // a date and a time of day
+	likeTime                // 10:00, 9:30 pm
+	LikeBoolean             // true, FALSE
 	Likenesses
 )
 
 // LikenessWords are what the values of a likeness are called, in the plural.
 var LikenessWords = [Likenesses]string{likePercent: "percentages", likeThousands: "numbers with thousands separators",
 	likeComma: "numbers with decimal commas", likeCurrency: "amounts of money", likeDate: "dates",
-	likeInstant: "dates with a time of day", likeTime: "times of day"}
+	likeInstant: "dates with a time of day", likeTime: "times of day",
+	LikeISOInstant: "timestamps", LikeISOZoned: "timestamps with a time zone", LikeISOTime: "times of day"}
 
 // LikenessFaults says why values of a likeness are not read, and LikenessRemedies
 // how they would be.
 var LikenessFaults = [Likenesses]string{likePercent: "has a percent sign", likeThousands: "has thousands separators",
 	likeComma: "has a decimal comma", likeCurrency: "has a currency", likeDate: "is not ISO (YYYY-MM-DD)",
-	likeInstant: "has a time of day", likeTime: "is not a number"}
+	likeInstant: "is not ISO (YYYY-MM-DD HH:MM:SS)", likeTime: "is not HH:MM:SS",
+	LikeISOInstant: "is text in its file", LikeISOZoned: "is text in its file", LikeISOTime: "is text in its file"}
 
 var LikenessRemedies = [Likenesses]string{likePercent: "write plain numbers", likeThousands: "write plain numbers, or say --thousands",
 	likeComma: "write a decimal point, or say --decimal ,", likeCurrency: "write plain numbers", likeDate: "write 2020-01-31",
-	likeInstant: "write dates, 2020-01-31, and the time in another column", likeTime: "write seconds or minutes as a number"}
+	likeInstant: "write 2020-01-31 12:30:00", likeTime: "write 12:30:00",
+	LikeISOInstant: "store timestamps", LikeISOZoned: "store timestamps", LikeISOTime: "store times"}
 
 // Numeric reports whether a value looks like a number to a person.
 func (l Likeness) Numeric() bool { return l == LikeNumber || l >= likePercent && l <= likeCurrency }
+
+// ISO reports whether it is a date or a time that section 3.1 reads.
+func (l Likeness) ISO() bool { return l >= LikeISODate && l <= LikeISOTime }
 
 // Dated reports whether it looks like a date or a time.
 func (l Likeness) Dated() bool { return l >= LikeISODate && l <= likeTime }
@@ -74,6 +83,14 @@ func LikenessOf(text []byte) Likeness {
 	}
 	if _, ok := ParseDate(text); ok {
 		return LikeISODate
+	}
+	if _, zoned, ok := ParseTimestamp(text); ok && zoned {
+		return LikeISOZoned
+	} else if ok {
+		return LikeISOInstant
+	}
+	if _, ok := ParseTime(text); ok {
+		return LikeISOTime
 	}
 	if l := amountLikeness(text); l != LikeNothing {
 		return l

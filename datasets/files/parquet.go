@@ -185,6 +185,9 @@ func arrowType(node schema.Node) (arrow.DataType, *Error) {
 	if err != nil || out.NumFields() != 1 {
 		return nil, &Error{Message: "the type " + node.LogicalType().String() + " is not supported in the way it is stored"}
 	}
+	if leaf, ok := node.(*schema.PrimitiveNode); ok && leaf.PhysicalType() == parquet.Types.Int96 && out.Field(0).Type.ID() != arrow.NULL {
+		return nil, &Error{Message: "the type INT96 is not supported", Hint: "write timestamps as INT64"}
+	}
 	return out.Field(0).Type, nil
 }
 

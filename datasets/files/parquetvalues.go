@@ -32,7 +32,7 @@ func newArrayReader(chunk file.ColumnChunkReader, t arrow.DataType) (arrayReader
 		return fixed(c.ReadBatch, optional, t, same[float64])
 	case *file.Int32ColumnChunkReader:
 		switch t.(type) {
-		case *arrow.Date32Type:
+		case *arrow.Date32Type, *arrow.Time32Type:
 			return fixed(c.ReadBatch, optional, t, same[int32])
 		case *arrow.Uint32Type:
 			return fixed(c.ReadBatch, optional, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(uint32(v)) })
@@ -43,7 +43,7 @@ func newArrayReader(chunk file.ColumnChunkReader, t arrow.DataType) (arrayReader
 		}
 	case *file.Int64ColumnChunkReader:
 		switch t.(type) {
-		case *arrow.Uint64Type:
+		case *arrow.Uint64Type, *arrow.TimestampType, *arrow.Time64Type:
 			return fixed(c.ReadBatch, optional, t, same[int64])
 		case *arrow.Decimal128Type:
 			return fixed(c.ReadBatch, optional, t, decimal128.FromI64)

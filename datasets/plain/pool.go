@@ -122,6 +122,8 @@ func pooledType(c column, tables []*datasets.Table) string {
 			return "BIGINT"
 		}
 		return "HUGEINT"
+	case engine.Timestamp, engine.TimestampTZ, engine.Time:
+		return "BIGINT" // microseconds
 	case engine.Decimal:
 		return fmt.Sprintf("DECIMAL(%d, %d)", min(max(digits, c.scale+1), files.MaxDigits), c.scale)
 	case engine.Date:
@@ -166,7 +168,7 @@ func pooled(value any, to column, from engine.Column) driver.Value {
 		return value // NULL, text, a boolean
 	}
 	switch to.kind {
-	case engine.Integer:
+	case engine.Integer, engine.Timestamp, engine.TimestampTZ, engine.Time:
 		return value
 	case engine.Date:
 		return time.Unix(n.Int64()*files.SecondsPerDay, 0).UTC()
