@@ -12,12 +12,12 @@ import (
 var matrixColumns = []string{"CSV, TSV", "Parquet", "Arrow", "Excel", "PostgreSQL", "MySQL, MariaDB", "ClickHouse", "Trino"}
 
 var (
-	matrixCell   = regexp.MustCompile(`^(no|–|(yes|golden) [a-z]{1,2}( [a-z]{1,2})*)$`)
+	matrixCell   = regexp.MustCompile(`^(no|–|untested|(yes|golden) [a-z]{1,2}( [a-z]{1,2})*)$`)
 	matrixLegend = regexp.MustCompile("(?m)^- ([a-z]{1,2}): (.*)$")
 )
 
-// TestHouseMatrix: in the table of features by format each cell says no, that the question does not arise (–), or yes
-// or golden (the SQL is compared, no server has run it) with the letters of the tests that show it, which exist.
+// TestHouseMatrix: in the table of features by format each cell says no, that the question does not arise (–),
+// untested, or yes or golden (the SQL is compared, no server has run it) with the letters of the tests that show it, which exist.
 func TestHouseMatrix(t *testing.T) {
 	text, err := os.ReadFile("datasets/README.md")
 	if err != nil {

@@ -13,17 +13,44 @@ import (
 
 // Connect describes a table that stays in a database of the department's own, which aggregates it
 // (README, section 10). Nothing but what is registered and the cells of questions leaves the database.
-// The rows may change there at any time: Aggregate then fails with ErrRegistration.
-func Connect(ctx context.Context, name string, o served.Options) (*Table, error) {
+// The rows may change there at any time: Aggregate then fails with ErrRegistration. What is declared of
+// columns is checked by what the database says of them: their names, bounds, codes and units (section 11).
+func Connect(ctx context.Context, name string, o served.Options, declared ...Declaration) (*Table, error) {
+	all, err := compileAll(declared)
+	if err != nil {
+		return nil, err
+	}
 	there, err := served.Open(ctx, name, o)
 	if err != nil {
 		return nil, err
 	}
+	t, err := connected(name, there, all)
+	if err != nil {
+		return nil, errors.Join(err, there.Close())
+	}
+	return t, nil
+}
+
+// connected puts what is declared of the columns into their description.
+func connected(name string, there *served.Table, declared map[string]*declaration) (*Table, error) {
 	r := there.Registration("", 0)
 	t := &Table{name: name, rows: r.Rows, digest: r.Digest, described: r.Columns, served: there,
 		notes: there.Notes(), aside: there.Aside(), left: there.Left()}
-	for _, c := range there.Columns() {
-		t.columns = append(t.columns, column{name: c.Name, kind: c.Kind, scale: c.Scale})
+	var names []string
+	var known []files.Column
+	for _, c := range r.Columns {
+		names, known = append(names, c.Name), append(known, files.Column{Name: c.Name})
+	}
+	if err := (&loader{declared: declared}).checkDeclared("", names, known); err != nil {
+		return nil, err
+	}
+	for i, c := range there.Columns() {
+		if d := declared[c.Name]; d != nil {
+			if err := d.serve(&t.described[i]); err != nil {
+				return nil, err
+			}
+		}
+		t.columns = append(t.columns, column{name: t.described[i].Name, kind: c.Kind, scale: c.Scale})
 	}
 	return t, nil
 }

@@ -278,6 +278,33 @@ func (l *limits) check(v engine.Datum, c cell) error {
 	return nil
 }
 
+// serve is publish for a column that a database has described. The database has looked at every value.
+func (d *declaration) serve(c *engine.Column) error {
+	refuse := func(text, hint string) error { return &files.Error{Field: d.Name, Message: text, Hint: hint} }
+	r, err := d.settled(column{kind: c.Kind, scale: c.Scale})
+	if err != nil {
+		return err
+	}
+	for _, bound := range []*big.Int{c.Min, c.Max} {
+		if v := (engine.Datum{Kind: c.Kind, Number: bound, Scale: c.Scale}); bound != nil && r.limits.outside(v) {
+			return refuse("its value "+v.String()+" is beyond the declared min or max", "nothing is clamped: mend the value, or declare other bounds")
+		}
+	}
+	if r.limits.known != nil && c.Kind != engine.Null {
+		if !c.HasDictionary {
+			return refuse("it has too many different values to be one of codes", "")
+		}
+		for _, value := range c.Dictionary {
+			if !r.limits.known[value] {
+				return refuse("its value "+files.Shown(value)+" is none of the declared codes", "")
+			}
+		}
+	}
+	c.Name = d.called(c.Name)
+	r.publish(c)
+	return nil
+}
+
 // publish puts into a column's registration what is declared of it. A column without any value has
 // no bounds and no codes, as it has no type.
 func (r reading) publish(c *engine.Column) {

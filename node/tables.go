@@ -147,7 +147,7 @@ func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table,
 	var read *datasets.Table
 	if source := c.Source; source.Source != "" {
 		source.Salt = salt
-		read, err = datasets.Connect(ctx, c.Name, source)
+		read, err = datasets.Connect(ctx, c.Name, source, o.Declared...)
 	} else {
 		read, err = datasets.Open(ctx, c.Name, c.Files, o)
 	}

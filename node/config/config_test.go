@@ -261,15 +261,18 @@ func TestTableAsFile(t *testing.T) {
 func TestSource(t *testing.T) {
 	folder := t.TempDir()
 	for text, want := range map[string]string{
-		`source = "postgres://reader@db.example.org/stock"` + "\ntable = \"public.people\"\npassword_file = \"secret\"\ntimeout = \"10m\"\nversion = \"loaded\"": "",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\nquery = \"SELECT a FROM b\"\ncolumns = [\"a\"]\nversion_query = \"SELECT 1\"":                           "",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nfiles = [\"node.toml\"]":                                                                 "node.toml:7: table \"t\": it has files and a source",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nheader = \"yes\"":                                                                        "node.toml:9: table \"t\": header is of files",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\ntimeout = \"soon\"":                                                                      "node.toml:9: table \"t\": timeout = \"soon\" is not",
-		`source = "mysql://reader:hidden@127.0.0.1/stock"` + "\ntable = \"b\"":                                                                                   "node.toml:7: table \"t\": mysql://127.0.0.1/stock: source has a password in it",
-		`source = "mysql://reader@127.0.0.1/stock"`:                                                                                                              "node.toml:7: table \"t\": mysql://127.0.0.1/stock: a source has a table or a query",
-		`source = "db2://reader@127.0.0.1/stock"`:                                                                                                                "node.toml:7: table \"t\": source begins with no known scheme",
-		`files = ["node.toml"]` + "\nquery = \"SELECT 1\"":                                                                                                       "node.toml:8: table \"t\": query is of tables in a database",
+		`source = "postgres://reader@db.example.org/stock"` + "\ntable = \"public.people\"\npassword_file = \"secret\"\ntimeout = \"10m\"\nversion = \"loaded\"":    "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\nquery = \"SELECT a FROM b\"\ncolumns = [\"a\"]\nversion_query = \"SELECT 1\"":                              "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nfiles = [\"node.toml\"]":                                                                    "node.toml:7: table \"t\": it has files and a source",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nheader = \"yes\"":                                                                           "node.toml:9: table \"t\": header is of files",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\n[[table.column]]\nname = \"a\"\nas = \"b\"\nunit = \"EUR\"\nmin = 0\ncodes = { 1 = \"x\" }": "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\n[[table.column]]\nname = \"a\"\ntype = \"boolean\"\nas = \"b\"":                             "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\n[[table.column]]\nname = \"a\"\ntype = \"date\"":                                            "node.toml:9: table \"t\": column \"a\": of a table in a database as, unit",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\ntimeout = \"soon\"":                                                                         "node.toml:9: table \"t\": timeout = \"soon\" is not",
+		`source = "mysql://reader:hidden@127.0.0.1/stock"` + "\ntable = \"b\"":                                                                                      "node.toml:7: table \"t\": mysql://127.0.0.1/stock: source has a password in it",
+		`source = "mysql://reader@127.0.0.1/stock"`:                                                                                                                 "node.toml:7: table \"t\": mysql://127.0.0.1/stock: a source has a table or a query",
+		`source = "db2://reader@127.0.0.1/stock"`:                                                                                                                   "node.toml:7: table \"t\": source begins with no known scheme",
+		`files = ["node.toml"]` + "\nquery = \"SELECT 1\"":                                                                                                          "node.toml:8: table \"t\": query is of tables in a database",
 	} {
 		path := filepath.Join(folder, "node.toml")
 		whole := "name = \"n\"\ndir = \".\"\nlisten = \"/ip4/127.0.0.1/tcp/0\"\nparameters = \"light\"\n[[table]]\nname = \"t\"\n" + text + "\n"

@@ -46,13 +46,15 @@ func (t FileTable) resolveSource(table *Table, base, at string) *failure.Failure
 		table.Source.PasswordFile = Resolve(base, t.PasswordFile)
 	}
 	for i, c := range t.Declared {
-		plain := c
-		plain.Name, plain.Type = "", ""
-		if c.Type != "boolean" || !reflect.DeepEqual(plain, FileColumn{}) {
-			return refuse(fmt.Sprintf("column[%d]", i), "a query can do the rest: query = \"SELECT ...\"",
-				fmt.Sprintf("column %q: of a table in a database nothing but type = \"boolean\" is declared", c.Name))
+		plain := FileColumn{Name: c.Name, As: c.As, Unit: c.Unit, Min: c.Min, Max: c.Max, Codes: c.Codes}
+		if c.Type == "boolean" {
+			plain.Type = c.Type
+			table.Source.Booleans = append(table.Source.Booleans, c.Name)
 		}
-		table.Source.Booleans = append(table.Source.Booleans, c.Name)
+		if !reflect.DeepEqual(plain, c) {
+			return refuse(fmt.Sprintf("column[%d]", i), "a query can do the rest: query = \"SELECT ...\"",
+				fmt.Sprintf("column %q: of a table in a database as, unit, min, max and codes are declared, and type = \"boolean\"", c.Name))
+		}
 	}
 	var fault *files.Error
 	if err := table.Source.Check(); errors.As(err, &fault) {

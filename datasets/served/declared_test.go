@@ -1,0 +1,67 @@
+//go:build postgres
+
+package served_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"parley/datasets"
+	"parley/datasets/served"
+	"parley/engine"
+)
+
+// TestServedDeclared: names, units, bounds and codes are declared of a table in a database as of files, and what
+// its rows contradict is refused.
+func TestServedDeclared(t *testing.T) {
+	for _, s := range servers(t) {
+		fill(t, s)
+		connect := func(declared ...datasets.Declaration) (*datasets.Table, error) {
+			table, err := datasets.Connect(context.Background(), "t", served.Options{Source: s.source, Table: "t"}, declared...)
+			if err == nil {
+				t.Cleanup(func() { table.Close() })
+			}
+			return table, err
+		}
+		table, err := connect(datasets.Declaration{Name: "k", As: "key", Codes: []datasets.Code{{Value: "4", Label: ""}, {Value: "1", Label: "one"}, {Value: "2", Label: "two"}, {Value: "3", Label: "three"}}},
+			datasets.Declaration{Name: "d", Unit: "EUR", Min: "-5", Max: "1000.5"}, datasets.Declaration{Name: "day", Min: "0001-01-01"})
+		if err != nil {
+			t.Fatalf("%s: %v", s.name, err)
+		}
+		r := table.Registration("north", 1)
+		if err := r.Validate(); err != nil {
+			t.Error(err)
+		}
+		text := func(c engine.Column) string {
+			return fmt.Sprintf("%s %s %v..%v %q %q", c.Name, c.Unit, c.Min, c.Max, c.Dictionary, c.Labels)
+		}
+		if got, want := text(r.Columns[0]), `key  1..4 ["1" "2" "3" "4"] ["one" "two" "three" ""]`; got != want {
+			t.Errorf("%s: %s, want %s", s.name, got, want)
+		}
+		if got, want := text(r.Columns[3]), `d EUR -500..100050 ["-0.01" "0" "1.5" "100"] []`; got != want {
+			t.Errorf("%s: %s, want %s", s.name, got, want)
+		}
+		p, err := engine.NewPlan("SELECT key, count(*), sum(d) FROM t WHERE d < 500 GROUP BY key", engine.Catalogue{r}, []string{"north"},
+			engine.Packing{LimbBits: 20, LimbsPerCiphertext: 3072, MaxCiphertexts: 4, MaxDepartments: 15})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cells, err := table.Aggregate(context.Background(), p, "north"); err != nil || len(cells) == 0 {
+			t.Errorf("%s: %v %v", s.name, cells, err)
+		}
+		for want, d := range map[string]datasets.Declaration{
+			`column "k": its value "3" is none of the declared codes`:  {Name: "k", Codes: []datasets.Code{{Value: "1"}, {Value: "2"}}},
+			`column "d": its value 100 is beyond the declared`:         {Name: "d", Max: "99"},
+			`column "d": its value -0.01 is beyond the declared`:       {Name: "d", Min: "0"},
+			`column "kk": is declared and not there`:                   {Name: "kk"},
+			`column "d": is called "d" in the table, as column "k" is`: {Name: "k", As: "d"},
+			`column "k": codes: "x" is not an integer`:                 {Name: "k", Codes: []datasets.Code{{Value: "x"}}},
+		} {
+			if _, err := connect(d); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v, want %s", s.name, err, want)
+			}
+		}
+	}
+}
