@@ -11,6 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -44,6 +45,19 @@ type Options struct {
 	Booleans []string
 	// Salt makes the digest hiding.
 	Salt []byte
+}
+
+// Where names the source, without its user and parameters, and the table in it.
+func (o Options) Where() string {
+	u, err := url.Parse(o.Source)
+	if err != nil {
+		return "a source that is not a URL"
+	}
+	what := o.Table
+	if what == "" {
+		what = "a query"
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String() + ", " + what
 }
 
 // DefaultTimeout is how long a statement may take.

@@ -91,31 +91,40 @@ func (c *command) listTables(ctx context.Context, f askerFlags) error {
 // describeFlags are what `describe` takes.
 type describeFlags struct {
 	readingFlags
-	name string
-	toml bool
+	name, config string
+	toml         bool
 }
 
 func (c *command) describeCommand() *cobra.Command {
 	var f describeFlags
 	cmd := &cobra.Command{
-		Use:   "describe FILE...",
+		Use:   "describe (FILE... | --config NODE.TOML TABLE)",
 		Short: "what a node would register of your files: columns, types, bounds, values, and what is set aside",
 		Long: `Reads the files, which together are one table of one department, and shows what a node would tell the other departments and the
 analysts of it. Nothing is sent, and no key is needed. The options are those of [[table]] and [[table.column]] in node.toml.
 
   parley describe cleveland.csv
   parley describe --name visits --column 'born: type=date format=d/m/y' 'visits-*.csv'
-  parley describe --toml visits.csv >> node.toml`,
+  parley describe --toml visits.csv >> node.toml
+  parley describe --config north/node.toml visits`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return arguments(1, "a file")(cmd, args)
+				return arguments(1, "a file, or the name of a table of --config")(cmd, args)
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return c.describeFiles(cmd.Context(), args, f) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, flag := range []string{"name", "null", "encoding", "header", "columns", "column", "toml"} {
+				if f.config != "" && cmd.Flags().Changed(flag) {
+					return failure.Usage("flag", "", "--config says all of the table: leave --%s out", flag)
+				}
+			}
+			return c.describeFiles(cmd.Context(), args, f)
+		},
 	}
 	cmd.Flags().StringVar(&f.name, "name", "", "the table's name; that of the first file otherwise")
 	f.add(cmd)
+	cmd.Flags().StringVar(&f.config, "config", "", "`NODE.TOML`: describe the table of that name in it, of files or in a database")
 	cmd.Flags().BoolVar(&f.toml, "toml", false, "print the [[table]] that a node.toml needs to register just this")
 	c.jsonFlag(cmd)
 	return cmd
@@ -145,21 +154,41 @@ func (f *describeFlags) table(patterns []string) (config.Table, error) {
 	return sources[0].Tables[0], err
 }
 
+// configured is the table of a node.toml that is named.
+func (f *describeFlags) configured(names []string) (none config.Table, err error) {
+	cfg, err := config.Load(f.config)
+	if err != nil {
+		return none, err
+	}
+	var known []string
+	for _, t := range cfg.Tables {
+		if len(names) == 1 && t.Name == names[0] {
+			return t, nil
+		}
+		known = append(known, t.Name)
+	}
+	return none, failure.Usage("table", "its tables are "+strings.Join(known, ", "), "%s has no table %s", f.config, strings.Join(names, " "))
+}
+
 func (c *command) describeFiles(ctx context.Context, patterns []string, f describeFlags) error {
-	t, err := f.table(patterns)
+	read := f.table
+	if f.config != "" {
+		read = f.configured
+	}
+	t, err := read(patterns)
 	if err != nil {
 		return err
 	}
-	read, err := describeTable(ctx, t.Name, t)
+	found, err := describeTable(ctx, t.Name, t)
 	if err != nil {
 		return err
 	}
-	if err := protocols.CheckTables(t.Name, []engine.Registration{read.registration}, 1); err != nil {
+	if err := protocols.CheckTables(t.Name, []engine.Registration{found.registration}, 1); err != nil {
 		failed := failure.Of(err)
 		failed.Code = "tables"
 		return failed
 	}
-	switch d := describe(t, read); {
+	switch d := describe(t, found); {
 	case f.toml:
 		text, err := config.TableText(t)
 		if err != nil {
@@ -176,7 +205,10 @@ func (c *command) describeFiles(ctx context.Context, patterns []string, f descri
 // describe gives a table that was read its description.
 func describe(t config.Table, read tableDescription) render.Description {
 	d := render.NewDescription(read.registration)
-	d.Files, d.Bytes, d.Left = t.Files, read.room, append(d.Left, read.left...)
+	d.Files, d.Bytes, d.Left = append(d.Files, t.Files...), read.room, append(d.Left, read.left...)
+	if t.Source.Source != "" {
+		d.Source = t.Source.Where()
+	}
 	var short []string // the files stand above, with their folders
 	for _, file := range t.Files {
 		short = append(short, file, filepath.Base(file))

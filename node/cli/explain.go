@@ -256,6 +256,13 @@ type tableDescription struct {
 }
 
 func describeTable(ctx context.Context, department string, t config.Table) (tableDescription, error) {
+	if t.Source.Source != "" {
+		table, err := datasets.Connect(ctx, t.Name, t.Source)
+		if err != nil {
+			return tableDescription{}, err
+		}
+		return tableDescription{table.Registration(department, 1), table.Aside(), table.Left(), table.Notes(), 0}, table.Close()
+	}
 	table, err := datasets.Describe(ctx, t.Name, t.Files, t.Reading())
 	if err != nil {
 		return tableDescription{}, err

@@ -7,11 +7,12 @@ import (
 	"parley/engine"
 )
 
-// Description is what `describe` shows of a table of files: what a node would register of it, but
+// Description is what `describe` shows of a table: what a node would register of it, but
 // for the digest, into which a node hashes a salt of its own.
 type Description struct {
 	Table   string   `json:"table"`
 	Files   []string `json:"files"`
+	Source  string   `json:"source,omitempty"` // in place of files: the database in which it stays
 	Rows    int64    `json:"rows"`
 	Digest  string   `json:"digest"` // without a salt
 	Bytes   int64    `json:"bytes"`  // about what it takes while it is aggregated
@@ -33,7 +34,7 @@ type Aside struct {
 
 // NewDescription takes the parts of a registration.
 func NewDescription(r engine.Registration) Description {
-	d := Description{Table: r.Table, Rows: r.Rows, Digest: r.Digest.String(), Columns: []Column{}, Aside: []Aside{}, Left: []string{}, Notes: []string{},
+	d := Description{Table: r.Table, Rows: r.Rows, Digest: r.Digest.String(), Files: []string{}, Columns: []Column{}, Aside: []Aside{}, Left: []string{}, Notes: []string{},
 		schema: engine.Schema{Table: r.Table, Columns: r.Columns}}
 	for _, c := range r.Columns {
 		d.Columns = append(d.Columns, columnOf(c))
@@ -48,9 +49,14 @@ func (d Description) String() string {
 	for _, file := range d.Files {
 		b.Add("file", "%s", file)
 	}
+	if d.Source != "" {
+		b.Add("source", "%s", d.Source)
+	}
 	b.Add("digest", "%s", d.Digest)
 	b.Add("", "without a salt: a node hashes its own secret one into it, so its digest is another")
-	b.Add("room", "about %s while it is aggregated", sizeOf(d.Bytes))
+	if d.Source == "" {
+		b.Add("room", "about %s while it is aggregated", sizeOf(d.Bytes))
+	}
 	b.WriteString("\n" + columnsText(d.schema) + "\n")
 	if len(d.Aside)+len(d.Left)+len(d.Notes) > 0 {
 		b.WriteString("\n")
