@@ -25,8 +25,9 @@ var clickHouse = &product{
 	types:        func(from string) string { return "DESCRIBE (SELECT * FROM " + from + ")" }, // without rows it sends no types
 	text:         func(v string) string { return "toString(" + v + ")" },
 	length: func(v string) string {
-		return fmt.Sprintf("if(NOT isValidUTF8(%[1]s), %[2]d, length(%[1]s))", v, notUTF8)
+		return fmt.Sprintf("if(NOT isValidUTF8(%[1]s), %[2]d, length(%[1]s))", v, notText)
 	},
+	nul:     func(v string) string { return "position(" + v + ", char(0)) > 0" },
 	decimal: func(v string, places int) string { return fmt.Sprintf("toDecimalString(%s, %d)", v, places) }, // toString leaves zeros out
 	scaled: func(v string, places int) string {
 		return fmt.Sprintf("toInt256(toDecimal256(%s, %d) * toInt256('%s'))", v, places, power(places))
@@ -72,7 +73,12 @@ func openClickHouse(p *place, timeout time.Duration) (*sql.DB, error) {
 			"transform_null_in":                  0,
 			"decimal_check_overflow":             1,
 			"aggregate_functions_null_for_empty": 0,
+			"session_timezone":                   "UTC",
+			"skip_unavailable_shards":            0,
 		},
+	}
+	for _, limit := range []string{"read", "group_by", "result", "distinct", "sort", "set", "join"} { // no part for the whole
+		options.Settings[limit+"_overflow_mode"] = "throw"
 	}
 	port := "9000"
 	if encrypted != nil {

@@ -186,7 +186,11 @@ func (t *Table) measure(x *session) ([]measurement, error) {
 					extra = e.days(c)
 				}
 			case c.Kind == engine.Text:
-				extra = "max(" + e.length(c.SQL) + ")"
+				length := e.length(c.SQL)
+				if e.nul != nil {
+					length = fmt.Sprintf("CASE WHEN %s THEN %d ELSE %s END", e.nul(c.SQL), int64(notText), length)
+				}
+				extra = "max(" + length + ")"
 			}
 			list = append(list, "count("+c.raw+")", least, greatest, extra)
 		}

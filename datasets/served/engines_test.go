@@ -312,3 +312,13 @@ var slow = map[string]string{
 	"PostgreSQL": "SELECT k FROM t, pg_sleep(3)",
 	"MariaDB":    "SELECT k FROM t WHERE sleep(3) = 0",
 }
+
+// TestServedNul: a text with a NUL character, which MySQL holds, is set aside.
+func TestServedNul(t *testing.T) {
+	s := mariaServer(t)
+	run(t, s.db, "CREATE TABLE t (k int, s varchar(10))", "INSERT INTO t VALUES (1, CONCAT('a', CHAR(0 USING utf8mb4)))")
+	table := s.mustOpen(t, served.Options{Table: "t"})
+	if aside := table.Aside(); len(aside) != 1 || !strings.Contains(aside[0].Message, "NUL") {
+		t.Errorf("%v", aside)
+	}
+}

@@ -45,6 +45,7 @@ var mysqlEngine = &product{
 	column: mysqlColumn,
 	text:   func(v string) string { return "CAST(" + v + " AS CHAR)" },
 	length: func(v string) string { return "LENGTH(" + v + ")" },
+	nul:    func(v string) string { return "LOCATE(CHAR(0 USING utf8mb4), " + v + ") > 0" },
 	days:   func(c column) string { return "COUNT(" + c.SQL + ")" }, // not 2020-00-00, which a lax sql_mode lets in
 	round:  func(v string, places int) string { return fmt.Sprintf("CAST(%s AS DECIMAL(65,%d))", v, places) },
 	scaled: func(v string, places int) string {

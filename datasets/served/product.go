@@ -34,6 +34,8 @@ type product struct {
 	// text turns a value to text. length is that of a text in bytes, places those of a number behind its
 	// point; nil: all types have their places.
 	text, length, places func(value string) string
+	// nul is a condition that a text has a NUL character; nil: none can.
+	nul func(value string) string
 	// days counts the dates of a column that are days; nil: all are.
 	days  func(c column) string
 	round func(number string, places int) string

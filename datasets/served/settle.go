@@ -33,8 +33,8 @@ func (c *column) settle(e *product, m measurement) (engine.Column, *refusal) {
 		}
 		least, greatest = big.NewInt(first), big.NewInt(last)
 	case c.Kind == engine.Text:
-		if m.extra == notUTF8 {
-			return engine.Column{}, &refusal{"has text that is not UTF-8", "a query can convert it"}
+		if m.extra == notText {
+			return engine.Column{}, &refusal{"has text that is not UTF-8, or with a NUL character", "a query can convert it"}
 		}
 		if m.extra > files.MaxFieldBytes {
 			return engine.Column{}, &refusal{fmt.Sprintf("has a value of %d bytes; the limit is %d", m.extra, files.MaxFieldBytes), ""}
@@ -44,8 +44,9 @@ func (c *column) settle(e *product, m measurement) (engine.Column, *refusal) {
 	return engine.Column{Name: c.Name, Kind: c.Kind, Scale: c.Scale, Min: least, Max: greatest}, nil
 }
 
-// notUTF8 stands for the length of a text that is not UTF-8, in an engine that takes any bytes for one.
-const notUTF8 = 1 << 32
+// notText stands for the length of a text that is not UTF-8 or has a NUL character, in an engine that takes
+// such for one.
+const notText = 1 << 32
 
 // settleNumber settles the scale, and gives the bounds in units of its last place.
 func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.Int, fault *refusal) {

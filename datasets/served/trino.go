@@ -25,6 +25,7 @@ var trinoEngine = &product{
 	column: trinoColumn,
 	text:   func(v string) string { return "CAST(" + v + " AS VARCHAR)" },
 	length: func(v string) string { return "length(to_utf8(" + v + "))" },
+	nul:    func(v string) string { return "strpos(" + v + ", chr(0)) > 0" },
 	scaled: func(v string, places int) string {
 		return fmt.Sprintf("CAST(CAST(%s AS DECIMAL(38,%d)) * DECIMAL '%s' AS DECIMAL(38,0))", v, places, power(places))
 	},
@@ -65,10 +66,12 @@ func openTrino(p *place, timeout time.Duration) (*sql.DB, error) {
 	if p.password != "" {
 		u.User = url.UserPassword(p.user, p.password)
 	}
+	attempts := 2 // of one request; its own are 20, two minutes of an engine that is not there
 	connector, err := trino.NewConnector(&trino.Config{
 		ServerURI: u.String(), Source: "parley", Catalog: catalog, Schema: schema, TimeZone: "UTC", QueryTimeout: &timeout,
-		SessionProperties: map[string]string{"query_max_run_time": fmt.Sprintf("%ds", max(1, int64(timeout.Seconds())))},
-		HTTPClient:        &http.Client{Transport: transport},
+		SessionProperties:       map[string]string{"query_max_run_time": fmt.Sprintf("%ds", max(1, int64(timeout.Seconds())))},
+		RequestRetryMaxAttempts: &attempts,
+		HTTPClient:              &http.Client{Transport: transport},
 	})
 	if err != nil {
 		return nil, p.fault("source is not one of Trino: "+p.scrubbed(err.Error()), "")
@@ -87,8 +90,10 @@ func trinoColumn(_ *session, t columnType) (column, *refusal, error) {
 			return c, unread(kind), nil
 		}
 		c.Kind, c.number, c.Scale = engine.Decimal, c.raw, t.places
-	case "VARCHAR", "CHAR", "UUID":
+	case "VARCHAR", "UUID":
 		c.Kind, c.SQL = engine.Text, "CAST("+c.raw+" AS VARCHAR)"
+	case "CHAR": // as the other engines have it: without the spaces that it pads with
+		c.Kind, c.SQL = engine.Text, "rtrim(CAST("+c.raw+" AS VARCHAR))"
 	case "BOOLEAN":
 		c.Kind, c.SQL = engine.Boolean, c.raw
 	case "DATE":
