@@ -35,7 +35,7 @@ func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string
 		return nil, err
 	}
 	cells, err := a.compute(ctx)
-	if errors.Is(err, dialect.ErrBeyond) && t.store != nil {
+	if errors.Is(err, dialect.ErrBeyond) && (t.store != nil || t.lying != nil) {
 		return a.stream(ctx)
 	}
 	return cells, t.elsewhere(err)

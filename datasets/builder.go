@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"parley/datasets/dialect"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -20,6 +21,8 @@ type column struct {
 	wide bool
 	// stored is its place among the columns of the store.
 	stored int
+	// there, if it is set, is the column where its rows stay in files.
+	there dialect.Column
 }
 
 // arrowType is what the column's batches have. Numbers are scaled integers, timestamps and times of

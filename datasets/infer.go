@@ -2,7 +2,10 @@ package datasets
 
 import (
 	"fmt"
+	"math"
 	"strconv"
+
+	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"parley/datasets/files"
 	"parley/engine"
@@ -73,6 +76,32 @@ func (n *inference) observe(c cell, at func(message, hint string) *files.Error) 
 		n.decimals++
 		n.digits = max(n.digits, len(c.wide.BigInt().String()))
 	}
+}
+
+// observeFloats is observe for an array of doubles, as a whole: false, and nothing noted, when a value has to be
+// looked at by itself.
+func (n *inference) observeFloats(a *array.Float64) bool {
+	scale, most := n.scale, 0.0
+	for i, v := range a.Float64Values() {
+		if a.IsNull(i) {
+			continue
+		}
+		for {
+			if _, ok := floatAt(v, float64(files.SmallPower[scale])); ok {
+				break
+			}
+			if scale++; scale > files.MaxFloatScale {
+				return false
+			}
+		}
+		most = max(most, math.Abs(v))
+	}
+	seen := int64(a.Len() - a.NullN())
+	n.values, n.decimals, n.scale = n.values+seen, n.decimals+seen, scale
+	if most >= 1 {
+		n.digits = max(n.digits, len(strconv.FormatInt(int64(most), 10)))
+	}
+	return true
 }
 
 // observeText is observe for a value of a text file.

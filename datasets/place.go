@@ -26,10 +26,17 @@ type queryFunc func(ctx context.Context, statement string) ([][]any, error)
 
 // place is where the table's rows are.
 func (t *Table) place() place {
-	p := place{dialect: dialect.DuckDB, from: rowsTable, calls: true,
-		snapshot: func(_ context.Context, f func(queryFunc) error) error { return f(t.query) }}
+	p := place{dialect: dialect.DuckDB, from: rowsTable, calls: true, snapshot: t.snapshot}
+	if t.lying != nil {
+		p.from = t.lying.from
+	}
 	for _, c := range t.columns {
-		p.columns = append(p.columns, dialect.Column{SQL: columnName(c.stored), Kind: c.kind, Scale: c.scale})
+		own := dialect.Column{SQL: columnName(c.stored), Kind: c.kind, Scale: c.scale}
+		if c.there.SQL != "" {
+			own = c.there
+			own.Kind = c.kind // of NULLs, perhaps
+		}
+		p.columns = append(p.columns, own)
 	}
 	return p
 }

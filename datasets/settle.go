@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apache/arrow/go/v17/arrow/array"
+
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -207,19 +209,33 @@ func (w *settling) watch(ctx context.Context) error {
 	if len(watched) == 0 {
 		return nil
 	}
+	faults := make([]error, len(w.columns))
 	return w.source.Scan(ctx, watched, func(b *files.Batch) error {
-		for _, at := range watched {
-			n := w.inferences[at]
-			if n == nil {
-				continue
+		files.EachColumn(len(watched), func(i int) error {
+			if n := w.inferences[watched[i]]; n != nil {
+				faults[watched[i]] = n.take(w.file, b, watched[i])
 			}
-			if err := w.drop(at, eachCell(w.file, n.column.Name, b, at, n.reading, func(row int, c cell, place faultAt) error {
-				n.observe(c, place)
-				return nil
-			})); err != nil {
-				return err
+			return nil
+		})
+		for _, at := range watched {
+			if err := faults[at]; err != nil {
+				faults[at] = nil
+				if err := w.drop(at, err); err != nil {
+					return err
+				}
 			}
 		}
+		return nil
+	})
+}
+
+// take looks at one batch of the column.
+func (n *inference) take(file string, b *files.Batch, at int) error {
+	if a, ok := b.Columns[at].(*array.Float64); ok && n.reading.asItIs() && n.observeFloats(a) {
+		return nil
+	}
+	return eachCell(file, n.column.Name, b, at, n.reading, func(_ int, c cell, place faultAt) error {
+		n.observe(c, place)
 		return nil
 	})
 }

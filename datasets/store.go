@@ -29,9 +29,9 @@ const rowsTable = "rows"
 // storeColumn is one column of rowsTable.
 type storeColumn struct{ name, sqlType string }
 
-// openStore makes an empty store, which removes its folder when it is closed.
-func openStore(room storeRoom) (*store, error) {
-	db, err := duck.Open(room.settings()...)
+// openStore makes an empty store, which removes its folder when it is closed. settings come before its own.
+func openStore(room storeRoom, settings ...string) (*store, error) {
+	db, err := duck.Open(append(settings, room.settings()...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -110,27 +110,47 @@ func (s *store) create(ctx context.Context, columns []storeColumn) error {
 	return err
 }
 
+// reading lets f read the rows where they are.
+func (t *Table) reading(ctx context.Context, f func(*store) error) error {
+	switch {
+	case t.lying != nil:
+		return t.lying.read(ctx, f)
+	case t.store != nil:
+		return f(t.store)
+	}
+	return fmt.Errorf("datasets: table %s was only described", files.Shown(t.name))
+}
+
 // Each gives the rows in order, with the columns of the registration: nil, bool, string, and numbers and dates as
 // int32, int64 or *big.Int, scaled. The table was opened from files.
 func (t *Table) Each(ctx context.Context, visit func(row []any) error) error {
-	if t.store == nil {
-		return fmt.Errorf("datasets: table %s was only described", files.Shown(t.name))
-	}
 	p := t.place()
 	var list []string
 	for _, c := range p.columns {
 		list = append(list, c.SQL)
 	}
-	return duck.Each(ctx, t.store.db, "SELECT "+strings.Join(list, ", ")+" FROM "+p.from, visit)
+	return t.reading(ctx, func(s *store) error {
+		return duck.Each(ctx, s.db, "SELECT "+strings.Join(list, ", ")+" FROM "+p.from, visit)
+	})
 }
 
-// query runs a SELECT over a table.
-func (t *Table) query(ctx context.Context, statement string) ([][]any, error) {
-	if t.store == nil {
-		return nil, fmt.Errorf("datasets: table %s was only described", files.Shown(t.name))
-	}
-	rows, err := t.store.query(ctx, statement)
-	return rows, t.store.room.plain(t.name, err)
+// snapshot lets f run SELECTs over the rows.
+func (t *Table) snapshot(ctx context.Context, f func(queryFunc) error) error {
+	return t.reading(ctx, func(s *store) error {
+		return f(func(ctx context.Context, statement string) ([][]any, error) {
+			rows, err := s.query(ctx, statement)
+			return pointed(rows), s.room.plain(t.name, err)
+		})
+	})
+}
+
+// query runs one SELECT over a table.
+func (t *Table) query(ctx context.Context, statement string) (rows [][]any, err error) {
+	err = t.snapshot(ctx, func(query queryFunc) error {
+		rows, err = query(ctx, statement)
+		return err
+	})
+	return rows, err
 }
 
 // query runs a SELECT and gives its rows as values of the driver.

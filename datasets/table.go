@@ -54,7 +54,7 @@ type Options struct {
 
 // Table is one table of one department. It is immutable and safe for concurrent use
 // until Close. Its rows are in an embedded DuckDB, which aggregates them, and nowhere
-// else; or in a database of the department's own.
+// else; or stay in Parquet files that it reads; or in a database of the department's own.
 type Table struct {
 	name      string
 	columns   []column
@@ -66,6 +66,7 @@ type Table struct {
 	aside     []*files.Error
 	left      []string
 	store     *store
+	lying     *inPlace      // the rows are in their files
 	served    *served.Table // the rows are in a database of the department's own
 }
 
@@ -114,17 +115,12 @@ func read(ctx context.Context, name string, paths []string, o Options, keep bool
 	if err := l.prepare(); err != nil {
 		return nil, err
 	}
-	if keep {
-		if err := l.store(ctx, o); err != nil {
-			return nil, err
+	defer func() {
+		if err != nil {
+			l.table.Close()
 		}
-		defer func() {
-			if err != nil {
-				l.table.store.close()
-			}
-		}()
-	}
-	if err := l.load(ctx); err != nil {
+	}()
+	if err := l.loadWhere(ctx, o, keep); err != nil {
 		return nil, err
 	}
 	return l.finish(o.Salt)
@@ -134,6 +130,9 @@ func read(ctx context.Context, name string, paths []string, o Options, keep bool
 func (t *Table) Close() error {
 	if t.served != nil {
 		return t.served.Close()
+	}
+	if t.lying != nil {
+		return t.lying.close()
 	}
 	if t.store == nil {
 		return nil
@@ -269,6 +268,36 @@ func (l *loader) prepare() error {
 	return nil
 }
 
+// loadWhere reads all rows: to keep them, into a store, or where they are if that is as good. Whether it is may
+// turn out only then, and the rows are read again.
+func (l *loader) loadWhere(ctx context.Context, o Options, keep bool) error {
+	if stays := l.staysInPlace(); stays || !keep {
+		if err := l.load(ctx); err != nil {
+			return err
+		}
+		if stays = stays && l.faithful(); stays && keep {
+			var err error
+			if stays, err = l.keepInPlace(ctx, o); err != nil {
+				return err
+			}
+		}
+		if stays {
+			l.table.size = 0
+		}
+		if stays || !keep {
+			return nil
+		}
+		l.table.rows, l.table.size, l.builders = 0, 0, nil
+		if err := l.prepare(); err != nil {
+			return err
+		}
+	}
+	if err := l.store(ctx, o); err != nil {
+		return err
+	}
+	return l.load(ctx)
+}
+
 // load reads all rows of all files.
 func (l *loader) load(ctx context.Context) error {
 	for _, f := range l.files {
@@ -328,7 +357,11 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 			continue
 		}
 		kept = append(kept, i)
-		t.columns = append(t.columns, l.builders[i].column)
+		c := l.builders[i].column
+		if t.lying != nil {
+			c.there = l.builders[i].inPlaceColumn(l.files[0].source.Columns()[l.files[0].order[i]].Arrow)
+		}
+		t.columns = append(t.columns, c)
 	}
 	if len(kept) == 0 {
 		return nil, t.aside[0]
@@ -338,7 +371,7 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 	for k, i := range kept {
 		b := l.builders[i]
 		if b.summary.values == 0 && b.kind != engine.Null {
-			t.columns[k] = column{name: b.name, kind: engine.Null, stored: i}
+			t.columns[k] = column{name: b.name, kind: engine.Null, stored: i, there: t.columns[k].there}
 		}
 		c := t.columns[k]
 		described := b.summary.describe(c)

@@ -75,7 +75,8 @@ func LikenessOf(text []byte) Likeness {
 	if _, ok := ParseBoolean(text); ok {
 		return LikeBoolean
 	}
-	if !bytes.ContainsAny(text, "0123456789") {
+	last := lastDigit(text)
+	if last < 0 {
 		if notANumber[string(bytes.ToLower(bytes.TrimLeft(text, "+-")))] {
 			return LikeNaN
 		}
@@ -92,10 +93,49 @@ func LikenessOf(text []byte) Likeness {
 	if _, ok := ParseTime(text); ok {
 		return LikeISOTime
 	}
+	if foreignWord(text, last) {
+		return LikeNothing
+	}
 	if l := amountLikeness(text); l != LikeNothing {
 		return l
 	}
 	return momentLikeness(text)
+}
+
+// lastDigit is where the last digit stands; negative for none.
+func lastDigit(text []byte) int {
+	i := len(text) - 1
+	for i >= 0 && text[i]-'0' > 9 {
+		i--
+	}
+	return i
+}
+
+// foreignWord tells, at the cost of one look at each byte, that a value is neither an amount nor a moment: it has
+// a word of ASCII letters that stands in none. Between digits an amount has none but an exponent's e; before
+// them a currency has at most three letters; and the words of moments are few.
+func foreignWord(text []byte, last int) bool {
+	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+	digits := false
+	for i := 0; i < last; {
+		if c := text[i]; !letter(c) {
+			if c >= utf8.RuneSelf {
+				return false
+			}
+			digits = digits || c >= '0' && c <= '9'
+			i++
+			continue
+		}
+		from := i
+		for i < last && letter(text[i]) {
+			i++
+		}
+		word := text[from:i]
+		if (digits && (len(word) > 1 || word[0]|0x20 != 'e') || len(word) > 3) && !momentWord(word) {
+			return true
+		}
+	}
+	return false
 }
 
 var notANumber = map[string]bool{"nan": true, "inf": true, "infinity": true, "1.#inf": true, "1.#qnan": true}

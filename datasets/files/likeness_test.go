@@ -1,6 +1,9 @@
 package files
 
-import "testing"
+import (
+	"math/rand/v2"
+	"testing"
+)
 
 func TestLikeness(t *testing.T) {
 	for want, values := range map[Likeness][]string{
@@ -29,5 +32,38 @@ func TestLikeness(t *testing.T) {
 				t.Errorf("%q: %d, want %d", v, got, want)
 			}
 		}
+	}
+}
+
+// TestForeignWord: what a word tells at once is what a long look finds.
+func TestForeignWord(t *testing.T) {
+	words := []string{"jan", "May", "sept", "mon", "th", "am", "PM", "z", "T", "utc", "e", "E", "USD", "kr", "Rs", "R", "abc", "user", "x", "stone", "hello", "年", "€"}
+	marks := []string{"", " ", "-", "/", ":", ".", ",", "%"}
+	numbers := []string{"1", "05", "2020", "12", "31", "20200105"}
+	random := rand.New(rand.NewPCG(5, 6))
+	pick := func(of []string) string { return of[random.IntN(len(of))] }
+	foreign := 0
+	for range 200_000 {
+		var text string
+		for range 1 + random.IntN(6) {
+			switch random.IntN(3) {
+			case 0:
+				text += pick(words)
+			case 1:
+				text += pick(numbers)
+			default:
+				text += pick(marks)
+			}
+		}
+		b := TrimSpaces([]byte(text))
+		if last := lastDigit(b); last >= 0 && foreignWord(b, last) {
+			foreign++
+			if a, m := amountLikeness(b), momentLikeness(b); a != LikeNothing || m != LikeNothing {
+				t.Errorf("%q is foreign and looks like %d, %d", b, a, m)
+			}
+		}
+	}
+	if foreign < 10_000 {
+		t.Errorf("%d values of 200,000 were told at once", foreign)
 	}
 }

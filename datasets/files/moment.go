@@ -144,6 +144,29 @@ func begins(l lexeme, names []string) bool {
 	return false
 }
 
+// ordinals stand behind the day of a month.
+var ordinals = [...]string{"st", "nd", "rd", "th"}
+
+// momentWord tells whether a word may stand in a date or a time of day.
+func momentWord(word []byte) bool {
+	switch len(word) {
+	case 1:
+		return word[0]|0x20 == 't' || word[0]|0x20 == 'z'
+	case 2:
+		switch string([]byte{word[0] | 0x20, word[1] | 0x20}) {
+		case "am", "pm", "st", "nd", "rd", "th":
+			return true
+		}
+		return false
+	case 3:
+		if bytes.EqualFold(word, []byte("utc")) || bytes.EqualFold(word, []byte("gmt")) {
+			return true
+		}
+	}
+	l := lexeme{kind: 'w', text: string(word)}
+	return begins(l, months[:]) || begins(l, weekdays[:]) || begins(l, ordinals[:])
+}
+
 func dayLike(l lexeme) bool   { return len(l.text) <= 2 && l.number >= 1 && l.number <= 31 }
 func monthLike(l lexeme) bool { return len(l.text) <= 2 && l.number >= 1 && l.number <= 12 }
 func yearLike(l lexeme) bool  { return len(l.text) == 4 || len(l.text) == 2 }
@@ -185,7 +208,7 @@ func namedMonth(l []lexeme) ([]lexeme, bool) {
 		case x.kind == 'n', x.kind == 'w' && begins(x, months[:]):
 			parts = append(parts, x)
 		case len(parts) == 0, x.kind != ' ' && x.kind != '-' && x.kind != '/' && x.kind != '.' && x.kind != ',' &&
-			!(x.kind == 'w' && begins(x, []string{"st", "nd", "rd", "th"})):
+			!(x.kind == 'w' && begins(x, ordinals[:])):
 			return l, false
 		}
 		l = l[1:]

@@ -25,6 +25,7 @@ type parquetSource struct {
 	info   os.FileInfo
 	fields []parquetField
 	notes  []string // about the names
+	held   bool     // f is another's to close
 }
 
 // parquetField is one column of the table as the file has it.
@@ -33,6 +34,8 @@ type parquetField struct {
 	leaf  int // its index among the file's columns
 	arrow arrow.DataType
 	fault *Error // why it cannot be read
+	// common: it is stored in the one usual form of its type.
+	common bool
 }
 
 const parquetMagic = "PAR1"
@@ -54,7 +57,7 @@ func openParquet(_ context.Context, name string, f *os.File, _ Options) (Source,
 		if err := s.checkCounts(r.MetaData()); err != nil {
 			return err
 		}
-		return s.readSchema(r.MetaData())
+		return s.readSchema(r)
 	})
 	if err != nil {
 		return nil, err
@@ -145,7 +148,8 @@ func (s *parquetSource) checkCounts(m *metadata.FileMetaData) error {
 }
 
 // readSchema takes the columns. What cannot be read is a fault of the column.
-func (s *parquetSource) readSchema(m *metadata.FileMetaData) error {
+func (s *parquetSource) readSchema(r *file.Reader) error {
+	m := r.MetaData()
 	root, leaf := m.Schema.Root(), 0
 	for i := range root.NumFields() {
 		node := root.Field(i)
@@ -164,6 +168,7 @@ func (s *parquetSource) readSchema(m *metadata.FileMetaData) error {
 		}
 		if f.fault == nil {
 			f.arrow, f.fault = arrowType(node)
+			f.common = f.fault == nil && commonForm(r, f.leaf, f.arrow)
 		}
 		if f.fault != nil {
 			f.fault.File, f.fault.Field = s.file, f.name
@@ -231,7 +236,12 @@ func (s *parquetSource) Columns() []Column {
 
 func (s *parquetSource) Notes() []string { return s.notes }
 
-func (s *parquetSource) Close() error { return s.f.Close() }
+func (s *parquetSource) Close() error {
+	if s.held {
+		return nil
+	}
+	return s.f.Close()
+}
 
 func (s *parquetSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) error) error {
 	err := s.run(func() error {
@@ -301,6 +311,7 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 			if c.pages.Next() {
 				return &Error{Message: "holds values behind the last row", Hint: damagedHint}
 			}
+			s.fields[wanted[k]].common = s.fields[wanted[k]].common && !c.pages.odd
 			return c.pages.Err()
 		}); err != nil {
 			return 0, err

@@ -34,6 +34,7 @@ type chunkPages struct {
 	header   []byte
 	page     file.Page
 	fault    error
+	odd      bool // a page is in a form that not every reader knows
 }
 
 // Limits of the header of a page, which may hold the least and largest value.
@@ -233,6 +234,7 @@ func (p *chunkPages) checkValues(h pageHeader, levels, values []byte) (parquet.E
 		return 0, nil, err
 	}
 	if present == 0 { // nothing to decode, and not even a header of an encoding
+		p.odd = p.odd || encoding != parquet.Encodings.Plain
 		return parquet.Encodings.Plain, nil, nil
 	}
 	switch encoding {
@@ -241,6 +243,7 @@ func (p *chunkPages) checkValues(h pageHeader, levels, values []byte) (parquet.E
 			return 0, nil, errPage
 		}
 	case byteStreamSplit:
+		p.odd = true
 		width := valueWidth(p.column)
 		if int64(len(values)) != int64(present)*int64(width) {
 			return 0, nil, errPage

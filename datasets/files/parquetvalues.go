@@ -57,6 +57,9 @@ func newArrayReader(chunk file.ColumnChunkReader, t arrow.DataType) (arrayReader
 		b, add, err := bytesBuilder(t)
 		return fill(c.ReadBatch, optional, b, func(v parquet.ByteArray) error { return add(v) }), err
 	case *file.FixedLenByteArrayColumnChunkReader:
+		if n := chunk.Descriptor().TypeLength(); t.ID() == arrow.DECIMAL128 && n > 0 && n <= 16 {
+			return fixed(c.ReadBatch, optional, t, shortDecimal)
+		}
 		b, add, err := bytesBuilder(t)
 		return fill(c.ReadBatch, optional, b, func(v parquet.FixedLenByteArray) error { return add(v) }), err
 	}
@@ -162,6 +165,16 @@ func bytesBuilder(t arrow.DataType) (array.Builder, func([]byte) error, error) {
 		}, nil
 	}
 	return nil, nil, unreadable(t)
+}
+
+// shortDecimal reads a two's complement number of 1 to 16 bytes.
+func shortDecimal(v parquet.FixedLenByteArray) decimal128.Num {
+	high, low := int64(int8(v[0]))>>8, uint64(int64(int8(v[0]))>>8)
+	for _, b := range v {
+		high = high<<8 | int64(low>>56)
+		low = low<<8 | uint64(b)
+	}
+	return decimal128.New(high, low)
 }
 
 // bigEndian reads a two's complement number. It may be written in any number of
