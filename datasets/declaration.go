@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"parley/datasets/files"
@@ -20,7 +21,8 @@ type Declaration struct {
 	As          string   // its name in the table; "": Name
 	Type        string   // one of Types; "" leaves it to the values
 	Scale       *int     // places of a decimal; nil: as many as the values have
-	Format      string   // how dates are spelled, for files.ParseLayout; "" is ISO 8601
+	Format      string   // how dates, timestamps and times are spelled, for files.ParseLayout; "" is ISO 8601
+	Zone        string   // IANA name of the time zone whose local times the values of a timestamptz are
 	True, False []string // the spellings of a boolean; none: PostgreSQL's
 	Null        []string // values of this column that are NULL, without spaces around them
 	Unit        string   // what the values are counted in, published
@@ -32,7 +34,11 @@ type Declaration struct {
 type Code struct{ Value, Label string }
 
 // Types are the types that can be declared.
-var Types = []string{"integer", "decimal", "text", "boolean", "date"}
+var Types = []string{"integer", "decimal", "text", "boolean", "date", "timestamp", "timestamptz", "time"}
+
+// kindsOf are the kinds of the types.
+var kindsOf = map[string]engine.Kind{"integer": engine.Integer, "decimal": engine.Decimal, "text": engine.Text, "boolean": engine.Boolean,
+	"date": engine.Date, "timestamp": engine.Timestamp, "timestamptz": engine.TimestampTZ, "time": engine.Time}
 
 // maxTokens is how many spellings of NULL, true or false a column may have.
 const maxTokens = 256
@@ -54,6 +60,7 @@ type declaration struct {
 	kind   engine.Kind // of a declared type
 	typed  bool
 	layout *files.Layout
+	zone   *time.Location
 	null   map[string]bool
 	truth  map[string]bool // what a spelling of a boolean says; nil: PostgreSQL's
 	places int             // the most decimal places of Min, Max and Codes
@@ -75,10 +82,8 @@ func compile(d Declaration) (*declaration, *DeclarationFault) {
 			}
 			return nil, &DeclarationFault{"type", fmt.Sprintf("type = %s is not known", files.Shown(d.Type)), hint}
 		}
-		if err := out.kind.UnmarshalText([]byte(d.Type)); err != nil {
-			return nil, &DeclarationFault{"type", err.Error(), ""}
-		}
 	}
+	out.kind = kindsOf[d.Type]
 	for _, check := range []func() *DeclarationFault{out.checkSpelling, out.checkTokens, out.checkTexts, out.checkValues} {
 		if fault := check(); fault != nil {
 			return nil, fault
@@ -97,18 +102,42 @@ func (d *declaration) checkSpelling() *DeclarationFault {
 			return &DeclarationFault{"scale", fmt.Sprintf("scale = %d: 0 to %d places are held", *d.Scale, files.MaxScale), ""}
 		}
 	}
+	if d.Zone != "" {
+		if d.kind != engine.TimestampTZ {
+			return &DeclarationFault{"zone", "zone is of a timestamptz", `write type = "timestamptz" beside it`}
+		}
+		var err error
+		if d.zone, err = loadZone(d.Zone); err != nil {
+			return &DeclarationFault{"zone", err.Error(), `zones have names such as "Europe/Berlin"`}
+		}
+	}
+	return d.checkFormat()
+}
+
+// checkFormat is compile's part about how dates and times are spelled.
+func (d *declaration) checkFormat() *DeclarationFault {
 	if d.Format == "" {
 		return nil
 	}
-	if d.kind != engine.Date {
-		return &DeclarationFault{"format", "format is of dates", `write type = "date" beside it`}
+	if d.kind != engine.Date && clockForms[d.kind] == 0 {
+		return &DeclarationFault{"format", "format is of dates, timestamps and times of day", `write type = "date" beside it, or timestamp, timestamptz, time`}
 	}
 	var err error
 	if d.layout, err = files.ParseLayout(d.Format); err != nil {
 		return &DeclarationFault{"format", err.Error(), ""}
 	}
-	if !d.layout.Dated() || d.layout.Zoned() {
-		return &DeclarationFault{"format", fmt.Sprintf("format = %s spells no date", files.Shown(d.Format)), ""}
+	fault := &DeclarationFault{"format", fmt.Sprintf("format = %s spells no %s", files.Shown(d.Format), d.Type), ""}
+	switch zoned := d.layout.Zoned(); {
+	case d.layout.Dated() != (d.kind != engine.Time):
+		return fault
+	case zoned && d.kind != engine.TimestampTZ:
+		fault.Hint = `with a zone it is a timestamptz`
+		return fault
+	case d.kind == engine.TimestampTZ && zoned && d.zone != nil:
+		return &DeclarationFault{"zone", "the values have a zone of their own, z in format", "leave one of the two out"}
+	case d.kind == engine.TimestampTZ && !zoned && d.zone == nil:
+		fault.Hint = "z in the format is the values' own zone; zone = \"Europe/Berlin\" says where they are local times"
+		return fault
 	}
 	return nil
 }
@@ -294,13 +323,16 @@ func valueOf(key, text string, kind engine.Kind, scale int) (engine.Datum, *Decl
 	}
 	v, err := engine.ParseDatum(kind, text)
 	if err != nil {
-		if kind == engine.Date {
-			fault.Hint = "it is written as 2020-01-31, whatever the format of the values"
+		if example := written8601[kind]; example != "" {
+			fault.Hint = "it is written as " + example + ", whatever the format of the values"
 		}
 		return engine.Datum{}, fault
 	}
 	return v, nil
 }
+
+// written8601 are how bounds and codes of dates and times are written.
+var written8601 = map[engine.Kind]string{engine.Date: "2020-01-31", engine.Timestamp: "2020-01-31 10:00:00", engine.TimestampTZ: "2020-01-31 10:00:00+00", engine.Time: "10:00:00"}
 
 // article is a kind after its article.
 func article(kind engine.Kind) string {

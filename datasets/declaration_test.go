@@ -73,6 +73,18 @@ func TestDeclared(t *testing.T) {
 		"format":                   {"31/1/2020\n01/02/2020", Declaration{Type: "date", Format: "d/m/y"}, "c date 2020-01-31..2020-02-01 2020-01-31 2020-02-01: 2020-01-31 2020-02-01"},
 		"format in characters":     {"2020年1月5日", Declaration{Type: "date", Format: "y年m月d日"}, "c date 2020-01-05..2020-01-05 2020-01-05: 2020-01-05"},
 		"another format":           {"1/31/2020", Declaration{Type: "date", Format: "d/m/y"}, `"1/31/2020" is not a date in the format "d/m/y"`},
+		"timestamp":                {"2020-01-31 10:00:00.5\n2020-02-01", Declaration{Type: "timestamp"}, "c timestamp 2020-01-31 10:00:00.5..2020-02-01 00:00:00 2020-01-31 10:00:00.5 2020-02-01 00:00:00: 2020-01-31 10:00:00.5 2020-02-01 00:00:00"},
+		"timestamp in a format":    {"31.1.2020 9:05", Declaration{Type: "timestamp", Format: "d.m.y H:MM"}, "2020-01-31 09:05:00: 2020-01-31 09:05:00"},
+		"timestamp with a zone":    {"2020-01-31T10:00:00+02:00", Declaration{Type: "timestamptz"}, "2020-01-31 08:00:00+00: 2020-01-31 08:00:00+00"},
+		"zone where none is":       {"2020-01-31 10:00:00Z", Declaration{Type: "timestamp"}, `t.csv:2:1: column "c": "2020-01-31 10:00:00Z" has a time zone (declare type = "timestamptz")`},
+		"local time of no zone":    {"2020-01-31 10:00:00", Declaration{Type: "timestamptz"}, `"2020-01-31 10:00:00" has no time zone (zone = `},
+		"local times":              {"2020-01-31 10:00:00\n2020-07-01 10:00:00\n2020-07-01T10:00:00Z", Declaration{Type: "timestamptz", Zone: "Europe/Berlin"}, ": 2020-01-31 09:00:00+00 2020-07-01 08:00:00+00 2020-07-01 10:00:00+00"},
+		"a local time twice":       {"2020-01-31 10:00:00\n2020-10-25 02:30:00", Declaration{Type: "timestamptz", Zone: "Europe/Berlin"}, `t.csv:3:1: column "c": the local time "2020-10-25 02:30:00" comes twice in Europe/Berlin`},
+		"a local time that is not": {"29/3/2020 2:30", Declaration{Type: "timestamptz", Zone: "Europe/Berlin", Format: "d/m/y H:MM"}, `the local time "29/3/2020 2:30" is skipped in Europe/Berlin`},
+		"time of day":              {"9:05 pm", Declaration{Type: "time", Format: "h:MM am"}, ": 21:05:00"},
+		"no time of day":           {"24:00", Declaration{Type: "time"}, `"24:00" is not a time`},
+		"bounds of timestamps":     {"2020-01-31 10:00:00", Declaration{Type: "timestamp", Min: "2020-01-01 00:00:00", Max: "2020-01-31 09:59:59"}, `is above the declared max 2020-01-31 09:59:59`},
+		"timestamps of numbers":    {"20200131093000", Declaration{Type: "timestamp", Format: "yyyymmddHHMMSS"}, ": 2020-01-31 09:30:00"},
 		"unit":                     {"1", Declaration{Unit: "mg/dl"}, "c integer in mg/dl 1..1 1: 1"},
 		"bounds":                   {"5\n7", Declaration{Min: "0", Max: "120"}, "c integer 0..120 5 7: 5 7"},
 		"one bound":                {"5\n7", Declaration{Max: "120"}, "c integer 5..120 5 7: 5 7"},
@@ -95,7 +107,7 @@ func TestDeclared(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c.d.Name = "c"
 			path, o := write(t, "t.csv", "c\n"+c.values+"\n"), Options{Declared: []Declaration{c.d}}
-			if !strings.HasPrefix(c.want, "c ") && !strings.HasPrefix(c.want, "n ") {
+			if _, err := Describe(t.Context(), "t", []string{path}, o); err != nil {
 				if e := refusal(t, o, path); !strings.Contains(e.Error(), c.want) {
 					t.Errorf("%v\nwant %s", e, c.want)
 				}
@@ -107,7 +119,7 @@ func TestDeclared(t *testing.T) {
 				t.Error(err)
 			}
 			got := shownColumn(r.Columns[0]) + ": " + strings.ReplaceAll(dumpTable(table), "\n", " ")
-			if got != c.want {
+			if !strings.HasSuffix(got, c.want) {
 				t.Errorf("%s\nwant %s", got, c.want)
 			}
 		})

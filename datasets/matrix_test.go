@@ -47,6 +47,7 @@ func TestMatrix(t *testing.T) {
 		"declared type, refused":     {3, Declaration{Name: "born", Type: "date"}, `!"31/1/2020" is not a date`},
 		"declared scale":             {2, Declaration{Name: "x", Type: "decimal", Scale: places(3)}, "x decimal(3) -1..2.5 -1 2.5"},
 		"declared format":            {3, Declaration{Name: "born", Type: "date", Format: "d/m/y"}, "born date 2020-01-31..2021-02-01 2020-01-31 2021-02-01"},
+		"declared local times":       {3, Declaration{Name: "born", Type: "timestamptz", Format: "d/m/y", Zone: "Asia/Shanghai"}, "born timestamptz 2020-01-30 16:00:00+00..2021-01-31 16:00:00+00 2020-01-30 16:00:00+00 2021-01-31 16:00:00+00"},
 		"declared booleans":          {1, Declaration{Name: "sex", Type: "boolean", True: []string{"1"}, False: []string{"2"}}, "sex boolean false true"},
 		"NULL tokens of a column":    {2, Declaration{Name: "x", Null: []string{"-1"}}, "x decimal(1) nullable 2.5..2.5 2.5"},
 		"bounds":                     {2, Declaration{Name: "x", Min: "-5", Max: "5"}, "x decimal(1) -5..5 -1 2.5"},

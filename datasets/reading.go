@@ -69,7 +69,7 @@ func (d *declaration) settled(c column) (reading, error) {
 // asItIs reports whether the declaration leaves the values of the column's kind as the file has them.
 func (r reading) asItIs() bool {
 	d := r.d
-	return d == nil || !d.typed && d.Scale == nil && len(d.null) == 0 && d.layout == nil && d.truth == nil && !r.limits.any()
+	return d == nil || !d.typed && d.Scale == nil && len(d.null) == 0 && d.layout == nil && d.zone == nil && d.truth == nil && !r.limits.any()
 }
 
 // wrap reads through the declaration.
@@ -131,11 +131,58 @@ func (r reading) convert(c cell) (cell, error) {
 			return cell{form: formDate, small: int64(days)}, nil
 		}
 	case engine.Timestamp, engine.TimestampTZ, engine.Time:
-		if c = textClock(c); c.form == clockForms[r.kind] {
-			return c, nil
-		}
+		return r.clock(c)
 	}
 	return cell{}, r.mismatch(c)
+}
+
+// clock reads a timestamp or a time of day in the declared format, or as ISO 8601 has it. A date is its midnight; local
+// times of a declared zone become UTC's.
+func (r reading) clock(c cell) (cell, error) {
+	at := c
+	switch {
+	case r.d.layout != nil && (c.form == formText || c.form == formSmall):
+		at = r.d.spelled([]byte(written(c)))
+	case c.form == formText:
+		if at = textClock(c); at.form == formText && r.kind != engine.Time {
+			if days, ok := files.ParseDate(files.TrimSpaces(c.text)); ok {
+				at = cell{form: formDate, small: int64(days)}
+			}
+		}
+	}
+	if at.form == formDate && r.kind != engine.Time {
+		at = cell{form: formTimestamp, small: at.small * engine.MicrosPerDay}
+	}
+	if at.form == formTimestamp && r.d.zone != nil {
+		micros, fault := inUTC(at.small, r.d.zone)
+		if fault != "" {
+			return cell{}, refusedValue{"the local time " + shownCell(c) + " " + fault, "write it with its offset from UTC, or in UTC"}
+		}
+		at = cell{form: formTimestampTZ, small: micros}
+	}
+	switch {
+	case at.form == clockForms[r.kind]:
+		return at, nil
+	case at.form == formTimestamp && r.kind == engine.TimestampTZ:
+		return cell{}, refusedValue{shownCell(c) + " has no time zone", `zone = "Europe/Berlin" declares where it is a local time`}
+	case at.form == formTimestampTZ && r.kind == engine.Timestamp:
+		return cell{}, refusedValue{shownCell(c) + " has a time zone", `declare type = "timestamptz"`}
+	}
+	return cell{}, r.mismatch(c)
+}
+
+// spelled reads a text in the declared format; what it is not stays text.
+func (d *declaration) spelled(text []byte) cell {
+	if !d.layout.Dated() {
+		if micros, ok := d.layout.Time(text); ok {
+			return cell{form: formTime, small: micros}
+		}
+	} else if micros, zoned, ok := d.layout.Timestamp(text); ok && zoned {
+		return cell{form: formTimestampTZ, small: micros}
+	} else if ok {
+		return cell{form: formTimestamp, small: micros}
+	}
+	return cell{form: formText, text: text}
 }
 
 // decimal brings a cell to the column's scale; while that is not settled, a numeral keeps its own.
@@ -195,6 +242,9 @@ func (d *declaration) date(c cell) (int32, bool) {
 	}
 	if c.form == formText {
 		return files.ParseDate(files.TrimSpaces(c.text))
+	}
+	if c.form == formTimestamp && c.small%engine.MicrosPerDay == 0 { // its midnight
+		return int32(c.small / engine.MicrosPerDay), true
 	}
 	return 0, false
 }

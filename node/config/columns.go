@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -22,6 +23,7 @@ type FileColumn struct {
 	Type   string            `toml:"type,omitempty"`
 	Scale  *int              `toml:"scale,omitempty"`
 	Format string            `toml:"format,omitempty"`
+	Zone   string            `toml:"zone,omitempty"`
 	True   []string          `toml:"true,omitempty"`
 	False  []string          `toml:"false,omitempty"`
 	Null   []string          `toml:"null,omitempty"`
@@ -33,7 +35,7 @@ type FileColumn struct {
 
 // declaration is the column as datasets takes it.
 func (c FileColumn) declaration() (datasets.Declaration, *datasets.DeclarationFault) {
-	d := datasets.Declaration{Name: c.Name, As: c.As, Type: c.Type, Scale: c.Scale, Format: c.Format, True: c.True, False: c.False,
+	d := datasets.Declaration{Name: c.Name, As: c.As, Type: c.Type, Scale: c.Scale, Format: c.Format, Zone: c.Zone, True: c.True, False: c.False,
 		Null: c.Null, Unit: c.Unit}
 	for _, bound := range []struct {
 		key  string
@@ -50,6 +52,12 @@ func (c FileColumn) declaration() (datasets.Declaration, *datasets.DeclarationFa
 			*bound.into = strconv.FormatFloat(v, 'f', -1, 64)
 		case toml.LocalDate:
 			*bound.into = v.String()
+		case toml.LocalTime:
+			*bound.into = v.String()
+		case toml.LocalDateTime:
+			*bound.into = v.LocalDate.String() + " " + v.LocalTime.String()
+		case time.Time:
+			*bound.into = v.UTC().Format("2006-01-02 15:04:05.999999999+00")
 		}
 		if *bound.into == "" && bound.from != nil {
 			return d, &datasets.DeclarationFault{Key: bound.key, Message: bound.key + " is neither a number nor a date", Hint: "anything else stands in quotation marks"}
@@ -160,7 +168,7 @@ func (c *FileColumn) set(key string, l *words) (hint, fault string) {
 	if !ok {
 		return "", fmt.Sprintf("%s has a quotation mark that is not closed", key)
 	}
-	texts := map[string]*string{"as": &c.As, "type": &c.Type, "format": &c.Format, "unit": &c.Unit}
+	texts := map[string]*string{"as": &c.As, "type": &c.Type, "format": &c.Format, "zone": &c.Zone, "unit": &c.Unit}
 	lists := map[string]*[]string{"null": &c.Null, "true": &c.True, "false": &c.False}
 	bounds := map[string]*any{"min": &c.Min, "max": &c.Max}
 	twice := false

@@ -56,6 +56,13 @@ min = -0.5
 max = 1000
 
 [[table.column]]
+name = "seen"
+type = "timestamptz"
+zone = "Europe/Berlin"
+min = 2020-01-01 01:00:00+01:00
+max = 2021-01-01T00:00:00.5Z
+
+[[table.column]]
 name = "class"
 [table.column.codes]
 1 = "employed"
@@ -111,9 +118,9 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"header":            {`header = "no"`, `header = "none"`, 15, `header = "none"`, ""},
 		"a column's type":   {`type = "text"`, `type = "txt"`, 23, `table "tax": column "person": type = "txt" is not known`, `did you mean "text"?`},
 		"a column's bound":  {`min = -0.5`, `min = true`, 38, `table "tax": column "income": min is neither`, "quotation marks"},
-		"a column's codes":  {`1 = "employed"`, `1 = "employed"` + "\n3 = \"\\u0007\"", 43, `column "class": codes: the label`, ""},
+		"a column's codes":  {`1 = "employed"`, `1 = "employed"` + "\n3 = \"\\u0007\"", 50, `column "class": codes: the label`, ""},
 		"a nameless column": {`name = "person"`, ``, 21, `a [[table.column]] has no name`, "in the files"},
-		"a column twice":    {`name = "class"`, `name = "income"`, 42, `column "income": it is declared twice`, ""},
+		"a column twice":    {`name = "class"`, `name = "income"`, 49, `column "income": it is declared twice`, ""},
 		"a column's key":    {`scale =`, `sclae =`, 36, `unknown key "table.column.sclae"`, `"table.column.scale"`},
 		"no such file":      {`"tax.parquet"`, `"taxes.parquet"`, 19, "there is tax.parquet", ""},
 	} {
@@ -148,14 +155,14 @@ func TestDeclaredColumns(t *testing.T) {
 	}
 	var written Table
 	for _, text := range []string{`person: type=text`, `tax."born on": as=born type=date format=d/m/y min=1900-01-01 null=-`,
-		`"income":  type=decimal scale=2 unit=EUR min=-0.5  max=1000`, `class: codes=1=employed codes="2 "=retired`} {
+		`"income":  type=decimal scale=2 unit=EUR min=-0.5  max=1000`, `seen: type=timestamptz zone=Europe/Berlin min="2020-01-01 00:00:00+00" max="2021-01-01 00:00:00.5+00"`, `class: codes=1=employed codes="2 "=retired`} {
 		table, c, problem := ParseColumn(text, []string{"tax"})
 		if problem != nil || table != "tax" {
 			t.Fatalf("%s: %q, %v", text, table, problem)
 		}
 		written.Declared = append(written.Declared, c)
 	}
-	if got, want := written.Reading().Declared, cfg.Tables[1].Reading().Declared; !reflect.DeepEqual(got, want) || len(want) != 4 {
+	if got, want := written.Reading().Declared, cfg.Tables[1].Reading().Declared; !reflect.DeepEqual(got, want) || len(want) != 5 {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 	for text, names := range map[string][2]string{
