@@ -13,7 +13,8 @@ import (
 // This file makes random tables and random queries. A query is made together with
 // its meaning, as closures over big.Rat that share nothing with the engine.
 
-// cell is a value of the reference: nil (NULL), *big.Rat, string, bool or day.
+// cell is a value of the reference: nil (NULL), *big.Rat, string, bool, day, or a Datum that is a
+// timestamp or a time of day.
 type cell = any
 
 type day int64
@@ -49,6 +50,9 @@ const (
 	colDay
 	colVoid
 	colPeople
+	colStamp
+	colZoned
+	colClock
 )
 
 var texts = []string{"", "a", "A", "b", "ab", "a%b", "a_b", `a\b`, "it's", "湖北", "湖南", "NULL", "é"}
@@ -67,6 +71,9 @@ func newTable(r *rand.Rand) *refTable {
 		{name: "day", sql: "day", kind: Date, nullable: true, grouped: true},
 		{name: "void", sql: "void", kind: Null, nullable: true, grouped: true},
 		{name: "人口数_合计", sql: "人口数_合计", kind: Integer},
+		{name: "at", sql: "at", kind: Timestamp, nullable: true, grouped: true},
+		{name: "sent", sql: "sent", kind: TimestampTZ, nullable: true, grouped: true},
+		{name: "clock", sql: "clock", kind: Time, nullable: true, grouped: true},
 	}}
 	for range 1 + r.IntN(7) {
 		mixed, void := r.IntN(2) == 0, r.IntN(2) == 0
@@ -87,6 +94,16 @@ func newTable(r *rand.Rand) *refTable {
 	return t
 }
 
+// instantOf is a timestamp or a time of day: of few days, hours and fractions of a second, so that
+// some are alike and some are midnights.
+func instantOf(r *rand.Rand, kind Kind) Datum {
+	micros := []int64{0, 45_296_789_000, 86_399_999_999, 43_200_000_000, 500_000, r.Int64N(MicrosPerDay)}[r.IntN(6)]
+	if kind != Time {
+		micros += (r.Int64N(5)*10000 - 20000) * MicrosPerDay
+	}
+	return newTemporal(kind, micros)
+}
+
 func newRow(r *rand.Rand, t *refTable, mixed, void bool) row {
 	out := make(row, len(t.columns))
 	out[colK] = rat(r.Int64N(4))
@@ -102,6 +119,7 @@ func newRow(r *rand.Rand, t *refTable, mixed, void bool) row {
 	out[colDay] = day(r.Int64N(5)*10000 - 20000)
 	out[colVoid] = rat(r.Int64N(3))
 	out[colPeople] = rat(r.Int64N(1 << 31))
+	out[colStamp], out[colZoned], out[colClock] = instantOf(r, Timestamp), instantOf(r, TimestampTZ), instantOf(r, Time)
 	for c := range out {
 		if t.columns[c].nullable && r.IntN(4) == 0 || c == colVoid && void {
 			out[c] = nil
@@ -230,6 +248,8 @@ func order(a, b cell) int {
 		return strings.Compare(x, b.(string))
 	case day:
 		return int(x - b.(day))
+	case Datum:
+		return x.Compare(b.(Datum))
 	case bool:
 		if x == b.(bool) {
 			return 0
@@ -280,7 +300,13 @@ func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "
 
 // scalar is a pair of operands of one type that can be compared.
 func (g generator) scalar() (a, b node) {
-	switch g.IntN(6) {
+	switch g.IntN(7) {
+	case 6:
+		c := g.pick(colStamp, colZoned, colClock)
+		kind := g.t.columns[c].kind
+		d := instantOf(g.Rand, kind)
+		prefix := []string{"", kind.String() + " "}[g.IntN(2)]
+		return g.column(c), node{sql: prefix + quoted(d.String()), eval: func(row) cell { return d }}
 	case 0:
 		s := texts[g.IntN(len(texts))]
 		return g.column(colText), node{sql: quoted(s), eval: func(row) cell { return s }}
@@ -358,7 +384,7 @@ func (g generator) scalarLike(a node) (node, node) {
 
 // sample is a row without NULLs, to look at types.
 func (g generator) sample() row {
-	return row{rat(1), rat(1), rat(1), rat(1), rat(1), "a", true, day(0), rat(1), rat(1)}
+	return row{rat(1), rat(1), rat(1), rat(1), rat(1), "a", true, day(0), rat(1), rat(1), NewTimestamp(0), NewTimestampTZ(0), NewTime(0)}
 }
 
 // pattern makes LIKE, whose meaning is a regular expression here.

@@ -26,7 +26,13 @@ func (s speaker) number(depth int) string {
 		return s.one("k", "I", `"Dec"`, "mixed", "3", "0.5", "-2", "2.25", "人口数_合计", "k", "I")
 	}
 	d := depth - 1
-	switch s.IntN(22) {
+	switch s.IntN(25) {
+	case 22:
+		return fmt.Sprintf("extract(%s from %s)", s.one("hour", "minute", "second", "milliseconds", "microseconds", "epoch", "year", "dow", "doy"), s.stamp(d))
+	case 23:
+		return fmt.Sprintf("extract(%s from %s)", s.one("hour", "minute", "second", "milliseconds", "microseconds", "epoch"), s.clock(d))
+	case 24:
+		return fmt.Sprintf("extract(epoch from %s)", s.one("at - sent", "sent - at", "at - day", "clock - TIME '06:30'", "at - TIMESTAMP '2000-01-01 12:00'"))
 	case 16:
 		return fmt.Sprintf("(%s / nullif(%s, 0))", s.number(0), s.one("k", "I", `"Dec"`, "mixed", "(k - I)"))
 	case 17:
@@ -100,7 +106,11 @@ func (s speaker) text(depth int) string {
 		return s.one("t", "t", "t", "'x'", "''", "'Él湖'")
 	}
 	d := depth - 1
-	switch s.IntN(14) {
+	switch s.IntN(16) {
+	case 14:
+		return fmt.Sprintf("to_char(%s, %s)", s.stamp(d), s.one("'YYYY-MM'", "'YYYY-MM-DD HH24:MI'", "'HH12 AM'", "'FMHH24:FMMI:FMSS.MS'", "'HH24'", "'DD HH:MI:SS pm'", "'US'", "'SSSS'", "'SSSSS Day'"))
+	case 15:
+		return s.one("(at)::text", "sent::text", "clock::text", "to_char(clock, 'HH24:MI')", "to_char(clock, 'FMHH12 PM SS')", "concat(at, sent)", "(t || clock)")
 	case 12:
 		return fmt.Sprintf("%s(%s%s)", s.one("btrim", "ltrim", "rtrim", "trim"), s.text(d), s.one("", ", 'ab'", ", ' x湖'"))
 	case 0:
@@ -151,13 +161,60 @@ func (s speaker) date(depth int) string {
 	return s.date(0)
 }
 
+// stamp is a timestamp, with a time zone or without.
+func (s speaker) stamp(depth int) string {
+	if depth <= 0 {
+		return s.one("at", "at", "sent", "sent", "TIMESTAMP '2000-02-29 12:34:56.789'", "TIMESTAMPTZ '1969-12-31T23:00:00-01:30'")
+	}
+	d := depth - 1
+	switch s.IntN(10) {
+	case 0:
+		return fmt.Sprintf("date_trunc('%s', %s)", s.one("hour", "minute", "second", "milliseconds", "day", "month", "week"), s.stamp(d))
+	case 1:
+		return fmt.Sprintf("(%s %s INTERVAL '%s')", s.stamp(d), s.one("+", "-"), s.one("90 minutes", "1 month", "25 hours", "1 day 1 second", "13 months 500 ms", "3 us"))
+	case 2:
+		return fmt.Sprintf("(%s)::%s", s.stamp(d), s.one("timestamp", "timestamptz"))
+	case 3:
+		return fmt.Sprintf("(%s)::timestamp", s.date(0))
+	case 4:
+		return s.one("(day + clock)", "(clock + day)", "(day + TIME '12:00')")
+	case 5:
+		return fmt.Sprintf("%s(%s, %s)", s.one("coalesce", "greatest", "least"), s.stamp(d), s.stamp(0))
+	case 6:
+		return s.choice(depth, s.stamp)
+	}
+	return s.stamp(0)
+}
+
+// clock is a time of day.
+func (s speaker) clock(depth int) string {
+	if depth <= 0 {
+		return s.one("clock", "clock", "TIME '23:59:59.5'", "TIME '00:00'")
+	}
+	switch s.IntN(5) {
+	case 0:
+		return fmt.Sprintf("(%s)::time", s.stamp(depth-1))
+	case 1:
+		return fmt.Sprintf("(%s %s INTERVAL '%s')", s.clock(depth-1), s.one("+", "-"), s.one("90 minutes", "1 second", "25 hours", "1 day"))
+	case 2:
+		return fmt.Sprintf("%s(%s, %s)", s.one("coalesce", "greatest", "least"), s.clock(depth-1), s.clock(0))
+	}
+	return s.clock(0)
+}
+
 func (s speaker) condition(depth int) string {
 	if depth <= 0 {
 		return s.one("flag", "k > 1", "I IS NULL", "t = 'a'", `"Dec" < 0.5`, "day >= '2000-01-01'")
 	}
 	d := depth - 1
 	compare := func() string { return s.one("=", "<>", "<", "<=", ">", ">=") }
-	switch s.IntN(18) {
+	switch s.IntN(21) {
+	case 18:
+		return fmt.Sprintf("%s %s %s", s.stamp(d), compare(), s.one(s.stamp(d), s.date(0), "'2000-01-01'", "'2000-01-01 12:30'"))
+	case 19:
+		return fmt.Sprintf("%s %s %s", s.clock(d), compare(), s.one(s.clock(d), "'12:30'"))
+	case 20:
+		return s.one("at BETWEEN '1970-01-01' AND '2000-01-01 12:34:56.789'", "at::date = day", "sent IN ('2000-02-29 12:34:56Z', '1970-01-01')", "clock < '12:00'", "at = sent", "at > day", "(sent)::date < DATE '2000-01-01'")
 	case 12:
 		return fmt.Sprintf("%s IS %sDISTINCT FROM %s", s.number(d), s.one("", "NOT "), s.number(d))
 	case 13:
@@ -196,7 +253,7 @@ func (s speaker) condition(depth int) string {
 
 // key is an entry of GROUP BY: no column that has no dictionary stands in it.
 func (s speaker) key(depth int) string {
-	of := []func(int) string{s.number, s.text, s.date, s.condition}[s.IntN(4)]
+	of := []func(int) string{s.number, s.text, s.date, s.condition, s.stamp, s.clock}[s.IntN(6)]
 	return of(depth)
 }
 
@@ -211,9 +268,9 @@ func (s speaker) aggregate(depth int) string {
 	case 8:
 		return fmt.Sprintf("%s(DISTINCT %s)", s.one("count", "sum", "avg"), s.one("k", "I", `"Dec"`, "abs(I)", "k * 2 - I", "mixed")) + filter
 	case 9:
-		return fmt.Sprintf("%s(%s)", s.one("min", "max"), s.one("k", "abs(I)", `"Dec" * 2`, "upper(t)", "date_trunc('month', day)", "left(t, 1)", "coalesce(I, 0)")) + filter
+		return fmt.Sprintf("%s(%s)", s.one("min", "max"), s.one("k", "abs(I)", `"Dec" * 2`, "upper(t)", "date_trunc('month', day)", "left(t, 1)", "coalesce(I, 0)", "at", "sent", "clock", "date_trunc('hour', at)", "at::date")) + filter
 	case 10:
-		return fmt.Sprintf("count(DISTINCT %s)", s.one("upper(t)", "extract(year from day)", "k > 1", "t")) + filter
+		return fmt.Sprintf("count(DISTINCT %s)", s.one("upper(t)", "extract(year from day)", "k > 1", "t", "at", "clock", "sent::time")) + filter
 	case 11:
 		return fmt.Sprintf("%s WITHIN GROUP (ORDER BY %s)", s.one("mode()", "percentile_disc(0.5)", "percentile_cont(0.25)"), s.one("abs(I)", "k", `"Dec"`, "k + I")) + filter
 	case 0:

@@ -34,6 +34,7 @@ func dial(t *testing.T) *pgx.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config.RuntimeParams["timezone"] = "UTC"
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // answers as text
 	conn, err := pgx.ConnectConfig(context.Background(), config)
 	if err != nil {
@@ -49,6 +50,7 @@ func (t *refTable) fill(tb testing.TB, conn *pgx.Conn) {
 	var columns, rows []string
 	for _, c := range t.columns {
 		kind := map[Kind]string{Null: "bigint", Integer: "bigint", Text: "text", Boolean: "boolean", Date: "date",
+			Timestamp: "timestamp", TimestampTZ: "timestamptz", Time: "time",
 			Decimal: fmt.Sprintf("numeric(38,%d)", c.scale)}[c.kind]
 		columns = append(columns, fmt.Sprintf("%q %s", c.name, kind))
 	}

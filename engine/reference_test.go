@@ -61,7 +61,7 @@ func (g generator) aggregate() term {
 	name := []string{"count", "sum", "avg"}[g.IntN(3)]
 	arg := g.number(2, true)
 	if name == "count" && g.IntN(2) == 0 {
-		arg = g.column(g.pick(colText, colFlag, colDay, colVoid, colDec))
+		arg = g.column(g.pick(colText, colFlag, colDay, colVoid, colDec, colStamp, colZoned, colClock))
 	}
 	eval := func(b bunch) (cell, error) {
 		n, sum := 0, new(big.Rat)
@@ -162,7 +162,7 @@ func calculate(op int, l, r *big.Rat, integer bool) (cell, error) {
 func (g generator) query() *query {
 	q := &query{filter: func(row) cell { return true }, limit: -1}
 	for range g.IntN(4) {
-		c := g.pick(colK, colI, colDec, colMixed, colText, colFlag, colDay, colVoid)
+		c := g.pick(colK, colI, colDec, colMixed, colText, colFlag, colDay, colVoid, colStamp, colZoned, colClock)
 		if !slices.Contains(q.groups, c) {
 			q.groups = append(q.groups, c)
 		}
@@ -396,6 +396,8 @@ func compareValue(o term, want cell, got Value) string {
 		text = fmt.Sprint(w)
 	case day:
 		text = FormatDate(int64(w))
+	case Datum:
+		text = w.String()
 	case *big.Rat:
 		return compareNumber(o, w, *got.Text, *got.Exact)
 	}

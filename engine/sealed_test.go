@@ -63,6 +63,8 @@ func (t *refTable) datum(d, c int, v cell) Datum {
 		return NewBoolean(x)
 	case day:
 		return NewDate(int64(x))
+	case Datum:
+		return x
 	}
 	return Datum{}
 }
