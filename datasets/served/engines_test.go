@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -320,5 +321,26 @@ func TestServedNul(t *testing.T) {
 	table := s.mustOpen(t, served.Options{Table: "t"})
 	if aside := table.Aside(); len(aside) != 1 || !strings.Contains(aside[0].Message, "NUL") {
 		t.Errorf("%v", aside)
+	}
+}
+
+// TestServedPassword: MariaDB takes the right password and no other; a table that the user may not read is told.
+func TestServedPassword(t *testing.T) {
+	s := mariaServer(t)
+	fill(t, s)
+	user := fmt.Sprintf("reader_%d", os.Getpid())
+	run(t, s.db, "CREATE USER "+user+"@localhost IDENTIFIED BY 'pass word'", "CREATE TABLE hidden (k int)", "GRANT SELECT ON t TO "+user+"@localhost")
+	t.Cleanup(func() { run(t, s.db, "DROP USER "+user+"@localhost") })
+	s.source = strings.Replace(s.source, "root@", user+"@", 1)
+	for password, want := range map[string]string{"pass word": "", "wrong word": "does not let"} {
+		t.Setenv("PARLEY_TEST_PASSWORD", password)
+		_, err := s.open(t, served.Options{Table: "t", PasswordEnv: "PARLEY_TEST_PASSWORD"})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), password)) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	t.Setenv("PARLEY_TEST_PASSWORD", "pass word")
+	if _, err := s.open(t, served.Options{Table: "hidden", PasswordEnv: "PARLEY_TEST_PASSWORD"}); err == nil || !strings.Contains(err.Error(), "grant SELECT") {
+		t.Errorf("of a table that is not granted: %v", err)
 	}
 }

@@ -50,7 +50,7 @@ var postgres = &product{
 	length: func(v string) string { return "octet_length(" + v + ")" },
 	places: func(v string) string { return "scale(" + v + ")" },
 	round:  func(v string, places int) string { return fmt.Sprintf("round(%s, %d)", v, places) },
-	scaled: func(v string, places int) string { return "trunc(" + v + " * " + power(places) + ")" },
+	scaled: func(v string, places int) string { return "(" + v + " * " + power(places) + ")" },
 	concat: func(parts []string) string { return nested("concat", 90, parts) }, // of at most 100 arguments
 	hashed: func(text, from string) string {
 		var words strings.Builder

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5/pgproto3"
+
 	"parley/engine"
 )
 
@@ -202,4 +204,57 @@ func FuzzQuery(f *testing.F) {
 			t.Errorf("%s is day %d, %s", text, days, engine.FormatDate(days))
 		}
 	})
+}
+
+// TestWrongPassword: a server that does not take the password is told with the user, and without the password,
+// which went to it as it stands in its file.
+func TestWrongPassword(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	given := make(chan string, 1)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			server := pgproto3.NewBackend(conn, conn)
+			first, err := server.ReceiveStartupMessage()
+			if _, tls := first.(*pgproto3.SSLRequest); tls && err == nil {
+				conn.Write([]byte("N"))
+				_, err = server.ReceiveStartupMessage()
+			}
+			if err == nil {
+				server.SetAuthType(pgproto3.AuthTypeCleartextPassword)
+				server.Send(&pgproto3.AuthenticationCleartextPassword{})
+				err = server.Flush()
+			}
+			if message, failed := server.Receive(); err == nil && failed == nil {
+				if p, ok := message.(*pgproto3.PasswordMessage); ok {
+					select {
+					case given <- p.Password:
+					default:
+					}
+					server.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: "28P01", Message: `password authentication failed for user "reader", who said ` + p.Password})
+					server.Flush()
+				}
+			}
+			conn.Close()
+		}
+	}()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("p@ss w/rd\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(context.Background(), "t", Options{Source: "postgres://reader@" + listener.Addr().String() + "/stock", Table: "t", PasswordFile: secret})
+	if err == nil || !strings.Contains(err.Error(), `does not let "reader" in`) || !strings.Contains(err.Error(), "who said ***") || !strings.Contains(err.Error(), "password_file") ||
+		strings.Contains(err.Error(), "p@ss") {
+		t.Errorf("%v", err)
+	}
+	if got := <-given; got != "p@ss w/rd" {
+		t.Errorf("the server was given %q", got)
+	}
 }

@@ -1,0 +1,92 @@
+//go:build postgres
+
+package served_test
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"parley/datasets"
+	"parley/datasets/rehearsal"
+	"parley/datasets/served"
+)
+
+// BenchmarkServed compares questions over a table in PostgreSQL, 10^7 rows unless PARLEY_SERVED_ROWS says otherwise,
+// with the same SQL written by hand: the seconds of each, and how many times as long the question takes, its look
+// at the version included.
+func BenchmarkServed(b *testing.B) {
+	s := postgresServer(b)
+	rows := 10_000_000
+	if n, err := strconv.Atoi(os.Getenv("PARLEY_SERVED_ROWS")); err == nil {
+		rows = n
+	}
+	run(b, s.db, `CREATE UNLOGGED TABLE t AS SELECT i AS id, (i * 7919) % 50 AS k, CAST((i * 31) % 1000000 AS numeric(12,2)) / 100 AS raw, 'name ' || i % 1000 AS s,
+		date '2000-01-01' + CAST(i % 8000 AS integer) AS day, i % 7 = 0 AS b FROM generate_series(CAST(1 AS bigint), `+strconv.Itoa(rows)+`) i`,
+		"ALTER TABLE t ALTER COLUMN raw TYPE numeric(12,2)", "CREATE INDEX ON t (id)", "CREATE TABLE loads AS SELECT 1 AS load")
+	if _, err := s.db.Exec("VACUUM ANALYZE t"); err != nil {
+		b.Fatal(err)
+	}
+	for _, version := range []struct {
+		name string
+		o    served.Options
+	}{
+		{"version_query", served.Options{VersionQuery: "SELECT max(load) FROM loads"}},
+		{"version", served.Options{Version: "id"}},
+	} {
+		o := version.o
+		o.Source, o.Table = s.source, "t"
+		table, err := datasets.Connect(context.Background(), "t", o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer table.Close()
+		for name, q := range map[string][2]string{
+			"sums": {"SELECT k, count(*), sum(raw), avg(id) FROM t GROUP BY k",
+				"SELECT k, count(*), sum(raw), count(raw), sum(id), count(id) FROM t GROUP BY k"},
+			"filter": {"SELECT b, sum(raw) FROM t WHERE s LIKE 'name 1%' AND day >= date '2010-01-01' GROUP BY b",
+				"SELECT b, count(*), sum(raw), count(raw) FROM t WHERE s LIKE 'name 1%' AND day >= date '2010-01-01' GROUP BY b"},
+			"expression": {"SELECT k, sum(CASE WHEN b THEN raw * 2 ELSE raw END) FROM t GROUP BY k",
+				"SELECT k, count(*), sum(CASE WHEN b THEN raw * 2 ELSE raw END), count(CASE WHEN b THEN raw * 2 ELSE raw END) FROM t GROUP BY k"},
+		} {
+			b.Run(version.name+"/"+name, func(b *testing.B) {
+				plan, err := rehearsal.Plan(b, q[0], map[string]*datasets.Table{"north": table})
+				if err != nil {
+					b.Fatal(err)
+				}
+				var ours, byHand float64
+				for range b.N {
+					ours += seconds(b, func() {
+						if _, err := table.Aggregate(context.Background(), plan, "north"); err != nil {
+							b.Fatal(err)
+						}
+					})
+					byHand += seconds(b, func() {
+						rows, err := s.db.Query(q[1])
+						if err != nil {
+							b.Fatal(err)
+						}
+						for rows.Next() {
+						}
+						if err := rows.Err(); err != nil {
+							b.Fatal(err)
+						}
+					})
+				}
+				b.ReportMetric(0, "ns/op")
+				b.ReportMetric(ours/float64(b.N), "s/question")
+				b.ReportMetric(byHand/float64(b.N), "s/by-hand")
+				b.ReportMetric(ours/byHand, "times")
+			})
+		}
+	}
+}
+
+func seconds(b *testing.B, f func()) float64 {
+	b.Helper()
+	began := time.Now()
+	f()
+	return time.Since(began).Seconds()
+}
