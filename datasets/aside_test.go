@@ -30,7 +30,7 @@ func asideCases(t *testing.T) map[string]asideCase {
 	}
 	because := func(c asideCase, refused string) asideCase { c.refused = refused; return c }
 	long := make([]float64, manyRows+10)
-	long[manyRows+4] = 0.12345678901
+	long[manyRows+4] = 1.25e-37
 	floats := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{{Name: "ok", Type: arrow.PrimitiveTypes.Int64},
 		{Name: "c", Type: arrow.PrimitiveTypes.Float64}, {Name: "last", Type: arrow.BinaryTypes.String}}, nil))
 	texts := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema([]arrow.Field{{Name: "ok", Type: arrow.PrimitiveTypes.Int64},
@@ -61,9 +61,9 @@ func asideCases(t *testing.T) map[string]asideCase {
 		handColumn{node: required("c", parquet.Types.Int32), codec: compress.Codecs.Lzo, pages: []handPage{{kind: pageV1, values: 2, data: int32s(1, 2)}}},
 		ints("last", []int32{5, 6}))
 	return map[string]asideCase{
-		"a float of ten places": because(rows("plain.parquet", arrow.PrimitiveTypes.Float64, `[{"ok":1,"c":0.5,"last":"a"},{"ok":2,"c":0.0123456789,"last":"b"}]`),
-			`row 2: column "c": the float 0.0123456789 has more than 9 decimal places`),
-		"a float far down":  because(built("stream.ipc", floats), fmt.Sprintf(`row %d: column "c": the float 0.12345678901`, manyRows+5)),
+		"a float of 39 places": because(rows("plain.parquet", arrow.PrimitiveTypes.Float64, `[{"ok":1,"c":0.5,"last":"a"},{"ok":2,"c":1.25e-37,"last":"b"}]`),
+			`row 2: column "c": the float 1.25e-37 has more than 38 decimal places`),
+		"a float far down":  because(built("stream.ipc", floats), fmt.Sprintf(`row %d: column "c": the float 1.25e-37`, manyRows+5)),
 		"a nanosecond":      because(rows("plain.parquet", arrow.FixedWidthTypes.Timestamp_ns, `[{"ok":1,"c":"2020-01-01 00:00:00.000000001"}]`), `row 1: column "c": a time with a fraction`),
 		"a duration, IPC":   because(rows("file.arrow", arrow.FixedWidthTypes.Duration_s, `[{"ok":1,"c":1}]`), `column "c": the type duration`),
 		"a list":            because(rows("plain.parquet", arrow.ListOf(arrow.PrimitiveTypes.Int8), `[{"ok":1,"c":[1,2]},{"ok":2,"c":[]}]`), `column "c": a nested column`),
@@ -71,13 +71,13 @@ func asideCases(t *testing.T) map[string]asideCase {
 		"a struct of two":   because(rows("dictionary.parquet", arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Int8}, arrow.Field{Name: "y", Type: arrow.PrimitiveTypes.Int8}), `[{"ok":1,"c":{"x":1,"y":2}}]`), `column "c": a nested column`),
 		"bytes":             because(rows("plain.parquet", arrow.BinaryTypes.Binary, `[{"ok":1,"c":"YQ=="}]`), `column "c": the type binary`),
 		"a time of 24:00":   because(rows("stream.ipc", arrow.FixedWidthTypes.Time64us, `[{"ok":1,"c":86400000000}]`), `row 1: column "c": a time of day that is not below 24:00`),
-		"nineteen places":   because(rows("plain.parquet", &arrow.Decimal128Type{Precision: 38, Scale: 19}, `[{"ok":1,"c":"1"}]`), `column "c": the type decimal(38, 19)`),
+		"39 places":         because(rows("file.arrow", &arrow.Decimal256Type{Precision: 40, Scale: 39}, `[{"ok":1,"c":"1"}]`), `column "c": the type decimal256(40, 39)`),
 		"text far down":     because(built("plain.parquet", texts), fmt.Sprintf(`row %d: column "c": text that is not valid UTF-8`, manyRows+2)),
 		"a compression":     {[]string{write(t, "x.parquet", string(lzo))}, `column "c": row group 1 is in the compression LZO`},
-		"CSV, many places":  because(csv("ok,c,last\n1,0.5,a\n2,0.1234567890123456789,b\n"), `t.csv:3:3: column "c": a number with more than 18 decimal places`),
+		"CSV, many places":  because(csv("ok,c,last\n1,0.5,a\n2,0.123456789012345678901234567890123456789,b\n"), `t.csv:3:3: column "c": a number with more than 38 decimal places`),
 		"CSV, many digits":  because(csv("ok,c,last\n1,0.000000000000000001,a\n2,123456789012345678901234567890,b\n"), `t.csv:3:3: column "c": a number with too many digits`),
-		"CSV, second file":  because(csv("ok,c,last\n1,0.5,a\n", "last,c,ok\nb,0.1234567890123456789,2\n"), `t.csv:2:3: column "c": a number with more than 18`),
-		"CSV, first of two": because(csv("c,ok,last\n0.1234567890123456789,1,a\n", "last,c,ok\nb,2,2\n"), `t.csv:2:1: column "c": a number with more than 18`),
+		"CSV, second file":  because(csv("ok,c,last\n1,0.5,a\n", "last,c,ok\nb,0.123456789012345678901234567890123456789,2\n"), `t.csv:2:3: column "c": a number with more than 38`),
+		"CSV, first of two": because(csv("c,ok,last\n0.123456789012345678901234567890123456789,1,a\n", "last,c,ok\nb,2,2\n"), `t.csv:2:1: column "c": a number with more than 38`),
 	}
 }
 
@@ -120,9 +120,9 @@ func TestAside(t *testing.T) {
 // TestNothingLeft: a table all of whose columns are set aside is refused.
 func TestNothingLeft(t *testing.T) {
 	for text, want := range map[string]string{
-		"c\n0.1234567890123456789\n":                                `:2:1: column "c": a number with more than 18`,
-		"c,d\n0.1234567890123456789,0.0123456789012345678912\n":     `:2:1: column "c": a number with more than 18`,
-		"c\n0.000000000000000001\n123456789012345678901234567890\n": `:3:1: column "c": a number with too many digits`,
+		"c\n0.123456789012345678901234567890123456789\n":                                              `:2:1: column "c": a number with more than 38`,
+		"c,d\n0.123456789012345678901234567890123456789,0.0123456789012345678901234567890123456789\n": `:2:1: column "c": a number with more than 38`,
+		"c\n0.000000000000000001\n123456789012345678901234567890\n":                                   `:3:1: column "c": a number with too many digits`,
 	} {
 		if e := refusal(t, Options{}, write(t, "t.csv", text)); !strings.Contains(e.Error(), want) {
 			t.Errorf("%v, want %s", e, want)

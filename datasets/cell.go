@@ -225,7 +225,7 @@ func floatCell(v float64, bits int) (cell, error) {
 	if !ok {
 		return cell{}, refusedValue{message: "a float that has no decimal notation"}
 	}
-	if fault := shape.Fault(files.MaxFloatScale); fault != "" {
+	if fault := shape.Fault(files.MaxScale); fault != "" {
 		return cell{}, refusedValue{"the float " + strconv.FormatFloat(v, 'g', -1, bits) + " has " + fault,
 			"round the column, or store it as decimal"}
 	}

@@ -202,8 +202,8 @@ func TestColumnarRefusals(t *testing.T) {
 		"binary":       {one(arrow.BinaryTypes.Binary, `[{"ok":1,"c":"YQ=="}]`), `column "c": the type binary is not supported`, "arrow parquet"},
 		"list":         {one(arrow.ListOf(arrow.PrimitiveTypes.Int8), `[{"ok":1,"c":[1]}]`), `column "c": `, "arrow parquet"},
 		"struct":       {one(arrow.StructOf(arrow.Field{Name: "x", Type: arrow.PrimitiveTypes.Int8}), `[{"ok":1,"c":{"x":1}}]`), `column "c": `, "arrow parquet"},
-		"many places":  {one(&arrow.Decimal128Type{Precision: 38, Scale: 19}, `[{"ok":1,"c":"1"}]`), `column "c": the type decimal(38, 19) is not supported`, "arrow parquet"},
-		"long float":   {one(arrow.PrimitiveTypes.Float64, `[{"ok":1,"c":1.5},{"ok":2,"c":0.1234567891}]`), `row 2: column "c": the float 0.1234567891 has more than 9 decimal places`, "arrow parquet"},
+		"many places":  {one(&arrow.Decimal256Type{Precision: 50, Scale: 39}, `[{"ok":1,"c":"1"}]`), `column "c": the type decimal256(50, 39) is not supported`, "arrow"},
+		"long float":   {one(arrow.PrimitiveTypes.Float64, `[{"ok":1,"c":1.5},{"ok":2,"c":1.25e-37}]`), `row 2: column "c": the float 1.25e-37 has more than 38 decimal places`, "arrow parquet"},
 		"huge float":   {one(arrow.PrimitiveTypes.Float64, `[{"ok":1,"c":1e60}]`), `row 1: column "c": the float 1e+60 has more than 38 digits`, "arrow parquet"},
 		"infinity":     {infinite, `row 2: column "c": -Inf is not a number`, "arrow parquet"},
 		"not a number": {notNumber, `row 1: column "c": NaN is not a number`, "arrow parquet"},
@@ -306,5 +306,29 @@ func TestMixedFormats(t *testing.T) {
 	got := open(t, Options{}, write(t, "a.csv", "x,y\n1,a\n"), write(t, "b.parquet", string(b)), write(t, "c.arrow", string(c)))
 	if want := "1|a\n2.5|b\n2.5|b"; dumpTable(got) != want {
 		t.Errorf("%q", dumpTable(got))
+	}
+}
+
+// TestManyPlaces: decimals of up to 38 places, and floats by their shortest decimal, are alike in all formats, and
+// are added up exactly.
+func TestManyPlaces(t *testing.T) {
+	rows := record(t, map[string]arrow.DataType{"d": &arrow.Decimal128Type{Precision: 38, Scale: 38}, "f": arrow.PrimitiveTypes.Float64}, []string{"d", "f"},
+		`[{"d":"0.00000000000000000000000000000000000001","f":1.2345678901234568e-10},{"d":"-0.99999999999999999999999999999999999999","f":98765.43210987654}]`)
+	files := []string{write(t, "a.csv", "d,f\n0.00000000000000000000000000000000000001,1.2345678901234568e-10\n-0.99999999999999999999999999999999999999,98765.43210987654\n")}
+	for _, name := range []string{"plain.parquet", "stream.ipc"} {
+		b, err := encodings[name](rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, write(t, name, string(b)))
+	}
+	digest := open(t, Options{}, files[0]).Registration("d", 1).Digest
+	for _, file := range files {
+		table := open(t, Options{}, file)
+		if registered := table.Registration("d", 1); registered.Digest != digest || registered.Columns[0].Scale != 38 || registered.Columns[1].Scale != 26 {
+			t.Errorf("%s: %+v", file, registered)
+		}
+		wantRows(t, converse(t, "SELECT sum(d), max(d), sum(f) FROM t WHERE f > 0.0000000001", map[string]*Table{"d": table}),
+			"-0.99999999999999999999999999999999999998|0.00000000000000000000000000000000000001|98765.43210987666345678901234568")
 	}
 }

@@ -161,7 +161,7 @@ func floatAt(v, power float64) (float64, bool) {
 }
 
 func quickFloats(a *array.Float64, values []float64, scale int) arrow.Array {
-	if scale > files.MaxFloatScale {
+	if scale > files.NarrowDigits {
 		return nil
 	}
 	numbers, power := make([]int64, len(values)), float64(files.SmallPower[scale])

@@ -107,7 +107,7 @@ func TestCSVRefusals(t *testing.T) {
 		"open quote":       {text: "a,b\n1,\"x\n\n", want: ":2:3: a quoted field is never closed"},
 		"bare CR":          {text: "a,b\n1,2\r3,4\n", want: ":2:5: a carriage return without a line feed"},
 		"39 digits":        {text: "a\n1\n100000000000000000000000000000000000000\n", want: `:3:1: column "a": a number with more than 38 digits`},
-		"19 places": {text: "a,b\n1,0.1234567890123456789\n", want: `:2:3: column "b": a number with more than 18 decimal places`,
+		"39 places": {text: "a,b\n1,0.123456789012345678901234567890123456789\n", want: `:2:3: column "b": a number with more than 38 decimal places`,
 			o: Options{Columns: []string{"a", "b"}}},
 		"huge exponent":   {text: "a\n1e1000\n", want: `:2:1: column "a": a number with an exponent beyond ±99`},
 		"scaled too long": {text: "a\n0.000000000000000001\n123456789012345678901\n", want: `:3:1: column "a": a number with too many digits for the column's decimal places`},

@@ -82,6 +82,9 @@ func (n *inference) observe(c cell, at func(message, hint string) *files.Error) 
 // looked at by itself.
 func (n *inference) observeFloats(a *array.Float64) bool {
 	scale, most := n.scale, 0.0
+	if scale > files.NarrowDigits {
+		return false
+	}
 	for i, v := range a.Float64Values() {
 		if a.IsNull(i) {
 			continue
@@ -90,7 +93,7 @@ func (n *inference) observeFloats(a *array.Float64) bool {
 			if _, ok := floatAt(v, float64(files.SmallPower[scale])); ok {
 				break
 			}
-			if scale++; scale > files.MaxFloatScale {
+			if scale++; scale > files.NarrowDigits {
 				return false
 			}
 		}
@@ -142,7 +145,7 @@ func (n *inference) widen(s files.Shape, at func(message, hint string) *files.Er
 	if fault := s.Fault(files.MaxScale); fault != "" {
 		if n.fault == nil {
 			n.fault = at("a number with "+fault, "numbers are kept exactly, up to "+
-				strconv.Itoa(files.MaxDigits)+" digits, "+strconv.Itoa(files.MaxScale)+" of them behind the point")
+				strconv.Itoa(files.MaxDigits)+" digits in all")
 		}
 		return
 	}

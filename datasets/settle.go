@@ -192,7 +192,7 @@ func (n *inference) declare() error {
 	}
 	if !ok {
 		return &files.Error{File: n.file, Field: c.Name, Message: "the type " + c.Arrow.String() + " is not supported",
-			Hint: "supported are integers, floats, decimals of up to 18 places, booleans, strings, dates, timestamps and times"}
+			Hint: "supported are integers, floats, decimals of up to 38 digits, booleans, strings, dates, timestamps and times"}
 	}
 	n.reading.declare(n)
 	return nil

@@ -327,20 +327,15 @@ func (s *csvSource) isNull(value []byte, quoted bool) bool {
 
 // skipMark passes over a byte order mark.
 func (s *csvScanner) skipMark() error {
-	for len(s.buffer[s.at:s.end]) < 3 && !s.finished {
-		n, err := s.in.Read(s.buffer[s.end:])
-		s.end += n
-		if err == io.EOF {
-			s.finished = true
-		} else if err != nil {
-			return s.unread(err)
-		}
+	mark, err := s.starts("\xEF\xBB\xBF")
+	if err != nil {
+		return err
 	}
 	head := s.buffer[s.at:s.end]
 	if len(head) >= 2 && (head[0] == 0xFF && head[1] == 0xFE || head[0] == 0xFE && head[1] == 0xFF) {
 		return &Error{File: s.file, Line: 1, Column: 1, Message: "is UTF-16", Hint: "save it as UTF-8"}
 	}
-	if bytes.HasPrefix(head, []byte("\xEF\xBB\xBF")) {
+	if mark {
 		s.at += 3
 	}
 	return nil

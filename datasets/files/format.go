@@ -2,6 +2,7 @@ package files
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"unicode/utf8"
 )
@@ -43,16 +44,9 @@ func (f *Format) At(key string) any {
 
 // First is the first key with a value, "" if there is none.
 func (f Format) First() string {
-	for _, k := range FormatKeys {
-		switch at := f.At(k.Key).(type) {
-		case *string:
-			if *at != "" {
-				return k.Key
-			}
-		case *int:
-			if *at != 0 {
-				return k.Key
-			}
+	for i, k := range FormatKeys { // in the order of the fields
+		if !reflect.ValueOf(f).Field(i).IsZero() {
+			return k.Key
 		}
 	}
 	return ""

@@ -30,10 +30,7 @@ const (
 	// MaxNameBytes is the length of a column's name.
 	MaxNameBytes = engine.MaxNameBytes
 	// MaxScale is the most decimal places that a number may have.
-	MaxScale = 18
-	// MaxFloatScale is the most decimal places of a floating-point number of
-	// Parquet or Arrow in its shortest round-trip form.
-	MaxFloatScale = 9
+	MaxScale = engine.MaxScale
 	// MaxDigits is the most digits of a number at its column's scale; what has
 	// no more stays below 2^127.
 	MaxDigits = engine.MaxDecimalDigits

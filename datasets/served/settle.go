@@ -48,6 +48,10 @@ func (c *column) settle(e *product, m measurement) (engine.Column, *refusal) {
 // such for one.
 const notText = 1 << 32
 
+// maxPlaces and maxFloatPlaces are the most decimal places of a number, and of a floating-point
+// one, that is added up in a database.
+const maxPlaces, maxFloatPlaces = 18, 9
+
 // settleNumber settles the scale, and gives the bounds in units of its last place.
 func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.Int, fault *refusal) {
 	low, ok := readDecimal(m.min)
@@ -58,9 +62,9 @@ func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.I
 	if c.open {
 		c.Scale = int(m.extra)
 	}
-	most := files.MaxScale
+	most := maxPlaces
 	if c.float {
-		most = files.MaxFloatScale
+		most = maxFloatPlaces
 	}
 	if c.Scale > most {
 		return nil, nil, &refusal{fmt.Sprintf("has a number of %d decimal places; the limit is %d", c.Scale, most),
