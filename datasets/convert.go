@@ -77,6 +77,10 @@ func (b *columnBuilder) quick(values arrow.Array, at func(row int) faultAt) arro
 			return a
 		case numeric(b.kind) && !b.wide && b.numerals == nil:
 			return b.quickNumerals(a, at)
+		case b.kind == engine.Boolean:
+			return quickBooleans(a)
+		case b.kind == engine.Date:
+			return quickDates(a)
 		}
 	}
 	return nil
@@ -210,6 +214,42 @@ func (b *columnBuilder) quickNumerals(a *array.String, at func(row int) faultAt)
 		numbers[i] = n
 	}
 	return narrowed(numbers, a)
+}
+
+func quickBooleans(a *array.String) arrow.Array {
+	data, offsets := textsOf(a)
+	builder := array.NewBooleanBuilder(memory.DefaultAllocator)
+	builder.Resize(a.Len())
+	for i := range a.Len() {
+		if a.IsNull(i) {
+			builder.AppendNull()
+			continue
+		}
+		value, ok := files.ParseBoolean(files.TrimSpaces(data[offsets[i]:offsets[i+1]]))
+		if !ok {
+			return nil
+		}
+		builder.Append(value)
+	}
+	return builder.NewArray()
+}
+
+func quickDates(a *array.String) arrow.Array {
+	data, offsets := textsOf(a)
+	builder := array.NewDate32Builder(memory.DefaultAllocator)
+	builder.Resize(a.Len())
+	for i := range a.Len() {
+		if a.IsNull(i) {
+			builder.AppendNull()
+			continue
+		}
+		days, ok := files.ParseDate(files.TrimSpaces(data[offsets[i]:offsets[i+1]]))
+		if !ok {
+			return nil
+		}
+		builder.Append(arrow.Date32(days))
+	}
+	return builder.NewArray()
 }
 
 // plainTexts reports whether all texts are ones.

@@ -107,6 +107,35 @@ func (n *inference) observeFloats(a *array.Float64) bool {
 	return true
 }
 
+// observeTexts is observe for an array of a text file without a declaration: nothing but numbers of the usual
+// spelling is counted here.
+func (n *inference) observeTexts(a *array.String, at func(row int) faultAt) {
+	data, offsets := textsOf(a)
+	nulls, usual := a.NullN() > 0, n.column.Numerals == nil
+	n.values += int64(a.Len() - a.NullN())
+	for i := range a.Len() {
+		if n.odd != nil { // it is text, whatever else there is
+			return
+		}
+		if nulls && a.IsNull(i) {
+			continue
+		}
+		text := data[offsets[i]:offsets[i+1]]
+		if usual {
+			if _, before, behind, ok := files.PlainNumber(text); ok {
+				if behind == 0 {
+					n.integers++
+				} else {
+					n.decimals++
+				}
+				n.scale, n.digits = max(n.scale, behind), max(n.digits, before)
+				continue
+			}
+		}
+		n.observeText(text, at(i))
+	}
+}
+
 // observeText is observe for a value of a text file.
 func (n *inference) observeText(text []byte, at func(message, hint string) *files.Error) {
 	value := files.TrimSpaces(text)

@@ -234,6 +234,10 @@ func (n *inference) take(file string, b *files.Batch, at int) error {
 	if a, ok := b.Columns[at].(*array.Float64); ok && n.reading.asItIs() && n.observeFloats(a) {
 		return nil
 	}
+	if a, ok := b.Columns[at].(*array.String); ok && n.column.Untyped && n.reading.asItIs() {
+		n.observeTexts(a, placesOf(file, n.column.Name, b, at))
+		return nil
+	}
 	return eachCell(file, n.column.Name, b, at, n.reading, func(_ int, c cell, place faultAt) error {
 		n.observe(c, place)
 		return nil

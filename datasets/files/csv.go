@@ -31,6 +31,7 @@ type csvScanner struct {
 
 	text   []byte // the fields of the current record, one after the other
 	fields []csvField
+	plain  bool // the current field is ASCII as it stands, without NUL
 }
 
 // csvField is one field of the current record: text[previous end:end].
@@ -181,16 +182,41 @@ func (s *csvScanner) field() (bool, error) {
 		return false, err
 	}
 	field.end = len(s.text)
-	if err := s.check(field, s.text[start:]); err != nil {
-		return false, err
+	if !s.plain || field.end-start > MaxFieldBytes {
+		if err := s.check(field, s.text[start:]); err != nil {
+			return false, err
+		}
 	}
 	s.fields = append(s.fields, field)
 	return s.separator(field)
 }
 
+// run appends the next bytes as far as they are ASCII that means nothing, and tells whether there was room for them.
+func (s *csvScanner) run() {
+	n, rest, delimiter := 0, s.buffer[s.at:s.end], s.delimiter[0]
+	for n < len(rest) && asciiText[rest[n]] && rest[n] != delimiter {
+		n++
+	}
+	if len(s.text)+n > MaxRecordBytes {
+		return // put refuses it where it is too long
+	}
+	s.text = append(s.text, rest[:n]...)
+	s.at, s.column = s.at+n, s.column+n
+}
+
+// asciiText are the bytes that are text in an unquoted field, whatever the delimiter.
+var asciiText = func() (t [256]bool) {
+	for c := 1; c < utf8.RuneSelf; c++ {
+		t[c] = c != '\n' && c != '\r' && c != '"'
+	}
+	return t
+}()
+
 // unquoted appends what comes before the next delimiter, line end or file end.
 func (s *csvScanner) unquoted() error {
+	s.plain = true
 	for {
+		s.run()
 		b, err := s.peek()
 		if err != nil {
 			return err
@@ -206,6 +232,7 @@ func (s *csvScanner) unquoted() error {
 				return err
 			}
 		}
+		s.plain = s.plain && b != 0 && b < utf8.RuneSelf
 		if err := s.put(byte(b)); err != nil {
 			return err
 		}
@@ -214,6 +241,7 @@ func (s *csvScanner) unquoted() error {
 
 // quoted appends what stands between quotation marks, where two stand for one.
 func (s *csvScanner) quoted(field csvField) error {
+	s.plain = false
 	s.take()
 	for {
 		b, err := s.peek()
@@ -251,6 +279,10 @@ func (s *csvScanner) put(b byte) error {
 
 // separator consumes what ends a field: a delimiter, a line end, the file's end.
 func (s *csvScanner) separator(field csvField) (bool, error) {
+	if len(s.delimiter) == 1 && s.at < s.end && s.buffer[s.at] == s.delimiter[0] {
+		s.at, s.column = s.at+1, s.column+1
+		return true, nil
+	}
 	b, err := s.peek()
 	if err != nil {
 		return false, err

@@ -9,8 +9,6 @@ import (
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"golang.org/x/text/encoding"
 
 	"parley/engine"
@@ -184,26 +182,42 @@ func (s *csvSource) JudgeHeader(kinds []engine.Kind) (note string, err error) {
 
 // csvBatch collects rows of a CSV file as text columns.
 type csvBatch struct {
-	builders []*array.StringBuilder // nil where the column is not wanted
-	fields   []csvField             // of all rows, row by row
-	first    int64
-	rows     int
-	bytes    int
+	columns []*csvColumn // nil where the column is not wanted
+	fields  []csvField   // of all rows, row by row
+	first   int64
+	rows    int
+	bytes   int
 }
 
-// flush hands the rows on and starts the next batch.
-func (b *csvBatch) flush(visit func(*Batch) error) error {
-	if b.rows == 0 {
-		return nil
+// csvColumn is the texts of a column, one behind the other.
+type csvColumn struct {
+	data    []byte
+	offsets []int32
+	presence
+}
+
+// newCSVBatch is one that is much like another, which may be nil.
+func newCSVBatch(width int, wanted []int, first int64, like *csvBatch) *csvBatch {
+	b := &csvBatch{columns: make([]*csvColumn, width), first: first}
+	if like != nil {
+		b.fields = make([]csvField, 0, len(like.fields))
 	}
-	width := len(b.builders)
+	for _, i := range wanted {
+		b.columns[i] = &csvColumn{offsets: make([]int32, 1, batchRows+1)}
+		if like != nil {
+			b.columns[i].data = make([]byte, 0, len(like.columns[i].data)*9/8)
+		}
+	}
+	return b
+}
+
+// batch is what was collected.
+func (b *csvBatch) batch() *Batch {
+	width := len(b.columns)
 	out := &Batch{Rows: b.rows, First: b.first, Columns: make([]arrow.Array, width)}
-	for i, builder := range b.builders {
-		if builder != nil {
-			text := builder.NewStringArray()
-			out.Columns[i] = text
-			builder.Resize(b.rows) // the next batch will be much like this one
-			builder.ReserveData(TextBytes(text, text.ValueOffset))
+	for i, c := range b.columns {
+		if c != nil {
+			out.Columns[i] = c.array(arrow.BinaryTypes.String, b.rows, bytesOf(c.offsets), c.data)
 		}
 	}
 	fields := b.fields
@@ -211,10 +225,7 @@ func (b *csvBatch) flush(visit func(*Batch) error) error {
 		f := fields[row*width+column]
 		return f.line, f.column
 	}
-	err := visit(out)
-	b.first += int64(b.rows)
-	b.fields, b.rows, b.bytes = b.fields[:0], 0, 0
-	return err
+	return out
 }
 
 func (s *csvSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) error) error {
@@ -231,10 +242,16 @@ func (s *csvSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) e
 			return &Error{File: s.file, Message: "changed while it was being read"}
 		}
 	}
-	b := &csvBatch{builders: make([]*array.StringBuilder, len(s.names)), first: 1}
-	for _, i := range wanted {
-		b.builders[i] = array.NewStringBuilder(memory.DefaultAllocator)
+	err = ahead(func(give func(*Batch) bool) error { return s.collect(ctx, scanner, wanted, give) }, visit)
+	if err != nil {
+		return err
 	}
+	return unchanged(s.file, s.f, s.info)
+}
+
+// collect reads all records and gives them in batches, until nobody takes them.
+func (s *csvSource) collect(ctx context.Context, scanner *csvScanner, wanted []int, give func(*Batch) bool) error {
+	b := newCSVBatch(len(s.names), wanted, 1, nil)
 	var blank *csvField // a blank line, which is an error unless only blank lines follow
 	for {
 		more, err := scanner.next()
@@ -261,15 +278,16 @@ func (s *csvSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) e
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := b.flush(visit); err != nil {
-				return err
+			if !give(b.batch()) {
+				return nil
 			}
+			b = newCSVBatch(len(s.names), wanted, b.first+int64(b.rows), b)
 		}
 	}
-	if err := b.flush(visit); err != nil {
-		return err
+	if b.rows > 0 {
+		give(b.batch())
 	}
-	return unchanged(s.file, s.f, s.info)
+	return nil
 }
 
 // append adds the scanner's current record to the batch.
@@ -292,18 +310,20 @@ func (s *csvSource) append(b *csvBatch, scanner *csvScanner) error {
 		return e
 	}
 	for i, field := range scanner.fields {
-		value, builder := scanner.value(i), b.builders[i]
+		value, column := scanner.value(i), b.columns[i]
 		null := s.isNull(value, field.quoted)
 		if s.watch != nil && !null {
 			s.watch.observe(i, value, field)
 		}
 		switch {
-		case builder == nil:
+		case column == nil:
+			continue
 		case null:
-			builder.AppendNull()
+			column.missing(b.rows, batchRows)
 		default:
-			builder.BinaryBuilder.Append(value)
+			column.data = append(column.data, value...)
 		}
+		column.offsets = append(column.offsets, int32(len(column.data)))
 	}
 	b.fields = append(b.fields, scanner.fields...)
 	b.bytes += len(scanner.text)
@@ -315,11 +335,14 @@ func (s *csvSource) append(b *csvBatch, scanner *csvScanner) error {
 // of the tokens. A token is compared with the field as it is written, so that
 // NA and "NA" differ.
 func (s *csvSource) isNull(value []byte, quoted bool) bool {
-	if !quoted {
-		return s.null[string(value)]
+	if !quoted && len(value) == 0 {
+		return true
 	}
 	if len(s.null) == 1 {
 		return false
+	}
+	if !quoted {
+		return s.null[string(value)]
 	}
 	written := `"` + string(bytes.ReplaceAll(value, []byte(`"`), []byte(`""`))) + `"`
 	return s.null[written]

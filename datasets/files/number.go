@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math/big"
 	"strconv"
-	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
@@ -214,12 +213,23 @@ func daysOf(year, month, day int) (int32, bool) {
 	if year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 {
 		return 0, false
 	}
-	date := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if date.Day() != day { // 30 February became a day of March
+	last := monthDays[month-1]
+	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		last = 29
+	}
+	if day > last {
 		return 0, false
 	}
-	return int32(date.Unix() / SecondsPerDay), true // exact: midnight UTC
+	// Years begin in March here, so that a leap day is a year's last.
+	month -= 3
+	if month < 0 {
+		month, year = month+12, year-1
+	}
+	century, inCentury := year/100, year%100
+	return int32(century*146_097/4 + inCentury*1461/4 + (month*153+2)/5 + day - 1 - 719_468), true
 }
+
+var monthDays = [...]int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
 
 // SecondsPerDay is what a date is worth in seconds: leap seconds are not counted.
 const SecondsPerDay = 24 * 60 * 60

@@ -46,3 +46,38 @@ func EachColumn(n int, f func(i int) error) error {
 	}
 	return nil
 }
+
+// ahead visits batches while the next is being made: produce gives them, until give says that no more is wanted.
+// Nothing of produce runs any more when it returns. The error is that of visit, or of produce.
+func ahead(produce func(give func(*Batch) bool) error, visit func(*Batch) error) error {
+	batches, enough := make(chan *Batch, 1), make(chan struct{})
+	var made error
+	var fault any
+	go func() {
+		defer close(batches)
+		defer func() { fault = recover() }()
+		made = produce(func(b *Batch) bool {
+			select {
+			case batches <- b:
+				return true
+			case <-enough:
+				return false
+			}
+		})
+	}()
+	var err error
+	for b := range batches {
+		if err == nil {
+			if err = visit(b); err != nil {
+				close(enough)
+			}
+		}
+	}
+	switch {
+	case fault != nil:
+		panic(fault)
+	case err != nil:
+		return err
+	}
+	return made
+}

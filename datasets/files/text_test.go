@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+	"time"
 )
 
 // FuzzCSV: any bytes give an *Error or a table; what is accepted reads the same
@@ -141,4 +142,23 @@ func FuzzNumber(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestEveryDate: days are those of the standard library, and no others are read.
+func TestEveryDate(t *testing.T) {
+	want := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
+	for year := 1; year <= 9999; year++ {
+		for month := 1; month <= 12; month++ {
+			for day := 1; day <= 31; day++ {
+				days, ok := daysOf(year, month, day)
+				exists := want.Day() == day && int(want.Month()) == month
+				if ok != exists || ok && int64(days) != want.Unix()/SecondsPerDay {
+					t.Fatalf("%d-%d-%d: %d, %v", year, month, day, days, ok)
+				}
+				if exists {
+					want = want.AddDate(0, 0, 1)
+				}
+			}
+		}
+	}
 }
