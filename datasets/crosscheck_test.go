@@ -18,16 +18,17 @@ func TestTwoPaths(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	t.Run("columns", func(t *testing.T) { twoPaths(t, 12, false) })
-	t.Run("expressions", func(t *testing.T) { twoPaths(t, 5, true) })
+	t.Run("columns", func(t *testing.T) { twoPaths(t, 12, false, false) })
+	t.Run("expressions", func(t *testing.T) { twoPaths(t, 5, true, false) })
+	t.Run("clocks", func(t *testing.T) { twoPaths(t, 3, true, true) })
 }
 
-func twoPaths(t *testing.T, seeds uint64, overRows bool) {
+func twoPaths(t *testing.T, seeds uint64, overRows, clocks bool) {
 	const queries = 60
 	inDuckDB, inGo, refused := 0, 0, 0
 	for seed := range seeds {
 		s := rehearsal.NewSample(seed)
-		s.Statistics, s.Rows = true, overRows
+		s.Statistics, s.Rows, s.Clocks = true, overRows, clocks
 		tables := map[string]*Table{}
 		for style := range 3 {
 			tables[fmt.Sprintf("d%d", style)] = openText(t, s.Table(style, s.IntN(120)))

@@ -98,7 +98,11 @@ func clockPart(e *engine.Expr, field, x string, n width) (string, error) {
 		return x, nil
 	}
 	from, _ := sinceFirst(e.Args[0].Kind, x, n)
-	return n.divide(n.modulo(from, number(big.NewInt(c.Of), n.name)), number(big.NewInt(c.Per), n.name)), nil
+	within := n.modulo(from, number(big.NewInt(c.Of), n.name))
+	if c.Per == 1 {
+		return within, nil
+	}
+	return n.divide(within, number(big.NewInt(c.Per), n.name)), nil
 }
 
 // writeRetype makes a date a timestamp, at midnight, or the other way round, or a timestamp a time of

@@ -32,6 +32,8 @@ var goldenQuestions = []string{
 	"SELECT count(*) FROM t WHERE ward ~ '^a'",
 	"SELECT count(*) FROM t WHERE upper(note) = 'X'",
 	"SELECT nothing, sum(nothing), count(nothing) FROM t GROUP BY nothing",
+	"SELECT date_trunc('hour', at), to_char(clock, 'HH24'), count(*) FROM t WHERE at >= '2020-01-01 12:30' AND at > day AND clock < '06:00' GROUP BY 1, 2",
+	"SELECT CAST(at AS date), sum(extract(second FROM at)), sum(extract(epoch FROM at - day)), sum(extract(hour FROM clock)) FROM t WHERE CAST(at AS time) < clock GROUP BY 1",
 }
 
 func goldenTable() engine.Registration {
@@ -44,6 +46,8 @@ func goldenTable() engine.Registration {
 		{Name: "wide", Kind: engine.Decimal, Scale: 3, Min: n(0), Max: new(big.Int).Lsh(n(1), 100)},
 		{Name: "ok", Kind: engine.Boolean, Nullable: true, HasDictionary: true, Dictionary: []string{"false", "true"}},
 		{Name: "day", Kind: engine.Date, Min: n(18_000), Max: n(18_200)},
+		{Name: "at", Kind: engine.Timestamp, Nullable: true, Min: n(18_000 * engine.MicrosPerDay), Max: n(18_010 * engine.MicrosPerDay)},
+		{Name: "clock", Kind: engine.Time, HasDictionary: true, Dictionary: []string{"00:00:00", "23:59:59.5"}, Min: n(0), Max: n(86_399_500_000)},
 		{Name: "nothing", Kind: engine.Null, Nullable: true, HasDictionary: true},
 	}}
 }

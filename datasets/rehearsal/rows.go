@@ -13,6 +13,9 @@ var rowDays = []string{"0209-12-31", "0300-12-31", "0401-01-01", "1582-10-10", "
 
 // text is an expression that is text.
 func (s Sample) text(depth int) string {
+	if s.Clocks && s.IntN(4) == 0 {
+		return s.clockText()
+	}
 	if depth == 0 {
 		return s.pick("s", "s", "'äB中'", "CAST(i AS text)", "CAST(d AS text)", "CAST(b AS text)", "CAST(day AS text)", "to_char(day, '"+s.pattern()+"')")
 	}
@@ -79,6 +82,9 @@ func (s Sample) choice(a, b string) string {
 
 // rowNumber is a function or form whose value is a number.
 func (s Sample) rowNumber(depth int) string {
+	if s.Clocks && s.IntN(4) == 0 {
+		return s.clockNumber()
+	}
 	x := s.number(max(0, depth-1))
 	switch s.IntN(18) {
 	case 10:
@@ -119,6 +125,9 @@ func (s Sample) rowNumber(depth int) string {
 // rowCondition is a condition over functions and forms.
 func (s Sample) rowCondition() string {
 	compare := s.pick("=", "<>", "<", "<=", ">", ">=")
+	if s.Clocks && s.IntN(3) == 0 {
+		return s.clockCondition()
+	}
 	switch s.IntN(12) {
 	case 6:
 		return s.text(2) + s.pick(" ~ ", " !~ ", " ~* ") + s.pick("'^[aÄ-]'", "'r.?e'", "'(中|文)+$'", "'^$'", "'^.{2,4}$'")
@@ -148,6 +157,9 @@ func (s Sample) rowCondition() string {
 
 // rowKey is an expression to group by.
 func (s Sample) rowKey() string {
+	if s.Clocks && s.IntN(3) == 0 {
+		return s.clockKey()
+	}
 	switch s.IntN(12) {
 	case 0:
 		return s.text(1 + s.IntN(2))

@@ -15,6 +15,8 @@ type Sample struct {
 	Statistics bool
 	// Rows: tables have also values, and questions expressions, for functions and forms over rows.
 	Rows bool
+	// Clocks, with Rows: also timestamps and times of day.
+	Clocks bool
 }
 
 // NewSample draws from a seed.
@@ -50,6 +52,11 @@ func (s Sample) row(style int) string {
 	if style == 2 {
 		fields[8] = null(.3, fmt.Sprint(s.IntN(9)))
 	}
+	if s.Clocks {
+		for _, field := range s.clockFields() {
+			fields = append(fields, null(.1, field))
+		}
+	}
 	return strings.Join(fields, ",")
 }
 
@@ -73,7 +80,11 @@ func (s Sample) decimal(scale, digits int) string {
 // kinds of the same columns.
 func (s Sample) Table(style, rows int) string {
 	var b strings.Builder
-	b.WriteString(sampleHeader + "\n")
+	b.WriteString(sampleHeader)
+	if s.Clocks {
+		b.WriteString(clockHeader)
+	}
+	b.WriteString("\n")
 	for range rows {
 		b.WriteString(s.row(style) + "\n")
 	}
@@ -138,6 +149,10 @@ func (s Sample) aggregate() string {
 	if s.Statistics {
 		kinds = 6
 	}
+	if s.Clocks && s.IntN(4) == 0 {
+		return s.pick("count("+s.pick("at", "clock", s.stamp(1))+")", "min(at)", "max(clock)", "count(DISTINCT sent)", "mode() WITHIN GROUP (ORDER BY clock)",
+			"sum("+s.clockNumber()+")") + filter
+	}
 	switch s.IntN(kinds) {
 	case 4:
 		return s.pick("var_samp", "stddev_pop", "skewness") + "(" + s.number(1) + ")" + filter
@@ -170,7 +185,7 @@ func (s Sample) Question() string {
 	}
 	if s.Statistics && s.IntN(5) == 0 { // alone
 		list = append(append([]string(nil), keys...), s.pick("linreg(i, k, d, b, k*b)", "anova(d, s)", "crosstab(s, k)",
-			"histogram(i, -50, 50, 7)", "histogram(d, ARRAY[-5, 0, 0.5, 3, 7, 900])", "buckets(i, -100, 20, 10)",
+			"histogram(i, -50, 50, 7)", "histogram(d, ARRAY[-5, 0, 0.5, 3, 7, 900])", "buckets(i, -100, 20, 10)", s.clocked("buckets(at, TIMESTAMP '2010-01-01', 86400.5, 100)", "histogram(clock, ARRAY['00:00', '06:30:00.5', TIME '12:30'])"),
 			"histogram(day, ARRAY[date '2001-01-01', '2010-05-05', '2015-01-01', '2020-01-01', '2029-12-31'])", "ttest(i, b)", "mannwhitney(i, b)", "survival(i, b, k)", "lorenz(k, s, k)", "ratio(i, d)", "describe(d)"))
 	}
 	sql := "SELECT " + strings.Join(list, ", ") + " FROM t"

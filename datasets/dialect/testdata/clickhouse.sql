@@ -95,3 +95,18 @@ count(*)
 coalesce(sum(CAST(CAST(NULL AS Nullable(Int64)) AS Nullable(Int256))), 0)
 count(CAST(NULL AS Nullable(Int64)))
 
+-- SELECT date_trunc('hour', at), to_char(clock, 'HH24'), count(*) FROM t WHERE at >= '2020-01-01 12:30' AND at > day AND clock < '06:00' GROUP BY 1, 2
+(intDiv((CAST("at" AS Nullable(Int64)) + CAST('62135596800000000' AS Nullable(Int64))), CAST('3600000000' AS Nullable(Int64))) * CAST('3600000000' AS Nullable(Int64)) - CAST('62135596800000000' AS Nullable(Int64)))
+(CASE WHEN "clock" IN (CAST('0' AS Nullable(Int64))) THEN '00' WHEN "clock" IN (CAST('86399500000' AS Nullable(Int64))) THEN '23' END)
+((CAST("at" AS Nullable(Int64)) >= CAST('1577881800000000' AS Nullable(Int64))) AND (CAST("at" AS Nullable(Int64)) > (CAST(toInt32("day") AS Nullable(Int64)) * CAST('86400000000' AS Nullable(Int64)))) AND (CAST("clock" AS Nullable(Int64)) < CAST('21600000000' AS Nullable(Int64))))
+count(*)
+
+-- SELECT CAST(at AS date), sum(extract(second FROM at)), sum(extract(epoch FROM at - day)), sum(extract(hour FROM clock)) FROM t WHERE CAST(at AS time) < clock GROUP BY 1
+CAST(intDiv((CAST("at" AS Nullable(Int64)) + CAST('62135596800000000' AS Nullable(Int64))), CAST('86400000000' AS Nullable(Int64))) - CAST('719162' AS Nullable(Int64)) AS Nullable(Int32))
+(((CAST("at" AS Nullable(Int64)) + CAST('62135596800000000' AS Nullable(Int64))) % CAST('86400000000' AS Nullable(Int64))) < CAST("clock" AS Nullable(Int64)))
+count(*)
+coalesce(sum(CAST(((CAST("at" AS Nullable(Int64)) + CAST('62135596800000000' AS Nullable(Int64))) % CAST('60000000' AS Nullable(Int64))) AS Nullable(Int256))), 0)
+count("at")
+coalesce(sum(CAST((CAST("at" AS Nullable(Int64)) - (CAST(toInt32("day") AS Nullable(Int64)) * CAST('86400000000' AS Nullable(Int64)))) AS Nullable(Int256))), 0)
+coalesce(sum(CAST(intDiv((CAST("clock" AS Nullable(Int64)) % CAST('86400000000' AS Nullable(Int64))), CAST('3600000000' AS Nullable(Int64))) AS Nullable(Int256))), 0)
+
