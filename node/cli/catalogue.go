@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"parley/datasets"
 	"parley/engine"
@@ -114,10 +116,14 @@ analysts of it. Nothing is sent, and no key is needed. The options are those of 
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, flag := range []string{"name", "null", "encoding", "header", "columns", "column", "toml"} {
-				if f.config != "" && cmd.Flags().Changed(flag) {
-					return failure.Usage("flag", "", "--config says all of the table: leave --%s out", flag)
+			var beside error
+			cmd.Flags().Visit(func(flag *pflag.Flag) {
+				if f.config != "" && !slices.Contains([]string{"config", "json"}, flag.Name) {
+					beside = failure.Usage("flag", "", "--config says all of the table: leave --%s out", flag.Name)
 				}
+			})
+			if beside != nil {
+				return beside
 			}
 			return c.describeFiles(cmd.Context(), args, f)
 		},

@@ -257,7 +257,7 @@ type tableDescription struct {
 
 func describeTable(ctx context.Context, department string, t config.Table) (tableDescription, error) {
 	if t.Source.Source != "" {
-		table, err := datasets.Connect(ctx, t.Name, t.Source)
+		table, err := datasets.Connect(ctx, t.Name, t.Source, t.Reading().Declared...)
 		if err != nil {
 			return tableDescription{}, err
 		}
