@@ -112,10 +112,12 @@ func (s server) compare(t *testing.T, question string, here, there map[string]*d
 
 // types are those that the columns of a table have in an engine.
 var types = map[string]map[engine.Kind]string{
-	"PostgreSQL": {engine.Null: "integer", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date", engine.Decimal: "numeric(38,%d)"},
+	"PostgreSQL": {engine.Null: "integer", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date", engine.Decimal: "numeric(38,%d)",
+		engine.Timestamp: "timestamp", engine.TimestampTZ: "timestamptz", engine.Time: "time"},
 	"ClickHouse": {engine.Null: "Nullable(Int32)", engine.Integer: "Nullable(Int64)", engine.Text: "Nullable(String)", engine.Boolean: "Nullable(Bool)",
-		engine.Date: "Nullable(Date32)", engine.Decimal: "Nullable(Decimal(38,%d))"},
-	"MariaDB": {engine.Null: "int", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date", engine.Decimal: "decimal(38,%d)"},
+		engine.Date: "Nullable(Date32)", engine.Decimal: "Nullable(Decimal(38,%d))", engine.TimestampTZ: "Nullable(DateTime64(6, 'UTC'))"},
+	"MariaDB": {engine.Null: "int", engine.Integer: "bigint", engine.Text: "text", engine.Boolean: "boolean", engine.Date: "date", engine.Decimal: "decimal(38,%d)",
+		engine.Timestamp: "datetime(6)", engine.TimestampTZ: "timestamp(6) NULL", engine.Time: "time(6)"},
 }
 
 // both is the text of a CSV file as a table of files and as one of the engine; their descriptions are the same.
@@ -150,7 +152,11 @@ func (s server) both(t *testing.T, name, text string) (here, there *datasets.Tab
 	}
 	run(t, s.db, create)
 	for rows := range slices.Chunk(literals(t, here, s.quote()), 500) {
-		run(t, s.db, "INSERT INTO "+name+" VALUES "+strings.Join(rows, ", "))
+		all := strings.Join(rows, ", ")
+		if s.name != "PostgreSQL" { // a moment without its zone, which is UTC
+			all = strings.ReplaceAll(all, "+00'", "'")
+		}
+		run(t, s.db, "INSERT INTO "+name+" VALUES "+all)
 	}
 	there, err = datasets.Connect(context.Background(), "t", served.Options{Source: s.source, Table: name, Booleans: booleans})
 	if err != nil {

@@ -122,6 +122,14 @@ func clickHouseColumn(_ *session, t columnType) (column, *refusal, error) {
 		c.Kind, c.SQL = engine.Boolean, c.raw
 	case "Date", "Date32":
 		c.Kind, c.SQL = engine.Date, "toInt32(toDate32("+c.raw+"))"
+	case "DateTime":
+		c.Kind, c.SQL = engine.TimestampTZ, "(toInt64(toUnixTimestamp("+c.raw+")) * 1000000)"
+	case "DateTime64":
+		places, _, _ := strings.Cut(strings.TrimSuffix(arguments, ")"), ",")
+		if n, err := strconv.Atoi(places); err != nil || n > 6 {
+			return c, &refusal{"columns of type " + kind + " are not supported: they are finer than a microsecond", `query = "SELECT ..., toDateTime64(x, 6) AS x FROM ..."`}, nil
+		}
+		c.Kind, c.SQL = engine.TimestampTZ, "toUnixTimestamp64Micro(toDateTime64("+c.raw+", 6))"
 	case "Float32", "Float64":
 		return c, &refusal{"columns of type " + kind + " are not supported: the engine does not give their shortest decimals",
 			`say how many places are meant: query = "SELECT ..., toDecimal128(x, 4) AS x FROM ..."`}, nil

@@ -93,7 +93,7 @@ func TestServedClickHouseRefusals(t *testing.T) {
 	for _, e := range house.mustOpen(t, served.Options{Table: "t"}).Aside() {
 		aside = append(aside, e.Field)
 	}
-	if got := strings.Join(aside, " "); got != "f at fixed list bin" {
+	if got := strings.Join(aside, " "); got != "f fixed list bin" {
 		t.Errorf("set aside: %s", got)
 	}
 }

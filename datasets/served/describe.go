@@ -185,6 +185,8 @@ func (t *Table) measure(x *session) ([]measurement, error) {
 				if e.days != nil {
 					extra = e.days(c)
 				}
+			case c.clocked():
+				least, greatest, extra = e.text("min("+c.SQL+")"), e.text("max("+c.SQL+")"), "count("+c.SQL+")"
 			case c.Kind == engine.Text:
 				length := e.length(c.SQL)
 				if e.nul != nil {

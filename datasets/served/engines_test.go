@@ -234,10 +234,10 @@ func TestServedAside(t *testing.T) {
 	} {
 		s := all[map[string]int{"PostgreSQL": 0, "MariaDB": 1}[s]]
 		values := "(1.1, 0.25, 'NaN', '{}', '{1}', '2020-01-01', 1.250, 'glad', '\\x00', 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', true, 'infinity')"
-		want := "f=decimal(1) g=decimal(2) n=decimal(3) e=text u=text b=boolean; aside: j a at bin nan far"
+		want := "f=decimal(1) g=decimal(2) at=timestamp n=decimal(3) e=text u=text b=boolean; aside: j a bin nan far"
 		if s.name == "MariaDB" {
 			values = "(1.1, 0.25, '{}', '2020-01-01', 'glad', 'x', 1, 1, 2020, '2020-01-01', 18446744073709551615, 5)"
-			want = "j=text e=text b=integer y=integer un=decimal(0) z=integer; aside: f g at bin bits zero"
+			want = "j=text at=timestamp e=text b=integer y=integer un=decimal(0) z=integer; aside: f g bin bits zero"
 			run(t, s.db, "SET GLOBAL sql_mode = ''")
 		} else {
 			run(t, s.db, "CREATE TYPE mood AS ENUM ('sad', 'glad')")

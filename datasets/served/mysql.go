@@ -130,6 +130,13 @@ func mysqlColumn(x *session, t columnType) (column, *refusal, error) {
 		c.Scale = t.places
 	case "CHAR", "VARCHAR", "TINYTEXT", "TEXT", "MEDIUMTEXT", "LONGTEXT", "ENUM":
 		c.Kind, c.SQL = engine.Text, "(CONVERT("+c.raw+" USING utf8mb4) COLLATE "+unpadded(x.version)+")"
+	case "DATETIME", "TIMESTAMP":
+		if c.Kind = engine.Timestamp; kind == "TIMESTAMP" { // a moment, shown in the session's zone, UTC
+			c.Kind = engine.TimestampTZ
+		}
+		c.SQL = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', " + c.raw + ")"
+	case "TIME":
+		c.Kind, c.SQL = engine.Time, "(CAST(FLOOR(TIME_TO_SEC("+c.raw+")) AS SIGNED) * 1000000 + MICROSECOND("+c.raw+"))" // of MariaDB with a fraction
 	case "DATE":
 		c.Kind, c.SQL = engine.Date, "DATEDIFF("+c.raw+", '1970-01-01')"
 	case "FLOAT", "DOUBLE":

@@ -120,6 +120,16 @@ func postgresColumn(x *session, t columnType) (column, *refusal, error) {
 		c.Kind, c.SQL = engine.Text, "(CAST("+c.raw+` AS text) COLLATE "C")`
 	case "BOOL":
 		c.Kind, c.SQL = engine.Boolean, c.raw
+	case "TIMESTAMP", "TIMESTAMPTZ", "TIME":
+		major, _, _ := strings.Cut(x.version, ".")
+		if n, err := strconv.Atoi(major); err != nil || n < 14 { // before it, extract was a float
+			return c, unread(kind), nil
+		}
+		c.Kind = map[string]engine.Kind{"TIMESTAMP": engine.Timestamp, "TIMESTAMPTZ": engine.TimestampTZ, "TIME": engine.Time}[kind]
+		c.SQL = "CAST(extract(epoch FROM " + c.raw + ") * 1000000 AS bigint)"
+		if c.Kind != engine.Time {
+			c.SQL = "(CASE WHEN isfinite(" + c.raw + ") THEN " + c.SQL + " END)"
+		}
 	case "DATE":
 		c.Kind, c.SQL = engine.Date, "("+c.raw+" - DATE '1970-01-01')"
 	default:

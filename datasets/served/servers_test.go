@@ -76,7 +76,7 @@ func mariaServer(t testing.TB) server {
 	t.Cleanup(func() { run(t, whole, "DROP DATABASE `"+own(t)+"`") })
 	s.source = "mysql://" + config.User + "@/" + own(t) + "?socket=" + url.QueryEscape(config.Addr)
 	config.DBName = own(t)
-	config.Params = map[string]string{"sql_mode": "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'"}
+	config.Params = map[string]string{"sql_mode": "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES'", "time_zone": "'+00:00'"}
 	s.db = opened(t, "mysql", config.FormatDSN())
 	return s
 }

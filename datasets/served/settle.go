@@ -32,6 +32,17 @@ func (c *column) settle(e *product, m measurement) (engine.Column, *refusal) {
 			return engine.Column{}, &refusal{"has a date that is no day from 0001-01-01 to 9999-12-31", "a query can make it NULL"}
 		}
 		least, greatest = big.NewInt(first), big.NewInt(last)
+	case c.clocked():
+		first, ok := readDecimal(m.min)
+		last, also := readDecimal(m.max)
+		lo, hi := int64(engine.MinTimestamp), int64(engine.MaxTimestamp)
+		if c.Kind == engine.Time {
+			lo, hi = 0, engine.MicrosPerDay-1
+		}
+		if !ok || !also || m.extra != m.values || first.Value.Cmp(big.NewInt(lo)) < 0 || last.Value.Cmp(big.NewInt(hi)) > 0 {
+			return engine.Column{}, &refusal{"has a time that is none of the years 0001 to 9999, or of a day", "a query can make it NULL"}
+		}
+		least, greatest = first.Value, last.Value
 	case c.Kind == engine.Text:
 		if m.extra == notText {
 			return engine.Column{}, &refusal{"has text that is not UTF-8, or with a NUL character", "a query can convert it"}
@@ -42,6 +53,11 @@ func (c *column) settle(e *product, m measurement) (engine.Column, *refusal) {
 		c.long = m.extra > engine.MaxDictionaryText
 	}
 	return engine.Column{Name: c.Name, Kind: c.Kind, Scale: c.Scale, Min: least, Max: greatest}, nil
+}
+
+// clocked reports whether the values are microseconds.
+func (c *column) clocked() bool {
+	return c.Kind == engine.Timestamp || c.Kind == engine.TimestampTZ || c.Kind == engine.Time
 }
 
 // notText stands for the length of a text that is not UTF-8 or has a NUL character, in an engine that takes
