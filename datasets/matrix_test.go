@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,8 +63,20 @@ func TestMatrix(t *testing.T) {
 				path, o := f.write(t), Options{Declared: []Declaration{c.d}}
 				refused, ok := strings.CutPrefix(c.want, "!")
 				if !ok {
-					if got := shownColumn(open(t, o, path).Registration("d", 1).Columns[c.at]); got != c.want {
+					table := open(t, o, path)
+					column := table.Registration("d", 1).Columns[c.at]
+					if got := shownColumn(column); got != c.want {
 						t.Errorf("%s\nwant %s", got, c.want)
+					}
+					var want []string // what is aggregated is what was declared
+					for _, row := range strings.Split(dumpTable(table), "\n") {
+						want = append(want, strings.ReplaceAll(strings.Split(row, "|")[c.at], "∅", "NULL")+"|1")
+					}
+					got := exact(ask(t, fmt.Sprintf("SELECT %q, count(*) FROM t GROUP BY 1", column.Name), map[string]*Table{"d": table}))
+					slices.Sort(got)
+					slices.Sort(want)
+					if !slices.Equal(got, want) {
+						t.Errorf("%q\nwant %q", got, want)
 					}
 					return
 				}
