@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/datasets/files"
 	"parley/engine"
 )
 
@@ -55,4 +56,19 @@ func TestClockRegistration(t *testing.T) {
 	if got := strings.Join(o.Dictionary, ", "); got != "06:00:00, 23:59:00" || o.Max.Int64() != engine.MicrosPerDay-60_000_000 {
 		t.Errorf("%s to %s", got, o.Max)
 	}
+}
+
+// TestWideBounds: bounds of a decimal of 38 places may be declared, and cells over it are those of its
+// rows.
+func TestWideBounds(t *testing.T) {
+	const half, tiny = "0.50000000000000000000000000000000000001", "0.00000000000000000000000000000000000003"
+	file := write(t, "t.csv", "x,k\n"+half+",1\n-"+tiny+",2\n,2\n")
+	scale := files.MaxScale
+	table := open(t, Options{Declared: []Declaration{{Name: "x", Type: "decimal", Scale: &scale, Min: "-0.9", Max: "0.9"}}}, file)
+	c := table.Registration("d", 1).Columns[0]
+	if c.Scale != files.MaxScale || c.Min.String() != "-9"+strings.Repeat("0", 37) || c.Max.String() != "9"+strings.Repeat("0", 37) {
+		t.Errorf("scale %d, from %s to %s", c.Scale, c.Min, c.Max)
+	}
+	wantRows(t, converse(t, "SELECT sum(x), sum(x * x), count(x) FROM t WHERE x > -0.1", map[string]*Table{"d": table}),
+		"0.49999999999999999999999999999999999998|0.250000000000000000000000000000000000010000000000000000000000000000000000001|2")
 }
