@@ -1,8 +1,10 @@
 package datasets
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -81,4 +83,81 @@ func (f *feed) end() error {
 		return fmt.Errorf("loading table %s: %w", files.Shown(f.table), f.room.plain(f.table, err))
 	}
 	return nil
+}
+
+// guess loads a text file while its types are settled, as if they were those of its first batch: mostly they are,
+// and the file is read once. What the guess has learnt is taken only if all rows were of these types in the end.
+type guess struct {
+	options Options
+	keep    bool
+	loader  *loader // of its own; nil before the first batch, and once the guess was wrong
+	over    bool    // it was wrong
+}
+
+// take loads a batch that w has looked at.
+func (g *guess) take(ctx context.Context, l *loader, f openFile, w *settling, b *files.Batch) {
+	if g == nil || g.over {
+		return
+	}
+	if g.loader == nil {
+		g.loader = &loader{table: &Table{name: l.table.name}, names: l.names, aside: make([]*files.Error, len(l.names)), types: make([]settled, len(l.names))}
+		for i, at := range f.order {
+			n := w.inferences[at]
+			if n == nil {
+				g.drop()
+				return
+			}
+			var err error
+			if g.loader.types[i], err = n.settle(); err != nil {
+				g.drop()
+				return
+			}
+		}
+		err := g.loader.prepare()
+		if err == nil && g.keep {
+			err = g.loader.store(ctx, g.options)
+		}
+		if err != nil {
+			g.drop()
+			return
+		}
+	}
+	if err := g.loader.take(f, b); err != nil || slices.ContainsFunc(g.loader.aside, func(e *files.Error) bool { return e != nil }) {
+		g.drop()
+	}
+}
+
+// drop forgets the guess.
+func (g *guess) drop() {
+	if g == nil {
+		return
+	}
+	if g.over = true; g.loader != nil {
+		g.loader.feed.end()
+		g.loader.table.Close()
+		g.loader = nil
+	}
+}
+
+// adopt takes over what the guess has loaded, if it was right.
+func (l *loader) adopt() bool {
+	g := l.guess
+	if g == nil || g.loader == nil {
+		return false
+	}
+	for i, b := range l.builders {
+		if other := g.loader.builders[i]; l.aside[i] != nil || b.kind != other.kind || b.scale != other.scale || b.wide != other.wide {
+			g.drop()
+			return false
+		}
+	}
+	if err := g.loader.feed.end(); err != nil { // which reading once more will tell
+		g.loader.feed = nil
+		g.drop()
+		return false
+	}
+	l.builders = g.loader.builders
+	l.table.store, l.table.rows, l.table.size = g.loader.table.store, g.loader.table.rows, g.loader.table.size
+	g.loader, g.over = nil, true
+	return true
 }

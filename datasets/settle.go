@@ -141,15 +141,17 @@ type settling struct {
 	columns []files.Column
 	aside   func(i int, err error) error // takes a column out of the table, or gives the error back
 
+	also       func(w *settling, b *files.Batch)
 	places     []int        // for each column of the file, its index in the table, or −1
 	inferences []*inference // for each column of the file; nil for those that are not read
 }
 
 // settleTypes settles the types of one file's columns, looking at values where
 // the file does not tell. order has the table's columns in the file; the types
-// are by the file's own order.
-func settleTypes(ctx context.Context, file string, s files.Source, aside func(i int, err error) error, order []int, declared map[string]*declaration) ([]settled, []string, error) {
-	w := &settling{file: file, source: s, columns: s.Columns(), aside: aside}
+// are by the file's own order. also is shown the batches that were looked at.
+func settleTypes(ctx context.Context, file string, s files.Source, aside func(i int, err error) error, order []int, declared map[string]*declaration,
+	also func(w *settling, b *files.Batch)) ([]settled, []string, error) {
+	w := &settling{file: file, source: s, columns: s.Columns(), aside: aside, also: also}
 	w.inferences, w.places = make([]*inference, len(w.columns)), make([]int, len(w.columns))
 	for at, c := range w.columns {
 		w.places[at] = slices.Index(order, at)
@@ -225,6 +227,7 @@ func (w *settling) watch(ctx context.Context) error {
 				}
 			}
 		}
+		w.also(w, b)
 		return nil
 	})
 }

@@ -49,7 +49,8 @@ type Options struct {
 	// than that memory.
 	Spill string
 
-	room storeRoom // tests: other limits than those of a store
+	room      storeRoom // tests: other limits than those of a store
+	unguessed bool      // tests: types are settled before anything is loaded
 }
 
 // Table is one table of one department. It is immutable and safe for concurrent use
@@ -107,6 +108,14 @@ func read(ctx context.Context, name string, paths []string, o Options, keep bool
 	if l.declared, err = compileAll(o.Declared); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if l.guess.drop(); err != nil {
+			l.table.Close()
+		}
+	}()
+	if len(paths) == 1 && len(l.declared) == 0 && !o.unguessed {
+		l.guess = &guess{options: o, keep: keep}
+	}
 	for _, file := range paths {
 		if err := l.add(ctx, file, o); err != nil {
 			return nil, err
@@ -115,13 +124,10 @@ func read(ctx context.Context, name string, paths []string, o Options, keep bool
 	if err := l.prepare(); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			l.table.Close()
+	if !l.adopt() {
+		if err := l.loadWhere(ctx, o, keep); err != nil {
+			return nil, err
 		}
-	}()
-	if err := l.loadWhere(ctx, o, keep); err != nil {
-		return nil, err
 	}
 	return l.finish(o.Salt)
 }
@@ -161,7 +167,8 @@ type loader struct {
 	types    []settled
 	aside    []*files.Error // for each column, why it is set aside; nil for those that are not
 	builders []*columnBuilder
-	feed     *feed // where the rows go; nil: nowhere
+	feed     *feed  // where the rows go; nil: nowhere
+	guess    *guess // of the types of a single file
 }
 
 type openFile struct {
@@ -199,7 +206,10 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 		return err
 	}
 	l.files[len(l.files)-1] = f
-	types, notes, err := settleTypes(ctx, file, s, l.setAside, f.order, l.declared)
+	if !columns[0].Untyped {
+		l.guess = nil
+	}
+	types, notes, err := settleTypes(ctx, file, s, l.setAside, f.order, l.declared, func(w *settling, b *files.Batch) { l.guess.take(ctx, l, f, w, b) })
 	if err != nil {
 		return err
 	}
