@@ -150,9 +150,11 @@ func (s *csvScanner) next() (bool, error) {
 		return false, err
 	}
 	for {
-		more, err := s.field()
-		if err != nil {
-			return false, err
+		took, more := s.quick()
+		if !took {
+			if more, err = s.field(); err != nil {
+				return false, err
+			}
 		}
 		if len(s.fields) > MaxColumns {
 			return false, s.fail("", "more than %d fields in one row", MaxColumns)
@@ -161,6 +163,26 @@ func (s *csvScanner) next() (bool, error) {
 			return true, nil
 		}
 	}
+}
+
+// quick reads a field as most are, ASCII without quotation marks, with the delimiter or line feed behind it, if all of
+// it is in the buffer.
+func (s *csvScanner) quick() (took, more bool) {
+	n, rest, delimiter := 0, s.buffer[s.at:s.end], s.delimiter[0]
+	for n < len(rest) && asciiText[rest[n]] && rest[n] != delimiter {
+		n++
+	}
+	if n == len(rest) || n > MaxFieldBytes || len(s.text)+n > MaxRecordBytes || len(s.delimiter) > 1 || rest[n] != delimiter && rest[n] != '\n' {
+		return false, false
+	}
+	s.text = append(s.text, rest[:n]...)
+	s.fields = append(s.fields, csvField{end: len(s.text), line: s.line, column: s.column})
+	s.at, s.column = s.at+n+1, s.column+n+1
+	if rest[n] == '\n' {
+		s.line, s.column = s.line+1, 1
+		return true, false
+	}
+	return true, true
 }
 
 // field reads one field and the separator behind it; true when the separator
@@ -279,10 +301,6 @@ func (s *csvScanner) put(b byte) error {
 
 // separator consumes what ends a field: a delimiter, a line end, the file's end.
 func (s *csvScanner) separator(field csvField) (bool, error) {
-	if len(s.delimiter) == 1 && s.at < s.end && s.buffer[s.at] == s.delimiter[0] {
-		s.at, s.column = s.at+1, s.column+1
-		return true, nil
-	}
 	b, err := s.peek()
 	if err != nil {
 		return false, err

@@ -183,11 +183,15 @@ func (s *csvSource) JudgeHeader(kinds []engine.Kind) (note string, err error) {
 // csvBatch collects rows of a CSV file as text columns.
 type csvBatch struct {
 	columns []*csvColumn // nil where the column is not wanted
-	fields  []csvField   // of all rows, row by row
+	lines   []int64      // of each row
+	places  []csvPlace   // of all fields, row by row
 	first   int64
 	rows    int
 	bytes   int
 }
+
+// csvPlace is where a field begins: so many lines below its row's first.
+type csvPlace struct{ below, column int32 }
 
 // csvColumn is the texts of a column, one behind the other.
 type csvColumn struct {
@@ -200,7 +204,7 @@ type csvColumn struct {
 func newCSVBatch(width int, wanted []int, first int64, like *csvBatch) *csvBatch {
 	b := &csvBatch{columns: make([]*csvColumn, width), first: first}
 	if like != nil {
-		b.fields = make([]csvField, 0, len(like.fields))
+		b.lines, b.places = make([]int64, 0, len(like.lines)), make([]csvPlace, 0, len(like.places))
 	}
 	for _, i := range wanted {
 		b.columns[i] = &csvColumn{offsets: make([]int32, 1, batchRows+1)}
@@ -220,10 +224,10 @@ func (b *csvBatch) batch() *Batch {
 			out.Columns[i] = c.array(arrow.BinaryTypes.String, b.rows, bytesOf(c.offsets), c.data)
 		}
 	}
-	fields := b.fields
+	lines, places := b.lines, b.places
 	out.Place = func(row, column int) (int64, int) {
-		f := fields[row*width+column]
-		return f.line, f.column
+		p := places[row*width+column]
+		return lines[row] + int64(p.below), int(p.column)
 	}
 	return out
 }
@@ -309,8 +313,11 @@ func (s *csvSource) append(b *csvBatch, scanner *csvScanner) error {
 		}
 		return e
 	}
+	line, from := scanner.fields[0].line, 0
 	for i, field := range scanner.fields {
-		value, column := scanner.value(i), b.columns[i]
+		value, column := scanner.text[from:field.end], b.columns[i]
+		from = field.end
+		b.places = append(b.places, csvPlace{int32(field.line - line), int32(field.column)})
 		null := s.isNull(value, field.quoted)
 		if s.watch != nil && !null {
 			s.watch.observe(i, value, field)
@@ -325,7 +332,7 @@ func (s *csvSource) append(b *csvBatch, scanner *csvScanner) error {
 		}
 		column.offsets = append(column.offsets, int32(len(column.data)))
 	}
-	b.fields = append(b.fields, scanner.fields...)
+	b.lines = append(b.lines, line)
 	b.bytes += len(scanner.text)
 	b.rows++
 	return nil
