@@ -39,6 +39,9 @@ type Dialect struct {
 	sum func(argument string) string
 	// bare: its plain sum of decimals is exact, so that of Column.Bare is taken.
 	bare bool
+	// points: its decimals add, subtract and multiply exactly at any scale, so that sums of them need not be
+	// scaled first.
+	points bool
 	// quote writes a text as a constant.
 	quote func(text string) string
 	// date makes a DATE of a number of days since 1970-01-01, dayNumber the reverse.

@@ -19,6 +19,7 @@ var goldenQuestions = []string{
 	"SELECT count(*), count(n), sum(n), sum(amount), avg(amount) FROM t",
 	"SELECT ward, sum(n + 1), sum(n - 1), sum(n * n), sum(-n), sum(n / 7), sum(n % 7) FROM t GROUP BY ward",
 	"SELECT sum(amount * amount * n), count(*) FROM t WHERE amount * 1000000 > n * n * n",
+	"SELECT sum(CASE WHEN ok THEN amount * 2 ELSE amount - n END), sum(coalesce(-amount, 0.125)) FROM t",
 	"SELECT sum(wide), sum(wide / 3), sum(wide % 3) FROM t WHERE wide > 0",
 	"SELECT count(*) FILTER (WHERE ok), sum(n) FILTER (WHERE ok IS TRUE AND NOT ok IS FALSE) FROM t WHERE n IS NOT NULL",
 	`SELECT count(*) FROM t WHERE ward LIKE 'a\%b\_c\\d_%' OR ward IN ('a''b', 'back\slash') OR note < 'x' AND note <> ''`,

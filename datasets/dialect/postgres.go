@@ -15,6 +15,7 @@ var PostgreSQL = &Dialect{
 	filters:   true,
 	sum:       formatted("sum(%s)"),
 	bare:      true,
+	points:    true,
 	quote:     func(text string) string { return "(" + QuoteText(text) + ` COLLATE "C")` },
 	date:      formatted("(DATE '1970-01-01' + CAST(%s AS INTEGER))"),
 	dayNumber: formatted("(%s - DATE '1970-01-01')"),

@@ -21,6 +21,12 @@ count(*)
 coalesce(sum(CAST(((CAST(("amount" * 100) AS Nullable(Int64)) * CAST(("amount" * 100) AS Nullable(Int64))) * CAST("n" AS Nullable(Int64))) AS Nullable(Int256))), 0)
 count("n")
 
+-- SELECT sum(CASE WHEN ok THEN amount * 2 ELSE amount - n END), sum(coalesce(-amount, 0.125)) FROM t
+count(*)
+coalesce(sum(CAST((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS Nullable(Int64)) * CAST('2' AS Nullable(Int64))) ELSE (CAST(("amount" * 100) AS Nullable(Int64)) - (CAST("n" AS Nullable(Int64)) * CAST('100' AS Nullable(Int64)))) END) AS Nullable(Int256))), 0)
+count((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS Nullable(Int64)) * CAST('2' AS Nullable(Int64))) ELSE (CAST(("amount" * 100) AS Nullable(Int64)) - (CAST("n" AS Nullable(Int64)) * CAST('100' AS Nullable(Int64)))) END))
+coalesce(sum(CAST(coalesce(((-CAST(("amount" * 100) AS Nullable(Int64))) * CAST('10' AS Nullable(Int64))), CAST('125' AS Nullable(Int64))) AS Nullable(Int256))), 0)
+
 -- SELECT sum(wide), sum(wide / 3), sum(wide % 3) FROM t WHERE wide > 0
 (CAST(("wide" * 1000) AS Nullable(Int128)) > CAST('0' AS Nullable(Int128)))
 count(*)

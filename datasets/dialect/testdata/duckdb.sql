@@ -21,6 +21,12 @@ count(*)
 coalesce(sum(((CAST(("amount" * 100) AS BIGINT) * CAST(("amount" * 100) AS BIGINT)) * CAST("n" AS BIGINT))), 0)
 count("n")
 
+-- SELECT sum(CASE WHEN ok THEN amount * 2 ELSE amount - n END), sum(coalesce(-amount, 0.125)) FROM t
+count(*)
+coalesce(sum((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS BIGINT) * CAST('2' AS BIGINT)) ELSE (CAST(("amount" * 100) AS BIGINT) - (CAST("n" AS BIGINT) * CAST('100' AS BIGINT))) END)), 0)
+count((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS BIGINT) * CAST('2' AS BIGINT)) ELSE (CAST(("amount" * 100) AS BIGINT) - (CAST("n" AS BIGINT) * CAST('100' AS BIGINT))) END))
+coalesce(sum(coalesce(((-CAST(("amount" * 100) AS BIGINT)) * CAST('10' AS BIGINT)), CAST('125' AS BIGINT))), 0)
+
 -- SELECT sum(wide), sum(wide / 3), sum(wide % 3) FROM t WHERE wide > 0
 (CAST(("wide" * 1000) AS HUGEINT) > CAST('0' AS HUGEINT))
 count(*)

@@ -21,6 +21,12 @@ count(*)
 coalesce(sum(((CAST(("amount" * 100) AS SIGNED) * CAST(("amount" * 100) AS SIGNED)) * CAST("n" AS SIGNED))), 0)
 count("n")
 
+-- SELECT sum(CASE WHEN ok THEN amount * 2 ELSE amount - n END), sum(coalesce(-amount, 0.125)) FROM t
+count(*)
+coalesce(sum((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS SIGNED) * CAST('2' AS SIGNED)) ELSE (CAST(("amount" * 100) AS SIGNED) - (CAST("n" AS SIGNED) * CAST('100' AS SIGNED))) END)), 0)
+count((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS SIGNED) * CAST('2' AS SIGNED)) ELSE (CAST(("amount" * 100) AS SIGNED) - (CAST("n" AS SIGNED) * CAST('100' AS SIGNED))) END))
+coalesce(sum(coalesce(((-CAST(("amount" * 100) AS SIGNED)) * CAST('10' AS SIGNED)), CAST('125' AS SIGNED))), 0)
+
 -- SELECT sum(wide), sum(wide / 3), sum(wide % 3) FROM t WHERE wide > 0
 (CAST(("wide" * 1000) AS DECIMAL(65,0)) > CAST('0' AS DECIMAL(65,0)))
 count(*)

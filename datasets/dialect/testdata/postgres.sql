@@ -18,8 +18,14 @@ coalesce(sum((CAST("n" AS BIGINT) % CAST('7' AS BIGINT))), 0)
 -- SELECT sum(amount * amount * n), count(*) FROM t WHERE amount * 1000000 > n * n * n
 ((CAST(("amount" * 100) AS BIGINT) * CAST('1000000' AS BIGINT)) > (((CAST("n" AS BIGINT) * CAST("n" AS BIGINT)) * CAST("n" AS BIGINT)) * CAST('100' AS BIGINT)))
 count(*)
-coalesce(sum(((CAST(("amount" * 100) AS BIGINT) * CAST(("amount" * 100) AS BIGINT)) * CAST("n" AS BIGINT))), 0)
+coalesce(sum((("amount" * "amount") * CAST("n" AS NUMERIC))), 0)
 count("n")
+
+-- SELECT sum(CASE WHEN ok THEN amount * 2 ELSE amount - n END), sum(coalesce(-amount, 0.125)) FROM t
+count(*)
+coalesce(sum((CASE WHEN "ok" THEN ("amount" * CAST('2' AS NUMERIC)) ELSE ("amount" - CAST("n" AS NUMERIC)) END)), 0)
+count((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS BIGINT) * CAST('2' AS BIGINT)) ELSE (CAST(("amount" * 100) AS BIGINT) - (CAST("n" AS BIGINT) * CAST('100' AS BIGINT))) END))
+coalesce(sum(coalesce((-"amount"), CAST('0.125' AS NUMERIC))), 0)
 
 -- SELECT sum(wide), sum(wide / 3), sum(wide % 3) FROM t WHERE wide > 0
 (CAST(("wide" * 1000) AS NUMERIC) > CAST('0' AS NUMERIC))

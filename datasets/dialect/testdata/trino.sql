@@ -21,6 +21,12 @@ count(*)
 coalesce(sum(CAST(((CAST(("amount" * 100) AS BIGINT) * CAST(("amount" * 100) AS BIGINT)) * CAST("n" AS BIGINT)) AS DECIMAL(38,0))), 0)
 count("n")
 
+-- SELECT sum(CASE WHEN ok THEN amount * 2 ELSE amount - n END), sum(coalesce(-amount, 0.125)) FROM t
+count(*)
+coalesce(sum(CAST((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS BIGINT) * CAST('2' AS BIGINT)) ELSE (CAST(("amount" * 100) AS BIGINT) - (CAST("n" AS BIGINT) * CAST('100' AS BIGINT))) END) AS DECIMAL(38,0))), 0)
+count((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS BIGINT) * CAST('2' AS BIGINT)) ELSE (CAST(("amount" * 100) AS BIGINT) - (CAST("n" AS BIGINT) * CAST('100' AS BIGINT))) END))
+coalesce(sum(CAST(coalesce(((-CAST(("amount" * 100) AS BIGINT)) * CAST('10' AS BIGINT)), CAST('125' AS BIGINT)) AS DECIMAL(38,0))), 0)
+
 -- SELECT sum(wide), sum(wide / 3), sum(wide % 3) FROM t WHERE wide > 0
 (CAST(("wide" * 1000) AS DECIMAL(38,0)) > CAST('0' AS DECIMAL(38,0)))
 count(*)
