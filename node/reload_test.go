@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/datasets"
 	"parley/engine"
 	"parley/node"
 	"parley/node/client"
@@ -177,6 +179,26 @@ func TestReload(t *testing.T) {
 	reload("table people is new, with 7 rows")
 	version(2)
 	mustAnswerAs(n, c, testnet.ResultText(fresh))
+
+	// What is declared of a column is registered, just as the files with the node's salt are described.
+	edit(func(f *config.File) {
+		f.Analysts, f.Tables[0].Declared = []string{other.Peer()}, []config.FileColumn{{Name: "wage", Unit: "EUR", Min: 0}}
+	})
+	reload("people has 7 rows and is registered as a new version")
+	version(3)
+	cfg, err := config.Load(filepath.Join(n.Nodes[0].Config.Dir, config.NodeFile))
+	nodetest.Check(t, err)
+	o := cfg.Tables[0].Reading()
+	o.Salt, err = os.ReadFile(filepath.Join(cfg.Dir, "salt"))
+	nodetest.Check(t, err)
+	described, err := datasets.Describe(t.Context(), "people", cfg.Tables[0].Files, o)
+	nodetest.Check(t, err)
+	catalogue, err := n.Dial(0).Catalogue(t.Context())
+	nodetest.Check(t, err)
+	if want := described.Registration(cfg.Name, 3); len(catalogue) != 1 || !bytes.Equal(engine.Marshal(catalogue[0]), engine.Marshal(want)) ||
+		!slices.ContainsFunc(want.Columns, func(c engine.Column) bool { return c.Unit == "EUR" && c.Min.Sign() == 0 }) {
+		t.Errorf("%+v\nwant %+v", catalogue, want)
+	}
 }
 
 // TestReloadDuringQuestion: a question that was admitted over a version is answered over it, though
