@@ -175,13 +175,14 @@ as = "birth date"
 // TestDescribeTOML: the [[table]] that describe prints registers just what it shows, to the last byte, also of what is set
 // aside, left out and renamed, of several files, and whatever characters stand in it.
 func TestDescribeTOML(t *testing.T) {
-	dir := nodetest.WriteFiles(t, map[string]string{"north 'a'.csv": "\"a \"\"b\"\"\",sex,x,long\n1,m,NA,0.1234567890123456789\n", "south.csv": "\"a \"\"b\"\"\",sex,x,long\n2,f,2.5,1\n"})
+	dir := nodetest.WriteFiles(t, map[string]string{"north 'a'.csv": "\"a \"\"b\"\"\",sex,x,long\n1,m,NA,0.1234567890123456789\n", "east.txt.csv": "# by hand\na;b\n1,5;x\n", "south.csv": "\"a \"\"b\"\"\",sex,x,long\n2,f,2.5,1\n"})
 	t.Chdir(dir)
 	for _, args := range [][]string{
 		{"south.csv"},
 		{"--null", "NA", "north 'a'.csv", "south.csv"},
-		{"--null", "NA", "--columns", "sex,x", "--header", "yes", "--name", "t", "*.csv"},
-		{"--column", `"a \"b\"": type=decimal scale=3 min=0.5 max=100`, "--column", `x: null=NA as="y \\ \"z\"" unit="'m'"`, "--column", "sex: codes=f=female codes=m=\"\" codes=\" \"=none", "*.csv"},
+		{"--null", "NA", "--columns", "sex,x", "--header", "yes", "--name", "t", "[ns]*.csv"},
+		{"--delimiter", ";", "--decimal", ",", "--comment", "#", "--column", "a: min=0 unit=kg", "east.txt.csv"},
+		{"--column", `"a \"b\"": type=decimal scale=3 min=0.5 max=100`, "--column", `x: null=NA as="y \\ \"z\"" unit="'m'"`, "--column", "sex: codes=f=female codes=m=\"\" codes=\" \"=none", "[ns]*.csv"},
 	} {
 		run := func(more ...string) string {
 			var out, errs bytes.Buffer
