@@ -19,6 +19,11 @@ var matrixFormats = map[string]struct {
 	}, func(column string) string {
 		return fmt.Sprintf("t.csv:3:%d: column %q: ", map[string]int{"id": 1, "sex": 4, "x": 6, "born": 9}[column], column)
 	}},
+	"Excel": {func(t *testing.T) string {
+		return book(t, [][]any{{"id", "sex", "x", "born", "remark"}, {12, 1, 2.5, "31/1/2020", "a"}, {13, 2, -1, "1/2/2021", "0.12345678901234567890123456789012345678901"}}, nil)
+	}, func(column string) string {
+		return fmt.Sprintf("b.xlsx:%c3: column %q: ", 'A'+slices.Index([]string{"id", "sex", "x", "born", "remark"}, column), column)
+	}},
 	"Parquet": {func(t *testing.T) string { return writeMatrix(t, "plain.parquet") }, func(column string) string { return fmt.Sprintf("plain.parquet: row 2: column %q: ", column) }},
 	"Arrow":   {func(t *testing.T) string { return writeMatrix(t, "file.arrow") }, func(column string) string { return fmt.Sprintf("file.arrow: row 2: column %q: ", column) }},
 }

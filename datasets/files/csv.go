@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"unicode/utf8"
+
+	"parley/datasets/workbook"
 )
 
 // A csvScanner reads records of comma-separated values (README, section 2.1;
@@ -21,6 +23,7 @@ type csvScanner struct {
 	delimiter  string // one character
 	unquotable bool   // quotation marks are characters like others
 	comment    string // what begins lines that are no records; "": nothing
+	firstCell  int    // of a sheet, where a line is a row and places are cells: the first column
 
 	buffer   []byte
 	at, end  int
@@ -70,8 +73,11 @@ func (s *csvScanner) peek() (int, error) {
 
 // unread is an error of the reader. What is expanded says itself what is wrong.
 func (s *csvScanner) unread(err error) error {
-	if ours, ok := err.(*Error); ok {
+	switch ours := err.(type) {
+	case *Error:
 		return ours
+	case *workbook.Fault:
+		return &Error{File: s.file, Line: int64(ours.Row), Column: ours.Column, Message: ours.Message, Hint: ours.Hint}
 	}
 	return &Error{File: s.file, Line: s.line, Message: "cannot be read", Err: err}
 }
@@ -189,6 +195,9 @@ func (s *csvScanner) quick() (took, more bool) {
 // is a delimiter, so that another field follows.
 func (s *csvScanner) field() (bool, error) {
 	field := csvField{line: s.line, column: s.column}
+	if s.firstCell > 0 {
+		field.column = s.firstCell + len(s.fields)
+	}
 	start := len(s.text)
 	b, err := s.peek()
 	if err != nil {
@@ -203,7 +212,9 @@ func (s *csvScanner) field() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	field.end = len(s.text)
+	if field.end = len(s.text); s.firstCell > 0 {
+		s.line = field.line // line ends in a cell are none of the sheet
+	}
 	if !s.plain || field.end-start > MaxFieldBytes {
 		if err := s.check(field, s.text[start:]); err != nil {
 			return false, err
@@ -337,7 +348,7 @@ func (s *csvScanner) separator(field csvField) (bool, error) {
 func (s *csvScanner) check(field csvField, text []byte) error {
 	fault := func(offset int, hint, format string, args ...any) *Error {
 		e := &Error{File: s.file, Line: field.line, Column: field.column, Message: fmt.Sprintf(format, args...), Hint: hint}
-		if !field.quoted { // in a quoted field doubled quotes and line ends shift the place
+		if !field.quoted && s.firstCell == 0 { // in a quoted field doubled quotes and line ends shift the place
 			e.Column += utf8.RuneCount(text[:offset])
 		}
 		return e

@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"golang.org/x/text/encoding"
 
+	"parley/datasets/workbook"
 	"parley/engine"
 )
 
@@ -24,10 +25,11 @@ type csvSource struct {
 	mode     string            // HeaderAuto, HeaderYes or HeaderNo
 	format   Format
 	numerals *Numerals
-	packed   string   // ".gz", ".zst" or ""
-	unpack   func()   // frees the decoder of the last scan
-	other    string   // a delimiter that the lines seem to have instead
-	first    []string // the fields of the first line
+	sheet    *workbook.Sheet // of a workbook, which is read as the text that it would export
+	packed   string          // ".gz", ".zst" or ""
+	unpack   func()          // frees the decoder of the last scan
+	other    string          // a delimiter that the lines seem to have instead
+	first    []string        // the fields of the first line
 	names    []string
 	notes    []string     // about the names
 	watch    *headerWatch // nil without a header
@@ -48,17 +50,17 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (Source, err
 		return nil, &Error{File: file, Message: "cannot be read", Err: PlainCause(err)}
 	}
 	s := &csvSource{file: file, f: f, info: info, encoding: enc, null: map[string]bool{"": true}, mode: mode, format: o.Format, unpack: func() {}}
-	if err := s.laidOut(); err != nil {
-		return nil, err
-	}
 	for _, token := range o.Null {
 		s.null[token] = true
+	}
+	if err := s.laidOut(); err != nil {
+		return nil, err
 	}
 	scanner, err := s.rewind()
 	if err != nil {
 		return nil, err
 	}
-	if o.Delimiter == "" {
+	if o.Delimiter == "" && s.sheet == nil {
 		if s.other, err = scanner.otherDelimiter(); err != nil {
 			return nil, err
 		}
@@ -77,7 +79,8 @@ func openCSV(_ context.Context, file string, f *os.File, o Options) (Source, err
 		return nil, err
 	}
 	s.first = slices.Clone(s.names)
-	s.notes, err = nameColumns(file, s.names, s.mode == HeaderYes, func(i int) (int64, int) { return scanner.fields[i].line, scanner.fields[i].column })
+	notes, err := nameColumns(file, s.names, s.mode == HeaderYes, func(i int) (int64, int) { return scanner.fields[i].line, scanner.fields[i].column })
+	s.notes = append(s.notes, notes...)
 	return s, err
 }
 
@@ -91,9 +94,25 @@ func (s *csvSource) laidOut() error {
 	if key, problem := s.format.Check(); problem != "" {
 		return &Error{File: s.file, Message: problem, Hint: "the option is " + key}
 	}
+	if extension == ".xlsx" {
+		return s.openSheet()
+	}
 	s.packed = packed
 	s.format.Delimiter, _ = delimiterNamed(s.format.Delimiter, usual)
 	s.numerals, _ = s.format.Numerals()
+	return nil
+}
+
+// openSheet makes the source one of a sheet: what is of text files alone does not count.
+func (s *csvSource) openSheet() (err error) {
+	s.sheet, err = workbook.Open(s.f, s.info.Size(), s.format.Sheet, s.format.Range, s.null)
+	s.format, s.encoding = Format{Delimiter: ","}, nil
+	if err != nil {
+		return (&csvScanner{file: s.file}).unread(err)
+	}
+	for _, note := range s.sheet.Notes {
+		s.notes = append(s.notes, s.file+": "+note)
+	}
 	return nil
 }
 
@@ -112,17 +131,21 @@ func (s *csvSource) rewind() (*csvScanner, error) {
 		return nil, &Error{File: s.file, Message: "cannot be read", Err: PlainCause(err)}
 	}
 	s.unpack()
-	var in io.Reader
-	var err error
-	if in, s.unpack, err = expand(s.file, s.packed, s.f, s.info.Size()); err != nil {
+	in, unpack, err := s.unpacked()
+	if err != nil {
 		return nil, err
 	}
+	s.unpack = unpack
 	if s.encoding != nil {
 		in = s.encoding.NewDecoder().Reader(in)
 	}
 	scanner := newCSVScanner(s.file, in)
 	scanner.decoded = s.encoding != nil
 	scanner.delimiter, scanner.unquotable, scanner.comment = s.format.Delimiter, s.format.Quote == "none", s.format.Comment
+	if s.sheet != nil {
+		scanner.line, scanner.firstCell = int64(s.sheet.FirstRow), s.sheet.FirstColumn
+		return scanner, nil
+	}
 	if err := scanner.skipMark(); err != nil {
 		return nil, err
 	}
@@ -132,6 +155,18 @@ func (s *csvSource) rewind() (*csvScanner, error) {
 		}
 	}
 	return scanner, nil
+}
+
+// unpacked gives the text of the file.
+func (s *csvSource) unpacked() (in io.Reader, free func(), err error) {
+	if s.sheet == nil {
+		return expand(s.file, s.packed, s.f, s.info.Size())
+	}
+	records, err := s.sheet.Records()
+	if err != nil {
+		return nil, nil, (&csvScanner{file: s.file}).unread(err)
+	}
+	return records, func() { records.Close() }, nil
 }
 
 // header reads the first line and gives the columns' names.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"parley/datasets/workbook"
 )
 
 // Error is how this package refuses a file or a row of it. It says where, as
@@ -12,8 +14,8 @@ import (
 // operator; what goes to an analyst is decided by the node.
 type Error struct {
 	File    string // path as it was given
-	Line    int64  // 1-based physical line of a text file
-	Column  int    // 1-based character in that line
+	Line    int64  // 1-based physical line of a text file, or row of a workbook's sheet
+	Column  int    // 1-based character in that line, or column of the sheet
 	Row     int64  // 1-based row of data (the header is none)
 	Field   string // name of the column
 	Message string
@@ -26,7 +28,9 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	if e.File != "" {
 		b.WriteString(e.File)
-		if e.Line > 0 {
+		if e.Line > 0 && e.Column > 0 && strings.EqualFold(filepath.Ext(e.File), ".xlsx") {
+			b.WriteString(":" + workbook.CellName(e.Line, e.Column))
+		} else if e.Line > 0 {
 			fmt.Fprintf(&b, ":%d", e.Line)
 			if e.Column > 0 {
 				fmt.Fprintf(&b, ":%d", e.Column)

@@ -5,10 +5,12 @@ import (
 	"reflect"
 	"strings"
 	"unicode/utf8"
+
+	"parley/datasets/workbook"
 )
 
-// Format says how text files are laid out where that is not what their names say
-// (README, section 2.1). Its zero value is CSV as RFC 4180 has it. The keys are those of
+// Format says how text files and workbooks are laid out where that is not what their names say
+// (README, sections 2.1 and 2.6). Its zero value is CSV as RFC 4180 has it. The keys are those of
 // [[table]] in node.toml.
 type Format struct {
 	// Delimiter stands between fields: one character, or "tab". "" is a comma, in .tsv a tab.
@@ -24,6 +26,10 @@ type Format struct {
 	Comment string `toml:"comment,omitempty"`
 	// Skip is how many lines stand before the header, or the first row.
 	Skip int `toml:"skip,omitempty"`
+	// Sheet and Range say which sheet of a workbook is read, and which part of it, such as
+	// B3:H200. "" is the first visible sheet, and all that is in it.
+	Sheet string `toml:"sheet,omitempty"`
+	Range string `toml:"range,omitempty"`
 }
 
 // FormatKeys are the keys of a Format with what each means, for an option on a command line.
@@ -34,12 +40,14 @@ var FormatKeys = []struct{ Key, Meaning string }{
 	{"thousands", `what may stand between groups of three digits of numbers in text files: ",", ".", "'" or " "`},
 	{"comment", `what begins lines of text files that are no rows, such as "#"`},
 	{"skip", "how many lines of text files stand before the header"},
+	{"sheet", "the sheet of Excel workbooks; the first visible one otherwise"},
+	{"range", "the part of the sheet that is read, such as B3:H200; all of it otherwise"},
 }
 
 // At gives where the value of a key is: a *string or an *int.
 func (f *Format) At(key string) any {
 	return map[string]any{"delimiter": &f.Delimiter, "quote": &f.Quote, "decimal": &f.Decimal,
-		"thousands": &f.Thousands, "comment": &f.Comment, "skip": &f.Skip}[key]
+		"thousands": &f.Thousands, "comment": &f.Comment, "skip": &f.Skip, "sheet": &f.Sheet, "range": &f.Range}[key]
 }
 
 // First is the first key with a value, "" if there is none.
@@ -65,6 +73,10 @@ func (f Format) Check() (key, problem string) {
 		return "decimal", problem
 	case len(f.Comment) > 8 || strings.ContainsAny(f.Comment, "\" \t\r\n") || !utf8.ValidString(f.Comment) || strings.HasPrefix(f.Comment, delimiter):
 		return "comment", fmt.Sprintf("comment = %q: it is up to 8 bytes without spaces and quotation marks, and not the delimiter", f.Comment)
+	case len(f.Sheet) > MaxNameBytes:
+		return "sheet", fmt.Sprintf("the name of the sheet is longer than %d bytes", MaxNameBytes)
+	case !workbook.KnownRange(f.Range):
+		return "range", fmt.Sprintf("range = %q: it is of the form B3:H200", f.Range)
 	case f.Skip < 0 || f.Skip > MaxSkip:
 		return "skip", fmt.Sprintf("skip = %d: it is from 0 to %d", f.Skip, MaxSkip)
 	}

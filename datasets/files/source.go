@@ -119,20 +119,22 @@ func Open(ctx context.Context, file string, o Options) (Source, error) {
 	_, extension, packed := endings(file)
 	var opener func(context.Context, string, *os.File, Options) (Source, error)
 	switch {
-	case extension == ".csv" || extension == ".tsv":
+	case extension == ".csv" || extension == ".tsv" || extension == ".xlsx" && packed == "":
 		opener = openCSV
+	case packed == "" && (extension == ".xls" || extension == ".xlsm" || extension == ".xlsb" || extension == ".ods" || extension == ".numbers"):
+		return nil, &Error{File: file, Message: "is a workbook of a format that is not read", Hint: "save it as .xlsx or .csv"}
 	case packed != "" && extension != "":
 		return nil, &Error{File: file, Message: "is compressed, which only text files may be", Hint: "expand it: names end in .csv.gz, .tsv.zst, …"}
 	}
 	switch extension {
-	case ".csv", ".tsv":
+	case ".csv", ".tsv", ".xlsx":
 	case ".parquet":
 		opener = openParquet
 	case ".arrow", ".ipc", ".feather", ".arrows":
 		opener = openArrow
 	default:
 		return nil, &Error{File: file, Message: "has a format that is not known by its name",
-			Hint: "names end in .csv, .tsv (or .csv.gz, .tsv.zst, …), .parquet, .arrow, .ipc or .feather"}
+			Hint: "names end in .csv, .tsv (or .csv.gz, .tsv.zst, …), .xlsx, .parquet, .arrow, .ipc or .feather"}
 	}
 	f, err := os.Open(file)
 	if err != nil {

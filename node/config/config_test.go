@@ -222,7 +222,7 @@ func TestWrittenConfigReadsBack(t *testing.T) {
 	two := 2
 	columns := []FileColumn{{Name: "a b", As: "c", Type: "decimal", Scale: &two, Null: []string{"-"}, Unit: "m\"", Min: "0", Max: "9", Codes: map[string]string{"1": "x", "2.5": ""}},
 		{Name: "d", Type: "boolean", True: []string{"ja"}, False: []string{"nein"}}, {Name: "e", Type: "date", Format: "d/m/y"}}
-	format := files.Format{Delimiter: ";", Quote: "none", Decimal: ",", Thousands: ".", Comment: "#", Skip: 3}
+	format := files.Format{Delimiter: ";", Quote: "none", Decimal: ",", Thousands: ".", Comment: "#", Skip: 3, Sheet: "a", Range: "B3:H200"}
 	file := File{Name: "n", Dir: "data", Listen: "/ip4/127.0.0.1/tcp/1", Identity: "key", Parameters: "light",
 		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}, Declared: columns, Format: format}}}
 	text, err := Text(file)

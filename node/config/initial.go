@@ -74,11 +74,12 @@ parameters = %s
 # metrics = "127.0.0.1:9464"
 
 # The tables that questions may name. The files of one table together are one relation: .csv, .tsv (or .csv.gz,
-# .tsv.zst, ...), .parquet, .arrow, .ipc, .feather, or a glob. Only an unquoted empty field of a CSV file is NULL; null adds other spellings.
+# .tsv.zst, ...), .xlsx, .parquet, .arrow, .ipc, .feather, or a glob. Only an unquoted empty field of a CSV file is NULL; null adds other spellings.
 # header says whether the first line of CSV files names the columns: "yes", "no" (they are called c1, c2, ...), or
 # "auto", which refuses a file where that cannot be told. columns names the columns that are read; without it all
 # are, and one that cannot be read is set aside. delimiter ("tab", ";"), quote ("none"), decimal (","), thousands ("."),
-# comment ("#") and skip (lines before the header) say how text files are laid out.
+# comment ("#") and skip (lines before the header) say how text files are laid out, sheet and
+# range ("B3:H200") what is read of an Excel workbook.
 # [[table]]
 # name = "heart"
 # files = ["tables/heart.csv"]
