@@ -83,6 +83,8 @@ func (b *columnBuilder) readAlike(t arrow.DataType, digits int) bool {
 		return b.kind == engine.Boolean
 	case *arrow.Date32Type:
 		return b.kind == engine.Date
+	case *arrow.TimestampType:
+		return t.Unit == arrow.Microsecond && clockForms[b.kind] == clockForm(t)
 	}
 	return false
 }
@@ -138,6 +140,8 @@ func (b *columnBuilder) inPlaceColumn(t arrow.DataType) dialect.Column {
 		}
 	case *arrow.Date32Type:
 		out.SQL = "CAST(" + c + " - DATE '1970-01-01' AS INTEGER)"
+	case *arrow.TimestampType:
+		out.SQL = "epoch_us(" + c + ")"
 	case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type:
 		out.SQL, out.Bare = "CAST("+c+" AS BIGINT)", c
 	}

@@ -152,8 +152,12 @@ func TestNotInPlace(t *testing.T) {
 		stays  bool
 		values string
 	}{
-		"within":          {wide, `[{"x":"999.9"},{"x":null}]`, true, "999.9\n∅"},
-		"a date":          {arrow.FixedWidthTypes.Date32, `[{"x":"2020-02-29"}]`, true, "2020-02-29"},
+		"within": {wide, `[{"x":"999.9"},{"x":null}]`, true, "999.9\n∅"},
+		"a date": {arrow.FixedWidthTypes.Date32, `[{"x":"2020-02-29"}]`, true, "2020-02-29"},
+		"a timestamp": {&arrow.TimestampType{Unit: arrow.Microsecond}, `[{"x":"0001-01-01 00:00:00"},{"x":"1969-12-31 23:59:59.999999"},{"x":"9999-12-31 23:59:59.999999"},{"x":null}]`, true,
+			"0001-01-01 00:00:00\n1969-12-31 23:59:59.999999\n9999-12-31 23:59:59.999999\n∅"},
+		"an instant":      {arrow.FixedWidthTypes.Timestamp_us, `[{"x":"1582-10-10 00:00:00.5"},{"x":"9999-12-31 23:59:59.999999"}]`, true, "1582-10-10 00:00:00.5+00\n9999-12-31 23:59:59.999999+00"},
+		"milliseconds":    {&arrow.TimestampType{Unit: arrow.Millisecond}, `[{"x":"2020-02-29 12:30:00.25"}]`, false, "2020-02-29 12:30:00.25"},
 		"a small number":  {arrow.PrimitiveTypes.Int8, `[{"x":-128},{"x":127}]`, true, "-128\n127"},
 		"unsigned":        {arrow.PrimitiveTypes.Uint32, `[{"x":4294967295}]`, false, "4294967295"},
 		"a double":        {arrow.PrimitiveTypes.Float64, `[{"x":0.1},{"x":-12345.25}]`, true, "0.1\n-12345.25"},
@@ -191,4 +195,20 @@ func TestInPlaceFiles(t *testing.T) {
 		t.Errorf("%v, %s", table.lying != nil, dumpTable(table))
 	}
 	bothWays(t, "SELECT s, sum(x) FROM t GROUP BY s", map[string]*Table{"d": table})
+}
+
+// TestTimestampsInPlace: what is asked of timestamps in a file is what the engine gives.
+func TestTimestampsInPlace(t *testing.T) {
+	types := map[string]arrow.DataType{"at": &arrow.TimestampType{Unit: arrow.Microsecond}, "sent": arrow.FixedWidthTypes.Timestamp_us}
+	rows := record(t, types, []string{"at", "sent"}, `[{"at":"0001-01-01 00:00:00","sent":"2020-01-01 12:30:00"},{"at":"1969-12-31 23:59:59.999999","sent":null},
+		{"at":"2020-02-29 12:30:00.25","sent":"2020-02-29 12:30:00"},{"at":null,"sent":"1582-10-10 00:00:00"}]`)
+	table := openBytes(t, "t.parquet", encodings["plain.parquet"], rows)
+	if table.lying == nil {
+		t.Fatal("copied")
+	}
+	for _, sql := range []string{"SELECT date_trunc('hour', at), extract(minute FROM sent), count(*) FROM t GROUP BY 1, 2", "SELECT at, count(sent) FROM t GROUP BY at",
+		"SELECT sum(extract(epoch FROM at - sent)), sum(extract(second FROM at)) FROM t WHERE at > '1900-01-01' OR CAST(sent AS time) < '12:00'",
+		"SELECT to_char(at, 'YYYY-MM-DD HH24'), min(sent) FROM t GROUP BY 1"} {
+		bothWays(t, sql, map[string]*Table{"d": table})
+	}
 }

@@ -49,6 +49,9 @@ func commonForm(r *file.Reader, leaf int, t arrow.DataType) bool {
 		return physical == parquet.Types.Boolean && logical.IsNone()
 	case arrow.DATE32:
 		return logical.Equals(schema.DateLogicalType{})
+	case arrow.TIMESTAMP:
+		_, said := logical.(*schema.TimestampLogicalType)
+		return physical == parquet.Types.Int64 && said
 	case arrow.STRING:
 		return logical.Equals(schema.StringLogicalType{})
 	case arrow.DECIMAL128:
