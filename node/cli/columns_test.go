@@ -26,8 +26,8 @@ func TestColumnsOfExplain(t *testing.T) {
 		return path
 	}
 	good := put("north.csv", "id,x,long\n1,2.5,0.5\n2,3.5,0.25\n")
-	bad := put("south.csv", "id,x,long\n3,4.5,0.1234567890123456789\n")
-	only := put("worst.csv", "long\n0.1234567890123456789\n")
+	bad := put("south.csv", "id,x,long\n3,4.5,0.123456789012345678901234567890123456789\n")
+	only := put("worst.csv", "long\n0.123456789012345678901234567890123456789\n")
 	both := "t=" + good + "," + bad
 	for name, c := range map[string]struct {
 		args []string
@@ -36,24 +36,24 @@ func TestColumnsOfExplain(t *testing.T) {
 		not  string
 	}{
 		"a question about another column": {[]string{"--table", both, "SELECT sum(x) FROM t"}, 0,
-			[]string{`south.csv:2:7: column "long": a number with more than 18 decimal places`, "is set aside"}, "long  "},
+			[]string{`south.csv:2:7: column "long": a number with more than 38 decimal places`, "is set aside"}, "long  "},
 		"count": {[]string{"--table", both, "SELECT count(*) FROM t"}, 0, []string{"is set aside"}, ""},
 		"about the column": {[]string{"--table", both, "SELECT sum(long) FROM t"}, 1,
-			[]string{`table "t" has no column "long", since it is set aside: `, `south.csv:2:7: column "long": a number with more than 18`}, ""},
+			[]string{`table "t" has no column "long", since it is set aside: `, `south.csv:2:7: column "long": a number with more than 38`}, ""},
 		"about a column that never was":   {[]string{"--table", both, "SELECT sum(wrong) FROM t"}, 1, []string{`has no column "wrong"`}, "has no column \"wrong\", since"},
 		"only others":                     {[]string{"--table", both, "--columns", "id, x", "SELECT sum(x) FROM t"}, 0, nil, "set aside"},
 		"with the table's name":           {[]string{"--table", both, "--columns", "t=x", "SELECT sum(x) FROM t"}, 0, nil, "set aside"},
 		"one that was not asked for":      {[]string{"--table", both, "--columns", "x", "SELECT sum(id) FROM t"}, 1, []string{`table "t" has no column "id": --columns leaves it out`, "name it in --columns as well"}, "set aside"},
-		"it is asked for":                 {[]string{"--table", both, "--columns", "x,long", "SELECT sum(x) FROM t"}, 1, []string{`a number with more than 18 decimal places`, "south"}, "set aside"},
+		"it is asked for":                 {[]string{"--table", both, "--columns", "x,long", "SELECT sum(x) FROM t"}, 1, []string{`a number with more than 38 decimal places`, "south"}, "set aside"},
 		"one that is not there":           {[]string{"--table", both, "--columns", "x,y", "SELECT sum(x) FROM t"}, 1, []string{"is asked for and not there", `"id", "x", "long"`}, ""},
 		"no name":                         {[]string{"--table", both, "--columns", ",", "SELECT sum(x) FROM t"}, 2, []string{"names no column"}, ""},
 		"another table":                   {[]string{"--table", both, "--columns", "u=x", "SELECT sum(x) FROM t"}, 2, []string{`no --table has the name "u"`}, ""},
 		"twice":                           {[]string{"--table", both, "--columns", "x", "--columns", "t=id", "SELECT sum(x) FROM t"}, 2, []string{"is given twice"}, ""},
 		"several tables, without a name":  {[]string{"--table", both, "--table", "u=" + good + "," + good + "x", "--columns", "x", "SELECT sum(x) FROM t"}, 2, nil, ""},
 		"renamed, and another set aside":  {[]string{"--table", both, "--column", "x: as=y unit=kg", "SELECT sum(y) FROM t"}, 0, []string{"in kg", "is set aside"}, ""},
-		"a declared one is not set aside": {[]string{"--table", both, "--column", "long: type=decimal", "SELECT sum(x) FROM t"}, 1, []string{`south.csv:2: row 1: column "long": a number with more than 18`}, "set aside"},
-		"nothing is left":                 {[]string{"--table", "t=" + only, "SELECT count(*) FROM t"}, 1, []string{"a number with more than 18 decimal places"}, ""},
-		"one department has nothing else": {[]string{"--table", "t=" + put("fine.csv", "long\n0.5\n") + "," + only, "SELECT count(*) FROM t"}, 1, []string{"a number with more than 18 decimal places"}, ""},
+		"a declared one is not set aside": {[]string{"--table", both, "--column", "long: type=decimal", "SELECT sum(x) FROM t"}, 1, []string{`south.csv:2: row 1: column "long": a number with more than 38`}, "set aside"},
+		"nothing is left":                 {[]string{"--table", "t=" + only, "SELECT count(*) FROM t"}, 1, []string{"a number with more than 38 decimal places"}, ""},
+		"one department has nothing else": {[]string{"--table", "t=" + put("fine.csv", "long\n0.5\n") + "," + only, "SELECT count(*) FROM t"}, 1, []string{"a number with more than 38 decimal places"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
@@ -175,7 +175,7 @@ as = "birth date"
 // TestDescribeTOML: the [[table]] that describe prints registers just what it shows, to the last byte, also of what is set
 // aside, left out and renamed, of several files, and whatever characters stand in it.
 func TestDescribeTOML(t *testing.T) {
-	dir := nodetest.WriteFiles(t, map[string]string{"north 'a'.csv": "\"a \"\"b\"\"\",sex,x,long\n1,m,NA,0.1234567890123456789\n", "east.txt.csv": "# by hand\na;b\n1,5;x\n", "south.csv": "\"a \"\"b\"\"\",sex,x,long\n2,f,2.5,1\n"})
+	dir := nodetest.WriteFiles(t, map[string]string{"north 'a'.csv": "\"a \"\"b\"\"\",sex,x,long\n1,m,NA,0.123456789012345678901234567890123456789\n", "east.txt.csv": "# by hand\na;b\n1,5;x\n", "south.csv": "\"a \"\"b\"\"\",sex,x,long\n2,f,2.5,1\n"})
 	t.Chdir(dir)
 	for _, args := range [][]string{
 		{"south.csv"},
