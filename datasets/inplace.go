@@ -76,7 +76,7 @@ func (b *columnBuilder) readAlike(t arrow.DataType, digits int) bool {
 	case *arrow.Float64Type:
 		return b.kind == engine.Decimal && digits+b.scale <= exactDigits
 	case *arrow.Decimal128Type:
-		return b.kind == engine.Decimal && int(t.Scale) == b.scale && int(t.Precision)+b.scale < files.MaxDigits
+		return b.kind == engine.Decimal && int(t.Scale) == b.scale && b.scale <= files.NarrowDigits && int(t.Precision)+b.scale < files.MaxDigits
 	case *arrow.StringType:
 		return b.kind == engine.Text
 	case *arrow.BooleanType:
