@@ -85,3 +85,19 @@ func TestServedNoClock(t *testing.T) {
 		}
 	}
 }
+
+// TestServedPlaces: numbers of 38 decimal places have in each engine the cells that they have in files.
+func TestServedPlaces(t *testing.T) {
+	for _, s := range append(servers(t), clickHouseServer(t)) {
+		here, there := s.both(t, "places", "x,k\n0.12345678901234567890123456789012345678,1\n-0.00000000000000000000000000000000000001,2\n,3\n"+
+			"0.99999999999999999999999999999999999999,4\n-0.5,5\n")
+		defer here.Close()
+		defer there.Close()
+		for _, question := range []string{"SELECT sum(x), count(x), avg(x) FROM t", "SELECT x, count(*) FROM t GROUP BY x", "SELECT sum(k) FROM t WHERE x > 0.1"} {
+			beyond := map[string]int{}
+			if !s.compare(t, question, map[string]*datasets.Table{"north": here}, map[string]*datasets.Table{"north": there}, beyond) {
+				t.Errorf("%s: not asked there: %s: %v", s.name, question, beyond)
+			}
+		}
+	}
+}

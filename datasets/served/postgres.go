@@ -115,7 +115,7 @@ func postgresColumn(x *session, t columnType) (column, *refusal, error) {
 			c.Scale, c.open = t.places, false
 		}
 	case "FLOAT4", "FLOAT8": // their text is the shortest that reads back as the same
-		c.Kind, c.number, c.open, c.float = engine.Decimal, "CAST(CAST("+c.raw+" AS text) AS numeric)", true, true
+		c.Kind, c.number, c.open = engine.Decimal, "CAST(CAST("+c.raw+" AS text) AS numeric)", true
 	case "TEXT", "VARCHAR", "BPCHAR", "UUID", "NAME":
 		c.Kind, c.SQL = engine.Text, "(CAST("+c.raw+` AS text) COLLATE "C")`
 	case "BOOL":

@@ -73,7 +73,6 @@ type column struct {
 	raw    string // its name, quoted
 	number string // of a number: as the engine has it, with places behind the point
 	open   bool   // the places of the number are measured
-	float  bool   // it was a float: at most maxFloatPlaces places
 	truth  bool   // it was declared boolean
 	long   bool   // a text of it is longer than those of a dictionary
 }

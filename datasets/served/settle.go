@@ -64,10 +64,6 @@ func (c *column) clocked() bool {
 // such for one.
 const notText = 1 << 32
 
-// maxPlaces and maxFloatPlaces are the most decimal places of a number, and of a floating-point
-// one, that is added up in a database.
-const maxPlaces, maxFloatPlaces = 18, 9
-
 // settleNumber settles the scale, and gives the bounds in units of its last place.
 func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.Int, fault *refusal) {
 	low, ok := readDecimal(m.min)
@@ -78,12 +74,8 @@ func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.I
 	if c.open {
 		c.Scale = int(m.extra)
 	}
-	most := maxPlaces
-	if c.float {
-		most = maxFloatPlaces
-	}
-	if c.Scale > most {
-		return nil, nil, &refusal{fmt.Sprintf("has a number of %d decimal places; the limit is %d", c.Scale, most),
+	if c.Scale > files.MaxScale {
+		return nil, nil, &refusal{fmt.Sprintf("has a number of %d decimal places; the limit is %d", c.Scale, files.MaxScale),
 			`say how many are meant: query = "SELECT ..., CAST(x AS numeric(38, 4)) AS x FROM ..."`}
 	}
 	least, greatest = in(low, c.Scale), in(high, c.Scale)
