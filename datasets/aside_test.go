@@ -60,7 +60,11 @@ func asideCases(t *testing.T) map[string]asideCase {
 	lzo := handFile(t, 2, nil, ints("ok", []int32{1, 2}),
 		handColumn{node: required("c", parquet.Types.Int32), codec: compress.Codecs.Lzo, pages: []handPage{{kind: pageV1, values: 2, data: int32s(1, 2)}}},
 		ints("last", []int32{5, 6}))
+	old := handFile(t, 2, nil, ints("ok", []int32{1, 2}),
+		handColumn{node: required("c", parquet.Types.Int96), pages: []handPage{{kind: pageV1, values: 2, data: int32s(1, 2, 3, 4, 5, 6)}}},
+		ints("last", []int32{5, 6}))
 	return map[string]asideCase{
+		"INT96": {[]string{write(t, "old.parquet", string(old))}, `column "c": the type INT96 is not supported`},
 		"a float of 39 places": because(rows("plain.parquet", arrow.PrimitiveTypes.Float64, `[{"ok":1,"c":0.5,"last":"a"},{"ok":2,"c":1.25e-37,"last":"b"}]`),
 			`row 2: column "c": the float 1.25e-37 has more than 38 decimal places`),
 		"a float far down":  because(built("stream.ipc", floats), fmt.Sprintf(`row %d: column "c": the float 1.25e-37`, manyRows+5)),

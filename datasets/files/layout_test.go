@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/engine"
 )
 
 // write spells a moment as the layout says: the inverse of reading, for tests.
@@ -173,6 +175,31 @@ func FuzzLayout(f *testing.F) {
 		}
 		if clock, is := l.Time([]byte(value)); is && (ok || clock < 0 || clock >= day) {
 			t.Fatalf("%q as %q: time %d", value, format, clock)
+		}
+	})
+}
+
+// FuzzISO: a timestamp or a time of day that is read as ISO is within the years and the day, and the
+// engine's text of it is read as the same.
+func FuzzISO(f *testing.F) {
+	for _, seed := range []string{"2020-01-01 12:30", "2020-01-01T12:30:00.5Z", "0001-01-01 00:00:00-15:59", "9999-12-31 23:59:59.999999+0800", "23:59:59.999999", "24:00", "12:30:00.1234567"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if micros, zoned, ok := ParseTimestamp(text); ok {
+			d := engine.NewTimestamp(micros)
+			if zoned {
+				d = engine.NewTimestampTZ(micros)
+			}
+			again, also, ok := ParseTimestamp([]byte(d.String()))
+			if !ok || also != zoned || again != micros || micros < engine.MinTimestamp || micros > engine.MaxTimestamp {
+				t.Fatalf("%q is %s, which is read as %d", text, d, again)
+			}
+		}
+		if micros, ok := ParseTime(text); ok {
+			if again, ok := ParseTime([]byte(engine.NewTime(micros).String())); !ok || again != micros || micros < 0 || micros >= engine.MicrosPerDay {
+				t.Fatalf("%q is %d, which is read as %d", text, micros, again)
+			}
 		}
 	})
 }
