@@ -172,13 +172,13 @@ func (s *csvScanner) next() (bool, error) {
 }
 
 // quick reads a field as most are, ASCII without quotation marks, with the delimiter or line feed behind it, if all of
-// it is in the buffer.
+// it is in the buffer. The places of a sheet are counted otherwise.
 func (s *csvScanner) quick() (took, more bool) {
 	n, rest, delimiter := 0, s.buffer[s.at:s.end], s.delimiter[0]
 	for n < len(rest) && asciiText[rest[n]] && rest[n] != delimiter {
 		n++
 	}
-	if n == len(rest) || n > MaxFieldBytes || len(s.text)+n > MaxRecordBytes || len(s.delimiter) > 1 || rest[n] != delimiter && rest[n] != '\n' {
+	if s.firstCell > 0 || n == len(rest) || n > MaxFieldBytes || len(s.text)+n > MaxRecordBytes || len(s.delimiter) > 1 || rest[n] != delimiter && rest[n] != '\n' {
 		return false, false
 	}
 	s.text = append(s.text, rest[:n]...)
