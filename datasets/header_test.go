@@ -101,6 +101,7 @@ func TestHeaders(t *testing.T) {
 		"empty columns":                {"a,b\n,\n,\n", "a null, b null", true},
 		"row names":                    {"\"\",\"x\"\n\"1\",\"a\"\n\"2\",\"b\"\n", "c1 integer, x text", false},
 		"an index":                     {",x\n0,a\n1,b\n2,c\n", "c1 integer, x text", false},
+		"chosen row names":             {"\"\",\"x\"\n\"3\",\"a\"\n\"7\",\"b\"\n", "c1 integer, x text", true},
 		"words without a name":         {",colour\nabc,red\ndef,blue\n", "c1 text, colour text", true},
 		"a name between":               {"a,,c\n1,2,3\n", "a integer, c2 integer, c integer", false},
 		"quoted over unquoted":         {"\"a\",\"b\"\nx,y\nz,w\n", "a text, b text", false},

@@ -223,7 +223,7 @@ func (w *headerWatch) judge(kinds []engine.Kind) (note string, err error) {
 	for i, c := range w.cells {
 		at := &Error{File: w.file, Line: c.field.line, Field: string(c.text)}
 		switch {
-		case i == 0 && len(c.text) == 0 && kinds[i] == engine.Text && len(w.cells) > 1: // names of rows have no name
+		case i == 0 && len(c.text) == 0 && (kinds[i] == engine.Text || c.field.quoted) && len(w.cells) > 1: // names of rows have no name
 		case c.token:
 			return "", doubt(at, "%s may be a name or a missing value", Shown(string(c.text)))
 		case c.alike && c.below > 0:
