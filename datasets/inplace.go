@@ -256,6 +256,9 @@ func (p *inPlace) read(_ context.Context, f func(*store) error) error {
 		p.mu.RLock()
 	}
 	defer p.mu.RUnlock()
+	if p.store == nil { // another question could not open it anew
+		return fmt.Errorf("%w: its files cannot be opened anew", ErrRegistration)
+	}
 	err := f(p.store)
 	if fault := p.changed(); fault != nil {
 		return fault

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -70,6 +71,9 @@ func TestInPlace(t *testing.T) {
 // TestInPlaceReplaced: a file that another takes the place of is still the one that was registered; one that is
 // written to answers nothing any more.
 func TestInPlaceReplaced(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("elsewhere such a table answers nothing any more")
+	}
 	path := costFile(t, 1000, "parquet")
 	table := open(t, Options{}, path)
 	if table.lying == nil {
