@@ -131,7 +131,7 @@ func TestCSVRefusals(t *testing.T) {
 }
 
 func TestOpenRefusals(t *testing.T) {
-	if e := refusal(t, Options{}, write(t, "a.xlsx", "x")); !strings.Contains(e.Error(), "format") {
+	if e := refusal(t, Options{}, write(t, "a.ods", "x")); !strings.Contains(e.Error(), "format") {
 		t.Error(e)
 	}
 	if e := refusal(t, Options{}, t.TempDir()+"/missing.csv"); !errors.Is(e, os.ErrNotExist) {
