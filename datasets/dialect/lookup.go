@@ -47,6 +47,7 @@ func (w Writer) lookup(e *engine.Expr, n width) (string, error) {
 		}
 		if byResult[text] == nil {
 			results = append(results, text)
+			size += len(text)
 		}
 		byResult[text] = append(byResult[text], condition)
 		size += len(condition) + 2

@@ -32,7 +32,8 @@ func (t *Table) describe(x *session, o Options) error {
 	if t.rows > engine.MaxRows {
 		return x.place.fault(fmt.Sprintf("the table has more than %d rows", int64(engine.MaxRows)), "")
 	}
-	measured, err := t.measure(x)
+	found := t.columns
+	measured, err := t.measure(x, found)
 	if err != nil {
 		return err
 	}
@@ -58,6 +59,19 @@ func (t *Table) describe(x *session, o Options) error {
 	}
 	if err := t.dictionaries(x); err != nil || t.steady {
 		return err
+	}
+	return t.checkMeasured(x, found, measured)
+}
+
+// checkMeasured refuses a table without a snapshot whose rows have changed between what was measured and the
+// digest: the bounds would be those of other rows.
+func (t *Table) checkMeasured(x *session, found []column, measured []measurement) error {
+	again, err := t.measure(x, found)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(again, measured) {
+		return t.changed("its values changed while they were described")
 	}
 	return t.check(x)
 }
@@ -167,10 +181,10 @@ type measurement struct {
 const measuredAtOnce = 256
 
 // measure counts the columns' values and finds their bounds.
-func (t *Table) measure(x *session) ([]measurement, error) {
+func (t *Table) measure(x *session, columns []column) ([]measurement, error) {
 	e := x.place.engine
 	var out []measurement
-	for chunk := range slices.Chunk(t.columns, measuredAtOnce) {
+	for chunk := range slices.Chunk(columns, measuredAtOnce) {
 		var list []string
 		for _, c := range chunk {
 			least, greatest, extra := "''", "''", "0" // a bare NULL has no type in some engines

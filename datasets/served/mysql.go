@@ -26,7 +26,7 @@ var mysqlEngine = &product{
 			limit = fmt.Sprintf("max_statement_time = %.3f", max(0.001, timeout.Seconds()))
 		}
 		return []string{
-			"SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+00:00', sql_select_limit = DEFAULT, " + limit,
+			"SET SESSION sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+00:00', sql_select_limit = 18446744073709551615, " + limit,
 			"SET NAMES utf8mb4 COLLATE " + unpadded(version),
 			"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 			"START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",

@@ -40,10 +40,11 @@ var postgres = &product{
 		}
 	},
 	end: "ROLLBACK",
-	steady: func(table string) string { // neither a view nor, in part, a foreign table
+	steady: func(table string) string { // neither a view nor, in part, a foreign table, nor over several machines
 		name := dialect.QuoteText(table) + "::regclass"
-		return "SELECT 1 FROM pg_class WHERE oid = " + name + " AND (relkind IN ('r', 'm') OR relkind = 'p' AND NOT EXISTS " +
-			"(SELECT 1 FROM pg_partition_tree(" + name + ") p JOIN pg_class c ON c.oid = p.relid WHERE c.relkind = 'f'))"
+		return "SELECT 1 FROM pg_class WHERE oid = " + name + " AND (relkind = 'm' OR relkind = 'r' AND NOT relhassubclass OR relkind = 'p' AND NOT EXISTS " +
+			"(SELECT 1 FROM pg_partition_tree(" + name + ") p JOIN pg_class c ON c.oid = p.relid WHERE c.relkind = 'f')) " +
+			"AND NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')"
 	},
 	column: postgresColumn,
 	text:   func(v string) string { return "CAST(" + v + " AS text)" },
@@ -117,6 +118,13 @@ func postgresColumn(x *session, t columnType) (column, *refusal, error) {
 	case "FLOAT4", "FLOAT8": // their text is the shortest that reads back as the same
 		c.Kind, c.number, c.open = engine.Decimal, "CAST(CAST("+c.raw+" AS text) AS numeric)", true
 	case "TEXT", "VARCHAR", "BPCHAR", "UUID", "NAME":
+		rows, err := x.ask("SELECT current_setting('server_encoding')")
+		if err != nil {
+			return c, nil, err
+		}
+		if len(rows) != 1 || rows[0][0] != "UTF8" { // characters and the order of bytes are its own there
+			return c, &refusal{"is text in a database whose encoding is not UTF8", "the database has to be made anew with ENCODING 'UTF8'"}, nil
+		}
 		c.Kind, c.SQL = engine.Text, "(CAST("+c.raw+` AS text) COLLATE "C")`
 	case "BOOL":
 		c.Kind, c.SQL = engine.Boolean, c.raw
