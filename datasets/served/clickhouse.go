@@ -75,8 +75,6 @@ func openClickHouse(p *place, timeout time.Duration) (*sql.DB, error) {
 			"aggregate_functions_null_for_empty": 0,
 			"session_timezone":                   "UTC",
 			"skip_unavailable_shards":            0,
-			"limit":                              0, // which may stand in a user's profile, and cuts answers off
-			"offset":                             0,
 		},
 	}
 	for _, limit := range []string{"read", "group_by", "result", "distinct", "sort", "set", "join"} { // no part for the whole
