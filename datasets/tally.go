@@ -112,7 +112,7 @@ func (a *aggregation) tallyStep(b *tally) (step, error) {
 	var keys, parts []string
 	var places []int
 	for _, c := range b.columns {
-		keys = append(keys, w.Columns[c].SQL)
+		keys = append(keys, w.KeyOf(w.Columns[c]))
 	}
 	for _, m := range b.parts {
 		part, k, err := w.Moment(m, a.rows)

@@ -31,7 +31,18 @@ func (w Writer) Key(e *engine.Expr) (string, error) {
 		return w.Expression(e)
 	}
 	c, err := w.at(e)
-	return c.SQL, err
+	if err != nil {
+		return "", err
+	}
+	return w.KeyOf(c), nil
+}
+
+// KeyOf is Key of a column. A bare NULL has no type, which not every driver reads.
+func (w Writer) KeyOf(c Column) string {
+	if c.Kind == engine.Null {
+		return "CAST(NULL AS " + w.Dialect.widths[0].name + ")"
+	}
+	return c.SQL
 }
 
 // at is the column that an OpColumn names.

@@ -96,7 +96,7 @@ count(*)
 count(*)
 
 -- SELECT nothing, sum(nothing), count(nothing) FROM t GROUP BY nothing
-"nothing"
+CAST(NULL AS Nullable(Int64))
 count(*)
 coalesce(sum(CAST(CAST(NULL AS Nullable(Int64)) AS Nullable(Int256))), 0)
 count(CAST(NULL AS Nullable(Int64)))

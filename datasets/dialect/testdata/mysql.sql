@@ -96,7 +96,7 @@ count(*)
 count(*)
 
 -- SELECT nothing, sum(nothing), count(nothing) FROM t GROUP BY nothing
-"nothing"
+CAST(NULL AS SIGNED)
 count(*)
 coalesce(sum(CAST(NULL AS SIGNED)), 0)
 count(CAST(NULL AS SIGNED))
