@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"parley/datasets/dialect"
+	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/datasets/served"
 	"parley/engine"
@@ -115,7 +116,7 @@ func (a *aggregation) cell(value any, places int) (*big.Int, error) {
 	if v, ok := value.(dialect.Decimal); ok {
 		value, places = v.Value, places-v.Scale
 	}
-	v, ok := bigValue(value)
+	v, ok := duck.Integer(value)
 	if !ok {
 		return nil, fmt.Errorf("datasets: %s gave a moment as %T", a.place.dialect.Name, value)
 	}
@@ -139,7 +140,7 @@ func wholeValue(v any) (*big.Int, bool) {
 	if d, ok := v.(dialect.Decimal); ok {
 		return shifted(d.Value, -d.Scale)
 	}
-	return bigValue(v)
+	return duck.Integer(v)
 }
 
 // aggregation is one plan over one table.

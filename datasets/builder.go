@@ -8,6 +8,7 @@ import (
 
 	"parley/datasets/dialect"
 	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -104,7 +105,7 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 		}
 	case engine.Date:
 		if c.form == formText {
-			days, ok := files.ParseDate(files.TrimSpaces(c.text))
+			days, ok := layout.ParseDate(files.TrimSpaces(c.text))
 			if !ok {
 				return b.mismatch(c)
 			}
@@ -128,12 +129,12 @@ func (b *columnBuilder) add(c cell, at faultAt) error {
 // textClock reads a timestamp or a time of day of a text file.
 func textClock(c cell) cell {
 	value := files.TrimSpaces(c.text)
-	if micros, zoned, ok := files.ParseTimestamp(value); ok && zoned {
+	if micros, zoned, ok := layout.ParseTimestamp(value); ok && zoned {
 		return cell{form: formTimestampTZ, small: micros}
 	} else if ok {
 		return cell{form: formTimestamp, small: micros}
 	}
-	if micros, ok := files.ParseTime(value); ok {
+	if micros, ok := layout.ParseTime(value); ok {
 		return cell{form: formTime, small: micros}
 	}
 	return c

@@ -12,6 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
 	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -318,7 +319,7 @@ func clockCell(f form, v int64, unit arrow.TimeUnit) (cell, error) {
 }
 
 func millisecondsCell(v int64) (cell, error) {
-	const day = files.SecondsPerDay * 1000
+	const day = layout.SecondsPerDay * 1000
 	if v%day != 0 {
 		return cell{}, refusedValue{message: "a date with a time of day"}
 	}

@@ -9,7 +9,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"parley/datasets/content"
 	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -184,7 +186,7 @@ func quickFloats(a *array.Float64, values []float64, scale int) arrow.Array {
 
 // quickNumerals takes numbers of text files.
 func (b *columnBuilder) quickNumerals(a *array.String, at func(row int) faultAt) arrow.Array {
-	data, offsets := textsOf(a)
+	data, offsets := content.Texts(a)
 	numbers, nulls := make([]int64, a.Len()), a.NullN() > 0
 	for i := range numbers {
 		if nulls && a.IsNull(i) {
@@ -217,7 +219,7 @@ func (b *columnBuilder) quickNumerals(a *array.String, at func(row int) faultAt)
 }
 
 func quickBooleans(a *array.String) arrow.Array {
-	data, offsets := textsOf(a)
+	data, offsets := content.Texts(a)
 	builder := array.NewBooleanBuilder(memory.DefaultAllocator)
 	builder.Resize(a.Len())
 	for i := range a.Len() {
@@ -235,7 +237,7 @@ func quickBooleans(a *array.String) arrow.Array {
 }
 
 func quickDates(a *array.String) arrow.Array {
-	data, offsets := textsOf(a)
+	data, offsets := content.Texts(a)
 	builder := array.NewDate32Builder(memory.DefaultAllocator)
 	builder.Resize(a.Len())
 	for i := range a.Len() {
@@ -243,7 +245,7 @@ func quickDates(a *array.String) arrow.Array {
 			builder.AppendNull()
 			continue
 		}
-		days, ok := files.ParseDate(files.TrimSpaces(data[offsets[i]:offsets[i+1]]))
+		days, ok := layout.ParseDate(files.TrimSpaces(data[offsets[i]:offsets[i+1]]))
 		if !ok {
 			return nil
 		}
@@ -254,7 +256,7 @@ func quickDates(a *array.String) arrow.Array {
 
 // plainTexts reports whether all texts are ones.
 func plainTexts(a *array.String) bool {
-	data, offsets := textsOf(a)
+	data, offsets := content.Texts(a)
 	from, to := offsets[0], offsets[a.Len()]
 	if from < 0 || int(to) > len(data) {
 		return false

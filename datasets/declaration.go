@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -21,7 +22,7 @@ type Declaration struct {
 	As          string   // its name in the table; "": Name
 	Type        string   // one of Types; "" leaves it to the values
 	Scale       *int     // places of a decimal; nil: as many as the values have
-	Format      string   // how dates, timestamps and times are spelled, for files.ParseLayout; "" is ISO 8601
+	Format      string   // how dates, timestamps and times are spelled, for layout.Parse; "" is ISO 8601
 	Zone        string   // IANA name of the time zone whose local times the values of a timestamptz are
 	True, False []string // the spellings of a boolean; none: PostgreSQL's
 	Null        []string // values of this column that are NULL, without spaces around them
@@ -59,7 +60,7 @@ type declaration struct {
 	Declaration
 	kind   engine.Kind // of a declared type
 	typed  bool
-	layout *files.Layout
+	layout *layout.Layout
 	zone   *time.Location
 	null   map[string]bool
 	truth  map[string]bool // what a spelling of a boolean says; nil: PostgreSQL's
@@ -123,7 +124,7 @@ func (d *declaration) checkFormat() *DeclarationFault {
 		return &DeclarationFault{"format", "format is of dates, timestamps and times of day", `write type = "date" beside it, or timestamp, timestamptz, time`}
 	}
 	var err error
-	if d.layout, err = files.ParseLayout(d.Format); err != nil {
+	if d.layout, err = layout.Parse(d.Format); err != nil {
 		return &DeclarationFault{"format", err.Error(), ""}
 	}
 	fault := &DeclarationFault{"format", fmt.Sprintf("format = %s spells no %s", files.Shown(d.Format), d.Type), ""}

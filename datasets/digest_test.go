@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"parley/datasets/content"
 	"parley/engine"
 )
 
@@ -70,15 +71,15 @@ func TestDigestOfBatches(t *testing.T) {
 		texts.Append(fmt.Sprint("text ", i%3))
 	}
 	for _, whole := range []arrow.Array{numbers.NewArray(), texts.NewArray()} {
-		one := newColumnHash()
-		one.add(whole)
-		want := one.sum()
+		one := content.NewHash()
+		one.Add(whole)
+		want := one.Sum()
 		for _, step := range []int64{1, 3, 64} {
-			many := newColumnHash()
+			many := content.NewHash()
 			for from := int64(0); from < 100; from += step {
-				many.add(array.NewSlice(whole, from, min(100, from+step)))
+				many.Add(array.NewSlice(whole, from, min(100, from+step)))
 			}
-			if !bytes.Equal(many.sum(), want) {
+			if !bytes.Equal(many.Sum(), want) {
 				t.Errorf("%s by %d: another digest", whole.DataType(), step)
 			}
 		}

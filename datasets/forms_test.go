@@ -2,12 +2,12 @@ package datasets
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
 	"strings"
 	"testing"
 
 	"parley/datasets/dialect"
+	"parley/datasets/duck"
 	"parley/engine"
 )
 
@@ -41,14 +41,14 @@ func TestEveryDay(t *testing.T) {
 		t.Fatalf("%d days: %v", len(rows), err)
 	}
 	for _, row := range rows {
-		day, _ := bigValue(row[0])
+		day, _ := duck.Integer(row[0])
 		date := engine.NewDate(day.Int64())
 		for i, e := range asked {
 			want, err := e.Eval(func(int) engine.Datum { return date })
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, ok := bigValue(row[1+i]); !ok || got.Cmp(want.Number) != 0 {
+			if got, ok := duck.Integer(row[1+i]); !ok || got.Cmp(want.Number) != 0 {
 				t.Fatalf("%s of %s: %v, want %s", e.Args[1].Value.Text, date, row[1+i], want)
 			}
 		}
@@ -96,24 +96,6 @@ func TestColumnOfNulls(t *testing.T) {
 		if got := strings.Join(exact(ask(t, sql, tables)), " "); got != want {
 			t.Errorf("%s: %s, want %s", sql, got, want)
 		}
-	}
-}
-
-// TestRemembered: a call keeps no more results than its limit, and none of long texts.
-func TestRemembered(t *testing.T) {
-	x := &engine.Expr{Op: engine.OpColumn, Kind: engine.Text}
-	c := &calling{e: engine.Expr{Op: engine.OpUpper, Args: []*engine.Expr{x}, Kind: engine.Text},
-		columns: []column{{kind: engine.Text}}, known: map[any]any{}}
-	long := strings.Repeat("ä", engine.MaxDictionaryText)
-	for i := range maxRemembered + 10 {
-		for _, v := range []string{fmt.Sprintf("ä%d", i), fmt.Sprintf("ä%d", i/2), long} {
-			if got, err := c.of([]driver.Value{v}); err != nil || got != strings.ReplaceAll(v, "ä", "Ä") {
-				t.Fatalf("%.20s: %v, %v", v, got, err)
-			}
-		}
-	}
-	if len(c.known) != maxRemembered {
-		t.Errorf("%d results are kept, want %d", len(c.known), maxRemembered)
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"parley/datasets/content"
 	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -110,7 +112,7 @@ func (n *inference) observeFloats(a *array.Float64) bool {
 // observeTexts is observe for an array of a text file without a declaration: nothing but numbers of the usual
 // spelling is counted here.
 func (n *inference) observeTexts(a *array.String, at func(row int) faultAt) {
-	data, offsets := textsOf(a)
+	data, offsets := content.Texts(a)
 	nulls, usual := a.NullN() > 0, n.column.Numerals == nil
 	n.values += int64(a.Len() - a.NullN())
 	for i := range a.Len() {
@@ -153,7 +155,7 @@ func (n *inference) observeText(text []byte, at func(message, hint string) *file
 		n.booleans++
 		return
 	}
-	if _, ok := files.ParseDate(value); ok {
+	if _, ok := layout.ParseDate(value); ok {
 		n.dates++
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -145,7 +146,7 @@ func (r reading) clock(c cell) (cell, error) {
 		at = r.d.spelled([]byte(written(c)))
 	case c.form == formText:
 		if at = textClock(c); at.form == formText && r.kind != engine.Time {
-			if days, ok := files.ParseDate(files.TrimSpaces(c.text)); ok {
+			if days, ok := layout.ParseDate(files.TrimSpaces(c.text)); ok {
 				at = cell{form: formDate, small: int64(days)}
 			}
 		}
@@ -241,7 +242,7 @@ func (d *declaration) date(c cell) (int32, bool) {
 		return d.layout.Date([]byte(written(c)))
 	}
 	if c.form == formText {
-		return files.ParseDate(files.TrimSpaces(c.text))
+		return layout.ParseDate(files.TrimSpaces(c.text))
 	}
 	if c.form == formTimestamp && c.small%engine.MicrosPerDay == 0 { // its midnight
 		return int32(c.small / engine.MicrosPerDay), true

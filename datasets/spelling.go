@@ -5,6 +5,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
+	"parley/datasets/content"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -15,7 +16,7 @@ import (
 // more is no column of codes.
 type spellings struct {
 	wanted     bool
-	narrow     numberSet // of those within 64 bits
+	narrow     content.Numbers // of those within 64 bits
 	seen       []*witness
 	wide       map[decimal128.Num]*witness
 	one, other *witness
@@ -23,7 +24,7 @@ type spellings struct {
 
 // addNarrow takes a number and how it is written. at gives its place.
 func (s *spellings) addNarrow(n int64, text []byte, at faultAt) {
-	place, isNew := s.narrow.add(n)
+	place, isNew := s.narrow.Add(n)
 	switch {
 	case isNew:
 		s.seen = append(s.seen, newWitness(text, at))

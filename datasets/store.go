@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"math/big"
 	"strings"
 
+	"parley/datasets/calls"
 	"parley/datasets/dialect"
 	"parley/datasets/duck"
 	"parley/datasets/files"
@@ -37,7 +37,7 @@ func openStore(room storeRoom, settings ...string) (*store, error) {
 	}
 	db.SetMaxOpenConns(duck.Threads)
 	s := &store{db: db, room: room}
-	if err := s.registerCalls(context.Background()); err != nil {
+	if err := calls.Register(context.Background(), s.db); err != nil {
 		s.close()
 		return nil, fmt.Errorf("setting up DuckDB: %w", err)
 	}
@@ -156,17 +156,4 @@ func (t *Table) query(ctx context.Context, statement string) (rows [][]any, err 
 // query runs a SELECT and gives its rows as values of the driver.
 func (s *store) query(ctx context.Context, statement string) ([][]any, error) {
 	return duck.Select(ctx, s.db, statement)
-}
-
-// bigValue takes an integer of the driver.
-func bigValue(v any) (*big.Int, bool) {
-	switch v := v.(type) {
-	case int32:
-		return big.NewInt(int64(v)), true
-	case int64:
-		return big.NewInt(v), true
-	case *big.Int:
-		return v, true
-	}
-	return nil, false
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"parley/datasets/calls"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -100,7 +101,7 @@ func holds(filter *engine.Expr, value func(int) engine.Datum) (bool, error) {
 
 // datum is one value of a column, as it came from the store, at the schema's kind and scale.
 func (s sourceOf) datum(value any) engine.Datum {
-	d := s.own.value(value)
+	d := calls.DatumOf(s.own.kind, s.own.scale, value)
 	if places := s.scale - s.own.scale; d.Number != nil && numeric(s.kind) {
 		if places > 0 {
 			d.Number = new(big.Int).Mul(d.Number, files.PowerOfTen(places))

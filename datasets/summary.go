@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
+	"parley/datasets/content"
 	"parley/engine"
 )
 
@@ -20,16 +21,16 @@ type summary struct {
 	min, max   int64          // of narrow values
 	wmin, wmax decimal128.Num // of wide values
 
-	narrow numberSet
+	narrow content.Numbers
 	wide   map[decimal128.Num]struct{}
-	text   textSet
+	text   content.TextSet
 	full   bool // more distinct values than a dictionary holds, or one too long
 
-	hash columnHash
+	hash content.Hash
 }
 
 func newSummary() *summary {
-	return &summary{wide: map[decimal128.Num]struct{}{}, hash: newColumnHash()}
+	return &summary{wide: map[decimal128.Num]struct{}{}, hash: content.NewHash()}
 }
 
 // add takes the next batch of the column; of texts also what they look like. at gives the place of a row.
@@ -53,7 +54,7 @@ func (s *summary) add(a arrow.Array, like *resemblance, at func(row int) faultAt
 	case *array.String:
 		s.addTexts(a, like, at)
 	}
-	s.hash.add(a)
+	s.hash.Add(a)
 }
 
 // addNumbers takes numbers, dates or booleans.
@@ -74,8 +75,8 @@ func addNumbers[T int8 | int64 | arrow.Date32](s *summary, values []T, a arrow.A
 		}
 		low, high = min(low, int64(v)), max(high, int64(v))
 		if !s.full {
-			s.narrow.add(int64(v))
-			s.full = s.narrow.len() > engine.MaxDictionary
+			s.narrow.Add(int64(v))
+			s.full = s.narrow.Len() > engine.MaxDictionary
 		}
 	}
 	s.min, s.max = low, high
@@ -106,7 +107,7 @@ func (s *summary) addWide(a *array.Decimal128) {
 }
 
 func (s *summary) addTexts(a *array.String, like *resemblance, at func(row int) faultAt) {
-	data, offsets := textsOf(a)
+	data, offsets := content.Texts(a)
 	nulls := a.NullN() > 0
 	for i := range a.Len() {
 		if nulls && a.IsNull(i) {
@@ -118,25 +119,14 @@ func (s *summary) addTexts(a *array.String, like *resemblance, at func(row int) 
 			like.add(v, at(i))
 			continue
 		}
-		index, isNew := s.text.add(v)
+		index, isNew := s.text.Add(v)
 		if isNew {
-			s.full = s.text.len() > engine.MaxDictionary || len(v) > engine.MaxDictionaryText
-			s.text.likeness = append(s.text.likeness, like.add(v, at(i)))
+			s.full = s.text.Len() > engine.MaxDictionary || len(v) > engine.MaxDictionaryText
+			s.text.Likeness = append(s.text.Likeness, like.add(v, at(i)))
 			continue
 		}
-		like.again(s.text.likeness[index])
+		like.again(s.text.Likeness[index])
 	}
-}
-
-// textsOf are the texts of an array: each lies between two offsets.
-func textsOf(a *array.String) (data []byte, offsets []int32) {
-	if b := a.Data().Buffers()[2]; b != nil {
-		data = b.Bytes()
-	}
-	if a.Len() == 0 {
-		return data, []int32{0}
-	}
-	return data, a.ValueOffsets()
 }
 
 // describe gives the column as it is registered.
@@ -160,7 +150,7 @@ func (s *summary) dictionary(c column) []string {
 	var out []string
 	switch {
 	case c.kind == engine.Text:
-		out = slices.Clone(s.text.texts)
+		out = slices.Clone(s.text.Values)
 		slices.Sort(out)
 	case c.wide:
 		values := make([]decimal128.Num, 0, len(s.wide))
@@ -172,7 +162,7 @@ func (s *summary) dictionary(c column) []string {
 			out = append(out, datum(c, v.BigInt()).String())
 		}
 	default:
-		values := slices.Clone(s.narrow.numbers)
+		values := slices.Clone(s.narrow.Values)
 		slices.Sort(values)
 		for _, v := range values {
 			out = append(out, datum(c, big.NewInt(v)).String())

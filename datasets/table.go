@@ -397,7 +397,7 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 		b.reading.publish(&described)
 		t.described = append(t.described, described)
 		heads = append(heads, columnHead{Name: c.name, Kind: c.kind, Scale: c.scale})
-		parts = append(parts, b.summary.hash.sum())
+		parts = append(parts, b.summary.hash.Sum())
 	}
 	parts[1] = engine.Marshal(heads)
 	t.digest = engine.Hash("parley table 1", parts...)

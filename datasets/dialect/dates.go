@@ -7,7 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -24,7 +24,7 @@ func writePart(w Writer, e *engine.Expr, args []string, n width) (string, error)
 	}
 	switch field {
 	case "epoch":
-		return fmt.Sprintf("(CAST(%s AS %s) * %d)", args[0], n.name, files.SecondsPerDay), nil
+		return fmt.Sprintf("(CAST(%s AS %s) * %d)", args[0], n.name, layout.SecondsPerDay), nil
 	case "julian":
 		return fmt.Sprintf("(CAST(%s AS %s) + %d)", args[0], n.name, julianEpoch), nil
 	}

@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
+	"math/big"
 	"slices"
 
 	"github.com/duckdb/duckdb-go/v2"
@@ -94,4 +95,17 @@ func Each(ctx context.Context, db *sql.DB, statement string, visit func(row []an
 		}
 	}
 	return rows.Err()
+}
+
+// Integer takes an integer of the driver.
+func Integer(v any) (*big.Int, bool) {
+	switch v := v.(type) {
+	case int32:
+		return big.NewInt(int64(v)), true
+	case int64:
+		return big.NewInt(v), true
+	case *big.Int:
+		return v, true
+	}
+	return nil, false
 }

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"parley/datasets/workbook"
+
+	"parley/datasets/layout"
 )
 
 // Format says how text files and workbooks are laid out where that is not what their names say
@@ -140,7 +142,7 @@ func (n *Numerals) Plain(into, text []byte) []byte {
 	}
 	grouped, first := false, true
 	for {
-		digits := digitRun(text)
+		digits := layout.DigitRun(text)
 		into = append(into, text[:digits]...)
 		text = text[digits:]
 		mark := n.mark(text)

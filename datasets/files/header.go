@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -89,7 +90,7 @@ func (c headerCell) dressed() bool {
 
 // year gives the year that the cell may be the name of.
 func (c headerCell) year() (int, bool) {
-	n, ok := digitsNumber(c.text)
+	n, ok := layout.Number(c.text)
 	return n, ok && len(c.text) == 4 && n >= 1000 && n < 3000
 }
 
@@ -159,7 +160,7 @@ func (w *headerWatch) observe(i int, value []byte, field csvField) {
 		c.bare++
 	}
 	if c.counts {
-		n, ok := digitsNumber(value[:min(len(value), 9)])
+		n, ok := layout.Number(value[:min(len(value), 9)])
 		c.counts = ok && len(value) <= 9 && (int64(n) == c.below || int64(n) == c.below+1)
 	}
 	c.below++

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"unicode"
 	"unicode/utf8"
+
+	"parley/datasets/layout"
 )
 
 // Likeness is what the characters of a value look like to a person, whether or
@@ -82,15 +84,15 @@ func LikenessOf(text []byte) Likeness {
 		}
 		return LikeNothing
 	}
-	if _, ok := ParseDate(text); ok {
+	if _, ok := layout.ParseDate(text); ok {
 		return LikeISODate
 	}
-	if _, zoned, ok := ParseTimestamp(text); ok && zoned {
+	if _, zoned, ok := layout.ParseTimestamp(text); ok && zoned {
 		return LikeISOZoned
 	} else if ok {
 		return LikeISOInstant
 	}
-	if _, ok := ParseTime(text); ok {
+	if _, ok := layout.ParseTime(text); ok {
 		return LikeISOTime
 	}
 	if foreignWord(text, last) {
@@ -219,7 +221,7 @@ func groupedLikeness(text []byte) Likeness {
 	var groups []int // lengths of runs of digits
 	var marks []rune // between them
 	for len(text) > 0 {
-		n := digitRun(text)
+		n := layout.DigitRun(text)
 		if n == 0 {
 			return LikeNothing
 		}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"unicode/utf8"
+
+	"parley/datasets/layout"
 )
 
 // A lexeme is a run of digits, a word, or one other character of a value that may
@@ -24,7 +26,7 @@ func lexemes(text []byte, into *[mostLexemes]lexeme) []lexeme {
 			return nil
 		}
 		letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-		n := digitRun(text)
+		n := layout.DigitRun(text)
 		l := lexeme{kind: 'n'}
 		switch {
 		case n > 0:
@@ -129,8 +131,6 @@ func timeOfDay(l []lexeme) ([]lexeme, bool) {
 	return l, true
 }
 
-var months = [...]string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
-
 var weekdays = [...]string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
 
 // begins tells whether a word is one of the names, or its first letters.
@@ -164,7 +164,7 @@ func momentWord(word []byte) bool {
 		}
 	}
 	l := lexeme{kind: 'w', text: string(word)}
-	return begins(l, months[:]) || begins(l, weekdays[:]) || begins(l, ordinals[:])
+	return begins(l, layout.Months[:]) || begins(l, weekdays[:]) || begins(l, ordinals[:])
 }
 
 func dayLike(l lexeme) bool   { return len(l.text) <= 2 && l.number >= 1 && l.number <= 31 }
@@ -205,7 +205,7 @@ func namedMonth(l []lexeme) ([]lexeme, bool) {
 	var parts []lexeme
 	for len(l) > 0 && len(parts) < 3 {
 		switch x := l[0]; {
-		case x.kind == 'n', x.kind == 'w' && begins(x, months[:]):
+		case x.kind == 'n', x.kind == 'w' && begins(x, layout.Months[:]):
 			parts = append(parts, x)
 		case len(parts) == 0, x.kind != ' ' && x.kind != '-' && x.kind != '/' && x.kind != '.' && x.kind != ',' &&
 			!(x.kind == 'w' && begins(x, ordinals[:])):

@@ -7,7 +7,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
-	"parley/engine"
+	"parley/datasets/layout"
 )
 
 // Shape is what the characters of a number say before its value is computed.
@@ -28,14 +28,14 @@ func ShapeOf(text []byte) (s Shape, ok bool) {
 	if len(rest) > 0 && (rest[0] == '+' || rest[0] == '-') {
 		rest = rest[1:]
 	}
-	whole := digitRun(rest)
+	whole := layout.DigitRun(rest)
 	first := rest[:whole]
 	rest = rest[whole:]
 	s.Integer = true
 	var behind []byte
 	if len(rest) > 0 && rest[0] == '.' {
 		s.Integer = false
-		s.fraction = digitRun(rest[1:])
+		s.fraction = layout.DigitRun(rest[1:])
 		behind = rest[1 : 1+s.fraction]
 		rest = rest[1+s.fraction:]
 	}
@@ -66,14 +66,6 @@ func ShapeOf(text []byte) (s Shape, ok bool) {
 	return s, true
 }
 
-func digitRun(b []byte) int {
-	n := 0
-	for n < len(b) && b[n] >= '0' && b[n] <= '9' {
-		n++
-	}
-	return n
-}
-
 func leadingZeros(b []byte) int {
 	n := 0
 	for n < len(b) && b[n] == '0' {
@@ -90,7 +82,7 @@ func exponent(b []byte) (int, bool) {
 		negative = b[0] == '-'
 		b = b[1:]
 	}
-	if len(b) == 0 || digitRun(b) != len(b) {
+	if len(b) == 0 || layout.DigitRun(b) != len(b) {
 		return 0, false
 	}
 	n := 0
@@ -189,50 +181,6 @@ func WideNumber(n *big.Int) (decimal128.Num, bool) {
 	}
 	return decimal128.FromBigInt(n), true
 }
-
-// ParseDate reads an ISO date, YYYY-MM-DD of years 0001 to 9999, as days since
-// 1970-01-01 in the proleptic Gregorian calendar.
-func ParseDate(text []byte) (int32, bool) {
-	if len(text) != 10 || text[4] != '-' || text[7] != '-' {
-		return 0, false
-	}
-	if digitRun(text[:4]) != 4 || digitRun(text[5:7]) != 2 || digitRun(text[8:]) != 2 {
-		return 0, false
-	}
-	year, _ := digitsNumber(text[:4])
-	month, _ := digitsNumber(text[5:7])
-	day, _ := digitsNumber(text[8:])
-	return daysOf(year, month, day)
-}
-
-// firstDay and lastDay are the dates that there are, 0001-01-01 to 9999-12-31.
-const firstDay, lastDay = engine.MinDate, engine.MaxDate
-
-// daysOf gives a date that exists as days since 1970-01-01.
-func daysOf(year, month, day int) (int32, bool) {
-	if year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 {
-		return 0, false
-	}
-	last := monthDays[month-1]
-	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-		last = 29
-	}
-	if day > last {
-		return 0, false
-	}
-	// Years begin in March here, so that a leap day is a year's last.
-	month -= 3
-	if month < 0 {
-		month, year = month+12, year-1
-	}
-	century, inCentury := year/100, year%100
-	return int32(century*146_097/4 + inCentury*1461/4 + (month*153+2)/5 + day - 1 - 719_468), true
-}
-
-var monthDays = [...]int{31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
-
-// SecondsPerDay is what a date is worth in seconds: leap seconds are not counted.
-const SecondsPerDay = 24 * 60 * 60
 
 // ParseBoolean reads true and false in any case.
 func ParseBoolean(text []byte) (value, ok bool) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/datasets/layout"
 )
 
 // FuzzCSV: any bytes give an *Error or a table; what is accepted reads the same
@@ -150,9 +152,9 @@ func TestEveryDate(t *testing.T) {
 	for year := 1; year <= 9999; year++ {
 		for month := 1; month <= 12; month++ {
 			for day := 1; day <= 31; day++ {
-				days, ok := daysOf(year, month, day)
+				days, ok := layout.DaysOf(year, month, day)
 				exists := want.Day() == day && int(want.Month()) == month
-				if ok != exists || ok && int64(days) != want.Unix()/SecondsPerDay {
+				if ok != exists || ok && int64(days) != want.Unix()/layout.SecondsPerDay {
 					t.Fatalf("%d-%d-%d: %d, %v", year, month, day, days, ok)
 				}
 				if exists {

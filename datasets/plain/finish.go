@@ -11,6 +11,7 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 
 	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -117,7 +118,7 @@ func readValue(raw any) (value, error) {
 	case bool:
 		return value{Datum: engine.NewBoolean(v)}, nil
 	case time.Time:
-		return value{Datum: engine.NewDate(v.Unix() / files.SecondsPerDay)}, nil
+		return value{Datum: engine.NewDate(v.Unix() / layout.SecondsPerDay)}, nil
 	case duckdb.Decimal:
 		return number(engine.NewDecimal(v.Value, int(v.Scale))), nil
 	case int32:

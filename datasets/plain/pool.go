@@ -14,6 +14,7 @@ import (
 	"parley/datasets"
 	"parley/datasets/duck"
 	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -171,7 +172,7 @@ func pooled(value any, to column, from engine.Column) driver.Value {
 	case engine.Integer, engine.Timestamp, engine.TimestampTZ, engine.Time:
 		return value
 	case engine.Date:
-		return time.Unix(n.Int64()*files.SecondsPerDay, 0).UTC()
+		return time.Unix(n.Int64()*layout.SecondsPerDay, 0).UTC()
 	case engine.Decimal:
 		n = new(big.Int).Mul(n, files.PowerOfTen(to.scale-from.Scale))
 		return duckdb.Decimal{Width: files.MaxDigits, Scale: uint8(to.scale), Value: n}

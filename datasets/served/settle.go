@@ -9,6 +9,7 @@ import (
 
 	"parley/datasets/dialect"
 	"parley/datasets/files"
+	"parley/datasets/layout"
 	"parley/engine"
 )
 
@@ -141,6 +142,6 @@ func compare(a, b engine.Datum) int {
 // readDay reads a day as the engine writes it.
 func readDay(text string) (int64, bool) {
 	day, err := time.Parse(time.DateOnly, text)
-	days := day.Unix() / files.SecondsPerDay
+	days := day.Unix() / layout.SecondsPerDay
 	return days, err == nil && days >= engine.MinDate && days <= engine.MaxDate
 }

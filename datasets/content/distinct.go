@@ -1,4 +1,4 @@
-package datasets
+package content
 
 import (
 	"hash/maphash"
@@ -36,66 +36,66 @@ func (s *slots) put(hash uint64, place int) {
 	}
 }
 
-// numberSet is a set of numbers. The zero value is empty.
-type numberSet struct {
+// Numbers is a set of numbers. The zero value is empty.
+type Numbers struct {
 	slots
-	numbers []int64
+	Values []int64
 }
 
-func (s *numberSet) len() int { return len(s.numbers) }
+func (s *Numbers) Len() int { return len(s.Values) }
 
 // scatter is Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): its high bits are well mixed.
 func scatter(v int64) uint64 { return uint64(v) * 0x9E3779B97F4A7C15 }
 
-// add gives the place of a number.
-func (s *numberSet) add(v int64) (place int, isNew bool) {
+// Add gives the place of a number.
+func (s *Numbers) Add(v int64) (place int, isNew bool) {
 	if len(s.at) > 0 {
 		for i := scatter(v) >> s.shift; s.at[i] != 0; i = (i + 1) & uint64(len(s.at)-1) {
-			if place := int(s.at[i] - 1); s.numbers[place] == v {
+			if place := int(s.at[i] - 1); s.Values[place] == v {
 				return place, false
 			}
 		}
 	}
-	s.numbers = append(s.numbers, v)
-	if s.grow(len(s.numbers)) {
-		for place, v := range s.numbers {
+	s.Values = append(s.Values, v)
+	if s.grow(len(s.Values)) {
+		for place, v := range s.Values {
 			s.put(scatter(v), place)
 		}
 	} else {
-		s.put(scatter(v), len(s.numbers)-1)
+		s.put(scatter(v), len(s.Values)-1)
 	}
-	return len(s.numbers) - 1, true
+	return len(s.Values) - 1, true
 }
 
-// textSet is a set of texts. The zero value is empty.
-type textSet struct {
+// TextSet is a set of texts. The zero value is empty.
+type TextSet struct {
 	slots
-	texts    []string
-	likeness []files.Likeness // of each
+	Values   []string
+	Likeness []files.Likeness // of each
 }
 
 // textSeed keeps who writes a file from choosing texts that collide.
 var textSeed = maphash.MakeSeed()
 
-func (s *textSet) len() int { return len(s.texts) }
+func (s *TextSet) Len() int { return len(s.Values) }
 
-// add gives the place of a text.
-func (s *textSet) add(v []byte) (place int, isNew bool) {
+// Add gives the place of a text.
+func (s *TextSet) Add(v []byte) (place int, isNew bool) {
 	hash := maphash.Bytes(textSeed, v)
 	if len(s.at) > 0 {
 		for i := hash >> s.shift; s.at[i] != 0; i = (i + 1) & uint64(len(s.at)-1) {
-			if place := int(s.at[i] - 1); s.texts[place] == string(v) {
+			if place := int(s.at[i] - 1); s.Values[place] == string(v) {
 				return place, false
 			}
 		}
 	}
-	s.texts = append(s.texts, string(v))
-	if s.grow(len(s.texts)) {
-		for place, v := range s.texts {
+	s.Values = append(s.Values, string(v))
+	if s.grow(len(s.Values)) {
+		for place, v := range s.Values {
 			s.put(maphash.String(textSeed, v), place)
 		}
 	} else {
-		s.put(hash, len(s.texts)-1)
+		s.put(hash, len(s.Values)-1)
 	}
-	return len(s.texts) - 1, true
+	return len(s.Values) - 1, true
 }

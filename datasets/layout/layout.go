@@ -1,8 +1,13 @@
-package files
+// Package layout reads dates, timestamps and times of day: in ISO 8601, and in spellings that are declared.
+// It knows nothing of files.
+//
+// ../README.md is its specification; section numbers in comments refer to it.
+package layout
 
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -34,20 +39,20 @@ var layoutFields = []struct{ spelling, kind string }{
 	{"am", "am"}, {"z", "zone"}, {"T", ""},
 }
 
-// LayoutFields lists the fields, for an error.
-const LayoutFields = "y or yy(1950), m, mm or mon, d or dd; H or HH, or h or hh with am; M or MM; S or SS; f; z"
+// Fields lists the fields, for an error.
+const Fields = "y or yy(1950), m, mm or mon, d or dd; H or HH, or h or hh with am; M or MM; S or SS; f; z"
 
 // maxLayout is the length of the longest format.
 const maxLayout = 64
 
-// ParseLayout reads a format as people write it: d/m/y, yyyymmdd, y年m月d日 H:M:S. The error
+// Parse reads a format as people write it: d/m/y, yyyymmdd, y年m月d日 H:M:S. The error
 // says what is wrong with it, in plain words.
-func ParseLayout(format string) (*Layout, error) {
+func Parse(format string) (*Layout, error) {
 	if len(format) > maxLayout || !utf8.ValidString(format) || strings.ContainsFunc(format, engine.IsControl) {
-		return nil, fmt.Errorf("the format %s is longer than %d bytes or has a control character", Shown(format), maxLayout)
+		return nil, fmt.Errorf("the format %s is longer than %d bytes or has a control character", strconv.QuoteToGraphic(format), maxLayout)
 	}
 	refuse := func(problem string, args ...any) (*Layout, error) {
-		return nil, fmt.Errorf("the format %s "+problem, append([]any{Shown(format)}, args...)...)
+		return nil, fmt.Errorf("the format %s "+problem, append([]any{strconv.QuoteToGraphic(format)}, args...)...)
 	}
 	l := &Layout{}
 	has := map[string]string{}
@@ -66,7 +71,7 @@ func ParseLayout(format string) (*Layout, error) {
 		}
 		if part.field != "" {
 			if has[kind] != "" {
-				return refuse("has the %s twice (months are m, minutes are M)", kind)
+				return refuse("has the %s twice (Months are m, minutes are M)", kind)
 			}
 			has[kind] = part.field
 			if n := len(l.parts); n > 0 && digitsFollow(l.parts[n-1].field, part.field) {
@@ -83,11 +88,11 @@ func ParseLayout(format string) (*Layout, error) {
 	half := has["hour"] != "" && has["hour"][0] == 'h'
 	switch {
 	case !l.dated && !l.timed:
-		return refuse("has no field: the fields are %s", LayoutFields)
+		return refuse("has no field: the fields are %s", Fields)
 	case l.dated && (has["year"] == "" || has["month"] == "" || has["day"] == ""):
 		return refuse("needs year, month and day: y, m and d (minutes are M)")
 	case l.timed && (has["hour"] == "" || has["minute"] == ""):
-		return refuse("needs hour and minute: H and M (months are m)")
+		return refuse("needs hour and minute: H and M (Months are m)")
 	case has["fraction"] != "" && has["second"] == "":
 		return refuse("has a fraction without seconds")
 	case half != (has["am"] != ""):
@@ -111,7 +116,7 @@ func nextPart(rest string) (part layoutPart, kind string, size int, problem stri
 	}
 	switch {
 	case letter:
-		return part, "", 0, fmt.Sprintf("has the letter %c: the fields are %s; other words stand in single quotes", rest[0], LayoutFields)
+		return part, "", 0, fmt.Sprintf("has the letter %c: the fields are %s; other words stand in single quotes", rest[0], Fields)
 	case rest[0] >= '0' && rest[0] <= '9':
 		return part, "", 0, "has a digit, which could be part of a number beside it"
 	case rest[0] == '\'':
@@ -130,7 +135,7 @@ func pivotYear(rest string) (year int, after string, ok bool) {
 	if len(rest) < 6 || rest[0] != '(' || rest[5] != ')' {
 		return 0, rest, false
 	}
-	year, ok = digitsNumber([]byte(rest[1:5]))
+	year, ok = Number([]byte(rest[1:5]))
 	return year, rest[6:], ok && year >= 1 && year <= 9900
 }
 
@@ -160,7 +165,7 @@ func (l *Layout) Date(text []byte) (days int32, ok bool) {
 	if !ok || !l.dated || l.zoned || m.clock() != 0 {
 		return 0, false
 	}
-	return daysOf(m.year, m.month, m.day)
+	return DaysOf(m.year, m.month, m.day)
 }
 
 // Timestamp reads a date with or without a time of day, midnight, as microseconds since
@@ -170,7 +175,7 @@ func (l *Layout) Timestamp(text []byte) (micros int64, zoned bool, ok bool) {
 	if !ok || !l.dated {
 		return 0, false, false
 	}
-	days, ok := daysOf(m.year, m.month, m.day)
+	days, ok := DaysOf(m.year, m.month, m.day)
 	const day = SecondsPerDay * 1_000_000
 	micros = int64(days)*day + m.clock() - int64(m.offset)*60_000_000
 	if !ok || micros < firstDay*day || micros >= (lastDay+1)*day { // a zone may lead out of the years
@@ -185,47 +190,6 @@ func (l *Layout) Time(text []byte) (micros int64, ok bool) {
 	return m.clock(), ok && !l.dated
 }
 
-// ParseTimestamp reads an ISO timestamp, YYYY-MM-DD, a space or T, HH:MM or HH:MM:SS with up to six
-// places, and perhaps Z or an offset, as microseconds since 1970-01-01 00:00, in UTC where it has one.
-func ParseTimestamp(text []byte) (micros int64, zoned, ok bool) {
-	if len(text) < 16 || text[10] != ' ' && text[10] != 'T' {
-		return 0, false, false
-	}
-	days, ok := ParseDate(text[:10])
-	if !ok {
-		return 0, false, false
-	}
-	var m moment
-	rest, ok := takeClock(text[11:], &m)
-	if ok && len(rest) > 0 {
-		zoned = rest[0] == 'Z' || rest[0] == '+' || rest[0] == '-'
-		rest, ok = takeZone(rest, &m)
-		ok = ok && zoned && len(rest) == 0
-	}
-	const day = SecondsPerDay * 1_000_000
-	micros = int64(days)*day + m.clock() - int64(m.offset)*60_000_000
-	return micros, zoned, ok && micros >= engine.MinTimestamp && micros <= engine.MaxTimestamp
-}
-
-// ParseTime reads HH:MM or HH:MM:SS with up to six places, below 24:00, as microseconds since midnight.
-func ParseTime(text []byte) (micros int64, ok bool) {
-	var m moment
-	rest, ok := takeClock(text, &m)
-	return m.clock(), ok && len(rest) == 0
-}
-
-// takeClock reads HH:MM or HH:MM:SS with up to six places off the start.
-func takeClock(text []byte, m *moment) (rest []byte, ok bool) {
-	var l Layout
-	if rest, ok = l.take("HH", text, m); !ok || len(rest) == 0 || rest[0] != ':' {
-		return rest, false
-	}
-	if rest, ok = l.take("MM", rest[1:], m); !ok || len(rest) == 0 || rest[0] != ':' {
-		return rest, ok
-	}
-	return l.take("SS", rest[1:], m)
-}
-
 // clock is the time of day in microseconds.
 func (m moment) clock() int64 {
 	return int64((m.hour*60+m.minute)*60+m.second)*1_000_000 + int64(m.micros)
@@ -233,7 +197,7 @@ func (m moment) clock() int64 {
 
 // read takes a whole value apart. Spaces around it do not count.
 func (l *Layout) read(text []byte) (m moment, ok bool) {
-	text = TrimSpaces(text)
+	text = bytes.Trim(text, " \t")
 	for _, p := range l.parts {
 		if p.field == "" {
 			if len(text) < len(p.literal) || string(text[:len(p.literal)]) != p.literal {
@@ -257,8 +221,8 @@ func (l *Layout) read(text []byte) (m moment, ok bool) {
 // take reads one field off the start of a value.
 func (l *Layout) take(field string, text []byte, m *moment) (rest []byte, ok bool) {
 	number := func(least, most, from, to int, into *int) ([]byte, bool) {
-		n := min(digitRun(text), most)
-		v, ok := digitsNumber(text[:n])
+		n := min(DigitRun(text), most)
+		v, ok := Number(text[:n])
 		*into = v
 		return text[n:], ok && n >= least && v >= from && v <= to
 	}
@@ -282,7 +246,7 @@ func (l *Layout) take(field string, text []byte, m *moment) (rest []byte, ok boo
 		return number(len(field), 2, 0, 59, &m.minute)
 	case "SS", "S":
 		rest, ok = number(len(field), 2, 0, 59, &m.second)
-		if ok && !l.whole && len(rest) > 1 && rest[0] == '.' && digitRun(rest[1:]) > 0 {
+		if ok && !l.whole && len(rest) > 1 && rest[0] == '.' && DigitRun(rest[1:]) > 0 {
 			return takeFraction(rest[1:], m)
 		}
 		return rest, ok
@@ -302,8 +266,8 @@ func (l *Layout) take(field string, text []byte, m *moment) (rest []byte, ok boo
 
 // takeFraction reads one to six digits of a second.
 func takeFraction(text []byte, m *moment) ([]byte, bool) {
-	n := digitRun(text)
-	v, ok := digitsNumber(text[:min(n, 6)])
+	n := DigitRun(text)
+	v, ok := Number(text[:min(n, 6)])
 	for range 6 - min(n, 6) {
 		v *= 10
 	}
@@ -317,7 +281,7 @@ func takeMonth(text []byte, m *moment) ([]byte, bool) {
 	for n < len(text) && text[n]|0x20 >= 'a' && text[n]|0x20 <= 'z' {
 		n++
 	}
-	for i, short := range months {
+	for i, short := range Months {
 		if bytes.EqualFold(text[:n], []byte(short)) || bytes.EqualFold(text[:n], []byte(time.Month(i+1).String())) {
 			m.month = i + 1
 			return text[n:], true
@@ -336,30 +300,18 @@ func takeZone(text []byte, m *moment) ([]byte, bool) {
 	if len(text) < 3 || text[0] != '+' && text[0] != '-' {
 		return text, false
 	}
-	hours, ok := digitsNumber(text[1:3])
+	hours, ok := Number(text[1:3])
 	rest, minutes := text[3:], 0
 	digits := rest
 	if len(digits) > 0 && digits[0] == ':' {
 		digits = digits[1:]
 	}
-	if len(digits) >= 2 && digitRun(digits) >= 2 {
-		minutes, _ = digitsNumber(digits[:2])
+	if len(digits) >= 2 && DigitRun(digits) >= 2 {
+		minutes, _ = Number(digits[:2])
 		rest = digits[2:]
 	}
 	if m.offset = hours*60 + minutes; text[0] == '-' {
 		m.offset = -m.offset
 	}
 	return rest, ok && hours <= 15 && minutes <= 59
-}
-
-// digitsNumber is the number of a few digits, at most 9, and of nothing else.
-func digitsNumber(digits []byte) (int, bool) {
-	if len(digits) == 0 || digitRun(digits) != len(digits) {
-		return 0, false
-	}
-	n := 0
-	for _, c := range digits {
-		n = n*10 + int(c-'0')
-	}
-	return n, true
 }

@@ -1,4 +1,8 @@
-package datasets
+// Package content is what is computed of a column's values while they are read: the digest of all, and the
+// distinct ones, as many as a dictionary holds.
+//
+// ../README.md is its specification; section numbers in comments refer to it.
+package content
 
 import (
 	"crypto/sha256"
@@ -10,22 +14,22 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-// columnHash is the digest of one column in the making: two streams, one of 64 bits a row, the other of what
+// Hash is the digest of one column in the making: two streams, one of 64 bits a row, the other of what
 // these do not hold (README, section 5). How the rows are split into batches does not matter.
-type columnHash struct {
+type Hash struct {
 	words, rest hash.Hash
 	row         uint64   // of the next batch, from 0
 	buffer      []uint64 // words of a batch
 	pending     []byte   // of rest
 }
 
-func newColumnHash() columnHash { return columnHash{words: sha256.New(), rest: sha256.New()} }
+func NewHash() Hash { return Hash{words: sha256.New(), rest: sha256.New()} }
 
 // wideBit marks, beside the number of its row, a value that 64 bits do not hold.
 const wideBit = 1 << 63
 
-// add takes the next batch.
-func (h *columnHash) add(a arrow.Array) {
+// Add takes the next batch.
+func (h *Hash) Add(a arrow.Array) {
 	if cap(h.buffer) < a.Len() {
 		h.buffer = make([]uint64, a.Len())
 	}
@@ -76,11 +80,11 @@ func (h *columnHash) add(a arrow.Array) {
 }
 
 // missing notes that row i of the batch is NULL.
-func (h *columnHash) missing(i int) {
+func (h *Hash) missing(i int) {
 	h.pending = binary.LittleEndian.AppendUint64(h.pending, h.row+uint64(i))
 }
 
-func (h *columnHash) addWide(words []uint64, a *array.Decimal128) {
+func (h *Hash) addWide(words []uint64, a *array.Decimal128) {
 	for i := range words {
 		v := a.Value(i)
 		words[i] = v.LowBits()
@@ -96,8 +100,8 @@ func (h *columnHash) addWide(words []uint64, a *array.Decimal128) {
 	}
 }
 
-func (h *columnHash) addTexts(words []uint64, a *array.String) {
-	data, offsets := textsOf(a)
+func (h *Hash) addTexts(words []uint64, a *array.String) {
+	data, offsets := Texts(a)
 	for i := range words {
 		words[i] = uint64(offsets[i+1]-offsets[i]) + 1
 	}
@@ -132,5 +136,16 @@ func bytesOf(words []uint64) []byte {
 	return out
 }
 
-// sum ends both streams.
-func (h *columnHash) sum() []byte { return h.rest.Sum(h.words.Sum(nil)) }
+// Sum ends both streams.
+func (h *Hash) Sum() []byte { return h.rest.Sum(h.words.Sum(nil)) }
+
+// Texts are the texts of an array: each lies between two offsets.
+func Texts(a *array.String) (data []byte, offsets []int32) {
+	if b := a.Data().Buffers()[2]; b != nil {
+		data = b.Bytes()
+	}
+	if a.Len() == 0 {
+		return data, []int32{0}
+	}
+	return data, a.ValueOffsets()
+}

@@ -1,4 +1,4 @@
-package files
+package layout
 
 import (
 	"fmt"
@@ -56,7 +56,7 @@ var layoutSamples = []string{"d/m/y", "m/d/y", "d.m.y", "y-m-d", "y年m月d日",
 func TestLayouts(t *testing.T) {
 	r := rand.New(rand.NewPCG(12, 1))
 	for _, format := range layoutSamples {
-		l, err := ParseLayout(format)
+		l, err := Parse(format)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestLayoutStrict(t *testing.T) {
 		"h:M am":        {"0:10 am", "13:10 am", "1:10", "1:10 xm"},
 		"y-m-d H:Mz":    {"2020-01-05 10:00", "2020-01-05 10:00+16", "2020-01-05 10:00+8", "0001-01-01 10:00+15", "9999-12-31 23:00-15", "2020-01-05 10:00+08:0"},
 	} {
-		l, err := ParseLayout(format)
+		l, err := Parse(format)
 		if (err != nil) != (values == nil) {
 			t.Fatalf("%s: %v", format, err)
 		}
@@ -119,7 +119,7 @@ func TestLayoutStrict(t *testing.T) {
 			}
 		}
 	}
-	midnight, _ := ParseLayout("d.m.y H:M:S")
+	midnight, _ := Parse("d.m.y H:M:S")
 	if days, ok := midnight.Date([]byte(" 2.1.1970 00:00:00 ")); !ok || days != 1 {
 		t.Error("midnight is a date")
 	}
@@ -148,7 +148,7 @@ func TestLayoutRefusals(t *testing.T) {
 		"y-m-d\n":               "control character",
 		strings.Repeat("y", 99): "longer than",
 	} {
-		if _, err := ParseLayout(format); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Parse(format); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", format, err, want)
 		}
 	}
@@ -161,7 +161,7 @@ func FuzzLayout(f *testing.F) {
 	}
 	f.Add("dd mon yyyyTHH:MM:SSz", "05 january 2020T10:00:00.123456Z")
 	f.Fuzz(func(t *testing.T, format, value string) {
-		l, err := ParseLayout(format)
+		l, err := Parse(format)
 		if err != nil {
 			return
 		}
