@@ -73,6 +73,8 @@ func openPostgres(p *place, _ time.Duration) (*sql.DB, error) {
 	local := p.local() && (p.parameters.Get("host") == "" || strings.HasPrefix(p.parameters.Get("host"), "/"))
 	mode := cmp.Or(p.parameters.Get("sslmode"), "verify-full")
 	switch {
+	case p.host == "" && p.parameters.Get("host") == "": // PGHOST would name another
+		return nil, p.fault("source has no host", "postgres://reader@db.example.org/stock, or postgres://reader@/stock?host=/run/postgresql")
 	case p.host != "" && p.parameters.Has("host"):
 		return nil, p.fault("source names its host twice", "host = /path is a socket's folder")
 	case local && !p.parameters.Has("sslmode"):

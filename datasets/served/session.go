@@ -103,7 +103,9 @@ func (x *session) ask(statement string) (out [][]any, err error) {
 					return err
 				}
 			}
-			out = append(out, values)
+			if out = append(out, values); len(out) > maxAnswerRows {
+				return x.place.fault(fmt.Sprintf("a statement has more than %d rows", maxAnswerRows), "")
+			}
 		}
 		return rows.Err()
 	})
@@ -208,6 +210,10 @@ func readDecimal(text string) (dialect.Decimal, bool) {
 	}
 	return dialect.Decimal{Value: n, Scale: len(fraction)}, ok
 }
+
+// maxAnswerRows is above the groups of any plan times the values that a tally has of them: what an engine
+// gives is kept until it is complete.
+const maxAnswerRows = 1 << 24
 
 // maxNumberText is above any sum of what a column may hold.
 const maxNumberText = 4 << 10

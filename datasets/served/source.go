@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/url"
@@ -86,19 +87,9 @@ func readPassword(p *place, o Options) (string, error) {
 			return "", p.fault("the environment variable "+files.Shown(o.PasswordEnv)+" is not set", "password_env names it: set it where the node starts")
 		}
 	case o.PasswordFile != "":
-		info, err := os.Stat(o.PasswordFile)
-		switch {
-		case err != nil:
-			return "", &files.Error{File: o.PasswordFile, Message: "the password_file cannot be read", Hint: "it must exist, for its owner only"}
-		case !info.Mode().IsRegular() || info.Size() > MaxPasswordBytes:
-			return "", &files.Error{File: o.PasswordFile, Message: "the password_file is not a file of one line"}
-		case info.Mode().Perm()&0o077 != 0:
-			return "", &files.Error{File: o.PasswordFile, Message: fmt.Sprintf("others can read the password_file: its mode is %04o", info.Mode().Perm()),
-				Hint: "chmod 600 it"}
-		}
-		raw, err := os.ReadFile(o.PasswordFile)
+		raw, err := passwordIn(o.PasswordFile)
 		if err != nil {
-			return "", &files.Error{File: o.PasswordFile, Message: "the password_file cannot be read", Hint: "it must exist, for its owner only"}
+			return "", err
 		}
 		text = strings.TrimSuffix(strings.TrimSuffix(string(raw), "\n"), "\r")
 	default:
@@ -108,6 +99,31 @@ func readPassword(p *place, o Options) (string, error) {
 		return "", p.fault("the password is empty or has several lines", "it is one line: that of password_file, or the value of password_env")
 	}
 	return text, nil
+}
+
+// passwordIn reads a file that its owner alone may read.
+func passwordIn(path string) ([]byte, error) {
+	unread := &files.Error{File: path, Message: "the password_file cannot be read", Hint: "it must exist, for its owner only"}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unread
+	}
+	defer f.Close()
+	info, err := f.Stat() // of what is read, whatever the name leads to by now
+	switch {
+	case err != nil:
+		return nil, unread
+	case !info.Mode().IsRegular() || info.Size() > MaxPasswordBytes:
+		return nil, &files.Error{File: path, Message: "the password_file is not a file of one line"}
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, &files.Error{File: path, Message: fmt.Sprintf("others can read the password_file: its mode is %04o", info.Mode().Perm()),
+			Hint: "chmod 600 it"}
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, MaxPasswordBytes))
+	if err != nil {
+		return nil, unread
+	}
+	return raw, nil
 }
 
 // local reports whether nothing between here and the engine is another machine.

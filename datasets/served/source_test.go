@@ -29,6 +29,7 @@ func TestSources(t *testing.T) {
 	}
 	secret := write("secret", "s3cr3t p@ss\n", 0o600)
 	t.Setenv("PARLEY_TEST_PASSWORD", "s3cr3t p@ss")
+	t.Setenv("PGHOST", "db.example.org")
 	for _, c := range []struct {
 		o    Options
 		want string // empty: it is one
@@ -50,6 +51,7 @@ func TestSources(t *testing.T) {
 		{Options{Source: "mysql://reader@db.example.org/stock?tls=true&tls=false"}, "stands twice"},
 		{Options{Source: "mysql://reader@db.example.org/stock?tls-ca=/absent"}, "not a file of certificates"},
 		{Options{Source: "mysql://reader@/stock"}, "has no host"},
+		{Options{Source: "postgres://reader@/stock"}, "has no host"}, // not that of PGHOST
 		{Options{Source: "mysql://reader@localhost/stock", PasswordFile: write("open", "s3cr3t", 0o640)}, "others can read"},
 		{Options{Source: "mysql://reader@localhost/stock", PasswordFile: write("empty", "\n", 0o600)}, "is empty"},
 		{Options{Source: "mysql://reader@localhost/stock", PasswordFile: write("two", "s3cr3t\nmore", 0o600)}, "several lines"},
