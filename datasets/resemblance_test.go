@@ -26,7 +26,7 @@ var lookalikes = map[string]struct{ values, where, note string }{
 	"no such day":              {"2020-02-30 2020-02-01", "x > '2020-02-15'", `line 2 has "2020-02-30"`},
 	"Chinese":                  {"2020年1月5日 2020年12月6日", "x >= '2020-02-01'", "looks like dates"},
 	"a token among dates":      {"2020-01-05 unknown 2020-03-05", "x >= '2020-02-01'", `is text, not a date, because line 3 has "unknown"`},
-	"instants":                 {"2020-01-05T10:00:00 2020-02-01T00:00:00", "x <= '2020-02-01'", "looks like dates with a time of day but is text"},
+	"instants":                 {"2020-01-05T9:00:00 2020-02-01T0:00:00", "x <= '2020-02-01'", "looks like dates with a time of day but is text"},
 	"times":                    {"9:30 10:00", "x < '10:00'", "looks like times of day but is text"},
 	"few dates in many words":  {"a b c d e f g 28/02/2008 h", "x > '2020-01-01'", "looks like dates"},
 	"percentages":              {"5% 12.5% 100%", "x > '10'", `looks like percentages but is text: line 2 has "5%", which has a percent sign; write plain numbers`},
