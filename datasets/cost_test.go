@@ -160,8 +160,8 @@ func costQuery(from string) string {
 // TestCostSide runs one side in a process of its own, for its peak of memory.
 func TestCostSide(t *testing.T) {
 	side, path := os.Getenv("PARLEY_COST_SIDE"), os.Getenv("PARLEY_COST_FILE")
-	if side == "" {
-		t.Skip("a side of BenchmarkCost")
+	if side == "" { // it is BenchmarkCost that runs it
+		return
 	}
 	opening, asking := costDuck, costDuck
 	var table *Table
