@@ -75,14 +75,12 @@ func compile(d Declaration) (*declaration, *DeclarationFault) {
 			return nil, &DeclarationFault{name.key, fmt.Sprintf("%s = %s: it %s", name.key, files.Shown(name.text), fault), ""}
 		}
 	}
-	if out.typed {
-		if !slices.Contains(Types, d.Type) {
-			hint := "the types are " + strings.Join(Types, ", ")
-			if near := engine.Nearest(d.Type, Types); near != "" {
-				hint = fmt.Sprintf("did you mean %q?", near)
-			}
-			return nil, &DeclarationFault{"type", fmt.Sprintf("type = %s is not known", files.Shown(d.Type)), hint}
+	if out.typed && !slices.Contains(Types, d.Type) {
+		hint := "the types are " + strings.Join(Types, ", ")
+		if near := engine.Nearest(d.Type, Types); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
 		}
+		return nil, &DeclarationFault{"type", fmt.Sprintf("type = %s is not known", files.Shown(d.Type)), hint}
 	}
 	out.kind = kindsOf[d.Type]
 	for _, check := range []func() *DeclarationFault{out.checkSpelling, out.checkTokens, out.checkTexts, out.checkValues} {

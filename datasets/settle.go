@@ -102,11 +102,6 @@ func (l *loader) setAside(i int, err error) error {
 	return nil
 }
 
-// AsideNote is what Notes say of a column that is set aside.
-func AsideNote(fault *files.Error) string {
-	return fault.Error() + "; the column is set aside, and no question can use it"
-}
-
 // match finds the table's columns among those of a further file.
 func (l *loader) match(file string, columns []files.Column) ([]int, error) {
 	index := make(map[string]int, len(columns))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 
+	"parley/datasets/content"
 	"parley/datasets/files"
 	"parley/datasets/served"
 	"parley/engine"
@@ -233,21 +234,14 @@ type faultAt func(message, hint string) *files.Error
 // eachCell visits one column of a batch. A cell is only valid during its visit.
 func eachCell(file, name string, b *files.Batch, column int, r reading, visit func(row int, c cell, at faultAt) error) error {
 	read := r.wrap(readCells(b.Columns[column]))
-	row := 0
-	at := func(message, hint string) *files.Error {
-		e := &files.Error{File: file, Row: b.First + int64(row), Field: name, Message: message, Hint: hint}
-		if b.Place != nil {
-			e.Line, e.Column = b.Place(row, column)
-		}
-		return e
-	}
-	for ; row < b.Rows; row++ {
+	places := placesOf(file, name, b, column)
+	for row := range b.Rows {
 		c, err := read(row)
 		if err == nil {
-			err = visit(row, c, at)
+			err = visit(row, c, places(row))
 		}
 		if refused, ok := err.(refusedValue); ok {
-			return at(refused.message, refused.hint)
+			return places(row)(refused.message, refused.hint)
 		}
 		if err != nil {
 			return err
@@ -363,7 +357,7 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 	for i, fault := range l.aside {
 		if fault != nil {
 			t.aside = append(t.aside, fault)
-			t.notes = append(t.notes, AsideNote(fault))
+			t.notes = append(t.notes, fault.AsideNote())
 			continue
 		}
 		kept = append(kept, i)
@@ -377,7 +371,7 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 		return nil, t.aside[0]
 	}
 	parts := [][]byte{salt, nil, engine.Marshal(t.rows)}
-	var heads []columnHead
+	var heads []content.Head
 	for k, i := range kept {
 		b := l.builders[i]
 		if b.summary.values == 0 && b.kind != engine.Null {
@@ -396,20 +390,12 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 		}
 		b.reading.publish(&described)
 		t.described = append(t.described, described)
-		heads = append(heads, columnHead{Name: c.name, Kind: c.kind, Scale: c.scale})
+		heads = append(heads, content.Head{Name: c.name, Kind: c.kind, Scale: c.scale})
 		parts = append(parts, b.summary.hash.Sum())
 	}
 	parts[1] = engine.Marshal(heads)
 	t.digest = engine.Hash("parley table 1", parts...)
 	return t, nil
-}
-
-// columnHead is what of a column goes into the digest besides its values.
-type columnHead struct {
-	_     struct{} `cbor:",toarray"`
-	Name  string
-	Kind  engine.Kind
-	Scale int
 }
 
 // Registration is what the department says of this version of the table:

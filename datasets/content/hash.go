@@ -12,7 +12,17 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"parley/engine"
 )
+
+// Head is what of a column goes into a table's digest besides its values.
+type Head struct {
+	_     struct{} `cbor:",toarray"`
+	Name  string
+	Kind  engine.Kind
+	Scale int
+}
 
 // Hash is the digest of one column in the making: two streams, one of 64 bits a row, the other of what
 // these do not hold (README, section 5). How the rows are split into batches does not matter.

@@ -73,3 +73,8 @@ func Shown(value string) string {
 
 // Base is a file's name without its folder, for sentences that name two files.
 func Base(file string) string { return filepath.Base(file) }
+
+// AsideNote is what a table's notes say of a column that is set aside for this.
+func (e *Error) AsideNote() string {
+	return e.Error() + "; the column is set aside, and no question can use it"
+}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/datasets/content"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -49,7 +50,7 @@ func (t *Table) describe(x *session, o Options) error {
 		}
 		d.Nullable = measured[i].values < t.rows
 		kept, t.described = append(kept, c), append(t.described, d)
-		t.heads = append(t.heads, columnHead{Name: c.Name, Kind: c.Kind, Scale: c.Scale})
+		t.heads = append(t.heads, content.Head{Name: c.Name, Kind: c.Kind, Scale: c.Scale})
 	}
 	if t.columns = kept; len(kept) == 0 {
 		return t.nothingLeft(x.place)
@@ -166,7 +167,7 @@ func (t *Table) setAside(p *place, name string, why *refusal, o Options) error {
 		return e
 	}
 	t.aside = append(t.aside, e)
-	t.notes = append(t.notes, e.Error()+"; the column is set aside, and no question can use it")
+	t.notes = append(t.notes, e.AsideNote())
 	return nil
 }
 

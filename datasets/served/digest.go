@@ -8,14 +8,6 @@ import (
 	"parley/engine"
 )
 
-// columnHead is what of a column goes into the digest besides its values.
-type columnHead struct {
-	_     struct{} `cbor:",toarray"`
-	Name  string
-	Kind  engine.Kind
-	Scale int
-}
-
 // content is the digest of the table as it is now, and its rows.
 func (t *Table) content(x *session) (engine.Digest, int64, error) {
 	if t.source.version != "" {

@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/datasets/content"
 	"parley/datasets/dialect"
 	"parley/datasets/files"
 	"parley/engine"
@@ -98,7 +99,7 @@ type Table struct {
 	columns   []column
 	types     map[string]string // of the columns, when they were described
 	described []engine.Column
-	heads     []columnHead
+	heads     []content.Head
 	rows      int64
 	digest    engine.Digest
 	steady    bool // a session's snapshot holds all that it reads

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"parley/datasets"
 	"parley/engine"
 	"parley/node/client"
 	"parley/node/config"
@@ -223,7 +222,7 @@ func describe(t config.Table, read tableDescription) render.Description {
 	said := map[string]bool{}
 	for _, fault := range read.aside {
 		d.Aside = append(d.Aside, render.Aside{Column: fault.Field, File: fault.File, Line: fault.Line, Row: fault.Row, Reason: names.Replace(fault.Error())})
-		said[datasets.AsideNote(fault)] = true
+		said[fault.AsideNote()] = true
 	}
 	for _, note := range read.notes {
 		if !said[note] {
