@@ -94,7 +94,7 @@ type step struct {
 func (a *aggregation) run(ctx context.Context, query queryFunc, s step, cells []*big.Int) error {
 	rows, err := query(ctx, s.statement)
 	if err != nil {
-		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.name), err)
+		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.table.name), err)
 	}
 	for _, row := range rows {
 		if len(row) != len(a.groups)+s.values {
@@ -121,7 +121,7 @@ func (a *aggregation) cell(value any, places int) (*big.Int, error) {
 		return nil, fmt.Errorf("datasets: %s gave a moment as %T", a.place.dialect.Name, value)
 	}
 	if v, ok = shifted(v, places); !ok {
-		return nil, fmt.Errorf("a sum over table %s has more decimal places than its columns: %w", files.Shown(a.name), ErrRegistration)
+		return nil, fmt.Errorf("a sum over table %s has more decimal places than its columns: %w", files.Shown(a.table.name), ErrRegistration)
 	}
 	return v, nil
 }
@@ -145,11 +145,8 @@ func wholeValue(v any) (*big.Int, bool) {
 
 // aggregation is one plan over one table.
 type aggregation struct {
-	name    string
-	rows    int64
 	place   place
-	table   *Table // its rows, for what is computed in Go
-	own     int    // columns of the table
+	table   *Table
 	plan    *engine.Plan
 	columns []sourceOf       // of the plan's schema, then of scores
 	groups  []map[string]int // for each key of GROUP BY: canonical text to the index among its values
@@ -183,7 +180,7 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	if err != nil {
 		return nil, err
 	}
-	a := &aggregation{name: t.name, rows: t.rows, place: where, table: t, own: len(t.columns), plan: p, columns: columns,
+	a := &aggregation{place: where, table: t, plan: p, columns: columns,
 		moments: slices.Clone(p.Moments)}
 	a.hoistScores()
 	for _, g := range p.Groups {
@@ -207,10 +204,10 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 func (a *aggregation) writer() dialect.Writer {
 	w := dialect.Writer{Dialect: a.place.dialect}
 	for _, c := range a.columns {
-		if c.index < a.own {
+		if c.index < len(a.table.columns) {
 			w.Columns = append(w.Columns, a.place.columns[c.index])
 		} else {
-			w.Columns = append(w.Columns, dialect.Column{SQL: scoreName(c.index - a.own), Kind: c.own.kind, Scale: c.own.scale})
+			w.Columns = append(w.Columns, dialect.Column{SQL: scoreName(c.index - len(a.table.columns)), Kind: c.own.kind, Scale: c.own.scale})
 		}
 	}
 	return w
@@ -222,7 +219,7 @@ func (a *aggregation) singleStep(moments []int) (step, error) {
 	var parts []string
 	var places []int
 	for _, m := range moments {
-		part, k, err := w.Moment(a.moments[m], a.rows)
+		part, k, err := w.Moment(a.moments[m], a.table.rows)
 		if err != nil {
 			return step{}, err
 		}

@@ -34,7 +34,7 @@ func (a *aggregation) hoist(e *engine.Expr, places map[string]*engine.Expr) *eng
 		if places[key] == nil {
 			places[key] = &engine.Expr{Op: engine.OpColumn, Column: len(a.columns), Kind: e.Kind, Scale: e.Scale, Nullable: true, Min: e.Min, Max: e.Max}
 			own := column{kind: e.Kind, scale: e.Scale}
-			a.columns = append(a.columns, sourceOf{index: a.own + len(a.scores), own: own, kind: e.Kind, scale: e.Scale})
+			a.columns = append(a.columns, sourceOf{index: len(a.table.columns) + len(a.scores), own: own, kind: e.Kind, scale: e.Scale})
 			a.scores = append(a.scores, e)
 		}
 		return places[key]

@@ -115,7 +115,7 @@ func (a *aggregation) tallyStep(b *tally) (step, error) {
 		keys = append(keys, w.KeyOf(w.Columns[c]))
 	}
 	for _, m := range b.parts {
-		part, k, err := w.Moment(m, a.rows)
+		part, k, err := w.Moment(m, a.table.rows)
 		if err != nil {
 			return step{}, err
 		}
