@@ -1,6 +1,8 @@
 package datasets
 
 import (
+	"math/big"
+
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
@@ -221,7 +223,7 @@ func raise(n decimal128.Num, shift int) (decimal128.Num, bool) {
 // as n for a wide one and for integers.
 func (b *columnBuilder) scaled(text []byte) (n decimal128.Num, small int64, err error) {
 	s, ok := files.ShapeOf(text)
-	if !ok || s.Padded || s.Scale > b.scale {
+	if !ok || s.Padded || s.Scale > b.scale || b.kind == engine.Integer && !s.Integer {
 		return n, 0, b.mismatch(cell{text: text})
 	}
 	if fault := s.Fault(files.MaxScale); fault != "" {
@@ -237,6 +239,22 @@ func (b *columnBuilder) scaled(text []byte) (n decimal128.Num, small int64, err 
 		b.spellings.add(n, text, b.at)
 	}
 	return n, small, nil
+}
+
+// wholeDigits is how many digits before the point the longest number so far has.
+func (b *columnBuilder) wholeDigits() int {
+	low, high := big.NewInt(b.summary.min), big.NewInt(b.summary.max)
+	if b.wide {
+		low, high = b.summary.wmin.BigInt(), b.summary.wmax.BigInt()
+	}
+	if low.CmpAbs(high) > 0 {
+		high = low
+	}
+	whole := high.Quo(high.Abs(high), files.PowerOfTen(b.scale))
+	if whole.Sign() == 0 {
+		return 0
+	}
+	return len(whole.String())
 }
 
 func (b *columnBuilder) tooLong() error {

@@ -87,6 +87,7 @@ func (f *feed) end() error {
 
 // guess loads a text file while its types are settled, as if they were those of its first batch: mostly they are,
 // and the file is read once. What the guess has learnt is taken only if all rows were of these types in the end.
+// While it holds, its columns need no other look.
 type guess struct {
 	options Options
 	keep    bool
@@ -94,37 +95,53 @@ type guess struct {
 	over    bool    // it was wrong
 }
 
-// take loads a batch that w has looked at.
-func (g *guess) take(ctx context.Context, l *loader, f openFile, w *settling, b *files.Batch) {
-	if g == nil || g.over {
+// begin takes the types of the first batch, which w has looked at, and loads it.
+func (g *guess) begin(ctx context.Context, l *loader, f openFile, w *settling, b *files.Batch) {
+	if g == nil || g.over || g.loader != nil {
 		return
 	}
-	if g.loader == nil {
-		g.loader = &loader{table: &Table{name: l.table.name}, names: l.names, aside: make([]*files.Error, len(l.names)), types: make([]settled, len(l.names))}
-		for i, at := range f.order {
-			n := w.inferences[at]
-			if n == nil {
-				g.drop()
-				return
-			}
-			var err error
-			if g.loader.types[i], err = n.settle(); err != nil {
-				g.drop()
-				return
-			}
+	g.loader = &loader{table: &Table{name: l.table.name}, names: l.names, aside: make([]*files.Error, len(l.names)), types: make([]settled, len(l.names))}
+	for i, at := range f.order {
+		n := w.inferences[at]
+		if n == nil {
+			g.drop()
+			return
 		}
-		err := g.loader.prepare()
-		if err == nil && g.keep {
-			err = g.loader.store(ctx, g.options)
-		}
-		if err != nil {
+		var err error
+		if g.loader.types[i], err = n.settle(); err != nil {
 			g.drop()
 			return
 		}
 	}
+	err := g.loader.prepare()
+	if err == nil && g.keep {
+		err = g.loader.store(ctx, g.options)
+	}
+	if err != nil {
+		g.drop()
+		return
+	}
+	g.load(f, b)
+}
+
+// load takes a batch; false once the guess is wrong.
+func (g *guess) load(f openFile, b *files.Batch) bool {
 	if err := g.loader.take(f, b); err != nil || slices.ContainsFunc(g.loader.aside, func(e *files.Error) bool { return e != nil }) {
 		g.drop()
+		return false
 	}
+	return true
+}
+
+// holds loads a batch, and notes what w would have seen in it, if it is of the guessed types.
+func (g *guess) holds(f openFile, w *settling, b *files.Batch) bool {
+	if g == nil || g.loader == nil || !g.load(f, b) {
+		return false
+	}
+	for i, at := range f.order {
+		w.inferences[at].expect(g.loader.builders[i], int64(b.Rows-b.Columns[at].NullN()))
+	}
+	return true
 }
 
 // drop forgets the guess.

@@ -184,6 +184,27 @@ func (n *inference) widen(s files.Shape, at func(message, hint string) *files.Er
 	n.digits = max(n.digits, s.Digits)
 }
 
+// expect is observe for so many more values of a text file that are of the type settled so far, as a builder has
+// taken them.
+func (n *inference) expect(b *columnBuilder, values int64) {
+	n.values += values
+	switch b.kind {
+	case engine.Integer, engine.Decimal:
+		if b.kind == engine.Integer {
+			n.integers += values
+		} else {
+			n.decimals += values
+		}
+		n.digits = max(n.digits, b.wholeDigits())
+	case engine.Boolean:
+		n.booleans += values
+	case engine.Date:
+		n.dates += values
+	case engine.Timestamp, engine.TimestampTZ, engine.Time:
+		n.clocks[clockForms[b.kind]] += values
+	}
+}
+
 func fitsInt64(text []byte, s files.Shape) bool {
 	if s.Digits <= files.NarrowDigits {
 		return true

@@ -136,24 +136,26 @@ type settling struct {
 	columns []files.Column
 	aside   func(i int, err error) error // takes a column out of the table, or gives the error back
 
-	also       func(w *settling, b *files.Batch)
-	places     []int        // for each column of the file, its index in the table, or −1
-	inferences []*inference // for each column of the file; nil for those that are not read
+	begin      func(w *settling, b *files.Batch)      // shows a batch that was looked at
+	holds      func(w *settling, b *files.Batch) bool // tells whether the table's columns need no look in a batch
+	places     []int                                  // for each column of the file, its index in the table, or −1
+	inferences []*inference                           // for each column of the file; nil for those that are not read
 }
 
 // settleTypes settles the types of one file's columns, looking at values where
-// the file does not tell. order has the table's columns in the file; the types
-// are by the file's own order. also is shown the batches that were looked at.
-func settleTypes(ctx context.Context, file string, s files.Source, aside func(i int, err error) error, order []int, declared map[string]*declaration,
-	also func(w *settling, b *files.Batch)) ([]settled, []string, error) {
-	w := &settling{file: file, source: s, columns: s.Columns(), aside: aside, also: also}
+// the file does not tell. The types are by the file's own order.
+func (l *loader) settleTypes(ctx context.Context, f openFile) ([]settled, []string, error) {
+	s, file := f.source, f.name
+	w := &settling{file: file, source: s, columns: s.Columns(), aside: l.setAside,
+		begin: func(w *settling, b *files.Batch) { l.guess.begin(ctx, l, f, w, b) },
+		holds: func(w *settling, b *files.Batch) bool { return l.guess.holds(f, w, b) }}
 	w.inferences, w.places = make([]*inference, len(w.columns)), make([]int, len(w.columns))
 	for at, c := range w.columns {
-		w.places[at] = slices.Index(order, at)
+		w.places[at] = slices.Index(f.order, at)
 		if w.places[at] < 0 && !c.Untyped { // of text files all: they tell whether there is a header
 			continue
 		}
-		w.inferences[at] = &inference{file: file, column: c, reading: declared[c.Name].reading()}
+		w.inferences[at] = &inference{file: file, column: c, reading: l.declared[c.Name].reading()}
 		w.inferences[at].reading.numerals = c.Numerals
 		if err := w.drop(at, w.inferences[at].declare()); err != nil {
 			return nil, nil, err
@@ -208,8 +210,9 @@ func (w *settling) watch(ctx context.Context) error {
 	}
 	faults := make([]error, len(w.columns))
 	return w.source.Scan(ctx, watched, func(b *files.Batch) error {
+		held := w.holds(w, b)
 		files.EachColumn(len(watched), func(i int) error {
-			if n := w.inferences[watched[i]]; n != nil {
+			if n := w.inferences[watched[i]]; n != nil && !(held && w.places[watched[i]] >= 0) {
 				faults[watched[i]] = n.take(w.file, b, watched[i])
 			}
 			return nil
@@ -222,7 +225,7 @@ func (w *settling) watch(ctx context.Context) error {
 				}
 			}
 		}
-		w.also(w, b)
+		w.begin(w, b)
 		return nil
 	})
 }

@@ -210,7 +210,7 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 	if !columns[0].Untyped {
 		l.guess = nil
 	}
-	types, notes, err := settleTypes(ctx, file, s, l.setAside, f.order, l.declared, func(w *settling, b *files.Batch) { l.guess.take(ctx, l, f, w, b) })
+	types, notes, err := l.settleTypes(ctx, f)
 	if err != nil {
 		return err
 	}

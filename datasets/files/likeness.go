@@ -68,6 +68,10 @@ func LikenessOf(text []byte) Likeness {
 	if len(text) == 0 || len(text) > maxLike {
 		return LikeNothing
 	}
+	last := lastDigit(text)
+	if last >= 0 && foreignWord(text, last) {
+		return LikeNothing
+	}
 	if s, ok := ShapeOf(text); ok {
 		if s.Padded {
 			return LikeCode
@@ -77,7 +81,6 @@ func LikenessOf(text []byte) Likeness {
 	if _, ok := ParseBoolean(text); ok {
 		return LikeBoolean
 	}
-	last := lastDigit(text)
 	if last < 0 {
 		if notANumber[string(bytes.ToLower(bytes.TrimLeft(text, "+-")))] {
 			return LikeNaN
@@ -95,9 +98,6 @@ func LikenessOf(text []byte) Likeness {
 	if _, ok := layout.ParseTime(text); ok {
 		return LikeISOTime
 	}
-	if foreignWord(text, last) {
-		return LikeNothing
-	}
 	if l := amountLikeness(text); l != LikeNothing {
 		return l
 	}
@@ -113,9 +113,9 @@ func lastDigit(text []byte) int {
 	return i
 }
 
-// foreignWord tells, at the cost of one look at each byte, that a value is neither an amount nor a moment: it has
-// a word of ASCII letters that stands in none. Between digits an amount has none but an exponent's e; before
-// them a currency has at most three letters; and the words of moments are few.
+// foreignWord tells, at the cost of one look at each byte, that a value is neither a number, an amount nor a moment:
+// before its last digit it has a word of ASCII letters that stands in none. Between digits a number has none but an
+// exponent's e; before them a currency has at most three letters; and the words of moments are few.
 func foreignWord(text []byte, last int) bool {
 	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 	digits := false

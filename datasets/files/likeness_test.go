@@ -3,6 +3,8 @@ package files
 import (
 	"math/rand/v2"
 	"testing"
+
+	"parley/datasets/layout"
 )
 
 func TestLikeness(t *testing.T) {
@@ -58,12 +60,28 @@ func TestForeignWord(t *testing.T) {
 		b := TrimSpaces([]byte(text))
 		if last := lastDigit(b); last >= 0 && foreignWord(b, last) {
 			foreign++
-			if a, m := amountLikeness(b), momentLikeness(b); a != LikeNothing || m != LikeNothing {
+			_, number := ShapeOf(b)
+			_, date := layout.ParseDate(b)
+			_, _, instant := layout.ParseTimestamp(b)
+			_, clock := layout.ParseTime(b)
+			if a, m := amountLikeness(b), momentLikeness(b); a != LikeNothing || m != LikeNothing || number || date || instant || clock {
 				t.Errorf("%q is foreign and looks like %d, %d", b, a, m)
 			}
 		}
 	}
 	if foreign < 10_000 {
 		t.Errorf("%d values of 200,000 were told at once", foreign)
+	}
+}
+
+// TestMomentWord: what the table of first letters says is what the names say.
+func TestMomentWord(t *testing.T) {
+	var word [4]byte
+	for n := range 26 * 26 * 26 {
+		word[0], word[1], word[2], word[3] = byte('a'+n%26), byte('A'+n/26%26), byte('a'+n/676), 'x'
+		l := lexeme{kind: 'w', text: string(word[:])}
+		if want := begins(l, layout.Months[:]) || begins(l, weekdays[:]) || begins(l, ordinals[:]); momentWord(word[:]) != want {
+			t.Errorf("%s: %v", word, !want)
+		}
 	}
 }

@@ -163,9 +163,21 @@ func momentWord(word []byte) bool {
 			return true
 		}
 	}
-	l := lexeme{kind: 'w', text: string(word)}
-	return begins(l, layout.Months[:]) || begins(l, weekdays[:]) || begins(l, ordinals[:])
+	return len(word) <= 9 && momentStarts[word[0]|0x20-'a'][word[1]|0x20-'a']>>(word[2]|0x20-'a')&1 != 0
 }
+
+// momentStarts says of two letters with which third ones the names in moments begin.
+var momentStarts = func() (t [26][26]uint32) {
+	for _, names := range [][]string{layout.Months[:], weekdays[:]} {
+		for _, name := range names {
+			t[name[0]-'a'][name[1]-'a'] |= 1 << (name[2] - 'a')
+		}
+	}
+	for _, name := range ordinals {
+		t[name[0]-'a'][name[1]-'a'] = 1<<26 - 1
+	}
+	return t
+}()
 
 func dayLike(l lexeme) bool   { return len(l.text) <= 2 && l.number >= 1 && l.number <= 31 }
 func monthLike(l lexeme) bool { return len(l.text) <= 2 && l.number >= 1 && l.number <= 12 }
