@@ -15,6 +15,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/schema"
 )
 
 // inPlaceQuestions are of all kinds of columns of costColumns, as keys, in sums, in filters.
@@ -177,6 +178,31 @@ func TestNotInPlace(t *testing.T) {
 			t.Errorf("%s: %v in place, %q", name, table.lying != nil, dumpTable(table))
 		}
 	}
+}
+
+// TestCarriedTexts: texts that begin as the last of the page before are read, and copied, since DuckDB does not read
+// them; those of pages by themselves stay where they are.
+func TestCarriedTexts(t *testing.T) {
+	page := func(prefix byte, suffix string) handPage {
+		n := byte(2 * len(suffix))
+		return handPage{kind: pageV1, values: 1, encoding: 7, data: append([]byte{128, 1, 4, 1, 2 * prefix, 128, 1, 4, 1, n}, suffix...)}
+	}
+	for second, stays := range map[handPageText]bool{{0, "abd"}: true, {2, "d"}: false} {
+		column := handColumn{node: logical("a", parquet.Types.ByteArray, schema.StringLogicalType{}, -1), pages: []handPage{page(0, "abc"), page(second.prefix, second.suffix)}}
+		for i := range column.pages {
+			column.pages[i].levels = allThere(1)
+		}
+		table := open(t, Options{}, write(t, "t.parquet", string(handFile(t, 2, nil, column))))
+		if (table.lying != nil) != stays || dumpTable(table) != "abc\nabd" {
+			t.Errorf("%v: %v in place, %q", second, table.lying != nil, dumpTable(table))
+		}
+	}
+}
+
+// handPageText is what a text has of the one before, and the rest of it.
+type handPageText struct {
+	prefix byte
+	suffix string
 }
 
 // TestInPlaceFiles: several files, of columns in another order.

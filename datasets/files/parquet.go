@@ -252,9 +252,9 @@ func (s *parquetSource) Scan(ctx context.Context, wanted []int, visit func(*Batc
 		if err := s.checkCounts(r.MetaData()); err != nil {
 			return err
 		}
-		first := int64(1)
+		first, columns := int64(1), make([]columnScan, len(wanted))
 		for g := range r.NumRowGroups() {
-			rows, err := s.scanGroup(ctx, r, g, wanted, first, visit)
+			rows, err := s.scanGroup(ctx, r, g, wanted, columns, first, visit)
 			if err != nil {
 				return err
 			}
@@ -268,13 +268,12 @@ func (s *parquetSource) Scan(ctx context.Context, wanted []int, visit func(*Batc
 	return unchanged(s.file, s.f, s.info)
 }
 
-// scanGroup visits the rows of one row group.
-func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int, wanted []int, first int64, visit func(*Batch) error) (int64, error) {
+// scanGroup visits the rows of one row group. columns are those of the group before.
+func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int, wanted []int, columns []columnScan, first int64, visit func(*Batch) error) (int64, error) {
 	g := r.RowGroup(group)
 	rows := g.NumRows()
-	columns := make([]columnScan, len(wanted))
 	for k, i := range wanted {
-		c := &columns[k]
+		c, before := &columns[k], columns[k].pages
 		c.guard = guard{file: s.file, format: s.format, column: s.fields[i].name, part: fmt.Sprintf("row group %d", group+1)}
 		if err := c.run(func() (err error) {
 			c.pages, c.read, err = s.openChunk(r, g, i)
@@ -282,7 +281,9 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 		}); err != nil {
 			return 0, err
 		}
-		c.pages.guard, c.pages.group = &c.guard, group
+		if c.pages.guard, c.pages.group = &c.guard, group; before != nil {
+			c.pages.raw, c.pages.plain, c.pages.bits = before.raw, before.plain, before.bits
+		}
 	}
 	for from := int64(0); from < rows; from += batchRows {
 		if err := ctx.Err(); err != nil {
@@ -308,11 +309,11 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 		c := &columns[k]
 		if err := c.run(func() error {
 			c.part = fmt.Sprintf("row group %d, page %d", group+1, c.pages.number)
-			if c.pages.Next() {
+			if c.pages.next() {
 				return &Error{Message: "holds values behind the last row", Hint: damagedHint}
 			}
 			s.fields[wanted[k]].common = s.fields[wanted[k]].common && !c.pages.odd
-			return c.pages.Err()
+			return c.pages.fault
 		}); err != nil {
 			return 0, err
 		}
@@ -340,13 +341,6 @@ func (s *parquetSource) openChunk(r *file.Reader, g *file.RowGroupReader, i int)
 	if err != nil {
 		return nil, nil, err
 	}
-	chunk := file.NewColumnReader(column, pages, bounded, r.BufferPool())
-	values, err := newArrayReader(chunk, s.fields[i].arrow)
-	return pages, func(rows int) (arrow.Array, error) {
-		out, err := values(rows)
-		if err != nil && chunk.Err() != nil { // the cause, which the library does not hand on
-			err = chunk.Err()
-		}
-		return out, err
-	}, err
+	read, err := newArrayReader(pages, s.fields[i].arrow)
+	return pages, read, err
 }

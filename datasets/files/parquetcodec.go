@@ -80,8 +80,8 @@ var zstdDecoder = sync.OnceValue(func() *zstd.Decoder {
 	return d
 })
 
-// unpack decompresses to exactly so many bytes.
-func (c codec) unpack(src []byte, size int) ([]byte, error) {
+// unpack decompresses to exactly so many bytes, into a room of so many if there is one. What comes out may be src.
+func (c codec) unpack(room, src []byte, size int) ([]byte, error) {
 	if size == 0 { // some writers compress nothing to nothing
 		return nil, nil
 	}
@@ -91,7 +91,10 @@ func (c codec) unpack(src []byte, size int) ([]byte, error) {
 		}
 		return src, nil
 	}
-	out, err := c.decode(make([]byte, size), src)
+	if room == nil {
+		room = make([]byte, size)
+	}
+	out, err := c.decode(room, src)
 	if err == nil && len(out) != size {
 		err = fmt.Errorf("%d bytes come out and its header says %d", len(out), size)
 	}

@@ -1,6 +1,9 @@
 package files
 
 import (
+	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"unsafe"
 
@@ -8,47 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/memory"
-	"github.com/apache/arrow/go/v17/parquet"
 )
-
-// nextValues is the library's reading of a column chunk: the values that are present, densely, and for optional
-// columns the definition level of every row, 0 where the value is missing.
-type nextValues[T any] func(count int64, values []T, levels, repetitions []int16) (rows int64, present int, err error)
-
-// dense reads so many rows of a column chunk. visit gets the values that are present in a run of rows from a
-// row on, and the runs' levels; nil levels say that all are.
-func (next nextValues[T]) dense(rows int, optional bool, values []T, levels []int16, visit func(from int, values []T, levels []int16) error) error {
-	for got := 0; got < rows; {
-		n, present, err := next(int64(rows-got), values[:rows-got], levels[:rows-got], nil)
-		if err != nil {
-			return err
-		}
-		if n <= 0 || n > int64(rows-got) || present > int(n) {
-			return fmt.Errorf("its data ends %d rows early", rows-got)
-		}
-		run := levels[:n]
-		if !optional || present == int(n) {
-			run = nil
-		}
-		set := int(n)
-		if run != nil {
-			set = 0
-			for _, l := range run {
-				if l != 0 {
-					set++
-				}
-			}
-		}
-		if set != present {
-			return fmt.Errorf("fewer values than its definition levels promise")
-		}
-		if err := visit(got, values[:present], run); err != nil {
-			return err
-		}
-		got += int(n)
-	}
-	return nil
-}
 
 // presence is the bitmap of an array's rows that are not NULL; nil while there is no NULL.
 type presence struct {
@@ -88,30 +51,96 @@ func bytesOf[T any](values []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*int(unsafe.Sizeof(values[0])))
 }
 
-func same[T any](v T) T { return v }
+// take copies which of a page's next n rows, of which so many are missing, are present to those of a batch.
+func (p *presence) take(page *page, n, missing, from, rows int) {
+	if missing == 0 {
+		return
+	}
+	if p.bits == nil {
+		p.bits = bytes.Repeat([]byte{0xFF}, (rows+7)/8)
+	}
+	bitutil.CopyBitmap(page.present, page.at, n, p.bits, from)
+	p.nulls += missing
+}
+
+// A decoder reads as many plain values as out has, and gives what lies behind them.
+type decoder[T any] func(b []byte, out []T) (rest []byte, err error)
+
+// values reads the values of a column chunk whose pages are plain or have a dictionary.
+type values[T any] struct {
+	pages      *chunkPages
+	decode     decoder[T]
+	dictionary []T
+}
+
+// indexed is how many numbers of a dictionary are read at once.
+const indexed = 1024
+
+// next reads the next values of the current page.
+func (v *values[T]) next(out []T) (err error) {
+	page := &v.pages.page
+	if !page.indexed {
+		page.values, err = v.decode(page.values, out)
+		return err
+	}
+	if v.dictionary == nil {
+		v.dictionary = make([]T, v.pages.entries)
+		if _, err := v.decode(v.pages.dictionary, v.dictionary); err != nil {
+			return err
+		}
+	}
+	var indices [indexed]uint32
+	for len(out) > 0 {
+		n := min(indexed, len(out))
+		if !page.indices.Next(indices[:n]) {
+			return errPage
+		}
+		for i, at := range indices[:n] {
+			if uint64(at) >= uint64(len(v.dictionary)) {
+				return errIndex
+			}
+			out[i] = v.dictionary[at]
+		}
+		out = out[n:]
+	}
+	return nil
+}
+
+var errIndex = errors.New("a page has a number that its dictionary does not have")
+
+// eachRun visits the next rows of a chunk by the pages that they are in: so many from a row on, of which so many
+// are missing.
+func (p *chunkPages) eachRun(rows int, visit func(page *page, from, n, missing int) error) error {
+	for from := 0; from < rows; {
+		if p.page.rows == 0 && !p.next() {
+			if p.fault != nil {
+				return p.fault
+			}
+			return fmt.Errorf("its data ends %d rows early", rows-from)
+		}
+		n, missing := min(rows-from, p.page.rows), 0
+		if p.page.present != nil {
+			missing = n - bitutil.CountSetBits(p.page.present, p.page.at, n)
+		}
+		if err := visit(&p.page, from, n, missing); err != nil {
+			return err
+		}
+		p.page.rows, p.page.at, from = p.page.rows-n, p.page.at+n, from+n
+	}
+	return nil
+}
 
 // fixed reads values of a fixed width as an array of a type; NULL is 0 in it.
-func fixed[T, To any](next nextValues[T], optional bool, t arrow.DataType, convert func(T) To) (arrayReader, error) {
-	values, levels := make([]T, batchRows), make([]int16, batchRows)
+func fixed[T any](pages *chunkPages, t arrow.DataType, decode decoder[T]) (arrayReader, error) {
+	v := values[T]{pages: pages, decode: decode}
 	return func(rows int) (arrow.Array, error) {
-		out, p := make([]To, rows), presence{}
-		err := next.dense(rows, optional, values, levels, func(from int, present []T, levels []int16) error {
-			into := out[from:]
-			if levels == nil {
-				for i, v := range present {
-					into[i] = convert(v)
-				}
-				return nil
+		out, p := make([]T, rows), presence{}
+		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
+			p.take(page, n, missing, from, rows)
+			if err := v.next(out[from : from+n-missing]); err != nil || missing == 0 {
+				return err
 			}
-			taken := 0
-			for i, l := range levels {
-				if l == 0 {
-					p.missing(from+i, rows)
-					continue
-				}
-				into[i] = convert(present[taken])
-				taken++
-			}
+			spread(out[from:from+n], n-missing, page.present, page.at)
 			return nil
 		})
 		if err != nil {
@@ -121,22 +150,75 @@ func fixed[T, To any](next nextValues[T], optional bool, t arrow.DataType, conve
 	}, nil
 }
 
+// spread moves values, so many at the start, to the rows that are present.
+func spread[T any](out []T, set int, present []byte, at int) {
+	var zero T
+	from := set - 1
+	for i := len(out) - 1; i > from; i-- {
+		if bit := at + i; present[bit/8]>>(bit%8)&1 == 0 {
+			out[i] = zero
+			continue
+		}
+		out[i] = out[from]
+		from--
+	}
+}
+
+// whole reads numbers of a width.
+func whole[T any](width int, read func(b []byte, out []T)) decoder[T] {
+	return func(b []byte, out []T) ([]byte, error) {
+		size := width * len(out)
+		if size > len(b) || width < 1 {
+			return nil, errPage
+		}
+		read(b[:size], out)
+		return b[size:], nil
+	}
+}
+
+// eachArray reads byte arrays one by one, each of a fixed width or, without one, behind its length.
+func eachArray[T any](width int, read func(b []byte) (T, error)) decoder[T] {
+	return func(b []byte, out []T) ([]byte, error) {
+		for i := range out {
+			n := width
+			if width == 0 {
+				if len(b) < 4 {
+					return nil, errPage
+				}
+				n, b = int(binary.LittleEndian.Uint32(b)), b[4:]
+			}
+			if n > len(b) {
+				return nil, errPage
+			}
+			var err error
+			if out[i], err = read(b[:n]); err != nil {
+				return nil, err
+			}
+			b = b[n:]
+		}
+		return b, nil
+	}
+}
+
 // booleans reads truth values.
-func booleans(next nextValues[bool], optional bool) arrayReader {
-	values, levels := make([]bool, batchRows), make([]int16, batchRows)
+func booleans(pages *chunkPages) arrayReader {
 	return func(rows int) (arrow.Array, error) {
 		out, p := make([]byte, (rows+7)/8), presence{}
-		err := next.dense(rows, optional, values, levels, func(from int, present []bool, levels []int16) error {
-			taken := 0
-			for i := range max(len(present), len(levels)) {
-				if levels != nil && levels[i] == 0 {
-					p.missing(from+i, rows)
-					continue
+		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
+			if page.boolean+n-missing > 8*len(page.values) {
+				return errPage
+			}
+			p.take(page, n, missing, from, rows)
+			if missing == 0 {
+				bitutil.CopyBitmap(page.values, page.boolean, n, out, from)
+				page.boolean += n
+				return nil
+			}
+			for i := range n {
+				if bitutil.BitIsSet(page.present, page.at+i) {
+					bitutil.SetBitTo(out, from+i, bitutil.BitIsSet(page.values, page.boolean))
+					page.boolean++
 				}
-				if present[taken] {
-					bitutil.SetBit(out, from+i)
-				}
-				taken++
 			}
 			return nil
 		})
@@ -147,33 +229,79 @@ func booleans(next nextValues[bool], optional bool) arrayReader {
 	}
 }
 
+// nothing reads NULLs.
+func nothing(pages *chunkPages) arrayReader {
+	return func(rows int) (arrow.Array, error) {
+		err := pages.eachRun(rows, func(_ *page, _, n, missing int) error {
+			if missing < n {
+				return &Error{Message: "holds a value in a column of the type Null", Hint: damagedHint}
+			}
+			return nil
+		})
+		return array.NewNull(rows), err
+	}
+}
+
 // texts reads text.
-func texts(next nextValues[parquet.ByteArray], optional bool) arrayReader {
-	values, levels := make([]parquet.ByteArray, batchRows), make([]int16, batchRows)
+func texts(pages *chunkPages) arrayReader {
+	var listed [][]byte // the texts of the dictionary
+	list := eachArray(0, func(b []byte) ([]byte, error) { return b, nil })
 	length := 0 // of the batch before: the next will be much like it
 	return func(rows int) (arrow.Array, error) {
 		offsets, data, p := make([]int32, 1, rows+1), make([]byte, 0, length+length/8), presence{}
-		err := next.dense(rows, optional, values, levels, func(from int, present []parquet.ByteArray, levels []int16) error {
-			taken := 0
-			for i := range max(len(present), len(levels)) {
-				if levels != nil && levels[i] == 0 {
-					p.missing(from+i, rows)
-				} else {
-					if len(data)+len(present[taken]) > MaxBufferBytes {
-						checkBuffer(MaxBufferBytes + 1)
-					}
-					data = append(data, present[taken]...)
-					taken++
+		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
+			p.take(page, n, missing, from, rows)
+			if page.indexed && listed == nil {
+				listed = make([][]byte, pages.entries)
+				if _, err := list(pages.dictionary, listed); err != nil {
+					return err
 				}
-				offsets = append(offsets, int32(len(data)))
 			}
-			return nil
+			var err error
+			offsets, data, err = page.texts(n, missing, listed, offsets, data)
+			return err
 		})
 		if err != nil {
 			return nil, err
 		}
 		length = len(data)
-		clear(values) // they hold pages
 		return p.array(arrow.BinaryTypes.String, rows, bytesOf(offsets), data), nil
 	}
+}
+
+// texts appends the next n rows' texts, and where each ends.
+func (p *page) texts(n, missing int, listed [][]byte, offsets []int32, data []byte) ([]int32, []byte, error) {
+	var indices [indexed]uint32
+	known := indices[:0] // numbers of the dictionary that were read
+	left := n - missing
+	for i := range n {
+		if missing > 0 && !bitutil.BitIsSet(p.present, p.at+i) {
+			offsets = append(offsets, int32(len(data)))
+			continue
+		}
+		if !p.indexed {
+			if len(p.values) < 4 || uint64(binary.LittleEndian.Uint32(p.values)) > uint64(len(p.values)-4) {
+				return nil, nil, errPage
+			}
+			end := 4 + int(binary.LittleEndian.Uint32(p.values))
+			data, p.values = append(data, p.values[4:end]...), p.values[end:]
+		} else {
+			if len(known) == 0 {
+				known = indices[:min(indexed, left)]
+				if !p.indices.Next(known) {
+					return nil, nil, errPage
+				}
+			}
+			at := known[0]
+			if uint64(at) >= uint64(len(listed)) {
+				return nil, nil, errIndex
+			}
+			data, known, left = append(data, listed[at]...), known[1:], left-1
+		}
+		if len(data) > MaxBufferBytes {
+			checkBuffer(len(data))
+		}
+		offsets = append(offsets, int32(len(data)))
+	}
+	return offsets, data, nil
 }

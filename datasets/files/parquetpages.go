@@ -1,24 +1,25 @@
 package files
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
-	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 	"github.com/apache/arrow/go/v17/parquet/schema"
+
+	"parley/datasets/encodings"
 )
 
 // chunkPages reads the pages of one column chunk in place of the Parquet
-// library's reader, and looks at each before the library decodes it (README,
-// section 2.2): the library ignores checksums and counts, waits for ever for
-// values that a damaged page promises and does not hold, and ends at an empty
-// page. Formats are those of the Parquet specification.
+// library's reader (README, section 2.2): the library ignores checksums and counts,
+// waits for ever for values that a damaged page promises and does not hold, ends at an
+// empty page, and makes garbage of as much again. Formats are those of the Parquet
+// specification.
 type chunkPages struct {
 	in     io.ReaderAt
 	guard  *guard
@@ -32,9 +33,26 @@ type chunkPages struct {
 	seen     int64 // values of its pages so far
 	number   int   // of the page, counted from 1
 	header   []byte
-	page     file.Page
 	fault    error
 	odd      bool // a page is in a form that not every reader knows
+
+	page             page
+	dictionary       []byte // plain values
+	entries          int    // of it
+	listed           bool   // there is one
+	last             []byte // text of the page before, in DELTA_BYTE_ARRAY
+	raw, plain, bits []byte // room for pages
+}
+
+// page is what is left of a data page.
+type page struct {
+	rows    int
+	present []byte // which rows from the page's first on have a value; nil: all
+	at      int    // the next row in present
+	indexed bool   // the values are numbers of the dictionary's
+	values  []byte // plain ones
+	boolean int    // the next truth value in values
+	indices encodings.Indices
 }
 
 // Limits of the header of a page, which may hold the least and largest value.
@@ -62,21 +80,14 @@ func newChunkPages(in io.ReaderAt, size int64, c *metadata.ColumnChunkMetaData, 
 	return &chunkPages{in: in, column: column, codec: how, padded: padded, at: from, end: end, promised: c.NumValues()}, nil
 }
 
-func (p *chunkPages) Page() file.Page          { return p.page }
-func (p *chunkPages) Err() error               { return p.fault }
-func (p *chunkPages) SetMaxPageHeaderSize(int) {}
-func (p *chunkPages) Reset(parquet.BufferedReader, int64, parquetCompression, *file.CryptoContext) {
-	panic("datasets: pages are read once")
-}
-
-// Next takes the next page that holds a value or a dictionary.
-func (p *chunkPages) Next() bool {
-	p.page = nil
-	for p.fault == nil && p.page == nil {
+// next goes to the next page that holds a value.
+func (p *chunkPages) next() bool {
+	p.page = page{}
+	for p.fault == nil && p.page.rows == 0 {
 		if p.seen == p.promised && !p.more() {
 			return false
 		}
-		p.page, p.fault = p.read()
+		p.fault = p.read()
 	}
 	return p.fault == nil
 }
@@ -88,11 +99,11 @@ func (p *chunkPages) more() bool {
 		return false
 	}
 	h, _, err := p.readHeader()
-	return err == nil && (h.kind == pageData || h.kind == pageDataV2)
+	return err == nil && (h.Kind == encodings.PageData || h.Kind == encodings.PageDataV2)
 }
 
 // readHeader reads the header at the current place.
-func (p *chunkPages) readHeader() (h pageHeader, length int, err error) {
+func (p *chunkPages) readHeader() (h encodings.Header, length int, err error) {
 	for size := int64(firstHeaderBytes); ; size *= 4 {
 		size = min(size, p.end-p.at)
 		if int64(len(p.header)) < size {
@@ -101,115 +112,127 @@ func (p *chunkPages) readHeader() (h pageHeader, length int, err error) {
 		if _, err := p.in.ReadAt(p.header[:size], p.at); err != nil {
 			return h, 0, err
 		}
-		h, length, err = readPageHeader(p.header[:size])
+		h, length, err = encodings.ReadHeader(p.header[:size])
 		if err != io.ErrUnexpectedEOF {
 			return h, length, err
 		}
 		if size == p.end-p.at || size >= maxHeaderBytes {
-			return h, 0, errThrift
+			return h, 0, encodings.ErrHeader
 		}
 	}
 }
 
-// read reads one page; nil when it has nothing to decode.
-func (p *chunkPages) read() (file.Page, error) {
+// read reads one page.
+func (p *chunkPages) read() error {
 	p.number++
 	p.guard.part = fmt.Sprintf("row group %d, page %d", p.group+1, p.number)
 	if p.at >= p.end {
-		return nil, &Error{Message: fmt.Sprintf("is missing: the pages before it hold %d of the column chunk's %d values", p.seen, p.promised),
+		return &Error{Message: fmt.Sprintf("is missing: the pages before it hold %d of the column chunk's %d values", p.seen, p.promised),
 			Hint: damagedHint}
 	}
 	h, length, err := p.readHeader()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if h.packed < 0 || h.unpacked < 0 || int64(length)+int64(h.packed) > p.end-p.at {
-		return nil, errors.New("it is longer than its column chunk")
+	if h.Packed < 0 || h.Unpacked < 0 || int64(length)+int64(h.Packed) > p.end-p.at {
+		return errors.New("it is longer than its column chunk")
 	}
-	checkBuffer(int(h.unpacked))
-	raw := make([]byte, h.packed)
-	if _, err := p.in.ReadAt(raw, p.at+int64(length)); err != nil {
-		return nil, err
+	checkBuffer(int(h.Unpacked))
+	p.raw = roomFor(p.raw, int(h.Packed))
+	if _, err := p.in.ReadAt(p.raw, p.at+int64(length)); err != nil {
+		return err
 	}
-	p.at += int64(length) + int64(h.packed)
-	if h.hasCRC && crc32.ChecksumIEEE(raw) != uint32(h.crc) {
-		return nil, &Error{Message: "is damaged: its checksum is another", Hint: "get the file anew"}
+	p.at += int64(length) + int64(h.Packed)
+	if h.HasCRC && crc32.ChecksumIEEE(p.raw) != uint32(h.CRC) {
+		return &Error{Message: "is damaged: its checksum is another", Hint: "get the file anew"}
 	}
-	return p.unpack(h, raw)
+	return p.unpack(h)
 }
 
-// unpack checks a page against its header, decompresses it and makes it one
-// that the library decodes.
-func (p *chunkPages) unpack(h pageHeader, raw []byte) (file.Page, error) {
-	if h.values < 0 || h.values > MaxRows {
-		return nil, errPage
+// roomFor is a buffer of a size, in the room of one that is not used any more if that suffices.
+func roomFor(buffer []byte, size int) []byte {
+	if cap(buffer) < size {
+		return make([]byte, size)
 	}
-	switch h.kind {
-	case pageIndex:
-		return nil, nil
-	case pageDictionary:
-		data, err := p.codec.unpack(raw, int(h.unpacked))
-		if err != nil {
-			return nil, err
-		}
-		return file.NewDictionaryPage(memory.NewBufferBytes(data), h.values, parquet.Encoding(h.encoding)), nil
-	case pageData, pageDataV2:
+	return buffer[:size]
+}
+
+// unpack checks a page against its header, decompresses it and begins to read it.
+func (p *chunkPages) unpack(h encodings.Header) error {
+	if h.Values < 0 || h.Values > MaxRows {
+		return errPage
+	}
+	switch h.Kind {
+	case encodings.PageIndex:
+		return nil
+	case encodings.PageDictionary:
+		return p.list(h)
+	case encodings.PageData, encodings.PageDataV2:
 	default:
-		return nil, &Error{Message: fmt.Sprintf("is of the kind %d, which is not supported", h.kind)}
+		return &Error{Message: fmt.Sprintf("is of the kind %d, which is not supported", h.Kind)}
 	}
-	if p.seen += int64(h.values); p.seen > p.promised {
-		return nil, &Error{Message: fmt.Sprintf("contradicts its column chunk, which has %d values: the pages hold %d or more", p.promised, p.seen),
+	if p.seen += int64(h.Values); p.seen > p.promised {
+		return &Error{Message: fmt.Sprintf("contradicts its column chunk, which has %d values: the pages hold %d or more", p.promised, p.seen),
 			Hint: damagedHint}
 	}
-	if h.kind == pageDataV2 && h.rows != h.values {
-		return nil, &Error{Message: fmt.Sprintf("says %d rows and %d values, in a column that is not nested", h.rows, h.values),
+	if h.Kind == encodings.PageDataV2 && h.Rows != h.Values {
+		return &Error{Message: fmt.Sprintf("says %d rows and %d values, in a column that is not nested", h.Rows, h.Values),
 			Hint: damagedHint}
 	}
-	if h.values == 0 {
-		return nil, nil
+	if h.Values == 0 {
+		return nil
 	}
-	levels, values, err := p.sections(h, raw)
+	levels, values, err := p.sections(h)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	encoding, values, err := p.checkValues(h, levels, values)
-	if err != nil {
-		return nil, err
+	return p.begin(h, levels, values)
+}
+
+// list takes the dictionary.
+func (p *chunkPages) list(h encodings.Header) (err error) {
+	switch e := parquet.Encoding(h.Encoding); {
+	case p.listed:
+		return &Error{Message: "is a second dictionary", Hint: damagedHint}
+	case e != parquet.Encodings.Plain && e != parquet.Encodings.PlainDict:
+		return &Error{Message: "is a dictionary in the encoding " + encodingName(e) + ", which is not supported"}
 	}
-	// The library gets every page as one of the second version, not compressed.
-	data := values
-	if n := len(levels) + len(values); len(levels) > 0 && cap(levels) >= n && len(values) > 0 && &levels[:n][n-1] == &values[len(values)-1] {
-		data = levels[:n] // they lie one behind the other
-	} else if len(levels) > 0 {
-		data = append(levels[:len(levels):len(levels)], values...)
+	if p.dictionary, err = p.codec.unpack(nil, p.raw, int(h.Unpacked)); err != nil {
+		return err
 	}
-	checkBuffer(len(data))
-	return file.NewDataPageV2(memory.NewBufferBytes(data), h.values, 0, h.values, encoding,
-		int32(len(levels)), 0, int32(len(data)), false), nil
+	p.dictionary = bytes.Clone(p.dictionary) // it may lie in raw
+	if int64(len(p.dictionary)) < int64(h.Values)*int64(valueWidth(p.column)) {
+		return errPage
+	}
+	p.listed, p.entries = true, int(h.Values)
+	return nil
 }
 
 var errPage = errors.New("a page holds fewer values than it promises")
 
 // sections splits a data page into its definition levels and its values.
-func (p *chunkPages) sections(h pageHeader, raw []byte) (levels, values []byte, err error) {
-	if h.kind == pageDataV2 {
-		before, length := int64(h.repetition), int64(h.levels)
-		if before < 0 || length < 0 || before+length > int64(min(h.packed, h.unpacked)) {
+func (p *chunkPages) sections(h encodings.Header) (levels, values []byte, err error) {
+	raw := p.raw
+	if h.Kind == encodings.PageDataV2 {
+		before, length := int64(h.Repetition), int64(h.Levels)
+		if before < 0 || length < 0 || before+length > int64(min(h.Packed, h.Unpacked)) {
 			return nil, nil, errPage
 		}
 		values = raw[before+length:]
-		if h.compressed != 0 {
-			values, err = p.codec.unpack(values, int(int64(h.unpacked)-before-length))
-		} else if h.packed != h.unpacked {
+		if h.Compressed != 0 {
+			p.plain = roomFor(p.plain, int(int64(h.Unpacked)-before-length))
+			values, err = p.codec.unpack(p.plain, values, len(p.plain))
+		} else if h.Packed != h.Unpacked {
 			err = errPage
 		}
 		return raw[before : before+length], values, err
 	}
-	data, err := p.codec.unpack(raw, int(h.unpacked))
+	p.plain = roomFor(p.plain, int(h.Unpacked))
+	data, err := p.codec.unpack(p.plain, raw, len(p.plain))
 	if err != nil || p.column.MaxDefinitionLevel() == 0 {
 		return nil, data, err
 	}
-	if e := parquet.Encoding(h.levelEncoding); e != parquet.Encodings.RLE {
+	if e := parquet.Encoding(h.LevelEncoding); e != parquet.Encodings.RLE {
 		return nil, nil, &Error{Message: "has definition levels in the encoding " + e.String() + ", which is not supported"}
 	}
 	if len(data) < 4 || int64(binary.LittleEndian.Uint32(data)) > int64(len(data)-4) {
@@ -219,64 +242,89 @@ func (p *chunkPages) sections(h pageHeader, raw []byte) (levels, values []byte, 
 	return data[4:end], data[end:], nil
 }
 
-// checkValues counts the values that a page has to hold and those that it says
-// to hold; it gives the encoding in which the library is to decode them.
-func (p *chunkPages) checkValues(h pageHeader, levels, values []byte) (parquet.Encoding, []byte, error) {
-	present := int(h.values)
+// begin counts the values that a page has to hold and those that it says to hold, and makes plain ones of them.
+func (p *chunkPages) begin(h encodings.Header, levels, values []byte) error {
+	rows := int(h.Values)
+	present, bits := rows, []byte(nil)
 	if p.column.MaxDefinitionLevel() > 0 {
 		var ok bool
-		if present, ok = countLevels(levels, present); !ok {
-			return 0, nil, errPage
+		p.bits = roomFor(p.bits, (rows+7)/8)
+		clear(p.bits)
+		bits = p.bits
+		if present, ok = encodings.Bits(levels, rows, bits); !ok {
+			return errPage
+		}
+		if present == rows {
+			bits = nil
 		}
 	}
-	encoding := parquet.Encoding(h.encoding)
+	encoding := parquet.Encoding(h.Encoding)
 	if err := supportedEncoding(p.column.PhysicalType(), encoding); err != nil {
-		return 0, nil, err
+		return err
 	}
+	p.page = page{rows: rows, present: bits}
 	if present == 0 { // nothing to decode, and not even a header of an encoding
 		p.odd = p.odd || encoding != parquet.Encodings.Plain
-		return parquet.Encodings.Plain, nil, nil
+		return nil
 	}
+	ok, width := true, valueWidth(p.column)
 	switch encoding {
-	case parquet.Encodings.DeltaBinaryPacked, parquet.Encodings.DeltaLengthByteArray, parquet.Encodings.DeltaByteArray:
-		if held, ok := deltaCount(values); !ok || held < uint64(present) {
-			return 0, nil, errPage
-		}
+	case parquet.Encodings.PlainDict, parquet.Encodings.RLEDict:
+		p.page.indexed = true
+		p.page.indices, ok = encodings.NewIndices(values)
+		ok = ok && p.listed
+	case parquet.Encodings.RLE:
+		p.page.values, ok = packedBits(values, present)
+	case parquet.Encodings.DeltaBinaryPacked:
+		p.page.values, ok = encodings.DeltaIntegers(values, present, width, MaxBufferBytes)
+	case parquet.Encodings.DeltaLengthByteArray:
+		p.page.values, ok = encodings.DeltaLengths(values, present, MaxBufferBytes)
+	case parquet.Encodings.DeltaByteArray:
+		var carried bool
+		p.page.values, p.last, carried, ok = encodings.DeltaTexts(values, present, MaxBufferBytes, p.last)
+		p.odd = p.odd || carried
 	case byteStreamSplit:
 		p.odd = true
-		width := valueWidth(p.column)
-		if int64(len(values)) != int64(present)*int64(width) {
-			return 0, nil, errPage
+		if ok = int64(len(values)) == int64(present)*int64(width); ok {
+			p.page.values = encodings.Joined(values, present, width)
 		}
-		return parquet.Encodings.Plain, joinStreams(values, present, width), nil
+	default:
+		p.page.values = values
 	}
-	return encoding, values, nil
+	if !ok {
+		return errPage
+	}
+	return nil
+}
+
+// packedBits reads truth values in runs, behind the length of these, as plain ones.
+func packedBits(b []byte, values int) ([]byte, bool) {
+	if len(b) < 4 || int64(binary.LittleEndian.Uint32(b)) > int64(len(b)-4) {
+		return nil, false
+	}
+	out := make([]byte, (values+7)/8)
+	_, ok := encodings.Bits(b[4:4+binary.LittleEndian.Uint32(b)], values, out)
+	return out, ok
 }
 
 // byteStreamSplit is the encoding that the library knows by name only.
 const byteStreamSplit = parquet.Encoding(9)
 
-// joinStreams turns the first bytes of all values, then the second ones, and so
-// on, into the values one after the other.
-func joinStreams(b []byte, values, width int) []byte {
-	out := make([]byte, len(b))
-	for k := range width {
-		for i, v := range b[k*values : (k+1)*values] {
-			out[i*width+k] = v
-		}
-	}
-	return out
-}
-
-// valueWidth is the bytes of a value of a type that BYTE_STREAM_SPLIT is for.
+// valueWidth is the bytes of a plain value, or the fewest that it has.
 func valueWidth(c *schema.Column) int {
 	switch c.PhysicalType() {
 	case parquet.Types.Int32, parquet.Types.Float:
 		return 4
 	case parquet.Types.Int64, parquet.Types.Double:
 		return 8
+	case parquet.Types.Int96:
+		return 12
+	case parquet.Types.ByteArray: // its length
+		return 4
+	case parquet.Types.FixedLenByteArray:
+		return c.TypeLength()
 	}
-	return c.TypeLength()
+	return 0 // bits
 }
 
 // supportedEncoding refuses an encoding by its name.

@@ -1,174 +1,152 @@
 package files
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"math/big"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/apache/arrow/go/v17/arrow/decimal256"
 	"github.com/apache/arrow/go/v17/arrow/float16"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/apache/arrow/go/v17/parquet"
-	"github.com/apache/arrow/go/v17/parquet/file"
 )
 
 // An arrayReader gives the next rows of a column chunk as an array of a type
 // that reads the same as the column's.
 type arrayReader func(rows int) (arrow.Array, error)
 
-func newArrayReader(chunk file.ColumnChunkReader, t arrow.DataType) (arrayReader, error) {
-	optional := chunk.Descriptor().MaxDefinitionLevel() > 0
+func newArrayReader(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
 	if t.ID() == arrow.NULL {
-		return newNullReader(chunk, optional)
+		return nothing(pages), nil
 	}
-	switch c := chunk.(type) {
-	case *file.BooleanColumnChunkReader:
-		return booleans(c.ReadBatch, optional), nil
-	case *file.Float32ColumnChunkReader:
-		return fixed(c.ReadBatch, optional, t, same[float32])
-	case *file.Float64ColumnChunkReader:
-		return fixed(c.ReadBatch, optional, t, same[float64])
-	case *file.Int32ColumnChunkReader:
-		switch t.(type) {
-		case *arrow.Date32Type, *arrow.Time32Type:
-			return fixed(c.ReadBatch, optional, t, same[int32])
-		case *arrow.Uint32Type:
-			return fixed(c.ReadBatch, optional, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(uint32(v)) })
-		case *arrow.Decimal128Type:
-			return fixed(c.ReadBatch, optional, t, func(v int32) decimal128.Num { return decimal128.FromI64(int64(v)) })
-		case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type, *arrow.Uint8Type, *arrow.Uint16Type:
-			return fixed(c.ReadBatch, optional, arrow.PrimitiveTypes.Int64, func(v int32) int64 { return int64(v) })
+	width := pages.column.TypeLength()
+	switch pages.column.PhysicalType() {
+	case parquet.Types.Boolean:
+		if t.ID() == arrow.BOOL {
+			return booleans(pages), nil
 		}
-	case *file.Int64ColumnChunkReader:
-		switch t.(type) {
-		case *arrow.Uint64Type, *arrow.TimestampType, *arrow.Time64Type:
-			return fixed(c.ReadBatch, optional, t, same[int64])
-		case *arrow.Decimal128Type:
-			return fixed(c.ReadBatch, optional, t, decimal128.FromI64)
-		case *arrow.Int64Type:
-			return fixed(c.ReadBatch, optional, t, same[int64])
-		}
-	case *file.ByteArrayColumnChunkReader:
+	case parquet.Types.Float:
+		return fixed(pages, t, whole(4, func(b []byte, out []float32) {
+			for i := range out {
+				out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+			}
+		}))
+	case parquet.Types.Double:
+		return fixed(pages, t, whole(8, func(b []byte, out []float64) {
+			for i := range out {
+				out[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
+			}
+		}))
+	case parquet.Types.Int32:
+		return narrowInts(pages, t)
+	case parquet.Types.Int64:
+		return wideInts(pages, t)
+	case parquet.Types.ByteArray:
 		if t.ID() == arrow.STRING {
-			return texts(c.ReadBatch, optional), nil
+			return texts(pages), nil
 		}
-		b, add, err := bytesBuilder(t)
-		return fill(c.ReadBatch, optional, b, func(v parquet.ByteArray) error { return add(v) }), err
-	case *file.FixedLenByteArrayColumnChunkReader:
-		if n := chunk.Descriptor().TypeLength(); t.ID() == arrow.DECIMAL128 && n > 0 && n <= 16 {
-			return fixed(c.ReadBatch, optional, t, shortDecimal)
+		return byteArrays(pages, t, 0)
+	case parquet.Types.FixedLenByteArray:
+		if t.ID() == arrow.DECIMAL128 && width > 0 && width <= 16 {
+			return fixed(pages, t, whole(width, func(b []byte, out []decimal128.Num) {
+				for i := range out {
+					out[i] = shortDecimal(b[i*width : (i+1)*width])
+				}
+			}))
 		}
-		b, add, err := bytesBuilder(t)
-		return fill(c.ReadBatch, optional, b, func(v parquet.FixedLenByteArray) error { return add(v) }), err
+		if width > 0 {
+			return byteArrays(pages, t, width)
+		}
 	}
 	return nil, unreadable(t)
 }
 
-// newNullReader reads a column of the logical type Null, which may have any
-// physical type and no value.
-func newNullReader(chunk file.ColumnChunkReader, optional bool) (arrayReader, error) {
-	switch c := chunk.(type) {
-	case *file.BooleanColumnChunkReader:
-		return fillNull(c.ReadBatch, optional), nil
-	case *file.Float32ColumnChunkReader:
-		return fillNull(c.ReadBatch, optional), nil
-	case *file.Float64ColumnChunkReader:
-		return fillNull(c.ReadBatch, optional), nil
-	case *file.Int32ColumnChunkReader:
-		return fillNull(c.ReadBatch, optional), nil
-	case *file.Int64ColumnChunkReader:
-		return fillNull(c.ReadBatch, optional), nil
-	case *file.Int96ColumnChunkReader:
-		return fillNull(c.ReadBatch, optional), nil
-	case *file.ByteArrayColumnChunkReader:
-		return fillNull(c.ReadBatch, optional), nil
-	case *file.FixedLenByteArrayColumnChunkReader:
-		return fillNull(c.ReadBatch, optional), nil
+// narrowInts reads the types that are stored in 32 bits.
+func narrowInts(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
+	switch t.(type) {
+	case *arrow.Date32Type, *arrow.Time32Type:
+		return fixed(pages, t, whole(4, func(b []byte, out []int32) {
+			for i := range out {
+				out[i] = int32(binary.LittleEndian.Uint32(b[4*i:]))
+			}
+		}))
+	case *arrow.Uint32Type:
+		return fixed(pages, arrow.PrimitiveTypes.Int64, whole(4, func(b []byte, out []int64) {
+			for i := range out {
+				out[i] = int64(binary.LittleEndian.Uint32(b[4*i:]))
+			}
+		}))
+	case *arrow.Decimal128Type:
+		return fixed(pages, t, whole(4, func(b []byte, out []decimal128.Num) {
+			for i := range out {
+				out[i] = decimal128.FromI64(int64(int32(binary.LittleEndian.Uint32(b[4*i:]))))
+			}
+		}))
+	case *arrow.Int8Type, *arrow.Int16Type, *arrow.Int32Type, *arrow.Int64Type, *arrow.Uint8Type, *arrow.Uint16Type:
+		return fixed(pages, arrow.PrimitiveTypes.Int64, whole(4, func(b []byte, out []int64) {
+			for i := range out {
+				out[i] = int64(int32(binary.LittleEndian.Uint32(b[4*i:])))
+			}
+		}))
 	}
-	return nil, unreadable(arrow.Null)
+	return nil, unreadable(t)
 }
 
-func fillNull[T any](next func(int64, []T, []int16, []int16) (int64, int, error), optional bool) arrayReader {
-	return fill(next, optional, array.NewNullBuilder(memory.DefaultAllocator), func(T) error {
-		return &Error{Message: "holds a value in a column of the type Null", Hint: damagedHint}
-	})
+// wideInts reads the types that are stored in 64 bits.
+func wideInts(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
+	switch t.(type) {
+	case *arrow.Uint64Type, *arrow.TimestampType, *arrow.Time64Type, *arrow.Int64Type:
+		return fixed(pages, t, whole(8, func(b []byte, out []int64) {
+			for i := range out {
+				out[i] = int64(binary.LittleEndian.Uint64(b[8*i:]))
+			}
+		}))
+	case *arrow.Decimal128Type:
+		return fixed(pages, t, whole(8, func(b []byte, out []decimal128.Num) {
+			for i := range out {
+				out[i] = decimal128.FromI64(int64(binary.LittleEndian.Uint64(b[8*i:])))
+			}
+		}))
+	}
+	return nil, unreadable(t)
+}
+
+// byteArrays reads numbers in byte arrays of a fixed width or, with 0, of any.
+func byteArrays(pages *chunkPages, t arrow.DataType, width int) (arrayReader, error) {
+	switch t.(type) {
+	case *arrow.Decimal128Type:
+		return fixed(pages, t, eachArray(width, func(b []byte) (decimal128.Num, error) {
+			n, err := bigEndian(b, 16)
+			if err != nil {
+				return decimal128.Num{}, err
+			}
+			return decimal128.FromBigInt(n), nil
+		}))
+	case *arrow.Decimal256Type:
+		return fixed(pages, t, eachArray(width, func(b []byte) (decimal256.Num, error) {
+			n, err := bigEndian(b, 32)
+			if err != nil {
+				return decimal256.Num{}, err
+			}
+			return decimal256.FromBigInt(n), nil
+		}))
+	case *arrow.Float16Type:
+		return fixed(pages, t, eachArray(width, func(b []byte) (float16.Num, error) {
+			if len(b) != 2 {
+				return float16.Num{}, fmt.Errorf("a half float of %d bytes", len(b))
+			}
+			return float16.FromBits(binary.LittleEndian.Uint16(b)), nil
+		}))
+	}
+	return nil, unreadable(t)
 }
 
 func unreadable(t arrow.DataType) error { return fmt.Errorf("the type %s is not supported", t) }
 
-// fill reads rows from a typed column chunk. next gives the values that are
-// present, densely, and for optional columns the definition level of every row:
-// 0 where the value is missing.
-func fill[T any](next func(int64, []T, []int16, []int16) (int64, int, error), optional bool, b array.Builder, add func(T) error) arrayReader {
-	values, levels := make([]T, batchRows), make([]int16, batchRows)
-	return func(rows int) (arrow.Array, error) {
-		for got := 0; got < rows; {
-			n, present, err := next(int64(rows-got), values[:rows-got], levels[:rows-got], nil)
-			if err != nil {
-				return nil, err
-			}
-			if n <= 0 || n > int64(rows-got) || present > int(n) {
-				return nil, fmt.Errorf("its data ends %d rows early", rows-got)
-			}
-			taken := 0
-			for i := range int(n) {
-				if optional && levels[i] == 0 {
-					b.AppendNull()
-					continue
-				}
-				if taken == present {
-					return nil, fmt.Errorf("fewer values than its definition levels promise")
-				}
-				if err := add(values[taken]); err != nil {
-					return nil, err
-				}
-				taken++
-			}
-			got += int(n)
-		}
-		return b.NewArray(), nil
-	}
-}
-
-// bytesBuilder takes numbers in the two byte array types of Parquet.
-func bytesBuilder(t arrow.DataType) (array.Builder, func([]byte) error, error) {
-	mem := memory.DefaultAllocator
-	switch t := t.(type) {
-	case *arrow.Decimal128Type:
-		b := array.NewDecimal128Builder(mem, t)
-		return b, func(v []byte) error {
-			n, err := bigEndian(v, 16)
-			if err == nil {
-				b.Append(decimal128.FromBigInt(n))
-			}
-			return err
-		}, nil
-	case *arrow.Decimal256Type:
-		b := array.NewDecimal256Builder(mem, t)
-		return b, func(v []byte) error {
-			n, err := bigEndian(v, 32)
-			if err == nil {
-				b.Append(decimal256.FromBigInt(n))
-			}
-			return err
-		}, nil
-	case *arrow.Float16Type:
-		b := array.NewFloat16Builder(mem)
-		return b, func(v []byte) error {
-			if len(v) != 2 {
-				return fmt.Errorf("a half float of %d bytes", len(v))
-			}
-			b.Append(float16.FromBits(uint16(v[0]) | uint16(v[1])<<8))
-			return nil
-		}, nil
-	}
-	return nil, nil, unreadable(t)
-}
-
 // shortDecimal reads a two's complement number of 1 to 16 bytes.
-func shortDecimal(v parquet.FixedLenByteArray) decimal128.Num {
+func shortDecimal(v []byte) decimal128.Num {
 	high, low := int64(int8(v[0]))>>8, uint64(int64(int8(v[0]))>>8)
 	for _, b := range v {
 		high = high<<8 | int64(low>>56)

@@ -1,4 +1,4 @@
-package files
+package encodings
 
 import (
 	"encoding/binary"
@@ -27,7 +27,8 @@ const (
 	maxThriftDepth = 8
 )
 
-var errThrift = errors.New("its header is damaged")
+// ErrHeader says that the header of a page is none.
+var ErrHeader = errors.New("its header is damaged")
 
 // thriftReader reads a buffer; the error is io.ErrUnexpectedEOF when it ends
 // too early.
@@ -51,7 +52,7 @@ func (r *thriftReader) uvarint() (uint64, error) {
 	case n == 0:
 		return 0, io.ErrUnexpectedEOF
 	case n < 0:
-		return 0, errThrift
+		return 0, ErrHeader
 	}
 	r.at += n
 	return v, nil
@@ -66,7 +67,7 @@ func (r *thriftReader) varint() (int64, error) {
 // gives false) is skipped. A field may not come twice.
 func (r *thriftReader) fields(visit func(id int16, kind byte) (bool, error)) error {
 	if r.depth++; r.depth > maxThriftDepth {
-		return errThrift
+		return ErrHeader
 	}
 	defer func() { r.depth-- }()
 	id := int64(0)
@@ -86,7 +87,7 @@ func (r *thriftReader) fields(visit func(id int16, kind byte) (bool, error)) err
 			return err
 		}
 		if id <= before || id > 1<<14 { // every writer gives them in order
-			return errThrift
+			return ErrHeader
 		}
 		read, err := visit(int16(id), kind)
 		if err == nil && !read {
@@ -118,12 +119,12 @@ func (r *thriftReader) skip(kind byte) error {
 	case thriftStruct:
 		return r.fields(func(int16, byte) (bool, error) { return false, nil })
 	}
-	return errThrift // no header of a page has lists, sets or maps
+	return ErrHeader // no header of a page has lists, sets or maps
 }
 
 func (r *thriftReader) pass(n uint64) error {
 	if n > 1<<31 {
-		return errThrift
+		return ErrHeader
 	}
 	if n > uint64(len(r.b)-r.at) {
 		return io.ErrUnexpectedEOF
@@ -152,59 +153,59 @@ func (r *thriftReader) numbers(places map[int16]*int32) (seen map[int16]bool, er
 		case thriftInt16, thriftInt16 + 1:
 			v, err := r.varint()
 			if err == nil && int64(int32(v)) != v {
-				err = errThrift
+				err = ErrHeader
 			}
 			*place = int32(v)
 			return true, err
 		}
-		return false, errThrift
+		return false, ErrHeader
 	})
 	return seen, err
 }
 
-// pageHeader is the header of a page of Parquet (parquet.thrift, PageHeader).
-type pageHeader struct {
-	kind               int32
-	unpacked, packed   int32 // bytes
-	crc                int32
-	hasCRC             bool
-	values             int32
-	rows               int32 // second version only
-	encoding           int32
-	levelEncoding      int32 // definition levels, first version only
-	levels, repetition int32 // bytes, second version only
-	compressed         int32 // 1 or 0
+// Header is the header of a page of Parquet (parquet.thrift, PageHeader).
+type Header struct {
+	Kind               int32
+	Unpacked, Packed   int32 // bytes
+	CRC                int32
+	HasCRC             bool
+	Values             int32
+	Rows               int32 // second version only
+	Encoding           int32
+	LevelEncoding      int32 // definition levels, first version only
+	Levels, Repetition int32 // bytes, second version only
+	Compressed         int32 // 1 or 0
 }
 
 // The kinds of pages.
 const (
-	pageData       = 0
-	pageIndex      = 1
-	pageDictionary = 2
-	pageDataV2     = 3
+	PageData       = 0
+	PageIndex      = 1
+	PageDictionary = 2
+	PageDataV2     = 3
 )
 
-// readPageHeader reads a header and gives its length in bytes.
-func readPageHeader(b []byte) (h pageHeader, length int, err error) {
+// ReadHeader reads a header and gives its length in bytes.
+func ReadHeader(b []byte) (h Header, length int, err error) {
 	r := &thriftReader{b: b}
-	h.compressed = 1
+	h.Compressed = 1
 	bodies := map[int16]bool{}
 	seen := map[int16]bool{}
 	err = r.fields(func(id int16, kind byte) (bool, error) {
-		places := map[int16]*int32{1: &h.kind, 2: &h.unpacked, 3: &h.packed, 4: &h.crc}
+		places := map[int16]*int32{1: &h.Kind, 2: &h.Unpacked, 3: &h.Packed, 4: &h.CRC}
 		if place := places[id]; place != nil {
 			if kind != thriftInt16+1 {
-				return false, errThrift
+				return false, ErrHeader
 			}
 			v, err := r.varint()
 			if int64(int32(v)) != v {
-				return true, errThrift
+				return true, ErrHeader
 			}
 			*place, seen[id] = int32(v), true
 			return true, err
 		}
-		wanted := map[int16]int32{5: pageData, 6: pageIndex, 7: pageDictionary, 8: pageDataV2}
-		if page, known := wanted[id]; !known || kind != thriftStruct || page != h.kind {
+		wanted := map[int16]int32{5: PageData, 6: PageIndex, 7: PageDictionary, 8: PageDataV2}
+		if page, known := wanted[id]; !known || kind != thriftStruct || page != h.Kind {
 			return false, nil
 		}
 		bodies[id] = true
@@ -213,30 +214,30 @@ func readPageHeader(b []byte) (h pageHeader, length int, err error) {
 	if err != nil {
 		return h, 0, err
 	}
-	if !seen[1] || !seen[2] || !seen[3] || len(bodies) == 0 && h.kind != pageIndex {
-		return h, 0, errThrift
+	if !seen[1] || !seen[2] || !seen[3] || len(bodies) == 0 && h.Kind != PageIndex {
+		return h, 0, ErrHeader
 	}
-	h.hasCRC = seen[4]
+	h.HasCRC = seen[4]
 	return h, r.at, nil
 }
 
 // readBody reads the part of the header that its kind of page has.
-func (h *pageHeader) readBody(r *thriftReader) error {
-	places, needed := map[int16]*int32{1: &h.values, 2: &h.encoding}, []int16{1, 2}
-	switch h.kind {
-	case pageIndex:
+func (h *Header) readBody(r *thriftReader) error {
+	places, needed := map[int16]*int32{1: &h.Values, 2: &h.Encoding}, []int16{1, 2}
+	switch h.Kind {
+	case PageIndex:
 		places, needed = nil, nil
-	case pageData:
-		places[3] = &h.levelEncoding
+	case PageData:
+		places[3] = &h.LevelEncoding
 		needed = []int16{1, 2, 3}
-	case pageDataV2:
-		places = map[int16]*int32{1: &h.values, 3: &h.rows, 4: &h.encoding, 5: &h.levels, 6: &h.repetition, 7: &h.compressed}
+	case PageDataV2:
+		places = map[int16]*int32{1: &h.Values, 3: &h.Rows, 4: &h.Encoding, 5: &h.Levels, 6: &h.Repetition, 7: &h.Compressed}
 		needed = []int16{1, 3, 4, 5, 6}
 	}
 	seen, err := r.numbers(places)
 	for _, id := range needed {
 		if err == nil && !seen[id] {
-			err = errThrift
+			err = ErrHeader
 		}
 	}
 	return err
