@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -240,5 +241,31 @@ func TestTimestampsInPlace(t *testing.T) {
 		"SELECT sum(extract(epoch FROM at - sent)), sum(extract(second FROM at)) FROM t WHERE at > '1900-01-01' OR CAST(sent AS time) < '12:00'",
 		"SELECT to_char(at, 'YYYY-MM-DD HH24'), min(sent) FROM t GROUP BY 1"} {
 		bothWays(t, sql, map[string]*Table{"d": table})
+	}
+}
+
+// TestCopiedBatches: rows that are copied while the memory of the batches before is used again are those of the file.
+func TestCopiedBatches(t *testing.T) {
+	types := map[string]arrow.DataType{"u": arrow.PrimitiveTypes.Uint32, "i": arrow.PrimitiveTypes.Int64, "s": arrow.BinaryTypes.String,
+		"d": &arrow.Decimal128Type{Precision: 30, Scale: 1}, "f": arrow.PrimitiveTypes.Float64, "b": arrow.FixedWidthTypes.Boolean}
+	order := []string{"u", "i", "s", "d", "f", "b"}
+	var json, csv strings.Builder
+	csv.WriteString(strings.Join(order, ",") + "\n")
+	for i := range 30_000 {
+		json.WriteString([]string{",", "["}[b2i(i == 0)])
+		if i%7 == 3 {
+			fmt.Fprintf(&json, `{"u":%d}`, i)
+			fmt.Fprintf(&csv, "%d,,,,,\n", i)
+			continue
+		}
+		fmt.Fprintf(&json, `{"u":%d,"i":%d,"s":"a text %d","d":"%d.5","f":%d.25,"b":%t}`, i, i*i, i, i, i, i%3 == 0)
+		fmt.Fprintf(&csv, "%d,%d,a text %d,%d.5,%d.25,%t\n", i, i*i, i, i, i, i%3 == 0)
+	}
+	want := openText(t, csv.String())
+	for name, encode := range encodings {
+		got := openBytes(t, name, encode, record(t, types, order, json.String()+"]"))
+		if got.lying != nil || got.digest != want.digest || dumpTable(got) != dumpTable(want) {
+			t.Errorf("%s: %v, %v in place", name, got, got.lying != nil)
+		}
 	}
 }

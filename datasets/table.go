@@ -343,6 +343,11 @@ func (l *loader) take(f openFile, b *files.Batch) error {
 			return err
 		}
 	}
+	for i, at := range f.order {
+		if l.feed != nil && columns[i] == b.Columns[at] {
+			b.Keep(at)
+		}
+	}
 	t.rows += int64(b.Rows)
 	t.size += storedBytes(columns)
 	return l.feed.add(columns, b.Rows, t.size)

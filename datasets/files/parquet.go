@@ -273,17 +273,12 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 	g := r.RowGroup(group)
 	rows := g.NumRows()
 	for k, i := range wanted {
-		c, before := &columns[k], columns[k].pages
+		c := &columns[k]
 		c.guard = guard{file: s.file, format: s.format, column: s.fields[i].name, part: fmt.Sprintf("row group %d", group+1)}
-		if err := c.run(func() (err error) {
-			c.pages, c.read, err = s.openChunk(r, g, i)
-			return err
-		}); err != nil {
+		if err := c.run(func() error { return s.openChunk(c, r, g, i) }); err != nil {
 			return 0, err
 		}
-		if c.pages.guard, c.pages.group = &c.guard, group; before != nil {
-			c.pages.raw, c.pages.plain, c.pages.bits = before.raw, before.plain, before.bits
-		}
+		c.pages.guard, c.pages.group = &c.guard, group
 	}
 	for from := int64(0); from < rows; from += batchRows {
 		if err := ctx.Err(); err != nil {
@@ -294,7 +289,7 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 			c := &columns[k]
 			return c.run(func() (err error) {
 				c.part = fmt.Sprintf("row group %d, page %d", group+1, c.pages.number)
-				b.Columns[wanted[k]], err = c.read(b.Rows)
+				b.Columns[wanted[k]], err = c.read(b.Rows, c.again)
 				return err
 			})
 		})
@@ -303,6 +298,9 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 		}
 		if err != nil {
 			return 0, err
+		}
+		for k := range columns {
+			columns[k].again = !b.kept[wanted[k]]
 		}
 	}
 	for k := range columns { // pages behind the last row, which nothing has asked for
@@ -321,26 +319,33 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 	return rows, nil
 }
 
-// columnScan is the reading of one column chunk, on whatever goroutine, with a guard of its own.
+// columnScan is the reading of one column, chunk by chunk, on whatever goroutine, with a guard of its own.
 type columnScan struct {
 	guard
 	pages *chunkPages
 	read  arrayReader
+	again bool // the array that was read last is not used any more
 }
 
-// openChunk makes the reader of one column's values in one row group.
-func (s *parquetSource) openChunk(r *file.Reader, g *file.RowGroupReader, i int) (*chunkPages, arrayReader, error) {
+// openChunk begins to read a column's values in one row group.
+func (s *parquetSource) openChunk(c *columnScan, r *file.Reader, g *file.RowGroupReader, i int) error {
 	leaf := s.fields[i].leaf
 	described, err := g.MetaData().ColumnChunk(leaf)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	column := r.MetaData().Schema.Column(leaf)
 	padded := r.MetaData().WriterVersion().LessThan(metadata.Parquet816FixedVersion)
 	pages, err := newChunkPages(s.f, s.info.Size(), described, column, padded)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
-	read, err := newArrayReader(pages, s.fields[i].arrow)
-	return pages, read, err
+	if c.pages != nil {
+		pages.pageRooms = c.pages.pageRooms
+		*c.pages = *pages
+		return nil
+	}
+	c.pages = pages
+	c.read, err = newArrayReader(pages, s.fields[i].arrow)
+	return err
 }

@@ -22,11 +22,13 @@ type codec struct {
 	decode func(dst, src []byte) ([]byte, error) // dst has that length
 }
 
+const uncompressed = "UNCOMPRESSED"
+
 // codecOf refuses a compression by its name.
 func codecOf(c parquetCompression) (codec, *Error) {
 	switch c {
 	case compress.Codecs.Uncompressed:
-		return codec{"UNCOMPRESSED", func(_, src []byte) ([]byte, error) { return src, nil }}, nil
+		return codec{uncompressed, func(_, src []byte) ([]byte, error) { return src, nil }}, nil
 	case compress.Codecs.Snappy:
 		return codec{"SNAPPY", func(dst, src []byte) ([]byte, error) {
 			if n, k := binary.Uvarint(src); k <= 0 || n != uint64(len(dst)) {
@@ -85,7 +87,7 @@ func (c codec) unpack(room, src []byte, size int) ([]byte, error) {
 	if size == 0 { // some writers compress nothing to nothing
 		return nil, nil
 	}
-	if c.name == "UNCOMPRESSED" {
+	if c.name == uncompressed {
 		if len(src) != size {
 			return nil, fmt.Errorf("it has %d bytes and its header says %d", len(src), size)
 		}

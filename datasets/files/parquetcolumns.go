@@ -1,7 +1,6 @@
 package files
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 type presence struct {
 	bits  []byte
 	nulls int
+	room  []byte // for bits
 }
 
 // missing notes that a row of so many is NULL.
@@ -51,13 +51,26 @@ func bytesOf[T any](values []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*int(unsafe.Sizeof(values[0])))
 }
 
+// begin is a bitmap for the next rows, in the room of the last if that is not used any more.
+func (p *presence) begin(again bool) {
+	if p.nulls = 0; again {
+		p.room = p.bits
+	} else {
+		p.room = nil
+	}
+	p.bits = nil
+}
+
 // take copies which of a page's next n rows, of which so many are missing, are present to those of a batch.
 func (p *presence) take(page *page, n, missing, from, rows int) {
 	if missing == 0 {
 		return
 	}
 	if p.bits == nil {
-		p.bits = bytes.Repeat([]byte{0xFF}, (rows+7)/8)
+		p.bits = roomFor(p.room, (rows+7)/8)
+		for i := range p.bits {
+			p.bits[i] = 0xFF
+		}
 	}
 	bitutil.CopyBitmap(page.present, page.at, n, p.bits, from)
 	p.nulls += missing
@@ -71,6 +84,7 @@ type values[T any] struct {
 	pages      *chunkPages
 	decode     decoder[T]
 	dictionary []T
+	list       int // which dictionary of the pages it is
 }
 
 // indexed is how many numbers of a dictionary are read at once.
@@ -83,8 +97,8 @@ func (v *values[T]) next(out []T) (err error) {
 		page.values, err = v.decode(page.values, out)
 		return err
 	}
-	if v.dictionary == nil {
-		v.dictionary = make([]T, v.pages.entries)
+	if v.list != v.pages.lists {
+		v.dictionary, v.list = roomFor(v.dictionary, v.pages.entries), v.pages.lists
 		if _, err := v.decode(v.pages.dictionary, v.dictionary); err != nil {
 			return err
 		}
@@ -132,9 +146,12 @@ func (p *chunkPages) eachRun(rows int, visit func(page *page, from, n, missing i
 
 // fixed reads values of a fixed width as an array of a type; NULL is 0 in it.
 func fixed[T any](pages *chunkPages, t arrow.DataType, decode decoder[T]) (arrayReader, error) {
-	v := values[T]{pages: pages, decode: decode}
-	return func(rows int) (arrow.Array, error) {
-		out, p := make([]T, rows), presence{}
+	v, p, out := values[T]{pages: pages, decode: decode}, presence{}, []T(nil)
+	return func(rows int, again bool) (arrow.Array, error) {
+		if p.begin(again); !again {
+			out = nil
+		}
+		out = roomFor(out, rows)
 		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
 			p.take(page, n, missing, from, rows)
 			if err := v.next(out[from : from+n-missing]); err != nil || missing == 0 {
@@ -202,7 +219,7 @@ func eachArray[T any](width int, read func(b []byte) (T, error)) decoder[T] {
 
 // booleans reads truth values.
 func booleans(pages *chunkPages) arrayReader {
-	return func(rows int) (arrow.Array, error) {
+	return func(rows int, _ bool) (arrow.Array, error) {
 		out, p := make([]byte, (rows+7)/8), presence{}
 		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
 			if page.boolean+n-missing > 8*len(page.values) {
@@ -231,7 +248,7 @@ func booleans(pages *chunkPages) arrayReader {
 
 // nothing reads NULLs.
 func nothing(pages *chunkPages) arrayReader {
-	return func(rows int) (arrow.Array, error) {
+	return func(rows int, _ bool) (arrow.Array, error) {
 		err := pages.eachRun(rows, func(_ *page, _, n, missing int) error {
 			if missing < n {
 				return &Error{Message: "holds a value in a column of the type Null", Hint: damagedHint}
@@ -244,15 +261,18 @@ func nothing(pages *chunkPages) arrayReader {
 
 // texts reads text.
 func texts(pages *chunkPages) arrayReader {
-	var listed [][]byte // the texts of the dictionary
-	list := eachArray(0, func(b []byte) ([]byte, error) { return b, nil })
-	length := 0 // of the batch before: the next will be much like it
-	return func(rows int) (arrow.Array, error) {
-		offsets, data, p := make([]int32, 1, rows+1), make([]byte, 0, length+length/8), presence{}
+	var listed [][]byte // the texts of a dictionary
+	lists, list := 0, eachArray(0, func(b []byte) ([]byte, error) { return b, nil })
+	offsets, data, p := []int32(nil), []byte(nil), presence{}
+	return func(rows int, again bool) (arrow.Array, error) {
+		if p.begin(again); !again { // the next batch will be much like the one before
+			offsets, data = make([]int32, 0, rows+1), make([]byte, 0, len(data)*9/8)
+		}
+		offsets, data = append(offsets[:0], 0), data[:0]
 		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
 			p.take(page, n, missing, from, rows)
-			if page.indexed && listed == nil {
-				listed = make([][]byte, pages.entries)
+			if page.indexed && lists != pages.lists {
+				listed, lists = roomFor(listed, pages.entries), pages.lists
 				if _, err := list(pages.dictionary, listed); err != nil {
 					return err
 				}
@@ -264,7 +284,6 @@ func texts(pages *chunkPages) arrayReader {
 		if err != nil {
 			return nil, err
 		}
-		length = len(data)
 		return p.array(arrow.BinaryTypes.String, rows, bytesOf(offsets), data), nil
 	}
 }

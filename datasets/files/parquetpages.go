@@ -1,7 +1,6 @@
 package files
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -32,16 +31,21 @@ type chunkPages struct {
 	promised int64 // values of the chunk
 	seen     int64 // values of its pages so far
 	number   int   // of the page, counted from 1
-	header   []byte
 	fault    error
 	odd      bool // a page is in a form that not every reader knows
 
-	page             page
-	dictionary       []byte // plain values
-	entries          int    // of it
-	listed           bool   // there is one
-	last             []byte // text of the page before, in DELTA_BYTE_ARRAY
-	raw, plain, bits []byte // room for pages
+	page       page
+	dictionary []byte // plain values
+	entries    int    // of it
+	listed     bool   // there is one
+	last       []byte // text of the page before, in DELTA_BYTE_ARRAY
+	pageRooms
+}
+
+// pageRooms are used for one page after the other, and for one column chunk after the other.
+type pageRooms struct {
+	header, raw, plain, bits, room []byte
+	lists                          int // of dictionaries so far
 }
 
 // page is what is left of a data page.
@@ -150,9 +154,9 @@ func (p *chunkPages) read() error {
 }
 
 // roomFor is a buffer of a size, in the room of one that is not used any more if that suffices.
-func roomFor(buffer []byte, size int) []byte {
+func roomFor[T any](buffer []T, size int) []T {
 	if cap(buffer) < size {
-		return make([]byte, size)
+		return make([]T, size)
 	}
 	return buffer[:size]
 }
@@ -197,14 +201,17 @@ func (p *chunkPages) list(h encodings.Header) (err error) {
 	case e != parquet.Encodings.Plain && e != parquet.Encodings.PlainDict:
 		return &Error{Message: "is a dictionary in the encoding " + encodingName(e) + ", which is not supported"}
 	}
-	if p.dictionary, err = p.codec.unpack(nil, p.raw, int(h.Unpacked)); err != nil {
+	p.room = roomFor(p.room, int(h.Unpacked))
+	if p.dictionary, err = p.codec.unpack(p.room, p.raw, len(p.room)); err != nil {
 		return err
 	}
-	p.dictionary = bytes.Clone(p.dictionary) // it may lie in raw
+	if p.codec.name == uncompressed { // it lies in raw
+		p.dictionary = p.room[:copy(p.room, p.dictionary)]
+	}
 	if int64(len(p.dictionary)) < int64(h.Values)*int64(valueWidth(p.column)) {
 		return errPage
 	}
-	p.listed, p.entries = true, int(h.Values)
+	p.listed, p.entries, p.lists = true, int(h.Values), p.lists+1
 	return nil
 }
 
