@@ -335,18 +335,10 @@ func (q *ledgerShare) measure(certificate []byte) error {
 
 // processorSeconds is each node's user and system time so far.
 func (d *keptDemo) processorSeconds() map[string]float64 {
-	const ticks = 100 // a second: what Linux shows to programs, on every architecture
 	out := map[string]float64{}
 	for name, n := range d.nodes {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n.PID))
-		if err != nil {
-			continue
-		}
-		// The second field, the command's name, may hold spaces.
-		fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-		for _, at := range []int{11, 12} {
-			v, _ := strconv.ParseFloat(fields[at], 64)
-			out[name] += v / ticks
+		if seconds, err := processSeconds(n.PID); err == nil {
+			out[name] = seconds
 		}
 	}
 	return out

@@ -9,11 +9,13 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"parley/circuits"
@@ -27,7 +29,7 @@ func main() {
 	if len(os.Args) > 1 && (os.Args[1] == "demo" || os.Args[1] == "node") {
 		os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -49,6 +51,8 @@ type options struct {
 	commits     int
 	idle        time.Duration
 	persons     int
+	against     string
+	pairs       int
 }
 
 func parse(args []string) (options, error) {
@@ -66,8 +70,13 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.commits, "commits", 60, "how many commits are timed of each ledger, busy and paced")
 	flags.DurationVar(&o.idle, "idle", time.Minute, "how long an idle network is watched")
 	flags.IntVar(&o.persons, "persons", 30000, "rows of the questions' synthetic population")
+	flags.StringVar(&o.against, "against", "", "only compare this working copy with this older `commit`, which is built too")
+	flags.IntVar(&o.pairs, "pairs", 10, "of questions, with -against: one to each commit")
 	if err := flags.Parse(args); err != nil {
 		return o, err
+	}
+	if o.pairs < 1 {
+		return o, fmt.Errorf("-pairs %d: at least one", o.pairs)
 	}
 	if *parameters != "" {
 		o.parameters = strings.Split(*parameters, ",")
@@ -97,13 +106,16 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	if o.against != "" {
+		return compare(ctx, o)
+	}
 	report := newReport()
 	for _, name := range o.parameters {
 		if err := measureSet(ctx, name, o, report); err != nil {
 			return err
 		}
 	}
-	if o.statistics {
+	if o.statistics && len(o.parameters) > 0 {
 		var err error
 		if report.Statistics, err = runStatistics(ctx, o.parameters[0]); err != nil {
 			return err
@@ -202,21 +214,26 @@ func developed(ctx context.Context, p circuits.Params) (*circuits.Keys, error) {
 }
 
 func (r *report) write(o options) error {
-	text := r.markdown()
-	raw, err := json.MarshalIndent(r, "", "  ")
+	return write(o, "bench", r.markdown(), r, nil)
+}
+
+// write prints a report, and keeps it in the folder that -out names, with what else is given by its name there.
+func write(o options, name, text string, report any, more map[string]string) error {
+	raw, err := json.MarshalIndent(report, "", "  ")
 	if err != nil {
 		return err
 	}
 	raw = append(raw, '\n')
 	if o.out != "" {
+		files := map[string]string{name + ".md": text, name + ".json": string(raw)}
+		maps.Copy(files, more)
 		if err := os.MkdirAll(o.out, 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(o.out, "bench.md"), []byte(text), 0o644); err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(o.out, "bench.json"), raw, 0o644); err != nil {
-			return err
+		for file, content := range files {
+			if err := os.WriteFile(filepath.Join(o.out, file), []byte(content), 0o644); err != nil {
+				return err
+			}
 		}
 	}
 	if o.asJSON {
