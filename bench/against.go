@@ -56,6 +56,8 @@ type sample struct {
 	verify                cost
 }
 
+const afterwards = "CPU after the answer, until the nodes rest"
+
 // measures are the figures of a sample.
 var measures = []struct {
 	name, unit string
@@ -69,7 +71,7 @@ var measures = []struct {
 	{"verifying offline, CPU", "s", func(s sample) float64 { return s.verify.CPU }},
 	{"verifying offline, wall", "s", func(s sample) float64 { return s.verify.Wall }},
 	{"of the CPU: the analyst's process", "s", func(s sample) float64 { return s.analyst }},
-	{"CPU after the answer, until the nodes rest", "s", func(s sample) float64 { return s.after }},
+	{afterwards, "s", func(s sample) float64 { return s.after }},
 }
 
 // compare measures this working copy beside an older commit, which it builds.
@@ -87,6 +89,11 @@ func compare(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	defer func() { // what it said when it was stopped is no fault of a commit
+		if ctx.Err() != nil {
+			err = errors.New("interrupted")
+		}
+	}()
 	for i, s := range sides {
 		if err := s.build(ctx, filepath.Join(dir, strconv.Itoa(i)), o.steps); err != nil {
 			return err
@@ -154,7 +161,11 @@ func (c *comparison) questions(ctx context.Context, set *setComparison, dir stri
 		for i := range pairs {
 			pairs[i] = pair{Old: m.of(samples[older][i]), New: m.of(samples[newer][i])}
 		}
-		set.Figures = append(set.Figures, figureOf(m.name, m.unit, pairs))
+		f := figureOf(m.name, m.unit, pairs)
+		if m.name == afterwards {
+			f.Ratio = nil // of what is mostly the idle ledger's a ratio says nothing
+		}
+		set.Figures = append(set.Figures, f)
 	}
 	return nil
 }

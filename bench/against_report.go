@@ -32,7 +32,7 @@ func (c *comparison) markdown() string {
 func (set *setComparison) markdown(b *strings.Builder) {
 	fmt.Fprintf(b, "\n## %s\n", set.Parameters)
 	if len(set.Figures) > 0 {
-		fmt.Fprintf(b, "\nMedians of %d pairs; the ratio is the median of the pairs' own.\n\n"+
+		fmt.Fprintf(b, "\nPairs: %d. Old and new are medians; new/old is the median of the pairs' own ratios.\n\n"+
 			"| | old | new | new/old | quartiles | least to greatest |\n|---|---:|---:|---:|---:|---:|\n", len(set.Figures[0].Pairs))
 	}
 	for _, f := range set.Figures {

@@ -62,7 +62,7 @@ type figure struct {
 	Unit  string  `json:"unit"`
 	Old   float64 `json:"old"`
 	New   float64 `json:"new"`
-	Ratio *spread `json:"ratio,omitempty"` // nil where an old value is zero, to which nothing has a ratio
+	Ratio *spread `json:"ratio,omitempty"` // nil where an old value is zero, and where it would say nothing
 	Pairs []pair  `json:"pairs"`
 }
 
