@@ -85,7 +85,7 @@ func (f *feed) end() error {
 	return nil
 }
 
-// guess loads a text file while its types are settled, as if they were those of its first batch: mostly they are,
+// guess loads a file while its types are settled, as if they were those of its first batch: mostly they are,
 // and the file is read once. What the guess has learnt is taken only if all rows were of these types in the end.
 // While it holds, its columns need no other look.
 type guess struct {
@@ -100,33 +100,32 @@ func (g *guess) begin(ctx context.Context, l *loader, f openFile, w *settling, b
 	if g == nil || g.over || g.loader != nil {
 		return
 	}
-	g.loader = &loader{table: &Table{name: l.table.name}, names: l.names, aside: make([]*files.Error, len(l.names)), types: make([]settled, len(l.names))}
+	g.loader = &loader{table: &Table{name: l.table.name}, files: l.files, names: l.names, aside: slices.Clone(l.aside), types: make([]settled, len(l.names))}
 	for i, at := range f.order {
-		n := w.inferences[at]
-		if n == nil {
-			g.drop()
-			return
+		if l.aside[i] != nil {
+			continue
 		}
 		var err error
-		if g.loader.types[i], err = n.settle(); err != nil {
+		n := w.inferences[at]
+		if g.loader.types[i], err = n.settle(); err != nil || n.floats() && n.digits+n.scale > exactDigits { // of such the next are often longer
 			g.drop()
 			return
 		}
 	}
 	err := g.loader.prepare()
-	if err == nil && g.keep {
+	if err == nil && g.keep && !g.loader.staysInPlace() {
 		err = g.loader.store(ctx, g.options)
 	}
 	if err != nil {
 		g.drop()
 		return
 	}
-	g.load(f, b)
+	g.load(l, f, b)
 }
 
 // load takes a batch; false once the guess is wrong.
-func (g *guess) load(f openFile, b *files.Batch) bool {
-	if err := g.loader.take(f, b); err != nil || slices.ContainsFunc(g.loader.aside, func(e *files.Error) bool { return e != nil }) {
+func (g *guess) load(l *loader, f openFile, b *files.Batch) bool {
+	if err := g.loader.take(f, b); err != nil || !slices.Equal(g.loader.aside, l.aside) {
 		g.drop()
 		return false
 	}
@@ -134,11 +133,14 @@ func (g *guess) load(f openFile, b *files.Batch) bool {
 }
 
 // holds loads a batch, and notes what w would have seen in it, if it is of the guessed types.
-func (g *guess) holds(f openFile, w *settling, b *files.Batch) bool {
-	if g == nil || g.loader == nil || !g.load(f, b) {
+func (g *guess) holds(l *loader, f openFile, w *settling, b *files.Batch) bool {
+	if g == nil || g.loader == nil || !g.load(l, f, b) {
 		return false
 	}
 	for i, at := range f.order {
+		if l.aside[i] != nil || !w.inferences[at].watches() {
+			continue
+		}
 		w.inferences[at].expect(g.loader.builders[i], int64(b.Rows-b.Columns[at].NullN()))
 	}
 	return true
@@ -156,17 +158,20 @@ func (g *guess) drop() {
 	}
 }
 
-// adopt takes over what the guess has loaded, if it was right.
-func (l *loader) adopt() bool {
+// adopt takes over what the guess has loaded, if it was right, into a store or none.
+func (l *loader) adopt(stored bool) bool {
 	g := l.guess
 	if g == nil || g.loader == nil {
 		return false
 	}
+	right := slices.Equal(g.loader.aside, l.aside) && (g.loader.feed != nil) == stored
 	for i, b := range l.builders {
-		if other := g.loader.builders[i]; l.aside[i] != nil || b.kind != other.kind || b.scale != other.scale || b.wide != other.wide {
-			g.drop()
-			return false
-		}
+		other := g.loader.builders[i]
+		right = right && (l.aside[i] != nil || b.kind == other.kind && b.scale == other.scale && b.wide == other.wide)
+	}
+	if !right {
+		g.drop()
+		return false
 	}
 	if err := g.loader.feed.end(); err != nil { // which reading once more will tell
 		g.loader.feed = nil

@@ -269,3 +269,24 @@ func TestCopiedBatches(t *testing.T) {
 		}
 	}
 }
+
+// TestInPlaceGuess: doubles are read once if they have the places of the first batch, and stay where they are if not, too.
+func TestInPlaceGuess(t *testing.T) {
+	types := map[string]arrow.DataType{"x": arrow.PrimitiveTypes.Float64, "s": arrow.BinaryTypes.String}
+	for last, stays := range map[string]bool{"2.5": true, "0.125": true, "123456789012.625": true, "0.0000000000125": false} {
+		var json strings.Builder
+		for i := range 20_000 {
+			fmt.Fprintf(&json, `%c{"x":%d.25,"s":"a"}`, "[,"[b2i(i > 0)], i)
+		}
+		rows := record(t, types, []string{"x", "s"}, json.String()+`,{"x":`+last+`}]`)
+		b, err := encodings["plain.parquet"](rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := write(t, "t.parquet", string(b))
+		one, two := open(t, Options{}, path), open(t, Options{unguessed: true}, path)
+		if (one.lying != nil) != stays || (two.lying != nil) != stays || one.digest != two.digest || dumpTable(one) != dumpTable(two) {
+			t.Errorf("%s: %v, %v in place; without a guess %v, %v", last, one, one.lying != nil, two, two.lying != nil)
+		}
+	}
+}

@@ -138,6 +138,7 @@ type settling struct {
 
 	begin      func(w *settling, b *files.Batch)      // shows a batch that was looked at
 	holds      func(w *settling, b *files.Batch) bool // tells whether the table's columns need no look in a batch
+	wrong      func() bool                            // tells whether there is nothing to be guessed any more
 	places     []int                                  // for each column of the file, its index in the table, or −1
 	inferences []*inference                           // for each column of the file; nil for those that are not read
 }
@@ -148,23 +149,41 @@ func (l *loader) settleTypes(ctx context.Context, f openFile) ([]settled, []stri
 	s, file := f.source, f.name
 	w := &settling{file: file, source: s, columns: s.Columns(), aside: l.setAside,
 		begin: func(w *settling, b *files.Batch) { l.guess.begin(ctx, l, f, w, b) },
-		holds: func(w *settling, b *files.Batch) bool { return l.guess.holds(f, w, b) }}
+		holds: func(w *settling, b *files.Batch) bool { return l.guess.holds(l, f, w, b) },
+		wrong: func() bool { return l.guess == nil || l.guess.over }}
+	if err := w.start(l, f); err != nil {
+		return nil, nil, err
+	}
+	err := w.watch(ctx)
+	if err == errGuess {
+		if err = w.start(l, f); err == nil {
+			err = w.watch(ctx)
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return w.settle()
+}
+
+// errGuess ends the reading of a typed file for a guess that was wrong: fewer columns have to be looked at without one.
+var errGuess = errors.New("datasets: the types of the first batch are not those of the file")
+
+// start begins the inference of the columns.
+func (w *settling) start(l *loader, f openFile) error {
 	w.inferences, w.places = make([]*inference, len(w.columns)), make([]int, len(w.columns))
 	for at, c := range w.columns {
 		w.places[at] = slices.Index(f.order, at)
 		if w.places[at] < 0 && !c.Untyped { // of text files all: they tell whether there is a header
 			continue
 		}
-		w.inferences[at] = &inference{file: file, column: c, reading: l.declared[c.Name].reading()}
+		w.inferences[at] = &inference{file: w.file, column: c, reading: l.declared[c.Name].reading()}
 		w.inferences[at].reading.numerals = c.Numerals
 		if err := w.drop(at, w.inferences[at].declare()); err != nil {
-			return nil, nil, err
+			return err
 		}
 	}
-	if err := w.watch(ctx); err != nil {
-		return nil, nil, err
-	}
-	return w.settle()
+	return nil
 }
 
 // drop gives up a column of the file for a fault of it, if there is one.
@@ -208,8 +227,18 @@ func (w *settling) watch(ctx context.Context) error {
 	if len(watched) == 0 {
 		return nil
 	}
+	wanted, typed := watched, !w.columns[0].Untyped && !w.wrong()
+	if typed { // all that are to be loaded
+		wanted = nil
+		for at, n := range w.inferences {
+			if n != nil {
+				wanted = append(wanted, at)
+			}
+		}
+	}
 	faults := make([]error, len(w.columns))
-	return w.source.Scan(ctx, watched, func(b *files.Batch) error {
+	var ended error
+	err := w.source.Scan(ctx, wanted, func(b *files.Batch) error {
 		held := w.holds(w, b)
 		files.EachColumn(len(watched), func(i int) error {
 			if n := w.inferences[watched[i]]; n != nil && !(held && w.places[watched[i]] >= 0) {
@@ -225,9 +254,15 @@ func (w *settling) watch(ctx context.Context) error {
 				}
 			}
 		}
-		w.begin(w, b)
-		return nil
+		if w.begin(w, b); typed && w.wrong() {
+			ended = errGuess
+		}
+		return ended
 	})
+	if ended != nil { // which a guard has made one about the file
+		return ended
+	}
+	return err
 }
 
 // take looks at one batch of the column.

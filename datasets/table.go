@@ -125,10 +125,8 @@ func read(ctx context.Context, name string, paths []string, o Options, keep bool
 	if err := l.prepare(); err != nil {
 		return nil, err
 	}
-	if !l.adopt() {
-		if err := l.loadWhere(ctx, o, keep); err != nil {
-			return nil, err
-		}
+	if err := l.loadWhere(ctx, o, keep); err != nil {
+		return nil, err
 	}
 	return l.finish(o.Salt)
 }
@@ -207,9 +205,6 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 		return err
 	}
 	l.files[len(l.files)-1] = f
-	if !columns[0].Untyped {
-		l.guess = nil
-	}
 	types, notes, err := l.settleTypes(ctx, f)
 	if err != nil {
 		return err
@@ -275,9 +270,13 @@ func (l *loader) prepare() error {
 // loadWhere reads all rows: to keep them, into a store, or where they are if that is as good. Whether it is may
 // turn out only then, and the rows are read again.
 func (l *loader) loadWhere(ctx context.Context, o Options, keep bool) error {
-	if stays := l.staysInPlace(); stays || !keep {
-		if err := l.load(ctx); err != nil {
-			return err
+	stays := l.staysInPlace()
+	adopted := l.adopt(keep && !stays)
+	if stays || !keep {
+		if !adopted {
+			if err := l.load(ctx); err != nil {
+				return err
+			}
 		}
 		if stays = stays && l.faithful(); stays && keep {
 			var err error
@@ -295,6 +294,10 @@ func (l *loader) loadWhere(ctx context.Context, o Options, keep bool) error {
 		if err := l.prepare(); err != nil {
 			return err
 		}
+		adopted = false
+	}
+	if adopted {
+		return nil
 	}
 	if err := l.store(ctx, o); err != nil {
 		return err
