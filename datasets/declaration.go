@@ -105,9 +105,9 @@ func (d *declaration) checkSpelling() *DeclarationFault {
 		if d.kind != engine.TimestampTZ {
 			return &DeclarationFault{"zone", "zone is of a timestamptz", `write type = "timestamptz" beside it`}
 		}
-		var err error
-		if d.zone, err = loadZone(d.Zone); err != nil {
-			return &DeclarationFault{"zone", err.Error(), `zones have names such as "Europe/Berlin"`}
+		var ok bool
+		if d.zone, ok = layout.Zone(d.Zone); !ok {
+			return &DeclarationFault{"zone", "zone = " + files.Shown(d.Zone) + " is no time zone", `zones have names such as "Europe/Berlin"`}
 		}
 	}
 	return d.checkFormat()

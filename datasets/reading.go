@@ -155,7 +155,7 @@ func (r reading) clock(c cell) (cell, error) {
 		at = cell{form: formTimestamp, small: at.small * engine.MicrosPerDay}
 	}
 	if at.form == formTimestamp && r.d.zone != nil {
-		micros, fault := inUTC(at.small, r.d.zone)
+		micros, fault := layout.InUTC(at.small, r.d.zone)
 		if fault != "" {
 			return cell{}, refusedValue{"the local time " + shownCell(c) + " " + fault, "write it with its offset from UTC, or in UTC"}
 		}

@@ -1,26 +1,21 @@
-package datasets
+package layout
 
 import (
-	"fmt"
 	"time"
 	_ "time/tzdata" // so that a zone is the same on a machine that has no tables of them
 
-	"parley/datasets/files"
 	"parley/engine"
 )
 
-// loadZone finds a time zone by its IANA name.
-func loadZone(name string) (*time.Location, error) {
+// Zone finds a time zone by its IANA name.
+func Zone(name string) (*time.Location, bool) {
 	zone, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
-		return nil, fmt.Errorf("zone = %s is no time zone", files.Shown(name))
-	}
-	return zone, nil
+	return zone, err == nil && name != "" && name != "Local"
 }
 
-// inUTC takes a local time, in microseconds as if its clock were UTC's, to UTC. The fault says why that is not one
+// InUTC takes a local time, in microseconds as if its clock were UTC's, to UTC. The fault says why that is not one
 // moment: clocks that are put forward skip local times, and those that are put back show them twice.
-func inUTC(local int64, zone *time.Location) (micros int64, fault string) {
+func InUTC(local int64, zone *time.Location) (micros int64, fault string) {
 	const around = 2 * engine.MicrosPerDay // more than any offset
 	found := 0
 	for at := time.UnixMicro(local - around).In(zone); ; {

@@ -1,4 +1,4 @@
-package datasets
+package layout
 
 import (
 	"math/rand/v2"
@@ -36,11 +36,11 @@ func TestLocalTimes(t *testing.T) {
 		{"Asia/Tokyo", "0001-01-01 00:00:00", "outside the years"},
 		{"America/New_York", "9999-12-31 23:00:00", "outside the years"},
 	} {
-		zone, err := loadZone(c.zone)
-		if err != nil {
-			t.Fatal(err)
+		zone, ok := Zone(c.zone)
+		if !ok {
+			t.Fatal(c.zone)
 		}
-		micros, fault := inUTC(local(c.local), zone)
+		micros, fault := InUTC(local(c.local), zone)
 		if fault == "" {
 			fault = engine.NewTimestampTZ(micros).String()
 		}
@@ -49,17 +49,17 @@ func TestLocalTimes(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "Local", "Europe/Nowhere", "../etc/passwd", "/etc/localtime"} {
-		if zone, err := loadZone(name); err == nil {
+		if zone, ok := Zone(name); ok {
 			t.Errorf("%q is the zone %s", name, zone)
 		}
 	}
 	r := rand.New(rand.NewPCG(7, 12))
 	for _, name := range []string{"Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Africa/Casablanca", "Asia/Shanghai"} {
-		zone, _ := loadZone(name)
+		zone, _ := Zone(name)
 		for range 2000 {
 			moment := time.Unix(r.Int64N(4_000_000_000)-2_000_000_000, 0).In(zone)
 			_, offset := moment.Zone()
-			switch micros, fault := inUTC(moment.UnixMicro()+int64(offset)*1_000_000, zone); {
+			switch micros, fault := InUTC(moment.UnixMicro()+int64(offset)*1_000_000, zone); {
 			case fault == "" && micros != moment.UnixMicro(), strings.Contains(fault, "skipped"):
 				t.Fatalf("%s: %v, %s", moment, time.UnixMicro(micros).In(zone), fault)
 			}
