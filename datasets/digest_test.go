@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -82,6 +83,40 @@ func TestDigestOfBatches(t *testing.T) {
 			if !bytes.Equal(many.Sum(), want) {
 				t.Errorf("%s by %d: another digest", whole.DataType(), step)
 			}
+		}
+	}
+}
+
+// TestMissing: the rows that are NULL, and the runs of those that are not, also of a part of an array.
+func TestMissing(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		b := array.NewInt64Builder(memory.DefaultAllocator)
+		for range 200 {
+			if r.IntN(int(seed)+1) == 0 {
+				b.AppendNull()
+			} else {
+				b.Append(1)
+			}
+		}
+		from := r.Int64N(200)
+		a := array.NewSlice(b.NewArray(), from, from+r.Int64N(201-from))
+		gone, there := map[int]bool{}, map[int]bool{}
+		for i := range content.Missing(a) {
+			gone[i] = true
+		}
+		for from, to := range content.Present(a) {
+			for i := from; i < to; i++ {
+				there[i] = true
+			}
+		}
+		for i := range a.Len() {
+			if gone[i] != a.IsNull(i) || there[i] == gone[i] {
+				t.Fatalf("row %d of %v", i, a)
+			}
+		}
+		if len(gone)+len(there) != a.Len() {
+			t.Fatalf("%d and %d rows of %d", len(gone), len(there), a.Len())
 		}
 	}
 }

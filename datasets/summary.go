@@ -59,28 +59,24 @@ func (s *summary) add(a arrow.Array, like *resemblance, at func(row int) faultAt
 
 // addNumbers takes numbers, dates or booleans.
 func addNumbers[T int8 | int64 | arrow.Date32](s *summary, values []T, a arrow.Array) {
-	nulls := a.NullN() > 0
-	if s.values == 0 {
-		for i, v := range values {
-			if !nulls || a.IsValid(i) {
-				s.min, s.max = int64(v), int64(v)
+	for from, to := range content.Present(a) {
+		if s.values == 0 {
+			s.min, s.max = int64(values[from]), int64(values[from])
+		}
+		low, high := T(s.min), T(s.max)
+		for _, v := range values[from:to] {
+			low, high = min(low, v), max(high, v)
+		}
+		s.min, s.max = int64(low), int64(high)
+		for _, v := range values[from:to] {
+			if s.full {
 				break
 			}
-		}
-	}
-	low, high := s.min, s.max
-	for i, v := range values {
-		if nulls && a.IsNull(i) {
-			continue
-		}
-		low, high = min(low, int64(v)), max(high, int64(v))
-		if !s.full {
 			s.narrow.Add(int64(v))
 			s.full = s.narrow.Len() > engine.MaxDictionary
 		}
+		s.values += int64(to - from)
 	}
-	s.min, s.max = low, high
-	s.values += int64(len(values) - a.NullN())
 }
 
 // addWide takes numbers of a column whose values need 128 bits.

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"hash"
+	"iter"
+	"math/bits"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -76,11 +78,9 @@ func (h *Hash) Add(a arrow.Array) {
 		panic("datasets: no digest of " + a.DataType().String())
 	}
 	if nulls {
-		for i := range words {
-			if a.IsNull(i) {
-				words[i] = 0
-				h.missing(i)
-			}
+		for i := range Missing(a) {
+			words[i] = 0
+			h.missing(i)
 		}
 	}
 	h.words.Write(bytesOf(words))
@@ -117,13 +117,11 @@ func (h *Hash) addTexts(words []uint64, a *array.String) {
 	}
 	from := offsets[0]
 	if a.NullN() > 0 {
-		for i := range words {
-			if a.IsNull(i) { // there may be something behind it
-				words[i] = 0
-				h.pending = append(h.pending, data[from:offsets[i]]...)
-				h.missing(i)
-				from = offsets[i+1]
-			}
+		for i := range Missing(a) { // there may be something behind it
+			words[i] = 0
+			h.pending = append(h.pending, data[from:offsets[i]]...)
+			h.missing(i)
+			from = offsets[i+1]
 		}
 	}
 	h.rest.Write(h.pending)
@@ -158,4 +156,38 @@ func Texts(a *array.String) (data []byte, offsets []int32) {
 		return data, []int32{0}
 	}
 	return data, a.ValueOffsets()
+}
+
+// Missing are the rows of an array that are NULL. It costs nothing for those that are not.
+func Missing(a arrow.Array) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		present, offset, n := a.NullBitmapBytes(), a.Data().Offset(), a.Len()
+		if a.NullN() == 0 || len(present) == 0 {
+			return
+		}
+		for from := offset &^ 7; from < offset+n; from += 8 {
+			for gone := ^present[from/8]; gone != 0; gone &= gone - 1 {
+				row := from + bits.TrailingZeros8(gone) - offset
+				if row >= 0 && row < n && !yield(row) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Present are the runs of rows of an array that are not NULL: the first of each, and the first behind it.
+func Present(a arrow.Array) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		from := 0
+		for i := range Missing(a) {
+			if i > from && !yield(from, i) {
+				return
+			}
+			from = i + 1
+		}
+		if from < a.Len() {
+			yield(from, a.Len())
+		}
+	}
 }

@@ -223,6 +223,7 @@ type csvBatch struct {
 	first   int64
 	rows    int
 	bytes   int
+	made    *Batch // of it
 }
 
 // csvPlace is where a field begins: so many lines below its row's first.
@@ -235,17 +236,25 @@ type csvColumn struct {
 	presence
 }
 
-// newCSVBatch is one that is much like another, which may be nil.
-func newCSVBatch(width int, wanted []int, first int64, like *csvBatch) *csvBatch {
+// newCSVBatch is one that is much like another, which may be nil; old is one that is over, or nil.
+func newCSVBatch(width int, wanted []int, first int64, like, old *csvBatch) *csvBatch {
 	b := &csvBatch{columns: make([]*csvColumn, width), first: first}
-	if like != nil {
+	switch {
+	case old != nil:
+		b.lines, b.places = old.lines[:0], old.places[:0]
+	case like != nil:
 		b.lines, b.places = make([]int64, 0, len(like.lines)), make([]csvPlace, 0, len(like.places))
 	}
 	for _, i := range wanted {
-		b.columns[i] = &csvColumn{offsets: make([]int32, 1, batchRows+1)}
-		if like != nil {
-			b.columns[i].data = make([]byte, 0, len(like.columns[i].data)*9/8)
+		c := &csvColumn{}
+		if old != nil && !old.made.kept[i] {
+			c = old.columns[i]
+			c.data, c.offsets = c.data[:0], append(c.offsets[:0], 0)
+			c.begin(true)
+		} else if c.offsets = make([]int32, 1, batchRows+1); like != nil {
+			c.data = make([]byte, 0, len(like.columns[i].data)*9/8)
 		}
+		b.columns[i] = c
 	}
 	return b
 }
@@ -264,6 +273,7 @@ func (b *csvBatch) batch() *Batch {
 		p := places[row*width+column]
 		return lines[row] + int64(p.below), int(p.column)
 	}
+	b.made = out
 	return out
 }
 
@@ -281,7 +291,15 @@ func (s *csvSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) e
 			return &Error{File: s.file, Message: "changed while it was being read"}
 		}
 	}
-	err = ahead(func(give func(*Batch) bool) error { return s.collect(ctx, scanner, wanted, give) }, visit)
+	over := make(chan *Batch, 4) // those that were visited
+	err = ahead(func(give func(*Batch) bool) error { return s.collect(ctx, scanner, wanted, give, over) }, func(b *Batch) error {
+		err := visit(b)
+		select {
+		case over <- b:
+		default: // its memory is not used again
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -289,9 +307,10 @@ func (s *csvSource) Scan(ctx context.Context, wanted []int, visit func(*Batch) e
 }
 
 // collect reads all records and gives them in batches, until nobody takes them.
-func (s *csvSource) collect(ctx context.Context, scanner *csvScanner, wanted []int, give func(*Batch) bool) error {
-	b := newCSVBatch(len(s.names), wanted, 1, nil)
-	var blank *csvField // a blank line, which is an error unless only blank lines follow
+func (s *csvSource) collect(ctx context.Context, scanner *csvScanner, wanted []int, give func(*Batch) bool, over <-chan *Batch) error {
+	b := newCSVBatch(len(s.names), wanted, 1, nil, nil)
+	given := map[*Batch]*csvBatch{} // and not yet over
+	var blank *csvField             // a blank line, which is an error unless only blank lines follow
 	for {
 		more, err := scanner.next()
 		if err != nil {
@@ -320,7 +339,15 @@ func (s *csvSource) collect(ctx context.Context, scanner *csvScanner, wanted []i
 			if !give(b.batch()) {
 				return nil
 			}
-			b = newCSVBatch(len(s.names), wanted, b.first+int64(b.rows), b)
+			var old *csvBatch
+			given[b.made] = b
+			select {
+			case visited := <-over:
+				old = given[visited]
+				delete(given, visited)
+			default:
+			}
+			b = newCSVBatch(len(s.names), wanted, b.first+int64(b.rows), b, old)
 		}
 	}
 	if b.rows > 0 {

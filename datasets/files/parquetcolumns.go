@@ -22,7 +22,7 @@ type presence struct {
 // missing notes that a row of so many is NULL.
 func (p *presence) missing(row, rows int) {
 	if p.bits == nil {
-		p.bits = make([]byte, (rows+7)/8)
+		p.bits = roomFor(p.room, (rows+7)/8)
 		for i := range p.bits {
 			p.bits[i] = 0xFF
 		}
