@@ -202,15 +202,15 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 
 // writer writes expressions over the plan's schema where the rows are.
 func (a *aggregation) writer() dialect.Writer {
-	w := dialect.Writer{Dialect: a.place.dialect}
+	var columns []dialect.Column
 	for _, c := range a.columns {
 		if c.index < len(a.table.columns) {
-			w.Columns = append(w.Columns, a.place.columns[c.index])
+			columns = append(columns, a.place.columns[c.index])
 		} else {
-			w.Columns = append(w.Columns, dialect.Column{SQL: scoreName(c.index - len(a.table.columns)), Kind: c.own.kind, Scale: c.own.scale})
+			columns = append(columns, dialect.Column{SQL: scoreName(c.index - len(a.table.columns)), Kind: c.own.kind, Scale: c.own.scale})
 		}
 	}
-	return w
+	return dialect.NewWriter(a.place.dialect, columns)
 }
 
 // singleStep is the SELECT of some of the moments: the group columns, then a column for each of them.
@@ -275,7 +275,7 @@ func (a *aggregation) selection(w dialect.Writer, others, parts []string, filter
 	if len(keys) > 0 {
 		out += " GROUP BY " + strings.Join(keys, ", ")
 	}
-	return out, nil
+	return a.place.dialect.Statement(out)
 }
 
 // groupOf is the index of the group that the first values of a row name.

@@ -19,7 +19,7 @@ func TestEveryDay(t *testing.T) {
 	}
 	const days = `SELECT CAST(range AS INTEGER) AS c0 FROM range(%d, %d) WHERE range BETWEEN 6574 AND 21183
 		OR strftime(DATE '1970-01-01' + CAST(range AS INTEGER), '%%m%%d') IN ('1228', '1229', '1231', '0101', '0103', '0104', '0228', '0301')`
-	x := dialect.Writer{Dialect: dialect.DuckDB, Columns: []dialect.Column{{SQL: "c0", Kind: engine.Date}}}
+	x := dialect.NewWriter(dialect.DuckDB, []dialect.Column{{SQL: "c0", Kind: engine.Date}})
 	var asked []*engine.Expr
 	var written []string
 	ask := func(op engine.Op, kind engine.Kind, fields []string) {

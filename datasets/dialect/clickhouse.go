@@ -17,7 +17,7 @@ var ClickHouse = &Dialect{
 	days: "Nullable(Int32)", text: "Nullable(String)", boolean: "Nullable(Bool)",
 	sum:       formatted("sum(CAST(%s AS Nullable(Int256)))"),
 	quote:     func(text string) string { return "'" + clickHouseQuotes.Replace(text) + "'" },
-	date:      formatted("addDays(toDate32('1970-01-01'), %s)"),
+	date:      formatted("addDays(toDate32('1970-01-01'), CAST(%s AS Nullable(Int32)))"), // it takes no wide integers
 	dayNumber: formatted("toInt32(%s)"),
 	firstDay:  -25567, lastDay: 120529, // 1900-01-01 to 2299-12-31
 	parts: map[string]func(string) string{

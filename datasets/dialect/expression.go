@@ -10,11 +10,15 @@ import (
 	"parley/engine"
 )
 
-// A Writer writes expressions over a plan's schema as SQL over the columns of one table.
+// A Writer writes the expressions of one statement, over a plan's schema, as SQL over the columns of one table.
 type Writer struct {
 	Dialect *Dialect
 	Columns []Column // for each column of the schema, and what stands behind them
+	listed  *int     // bytes of the statement's lookups so far
 }
+
+// NewWriter is for one statement.
+func NewWriter(d *Dialect, columns []Column) Writer { return Writer{d, columns, new(int)} }
 
 // Expression writes e, or gives an ErrBeyond.
 func (w Writer) Expression(e *engine.Expr) (string, error) {

@@ -89,6 +89,13 @@ func withoutNull(function string) form {
 		if len(args) == 1 {
 			return args[0], nil
 		}
+		size := 0
+		for _, a := range args {
+			size += len(args) * len(a)
+		}
+		if size > maxLookup {
+			return "", beyond("the greatest or least of %d expressions", len(args))
+		}
 		filled := make([]string, len(args))
 		for i := range args {
 			filled[i] = "coalesce(" + strings.Join(slices.Concat(args[i:], args[:i]), ", ") + ")"

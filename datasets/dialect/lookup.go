@@ -9,8 +9,22 @@ import (
 	"parley/engine"
 )
 
-// maxLookup bounds the text in bytes of a lookup: far below what databases take as a statement.
-const maxLookup = 256 << 10
+// What databases take as a statement is bounded: Trino's is a million characters, the others' more or as much as
+// a session says. So are the texts in bytes of a statement, of one lookup, and of all in a statement together,
+// which is kept count of before they are put together.
+const (
+	MaxStatement = 900_000
+	maxLookup    = 256 << 10
+	maxLookups   = 512 << 10
+)
+
+// Statement gives back a statement for the database, or an ErrBeyond if it is too long. The embedded one takes any.
+func (d *Dialect) Statement(text string) (string, error) {
+	if d.call == nil && len(text) > MaxStatement {
+		return "", beyond("the question is a statement of %d bytes, and %s is sent at most %d", len(text), d.Name, MaxStatement)
+	}
+	return text, nil
+}
 
 // lookup writes what the database has no form for as a choice among constants: the engine computes it
 // for each value of the dictionary of the one column that it depends on, and for NULL. It tells the
@@ -47,7 +61,7 @@ func (w Writer) lookup(e *engine.Expr, n width) (string, error) {
 		}
 		if byResult[text] == nil {
 			results = append(results, text)
-			size += len(text)
+			size += len(text) + len(of.SQL) + len(" WHEN  IS NULL THEN  WHEN  IN () THEN ")
 		}
 		byResult[text] = append(byResult[text], condition)
 		size += len(condition) + 2
@@ -67,6 +81,9 @@ func (w Writer) lookup(e *engine.Expr, n width) (string, error) {
 		if size > maxLookup {
 			return "", beyond("%s has no %s of this meaning, and its column's values are too many to list", w.Dialect.Name, word(e.Op))
 		}
+	}
+	if *w.listed += size; *w.listed > maxLookups {
+		return "", beyond("%s has no forms for so much of this question, and lists of columns' values would be more than %d bytes", w.Dialect.Name, maxLookups)
 	}
 	return w.choice(of.SQL, results, byResult, w.typeOf(e.Kind, n)), nil
 }

@@ -98,7 +98,11 @@ func settingsOf(q url.Values) string {
 		switch name {
 		case "client_protocol_version", "database", "default_format", "query", "query_id", "session_id", "quota_key", "compress":
 		default:
-			settings = append(settings, name+" = '"+q.Get(name)+"'")
+			value := q.Get(name)
+			if _, err := strconv.ParseUint(value, 10, 64); err != nil {
+				value = "'" + value + "'"
+			}
+			settings = append(settings, name+" = "+value)
 		}
 	}
 	if len(settings) == 0 {

@@ -53,6 +53,38 @@ func quoteClickHouse(name string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 }
 
+// clickHouseSettings go with every statement, so that no profile of the user's changes what a statement means
+// or leaves a part of its answer out. A server that does not let them be set refuses the statement.
+func clickHouseSettings(timeout time.Duration) clickhouse.Settings {
+	settings := clickhouse.Settings{
+		"readonly":                                   2, // nothing is written, and what else stands here may be set
+		"max_execution_time":                         max(1, int64(timeout.Seconds())),
+		"max_query_size":                             1 << 20, // above dialect.MaxStatement
+		"enable_positional_arguments":                1,
+		"transform_null_in":                          0,
+		"decimal_check_overflow":                     1,
+		"aggregate_functions_null_for_empty":         0,
+		"empty_result_for_aggregation_by_empty_set":  0,
+		"count_distinct_implementation":              "uniqExact",
+		"session_timezone":                           "UTC",
+		"limit":                                      0, // none
+		"offset":                                     0,
+		"additional_result_filter":                   "",
+		"extremes":                                   0, // which are rows more
+		"use_query_cache":                            0, // rows of before
+		"skip_unavailable_shards":                    0,
+		"optimize_skip_unused_shards":                0, // by where a row should be
+		"optimize_distributed_group_by_sharding_key": 0,
+		"distributed_group_by_no_merge":              0, // groups in parts
+		"fallback_to_stale_replicas_for_distributed_queries": 0,
+	}
+	for _, limit := range []string{"read", "group_by", "result", "distinct", "sort", "set", "join", "transfer", "timeout"} {
+		settings[limit+"_overflow_mode"] = "throw" // no part for the whole
+	}
+	settings["read_overflow_mode_leaf"], settings["timeout_overflow_mode_leaf"] = "throw", "throw"
+	return settings
+}
+
 // openClickHouse speaks its own protocol, or with protocol=http that over HTTP.
 func openClickHouse(p *place, timeout time.Duration) (*sql.DB, error) {
 	encrypted, err := p.tls()
@@ -65,20 +97,7 @@ func openClickHouse(p *place, timeout time.Duration) (*sql.DB, error) {
 	options := &clickhouse.Options{
 		Auth: clickhouse.Auth{Database: p.path, Username: p.user, Password: p.password}, TLS: encrypted, DialTimeout: connectTimeout,
 		ClientInfo: clickhouse.ClientInfo{Products: []struct{ Name, Version string }{{Name: "parley"}}},
-		Settings: clickhouse.Settings{ // of every statement
-			"readonly":                           2, // nothing is written, and what else stands here may be set
-			"max_execution_time":                 max(1, int64(timeout.Seconds())),
-			"timeout_overflow_mode":              "throw",
-			"enable_positional_arguments":        1,
-			"transform_null_in":                  0,
-			"decimal_check_overflow":             1,
-			"aggregate_functions_null_for_empty": 0,
-			"session_timezone":                   "UTC",
-			"skip_unavailable_shards":            0,
-		},
-	}
-	for _, limit := range []string{"read", "group_by", "result", "distinct", "sort", "set", "join"} { // no part for the whole
-		options.Settings[limit+"_overflow_mode"] = "throw"
+		Settings:   clickHouseSettings(timeout),
 	}
 	port := "9000"
 	if encrypted != nil {
@@ -157,8 +176,10 @@ func clickHouseTrouble(err error) (trouble, string) {
 		return notAllowed, e.Message
 	case 159, 160, 209:
 		return tooLong, e.Message
-	case 6, 38, 41, 53, 69, 70, 72, 349, 407: // the text quotes the value
+	case 6, 38, 41, 53, 69, 70, 72, 349, 407:
 		return badValue, fmt.Sprintf("code %d", e.Code)
+	case 42, 43, 46, 48, 50, 62, 63, 115, 158, 162, 167, 168, 179, 184, 202, 210, 215, 241, 279, 306, 307, 386, 394, 396, 452: // of statements, names, limits
+		return otherTrouble, fmt.Sprintf("%s (code %d)", e.Message, e.Code)
 	}
-	return otherTrouble, fmt.Sprintf("%s (code %d)", e.Message, e.Code)
+	return otherTrouble, untold(fmt.Sprintf("code %d", e.Code))
 }

@@ -97,3 +97,37 @@ func TestServedClickHouseRefusals(t *testing.T) {
 		t.Errorf("set aside: %s", got)
 	}
 }
+
+// TestServedClickHouseProfile: no setting of the user's own leaves a part of an answer out, or gives one of before.
+func TestServedClickHouseProfile(t *testing.T) {
+	house := clickHouseServer(t)
+	run(t, house.db, "CREATE TABLE t (k Int32) ENGINE = MergeTree ORDER BY tuple()", "INSERT INTO t VALUES (1), (2), (3)")
+	table := house.mustOpen(t, served.Options{Table: "t"})
+	for _, c := range []struct{ setting, undone, fails string }{
+		{"limit = 2", "limit = 0", ""},
+		{"offset = 1", "offset = 0", ""},
+		{"max_result_rows = 1, result_overflow_mode = 'break'", "max_result_rows = 0, result_overflow_mode = 'throw'", "code 396"},
+		{"max_rows_to_group_by = 1, group_by_overflow_mode = 'any'", "max_rows_to_group_by = 0, group_by_overflow_mode = 'throw'", "code 158"},
+		{"max_rows_to_read = 1, read_overflow_mode = 'break'", "max_rows_to_read = 0, read_overflow_mode = 'throw'", "code 158"},
+		{"additional_result_filter = 'k <> 2'", "additional_result_filter = ''", ""},
+	} {
+		var rows [][]any
+		run(t, house.db, "SET "+c.setting)
+		err := table.Snapshot(context.Background(), func(query func(context.Context, string) ([][]any, error)) (err error) {
+			rows, err = query(context.Background(), "SELECT k, count(*) FROM t GROUP BY k")
+			return err
+		})
+		run(t, house.db, "SET "+c.undone)
+		if c.fails == "" && (err != nil || len(rows) != 3) || c.fails != "" && (err == nil || !strings.Contains(err.Error(), c.fails)) {
+			t.Errorf("%s: %v %v", c.setting, rows, err)
+		}
+	}
+	run(t, house.db, "SET use_query_cache = 1, query_cache_min_query_runs = 0")
+	if err := table.Changed(context.Background()); err != nil {
+		t.Error(err)
+	}
+	run(t, house.db, "INSERT INTO t VALUES (4)")
+	if err := table.Changed(context.Background()); !errors.Is(err, served.ErrChanged) {
+		t.Errorf("an answer of before: %v", err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -51,5 +52,39 @@ func TestServedMeasured(t *testing.T) {
 	run(t, s.db, "CREATE VIEW t AS SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) AS x")
 	if _, err := s.open(t, served.Options{Table: "t", VersionQuery: "SELECT 1"}); !errors.Is(err, served.ErrChanged) {
 		t.Error(err)
+	}
+}
+
+// TestServedHeirs: a table of PostgreSQL whose rows may be those of a foreign table, as an heir's or a partition's
+// are, has no snapshot, and a change behind the check is noticed.
+func TestServedHeirs(t *testing.T) {
+	s := postgresServer(t)
+	folder := t.TempDir()
+	for _, f := range []string{folder, filepath.Dir(folder)} { // which the server's user reads
+		if err := os.Chmod(f, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, s.db, "CREATE EXTENSION file_fdw", "CREATE SERVER files FOREIGN DATA WRAPPER file_fdw")
+	for name, statements := range map[string][]string{
+		"parent":      {"CREATE TABLE parent (k int)", "CREATE FOREIGN TABLE heir () INHERITS (parent) SERVER files OPTIONS (filename '%s')"},
+		"partitioned": {"CREATE TABLE partitioned (k int) PARTITION BY LIST (k)", "CREATE FOREIGN TABLE part PARTITION OF partitioned DEFAULT SERVER files OPTIONS (filename '%s')"},
+	} {
+		path := filepath.Join(folder, name)
+		write := func(rows string) {
+			if err := os.WriteFile(path, []byte(rows), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("1\n2\n")
+		run(t, s.db, statements[0], fmt.Sprintf(statements[1], path))
+		table := s.mustOpen(t, served.Options{Table: name})
+		if r := table.Registration("north", 1); r.Rows != 2 {
+			t.Errorf("%s: %d rows", name, r.Rows)
+		}
+		err := table.Snapshot(context.Background(), func(func(context.Context, string) ([][]any, error)) error { write("1\n3\n"); return nil })
+		if !errors.Is(err, served.ErrChanged) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -170,8 +171,13 @@ func mysqlTrouble(err error) (trouble, string) {
 		return notAllowed, e.Message
 	case 1969, 3024, 1317:
 		return tooLong, e.Message
-	case 1264, 1292, 1366, 1411, 1690: // the text quotes the value
+	case 1264, 1292, 1300, 1366, 1411, 1525, 1690, 1918, 3854:
 		return badValue, fmt.Sprintf("error %d", e.Number)
+	case 1205, 1206, 1267, 1356, 1449: // locks, collations, views: SQLSTATE says nothing of them
+		return otherTrouble, fmt.Sprintf("%s (error %d)", e.Message, e.Number)
 	}
-	return otherTrouble, fmt.Sprintf("%s (error %d)", e.Message, e.Number)
+	if slices.Contains(aboutNoValue, string(e.SQLState[:2])) {
+		return otherTrouble, fmt.Sprintf("%s (error %d)", e.Message, e.Number)
+	}
+	return otherTrouble, untold(fmt.Sprintf("error %d", e.Number))
 }

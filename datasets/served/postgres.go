@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,8 +167,14 @@ func postgresTrouble(err error) (trouble, string) {
 		return notAllowed, e.Message
 	case e.Code == "57014":
 		return tooLong, e.Message
-	case strings.HasPrefix(e.Code, "22"): // the text quotes the value
+	case strings.HasPrefix(e.Code, "22"):
 		return badValue, "SQLSTATE " + e.Code
+	case slices.Contains(aboutNoValue, e.Code[:min(2, len(e.Code))]):
+		return otherTrouble, e.Message + " (SQLSTATE " + e.Code + ")"
 	}
-	return otherTrouble, e.Message + " (SQLSTATE " + e.Code + ")"
+	return otherTrouble, untold("SQLSTATE " + e.Code)
 }
+
+// aboutNoValue are the classes of SQLSTATE whose text is about statements, names, rights, sessions and resources, and
+// does not quote what is in a row: not so 21, 22, 23, P0 (what functions raise) and others.
+var aboutNoValue = []string{"08", "0A", "25", "26", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58"}

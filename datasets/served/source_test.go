@@ -3,13 +3,19 @@ package served
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/trinodb/trino-go-client/trino"
 
 	"parley/engine"
 )
@@ -206,6 +212,44 @@ func FuzzQuery(f *testing.F) {
 			t.Errorf("%s is day %d, %s", text, days, engine.FormatDate(days))
 		}
 	})
+}
+
+// TestNoValueInErrors: what an engine says is shown where it is about statements, names or limits, and otherwise by
+// its number, since it may quote what is in a row.
+func TestNoValueInErrors(t *testing.T) {
+	const text = "it is 'row 4711'"
+	ofMySQL := func(number uint16, state string) error {
+		return &mysql.MySQLError{Number: number, SQLState: [5]byte([]byte(state)), Message: text}
+	}
+	for _, c := range []struct {
+		engine *product
+		err    error
+		number string
+		shown  bool
+	}{
+		{mysqlEngine, ofMySQL(1300, "HY000"), "error 1300", false},
+		{mysqlEngine, ofMySQL(1525, "HY000"), "error 1525", false},
+		{mysqlEngine, ofMySQL(1918, "22007"), "error 1918", false},
+		{mysqlEngine, ofMySQL(3854, "HY000"), "error 3854", false},
+		{mysqlEngine, ofMySQL(1644, "45000"), "error 1644", false}, // what a function of the database's own says
+		{mysqlEngine, ofMySQL(1064, "42000"), "error 1064", true},
+		{mysqlEngine, ofMySQL(1205, "HY000"), "error 1205", true},
+		{postgres, &pgconn.PgError{Code: "P0001", Message: text}, "SQLSTATE P0001", false},
+		{postgres, &pgconn.PgError{Code: "23505", Message: text}, "SQLSTATE 23505", false},
+		{postgres, &pgconn.PgError{Code: "22P02", Message: text}, "SQLSTATE 22P02", false},
+		{postgres, &pgconn.PgError{Message: text}, "SQLSTATE ", false},
+		{postgres, &pgconn.PgError{Code: "42883", Message: text}, "SQLSTATE 42883", true},
+		{clickHouse, &clickhouse.Exception{Code: 395, Message: text}, "code 395", false},
+		{clickHouse, &clickhouse.Exception{Code: 6, Message: text}, "code 6", false},
+		{clickHouse, &clickhouse.Exception{Code: 241, Message: text}, "code 241", true},
+		{trinoEngine, &trino.ErrTrino{ErrorName: "GENERIC_USER_ERROR", Message: text}, "GENERIC_USER_ERROR", false},
+		{trinoEngine, &trino.ErrTrino{ErrorName: "SYNTAX_ERROR", Message: text}, "SYNTAX_ERROR", true},
+	} {
+		got := (&place{engine: c.engine}).failed(context.Background(), fmt.Errorf("a driver's: %w", c.err), time.Second).Error()
+		if strings.Contains(got, "4711") != c.shown || !strings.Contains(got, c.number) {
+			t.Errorf("%v: %s", c.err, got)
+		}
+	}
 }
 
 // TestWrongPassword: a server that does not take the password is told with the user, and without the password,

@@ -131,8 +131,11 @@ func trinoTrouble(err error) (trouble, string) {
 		return notAllowed, e.Message
 	case "EXCEEDED_TIME_LIMIT":
 		return tooLong, e.Message
-	case "NUMERIC_VALUE_OUT_OF_RANGE", "INVALID_CAST_ARGUMENT", "INVALID_FUNCTION_ARGUMENT", "DIVISION_BY_ZERO": // the text quotes the value
+	case "NUMERIC_VALUE_OUT_OF_RANGE", "INVALID_CAST_ARGUMENT", "INVALID_FUNCTION_ARGUMENT", "DIVISION_BY_ZERO":
 		return badValue, e.ErrorName
+	case "SYNTAX_ERROR", "NOT_SUPPORTED", "TYPE_MISMATCH", "FUNCTION_NOT_FOUND", "AMBIGUOUS_NAME", "VIEW_IS_STALE", "QUERY_TEXT_TOO_LARGE", "QUERY_REJECTED",
+		"SERVER_STARTING_UP", "NO_NODES_AVAILABLE", "CLUSTER_OUT_OF_MEMORY", "EXCEEDED_GLOBAL_MEMORY_LIMIT", "EXCEEDED_LOCAL_MEMORY_LIMIT": // of statements, limits
+		return otherTrouble, fmt.Sprintf("%s (%s)", e.Message, e.ErrorName)
 	}
-	return otherTrouble, fmt.Sprintf("%s (%s)", e.Message, e.ErrorName)
+	return otherTrouble, untold(e.ErrorName)
 }

@@ -48,6 +48,11 @@ func (p *place) failed(ctx context.Context, err error, timeout time.Duration) er
 	return p.fault("the engine cannot be asked: "+detail, "")
 }
 
+// untold is an error of which only the number is shown: its text may quote what is in a row.
+func untold(number string) string {
+	return number + ", whose text is not shown since it may quote values: run the query there"
+}
+
 // scrubbed is a text of a driver without the password, control characters and endless length.
 func (p *place) scrubbed(text string) string {
 	if p.password != "" {

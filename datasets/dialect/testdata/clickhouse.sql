@@ -64,16 +64,20 @@ coalesce(sum(CAST((CASE WHEN CAST("n" AS Nullable(Int64)) < CAST('0' AS Nullable
 count("n")
 
 -- SELECT date_trunc('month', day), extract(dow FROM day), count(*) FROM t WHERE day >= '2020-02-29' GROUP BY 1, 2
-(CAST(toInt32(subtractDays(addDays(toDate32('1970-01-01'), toInt32("day")), toDayOfMonth(addDays(toDate32('1970-01-01'), toInt32("day"))) - 1)) AS Nullable(Int64)) * CAST('86400000000' AS Nullable(Int64)))
-CAST((toDayOfWeek(addDays(toDate32('1970-01-01'), toInt32("day"))) % 7) AS Nullable(Int64))
+(CAST(toInt32(subtractDays(addDays(toDate32('1970-01-01'), CAST(toInt32("day") AS Nullable(Int32))), toDayOfMonth(addDays(toDate32('1970-01-01'), CAST(toInt32("day") AS Nullable(Int32)))) - 1)) AS Nullable(Int64)) * CAST('86400000000' AS Nullable(Int64)))
+CAST((toDayOfWeek(addDays(toDate32('1970-01-01'), CAST(toInt32("day") AS Nullable(Int32)))) % 7) AS Nullable(Int64))
 (toInt32("day") >= CAST('18321' AS Nullable(Int32)))
 count(*)
 
 -- SELECT extract(week FROM day), extract(isoyear FROM day), date_trunc('week', day), count(*) FROM t GROUP BY 1, 2, 3
-CAST(toISOWeek(addDays(toDate32('1970-01-01'), toInt32("day"))) AS Nullable(Int64))
-CAST(toISOYear(addDays(toDate32('1970-01-01'), toInt32("day"))) AS Nullable(Int64))
-(CAST(toInt32(subtractDays(addDays(toDate32('1970-01-01'), toInt32("day")), toDayOfWeek(addDays(toDate32('1970-01-01'), toInt32("day"))) - 1)) AS Nullable(Int64)) * CAST('86400000000' AS Nullable(Int64)))
+CAST(toISOWeek(addDays(toDate32('1970-01-01'), CAST(toInt32("day") AS Nullable(Int32)))) AS Nullable(Int64))
+CAST(toISOYear(addDays(toDate32('1970-01-01'), CAST(toInt32("day") AS Nullable(Int32)))) AS Nullable(Int64))
+(CAST(toInt32(subtractDays(addDays(toDate32('1970-01-01'), CAST(toInt32("day") AS Nullable(Int32))), toDayOfWeek(addDays(toDate32('1970-01-01'), CAST(toInt32("day") AS Nullable(Int32)))) - 1)) AS Nullable(Int64)) * CAST('86400000000' AS Nullable(Int64)))
 count(*)
+
+-- SELECT sum(extract(quarter FROM day + 1) * wide) FROM t
+count(*)
+coalesce(sum(CAST((CAST(toQuarter(addDays(toDate32('1970-01-01'), CAST((CAST(toInt32("day") AS Nullable(Int128)) + CAST('1' AS Nullable(Int128))) AS Nullable(Int32)))) AS Nullable(Int128)) * CAST(("wide" * 1000) AS Nullable(Int128))) AS Nullable(Int256))), 0)
 
 -- SELECT substring(ward FROM 1 FOR 1), count(*) FROM t GROUP BY 1
 (substringUTF8("ward", 1, 1))

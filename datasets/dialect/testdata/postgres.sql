@@ -75,6 +75,10 @@ CAST(extract(isoyear FROM (DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') 
 (CAST((CAST(date_trunc('week', CAST((DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') AS INTEGER)) AS TIMESTAMP)) AS DATE) - DATE '1970-01-01') AS BIGINT) * CAST('86400000000' AS BIGINT))
 count(*)
 
+-- SELECT sum(extract(quarter FROM day + 1) * wide) FROM t
+count(*)
+coalesce(sum((CAST(extract(quarter FROM (DATE '1970-01-01' + CAST((CAST(("day" - DATE '1970-01-01') AS NUMERIC) + CAST('1' AS NUMERIC)) AS INTEGER))) AS NUMERIC) * CAST(("wide" * 1000) AS NUMERIC))), 0)
+
 -- SELECT substring(ward FROM 1 FOR 1), count(*) FROM t GROUP BY 1
 (substring("ward", 1, 1))
 count(*)

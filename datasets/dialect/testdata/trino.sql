@@ -75,6 +75,10 @@ CAST(year_of_week(date_add('day', CAST(date_diff('day', DATE '1970-01-01', "day"
 (CAST(date_diff('day', DATE '1970-01-01', date_trunc('week', date_add('day', CAST(date_diff('day', DATE '1970-01-01', "day") AS BIGINT), DATE '1970-01-01'))) AS BIGINT) * CAST('86400000000' AS BIGINT))
 count(*)
 
+-- SELECT sum(extract(quarter FROM day + 1) * wide) FROM t
+count(*)
+coalesce(sum(CAST((CAST(quarter(date_add('day', CAST((CAST(date_diff('day', DATE '1970-01-01', "day") AS DECIMAL(38,0)) + CAST('1' AS DECIMAL(38,0))) AS BIGINT), DATE '1970-01-01')) AS DECIMAL(38,0)) * CAST(("wide" * 1000) AS DECIMAL(38,0))) AS DECIMAL(38,0))), 0)
+
 -- SELECT substring(ward FROM 1 FOR 1), count(*) FROM t GROUP BY 1
 (substring("ward", 1, 1))
 count(*)
