@@ -171,7 +171,7 @@ func TestWorkbookRefusals(t *testing.T) {
 		})
 	}
 	failed := patched(t, book(t, rows, nil), "xl/worksheets/sheet1.xml", `<c r="B3"><v>3</v></c>`, `<c r="B3" t="e"><f>NA()</f><v>#N/A</v></c>`)
-	if e := refusal(t, Options{}, failed); !strings.Contains(e.Error(), `a.xlsx:B3: the error value #N/A (mend the formula, or name it as NULL: null = ["#N/A"])`) {
+	if e := refusal(t, Options{}, failed); !strings.Contains(e.Error(), `a.xlsx:B3: the error value "#N/A" (mend the formula, or name it as NULL: null = ["#N/A"])`) {
 		t.Error(e)
 	}
 	if got := dumpTable(open(t, Options{Null: []string{"#N/A"}}, failed)); got != "1|2.5\n2|∅" {

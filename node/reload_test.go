@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/xuri/excelize/v2"
+
 	"parley/datasets"
 	"parley/engine"
 	"parley/node"
@@ -326,6 +328,9 @@ func TestChangedFileIsNoticed(t *testing.T) {
 	n := testnet.New(t, 1)
 	look := make(chan time.Time)
 	n.Options = func(_ int, o *node.Options) { o.Hooks.Look = look }
+	book := filepath.Join(t.TempDir(), "pay.xlsx")
+	writeBook(t, book, 1)
+	n.Nodes[0].Config.Tables = append(n.Nodes[0].Config.Tables, config.Table{Name: "pay", Files: []string{book}})
 	n.Start(0)
 	const changed = "a table's file has changed"
 	said := func(times int, text string) {
@@ -343,6 +348,20 @@ func TestChangedFileIsNoticed(t *testing.T) {
 	said(1, "people.csv changed on 2")
 	nodetest.Check(t, os.Remove(people))
 	said(2, "people.csv cannot be read any more")
+	writeBook(t, book, 2)
+	said(3, "pay.xlsx changed on 2")
+}
+
+// writeBook writes a workbook with a column.
+func writeBook(t *testing.T, path string, rows int) {
+	t.Helper()
+	f := excelize.NewFile()
+	defer f.Close()
+	nodetest.Check(t, f.SetCellValue("Sheet1", "A1", "pay"))
+	for i := range rows {
+		nodetest.Check(t, f.SetCellValue("Sheet1", fmt.Sprintf("A%d", i+2), 100+i))
+	}
+	nodetest.Check(t, f.SaveAs(path))
 }
 
 // changed is what a report says of files.

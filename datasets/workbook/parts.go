@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -29,9 +31,13 @@ const (
 	// MaxSheets is how many sheets there may be, maxStyles how many styles of cells.
 	MaxSheets = 1024
 	maxStyles = 65_536
-	// maxDepth is how deep elements stand within each other, maxToken how long one is.
+	// maxDepth is how deep elements stand within each other, maxToken how long one is, or a row.
 	maxDepth = 64
 	maxToken = 16 << 20
+	// maxDirectory is the size of the list of the archive's parts, which is held in memory, maxName that of a
+	// name in it, or of a format of numbers.
+	maxDirectory = 4 << 20
+	maxName      = 4 << 10
 )
 
 // A Fault is what is wrong with a workbook: in a cell, where Row and Column are not 0.
@@ -59,23 +65,59 @@ type part struct {
 	limit int64
 }
 
+// archived gives the parts of a workbook's archive, whose list has its limit.
+func archived(in io.ReaderAt, size int64) (*zip.Reader, error) {
+	list := &limited{ReaderAt: in, left: maxDirectory}
+	z, err := zip.NewReader(list, size)
+	switch {
+	case list.left < 0:
+		return nil, faultf("", "has a list of parts of more than %d bytes", maxDirectory)
+	case err != nil:
+		return nil, faultf(damagedHint, "is not an Excel workbook")
+	}
+	list.left = math.MaxInt64 // the parts have limits of their own
+	return z, nil
+}
+
+// limited reads so many bytes.
+type limited struct {
+	io.ReaderAt
+	left int64
+}
+
+func (l *limited) ReadAt(p []byte, at int64) (int, error) {
+	if l.left != math.MaxInt64 {
+		if l.left -= int64(len(p)); l.left < 0 {
+			return 0, io.ErrUnexpectedEOF
+		}
+	}
+	return l.ReaderAt.ReadAt(p, at)
+}
+
 // open gives a part of the archive; nil if it is not there.
 func open(z *zip.Reader, name string) (*part, error) {
 	name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	var found *zip.File
 	for _, f := range z.File {
 		if !strings.EqualFold(strings.TrimPrefix(path.Clean("/"+f.Name), "/"), name) {
 			continue
 		}
-		in, err := f.Open()
-		if err != nil {
-			return nil, faultf(damagedHint, "its part %q cannot be expanded", name)
+		if found != nil { // who else reads it may take the other
+			return nil, faultf(damagedHint, "has its part %q twice", name)
 		}
-		p := &part{name: name, in: in, limit: int64(min(MaxExpandedBytes, max(freeExpansion, min(f.CompressedSize64, MaxBytes)*MaxExpansion)))}
-		p.xml = xml.NewDecoder(p)
-		p.xml.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, errors.New("an encoding") }
-		return p, nil
+		found = f
 	}
-	return nil, nil
+	if found == nil {
+		return nil, nil
+	}
+	in, err := found.Open()
+	if err != nil {
+		return nil, faultf(damagedHint, "its part %q cannot be expanded", name)
+	}
+	p := &part{name: name, in: in, limit: int64(min(MaxExpandedBytes, max(freeExpansion, min(found.CompressedSize64, MaxBytes)*MaxExpansion)))}
+	p.xml = xml.NewDecoder(p)
+	p.xml.CharsetReader = func(string, io.Reader) (io.Reader, error) { return nil, errors.New("an encoding") }
+	return p, nil
 }
 
 // Read counts what the decoder reads.
@@ -196,10 +238,9 @@ func unescape(text string) string {
 	}
 	var b strings.Builder
 	for rest := text; rest != ""; {
-		var code rune
 		if len(rest) >= 7 && rest[0] == '_' && rest[1] == 'x' && rest[6] == '_' {
-			if _, err := fmt.Sscanf(rest[2:6], "%04x", &code); err == nil && code > 0 && (code < 0xD800 || code > 0xDFFF) {
-				b.WriteRune(code)
+			if code, err := strconv.ParseUint(rest[2:6], 16, 32); err == nil && code > 0 && (code < 0xD800 || code > 0xDFFF) {
+				b.WriteRune(rune(code))
 				rest = rest[7:]
 				continue
 			}

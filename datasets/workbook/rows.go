@@ -22,7 +22,7 @@ type rows struct {
 	part   *part
 	row    int
 	cells  []cell
-	merged []string
+	merged []area
 	hidden bool
 }
 
@@ -51,7 +51,14 @@ func (r *rows) next() ([]cell, error) {
 		case "col", "row":
 			r.hidden = r.hidden || hidden == "1" || hidden == "true"
 		case "mergeCell":
-			if r.merged = append(r.merged, attribute(e, "ref")); len(r.merged) > maxStyles {
+			ref := attribute(e, "ref")
+			a, ok := parseRange(ref)
+			if _, _, alone := parseCell(ref); alone {
+				continue
+			} else if !ok {
+				return nil, faultf(damagedHint, "has the merged cells %q", cut(ref))
+			}
+			if r.merged = append(r.merged, a); len(r.merged) > maxStyles {
 				return nil, faultf("", "has more than %d merged cells", maxStyles)
 			}
 		}
@@ -67,7 +74,7 @@ func (r *rows) readRow(e xml.StartElement) ([]cell, error) {
 		row, _ = strconv.Atoi(v)
 	}
 	if row <= r.row || row > maxRow {
-		return nil, faultf(damagedHint, "has the row %q behind row %d", attribute(e, "r"), r.row)
+		return nil, faultf(damagedHint, "has the row %q behind row %d", cut(attribute(e, "r")), r.row)
 	}
 	r.row, r.cells = row, r.cells[:0]
 	column := 0
@@ -91,7 +98,7 @@ func (r *rows) readRow(e xml.StartElement) ([]cell, error) {
 			if name := attribute(t, "r"); name != "" {
 				at, named, ok := parseCell(name)
 				if !ok || at != row || named < column {
-					return nil, faultf(damagedHint, "has the cell %q in row %d behind column %d", name, row, column-1)
+					return nil, faultf(damagedHint, "has the cell %q in row %d behind column %d", cut(name), row, column-1)
 				}
 				column = named
 			}
@@ -119,23 +126,30 @@ func (r *rows) readCell(e xml.StartElement, row, column int) (c cell, err error)
 		if !ok {
 			continue
 		}
+		within := ""
 		switch inner.Name.Local {
 		case "f":
 			formula = true
-		case "v":
-			value, err = r.part.text("")
-			stored = true
+			continue
 		case "is":
-			value, err = r.part.text("t")
-			stored = true
+			within = "t"
+		case "v":
+		default:
+			continue
 		}
-		if err != nil {
+		if stored {
+			c.fault = faultf(damagedHint, "a cell with two values")
+		}
+		stored = true
+		if value, err = r.part.text(within); err != nil {
 			return c, err
 		}
 	}
-	if !stored && formula {
+	switch {
+	case c.fault != nil:
+	case !stored && formula:
 		c.fault = faultf("open the workbook in Excel and save it: the values of formulas are read, nothing is computed", "a formula without a value")
-	} else if stored {
+	case stored:
 		style, _ := strconv.Atoi(attribute(e, "s"))
 		c.text, c.fault = r.sheet.value(kind, value, style)
 	}
@@ -185,7 +199,7 @@ func (s *Sheet) value(kind, raw string, style int) (string, *Fault) {
 		if s.null[raw] {
 			return raw, nil
 		}
-		return "", faultf("mend the formula, or name it as NULL: null = [\""+cut(raw)+"\"]", "the error value %s", cut(raw))
+		return "", faultf("mend the formula, or name it as NULL: null = ["+strconv.Quote(cut(raw))+"]", "the error value %q", cut(raw))
 	}
 	return "", faultf(damagedHint, "a cell of the type %q with %q", cut(kind), cut(raw))
 }
@@ -206,10 +220,11 @@ func (s *Sheet) Records() (io.ReadCloser, error) {
 }
 
 type records struct {
-	rows *rows
-	row  int // that is written next
-	text []byte
-	at   int
+	rows  *rows
+	row   int // that is written next
+	text  []byte
+	at    int
+	total int64
 }
 
 func (r *records) Close() error { return r.rows.part.in.Close() }
@@ -223,6 +238,9 @@ func (r *records) Read(p []byte) (int, error) {
 		}
 		if err := r.write(cells); err != nil {
 			return 0, err
+		}
+		if r.total += int64(len(r.text)); r.total > MaxExpandedBytes { // a text of its own may stand in every cell
+			return 0, faultf("save it as .csv", "has a sheet of more than %d bytes", int64(MaxExpandedBytes))
 		}
 	}
 	n := copy(p, r.text[r.at:])
@@ -257,6 +275,9 @@ func (r *records) write(cells []cell) error {
 			r.text = fmt.Appendf(r.text, `"%s"`, strings.ReplaceAll(c.text, `"`, `""`))
 		default:
 			r.text = append(r.text, c.text...)
+		}
+		if len(r.text) > maxToken {
+			return &Fault{Row: c.row, Column: c.column, Message: fmt.Sprintf("the row is longer than %d bytes", maxToken)}
 		}
 	}
 	r.text = append(r.text, '\n')

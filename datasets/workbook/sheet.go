@@ -37,9 +37,9 @@ func Open(in io.ReaderAt, size int64, sheet, area string, null map[string]bool) 
 	if size > MaxBytes {
 		return nil, faultf("save it as .csv", "has %d bytes; the limit of a workbook is %d", size, MaxBytes)
 	}
-	z, err := zip.NewReader(in, size)
+	z, err := archived(in, size)
 	if err != nil {
-		return nil, faultf(damagedHint, "is not an Excel workbook")
+		return nil, err
 	}
 	s := &Sheet{archive: z, null: null}
 	if err := s.find(sheet); err != nil {
@@ -70,8 +70,8 @@ func (s *Sheet) find(wanted string) error {
 					sheet.id = a.Value
 				}
 			}
-			if all = append(all, sheet); len(all) > MaxSheets {
-				return faultf("", "has more than %d sheets", MaxSheets)
+			if all = append(all, sheet); len(all) > MaxSheets || len(sheet.name)+len(sheet.id) > maxName {
+				return faultf("", "has more than %d sheets, or one whose name is longer than %d bytes", MaxSheets, maxName)
 			}
 			if state := attribute(e, "state"); state == "" || state == "visible" {
 				visible = append(visible, sheet)
@@ -111,6 +111,9 @@ func (s *Sheet) find(wanted string) error {
 			if s.path = attribute(e, "Target"); !strings.HasPrefix(s.path, "/") {
 				s.path = "xl/" + s.path
 			}
+			if len(s.path) > maxName {
+				return faultf(damagedHint, "has a sheet in a part whose name is longer than %d bytes", maxName)
+			}
 		}
 		return nil
 	})
@@ -122,12 +125,14 @@ func (s *Sheet) find(wanted string) error {
 
 // readStyles takes which styles of cells show dates and times.
 func (s *Sheet) readStyles() error {
-	codes, inCells := map[int]string{}, false
+	codes, inCells := map[int]string{}, false // of formats
 	_, err := each(s.archive, "xl/styles.xml", func(_ *part, e xml.StartElement) error {
 		id, _ := strconv.Atoi(attribute(e, "numFmtId"))
 		switch e.Name.Local {
 		case "numFmt":
-			codes[id] = attribute(e, "formatCode")
+			if codes[id] = attribute(e, "formatCode"); len(codes[id]) > maxName {
+				return faultf("", "has a format of numbers of more than %d bytes", maxName)
+			}
 		case "cellXfs", "cellStyleXfs", "cellStyles", "dxfs":
 			inCells = e.Name.Local == "cellXfs"
 		case "xf":
@@ -202,12 +207,11 @@ func (s *Sheet) survey(area string) error {
 // judge refuses merged cells in the header, and notes others and what is hidden.
 func (s *Sheet) judge(r *rows) error {
 	for _, m := range r.merged {
-		top, left, bottom, right, ok := parseRange(m)
-		if !ok || bottom < s.FirstRow || top > s.lastRow || right < s.FirstColumn || left > s.lastColumn {
+		if m.bottom < s.FirstRow || m.top > s.lastRow || m.right < s.FirstColumn || m.left > s.lastColumn {
 			continue
 		}
-		if top <= s.FirstRow {
-			return &Fault{Row: s.FirstRow, Column: max(left, s.FirstColumn), Message: "the header has the merged cells " + m, Hint: "one name for each column: undo the merging, or name a range below it"}
+		if m.top <= s.FirstRow {
+			return &Fault{Row: s.FirstRow, Column: max(m.left, s.FirstColumn), Message: "the header has the merged cells " + m.String(), Hint: "one name for each column: undo the merging, or name a range below it"}
 		}
 		s.Notes = append(s.Notes, fmt.Sprintf("the cells %s are merged: the first has the value, the others are NULL", m))
 		break
@@ -227,24 +231,33 @@ func (s *Sheet) bound(area string) error {
 	if area == "" {
 		return nil
 	}
-	var ok bool
-	if s.FirstRow, s.FirstColumn, s.lastRow, s.lastColumn, ok = parseRange(area); !ok {
-		return faultf(`range = "B3:H200"`, "the range %q is none", area)
+	a, ok := parseRange(area)
+	if !ok {
+		return faultf(`range = "B3:H200"`, "the range %q is none", cut(area))
 	}
+	s.FirstRow, s.FirstColumn, s.lastRow, s.lastColumn = a.top, a.left, a.bottom, a.right
 	return nil
 }
 
 // KnownRange reports whether a range is one.
 func KnownRange(area string) bool {
-	_, _, _, _, ok := parseRange(area)
+	_, ok := parseRange(area)
 	return area == "" || ok
 }
 
-func parseRange(area string) (top, left, bottom, right int, ok bool) {
-	from, to, two := strings.Cut(area, ":")
-	top, left, ok = parseCell(from)
+// area is a range of cells, ends included.
+type area struct{ top, left, bottom, right int }
+
+func (a area) String() string {
+	return CellName(int64(a.top), a.left) + ":" + CellName(int64(a.bottom), a.right)
+}
+
+func parseRange(text string) (a area, ok bool) {
+	from, to, two := strings.Cut(text, ":")
+	a.top, a.left, ok = parseCell(from)
 	bottom, right, also := parseCell(to)
-	return top, left, bottom, right, two && ok && also && top <= bottom && left <= right
+	a.bottom, a.right = bottom, right
+	return a, two && ok && also && a.top <= bottom && a.left <= right
 }
 
 // parseCell reads B17.

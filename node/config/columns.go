@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -49,6 +50,12 @@ func (c FileColumn) declaration() (datasets.Declaration, *datasets.DeclarationFa
 		case int64:
 			*bound.into = strconv.FormatInt(v, 10)
 		case float64:
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				break
+			} else if !exactDecimal(v) {
+				return d, &datasets.DeclarationFault{Key: bound.key, Message: fmt.Sprintf("%s has more digits than are kept of a number without quotation marks", bound.key),
+					Hint: fmt.Sprintf(`write %s = "..."`, bound.key)}
+			}
 			*bound.into = strconv.FormatFloat(v, 'f', -1, 64)
 		case toml.LocalDate:
 			*bound.into = v.String()
@@ -67,6 +74,12 @@ func (c FileColumn) declaration() (datasets.Declaration, *datasets.DeclarationFa
 		d.Codes = append(d.Codes, datasets.Code{Value: value, Label: c.Codes[value]})
 	}
 	return d, d.Check()
+}
+
+// exactDecimal reports whether a float is surely the decimal that was written for it: of at most 15 digits.
+func exactDecimal(v float64) bool {
+	digits, _, _ := strings.Cut(strings.TrimPrefix(strconv.FormatFloat(v, 'e', -1, 64), "-"), "e")
+	return len(strings.Replace(digits, ".", "", 1)) <= 15
 }
 
 // checkColumns checks the declarations of the table at this place.

@@ -118,6 +118,8 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"header":            {`header = "no"`, `header = "none"`, 15, `header = "none"`, ""},
 		"a column's type":   {`type = "text"`, `type = "txt"`, 23, `table "tax": column "person": type = "txt" is not known`, `did you mean "text"?`},
 		"a column's bound":  {`min = -0.5`, `min = true`, 38, `table "tax": column "income": min is neither`, "quotation marks"},
+		"a long bound":      {`min = -0.5`, `min = 12345678901234567.25`, 38, `column "income": min has more digits than are kept`, `min = "..."`},
+		"no bound":          {`min = -0.5`, `min = -inf`, 38, `column "income": min is neither`, "quotation marks"},
 		"a column's codes":  {`1 = "employed"`, `1 = "employed"` + "\n3 = \"\\u0007\"", 50, `column "class": codes: the label`, ""},
 		"a nameless column": {`name = "person"`, ``, 21, `a [[table.column]] has no name`, "in the files"},
 		"a column twice":    {`name = "class"`, `name = "income"`, 49, `column "income": it is declared twice`, ""},
