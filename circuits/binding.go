@@ -8,7 +8,7 @@ import (
 )
 
 // Version is the version of the statements; it enters every digest.
-const Version = 1
+const Version = 2
 
 // Binding ties a proof to its place in the protocol, so that it cannot be replayed under
 // another network, epoch, query, ciphertext index, department or set of contributions.

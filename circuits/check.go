@@ -40,8 +40,8 @@ func (sys *system) check(l *layout, h *provingHalf, vk *groth16.VerifyingKey) er
 // checkShape compares numbers of points, flags and what is held twice.
 func (l *layout) checkShape(h *provingHalf, vk *groth16.VerifyingKey) error {
 	pk := &h.key
-	if len(pk.CommitmentKeys) != 1 || len(vk.CommitmentKeys) != 1 {
-		return errors.New("the key has not one commitment")
+	if len(pk.CommitmentKeys) != 2 || len(vk.CommitmentKeys) != 2 {
+		return errors.New("the key has not two commitments")
 	}
 	for _, s := range l.sides(h) {
 		if len(*s.points) != s.length {
@@ -51,7 +51,7 @@ func (l *layout) checkShape(h *provingHalf, vk *groth16.VerifyingKey) error {
 	_, _, g1, _ := bn254.Generators()
 	domain := fft.NewDomain(l.domain.Cardinality)
 	switch {
-	case len(pk.G2.B) != l.b || len(vk.G1.K) != l.publics+1:
+	case len(pk.G2.B) != l.b || len(vk.G1.K) != l.publics+2:
 		return errors.New("side B in G2 or the verifier's K has a wrong number of points")
 	case pk.Domain.Cardinality != domain.Cardinality || pk.Domain.CardinalityInv != domain.CardinalityInv ||
 		pk.Domain.Generator != domain.Generator || pk.Domain.GeneratorInv != domain.GeneratorInv ||
@@ -68,6 +68,10 @@ func (l *layout) checkShape(h *provingHalf, vk *groth16.VerifyingKey) error {
 		return errors.New("β is not one")
 	case pk.G2.Delta != vk.G2.Delta:
 		return errors.New("δ is not one")
+	case vk.CommitmentKeys[0].G != vk.CommitmentKeys[1].G:
+		return errors.New("the commitments' base is not one")
+	case vk.CommitmentKeys[0].GSigmaNeg == vk.CommitmentKeys[1].GSigmaNeg:
+		return errors.New("σ is the same for both commitments: what is in the first could be put off to the second")
 	}
 	return nil
 }
@@ -77,8 +81,10 @@ func (l *layout) checkShape(h *provingHalf, vk *groth16.VerifyingKey) error {
 // for the mask the commitment would not hide; without δ neither A nor B would. A τ in the domain
 // makes a constraint system of one constraint.
 func (l *layout) checkPoints(h *provingHalf, vk *groth16.VerifyingKey) error {
-	if h.key.CommitmentKeys[0].Basis[l.mask()].IsInfinity() {
-		return errors.New("the mask of the commitment has no base: the commitment would show what it hides")
+	for i := range h.key.CommitmentKeys {
+		if h.key.CommitmentKeys[i].Basis[l.mask(i)].IsInfinity() {
+			return errors.New("the mask of a commitment has no base: the commitment would show what it hides")
+		}
 	}
 	for _, s := range l.sides(h) {
 		if bad := outside(*s.points, true); bad >= 0 {
@@ -91,10 +97,13 @@ func (l *layout) checkPoints(h *provingHalf, vk *groth16.VerifyingKey) error {
 	if bad := outside(h.key.G2.B, true); bad >= 0 {
 		return fmt.Errorf("side B in G2, point %d: at infinity, not on the curve or not in the subgroup", bad)
 	}
-	single := []bn254.G2Affine{h.powers.tauG2, vk.G2.Beta, vk.G2.Gamma, vk.G2.Delta, vk.CommitmentKeys[0].G, vk.CommitmentKeys[0].GSigmaNeg}
+	single := []bn254.G2Affine{h.powers.tauG2}
+	for _, p := range pointsG2(vk) {
+		single = append(single, *p)
+	}
 	if bad := outside(single, true); bad >= 0 {
 		return fmt.Errorf("%s in G2: at infinity, not on the curve or not in the subgroup",
-			[]string{"τ", "β", "γ", "δ", "the commitment's base", "the commitment's base times σ"}[bad])
+			[]string{"τ", "β", "γ", "δ", "the commitments' base", "the base times the first σ", "the base times the second σ"}[bad])
 	}
 	if h.powers.tau[l.n()] == h.powers.tau[0] {
 		return errors.New("τ is in the domain: all constraints but one would have no weight")
@@ -140,9 +149,10 @@ func split(n int, f func(from, to int)) {
 // equation is the sides of the one equation that checkEquations builds, by what each is paired
 // with.
 type equation struct {
-	one, tau, delta, gamma, base, sigma bn254.G1Jac // paired with [1]₂, [τ]₂, [δ]₂, [γ]₂, G, −σG
-	first                               bn254.G2Jac // paired with [1]₁
-	failed                              error
+	one, tau, delta, gamma, base bn254.G1Jac    // paired with [1]₂, [τ]₂, [δ]₂, [γ]₂, G
+	sigma                        [2]bn254.G1Jac // with −σG of each commitment
+	first                        bn254.G2Jac    // with [1]₁
+	failed                       error
 }
 
 func (e *equation) add(to *bn254.G1Jac, points []bn254.G1Affine, weights []fr.Element) {
@@ -162,28 +172,22 @@ func (e *equation) add(to *bn254.G1Jac, points []bn254.G1Affine, weights []fr.El
 func (sys *system) checkEquations(l *layout, h *provingHalf, vk *groth16.VerifyingKey) error {
 	var e equation
 	pk, n := &h.key, l.n()
-	commitment := &pk.CommitmentKeys[0]
 
 	// A, B and K of every wire against the powers. By constraint, the weights of the wires in it
 	// make the values of three polynomials on the domain.
 	weightA, weightB, weightK := weights(l.wires), weights(l.wires), weights(l.wires)
 	e.add(&e.one, pk.G1.A, present(weightA, l.infinityA))
 	e.add(&e.one, pk.G1.B, present(weightB, l.infinityB))
-	var verifier, committed, private []fr.Element
+	var byKind [verifierWire + 1][]fr.Element
 	for wire := range l.wires {
-		w := weightK[wire]
-		switch l.kind(wire) {
-		case verifierWire:
-			verifier = append(verifier, w)
-		case committedWire:
-			committed = append(committed, w)
-		default:
-			private = append(private, w)
-		}
+		kind := l.kind(wire)
+		byKind[kind] = append(byKind[kind], weightK[wire])
 	}
-	e.add(&e.gamma, vk.G1.K, verifier)
-	e.add(&e.gamma, commitment.Basis, committed)
-	e.add(&e.delta, pk.G1.K, private)
+	e.add(&e.gamma, vk.G1.K, byKind[verifierWire])
+	e.add(&e.delta, pk.G1.K, byKind[privateWire])
+	for i := range pk.CommitmentKeys {
+		e.add(&e.gamma, pk.CommitmentKeys[i].Basis, byKind[i])
+	}
 	onTau, onAlpha, onBeta := sys.rows(l, weightA, weightB, weightK)
 	onTau = append(onTau, make([]fr.Element, n-1)...) // to 2n − 1
 
@@ -201,10 +205,12 @@ func (sys *system) checkEquations(l *layout, h *provingHalf, vk *groth16.Verifyi
 	e.chain(h.powers.alpha, onAlpha)
 	e.chain(h.powers.beta, onBeta)
 
-	// The commitment's second bases are σ times the first.
-	w = weights(l.committed)
-	e.add(&e.base, commitment.BasisExpSigma, w)
-	e.add(&e.sigma, commitment.Basis, w)
+	// A commitment's second bases are its σ times the first.
+	for i := range pk.CommitmentKeys {
+		w = weights(l.committed[i])
+		e.add(&e.base, pk.CommitmentKeys[i].BasisExpSigma, w)
+		e.add(&e.sigma[i], pk.CommitmentKeys[i].Basis, w)
+	}
 
 	// B, β and δ are the same in both groups.
 	w = weights(l.b + 2)
@@ -235,11 +241,12 @@ func (e *equation) holds(h *provingHalf, vk *groth16.VerifyingKey) error {
 		return e.failed
 	}
 	_, _, g1, g2 := bn254.Generators()
-	left := bn254.BatchJacobianToAffineG1([]bn254.G1Jac{e.one, e.tau, e.delta, e.gamma, e.base, e.sigma})
+	left := bn254.BatchJacobianToAffineG1([]bn254.G1Jac{e.one, e.tau, e.delta, e.gamma, e.base, e.sigma[0], e.sigma[1]})
 	var first bn254.G2Affine
 	first.FromJacobian(&e.first)
 	ok, err := bn254.PairingCheck(append(left, g1),
-		[]bn254.G2Affine{g2, h.powers.tauG2, vk.G2.Delta, vk.G2.Gamma, vk.CommitmentKeys[0].G, vk.CommitmentKeys[0].GSigmaNeg, first})
+		[]bn254.G2Affine{g2, h.powers.tauG2, vk.G2.Delta, vk.G2.Gamma, vk.CommitmentKeys[0].G,
+			vk.CommitmentKeys[0].GSigmaNeg, vk.CommitmentKeys[1].GSigmaNeg, first})
 	if err != nil {
 		return err
 	}

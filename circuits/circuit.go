@@ -43,35 +43,39 @@ func (s Statement) String() string {
 	return fmt.Sprintf("statement %d", uint8(s))
 }
 
-// table is a set of integers that a committed wire must lie in: first, first+1, …, of a size.
-type table struct {
-	first int64
-	size  int
-}
+// Classes is into how many polynomials in Z = X^Classes a polynomial in X is split: class r holds
+// the coefficients r, r+Classes, … (README section 3).
+const Classes = 16
 
-var (
-	ternary = table{first: -1, size: 3}
-	noise   = table{first: -ErrorBound, size: 2*ErrorBound + 1}
+// fours is how many ternary coefficients are looked up at once.
+const fours = 4
+
+// table is a set of integers that a committed wire must lie in: 0, 1, …, below a size.
+type table int
+
+const (
+	ternary = table(3)
+	noise   = table(2*ErrorBound + 1)
 )
 
-func digitTable(width int) table { return table{first: 0, size: 1 << width} }
-
 // short is a secret polynomial with small coefficients. Each coefficient is committed as
-// digits d_0, d_1, … and equals offset + Σ d_i·2^shift_i, with d_i in tables[i].
+// digits d_0, d_1, … and equals offset + Σ d_i·2^shift_i, with d_i in tables[i]. The digits are
+// not negative, so that they are small numbers in the proofs' field too.
 type short struct {
-	name   string
-	length int
-	offset *big.Int
-	shifts []int
-	tables []table
+	name    string
+	length  int
+	offset  *big.Int
+	shifts  []int
+	tables  []table
+	byFours bool // one digit, looked up four at a time; only such a short is in a product
 }
 
 func ternaryShort(name string, n int) short {
-	return short{name: name, length: n, offset: new(big.Int), shifts: []int{0}, tables: []table{ternary}}
+	return short{name: name, length: n, offset: big.NewInt(-1), shifts: []int{0}, tables: []table{ternary}, byFours: true}
 }
 
 func noiseShort(name string, n int) short {
-	return short{name: name, length: n, offset: new(big.Int), shifts: []int{0}, tables: []table{noise}}
+	return short{name: name, length: n, offset: big.NewInt(-ErrorBound), shifts: []int{0}, tables: []table{noise}}
 }
 
 // rangeShort has coefficients in [offset, offset+2^width), in digits of the given width; the
@@ -80,9 +84,21 @@ func rangeShort(name string, n int, offset *big.Int, width, digit int) short {
 	s := short{name: name, length: n, offset: offset}
 	for shift := 0; shift < width; shift += digit {
 		s.shifts = append(s.shifts, shift)
-		s.tables = append(s.tables, digitTable(min(digit, width-shift)))
+		s.tables = append(s.tables, table(1)<<min(digit, width-shift))
 	}
 	return s
+}
+
+// largest is the largest absolute value of a coefficient.
+func (sh *short) largest() *big.Int {
+	above := new(big.Int).Set(sh.offset)
+	for i, t := range sh.tables {
+		above.Add(above, new(big.Int).Lsh(big.NewInt(int64(t-1)), uint(sh.shifts[i])))
+	}
+	if above.CmpAbs(sh.offset) < 0 {
+		return new(big.Int).Abs(sh.offset)
+	}
+	return above
 }
 
 // product is a public polynomial times a secret one.
@@ -94,26 +110,122 @@ type term struct {
 	factor *big.Int
 }
 
-// relation says, over Z[X] where modular is false and over Z_Q[X]/(X^N+1) where it is true:
+// relation says, at the coefficients start, start+step, … alone,
 //
 //	public[value] = Σ public[·]·short[·] + Σ factor·short[·]
 //
-// A modular relation has its quotient by Q among its terms, with factor Q, and its quotient
-// by X^N+1 as a polynomial of its own, committed but unbounded.
+// over Z[X] where modular is false and over Z_Q[X]/(X^N+1) where it is true. The value and the
+// shorts of the terms have one coefficient for each of these places, in their order; the public
+// polynomials and the shorts of the products have N. A modular relation has its quotient by Q as
+// its last term, with factor Q.
 type relation struct {
-	value    int
-	products []product
-	terms    []term
-	modular  bool
+	value       int
+	start, step int
+	products    []product
+	terms       []term
+	modular     bool
 }
 
-// shape is a statement as data: what is secret, and which relations hold.
+// places is at how many coefficients the relation is stated.
+func (r *relation) places(n int) int { return n / r.step }
+
+// covers reports whether it is stated at the coefficients of a class.
+func (r *relation) covers(class int) bool { return class%r.step == r.start }
+
+// part is a relation with its weight in an identity.
+type part struct {
+	relation int
+	weight   *big.Int
+}
+
+// identity is relations that are proven as one: the weights are so far apart that the weighted sum
+// is zero only where each is (README section 3).
+type identity []part
+
+// shape is a statement as data: what is secret, which relations hold, and how they are proven.
 type shape struct {
-	statement Statement
-	params    Params
-	publics   int // how many public polynomials there are
-	shorts    []short
-	relations []relation
+	statement  Statement
+	params     Params
+	publics    int // how many public polynomials there are
+	shorts     []short
+	relations  []relation
+	identities []identity
+}
+
+// line is one class of an identity; each has a power of the first challenge.
+type line struct {
+	class int
+	parts []part
+}
+
+func (s *shape) lines() []line {
+	var lines []line
+	for _, id := range s.identities {
+		for class := range Classes {
+			l := line{class: class}
+			for _, p := range id {
+				if s.relations[p.relation].covers(class) {
+					l.parts = append(l.parts, p)
+				}
+			}
+			if l.parts != nil {
+				lines = append(lines, l)
+			}
+		}
+	}
+	return lines
+}
+
+// factors lists the shorts that are in products; each has one public factor a class.
+func (s *shape) factors() []int {
+	var list []int
+	for i := range s.shorts {
+		if s.shorts[i].byFours {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// inputs is how many public inputs there are beside the digest: the challenge of the tuples, the
+// value, and the factors.
+func (s *shape) inputs() int { return 2 + Classes*len(s.factors()) }
+
+// bound is above the absolute value of a relation, value minus all the rest, whatever digits in
+// their tables are chosen.
+func (s *shape) bound(r *relation) *big.Int {
+	sum := new(big.Int).Lsh(big.NewInt(1), uint(s.params.LimbBits())) // the value, a difference of bounds
+	if r.modular {
+		sum.Set(s.params.q) // Q/2, and less than that for what a contribution's bounds shift it by
+	}
+	for _, p := range r.products {
+		t := new(big.Int).Mul(s.params.q, big.NewInt(int64(s.params.N()/2)))
+		sum.Add(sum, t.Mul(t, s.shorts[p.short].largest()))
+	}
+	for _, t := range r.terms {
+		u := new(big.Int).Abs(t.factor)
+		sum.Add(sum, u.Mul(u, s.shorts[t.short].largest()))
+	}
+	return sum
+}
+
+// prove makes an identity of a relation, and has others, stated at places where no two of them
+// are, ride on it where the weighted sum stays below half the proofs' field; the rest have
+// identities of their own.
+func (s *shape) prove(base int, riders ...int) {
+	below := s.bound(&s.relations[base])
+	weight := new(big.Int).Lsh(big.NewInt(1), uint(below.BitLen()))
+	id := identity{{base, big.NewInt(1)}}
+	var alone []identity
+	for _, r := range riders {
+		largest := new(big.Int).Mul(weight, s.bound(&s.relations[r]))
+		if largest.Add(largest, below).Cmp(halfField) < 0 {
+			id = append(id, part{r, weight})
+		} else {
+			alone = append(alone, identity{{r, big.NewInt(1)}})
+		}
+	}
+	s.identities = append(append(s.identities, id), alone...)
 }
 
 // quotientWidth is the digit width that holds the quotient by Q of an honest message: its
@@ -124,10 +236,11 @@ func quotientWidth(n int) int {
 	return int(math.Ceil(math.Log2(need))) + 1
 }
 
-// addQuotient declares the quotient by Q of a modular relation and returns its term.
-func (s *shape) addQuotient(name string, digit int) term {
+// addQuotient declares the quotient by Q of a modular relation at so many places and returns its
+// term.
+func (s *shape) addQuotient(name string, places, digit int) term {
 	offset := new(big.Int).Lsh(big.NewInt(-1), uint(digit-1))
-	s.shorts = append(s.shorts, rangeShort(name, s.params.N(), offset, digit, digit))
+	s.shorts = append(s.shorts, rangeShort(name, places, offset, digit, digit))
 	return term{short: len(s.shorts) - 1, factor: s.params.Q()}
 }
 
@@ -140,32 +253,35 @@ func shapeOf(p Params, s Statement) *shape {
 	}[s]
 	var best *shape
 	for digit := quotientWidth(p.N()); digit <= 16; digit++ {
-		if candidate := build(p, digit); best == nil || candidate.lookups() < best.lookups() {
+		if candidate := build(p, digit); best == nil || candidate.cost() < best.cost() {
 			best = candidate
 		}
 	}
 	return best
 }
 
-// lookups counts the constraints that depend on the digit width.
-func (s *shape) lookups() int {
-	n := 0
+// cost counts the constraints that depend on the digit width.
+func (s *shape) cost() int {
+	n := s.params.N() / Classes * len(s.lines())
 	for _, sh := range s.shorts {
-		n += sh.length * len(sh.tables)
+		if !sh.byFours {
+			n += sh.length * len(sh.tables)
+		}
 	}
-	for _, t := range s.tableList() {
-		n += t.size
+	for _, t := range s.tableList(false) {
+		n += int(t)
 	}
 	return n
 }
 
-// tableList lists the distinct tables in order of first use.
-func (s *shape) tableList() []table {
+// tableList lists the distinct tables, of single digits or of those looked up by fours, in order
+// of first use.
+func (s *shape) tableList(byFours bool) []table {
 	var list []table
 	seen := map[table]bool{}
 	for _, sh := range s.shorts {
 		for _, t := range sh.tables {
-			if !seen[t] {
+			if sh.byFours == byFours && !seen[t] {
 				seen[t] = true
 				list = append(list, t)
 			}
@@ -173,6 +289,9 @@ func (s *shape) tableList() []table {
 	}
 	return list
 }
+
+// tuples is how many tuples a table of digits gives.
+func (t table) tuples() int { return int(t * t * t * t) }
 
 // digits splits a coefficient, given relative to the offset. The last digit takes whatever is
 // left, so that a value out of range fails at its table rather than here.

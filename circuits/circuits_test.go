@@ -5,9 +5,9 @@ import "testing"
 // TestConstraintCounts pins the size of every circuit: a change here changes every key.
 func TestConstraintCounts(t *testing.T) {
 	want := map[string][3]int{
-		"light":   {25657, 57401, 94265},
-		"default": {50234, 118842, 204858},
-		"test":    {6711, 15159, 24640},
+		"light":   {18828, 31116, 43405},
+		"default": {36493, 80525, 100510},
+		"test":    {5066, 8650, 11661},
 	}
 	for name, counts := range want {
 		p, err := Named(name)

@@ -8,24 +8,25 @@ import (
 
 var one = big.NewInt(1)
 
-// Contribution is the statement c0 = pk0·u + e0 + ⌊Q/t⌋·m, c1 = pk1·u + e1 with u ternary, e0
-// and e1 within ±ErrorBound, and Lo ≤ m ≤ Hi for every limb; coefficients past the limbs are
-// zero. Lo and Hi have Params.Limbs() entries (README section 5).
+// Contribution is the statement c0 = pk0·u + e0 + ⌊Q/t⌋·m at the limbs' coefficients and
+// c1 = pk1·u + e1 at all, with u ternary, e0 and e1 within ±ErrorBound, and Lo ≤ m ≤ Hi for every
+// limb. Of C0 nothing else is looked at. Lo and Hi have Params.Limbs() entries (README section 5).
 type Contribution struct {
 	PK0, PK1, C0, C1 Poly
 	Lo, Hi           []int64
 }
 
-// ContributionSecret is its witness: N coefficients of U, E0 and E1, and the limbs M.
+// ContributionSecret is its witness: N coefficients of U and E1, E0 and M at the limbs.
 type ContributionSecret struct{ U, E0, E1, M []int64 }
 
 func (Contribution) statement() Statement { return StatementContribution }
 
 func (x Contribution) encode(p Params) []byte {
 	var b []byte
-	for _, poly := range []Poly{x.PK0, x.PK1, x.C0, x.C1} {
+	for _, poly := range []Poly{x.PK0, x.PK1, x.C1} {
 		b = p.AppendPoly(b, poly)
 	}
+	b = p.AppendLimbs(b, x.C0)
 	for i := range x.Lo {
 		b = appendInt64(appendInt64(b, x.Lo[i]), x.Hi[i])
 	}
@@ -36,7 +37,7 @@ func (x Contribution) encode(p Params) []byte {
 // hi − m, whose sum is public.
 func (x Contribution) publics(p Params) [][]fr.Element {
 	delta := fieldBig(p.delta)
-	c0, span := p.field(x.C0), make([]fr.Element, len(x.Lo))
+	c0, span := p.fieldEvery(x.C0, p.Stride()), make([]fr.Element, len(x.Lo))
 	for i := range x.Lo {
 		var lo, shift fr.Element
 		lo.SetInt64(x.Lo[i])
@@ -74,21 +75,23 @@ func (w ContributionSecret) shorts(x Instance) [][]fr.Element {
 }
 
 // contributionShape: the limbs' digits may hold a little more than a limb, since m − lo and
-// hi − m are both nonnegative and their sum is pinned.
+// hi − m are both nonnegative and their sum is pinned. That sum is stated beside the limbs, where
+// c1 is and c0 is not.
 func contributionShape(p Params, digit int) *shape {
 	s := &shape{statement: StatementContribution, params: p, publics: 5}
-	n, width := p.N(), (p.LimbBits()+digit-1)/digit*digit
+	n, limbs, width := p.N(), p.Limbs(), (p.LimbBits()+digit-1)/digit*digit
 	s.shorts = []short{
-		ternaryShort("u", n), noiseShort("e0", n), noiseShort("e1", n),
-		rangeShort("m-lo", p.Limbs(), new(big.Int), width, digit),
-		rangeShort("hi-m", p.Limbs(), new(big.Int), width, digit),
+		ternaryShort("u", n), noiseShort("e0", limbs), noiseShort("e1", n),
+		rangeShort("m-lo", limbs, new(big.Int), width, digit),
+		rangeShort("hi-m", limbs, new(big.Int), width, digit),
 	}
-	k0, k1 := s.addQuotient("k0", digit), s.addQuotient("k1", digit)
+	k0, k1 := s.addQuotient("k0", limbs, digit), s.addQuotient("k1", n, digit)
 	s.relations = []relation{
-		{value: 2, products: []product{{0, 0}}, modular: true, terms: []term{{1, one}, {3, p.delta}, k0}},
-		{value: 3, products: []product{{1, 0}}, modular: true, terms: []term{{2, one}, k1}},
-		{value: 4, terms: []term{{3, one}, {4, one}}},
+		{value: 2, step: p.Stride(), products: []product{{0, 0}}, modular: true, terms: []term{{1, one}, {3, p.delta}, k0}},
+		{value: 3, step: 1, products: []product{{1, 0}}, modular: true, terms: []term{{2, one}, k1}},
+		{value: 4, start: 1, step: p.Stride(), terms: []term{{3, one}, {4, one}}},
 	}
+	s.prove(1, 0, 2)
 	return s
 }
 

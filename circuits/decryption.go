@@ -7,35 +7,45 @@ import (
 )
 
 // DecryptionShare is the statement of a share of the re-encryption to the analyst's key
-// (pkA0, pkA1), with the department's key share p = −a·s + e proven again so that s is the
-// one that the epoch knows (README section 6):
+// (pkA0, pkA1), by the secret s of the department's key share p = −a·s + e (README section 6):
 //
-//	h0 = c1·s + pkA0·v + f0,  h1 = pkA1·v + f1
+//	h0 = c1·s + pkA0·v + f0 at the limbs' coefficients,  h1 = pkA1·v + f1 at all,
+//	p = −a·s + e at coefficients 0, Classes, 2·Classes, …, which is enough to pin s
 //
-// v ternary, e and f1 within ±ErrorBound, f0 in [−B, B): the flooding.
+// s and v ternary, e and f1 within ±ErrorBound, f0 in [−B, B): the flooding.
 type DecryptionShare struct{ A, P, C1, PKA0, PKA1, H0, H1 Poly }
 
-// DecryptionShareSecret is its witness: N coefficients each.
+// DecryptionShareSecret is its witness: N coefficients of S, V and F1, F0 at the limbs, and E at
+// the coefficients at which p is stated (BindingErrors).
 type DecryptionShareSecret struct {
 	S, E, V, F1 []int64
 	F0          []*big.Int
+}
+
+// BindingErrors picks, of a key share's N errors, those that a decryption share's witness needs.
+func BindingErrors(e []int64) []int64 {
+	out := make([]int64, 0, len(e)/Classes)
+	for j := 0; j < len(e); j += Classes {
+		out = append(out, e[j])
+	}
+	return out
 }
 
 func (DecryptionShare) statement() Statement { return StatementDecryptionShare }
 
 func (x DecryptionShare) encode(p Params) []byte {
 	var b []byte
-	for _, poly := range []Poly{x.A, x.P, x.C1, x.PKA0, x.PKA1, x.H0, x.H1} {
+	for _, poly := range []Poly{x.A, x.P, x.C1, x.PKA0, x.PKA1, x.H1} {
 		b = p.AppendPoly(b, poly)
 	}
-	return b
+	return p.AppendLimbs(b, x.H0)
 }
 
 // publics are −a, p, c1, pkA0, pkA1, h0 and h1.
 func (x DecryptionShare) publics(p Params) [][]fr.Element {
 	return [][]fr.Element{
-		negateField(p.field(x.A)), p.field(x.P), p.field(x.C1), p.field(x.PKA0), p.field(x.PKA1),
-		p.field(x.H0), p.field(x.H1),
+		negateField(p.field(x.A)), p.fieldEvery(x.P, Classes), p.field(x.C1), p.field(x.PKA0), p.field(x.PKA1),
+		p.fieldEvery(x.H0, p.Stride()), p.field(x.H1),
 	}
 }
 
@@ -49,16 +59,18 @@ func (w DecryptionShareSecret) shorts(Instance) [][]fr.Element {
 
 func decryptionShareShape(p Params, digit int) *shape {
 	s := &shape{statement: StatementDecryptionShare, params: p, publics: 7}
-	n := p.N()
+	n, limbs, bound := p.N(), p.Limbs(), p.N()/Classes
 	s.shorts = []short{
-		ternaryShort("s", n), noiseShort("e", n), ternaryShort("v", n), noiseShort("f1", n),
-		rangeShort("f0", n, new(big.Int).Neg(p.Flooding()), p.lit.FloodingBits+1, digit),
+		ternaryShort("s", n), noiseShort("e", bound), ternaryShort("v", n), noiseShort("f1", n),
+		rangeShort("f0", limbs, new(big.Int).Neg(p.Flooding()), p.lit.FloodingBits+1, digit),
 	}
-	kp, k0, k1 := s.addQuotient("kp", digit), s.addQuotient("k0", digit), s.addQuotient("k1", digit)
+	kp, k0, k1 := s.addQuotient("kp", bound, digit), s.addQuotient("k0", limbs, digit), s.addQuotient("k1", n, digit)
 	s.relations = []relation{
-		{value: 1, products: []product{{0, 0}}, modular: true, terms: []term{{1, one}, kp}},
-		{value: 5, products: []product{{2, 0}, {3, 2}}, modular: true, terms: []term{{4, one}, k0}},
-		{value: 6, products: []product{{4, 2}}, modular: true, terms: []term{{3, one}, k1}},
+		{value: 1, step: Classes, products: []product{{0, 0}}, modular: true, terms: []term{{1, one}, kp}},
+		{value: 5, step: p.Stride(), products: []product{{2, 0}, {3, 2}}, modular: true, terms: []term{{4, one}, k0}},
+		{value: 6, step: 1, products: []product{{4, 2}}, modular: true, terms: []term{{3, one}, k1}},
 	}
+	s.prove(2, 1)
+	s.prove(0)
 	return s
 }

@@ -17,6 +17,6 @@ func ExampleNamed() {
 		fmt.Println(p.Name(), p.N(), p.Limbs(), p.LimbBits(), p.MaxDepartments())
 	}
 	// Output:
-	// light 4096 3072 20 15
+	// light 4096 2048 20 15
 	// default 8192 4096 38 64
 }

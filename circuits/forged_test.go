@@ -1,12 +1,12 @@
 package circuits
 
 import (
+	"bytes"
 	"errors"
 	"math/big"
 	"slices"
 	"testing"
 
-	"github.com/consensys/gnark-crypto/ecc"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 	"github.com/consensys/gnark/backend/witness"
@@ -15,39 +15,39 @@ import (
 	fcs "github.com/consensys/gnark/frontend/cs"
 )
 
-// solve asks the constraint system alone, at a random challenge, whether it accepts.
+// solve asks the constraint system alone, at random challenges, whether it accepts.
 func solve(t *testing.T, sys *system, publics [][]fr.Element, a *assignment) error {
 	t.Helper()
-	var alpha fr.Element
-	if _, err := alpha.SetRandom(); err != nil {
-		t.Fatal(err)
-	}
-	return solveAt(t, sys, publics, a, alpha)
+	return solveAt(t, sys, publics, a, randomChallenges(t))
 }
 
-func solveAt(t *testing.T, sys *system, publics [][]fr.Element, a *assignment, alpha fr.Element) error {
+func randomChallenges(t *testing.T) challenges {
 	t.Helper()
-	var inputs []fr.Element
-	inputs = append(inputs, make([]fr.Element, digestInputs)...)
-	for _, poly := range publics {
-		inputs = append(inputs, horner(poly, &alpha))
+	var c challenges
+	for _, z := range []*fr.Element{&c.alpha, &c.beta} {
+		if _, err := z.SetRandom(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	secrets := a.committed()
-	w, err := witness.New(ecc.BN254.ScalarField())
+	c.derive()
+	return c
+}
+
+func solveAt(t *testing.T, sys *system, publics [][]fr.Element, a *assignment, c challenges) error {
+	t.Helper()
+	secrets := append(a.first(), sys.second(a, &c.beta)...)
+	w, err := fullWitness(c.inputs(sys.shape, [digestInputs]fr.Element{}, publics), secrets)
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := make(chan any, len(inputs)+len(secrets))
-	for _, v := range append(inputs, secrets...) {
-		values <- v
-	}
-	close(values)
-	if err := w.Fill(digestInputs+len(publics), len(secrets), values); err != nil {
-		t.Fatal(err)
-	}
+	return solveWith(sys, w, c)
+}
+
+// solveWith solves with the challenges given in place of those of the commitments.
+func solveWith(sys *system, w witness.Witness, c challenges) error {
 	id := solver.GetHintID(fcs.Bsb22CommitmentComputePlaceholder)
-	_, err = sys.r1cs.Solve(w, solver.OverrideHint(id, func(_ *big.Int, _, out []*big.Int) error {
-		alpha.BigInt(out[0])
+	_, err := sys.r1cs.Solve(w, solver.OverrideHint(id, func(_ *big.Int, in, out []*big.Int) error {
+		[]*fr.Element{&c.beta, &c.alpha}[in[0].Int64()].BigInt(out[0])
 		return nil
 	}))
 	return err
@@ -67,10 +67,11 @@ func widen(name string, by int64) func(*shape) {
 	return func(s *shape) {
 		for i := range s.shorts {
 			if s.shorts[i].name == name {
-				s.shorts[i].tables = slices.Clone(s.shorts[i].tables)
-				last := &s.shorts[i].tables[len(s.shorts[i].tables)-1]
-				last.first -= by
-				last.size += int(2 * by)
+				sh := &s.shorts[i]
+				sh.tables = slices.Clone(sh.tables)
+				last := len(sh.tables) - 1
+				sh.tables[last] += table(2 * by)
+				sh.offset = new(big.Int).Sub(sh.offset, new(big.Int).Lsh(big.NewInt(by), uint(sh.shifts[last])))
 			}
 		}
 	}
@@ -143,11 +144,21 @@ func forgeries() []forgery {
 		{name: "decryption share: randomness of 2", of: ds, weaken: widen("v", 1),
 			forge: forgeShare(func(_ lattigo, _ *DecryptionShare, w *DecryptionShareSecret) { w.V[0] = 2 })},
 		{name: "decryption share: another secret than the key share's", of: ds,
-			weaken: func(s *shape) { s.relations = s.relations[1:]; s.shorts[5].tables = nil; s.shorts[5].shifts = nil },
+			weaken: unbound,
 			forge: forgeShare(func(l lattigo, _ *DecryptionShare, w *DecryptionShareSecret) {
 				w.S = l.sample(l.params.Xs())
 			})},
+		{name: "decryption share: a secret that differs where the key share is not stated", of: ds, weaken: unbound,
+			forge: forgeShare(func(_ lattigo, _ *DecryptionShare, w *DecryptionShareSecret) { w.S[5] = (w.S[5]+2)%3 - 1 })},
+		{name: "decryption share: noise of h1 beside the limbs", of: ds, weaken: widen("f1", 1),
+			forge: forgeShare(func(_ lattigo, _ *DecryptionShare, w *DecryptionShareSecret) { w.F1[63] = -ErrorBound - 1 })},
 	}
+}
+
+// unbound takes the key share's relation out of a decryption share.
+func unbound(s *shape) {
+	s.relations[0].modular = false
+	s.identities = s.identities[:len(s.identities)-1]
 }
 
 func TestForgeriesAreRefused(t *testing.T) {
@@ -169,14 +180,14 @@ func TestForgeriesAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			publics := h.instance.publics(p)
-			values, high, err := sys.solveQuotients(publics, h.secret.shorts(h.instance))
+			q, err := sys.solveQuotients(publics, h.secret.shorts(h.instance))
 			if err != nil {
 				t.Fatalf("the weakened circuit has no witness either: %v", err)
 			}
-			if s.relations[0].value != 1 && f.of == StatementDecryptionShare {
-				values[5] = slices.Repeat([]*big.Int{new(big.Int)}, p.N())
+			if !s.relations[0].modular {
+				q.values[5] = slices.Repeat([]*big.Int{new(big.Int)}, p.N()/Classes)
 			}
-			a, err := sys.newAssignment(values, high)
+			a, err := sys.newAssignment(q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -187,19 +198,34 @@ func TestForgeriesAreRefused(t *testing.T) {
 	}
 }
 
-// TestValueOutsideTheLimbs: a ciphertext that carries a value in a coefficient without a limb
-// has no witness at all.
-func TestValueOutsideTheLimbs(t *testing.T) {
+// TestOnlyLimbsAreProven: of c0 and h0 the limbs' coefficients are proven, and are all that a
+// statement holds; of c1 and h1 every coefficient is.
+func TestOnlyLimbsAreProven(t *testing.T) {
 	p := tiny(t)
-	l, h := newLattigo(t, p), honestCases(t, p)[StatementContribution]
-	x := h.instance.(Contribution)
-	extra := make([]int64, p.N())
-	extra[p.N()-1] = 1
-	m := p.FromSmall(extra)
-	l.ring.MulScalarBigint(m, p.Delta(), m)
-	x.C0 = l.add(x.C0, m)
-	if _, err := keysFor(t, p).Prove(testBinding(), x, h.secret); !errors.Is(err, ErrWitness) {
-		t.Fatalf("err = %v", err)
+	cases, k := honestCases(t, p), keysFor(t, p)
+	for j := range p.N() {
+		limb := j%p.Stride() == 0
+		c := cases[StatementContribution].instance.(Contribution)
+		d := cases[StatementDecryptionShare].instance.(DecryptionShare)
+		for _, poly := range []*Poly{&c.C0, &c.C1, &d.H0, &d.H1} {
+			*poly = *poly.CopyNew()
+			poly.Coeffs[0][j] = (poly.Coeffs[0][j] + 1) % p.Primes()[0]
+			free := !limb && (poly == &c.C0 || poly == &d.H0)
+			x, s := Instance(c), StatementContribution
+			if poly == &d.H0 || poly == &d.H1 {
+				x, s = d, StatementDecryptionShare
+			}
+			if same := bytes.Equal(x.encode(p), cases[s].instance.encode(p)); same != free {
+				t.Fatalf("%v, coefficient %d: in the statement %t, want %t", s, j, !same, !free)
+			}
+			if j < 4 && !free { // the witness is that of another statement
+				if _, err := k.Prove(testBinding(), x, cases[s].secret); !errors.Is(err, ErrWitness) {
+					t.Errorf("%v, coefficient %d: err = %v", s, j, err)
+				}
+			}
+			c = cases[StatementContribution].instance.(Contribution)
+			d = cases[StatementDecryptionShare].instance.(DecryptionShare)
+		}
 	}
 }
 
@@ -210,11 +236,11 @@ func TestTamperedAssignments(t *testing.T) {
 		sys := keysFor(t, p).entries[s].system
 		publics := h.instance.publics(p)
 		fresh := func() *assignment {
-			values, high, err := sys.solveQuotients(publics, h.secret.shorts(h.instance))
+			q, err := sys.solveQuotients(publics, h.secret.shorts(h.instance))
 			if err != nil {
 				t.Fatal(err)
 			}
-			a, err := sys.newAssignment(values, high)
+			a, err := sys.newAssignment(q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -227,9 +253,11 @@ func TestTamperedAssignments(t *testing.T) {
 		quotient := len(sys.shape.shorts) - 1
 		for name, tamper := range map[string]func(*assignment){
 			"quotient by Q":       func(a *assignment) { increment(&a.digits[quotient][1][0]) },
-			"quotient by X^N+1":   func(a *assignment) { increment(&a.high[0][2]) },
+			"quotient by X^N+1":   func(a *assignment) { increment(&a.high[0][16]) },
 			"count of an entry":   func(a *assignment) { increment(&a.counts[0][0]) },
 			"counts of all zero":  func(a *assignment) { clear(a.counts[0]) },
+			"count of a tuple":    func(a *assignment) { increment(&a.tuples[0][80]) },
+			"tuples of all zero":  func(a *assignment) { clear(a.tuples[0]) },
 			"one secret's digit":  func(a *assignment) { increment(&a.digits[0][0][0]) },
 			"last digit of a row": func(a *assignment) { r := a.digits[2][3]; increment(&r[len(r)-1]) },
 		} {
@@ -259,26 +287,23 @@ func TestFreeMultiplicities(t *testing.T) {
 	}
 	sys, x, w := entry.system, h.instance.(KeyShare), h.secret.(KeyShareSecret)
 	publics := x.publics(p)
-	values, high, err := sys.solveQuotients(publics, w.shorts(x))
+	q, err := sys.solveQuotients(publics, w.shorts(x))
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := sys.newAssignment(values, high)
+	a, err := sys.newAssignment(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	alpha := fr.NewElement(0)
-	if _, err := alpha.SetRandom(); err != nil {
-		t.Fatal(err)
+	// The tuples balance at these ζ and γ once a count takes on 1/(γ − the false tuple), scaled.
+	c := randomChallenges(t)
+	var bad, num, den fr.Element
+	for i := fours - 1; i >= 0; i-- {
+		var v fr.Element
+		bad.Mul(&bad, &c.zeta).Add(&bad, v.SetInt64(w.S[3+Classes*i]))
 	}
-	// The table of {-1, 0, 1} balances at this α once a count takes on 1/(α−2), scaled.
-	bad, entryValue := fr.NewElement(2), fr.One()
-	var num, den fr.Element
-	num.Sub(&alpha, &entryValue)
-	den.Sub(&alpha, &bad)
-	num.Div(&num, &den)
-	a.counts[0][2].Add(&a.counts[0][2], &num)
-	if err := solveAt(t, sys, publics, a, alpha); err != nil {
+	a.tuples[0][40].Add(&a.tuples[0][40], num.Div(&c.gamma, den.Sub(&c.gamma, &bad))) // of zeros
+	if err := solveAt(t, sys, publics, a, c); err != nil {
 		t.Fatalf("the forgery does not even work with free counts: %v", err)
 	}
 	if err := solve(t, sys, publics, a); err == nil {
@@ -300,12 +325,23 @@ func TestEverythingIsCommitted(t *testing.T) {
 			t.Fatal(err)
 		}
 		info := sys.r1cs.CommitmentInfo.(constraint.Groth16Commitments)
-		if len(info) != 1 {
+		if len(info) != 2 {
 			t.Fatalf("%v: %d commitments", s, len(info))
 		}
+		if !slices.Equal(info[0].PublicAndCommitmentCommitted, []int{1, 2}) ||
+			!slices.Equal(info[1].PublicAndCommitmentCommitted, []int{1, 2, info[0].CommitmentIndex}) {
+			t.Errorf("%v: the challenges are bound to the public wires %v and %v", s,
+				info[0].PublicAndCommitmentCommitted, info[1].PublicAndCommitmentCommitted)
+		}
 		committed := map[int]bool{}
-		for _, w := range append(info[0].PrivateCommitted, info[0].PublicAndCommitmentCommitted...) {
-			committed[w] = true
+		for i := range info {
+			for _, w := range append(info[i].PrivateCommitted, info[i].PublicAndCommitmentCommitted...) {
+				committed[w] = true
+			}
+		}
+		after := append(slices.Clone(sys.quotientWires), sys.maskWires[1])
+		if !slices.Equal(info[1].PrivateCommitted, after) {
+			t.Errorf("%v: more than the quotient and a mask can be chosen after β", s)
 		}
 		_, secret, public := sys.r1cs.GetNbVariables()
 		for w := public; w < public+secret; w++ {
@@ -458,11 +494,9 @@ func TestPublicInputsAreFixed(t *testing.T) {
 			t.Fatal(err)
 		}
 		halves := digestHalves(statementDigest(p, vk.digests[s], testBinding(), h.instance))
-		alpha := challenge(&proof.Commitments[0], halves)
-		inputs := append(fr.Vector{}, halves[:]...)
-		for _, poly := range h.instance.publics(p) {
-			inputs = append(inputs, horner(poly, &alpha))
-		}
+		c := challenges{beta: challenge(&proof.Commitments[0], halves[:]...)}
+		c.finish(&proof.Commitments[1], halves)
+		inputs := c.inputs(shapeOf(p, s), halves, h.instance.publics(p))
 		if err := groth16.Verify(proof, vk.keys[s], slices.Clone(inputs)); err != nil {
 			t.Fatal(err)
 		}

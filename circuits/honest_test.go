@@ -19,8 +19,8 @@ import (
 func tiny(t testing.TB) Params {
 	t.Helper()
 	p, err := NewParams(Literal{
-		Name: "tiny", N: 32, Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001},
-		LogT: 26, FloodingBits: 72, Limbs: 24, LimbBits: 20, Departments: 64, Insecure: true,
+		Name: "tiny", N: 64, Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001},
+		LogT: 26, FloodingBits: 72, Limbs: 32, LimbBits: 20, Departments: 64, Insecure: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -154,7 +154,7 @@ func (l lattigo) contribution(key KeyShare) (Contribution, ContributionSecret) {
 	p := l.p
 	x := Contribution{PK0: key.P, PK1: key.A, Lo: make([]int64, p.Limbs()), Hi: make([]int64, p.Limbs())}
 	w := ContributionSecret{
-		U: l.sample(l.params.Xs()), E0: l.sample(l.params.Xe()), E1: l.sample(l.params.Xe()), M: make([]int64, p.Limbs()),
+		U: l.sample(l.params.Xs()), E0: l.sample(l.params.Xe())[:p.Limbs()], E1: l.sample(l.params.Xe()), M: make([]int64, p.Limbs()),
 	}
 	for i := range p.Limbs() / 2 {
 		span := int64(1)<<p.LimbBits() - 1
@@ -171,16 +171,17 @@ func (l lattigo) contribution(key KeyShare) (Contribution, ContributionSecret) {
 }
 
 func (l lattigo) encrypt(x *Contribution, w ContributionSecret) {
-	m := l.p.FromSmall(w.M)
+	m := l.p.FromLimbs(w.M)
 	l.ring.MulScalarBigint(m, l.p.Delta(), m)
 	u := l.p.FromSmall(w.U)
-	x.C0 = l.add(l.mul(x.PK0, u), l.p.FromSmall(w.E0), m)
+	x.C0 = l.p.OnlyLimbs(l.add(l.mul(x.PK0, u), l.p.FromLimbs(w.E0), m))
 	x.C1 = l.add(l.mul(x.PK1, u), l.p.FromSmall(w.E1))
 }
 
 func (l lattigo) share(key KeyShare, secret KeyShareSecret, c1 Poly, analyst KeyShare) (DecryptionShare, DecryptionShareSecret) {
 	w := DecryptionShareSecret{
-		S: secret.S, E: secret.E, V: l.sample(l.params.Xs()), F1: l.sample(l.params.Xe()), F0: make([]*big.Int, l.p.N()),
+		S: secret.S, E: BindingErrors(secret.E), V: l.sample(l.params.Xs()), F1: l.sample(l.params.Xe()),
+		F0: make([]*big.Int, l.p.Limbs()),
 	}
 	for j := range w.F0 {
 		v, err := rand.Int(rand.Reader, new(big.Int).Lsh(l.p.Flooding(), 1))
@@ -198,7 +199,7 @@ func (l lattigo) share(key KeyShare, secret KeyShareSecret, c1 Poly, analyst Key
 
 func (l lattigo) shareOf(x *DecryptionShare, w DecryptionShareSecret) {
 	v := l.p.FromSmall(w.V)
-	x.H0 = l.add(l.mul(x.C1, l.p.FromSmall(w.S)), l.mul(x.PKA0, v), l.p.FromBig(w.F0))
+	x.H0 = l.p.OnlyLimbs(l.add(l.mul(x.C1, l.p.FromSmall(w.S)), l.mul(x.PKA0, v), l.p.FromLimbsBig(w.F0)))
 	x.H1 = l.add(l.mul(x.PKA1, v), l.p.FromSmall(w.F1))
 }
 

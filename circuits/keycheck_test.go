@@ -47,7 +47,7 @@ func (k *testKey) copy(t testing.TB) *testKey {
 	t.Helper()
 	c := *k
 	var err error
-	if c.vk, err = decodeVerifyingKey(encodeVerifyingKey(k.vk), k.sys.shape.publics); err != nil {
+	if c.vk, err = decodeVerifyingKey(encodeVerifyingKey(k.vk), k.sys.shape.inputs()); err != nil {
 		t.Fatal(err)
 	}
 	if c.h, err = k.l.readProving(bytes.NewReader(k.file(t)), c.vk); err != nil {
@@ -78,8 +78,8 @@ func pointOf(wire int, absent []bool) int {
 	return at
 }
 
-// digit is the wire of the secret's first digit, which stands on the right of its lookup.
-func (k *testKey) digit() int { return k.sys.digitWires[0][0][0] }
+// digit is the wire of the error's first digit, which stands on the right of its lookup.
+func (k *testKey) digit() int { return k.sys.digitWires[1][0][0] }
 
 func shift[A any, P interface {
 	*A
@@ -135,7 +135,7 @@ func TestLayoutIsTheLibrarys(t *testing.T) {
 			}
 		}
 		if !slices.Equal(pk.InfinityA, k.l.infinityA) || !slices.Equal(pk.InfinityB, k.l.infinityB) ||
-			pk.NbInfinityA != k.h.key.NbInfinityA || pk.NbInfinityB != k.h.key.NbInfinityB || len(pk.G2.B) != k.l.b || len(vk.G1.K) != k.l.publics+1 {
+			pk.NbInfinityA != k.h.key.NbInfinityA || pk.NbInfinityB != k.h.key.NbInfinityB || len(pk.G2.B) != k.l.b || len(vk.G1.K) != k.l.publics+2 {
 			t.Errorf("%v: other wires have points than in the library's key", s)
 		}
 	}
@@ -154,9 +154,9 @@ func TestHostileKeys(t *testing.T) {
 		want   string
 	}{
 		// The two attacks.
-		{"degenerate: only the digit's lookup has weight", func(k *testKey) { k.inDomain(t, 1) }, "the mask of the commitment has no base"},
-		{"degenerate: only the mask's constraint has weight", func(k *testKey) { k.inDomain(t, 0) }, infinity},
-		{"degenerate: τ at the domain's unused end", func(k *testKey) { k.inDomain(t, k.l.n()-1) }, "the mask of the commitment has no base"},
+		{"degenerate: only the digit's lookup has weight", func(k *testKey) { k.inDomain(t, 2) }, "the mask of a commitment has no base"},
+		{"degenerate: only a mask's constraint has weight", func(k *testKey) { k.inDomain(t, 0) }, "the mask of a commitment has no base"},
+		{"degenerate: τ at the domain's unused end", func(k *testKey) { k.inDomain(t, k.l.n()-1) }, "the mask of a commitment has no base"},
 		{"planted: a point on the digit's B in G2", func(k *testKey) {
 			shift(&k.h.key.G2.B[pointOf(k.digit(), k.l.infinityB)], g2)
 		}, circuit},
@@ -192,9 +192,30 @@ func TestHostileKeys(t *testing.T) {
 		}, circuit},
 		{"another σ in the verifying half", func(k *testKey) { shift(&k.vk.CommitmentKeys[0].GSigmaNeg, g2) }, circuit},
 		{"the mask without a base", func(k *testKey) {
-			k.h.key.CommitmentKeys[0].Basis[k.l.mask()] = bn254.G1Affine{}
-			k.h.key.CommitmentKeys[0].BasisExpSigma[k.l.mask()] = bn254.G1Affine{}
-		}, "the mask of the commitment has no base"},
+			k.h.key.CommitmentKeys[0].Basis[k.l.mask(0)] = bn254.G1Affine{}
+			k.h.key.CommitmentKeys[0].BasisExpSigma[k.l.mask(0)] = bn254.G1Affine{}
+		}, "the mask of a commitment has no base"},
+		{"the second mask without a base", func(k *testKey) {
+			k.h.key.CommitmentKeys[1].Basis[k.l.mask(1)] = bn254.G1Affine{}
+			k.h.key.CommitmentKeys[1].BasisExpSigma[k.l.mask(1)] = bn254.G1Affine{}
+		}, "the mask of a commitment has no base"},
+		{"one σ for both commitments", func(k *testKey) {
+			k.w.sigma[1] = k.w.sigma[0]
+			k.remake(t)
+		}, "σ is the same"},
+		{"another base for the second commitment", func(k *testKey) { shift(&k.vk.CommitmentKeys[1].G, g2) }, "base is not one"},
+		{"the commitments' σ exchanged", func(k *testKey) {
+			c := k.vk.CommitmentKeys
+			c[0], c[1] = c[1], c[0]
+		}, circuit},
+		{"a base of the second commitment and its second one scaled", func(k *testKey) {
+			twice(&k.h.key.CommitmentKeys[1].Basis[0])
+			twice(&k.h.key.CommitmentKeys[1].BasisExpSigma[0])
+		}, circuit},
+		{"a base moved from the second commitment to the first", func(k *testKey) {
+			shift(&k.h.key.CommitmentKeys[1].Basis[0], g1)
+			k.h.key.CommitmentKeys[0].Basis[0].Sub(&k.h.key.CommitmentKeys[0].Basis[0], &g1)
+		}, circuit},
 		{"a digit without a base", func(k *testKey) {
 			k.h.key.CommitmentKeys[0].Basis[0] = bn254.G1Affine{}
 			k.h.key.CommitmentKeys[0].BasisExpSigma[0] = bn254.G1Affine{}
@@ -270,7 +291,7 @@ func TestHostileKeys(t *testing.T) {
 		{"a wire said to stand on no left", func(k *testKey) { k.h.key.InfinityA[k.digit()] = !k.h.key.InfinityA[k.digit()] }, "absent wires"},
 		{"two absent wires exchanged on the right", func(k *testKey) {
 			f := k.h.key.InfinityB
-			mask := k.l.publics + k.l.mask()
+			mask := k.l.publics + k.l.mask(0)
 			f[mask], f[k.digit()] = f[k.digit()], f[mask]
 		}, "absent wires"},
 		{"another domain's generator", func(k *testKey) { k.h.key.Domain.Generator.SetOne() }, "domain"},

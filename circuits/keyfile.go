@@ -16,7 +16,7 @@ import (
 // β in G1 are the first of their powers; β and δ in G2 are the verifying half's. Its length
 // follows from the circuit alone.
 const (
-	provingTitle = "parley proving 1" // 16 bytes
+	provingTitle = "parley proving 2" // 16 bytes
 	pointG1      = 2 * fp.Bytes
 	pointG2      = 4 * fp.Bytes
 	// pointsAtOnce bounds what the reader and the writer hold beside the key itself.

@@ -96,10 +96,14 @@ func plant(t testing.TB, tamper func(k *testKey)) *Keys {
 	return keys
 }
 
+// plantedOnDigit plants a point on the last coefficient of the secret's first tuple, which begins
+// its evaluation on the left.
 func plantedOnDigit(k *testKey) {
-	_, _, _, g2 := bn254.Generators()
-	shift(&k.h.key.G2.B[pointOf(k.digit(), k.l.infinityB)], g2)
+	_, _, g1, _ := bn254.Generators()
+	shift(&k.h.key.G1.A[pointOf(k.sys.digitWires[0][plantedAt][0], k.l.infinityA)], g1)
 }
+
+const plantedAt = (fours - 1) * Classes
 
 // TestNoProofUnderAHostileKey: nothing is proven under any of the keys once one is hostile.
 func TestNoProofUnderAHostileKey(t *testing.T) {
@@ -142,7 +146,7 @@ func TestOwnProofThatFails(t *testing.T) {
 	for range 200 {
 		h := honestCases(t, tiny(t))[StatementKeyShare]
 		row := make([]fr.Element, len(entry.system.shape.shorts[0].tables))
-		entry.system.shape.shorts[0].digits(centeredField(&h.secret.shorts(h.instance)[0][0]), row)
+		entry.system.shape.shorts[0].digits(centeredField(&h.secret.shorts(h.instance)[0][plantedAt]), row)
 		a := row[0]
 		if saw[a.IsZero()] {
 			continue

@@ -179,13 +179,25 @@ var compiledCircuits sync.Map // description of the circuit → func() (compiled
 // compiledOnce compiles each circuit once in a process: keys are looked for in several places.
 func compiledOnce(p Params, s Statement) (compiled, error) {
 	once, _ := compiledCircuits.LoadOrStore(fmt.Sprintf("%s %s", s, p.describe()), sync.OnceValues(func() (compiled, error) {
-		sys, err := compile(shapeOf(p, s))
+		sys, err := compile(shapeOnce(p, s))
 		if err != nil {
 			return compiled{}, err
 		}
 		return compiled{sys, sys.layout()}, nil
 	}))
 	return once.(func() (compiled, error))()
+}
+
+var shapes sync.Map // description of the circuit → *shape
+
+// shapeOnce builds each shape once in a process: every verification needs it.
+func shapeOnce(p Params, s Statement) *shape {
+	name := fmt.Sprintf("%s %s", s, p.describe())
+	if known, ok := shapes.Load(name); ok {
+		return known.(*shape)
+	}
+	known, _ := shapes.LoadOrStore(name, shapeOf(p, s))
+	return known.(*shape)
 }
 
 // keyFile is named after the circuit and the format.
@@ -218,7 +230,7 @@ func (k *Keys) develop(s Statement) error {
 	if entry.digest, err = digestFile(proving); err != nil {
 		return err
 	}
-	vk, err := decodeVerifyingKey(raw, entry.system.shape.publics)
+	vk, err := decodeVerifyingKey(raw, entry.system.shape.inputs())
 	if err != nil {
 		return err
 	}

@@ -26,15 +26,15 @@ type provingHalf struct {
 // layout is what of a key follows from its constraint system: how many points of each kind, and
 // which wires have none. It is never read from a key.
 //
-// Wires are ordered: 1 and the public inputs, the secret inputs (all committed), the challenge,
-// the solver's. K of the public ones and of the challenge is the verifier's, over γ; that of the
-// committed ones is the base of the commitment, over γ; the rest is the prover's, over δ.
+// Wires are ordered: 1 and the public inputs, the secret inputs of the first and of the second
+// commitment, the two challenges, the solver's. K of the public ones and of the challenges is the
+// verifier's, over γ; that of the committed ones is a base of their commitment, over γ; the rest is
+// the prover's, over δ.
 type layout struct {
 	circuit   [32]byte
 	domain    *fft.Domain
-	publics   int // with the wire 1
-	committed int
-	challenge int // its wire
+	publics   int    // with the wire 1
+	committed [2]int // how many wires each commitment holds
 	wires     int
 	infinityA []bool // wires that stand on no constraint's left
 	infinityB []bool // on no constraint's right
@@ -43,10 +43,12 @@ type layout struct {
 
 func (sys *system) layout() *layout {
 	internal, secret, public := sys.r1cs.GetNbVariables()
-	commitment := sys.r1cs.GetCommitments().(constraint.Groth16Commitments)[0]
+	commitments := sys.r1cs.GetCommitments().(constraint.Groth16Commitments)
 	l := &layout{circuit: sys.digest(), domain: fft.NewDomain(uint64(sys.r1cs.GetNbConstraints())),
-		publics: public, committed: len(commitment.PrivateCommitted), challenge: commitment.CommitmentIndex,
-		wires: internal + secret + public}
+		publics: public, wires: internal + secret + public}
+	for i := range l.committed {
+		l.committed[i] = len(commitments[i].PrivateCommitted)
+	}
 	l.infinityA, l.infinityB = sys.absent()
 	for wire := range l.wires {
 		if !l.infinityA[wire] {
@@ -62,11 +64,34 @@ func (sys *system) layout() *layout {
 // n is the size of the domain.
 func (l *layout) n() int { return int(l.domain.Cardinality) }
 
-// mask is the index of the mask among the committed wires: the last one.
-func (l *layout) mask() int { return l.committed - 1 }
+// mask is the index of a mask among the wires of its commitment: the last one.
+func (l *layout) mask(commitment int) int { return l.committed[commitment] - 1 }
+
+// challenge is the wire of the first challenge; the second follows.
+func (l *layout) challenge() int { return l.publics + l.committed[0] + l.committed[1] }
 
 // privates is how many points of K the prover has.
-func (l *layout) privates() int { return l.wires - l.publics - l.committed - 1 }
+func (l *layout) privates() int { return l.wires - l.challenge() - 2 }
+
+// The kinds of wires, by whose K is whose.
+const (
+	firstWire  = iota // held by the first commitment
+	secondWire        // by the second
+	privateWire
+	verifierWire
+)
+
+func (l *layout) kind(wire int) int {
+	switch challenge := l.challenge(); {
+	case wire < l.publics || wire == challenge || wire == challenge+1:
+		return verifierWire
+	case wire < l.publics+l.committed[0]:
+		return firstWire
+	case wire < challenge:
+		return secondWire
+	}
+	return privateWire
+}
 
 // absent finds the wires whose polynomial on the left, or on the right, is zero.
 func (sys *system) absent() (left, right []bool) {
@@ -107,10 +132,10 @@ type side struct {
 
 // sides lists the points in G1 in the order of the file.
 func (l *layout) sides(h *provingHalf) []side {
-	if len(h.key.CommitmentKeys) != 1 {
-		h.key.CommitmentKeys = make([]pedersenKey, 1)
+	if len(h.key.CommitmentKeys) != 2 {
+		h.key.CommitmentKeys = make([]pedersenKey, 2)
 	}
-	commitment := &h.key.CommitmentKeys[0]
+	first, second := &h.key.CommitmentKeys[0], &h.key.CommitmentKeys[1]
 	return []side{
 		{"powers of τ", &h.powers.tau, 2*l.n() - 1},
 		{"powers of τ times α", &h.powers.alpha, l.n()},
@@ -119,8 +144,10 @@ func (l *layout) sides(h *provingHalf) []side {
 		{"B", &h.key.G1.B, l.b},
 		{"Z", &h.key.G1.Z, l.n() - 1},
 		{"K", &h.key.G1.K, l.privates()},
-		{"the commitment's bases", &commitment.Basis, l.committed},
-		{"the commitment's bases times σ", &commitment.BasisExpSigma, l.committed},
+		{"the first commitment's bases", &first.Basis, l.committed[0]},
+		{"the second commitment's bases", &second.Basis, l.committed[1]},
+		{"the first commitment's bases times its σ", &first.BasisExpSigma, l.committed[0]},
+		{"the second commitment's bases times its σ", &second.BasisExpSigma, l.committed[1]},
 	}
 }
 

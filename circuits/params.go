@@ -17,7 +17,7 @@ const ErrorBound = 19
 // MaxDegree, MaxPrimes and MaxLimbBits bound what a Literal may ask for, so that no derived
 // figure overflows the field of the proofs.
 const (
-	MinDegree   = 16
+	MinDegree   = 64
 	MaxDegree   = 1 << 14
 	MaxPrimes   = 4
 	MaxLimbBits = 44
@@ -34,7 +34,7 @@ type Literal struct {
 	Primes       []uint64 // Q is their product; each is 1 modulo 2N
 	LogT         int      // plaintext modulus t = 2^LogT
 	FloodingBits int      // flooding noise is uniform in [-B, B), B = 2^FloodingBits
-	Limbs        int      // plaintext limbs a ciphertext carries, at most N
+	Limbs        int      // plaintext limbs a ciphertext carries: N/2, N/4, N/8 or N/16
 	LimbBits     int      // width of one department's limb
 	Departments  int      // largest committee n
 	Insecure     bool     // waives the 128-bit limit; no node starts with such a set
@@ -48,6 +48,7 @@ type Params struct {
 	bct      *big.Int // noise of a sum of n fresh ciphertexts
 	noise    *big.Int // largest noise after decryption for n departments
 	lambda   int
+	dropped  int // low bits of a share's first part that are not sent
 	ring     *ring.Ring
 	garner   garner
 	residueB int // bytes of one residue
@@ -84,12 +85,12 @@ var namedSets = []Literal{
 	{
 		Name: "light", N: 1 << 12,
 		Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001},
-		LogT:   24, FloodingBits: 77, Limbs: 3072, LimbBits: 20, Departments: 15,
+		LogT:   24, FloodingBits: 77, Limbs: 2048, LimbBits: 20, Departments: 15,
 	},
 	{
 		Name: "test", N: 1 << 10,
 		Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001},
-		LogT:   26, FloodingBits: 72, Limbs: 768, LimbBits: 20, Departments: 64, Insecure: true,
+		LogT:   26, FloodingBits: 72, Limbs: 512, LimbBits: 20, Departments: 64, Insecure: true,
 	},
 }
 
@@ -131,8 +132,8 @@ func (lit Literal) check() error {
 		return fmt.Errorf("ring degree %d is not a power of two in [%d, %d]", lit.N, MinDegree, MaxDegree)
 	case len(lit.Primes) < 1 || len(lit.Primes) > MaxPrimes:
 		return fmt.Errorf("%d primes, allowed 1 to %d", len(lit.Primes), MaxPrimes)
-	case lit.Limbs < 1 || lit.Limbs > lit.N:
-		return fmt.Errorf("%d limbs do not fit %d coefficients", lit.Limbs, lit.N)
+	case lit.Limbs < lit.N/Classes || lit.Limbs > lit.N/2 || lit.Limbs&(lit.Limbs-1) != 0:
+		return fmt.Errorf("%d limbs, allowed %d/2, /4, … to /%d", lit.Limbs, lit.N, Classes)
 	case lit.LimbBits < 1 || lit.LimbBits > MaxLimbBits:
 		return fmt.Errorf("limb of %d bits, allowed 1 to %d", lit.LimbBits, MaxLimbBits)
 	case lit.Departments < 1:
@@ -153,8 +154,9 @@ func (lit Literal) check() error {
 	return nil
 }
 
-// deriveNoise computes B_ct, the decryption bound and λ = ⌊log2 B − log2(N·B_ct) − 1⌋, and
-// checks the decryption condition and that no relation wraps in the proofs' field.
+// deriveNoise computes B_ct, the decryption bound, λ = ⌊log2 B − log2(limbs·B_ct) − 1⌋ and how many
+// bits of a share are dropped, and checks the decryption condition and that no relation wraps in
+// the proofs' field.
 func (p *Params) deriveNoise() error {
 	n, N := big.NewInt(int64(p.lit.Departments)), big.NewInt(int64(p.lit.N))
 	mul := func(xs ...*big.Int) *big.Int {
@@ -177,8 +179,9 @@ func (p *Params) deriveNoise() error {
 	if p.q.BitLen()+bits.Len(uint(p.lit.N))+4 > 252 {
 		return errors.New("a relation could wrap in the field of the proofs")
 	}
-	f, _ := new(big.Float).SetInt(mul(N, p.bct)).Float64()
+	f, _ := new(big.Float).SetInt(mul(big.NewInt(int64(p.lit.Limbs)), p.bct)).Float64()
 	p.lambda = int(math.Floor(float64(p.lit.FloodingBits) - math.Log2(f) - 1))
+	p.dropped = max(0, p.q.BitLen()-8*p.wordSize())
 	return nil
 }
 
@@ -208,9 +211,21 @@ func (p Params) Flooding() *big.Int {
 // NoiseBound is the largest absolute noise of a decrypted sum of at most n departments.
 func (p Params) NoiseBound() *big.Int { return new(big.Int).Set(p.noise) }
 
-// Limbs is how many plaintext limbs one ciphertext carries; the other coefficients are
-// proven zero.
+// Limbs is how many plaintext limbs one ciphertext carries. Nothing is said, sent or decrypted of
+// what C0 and H0 hold at coefficients without a limb.
 func (p Params) Limbs() int { return p.lit.Limbs }
+
+// Stride is the distance between two limbs: limb l is coefficient l·Stride() (README section 2).
+func (p Params) Stride() int { return p.lit.N / p.lit.Limbs }
+
+// DroppedBits is how many low bits of each coefficient of a decryption share's first part are
+// zero and not sent. They are below the flooding by 10 bits at least (README section 6).
+func (p Params) DroppedBits() int { return p.dropped }
+
+// wordSize is the bytes of a coefficient of a share's first part, without the bits dropped.
+func (p Params) wordSize() int {
+	return (p.q.BitLen() - max(0, p.lit.FloodingBits-10) + 7) / 8
+}
 
 // LimbBits is the width of one department's limb.
 func (p Params) LimbBits() int { return p.lit.LimbBits }

@@ -57,6 +57,127 @@ func (p Params) DecodePoly(b []byte) (Poly, error) {
 	return x, nil
 }
 
+// LimbsSize is the length in bytes of an element of which only the limbs' coefficients are sent.
+func (p Params) LimbsSize() int { return len(p.lit.Primes) * p.lit.Limbs * p.residueB }
+
+// AppendLimbs appends the only encoding of the limbs' coefficients of x: as AppendPoly, of these
+// alone.
+func (p Params) AppendLimbs(b []byte, x Poly) []byte {
+	var word [8]byte
+	for i := range p.lit.Primes {
+		for j := 0; j < p.lit.N; j += p.Stride() {
+			binary.LittleEndian.PutUint64(word[:], x.Coeffs[i][j])
+			b = append(b, word[:p.residueB]...)
+		}
+	}
+	return b
+}
+
+// DecodeLimbs reads exactly one encoding of AppendLimbs, as strictly as DecodePoly. The other
+// coefficients are zero.
+func (p Params) DecodeLimbs(b []byte) (Poly, error) {
+	if len(b) != p.LimbsSize() {
+		return Poly{}, fmt.Errorf("limbs of a ring element in %d bytes, want %d", len(b), p.LimbsSize())
+	}
+	x := p.NewPoly()
+	var word [8]byte
+	for i, prime := range p.lit.Primes {
+		for j := 0; j < p.lit.N; j += p.Stride() {
+			copy(word[:], b[:p.residueB])
+			b = b[p.residueB:]
+			residue := binary.LittleEndian.Uint64(word[:])
+			if residue >= prime {
+				return Poly{}, fmt.Errorf("residue %d of prime %d is not canonical", j, i)
+			}
+			x.Coeffs[i][j] = residue
+		}
+	}
+	return x, nil
+}
+
+// OnlyLimbs is x with all coefficients without a limb set to zero.
+func (p Params) OnlyLimbs(x Poly) Poly {
+	y := p.NewPoly()
+	for i := range p.lit.Primes {
+		for j := 0; j < p.lit.N; j += p.Stride() {
+			y.Coeffs[i][j] = x.Coeffs[i][j]
+		}
+	}
+	return y
+}
+
+// WordsSize is the length in bytes of the first part of a decryption share.
+func (p Params) WordsSize() int { return p.lit.Limbs * p.wordSize() }
+
+// AppendWords appends the only encoding of the limbs' coefficients of x, each an integer in [0, Q)
+// that is a multiple of 2^DroppedBits and is written without these bits, least byte first.
+func (p Params) AppendWords(b []byte, x Poly) []byte {
+	var v big.Int
+	word := make([]byte, p.wordSize())
+	for j := 0; j < p.lit.N; j += p.Stride() {
+		p.positive(&v, x, j)
+		v.Rsh(&v, uint(p.dropped)).FillBytes(word)
+		for k := range word {
+			b = append(b, word[len(word)-1-k])
+		}
+	}
+	return b
+}
+
+// DecodeWords reads exactly one encoding of AppendWords. An integer that is not below Q is
+// refused. The other coefficients are zero.
+func (p Params) DecodeWords(b []byte) (Poly, error) {
+	if len(b) != p.WordsSize() {
+		return Poly{}, fmt.Errorf("words of a share in %d bytes, want %d", len(b), p.WordsSize())
+	}
+	x := p.NewPoly()
+	size := p.wordSize()
+	word := make([]byte, size)
+	var v, r, prime big.Int
+	for j := 0; j < p.lit.N; j += p.Stride() {
+		for k := range word {
+			word[len(word)-1-k] = b[k]
+		}
+		b = b[size:]
+		if v.Lsh(v.SetBytes(word), uint(p.dropped)).Cmp(p.q) >= 0 {
+			return Poly{}, fmt.Errorf("word %d is not below Q", j/p.Stride())
+		}
+		for i, q := range p.lit.Primes {
+			x.Coeffs[i][j] = r.Mod(&v, prime.SetUint64(q)).Uint64()
+		}
+	}
+	return x, nil
+}
+
+// RoundWords sets the coefficients of x without a limb to zero and takes each limb's coefficient
+// down to a multiple of 2^DroppedBits, as an integer in [0, Q). It returns what was taken off the
+// limbs' coefficients.
+func (p Params) RoundWords(x Poly) (Poly, []*big.Int) {
+	y := p.NewPoly()
+	var v, r, prime big.Int
+	off := make([]*big.Int, p.lit.Limbs)
+	mask := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), uint(p.dropped)), big.NewInt(1))
+	for l := range off {
+		j := l * p.Stride()
+		p.positive(&v, x, j)
+		off[l] = new(big.Int).And(&v, mask)
+		v.Sub(&v, off[l])
+		for i, q := range p.lit.Primes {
+			y.Coeffs[i][j] = r.Mod(&v, prime.SetUint64(q)).Uint64()
+		}
+	}
+	return y, off
+}
+
+// positive sets v to coefficient j of x as the integer in [0, Q).
+func (p Params) positive(v *big.Int, x Poly, j int) {
+	var z fr.Element
+	p.garner.lift(&z, x, j)
+	if z.BigInt(v); v.Cmp(halfField) > 0 {
+		v.Sub(v, fr.Modulus()).Add(v, p.q)
+	}
+}
+
 // CRS expands a seed to a uniform ring element: SHAKE-256 (FIPS 202), for each prime in order
 // residues of its bit length, those not below the prime rejected. Whoever fixes the seed
 // beforehand cannot plant a trapdoor in it.
@@ -94,6 +215,27 @@ func (p Params) FromSmall(values []int64) Poly {
 		}
 	}
 	return x
+}
+
+// FromLimbs lifts integers to the limbs' coefficients; the others are zero.
+func (p Params) FromLimbs(values []int64) Poly {
+	spread := make([]int64, p.lit.N)
+	for l, v := range values {
+		spread[l*p.Stride()] = v
+	}
+	return p.FromSmall(spread)
+}
+
+// FromLimbsBig is FromLimbs for big integers.
+func (p Params) FromLimbsBig(values []*big.Int) Poly {
+	spread, zero := make([]*big.Int, p.lit.N), new(big.Int)
+	for j := range spread {
+		spread[j] = zero
+	}
+	for l, v := range values {
+		spread[l*p.Stride()] = v
+	}
+	return p.FromBig(spread)
 }
 
 // FromBig lifts big integer coefficients to the ring.
@@ -174,10 +316,13 @@ func (g *garner) lift(z *fr.Element, x Poly, j int) {
 }
 
 // field lifts every coefficient of x to its centered integer in the field of the proofs.
-func (p Params) field(x Poly) []fr.Element {
-	out := make([]fr.Element, p.lit.N)
-	for j := range out {
-		p.garner.lift(&out[j], x, j)
+func (p Params) field(x Poly) []fr.Element { return p.fieldEvery(x, 1) }
+
+// fieldEvery lifts coefficients 0, step, 2·step, …
+func (p Params) fieldEvery(x Poly, step int) []fr.Element {
+	out := make([]fr.Element, p.lit.N/step)
+	for i := range out {
+		p.garner.lift(&out[i], x, i*step)
 	}
 	return out
 }

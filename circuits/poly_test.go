@@ -44,6 +44,56 @@ func TestPolyEncoding(t *testing.T) {
 	}
 }
 
+// TestLimbEncodings: the limbs' coefficients alone, whole and without their low bits, have one
+// encoding each and nothing else.
+func TestLimbEncodings(t *testing.T) {
+	for _, name := range []string{"light", "default", "test"} {
+		p, err := Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := randomPoly(t, p)
+		limbs := p.OnlyLimbs(x)
+		words, off := p.RoundWords(x)
+		for j := range p.N() {
+			switch l := j / p.Stride(); {
+			case j%p.Stride() != 0:
+				if p.Centered(limbs, j).Sign() != 0 || p.Centered(words, j).Sign() != 0 {
+					t.Fatalf("%s: coefficient %d is kept", name, j)
+				}
+			case p.Centered(limbs, j).Cmp(p.Centered(x, j)) != 0:
+				t.Fatalf("%s: limb %d is changed", name, l)
+			default:
+				d := new(big.Int).Sub(p.Centered(x, j), p.Centered(words, j))
+				if d.Mod(d, p.Q()).Cmp(off[l]) != 0 || off[l].BitLen() > p.DroppedBits() || off[l].Sign() < 0 {
+					t.Fatalf("%s: limb %d was rounded by %v, said %v", name, l, d, off[l])
+				}
+			}
+		}
+		for what, c := range map[string]struct {
+			size   int
+			append func([]byte, Poly) []byte
+			decode func([]byte) (Poly, error)
+			x      Poly
+		}{
+			"limbs": {p.LimbsSize(), p.AppendLimbs, p.DecodeLimbs, limbs},
+			"words": {p.WordsSize(), p.AppendWords, p.DecodeWords, words},
+		} {
+			b := c.append(nil, c.x)
+			y, err := c.decode(b)
+			if len(b) != c.size || err != nil || !y.Equal(&c.x) {
+				t.Fatalf("%s: %s of %d bytes: round trip: %v", name, what, len(b), err)
+			}
+			high := bytes.Repeat([]byte{0xff}, c.size)
+			for _, bad := range [][]byte{nil, b[:len(b)-1], append(slices.Clone(b), 0), high} {
+				if _, err := c.decode(bad); err == nil {
+					t.Errorf("%s: %s: %d bytes accepted", name, what, len(bad))
+				}
+			}
+		}
+	}
+}
+
 // TestNonCanonicalResidue: a residue of its prime or above names the same element, and two of
 // them overflow the ring's addition; no such blob may pass.
 func TestNonCanonicalResidue(t *testing.T) {
@@ -122,9 +172,11 @@ func TestParamsAreRefused(t *testing.T) {
 		"same prime":      func(l *Literal) { l.Primes = []uint64{l.Primes[0], l.Primes[0]} },
 		"composite":       func(l *Literal) { l.Primes = []uint64{l.Primes[0], 1<<53 - 8192*2 + 1} },
 		"not friendly":    func(l *Literal) { l.Primes = []uint64{l.Primes[0], 0x1fffffffffffe1} },
-		"security":        func(l *Literal) { l.N = 2048; l.Limbs = 1024 },
+		"security":        func(l *Literal) { l.N = 2048; l.Limbs = 1024; l.Departments = 1 },
 		"noise":           func(l *Literal) { l.FloodingBits = 79 },
-		"limbs":           func(l *Literal) { l.Limbs = 4097 },
+		"all limbs":       func(l *Literal) { l.Limbs = 4096 },
+		"few limbs":       func(l *Literal) { l.Limbs = 128 },
+		"odd limbs":       func(l *Literal) { l.Limbs = 1536 },
 		"limb bits":       func(l *Literal) { l.LimbBits = 21 },
 		"departments":     func(l *Literal) { l.Departments = 17 },
 		"no departments":  func(l *Literal) { l.Departments = 0 },
@@ -145,7 +197,7 @@ func TestParamsAreRefused(t *testing.T) {
 // TestDerivedFigures holds the figures of README section 1.
 func TestDerivedFigures(t *testing.T) {
 	for name, want := range map[string]struct{ logQ, lambda, departments int }{
-		"default": {165, 66, 64}, "light": {106, 38, 15},
+		"default": {165, 67, 64}, "light": {106, 39, 15},
 	} {
 		p, err := Named(name)
 		if err != nil {
@@ -157,7 +209,7 @@ func TestDerivedFigures(t *testing.T) {
 	}
 	p, _ := Named("default")
 	light, _ := Named("light")
-	if p.CiphertextLimit() != 1<<28 || light.CiphertextLimit() != 0 || light.ForPrivateData() {
+	if p.CiphertextLimit() != 1<<29 || light.CiphertextLimit() != 0 || light.ForPrivateData() {
 		t.Error("epoch limits")
 	}
 }
@@ -212,6 +264,23 @@ func FuzzDecodePoly(f *testing.F) {
 		x, err := p.DecodePoly(b)
 		if err == nil && !bytes.Equal(p.AppendPoly(nil, x), b) {
 			t.Fatal("two encodings of one element")
+		}
+	})
+}
+
+// FuzzDecodeLimbs takes both encodings of the limbs' coefficients.
+func FuzzDecodeLimbs(f *testing.F) {
+	p := tiny(f)
+	x, _ := p.RoundWords(p.CRS(nil))
+	f.Add(p.AppendLimbs(nil, x))
+	f.Add(p.AppendWords(nil, x))
+	f.Add(bytes.Repeat([]byte{0xff}, p.WordsSize()))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if x, err := p.DecodeLimbs(b); err == nil && !bytes.Equal(p.AppendLimbs(nil, x), b) {
+			t.Fatal("two encodings of one element's limbs")
+		}
+		if x, err := p.DecodeWords(b); err == nil && !bytes.Equal(p.AppendWords(nil, x), b) {
+			t.Fatal("two encodings of one element's words")
 		}
 	})
 }

@@ -20,9 +20,9 @@ import (
 
 func init() { logger.Disable() }
 
-// ProofSize is the one length of a proof: A, B, C, the commitment and its proof of knowledge,
-// as compressed BN254 points.
-const ProofSize = 4*bn254.SizeOfG1AffineCompressed + bn254.SizeOfG2AffineCompressed
+// ProofSize is the one length of a proof: A, B, C, the two commitments and their proof of
+// knowledge, as compressed BN254 points.
+const ProofSize = 5*bn254.SizeOfG1AffineCompressed + bn254.SizeOfG2AffineCompressed
 
 // Errors of proving and verifying.
 var (
@@ -43,11 +43,11 @@ func (k *Keys) Prove(b Binding, x Instance, w Secret) ([]byte, error) {
 		return nil, fmt.Errorf("%w: limb bounds", ErrWitness)
 	}
 	publics := x.publics(k.params)
-	values, high, err := entry.system.solveQuotients(publics, w.shorts(x))
+	q, err := entry.system.solveQuotients(publics, w.shorts(x))
 	if err != nil {
 		return nil, err
 	}
-	a, err := entry.system.newAssignment(values, high)
+	a, err := entry.system.newAssignment(q)
 	if err != nil {
 		return nil, err
 	}
@@ -66,36 +66,25 @@ func (k *Keys) Prove(b Binding, x Instance, w Secret) ([]byte, error) {
 	return proof, nil
 }
 
-// prove commits to the assignment, derives the challenge from the commitment, evaluates the
-// public polynomials there and runs Groth16 with the same commitment.
+// prove commits to the first group of the assignment, derives β, commits to the second, derives α,
+// evaluates the public polynomials there and runs Groth16, which makes the same commitments.
 func (e *keyEntry) prove(digest [32]byte, publics [][]fr.Element, a *assignment) ([]byte, error) {
-	committed := a.committed()
-	commitment, err := e.proving.CommitmentKeys[0].Commit(committed)
-	if err != nil {
-		return nil, err
-	}
 	halves := digestHalves(digest)
-	alpha := challenge(&commitment, halves)
-	full, err := witness.New(ecc.BN254.ScalarField())
+	secrets := a.first()
+	first, err := e.proving.CommitmentKeys[0].Commit(secrets)
 	if err != nil {
 		return nil, err
 	}
-	values := make(chan any, 1024)
-	go func() {
-		defer close(values)
-		for i := range halves {
-			values <- halves[i]
-		}
-		for _, poly := range publics {
-			values <- horner(poly, &alpha)
-		}
-		for i := range committed {
-			values <- committed[i]
-		}
-	}()
-	if err := full.Fill(digestInputs+len(publics), len(committed), values); err != nil {
-		for range values { // let the sender end
-		}
+	c := challenges{beta: challenge(&first, halves[:]...)}
+	quotient := e.system.second(a, &c.beta)
+	second, err := e.proving.CommitmentKeys[1].Commit(quotient)
+	if err != nil {
+		return nil, err
+	}
+	c.finish(&second, halves)
+	secrets = append(secrets, quotient...)
+	full, err := fullWitness(c.inputs(e.system.shape, halves, publics), secrets)
+	if err != nil {
 		return nil, err
 	}
 	proof, err := groth16.Prove(e.system.r1cs, e.proving, full)
@@ -105,17 +94,62 @@ func (e *keyEntry) prove(digest [32]byte, publics [][]fr.Element, a *assignment)
 	return encodeProof(proof), nil
 }
 
-// challenge is α as gnark's Groth16 derives it from the commitment and the public inputs that
-// were committed with it.
-func challenge(commitment *bn254.G1Affine, digest [digestInputs]fr.Element) (alpha fr.Element) {
-	committed := make([]*big.Int, len(digest))
-	for i := range digest {
-		committed[i] = digest[i].BigInt(new(big.Int))
+// fullWitness is public and secret inputs as the library takes them.
+func fullWitness(public, secret []fr.Element) (witness.Witness, error) {
+	full, err := witness.New(ecc.BN254.ScalarField())
+	if err != nil {
+		return nil, err
+	}
+	values := make(chan any, 1024)
+	go func() {
+		defer close(values)
+		for _, row := range [][]fr.Element{public, secret} {
+			for i := range row {
+				values <- row[i]
+			}
+		}
+	}()
+	if err := full.Fill(len(public), len(secret), values); err != nil {
+		for range values { // let the sender end
+		}
+		return nil, err
+	}
+	return full, nil
+}
+
+// challenges are what a proof is tested at: β follows from the first commitment, α from both, ζ
+// and γ from α.
+type challenges struct{ beta, alpha, zeta, gamma fr.Element }
+
+// finish derives the others from β and the second commitment.
+func (c *challenges) finish(second *bn254.G1Affine, halves [digestInputs]fr.Element) {
+	c.alpha = challenge(second, append(halves[:], c.beta)...)
+	c.derive()
+}
+
+func (c *challenges) derive() {
+	c.zeta.Exp(c.alpha, big.NewInt(Classes))
+	h := hash_to_field.New([]byte("parley tuples"))
+	alpha := c.alpha.Bytes()
+	_, _ = h.Write(alpha[:])
+	c.gamma.SetBytes(h.Sum(nil))
+}
+
+// inputs are all public inputs.
+func (c *challenges) inputs(s *shape, halves [digestInputs]fr.Element, publics [][]fr.Element) fr.Vector {
+	return append(append(fr.Vector{}, halves[0], halves[1], c.gamma), s.evaluate(publics, &c.beta, &c.zeta)...)
+}
+
+// challenge is what gnark's Groth16 derives from a commitment and what was committed with it.
+func challenge(commitment *bn254.G1Affine, with ...fr.Element) (out fr.Element) {
+	committed := make([]*big.Int, len(with))
+	for i := range with {
+		committed[i] = with[i].BigInt(new(big.Int))
 	}
 	h := hash_to_field.New([]byte(constraint.CommitmentDst))
 	_, _ = h.Write(constraint.SerializeCommitment(commitment.Marshal(), committed, fr.Bytes))
-	alpha.SetBytes(h.Sum(nil))
-	return alpha
+	out.SetBytes(h.Sum(nil))
+	return out
 }
 
 // Verified counts the proofs that this process has verified, for the tests that hold how often
@@ -140,12 +174,9 @@ func (vk *VerifyingKeys) Verify(b Binding, x Instance, proof []byte) error {
 		return nil
 	}
 	halves := digestHalves(digest)
-	alpha := challenge(&parsed.Commitments[0], halves)
-	publics := x.publics(vk.params)
-	inputs := append(fr.Vector{}, halves[:]...)
-	for _, poly := range publics {
-		inputs = append(inputs, horner(poly, &alpha))
-	}
+	c := challenges{beta: challenge(&parsed.Commitments[0], halves[:]...)}
+	c.finish(&parsed.Commitments[1], halves)
+	inputs := c.inputs(shapeOnce(vk.params, statement), halves, x.publics(vk.params))
 	Verified.Add(1)
 	if err := groth16.Verify(parsed, vk.keys[statement], inputs); err != nil {
 		return fmt.Errorf("%w: %v", ErrProof, err)
@@ -157,8 +188,8 @@ func (vk *VerifyingKeys) Verify(b Binding, x Instance, proof []byte) error {
 func encodeProof(proof *groth16.Proof) []byte {
 	out := make([]byte, 0, ProofSize)
 	ar, bs, krs := proof.Ar.Bytes(), proof.Bs.Bytes(), proof.Krs.Bytes()
-	commitment, pok := proof.Commitments[0].Bytes(), proof.CommitmentPok.Bytes()
-	for _, part := range [][]byte{ar[:], bs[:], krs[:], commitment[:], pok[:]} {
+	first, second, pok := proof.Commitments[0].Bytes(), proof.Commitments[1].Bytes(), proof.CommitmentPok.Bytes()
+	for _, part := range [][]byte{ar[:], bs[:], krs[:], first[:], second[:], pok[:]} {
 		out = append(out, part...)
 	}
 	return out
@@ -170,10 +201,10 @@ func decodeProof(b []byte) (*groth16.Proof, error) {
 	if len(b) != ProofSize {
 		return nil, fmt.Errorf("proof of %d bytes, want %d", len(b), ProofSize)
 	}
-	proof := &groth16.Proof{Commitments: make([]bn254.G1Affine, 1)}
+	proof := &groth16.Proof{Commitments: make([]bn254.G1Affine, 2)}
 	rest := b
 	for _, point := range []interface{ SetBytes([]byte) (int, error) }{
-		&proof.Ar, &proof.Bs, &proof.Krs, &proof.Commitments[0], &proof.CommitmentPok,
+		&proof.Ar, &proof.Bs, &proof.Krs, &proof.Commitments[0], &proof.Commitments[1], &proof.CommitmentPok,
 	} {
 		size := bn254.SizeOfG1AffineCompressed
 		if _, ok := point.(*bn254.G2Affine); ok {
@@ -190,59 +221,58 @@ func decodeProof(b []byte) (*groth16.Proof, error) {
 	return proof, nil
 }
 
-// solveQuotients computes, for every modular relation, the quotients by X^N+1 and by Q, and
-// returns the values of all shorts. Products are exact: the proofs' field is larger than any
-// coefficient.
-func (sys *system) solveQuotients(publics, shorts [][]fr.Element) ([][]*big.Int, [][]fr.Element, error) {
+// quotients is what a prover computes from a statement and its secret.
+type quotients struct {
+	values [][]*big.Int   // [short][coefficient], the quotients by Q among them
+	high   [][]fr.Element // [relation][coefficient]: the quotient by X^N+1; nil over Z
+}
+
+// solveQuotients computes, for every modular relation, the quotients by X^N+1 and by Q. Products
+// are exact: the proofs' field is larger than any coefficient.
+func (sys *system) solveQuotients(publics, shorts [][]fr.Element) (quotients, error) {
 	s := sys.shape
 	n := s.params.N()
-	values := make([][]*big.Int, len(s.shorts))
+	q := quotients{values: make([][]*big.Int, len(s.shorts)), high: make([][]fr.Element, len(s.relations))}
 	for i, poly := range shorts {
 		if len(poly) != s.shorts[i].length {
-			return nil, nil, fmt.Errorf("%w: %s has %d coefficients", ErrWitness, s.shorts[i].name, len(poly))
+			return q, fmt.Errorf("%w: %s has %d coefficients", ErrWitness, s.shorts[i].name, len(poly))
 		}
-		values[i] = make([]*big.Int, len(poly))
+		q.values[i] = make([]*big.Int, len(poly))
 		for j := range poly {
-			values[i][j] = centeredField(&poly[j])
+			q.values[i][j] = centeredField(&poly[j])
 		}
 	}
-	q := fieldBig(s.params.q)
-	var qInverse fr.Element
-	qInverse.Inverse(&q)
+	modulus := fieldBig(s.params.q)
+	var inverse fr.Element
+	inverse.Inverse(&modulus)
 	multiply := newMultiplier(n)
-	var highs [][]fr.Element
-	for _, rel := range s.relations {
-		if !rel.modular {
+	for i := range s.relations {
+		r := &s.relations[i]
+		if !r.modular {
 			continue
 		}
 		sum := make([]fr.Element, 2*n)
-		for _, p := range rel.products {
+		for _, p := range r.products {
 			multiply.add(sum, publics[p.public], shorts[p.short])
 		}
-		quotient := rel.terms[len(rel.terms)-1].short
-		values[quotient] = make([]*big.Int, n)
-		high := make([]fr.Element, n-1)
-		for j := range n {
-			rest := publics[rel.value][j]
+		values := make([]*big.Int, r.places(n))
+		for place := range values {
+			j := r.start + r.step*place
+			rest := publics[r.value][place]
 			rest.Sub(&rest, &sum[j]).Add(&rest, &sum[n+j])
-			for _, t := range rel.terms[:len(rel.terms)-1] {
-				if j < s.shorts[t.short].length {
-					factor := fieldBig(t.factor)
-					rest.Sub(&rest, factor.Mul(&factor, &shorts[t.short][j]))
-				}
+			for _, t := range r.terms[:len(r.terms)-1] {
+				factor := fieldBig(t.factor)
+				rest.Sub(&rest, factor.Mul(&factor, &shorts[t.short][place]))
 			}
-			rest.Mul(&rest, &qInverse)
-			values[quotient][j] = centeredField(&rest)
-			if values[quotient][j].BitLen() > 32 {
-				return nil, nil, fmt.Errorf("%w: %v, relation %d, coefficient %d", ErrWitness, s.statement, rel.value, j)
-			}
-			if j < n-1 {
-				high[j].Neg(&sum[n+j])
+			rest.Mul(&rest, &inverse)
+			if values[place] = centeredField(&rest); values[place].BitLen() > 32 {
+				return q, fmt.Errorf("%w: %v, relation %d, coefficient %d", ErrWitness, s.statement, r.value, j)
 			}
 		}
-		highs = append(highs, high)
+		q.values[r.terms[len(r.terms)-1].short] = values
+		q.high[i] = negateField(sum[n:])
 	}
-	return values, highs, nil
+	return q, nil
 }
 
 // multiplier multiplies polynomials of degree below n exactly, by transforms of length 2n.

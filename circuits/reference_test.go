@@ -39,6 +39,14 @@ func refSmall(p Params, v []int64) []*big.Int {
 	return out
 }
 
+func refSpread(p Params, v []int64, step int) []*big.Int {
+	out := refSmall(p, nil)
+	for i := range v {
+		out[i*step].SetInt64(v[i])
+	}
+	return out
+}
+
 func refMul(a, b []*big.Int) []*big.Int {
 	n := len(a)
 	out := refSmall(Params{lit: Literal{N: n}}, nil)
@@ -65,8 +73,9 @@ func refAdd(polys ...[]*big.Int) []*big.Int {
 	return out
 }
 
-func refEqual(p Params, a, b []*big.Int) bool {
-	for j := range a {
+// refEqual compares every step-th coefficient modulo Q.
+func refEqual(p Params, a, b []*big.Int, step int) bool {
+	for j := 0; j < len(a); j += step {
 		d := new(big.Int).Sub(a[j], b[j])
 		if d.Mod(d, p.Q()).Sign() != 0 {
 			return false
@@ -93,15 +102,15 @@ func refBound(v []int64, bound int64) bool {
 }
 
 func reference(p Params, x Instance, secret Secret) bool {
-	keyShare := func(a, pk Poly, s, e []int64) bool {
+	keyShare := func(a, pk Poly, s, e []int64, step int) bool {
 		as := refMul(refPoly(p, a), refSmall(p, s))
 		return refBound(s, 1) && refBound(e, ErrorBound) &&
-			refEqual(p, refPoly(p, pk), refAdd(refScale(big.NewInt(-1), as), refSmall(p, e)))
+			refEqual(p, refPoly(p, pk), refAdd(refScale(big.NewInt(-1), as), refSpread(p, e, step)), step)
 	}
 	switch x := x.(type) {
 	case KeyShare:
 		w := secret.(KeyShareSecret)
-		return keyShare(x.A, x.P, w.S, w.E)
+		return keyShare(x.A, x.P, w.S, w.E, 1)
 	case Contribution:
 		w := secret.(ContributionSecret)
 		for i := range w.M {
@@ -110,10 +119,10 @@ func reference(p Params, x Instance, secret Secret) bool {
 			}
 		}
 		u := refSmall(p, w.U)
-		c0 := refAdd(refMul(refPoly(p, x.PK0), u), refSmall(p, w.E0), refScale(p.Delta(), refSmall(p, w.M)))
+		c0 := refAdd(refMul(refPoly(p, x.PK0), u), refSpread(p, w.E0, p.Stride()), refScale(p.Delta(), refSpread(p, w.M, p.Stride())))
 		c1 := refAdd(refMul(refPoly(p, x.PK1), u), refSmall(p, w.E1))
 		return refBound(w.U, 1) && refBound(w.E0, ErrorBound) && refBound(w.E1, ErrorBound) &&
-			refEqual(p, refPoly(p, x.C0), c0) && refEqual(p, refPoly(p, x.C1), c1)
+			refEqual(p, refPoly(p, x.C0), c0, p.Stride()) && refEqual(p, refPoly(p, x.C1), c1, 1)
 	case DecryptionShare:
 		w := secret.(DecryptionShareSecret)
 		for _, f := range w.F0 {
@@ -122,10 +131,14 @@ func reference(p Params, x Instance, secret Secret) bool {
 			}
 		}
 		v := refSmall(p, w.V)
-		h0 := refAdd(refMul(refPoly(p, x.C1), refSmall(p, w.S)), refMul(refPoly(p, x.PKA0), v), w.F0)
+		f0 := refSmall(p, nil)
+		for l, f := range w.F0 {
+			f0[l*p.Stride()] = f
+		}
+		h0 := refAdd(refMul(refPoly(p, x.C1), refSmall(p, w.S)), refMul(refPoly(p, x.PKA0), v), f0)
 		h1 := refAdd(refMul(refPoly(p, x.PKA1), v), refSmall(p, w.F1))
-		return keyShare(x.A, x.P, w.S, w.E) && refBound(w.V, 1) && refBound(w.F1, ErrorBound) &&
-			refEqual(p, refPoly(p, x.H0), h0) && refEqual(p, refPoly(p, x.H1), h1)
+		return keyShare(x.A, x.P, w.S, w.E, Classes) && refBound(w.V, 1) && refBound(w.F1, ErrorBound) &&
+			refEqual(p, refPoly(p, x.H0), h0, p.Stride()) && refEqual(p, refPoly(p, x.H1), h1, 1)
 	}
 	panic(fmt.Sprintf("no reference for %T", x))
 }

@@ -15,10 +15,13 @@ type pedersenKey = pedersen.ProvingKey
 
 // toxic is what nobody may know who is not trusted with everything that is proven: with it one
 // can forge, and with keys made of a bad one, read.
-type toxic struct{ tau, alpha, beta, gamma, delta, sigma, base fr.Element }
+type toxic struct {
+	tau, alpha, beta, gamma, delta, base fr.Element
+	sigma                                [2]fr.Element
+}
 
 func (w *toxic) all() []*fr.Element {
-	return []*fr.Element{&w.tau, &w.alpha, &w.beta, &w.gamma, &w.delta, &w.sigma, &w.base}
+	return []*fr.Element{&w.tau, &w.alpha, &w.beta, &w.gamma, &w.delta, &w.base, &w.sigma[0], &w.sigma[1]}
 }
 
 // draw takes each from crypto/rand, none zero, and τ outside the domain of n.
@@ -77,16 +80,18 @@ func (sys *system) setupWith(l *layout, w *toxic) (*provingHalf, *groth16.Verify
 		*sides[i].points, points = points[:len(scalars[i]):len(scalars[i])], points[len(scalars[i]):]
 		clear(scalars[i])
 	}
-	vk.G1.K, h.key.G1.Delta = points[:l.publics+1:l.publics+1], points[l.publics+1]
+	vk.G1.K, h.key.G1.Delta = points[:l.publics+2:l.publics+2], points[l.publics+2]
 
 	second := append(present(b, l.infinityB), w.beta, w.gamma, w.delta, w.tau, w.base)
-	var sigma fr.Element
-	second = append(second, *sigma.Mul(&w.sigma, &w.base).Neg(&sigma))
+	for i := range w.sigma {
+		var sigma fr.Element
+		second = append(second, *sigma.Mul(&w.sigma[i], &w.base).Neg(&sigma))
+	}
 	points2 := multiplesG2(g2, second)
 	clear(second)
 	h.key.G2.B, points2 = points2[:l.b:l.b], points2[l.b:]
 	vk.G2.Beta, vk.G2.Gamma, vk.G2.Delta, h.powers.tauG2 = points2[0], points2[1], points2[2], points2[3]
-	vk.CommitmentKeys = []pedersen.VerifyingKey{{G: points2[4], GSigmaNeg: points2[5]}}
+	vk.CommitmentKeys = []pedersen.VerifyingKey{{G: points2[4], GSigmaNeg: points2[5]}, {G: points2[4], GSigmaNeg: points2[6]}}
 	vk.G1.Alpha = h.powers.alpha[0]
 	l.complete(h, vk)
 	return h, vk, nil
@@ -108,42 +113,25 @@ func (l *layout) scalars(w *toxic, a, b, c []fr.Element) (sides [][]fr.Element, 
 		z[i].Mul(&tau[i], &vanishing)
 	}
 	utils.BitReverse(z) // the order in which the prover's inverse transform leaves the quotient
-	var private, committed []fr.Element
+	var private []fr.Element
+	var bases, second [2][]fr.Element
 	for wire := range l.wires {
 		var k, t fr.Element
 		k.Mul(&w.beta, &a[wire]).Add(&k, t.Mul(&w.alpha, &b[wire])).Add(&k, &c[wire])
-		switch l.kind(wire) {
+		switch kind := l.kind(wire); kind {
 		case verifierWire:
 			verifier = append(verifier, *k.Mul(&k, &gamma))
-		case committedWire:
-			committed = append(committed, *k.Mul(&k, &gamma))
-		default:
+		case privateWire:
 			private = append(private, *k.Mul(&k, &delta))
+		default:
+			k.Mul(&k, &gamma)
+			bases[kind] = append(bases[kind], k)
+			second[kind] = append(second[kind], *t.Mul(&k, &w.sigma[kind]))
 		}
 	}
-	sigma := make([]fr.Element, len(committed))
-	for i := range sigma {
-		sigma[i].Mul(&committed[i], &w.sigma)
-	}
 	return [][]fr.Element{tau, geometric(&w.alpha, &w.tau, n), geometric(&w.beta, &w.tau, n),
-		present(a, l.infinityA), present(b, l.infinityB), z[:n-1], private, committed, sigma}, append(verifier, w.delta)
-}
-
-// The kinds of wires, by whose K is whose.
-const (
-	privateWire = iota
-	committedWire
-	verifierWire
-)
-
-func (l *layout) kind(wire int) int {
-	switch {
-	case wire < l.publics || wire == l.challenge:
-		return verifierWire
-	case wire < l.publics+l.committed:
-		return committedWire
-	}
-	return privateWire
+		present(a, l.infinityA), present(b, l.infinityB), z[:n-1], private,
+		bases[0], bases[1], second[0], second[1]}, append(verifier, w.delta)
 }
 
 // geometric is first, first·ratio, first·ratio², …

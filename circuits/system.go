@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"math/bits"
 
-	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/consensys/gnark/constraint"
 	cs "github.com/consensys/gnark/constraint/bn254"
 	"github.com/consensys/gnark/constraint/solver"
@@ -13,52 +12,63 @@ import (
 )
 
 // system is a shape compiled to rank-1 constraints. It is built constraint by constraint
-// rather than through a circuit front end, because the choice of side matters: only the
-// challenge and the small committed digits stand on the right, so the multi-exponentiation
-// in G2 has small scalars, and every secret input is committed, so nothing can be chosen
-// after the challenge.
+// rather than through a circuit front end, because the choice of side matters: the challenges,
+// the small committed digits and one tuple in four of them stand on the right, so the
+// multi-exponentiation in G2 has small scalars, and every secret input is committed, so nothing
+// can be chosen after the challenge that it is tested at.
 //
-// Wires: 1, the public inputs (two halves of the digest, the evaluations), the secret inputs
-// (digits, quotients by X^N+1, multiplicities, mask: all committed), the challenge, and what
-// the solver computes.
+// Wires: 1, the public inputs (two halves of the digest, γ, the value, the factors), the secret
+// inputs (those of the first commitment: digits, multiplicities, a mask; those of the second: the
+// quotient by Z^M+1, a mask), β, α, and what the solver computes.
 type system struct {
 	shape *shape
 	r1cs  *cs.R1CS
 
-	digitWires [][][]int // [short][coefficient][digit]
-	highWires  [][]int   // [modular relation][coefficient]
-	countWires [][]int   // [table][entry]: how often the entry is looked up
-	maskWire   int
+	digitWires    [][][]int // [short][coefficient][digit]
+	countWires    [][]int   // [table][entry]: how often the entry is looked up
+	tupleWires    [][]int   // [table of fours][tuple]: the same
+	quotientWires []int
+	maskWires     [2]int
 }
 
 // digestInputs is how many public inputs carry the statement's digest: two 128-bit halves.
 const digestInputs = 2
+
+// publicWires are the public inputs that follow the digest.
+type publicWires struct {
+	gamma, value int
+	factors      [][]int // [short in a product][class]
+}
 
 func compile(s *shape) (*system, error) {
 	b := &builder{r1cs: cs.NewR1CS(0)}
 	b.blueprint = b.r1cs.AddBlueprint(&constraint.BlueprintGenericR1C{})
 	b.r1cs.AddPublicVariable("1")
 	sys := &system{shape: s, r1cs: b.r1cs}
-	evaluations := sys.declare(b)
-	alpha, err := sys.commit(b)
-	if err != nil {
+	public := sys.declare(b)
+	if err := sys.commit(b); err != nil {
 		return nil, fmt.Errorf("compile %v: %w", s.statement, err)
 	}
-	b.alpha = b.wire(alpha)
+	b.gamma = b.wire(public.gamma)
 	sys.constrainTables(b)
-	sys.constrainRelations(b, evaluations)
+	b.derive(s.params.N() / Classes)
+	sys.constrainRelations(b, public)
 	return sys, nil
 }
 
-// declare allocates all inputs and returns the wires of the public evaluations.
-func (sys *system) declare(b *builder) []int {
+// declare allocates all inputs.
+func (sys *system) declare(b *builder) publicWires {
 	s := sys.shape
 	for range digestInputs {
 		b.r1cs.AddPublicVariable("digest")
 	}
-	evaluations := make([]int, s.publics)
-	for i := range evaluations {
-		evaluations[i] = b.r1cs.AddPublicVariable("evaluation")
+	public := publicWires{gamma: b.r1cs.AddPublicVariable("gamma"), value: b.r1cs.AddPublicVariable("value")}
+	for range s.factors() {
+		row := make([]int, Classes)
+		for class := range row {
+			row[class] = b.r1cs.AddPublicVariable("factor")
+		}
+		public.factors = append(public.factors, row)
 	}
 	for _, sh := range s.shorts {
 		wires := make([][]int, sh.length)
@@ -67,145 +77,190 @@ func (sys *system) declare(b *builder) []int {
 		}
 		sys.digitWires = append(sys.digitWires, wires)
 	}
-	for _, rel := range s.relations {
-		if rel.modular {
-			sys.highWires = append(sys.highWires, b.secrets("quotient", s.params.N()-1))
-		}
+	for _, t := range s.tableList(false) {
+		sys.countWires = append(sys.countWires, b.secrets("count", int(t)))
 	}
-	for _, t := range s.tableList() {
-		sys.countWires = append(sys.countWires, b.secrets("count", t.size))
+	for _, t := range s.tableList(true) {
+		sys.tupleWires = append(sys.tupleWires, b.secrets("tuple count", t.tuples()))
 	}
-	sys.maskWire = b.secrets("mask", 1)[0]
-	return evaluations
+	sys.maskWires[0] = b.secrets("mask", 1)[0]
+	sys.quotientWires = b.secrets("quotient", s.params.N()/Classes)
+	sys.maskWires[1] = b.secrets("mask", 1)[0]
+	return public
 }
 
-// commit binds the digest and every secret input to the challenge (eprint 2022/1072). The
-// mask makes the commitment hiding; it stands in a constraint so that it has a base.
-func (sys *system) commit(b *builder) (int, error) {
-	mask := b.wire(sys.maskWire)
-	b.add(mask, b.constant(1), mask)
-
-	public := make([]int, digestInputs)
-	inputs := []constraint.LinearExpression{b.constant(0)}
-	for i := range public {
-		public[i] = 1 + i
-		inputs = append(inputs, b.wire(public[i]))
-	}
+// commit makes the two challenges (eprint 2022/1072): β is bound to the digest and the first
+// group of secret inputs, α to both, to β, and to the second group. The masks make the
+// commitments hiding; each stands in a constraint so that it has a base.
+func (sys *system) commit(b *builder) error {
 	first := b.r1cs.GetNbPublicVariables()
-	committed := make([]int, b.r1cs.GetNbSecretVariables())
-	for i := range committed {
-		committed[i] = first + i
-		inputs = append(inputs, b.wire(committed[i]))
+	bound := []int{1, 2}
+	for i, to := range []*constraint.LinearExpression{&b.beta, &b.alpha} {
+		mask := b.wire(sys.maskWires[i])
+		b.add(mask, b.constant(1), mask)
+		inputs := []constraint.LinearExpression{b.constant(int64(i))}
+		for _, w := range bound {
+			inputs = append(inputs, b.wire(w))
+		}
+		var committed []int
+		for ; first <= sys.maskWires[i]; first++ {
+			committed = append(committed, first)
+			inputs = append(inputs, b.wire(first))
+		}
+		placeholder := fcs.Bsb22CommitmentComputePlaceholder
+		out, err := b.r1cs.AddSolverHint(placeholder, solver.GetHintID(placeholder), inputs, 1)
+		if err != nil {
+			return err
+		}
+		if err := b.r1cs.AddCommitment(constraint.Groth16Commitment{
+			PublicAndCommitmentCommitted: append([]int(nil), bound...),
+			NbPublicCommitted:            digestInputs,
+			PrivateCommitted:             committed,
+			CommitmentIndex:              out[0],
+		}); err != nil {
+			return err
+		}
+		*to = b.wire(out[0])
+		bound = append(bound, out[0])
 	}
-	placeholder := fcs.Bsb22CommitmentComputePlaceholder
-	out, err := b.r1cs.AddSolverHint(placeholder, solver.GetHintID(placeholder), inputs, 1)
-	if err != nil {
-		return 0, err
-	}
-	return out[0], b.r1cs.AddCommitment(constraint.Groth16Commitment{
-		PublicAndCommitmentCommitted: public,
-		NbPublicCommitted:            len(public),
-		PrivateCommitted:             committed,
-		CommitmentIndex:              out[0],
-	})
+	return nil
 }
 
 // constrainTables proves by logarithmic derivatives (eprint 2022/1530) that every digit lies
 // in its table: Σ 1/(α − digit) = Σ count_t/(α − t), one constraint a digit and one an entry.
 // The counts are committed before α; counts chosen afterwards would let any digit through.
 func (sys *system) constrainTables(b *builder) {
-	for k, t := range sys.shape.tableList() {
+	for k, t := range sys.shape.tableList(false) {
 		var sum constraint.LinearExpression
 		for i, sh := range sys.shape.shorts {
 			for d := range sh.tables {
-				if sh.tables[d] != t {
+				if sh.tables[d] != t || sh.byFours {
 					continue
 				}
 				for _, coefficient := range sys.digitWires[i] {
-					inverse := b.r1cs.AddInternalVariable()
-					b.add(b.wire(inverse), b.alphaMinusWire(coefficient[d]), b.constant(1))
-					sum = append(sum, b.term(1, inverse))
+					sum = append(sum, b.inverse(constraint.LinearExpression{b.alpha[0], b.term(-1, coefficient[d])}))
 				}
 			}
 		}
-		for j, count := range sys.countWires[k] {
-			fraction := b.r1cs.AddInternalVariable()
-			b.add(b.wire(fraction), b.alphaMinus(t.first+int64(j)), b.wire(count))
-			sum = append(sum, b.term(-1, fraction))
+		for entry, count := range sys.countWires[k] {
+			sum = append(sum, b.fraction(count, b.minus(b.alpha, int64(entry))))
 		}
 		b.add(sum, b.constant(1), nil)
 	}
 }
 
-// constrainRelations proves each relation as an identity of polynomials at α. Modulo X^N+1
-// over the field the quotient by X^N+1 vanishes, so it needs no range; what remains is
-// bounded, hence an identity over the integers (README section 3).
-func (sys *system) constrainRelations(b *builder, evaluations []int) {
-	s := sys.shape
-	secretAt := map[int]constraint.LinearExpression{} // short → its value at α
-	for _, rel := range s.relations {
-		for _, p := range rel.products {
-			if secretAt[p.short] == nil {
-				secretAt[p.short] = b.horner(sys.combination([]term{{p.short, big.NewInt(1)}}, b))
-			}
+// constrainRelations proves all identities as one of polynomials in Z, at ζ = α^Classes, each line
+// of them weighted by a power of β. Modulo Z^M+1 over the field the quotient by Z^M+1 vanishes, so
+// it needs no range; what remains is bounded, hence an identity over the integers (README section 3).
+func (sys *system) constrainRelations(b *builder, public publicWires) {
+	total := sys.constrainTerms(b)
+	sums := map[table]constraint.LinearExpression{}
+	offsets := map[table]int64{}
+	for f, short := range sys.shape.factors() {
+		sh := &sys.shape.shorts[short]
+		offsets[sh.tables[0]] = sh.offset.Int64()
+		for class := range Classes {
+			value, sum := sys.constrainFours(b, short, class)
+			sums[sh.tables[0]] = append(sums[sh.tables[0]], sum...)
+			total = append(total, b.product(value, b.wire(public.factors[f][class])))
 		}
 	}
-	cyclotomic := b.cyclotomic(s.params.N())
-	modular := 0
-	for _, rel := range s.relations {
-		total := b.horner(sys.combination(rel.terms, b))
-		for _, p := range rel.products {
-			w := b.r1cs.AddInternalVariable()
-			b.add(secretAt[p.short], b.wire(evaluations[p.public]), b.wire(w))
-			total = append(total, b.term(1, w))
+	for k, t := range sys.shape.tableList(true) {
+		sum := sums[t]
+		for tuple, count := range sys.tupleWires[k] {
+			sum = append(sum, b.fraction(count, b.minusTuple(t, tuple, offsets[t])))
 		}
-		if rel.modular {
-			high := make([]constraint.LinearExpression, s.params.N()-1)
-			for j := range high {
-				high[j] = b.wire(sys.highWires[modular][j])
-			}
-			modular++
-			w := b.r1cs.AddInternalVariable()
-			b.add(b.horner(high), cyclotomic, b.wire(w))
-			total = append(total, b.term(1, w))
-		}
-		b.add(total, b.constant(1), b.wire(evaluations[rel.value]))
+		b.add(sum, b.constant(1), nil)
 	}
+	quotient := make([]constraint.LinearExpression, len(sys.quotientWires))
+	for j, w := range sys.quotientWires {
+		quotient[j] = b.wire(w)
+	}
+	total = append(total, b.product(b.horner(quotient, b.at(1)), b.cyclotomic))
+	b.add(total, b.constant(1), b.wire(public.value))
 }
 
-// combination lists, per coefficient, Σ factor·(offset + Σ digit·2^shift).
-func (sys *system) combination(terms []term, b *builder) []constraint.LinearExpression {
-	length := 0
-	for _, t := range terms {
-		length = max(length, sys.shape.shorts[t.short].length)
+// minusTuple is γ − Σ c_i·ζ^i for the tuple's coefficients c_i, its digits plus the offset.
+func (b *builder) minusTuple(t table, tuple int, offset int64) constraint.LinearExpression {
+	out := constraint.LinearExpression{b.gamma[0]}
+	for i := range fours {
+		wire := 0
+		if i > 0 {
+			wire = b.zeta[i].WireID()
+		}
+		if c := int64(tuple%int(t)) + offset; c != 0 {
+			out = append(out, b.term(-c, wire))
+		}
+		tuple /= int(t)
 	}
-	out := make([]constraint.LinearExpression, length)
-	for j := range out {
+	return out
+}
+
+// constrainTerms evaluates the terms with constant factors: each line by Horner's rule in ζ, the
+// lines by Horner's rule in β.
+func (sys *system) constrainTerms(b *builder) constraint.LinearExpression {
+	lines := sys.shape.lines()
+	var total constraint.LinearExpression
+	for l := len(lines) - 1; l >= 0; l-- {
+		value := b.horner(sys.combination(lines[l], b), b.at(1))
+		if total != nil {
+			value = b.step(total, b.beta, value)
+		}
+		total = value
+	}
+	return total
+}
+
+// constrainFours evaluates one class of a short in a product at ζ. Every four coefficients make
+// an intermediate value, which is looked up among the tuples at γ: its value there is the one that
+// the evaluation goes on with. It returns the value and the inverses for the table's sum.
+func (sys *system) constrainFours(b *builder, short, class int) (value, sum constraint.LinearExpression) {
+	offset := sys.shape.shorts[short].offset.Int64()
+	coefficients := make([]constraint.LinearExpression, sys.shape.params.N()/Classes)
+	for m := range coefficients {
+		coefficients[m] = constraint.LinearExpression{b.term(offset, 0), b.term(1, sys.digitWires[short][class+Classes*m][0])}
+	}
+	tuples := make([]constraint.LinearExpression, len(coefficients)/fours)
+	for i := range tuples {
+		tuples[i] = b.horner(coefficients[fours*i:fours*(i+1)], b.at(1))
+		sum = append(sum, b.inverse(constraint.LinearExpression{b.gamma[0], b.negate(tuples[i][0])}))
+	}
+	return b.horner(tuples, b.at(fours)), sum
+}
+
+// combination lists, per coefficient of a line, the terms with constant factors of all its parts.
+func (sys *system) combination(l line, b *builder) []constraint.LinearExpression {
+	out := make([]constraint.LinearExpression, sys.shape.params.N()/Classes)
+	for m := range out {
 		constant := new(big.Int)
 		var expression constraint.LinearExpression
-		for _, t := range terms {
-			sh := &sys.shape.shorts[t.short]
-			if j >= sh.length {
-				continue
-			}
-			constant.Add(constant, new(big.Int).Mul(t.factor, sh.offset))
-			for d, wire := range sys.digitWires[t.short][j] {
-				expression = append(expression, b.bigTerm(new(big.Int).Lsh(t.factor, uint(sh.shifts[d])), wire))
+		for _, p := range l.parts {
+			r := &sys.shape.relations[p.relation]
+			place := (l.class + Classes*m - r.start) / r.step
+			for _, t := range r.terms {
+				sh, factor := &sys.shape.shorts[t.short], new(big.Int).Mul(p.weight, t.factor)
+				constant.Add(constant, new(big.Int).Mul(factor, sh.offset))
+				for d, wire := range sys.digitWires[t.short][place] {
+					expression = append(expression, b.bigTerm(new(big.Int).Lsh(factor, uint(sh.shifts[d])), wire))
+				}
 			}
 		}
 		if constant.Sign() != 0 {
 			expression = append(constraint.LinearExpression{b.bigTerm(constant, 0)}, expression...)
 		}
-		out[j] = expression
+		out[m] = expression
 	}
 	return out
 }
 
-// builder adds constraints L·R = O and caches coefficients.
+// builder adds constraints L·R = O.
 type builder struct {
 	r1cs      *cs.R1CS
 	blueprint constraint.BlueprintID
-	alpha     constraint.LinearExpression
+
+	alpha, beta, gamma constraint.LinearExpression
+	zeta               [fours + 1]constraint.Term // powers of ζ, from the first
+	cyclotomic         constraint.LinearExpression
 }
 
 func (b *builder) secrets(name string, n int) []int {
@@ -232,113 +287,83 @@ func (b *builder) constant(v int64) constraint.LinearExpression {
 	return constraint.LinearExpression{b.term(v, 0)}
 }
 
-func (b *builder) alphaMinusWire(w int) constraint.LinearExpression {
-	return constraint.LinearExpression{b.alpha[0], b.term(-1, w)}
+// at is a power of ζ.
+func (b *builder) at(power int) constraint.LinearExpression {
+	return constraint.LinearExpression{b.zeta[power]}
 }
 
-func (b *builder) alphaMinus(v int64) constraint.LinearExpression {
+func (b *builder) minus(e constraint.LinearExpression, v int64) constraint.LinearExpression {
 	if v == 0 {
-		return b.alpha
+		return e
 	}
-	return constraint.LinearExpression{b.alpha[0], b.term(-v, 0)}
-}
-
-func (b *builder) add(l, r, o constraint.LinearExpression) {
-	b.r1cs.AddR1C(constraint.R1C{L: l, R: r, O: o}, b.blueprint)
-}
-
-// horner evaluates at α the polynomial whose coefficients are linear expressions: one
-// constraint a coefficient, the accumulators on the left.
-func (b *builder) horner(coefficients []constraint.LinearExpression) constraint.LinearExpression {
-	last := len(coefficients) - 1
-	accumulator := coefficients[last]
-	for j := last - 1; j >= 0; j-- {
-		next := b.r1cs.AddInternalVariable()
-		o := constraint.LinearExpression{b.term(1, next)}
-		for _, t := range coefficients[j] {
-			o = append(o, b.negate(t))
-		}
-		b.add(accumulator, b.alpha, o)
-		accumulator = b.wire(next)
-	}
-	return append(constraint.LinearExpression(nil), accumulator...)
+	return constraint.LinearExpression{e[0], b.term(-v, 0)}
 }
 
 func (b *builder) negate(t constraint.Term) constraint.Term {
 	return b.r1cs.MakeTerm(b.r1cs.Neg(b.r1cs.GetCoefficient(t.CoeffID())), t.WireID())
 }
 
-// cyclotomic is α^N + 1 by repeated squaring; N is a power of two.
-func (b *builder) cyclotomic(n int) constraint.LinearExpression {
-	power := b.alpha
-	for range bits.TrailingZeros(uint(n)) {
-		square := b.r1cs.AddInternalVariable()
-		b.add(power, power, b.wire(square))
-		power = b.wire(square)
-	}
-	return constraint.LinearExpression{power[0], b.term(1, 0)}
+func (b *builder) add(l, r, o constraint.LinearExpression) {
+	b.r1cs.AddR1C(constraint.R1C{L: l, R: r, O: o}, b.blueprint)
 }
 
-// assignment is the value of every secret input, kept apart by meaning so that tests can
-// forge each of them.
-type assignment struct {
-	digits [][][]fr.Element // [short][coefficient][digit]
-	high   [][]fr.Element   // [modular relation][coefficient]
-	counts [][]fr.Element   // [table][entry]
-	mask   fr.Element
+// inverse is 1/e.
+func (b *builder) inverse(e constraint.LinearExpression) constraint.Term {
+	out := b.r1cs.AddInternalVariable()
+	b.add(b.wire(out), e, b.constant(1))
+	return b.term(1, out)
 }
 
-// newAssignment splits the shorts into digits and counts the table entries they use. A digit
-// outside its table is not counted, so that the proof fails.
-func (sys *system) newAssignment(values [][]*big.Int, high [][]fr.Element) (*assignment, error) {
-	a := &assignment{high: high}
-	tables := sys.shape.tableList()
-	uses := make([][]uint64, len(tables))
-	index := map[table]int{}
-	for k, t := range tables {
-		uses[k] = make([]uint64, t.size)
-		index[t] = k
-	}
-	for i := range sys.shape.shorts {
-		sh := &sys.shape.shorts[i]
-		rows := make([][]fr.Element, sh.length)
-		for j := range rows {
-			rows[j] = make([]fr.Element, len(sh.tables))
-			sh.digits(values[i][j], rows[j])
-			for d, t := range sh.tables {
-				if entry := centeredField(&rows[j][d]); entry.IsInt64() {
-					if e := entry.Int64() - t.first; e >= 0 && e < int64(t.size) {
-						uses[index[t]][e]++
-					}
-				}
-			}
-		}
-		a.digits = append(a.digits, rows)
-	}
-	for k := range uses {
-		row := make([]fr.Element, len(uses[k]))
-		for e, n := range uses[k] {
-			row[e].SetUint64(n)
-		}
-		a.counts = append(a.counts, row)
-	}
-	_, err := a.mask.SetRandom()
-	return a, err
+// fraction is −count/e.
+func (b *builder) fraction(count int, e constraint.LinearExpression) constraint.Term {
+	out := b.r1cs.AddInternalVariable()
+	b.add(b.wire(out), e, b.wire(count))
+	return b.term(-1, out)
 }
 
-// committed flattens the assignment in the order of the secret wires.
-func (a *assignment) committed() []fr.Element {
-	var out []fr.Element
-	for _, rows := range a.digits {
-		for _, row := range rows {
-			out = append(out, row...)
-		}
+// product is l·r.
+func (b *builder) product(l, r constraint.LinearExpression) constraint.Term {
+	out := b.r1cs.AddInternalVariable()
+	b.add(l, r, b.wire(out))
+	return b.term(1, out)
+}
+
+// step is l·r + e.
+func (b *builder) step(l, r, e constraint.LinearExpression) constraint.LinearExpression {
+	out := b.r1cs.AddInternalVariable()
+	o := b.wire(out)
+	for _, t := range e {
+		o = append(o, b.negate(t))
 	}
-	for _, row := range a.high {
-		out = append(out, row...)
+	b.add(l, r, o)
+	return b.wire(out)
+}
+
+// horner evaluates at a point the polynomial whose coefficients are linear expressions: one
+// constraint a coefficient, the accumulators on the left.
+func (b *builder) horner(coefficients []constraint.LinearExpression, point constraint.LinearExpression) constraint.LinearExpression {
+	last := len(coefficients) - 1
+	accumulator := coefficients[last]
+	for j := last - 1; j >= 0; j-- {
+		accumulator = b.step(accumulator, point, coefficients[j])
 	}
-	for _, row := range a.counts {
-		out = append(out, row...)
+	return accumulator
+}
+
+// derive computes ζ = α^Classes, its powers, and ζ^m + 1, by repeated squaring; Classes and m are
+// powers of two.
+func (b *builder) derive(m int) {
+	zeta := b.alpha
+	for range bits.TrailingZeros(Classes) {
+		zeta = constraint.LinearExpression{b.product(zeta, zeta)}
 	}
-	return append(out, a.mask)
+	b.zeta[1] = zeta[0]
+	for i := 2; i <= fours; i++ {
+		b.zeta[i] = b.product(b.at(i-1), zeta)
+	}
+	power := zeta
+	for range bits.TrailingZeros(uint(m)) {
+		power = constraint.LinearExpression{b.product(power, power)}
+	}
+	b.cyclotomic = constraint.LinearExpression{power[0], b.term(1, 0)}
 }

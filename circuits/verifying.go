@@ -48,12 +48,12 @@ func (vk *VerifyingKeys) MarshalBinary() []byte {
 func ParseVerifyingKeys(p Params, b []byte) (*VerifyingKeys, error) {
 	vk := &VerifyingKeys{params: p}
 	for _, s := range Statements {
-		publics := shapeOf(p, s).publics
-		size := verifyingKeySize(publics)
+		inputs := shapeOnce(p, s).inputs()
+		size := verifyingKeySize(inputs)
 		if len(b) < size {
 			return nil, errors.New("verifying keys are too short")
 		}
-		key, err := decodeVerifyingKey(b[:size], publics)
+		key, err := decodeVerifyingKey(b[:size], inputs)
 		if err != nil {
 			return nil, fmt.Errorf("verifying key of the %s: %w", s, err)
 		}
@@ -66,10 +66,17 @@ func ParseVerifyingKeys(p Params, b []byte) (*VerifyingKeys, error) {
 	return vk, nil
 }
 
-// verifyingKeySize counts α, K (one, digest, evaluations, challenge), β, γ, δ and the
-// commitment's two points.
-func verifyingKeySize(publics int) int {
-	return (1+2+digestInputs+publics)*bn254.SizeOfG1AffineCompressed + 5*bn254.SizeOfG2AffineCompressed
+// verifyingKeySize counts α, K (one, digest, the other inputs, two challenges), β, γ, δ, and the
+// commitments' base and that times each σ.
+func verifyingKeySize(inputs int) int {
+	return (1+3+digestInputs+inputs)*bn254.SizeOfG1AffineCompressed + 6*bn254.SizeOfG2AffineCompressed
+}
+
+// pointsG2 lists a key's points in G2 in the order of the encoding. Both commitments have one base
+// and each a σ of its own.
+func pointsG2(vk *groth16.VerifyingKey) []*bn254.G2Affine {
+	return []*bn254.G2Affine{&vk.G2.Beta, &vk.G2.Gamma, &vk.G2.Delta,
+		&vk.CommitmentKeys[0].G, &vk.CommitmentKeys[0].GSigmaNeg, &vk.CommitmentKeys[1].GSigmaNeg}
 }
 
 func encodeVerifyingKey(vk *groth16.VerifyingKey) []byte {
@@ -80,25 +87,21 @@ func encodeVerifyingKey(vk *groth16.VerifyingKey) []byte {
 	for i := range vk.G1.K {
 		g1(&vk.G1.K[i])
 	}
-	for _, p := range []*bn254.G2Affine{
-		&vk.G2.Beta, &vk.G2.Gamma, &vk.G2.Delta, &vk.CommitmentKeys[0].G, &vk.CommitmentKeys[0].GSigmaNeg,
-	} {
+	for _, p := range pointsG2(vk) {
 		g2(p)
 	}
 	return out
 }
 
-func decodeVerifyingKey(b []byte, publics int) (*groth16.VerifyingKey, error) {
-	if len(b) != verifyingKeySize(publics) {
-		return nil, fmt.Errorf("%d bytes, want %d", len(b), verifyingKeySize(publics))
+func decodeVerifyingKey(b []byte, inputs int) (*groth16.VerifyingKey, error) {
+	if len(b) != verifyingKeySize(inputs) {
+		return nil, fmt.Errorf("%d bytes, want %d", len(b), verifyingKeySize(inputs))
 	}
 	vk := &groth16.VerifyingKey{}
-	vk.G1.K = make([]bn254.G1Affine, 2+digestInputs+publics)
-	vk.CommitmentKeys = make([]pedersen.VerifyingKey, 1)
-	vk.PublicAndCommitmentCommitted = [][]int{{}}
-	for i := range digestInputs {
-		vk.PublicAndCommitmentCommitted[0] = append(vk.PublicAndCommitmentCommitted[0], 1+i)
-	}
+	vk.G1.K = make([]bn254.G1Affine, 3+digestInputs+inputs)
+	vk.CommitmentKeys = make([]pedersen.VerifyingKey, 2)
+	// The digest is bound to β, the digest and β to α.
+	vk.PublicAndCommitmentCommitted = [][]int{{1, 2}, {1, 2, 1 + digestInputs + inputs}}
 	rest := b
 	for i := range 1 + len(vk.G1.K) {
 		point := &vk.G1.Alpha
@@ -110,9 +113,7 @@ func decodeVerifyingKey(b []byte, publics int) (*groth16.VerifyingKey, error) {
 		}
 		rest = rest[bn254.SizeOfG1AffineCompressed:]
 	}
-	for _, point := range []*bn254.G2Affine{
-		&vk.G2.Beta, &vk.G2.Gamma, &vk.G2.Delta, &vk.CommitmentKeys[0].G, &vk.CommitmentKeys[0].GSigmaNeg,
-	} {
+	for _, point := range pointsG2(vk) {
 		if _, err := point.SetBytes(rest[:bn254.SizeOfG2AffineCompressed]); err != nil {
 			return nil, err
 		}
@@ -121,6 +122,7 @@ func decodeVerifyingKey(b []byte, publics int) (*groth16.VerifyingKey, error) {
 		}
 		rest = rest[bn254.SizeOfG2AffineCompressed:]
 	}
+	vk.CommitmentKeys[1].G = vk.CommitmentKeys[0].G
 	if !bytes.Equal(encodeVerifyingKey(vk), b) {
 		return nil, errors.New("not canonically encoded")
 	}
