@@ -70,7 +70,7 @@ func (b *baseline) contribute(i int, limbs []int64) error {
 	}
 	pt := rlwe.NewPlaintext(b.params, b.params.MaxLevel())
 	pt.IsNTT = false
-	pt.Value.Copy(b.p.FromSmall(limbs))
+	pt.Value.Copy(b.p.FromLimbs(limbs))
 	b.params.RingQ().MulScalarBigint(pt.Value, b.p.Delta(), pt.Value)
 	var err error
 	b.cts[i], err = rlwe.NewEncryptor(b.params, b.pk).EncryptNew(pt)
@@ -106,7 +106,7 @@ func (b *baseline) decrypt() error {
 	b.sums = make([]int64, b.p.Limbs())
 	half := new(big.Int).Rsh(b.p.Delta(), 1)
 	for j := range b.sums {
-		x := b.p.Centered(pt.Value, j)
+		x := b.p.Centered(pt.Value, j*b.p.Stride())
 		x.Add(x, half).Mod(x, b.p.Q())
 		b.sums[j] = x.Div(x, b.p.Delta()).Int64()
 	}

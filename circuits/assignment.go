@@ -33,7 +33,7 @@ func (sys *system) newAssignment(q quotients) (*assignment, error) {
 			}
 		}
 		if sh.byFours {
-			noteFours(byFours, sh.tables[0], rows)
+			noteFours(byFours, sh.tables[0], rows, s.params.Classes())
 		}
 		a.digits = append(a.digits, rows)
 	}
@@ -47,12 +47,12 @@ func (sys *system) newAssignment(q quotients) (*assignment, error) {
 }
 
 // noteFours counts the tuples: of each class, four coefficients after the other.
-func noteFours(to *tally, t table, rows [][]fr.Element) {
-	for class := range Classes {
-		for first := class; first < len(rows); first += fours * Classes {
+func noteFours(to *tally, t table, rows [][]fr.Element, classes int) {
+	for class := range classes {
+		for first := class; first < len(rows); first += fours * classes {
 			tuple, size := uint64(0), uint64(1)
 			for i := range fours {
-				digit := rows[first+i*Classes][0]
+				digit := rows[first+i*classes][0]
 				if !digit.IsUint64() || digit.Uint64() >= uint64(t) {
 					tuple = uint64(t.tuples()) // in no table
 					break
@@ -109,7 +109,7 @@ func (a *assignment) first() []fr.Element {
 // its classes by Z^M+1.
 func (sys *system) second(a *assignment, beta *fr.Element) []fr.Element {
 	s := sys.shape
-	out := make([]fr.Element, s.params.N()/Classes)
+	out := make([]fr.Element, s.params.perClass())
 	power := fr.One()
 	for _, l := range s.lines() {
 		for _, p := range l.parts {
@@ -117,7 +117,7 @@ func (sys *system) second(a *assignment, beta *fr.Element) []fr.Element {
 			weight.Mul(&weight, &power)
 			for m := 0; high != nil && m < len(out); m++ {
 				var t fr.Element
-				out[m].Add(&out[m], t.Mul(&weight, &high[l.class+Classes*m]))
+				out[m].Add(&out[m], t.Mul(&weight, &high[l.class+s.params.Classes()*m]))
 			}
 		}
 		power.Mul(&power, beta)
@@ -128,18 +128,19 @@ func (sys *system) second(a *assignment, beta *fr.Element) []fr.Element {
 // evaluate gives the value and the factors, as the verifier computes them: of every public
 // polynomial the classes at ζ, and of these the combinations that stand beside the secrets.
 func (s *shape) evaluate(publics [][]fr.Element, beta, zeta *fr.Element) []fr.Element {
-	out := make([]fr.Element, 1, 1+Classes*len(s.factors()))
+	count := s.params.Classes()
+	out := make([]fr.Element, 1, 1+count*len(s.factors()))
 	slot := map[int]int{} // short → its place among the factors
 	for i, short := range s.factors() {
-		slot[short] = 1 + Classes*i
-		out = append(out, make([]fr.Element, Classes)...)
+		slot[short] = 1 + count*i
+		out = append(out, make([]fr.Element, count)...)
 	}
 	classes := map[int][]fr.Element{} // public polynomial → its classes at ζ
 	for _, r := range s.relations {
 		for _, p := range r.products {
 			if classes[p.public] == nil {
-				for class := range Classes {
-					classes[p.public] = append(classes[p.public], every(publics[p.public], class, Classes, zeta))
+				for class := range count {
+					classes[p.public] = append(classes[p.public], every(publics[p.public], class, count, zeta))
 				}
 			}
 		}
@@ -150,11 +151,11 @@ func (s *shape) evaluate(publics [][]fr.Element, beta, zeta *fr.Element) []fr.El
 			r := &s.relations[p.relation]
 			weight := fieldBig(p.weight)
 			weight.Mul(&weight, &power)
-			value := every(publics[r.value], (l.class-r.start)/r.step, Classes/r.step, zeta)
+			value := every(publics[r.value], (l.class-r.start)/r.step, count/r.step, zeta)
 			out[0].Add(&out[0], value.Mul(&value, &weight))
 			for _, product := range r.products {
-				for class := range Classes {
-					t := classes[product.public][(l.class-class+Classes)%Classes]
+				for class := range count {
+					t := classes[product.public][(l.class-class+count)%count]
 					if t.Mul(&t, &weight); l.class < class {
 						t.Mul(&t, zeta)
 					}

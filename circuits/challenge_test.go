@@ -91,7 +91,7 @@ func TestGuessedChallenges(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.digits[0][0][0].Add(&a.digits[0][0][0], &x)
-		a.digits[0][Classes][0].Sub(&a.digits[0][Classes][0], y.Div(&x, &c.zeta))
+		a.digits[0][16][0].Sub(&a.digits[0][16][0], y.Div(&x, &c.zeta))
 		if err := solveAt(t, sys, publics, a, c); err != nil {
 			t.Fatalf("not even with ζ known: %v", err)
 		}
@@ -108,7 +108,7 @@ func TestGuessedChallenges(t *testing.T) {
 		one := fr.One()
 		for i := fours - 1; i >= 0; i-- {
 			var v fr.Element
-			v.Sub(&a.digits[0][Classes*i][0], &one)
+			v.Sub(&a.digits[0][16*i][0], &one)
 			value.Mul(&value, &c.zeta).Add(&value, &v)
 		}
 		a.tuples[0][40].Add(&a.tuples[0][40], num.Div(&c.gamma, den.Sub(&c.gamma, &value)))
@@ -136,7 +136,7 @@ func TestProversOwnTupleChallenge(t *testing.T) {
 	h := forgeKeyShare(func(w *KeyShareSecret) { // a tuple of 6, 0, 0, 0, whose value is 6 whatever ζ is
 		w.S[0] = 6
 		for i := 1; i < fours; i++ {
-			w.S[Classes*i] = 0
+			w.S[16*i] = 0
 		}
 	})(newLattigo(t, p), honestCases(t, p))
 	publics, a := assigned(t, sys, h)
@@ -156,7 +156,7 @@ func TestProversOwnTupleChallenge(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.finish(&second, halves)
+	c.finish(sys.shape, &second, halves)
 	c.gamma = gamma
 	inputs := c.inputs(sys.shape, halves, publics)
 	full, err := fullWitness(inputs, append(secrets, quotient...))

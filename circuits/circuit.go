@@ -43,10 +43,6 @@ func (s Statement) String() string {
 	return fmt.Sprintf("statement %d", uint8(s))
 }
 
-// Classes is into how many polynomials in Z = X^Classes a polynomial in X is split: class r holds
-// the coefficients r, r+Classes, … (README section 3).
-const Classes = 16
-
 // fours is how many ternary coefficients are looked up at once.
 const fours = 4
 
@@ -161,7 +157,7 @@ type line struct {
 func (s *shape) lines() []line {
 	var lines []line
 	for _, id := range s.identities {
-		for class := range Classes {
+		for class := range s.params.Classes() {
 			l := line{class: class}
 			for _, p := range id {
 				if s.relations[p.relation].covers(class) {
@@ -189,7 +185,7 @@ func (s *shape) factors() []int {
 
 // inputs is how many public inputs there are beside the digest: the challenge of the tuples, the
 // value, and the factors.
-func (s *shape) inputs() int { return 2 + Classes*len(s.factors()) }
+func (s *shape) inputs() int { return 2 + s.params.Classes()*len(s.factors()) }
 
 // bound is above the absolute value of a relation, value minus all the rest, whatever digits in
 // their tables are chosen.
@@ -262,7 +258,7 @@ func shapeOf(p Params, s Statement) *shape {
 
 // cost counts the constraints that depend on the digit width.
 func (s *shape) cost() int {
-	n := s.params.N() / Classes * len(s.lines())
+	n := s.params.perClass() * len(s.lines())
 	for _, sh := range s.shorts {
 		if !sh.byFours {
 			n += sh.length * len(sh.tables)

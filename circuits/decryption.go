@@ -10,7 +10,7 @@ import (
 // (pkA0, pkA1), by the secret s of the department's key share p = −a·s + e (README section 6):
 //
 //	h0 = c1·s + pkA0·v + f0 at the limbs' coefficients,  h1 = pkA1·v + f1 at all,
-//	p = −a·s + e at coefficients 0, Classes, 2·Classes, …, which is enough to pin s
+//	p = −a·s + e at the coefficients of class 0, which is enough to pin s
 //
 // s and v ternary, e and f1 within ±ErrorBound, f0 in [−B, B): the flooding.
 type DecryptionShare struct{ A, P, C1, PKA0, PKA1, H0, H1 Poly }
@@ -23,9 +23,9 @@ type DecryptionShareSecret struct {
 }
 
 // BindingErrors picks, of a key share's N errors, those that a decryption share's witness needs.
-func BindingErrors(e []int64) []int64 {
-	out := make([]int64, 0, len(e)/Classes)
-	for j := 0; j < len(e); j += Classes {
+func (p Params) BindingErrors(e []int64) []int64 {
+	out := make([]int64, 0, p.perClass())
+	for j := 0; j < len(e); j += p.Classes() {
 		out = append(out, e[j])
 	}
 	return out
@@ -44,7 +44,7 @@ func (x DecryptionShare) encode(p Params) []byte {
 // publics are −a, p, c1, pkA0, pkA1, h0 and h1.
 func (x DecryptionShare) publics(p Params) [][]fr.Element {
 	return [][]fr.Element{
-		negateField(p.field(x.A)), p.fieldEvery(x.P, Classes), p.field(x.C1), p.field(x.PKA0), p.field(x.PKA1),
+		negateField(p.field(x.A)), p.fieldEvery(x.P, p.Classes()), p.field(x.C1), p.field(x.PKA0), p.field(x.PKA1),
 		p.fieldEvery(x.H0, p.Stride()), p.field(x.H1),
 	}
 }
@@ -59,14 +59,14 @@ func (w DecryptionShareSecret) shorts(Instance) [][]fr.Element {
 
 func decryptionShareShape(p Params, digit int) *shape {
 	s := &shape{statement: StatementDecryptionShare, params: p, publics: 7}
-	n, limbs, bound := p.N(), p.Limbs(), p.N()/Classes
+	n, limbs, bound := p.N(), p.Limbs(), p.perClass()
 	s.shorts = []short{
 		ternaryShort("s", n), noiseShort("e", bound), ternaryShort("v", n), noiseShort("f1", n),
 		rangeShort("f0", limbs, new(big.Int).Neg(p.Flooding()), p.lit.FloodingBits+1, digit),
 	}
 	kp, k0, k1 := s.addQuotient("kp", bound, digit), s.addQuotient("k0", limbs, digit), s.addQuotient("k1", n, digit)
 	s.relations = []relation{
-		{value: 1, step: Classes, products: []product{{0, 0}}, modular: true, terms: []term{{1, one}, kp}},
+		{value: 1, step: p.Classes(), products: []product{{0, 0}}, modular: true, terms: []term{{1, one}, kp}},
 		{value: 5, step: p.Stride(), products: []product{{2, 0}, {3, 2}}, modular: true, terms: []term{{4, one}, k0}},
 		{value: 6, step: 1, products: []product{{4, 2}}, modular: true, terms: []term{{3, one}, k1}},
 	}

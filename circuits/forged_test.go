@@ -29,7 +29,7 @@ func randomChallenges(t *testing.T) challenges {
 			t.Fatal(err)
 		}
 	}
-	c.derive()
+	c.derive(16)
 	return c
 }
 
@@ -185,7 +185,7 @@ func TestForgeriesAreRefused(t *testing.T) {
 				t.Fatalf("the weakened circuit has no witness either: %v", err)
 			}
 			if !s.relations[0].modular {
-				q.values[5] = slices.Repeat([]*big.Int{new(big.Int)}, p.N()/Classes)
+				q.values[5] = slices.Repeat([]*big.Int{new(big.Int)}, p.perClass())
 			}
 			a, err := sys.newAssignment(q)
 			if err != nil {
@@ -300,7 +300,7 @@ func TestFreeMultiplicities(t *testing.T) {
 	var bad, num, den fr.Element
 	for i := fours - 1; i >= 0; i-- {
 		var v fr.Element
-		bad.Mul(&bad, &c.zeta).Add(&bad, v.SetInt64(w.S[3+Classes*i]))
+		bad.Mul(&bad, &c.zeta).Add(&bad, v.SetInt64(w.S[3+16*i]))
 	}
 	a.tuples[0][40].Add(&a.tuples[0][40], num.Div(&c.gamma, den.Sub(&c.gamma, &bad))) // of zeros
 	if err := solveAt(t, sys, publics, a, c); err != nil {
@@ -495,7 +495,7 @@ func TestPublicInputsAreFixed(t *testing.T) {
 		}
 		halves := digestHalves(statementDigest(p, vk.digests[s], testBinding(), h.instance))
 		c := challenges{beta: challenge(&proof.Commitments[0], halves[:]...)}
-		c.finish(&proof.Commitments[1], halves)
+		c.finish(shapeOf(p, s), &proof.Commitments[1], halves)
 		inputs := c.inputs(shapeOf(p, s), halves, h.instance.publics(p))
 		if err := groth16.Verify(proof, vk.keys[s], slices.Clone(inputs)); err != nil {
 			t.Fatal(err)

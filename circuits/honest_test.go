@@ -180,7 +180,7 @@ func (l lattigo) encrypt(x *Contribution, w ContributionSecret) {
 
 func (l lattigo) share(key KeyShare, secret KeyShareSecret, c1 Poly, analyst KeyShare) (DecryptionShare, DecryptionShareSecret) {
 	w := DecryptionShareSecret{
-		S: secret.S, E: BindingErrors(secret.E), V: l.sample(l.params.Xs()), F1: l.sample(l.params.Xe()),
+		S: secret.S, E: l.p.BindingErrors(secret.E), V: l.sample(l.params.Xs()), F1: l.sample(l.params.Xe()),
 		F0: make([]*big.Int, l.p.Limbs()),
 	}
 	for j := range w.F0 {

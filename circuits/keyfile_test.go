@@ -103,7 +103,7 @@ func plantedOnDigit(k *testKey) {
 	shift(&k.h.key.G1.A[pointOf(k.sys.digitWires[0][plantedAt][0], k.l.infinityA)], g1)
 }
 
-const plantedAt = (fours - 1) * Classes
+const plantedAt = (fours - 1) * 16
 
 // TestNoProofUnderAHostileKey: nothing is proven under any of the keys once one is hostile.
 func TestNoProofUnderAHostileKey(t *testing.T) {

@@ -17,7 +17,7 @@ const ErrorBound = 19
 // MaxDegree, MaxPrimes and MaxLimbBits bound what a Literal may ask for, so that no derived
 // figure overflows the field of the proofs.
 const (
-	MinDegree   = 64
+	MinDegree   = 16
 	MaxDegree   = 1 << 14
 	MaxPrimes   = 4
 	MaxLimbBits = 44
@@ -132,8 +132,8 @@ func (lit Literal) check() error {
 		return fmt.Errorf("ring degree %d is not a power of two in [%d, %d]", lit.N, MinDegree, MaxDegree)
 	case len(lit.Primes) < 1 || len(lit.Primes) > MaxPrimes:
 		return fmt.Errorf("%d primes, allowed 1 to %d", len(lit.Primes), MaxPrimes)
-	case lit.Limbs < lit.N/Classes || lit.Limbs > lit.N/2 || lit.Limbs&(lit.Limbs-1) != 0:
-		return fmt.Errorf("%d limbs, allowed %d/2, /4, … to /%d", lit.Limbs, lit.N, Classes)
+	case lit.Limbs < lit.N/classesOf(lit.N) || lit.Limbs > lit.N/2 || lit.Limbs&(lit.Limbs-1) != 0:
+		return fmt.Errorf("%d limbs, allowed %d/2, /4, … to /%d", lit.Limbs, lit.N, classesOf(lit.N))
 	case lit.LimbBits < 1 || lit.LimbBits > MaxLimbBits:
 		return fmt.Errorf("limb of %d bits, allowed 1 to %d", lit.LimbBits, MaxLimbBits)
 	case lit.Departments < 1:
@@ -217,6 +217,15 @@ func (p Params) Limbs() int { return p.lit.Limbs }
 
 // Stride is the distance between two limbs: limb l is coefficient l·Stride() (README section 2).
 func (p Params) Stride() int { return p.lit.N / p.lit.Limbs }
+
+// Classes is into how many polynomials in Z = X^Classes a polynomial in X is split: class r holds
+// the coefficients r, r+Classes, … (README section 3).
+func (p Params) Classes() int { return classesOf(p.lit.N) }
+
+func classesOf(n int) int { return min(16, n/fours) }
+
+// perClass is how many coefficients a class has.
+func (p Params) perClass() int { return p.lit.N / p.Classes() }
 
 // DroppedBits is how many low bits of each coefficient of a decryption share's first part are
 // zero and not sent. They are below the flooding by 10 bits at least (README section 6).

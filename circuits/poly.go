@@ -354,11 +354,3 @@ func fieldSmall(values []int64) []fr.Element {
 }
 
 func fieldBig(v *big.Int) (z fr.Element) { z.SetBigInt(v); return z }
-
-// horner evaluates a polynomial, lowest coefficient first.
-func horner(coefficients []fr.Element, alpha *fr.Element) (z fr.Element) {
-	for i := len(coefficients) - 1; i >= 0; i-- {
-		z.Mul(&z, alpha).Add(&z, &coefficients[i])
-	}
-	return z
-}

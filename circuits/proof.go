@@ -81,7 +81,7 @@ func (e *keyEntry) prove(digest [32]byte, publics [][]fr.Element, a *assignment)
 	if err != nil {
 		return nil, err
 	}
-	c.finish(&second, halves)
+	c.finish(e.system.shape, &second, halves)
 	secrets = append(secrets, quotient...)
 	full, err := fullWitness(c.inputs(e.system.shape, halves, publics), secrets)
 	if err != nil {
@@ -122,13 +122,13 @@ func fullWitness(public, secret []fr.Element) (witness.Witness, error) {
 type challenges struct{ beta, alpha, zeta, gamma fr.Element }
 
 // finish derives the others from β and the second commitment.
-func (c *challenges) finish(second *bn254.G1Affine, halves [digestInputs]fr.Element) {
+func (c *challenges) finish(s *shape, second *bn254.G1Affine, halves [digestInputs]fr.Element) {
 	c.alpha = challenge(second, append(halves[:], c.beta)...)
-	c.derive()
+	c.derive(s.params.Classes())
 }
 
-func (c *challenges) derive() {
-	c.zeta.Exp(c.alpha, big.NewInt(Classes))
+func (c *challenges) derive(classes int) {
+	c.zeta.Exp(c.alpha, big.NewInt(int64(classes)))
 	h := hash_to_field.New([]byte("parley tuples"))
 	alpha := c.alpha.Bytes()
 	_, _ = h.Write(alpha[:])
@@ -175,8 +175,9 @@ func (vk *VerifyingKeys) Verify(b Binding, x Instance, proof []byte) error {
 	}
 	halves := digestHalves(digest)
 	c := challenges{beta: challenge(&parsed.Commitments[0], halves[:]...)}
-	c.finish(&parsed.Commitments[1], halves)
-	inputs := c.inputs(shapeOnce(vk.params, statement), halves, x.publics(vk.params))
+	s := shapeOnce(vk.params, statement)
+	c.finish(s, &parsed.Commitments[1], halves)
+	inputs := c.inputs(s, halves, x.publics(vk.params))
 	Verified.Add(1)
 	if err := groth16.Verify(parsed, vk.keys[statement], inputs); err != nil {
 		return fmt.Errorf("%w: %v", ErrProof, err)

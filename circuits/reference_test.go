@@ -137,7 +137,7 @@ func reference(p Params, x Instance, secret Secret) bool {
 		}
 		h0 := refAdd(refMul(refPoly(p, x.C1), refSmall(p, w.S)), refMul(refPoly(p, x.PKA0), v), f0)
 		h1 := refAdd(refMul(refPoly(p, x.PKA1), v), refSmall(p, w.F1))
-		return keyShare(x.A, x.P, w.S, w.E, Classes) && refBound(w.V, 1) && refBound(w.F1, ErrorBound) &&
+		return keyShare(x.A, x.P, w.S, w.E, p.Classes()) && refBound(w.V, 1) && refBound(w.F1, ErrorBound) &&
 			refEqual(p, refPoly(p, x.H0), h0, p.Stride()) && refEqual(p, refPoly(p, x.H1), h1, 1)
 	}
 	panic(fmt.Sprintf("no reference for %T", x))

@@ -51,7 +51,7 @@ func compile(s *shape) (*system, error) {
 	}
 	b.gamma = b.wire(public.gamma)
 	sys.constrainTables(b)
-	b.derive(s.params.N() / Classes)
+	b.derive(s.params.Classes(), s.params.perClass())
 	sys.constrainRelations(b, public)
 	return sys, nil
 }
@@ -64,7 +64,7 @@ func (sys *system) declare(b *builder) publicWires {
 	}
 	public := publicWires{gamma: b.r1cs.AddPublicVariable("gamma"), value: b.r1cs.AddPublicVariable("value")}
 	for range s.factors() {
-		row := make([]int, Classes)
+		row := make([]int, s.params.Classes())
 		for class := range row {
 			row[class] = b.r1cs.AddPublicVariable("factor")
 		}
@@ -84,7 +84,7 @@ func (sys *system) declare(b *builder) publicWires {
 		sys.tupleWires = append(sys.tupleWires, b.secrets("tuple count", t.tuples()))
 	}
 	sys.maskWires[0] = b.secrets("mask", 1)[0]
-	sys.quotientWires = b.secrets("quotient", s.params.N()/Classes)
+	sys.quotientWires = b.secrets("quotient", s.params.perClass())
 	sys.maskWires[1] = b.secrets("mask", 1)[0]
 	return public
 }
@@ -149,7 +149,7 @@ func (sys *system) constrainTables(b *builder) {
 	}
 }
 
-// constrainRelations proves all identities as one of polynomials in Z, at ζ = α^Classes, each line
+// constrainRelations proves all identities as one of polynomials in Z, at ζ = α^classes, each line
 // of them weighted by a power of β. Modulo Z^M+1 over the field the quotient by Z^M+1 vanishes, so
 // it needs no range; what remains is bounded, hence an identity over the integers (README section 3).
 func (sys *system) constrainRelations(b *builder, public publicWires) {
@@ -159,7 +159,7 @@ func (sys *system) constrainRelations(b *builder, public publicWires) {
 	for f, short := range sys.shape.factors() {
 		sh := &sys.shape.shorts[short]
 		offsets[sh.tables[0]] = sh.offset.Int64()
-		for class := range Classes {
+		for class := range sys.shape.params.Classes() {
 			value, sum := sys.constrainFours(b, short, class)
 			sums[sh.tables[0]] = append(sums[sh.tables[0]], sum...)
 			total = append(total, b.product(value, b.wire(public.factors[f][class])))
@@ -216,9 +216,9 @@ func (sys *system) constrainTerms(b *builder) constraint.LinearExpression {
 // the evaluation goes on with. It returns the value and the inverses for the table's sum.
 func (sys *system) constrainFours(b *builder, short, class int) (value, sum constraint.LinearExpression) {
 	offset := sys.shape.shorts[short].offset.Int64()
-	coefficients := make([]constraint.LinearExpression, sys.shape.params.N()/Classes)
+	coefficients := make([]constraint.LinearExpression, sys.shape.params.perClass())
 	for m := range coefficients {
-		coefficients[m] = constraint.LinearExpression{b.term(offset, 0), b.term(1, sys.digitWires[short][class+Classes*m][0])}
+		coefficients[m] = constraint.LinearExpression{b.term(offset, 0), b.term(1, sys.digitWires[short][class+sys.shape.params.Classes()*m][0])}
 	}
 	tuples := make([]constraint.LinearExpression, len(coefficients)/fours)
 	for i := range tuples {
@@ -230,13 +230,13 @@ func (sys *system) constrainFours(b *builder, short, class int) (value, sum cons
 
 // combination lists, per coefficient of a line, the terms with constant factors of all its parts.
 func (sys *system) combination(l line, b *builder) []constraint.LinearExpression {
-	out := make([]constraint.LinearExpression, sys.shape.params.N()/Classes)
+	out := make([]constraint.LinearExpression, sys.shape.params.perClass())
 	for m := range out {
 		constant := new(big.Int)
 		var expression constraint.LinearExpression
 		for _, p := range l.parts {
 			r := &sys.shape.relations[p.relation]
-			place := (l.class + Classes*m - r.start) / r.step
+			place := (l.class + sys.shape.params.Classes()*m - r.start) / r.step
 			for _, t := range r.terms {
 				sh, factor := &sys.shape.shorts[t.short], new(big.Int).Mul(p.weight, t.factor)
 				constant.Add(constant, new(big.Int).Mul(factor, sh.offset))
@@ -350,11 +350,11 @@ func (b *builder) horner(coefficients []constraint.LinearExpression, point const
 	return accumulator
 }
 
-// derive computes ζ = α^Classes, its powers, and ζ^m + 1, by repeated squaring; Classes and m are
+// derive computes ζ = α^classes, its powers, and ζ^m + 1, by repeated squaring; classes and m are
 // powers of two.
-func (b *builder) derive(m int) {
+func (b *builder) derive(classes, m int) {
 	zeta := b.alpha
-	for range bits.TrailingZeros(Classes) {
+	for range bits.TrailingZeros(uint(classes)) {
 		zeta = constraint.LinearExpression{b.product(zeta, zeta)}
 	}
 	b.zeta[1] = zeta[0]

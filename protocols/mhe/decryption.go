@@ -8,11 +8,14 @@ import (
 	"parley/circuits"
 )
 
-// Share is a department's part of the re-encryption to the analyst's key.
+// Share is a department's part of the re-encryption to the analyst's key. H0 is zero at coefficients
+// without a limb, where nothing is released, and its low bits are (circuits/README.md, section 6).
 type Share struct{ H0, H1 circuits.Poly }
 
-// DecryptionShareSize is the length of a share blob in bytes: H0, H1 and the proof.
-func DecryptionShareSize(p circuits.Params) int { return 2*p.PolySize() + circuits.ProofSize }
+// DecryptionShareSize is the length of a share blob in bytes: the words of H0, H1 and the proof.
+func DecryptionShareSize(p circuits.Params) int {
+	return p.WordsSize() + p.PolySize() + circuits.ProofSize
+}
 
 // ErrNoise says that a decryption's noise passes its bound: some share or contribution is not
 // what its proof says, or the key is not the analyst's.
@@ -27,23 +30,24 @@ func DraftDecryptionShare(p circuits.Params, b circuits.Binding, sk SecretKey, o
 		return nil, errors.New("decryption share: the secret is of another parameter set")
 	}
 	w := circuits.DecryptionShareSecret{S: sk.s}
-	var err error
-	if w.E, err = keyError(p, sk, own); err != nil {
+	e, err := keyError(p, sk, own)
+	if err != nil {
 		return nil, err
 	}
+	w.E = p.BindingErrors(e)
 	if w.V, err = randomTernary(p.N()); err != nil {
 		return nil, err
 	}
 	if w.F1, err = randomErrors(p, p.N()); err != nil {
 		return nil, err
 	}
-	if w.F0, err = randomFlooding(p, p.N()); err != nil {
+	if w.F0, err = randomFlooding(p, p.Limbs()); err != nil {
 		return nil, err
 	}
-	share := switchShare(p, sum, analyst, w)
+	share := switchShare(p, sum, analyst, &w)
 	return &Draft{
 		what: "decryption share", binding: b, secret: w, instance: shareStatement(own, sum, analyst, share),
-		body: p.AppendPoly(p.AppendPoly(make([]byte, 0, DecryptionShareSize(p)), share.H0), share.H1),
+		body: p.AppendPoly(p.AppendWords(make([]byte, 0, DecryptionShareSize(p)), share.H0), share.H1),
 	}, nil
 }
 
@@ -76,19 +80,21 @@ func keyError(p circuits.Params, sk SecretKey, own PublicKey) ([]int64, error) {
 	return e, nil
 }
 
-// switchShare is h0 = c1·s + pkA0·v + f0, h1 = pkA1·v + f1.
-func switchShare(p circuits.Params, sum Ciphertext, analyst PublicKey, w circuits.DecryptionShareSecret) Share {
+// switchShare is h0 = c1·s + pkA0·v + f0 at the limbs' coefficients, h1 = pkA1·v + f1. It takes
+// the low bits off h0, which is sent without them, and off f0.
+func switchShare(p circuits.Params, sum Ciphertext, analyst PublicKey, w *circuits.DecryptionShareSecret) Share {
 	v := p.FromSmall(w.V)
-	return Share{
-		H0: add(p, multiply(p, sum.C1, p.FromSmall(w.S)), multiply(p, analyst.P, v), p.FromBig(w.F0)),
-		H1: add(p, multiply(p, analyst.A, v), p.FromSmall(w.F1)),
+	h0, off := p.RoundWords(add(p, multiply(p, sum.C1, p.FromSmall(w.S)), multiply(p, analyst.P, v), p.FromLimbsBig(w.F0)))
+	for i := range w.F0 {
+		w.F0[i].Sub(w.F0[i], off[i])
 	}
+	return Share{H0: h0, H1: add(p, multiply(p, analyst.A, v), p.FromSmall(w.F1))}
 }
 
 // VerifyDecryptionShare checks a blob: own is the author's key share of the epoch, sum the
 // verifier's own sum of verified contributions. About 7 ms at N = 4096.
 func VerifyDecryptionShare(vk *circuits.VerifyingKeys, b circuits.Binding, own PublicKey, sum Ciphertext, analyst PublicKey, blob []byte) (Share, error) {
-	polys, proof, err := splitBlob(vk.Params(), blob, 2)
+	polys, proof, err := splitBlob(blob, words(vk.Params()), whole(vk.Params()))
 	if err != nil {
 		return Share{}, fmt.Errorf("decryption share: %w", err)
 	}
@@ -100,8 +106,8 @@ func VerifyDecryptionShare(vk *circuits.VerifyingKeys, b circuits.Binding, own P
 }
 
 // Decrypt opens the sum with the analyst's secret and the verified shares of all members, and
-// returns the sums of the limbs. It checks that the noise of every coefficient is within the
-// set's bound (ErrNoise) and that coefficients without a limb are zero.
+// returns the sums of the limbs. It checks that the noise of every limb is within the set's bound
+// (ErrNoise).
 func Decrypt(p circuits.Params, sk SecretKey, sum Ciphertext, shares []Share) ([]int64, error) {
 	if len(sk.s) != p.N() {
 		return nil, errors.New("decryption: the secret is of another parameter set")
@@ -113,13 +119,13 @@ func Decrypt(p circuits.Params, sk SecretKey, sum Ciphertext, shares []Share) ([
 		p.Ring().Add(h1, share.H1, h1)
 	}
 	plain := add(p, c0, multiply(p, h1, p.FromSmall(sk.s)))
-	limbs := make([]int64, p.Limbs())
+	sums := make([]int64, p.Limbs())
 	delta, bound, t := p.Delta(), p.NoiseBound(), p.T()
 	half := new(big.Int).Rsh(delta, 1)
 	var m, noise big.Int
-	for j := range p.N() {
+	for l := range sums {
 		// ⌊(x + Δ/2)/Δ⌋ is the nearest multiple; the sums are below t, taken modulo Q.
-		x := p.Centered(plain, j)
+		x := p.Centered(plain, l*p.Stride())
 		if x.Cmp(new(big.Int).Neg(half)) < 0 {
 			x.Add(x, p.Q())
 		}
@@ -129,14 +135,10 @@ func Decrypt(p circuits.Params, sk SecretKey, sum Ciphertext, shares []Share) ([
 		if noise.CmpAbs(bound) > 0 {
 			return nil, ErrNoise
 		}
-		switch {
-		case m.Cmp(t) >= 0:
-			return nil, fmt.Errorf("decryption: coefficient %d is not below t", j)
-		case j >= len(limbs) && m.Sign() != 0:
-			return nil, fmt.Errorf("decryption: coefficient %d holds a value where no limb is", j)
-		case j < len(limbs):
-			limbs[j] = m.Int64()
+		if m.Cmp(t) >= 0 {
+			return nil, fmt.Errorf("decryption: limb %d is not below t", l)
 		}
+		sums[l] = m.Int64()
 	}
-	return limbs, nil
+	return sums, nil
 }

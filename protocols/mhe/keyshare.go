@@ -45,7 +45,7 @@ func keyShare(p circuits.Params, a circuits.Poly, s, e []int64) circuits.Poly {
 
 // VerifyKeyShare checks a blob and returns the share P. About 4 ms.
 func VerifyKeyShare(vk *circuits.VerifyingKeys, b circuits.Binding, crs circuits.Poly, blob []byte) (circuits.Poly, error) {
-	polys, proof, err := splitBlob(vk.Params(), blob, 1)
+	polys, proof, err := splitBlob(blob, whole(vk.Params()))
 	if err != nil {
 		return circuits.Poly{}, fmt.Errorf("key share: %w", err)
 	}

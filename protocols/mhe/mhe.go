@@ -32,18 +32,33 @@ type malformed struct{ error }
 
 func (malformed) Is(target error) bool { return target == ErrMalformed }
 
-// splitBlob decodes a blob of n ring elements and a proof; it has exactly one length.
-func splitBlob(p circuits.Params, blob []byte, n int) ([]circuits.Poly, []byte, error) {
-	if want := n*p.PolySize() + circuits.ProofSize; len(blob) != want {
+// field is one ring element of a blob: its length and its decoder.
+type field struct {
+	size   int
+	decode func([]byte) (circuits.Poly, error)
+}
+
+// The kinds of fields (circuits/README.md, section 2).
+func whole(p circuits.Params) field { return field{p.PolySize(), p.DecodePoly} }
+func limbs(p circuits.Params) field { return field{p.LimbsSize(), p.DecodeLimbs} }
+func words(p circuits.Params) field { return field{p.WordsSize(), p.DecodeWords} }
+
+// splitBlob decodes a blob of ring elements and a proof; it has exactly one length.
+func splitBlob(blob []byte, fields ...field) ([]circuits.Poly, []byte, error) {
+	want := circuits.ProofSize
+	for _, f := range fields {
+		want += f.size
+	}
+	if len(blob) != want {
 		return nil, nil, malformed{fmt.Errorf("blob of %d bytes, want %d", len(blob), want)}
 	}
-	polys := make([]circuits.Poly, n)
-	for i := range polys {
+	polys := make([]circuits.Poly, len(fields))
+	for i, f := range fields {
 		var err error
-		if polys[i], err = p.DecodePoly(blob[:p.PolySize()]); err != nil {
+		if polys[i], err = f.decode(blob[:f.size]); err != nil {
 			return nil, nil, malformed{err}
 		}
-		blob = blob[p.PolySize():]
+		blob = blob[f.size:]
 	}
 	return polys, blob, nil
 }

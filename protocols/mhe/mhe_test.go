@@ -183,7 +183,7 @@ func decode(t testing.TB, p circuits.Params, pt *rlwe.Plaintext) []int64 {
 	out := make([]int64, p.Limbs())
 	half := new(big.Int).Rsh(p.Delta(), 1)
 	for j := range out {
-		x := p.Centered(pt.Value, j)
+		x := p.Centered(pt.Value, j*p.Stride())
 		x.Add(x, half).Mod(x, p.Q())
 		out[j] = x.Div(x, p.Delta()).Int64()
 	}
@@ -251,6 +251,29 @@ func TestLattigoShareIsAccepted(t *testing.T) {
 	}
 }
 
+// TestNothingBesideTheLimbs: what a share gives to others holds no coefficient without a limb of
+// the first part, and of the limbs' coefficients no bit below the flooding's upper ten.
+func TestNothingBesideTheLimbs(t *testing.T) {
+	c := newCommittee(t, 1)
+	cts, _ := c.contribute(t, 1)
+	sum := CombineContributions(c.p, cts)
+	share := c.share(t, 0, sum)
+	low := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), uint(c.p.DroppedBits())), big.NewInt(1))
+	if c.p.DroppedBits() < 8 {
+		t.Fatal("the set drops nothing")
+	}
+	for j := range c.p.N() {
+		h := c.p.Centered(share.H0, j)
+		if h.Sign() < 0 {
+			h.Add(h, c.p.Q())
+		}
+		limb := j%c.p.Stride() == 0
+		if !limb && (h.Sign() != 0 || c.p.Centered(sum.C0, j).Sign() != 0) || new(big.Int).And(h, low).Sign() != 0 {
+			t.Errorf("coefficient %d is %v", j, h)
+		}
+	}
+}
+
 func TestFloodingIsUniform(t *testing.T) {
 	p := tiny.Params()
 	const n = 4096
@@ -259,9 +282,10 @@ func TestFloodingIsUniform(t *testing.T) {
 		t.Fatal(err)
 	}
 	bound := p.Flooding()
+	lowest := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), uint(p.DroppedBits())), bound)
 	ones := make([]int, bound.BitLen())
 	for _, f := range values {
-		if f.Cmp(bound) >= 0 || f.Cmp(new(big.Int).Neg(bound)) < 0 {
+		if f.Cmp(bound) >= 0 || f.Cmp(lowest) < 0 {
 			t.Fatal("flooding out of range")
 		}
 		u := new(big.Int).Add(f, bound)
@@ -371,6 +395,22 @@ func TestBlobsAreStrict(t *testing.T) {
 	} {
 		if _, err := VerifyKeyShare(vk, testBinding(0), c.crs, bad); err == nil {
 			t.Errorf("%s blob accepted", name)
+		}
+	}
+	cts, _ := c.contribute(t, 1)
+	sum := CombineContributions(c.p, cts)
+	share, err := NewDecryptionShare(tiny.Keys(), testBinding(0), c.secrets[0], c.owns[0], sum, c.analyst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	high := slices.Clone(share)
+	copy(high, []byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}) // a word that is not below Q
+	for name, bad := range map[string][]byte{
+		"empty": nil, "short": share[1:], "long": append(slices.Clone(share), 0), "word": high,
+		"both parts whole": make([]byte, 2*c.p.PolySize()+circuits.ProofSize),
+	} {
+		if _, err := VerifyDecryptionShare(vk, testBinding(0), c.owns[0], sum, c.analyst, bad); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s share: %v", name, err)
 		}
 	}
 	if _, err := VerifyKeyShare(vk, testBinding(1), c.crs, blob); !errors.Is(err, circuits.ErrProof) {

@@ -55,20 +55,24 @@ func randomErrors(p circuits.Params, n int) ([]int64, error) {
 	return out, nil
 }
 
-// randomFlooding draws n coefficients uniformly from [-B, B), B a power of two.
+// randomFlooding draws n coefficients uniformly from [-B + 2^DroppedBits, B), B a power of two, so
+// that what rounding takes off leaves them above -B.
 func randomFlooding(p circuits.Params, n int) ([]*big.Int, error) {
 	bound := p.Flooding()
+	lowest := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), uint(p.DroppedBits())), bound)
 	width := bound.BitLen() // bits of 2B − 1
 	buf := make([]byte, (width+7)/8)
 	mask := byte(0xff >> (8*len(buf) - width))
 	out := make([]*big.Int, n)
-	for i := range out {
+	for i := 0; i < n; {
 		if _, err := rand.Read(buf); err != nil {
 			return nil, fmt.Errorf("random source: %w", err)
 		}
 		buf[0] &= mask
 		out[i] = new(big.Int).SetBytes(buf)
-		out[i].Sub(out[i], bound)
+		if out[i].Sub(out[i], bound); out[i].Cmp(lowest) >= 0 {
+			i++
+		}
 	}
 	clear(buf)
 	return out, nil

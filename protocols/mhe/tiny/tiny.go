@@ -14,7 +14,7 @@ import (
 // Params is an insecure set of the smallest ring: whole networks run by the thousand.
 func Params() circuits.Params {
 	p, err := circuits.NewParams(circuits.Literal{
-		Name: "tiny", N: 16, Primes: []uint64{0x3fffdc1, 0x3fffcc1},
+		Name: "tiny", N: 32, Primes: []uint64{0x3fffdc1, 0x3fffcc1},
 		LogT: 14, FloodingBits: 24, Limbs: 16, LimbBits: 8, Departments: 64, Insecure: true,
 	})
 	if err != nil {
