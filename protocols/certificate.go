@@ -58,7 +58,7 @@ func ParseCertificate(b []byte) (*Certificate, error) {
 		return nil, ErrNotCertificate
 	}
 	if version := uint64(b[1]); version != Version { // whose fields are others
-		return nil, fmt.Errorf("certificate has version %d, want %d", version, Version)
+		return nil, fmt.Errorf("certificate of format %d: this program reads format %d alone, so use the one that made it", version, Version)
 	}
 	if err := engine.Unmarshal(b, &c); err != nil {
 		return nil, fmt.Errorf("the certificate is cut off or changed: %w", err)

@@ -269,9 +269,9 @@ func TestNetworkDescription(t *testing.T) {
 	}
 	for name, change := range map[string]func(string) string{
 		"unknown field":  func(s string) string { return strings.Replace(s, "{", `{"x": 1,`, 1) },
-		"repeated field": func(s string) string { return strings.Replace(s, "{", `{"version": 3,`, 1) },
+		"repeated field": func(s string) string { return strings.Replace(s, "{", `{"version": 4,`, 1) },
 		"other case":     func(s string) string { return strings.Replace(s, `"name"`, `"Name"`, 1) },
-		"version":        func(s string) string { return strings.Replace(s, `"version": 3`, `"version": 2`, 1) },
+		"version":        func(s string) string { return strings.Replace(s, `"version": 4`, `"version": 2`, 1) },
 		"no nonce":       func(s string) string { return strings.Replace(s, n.Nonce.String(), strings.Repeat("0", 64), 1) },
 		"without nonce": func(s string) string {
 			return strings.Replace(s, `"nonce": "`+n.Nonce.String()+`",`, "", 1)

@@ -15,7 +15,7 @@ import (
 )
 
 // Version is the version of every format in this package. Another one is refused.
-const Version = 3
+const Version = 4
 
 // DevelopmentCaveat is what every verdict says of a network with development keys. Who can forge
 // proofs can also read: a forged contribution makes departments decrypt what they should not.

@@ -6,6 +6,6 @@ import "parley/circuits"
 func Tiny(string) (circuits.Params, error) {
 	return circuits.NewParams(circuits.Literal{
 		Name: "tiny", N: 32, Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001},
-		LogT: 26, FloodingBits: 72, Limbs: 24, LimbBits: 20, Departments: 64, Insecure: true,
+		LogT: 26, FloodingBits: 72, Limbs: 16, LimbBits: 20, Departments: 64, Insecure: true,
 	})
 }

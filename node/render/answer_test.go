@@ -22,7 +22,7 @@ func samplePlan() *engine.Plan {
 	people := engine.Registration{Department: "north", Table: "people", Rows: 3, Columns: []engine.Column{
 		{Name: "sex", Kind: engine.Text, HasDictionary: true, Dictionary: []string{"F\u202e"}}}}
 	plan, err := engine.NewPlan("SELECT count(*) FROM people WHERE sex = 'f\u202e'", engine.Catalogue{people}, []string{"north"},
-		engine.Packing{LimbBits: 20, LimbsPerCiphertext: 3072, MaxCiphertexts: 1, MaxDepartments: 15})
+		engine.Packing{LimbBits: 20, LimbsPerCiphertext: 2048, MaxCiphertexts: 1, MaxDepartments: 15})
 	if err != nil {
 		panic(err)
 	}

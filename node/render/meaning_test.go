@@ -23,7 +23,7 @@ func TestMeanings(t *testing.T) {
 		"SELECT income, variance(income), sum(income * income) AS squares FROM people":         "",
 		"SELECT sum(income) + sum(income) AS both, sum(sex), avg(income + 1) AS c FROM people": "both,sum,c|",
 	} {
-		p, err := engine.NewPlan(sql, engine.Catalogue{table}, []string{"north"}, engine.Packing{LimbBits: 20, LimbsPerCiphertext: 3072, MaxCiphertexts: 1, MaxDepartments: 15})
+		p, err := engine.NewPlan(sql, engine.Catalogue{table}, []string{"north"}, engine.Packing{LimbBits: 20, LimbsPerCiphertext: 2048, MaxCiphertexts: 1, MaxDepartments: 15})
 		if err != nil {
 			if want != "" {
 				t.Errorf("%s: %v", sql, err)
