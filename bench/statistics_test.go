@@ -45,7 +45,8 @@ func TestStatisticQuestions(t *testing.T) {
 			strings.HasPrefix(q[0], "median by group") && rounds != 3,
 			strings.HasPrefix(q[0], "mode") && rounds < 2,
 			strings.HasPrefix(q[0], "logreg") && (rounds < 2 || plan.Ciphertexts() != 1),
-			strings.HasPrefix(q[0], "count(DISTINCT), id") && (rounds != 1 || plan.Ciphertexts() != 1):
+			// 2,048 buckets and a count of rows: one limb more than a ciphertext at light carries.
+			strings.HasPrefix(q[0], "count(DISTINCT), id") && (rounds != 1 || plan.Ciphertexts() != 2):
 			t.Errorf("%s: %d ciphertexts in the first of %d rounds", q[0], plan.Ciphertexts(), rounds)
 		}
 		if learned(session.Explain()) == "" {
