@@ -240,7 +240,7 @@ func (w *settling) watch(ctx context.Context) error {
 	var ended error
 	err := w.source.Scan(ctx, wanted, func(b *files.Batch) error {
 		held := w.holds(w, b)
-		files.EachColumn(len(watched), func(i int) error {
+		files.EachColumn(len(watched), func(int) bool { return false }, func(i int) error {
 			if n := w.inferences[watched[i]]; n != nil && !(held && w.places[watched[i]] >= 0) {
 				faults[watched[i]] = n.take(w.file, b, watched[i])
 			}

@@ -332,7 +332,7 @@ func (l *loader) take(f openFile, b *files.Batch) error {
 		return files.Errorf(f.name, "the table has more than %d rows", files.MaxRows)
 	}
 	columns, faults := make([]arrow.Array, len(l.builders)), make([]error, len(l.builders))
-	files.EachColumn(len(l.builders), func(i int) error {
+	files.EachColumn(len(l.builders), func(i int) bool { return l.builders[i].kind == engine.Text }, func(i int) error {
 		if l.aside[i] == nil {
 			columns[i], faults[i] = l.builders[i].take(f.name, b, f.order[i])
 		}

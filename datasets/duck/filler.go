@@ -22,7 +22,12 @@ type Filler struct {
 	types    []mapping.LogicalType
 	chunk    mapping.DataChunk
 	capacity int
+	pending  int // rows that are not yet in the table
 }
+
+// groupRows is how many rows DuckDB stores as one group, whose columns begin blocks of their own: groups that are
+// full leave less of the blocks empty than what the appender would bring by itself.
+const groupRows = 122_880
 
 // NewFiller begins to fill a table, whose columns are BIGINT, HUGEINT, INTEGER, BOOLEAN and VARCHAR. Close ends
 // it and makes the rows visible.
@@ -83,8 +88,8 @@ func (f *Filler) Append(columns []arrow.Array, rows int) error {
 			}
 		}
 	}
-	for from := 0; from < rows; from += f.capacity {
-		n := min(f.capacity, rows-from)
+	for from := 0; from < rows; {
+		n := min(f.capacity, rows-from, groupRows-f.pending)
 		mapping.DataChunkReset(f.chunk)
 		for i, a := range columns {
 			if err := set(mapping.DataChunkGetVector(f.chunk, mapping.IdxT(i)), a, from, n); err != nil {
@@ -94,6 +99,11 @@ func (f *Filler) Append(columns []arrow.Array, rows int) error {
 		mapping.DataChunkSetSize(f.chunk, mapping.IdxT(n))
 		if mapping.AppendDataChunk(f.appender, f.chunk) == mapping.StateError {
 			return errors.New(mapping.AppenderError(f.appender))
+		}
+		if from, f.pending = from+n, f.pending+n; f.pending == groupRows {
+			if f.pending = 0; mapping.AppenderFlush(f.appender) == mapping.StateError {
+				return errors.New(mapping.AppenderError(f.appender))
+			}
 		}
 	}
 	runtime.KeepAlive(columns)

@@ -8,10 +8,10 @@ import (
 // workers is how many goroutines work on the columns of one batch.
 const workers = 2
 
-// EachColumn calls f for 0 to n-1 on two goroutines, and gives the error of the least index, if there is
-// one, after all have ended. f works on one column alone. A panic of f, such as a library has over a damaged
-// file, becomes one of the caller, whose guard makes an error of it.
-func EachColumn(n int, f func(i int) error) error {
+// EachColumn calls f for 0 to n-1, those for which heavy is true first, on two goroutines, and gives the error of
+// the least index, if there is one, after all have ended. f works on one column alone. A panic of f, such as a library
+// has over a damaged file, becomes one of the caller, whose guard makes an error of it.
+func EachColumn(n int, heavy func(i int) bool, f func(i int) error) error {
 	if n < 2 {
 		for i := range n {
 			if err := f(i); err != nil {
@@ -20,12 +20,21 @@ func EachColumn(n int, f func(i int) error) error {
 		}
 		return nil
 	}
+	var order, light []int // what takes longest begins first, so that both end together
+	for i := range n {
+		if heavy(i) {
+			order = append(order, i)
+		} else {
+			light = append(light, i)
+		}
+	}
+	order = append(order, light...)
 	faults, panics := make([]error, n), make([]any, workers)
 	var next atomic.Int64
 	work := func(worker int) {
 		defer func() { panics[worker] = recover() }()
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			faults[i] = f(i)
+		for k := int(next.Add(1)) - 1; k < n; k = int(next.Add(1)) - 1 {
+			faults[order[k]] = f(order[k])
 		}
 	}
 	var others sync.WaitGroup

@@ -285,7 +285,7 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 			return 0, err
 		}
 		b := &Batch{Rows: int(min(batchRows, rows-from)), First: first + from, Columns: make([]arrow.Array, len(s.fields))}
-		err := EachColumn(len(columns), func(k int) error {
+		err := EachColumn(len(columns), func(k int) bool { return s.fields[wanted[k]].arrow.ID() == arrow.STRING }, func(k int) error {
 			c := &columns[k]
 			return c.run(func() (err error) {
 				c.part = fmt.Sprintf("row group %d, page %d", group+1, c.pages.number)
