@@ -47,7 +47,11 @@ func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string
 func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 	single, batches := a.tallies()
 	single, spans := a.rangesOf(single)
-	var steps []step
+	first, err := a.singleStep(single)
+	if err != nil {
+		return nil, err
+	}
+	steps := []step{first}
 	for _, r := range spans {
 		s, err := a.rangesStep(r)
 		if err != nil {
@@ -55,11 +59,6 @@ func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 		}
 		steps = append(steps, s)
 	}
-	s, err := a.singleStep(single)
-	if err != nil {
-		return nil, err
-	}
-	steps = append(steps, s)
 	for _, b := range batches {
 		s, err := a.tallyStep(b)
 		if err != nil {
@@ -68,7 +67,7 @@ func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 		steps = append(steps, s)
 	}
 	cells := a.zeros()
-	err = a.place.snapshot(ctx, func(query queryFunc) error {
+	err = a.place.snapshot(ctx, first.witnessed, func(query queryFunc) error {
 		for _, s := range steps {
 			if err := a.run(ctx, query, s, cells); err != nil {
 				return err
@@ -87,12 +86,13 @@ func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 type step struct {
 	statement string
 	values    int
+	witnessed bool // it carries the place's witness
 	take      func(cells []*big.Int, group int, values []any) error
 }
 
 // run executes a step.
 func (a *aggregation) run(ctx context.Context, query queryFunc, s step, cells []*big.Int) error {
-	rows, err := query(ctx, s.statement)
+	rows, err := query(ctx, s.statement, s.witnessed)
 	if err != nil {
 		return fmt.Errorf("aggregating table %s: %w", files.Shown(a.table.name), err)
 	}
@@ -225,8 +225,12 @@ func (a *aggregation) singleStep(moments []int) (step, error) {
 		}
 		parts, places = append(parts, part), append(places, k)
 	}
+	witnessed := a.plan.Filter == nil && len(a.place.witness) > 0
+	if witnessed {
+		parts = append(parts, a.place.witness...)
+	}
 	statement, err := a.selection(w, nil, parts, nil)
-	return step{statement, len(moments), func(cells []*big.Int, group int, values []any) error {
+	return step{statement, len(moments), witnessed, func(cells []*big.Int, group int, values []any) error {
 		for i, m := range moments {
 			v, err := a.cell(values[i], places[i])
 			if err != nil {

@@ -75,9 +75,17 @@ func (t *Table) Drift() string {
 
 // servedPlace is where the rows of a table are that stays in a database.
 func (t *Table) servedPlace() (place, error) {
-	p := place{dialect: t.served.Dialect(), from: t.served.From(), snapshot: func(ctx context.Context, f func(queryFunc) error) error {
-		return t.served.Snapshot(ctx, func(query func(context.Context, string) ([][]any, error)) error { return f(query) })
-	}}
+	p := place{dialect: t.served.Dialect(), from: t.served.From(), witness: t.served.Witness(),
+		snapshot: func(ctx context.Context, witnessed bool, f func(queryFunc) error) error {
+			return t.served.Snapshot(ctx, witnessed, func(asking *served.Asking) error {
+				return f(func(ctx context.Context, statement string, witnessed bool) ([][]any, error) {
+					if witnessed {
+						return asking.Witnessed(ctx, statement)
+					}
+					return asking.Rows(ctx, statement)
+				})
+			})
+		}}
 	for i, c := range t.served.Columns() {
 		own := dialect.Column{SQL: c.SQL, Kind: c.Kind, Scale: c.Scale, Bare: c.Bare}
 		if d := t.described[i]; d.HasDictionary {

@@ -16,13 +16,16 @@ type place struct {
 	from    string           // what stands behind FROM
 	columns []dialect.Column // for each column of the table
 	calls   bool             // what has no form there is computed by the engine, called from there
+	// witness are columns that a statement over all rows may carry, by which the table is seen to be the registered one.
+	witness []string
 	// snapshot gives the rows of SELECTs that all see one state of the table, which is the registered
-	// one; ErrRegistration is in the chain of its error if it is not.
-	snapshot func(ctx context.Context, f func(query queryFunc) error) error
+	// one; ErrRegistration is in the chain of its error if it is not. One of them carries the witness, if that is said.
+	snapshot func(ctx context.Context, witnessed bool, f func(query queryFunc) error) error
 }
 
 // queryFunc runs a SELECT and gives its rows: nil, bool, string, int64, *big.Int or dialect.Decimal.
-type queryFunc func(ctx context.Context, statement string) ([][]any, error)
+// A statement that carries the place's witness behind its own columns says so, and its rows come without.
+type queryFunc func(ctx context.Context, statement string, witnessed bool) ([][]any, error)
 
 // place is where the table's rows are.
 func (t *Table) place() place {

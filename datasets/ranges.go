@@ -136,7 +136,7 @@ func (a *aggregation) rangesStep(r *ranges) (step, error) {
 		return step{}, err
 	}
 	statement, err := a.selection(w, []string{value}, []string{"count(*)"}, r.rest, value+" IS NOT NULL")
-	return step{statement, 2, func(cells []*big.Int, group int, values []any) error {
+	return step{statement, 2, false, func(cells []*big.Int, group int, values []any) error {
 		v, err := a.cell(values[0], 0)
 		if err != nil {
 			return err

@@ -135,9 +135,9 @@ func (t *Table) Each(ctx context.Context, visit func(row []any) error) error {
 }
 
 // snapshot lets f run SELECTs over the rows.
-func (t *Table) snapshot(ctx context.Context, f func(queryFunc) error) error {
+func (t *Table) snapshot(ctx context.Context, _ bool, f func(queryFunc) error) error {
 	return t.reading(ctx, func(s *store) error {
-		return f(func(ctx context.Context, statement string) ([][]any, error) {
+		return f(func(ctx context.Context, statement string, _ bool) ([][]any, error) {
 			rows, err := s.query(ctx, statement)
 			return pointed(rows), s.room.plain(t.name, err)
 		})
@@ -146,8 +146,8 @@ func (t *Table) snapshot(ctx context.Context, f func(queryFunc) error) error {
 
 // query runs one SELECT over a table.
 func (t *Table) query(ctx context.Context, statement string) (rows [][]any, err error) {
-	err = t.snapshot(ctx, func(query queryFunc) error {
-		rows, err = query(ctx, statement)
+	err = t.snapshot(ctx, false, func(query queryFunc) error {
+		rows, err = query(ctx, statement, false)
 		return err
 	})
 	return rows, err

@@ -122,7 +122,7 @@ func (a *aggregation) tallyStep(b *tally) (step, error) {
 		parts, places = append(parts, part), append(places, k)
 	}
 	statement, err := a.selection(w, keys, parts, b.rest)
-	return step{statement, len(keys) + len(parts), func(cells []*big.Int, group int, row []any) error {
+	return step{statement, len(keys) + len(parts), false, func(cells []*big.Int, group int, row []any) error {
 		values := make([]string, len(b.columns))
 		for i, c := range b.columns {
 			text, null, err := keyText(a.columns[c].own, row[i])

@@ -47,12 +47,12 @@ func TestServedClickHouse(t *testing.T) {
 	if err := still(); err != nil {
 		t.Error(err)
 	}
-	err := table.Snapshot(context.Background(), func(query func(context.Context, string) ([][]any, error)) error {
-		rows, err := query(context.Background(), "SELECT sum(k) FROM "+table.From())
+	err := table.Snapshot(context.Background(), false, func(asking *served.Asking) error {
+		rows, err := asking.Rows(context.Background(), "SELECT sum(k) FROM "+table.From())
 		if err != nil || rows[0][0].(*big.Int).Int64() != 0 {
 			t.Errorf("%v %v", rows, err)
 		}
-		if _, err := query(context.Background(), "INSERT INTO t (k) VALUES (1)"); err == nil {
+		if _, err := asking.Rows(context.Background(), "INSERT INTO t (k) VALUES (1)"); err == nil {
 			t.Error("a session of a reader writes")
 		}
 		run(t, house.db, "INSERT INTO t (k, u, e, short) SELECT 5, u, e, short FROM t LIMIT 1") // it has no snapshots
@@ -113,8 +113,8 @@ func TestServedClickHouseProfile(t *testing.T) {
 	} {
 		var rows [][]any
 		run(t, house.db, "SET "+c.setting)
-		err := table.Snapshot(context.Background(), func(query func(context.Context, string) ([][]any, error)) (err error) {
-			rows, err = query(context.Background(), "SELECT k, count(*) FROM t GROUP BY k")
+		err := table.Snapshot(context.Background(), false, func(asking *served.Asking) (err error) {
+			rows, err = asking.Rows(context.Background(), "SELECT k, count(*) FROM t GROUP BY k")
 			return err
 		})
 		run(t, house.db, "SET "+c.undone)

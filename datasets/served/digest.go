@@ -61,11 +61,16 @@ func (t *Table) versioned(x *session) (engine.Digest, int64, error) {
 	if len(rows) != 1 {
 		return engine.Digest{}, 0, x.place.fault(fmt.Sprintf("the version has %d rows", len(rows)), "version_query is a SELECT of one value")
 	}
+	return t.versionOf(rows[0]), t.rows, nil
+}
+
+// versionOf is the digest by a version: its value as text, and how many there are where it is a column's.
+func (t *Table) versionOf(values []any) engine.Digest {
 	parts := [][]byte{t.source.salt, engine.Marshal(t.heads), engine.Marshal(t.rows)}
-	for _, v := range rows[0] { // the value as text, and how many there are where it is a column's
+	for _, v := range values {
 		parts = append(parts, []byte(fmt.Sprintf("%T %v", v, v)))
 	}
-	return engine.Hash("parley served version 1", parts...), t.rows, nil
+	return engine.Hash("parley served version 1", parts...)
 }
 
 // versionStatement writes the query of the version, as text, and of the number of rows where it is a

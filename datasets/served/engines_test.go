@@ -88,8 +88,8 @@ func TestServedValues(t *testing.T) {
 			list = append(list, c.SQL)
 		}
 		var got [][]any
-		err := table.Snapshot(context.Background(), func(query func(context.Context, string) ([][]any, error)) (err error) {
-			got, err = query(context.Background(), "SELECT "+strings.Join(list, ", ")+" FROM "+table.From()+" WHERE small = -32768")
+		err := table.Snapshot(context.Background(), false, func(asking *served.Asking) (err error) {
+			got, err = asking.Rows(context.Background(), "SELECT "+strings.Join(list, ", ")+" FROM "+table.From()+" WHERE small = -32768")
 			return err
 		})
 		if err != nil {
@@ -118,7 +118,7 @@ func TestServedChanges(t *testing.T) {
 		is := func(what string) {
 			t.Helper()
 			asked := false
-			err := table.Snapshot(context.Background(), func(func(context.Context, string) ([][]any, error)) error { asked = true; return nil })
+			err := table.Snapshot(context.Background(), false, func(*served.Asking) error { asked = true; return nil })
 			if what == "" {
 				if err != nil || !asked {
 					t.Errorf("%s: %v", s.name, err)
@@ -201,9 +201,9 @@ func TestServedUnsteady(t *testing.T) {
 			t.Errorf("%s: %v", s.name, err)
 		}
 		still := s.mustOpen(t, served.Options{Table: "still"})
-		err := still.Snapshot(context.Background(), func(query func(context.Context, string) ([][]any, error)) error {
+		err := still.Snapshot(context.Background(), false, func(asking *served.Asking) error {
 			run(t, s.db, "UPDATE t SET k = k + 1")
-			rows, err := query(context.Background(), "SELECT sum(k) FROM "+still.From())
+			rows, err := asking.Rows(context.Background(), "SELECT sum(k) FROM "+still.From())
 			if err == nil && rows[0][0].(*big.Int).Int64() != 6 {
 				t.Errorf("%s: the snapshot moves: %v", s.name, rows)
 			}
@@ -216,7 +216,7 @@ func TestServedUnsteady(t *testing.T) {
 	maria := all[1]
 	run(t, maria.db, "CREATE TABLE loose (k integer) ENGINE = MyISAM", "INSERT INTO loose VALUES (1), (2)")
 	loose := maria.mustOpen(t, served.Options{Table: "loose"})
-	err := loose.Snapshot(context.Background(), func(func(context.Context, string) ([][]any, error)) error {
+	err := loose.Snapshot(context.Background(), false, func(*served.Asking) error {
 		run(t, maria.db, "UPDATE loose SET k = 5 WHERE k = 2")
 		return nil
 	})
@@ -298,8 +298,8 @@ func TestServedRefusals(t *testing.T) {
 			t.Errorf("%s: %+v", s.name, r)
 		}
 		// A session cannot write.
-		err := table.Snapshot(context.Background(), func(query func(context.Context, string) ([][]any, error)) error {
-			_, err := query(context.Background(), "DELETE FROM t")
+		err := table.Snapshot(context.Background(), false, func(asking *served.Asking) error {
+			_, err := asking.Rows(context.Background(), "DELETE FROM t")
 			return err
 		})
 		var n int

@@ -19,8 +19,8 @@ func TestServedSelectLimit(t *testing.T) {
 	s := mariaServer(t)
 	run(t, s.db, "CREATE TABLE t (k INT)", "INSERT INTO t VALUES (1), (2), (3)", "SET GLOBAL sql_select_limit = 2")
 	defer run(t, s.db, "SET GLOBAL sql_select_limit = 18446744073709551615")
-	err := s.mustOpen(t, served.Options{Table: "t"}).Snapshot(context.Background(), func(query func(context.Context, string) ([][]any, error)) error {
-		rows, err := query(context.Background(), "SELECT k, count(*) FROM t GROUP BY 1")
+	err := s.mustOpen(t, served.Options{Table: "t"}).Snapshot(context.Background(), false, func(asking *served.Asking) error {
+		rows, err := asking.Rows(context.Background(), "SELECT k, count(*) FROM t GROUP BY 1")
 		if len(rows) != 3 {
 			t.Errorf("%v", rows)
 		}
@@ -82,7 +82,7 @@ func TestServedHeirs(t *testing.T) {
 		if r := table.Registration("north", 1); r.Rows != 2 {
 			t.Errorf("%s: %d rows", name, r.Rows)
 		}
-		err := table.Snapshot(context.Background(), func(func(context.Context, string) ([][]any, error)) error { write("1\n3\n"); return nil })
+		err := table.Snapshot(context.Background(), false, func(*served.Asking) error { write("1\n3\n"); return nil })
 		if !errors.Is(err, served.ErrChanged) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -62,6 +62,9 @@ var postgres = &product{
 		return "SELECT count(h)" + words.String() + " FROM (SELECT encode(sha256(convert_to(" + text + ", 'UTF8')), 'hex') AS h FROM " +
 			from + " OFFSET 0) AS hashes" // OFFSET: a row is hashed once
 	},
+	witness: func(v string) []string {
+		return []string{"CAST(max(max(" + v + ")) OVER () AS text)", "CAST(sum(count(" + v + ")) OVER () AS bigint)"}
+	},
 	trouble: postgresTrouble,
 }
 

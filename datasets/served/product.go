@@ -46,6 +46,9 @@ type product struct {
 	// four words of their hashes.
 	concat func(parts []string) string
 	hashed func(text, from string) string
+	// witness are a version column's greatest value, as text, and number of values in the whole table, as columns of
+	// a statement that groups all of its rows; nil: they are asked for by themselves.
+	witness func(column string) []string
 	// trouble reads an error of the driver; detail is what of its text may be shown.
 	trouble func(err error) (what trouble, detail string)
 }

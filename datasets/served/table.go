@@ -88,6 +88,7 @@ type source struct {
 	table   string // the name alone, quoted; empty: a query
 	timeout time.Duration
 	version string // the query of the version; empty: the rows are hashed
+	column  string // of the version, quoted; empty: it is no column
 	salt    []byte
 }
 
@@ -151,6 +152,9 @@ func Open(ctx context.Context, name string, o Options) (*Table, error) {
 	if s.version, err = p.versionStatement(o, s.from); err != nil {
 		return nil, err
 	}
+	if o.Version != "" {
+		s.column = p.engine.quote(o.Version)
+	}
 	if s.db, err = p.engine.open(p, s.timeout); err != nil {
 		return nil, err
 	}
@@ -198,22 +202,71 @@ func (t *Table) Columns() []Column {
 	return out
 }
 
+// Witness are columns that a statement which groups all rows of the table may carry behind its own, for
+// Asking.Witnessed: the version's, so that no pass over the rows is made for it alone. There are none where the
+// content is not seen by a version's column, or not in one snapshot with the statement.
+func (t *Table) Witness() []string {
+	e := t.source.place.engine
+	if !t.steady || t.source.column == "" || e.witness == nil {
+		return nil
+	}
+	return e.witness(t.source.column)
+}
+
+// Asking asks a table's engine, in one session.
+type Asking struct {
+	table     *Table
+	session   *session
+	witnessed bool
+}
+
+// Rows runs a SELECT. Numbers come back as *big.Int, or as dialect.Decimal where they have places behind the point,
+// the others as string, bool and nil.
+func (a *Asking) Rows(ctx context.Context, statement string) ([][]any, error) {
+	inner := *a.session
+	inner.ctx = ctx
+	return inner.ask(statement)
+}
+
+// Witnessed runs a SELECT whose last columns are Witness, and gives the others; an error that wraps ErrChanged if
+// the table's content is not the registered one.
+func (a *Asking) Witnessed(ctx context.Context, statement string) ([][]any, error) {
+	rows, err := a.Rows(ctx, statement)
+	if err != nil || len(rows) == 0 { // of no rows: the version is asked for behind
+		return nil, err
+	}
+	own := len(rows[0]) - len(a.table.Witness())
+	if own < 0 {
+		return nil, a.session.place.fault("the engine gives no version", "")
+	}
+	if err := a.table.noted(a.table.compareContent(a.table.versionOf(rows[0][own:]), a.table.rows)); err != nil {
+		return nil, err
+	}
+	a.witnessed = true
+	for i := range rows {
+		rows[i] = rows[i][:own]
+	}
+	return rows, nil
+}
+
 // Snapshot lets a function ask the engine, in one session. The rows that it sees are the registered ones:
-// in engines with snapshots that is seen in the same snapshot before it, in others before it and behind it;
-// otherwise the error wraps ErrChanged. Numbers come back as *big.Int, or as dialect.Decimal where they have places
-// behind the point, the others as string, bool and nil.
-func (t *Table) Snapshot(ctx context.Context, use func(query func(ctx context.Context, statement string) ([][]any, error)) error) error {
+// in engines with snapshots that is seen in the same snapshot, before it or, if it is to ask Witnessed, in that
+// statement; in others before it and behind it. Otherwise the error wraps ErrChanged.
+func (t *Table) Snapshot(ctx context.Context, witness bool, use func(*Asking) error) error {
 	return t.source.session(ctx, func(x *session) error {
-		if err := t.check(x); err != nil {
+		a := &Asking{table: t, session: x}
+		before := t.check
+		if witness = witness && t.Witness() != nil; witness {
+			before = func(x *session) error { return t.noted(t.compareTypes(x)) }
+		}
+		if err := before(x); err != nil {
 			return err
 		}
-		err := use(func(ctx context.Context, statement string) ([][]any, error) {
-			inner := *x
-			inner.ctx = ctx
-			return inner.ask(statement)
-		})
-		if err != nil || t.steady {
+		if err := use(a); err != nil {
 			return err
+		}
+		if t.steady && (!witness || a.witnessed) {
+			return nil
 		}
 		return t.check(x)
 	})
@@ -236,7 +289,19 @@ func (t *Table) Drift() string {
 
 // check refuses what is not the registered table.
 func (t *Table) check(x *session) error {
-	err := t.compare(x)
+	err := t.compareTypes(x)
+	if err == nil {
+		var digest engine.Digest
+		var rows int64
+		if digest, rows, err = t.content(x); err == nil {
+			err = t.compareContent(digest, rows)
+		}
+	}
+	return t.noted(err)
+}
+
+// noted keeps what a look at the table has shown.
+func (t *Table) noted(err error) error {
 	var how *changed
 	switch {
 	case err == nil:
@@ -247,7 +312,7 @@ func (t *Table) check(x *session) error {
 	return err
 }
 
-func (t *Table) compare(x *session) error {
+func (t *Table) compareTypes(x *session) error {
 	types, err := x.types(t.source.from)
 	if err != nil {
 		return err
@@ -265,10 +330,11 @@ func (t *Table) compare(x *session) error {
 			return t.changed(fmt.Sprintf("column %s is now of type %s", files.Shown(c.Name), now))
 		}
 	}
-	digest, rows, err := t.content(x)
+	return nil
+}
+
+func (t *Table) compareContent(digest engine.Digest, rows int64) error {
 	switch {
-	case err != nil:
-		return err
 	case rows != t.rows:
 		return t.changed(fmt.Sprintf("it has %s, and had %d", engine.Plural(int(rows), "row"), t.rows))
 	case digest != t.digest:
