@@ -59,7 +59,9 @@ func clickHouseSettings(timeout time.Duration) clickhouse.Settings {
 	settings := clickhouse.Settings{
 		"readonly":                                   2, // nothing is written, and what else stands here may be set
 		"max_execution_time":                         max(1, int64(timeout.Seconds())),
-		"max_query_size":                             1 << 20, // above dialect.MaxStatement
+		"max_query_size":                             1 << 20, // above dialect.MaxStatement, and above what may stand in one
+		"max_ast_elements":                           1 << 20,
+		"max_expanded_ast_elements":                  1 << 21,
 		"enable_positional_arguments":                1,
 		"transform_null_in":                          0,
 		"decimal_check_overflow":                     1,

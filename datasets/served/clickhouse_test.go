@@ -109,6 +109,7 @@ func TestServedClickHouseProfile(t *testing.T) {
 		{"max_result_rows = 1, result_overflow_mode = 'break'", "max_result_rows = 0, result_overflow_mode = 'throw'", "code 396"},
 		{"max_rows_to_group_by = 1, group_by_overflow_mode = 'any'", "max_rows_to_group_by = 0, group_by_overflow_mode = 'throw'", "code 158"},
 		{"max_rows_to_read = 1, read_overflow_mode = 'break'", "max_rows_to_read = 0, read_overflow_mode = 'throw'", "code 158"},
+		{"max_ast_elements = 5", "max_ast_elements = 50000", ""}, // of a statement that lists values
 		{"additional_result_filter = 'k <> 2'", "additional_result_filter = ''", ""},
 	} {
 		var rows [][]any

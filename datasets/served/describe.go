@@ -17,13 +17,13 @@ func (t *Table) describe(x *session, o Options) error {
 		return err
 	}
 	if t.source.table != "" && x.place.engine.steady != nil {
-		rows, err := x.ask(x.place.engine.steady(t.source.table))
+		rows, err := x.ask(x.place.engine.steady(t.source.table), 1)
 		if err != nil {
 			return err
 		}
 		t.steady = len(rows) == 1
 	}
-	rows, err := x.ask("SELECT count(*) FROM " + t.source.from)
+	rows, err := x.ask("SELECT count(*) FROM "+t.source.from, 1)
 	if err != nil {
 		return err
 	}
@@ -211,11 +211,11 @@ func (t *Table) measure(x *session, columns []column) ([]measurement, error) {
 			}
 			list = append(list, "count("+c.raw+")", least, greatest, extra)
 		}
-		rows, err := x.ask("SELECT " + strings.Join(list, ", ") + " FROM " + t.source.from)
+		rows, err := x.ask("SELECT "+strings.Join(list, ", ")+" FROM "+t.source.from, len(list))
 		if err != nil {
 			return nil, err
 		}
-		if len(rows) != 1 || len(rows[0]) != len(list) {
+		if len(rows) != 1 {
 			return nil, x.place.fault("the engine does not measure the columns", "")
 		}
 		for i := range chunk {
@@ -226,8 +226,11 @@ func (t *Table) measure(x *session, columns []column) ([]measurement, error) {
 			}
 			m.min, _ = v[1].(string)
 			m.max, _ = v[2].(string)
-			if n, ok := v[3].(*big.Int); ok {
+			switch n, ok := v[3].(*big.Int); {
+			case ok && n.IsInt64() && n.Sign() >= 0:
 				m.extra = n.Int64()
+			case v[3] != nil: // of no values
+				return nil, x.place.fault("the engine measures the column "+files.Shown(chunk[i].Name)+" by no number", "")
 			}
 			out = append(out, m)
 		}
@@ -253,7 +256,7 @@ func (t *Table) dictionaries(x *session) error {
 		case !few[i]:
 			continue
 		}
-		rows, err := x.ask(fmt.Sprintf("SELECT DISTINCT %s FROM %s WHERE %s IS NOT NULL LIMIT %d", c.SQL, t.source.from, c.raw, engine.MaxDictionary+1))
+		rows, err := x.ask(fmt.Sprintf("SELECT DISTINCT %s FROM %s WHERE %s IS NOT NULL LIMIT %d", c.SQL, t.source.from, c.raw, engine.MaxDictionary+1), 1)
 		if err != nil {
 			return err
 		}
@@ -263,12 +266,15 @@ func (t *Table) dictionaries(x *session) error {
 		var values []engine.Datum
 		for _, row := range rows {
 			v, ok := c.datum(row[0])
-			if !ok {
-				return x.place.fault("the engine gave a value of another kind", "")
+			if !ok || len(v.Text) > engine.MaxDictionaryText || strings.ContainsRune(v.Text, 0) {
+				return x.place.fault("the engine gave a value of another kind than it measured", "")
 			}
 			values = append(values, v)
 		}
 		slices.SortFunc(values, compare)
+		if len(slices.CompactFunc(slices.Clone(values), func(a, b engine.Datum) bool { return compare(a, b) == 0 })) < len(values) {
+			return x.place.fault("the engine gave one value twice, as distinct ones", "")
+		}
 		d.HasDictionary = true
 		for _, v := range values {
 			d.Dictionary = append(d.Dictionary, v.String())
@@ -298,9 +304,12 @@ func (t *Table) withFew(x *session) ([]bool, error) {
 	for first := 0; first < len(list); first += measuredAtOnce {
 		last := min(len(list), first+measuredAtOnce)
 		rows, err := x.ask(fmt.Sprintf("SELECT %s FROM (SELECT %s FROM %s LIMIT %d) AS sample", strings.Join(list[first:last], ", "),
-			strings.Join(names[first:last], ", "), t.source.from, sampled))
+			strings.Join(names[first:last], ", "), t.source.from, sampled), last-first)
 		if err != nil {
 			return nil, err
+		}
+		if len(rows) != 1 {
+			return nil, x.place.fault("the engine counts no distinct values", "")
 		}
 		for k, i := range at[first:last] {
 			n, ok := rows[0][k].(*big.Int)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"parley/datasets/dialect"
@@ -68,6 +70,9 @@ var postgres = &product{
 	trouble: postgresTrouble,
 }
 
+// maxMessage is above any row of an answer: 1,024 values of 64 KiB.
+const maxMessage = 65 << 20
+
 // openPostgres speaks the extended protocol, which takes one statement at a time.
 func openPostgres(p *place, _ time.Duration) (*sql.DB, error) {
 	parameters := url.Values{"passfile": {"/dev/null"}} // ~/.pgpass is not asked
@@ -94,6 +99,11 @@ func openPostgres(p *place, _ time.Duration) (*sql.DB, error) {
 	}
 	config.Password = p.password
 	config.ConnectTimeout = connectTimeout
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		f := pgproto3.NewFrontend(r, w)
+		f.SetMaxBodyLen(maxMessage) // none otherwise
+		return f
+	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.RuntimeParams = map[string]string{"application_name": "parley", "client_encoding": "UTF8"}
 	return stdlib.OpenDB(*config), nil
@@ -104,7 +114,7 @@ func postgresColumn(x *session, t columnType) (column, *refusal, error) {
 	c.Name = t.name
 	kind := t.kind
 	if _, err := strconv.Atoi(kind); err == nil { // a type of the database's own: an enum is text
-		rows, err := x.ask("SELECT typtype::text, typname::text FROM pg_type WHERE oid = " + kind)
+		rows, err := x.ask("SELECT typtype::text, typname::text FROM pg_type WHERE oid = "+kind, 2)
 		if err != nil {
 			return c, nil, err
 		}
@@ -124,7 +134,7 @@ func postgresColumn(x *session, t columnType) (column, *refusal, error) {
 	case "FLOAT4", "FLOAT8": // their text is the shortest that reads back as the same
 		c.Kind, c.number, c.open = engine.Decimal, "CAST(CAST("+c.raw+" AS text) AS numeric)", true
 	case "TEXT", "VARCHAR", "BPCHAR", "UUID", "NAME":
-		rows, err := x.ask("SELECT current_setting('server_encoding')")
+		rows, err := x.ask("SELECT current_setting('server_encoding')", 1)
 		if err != nil {
 			return c, nil, err
 		}

@@ -83,6 +83,19 @@ type column struct {
 // refusal is why a column is set aside, and what to do.
 type refusal struct{ message, hint string }
 
+// typeText is a type as the engine calls it, which goes into notes and errors, of printable characters. What is longer
+// than any type that is read, such as an enum of many words, is cut; another one that is cut to the same is not told
+// from it, and has other values, which the digest tells.
+func typeText(kind string) string {
+	kind = printable(kind)
+	if runes := []rune(kind); len(runes) > maxTypeText {
+		kind = string(runes[:maxTypeText]) + "…"
+	}
+	return kind
+}
+
+const maxTypeText = 200
+
 // unread refuses a type.
 func unread(kind string) *refusal {
 	return &refusal{"columns of type " + strings.ToLower(kind) + " are not supported",

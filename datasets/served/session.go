@@ -40,11 +40,11 @@ func (s *source) session(ctx context.Context, use func(*session) error) (err err
 	x := &session{ctx: ctx, place: s.place, conn: conn, timeout: s.timeout}
 	e := s.place.engine
 	if e.versionQuery != "" {
-		rows, err := x.ask(e.versionQuery)
+		rows, err := x.ask(e.versionQuery, 1)
 		if err != nil {
 			return err
 		}
-		if len(rows) == 1 && len(rows[0]) == 1 {
+		if len(rows) == 1 {
 			x.version, _ = rows[0][0].(string)
 		}
 	}
@@ -75,9 +75,13 @@ func (x *session) run(statement func(context.Context) error) error {
 	return nil
 }
 
-// ask runs a SELECT. Numbers come back as *big.Int, those with places behind the point as dialect.Decimal, and
-// the others as text, truth values and nil.
-func (x *session) ask(statement string) (out [][]any, err error) {
+// anyColumns is of a SELECT whose columns are counted by who asks.
+const anyColumns = -1
+
+// ask runs a SELECT of so many columns. Numbers come back as *big.Int, those with places behind the point as
+// dialect.Decimal, and the others as text, truth values and nil.
+func (x *session) ask(statement string, columns int) (out [][]any, err error) {
+	size := 0
 	err = x.run(func(ctx context.Context) error {
 		rows, err := x.conn.QueryContext(ctx, statement)
 		if err != nil {
@@ -87,6 +91,9 @@ func (x *session) ask(statement string) (out [][]any, err error) {
 		types, err := rows.ColumnTypes()
 		if err != nil {
 			return err
+		}
+		if columns != anyColumns && len(types) != columns {
+			return x.place.fault(fmt.Sprintf("a statement of %d columns has %d", columns, len(types)), "")
 		}
 		row := make([]any, len(types))
 		into := make([]any, len(types))
@@ -103,9 +110,10 @@ func (x *session) ask(statement string) (out [][]any, err error) {
 					return err
 				}
 			}
-			if out = append(out, values); len(out) > maxAnswerRows {
-				return x.place.fault(fmt.Sprintf("a statement has more than %d rows", maxAnswerRows), "")
+			if size += answerBytes(values); size > maxAnswerBytes || len(out) == maxAnswerRows {
+				return x.place.fault(fmt.Sprintf("a statement has more than %d rows, or %d bytes", maxAnswerRows, maxAnswerBytes), "")
 			}
+			out = append(out, values)
 		}
 		return rows.Err()
 	})
@@ -115,12 +123,13 @@ func (x *session) ask(statement string) (out [][]any, err error) {
 // types are the columns of a relation.
 func (x *session) types(from string) (out []columnType, err error) {
 	if x.place.engine.types != nil {
-		rows, err := x.ask(x.place.engine.types(from))
+		rows, err := x.ask(x.place.engine.types(from), anyColumns)
 		for _, row := range rows {
 			var c columnType
 			if len(row) > 1 {
 				c.name, _ = row[0].(string)
-				c.kind, _ = row[1].(string)
+				kind, _ := row[1].(string)
+				c.kind = typeText(kind)
 			}
 			out = append(out, c)
 		}
@@ -137,7 +146,7 @@ func (x *session) types(from string) (out []columnType, err error) {
 			return err
 		}
 		for _, t := range types {
-			c := columnType{name: t.Name(), kind: t.DatabaseTypeName()}
+			c := columnType{name: t.Name(), kind: typeText(t.DatabaseTypeName())}
 			if _, places, ok := t.DecimalSize(); ok && places >= 0 && places <= files.MaxDigits {
 				c.places, c.sized = int(places), true
 			}
@@ -210,6 +219,21 @@ func readDecimal(text string) (dialect.Decimal, bool) {
 	}
 	return dialect.Decimal{Value: n, Scale: len(fraction)}, ok
 }
+
+// answerBytes is about what a row takes in memory.
+func answerBytes(values []any) int {
+	size := 24
+	for _, v := range values {
+		size += 64
+		if text, ok := v.(string); ok {
+			size += len(text)
+		}
+	}
+	return size
+}
+
+// maxAnswerBytes is the memory that the answer to a statement may take.
+const maxAnswerBytes = 2 << 30
 
 // maxAnswerRows is above the groups of any plan times the values that a tally has of them: what an engine
 // gives is kept until it is complete.

@@ -79,7 +79,11 @@ func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.I
 		return nil, nil, &refusal{fmt.Sprintf("has a number of %d decimal places; the limit is %d", c.Scale, files.MaxScale),
 			`say how many are meant: query = "SELECT ..., CAST(x AS numeric(38, 4)) AS x FROM ..."`}
 	}
-	least, greatest = in(low, c.Scale), in(high, c.Scale)
+	least, whole := in(low, c.Scale)
+	greatest, also = in(high, c.Scale)
+	if !whole || !also {
+		return nil, nil, &refusal{"has a number of more decimal places than its type", ""}
+	}
 	if c.truth {
 		if least.Sign() < 0 || greatest.Cmp(big.NewInt(1)) > 0 {
 			return nil, nil, &refusal{"is declared boolean, and holds other numbers than 0 and 1", "leave the declaration out"}
@@ -101,12 +105,13 @@ func (c *column) settleNumber(e *product, m measurement) (least, greatest *big.I
 	return least, greatest, nil
 }
 
-// in is a number in units of 10^-scale, of which it has no smaller parts.
-func in(d dialect.Decimal, scale int) *big.Int {
+// in is a number in units of 10^-scale, if it has no smaller parts.
+func in(d dialect.Decimal, scale int) (n *big.Int, whole bool) {
 	if scale < d.Scale {
-		return new(big.Int).Quo(d.Value, files.PowerOfTen(d.Scale-scale))
+		n, rest := new(big.Int).QuoRem(d.Value, files.PowerOfTen(d.Scale-scale), new(big.Int))
+		return n, rest.Sign() == 0
 	}
-	return new(big.Int).Mul(d.Value, files.PowerOfTen(scale-d.Scale))
+	return new(big.Int).Mul(d.Value, files.PowerOfTen(scale-d.Scale)), true
 }
 
 // datum is a value of the column that the engine gave.

@@ -225,7 +225,7 @@ type Asking struct {
 func (a *Asking) Rows(ctx context.Context, statement string) ([][]any, error) {
 	inner := *a.session
 	inner.ctx = ctx
-	return inner.ask(statement)
+	return inner.ask(statement, anyColumns)
 }
 
 // Witnessed runs a SELECT whose last columns are Witness, and gives the others; an error that wraps ErrChanged if

@@ -53,6 +53,16 @@ func untold(number string) string {
 	return number + ", whose text is not shown since it may quote values: run the query there"
 }
 
+// printable is a text of an engine without control characters.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if engine.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+}
+
 // scrubbed is a text of a driver without the password, control characters and endless length.
 func (p *place) scrubbed(text string) string {
 	if p.password != "" {
@@ -60,12 +70,7 @@ func (p *place) scrubbed(text string) string {
 			text = strings.ReplaceAll(text, spelled, "***")
 		}
 	}
-	text = strings.Map(func(r rune) rune {
-		if engine.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
+	text = printable(text)
 	const most = 300
 	if runes := []rune(text); len(runes) > most {
 		text = string(runes[:most]) + "…"
