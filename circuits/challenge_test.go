@@ -14,11 +14,8 @@ import (
 // TestWeightsAreApart: in every identity the parts cannot make up for each other, whatever digits
 // are chosen, and the weighted sum does not wrap; no two riders are stated at one place.
 func TestWeightsAreApart(t *testing.T) {
-	for _, name := range []string{"light", "default", "test"} {
-		p, err := Named(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, p := range manySets(t) {
+		name := p.Name()
 		for _, s := range Statements {
 			sh := shapeOf(p, s)
 			stated := map[int]bool{}

@@ -25,7 +25,7 @@ const weightBytes = 16
 // whoever made it (README section 7). Under such a key, whose mask has a base, a proof shows
 // nothing but that the statement is true, and an honest witness always gives a proof that
 // verifies: neither the proof nor its absence tells anything about the witness. It says nothing
-// about who knows τ. A wrong key passes with probability at most 2^-128. About 45 µs of
+// about who knows τ. A wrong key passes with probability at most 2^-128. About 0.1 ms of
 // processor time a constraint.
 func (sys *system) check(l *layout, h *provingHalf, vk *groth16.VerifyingKey) error {
 	if err := l.checkShape(h, vk); err != nil {

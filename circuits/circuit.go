@@ -192,7 +192,8 @@ func (s *shape) inputs() int { return 2 + s.params.Classes()*len(s.factors()) }
 func (s *shape) bound(r *relation) *big.Int {
 	sum := new(big.Int).Lsh(big.NewInt(1), uint(s.params.LimbBits())) // the value, a difference of bounds
 	if r.modular {
-		sum.Set(s.params.q) // Q/2, and less than that for what a contribution's bounds shift it by
+		// Q/2, and as much for what a contribution's bounds shift it by: a limb is narrower than t.
+		sum.Set(s.params.q)
 	}
 	for _, p := range r.products {
 		t := new(big.Int).Mul(s.params.q, big.NewInt(int64(s.params.N()/2)))
@@ -222,6 +223,21 @@ func (s *shape) prove(base int, riders ...int) {
 		}
 	}
 	s.identities = append(append(s.identities, id), alone...)
+}
+
+// checkWrap refuses a shape of which a line could reach half the proofs' field: there it would not
+// be one of integers.
+func (s *shape) checkWrap() error {
+	for _, l := range s.lines() {
+		sum := new(big.Int)
+		for _, p := range l.parts {
+			sum.Add(sum, new(big.Int).Mul(p.weight, s.bound(&s.relations[p.relation])))
+		}
+		if sum.Cmp(halfField) >= 0 {
+			return fmt.Errorf("class %d could wrap in the field of the proofs", l.class)
+		}
+	}
+	return nil
 }
 
 // quotientWidth is the digit width that holds the quotient by Q of an honest message: its

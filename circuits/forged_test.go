@@ -18,7 +18,9 @@ import (
 // solve asks the constraint system alone, at random challenges, whether it accepts.
 func solve(t *testing.T, sys *system, publics [][]fr.Element, a *assignment) error {
 	t.Helper()
-	return solveAt(t, sys, publics, a, randomChallenges(t))
+	c := randomChallenges(t)
+	c.derive(sys.shape.params.Classes())
+	return solveAt(t, sys, publics, a, c)
 }
 
 func randomChallenges(t *testing.T) challenges {

@@ -67,7 +67,7 @@ type Progress func(step string, done, total int)
 // Develop makes development keys on this machine, or finds them in dir, where they are kept
 // by circuit digest. Whoever makes such keys can forge proofs, and with keys made for it read what
 // they hide; what a key must be is checked at its first use (Prove). Making them takes about
-// 0.15 ms of processor time a constraint, once; dir holds about 600 bytes a constraint. Nobody
+// 0.15 ms of processor time a constraint, once; dir holds about 800 bytes a constraint. Nobody
 // else may be able to write to dir: what was checked once is not checked again.
 func Develop(ctx context.Context, p Params, dir string, progress Progress) (*Keys, error) {
 	if progress == nil {

@@ -138,7 +138,7 @@ func (lit Literal) check() error {
 		return fmt.Errorf("limb of %d bits, allowed 1 to %d", lit.LimbBits, MaxLimbBits)
 	case lit.Departments < 1:
 		return errors.New("no departments")
-	case lit.LogT < 1 || lit.LogT > 62 || lit.Departments > 1<<(lit.LogT-min(lit.LogT, lit.LimbBits)):
+	case lit.LogT <= lit.LimbBits || lit.LogT > 62 || lit.Departments > 1<<(lit.LogT-lit.LimbBits):
 		return fmt.Errorf("%d departments' limbs of %d bits wrap modulo t = 2^%d", lit.Departments, lit.LimbBits, lit.LogT)
 	case lit.FloodingBits < 8 || lit.FloodingBits > 160:
 		return fmt.Errorf("flooding of %d bits, allowed 8 to 160", lit.FloodingBits)

@@ -94,6 +94,42 @@ func TestLimbEncodings(t *testing.T) {
 	}
 }
 
+// TestWordsAtTheEdges: what rounding makes of the smallest and largest integers below Q is sent and
+// read; the first word that is none is refused.
+func TestWordsAtTheEdges(t *testing.T) {
+	for _, name := range []string{"light", "default", "test"} {
+		p, err := Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		unit := new(big.Int).Lsh(one, uint(p.DroppedBits()))
+		last := new(big.Int).Sub(p.Q(), one)
+		values := make([]*big.Int, p.Limbs())
+		for i := range values {
+			values[i] = []*big.Int{new(big.Int), one, new(big.Int).Sub(unit, one), unit, new(big.Int).Rsh(last, 1), last}[i%6]
+		}
+		x, off := p.RoundWords(p.FromLimbsBig(values))
+		for i, v := range values {
+			if want := new(big.Int).Mod(v, unit); off[i].Cmp(want) != 0 {
+				t.Fatalf("%s: %v is taken down by %v, want %v", name, v, off[i], want)
+			}
+		}
+		b := p.AppendWords(nil, x)
+		if y, err := p.DecodeWords(b); err != nil || !y.Equal(&x) {
+			t.Fatalf("%s: round trip: %v", name, err)
+		}
+		word := new(big.Int).Rsh(last, uint(p.DroppedBits()))
+		for _, more := range []int64{0, 1} {
+			raw := word.Add(word, big.NewInt(more)).FillBytes(make([]byte, p.wordSize()))
+			slices.Reverse(raw)
+			copy(b[5*len(raw):], raw)
+			if _, err := p.DecodeWords(b); (err == nil) != (more == 0) {
+				t.Errorf("%s: the last word below Q and %d: %v", name, more, err)
+			}
+		}
+	}
+}
+
 // TestNonCanonicalResidue: a residue of its prime or above names the same element, and two of
 // them overflow the ring's addition; no such blob may pass.
 func TestNonCanonicalResidue(t *testing.T) {
@@ -178,6 +214,8 @@ func TestParamsAreRefused(t *testing.T) {
 		"few limbs":       func(l *Literal) { l.Limbs = 128 },
 		"odd limbs":       func(l *Literal) { l.Limbs = 1536 },
 		"limb bits":       func(l *Literal) { l.LimbBits = 21 },
+		"limbs of t":      func(l *Literal) { l.LimbBits, l.Departments = 24, 1 },
+		"limbs beyond t":  func(l *Literal) { l.LimbBits, l.Departments = 40, 1 },
 		"departments":     func(l *Literal) { l.Departments = 17 },
 		"no departments":  func(l *Literal) { l.Departments = 0 },
 		"noise with more": func(l *Literal) { l.Departments = 16 },

@@ -41,6 +41,9 @@ type publicWires struct {
 }
 
 func compile(s *shape) (*system, error) {
+	if err := s.checkWrap(); err != nil {
+		return nil, fmt.Errorf("compile %v: %w", s.statement, err)
+	}
 	b := &builder{r1cs: cs.NewR1CS(0)}
 	b.blueprint = b.r1cs.AddBlueprint(&constraint.BlueprintGenericR1C{})
 	b.r1cs.AddPublicVariable("1")
