@@ -35,11 +35,13 @@ var ClickHouse = &Dialect{
 		"decade":  formatted("makeDate32(intDiv(toYear(%s), 10) * 10, 1, 1)"),
 	},
 	forms: map[engine.Op]form{
-		engine.OpIsTrue:    around("ifNull(%s, false)"),
-		engine.OpIsFalse:   around("ifNull(NOT %s, false)"),
-		engine.OpGreatest:  withoutNull("greatest"),
-		engine.OpLeast:     withoutNull("least"),
-		engine.OpLength:    around("lengthUTF8(%s)"),
+		engine.OpIsTrue:   around("ifNull(%s, false)"),
+		engine.OpIsFalse:  around("ifNull(NOT %s, false)"),
+		engine.OpGreatest: withoutNull("greatest"),
+		engine.OpLeast:    withoutNull("least"),
+		engine.OpLength: {least: 1, write: func(_ Writer, _ *engine.Expr, args []string, n width) (string, error) {
+			return "CAST(lengthUTF8(" + args[0] + ") AS " + n.name + ")", nil // which is UInt64, that no Int64 is compared with
+		}},
 		engine.OpSubstring: substringBy("substringUTF8"),
 		engine.OpAbs: {least: 1, write: func(_ Writer, _ *engine.Expr, args []string, n width) (string, error) {
 			return "CAST(abs(" + args[0] + ") AS " + n.name + ")", nil // of Int64 it is UInt64

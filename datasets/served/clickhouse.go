@@ -57,27 +57,29 @@ func quoteClickHouse(name string) string {
 // or leaves a part of its answer out. A server that does not let them be set refuses the statement.
 func clickHouseSettings(timeout time.Duration) clickhouse.Settings {
 	settings := clickhouse.Settings{
-		"readonly":                                   2, // nothing is written, and what else stands here may be set
-		"max_execution_time":                         max(1, int64(timeout.Seconds())),
-		"max_query_size":                             1 << 20, // above dialect.MaxStatement, and above what may stand in one
-		"max_ast_elements":                           1 << 20,
-		"max_expanded_ast_elements":                  1 << 21,
-		"enable_positional_arguments":                1,
-		"transform_null_in":                          0,
-		"decimal_check_overflow":                     1,
-		"aggregate_functions_null_for_empty":         0,
-		"empty_result_for_aggregation_by_empty_set":  0,
-		"count_distinct_implementation":              "uniqExact",
-		"session_timezone":                           "UTC",
-		"limit":                                      0, // none
-		"offset":                                     0,
-		"additional_result_filter":                   "",
-		"extremes":                                   0, // which are rows more
-		"use_query_cache":                            0, // rows of before
-		"skip_unavailable_shards":                    0,
-		"optimize_skip_unused_shards":                0, // by where a row should be
-		"optimize_distributed_group_by_sharding_key": 0,
-		"distributed_group_by_no_merge":              0, // groups in parts
+		"readonly":                                           2, // nothing is written, and what else stands here may be set
+		"max_execution_time":                                 max(1, int64(timeout.Seconds())),
+		"max_query_size":                                     1 << 20, // above dialect.MaxStatement, and above what may stand in one
+		"max_ast_elements":                                   1 << 20,
+		"max_expanded_ast_elements":                          1 << 21,
+		"enable_positional_arguments":                        1,
+		"transform_null_in":                                  0,
+		"decimal_check_overflow":                             1,
+		"aggregate_functions_null_for_empty":                 0,
+		"empty_result_for_aggregation_by_empty_set":          0,
+		"count_distinct_implementation":                      "uniqExact",
+		"session_timezone":                                   "UTC",
+		"optimize_rewrite_aggregate_function_with_if":        0, // by which a CASE on a condition that is NULL loses rows
+		"optimize_rewrite_sum_if_to_count_if":                0,
+		"limit":                                              0, // none
+		"offset":                                             0,
+		"additional_result_filter":                           "",
+		"extremes":                                           0, // which are rows more
+		"use_query_cache":                                    0, // rows of before
+		"skip_unavailable_shards":                            0,
+		"optimize_skip_unused_shards":                        0, // by where a row should be
+		"optimize_distributed_group_by_sharding_key":         0,
+		"distributed_group_by_no_merge":                      0, // groups in parts
 		"fallback_to_stale_replicas_for_distributed_queries": 0,
 	}
 	for _, limit := range []string{"read", "group_by", "result", "distinct", "sort", "set", "join", "transfer", "timeout"} {

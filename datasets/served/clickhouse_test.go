@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/datasets"
 	"parley/datasets/served"
 )
 
@@ -130,5 +131,23 @@ func TestServedClickHouseProfile(t *testing.T) {
 	run(t, house.db, "INSERT INTO t VALUES (4)")
 	if err := table.Changed(context.Background()); !errors.Is(err, served.ErrChanged) {
 		t.Errorf("an answer of before: %v", err)
+	}
+}
+
+// TestServedNullConditions: what is computed under a condition that is NULL is counted and summed as in files.
+func TestServedNullConditions(t *testing.T) {
+	for _, s := range append(servers(t), clickHouseServer(t)) {
+		here, there := s.both(t, "conditions", "k,i,b,s\n1,1,1,a\n2,2,,bb\n,3,4,ccc\n3,,5,d\n2,50,,\n1,60,,eeee\n")
+		defer here.Close()
+		defer there.Close()
+		for _, question := range []string{"SELECT count(NULLIF(i, b)), sum(NULLIF(i, b)), sum(CASE WHEN i = b THEN NULL ELSE i END) FROM t",
+			"SELECT k, count(CASE WHEN i > b THEN NULL ELSE i + 1 END), var_samp(NULLIF(i, b)) FROM t GROUP BY k",
+			"SELECT sum(GREATEST(length(CASE k WHEN 1 THEN s WHEN 2 THEN s END), 2, i)), sum(CASE WHEN i = b THEN 1 ELSE 0 END) FROM t",
+			"SELECT count(*) FILTER (WHERE NOT (i = b)), count(CASE WHEN i = b THEN i END) FROM t"} {
+			beyond := map[string]int{}
+			if !s.compare(t, question, map[string]*datasets.Table{"north": here}, map[string]*datasets.Table{"north": there}, beyond) {
+				t.Errorf("%s: not asked there: %s: %v", s.name, question, beyond)
+			}
+		}
 	}
 }

@@ -84,7 +84,7 @@ coalesce(sum(CAST((CAST(toQuarter(addDays(toDate32('1970-01-01'), CAST((CAST(toI
 count(*)
 
 -- SELECT count(*) FROM t WHERE length(note) > 3
-(lengthUTF8("note") > CAST('3' AS Nullable(Int64)))
+(CAST(lengthUTF8("note") AS Nullable(Int64)) > CAST('3' AS Nullable(Int64)))
 count(*)
 
 -- SELECT upper(ward), count(*) FROM t GROUP BY 1
