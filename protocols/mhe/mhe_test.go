@@ -274,6 +274,32 @@ func TestNothingBesideTheLimbs(t *testing.T) {
 	}
 }
 
+// TestRoundedFloodingIsInRange: whatever rounding takes off, the flooding stays in the range that is
+// proven, from the lowest that is drawn to the highest.
+func TestRoundedFloodingIsInRange(t *testing.T) {
+	c := newCommittee(t, 1)
+	p, bound := c.p, c.p.Flooding()
+	unit := new(big.Int).Lsh(big.NewInt(1), uint(p.DroppedBits()))
+	lowest, highest := new(big.Int).Sub(unit, bound), new(big.Int).Sub(bound, big.NewInt(1))
+	for _, drawn := range []*big.Int{lowest, new(big.Int), big.NewInt(-1), highest} {
+		w := circuits.DecryptionShareSecret{S: c.secrets[0].s, V: make([]int64, p.N()), F1: make([]int64, p.N())}
+		for range p.Limbs() {
+			w.F0 = append(w.F0, new(big.Int).Set(drawn))
+		}
+		// c1 and v are zero, so that h0 is f0 alone.
+		share := switchShare(p, Ciphertext{C1: p.NewPoly()}, c.analyst, &w)
+		for i, f := range w.F0 {
+			off := new(big.Int).Sub(drawn, f)
+			if f.Cmp(bound) >= 0 || f.Cmp(new(big.Int).Neg(bound)) < 0 || off.Sign() < 0 || off.Cmp(unit) >= 0 {
+				t.Errorf("flooding of %v becomes %v", drawn, f)
+			}
+			if h := new(big.Int).Mod(f, p.Q()); h.Cmp(new(big.Int).Mod(p.Centered(share.H0, i*p.Stride()), p.Q())) != 0 {
+				t.Errorf("the first part is not the flooding that is proven")
+			}
+		}
+	}
+}
+
 func TestFloodingIsUniform(t *testing.T) {
 	p := tiny.Params()
 	const n = 4096
