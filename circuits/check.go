@@ -71,7 +71,7 @@ func (l *layout) checkShape(h *provingHalf, vk *groth16.VerifyingKey) error {
 	case vk.CommitmentKeys[0].G != vk.CommitmentKeys[1].G:
 		return errors.New("the commitments' base is not one")
 	case vk.CommitmentKeys[0].GSigmaNeg == vk.CommitmentKeys[1].GSigmaNeg:
-		return errors.New("σ is the same for both commitments: what is in the first could be put off to the second")
+		return errOneSigma
 	}
 	return nil
 }

@@ -79,6 +79,8 @@ func pointsG2(vk *groth16.VerifyingKey) []*bn254.G2Affine {
 		&vk.CommitmentKeys[0].G, &vk.CommitmentKeys[0].GSigmaNeg, &vk.CommitmentKeys[1].GSigmaNeg}
 }
 
+var errOneSigma = errors.New("σ is the same for both commitments: what is in the first could be put off to the second")
+
 func encodeVerifyingKey(vk *groth16.VerifyingKey) []byte {
 	var out []byte
 	g1 := func(p *bn254.G1Affine) { b := p.Bytes(); out = append(out, b[:]...) }
@@ -123,6 +125,9 @@ func decodeVerifyingKey(b []byte, inputs int) (*groth16.VerifyingKey, error) {
 		rest = rest[bn254.SizeOfG2AffineCompressed:]
 	}
 	vk.CommitmentKeys[1].G = vk.CommitmentKeys[0].G
+	if vk.CommitmentKeys[0].GSigmaNeg == vk.CommitmentKeys[1].GSigmaNeg {
+		return nil, errOneSigma
+	}
 	if !bytes.Equal(encodeVerifyingKey(vk), b) {
 		return nil, errors.New("not canonically encoded")
 	}
