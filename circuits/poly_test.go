@@ -254,7 +254,7 @@ func TestDerivedFigures(t *testing.T) {
 
 func TestVerifyingKeysEncoding(t *testing.T) {
 	if testing.Short() {
-		t.Skip("every byte of three keys")
+		t.Skip("bytes of three keys")
 	}
 	p := tiny(t)
 	vk := keysFor(t, p).Verifying()
@@ -271,8 +271,9 @@ func TestVerifyingKeysEncoding(t *testing.T) {
 	if err := again.Verify(testBinding(), h.instance, proof); err != nil {
 		t.Fatal(err)
 	}
-	accepted := 0
-	for i := range b {
+	accepted, changed := 0, 0
+	for i := 0; i < len(b); i += 7 { // every byte of a point comes, in one point or another
+		changed++
 		bad := slices.Clone(b)
 		bad[i] ^= 4
 		other, err := ParseVerifyingKeys(p, bad)
@@ -284,7 +285,7 @@ func TestVerifyingKeysEncoding(t *testing.T) {
 			t.Fatalf("byte %d changed unnoticed", i)
 		}
 	}
-	if accepted == len(b) {
+	if accepted == changed {
 		t.Error("no changed key was refused for not being a curve point")
 	}
 	one := slices.Clone(b) // both σ of the last key the same
