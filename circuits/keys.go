@@ -288,7 +288,8 @@ func (k *Keys) load(s Statement) (*keyEntry, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry.proving = &h.key // the powers have served
+	h.powers = powers{} // they have served, and a pointer into h would keep them
+	entry.proving = &h.key
 	return entry, nil
 }
 
