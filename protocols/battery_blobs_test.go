@@ -256,7 +256,7 @@ func blobLies() []sortie {
 		old.prepare = former.servingFormer
 		out = append(out, old)
 	}
-	share := committing("decryption share", "replayed", "commits to its contribution", asking, failed, protocols.FaultWrongShare, protocols.KindShare,
+	share := committing("decryption share", "replayed", "commits to its contribution", asking, failed, protocols.FaultGarbage, protocols.KindShare,
 		func(w *world, by *party) []engine.Digest { return openQuery(w).Contributed[1] })
 	firstOnly := sortie{message: "key share", deviation: "forged", how: "one whose proof does not verify", scene: founding, by: "city2", want: anyway,
 		fault: protocols.FaultBadProof, prepare: func(w *world, by *party) {
