@@ -23,11 +23,14 @@ func (p Params) PolySize() int { return len(p.lit.Primes) * p.lit.N * p.residueB
 
 // AppendPoly appends the only encoding of x: for each prime in order, N residues as
 // little-endian integers of as many bytes as the widest prime needs (README section 2).
-func (p Params) AppendPoly(b []byte, x Poly) []byte {
+func (p Params) AppendPoly(b []byte, x Poly) []byte { return p.appendEvery(b, x, 1) }
+
+// appendEvery appends the residues of coefficients 0, step, 2·step, ….
+func (p Params) appendEvery(b []byte, x Poly, step int) []byte {
 	var word [8]byte
 	for i := range p.lit.Primes {
-		for _, residue := range x.Coeffs[i] {
-			binary.LittleEndian.PutUint64(word[:], residue)
+		for j := 0; j < p.lit.N; j += step {
+			binary.LittleEndian.PutUint64(word[:], x.Coeffs[i][j])
 			b = append(b, word[:p.residueB]...)
 		}
 	}
@@ -41,10 +44,15 @@ func (p Params) DecodePoly(b []byte) (Poly, error) {
 	if len(b) != p.PolySize() {
 		return Poly{}, fmt.Errorf("ring element of %d bytes, want %d", len(b), p.PolySize())
 	}
+	return p.decodeEvery(b, 1)
+}
+
+// decodeEvery reads what appendEvery appends, of a length that was checked.
+func (p Params) decodeEvery(b []byte, step int) (Poly, error) {
 	x := p.NewPoly()
 	var word [8]byte
 	for i, prime := range p.lit.Primes {
-		for j := range x.Coeffs[i] {
+		for j := 0; j < p.lit.N; j += step {
 			copy(word[:], b[:p.residueB])
 			b = b[p.residueB:]
 			residue := binary.LittleEndian.Uint64(word[:])
@@ -62,16 +70,7 @@ func (p Params) LimbsSize() int { return len(p.lit.Primes) * p.lit.Limbs * p.res
 
 // AppendLimbs appends the only encoding of the limbs' coefficients of x: as AppendPoly, of these
 // alone.
-func (p Params) AppendLimbs(b []byte, x Poly) []byte {
-	var word [8]byte
-	for i := range p.lit.Primes {
-		for j := 0; j < p.lit.N; j += p.Stride() {
-			binary.LittleEndian.PutUint64(word[:], x.Coeffs[i][j])
-			b = append(b, word[:p.residueB]...)
-		}
-	}
-	return b
-}
+func (p Params) AppendLimbs(b []byte, x Poly) []byte { return p.appendEvery(b, x, p.Stride()) }
 
 // DecodeLimbs reads exactly one encoding of AppendLimbs, as strictly as DecodePoly. The other
 // coefficients are zero.
@@ -79,20 +78,7 @@ func (p Params) DecodeLimbs(b []byte) (Poly, error) {
 	if len(b) != p.LimbsSize() {
 		return Poly{}, fmt.Errorf("limbs of a ring element in %d bytes, want %d", len(b), p.LimbsSize())
 	}
-	x := p.NewPoly()
-	var word [8]byte
-	for i, prime := range p.lit.Primes {
-		for j := 0; j < p.lit.N; j += p.Stride() {
-			copy(word[:], b[:p.residueB])
-			b = b[p.residueB:]
-			residue := binary.LittleEndian.Uint64(word[:])
-			if residue >= prime {
-				return Poly{}, fmt.Errorf("residue %d of prime %d is not canonical", j, i)
-			}
-			x.Coeffs[i][j] = residue
-		}
-	}
-	return x, nil
+	return p.decodeEvery(b, p.Stride())
 }
 
 // OnlyLimbs is x with all coefficients without a limb set to zero.
