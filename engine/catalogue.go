@@ -74,6 +74,9 @@ func (r Registration) Validate() error {
 			return bad("column %s: %s", quote(column.Name), problem)
 		}
 	}
+	if problem := cmp.Or(r.About.problem(), r.Quality.problem(r)); problem != "" {
+		return bad("%s", problem)
+	}
 	return nil
 }
 
@@ -107,8 +110,6 @@ func (c Column) problem(rows int64) string {
 		return "minimum above maximum"
 	case c.Min != nil && !(inKind(c.Kind, c.Min) && inKind(c.Kind, c.Max)):
 		return "bounds beyond the kind's range"
-	case c.Min != nil && rows == 0:
-		return "bounds without rows"
 	case c.Resembles != Null && (c.Kind != Text || c.Resembles != Date && c.Resembles != Decimal):
 		return "a resemblance that no column has"
 	case !plainLine(c.Unit, MaxUnitBytes):
@@ -117,8 +118,12 @@ func (c Column) problem(rows int64) string {
 		return "labels that are not those of its values"
 	case slices.ContainsFunc(c.Labels, func(label string) bool { return !plainLine(label, MaxLabelBytes) }):
 		return "a label that is too long, not UTF-8 or has control characters"
-	case rows > 0 && !c.Nullable && (c.Kind == Null || c.Kind.bounded() && c.Min == nil):
+	case rows > 0 && !c.Nullable && c.Kind == Null:
 		return "rows without values in a column that is not nullable"
+	case !plainLine(c.Title, MaxTitleBytes) || !plainLine(c.Item, MaxItemBytes):
+		return "a title or an item that is too long, not UTF-8 or has control characters"
+	case gradeProblem(c.Sensitivity, c.Class) != "":
+		return gradeProblem(c.Sensitivity, c.Class)
 	}
 	return c.dictionaryProblem(rows)
 }
@@ -284,8 +289,9 @@ func mergeColumn(regs []Registration, sources []Column) (Column, error) {
 		out.Resembles = max(out.Resembles, c.Resembles)
 		out.HasDictionary = out.HasDictionary && (c.HasDictionary || c.Kind == Null)
 	}
+	undeclared := slices.ContainsFunc(sources, Column.Undeclared)
 	for _, c := range sources {
-		if c.Min == nil {
+		if c.Min == nil || undeclared { // one whose bounds nobody knows leaves all without
 			continue
 		}
 		lo, hi := rescale(c.Min, out.Scale-c.Scale), rescale(c.Max, out.Scale-c.Scale)

@@ -62,6 +62,24 @@ func TestCatalogueRefusals(t *testing.T) {
 		"labels of none":  {column("void", func(c *Column) { c.Labels = []string{"one"} }), "labels that are not"},
 		"long label":      {column("t", func(c *Column) { c.Labels = []string{strings.Repeat("x", MaxLabelBytes+1), ""} }), "a label"},
 		"label of lines":  {column("t", func(c *Column) { c.Labels = []string{"", "a\u0085"} }), "a label"},
+		"long title":      {column("t", func(c *Column) { c.Title = strings.Repeat("x", MaxTitleBytes+1) }), "a title"},
+		"item of lines":   {column("t", func(c *Column) { c.Item = "a\nb" }), "a title or an item"},
+		"sensitivity":     {column("t", func(c *Column) { c.Sensitivity = Core + 1 }), "a sensitivity"},
+		"class":           {column("t", func(c *Column) { c.Class = ClassUnconditional + 1 }), "a class"},
+		"description":     {func(c Catalogue) { c[0].About.Description = strings.Repeat("x", MaxDescription+1) }, "its description"},
+		"owner":           {func(c Catalogue) { c[0].About.Owner = "\xff" }, "its owner"},
+		"table's class":   {func(c Catalogue) { c[0].About.Class = 9 }, "a class"},
+		"deep place":      {func(c Catalogue) { c[0].About.Place = make([]string, MaxPlaceUnits+1) }, "its place"},
+		"empty unit":      {func(c Catalogue) { c[0].About.Place = []string{"a", ""} }, "is empty"},
+		"slash":           {func(c Catalogue) { c[0].About.Place = []string{"a/b"} }, "slash"},
+		"key":             {func(c Catalogue) { c[0].Quality.Key = []string{"nowhere"} }, "a key with the column"},
+		"duplicates":      {func(c Catalogue) { c[0].Quality.Duplicates = 1 }, "more rows with an equal key"},
+		"missing": {func(c Catalogue) {
+			c[0].Quality.Columns = []ColumnQuality{{Name: c[0].Columns[0].Name, Missing: c[0].Rows + 1, Moved: -1}}
+		}, "more missing"},
+		"quality of none": {func(c Catalogue) { c[0].Quality.Columns = []ColumnQuality{{Name: "nowhere"}} }, "the quality of a column"},
+		"drift":           {func(c Catalogue) { c[0].Quality.Columns = []ColumnQuality{{Name: c[0].Columns[0].Name, Moved: 1001}} }, "a drift"},
+		"last rows":       {func(c Catalogue) { c[0].Quality.LastRows = 1 }, "last version"},
 		"long value":      {column("t", func(c *Column) { c.Dictionary[1] = strings.Repeat("湖", MaxDictionaryText) }), "too long"},
 	} {
 		cat := fixtureCatalogue()

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"math/big"
 	"slices"
 )
@@ -10,6 +11,26 @@ import (
 type span struct{ lo, hi *big.Int }
 
 func (s span) none() bool { return s.lo == nil }
+
+// span is the range of the column's values over all departments: where one has declared none, whatever the
+// kind allows, at the column's scale or at a smaller one.
+func (c Column) span() span {
+	if !c.Undeclared() {
+		return span{c.Min, c.Max}
+	}
+	switch c.Kind {
+	case Integer:
+		return span{big.NewInt(math.MinInt64), big.NewInt(math.MaxInt64)}
+	case Date:
+		return span{big.NewInt(MinDate), big.NewInt(MaxDate)}
+	case Timestamp, TimestampTZ:
+		return span{big.NewInt(MinTimestamp), big.NewInt(MaxTimestamp)}
+	case Time:
+		return span{new(big.Int), big.NewInt(MicrosPerDay - 1)}
+	}
+	limit := pow10(MaxDecimalDigits + c.Scale)
+	return span{new(big.Int).Neg(limit), limit}
+}
 
 // hull is the smallest span that holds the values.
 func hull(values ...*big.Int) span {
@@ -152,7 +173,7 @@ func (e *Expr) derive(columns []Column, position int) (*Expr, error) {
 	case OpConstant:
 		e.Nullable = e.Value.IsNull()
 	case OpColumn:
-		s = span{columns[e.Column].Min, columns[e.Column].Max}
+		s = columns[e.Column].span()
 		e.Nullable = columns[e.Column].Nullable
 	case OpIsNull, OpIsTrue, OpIsFalse:
 		e.Nullable = false

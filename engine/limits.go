@@ -20,6 +20,11 @@ const (
 	MaxDictionaryText = 1024    // bytes of one dictionary value; a column with a longer one has no dictionary
 	MaxUnitBytes      = 64      // bytes of a column's unit
 	MaxLabelBytes     = 256     // bytes of the label of a dictionary's value
+	MaxTitleBytes     = 256     // bytes of a table's or column's title, owner and manager
+	MaxDescription    = 2048    // bytes of a table's description
+	MaxItemBytes      = 64      // bytes of an item's id in the national catalogue
+	MaxPlaceUnits     = 16      // units above a department, MaxNameBytes each
+	MaxKeyColumns     = 16      // columns of a table's declared key
 	MaxNameBytes      = 256     // bytes of a table's, column's or department's name
 	MaxRows           = 1 << 40 // rows of a table in one department
 	MaxScale          = 38      // decimal places of a column

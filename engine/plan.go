@@ -167,11 +167,12 @@ func momentBound(m *Moment, r Registration, schema Schema) Bound {
 	}
 	s := spanOf(m.Expr, func(e *Expr) span {
 		own := r.Columns[columnByName(r.Columns, schema.Columns[e.Column].Name)]
-		if own.Min == nil {
-			return span{}
-		}
 		places := schema.Columns[e.Column].Scale - own.Scale
-		return span{rescale(own.Min, places), rescale(own.Max, places)}
+		s := own.span()
+		if s.none() {
+			return s
+		}
+		return span{rescale(s.lo, places), rescale(s.hi, places)}
 	})
 	bound := Bound{Lo: new(big.Int), Hi: new(big.Int)}
 	if s.none() {

@@ -53,6 +53,9 @@ func (rb *reportBinder) outcome(node *pg.Node) (*Expr, error) {
 		return nil, err
 	}
 	if y.Op == OpColumn {
+		if rb.plan.Schema.Columns[y.Column].Undeclared() {
+			return nil, rb.undeclared(y.Column, rb.position)
+		}
 		if y, err = rb.coerce(y, Integer, rb.position); err != nil {
 			return nil, err
 		}

@@ -30,6 +30,13 @@ func (t *refTable) register(d int) Registration {
 			values = append(values, t.datum(d, c, x[c]))
 		}
 		slices.SortFunc(values, Datum.Compare)
+		if len(values) == 0 && out.Kind.bounded() { // without bounds it would be undeclared
+			if col.grouped && c != colMixed && slices.ContainsFunc(slices.Concat(t.parts...), func(x row) bool { return x[c] != nil }) {
+				out.Kind, out.Scale = Null, 0
+			} else if out.Min, out.Max = new(big.Int), new(big.Int); col.grouped {
+				out.Dictionary, out.Labels = []string{Datum{Kind: out.Kind, Number: out.Min, Scale: out.Scale}.String()}, []string{""}
+			}
+		}
 		if len(values) > 0 && out.Kind.bounded() {
 			out.Min, out.Max = values[0].Number, values[len(values)-1].Number
 		}

@@ -280,6 +280,11 @@ func functionName(call *pg.FuncCall) string {
 // aggregate points an expression at its moment, an equal one if there is one.
 func (b *binder) aggregate(e *Expr, m Moment, position int) (*Expr, error) {
 	b.aggregates = true
+	if m.Op == Sum {
+		if err := b.summable(m.Expr, position); err != nil {
+			return nil, err
+		}
+	}
 	m = m.reduced()
 	key := string(Marshal(b.canonical(m)))
 	index, ok := b.moments[key]

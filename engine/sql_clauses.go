@@ -36,10 +36,10 @@ func (b *binder) target(targets []*pg.Node, number int, clause string, position 
 // ungrouped says what to do with a column that cannot be grouped by.
 func ungrouped(c Column) string {
 	if c.Kind.numeric() {
-		return fmt.Sprintf("only columns with at most %d different values have one; histogram(%s, lo, hi, bins) counts by ranges",
+		return fmt.Sprintf("only declared columns of at most %d different values have one; histogram(%s, lo, hi, bins) counts by ranges",
 			MaxDictionary, identifier(c.Name))
 	}
-	few := fmt.Sprintf("only columns with at most %d different values have one", MaxDictionary)
+	few := fmt.Sprintf("only declared columns of at most %d different values have one", MaxDictionary)
 	switch {
 	case c.Kind == Time:
 		return few + fmt.Sprintf("; EXTRACT(hour FROM %s) is one", identifier(c.Name))

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -156,7 +157,7 @@ func (b *binder) groupValues(e *Expr, position int) ([]Datum, error) {
 	if e.Op == OpColumn {
 		if c := b.plan.Schema.Columns[e.Column]; !c.HasDictionary {
 			return nil, hinted(refuse(CodeType, position, "column %s has no dictionary, so it cannot be grouped by", quote(c.Name)),
-				"%s", ungrouped(c))
+				"%s", joined(ungrouped(c), b.dictionaryWanted(e.Column)))
 		}
 	}
 	values, ok := b.listed(e)
@@ -201,7 +202,8 @@ func (b *binder) unlisted(e *Expr, position int) error {
 	if bare := b.bare(e); bare >= 0 {
 		c := b.plan.Schema.Columns[bare]
 		if c.Kind == Text {
-			return hinted(refused, "column %s has no dictionary: %s; a CASE with values of its own can be grouped by", quote(c.Name), ungrouped(c))
+			return hinted(refused, "column %s has no dictionary: %s; a CASE with values of its own can be grouped by", quote(c.Name),
+				joined(ungrouped(c), b.dictionaryWanted(bare)))
 		}
 		wider := "width_bucket(%s, lo, hi, bins)"
 		switch {
@@ -210,7 +212,8 @@ func (b *binder) unlisted(e *Expr, position int) error {
 		case c.Kind.clocked():
 			wider = "date_trunc('day', %s)"
 		}
-		return hinted(refused, "at most %d values can be told apart: group by wider ranges, as in "+wider, MaxDictionary, identifier(c.Name))
+		ranges := fmt.Sprintf("at most %d values can be told apart: group by wider ranges, as in "+wider, MaxDictionary, identifier(c.Name))
+		return hinted(refused, "%s", joined(ranges, b.boundsWanted(bare)))
 	}
 	return hinted(refused, "group by fewer columns, or by wider ranges")
 }

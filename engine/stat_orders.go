@@ -269,10 +269,15 @@ func (b *binder) dictionaryOf(name string, e *Expr, position int) (int, error) {
 		return 0, c.unlike(position)
 	}
 	if !c.HasDictionary {
-		hint := fmt.Sprintf("columns with at most %d distinct values have one", MaxDictionary)
+		hint := fmt.Sprintf("declared columns of at most %d distinct values have one", MaxDictionary)
 		if s := functions[name].order; s != nil && s.searched && c.Kind != Text {
 			hint += "; a number or a date is searched in several rounds where nothing but such " +
 				"figures of this one column stands beside columns of GROUP BY"
+		}
+		if c.Undeclared() {
+			hint = joined(hint, b.boundsWanted(e.Column))
+		} else {
+			hint = joined(hint, b.dictionaryWanted(e.Column))
 		}
 		return 0, hinted(refuse(CodeType, position,
 			"column %s has no dictionary, so %s cannot count its values in one round", quote(c.Name), shownName(name)), "%s", hint)

@@ -31,8 +31,8 @@ type Column struct {
 	Nullable bool // whether some row holds NULL
 	// Min and Max bound the non-NULL values: Integer as is, Decimal in scaled
 	// units, Date in days and timestamps in microseconds since 1970-01-01, Time in
-	// microseconds since midnight. Both nil for other kinds, and when no
-	// row holds a value.
+	// microseconds since midnight. Both nil for other kinds, and where the department has not
+	// declared them public: then nothing is told of the values but their kind (Undeclared).
 	Min, Max *big.Int
 	// Dictionary lists the distinct non-NULL values in canonical text (see Datum),
 	// strictly ascending in the kind's order: text by bytes, numbers numerically,
@@ -53,7 +53,17 @@ type Column struct {
 	// at most MaxLabelBytes. A column of one department that has them has a declared list of codes:
 	// its values are among them, and not all need occur. nil: Dictionary is what occurs.
 	Labels []string
+	// Title is the column's name for people, at most MaxTitleBytes; "" if the department gives none.
+	Title string
+	// Item is its data item in the national catalogue, at most MaxItemBytes; "" if none is said.
+	Item        string
+	Sensitivity Sensitivity
+	Class       Class
 }
+
+// Undeclared reports whether the column has values that bounds are of, and the department has not declared
+// any: sums of them, and searches among them, are refused.
+func (c Column) Undeclared() bool { return c.Kind.bounded() && c.Min == nil }
 
 // Registration is what a department says of one version of one table.
 type Registration struct {
@@ -64,6 +74,8 @@ type Registration struct {
 	Rows       int64
 	Digest     Digest // of the table's content, made by datasets
 	Columns    []Column
+	About      About
+	Quality    Quality
 }
 
 // Catalogue is all registrations of a network, strictly ascending by (Table,

@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// About is what a department says of a table for people: it decides nothing in a plan. Title, Owner and
+// Manager have at most MaxTitleBytes, Description MaxDescription, Item MaxItemBytes; "" where nothing is said.
+// Each is one line. Owner and Manager are two of the rights over a table, names or offices; who may use it,
+// the third, is for the department's policy to say.
+type About struct {
+	_           struct{} `cbor:",toarray"`
+	Title       string
+	Description string
+	Owner       string // whose table it is
+	Manager     string // who keeps it
+	Item        string // its item in the national catalogue
+	Sensitivity Sensitivity
+	Class       Class
+	// Place is where the department stands in the hierarchy: the units above it, the highest first,
+	// at most MaxPlaceUnits names without a slash.
+	Place []string
+}
+
+// Quality is what a department found when it registered the rows: of declared columns and a declared
+// key alone, since counts of missing and equal values are about the rows.
+type Quality struct {
+	_ struct{} `cbor:",toarray"`
+	// Key is the declared key's columns, none where none is declared; Duplicates are the rows whose key
+	// another row has too, rows with a NULL in it left out.
+	Key        []string
+	Duplicates int64
+	Columns    []ColumnQuality // of the declared columns, in the order of the table's
+	Last       uint64          // the version of the table that Drift compares with; 0: none
+	LastRows   int64           // its rows
+}
+
+// ColumnQuality is the quality of one column.
+type ColumnQuality struct {
+	_       struct{} `cbor:",toarray"`
+	Name    string
+	Missing int64 // rows that hold NULL
+	// LastMissing is that of the version Last.
+	LastMissing int64
+	// Moved is how far the distribution over the declared codes is from that of the version Last: the
+	// share of rows, in thousandths rounded up, that would have to change their code. −1: not compared.
+	Moved int64
+}
+
+// Sensitivity is the grade of data by GB/T 43697-2024: core, important, or general from 1 to 4, of which 4 is
+// the most sensitive. The order is that of the numbers.
+type Sensitivity uint8
+
+// The grades.
+const (
+	SensitivityUnsaid Sensitivity = iota
+	General1
+	General2
+	General3
+	General4
+	Important
+	Core
+)
+
+var sensitivities = []string{"", "general-1", "general-2", "general-3", "general-4", "important", "core"}
+
+// Sensitivities are the grades as they are written, the least first.
+func Sensitivities() []string { return slices.Clone(sensitivities[1:]) }
+
+func (s Sensitivity) String() string {
+	if int(s) < len(sensitivities) {
+		return sensitivities[s]
+	}
+	return fmt.Sprintf("sensitivity %d", uint8(s))
+}
+
+// ParseSensitivity reads a grade as String writes it; "" is SensitivityUnsaid.
+func ParseSensitivity(text string) (Sensitivity, bool) {
+	at := slices.Index(sensitivities, text)
+	return Sensitivity(max(at, 0)), at >= 0
+}
+
+// Class is a sharing class: how far a table or column may be asked about at all. It is declared, kept and
+// shown; what enforces it are the departments' policies. The order is that of the numbers, the tightest first.
+type Class uint8
+
+// The classes.
+const (
+	ClassUnsaid        Class = iota // nothing is declared
+	ClassNone                       // is not shared
+	ClassOnCondition                // by a grant
+	ClassUnconditional              // by whoever is vouched for and says the purpose
+)
+
+var classes = []string{"", "none", "on-condition", "unconditional"}
+
+// Classes are the classes as they are written, the tightest first.
+func Classes() []string { return slices.Clone(classes[1:]) }
+
+func (c Class) String() string {
+	if int(c) < len(classes) {
+		return classes[c]
+	}
+	return fmt.Sprintf("class %d", uint8(c))
+}
+
+// ParseClass reads a class as String writes it; "" is ClassUnsaid.
+func ParseClass(text string) (Class, bool) {
+	at := slices.Index(classes, text)
+	return Class(max(at, 0)), at >= 0
+}
+
+// ParsePlace reads a place, "Jiangsu/Nanjing": the units above a department, the highest first. The error is
+// a sentence without a subject.
+func ParsePlace(text string) ([]string, error) {
+	if text == "" {
+		return nil, nil
+	}
+	place := strings.Split(text, "/")
+	if problem := placeProblem(place); problem != "" {
+		return nil, fmt.Errorf("%s", problem)
+	}
+	return place, nil
+}
+
+func placeProblem(place []string) string {
+	if len(place) > MaxPlaceUnits {
+		return fmt.Sprintf("has %d units; at most %d are allowed", len(place), MaxPlaceUnits)
+	}
+	for _, unit := range place {
+		if problem := nameProblem(unit); problem != "" {
+			return "has a unit whose name " + problem
+		}
+		if strings.Contains(unit, "/") || unit != strings.Trim(unit, " ") {
+			return "has the unit " + quote(unit) + ", with a slash in it or spaces around it"
+		}
+	}
+	return ""
+}
+
+// problem says what is wrong with what is said of a table, "" if nothing is.
+func (a About) problem() string {
+	for _, text := range []struct {
+		what, text string
+		most       int
+	}{{"title", a.Title, MaxTitleBytes}, {"description", a.Description, MaxDescription}, {"owner", a.Owner, MaxTitleBytes},
+		{"manager", a.Manager, MaxTitleBytes}, {"item", a.Item, MaxItemBytes}} {
+		if !plainLine(text.text, text.most) {
+			return "its " + text.what + " is too long, not UTF-8 or has control characters"
+		}
+	}
+	if problem := gradeProblem(a.Sensitivity, a.Class); problem != "" {
+		return problem
+	}
+	if problem := placeProblem(a.Place); problem != "" {
+		return "its place " + problem
+	}
+	return ""
+}
+
+func gradeProblem(s Sensitivity, c Class) string {
+	switch {
+	case s > Core:
+		return "a sensitivity that there is not"
+	case c > ClassUnconditional:
+		return "a class that there is not"
+	}
+	return ""
+}
+
+// problem says what is wrong with a table's quality, "" if nothing is.
+func (q Quality) problem(r Registration) string {
+	switch {
+	case len(q.Key) > MaxKeyColumns:
+		return fmt.Sprintf("a key of %d columns; at most %d are allowed", len(q.Key), MaxKeyColumns)
+	case q.Duplicates < 0 || q.Duplicates > r.Rows || len(q.Key) == 0 && q.Duplicates != 0:
+		return "more rows with an equal key than there are"
+	case q.Last == 0 && q.LastRows != 0, q.LastRows < 0 || q.LastRows > MaxRows:
+		return "rows of a last version that there is not"
+	}
+	for i, name := range q.Key {
+		if columnByName(r.Columns, name) < 0 || slices.Contains(q.Key[:i], name) {
+			return "a key with the column " + quote(name) + ", which is not there or stands twice"
+		}
+	}
+	before := -1
+	for _, c := range q.Columns {
+		at := columnByName(r.Columns, c.Name)
+		switch {
+		case at <= before:
+			return "the quality of a column " + quote(c.Name) + " that is not there, or is out of order"
+		case c.Missing < 0 || c.Missing > r.Rows || c.LastMissing < 0 || c.LastMissing > q.LastRows:
+			return "more missing values of column " + quote(c.Name) + " than rows"
+		case c.Moved < -1 || c.Moved > 1000 || c.Moved >= 0 && q.Last == 0:
+			return "a drift of column " + quote(c.Name) + " that there cannot be"
+		}
+		before = at
+	}
+	return ""
+}
