@@ -57,6 +57,8 @@ func (n *node) openControl(context.Context) error {
 		}
 	})
 	door.HandleFunc("POST /vote", n.serveVote)
+	door.HandleFunc("GET /people", n.servePeople)
+	door.HandleFunc("POST /people", n.serveVouch)
 	door.HandleFunc("POST /reload", n.serveReload)
 	address, err := n.serveHTTP("127.0.0.1:0", withToken(file.Token, door))
 	if err != nil {

@@ -127,8 +127,14 @@ func (n *node) order(batch []protocols.Record) error {
 		} else {
 			n.log.Debug("on the ledger", "number", r.Number, "block", r.Block, "entry", r.Entry.Kind.String(), "author", n.replica.NameOf(r.Entry.Author))
 		}
-		if refused == nil && r.Entry.Kind == protocols.KindVote && n.caughtUp() {
+		if refused != nil || !n.caughtUp() {
+			continue
+		}
+		switch r.Entry.Kind {
+		case protocols.KindVote:
 			n.tellVote(&r)
+		case protocols.KindVouch, protocols.KindRevoke:
+			n.tellPerson(&r)
 		}
 	}
 	return nil

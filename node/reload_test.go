@@ -168,6 +168,7 @@ func TestReload(t *testing.T) {
 		t.Error("an analyst who is not listed any more was answered")
 	}
 	n.Analyst = other
+	n.Vouch(0)
 	c = n.Dial(0)
 	mustAnswerAs(n, c, testnet.ResultText(fresh))
 

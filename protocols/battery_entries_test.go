@@ -21,9 +21,9 @@ func battery() []sortie {
 
 // meaningless are the combinations that are no cases.
 var meaningless = []struct{ messages, deviations, why string }{
-	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, done, expire, vote, judge, accuse, withdraw",
+	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, done, expire, vote, judge, accuse, withdraw, vouch, revoke",
 		"withheld from some", "an entry is on the one ledger or not: the validators' agreement gives no entry to some only (partitions: `simulate_halt_test.go`)"},
-	{"ask, withdraw", "reordered", "one author says it once, and everything else follows from it"},
+	{"ask, withdraw, vouch, revoke", "reordered", "one author says it once, and everything else follows from it"},
 	{"expire, withdraw", "equivocated", "its body is the query's id and nothing else"},
 	{"decryption share", "withheld from some", "the analyst alone fetches it: withheld from it, it is omitted"},
 }
@@ -54,6 +54,8 @@ var entryPlans = []entryPlan{
 	{kind: protocols.KindVote, scene: election, by: "city2", wrong: "analyst"},
 	{kind: protocols.KindJudge, scene: accusation, by: "city2", wrong: "analyst"},
 	{kind: protocols.KindWithdraw, scene: withdrawing, by: "analyst", wrong: "city2", omitted: refused},
+	{kind: protocols.KindVouch, scene: staffing, by: "city2", wrong: "analyst"},
+	{kind: protocols.KindRevoke, scene: staffing, by: "city2", wrong: "city1"},
 	{kind: protocols.KindAccuse, scene: accusation, by: "city2", wrong: "stranger"},
 }
 
@@ -84,7 +86,7 @@ func transportCases() []sortie {
 			delayed.want = refused
 		}
 		add("duplicated", "each one comes three times", true, repeat(p.kind))
-		if p.kind != protocols.KindAsk && p.kind != protocols.KindDone && p.kind != protocols.KindWithdraw {
+		if !slices.Contains([]protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindWithdraw, protocols.KindVouch, protocols.KindRevoke}, p.kind) {
 			add("reordered", "all come when nothing else moves, the last one first", true, reverse(p.kind))
 		}
 		add("forged", "in city1's name, signed by "+p.by, false, besides(p.kind, p.by, func(w *world, by *party, e protocols.Entry) protocols.Entry {
@@ -117,7 +119,7 @@ func (p *entryPlan) replayed() sortie {
 		scene: asking, by: "city2", want: anyway}
 	first := p.scene
 	c.prepare = func(w *world, by *party) {
-		if first == deadline || first == accusation || first == election || first == withdrawing { // so that there are some
+		if first == deadline || first == accusation || first == election || first == withdrawing || first == staffing { // so that there are some
 			if first.setup != nil {
 				first.setup(w)
 			}

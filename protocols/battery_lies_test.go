@@ -15,7 +15,7 @@ func flipped(d engine.Digest) engine.Digest {
 
 // ownCases are the deviations in which a party says, with its own key, what no honest one says.
 func ownCases() []sortie {
-	return slices.Concat(foundingLies(), analystLies(), queryLies(), judgmentLies())
+	return slices.Concat(foundingLies(), analystLies(), peopleLies(), queryLies(), judgmentLies())
 }
 
 // lies is a case in which a party says these in place of its one entry of a kind.
@@ -175,6 +175,51 @@ func analystLies() []sortie {
 				d.Transcript = flipped(d.Transcript)
 				return []protocols.Body{&d, b}
 			}),
+	}
+}
+
+func peopleLies() []sortie {
+	analyst := func(w *world) *protocols.Vouch { return vouching(w.analyst()) }
+	vouch := func(deviation, how string, other func(w *world) protocols.Body) sortie {
+		return besidesOwn(protocols.KindVouch, deviation, how, "", anyway, protocols.KindAdmit, func(w *world, _ *party) protocols.Body { return other(w) })
+	}
+	return []sortie{
+		lies(protocols.KindVouch, "equivocated", "two roles for one key", staffing, anyway, "",
+			func(_ *world, _ *party, b protocols.Body) []protocols.Body {
+				return []protocols.Body{b, clerk(protocols.PersonSteward)}
+			}),
+		lies(protocols.KindVouch, "stale", "a newer one, then the one before", staffing, anyway, "",
+			func(*world, *party, protocols.Body) []protocols.Body {
+				newer := clerk(protocols.PersonAuditor)
+				newer.Turn = 1
+				return []protocols.Body{newer, clerk(protocols.PersonSteward)}
+			}),
+		vouch("forged", "for city1's analyst", func(w *world) protocols.Body { return analyst(w) }),
+		vouch("forged", "for a key in place of that of city1's analyst", func(w *world) protocols.Body {
+			b := clerk(protocols.PersonAnalyst)
+			b.Replaces = w.analyst().id
+			return b
+		}),
+		vouch("forged", "for city3's own key", func(w *world) protocols.Body {
+			b := clerk(protocols.PersonAnalyst)
+			b.Person = w.party("city3").id
+			return b
+		}),
+		lies(protocols.KindRevoke, "equivocated", "for two reasons", staffing, anyway, "",
+			func(_ *world, _ *party, b protocols.Body) []protocols.Body {
+				other := *b.(*protocols.Revoke)
+				other.Reason = "came back"
+				return []protocols.Body{b, &other}
+			}),
+		lies(protocols.KindRevoke, "stale", "after a newer vouch", staffing, anyway, "",
+			func(_ *world, _ *party, b protocols.Body) []protocols.Body {
+				newer, older := clerk(protocols.PersonAuditor), *b.(*protocols.Revoke)
+				newer.Turn, older.Reason = 5, "long ago"
+				return []protocols.Body{newer, &older}
+			}),
+		besidesOwn(protocols.KindRevoke, "forged", "of city1's analyst", "", anyway, protocols.KindAdmit, func(w *world, _ *party) protocols.Body {
+			return &protocols.Revoke{Person: w.analyst().id, Reason: "not liked", Turn: 9}
+		}),
 	}
 }
 

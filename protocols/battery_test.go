@@ -43,7 +43,7 @@ type sortie struct {
 }
 
 var batteryMessages = []string{"join", "register", "epoch-open", "key-commit", "key-attest", "ask", "admit", "contribute", "attest",
-	"share", "done", "expire", "vote", "judge", "accuse", "withdraw", "key share", "analyst's key", "contribution", "decryption share"}
+	"share", "done", "expire", "vote", "judge", "accuse", "withdraw", "vouch", "revoke", "key share", "analyst's key", "contribution", "decryption share"}
 
 var batteryDeviations = []string{"omitted", "delayed", "duplicated", "reordered", "equivocated", "stale", "forged", "oversized",
 	"wrong sender", "replayed", "withheld from some"}
@@ -77,6 +77,8 @@ var (
 	withdrawing = &scene{play: withdraw, want: takenBack}
 	// succession: city1 leaves the epoch, and the next one is formed.
 	succession = &scene{play: succeed, want: answered}
+	// staffing: city2 vouches for a person, revokes it, and the analyst asks.
+	staffing = &scene{play: staff, want: answered}
 )
 
 func (w *world) party(name string) *party {
@@ -106,6 +108,21 @@ func withdraw(w *world) {
 	a.cancels = true
 	a.takeBack()
 	w.settle()
+}
+
+// clerk is a person of city2's.
+func clerk(roles ...protocols.PersonRole) *protocols.Vouch {
+	const from = 1_700_000_000
+	return &protocols.Vouch{Person: protocols.KeyOf(testKey("clerk")), Name: "clerk", Roles: roles, From: from, Until: from + 24*3600}
+}
+
+func staff(w *world) {
+	p, b := w.party("city2"), clerk(protocols.PersonObserver)
+	w.run()
+	p.enqueue(protocols.Sign(w.network.ID(), p.key, b))
+	w.run()
+	p.enqueue(protocols.Sign(w.network.ID(), p.key, &protocols.Revoke{Person: b.Person, Reason: "left", Turn: max(1, w.ledger.state.NextTurn(b.Person))}))
+	ask(w)
 }
 
 func succeed(w *world) {
@@ -241,7 +258,7 @@ func (w *world) refusedQuery(id engine.Digest) bool {
 func (c *sortie) convicted(w *world) []string {
 	var out []string
 	note := func(name string, kind protocols.FaultKind, where string) {
-		if kind == protocols.FaultRemoved || kind == protocols.FaultUnavailable {
+		if kind == protocols.FaultRemoved || kind == protocols.FaultRevoked || kind == protocols.FaultUnavailable {
 			return
 		}
 		text := fmt.Sprintf("%s: %s%s", name, kind, where)

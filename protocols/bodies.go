@@ -206,6 +206,14 @@ type Change struct {
 	NewKey  Key // when ActionRotate or ActionSeize
 }
 
+// fresh is the key of the seat after the change, or of the one that it removes.
+func (c *Change) fresh() Key {
+	if c.Action.replaces() {
+		return c.NewKey
+	}
+	return c.Key
+}
+
 // Vote is a validator's vote for a change of the membership, or takes that vote back.
 type Vote struct {
 	_        struct{} `cbor:",toarray"`
@@ -280,6 +288,7 @@ func newBody(kind EntryKind) Body {
 		func() Body { return new(ShareCommit) }, func() Body { return new(Done) },
 		func() Body { return new(Expire) }, func() Body { return new(Vote) },
 		func() Body { return new(Judge) }, func() Body { return new(Withdraw) },
+		func() Body { return new(Vouch) }, func() Body { return new(Revoke) },
 	}[kind-1]()
 }
 

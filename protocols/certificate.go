@@ -126,8 +126,8 @@ func (d *desk) collect(digests [][]engine.Digest) [][][]byte {
 }
 
 // recordsOf are the records that a query's certificate holds, ascending: the Joins before it,
-// every vote that took effect before its Done, the epoch's formation, the registrations used, and
-// the query up to its shares.
+// every vote that took effect before its Done, its analyst's vouch, the epoch's formation, the
+// registrations used, and the query up to its shares.
 func (s *State) recordsOf(q *QueryState) []Record {
 	var records []Record
 	for _, c := range s.members.chapters {
@@ -136,6 +136,7 @@ func (s *State) recordsOf(q *QueryState) []Record {
 			records = append(records, c.records...)
 		}
 	}
+	records = append(records, q.vouch.record)
 	for _, t := range q.tables {
 		records = append(records, t.record)
 	}

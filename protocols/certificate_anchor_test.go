@@ -15,8 +15,8 @@ import (
 // TestTranscript: every record of a certificate is bound to its place by the transcript in the
 // one entry that has a receipt.
 func TestTranscript(t *testing.T) {
-	cryptotest.SetGlobalRandom(t, 61)
-	w, c := certified(t, 61, bySex)
+	cryptotest.SetGlobalRandom(t, 66)
+	w, c := certified(t, 66, bySex)
 	find := func(kind protocols.EntryKind, author protocols.Key) int {
 		return slices.IndexFunc(c.Records, func(r protocols.Record) bool {
 			return r.Entry.Kind == kind && (author == protocols.Key{} || r.Entry.Author == author)
@@ -40,6 +40,10 @@ func TestTranscript(t *testing.T) {
 		},
 		"a registration's place": func(r []protocols.Record) []protocols.Record {
 			r[find(protocols.KindRegister, protocols.Key{})].Time++
+			return r
+		},
+		"a vouch's place": func(r []protocols.Record) []protocols.Record {
+			r[find(protocols.KindVouch, protocols.Key{})].Time++
 			return r
 		},
 		"a join's place": func(r []protocols.Record) []protocols.Record {

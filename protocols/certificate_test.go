@@ -238,6 +238,7 @@ func (w *world) forgedBlobs(c *protocols.Certificate) []forgery {
 }
 
 func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
+	asked := c.Records[slices.IndexFunc(c.Records, func(r protocols.Record) bool { return r.Entry.Kind == protocols.KindAsk })]
 	return []forgery{
 		{"a missing share", "", "sharing", func() *protocols.Certificate {
 			return w.without(c, func(b protocols.Body) bool {
@@ -276,6 +277,36 @@ func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
 				}
 				return b
 			})
+		}},
+		{"without a vouch", "", "no department vouches", func() *protocols.Certificate {
+			return w.without(c, func(b protocols.Body) bool { return b.Kind() == protocols.KindVouch })
+		}},
+		{"a vouch that is over", "", "which has passed", func() *protocols.Certificate {
+			return w.vouched(c, func(b *protocols.Vouch) { b.Until = asked.Time / 1000 })
+		}},
+		{"a vouch that is early", "", "which is later", func() *protocols.Certificate {
+			return w.vouched(c, func(b *protocols.Vouch) { b.From = b.Until - 60 })
+		}},
+		{"a vouch for a steward", "", "not as an analyst", func() *protocols.Certificate {
+			return w.vouched(c, func(b *protocols.Vouch) { b.Roles = []protocols.PersonRole{protocols.PersonSteward} })
+		}},
+		{"a vouch for another", "", "no department vouches", func() *protocols.Certificate {
+			return w.vouched(c, func(b *protocols.Vouch) { b.Person[0] ^= 1 })
+		}},
+		{"a vouch by an auditor", "", "not a department", func() *protocols.Certificate {
+			out := *c
+			out.Records = slices.Clone(c.Records)
+			i := slices.IndexFunc(c.Records, func(r protocols.Record) bool { return r.Entry.Kind == protocols.KindVouch })
+			out.Records[i].Entry = protocols.Sign(w.network.ID(), w.auditor().key, vouching(w.analyst()))
+			return w.anchored(&out)
+		}},
+		{"a vouch more", "", "not of this query", func() *protocols.Certificate {
+			out := *c
+			last := c.Records[len(c.Records)-1]
+			last.Number++
+			last.Entry = protocols.Sign(w.network.ID(), w.party("city2").key, clerk(protocols.PersonAnalyst))
+			out.Records = append(slices.Clone(c.Records), last)
+			return &out
 		}},
 		{"another network's name", "", "signed", func() *protocols.Certificate {
 			out := *c
@@ -326,6 +357,16 @@ func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
 			return &out
 		}},
 	}
+}
+
+// vouched changes the analyst's vouch.
+func (w *world) vouched(c *protocols.Certificate, change func(*protocols.Vouch)) *protocols.Certificate {
+	return w.reforge(c, func(b protocols.Body) protocols.Body {
+		if b, ok := b.(*protocols.Vouch); ok {
+			change(b)
+		}
+		return b
+	})
 }
 
 // withContribution replaces a contributor's first blob and what follows from it on the ledger.

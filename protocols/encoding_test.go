@@ -58,6 +58,8 @@ func goldenEntries() []Entry {
 		&Vote{Change: Change{Version: 2, Action: ActionRotate, Role: RoleAuditor, Key: k(4), NewKey: k(5)}, Withdraw: true, Turn: 1},
 		&Judge{Case: d(13), Blob: d(14), Guilty: true},
 		&Withdraw{Query: d(13)},
+		&Vouch{Person: k(21), Name: "Mei", Roles: []PersonRole{PersonAnalyst, PersonSteward}, From: 1700000000, Until: 1800000000, Replaces: k(22), Turn: 2},
+		&Revoke{Person: k(21), Reason: "left", Turn: 3},
 	}
 	var entries []Entry
 	for _, b := range bodies {
@@ -214,6 +216,7 @@ func TestEncodingsAreStrict(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
+	asks := []PersonRole{PersonAnalyst}
 	long := strings.Repeat("x", MaxSentence+1)
 	for name, b := range map[string]Body{
 		"name":       &Join{Name: strings.Repeat("x", MaxNameBytes+1)},
@@ -236,6 +239,20 @@ func TestLimits(t *testing.T) {
 		"same key":   &Vote{Change: Change{Action: ActionRotate, Role: RoleAuditor, Key: Key{1}, NewKey: Key{1}}},
 		"a new key":  &Vote{Change: Change{Action: ActionRemove, Role: RoleAuditor, Key: Key{1}, NewKey: Key{2}}},
 		"a name":     &Vote{Change: Change{Action: ActionRemove, Role: RoleAuditor, Key: Key{1}, Name: "x"}},
+		"nobody":     &Vouch{Person: Key{1}, Roles: asks, Until: 1},
+		"no role":    &Vouch{Person: Key{1}, Name: "x", Until: 1},
+		"any role":   &Vouch{Person: Key{1}, Name: "x", Roles: []PersonRole{"king"}, Until: 1},
+		"role twice": &Vouch{Person: Key{1}, Name: "x", Roles: []PersonRole{PersonAnalyst, PersonAnalyst}, Until: 1},
+		"role order": &Vouch{Person: Key{1}, Name: "x", Roles: []PersonRole{PersonSteward, PersonAnalyst}, Until: 1},
+		"no time":    &Vouch{Person: Key{1}, Name: "x", Roles: asks, From: 5, Until: 5},
+		"before":     &Vouch{Person: Key{1}, Name: "x", Roles: asks, From: -1, Until: 5},
+		"for ever":   &Vouch{Person: Key{1}, Name: "x", Roles: asks, From: 5, Until: 6 + MaxVouchSeconds},
+		"overflow":   &Vouch{Person: Key{1}, Name: "x", Roles: asks, Until: 1<<63 - 1},
+		"no key":     &Vouch{Name: "x", Roles: asks, Until: 1},
+		"itself":     &Vouch{Person: Key{1}, Replaces: Key{1}, Name: "x", Roles: asks, Until: 1},
+		"no reason":  &Revoke{Person: Key{1}},
+		"a line":     &Revoke{Person: Key{1}, Reason: "a\nb"},
+		"reason":     &Revoke{Person: Key{1}, Reason: strings.Repeat("x", MaxReason+1)},
 		"new name":   &Vote{Change: Change{Action: ActionAdd, Role: RoleAuditor, Key: Key{1}, Name: " x"}},
 	} {
 		e := Sign(digestOf(1), courtKey("x"), b)

@@ -32,11 +32,14 @@ const (
 	KindVote
 	KindJudge
 	KindWithdraw
-	lastKind = KindWithdraw
+	KindVouch
+	KindRevoke
+	lastKind = KindRevoke
 )
 
 var kindNames = [...]string{"", "join", "register", "epoch-open", "key-commit", "key-attest", "epoch-abort",
-	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge", "withdraw"}
+	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge", "withdraw",
+	"vouch", "revoke"}
 
 func (k EntryKind) String() string {
 	if k == 0 || k > lastKind {

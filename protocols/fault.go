@@ -24,6 +24,8 @@ const (
 	FaultFalseAccusation FaultKind = "false-accusation"    // accused a department whose blob verifies
 	// FaultRemoved is no deviation: a vote removed the department, or replaced its key.
 	FaultRemoved FaultKind = "removed"
+	// FaultRevoked is no deviation: the analyst's department vouches for it no more.
+	FaultRevoked FaultKind = "revoked"
 )
 
 var accusable = []FaultKind{FaultBadProof, FaultWrongShare, FaultGarbage, FaultEquivocation, FaultOversized, FaultUnavailable}
@@ -62,6 +64,9 @@ func (f *Fault) Error() string {
 func (f *Fault) sentence() string {
 	if f.Kind == FaultRemoved {
 		return fmt.Sprintf("department %s is no longer of the network as it was: %s", f.Department, f.Detail)
+	}
+	if f.Kind == FaultRevoked {
+		return fmt.Sprintf("department %s no longer vouches for the analyst: %s", f.Department, f.Detail)
 	}
 	return fmt.Sprintf("department %s deviated from the protocol: %s", f.Department, f.Kind)
 }

@@ -60,6 +60,10 @@ func FuzzReferee(f *testing.F) {
 	for turn := range uint64(2) {
 		f.Add(byte(KindVote), byte(1), byte(2), engine.Marshal(&Vote{Change: adding(RoleAuditor, "new"), Withdraw: turn > 0, Turn: turn}))
 	}
+	for _, b := range []Body{turned(vouching(courtKey("analyst"), PersonSteward), 1), replacing(vouching(courtKey("wu"), PersonAnalyst), courtKey("analyst")),
+		&Revoke{Person: KeyOf(courtKey("analyst")), Reason: "left", Turn: 1}} {
+		f.Add(byte(b.Kind()), byte(0), byte(2), engine.Marshal(b))
+	}
 	f.Fuzz(func(t *testing.T, kind, author, phase byte, body []byte) {
 		c := newCourt(t)
 		c.join()

@@ -27,6 +27,14 @@ const (
 	KeepEpochs = 8
 	// MaxAsked bounds the questions of one epoch; then the next one is formed.
 	MaxAsked = 1 << 16
+	// MaxPeople bounds the persons for whom one department vouches.
+	MaxPeople = 256
+	// MaxPersonKeys bounds the keys for which one department ever vouched, those that ended included.
+	MaxPersonKeys = 1024
+	// MaxVouchSeconds bounds how long a vouch holds: five years.
+	MaxVouchSeconds = (5*365 + 2) * 24 * 3600
+	// MaxReason bounds the reason of a revocation.
+	MaxReason = 128
 	// MaxEvidence bounds the deviations that the state keeps.
 	MaxEvidence = 64
 	// MaxEvidenceRecord bounds a record that is kept within an Evidence; of a longer one only the
@@ -41,7 +49,7 @@ const (
 	MaxTables = engine.MaxRegistrations / MaxDepartments
 	// MaxCatalogueBytes bounds the registrations that the state keeps, together. Each department has an
 	// equal share of it.
-	MaxCatalogueBytes = 96 << 20
+	MaxCatalogueBytes = 64 << 20
 	// MaxNameBytes bounds a member's and a network's name.
 	MaxNameBytes = 64
 	// MaxCiphertexts bounds the ciphertexts that one query takes from a department, and so

@@ -238,6 +238,8 @@ func TestStateFits(t *testing.T) {
 		size(&EpochAbort{Sentence: sentence, Served: served}) + fault + judgments + 1024
 	evidence := fault + (validators+2)*min(blobs, MaxEvidenceRecord) + 2*MaxEvidenceRecord + 1024
 	tables := engine.MaxRegistrations + (KeepEnded+MaxPending)*MaxDepartments
+	person := size(&Vouch{Name: name, Roles: PersonRoles(), From: 1 << 62, Until: 1 << 62, Turn: 1 << 62}) + 2*digest
+	former := len(engine.Marshal(&Former{Name: name, Reason: sentence[:MaxReason], Number: 1 << 62, Time: 1 << 62}))
 	sum := 0
 	for _, part := range []struct {
 		what  string
@@ -248,6 +250,8 @@ func TestStateFits(t *testing.T) {
 		{"epochs", (KeepEpochs + 1 + KeepEnded + MaxPending) * epoch},
 		{"forgotten", (MaxAsked + KeepEnded) * digest},
 		{"evidence", MaxEvidence * evidence},
+		{"persons", MaxDepartments*MaxPeople*person + (KeepEnded+MaxPending)*(person+9)},
+		{"their former keys", MaxDepartments * MaxPersonKeys * former},
 		{"catalogue", MaxCatalogueBytes},
 		{"its records", tables * (size(&Done{}) + 9)},
 	} {

@@ -269,10 +269,7 @@ func (m *membership) possible(c *Change) *Refusal {
 			auditors++
 		}
 	}
-	fresh := c.Key
-	if c.Action.replaces() {
-		fresh = c.NewKey
-	}
+	fresh := c.fresh()
 	switch {
 	case c.Action != ActionAdd && (s == nil || s.role != c.Role):
 		return refuse("unknown-member", "no %s has the key %s", c.Role, c.Key)

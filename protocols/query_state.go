@@ -63,6 +63,7 @@ type QueryState struct {
 	records                      []Record
 	sum                          engine.Digest // runs over records only
 	tables                       []*tableState
+	vouch                        *person  // its analyst's, as of the Ask
 	admitted, contributed, share []uint64 // numbers, by member or contributor; 0 is not yet
 	attested                     []uint64 // by member
 	attestors                    []Key    // members and other validators, in their order

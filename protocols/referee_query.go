@@ -7,6 +7,10 @@ import (
 )
 
 func (s *State) ask(r *Record, b *Ask) *Refusal {
+	vouch, refusal := s.mayAsk(r)
+	if refusal != nil {
+		return refusal
+	}
 	ep := s.Epoch()
 	if ep == nil || b.Epoch != ep.Digest || !s.takesQuestions(ep) {
 		return refuse("stale-epoch", "the question names an epoch that does not take questions")
@@ -40,7 +44,8 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 		tables = append(tables, t)
 	}
 	q := newQueryState(id, r, b, ep, tables)
-	q.Transcript = queryTranscript(ep.Transcript, s.members.transcript, tables)
+	q.vouch = vouch
+	q.Transcript = queryTranscript(ep.Transcript, s.members.transcript, vouch, tables)
 	q.note(r, b)
 	s.queries[id] = q
 	s.open = append(s.open, id)

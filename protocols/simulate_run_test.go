@@ -117,6 +117,12 @@ func (a *account) body(body protocols.Body) string {
 		return a.name("query", b.Query) + " " + a.blobs(b.Blobs)
 	case *protocols.Done:
 		return a.name("query", b.Query) + " " + a.name("certificate", b.Certificate)
+	case *protocols.Vouch:
+		var roles []string
+		for _, role := range b.Roles {
+			roles = append(roles, string(role))
+		}
+		return fmt.Sprintf("%s: %s", b.Name, strings.Join(roles, ", "))
 	case *protocols.Judge:
 		verdict := "innocent"
 		if b.Guilty {

@@ -15,10 +15,13 @@ type stateWire struct {
 	Version   uint64
 	Network   engine.Digest
 	Number    uint64
-	History   []Record // Joins and votes that took effect, ascending
-	Pending   []Record // votes, ascending
-	Tables    []Record // registrations in force and those that a kept query uses, ascending
-	InForce   []uint64 // numbers, in the catalogue's order
+	History   []Record     // Joins and votes that took effect, ascending
+	Pending   []Record     // votes, ascending
+	Tables    []Record     // registrations in force and those that a kept query uses, ascending
+	InForce   []uint64     // numbers, in the catalogue's order
+	Vouches   []Record     // of the persons in force and of the kept queries' analysts, ascending
+	People    []personWire // ascending by key
+	Former    []Former     // ascending by key
 	Epochs    []epochWire
 	Present   engine.Digest
 	Opened    uint64
@@ -26,7 +29,7 @@ type stateWire struct {
 	Ended     []engine.Digest
 	Forgotten []engine.Digest
 	Evidence  []Evidence
-	Sums      []engine.Digest // brief: of history, tables and evidence
+	Sums      []engine.Digest // brief: of history, people, the queries' vouches, tables and evidence
 }
 
 type epochWire struct {
@@ -47,6 +50,7 @@ type queryWire struct {
 	Records    []Record
 	Epoch      engine.Digest // id
 	Tables     []uint64      // numbers of the registrations, by contributor
+	Vouch      uint64        // number of the analyst's
 	Transcript engine.Digest
 	Sum        engine.Digest // of Records
 	Phase      Phase
@@ -95,12 +99,19 @@ func (s *State) wire(brief bool) *stateWire {
 	tables := keptTables(s.tables, queries)
 	if !brief {
 		w.History, w.Evidence = s.members.history(), s.evidence
+		w.Vouches, w.Former = keptVouches(s.people, queries), s.people.former
+		for _, p := range s.people.persons {
+			w.People = append(w.People, personWire{Vouch: p.record.Number, First: p.first})
+		}
 		for _, t := range tables {
 			w.Tables = append(w.Tables, t.record)
 		}
 		return w
 	}
-	w.Sums = append(w.Sums, s.members.transcript)
+	w.Sums = append(w.Sums, s.members.transcript, s.people.digest())
+	for _, q := range queries {
+		w.Sums = append(w.Sums, q.vouch.sum)
+	}
 	for _, t := range tables {
 		w.Sums = append(w.Sums, t.sum)
 	}
@@ -160,7 +171,7 @@ func (e *EpochState) wire(brief bool) epochWire {
 }
 
 func (q *QueryState) wire(brief bool) queryWire {
-	w := queryWire{Records: q.records, Epoch: q.Epoch.ID, Transcript: q.Transcript, Sum: q.sum, Phase: q.Phase, Reached: q.Reached,
+	w := queryWire{Records: q.records, Epoch: q.Epoch.ID, Vouch: q.vouch.record.Number, Transcript: q.Transcript, Sum: q.sum, Phase: q.Phase, Reached: q.Reached,
 		Done: q.Done, Ending: q.ending, Fault: q.Fault, Missing: q.Missing, Complaints: q.complaints, Expirers: q.expirers,
 		Verdicts: q.verdicts.wire()}
 	for _, t := range q.tables {
@@ -220,6 +231,10 @@ func (s *State) load(w *stateWire) error {
 		}
 		s.tables = append(s.tables, t)
 	}
+	vouches, err := s.loadPeople(w)
+	if err != nil {
+		return err
+	}
 	epochs := map[engine.Digest]*EpochState{}
 	for i := range w.Epochs {
 		e, err := s.loadEpoch(&w.Epochs[i])
@@ -236,7 +251,7 @@ func (s *State) load(w *stateWire) error {
 		return errors.New("the present epoch is not formed")
 	}
 	for i := range w.Queries {
-		q, err := s.loadQuery(&w.Queries[i], epochs, tables)
+		q, err := s.loadQuery(&w.Queries[i], epochs, tables, vouches)
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func (v *verdicts) load(w *verdictsWire) error {
 }
 
 // loadQuery rebuilds a query from its records.
-func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, tables map[uint64]*tableState) (*QueryState, error) {
+func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, tables map[uint64]*tableState, vouches map[uint64]*person) (*QueryState, error) {
 	ep := epochs[w.Epoch]
 	if len(w.Records) == 0 || ep == nil || ep.Digest == (engine.Digest{}) {
 		return nil, errSnapshot
@@ -108,6 +108,11 @@ func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, ta
 	}
 	ask, ok := body.(*Ask)
 	if !ok || ask.Epoch != ep.Digest || len(w.Tables) != len(ask.Departments) || w.Records[0].Number == 0 {
+		return nil, errSnapshot
+	}
+	vouch := vouches[w.Vouch]
+	if vouch == nil || vouch.body.Person != w.Records[0].Entry.Author || !vouch.body.covers(seconds(&w.Records[0])) ||
+		!slices.Contains(vouch.body.Roles, PersonAnalyst) {
 		return nil, errSnapshot
 	}
 	var used []*tableState
@@ -122,7 +127,7 @@ func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, ta
 	if q == nil {
 		return nil, errSnapshot
 	}
-	q.records = w.Records
+	q.vouch, q.records = vouch, w.Records
 	q.sum = extend(q.sum, &w.Records[0])
 	for i := 1; i < len(w.Records); i++ {
 		if err := q.repeat(&w.Records[i]); err != nil {

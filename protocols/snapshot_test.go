@@ -60,6 +60,7 @@ func session(t testing.TB) *court {
 	c.form()
 	c.must(c.keys[0], &Register{Registration: courtTable("a", 2)})
 	_ = c.put(c.analyst, c.question(30))
+	c.must(c.keys[2], named(vouching(courtKey("lin"), PersonObserver), "Lin"))
 	// An auditor more while a query is open, a department less, another's new key.
 	c.vote(4, Change{Version: 1, Action: ActionAdd, Role: RoleAuditor, Name: "second", Key: KeyOf(courtKey("second"))})
 	c.must(courtKey("second"), &Join{Name: "second"})
@@ -70,6 +71,15 @@ func session(t testing.TB) *court {
 	c.must(c.keys[0], &Vote{Change: dropped})
 	c.must(c.keys[0], &Vote{Change: dropped, Withdraw: true, Turn: 1})
 	c.must(c.keys[0], c.state.NextEpoch())
+	// A person whom the department that left vouched for, one who is renewed, one who is revoked, and
+	// the analyst's new key.
+	lin := named(vouching(courtKey("lin"), PersonSteward), "Lin")
+	c.must(c.keys[1], lin)
+	lin.Turn, lin.Roles = 1, []PersonRole{PersonAuditor, PersonSteward}
+	c.must(c.keys[1], lin)
+	c.must(c.keys[0], named(vouching(courtKey("wu"), PersonOperator), "Wu"))
+	c.must(c.keys[0], &Revoke{Person: KeyOf(courtKey("wu")), Reason: "left", Turn: 1})
+	c.must(c.keys[0], replacing(vouching(courtKey("mei 2"), PersonAnalyst), c.analyst))
 	return c
 }
 

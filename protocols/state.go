@@ -20,6 +20,7 @@ type State struct {
 	number  uint64
 
 	members   membership
+	people    *people
 	tables    []*tableState // in force, ascending by (table, department)
 	epochs    []*EpochState // those that are kept, in the order of opening
 	present   engine.Digest // id of the epoch to ask under, or zero
@@ -42,7 +43,8 @@ type tableState struct {
 // NewState returns the state before the first entry. n may be without names; sizes are those
 // of its parameters.
 func NewState(n *Network, sizes Sizes) *State {
-	return &State{id: n.ID(), sizes: sizes, network: *n.Nameless(), members: newMembership(n, sizes.Departments), queries: map[engine.Digest]*QueryState{}}
+	return &State{id: n.ID(), sizes: sizes, network: *n.Nameless(), members: newMembership(n, sizes.Departments),
+		people: newPeople(nil, nil), queries: map[engine.Digest]*QueryState{}}
 }
 
 // Apply applies an entry in its place. An error is a *Refusal. One without a Fault left the
@@ -79,12 +81,20 @@ func (s *State) Order(r Record) (refused error, err error) {
 }
 
 // leap applies a record of a certificate, whose records are a ledger's with gaps between them:
-// what stands in the gaps has no part in the outcome, nor do epochs before the one that is opened.
+// what stands in the gaps has no part in the outcome, nor do epochs before the one that is opened, nor
+// the key that an analyst had before.
 func (s *State) leap(r *Record) error {
 	s.number = r.Number - 1
 	if body, err := r.Entry.Open(); err == nil {
-		if opening, ok := body.(*EpochOpen); ok && opening.Number > 0 {
-			s.opened = opening.Number - 1
+		switch b := body.(type) {
+		case *EpochOpen:
+			if b.Number > 0 {
+				s.opened = b.Number - 1
+			}
+		case *Vouch:
+			if b.Replaces != (Key{}) { // vouched for in a gap
+				s.people = s.people.with(newPerson(r, &Vouch{Person: b.Replaces}, b.Replaces))
+			}
 		}
 	}
 	return s.Apply(Place{Block: r.Block, Time: r.Time}, r.Entry)
@@ -137,6 +147,10 @@ func (s *State) apply(r *Record) *Refusal {
 		return s.abortEpoch(r, b)
 	case *Judge:
 		return s.judge(r, b)
+	case *Vouch:
+		return s.vouch(r, b)
+	case *Revoke:
+		return s.revoke(r, b)
 	}
 	return s.applyToQuery(r, body)
 }
@@ -159,6 +173,9 @@ func (s *State) Applied() uint64 { return s.number }
 
 // vote counts a vote and does what follows from a change that takes effect.
 func (s *State) vote(r *Record, b *Vote) *Refusal {
+	if k := b.Change.fresh(); s.people.knows(k) && !b.Withdraw {
+		return refuse("duplicate", "a person has or had the key %s", k)
+	}
 	votes, refusal := s.members.vote(r, b)
 	if refusal != nil || votes == nil {
 		return refusal
@@ -179,7 +196,7 @@ func (s *State) vote(r *Record, b *Vote) *Refusal {
 	return nil
 }
 
-// dismiss drops the tables of a department that has left, and ends the epochs of which it was a
+// dismiss drops the tables and the persons of a department that has left, and ends the epochs of which it was a
 // member, with their queries.
 func (s *State) dismiss(f *Fault) {
 	s.tables = slices.DeleteFunc(slices.Clone(s.tables), func(t *tableState) bool { return t.record.Entry.Author == f.Key })
@@ -188,6 +205,7 @@ func (s *State) dismiss(f *Fault) {
 			s.closeEpoch(ep, f)
 		}
 	}
+	s.disown(f)
 }
 
 func (s *State) register(r *Record, b *Register) *Refusal {

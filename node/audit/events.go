@@ -20,6 +20,7 @@ type Event struct {
 	Kind    string    `json:"kind"`
 	Author  string    `json:"author"` // a member's name, or an analyst's peer id
 	Peer    string    `json:"peer"`
+	Person  string    `json:"person,omitempty"`   // of a person for whom a department vouches: its name and department
 	Seat    string    `json:"standing,omitempty"` // of a member that is no founder: how its key came to its name, and in which block
 	Query   string    `json:"query,omitempty"`
 	Epoch   string    `json:"epoch,omitempty"`
@@ -34,6 +35,7 @@ type Event struct {
 func EventOf(s *protocols.State, r *protocols.Record, refused error) Event {
 	e := Event{Number: r.Number, ID: r.Entry.Digest().String(), Block: r.Block, Time: time.UnixMilli(r.Time).UTC(), Kind: r.Entry.Kind.String(),
 		Author: AuthorName(s, r.Entry.Author), Peer: peers.PeerOf(r.Entry.Author)}
+	e.Person = PersonOf(s, r.Entry.Author)
 	if refused != nil {
 		e.Refused = refused.Error()
 	}
@@ -76,6 +78,10 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		if b.Withdraw {
 			e.What = "withdraws its vote to " + ChangeText(s, b.Change)
 		}
+	case *protocols.Vouch:
+		e.What = vouched(s, b)
+	case *protocols.Revoke:
+		e.What = fmt.Sprintf("revokes %s: %s", personName(s, b.Person), b.Reason)
 	case *protocols.EpochOpen:
 		e.Epoch = b.ID.String()
 		e.What = fmt.Sprintf("opens epoch %d of %s", b.Number, engine.Plural(len(b.Members), "department"))
@@ -125,6 +131,41 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		of(b.Query)
 		e.What = "says that the deadline has passed"
 	}
+}
+
+// vouched is what a department says of a person, after its name.
+func vouched(s *protocols.State, b *protocols.Vouch) string {
+	roles := make([]string, len(b.Roles))
+	for i, role := range b.Roles {
+		roles[i] = string(role)
+	}
+	text := fmt.Sprintf("vouches for %s (%s) as %s until %s", b.Name, peers.PeerOf(b.Person), strings.Join(roles, ", "),
+		time.Unix(b.Until, 0).UTC().Format(time.DateOnly))
+	if b.Replaces != (protocols.Key{}) {
+		text += ", in place of the key " + peers.PeerOf(b.Replaces)
+	}
+	return text
+}
+
+// personName is a person's name with its peer id, also of one that has ended.
+func personName(s *protocols.State, k protocols.Key) string {
+	if p := s.Person(k); p != nil {
+		return fmt.Sprintf("%s (%s)", p.Name, peers.PeerOf(k))
+	}
+	for _, f := range s.Formers() {
+		if f.Key == k {
+			return fmt.Sprintf("%s (%s)", f.Name, peers.PeerOf(k))
+		}
+	}
+	return peers.PeerOf(k)
+}
+
+// PersonOf is a person by name and department, or empty: no department vouches for the key.
+func PersonOf(s *protocols.State, k protocols.Key) string {
+	if p := s.Person(k); p != nil {
+		return p.Name + " of " + p.Department
+	}
+	return ""
 }
 
 // asked is an analyst's own text on one line, with which round of it is asked.

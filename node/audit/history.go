@@ -22,6 +22,7 @@ type Query struct {
 	Reason      string     `json:"reason,omitempty"` // of an end without an answer
 	Released    bool       `json:"released"`         // a decryption share stands on the ledger, whatever the end
 	Analyst     string     `json:"analyst"`          // peer id
+	Person      string     `json:"person,omitempty"` // the analyst by name and department, as its question was asked
 	Table       string     `json:"table"`
 	Departments []string   `json:"departments"` // that contribute
 	Keys        []Seat     `json:"keys"`        // theirs
@@ -71,7 +72,7 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 	if ask, ok := body.(*protocols.Ask); err == nil && ok && refused == nil {
 		id := protocols.QueryID(s.ID(), r.Entry.Author, ask)
 		q := &Query{ID: id.String(), id: id, Number: r.Number, Block: r.Block, Time: at,
-			Analyst: peers.PeerOf(r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL,
+			Analyst: peers.PeerOf(r.Entry.Author), Person: PersonOf(s, r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL,
 			Question: ask.Question, Round: int(ask.Round), Plan: ask.Plan.String()}
 		if state := s.Query(id); state != nil && len(state.Registrations) > 0 {
 			q.Table = state.Registrations[0].Table

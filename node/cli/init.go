@@ -23,7 +23,8 @@ func (c *command) initCommand() *cobra.Command {
 		Short: "make an identity and a commented node.toml",
 		Long: `Makes DIR with a new identity (mode 0600, never overwritten) and a node.toml in which every key is explained.
 An analyst needs the identity only; an operator edits node.toml and starts it with parley node. What it prints is for
-the others: a node's line for their lists of members, an analyst's peer id for the departments' lists of analysts.`,
+the others: a node's line for their lists of members, an analyst's peer id for the departments' lists of analysts, and for
+the operator who vouches for the analyst.`,
 		Args: arguments(1, "the folder to make"),
 		RunE: func(_ *cobra.Command, args []string) error { return c.initialise(args[0], f) },
 	}
@@ -113,11 +114,14 @@ All lines stand in every node.toml, yours among them: this one in %s.
 	if f.auditor {
 		return text
 	}
-	return text + fmt.Sprintf(`An analyst: send the peer id to all departments, for analysts in node.toml.
+	return text + fmt.Sprintf(`An analyst: send the peer id to all departments, for analysts in node.toml. The
+operator of your own department vouches for you, at its running node:
+  parley people add --config node.toml --name NAME --role analyst \
+    %s
 Get the line of one of them (MULTIADDR) and its network.json, then ask with
   parley query --node MULTIADDR --network network.json \
     --identity %s "SELECT ..."
-`, quoteWord(key))
+`, peer, quoteWord(key))
 }
 
 // unwritable is the failure of a file or folder that could not be made: a full disk, a missing permission.

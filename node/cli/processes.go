@@ -20,6 +20,7 @@ import (
 
 	"parley/engine"
 	"parley/node"
+	"parley/node/cli/people"
 	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
@@ -94,7 +95,11 @@ func deploy(ctx context.Context, s settings, sources []source, p *render.Progres
 			return nil, err
 		}
 	}
-	if err := d.waitReady(ctx); err != nil {
+	err := d.waitReady(ctx)
+	if err == nil {
+		err = d.vouch(ctx)
+	}
+	if err != nil {
 		d.stop()
 		return nil, err
 	}
@@ -332,6 +337,16 @@ func (d *deployment) waitReady(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+	return nil
+}
+
+// vouch has the first department vouch for the analyst, as its operator would.
+func (d *deployment) vouch(ctx context.Context) error {
+	_, err := people.Ask(ctx, filepath.Join(filepath.Dir(d.nodes[0].config), "data"), node.PeopleRequest{Do: node.PeopleAdd,
+		Person: d.Analyst.Peer(), Name: "analyst", Roles: []string{string(protocols.PersonAnalyst)}})
+	if err != nil {
+		return d.because(err)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"parley/circuits"
+	"parley/node/cli/people"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
@@ -125,13 +126,19 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range []*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.voteCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
 	} {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
 		root.AddCommand(sub)
 	}
 	return root
+}
+
+// peopleCommand is that room's, in this shell.
+func (c *command) peopleCommand() *cobra.Command {
+	return people.Command(people.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON,
+		Arguments: arguments, Unknown: unknownCommand, Config: configFor, When: parseWhen})
 }
 
 func unknownCommand(root *cobra.Command, name string) error {

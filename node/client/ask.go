@@ -75,6 +75,9 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err := a.awaitMembers(ctx); err != nil {
 		return nil, err
 	}
+	if err := c.unvouched(); err != nil {
+		return nil, err
+	}
 	if err := a.prepare(ctx, p, keys, seen); err != nil {
 		return nil, queryError(err)
 	}
@@ -100,10 +103,34 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 // unanswered is the error of a question of this peer's that ended without an answer.
 func unanswered(o protocols.Outcome, peer string) *QueryError {
 	e := &QueryError{Code: o.Code, Sentence: o.Sentence, Departments: o.Departments}
-	if o.Code == protocols.CodeNotListed {
+	switch o.Code {
+	case protocols.CodeNotVouched:
+		e.Hint = voucher(peer)
+	case protocols.CodeNotListed:
 		e.Hint = fmt.Sprintf("give %s to its operator, for analysts in node.toml: each department that is asked has to list it", peer)
 	}
 	return e
+}
+
+// voucher says who can vouch for an analyst, and how.
+func voucher(peer string) string {
+	return "the operator of any department vouches for you, at its node:\n    parley people add --config node.toml --name NAME --role analyst " + peer
+}
+
+// unvouched is the error of an analyst for whom no department vouches, before anything is computed. Whether
+// a vouch is valid the ledger says, by its blocks' time.
+func (c *Client) unvouched() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.replica.Person(c.id.Key()) != nil {
+		return nil
+	}
+	for _, f := range c.replica.Formers() {
+		if f.Key == c.id.Key() {
+			return nil // the ledger says what became of it
+		}
+	}
+	return &QueryError{Code: protocols.CodeNotVouched, Sentence: "no department vouches for this analyst, " + c.id.Peer(), Hint: voucher(c.id.Peer())}
 }
 
 // standstill tells whom the ledger waits for, if the node says that it stands

@@ -17,7 +17,7 @@ func Queries(queries []*audit.Query, pinned bool) string {
 	var b Page
 	for _, q := range queries {
 		b.put("", failure.Printable(fmt.Sprintf("%s  block %d  query %s  %s", failure.Time(q.Time), q.Block, audit.ShortDigest(q.ID), q.Standing())))
-		over := fmt.Sprintf("%s of %s; by %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "), shortPeer(q.Analyst))
+		over := fmt.Sprintf("%s of %s; by %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "), asker(q))
 		if q.Certificate != "" {
 			over += "; certificate " + audit.ShortDigest(q.Certificate)
 		}
@@ -38,7 +38,7 @@ func Query(q *audit.Query, events []audit.Event, pinned bool) string {
 	b.Add("query", "%s", q.ID)
 	b.Add("plan", "%s", q.Plan)
 	b.Add("state", "%s", strings.TrimSuffix(q.Standing()+": "+q.Reason, ": "))
-	b.Add("analyst", "%s", q.Analyst)
+	b.Add("analyst", "%s", strings.TrimPrefix(q.Person+", "+q.Analyst, ", "))
 	b.Add("table", "%s of %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "))
 	b.WriteString(SeatLines("keys", q.Keys, pinned))
 	if q.Certificate != "" {
@@ -119,6 +119,14 @@ func authorsWidth(events []audit.Event) int {
 	return width
 }
 
+// asker is a question's analyst: a person by its name with the end of its peer id.
+func asker(q *audit.Query) string {
+	if q.Person == "" {
+		return shortPeer(q.Analyst)
+	}
+	return fmt.Sprintf("%s (%s)", q.Person, shortPeer(q.Analyst))
+}
+
 // shortPeer is the end of a peer id: all begin alike.
 func shortPeer(id string) string { return "…" + id[max(0, len(id)-8):] }
 
@@ -128,6 +136,8 @@ func shortAuthor(e audit.Event) string {
 	end := shortPeer(e.Peer)
 	how, _, _ := strings.Cut(e.Seat, " ")
 	switch {
+	case e.Person != "":
+		return failure.Printable(e.Person)
 	case e.Author == e.Peer:
 		return strings.TrimSuffix(fmt.Sprintf("%s (%s)", end, how), " ()")
 	case how != "":

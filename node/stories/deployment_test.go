@@ -48,7 +48,8 @@ type deployment struct {
 	nodes       []*nodeProcess // the departments and then the auditor
 	departments []*nodeProcess
 	auditor     *nodeProcess
-	analyst     string // folder
+	analyst     string   // folder
+	analysts    []string // peer ids
 	analystUser *syscall.Credential
 	analystAt   place
 }
@@ -130,7 +131,8 @@ func deploy(t *testing.T, binary string, s setup) *deployment {
 		}
 		if name == "analyst" {
 			d.analyst, d.analystUser, d.analystAt = dir, p.user, p.at
-			d.configure(s.table, s.files, append(s.more, p.peer))
+			d.analysts = append(s.more, p.peer)
+			d.configure(s.table, s.files, d.analysts)
 			return d
 		}
 		ip := p.at.ip
@@ -302,6 +304,13 @@ func (d *deployment) startAll() {
 	d.t.Cleanup(d.killAll)
 	for _, p := range d.nodes {
 		d.await(p)
+	}
+	first := d.departments[0]
+	for i, peer := range d.analysts {
+		add := d.command(first.user, first.at, first.dir, "people", "add", "--config", first.config(), "--name", fmt.Sprint("analyst ", i+1), "--role", "analyst", peer)
+		if out, err := add.CombinedOutput(); err != nil {
+			d.t.Fatalf("parley people add: %v\n%s", err, out)
+		}
 	}
 }
 

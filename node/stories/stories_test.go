@@ -213,6 +213,7 @@ func join(ts *testscript.TestScript, neg bool, args []string) {
 		edited += fmt.Sprintf("[[table]]\nname = \"t\"\nfiles = [%q]\n", "../"+folder+".csv")
 		ts.Check(os.WriteFile(file, []byte(edited), 0o600))
 	}
+	ts.Setenv("ANALYST", peers[args[0]])
 	ts.Setenv("NODE", addresses[args[1]]+"/p2p/"+peers[args[1]])
 }
 

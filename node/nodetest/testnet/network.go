@@ -36,6 +36,7 @@ type Network struct {
 	Cache   string // of the analyst; keysDir if empty
 	// Departments come first among the nodes, then auditors.
 	Departments int
+	vouched     map[string]bool // peer ids of analysts
 }
 
 type Department struct {
@@ -212,6 +213,9 @@ func (n *Network) WaitReady(department int) node.Status {
 	running := n.Nodes[department]
 	select {
 	case s := <-running.Ready:
+		if !running.Config.Auditor {
+			n.Vouch(department)
+		}
 		return s
 	case err := <-running.Done:
 		running.Cancel = nil

@@ -1,0 +1,158 @@
+package protocols
+
+import (
+	"errors"
+	"slices"
+	"sync"
+
+	"parley/engine"
+)
+
+// people are all persons for whom departments vouch, and the keys that ended. A value of it never
+// changes: a change makes another. So copies of a state share it, and its digest is computed once.
+type people struct {
+	persons []*person // ascending by key
+	former  []Former  // ascending by key
+	digest  func() engine.Digest
+}
+
+// person is a vouch that is in force, expired or not. It does not change.
+type person struct {
+	record Record
+	sum    engine.Digest // of the record
+	body   Vouch
+	first  Key
+}
+
+func newPerson(r *Record, b *Vouch, first Key) *person {
+	return &person{record: *r, sum: r.Digest(), body: *b, first: first}
+}
+
+// by is the department that vouches.
+func (p *person) by() Key { return p.record.Entry.Author }
+
+func newPeople(persons []*person, former []Former) *people {
+	p := &people{persons: persons, former: former}
+	p.digest = sync.OnceValue(func() engine.Digest {
+		sums := make([]engine.Digest, 0, 2*len(persons))
+		for _, x := range persons {
+			sums = append(sums, x.sum, engine.Digest(x.first))
+		}
+		return engine.Hash("parley people 1", engine.Marshal(sums), engine.Marshal(former))
+	})
+	return p
+}
+
+func (p *people) at(k Key) (int, bool) {
+	return slices.BinarySearchFunc(p.persons, k, func(x *person, k Key) int { return compareKeys(x.body.Person, k) })
+}
+
+// inForce is a key's person, or nil.
+func (p *people) inForce(k Key) *person {
+	if i, found := p.at(k); found {
+		return p.persons[i]
+	}
+	return nil
+}
+
+// ended is a key that was a person's and is no more, or nil.
+func (p *people) ended(k Key) *Former {
+	i, found := slices.BinarySearchFunc(p.former, k, func(f Former, k Key) int { return compareKeys(f.Key, k) })
+	if !found {
+		return nil
+	}
+	return &p.former[i]
+}
+
+// knows reports whether a key is or was a person's.
+func (p *people) knows(k Key) bool { return p.inForce(k) != nil || p.ended(k) != nil }
+
+// with is the same with a person, in the place of the one before under this key.
+func (p *people) with(x *person) *people {
+	i, found := p.at(x.body.Person)
+	persons := slices.Clone(p.persons)
+	if found {
+		persons[i] = x
+	} else {
+		persons = slices.Insert(persons, i, x)
+	}
+	return newPeople(persons, p.former)
+}
+
+// without is the same without the persons of a department, whose keys are free again.
+func (p *people) without(department Key) *people {
+	if !slices.ContainsFunc(p.persons, func(x *person) bool { return x.by() == department }) {
+		return p
+	}
+	persons := slices.DeleteFunc(slices.Clone(p.persons), func(x *person) bool { return x.by() == department })
+	return newPeople(persons, p.former)
+}
+
+// end is the same with a person's key ended by a record.
+func (p *people) end(x *person, r *Record, successor Key, reason string) *people {
+	i, _ := p.at(x.body.Person)
+	persons := slices.Delete(slices.Clone(p.persons), i, i+1)
+	f := Former{Key: x.body.Person, First: x.first, Name: x.body.Name, By: x.by(), Successor: successor, Reason: reason, Number: r.Number, Time: r.Time}
+	j, _ := slices.BinarySearchFunc(p.former, f, compareFormers)
+	return newPeople(persons, slices.Insert(slices.Clone(p.former), j, f))
+}
+
+func compareFormers(a, b Former) int { return compareKeys(a.Key, b.Key) }
+
+// personWire is a person in a snapshot, whose vouch is among the snapshot's records.
+type personWire struct {
+	_     struct{} `cbor:",toarray"`
+	Vouch uint64   // number of the record
+	First Key
+}
+
+// keptVouches are the records of the persons in force and of the analysts of queries, ascending.
+func keptVouches(p *people, queries []*QueryState) []Record {
+	var kept []Record
+	for _, x := range p.persons {
+		kept = append(kept, x.record)
+	}
+	for _, q := range queries {
+		kept = append(kept, q.vouch.record)
+	}
+	slices.SortFunc(kept, func(a, b Record) int { return compareNumbers(a.Number, b.Number) })
+	return slices.CompactFunc(kept, func(a, b Record) bool { return a.Number == b.Number })
+}
+
+// loadPeople rebuilds the persons from a snapshot. vouches are all of its vouches, by number: also
+// those of queries, which may be of persons that ended since.
+func (s *State) loadPeople(w *stateWire) (vouches map[uint64]*person, err error) {
+	vouches = map[uint64]*person{}
+	for i := range w.Vouches {
+		r := &w.Vouches[i]
+		body, err := r.Entry.Open()
+		if err != nil {
+			return nil, err
+		}
+		b, ok := body.(*Vouch)
+		if !ok || r.Number == 0 || vouches[r.Number] != nil {
+			return nil, errors.New("among the vouches is none, or one twice")
+		}
+		vouches[r.Number] = newPerson(r, b, b.Person)
+	}
+	var persons []*person
+	for _, entry := range w.People {
+		x := vouches[entry.Vouch]
+		if x == nil || !s.hasTables(x.by()) || len(persons) > 0 && compareKeys(persons[len(persons)-1].body.Person, x.body.Person) >= 0 {
+			return nil, errors.New("the persons are not ascending, or lack a vouch or a department")
+		}
+		persons = append(persons, newPerson(&x.record, &x.body, entry.First))
+	}
+	for i := 1; i < len(w.Former); i++ {
+		if compareFormers(w.Former[i-1], w.Former[i]) >= 0 {
+			return nil, errors.New("the former persons are not ascending")
+		}
+	}
+	s.people = newPeople(persons, w.Former)
+	for _, x := range persons {
+		if s.people.ended(x.body.Person) != nil {
+			return nil, errors.New("a person is in force and ended")
+		}
+	}
+	return vouches, nil
+}

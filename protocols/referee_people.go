@@ -1,0 +1,166 @@
+package protocols
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// CodeNotVouched is the code of the refusal of a question whose author is no person who may ask now.
+const CodeNotVouched = "not-vouched"
+
+// hasTables reports whether a key is a department's that has joined.
+func (s *State) hasTables(k Key) bool {
+	seat := s.members.seat(k)
+	return seat != nil && seat.role == RoleDepartment && seat.name != ""
+}
+
+func (s *State) vouch(r *Record, b *Vouch) *Refusal {
+	author := r.Entry.Author
+	known, old := s.people.inForce(b.Person), s.people.inForce(b.Replaces)
+	switch replaces := b.Replaces != (Key{}); {
+	case !s.hasTables(author):
+		return refuse("stranger", "the author is not a department that has joined")
+	case s.IsValidator(b.Person):
+		return refuse("duplicate", "a member of the network has the key %s", b.Person)
+	case s.people.ended(b.Person) != nil || s.members.hasRetired(b.Person):
+		return refuse("retired", "the key %s was in use before: a person who comes back has a new one", b.Person)
+	case known != nil && known.by() != author:
+		return refuse("not-owner", "department %s vouches for the key %s", s.NameOf(known.by()), b.Person)
+	case known != nil && replaces:
+		return refuse("duplicate", "the key %s is a person's, and so no successor", b.Person)
+	case known != nil && b.Turn <= known.body.Turn:
+		return refuse("duplicate", "the department has said something newer of the person")
+	case replaces && s.people.ended(b.Replaces) != nil:
+		return refuse("retired", "the key %s was revoked or replaced before", b.Replaces)
+	case replaces && old == nil:
+		return refuse("unknown-person", "no department vouches for the key %s", b.Replaces)
+	case replaces && old.by() != author:
+		return refuse("not-owner", "department %s vouches for the key %s", s.NameOf(old.by()), b.Replaces)
+	case b.Until <= seconds(r):
+		return refuse("too-late", "the vouch would have ended before it began")
+	}
+	if refusal := s.peopled(b, author); refusal != nil {
+		return refusal
+	}
+	next := newPerson(r, b, b.Person)
+	switch {
+	case known != nil:
+		next.first = known.first
+	case old != nil:
+		next.first = old.first
+		s.people = s.people.end(old, r, b.Person, "")
+		s.endQuestions(b.Replaces, s.unvouched(b.Replaces, author, "another key took the place of the analyst's"))
+	}
+	s.people = s.people.with(next)
+	return nil
+}
+
+// seconds is the time of a record's block.
+func seconds(r *Record) int64 { return r.Time / 1000 }
+
+// peopled refuses a vouch under a name that another person of the department has, and more persons
+// or keys than a department or a network may have. A revocation is always possible.
+func (s *State) peopled(b *Vouch, author Key) *Refusal {
+	persons, keys := 0, 0
+	for _, p := range s.people.persons {
+		if p.by() != author || p.body.Person == b.Person {
+			continue
+		}
+		keys++
+		if p.body.Person == b.Replaces {
+			continue
+		}
+		persons++
+		if p.body.Name == b.Name {
+			return refuse("name-taken", "another person of the department is called %q", b.Name)
+		}
+	}
+	for i := range s.people.former {
+		if s.people.former[i].By == author {
+			keys++
+		}
+	}
+	all := len(s.people.persons) + len(s.people.former)
+	switch {
+	case persons >= MaxPeople:
+		return refuse("too-many", "the department vouches for %d persons: it may vouch for no more", persons)
+	case s.people.inForce(b.Person) == nil && (keys >= MaxPersonKeys || all >= MaxPersonKeys*MaxDepartments):
+		return refuse("too-many", "the department has vouched for %d keys, all together for %d: there is room for no more", keys, all)
+	}
+	return nil
+}
+
+func (s *State) revoke(r *Record, b *Revoke) *Refusal {
+	author, known := r.Entry.Author, s.people.inForce(b.Person)
+	switch {
+	case known == nil && s.people.ended(b.Person) != nil:
+		return refuse("duplicate", "the key %s was revoked or replaced before", b.Person)
+	case known == nil:
+		return refuse("unknown-person", "no department vouches for the key %s", b.Person)
+	case known.by() != author:
+		return refuse("not-owner", "department %s vouches for the key %s", s.NameOf(known.by()), b.Person)
+	case b.Turn <= known.body.Turn:
+		return refuse("duplicate", "the department has said something newer of the person")
+	}
+	s.people = s.people.end(known, r, Key{}, b.Reason)
+	s.endQuestions(b.Person, s.unvouched(b.Person, author, "it revoked the analyst: "+b.Reason))
+	return nil
+}
+
+// unvouched is why questions end of an analyst for whom a department vouches no more.
+func (s *State) unvouched(person, department Key, detail string) *Fault {
+	return &Fault{Department: s.NameOf(department), Key: person, Kind: FaultRevoked, Detail: detail}
+}
+
+// endQuestions ends the open questions of an analyst, but for those in which departments may have
+// shared: those go on, since what is shared cannot be taken back.
+func (s *State) endQuestions(analyst Key, f *Fault) {
+	for _, id := range slices.Clone(s.open) {
+		if q := s.queries[id]; q.Author == analyst && q.Phase < PhaseSharing {
+			s.fail(q, f)
+		}
+	}
+}
+
+// disown drops the persons of a department that has left. Their keys are free: nothing that the
+// department signed counts any more, and another may vouch for them.
+func (s *State) disown(f *Fault) {
+	for _, p := range s.people.persons {
+		if p.by() == f.Key {
+			s.endQuestions(p.body.Person, s.unvouched(p.body.Person, f.Key, f.Detail))
+		}
+	}
+	s.people = s.people.without(f.Key)
+}
+
+// mayAsk is the vouch under which a key may ask in a record's block.
+func (s *State) mayAsk(r *Record) (*person, *Refusal) {
+	analyst, at := r.Entry.Author, seconds(r)
+	p := s.people.inForce(analyst)
+	if p == nil {
+		f := s.people.ended(analyst)
+		switch {
+		case f == nil:
+			return nil, refuse(CodeNotVouched, "no department vouches for the analyst %s", analyst)
+		case f.Successor != Key{}:
+			return nil, refuse(CodeNotVouched, "another key took the place of the analyst's, by the word of department %s", s.NameOf(f.By))
+		}
+		return nil, refuse(CodeNotVouched, "department %s revoked the analyst: %s", s.NameOf(f.By), f.Reason)
+	}
+	who := fmt.Sprintf("department %s vouches for %s", s.NameOf(p.by()), p.body.Name)
+	switch {
+	case at < p.body.From:
+		return nil, refuse(CodeNotVouched, "%s from %s on, which is later", who, stamp(p.body.From))
+	case at >= p.body.Until:
+		return nil, refuse(CodeNotVouched, "%s until %s, which has passed", who, stamp(p.body.Until))
+	case !slices.Contains(p.body.Roles, PersonAnalyst):
+		return nil, refuse(CodeNotVouched, "%s, but not as an analyst", who)
+	}
+	return p, nil
+}
+
+// stamp is a time as refusals say it.
+func stamp(seconds int64) string {
+	return time.Unix(seconds, 0).UTC().Format("2006-01-02 15:04:05 UTC")
+}
