@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"bytes"
 	"encoding/binary"
 	"math"
 
@@ -114,7 +113,7 @@ func quickTimestamps(a *array.Timestamp, form form) arrow.Array {
 	return narrowed(numbers, a)
 }
 
-// narrowed makes an array of 64 bits with the NULLs of another, of whose memory it has nothing.
+// narrowed makes an array of 64 bits with the NULLs of another.
 func narrowed(numbers []int64, nulls arrow.Array) arrow.Array {
 	bits := nulls.Data().Buffers()[0]
 	offset := nulls.Data().Offset()
@@ -122,9 +121,6 @@ func narrowed(numbers []int64, nulls arrow.Array) arrow.Array {
 		bits, offset = nil, 0
 	}
 	if offset == 0 {
-		if bits != nil {
-			bits = memory.NewBufferBytes(bytes.Clone(bits.Bytes()))
-		}
 		return array.NewInt64Data(array.NewData(arrow.PrimitiveTypes.Int64, len(numbers), []*memory.Buffer{bits, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(numbers))}, nil, nulls.NullN(), 0))
 	}
 	valid := make([]bool, len(numbers))

@@ -4,22 +4,26 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/duckdb/duckdb-go/v2"
 
 	"parley/datasets/dialect"
+	"parley/datasets/duck"
 	"parley/datasets/files"
 )
 
 // Limits of one table beyond those of its files (README, section 9).
 const (
-	// MaxStoreBytes is the memory of the embedded DuckDB of one table.
+	// MaxStoreBytes is the memory of one table: of its rows and of the embedded DuckDB that reads them.
 	MaxStoreBytes = 2 << 30
-	// MaxSpillBytes is what it may write into its folder beyond that.
+	// MaxSpillBytes is what both may write into its folder beyond that.
 	MaxSpillBytes = 64 << 30
+	// maxRowBytes is the memory of the rows of a table with a folder.
+	maxRowBytes = MaxStoreBytes / rowShare
+	// rowShare is which part of the memory is the rows': DuckDB needs the rest to answer.
+	rowShare = 2
 )
 
 // storeRoom is what a store may use: bytes of memory, and of files in a folder
@@ -58,6 +62,14 @@ func (r storeRoom) settings() []string {
 	}
 }
 
+// ofRows is what the rows themselves may take; of the memory more where there is nothing else.
+func (r storeRoom) ofRows() duck.Limits {
+	if r.folder == "" {
+		return duck.Limits{Memory: r.memory / 4 * 3}
+	}
+	return duck.Limits{Memory: r.memory / rowShare, Disk: r.disk, Path: filepath.Join(r.folder, "rows")}
+}
+
 func (r storeRoom) remove() error {
 	if r.folder == "" {
 		return nil
@@ -87,6 +99,14 @@ func (r storeRoom) plain(table string, err error) error {
 	return err
 }
 
+// overfull is about rows that ofRows does not hold; err otherwise.
+func (r storeRoom) overfull(table string, err error) error {
+	if limits := r.ofRows(); errors.Is(err, duck.ErrFull) {
+		return r.full(table, "takes more than "+sizeText(limits.Memory+limits.Disk))
+	}
+	return fmt.Errorf("loading table %s: %w", files.Shown(table), files.PlainCause(err))
+}
+
 func (r storeRoom) full(table, what string) error {
 	return &files.Error{Message: fmt.Sprintf("table %s %s as it is aggregated; the limit is %s", files.Shown(table), what, r),
 		Hint: "leave columns out, or split the table over departments"}
@@ -106,7 +126,7 @@ func sizeText(bytes int64) string {
 }
 
 // RoomNote says what an operator should know of a table that does not fit into
-// the memory of MaxStoreBytes before it is opened for aggregation; "" otherwise.
+// memory before it is opened for aggregation; "" otherwise.
 func (t *Table) RoomNote() string { return roomNote(t.name, t.size) }
 
 // Room is about how many bytes the table takes while it is aggregated, of memory and then of files.
@@ -114,42 +134,12 @@ func (t *Table) Room() int64 { return t.size }
 
 func roomNote(table string, size int64) string {
 	switch {
-	case size > MaxStoreBytes+MaxSpillBytes:
+	case size > maxRowBytes+MaxSpillBytes:
 		return fmt.Sprintf("table %s takes about %s as it is aggregated, over the limit of %s of memory and %s of files: no node opens it; leave columns out, or split it over departments",
-			files.Shown(table), sizeText(size), sizeText(MaxStoreBytes), sizeText(MaxSpillBytes))
-	case size > MaxStoreBytes:
+			files.Shown(table), sizeText(size), sizeText(maxRowBytes), sizeText(MaxSpillBytes))
+	case size > maxRowBytes:
 		return fmt.Sprintf("table %s takes about %s as it is aggregated: what is over %s of memory goes to files in the node's folder, %s at most, and is slower",
-			files.Shown(table), sizeText(size), sizeText(MaxStoreBytes), sizeText(MaxSpillBytes))
+			files.Shown(table), sizeText(size), sizeText(maxRowBytes), sizeText(MaxSpillBytes))
 	}
 	return ""
-}
-
-// storedBytes is about how much room a batch takes in the store, by its columns.
-func storedBytes(columns []arrow.Array) int64 {
-	total := int64(0)
-	for _, a := range columns {
-		if a == nil {
-			continue
-		}
-		rows := int64(a.Len())
-		switch a := a.(type) {
-		case *array.String:
-			total += 16 * rows // a length, and a pointer or a short text
-			if bytes := int64(len(a.ValueBytes())); bytes > 12*rows {
-				total += bytes
-			}
-		case *array.Boolean:
-			total += rows
-		case *array.Decimal128:
-			total += 16 * rows
-		case *array.Int64:
-			total += 8 * rows
-		default:
-			total += 4 * rows
-		}
-		if a.NullN() > 0 {
-			total += rows / 8
-		}
-	}
-	return total
 }

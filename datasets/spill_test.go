@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"parley/datasets/files"
+	"parley/engine"
 )
 
 // bigFile is a table of so many rows of five numbers, which do not compress, and
@@ -88,10 +89,11 @@ func TestRoom(t *testing.T) {
 		spill bool
 		want  string
 	}{
-		"no folder, far over":        {storeRoom{memory: 1 << 20}, false, "takes more than 1.125 MiB as it is aggregated; the limit is 1 MiB of memory, and no folder for more"},
-		"a folder, over both":        {storeRoom{memory: 1 << 20, disk: 1 << 20}, true, "takes more than 2.25 MiB as it is aggregated; the limit is 1 MiB of memory and 1 MiB of files in "},
-		"no folder, what loads more": {storeRoom{memory: 6 << 20}, false, "needs more room than there is as it is aggregated; the limit is 6 MiB of memory"},
-		"no folder is made":          {storeRoom{memory: 1 << 30}, true, ""},
+		"no folder, far over":             {storeRoom{memory: 1 << 20}, false, "takes more than 768 KiB as it is aggregated; the limit is 1 MiB of memory, and no folder for more"},
+		"a folder, over both":             {storeRoom{memory: 1 << 20, disk: 1 << 20}, true, "takes more than 1.5 MiB as it is aggregated; the limit is 1 MiB of memory and 1 MiB of files in "},
+		"no folder, and none for groups":  {storeRoom{memory: 7 << 20}, false, "needs more room than there is as it is aggregated; the limit is 7 MiB of memory"},
+		"a folder, and little for groups": {storeRoom{memory: 7 << 20, disk: 1 << 30}, true, "needs more room than there is as it is aggregated; the limit is 7 MiB of memory"},
+		"no file is made":                 {storeRoom{memory: 1 << 30}, true, ""},
 	} {
 		folder := t.TempDir()
 		o := Options{room: c.room}
@@ -99,10 +101,17 @@ func TestRoom(t *testing.T) {
 			o.Spill = folder
 		}
 		table, err := Open(context.Background(), "t", []string{file}, o)
+		if err == nil {
+			var p *engine.Plan
+			if p, err = plan(t, "SELECT g, count(*), sum(e) FROM t GROUP BY g", map[string]*Table{"d": table}); err != nil {
+				t.Fatal(err)
+			}
+			_, err = table.Aggregate(context.Background(), p, "d")
+			table.Close()
+		}
 		var e *files.Error
 		switch {
 		case err == nil && c.want == "":
-			table.Close()
 		case err == nil || c.want == "":
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		case !errors.As(err, &e) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "SET "):
@@ -175,10 +184,10 @@ func filesIn(t testing.TB, folder string) map[string]os.FileInfo {
 // TestRoomNote: the limits are told before a table is opened for aggregation.
 func TestRoomNote(t *testing.T) {
 	for size, want := range map[int64]string{
-		0: "", MaxStoreBytes: "",
-		MaxStoreBytes + 1:                 "about 2 GiB as it is aggregated: what is over 2 GiB of memory goes to files",
-		5 << 30:                           "about 5 GiB as it is aggregated: what is over 2 GiB of memory goes to files in the node's folder, 64 GiB at most",
-		MaxStoreBytes + MaxSpillBytes + 1: "over the limit of 2 GiB of memory and 64 GiB of files: no node opens it",
+		0: "", maxRowBytes: "",
+		maxRowBytes + 1:                 "about 1 GiB as it is aggregated: what is over 1 GiB of memory goes to files",
+		5 << 30:                         "about 5 GiB as it is aggregated: what is over 1 GiB of memory goes to files in the node's folder, 64 GiB at most",
+		maxRowBytes + MaxSpillBytes + 1: "over the limit of 1 GiB of memory and 64 GiB of files: no node opens it",
 	} {
 		if got := roomNote("t", size); got != want && (want == "" || !strings.Contains(got, want)) {
 			t.Errorf("%d bytes: %q, want %q", size, got, want)

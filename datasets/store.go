@@ -6,76 +6,107 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+
+	"github.com/duckdb/duckdb-go/v2"
 
 	"parley/datasets/calls"
-	"parley/datasets/dialect"
 	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/engine"
 )
 
-// store is an embedded DuckDB that holds rows and runs SELECTs. What does not fit
+// store is rows and an embedded DuckDB that runs SELECTs over them. What does not fit
 // into its memory goes to a folder of its own, if it has one; extensions and any
 // other access to files or the network are switched off, and its configuration is
 // locked (README, section 6.1).
 type store struct {
-	db   *sql.DB
 	room storeRoom
+	rows *duck.Held // nil: in files that DuckDB reads
+	db   *sql.DB    // nil: not open yet
+
+	mu sync.RWMutex // held while the rows are read
 }
 
-// rowsTable is the name of the one table in a store.
+// rowsTable is the one relation in a store.
 const rowsTable = "rows"
 
-// storeColumn is one column of rowsTable.
-type storeColumn struct{ name, sqlType string }
+// rowsFunction is what rowsTable is a view of.
+const rowsFunction = "stored_rows"
 
-// openStore makes an empty store, which removes its folder when it is closed. settings come before its own.
+// openStore makes a store without rows, which removes its folder when it is closed. settings come before its own.
 func openStore(room storeRoom, settings ...string) (*store, error) {
-	db, err := duck.Open(append(settings, room.settings()...)...)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(duck.Threads)
-	s := &store{db: db, room: room}
-	if err := calls.Register(context.Background(), s.db); err != nil {
-		s.close()
-		return nil, fmt.Errorf("setting up DuckDB: %w", err)
+	s := &store{room: room}
+	if err := s.open(context.Background(), settings...); err != nil {
+		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
 }
 
-func (s *store) close() error {
-	err := s.db.Close()
-	if e := s.room.remove(); err == nil {
-		err = e
+// open starts DuckDB, which has the memory that the rows leave.
+func (s *store) open(ctx context.Context, settings ...string) (err error) {
+	room := s.room
+	if s.rows != nil {
+		memory, file := s.rows.Bytes()
+		room.memory, room.disk = max(room.memory-memory, room.memory/4), room.disk-file
 	}
+	if s.db, err = duck.Open(append(settings, room.settings()...)...); err != nil {
+		return err
+	}
+	s.db.SetMaxOpenConns(duck.Threads)
+	if err := calls.Register(ctx, s.db); err != nil {
+		return fmt.Errorf("setting up DuckDB: %w", err)
+	}
+	if s.rows == nil {
+		return nil
+	}
+	if err := s.rows.Register(ctx, s.db, rowsFunction); err != nil {
+		return fmt.Errorf("setting up DuckDB: %w", err)
+	}
+	_, err = s.db.ExecContext(ctx, "CREATE VIEW "+rowsTable+" AS SELECT * FROM "+rowsFunction+"()")
 	return err
 }
 
-// store opens the table's store and begins to fill it; column i is named c<i>, so that no name of a file
+// close waits for those who read.
+func (s *store) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var err error
+	if s.db != nil {
+		err = s.db.Close()
+	}
+	if s.rows != nil {
+		err = errors.Join(err, s.rows.Close())
+	}
+	return errors.Join(err, s.room.remove())
+}
+
+// store makes the table's store, which is to be filled; column i is named c<i>, so that no name of a file
 // ever is part of SQL.
-func (l *loader) store(ctx context.Context, o Options) error {
+func (l *loader) store(o Options) error {
 	room, err := newRoom(o)
 	if err != nil {
 		return err
 	}
-	s, err := openStore(room)
-	if err != nil {
-		return errors.Join(err, room.remove())
-	}
-	var columns []storeColumn
+	var columns []duck.Column
 	for i, b := range l.builders {
-		columns = append(columns, storeColumn{columnName(i), b.storeType()})
+		columns = append(columns, duck.Column{Name: columnName(i), Type: b.storeType()})
 	}
-	var filler *duck.Filler
-	if err = s.create(ctx, columns); err == nil {
-		filler, err = duck.NewFiller(ctx, s.db, rowsTable)
+	l.table.store = &store{room: room, rows: duck.NewHeld(columns, room.ofRows())}
+	return nil
+}
+
+// opened opens the store once all rows are in it.
+func (l *loader) opened(ctx context.Context) error {
+	s := l.table.store
+	if err := s.rows.Done(); err != nil {
+		return s.room.overfull(l.table.name, err)
 	}
-	if err != nil {
-		s.close()
-		return fmt.Errorf("loading table %s: %w", files.Shown(l.table.name), room.plain(l.table.name, err))
+	memory, file := s.rows.Bytes()
+	l.table.size = memory + file
+	if err := s.open(ctx); err != nil {
+		return fmt.Errorf("loading table %s: %w", files.Shown(l.table.name), s.room.plain(l.table.name, err))
 	}
-	l.table.store, l.feed = s, newFeed(filler, room, l.table.name)
 	return nil
 }
 
@@ -86,28 +117,18 @@ func scoreName(i int) string { return fmt.Sprintf("s%d", i) }
 
 // storeType is the column's type in DuckDB: scaled integers, dates as days, timestamps and times of day as
 // microseconds.
-func (c column) storeType() string {
+func (c column) storeType() duckdb.Type {
 	switch {
 	case c.wide:
-		return "HUGEINT"
+		return duckdb.TYPE_HUGEINT
 	case numeric(c.kind), clockForms[c.kind] != 0:
-		return "BIGINT"
+		return duckdb.TYPE_BIGINT
 	case c.kind == engine.Text:
-		return "VARCHAR"
+		return duckdb.TYPE_VARCHAR
 	case c.kind == engine.Boolean:
-		return "BOOLEAN"
+		return duckdb.TYPE_BOOLEAN
 	}
-	return "INTEGER" // dates, and columns of NULLs
-}
-
-// create makes rowsTable.
-func (s *store) create(ctx context.Context, columns []storeColumn) error {
-	parts := make([]string, len(columns))
-	for i, c := range columns {
-		parts[i] = dialect.QuoteName(c.name) + " " + c.sqlType
-	}
-	_, err := s.db.ExecContext(ctx, "CREATE TABLE "+rowsTable+" ("+strings.Join(parts, ", ")+")")
-	return err
+	return duckdb.TYPE_INTEGER // dates, and columns of NULLs
 }
 
 // reading lets f read the rows where they are.
@@ -116,6 +137,8 @@ func (t *Table) reading(ctx context.Context, f func(*store) error) error {
 	case t.lying != nil:
 		return t.lying.read(ctx, f)
 	case t.store != nil:
+		t.store.mu.RLock()
+		defer t.store.mu.RUnlock()
 		return f(t.store)
 	}
 	return fmt.Errorf("datasets: table %s was only described", files.Shown(t.name))

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"parley/datasets/content"
+	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/datasets/served"
 	"parley/engine"
@@ -45,7 +46,7 @@ type Options struct {
 	// gives 32 random bytes and keeps them; the same salt gives the same digest.
 	Salt []byte
 	// Spill is a folder of the department's own for what of the table does not fit
-	// into MaxStoreBytes of memory: rows as they are, in files that Close removes,
+	// into memory, of which the rows and DuckDB have MaxStoreBytes: rows as they are, in files that Close removes,
 	// and what is left of them after a crash the caller. Without it there is no more
 	// than that memory.
 	Spill string
@@ -55,8 +56,8 @@ type Options struct {
 }
 
 // Table is one table of one department. It is immutable and safe for concurrent use
-// until Close. Its rows are in an embedded DuckDB, which aggregates them, and nowhere
-// else; or stay in Parquet files that it reads; or in a database of the department's own.
+// until Close. Its rows are packed in memory and in a file beside it, where an embedded DuckDB
+// aggregates them; or stay in Parquet files that it reads; or in a database of the department's own.
 type Table struct {
 	name      string
 	columns   []column
@@ -166,7 +167,7 @@ type loader struct {
 	types    []settled
 	aside    []*files.Error // for each column, why it is set aside; nil for those that are not
 	builders []*columnBuilder
-	feed     *feed  // where the rows go; nil: nowhere
+	full     error  // why the store has taken no more
 	guess    *guess // of the types of a single file
 }
 
@@ -296,13 +297,15 @@ func (l *loader) loadWhere(ctx context.Context, o Options, keep bool) error {
 		}
 		adopted = false
 	}
-	if adopted {
-		return nil
+	if !adopted {
+		if err := l.store(o); err != nil {
+			return err
+		}
+		if err := l.load(ctx); err != nil {
+			return err
+		}
 	}
-	if err := l.store(ctx, o); err != nil {
-		return err
-	}
-	return l.load(ctx)
+	return l.opened(ctx)
 }
 
 // load reads all rows of all files.
@@ -316,13 +319,13 @@ func (l *loader) load(ctx context.Context) error {
 		}
 		slices.Sort(wanted)
 		if err := f.source.Scan(ctx, wanted, func(b *files.Batch) error { return l.take(f, b) }); err != nil {
-			if cause := l.feed.end(); cause != nil { // err is that the rows had nowhere to go
-				return cause
+			if l.full != nil { // which a guard has made an error about the file
+				return l.table.store.room.overfull(l.table.name, l.full)
 			}
 			return err
 		}
 	}
-	return l.feed.end()
+	return nil
 }
 
 // take appends one batch of a file to the table. Columns that were set aside have no values from then on.
@@ -331,10 +334,20 @@ func (l *loader) take(f openFile, b *files.Batch) error {
 	if t.rows+int64(b.Rows) > files.MaxRows {
 		return files.Errorf(f.name, "the table has more than %d rows", files.MaxRows)
 	}
-	columns, faults := make([]arrow.Array, len(l.builders)), make([]error, len(l.builders))
-	files.EachColumn(len(l.builders), func(i int) bool { return l.builders[i].kind == engine.Text }, func(i int) error {
-		if l.aside[i] == nil {
-			columns[i], faults[i] = l.builders[i].take(f.name, b, f.order[i])
+	n := len(l.builders)
+	sizes, faults, full := make([]int64, n), make([]error, n), make([]error, n)
+	files.EachColumn(n, func(i int) bool { return l.builders[i].kind == engine.Text }, func(i int) error {
+		if l.aside[i] != nil {
+			return nil
+		}
+		var values arrow.Array
+		if values, faults[i] = l.builders[i].take(f.name, b, f.order[i]); faults[i] != nil {
+			return nil
+		}
+		if t.store == nil {
+			sizes[i] = duck.Measure(values).Bytes()
+		} else {
+			full[i] = t.store.rows.Pack(i, values)
 		}
 		return nil
 	})
@@ -346,14 +359,19 @@ func (l *loader) take(f openFile, b *files.Batch) error {
 			return err
 		}
 	}
-	for i, at := range f.order {
-		if l.feed != nil && columns[i] == b.Columns[at] {
-			b.Keep(at)
+	for i, err := range full {
+		if l.full = err; err != nil && l.aside[i] == nil {
+			return err
 		}
 	}
 	t.rows += int64(b.Rows)
-	t.size += storedBytes(columns)
-	return l.feed.add(columns, b.Rows, t.size)
+	for _, size := range sizes {
+		t.size += size
+	}
+	if t.store != nil {
+		t.store.rows.Add(b.Rows)
+	}
+	return nil
 }
 
 // finish describes the columns that are left. A

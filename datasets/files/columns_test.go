@@ -118,14 +118,9 @@ func throughParquet(t *testing.T, a arrow.Array, nullable bool, options ...parqu
 	}
 	defer s.Close()
 	if err := s.Scan(context.Background(), []int{0}, func(b *Batch) error {
-		if b.Keep(0); len(out)%3 == 2 { // its memory is used again
-			b.kept = nil
-			again, err := array.Concatenate([]arrow.Array{b.Columns[0]}, memory.DefaultAllocator)
-			out = append(out, again)
-			return err
-		}
-		out = append(out, b.Columns[0])
-		return nil
+		copied, err := array.Concatenate([]arrow.Array{b.Columns[0]}, memory.DefaultAllocator)
+		out = append(out, copied)
+		return err
 	}); err != nil {
 		t.Fatal(err)
 	}

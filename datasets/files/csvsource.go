@@ -247,10 +247,10 @@ func newCSVBatch(width int, wanted []int, first int64, like, old *csvBatch) *csv
 	}
 	for _, i := range wanted {
 		c := &csvColumn{}
-		if old != nil && !old.made.kept[i] {
+		if old != nil {
 			c = old.columns[i]
 			c.data, c.offsets = c.data[:0], append(c.offsets[:0], 0)
-			c.begin(true)
+			c.begin()
 		} else if c.offsets = make([]int32, 1, batchRows+1); like != nil {
 			c.data = make([]byte, 0, len(like.columns[i].data)*9/8)
 		}

@@ -289,7 +289,7 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 			c := &columns[k]
 			return c.run(func() (err error) {
 				c.part = fmt.Sprintf("row group %d, page %d", group+1, c.pages.number)
-				b.Columns[wanted[k]], err = c.read(b.Rows, c.again)
+				b.Columns[wanted[k]], err = c.read(b.Rows)
 				return err
 			})
 		})
@@ -298,9 +298,6 @@ func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int
 		}
 		if err != nil {
 			return 0, err
-		}
-		for k := range columns {
-			columns[k].again = !b.kept[wanted[k]]
 		}
 	}
 	for k := range columns { // pages behind the last row, which nothing has asked for
@@ -324,7 +321,6 @@ type columnScan struct {
 	guard
 	pages *chunkPages
 	read  arrayReader
-	again bool // the array that was read last is not used any more
 }
 
 // openChunk begins to read a column's values in one row group.

@@ -51,14 +51,11 @@ func bytesOf[T any](values []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*int(unsafe.Sizeof(values[0])))
 }
 
-// begin is a bitmap for the next rows, in the room of the last if that is not used any more.
-func (p *presence) begin(again bool) {
-	if p.nulls = 0; again {
-		p.room = p.bits
-	} else {
-		p.room = nil
+// begin is a bitmap for the next rows, in the room of the last.
+func (p *presence) begin() {
+	if p.nulls = 0; p.bits != nil {
+		p.room, p.bits = p.bits, nil
 	}
-	p.bits = nil
 }
 
 // take copies which of a page's next n rows, of which so many are missing, are present to those of a batch.
@@ -147,10 +144,8 @@ func (p *chunkPages) eachRun(rows int, visit func(page *page, from, n, missing i
 // fixed reads values of a fixed width as an array of a type; NULL is 0 in it.
 func fixed[T any](pages *chunkPages, t arrow.DataType, decode decoder[T]) (arrayReader, error) {
 	v, p, out := values[T]{pages: pages, decode: decode}, presence{}, []T(nil)
-	return func(rows int, again bool) (arrow.Array, error) {
-		if p.begin(again); !again {
-			out = nil
-		}
+	return func(rows int) (arrow.Array, error) {
+		p.begin()
 		out = roomFor(out, rows)
 		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
 			p.take(page, n, missing, from, rows)
@@ -219,7 +214,7 @@ func eachArray[T any](width int, read func(b []byte) (T, error)) decoder[T] {
 
 // booleans reads truth values.
 func booleans(pages *chunkPages) arrayReader {
-	return func(rows int, _ bool) (arrow.Array, error) {
+	return func(rows int) (arrow.Array, error) {
 		out, p := make([]byte, (rows+7)/8), presence{}
 		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
 			if page.boolean+n-missing > 8*len(page.values) {
@@ -248,7 +243,7 @@ func booleans(pages *chunkPages) arrayReader {
 
 // nothing reads NULLs.
 func nothing(pages *chunkPages) arrayReader {
-	return func(rows int, _ bool) (arrow.Array, error) {
+	return func(rows int) (arrow.Array, error) {
 		err := pages.eachRun(rows, func(_ *page, _, n, missing int) error {
 			if missing < n {
 				return &Error{Message: "holds a value in a column of the type Null", Hint: damagedHint}
@@ -264,10 +259,8 @@ func texts(pages *chunkPages) arrayReader {
 	var listed [][]byte // the texts of a dictionary
 	lists, list := 0, eachArray(0, func(b []byte) ([]byte, error) { return b, nil })
 	offsets, data, p := []int32(nil), []byte(nil), presence{}
-	return func(rows int, again bool) (arrow.Array, error) {
-		if p.begin(again); !again { // the next batch will be much like the one before
-			offsets, data = make([]int32, 0, rows+1), make([]byte, 0, len(data)*9/8)
-		}
+	return func(rows int) (arrow.Array, error) {
+		p.begin()
 		offsets, data = append(offsets[:0], 0), data[:0]
 		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
 			p.take(page, n, missing, from, rows)

@@ -14,8 +14,8 @@ import (
 )
 
 // An arrayReader gives the next rows of a column chunk as an array of a type
-// that reads the same as the column's. again: the array before is not used any more.
-type arrayReader func(rows int, again bool) (arrow.Array, error)
+// that reads the same as the column's. Its array lies where the one before lay.
+type arrayReader func(rows int) (arrow.Array, error)
 
 func newArrayReader(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
 	if t.ID() == arrow.NULL {

@@ -71,23 +71,13 @@ type Column struct {
 	Numerals *Numerals
 }
 
-// Batch is a run of consecutive rows of one file. It is valid during its visit, but for the arrays that Keep names.
+// Batch is a run of consecutive rows of one file. It is valid during its visit: its memory is used again.
 type Batch struct {
 	Rows    int
 	Columns []arrow.Array
 	First   int64 // number of the first row in its file, 1-based
 	// Place of a value in a text file; nil for formats without lines.
 	Place func(row, column int) (line int64, character int)
-
-	kept map[int]bool
-}
-
-// Keep says that a column's array is used when the visit of the batch is over: the memory of the others is used again.
-func (b *Batch) Keep(column int) {
-	if b.kept == nil {
-		b.kept = map[int]bool{}
-	}
-	b.kept[column] = true
 }
 
 // Twice gives the first two of the paths that lead to one file, by a link or by a name given
