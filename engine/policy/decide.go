@@ -1,0 +1,462 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+
+	"parley/engine"
+)
+
+// Asker is a person as the ledger vouches for them.
+type Asker struct {
+	_          struct{} `cbor:",toarray"`
+	Key        Key
+	Former     []Key  // that Key replaced: what was said of them goes on
+	Vouched    bool   // a department vouches for the key
+	Department string // that does
+	Place      string // of that department in the hierarchy: units from the top, with / between
+	Roles      []string
+	// From is the first second, in unix time, at which the voucher holds, Until the first at which
+	// it no longer does.
+	From, Until int64
+	Revoked     bool
+}
+
+func (a *Asker) keys() []Key { return append([]Key{a.Key}, a.Former...) }
+
+// missing says what a person lacks to act in a role at a time; nil for nothing.
+func (a *Asker) missing(time int64, role string) *Missing {
+	switch {
+	case !a.Vouched:
+		return &Missing{Reason: NotVouched}
+	case a.Revoked:
+		return &Missing{Reason: PersonRevoked, Detail: a.Department}
+	case time < a.From:
+		return &Missing{Reason: PersonNotYet, Detail: a.Department, Number: a.From}
+	case time >= a.Until:
+		return &Missing{Reason: PersonOver, Detail: a.Department, Number: a.Until}
+	case !slices.Contains(a.Roles, role):
+		return &Missing{Reason: NotInRole, Detail: role}
+	}
+	return nil
+}
+
+// TableClasses are the classes of one department's table.
+type TableClasses struct {
+	Department string
+	Table      string
+	Classes    Classes
+}
+
+// Context is what a decision goes by beside the plan: the question's words, who asks, the block's
+// time, and what the ledger holds. The order of the lists does not count, nor does what they hold of
+// other tables.
+type Context struct {
+	Time    int64 // the block's, in unix seconds
+	Asker   Asker
+	Purpose string
+	Basis   string // legal basis; may be empty
+	// Documents of any versions: the highest of a department and table counts.
+	Documents []Document
+	Grants    []Held
+	Classes   []TableClasses
+	// Cohorts says that whoever acts on the decision enforces its Cohort in every cell that is
+	// shown. Where nobody does, a rule with a cohort admits nothing.
+	Cohorts bool
+}
+
+// Charge is a grant that a decision uses.
+type Charge struct {
+	_          struct{} `cbor:",toarray"`
+	Department string
+	Grant      engine.Digest
+}
+
+// Decision is what Decide says. It is the same on every node that has the same ledger.
+type Decision struct {
+	_       struct{} `cbor:",toarray"`
+	Allowed bool
+	// Missing is everything that is missing, of the person and the question first, then by
+	// department; empty where it is allowed.
+	Missing []Missing
+	// Charges are the grants of which a use is taken, by department.
+	Charges []Charge
+	// Cohort is the strictest of what the departments demand; 0 for none.
+	Cohort int64
+	// Request asks for the grants that are missing, of all departments at once; nil where no grant
+	// would help.
+	Request *Request
+}
+
+// Decide decides about a question that a plan asks, or about one round of it, for all departments
+// whose rows it is about. Its cost is that of one pass over the documents, grants and classes, and
+// of the conditions of those that are about the table.
+func Decide(f *Facts, c *Context) Decision {
+	d := decider{facts: f, context: *c, table: tableOf(f, c), forms: map[string][]string{}}
+	d.context.Asker.Roles = slices.Sorted(slices.Values(c.Asker.Roles))
+	if d.context.Asker.Roles == nil {
+		d.context.Asker.Roles = []string{}
+	}
+	d.general()
+	var ask []string
+	for _, k := range f.Contributors {
+		if d.contributor(k) {
+			ask = append(ask, k.Department)
+		}
+	}
+	d.out.Allowed = len(d.out.Missing) == 0
+	if !d.out.Allowed {
+		d.out.Charges = nil
+	}
+	if len(ask) > 0 && c.Purpose != "" {
+		d.out.Request = d.request(ask)
+	}
+	return d.out
+}
+
+// table is what is known of one table, by department.
+type table struct {
+	documents map[string]*Document
+	grants    map[string][]*Held // of the asker
+	classes   map[string][]*Classes
+}
+
+func tableOf(f *Facts, c *Context) table {
+	t := table{map[string]*Document{}, map[string][]*Held{}, map[string][]*Classes{}}
+	for i := range c.Documents {
+		if doc := &c.Documents[i]; doc.Table == f.Table {
+			if known := t.documents[doc.Department]; known == nil || doc.after(known) {
+				t.documents[doc.Department] = doc
+			}
+		}
+	}
+	keys := c.Asker.keys()
+	for i := range c.Grants {
+		if g := &c.Grants[i].Grant; g.Table == f.Table && slices.Contains(keys, g.Person) {
+			t.grants[g.Department] = append(t.grants[g.Department], &c.Grants[i])
+		}
+	}
+	for i := range c.Classes {
+		if k := &c.Classes[i]; k.Table == f.Table {
+			t.classes[k.Department] = append(t.classes[k.Department], &k.Classes)
+		}
+	}
+	return t
+}
+
+// after orders documents of one department and table; no ledger holds two of one version.
+func (d *Document) after(known *Document) bool {
+	if d.Version != known.Version {
+		return d.Version > known.Version
+	}
+	return d.Digest().Compare(known.Digest()) > 0
+}
+
+// class is a column's: None where nothing is declared, and the strictest of what is.
+func (t *table) class(department, column string) engine.Class {
+	out := engine.ClassUnsaid
+	for _, c := range t.classes[department] {
+		out = Tightest(out, c.Of(column))
+	}
+	return max(out, engine.ClassNone)
+}
+
+// decider gathers a decision.
+type decider struct {
+	facts   *Facts
+	context Context
+	table   table
+	forms   map[string][]string // by form, what Facts.values gives
+	out     Decision
+}
+
+// general is what does not depend on a department.
+func (d *decider) general() {
+	if m := d.context.Asker.missing(d.context.Time, "analyst"); m != nil {
+		d.out.Missing = append(d.out.Missing, *m)
+	}
+	if d.context.Purpose == "" {
+		d.out.Missing = append(d.out.Missing, Missing{Reason: NoPurpose})
+	} else if validText(d.context.Purpose, MaxTextBytes) != nil {
+		d.out.Missing = append(d.out.Missing, Missing{Reason: BadPurpose})
+	}
+	if d.context.Basis != "" && validText(d.context.Basis, MaxTextBytes) != nil {
+		d.out.Missing = append(d.out.Missing, Missing{Reason: BadBasis})
+	}
+}
+
+// contributor decides for one department, and says whether a grant of its would help.
+func (d *decider) contributor(k Contributor) (ask bool) {
+	var missing []Missing
+	defer func() {
+		for i := range missing {
+			missing[i].Department, missing[i].Table = k.Department, d.facts.Table
+		}
+		d.out.Missing = append(d.out.Missing, missing...)
+	}()
+	var conditional []Use
+	for _, u := range d.facts.Uses {
+		switch d.table.class(k.Department, u.Column) {
+		case engine.ClassNone:
+			missing = append(missing, Missing{Column: u.Column, Role: u.Role, Reason: NotShared})
+		case engine.ClassOnCondition:
+			conditional = append(conditional, u)
+		}
+	}
+	closed := len(missing) > 0
+	doc := d.table.documents[k.Department]
+	if doc == nil || len(doc.Rules) == 0 {
+		missing = append(missing, Missing{Reason: NoPolicy})
+		return false
+	}
+	rule, short := d.rule(doc, k)
+	missing = append(missing, short...)
+	if rule.Terms.Uses > 0 { // counted on a grant, whatever the class
+		conditional = d.facts.Uses
+	}
+	if len(conditional) == 0 {
+		d.hold(rule.Terms.Cohort, &missing)
+		return false
+	}
+	held, lacking := d.grant(k, conditional, rule)
+	if held == nil {
+		missing = append(missing, lacking...)
+		d.hold(rule.Terms.Cohort, &missing)
+		return !closed && len(short) == 0
+	}
+	d.out.Charges = append(d.out.Charges, Charge{Department: k.Department, Grant: held.Grant.ID()})
+	d.hold(max(rule.Terms.Cohort, held.Grant.Terms.Cohort), &missing)
+	return false
+}
+
+// hold takes the cohort that a department demands.
+func (d *decider) hold(cohort int64, missing *[]Missing) {
+	d.out.Cohort = max(d.out.Cohort, cohort)
+	if cohort > 0 && !d.context.Cohorts {
+		*missing = append(*missing, Missing{Reason: CohortNotKept, Number: cohort})
+	}
+}
+
+// rule finds the first rule that allows the whole question; where there is none, the one that
+// comes nearest, and what it lacks. A condition is evaluated where it alone could stand against the
+// question, and of the nearest rule.
+func (d *decider) rule(doc *Document, k Contributor) (*Rule, []Missing) {
+	var nearest *Rule
+	var short []Missing
+	for i := range doc.Rules {
+		r := &doc.Rules[i]
+		lacks := d.ofRule(r)
+		if len(lacks) == 0 {
+			lacks = d.ofCondition(r, k)
+		}
+		if len(lacks) == 0 {
+			return r, nil
+		}
+		if nearest == nil || distance(lacks) < distance(short) {
+			nearest, short = r, lacks
+		}
+	}
+	if short[0].Reason != NotMet {
+		short = append(short, d.ofCondition(nearest, k)...)
+	}
+	for i := range short {
+		short[i].Rule = nearest.Name
+	}
+	return nearest, short
+}
+
+// distance orders what rules or grants lack: one for other people, or for another question, is
+// farther than one that lacks anything else.
+func distance(missing []Missing) (n int) {
+	for _, m := range missing {
+		switch m.Reason {
+		case NotForYou, OtherQuestion, OtherForm:
+			n += 1000
+		default:
+			n++
+		}
+	}
+	return n
+}
+
+// ofRule is what a rule lacks to allow the question, but for its condition.
+func (d *decider) ofRule(r *Rule) []Missing {
+	var out []Missing
+	if !slices.ContainsFunc(r.Who, func(w string) bool { return holds(w, &d.context.Asker) }) {
+		out = append(out, Missing{Reason: NotForYou})
+	}
+	return append(out, d.ofTerms(&r.Terms, d.facts.Uses)...)
+}
+
+// ofCondition is whether a rule's condition stands against the question.
+func (d *decider) ofCondition(r *Rule, k Contributor) []Missing {
+	if r.When == "" || met(r.When, d.context.variables(d.facts, k, r.Terms.Zone)) {
+		return nil
+	}
+	return []Missing{{Reason: NotMet, Detail: r.When}}
+}
+
+// ofTerms is what terms lack to allow uses.
+func (d *decider) ofTerms(t *Terms, uses []Use) (out []Missing) {
+	var functions []string
+	for _, u := range uses {
+		if u.Column != "" && !allows(t.columns(u.Role), u.Column) {
+			out = append(out, Missing{Column: u.Column, Role: u.Role, Reason: ColumnNotAllowed})
+		}
+		functions = append(functions, u.Functions...)
+	}
+	slices.Sort(functions)
+	for _, f := range slices.Compact(functions) {
+		if !allows(t.Functions, f) {
+			out = append(out, Missing{Reason: FunctionNotAllowed, Detail: f})
+		}
+	}
+	if _, named := slices.BinarySearch(t.Purposes, d.context.Purpose); d.context.Purpose != "" && len(t.Purposes) > 0 && !named {
+		out = append(out, Missing{Reason: OtherPurpose, Detail: d.context.Purpose})
+	}
+	switch {
+	case len(t.Bases) > 0 && d.context.Basis == "":
+		out = append(out, Missing{Reason: NoBasis})
+	case len(t.Bases) > 0 && !allows(t.Bases, d.context.Basis):
+		out = append(out, Missing{Reason: OtherBasis, Detail: d.context.Basis})
+	}
+	if n := int64(len(d.facts.Contributors)); n < t.Contributors {
+		out = append(out, Missing{Reason: TooFew, Number: t.Contributors})
+	}
+	if t.Until != 0 && d.context.Time >= t.Until {
+		out = append(out, Missing{Reason: Over, Number: t.Until})
+	}
+	if !t.open(d.context.Time) {
+		out = append(out, Missing{Reason: WrongHours, Detail: hoursText(t)})
+	}
+	return out
+}
+
+// grant finds the grant that allows the uses: of several the one that ends first. Where there is
+// none it gives what is missing: each use, and what the nearest grant lacks.
+func (d *decider) grant(k Contributor, uses []Use, r *Rule) (*Held, []Missing) {
+	var out []Missing
+	for _, u := range uses {
+		out = append(out, Missing{Column: u.Column, Role: u.Role, Reason: NoGrant})
+	}
+	held := d.table.grants[k.Department]
+	if len(held) == 0 {
+		return nil, out
+	}
+	var best *Held
+	var short []Missing
+	for _, h := range held {
+		lacks := d.ofGrant(h, k, uses, r)
+		if best == nil || cmp.Or(cmp.Compare(distance(lacks), distance(short)), compareHeld(h, best)) < 0 {
+			best, short = h, lacks
+		}
+	}
+	if len(short) == 0 {
+		return best, nil
+	}
+	id := best.Grant.ID()
+	for _, m := range short {
+		m.Grant = id
+		out = append(out, m)
+	}
+	return nil, out
+}
+
+// compareHeld orders grants: the one that ends first, and then by what they are.
+func compareHeld(a, b *Held) int {
+	if n := cmp.Compare(a.Grant.Terms.Until, b.Grant.Terms.Until); n != 0 {
+		return n
+	}
+	if n := a.Grant.ID().Compare(b.Grant.ID()); n != 0 {
+		return n
+	}
+	return cmp.Compare(a.Used, b.Used)
+}
+
+// ofGrant is what a grant lacks to allow the uses.
+func (d *decider) ofGrant(h *Held, k Contributor, uses []Use, r *Rule) []Missing {
+	g := &h.Grant
+	var out []Missing
+	if h.Revoked {
+		out = append(out, Missing{Reason: GrantRevoked})
+	}
+	if m := d.ofSubject(&g.Subject); m != nil {
+		out = append(out, *m)
+	}
+	if g.Version != 0 && g.Version != k.Version {
+		out = append(out, Missing{Reason: OtherVersion, Number: int64(g.Version)})
+	}
+	most := g.Terms.Uses
+	if r.Terms.Uses > 0 {
+		most = min(most, r.Terms.Uses)
+	}
+	if h.Used >= most {
+		out = append(out, Missing{Reason: UsedUp, Number: most})
+	}
+	return append(out, d.ofTerms(&g.Terms, uses)...)
+}
+
+// ofSubject says why the question is not one of a grant's; nil if it is.
+func (d *decider) ofSubject(s *Subject) *Missing {
+	if s.Once() {
+		if s.Asked != d.facts.Asked {
+			return &Missing{Reason: OtherQuestion}
+		}
+		return nil
+	}
+	if s.Form == "" {
+		return nil
+	}
+	values, known := d.forms[s.Form]
+	if !known { // several departments often grant the same form
+		values = d.facts.values(s.Form)
+		d.forms[s.Form] = values
+	}
+	if values == nil || len(values) != len(s.Parameters) {
+		return &Missing{Reason: OtherForm}
+	}
+	for i := range values {
+		if !s.Parameters[i].allows(values[i]) {
+			return &Missing{Reason: OtherValue, Detail: values[i], Number: int64(i + 1)}
+		}
+	}
+	return nil
+}
+
+// values are what the question has in the place of a form's parameters; nil if it is not of the form.
+func (f *Facts) values(form string) []string {
+	values, ok := engine.Parameters(form, f.Question)
+	if !ok {
+		return nil
+	}
+	return append([]string{}, values...)
+}
+
+// requestSeconds is how long the grant of a ready request lasts.
+const requestSeconds = 30 * 86400
+
+// request asks departments for a grant of exactly this question, once.
+func (d *decider) request(departments []string) *Request {
+	f := d.facts
+	t := Terms{Filter: f.columns(Filter), Group: f.columns(Group), Aggregate: f.columns(Aggregate), Functions: f.Functions,
+		Purposes: []string{d.context.Purpose}, Uses: 1, Until: d.context.Time + requestSeconds}
+	if d.context.Basis != "" {
+		t.Bases = []string{d.context.Basis}
+	}
+	return &Request{Departments: slices.Sorted(slices.Values(departments)), Table: f.Table, Question: f.Question,
+		Subject: Subject{Asked: f.Asked}, Terms: t}
+}
+
+// Refusing lists the departments that refuse; where the question itself lacks something it is nil,
+// and leaving departments out would not help.
+func (d *Decision) Refusing() (out []string) {
+	for _, m := range d.Missing {
+		if m.Department == "" {
+			return nil
+		}
+		if !slices.Contains(out, m.Department) {
+			out = append(out, m.Department)
+		}
+	}
+	return out
+}

@@ -1,0 +1,147 @@
+package policy
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"parley/engine"
+)
+
+// Rule is one [[allow]] of a policy: who may ask, on which terms.
+type Rule struct {
+	_    struct{} `cbor:",toarray"`
+	Name string   // for people; each rule of a document has another
+	// Who are selectors, ascending, of which one must hold: "anyone", "role:NAME",
+	// "department:NAME", "under:PLACE", "person:KEY".
+	Who   []string
+	Terms Terms
+	When  string // a condition (README section 4); "" for none
+}
+
+// Document is a department's policy for one of its tables, signed by its steward. A higher version
+// replaces a lower; one without rules answers nobody.
+type Document struct {
+	_          struct{} `cbor:",toarray"`
+	Department string
+	Table      string
+	Version    uint64
+	Rules      []Rule
+}
+
+// Digest names a document.
+func (d *Document) Digest() engine.Digest { return engine.Hash("parley policy 1", engine.Marshal(d)) }
+
+// The kinds of selectors.
+const (
+	whoAnyone     = "anyone"
+	whoRole       = "role:"
+	whoDepartment = "department:"
+	whoUnder      = "under:"
+	whoPerson     = "person:"
+)
+
+// Problem is what is wrong with a document, and where.
+type Problem struct {
+	Rule    int    // from 0; −1: the document itself
+	Field   string // as a policy file spells it
+	Entry   int    // of a list, from 0; −1: the field itself
+	Message string
+}
+
+// Validate checks a document by itself: order, names, limits, and that its conditions are allowed.
+// The error is of the first problem, a sentence.
+func (d *Document) Validate() error {
+	for _, n := range []string{d.Department, d.Table} {
+		if err := validText(n, engine.MaxNameBytes); err != nil {
+			return err
+		}
+	}
+	if d.Version == 0 {
+		return errors.New("a policy's versions begin with 1")
+	}
+	if len(d.Rules) > MaxRules {
+		return fmt.Errorf("a policy has %d rules; at most %d are allowed", len(d.Rules), MaxRules)
+	}
+	names := map[string]bool{}
+	for i := range d.Rules {
+		r := &d.Rules[i]
+		if err := r.validate(); err != nil {
+			return fmt.Errorf("rule %d: %w", i+1, err)
+		}
+		if names[r.Name] {
+			return fmt.Errorf("two rules have the name %s", quote(r.Name))
+		}
+		names[r.Name] = true
+	}
+	return nil
+}
+
+func (r *Rule) validate() error {
+	if err := validText(r.Name, MaxTextBytes); err != nil {
+		return err
+	}
+	if len(r.Who) == 0 {
+		return errors.New("who is missing")
+	}
+	if err := validList("who", r.Who, MaxSelectors, MaxTextBytes+len(whoDepartment)); err != nil {
+		return err
+	}
+	for _, w := range r.Who {
+		if err := validSelector(w); err != nil {
+			return err
+		}
+	}
+	if err := r.Terms.Validate(); err != nil {
+		return err
+	}
+	if u := r.Terms.Until; u != 0 && floorMod(u+60*int64(r.Terms.Zone), 86400) != 0 {
+		return errors.New("until is the end of a day")
+	}
+	if r.When == "" {
+		return nil
+	}
+	_, err := compile(r.When)
+	return err
+}
+
+var roleNames = []string{"analyst", "auditor", "observer", "operator", "steward"}
+
+func validSelector(w string) error {
+	kind, rest, _ := strings.Cut(w, ":")
+	switch kind + ":" {
+	case whoRole:
+		if !slices.Contains(roleNames, rest) {
+			return fmt.Errorf("there is no role %s", quote(rest))
+		}
+	case whoDepartment, whoUnder:
+		return validText(rest, engine.MaxNameBytes)
+	case whoPerson:
+		if b, err := hex.DecodeString(rest); err != nil || len(b) != len(Key{}) || hex.EncodeToString(b) != rest {
+			return fmt.Errorf("%s is no key: 64 lower-case hex digits", quote(rest))
+		}
+	default:
+		if w != whoAnyone {
+			return fmt.Errorf("%s names nobody: write anyone, role:NAME, department:NAME, under:PLACE or person:KEY", quote(w))
+		}
+	}
+	return nil
+}
+
+// holds reports whether a selector is of a person.
+func holds(selector string, a *Asker) bool {
+	kind, rest, _ := strings.Cut(selector, ":")
+	switch kind + ":" {
+	case whoRole:
+		return slices.Contains(a.Roles, rest)
+	case whoDepartment:
+		return a.Department == rest
+	case whoUnder:
+		return a.Place == rest || strings.HasPrefix(a.Place, rest+"/")
+	case whoPerson:
+		return slices.ContainsFunc(a.keys(), func(k Key) bool { return k.String() == rest })
+	}
+	return selector == whoAnyone
+}

@@ -1,0 +1,90 @@
+package policy
+
+import (
+	"slices"
+
+	"parley/engine"
+)
+
+// Use is what a question does with a column in one role; Column "" is the table's rows.
+type Use struct {
+	_      struct{} `cbor:",toarray"`
+	Column string
+	Role   Role
+	// Functions are those whose cells it reaches, ascending; empty for WHERE alone.
+	Functions []string
+}
+
+// Contributor is a department whose rows a question is about, as the plan has its table.
+type Contributor struct {
+	_          struct{} `cbor:",toarray"`
+	Department string
+	Version    uint64
+	Content    engine.Digest
+	Rows       int64
+}
+
+// Facts are what a decision goes by: all of it follows from the plan and its question.
+type Facts struct {
+	_     struct{} `cbor:",toarray"`
+	Table string
+	// Question is the analyst's text; of a round the question's that it belongs to.
+	Question string
+	// Asked names question, contributors, and their tables' versions and contents: the same for
+	// all rounds of one question, and another as soon as any of it changes.
+	Asked        engine.Digest
+	Contributors []Contributor // ascending
+	Uses         []Use         // by column, and roles in the order filter, group, aggregate
+	Functions    []string      // of all uses, ascending
+	Groups       int
+	Cells        int // that each department contributes
+}
+
+// FactsOf reads a plan. The question is the analyst's text where the plan is a round of it, else
+// it may be empty. The error is an *engine.Error: the text is not that of the plan's question.
+func FactsOf(p *engine.Plan, question string) (Facts, error) {
+	digest, err := p.Question()
+	if err != nil {
+		return Facts{}, err
+	}
+	if question == "" {
+		question = p.SQL
+	}
+	if engine.QuestionDigest(question) != digest {
+		return Facts{}, &engine.Error{Code: engine.CodePolicy, Message: "the round is not of this question"}
+	}
+	f := Facts{Table: p.Table, Question: question, Cells: p.CellCount(), Groups: p.CellCount() / len(p.Moments)}
+	for _, r := range p.Registrations {
+		f.Contributors = append(f.Contributors, Contributor{Department: r.Department, Version: r.Version, Content: r.Digest, Rows: r.Rows})
+	}
+	f.Asked = engine.Hash("parley asked 1", digest[:], engine.Marshal(f.Contributors))
+	for _, u := range p.Uses() {
+		for _, r := range []struct {
+			role Role
+			used bool
+		}{{Filter, u.Filter}, {Group, u.Group}, {Aggregate, u.Aggregate}} {
+			if !r.used {
+				continue
+			}
+			use := Use{Column: u.Column, Role: r.role}
+			if r.role != Filter {
+				use.Functions = u.Functions
+			}
+			f.Uses = append(f.Uses, use)
+		}
+		f.Functions = append(f.Functions, u.Functions...)
+	}
+	slices.Sort(f.Functions)
+	f.Functions = slices.Compact(f.Functions)
+	return f, nil
+}
+
+// columns are the columns in a role, ascending.
+func (f *Facts) columns(r Role) (out []string) {
+	for _, u := range f.Uses {
+		if u.Role == r && u.Column != "" {
+			out = append(out, u.Column)
+		}
+	}
+	return out
+}

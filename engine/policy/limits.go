@@ -1,0 +1,21 @@
+package policy
+
+// The limits of documents, grants and requests, which come from others. README section 8.
+const (
+	MaxDocumentBytes  = 64 << 10 // a policy as a file
+	MaxRules          = 64       // rules of a document
+	MaxSelectors      = 256      // entries of who
+	MaxTexts          = 64       // purposes, and legal bases, of a rule or grant
+	MaxTextBytes      = 256      // a purpose, a legal basis, a rule's name, a selector
+	MaxHours          = 8        // spans of a day
+	MaxParameterTexts = 256      // values that a parameter of a standing grant may take
+	MaxWhenBytes      = 2048     // a condition
+	MaxWhenNodes      = 512      // parts of a condition, those of its macros included
+	MaxWhenDepth      = 24       // nesting of a condition
+	MaxWhenCost       = 50_000   // cost of a condition at worst, in cel-go's units; measured in README section 4
+	MaxUses           = 1_000_000
+	MaxCohort         = 1_000_000_000
+	MaxZone           = 14 * 60 // minutes from UTC
+	// MaxGrantSeconds is how long a grant may last: five years, as a person is vouched for.
+	MaxGrantSeconds = 5 * 366 * 86400
+)

@@ -1,0 +1,334 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// ColumnUse is what a plan does with one column, as departments see it in what they are asked to
+// compute. README section 17.
+type ColumnUse struct {
+	// Column is its name; "" stands for the rows themselves, which every plan counts.
+	Column string
+	// Filter: WHERE chooses rows by it.
+	Filter bool
+	// Group: rows are told apart by it, and each part has cells of its own: GROUP BY, a FILTER, a
+	// condition within an aggregate, a dummy of a regression, the bins of a histogram, the buckets
+	// of a search or a sketch, the values that a statistic of order counts.
+	Group bool
+	// Aggregate: it is counted, or added up as it is or in products.
+	Aggregate bool
+	// Functions are those whose cells it reaches, ascending, as FunctionNames spells them.
+	Functions []string
+}
+
+// What Uses calls a cell that no function of the question shows, and a sum of products that the
+// question writes itself.
+const (
+	functionPresence = "presence"
+	functionProducts = "products"
+)
+
+// Uses says what the plan does with the rows, first, and with each column that departments read,
+// ascending. It follows from the plan's groups, filters and moments, never from its text; what
+// HAVING, ORDER BY and windows need are moments too.
+func (p *Plan) Uses() []ColumnUse {
+	u := uses{plan: p, columns: map[int]*ColumnUse{}}
+	names := p.momentFunctions()
+	columnsOf(p.Filter, func(c int) { u.of(c).Filter = true })
+	for _, g := range p.Groups {
+		columnsOf(g.Expr, func(c int) { u.of(c).Group = true })
+	}
+	if p.Report != nil {
+		for _, k := range p.Report.Keys {
+			u.of(k.Column).Group = true
+		}
+	}
+	for m := range p.Moments {
+		u.moment(&p.Moments[m], names[m])
+	}
+	rows := ColumnUse{Aggregate: true}
+	for _, n := range names {
+		rows.name(n)
+	}
+	out := []ColumnUse{rows}
+	for _, use := range u.columns {
+		out = append(out, *use)
+	}
+	slices.SortFunc(out, func(a, b ColumnUse) int { return strings.Compare(a.Column, b.Column) })
+	return out
+}
+
+// uses collects what Uses says.
+type uses struct {
+	plan    *Plan
+	columns map[int]*ColumnUse
+}
+
+func (u uses) of(column int) *ColumnUse {
+	use := u.columns[column]
+	if use == nil {
+		use = &ColumnUse{Column: u.plan.Schema.Columns[column].Name}
+		u.columns[column] = use
+	}
+	return use
+}
+
+func (c *ColumnUse) name(functions []string) {
+	for _, f := range functions {
+		if at, known := slices.BinarySearch(c.Functions, f); !known {
+			c.Functions = slices.Insert(c.Functions, at, f)
+		}
+	}
+}
+
+// moment adds what one moment does.
+func (u uses) moment(m *Moment, functions []string) {
+	u.added(m.Expr, true, functions)
+	u.apart(m.Filter, functions)
+}
+
+// added marks the columns of an expression that is added up or counted. By + - * and constants
+// alone a sum says no more of a column than its sums of products. Anything else can be made the
+// indicator of a value, as |x-36| + |x-38| - 2|x-37| is of 37, and tells rows apart.
+func (u uses) added(e *Expr, polynomial bool, functions []string) {
+	if e == nil {
+		return
+	}
+	switch e.Op {
+	case OpColumn:
+		use := u.of(e.Column)
+		use.Aggregate, use.Group = true, use.Group || !polynomial
+		use.name(functions)
+	case OpNegate, OpAdd, OpSubtract, OpMultiply, OpRescale:
+	default:
+		polynomial = false
+	}
+	for _, a := range e.Args {
+		u.added(a, polynomial, functions)
+	}
+}
+
+// apart marks the columns of a moment's condition: the rows that pass it have a cell beside the
+// cell of all. That a value is there says what its count says.
+func (u uses) apart(filter *Expr, functions []string) {
+	switch {
+	case filter == nil:
+	case filter.Op == OpAnd:
+		for _, a := range filter.Args {
+			u.apart(a, functions)
+		}
+	case filter.Op == OpNot && filter.Args[0].Op == OpIsNull:
+		u.added(filter.Args[0].Args[0], true, functions)
+	default:
+		columnsOf(filter, func(c int) {
+			u.of(c).Group = true
+			u.of(c).name(functions)
+		})
+	}
+}
+
+// momentFunctions are by moment the functions that its cells belong to. What belongs to none has
+// the name of what is added up; the count of a group's rows, which every plan has, has none then.
+func (p *Plan) momentFunctions() [][]string {
+	names := make([][]string, len(p.Moments))
+	var walk func(e *Expr, function string)
+	add := func(m int, function string) {
+		if !slices.Contains(names[m], function) {
+			names[m] = append(names[m], function)
+		}
+	}
+	walk = func(e *Expr, function string) {
+		if e == nil {
+			return
+		}
+		switch e.Op {
+		case OpCount:
+			add(e.Column, "count")
+		case OpSum:
+			add(e.Column, "sum")
+			add(e.Count, "sum")
+		case OpAverage:
+			add(e.Column, "avg")
+			add(e.Count, "avg")
+		case OpMoment:
+			if function != "" {
+				add(e.Column, function)
+			}
+		case OpFunction:
+			function = spelled(e.Value.Text)
+		}
+		for _, a := range e.Args {
+			walk(a, function)
+		}
+	}
+	for _, o := range p.Outputs {
+		walk(o.Expr, "")
+	}
+	walk(p.Having, "")
+	for _, o := range p.Order {
+		walk(o.Expr, "")
+	}
+	if p.Report != nil {
+		for _, m := range p.Report.Cells {
+			if m >= 0 {
+				add(m, spelled(p.Report.Function))
+			}
+		}
+	}
+	for m := range p.Moments {
+		names[m] = p.Moments[m].named(names[m], m == 0)
+	}
+	return names
+}
+
+// named completes the functions of a moment.
+func (m *Moment) named(functions []string, rows bool) []string {
+	plain := len(functions) == 0 || slices.Contains(functions, "sum") || slices.Contains(functions, "avg")
+	if m.Op == Sum && plain && m.Expr.degree() > 1 {
+		functions = append(functions, functionProducts)
+	}
+	if len(functions) > 0 || rows {
+		return functions
+	}
+	switch m.Op {
+	case Sum:
+		return []string{"sum"}
+	case Present:
+		return []string{functionPresence}
+	}
+	return []string{"count"}
+}
+
+// degree is how many columns are multiplied in a summand at most.
+func (e *Expr) degree() int {
+	n := 0
+	for _, a := range e.Args {
+		if d := a.degree(); e.Op == OpMultiply {
+			n += d
+		} else {
+			n = max(n, d)
+		}
+	}
+	if e.Op == OpColumn {
+		return 1
+	}
+	return n
+}
+
+// spelled is a function's name in ColumnUse: an array of fractions, an estimate and a step of a
+// fit go by the name of what was asked.
+func spelled(name string) string {
+	switch name {
+	case sketchFunction:
+		return countDistinct
+	case "logreg_step", "logreg0_step":
+		return strings.TrimSuffix(name, "_step")
+	}
+	return strings.TrimSuffix(name, arrayOf)
+}
+
+// FunctionNames lists the names that ColumnUse.Functions may hold, ascending: the SQL functions,
+// "count distinct", "sum distinct" and "avg distinct" of count(DISTINCT x) and its like, "products"
+// of a sum that multiplies columns, and "presence" of whether there is a row.
+func FunctionNames() []string {
+	names := []string{functionPresence, functionProducts}
+	for name := range functions {
+		names = append(names, spelled(name))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Question is the digest of the question that a plan belongs to: its own text's, or that of the
+// question of whose rounds it is one.
+func (p *Plan) Question() (Digest, error) {
+	rest, round := strings.CutPrefix(p.SQL, roundMark)
+	if !round {
+		return QuestionDigest(p.SQL), nil
+	}
+	var d Digest
+	text, _, found := strings.Cut(rest, " ")
+	if err := d.UnmarshalText([]byte(text)); err != nil || !found {
+		return d, refuse(CodeSyntax, 0, "the text says that it is of a question, and not of which")
+	}
+	return d, nil
+}
+
+// Parameters compares a question with a form, a text with $1, $2, ... in the place of literals, and
+// gives the literals as the question writes them; false if it is no question of this form. Both are
+// read as PostgreSQL's lexer reads them: spaces, comments and the case of A to Z in names without
+// quotes do not count, and a parameter stands for one literal, everywhere the same. Its cost is that
+// of the lexer.
+func Parameters(form, question string) (values []string, ok bool) {
+	if len(form) > MaxSQLBytes || len(question) > MaxSQLBytes || strings.Contains(form+question, "\x00") {
+		return nil, false
+	}
+	ours, err := pg.Scan(form)
+	if err != nil {
+		return nil, false
+	}
+	theirs, err := pg.Scan(question)
+	if err != nil {
+		return nil, false
+	}
+	written, asked := spoken(ours.Tokens), spoken(theirs.Tokens)
+	if len(written) != len(asked) || len(written) > MaxTokens {
+		return nil, false
+	}
+	for i, w := range written {
+		a := asked[i]
+		said, text := form[w.Start:w.End], question[a.Start:a.End]
+		switch {
+		case w.Token == pg.Token_PARAM:
+			if !isLiteral(a.Token) {
+				return nil, false
+			}
+			n, known := parameterNumber(said)
+			if !known {
+				return nil, false
+			}
+			for len(values) < n {
+				values = append(values, "")
+			}
+			if values[n-1] != "" && values[n-1] != text {
+				return nil, false
+			}
+			values[n-1] = text
+		case w.Token != a.Token:
+			return nil, false
+		case said != text && (w.Token != pg.Token_IDENT && w.KeywordKind == pg.KeywordKind_NO_KEYWORD ||
+			strings.Contains(said+text, `"`) || lower(said) != lower(text)):
+			return nil, false
+		}
+	}
+	return values, !slices.Contains(values, "")
+}
+
+// MaxParameters bounds the parameters of a form.
+const MaxParameters = 16
+
+// parameterNumber reads $1 to $16.
+func parameterNumber(text string) (int, bool) {
+	n := 0
+	for _, c := range strings.TrimPrefix(text, "$") {
+		if c < '0' || c > '9' || n > MaxParameters {
+			return 0, false
+		}
+		n = 10*n + int(c-'0')
+	}
+	return n, n >= 1 && n <= MaxParameters
+}
+
+func isLiteral(t pg.Token) bool {
+	return t == pg.Token_ICONST || t == pg.Token_FCONST || t == pg.Token_SCONST
+}
+
+// spoken leaves out comments.
+func spoken(tokens []*pg.ScanToken) []*pg.ScanToken {
+	return slices.DeleteFunc(tokens, func(t *pg.ScanToken) bool {
+		return t.Token == pg.Token_C_COMMENT || t.Token == pg.Token_SQL_COMMENT
+	})
+}
