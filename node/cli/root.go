@@ -137,7 +137,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 
 // peopleCommand is that room's, in this shell.
 func (c *command) peopleCommand() *cobra.Command {
-	return people.Command(people.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON,
+	return people.Command(people.Shell{In: c.in, Errs: c.errs, JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON,
 		Arguments: arguments, Unknown: unknownCommand, Config: configFor, When: parseWhen})
 }
 

@@ -12,4 +12,6 @@ const (
 	StatusFile  = "status.json"  // a node's last status
 	ControlFile = "control.json" // where its operator's door is
 	AnalystFile = "analyst.key"  // in the folder of a deployment
+	// PasswordsFolder holds what is kept of persons' passwords, a file for each, by peer id.
+	PasswordsFolder = "passwords"
 )

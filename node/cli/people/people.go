@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -20,7 +21,9 @@ import (
 
 // Shell is what these commands need of the program: how it prints, and what all commands share.
 type Shell struct {
-	JSON      *bool // --json
+	In        io.Reader
+	Errs      io.Writer // prompts
+	JSON      *bool     // --json
 	JSONFlag  func(*cobra.Command)
 	Print     func(text string) error
 	PrintJSON func(v any) error
@@ -42,6 +45,7 @@ by the time of the ledger's blocks. What a department says of its persons stands
   parley people add --config node.toml --name "Li Mei" --role analyst 12D3KooW...
   parley people rotate --config node.toml --to 12D3KooNEW... "Li Mei"
   parley people revoke --config node.toml --reason "left the department" "Li Mei"
+  parley people passwd --config node.toml "Li Mei"
   parley people list --config node.toml`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -51,7 +55,7 @@ by the time of the ledger's blocks. What a department says of its persons stands
 			return s.Unknown(cmd, args[0])
 		},
 	}
-	cmd.AddCommand(s.add(), s.rotate(), s.revoke(), s.list())
+	cmd.AddCommand(s.add(), s.rotate(), s.revoke(), s.passwd(), s.list())
 	return cmd
 }
 
@@ -151,9 +155,20 @@ func (s Shell) speak(ctx context.Context, command, path string, q node.PeopleReq
 	if err != nil {
 		return err
 	}
+	before := ""
+	if q.Do == node.PeopleRotate {
+		p, err := personOf(ctx, cfg, q.Person)
+		if err != nil {
+			return err
+		}
+		before = p.Peer
+	}
 	reply, err := Ask(ctx, cfg.Dir, q)
 	if err != nil {
 		return err
+	}
+	if err := followPassword(cfg.Dir, before, reply); err != nil {
+		return failure.Refused("password", "move or remove the file yourself", "it stands on the ledger, but the person's password stays as it was: %s", err)
 	}
 	if *s.JSON {
 		return s.PrintJSON(reply)

@@ -1,0 +1,81 @@
+// Package scram makes what a server keeps of a password: a SCRAM-SHA-256 verifier (RFC 5802, 7677),
+// from which nobody computes the password but by guessing, and by which nobody logs in.
+package scram
+
+import (
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"strings"
+)
+
+const (
+	// Iterations of PBKDF2: a guess costs a tenth of a second or so.
+	Iterations = 600_000
+	// MinLength and MaxLength bound a password, in characters.
+	MinLength, MaxLength = 12, 128
+
+	saltBytes = 16
+)
+
+// Verifier is what is kept. It is a secret all the same: whoever has it can guess passwords.
+type Verifier struct {
+	Iterations           int
+	Salt                 []byte
+	StoredKey, ServerKey [sha256.Size]byte
+}
+
+// New makes the verifier of a password, with a salt of its own. Cost: Iterations. The error says what is
+// wrong with the password, and never holds it.
+func New(password string) (Verifier, error) {
+	if err := Check(password); err != nil {
+		return Verifier{}, err
+	}
+	salt := make([]byte, saltBytes)
+	rand.Read(salt) // never fails (crypto/rand)
+	return derive(password, salt, Iterations)
+}
+
+// Check refuses a password that is too short, too long, or not of printable ASCII: of other characters
+// clients differ in how they prepare them, and one that is right would be refused.
+func Check(password string) error {
+	if strings.ContainsFunc(password, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return fmt.Errorf("a password is of printable ASCII: letters without accents, digits, signs and spaces")
+	}
+	if n := len(password); n < MinLength || n > MaxLength {
+		return fmt.Errorf("a password has %d to %d characters, and this one %d", MinLength, MaxLength, n)
+	}
+	return nil
+}
+
+// derive is RFC 5802, section 3.
+func derive(password string, salt []byte, iterations int) (Verifier, error) {
+	salted, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
+	if err != nil {
+		return Verifier{}, err
+	}
+	v := Verifier{Iterations: iterations, Salt: salt, StoredKey: sha256.Sum256(mac(salted, "Client Key"))}
+	v.ServerKey = [sha256.Size]byte(mac(salted, "Server Key"))
+	return v, nil
+}
+
+func mac(key []byte, text string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(text))
+	return h.Sum(nil)
+}
+
+// Text is the verifier in the form that PostgreSQL keeps, too: SCRAM-SHA-256$ITERATIONS:SALT$STORED:SERVER.
+func (v Verifier) Text() string {
+	encode := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", v.Iterations, encode(v.Salt), encode(v.StoredKey[:]), encode(v.ServerKey[:]))
+}
+
+// String shows nothing of it.
+func (Verifier) String() string { return "SCRAM-SHA-256 verifier" }
+
+// GoString shows nothing of it.
+func (v Verifier) GoString() string { return v.String() }
