@@ -23,6 +23,9 @@ func (t *Table) describe(x *session, o Options) error {
 		}
 		t.steady = len(rows) == 1
 	}
+	if err := t.asksStill(x); err != nil {
+		return err
+	}
 	rows, err := x.ask("SELECT count(*) FROM "+t.source.from, 1)
 	if err != nil {
 		return err
@@ -58,10 +61,27 @@ func (t *Table) describe(x *session, o Options) error {
 	if t.digest, err = t.settledContent(x); err != nil {
 		return err
 	}
+	now, err := t.moment(x)
+	if err != nil {
+		return err
+	}
+	t.seen.Store(&now)
 	if err := t.dictionaries(x); err != nil || t.steady {
 		return err
 	}
 	return t.checkMeasured(x, found, measured)
+}
+
+// asksStill finds whether the engine tells of a change by what is no look at the rows. What a VersionQuery looks at may
+// be anything.
+func (t *Table) asksStill(x *session) error {
+	e := x.place.engine
+	if !t.steady || e.stills == nil || t.source.version != "" && t.source.column == "" {
+		return nil
+	}
+	rows, err := x.ask(e.stills(t.source.table), 1)
+	t.stills = err == nil && len(rows) == 1
+	return err
 }
 
 // checkMeasured refuses a table without a snapshot whose rows have changed between what was measured and the

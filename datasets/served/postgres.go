@@ -49,6 +49,20 @@ var postgres = &product{
 			"(SELECT 1 FROM pg_partition_tree(" + name + ") p JOIN pg_class c ON c.oid = p.relid WHERE c.relkind = 'f')) " +
 			"AND NOT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus')"
 	},
+	// The rows that are seen are those of the transactions that had ended when the snapshot was taken, if they are a plain
+	// table's of the usual kind: the same snapshot, the same rows. Three things are not by snapshots: what empties or rewrites
+	// a table, which gives it another file, and waits for whoever has read it; a crash, behind which transactions may be gone
+	// and their numbers are given again, but not without another checkpoint; and policies. Standbys show snapshots in part.
+	still: func(table string) string {
+		return "SELECT concat_ws(' ', c.oid, pg_relation_filenode(c.oid), pg_current_snapshot(), pg_postmaster_start_time(), " +
+			"(SELECT checkpoint_lsn FROM pg_control_checkpoint())) FROM pg_class c WHERE c.oid = " + dialect.QuoteText(table) + "::regclass " +
+			"AND c.relkind IN ('r', 'm') AND NOT c.relhassubclass AND NOT c.relrowsecurity AND NOT pg_is_in_recovery() " +
+			"AND c.relam = (SELECT a.oid FROM pg_am a WHERE a.amname = 'heap')"
+	},
+	stills: func(string) string { // what only speaks as PostgreSQL may count otherwise
+		return `SELECT 1 WHERE CASE WHEN version() ~ '^PostgreSQL (1[3-9]|[2-9][0-9])[.0-9]* (\((Debian|Ubuntu)[^()]*\) )?on ' ` +
+			"THEN has_function_privilege('pg_control_checkpoint()', 'execute') ELSE false END"
+	},
 	column: postgresColumn,
 	text:   func(v string) string { return "CAST(" + v + " AS text)" },
 	length: func(v string) string { return "octet_length(" + v + ")" },

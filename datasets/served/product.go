@@ -27,6 +27,10 @@ type product struct {
 	// steady is a query that gives a row if what stands behind FROM is, until the session's end, the rows of
 	// its snapshot whoever writes; nil: the engine has no snapshots.
 	steady func(table string) string
+	// still is a query that gives one text, or no row if it cannot tell: where it is the same in two sessions, which have
+	// asked for rows of the table before it, the table has the same rows in both. stills tells whether the engine has
+	// it for a table; nil: it has not.
+	still, stills func(table string) string
 	// column is a column of the relation by its type, or why it is set aside.
 	column func(x *session, t columnType) (column, *refusal, error)
 	// types writes the query of the names and types of a relation's columns; nil: they come with its rows.

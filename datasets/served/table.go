@@ -103,7 +103,9 @@ type Table struct {
 	heads     []content.Head
 	rows      int64
 	digest    engine.Digest
-	steady    bool // a session's snapshot holds all that it reads
+	steady    bool                   // a session's snapshot holds all that it reads
+	stills    bool                   // the engine tells whether the rows are those of another session
+	seen      atomic.Pointer[string] // what it told of them when they were last those that were registered
 	drift     atomic.Pointer[string]
 	aside     []*files.Error
 	notes     []string
@@ -287,17 +289,41 @@ func (t *Table) Drift() string {
 	return ""
 }
 
-// check refuses what is not the registered table.
+// check refuses what is not the registered table. Where the engine tells that nothing has changed since it was that,
+// the rows are not looked at.
 func (t *Table) check(x *session) error {
 	err := t.compareTypes(x)
+	if err != nil {
+		return t.noted(err)
+	}
+	now, err := t.moment(x)
+	if err != nil {
+		return err
+	}
+	if seen := t.seen.Load(); now != "" && seen != nil && *seen == now {
+		return t.noted(nil)
+	}
+	digest, rows, err := t.content(x)
 	if err == nil {
-		var digest engine.Digest
-		var rows int64
-		if digest, rows, err = t.content(x); err == nil {
-			err = t.compareContent(digest, rows)
-		}
+		err = t.compareContent(digest, rows)
+	}
+	if err == nil {
+		t.seen.Store(&now)
 	}
 	return t.noted(err)
+}
+
+// moment is what the engine tells of the rows that this session sees, of which it has asked for some; "": nothing.
+func (t *Table) moment(x *session) (string, error) {
+	if !t.stills {
+		return "", nil
+	}
+	rows, err := x.ask(x.place.engine.still(t.source.table), 1)
+	if err != nil || len(rows) != 1 {
+		return "", err
+	}
+	text, _ := rows[0][0].(string)
+	return text, nil
 }
 
 // noted keeps what a look at the table has shown.
