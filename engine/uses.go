@@ -53,9 +53,46 @@ func (p *Plan) Uses() []ColumnUse {
 	for _, n := range names {
 		rows.name(n)
 	}
-	out := []ColumnUse{rows}
-	for _, use := range u.columns {
-		out = append(out, *use)
+	return append([]ColumnUse{rows}, sortedUses(u.columns)...)
+}
+
+// Uses says what all rounds of a question do together, as far as that is known before its first
+// step: those of each SELECT of a UNION ALL and of each scalar subquery. Later rounds of a search or a
+// fit use the columns of the first as it does. It plans each SELECT once more.
+func (s *Session) Uses() ([]ColumnUse, error) {
+	if s.plan == nil {
+		return nil, refuse(CodeCells, 0, "the question is answered")
+	}
+	c, several := s.procedure.(*compound)
+	if !several {
+		return s.plan.Uses(), nil
+	}
+	all := map[string]*ColumnUse{}
+	for _, part := range c.parts {
+		sql := part.sql
+		if part.procedure != nil {
+			sql = part.procedure.statement()
+		}
+		p, err := NewPlan(sql, s.catalogue, s.departments, s.packing)
+		if err != nil {
+			return nil, err
+		}
+		for _, u := range p.Uses() {
+			known := all[u.Column]
+			if known == nil {
+				all[u.Column] = &u
+				continue
+			}
+			known.Filter, known.Group, known.Aggregate = known.Filter || u.Filter, known.Group || u.Group, known.Aggregate || u.Aggregate
+			known.name(u.Functions)
+		}
+	}
+	return sortedUses(all), nil
+}
+
+func sortedUses[K comparable](uses map[K]*ColumnUse) (out []ColumnUse) {
+	for _, u := range uses {
+		out = append(out, *u)
 	}
 	slices.SortFunc(out, func(a, b ColumnUse) int { return strings.Compare(a.Column, b.Column) })
 	return out

@@ -36,7 +36,11 @@ func TestUses(t *testing.T) {
 			return err.Error()
 		}
 		var lines []string
-		for _, u := range s.Plan().Uses() {
+		uses, err := s.Uses()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range uses {
 			lines = append(lines, u.String())
 		}
 		return strings.Join(lines, "\n")

@@ -46,7 +46,7 @@ const askedSQL = `SELECT county, sum(cost) FROM claims WHERE year = 2025 GROUP B
 
 // asking is the attempt before anything is changed.
 func asking(t *testing.T) *attempt {
-	a := &attempt{t: t, facts: factsOf(t, askedSQL, departments),
+	a := &attempt{t: t, facts: ask(t, askedSQL, departments),
 		context: Context{Time: now, Asker: analyst(), Purpose: "poverty relapse"}}
 	for _, d := range departments {
 		a.context.Documents = append(a.context.Documents, document(t, d, 1, askedPolicy))
@@ -60,7 +60,7 @@ func asking(t *testing.T) *attempt {
 // columns and functions, since only a steward's rule stands against it.
 func instead(sql string) func(a *attempt) {
 	return func(a *attempt) {
-		a.facts = factsOf(a.t, sql, departments)
+		a.facts = ask(a.t, sql, departments)
 		for i := range a.context.Grants {
 			g := &a.context.Grants[i].Grant
 			g.Subject = Subject{}
@@ -82,16 +82,16 @@ var attacks = []attack{
 		a.context.Grants[0].Grant.Terms.Uses, a.context.Grants[0].Used = 1000, 3
 	}},
 	{"an approval replayed on another question", OtherQuestion, func(a *attempt) {
-		a.facts = factsOf(a.t, strings.Replace(askedSQL, "2025", "2024", 1), departments)
+		a.facts = ask(a.t, strings.Replace(askedSQL, "2025", "2024", 1), departments)
 	}},
 	{"the same question with one more condition", OtherQuestion, func(a *attempt) {
-		a.facts = factsOf(a.t, strings.Replace(askedSQL, "2025", "2025 AND county = 'Gulou'", 1), departments)
+		a.facts = ask(a.t, strings.Replace(askedSQL, "2025", "2025 AND county = 'Gulou'", 1), departments)
 	}},
 	{"the plan changed under an approval: fewer contributors", OtherQuestion, func(a *attempt) {
-		a.facts = factsOf(a.t, askedSQL, []string{"civil", "health"})
+		a.facts = ask(a.t, askedSQL, []string{"civil", "health"})
 	}},
 	{"the plan changed under an approval: another department's table", OtherQuestion, func(a *attempt) {
-		a.facts = factsOf(a.t, askedSQL, departments, func(r *engine.Registration) {
+		a.facts = ask(a.t, askedSQL, departments, func(r *engine.Registration) {
 			if r.Department == "civil" {
 				r.Rows = 499
 				r.Digest[5]++
@@ -99,24 +99,24 @@ var attacks = []attack{
 		})
 	}},
 	{"the table swapped after approval", OtherVersion, func(a *attempt) {
-		a.facts = factsOf(a.t, askedSQL, departments, func(r *engine.Registration) { r.Version = 2 })
+		a.facts = ask(a.t, askedSQL, departments, func(r *engine.Registration) { r.Version = 2 })
 	}},
 	{"a standing grant for another version of the table", OtherVersion, func(a *attempt) {
 		for i := range a.context.Grants {
 			a.context.Grants[i].Grant.Subject = Subject{}
 		}
-		a.facts = factsOf(a.t, askedSQL, departments, func(r *engine.Registration) { r.Version = 2 })
+		a.facts = ask(a.t, askedSQL, departments, func(r *engine.Registration) { r.Version = 2 })
 	}},
 	{"a standing grant with another value", OtherValue, func(a *attempt) {
 		a.context.Grants[1].Grant.Subject = Subject{Form: strings.Replace(askedSQL, "2025", "$1", 1), Parameters: []Parameter{{Range: true, Low: 2020, High: 2024}}}
 	}},
 	{"a standing grant with a column for a value", OtherForm, func(a *attempt) {
 		a.context.Grants[1].Grant.Subject = Subject{Form: strings.Replace(askedSQL, "2025", "$1", 1), Parameters: []Parameter{{Range: true, High: 3000}}}
-		a.facts = factsOf(a.t, strings.Replace(askedSQL, "2025", "year", 1), departments)
+		a.facts = ask(a.t, strings.Replace(askedSQL, "2025", "year", 1), departments)
 	}},
 	{"a standing grant with more behind the form", OtherForm, func(a *attempt) {
 		a.context.Grants[1].Grant.Subject = Subject{Form: strings.Replace(askedSQL, "2025", "$1", 1), Parameters: []Parameter{{Range: true, High: 3000}}}
-		a.facts = factsOf(a.t, askedSQL+" HAVING sum(cost) > 3", departments)
+		a.facts = ask(a.t, askedSQL+" HAVING sum(cost) > 3", departments)
 	}},
 	{"another person's grant", NoGrant, func(a *attempt) { a.context.Asker.Key = Key{7} }},
 	{"another table's grant", NoGrant, func(a *attempt) { a.context.Grants[0].Grant.Table = "births" }},
@@ -248,7 +248,7 @@ func TestRacingUses(t *testing.T) {
 // TestMayDecide: stewards decide for their own department, and on nothing of their own.
 func TestMayDecide(t *testing.T) {
 	steward := func(change func(*Asker)) *Asker {
-		a := Asker{Key: Key{5}, Former: []Key{{4}}, Vouched: true, Department: "health", Roles: []string{"analyst", "steward"}, From: now - 10, Until: now + 10}
+		a := Asker{Key: Key{5}, First: Key{4}, Vouched: true, Department: "health", Roles: []string{"analyst", "steward"}, From: now - 10, Until: now + 10}
 		change(&a)
 		return &a
 	}
@@ -262,8 +262,8 @@ func TestMayDecide(t *testing.T) {
 		{"a steward", steward(func(*Asker) {}), "health", Key{1}, ""},
 		{"a steward, of a policy", steward(func(*Asker) {}), "health", Key{}, ""},
 		{"for another department", steward(func(*Asker) {}), "civil", Key{1}, NotYourDepartment},
-		{"for themselves", steward(func(*Asker) {}), "health", Key{5}, OwnRequest},
-		{"for themselves, with the key before", steward(func(*Asker) {}), "health", Key{4}, OwnRequest},
+		{"for themselves", steward(func(a *Asker) { a.First = Key{} }), "health", Key{5}, OwnRequest},
+		{"for themselves, with another key than before", steward(func(*Asker) {}), "health", Key{4}, OwnRequest},
 		{"no steward", steward(func(a *Asker) { a.Roles = []string{"analyst", "operator"} }), "health", Key{1}, NotInRole},
 		{"revoked", steward(func(a *Asker) { a.Revoked = true }), "health", Key{1}, PersonRevoked},
 		{"over", steward(func(a *Asker) { a.Until = now }), "health", Key{1}, PersonOver},
@@ -290,12 +290,11 @@ func TestMayDecide(t *testing.T) {
 // shuffle brings all lists of a context to another order.
 func shuffle(r *rand.Rand, c Context) Context {
 	c.Documents, c.Grants, c.Classes = slices.Clone(c.Documents), slices.Clone(c.Grants), slices.Clone(c.Classes)
-	c.Asker.Roles, c.Asker.Former = slices.Clone(c.Asker.Roles), slices.Clone(c.Asker.Former)
+	c.Asker.Roles = slices.Clone(c.Asker.Roles)
 	r.Shuffle(len(c.Documents), func(i, j int) { c.Documents[i], c.Documents[j] = c.Documents[j], c.Documents[i] })
 	r.Shuffle(len(c.Grants), func(i, j int) { c.Grants[i], c.Grants[j] = c.Grants[j], c.Grants[i] })
 	r.Shuffle(len(c.Classes), func(i, j int) { c.Classes[i], c.Classes[j] = c.Classes[j], c.Classes[i] })
 	r.Shuffle(len(c.Asker.Roles), func(i, j int) { c.Asker.Roles[i], c.Asker.Roles[j] = c.Asker.Roles[j], c.Asker.Roles[i] })
-	r.Shuffle(len(c.Asker.Former), func(i, j int) { c.Asker.Former[i], c.Asker.Former[j] = c.Asker.Former[j], c.Asker.Former[i] })
 	return c
 }
 
@@ -306,7 +305,7 @@ func FuzzOrder(f *testing.F) {
 	f.Add(uint64(2), []byte("what the ledger holds is chosen by these bytes"))
 	whens := []string{"", `roles[0] == "analyst"`, `roles.exists(r, r == "steward")`, `contributors.size() > 2`, `rows / 0 == 1`, `hour < 12`}
 	whens = slices.DeleteFunc(whens, func(w string) bool { _, err := compile(w); return w != "" && err != nil })
-	facts := factsOf(f, askedSQL, departments)
+	facts := ask(f, askedSQL, departments)
 	f.Fuzz(func(t *testing.T, seed uint64, choice []byte) {
 		next := func(n int) int {
 			if len(choice) == 0 {
@@ -317,7 +316,7 @@ func FuzzOrder(f *testing.F) {
 			return int(b) % n
 		}
 		c := Context{Time: now + int64(next(3))*9*3600, Asker: analyst(), Purpose: []string{"poverty relapse", "rent", ""}[next(3)], Cohorts: next(2) == 0}
-		c.Asker.Roles, c.Asker.Former = []string{"analyst", "steward", "auditor"}, []Key{{2}, {3}}
+		c.Asker.Roles, c.Asker.First = []string{"analyst", "steward", "auditor"}, Key{byte(next(3))}
 		for len(choice) > 0 {
 			department, table := departments[next(3)], []string{"claims", "claims", "births"}[next(3)]
 			terms := Terms{Filter: []string{Any}, Group: [][]string{{"county"}, {Any}, nil}[next(3)], Aggregate: []string{"cost"}, Functions: []string{Any},

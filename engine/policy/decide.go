@@ -11,7 +11,7 @@ import (
 type Asker struct {
 	_          struct{} `cbor:",toarray"`
 	Key        Key
-	Former     []Key  // that Key replaced: what was said of them goes on
+	First      Key    // the key under which the person was vouched for first, which grants name; zero: Key
 	Vouched    bool   // a department vouches for the key
 	Department string // that does
 	Place      string // of that department in the hierarchy: units from the top, with / between
@@ -22,7 +22,13 @@ type Asker struct {
 	Revoked     bool
 }
 
-func (a *Asker) keys() []Key { return append([]Key{a.Key}, a.Former...) }
+// person is the key that names a person through rotations.
+func (a *Asker) person() Key {
+	if a.First == (Key{}) {
+		return a.Key
+	}
+	return a.First
+}
 
 // missing says what a person lacks to act in a role at a time; nil for nothing.
 func (a *Asker) missing(time int64, role string) *Missing {
@@ -84,7 +90,7 @@ type Decision struct {
 	// Cohort is the strictest of what the departments demand; 0 for none.
 	Cohort int64
 	// Request asks for the grants that are missing, of all departments at once; nil where no grant
-	// would help.
+	// would help, or where it would be too long.
 	Request *Request
 }
 
@@ -109,7 +115,9 @@ func Decide(f *Facts, c *Context) Decision {
 		d.out.Charges = nil
 	}
 	if len(ask) > 0 && c.Purpose != "" {
-		d.out.Request = d.request(ask)
+		if r := d.request(ask); r.Validate(c.Time) == nil {
+			d.out.Request = r
+		}
 	}
 	return d.out
 }
@@ -130,9 +138,9 @@ func tableOf(f *Facts, c *Context) table {
 			}
 		}
 	}
-	keys := c.Asker.keys()
+	person := c.Asker.person()
 	for i := range c.Grants {
-		if g := &c.Grants[i].Grant; g.Table == f.Table && slices.Contains(keys, g.Person) {
+		if g := &c.Grants[i].Grant; g.Table == f.Table && g.Person == person {
 			t.grants[g.Department] = append(t.grants[g.Department], &c.Grants[i])
 		}
 	}

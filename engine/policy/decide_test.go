@@ -51,14 +51,14 @@ func catalogue(change ...func(*engine.Registration)) engine.Catalogue {
 
 var packing = engine.Packing{LimbBits: 20, LimbsPerCiphertext: 1024, MaxCiphertexts: 4096, MaxDepartments: 15}
 
-// factsOf plans the first round of a question.
-func factsOf(t testing.TB, sql string, among []string, change ...func(*engine.Registration)) Facts {
+// ask plans a question.
+func ask(t testing.TB, sql string, among []string, change ...func(*engine.Registration)) Facts {
 	t.Helper()
 	s, err := engine.NewSession(sql, catalogue(change...), among, packing)
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := FactsOf(s.Plan(), sql)
+	f, err := FactsOfQuestion(s, sql)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +142,13 @@ func checkDecision(t testing.TB, d *Decision) {
 			}
 		}
 	}
+	for _, department := range append(departments, "nobody") {
+		e := d.Refusal(department)
+		refuses := slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Department == "" || m.Department == department })
+		if (e != nil) != refuses || e != nil && (e.Message == "" || len(e.Message) > MaxRefusalBytes) {
+			t.Errorf("the refusal of %s is %v", department, e)
+		}
+	}
 	if d.Request != nil {
 		if err := d.Request.Validate(now); err != nil {
 			t.Errorf("the ready request: %v", err)
@@ -192,7 +199,7 @@ func readCase(t *testing.T, archive *txtar.Archive) (Facts, Context) {
 			c.Classes = append(c.Classes, TableClasses{d, "claims", Classes{Table: engine.ClassOnCondition}})
 		}
 	}
-	facts := factsOf(t, sql, among, change...)
+	facts := ask(t, sql, among, change...)
 	for _, words := range grants {
 		c.Grants = append(c.Grants, grantOf(t, &facts, words))
 	}
@@ -260,7 +267,7 @@ func setState(t *testing.T, c *Context, words []string) {
 			case "department":
 				c.Asker.Department = value
 			case "rotated":
-				c.Asker.Key, c.Asker.Former = Key{2}, []Key{c.Asker.Key}
+				c.Asker.Key, c.Asker.First = Key{2}, c.Asker.Key
 			default:
 				t.Fatalf("asker %s", w)
 			}

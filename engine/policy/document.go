@@ -65,6 +65,9 @@ func (d *Document) Validate() error {
 	if len(d.Rules) > MaxRules {
 		return fmt.Errorf("a policy has %d rules; at most %d are allowed", len(d.Rules), MaxRules)
 	}
+	if n := len(engine.Marshal(d)); n > MaxDocumentBytes {
+		return fmt.Errorf("a policy has %d bytes; at most %d are allowed", n, MaxDocumentBytes)
+	}
 	names := map[string]bool{}
 	for i := range d.Rules {
 		r := &d.Rules[i]
@@ -141,7 +144,7 @@ func holds(selector string, a *Asker) bool {
 	case whoUnder:
 		return a.Place == rest || strings.HasPrefix(a.Place, rest+"/")
 	case whoPerson:
-		return slices.ContainsFunc(a.keys(), func(k Key) bool { return k.String() == rest })
+		return a.Key.String() == rest || a.person().String() == rest
 	}
 	return selector == whoAnyone
 }

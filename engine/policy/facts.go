@@ -53,12 +53,40 @@ func FactsOf(p *engine.Plan, question string) (Facts, error) {
 	if engine.QuestionDigest(question) != digest {
 		return Facts{}, &engine.Error{Code: engine.CodePolicy, Message: "the round is not of this question"}
 	}
+	f := factsOf(p, question, digest)
+	f.use(p.Uses())
+	return f, nil
+}
+
+// FactsOfQuestion reads a question before its first step: the facts of its first round, with what
+// all its rounds use. By them people are told what is missing, and a grant is requested that all
+// rounds pass under; each round is then decided by its own.
+func FactsOfQuestion(s *engine.Session, question string) (Facts, error) {
+	uses, err := s.Uses()
+	if err != nil {
+		return Facts{}, err
+	}
+	f, err := FactsOf(s.Plan(), question)
+	if err != nil {
+		return Facts{}, err
+	}
+	f.Uses, f.Functions = nil, nil
+	f.use(uses)
+	return f, nil
+}
+
+func factsOf(p *engine.Plan, question string, digest engine.Digest) Facts {
 	f := Facts{Table: p.Table, Question: question, Cells: p.CellCount(), Groups: p.CellCount() / len(p.Moments)}
 	for _, r := range p.Registrations {
 		f.Contributors = append(f.Contributors, Contributor{Department: r.Department, Version: r.Version, Content: r.Digest, Rows: r.Rows})
 	}
 	f.Asked = engine.Hash("parley asked 1", digest[:], engine.Marshal(f.Contributors))
-	for _, u := range p.Uses() {
+	return f
+}
+
+// use adds what is used.
+func (f *Facts) use(uses []engine.ColumnUse) {
+	for _, u := range uses {
 		for _, r := range []struct {
 			role Role
 			used bool
@@ -76,7 +104,6 @@ func FactsOf(p *engine.Plan, question string) (Facts, error) {
 	}
 	slices.Sort(f.Functions)
 	f.Functions = slices.Compact(f.Functions)
-	return f, nil
 }
 
 // columns are the columns in a role, ascending.

@@ -105,7 +105,7 @@ type Grant struct {
 	Department string   // whose rows
 	Table      string
 	Version    uint64 // of the table; 0: whichever is registered
-	Person     Key    // who may ask
+	Person     Key    // who may ask: Asker.First
 	Subject    Subject
 	Terms      Terms
 	Request    engine.Digest // that it answers; zero if none was made
@@ -121,6 +121,9 @@ func (g *Grant) Validate(given int64) error {
 		if err := validText(n, engine.MaxNameBytes); err != nil {
 			return err
 		}
+	}
+	if n := len(engine.Marshal(g)); n > MaxGrantBytes {
+		return fmt.Errorf("a grant has %d bytes; at most %d are allowed", n, MaxGrantBytes)
 	}
 	if err := g.Subject.Validate(); err != nil {
 		return err
@@ -179,6 +182,9 @@ func (r *Request) Validate(made int64) error {
 	if len(r.Question) > engine.MaxSQLBytes {
 		return fmt.Errorf("the question has %d bytes; at most %d are allowed", len(r.Question), engine.MaxSQLBytes)
 	}
+	if n := len(engine.Marshal(r)); n > MaxGrantBytes {
+		return fmt.Errorf("a request has %d bytes; at most %d are allowed", n, MaxGrantBytes)
+	}
 	if err := r.Subject.Validate(); err != nil {
 		return err
 	}
@@ -200,15 +206,15 @@ func (r *Request) Grant(department string, version uint64, person Key) Grant {
 }
 
 // MayDecide says whether a person may publish a policy, give, refuse or revoke a grant for a
-// department: its valid stewards may, and nobody on a request of their own. The zero Key is no
-// requester.
+// department: its valid stewards may, and nobody on a request of their own. The requester is the
+// person who made the request, as Grant.Person names one; zero where there is no request.
 func MayDecide(decider *Asker, department string, requester Key, time int64) *Missing {
 	m := decider.missing(time, "steward")
 	switch {
 	case m != nil:
 	case decider.Department != department:
 		m = &Missing{Reason: NotYourDepartment, Detail: decider.Department}
-	case requester != Key{} && slices.Contains(decider.keys(), requester):
+	case requester != Key{} && requester == decider.person():
 		m = &Missing{Reason: OwnRequest}
 	default:
 		return nil

@@ -2,7 +2,8 @@ package policy
 
 // The limits of documents, grants and requests, which come from others. README section 8.
 const (
-	MaxDocumentBytes  = 64 << 10 // a policy as a file
+	MaxDocumentBytes  = 64 << 10 // a policy, as a file and encoded
+	MaxGrantBytes     = 64 << 10 // a grant, or a request, encoded
 	MaxRules          = 64       // rules of a document
 	MaxSelectors      = 256      // entries of who
 	MaxTexts          = 64       // purposes, and legal bases, of a rule or grant
@@ -16,6 +17,11 @@ const (
 	MaxUses           = 1_000_000
 	MaxCohort         = 1_000_000_000
 	MaxZone           = 14 * 60 // minutes from UTC
+	// MaxGrantsHeld is how many grants that are neither ended nor revoked a person may hold of one
+	// department for one table: the referee counts, so that a decision stays cheap.
+	MaxGrantsHeld = 64
+	// MaxRefusalBytes is how long Decision.Refusal's sentence is at most.
+	MaxRefusalBytes = 1000
 	// MaxGrantSeconds is how long a grant may last: five years, as a person is vouched for.
 	MaxGrantSeconds = 5 * 366 * 86400
 )

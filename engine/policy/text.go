@@ -189,6 +189,32 @@ func (d *Decision) Text(lang string) string {
 	return b.String()
 }
 
+// Refusal is what one department says when it refuses: what is missing of the person, of the question
+// and of its own, in English, as far as MaxRefusalBytes hold it. nil: it does not refuse.
+func (d *Decision) Refusal(department string) *engine.Error {
+	var said []string
+	length, left := 0, 0
+	for i := range d.Missing {
+		m := &d.Missing[i]
+		if m.Department != "" && m.Department != department {
+			continue
+		}
+		s := m.Sentence(English)
+		if length += len(s) + len("; "); left > 0 || length > MaxRefusalBytes-len("; and 65535 more") {
+			left++
+			continue
+		}
+		said = append(said, s)
+	}
+	if left > 0 {
+		said = append(said, fmt.Sprintf("and %d more", left))
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	return &engine.Error{Code: engine.CodePolicy, Message: strings.Join(said, "; ")}
+}
+
 // moment writes a unix time in UTC.
 func moment(seconds int64) string { return time.Unix(seconds, 0).UTC().Format("2006-01-02 15:04 UTC") }
 

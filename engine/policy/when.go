@@ -247,7 +247,7 @@ func (c *Context) variables(f *Facts, holder Contributor, zone int) map[string]a
 		contributors[i] = k.Department
 	}
 	return map[string]any{
-		"person": c.Asker.Key.String(), "department": c.Asker.Department, "place": c.Asker.Place, "roles": c.Asker.Roles,
+		"person": c.Asker.person().String(), "department": c.Asker.Department, "place": c.Asker.Place, "roles": c.Asker.Roles,
 		"purpose": c.Purpose, "basis": c.Basis, "table": f.Table, "holder": holder.Department,
 		"version": int64(holder.Version), "rows": holder.Rows, "contributors": contributors,
 		"filters": f.columns(Filter), "groups": f.columns(Group), "aggregates": f.columns(Aggregate), "functions": f.Functions,
