@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"parley/engine"
 )
@@ -98,7 +99,7 @@ type Decision struct {
 // whose rows it is about. Its cost is that of one pass over the documents, grants and classes, and
 // of the conditions of those that are about the table.
 func Decide(f *Facts, c *Context) Decision {
-	d := decider{facts: f, context: *c, table: tableOf(f, c), forms: map[string][]string{}}
+	d := decider{facts: f, context: *c, table: tableOf(f, c), functions: functionsOf(f.Uses), forms: map[string][]string{}}
 	d.context.Asker.Roles = slices.Sorted(slices.Values(c.Asker.Roles))
 	if d.context.Asker.Roles == nil {
 		d.context.Asker.Roles = []string{}
@@ -171,11 +172,12 @@ func (t *table) class(department, column string) engine.Class {
 
 // decider gathers a decision.
 type decider struct {
-	facts   *Facts
-	context Context
-	table   table
-	forms   map[string][]string // by form, what Facts.values gives
-	out     Decision
+	facts     *Facts
+	context   Context
+	table     table
+	functions []string            // of all uses
+	forms     map[string][]string // by form, what Facts.values gives
+	out       Decision
 }
 
 // general is what does not depend on a department.
@@ -278,7 +280,7 @@ func (d *decider) rule(doc *Document, k Contributor) (*Rule, []Missing) {
 func distance(missing []Missing) (n int) {
 	for _, m := range missing {
 		switch m.Reason {
-		case NotForYou, OtherQuestion, OtherForm:
+		case NotForYou, OtherQuestion, OtherForm, OtherContributors:
 			n += 1000
 		default:
 			n++
@@ -293,7 +295,7 @@ func (d *decider) ofRule(r *Rule) []Missing {
 	if !slices.ContainsFunc(r.Who, func(w string) bool { return holds(w, &d.context.Asker) }) {
 		out = append(out, Missing{Reason: NotForYou})
 	}
-	return append(out, d.ofTerms(&r.Terms, d.facts.Uses)...)
+	return append(out, d.ofTerms(&r.Terms, d.facts.Uses, d.functions)...)
 }
 
 // ofCondition is whether a rule's condition stands against the question.
@@ -304,17 +306,23 @@ func (d *decider) ofCondition(r *Rule, k Contributor) []Missing {
 	return []Missing{{Reason: NotMet, Detail: r.When}}
 }
 
-// ofTerms is what terms lack to allow uses.
-func (d *decider) ofTerms(t *Terms, uses []Use) (out []Missing) {
-	var functions []string
+// functionsOf are those of uses, ascending.
+func functionsOf(uses []Use) (out []string) {
+	for _, u := range uses {
+		out = append(out, u.Functions...)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// ofTerms is what terms lack to allow uses with their functions.
+func (d *decider) ofTerms(t *Terms, uses []Use, functions []string) (out []Missing) {
 	for _, u := range uses {
 		if u.Column != "" && !allows(t.columns(u.Role), u.Column) {
 			out = append(out, Missing{Column: u.Column, Role: u.Role, Reason: ColumnNotAllowed})
 		}
-		functions = append(functions, u.Functions...)
 	}
-	slices.Sort(functions)
-	for _, f := range slices.Compact(functions) {
+	for _, f := range functions {
 		if !allows(t.Functions, f) {
 			out = append(out, Missing{Reason: FunctionNotAllowed, Detail: f})
 		}
@@ -353,8 +361,9 @@ func (d *decider) grant(k Contributor, uses []Use, r *Rule) (*Held, []Missing) {
 	}
 	var best *Held
 	var short []Missing
+	functions := functionsOf(uses)
 	for _, h := range held {
-		lacks := d.ofGrant(h, k, uses, r)
+		lacks := append(d.ofGrant(h, k, r), d.ofTerms(&h.Grant.Terms, uses, functions)...)
 		if best == nil || cmp.Or(cmp.Compare(distance(lacks), distance(short)), compareHeld(h, best)) < 0 {
 			best, short = h, lacks
 		}
@@ -381,8 +390,8 @@ func compareHeld(a, b *Held) int {
 	return cmp.Compare(a.Used, b.Used)
 }
 
-// ofGrant is what a grant lacks to allow the uses.
-func (d *decider) ofGrant(h *Held, k Contributor, uses []Use, r *Rule) []Missing {
+// ofGrant is what a grant lacks to allow the question, but for its terms.
+func (d *decider) ofGrant(h *Held, k Contributor, r *Rule) []Missing {
 	g := &h.Grant
 	var out []Missing
 	if h.Revoked {
@@ -401,7 +410,7 @@ func (d *decider) ofGrant(h *Held, k Contributor, uses []Use, r *Rule) []Missing
 	if h.Used >= most {
 		out = append(out, Missing{Reason: UsedUp, Number: most})
 	}
-	return append(out, d.ofTerms(&g.Terms, uses)...)
+	return out
 }
 
 // ofSubject says why the question is not one of a grant's; nil if it is.
@@ -411,6 +420,9 @@ func (d *decider) ofSubject(s *Subject) *Missing {
 			return &Missing{Reason: OtherQuestion}
 		}
 		return nil
+	}
+	if len(s.Contributors) > 0 && !slices.EqualFunc(s.Contributors, d.facts.Contributors, func(name string, k Contributor) bool { return name == k.Department }) {
+		return &Missing{Reason: OtherContributors, Detail: strings.Join(s.Contributors, ", ")}
 	}
 	if s.Form == "" {
 		return nil

@@ -325,6 +325,8 @@ func grantOf(t *testing.T, f *Facts, words []string) Held {
 			p.Low, _ = strconv.ParseInt(lo, 10, 64)
 			p.High, _ = strconv.ParseInt(hi, 10, 64)
 			h.Grant.Subject.Parameters = append(h.Grant.Subject.Parameters, p)
+		case "contributors":
+			h.Grant.Subject.Contributors = strings.Split(value, ",")
 		case "person":
 			h.Grant.Person = Key{byte(n)}
 		case "purpose":

@@ -20,6 +20,9 @@ type Subject struct {
 	// Form is a question with $1, $2, ... in the place of literals (engine.Parameters).
 	Form       string
 	Parameters []Parameter // for $1, $2, ..., one each
+	// Contributors are the departments, ascending, whose rows alone such questions are about; empty:
+	// whichever. Of one question Asked says so.
+	Contributors []string
 }
 
 // Parameter says which literals may stand for one of a form's.
@@ -38,10 +41,14 @@ func (s *Subject) Once() bool { return s.Asked != engine.Digest{} }
 // Validate checks a subject that comes from others.
 func (s *Subject) Validate() error {
 	switch {
-	case s.Once() && (s.Form != "" || len(s.Parameters) > 0):
+	case s.Once() && (s.Form != "" || len(s.Parameters) > 0 || len(s.Contributors) > 0):
 		return errors.New("a grant is of one question or of one form, not of both")
+	case slices.Contains(s.Contributors, Any):
+		return errors.New("contributors: leave them out where all will do")
 	case s.Form == "" && len(s.Parameters) > 0:
 		return errors.New("parameters belong to a form")
+	case validList("contributors", s.Contributors, engine.MaxRegistrations, engine.MaxNameBytes) != nil:
+		return validList("contributors", s.Contributors, engine.MaxRegistrations, engine.MaxNameBytes)
 	case s.Form == "":
 		return nil
 	case len(s.Parameters) > engine.MaxParameters:

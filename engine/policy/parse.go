@@ -306,6 +306,7 @@ func (d *Document) problems() (out []Problem) {
 	if len(d.Rules) > MaxRules {
 		add(-1, "table", fmt.Errorf("a policy has %d rules; at most %d are allowed", len(d.Rules), MaxRules))
 	}
+	add(-1, "table", d.cost())
 	names := map[string]bool{}
 	for i := range d.Rules {
 		r := &d.Rules[i]

@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -183,6 +185,77 @@ func FuzzEntries(f *testing.F) {
 			Decide(&facts, &Context{Time: now, Asker: analyst(), Purpose: "x"})
 		}
 	})
+}
+
+// TestReadme: the policy that the README shows is one, and its tables list the settings, the
+// variables and the operations that there are.
+func TestReadme(t *testing.T) {
+	raw, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(raw)
+	_, example, _ := strings.Cut(text, "```toml\n")
+	example, _, _ = strings.Cut(example, "```")
+	f, err := Parse("README.md", []byte(example))
+	if err == nil {
+		err = f.Check(claims("health"), Classes{Table: engine.ClassOnCondition})
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	quoted := regexp.MustCompile("`([a-z_]+)`")
+	first := func(heading string) (names []string) {
+		_, table, _ := strings.Cut(text, heading)
+		table, _, _ = strings.Cut(table, "\n\n")
+		for _, row := range strings.Split(table, "\n")[2:] {
+			for _, found := range quoted.FindAllStringSubmatch(strings.Split(row, "|")[1], -1) {
+				names = append(names, found[1])
+			}
+		}
+		slices.Sort(names)
+		return names
+	}
+	if want := slices.Sorted(slices.Values(ruleSettings)); !slices.Equal(first("| setting |"), want) {
+		t.Errorf("the table of settings has %s", first("| setting |"))
+	}
+	if want := slices.Sorted(maps.Keys(whenVariables)); !slices.Equal(first("| variable |"), want) {
+		t.Errorf("the table of variables has %s", first("| variable |"))
+	}
+	_, operations, _ := strings.Cut(text, "\nOperations: ")
+	operations, _, _ = strings.Cut(operations, "\n\n")
+	for name := range whenFunctions {
+		word := strings.Trim(name, "_@")
+		if word = strings.ReplaceAll(word, "_", ""); name != "@not_strictly_false" && !strings.Contains(operations, word) {
+			t.Errorf("the operations do not name %s", name)
+		}
+	}
+	for _, m := range whenMacros {
+		if !strings.Contains(operations, "`"+m+"`") {
+			t.Errorf("the operations do not name %s", m)
+		}
+	}
+}
+
+// TestOpen: an open policy is one, and allows what needs no grant.
+func TestOpen(t *testing.T) {
+	c := Context{Time: now, Asker: analyst(), Purpose: "x"}
+	for _, d := range departments {
+		open := Open(d, "claims")
+		if err := open.Validate(); err != nil {
+			t.Error(err)
+		}
+		if problems := open.Check(claims(d), Classes{Table: engine.ClassUnconditional}); problems != nil {
+			t.Error(problems)
+		}
+		checkRoundTrip(t, []byte(open.Text()))
+		c.Documents = append(c.Documents, open)
+		c.Classes = append(c.Classes, TableClasses{d, "claims", Classes{Table: engine.ClassUnconditional}})
+	}
+	f := ask(t, "SELECT county, median(cost) FROM claims WHERE age > 60 GROUP BY county", departments)
+	if got := Decide(&f, &c); !got.Allowed {
+		t.Error(got.Text(English))
+	}
 }
 
 // TestFunctionsAreKnown: a policy can name each function of the engine.

@@ -131,11 +131,14 @@ func (t *Terms) Validate() error {
 			return fmt.Errorf("%s is %d: it lies between 0 and %d", n.name, n.value, n.most)
 		}
 	}
-	if t.Until < 0 || t.Until > 1<<40 {
+	if t.Until < 0 || t.Until > lastUntil {
 		return errors.New("until is no time")
 	}
 	return t.validHours()
 }
+
+// lastUntil is the year 9999, so that dates have four digits.
+const lastUntil = 253_370_764_800
 
 func (t *Terms) validHours() error {
 	if t.Zone < -MaxZone || t.Zone > MaxZone {

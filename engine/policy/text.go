@@ -43,6 +43,7 @@ const (
 	OtherForm          Reason = "other-form"
 	OtherValue         Reason = "other-value"
 	OtherVersion       Reason = "other-version"
+	OtherContributors  Reason = "other-contributors"
 	CohortNotKept      Reason = "cohort"
 )
 
@@ -99,6 +100,7 @@ var sentences = map[Reason][2]string{
 	OtherForm:          {"{who} is for questions of another form", "{who}适用于另一种形式的问题"},
 	OtherValue:         {"{who} does not allow {detail} in the place of ${number}", "{who}不允许以{detail}代替${number}"},
 	OtherVersion:       {"{who} is for version {number} of the table", "{who}适用于该表的第{number}版"},
+	OtherContributors:  {"{who} is for the rows of other departments together: {detail}", "{who}适用于另一组部门的数据：{detail}"},
 	CohortNotKept:      {"at least {number} rows in each cell are demanded, which nothing enforces here yet", "要求每个单元至少{number}行，而此处尚无机制保证"},
 }
 

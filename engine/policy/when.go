@@ -79,13 +79,19 @@ func whereIn(at common.Location) string {
 // compiled conditions, so that each is compiled once; all are forgotten when there are too many.
 var compiled = struct {
 	sync.Mutex
-	known map[string]cel.Program
-}{known: map[string]cel.Program{}}
+	known map[string]condition
+}{known: map[string]condition{}}
+
+// condition is one that may stand in a policy.
+type condition struct {
+	program cel.Program
+	cost    uint64 // at worst
+}
 
 const maxCompiled = 4096
 
 // compile reads a condition, or says why it is none.
-func compile(text string) (cel.Program, error) {
+func compile(text string) (condition, error) {
 	compiled.Lock()
 	defer compiled.Unlock()
 	if p, ok := compiled.known[text]; ok {
@@ -93,7 +99,7 @@ func compile(text string) (cel.Program, error) {
 	}
 	p, err := compileNew(text)
 	if err != nil {
-		return nil, err
+		return condition{}, err
 	}
 	if len(compiled.known) >= maxCompiled {
 		clear(compiled.known)
@@ -102,20 +108,20 @@ func compile(text string) (cel.Program, error) {
 	return p, nil
 }
 
-func compileNew(text string) (cel.Program, error) {
+func compileNew(text string) (condition, error) {
 	e, err := environment()
 	if err != nil {
-		return nil, &whenError{message: err.Error()}
+		return condition{}, &whenError{message: err.Error()}
 	}
 	if len(text) > MaxWhenBytes {
-		return nil, &whenError{message: fmt.Sprintf("a condition has %d bytes; at most %d are allowed", len(text), MaxWhenBytes)}
+		return condition{}, &whenError{message: fmt.Sprintf("a condition has %d bytes; at most %d are allowed", len(text), MaxWhenBytes)}
 	}
 	for _, r := range text {
 		if r == '\n' || r == '\t' {
 			continue
 		}
 		if err := validText("x"+string(r)+"x", 16); err != nil {
-			return nil, &whenError{message: err.Error()}
+			return condition{}, &whenError{message: err.Error()}
 		}
 	}
 	checked, issues := e.Compile(text)
@@ -125,23 +131,23 @@ func compileNew(text string) (cel.Program, error) {
 			first, _, _ := strings.Cut(list[0].Message, "\n")
 			out.message = whereIn(list[0].Location) + first
 		}
-		return nil, out
+		return condition{}, out
 	}
 	if checked.OutputType() != cel.BoolType {
-		return nil, &whenError{message: "it is a " + checked.OutputType().String() + ", not true or false"}
+		return condition{}, &whenError{message: "it is a " + checked.OutputType().String() + ", not true or false"}
 	}
 	if err := allowed(checked.NativeRep()); err != nil {
-		return nil, err
+		return condition{}, err
 	}
 	cost, err := e.EstimateCost(checked, largest{})
 	if err != nil || cost.Max > MaxWhenCost {
-		return nil, &whenError{message: fmt.Sprintf("it may take %d steps; at most %d are allowed: go through fewer lists", cost.Max, MaxWhenCost)}
+		return condition{}, &whenError{message: fmt.Sprintf("it may take %d steps; at most %d are allowed: go through fewer lists", cost.Max, MaxWhenCost)}
 	}
 	p, err := e.Program(checked, cel.CostLimit(MaxWhenCost))
 	if err != nil {
-		return nil, &whenError{message: err.Error()}
+		return condition{}, &whenError{message: err.Error()}
 	}
-	return p, nil
+	return condition{p, cost.Max}, nil
 }
 
 // allowed goes through a checked condition: every node, its type, and what it calls must be on the
@@ -230,7 +236,7 @@ func met(when string, variables map[string]any) bool {
 	if err != nil {
 		return false
 	}
-	out, _, err := p.Eval(variables)
+	out, _, err := p.program.Eval(variables)
 	return err == nil && isTrue(out)
 }
 

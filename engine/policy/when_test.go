@@ -79,6 +79,7 @@ func TestConditionsAreRefused(t *testing.T) {
 		`[1, "a"].exists(x, true)`:                  "",
 		strings.Repeat("(", 40) + "true" + strings.Repeat(")", 40):                    "",
 		strings.Repeat("true && ", 300) + "true":                                      "",
+		`groups.all(a, !(a in filters))`:                                              "steps",
 		`groups.exists(a, filters.exists(b, aggregates.exists(c, a == b && b == c)))`: "steps",
 		"true \u202e": "U+202E",
 	} {
