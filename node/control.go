@@ -1,6 +1,7 @@
 package node
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -57,6 +58,7 @@ func (n *node) openControl(context.Context) error {
 		}
 	})
 	door.HandleFunc("POST /vote", n.serveVote)
+	door.HandleFunc("GET /act", n.serveAct)
 	door.HandleFunc("GET /people", n.servePeople)
 	door.HandleFunc("POST /people", n.serveVouch)
 	door.HandleFunc("POST /reload", n.serveReload)
@@ -137,6 +139,18 @@ func (n *node) serveHealth(w http.ResponseWriter, _ *http.Request) {
 
 // CallControl asks a running node through its door.
 func CallControl(ctx context.Context, dir, method, path string, body io.Reader, into any) error {
+	var text []byte
+	if body != nil {
+		var err error
+		if text, err = io.ReadAll(body); err != nil {
+			return err
+		}
+	}
+	return callControl(ctx, dir, method, path, "", text, into)
+}
+
+// callControl is CallControl with an operator's word beside the request; empty: none.
+func callControl(ctx context.Context, dir, method, path, signed string, body []byte, into any) error {
 	text, err := os.ReadFile(filepath.Join(dir, config.ControlFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return failure.Refused("control", "start it with parley node", "no node is running from %s", dir)
@@ -150,11 +164,14 @@ func CallControl(ctx context.Context, dir, method, path string, body io.Reader, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, ControlTimeout)
 	defer cancel()
-	q, err := http.NewRequestWithContext(ctx, method, "http://"+file.Address+path, body)
+	q, err := http.NewRequestWithContext(ctx, method, "http://"+file.Address+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}
 	q.Header.Set("Authorization", "Bearer "+file.Token)
+	if signed != "" {
+		q.Header.Set(actHeader, signed)
+	}
 	reply, err := http.DefaultClient.Do(q)
 	if err != nil {
 		return failure.Refused("control", "was it killed? start it again", "the node of %s does not answer: %s", dir, err)

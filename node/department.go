@@ -175,7 +175,7 @@ func (n *node) caughtUp() bool {
 func (n *node) refreshView() {
 	old := n.view.Load()
 	v := &view{network: old.network, height: n.replica.Applied(), status: old.status,
-		members: viewMembers(n.replica), votes: viewVotes(n.replica), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence()), tables: n.viewTables()}
+		members: viewMembers(n.replica), votes: viewVotes(n.replica), people: n.ownPeople(), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence()), tables: n.viewTables()}
 	for _, key := range n.founding.analysts {
 		v.analysts = append(v.analysts, peers.PeerOf(key))
 	}

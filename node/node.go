@@ -62,6 +62,7 @@ type node struct {
 	ledger    *ledger.Ledger
 	history   exchange.Log
 	outbox    *machine.Outbox
+	acting    sync.Mutex // one act after the other: each has a turn
 
 	department *protocols.Department
 	replica    *protocols.State
@@ -103,7 +104,8 @@ type view struct {
 	status   Status
 	members  []viewMember
 	votes    []ChangeReport
-	awaits   string // what is to come before questions are answered here, a sentence
+	people   []protocols.Person // of this department
+	awaits   string             // what is to come before questions are answered here, a sentence
 	epoch    uint64
 	open     int
 	evidence int

@@ -42,6 +42,25 @@ type PeopleRequest struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
+// Text is the request in words, as an operator signs it.
+func (q PeopleRequest) Text() string {
+	words := []string{"people", q.Do, q.Person}
+	for _, part := range []struct{ before, text string }{{"named", q.Name}, {"as", strings.Join(q.Roles, ",")}, {"to", q.To}, {"because:", q.Reason}} {
+		if part.text != "" {
+			words = append(words, part.before, part.text)
+		}
+	}
+	for _, part := range []struct {
+		before string
+		at     time.Time
+	}{{"from", q.From}, {"until", q.Until}} {
+		if !part.at.IsZero() {
+			words = append(words, part.before, part.at.UTC().Format(time.RFC3339))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
 // PersonReport is a person as the ledger has it.
 type PersonReport struct {
 	Name       string    `json:"name"`
@@ -151,18 +170,7 @@ func (n *node) servePeople(w http.ResponseWriter, r *http.Request) {
 func PeopleOf(s *protocols.State, at time.Time) []PersonReport {
 	out := []PersonReport{}
 	for _, p := range s.People() {
-		r := PersonReport{Name: p.Name, Department: p.Department, Peer: peers.PeerOf(p.Key), State: "valid",
-			From: time.Unix(p.From, 0).UTC(), Until: time.Unix(p.Until, 0).UTC()}
-		for _, role := range p.Roles {
-			r.Roles = append(r.Roles, string(role))
-		}
-		switch now := at.Unix(); {
-		case now < p.From:
-			r.State = "not yet"
-		case now >= p.Until:
-			r.State = "expired"
-		}
-		out = append(out, r)
+		out = append(out, personOf(p, at))
 	}
 	for _, f := range s.Formers() {
 		r := PersonReport{Name: f.Name, Department: audit.AuthorName(s, f.By), Peer: peers.PeerOf(f.Key), State: "revoked",
@@ -173,6 +181,27 @@ func PeopleOf(s *protocols.State, at time.Time) []PersonReport {
 		out = append(out, r)
 	}
 	return out
+}
+
+// personOf is a person as it stands at a time.
+func personOf(p protocols.Person, at time.Time) PersonReport {
+	r := PersonReport{Name: p.Name, Department: p.Department, Peer: peers.PeerOf(p.Key), State: "valid",
+		From: time.Unix(p.From, 0).UTC(), Until: time.Unix(p.Until, 0).UTC()}
+	for _, role := range p.Roles {
+		r.Roles = append(r.Roles, string(role))
+	}
+	switch now := at.Unix(); {
+	case now < p.From:
+		r.State = "not yet"
+	case now >= p.Until:
+		r.State = "expired"
+	}
+	return r
+}
+
+// ownPeople are the persons of this department. The loop's.
+func (n *node) ownPeople() []protocols.Person {
+	return slices.DeleteFunc(n.replica.People(), func(p protocols.Person) bool { return p.By != n.id.Key() })
 }
 
 // serveVouch signs a vouch or a revocation as this department and waits until it is ordered.
@@ -195,7 +224,7 @@ func (n *node) serveVouch(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), ControlTimeout)
 	defer cancel()
-	reply, err := n.speakFor(ctx, q)
+	reply, err := n.speakFor(ctx, r.Header.Get(actHeader), q)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusConflict)
 		return
@@ -204,7 +233,7 @@ func (n *node) serveVouch(w http.ResponseWriter, r *http.Request) {
 }
 
 // speakFor puts the department's word on the ledger, and says how the person stands then.
-func (n *node) speakFor(ctx context.Context, q PeopleRequest) (PersonReport, error) {
+func (n *node) speakFor(ctx context.Context, signed string, q PeopleRequest) (PersonReport, error) {
 	before, err := n.history.Base(ctx)
 	if err != nil {
 		return PersonReport{}, err
@@ -215,6 +244,9 @@ func (n *node) speakFor(ctx context.Context, q PeopleRequest) (PersonReport, err
 	}
 	e := protocols.Sign(n.network.ID(), n.id.Private(), body)
 	if _, err := e.Open(); err != nil {
+		return PersonReport{}, err
+	}
+	if err := n.act(ctx, signed, q.Text()); err != nil {
 		return PersonReport{}, err
 	}
 	if err := n.history.Append(ctx, e); err != nil {

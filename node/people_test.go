@@ -1,16 +1,23 @@
 package node_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"parley/node"
+	"parley/node/audit"
 	"parley/node/client"
+	"parley/node/config"
 	"parley/node/nodetest"
 	"parley/node/nodetest/testnet"
+	"parley/node/peers"
+	"parley/node/render"
 	"parley/protocols"
 )
 
@@ -66,6 +73,9 @@ func TestPeopleOfNetwork(t *testing.T) {
 		}
 	}
 
+	if status := render.Status(n.Report(voucher)); !strings.Contains(status, "person    analyst 1: analyst until 20") {
+		t.Errorf("the status names no person:\n%s", status)
+	}
 	if r, err := n.People(voucher, node.PeopleRequest{Do: node.PeopleRevoke, Person: "analyst 1", Reason: "left"}); err != nil || r.State != "revoked" || r.Reason != "left" {
 		t.Fatalf("%+v, %v", r, err)
 	}
@@ -79,5 +89,71 @@ func TestPeopleOfNetwork(t *testing.T) {
 	if r, err := n.People(voucher, node.PeopleRequest{Do: node.PeopleAdd, Person: "Wu", Until: time.Now().Add(time.Hour)}); err != nil || r.Until.After(time.Now().Add(2*time.Hour)) ||
 		strings.Join(r.Roles, " ") != "observer steward" {
 		t.Fatalf("renewed: %+v, %v", r, err)
+	}
+}
+
+// TestOperators: what an operator does through a node's door stands on the ledger before it is done. Once the
+// department vouches for operators, the node does nothing without the word of one, and that word is good for
+// one request, once, at one node.
+func TestOperators(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a whole network")
+	}
+	n := testnet.New(t, 2)
+	n.StartAll()
+	ctx, dir := context.Background(), n.Nodes[0].Config.Dir
+	key := func(name string) (string, peers.Identity) {
+		path := filepath.Join(t.TempDir(), name)
+		id, err := peers.CreateIdentity(path)
+		nodetest.Check(t, err)
+		return path, id
+	}
+	zhao, operator := key("zhao.key")
+	wu, observer := key("wu.key")
+	people := func(as string, q node.PeopleRequest) error {
+		var r node.PersonReport
+		return node.Operate(ctx, dir, as, "/people", q.Text(), q, &r)
+	}
+	says := func(err error, text string) {
+		t.Helper()
+		if err == nil && text != "" || err != nil && (text == "" || !strings.Contains(err.Error(), text)) {
+			t.Errorf("%v, want %q", err, text)
+		}
+	}
+	add := func(id peers.Identity, name, role string) node.PeopleRequest {
+		return node.PeopleRequest{Do: node.PeopleAdd, Person: id.Peer(), Name: name, Roles: []string{role}}
+	}
+	says(people("", add(observer, "Wu", "observer")), "")
+	says(people(wu, add(operator, "Zhao", "operator")), "does not vouch for Wu as an operator")
+	says(people("", add(operator, "Zhao", "operator")), "")
+	says(people("", add(observer, "Wu", "steward")), "does nothing without the word of one: --as")
+	says(people(wu, add(observer, "Wu", "steward")), "does not vouch for Wu as an operator")
+	says(people(zhao, add(observer, "Wu", "steward")), "")
+	remove := node.VoteRequest{Action: "remove", Role: config.RoleDepartment, Peer: n.Nodes[1].Identity.Peer()}
+	var vote node.VoteReply
+	says(n.Cast(remove, 0, &vote), "does nothing without the word of one")
+	says(node.Operate(ctx, dir, zhao, "/vote", "reload", remove, &vote), "signed something else")
+	says(node.Operate(ctx, dir, zhao, "/vote", remove.Text(), remove, &vote), "")
+	var reload node.ReloadReply
+	says(node.Operate(ctx, dir, "", "/reload", "reload", nil, &reload), "does nothing without the word of one")
+	says(node.Operate(ctx, dir, zhao, "/reload", "reload", nil, &reload), "")
+	says(node.Operate(ctx, n.Nodes[1].Config.Dir, zhao, "/reload", "reload", nil, &reload), "neither the node nor a person of its department")
+	says(node.Operate(ctx, n.Nodes[1].Config.Dir, "", "/reload", "reload", nil, &reload), "") // it vouches for none
+
+	src, err := audit.Dial(ctx, n.Address(1), n.Analyst, nodetest.Tiny)
+	nodetest.Check(t, err)
+	defer src.Close()
+	h, err := audit.ReadHistory(ctx, src, nil, func(e audit.Event) bool { return e.Kind == "act" })
+	nodetest.Check(t, err)
+	var told []string
+	for _, e := range h.Events {
+		told = append(told, cmp.Or(e.Person, e.Author)+" "+e.What)
+	}
+	for _, want := range []string{"a acts on its node: people add " + operator.Peer() + " named Zhao as operator",
+		"Zhao of a acts on the node of a: people add " + observer.Peer() + " named Wu as steward",
+		"Zhao of a acts on the node of a: " + remove.Text(), "Zhao of a acts on the node of a: reload", "b acts on its node: reload"} {
+		if !slices.Contains(told, want) {
+			t.Errorf("the ledger does not tell: %s\n%s", want, strings.Join(told, "\n"))
+		}
 	}
 }

@@ -46,6 +46,7 @@ func (n *node) followReloads(ctx context.Context) {
 		var told chan<- ReloadReply // nil: a signal, which nobody waits for
 		select {
 		case <-n.o.Reload:
+			n.tellReload(ctx)
 		case told = <-n.reloads:
 		case <-ctx.Done():
 			return
@@ -70,6 +71,17 @@ func (n *node) followReloads(ctx context.Context) {
 	}
 }
 
+// tellReload puts a reload on the ledger that a signal asked for, where no operator can sign.
+func (n *node) tellReload(ctx context.Context) {
+	if !n.up.Load() {
+		return
+	}
+	if s, err := n.history.Base(ctx); err == nil {
+		self := n.id.Key()
+		n.outbox.Send(protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Act{Node: self, What: actSignal, Turn: s.NextAct(self)}), nil)
+	}
+}
+
 // serveReload answers what a reload has changed, or why it has changed nothing.
 func (n *node) serveReload(w http.ResponseWriter, r *http.Request) {
 	if !n.up.Load() {
@@ -78,6 +90,10 @@ func (n *node) serveReload(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), ControlTimeout*4/5)
 	defer cancel()
+	if err := n.actOfReload(ctx, r.Header.Get(actHeader)); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
+		return
+	}
 	told := make(chan ReloadReply, 1)
 	reply := ReloadReply{Reading: true}
 	select {

@@ -28,6 +28,7 @@ type Report struct {
 	Ledger    LedgerReport   `json:"ledger"`
 	Members   []MemberReport `json:"members"`
 	Votes     []ChangeReport `json:"pendingVotes,omitempty"`
+	People    []PersonReport `json:"people,omitempty"` // for whom this department vouches
 	Tables    []TableReport  `json:"tables"`
 	Analysts  []string       `json:"analysts"` // peer ids that may ask
 	Warnings  []string       `json:"warnings"` // sentences
@@ -132,6 +133,9 @@ func (n *node) report() Report {
 		r.Members = append(r.Members, m.report)
 	}
 	r.Votes = v.votes
+	for _, p := range v.people {
+		r.People = append(r.People, personOf(p, place.Time))
+	}
 	r.Blobs, r.BlobBytes = n.blobs.Total()
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"parley/node/audit"
 	"parley/node/peers"
@@ -50,6 +51,19 @@ func (q VoteRequest) Change() (protocols.Change, error) {
 	return out, err
 }
 
+// Text is the request in words, as an operator signs it.
+func (q VoteRequest) Text() string {
+	words := []string{"vote", q.Action}
+	if q.Action == string(protocols.ActionAdd) {
+		words = append(words, q.Role)
+	}
+	words = append(words, q.Peer)
+	if q.To != "" {
+		words = append(words, "to", q.To)
+	}
+	return strings.Join(words, " ")
+}
+
 // VoteReply says where the change stands.
 type VoteReply struct {
 	Done  bool `json:"done"` // it is in force
@@ -81,6 +95,10 @@ func (n *node) serveVote(w http.ResponseWriter, r *http.Request) {
 	change, err := q.Change()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if err := n.act(ctx, r.Header.Get(actHeader), q.Text()); err != nil {
+		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	}
 	do := n.vote

@@ -21,9 +21,9 @@ func battery() []sortie {
 
 // meaningless are the combinations that are no cases.
 var meaningless = []struct{ messages, deviations, why string }{
-	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, done, expire, vote, judge, accuse, withdraw, vouch, revoke",
+	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, done, expire, vote, judge, accuse, withdraw, vouch, revoke, act",
 		"withheld from some", "an entry is on the one ledger or not: the validators' agreement gives no entry to some only (partitions: `simulate_halt_test.go`)"},
-	{"ask, withdraw, vouch, revoke", "reordered", "one author says it once, and everything else follows from it"},
+	{"ask, withdraw, vouch, revoke, act", "reordered", "one author says it once, and everything else follows from it"},
 	{"expire, withdraw", "equivocated", "its body is the query's id and nothing else"},
 	{"decryption share", "withheld from some", "the analyst alone fetches it: withheld from it, it is omitted"},
 }
@@ -56,6 +56,7 @@ var entryPlans = []entryPlan{
 	{kind: protocols.KindWithdraw, scene: withdrawing, by: "analyst", wrong: "city2", omitted: refused},
 	{kind: protocols.KindVouch, scene: staffing, by: "city2", wrong: "analyst"},
 	{kind: protocols.KindRevoke, scene: staffing, by: "city2", wrong: "city1"},
+	{kind: protocols.KindAct, scene: staffing, by: "city2", wrong: "analyst"},
 	{kind: protocols.KindAccuse, scene: accusation, by: "city2", wrong: "stranger"},
 }
 
@@ -86,7 +87,7 @@ func transportCases() []sortie {
 			delayed.want = refused
 		}
 		add("duplicated", "each one comes three times", true, repeat(p.kind))
-		if !slices.Contains([]protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindWithdraw, protocols.KindVouch, protocols.KindRevoke}, p.kind) {
+		if !slices.Contains([]protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindWithdraw, protocols.KindVouch, protocols.KindRevoke, protocols.KindAct}, p.kind) {
 			add("reordered", "all come when nothing else moves, the last one first", true, reverse(p.kind))
 		}
 		add("forged", "in city1's name, signed by "+p.by, false, besides(p.kind, p.by, func(w *world, by *party, e protocols.Entry) protocols.Entry {

@@ -217,6 +217,21 @@ func peopleLies() []sortie {
 				newer.Turn, older.Reason = 5, "long ago"
 				return []protocols.Body{newer, &older}
 			}),
+		lies(protocols.KindAct, "equivocated", "two things at one turn", staffing, anyway, "",
+			func(_ *world, _ *party, b protocols.Body) []protocols.Body {
+				other := *b.(*protocols.Act)
+				other.What = "reload"
+				return []protocols.Body{b, &other}
+			}),
+		lies(protocols.KindAct, "stale", "a newer one, then one from before", staffing, anyway, "",
+			func(_ *world, _ *party, b protocols.Body) []protocols.Body {
+				newer, older := *b.(*protocols.Act), *b.(*protocols.Act)
+				newer.Turn, older.What = newer.Turn+5, "long ago"
+				return []protocols.Body{&newer, &older}
+			}),
+		besidesOwn(protocols.KindAct, "forged", "of what city1 does", "", anyway, protocols.KindAdmit, func(w *world, _ *party) protocols.Body {
+			return &protocols.Act{Node: w.party("city1").id, What: "vote remove department city3", Turn: 9}
+		}),
 		besidesOwn(protocols.KindRevoke, "forged", "of city1's analyst", "", anyway, protocols.KindAdmit, func(w *world, _ *party) protocols.Body {
 			return &protocols.Revoke{Person: w.analyst().id, Reason: "not liked", Turn: 9}
 		}),

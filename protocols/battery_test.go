@@ -43,7 +43,7 @@ type sortie struct {
 }
 
 var batteryMessages = []string{"join", "register", "epoch-open", "key-commit", "key-attest", "ask", "admit", "contribute", "attest",
-	"share", "done", "expire", "vote", "judge", "accuse", "withdraw", "vouch", "revoke", "key share", "analyst's key", "contribution", "decryption share"}
+	"share", "done", "expire", "vote", "judge", "accuse", "withdraw", "vouch", "revoke", "act", "key share", "analyst's key", "contribution", "decryption share"}
 
 var batteryDeviations = []string{"omitted", "delayed", "duplicated", "reordered", "equivocated", "stale", "forged", "oversized",
 	"wrong sender", "replayed", "withheld from some"}
@@ -77,7 +77,7 @@ var (
 	withdrawing = &scene{play: withdraw, want: takenBack}
 	// succession: city1 leaves the epoch, and the next one is formed.
 	succession = &scene{play: succeed, want: answered}
-	// staffing: city2 vouches for a person, revokes it, and the analyst asks.
+	// staffing: city2 says what it is about to do, vouches for a person, revokes it, and the analyst asks.
 	staffing = &scene{play: staff, want: answered}
 )
 
@@ -119,6 +119,7 @@ func clerk(roles ...protocols.PersonRole) *protocols.Vouch {
 func staff(w *world) {
 	p, b := w.party("city2"), clerk(protocols.PersonObserver)
 	w.run()
+	p.enqueue(protocols.Sign(w.network.ID(), p.key, &protocols.Act{Node: p.id, What: "people add", Turn: w.ledger.state.NextAct(p.id)}))
 	p.enqueue(protocols.Sign(w.network.ID(), p.key, b))
 	w.run()
 	p.enqueue(protocols.Sign(w.network.ID(), p.key, &protocols.Revoke{Person: b.Person, Reason: "left", Turn: max(1, w.ledger.state.NextTurn(b.Person))}))

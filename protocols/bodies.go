@@ -289,6 +289,7 @@ func newBody(kind EntryKind) Body {
 		func() Body { return new(Expire) }, func() Body { return new(Vote) },
 		func() Body { return new(Judge) }, func() Body { return new(Withdraw) },
 		func() Body { return new(Vouch) }, func() Body { return new(Revoke) },
+		func() Body { return new(Act) },
 	}[kind-1]()
 }
 

@@ -60,6 +60,7 @@ func goldenEntries() []Entry {
 		&Withdraw{Query: d(13)},
 		&Vouch{Person: k(21), Name: "Mei", Roles: []PersonRole{PersonAnalyst, PersonSteward}, From: 1700000000, Until: 1800000000, Replaces: k(22), Turn: 2},
 		&Revoke{Person: k(21), Reason: "left", Turn: 3},
+		&Act{Node: k(4), What: "vote remove department 12D3KooW", Turn: 4},
 	}
 	var entries []Entry
 	for _, b := range bodies {
@@ -250,6 +251,9 @@ func TestLimits(t *testing.T) {
 		"overflow":   &Vouch{Person: Key{1}, Name: "x", Roles: asks, Until: 1<<63 - 1},
 		"no key":     &Vouch{Name: "x", Roles: asks, Until: 1},
 		"itself":     &Vouch{Person: Key{1}, Replaces: Key{1}, Name: "x", Roles: asks, Until: 1},
+		"no act":     &Act{Node: Key{1}},
+		"long act":   &Act{Node: Key{1}, What: strings.Repeat("x", MaxActText+1)},
+		"act's line": &Act{Node: Key{1}, What: "a\nb"},
 		"no reason":  &Revoke{Person: Key{1}},
 		"a line":     &Revoke{Person: Key{1}, Reason: "a\nb"},
 		"reason":     &Revoke{Person: Key{1}, Reason: strings.Repeat("x", MaxReason+1)},

@@ -34,12 +34,13 @@ const (
 	KindWithdraw
 	KindVouch
 	KindRevoke
-	lastKind = KindRevoke
+	KindAct
+	lastKind = KindAct
 )
 
 var kindNames = [...]string{"", "join", "register", "epoch-open", "key-commit", "key-attest", "epoch-abort",
 	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge", "withdraw",
-	"vouch", "revoke"}
+	"vouch", "revoke", "act"}
 
 func (k EntryKind) String() string {
 	if k == 0 || k > lastKind {

@@ -35,6 +35,8 @@ const (
 	MaxVouchSeconds = (5*365 + 2) * 24 * 3600
 	// MaxReason bounds the reason of a revocation.
 	MaxReason = 128
+	// MaxActText bounds what an Act says.
+	MaxActText = 512
 	// MaxEvidence bounds the deviations that the state keeps.
 	MaxEvidence = 64
 	// MaxEvidenceRecord bounds a record that is kept within an Evidence; of a longer one only the

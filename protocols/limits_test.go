@@ -252,6 +252,7 @@ func TestStateFits(t *testing.T) {
 		{"evidence", MaxEvidence * evidence},
 		{"persons", MaxDepartments*MaxPeople*person + (KeepEnded+MaxPending)*(person+9)},
 		{"their former keys", MaxDepartments * MaxPersonKeys * former},
+		{"acts", (MaxDepartments*MaxPeople + validators) * (digest + 10)},
 		{"catalogue", MaxCatalogueBytes},
 		{"its records", tables * (size(&Done{}) + 9)},
 	} {

@@ -48,6 +48,18 @@ type Revoke struct {
 	Turn   uint64 // as in Vouch
 }
 
+// Act says what an operator has a node do, before the node does it: a vote, a vouch, a reload. Its author is a
+// person for whom the node's department vouches as an operator, or the node itself. It has no other effect.
+type Act struct {
+	_    struct{} `cbor:",toarray"`
+	Node Key      // the member's whose node it is
+	What string   // as the operator's command has it
+	Turn uint64   // higher than in the author's last Act, so that none is said again by others
+}
+
+// Kind implements Body.
+func (*Act) Kind() EntryKind { return KindAct }
+
 // Kind implements Body.
 func (*Vouch) Kind() EntryKind { return KindVouch }
 
@@ -80,9 +92,13 @@ func (b *Vouch) check() error {
 	return nil
 }
 
-func (b *Revoke) check() error {
-	if b.Reason == "" || len(b.Reason) > MaxReason || !utf8.ValidString(b.Reason) || strings.ContainsFunc(b.Reason, engine.IsControl) {
-		return fmt.Errorf("a reason is 1 to %d bytes of UTF-8 without control characters", MaxReason)
+func (b *Revoke) check() error { return checkLine("a reason", b.Reason, MaxReason) }
+func (b *Act) check() error    { return checkLine("an act", b.What, MaxActText) }
+
+// checkLine takes a text of one line.
+func checkLine(what, text string, limit int) error {
+	if text == "" || len(text) > limit || !utf8.ValidString(text) || strings.ContainsFunc(text, engine.IsControl) {
+		return fmt.Errorf("%s is 1 to %d bytes of UTF-8 without control characters", what, limit)
 	}
 	return nil
 }
@@ -164,6 +180,24 @@ func (s *State) Formers() []Former {
 	out := slices.Clone(s.people.former)
 	slices.SortStableFunc(out, func(a, b Former) int { return compareNumbers(a.Number, b.Number) })
 	return out
+}
+
+// Operators are the persons who may act on a member's node at a time, in seconds: none of an auditor's.
+func (s *State) Operators(node Key, at int64) (out []Person) {
+	for _, p := range s.people.persons {
+		if p.by() == node && p.body.covers(at) && slices.Contains(p.body.Roles, PersonOperator) {
+			out = append(out, *s.Person(p.body.Person))
+		}
+	}
+	return out
+}
+
+// NextAct is the turn of an author's next Act.
+func (s *State) NextAct(author Key) uint64 {
+	if i, found := s.people.acted(author); found {
+		return s.people.acts[i].Turn + 1
+	}
+	return 0
 }
 
 // NextTurn is the turn of a department's next word about a key.

@@ -13,7 +13,15 @@ import (
 type people struct {
 	persons []*person // ascending by key
 	former  []Former  // ascending by key
+	acts    []acted   // ascending by key
 	digest  func() engine.Digest
+}
+
+// acted is the turn of the last Act of an author: an operator in force, or a member.
+type acted struct {
+	_    struct{} `cbor:",toarray"`
+	By   Key
+	Turn uint64
 }
 
 // person is a vouch that is in force, expired or not. It does not change.
@@ -31,14 +39,14 @@ func newPerson(r *Record, b *Vouch, first Key) *person {
 // by is the department that vouches.
 func (p *person) by() Key { return p.record.Entry.Author }
 
-func newPeople(persons []*person, former []Former) *people {
-	p := &people{persons: persons, former: former}
+func newPeople(persons []*person, former []Former, acts []acted) *people {
+	p := &people{persons: persons, former: former, acts: acts}
 	p.digest = sync.OnceValue(func() engine.Digest {
 		sums := make([]engine.Digest, 0, 2*len(persons))
 		for _, x := range persons {
 			sums = append(sums, x.sum, engine.Digest(x.first))
 		}
-		return engine.Hash("parley people 1", engine.Marshal(sums), engine.Marshal(former))
+		return engine.Hash("parley people 1", engine.Marshal(sums), engine.Marshal(former), engine.Marshal(acts))
 	})
 	return p
 }
@@ -76,7 +84,31 @@ func (p *people) with(x *person) *people {
 	} else {
 		persons = slices.Insert(persons, i, x)
 	}
-	return newPeople(persons, p.former)
+	return newPeople(persons, p.former, p.acts)
+}
+
+// acted is where an author's last act is, or would be.
+func (p *people) acted(author Key) (int, bool) {
+	return slices.BinarySearchFunc(p.acts, author, func(a acted, k Key) int { return compareKeys(a.By, k) })
+}
+
+// act is the same with an author's last act.
+func (p *people) act(author Key, turn uint64) *people {
+	i, found := p.acted(author)
+	acts := slices.Clone(p.acts)
+	if !found {
+		acts = slices.Insert(acts, i, acted{By: author})
+	}
+	acts[i].Turn = turn
+	return newPeople(p.persons, p.former, acts)
+}
+
+// forget is the same without what is kept of authors who act no more.
+func (p *people) forget(gone func(Key) bool) *people {
+	if !slices.ContainsFunc(p.acts, func(a acted) bool { return gone(a.By) }) {
+		return p
+	}
+	return newPeople(p.persons, p.former, slices.DeleteFunc(slices.Clone(p.acts), func(a acted) bool { return gone(a.By) }))
 }
 
 // without is the same without the persons of a department, whose keys are free again.
@@ -84,17 +116,19 @@ func (p *people) without(department Key) *people {
 	if !slices.ContainsFunc(p.persons, func(x *person) bool { return x.by() == department }) {
 		return p
 	}
+	p = p.forget(func(k Key) bool { x := p.inForce(k); return x != nil && x.by() == department })
 	persons := slices.DeleteFunc(slices.Clone(p.persons), func(x *person) bool { return x.by() == department })
-	return newPeople(persons, p.former)
+	return newPeople(persons, p.former, p.acts)
 }
 
 // end is the same with a person's key ended by a record.
 func (p *people) end(x *person, r *Record, successor Key, reason string) *people {
+	p = p.forget(func(k Key) bool { return k == x.body.Person })
 	i, _ := p.at(x.body.Person)
 	persons := slices.Delete(slices.Clone(p.persons), i, i+1)
 	f := Former{Key: x.body.Person, First: x.first, Name: x.body.Name, By: x.by(), Successor: successor, Reason: reason, Number: r.Number, Time: r.Time}
 	j, _ := slices.BinarySearchFunc(p.former, f, compareFormers)
-	return newPeople(persons, slices.Insert(slices.Clone(p.former), j, f))
+	return newPeople(persons, slices.Insert(slices.Clone(p.former), j, f), p.acts)
 }
 
 func compareFormers(a, b Former) int { return compareKeys(a.Key, b.Key) }
@@ -148,7 +182,12 @@ func (s *State) loadPeople(w *stateWire) (vouches map[uint64]*person, err error)
 			return nil, errors.New("the former persons are not ascending")
 		}
 	}
-	s.people = newPeople(persons, w.Former)
+	s.people = newPeople(persons, w.Former, w.Acts)
+	for i, a := range w.Acts {
+		if i > 0 && compareKeys(w.Acts[i-1].By, a.By) >= 0 || s.people.inForce(a.By) == nil && !s.IsValidator(a.By) {
+			return nil, errors.New("the acts are not ascending, or of nobody who acts")
+		}
+	}
 	for _, x := range persons {
 		if s.people.ended(x.body.Person) != nil {
 			return nil, errors.New("a person is in force and ended")

@@ -134,6 +134,24 @@ func (s *State) disown(f *Fault) {
 	s.people = s.people.without(f.Key)
 }
 
+// act takes an operator's word, or a node's, of what the node is about to do.
+func (s *State) act(r *Record, b *Act) *Refusal {
+	author := r.Entry.Author
+	p := s.people.inForce(author)
+	switch i, found := s.people.acted(author); {
+	case !s.IsValidator(b.Node):
+		return refuse("unknown-member", "no member of the network has the key %s", b.Node)
+	case author != b.Node && (p == nil || p.by() != b.Node):
+		return refuse("stranger", "the author is neither the node nor a person of its department")
+	case author != b.Node && (!p.body.covers(seconds(r)) || !slices.Contains(p.body.Roles, PersonOperator)):
+		return refuse(CodeNotVouched, "department %s does not vouch for %s as an operator at this time", s.NameOf(b.Node), p.body.Name)
+	case found && b.Turn <= s.people.acts[i].Turn:
+		return refuse("duplicate", "the author has said something newer of what it does")
+	}
+	s.people = s.people.act(author, b.Turn)
+	return nil
+}
+
 // mayAsk is the vouch under which a key may ask in a record's block.
 func (s *State) mayAsk(r *Record) (*person, *Refusal) {
 	analyst, at := r.Entry.Author, seconds(r)

@@ -211,6 +211,54 @@ func TestRevocationEndsQuestions(t *testing.T) {
 	}
 }
 
+// TestActs: a node's operators, and the node itself, say what it does; nobody else does, and nobody says it
+// again.
+func TestActs(t *testing.T) {
+	a, b, operator, other := courtKey("a"), courtKey("b"), courtKey("operator"), courtKey("other")
+	act := func(node ed25519.PrivateKey, turn uint64) *Act {
+		return &Act{Node: KeyOf(node), What: "reload", Turn: turn}
+	}
+	for _, f := range []struct {
+		what string
+		by   ed25519.PrivateKey
+		body *Act
+		code string // empty: taken
+	}{
+		{"the node's operator", operator, act(a, 1), ""},
+		{"the node's second operator", other, act(a, 1), ""},
+		{"the node itself", a, act(a, 0), ""},
+		{"an auditor's node", courtKey("auditor"), act(courtKey("auditor"), 5), ""},
+		{"another node's operator", operator, act(b, 9), "stranger"},
+		{"another node", b, act(a, 9), "stranger"},
+		{"nobody", courtKey("nobody"), act(a, 9), "stranger"},
+		{"an analyst", courtKey("analyst"), act(a, 9), CodeNotVouched},
+		{"an operator whose vouch is over", courtKey("late"), act(a, 9), CodeNotVouched},
+		{"an operator who was revoked", courtKey("revoked"), act(a, 9), "stranger"},
+		{"of no member", operator, act(courtKey("nobody"), 9), "unknown-member"},
+		{"said again", operator, act(a, 0), "duplicate"},
+	} {
+		t.Run(f.what, func(t *testing.T) {
+			c := peopledCourt(t)
+			for i, k := range []ed25519.PrivateKey{operator, other, courtKey("revoked"), courtKey("late")} {
+				c.must(a, named(vouching(k, PersonOperator), fmt.Sprint("operator ", i)))
+			}
+			c.must(courtKey("revoked"), act(a, 0))
+			c.must(a, &Revoke{Person: KeyOf(courtKey("revoked")), Reason: "left", Turn: 1})
+			c.must(a, turned(between(named(vouching(courtKey("late"), PersonOperator), "operator 3"), 0, c.now()+1), 1))
+			c.must(operator, act(a, 0))
+			if f.code != "" {
+				c.code(f.by, f.body, f.code)
+				return
+			}
+			c.must(f.by, f.body)
+			c.code(f.by, f.body, "duplicate")
+			if s := c.reparsed(); s.NextAct(KeyOf(f.by)) != f.body.Turn+1 || len(s.Operators(KeyOf(a), c.now())) != 2 || len(s.Operators(KeyOf(b), c.now())) != 0 {
+				t.Errorf("the next act is %d, of %d operators", s.NextAct(KeyOf(f.by)), len(s.Operators(KeyOf(a), c.now())))
+			}
+		})
+	}
+}
+
 // TestRotationKeepsThePerson: through any number of keys the first one names the person.
 func TestRotationKeepsThePerson(t *testing.T) {
 	c := peopledCourt(t)
@@ -293,9 +341,13 @@ func TestForgedPeople(t *testing.T) {
 			b.Roles = PersonRoles()
 			w.Vouches[0].Entry.Body = engine.Marshal(b)
 		},
-		"a former less":  func(w *stateWire) { w.Former = w.Former[1:] },
-		"another reason": func(w *stateWire) { w.Former[0].Reason += "!" },
-		"another time":   func(w *stateWire) { w.Former[0].Time++ },
+		"an act less":           func(w *stateWire) { w.Acts = w.Acts[1:] },
+		"an act of a former":    func(w *stateWire) { w.Acts[0].By = w.Former[0].Key },
+		"an act's turn":         func(w *stateWire) { w.Acts[0].Turn-- },
+		"another order of acts": func(w *stateWire) { slices.Reverse(w.Acts) },
+		"a former less":         func(w *stateWire) { w.Former = w.Former[1:] },
+		"another reason":        func(w *stateWire) { w.Former[0].Reason += "!" },
+		"another time":          func(w *stateWire) { w.Former[0].Time++ },
 		"a former in force": func(w *stateWire) {
 			for _, r := range w.Vouches {
 				if r.Number == w.People[0].Vouch {

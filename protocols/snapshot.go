@@ -22,6 +22,7 @@ type stateWire struct {
 	Vouches   []Record     // of the persons in force and of the kept queries' analysts, ascending
 	People    []personWire // ascending by key
 	Former    []Former     // ascending by key
+	Acts      []acted      // ascending by key
 	Epochs    []epochWire
 	Present   engine.Digest
 	Opened    uint64
@@ -99,7 +100,7 @@ func (s *State) wire(brief bool) *stateWire {
 	tables := keptTables(s.tables, queries)
 	if !brief {
 		w.History, w.Evidence = s.members.history(), s.evidence
-		w.Vouches, w.Former = keptVouches(s.people, queries), s.people.former
+		w.Vouches, w.Former, w.Acts = keptVouches(s.people, queries), s.people.former, s.people.acts
 		for _, p := range s.people.persons {
 			w.People = append(w.People, personWire{Vouch: p.record.Number, First: p.first})
 		}

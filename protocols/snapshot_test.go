@@ -80,6 +80,9 @@ func session(t testing.TB) *court {
 	c.must(c.keys[0], named(vouching(courtKey("wu"), PersonOperator), "Wu"))
 	c.must(c.keys[0], &Revoke{Person: KeyOf(courtKey("wu")), Reason: "left", Turn: 1})
 	c.must(c.keys[0], replacing(vouching(courtKey("mei 2"), PersonAnalyst), c.analyst))
+	c.must(c.keys[0], named(vouching(courtKey("operator"), PersonOperator), "Zhao"))
+	c.must(courtKey("operator"), &Act{Node: KeyOf(c.keys[0]), What: "reload"})
+	c.must(c.auditor, &Act{Node: KeyOf(c.auditor), What: "vote withdraw 12D3KooW", Turn: 7})
 	return c
 }
 

@@ -44,7 +44,7 @@ type tableState struct {
 // of its parameters.
 func NewState(n *Network, sizes Sizes) *State {
 	return &State{id: n.ID(), sizes: sizes, network: *n.Nameless(), members: newMembership(n, sizes.Departments),
-		people: newPeople(nil, nil), queries: map[engine.Digest]*QueryState{}}
+		people: newPeople(nil, nil, nil), queries: map[engine.Digest]*QueryState{}}
 }
 
 // Apply applies an entry in its place. An error is a *Refusal. One without a Fault left the
@@ -124,6 +124,8 @@ func (s *State) apply(r *Record) *Refusal {
 	switch b := body.(type) {
 	case *Ask:
 		return s.ask(r, b)
+	case *Act:
+		return s.act(r, b)
 	case *Done, *Accuse, *Withdraw: // the analyst's, too
 		return s.applyToQuery(r, body)
 	}
@@ -185,6 +187,9 @@ func (s *State) vote(r *Record, b *Vote) *Refusal {
 			q := s.queries[id]
 			q.Transcript = extend(q.Transcript, &votes[i])
 		}
+	}
+	if c := &b.Change; c.Action != ActionAdd {
+		s.people = s.people.forget(func(k Key) bool { return k == c.Key })
 	}
 	if c := &b.Change; c.Role == RoleDepartment && c.Action != ActionAdd {
 		s.dismiss(removal(c, s.NameOf(c.Key)))

@@ -82,6 +82,11 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		e.What = vouched(s, b)
 	case *protocols.Revoke:
 		e.What = fmt.Sprintf("revokes %s: %s", personName(s, b.Person), b.Reason)
+	case *protocols.Act:
+		e.What = "acts on its node: " + b.What
+		if author != b.Node {
+			e.What = fmt.Sprintf("acts on the node of %s: %s", AuthorName(s, b.Node), b.What)
+		}
 	case *protocols.EpochOpen:
 		e.Epoch = b.ID.String()
 		e.What = fmt.Sprintf("opens epoch %d of %s", b.Number, engine.Plural(len(b.Members), "department"))

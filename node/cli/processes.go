@@ -343,7 +343,7 @@ func (d *deployment) waitReady(ctx context.Context) error {
 
 // vouch has the first department vouch for the analyst, as its operator would.
 func (d *deployment) vouch(ctx context.Context) error {
-	_, err := people.Ask(ctx, filepath.Join(filepath.Dir(d.nodes[0].config), "data"), node.PeopleRequest{Do: node.PeopleAdd,
+	_, err := people.Ask(ctx, filepath.Join(filepath.Dir(d.nodes[0].config), "data"), "", node.PeopleRequest{Do: node.PeopleAdd,
 		Person: d.Analyst.Peer(), Name: "analyst", Roles: []string{string(protocols.PersonAnalyst)}})
 	if err != nil {
 		return d.because(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/node"
+	"parley/node/cli/people"
 	"parley/node/config"
 	"parley/node/failure"
 	"parley/node/render"
@@ -49,27 +50,28 @@ func (c *command) nodeStatus(ctx context.Context, config string) error {
 }
 
 func (c *command) reloadCommand() *cobra.Command {
-	var config string
+	var config, as string
 	cmd := &cobra.Command{
 		Use:   "reload --config node.toml",
 		Short: "have a running node read its node.toml again, and say what has changed",
 		Long: `Has the node that runs from this node.toml read it again, as SIGHUP does: tables and their files, analysts, deadline and
 retention take effect. Exit status 0: it did; 1: an error, and nothing has changed.`,
 		Args: arguments(0, ""),
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.nodeReload(cmd.Context(), config) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.nodeReload(cmd.Context(), config, as) },
 	}
 	cmd.Flags().StringVar(&config, "config", "", "the node.toml")
+	people.AsFlag(cmd, &as)
 	c.jsonFlag(cmd)
 	return cmd
 }
 
-func (c *command) nodeReload(ctx context.Context, config string) error {
+func (c *command) nodeReload(ctx context.Context, config, as string) error {
 	cfg, err := configFor("node reload", config)
 	if err != nil {
 		return err
 	}
 	var r node.ReloadReply
-	if err := node.CallControl(ctx, cfg.Dir, http.MethodPost, "/reload", nil, &r); err != nil {
+	if err := node.Operate(ctx, cfg.Dir, as, "/reload", "reload", nil, &r); err != nil {
 		return err
 	}
 	switch {

@@ -1,22 +1,20 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"parley/node"
+	"parley/node/cli/people"
 	"parley/node/config"
 	"parley/node/failure"
 )
 
 func (c *command) voteCommand() *cobra.Command {
-	var path, role, to string
+	var path, role, to, as string
 	cmd := &cobra.Command{
 		Use:   "vote --config node.toml add|remove|rotate|seize|withdraw PEER-ID",
 		Short: "vote for a change of who belongs to the network",
@@ -37,17 +35,18 @@ against an older description have exit status 3: parley ledger network --at BLOC
   parley vote --config node.toml withdraw 12D3KooW...`,
 		Args: arguments(2, "add, remove, rotate, seize or withdraw, and a peer id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.vote(cmd.Context(), path, node.VoteRequest{Action: args[0], Role: role, Peer: args[1], To: to})
+			return c.vote(cmd.Context(), path, as, node.VoteRequest{Action: args[0], Role: role, Peer: args[1], To: to})
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", "the node.toml of the node that votes")
 	cmd.Flags().StringVar(&role, "role", config.RoleDepartment, "add: department or auditor")
 	cmd.Flags().StringVar(&to, "to", "", "rotate, seize: the peer id of the new identity")
+	people.AsFlag(cmd, &as)
 	c.jsonFlag(cmd)
 	return cmd
 }
 
-func (c *command) vote(ctx context.Context, config string, q node.VoteRequest) error {
+func (c *command) vote(ctx context.Context, config, as string, q node.VoteRequest) error {
 	cfg, err := configFor("vote", config)
 	if err != nil {
 		return err
@@ -55,12 +54,8 @@ func (c *command) vote(ctx context.Context, config string, q node.VoteRequest) e
 	if _, err := q.Change(); err != nil {
 		return failure.Usage("vote", "", "%s", err)
 	}
-	body, err := json.Marshal(q)
-	if err != nil {
-		return err
-	}
 	var reply node.VoteReply
-	if err := node.CallControl(ctx, cfg.Dir, http.MethodPost, "/vote", bytes.NewReader(body), &reply); err != nil {
+	if err := node.Operate(ctx, cfg.Dir, as, "/vote", q.Text(), q, &reply); err != nil {
 		return err
 	}
 	if c.json {

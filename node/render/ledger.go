@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,9 +80,14 @@ func (d *Diary) entry(e audit.Event, width int) string {
 	return b.String()
 }
 
-// Timeline shows the entries of one question: how long after the first, in which block, who, what.
+// Timeline shows the entries of one question: how long after the first, in which block, who, what. Its analyst is
+// shown by the end of the peer id, which is short; the question's head has the name.
 func Timeline(events []audit.Event) string {
 	var b Page
+	events = slices.Clone(events)
+	for i := range events {
+		events[i].Person = ""
+	}
 	width := authorsWidth(events)
 	for i, e := range events {
 		if i == 0 {

@@ -53,6 +53,9 @@ func Status(r node.Report) string {
 	for _, id := range r.Analysts {
 		b.Add("analyst", "%s", id)
 	}
+	for _, p := range r.People {
+		b.Add("person", "%s: %s; %s", p.Name, standing(p), p.Peer)
+	}
 	for _, m := range r.Members {
 		b.Add("member", "%s", memberText(m))
 	}

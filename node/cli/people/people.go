@@ -3,9 +3,7 @@
 package people
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
@@ -64,8 +62,13 @@ func whose(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVar(path, "config", "", "the node.toml of the department's node")
 }
 
+// AsFlag adds --as, of what an operator has a node do.
+func AsFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "as", "", "the identity of an operator for whom the department vouches; needed where there is one")
+}
+
 func (s Shell) add() *cobra.Command {
-	var path, from, until string
+	var path, as, from, until string
 	q := node.PeopleRequest{Do: node.PeopleAdd}
 	cmd := &cobra.Command{
 		Use:   "add --config node.toml --name NAME --role ROLE PEER-ID",
@@ -82,7 +85,7 @@ person belongs to one department, and a key that was revoked or replaced never c
 			if q.Until, err = s.hence("until", until); err != nil {
 				return err
 			}
-			return s.speak(cmd.Context(), "people add", path, q)
+			return s.speak(cmd.Context(), "people add", path, as, q)
 		},
 	}
 	whose(cmd, &path)
@@ -91,6 +94,7 @@ person belongs to one department, and a key that was revoked or replaced never c
 	flags.StringSliceVar(&q.Roles, "role", nil, "what the person does: "+node.RoleList()+"; may be repeated")
 	flags.StringVar(&from, "from", "", "not valid before this time, UTC: 2026-03-31, or \"2026-03-31 09:00\"; from now on otherwise")
 	flags.StringVar(&until, "until", "", "not valid from this time on, UTC, or after 720h; for a year otherwise")
+	AsFlag(cmd, &as)
 	s.JSONFlag(cmd)
 	return cmd
 }
@@ -104,7 +108,7 @@ func (s Shell) hence(flag, text string) (time.Time, error) {
 }
 
 func (s Shell) rotate() *cobra.Command {
-	var path string
+	var path, as string
 	q := node.PeopleRequest{Do: node.PeopleRotate}
 	cmd := &cobra.Command{
 		Use:   "rotate --config node.toml --to PEER-ID PERSON",
@@ -117,17 +121,18 @@ name of the department's, or the old peer id.`,
 			if q.Person = args[0]; q.To == "" {
 				return failure.Usage("flag", "the person makes one with parley init", "parley people rotate needs --to, the person's new peer id")
 			}
-			return s.speak(cmd.Context(), "people rotate", path, q)
+			return s.speak(cmd.Context(), "people rotate", path, as, q)
 		},
 	}
 	whose(cmd, &path)
 	cmd.Flags().StringVar(&q.To, "to", "", "the person's new peer id")
+	AsFlag(cmd, &as)
 	s.JSONFlag(cmd)
 	return cmd
 }
 
 func (s Shell) revoke() *cobra.Command {
-	var path string
+	var path, as string
 	q := node.PeopleRequest{Do: node.PeopleRevoke}
 	cmd := &cobra.Command{
 		Use:   "revoke --config node.toml --reason TEXT PERSON",
@@ -140,17 +145,18 @@ peer id.`,
 			if q.Person = args[0]; q.Reason == "" {
 				return failure.Usage("flag", "others read it on the ledger", "parley people revoke needs --reason")
 			}
-			return s.speak(cmd.Context(), "people revoke", path, q)
+			return s.speak(cmd.Context(), "people revoke", path, as, q)
 		},
 	}
 	whose(cmd, &path)
 	cmd.Flags().StringVar(&q.Reason, "reason", "", "why, in a few words")
+	AsFlag(cmd, &as)
 	s.JSONFlag(cmd)
 	return cmd
 }
 
 // speak has the running node say something of a person.
-func (s Shell) speak(ctx context.Context, command, path string, q node.PeopleRequest) error {
+func (s Shell) speak(ctx context.Context, command, path, as string, q node.PeopleRequest) error {
 	cfg, err := s.Config(command, path)
 	if err != nil {
 		return err
@@ -163,7 +169,7 @@ func (s Shell) speak(ctx context.Context, command, path string, q node.PeopleReq
 		}
 		before = p.Peer
 	}
-	reply, err := Ask(ctx, cfg.Dir, q)
+	reply, err := Ask(ctx, cfg.Dir, as, q)
 	if err != nil {
 		return err
 	}
@@ -176,13 +182,10 @@ func (s Shell) speak(ctx context.Context, command, path string, q node.PeopleReq
 	return s.Print(render.Person(reply))
 }
 
-// Ask has the node that runs from a folder say something of a person, and gives how the person stands then.
-func Ask(ctx context.Context, dir string, q node.PeopleRequest) (reply node.PersonReport, err error) {
-	body, err := json.Marshal(q)
-	if err != nil {
-		return reply, err
-	}
-	return reply, node.CallControl(ctx, dir, http.MethodPost, "/people", bytes.NewReader(body), &reply)
+// Ask has the node that runs from a folder say something of a person, by the word of the operator whose
+// identity is in the file as, or its own, and gives how the person stands then.
+func Ask(ctx context.Context, dir, as string, q node.PeopleRequest) (reply node.PersonReport, err error) {
+	return reply, node.Operate(ctx, dir, as, "/people", q.Text(), q, &reply)
 }
 
 func (s Shell) list() *cobra.Command {
