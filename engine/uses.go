@@ -24,8 +24,8 @@ type ColumnUse struct {
 	Functions []string
 }
 
-// What Uses calls a cell that no function of the question shows, and a sum of products that the
-// question writes itself.
+// What Uses calls a cell that no function of the question shows, and a sum of more products than
+// its function makes, which the question writes itself.
 const (
 	functionPresence = "presence"
 	functionProducts = "products"
@@ -223,9 +223,11 @@ func (p *Plan) momentFunctions() [][]string {
 
 // named completes the functions of a moment.
 func (m *Moment) named(functions []string, rows bool) []string {
-	plain := len(functions) == 0 || slices.Contains(functions, "sum") || slices.Contains(functions, "avg")
-	if m.Op == Sum && plain && m.Expr.degree() > 1 {
-		functions = append(functions, functionProducts)
+	if m.Op == Sum {
+		degree := m.Expr.degree()
+		if len(functions) == 0 && degree > 1 || slices.ContainsFunc(functions, func(f string) bool { return degree > ownDegree(f) }) {
+			functions = append(functions, functionProducts)
+		}
 	}
 	if len(functions) > 0 || rows {
 		return functions
@@ -237,6 +239,27 @@ func (m *Moment) named(functions []string, rows bool) []string {
 		return []string{functionPresence}
 	}
 	return []string{"count"}
+}
+
+// ownDegree is how many arguments a function multiplies by itself, of columns: what is above that
+// the question wrote.
+func ownDegree(function string) int {
+	f := functions[function]
+	most := 2
+	switch {
+	case function == "sum" || function == "avg":
+		most = 1
+	case f.sums != nil:
+		most = 0
+		for _, powers := range f.sums.powers {
+			most = max(most, powers[0]+powers[1])
+		}
+	case function == "describe":
+		most = 4
+	case function == "logreg" || function == "logreg0":
+		most = 3 // two terms, and the weight that the linear predictor gives
+	}
+	return most
 }
 
 // degree is how many columns are multiplied in a summand at most.

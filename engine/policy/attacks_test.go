@@ -148,6 +148,7 @@ var attacks = []attack{
 	{"a function that is not allowed", FunctionNotAllowed, instead(`SELECT stddev(cost) FROM claims`)},
 	{"a function that is not allowed, in HAVING", FunctionNotAllowed, instead(`SELECT county FROM claims GROUP BY county HAVING corr(cost, cost) > 0`)},
 	{"products under the name of a sum", FunctionNotAllowed, instead(`SELECT sum(cost * cost * cost) FROM claims`)},
+	{"products within an allowed statistic", FunctionNotAllowed, instead(`SELECT linreg(cost * cost, cost) FROM claims`)},
 	{"wrong hours", WrongHours, func(a *attempt) { a.context.Time += 9 * 3600 }},
 	{"the minute before the hours begin", WrongHours, func(a *attempt) { a.context.Time -= 2*3600 + 1 }},
 	{"after the policy's end", Over, func(a *attempt) { a.context.Time, a.context.Asker.Until = 1<<34, 1<<35 }},
