@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -98,6 +99,9 @@ func statisticTables(ctx context.Context, dir string) ([]*datasets.Table, error)
 		table, err := datasets.Open(ctx, "t", []string{path}, datasets.Options{})
 		if err != nil {
 			return nil, err
+		}
+		if err := table.Declare(table.Everything()); err != nil {
+			return nil, errors.Join(err, table.Close())
 		}
 		tables = append(tables, table)
 	}

@@ -11,6 +11,7 @@ import (
 	"parley/datasets/dialect"
 	"parley/datasets/files"
 	"parley/datasets/layout"
+	"parley/datasets/remarks"
 	"parley/engine"
 )
 
@@ -53,8 +54,8 @@ type columnBuilder struct {
 	field       string // its name in the files
 	reading     reading
 	summary     *summary
-	resemblance *resemblance // of text
-	spellings   spellings    // of numbers in text files
+	resemblance *remarks.Resemblance // of text
+	spellings   remarks.Spellings    // of numbers in text files
 	numerals    *files.Numerals
 	numeral     [files.MaxNumeral]byte // where a number is brought to the usual spelling
 	at          faultAt                // of the current cell
@@ -64,11 +65,11 @@ type columnBuilder struct {
 func newColumnBuilder(field string, c column, source *inference, r reading) *columnBuilder {
 	b := &columnBuilder{column: c, field: field, reading: r, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.arrowType())}
 	if source != nil && source.column.Untyped && numeric(c.kind) {
-		b.spellings.wanted, b.spellings.wide = true, map[decimal128.Num]*witness{}
+		b.spellings = remarks.NewSpellings()
 		b.numerals = source.column.Numerals
 	}
 	if c.kind == engine.Text {
-		b.resemblance = &resemblance{declared: !source.column.Untyped || source.reading.typed}
+		b.resemblance = &remarks.Resemblance{Declared: !source.column.Untyped || source.reading.typed}
 	}
 	return b
 }
@@ -235,8 +236,8 @@ func (b *columnBuilder) scaled(text []byte) (n decimal128.Num, small int64, err 
 	} else if n, ok = files.ScaledWide(text, s, b.scale); !ok || b.kind == engine.Decimal && !b.wide {
 		return n, 0, b.tooLong()
 	}
-	if b.spellings.wanted {
-		b.spellings.add(n, text, b.at)
+	if b.spellings.Wanted {
+		b.spellings.Add(n, text, b.at)
 	}
 	return n, small, nil
 }

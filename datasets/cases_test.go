@@ -48,12 +48,9 @@ func departments(t testing.TB, name string) (tables map[string]*datasets.Table, 
 	tables, files = map[string]*datasets.Table{}, map[string]string{}
 	for _, path := range paths {
 		department := strings.TrimSuffix(filepath.Base(path), ".csv")
-		table, err := datasets.Open(context.Background(), name, []string{path}, datasets.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { table.Close() })
-		tables[department], files[department] = table, path
+		tables[department], files[department] = rehearsal.Open(t, func() (*datasets.Table, error) {
+			return datasets.Open(context.Background(), name, []string{path}, datasets.Options{})
+		}), path
 	}
 	return tables, files
 }

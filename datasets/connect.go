@@ -7,6 +7,7 @@ import (
 
 	"parley/datasets/dialect"
 	"parley/datasets/files"
+	"parley/datasets/published"
 	"parley/datasets/served"
 	"parley/engine"
 )
@@ -34,7 +35,7 @@ func Connect(ctx context.Context, name string, o served.Options, declared ...Dec
 // connected puts what is declared of the columns into their description.
 func connected(name string, there *served.Table, declared map[string]*declaration) (*Table, error) {
 	r := there.Registration("", 0)
-	t := &Table{name: name, rows: r.Rows, digest: r.Digest, described: r.Columns, served: there,
+	t := &Table{name: name, rows: r.Rows, digest: r.Digest, declared: declared, served: there,
 		notes: there.Notes(), aside: there.Aside(), left: there.Left()}
 	var names []string
 	var known []files.Column
@@ -45,12 +46,22 @@ func connected(name string, there *served.Table, declared map[string]*declaratio
 		return nil, err
 	}
 	for i, c := range there.Columns() {
-		if d := declared[c.Name]; d != nil {
-			if err := d.serve(&t.described[i]); err != nil {
+		d := declared[c.Name]
+		found := published.Found{Column: r.Columns[i], Values: r.Rows}
+		found.Values, found.Alone = there.Counts(i)
+		if d != nil {
+			if err := d.serve(&found.Column); err != nil {
 				return nil, err
 			}
 		}
-		t.columns = append(t.columns, column{name: t.described[i].Name, kind: c.Kind, scale: c.Scale})
+		read, err := d.settled(column{kind: c.Kind, scale: c.Scale})
+		if err == nil {
+			err = t.publish(c.Name, found, read)
+		}
+		if err != nil {
+			return nil, err
+		}
+		t.columns = append(t.columns, column{name: found.Name, kind: c.Kind, scale: c.Scale})
 	}
 	return t, nil
 }
@@ -88,7 +99,7 @@ func (t *Table) servedPlace() (place, error) {
 		}}
 	for i, c := range t.served.Columns() {
 		own := dialect.Column{SQL: c.SQL, Kind: c.Kind, Scale: c.Scale, Bare: c.Bare}
-		if d := t.described[i]; d.HasDictionary {
+		if d := t.found[i]; d.HasDictionary {
 			own.Dictionary = []engine.Datum{}
 			for _, text := range d.Dictionary {
 				v, err := engine.ParseDatum(c.Kind, text)

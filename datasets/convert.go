@@ -210,8 +210,8 @@ func (b *columnBuilder) quickNumerals(a *array.String, at func(row int) faultAt)
 			continue
 		}
 		n *= files.SmallPower[b.scale-behind]
-		if b.spellings.wanted {
-			b.spellings.addNarrow(n, text, at(i))
+		if b.spellings.Wanted {
+			b.spellings.AddNarrow(n, text, at(i))
 		}
 		numbers[i] = n
 	}

@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"parley/datasets/files"
 	"parley/datasets/layout"
+	"parley/datasets/published"
 	"parley/engine"
 )
 
@@ -26,9 +26,9 @@ type Declaration struct {
 	Zone        string   // IANA name of the time zone whose local times the values of a timestamptz are
 	True, False []string // the spellings of a boolean; none: PostgreSQL's
 	Null        []string // values of this column that are NULL, without spaces around them
-	Unit        string   // what the values are counted in, published
 	Min, Max    string   // bounds that are published in place of those of the values
 	Codes       []Code   // all values that there may be; none: any
+	published.Terms
 }
 
 // Code is a value of a declared list, and what it means.
@@ -45,9 +45,7 @@ var kindsOf = map[string]engine.Kind{"integer": engine.Integer, "decimal": engin
 const maxTokens = 256
 
 // DeclarationFault says which key of a declaration is at fault and why.
-type DeclarationFault struct{ Key, Message, Hint string }
-
-func (f *DeclarationFault) Error() string { return f.Message }
+type DeclarationFault = published.Fault
 
 // Check reports what is wrong with the declaration whatever the files hold; nil if nothing is.
 func (d Declaration) Check() *DeclarationFault {
@@ -72,7 +70,7 @@ func compile(d Declaration) (*declaration, *DeclarationFault) {
 	out := &declaration{Declaration: d, typed: d.Type != "", null: map[string]bool{}}
 	for _, name := range []struct{ key, text string }{{"name", d.Name}, {"as", d.As}} {
 		if fault := files.NameFault(name.text); fault != "" && (name.key == "name" || name.text != "") {
-			return nil, &DeclarationFault{name.key, fmt.Sprintf("%s = %s: it %s", name.key, files.Shown(name.text), fault), ""}
+			return nil, published.NewFault(name.key, fmt.Sprintf("%s = %s: it %s", name.key, files.Shown(name.text), fault), "")
 		}
 	}
 	if out.typed && !slices.Contains(Types, d.Type) {
@@ -80,13 +78,16 @@ func compile(d Declaration) (*declaration, *DeclarationFault) {
 		if near := engine.Nearest(d.Type, Types); near != "" {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
-		return nil, &DeclarationFault{"type", fmt.Sprintf("type = %s is not known", files.Shown(d.Type)), hint}
+		return nil, published.NewFault("type", fmt.Sprintf("type = %s is not known", files.Shown(d.Type)), hint)
 	}
 	out.kind = kindsOf[d.Type]
 	for _, check := range []func() *DeclarationFault{out.checkSpelling, out.checkTokens, out.checkTexts, out.checkValues} {
 		if fault := check(); fault != nil {
 			return nil, fault
 		}
+	}
+	if fault := d.Terms.CheckAlone(d.Min != "", d.Max != "", len(d.Codes) > 0); fault != nil {
+		return nil, fault
 	}
 	return out, nil
 }
@@ -96,18 +97,18 @@ func (d *declaration) checkSpelling() *DeclarationFault {
 	if d.Scale != nil {
 		switch {
 		case d.kind != engine.Decimal:
-			return &DeclarationFault{"scale", "scale is of a decimal", `write type = "decimal" beside it`}
+			return published.NewFault("scale", "scale is of a decimal", `write type = "decimal" beside it`)
 		case *d.Scale < 0 || *d.Scale > files.MaxScale:
-			return &DeclarationFault{"scale", fmt.Sprintf("scale = %d: 0 to %d places are held", *d.Scale, files.MaxScale), ""}
+			return published.NewFault("scale", fmt.Sprintf("scale = %d: 0 to %d places are held", *d.Scale, files.MaxScale), "")
 		}
 	}
 	if d.Zone != "" {
 		if d.kind != engine.TimestampTZ {
-			return &DeclarationFault{"zone", "zone is of a timestamptz", `write type = "timestamptz" beside it`}
+			return published.NewFault("zone", "zone is of a timestamptz", `write type = "timestamptz" beside it`)
 		}
 		var ok bool
 		if d.zone, ok = layout.Zone(d.Zone); !ok {
-			return &DeclarationFault{"zone", "zone = " + files.Shown(d.Zone) + " is no time zone", `zones have names such as "Europe/Berlin"`}
+			return published.NewFault("zone", "zone = "+files.Shown(d.Zone)+" is no time zone", `zones have names such as "Europe/Berlin"`)
 		}
 	}
 	return d.checkFormat()
@@ -119,13 +120,13 @@ func (d *declaration) checkFormat() *DeclarationFault {
 		return nil
 	}
 	if d.kind != engine.Date && clockForms[d.kind] == 0 {
-		return &DeclarationFault{"format", "format is of dates, timestamps and times of day", `write type = "date" beside it, or timestamp, timestamptz, time`}
+		return published.NewFault("format", "format is of dates, timestamps and times of day", `write type = "date" beside it, or timestamp, timestamptz, time`)
 	}
 	var err error
 	if d.layout, err = layout.Parse(d.Format); err != nil {
-		return &DeclarationFault{"format", err.Error(), ""}
+		return published.NewFault("format", err.Error(), "")
 	}
-	fault := &DeclarationFault{"format", fmt.Sprintf("format = %s spells no %s", files.Shown(d.Format), d.Type), ""}
+	fault := published.NewFault("format", fmt.Sprintf("format = %s spells no %s", files.Shown(d.Format), d.Type), "")
 	switch zoned := d.layout.Zoned(); {
 	case d.layout.Dated() != (d.kind != engine.Time):
 		return fault
@@ -133,7 +134,7 @@ func (d *declaration) checkFormat() *DeclarationFault {
 		fault.Hint = `with a zone it is a timestamptz`
 		return fault
 	case d.kind == engine.TimestampTZ && zoned && d.zone != nil:
-		return &DeclarationFault{"zone", "the values have a zone of their own, z in format", "leave one of the two out"}
+		return published.NewFault("zone", "the values have a zone of their own, z in format", "leave one of the two out")
 	case d.kind == engine.TimestampTZ && !zoned && d.zone == nil:
 		fault.Hint = "z in the format is the values' own zone; zone = \"Europe/Berlin\" says where they are local times"
 		return fault
@@ -150,9 +151,9 @@ func (d *declaration) checkTokens() *DeclarationFault {
 		}
 		switch {
 		case d.kind != engine.Boolean:
-			return &DeclarationFault{key, key + " is of a boolean", `write type = "boolean" beside it`}
+			return published.NewFault(key, key+" is of a boolean", `write type = "boolean" beside it`)
 		case len(d.True) == 0 || len(d.False) == 0:
-			return &DeclarationFault{key, "true and false are declared together or not at all", ""}
+			return published.NewFault(key, "true and false are declared together or not at all", "")
 		}
 		d.truth = map[string]bool{}
 	}
@@ -161,15 +162,15 @@ func (d *declaration) checkTokens() *DeclarationFault {
 		tokens []string
 	}{{"null", d.Null}, {"true", d.True}, {"false", d.False}} {
 		if len(list.tokens) > maxTokens {
-			return &DeclarationFault{list.key, fmt.Sprintf("%s has %d values; the limit is %d", list.key, len(list.tokens), maxTokens), ""}
+			return published.NewFault(list.key, fmt.Sprintf("%s has %d values; the limit is %d", list.key, len(list.tokens), maxTokens), "")
 		}
 		for _, token := range list.tokens {
 			_, known := d.truth[token]
 			switch {
 			case token != strings.Trim(token, " \t") || token == "" || !utf8.ValidString(token):
-				return &DeclarationFault{list.key, fmt.Sprintf("%s: %s is empty, has spaces around it or is not UTF-8", list.key, files.Shown(token)), ""}
+				return published.NewFault(list.key, fmt.Sprintf("%s: %s is empty, has spaces around it or is not UTF-8", list.key, files.Shown(token)), "")
 			case d.null[token] || known:
-				return &DeclarationFault{list.key, fmt.Sprintf("%s: %s has two meanings, or stands there twice", list.key, files.Shown(token)), ""}
+				return published.NewFault(list.key, fmt.Sprintf("%s: %s has two meanings, or stands there twice", list.key, files.Shown(token)), "")
 			case list.key == "null":
 				d.null[token] = true
 			default:
@@ -182,34 +183,21 @@ func (d *declaration) checkTokens() *DeclarationFault {
 
 // checkTexts is compile's part about what is there for people.
 func (d *declaration) checkTexts() *DeclarationFault {
-	if fault := lineFault(d.Unit, engine.MaxUnitBytes); fault != "" {
-		return &DeclarationFault{"unit", fmt.Sprintf("unit = %s: it %s", files.Shown(d.Unit), fault), ""}
+	if fault := d.Terms.Check(d.Min != "", d.Max != "", len(d.Codes) > 0); fault != nil {
+		return fault
 	}
 	if len(d.Codes) > engine.MaxDictionary {
-		return &DeclarationFault{"codes", fmt.Sprintf("codes has %d values; the limit is %d", len(d.Codes), engine.MaxDictionary), ""}
+		return published.NewFault("codes", fmt.Sprintf("codes has %d values; the limit is %d", len(d.Codes), engine.MaxDictionary), "")
 	}
 	for _, c := range d.Codes {
-		if fault := lineFault(c.Label, engine.MaxLabelBytes); fault != "" {
-			return &DeclarationFault{"codes", fmt.Sprintf("codes: the label %s %s", files.Shown(c.Label), fault), ""}
+		if fault := published.LineFault(c.Label, engine.MaxLabelBytes); fault != "" {
+			return published.NewFault("codes", fmt.Sprintf("codes: the label %s %s", files.Shown(c.Label), fault), "")
 		}
 		if len(c.Value) > engine.MaxDictionaryText || textFault([]byte(c.Value)) != "" {
-			return &DeclarationFault{"codes", fmt.Sprintf("codes: the value %s is longer than %d bytes or not UTF-8", files.Shown(c.Value), engine.MaxDictionaryText), ""}
+			return published.NewFault("codes", fmt.Sprintf("codes: the value %s is longer than %d bytes or not UTF-8", files.Shown(c.Value), engine.MaxDictionaryText), "")
 		}
 	}
 	return nil
-}
-
-// lineFault says why a text for people is none, or "".
-func lineFault(text string, most int) string {
-	switch {
-	case len(text) > most:
-		return "is longer than " + strconv.Itoa(most) + " bytes"
-	case !utf8.ValidString(text):
-		return "is not valid UTF-8"
-	case strings.ContainsFunc(text, engine.IsControl):
-		return "has a control character"
-	}
-	return ""
 }
 
 // checkValues is compile's part about bounds and codes. Where the type is left to the values, only
@@ -257,7 +245,7 @@ func (d *declaration) limitsOf(kind engine.Kind, scale int) (*limits, *Declarati
 			continue
 		}
 		if kind == engine.Text || kind == engine.Boolean {
-			return nil, &DeclarationFault{bound.key, bound.key + " is of numbers and dates, and the column is " + kind.String(), ""}
+			return nil, published.NewFault(bound.key, bound.key+" is of numbers and dates, and the column is "+kind.String(), "")
 		}
 		v, fault := valueOf(bound.key, bound.text, kind, scale)
 		if fault != nil {
@@ -266,7 +254,7 @@ func (d *declaration) limitsOf(kind engine.Kind, scale int) (*limits, *Declarati
 		*bound.into = &v
 	}
 	if l.min != nil && l.max != nil && l.min.Compare(*l.max) > 0 {
-		return nil, &DeclarationFault{"min", "min is above max", ""}
+		return nil, published.NewFault("min", "min is above max", "")
 	}
 	if len(d.Codes) == 0 {
 		return l, nil
@@ -279,9 +267,9 @@ func (d *declaration) limitsOf(kind engine.Kind, scale int) (*limits, *Declarati
 		case fault != nil:
 			return nil, fault
 		case l.outside(v):
-			return nil, &DeclarationFault{"codes", fmt.Sprintf("codes: %s is beyond min or max", files.Shown(c.Value)), ""}
+			return nil, published.NewFault("codes", fmt.Sprintf("codes: %s is beyond min or max", files.Shown(c.Value)), "")
 		case l.known[v.String()]:
-			return nil, &DeclarationFault{"codes", fmt.Sprintf("codes: the value %s stands there twice", files.Shown(v.String())), ""}
+			return nil, published.NewFault("codes", fmt.Sprintf("codes: the value %s stands there twice", files.Shown(v.String())), "")
 		}
 		l.known[v.String()] = true
 		meanings[v.String()] = c.Label
@@ -350,7 +338,7 @@ func compileAll(all []Declaration) (map[string]*declaration, error) {
 	for _, d := range all {
 		c, fault := compile(d)
 		if fault == nil && out[d.Name] != nil {
-			fault = &DeclarationFault{"name", "is declared twice", ""}
+			fault = published.NewFault("name", "is declared twice", "")
 		}
 		if fault != nil {
 			return nil, &files.Error{Field: d.Name, Message: fault.Message, Hint: fault.Hint}

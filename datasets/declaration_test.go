@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"parley/datasets/files"
+	"parley/datasets/published"
 	"parley/engine"
 )
 
@@ -85,7 +86,7 @@ func TestDeclared(t *testing.T) {
 		"no time of day":           {"24:00", Declaration{Type: "time"}, `"24:00" is not a time`},
 		"bounds of timestamps":     {"2020-01-31 10:00:00", Declaration{Type: "timestamp", Min: "2020-01-01 00:00:00", Max: "2020-01-31 09:59:59"}, `is above the declared max 2020-01-31 09:59:59`},
 		"timestamps of numbers":    {"20200131093000", Declaration{Type: "timestamp", Format: "yyyymmddHHMMSS"}, ": 2020-01-31 09:30:00"},
-		"unit":                     {"1", Declaration{Unit: "mg/dl"}, "c integer in mg/dl 1..1 1: 1"},
+		"unit":                     {"1", Declaration{Terms: published.Terms{Unit: "mg/dl"}}, "c integer in mg/dl 1..1 1: 1"},
 		"bounds":                   {"5\n7", Declaration{Min: "0", Max: "120"}, "c integer 0..120 5 7: 5 7"},
 		"one bound":                {"5\n7", Declaration{Max: "120"}, "c integer 5..120 5 7: 5 7"},
 		"bounds of places":         {"5\n7", Declaration{Type: "decimal", Min: "0.25"}, "c decimal(2) 0.25..7 5 7: 5 7"},
@@ -93,7 +94,7 @@ func TestDeclared(t *testing.T) {
 		"above":                    {"5\n\n121", Declaration{Max: "120"}, `t.csv:4:1: column "c": "121" is above the declared max 120 (nothing is clamped`},
 		"below":                    {"5\n-1", Declaration{Min: "0"}, `t.csv:3:1: column "c": "-1" is below the declared min 0`},
 		"a day too late":           {"2021-01-01", Declaration{Max: "2020-12-31"}, `"2021-01-01" is above the declared max 2020-12-31`},
-		"no bounds without values": {"NA", Declaration{Type: "integer", Null: []string{"NA"}, Min: "0", Unit: "m"}, "c null in m nullable: ∅"},
+		"no bounds without values": {"NA", Declaration{Type: "integer", Null: []string{"NA"}, Min: "0", Terms: published.Terms{Unit: "m"}}, "c null in m nullable: ∅"},
 		"bounds of text":           {"x", Declaration{Min: "1"}, `column "c": min is of numbers and dates, and the column is text`},
 		"bounds that do not fit":   {"1", Declaration{Min: "0.5"}, `column "c": min: "0.5" is not an integer`},
 		"codes":                    {"2\n2", Declaration{Codes: []Code{{"10", ""}, {"2", "female"}, {"1", "male"}}}, "c integer 1..10 1=male 2=female 10=: 2 2"},
@@ -105,7 +106,9 @@ func TestDeclared(t *testing.T) {
 		"codes do not resemble":    {"1/2", Declaration{Codes: []Code{{"1/2", "half"}}}, "c text 1/2=half: 1/2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.d.Name = "c"
+			if c.d.Name = "c"; (c.d.Min == "") != (c.d.Max == "") {
+				c.d.Bounds = published.Measured
+			}
 			path, o := write(t, "t.csv", "c\n"+c.values+"\n"), Options{Declared: []Declaration{c.d}}
 			if _, err := Describe(t.Context(), "t", []string{path}, o); err != nil {
 				if e := refusal(t, o, path); !strings.Contains(e.Error(), c.want) {
@@ -153,9 +156,9 @@ func TestDeclarationsAreChecked(t *testing.T) {
 		"null: is empty":                         {Name: "c", Null: []string{""}},
 		"null: spaces around":                    {Name: "c", Null: []string{" NA"}},
 		"null: the limit is 256":                 {Name: "c", Null: tokens},
-		"unit: longer than 64":                   {Name: "c", Unit: strings.Repeat("x", engine.MaxUnitBytes+1)},
-		"unit: control character":                {Name: "c", Unit: "a\x1b"},
-		"unit: UTF-8":                            {Name: "c", Unit: "\xff"},
+		"unit: longer than 64":                   {Name: "c", Terms: published.Terms{Unit: strings.Repeat("x", engine.MaxUnitBytes+1)}},
+		"unit: control character":                {Name: "c", Terms: published.Terms{Unit: "a\x1b"}},
+		"unit: UTF-8":                            {Name: "c", Terms: published.Terms{Unit: "\xff"}},
 		"min: is not an integer":                 {Name: "c", Type: "integer", Min: "1.5"},
 		`min: "x" is not a decimal`:              {Name: "c", Type: "decimal", Min: "x"},
 		`max: is not a decimal of 1 place`:       {Name: "c", Type: "decimal", Scale: places(1), Max: "1.55"},
@@ -189,7 +192,7 @@ func TestDeclaredColumnsAreFound(t *testing.T) {
 		`column "chol": is called "age" in the table, as column "age" is`:                           {Declared: []Declaration{{Name: "chol", As: "age"}}},
 		`column "age": type = "years" is not known`:                                                 {Declared: []Declaration{{Name: "age", Type: "years"}}},
 		`column "age": is declared and not there (its columns are "c1", "c2")`:                      {Declared: []Declaration{{Name: "age"}}, Header: files.HeaderNo},
-		`t.csv:2:3: column "chol": "2" is above the declared max 1`:                                 {Declared: []Declaration{{Name: "chol", As: "cholesterol", Max: "1"}}},
+		`t.csv:2:3: column "chol": "2" is above the declared max 1`:                                 {Declared: []Declaration{{Name: "chol", As: "cholesterol", Min: "0", Max: "1"}}},
 		`t.csv:2:1: column "age": "1" is none of the declared codes (they are "2", "3", "4", "5", `: {Declared: []Declaration{{Name: "age", Codes: codes(2, 20)}}},
 	} {
 		if e := refusal(t, o, path); !strings.Contains(e.Error(), want) {
@@ -218,7 +221,7 @@ func codes(from, to int) (all []Code) {
 func TestDeclaredInEveryFormat(t *testing.T) {
 	o := Options{Declared: []Declaration{
 		{Name: "id", Type: "text", As: "person"}, {Name: "sex", Codes: []Code{{"1", "male"}, {"2", "female"}, {"9", ""}}},
-		{Name: "income", Type: "decimal", Scale: places(3), Unit: "EUR", Null: []string{"-1"}, Min: "0", Max: "1000"},
+		{Name: "income", Type: "decimal", Scale: places(3), Terms: published.Terms{Unit: "EUR"}, Null: []string{"-1"}, Min: "0", Max: "1000"},
 		{Name: "member", Type: "boolean", True: []string{"1"}, False: []string{"0"}}, {Name: "born", Type: "date", Format: "yyyymmdd"},
 		{Name: "visits", Type: "integer"}, {Name: "score", Type: "decimal"},
 	}}

@@ -22,7 +22,7 @@ func (g *guess) begin(ctx context.Context, l *loader, f openFile, w *settling, b
 	if g == nil || g.over || g.loader != nil {
 		return
 	}
-	g.loader = &loader{table: &Table{name: l.table.name}, files: l.files, names: l.names, aside: slices.Clone(l.aside), types: make([]settled, len(l.names))}
+	g.loader = &loader{table: &Table{name: l.table.name}, files: l.files, names: l.names, declared: l.declared, aside: slices.Clone(l.aside), types: make([]settled, len(l.names))}
 	for i, at := range f.order {
 		if l.aside[i] != nil {
 			continue

@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 
@@ -10,6 +9,7 @@ import (
 	"parley/datasets/content"
 	"parley/datasets/files"
 	"parley/datasets/layout"
+	"parley/datasets/remarks"
 	"parley/engine"
 )
 
@@ -27,29 +27,8 @@ type inference struct {
 
 	numeral [files.MaxNumeral]byte // where a number is brought to the usual spelling
 
-	fault *files.Error // the first number that cannot be held exactly
-	odd   *witness     // the first value that is no number, boolean, date or time
-}
-
-// witness is a value that decided a column's type.
-type witness struct {
-	file  string
-	line  int64
-	row   int64
-	value string
-}
-
-// newWitness notes a value and where it stands.
-func newWitness(text []byte, at faultAt) *witness {
-	where := at("", "")
-	return &witness{file: where.File, line: where.Line, row: where.Row, value: string(text)}
-}
-
-func (w *witness) String() string {
-	if w.line > 0 {
-		return fmt.Sprintf("line %d has %s", w.line, files.Shown(w.value))
-	}
-	return fmt.Sprintf("row %d has %s", w.row, files.Shown(w.value))
+	fault *files.Error     // the first number that cannot be held exactly
+	odd   *remarks.Witness // the first value that is no number, boolean, date or time
 }
 
 // watches reports whether the column's values have to be observed.
@@ -167,7 +146,7 @@ func (n *inference) observeText(text []byte, at func(message, hint string) *file
 		return
 	}
 	if n.odd == nil {
-		n.odd = newWitness(text, at)
+		n.odd = remarks.NewWitness(text, at)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"parley/datasets/files"
+	"parley/datasets/published"
 )
 
 // zipped writes a compressed text file.
@@ -69,7 +70,7 @@ func TestFormats(t *testing.T) {
 	// What is declared of a column is read in the spelling of the file.
 	two := 2
 	declared := Options{Format: files.Format{Delimiter: ";", Decimal: ",", Thousands: "."}, Declared: []Declaration{{Name: "x", Type: "decimal", Scale: &two},
-		{Name: "y", Unit: "EUR"}, {Name: "z", Type: "integer"}, {Name: "n", Type: "text"}}}
+		{Name: "y", Terms: published.Terms{Unit: "EUR"}}, {Name: "z", Type: "integer"}, {Name: "n", Type: "text"}}}
 	if got := dumpTable(open(t, declared, write(t, "d.csv", "n;x;y;z\n1,5;1.234,5;2,5;1.000\n2;3;4;5\n"))); got != "1,5|1234.5|2.5|1000\n2|3|4|5" {
 		t.Errorf("%q", got)
 	}

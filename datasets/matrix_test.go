@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
+
+	"parley/datasets/published"
 )
 
 // matrixFormats write the same two rows in each format of files; place is how a fault of row 2 is told.
@@ -57,10 +59,10 @@ func TestMatrix(t *testing.T) {
 		"declared booleans":          {1, Declaration{Name: "sex", Type: "boolean", True: []string{"1"}, False: []string{"2"}}, "sex boolean false true"},
 		"NULL tokens of a column":    {2, Declaration{Name: "x", Null: []string{"-1"}}, "x decimal(1) nullable 2.5..2.5 2.5"},
 		"bounds":                     {2, Declaration{Name: "x", Min: "-5", Max: "5"}, "x decimal(1) -5..5 -1 2.5"},
-		"bounds, refused":            {2, Declaration{Name: "x", Min: "0"}, `!"-1" is below the declared min 0`},
+		"bounds, refused":            {2, Declaration{Name: "x", Min: "0", Max: "9"}, `!"-1" is below the declared min 0`},
 		"codes":                      {1, Declaration{Name: "sex", Codes: []Code{{"9", ""}, {"1", "male"}, {"2", "female"}}}, "sex integer 1..9 1=male 2=female 9="},
 		"codes, refused":             {1, Declaration{Name: "sex", Codes: []Code{{"1", "male"}}}, `!"2" is none of the declared codes`},
-		"unit":                       {2, Declaration{Name: "x", Unit: "kg"}, "x decimal(1) in kg -1..2.5 -1 2.5"},
+		"unit":                       {2, Declaration{Name: "x", Terms: published.Terms{Unit: "kg"}}, "x decimal(1) in kg -1..2.5 -1 2.5"},
 		"a column that is not there": {2, Declaration{Name: "xx"}, `!is declared and not there`},
 	} {
 		for format, f := range matrixFormats {

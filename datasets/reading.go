@@ -1,12 +1,14 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
 
 	"parley/datasets/files"
 	"parley/datasets/layout"
+	"parley/datasets/published"
 	"parley/engine"
 )
 
@@ -23,9 +25,14 @@ type reading struct {
 	numerals *files.Numerals // how the file writes numbers
 }
 
+// plain reports whether the column is read as one that is not declared: the declaration is of what is published.
+func (d *declaration) plain() bool {
+	return reading{d: d}.asItIs() && d.As == "" && d.Min == "" && d.Max == "" && len(d.Codes) == 0
+}
+
 // reading is how the column is read while types are settled.
 func (d *declaration) reading() reading {
-	if d == nil {
+	if d == nil || d.plain() {
 		return reading{}
 	}
 	r := reading{d: d, kind: d.kind, typed: d.typed}
@@ -75,7 +82,7 @@ func (r reading) asItIs() bool {
 
 // wrap reads through the declaration.
 func (r reading) wrap(read cellReader) cellReader {
-	if r.d == nil {
+	if r.asItIs() {
 		return read
 	}
 	return func(row int) (cell, error) {
@@ -329,7 +336,8 @@ func (l *limits) check(v engine.Datum, c cell) error {
 	return nil
 }
 
-// serve is publish for a column that a database has described. The database has looked at every value.
+// serve holds a column that a database has described to what is declared, and gives it its name. The database
+// has looked at every value.
 func (d *declaration) serve(c *engine.Column) error {
 	refuse := func(text, hint string) error { return &files.Error{Field: d.Name, Message: text, Hint: hint} }
 	r, err := d.settled(column{kind: c.Kind, scale: c.Scale})
@@ -352,33 +360,17 @@ func (d *declaration) serve(c *engine.Column) error {
 		}
 	}
 	c.Name = d.called(c.Name)
-	r.publish(c)
 	return nil
 }
 
-// publish puts into a column's registration what is declared of it. A column without any value has
-// no bounds and no codes, as it has no type.
-func (r reading) publish(c *engine.Column) {
+// publish is the column as it is registered.
+func (r reading) publish(f published.Found) (engine.Column, error) {
 	if r.d == nil {
-		return
+		return published.Column(f, nil)
 	}
-	c.Unit = r.d.Unit
-	if c.Kind == engine.Null {
-		return
+	out, err := published.Column(f, &published.Declared{Terms: r.d.Terms, Min: r.limits.min, Max: r.limits.max, Codes: r.limits.codes, Labels: r.limits.labels})
+	if fault := (*published.Fault)(nil); errors.As(err, &fault) {
+		return out, &files.Error{Field: r.d.Name, Message: fault.Message, Hint: fault.Hint}
 	}
-	if n := len(r.limits.codes); n > 0 {
-		c.HasDictionary, c.Dictionary, c.Labels, c.Resembles = true, nil, r.limits.labels, engine.Null
-		for _, v := range r.limits.codes {
-			c.Dictionary = append(c.Dictionary, v.String())
-		}
-		if c.Min != nil {
-			c.Min, c.Max = r.limits.codes[0].Number, r.limits.codes[n-1].Number
-		}
-	}
-	if r.limits.min != nil {
-		c.Min = r.limits.min.Number
-	}
-	if r.limits.max != nil {
-		c.Max = r.limits.max.Number
-	}
+	return out, nil
 }

@@ -74,6 +74,16 @@ func (l *loader) checkDeclared(file string, names []string, columns []files.Colu
 	return nil
 }
 
+// plain reports whether all columns are read as they would be without declarations.
+func (l *loader) plain() bool {
+	for _, d := range l.declared {
+		if !d.plain() {
+			return false
+		}
+	}
+	return true
+}
+
 // listed names some columns for a hint.
 func listed(columns []files.Column) string {
 	const most = 20

@@ -157,7 +157,12 @@ func TestDescribed(t *testing.T) {
 	if _, err := described.Aggregate(context.Background(), p, "d"); err == nil || !strings.Contains(err.Error(), "only described") {
 		t.Error(err)
 	}
-	if cells, err := open(t, Options{}, file).Aggregate(context.Background(), p, "d"); err != nil || cells[0].Int64() != 2 {
+	opened, err := Open(context.Background(), "t", []string{file}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { opened.Close() })
+	if cells, err := opened.Aggregate(context.Background(), p, "d"); err != nil || cells[0].Int64() != 2 {
 		t.Error(cells, err)
 	}
 	if err := described.Close(); err != nil {

@@ -9,6 +9,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
 	"parley/datasets/content"
+	"parley/datasets/published"
+	"parley/datasets/remarks"
 	"parley/engine"
 )
 
@@ -22,19 +24,20 @@ type summary struct {
 	wmin, wmax decimal128.Num // of wide values
 
 	narrow content.Numbers
-	wide   map[decimal128.Num]struct{}
+	wide   map[decimal128.Num]int // their places
 	text   content.TextSet
-	full   bool // more distinct values than a dictionary holds, or one too long
+	counts []int64 // of each distinct value, by its place
+	full   bool    // more distinct values than a dictionary holds, or one too long
 
 	hash content.Hash
 }
 
 func newSummary() *summary {
-	return &summary{wide: map[decimal128.Num]struct{}{}, hash: content.NewHash()}
+	return &summary{wide: map[decimal128.Num]int{}, hash: content.NewHash()}
 }
 
 // add takes the next batch of the column; of texts also what they look like. at gives the place of a row.
-func (s *summary) add(a arrow.Array, like *resemblance, at func(row int) faultAt) {
+func (s *summary) add(a arrow.Array, like *remarks.Resemblance, at func(row int) faultAt) {
 	s.nulls += int64(a.NullN())
 	switch a := a.(type) {
 	case *array.Int64:
@@ -72,7 +75,8 @@ func addNumbers[T int8 | int64 | arrow.Date32](s *summary, values []T, a arrow.A
 			if s.full {
 				break
 			}
-			s.narrow.Add(int64(v))
+			place, isNew := s.narrow.Add(int64(v))
+			s.count(place, isNew)
 			s.full = s.narrow.Len() > engine.MaxDictionary
 		}
 		s.values += int64(to - from)
@@ -96,13 +100,18 @@ func (s *summary) addWide(a *array.Decimal128) {
 		}
 		s.values++
 		if !s.full {
-			s.wide[v] = struct{}{}
+			place, known := s.wide[v]
+			if !known {
+				place = len(s.wide)
+				s.wide[v] = place
+			}
+			s.count(place, !known)
 			s.full = len(s.wide) > engine.MaxDictionary
 		}
 	}
 }
 
-func (s *summary) addTexts(a *array.String, like *resemblance, at func(row int) faultAt) {
+func (s *summary) addTexts(a *array.String, like *remarks.Resemblance, at func(row int) faultAt) {
 	data, offsets := content.Texts(a)
 	nulls := a.NullN() > 0
 	for i := range a.Len() {
@@ -112,22 +121,31 @@ func (s *summary) addTexts(a *array.String, like *resemblance, at func(row int) 
 		v := data[offsets[i]:offsets[i+1]]
 		s.values++
 		if s.full {
-			like.add(v, at(i))
+			like.Add(v, at(i))
 			continue
 		}
 		index, isNew := s.text.Add(v)
+		s.count(index, isNew)
 		if isNew {
 			s.full = s.text.Len() > engine.MaxDictionary || len(v) > engine.MaxDictionaryText
-			s.text.Likeness = append(s.text.Likeness, like.add(v, at(i)))
+			s.text.Likeness = append(s.text.Likeness, like.Add(v, at(i)))
 			continue
 		}
-		like.again(s.text.Likeness[index])
+		like.Again(s.text.Likeness[index])
 	}
 }
 
-// describe gives the column as it is registered.
-func (s *summary) describe(c column) engine.Column {
-	out := engine.Column{Name: c.name, Kind: c.kind, Scale: c.scale, Nullable: s.nulls > 0, HasDictionary: !s.full}
+// count notes a value at its place among the distinct ones.
+func (s *summary) count(place int, isNew bool) {
+	if isNew {
+		s.counts = append(s.counts, 0)
+	}
+	s.counts[place]++
+}
+
+// describe gives what the rows say of the column.
+func (s *summary) describe(c column) published.Found {
+	out := published.Found{Values: s.values, Column: engine.Column{Name: c.name, Kind: c.kind, Scale: c.scale, Nullable: s.nulls > 0, HasDictionary: !s.full}}
 	if s.values > 0 && (numeric(c.kind) || c.kind == engine.Date || clockForms[c.kind] != 0) {
 		if c.wide {
 			out.Min, out.Max = s.wmin.BigInt(), s.wmax.BigInt()
@@ -137,6 +155,11 @@ func (s *summary) describe(c column) engine.Column {
 	}
 	if !s.full {
 		out.Dictionary = s.dictionary(c)
+		for _, n := range s.counts {
+			if n == 1 {
+				out.Alone++
+			}
+		}
 	}
 	return out
 }

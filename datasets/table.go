@@ -15,6 +15,8 @@ import (
 	"parley/datasets/content"
 	"parley/datasets/duck"
 	"parley/datasets/files"
+	"parley/datasets/published"
+	"parley/datasets/remarks"
 	"parley/datasets/served"
 	"parley/engine"
 )
@@ -33,8 +35,8 @@ type Options struct {
 	// not part of the table, and Notes and Aside say why.
 	Columns []string
 	// Declared is what the department says of single columns: their names in the table, types, bounds,
-	// codes (README, section 11). With any the first line of a CSV file is its header, unless Header is
-	// HeaderNo: the declarations have to find their columns there.
+	// codes, and what of them is published (README, section 11). With any that change how a column is read the
+	// first line of a CSV file is its header, unless Header is HeaderNo.
 	Declared []Declaration
 	// Encoding of CSV files: "" or "utf-8", "gb18030" (which contains GBK and
 	// GB2312), "windows-1252" or "latin1".
@@ -63,12 +65,17 @@ type Table struct {
 	columns   []column
 	rows      int64
 	size      int64 // about what the rows take in a store, in bytes
-	described []engine.Column
+	declared  map[string]*declaration
+	origin    []string          // the columns' names where they come from
+	found     []published.Found // what the rows say of them
+	readings  []reading
+	described []engine.Column // what is published of that
 	digest    engine.Digest
 	notes     []string
 	aside     []*files.Error
 	left      []string
 	store     *store
+	about     engine.About
 	lying     *inPlace      // the rows are in their files
 	served    *served.Table // the rows are in a database of the department's own
 }
@@ -110,12 +117,13 @@ func read(ctx context.Context, name string, paths []string, o Options, keep bool
 	if l.declared, err = compileAll(o.Declared); err != nil {
 		return nil, err
 	}
+	l.table.declared = l.declared
 	defer func() {
 		if l.guess.drop(); err != nil {
 			l.table.Close()
 		}
 	}()
-	if len(paths) == 1 && len(l.declared) == 0 && !o.unguessed {
+	if len(paths) == 1 && !o.unguessed && l.plain() {
 		l.guess = &guess{options: o, keep: keep}
 	}
 	for _, file := range paths {
@@ -186,7 +194,7 @@ func (l *loader) close() {
 // add opens a file, settles its columns' types and unifies them with those of
 // the files before.
 func (l *loader) add(ctx context.Context, file string, o Options) error {
-	if len(l.declared) > 0 && o.Header != files.HeaderNo {
+	if !l.plain() && o.Header != files.HeaderNo {
 		o.Header = files.HeaderYes
 	}
 	s, err := files.Open(ctx, file, files.Options{Null: o.Null, Header: o.Header, Encoding: o.Encoding, Format: o.Format})
@@ -225,7 +233,7 @@ func (l *loader) add(ctx context.Context, file string, o Options) error {
 }
 
 // faultAt makes the error about a value at its place.
-type faultAt func(message, hint string) *files.Error
+type faultAt = remarks.At
 
 // eachCell visits one column of a batch. A cell is only valid during its visit.
 func eachCell(file, name string, b *files.Batch, column int, r reading, visit func(row int, c cell, at faultAt) error) error {
@@ -405,17 +413,18 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 		}
 		c := t.columns[k]
 		described := b.summary.describe(c)
-		if note := b.spellings.note(c.name); note != "" {
+		if note := b.spellings.Note(c.name); note != "" {
 			t.notes = append(t.notes, note)
 		}
 		if b.resemblance != nil {
-			described.Resembles = b.resemblance.misleads()
-			if note := b.resemblance.note(c.name); note != "" {
+			described.Resembles = b.resemblance.Misleads()
+			if note := b.resemblance.Note(c.name); note != "" {
 				t.notes = append(t.notes, note)
 			}
 		}
-		b.reading.publish(&described)
-		t.described = append(t.described, described)
+		if err := t.publish(l.names[i], described, b.reading); err != nil {
+			return nil, err
+		}
 		heads = append(heads, content.Head{Name: c.name, Kind: c.kind, Scale: c.scale})
 		parts = append(parts, b.summary.hash.Sum())
 	}
@@ -424,14 +433,64 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 	return t, nil
 }
 
-// Registration is what the department says of this version of the table:
-// columns with bounds, whether they have NULLs, dictionaries of up to 4,096
-// values, row count and content digest (README, sections 4 and 5). It is public
-// to all departments and analysts.
+// publish takes a column with what the rows say of it, and what is declared.
+func (t *Table) publish(origin string, found published.Found, r reading) error {
+	c, err := r.publish(found)
+	t.origin, t.found, t.described = append(t.origin, origin), append(t.found, found), append(t.described, c)
+	t.readings = append(t.readings, r)
+	return err
+}
+
+// Declare puts the terms of declarations in the place of those that the table was opened with, before it is shown to
+// anybody. How the values are read does not change.
+func (t *Table) Declare(all []Declaration) error {
+	for _, d := range all {
+		i := slices.Index(t.origin, d.Name)
+		if i < 0 {
+			return &files.Error{Field: d.Name, Message: "is declared and not there"}
+		}
+		r := t.readings[i]
+		if r.d == nil {
+			r.limits = &limits{}
+		}
+		r.d = &declaration{Declaration: d}
+		c, err := r.publish(t.found[i])
+		if err != nil {
+			return err
+		}
+		t.described[i] = c
+	}
+	return nil
+}
+
+// Everything is what is declared of each column with what would have to be, so that all of it is published that
+// may be (README, section 4).
+func (t *Table) Everything() []Declaration {
+	var out []Declaration
+	for i, f := range t.found {
+		d := Declaration{Name: t.origin[i]}
+		if own := t.declared[d.Name]; own != nil {
+			d = own.Declaration
+		}
+		more := f.Everything()
+		d.Dictionary = len(d.Codes) == 0 && (d.Dictionary || more.Dictionary)
+		if more.Bounds != "" && len(d.Codes) == 0 && (d.Min == "" || d.Max == "") {
+			d.Bounds = more.Bounds
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// Registration is what the department says of this version of the table: row count, content digest, and its
+// columns, of which what is declared is public (README, sections 4 and 5).
 func (t *Table) Registration(department string, version uint64) engine.Registration {
 	return engine.Registration{Department: department, Table: t.name, Version: version,
-		Rows: t.rows, Digest: t.digest, Columns: append([]engine.Column(nil), t.described...)}
+		Rows: t.rows, Digest: t.digest, Columns: slices.Clone(t.described), About: t.about}
 }
+
+// Tell says what is registered of the table for people, before it is shown to anybody.
+func (t *Table) Tell(about engine.About) { t.about = about }
 
 // find gives the index of a column by its exact name, or −1.
 func (t *Table) find(name string) int {

@@ -340,6 +340,13 @@ func (c *Column) mergeMeanings(regs []Registration, sources []Column) error {
 		}
 	}
 	c.Unit = unit.text
+	for _, source := range sources { // the highest grade, the tightest class that is said, and the first words
+		c.Title, c.Item = cmp.Or(c.Title, source.Title), cmp.Or(c.Item, source.Item)
+		c.Sensitivity = max(c.Sensitivity, source.Sensitivity)
+		if c.Class == ClassUnsaid || source.Class != ClassUnsaid {
+			c.Class = min(cmp.Or(c.Class, source.Class), cmp.Or(source.Class, c.Class))
+		}
+	}
 	if len(labels) > 0 {
 		for _, value := range c.Dictionary {
 			c.Labels = append(c.Labels, labels[value].text)

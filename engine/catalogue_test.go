@@ -132,6 +132,32 @@ func TestMeanings(t *testing.T) {
 	}
 }
 
+// TestGradesJoin: over departments the highest grade and the tightest class hold.
+func TestGradesJoin(t *testing.T) {
+	at := func(department string, s Sensitivity, c Class) Registration {
+		return Registration{Department: department, Table: "t", Columns: []Column{{Name: "k", Sensitivity: s, Class: c, Title: department}}}
+	}
+	schema, err := Merge([]Registration{at("a", General2, ClassUnsaid), at("b", Important, ClassUnconditional), at("c", General1, ClassOnCondition), at("d", 0, 0)})
+	if c := schema.Columns[0]; err != nil || c.Sensitivity != Important || c.Class != ClassOnCondition || c.Title != "a" {
+		t.Error(err, c)
+	}
+	for _, text := range Sensitivities() {
+		if s, ok := ParseSensitivity(text); !ok || s.String() != text {
+			t.Error(text, s)
+		}
+	}
+	for _, text := range Classes() {
+		if c, ok := ParseClass(text); !ok || c.String() != text {
+			t.Error(text, c)
+		}
+	}
+	for text, ok := range map[string]bool{"江苏/南京": true, "": true, "a//b": false, "/a": false, "a/ b": false, "a\nb": false} {
+		if place, err := ParsePlace(text); (err == nil) != ok {
+			t.Error(text, place, err)
+		}
+	}
+}
+
 // TestEncodingIsCanonical: nothing but Marshal's own bytes decodes.
 func TestEncodingIsCanonical(t *testing.T) {
 	want := fixtureCatalogue()

@@ -79,7 +79,7 @@ func TestServedNode(t *testing.T) {
 	}
 	there := func(f *config.File) {
 		f.Tables[0] = config.FileTable{Name: "people", Source: "postgres://" + user + "@/postgres?host=" + url.QueryEscape(folder),
-			Table: "public.people", PasswordFile: "secret", Timeout: "20s"}
+			Table: "public.people", PasswordFile: "secret", Timeout: "20s", Declared: f.Tables[0].Declared}
 	}
 	edit(func(f *config.File) { there(f); f.Tables[0].PasswordFile = "absent" })
 	reload("the password_file cannot be read")

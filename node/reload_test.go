@@ -21,6 +21,7 @@ import (
 	"parley/node"
 	"parley/node/client"
 	"parley/node/config"
+	"parley/node/failure"
 	"parley/node/nodetest"
 	"parley/node/nodetest/testnet"
 	"parley/protocols"
@@ -35,7 +36,7 @@ func fromFile(n *testnet.Network) (edit func(change func(*config.File)), reload 
 	edit = func(change func(*config.File)) {
 		n.T.Helper()
 		f := config.File{Name: member.Config.Name, Dir: ".", Listen: member.Config.Listen, Peers: member.Config.Peers, Auditors: member.Config.Auditors,
-			Analysts: []string{n.Analyst.Peer()}, Parameters: "light", Alone: member.Config.Alone, Tables: []config.FileTable{{Name: "people", Files: []string{"people.csv"}}}}
+			Analysts: []string{n.Analyst.Peer()}, Parameters: "light", Alone: member.Config.Alone, Tables: []config.FileTable{{Name: "people", Files: []string{"people.csv"}, Declared: member.Config.Tables[0].Declared}}}
 		if change != nil {
 			change(&f)
 		}
@@ -322,6 +323,40 @@ func TestReloadRefused(t *testing.T) {
 	mustAnswerAs(n, c, old)
 }
 
+// TestDeclaredLater: of a table without declarations rows are counted, and what else is asked is refused with the line to
+// write and whose; once it stands in node.toml, a reload answers.
+func TestDeclaredLater(t *testing.T) {
+	t.Parallel()
+	n := testnet.New(t, 1)
+	edit, reload := fromFile(n)
+	declared := n.Nodes[0].Config.Tables[0].Declared
+	n.Nodes[0].Config.Tables[0].Declared = nil
+	n.StartAll()
+	c := n.Dial(0)
+	ask := func(sql string) (*client.Answer, error) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		return c.Ask(ctx, sql, client.AskOptions{})
+	}
+	if _, err := ask("SELECT count(*), count(wage) FROM people WHERE sex = 'f' AND age > 30"); err != nil {
+		t.Error(err)
+	}
+	for sql, line := range map[string]string{"SELECT sum(wage) FROM people": `name = "wage", bounds = "measured"`, "SELECT count(*) FROM people GROUP BY sex": `name = "sex", dictionary = true`,
+		"SELECT median(age) FROM people": `name = "age", bounds = "measured"`} {
+		if _, err := ask(sql); err == nil || !strings.Contains(failure.Of(err).Hint, `a can declare it in node.toml, below [[table]] name = "people": [[table.column]] `+line) {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	edit(func(f *config.File) { f.Tables[0].Declared = declared })
+	mark := len(n.Nodes[0].Log.String())
+	reload <- os.Interrupt
+	last(n, mark, "table people has 7 rows and is registered as a new version")
+	n.Eventually("it is answered", func() bool {
+		answer, err := ask("SELECT sex, sum(wage) FROM people GROUP BY sex")
+		return err == nil && len(answer.Result.Rows) == 2
+	})
+}
+
 // TestChangedFileIsNoticed: a table's file that changes, or is gone, is said in the log, once, when the files are looked at next,
 // without a question or a look at the status.
 func TestChangedFileIsNoticed(t *testing.T) {
@@ -331,7 +366,7 @@ func TestChangedFileIsNoticed(t *testing.T) {
 	n.Options = func(_ int, o *node.Options) { o.Hooks.Look = look }
 	book := filepath.Join(t.TempDir(), "pay.xlsx")
 	writeBook(t, book, 1)
-	n.Nodes[0].Config.Tables = append(n.Nodes[0].Config.Tables, config.Table{Name: "pay", Files: []string{book}})
+	n.Nodes[0].Config.Tables = append(n.Nodes[0].Config.Tables, testnet.Open(t, config.Table{Name: "pay", Files: []string{book}}))
 	n.Start(0)
 	const changed = "a table's file has changed"
 	said := func(times int, text string) {

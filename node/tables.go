@@ -154,6 +154,7 @@ func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table,
 	if err != nil {
 		return nil, cfg.TableFault(i, err)
 	}
+	read.Tell(cfg.About(c))
 	t.data = read
 	for _, fault := range read.Aside() { // without its text, which quotes a value; explain shows it
 		n.log.Warn("column set aside", "table", c.Name, "column", fault.Field, "file", fault.File, "line", fault.Line, "row", fault.Row)

@@ -87,7 +87,7 @@ func dump(r *engine.Result) string {
 // LIMIT, arithmetic and printing.
 func TestPlainOverAggregates(t *testing.T) {
 	a := openText(t, "g,x,d,day\nu,1,0.5,2020-01-01\nu,2,1.25,2020-01-02\nv,3,,2020-01-01\n,4,-2.5,\n")
-	b := openText(t, "day,g,x,d\n2021-05-05,w,5,3\n2020-01-01,u,,0\n2020-01-02,v,-7,1.125\n")
+	b := openText(t, "day,g,x,d\n2021-05-05,w,5,3\n2020-01-01,u,,0\n2020-01-02,v,-7,1.125\n2021-05-05,w,5,3\n2020-01-01,u,,0\n2020-01-02,v,-7,1.125\n")
 	tables, all := map[string]*datasets.Table{"a": a, "b": b}, []*datasets.Table{a, b}
 	for _, sql := range []string{
 		"SELECT count(*), sum(x), avg(x), sum(d), avg(d) FROM t",
@@ -137,12 +137,9 @@ func TestPlainNumericNames(t *testing.T) {
 // open opens files, whose first line is a header, as one table that the test closes.
 func open(t testing.TB, paths ...string) *datasets.Table {
 	t.Helper()
-	table, err := datasets.Open(t.Context(), "t", paths, datasets.Options{Header: files.HeaderYes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { table.Close() })
-	return table
+	return rehearsal.Open(t, func() (*datasets.Table, error) {
+		return datasets.Open(t.Context(), "t", paths, datasets.Options{Header: files.HeaderYes})
+	})
 }
 
 // openText opens CSV texts, each a file.

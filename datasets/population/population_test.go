@@ -123,12 +123,9 @@ func TestPopulationFollowsTheCensus(t *testing.T) {
 // open opens a file as a table that the test closes.
 func open(t testing.TB, file string) *datasets.Table {
 	t.Helper()
-	table, err := datasets.Open(t.Context(), "t", []string{file}, datasets.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { table.Close() })
-	return table
+	return rehearsal.Open(t, func() (*datasets.Table, error) {
+		return datasets.Open(t.Context(), "t", []string{file}, datasets.Options{})
+	})
 }
 
 // count counts rows over the departments.

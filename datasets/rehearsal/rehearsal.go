@@ -148,3 +148,22 @@ func Digits(got, want string) float64 {
 	f, _ := gap.Quo(gap, w).Float64()
 	return -math.Log10(math.Abs(f))
 }
+
+// Open has everything declared of a table that can be, and the test close it: most tests are about what is asked of
+// columns that are public.
+func Open[D any, T interface {
+	Everything() []D
+	Declare([]D) error
+	Close() error
+}](t testing.TB, open func() (T, error)) T {
+	t.Helper()
+	table, err := open()
+	if err == nil {
+		t.Cleanup(func() { table.Close() })
+		err = table.Declare(table.Everything())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}

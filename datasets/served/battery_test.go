@@ -168,10 +168,9 @@ func (s server) both(t *testing.T, name, text string) (here, there *datasets.Tab
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	here, err := datasets.Open(context.Background(), "t", []string{path}, datasets.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	here = rehearsal.Open(t, func() (*datasets.Table, error) {
+		return datasets.Open(context.Background(), "t", []string{path}, datasets.Options{})
+	})
 	registered := here.Registration("north", 1)
 	var columns, booleans []string
 	for _, c := range registered.Columns {
@@ -196,10 +195,9 @@ func (s server) both(t *testing.T, name, text string) (here, there *datasets.Tab
 		}
 		run(t, s.db, "INSERT INTO "+name+" VALUES "+all)
 	}
-	there, err = datasets.Connect(context.Background(), "t", served.Options{Source: s.source, Table: name, Booleans: booleans})
-	if err != nil {
-		t.Fatalf("%s: %v", s.name, err)
-	}
+	there = rehearsal.Open(t, func() (*datasets.Table, error) {
+		return datasets.Connect(context.Background(), "t", served.Options{Source: s.source, Table: name, Booleans: booleans})
+	})
 	also := there.Registration("north", 1)
 	for i := range registered.Columns {
 		registered.Columns[i].Resembles = engine.Null // of text in files alone

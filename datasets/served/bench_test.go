@@ -42,11 +42,9 @@ func BenchmarkServed(b *testing.B) {
 	} {
 		o := version.o
 		o.Source, o.Table = s.source, "t"
-		table, err := datasets.Connect(context.Background(), "t", o)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer table.Close()
+		table := rehearsal.Open(b, func() (*datasets.Table, error) {
+			return datasets.Connect(context.Background(), "t", o)
+		})
 		for name, q := range map[string][2]string{
 			"sums": {"SELECT k, count(*), sum(raw), avg(id) FROM t GROUP BY k",
 				"SELECT k, count(*), sum(raw), count(raw), sum(id), count(id) FROM t GROUP BY k"},

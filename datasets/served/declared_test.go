@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"parley/datasets"
+	"parley/datasets/published"
 	"parley/datasets/served"
 	"parley/engine"
 )
@@ -26,7 +27,8 @@ func TestServedDeclared(t *testing.T) {
 			return table, err
 		}
 		table, err := connect(datasets.Declaration{Name: "k", As: "key", Codes: []datasets.Code{{Value: "4", Label: ""}, {Value: "1", Label: "one"}, {Value: "2", Label: "two"}, {Value: "3", Label: "three"}}},
-			datasets.Declaration{Name: "d", Unit: "EUR", Min: "-5", Max: "1000.5"}, datasets.Declaration{Name: "day", Min: "0001-01-01"})
+			datasets.Declaration{Name: "d", Terms: published.Terms{Unit: "EUR"}, Min: "-5", Max: "1000.5"},
+			datasets.Declaration{Name: "day", Min: "0001-01-01", Terms: published.Terms{Bounds: published.Measured}})
 		if err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
@@ -40,7 +42,7 @@ func TestServedDeclared(t *testing.T) {
 		if got, want := text(r.Columns[0]), `key  1..4 ["1" "2" "3" "4"] ["one" "two" "three" ""]`; got != want {
 			t.Errorf("%s: %s, want %s", s.name, got, want)
 		}
-		if got, want := text(r.Columns[3]), `d EUR -500..100050 ["-0.01" "0" "1.5" "100"] []`; got != want {
+		if got, want := text(r.Columns[3]), `d EUR -500..100050 [] []`; got != want {
 			t.Errorf("%s: %s, want %s", s.name, got, want)
 		}
 		p, err := engine.NewPlan("SELECT key, count(*), sum(d) FROM t WHERE d < 500 GROUP BY key", engine.Catalogue{r}, []string{"north"},
@@ -52,12 +54,13 @@ func TestServedDeclared(t *testing.T) {
 			t.Errorf("%s: %v %v", s.name, cells, err)
 		}
 		for want, d := range map[string]datasets.Declaration{
-			`column "k": its value "3" is none of the declared codes`:  {Name: "k", Codes: []datasets.Code{{Value: "1"}, {Value: "2"}}},
-			`column "d": its value 100 is beyond the declared`:         {Name: "d", Max: "99"},
-			`column "d": its value -0.01 is beyond the declared`:       {Name: "d", Min: "0"},
-			`column "kk": is declared and not there`:                   {Name: "kk"},
-			`column "d": is called "d" in the table, as column "k" is`: {Name: "k", As: "d"},
-			`column "k": codes: "x" is not an integer`:                 {Name: "k", Codes: []datasets.Code{{Value: "x"}}},
+			`column "k": its value "3" is none of the declared codes`:   {Name: "k", Codes: []datasets.Code{{Value: "1"}, {Value: "2"}}},
+			`column "d": its value 100 is beyond the declared`:          {Name: "d", Min: "-99", Max: "99"},
+			`column "d": its value -0.01 is beyond the declared`:        {Name: "d", Min: "0", Max: "1000"},
+			`column "kk": is declared and not there`:                    {Name: "kk"},
+			`column "d": is called "d" in the table, as column "k" is`:  {Name: "k", As: "d"},
+			`column "k": codes: "x" is not an integer`:                  {Name: "k", Codes: []datasets.Code{{Value: "x"}}},
+			`column "d": more than half of its values stand in one row`: {Name: "d", Terms: published.Terms{Dictionary: true}},
 		} {
 			if _, err := connect(d); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %s", s.name, err, want)

@@ -53,6 +53,7 @@ func (t *Table) describe(x *session, o Options) error {
 		}
 		d.Nullable = measured[i].values < t.rows
 		kept, t.described = append(kept, c), append(t.described, d)
+		t.values = append(t.values, measured[i].values)
 		t.heads = append(t.heads, content.Head{Name: c.Name, Kind: c.Kind, Scale: c.Scale})
 	}
 	if t.columns = kept; len(kept) == 0 {
@@ -263,6 +264,7 @@ const sampled = 20_000
 
 // dictionaries finds the distinct values of the columns that have few.
 func (t *Table) dictionaries(x *session) error {
+	t.alone = make([]int64, len(t.columns))
 	few, err := t.withFew(x)
 	if err != nil {
 		return err
@@ -299,8 +301,25 @@ func (t *Table) dictionaries(x *session) error {
 		for _, v := range values {
 			d.Dictionary = append(d.Dictionary, v.String())
 		}
+		if t.alone[i], err = t.countAlone(x, c, t.values[i]); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// countAlone counts the values that stand in one row alone. Among so many that a dictionary's are less than half of
+// them it does not matter.
+func (t *Table) countAlone(x *session, c column, values int64) (int64, error) {
+	if values >= 2*engine.MaxDictionary || c.Kind == engine.Boolean {
+		return 0, nil
+	}
+	rows, err := x.ask(fmt.Sprintf("SELECT count(*) FROM (SELECT %s AS v FROM %s WHERE %s IS NOT NULL GROUP BY %[1]s HAVING count(*) = 1) AS alone",
+		c.SQL, t.source.from, c.raw), 1)
+	if err != nil {
+		return 0, err
+	}
+	return counted(rows)
 }
 
 // withFew are the columns that have few distinct values among the first rows, and no text too long.

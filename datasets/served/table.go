@@ -100,6 +100,8 @@ type Table struct {
 	columns   []column
 	types     map[string]string // of the columns, when they were described
 	described []engine.Column
+	values    []int64 // of each, that are not NULL
+	alone     []int64 // of them, those in one row alone, of columns with a dictionary
 	heads     []content.Head
 	rows      int64
 	digest    engine.Digest
@@ -182,6 +184,10 @@ func (t *Table) Registration(department string, version uint64) engine.Registrat
 	return engine.Registration{Department: department, Table: t.name, Version: version,
 		Rows: t.rows, Digest: t.digest, Columns: slices.Clone(t.described)}
 }
+
+// Counts says of a column how many values it has, and of one with a dictionary how many of them stand in one row
+// alone.
+func (t *Table) Counts(column int) (values, alone int64) { return t.values[column], t.alone[column] }
 
 // Notes are sentences for the operator; Aside the columns that were set aside, and why; Left those that
 // Options.Columns leaves out.

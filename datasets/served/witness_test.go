@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"parley/datasets"
+	"parley/datasets/published"
 	"parley/datasets/rehearsal"
 	"parley/datasets/served"
 )
@@ -17,7 +18,9 @@ import (
 func TestServedWitness(t *testing.T) {
 	for _, s := range servers(t) {
 		run(t, s.db, "CREATE TABLE t (k int, v int, x int)", "INSERT INTO t VALUES (1, 1, 5), (1, 2, 6), (2, 3, 7), (2, NULL, 8)")
-		table, err := datasets.Connect(context.Background(), "t", served.Options{Source: s.source, Table: "t", Version: "v"})
+		table, err := datasets.Connect(context.Background(), "t", served.Options{Source: s.source, Table: "t", Version: "v"},
+			datasets.Declaration{Name: "k", Terms: published.Terms{Dictionary: true}},
+			datasets.Declaration{Name: "x", Codes: []datasets.Code{{Value: "5"}, {Value: "6"}, {Value: "7"}, {Value: "8"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

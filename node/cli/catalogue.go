@@ -184,7 +184,7 @@ func (c *command) describeFiles(ctx context.Context, patterns []string, f descri
 	if err != nil {
 		return err
 	}
-	found, err := describeTable(ctx, t.Name, t)
+	found, err := describeTable(ctx, t.Name, t, false)
 	if err != nil {
 		return err
 	}
@@ -210,6 +210,9 @@ func (c *command) describeFiles(ctx context.Context, patterns []string, f descri
 // describe gives a table that was read its description.
 func describe(t config.Table, read tableDescription) render.Description {
 	d := render.NewDescription(read.registration)
+	more := t
+	more.Declare(read.everything)
+	d.Declare = more.Undeclared(t)
 	d.Files, d.Bytes, d.Left = append(d.Files, t.Files...), read.room, append(d.Left, read.left...)
 	if t.Source.Source != "" {
 		d.Source = t.Source.Where()

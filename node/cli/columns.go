@@ -74,12 +74,12 @@ func noColumn(table, column string) string {
 }
 
 // agree leaves out at every department the columns that one of them set aside: those of a table are the same at all.
-// registrations are by source and table.
-func agree(ctx context.Context, sources []source, registrations [][]engine.Registration, aside asideColumns) error {
+// read is by source and table.
+func agree(ctx context.Context, sources []source, read [][]tableDescription, aside asideColumns) error {
 	for i, s := range sources {
 		for k, t := range s.Tables {
 			var kept []string
-			for _, column := range registrations[i][k].Columns {
+			for _, column := range read[i][k].registration.Columns {
 				if aside.find(t.Name, column.Name) == nil {
 					kept = append(kept, t.InFiles(column.Name))
 				}
@@ -87,15 +87,15 @@ func agree(ctx context.Context, sources []source, registrations [][]engine.Regis
 			switch {
 			case len(kept) == 0:
 				return aside[t.Name][0]
-			case len(kept) == len(registrations[i][k].Columns):
+			case len(kept) == len(read[i][k].registration.Columns):
 				continue
 			}
 			s.Tables[k].Columns = kept
-			again, err := describeTable(ctx, s.Name, s.Tables[k])
+			again, err := describeTable(ctx, s.Name, s.Tables[k], true)
 			if err != nil {
 				return err
 			}
-			registrations[i][k] = again.registration
+			read[i][k] = again
 		}
 	}
 	return nil

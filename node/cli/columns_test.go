@@ -127,6 +127,7 @@ name = "income"
 null = ["-"]
 unit = "EUR"
 min = 0
+bounds = "measured"
 [[table.column]]
 name = "born"
 type = "date"
@@ -136,14 +137,14 @@ as = "birth date"
 	t.Chdir(dir)
 	flags := tableFlags{tables: []string{"t=north.csv,south.csv"}, readingFlags: readingFlags{header: "auto"}}
 	flags.declared = []string{"sex: codes=1=male codes=2=female",
-		"t.income: null=- unit=EUR min=0", `born: type=date format=d/m/y as="birth date"`}
+		"t.income: null=- unit=EUR min=0 bounds=measured", `born: type=date format=d/m/y as="birth date"`}
 	sources, err := flags.sources()
 	nodetest.Check(t, err)
 	cfg, err := config.Load("node.toml")
 	nodetest.Check(t, err)
 	var registered [][]byte
 	for _, table := range []config.Table{cfg.Tables[0], sources[0].Tables[0], sources[1].Tables[0]} {
-		d, err := describeTable(t.Context(), "n", table)
+		d, err := describeTable(t.Context(), "n", table, false)
 		nodetest.Check(t, err)
 		registered = append(registered, engine.Marshal(d.registration))
 		if names := d.registration.Columns; names[2].Name != "birth date" || names[1].Unit != "EUR" || names[0].Labels[1] != "female" {
@@ -153,10 +154,10 @@ as = "birth date"
 	if !bytes.Equal(registered[0], registered[1]) || !bytes.Equal(registered[0], registered[2]) {
 		t.Error("the flag and node.toml register differently")
 	}
-	flags.declared[1] += " max=12"
+	flags.declared[1] = strings.Replace(flags.declared[1], "bounds=measured", "max=12", 1)
 	sources, err = flags.sources()
 	nodetest.Check(t, err)
-	_, err = describeTable(t.Context(), "n", sources[0].Tables[0])
+	_, err = describeTable(t.Context(), "n", sources[0].Tables[0], false)
 	if f := failure.Of(err); f.File != filepath.Join(dir, "north.csv") || f.Line != 2 || !strings.Contains(f.Message, "above the declared max 12") {
 		t.Errorf("%+v", f)
 	}
@@ -181,7 +182,7 @@ func TestDescribeTOML(t *testing.T) {
 		{"south.csv"},
 		{"--null", "NA", "north 'a'.csv", "south.csv"},
 		{"--null", "NA", "--columns", "sex,x", "--header", "yes", "--name", "t", "[ns]*.csv"},
-		{"--delimiter", ";", "--decimal", ",", "--comment", "#", "--column", "a: min=0 unit=kg", "east.txt.csv"},
+		{"--delimiter", ";", "--decimal", ",", "--comment", "#", "--column", "a: min=0 bounds=measured unit=kg class=none title=A", "east.txt.csv"},
 		{"--column", `"a \"b\"": type=decimal scale=3 min=0.5 max=100`, "--column", `x: null=NA as="y \\ \"z\"" unit="'m'"`, "--column", "sex: codes=f=female codes=m=\"\" codes=\" \"=none", "[ns]*.csv"},
 	} {
 		run := func(more ...string) string {
@@ -195,7 +196,7 @@ func TestDescribeTOML(t *testing.T) {
 		nodetest.Check(t, os.WriteFile("node.toml", []byte(head+run("--toml")), 0o600))
 		cfg, err := config.Load("node.toml")
 		nodetest.Check(t, err)
-		read, err := describeTable(t.Context(), "n", cfg.Tables[0])
+		read, err := describeTable(t.Context(), "n", cfg.Tables[0], false)
 		nodetest.Check(t, err)
 		text, err := render.JSON(describe(cfg.Tables[0], read))
 		nodetest.Check(t, err)

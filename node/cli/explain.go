@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -193,7 +194,8 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 	return explanation, nil
 }
 
-// register opens every department's tables in turn, infers what they hold, and checks that the departments agree.
+// register opens every department's tables in turn, infers what they hold, declares all of it public, and checks that
+// the departments agree.
 // Only `try`, `explain` and `demo` may: whoever runs them can read all the files anyway. The tables are closed again.
 func (c *command) register(ctx context.Context, sources []source, parameters circuits.Params) (engine.Catalogue, error) {
 	if most := parameters.MaxDepartments(); len(sources) > most {
@@ -204,12 +206,12 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 		return nil, failure.Usage("departments", hint, "%s, and the parameters %s allow %d at most",
 			engine.Plural(len(sources), "department"), parameters.Name(), most)
 	}
-	registrations := make([][]engine.Registration, len(sources))
+	read := make([][]tableDescription, len(sources))
 	c.aside, c.left = asideColumns{}, leftColumns{}
 	for i, s := range sources {
 		c.progress.Update("reading the tables", i, len(sources))
 		for _, t := range s.Tables {
-			table, err := describeTable(ctx, s.Name, t)
+			table, err := describeTable(ctx, s.Name, t, true)
 			if err != nil {
 				failure := failure.Of(err)
 				failure.Department = s.Name
@@ -218,16 +220,21 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 			for _, note := range table.notes {
 				c.progress.Note("%s: %s", s.Name, note)
 			}
-			registrations[i] = append(registrations[i], table.registration)
+			read[i] = append(read[i], table)
 			c.aside.add(t.Name, table.aside)
 			c.left[t.Name] = table.left
 		}
 	}
 	c.progress.Finish()
-	if err := agree(ctx, sources, registrations, c.aside); err != nil {
+	if err := agree(ctx, sources, read, c.aside); err != nil {
 		return nil, err
 	}
+	registrations := make([][]engine.Registration, len(sources))
 	for i, s := range sources {
+		for k, table := range read[i] {
+			s.Tables[k].Declare(table.everything)
+			registrations[i] = append(registrations[i], table.registration)
+		}
 		if err := protocols.CheckTables(s.Name, registrations[i], len(sources)); err != nil {
 			failure := failure.Of(err)
 			failure.Code, failure.Department = "tables", s.Name
@@ -243,6 +250,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 			return nil, naming(err, sources)
 		}
 	}
+	c.progress.Note("all columns are declared here: their values where these recur, otherwise their bounds; at a node they are private until its node.toml declares them")
 	return catalogue, nil
 }
 
@@ -253,25 +261,32 @@ type tableDescription struct {
 	left         []string
 	notes        []string
 	room         int64
+	everything   []datasets.Declaration // what publishes all of it that may be
 }
 
-func describeTable(ctx context.Context, department string, t config.Table) (tableDescription, error) {
+// describeTable reads a table and closes it again; with everything declared if that is asked for, otherwise with what
+// its configuration declares.
+func describeTable(ctx context.Context, department string, t config.Table, everything bool) (d tableDescription, err error) {
+	var table *datasets.Table
 	if t.Source.Source != "" {
-		table, err := datasets.Connect(ctx, t.Name, t.Source, t.Reading().Declared...)
-		if err != nil {
-			return tableDescription{}, err
-		}
-		return tableDescription{table.Registration(department, 1), table.Aside(), table.Left(), table.Notes(), 0}, table.Close()
+		table, err = datasets.Connect(ctx, t.Name, t.Source, t.Reading().Declared...)
+	} else {
+		table, err = datasets.Describe(ctx, t.Name, t.Files, t.Reading())
 	}
-	table, err := datasets.Describe(ctx, t.Name, t.Files, t.Reading())
 	if err != nil {
-		return tableDescription{}, err
+		return d, err
 	}
-	notes := table.Notes()
+	defer func() { err = errors.Join(err, table.Close()) }()
+	d = tableDescription{aside: table.Aside(), left: table.Left(), notes: table.Notes(), room: table.Room(), everything: table.Everything()}
+	if everything {
+		err = table.Declare(d.everything)
+	}
+	table.Tell(config.Config{}.About(t))
 	if note := table.RoomNote(); note != "" {
-		notes = append(slices.Clip(notes), note)
+		d.notes = append(slices.Clip(d.notes), note)
 	}
-	return tableDescription{table.Registration(department, 1), table.Aside(), table.Left(), notes, table.Room()}, table.Close()
+	d.registration = table.Registration(department, 1)
+	return d, err
 }
 
 // newQuestion plans a question over the departments that are named, or all that hold the table.

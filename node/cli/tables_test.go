@@ -67,7 +67,7 @@ func TestTablesThatAreOneFile(t *testing.T) {
 	if f := failure.Of(err); err == nil || f.Message != "--table t: "+one+" and "+other+" are one file" || !strings.Contains(f.Hint, "leave out one") {
 		t.Errorf("two departments: %v", err)
 	}
-	_, err = describeTable(t.Context(), "north", config.Table{Name: "t", Files: []string{one, other}})
+	_, err = describeTable(t.Context(), "north", config.Table{Name: "t", Files: []string{one, other}}, false)
 	if f := failure.Of(err); err == nil || f.Error() != other+": is the same file as "+one {
 		t.Errorf("one department: %v", err)
 	}

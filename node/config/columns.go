@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"parley/datasets"
+	"parley/datasets/published"
 	"parley/node/failure"
 )
 
@@ -32,12 +33,21 @@ type FileColumn struct {
 	Min    any               `toml:"min,omitempty"` // a number, a date, or text
 	Max    any               `toml:"max,omitempty"`
 	Codes  map[string]string `toml:"codes,omitempty"` // labels by value
+
+	// What is published of the column beside these.
+	Dictionary  bool   `toml:"dictionary,omitempty"`
+	Bounds      string `toml:"bounds,omitempty"`
+	Title       string `toml:"title,omitempty"`
+	Item        string `toml:"item,omitempty"`
+	Sensitivity string `toml:"sensitivity,omitempty"`
+	Class       string `toml:"class,omitempty"`
 }
 
 // declaration is the column as datasets takes it.
 func (c FileColumn) declaration() (datasets.Declaration, *datasets.DeclarationFault) {
 	d := datasets.Declaration{Name: c.Name, As: c.As, Type: c.Type, Scale: c.Scale, Format: c.Format, Zone: c.Zone, True: c.True, False: c.False,
-		Null: c.Null, Unit: c.Unit}
+		Null: c.Null, Terms: published.Terms{Title: c.Title, Item: c.Item, Unit: c.Unit, Sensitivity: c.Sensitivity, Class: c.Class,
+			Dictionary: c.Dictionary, Bounds: c.Bounds}}
 	for _, bound := range []struct {
 		key  string
 		from any
@@ -111,6 +121,48 @@ func (c Table) declarations() (all []datasets.Declaration) {
 	return all
 }
 
+// Declare adds what is published of the table's columns to what is declared of them: dictionaries and bounds.
+func (c *Table) Declare(all []datasets.Declaration) {
+	c.Declared = slices.Clone(c.Declared)
+	for _, d := range all {
+		at := slices.IndexFunc(c.Declared, func(f FileColumn) bool { return f.Name == d.Name })
+		if at < 0 {
+			if !d.Dictionary && d.Bounds == "" {
+				continue
+			}
+			at = len(c.Declared)
+			c.Declared = append(c.Declared, FileColumn{Name: d.Name})
+		}
+		c.Declared[at].Dictionary, c.Declared[at].Bounds = d.Dictionary, d.Bounds
+	}
+}
+
+// Undeclared is the [[table.column]] of each column of which more is published here than in another configuration of
+// the table.
+func (c Table) Undeclared(less Table) string {
+	type columns struct {
+		Columns []FileColumn `toml:"column"`
+	}
+	var out struct {
+		Table []columns `toml:"table"`
+	}
+	out.Table = []columns{{}}
+	for _, column := range c.Declared {
+		if !slices.ContainsFunc(less.Declared, func(f FileColumn) bool { return reflect.DeepEqual(f, column) }) {
+			out.Table[0].Columns = append(out.Table[0].Columns, column)
+		}
+	}
+	if len(out.Table[0].Columns) == 0 {
+		return ""
+	}
+	text, err := toml.Marshal(out)
+	if err != nil {
+		return ""
+	}
+	_, lines, _ := strings.Cut(string(text), "\n") // [[table]] stands there already
+	return lines
+}
+
 // InFiles is the name that a column of the table has in its files.
 func (c Table) InFiles(name string) string {
 	for _, column := range c.Declared {
@@ -181,7 +233,8 @@ func (c *FileColumn) set(key string, l *words) (hint, fault string) {
 	if !ok {
 		return "", fmt.Sprintf("%s has a quotation mark that is not closed", key)
 	}
-	texts := map[string]*string{"as": &c.As, "type": &c.Type, "format": &c.Format, "zone": &c.Zone, "unit": &c.Unit}
+	texts := map[string]*string{"as": &c.As, "type": &c.Type, "format": &c.Format, "zone": &c.Zone, "unit": &c.Unit, "bounds": &c.Bounds,
+		"title": &c.Title, "item": &c.Item, "sensitivity": &c.Sensitivity, "class": &c.Class}
 	lists := map[string]*[]string{"null": &c.Null, "true": &c.True, "false": &c.False}
 	bounds := map[string]*any{"min": &c.Min, "max": &c.Max}
 	twice := false
@@ -194,6 +247,11 @@ func (c *FileColumn) set(key string, l *words) (hint, fault string) {
 		*lists[key] = append(*lists[key], value)
 	case bounds[key] != nil:
 		twice, *bounds[key] = *bounds[key] != nil, value
+	case key == "dictionary":
+		if value != "true" && value != "false" {
+			return "", fmt.Sprintf("dictionary=%s is neither true nor false", value)
+		}
+		c.Dictionary = value == "true"
 	case key == "scale":
 		n, err := strconv.Atoi(value)
 		if err != nil {

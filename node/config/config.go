@@ -19,6 +19,7 @@ import (
 	"parley/datasets"
 	"parley/datasets/files"
 	"parley/datasets/served"
+	"parley/engine"
 	"parley/node/failure"
 	"parley/node/ledger"
 )
@@ -38,6 +39,9 @@ const DefaultRetention = 7 * 24 * time.Hour
 type Config struct {
 	// Name is the department's name, as the others and the analysts see it.
 	Name string
+	// Place is where the department stands in the hierarchy: the units above it, the highest first. It is
+	// published with its tables.
+	Place []string
 	// Dir holds everything that the node stores, mode 0700. One running node
 	// a folder: a second one is refused.
 	Dir string
@@ -103,6 +107,7 @@ type Table struct {
 	Header   string   // whether the first line of CSV names the columns: "yes", "no", or "auto", which is the default
 	Columns  []string // that are read; empty: all, and one that cannot be read is set aside
 	Declared []FileColumn
+	About
 	// Source is where the table is in place of Files; without a Source of its own, nowhere.
 	Source served.Options
 	files.Format
@@ -119,6 +124,7 @@ const MaxBytes = 1 << 20
 // File is node.toml as it is written (README section 11.1). Its keys are the only ones.
 type File struct {
 	Name       string      `toml:"name"`
+	Under      string      `toml:"under,omitempty"`
 	Dir        string      `toml:"dir"`
 	Listen     string      `toml:"listen"`
 	Identity   string      `toml:"identity"`
@@ -144,6 +150,7 @@ type FileTable struct {
 	Encoding string   `toml:"encoding,omitempty"`
 	Header   string   `toml:"header,omitempty"`
 	Columns  []string `toml:"columns,omitempty"`
+	About
 
 	Source       string `toml:"source,omitempty"`
 	Table        string `toml:"table,omitempty"`
@@ -211,6 +218,10 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 	if cfg.Auditor = f.Role == RoleAuditor; cfg.Auditor && len(f.Tables) > 0 {
 		return cfg, &failure.Failure{Column: "table", Message: "an auditor has no tables"}
 	}
+	var err error
+	if cfg.Place, err = engine.ParsePlace(f.Under); err != nil {
+		return cfg, &failure.Failure{Column: "under", Message: fmt.Sprintf("under = %q %s", f.Under, err), Hint: `the units above the department, the highest first: under = "Jiangsu/Nanjing"`}
+	}
 	cfg.Dir = Resolve(base, f.Dir)
 	if f.Genesis != "" {
 		cfg.Genesis = Resolve(base, f.Genesis)
@@ -250,8 +261,11 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 
 // resolve is File.resolve for the table at this place.
 func (t FileTable) resolve(base, at string) (Table, *failure.Failure) {
-	table := Table{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns, Declared: t.Declared, Format: t.Format}
+	table := Table{Name: t.Name, Null: t.Null, Encoding: t.Encoding, Header: t.Header, Columns: t.Columns, Declared: t.Declared, About: t.About, Format: t.Format}
 	if problem := t.checkColumns(at); problem != nil {
+		return table, problem
+	}
+	if problem := t.About.check(at); problem != nil {
 		return table, problem
 	}
 	switch {

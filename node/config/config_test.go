@@ -46,6 +46,7 @@ type = "date"
 format = "d/m/y"
 min = 1900-01-01
 null = ["-"]
+bounds = "measured"
 
 [[table.column]]
 name = "income"
@@ -117,13 +118,21 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"role":              {`analysts =`, "role = \"king\"\nanalysts =", 6, `role = "king"`, ""},
 		"header":            {`header = "no"`, `header = "none"`, 15, `header = "none"`, ""},
 		"a column's type":   {`type = "text"`, `type = "txt"`, 23, `table "tax": column "person": type = "txt" is not known`, `did you mean "text"?`},
-		"a column's bound":  {`min = -0.5`, `min = true`, 38, `table "tax": column "income": min is neither`, "quotation marks"},
-		"a long bound":      {`min = -0.5`, `min = 12345678901234567.25`, 38, `column "income": min has more digits than are kept`, `min = "..."`},
-		"no bound":          {`min = -0.5`, `min = -inf`, 38, `column "income": min is neither`, "quotation marks"},
-		"a column's codes":  {`1 = "employed"`, `1 = "employed"` + "\n3 = \"\\u0007\"", 50, `column "class": codes: the label`, ""},
+		"a column's bound":  {`min = -0.5`, `min = true`, 39, `table "tax": column "income": min is neither`, "quotation marks"},
+		"a long bound":      {`min = -0.5`, `min = 12345678901234567.25`, 39, `column "income": min has more digits than are kept`, `min = "..."`},
+		"no bound":          {`min = -0.5`, `min = -inf`, 39, `column "income": min is neither`, "quotation marks"},
+		"a column's codes":  {`1 = "employed"`, `1 = "employed"` + "\n3 = \"\\u0007\"", 51, `column "class": codes: the label`, ""},
 		"a nameless column": {`name = "person"`, ``, 21, `a [[table.column]] has no name`, "in the files"},
-		"a column twice":    {`name = "class"`, `name = "income"`, 49, `column "income": it is declared twice`, ""},
-		"a column's key":    {`scale =`, `sclae =`, 36, `unknown key "table.column.sclae"`, `"table.column.scale"`},
+		"a column twice":    {`name = "class"`, `name = "income"`, 50, `column "income": it is declared twice`, ""},
+		"a column's key":    {`scale =`, `sclae =`, 37, `unknown key "table.column.sclae"`, `"table.column.scale"`},
+		"one bound":         {`bounds = "measured"`, ``, 30, `column "born on": min without max`, `bounds = "measured"`},
+		"bounds":            {`"measured"`, `"guessed"`, 32, `column "born on": bounds = "guessed" is not known`, "least and the greatest"},
+		"a column's class":  {`bounds = "measured"`, `class = "open"`, 32, `class = "open" is not known`, "unconditional"},
+		"a column's grade":  {`unit = "EUR"`, `sensitivity = "general"`, 38, `sensitivity = "general" is not known`, "general-1"},
+		"dictionary":        {`unit = "EUR"`, `dictionary = "yes"`, 38, "", ""},
+		"a table's class":   {`name = "tax"`, "name = \"tax\"\nclass = \"opn\"", 19, `table "tax": class = "opn" is not known`, "on-condition"},
+		"a table's owner":   {`name = "tax"`, "name = \"tax\"\nowner = \"a\\u0007\"", 19, `table "tax": owner = "a\a": it has a control character`, ""},
+		"a place":           {`dir = "data"`, "dir = \"data\"\nunder = \"Jiangsu//x\"", 3, `under = "Jiangsu//x" has a unit whose name is empty`, "Jiangsu/Nanjing"},
 		"no such file":      {`"tax.parquet"`, `"taxes.parquet"`, 19, "there is tax.parquet", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -156,7 +165,7 @@ func TestDeclaredColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	var written Table
-	for _, text := range []string{`person: type=text`, `tax."born on": as=born type=date format=d/m/y min=1900-01-01 null=-`,
+	for _, text := range []string{`person: type=text`, `tax."born on": as=born type=date format=d/m/y min=1900-01-01 null=- bounds=measured`,
 		`"income":  type=decimal scale=2 unit=EUR min=-0.5  max=1000`, `seen: type=timestamptz zone=Europe/Berlin min="2020-01-01 00:00:00+00" max="2021-01-01 00:00:00.5+00"`, `class: codes=1=employed codes="2 "=retired`} {
 		table, c, problem := ParseColumn(text, []string{"tax"})
 		if problem != nil || table != "tax" {
@@ -177,7 +186,8 @@ func TestDeclaredColumns(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "does not begin with", "a": "does not begin with", ": unit=x": "does not begin with", `"a: unit=x`: "does not begin with", `"a"b: unit=x`: "does not begin with",
-		"a: unit": `"unit" is not KEY=VALUE`, "a: unit=": "unit has no value", `a: unit="x`: "not closed", `a: unit="x"y`: "not closed", "a: unti=x": `did you mean "unit"?`,
+		"a: unit": `"unit" is not KEY=VALUE`, "a: unit=": "unit has no value", `a: unit="x`: "not closed", `a: unit="x"y`: "not closed", "a: unti=x": `did you mean "unit"?`, "a: dictionary=yes": "neither true nor false", "a: min=1": "min without max", "a: bounds=x": "is not known",
+		"a: codes=1=x dictionary=true": "the dictionary is the list of codes", "a: min=1 max=2 bounds=measured": "none are measured",
 		"a: name=x": `there is no key "name"`, "a: unit=x unit=y": "unit stands there twice", "a: min=1 min=2": "min stands there twice",
 		"a: type=decimal scale=1 scale=1": "scale stands there twice", "a: scale=x": "is no number", "a: codes=1": "has no label", "a: codes=1=x codes=1=y": "stands there twice",
 		"a: type=integer min=x": `min: "x" is not an integer`, "u.a: unit=x": `no --table has the name "u"`,
@@ -209,13 +219,14 @@ func TestInitialConfigParses(t *testing.T) {
 		"# encoding =", "encoding =", "# deadline =", "deadline =",
 		"# retain =", "retain =", "# retention =", "retention =",
 		"# metrics =", "metrics =", `#  "`, `  "`, "# as =", "as =", "# type =", "type =", "# format = \"d", "format = \"d", "# scale =", "scale =",
-		"# unit =", "unit =", "# min =", "min =", "# max =", "max =", "# codes =", "codes =").Replace(Initial("n", RoleDepartment, "l", "light"))
+		"# unit =", "unit =", "# bounds =", "bounds =", "# dictionary =", "dictionary =", "# title =", "title =", "# owner =", "owner =", "# class =", "class =",
+		"# under =", "under =", "# min =", "min =", "# max =", "max =", "# codes =", "codes =").Replace(Initial("n", RoleDepartment, "l", "light"))
 	dir = nodetest.WriteFiles(t, map[string]string{"node.toml": text, "tables/heart.csv": ""})
 	cfg, err = Load(filepath.Join(dir, "node.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(cfg.Tables) != 1 || len(cfg.Tables[0].Declared) != 3 || len(cfg.Peers) != 1 || len(cfg.Analysts) != 1 || cfg.Deadline == 0 || len(cfg.Auditors) != 1 || cfg.Retention == 0 || cfg.Metrics == "" {
+	if len(cfg.Tables) != 1 || len(cfg.Tables[0].Declared) != 4 || cfg.Tables[0].Class != "on-condition" || !cfg.Tables[0].Declared[1].Dictionary || len(cfg.Place) != 2 || len(cfg.Peers) != 1 || len(cfg.Analysts) != 1 || cfg.Deadline == 0 || len(cfg.Auditors) != 1 || cfg.Retention == 0 || cfg.Metrics == "" {
 		t.Errorf("got %+v", cfg)
 	}
 }
@@ -223,7 +234,7 @@ func TestInitialConfigParses(t *testing.T) {
 func TestWrittenConfigReadsBack(t *testing.T) {
 	two := 2
 	columns := []FileColumn{{Name: "a b", As: "c", Type: "decimal", Scale: &two, Null: []string{"-"}, Unit: "m\"", Min: "0", Max: "9", Codes: map[string]string{"1": "x", "2.5": ""}},
-		{Name: "d", Type: "boolean", True: []string{"ja"}, False: []string{"nein"}}, {Name: "e", Type: "date", Format: "d/m/y"}}
+		{Name: "d", Type: "boolean", True: []string{"ja"}, False: []string{"nein"}}, {Name: "e", Type: "date", Format: "d/m/y", Bounds: "measured", Title: "E", Item: "1", Sensitivity: "core", Class: "none"}, {Name: "f", Dictionary: true}}
 	format := files.Format{Delimiter: ";", Quote: "none", Decimal: ",", Thousands: ".", Comment: "#", Skip: 3, Sheet: "a", Range: "B3:H200"}
 	file := File{Name: "n", Dir: "data", Listen: "/ip4/127.0.0.1/tcp/1", Identity: "key", Parameters: "light",
 		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}, Declared: columns, Format: format}}}
@@ -270,18 +281,18 @@ func TestTableAsFile(t *testing.T) {
 func TestSource(t *testing.T) {
 	folder := t.TempDir()
 	for text, want := range map[string]string{
-		`source = "postgres://reader@db.example.org/stock"` + "\ntable = \"public.people\"\npassword_file = \"secret\"\ntimeout = \"10m\"\nversion = \"loaded\"":    "",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\nquery = \"SELECT a FROM b\"\ncolumns = [\"a\"]\nversion_query = \"SELECT 1\"":                              "",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nfiles = [\"node.toml\"]":                                                                    "node.toml:7: table \"t\": it has files and a source",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nheader = \"yes\"":                                                                           "node.toml:9: table \"t\": header is of files",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\n[[table.column]]\nname = \"a\"\nas = \"b\"\nunit = \"EUR\"\nmin = 0\ncodes = { 1 = \"x\" }": "",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\n[[table.column]]\nname = \"a\"\ntype = \"boolean\"\nas = \"b\"":                             "",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\n[[table.column]]\nname = \"a\"\ntype = \"date\"":                                            "node.toml:9: table \"t\": column \"a\": of a table in a database as, unit",
-		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\ntimeout = \"soon\"":                                                                         "node.toml:9: table \"t\": timeout = \"soon\" is not",
-		`source = "mysql://reader:hidden@127.0.0.1/stock"` + "\ntable = \"b\"":                                                                                      "node.toml:7: table \"t\": mysql://127.0.0.1/stock: source has a password in it",
-		`source = "mysql://reader@127.0.0.1/stock"`:                                                                                                                 "node.toml:7: table \"t\": mysql://127.0.0.1/stock: a source has a table or a query",
-		`source = "db2://reader@127.0.0.1/stock"`:                                                                                                                   "node.toml:7: table \"t\": source begins with no known scheme",
-		`files = ["node.toml"]` + "\nquery = \"SELECT 1\"":                                                                                                          "node.toml:8: table \"t\": query is of tables in a database",
+		`source = "postgres://reader@db.example.org/stock"` + "\ntable = \"public.people\"\npassword_file = \"secret\"\ntimeout = \"10m\"\nversion = \"loaded\"":                   "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\nquery = \"SELECT a FROM b\"\ncolumns = [\"a\"]\nversion_query = \"SELECT 1\"":                                             "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nfiles = [\"node.toml\"]":                                                                                   "node.toml:7: table \"t\": it has files and a source",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\nheader = \"yes\"":                                                                                          "node.toml:9: table \"t\": header is of files",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\n[[table.column]]\nname = \"a\"\nas = \"b\"\nunit = \"EUR\"\nmin = 0\ntitle = \"A\"\ncodes = { 1 = \"x\" }": "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\n[[table.column]]\nname = \"a\"\ntype = \"boolean\"\nas = \"b\"":                                            "",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\n[[table.column]]\nname = \"a\"\ntype = \"date\"":                                                           "node.toml:9: table \"t\": column \"a\": of a table in a database no type but boolean",
+		`source = "mysql://reader@127.0.0.1/stock"` + "\ntable = \"b\"\ntimeout = \"soon\"":                                                                                        "node.toml:9: table \"t\": timeout = \"soon\" is not",
+		`source = "mysql://reader:hidden@127.0.0.1/stock"` + "\ntable = \"b\"":                                                                                                     "node.toml:7: table \"t\": mysql://127.0.0.1/stock: source has a password in it",
+		`source = "mysql://reader@127.0.0.1/stock"`:        "node.toml:7: table \"t\": mysql://127.0.0.1/stock: a source has a table or a query",
+		`source = "db2://reader@127.0.0.1/stock"`:          "node.toml:7: table \"t\": source begins with no known scheme",
+		`files = ["node.toml"]` + "\nquery = \"SELECT 1\"": "node.toml:8: table \"t\": query is of tables in a database",
 	} {
 		path := filepath.Join(folder, "node.toml")
 		whole := "name = \"n\"\ndir = \".\"\nlisten = \"/ip4/127.0.0.1/tcp/0\"\nparameters = \"light\"\n[[table]]\nname = \"t\"\n" + text + "\n"

@@ -20,6 +20,9 @@ name = %s
 # "department", or "auditor": a validator of the ledger that holds no tables and has no share of any key.
 role = %s
 
+# The units above the department, the highest first, as the catalogue shows them.
+# under = "Jiangsu/Nanjing"
+
 # Everything that the node stores: its ledger, its journal, ciphertexts, %s. Never restore it from a backup:
 # a restored journal could make a second share of a secret.
 dir = "data"
@@ -87,14 +90,27 @@ parameters = %s
 # encoding = "utf-8"
 # header = "auto"
 # columns = ["age", "sex", "chol"]
+# For the catalogue: title, description, owner, manager, item (of the national catalogue), sensitivity ("general-1" to
+# "general-4", "important", "core") and class ("none", "on-condition", "unconditional"). Nothing enforces a class yet.
+# title = "Heart patients"
+# owner = "Health Commission"
+# class = "on-condition"
 
-# What is not to be inferred of a column: its name in the table (as), type, unit, bounds, codes, and others. A value that
-# is not as declared refuses the table.
+# A column is private until it is declared: the others learn its name and type, and a question may count and compare it.
+# dictionary publishes its different values, so that it can be grouped by; bounds = "measured" the least and the greatest,
+# so that it can be added up; min and max publish others. codes is a list of values that is public by itself. parley
+# describe FILE prints these lines for a file. Beside them stands what is not to be inferred: the name in the table (as),
+# type, unit, and others. A value that is not as declared refuses the table.
 # [[table.column]]
 # name = "born"
 # as = "birth_date"
 # type = "date"
 # format = "d/m/y"
+# bounds = "measured"
+# [[table.column]]
+# name = "ward"
+# title = "Ward of admission"
+# dictionary = true
 # [[table.column]]
 # name = "income"
 # type = "decimal"

@@ -46,14 +46,15 @@ func (t FileTable) resolveSource(table *Table, base, at string) *failure.Failure
 		table.Source.PasswordFile = Resolve(base, t.PasswordFile)
 	}
 	for i, c := range t.Declared {
-		plain := FileColumn{Name: c.Name, As: c.As, Unit: c.Unit, Min: c.Min, Max: c.Max, Codes: c.Codes}
+		plain := c
+		plain.Type, plain.Scale, plain.Format, plain.Zone, plain.True, plain.False, plain.Null = "", nil, "", "", nil, nil, nil
 		if c.Type == "boolean" {
 			plain.Type = c.Type
 			table.Source.Booleans = append(table.Source.Booleans, c.Name)
 		}
 		if !reflect.DeepEqual(plain, c) {
 			return refuse(fmt.Sprintf("column[%d]", i), "a query can do the rest: query = \"SELECT ...\"",
-				fmt.Sprintf("column %q: of a table in a database as, unit, min, max and codes are declared, and type = \"boolean\"", c.Name))
+				fmt.Sprintf("column %q: of a table in a database no type but boolean, and no spelling of values is declared", c.Name))
 		}
 	}
 	var fault *files.Error
@@ -67,5 +68,5 @@ func (t FileTable) resolveSource(table *Table, base, at string) *failure.Failure
 
 // File writes a table of files as node.toml has it.
 func (c Table) File() FileTable {
-	return FileTable{Name: c.Name, Files: c.Files, Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns, Declared: c.Declared, Format: c.Format}
+	return FileTable{Name: c.Name, Files: c.Files, Null: c.Null, Encoding: c.Encoding, Header: c.Header, Columns: c.Columns, Declared: c.Declared, About: c.About, Format: c.Format}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"parley/engine"
+	"parley/node/failure"
 )
 
 // Description is what `describe` shows of a table: what a node would register of it, but
@@ -20,6 +21,7 @@ type Description struct {
 	Aside   []Aside  `json:"aside"`
 	Left    []string `json:"left"` // columns that are not read
 	Notes   []string `json:"notes"`
+	Declare string   `json:"declare"` // the [[table.column]] that would publish all that may be, of what is private
 	schema  engine.Schema
 }
 
@@ -69,6 +71,9 @@ func (d Description) String() string {
 	}
 	for _, note := range d.Notes {
 		b.Add("note", "%s", note)
+	}
+	if d.Declare != "" {
+		b.WriteString("\nPrivate, until below its [[table]] in node.toml stands:\n\n" + failure.PrintableLines(d.Declare))
 	}
 	return b.String()
 }

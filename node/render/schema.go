@@ -112,6 +112,8 @@ func valuesText(c engine.Column) string {
 // dictionaryText is a column's values; there may be too many to group by.
 func dictionaryText(c engine.Column) string {
 	switch n := len(c.Dictionary); {
+	case !c.HasDictionary && c.Min == nil:
+		return "private"
 	case !c.HasDictionary:
 		return "no GROUP BY"
 	case n > shownValues:
@@ -176,10 +178,12 @@ type Holder struct {
 }
 
 // Column is a column over all departments. Bounds are texts, exact; values are those that may be
-// grouped by, and null where there are too many; labels, one a value, say what they mean.
+// grouped by, and null where there are none; labels, one a value, say what they mean.
 type Column struct {
 	Name     string   `json:"name"`
+	Title    string   `json:"title,omitempty"`
 	Type     string   `json:"type"`
+	Private  bool     `json:"private,omitempty"` // neither bounds nor values are declared by all that hold it
 	Unit     string   `json:"unit,omitempty"`
 	Smallest string   `json:"smallest,omitempty"`
 	Largest  string   `json:"largest,omitempty"`
@@ -206,6 +210,7 @@ func TablesOf(catalogue engine.Catalogue) []Table {
 
 func columnOf(c engine.Column) Column {
 	column := Column{Name: c.Name, Type: typeText(c), Unit: c.Unit, Smallest: boundText(c, c.Min), Largest: boundText(c, c.Max), Nullable: c.Nullable, Labels: c.Labels}
+	column.Title, column.Private = c.Title, !c.HasDictionary && c.Min == nil
 	if c.HasDictionary {
 		column.Values = append([]string{}, c.Dictionary...)
 	}

@@ -18,7 +18,9 @@ import (
 
 	"parley/circuits"
 	"parley/node"
+	"parley/node/config"
 	"parley/node/exchange"
+	"parley/node/nodetest/testnet"
 )
 
 // readyIn bounds how long a network may take to form its epoch, keys being there.
@@ -188,23 +190,35 @@ func (d *deployment) configure(table string, files map[string]string, analysts [
 			}
 		}
 		listen, _, _ := strings.Cut(p.address, "/p2p/")
-		config := fmt.Sprintf("name = %q\ndir = \"data\"\nlisten = %q\nidentity = \"home/identity.key\"\n"+
+		text := fmt.Sprintf("name = %q\ndir = \"data\"\nlisten = %q\nidentity = \"home/identity.key\"\n"+
 			"peers = [%s]\nauditors = [%s]\nanalysts = [%s]\nparameters = \"light\"\n",
 			p.name, listen, strings.Join(peers, ", "), strings.Join(auditors, ", "), strings.Join(quoted, ", "))
 		if p == d.auditor {
-			config += "role = \"auditor\"\n"
+			text += "role = \"auditor\"\n"
 		} else {
 			raw, err := os.ReadFile(files[p.name])
 			if err != nil {
 				d.t.Fatal(err)
 			}
 			d.write(p.user, filepath.Join(p.dir, "table.csv"), raw)
-			config += fmt.Sprintf("[[table]]\nname = %q\nfiles = [\"table.csv\"]\n", table)
+			text += openTable(d.t, table, files[p.name], "table.csv")
 			d.shareKeys(p.user, p.dir)
 		}
-		d.write(p.user, p.config(), []byte(config))
+		d.write(p.user, p.config(), []byte(text))
 	}
 	d.shareKeys(d.analystUser, d.analyst)
+}
+
+// openTable is the [[table]] that declares all columns of a file, which stands elsewhere at its node.
+func openTable(t testing.TB, name, file, there string) string {
+	t.Helper()
+	table := testnet.Open(t, config.Table{Name: name, Files: []string{file}})
+	table.Files = []string{there}
+	text, err := config.TableText(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func (p *nodeProcess) config() string { return filepath.Join(p.dir, "node.toml") }

@@ -32,11 +32,9 @@ func sealed(t *testing.T, keys *circuits.Keys, table string, files map[string]st
 	tables := map[string]*datasets.Table{}
 	var catalogue engine.Catalogue
 	for _, name := range names {
-		open, err := datasets.Open(ctx, table, []string{files[name]}, datasets.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = open.Close() })
+		open := rehearsal.Open(t, func() (*datasets.Table, error) {
+			return datasets.Open(ctx, table, []string{files[name]}, datasets.Options{})
+		})
 		tables[name] = open
 		catalogue = append(catalogue, open.Registration(name, 1))
 	}

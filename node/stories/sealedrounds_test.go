@@ -21,14 +21,10 @@ func sealedRounds(t *testing.T, keys *circuits.Keys, table string, files map[str
 	var catalogue engine.Catalogue
 	names := slices.Sorted(maps.Keys(files))
 	for _, name := range names {
-		open, err := datasets.Open(context.Background(), table, []string{files[name]}, datasets.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		open := rehearsal.Open(t, func() (*datasets.Table, error) {
+			return datasets.Open(context.Background(), table, []string{files[name]}, datasets.Options{})
+		})
 		catalogue = append(catalogue, open.Registration(name, 1))
-		if err := open.Close(); err != nil {
-			t.Fatal(err)
-		}
 	}
 	session, err := protocols.NewQuestion(sql, catalogue, nil, protocols.Packing(keys.Params()))
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/datasets"
 	"parley/node"
 	"parley/node/client"
 	"parley/node/config"
@@ -80,7 +81,7 @@ func New(t *testing.T, departments int) *Network {
 		WriteCSV(t, file, i)
 		n.Nodes = append(n.Nodes, &Department{Identity: id, Log: &Log{}, Config: config.Config{
 			Name: string(rune('a' + i)), Dir: dir, Listen: nodetest.Loopback, Analysts: []string{n.Analyst.Peer()}, Parameters: "tiny", Alone: departments == 1,
-			Tables: []config.Table{{Name: "people", Files: []string{file}}},
+			Tables: []config.Table{Open(t, config.Table{Name: "people", Files: []string{file}})},
 		}})
 	}
 	ports := FreeAddresses(t, departments)
@@ -93,6 +94,18 @@ func New(t *testing.T, departments int) *Network {
 		}
 	}
 	return n
+}
+
+// Open declares all of a table that can be, as parley try does: without it the others may count its rows and no more.
+func Open(t testing.TB, table config.Table) config.Table {
+	t.Helper()
+	read, err := datasets.Describe(t.Context(), table.Name, table.Files, table.Reading())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	table.Declare(read.Everything())
+	return table
 }
 
 // AddAuditor adds a validator that holds no rows. Before anything is started.

@@ -1,0 +1,46 @@
+package config
+
+import (
+	"fmt"
+
+	"parley/datasets/files"
+	"parley/datasets/published"
+	"parley/engine"
+	"parley/node/failure"
+)
+
+// About is what [[table]] says of a table for people, and its key. Of the class nothing is enforced yet.
+type About struct {
+	Title       string `toml:"title,omitempty"`
+	Description string `toml:"description,omitempty"`
+	Owner       string `toml:"owner,omitempty"`
+	Manager     string `toml:"manager,omitempty"`
+	Item        string `toml:"item,omitempty"`
+	Sensitivity string `toml:"sensitivity,omitempty"`
+	Class       string `toml:"class,omitempty"`
+}
+
+// check is about the table at this place.
+func (a About) check(at string) *failure.Failure {
+	for _, text := range []struct {
+		key, text string
+		most      int
+	}{{"title", a.Title, engine.MaxTitleBytes}, {"description", a.Description, engine.MaxDescription}, {"owner", a.Owner, engine.MaxTitleBytes},
+		{"manager", a.Manager, engine.MaxTitleBytes}, {"item", a.Item, engine.MaxItemBytes}} {
+		if fault := published.LineFault(text.text, text.most); fault != "" {
+			return &failure.Failure{Column: at + "." + text.key, Message: fmt.Sprintf("%s = %s: it %s", text.key, files.Shown(text.text), fault)}
+		}
+	}
+	if fault := published.GradeFault(a.Sensitivity, a.Class); fault != nil {
+		return &failure.Failure{Column: at + "." + fault.Key, Message: fault.Message, Hint: fault.Hint}
+	}
+	return nil
+}
+
+// About is what is registered of a table of this configuration beside its columns.
+func (c Config) About(t Table) engine.About {
+	a := engine.About{Title: t.Title, Description: t.Description, Owner: t.Owner, Manager: t.Manager, Item: t.Item, Place: c.Place}
+	a.Sensitivity, _ = engine.ParseSensitivity(t.Sensitivity)
+	a.Class, _ = engine.ParseClass(t.Class)
+	return a
+}
