@@ -72,6 +72,9 @@ func instead(sql string) func(a *attempt) {
 // attacks of which each is decided from the ledger alone. Analyst, coordinator and two of the three
 // departments act together: what is changed of the third's is only what it changed itself.
 var attacks = []attack{
+	{"no question", NoQuestion, func(a *attempt) { a.facts = Facts{} }},
+	{"a question of no department", NoQuestion, func(a *attempt) { a.facts.Contributors = nil }},
+	{"a question that uses nothing", NoQuestion, func(a *attempt) { a.facts.Uses = nil }},
 	{"no purpose", NoPurpose, func(a *attempt) { a.context.Purpose = "" }},
 	{"a purpose that is a space", BadPurpose, func(a *attempt) { a.context.Purpose = " " }},
 	{"a purpose that looks like the granted one", OtherPurpose, func(a *attempt) { a.context.Purpose = "poverty  relapse" }},

@@ -182,6 +182,9 @@ type decider struct {
 
 // general is what does not depend on a department.
 func (d *decider) general() {
+	if len(d.facts.Contributors) == 0 || len(d.facts.Uses) == 0 {
+		d.out.Missing = append(d.out.Missing, Missing{Reason: NoQuestion})
+	}
 	if m := d.context.Asker.missing(d.context.Time, "analyst"); m != nil {
 		d.out.Missing = append(d.out.Missing, *m)
 	}
@@ -219,40 +222,56 @@ func (d *decider) contributor(k Contributor) (ask bool) {
 		missing = append(missing, Missing{Reason: NoPolicy})
 		return false
 	}
-	rule, short := d.rule(doc, k)
-	missing = append(missing, short...)
-	if rule.Terms.Uses > 0 { // counted on a grant, whatever the class
+	rules, short := d.rules(doc, k)
+	var best verdict
+	for i, r := range rules {
+		v := d.under(r, k, conditional)
+		if i == 0 || len(v.missing) == 0 {
+			best = v
+		}
+		if len(v.missing) == 0 {
+			break
+		}
+	}
+	missing = append(append(missing, short...), best.missing...)
+	d.out.Cohort = max(d.out.Cohort, best.cohort)
+	if best.held != nil {
+		d.out.Charges = append(d.out.Charges, Charge{Department: k.Department, Grant: best.held.Grant.ID()})
+	}
+	return best.held == nil && best.granted && !closed && len(short) == 0
+}
+
+// verdict is what a rule demands beside itself.
+type verdict struct {
+	missing []Missing
+	granted bool  // whether it takes a grant
+	held    *Held // that grant; nil where there is none
+	cohort  int64
+}
+
+// under is what a rule demands: a grant where some use is on condition, or where it counts uses,
+// and that somebody keeps its cohort.
+func (d *decider) under(r *Rule, k Contributor, conditional []Use) verdict {
+	v := verdict{cohort: r.Terms.Cohort}
+	if r.Terms.Uses > 0 { // counted on a grant, whatever the class
 		conditional = d.facts.Uses
 	}
-	if len(conditional) == 0 {
-		d.hold(rule.Terms.Cohort, &missing)
-		return false
+	if v.granted = len(conditional) > 0; v.granted {
+		if v.held, v.missing = d.grant(k, conditional, r); v.held != nil {
+			v.cohort = max(v.cohort, v.held.Grant.Terms.Cohort)
+		}
 	}
-	held, lacking := d.grant(k, conditional, rule)
-	if held == nil {
-		missing = append(missing, lacking...)
-		d.hold(rule.Terms.Cohort, &missing)
-		return !closed && len(short) == 0
+	if v.cohort > 0 && !d.context.Cohorts {
+		v.missing = append(v.missing, Missing{Reason: CohortNotKept, Number: v.cohort})
 	}
-	d.out.Charges = append(d.out.Charges, Charge{Department: k.Department, Grant: held.Grant.ID()})
-	d.hold(max(rule.Terms.Cohort, held.Grant.Terms.Cohort), &missing)
-	return false
+	return v
 }
 
-// hold takes the cohort that a department demands.
-func (d *decider) hold(cohort int64, missing *[]Missing) {
-	d.out.Cohort = max(d.out.Cohort, cohort)
-	if cohort > 0 && !d.context.Cohorts {
-		*missing = append(*missing, Missing{Reason: CohortNotKept, Number: cohort})
-	}
-}
-
-// rule finds the first rule that allows the whole question; where there is none, the one that
-// comes nearest, and what it lacks. A condition is evaluated where it alone could stand against the
-// question, and of the nearest rule.
-func (d *decider) rule(doc *Document, k Contributor) (*Rule, []Missing) {
+// rules are those that allow the whole question; where there is none, the one that comes nearest,
+// and what it lacks. A condition is evaluated where it alone could stand against the question, and
+// of the nearest rule.
+func (d *decider) rules(doc *Document, k Contributor) (out []*Rule, short []Missing) {
 	var nearest *Rule
-	var short []Missing
 	for i := range doc.Rules {
 		r := &doc.Rules[i]
 		lacks := d.ofRule(r)
@@ -260,11 +279,13 @@ func (d *decider) rule(doc *Document, k Contributor) (*Rule, []Missing) {
 			lacks = d.ofCondition(r, k)
 		}
 		if len(lacks) == 0 {
-			return r, nil
-		}
-		if nearest == nil || distance(lacks) < distance(short) {
+			out = append(out, r)
+		} else if nearest == nil || distance(lacks) < distance(short) {
 			nearest, short = r, lacks
 		}
+	}
+	if len(out) > 0 {
+		return out, nil
 	}
 	if short[0].Reason != NotMet {
 		short = append(short, d.ofCondition(nearest, k)...)
@@ -272,7 +293,7 @@ func (d *decider) rule(doc *Document, k Contributor) (*Rule, []Missing) {
 	for i := range short {
 		short[i].Rule = nearest.Name
 	}
-	return nearest, short
+	return []*Rule{nearest}, short
 }
 
 // distance orders what rules or grants lack: one for other people, or for another question, is

@@ -21,6 +21,7 @@ const (
 	NotInRole          Reason = "not-in-role"
 	NotYourDepartment  Reason = "not-your-department"
 	OwnRequest         Reason = "own-request"
+	NoQuestion         Reason = "no-question"
 	NoPurpose          Reason = "no-purpose"
 	BadPurpose         Reason = "bad-purpose"
 	BadBasis           Reason = "bad-basis"
@@ -78,6 +79,7 @@ var sentences = map[Reason][2]string{
 	NotInRole:          {"the person is no {detail}", "该人不具有{detail}角色"},
 	NotYourDepartment:  {"only its own stewards decide for a department; this person is of {detail}", "只有本部门的数据管理人可以为本部门作决定；该人属于{detail}"},
 	OwnRequest:         {"nobody decides on a request of their own", "任何人不得对自己的申请作决定"},
+	NoQuestion:         {"nothing is asked of any department", "没有向任何部门提出问题"},
 	NoPurpose:          {"the question states no purpose", "问题没有说明用途"},
 	BadPurpose:         {"the purpose is not one line of at most 256 bytes", "用途不是不超过256字节的一行文字"},
 	BadBasis:           {"the legal basis is not one line of at most 256 bytes", "法律依据不是不超过256字节的一行文字"},
