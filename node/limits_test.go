@@ -110,8 +110,8 @@ func longestEntry(t *testing.T, n *protocols.Network, id peers.Identity, departm
 	for size() > most {
 		r.Columns[1].Dictionary = r.Columns[1].Dictionary[1:]
 	}
-	for size() < most-1100 {
-		r.Columns[1].Dictionary = append(r.Columns[1].Dictionary, fmt.Sprintf("%04d%s", len(r.Columns[1].Dictionary), strings.Repeat("x", 996)))
+	for size() < most-600 { // which the last value has room for
+		r.Columns[1].Dictionary = append(r.Columns[1].Dictionary, fmt.Sprintf("%04d%s", len(r.Columns[1].Dictionary), strings.Repeat("x", 496)))
 	}
 	for last := &r.Columns[2].Dictionary[0]; size() < most; {
 		if len(*last) >= engine.MaxDictionaryText {

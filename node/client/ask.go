@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -75,7 +76,7 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err := a.awaitMembers(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.unvouched(); err != nil {
+	if err := c.awaitVouch(ctx); err != nil {
 		return nil, err
 	}
 	if err := a.prepare(ctx, p, keys, seen); err != nil {
@@ -117,20 +118,33 @@ func voucher(peer string) string {
 	return "the operator of any department vouches for you, at its node:\n    parley people add --config node.toml --name NAME --role analyst " + peer
 }
 
-// unvouched is the error of an analyst for whom no department vouches, before anything is computed. Whether
-// a vouch is valid the ledger says, by its blocks' time.
-func (c *Client) unvouched() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.replica.Person(c.id.Key()) != nil {
-		return nil
-	}
-	for _, f := range c.replica.Formers() {
-		if f.Key == c.id.Key() {
-			return nil // the ledger says what became of it
+// vouchGrace is how long a vouch may take from another node to the one that is asked.
+const vouchGrace = 2 * time.Second
+
+// awaitVouch refuses an analyst for whom no department vouches, before anything is computed. Whether a vouch is
+// valid the ledger says, by its blocks' time, and what became of one that ended.
+func (c *Client) awaitVouch(ctx context.Context) error {
+	for limit := time.After(vouchGrace); ; {
+		changed := c.watch()
+		if c.knownPerson() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-limit:
+			return &QueryError{Code: protocols.CodeNotVouched, Sentence: "no department vouches for this analyst, " + c.id.Peer(), Hint: voucher(c.id.Peer())}
+		case <-ctx.Done():
+			return &QueryError{Code: "withdrawn", Sentence: "nothing was asked", cause: ctx.Err()}
 		}
 	}
-	return &QueryError{Code: protocols.CodeNotVouched, Sentence: "no department vouches for this analyst, " + c.id.Peer(), Hint: voucher(c.id.Peer())}
+}
+
+// knownPerson reports whether the analyst is or was a person of some department.
+func (c *Client) knownPerson() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replica.Person(c.id.Key()) != nil ||
+		slices.ContainsFunc(c.replica.Formers(), func(f protocols.Former) bool { return f.Key == c.id.Key() })
 }
 
 // standstill tells whom the ledger waits for, if the node says that it stands

@@ -113,12 +113,12 @@ func (p *Page) event(before string, e audit.Event, width int) {
 	p.put(before+pad(author, width, false)+"  ", text)
 }
 
-// authorsWidth is what the authors of most entries take: of a short peer id, or of their names.
+// authorsWidth is what the authors of most entries take: of a short peer id, or of members' names.
 func authorsWidth(events []audit.Event) int {
 	const least, most = 9, 20
 	width := least
 	for _, e := range events {
-		if w := failure.DisplayWidth(shortAuthor(e)); w <= most {
+		if w := failure.DisplayWidth(shortAuthor(e)); w <= most && e.Person == "" {
 			width = max(width, w)
 		}
 	}
