@@ -17,6 +17,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"parley/circuits"
+	"parley/node/audit"
+	"parley/node/cli/catalog"
 	"parley/node/cli/people"
 	"parley/node/disk"
 	"parley/node/exchange"
@@ -126,7 +128,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range []*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
 	} {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
@@ -139,6 +141,19 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 func (c *command) peopleCommand() *cobra.Command {
 	return people.Command(people.Shell{In: c.in, Errs: c.errs, JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON,
 		Arguments: arguments, Unknown: unknownCommand, Config: configFor, When: parseWhen})
+}
+
+// catalogCommand is that room's, in this shell.
+func (c *command) catalogCommand() *cobra.Command {
+	return catalog.Command(catalog.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Arguments: arguments, Unknown: unknownCommand,
+		Source: func(cmd *cobra.Command) func(context.Context) (audit.Source, error) {
+			var f sourceFlags
+			f.add(cmd)
+			return func(ctx context.Context) (audit.Source, error) {
+				src, _, err := c.source(ctx, f)
+				return src, err
+			}
+		}})
 }
 
 func unknownCommand(root *cobra.Command, name string) error {

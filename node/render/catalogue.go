@@ -1,0 +1,248 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"parley/engine"
+	"parley/node/audit"
+	"parley/node/failure"
+)
+
+// Entry is a department's table as `catalog --json` prints it.
+type Entry struct {
+	Table       string        `json:"table"`
+	Department  string        `json:"department"`
+	Place       []string      `json:"place"` // the units above the department, the highest first
+	Version     uint64        `json:"version"`
+	Rows        int64         `json:"rows"`
+	Digest      string        `json:"digest"`
+	Title       string        `json:"title,omitempty"`
+	Description string        `json:"description,omitempty"`
+	Owner       string        `json:"owner,omitempty"`
+	Manager     string        `json:"manager,omitempty"`
+	Item        string        `json:"item,omitempty"`
+	Sensitivity string        `json:"sensitivity,omitempty"`
+	Class       string        `json:"class,omitempty"`
+	Columns     []EntryColumn `json:"columns"`
+	Block       uint64        `json:"block"`
+	Time        time.Time     `json:"time"`
+	Changes     []string      `json:"changes,omitempty"` // against the version before
+}
+
+// EntryColumn is a column of one department's table.
+type EntryColumn struct {
+	Column
+	Item        string `json:"item,omitempty"`
+	Sensitivity string `json:"sensitivity,omitempty"`
+	Class       string `json:"class,omitempty"`
+}
+
+// EntryOf is a registration, and what it changes of the one before; nil: there is none.
+func EntryOf(r audit.Registered, before *audit.Registered) Entry {
+	e := Entry{Table: r.Table, Department: r.Department, Place: append([]string{}, r.About.Place...), Version: r.Version, Rows: r.Rows, Digest: r.Digest.String(),
+		Title: r.About.Title, Description: r.About.Description, Owner: r.About.Owner, Manager: r.About.Manager, Item: r.About.Item,
+		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), Columns: []EntryColumn{}, Block: r.Block, Time: r.Time}
+	for _, c := range r.Columns {
+		e.Columns = append(e.Columns, EntryColumn{columnOf(c), c.Item, c.Sensitivity.String(), c.Class.String()})
+	}
+	if before != nil {
+		e.Changes = changes(before.Registration, r.Registration)
+	}
+	return e
+}
+
+// changes says what a version has that the one before had not, in what is published of both.
+func changes(before, now engine.Registration) (out []string) {
+	if before.Rows != now.Rows {
+		out = append(out, fmt.Sprintf("%s in place of %d", engine.Plural(now.Rows, "row"), before.Rows))
+	} else if before.Digest != now.Digest {
+		out = append(out, "other content in as many rows")
+	}
+	had := map[string]engine.Column{}
+	for _, c := range before.Columns {
+		had[c.Name] = c
+	}
+	for _, c := range now.Columns {
+		old, known := had[c.Name]
+		delete(had, c.Name)
+		switch {
+		case !known:
+			out = append(out, fmt.Sprintf("column %q is new", c.Name))
+		case typeText(old) != typeText(c):
+			out = append(out, fmt.Sprintf("column %q is %s in place of %s", c.Name, typeText(c), typeText(old)))
+		case private(old) && !private(c):
+			out = append(out, fmt.Sprintf("column %q is declared", c.Name))
+		case !private(old) && private(c):
+			out = append(out, fmt.Sprintf("column %q is private", c.Name))
+		case old.Class != c.Class:
+			out = append(out, fmt.Sprintf("class of column %q %s in place of %s", c.Name, said(c.Class.String()), said(old.Class.String())))
+		case boundText(old, old.Min) != boundText(c, c.Min) || boundText(old, old.Max) != boundText(c, c.Max):
+			out = append(out, fmt.Sprintf("bounds of column %q %s to %s", c.Name, boundText(c, c.Min), boundText(c, c.Max)))
+		case !slices.Equal(old.Dictionary, c.Dictionary):
+			out = append(out, fmt.Sprintf("values of column %q: %d in place of %d", c.Name, len(c.Dictionary), len(old.Dictionary)))
+		}
+	}
+	for _, c := range before.Columns {
+		if _, gone := had[c.Name]; gone {
+			out = append(out, fmt.Sprintf("column %q is gone", c.Name))
+		}
+	}
+	if before.About.Class != now.About.Class {
+		out = append(out, fmt.Sprintf("class %s in place of %s", said(now.About.Class.String()), said(before.About.Class.String())))
+	}
+	return out
+}
+
+func private(c engine.Column) bool { return !c.HasDictionary && c.Min == nil }
+
+// said is a grade or a class, of which nothing may be said.
+func said(text string) string { return cmp.Or(text, "unsaid") }
+
+// Tree shows tables under the hierarchy of their departments.
+func Tree(entries []Entry) string {
+	slices.SortStableFunc(entries, func(a, b Entry) int {
+		return cmp.Or(slices.Compare(a.Place, b.Place), strings.Compare(a.Department, b.Department), strings.Compare(a.Table, b.Table))
+	})
+	var b Page
+	var above []string // the units and the department that stand there
+	for _, e := range entries {
+		path := append(slices.Clone(e.Place), "\x00"+e.Department) // a department is no unit of the same name
+		for i, unit := range path {
+			if i < len(above) && above[i] == unit {
+				continue
+			}
+			above = above[:min(i, len(above))]
+			b.put(strings.Repeat("  ", i), failure.Printable(strings.TrimPrefix(unit, "\x00")))
+			above = append(above, unit)
+		}
+		above = path
+		line := e.Table
+		for _, part := range []string{e.Title, engine.Plural(e.Rows, "row"), fmt.Sprintf("version %d", e.Version), e.Sensitivity, e.Class} {
+			if part != "" {
+				line += "; " + part
+			}
+		}
+		b.put(strings.Repeat("  ", len(path)), failure.Printable(line))
+	}
+	fmt.Fprintf(&b, "(%s)\n", engine.Plural(len(entries), "table"))
+	return b.String()
+}
+
+// Show is all that a department has said of a table.
+func (e Entry) Show(r engine.Registration) string {
+	var b Page
+	b.Add("table", "%s of %s, version %d, %s", e.Table, e.Department, e.Version, engine.Plural(e.Rows, "row"))
+	for _, line := range []struct{ label, text string }{{"title", e.Title}, {"", e.Description}, {"place", strings.Join(e.Place, " / ")}, {"owner", e.Owner}, {"manager", e.Manager},
+		{"item", e.Item}, {"sensitivity", e.Sensitivity}, {"class", e.Class}} {
+		if line.text != "" {
+			b.Add(line.label, "%s", line.text)
+		}
+	}
+	if e.Class != "" {
+		b.Add("", "declared by its department; nothing enforces a class yet")
+	}
+	b.Add("registered", "%s, block %d", failure.Time(e.Time), e.Block)
+	b.WriteString("\n" + columnsText(engine.Schema{Table: r.Table, Columns: r.Columns}) + "\n")
+	for _, c := range e.Columns {
+		var parts []string
+		for _, part := range []string{c.Title, c.Item, c.Sensitivity, c.Class} {
+			if part != "" {
+				parts = append(parts, part)
+			}
+		}
+		if parts != nil {
+			b.put("  ", failure.Printable(c.Name+": "+strings.Join(parts, "; ")))
+		}
+	}
+	return b.String()
+}
+
+// Versions lists a table's versions, the oldest first.
+func Versions(entries []Entry) string {
+	var b Page
+	for _, e := range entries {
+		b.put("", failure.Printable(fmt.Sprintf("%s  block %d  %s of %s, version %d: %s", failure.Time(e.Time), e.Block, e.Table, e.Department, e.Version, engine.Plural(e.Rows, "row"))))
+		for _, change := range e.Changes {
+			b.put("    ", failure.Printable(change))
+		}
+	}
+	fmt.Fprintf(&b, "(%s)\n", engine.Plural(len(entries), "version"))
+	return b.String()
+}
+
+// Report is what a department found of its table when it registered it.
+type Report struct {
+	Table      string          `json:"table"`
+	Department string          `json:"department"`
+	Version    uint64          `json:"version"`
+	Rows       int64           `json:"rows"`
+	Key        []string        `json:"key"`
+	Duplicates int64           `json:"duplicates"` // rows whose key another row has too
+	Last       uint64          `json:"last"`       // the version that it is compared with; 0: none
+	LastRows   int64           `json:"lastRows"`
+	Columns    []ReportQuality `json:"columns"` // the declared ones
+}
+
+// ReportQuality is that of one column.
+type ReportQuality struct {
+	Name        string `json:"name"`
+	Missing     int64  `json:"missing"`
+	LastMissing int64  `json:"lastMissing"`
+	Moved       *int64 `json:"moved"` // thousandths of the rows that have another code than before would have had; null: not compared
+}
+
+// ReportOf is the quality that a registration tells.
+func ReportOf(r engine.Registration) Report {
+	out := Report{r.Table, r.Department, r.Version, r.Rows, append([]string{}, r.Quality.Key...), r.Quality.Duplicates, r.Quality.Last, r.Quality.LastRows, []ReportQuality{}}
+	for _, c := range r.Quality.Columns {
+		q := ReportQuality{Name: c.Name, Missing: c.Missing, LastMissing: c.LastMissing}
+		if c.Moved >= 0 {
+			q.Moved = &c.Moved
+		}
+		out.Columns = append(out.Columns, q)
+	}
+	return out
+}
+
+func (r Report) String() string {
+	var b Page
+	b.Add("table", "%s of %s, version %d, %s", r.Table, r.Department, r.Version, engine.Plural(r.Rows, "row"))
+	if len(r.Key) > 0 {
+		b.Add("key", "%s: %s with a key that another row has too", strings.Join(r.Key, ", "), engine.Plural(r.Duplicates, "row"))
+	}
+	if r.Last > 0 {
+		b.Add("before", "version %d, %s", r.Last, engine.Plural(r.LastRows, "row"))
+	}
+	if len(r.Columns) == 0 {
+		b.Add("columns", "none is declared, so nothing is told of them")
+		return b.String()
+	}
+	g := Grid{Head: []string{"column", "missing", "missing before", "moved"}, Right: []bool{false, true, true, true}}
+	for _, c := range r.Columns {
+		row := []string{c.Name, share(c.Missing, r.Rows), "", ""}
+		if r.Last > 0 {
+			row[2] = share(c.LastMissing, r.LastRows)
+		}
+		if c.Moved != nil {
+			row[3] = fmt.Sprintf("%d.%d %%", *c.Moved/10, *c.Moved%10)
+		}
+		cells := make([]*string, len(row))
+		for i := range row {
+			cells[i] = &row[i]
+		}
+		g.Rows = append(g.Rows, cells)
+	}
+	return b.String() + strings.Join(g.Lines(), "\n") + "\n"
+}
+
+// share is a number of rows, and how many of a hundred they are.
+func share(part, whole int64) string {
+	if part == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%d (%.1f %%)", part, 100*float64(part)/float64(max(whole, 1)))
+}
