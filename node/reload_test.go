@@ -186,7 +186,7 @@ func TestReload(t *testing.T) {
 
 	// What is declared of a column is registered, just as the files with the node's salt are described.
 	edit(func(f *config.File) {
-		f.Analysts, f.Tables[0].Declared = []string{other.Peer()}, []config.FileColumn{{Name: "wage", Unit: "EUR", Min: 0}}
+		f.Analysts, f.Tables[0].Declared = []string{other.Peer()}, []config.FileColumn{{Name: "wage", Unit: "EUR", Min: 0, Max: 200000}}
 	})
 	reload("people has 7 rows and is registered as a new version")
 	version(3)
