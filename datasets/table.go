@@ -76,6 +76,8 @@ type Table struct {
 	left      []string
 	store     *store
 	about     engine.About
+	key       []string      // declared
+	equal     int64         // rows whose key another row has too
 	lying     *inPlace      // the rows are in their files
 	served    *served.Table // the rows are in a database of the department's own
 }
@@ -432,65 +434,6 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 	t.digest = engine.Hash("parley table 1", parts...)
 	return t, nil
 }
-
-// publish takes a column with what the rows say of it, and what is declared.
-func (t *Table) publish(origin string, found published.Found, r reading) error {
-	c, err := r.publish(found)
-	t.origin, t.found, t.described = append(t.origin, origin), append(t.found, found), append(t.described, c)
-	t.readings = append(t.readings, r)
-	return err
-}
-
-// Declare puts the terms of declarations in the place of those that the table was opened with, before it is shown to
-// anybody. How the values are read does not change.
-func (t *Table) Declare(all []Declaration) error {
-	for _, d := range all {
-		i := slices.Index(t.origin, d.Name)
-		if i < 0 {
-			return &files.Error{Field: d.Name, Message: "is declared and not there"}
-		}
-		r := t.readings[i]
-		if r.d == nil {
-			r.limits = &limits{}
-		}
-		r.d = &declaration{Declaration: d}
-		c, err := r.publish(t.found[i])
-		if err != nil {
-			return err
-		}
-		t.described[i] = c
-	}
-	return nil
-}
-
-// Everything is what is declared of each column with what would have to be, so that all of it is published that
-// may be (README, section 4).
-func (t *Table) Everything() []Declaration {
-	var out []Declaration
-	for i, f := range t.found {
-		d := Declaration{Name: t.origin[i]}
-		if own := t.declared[d.Name]; own != nil {
-			d = own.Declaration
-		}
-		more := f.Everything()
-		d.Dictionary = len(d.Codes) == 0 && (d.Dictionary || more.Dictionary)
-		if more.Bounds != "" && len(d.Codes) == 0 && (d.Min == "" || d.Max == "") {
-			d.Bounds = more.Bounds
-		}
-		out = append(out, d)
-	}
-	return out
-}
-
-// Registration is what the department says of this version of the table: row count, content digest, and its
-// columns, of which what is declared is public (README, sections 4 and 5).
-func (t *Table) Registration(department string, version uint64) engine.Registration {
-	return engine.Registration{Department: department, Table: t.name, Version: version,
-		Rows: t.rows, Digest: t.digest, Columns: slices.Clone(t.described), About: t.about}
-}
-
-// Tell says what is registered of the table for people, before it is shown to anybody.
-func (t *Table) Tell(about engine.About) { t.about = about }
 
 // find gives the index of a column by its exact name, or −1.
 func (t *Table) find(name string) int {

@@ -32,9 +32,7 @@ type Quality struct {
 	// another row has too, rows with a NULL in it left out.
 	Key        []string
 	Duplicates int64
-	Columns    []ColumnQuality // of the declared columns, in the order of the table's
-	Last       uint64          // the version of the table that Drift compares with; 0: none
-	LastRows   int64           // its rows
+	Columns    []ColumnQuality // of the columns with declared values, in the order of the table's
 }
 
 // ColumnQuality is the quality of one column.
@@ -42,11 +40,6 @@ type ColumnQuality struct {
 	_       struct{} `cbor:",toarray"`
 	Name    string
 	Missing int64 // rows that hold NULL
-	// LastMissing is that of the version Last.
-	LastMissing int64
-	// Moved is how far the distribution over the declared codes is from that of the version Last: the
-	// share of rows, in thousandths rounded up, that would have to change their code. −1: not compared.
-	Moved int64
 }
 
 // Sensitivity is the grade of data by GB/T 43697-2024: core, important, or general from 1 to 4, of which 4 is
@@ -177,8 +170,6 @@ func (q Quality) problem(r Registration) string {
 		return fmt.Sprintf("a key of %d columns; at most %d are allowed", len(q.Key), MaxKeyColumns)
 	case q.Duplicates < 0 || q.Duplicates > r.Rows || len(q.Key) == 0 && q.Duplicates != 0:
 		return "more rows with an equal key than there are"
-	case q.Last == 0 && q.LastRows != 0, q.LastRows < 0 || q.LastRows > MaxRows:
-		return "rows of a last version that there is not"
 	}
 	for i, name := range q.Key {
 		if columnByName(r.Columns, name) < 0 || slices.Contains(q.Key[:i], name) {
@@ -191,10 +182,8 @@ func (q Quality) problem(r Registration) string {
 		switch {
 		case at <= before:
 			return "the quality of a column " + quote(c.Name) + " that is not there, or is out of order"
-		case c.Missing < 0 || c.Missing > r.Rows || c.LastMissing < 0 || c.LastMissing > q.LastRows:
-			return "more missing values of column " + quote(c.Name) + " than rows"
-		case c.Moved < -1 || c.Moved > 1000 || c.Moved >= 0 && q.Last == 0:
-			return "a drift of column " + quote(c.Name) + " that there cannot be"
+		case c.Missing < 0 || c.Missing > r.Rows || c.Missing > 0 && !r.Columns[at].Nullable:
+			return "more missing values of column " + quote(c.Name) + " than it can have"
 		}
 		before = at
 	}

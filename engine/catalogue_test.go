@@ -75,11 +75,9 @@ func TestCatalogueRefusals(t *testing.T) {
 		"key":             {func(c Catalogue) { c[0].Quality.Key = []string{"nowhere"} }, "a key with the column"},
 		"duplicates":      {func(c Catalogue) { c[0].Quality.Duplicates = 1 }, "more rows with an equal key"},
 		"missing": {func(c Catalogue) {
-			c[0].Quality.Columns = []ColumnQuality{{Name: c[0].Columns[0].Name, Missing: c[0].Rows + 1, Moved: -1}}
+			c[0].Quality.Columns = []ColumnQuality{{Name: c[0].Columns[0].Name, Missing: c[0].Rows + 1}}
 		}, "more missing"},
 		"quality of none": {func(c Catalogue) { c[0].Quality.Columns = []ColumnQuality{{Name: "nowhere"}} }, "the quality of a column"},
-		"drift":           {func(c Catalogue) { c[0].Quality.Columns = []ColumnQuality{{Name: c[0].Columns[0].Name, Moved: 1001}} }, "a drift"},
-		"last rows":       {func(c Catalogue) { c[0].Quality.LastRows = 1 }, "last version"},
 		"long value":      {column("t", func(c *Column) { c.Dictionary[1] = strings.Repeat("湖", MaxDictionaryText) }), "too long"},
 	} {
 		cat := fixtureCatalogue()

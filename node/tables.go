@@ -155,6 +155,10 @@ func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table,
 		return nil, cfg.TableFault(i, err)
 	}
 	read.Tell(cfg.About(c))
+	if err := read.CheckKey(ctx, c.Key); err != nil {
+		read.Close()
+		return nil, cfg.Fault(fmt.Sprintf("table[%d].key", i), fmt.Errorf("table %s: %w", c.Name, err))
+	}
 	t.data = read
 	for _, fault := range read.Aside() { // without its text, which quotes a value; explain shows it
 		n.log.Warn("column set aside", "table", c.Name, "column", fault.Field, "file", fault.File, "line", fault.Line, "row", fault.Row)

@@ -16,6 +16,7 @@ import (
 
 	"parley/node"
 	"parley/node/client"
+	"parley/node/config"
 	"parley/node/nodetest/testnet"
 )
 
@@ -88,9 +89,11 @@ func TestWireHoldsNoCell(t *testing.T) {
 		}
 		cells = append(cells, sum)
 		total.Add(total, sum)
-		if err := os.WriteFile(member.Config.Tables[0].Files[0], []byte(text), 0o600); err != nil {
+		table := config.Table{Name: "people", Files: member.Config.Tables[0].Files}
+		if err := os.WriteFile(table.Files[0], []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		member.Config.Tables[0] = testnet.Open(t, table)
 	}
 	n.StartAll()
 	c := n.Dial(0)

@@ -21,7 +21,7 @@ func TestCatalog(t *testing.T) {
 	for i, place := range [][]string{{"江苏", "南京"}, {"江苏"}} {
 		cfg := &n.Nodes[i].Config
 		cfg.Place = place
-		cfg.Tables[0].About = config.About{Title: "人口登记", Owner: "Civil Affairs", Sensitivity: "general-3", Class: "on-condition"}
+		cfg.Tables[0].About = config.About{Title: "人口登记", Owner: "Civil Affairs", Sensitivity: "general-3", Class: "on-condition", Key: []string{"sex"}}
 	}
 	declared := n.Nodes[1].Config.Tables[0].Declared
 	n.Nodes[1].Config.Tables[0].Declared = []config.FileColumn{{Name: "wage", Title: "Monthly wage", Class: "none"}}
@@ -80,7 +80,11 @@ func TestCatalog(t *testing.T) {
 			t.Errorf("no %q in\n%s", part, told)
 		}
 	}
-	if text, err := run(false, "quality", "people"); err != nil || strings.Count(text, "table        people of") != 2 {
-		t.Error(text, err)
+	quality, err := run(false, "quality", "people")
+	nodetest.Check(t, err)
+	for _, part := range []string{"table        people of a, version 1, 7 rows\nkey          sex: 7 rows with a key that another row has too", "before       version 1, 7 rows", " sex    |       0 |"} {
+		if !strings.Contains(quality, part) {
+			t.Errorf("no %q in\n%s", part, quality)
+		}
 	}
 }

@@ -18,6 +18,8 @@ type About struct {
 	Item        string `toml:"item,omitempty"`
 	Sensitivity string `toml:"sensitivity,omitempty"`
 	Class       string `toml:"class,omitempty"`
+	// Key are the columns, as the table has them, by which its rows differ: how many do not is registered.
+	Key []string `toml:"key,omitempty"`
 }
 
 // check is about the table at this place.
@@ -30,6 +32,9 @@ func (a About) check(at string) *failure.Failure {
 		if fault := published.LineFault(text.text, text.most); fault != "" {
 			return &failure.Failure{Column: at + "." + text.key, Message: fmt.Sprintf("%s = %s: it %s", text.key, files.Shown(text.text), fault)}
 		}
+	}
+	if len(a.Key) > engine.MaxKeyColumns {
+		return &failure.Failure{Column: at + ".key", Message: fmt.Sprintf("key has %d columns; the limit is %d", len(a.Key), engine.MaxKeyColumns)}
 	}
 	if fault := published.GradeFault(a.Sensitivity, a.Class); fault != nil {
 		return &failure.Failure{Column: at + "." + fault.Key, Message: fault.Message, Hint: fault.Hint}

@@ -174,36 +174,39 @@ func Versions(entries []Entry) string {
 	return b.String()
 }
 
-// Report is what a department found of its table when it registered it.
+// Report is what a department found of its table when it registered it, and what the version before had.
 type Report struct {
 	Table      string          `json:"table"`
 	Department string          `json:"department"`
 	Version    uint64          `json:"version"`
 	Rows       int64           `json:"rows"`
+	Before     uint64          `json:"before"` // the version before; 0: there is none
+	RowsBefore int64           `json:"rowsBefore"`
 	Key        []string        `json:"key"`
 	Duplicates int64           `json:"duplicates"` // rows whose key another row has too
-	Last       uint64          `json:"last"`       // the version that it is compared with; 0: none
-	LastRows   int64           `json:"lastRows"`
-	Columns    []ReportQuality `json:"columns"` // the declared ones
+	Columns    []ReportQuality `json:"columns"`    // those with declared values
 }
 
 // ReportQuality is that of one column.
 type ReportQuality struct {
-	Name        string `json:"name"`
-	Missing     int64  `json:"missing"`
-	LastMissing int64  `json:"lastMissing"`
-	Moved       *int64 `json:"moved"` // thousandths of the rows that have another code than before would have had; null: not compared
+	Name          string `json:"name"`
+	Missing       int64  `json:"missing"`
+	MissingBefore *int64 `json:"missingBefore"` // null: the version before does not tell
 }
 
-// ReportOf is the quality that a registration tells.
-func ReportOf(r engine.Registration) Report {
-	out := Report{r.Table, r.Department, r.Version, r.Rows, append([]string{}, r.Quality.Key...), r.Quality.Duplicates, r.Quality.Last, r.Quality.LastRows, []ReportQuality{}}
-	for _, c := range r.Quality.Columns {
-		q := ReportQuality{Name: c.Name, Missing: c.Missing, LastMissing: c.LastMissing}
-		if c.Moved >= 0 {
-			q.Moved = &c.Moved
+// ReportOf is the quality that a registration tells, beside that of the one before; nil: there is none.
+func ReportOf(r audit.Registered, before *audit.Registered) Report {
+	out := Report{Table: r.Table, Department: r.Department, Version: r.Version, Rows: r.Rows, Key: append([]string{}, r.Quality.Key...), Duplicates: r.Quality.Duplicates,
+		Columns: []ReportQuality{}}
+	had := map[string]*int64{}
+	if before != nil {
+		out.Before, out.RowsBefore = before.Version, before.Rows
+		for i := range before.Quality.Columns {
+			had[before.Quality.Columns[i].Name] = &before.Quality.Columns[i].Missing
 		}
-		out.Columns = append(out.Columns, q)
+	}
+	for _, c := range r.Quality.Columns {
+		out.Columns = append(out.Columns, ReportQuality{c.Name, c.Missing, had[c.Name]})
 	}
 	return out
 }
@@ -211,24 +214,21 @@ func ReportOf(r engine.Registration) Report {
 func (r Report) String() string {
 	var b Page
 	b.Add("table", "%s of %s, version %d, %s", r.Table, r.Department, r.Version, engine.Plural(r.Rows, "row"))
+	if r.Before > 0 {
+		b.Add("before", "version %d, %s", r.Before, engine.Plural(r.RowsBefore, "row"))
+	}
 	if len(r.Key) > 0 {
 		b.Add("key", "%s: %s with a key that another row has too", strings.Join(r.Key, ", "), engine.Plural(r.Duplicates, "row"))
 	}
-	if r.Last > 0 {
-		b.Add("before", "version %d, %s", r.Last, engine.Plural(r.LastRows, "row"))
-	}
 	if len(r.Columns) == 0 {
-		b.Add("columns", "none is declared, so nothing is told of them")
+		b.Add("columns", "values of none are declared, so nothing is told of them")
 		return b.String()
 	}
-	g := Grid{Head: []string{"column", "missing", "missing before", "moved"}, Right: []bool{false, true, true, true}}
+	g := Grid{Head: []string{"column", "missing", "before"}, Right: []bool{false, true, true}}
 	for _, c := range r.Columns {
-		row := []string{c.Name, share(c.Missing, r.Rows), "", ""}
-		if r.Last > 0 {
-			row[2] = share(c.LastMissing, r.LastRows)
-		}
-		if c.Moved != nil {
-			row[3] = fmt.Sprintf("%d.%d %%", *c.Moved/10, *c.Moved%10)
+		row := []string{c.Name, share(c.Missing, r.Rows), ""}
+		if c.MissingBefore != nil {
+			row[2] = share(*c.MissingBefore, r.RowsBefore)
 		}
 		cells := make([]*string, len(row))
 		for i := range row {

@@ -50,7 +50,7 @@ stopped one (--dir DIR): their tables, under the units that the departments belo
 	}
 	cmd.AddCommand(s.search(), s.about("show", "all that is said of a table, by each department that holds it", s.show),
 		s.about("history", "the versions of a table, and what each changed", s.history),
-		s.about("quality", "what the departments found of their rows when they registered them: missing values, equal keys, drift", s.quality))
+		s.about("quality", "what the departments found of their rows when they registered them: missing values, equal keys, and before", s.quality))
 	return cmd
 }
 
@@ -155,7 +155,13 @@ func (s Shell) quality(all []audit.Registered) error {
 	reports := []render.Report{}
 	var text []string
 	for _, r := range present(all) {
-		report := render.ReportOf(r.Registration)
+		var before *audit.Registered
+		for i, older := range all {
+			if older.Department == r.Department && older.Number < r.Number {
+				before = &all[i]
+			}
+		}
+		report := render.ReportOf(r, before)
 		reports, text = append(reports, report), append(text, report.String())
 	}
 	if *s.JSON {

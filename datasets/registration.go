@@ -1,0 +1,126 @@
+package datasets
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"parley/datasets/files"
+	"parley/datasets/published"
+	"parley/engine"
+)
+
+// publish takes a column with what the rows say of it, and what is declared.
+func (t *Table) publish(origin string, found published.Found, r reading) error {
+	c, err := r.publish(found)
+	t.origin, t.found, t.described = append(t.origin, origin), append(t.found, found), append(t.described, c)
+	t.readings = append(t.readings, r)
+	return err
+}
+
+// Declare puts the terms of declarations in the place of those that the table was opened with, before it is shown to
+// anybody. How the values are read does not change.
+func (t *Table) Declare(all []Declaration) error {
+	for _, d := range all {
+		i := slices.Index(t.origin, d.Name)
+		if i < 0 {
+			return &files.Error{Field: d.Name, Message: "is declared and not there"}
+		}
+		r := t.readings[i]
+		if r.d == nil {
+			r.limits = &limits{}
+		}
+		r.d = &declaration{Declaration: d}
+		c, err := r.publish(t.found[i])
+		if err != nil {
+			return err
+		}
+		t.described[i] = c
+	}
+	return nil
+}
+
+// Everything is what is declared of each column with what would have to be, so that all of it is published that
+// may be (README, section 4).
+func (t *Table) Everything() []Declaration {
+	var out []Declaration
+	for i, f := range t.found {
+		d := Declaration{Name: t.origin[i]}
+		if own := t.declared[d.Name]; own != nil {
+			d = own.Declaration
+		}
+		more := f.Everything()
+		d.Dictionary = len(d.Codes) == 0 && (d.Dictionary || more.Dictionary)
+		if more.Bounds != "" && len(d.Codes) == 0 && (d.Min == "" || d.Max == "") {
+			d.Bounds = more.Bounds
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+// Registration is what the department says of this version of the table: row count, content digest, and its
+// columns, of which what is declared is public (README, sections 4 and 5).
+func (t *Table) Registration(department string, version uint64) engine.Registration {
+	return engine.Registration{Department: department, Table: t.name, Version: version,
+		Rows: t.rows, Digest: t.digest, Columns: slices.Clone(t.described), About: t.about, Quality: t.quality()}
+}
+
+// Tell says what is registered of the table for people, before it is shown to anybody.
+func (t *Table) Tell(about engine.About) { t.about = about }
+
+// quality is what is told of columns with declared values, and of the key.
+func (t *Table) quality() engine.Quality {
+	q := engine.Quality{Key: t.key, Duplicates: t.equal}
+	for i, c := range t.described {
+		if c.Kind != engine.Null && (c.HasDictionary || c.Min != nil) {
+			q.Columns = append(q.Columns, engine.ColumnQuality{Name: c.Name, Missing: t.rows - t.found[i].Values})
+		}
+	}
+	return q
+}
+
+// CheckKey counts the rows whose values in these columns another row has too, those with a NULL among them left out,
+// and registers the count with the key, before the table is shown to anybody. Cost: one GROUP BY, where the rows are.
+func (t *Table) CheckKey(ctx context.Context, key []string) error {
+	if len(key) == 0 {
+		return nil
+	}
+	p := t.place()
+	if t.served != nil {
+		var err error
+		if p, err = t.servedPlace(); err != nil {
+			return err
+		}
+	}
+	var columns, present []string
+	for i, name := range key {
+		at := t.find(name)
+		if at < 0 || slices.Contains(key[:i], name) || len(key) > engine.MaxKeyColumns {
+			return &files.Error{Field: name, Message: "is a column of the key, and not there, there twice, or one too many"}
+		}
+		columns, present = append(columns, p.columns[at].SQL), append(present, p.columns[at].SQL+" IS NOT NULL")
+	}
+	list := strings.Join(columns, ", ")
+	statement := "SELECT count(*), sum(n) FROM (SELECT count(*) AS n FROM " + p.from + " WHERE " + strings.Join(present, " AND ") +
+		" GROUP BY " + list + " HAVING count(*) > 1) AS twice"
+	return p.snapshot(ctx, false, func(query queryFunc) error {
+		rows, err := query(ctx, statement, false)
+		if err != nil {
+			return err
+		}
+		if t.key, t.equal = key, 0; len(rows) != 1 || len(rows[0]) != 2 {
+			return fmt.Errorf("datasets: the rows with an equal key of table %s are not counted", files.Shown(t.name))
+		}
+		if rows[0][1] == nil { // there are none
+			return nil
+		}
+		n, whole := wholeValue(rows[0][1])
+		if !whole || !n.IsInt64() || n.Sign() < 0 || n.Int64() > t.rows {
+			return fmt.Errorf("datasets: the rows with an equal key of table %s are more than there are", files.Shown(t.name))
+		}
+		t.equal = n.Int64()
+		return nil
+	})
+}
