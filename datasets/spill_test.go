@@ -53,6 +53,9 @@ func TestSpill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := table.Declare(table.Everything()); err != nil {
+		t.Fatal(err)
+	}
 	used, own := int64(0), filesIn(t, folder)
 	for path, info := range own {
 		if info.IsDir() && info.Mode().Perm() != 0o700 {
@@ -102,6 +105,9 @@ func TestRoom(t *testing.T) {
 		}
 		table, err := Open(context.Background(), "t", []string{file}, o)
 		if err == nil {
+			if err := table.Declare(table.Everything()); err != nil {
+				t.Fatal(err)
+			}
 			var p *engine.Plan
 			if p, err = plan(t, "SELECT g, count(*), sum(e) FROM t GROUP BY g", map[string]*Table{"d": table}); err != nil {
 				t.Fatal(err)

@@ -37,8 +37,8 @@ func TestPlainAgrees(t *testing.T) {
 			sql := s.Question()
 			if _, err := rehearsal.Plan(t, sql, tables); err != nil {
 				var refusal *engine.Error
-				if errors.As(err, &refusal) && refusal.Code == engine.CodeOverflow {
-					continue
+				if errors.As(err, &refusal) && (refusal.Code == engine.CodeOverflow || strings.Contains(refusal.Message, "has no dictionary")) {
+					continue // some columns of few rows are nearly unique
 				}
 				t.Fatalf("%s: %v", sql, err)
 			}
@@ -56,8 +56,8 @@ func TestPlainAgrees(t *testing.T) {
 		}
 	}
 	t.Logf("%d agreed, %d beyond DuckDB's digits", agreed, beyond)
-	if agreed < 4*beyond {
-		t.Error("most queries were beyond plain SQL")
+	if agreed < 4*beyond || agreed < int(seeds)*queries/2 {
+		t.Error("most queries were refused, or beyond plain SQL")
 	}
 }
 
