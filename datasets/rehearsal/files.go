@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -128,4 +129,22 @@ func WriteCSV(t testing.TB, path string, rows [][]string) {
 	if err := csv.NewWriter(f).WriteAll(rows); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Twice writes a CSV file's rows twice into another, of the same name, and gives its path.
+func Twice(t testing.TB, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, rows, _ := strings.Cut(string(text), "\n")
+	if rows != "" && !strings.HasSuffix(rows, "\n") {
+		rows += "\n"
+	}
+	twice := filepath.Join(t.TempDir(), filepath.Base(path))
+	if err := os.WriteFile(twice, []byte(header+"\n"+rows+rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return twice
 }

@@ -168,6 +168,7 @@ func (s server) both(t *testing.T, name, text string) (here, there *datasets.Tab
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	path = rehearsal.Twice(t, path)
 	here = rehearsal.Open(t, func() (*datasets.Table, error) {
 		return datasets.Open(context.Background(), "t", []string{path}, datasets.Options{})
 	})

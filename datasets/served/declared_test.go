@@ -54,13 +54,13 @@ func TestServedDeclared(t *testing.T) {
 			t.Errorf("%s: %v %v", s.name, cells, err)
 		}
 		for want, d := range map[string]datasets.Declaration{
-			`column "k": its value "3" is none of the declared codes`:   {Name: "k", Codes: []datasets.Code{{Value: "1"}, {Value: "2"}}},
-			`column "d": its value 100 is beyond the declared`:          {Name: "d", Min: "-99", Max: "99"},
-			`column "d": its value -0.01 is beyond the declared`:        {Name: "d", Min: "0", Max: "1000"},
-			`column "kk": is declared and not there`:                    {Name: "kk"},
-			`column "d": is called "d" in the table, as column "k" is`:  {Name: "k", As: "d"},
-			`column "k": codes: "x" is not an integer`:                  {Name: "k", Codes: []datasets.Code{{Value: "x"}}},
-			`column "d": more than half of its values stand in one row`: {Name: "d", Terms: published.Terms{Dictionary: true}},
+			`column "k": its value "3" is none of the declared codes`:     {Name: "k", Codes: []datasets.Code{{Value: "1"}, {Value: "2"}}},
+			`column "d": its value 100 is beyond the declared`:            {Name: "d", Min: "-99", Max: "99"},
+			`column "d": its value -0.01 is beyond the declared`:          {Name: "d", Min: "0", Max: "1000"},
+			`column "kk": is declared and not there`:                      {Name: "kk"},
+			`column "d": is called "d" in the table, as column "k" is`:    {Name: "k", As: "d"},
+			`column "k": codes: "x" is not an integer`:                    {Name: "k", Codes: []datasets.Code{{Value: "x"}}},
+			`column "day": more than half of its values stand in one row`: {Name: "day", Terms: published.Terms{Dictionary: true}},
 		} {
 			if _, err := connect(d); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v, want %s", s.name, err, want)
