@@ -144,6 +144,7 @@ func (n *node) reload(ctx context.Context) ([]string, error) {
 	var changed []string
 	done := make(chan error, 1)
 	n.wake(func() error {
+		var err error // not the caller's, who goes on when it is told
 		changed, err = n.adopt(r)
 		done <- err
 		if err != nil {
