@@ -180,6 +180,9 @@ func TestCostSide(t *testing.T) {
 	opened, spent := time.Since(start), cpuTime(t)
 	peak, spilled := peakMemory(t), sizeIn(t, os.Getenv("PARLEY_COST_SPILL"))
 	if side == "ours" {
+		if err := table.Declare(table.Everything()); err != nil {
+			t.Fatal(err)
+		}
 		p, err := plan(t, costQuery("t"), map[string]*Table{"d": table})
 		if err != nil {
 			t.Fatal(err)
