@@ -8,46 +8,6 @@ import (
 	"parley/engine"
 )
 
-// Asker is a person as the ledger vouches for them.
-type Asker struct {
-	_          struct{} `cbor:",toarray"`
-	Key        Key
-	First      Key    // the key under which the person was vouched for first, which grants name; zero: Key
-	Vouched    bool   // a department vouches for the key
-	Department string // that does
-	Place      string // of that department in the hierarchy: units from the top, with / between
-	Roles      []string
-	// From is the first second, in unix time, at which the voucher holds, Until the first at which
-	// it no longer does.
-	From, Until int64
-	Revoked     bool
-}
-
-// person is the key that names a person through rotations.
-func (a *Asker) person() Key {
-	if a.First == (Key{}) {
-		return a.Key
-	}
-	return a.First
-}
-
-// missing says what a person lacks to act in a role at a time; nil for nothing.
-func (a *Asker) missing(time int64, role string) *Missing {
-	switch {
-	case !a.Vouched:
-		return &Missing{Reason: NotVouched}
-	case a.Revoked:
-		return &Missing{Reason: PersonRevoked, Detail: a.Department}
-	case time < a.From:
-		return &Missing{Reason: PersonNotYet, Detail: a.Department, Number: a.From}
-	case time >= a.Until:
-		return &Missing{Reason: PersonOver, Detail: a.Department, Number: a.Until}
-	case !slices.Contains(a.Roles, role):
-		return &Missing{Reason: NotInRole, Detail: role}
-	}
-	return nil
-}
-
 // TableClasses are the classes of one department's table.
 type TableClasses struct {
 	Department string
@@ -385,7 +345,8 @@ func (d *decider) grant(k Contributor, uses []Use, r *Rule) (*Held, []Missing) {
 	functions := functionsOf(uses)
 	for _, h := range held {
 		lacks := append(d.ofGrant(h, k, r), d.ofTerms(&h.Grant.Terms, uses, functions)...)
-		if best == nil || cmp.Or(cmp.Compare(distance(lacks), distance(short)), compareHeld(h, best)) < 0 {
+		nearer := cmp.Compare(distance(lacks), distance(short))
+		if best == nil || nearer < 0 || nearer == 0 && compareHeld(h, best) < 0 {
 			best, short = h, lacks
 		}
 	}
