@@ -190,7 +190,7 @@ func (d *declaration) checkTexts() *DeclarationFault {
 		return published.NewFault("codes", fmt.Sprintf("codes has %d values; the limit is %d", len(d.Codes), engine.MaxDictionary), "")
 	}
 	for _, c := range d.Codes {
-		if fault := published.LineFault(c.Label, engine.MaxLabelBytes); fault != "" {
+		if fault := engine.LineFault(c.Label, engine.MaxLabelBytes); fault != "" {
 			return published.NewFault("codes", fmt.Sprintf("codes: the label %s %s", files.Shown(c.Label), fault), "")
 		}
 		if len(c.Value) > engine.MaxDictionaryText || textFault([]byte(c.Value)) != "" {

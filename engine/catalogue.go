@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -129,8 +130,19 @@ func (c Column) problem(rows int64) string {
 }
 
 // plainLine reports whether a text for people is short enough and one line of UTF-8.
-func plainLine(text string, most int) bool {
-	return len(text) <= most && utf8.ValidString(text) && !strings.ContainsFunc(text, IsControl)
+func plainLine(text string, most int) bool { return LineFault(text, most) == "" }
+
+// LineFault says why a text is no line for people of at most so many bytes, or "".
+func LineFault(text string, most int) string {
+	switch {
+	case len(text) > most:
+		return "is longer than " + strconv.Itoa(most) + " bytes"
+	case !utf8.ValidString(text):
+		return "is not valid UTF-8"
+	case strings.ContainsFunc(text, IsControl):
+		return "has a control character"
+	}
+	return ""
 }
 
 // inKind reports whether a number is in the range of a kind that has numbers.

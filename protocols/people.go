@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"parley/engine"
 )
@@ -25,6 +24,15 @@ const (
 // PersonRoles are all roles, ascending.
 func PersonRoles() []PersonRole {
 	return []PersonRole{PersonAnalyst, PersonAuditor, PersonObserver, PersonOperator, PersonSteward}
+}
+
+// RoleNames are roles as texts.
+func RoleNames(roles []PersonRole) []string {
+	names := make([]string, len(roles))
+	for i, role := range roles {
+		names[i] = string(role)
+	}
+	return names
 }
 
 // Vouch is a department's word for a person of its own: who holds a key, and what it may do, for how
@@ -97,7 +105,7 @@ func (b *Act) check() error    { return checkLine("an act", b.What, MaxActText) 
 
 // checkLine takes a text of one line.
 func checkLine(what, text string, limit int) error {
-	if text == "" || len(text) > limit || !utf8.ValidString(text) || strings.ContainsFunc(text, engine.IsControl) {
+	if text == "" || engine.LineFault(text, limit) != "" {
 		return fmt.Errorf("%s is 1 to %d bytes of UTF-8 without control characters", what, limit)
 	}
 	return nil
@@ -173,6 +181,16 @@ func (s *State) People() []Person {
 		return strings.Compare(a.Name, b.Name)
 	})
 	return out
+}
+
+// Former is a key that was a person's and is no more, or nil.
+func (s *State) Former(k Key) *Former {
+	f := s.people.ended(k)
+	if f == nil {
+		return nil
+	}
+	out := *f
+	return &out
 }
 
 // Formers are the keys of persons that were revoked or replaced, in the order in which they ended.

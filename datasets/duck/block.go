@@ -142,10 +142,9 @@ func widthOf(most uint64) uint8 {
 
 func (b *block) measureTexts(a *array.String, from, n int) {
 	most := int32(0)
-	for at, length := range textLengths(a, from, n) {
+	for _, length := range textLengths(a, from, n) {
 		most = max(most, length)
 		b.size += int(length)
-		_ = at
 	}
 	b.width = max(1, widthOf(uint64(most)))
 }

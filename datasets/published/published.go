@@ -4,9 +4,7 @@ package published
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"parley/datasets/files"
 	"parley/engine"
@@ -40,7 +38,7 @@ func (t Terms) Check(least, greatest, codes bool) *Fault {
 		key, text string
 		most      int
 	}{{"title", t.Title, engine.MaxTitleBytes}, {"item", t.Item, engine.MaxItemBytes}, {"unit", t.Unit, engine.MaxUnitBytes}} {
-		if fault := LineFault(text.text, text.most); fault != "" {
+		if fault := engine.LineFault(text.text, text.most); fault != "" {
 			return &Fault{text.key, fmt.Sprintf("%s = %s: it %s", text.key, files.Shown(text.text), fault), ""}
 		}
 	}
@@ -89,19 +87,6 @@ func unknown(key, text string, known []string) *Fault {
 		hint = fmt.Sprintf("did you mean %q?", near)
 	}
 	return &Fault{key, key + " = " + files.Shown(text) + " is not known", hint}
-}
-
-// LineFault says why a text for people is none, or "".
-func LineFault(text string, most int) string {
-	switch {
-	case len(text) > most:
-		return "is longer than " + strconv.Itoa(most) + " bytes"
-	case !utf8.ValidString(text):
-		return "is not valid UTF-8"
-	case strings.ContainsFunc(text, engine.IsControl):
-		return "has a control character"
-	}
-	return ""
 }
 
 // Found is what the rows say of a column, which stays in the department.

@@ -29,7 +29,7 @@ func (a About) check(at string) *failure.Failure {
 		most      int
 	}{{"title", a.Title, engine.MaxTitleBytes}, {"description", a.Description, engine.MaxDescription}, {"owner", a.Owner, engine.MaxTitleBytes},
 		{"manager", a.Manager, engine.MaxTitleBytes}, {"item", a.Item, engine.MaxItemBytes}} {
-		if fault := published.LineFault(text.text, text.most); fault != "" {
+		if fault := engine.LineFault(text.text, text.most); fault != "" {
 			return &failure.Failure{Column: at + "." + text.key, Message: fmt.Sprintf("%s = %s: it %s", text.key, files.Shown(text.text), fault)}
 		}
 	}
