@@ -73,7 +73,7 @@ func (n *node) act(ctx context.Context, signed, what string) error {
 		if len(operators) > 0 {
 			return fmt.Errorf("this department vouches for operators (%s), and does nothing without the word of one: --as KEYFILE names the operator's identity", strings.Join(operators, ", "))
 		}
-		return n.history.Append(ctx, protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Act{Node: self, What: what, Turn: s.NextAct(self)}))
+		return n.history.Append(ctx, n.ownAct(s, what))
 	}
 	raw, err := base64.StdEncoding.DecodeString(signed)
 	if err != nil {
@@ -98,6 +98,12 @@ func (n *node) act(ctx context.Context, signed, what string) error {
 		return errors.New("the node's own identity is no operator's")
 	}
 	return n.history.Append(ctx, e) // whether the author may, the referee says
+}
+
+// ownAct is what the node itself says that it is about to do.
+func (n *node) ownAct(s *protocols.State, what string) protocols.Entry {
+	self := n.id.Key()
+	return protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Act{Node: self, What: what, Turn: s.NextAct(self)})
 }
 
 // actOfReload says that node.toml is read again. A ledger that stands still does not keep an operator from it:

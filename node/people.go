@@ -128,10 +128,7 @@ func (q PeopleRequest) body(s *protocols.State, self protocols.Key, now time.Tim
 
 // RoleList are the roles of persons, as a sentence lists them.
 func RoleList() string {
-	var names []string
-	for _, role := range protocols.PersonRoles() {
-		names = append(names, string(role))
-	}
+	names := protocols.RoleNames(protocols.PersonRoles())
 	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }
 
@@ -185,11 +182,8 @@ func PeopleOf(s *protocols.State, at time.Time) []PersonReport {
 
 // personOf is a person as it stands at a time.
 func personOf(p protocols.Person, at time.Time) PersonReport {
-	r := PersonReport{Name: p.Name, Department: p.Department, Peer: peers.PeerOf(p.Key), State: "valid",
+	r := PersonReport{Name: p.Name, Department: p.Department, Peer: peers.PeerOf(p.Key), Roles: protocols.RoleNames(p.Roles), State: "valid",
 		From: time.Unix(p.From, 0).UTC(), Until: time.Unix(p.Until, 0).UTC()}
-	for _, role := range p.Roles {
-		r.Roles = append(r.Roles, string(role))
-	}
 	switch now := at.Unix(); {
 	case now < p.From:
 		r.State = "not yet"

@@ -77,8 +77,7 @@ func (n *node) tellReload(ctx context.Context) {
 		return
 	}
 	if s, err := n.history.Base(ctx); err == nil {
-		self := n.id.Key()
-		n.outbox.Send(protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Act{Node: self, What: actSignal, Turn: s.NextAct(self)}), nil)
+		n.outbox.Send(n.ownAct(s, actSignal), nil)
 	}
 }
 

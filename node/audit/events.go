@@ -140,11 +140,7 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 
 // vouched is what a department says of a person, after its name.
 func vouched(s *protocols.State, b *protocols.Vouch) string {
-	roles := make([]string, len(b.Roles))
-	for i, role := range b.Roles {
-		roles[i] = string(role)
-	}
-	text := fmt.Sprintf("vouches for %s (%s) as %s until %s", b.Name, peers.PeerOf(b.Person), strings.Join(roles, ", "),
+	text := fmt.Sprintf("vouches for %s (%s) as %s until %s", b.Name, peers.PeerOf(b.Person), strings.Join(protocols.RoleNames(b.Roles), ", "),
 		time.Unix(b.Until, 0).UTC().Format(time.DateOnly))
 	if b.Replaces != (protocols.Key{}) {
 		text += ", in place of the key " + peers.PeerOf(b.Replaces)
@@ -157,10 +153,8 @@ func personName(s *protocols.State, k protocols.Key) string {
 	if p := s.Person(k); p != nil {
 		return fmt.Sprintf("%s (%s)", p.Name, peers.PeerOf(k))
 	}
-	for _, f := range s.Formers() {
-		if f.Key == k {
-			return fmt.Sprintf("%s (%s)", f.Name, peers.PeerOf(k))
-		}
+	if f := s.Former(k); f != nil {
+		return fmt.Sprintf("%s (%s)", f.Name, peers.PeerOf(k))
 	}
 	return peers.PeerOf(k)
 }

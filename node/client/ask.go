@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -143,8 +142,7 @@ func (c *Client) awaitVouch(ctx context.Context) error {
 func (c *Client) knownPerson() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.replica.Person(c.id.Key()) != nil ||
-		slices.ContainsFunc(c.replica.Formers(), func(f protocols.Former) bool { return f.Key == c.id.Key() })
+	return c.replica.Person(c.id.Key()) != nil || c.replica.Former(c.id.Key()) != nil
 }
 
 // standstill tells whom the ledger waits for, if the node says that it stands
