@@ -25,7 +25,8 @@ type dossier struct {
 }
 
 // newDossier recomputes the plan of a question from its SQL and the registrations on the ledger,
-// unless its owner has it already, and compares it with what the question claims.
+// unless its owner has it already, compares it with what the question claims, and decides about it. The
+// error may be a *Denied.
 func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState, plan *engine.Plan) (*dossier, error) {
 	a := &q.Ask
 	if plan == nil {
@@ -39,6 +40,9 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	}
 	if plan.Ciphertexts() != int(a.Ciphertexts) {
 		return nil, fmt.Errorf("the question names %d ciphertexts, its plan has %d", a.Ciphertexts, plan.Ciphertexts())
+	}
+	if err := q.decide(plan); err != nil {
+		return nil, err
 	}
 	d := &dossier{vk: vk, network: network, query: q, plan: plan}
 	for i := range q.Contributors {

@@ -37,6 +37,13 @@ const (
 	MaxReason = 128
 	// MaxActText bounds what an Act says.
 	MaxActText = 512
+	// MaxRightsBytes bounds the policies, grants and requests that the state keeps, together. Each
+	// department has an equal share of it.
+	MaxRightsBytes = 16 << 20
+	// MaxRequests bounds one person's requests that have not ended.
+	MaxRequests = 64
+	// MaxRunning bounds the uses of a grant that later rounds may go on with.
+	MaxRunning = 16
 	// MaxEvidence bounds the deviations that the state keeps.
 	MaxEvidence = 64
 	// MaxEvidenceRecord bounds a record that is kept within an Evidence; of a longer one only the

@@ -164,7 +164,6 @@ type Department struct {
 	Params    circuits.Params // the network's; Keys and Verifying are for it
 	Keys      *circuits.Keys
 	Verifying *circuits.VerifyingKeys
-	Policy    Policy // whose questions it answers, and which; nil: none
 	State     *State
 }
 

@@ -1,71 +1,61 @@
 package protocols
 
 import (
+	"fmt"
 	"slices"
 
 	"parley/engine"
+	"parley/engine/policy"
 )
 
-// Policy is a department's decision whether it takes part in a query, as far as that follows from
-// what everybody may know: the question, its plan and the ledger. Its methods are pure: they keep
-// nothing, read no clock and change nothing that they are given. nil admits; an *engine.Error says
-// why not, with a code and a sentence that go to the analyst and reveal nothing of any row.
-//
-// A department without a policy takes part in no query. What a plan must be whatever the policy
-// says, the machine checks itself (README section 3.3).
-type Policy interface {
-	// Hear decides about an analyst, before anything is computed for it.
-	Hear(ledger *State, analyst Key) error
-	// Admit decides about a query of an analyst who is heard. The plan is the department's own,
-	// recomputed. It is asked before Admit is said, of members that contribute and of those that
-	// only share the key.
-	Admit(ledger *State, query *QueryState, plan *engine.Plan) error
-}
+// CodePolicy is the code of the refusal of a question that the departments' policies and grants do not
+// allow, or for which none stands.
+const CodePolicy = engine.CodePolicy
 
-// Listed is the policy that admits every plan of the analysts in it, and nobody else's.
-type Listed []Key
+// Denied is the error of a question that what it was asked under does not allow.
+type Denied struct{ Decision policy.Decision }
 
-// Hear implements Policy.
-func (l Listed) Hear(_ *State, analyst Key) error {
-	if !slices.Contains(l, analyst) {
-		return notHeard()
+// Error says all that is missing.
+func (d *Denied) Error() string { return d.Decision.Text(policy.English) }
+
+// decide decides about a query over its plan, by what it was asked under: its contributors' policies
+// and the classes that they declared, the grants that it names, who asks, for what, and when. Whoever
+// plans the query decides, and all decide alike. The error is a *Denied, or tells of grants that the
+// question names and does not need.
+func (q *QueryState) decide(plan *engine.Plan) error {
+	f, err := policy.FactsOf(plan, q.Ask.Question)
+	if err != nil {
+		return err
+	}
+	c := policy.Context{Time: q.records[0].Time / 1000, Asker: q.asker, Purpose: q.Ask.Purpose, Basis: q.Ask.Basis}
+	for _, p := range q.ruling.policies {
+		c.Documents = append(c.Documents, p.document)
+	}
+	for i, g := range q.ruling.grants {
+		c.Grants = append(c.Grants, policy.Held{Grant: g.grant, Used: q.ruling.charges[i].Used})
+	}
+	for _, t := range q.tables {
+		c.Classes = append(c.Classes, t.classes())
+	}
+	d := policy.Decide(&f, &c)
+	if !d.Allowed {
+		return &Denied{Decision: d}
+	}
+	if !slices.EqualFunc(d.Charges, q.Ask.Grants, func(c policy.Charge, id engine.Digest) bool { return c.Grant == id }) {
+		return &engine.Error{Code: CodePolicy, Message: fmt.Sprintf("the question names %d grants, and takes uses of others, or of fewer: %d", len(q.Ask.Grants), len(d.Charges))}
 	}
 	return nil
 }
 
-// Admit implements Policy.
-func (l Listed) Admit(ledger *State, query *QueryState, _ *engine.Plan) error {
-	return l.Hear(ledger, query.Author)
-}
-
-func notHeard() *engine.Error {
-	return &engine.Error{Code: CodeNotListed, Message: "this department does not answer this analyst"}
-}
-
-// hear is what a department's policy says of an analyst.
-func hear(p Policy, ledger *State, analyst Key) error {
-	if p == nil {
-		return notHeard()
+// checkCurrent refuses a plan, of a department that contributes, over another version of its table than
+// the ledger's.
+func checkCurrent(ledger *State, query *QueryState, plan *engine.Plan, department Key) error {
+	if query.contributor(department) < 0 {
+		return nil
 	}
-	return p.Hear(ledger, analyst)
-}
-
-// admit is a department's decision over a recomputed plan: its policy's, and before it, for one
-// that contributes, that the plan is over its table as the ledger has it now.
-func admit(p Policy, ledger *State, query *QueryState, plan *engine.Plan, department Key) error {
-	if p == nil {
-		return notHeard()
+	var own engine.Registration
+	if t := ledger.table(ledger.NameOf(department), plan.Table); t != nil {
+		own = t.registration
 	}
-	if query.contributor(department) >= 0 {
-		var own engine.Registration
-		for _, r := range ledger.Catalogue() {
-			if r.Table == plan.Table && r.Department == ledger.NameOf(department) {
-				own = r
-			}
-		}
-		if err := plan.Current(own); err != nil {
-			return err
-		}
-	}
-	return p.Admit(ledger, query, plan)
+	return plan.Current(own)
 }

@@ -11,7 +11,6 @@ import (
 
 // The codes with which a department's machine refuses a query, besides those of engine.
 const (
-	CodeNotListed          = "not-listed"          // the department does not answer this analyst
 	CodePlanMismatch       = "plan-mismatch"       // the question's plan is not what its SQL gives
 	CodeEpochExhausted     = "epoch-exhausted"     // the epoch's ciphertexts are used up
 	CodeAnalystKey         = "analyst-key"         // the analyst's key does not verify
@@ -145,13 +144,9 @@ func blobDigests(blobs [][]byte) []engine.Digest {
 // question that fails here is refused.
 func (q *Query) prepare(s *QueryState) bool {
 	if q.dossier == nil {
-		if err := hear(q.d.Policy, q.referee, s.Author); err != nil {
-			q.refuseFor(CodeNotListed, err)
-			return false
-		}
 		d, err := newDossier(q.vk, q.network, s, nil)
 		if err == nil && s.Phase == PhaseAdmitting {
-			err = admit(q.d.Policy, q.referee, s, d.plan, q.self)
+			err = checkCurrent(q.referee, s, d.plan, q.self)
 		}
 		if err != nil {
 			q.refuseFor(CodePlanMismatch, err)
@@ -189,9 +184,17 @@ func (q *Query) refuse(code, text string) {
 	}
 }
 
-// refuseFor refuses with the error's own code, or with this one if it has none.
+// refuseFor refuses with the error's own code, or with this one if it has none. Of what a question lacks
+// a department says what it lacks of its own.
 func (q *Query) refuseFor(code string, err error) {
 	var e *engine.Error
+	var denied *Denied
+	if errors.As(err, &denied) {
+		if e = denied.Decision.Refusal(q.referee.NameOf(q.self)); e == nil {
+			e = &engine.Error{Code: CodePolicy, Message: "the policies of other departments do not allow the question"}
+		}
+		err = e
+	}
 	if errors.As(err, &e) {
 		code = e.Code
 	}

@@ -1,0 +1,300 @@
+package protocols
+
+import (
+	"bytes"
+	"slices"
+
+	"parley/engine"
+	"parley/engine/policy"
+)
+
+// steward is the vouch under which an entry's author decides, for the author's department.
+func (s *State) steward(r *Record, under uint64, requester policy.Key) (*person, *Refusal) {
+	by := s.people.inForce(r.Entry.Author)
+	a := s.asker(r.Entry.Author)
+	if m := policy.MayDecide(&a, a.Department, requester, seconds(r)); m != nil {
+		return nil, refuse(string(m.Reason), "%s", m.Sentence(policy.English))
+	}
+	if by.record.Number != under {
+		return nil, refuse("too-late", "the author's department has said something newer of the author")
+	}
+	return by, nil
+}
+
+func (s *State) publish(r *Record, b *Publish) *Refusal {
+	by, refusal := s.steward(r, b.Under, policy.Key{})
+	if refusal != nil {
+		return refusal
+	}
+	d := &b.Document
+	if name := s.NameOf(by.by()); d.Department != name {
+		return refuse("not-owner", "a policy for department %q by a steward of %q", d.Department, name)
+	}
+	var before *policy.Document
+	old := s.rights.policy(d.Department, d.Table)
+	if old != nil {
+		before = &old.document
+	}
+	switch {
+	case old != nil && d.Version <= old.document.Version:
+		return refuse("duplicate", "version %d of the policy for table %q is in force", old.document.Version, d.Table)
+	case !s.gaps && !d.Replaces(before):
+		return refuse("too-early", "version %d of the policy for table %q does not follow the one in force", d.Version, d.Table)
+	}
+	p := &policyState{decided: newDecided(r, by), document: *d}
+	next := s.rights.current(seconds(r)).withPolicy(p)
+	if refusal := s.overruled(next, by.by()); refusal != nil {
+		return refusal
+	}
+	s.rights = next
+	s.endRuled(&Fault{Department: d.Department, Key: by.by(), Kind: FaultDecided, Detail: "it has another policy for table " + d.Table + " now"}, func(q *QueryState) bool {
+		return slices.ContainsFunc(q.Registrations, func(t engine.Registration) bool { return t.Department == d.Department && t.Table == d.Table })
+	})
+	return nil
+}
+
+func (s *State) request(r *Record, b *Request) *Refusal {
+	by, refusal := s.mayAsk(r)
+	if refusal != nil {
+		return refusal
+	}
+	if err := b.Request.Validate(seconds(r)); err != nil {
+		return refuse("malformed", "%v", err)
+	}
+	for _, name := range b.Request.Departments {
+		if s.table(name, b.Request.Table) == nil {
+			return refuse("unknown-department", "no department %q has a table %q", name, b.Request.Table)
+		}
+	}
+	next := s.rights.current(seconds(r))
+	q := &requestState{decided: newDecided(r, by), request: b.Request, id: b.Request.ID(policy.Key(by.body.First))}
+	if next.request(q.id) != nil {
+		return refuse("duplicate", "the same was requested before")
+	}
+	own := 0
+	for _, other := range next.requests {
+		if other.by.body.First == by.body.First {
+			own++
+		}
+	}
+	if own >= MaxRequests {
+		return refuse("too-many", "%d requests of this person have not ended: it may make no more", own)
+	}
+	next = next.withRequest(q)
+	if refusal := s.overruled(next, by.by()); refusal != nil {
+		return refusal
+	}
+	s.rights = next
+	return nil
+}
+
+func (s *State) grant(r *Record, b *Grant) *Refusal {
+	g := &b.Grant
+	by, refusal := s.steward(r, b.Under, g.Person)
+	if refusal != nil {
+		return refusal
+	}
+	if name := s.NameOf(by.by()); g.Department != name {
+		return refuse("not-owner", "a grant for department %q by a steward of %q", g.Department, name)
+	}
+	if err := g.Validate(seconds(r)); err != nil {
+		return refuse("malformed", "%v", err)
+	}
+	next := s.rights.current(seconds(r))
+	granted := &grantState{decided: newDecided(r, by), grant: *g, id: g.ID()}
+	if next.grant(granted.id) != nil {
+		return refuse("duplicate", "the same was granted before")
+	}
+	if g.Request != (engine.Digest{}) && !s.gaps {
+		q := next.request(g.Request)
+		if q == nil || policy.Key(q.by.body.First) != g.Person || q.request.Table != g.Table {
+			return refuse("unknown-request", "nothing of that person about that table was requested by this name, or it has ended")
+		}
+		if refusal := q.unanswered(g.Department); refusal != nil {
+			return refusal
+		}
+		next = next.withRequest(q.answered(Answer{Department: g.Department, Grant: granted.id, Number: r.Number, Time: r.Time, By: r.Entry.Author}))
+	}
+	held := 0
+	for _, other := range next.grants {
+		if o := &other.grant; o.Department == g.Department && o.Table == g.Table && o.Person == g.Person && other.ending == nil {
+			held++
+		}
+	}
+	if held >= policy.MaxGrantsHeld {
+		return refuse("too-many", "%d grants of department %q for table %q are in force for this person: there is room for no more", held, g.Department, g.Table)
+	}
+	next = next.withGrant(granted)
+	if refusal := s.overruled(next, by.by()); refusal != nil {
+		return refusal
+	}
+	s.rights = next
+	return nil
+}
+
+// unanswered refuses an answer of a department that was not asked, or has answered.
+func (q *requestState) unanswered(department string) *Refusal {
+	if _, asked := slices.BinarySearch(q.request.Departments, department); !asked {
+		return refuse("stranger", "the request does not ask department %q", department)
+	}
+	if slices.ContainsFunc(q.answers, func(a Answer) bool { return a.Department == department }) {
+		return refuse("duplicate", "department %q has answered the request", department)
+	}
+	return nil
+}
+
+// answered is the same request with one more answer.
+func (q *requestState) answered(a Answer) *requestState {
+	c := *q
+	c.answers = put(q.answers, a, func(a, b Answer) int { return bytes.Compare([]byte(a.Department), []byte(b.Department)) })
+	return &c
+}
+
+func (s *State) decline(r *Record, b *Decline) *Refusal {
+	q := s.rights.current(seconds(r)).request(b.Request)
+	if q == nil {
+		return refuse("unknown-request", "nothing was requested by this name, or it has ended")
+	}
+	by, refusal := s.steward(r, b.Under, policy.Key(q.by.body.First))
+	if refusal != nil {
+		return refusal
+	}
+	name := s.NameOf(by.by())
+	if refusal := q.unanswered(name); refusal != nil {
+		return refusal
+	}
+	s.rights = s.rights.withRequest(q.answered(Answer{Department: name, Reason: b.Reason, Number: r.Number, Time: r.Time, By: r.Entry.Author}))
+	return nil
+}
+
+func (s *State) rescind(r *Record, b *Rescind) *Refusal {
+	g := s.rights.grant(b.Grant)
+	if g == nil {
+		return refuse("unknown-grant", "nothing was granted by this name, or it has ended")
+	}
+	by, refusal := s.steward(r, b.Under, policy.Key{})
+	if refusal != nil {
+		return refusal
+	}
+	name := s.NameOf(by.by())
+	switch {
+	case g.grant.Department != name:
+		return refuse("not-owner", "a grant of department %q is taken back by a steward of %q", g.grant.Department, name)
+	case g.ending != nil:
+		return refuse("duplicate", "the grant was taken back before")
+	}
+	c := *g
+	c.ending = &Ending{Number: r.Number, Time: r.Time, By: r.Entry.Author, Reason: b.Reason}
+	s.rights = s.rights.withGrant(&c)
+	s.endRuled(&Fault{Department: name, Key: by.by(), Kind: FaultDecided, Detail: "it took the grant back: " + b.Reason}, func(q *QueryState) bool {
+		return slices.Contains(q.Ask.Grants, b.Grant)
+	})
+	return nil
+}
+
+// overruled refuses rights of which a department, its persons' requests included, would have more than
+// its share, as crowded does for tables.
+func (s *State) overruled(next *rights, department Key) *Refusal {
+	if s.gaps {
+		return nil
+	}
+	queries := s.byNumber()
+	bytesOf := func(r *rights) (own, all int) {
+		for _, d := range keptDecisions(r, queries) {
+			n := len(d.record.Entry.Body)
+			if all += n; d.by.by() == department {
+				own += n
+			}
+		}
+		return own, all
+	}
+	own, all := bytesOf(next)
+	before, _ := bytesOf(s.rights)
+	if share := MaxRightsBytes / s.members.departments(); own > max(share, before) || all > MaxRightsBytes {
+		return refuse("too-many", "the policies, grants and requests of department %q would take %d bytes, and its share is %d: shorter ones, or fewer",
+			s.NameOf(department), own, share)
+	}
+	return nil
+}
+
+// endRuled ends the open questions that a decision is about, but for those in which departments may
+// have shared.
+func (s *State) endRuled(f *Fault, about func(*QueryState) bool) {
+	for _, id := range slices.Clone(s.open) {
+		if q := s.queries[id]; q.Phase < PhaseSharing && about(q) {
+			s.fail(q, f)
+		}
+	}
+}
+
+// reclassed ends the questions about a table whose classes are others now.
+func (s *State) reclassed(old, t *tableState) {
+	if bytes.Equal(engine.Marshal(old.classes().Classes), engine.Marshal(t.classes().Classes)) {
+		return
+	}
+	f := &Fault{Department: t.registration.Department, Key: t.record.Entry.Author, Kind: FaultDecided,
+		Detail: "it shares table " + t.registration.Table + " otherwise now"}
+	s.endRuled(f, func(q *QueryState) bool { return slices.Contains(q.tables, old) })
+}
+
+// rule is what a question is asked under, with the grants that it takes uses of: refused is what is
+// not to be had. Whether that allows the question, everybody who plans it decides.
+func (s *State) rule(r *Record, b *Ask, vouch *person, tables []*tableState) (ruling, *Refusal) {
+	var out ruling
+	use, next := useOf(vouch.body.First, b), 0
+	for _, t := range tables {
+		name, table := t.registration.Department, t.registration.Table
+		p := s.rights.policy(name, table)
+		if p == nil || len(p.document.Rules) == 0 {
+			return ruling{}, refuse(CodePolicy, "department %q has no policy for table %q, so it answers nobody", name, table)
+		}
+		out.policies = append(out.policies, p)
+		if next == len(b.Grants) {
+			continue
+		}
+		g := s.rights.grant(b.Grants[next])
+		if g == nil {
+			return ruling{}, refuse("unknown-grant", "nothing was granted by the name %s, or it has ended", b.Grants[next])
+		}
+		if g.grant.Department != name {
+			continue // of a later contributor
+		}
+		next++
+		goesOn := g.goesOn(use, b.Round)
+		switch {
+		case g.grant.Table != table || g.grant.Person != policy.Key(vouch.body.First):
+			return ruling{}, refuse("not-owner", "the grant %s is for another person or table", g.id)
+		case g.ending != nil:
+			return ruling{}, refuse("ended", "the grant %s was taken back: %s", g.id, g.ending.Reason)
+		case g.grant.Terms.Until <= seconds(r):
+			return ruling{}, refuse("too-late", "the grant %s has ended", g.id)
+		case g.used-goesOn >= g.grant.Terms.Uses:
+			return ruling{}, refuse("used-up", "the grant %s is used up: it allows %d", g.id, g.grant.Terms.Uses)
+		}
+		out.grants = append(out.grants, g)
+		out.charges = append(out.charges, charge{Grant: g.record.Number, Used: g.used - goesOn, Use: use, GoesOn: goesOn == 1})
+	}
+	if next != len(b.Grants) {
+		return ruling{}, refuse("malformed", "the grants are not of the question's departments, one each, in their order")
+	}
+	return out, nil
+}
+
+// take takes the uses that a question names.
+func (s *State) take(q *QueryState) {
+	for i, g := range q.ruling.grants {
+		s.rights = s.rights.withGrant(s.rights.grant(g.id).charge(q.ruling.charges[i].Use, q.Ask.Round))
+	}
+}
+
+// giveBack gives back the uses of a question that ended before anybody could share.
+func (s *State) giveBack(q *QueryState) {
+	if q.Reached >= PhaseSharing {
+		return
+	}
+	for i, g := range q.ruling.grants {
+		if now := s.rights.grant(g.id); now != nil && now.record.Number == g.record.Number {
+			s.rights = s.rights.withGrant(now.release(&q.ruling.charges[i], q.Ask.Round))
+		}
+	}
+}
