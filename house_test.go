@@ -153,6 +153,24 @@ var halls = map[string]string{
 	"protocols": "the referee and the machines share the state's types",
 }
 
+// openers are the files that may open a table to everybody: those that print a demonstration.
+var openers = []string{"node/cli/demo.go", "node/cli/try.go"}
+
+// TestOpenPolicy: no node publishes a policy that allows everything, with no setting and no flag: only
+// tests and demonstrations have one.
+func TestOpenPolicy(t *testing.T) {
+	for _, paths := range goFiles(t) {
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") || slices.Contains(openers, filepath.ToSlash(path)) {
+				continue
+			}
+			if slices.Contains(importsOf(t, path), "parley/engine/policy/open") {
+				t.Errorf("%s imports engine/policy/open, which opens tables to everybody", path)
+			}
+		}
+	}
+}
+
 // TestSizes: a package is small enough to be read as one thing.
 func TestSizes(t *testing.T) {
 	files, lines := map[string]int{}, map[string]int{}
