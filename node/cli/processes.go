@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"parley/engine"
-	"parley/engine/policy"
+	"parley/engine/policy/open"
 	"parley/node"
 	"parley/node/cli/people"
 	"parley/node/client"
@@ -412,7 +412,7 @@ func (p *process) open(ctx context.Context) error {
 			if by == nil {
 				return nil, failure.Refused("people", "", "the node does not show that %s vouches for its steward", p.name)
 			}
-			return &protocols.Publish{Document: policy.Open(p.name, t.Name), Under: by.Number}, nil
+			return &protocols.Publish{Document: open.Policy(p.name, t.Name), Under: by.Number}, nil
 		})
 		if err != nil {
 			return err
@@ -424,7 +424,7 @@ func (p *process) open(ctx context.Context) error {
 // sayPolicy shows under which policy questions are answered here.
 func (c *command) sayPolicy(d *deployment) {
 	p := d.nodes[0]
-	document := policy.Open(p.name, p.source.Tables[0].Name)
+	document := open.Policy(p.name, p.source.Tables[0].Name)
 	c.progress.Note("each department's steward has published this policy, for each of its tables: on this machine every\nanalyst may ask everything\n\n%s", strings.TrimSpace(document.Text()))
 }
 
