@@ -18,11 +18,11 @@ type Denied struct{ Decision policy.Decision }
 // Error says all that is missing.
 func (d *Denied) Error() string { return d.Decision.Text(policy.English) }
 
-// decide decides about a query over its plan, by what it was asked under: its contributors' policies
+// Decide decides about a query over its plan, by what it was asked under: its contributors' policies
 // and the classes that they declared, the grants that it names, who asks, for what, and when. Whoever
 // plans the query decides, and all decide alike. The error is a *Denied, or tells of grants that the
 // question names and does not need.
-func (q *QueryState) decide(plan *engine.Plan) error {
+func (q *QueryState) Decide(plan *engine.Plan) error {
 	f, err := policy.FactsOf(plan, q.Ask.Question)
 	if err != nil {
 		return err
