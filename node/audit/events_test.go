@@ -16,7 +16,7 @@ func TestRoundsAreShownByTheirQuestion(t *testing.T) {
 	n := &protocols.Network{Version: protocols.Version, Name: "x", Nonce: engine.Digest{1}, Parameters: "light", Development: true}
 	s := protocols.NewState(n, protocols.Sizes{Departments: 2})
 	ask := &protocols.Ask{SQL: engine.RoundMark(question) + "SELECT buckets(age, 0, 1, 90) FROM heart", Question: question, Round: 2,
-		Departments: []string{"north"}, Registrations: []engine.Digest{{1}}, Ciphertexts: 1, DeadlineSeconds: 60}
+		Departments: []string{"north"}, Registrations: []engine.Digest{{1}}, Ciphertexts: 1, DeadlineSeconds: 60, Purpose: "statistics"}
 	shown := func(body protocols.Body) Event {
 		key := ed25519.NewKeyFromSeed(make([]byte, 32))
 		return EventOf(s, &protocols.Record{Number: 1, Entry: protocols.Sign(n.ID(), key, body)}, nil)
