@@ -301,8 +301,7 @@ func (n *node) openKeys(ctx context.Context) error {
 			return err
 		}
 	}
-	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.VerifyingKeys,
-		Policy: protocols.Listed(n.founding.analysts)}
+	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.VerifyingKeys}
 	if n.network.Development {
 		n.log.Warn("not for private data", "keys", protocols.DevelopmentCaveat, "parameters", n.params.Name())
 	}

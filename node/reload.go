@@ -255,7 +255,6 @@ func (n *node) adoptAnalysts(r *reloaded) (changed []string) {
 		}
 	}
 	n.founding.analysts = r.analysts
-	n.department.Policy = protocols.Listed(r.analysts)
 	return changed
 }
 

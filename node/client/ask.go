@@ -75,10 +75,11 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err := a.awaitMembers(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.awaitVouch(ctx); err != nil {
-		return nil, err
+	grants, err := c.charges(p, o)
+	if err != nil {
+		return nil, queryError(err)
 	}
-	if err := a.prepare(ctx, p, keys, seen); err != nil {
+	if err := a.prepare(ctx, p, grants, keys, seen); err != nil {
 		return nil, queryError(err)
 	}
 	defer a.end()
@@ -106,8 +107,6 @@ func unanswered(o protocols.Outcome, peer string) *QueryError {
 	switch o.Code {
 	case protocols.CodeNotVouched:
 		e.Hint = voucher(peer)
-	case protocols.CodeNotListed:
-		e.Hint = fmt.Sprintf("give %s to its operator, for analysts in node.toml: each department that is asked has to list it", peer)
 	}
 	return e
 }
@@ -175,12 +174,13 @@ func queryError(err error) error {
 
 // prepare builds the machine and what it works with: its memory is this
 // process's, its disk and its peers are the node.
-func (a *asking) prepare(ctx context.Context, p part, keys *circuits.Keys, seen *circuits.Seen) error {
+func (a *asking) prepare(ctx context.Context, p part, grants []engine.Digest, keys *circuits.Keys, seen *circuits.Seen) error {
 	c := a.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.Private(), Keys: keys, Verifying: keys.Verifying().Remembering(seen),
 		State: c.replica, Receipts: exchange.CheckReceipt, Plan: p.plan, Question: p.question, Round: p.round,
+		Purpose: a.o.Purpose, Basis: a.o.Basis, Grants: grants,
 		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
 	if err != nil {
 		return err

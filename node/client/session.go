@@ -47,6 +47,12 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 	if err != nil {
 		return nil, err
 	}
+	if err := c.awaitVouch(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.mayAsk(session, sql, o); err != nil {
+		return nil, err
+	}
 	several := session.Plan().SQL != sql // the rounds' texts are their own
 	var whole *Answer
 	seen := new(circuits.Seen)

@@ -1,0 +1,125 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"parley/engine"
+	"parley/engine/policy"
+	"parley/protocols"
+)
+
+// Decide says what the departments would decide about a question now, for this person: whether they
+// answer it, or all that is missing. It asks nothing. By the ledger as the node has shown it, and this
+// machine's clock in the place of the next block's.
+func (c *Client) Decide(ctx context.Context, sql string, o AskOptions) (policy.Decision, error) {
+	if err := c.wait(ctx); err != nil {
+		return policy.Decision{}, err
+	}
+	session, err := c.session(sql, o.Departments)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	return c.decideAll(session, sql, o)
+}
+
+// decideAll decides about all rounds of a question together.
+func (c *Client) decideAll(session *engine.Session, sql string, o AskOptions) (policy.Decision, error) {
+	f, err := policy.FactsOfQuestion(session, sql)
+	if err != nil {
+		return policy.Decision{}, queryError(err)
+	}
+	return c.consider(&f, "", 0, o), nil
+}
+
+func (c *Client) consider(f *policy.Facts, question string, round uint32, o AskOptions) policy.Decision {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replica.Consider(c.id.Key(), time.Now().Unix(), f, question, round, o.Purpose, o.Basis)
+}
+
+// mayAsk decides about a question before anything is computed for it.
+func (c *Client) mayAsk(session *engine.Session, sql string, o AskOptions) error {
+	d, err := c.decideAll(session, sql, o)
+	if err != nil || d.Allowed {
+		return err
+	}
+	return denied(&d, o.Language)
+}
+
+// denied is the error of a question that is not allowed, with all that is missing.
+func denied(d *policy.Decision, language string) *QueryError {
+	e := &QueryError{Code: protocols.CodePolicy, Sentence: d.Text(language), Departments: d.Refusing(), Decision: d}
+	if d.Request != nil {
+		e.Hint = "ask for what is missing: the same command with --request files it with all these departments"
+	}
+	return e
+}
+
+// charges are the grants that a part of a question takes uses of.
+func (c *Client) charges(p part, o AskOptions) ([]engine.Digest, error) {
+	f, err := policy.FactsOf(p.plan, p.question)
+	if err != nil {
+		return nil, err
+	}
+	d := c.consider(&f, p.question, uint32(p.round), o)
+	if !d.Allowed {
+		return nil, denied(&d, o.Language)
+	}
+	var grants []engine.Digest
+	for _, charge := range d.Charges {
+		grants = append(grants, charge.Grant)
+	}
+	return grants, nil
+}
+
+// Say signs what a person says of policies, requests and grants, and waits until it stands on the
+// ledger. of makes it from the ledger's state, as the node has shown it; it must keep nothing of that.
+// The error is a *QueryError where the ledger does not take it.
+func (c *Client) Say(ctx context.Context, of func(*protocols.State) (protocols.Body, error)) error {
+	if err := c.wait(ctx); err != nil {
+		return err
+	}
+	e, err := c.sign(of)
+	if err != nil {
+		return err
+	}
+	for tried := false; ; tried = true {
+		err := c.history.Append(ctx, e)
+		var refusal *protocols.Refusal
+		switch {
+		case err == nil, tried && errors.As(err, &refusal) && refusal.Code == "duplicate": // the first try came through
+			return c.wait(ctx)
+		case errors.As(err, &refusal):
+			return &QueryError{Code: refusal.Code, Sentence: refusal.Sentence}
+		}
+		select {
+		case <-ctx.Done():
+			return unavailable("the ledger did not take it in time: %v", err)
+		case <-time.After(sayPause):
+		}
+	}
+}
+
+// sayPause is how long Say waits before it says the same again.
+const sayPause = time.Second
+
+func (c *Client) sign(of func(*protocols.State) (protocols.Body, error)) (protocols.Entry, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	body, err := of(c.replica)
+	if err != nil {
+		return protocols.Entry{}, err
+	}
+	var refusal *protocols.Refusal
+	if err := c.replica.CheckDecision(c.id.Key(), body, time.Now().Unix()); errors.As(err, &refusal) {
+		return protocols.Entry{}, &QueryError{Code: refusal.Code, Sentence: refusal.Sentence}
+	} else if err != nil {
+		return protocols.Entry{}, err
+	}
+	return protocols.Sign(c.network.ID(), c.id.Private(), body), nil
+}
+
+// Key is this person's.
+func (c *Client) Key() protocols.Key { return c.id.Key() }
