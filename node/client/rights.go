@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"parley/engine"
@@ -14,24 +15,36 @@ import (
 // answer it, or all that is missing. It asks nothing. By the ledger as the node has shown it, and this
 // machine's clock in the place of the next block's.
 func (c *Client) Decide(ctx context.Context, sql string, o AskOptions) (policy.Decision, error) {
-	if err := c.wait(ctx); err != nil {
-		return policy.Decision{}, err
-	}
-	session, err := c.session(sql, o.Departments)
+	f, err := c.Facts(ctx, sql, o.Departments)
 	if err != nil {
 		return policy.Decision{}, err
-	}
-	return c.decideAll(session, sql, o)
-}
-
-// decideAll decides about all rounds of a question together.
-func (c *Client) decideAll(session *engine.Session, sql string, o AskOptions) (policy.Decision, error) {
-	f, err := policy.FactsOfQuestion(session, sql)
-	if err != nil {
-		return policy.Decision{}, queryError(err)
 	}
 	return c.consider(&f, "", 0, o), nil
 }
+
+// Facts are what a question does, all its rounds together, over the present tables of these
+// departments; none: of all that hold the table.
+func (c *Client) Facts(ctx context.Context, sql string, departments []string) (policy.Facts, error) {
+	if err := c.wait(ctx); err != nil {
+		return policy.Facts{}, err
+	}
+	session, err := c.session(sql, departments)
+	if err != nil {
+		return policy.Facts{}, err
+	}
+	return facts(session, sql)
+}
+
+func facts(session *engine.Session, sql string) (policy.Facts, error) {
+	f, err := policy.FactsOfQuestion(session, sql)
+	if err != nil {
+		return policy.Facts{}, queryError(err)
+	}
+	return f, nil
+}
+
+// Packing is how the network's plans put their cells into ciphertexts.
+func (c *Client) Packing() engine.Packing { return protocols.Packing(c.params) }
 
 func (c *Client) consider(f *policy.Facts, question string, round uint32, o AskOptions) policy.Decision {
 	c.mu.Lock()
@@ -41,9 +54,13 @@ func (c *Client) consider(f *policy.Facts, question string, round uint32, o AskO
 
 // mayAsk decides about a question before anything is computed for it.
 func (c *Client) mayAsk(session *engine.Session, sql string, o AskOptions) error {
-	d, err := c.decideAll(session, sql, o)
-	if err != nil || d.Allowed {
+	f, err := facts(session, sql)
+	if err != nil {
 		return err
+	}
+	d := c.consider(&f, "", 0, o)
+	if d.Allowed {
+		return nil
 	}
 	return denied(&d, o.Language)
 }
@@ -119,6 +136,18 @@ func (c *Client) sign(of func(*protocols.State) (protocols.Body, error)) (protoc
 		return protocols.Entry{}, err
 	}
 	return protocols.Sign(c.network.ID(), c.id.Private(), body), nil
+}
+
+// notAsked are the departments that hold a plan's table and contribute nothing to it.
+func (c *Client) notAsked(p *engine.Plan) (out []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.replica.Catalogue() {
+		if r.Table == p.Table && !slices.Contains(p.Departments, r.Department) {
+			out = append(out, r.Department)
+		}
+	}
+	return out
 }
 
 // Key is this person's.
