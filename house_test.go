@@ -137,9 +137,9 @@ var rooms = map[string][]string{
 	"node/cli/people":       {"node", "node/config", "node/disk", "node/failure", "node/render", "node/scram"},
 	"node/render":           {"engine", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},
 	"node/nodetest":         {"circuits", "node/failure", "node/peers", "protocols"},
-	"node/nodetest/testnet": {"datasets", "engine", "node", "node/audit", "node/client", "node/config", "node/disk", "node/nodetest", "node/peers", "protocols"},
-	"node/audit":            {"engine", "protocols", "circuits", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers"},
-	"node/client":           {"engine", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},
+	"node/nodetest/testnet": {"datasets", "engine", "engine/policy", "node", "node/audit", "node/client", "node/config", "node/disk", "node/nodetest", "node/peers", "protocols"},
+	"node/audit":            {"engine", "engine/policy", "protocols", "circuits", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers"},
+	"node/client":           {"engine", "engine/policy", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},
 	"node/machine":          {"engine", "protocols", "node/peers"},
 	"node/exchange":         {"engine", "protocols", "circuits", "node/disk", "node/failure", "node/ledger", "node/machine", "node/peers"},
 }
