@@ -16,6 +16,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/engine/policy"
+	"parley/engine/policy/open"
 	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/machine"
@@ -228,7 +229,7 @@ func TestPolicyFromElsewhere(t *testing.T) {
 			steward = nodetest.Identity(t)
 			r.vouch(1, steward, "Zhao", protocols.PersonSteward)
 		}
-		r.must(steward.Private(), &protocols.Publish{Document: policy.Open(name, "stays"), Under: r.state.Person(steward.Key()).Number})
+		r.must(steward.Private(), &protocols.Publish{Document: open.Policy(name, "stays"), Under: r.state.Person(steward.Key()).Number})
 	}
 	if err := <-refused; err != nil {
 		t.Errorf("%v", err)
@@ -260,7 +261,7 @@ func TestChargesOfRounds(t *testing.T) {
 	c, now := r.dial(r.analyst), time.Now().Unix()
 	steward := func() uint64 { return r.state.Person(r.steward.Key()).Number }
 	o := AskOptions{Purpose: "a study", Departments: []string{"north"}}
-	r.must(r.steward.Private(), &protocols.Publish{Document: policy.Open("north", "stays"), Under: steward()})
+	r.must(r.steward.Private(), &protocols.Publish{Document: open.Policy("north", "stays"), Under: steward()})
 	whole := func() part {
 		nodetest.Check(t, c.wait(t.Context()))
 		session, err := c.session("SELECT median(days) FROM stays", o.Departments)
@@ -299,8 +300,8 @@ func TestSay(t *testing.T) {
 		body func(*protocols.State) (protocols.Body, error)
 		code string
 	}{
-		"no steward":            {analyst, publishing(analyst, policy.Open("north", "stays")), string(policy.NotInRole)},
-		"another department":    {steward, publishing(steward, policy.Open("south", "stays")), "not-owner"},
+		"no steward":            {analyst, publishing(analyst, open.Policy("north", "stays")), string(policy.NotInRole)},
+		"another department":    {steward, publishing(steward, open.Policy("south", "stays")), "not-owner"},
 		"a version is left out": {steward, publishing(steward, policy.Document{Department: "north", Table: "stays", Version: 2}), "too-early"},
 		"an unknown grant": {steward, func(s *protocols.State) (protocols.Body, error) {
 			return &protocols.Rescind{Reason: "x", Under: 1}, nil
@@ -319,7 +320,7 @@ func TestSay(t *testing.T) {
 
 	lost := errors.New("the reply is lost")
 	r.appended = func(protocols.Entry) error { nodes++; return lost } // and a second time the referee says that it stands there
-	if err := steward.Say(t.Context(), publishing(steward, policy.Open("north", "stays"))); err != nil || nodes != 1 {
+	if err := steward.Say(t.Context(), publishing(steward, open.Policy("north", "stays"))); err != nil || nodes != 1 {
 		t.Errorf("after a lost reply: %v, ordered %d times", err, nodes)
 	}
 	steward.View(func(s *protocols.State) {
@@ -328,7 +329,7 @@ func TestSay(t *testing.T) {
 		}
 	})
 	r.appended = nil
-	if err := steward.Say(t.Context(), publishing(steward, policy.Open("north", "stays"))); !errors.As(err, &q) || q.Code != "duplicate" {
+	if err := steward.Say(t.Context(), publishing(steward, open.Policy("north", "stays"))); !errors.As(err, &q) || q.Code != "duplicate" {
 		t.Errorf("the same again: %v", err)
 	}
 }
