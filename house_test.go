@@ -130,7 +130,7 @@ var rooms = map[string][]string{
 	"node/ledger":           {"engine", "node/disk"},
 	"node/ledger/loopback":  {"node/ledger"},
 	"node/config":           {"datasets", "datasets/files", "datasets/published", "datasets/served", "engine", "node/failure", "node/ledger"},
-	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "node", "node/audit", "node/build", "node/cli/catalog", "node/cli/man", "node/cli/people", "node/cli/rights", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
+	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "engine/policy/open", "node", "node/audit", "node/build", "node/cli/catalog", "node/cli/man", "node/cli/people", "node/cli/rights", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
 	"node/cli/man":          {},
 	"node/scram":            {},
 	"node/cli/catalog":      {"node/audit", "node/failure", "node/render"},
@@ -152,6 +152,24 @@ const roomLines, roomFiles = 5000, 25
 var halls = map[string]string{
 	"engine":    "binder, rounds and reports call each other by nature: a split would export the binder",
 	"protocols": "the referee and the machines share the state's types",
+}
+
+// openers are the files that may open a table to everybody: those that print a demonstration.
+var openers = []string{"node/cli/processes.go"}
+
+// TestOpenPolicy: no node publishes a policy that allows everything, with no setting and no flag: only
+// tests and demonstrations have one.
+func TestOpenPolicy(t *testing.T) {
+	for _, paths := range goFiles(t) {
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") || slices.Contains(openers, filepath.ToSlash(path)) {
+				continue
+			}
+			if slices.Contains(importsOf(t, path), "parley/engine/policy/open") {
+				t.Errorf("%s imports engine/policy/open, which opens tables to everybody", path)
+			}
+		}
+	}
 }
 
 // TestSizes: a package is small enough to be read as one thing.

@@ -112,8 +112,7 @@ func withdraw(w *world) {
 
 // clerk is a person of city2's.
 func clerk(roles ...protocols.PersonRole) *protocols.Vouch {
-	const from = 1_700_000_000
-	return &protocols.Vouch{Person: protocols.KeyOf(testKey("clerk")), Name: "clerk", Roles: roles, From: from, Until: from + 24*3600}
+	return personOf(testKey("clerk"), "clerk", roles...)
 }
 
 func staff(w *world) {

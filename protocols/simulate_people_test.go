@@ -14,8 +14,7 @@ import (
 // rekey gives the analyst another key, and has everybody start anew with it.
 func (w *world) rekey(name string, vouch func(b *protocols.Vouch)) {
 	a, p := w.analyst(), w.departments()[0]
-	b := &protocols.Vouch{Person: protocols.KeyOf(testKey(name)), Name: name, Roles: []protocols.PersonRole{protocols.PersonAnalyst}}
-	b.From, b.Until = vouching(a).From, vouching(a).Until
+	b := personOf(testKey(name), name, protocols.PersonAnalyst)
 	if vouch != nil {
 		vouch(b)
 	}
@@ -34,7 +33,7 @@ func TestRotatedAnalyst(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 41)
 	w, first := certified(t, 41, bySex)
 	old := w.analyst().id
-	w.rekey("second", func(b *protocols.Vouch) { b.Replaces = old })
+	w.rekey("second", func(b *protocols.Vouch) { b.Replaces, b.First = old, old })
 	w.askFor(bySex, "city1", "city3")
 	w.run()
 	o := w.checkAnswer(bySex, "city1", "city3")

@@ -12,6 +12,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/protocols"
 	"parley/protocols/liar"
 	"parley/protocols/mhe/tiny"
@@ -31,6 +32,9 @@ type world struct {
 	parked  []task // wait for somebody to come up or to publish
 
 	salt      string
+	policy    func(department string) policy.Document // for its table, as version 1; nil: open.Policy
+	class     engine.Class                            // of the tables; unsaid: unconditional
+	grants    func(question string) []engine.Digest   // that the analyst names; nil: none
 	before    func(protocols.Entry)                 // asked before an entry is ordered
 	replace   func(protocols.Entry) protocols.Entry // changes an entry before it is ordered
 	loss      int                                   // percent of submissions that are lost, and of those that are doubled
@@ -175,6 +179,11 @@ func (w *world) byKey(k protocols.Key) *party {
 	return nil
 }
 
+// steward is the key of a department's steward.
+func (w *world) steward(department string) ed25519.PrivateKey {
+	return testKey(w.salt + department + " steward")
+}
+
 // start brings a party up from what it stores durably.
 func (p *party) start() {
 	w := p.w
@@ -185,8 +194,7 @@ func (p *party) start() {
 	p.forming = map[engine.Digest]*protocols.Formation{}
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}
 	p.epochs, p.asking, p.started = map[engine.Digest]*protocols.Epoch{}, nil, nil
-	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(),
-		Policy: protocols.Listed{w.analyst().id}, State: p.state}
+	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(), State: p.state}
 	if p.role == protocols.RoleDepartment {
 		p.department.Keys = p.keys
 	}

@@ -30,6 +30,7 @@ func session(t testing.TB) *court {
 	c.register()
 	c.must(c.auditor, &Join{Name: "auditor"})
 	c.form()
+	answer := c.decisions()
 	for i := range 6 {
 		q := c.reach(Phase(1+i%5), byte(i))
 		_ = c.put(c.keys[i%3], q.shares(i))
@@ -60,6 +61,11 @@ func session(t testing.TB) *court {
 	c.form()
 	c.must(c.keys[0], &Register{Registration: courtTable("a", 2)})
 	_ = c.put(c.analyst, c.question(30))
+	last := c.question(31).under(answer)
+	last.Registrations[0] = RegistrationDigest(courtTable("a", 2))
+	c.asked(last) // stays open
+	last.Nonce[1], last.Departments, last.Registrations = 1, last.Departments[:1], last.Registrations[:1]
+	c.asked(last)
 	c.must(c.keys[2], named(vouching(courtKey("lin"), PersonObserver), "Lin"))
 	// An auditor more while a query is open, a department less, another's new key.
 	c.vote(4, Change{Version: 1, Action: ActionAdd, Role: RoleAuditor, Name: "second", Key: KeyOf(courtKey("second"))})
@@ -71,7 +77,7 @@ func session(t testing.TB) *court {
 	c.must(c.keys[0], &Vote{Change: dropped})
 	c.must(c.keys[0], &Vote{Change: dropped, Withdraw: true, Turn: 1})
 	c.must(c.keys[0], c.state.NextEpoch())
-	// A person whom the department that left vouched for, one who is renewed, one who is revoked, and
+	// A person whom the department that left vouched for, one who is renewed and decides, one who is renewed, one who is revoked, and
 	// the analyst's new key.
 	lin := named(vouching(courtKey("lin"), PersonSteward), "Lin")
 	c.must(c.keys[1], lin)
@@ -80,6 +86,9 @@ func session(t testing.TB) *court {
 	c.must(c.keys[0], named(vouching(courtKey("wu"), PersonOperator), "Wu"))
 	c.must(c.keys[0], &Revoke{Person: KeyOf(courtKey("wu")), Reason: "left", Turn: 1})
 	c.must(c.keys[0], replacing(vouching(courtKey("mei 2"), PersonAnalyst), c.analyst))
+	c.must(c.keys[0], turned(named(vouching(stewardOf("a"), PersonSteward), "steward"), 1))
+	c.must(stewardOf("a"), c.version("a", 2))
+	c.must(courtKey("mei 2"), c.requesting("a"))
 	c.must(c.keys[0], named(vouching(courtKey("operator"), PersonOperator), "Zhao"))
 	c.must(courtKey("operator"), &Act{Node: KeyOf(c.keys[0]), What: "reload"})
 	c.must(c.auditor, &Act{Node: KeyOf(c.auditor), What: "vote withdraw 12D3KooW", Turn: 7})

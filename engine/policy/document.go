@@ -34,14 +34,6 @@ type Document struct {
 // Digest names a document.
 func (d *Document) Digest() engine.Digest { return engine.Hash("parley policy 1", engine.Marshal(d)) }
 
-// Open is the policy that allows everybody who is vouched for as an analyst every question about a
-// table: what a demonstration prints, and what tests of other things use.
-func Open(department, table string) Document {
-	all := []string{Any}
-	return Document{Department: department, Table: table, Version: 1, Rules: []Rule{{Name: "open", Who: []string{whoAnyone},
-		Terms: Terms{Filter: all, Group: all, Aggregate: all, Functions: all}}}}
-}
-
 // The kinds of selectors.
 const (
 	whoAnyone     = "anyone"

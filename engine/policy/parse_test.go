@@ -237,27 +237,6 @@ func TestReadme(t *testing.T) {
 	}
 }
 
-// TestOpen: an open policy is one, and allows what needs no grant.
-func TestOpen(t *testing.T) {
-	c := Context{Time: now, Asker: analyst(), Purpose: "x"}
-	for _, d := range departments {
-		open := Open(d, "claims")
-		if err := open.Validate(); err != nil {
-			t.Error(err)
-		}
-		if problems := open.Check(claims(d), Classes{Table: engine.ClassUnconditional}); problems != nil {
-			t.Error(problems)
-		}
-		checkRoundTrip(t, []byte(open.Text()))
-		c.Documents = append(c.Documents, open)
-		c.Classes = append(c.Classes, TableClasses{d, "claims", Classes{Table: engine.ClassUnconditional}})
-	}
-	f := ask(t, "SELECT county, median(cost) FROM claims WHERE age > 60 GROUP BY county", departments)
-	if got := Decide(&f, &c); !got.Allowed {
-		t.Error(got.Text(English))
-	}
-}
-
 // TestFunctionsAreKnown: a policy can name each function of the engine.
 func TestFunctionsAreKnown(t *testing.T) {
 	names := engine.FunctionNames()

@@ -144,6 +144,7 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 		return err
 	}
 	defer d.stop()
+	c.sayPolicy(d)
 	left := f.dir // what outlives the questions, the certificates too
 	if f.keep {
 		left = dir
@@ -270,7 +271,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 
 // question asks one question and prints the answer beside plain SQL's.
 func (c *command) question(ctx context.Context, d *deployment, door client.Asker, sql string, sources []source, path string) (*render.Answer, error) {
-	answer, err := c.askDeployment(ctx, d, door, sql, client.AskOptions{Deadline: d.Deadline})
+	answer, err := c.askDeployment(ctx, d, door, sql, client.AskOptions{Purpose: localPurpose, Deadline: d.Deadline})
 	if err != nil {
 		return nil, err
 	}
@@ -361,9 +362,10 @@ The departments stay up until you press Ctrl-C. Ask them, from another terminal:
     --node %s \
     --identity %s \
     --network %s \
+    --purpose %s \
     "SELECT count(*) FROM %s"
 `, self(), d.nodes[0].address(), failure.Word(filepath.Join(d.Dir, config.AnalystFile)), failure.Word(filepath.Join(d.Dir, config.NetworkFile)),
-		demoTable)
+		failure.Word(localPurpose), demoTable)
 	select {
 	case <-ctx.Done():
 		return nil
