@@ -106,6 +106,9 @@ func csvLine(names []string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// maxRequested is how many requests of a question a refusal shows, the last ones.
+const maxRequested = 3
+
 // Told is a decision about a question with the commands that go on from there: one that requests what is missing, and one
 // for those departments that would answer without the others.
 func (q *Question) Told(ctx context.Context, c *client.Client, w Where, sql string, d *policy.Decision) (render.Decision, error) {
@@ -120,15 +123,17 @@ func (q *Question) Told(ctx context.Context, c *client.Client, w Where, sql stri
 	if err != nil {
 		return out, err
 	}
+	refusing := d.Refusing()
 	c.View(func(s *protocols.State) {
 		p := s.Person(c.Key())
 		for _, r := range s.Requests() {
-			if p != nil && p.First == r.Person && r.Request.Subject.Asked == f.Asked {
+			about := slices.ContainsFunc(r.Request.Departments, func(name string) bool { return slices.Contains(refusing, name) })
+			if about && p != nil && p.First == r.Person && r.Request.Subject.Asked == f.Asked {
 				out.Requested = append(out.Requested, render.RequestOf(s, r, time.Now()))
 			}
 		}
 	})
-	refusing := d.Refusing()
+	out.Requested = out.Requested[max(0, len(out.Requested)-maxRequested):]
 	for _, k := range f.Contributors {
 		if !slices.Contains(refusing, k.Department) {
 			out.Rest = append(out.Rest, k.Department)
