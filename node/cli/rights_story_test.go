@@ -29,6 +29,7 @@ type rightsStory struct {
 // newRightsStory starts the departments without a policy.
 func newRightsStory(t *testing.T) *rightsStory {
 	n := testnet.New(t, 2)
+	n.Closed = true
 	s := &rightsStory{T: t, n: n, dir: t.TempDir(), keys: map[string]string{"analyst": n.AnalystFile()}}
 	stewards := map[int]peers.Identity{}
 	for i, d := range n.Nodes {
@@ -39,9 +40,6 @@ func newRightsStory(t *testing.T) *rightsStory {
 	}
 	for _, d := range n.Nodes {
 		d.Config.Tables[0].Class = "on-condition"
-		for _, id := range stewards {
-			d.Config.Analysts = append(d.Config.Analysts, id.Peer())
-		}
 	}
 	n.StartAll()
 	for i, id := range stewards {
