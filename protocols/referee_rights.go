@@ -8,13 +8,21 @@ import (
 	"parley/engine/policy"
 )
 
-// steward is the vouch under which an entry's author decides, for the author's department.
-func (s *State) steward(r *Record, under uint64, requester policy.Key) (*person, *Refusal) {
-	by := s.people.inForce(r.Entry.Author)
+// mayDecide refuses an author who is no steward now, or who made the request.
+func (s *State) mayDecide(r *Record, requester policy.Key) *Refusal {
 	a := s.asker(r.Entry.Author)
 	if m := policy.MayDecide(&a, a.Department, requester, seconds(r)); m != nil {
-		return nil, refuse(string(m.Reason), "%s", m.Sentence(policy.English))
+		return refuse(string(m.Reason), "%s", m.Sentence(policy.English))
 	}
+	return nil
+}
+
+// steward is the vouch under which an entry's author decides, for the author's department.
+func (s *State) steward(r *Record, under uint64, requester policy.Key) (*person, *Refusal) {
+	if refusal := s.mayDecide(r, requester); refusal != nil {
+		return nil, refusal
+	}
+	by := s.people.inForce(r.Entry.Author)
 	if by.record.Number != under {
 		return nil, refuse("too-late", "the author's department has said something newer of the author")
 	}
