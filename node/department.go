@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/circuits"
+	"parley/node/audit"
 	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
@@ -56,6 +57,7 @@ func (n *node) loop(ctx context.Context) error {
 			}
 		})
 	})
+	n.duty.people = true
 	if err := n.advance(ctx); err != nil {
 		return err
 	}
@@ -85,6 +87,9 @@ func (n *node) loop(ctx context.Context) error {
 			err = n.deadline(ctx, query)
 		case do := <-n.wakes:
 			err = do()
+		case <-n.admit.C:
+			n.followPeople()
+			n.refreshView()
 		case err = <-ended:
 			err = fmt.Errorf("the ledger: %w", err)
 		case halt := <-n.halted:
@@ -127,6 +132,10 @@ func (n *node) order(batch []protocols.Record) error {
 		} else {
 			n.log.Debug("on the ledger", "number", r.Number, "block", r.Block, "entry", r.Entry.Kind.String(), "author", n.replica.NameOf(r.Entry.Author))
 		}
+		switch r.Entry.Kind {
+		case protocols.KindVote, protocols.KindVouch, protocols.KindRevoke:
+			n.duty.people = true
+		}
 		if refused != nil || !n.caughtUp() {
 			continue
 		}
@@ -135,6 +144,9 @@ func (n *node) order(batch []protocols.Record) error {
 			n.tellVote(&r)
 		case protocols.KindVouch, protocols.KindRevoke:
 			n.tellPerson(&r)
+		case protocols.KindPublish, protocols.KindRequest, protocols.KindGrant, protocols.KindDecline, protocols.KindRescind:
+			e := audit.EventOf(n.replica, &r, nil)
+			n.log.Info("a person says something of who may ask", "who", e.Person, "what", e.What, "block", r.Block)
 		}
 	}
 	return nil
@@ -146,6 +158,9 @@ func (n *node) order(batch []protocols.Record) error {
 func (n *node) advance(ctx context.Context) error {
 	if n.followMembers() {
 		return ErrExpelled
+	}
+	if n.duty.people {
+		n.followPeople()
 	}
 	if !n.caughtUp() {
 		n.refreshView()
@@ -175,7 +190,7 @@ func (n *node) caughtUp() bool {
 func (n *node) refreshView() {
 	old := n.view.Load()
 	v := &view{network: old.network, height: n.replica.Applied(), status: old.status,
-		members: viewMembers(n.replica), votes: viewVotes(n.replica), people: n.ownPeople(), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence()), tables: n.viewTables()}
+		members: viewMembers(n.replica), votes: viewVotes(n.replica), people: n.ownPeople(), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence()), tables: n.viewTables(), leftOut: n.duty.leftOut}
 	for _, key := range n.founding.analysts {
 		v.analysts = append(v.analysts, peers.PeerOf(key))
 	}

@@ -52,6 +52,8 @@ type duties struct {
 	met        time.Time // when a member was last connected
 	leaving    bool      // somebody was voted out, and is looked after
 	validator  bool      // this node's key is among the members'
+	people     bool      // the ledger said something of a person, or of a member, that has not been followed
+	leftOut    int       // persons for whom there is no room
 }
 
 // dueEntries sends a member's Join, and a department's registrations and its
@@ -291,6 +293,9 @@ func (n *node) becomeReady() {
 	n.view.Store(&v)
 	n.refreshView() // whoever is told may look at once
 	n.log.Info("ready", "address", v.status.Address)
+	for _, why := range closedTables(n.view.Load().tables) {
+		n.log.Warn("a table is closed", "why", why)
+	}
 	if n.o.Ready != nil {
 		n.o.Ready(v.status)
 	}

@@ -224,7 +224,7 @@ func (n *node) serveVouch(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	reply, err := n.speakFor(ctx, r.Header.Get(actHeader), q)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
+		refuseAct(w, err)
 		return
 	}
 	answerJSON200(w, reply)
@@ -254,6 +254,7 @@ func (n *node) speakFor(ctx context.Context, signed string, q PeopleRequest) (Pe
 	if err != nil {
 		return PersonReport{}, err
 	}
+	n.awaitFollowed(ctx, after.Applied())
 	about := ""
 	switch b := body.(type) {
 	case *protocols.Vouch:

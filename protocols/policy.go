@@ -3,6 +3,7 @@ package protocols
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"parley/engine"
 	"parley/engine/policy"
@@ -15,8 +16,19 @@ const CodePolicy = engine.CodePolicy
 // Denied is the error of a question that what it was asked under does not allow.
 type Denied struct{ Decision policy.Decision }
 
-// Error says all that is missing.
-func (d *Denied) Error() string { return d.Decision.Text(policy.English) }
+// Error says all that is missing, in one line.
+func (d *Denied) Error() string {
+	var said []string
+	for i := range d.Decision.Missing {
+		m := &d.Decision.Missing[i]
+		if text := m.Sentence(policy.English); m.Department != "" {
+			said = append(said, m.Department+": "+text)
+		} else {
+			said = append(said, text)
+		}
+	}
+	return "the departments' policies do not allow the question: " + strings.Join(said, "; ")
+}
 
 // Decide decides about a query over its plan, by what it was asked under: its contributors' policies
 // and the classes that they declared, the grants that it names, who asks, for what, and when. Whoever
@@ -27,6 +39,18 @@ func (q *QueryState) Decide(plan *engine.Plan) error {
 	if err != nil {
 		return err
 	}
+	d := policy.Decide(&f, q.context())
+	if !d.Allowed {
+		return &Denied{Decision: d}
+	}
+	if !slices.EqualFunc(d.Charges, q.Ask.Grants, func(c policy.Charge, id engine.Digest) bool { return c.Grant == id }) {
+		return &engine.Error{Code: CodePolicy, Message: fmt.Sprintf("the question names %d grants, and takes uses of others, or of fewer: %d", len(q.Ask.Grants), len(d.Charges))}
+	}
+	return nil
+}
+
+// context is what a question is decided by, beside its plan.
+func (q *QueryState) context() *policy.Context {
 	c := policy.Context{Time: q.records[0].Time / 1000, Asker: q.asker, Purpose: q.Ask.Purpose, Basis: q.Ask.Basis}
 	for _, p := range q.ruling.policies {
 		c.Documents = append(c.Documents, p.document)
@@ -35,16 +59,9 @@ func (q *QueryState) Decide(plan *engine.Plan) error {
 		c.Grants = append(c.Grants, policy.Held{Grant: g.grant, Used: q.ruling.charges[i].Used})
 	}
 	for _, t := range q.tables {
-		c.Classes = append(c.Classes, t.classes())
+		c.Classes = append(c.Classes, t.classes(q.ruling.ceilings))
 	}
-	d := policy.Decide(&f, &c)
-	if !d.Allowed {
-		return &Denied{Decision: d}
-	}
-	if !slices.EqualFunc(d.Charges, q.Ask.Grants, func(c policy.Charge, id engine.Digest) bool { return c.Grant == id }) {
-		return &engine.Error{Code: CodePolicy, Message: fmt.Sprintf("the question names %d grants, and takes uses of others, or of fewer: %d", len(q.Ask.Grants), len(d.Charges))}
-	}
-	return nil
+	return &c
 }
 
 // checkCurrent refuses a plan, of a department that contributes, over another version of its table than
@@ -58,4 +75,45 @@ func checkCurrent(ledger *State, query *QueryState, plan *engine.Plan, departmen
 		own = t.registration
 	}
 	return plan.Current(own)
+}
+
+// Kept are the questions that the state still holds, ascending by number: the open ones, and the last that ended.
+func (s *State) Kept() []*QueryState { return s.byNumber() }
+
+// Reconsider decides about a question as if the departments of these documents had had them as their policies for its
+// table; of the others, and without any, by what it was asked under. Time, grants and classes are those of the Ask.
+// Of several rounds it is the first that decides for all. Cost: that of planning the question.
+func (q *QueryState) Reconsider(p engine.Packing, documents ...policy.Document) (policy.Decision, error) {
+	f, err := q.facts(p)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	c := q.context()
+	for i := range c.Documents {
+		for _, d := range documents {
+			if d.Department == c.Documents[i].Department && d.Table == c.Documents[i].Table {
+				c.Documents[i] = d
+			}
+		}
+	}
+	return policy.Decide(f, c), nil
+}
+
+// facts are those of the question as a person asks it: of all its rounds.
+func (q *QueryState) facts(p engine.Packing) (*policy.Facts, error) {
+	a, tables := &q.Ask, engine.Catalogue(q.Registrations)
+	if a.Round == 0 {
+		plan, err := engine.NewPlan(a.SQL, tables, a.Departments, p)
+		if err != nil {
+			return nil, err
+		}
+		f, err := policy.FactsOf(plan, "")
+		return &f, err
+	}
+	session, err := engine.NewSession(a.Question, tables, a.Departments, p)
+	if err != nil {
+		return nil, err
+	}
+	f, err := policy.FactsOfQuestion(session, a.Question)
+	return &f, err
 }

@@ -8,13 +8,21 @@ import (
 	"parley/engine/policy"
 )
 
-// steward is the vouch under which an entry's author decides, for the author's department.
-func (s *State) steward(r *Record, under uint64, requester policy.Key) (*person, *Refusal) {
-	by := s.people.inForce(r.Entry.Author)
+// mayDecide refuses an author who is no steward now, or who made the request.
+func (s *State) mayDecide(r *Record, requester policy.Key) *Refusal {
 	a := s.asker(r.Entry.Author)
 	if m := policy.MayDecide(&a, a.Department, requester, seconds(r)); m != nil {
-		return nil, refuse(string(m.Reason), "%s", m.Sentence(policy.English))
+		return refuse(string(m.Reason), "%s", m.Sentence(policy.English))
 	}
+	return nil
+}
+
+// steward is the vouch under which an entry's author decides, for the author's department.
+func (s *State) steward(r *Record, under uint64, requester policy.Key) (*person, *Refusal) {
+	if refusal := s.mayDecide(r, requester); refusal != nil {
+		return nil, refusal
+	}
+	by := s.people.inForce(r.Entry.Author)
 	if by.record.Number != under {
 		return nil, refuse("too-late", "the author's department has said something newer of the author")
 	}
@@ -41,14 +49,20 @@ func (s *State) publish(r *Record, b *Publish) *Refusal {
 	case !s.gaps && !d.Replaces(before):
 		return refuse("too-early", "version %d of the policy for table %q does not follow the one in force", d.Version, d.Table)
 	}
-	p := &policyState{decided: newDecided(r, by), document: *d}
+	p := &policyState{decided: newDecided(r, by, b), document: *d}
 	next := s.rights.current(seconds(r)).withPolicy(p)
-	if refusal := s.overruled(next, by.by()); refusal != nil {
+	if refusal := s.overruled(next, by.by(), r.Entry.Kind); refusal != nil {
 		return refusal
 	}
 	s.rights = next
-	s.endRuled(&Fault{Department: d.Department, Key: by.by(), Kind: FaultDecided, Detail: "it has another policy for table " + d.Table + " now"}, func(q *QueryState) bool {
-		return slices.ContainsFunc(q.Registrations, func(t engine.Registration) bool { return t.Department == d.Department && t.Table == d.Table })
+	f := &Fault{Department: d.Department, Key: by.by(), Kind: FaultDecided, Detail: "it has another policy for table " + d.Table + " now"}
+	if d.Table == "" {
+		f.Detail = "it has another policy for the departments below it now"
+	}
+	s.endRuled(f, func(q *QueryState) bool {
+		return slices.ContainsFunc(q.Registrations, func(t engine.Registration) bool {
+			return t.Department == d.Department && t.Table == d.Table || d.Table == "" && slices.Contains(t.About.Place, d.Department)
+		})
 	})
 	return nil
 }
@@ -61,13 +75,16 @@ func (s *State) request(r *Record, b *Request) *Refusal {
 	if err := b.Request.Validate(seconds(r)); err != nil {
 		return refuse("malformed", "%v", err)
 	}
+	if b.Request.Terms.Until-seconds(r) > policy.MaxGrantSeconds {
+		return refuse("malformed", "a grant lasts five years at most, and so does a request for one")
+	}
 	for _, name := range b.Request.Departments {
 		if s.table(name, b.Request.Table) == nil {
 			return refuse("unknown-department", "no department %q has a table %q", name, b.Request.Table)
 		}
 	}
 	next := s.rights.current(seconds(r))
-	q := &requestState{decided: newDecided(r, by), request: b.Request, id: b.Request.ID(policy.Key(by.body.First))}
+	q := &requestState{decided: newDecided(r, by, b), request: b.Request, id: b.Request.ID(policy.Key(by.body.First))}
 	if next.request(q.id) != nil {
 		return refuse("duplicate", "the same was requested before")
 	}
@@ -81,7 +98,7 @@ func (s *State) request(r *Record, b *Request) *Refusal {
 		return refuse("too-many", "%d requests of this person have not ended: it may make no more", own)
 	}
 	next = next.withRequest(q)
-	if refusal := s.overruled(next, by.by()); refusal != nil {
+	if refusal := s.overruled(next, by.by(), r.Entry.Kind); refusal != nil {
 		return refusal
 	}
 	s.rights = next
@@ -101,7 +118,7 @@ func (s *State) grant(r *Record, b *Grant) *Refusal {
 		return refuse("malformed", "%v", err)
 	}
 	next := s.rights.current(seconds(r))
-	granted := &grantState{decided: newDecided(r, by), grant: *g, id: g.ID()}
+	granted := &grantState{decided: newDecided(r, by, b), grant: *g, id: g.ID()}
 	if next.grant(granted.id) != nil {
 		return refuse("duplicate", "the same was granted before")
 	}
@@ -125,7 +142,7 @@ func (s *State) grant(r *Record, b *Grant) *Refusal {
 		return refuse("too-many", "%d grants of department %q for table %q are in force for this person: there is room for no more", held, g.Department, g.Table)
 	}
 	next = next.withGrant(granted)
-	if refusal := s.overruled(next, by.by()); refusal != nil {
+	if refusal := s.overruled(next, by.by(), r.Entry.Kind); refusal != nil {
 		return refusal
 	}
 	s.rights = next
@@ -193,26 +210,28 @@ func (s *State) rescind(r *Record, b *Rescind) *Refusal {
 }
 
 // overruled refuses rights of which a department, its persons' requests included, would have more than
-// its share, as crowded does for tables.
-func (s *State) overruled(next *rights, department Key) *Refusal {
+// its share, as crowded does for tables. Requests have a quarter of it, so that no analyst keeps the
+// stewards from deciding.
+func (s *State) overruled(next *rights, department Key, kind EntryKind) *Refusal {
 	if s.gaps {
 		return nil
 	}
-	queries := s.byNumber()
-	bytesOf := func(r *rights) (own, all int) {
-		for _, d := range keptDecisions(r, queries) {
-			n := len(d.record.Entry.Body)
-			if all += n; d.by.by() == department {
-				own += n
-			}
+	asked := map[uint64]*decided{} // what questions were asked under, in force or not
+	for _, q := range s.queries {
+		for _, d := range q.ruling.decisions() {
+			asked[d.record.Number] = d
 		}
-		return own, all
 	}
-	own, all := bytesOf(next)
-	before, _ := bytesOf(s.rights)
-	if share := MaxRightsBytes / s.members.departments(); own > max(share, before) || all > MaxRightsBytes {
+	own, wished, all := next.bytes(department, asked)
+	before, _, _ := s.rights.bytes(department, asked)
+	share := MaxRightsBytes / s.members.departments()
+	switch {
+	case own > max(share, before) || all > MaxRightsBytes:
 		return refuse("too-many", "the policies, grants and requests of department %q would take %d bytes, and its share is %d: shorter ones, or fewer",
 			s.NameOf(department), own, share)
+	case kind == KindRequest && wished > share/4:
+		return refuse("too-many", "the requests of department %q's persons would take %d bytes, and have %d: shorter ones, or fewer",
+			s.NameOf(department), wished, share/4)
 	}
 	return nil
 }
@@ -229,7 +248,10 @@ func (s *State) endRuled(f *Fault, about func(*QueryState) bool) {
 
 // reclassed ends the questions about a table whose classes are others now.
 func (s *State) reclassed(old, t *tableState) {
-	if bytes.Equal(engine.Marshal(old.classes().Classes), engine.Marshal(t.classes().Classes)) {
+	of := func(t *tableState) []byte {
+		return engine.Marshal(t.classes(s.rights.ceilings([]*tableState{t})).Classes)
+	}
+	if bytes.Equal(of(old), of(t)) {
 		return
 	}
 	f := &Fault{Department: t.registration.Department, Key: t.record.Entry.Author, Kind: FaultDecided,
@@ -277,6 +299,7 @@ func (s *State) rule(r *Record, b *Ask, vouch *person, tables []*tableState) (ru
 	if next != len(b.Grants) {
 		return ruling{}, refuse("malformed", "the grants are not of the question's departments, one each, in their order")
 	}
+	out.ceilings = s.rights.ceilings(tables)
 	return out, nil
 }
 

@@ -34,10 +34,10 @@ type world struct {
 	salt      string
 	policy    func(department string) policy.Document // for its table, as version 1; nil: open.Policy
 	class     engine.Class                            // of the tables; unsaid: unconditional
-	grants    func(question string) []engine.Digest   // that the analyst names; nil: none
-	before    func(protocols.Entry)                 // asked before an entry is ordered
-	replace   func(protocols.Entry) protocols.Entry // changes an entry before it is ordered
-	loss      int                                   // percent of submissions that are lost, and of those that are doubled
+	spare     []engine.Digest                         // grants that the analyst names besides those that it needs
+	before    func(protocols.Entry)                   // asked before an entry is ordered
+	replace   func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
+	loss      int                                     // percent of submissions that are lost, and of those that are doubled
 	keepDown  bool
 	halts     bool            // without more than two thirds of the validators nothing is ordered
 	cut       map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
@@ -182,6 +182,18 @@ func (w *world) byKey(k protocols.Key) *party {
 // steward is the key of a department's steward.
 func (w *world) steward(department string) ed25519.PrivateKey {
 	return testKey(w.salt + department + " steward")
+}
+
+// keyOf is the private key of a party or of a steward.
+func (w *world) keyOf(k protocols.Key) ed25519.PrivateKey {
+	for _, p := range w.parties {
+		if steward := w.steward(p.name); p.id == k {
+			return p.key
+		} else if protocols.KeyOf(steward) == k {
+			return steward
+		}
+	}
+	return nil
 }
 
 // start brings a party up from what it stores durably.

@@ -30,7 +30,7 @@ func readStory(t *testing.T, until time.Time) *Trail {
 
 const (
 	answered = "question Mei/statistics, release civil, release health, release statistics, answer Mei/statistics"
-	granted  = "request Mei/statistics, decline Chen/civil, grant Zhao/health"
+	given    = "request Mei/statistics, decline Chen/civil, grant Zhao/health"
 	policies = "policy Chen/civil, policy Zhao/health"
 	median   = "question Wang/statistics, withdrawal Wang/statistics"
 	curious  = "question Wang/statistics, refusal civil"
@@ -41,7 +41,7 @@ const (
 // TestTrail: what a filter leaves of a ledger, in its order.
 func TestTrail(t *testing.T) {
 	trail := readStory(t, time.Time{})
-	everything := strings.Join([]string{policies, granted, answered, median, curious, hidden, taken, "question Wang/statistics"}, ", ")
+	everything := strings.Join([]string{policies, given, answered, median, curious, hidden, taken, "question Wang/statistics"}, ", ")
 	grant := ""
 	for _, l := range trail.Lines {
 		if l.Kind == LineGrant {
@@ -56,12 +56,12 @@ func TestTrail(t *testing.T) {
 	}{
 		{"all", TrailFilter{}, everything},
 		{"table", TrailFilter{Table: "claims"}, everything},
-		{"a column of WHERE", TrailFilter{Column: "year"}, strings.Join([]string{policies, granted, answered, "policy Chen/civil", taken}, ", ")},
+		{"a column of WHERE", TrailFilter{Column: "year"}, strings.Join([]string{policies, given, answered, "policy Chen/civil", taken}, ", ")},
 		{"a column of FILTER alone", TrailFilter{Column: "sex"}, policies + ", " + hidden},
 		{"a column of an expression of GROUP BY", TrailFilter{Column: "age", Since: day(time.March, 10), Until: day(time.March, 12)}, hidden},
 		{"a column of the first round of a search", TrailFilter{Column: "cost", Since: day(time.January, 21), Until: day(time.March, 1)}, median},
 		{"analyst", TrailFilter{Analyst: "Wang"}, strings.Join([]string{median, curious, "question Wang/statistics"}, ", ")},
-		{"analyst of a department", TrailFilter{Analyst: "Mei of statistics", Until: day(time.February, 1)}, granted + ", " + answered},
+		{"analyst of a department", TrailFilter{Analyst: "Mei of statistics", Until: day(time.February, 1)}, given + ", " + answered},
 		{"purpose", TrailFilter{Purpose: "=curiosity"}, curious},
 		{"another purpose", TrailFilter{Purpose: "budget"}, "policy Chen/civil, question Mei/statistics, expiry , question Wang/statistics"},
 		{"grant", TrailFilter{Grant: grant[:8]}, strings.Join([]string{"request Mei/statistics, grant Zhao/health", answered, taken}, ", ")},
