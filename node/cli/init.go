@@ -93,9 +93,9 @@ func (c *command) initialise(dir string, f initial) error {
 
 // next is what whoever made an identity is told: what is for whom, and what comes next.
 func (f initial) next(peer, file, key string) string {
-	list, put := "peers", "Put in your tables, and the analysts who may ask, then run"
+	list, put := "peers", "Put in your tables, each with its class, then run"
 	if f.auditor {
-		list, put = "auditors", "Put in the analysts who may read the ledger here, if any, then run"
+		list, put = "auditors", "Then run"
 	}
 	line, address := f.line(peer), ""
 	if strings.Contains(line, "/ADDRESS/") {
@@ -114,8 +114,8 @@ All lines stand in every node.toml, yours among them: this one in %s.
 	if f.auditor {
 		return text
 	}
-	return text + fmt.Sprintf(`An analyst: send the peer id to all departments, for analysts in node.toml. The
-operator of your own department vouches for you, at its running node:
+	return text + fmt.Sprintf(`A person: the operator of your own department vouches for you, at its running
+node, and then all nodes let you in:
   parley people add --config node.toml --name NAME --role analyst \
     %s
 Get the line of one of them (MULTIADDR) and its network.json, then ask with
