@@ -16,6 +16,7 @@ import (
 
 	"parley/engine"
 	"parley/node/audit"
+	"parley/node/cli/rights"
 	"parley/node/config"
 	"parley/node/failure"
 	"parley/node/nodetest"
@@ -159,7 +160,7 @@ func printedOf(n *testnet.Network, questions ...string) string {
 	}
 	for i, sql := range questions {
 		c.json = i%2 == 0
-		nodetest.Check(t, c.query(ctx, sql, queryFlags{askerFlags: asker, network: network, cache: testnet.KeysDir(), deadline: time.Minute}))
+		nodetest.Check(t, c.query(ctx, sql, queryFlags{askerFlags: asker, Question: rights.Question{Purpose: testnet.Purpose}, network: network, cache: testnet.KeysDir(), deadline: time.Minute}))
 	}
 	both("explain", func() error { return c.explain(ctx, questions[0], explainFlags{node: asker.node, identity: analyst}) })
 	both("tables", func() error { return c.listTables(ctx, asker) })

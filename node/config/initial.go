@@ -55,8 +55,9 @@ auditors = [
 # left long ago could show this node another ledger.
 # trust = "BLOCK:HASH"
 
-# Who may ask: the peer ids of analysts. Nobody else is answered. parley node reload has a running node read this file
-# again, and says what has changed.
+# Who may connect beside the members and the persons for whom departments vouch on the ledger (parley people add): peer
+# ids, for example of who only reads the ledger. Who is answered, policies and grants decide, not this list. parley node
+# reload has a running node read this file again, and says what has changed.
 analysts = [
 #  "12D3KooW...",
 ]
@@ -91,7 +92,9 @@ parameters = %s
 # header = "auto"
 # columns = ["age", "sex", "chol"]
 # For the catalogue: title, description, owner, manager, item (of the national catalogue), sensitivity ("general-1" to
-# "general-4", "important", "core") and class ("none", "on-condition", "unconditional"). Nothing enforces a class yet.
+# "general-4", "important", "core") and class: "none" (the default) is shared with nobody, "on-condition" by a grant,
+# "unconditional" with every vouched analyst who states a purpose. Whatever the class, nobody is answered before a
+# steward has published a policy of the table (parley policy publish).
 # title = "Heart patients"
 # owner = "Health Commission"
 # class = "on-condition"
