@@ -227,7 +227,7 @@ func TestListAllNamesTables(t *testing.T) {
 	nodetest.Check(t, c.listLedger(t.Context(), live, audit.Filter{Table: "people"}, true))
 	var listed struct{ Entries []audit.Event }
 	nodetest.Into(t, out, &listed)
-	if len(listed.Entries) != 1 || listed.Entries[0].Author != "a" || listed.Entries[0].Table != "people" || listed.Entries[0].Version != 1 || listed.Entries[0].Rows != 7 {
+	if len(listed.Entries) != 2 || listed.Entries[1].Kind != protocols.KindPublish.String() || listed.Entries[0].Author != "a" || listed.Entries[0].Table != "people" || listed.Entries[0].Version != 1 || listed.Entries[0].Rows != 7 {
 		t.Errorf("%+v", listed)
 	}
 	c.json = false
