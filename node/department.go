@@ -127,6 +127,9 @@ func (n *node) order(batch []protocols.Record) error {
 		} else {
 			n.log.Debug("on the ledger", "number", r.Number, "block", r.Block, "entry", r.Entry.Kind.String(), "author", n.replica.NameOf(r.Entry.Author))
 		}
+		if refused == nil && r.Entry.Kind == protocols.KindAct {
+			n.heardNews(&r)
+		}
 		if refused != nil || !n.caughtUp() {
 			continue
 		}
