@@ -1,8 +1,10 @@
 package datasets
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -154,8 +156,8 @@ func (s *summary) describe(c column) published.Found {
 		}
 	}
 	if !s.full {
-		out.Dictionary = s.dictionary(c)
-		for _, n := range s.counts {
+		out.Dictionary, out.Rows = s.dictionary(c)
+		for _, n := range out.Rows {
 			if n == 1 {
 				out.Alone++
 			}
@@ -164,30 +166,32 @@ func (s *summary) describe(c column) published.Found {
 	return out
 }
 
-// dictionary lists the distinct values as canonical text in the kind's order.
-func (s *summary) dictionary(c column) []string {
-	var out []string
+// dictionary lists the distinct values as canonical text in the kind's order, and in how many rows each stands.
+func (s *summary) dictionary(c column) (values []string, rows []int64) {
 	switch {
 	case c.kind == engine.Text:
-		out = slices.Clone(s.text.Values)
-		slices.Sort(out)
+		return ordered(s.text.Values, s.counts, strings.Compare, func(v string) string { return v })
 	case c.wide:
-		values := make([]decimal128.Num, 0, len(s.wide))
-		for v := range s.wide {
-			values = append(values, v)
+		places := make([]decimal128.Num, len(s.wide))
+		for v, place := range s.wide {
+			places[place] = v
 		}
-		slices.SortFunc(values, func(a, b decimal128.Num) int { return a.Cmp(b) })
-		for _, v := range values {
-			out = append(out, datum(c, v.BigInt()).String())
-		}
-	default:
-		values := slices.Clone(s.narrow.Values)
-		slices.Sort(values)
-		for _, v := range values {
-			out = append(out, datum(c, big.NewInt(v)).String())
-		}
+		return ordered(places, s.counts, decimal128.Num.Cmp, func(v decimal128.Num) string { return datum(c, v.BigInt()).String() })
 	}
-	return out
+	return ordered(s.narrow.Values, s.counts, cmp.Compare[int64], func(v int64) string { return datum(c, big.NewInt(v)).String() })
+}
+
+// ordered are the texts of distinct values and their counts, by the order of the values.
+func ordered[T any](values []T, counts []int64, compare func(a, b T) int, text func(T) string) (texts []string, rows []int64) {
+	places := make([]int, len(values))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortFunc(places, func(a, b int) int { return compare(values[a], values[b]) })
+	for _, i := range places {
+		texts, rows = append(texts, text(values[i])), append(rows, counts[i])
+	}
+	return texts, rows
 }
 
 // datum is a stored number of a column as the engine's value.

@@ -41,12 +41,7 @@ const (
 
 // viewTables compares the tables with the ledger. The loop's.
 func (n *node) viewTables() []TableReport {
-	known := map[string]engine.Registration{}
-	for _, r := range n.replica.Catalogue() {
-		if r.Department == n.cfg.Name {
-			known[r.Table] = r
-		}
-	}
+	known := n.registered()
 	var out []TableReport
 	for _, t := range n.tables.all() {
 		own := t.data.Registration(n.cfg.Name, 1)
