@@ -93,8 +93,8 @@ parameters = %s
 # header = "auto"
 # columns = ["age", "sex", "chol"]
 # For the catalogue: title, description, owner, manager, item (of the national catalogue), sensitivity ("general-1" to
-# "general-4", "important", "core") and class ("none", "on-condition", "unconditional"). Nobody is answered about a
-# table of class none, or without a class.
+# "general-4", "important", "core") and class ("none", "on-condition", "unconditional"). A table without a class is not shared; class = "..." at
+# the top of this file is that of tables that say none.
 # title = "Heart patients"
 # owner = "Health Commission"
 # class = "on-condition"

@@ -143,7 +143,7 @@ func (e Entry) Show(r engine.Registration) string {
 		}
 	}
 	if e.Class != "" {
-		b.Add("", "declared by its department; nothing enforces a class yet")
+		b.Add("", "declared by its department")
 	}
 	b.Add("registered", "%s, block %d", failure.Time(e.Time), e.Block)
 	b.WriteString("\n" + columnsText(engine.Schema{Table: r.Table, Columns: r.Columns}) + "\n")

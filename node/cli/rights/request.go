@@ -108,11 +108,7 @@ func (s Shell) File(ctx context.Context, c *client.Client, w Where, q Question, 
 	}
 	var out filed
 	var id engine.Digest
-	if err := c.Say(ctx, func(state *protocols.State) (protocols.Body, error) {
-		p, err := self(state, c.Key())
-		if err != nil {
-			return nil, err
-		}
+	if err := s.say(ctx, c, func(state *protocols.State, p *protocols.Person) (protocols.Body, error) {
 		id = made.ID(policy.Key(p.First))
 		return &protocols.Request{Request: *made}, nil
 	}); err != nil {
@@ -228,7 +224,7 @@ func asks(c *client.Client, d *policy.Decision, f *policy.Facts, standing bool) 
 	}
 	c.View(func(s *protocols.State) {
 		for _, r := range registrations(s, f.Table) {
-			declared := classes(r)
+			declared := s.Classes(r.Department, r.Table)
 			asked := slices.ContainsFunc(f.Contributors, func(k policy.Contributor) bool { return k.Department == r.Department })
 			if asked && slices.ContainsFunc(f.Uses, func(u policy.Use) bool { return declared.Of(u.Column) == engine.ClassOnCondition }) {
 				out = append(out, r.Department)
