@@ -23,8 +23,7 @@ func (c *command) initCommand() *cobra.Command {
 		Short: "make an identity and a commented node.toml",
 		Long: `Makes DIR with a new identity (mode 0600, never overwritten) and a node.toml in which every key is explained.
 An analyst needs the identity only; an operator edits node.toml and starts it with parley node. What it prints is for
-the others: a node's line for their lists of members, an analyst's peer id for the departments' lists of analysts, and for
-the operator who vouches for the analyst.`,
+the others: a node's line for their lists of members, a person's peer id for the operator who vouches for the person.`,
 		Args: arguments(1, "the folder to make"),
 		RunE: func(_ *cobra.Command, args []string) error { return c.initialise(args[0], f) },
 	}
@@ -120,7 +119,7 @@ node, and then all nodes let you in:
     %s
 Get the line of one of them (MULTIADDR) and its network.json, then ask with
   parley query --node MULTIADDR --network network.json \
-    --identity %s "SELECT ..."
+    --identity %s --purpose "what for" "SELECT ..."
 `, peer, failure.Word(key))
 }
 

@@ -159,6 +159,9 @@ functions = ["avg", "count"]
 // that is missing, and the commands that it prints go on from there.
 func TestRightsStory(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("a network of two nodes, and many commands")
+	}
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("no bash")
 	}
