@@ -92,9 +92,9 @@ func (c *command) initialise(dir string, f initial) error {
 
 // next is what whoever made an identity is told: what is for whom, and what comes next.
 func (f initial) next(peer, file, key string) string {
-	list, put := "peers", "Put in your tables, then run"
+	list, put := "peers", "Put in your tables, each with its class, then run"
 	if f.auditor {
-		list, put = "auditors", "Put in who may read the ledger here, if anybody, then run"
+		list, put = "auditors", "Then run"
 	}
 	line, address := f.line(peer), ""
 	if strings.Contains(line, "/ADDRESS/") {
@@ -113,8 +113,8 @@ All lines stand in every node.toml, yours among them: this one in %s.
 	if f.auditor {
 		return text
 	}
-	return text + fmt.Sprintf(`An analyst: the operator of your own department vouches for you, at its running
-node (a steward: --role steward):
+	return text + fmt.Sprintf(`A person: the operator of your own department vouches for you, at its running
+node, and then all nodes let you in:
   parley people add --config node.toml --name NAME --role analyst \
     %s
 Get the line of one of them (MULTIADDR) and its network.json, then ask with

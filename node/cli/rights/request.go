@@ -225,7 +225,7 @@ func asks(c *client.Client, d *policy.Decision, f *policy.Facts, standing bool) 
 	}
 	c.View(func(s *protocols.State) {
 		for _, r := range registrations(s, f.Table) {
-			declared := classes(r)
+			declared := s.Classes(r.Department, r.Table)
 			asked := slices.ContainsFunc(f.Contributors, func(k policy.Contributor) bool { return k.Department == r.Department })
 			if asked && slices.ContainsFunc(f.Uses, func(u policy.Use) bool { return declared.Of(u.Column) == engine.ClassOnCondition }) {
 				out = append(out, r.Department)
