@@ -217,6 +217,11 @@ func (s *rightsStory) publishing() {
 		}
 	}
 	s.refuses("a", failure.StatusRefused, []string{"nothing was published"}, "policy", "publish", right)
+	ceiling := s.file("ceiling.toml", "below = \"on-condition\"\n")
+	if out := s.does("a", "policy", "check", ceiling); !strings.Contains(out, "for the departments below") || !strings.Contains(out, `+ below = "on-condition"`) {
+		s.Error(out)
+	}
+	s.refuses("a", failure.StatusRefused, []string{"decides about no question"}, "policy", "test", ceiling)
 	shown := s.does("analyst", "policy", "show", "--department", "b")
 	if back := s.file("back.toml", shown); !strings.HasPrefix(shown, "# version 1 of b, published on ") {
 		s.Error(shown)
