@@ -8,6 +8,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
 	"parley/datasets/content"
@@ -47,13 +48,7 @@ func (s *summary) add(a arrow.Array, like *remarks.Resemblance, at func(row int)
 	case *array.Date32:
 		addNumbers(s, a.Date32Values(), a)
 	case *array.Boolean:
-		truths := make([]int8, a.Len())
-		for i := range truths {
-			if a.Value(i) {
-				truths[i] = 1
-			}
-		}
-		addNumbers(s, truths, a)
+		s.addTruths(a)
 	case *array.Decimal128:
 		s.addWide(a)
 	case *array.String:
@@ -62,8 +57,25 @@ func (s *summary) add(a arrow.Array, like *remarks.Resemblance, at func(row int)
 	s.hash.Add(a)
 }
 
-// addNumbers takes numbers, dates or booleans.
-func addNumbers[T int8 | int64 | arrow.Date32](s *summary, values []T, a arrow.Array) {
+// addTruths takes booleans, of which there are only two to count.
+func (s *summary) addTruths(a *array.Boolean) {
+	truths, first := content.Truths(a)
+	var counts [2]int64 // of false and true
+	for from, to := range content.Present(a) {
+		set := bitutil.CountSetBits(truths, first+from, to-from)
+		counts[0], counts[1] = counts[0]+int64(to-from-set), counts[1]+int64(set)
+	}
+	for v, n := range counts {
+		if n > 0 {
+			place, isNew := s.narrow.Add(int64(v))
+			s.count(place, isNew, n)
+			s.values += n
+		}
+	}
+}
+
+// addNumbers takes numbers or dates.
+func addNumbers[T int64 | arrow.Date32](s *summary, values []T, a arrow.Array) {
 	for from, to := range content.Present(a) {
 		if s.values == 0 {
 			s.min, s.max = int64(values[from]), int64(values[from])
@@ -78,7 +90,7 @@ func addNumbers[T int8 | int64 | arrow.Date32](s *summary, values []T, a arrow.A
 				break
 			}
 			place, isNew := s.narrow.Add(int64(v))
-			s.count(place, isNew)
+			s.count(place, isNew, 1)
 			s.full = s.narrow.Len() > engine.MaxDictionary
 		}
 		s.values += int64(to - from)
@@ -107,7 +119,7 @@ func (s *summary) addWide(a *array.Decimal128) {
 				place = len(s.wide)
 				s.wide[v] = place
 			}
-			s.count(place, !known)
+			s.count(place, !known, 1)
 			s.full = len(s.wide) > engine.MaxDictionary
 		}
 	}
@@ -127,7 +139,7 @@ func (s *summary) addTexts(a *array.String, like *remarks.Resemblance, at func(r
 			continue
 		}
 		index, isNew := s.text.Add(v)
-		s.count(index, isNew)
+		s.count(index, isNew, 1)
 		if isNew {
 			s.full = s.text.Len() > engine.MaxDictionary || len(v) > engine.MaxDictionaryText
 			s.text.Likeness = append(s.text.Likeness, like.Add(v, at(i)))
@@ -137,12 +149,12 @@ func (s *summary) addTexts(a *array.String, like *remarks.Resemblance, at func(r
 	}
 }
 
-// count notes a value at its place among the distinct ones.
-func (s *summary) count(place int, isNew bool) {
+// count notes a value, so many times, at its place among the distinct ones.
+func (s *summary) count(place int, isNew bool, times int64) {
 	if isNew {
 		s.counts = append(s.counts, 0)
 	}
-	s.counts[place]++
+	s.counts[place] += times
 }
 
 // describe gives what the rows say of the column.
