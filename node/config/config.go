@@ -75,7 +75,7 @@ type Config struct {
 	// parley ledger head prints them: no ledger without it is taken for the
 	// network's. Required with Genesis, empty without.
 	Trust string
-	// Analysts are the peer ids that may ask.
+	// Analysts are the peer ids that are let in besides those for whom a department vouches.
 	Analysts []string
 	// Parameters is "default" or "light".
 	Parameters string
