@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 // The kinds of a trail's lines.
 const (
 	LinePolicy     = "policy"
+	LineCeiling    = "ceiling" // a unit's, for the departments below it
 	LineRequest    = "request"
 	LineGrant      = "grant"
 	LineDecline    = "decline"
@@ -72,7 +74,7 @@ type Line struct {
 	Released    bool         `json:"released,omitempty"`    // of a question: a decryption share stands on the ledger, whatever the outcome
 	Code        string       `json:"code,omitempty"`        // of a refusal
 	Sentence    string       `json:"sentence,omitempty"`    // of a refusal, or the reason that was given
-	Text        string       `json:"text,omitempty"`        // the question, or the names of a policy's rules
+	Text        string       `json:"text,omitempty"`        // the question, the names of a policy's rules, or the class of a ceiling
 
 	analyst    protocols.Key // first key of who asks, or may
 	anyColumn  bool          // which columns is not known
@@ -103,11 +105,19 @@ type Trail struct {
 	persons     map[protocols.Key]map[string]bool // names, by first key
 	tables      map[string]map[string]bool        // columns of all versions
 	departments []string                          // present and gone
+	ceilings    []*ceiling
+	below       map[string]map[string]bool // departments with tables, by the units above them
 }
 
 // openQuestion is a question whose end has not come.
 type openQuestion struct {
 	id   engine.Digest
+	line *Line
+}
+
+// ceiling is a line of what a unit says to those below it.
+type ceiling struct {
+	unit string
 	line *Line
 }
 
@@ -154,7 +164,7 @@ func (b before) Follow(ctx context.Context, after uint64, deliver func([]protoco
 
 func newTrail(network string, p engine.Packing) *Trail {
 	return &Trail{Network: network, Lines: []*Line{}, packing: p, requests: map[engine.Digest]*Line{}, grants: map[engine.Digest]*Line{}, ends: map[*Line]int64{},
-		firsts: map[protocols.Key]protocols.Key{}, persons: map[protocols.Key]map[string]bool{}, tables: map[string]map[string]bool{}}
+		firsts: map[protocols.Key]protocols.Key{}, persons: map[protocols.Key]map[string]bool{}, tables: map[string]map[string]bool{}, below: map[string]map[string]bool{}}
 }
 
 // take adds what a record did; the state is the one just after it.
@@ -178,6 +188,10 @@ func (t *Trail) read(s *protocols.State, r *protocols.Record, body protocols.Bod
 		t.persons[b.First][b.Name] = true
 		t.persons[b.First][b.Name+" of "+s.NameOf(r.Entry.Author)] = true
 	case *protocols.Publish:
+		if b.Document.Table == "" {
+			t.ceiling(t.line(s, r, at, LineCeiling), &b.Document)
+			break
+		}
 		t.policy(t.line(s, r, at, LinePolicy), &b.Document)
 	case *protocols.Request:
 		t.request(t.line(s, r, at, LineRequest), b, t.first(r.Entry.Author))
@@ -214,6 +228,12 @@ func (t *Trail) register(b *protocols.Register) {
 	}
 	for _, c := range b.Registration.Columns {
 		columns[c.Name] = true
+	}
+	for _, unit := range b.Registration.About.Place {
+		if t.below[unit] == nil {
+			t.below[unit] = map[string]bool{}
+		}
+		t.below[unit][b.Registration.Department] = true
 	}
 }
 
@@ -257,6 +277,12 @@ func (t *Trail) policy(l *Line, d *policy.Document) {
 		l.allow(&rule.Terms)
 	}
 	l.Text = strings.Join(names, "; ")
+}
+
+// ceiling is about all tables below the unit: finish says whose.
+func (t *Trail) ceiling(l *Line, d *policy.Document) {
+	l.Version, l.Text, l.anyColumn, l.anyPurpose = d.Version, d.Below.String(), true, true
+	t.ceilings = append(t.ceilings, &ceiling{d.Department, l})
 }
 
 // allow adds what terms name.
@@ -402,6 +428,9 @@ func (t *Trail) finish(s *protocols.State, until time.Time) {
 	present, gone := s.Seats()
 	for _, seat := range slices.Concat(present, gone) {
 		t.departments = append(t.departments, seat.Name)
+	}
+	for _, c := range t.ceilings {
+		c.line.Rows = append(c.line.Rows, slices.Sorted(maps.Keys(t.below[c.unit]))...)
 	}
 	t.answerRequests()
 }

@@ -38,7 +38,7 @@ func (t *Trail) Select(f TrailFilter) ([]*Line, error) {
 	within := Filter{Since: f.Since, Until: f.Until}
 	out := []*Line{}
 	for _, l := range t.Lines {
-		if (f.Table == "" || l.Table == f.Table) && (f.Column == "" || l.uses(f.Column)) && (f.Analyst == "" || l.analyst == who) &&
+		if (f.Table == "" || l.Table == f.Table || l.Kind == LineCeiling) && (f.Column == "" || l.uses(f.Column)) && (f.Analyst == "" || l.analyst == who) &&
 			(f.Purpose == "" || l.anyPurpose || slices.Contains(l.Purposes, f.Purpose)) && (grant == nil || l.under(grant)) &&
 			(f.Department == "" || l.Department == f.Department || slices.Contains(l.Rows, f.Department)) && within.within(l.Time) {
 			out = append(out, l)

@@ -2,13 +2,17 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"parley/engine"
+	"parley/engine/policy"
 	"parley/node/failure"
 	"parley/node/nodetest"
 	"parley/node/nodetest/forged"
+	"parley/protocols"
 )
 
 // kinds are a trail's lines in short.
@@ -86,6 +90,27 @@ func TestTrailLines(t *testing.T) {
 		}
 	}
 	nodetest.Golden(t, "trail_lines", strings.Join(text, "\n")+"\n")
+}
+
+// TestTrailCeiling: what a unit says to the departments below it is about each of their tables, whatever
+// else a trail is about.
+func TestTrailCeiling(t *testing.T) {
+	l := forged.New(t, "civil", "province")
+	l.Begin()
+	l.Vouch("province", "Lin", protocols.PersonSteward)
+	claims := forged.Claims("civil")
+	claims.About.Place = []string{"province"}
+	l.Put("civil", &protocols.Register{Registration: claims})
+	l.Publish("Lin", policy.Document{Department: "province", Version: 1, Below: engine.ClassOnCondition})
+	trail, err := ReadTrail(t.Context(), l, time.Time{})
+	nodetest.Check(t, err)
+	for _, f := range []TrailFilter{{}, {Table: "claims", Column: "age"}, {Purpose: "any"}, {Department: "civil"}, {Department: "province"}} {
+		lines, err := trail.Select(f)
+		nodetest.Check(t, err)
+		if kinds(lines) != "ceiling Lin/province" || lines[0].Text != "on-condition" || !slices.Equal(lines[0].Rows, []string{"civil"}) {
+			t.Errorf("%+v: %s", f, kinds(lines))
+		}
+	}
 }
 
 // TestTrailRefusesUnknownNames: a name that the ledger never had is no name that was not used.

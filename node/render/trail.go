@@ -25,7 +25,7 @@ type Trail struct {
 
 // trailWords are the words of trails and usage reports, in English and in Chinese.
 var trailWords = map[string][2]string{
-	audit.LinePolicy: {"policy", "策略"}, audit.LineRequest: {"request", "申请"}, audit.LineGrant: {"grant", "授权"},
+	audit.LinePolicy: {"policy", "策略"}, audit.LineCeiling: {"ceiling", "上限"}, audit.LineRequest: {"request", "申请"}, audit.LineGrant: {"grant", "授权"},
 	audit.LineDecline: {"decline", "不予授权"}, audit.LineRescission: {"grant taken back", "撤销授权"}, audit.LineQuestion: {"question", "提问"},
 	audit.LineRelease: {"release", "释放"}, audit.LineAnswer: {"answer", "取得结果"}, audit.LineRefusal: {"refusal", "拒绝"},
 	audit.LineWithdrawal: {"withdrawal", "撤回"}, audit.LineExpiry: {"expiry", "过期"}, audit.LineFailure: {"failure", "失败"},
@@ -45,7 +45,7 @@ var trailWords = map[string][2]string{
 	"of": {"%[1]s of %[2]s", "%[2]s的%[1]s"}, "by": {"%s by %s", "%s：%s"}, "end": {"%s: %s", "%s（%s）"},
 	"rows": {"rows of %s: %s", "%s的数据：%s"}, "all columns": {"all columns", "所有列"}, "no column": {"no column", "不涉及列"}, "columns unknown": {"columns not known: %s", "列未知：%s"},
 	"purpose": {"for %s", "用途：%s"}, "any purpose": {"for any purpose", "用途不限"}, "basis": {"; legal basis %s", "；法律依据：%s"},
-	"version": {"version %d, rules: %s", "第%d版，规则：%s"}, "cells": {"cells: %d; ciphertexts: %d", "单元：%d；密文：%d"},
+	"ceiling of": {"tables of %s: class %s at most", "%s的表：共享类别至多为%s"}, "version": {"version %d, rules: %s", "第%d版，规则：%s"}, "cells": {"cells: %d; ciphertexts: %d", "单元：%d；密文：%d"},
 	"round": {" (round %d)", "（第%d轮）"}, "query": {"query", "查询"}, "lines": {"(lines: %d)", "（共%d行）"}, "and": {", ", "、"}, "semicolon": {"; ", "；"},
 }
 
@@ -118,6 +118,8 @@ func (p *Page) trailLine(line *audit.Line, l trailLanguage) {
 	switch line.Kind {
 	case audit.LinePolicy, audit.LineRequest, audit.LineGrant, audit.LineQuestion:
 		p.trailSubject(line, l, indent)
+	case audit.LineCeiling:
+		p.put(indent, failure.Printable(l.say("ceiling of", l.list(line.Rows), line.Text)))
 	case audit.LineRelease, audit.LineAnswer:
 		if line.Ciphertexts > 0 {
 			p.put(indent, l.say("cells", line.Cells, line.Ciphertexts))
