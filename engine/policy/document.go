@@ -132,7 +132,7 @@ func (r *Rule) validate() error {
 	}
 	for _, w := range r.Who {
 		if err := validSelector(w); err != nil {
-			return err
+			return fmt.Errorf("who: %w", err)
 		}
 	}
 	if err := r.Terms.Validate(); err != nil {

@@ -99,20 +99,20 @@ func TestEntriesAreRefused(t *testing.T) {
 		refused(t, r.Validate(now), want)
 	}
 	for want, change := range map[string]func(*Document){
-		"begin with 1":      func(d *Document) { d.Version = 0 },
-		"entry is empty":    func(d *Document) { d.Department = "" },
-		"rules; at most":    func(d *Document) { d.Rules = make([]Rule, MaxRules+1) },
-		"two rules":         func(d *Document) { d.Rules = append(d.Rules, d.Rules[0]) },
-		"who is missing":    func(d *Document) { d.Rules[0].Who = nil },
-		"names nobody":      func(d *Document) { d.Rules[0].Who = []string{"me"} },
-		"no role":           func(d *Document) { d.Rules[0].Who = []string{"role:king"} },
-		"no key":            func(d *Document) { d.Rules[0].Who = []string{"person:AB"} },
-		"rule 1: an entry":  func(d *Document) { d.Rules[0].Name = "" },
-		"end of a day":      func(d *Document) { d.Rules[0].Terms.Until = now },
-		"rule 1: when":      func(d *Document) { d.Rules[0].When = "1.5 == 1.5" },
-		"rule 1: there is":  func(d *Document) { d.Rules[0].Terms.Functions = []string{"x"} },
-		"the conditions of": func(d *Document) { d.Rules = costly(t) },
-		"a policy has 6":    func(d *Document) { d.Rules = wide(t) },
+		"begin with 1":                    func(d *Document) { d.Version = 0 },
+		"entry is empty":                  func(d *Document) { d.Department = "" },
+		"rules; at most":                  func(d *Document) { d.Rules = make([]Rule, MaxRules+1) },
+		"two rules":                       func(d *Document) { d.Rules = append(d.Rules, d.Rules[0]) },
+		"who is missing":                  func(d *Document) { d.Rules[0].Who = nil },
+		"names nobody":                    func(d *Document) { d.Rules[0].Who = []string{"me"} },
+		"no role":                         func(d *Document) { d.Rules[0].Who = []string{"role:king"} },
+		"no key":                          func(d *Document) { d.Rules[0].Who = []string{"person:AB"} },
+		"rule 1: an entry":                func(d *Document) { d.Rules[0].Name = "" },
+		"end of a day":                    func(d *Document) { d.Rules[0].Terms.Until = now },
+		"rule 1: when":                    func(d *Document) { d.Rules[0].When = "1.5 == 1.5" },
+		"functions: there is no function": func(d *Document) { d.Rules[0].Terms.Functions = []string{"x"} },
+		"the conditions of":               func(d *Document) { d.Rules = costly(t) },
+		"a policy has 6":                  func(d *Document) { d.Rules = wide(t) },
 	} {
 		d := document(t, "health", 1, open)
 		refused(t, d.Validate(), "")

@@ -318,7 +318,7 @@ func (d *Document) problems() (out []Problem) {
 	for i := range d.Rules {
 		r := &d.Rules[i]
 		if err := r.validate(); err != nil {
-			field, _, _ := strings.Cut(err.Error(), ":")
+			field := strings.FieldsFunc(err.Error(), func(c rune) bool { return c == ':' || c == ' ' })[0] // sentences begin with it
 			if !slices.Contains(ruleSettings, field) {
 				field = ""
 			}
@@ -348,6 +348,18 @@ func (f *File) Check(r engine.Registration, classes Classes) error {
 	var out []error
 	for _, p := range f.Document.Check(r, classes) {
 		out = append(out, f.complaint(p))
+	}
+	return errors.Join(out...)
+}
+
+// Ended is the complaint about each rule whose last day is over, joined, or nil: it would allow nothing. A document does
+// not know what time it is, so Check cannot tell.
+func (f *File) Ended(now time.Time) error {
+	var out []error
+	for i := range f.Document.Rules {
+		if until := f.Document.Rules[i].Terms.Until; until != 0 && until <= now.Unix() {
+			out = append(out, f.complaint(Problem{i, "until", -1, "until is over: it ended at " + time.Unix(until, 0).UTC().Format("2006-01-02 15:04 UTC")}))
+		}
 	}
 	return errors.Join(out...)
 }

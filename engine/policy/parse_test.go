@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/txtar"
 
@@ -253,5 +254,20 @@ func TestFunctionsAreKnown(t *testing.T) {
 		if n == "logreg_step" || strings.HasSuffix(n, " array") || strings.HasSuffix(n, "estimate") {
 			t.Errorf("%s is no function that is asked", n)
 		}
+	}
+}
+
+// TestEnded: a rule whose last day is over is told with its line, at the moment that it ends and not before.
+func TestEnded(t *testing.T) {
+	f, err := Parse("p.toml", []byte("table = \"t\"\n[[allow]]\nname = \"a\"\nwho = \"anyone\"\nfunctions = \"count\"\n[[allow]]\nname = \"b\"\nwho = \"anyone\"\nfunctions = \"count\"\nzone = \"+08:00\"\nuntil = 2027-12-31\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := time.Date(2027, 12, 31, 16, 0, 0, 0, time.UTC)
+	if err := f.Ended(end.Add(-time.Second)); err != nil {
+		t.Error(err)
+	}
+	if err := f.Ended(end); err == nil || err.Error() != "p.toml:11: until is over: it ended at 2027-12-31 16:00 UTC" {
+		t.Error(err)
 	}
 }

@@ -40,6 +40,9 @@ func (s Shell) read(path string) (*policy.File, error) {
 		return nil, err
 	}
 	file, err := policy.Parse(path, text)
+	if err == nil {
+		err = file.Ended(time.Now())
+	}
 	return file, complaints(err)
 }
 
@@ -165,7 +168,7 @@ func (s Shell) tell(out compared) error {
 	}
 	text := fmt.Sprintf("%s: a policy for table %s, %s\n", failure.Printable(out.File), failure.Printable(out.Table), rules)
 	if out.Table == "" {
-		text = failure.Printable(out.File) + ": a policy for the departments below, which sets the loosest class of their tables\n"
+		text = failure.Printable(out.File) + ": a policy for the departments below\nit sets the loosest class of their tables\n"
 	}
 	switch {
 	case out.Department == "":
