@@ -15,6 +15,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/exchange"
+	"parley/node/failure"
 	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
@@ -113,8 +114,12 @@ func unanswered(o protocols.Outcome, peer string) *QueryError {
 
 // voucher says who can vouch for an analyst, and how.
 func voucher(peer string) string {
-	return "the operator of any department vouches for you, at its node:\n    parley people add --config node.toml --name NAME --role analyst " + peer
+	return "the operator of any department vouches for you, at its node:\n    " +
+		failure.Command("parley", "people", "add", "--config", "node.toml", "--name", "NAME", "--role", "analyst", peer)
 }
+
+// retired is the hint to a key that was revoked or replaced.
+const retired = "a key that was revoked or replaced never comes back: parley init makes another, for which an operator may vouch"
 
 // newsGrace is how long what was said through another node may take to the one that is asked.
 const newsGrace = 2 * time.Second
@@ -127,7 +132,10 @@ func (c *Client) awaitVouch(ctx context.Context) error {
 		if r == nil {
 			return nil, false
 		}
-		return &QueryError{Code: r.Code, Sentence: r.Sentence, Hint: voucher(c.id.Peer())}, s.Former(c.id.Key()) == nil
+		if s.Former(c.id.Key()) != nil {
+			return &QueryError{Code: r.Code, Sentence: r.Sentence, Hint: retired}, false
+		}
+		return &QueryError{Code: r.Code, Sentence: r.Sentence, Hint: voucher(c.id.Peer())}, true
 	})
 }
 

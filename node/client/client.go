@@ -81,7 +81,7 @@ func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 	h, err := exchange.Greet(ctx, c.transport, info, c.id)
 	var away *failure.Failure
 	if errors.As(err, &away) {
-		return unavailable("%s", away.Message)
+		return &QueryError{Code: "unavailable", Sentence: away.Message, Hint: away.Hint}
 	}
 	if err != nil {
 		return err

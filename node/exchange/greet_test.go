@@ -29,7 +29,7 @@ func TestGreetStranger(t *testing.T) {
 	info, err := peers.ParseAddress(node.Addresses()[0])
 	nodetest.Check(t, err)
 	_, err = Greet(t.Context(), asks, *info, other)
-	if f := failure.Of(err); f.Code != "unavailable" || f.Hint != "give an operator this peer id; "+admission {
+	if f := failure.Of(err); f.Code != "unavailable" || f.Hint != "give an operator this peer id; "+admission+former {
 		t.Errorf("%+v", f)
 	}
 }

@@ -183,7 +183,7 @@ func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Id
 		return err
 	})
 	if cut {
-		return h, failure.Refused("unavailable", "give an operator this peer id; "+admission,
+		return h, failure.Refused("unavailable", "give an operator this peer id; "+admission+former,
 			"the node at %s does not talk to %s: does a department vouch for this identity?", info.Addrs[0], self.Peer())
 	}
 	if err != nil {
@@ -195,8 +195,11 @@ func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Id
 	return h, nil
 }
 
-// admission is how a node comes to talk to somebody.
-const admission = "any department's node lets it in after parley people add --role analyst, or this one once analysts in its node.toml lists it and parley node reload has read that"
+// admission is how a node comes to talk to somebody; former is where to look, if it did before.
+const (
+	former    = "; parley people list --all tells an operator whether it was revoked, or replaced by another"
+	admission = "any department's node lets it in after parley people add --role analyst, or this one once analysts in its node.toml lists it and parley node reload has read that"
+)
 
 // unavailable is a node that cannot be asked.
 func unavailable(format string, args ...any) error {
