@@ -8,6 +8,7 @@
 package failure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,7 @@ type Failure struct {
 	Decision any       `json:"decision,omitempty"` // of a question that is not allowed: what a program reads of it
 
 	SQL    string `json:"-"` // what Position counts in
+	Hinted string `json:"-"` // the word before the hint, where it is not in English
 	Status int    `json:"-"` // the exit status; 0 means statusRefused
 	Cause  error  `json:"-"`
 }
@@ -104,7 +106,7 @@ func (f *Failure) Write(w io.Writer) {
 		b.WriteString("  " + line + "\n")
 	}
 	if f.Hint != "" {
-		b.WriteString("  hint: " + PrintableLines(f.Hint) + "\n")
+		b.WriteString("  " + cmp.Or(f.Hinted, "hint: ") + PrintableLines(f.Hint) + "\n")
 	}
 	io.WriteString(w, b.String())
 }

@@ -22,6 +22,7 @@ type Decision struct {
 	Request string    `json:"request,omitempty"`
 	// Requested are the person's requests of just this question.
 	Requested []Request `json:"requested,omitempty"`
+	Revoked   []Grant   `json:"revoked,omitempty"` // grants that would be used, had they not been taken back
 	// Rest are the departments that do not refuse. AskRest asks the same of them alone, or requests what that lacks.
 	Rest        []string `json:"rest,omitempty"`
 	RestAllowed bool     `json:"restAllowed,omitempty"`
@@ -65,6 +66,9 @@ var hints = map[string][2]string{
 	"granted": {"granted", "已授权"}, "refused": {"refused: ", "已拒绝："}, "open": {"has not answered", "尚未答复"}, "overdue": {"has not answered, overdue", "尚未答复，已逾期"},
 	"before": {"requested before, %s:", "此前已申请，%s："},
 	"show":   {"a grant would not help: parley policy show has the policies in force", "授权无济于事：parley policy show 显示现行策略"},
+	"publish": {"a grant would not help before a steward of %s publishes a policy: parley policy publish",
+		"授权无济于事：须先由%s的数据管理人发布策略：parley policy publish"},
+	"revoked": {"%s took grant %s back: %s", "%s已撤销授权%s：%s"},
 }
 
 // commandIndent is before what a hint has on lines of its own.
@@ -87,6 +91,9 @@ func (d *Decision) Hint(language string) string {
 			lines = append(lines, commandIndent+failure.Printable(name+": "+answered(r, name, l)))
 		}
 	}
+	for _, g := range d.Revoked {
+		lines = append(lines, failure.Printable(fmt.Sprintf(hints["revoked"][l], g.Department, audit.ShortDigest(g.ID), g.Reason)))
+	}
 	if d.Request != "" {
 		command(hints["request"][l], d.Request)
 	}
@@ -98,9 +105,23 @@ func (d *Decision) Hint(language string) string {
 		command(failure.Printable(fmt.Sprintf(before, strings.Join(d.Rest, ", "))), d.AskRest)
 	}
 	if d.Request == "" && d.AskRest == "" && !d.Allowed && slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Department != "" }) {
-		lines = append(lines, hints["show"][l])
+		lines = append(lines, d.closed(l))
 	}
 	return strings.Join(lines, "\n")
+}
+
+// closed is what to do where no grant helps: who has no policy publishes one, else the policies say what is allowed.
+func (d *Decision) closed(language int) string {
+	var without []string
+	for _, m := range d.Missing {
+		if m.Reason == string(policy.NoPolicy) {
+			without = append(without, m.Department)
+		}
+	}
+	if len(without) == 0 {
+		return hints["show"][language]
+	}
+	return failure.Printable(fmt.Sprintf(hints["publish"][language], strings.Join(without, ", ")))
 }
 
 // answered is what a department said to a request, in a language.

@@ -88,6 +88,14 @@ func TestDecisionGolden(t *testing.T) {
 		if hint := closed.Hint(language); !strings.Contains(hint, "parley policy show") {
 			t.Error(hint)
 		}
+		shut := Decision{Missing: []Missing{{Department: "health", Reason: string(policy.NoPolicy)}, {Department: "tax\x1b", Reason: string(policy.NoPolicy)}}}
+		if hint := shut.Hint(language); !strings.Contains(hint, "health, tax\\u001b") || !strings.Contains(hint, "parley policy publish") {
+			t.Errorf("%q", hint)
+		}
+		back := Decision{Revoked: []Grant{{ID: strings.Repeat("ab", 32), Department: "health", Reason: "over\n    parley"}}}
+		if hint := back.Hint(language); !strings.Contains(hint, "abababababab") || !strings.Contains(hint, "over") || strings.Contains(hint, "\n") {
+			t.Errorf("%q", hint)
+		}
 		if hint := (&Decision{Allowed: true}).Hint(language); hint != "" {
 			t.Errorf("a hint about a question that is allowed: %s", hint)
 		}

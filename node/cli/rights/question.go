@@ -51,6 +51,12 @@ func (q *Question) Check(command string) error {
 	if err := CheckLanguage(q.Language); err != nil {
 		return err
 	}
+	if q.Purpose == "" && q.Language == policy.Chinese {
+		f := failure.Usage("purpose", `写明答案的用途，例如 --purpose "返贫监测年度报告"；部门要求法律依据时再加 --basis "..."。两者都记入账本`,
+			"parley %s需要--purpose：没有用途，任何部门都不回答", command)
+		f.Hinted = "提示："
+		return f
+	}
 	if q.Purpose == "" {
 		return failure.Usage("purpose", `write what the answer is for, for example --purpose "yearly report on poverty relapse", and --basis "..." where a department `+
 			"demands the legal basis; both stand on the ledger", "parley %s needs --purpose: without one nobody is answered", command)
@@ -134,6 +140,14 @@ func (q *Question) Told(ctx context.Context, c *client.Client, w Where, sql stri
 		}
 	})
 	out.Requested = out.Requested[max(0, len(out.Requested)-maxRequested):]
+	c.View(func(s *protocols.State) {
+		for _, g := range s.Grants() {
+			lacks := func(m policy.Missing) bool { return m.Reason == policy.GrantRevoked && m.Grant == g.ID }
+			if g.Rescind != nil && slices.ContainsFunc(d.Missing, lacks) {
+				out.Revoked = append(out.Revoked, render.GrantOf(s, g, time.Now()))
+			}
+		}
+	})
 	for _, k := range f.Contributors {
 		if !slices.Contains(refusing, k.Department) {
 			out.Rest = append(out.Rest, k.Department)
@@ -186,6 +200,10 @@ func (q *Question) Refused(ctx context.Context, c *client.Client, w Where, sql s
 
 // refusal is the failure of a question that is not allowed.
 func refusal(d *render.Decision, departments []string, language string) *failure.Failure {
-	return &failure.Failure{Code: protocols.CodePolicy, Message: strings.TrimSuffix(d.Text, "\n"), Hint: d.Hint(language),
+	f := &failure.Failure{Code: protocols.CodePolicy, Message: strings.TrimSuffix(d.Text, "\n"), Hint: d.Hint(language),
 		Department: strings.Join(departments, ", "), Decision: d}
+	if language == policy.Chinese {
+		f.Hinted = "提示："
+	}
+	return f
 }
