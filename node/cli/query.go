@@ -146,8 +146,8 @@ func (c *command) deliver(sql string, a *client.Answer, path string) error {
 // answer need not.
 func (c *command) adviseToPin(v protocols.Verdict) {
 	if v.Reason == protocols.ReasonUnknownSigners {
-		c.progress.Note("note: nobody vouches for the signers. --network FILE pins them: the network.json that\n" +
-			"each node keeps in its data folder, from a department that you believe")
+		c.progress.Note("note: nobody vouches for the signers. --network FILE pins them: the network.json\n" +
+			"that each node keeps in its data folder, from a department that you believe")
 	}
 }
 

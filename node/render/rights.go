@@ -205,7 +205,9 @@ func (p *Page) terms(t *Terms) {
 			p.row(fmt.Sprintf("$%d", i+1), "%s", strings.Join(x.Values, ", "))
 		}
 	}
-	if len(t.Together) > 0 {
+	if len(t.Together) == 1 {
+		p.row("over", "%s alone", t.Together[0])
+	} else if len(t.Together) > 0 {
 		p.row("over", "%s together, no more and no fewer", strings.Join(t.Together, ", "))
 	}
 	if t.Cohort > 0 {
