@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "json": checkJSON, "mode": checkMode, "split": split, "noprocess": noProcess,
 			"bytes": writeBytes, "join": join, "await": await, "until": until, "signal": sendSignal, "flip": flip,
-			"shape": shape, "after": after, "opens": opens,
+			"shape": shape, "after": after, "opens": opens, "take": take, "peer": peerOf,
 		},
 	})
 }
@@ -105,6 +105,22 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		args = args[2:]
 	}
+}
+
+// take keeps a value of the JSON object on standard output as a variable: take REQUEST requests.0.id.
+func take(ts *testscript.TestScript, neg bool, args []string) {
+	var object map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &object))
+	value, found := lookUp(object, strings.Split(args[1], "."))
+	if !found {
+		ts.Fatalf("there is no %s", args[1])
+	}
+	ts.Setenv(args[0], value)
+}
+
+// peerOf keeps the peer id that init printed into FOLDER.txt as a variable: peer NAME FOLDER.
+func peerOf(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv(args[0], regexp.MustCompile(`peer id +(\S+)`).FindStringSubmatch(ts.ReadFile(args[1] + ".txt"))[1])
 }
 
 func lookUp(v any, path []string) (string, bool) {
