@@ -111,6 +111,7 @@ func (s *State) revoke(r *Record, b *Revoke) *Refusal {
 		return refuse("duplicate", "the department has said something newer of the person")
 	}
 	s.people = s.people.end(known, r, Key{}, b.Reason)
+	s.rights = s.rights.withoutRequests(known.body.First)
 	s.endQuestions(b.Person, s.unvouched(b.Person, author, "it revoked the analyst: "+b.Reason))
 	return nil
 }

@@ -35,9 +35,9 @@ type world struct {
 	policy    func(department string) policy.Document // for its table, as version 1; nil: open.Policy
 	class     engine.Class                            // of the tables; unsaid: unconditional
 	grants    func(question string) []engine.Digest   // that the analyst names; nil: none
-	before    func(protocols.Entry)                 // asked before an entry is ordered
-	replace   func(protocols.Entry) protocols.Entry // changes an entry before it is ordered
-	loss      int                                   // percent of submissions that are lost, and of those that are doubled
+	before    func(protocols.Entry)                   // asked before an entry is ordered
+	replace   func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
+	loss      int                                     // percent of submissions that are lost, and of those that are doubled
 	keepDown  bool
 	halts     bool            // without more than two thirds of the validators nothing is ordered
 	cut       map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
