@@ -47,6 +47,12 @@ const (
 	MaxRequests = 64
 	// MaxRunning bounds the uses of a grant that later rounds may go on with.
 	MaxRunning = MaxPendingPerAnalyst
+	// KeepAlerts is how many of the last alerts the state keeps: those of all ended queries that it keeps.
+	KeepAlerts = KeepEnded * MaxAlertsOfQuery
+	// MaxAlertsOfQuery bounds the alerts about one answer.
+	MaxAlertsOfQuery = 8
+	// MaxAlertText bounds an alert's rule, and what it found.
+	MaxAlertText = 512
 	// MaxEvidence bounds the deviations that the state keeps.
 	MaxEvidence = 64
 	// MaxEvidenceRecord bounds a record that is kept within an Evidence; of a longer one only the
