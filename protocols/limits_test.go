@@ -9,6 +9,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/engine/policy"
+	"parley/engine/policy/open"
 )
 
 // boundedCourt is a seated court of three departments at parameters that allow so many.
@@ -183,6 +184,9 @@ func TestCatalogueShare(t *testing.T) {
 	c.must(c.keys[1], &Register{Registration: courtTable("b", 2)})
 	c.form()
 	// A version that a query uses is kept, and counts.
+	c.steward(c.keys[0], "a")
+	t0 := open.Policy("a", "t0")
+	c.must(stewardOf("a"), c.publication(t0))
 	ask := c.question(1)
 	ask.Departments, ask.Registrations = []string{"a"}, []engine.Digest{RegistrationDigest(wideTable("a", "t0", 2, wide))}
 	c.must(c.analyst, ask)

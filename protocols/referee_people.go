@@ -186,6 +186,12 @@ func (s *State) mayAsk(r *Record) (*person, *Refusal) {
 	return p, nil
 }
 
+// MayAsk tells why a key may not ask in a block of this time, in seconds; nil: it may.
+func (s *State) MayAsk(author Key, at int64) *Refusal {
+	_, refusal := s.mayAsk(&Record{Time: at * 1000, Entry: Entry{Author: author}})
+	return refusal
+}
+
 // stamp is a time as refusals say it.
 func stamp(seconds int64) string {
 	return time.Unix(seconds, 0).UTC().Format("2006-01-02 15:04:05 UTC")

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"parley/engine"
@@ -21,31 +22,38 @@ func (c *Client) Decide(ctx context.Context, sql string, o AskOptions) (policy.D
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	return c.decideAll(session, sql, o)
-}
-
-// decideAll decides about all rounds of a question together.
-func (c *Client) decideAll(session *engine.Session, sql string, o AskOptions) (policy.Decision, error) {
 	f, err := policy.FactsOfQuestion(session, sql)
 	if err != nil {
 		return policy.Decision{}, queryError(err)
 	}
-	return c.consider(&f, "", 0, o), nil
-}
-
-func (c *Client) consider(f *policy.Facts, question string, round uint32, o AskOptions) policy.Decision {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.replica.Consider(c.id.Key(), time.Now().Unix(), f, question, round, o.Purpose, o.Basis)
+	return consider(c.replica, c.id.Key(), &f, o), nil
+}
+
+// consider decides about all rounds of a question together.
+func consider(s *protocols.State, asker protocols.Key, f *policy.Facts, o AskOptions) policy.Decision {
+	return s.Consider(asker, time.Now().Unix(), f, "", 0, o.Purpose, o.Basis)
 }
 
 // mayAsk decides about a question before anything is computed for it.
-func (c *Client) mayAsk(session *engine.Session, sql string, o AskOptions) error {
-	d, err := c.decideAll(session, sql, o)
-	if err != nil || d.Allowed {
-		return err
+func (c *Client) mayAsk(ctx context.Context, session *engine.Session, sql string, o AskOptions) error {
+	f, err := policy.FactsOfQuestion(session, sql)
+	if err != nil {
+		return queryError(err)
 	}
-	return denied(&d, o.Language)
+	return c.awaitNews(ctx, func(s *protocols.State) (refused error, late bool) {
+		d := consider(s, c.id.Key(), &f, o)
+		if d.Allowed {
+			return nil, false
+		}
+		return denied(&d, o.Language), curable(&d)
+	})
+}
+
+// curable reports whether a steward's word would cure all that is missing.
+func curable(d *policy.Decision) bool {
+	return !slices.ContainsFunc(d.Missing, func(m policy.Missing) bool { return m.Department == "" || m.Reason == policy.NotShared })
 }
 
 // denied is the error of a question that is not allowed, with all that is missing.
@@ -63,7 +71,9 @@ func (c *Client) charges(p part, o AskOptions) ([]engine.Digest, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := c.consider(&f, p.question, uint32(p.round), o)
+	c.mu.Lock()
+	d := c.replica.Consider(c.id.Key(), time.Now().Unix(), &f, p.question, uint32(p.round), o.Purpose, o.Basis)
+	c.mu.Unlock()
 	if !d.Allowed {
 		return nil, denied(&d, o.Language)
 	}

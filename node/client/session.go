@@ -50,7 +50,7 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 	if err := c.awaitVouch(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.mayAsk(session, sql, o); err != nil {
+	if err := c.mayAsk(ctx, session, sql, o); err != nil {
 		return nil, err
 	}
 	several := session.Plan().SQL != sql // the rounds' texts are their own
