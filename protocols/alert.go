@@ -39,11 +39,13 @@ type alert struct {
 	asked  alertOf
 }
 
-// alertOf is what an alert's query was about, since that is forgotten earlier.
+// alertOf is what an alert's query was about and who its analyst was, since those are forgotten earlier.
 type alertOf struct {
-	_       struct{} `cbor:",toarray"`
-	Table   string
-	Purpose string
+	_          struct{} `cbor:",toarray"`
+	Table      string
+	Purpose    string
+	Name       string // the analyst's
+	Department string // that vouched for the analyst
 }
 
 func newAlert(r *Record, b *Alert, of alertOf) *alert {
@@ -54,25 +56,29 @@ func newAlert(r *Record, b *Alert, of alertOf) *alert {
 // AlertRecord is an alert as it stands on the ledger.
 type AlertRecord struct {
 	Alert
-	By      Key    // the analyst
-	Table   string // that the question was about
-	Purpose string // that it stated
-	Number  uint64 // of the record
-	Time    int64  // of its block, in milliseconds since 1970 (UTC)
+	By         Key    // the analyst
+	Analyst    string // the name of the analyst, whom
+	Department string // vouched for
+	Table      string // that the question was about
+	Purpose    string // that it stated
+	Number     uint64 // of the record
+	Time       int64  // of its block, in milliseconds since 1970 (UTC)
 }
 
 // Alerts are the last KeepAlerts alerts, the oldest first.
 func (s *State) Alerts() []AlertRecord {
 	out := make([]AlertRecord, len(s.alerts))
 	for i, a := range s.alerts {
-		out[i] = AlertRecord{Alert: a.body, By: a.record.Entry.Author, Table: a.asked.Table, Purpose: a.asked.Purpose, Number: a.record.Number, Time: a.record.Time}
+		out[i] = AlertRecord{Alert: a.body, By: a.record.Entry.Author, Analyst: a.asked.Name, Department: a.asked.Department,
+			Table: a.asked.Table, Purpose: a.asked.Purpose, Number: a.record.Number, Time: a.record.Time}
 	}
 	return out
 }
 
 // raise takes an alert.
 func (s *State) raise(r *Record, b *Alert) *Refusal {
-	if _, refusal := s.mayAsk(r); refusal != nil {
+	by, refusal := s.mayAsk(r)
+	if refusal != nil {
 		return refusal
 	}
 	q := s.queries[b.Query]
@@ -96,7 +102,8 @@ func (s *State) raise(r *Record, b *Alert) *Refusal {
 	if of >= MaxAlertsOfQuery {
 		return refuse("too-many", "%d alerts about this answer were raised: there is room for no more", of)
 	}
-	s.alerts = append(share(s.alerts), newAlert(r, b, alertOf{Table: q.Registrations[0].Table, Purpose: q.Ask.Purpose}))
+	s.alerts = append(share(s.alerts), newAlert(r, b, alertOf{Table: q.Registrations[0].Table, Purpose: q.Ask.Purpose,
+		Name: by.body.Name, Department: s.NameOf(by.by())}))
 	if len(s.alerts) > KeepAlerts {
 		s.alerts = slices.Clone(s.alerts[len(s.alerts)-KeepAlerts:])
 	}
@@ -122,7 +129,7 @@ func (s *State) loadAlerts(wire []alertWire) error {
 			return err
 		}
 		b, ok := body.(*Alert)
-		if !ok || i > 0 && wire[i-1].Record.Number >= r.Number {
+		if !ok || r.Number > s.number || i > 0 && wire[i-1].Record.Number >= r.Number {
 			return errSnapshot
 		}
 		s.alerts = append(s.alerts, newAlert(r, b, wire[i].Of))

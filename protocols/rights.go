@@ -235,8 +235,8 @@ func (t *tableState) classes() policy.TableClasses {
 		Classes: policy.ClassesOf(t.registration, engine.ClassUnsaid, nil)}
 }
 
-// CheckDecision tells what the referee would refuse of a steward's body now, before it is signed: at is
-// the time of the next block, in seconds.
+// CheckDecision tells what the referee would refuse of a steward's decision, a request or an alert now,
+// before it is signed: at is the time of the next block, in seconds.
 func (s *State) CheckDecision(author Key, body Body, at int64) error {
 	if err := body.check(); err != nil {
 		return fmt.Errorf("%s: %w", body.Kind(), err)
@@ -255,6 +255,8 @@ func (s *State) CheckDecision(author Key, body Body, at int64) error {
 		refusal = c.decline(r, b)
 	case *Rescind:
 		refusal = c.rescind(r, b)
+	case *Alert:
+		refusal = c.raise(r, b)
 	default:
 		return fmt.Errorf("%s is no decision", body.Kind())
 	}
