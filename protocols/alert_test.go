@@ -78,7 +78,7 @@ func TestAlertsAreOnce(t *testing.T) {
 	for i := range KeepEnded - 1 {
 		before = append(before, c.reach(PhaseDone, byte(i)))
 	}
-	q := c.reach(PhaseDone, KeepEnded - 1)
+	q := c.reach(PhaseDone, KeepEnded-1)
 	raise(q)
 	for _, older := range before {
 		raise(older)
@@ -131,11 +131,14 @@ func TestAlertsAreCovered(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(w []alertWire) []alertWire{
-		"order":   func(w []alertWire) []alertWire { return []alertWire{w[1], w[0]} },
-		"twice":   func(w []alertWire) []alertWire { return []alertWire{w[0], w[0]} },
-		"future":  func(w []alertWire) []alertWire { w[1].Record.Number = copied.number + 1; return w },
-		"another": func(w []alertWire) []alertWire { w[0].Record.Entry = Sign(c.id, c.analyst, &Withdraw{Query: q.ID}); return w },
-		"many":    func(w []alertWire) []alertWire { return append(w, make([]alertWire, KeepAlerts)...) },
+		"order":  func(w []alertWire) []alertWire { return []alertWire{w[1], w[0]} },
+		"twice":  func(w []alertWire) []alertWire { return []alertWire{w[0], w[0]} },
+		"future": func(w []alertWire) []alertWire { w[1].Record.Number = copied.number + 1; return w },
+		"another": func(w []alertWire) []alertWire {
+			w[0].Record.Entry = Sign(c.id, c.analyst, &Withdraw{Query: q.ID})
+			return w
+		},
+		"many": func(w []alertWire) []alertWire { return append(w, make([]alertWire, KeepAlerts)...) },
 	} {
 		s := copied.Clone()
 		s.alerts = nil
