@@ -27,8 +27,8 @@ type Query struct {
 	Departments []string   `json:"departments"` // that contribute
 	Keys        []Seat     `json:"keys"`        // theirs
 	SQL         string     `json:"sql"`
-	Question    string     `json:"question,omitempty"`    // the analyst's own text, of which SQL is a round
-	Round       int        `json:"round,omitempty"`       // of it, from 1
+	Question    string     `json:"question,omitempty"` // the analyst's own text, of which SQL is a round
+	Round       int        `json:"round,omitempty"`    // of it, from 1
 	Purpose     string     `json:"purpose"`
 	Basis       string     `json:"basis,omitempty"`       // the legal basis
 	Grants      []string   `json:"grants,omitempty"`      // digests of those of which it took a use

@@ -15,21 +15,38 @@ import (
 // answer it, or all that is missing. It asks nothing. By the ledger as the node has shown it, and this
 // machine's clock in the place of the next block's.
 func (c *Client) Decide(ctx context.Context, sql string, o AskOptions) (policy.Decision, error) {
-	if err := c.wait(ctx); err != nil {
-		return policy.Decision{}, err
-	}
-	session, err := c.session(sql, o.Departments)
+	f, err := c.Facts(ctx, sql, o.Departments)
 	if err != nil {
 		return policy.Decision{}, err
-	}
-	f, err := policy.FactsOfQuestion(session, sql)
-	if err != nil {
-		return policy.Decision{}, queryError(err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return consider(c.replica, c.id.Key(), &f, o), nil
 }
+
+// Facts are what a question does, all its rounds together, over the present tables of these
+// departments; none: of all that hold the table.
+func (c *Client) Facts(ctx context.Context, sql string, departments []string) (policy.Facts, error) {
+	if err := c.wait(ctx); err != nil {
+		return policy.Facts{}, err
+	}
+	session, err := c.session(sql, departments)
+	if err != nil {
+		return policy.Facts{}, err
+	}
+	return facts(session, sql)
+}
+
+func facts(session *engine.Session, sql string) (policy.Facts, error) {
+	f, err := policy.FactsOfQuestion(session, sql)
+	if err != nil {
+		return policy.Facts{}, queryError(err)
+	}
+	return f, nil
+}
+
+// Packing is how the network's plans put their cells into ciphertexts.
+func (c *Client) Packing() engine.Packing { return protocols.Packing(c.params) }
 
 // consider decides about all rounds of a question together.
 func consider(s *protocols.State, asker protocols.Key, f *policy.Facts, o AskOptions) policy.Decision {
@@ -38,9 +55,9 @@ func consider(s *protocols.State, asker protocols.Key, f *policy.Facts, o AskOpt
 
 // mayAsk decides about a question before anything is computed for it.
 func (c *Client) mayAsk(ctx context.Context, session *engine.Session, sql string, o AskOptions) error {
-	f, err := policy.FactsOfQuestion(session, sql)
+	f, err := facts(session, sql)
 	if err != nil {
-		return queryError(err)
+		return err
 	}
 	return c.awaitNews(ctx, func(s *protocols.State) (refused error, late bool) {
 		d := consider(s, c.id.Key(), &f, o)
@@ -129,6 +146,18 @@ func (c *Client) sign(of func(*protocols.State) (protocols.Body, error)) (protoc
 		return protocols.Entry{}, err
 	}
 	return protocols.Sign(c.network.ID(), c.id.Private(), body), nil
+}
+
+// notAsked are the departments that hold a plan's table and contribute nothing to it.
+func (c *Client) notAsked(p *engine.Plan) (out []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.replica.Catalogue() {
+		if r.Table == p.Table && !slices.Contains(p.Departments, r.Department) {
+			out = append(out, r.Department)
+		}
+	}
+	return out
 }
 
 // Key is this person's.

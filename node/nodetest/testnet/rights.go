@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"parley/engine/policy"
+	"parley/engine/policy/open"
 	"parley/node"
 	"parley/node/client"
 	"parley/node/nodetest"
@@ -27,7 +28,7 @@ func Asking(o client.AskOptions) client.AskOptions {
 }
 
 // OpenPolicy is the policy under which a department answers whatever a vouched analyst asks for a purpose.
-func OpenPolicy(department, table string) policy.Document { return policy.Open(department, table) }
+func OpenPolicy(department, table string) policy.Document { return open.Policy(department, table) }
 
 // Steward is the identity of a department's.
 func (n *Network) Steward(department int) peers.Identity {
