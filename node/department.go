@@ -172,6 +172,9 @@ func (n *node) advance(ctx context.Context) error {
 		return err
 	}
 	n.retireTables()
+	if err := n.offerAlerts(); err != nil {
+		return err
+	}
 	n.becomeReady()
 	n.refreshView()
 	return nil

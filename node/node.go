@@ -29,6 +29,7 @@ import (
 	"parley/node/journal"
 	"parley/node/ledger"
 	"parley/node/machine"
+	"parley/node/notify"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -74,7 +75,8 @@ type node struct {
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
-	admit      *time.Timer // when it is to be looked who of the persons may talk to this node
+	notifier   *notify.Notifier // nil: nobody is told of alerts
+	admit      *time.Timer      // when it is to be looked who of the persons may talk to this node
 
 	view    atomic.Pointer[view]
 	up      atomic.Bool // all is open: what other goroutines ask may look at the ledger and the stores
@@ -465,7 +467,7 @@ func (n *node) openWork(context.Context) error {
 		Failed:  n.fail,
 	}
 	n.transport.Go(n.outbox.Run)
-	return nil
+	return n.openAlerts()
 }
 
 // wake has something done by the loop, unless the node stops first.

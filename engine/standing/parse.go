@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -203,7 +202,7 @@ func (p *parser) threshold(a *Alert, key string, n *unstable.Node, line int) {
 			p.complain(line, "an alert is %s or %s, not both: write two", a.Kind, key)
 		}
 		a.Kind, a.limit = Kind(key), string(n.Data)
-		if n.Kind != unstable.Integer && n.Kind != unstable.Float || !decimal.MatchString(a.limit) {
+		if n.Kind != unstable.Integer && n.Kind != unstable.Float || !isDecimal(a.limit) {
 			p.complain(line, "%s is a decimal number, as 120 or 12.5, without quotes and exponent", key)
 			return
 		}
@@ -219,8 +218,18 @@ func (p *parser) threshold(a *Alert, key string, n *unstable.Node, line int) {
 	}
 }
 
-// decimal is a limit: TOML's own numbers have underscores, other bases, infinities.
-var decimal = regexp.MustCompile(`^[+-]?[0-9]{1,` + strconv.Itoa(MaxDigits) + `}(\.[0-9]{1,` + strconv.Itoa(MaxDigits) + `})?$`)
+// isDecimal reports whether a text is a limit: TOML's own numbers have underscores, other bases, infinities.
+func isDecimal(text string) bool {
+	if text != "" && (text[0] == '+' || text[0] == '-') {
+		text = text[1:]
+	}
+	whole, part, point := strings.Cut(text, ".")
+	return digits(whole) && (!point || digits(part))
+}
+
+func digits(text string) bool {
+	return text != "" && len(text) <= MaxDigits && strings.Trim(text, "0123456789") == ""
+}
 
 func (p *parser) where(a *Alert, n *unstable.Node, line int) {
 	if n.Kind != unstable.InlineTable {
@@ -243,7 +252,7 @@ func (p *parser) where(a *Alert, n *unstable.Node, line int) {
 		if fault := engine.LineFault(parts[0], engine.MaxNameBytes); fault != "" {
 			p.complain(line, "where: a column's name %s", fault)
 		}
-		a.Where = append(a.Where, Condition{parts[0], p.line(c.Value(), "the text of "+strconv.Quote(parts[0]), line, MaxTextBytes)})
+		a.Where = append(a.Where, Condition{parts[0], p.line(c.Value(), "the text of "+`"`+parts[0]+`"`, line, MaxTextBytes)})
 	}
 }
 

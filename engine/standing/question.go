@@ -155,7 +155,7 @@ func (a *Alert) rows(r *engine.Result) ([]figure, error) {
 		}
 		f := figure{}
 		for _, i := range group {
-			f.group += strconv.Quote(said(row[i])) + "," // NULL is no text in quotes
+			f.group += key(row[i])
 			f.label += map[bool]string{true: "", false: ", "}[f.label == ""] + r.Columns[i] + " " + said(row[i])
 		}
 		if seen[f.group] {
@@ -172,6 +172,14 @@ func (a *Alert) rows(r *engine.Result) ([]figure, error) {
 		out = append(out, f)
 	}
 	return out, nil
+}
+
+// key tells a value from others, whatever follows it; NULL from the text NULL.
+func key(v engine.Value) string {
+	if v.Text == nil {
+		return "-,"
+	}
+	return strconv.Itoa(len(*v.Text)) + ":" + *v.Text + ","
 }
 
 // said is a value's text.
@@ -233,9 +241,10 @@ const maxExponent = 400
 
 // rational reads an exact figure of an answer.
 func rational(text string) (*big.Rat, error) {
-	_, exponent, has := strings.Cut(strings.ToLower(text), "e")
-	if e, err := strconv.Atoi(exponent); has && (err != nil || e > maxExponent || e < -maxExponent) {
-		return nil, fmt.Errorf("%q is no number to compare with", text)
+	if at := strings.IndexAny(text, "eEpP"); at >= 0 {
+		if e, err := strconv.Atoi(text[at+1:]); err != nil || e > maxExponent || e < -maxExponent {
+			return nil, fmt.Errorf("%q is no number to compare with", text)
+		}
 	}
 	if v, ok := new(big.Rat).SetString(text); ok {
 		return v, nil

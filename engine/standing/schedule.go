@@ -94,7 +94,7 @@ func (s *Schedule) String() string {
 	}
 	text := "at " + strings.Join(times, ", ")
 	for _, w := range s.Weekdays {
-		days = append(days, strings.ToLower(w.String()))
+		days = append(days, weekdays[w])
 	}
 	if days != nil {
 		text += " on " + strings.Join(days, ", ")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -21,6 +22,7 @@ import (
 	"parley/node/cli/catalog"
 	"parley/node/cli/people"
 	"parley/node/cli/rights"
+	"parley/node/cli/standing"
 	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/exchange"
@@ -132,7 +134,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	for _, sub := range append([]*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
 		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
-	}, rights.Commands(c.rights())...) {
+	}, append(rights.Commands(c.rights()), standing.Commands(c.standing())...)...) {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
 		root.AddCommand(sub)
@@ -157,6 +159,11 @@ func (c *command) catalogCommand() *cobra.Command {
 				return src, err
 			}
 		}})
+}
+
+// standing is the shell of that room's commands.
+func (c *command) standing() standing.Shell {
+	return standing.Shell{Shell: c.rights(), CSV: &c.csv, CSVFlag: c.csvFlag, Network: readNetwork, Log: func() *slog.Logger { return logTo(c.errs, slog.LevelInfo) }}
 }
 
 // rights is the shell of that room's commands.

@@ -91,6 +91,8 @@ type Config struct {
 	// Metrics is where Prometheus may fetch /metrics, and anybody /health,
 	// "127.0.0.1:9464". Empty: at the operator's own door only.
 	Metrics string
+	// Alerts says whom the node tells of alerts; nil: nobody.
+	Alerts *Alerts
 	// Path is the node.toml that Load read this from: errors name it, with the line.
 	// Empty: none.
 	Path string
@@ -140,6 +142,7 @@ type File struct {
 	Retain     uint64      `toml:"retain,omitempty"`
 	Retention  string      `toml:"retention,omitempty"`
 	Metrics    string      `toml:"metrics,omitempty"`
+	Alerts     *FileAlerts `toml:"alerts,omitempty"`
 	Tables     []FileTable `toml:"table"`
 }
 
@@ -237,6 +240,9 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 		return cfg, failed
 	}
 	if cfg.Retention, failed = parseDuration("retention", f.Retention, "168h"); failed != nil {
+		return cfg, failed
+	}
+	if cfg.Alerts, failed = f.Alerts.resolve(base); failed != nil {
 		return cfg, failed
 	}
 	seen := map[string]bool{}
@@ -376,7 +382,7 @@ func configKeys(t reflect.Type, prefix string) []string {
 			continue
 		}
 		key, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
-		if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
+		if k := field.Type.Kind(); (k == reflect.Slice || k == reflect.Pointer) && field.Type.Elem().Kind() == reflect.Struct {
 			keys = append(keys, configKeys(field.Type.Elem(), prefix+key+".")...)
 			continue
 		}
