@@ -252,7 +252,7 @@ func (p *parser) where(a *Alert, n *unstable.Node, line int) {
 		if fault := engine.LineFault(parts[0], engine.MaxNameBytes); fault != "" {
 			p.complain(line, "where: a column's name %s", fault)
 		}
-		a.Where = append(a.Where, Condition{parts[0], p.line(c.Value(), "the text of "+`"`+parts[0]+`"`, line, MaxTextBytes)})
+		a.Where = append(a.Where, Condition{parts[0], p.line(c.Value(), "where: the text of a column", line, MaxTextBytes)})
 	}
 }
 
