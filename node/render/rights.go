@@ -167,7 +167,7 @@ func answerText(r *Request, department string) string {
 
 // row is a line of what stands below a heading.
 func (p *Page) row(label, format string, args ...any) {
-	p.put(fmt.Sprintf("  %-*s ", labelWidth, failure.Printable(label)), failure.Printable(fmt.Sprintf(format, args...)))
+	p.put("  "+pad(failure.Printable(label), labelWidth, false)+" ", failure.Printable(fmt.Sprintf(format, args...)))
 }
 
 func indented(text string) string {

@@ -79,12 +79,14 @@ type compared struct {
 func compare(state *protocols.State, file *policy.File, department string) (compared, error) {
 	d := file.Document
 	out := compared{File: file.Name, Table: d.Table, Rules: len(d.Rules), Department: department, Version: 1, document: &d}
-	r, err := registration(state, department, d.Table)
-	if err != nil {
-		return out, err
-	}
-	if err := complaints(file.Check(r, classes(r))); err != nil {
-		return out, err
+	if d.Table != "" { // else it is for the departments below
+		r, err := registration(state, department, d.Table)
+		if err != nil {
+			return out, err
+		}
+		if err := complaints(file.Check(r, state.Classes(department, d.Table))); err != nil {
+			return out, err
+		}
 	}
 	before := ""
 	if old := state.Policy(department, d.Table); old != nil {
@@ -198,11 +200,8 @@ departments may have shared already. A file without [[allow]] closes the table. 
 		}
 		return s.connected(cmd.Context(), "policy publish", *w, func(c *client.Client) error {
 			var out compared
-			err := c.Say(cmd.Context(), func(state *protocols.State) (protocols.Body, error) {
-				p, err := self(state, c.Key())
-				if err != nil {
-					return nil, err
-				}
+			err := s.say(cmd.Context(), c, func(state *protocols.State, p *protocols.Person) (protocols.Body, error) {
+				var err error
 				if out, err = compare(state, file, p.Department); err != nil {
 					return nil, err
 				}
