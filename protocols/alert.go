@@ -11,7 +11,7 @@ import (
 type Alert struct {
 	_     struct{}      `cbor:",toarray"`
 	Query engine.Digest // which is done
-	Name  string        // of the standing question; once for each query
+	Name  string        // of the standing question, or of its threshold; once for each query
 	Rule  string        // the threshold, "households above 120"
 	Found string        // what passed it, "county Lishui: 131"
 }

@@ -19,7 +19,7 @@ func (s Shell) alerts() *cobra.Command {
 		Use:   "alerts --node MULTIADDR --identity FILE",
 		Short: "the last alerts on the ledger: whose answer passed which threshold",
 		Long: `Lists alerts, the oldest first, as the ledger's state has them: the last 1,024. An alert is the word of the analyst who asked;
-whether it is true shows the certificate of the query. Older ones are in parley ledger list --kind alert.`,
+whether it is true shows the certificate of the query. Older ones are among the entries of parley ledger list --all.`,
 		Args: s.Arguments(0, ""),
 	}
 	w := s.Where(cmd)
