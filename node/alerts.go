@@ -25,8 +25,10 @@ func (n *node) openAlerts() (err error) {
 
 // offerAlerts tells of the alerts on the ledger, which the node has read up to its head.
 func (n *node) offerAlerts() error {
-	if n.notifier == nil {
+	last := n.replica.LastAlert()
+	if n.notifier == nil || n.offered && last == n.alerted {
 		return nil
 	}
+	n.offered, n.alerted = true, last
 	return n.notifier.Offer(audit.AlertsOf(n.replica), n.replica.Applied())
 }

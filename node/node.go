@@ -76,6 +76,8 @@ type node struct {
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
 	notifier   *notify.Notifier // nil: nobody is told of alerts
+	offered    bool             // the ledger was read up to its head once, and
+	alerted    uint64           // this was its last alert when the notifier was told
 	admit      *time.Timer      // when it is to be looked who of the persons may talk to this node
 
 	view    atomic.Pointer[view]

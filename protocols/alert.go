@@ -75,6 +75,14 @@ func (s *State) Alerts() []AlertRecord {
 	return out
 }
 
+// LastAlert is the number of the last alert's record; 0 if there is none.
+func (s *State) LastAlert() uint64 {
+	if len(s.alerts) == 0 {
+		return 0
+	}
+	return s.alerts[len(s.alerts)-1].record.Number
+}
+
 // raise takes an alert.
 func (s *State) raise(r *Record, b *Alert) *Refusal {
 	by, refusal := s.mayAsk(r)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -296,7 +295,7 @@ func TestBrokenState(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := New(config.Alerts{}, dir, slog.New(slog.DiscardHandler)); err == nil {
-			t.Error(fmt.Sprintf("%q is read", text))
+			t.Errorf("%q is read", text)
 		}
 	}
 }

@@ -121,6 +121,10 @@ func (r *runner) turn(ctx context.Context) error {
 		if door == nil {
 			var err error
 			if door, err = r.dial(ctx); err != nil {
+				door = nil // not a nil client
+				if failure.Of(err).ExitStatus() == failure.StatusUsage {
+					return err // it would be so for ever
+				}
 				if err := r.postpone(ctx, q, kept, err); err != nil {
 					return err
 				}

@@ -211,6 +211,15 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
+// TestWrongCall: what no waiting mends ends the runner at once.
+func TestWrongCall(t *testing.T) {
+	w := newWorld(t)
+	w.dialing = failure.Usage("flag", "", "--node is missing")
+	if err := w.start().run(t.Context()); err == nil || w.dials != 1 {
+		t.Errorf("%v after %d tries", err, w.dials)
+	}
+}
+
 // TestRefusal: a refusal is told whole, and the question is asked again at its next slot only.
 func TestRefusal(t *testing.T) {
 	w := newWorld(t)
