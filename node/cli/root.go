@@ -21,6 +21,7 @@ import (
 	"parley/node/cli/catalog"
 	"parley/node/cli/people"
 	"parley/node/cli/rights"
+	"parley/node/cli/trail"
 	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/exchange"
@@ -131,7 +132,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range append([]*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.trailCommand(), c.versionCommand(), c.manCommand(),
 	}, rights.Commands(c.rights())...) {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
@@ -163,6 +164,18 @@ func (c *command) catalogCommand() *cobra.Command {
 				folders = append(folders, n.data)
 			}
 			return folders, err
+		}})
+}
+
+// trailCommand is that room's, in this shell.
+func (c *command) trailCommand() *cobra.Command {
+	return trail.Command(trail.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, When: parseWhen,
+		Records: func(cmd *cobra.Command) func(context.Context, string) (audit.Records, bool, error) {
+			var f sourceFlags
+			f.add(cmd)
+			return func(ctx context.Context, export string) (audit.Records, bool, error) {
+				return c.records(ctx, f, export)
+			}
 		}})
 }
 
