@@ -16,6 +16,7 @@ import (
 	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/node/machine"
+	"parley/node/notify"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -135,6 +136,10 @@ func (n *node) order(batch []protocols.Record) error {
 		switch r.Entry.Kind {
 		case protocols.KindVote, protocols.KindVouch, protocols.KindRevoke:
 			n.duty.people = true
+		case protocols.KindAct:
+			if refused == nil {
+				n.heardNews(&r)
+			}
 		}
 		if refused != nil || !n.caughtUp() {
 			continue
@@ -335,4 +340,30 @@ func (n *node) fetch(ctx context.Context, want protocols.Want) (protocols.Blob, 
 		}
 		return reachable
 	})
+}
+
+// openAlerts makes what tells the operator's command, or web service, of alerts (README section 14).
+func (n *node) openAlerts() (err error) {
+	if n.cfg.Alerts == nil {
+		return nil
+	}
+	if n.notifier, err = notify.New(*n.cfg.Alerts, n.cfg.Dir, n.log); err != nil {
+		return err
+	}
+	n.transport.Go(func(ctx context.Context) {
+		if err := n.notifier.Run(ctx); err != nil {
+			n.fail(err)
+		}
+	})
+	return nil
+}
+
+// offerAlerts tells of the alerts on the ledger, which the node has read up to its head.
+func (n *node) offerAlerts() error {
+	last := n.replica.LastAlert()
+	if n.notifier == nil || n.offered && last == n.alerted {
+		return nil
+	}
+	n.offered, n.alerted = true, last
+	return n.notifier.Offer(audit.AlertsOf(n.replica), n.replica.Applied())
 }

@@ -31,17 +31,16 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	a := &q.Ask
 	if plan == nil {
 		var err error
-		if plan, err = planOf(q, Packing(vk.Params())); err != nil {
+		if plan, err = q.Plan(Packing(vk.Params())); err != nil {
 			return nil, err
 		}
-	}
-	if plan.Digest() != a.Plan {
-		return nil, errors.New("the question's plan is not the one that its SQL and tables give")
+	} else if plan.Digest() != a.Plan {
+		return nil, errOtherPlan
 	}
 	if plan.Ciphertexts() != int(a.Ciphertexts) {
 		return nil, fmt.Errorf("the question names %d ciphertexts, its plan has %d", a.Ciphertexts, plan.Ciphertexts())
 	}
-	if err := q.decide(plan); err != nil {
+	if err := q.Decide(plan); err != nil {
 		return nil, err
 	}
 	d := &dossier{vk: vk, network: network, query: q, plan: plan}
@@ -50,6 +49,18 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 		d.lo, d.hi = append(d.lo, lo), append(d.hi, hi)
 	}
 	return d, nil
+}
+
+var errOtherPlan = errors.New("the question's plan is not the one that its SQL and tables give")
+
+// Plan recomputes the plan from the question's SQL and its contributors' tables as they were. The error
+// tells that there is none, or that the question claims another. Cost: that of planning.
+func (q *QueryState) Plan(p engine.Packing) (*engine.Plan, error) {
+	plan, err := planOf(q, p)
+	if err == nil && plan.Digest() != q.Ask.Plan {
+		return nil, errOtherPlan
+	}
+	return plan, err
 }
 
 // planOf recomputes a question's plan. A first round is the one that its question leads to. Later

@@ -30,11 +30,11 @@ func (d *Denied) Error() string {
 	return "the departments' policies do not allow the question: " + strings.Join(said, "; ")
 }
 
-// decide decides about a query over its plan, by what it was asked under: its contributors' policies
+// Decide decides about a query over its plan, by what it was asked under: its contributors' policies
 // and the classes that they declared, the grants that it names, who asks, for what, and when. Whoever
 // plans the query decides, and all decide alike. The error is a *Denied, or tells of grants that the
 // question names and does not need.
-func (q *QueryState) decide(plan *engine.Plan) error {
+func (q *QueryState) Decide(plan *engine.Plan) error {
 	f, err := policy.FactsOf(plan, q.Ask.Question)
 	if err != nil {
 		return err

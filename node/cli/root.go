@@ -23,6 +23,7 @@ import (
 	"parley/node/cli/people"
 	"parley/node/cli/rights"
 	"parley/node/cli/standing"
+	"parley/node/cli/trail"
 	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/exchange"
@@ -133,7 +134,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range append([]*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.trailCommand(), c.versionCommand(), c.manCommand(),
 	}, append(rights.Commands(c.rights()), standing.Commands(c.standing())...)...) {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
@@ -157,6 +158,25 @@ func (c *command) catalogCommand() *cobra.Command {
 			return func(ctx context.Context) (audit.Source, error) {
 				src, _, err := c.source(ctx, f)
 				return src, err
+			}
+		},
+		Folders: func(dir string) (folders []string, err error) {
+			nodes, _, err := nodeFolders(dir)
+			for _, n := range nodes {
+				folders = append(folders, n.data)
+			}
+			return folders, err
+		}})
+}
+
+// trailCommand is that room's, in this shell.
+func (c *command) trailCommand() *cobra.Command {
+	return trail.Command(trail.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, When: parseWhen,
+		Records: func(cmd *cobra.Command) func(context.Context, string) (audit.Records, bool, error) {
+			var f sourceFlags
+			f.add(cmd)
+			return func(ctx context.Context, export string) (audit.Records, bool, error) {
+				return c.records(ctx, f, export)
 			}
 		}})
 }

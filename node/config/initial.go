@@ -113,7 +113,9 @@ parameters = %s
 # dictionary publishes its different values, so that it can be grouped by; bounds = "measured" the least and the greatest,
 # so that it can be added up; min and max publish others. codes is a list of values that is public by itself. parley
 # describe FILE prints these lines for a file. Beside them stands what is not to be inferred: the name in the table (as),
-# type, unit, and others. A value that is not as declared refuses the table.
+# type, unit, and others. A value that is not as declared refuses the table; outside = "count" with dictionary = true beside
+# codes has values that are none of them counted, and published, instead. drift = true publishes how far the shares of a
+# dictionary's values have moved since the version before, in whole percent.
 # [[table.column]]
 # name = "born"
 # as = "birth_date"
@@ -124,6 +126,7 @@ parameters = %s
 # name = "ward"
 # title = "Ward of admission"
 # dictionary = true
+# drift = true
 # [[table.column]]
 # name = "income"
 # type = "decimal"

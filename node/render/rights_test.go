@@ -26,7 +26,7 @@ func sampleRequests() []Request {
 		Cohort: 10, Hours: []string{"08:00-12:00"}, Until: rightsAt(30)}
 	return []Request{
 		{ID: strings.Repeat("3f", 32), Name: hostileName, Department: "north", Departments: []string{"civil affairs", "health", "tax"}, Table: "claims",
-			Question: "SELECT county, sum(cost), avg(cost) FROM claims WHERE year = 2025 GROUP BY county ORDER BY county", Terms: once, Made: rightsAt(1), Due: &due, Overdue: true,
+			Question: "SELECT county, sum(cost), avg(cost) FROM claims WHERE year = 2025 GROUP BY county ORDER BY county", Terms: once, Made: rightsAt(1), Shows: true, Due: &due, Overdue: true,
 			Open: []string{"tax"}, Answers: []RequestAnswer{
 				{Department: "civil affairs", Granted: true, Grant: strings.Repeat("a1", 32), By: "Wang Fang", Time: rightsAt(2)},
 				{Department: "health", Reason: "the purpose is not ours,\nand never was", By: "赵六", Time: rightsAt(3)}}},
