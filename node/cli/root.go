@@ -20,6 +20,7 @@ import (
 	"parley/node/audit"
 	"parley/node/cli/catalog"
 	"parley/node/cli/people"
+	"parley/node/cli/shadow"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
@@ -128,7 +129,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range []*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.shadowCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
 	} {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
@@ -141,6 +142,11 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 func (c *command) peopleCommand() *cobra.Command {
 	return people.Command(people.Shell{In: c.in, Errs: c.errs, JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON,
 		Arguments: arguments, Unknown: unknownCommand, Config: configFor, When: parseWhen})
+}
+
+// shadowCommand is that room's, in this shell.
+func (c *command) shadowCommand() *cobra.Command {
+	return shadow.Command(shadow.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Arguments: arguments, Config: configFor})
 }
 
 // catalogCommand is that room's, in this shell.
