@@ -130,17 +130,18 @@ var rooms = map[string][]string{
 	"node/ledger":           {"engine", "node/disk"},
 	"node/ledger/loopback":  {"node/ledger"},
 	"node/config":           {"datasets", "datasets/files", "datasets/published", "datasets/served", "engine", "node/failure", "node/ledger"},
-	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "engine/policy/open", "node", "node/audit", "node/build", "node/cli/catalog", "node/cli/man", "node/cli/people", "node/cli/shadow", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
+	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "engine/policy/open", "node", "node/audit", "node/build", "node/cli/catalog", "node/cli/man", "node/cli/people", "node/cli/rights", "node/cli/shadow", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
 	"node/cli/man":          {},
 	"node/scram":            {},
 	"node/cli/catalog":      {"node/audit", "node/failure", "node/render"},
+	"node/cli/rights":       {"engine", "engine/policy", "node/audit", "node/client", "node/failure", "node/peers", "node/render", "protocols"},
 	"node/cli/shadow":       {"engine", "node/config", "node/failure", "node/render", "node/shadow"},
 	"node/shadow":           {"engine", "protocols", "node/disk", "node/peers"},
 	"node/cli/people":       {"node", "node/config", "node/disk", "node/failure", "node/render", "node/scram"},
-	"node/render":           {"engine", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},
+	"node/render":           {"engine", "engine/policy", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},
 	"node/nodetest":         {"circuits", "node/failure", "node/peers", "protocols"},
-	"node/nodetest/testnet": {"datasets", "engine", "node", "node/audit", "node/client", "node/config", "node/disk", "node/nodetest", "node/peers", "protocols"},
-	"node/audit":            {"engine", "protocols", "circuits", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers"},
+	"node/nodetest/testnet": {"datasets", "engine", "engine/policy", "engine/policy/open", "node", "node/audit", "node/client", "node/config", "node/disk", "node/nodetest", "node/peers", "protocols"},
+	"node/audit":            {"engine", "engine/policy", "protocols", "circuits", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers"},
 	"node/client":           {"engine", "engine/policy", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},
 	"node/machine":          {"engine", "protocols", "node/peers"},
 	"node/exchange":         {"engine", "protocols", "circuits", "node/disk", "node/failure", "node/ledger", "node/machine", "node/peers"},
@@ -156,7 +157,7 @@ var halls = map[string]string{
 }
 
 // openers are the files that may open a table to everybody: those that print a demonstration.
-var openers = []string{"node/cli/processes.go"}
+var openers = []string{"node/cli/processes.go", "node/nodetest/testnet/rights.go"}
 
 // TestOpenPolicy: no node publishes a policy that allows everything, with no setting and no flag: only
 // tests and demonstrations have one.

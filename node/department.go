@@ -56,6 +56,7 @@ func (n *node) loop(ctx context.Context) error {
 			}
 		})
 	})
+	n.duty.people = true
 	if err := n.advance(ctx); err != nil {
 		return err
 	}
@@ -85,6 +86,9 @@ func (n *node) loop(ctx context.Context) error {
 			err = n.deadline(ctx, query)
 		case do := <-n.wakes:
 			err = do()
+		case <-n.admit.C:
+			n.followPeople()
+			n.refreshView()
 		case err = <-ended:
 			err = fmt.Errorf("the ledger: %w", err)
 		case halt := <-n.halted:
@@ -127,6 +131,10 @@ func (n *node) order(batch []protocols.Record) error {
 		} else {
 			n.log.Debug("on the ledger", "number", r.Number, "block", r.Block, "entry", r.Entry.Kind.String(), "author", n.replica.NameOf(r.Entry.Author))
 		}
+		switch r.Entry.Kind {
+		case protocols.KindVote, protocols.KindVouch, protocols.KindRevoke:
+			n.duty.people = true
+		}
 		if refused != nil || !n.caughtUp() {
 			continue
 		}
@@ -146,6 +154,9 @@ func (n *node) order(batch []protocols.Record) error {
 func (n *node) advance(ctx context.Context) error {
 	if n.followMembers() {
 		return ErrExpelled
+	}
+	if n.duty.people {
+		n.followPeople()
 	}
 	if !n.caughtUp() {
 		n.refreshView()
@@ -175,7 +186,7 @@ func (n *node) caughtUp() bool {
 func (n *node) refreshView() {
 	old := n.view.Load()
 	v := &view{network: old.network, height: n.replica.Applied(), status: old.status,
-		members: viewMembers(n.replica), votes: viewVotes(n.replica), people: n.ownPeople(), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence()), tables: n.viewTables()}
+		members: viewMembers(n.replica), votes: viewVotes(n.replica), people: n.ownPeople(), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence()), tables: n.viewTables(), leftOut: n.duty.leftOut}
 	for _, key := range n.founding.analysts {
 		v.analysts = append(v.analysts, peers.PeerOf(key))
 	}

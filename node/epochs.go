@@ -52,6 +52,8 @@ type duties struct {
 	met        time.Time // when a member was last connected
 	leaving    bool      // somebody was voted out, and is looked after
 	validator  bool      // this node's key is among the members'
+	people     bool      // the ledger said something of a person, or of a member, that has not been followed
+	leftOut    int       // persons for whom there is no room
 }
 
 // dueEntries sends a member's Join, and a department's registrations and its

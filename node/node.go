@@ -75,6 +75,7 @@ type node struct {
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
+	admit      *time.Timer // when it is to be looked who of the persons may talk to this node
 
 	view    atomic.Pointer[view]
 	up      atomic.Bool // all is open: what other goroutines ask may look at the ledger and the stores
@@ -112,6 +113,7 @@ type view struct {
 	evidence int
 	tables   []TableReport
 	analysts []string
+	leftOut  int // persons for whom there is no room
 }
 
 // dataset is what a node needs of a datasets.Table.
@@ -128,7 +130,7 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 		debug.SetMemoryLimit(memoryTarget)
 	}
 	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan machine.Delivery), deadlines: make(chan engine.Digest),
-		wakes: make(chan func() error), reloads: make(chan chan<- ReloadReply), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}}
+		wakes: make(chan func() error), reloads: make(chan chan<- ReloadReply), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}, admit: time.NewTimer(admissionPause)}
 	n.watches.of = map[engine.Digest]*machine.Stopwatch{}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
@@ -417,7 +419,7 @@ func (n *node) openLedger(ctx context.Context) error {
 	c := exchange.LedgerConfig(filepath.Join(n.cfg.Dir, "ledger"), n.network, protocols.SizesOf(n.params))
 	c.Key, c.Host = n.id.Private(), n.transport.Libp2p
 	c.Peers = func() []peer.ID { return n.transport.Roles.With(peers.Member, peers.Leaving) }
-	c.Readers = func(p peer.ID) bool { return n.transport.Roles.Of(p) >= peers.Analyst }
+	c.Readers = func(p peer.ID) bool { return n.transport.Roles.Of(p) >= peers.Person }
 	c.Log, c.Metrics, c.Retain, c.StateSync, c.Trust = n.log, n.registry, n.cfg.Retain, n.cfg.Genesis != "", n.trust
 	c.Joining = func(err error) { n.waitFor("getting the ledger from the members: %s", err) }
 	c.Halted = func(err error) {

@@ -254,6 +254,7 @@ func (n *node) speakFor(ctx context.Context, signed string, q PeopleRequest) (Pe
 	if err != nil {
 		return PersonReport{}, err
 	}
+	n.awaitFollowed(ctx, after.Applied())
 	about := ""
 	switch b := body.(type) {
 	case *protocols.Vouch:

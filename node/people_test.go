@@ -30,21 +30,33 @@ func TestPeopleOfNetwork(t *testing.T) {
 	}
 	n := testnet.New(t, 2)
 	first, second := n.Analyst, nodetest.Identity(t)
-	for _, d := range n.Nodes {
-		d.Config.Analysts = append(d.Config.Analysts, second.Peer())
-	}
+	const voucher = 0
+	n.Nodes[1].Config.Analysts = []string{first.Peer(), second.Peer()} // it tells them why they are refused
 	n.StartAll()
-	voucher := 0 // whichever was ready first
-	if _, err := n.People(0, node.PeopleRequest{Do: node.PeopleRotate, Person: "analyst 1", To: second.Peer()}); err != nil {
-		voucher = 1
-		if _, err := n.People(1, node.PeopleRequest{Do: node.PeopleRotate, Person: "analyst 1", To: second.Peer()}); err != nil {
-			t.Fatal(err)
+	old := n.Dial(voucher)
+	if _, err := n.People(voucher, node.PeopleRequest{Do: node.PeopleRotate, Person: "analyst 1", To: second.Peer()}); err != nil {
+		t.Fatal(err)
+	}
+	cut := func(who peers.Identity, c *client.Client) {
+		t.Helper()
+		n.Eventually("a person is cut off", func() bool {
+			_, err := n.Connect(voucher, who)
+			return err != nil && strings.Contains(err.Error(), "does not talk to "+who.Peer())
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		if _, err := c.Catalogue(ctx); err == nil {
+			t.Error("a person that is cut off is still connected")
 		}
 	}
+	cut(first, old)
 	refused := func(code, says string) {
 		t.Helper()
 		n.Eventually("a question is refused", func() bool {
-			_, err := n.Dial(1-voucher).Ask(context.Background(), "SELECT count(*) FROM people", client.AskOptions{Deadline: time.Minute})
+			c, err := n.Connect(1-voucher, n.Analyst)
+			nodetest.Check(t, err)
+			defer c.Close()
+			_, err = c.Ask(context.Background(), "SELECT count(*) FROM people", testnet.Asking(client.AskOptions{Deadline: time.Minute}))
 			var q *client.QueryError
 			return errors.As(err, &q) && q.Code == code && strings.Contains(q.Sentence+q.Hint, says)
 		})
@@ -52,6 +64,7 @@ func TestPeopleOfNetwork(t *testing.T) {
 	refused(protocols.CodeNotVouched, "another key took the place")
 	n.Analyst = second
 	n.MustAnswer(n.Dial(1 - voucher))
+	fresh := n.Dial(voucher)
 
 	for _, c := range []struct {
 		what, says string
@@ -80,6 +93,7 @@ func TestPeopleOfNetwork(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	refused(protocols.CodeNotVouched, "revoked the analyst: left")
+	cut(second, fresh)
 	n.Analyst = nodetest.Identity(t) // listed nowhere, and vouched for nowhere
 	stranger := n.Analyst.Peer()
 	if r, err := n.People(voucher, node.PeopleRequest{Do: node.PeopleAdd, Person: stranger, Name: "Wu", Roles: []string{"steward", "observer", "steward"}}); err != nil ||

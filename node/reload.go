@@ -237,24 +237,21 @@ func (n *node) adopt(r *reloaded) ([]string, error) {
 	return changed, nil
 }
 
-// adoptAnalysts lets the new ones in and cuts off those that are not listed any more. Questions of
-// theirs that this department has admitted go on: its word is on the ledger.
+// adoptAnalysts lets the new ones in, and cuts off those that are not listed any more, unless a department vouches for them.
+// Questions of theirs that this department has admitted go on: its word is on the ledger.
 func (n *node) adoptAnalysts(r *reloaded) (changed []string) {
 	for _, key := range n.founding.analysts {
-		if id := peers.IDOf(key); !slices.Contains(r.analysts, key) {
-			changed = append(changed, fmt.Sprintf("analyst %s may not ask any more", id))
-			if n.transport.Roles.Of(id) == peers.Analyst {
-				n.transport.Expel(id)
-			}
+		if !slices.Contains(r.analysts, key) {
+			changed = append(changed, fmt.Sprintf("analysts lists %s no more", peers.PeerOf(key)))
 		}
 	}
 	for _, key := range r.analysts {
-		if id := peers.IDOf(key); !slices.Contains(n.founding.analysts, key) {
-			changed = append(changed, fmt.Sprintf("analyst %s may ask", id))
-			n.transport.Roles.Set(id, peers.Analyst)
+		if !slices.Contains(n.founding.analysts, key) {
+			changed = append(changed, fmt.Sprintf("analysts lists %s", peers.PeerOf(key)))
 		}
 	}
 	n.founding.analysts = r.analysts
+	n.followPeople()
 	return changed
 }
 

@@ -101,6 +101,9 @@ func (b *Vouch) check() error {
 	case b.Person == Key{} || b.Person == b.Replaces:
 		return errors.New("a person has a key, and another one than before if it replaces it")
 	}
+	if len(b.Place) > MaxPlaceBytes {
+		return fmt.Errorf("the department's place has %d bytes, limit %d", len(b.Place), MaxPlaceBytes)
+	}
 	if _, err := engine.ParsePlace(b.Place); err != nil {
 		return fmt.Errorf("the department's place %w", err)
 	}

@@ -27,6 +27,18 @@ func (q *QueryState) decide(plan *engine.Plan) error {
 	if err != nil {
 		return err
 	}
+	d := policy.Decide(&f, q.context())
+	if !d.Allowed {
+		return &Denied{Decision: d}
+	}
+	if !slices.EqualFunc(d.Charges, q.Ask.Grants, func(c policy.Charge, id engine.Digest) bool { return c.Grant == id }) {
+		return &engine.Error{Code: CodePolicy, Message: fmt.Sprintf("the question names %d grants, and takes uses of others, or of fewer: %d", len(q.Ask.Grants), len(d.Charges))}
+	}
+	return nil
+}
+
+// context is what a question is decided by, beside its plan.
+func (q *QueryState) context() *policy.Context {
 	c := policy.Context{Time: q.records[0].Time / 1000, Asker: q.asker, Purpose: q.Ask.Purpose, Basis: q.Ask.Basis}
 	for _, p := range q.ruling.policies {
 		c.Documents = append(c.Documents, p.document)
@@ -37,14 +49,7 @@ func (q *QueryState) decide(plan *engine.Plan) error {
 	for _, t := range q.tables {
 		c.Classes = append(c.Classes, t.classes())
 	}
-	d := policy.Decide(&f, &c)
-	if !d.Allowed {
-		return &Denied{Decision: d}
-	}
-	if !slices.EqualFunc(d.Charges, q.Ask.Grants, func(c policy.Charge, id engine.Digest) bool { return c.Grant == id }) {
-		return &engine.Error{Code: CodePolicy, Message: fmt.Sprintf("the question names %d grants, and takes uses of others, or of fewer: %d", len(q.Ask.Grants), len(d.Charges))}
-	}
-	return nil
+	return &c
 }
 
 // checkCurrent refuses a plan, of a department that contributes, over another version of its table than
@@ -58,4 +63,45 @@ func checkCurrent(ledger *State, query *QueryState, plan *engine.Plan, departmen
 		own = t.registration
 	}
 	return plan.Current(own)
+}
+
+// Kept are the questions that the state still holds, ascending by number: the open ones, and the last that ended.
+func (s *State) Kept() []*QueryState { return s.byNumber() }
+
+// Reconsider decides about a question as if the departments of these documents had had them as their policies for its
+// table; of the others, and without any, by what it was asked under. Time, grants and classes are those of the Ask.
+// Of several rounds it is the first that decides for all. Cost: that of planning the question.
+func (q *QueryState) Reconsider(p engine.Packing, documents ...policy.Document) (policy.Decision, error) {
+	f, err := q.facts(p)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	c := q.context()
+	for i := range c.Documents {
+		for _, d := range documents {
+			if d.Department == c.Documents[i].Department && d.Table == c.Documents[i].Table {
+				c.Documents[i] = d
+			}
+		}
+	}
+	return policy.Decide(f, c), nil
+}
+
+// facts are those of the question as a person asks it: of all its rounds.
+func (q *QueryState) facts(p engine.Packing) (*policy.Facts, error) {
+	a, tables := &q.Ask, engine.Catalogue(q.Registrations)
+	if a.Round == 0 {
+		plan, err := engine.NewPlan(a.SQL, tables, a.Departments, p)
+		if err != nil {
+			return nil, err
+		}
+		f, err := policy.FactsOf(plan, "")
+		return &f, err
+	}
+	session, err := engine.NewSession(a.Question, tables, a.Departments, p)
+	if err != nil {
+		return nil, err
+	}
+	f, err := policy.FactsOfQuestion(session, a.Question)
+	return &f, err
 }

@@ -111,6 +111,7 @@ func (s *State) revoke(r *Record, b *Revoke) *Refusal {
 		return refuse("duplicate", "the department has said something newer of the person")
 	}
 	s.people = s.people.end(known, r, Key{}, b.Reason)
+	s.rights = s.rights.withoutRequests(known.body.First)
 	s.endQuestions(b.Person, s.unvouched(b.Person, author, "it revoked the analyst: "+b.Reason))
 	return nil
 }
@@ -183,6 +184,12 @@ func (s *State) mayAsk(r *Record) (*person, *Refusal) {
 		return nil, refuse(CodeNotVouched, "%s, but not as an analyst", who)
 	}
 	return p, nil
+}
+
+// MayAsk tells why a key may not ask in a block of this time, in seconds; nil: it may.
+func (s *State) MayAsk(author Key, at int64) *Refusal {
+	_, refusal := s.mayAsk(&Record{Time: at * 1000, Entry: Entry{Author: author}})
+	return refusal
 }
 
 // stamp is a time as refusals say it.

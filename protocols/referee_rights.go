@@ -41,9 +41,9 @@ func (s *State) publish(r *Record, b *Publish) *Refusal {
 	case !s.gaps && !d.Replaces(before):
 		return refuse("too-early", "version %d of the policy for table %q does not follow the one in force", d.Version, d.Table)
 	}
-	p := &policyState{decided: newDecided(r, by), document: *d}
+	p := &policyState{decided: newDecided(r, by, b), document: *d}
 	next := s.rights.current(seconds(r)).withPolicy(p)
-	if refusal := s.overruled(next, by.by()); refusal != nil {
+	if refusal := s.overruled(next, by.by(), r.Entry.Kind); refusal != nil {
 		return refusal
 	}
 	s.rights = next
@@ -61,13 +61,16 @@ func (s *State) request(r *Record, b *Request) *Refusal {
 	if err := b.Request.Validate(seconds(r)); err != nil {
 		return refuse("malformed", "%v", err)
 	}
+	if b.Request.Terms.Until-seconds(r) > policy.MaxGrantSeconds {
+		return refuse("malformed", "a grant lasts five years at most, and so does a request for one")
+	}
 	for _, name := range b.Request.Departments {
 		if s.table(name, b.Request.Table) == nil {
 			return refuse("unknown-department", "no department %q has a table %q", name, b.Request.Table)
 		}
 	}
 	next := s.rights.current(seconds(r))
-	q := &requestState{decided: newDecided(r, by), request: b.Request, id: b.Request.ID(policy.Key(by.body.First))}
+	q := &requestState{decided: newDecided(r, by, b), request: b.Request, id: b.Request.ID(policy.Key(by.body.First))}
 	if next.request(q.id) != nil {
 		return refuse("duplicate", "the same was requested before")
 	}
@@ -81,7 +84,7 @@ func (s *State) request(r *Record, b *Request) *Refusal {
 		return refuse("too-many", "%d requests of this person have not ended: it may make no more", own)
 	}
 	next = next.withRequest(q)
-	if refusal := s.overruled(next, by.by()); refusal != nil {
+	if refusal := s.overruled(next, by.by(), r.Entry.Kind); refusal != nil {
 		return refusal
 	}
 	s.rights = next
@@ -101,7 +104,7 @@ func (s *State) grant(r *Record, b *Grant) *Refusal {
 		return refuse("malformed", "%v", err)
 	}
 	next := s.rights.current(seconds(r))
-	granted := &grantState{decided: newDecided(r, by), grant: *g, id: g.ID()}
+	granted := &grantState{decided: newDecided(r, by, b), grant: *g, id: g.ID()}
 	if next.grant(granted.id) != nil {
 		return refuse("duplicate", "the same was granted before")
 	}
@@ -125,7 +128,7 @@ func (s *State) grant(r *Record, b *Grant) *Refusal {
 		return refuse("too-many", "%d grants of department %q for table %q are in force for this person: there is room for no more", held, g.Department, g.Table)
 	}
 	next = next.withGrant(granted)
-	if refusal := s.overruled(next, by.by()); refusal != nil {
+	if refusal := s.overruled(next, by.by(), r.Entry.Kind); refusal != nil {
 		return refusal
 	}
 	s.rights = next
@@ -193,26 +196,28 @@ func (s *State) rescind(r *Record, b *Rescind) *Refusal {
 }
 
 // overruled refuses rights of which a department, its persons' requests included, would have more than
-// its share, as crowded does for tables.
-func (s *State) overruled(next *rights, department Key) *Refusal {
+// its share, as crowded does for tables. Requests have a quarter of it, so that no analyst keeps the
+// stewards from deciding.
+func (s *State) overruled(next *rights, department Key, kind EntryKind) *Refusal {
 	if s.gaps {
 		return nil
 	}
-	queries := s.byNumber()
-	bytesOf := func(r *rights) (own, all int) {
-		for _, d := range keptDecisions(r, queries) {
-			n := len(d.record.Entry.Body)
-			if all += n; d.by.by() == department {
-				own += n
-			}
+	asked := map[uint64]*decided{} // what questions were asked under, in force or not
+	for _, q := range s.queries {
+		for _, d := range q.ruling.decisions() {
+			asked[d.record.Number] = d
 		}
-		return own, all
 	}
-	own, all := bytesOf(next)
-	before, _ := bytesOf(s.rights)
-	if share := MaxRightsBytes / s.members.departments(); own > max(share, before) || all > MaxRightsBytes {
+	own, wished, all := next.bytes(department, asked)
+	before, _, _ := s.rights.bytes(department, asked)
+	share := MaxRightsBytes / s.members.departments()
+	switch {
+	case own > max(share, before) || all > MaxRightsBytes:
 		return refuse("too-many", "the policies, grants and requests of department %q would take %d bytes, and its share is %d: shorter ones, or fewer",
 			s.NameOf(department), own, share)
+	case kind == KindRequest && wished > share/4:
+		return refuse("too-many", "the requests of department %q's persons would take %d bytes, and have %d: shorter ones, or fewer",
+			s.NameOf(department), wished, share/4)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package protocols
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 
@@ -23,11 +24,28 @@ type decided struct {
 	record Record
 	by     *person
 	sum    engine.Digest // of both
+	bytes  int           // that it takes of a department's share
 }
 
-func newDecided(r *Record, by *person) decided {
+// What a decision takes in the state, at most: beside its body and that of the vouch with it, what is
+// around them; of a grant, that it is taken back and its running uses; of a request, each answer.
+const (
+	decisionBytes = 512
+	grantBytes    = 256 + MaxRunning*48
+	answerBytes   = 192 + MaxReason
+)
+
+func newDecided(r *Record, by *person, body Body) decided {
 	digest := r.Digest()
-	return decided{record: *r, by: by, sum: engine.Hash("parley decision 1", digest[:], by.sum[:])}
+	d := decided{record: *r, by: by, sum: engine.Hash("parley decision 1", digest[:], by.sum[:])}
+	d.bytes = len(r.Entry.Body) + len(by.record.Entry.Body) + decisionBytes
+	switch b := body.(type) {
+	case *Grant:
+		d.bytes += grantBytes
+	case *Request:
+		d.bytes += len(b.Request.Departments) * (answerBytes + MaxNameBytes)
+	}
+	return d
 }
 
 type policyState struct {
@@ -197,6 +215,15 @@ func (r *rights) without(department Key) *rights {
 		slices.DeleteFunc(slices.Clone(r.requests), func(q *requestState) bool { return gone(&q.decided) }))
 }
 
+// withoutRequests is the same without what a person asked for.
+func (r *rights) withoutRequests(first Key) *rights {
+	requests := slices.DeleteFunc(slices.Clone(r.requests), func(q *requestState) bool { return q.by.body.First == first })
+	if len(requests) == len(r.requests) {
+		return r
+	}
+	return newRights(r.policies, r.grants, requests)
+}
+
 // charge is what a question takes of a grant.
 type charge struct {
 	_      struct{} `cbor:",toarray"`
@@ -243,6 +270,34 @@ func keptDecisions(r *rights, queries []*QueryState) []*decided {
 	}
 	slices.SortFunc(kept, func(a, b *decided) int { return compareNumbers(a.record.Number, b.record.Number) })
 	return slices.CompactFunc(kept, func(a, b *decided) bool { return a.record.Number == b.record.Number })
+}
+
+// bytes is what a department's decisions and requests take, its requests alone, and what all take: those
+// in force, and those that questions were asked under.
+func (r *rights) bytes(department Key, asked map[uint64]*decided) (own, wished, all int) {
+	asked = maps.Clone(asked)
+	count := func(d *decided) int {
+		delete(asked, d.record.Number)
+		if all += d.bytes; d.by.by() != department {
+			return 0
+		}
+		return d.bytes
+	}
+	for _, p := range r.policies {
+		own += count(&p.decided)
+	}
+	for _, g := range r.grants {
+		own += count(&g.decided)
+	}
+	for _, q := range r.requests {
+		wished += count(&q.decided)
+	}
+	for _, d := range asked { // in force no more
+		if all += d.bytes; d.by.by() == department {
+			own += d.bytes
+		}
+	}
+	return own + wished, wished, all
 }
 
 // rightsWire is what is in force, as numbers of records, and what came after each.
@@ -310,7 +365,7 @@ func (s *State) loadRights(w *stateWire, vouches map[uint64]*person) (*ruled, er
 	var grants []*grantState
 	for _, g := range w.Rights.Grants {
 		known := of.grants[g.Number]
-		if known == nil || g.Used < 0 || len(g.Running) > MaxRunning {
+		if known == nil || g.Used < 0 || len(g.Running) > MaxRunning || slices.ContainsFunc(g.Running, func(r running) bool { return r.Round == 0 }) {
 			return nil, errRights
 		}
 		c := *known
@@ -371,7 +426,7 @@ func (of *ruled) read(r *Record, vouches map[uint64]*person, under uint64) error
 	if by == nil || by.body.Person != r.Entry.Author {
 		return errRights
 	}
-	d := newDecided(r, by)
+	d := newDecided(r, by, body)
 	switch b := body.(type) {
 	case *Publish:
 		of.policies[r.Number] = &policyState{decided: d, document: b.Document}
@@ -400,7 +455,7 @@ func (of *ruled) ruling(w *queryWire, tables []*tableState, a *Ask) (ruling, err
 	}
 	for i, c := range w.Charges {
 		g := of.grants[c.Grant]
-		if g == nil || g.id != a.Grants[i] || c.Used < 0 {
+		if g == nil || g.id != a.Grants[i] || c.Used < 0 || c.GoesOn && a.Round < 2 {
 			return ruling{}, errRights
 		}
 		out.grants, out.charges = append(out.grants, g), append(out.charges, c)

@@ -186,6 +186,18 @@ func (w *world) steward(department string) ed25519.PrivateKey {
 	return testKey(w.salt + department + " steward")
 }
 
+// keyOf is the private key of a party or of a steward.
+func (w *world) keyOf(k protocols.Key) ed25519.PrivateKey {
+	for _, p := range w.parties {
+		if steward := w.steward(p.name); p.id == k {
+			return p.key
+		} else if protocols.KeyOf(steward) == k {
+			return steward
+		}
+	}
+	return nil
+}
+
 // start brings a party up from what it stores durably.
 func (p *party) start() {
 	w := p.w

@@ -23,9 +23,11 @@ import (
 // askerFlags are where a network is asked, and as whom.
 type askerFlags struct{ node, identity string }
 
-func (f *askerFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.node, "node", "", "the multiaddr of a department's node")
-	cmd.Flags().StringVar(&f.identity, "identity", "", "the analyst's identity, made by parley init")
+func (f *askerFlags) add(cmd *cobra.Command) { addAsker(cmd, &f.node, &f.identity) }
+
+func addAsker(cmd *cobra.Command, node, identity *string) {
+	cmd.Flags().StringVar(node, "node", "", "the multiaddr of a department's node")
+	cmd.Flags().StringVar(identity, "identity", "", "the person's identity, made by parley init")
 }
 
 // check says what is missing, and where it comes from.

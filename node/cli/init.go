@@ -110,7 +110,7 @@ A node: send the line to the other members%s.
 All lines stand in every node.toml, yours among them: this one in %s.
 %s
   parley node --config %s
-`, peer, key, file, line, address, list, put, quoteWord(file))
+`, peer, key, file, line, address, list, put, failure.Word(file))
 	if f.auditor {
 		return text
 	}
@@ -121,7 +121,7 @@ operator of your own department vouches for you, at its running node:
 Get the line of one of them (MULTIADDR) and its network.json, then ask with
   parley query --node MULTIADDR --network network.json \
     --identity %s "SELECT ..."
-`, peer, quoteWord(key))
+`, peer, failure.Word(key))
 }
 
 // unwritable is the failure of a file or folder that could not be made: a full disk, a missing permission.
@@ -132,14 +132,4 @@ func unwritable(path string, err error) *failure.Failure {
 	}
 	f.Cause = err
 	return f
-}
-
-// quoteWord writes a path as one word of a shell.
-func quoteWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%,=", r))
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -20,7 +20,9 @@ import (
 	"parley/node/audit"
 	"parley/node/cli/catalog"
 	"parley/node/cli/people"
+	"parley/node/cli/rights"
 	"parley/node/cli/shadow"
+	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
@@ -112,6 +114,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
   parley demo                                       three departments on this machine, a few questions
   parley describe a.csv                             what a node would register of a file
   parley try --table t=a.csv,b.csv "SELECT ..."     your own files, each one department's
+  parley query --purpose TEXT "SELECT ..."          a network's departments, if their policies allow it
   parley verify --network network.json FILE         check a certificate, offline
   parley ledger list --dir DIR                      what was asked, and what became of it`,
 		SilenceErrors:              true,
@@ -127,10 +130,10 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
-	for _, sub := range []*cobra.Command{
+	for _, sub := range append([]*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
 		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.shadowCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
-	} {
+	}, rights.Commands(c.rights())...) {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
 		root.AddCommand(sub)
@@ -160,6 +163,32 @@ func (c *command) catalogCommand() *cobra.Command {
 				return src, err
 			}
 		}})
+}
+
+// rights is the shell of that room's commands.
+func (c *command) rights() rights.Shell {
+	return rights.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Arguments: arguments, Unknown: unknownCommand,
+		When: parseWhen, Read: readLimited, SQL: c.takesSQL,
+		Where: func(cmd *cobra.Command) *rights.Where {
+			var w rights.Where
+			addAsker(cmd, &w.Node, &w.Identity)
+			return &w
+		},
+		Dial: func(ctx context.Context, command string, w rights.Where) (*client.Client, error) {
+			f := askerFlags{w.Node, w.Identity}
+			if err := f.check(command); err != nil {
+				return nil, err
+			}
+			return c.dialAsker(ctx, f, "")
+		},
+		Source: func(ctx context.Context, w rights.Where) (audit.Source, error) {
+			if err := (askerFlags{w.Node, w.Identity}).check("policy show"); err != nil {
+				return nil, err
+			}
+			f := sourceFlags{nodes: []string{w.Node}, identity: w.Identity}
+			src, _, err := c.source(ctx, f)
+			return src, err
+		}}
 }
 
 func unknownCommand(root *cobra.Command, name string) error {

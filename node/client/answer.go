@@ -106,6 +106,7 @@ type Answer struct {
 	Assurance   string // "sealed"
 	Parameters  string
 	Departments []DepartmentStatus
+	NotAsked    []string // departments that hold the table, by the ledger when it was asked, and did not contribute
 	Seconds     machine.Seconds
 	CPUSeconds  float64 // over all departments and the client, this query's
 	Rounds      []Round // of a question that took several, the last included; nil otherwise

@@ -116,32 +116,40 @@ func voucher(peer string) string {
 	return "the operator of any department vouches for you, at its node:\n    parley people add --config node.toml --name NAME --role analyst " + peer
 }
 
-// vouchGrace is how long a vouch may take from another node to the one that is asked.
-const vouchGrace = 2 * time.Second
+// newsGrace is how long what was said through another node may take to the one that is asked.
+const newsGrace = 2 * time.Second
 
-// awaitVouch refuses an analyst for whom no department vouches, before anything is computed. Whether a vouch is
-// valid the ledger says, by its blocks' time, and what became of one that ended.
+// awaitVouch refuses who may not ask, before anything is computed: by the ledger as the node has shown it, and this
+// machine's clock in the place of the next block's.
 func (c *Client) awaitVouch(ctx context.Context) error {
-	for limit := time.After(vouchGrace); ; {
-		changed := c.watch()
-		if c.knownPerson() {
-			return nil
+	return c.awaitNews(ctx, func(s *protocols.State) (refused error, late bool) {
+		r := s.MayAsk(c.id.Key(), time.Now().Unix())
+		if r == nil {
+			return nil, false
+		}
+		return &QueryError{Code: r.Code, Sentence: r.Sentence, Hint: voucher(c.id.Peer())}, s.Former(c.id.Key()) == nil
+	})
+}
+
+// awaitNews looks at the ledger until nothing is refused, or what is can be cured no more by what may have been said
+// through another node just now.
+func (c *Client) awaitNews(ctx context.Context, look func(*protocols.State) (refused error, late bool)) error {
+	for limit := time.After(newsGrace); ; {
+		c.mu.Lock()
+		changed := c.changed
+		refused, late := look(c.replica)
+		c.mu.Unlock()
+		if refused == nil || !late {
+			return refused
 		}
 		select {
 		case <-changed:
 		case <-limit:
-			return &QueryError{Code: protocols.CodeNotVouched, Sentence: "no department vouches for this analyst, " + c.id.Peer(), Hint: voucher(c.id.Peer())}
+			return refused
 		case <-ctx.Done():
 			return &QueryError{Code: "withdrawn", Sentence: "nothing was asked", cause: ctx.Err()}
 		}
 	}
-}
-
-// knownPerson reports whether the analyst is or was a person of some department.
-func (c *Client) knownPerson() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.replica.Person(c.id.Key()) != nil || c.replica.Former(c.id.Key()) != nil
 }
 
 // standstill tells whom the ledger waits for, if the node says that it stands

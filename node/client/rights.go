@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"parley/engine"
@@ -14,38 +15,62 @@ import (
 // answer it, or all that is missing. It asks nothing. By the ledger as the node has shown it, and this
 // machine's clock in the place of the next block's.
 func (c *Client) Decide(ctx context.Context, sql string, o AskOptions) (policy.Decision, error) {
-	if err := c.wait(ctx); err != nil {
-		return policy.Decision{}, err
-	}
-	session, err := c.session(sql, o.Departments)
+	f, err := c.Facts(ctx, sql, o.Departments)
 	if err != nil {
 		return policy.Decision{}, err
 	}
-	return c.decideAll(session, sql, o)
-}
-
-// decideAll decides about all rounds of a question together.
-func (c *Client) decideAll(session *engine.Session, sql string, o AskOptions) (policy.Decision, error) {
-	f, err := policy.FactsOfQuestion(session, sql)
-	if err != nil {
-		return policy.Decision{}, queryError(err)
-	}
-	return c.consider(&f, "", 0, o), nil
-}
-
-func (c *Client) consider(f *policy.Facts, question string, round uint32, o AskOptions) policy.Decision {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.replica.Consider(c.id.Key(), time.Now().Unix(), f, question, round, o.Purpose, o.Basis)
+	return consider(c.replica, c.id.Key(), &f, o), nil
+}
+
+// Facts are what a question does, all its rounds together, over the present tables of these
+// departments; none: of all that hold the table.
+func (c *Client) Facts(ctx context.Context, sql string, departments []string) (policy.Facts, error) {
+	if err := c.wait(ctx); err != nil {
+		return policy.Facts{}, err
+	}
+	session, err := c.session(sql, departments)
+	if err != nil {
+		return policy.Facts{}, err
+	}
+	return facts(session, sql)
+}
+
+func facts(session *engine.Session, sql string) (policy.Facts, error) {
+	f, err := policy.FactsOfQuestion(session, sql)
+	if err != nil {
+		return policy.Facts{}, queryError(err)
+	}
+	return f, nil
+}
+
+// Packing is how the network's plans put their cells into ciphertexts.
+func (c *Client) Packing() engine.Packing { return protocols.Packing(c.params) }
+
+// consider decides about all rounds of a question together.
+func consider(s *protocols.State, asker protocols.Key, f *policy.Facts, o AskOptions) policy.Decision {
+	return s.Consider(asker, time.Now().Unix(), f, "", 0, o.Purpose, o.Basis)
 }
 
 // mayAsk decides about a question before anything is computed for it.
-func (c *Client) mayAsk(session *engine.Session, sql string, o AskOptions) error {
-	d, err := c.decideAll(session, sql, o)
-	if err != nil || d.Allowed {
+func (c *Client) mayAsk(ctx context.Context, session *engine.Session, sql string, o AskOptions) error {
+	f, err := facts(session, sql)
+	if err != nil {
 		return err
 	}
-	return denied(&d, o.Language)
+	return c.awaitNews(ctx, func(s *protocols.State) (refused error, late bool) {
+		d := consider(s, c.id.Key(), &f, o)
+		if d.Allowed {
+			return nil, false
+		}
+		return denied(&d, o.Language), curable(&d)
+	})
+}
+
+// curable reports whether a steward's word would cure all that is missing.
+func curable(d *policy.Decision) bool {
+	return !slices.ContainsFunc(d.Missing, func(m policy.Missing) bool { return m.Department == "" || m.Reason == policy.NotShared })
 }
 
 // denied is the error of a question that is not allowed, with all that is missing.
@@ -63,7 +88,9 @@ func (c *Client) charges(p part, o AskOptions) ([]engine.Digest, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := c.consider(&f, p.question, uint32(p.round), o)
+	c.mu.Lock()
+	d := c.replica.Consider(c.id.Key(), time.Now().Unix(), &f, p.question, uint32(p.round), o.Purpose, o.Basis)
+	c.mu.Unlock()
 	if !d.Allowed {
 		return nil, denied(&d, o.Language)
 	}
@@ -119,6 +146,18 @@ func (c *Client) sign(of func(*protocols.State) (protocols.Body, error)) (protoc
 		return protocols.Entry{}, err
 	}
 	return protocols.Sign(c.network.ID(), c.id.Private(), body), nil
+}
+
+// notAsked are the departments that hold a plan's table and contribute nothing to it.
+func (c *Client) notAsked(p *engine.Plan) (out []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, r := range c.replica.Catalogue() {
+		if r.Table == p.Table && !slices.Contains(p.Departments, r.Department) {
+			out = append(out, r.Department)
+		}
+	}
+	return out
 }
 
 // Key is this person's.

@@ -96,7 +96,7 @@ type Info struct {
 
 // ServeInfo answers info streams.
 func ServeInfo(t *peers.Host, i Info) {
-	t.Handle(infoProtocol, peers.Analyst, func(ctx context.Context, s *peers.Stream) error {
+	t.Handle(infoProtocol, peers.Person, func(ctx context.Context, s *peers.Stream) error {
 		var q infoRequest
 		if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
 			return err

@@ -85,7 +85,7 @@ type logBytes struct {
 
 // ServeLog answers log streams.
 func ServeLog(t *peers.Host, l Log) {
-	t.Handle(logProtocol, peers.Analyst, func(ctx context.Context, s *peers.Stream) error {
+	t.Handle(logProtocol, peers.Person, func(ctx context.Context, s *peers.Stream) error {
 		b, err := s.Receive(protocols.MaxEntryBytes+1024, peers.AnswerTimeout)
 		if err != nil {
 			return err
@@ -117,7 +117,7 @@ func serveAppend(ctx context.Context, t *peers.Host, s *peers.Stream, l Log, raw
 	if err != nil {
 		return s.SendValue(logReply{Code: "malformed", Sentence: "the entry does not decode"})
 	}
-	if s.Role == peers.Analyst {
+	if s.Role == peers.Person {
 		key, err := peers.KeyOfID(s.Peer)
 		if err != nil || e.Author != key || !slices.Contains(personEntries, e.Kind) {
 			return s.SendValue(logReply{Code: "forbidden", Sentence: "a person appends its own questions, answers, accusations, requests and decisions only"})

@@ -1,0 +1,170 @@
+package rights
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"parley/engine/policy"
+	"parley/node/client"
+	"parley/node/failure"
+	"parley/node/render"
+	"parley/protocols"
+)
+
+// Question is what is said of a question beside its SQL.
+type Question struct {
+	Purpose, Basis, Language string
+	Departments              []string
+	Network                  string // the pinned description, for the ready commands; may be empty
+}
+
+// Add adds --purpose, --basis, --lang and --departments.
+func (q *Question) Add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&q.Purpose, "purpose", "", "what the answer is for, one line; it stands on the ledger")
+	flags.StringVar(&q.Basis, "basis", "", "the legal basis, where a department's policy demands one")
+	flags.StringSliceVar(&q.Departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
+	AddLanguage(cmd, &q.Language)
+}
+
+// AddLanguage adds --lang.
+func AddLanguage(cmd *cobra.Command, language *string) {
+	cmd.Flags().StringVar(language, "lang", policy.English, `the language in which decisions are told: "en" or "zh"`)
+}
+
+// CheckLanguage refuses a language that decisions are not told in.
+func CheckLanguage(language string) error {
+	if language != "" && language != policy.English && language != policy.Chinese {
+		return failure.Usage("flag", "", `--lang %q: it is "en" or "zh"`, language)
+	}
+	return nil
+}
+
+// Check refuses what no department could answer: a question without a purpose above all.
+func (q *Question) Check(command string) error {
+	if err := CheckLanguage(q.Language); err != nil {
+		return err
+	}
+	if q.Purpose == "" {
+		return failure.Usage("purpose", `write what the answer is for, for example --purpose "yearly report on poverty relapse", and --basis "..." where a department `+
+			"demands the legal basis; both stand on the ledger", "parley %s needs --purpose: without one nobody is answered", command)
+	}
+	return q.CheckGiven()
+}
+
+// CheckGiven checks what was given, and demands nothing.
+func (q *Question) CheckGiven() error {
+	if err := CheckLanguage(q.Language); err != nil {
+		return err
+	}
+	if q.Purpose == "" {
+		return nil
+	}
+	if err := policy.CheckPurpose(q.Purpose, q.Basis); err != nil {
+		return failure.Usage("purpose", "write one line, without control characters or spaces at its ends", "%s", err)
+	}
+	return nil
+}
+
+// Options are a client's for the question.
+func (q *Question) Options() client.AskOptions {
+	return client.AskOptions{Departments: q.Departments, Purpose: q.Purpose, Basis: q.Basis, Language: q.Language}
+}
+
+// command are the words of a command that asks something of these departments.
+func (q *Question) command(w Where, departments []string, sql string, more ...string) string {
+	words := []string{"parley", "query", "--node", w.Node, "--identity", w.Identity}
+	if q.Network != "" {
+		words = append(words, "--network", q.Network)
+	}
+	words = append(words, "--purpose", q.Purpose)
+	if q.Basis != "" {
+		words = append(words, "--basis", q.Basis)
+	}
+	if len(departments) > 0 {
+		words = append(words, "--departments", csvLine(departments))
+	}
+	words = append(words, more...)
+	if strings.HasPrefix(sql, "-") {
+		words = append(words, "--")
+	}
+	return failure.Command(append(words, sql)...)
+}
+
+// csvLine writes names as one value of a flag that takes several.
+func csvLine(names []string) string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	w.Write(names) // a Builder takes everything
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// Told is a decision about a question with the commands that go on from there: one that requests what is missing, and one
+// that asks those departments that would answer without the others.
+func (q *Question) Told(ctx context.Context, c *client.Client, w Where, sql string, d *policy.Decision) (render.Decision, error) {
+	out := render.DecisionOf(d, q.Language)
+	if d.Request != nil {
+		out.Request = q.command(w, q.Departments, sql, "--request")
+	}
+	refusing := d.Refusing()
+	if len(refusing) == 0 {
+		return out, nil
+	}
+	f, err := c.Facts(ctx, sql, q.Departments)
+	if err != nil {
+		return out, err
+	}
+	var rest []string
+	for _, k := range f.Contributors {
+		if !slices.Contains(refusing, k.Department) {
+			rest = append(rest, k.Department)
+		}
+	}
+	if len(rest) == 0 {
+		return out, nil
+	}
+	o := q.Options()
+	o.Departments = rest
+	over, err := c.Decide(ctx, sql, o)
+	if err != nil {
+		return out, nil // the rest cannot be asked this: nothing is offered
+	}
+	if over.Allowed {
+		out.Rest, out.AskRest = rest, q.command(w, rest, sql)
+	}
+	return out, nil
+}
+
+// Refused is the error of a question as people meet it: of one that is not allowed, with all that is missing and what to do.
+// A department may refuse what was allowed when it was asked: then what is missing now is told.
+func (q *Question) Refused(ctx context.Context, c *client.Client, w Where, sql string, err error) error {
+	var e *client.QueryError
+	if !errors.As(err, &e) || e.Code != protocols.CodePolicy {
+		return err
+	}
+	d := e.Decision
+	if d == nil {
+		now, failed := c.Decide(ctx, sql, q.Options())
+		if failed != nil || now.Allowed {
+			return err
+		}
+		d = &now
+	}
+	told, failed := q.Told(ctx, c, w, sql, d)
+	if failed != nil {
+		return err
+	}
+	return refusal(&told, e.Departments, q.Language)
+}
+
+// refusal is the failure of a question that is not allowed.
+func refusal(d *render.Decision, departments []string, language string) *failure.Failure {
+	return &failure.Failure{Code: protocols.CodePolicy, Message: strings.TrimSuffix(d.Text, "\n"), Hint: d.Hint(language),
+		Department: strings.Join(departments, ", "), Decision: d}
+}
