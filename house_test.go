@@ -157,7 +157,7 @@ var halls = map[string]string{
 }
 
 // openers are the files that may open a table to everybody: those that print a demonstration.
-var openers = []string{"node/cli/processes.go", "node/nodetest/testnet/rights.go"}
+var openers = []string{"bench/against.go", "node/cli/processes.go", "node/nodetest/testnet/rights.go"}
 
 // TestOpenPolicy: no node publishes a policy that allows everything, with no setting and no flag: only
 // tests and demonstrations have one.

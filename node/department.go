@@ -10,6 +10,7 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/circuits"
+	"parley/node/audit"
 	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
@@ -143,6 +144,9 @@ func (n *node) order(batch []protocols.Record) error {
 			n.tellVote(&r)
 		case protocols.KindVouch, protocols.KindRevoke:
 			n.tellPerson(&r)
+		case protocols.KindPublish, protocols.KindRequest, protocols.KindGrant, protocols.KindDecline, protocols.KindRescind:
+			e := audit.EventOf(n.replica, &r, nil)
+			n.log.Info("a person says something of who may ask", "who", e.Person, "what", e.What, "block", r.Block)
 		}
 	}
 	return nil

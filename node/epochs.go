@@ -293,6 +293,9 @@ func (n *node) becomeReady() {
 	n.view.Store(&v)
 	n.refreshView() // whoever is told may look at once
 	n.log.Info("ready", "address", v.status.Address)
+	for _, why := range closedTables(n.view.Load().tables) {
+		n.log.Warn("a table is closed", "why", why)
+	}
 	if n.o.Ready != nil {
 		n.o.Ready(v.status)
 	}

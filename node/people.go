@@ -224,7 +224,7 @@ func (n *node) serveVouch(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	reply, err := n.speakFor(ctx, r.Header.Get(actHeader), q)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
+		refuseAct(w, err)
 		return
 	}
 	answerJSON200(w, reply)

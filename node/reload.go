@@ -77,7 +77,7 @@ func (n *node) tellReload(ctx context.Context) {
 		return
 	}
 	if s, err := n.history.Base(ctx); err == nil {
-		n.outbox.Send(n.ownAct(s, actSignal), nil)
+		n.sendAct(s.NextAct(n.id.Key()), actSignal, actTries)
 	}
 }
 
@@ -90,7 +90,7 @@ func (n *node) serveReload(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), ControlTimeout*4/5)
 	defer cancel()
 	if err := n.actOfReload(ctx, r.Header.Get(actHeader)); err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
+		refuseAct(w, err)
 		return
 	}
 	told := make(chan ReloadReply, 1)

@@ -196,7 +196,7 @@ func (m *Analyst) advance() error {
 	}
 	if m.dossier == nil {
 		if err := m.open(s); err != nil {
-			m.finish(Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: err.Error()})
+			m.finish(refusalFor(err))
 			return nil
 		}
 	}

@@ -81,12 +81,21 @@ func (a *Audit) open(s *QueryState) bool {
 	}
 	d, err := newDossier(a.vk, a.network, s, nil)
 	if err != nil {
-		a.finish(Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: err.Error()})
+		a.finish(refusalFor(err))
 		return false
 	}
 	d.epoch = a.epoch
 	a.dossier = d
 	return true
+}
+
+// refusalFor is the outcome of a question whose plan is another, or is not allowed.
+func refusalFor(err error) Outcome {
+	var denied *Denied
+	if errors.As(err, &denied) {
+		return Outcome{Status: Refused, Code: CodePolicy, Sentence: sentence(denied.Error())}
+	}
+	return Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: err.Error()}
 }
 
 // attest verifies the contributions, also when others were quicker: it serves them from then on.

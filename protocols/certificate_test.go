@@ -163,6 +163,11 @@ func (w *world) anchored(c *protocols.Certificate) *protocols.Certificate {
 	if transcript, err := protocols.TranscriptOf(c, w.params); err == nil {
 		done.Transcript = transcript
 	}
+	for _, r := range c.Records {
+		if body, err := r.Entry.Open(); err == nil && r.Entry.Kind == protocols.KindAsk {
+			done.Query = protocols.QueryID(w.network.ID(), r.Entry.Author, body.(*protocols.Ask))
+		}
+	}
 	done.Certificate = out.Digest()
 	out.Anchor.Entry = protocols.Sign(w.network.ID(), w.analyst().key, done)
 	out.Anchor.Receipt = w.ledger.sign(out.Anchor.Block, 1800000000000, out.Anchor.Entry.Marshal(), w.network.Validators())

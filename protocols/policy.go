@@ -3,6 +3,7 @@ package protocols
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"parley/engine"
 	"parley/engine/policy"
@@ -15,8 +16,19 @@ const CodePolicy = engine.CodePolicy
 // Denied is the error of a question that what it was asked under does not allow.
 type Denied struct{ Decision policy.Decision }
 
-// Error says all that is missing.
-func (d *Denied) Error() string { return d.Decision.Text(policy.English) }
+// Error says all that is missing, in one line.
+func (d *Denied) Error() string {
+	var said []string
+	for i := range d.Decision.Missing {
+		m := &d.Decision.Missing[i]
+		if text := m.Sentence(policy.English); m.Department != "" {
+			said = append(said, m.Department+": "+text)
+		} else {
+			said = append(said, text)
+		}
+	}
+	return "the departments' policies do not allow the question: " + strings.Join(said, "; ")
+}
 
 // decide decides about a query over its plan, by what it was asked under: its contributors' policies
 // and the classes that they declared, the grants that it names, who asks, for what, and when. Whoever

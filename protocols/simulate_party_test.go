@@ -9,6 +9,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/engine/policy/open"
 	"parley/protocols"
 	"parley/protocols/liar"
@@ -159,6 +160,15 @@ func (p *party) wrap(m protocols.Machine) protocols.Machine {
 	return liar.Wrap(m, p.department, p.lie)
 }
 
+// consider is what the departments would decide about the analyst's question now.
+func (p *party) consider(plan *engine.Plan) policy.Decision {
+	f, err := policy.FactsOf(plan, p.ask.of)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	return p.state.Consider(p.id, p.w.ledger.at.Time/1000, &f, p.ask.of, uint32(p.ask.round), purpose, "")
+}
+
 // purpose is what all questions of the tests are for.
 const purpose = "poverty relapse"
 
@@ -173,9 +183,10 @@ func (p *party) startAsking() {
 	}
 	config := protocols.AnalystConfig{Key: p.key, Keys: p.keys, Verifying: p.w.keys.Verifying(), State: p.state, Receipts: checkReceipt,
 		Plan: session.Plan(), Question: p.ask.of, Round: p.ask.round, Purpose: purpose, DeadlineSeconds: 60}
-	if p.w.grants != nil {
-		config.Grants = p.w.grants(p.ask.sql)
+	for _, c := range p.consider(session.Plan()).Charges {
+		config.Grants = append(config.Grants, c.Grant)
 	}
+	config.Grants = append(config.Grants, p.w.spare...)
 	a, err := protocols.NewAnalyst(config, p.journal)
 	if err != nil {
 		p.w.t.Fatalf("analyst: %v", err)

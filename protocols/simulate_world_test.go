@@ -34,7 +34,7 @@ type world struct {
 	salt      string
 	policy    func(department string) policy.Document // for its table, as version 1; nil: open.Policy
 	class     engine.Class                            // of the tables; unsaid: unconditional
-	grants    func(question string) []engine.Digest   // that the analyst names; nil: none
+	spare     []engine.Digest                         // grants that the analyst names besides those that it needs
 	before    func(protocols.Entry)                   // asked before an entry is ordered
 	replace   func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
 	loss      int                                     // percent of submissions that are lost, and of those that are doubled

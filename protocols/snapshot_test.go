@@ -2,10 +2,12 @@ package protocols
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"fmt"
 	"testing"
 
 	"parley/engine"
+	"parley/engine/policy/open"
 )
 
 // reparsed holds that the court's state survives its encoding.
@@ -226,7 +228,7 @@ func TestSnapshotsAreStrict(t *testing.T) {
 }
 
 // BenchmarkState measures what the ledger does with the state at each block: fifty departments
-// and an auditor, as many queries kept as are at most.
+// and an auditor, as many queries kept as are at most, five hundred policies and ten thousand grants.
 func BenchmarkState(b *testing.B) {
 	c := newCourt(b)
 	c.network.Departments = nil
@@ -247,12 +249,33 @@ func BenchmarkState(b *testing.B) {
 		}
 	}
 	c.quiet = true
+	c.must(c.keys[0], vouching(c.analyst, PersonAnalyst))
+	last := c.manyRights(b, 50, 10, 200)
 	c.form()
 	for i := range KeepEnded {
 		c.reach(PhaseDone, byte(i))
 	}
-	for i := range MaxPendingPerAnalyst {
+	for i := range MaxPendingPerAnalyst - 1 {
 		c.reach(PhaseShared, byte(100+i))
+	}
+	use := c.question(200).under(last)
+	for _, apply := range []struct {
+		what string
+		body Body
+		by   ed25519.PrivateKey
+	}{{"Ask", use, c.analyst}, {"Publish", c.version("a", 2), stewardOf("a")}, {"Rescind", c.rescinding(last), stewardOf("a")}, {"Grant", c.granting("b", 99), stewardOf("b")}} {
+		e := Sign(c.id, apply.by, apply.body)
+		b.Run(apply.what, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				s := c.state.Clone()
+				b.StartTimer()
+				if err := s.Apply(Place{Block: 1, Time: 1000 * c.now()}, e); err != nil {
+					b.Fatal(err)
+				}
+				s.Digest()
+			}
+		})
 	}
 	b.Run("Digest", func(b *testing.B) {
 		for b.Loop() {
@@ -278,4 +301,31 @@ func BenchmarkState(b *testing.B) {
 			}
 		}
 	})
+}
+
+// manyRights has each of so many departments publish policies for tables, and grant persons questions. The
+// grant that it returns is the analyst's, of the first department.
+func (c *court) manyRights(t testing.TB, departments, tables, grants int) *Grant {
+	var last *Grant
+	for i, k := range c.keys[:departments] {
+		department := c.state.NameOf(KeyOf(k))
+		c.steward(k, department)
+		for table := range tables - 1 {
+			d := open.Policy(department, fmt.Sprint("table ", table))
+			c.must(stewardOf(department), c.publication(d))
+		}
+		for n := range grants {
+			g := c.granting(department, 1000)
+			if n > 0 || i > 0 {
+				g.Grant.Person[0], g.Grant.Turn = g.Grant.Person[0]^byte(1+n/4), uint64(n)
+			} else {
+				last = g
+			}
+			c.must(stewardOf(department), g)
+		}
+	}
+	if len(c.state.Policies()) != departments*tables || len(c.state.Grants()) != departments*grants {
+		t.Fatalf("%d policies, %d grants", len(c.state.Policies()), len(c.state.Grants()))
+	}
+	return last
 }

@@ -117,7 +117,7 @@ func (c *Client) Say(ctx context.Context, of func(*protocols.State) (protocols.B
 		var refusal *protocols.Refusal
 		switch {
 		case err == nil, tried && errors.As(err, &refusal) && refusal.Code == "duplicate": // the first try came through
-			return c.wait(ctx)
+			return c.stands(ctx, e.Digest())
 		case errors.As(err, &refusal):
 			return &QueryError{Code: refusal.Code, Sentence: refusal.Sentence}
 		}
@@ -127,6 +127,41 @@ func (c *Client) Say(ctx context.Context, of func(*protocols.State) (protocols.B
 		case <-time.After(sayPause):
 		}
 	}
+}
+
+// stands waits until the replica has an entry of this person's: the node may have ordered it before it shows it.
+func (c *Client) stands(ctx context.Context, e engine.Digest) error {
+	ctx, cancel := context.WithTimeout(ctx, catchUpTimeout)
+	defer cancel()
+	for {
+		c.mu.Lock()
+		refused, known := c.said[e]
+		changed, broken := c.changed, c.broken
+		c.mu.Unlock()
+		var refusal *protocols.Refusal
+		switch {
+		case known && errors.As(refused, &refusal):
+			return &QueryError{Code: refusal.Code, Sentence: refusal.Sentence}
+		case known:
+			return refused
+		case broken != nil:
+			return unavailable("what the node shows of the ledger does not hold together: %v", broken)
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return unavailable("the node does not show yet what the ledger has taken: %v", ctx.Err())
+		}
+	}
+}
+
+// ofRights reports whether an entry is of a kind that Say says.
+func ofRights(kind protocols.EntryKind) bool {
+	switch kind {
+	case protocols.KindPublish, protocols.KindRequest, protocols.KindGrant, protocols.KindDecline, protocols.KindRescind:
+		return true
+	}
+	return false
 }
 
 // sayPause is how long Say waits before it says the same again.

@@ -42,13 +42,22 @@ func Word(s string) string {
 // commandWidth is where a line of a command goes on in the next.
 const commandWidth = 76
 
-// Command writes a command for a shell, each line but the last with a backslash at its end.
+// Command writes a command for a shell, each line but the last with a backslash at its end. A flag and its value stay
+// together.
 func Command(words ...string) string {
+	var parts []string
+	for i := 0; i < len(words); i++ {
+		part := Word(words[i])
+		if flag := strings.HasPrefix(words[i], "--") && words[i] != "--"; flag && i+1 < len(words) && !strings.HasPrefix(words[i+1], "-") {
+			i++
+			part += " " + Word(words[i])
+		}
+		parts = append(parts, part)
+	}
 	var b strings.Builder
 	width := 0
-	for i, word := range words {
-		word = Word(word)
-		n := DisplayWidth(word)
+	for i, part := range parts {
+		n := DisplayWidth(part)
 		switch {
 		case i > 0 && width+1+n > commandWidth:
 			b.WriteString(" \\\n    ")
@@ -57,7 +66,7 @@ func Command(words ...string) string {
 			b.WriteByte(' ')
 			width++
 		}
-		b.WriteString(word)
+		b.WriteString(part)
 		width += n
 	}
 	return b.String()

@@ -8,6 +8,7 @@ import (
 
 	"parley/engine"
 	"parley/engine/policy"
+	"parley/node/audit"
 	"parley/node/failure"
 )
 
@@ -19,9 +20,12 @@ type Decision struct {
 	Grants  []string  `json:"grants"`           // of which a use is taken
 	Cohort  int64     `json:"cohort,omitempty"` // rows that each cell has at least
 	Request string    `json:"request,omitempty"`
-	// Rest are the departments that would answer without those that refuse, and AskRest asks them.
-	Rest    []string `json:"rest,omitempty"`
-	AskRest string   `json:"askRest,omitempty"`
+	// Requested are the person's requests of just this question.
+	Requested []Request `json:"requested,omitempty"`
+	// Rest are the departments that do not refuse. AskRest asks the same of them alone, or requests what that lacks.
+	Rest        []string `json:"rest,omitempty"`
+	RestAllowed bool     `json:"restAllowed,omitempty"`
+	AskRest     string   `json:"askRest,omitempty"`
 }
 
 // Missing is one thing that a question lacks.
@@ -56,8 +60,11 @@ func DecisionOf(d *policy.Decision, language string) Decision {
 // hints are what stands before the commands, in English and Chinese.
 var hints = map[string][2]string{
 	"request": {"this requests what is missing, of all of them at once:", "以下命令一次性申请所缺的全部授权："},
-	"rest":    {"without those that refuse, %s would answer now:", "除去不允许的部门，%s现在可以回答："},
-	"show":    {"a grant would not help: parley policy show has the policies in force", "授权无济于事：parley policy show 显示现行策略"},
+	"rest":    {"%s would answer now, without the others:", "%s现在可以回答，不含其他部门："},
+	"other":   {"the same of %s alone, without the others, is another question; this requests it:", "仅向%s提出同样的问题是另一个问题；以下命令为其申请授权："},
+	"granted": {"granted", "已授权"}, "refused": {"refused: ", "已拒绝："}, "open": {"has not answered", "尚未答复"}, "overdue": {"has not answered, overdue", "尚未答复，已逾期"},
+	"before": {"requested before, %s:", "此前已申请，%s："},
+	"show":   {"a grant would not help: parley policy show has the policies in force", "授权无济于事：parley policy show 显示现行策略"},
 }
 
 // Hint is what to do about a refusal, with the commands; "" where it is none.
@@ -70,22 +77,47 @@ func (d *Decision) Hint(language string) string {
 	command := func(before, command string) {
 		lines = append(lines, before, "    "+command)
 	}
+	for i := range d.Requested {
+		r := &d.Requested[i]
+		lines = append(lines, fmt.Sprintf(hints["before"][l], audit.ShortDigest(r.ID)))
+		for _, name := range r.Departments {
+			lines = append(lines, "    "+failure.Printable(name+": "+answered(r, name, l)))
+		}
+	}
 	if d.Request != "" {
 		command(hints["request"][l], d.Request)
 	}
 	if d.AskRest != "" {
-		command(fmt.Sprintf(hints["rest"][l], strings.Join(d.Rest, ", ")), d.AskRest)
+		before := hints["other"][l]
+		if d.RestAllowed {
+			before = hints["rest"][l]
+		}
+		command(failure.Printable(fmt.Sprintf(before, strings.Join(d.Rest, ", "))), d.AskRest)
 	}
-	if lines == nil && !d.Allowed && slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Department != "" }) {
-		lines = []string{hints["show"][l]}
+	if d.Request == "" && d.AskRest == "" && !d.Allowed && slices.ContainsFunc(d.Missing, func(m Missing) bool { return m.Department != "" }) {
+		lines = append(lines, hints["show"][l])
 	}
 	return strings.Join(lines, "\n")
 }
 
-// String is the decision with what to do about it.
-func (d *Decision) String() string { return d.In(policy.English) }
+// answered is what a department said to a request, in a language.
+func answered(r *Request, department string, language int) string {
+	for _, a := range r.Answers {
+		switch {
+		case a.Department != department:
+		case a.Granted:
+			return hints["granted"][language]
+		default:
+			return hints["refused"][language] + a.Reason
+		}
+	}
+	if r.Overdue {
+		return hints["overdue"][language]
+	}
+	return hints["open"][language]
+}
 
-// In is String in a language.
+// In is the decision with what to do about it, in a language.
 func (d *Decision) In(language string) string {
 	text := failure.PrintableLines(d.Text)
 	if hint := d.Hint(language); hint != "" {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"parley/engine/policy/open"
 	"parley/node/cli"
 	"parley/node/failure"
 )
@@ -63,7 +64,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "json": checkJSON, "mode": checkMode, "split": split, "noprocess": noProcess,
 			"bytes": writeBytes, "join": join, "await": await, "until": until, "signal": sendSignal, "flip": flip,
-			"shape": shape, "after": after,
+			"shape": shape, "after": after, "opens": opens,
 		},
 	})
 }
@@ -210,11 +211,28 @@ func join(ts *testscript.TestScript, neg bool, args []string) {
 			"#  \"12D3KooW...\",\n", fmt.Sprintf("  %q,\n", peers[args[0]]),
 			`parameters = "default"`, `parameters = "light"`,
 		).Replace(string(text))
-		edited += fmt.Sprintf("[[table]]\nname = \"t\"\nfiles = [%q]\n", "../"+folder+".csv")
+		edited += fmt.Sprintf("[[table]]\nname = \"t\"\nfiles = [%q]\nclass = \"unconditional\"\n", "../"+folder+".csv")
 		ts.Check(os.WriteFile(file, []byte(edited), 0o600))
 	}
 	ts.Setenv("ANALYST", peers[args[0]])
-	ts.Setenv("NODE", addresses[args[1]]+"/p2p/"+peers[args[1]])
+	for _, folder := range args[1:] {
+		ts.Setenv(strings.ToUpper(folder), addresses[folder]+"/p2p/"+peers[folder])
+	}
+	ts.Setenv("NODE", ts.Getenv(strings.ToUpper(args[1])))
+}
+
+// opens has departments vouch for a steward each, who publishes the policy that answers every analyst, by the
+// commands that they would use: opens DEPARTMENT... takes folders that join has edited, of nodes that run. The steward's
+// identity is in FOLDER-steward.
+func opens(ts *testscript.TestScript, neg bool, args []string) {
+	for _, folder := range args {
+		ts.Check(ts.Exec("parley", "init", folder+"-steward"))
+		peer := regexp.MustCompile(`peer id +(\S+)`).FindStringSubmatch(ts.ReadFile("stdout"))
+		ts.Check(ts.Exec("parley", "people", "add", "--config", folder+"/node.toml", "--name", "Steward of "+folder, "--role", "steward", peer[1]))
+		document := open.Policy(folder, "t")
+		ts.Check(os.WriteFile(ts.MkAbs(folder+"-policy.toml"), []byte(document.Text()), 0o600))
+		ts.Check(ts.Exec("parley", "policy", "publish", "--node", ts.Getenv(strings.ToUpper(folder)), "--identity", folder+"-steward/identity.key", folder+"-policy.toml"))
+	}
 }
 
 // await waits until a file holds a text: await FILE TEXT.

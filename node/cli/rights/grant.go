@@ -61,11 +61,7 @@ its first 8 digits or more.
 // give grants a request.
 func (s Shell) give(ctx context.Context, c *client.Client, prefix string, f *narrower, until time.Time) error {
 	var granted engine.Digest
-	err := c.Say(ctx, func(state *protocols.State) (protocols.Body, error) {
-		p, err := self(state, c.Key())
-		if err != nil {
-			return nil, err
-		}
+	err := s.say(ctx, c, func(state *protocols.State, p *protocols.Person) (protocols.Body, error) {
 		r, err := find("request", "requests", prefix, state.Requests(), func(r protocols.RequestRecord) engine.Digest { return r.ID })
 		if err != nil {
 			return nil, err
@@ -153,11 +149,7 @@ may be shortened to its first 8 digits or more.
 		}
 		return s.connected(cmd.Context(), "refuse", *w, func(c *client.Client) error {
 			var refused engine.Digest
-			if err := c.Say(cmd.Context(), func(state *protocols.State) (protocols.Body, error) {
-				p, err := self(state, c.Key())
-				if err != nil {
-					return nil, err
-				}
+			if err := s.say(cmd.Context(), c, func(state *protocols.State, p *protocols.Person) (protocols.Body, error) {
 				r, err := find("request", "requests", args[0], state.Requests(), func(r protocols.RequestRecord) engine.Digest { return r.ID })
 				if err != nil {
 					return nil, err
@@ -217,11 +209,7 @@ the ledger, for all to read. GRANT-ID may be shortened to its first 8 digits or 
 		}
 		return s.connected(cmd.Context(), "revoke", *w, func(c *client.Client) error {
 			var revoked engine.Digest
-			if err := c.Say(cmd.Context(), func(state *protocols.State) (protocols.Body, error) {
-				p, err := self(state, c.Key())
-				if err != nil {
-					return nil, err
-				}
+			if err := s.say(cmd.Context(), c, func(state *protocols.State, p *protocols.Person) (protocols.Body, error) {
 				g, err := find("grant", "grants", args[0], state.Grants(), func(g protocols.GrantRecord) engine.Digest { return g.ID })
 				if err != nil {
 					return nil, err

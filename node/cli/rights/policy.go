@@ -198,11 +198,8 @@ departments may have shared already. A file without [[allow]] closes the table. 
 		}
 		return s.connected(cmd.Context(), "policy publish", *w, func(c *client.Client) error {
 			var out compared
-			err := c.Say(cmd.Context(), func(state *protocols.State) (protocols.Body, error) {
-				p, err := self(state, c.Key())
-				if err != nil {
-					return nil, err
-				}
+			err := s.say(cmd.Context(), c, func(state *protocols.State, p *protocols.Person) (protocols.Body, error) {
+				var err error
 				if out, err = compare(state, file, p.Department); err != nil {
 					return nil, err
 				}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -105,40 +106,60 @@ func csvLine(names []string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
+// maxRequested is how many requests of a question a refusal shows, the last ones.
+const maxRequested = 3
+
 // Told is a decision about a question with the commands that go on from there: one that requests what is missing, and one
-// that asks those departments that would answer without the others.
+// for those departments that would answer without the others.
 func (q *Question) Told(ctx context.Context, c *client.Client, w Where, sql string, d *policy.Decision) (render.Decision, error) {
 	out := render.DecisionOf(d, q.Language)
+	if d.Allowed {
+		return out, nil
+	}
 	if d.Request != nil {
 		out.Request = q.command(w, q.Departments, sql, "--request")
-	}
-	refusing := d.Refusing()
-	if len(refusing) == 0 {
-		return out, nil
 	}
 	f, err := c.Facts(ctx, sql, q.Departments)
 	if err != nil {
 		return out, err
 	}
-	var rest []string
+	refusing := d.Refusing()
+	c.View(func(s *protocols.State) {
+		p := s.Person(c.Key())
+		for _, r := range s.Requests() {
+			about := slices.ContainsFunc(r.Request.Departments, func(name string) bool { return slices.Contains(refusing, name) })
+			if about && p != nil && p.First == r.Person && r.Request.Subject.Asked == f.Asked {
+				out.Requested = append(out.Requested, render.RequestOf(s, r, time.Now()))
+			}
+		}
+	})
+	out.Requested = out.Requested[max(0, len(out.Requested)-maxRequested):]
 	for _, k := range f.Contributors {
 		if !slices.Contains(refusing, k.Department) {
-			rest = append(rest, k.Department)
+			out.Rest = append(out.Rest, k.Department)
 		}
 	}
-	if len(rest) == 0 {
+	if len(refusing) == 0 || len(out.Rest) == 0 {
+		out.Rest = nil
 		return out, nil
 	}
-	o := q.Options()
-	o.Departments = rest
-	over, err := c.Decide(ctx, sql, o)
-	if err != nil {
-		return out, nil // the rest cannot be asked this: nothing is offered
-	}
-	if over.Allowed {
-		out.Rest, out.AskRest = rest, q.command(w, rest, sql)
-	}
+	q.offer(ctx, c, w, sql, &out)
 	return out, nil
+}
+
+// offer is the same question of the rest: another question, with grants of its own.
+func (q *Question) offer(ctx context.Context, c *client.Client, w Where, sql string, out *render.Decision) {
+	o := q.Options()
+	o.Departments = out.Rest
+	over, err := c.Decide(ctx, sql, o)
+	switch {
+	case err == nil && over.Allowed:
+		out.RestAllowed, out.AskRest = true, q.command(w, out.Rest, sql)
+	case err == nil && over.Request != nil:
+		out.AskRest = q.command(w, out.Rest, sql, "--request")
+	default: // the rest cannot be asked this, or would not answer whatever is granted
+		out.Rest = nil
+	}
 }
 
 // Refused is the error of a question as people meet it: of one that is not allowed, with all that is missing and what to do.

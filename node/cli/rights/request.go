@@ -108,11 +108,7 @@ func (s Shell) File(ctx context.Context, c *client.Client, w Where, q Question, 
 	}
 	var out filed
 	var id engine.Digest
-	if err := c.Say(ctx, func(state *protocols.State) (protocols.Body, error) {
-		p, err := self(state, c.Key())
-		if err != nil {
-			return nil, err
-		}
+	if err := s.say(ctx, c, func(state *protocols.State, p *protocols.Person) (protocols.Body, error) {
 		id = made.ID(policy.Key(p.First))
 		return &protocols.Request{Request: *made}, nil
 	}); err != nil {

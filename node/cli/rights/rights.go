@@ -5,6 +5,7 @@ package rights
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,8 +67,34 @@ func self(s *protocols.State, k protocols.Key) (*protocols.Person, error) {
 	if p := s.Person(k); p != nil {
 		return p, nil
 	}
-	return nil, failure.Refused("not-vouched", "its operator does, at its node:\n    "+failure.Command("parley", "people", "add", "--config", "node.toml",
-		"--name", "NAME", "--role", "steward", peers.PeerOf(k)), "no department vouches for this identity, %s", peers.PeerOf(k))
+	return nil, failure.Refused("not-vouched", voucher(k, "ROLE"), "no department vouches for this identity, %s", peers.PeerOf(k))
+}
+
+// say signs what a person says and waits until it stands on the ledger. A refusal says what to do where something can be done.
+func (s Shell) say(ctx context.Context, c *client.Client, of func(*protocols.State, *protocols.Person) (protocols.Body, error)) error {
+	err := c.Say(ctx, func(state *protocols.State) (protocols.Body, error) {
+		p, err := self(state, c.Key())
+		if err != nil {
+			return nil, err
+		}
+		return of(state, p)
+	})
+	var e *client.QueryError
+	if errors.As(err, &e) && e.Hint == "" {
+		switch e.Code {
+		case string(policy.NotInRole):
+			e.Hint = voucher(c.Key(), "steward")
+		case string(policy.OwnRequest):
+			e.Hint = "another steward of the department decides"
+		}
+	}
+	return err
+}
+
+// voucher says who can vouch for a person in a role, and how.
+func voucher(k protocols.Key, role string) string {
+	return "the operator of the person's department vouches for it, at its node:\n    " +
+		failure.Command("parley", "people", "add", "--config", "node.toml", "--name", "NAME", "--role", role, peers.PeerOf(k))
 }
 
 // minPrefix is how many digits of an id are needed at least.
