@@ -20,6 +20,7 @@ import (
 	"parley/node/audit"
 	"parley/node/cli/catalog"
 	"parley/node/cli/people"
+	"parley/node/cli/rehearse"
 	"parley/node/cli/rights"
 	"parley/node/cli/shadow"
 	"parley/node/client"
@@ -189,6 +190,12 @@ func (c *command) rights() rights.Shell {
 			src, _, err := c.source(ctx, f)
 			return src, err
 		}}
+}
+
+// rehearsal is that room, in this shell.
+func (c *command) rehearsal() rehearse.Shell {
+	return rehearse.Shell{JSON: &c.json, CSV: &c.csv, Print: c.print, PrintJSON: c.printJSON, Read: readLimited, Dial: c.rights().Dial,
+		Step: c.progress.Step, Done: c.progress.Finish, Note: c.progress.Note}
 }
 
 func unknownCommand(root *cobra.Command, name string) error {
