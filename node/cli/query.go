@@ -71,6 +71,7 @@ as long as the departments have not begun to share the answer.`,
 	flags.BoolVar(&f.request, "request", false, "ask nothing: request the grants that the question lacks, of all departments at once")
 	f.Wish.Add(cmd)
 	f.Flags.Add(cmd)
+	exclude(flags, "node", "catalogue")
 	flags.StringVar(&f.cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
 	c.jsonFlag(cmd)
 	c.csvFlag(cmd)

@@ -55,7 +55,7 @@ func (r *Rehearsal) In(language string) string {
 	if r.Rounds > 1 {
 		b.Add("rounds", "%d", r.Rounds)
 	}
-	b.Add("nothing", "was asked, and no row, real or encrypted, was read: all is made up from what the catalogue publishes")
+	b.Add("asked", "nobody: the rows are made up from what the catalogue publishes, and no other was read")
 	b.WriteString("\n")
 	if r.Decision != nil {
 		b.WriteString(r.Decision.In(language))
