@@ -30,8 +30,7 @@ func (t *Table) Cells(ctx context.Context, p *engine.Plan) ([]*big.Int, error) {
 // tally is a plan's cells in the making.
 type tally struct {
 	plan   *engine.Plan
-	own    []engine.Column  // by the plan's columns
-	values [][]engine.Datum // likewise; nil: not read yet
+	values [][]engine.Datum // by the plan's columns; nil: not read yet
 	read   func(column int) []engine.Datum
 	groups []map[string]int // of each key, its values' places by their texts
 	nulls  []int            // of each key, the place of NULL, or −1
