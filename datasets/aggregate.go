@@ -173,7 +173,7 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	case registered.Digest != own.Digest || registered.Rows != own.Rows:
 		return nil, fmt.Errorf("table %s has digest %s and %d rows, the plan's registration %s and %d: %w",
 			files.Shown(t.name), own.Digest, own.Rows, registered.Digest, registered.Rows, ErrRegistration)
-	case !slices.Equal(engine.Marshal(registered), engine.Marshal(own)):
+	case !slices.Equal(engine.Marshal(registered.WithoutDrift()), engine.Marshal(own)):
 		return nil, fmt.Errorf("table %s is described otherwise in the plan's registration: %w", files.Shown(t.name), ErrRegistration)
 	}
 	columns, err := t.sources(p.Schema)

@@ -60,6 +60,7 @@ type columnBuilder struct {
 	numeral     [files.MaxNumeral]byte // where a number is brought to the usual spelling
 	at          faultAt                // of the current cell
 	builder     array.Builder
+	room        []int64 // for the numbers of a batch
 }
 
 func newColumnBuilder(field string, c column, source *inference, r reading) *columnBuilder {

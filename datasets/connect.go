@@ -48,7 +48,12 @@ func connected(name string, there *served.Table, declared map[string]*declaratio
 	for i, c := range there.Columns() {
 		d := declared[c.Name]
 		found := published.Found{Column: r.Columns[i], Values: r.Rows}
-		found.Values, found.Alone = there.Counts(i)
+		found.Values, found.Rows = there.Counts(i)
+		for _, n := range found.Rows {
+			if n == 1 {
+				found.Alone++
+			}
+		}
 		if d != nil {
 			if err := d.serve(&found.Column); err != nil {
 				return nil, err

@@ -3,6 +3,7 @@ package datasets
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -63,7 +64,7 @@ func (b *columnBuilder) quick(values arrow.Array, at func(row int) faultAt) arro
 		}
 	case *array.Timestamp:
 		if form := clockForm(a.DataType().(*arrow.TimestampType)); clockForms[b.kind] == form {
-			return quickTimestamps(a, form)
+			return b.quickTimestamps(a, form)
 		}
 	case *array.Decimal128:
 		if b.kind == engine.Decimal && int(a.DataType().(*arrow.Decimal128Type).Scale) == b.scale {
@@ -71,7 +72,7 @@ func (b *columnBuilder) quick(values arrow.Array, at func(row int) faultAt) arro
 		}
 	case *array.Float64:
 		if b.kind == engine.Decimal && !b.wide {
-			return quickFloats(a, a.Float64Values(), b.scale)
+			return b.quickFloats(a, a.Float64Values())
 		}
 	case *array.String:
 		switch {
@@ -98,8 +99,8 @@ func datesWithin(a *array.Date32) bool {
 }
 
 // quickTimestamps brings timestamps to microseconds.
-func quickTimestamps(a *array.Timestamp, form form) arrow.Array {
-	numbers, unit := make([]int64, a.Len()), a.DataType().(*arrow.TimestampType).Unit
+func (b *columnBuilder) quickTimestamps(a *array.Timestamp, form form) arrow.Array {
+	numbers, unit := b.numbers(a.Len()), a.DataType().(*arrow.TimestampType).Unit
 	for i, v := range a.TimestampValues() {
 		if a.IsNull(i) {
 			continue
@@ -111,6 +112,13 @@ func quickTimestamps(a *array.Timestamp, form form) arrow.Array {
 		numbers[i] = c.small
 	}
 	return narrowed(numbers, a)
+}
+
+// numbers is where so many numbers of a batch are brought to: where those of the batch before were. What is NULL there is
+// whatever it was.
+func (b *columnBuilder) numbers(n int) []int64 {
+	b.room = slices.Grow(b.room[:0], n)[:n]
+	return b.room
 }
 
 // narrowed makes an array of 64 bits with the NULLs of another.
@@ -142,7 +150,7 @@ func (b *columnBuilder) quickDecimals(a *array.Decimal128) arrow.Array {
 		}
 		return a
 	}
-	numbers := make([]int64, a.Len())
+	numbers := b.numbers(a.Len())
 	for i, v := range a.Values() {
 		n := int64(v.LowBits())
 		if numbers[i] = n; v.HighBits() != n>>63 && a.IsValid(i) {
@@ -166,11 +174,11 @@ func floatAt(v, power float64) (float64, bool) {
 	return r, r > -exactFloats && r < exactFloats && r/power == v
 }
 
-func quickFloats(a *array.Float64, values []float64, scale int) arrow.Array {
-	if scale > files.NarrowDigits {
+func (b *columnBuilder) quickFloats(a *array.Float64, values []float64) arrow.Array {
+	if b.scale > files.NarrowDigits {
 		return nil
 	}
-	numbers, power := make([]int64, len(values)), float64(files.SmallPower[scale])
+	numbers, power := b.numbers(len(values)), float64(files.SmallPower[b.scale])
 	for i, v := range values {
 		r, ok := floatAt(v, power)
 		if !ok {
@@ -187,7 +195,7 @@ func quickFloats(a *array.Float64, values []float64, scale int) arrow.Array {
 // quickNumerals takes numbers of text files.
 func (b *columnBuilder) quickNumerals(a *array.String, at func(row int) faultAt) arrow.Array {
 	data, offsets := content.Texts(a)
-	numbers, nulls := make([]int64, a.Len()), a.NullN() > 0
+	numbers, nulls := b.numbers(a.Len()), a.NullN() > 0
 	for i := range numbers {
 		if nulls && a.IsNull(i) {
 			continue

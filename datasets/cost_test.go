@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -242,33 +241,38 @@ func costDuck(t *testing.T, path string) {
 	}
 }
 
-// costOf runs a side so many times and gives the medians of its figures: milliseconds of opening and of
-// asking once more, megabytes of memory at the peak of opening, milliseconds of processors for it, and megabytes
-// that were spilled. Nothing is left of these.
-func costOf(b *testing.B, side, path string, times int) (out [5]int64) {
+// costs are a run's milliseconds of opening and of asking once more, megabytes of memory at the peak of opening,
+// milliseconds of processors for it, and megabytes that were spilled.
+type costs [5]int64
+
+// costOf runs a side. Nothing is left of it.
+func costOf(b *testing.B, side, path string) (r costs) {
 	b.Helper()
-	runs, spill := make([][5]int64, times), b.TempDir()
-	for i := range runs {
-		c := exec.Command(os.Args[0], "-test.run", "^TestCostSide$", "-test.v")
-		c.Env = append(os.Environ(), "PARLEY_COST_SIDE="+side, "PARLEY_COST_FILE="+path, "PARLEY_COST_SPILL="+spill)
-		said, err := c.CombinedOutput()
-		at := strings.Index(string(said), "cost ")
-		if err != nil || at < 0 {
-			b.Fatalf("%v: %s", err, said)
-		}
-		r := &runs[i]
-		if _, err := fmt.Sscanf(string(said[at:]), "cost %d %d %d %d %d", &r[0], &r[1], &r[2], &r[3], &r[4]); err != nil {
-			b.Fatal(err)
-		}
-		if left, err := os.ReadDir(spill); err != nil || len(left) > 0 {
-			b.Fatalf("%v is left, %v", left, err)
-		}
+	spill := b.TempDir()
+	c := exec.Command(os.Args[0], "-test.run", "^TestCostSide$", "-test.v")
+	c.Env = append(os.Environ(), "PARLEY_COST_SIDE="+side, "PARLEY_COST_FILE="+path, "PARLEY_COST_SPILL="+spill)
+	said, err := c.CombinedOutput()
+	at := strings.Index(string(said), "cost ")
+	if err != nil || at < 0 {
+		b.Fatalf("%v: %s", err, said)
 	}
-	for k := range out {
-		slices.SortFunc(runs, func(x, y [5]int64) int { return cmp.Compare(x[k], y[k]) })
-		out[k] = runs[times/2][k]
+	if _, err := fmt.Sscanf(string(said[at:]), "cost %d %d %d %d %d", &r[0], &r[1], &r[2], &r[3], &r[4]); err != nil {
+		b.Fatal(err)
 	}
-	return out
+	if left, err := os.ReadDir(spill); err != nil || len(left) > 0 {
+		b.Fatalf("%v is left, %v", left, err)
+	}
+	return r
+}
+
+// median is that of the runs' figures.
+func median(n int, figure func(run int) float64) float64 {
+	var all []float64
+	for run := range n {
+		all = append(all, figure(run))
+	}
+	slices.Sort(all)
+	return all[n/2]
 }
 
 // BenchmarkCost opens and asks a table of PARLEY_COST_ROWS rows (three million) beside DuckDB, which reads every
@@ -287,15 +291,19 @@ func BenchmarkCost(b *testing.B) {
 				}
 			}
 			for b.Loop() {
-				duck, ours := costOf(b, "duckdb", path, 3), costOf(b, "ours", path, 3)
-				b.ReportMetric(float64(duck[0]), "duckdb-ms")
-				b.ReportMetric(float64(ours[0]), "open-ms")
-				b.ReportMetric(float64(duck[1]), "duckdb-again-ms")
-				b.ReportMetric(float64(ours[1]), "ask-ms")
-				b.ReportMetric(float64(duck[2]), "duckdb-MB")
-				b.ReportMetric(float64(ours[2]), "open-MB")
-				b.ReportMetric(float64(duck[3]), "duckdb-cpu-ms") // of a machine that has other work, too
-				b.ReportMetric(float64(ours[3]), "open-cpu-ms")
+				const runs = 7
+				var sides [2][]costs
+				for range runs { // by turns, since other work on the machine comes and goes
+					for i, name := range []string{"duckdb", "ours"} {
+						sides[i] = append(sides[i], costOf(b, name, path))
+					}
+				}
+				for k, unit := range []string{"ms", "again-ms", "MB", "cpu-ms"} {
+					for i, name := range []string{"duckdb", "ours"} {
+						b.ReportMetric(median(runs, func(run int) float64 { return float64(sides[i][run][k]) }), name+"-"+unit)
+					}
+					b.ReportMetric(median(runs, func(run int) float64 { return float64(sides[1][run][k]) / float64(sides[0][run][k]) }), unit+"-times")
+				}
 				b.ReportMetric(0, "ns/op")
 			}
 		})
@@ -309,7 +317,7 @@ func BenchmarkLarge(b *testing.B) {
 	const rows, most = 30_000_000, 8_000 // megabytes
 	path := costFile(b, rows, "csv")
 	for b.Loop() {
-		ours := costOf(b, "ours", path, 1)
+		ours := costOf(b, "ours", path)
 		if ours[2] > most || ours[4] == 0 {
 			b.Errorf("%d MB of memory at the peak, at most %d, and %d MB of files", ours[2], most, ours[4])
 		}

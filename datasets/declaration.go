@@ -231,7 +231,7 @@ type limits struct {
 	min, max *engine.Datum
 	codes    []engine.Datum // ascending
 	labels   []string
-	known    map[string]bool // the codes' canonical texts
+	known    map[string]bool // the codes' canonical texts; nil: there may be others
 }
 
 // limitsOf reads bounds and codes as values of a type.
@@ -278,6 +278,9 @@ func (d *declaration) limitsOf(kind engine.Kind, scale int) (*limits, *Declarati
 	slices.SortFunc(l.codes, engine.Datum.Compare)
 	for _, v := range l.codes {
 		l.labels = append(l.labels, meanings[v.String()])
+	}
+	if d.Outside != "" { // any value may be there
+		l.known = nil
 	}
 	return l, nil
 }

@@ -12,7 +12,6 @@ import (
 // While it holds, its columns need no other look.
 type guess struct {
 	options Options
-	keep    bool
 	loader  *loader // of its own; nil before the first batch, and once the guess was wrong
 	over    bool    // it was wrong
 }
@@ -22,7 +21,7 @@ func (g *guess) begin(ctx context.Context, l *loader, f openFile, w *settling, b
 	if g == nil || g.over || g.loader != nil {
 		return
 	}
-	g.loader = &loader{table: &Table{name: l.table.name}, files: l.files, names: l.names, declared: l.declared, aside: slices.Clone(l.aside), types: make([]settled, len(l.names))}
+	g.loader = &loader{table: &Table{name: l.table.name}, keep: l.keep, files: l.files, names: l.names, declared: l.declared, aside: slices.Clone(l.aside), types: make([]settled, len(l.names))}
 	for i, at := range f.order {
 		if l.aside[i] != nil {
 			continue
@@ -35,7 +34,7 @@ func (g *guess) begin(ctx context.Context, l *loader, f openFile, w *settling, b
 		}
 	}
 	err := g.loader.prepare()
-	if err == nil && g.keep && !g.loader.staysInPlace() {
+	if err == nil && l.keep && !g.loader.staysInPlace() {
 		err = g.loader.store(g.options)
 	}
 	if err != nil {

@@ -315,6 +315,11 @@ func (r reading) datum(c cell) engine.Datum {
 // any reports whether there is anything to check.
 func (l *limits) any() bool { return l != nil && (l.min != nil || l.max != nil || l.known != nil) }
 
+// counts reports whether values outside of the codes are counted.
+func (r reading) counts() bool {
+	return r.d != nil && len(r.d.Codes) > 0 && r.d.Outside == published.Count
+}
+
 // check refuses a value beyond the bounds or outside of the codes.
 func (l *limits) check(v engine.Datum, c cell) error {
 	switch {

@@ -51,7 +51,7 @@ func (t *Table) Everything() []Declaration {
 			d = own.Declaration
 		}
 		more := f.Everything()
-		d.Dictionary = len(d.Codes) == 0 && (d.Dictionary || more.Dictionary)
+		d.Dictionary = len(d.Codes) == 0 && (d.Dictionary || more.Dictionary) || d.Outside != ""
 		if more.Bounds != "" && len(d.Codes) == 0 && (d.Min == "" || d.Max == "") {
 			d.Bounds = more.Bounds
 		}
@@ -75,10 +75,25 @@ func (t *Table) quality() engine.Quality {
 	q := engine.Quality{Key: t.key, Duplicates: t.equal}
 	for i, c := range t.described {
 		if c.Kind != engine.Null && (c.HasDictionary || c.Min != nil) {
-			q.Columns = append(q.Columns, engine.ColumnQuality{Name: c.Name, Missing: t.rows - t.found[i].Values})
+			found := engine.ColumnQuality{Name: c.Name, Missing: t.rows - t.found[i].Values}
+			if r := t.readings[i]; r.counts() {
+				found.Outside = t.found[i].Outside(r.limits.codes)
+			}
+			q.Columns = append(q.Columns, found)
 		}
 	}
 	return q
+}
+
+// Distributions are in how many rows each value stands of the columns whose values are published, and stay in the
+// department.
+func (t *Table) Distributions() (all []published.Distribution) {
+	for i, c := range t.described {
+		if d := t.readings[i].d; c.Kind != engine.Null && c.HasDictionary && t.found[i].HasDictionary && d != nil {
+			all = append(all, t.found[i].Distribution(d.Drift))
+		}
+	}
+	return all
 }
 
 // CheckKey counts the rows whose values in these columns another row has too, those with a NULL among them left out,

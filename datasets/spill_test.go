@@ -95,7 +95,7 @@ func TestRoom(t *testing.T) {
 		"no folder, far over":             {storeRoom{memory: 1 << 20}, false, "takes more than 768 KiB as it is aggregated; the limit is 1 MiB of memory, and no folder for more"},
 		"a folder, over both":             {storeRoom{memory: 1 << 20, disk: 1 << 20}, true, "takes more than 1.5 MiB as it is aggregated; the limit is 1 MiB of memory and 1 MiB of files in "},
 		"no folder, and none for groups":  {storeRoom{memory: 7 << 20}, false, "needs more room than there is as it is aggregated; the limit is 7 MiB of memory"},
-		"a folder, and little for groups": {storeRoom{memory: 7 << 20, disk: 1 << 30}, true, "needs more room than there is as it is aggregated; the limit is 7 MiB of memory"},
+		"a folder, and little for groups": {storeRoom{memory: 2 << 20, disk: 1 << 30}, true, "needs more room than there is as it is aggregated; the limit is 2 MiB of memory"},
 		"no file is made":                 {storeRoom{memory: 1 << 30}, true, ""},
 	} {
 		folder := t.TempDir()

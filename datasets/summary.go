@@ -1,11 +1,14 @@
 package datasets
 
 import (
+	"cmp"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/bitutil"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 
 	"parley/datasets/content"
@@ -45,13 +48,7 @@ func (s *summary) add(a arrow.Array, like *remarks.Resemblance, at func(row int)
 	case *array.Date32:
 		addNumbers(s, a.Date32Values(), a)
 	case *array.Boolean:
-		truths := make([]int8, a.Len())
-		for i := range truths {
-			if a.Value(i) {
-				truths[i] = 1
-			}
-		}
-		addNumbers(s, truths, a)
+		s.addTruths(a)
 	case *array.Decimal128:
 		s.addWide(a)
 	case *array.String:
@@ -60,8 +57,25 @@ func (s *summary) add(a arrow.Array, like *remarks.Resemblance, at func(row int)
 	s.hash.Add(a)
 }
 
-// addNumbers takes numbers, dates or booleans.
-func addNumbers[T int8 | int64 | arrow.Date32](s *summary, values []T, a arrow.Array) {
+// addTruths takes booleans, of which there are only two to count.
+func (s *summary) addTruths(a *array.Boolean) {
+	truths, first := content.Truths(a)
+	var counts [2]int64 // of false and true
+	for from, to := range content.Present(a) {
+		set := bitutil.CountSetBits(truths, first+from, to-from)
+		counts[0], counts[1] = counts[0]+int64(to-from-set), counts[1]+int64(set)
+	}
+	for v, n := range counts {
+		if n > 0 {
+			place, isNew := s.narrow.Add(int64(v))
+			s.count(place, isNew, n)
+			s.values += n
+		}
+	}
+}
+
+// addNumbers takes numbers or dates.
+func addNumbers[T int64 | arrow.Date32](s *summary, values []T, a arrow.Array) {
 	for from, to := range content.Present(a) {
 		if s.values == 0 {
 			s.min, s.max = int64(values[from]), int64(values[from])
@@ -76,7 +90,7 @@ func addNumbers[T int8 | int64 | arrow.Date32](s *summary, values []T, a arrow.A
 				break
 			}
 			place, isNew := s.narrow.Add(int64(v))
-			s.count(place, isNew)
+			s.count(place, isNew, 1)
 			s.full = s.narrow.Len() > engine.MaxDictionary
 		}
 		s.values += int64(to - from)
@@ -105,7 +119,7 @@ func (s *summary) addWide(a *array.Decimal128) {
 				place = len(s.wide)
 				s.wide[v] = place
 			}
-			s.count(place, !known)
+			s.count(place, !known, 1)
 			s.full = len(s.wide) > engine.MaxDictionary
 		}
 	}
@@ -125,7 +139,7 @@ func (s *summary) addTexts(a *array.String, like *remarks.Resemblance, at func(r
 			continue
 		}
 		index, isNew := s.text.Add(v)
-		s.count(index, isNew)
+		s.count(index, isNew, 1)
 		if isNew {
 			s.full = s.text.Len() > engine.MaxDictionary || len(v) > engine.MaxDictionaryText
 			s.text.Likeness = append(s.text.Likeness, like.Add(v, at(i)))
@@ -135,12 +149,12 @@ func (s *summary) addTexts(a *array.String, like *remarks.Resemblance, at func(r
 	}
 }
 
-// count notes a value at its place among the distinct ones.
-func (s *summary) count(place int, isNew bool) {
+// count notes a value, so many times, at its place among the distinct ones.
+func (s *summary) count(place int, isNew bool, times int64) {
 	if isNew {
 		s.counts = append(s.counts, 0)
 	}
-	s.counts[place]++
+	s.counts[place] += times
 }
 
 // describe gives what the rows say of the column.
@@ -154,8 +168,8 @@ func (s *summary) describe(c column) published.Found {
 		}
 	}
 	if !s.full {
-		out.Dictionary = s.dictionary(c)
-		for _, n := range s.counts {
+		out.Dictionary, out.Rows = s.dictionary(c)
+		for _, n := range out.Rows {
 			if n == 1 {
 				out.Alone++
 			}
@@ -164,30 +178,32 @@ func (s *summary) describe(c column) published.Found {
 	return out
 }
 
-// dictionary lists the distinct values as canonical text in the kind's order.
-func (s *summary) dictionary(c column) []string {
-	var out []string
+// dictionary lists the distinct values as canonical text in the kind's order, and in how many rows each stands.
+func (s *summary) dictionary(c column) (values []string, rows []int64) {
 	switch {
 	case c.kind == engine.Text:
-		out = slices.Clone(s.text.Values)
-		slices.Sort(out)
+		return ordered(s.text.Values, s.counts, strings.Compare, func(v string) string { return v })
 	case c.wide:
-		values := make([]decimal128.Num, 0, len(s.wide))
-		for v := range s.wide {
-			values = append(values, v)
+		places := make([]decimal128.Num, len(s.wide))
+		for v, place := range s.wide {
+			places[place] = v
 		}
-		slices.SortFunc(values, func(a, b decimal128.Num) int { return a.Cmp(b) })
-		for _, v := range values {
-			out = append(out, datum(c, v.BigInt()).String())
-		}
-	default:
-		values := slices.Clone(s.narrow.Values)
-		slices.Sort(values)
-		for _, v := range values {
-			out = append(out, datum(c, big.NewInt(v)).String())
-		}
+		return ordered(places, s.counts, decimal128.Num.Cmp, func(v decimal128.Num) string { return datum(c, v.BigInt()).String() })
 	}
-	return out
+	return ordered(s.narrow.Values, s.counts, cmp.Compare[int64], func(v int64) string { return datum(c, big.NewInt(v)).String() })
+}
+
+// ordered are the texts of distinct values and their counts, by the order of the values.
+func ordered[T any](values []T, counts []int64, compare func(a, b T) int, text func(T) string) (texts []string, rows []int64) {
+	places := make([]int, len(values))
+	for i := range places {
+		places[i] = i
+	}
+	slices.SortFunc(places, func(a, b int) int { return compare(values[a], values[b]) })
+	for _, i := range places {
+		texts, rows = append(texts, text(values[i])), append(rows, counts[i])
+	}
+	return texts, rows
 }
 
 // datum is a stored number of a column as the engine's value.

@@ -114,7 +114,7 @@ func read(ctx context.Context, name string, paths []string, o Options, keep bool
 	if first, second := files.Twice(paths); first != "" {
 		return nil, &files.Error{File: second, Message: "is the same file as " + first, Hint: "its rows would count twice: leave out one of the two"}
 	}
-	l := &loader{table: &Table{name: name}, asked: o.Columns}
+	l := &loader{table: &Table{name: name}, asked: o.Columns, keep: keep}
 	defer l.close()
 	if l.declared, err = compileAll(o.Declared); err != nil {
 		return nil, err
@@ -126,7 +126,7 @@ func read(ctx context.Context, name string, paths []string, o Options, keep bool
 		}
 	}()
 	if len(paths) == 1 && !o.unguessed && l.plain() {
-		l.guess = &guess{options: o, keep: keep}
+		l.guess = &guess{options: o}
 	}
 	for _, file := range paths {
 		if err := l.add(ctx, file, o); err != nil {
@@ -136,7 +136,7 @@ func read(ctx context.Context, name string, paths []string, o Options, keep bool
 	if err := l.prepare(); err != nil {
 		return nil, err
 	}
-	if err := l.loadWhere(ctx, o, keep); err != nil {
+	if err := l.loadWhere(ctx, o); err != nil {
 		return nil, err
 	}
 	return l.finish(o.Salt)
@@ -170,6 +170,7 @@ func (t *Table) Left() []string { return t.left }
 // loader is a table in the making.
 type loader struct {
 	table    *Table
+	keep     bool                    // the rows are asked later
 	asked    []string                // the columns that were named, if any
 	declared map[string]*declaration // by name in the files
 	files    []openFile
@@ -280,16 +281,16 @@ func (l *loader) prepare() error {
 
 // loadWhere reads all rows: to keep them, into a store, or where they are if that is as good. Whether it is may
 // turn out only then, and the rows are read again.
-func (l *loader) loadWhere(ctx context.Context, o Options, keep bool) error {
+func (l *loader) loadWhere(ctx context.Context, o Options) error {
 	stays := l.staysInPlace()
-	adopted := l.adopt(keep && !stays)
-	if stays || !keep {
+	adopted := l.adopt(l.keep && !stays)
+	if stays || !l.keep {
 		if !adopted {
 			if err := l.load(ctx); err != nil {
 				return err
 			}
 		}
-		if stays = stays && l.faithful(); stays && keep {
+		if stays = stays && l.faithful(); stays && l.keep {
 			var err error
 			if stays, err = l.keepInPlace(ctx, o); err != nil {
 				return err
@@ -298,7 +299,7 @@ func (l *loader) loadWhere(ctx context.Context, o Options, keep bool) error {
 		if stays {
 			l.table.size = 0
 		}
-		if stays || !keep {
+		if stays || !l.keep {
 			return nil
 		}
 		l.table.rows, l.table.size, l.builders = 0, 0, nil
@@ -354,10 +355,11 @@ func (l *loader) take(f openFile, b *files.Batch) error {
 		if values, faults[i] = l.builders[i].take(f.name, b, f.order[i]); faults[i] != nil {
 			return nil
 		}
-		if t.store == nil {
-			sizes[i] = duck.Measure(values).Bytes()
-		} else {
+		switch {
+		case t.store != nil:
 			full[i] = t.store.rows.Pack(i, values)
+		case !l.keep: // what is kept without a store takes no room
+			sizes[i] = duck.Measure(values).Bytes()
 		}
 		return nil
 	})

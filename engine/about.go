@@ -40,6 +40,22 @@ type ColumnQuality struct {
 	_       struct{} `cbor:",toarray"`
 	Name    string
 	Missing int64 // rows that hold NULL
+	// Outside are the rows with a value outside of the declared list of codes, which then stands in the dictionary
+	// all the same; 0 where such a value refuses the table.
+	Outside int64
+	// Drift is how far the shares of the values moved since the version before, by total variation distance in
+	// whole percent: 0 to 100. nil: the department does not publish it, or had nothing to compare with.
+	Drift *uint8
+}
+
+// WithoutDrift is the registration without what it says of the version before: what the rows and their declaration
+// alone decide.
+func (r Registration) WithoutDrift() Registration {
+	r.Quality.Columns = slices.Clone(r.Quality.Columns)
+	for i := range r.Quality.Columns {
+		r.Quality.Columns[i].Drift = nil
+	}
+	return r
 }
 
 // Sensitivity is the grade of data by GB/T 43697-2024: core, important, or general from 1 to 4, of which 4 is
@@ -185,7 +201,24 @@ func (q Quality) problem(r Registration) string {
 		case c.Missing < 0 || c.Missing > r.Rows || c.Missing > 0 && !r.Columns[at].Nullable:
 			return "more missing values of column " + quote(c.Name) + " than it can have"
 		}
+		if problem := c.problem(r, r.Columns[at]); problem != "" {
+			return problem
+		}
 		before = at
+	}
+	return ""
+}
+
+// problem says what is wrong with a column's quality beyond its missing values, which are not too many.
+func (q ColumnQuality) problem(r Registration, c Column) string {
+	values := r.Rows - q.Missing
+	switch {
+	case q.Outside < 0 || q.Outside > values || q.Outside > 0 && len(c.Labels) == 0:
+		return "more values of column " + quote(c.Name) + " outside of its codes than it can have"
+	case q.Drift == nil:
+		return ""
+	case *q.Drift > 100 || !c.HasDictionary || r.Version < 2 || values < MinDriftValues:
+		return "a drift of column " + quote(c.Name) + " that it cannot have"
 	}
 	return ""
 }

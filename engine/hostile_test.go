@@ -198,7 +198,7 @@ func FuzzCatalogue(f *testing.F) {
 	f.Add(Marshal(cat[:2]))
 	about := undeclaredCatalogue()
 	about[0].About = About{Title: "人口", Place: []string{"江苏", "南京"}, Sensitivity: General3, Class: ClassOnCondition}
-	about[0].Quality = Quality{Key: []string{"x"}, Duplicates: 2, Columns: []ColumnQuality{{Name: "t", Missing: 1}}}
+	about[0].Quality = Quality{Key: []string{"x"}, Duplicates: 2, Columns: []ColumnQuality{{Name: "t", Missing: 1, Drift: new(uint8)}}}
 	f.Add(Marshal(about))
 	f.Add([]byte{0x80})
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -24,6 +24,7 @@ const (
 	MaxDescription    = 2048    // bytes of a table's description
 	MaxItemBytes      = 64      // bytes of an item's id in the national catalogue
 	MaxPlaceUnits     = 16      // units above a department, MaxNameBytes each
+	MinDriftValues    = 1000    // values of a column in both versions, below which its drift is not told: a row would be too much of it
 	MaxKeyColumns     = 16      // columns of a table's declared key
 	MaxNameBytes      = 256     // bytes of a table's, column's or department's name
 	MaxRows           = 1 << 40 // rows of a table in one department

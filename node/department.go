@@ -135,6 +135,10 @@ func (n *node) order(batch []protocols.Record) error {
 		switch r.Entry.Kind {
 		case protocols.KindVote, protocols.KindVouch, protocols.KindRevoke:
 			n.duty.people = true
+		case protocols.KindAct:
+			if refused == nil {
+				n.heardNews(&r)
+			}
 		}
 		if refused != nil || !n.caughtUp() {
 			continue

@@ -1,7 +1,6 @@
 package node
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -39,6 +38,7 @@ type duties struct {
 	awaits     uint64 // the number of the last record there
 	joined     bool
 	registered map[string]uint64 // the version that was sent
+	kept       map[string]uint64 // the version whose distributions are kept
 	tables     bool              // all stand on the log as they are
 	refused    string            // why the ledger did not take one of them
 	opened     uint64            // the last epoch number opened here
@@ -51,6 +51,7 @@ type duties struct {
 	seated     time.Time // when it last was a member
 	met        time.Time // when a member was last connected
 	leaving    bool      // somebody was voted out, and is looked after
+	announcing bool      // what has become of tables' sources
 	validator  bool      // this node's key is among the members'
 	people     bool      // the ledger said something of a person, or of a member, that has not been followed
 	leftOut    int       // persons for whom there is no room
@@ -89,23 +90,19 @@ func (n *node) dueRegistrations() {
 	if n.duty.registered == nil {
 		n.duty.registered = map[string]uint64{}
 	}
-	known := map[string]engine.Registration{}
-	for _, r := range n.replica.Catalogue() {
-		if r.Department == n.cfg.Name {
-			known[r.Table] = r
-		}
-	}
+	known := n.registered()
 	n.duty.tables = true
 	for _, t := range n.tables.all() {
 		old := known[t.name] // version 0 if there is none
-		if old.Version > 0 && bytes.Equal(engine.Marshal(old), engine.Marshal(t.data.Registration(n.cfg.Name, old.Version))) {
+		if old.Version > 0 && t.serves(old) {
+			n.keepVersion(t, old)
 			continue
 		}
 		n.duty.tables = false
 		// One that an earlier life sent may have overtaken this one's: then again.
 		if n.duty.registered[t.name] <= old.Version {
 			n.duty.registered[t.name] = old.Version + 1
-			body := &protocols.Register{Registration: t.data.Registration(n.cfg.Name, old.Version+1), Nonce: nonce()}
+			body := &protocols.Register{Registration: n.nextVersion(t, old), Nonce: nonce()}
 			n.sayOr(body, fmt.Sprintf("registering the table %s", t.name), n.tableRefused)
 		}
 	}

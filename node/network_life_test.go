@@ -302,7 +302,7 @@ func TestStrangerAnalyst(t *testing.T) {
 	n.StartAll()
 	start := time.Now()
 	_, err := client.Dial(context.Background(), n.Nodes[0].Config.Listen+"/p2p/"+n.Nodes[0].Identity.Peer(), nodetest.Identity(t), client.Options{Parameters: nodetest.Tiny})
-	if err == nil || !strings.Contains(err.Error(), "list of analysts") || time.Since(start) > 9*time.Second {
+	if err == nil || !strings.Contains(err.Error(), "does a department vouch for this identity?") || time.Since(start) > 9*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
 	_, err = client.Dial(context.Background(), testnet.FreeAddresses(t, 1)[0]+"/p2p/"+n.Nodes[0].Identity.Peer(), n.Analyst, client.Options{})

@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"parley/circuits"
+	"parley/datasets/published"
 	"parley/engine"
 	"parley/node/config"
 	"parley/node/disk"
@@ -30,6 +31,7 @@ import (
 	"parley/node/ledger"
 	"parley/node/machine"
 	"parley/node/peers"
+	"parley/node/quality"
 	"parley/node/shadow"
 	"parley/protocols"
 )
@@ -75,7 +77,8 @@ type node struct {
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
-	admit      *time.Timer // when it is to be looked who of the persons may talk to this node
+	admit      *time.Timer                // when it is to be looked who of the persons may talk to this node
+	news       map[string]*quality.Source // what was said last of tables' sources, as far as it was read
 
 	view    atomic.Pointer[view]
 	up      atomic.Bool // all is open: what other goroutines ask may look at the ledger and the stores
@@ -122,6 +125,7 @@ type dataset interface {
 	Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error)
 	Changed(ctx context.Context) error // of one that stays in a database
 	Drift() string
+	Distributions() []published.Distribution
 	Close() error
 }
 
@@ -130,7 +134,8 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 		debug.SetMemoryLimit(memoryTarget)
 	}
 	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan machine.Delivery), deadlines: make(chan engine.Digest),
-		wakes: make(chan func() error), reloads: make(chan chan<- ReloadReply), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{}, admit: time.NewTimer(admissionPause)}
+		wakes: make(chan func() error), reloads: make(chan chan<- ReloadReply), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{},
+		news: map[string]*quality.Source{}, admit: time.NewTimer(admissionPause)}
 	n.watches.of = map[engine.Digest]*machine.Stopwatch{}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)

@@ -6,10 +6,12 @@ import (
 	"math/big"
 	"testing"
 
+	"parley/datasets/published"
 	"parley/engine"
 	"parley/node/config"
 	"parley/node/machine"
 	"parley/node/nodetest"
+	"parley/node/quality"
 	"parley/protocols"
 )
 
@@ -29,6 +31,9 @@ func (fixedTable) Aggregate(context.Context, *engine.Plan, string) ([]*big.Int, 
 func (fixedTable) Close() error                  { return nil }
 func (fixedTable) Changed(context.Context) error { return nil }
 func (fixedTable) Drift() string                 { return "" }
+func (fixedTable) Distributions() []published.Distribution {
+	return nil
+}
 
 // A table's registration is sent once for each version that it has to have:
 // when an earlier life's entries, of other rows, come in between, again, until
@@ -60,7 +65,7 @@ func TestRegistrationsThatAreOvertaken(t *testing.T) {
 			box := machine.NewOutbox(nodetest.Quiet, func(_ context.Context, e protocols.Entry) error { out = append(out, e); return nil })
 			go box.Run(t.Context())
 			said := func() []protocols.Entry { box.Flush(t.Context()); return out }
-			n := &node{cfg: config.Config{Name: "a"}, id: id, network: network, replica: state, log: nodetest.Quiet,
+			n := &node{cfg: config.Config{Name: "a", Dir: t.TempDir()}, news: map[string]*quality.Source{}, id: id, network: network, replica: state, log: nodetest.Quiet,
 				tables: shelf{present: []*table{{name: "people", data: fixedTable{"people", own}}}}, outbox: box}
 			sent := 0
 			for i, rows := range lives {

@@ -66,9 +66,9 @@ func (s *shelf) retire(needed func(*table) bool) []*table {
 	return out
 }
 
-// serves reports whether a registration is of these rows.
+// serves reports whether a registration is of these rows, whatever it says of the version before.
 func (t *table) serves(r engine.Registration) bool {
-	return r.Table == t.name && bytes.Equal(engine.Marshal(r), engine.Marshal(t.data.Registration(r.Department, r.Version)))
+	return r.Table == t.name && bytes.Equal(engine.Marshal(r.WithoutDrift()), engine.Marshal(t.data.Registration(r.Department, r.Version)))
 }
 
 var errNoTable = errors.New("the department does not have this table any more")
@@ -165,6 +165,11 @@ func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table,
 	}
 	r := read.Registration(cfg.Name, 1)
 	n.log.Info("table", "name", c.Name, "rows", r.Rows, "columns", len(r.Columns))
+	for _, q := range r.Quality.Columns {
+		if q.Outside > 0 {
+			n.log.Warn("values outside of a column's codes are registered, and published", "table", c.Name, "column", q.Name, "rows", q.Outside)
+		}
+	}
 	return t, nil
 }
 

@@ -21,7 +21,7 @@ type TableReport struct {
 	Pending bool   `json:"pending"` // these rows are to be registered as the next version
 	Policy  uint64 `json:"policy"`  // the version in force; 0: none, so that nobody is answered
 	Rules   int    `json:"rules"`   // that it has; none allow nobody
-	Class   string `json:"class"`   // as it is declared; none is answered of "none" and of nothing
+	Class   string `json:"class"`   // that holds, under the units above; nobody is answered about "none" and nothing
 }
 
 // DiskReport is what a node takes of its disk, in bytes, and what is left there for this user.
@@ -41,18 +41,17 @@ const (
 
 // viewTables compares the tables with the ledger. The loop's.
 func (n *node) viewTables() []TableReport {
-	known := map[string]engine.Registration{}
-	for _, r := range n.replica.Catalogue() {
-		if r.Department == n.cfg.Name {
-			known[r.Table] = r
-		}
-	}
+	known := n.registered()
 	var out []TableReport
 	for _, t := range n.tables.all() {
 		own := t.data.Registration(n.cfg.Name, 1)
 		r := TableReport{Name: t.name, Rows: own.Rows, Columns: len(own.Columns), Version: known[t.name].Version}
 		r.Pending = !n.duty.tables && !t.serves(known[t.name])
-		r.Class = own.About.Class.String()
+		class := own.About.Class
+		if r.Version > 0 {
+			class = n.replica.Classes(n.cfg.Name, t.name).Rows()
+		}
+		r.Class = class.String()
 		if p := n.replica.Policy(n.cfg.Name, t.name); p != nil {
 			r.Policy, r.Rules = p.Version, len(p.Rules)
 		}
@@ -131,7 +130,7 @@ func closedTables(tables []TableReport) (out []string) {
 	}{
 		{unruled, "there is no policy for %s: this department answers nobody about it, until one of its stewards runs parley policy publish"},
 		{empty, "the policy for %s has no rule: this department answers nobody about it, until one of its stewards runs parley policy publish"},
-		{unshared, `%s is not shared: it is of class none, or declares no class, and nobody is answered about it; class = "unconditional" or "on-condition" below [[table]] in node.toml, and parley node reload`},
+		{unshared, `%s is not shared: it is of class none, by its own word or of a unit above, or declares no class, and nobody is answered about it; class = "unconditional" or "on-condition" below [[table]] in node.toml, and parley node reload`},
 	} {
 		if len(c.tables) > 0 {
 			out = append(out, fmt.Sprintf(c.why, "table "+strings.Join(c.tables, ", ")))

@@ -92,6 +92,7 @@ func (n *node) watchFiles(ctx context.Context) {
 		select {
 		case <-look:
 			n.changedFiles()
+			n.wake(func() error { n.announce(); return nil })
 		case <-ctx.Done():
 			return
 		}

@@ -59,7 +59,7 @@ func (q *QueryState) context() *policy.Context {
 		c.Grants = append(c.Grants, policy.Held{Grant: g.grant, Used: q.ruling.charges[i].Used})
 	}
 	for _, t := range q.tables {
-		c.Classes = append(c.Classes, t.classes())
+		c.Classes = append(c.Classes, t.classes(q.ruling.ceilings))
 	}
 	return &c
 }

@@ -8,13 +8,21 @@ import (
 	"parley/engine/policy"
 )
 
-// steward is the vouch under which an entry's author decides, for the author's department.
-func (s *State) steward(r *Record, under uint64, requester policy.Key) (*person, *Refusal) {
-	by := s.people.inForce(r.Entry.Author)
+// mayDecide refuses an author who is no steward now, or who made the request.
+func (s *State) mayDecide(r *Record, requester policy.Key) *Refusal {
 	a := s.asker(r.Entry.Author)
 	if m := policy.MayDecide(&a, a.Department, requester, seconds(r)); m != nil {
-		return nil, refuse(string(m.Reason), "%s", m.Sentence(policy.English))
+		return refuse(string(m.Reason), "%s", m.Sentence(policy.English))
 	}
+	return nil
+}
+
+// steward is the vouch under which an entry's author decides, for the author's department.
+func (s *State) steward(r *Record, under uint64, requester policy.Key) (*person, *Refusal) {
+	if refusal := s.mayDecide(r, requester); refusal != nil {
+		return nil, refusal
+	}
+	by := s.people.inForce(r.Entry.Author)
 	if by.record.Number != under {
 		return nil, refuse("too-late", "the author's department has said something newer of the author")
 	}
@@ -47,8 +55,14 @@ func (s *State) publish(r *Record, b *Publish) *Refusal {
 		return refusal
 	}
 	s.rights = next
-	s.endRuled(&Fault{Department: d.Department, Key: by.by(), Kind: FaultDecided, Detail: "it has another policy for table " + d.Table + " now"}, func(q *QueryState) bool {
-		return slices.ContainsFunc(q.Registrations, func(t engine.Registration) bool { return t.Department == d.Department && t.Table == d.Table })
+	f := &Fault{Department: d.Department, Key: by.by(), Kind: FaultDecided, Detail: "it has another policy for table " + d.Table + " now"}
+	if d.Table == "" {
+		f.Detail = "it has another policy for the departments below it now"
+	}
+	s.endRuled(f, func(q *QueryState) bool {
+		return slices.ContainsFunc(q.Registrations, func(t engine.Registration) bool {
+			return t.Department == d.Department && t.Table == d.Table || d.Table == "" && slices.Contains(t.About.Place, d.Department)
+		})
 	})
 	return nil
 }
@@ -234,7 +248,10 @@ func (s *State) endRuled(f *Fault, about func(*QueryState) bool) {
 
 // reclassed ends the questions about a table whose classes are others now.
 func (s *State) reclassed(old, t *tableState) {
-	if bytes.Equal(engine.Marshal(old.classes().Classes), engine.Marshal(t.classes().Classes)) {
+	of := func(t *tableState) []byte {
+		return engine.Marshal(t.classes(s.rights.ceilings([]*tableState{t})).Classes)
+	}
+	if bytes.Equal(of(old), of(t)) {
 		return
 	}
 	f := &Fault{Department: t.registration.Department, Key: t.record.Entry.Author, Kind: FaultDecided,
@@ -282,6 +299,7 @@ func (s *State) rule(r *Record, b *Ask, vouch *person, tables []*tableState) (ru
 	if next != len(b.Grants) {
 		return ruling{}, refuse("malformed", "the grants are not of the question's departments, one each, in their order")
 	}
+	out.ceilings = s.rights.ceilings(tables)
 	return out, nil
 }
 

@@ -201,7 +201,7 @@ func (s *State) Consider(asker Key, at int64, f *policy.Facts, question string, 
 		a.Departments = append(a.Departments, k.Department)
 		if t := s.table(k.Department, f.Table); t != nil {
 			a.Registrations = append(a.Registrations, t.digest)
-			c.Classes = append(c.Classes, t.classes())
+			c.Classes = append(c.Classes, t.classes(s.rights.ceilings([]*tableState{t})))
 		}
 	}
 	use := useOf(Key(c.Asker.First), &a)
@@ -230,9 +230,26 @@ func (p *person) asker(s *State) policy.Asker {
 		Roles: RoleNames(b.Roles), From: b.From, Until: b.Until}
 }
 
-func (t *tableState) classes() policy.TableClasses {
+// classes are what is declared of a table, under what the units above its department say.
+func (t *tableState) classes(above []*policyState) policy.TableClasses {
+	ceilings := policy.Ceilings(t.registration.About.Place, func(unit string) *policy.Document {
+		for _, p := range above {
+			if p.document.Department == unit {
+				return &p.document
+			}
+		}
+		return nil
+	})
 	return policy.TableClasses{Department: t.registration.Department, Table: t.registration.Table,
-		Classes: policy.ClassesOf(t.registration, engine.ClassUnsaid, nil)}
+		Classes: policy.ClassesOf(t.registration, engine.ClassUnsaid, ceilings)}
+}
+
+// Classes are what a department's table is shared as now, under what the units above it say.
+func (s *State) Classes(department, table string) policy.Classes {
+	if t := s.table(department, table); t != nil {
+		return t.classes(s.rights.ceilings([]*tableState{t})).Classes
+	}
+	return policy.Classes{}
 }
 
 // CheckDecision tells what the referee would refuse of a steward's body now, before it is signed: at is

@@ -174,6 +174,17 @@ func TestNobodyDecidesForItself(t *testing.T) {
 	}
 }
 
+// TestStrangersCompileNothing: a policy is read only if its author is a steward: who is none learns that, and
+// not what is wrong with its conditions.
+func TestStrangersCompileNothing(t *testing.T) {
+	c := peopledCourt(t)
+	p := c.version("a", 2)
+	p.Document.Rules[0].When = "1.5 > 1.0"
+	c.code(stewardOf("a"), p, "malformed")
+	c.code(courtKey("nobody"), p, "not-vouched")
+	c.code(c.analyst, p, "not-in-role")
+}
+
 // TestDecisionForgeries: what a steward, or who requests, may not say.
 func TestDecisionForgeries(t *testing.T) {
 	a, b, analyst := stewardOf("a"), stewardOf("b"), courtKey("analyst")

@@ -237,18 +237,32 @@ type charge struct {
 // that it names. It does not change.
 type ruling struct {
 	policies []*policyState // in the order of the contributors
+	ceilings []*policyState // of the units above them, ascending by number
 	grants   []*grantState  // in the order of Ask.Grants; of them what does not change
 	charges  []charge       // one each
 }
 
 // decisions are all that a ruling rests on.
 func (r *ruling) decisions() (out []*decided) {
-	for _, p := range r.policies {
+	for _, p := range slices.Concat(r.policies, r.ceilings) {
 		out = append(out, &p.decided)
 	}
 	for _, g := range r.grants {
 		out = append(out, &g.decided)
 	}
+	return out
+}
+
+// ceilings are what the units above tables' departments say to those below, ascending by number.
+func (r *rights) ceilings(tables []*tableState) (out []*policyState) {
+	for _, t := range tables {
+		for _, unit := range t.registration.About.Place {
+			if p := r.policy(unit, ""); p != nil && !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b *policyState) int { return compareNumbers(a.record.Number, b.record.Number) })
 	return out
 }
 
@@ -452,6 +466,13 @@ func (of *ruled) ruling(w *queryWire, tables []*tableState, a *Ask) (ruling, err
 			return ruling{}, errRights
 		}
 		out.policies = append(out.policies, p)
+	}
+	for _, number := range w.Ceilings {
+		p := of.policies[number]
+		if p == nil || p.document.Table != "" {
+			return ruling{}, errRights
+		}
+		out.ceilings = append(out.ceilings, p)
 	}
 	for i, c := range w.Charges {
 		g := of.grants[c.Grant]

@@ -405,3 +405,32 @@ func TestWhoLeaves(t *testing.T) {
 	}
 	c.reparsed()
 }
+
+// TestAskerAsItWas: a question that departments may have shared goes on when its analyst's department
+// leaves, and is decided by who asked it then, also from a snapshot.
+func TestAskerAsItWas(t *testing.T) {
+	c := peopledCourt(t)
+	d, lin := courtKey("d"), courtKey("lin")
+	c.vote(4, Change{Version: 1, Action: ActionAdd, Role: RoleDepartment, Name: "d", Key: KeyOf(d)})
+	c.must(d, &Join{Name: "d"})
+	b := named(vouching(lin, PersonAnalyst), "Lin")
+	b.Place = "Jiangsu/Nanjing"
+	c.must(d, b)
+	a := c.question(1)
+	c.must(lin, a)
+	q := c.state.Query(QueryID(c.id, KeyOf(lin), a))
+	for _, k := range c.keys {
+		c.must(k, q.admission())
+	}
+	for i := range 2 {
+		c.must(c.keys[i], q.contribution(i))
+	}
+	for _, k := range append(c.validators(), d) {
+		_ = c.put(k, &Attest{Query: q.ID, Contributions: q.Contributions})
+	}
+	c.vote(4, Change{Version: 2, Action: ActionRemove, Role: RoleDepartment, Key: KeyOf(d)})
+	if q = c.state.Query(q.ID); q.Phase != PhaseSharing || q.asker.Department != "d" || q.asker.Place != "Jiangsu/Nanjing" {
+		t.Fatalf("%s, asked by %+v", q.Phase, q.asker)
+	}
+	c.reparsed()
+}

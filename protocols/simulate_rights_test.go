@@ -62,9 +62,15 @@ func TestGrantedQuestion(t *testing.T) {
 	if o := w.answer(); o.Status != protocols.Refused || o.Code != protocols.CodePolicy || !strings.Contains(o.Sentence, "grant") {
 		t.Fatalf("%+v", o)
 	}
+	denied := w.ledger.state.Ended()[0]
 	w.requests(bySex, "city1", "city3")
 	w.askFor(bySex, "city1", "city3")
 	w.run()
+	for id, r := range w.recheck(nil) { // a question that was refused is no deviation
+		if id == denied && len(r.Verified) > 0 || len(r.False)+len(r.Refuted) > 0 {
+			t.Errorf("%+v", r)
+		}
+	}
 	o := w.checkAnswer(bySex, "city1", "city3")
 	verifyAnswer(w, o)
 	kinds := map[protocols.EntryKind]int{}
@@ -207,6 +213,11 @@ func TestDeniedByEach(t *testing.T) {
 			}
 			if q := w.ledger.state.Query(q.ID); q.Phase != protocols.PhaseShared {
 				t.Errorf("it is %s", q.Phase)
+			}
+			w.says = nil
+			w.settle() // the query expires
+			if r := w.recheck(nil)[q.ID]; len(r.False) != 1 || !strings.Contains(r.False[0].Detail, tc.says) {
+				t.Errorf("who checks the ledger again finds %+v", r)
 			}
 		})
 	}

@@ -55,6 +55,7 @@ type queryWire struct {
 	Tables     []uint64      // numbers of the registrations, by contributor
 	Vouch      uint64        // number of the analyst's
 	Policies   []uint64      // numbers, by contributor
+	Ceilings   []uint64      // numbers, ascending
 	Charges    []charge
 	Transcript engine.Digest
 	Sum        engine.Digest // of Records
@@ -189,6 +190,9 @@ func (q *QueryState) wire(brief bool) queryWire {
 		Verdicts: q.verdicts.wire(), Charges: q.ruling.charges}
 	for _, p := range q.ruling.policies {
 		w.Policies = append(w.Policies, p.record.Number)
+	}
+	for _, p := range q.ruling.ceilings {
+		w.Ceilings = append(w.Ceilings, p.record.Number)
 	}
 	for _, t := range q.tables {
 		w.Tables = append(w.Tables, t.record.Number)

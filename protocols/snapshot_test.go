@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"parley/engine"
@@ -20,6 +21,14 @@ func (c *court) reparsed() *State {
 	}
 	if !bytes.Equal(s.Marshal(), raw) || s.Digest() != c.state.Digest() {
 		c.t.Fatal("a snapshot gives another state")
+	}
+	for id, q := range c.state.queries { // what is not in the encoding, since it follows
+		if again := s.queries[id]; !reflect.DeepEqual(q.asker, again.asker) || !reflect.DeepEqual(q.context(), again.context()) {
+			c.t.Fatalf("a snapshot decides about a query by something else: %+v %+v", q.context(), again.context())
+		}
+	}
+	if c.state.gaps || s.gaps {
+		c.t.Fatal("a ledger's state has gaps")
 	}
 	return s
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"parley/engine"
+	"parley/engine/policy"
 )
 
 // State is the referee: what follows from the ordered entries and their places alone (README
@@ -117,6 +118,11 @@ func (s *State) apply(r *Record) *Refusal {
 	}
 	if s.members.hasRetired(e.Author) {
 		return refuse("stranger", "the author has left the network")
+	}
+	if e.Kind == KindPublish && !s.IsValidator(e.Author) { // its conditions are compiled when it is opened
+		if refusal := s.mayDecide(r, policy.Key{}); refusal != nil {
+			return refusal
+		}
 	}
 	body, err := e.Open()
 	if err != nil {

@@ -48,19 +48,15 @@ func (h *Hash) Add(a arrow.Array) {
 	words, nulls := h.buffer[:a.Len()], a.NullN() > 0
 	switch a := a.(type) {
 	case *array.Int64:
-		for i, v := range a.Int64Values() {
-			words[i] = uint64(v)
-		}
+		copy(words, unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(a.Int64Values()))), a.Len()))
 	case *array.Date32:
 		for i, v := range a.Date32Values() {
 			words[i] = uint64(int64(v))
 		}
 	case *array.Boolean:
+		truths, first := Truths(a)
 		for i := range words {
-			words[i] = 0
-			if a.Value(i) {
-				words[i] = 1
-			}
+			words[i] = uint64(truths[(first+i)/8] >> ((first + i) % 8) & 1)
 		}
 	case *array.Decimal128:
 		h.addWide(words, a)
@@ -156,6 +152,14 @@ func Texts(a *array.String) (data []byte, offsets []int32) {
 		return data, []int32{0}
 	}
 	return data, a.ValueOffsets()
+}
+
+// Truths are the bits of an array, and where its first is.
+func Truths(a *array.Boolean) (bitmap []byte, first int) {
+	if b := a.Data().Buffers()[1]; b != nil {
+		bitmap = b.Bytes()
+	}
+	return bitmap, a.Data().Offset()
 }
 
 // Missing are the rows of an array that are NULL. It costs nothing for those that are not.

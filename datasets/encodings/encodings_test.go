@@ -47,6 +47,39 @@ func TestBits(t *testing.T) {
 	}
 }
 
+// TestBitsAtRandom: runs and packed groups in any order, the last of which may have more than is wanted.
+func TestBitsAtRandom(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 3_000 {
+		var b []byte
+		var want []byte // a byte for each
+		for range 1 + r.IntN(6) {
+			if n := 1 + r.IntN(40); r.IntN(2) == 0 {
+				b = append(binary.AppendUvarint(b, uint64(n)<<1), byte(n&1))
+				want = append(want, bytes.Repeat([]byte{byte(n & 1)}, n)...)
+			} else {
+				b = binary.AppendUvarint(b, uint64(n)<<1|1)
+				for range n {
+					group := byte(r.Uint32())
+					b = append(b, group)
+					for bit := range 8 {
+						want = append(want, group>>bit&1)
+					}
+				}
+			}
+		}
+		want = want[:1+r.IntN(len(want))]
+		into := make([]byte, (len(want)+7)/8)
+		all := make([]byte, len(into))
+		for i, bit := range want {
+			all[i/8] |= bit << (i % 8)
+		}
+		if set, ok := Bits(b, len(want), into); !ok || set != bytes.Count(want, []byte{1}) || !bytes.Equal(into, all) {
+			t.Fatalf("%v for %d: %d, %v, %08b, want %08b", b, len(want), set, ok, into, all)
+		}
+	}
+}
+
 // packed writes numbers of a width as runs of one value and packed groups, at random.
 func packed(r *rand.Rand, values []uint32, width int) []byte {
 	out := []byte{byte(width)}

@@ -44,7 +44,12 @@ func Bits(b []byte, values int, into []byte) (set int, ok bool) {
 		if groups > len(rest) {
 			return 0, false
 		}
-		for _, group := range rest[:groups] {
+		whole := 0 // of the groups, that become bytes as they are
+		if at%8 == 0 {
+			whole = min(groups, (values-at)/8)
+			set, at = set+countBits(rest[:whole]), at+8*copy(into[at/8:], rest[:whole])
+		}
+		for _, group := range rest[whole:groups] {
 			if left := values - at; left < 8 {
 				group &= 1<<left - 1
 			}
@@ -61,6 +66,17 @@ func Bits(b []byte, values int, into []byte) (set int, ok bool) {
 		b = rest[count:]
 	}
 	return set, true
+}
+
+// countBits counts those that are set.
+func countBits(b []byte) (set int) {
+	for ; len(b) >= 8; b = b[8:] {
+		set += bits.OnesCount64(binary.LittleEndian.Uint64(b))
+	}
+	for _, c := range b {
+		set += bits.OnesCount8(c)
+	}
+	return set
 }
 
 // setBits sets n bits from one on.
@@ -144,6 +160,13 @@ func (x *Indices) unpack(out []uint32) {
 	mask, bit, width, b := uint64(1)<<x.width-1, x.bit, x.width, x.packed
 	x.bit += len(out) * width
 	i := 0
+	if width <= 28 { // two of which are in eight bytes, wherever these begin
+		for ; i+1 < len(out) && bit>>3+8 <= len(b); i += 2 {
+			w := binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7)
+			out[i], out[i+1] = uint32(w&mask), uint32(w>>width&mask)
+			bit += 2 * width
+		}
+	}
 	for ; i < len(out) && bit>>3+8 <= len(b); i++ {
 		out[i] = uint32(binary.LittleEndian.Uint64(b[bit>>3:]) >> (bit & 7) & mask)
 		bit += width

@@ -2,6 +2,8 @@ package files
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"unicode"
 	"unicode/utf8"
 
@@ -68,8 +70,8 @@ func LikenessOf(text []byte) Likeness {
 	if len(text) == 0 || len(text) > maxLike {
 		return LikeNothing
 	}
-	last := lastDigit(text)
-	if last >= 0 && foreignWord(text, last) {
+	m := markedOf(text)
+	if m.digits != 0 && m.foreignWord(text) {
 		return LikeNothing
 	}
 	if s, ok := ShapeOf(text); ok {
@@ -81,7 +83,7 @@ func LikenessOf(text []byte) Likeness {
 	if _, ok := ParseBoolean(text); ok {
 		return LikeBoolean
 	}
-	if last < 0 {
+	if m.digits == 0 {
 		if notANumber[string(bytes.ToLower(bytes.TrimLeft(text, "+-")))] {
 			return LikeNaN
 		}
@@ -104,38 +106,68 @@ func LikenessOf(text []byte) Likeness {
 	return momentLikeness(text)
 }
 
-// lastDigit is where the last digit stands; negative for none.
-func lastDigit(text []byte) int {
-	i := len(text) - 1
-	for i >= 0 && text[i]-'0' > 9 {
-		i--
-	}
-	return i
+// A marked text has a bit for each of its bytes, of which there are at most maxLike, in the place of what it is.
+type marked struct {
+	letters, others uint64 // of ASCII, and those but e
+	digits          uint64
+	foreign         uint64 // what is not ASCII
 }
 
-// foreignWord tells, at the cost of one look at each byte, that a value is neither a number, an amount nor a moment:
-// before its last digit it has a word of ASCII letters that stands in none. Between digits a number has none but an
-// exponent's e; before them a currency has at most three letters; and the words of moments are few.
-func foreignWord(text []byte, last int) bool {
-	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
-	digits := false
-	for i := 0; i < last; {
-		if c := text[i]; !letter(c) {
-			if c >= utf8.RuneSelf {
-				return false
-			}
-			digits = digits || c >= '0' && c <= '9'
-			i++
-			continue
-		}
-		from := i
-		for i < last && letter(text[i]) {
-			i++
-		}
-		word := text[from:i]
-		if (digits && (len(word) > 1 || word[0]|0x20 != 'e') || len(word) > 3) && !momentWord(word) {
+// each is a byte in the place of all eight.
+const each = 0x0101010101010101
+
+// markedOf looks at eight bytes at a time, without a branch that depends on them: what follows each other in a text
+// is hard to foresee.
+func markedOf(text []byte) (m marked) {
+	for from := 0; from < len(text); from += 8 {
+		w := wordAt(text, from)
+		high := w & (0x80 * each)
+		low := w &^ (0x80 * each)
+		small := low | 0x20*each
+		// A sum has the high bit of a byte if the byte reaches 0x80 less what is added.
+		digits := (low + (0x80-'0')*each) &^ (low + (0x7F-'9')*each) & (0x80 * each) &^ high
+		letters := (small + (0x80-'a')*each) &^ (small + (0x7F-'z')*each) & (0x80 * each) &^ high
+		m.digits |= gathered(digits) << from
+		m.letters |= gathered(letters) << from
+		m.others |= gathered(letters&((small^'e'*each)+0x7F*each)) << from
+		m.foreign |= gathered(high) << from
+	}
+	return m
+}
+
+// gathered are the high bits of eight bytes, as one.
+func gathered(high uint64) uint64 { return high * 0x0002040810204081 >> 56 }
+
+// wordAt is eight bytes from one on, little-endian; what lies behind the end is 0.
+func wordAt(text []byte, from int) (w uint64) {
+	switch n := len(text); {
+	case from+8 <= n:
+		return binary.LittleEndian.Uint64(text[from:])
+	case n >= 8:
+		return binary.LittleEndian.Uint64(text[n-8:]) >> (8 * (from + 8 - n))
+	}
+	for i, c := range text[from:] {
+		w |= uint64(c) << (8 * i)
+	}
+	return w
+}
+
+// foreignWord tells that a value is neither a number, an amount nor a moment: before its last digit it has a word of
+// ASCII letters that stands in none. Between digits a number has none but an exponent's e; before them a currency has
+// at most three letters; and the words of moments are few. What is behind a character that is not ASCII is not looked at.
+func (m marked) foreignWord(text []byte) bool {
+	before := uint64(1)<<min(bits.Len64(m.digits)-1, bits.TrailingZeros64(m.foreign)) - 1
+	behind := ^(m.digits ^ (m.digits - 1)) // the first digit
+	letters := m.letters & before
+	odd := behind & letters & (m.others | letters>>1 | letters<<1)
+	for odd |= letters & (letters >> 1) & (letters >> 2) & (letters >> 3); odd != 0; {
+		at := bits.TrailingZeros64(odd)
+		from := bits.Len64(^letters & (1<<at - 1))
+		to := at + bits.TrailingZeros64(^(letters >> at))
+		if !momentWord(text[from:to]) {
 			return true
 		}
+		odd = odd >> to << to
 	}
 	return false
 }

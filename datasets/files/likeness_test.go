@@ -1,8 +1,12 @@
 package files
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"parley/datasets/layout"
 )
@@ -58,7 +62,10 @@ func TestForeignWord(t *testing.T) {
 			}
 		}
 		b := TrimSpaces([]byte(text))
-		if last := lastDigit(b); last >= 0 && foreignWord(b, last) {
+		m := markedOf(b)
+		if told := m.digits != 0 && m.foreignWord(b); told != foreignByBytes(b) {
+			t.Errorf("%q: %v", b, told)
+		} else if told {
 			foreign++
 			_, number := ShapeOf(b)
 			_, date := layout.ParseDate(b)
@@ -74,14 +81,73 @@ func TestForeignWord(t *testing.T) {
 	}
 }
 
-// TestMomentWord: what the table of first letters says is what the names say.
+// foreignByBytes is what foreignWord says, byte by byte.
+func foreignByBytes(text []byte) bool {
+	letter := func(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+	last, digits := bytes.LastIndexAny(text, "0123456789"), false
+	for i := 0; i < last; {
+		if c := text[i]; !letter(c) {
+			if c >= utf8.RuneSelf {
+				return false
+			}
+			digits = digits || c >= '0' && c <= '9'
+			i++
+			continue
+		}
+		from := i
+		for i < last && letter(text[i]) {
+			i++
+		}
+		word := text[from:i]
+		if (digits && (len(word) > 1 || word[0]|0x20 != 'e') || len(word) > 3) && !momentWord(word) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestForeignBytes: the same of texts of every length, of whichever bytes.
+func TestForeignBytes(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	for _, some := range []string{"", "0e", "9zE:", "/0@A`a", "19 jan:T"} {
+		told := 0
+		for round := range 40_000 {
+			text := make([]byte, round%(maxLike+1))
+			for i := range text {
+				if text[i] = byte(random.Uint32()); some != "" && random.IntN(20) > 0 {
+					text[i] = some[random.IntN(len(some))]
+				}
+			}
+			m := markedOf(text)
+			got := m.digits != 0 && m.foreignWord(text)
+			if got != foreignByBytes(text) {
+				t.Fatalf("%q: %v", text, got)
+			}
+			if got {
+				told++
+			}
+		}
+		if told == 0 || told == 40_000 {
+			t.Errorf("of %q: %d were told at once", some, told)
+		}
+	}
+}
+
+// TestMomentWord: what the tables of first letters say is what the names say.
 func TestMomentWord(t *testing.T) {
 	var word [4]byte
 	for n := range 26 * 26 * 26 {
 		word[0], word[1], word[2], word[3] = byte('a'+n%26), byte('A'+n/26%26), byte('a'+n/676), 'x'
-		l := lexeme{kind: 'w', text: string(word[:])}
-		if want := begins(l, layout.Months[:]) || begins(l, weekdays[:]) || begins(l, ordinals[:]); momentWord(word[:]) != want {
-			t.Errorf("%s: %v", word, !want)
+		for length := 1; length <= len(word); length++ {
+			short := strings.ToLower(string(word[:length]))
+			l := lexeme{kind: 'w', text: short}
+			want := begins(l, layout.Months[:]) || begins(l, weekdays[:]) || begins(l, ordinals[:]) || slices.Contains([]string{"utc", "gmt"}, short)
+			if length < 3 {
+				want = slices.Contains([]string{"t", "z", "am", "pm", "st", "nd", "rd", "th"}, short)
+			}
+			if momentWord(word[:length]) != want {
+				t.Errorf("%s: %v", short, !want)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package files
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -147,17 +148,16 @@ func begins(l lexeme, names []string) bool {
 // ordinals stand behind the day of a month.
 var ordinals = [...]string{"st", "nd", "rd", "th"}
 
-// momentWord tells whether a word may stand in a date or a time of day.
+// momentWord tells whether a word of ASCII letters may stand in a date or a time of day.
 func momentWord(word []byte) bool {
+	if momentLengths[word[0]|0x20-'a']>>min(len(word), 3)&1 == 0 {
+		return false
+	}
 	switch len(word) {
 	case 1:
-		return word[0]|0x20 == 't' || word[0]|0x20 == 'z'
+		return true
 	case 2:
-		switch string([]byte{word[0] | 0x20, word[1] | 0x20}) {
-		case "am", "pm", "st", "nd", "rd", "th":
-			return true
-		}
-		return false
+		return slices.Contains(momentPairs, string([]byte{word[0] | 0x20, word[1] | 0x20}))
 	case 3:
 		if bytes.EqualFold(word, []byte("utc")) || bytes.EqualFold(word, []byte("gmt")) {
 			return true
@@ -165,6 +165,9 @@ func momentWord(word []byte) bool {
 	}
 	return len(word) <= 9 && momentStarts[word[0]|0x20-'a'][word[1]|0x20-'a']>>(word[2]|0x20-'a')&1 != 0
 }
+
+// momentPairs are the words of two letters.
+var momentPairs = append(ordinals[:], "am", "pm")
 
 // momentStarts says of two letters with which third ones the names in moments begin.
 var momentStarts = func() (t [26][26]uint32) {
@@ -175,6 +178,19 @@ var momentStarts = func() (t [26][26]uint32) {
 	}
 	for _, name := range ordinals {
 		t[name[0]-'a'][name[1]-'a'] = 1<<26 - 1
+	}
+	return t
+}()
+
+// momentLengths says of a letter whether words in moments begin with it that have one letter, two, or three and more.
+var momentLengths = func() (t [26]uint8) {
+	for _, words := range [][]string{{"t", "z", "utc", "gmt"}, momentPairs, layout.Months[:], weekdays[:]} {
+		for _, word := range words {
+			t[word[0]-'a'] |= 1 << min(len(word), 3)
+		}
+	}
+	for _, word := range ordinals {
+		t[word[0]-'a'] |= 1 << 3 // and what begins so
 	}
 	return t
 }()

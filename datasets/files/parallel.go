@@ -56,10 +56,14 @@ func EachColumn(n int, heavy func(i int) bool, f func(i int) error) error {
 	return nil
 }
 
-// ahead visits batches while the next is being made: produce gives them, until give says that no more is wanted.
+// inUse is how many batches there are at a time while they are made ahead: one that is visited, one that waits, one
+// in the making.
+const inUse = 3
+
+// ahead visits batches while the next are being made: produce gives them, until give says that no more is wanted.
 // Nothing of produce runs any more when it returns. The error is that of visit, or of produce.
 func ahead(produce func(give func(*Batch) bool) error, visit func(*Batch) error) error {
-	batches, enough := make(chan *Batch, 1), make(chan struct{})
+	batches, enough := make(chan *Batch, inUse-2), make(chan struct{})
 	var made error
 	var fault any
 	go func() {
@@ -74,14 +78,19 @@ func ahead(produce func(give func(*Batch) bool) error, visit func(*Batch) error)
 			}
 		})
 	}()
-	var err error
-	for b := range batches {
-		if err == nil {
-			if err = visit(b); err != nil {
-				close(enough)
+	err := func() error {
+		defer func() { // after a panic of visit, too
+			close(enough)
+			for range batches {
+			}
+		}()
+		for b := range batches {
+			if err := visit(b); err != nil {
+				return err
 			}
 		}
-	}
+		return nil
+	}()
 	switch {
 	case fault != nil:
 		panic(fault)

@@ -252,15 +252,12 @@ func (s *parquetSource) Scan(ctx context.Context, wanted []int, visit func(*Batc
 		if err := s.checkCounts(r.MetaData()); err != nil {
 			return err
 		}
-		first, columns := int64(1), make([]columnScan, len(wanted))
-		for g := range r.NumRowGroups() {
-			rows, err := s.scanGroup(ctx, r, g, wanted, columns, first, visit)
-			if err != nil {
-				return err
-			}
-			first += rows
+		columns := make([]columnScan, len(wanted))
+		err = ahead(func(give func(*Batch) bool) error { return s.scanGroups(ctx, r, wanted, columns, give) }, visit)
+		for k, i := range wanted { // which visit may have asked for until now
+			s.fields[i].common = s.fields[i].common && !columns[k].odd
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return err
@@ -268,52 +265,75 @@ func (s *parquetSource) Scan(ctx context.Context, wanted []int, visit func(*Batc
 	return unchanged(s.file, s.f, s.info)
 }
 
-// scanGroup visits the rows of one row group. columns are those of the group before.
-func (s *parquetSource) scanGroup(ctx context.Context, r *file.Reader, group int, wanted []int, columns []columnScan, first int64, visit func(*Batch) error) (int64, error) {
-	g := r.RowGroup(group)
-	rows := g.NumRows()
+// scanGroups gives the rows of all row groups, until no more are wanted.
+func (s *parquetSource) scanGroups(ctx context.Context, r *file.Reader, wanted []int, columns []columnScan, give func(*Batch) bool) error {
+	first := int64(1)
+	for g := range r.NumRowGroups() {
+		rows := r.RowGroup(g).NumRows()
+		if err := s.openGroup(r, g, wanted, columns); err != nil {
+			return err
+		}
+		for from := int64(0); from < rows; from += batchRows {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			b := &Batch{Rows: int(min(batchRows, rows-from)), First: first + from, Columns: make([]arrow.Array, len(s.fields))}
+			if err := s.fill(b, wanted, columns); err != nil {
+				return err
+			}
+			if !give(b) {
+				return nil
+			}
+		}
+		if err := s.endGroup(columns); err != nil {
+			return err
+		}
+		first += rows
+	}
+	return nil
+}
+
+// openGroup begins to read a row group. columns are those of the group before.
+func (s *parquetSource) openGroup(r *file.Reader, group int, wanted []int, columns []columnScan) error {
 	for k, i := range wanted {
 		c := &columns[k]
 		c.guard = guard{file: s.file, format: s.format, column: s.fields[i].name, part: fmt.Sprintf("row group %d", group+1)}
-		if err := c.run(func() error { return s.openChunk(c, r, g, i) }); err != nil {
-			return 0, err
+		if err := c.run(func() error { return s.openChunk(c, r, r.RowGroup(group), i) }); err != nil {
+			return err
 		}
 		c.pages.guard, c.pages.group = &c.guard, group
 	}
-	for from := int64(0); from < rows; from += batchRows {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		b := &Batch{Rows: int(min(batchRows, rows-from)), First: first + from, Columns: make([]arrow.Array, len(s.fields))}
-		err := EachColumn(len(columns), func(k int) bool { return s.fields[wanted[k]].arrow.ID() == arrow.STRING }, func(k int) error {
-			c := &columns[k]
-			return c.run(func() (err error) {
-				c.part = fmt.Sprintf("row group %d, page %d", group+1, c.pages.number)
-				b.Columns[wanted[k]], err = c.read(b.Rows)
-				return err
-			})
+	return nil
+}
+
+// fill reads the rows of a batch.
+func (s *parquetSource) fill(b *Batch, wanted []int, columns []columnScan) error {
+	return EachColumn(len(columns), func(k int) bool { return s.fields[wanted[k]].arrow.ID() == arrow.STRING }, func(k int) error {
+		c := &columns[k]
+		return c.run(func() (err error) {
+			c.part = c.pages.place()
+			b.Columns[wanted[k]], err = c.read(b.Rows)
+			return err
 		})
-		if err == nil {
-			err = visit(b)
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
-	for k := range columns { // pages behind the last row, which nothing has asked for
+	})
+}
+
+// endGroup looks at the pages behind a row group's last row, which nothing has asked for.
+func (s *parquetSource) endGroup(columns []columnScan) error {
+	for k := range columns {
 		c := &columns[k]
 		if err := c.run(func() error {
-			c.part = fmt.Sprintf("row group %d, page %d", group+1, c.pages.number)
+			c.part = c.pages.place()
 			if c.pages.next() {
 				return &Error{Message: "holds values behind the last row", Hint: damagedHint}
 			}
-			s.fields[wanted[k]].common = s.fields[wanted[k]].common && !c.pages.odd
+			c.odd = c.odd || c.pages.odd
 			return c.pages.fault
 		}); err != nil {
-			return 0, err
+			return err
 		}
 	}
-	return rows, nil
+	return nil
 }
 
 // columnScan is the reading of one column, chunk by chunk, on whatever goroutine, with a guard of its own.
@@ -321,6 +341,7 @@ type columnScan struct {
 	guard
 	pages *chunkPages
 	read  arrayReader
+	odd   bool // a page is in a form that not every reader knows
 }
 
 // openChunk begins to read a column's values in one row group.

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
+	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -16,13 +18,28 @@ import (
 type presence struct {
 	bits  []byte
 	nulls int
-	room  []byte // for bits
+	rooms rooms[byte] // for bits
+}
+
+// rooms are where the values of a batch lie: each in another, as long as the batch is in use (ahead).
+type rooms[T any] struct {
+	all [inUse][]T
+	at  int
+}
+
+// next goes to the room whose batch is not in use any more.
+func (r *rooms[T]) next() { r.at = (r.at + 1) % inUse }
+
+// of is the room, with so many values.
+func (r *rooms[T]) of(size int) []T {
+	r.all[r.at] = roomFor(r.all[r.at], size)
+	return r.all[r.at]
 }
 
 // missing notes that a row of so many is NULL.
 func (p *presence) missing(row, rows int) {
 	if p.bits == nil {
-		p.bits = roomFor(p.room, (rows+7)/8)
+		p.bits = p.rooms.of((rows + 7) / 8)
 		for i := range p.bits {
 			p.bits[i] = 0xFF
 		}
@@ -51,11 +68,10 @@ func bytesOf[T any](values []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&values[0])), len(values)*int(unsafe.Sizeof(values[0])))
 }
 
-// begin is a bitmap for the next rows, in the room of the last.
+// begin is a bitmap for the next rows.
 func (p *presence) begin() {
-	if p.nulls = 0; p.bits != nil {
-		p.room, p.bits = p.bits, nil
-	}
+	p.rooms.next()
+	p.bits, p.nulls = nil, 0
 }
 
 // take copies which of a page's next n rows, of which so many are missing, are present to those of a batch.
@@ -64,7 +80,7 @@ func (p *presence) take(page *page, n, missing, from, rows int) {
 		return
 	}
 	if p.bits == nil {
-		p.bits = roomFor(p.room, (rows+7)/8)
+		p.bits = p.rooms.of((rows + 7) / 8)
 		for i := range p.bits {
 			p.bits[i] = 0xFF
 		}
@@ -143,10 +159,11 @@ func (p *chunkPages) eachRun(rows int, visit func(page *page, from, n, missing i
 
 // fixed reads values of a fixed width as an array of a type; NULL is 0 in it.
 func fixed[T any](pages *chunkPages, t arrow.DataType, decode decoder[T]) (arrayReader, error) {
-	v, p, out := values[T]{pages: pages, decode: decode}, presence{}, []T(nil)
+	v, p, room := values[T]{pages: pages, decode: decode}, presence{}, rooms[T]{}
 	return func(rows int) (arrow.Array, error) {
 		p.begin()
-		out = roomFor(out, rows)
+		room.next()
+		out := room.of(rows)
 		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
 			p.take(page, n, missing, from, rows)
 			if err := v.next(out[from : from+n-missing]); err != nil || missing == 0 {
@@ -165,14 +182,11 @@ func fixed[T any](pages *chunkPages, t arrow.DataType, decode decoder[T]) (array
 // spread moves values, so many at the start, to the rows that are present.
 func spread[T any](out []T, set int, present []byte, at int) {
 	var zero T
-	from := set - 1
-	for i := len(out) - 1; i > from; i-- {
-		if bit := at + i; present[bit/8]>>(bit%8)&1 == 0 {
-			out[i] = zero
-			continue
-		}
-		out[i] = out[from]
-		from--
+	for to := len(out); to > set; {
+		run := setRunBefore(present, at+to, set)
+		copy(out[to-run:to], out[set-run:set])
+		to, set = to-run-1, set-run
+		out[to] = zero
 	}
 }
 
@@ -187,6 +201,18 @@ func whole[T any](width int, read func(b []byte, out []T)) decoder[T] {
 		return b[size:], nil
 	}
 }
+
+// plain reads numbers of the width and the form in which they lie in memory.
+func plain[T int32 | int64 | float32 | float64](b []byte, out []T) {
+	if copy(bytesOf(out), b); littleEndian {
+		return
+	}
+	for lie := bytesOf(out); len(lie) > 0; lie = lie[unsafe.Sizeof(out[0]):] {
+		slices.Reverse(lie[:unsafe.Sizeof(out[0])])
+	}
+}
+
+var littleEndian = binary.NativeEndian.Uint16([]byte{1, 0}) == 1
 
 // eachArray reads byte arrays one by one, each of a fixed width or, without one, behind its length.
 func eachArray[T any](width int, read func(b []byte) (T, error)) decoder[T] {
@@ -226,11 +252,11 @@ func booleans(pages *chunkPages) arrayReader {
 				page.boolean += n
 				return nil
 			}
-			for i := range n {
-				if bitutil.BitIsSet(page.present, page.at+i) {
-					bitutil.SetBitTo(out, from+i, bitutil.BitIsSet(page.values, page.boolean))
-					page.boolean++
-				}
+			for i := 0; i < n; {
+				run := setRun(page.present, page.at+i, n-i)
+				bitutil.CopyBitmap(page.values, page.boolean, run, out, from+i)
+				page.boolean += run
+				i += run + 1 // which is missing, or behind the last
 			}
 			return nil
 		})
@@ -239,6 +265,30 @@ func booleans(pages *chunkPages) arrayReader {
 		}
 		return p.array(arrow.FixedWidthTypes.Boolean, rows, out), nil
 	}
+}
+
+// setRun is how many bits are set from one on, at most so many.
+func setRun(bitmap []byte, from, most int) int {
+	for n := 0; n < most; {
+		at := from + n
+		if clear := ^bitmap[at/8] >> (at % 8); clear != 0 {
+			return min(n+bits.TrailingZeros8(clear), most)
+		}
+		n += 8 - at%8
+	}
+	return most
+}
+
+// setRunBefore is how many bits are set before one, at most so many.
+func setRunBefore(bitmap []byte, to, most int) int {
+	for n := 0; n < most; {
+		last := to - n - 1
+		if clear := ^bitmap[last/8] << (7 - last%8); clear != 0 {
+			return min(n+bits.LeadingZeros8(clear), most)
+		}
+		n += last%8 + 1
+	}
+	return most
 }
 
 // nothing reads NULLs.
@@ -258,10 +308,12 @@ func nothing(pages *chunkPages) arrayReader {
 func texts(pages *chunkPages) arrayReader {
 	var listed [][]byte // the texts of a dictionary
 	lists, list := 0, eachArray(0, func(b []byte) ([]byte, error) { return b, nil })
-	offsets, data, p := []int32(nil), []byte(nil), presence{}
+	ends, room, p := rooms[int32]{}, rooms[byte]{}, presence{}
 	return func(rows int) (arrow.Array, error) {
 		p.begin()
-		offsets, data = append(offsets[:0], 0), data[:0]
+		ends.next()
+		room.next()
+		offsets, data := append(ends.of(0), 0), room.of(0)
 		err := pages.eachRun(rows, func(page *page, from, n, missing int) error {
 			p.take(page, n, missing, from, rows)
 			if page.indexed && lists != pages.lists {
@@ -277,43 +329,68 @@ func texts(pages *chunkPages) arrayReader {
 		if err != nil {
 			return nil, err
 		}
+		ends.all[ends.at], room.all[room.at] = offsets, data // which may have grown
 		return p.array(arrow.BinaryTypes.String, rows, bytesOf(offsets), data), nil
 	}
 }
 
 // texts appends the next n rows' texts, and where each ends.
-func (p *page) texts(n, missing int, listed [][]byte, offsets []int32, data []byte) ([]int32, []byte, error) {
-	var indices [indexed]uint32
-	known := indices[:0] // numbers of the dictionary that were read
-	left := n - missing
-	for i := range n {
-		if missing > 0 && !bitutil.BitIsSet(p.present, p.at+i) {
-			offsets = append(offsets, int32(len(data)))
-			continue
+func (p *page) texts(n, missing int, listed [][]byte, offsets []int32, data []byte) (_ []int32, _ []byte, err error) {
+	for i := 0; i < n; {
+		run := n - i
+		if missing > 0 {
+			run = setRun(p.present, p.at+i, run)
 		}
-		if !p.indexed {
-			if len(p.values) < 4 || uint64(binary.LittleEndian.Uint32(p.values)) > uint64(len(p.values)-4) {
-				return nil, nil, errPage
-			}
-			end := 4 + int(binary.LittleEndian.Uint32(p.values))
-			data, p.values = append(data, p.values[4:end]...), p.values[end:]
+		if p.indexed {
+			offsets, data, err = p.listedTexts(run, listed, offsets, data)
 		} else {
-			if len(known) == 0 {
-				known = indices[:min(indexed, left)]
-				if !p.indices.Next(known) {
-					return nil, nil, errPage
-				}
-			}
-			at := known[0]
-			if uint64(at) >= uint64(len(listed)) {
-				return nil, nil, errIndex
-			}
-			data, known, left = append(data, listed[at]...), known[1:], left-1
+			offsets, data, err = p.plainTexts(run, offsets, data)
 		}
-		if len(data) > MaxBufferBytes {
+		if err != nil {
+			return nil, nil, err
+		}
+		if i += run; i < n { // which is missing
+			offsets, i = append(offsets, int32(len(data))), i+1
+		}
+	}
+	return offsets, data, nil
+}
+
+// plainTexts appends the next n texts that there are.
+func (p *page) plainTexts(n int, offsets []int32, data []byte) ([]int32, []byte, error) {
+	values := p.values
+	for range n {
+		if len(values) < 4 || uint64(binary.LittleEndian.Uint32(values)) > uint64(len(values)-4) {
+			return nil, nil, errPage
+		}
+		end := 4 + int(binary.LittleEndian.Uint32(values))
+		if data, values = append(data, values[4:end]...), values[end:]; len(data) > MaxBufferBytes {
 			checkBuffer(len(data))
 		}
 		offsets = append(offsets, int32(len(data)))
+	}
+	p.values = values
+	return offsets, data, nil
+}
+
+// listedTexts appends the next n texts that there are, from the dictionary.
+func (p *page) listedTexts(n int, listed [][]byte, offsets []int32, data []byte) ([]int32, []byte, error) {
+	var indices [indexed]uint32
+	for n > 0 {
+		known := indices[:min(indexed, n)]
+		if !p.indices.Next(known) {
+			return nil, nil, errPage
+		}
+		for _, at := range known {
+			if uint64(at) >= uint64(len(listed)) {
+				return nil, nil, errIndex
+			}
+			if data = append(data, listed[at]...); len(data) > MaxBufferBytes {
+				checkBuffer(len(data))
+			}
+			offsets = append(offsets, int32(len(data)))
+		}
+		n -= len(known)
 	}
 	return offsets, data, nil
 }

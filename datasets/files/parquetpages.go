@@ -126,10 +126,13 @@ func (p *chunkPages) readHeader() (h encodings.Header, length int, err error) {
 	}
 }
 
+// place is which page it is, for errors.
+func (p *chunkPages) place() string { return fmt.Sprintf("row group %d, page %d", p.group+1, p.number) }
+
 // read reads one page.
 func (p *chunkPages) read() error {
 	p.number++
-	p.guard.part = fmt.Sprintf("row group %d, page %d", p.group+1, p.number)
+	p.guard.part = p.place()
 	if p.at >= p.end {
 		return &Error{Message: fmt.Sprintf("is missing: the pages before it hold %d of the column chunk's %d values", p.seen, p.promised),
 			Hint: damagedHint}

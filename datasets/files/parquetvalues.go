@@ -3,7 +3,6 @@ package files
 import (
 	"encoding/binary"
 	"fmt"
-	"math"
 	"math/big"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -14,7 +13,7 @@ import (
 )
 
 // An arrayReader gives the next rows of a column chunk as an array of a type
-// that reads the same as the column's. Its array lies where the one before lay.
+// that reads the same as the column's. Its array lies where one lay that is not in use any more.
 type arrayReader func(rows int) (arrow.Array, error)
 
 func newArrayReader(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
@@ -28,17 +27,9 @@ func newArrayReader(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
 			return booleans(pages), nil
 		}
 	case parquet.Types.Float:
-		return fixed(pages, t, whole(4, func(b []byte, out []float32) {
-			for i := range out {
-				out[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-			}
-		}))
+		return fixed(pages, t, whole(4, plain[float32]))
 	case parquet.Types.Double:
-		return fixed(pages, t, whole(8, func(b []byte, out []float64) {
-			for i := range out {
-				out[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
-			}
-		}))
+		return fixed(pages, t, whole(8, plain[float64]))
 	case parquet.Types.Int32:
 		return narrowInts(pages, t)
 	case parquet.Types.Int64:
@@ -67,11 +58,7 @@ func newArrayReader(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
 func narrowInts(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
 	switch t.(type) {
 	case *arrow.Date32Type, *arrow.Time32Type:
-		return fixed(pages, t, whole(4, func(b []byte, out []int32) {
-			for i := range out {
-				out[i] = int32(binary.LittleEndian.Uint32(b[4*i:]))
-			}
-		}))
+		return fixed(pages, t, whole(4, plain[int32]))
 	case *arrow.Uint32Type:
 		return fixed(pages, arrow.PrimitiveTypes.Int64, whole(4, func(b []byte, out []int64) {
 			for i := range out {
@@ -98,11 +85,7 @@ func narrowInts(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
 func wideInts(pages *chunkPages, t arrow.DataType) (arrayReader, error) {
 	switch t.(type) {
 	case *arrow.Uint64Type, *arrow.TimestampType, *arrow.Time64Type, *arrow.Int64Type:
-		return fixed(pages, t, whole(8, func(b []byte, out []int64) {
-			for i := range out {
-				out[i] = int64(binary.LittleEndian.Uint64(b[8*i:]))
-			}
-		}))
+		return fixed(pages, t, whole(8, plain[int64]))
 	case *arrow.Decimal128Type:
 		return fixed(pages, t, whole(8, func(b []byte, out []decimal128.Num) {
 			for i := range out {
@@ -147,6 +130,13 @@ func unreadable(t arrow.DataType) error { return fmt.Errorf("the type %s is not 
 
 // shortDecimal reads a two's complement number of 1 to 16 bytes.
 func shortDecimal(v []byte) decimal128.Num {
+	if len(v) <= 8 {
+		n := int64(int8(v[0]))
+		for _, b := range v[1:] {
+			n = n<<8 | int64(b)
+		}
+		return decimal128.FromI64(n)
+	}
 	high, low := int64(int8(v[0]))>>8, uint64(int64(int8(v[0]))>>8)
 	for _, b := range v {
 		high = high<<8 | int64(low>>56)

@@ -4,6 +4,7 @@ package published
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"parley/datasets/files"
@@ -19,10 +20,15 @@ type Terms struct {
 	Class       string // one of engine.Classes
 	Dictionary  bool   // the distinct values, and with them the least and the greatest
 	Bounds      string // Measured: the least and the greatest value, as far as no others are declared
+	Outside     string // Count: values outside of the codes are counted and published, and do not refuse the table
+	Drift       bool   // how far the shares of the values moved since the version before, in whole percent
 }
 
-// Measured is the only value of Terms.Bounds.
-const Measured = "measured"
+// Measured is the only value of Terms.Bounds, Count that of Terms.Outside.
+const (
+	Measured = "measured"
+	Count    = "count"
+)
 
 // Fault says which key is at fault and why.
 type Fault struct{ Key, Message, Hint string }
@@ -52,8 +58,16 @@ func (t Terms) Check(least, greatest, codes bool) *Fault {
 		return &Fault{"bounds", "min and max are declared, so none are measured", "leave bounds out"}
 	case t.Bounds != "" && codes:
 		return &Fault{"bounds", "the bounds are those of the codes", "leave bounds out"}
-	case t.Dictionary && codes:
+	case t.Dictionary && codes && t.Outside == "":
 		return &Fault{"dictionary", "the dictionary is the list of codes", "leave dictionary out"}
+	case t.Outside != "" && t.Outside != Count:
+		return &Fault{"outside", "outside = " + files.Shown(t.Outside) + " is not known", `outside = "count"; without it a value outside of codes refuses the table`}
+	case t.Outside != "" && !codes:
+		return &Fault{"outside", "outside is of a list of codes, and none is declared", "leave outside out"}
+	case t.Outside != "" && !t.Dictionary:
+		return &Fault{"outside", "values outside of the codes become part of the dictionary, which is published", "write dictionary = true beside it, or leave outside out"}
+	case t.Drift && !t.Dictionary && !codes:
+		return &Fault{"drift", "drift is of a column with a dictionary or codes", "write dictionary = true beside it, or leave drift out"}
 	}
 	return nil
 }
@@ -91,9 +105,29 @@ func unknown(key, text string, known []string) *Fault {
 
 // Found is what the rows say of a column, which stays in the department.
 type Found struct {
-	engine.Column       // with its bounds, and its dictionary if its values are few
-	Values        int64 // that are not NULL
-	Alone         int64 // of them, those that stand in no other row; of a column with a dictionary alone
+	engine.Column         // with its bounds, and its dictionary if its values are few
+	Values        int64   // that are not NULL
+	Alone         int64   // of them, those that stand in no other row; of a column with a dictionary alone
+	Rows          []int64 // in how many rows each value of the dictionary stands
+}
+
+// Distribution is that of the values, which are few.
+func (f Found) Distribution(told bool) Distribution {
+	return Distribution{Column: f.Name, Values: f.Dictionary, Rows: f.Rows, Told: told}
+}
+
+// Outside is in how many rows there is none of the codes, of a column whose values are few.
+func (f Found) Outside(codes []engine.Datum) (rows int64) {
+	known := map[string]bool{}
+	for _, v := range codes {
+		known[v.String()] = true
+	}
+	for i, text := range f.Dictionary {
+		if !known[text] {
+			rows += f.Rows[i]
+		}
+	}
+	return rows
 }
 
 // nearlyUnique reports whether more than half of the values stand in no other row. true and false identify nobody.
@@ -142,17 +176,18 @@ func Column(f Found, d *Declared) (engine.Column, error) {
 		return out, nil
 	}
 	switch {
-	case len(d.Codes) > 0:
-		out.HasDictionary, out.Labels, out.Resembles = true, d.Labels, engine.Null
-		for _, v := range d.Codes {
-			out.Dictionary = append(out.Dictionary, v.String())
-		}
-		if f.bounded() {
-			out.Min, out.Max = d.Codes[0].Number, d.Codes[len(d.Codes)-1].Number
-		}
+	case len(d.Codes) > 0 && d.Outside == "":
+		out.Resembles = engine.Null
+		list(&out, d.Codes, d.Labels)
 	case d.Dictionary && !f.HasDictionary:
 		return out, &Fault{"dictionary", fmt.Sprintf("it has more than %d different values, or one longer than %d bytes, so it has no dictionary",
 			engine.MaxDictionary, engine.MaxDictionaryText), "leave dictionary out"}
+	case len(d.Codes) > 0:
+		codes, labels, fault := widened(f, d)
+		if fault != nil {
+			return out, fault
+		}
+		list(&out, codes, labels)
 	case d.Dictionary && f.nearlyUnique():
 		return out, &Fault{"dictionary", "more than half of its values stand in one row alone, so a dictionary would publish the rows",
 			"leave dictionary out; codes = { ... } declares a list of values that is public by itself"}
@@ -161,6 +196,16 @@ func Column(f Found, d *Declared) (engine.Column, error) {
 	}
 	if d.Bounds == Measured || d.Dictionary {
 		out.Min, out.Max = f.Min, f.Max
+	}
+	if f.bounded() {
+		for _, v := range d.Codes {
+			if out.Min == nil || v.Number.Cmp(out.Min) < 0 {
+				out.Min = v.Number
+			}
+			if out.Max == nil || v.Number.Cmp(out.Max) > 0 {
+				out.Max = v.Number
+			}
+		}
 	}
 	if d.Min != nil {
 		out.Min = d.Min.Number
@@ -172,4 +217,48 @@ func Column(f Found, d *Declared) (engine.Column, error) {
 		out.Nullable = f.Nullable
 	}
 	return out, nil
+}
+
+// list publishes values, ascending, with what they mean.
+func list(out *engine.Column, values []engine.Datum, labels []string) {
+	out.HasDictionary, out.Labels = true, labels
+	for _, v := range values {
+		out.Dictionary = append(out.Dictionary, v.String())
+	}
+}
+
+// widened are the codes with the values outside of them, which have no labels. These are refused as a dictionary is: where
+// more than half of them stand in one row alone.
+func widened(f Found, d *Declared) (values []engine.Datum, labels []string, fault *Fault) {
+	meaning := map[string]string{}
+	for i, v := range d.Codes {
+		meaning[v.String()] = d.Labels[i]
+	}
+	values = slices.Clone(d.Codes)
+	var rows, alone int64
+	for i, text := range f.Dictionary {
+		if _, known := meaning[text]; known {
+			continue
+		}
+		v, err := engine.ParseDatum(f.Kind, text)
+		if err != nil { // it is the engine's own text
+			return nil, nil, &Fault{"outside", err.Error(), ""}
+		}
+		if rows += f.Rows[i]; f.Rows[i] == 1 {
+			alone++
+		}
+		values = append(values, v)
+	}
+	if 2*alone > rows && f.Kind != engine.Boolean {
+		return nil, nil, &Fault{"outside", fmt.Sprintf("%s hold values outside of codes, more than half of them in one row alone: as part of the dictionary they would publish the rows",
+			engine.Plural(rows, "row")), "mend the values, or leave outside out, which names the first of them"}
+	}
+	if len(values) > engine.MaxDictionary {
+		return nil, nil, &Fault{"outside", fmt.Sprintf("codes and the values outside of them are more than %d", engine.MaxDictionary), "leave outside out"}
+	}
+	slices.SortFunc(values, engine.Datum.Compare)
+	for _, v := range values {
+		labels = append(labels, meaning[v.String()])
+	}
+	return values, labels, nil
 }

@@ -84,6 +84,10 @@ func TestTermsAreChecked(t *testing.T) {
 		"sensitivity: it is one of":  {Terms{Sensitivity: "x"}, false, false, false},
 		"min: min without max":       {Terms{}, true, false, false},
 		"max: max without min":       {Terms{}, false, true, false},
+		"outside: is not known":      {Terms{Outside: "null", Dictionary: true}, false, false, true},
+		"outside: none is declared":  {Terms{Outside: Count, Dictionary: true}, false, false, false},
+		"outside: dictionary = true": {Terms{Outside: Count}, false, false, true},
+		"drift: with a dictionary":   {Terms{Drift: true, Bounds: Measured}, false, false, false},
 	} {
 		fault := c.t.Check(c.min, c.max, c.codes)
 		if fault == nil {
@@ -96,5 +100,79 @@ func TestTermsAreChecked(t *testing.T) {
 	}
 	if fault := (Terms{Bounds: Measured}).Check(true, false, false); fault != nil || (Terms{Bounds: Measured}).CheckAlone(true, false, false) != nil {
 		t.Error(fault)
+	}
+}
+
+// TestOutside: values outside of the codes become part of the dictionary, without labels, the bounds are those of both, and
+// what a dictionary may not publish is refused.
+func TestOutside(t *testing.T) {
+	codes := func(values ...int64) (out []engine.Datum) {
+		for _, v := range values {
+			out = append(out, engine.NewInteger(v))
+		}
+		return out
+	}
+	found := func(pairs ...any) Found {
+		d := of(pairs...)
+		f := Found{Column: engine.Column{Name: "x", Kind: engine.Integer, HasDictionary: true, Dictionary: d.Values}, Rows: d.Rows, Values: d.total()}
+		for _, v := range d.Values {
+			n, err := engine.ParseDatum(engine.Integer, v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if f.Min == nil || n.Number.Cmp(f.Min) < 0 {
+				f.Min = n.Number
+			}
+			if f.Max == nil || n.Number.Cmp(f.Max) > 0 {
+				f.Max = n.Number
+			}
+		}
+		return f
+	}
+	for name, c := range map[string]struct {
+		found    Found
+		values   []string
+		labels   []string
+		min, max int64
+		outside  int64
+		fault    string
+	}{
+		"none":                    {found("1", 5, "10", 1), []string{"1", "2", "10"}, []string{"one", "", "ten"}, 1, 10, 0, ""},
+		"between and beyond":      {found("-3", 2, "1", 1, "9", 4), []string{"-3", "1", "2", "9", "10"}, []string{"", "one", "", "", "ten"}, -3, 10, 6, ""},
+		"above":                   {found("11", 2), []string{"1", "2", "10", "11"}, []string{"one", "", "ten", ""}, 1, 11, 2, ""},
+		"half of them alone":      {found("1", 50, "7", 1, "8", 1, "9", 2), []string{"1", "2", "7", "8", "9", "10"}, []string{"one", "", "", "", "", "ten"}, 1, 10, 4, ""},
+		"most of them alone":      {found("1", 50, "7", 1, "8", 1, "9", 1), nil, nil, 0, 0, 0, "outside: in one row alone"},
+		"one, alone":              {found("1", 1_000_000, "7", 1), nil, nil, 0, 0, 0, "outside: in one row alone"},
+		"too many for dictionary": {Found{Column: engine.Column{Name: "x", Kind: engine.Integer, Min: big.NewInt(1), Max: big.NewInt(2)}, Values: 9000}, nil, nil, 0, 0, 0, "dictionary: more than 4096"},
+	} {
+		d := &Declared{Terms: Terms{Dictionary: true, Outside: Count}, Codes: codes(1, 2, 10), Labels: []string{"one", "", "ten"}}
+		out, err := Column(c.found, d)
+		if c.fault != "" {
+			key, says, _ := strings.Cut(c.fault, ": ")
+			var fault *Fault
+			if !errors.As(err, &fault) || fault.Key != key || !strings.Contains(fault.Message, says) {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil || !slices.Equal(out.Dictionary, c.values) || !slices.Equal(out.Labels, c.labels) || out.Min.Int64() != c.min || out.Max.Int64() != c.max {
+			t.Errorf("%s: %v %+v", name, err, out)
+		}
+		if got := c.found.Outside(d.Codes); got != c.outside {
+			t.Errorf("%s: %d rows outside, want %d", name, got, c.outside)
+		}
+	}
+	truth := Found{Column: engine.Column{Name: "x", Kind: engine.Boolean, HasDictionary: true, Dictionary: []string{"false", "true"}}, Rows: []int64{1, 9}, Values: 10}
+	only := &Declared{Terms: Terms{Dictionary: true, Outside: Count}, Codes: []engine.Datum{engine.NewBoolean(true)}, Labels: []string{""}}
+	if out, err := Column(truth, only); err != nil || len(out.Dictionary) != 2 {
+		t.Errorf("a truth value: %v", err)
+	}
+	codesAlone := make([]engine.Datum, engine.MaxDictionary)
+	for i := range codesAlone {
+		codesAlone[i] = engine.NewInteger(int64(i))
+	}
+	many := &Declared{Terms: Terms{Dictionary: true, Outside: Count}, Codes: codesAlone, Labels: make([]string, len(codesAlone))}
+	if _, err := Column(found("-1", 2), many); err == nil || !strings.Contains(err.Error(), "more than 4096") {
+		t.Errorf("codes and one more: %v", err)
 	}
 }

@@ -66,5 +66,43 @@ func TestServedDeclared(t *testing.T) {
 				t.Errorf("%s: %v, want %s", s.name, err, want)
 			}
 		}
+		checkOutside(t, s.name, connect)
+	}
+}
+
+// checkOutside: values outside of the codes are counted where they are declared so, and how often each value stands there
+// is what the rows say.
+func checkOutside(t *testing.T, name string, connect func(...datasets.Declaration) (*datasets.Table, error)) {
+	t.Helper()
+	var want []string
+	counts := map[string]int64{}
+	all, err := connect(datasets.Declaration{Name: "k", Codes: []datasets.Code{{Value: "1"}, {Value: "2"}, {Value: "3"}}})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	for i, v := range all.Distributions()[0].Values {
+		counts[v] = all.Distributions()[0].Rows[i]
+		want = append(want, v)
+	}
+	q := all.Registration("north", 1)
+	if len(want) != 3 || counts["1"]+counts["2"]+counts["3"]+q.Quality.Columns[0].Missing != q.Rows || q.Quality.Columns[0].Outside != 0 {
+		t.Errorf("%s: %v of %+v", name, counts, q.Quality)
+	}
+	some, err := connect(datasets.Declaration{Name: "k", Codes: []datasets.Code{{Value: "1", Label: "one"}, {Value: "4"}}, Terms: published.Terms{Dictionary: true, Outside: published.Count, Drift: true}})
+	if counts["2"] < 2 && counts["3"] < 2 {
+		if err == nil {
+			t.Errorf("%s: values are published that stand in one row alone", name)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	r := some.Registration("north", 1)
+	if c := r.Columns[0]; r.Validate() != nil || strings.Join(c.Dictionary, " ") != "1 2 3 4" || strings.Join(c.Labels, "|") != "one|||" || r.Quality.Columns[0].Outside != counts["2"]+counts["3"] {
+		t.Errorf("%s: %v %+v %+v, of %v", name, r.Validate(), c, r.Quality, counts)
+	}
+	if d := some.Distributions(); len(d) != 1 || !d[0].Told || d[0].Column != "k" {
+		t.Errorf("%s: %+v", name, d)
 	}
 }

@@ -264,7 +264,7 @@ const sampled = 20_000
 
 // dictionaries finds the distinct values of the columns that have few.
 func (t *Table) dictionaries(x *session) error {
-	t.alone = make([]int64, len(t.columns))
+	t.counts = make([][]int64, len(t.columns))
 	few, err := t.withFew(x)
 	if err != nil {
 		return err
@@ -278,48 +278,56 @@ func (t *Table) dictionaries(x *session) error {
 		case !few[i]:
 			continue
 		}
-		rows, err := x.ask(fmt.Sprintf("SELECT DISTINCT %s FROM %s WHERE %s IS NOT NULL LIMIT %d", c.SQL, t.source.from, c.raw, engine.MaxDictionary+1), 1)
+		values, err := t.distinct(x, c)
 		if err != nil {
 			return err
 		}
-		if len(rows) > engine.MaxDictionary {
+		if len(values) > engine.MaxDictionary {
 			continue
 		}
-		var values []engine.Datum
-		for _, row := range rows {
-			v, ok := c.datum(row[0])
-			if !ok || len(v.Text) > engine.MaxDictionaryText || strings.ContainsRune(v.Text, 0) {
-				return x.place.fault("the engine gave a value of another kind than it measured", "")
-			}
-			values = append(values, v)
-		}
-		slices.SortFunc(values, compare)
-		if len(slices.CompactFunc(slices.Clone(values), func(a, b engine.Datum) bool { return compare(a, b) == 0 })) < len(values) {
-			return x.place.fault("the engine gave one value twice, as distinct ones", "")
-		}
 		d.HasDictionary = true
+		var all int64
 		for _, v := range values {
-			d.Dictionary = append(d.Dictionary, v.String())
+			d.Dictionary, t.counts[i] = append(d.Dictionary, v.String()), append(t.counts[i], v.rows)
+			all += v.rows
 		}
-		if t.alone[i], err = t.countAlone(x, c, t.values[i]); err != nil {
-			return err
+		if all != t.values[i] {
+			return t.changed("its values changed while they were counted")
 		}
 	}
 	return nil
 }
 
-// countAlone counts the values that stand in one row alone. Among so many that a dictionary's are less than half of
-// them it does not matter.
-func (t *Table) countAlone(x *session, c column, values int64) (int64, error) {
-	if values >= 2*engine.MaxDictionary || c.Kind == engine.Boolean {
-		return 0, nil
-	}
-	rows, err := x.ask(fmt.Sprintf("SELECT count(*) FROM (SELECT %s AS v FROM %s WHERE %s IS NOT NULL GROUP BY %[1]s HAVING count(*) = 1) AS alone",
-		c.SQL, t.source.from, c.raw), 1)
+// countedValue is a value, and in how many rows it stands.
+type countedValue struct {
+	engine.Datum
+	rows int64
+}
+
+// distinct are a column's values in the kind's order, or more than there may be.
+func (t *Table) distinct(x *session, c column) (values []countedValue, err error) {
+	rows, err := x.ask(fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE %s IS NOT NULL GROUP BY %[1]s LIMIT %[4]d", c.SQL, t.source.from, c.raw, engine.MaxDictionary+1), 2)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return counted(rows)
+	for _, row := range rows {
+		v, ok := c.datum(row[0])
+		if !ok || len(v.Text) > engine.MaxDictionaryText || strings.ContainsRune(v.Text, 0) {
+			return nil, x.place.fault("the engine gave a value of another kind than it measured", "")
+		}
+		n, err := counted([][]any{row[1:]})
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, countedValue{v, n})
+	}
+	slices.SortFunc(values, func(a, b countedValue) int { return compare(a.Datum, b.Datum) })
+	for i := 1; i < len(values); i++ {
+		if compare(values[i-1].Datum, values[i].Datum) == 0 {
+			return nil, x.place.fault("the engine gave one value twice, as distinct ones", "")
+		}
+	}
+	return values, nil
 }
 
 // withFew are the columns that have few distinct values among the first rows, and no text too long.

@@ -100,8 +100,8 @@ type Table struct {
 	columns   []column
 	types     map[string]string // of the columns, when they were described
 	described []engine.Column
-	values    []int64 // of each, that are not NULL
-	alone     []int64 // of them, those in one row alone, of columns with a dictionary
+	values    []int64   // of each, that are not NULL
+	counts    [][]int64 // in how many rows each value of a dictionary stands
 	heads     []content.Head
 	rows      int64
 	digest    engine.Digest
@@ -185,9 +185,11 @@ func (t *Table) Registration(department string, version uint64) engine.Registrat
 		Rows: t.rows, Digest: t.digest, Columns: slices.Clone(t.described)}
 }
 
-// Counts says of a column how many values it has, and of one with a dictionary how many of them stand in one row
-// alone.
-func (t *Table) Counts(column int) (values, alone int64) { return t.values[column], t.alone[column] }
+// Counts says of a column how many values it has, and of one with a dictionary in how many rows each of its values
+// stands.
+func (t *Table) Counts(column int) (values int64, each []int64) {
+	return t.values[column], t.counts[column]
+}
 
 // Notes are sentences for the operator; Aside the columns that were set aside, and why; Left those that
 // Options.Columns leaves out.

@@ -123,6 +123,10 @@ func near(reg *engine.Registration, name string) string {
 func (d *Document) Text() string {
 	var b strings.Builder
 	line := func(key, value string) { fmt.Fprintf(&b, "%s = %s\n", key, value) }
+	if d.Table == "" {
+		line("below", tomlText(d.Below.String()))
+		return b.String()
+	}
 	line("table", tomlText(d.Table))
 	for i := range d.Rules {
 		r := &d.Rules[i]

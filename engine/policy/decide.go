@@ -451,7 +451,15 @@ func (f *Facts) Request(departments []string, purpose, basis string, until int64
 		t.Bases = []string{basis}
 	}
 	return &Request{Departments: slices.Sorted(slices.Values(departments)), Table: f.Table, Question: f.Question,
-		Subject: Subject{Asked: f.Asked}, Terms: t}
+		Subject: Subject{Asked: f.Asked, Contributors: f.departments()}, Terms: t}
+}
+
+// departments are the contributors' names.
+func (f *Facts) departments() (out []string) {
+	for _, k := range f.Contributors {
+		out = append(out, k.Department)
+	}
+	return out
 }
 
 // Refusing lists the departments that refuse; where the question itself lacks something it is nil,

@@ -139,14 +139,20 @@ func (p *parser) expression(n *unstable.Node) {
 		p.zones, p.until = append(p.zones, false), append(p.until, "")
 		p.file.lines[place{p.rule, "", -1}] = line
 	case n.Kind == unstable.Table || n.Kind == unstable.ArrayTable:
-		p.complain(line, "[%s] is nothing of a policy: it has table and [[allow]]", shown(key))
+		p.complain(line, "[%s] is nothing of a policy: it has table and [[allow]], or below alone", shown(key))
 	case n.Kind == unstable.KeyValue && p.rule < 0:
 		p.begins(key, line)
-		if key != "table" {
-			p.complain(line, "there is no setting %s here: a policy has table and then [[allow]]", quote(key))
-			return
+		switch key {
+		case "table":
+			doc.Table, _ = p.text(n.Value(), key, line)
+		case "below":
+			text, ok := p.text(n.Value(), key, line)
+			if doc.Below, _ = engine.ParseClass(text); ok && doc.Below == engine.ClassUnsaid {
+				p.complain(line, "below %s: it is one of %s", quote(text), strings.Join(engine.Classes(), ", "))
+			}
+		default:
+			p.complain(line, "there is no setting %s here: a policy has table and then [[allow]], or below alone", quote(key))
 		}
-		doc.Table, _ = p.text(n.Value(), key, line)
 	case n.Kind == unstable.KeyValue:
 		p.begins(key, line)
 		p.setting(&doc.Rules[p.rule], key, n.Value(), line)
@@ -284,7 +290,8 @@ func (p *parser) complete() {
 			p.complain(p.file.at(Problem{Rule: i}), "name is missing: what the rule is called in decisions")
 		}
 	}
-	if _, said := p.file.lines[place{-1, "table", -1}]; !said {
+	_, table := p.file.lines[place{-1, "table", -1}]
+	if _, below := p.file.lines[place{-1, "below", -1}]; !table && !below {
 		p.complain(1, "table is missing: which table the policy is for")
 	}
 	if len(p.wrong) > 0 {
@@ -302,7 +309,7 @@ func (d *Document) problems() (out []Problem) {
 			out = append(out, Problem{rule, field, -1, err.Error()})
 		}
 	}
-	add(-1, "table", validText(d.Table, engine.MaxNameBytes))
+	add(-1, "table", d.validTable())
 	if len(d.Rules) > MaxRules {
 		add(-1, "table", fmt.Errorf("a policy has %d rules; at most %d are allowed", len(d.Rules), MaxRules))
 	}

@@ -90,6 +90,8 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		e.What = "acts on its node: " + b.What
 		if author != b.Node {
 			e.What = fmt.Sprintf("acts on the node of %s: %s", AuthorName(s, b.Node), b.What)
+		} else if news, ok := NewsOf(s, author, b); ok {
+			e.Table, e.Version, e.What = news.Table, news.Version, "announces: "+b.What
 		}
 	case *protocols.Publish, *protocols.Request, *protocols.Grant, *protocols.Decline, *protocols.Rescind:
 		e.decided(s, author, b)

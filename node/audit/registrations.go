@@ -14,14 +14,23 @@ type Registered struct {
 	engine.Registration
 	Number, Block uint64
 	Time          time.Time
+	Source        []SourceChange // what the department said of its source since, in the ledger's order
 }
 
 // ReadRegistrations reads all registrations that a ledger has taken, in its order.
 func ReadRegistrations(ctx context.Context, src Source) (all []Registered, err error) {
-	err = wholeHistory(ctx, src, func(_ *protocols.State, r *protocols.Record, refused error) error {
+	err = wholeHistory(ctx, src, func(s *protocols.State, r *protocols.Record, refused error) error {
 		body, err := r.Entry.Open()
-		if register, ok := body.(*protocols.Register); err == nil && ok && refused == nil {
-			all = append(all, Registered{register.Registration, r.Number, r.Block, TimeOf(src, r)})
+		if err != nil || refused != nil {
+			return nil
+		}
+		switch b := body.(type) {
+		case *protocols.Register:
+			all = append(all, Registered{Registration: b.Registration, Number: r.Number, Block: r.Block, Time: TimeOf(src, r)})
+		case *protocols.Act:
+			if news, ok := NewsOf(s, r.Entry.Author, b); ok {
+				announced(all, s.NameOf(r.Entry.Author), news, SourceChange{news.Changed, r.Block, TimeOf(src, r)})
+			}
 		}
 		return nil
 	})

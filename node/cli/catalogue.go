@@ -34,7 +34,7 @@ func addAsker(cmd *cobra.Command, node, identity *string) {
 func (f askerFlags) check(command string) error {
 	for _, required := range []struct{ flag, value, hint string }{
 		{"node", f.node, "the line of a department's node, which its parley init printed: /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW..."},
-		{"identity", f.identity, "parley init DIR makes one, DIR/identity.key; the departments list its peer id among their analysts"},
+		{"identity", f.identity, "parley init DIR makes one, DIR/identity.key; the operator of a department vouches for its peer id"},
 	} {
 		if required.value == "" {
 			return failure.Usage("flag", required.hint, "parley %s needs --%s", command, required.flag)

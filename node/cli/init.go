@@ -23,8 +23,7 @@ func (c *command) initCommand() *cobra.Command {
 		Short: "make an identity and a commented node.toml",
 		Long: `Makes DIR with a new identity (mode 0600, never overwritten) and a node.toml in which every key is explained.
 An analyst needs the identity only; an operator edits node.toml and starts it with parley node. What it prints is for
-the others: a node's line for their lists of members, an analyst's peer id for the departments' lists of analysts, and for
-the operator who vouches for the analyst.`,
+the others: a node's line for their lists of members, a person's peer id for the operator who vouches for the person.`,
 		Args: arguments(1, "the folder to make"),
 		RunE: func(_ *cobra.Command, args []string) error { return c.initialise(args[0], f) },
 	}
@@ -93,9 +92,9 @@ func (c *command) initialise(dir string, f initial) error {
 
 // next is what whoever made an identity is told: what is for whom, and what comes next.
 func (f initial) next(peer, file, key string) string {
-	list, put := "peers", "Put in your tables, and the analysts who may ask, then run"
+	list, put := "peers", "Put in your tables, each with its class, then run"
 	if f.auditor {
-		list, put = "auditors", "Put in the analysts who may read the ledger here, if any, then run"
+		list, put = "auditors", "Then run"
 	}
 	line, address := f.line(peer), ""
 	if strings.Contains(line, "/ADDRESS/") {
@@ -114,13 +113,13 @@ All lines stand in every node.toml, yours among them: this one in %s.
 	if f.auditor {
 		return text
 	}
-	return text + fmt.Sprintf(`An analyst: send the peer id to all departments, for analysts in node.toml. The
-operator of your own department vouches for you, at its running node:
+	return text + fmt.Sprintf(`A person: the operator of your own department vouches for you, at its running
+node, and then all nodes let you in:
   parley people add --config node.toml --name NAME --role analyst \
     %s
 Get the line of one of them (MULTIADDR) and its network.json, then ask with
   parley query --node MULTIADDR --network network.json \
-    --identity %s "SELECT ..."
+    --identity %s --purpose "what for" "SELECT ..."
 `, peer, failure.Word(key))
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"parley/node"
 	"parley/node/failure"
@@ -16,6 +17,7 @@ import (
 	"parley/node/nodetest/testnet"
 	"parley/node/peers"
 	"parley/node/render"
+	"parley/protocols"
 )
 
 // rightsStory is two departments whose tables are shared on condition, a steward each, and an analyst.
@@ -159,6 +161,9 @@ functions = ["avg", "count"]
 // that is missing, and the commands that it prints go on from there.
 func TestRightsStory(t *testing.T) {
 	t.Parallel()
+	if testing.Short() {
+		t.Skip("a network of two nodes, and many commands")
+	}
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("no bash")
 	}
@@ -166,6 +171,7 @@ func TestRightsStory(t *testing.T) {
 	s.noPolicy()
 	s.publishing()
 	s.requesting()
+	s.forging()
 	s.standing()
 	s.testing()
 	s.revoking()
@@ -211,6 +217,11 @@ func (s *rightsStory) publishing() {
 		}
 	}
 	s.refuses("a", failure.StatusRefused, []string{"nothing was published"}, "policy", "publish", right)
+	ceiling := s.file("ceiling.toml", "below = \"on-condition\"\n")
+	if out := s.does("a", "policy", "check", ceiling); !strings.Contains(out, "for the departments below") || !strings.Contains(out, `+ below = "on-condition"`) {
+		s.Error(out)
+	}
+	s.refuses("a", failure.StatusRefused, []string{"decides about no question"}, "policy", "test", ceiling)
 	shown := s.does("analyst", "policy", "show", "--department", "b")
 	if back := s.file("back.toml", shown); !strings.HasPrefix(shown, "# version 1 of b, published on ") {
 		s.Error(shown)
@@ -302,6 +313,23 @@ func (s *rightsStory) askingTheRest(ask []string) {
 		s.Error(out)
 	}
 	s.refuses("analyst", failure.StatusRefused, []string{"is used up: it allows 1"}, ask...)
+}
+
+// forging: a request that shows one question and names another is marked, and not granted.
+func (s *rightsStory) forging() {
+	c := s.n.Dial(0)
+	f, err := c.Facts(s.Context(), "SELECT avg(wage) FROM people WHERE age = 34", nil)
+	nodetest.Check(s.T, err)
+	r := f.Request([]string{"a"}, "monthly", "", time.Now().Add(time.Hour).Unix())
+	r.Question = "SELECT avg(wage) FROM people"
+	nodetest.Check(s.T, c.Say(s.Context(), func(*protocols.State) (protocols.Body, error) { return &protocols.Request{Request: *r}, nil }))
+	if out := s.does("a", "requests", "--of", "a"); !strings.Contains(out, "WARNING      this is not the question that would be granted") {
+		s.Error(out)
+	}
+	var open struct{ Requests []render.Request }
+	s.json(&open, "a", "requests", "--of", "a")
+	s.refuses("a", failure.StatusRefused, []string{"is not the question that it shows"}, "grant", open.Requests[0].ID)
+	s.does("a", "refuse", "--reason", "it shows another question", open.Requests[0].ID)
 }
 
 // standing: a form is requested once, granted for fewer uses, and asked with other literals.

@@ -163,6 +163,13 @@ func (c *command) catalogCommand() *cobra.Command {
 				src, _, err := c.source(ctx, f)
 				return src, err
 			}
+		},
+		Folders: func(dir string) (folders []string, err error) {
+			nodes, _, err := nodeFolders(dir)
+			for _, n := range nodes {
+				folders = append(folders, n.data)
+			}
+			return folders, err
 		}})
 }
 

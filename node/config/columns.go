@@ -37,6 +37,8 @@ type FileColumn struct {
 	// What is published of the column beside these.
 	Dictionary  bool   `toml:"dictionary,omitempty"`
 	Bounds      string `toml:"bounds,omitempty"`
+	Outside     string `toml:"outside,omitempty"`
+	Drift       bool   `toml:"drift,omitempty"`
 	Title       string `toml:"title,omitempty"`
 	Item        string `toml:"item,omitempty"`
 	Sensitivity string `toml:"sensitivity,omitempty"`
@@ -47,7 +49,7 @@ type FileColumn struct {
 func (c FileColumn) declaration() (datasets.Declaration, *datasets.DeclarationFault) {
 	d := datasets.Declaration{Name: c.Name, As: c.As, Type: c.Type, Scale: c.Scale, Format: c.Format, Zone: c.Zone, True: c.True, False: c.False,
 		Null: c.Null, Terms: published.Terms{Title: c.Title, Item: c.Item, Unit: c.Unit, Sensitivity: c.Sensitivity, Class: c.Class,
-			Dictionary: c.Dictionary, Bounds: c.Bounds}}
+			Dictionary: c.Dictionary, Bounds: c.Bounds, Outside: c.Outside, Drift: c.Drift}}
 	for _, bound := range []struct {
 		key  string
 		from any
@@ -234,9 +236,10 @@ func (c *FileColumn) set(key string, l *words) (hint, fault string) {
 		return "", fmt.Sprintf("%s has a quotation mark that is not closed", key)
 	}
 	texts := map[string]*string{"as": &c.As, "type": &c.Type, "format": &c.Format, "zone": &c.Zone, "unit": &c.Unit, "bounds": &c.Bounds,
-		"title": &c.Title, "item": &c.Item, "sensitivity": &c.Sensitivity, "class": &c.Class}
+		"title": &c.Title, "item": &c.Item, "sensitivity": &c.Sensitivity, "class": &c.Class, "outside": &c.Outside}
 	lists := map[string]*[]string{"null": &c.Null, "true": &c.True, "false": &c.False}
 	bounds := map[string]*any{"min": &c.Min, "max": &c.Max}
+	switches := map[string]*bool{"dictionary": &c.Dictionary, "drift": &c.Drift}
 	twice := false
 	switch {
 	case value == "" && key != "codes":
@@ -247,11 +250,11 @@ func (c *FileColumn) set(key string, l *words) (hint, fault string) {
 		*lists[key] = append(*lists[key], value)
 	case bounds[key] != nil:
 		twice, *bounds[key] = *bounds[key] != nil, value
-	case key == "dictionary":
+	case switches[key] != nil:
 		if value != "true" && value != "false" {
-			return "", fmt.Sprintf("dictionary=%s is neither true nor false", value)
+			return "", fmt.Sprintf("%s=%s is neither true nor false", key, value)
 		}
-		c.Dictionary = value == "true"
+		*switches[key] = value == "true"
 	case key == "scale":
 		n, err := strconv.Atoi(value)
 		if err != nil {

@@ -4,6 +4,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"parley/datasets"
 	"parley/datasets/files"
+	"parley/datasets/published"
 	"parley/datasets/served"
 	"parley/engine"
 	"parley/node/failure"
@@ -73,7 +75,7 @@ type Config struct {
 	// parley ledger head prints them: no ledger without it is taken for the
 	// network's. Required with Genesis, empty without.
 	Trust string
-	// Analysts are the peer ids that may ask.
+	// Analysts are the peer ids that are let in besides those for whom a department vouches.
 	Analysts []string
 	// Parameters is "default" or "light".
 	Parameters string
@@ -128,6 +130,7 @@ const MaxBytes = 1 << 20
 type File struct {
 	Name       string      `toml:"name"`
 	Under      string      `toml:"under,omitempty"`
+	Class      string      `toml:"class,omitempty"`
 	Dir        string      `toml:"dir"`
 	Listen     string      `toml:"listen"`
 	Identity   string      `toml:"identity"`
@@ -233,6 +236,9 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 	if cfg.Place, err = engine.ParsePlace(f.Under); err != nil {
 		return cfg, &failure.Failure{Column: "under", Message: fmt.Sprintf("under = %q %s", f.Under, err), Hint: `the units above the department, the highest first: under = "Jiangsu/Nanjing"`}
 	}
+	if fault := published.GradeFault("", f.Class); fault != nil {
+		return cfg, &failure.Failure{Column: fault.Key, Message: fault.Message, Hint: fault.Hint}
+	}
 	cfg.Dir = Resolve(base, f.Dir)
 	if f.Genesis != "" {
 		cfg.Genesis = Resolve(base, f.Genesis)
@@ -265,6 +271,7 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 			problem.Message = fmt.Sprintf("table %q: %s", t.Name, problem.Message)
 			return cfg, problem
 		}
+		table.Class = cmp.Or(table.Class, f.Class)
 		cfg.Tables = append(cfg.Tables, table)
 	}
 	return cfg, nil

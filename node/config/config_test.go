@@ -130,6 +130,11 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"a column's class":  {`bounds = "measured"`, `class = "open"`, 32, `class = "open" is not known`, "unconditional"},
 		"a column's grade":  {`unit = "EUR"`, `sensitivity = "general"`, 38, `sensitivity = "general" is not known`, "general-1"},
 		"dictionary":        {`unit = "EUR"`, `dictionary = "yes"`, 38, "", ""},
+		"drift of bounds":   {`unit = "EUR"`, `drift = true`, 38, `column "income": drift is of a column with a dictionary or codes`, "dictionary = true"},
+		"drift, not a bool": {`unit = "EUR"`, `drift = 1`, 38, "", ""},
+		"outside of what":   {`unit = "EUR"`, `outside = "count"`, 38, `column "income": outside is of a list of codes`, "leave outside out"},
+		"outside unsaid":    {`name = "class"`, "name = \"class\"\noutside = \"count\"", 51, `column "class": values outside of the codes become part of the dictionary`, "dictionary = true"},
+		"outside, unknown":  {`name = "class"`, "name = \"class\"\ndictionary = true\noutside = \"null\"", 52, `outside = "null" is not known`, "refuses the table"},
 		"a table's class":   {`name = "tax"`, "name = \"tax\"\nclass = \"opn\"", 19, `table "tax": class = "opn" is not known`, "on-condition"},
 		"a table's owner":   {`name = "tax"`, "name = \"tax\"\nowner = \"a\\u0007\"", 19, `table "tax": owner = "a\a": it has a control character`, ""},
 		"a place":           {`dir = "data"`, "dir = \"data\"\nunder = \"Jiangsu//x\"", 3, `under = "Jiangsu//x" has a unit whose name is empty`, "Jiangsu/Nanjing"},
@@ -186,7 +191,7 @@ func TestDeclaredColumns(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"": "does not begin with", "a": "does not begin with", ": unit=x": "does not begin with", `"a: unit=x`: "does not begin with", `"a"b: unit=x`: "does not begin with",
-		"a: unit": `"unit" is not KEY=VALUE`, "a: unit=": "unit has no value", `a: unit="x`: "not closed", `a: unit="x"y`: "not closed", "a: unti=x": `did you mean "unit"?`, "a: dictionary=yes": "neither true nor false", "a: min=1": "min without max", "a: bounds=x": "is not known",
+		"a: unit": `"unit" is not KEY=VALUE`, "a: unit=": "unit has no value", `a: unit="x`: "not closed", `a: unit="x"y`: "not closed", "a: unti=x": `did you mean "unit"?`, "a: dictionary=yes": "neither true nor false", "a: drift=yes": "neither true nor false", "a: codes=1=x outside=count": "dictionary = true beside it", "a: min=1": "min without max", "a: bounds=x": "is not known",
 		"a: codes=1=x dictionary=true": "the dictionary is the list of codes", "a: min=1 max=2 bounds=measured": "none are measured",
 		"a: name=x": `there is no key "name"`, "a: unit=x unit=y": "unit stands there twice", "a: min=1 min=2": "min stands there twice",
 		"a: type=decimal scale=1 scale=1": "scale stands there twice", "a: scale=x": "is no number", "a: codes=1": "has no label", "a: codes=1=x codes=1=y": "stands there twice",
@@ -220,13 +225,13 @@ func TestInitialConfigParses(t *testing.T) {
 		"# retain =", "retain =", "# retention =", "retention =",
 		"# metrics =", "metrics =", `#  "`, `  "`, "# as =", "as =", "# type =", "type =", "# format = \"d", "format = \"d", "# scale =", "scale =",
 		"# unit =", "unit =", "# bounds =", "bounds =", "# dictionary =", "dictionary =", "# title =", "title =", "# owner =", "owner =", "# class =", "class =",
-		"# under =", "under =", "# min =", "min =", "# max =", "max =", "# codes =", "codes =").Replace(Initial("n", RoleDepartment, "l", "light"))
+		"# under =", "under =", "# min =", "min =", "# max =", "max =", "# codes =", "codes =", "# drift =", "drift =").Replace(Initial("n", RoleDepartment, "l", "light"))
 	dir = nodetest.WriteFiles(t, map[string]string{"node.toml": text, "tables/heart.csv": ""})
 	cfg, err = Load(filepath.Join(dir, "node.toml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(cfg.Tables) != 1 || len(cfg.Tables[0].Declared) != 4 || cfg.Tables[0].Class != "on-condition" || !cfg.Tables[0].Declared[1].Dictionary || len(cfg.Place) != 2 || len(cfg.Peers) != 1 || len(cfg.Analysts) != 1 || cfg.Deadline == 0 || len(cfg.Auditors) != 1 || cfg.Retention == 0 || cfg.Metrics == "" {
+	if len(cfg.Tables) != 1 || len(cfg.Tables[0].Declared) != 4 || cfg.Tables[0].Class != "on-condition" || !cfg.Tables[0].Declared[1].Dictionary || !cfg.Tables[0].Declared[1].Drift || len(cfg.Place) != 2 || len(cfg.Peers) != 1 || len(cfg.Analysts) != 1 || cfg.Deadline == 0 || len(cfg.Auditors) != 1 || cfg.Retention == 0 || cfg.Metrics == "" {
 		t.Errorf("got %+v", cfg)
 	}
 }
@@ -234,7 +239,8 @@ func TestInitialConfigParses(t *testing.T) {
 func TestWrittenConfigReadsBack(t *testing.T) {
 	two := 2
 	columns := []FileColumn{{Name: "a b", As: "c", Type: "decimal", Scale: &two, Null: []string{"-"}, Unit: "m\"", Min: "0", Max: "9", Codes: map[string]string{"1": "x", "2.5": ""}},
-		{Name: "d", Type: "boolean", True: []string{"ja"}, False: []string{"nein"}}, {Name: "e", Type: "date", Format: "d/m/y", Bounds: "measured", Title: "E", Item: "1", Sensitivity: "core", Class: "none"}, {Name: "f", Dictionary: true}}
+		{Name: "d", Type: "boolean", True: []string{"ja"}, False: []string{"nein"}}, {Name: "e", Type: "date", Format: "d/m/y", Bounds: "measured", Title: "E", Item: "1", Sensitivity: "core", Class: "none"}, {Name: "f", Dictionary: true, Drift: true},
+		{Name: "g", Codes: map[string]string{"1": "x"}, Dictionary: true, Outside: "count"}}
 	format := files.Format{Delimiter: ";", Quote: "none", Decimal: ",", Thousands: ".", Comment: "#", Skip: 3, Sheet: "a", Range: "B3:H200"}
 	file := File{Name: "n", Dir: "data", Listen: "/ip4/127.0.0.1/tcp/1", Identity: "key", Parameters: "light",
 		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}, Declared: columns, Format: format}}}

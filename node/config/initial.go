@@ -14,7 +14,7 @@ func Initial(name, role, listen, parameters string) string {
 
 const configTemplate = `# One department's node. Relative paths are taken from this file's folder. Unknown keys are errors.
 
-# The department's name, as the others and the analysts see it.
+# The department's name, as the others and all persons see it.
 name = %s
 
 # "department", or "auditor": a validator of the ledger that holds no tables and has no share of any key.
@@ -55,8 +55,10 @@ auditors = [
 # left long ago could show this node another ledger.
 # trust = "BLOCK:HASH"
 
-# Who may ask: the peer ids of analysts. Nobody else is answered. parley node reload has a running node read this file
-# again, and says what has changed.
+# Who may ask is not said here: a department vouches for its persons (parley people add), and the stewards of each publish who is
+# answered about what (parley policy publish). This node lets in whoever any department vouches for, and besides these peers, such as
+# a person for whom nobody vouches yet; it may be empty. parley node reload has a running node read this file again, and says
+# what has changed.
 analysts = [
 #  "12D3KooW...",
 ]
@@ -96,7 +98,8 @@ parameters = %s
 # header = "auto"
 # columns = ["age", "sex", "chol"]
 # For the catalogue: title, description, owner, manager, item (of the national catalogue), sensitivity ("general-1" to
-# "general-4", "important", "core") and class ("none", "on-condition", "unconditional"). Nothing enforces a class yet.
+# "general-4", "important", "core") and class ("none", "on-condition", "unconditional"). A table without a class is not shared; class = "..." at
+# the top of this file is that of tables that say none.
 # title = "Heart patients"
 # owner = "Health Commission"
 # class = "on-condition"
@@ -105,7 +108,9 @@ parameters = %s
 # dictionary publishes its different values, so that it can be grouped by; bounds = "measured" the least and the greatest,
 # so that it can be added up; min and max publish others. codes is a list of values that is public by itself. parley
 # describe FILE prints these lines for a file. Beside them stands what is not to be inferred: the name in the table (as),
-# type, unit, and others. A value that is not as declared refuses the table.
+# type, unit, and others. A value that is not as declared refuses the table; outside = "count" with dictionary = true beside
+# codes has values that are none of them counted, and published, instead. drift = true publishes how far the shares of a
+# dictionary's values have moved since the version before, in whole percent.
 # [[table.column]]
 # name = "born"
 # as = "birth_date"
@@ -116,6 +121,7 @@ parameters = %s
 # name = "ward"
 # title = "Ward of admission"
 # dictionary = true
+# drift = true
 # [[table.column]]
 # name = "income"
 # type = "decimal"

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/datasets/published"
 	"parley/engine"
 	"parley/node/audit"
 	"parley/node/failure"
@@ -31,6 +32,9 @@ type Entry struct {
 	Block       uint64        `json:"block"`
 	Time        time.Time     `json:"time"`
 	Changes     []string      `json:"changes,omitempty"` // against the version before
+	// SourceChanged is when the department said that the source is not as in this version any more, unless it is again.
+	SourceChanged *audit.SourceChange  `json:"sourceChanged,omitempty"`
+	Source        []audit.SourceChange `json:"source,omitempty"` // all that it said of it
 }
 
 // EntryColumn is a column of one department's table.
@@ -45,7 +49,8 @@ type EntryColumn struct {
 func EntryOf(r audit.Registered, before *audit.Registered) Entry {
 	e := Entry{Table: r.Table, Department: r.Department, Place: append([]string{}, r.About.Place...), Version: r.Version, Rows: r.Rows, Digest: r.Digest.String(),
 		Title: r.About.Title, Description: r.About.Description, Owner: r.About.Owner, Manager: r.About.Manager, Item: r.About.Item,
-		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), Columns: []EntryColumn{}, Block: r.Block, Time: r.Time}
+		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), Columns: []EntryColumn{}, Block: r.Block, Time: r.Time,
+		SourceChanged: r.SourceChanged(), Source: r.Source}
 	for _, c := range r.Columns {
 		e.Columns = append(e.Columns, EntryColumn{columnOf(c), c.Item, c.Sensitivity.String(), c.Class.String()})
 	}
@@ -126,10 +131,20 @@ func Tree(entries []Entry) string {
 				line += "; " + part
 			}
 		}
+		if e.SourceChanged != nil {
+			line += "; source changed"
+		}
 		b.put(strings.Repeat("  ", len(path)), failure.Printable(line))
 	}
 	fmt.Fprintf(&b, "(%s)\n", engine.Plural(len(entries), "table"))
 	return b.String()
+}
+
+// classMeanings say what a sharing class means; "": none is declared.
+var classMeanings = map[string]string{
+	"": "none declared: shared with nobody", "none": "none: shared with nobody",
+	"on-condition":  "on-condition: shared by a grant, as far as the policy allows",
+	"unconditional": "unconditional: shared with every vouched analyst who states a purpose, as far as the policy allows",
 }
 
 // Show is all that a department has said of a table.
@@ -137,15 +152,16 @@ func (e Entry) Show(r engine.Registration) string {
 	var b Page
 	b.Add("table", "%s of %s, version %d, %s", e.Table, e.Department, e.Version, engine.Plural(e.Rows, "row"))
 	for _, line := range []struct{ label, text string }{{"title", e.Title}, {"", e.Description}, {"place", strings.Join(e.Place, " / ")}, {"owner", e.Owner}, {"manager", e.Manager},
-		{"item", e.Item}, {"sensitivity", e.Sensitivity}, {"class", e.Class}} {
+		{"item", e.Item}, {"sensitivity", e.Sensitivity}, {"class", classMeanings[e.Class]}} {
 		if line.text != "" {
 			b.Add(line.label, "%s", line.text)
 		}
 	}
-	if e.Class != "" {
-		b.Add("", "declared by its department; nothing enforces a class yet")
-	}
 	b.Add("registered", "%s, block %d", failure.Time(e.Time), e.Block)
+	if c := e.SourceChanged; c != nil {
+		b.Add("source", "changed since, as its department says: %s, block %d. Until it is registered anew, answers are over the rows of version %d, or refused",
+			failure.Time(c.Time), c.Block, e.Version)
+	}
 	b.WriteString("\n" + columnsText(engine.Schema{Table: r.Table, Columns: r.Columns}) + "\n")
 	for _, c := range e.Columns {
 		var parts []string
@@ -169,6 +185,13 @@ func Versions(entries []Entry) string {
 		for _, change := range e.Changes {
 			b.put("    ", failure.Printable(change))
 		}
+		for _, c := range e.Source {
+			what := "its source is again as in this version"
+			if c.Changed {
+				what = "its source has changed since"
+			}
+			b.put("    ", fmt.Sprintf("%s: %s, block %d", what, failure.Time(c.Time), c.Block))
+		}
 	}
 	fmt.Fprintf(&b, "(%s)\n", engine.Plural(len(entries), "version"))
 	return b.String()
@@ -185,6 +208,9 @@ type Report struct {
 	Key        []string        `json:"key"`
 	Duplicates int64           `json:"duplicates"` // rows whose key another row has too
 	Columns    []ReportQuality `json:"columns"`    // those with declared values
+	// Own is how the values moved since the version before, of a table of the node whose folder is looked at; null: it is of
+	// another, or that does not keep both versions.
+	Own []published.Comparison `json:"own"`
 }
 
 // ReportQuality is that of one column.
@@ -192,6 +218,8 @@ type ReportQuality struct {
 	Name          string `json:"name"`
 	Missing       int64  `json:"missing"`
 	MissingBefore *int64 `json:"missingBefore"` // null: the version before does not tell
+	Outside       int64  `json:"outside"`       // rows with a value outside of the declared codes
+	DriftPercent  *uint8 `json:"driftPercent"`  // how far the shares of the values moved; null: it is not published
 }
 
 // ReportOf is the quality that a registration tells, beside that of the one before; nil: there is none.
@@ -206,7 +234,7 @@ func ReportOf(r audit.Registered, before *audit.Registered) Report {
 		}
 	}
 	for _, c := range r.Quality.Columns {
-		out.Columns = append(out.Columns, ReportQuality{c.Name, c.Missing, had[c.Name]})
+		out.Columns = append(out.Columns, ReportQuality{c.Name, c.Missing, had[c.Name], c.Outside, c.Drift})
 	}
 	return out
 }
@@ -224,19 +252,58 @@ func (r Report) String() string {
 		b.Add("columns", "values of none are declared, so nothing is told of them")
 		return b.String()
 	}
-	g := Grid{Head: []string{"column", "missing", "before"}, Right: []bool{false, true, true}}
+	g := Grid{Head: []string{"column", "missing", "before", "outside", "drift"}, Right: []bool{false, true, true, true, true}}
 	for _, c := range r.Columns {
-		row := []string{c.Name, share(c.Missing, r.Rows), ""}
+		row := []string{c.Name, share(c.Missing, r.Rows), "", share(c.Outside, r.Rows), ""}
 		if c.MissingBefore != nil {
 			row[2] = share(*c.MissingBefore, r.RowsBefore)
 		}
-		cells := make([]*string, len(row))
-		for i := range row {
-			cells[i] = &row[i]
+		if c.DriftPercent != nil {
+			row[4] = fmt.Sprintf("%d %%", *c.DriftPercent)
 		}
-		g.Rows = append(g.Rows, cells)
+		g.add(row...)
 	}
-	return b.String() + strings.Join(g.Lines(), "\n") + "\n"
+	b.WriteString(strings.Join(g.Lines(), "\n") + "\n")
+	if len(r.Own) > 0 {
+		b.WriteString(r.moves())
+	}
+	return b.String()
+}
+
+// movesShown is how many values of a column are shown as text, those that moved farthest.
+const movesShown = 10
+
+// moves are the values behind the drift, which nobody but the department has.
+func (r Report) moves() string {
+	var b Page
+	b.WriteString("\n")
+	b.Add("values", "how their shares moved since version %d; the department alone knows this", r.Before)
+	g := Grid{Head: []string{"column", "moved", "value", "before", "now"}, Right: []bool{false, true, false, true, true}}
+	for _, c := range r.Own {
+		name, moved := c.Column, fmt.Sprintf("%.1f %%", float64(c.Distance)/10)
+		if len(c.Moves) == 0 {
+			g.add(name, moved, "", "", "")
+		}
+		for i, m := range c.Moves {
+			if i == movesShown {
+				g.add("", "", fmt.Sprintf("(%d more)", len(c.Moves)-i), "", "")
+				break
+			}
+			g.add(name, moved, m.Value, share(m.Before, c.ValuesBefore), share(m.Now, c.Values))
+			name, moved = "", ""
+		}
+	}
+	b.WriteString(strings.Join(g.Lines(), "\n") + "\n")
+	return b.String()
+}
+
+// add adds a row.
+func (g *Grid) add(row ...string) {
+	cells := make([]*string, len(row))
+	for i := range row {
+		cells[i] = &row[i]
+	}
+	g.Rows = append(g.Rows, cells)
 }
 
 // share is a number of rows, and how many of a hundred they are.

@@ -67,6 +67,9 @@ var hints = map[string][2]string{
 	"show":   {"a grant would not help: parley policy show has the policies in force", "授权无济于事：parley policy show 显示现行策略"},
 }
 
+// commandIndent is before what a hint has on lines of its own.
+const commandIndent = "    "
+
 // Hint is what to do about a refusal, with the commands; "" where it is none.
 func (d *Decision) Hint(language string) string {
 	l := 0
@@ -75,13 +78,13 @@ func (d *Decision) Hint(language string) string {
 	}
 	var lines []string
 	command := func(before, command string) {
-		lines = append(lines, before, "    "+command)
+		lines = append(lines, before, commandIndent+command)
 	}
 	for i := range d.Requested {
 		r := &d.Requested[i]
 		lines = append(lines, fmt.Sprintf(hints["before"][l], audit.ShortDigest(r.ID)))
 		for _, name := range r.Departments {
-			lines = append(lines, "    "+failure.Printable(name+": "+answered(r, name, l)))
+			lines = append(lines, commandIndent+failure.Printable(name+": "+answered(r, name, l)))
 		}
 	}
 	if d.Request != "" {
@@ -117,13 +120,18 @@ func answered(r *Request, department string, language int) string {
 	return hints["open"][language]
 }
 
-// In is the decision with what to do about it, in a language.
+// In is the decision with what to do about it, in a language. Commands stay as they are.
 func (d *Decision) In(language string) string {
-	text := failure.PrintableLines(d.Text)
-	if hint := d.Hint(language); hint != "" {
-		text += failure.PrintableLines(hint) + "\n"
+	var b Page
+	for _, line := range append(lines(d.Text), lines(d.Hint(language))...) {
+		if strings.HasPrefix(line, commandIndent) {
+			b.WriteString(failure.Printable(line) + "\n")
+			continue
+		}
+		text := strings.TrimLeft(line, " ")
+		b.put(line[:len(line)-len(text)], failure.Printable(text))
 	}
-	return text
+	return b.String()
 }
 
 // context is how many lines stand around what has changed.

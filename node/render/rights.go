@@ -25,7 +25,8 @@ type Request struct {
 	Made        time.Time       `json:"made"`
 	Due         *time.Time      `json:"due"` // null: no date
 	Overdue     bool            `json:"overdue"`
-	Open        []string        `json:"open"` // departments that have not answered
+	Shows       bool            `json:"shows"` // what is asked for is the question that is shown, over the tables as they are
+	Open        []string        `json:"open"`  // departments that have not answered
 	Answers     []RequestAnswer `json:"answers"`
 }
 
@@ -88,7 +89,7 @@ func termsOf(subject *policy.Subject, t *policy.Terms) Terms {
 func RequestOf(s *protocols.State, r protocols.RequestRecord, now time.Time) Request {
 	q := &r.Request
 	out := Request{ID: r.ID.String(), Person: policy.Key(r.Person).String(), Name: r.Name, Departments: q.Departments, Table: q.Table, Question: q.Question,
-		Terms: termsOf(&q.Subject, &q.Terms), Made: time.UnixMilli(r.Time).UTC(), Open: append([]string{}, r.Open()...), Answers: []RequestAnswer{}}
+		Shows: q.Shows(s.Catalogue()), Terms: termsOf(&q.Subject, &q.Terms), Made: time.UnixMilli(r.Time).UTC(), Open: append([]string{}, r.Open()...), Answers: []RequestAnswer{}}
 	_, out.Department = PersonOf(s, r.Person)
 	if q.Due != 0 {
 		due := time.Unix(q.Due, 0).UTC()
@@ -131,6 +132,9 @@ func Requests(requests []Request) string {
 		}
 		b.put("", failure.Printable(fmt.Sprintf("request %s of %s%s%s", audit.ShortDigest(r.ID), r.Name, ofDepartment(r.Department), due)))
 		b.WriteString(indented(SQL(r.Question, Width-2)))
+		if !r.Shows {
+			b.row("WARNING", "this is not the question that would be granted, or its tables have changed")
+		}
 		b.row("made", "%s", day(r.Made))
 		b.row("table", "%s", r.Table)
 		b.terms(&r.Terms)
@@ -167,7 +171,7 @@ func answerText(r *Request, department string) string {
 
 // row is a line of what stands below a heading.
 func (p *Page) row(label, format string, args ...any) {
-	p.put(fmt.Sprintf("  %-*s ", labelWidth, failure.Printable(label)), failure.Printable(fmt.Sprintf(format, args...)))
+	p.put("  "+pad(failure.Printable(label), labelWidth, false)+" ", failure.Printable(fmt.Sprintf(format, args...)))
 }
 
 func indented(text string) string {

@@ -10,8 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/datasets/published"
 	"parley/node/audit"
 	"parley/node/failure"
+	"parley/node/quality"
 	"parley/node/render"
 )
 
@@ -25,6 +27,8 @@ type Shell struct {
 	Unknown   func(cmd *cobra.Command, name string) error
 	// Source adds the flags that say where a ledger is, and gives what opens it; the caller closes it.
 	Source func(*cobra.Command) func(context.Context) (audit.Source, error)
+	// Folders are those in which the nodes of a folder keep their things.
+	Folders func(dir string) ([]string, error)
 }
 
 // Command is `parley catalog`.
@@ -39,7 +43,8 @@ stopped one (--dir DIR): their tables, under the units that the departments belo
   parley catalog search --dir DIR income
   parley catalog show --dir DIR tax
   parley catalog history --dir DIR tax
-  parley catalog quality --dir DIR tax`,
+  parley catalog quality --dir DIR tax
+  parley catalog quality --node MULTIADDR --identity FILE --own DIR tax`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -50,7 +55,29 @@ stopped one (--dir DIR): their tables, under the units that the departments belo
 	}
 	cmd.AddCommand(s.search(), s.about("show", "all that is said of a table, by each department that holds it", s.show),
 		s.about("history", "the versions of a table, and what each changed", s.history),
-		s.about("quality", "what the departments found of their rows when they registered them: missing values, equal keys, and before", s.quality))
+		s.qualityCommand())
+	return cmd
+}
+
+// qualityCommand is about one table, too, and may look into the folder of one's own node.
+func (s Shell) qualityCommand() *cobra.Command {
+	var own string
+	var cmd *cobra.Command
+	cmd = s.about("quality", "what the departments found of their rows when they registered them: missing values, equal keys, and what has moved",
+		func(all []audit.Registered) error {
+			if dir, err := cmd.Flags().GetString("dir"); err == nil && own == "" {
+				own = dir
+			}
+			var folders []string
+			if own != "" {
+				var err error
+				if folders, err = s.Folders(own); err != nil {
+					return err
+				}
+			}
+			return s.quality(all, folders)
+		})
+	cmd.Flags().StringVar(&own, "own", "", "the folder of one's own node, running or not, which alone knows how each value moved; --dir if left out")
 	return cmd
 }
 
@@ -151,7 +178,8 @@ func (s Shell) history(all []audit.Registered) error {
 	return s.Print(render.Versions(entries))
 }
 
-func (s Shell) quality(all []audit.Registered) error {
+// quality tells what is published, and of tables of the nodes with these folders what their values moved by.
+func (s Shell) quality(all []audit.Registered, folders []string) error {
 	reports := []render.Report{}
 	var text []string
 	for _, r := range present(all) {
@@ -162,6 +190,15 @@ func (s Shell) quality(all []audit.Registered) error {
 			}
 		}
 		report := render.ReportOf(r, before)
+		for _, dir := range folders {
+			kept, err := quality.Of(dir, r.Table)
+			if err != nil {
+				return &failure.Failure{Code: "quality", Message: err.Error(), Cause: err}
+			}
+			if moved, ok := kept.Compare(r.Registration); ok {
+				report.Own = append([]published.Comparison{}, moved...)
+			}
+		}
 		reports, text = append(reports, report), append(text, report.String())
 	}
 	if *s.JSON {

@@ -66,6 +66,9 @@ func (s Shell) give(ctx context.Context, c *client.Client, prefix string, f *nar
 		if err != nil {
 			return nil, err
 		}
+		if !r.Request.Shows(state.Catalogue()) {
+			return nil, failure.Refused("not-shown", "refuse it, or wait until it is requested anew", "what request %s asks for is not the question that it shows, or the tables have changed since", r.ID.String()[:12])
+		}
 		g := r.Request.Grant(p.Department, 0, policy.Key(r.Person))
 		if err := f.apply(&g.Terms, until); err != nil {
 			return nil, err

@@ -79,12 +79,14 @@ type compared struct {
 func compare(state *protocols.State, file *policy.File, department string) (compared, error) {
 	d := file.Document
 	out := compared{File: file.Name, Table: d.Table, Rules: len(d.Rules), Department: department, Version: 1, document: &d}
-	r, err := registration(state, department, d.Table)
-	if err != nil {
-		return out, err
-	}
-	if err := complaints(file.Check(r, classes(r))); err != nil {
-		return out, err
+	if d.Table != "" { // else it is for the departments below
+		r, err := registration(state, department, d.Table)
+		if err != nil {
+			return out, err
+		}
+		if err := complaints(file.Check(r, state.Classes(department, d.Table))); err != nil {
+			return out, err
+		}
 	}
 	before := ""
 	if old := state.Policy(department, d.Table); old != nil {
@@ -162,13 +164,16 @@ func (s Shell) tell(out compared) error {
 		rules = "no rule: nobody is answered"
 	}
 	text := fmt.Sprintf("%s: a policy for table %s, %s\n", failure.Printable(out.File), failure.Printable(out.Table), rules)
+	if out.Table == "" {
+		text = failure.Printable(out.File) + ": a policy for the departments below, which sets the loosest class of their tables\n"
+	}
 	switch {
 	case out.Department == "":
 		return s.Print(text + "nothing is wrong with the file itself; --node compares it with the table\n")
 	case out.Changes == "":
 		return s.Print(text + fmt.Sprintf("it says what version %d says, which is in force at %s\n", out.Version-1, failure.Printable(out.Department)))
 	case out.Version == 1:
-		text += fmt.Sprintf("%s has no policy for the table, so this is version 1:\n", failure.Printable(out.Department))
+		text += fmt.Sprintf("%s has no such policy, so this is version 1:\n", failure.Printable(out.Department))
 	default:
 		text += fmt.Sprintf("version %d of %s, beside version %d:\n", out.Version, failure.Printable(out.Department), out.Version-1)
 	}
@@ -363,6 +368,9 @@ and the grants of then. What was refused before it reached the ledger is not amo
 
 // replay decides the questions that a state keeps by the policies in force, and with a file in the place of a department's.
 func replay(state *protocols.State, file *policy.File, department string, packing engine.Packing, language string) ([]render.Replayed, error) {
+	if file.Document.Table == "" {
+		return nil, failure.Refused("ceiling", "parley policy check --node shows what it would change", "a policy for the departments below decides about no question of its own department")
+	}
 	next, err := compare(state, file, department)
 	if err != nil {
 		return nil, err

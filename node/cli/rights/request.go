@@ -3,6 +3,7 @@ package rights
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -224,7 +225,7 @@ func asks(c *client.Client, d *policy.Decision, f *policy.Facts, standing bool) 
 	}
 	c.View(func(s *protocols.State) {
 		for _, r := range registrations(s, f.Table) {
-			declared := classes(r)
+			declared := s.Classes(r.Department, r.Table)
 			asked := slices.ContainsFunc(f.Contributors, func(k policy.Contributor) bool { return k.Department == r.Department })
 			if asked && slices.ContainsFunc(f.Uses, func(u policy.Use) bool { return declared.Of(u.Column) == engine.ClassOnCondition }) {
 				out = append(out, r.Department)
@@ -335,20 +336,24 @@ func span(text string) (p policy.Parameter, ok bool) {
 	return p, found && err == nil && other == nil
 }
 
+var parameter = regexp.MustCompile(`\$[0-9]+`)
+
 // sample is a question of a form, with the first value of each parameter.
 func sample(form string, parameters []policy.Parameter) (string, error) {
-	question := form
-	for n := len(parameters); n > 0; n-- {
-		p := parameters[n-1]
-		value := strconv.FormatInt(p.Low, 10)
-		if !p.Range {
-			value = p.Values[0]
+	question := parameter.ReplaceAllStringFunc(form, func(said string) string {
+		n, err := strconv.Atoi(said[1:])
+		if err != nil || n < 1 || n > len(parameters) {
+			return said
 		}
-		question = strings.ReplaceAll(question, "$"+strconv.Itoa(n), " "+value+" ")
-	}
+		p := parameters[n-1]
+		if p.Range {
+			return " " + strconv.FormatInt(p.Low, 10) + " "
+		}
+		return " " + p.Values[0] + " "
+	})
 	if values, ok := engine.Parameters(form, question); !ok || len(values) != len(parameters) {
 		return "", failure.Usage("form", "give --values or --range for each of $1, $2, ..., and put them in the place of literals, not within quotes",
-			"the form does not have just these %s", engine.Plural(len(parameters), "parameter"))
+			"the form has not just the %s that are given", engine.Plural(len(parameters), "parameter"))
 	}
 	return question, nil
 }

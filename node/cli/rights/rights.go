@@ -176,11 +176,6 @@ func registration(s *protocols.State, department, table string) (engine.Registra
 	return engine.Registration{}, failure.Refused("table", hint, "department %s has no table %s", failure.Printable(department), failure.Printable(table))
 }
 
-// classes are what a registration declares.
-func classes(r engine.Registration) policy.Classes {
-	return policy.ClassesOf(r, engine.ClassUnsaid, nil)
-}
-
 // group is a command that has others below it.
 func (s Shell) group(use, short, long string, commands ...*cobra.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Args: cobra.ArbitraryArgs,

@@ -101,6 +101,15 @@ func (n *Network) open(departments ...int) {
 	n.awaitAll()
 }
 
+// Rotated is to be called when a department has another identity: its persons and policies went with the one before.
+func (n *Network) Rotated(department int) {
+	n.T.Helper()
+	delete(n.vouched, n.Steward(department).Peer())
+	for _, table := range n.Nodes[department].Config.Tables {
+		delete(n.opened, n.Nodes[department].Config.Name+"/"+table.Name)
+	}
+}
+
 // opening is the work of publishing policies for a department's tables that have none; nil: all have.
 func (n *Network) opening(department int) func() error {
 	c := n.Nodes[department].Config
