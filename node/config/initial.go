@@ -78,6 +78,11 @@ parameters = %s
 # Where Prometheus may fetch /metrics, and anybody /health.
 # metrics = "127.0.0.1:9464"
 
+# Shadow mode: of each question that this department would have answered it writes down what it would have sent, sends
+# nothing, and refuses. parley shadow shows it. With shadow_values the cells' values are written too, which are secret.
+# shadow = true
+# shadow_values = true
+
 # The tables that questions may name. The files of one table together are one relation: .csv, .tsv (or .csv.gz,
 # .tsv.zst, ...), .xlsx, .parquet, .arrow, .ipc, .feather, or a glob. Only an unquoted empty field of a CSV file is NULL; null adds other spellings.
 # header says whether the first line of CSV files names the columns: "yes", "no" (they are called c1, c2, ...), or
