@@ -33,6 +33,7 @@ import (
 	"parley/node/notify"
 	"parley/node/peers"
 	"parley/node/quality"
+	"parley/node/shadow"
 	"parley/protocols"
 )
 
@@ -312,7 +313,10 @@ func (n *node) openKeys(ctx context.Context) error {
 			return err
 		}
 	}
-	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.VerifyingKeys}
+	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.VerifyingKeys, Shadow: n.cfg.Shadow}
+	if n.cfg.Shadow {
+		n.log.Warn("shadow mode: questions of this department's rows are refused, and what it would have sent is written down", "file", filepath.Join(n.cfg.Dir, shadow.File))
+	}
 	if n.network.Development {
 		n.log.Warn("not for private data", "keys", protocols.DevelopmentCaveat, "parameters", n.params.Name())
 	}
@@ -466,7 +470,7 @@ func (n *node) openLedger(ctx context.Context) error {
 func (n *node) openWork(context.Context) error {
 	n.outbox = machine.NewOutbox(n.log, n.history.Append)
 	n.work = machine.Effects{
-		Persist: n.journal.Append, Publish: n.publish, Fetch: n.fetch, Aggregate: n.aggregate,
+		Persist: n.journal.Append, Publish: n.publish, Fetch: n.fetch, Aggregate: n.aggregate, Withheld: n.withhold,
 		Send:    func(e protocols.Entry) { n.outbox.Send(e, nil) },
 		Proofs:  make(chan struct{}, 1),
 		Checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),

@@ -21,6 +21,7 @@ type Report struct {
 	Status
 	Build     build.Info     `json:"build"`
 	Role      string         `json:"role"`
+	Shadow    bool           `json:"shadow,omitempty"`   // it works out what it would send, and sends nothing
 	Caveat    string         `json:"caveat,omitempty"`   // of development keys: not for private data
 	Starting  bool           `json:"starting,omitempty"` // nothing is known yet of what follows reason and uptime
 	Healthy   bool           `json:"healthy"`
@@ -129,6 +130,7 @@ func (n *node) report() Report {
 	if n.network.Development {
 		r.Caveat = protocols.DevelopmentCaveat
 	}
+	r.Shadow = n.cfg.Shadow
 	r.Reason = n.unhealthy()
 	r.Healthy = r.Reason == ""
 	for _, m := range v.members {

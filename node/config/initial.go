@@ -78,6 +78,11 @@ parameters = %s
 # Where Prometheus may fetch /metrics, and anybody /health.
 # metrics = "127.0.0.1:9464"
 
+# Shadow mode: of each question that this department would have answered it writes down what it would have sent, sends
+# nothing, and refuses. parley shadow shows it. With shadow_values the cells' values are written too, which are secret.
+# shadow = true
+# shadow_values = true
+
 # Whom the node tells of each new alert on the ledger, as JSON: a command, which reads it on its standard input and which no
 # shell reads, a web service over HTTPS (or on this machine), or both. tables names those whose alerts are told; all otherwise.
 # secret_file (mode 0600) holds what the service knows this node by. A restart puts a change here in force.
