@@ -16,6 +16,7 @@ import (
 	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/node/machine"
+	"parley/node/notify"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -180,6 +181,9 @@ func (n *node) advance(ctx context.Context) error {
 		return err
 	}
 	n.retireTables()
+	if err := n.offerAlerts(); err != nil {
+		return err
+	}
 	n.becomeReady()
 	n.refreshView()
 	return nil
@@ -336,4 +340,30 @@ func (n *node) fetch(ctx context.Context, want protocols.Want) (protocols.Blob, 
 		}
 		return reachable
 	})
+}
+
+// openAlerts makes what tells the operator's command, or web service, of alerts (README section 14).
+func (n *node) openAlerts() (err error) {
+	if n.cfg.Alerts == nil {
+		return nil
+	}
+	if n.notifier, err = notify.New(*n.cfg.Alerts, n.cfg.Dir, n.log); err != nil {
+		return err
+	}
+	n.transport.Go(func(ctx context.Context) {
+		if err := n.notifier.Run(ctx); err != nil {
+			n.fail(err)
+		}
+	})
+	return nil
+}
+
+// offerAlerts tells of the alerts on the ledger, which the node has read up to its head.
+func (n *node) offerAlerts() error {
+	last := n.replica.LastAlert()
+	if n.notifier == nil || n.offered && last == n.alerted {
+		return nil
+	}
+	n.offered, n.alerted = true, last
+	return n.notifier.Offer(audit.AlertsOf(n.replica), n.replica.Applied())
 }

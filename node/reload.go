@@ -176,7 +176,7 @@ func fixedKeys(old, now config.Config) error {
 		{"genesis", old.Genesis == now.Genesis}, {"trust", old.Trust == now.Trust},
 		{"peers", slices.Equal(old.Peers, now.Peers)}, {"auditors", slices.Equal(old.Auditors, now.Auditors)},
 		{"parameters", old.Parameters == now.Parameters}, {"alone", old.Alone == now.Alone}, {"retain", old.Retain == now.Retain},
-		{"metrics", old.Metrics == now.Metrics},
+		{"metrics", old.Metrics == now.Metrics}, {"shadow", old.Shadow == now.Shadow}, {"shadow_values", old.ShadowValues == now.ShadowValues}, {"alerts", reflect.DeepEqual(old.Alerts, now.Alerts)},
 	} {
 		if !k.same {
 			differ = append(differ, k.key)

@@ -150,6 +150,7 @@ func TestReload(t *testing.T) {
 		"a wrong analyst":  {func(f *config.File) { f.Analysts = []string{guest.Peer(), "nobody"}; f.Tables = nil }, []string{"node.toml:", "analysts: entry 2"}},
 		"a wrong file":     {func(f *config.File) { f.Analysts = nil; f.Tables[0].Columns = []string{"shoe"} }, []string{"node.toml:", "shoe"}},
 		"a wrong column":   {func(f *config.File) { f.Analysts = nil; f.Tables[0].Declared = []config.FileColumn{{Name: "shoe"}} }, []string{"node.toml:", "shoe", "is declared and not there"}},
+		"the shadow mode":  {func(f *config.File) { f.Shadow = true }, []string{"node.toml:", "shadow cannot change while the node runs", "restart the node"}},
 		"a fixed key": {func(f *config.File) { f.Analysts, f.Listen, f.Metrics = nil, nodetest.Loopback, "127.0.0.1:0" },
 			[]string{"node.toml:3", "listen, metrics cannot change while the node runs", "restart the node"}},
 	} {

@@ -10,6 +10,7 @@ import (
 	"parley/node/audit"
 	"parley/node/build"
 	"parley/node/config"
+	"parley/node/notify"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -20,6 +21,7 @@ type Report struct {
 	Status
 	Build     build.Info     `json:"build"`
 	Role      string         `json:"role"`
+	Shadow    bool           `json:"shadow,omitempty"`   // it works out what it would send, and sends nothing
 	Caveat    string         `json:"caveat,omitempty"`   // of development keys: not for private data
 	Starting  bool           `json:"starting,omitempty"` // nothing is known yet of what follows reason and uptime
 	Healthy   bool           `json:"healthy"`
@@ -33,6 +35,7 @@ type Report struct {
 	Analysts  []string       `json:"analysts"`                 // peer ids that the configuration lets in
 	LeftOut   int            `json:"personsLeftOut,omitempty"` // for whom departments vouch, and who are not let in here
 	Warnings  []string       `json:"warnings"`                 // sentences
+	Alerts    *notify.Report `json:"alerts,omitempty"`         // how the operator's command and web service are told of alerts
 	Disk      DiskReport     `json:"disk"`
 	Epoch     uint64         `json:"epoch"` // the number of the one to ask under, 0 if none is formed
 	Open      int            `json:"openQueries"`
@@ -127,6 +130,7 @@ func (n *node) report() Report {
 	if n.network.Development {
 		r.Caveat = protocols.DevelopmentCaveat
 	}
+	r.Shadow = n.cfg.Shadow
 	r.Reason = n.unhealthy()
 	r.Healthy = r.Reason == ""
 	for _, m := range v.members {
@@ -142,6 +146,10 @@ func (n *node) report() Report {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	r.Memory = memory.Sys
+	if n.notifier != nil {
+		told := n.notifier.Report()
+		r.Alerts = &told
+	}
 	r.Warnings = append([]string{}, n.warnings(&r, v)...)
 	return r
 }

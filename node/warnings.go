@@ -104,6 +104,11 @@ func (n *node) warnings(r *Report, v *view) []string {
 	} else if read := n.toml.Load(); read != nil && read.change() != "" {
 		warn("node.toml %s: parley node reload has the node read it", read.change())
 	}
+	if a := r.Alerts; a != nil && a.Failing != "" {
+		warn("alerts are not delivered since %s, %d wait: %s", failure.Time(a.Since), a.Waiting, a.Failing)
+	} else if a != nil && a.GivenUp > 0 {
+		warn("%d alerts were given up: the log says why", a.GivenUp)
+	}
 	if d := r.Disk; d.Size > 0 && (d.Free < leastFree || d.Free < d.Size/leastFreeShare) {
 		warn("%.1f GB are free on the disk: when it is full the node stops", float64(d.Free)/1e9)
 	}

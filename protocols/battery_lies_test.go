@@ -15,14 +15,14 @@ func flipped(d engine.Digest) engine.Digest {
 
 // ownCases are the deviations in which a party says, with its own key, what no honest one says.
 func ownCases() []sortie {
-	return slices.Concat(foundingLies(), analystLies(), peopleLies(), rulingLies(), queryLies(), judgmentLies())
+	return slices.Concat(foundingLies(), analystLies(), peopleLies(), rulingLies(), alarmLies(), queryLies(), judgmentLies())
 }
 
 // lies is a case in which a party says these in place of its one entry of a kind.
 func lies(kind protocols.EntryKind, deviation, how string, s *scene, want string, fault protocols.FaultKind,
 	change func(w *world, by *party, body protocols.Body) []protocols.Body) sortie {
 	by := "city2"
-	if kind == protocols.KindAsk || kind == protocols.KindDone || kind == protocols.KindRequest {
+	if kind == protocols.KindAsk || kind == protocols.KindDone || kind == protocols.KindRequest || kind == protocols.KindAlert {
 		by = "analyst"
 	}
 	return sortie{message: kind.String(), deviation: deviation, how: how, scene: s, by: by, want: want, fault: fault, prepare: instead(kind, change)}

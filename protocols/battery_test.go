@@ -44,7 +44,7 @@ type sortie struct {
 
 var batteryMessages = []string{"join", "register", "epoch-open", "key-commit", "key-attest", "ask", "admit", "contribute", "attest",
 	"share", "done", "expire", "vote", "judge", "accuse", "withdraw", "vouch", "revoke", "act", "publish", "request", "grant", "decline",
-	"rescind", "key share", "analyst's key", "contribution", "decryption share"}
+	"rescind", "alert", "key share", "analyst's key", "contribution", "decryption share"}
 
 var batteryDeviations = []string{"omitted", "delayed", "duplicated", "reordered", "equivocated", "stale", "forged", "oversized",
 	"wrong sender", "replayed", "withheld from some"}

@@ -296,6 +296,7 @@ func newBody(kind EntryKind) Body {
 		func() Body { return new(Act) }, func() Body { return new(Publish) },
 		func() Body { return new(Request) }, func() Body { return new(Grant) },
 		func() Body { return new(Decline) }, func() Body { return new(Rescind) },
+		func() Body { return new(Alert) },
 	}[kind-1]()
 }
 

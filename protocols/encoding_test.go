@@ -76,6 +76,7 @@ func goldenEntries() []Entry {
 			Subject: policy.Subject{Asked: d(26)}, Terms: granted}},
 		&Decline{Request: d(25), Reason: "another purpose", Under: 17},
 		&Rescind{Grant: d(23), Reason: "misused", Under: 17},
+		&Alert{Query: d(13), Name: "relapse", Rule: "households above 120", Found: "county Lishui: 131"},
 	}
 	var entries []Entry
 	for _, b := range bodies {
@@ -275,6 +276,14 @@ func TestLimits(t *testing.T) {
 		"no reason":  &Revoke{Person: Key{1}},
 		"a line":     &Revoke{Person: Key{1}, Reason: "a\nb"},
 		"reason":     &Revoke{Person: Key{1}, Reason: strings.Repeat("x", MaxReason+1)},
+		"unnamed":    &Alert{Rule: "x", Found: "x"},
+		"no rule":    &Alert{Name: "x", Found: "x"},
+		"no figure":  &Alert{Name: "x", Rule: "x"},
+		"long name":  &Alert{Name: strings.Repeat("x", MaxNameBytes+1), Rule: "x", Found: "x"},
+		"long rule":  &Alert{Name: "x", Rule: strings.Repeat("x", MaxAlertText+1), Found: "x"},
+		"long found": &Alert{Name: "x", Rule: "x", Found: strings.Repeat("x", MaxAlertText+1)},
+		"two lines":  &Alert{Name: "x", Rule: "x", Found: "a\nb"},
+		"escapes":    &Alert{Name: "x", Rule: "x", Found: "a\x1b[31m"},
 		"new name":   &Vote{Change: Change{Action: ActionAdd, Role: RoleAuditor, Key: Key{1}, Name: " x"}},
 	} {
 		e := Sign(digestOf(1), courtKey("x"), b)

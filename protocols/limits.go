@@ -47,6 +47,13 @@ const (
 	MaxRequests = 64
 	// MaxRunning bounds the uses of a grant that later rounds may go on with.
 	MaxRunning = MaxPendingPerAnalyst
+	// KeepAlerts is how many of the last alerts the state keeps. While a query is kept, alerts may be raised about
+	// as many that ended before it, and after it: so no alert about it is dropped, and none is raised twice.
+	KeepAlerts = 2 * KeepEnded * MaxAlertsOfQuery
+	// MaxAlertsOfQuery bounds the alerts about one answer.
+	MaxAlertsOfQuery = 8
+	// MaxAlertText bounds an alert's rule, and what it found.
+	MaxAlertText = 512
 	// MaxEvidence bounds the deviations that the state keeps.
 	MaxEvidence = 64
 	// MaxEvidenceRecord bounds a record that is kept within an Evidence; of a longer one only the
@@ -61,7 +68,7 @@ const (
 	MaxTables = engine.MaxRegistrations / MaxDepartments
 	// MaxCatalogueBytes bounds the registrations that the state keeps, together. Each department has an
 	// equal share of it.
-	MaxCatalogueBytes = 48 << 20
+	MaxCatalogueBytes = 46 << 20
 	// MaxNameBytes bounds a member's and a network's name.
 	MaxNameBytes = 64
 	// MaxCiphertexts bounds the ciphertexts that one query takes from a department, and so

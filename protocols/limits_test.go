@@ -265,6 +265,8 @@ func TestStateFits(t *testing.T) {
 		{"their former keys", MaxDepartments * MaxPersonKeys * former},
 		{"acts", (MaxDepartments*MaxPeople + validators) * (digest + 10)},
 		{"rights", MaxRightsBytes},
+		{"alerts", KeepAlerts * (size(&Alert{Name: name, Rule: sentence[:MaxAlertText], Found: sentence[:MaxAlertText]}) +
+			len(engine.Marshal(alertOf{Table: strings.Repeat("t", engine.MaxNameBytes), Purpose: purpose, Name: name, Department: name})) + 9)},
 		{"catalogue", MaxCatalogueBytes},
 		{"its records", tables * (size(&Done{}) + 9)},
 	} {

@@ -36,7 +36,8 @@ type Query struct {
 	analystReady bool
 	analystBusy  bool
 	aggregating  bool
-	making       int // jobs of contributions or shares that run
+	withheld     bool // in shadow mode: the operator has been told
+	making       int  // jobs of contributions or shares that run
 	made         [][]byte
 }
 
@@ -54,6 +55,7 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 	case e == nil || e.own < 0 || e.Digest != s.Ask.Epoch:
 		return nil, errors.New("the query needs the department's own epoch under which it was asked")
 	}
+	q.serves = !q.withholds() // what is verified may be its own
 	for i := range journal {
 		r := &journal[i]
 		if r.Query != id {
@@ -95,6 +97,10 @@ func (q *Query) advance() error {
 	s := q.state()
 	if err := q.checkJournal(s); err != nil {
 		return err
+	}
+	if q.shadows(s) {
+		q.shadow(s)
+		return nil
 	}
 	switch s.Phase {
 	case PhaseAdmitting:
@@ -238,6 +244,10 @@ func (q *Query) contribute(s *QueryState) {
 // all when the journal holds a contribution.
 func (q *Query) cells(c Cells) {
 	s := q.state()
+	if q.withholds() {
+		q.withhold(s, c)
+		return
+	}
 	if !q.aggregating || q.made != nil || s.Phase != PhaseContributing {
 		return
 	}
@@ -309,9 +319,7 @@ func (q *Query) contributed() {
 // verify fetches and verifies all contributions; true once the sums are there. It serves the
 // own ones, which all have committed to by now, and those that it verified.
 func (q *Query) verify(s *QueryState) bool {
-	if q.contribution != nil {
-		q.publish(q.contribution.Blobs...)
-	}
+	q.publishOwn()
 	if !q.prepare(s) {
 		return false
 	}
@@ -333,7 +341,7 @@ func (q *Query) attest(s *QueryState) {
 }
 
 func (q *Query) publishOwn() {
-	if q.contribution != nil {
+	if q.contribution != nil && !q.withholds() {
 		q.publish(q.contribution.Blobs...)
 	}
 }

@@ -83,6 +83,9 @@ func (s *State) request(r *Record, b *Request) *Refusal {
 			return refuse("unknown-department", "no department %q has a table %q", name, b.Request.Table)
 		}
 	}
+	if b.Request.Subject.Once() && !b.Request.Shows(s.Catalogue()) {
+		return refuse("stale-catalogue", "the request names another question than it shows, or the tables are registered otherwise now")
+	}
 	next := s.rights.current(seconds(r))
 	q := &requestState{decided: newDecided(r, by, b), request: b.Request, id: b.Request.ID(policy.Key(by.body.First))}
 	if next.request(q.id) != nil {

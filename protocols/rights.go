@@ -252,8 +252,8 @@ func (s *State) Classes(department, table string) policy.Classes {
 	return policy.Classes{}
 }
 
-// CheckDecision tells what the referee would refuse of a steward's body now, before it is signed: at is
-// the time of the next block, in seconds.
+// CheckDecision tells what the referee would refuse of a steward's decision, a request or an alert now,
+// before it is signed: at is the time of the next block, in seconds.
 func (s *State) CheckDecision(author Key, body Body, at int64) error {
 	if err := body.check(); err != nil {
 		return fmt.Errorf("%s: %w", body.Kind(), err)
@@ -272,6 +272,8 @@ func (s *State) CheckDecision(author Key, body Body, at int64) error {
 		refusal = c.decline(r, b)
 	case *Rescind:
 		refusal = c.rescind(r, b)
+	case *Alert:
+		refusal = c.raise(r, b)
 	default:
 		return fmt.Errorf("%s is no decision", body.Kind())
 	}

@@ -255,6 +255,10 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	if w.account != nil {
 		w.account.stepped(p, m, e, r)
 	}
+	if r.Withheld != nil {
+		p.withheld = append(p.withheld, r.Withheld)
+	}
+	w.witnessShadow(p, id, r)
 	for _, record := range r.Persist {
 		p.point()
 		parsed, err := protocols.ParseJournalRecord(record.Marshal())

@@ -93,7 +93,9 @@ type party struct {
 	lie      liar.Kind
 	repents  bool // it lied before
 	deviates bool // its machines are honest, and what it says is changed on the way
-	served   int  // blobs served, for equivocation
+	shadow   bool // its machines are in shadow mode, from its next start on
+	withheld []*protocols.Withheld
+	served   int // blobs served, for equivocation
 	outcomes map[engine.Digest]*protocols.Outcome
 
 	plans, proofs int64                // that it made, and that it verified
@@ -206,7 +208,7 @@ func (p *party) start() {
 	p.forming = map[engine.Digest]*protocols.Formation{}
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}
 	p.epochs, p.asking, p.started = map[engine.Digest]*protocols.Epoch{}, nil, nil
-	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(), State: p.state}
+	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(), State: p.state, Shadow: p.shadow}
 	if p.role == protocols.RoleDepartment {
 		p.department.Keys = p.keys
 	}

@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,6 +32,7 @@ type stateWire struct {
 	Queries   []queryWire // ascending by number of the Ask
 	Ended     []engine.Digest
 	Forgotten []engine.Digest
+	Alerts    []alertWire // ascending
 	Evidence  []Evidence
 	Sums      []engine.Digest // brief: of history, people, rights, the queries' vouches and what they were asked under, tables and evidence
 }
@@ -117,6 +119,9 @@ func (s *State) wire(brief bool) *stateWire {
 		for _, t := range tables {
 			w.Tables = append(w.Tables, t.record)
 		}
+		for _, a := range s.alerts {
+			w.Alerts = append(w.Alerts, alertWire{Record: a.record, Of: a.asked})
+		}
 		return w
 	}
 	w.Sums = append(w.Sums, s.members.transcript, s.people.digest(), s.rights.digest())
@@ -128,6 +133,9 @@ func (s *State) wire(brief bool) *stateWire {
 	}
 	for _, t := range tables {
 		w.Sums = append(w.Sums, t.sum)
+	}
+	for _, a := range s.alerts {
+		w.Sums = append(w.Sums, a.sum)
 	}
 	for i := range s.evidence {
 		w.Sums = append(w.Sums, s.evidence[i].sum)
@@ -227,7 +235,7 @@ func ParseState(n *Network, sizes Sizes, b []byte) (*State, error) {
 	for i := range s.evidence {
 		s.evidence[i].seal()
 	}
-	if err := s.load(&w); err != nil {
+	if err := cmp.Or(s.load(&w), s.loadAlerts(w.Alerts)); err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
 	if again := s.Marshal(); string(again) != string(b) {

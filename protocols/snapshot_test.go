@@ -49,6 +49,10 @@ func session(t testing.TB) *court {
 		_ = c.put(c.keys[0], &Expire{Query: q.ID})
 		_ = c.put(c.auditor, &Expire{Query: q.ID})
 	}
+	alarmed := c.reach(PhaseDone, 23)
+	c.must(c.analyst, alarmed.alarm("relapse"))
+	_ = c.put(c.analyst, alarmed.alarm("relapse"))
+	_ = c.put(c.keys[0], alarmed.alarm("another"))
 	accused := c.reach(PhaseAttesting, 20)
 	c.must(c.keys[0], &Attest{Query: accused.ID, Contributions: accused.Contributions})
 	c.must(c.keys[2], &Accuse{Query: accused.ID, Department: KeyOf(c.keys[1]), Fault: FaultBadProof, Subject: SubjectContribution, Blob: accused.Contributed[1][0]})

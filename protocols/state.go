@@ -32,6 +32,7 @@ type State struct {
 	open      []engine.Digest // queries that have not ended, in the order of their Ask entries
 	ended     []engine.Digest // those that have, in the order of their ends
 	forgotten []engine.Digest // of the present epoch, ended and no longer kept; ascending
+	alerts    []*alert        // ascending by number
 	evidence  []Evidence
 }
 
@@ -140,6 +141,8 @@ func (s *State) apply(r *Record) *Refusal {
 		return s.act(r, b)
 	case *Request:
 		return s.request(r, b)
+	case *Alert:
+		return s.raise(r, b)
 	case *Publish:
 		return s.publish(r, b)
 	case *Grant:
@@ -375,7 +378,7 @@ func (s *State) prune() {
 func (s *State) Clone() *State {
 	c := *s
 	c.members = s.members.clone()
-	c.tables, c.forgotten, c.evidence = share(s.tables), share(s.forgotten), share(s.evidence)
+	c.tables, c.forgotten, c.evidence, c.alerts = share(s.tables), share(s.forgotten), share(s.evidence), share(s.alerts)
 	c.open, c.ended = slices.Clone(s.open), slices.Clone(s.ended)
 	c.epochs = make([]*EpochState, len(s.epochs))
 	of := make(map[engine.Digest]*EpochState, len(s.epochs))

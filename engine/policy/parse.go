@@ -199,7 +199,7 @@ func (p *parser) setting(r *Rule, key string, n *unstable.Node, line int) {
 		}
 	case "zone":
 		text, ok := p.text(n, key, line)
-		if t.Zone, p.zones[p.rule] = parseZone(text); ok && !p.zones[p.rule] {
+		if t.Zone, p.zones[p.rule] = ParseZone(text); ok && !p.zones[p.rule] {
 			p.complain(line, "zone %s: write the distance from UTC as +08:00", quote(text))
 		}
 	case "until":
@@ -367,16 +367,16 @@ func (f *File) Ended(now time.Time) error {
 // parseHours reads "08:00-18:00".
 func parseHours(text string) (h Hours, ok bool) {
 	from, to, found := strings.Cut(text, "-")
-	h.From, ok = minutesOf(from)
+	h.From, ok = ParseTime(from)
 	if !ok || !found {
 		return h, false
 	}
-	h.To, ok = minutesOf(to)
+	h.To, ok = ParseTime(to)
 	return h, ok
 }
 
-// minutesOf reads "08:00", up to "24:00".
-func minutesOf(text string) (int, bool) {
+// ParseTime reads a time of the day, in minutes: "08:00", up to "24:00".
+func ParseTime(text string) (int, bool) {
 	if len(text) != 5 || text[2] != ':' || strings.Trim(text[:2]+text[3:], "0123456789") != "" {
 		return 0, false
 	}
@@ -385,12 +385,12 @@ func minutesOf(text string) (int, bool) {
 	return 60*hour + minute, minute < 60 && 60*hour+minute <= 24*60
 }
 
-// parseZone reads "+08:00".
-func parseZone(text string) (int, bool) {
+// ParseZone reads a distance from UTC, in minutes: "+08:00".
+func ParseZone(text string) (int, bool) {
 	if text == "" || text[0] != '+' && text[0] != '-' {
 		return 0, false
 	}
-	n, ok := minutesOf(text[1:])
+	n, ok := ParseTime(text[1:])
 	if text[0] == '-' {
 		n = -n
 	}

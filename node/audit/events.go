@@ -138,6 +138,9 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 	case *protocols.Done:
 		of(b.Query)
 		e.What = "has the answer; certificate " + ShortDigest(b.Certificate.String())
+	case *protocols.Alert:
+		of(b.Query)
+		e.What = fmt.Sprintf("raises the alert %s (%s): %s", b.Name, b.Rule, b.Found)
 	case *protocols.Withdraw:
 		of(b.Query)
 		e.What = "withdraws the question"

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/cli/rehearse"
 	"parley/node/cli/rights"
 	"parley/node/client"
 	"parley/node/disk"
@@ -23,6 +24,7 @@ type queryFlags struct {
 	askerFlags
 	rights.Question
 	rights.Wish                 // of --request
+	rehearse.Flags              // of --rehearse
 	request                     bool
 	network, certificate, cache string
 	noOpening                   bool
@@ -39,12 +41,25 @@ The departments' policies and grants decide who is answered, and for what: --pur
 refusal lists all that is missing, of all departments at once, and ends with the command that requests it: the same with
 --request, which asks nothing, and puts a request for the missing grants on the ledger, answered by --due.
 
+--rehearse asks nobody and needs no purpose: it makes up rows that fit what the catalogue publishes, 10,000 of a department
+at most, answers over them, and says what the departments would decide. Its answer is marked as made up, has no
+certificate, and says nothing of the data; with --csv each column's name ends in "(made up)".
+
 With --network the signers are pinned. Without it the node's own word is taken for who belongs to the network, and
 the answer is shown as self-consistent, not as verified. Exit status 3: the network is the pinned one, but a vote has put
 a key there that is not pinned; the answer is shown with it, as parley verify does. An interrupt withdraws the question,
 as long as the departments have not begun to share the answer.`,
 	}
-	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error { return c.query(cmd.Context(), sql, f) })
+	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error {
+		if err := f.Flags.Check(cmd.Flags().Changed); err != nil {
+			return err
+		}
+		if f.Rehearse {
+			f.Network = f.network
+			return c.rehearsal().Run(cmd.Context(), f.Flags, rights.Where{Node: f.node, Identity: f.identity}, f.Question, sql)
+		}
+		return c.query(cmd.Context(), sql, f)
+	})
 	f.askerFlags.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.network, "network", "", "the pinned network description")
@@ -55,6 +70,8 @@ as long as the departments have not begun to share the answer.`,
 	f.Question.Add(cmd)
 	flags.BoolVar(&f.request, "request", false, "ask nothing: request the grants that the question lacks, of all departments at once")
 	f.Wish.Add(cmd)
+	f.Flags.Add(cmd)
+	exclude(flags, "node", "catalogue")
 	flags.StringVar(&f.cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
 	c.jsonFlag(cmd)
 	c.csvFlag(cmd)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -20,7 +21,10 @@ import (
 	"parley/node/audit"
 	"parley/node/cli/catalog"
 	"parley/node/cli/people"
+	"parley/node/cli/rehearse"
 	"parley/node/cli/rights"
+	"parley/node/cli/shadow"
+	"parley/node/cli/standing"
 	"parley/node/cli/trail"
 	"parley/node/client"
 	"parley/node/disk"
@@ -132,8 +136,8 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range append([]*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.trailCommand(), c.versionCommand(), c.manCommand(),
-	}, rights.Commands(c.rights())...) {
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.shadowCommand(), c.ledgerCommand(), c.trailCommand(), c.versionCommand(), c.manCommand(),
+	}, append(rights.Commands(c.rights()), standing.Commands(c.standing())...)...) {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
 		root.AddCommand(sub)
@@ -145,6 +149,11 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 func (c *command) peopleCommand() *cobra.Command {
 	return people.Command(people.Shell{In: c.in, Errs: c.errs, JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON,
 		Arguments: arguments, Unknown: unknownCommand, Config: configFor, When: parseWhen})
+}
+
+// shadowCommand is that room's, in this shell.
+func (c *command) shadowCommand() *cobra.Command {
+	return shadow.Command(shadow.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Arguments: arguments, Config: configFor})
 }
 
 // catalogCommand is that room's, in this shell.
@@ -179,6 +188,11 @@ func (c *command) trailCommand() *cobra.Command {
 		}})
 }
 
+// standing is the shell of that room's commands.
+func (c *command) standing() standing.Shell {
+	return standing.Shell{Shell: c.rights(), CSV: &c.csv, CSVFlag: c.csvFlag, Network: readNetwork, Log: func() *slog.Logger { return logTo(c.errs, slog.LevelInfo) }}
+}
+
 // rights is the shell of that room's commands.
 func (c *command) rights() rights.Shell {
 	return rights.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Arguments: arguments, Unknown: unknownCommand,
@@ -203,6 +217,12 @@ func (c *command) rights() rights.Shell {
 			src, _, err := c.source(ctx, f)
 			return src, err
 		}}
+}
+
+// rehearsal is that room, in this shell.
+func (c *command) rehearsal() rehearse.Shell {
+	return rehearse.Shell{JSON: &c.json, CSV: &c.csv, Print: c.print, PrintJSON: c.printJSON, Read: readLimited, Dial: c.rights().Dial,
+		Step: c.progress.Step, Done: c.progress.Finish, Note: c.progress.Note}
 }
 
 func unknownCommand(root *cobra.Command, name string) error {

@@ -158,7 +158,7 @@ func (c *Client) stands(ctx context.Context, e engine.Digest) error {
 // ofRights reports whether an entry is of a kind that Say says.
 func ofRights(kind protocols.EntryKind) bool {
 	switch kind {
-	case protocols.KindPublish, protocols.KindRequest, protocols.KindGrant, protocols.KindDecline, protocols.KindRescind:
+	case protocols.KindPublish, protocols.KindRequest, protocols.KindGrant, protocols.KindDecline, protocols.KindRescind, protocols.KindAlert:
 		return true
 	}
 	return false

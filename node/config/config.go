@@ -90,9 +90,14 @@ type Config struct {
 	// Retention is how long blobs are kept after their query; zero is
 	// DefaultRetention.
 	Retention time.Duration
+	// Shadow is set of a department that answers nothing of its own rows: of each question that it would have answered
+	// it writes down what it would have sent. ShadowValues has it write the cells' values too.
+	Shadow, ShadowValues bool
 	// Metrics is where Prometheus may fetch /metrics, and anybody /health,
 	// "127.0.0.1:9464". Empty: at the operator's own door only.
 	Metrics string
+	// Alerts says whom the node tells of alerts; nil: nobody.
+	Alerts *Alerts
 	// Path is the node.toml that Load read this from: errors name it, with the line.
 	// Empty: none.
 	Path string
@@ -143,6 +148,9 @@ type File struct {
 	Retain     uint64      `toml:"retain,omitempty"`
 	Retention  string      `toml:"retention,omitempty"`
 	Metrics    string      `toml:"metrics,omitempty"`
+	Shadow     bool        `toml:"shadow,omitempty"`
+	Values     bool        `toml:"shadow_values,omitempty"`
+	Alerts     *FileAlerts `toml:"alerts,omitempty"`
 	Tables     []FileTable `toml:"table"`
 }
 
@@ -203,7 +211,7 @@ func Load(path string) (Config, error) {
 // resolve checks what can be checked without touching anything but file names. The failure's Column is the key.
 func (f File) resolve(base string) (Config, *failure.Failure) {
 	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Auditors: f.Auditors, Alone: f.Alone, Analysts: f.Analysts,
-		Parameters: f.Parameters, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics}
+		Parameters: f.Parameters, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics, Shadow: f.Shadow, ShadowValues: f.Values}
 	for _, required := range []struct{ key, value string }{
 		{"name", f.Name}, {"dir", f.Dir}, {"listen", f.Listen}, {"parameters", f.Parameters},
 	} {
@@ -220,6 +228,12 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 	}
 	if cfg.Auditor = f.Role == RoleAuditor; cfg.Auditor && len(f.Tables) > 0 {
 		return cfg, &failure.Failure{Column: "table", Message: "an auditor has no tables"}
+	}
+	switch {
+	case f.Shadow && cfg.Auditor:
+		return cfg, &failure.Failure{Column: "shadow", Message: "an auditor has no rows to answer from, and no shadow mode"}
+	case f.Values && !f.Shadow:
+		return cfg, &failure.Failure{Column: "shadow_values", Message: "shadow_values is of a department in shadow mode", Hint: "write shadow = true beside it"}
 	}
 	var err error
 	if cfg.Place, err = engine.ParsePlace(f.Under); err != nil {
@@ -243,6 +257,9 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 		return cfg, failed
 	}
 	if cfg.Retention, failed = parseDuration("retention", f.Retention, "168h"); failed != nil {
+		return cfg, failed
+	}
+	if cfg.Alerts, failed = f.Alerts.resolve(base); failed != nil {
 		return cfg, failed
 	}
 	seen := map[string]bool{}
@@ -383,7 +400,7 @@ func configKeys(t reflect.Type, prefix string) []string {
 			continue
 		}
 		key, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
-		if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
+		if k := field.Type.Kind(); (k == reflect.Slice || k == reflect.Pointer) && field.Type.Elem().Kind() == reflect.Struct {
 			keys = append(keys, configKeys(field.Type.Elem(), prefix+key+".")...)
 			continue
 		}

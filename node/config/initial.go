@@ -78,6 +78,21 @@ parameters = %s
 # Where Prometheus may fetch /metrics, and anybody /health.
 # metrics = "127.0.0.1:9464"
 
+# Shadow mode: of each question that this department would have answered it writes down what it would have sent, sends
+# nothing, and refuses. parley shadow shows it. With shadow_values the cells' values are written too, which are secret.
+# shadow = true
+# shadow_values = true
+
+# Whom the node tells of each new alert on the ledger, as JSON: a command, which reads it on its standard input and which no
+# shell reads, a web service over HTTPS (or on this machine), or both. tables names those whose alerts are told; all otherwise.
+# secret_file (mode 0600) holds what the service knows this node by. A restart puts a change here in force.
+# [alerts]
+# command = ["/usr/local/bin/notify", "relapse"]
+# webhook = "https://example.org/alerts"
+# secret_file = "webhook.secret"
+# tables = ["claims"]
+# timeout = "30s"
+
 # The tables that questions may name. The files of one table together are one relation: .csv, .tsv (or .csv.gz,
 # .tsv.zst, ...), .xlsx, .parquet, .arrow, .ipc, .feather, or a glob. Only an unquoted empty field of a CSV file is NULL; null adds other spellings.
 # header says whether the first line of CSV files names the columns: "yes", "no" (they are called c1, c2, ...), or

@@ -38,7 +38,7 @@ const (
 
 // personEntries are what persons may append, under their own name: the referee knows who may say what.
 var personEntries = []protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindAccuse, protocols.KindWithdraw,
-	protocols.KindRequest, protocols.KindPublish, protocols.KindGrant, protocols.KindDecline, protocols.KindRescind}
+	protocols.KindRequest, protocols.KindPublish, protocols.KindGrant, protocols.KindDecline, protocols.KindRescind, protocols.KindAlert}
 
 type logOp uint8
 

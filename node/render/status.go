@@ -30,6 +30,9 @@ func Status(r node.Report) string {
 	b.Add("build", "%s", r.Build)
 	b.Add("peer", "%s", r.Address)
 	b.Add("network", "%s", r.Network)
+	if r.Shadow {
+		b.Add("shadow", "SHADOW MODE: questions of this department's rows are refused; parley shadow shows what they would have sent")
+	}
 	if r.Caveat != "" {
 		b.Add("warning", "not for private data: %s", r.Caveat)
 	}
