@@ -64,21 +64,26 @@ func (q *QueryState) Plan(p engine.Packing) (*engine.Plan, error) {
 }
 
 // planOf recomputes a question's plan. A first round is the one that its question leads to. Later
-// ones follow from answers that only their analyst has: who holds the certificates replays them
-// (README section 6.4).
+// ones follow from answers that only their analyst has: they are one of those that the question can
+// lead to, and who holds the certificates replays them (README section 6.4).
 func planOf(q *QueryState, p engine.Packing) (*engine.Plan, error) {
 	a, tables := &q.Ask, engine.Catalogue(q.Registrations)
-	if a.Round != 1 {
+	if a.Round == 0 {
 		return engine.NewPlan(a.SQL, tables, a.Departments, p)
 	}
 	session, err := engine.NewSession(a.Question, tables, a.Departments, p)
 	if err != nil {
 		return nil, err
 	}
-	if plan := session.Plan(); plan.SQL == a.SQL {
+	switch plan := session.Plan(); {
+	case a.Round == 1 && plan.SQL == a.SQL:
 		return plan, nil
+	case a.Round == 1:
+		return nil, errors.New("the first round is not the one that the question leads to")
+	case !session.Leads(a.SQL):
+		return nil, errors.New("the round is none that the question can lead to")
 	}
-	return nil, errors.New("the first round is not the one that the question leads to")
+	return engine.NewPlan(a.SQL, tables, a.Departments, p)
 }
 
 func (d *dossier) params() circuits.Params { return d.vk.Params() }

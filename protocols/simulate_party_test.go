@@ -79,7 +79,7 @@ func personOf(key ed25519.PrivateKey, name string, roles ...protocols.PersonRole
 // registration is what a department says of its table first.
 func (w *world) registration(p *party) engine.Registration {
 	r := registration(p.name, "heart", 1, p.rows)
-	if w.class != engine.ClassUnsaid {
+	if w.class != engine.ClassUnsaid && !slices.Contains(w.freely, p.name) {
 		r.About.Class = w.class
 	}
 	return r

@@ -34,6 +34,7 @@ type world struct {
 	salt      string
 	policy    func(department string) policy.Document // for its table, as version 1; nil: open.Policy
 	class     engine.Class                            // of the tables; unsaid: unconditional
+	freely    []string                                // departments whose tables are unconditional whatever the class
 	spare     []engine.Digest                         // grants that the analyst names besides those that it needs
 	before    func(protocols.Entry)                   // asked before an entry is ordered
 	replace   func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
