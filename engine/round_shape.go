@@ -28,7 +28,7 @@ type shape struct {
 func (s *search) shapes() []shape {
 	list := append(slices.Clone(s.keys), "buckets("+quoteIdentifier(s.column.Name))
 	return []shape{{before: "SELECT " + strings.Join(list, ", "), after: ") FROM " + s.from,
-		words: append(strings.Fields(asciiUpper(s.column.Kind.String())), "ARRAY")}}
+		words: append(strings.Split(asciiUpper(s.column.Kind.String()), " "), "ARRAY")}}
 }
 
 func (f *fit) shapes() []shape {
