@@ -89,13 +89,18 @@ func (a *Audit) open(s *QueryState) bool {
 	return true
 }
 
-// refusalFor is the outcome of a question whose plan is another, or is not allowed.
+// refusalFor is the outcome of a question whose plan is another, or is not allowed: with the error's own code, if it
+// has one.
 func refusalFor(err error) Outcome {
 	var denied *Denied
-	if errors.As(err, &denied) {
+	var e *engine.Error
+	switch {
+	case errors.As(err, &denied):
 		return Outcome{Status: Refused, Code: CodePolicy, Sentence: sentence(denied.Error())}
+	case errors.As(err, &e):
+		return Outcome{Status: Refused, Code: e.Code, Sentence: sentence(err.Error())}
 	}
-	return Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: err.Error()}
+	return Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: sentence(err.Error())}
 }
 
 // attest verifies the contributions, also when others were quicker: it serves them from then on.

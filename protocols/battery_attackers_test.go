@@ -2,6 +2,8 @@ package protocols_test
 
 import (
 	"crypto/ed25519"
+	"slices"
+	"testing"
 
 	"parley/engine"
 	"parley/engine/policy"
@@ -82,8 +84,8 @@ func termAttacks() []attack {
 	}
 }
 
-// stewardAttacks have those decide who may not.
-func stewardAttacks() []attack {
+// granterAttacks have those grant who may not.
+func granterAttacks() []attack {
 	granting := func(what, with, code string, key func(f *front) ed25519.PrivateKey, change func(g *policy.Grant)) attack {
 		a := referee(what, "unknown-grant", "nothing was granted", func(f *front) protocols.Entry {
 			g := f.w.contract("city3", 5)
@@ -104,20 +106,6 @@ func stewardAttacks() []attack {
 	}
 	steward := func(name string) func(f *front) ed25519.PrivateKey {
 		return func(f *front) ed25519.PrivateKey { return f.w.steward(name) }
-	}
-	loosened := func(what, with, code string, by func(f *front) protocols.Entry) attack {
-		a := machine(what, "column \"age\" to be used as group", func(f *front) protocols.Entry {
-			f.wide(5)
-			f.refused(by(f), code)
-			return f.asks("SELECT age, sum(chol) FROM heart GROUP BY age", everybody)
-		})
-		a.with = with
-		return a
-	}
-	opened := func(f *front, version uint64) policy.Document {
-		d := guarded("city3")
-		d.Version, d.Rules[0].Terms.Group = version, []string{policy.Any}
-		return d
 	}
 	return []attack{
 		granting("another department's steward grants city3's rows", "city2's steward", "not-owner", steward("city2"), nil),
@@ -158,30 +146,42 @@ func stewardAttacks() []attack {
 			f.grant = g.ID()
 			return f.ask()
 		}),
+	}
+}
+
+// publisherAttacks have those put policies in force who may not, or ones that are not.
+func publisherAttacks() []attack {
+	loosened := func(what, with, code string, by func(f *front) protocols.Entry) attack {
+		a := machine(what, "column \"age\" to be used as group", func(f *front) protocols.Entry {
+			f.wide(5)
+			f.refused(by(f), code)
+			return f.asks("SELECT age, sum(chol) FROM heart GROUP BY age", everybody)
+		})
+		a.with = with
+		return a
+	}
+	old := machine("city3's old policy after a new one, said again with its own signature", "function count", func(f *front) protocols.Entry {
+		f.wide(5)
+		published := f.w.entriesOn(protocols.KindPublish)
+		i := slices.IndexFunc(published, func(e protocols.Entry) bool { return e.Author == protocols.KeyOf(f.w.steward("city3")) })
+		f.policy(func(r *policy.Rule) { r.Terms.Functions = []string{"sum"} })
+		f.refused(published[i], "duplicate")
+		return f.ask()
+	})
+	old.hides, old.proof = func(b protocols.Body) bool { p, ok := b.(*protocols.Publish); return ok && p.Document.Version == 2 }, "bad-proof"
+	opened := func(f *front, version uint64) policy.Document {
+		d := guarded("city3")
+		d.Version, d.Rules[0].Terms.Group = version, []string{policy.Any}
+		return d
+	}
+	return []attack{
 		loosened("another department's steward opens city3's table", "city2's steward", "not-owner", func(f *front) protocols.Entry {
 			return f.signed(f.w.steward("city2"), &protocols.Publish{Document: opened(f, 2), Under: f.w.under("city2")})
 		}),
 		loosened("a department's node opens city3's table", "city1's node", "not-vouched", func(f *front) protocols.Entry {
 			return f.signed(f.w.party("city1").key, &protocols.Publish{Document: opened(f, 2), Under: f.w.under("city3")})
 		}),
-		func() attack {
-			a := loosened("city3's old policy after a new one, said again with its own signature", "", "duplicate", func(f *front) protocols.Entry {
-				var old protocols.Entry
-				for _, e := range f.w.entriesOn(protocols.KindPublish) {
-					if e.Author == protocols.KeyOf(f.w.steward("city3")) {
-						old = e
-					}
-				}
-				f.policy(func(r *policy.Rule) { r.Terms.Functions = []string{"sum"} })
-				return old
-			})
-			return a
-		}(),
-		machine("what the policy before allowed", "function count", func(f *front) protocols.Entry {
-			f.wide(5)
-			f.policy(func(r *policy.Rule) { r.Terms.Functions = []string{"sum"} })
-			return f.ask()
-		}),
+		old,
 	}
 }
 
@@ -291,4 +291,47 @@ func waitingAttacks() []attack {
 			f.puts(f.w.party("city1").key, &protocols.Revoke{Person: protocols.KeyOf(f.key), Reason: "left", Turn: 1})
 		}, hiding[*protocols.Revoke]),
 	}
+}
+
+// TestWhatIsAllowed: the question that the attacks change is admitted by the same city3, contributed to, attested and shared, and
+// its certificate, put together as theirs is, verifies.
+func TestWhatIsAllowed(t *testing.T) {
+	base, c := peace(t)
+	f := besieged(t, base, c)
+	f.exact(approved)
+	e := f.ask()
+	f.w.order(e)
+	said := map[protocols.EntryKind]int{}
+	f.w.says = func(p *party, e protocols.Entry) []protocols.Entry {
+		if p == f.honest || p == f.w.auditor() {
+			said[e.Kind]++
+		}
+		return []protocols.Entry{e}
+	}
+	f.w.run()
+	ask := &protocols.Ask{}
+	if err := engine.Unmarshal(e.Body, ask); err != nil {
+		t.Fatal(err)
+	}
+	q := f.w.ledger.state.Query(protocols.QueryID(f.w.network.ID(), e.Author, ask))
+	if q.Phase != protocols.PhaseShared || said[protocols.KindAdmit] != 1 || said[protocols.KindContribute] != 1 || said[protocols.KindAttest] != 2 || said[protocols.KindShare] != 1 {
+		t.Fatalf("it is %s, and the honest said %v", q.Phase, said)
+	}
+	cert := *c
+	cert.Opening, cert.AnalystKey, cert.Records = nil, f.w.analyst().store[ask.AnalystKey], f.w.ledger.state.RecordsOf(q)
+	cert.Contributions, cert.Shares = f.stored(q.Contributed), f.stored(q.Shared)
+	if v := f.w.verdict(f.anchored(&cert, q.ID)); !v.Verified || v.Reason != protocols.ReasonSealed {
+		t.Errorf("verified %t, %q", v.Verified, v.Reason)
+	}
+}
+
+// stored are the blobs that departments committed to.
+func (f *front) stored(digests [][]engine.Digest) (out [][][]byte) {
+	for i, row := range digests {
+		out = append(out, nil)
+		for _, d := range row {
+			out[i] = append(out[i], f.w.departments()[i].store[d])
+		}
+	}
+	return out
 }

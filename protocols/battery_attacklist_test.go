@@ -152,7 +152,7 @@ func column(what, says, sql string) attack {
 }
 
 func attacks() []attack {
-	return slices.Concat(purposeAttacks(), grantAttacks(), questionAttacks(), columnAttacks(), termAttacks(), stewardAttacks(), personAttacks(), classAttacks(), waitingAttacks())
+	return slices.Concat(purposeAttacks(), grantAttacks(), namedAttacks(), questionAttacks(), tableAttacks(), columnAttacks(), termAttacks(), granterAttacks(), publisherAttacks(), personAttacks(), classAttacks(), waitingAttacks())
 }
 
 func purposeAttacks() []attack {
@@ -183,9 +183,6 @@ func grantAttacks() []attack {
 	proofOf := func(a attack, hides func(b protocols.Body) bool) attack {
 		a.hides, a.proof = hides, "bad-proof"
 		return a
-	}
-	clerkAsks := func(f *front) {
-		f.key = f.vouched("city1", "clerk", nil, protocols.PersonAnalyst)
 	}
 	return []attack{
 		machine("no grant", "a grant is missing", func(f *front) protocols.Entry { return f.ask() }),
@@ -236,9 +233,15 @@ func grantAttacks() []attack {
 		{what: "the answered question, said again", by: byReferee, code: "duplicate", says: "asked before", first: true, ask: func(f *front) protocols.Entry {
 			return f.c.Records[slices.IndexFunc(f.c.Records, func(r protocols.Record) bool { return r.Entry.Kind == protocols.KindAsk })].Entry
 		}},
+	}
+}
+
+// namedAttacks name other grants than those that a question takes uses of.
+func namedAttacks() []attack {
+	return []attack{
 		referee("another person's grant", "not-owner", "another person", func(f *front) protocols.Entry {
 			f.wide(5)
-			clerkAsks(f)
+			f.key = f.vouched("city1", "clerk", nil, protocols.PersonAnalyst)
 			return f.ask()
 		}),
 		referee("a grant of a department that is not asked", "malformed", "not of the question's departments", func(f *front) protocols.Entry {
@@ -294,16 +297,6 @@ func questionAttacks() []attack {
 			a.SQL, a.Question, a.Round = engine.RoundMark(approved)+a.SQL, searched, 2
 		})
 	})
-	old := referee("the table as it was before it was replaced", "stale-catalogue", "has replaced it", func(f *front) protocols.Entry {
-		f.wide(5)
-		e := f.ask()
-		f.register("city3", func(r *engine.Registration) { r.Rows++ })
-		return e
-	})
-	old.hides, old.proof = func(b protocols.Body) bool {
-		r, ok := b.(*protocols.Register)
-		return ok && r.Registration.Version == 2
-	}, "bad-proof"
 	return []attack{
 		other("an approval used for another question", "SELECT sex, count(*), sum(chol) FROM heart WHERE age >= 44 GROUP BY sex", everybody...),
 		other("one more condition under an approval", "SELECT sex, count(*), sum(chol) FROM heart WHERE age >= 43 AND age <= 43 GROUP BY sex", everybody...),
@@ -316,6 +309,22 @@ func questionAttacks() []attack {
 		rounds("a later round of an approved search over fewer rows", "plan-mismatch", "none that the question can lead to", searched, 2, `SELECT "sex", buckets("chol", 0, 1, 9) FROM heart WHERE age = 43 GROUP BY "sex"`),
 		rounds("a later round of an approved search in another column", "plan-mismatch", "none that the question can lead to", searched, 3, `SELECT "sex", buckets("age", 40, 1, 9) FROM heart GROUP BY "sex"`),
 		mark,
+	}
+}
+
+// tableAttacks are under an approval of other tables, or of other values.
+func tableAttacks() []attack {
+	old := referee("the table as it was before it was replaced", "stale-catalogue", "has replaced it", func(f *front) protocols.Entry {
+		f.wide(5)
+		e := f.ask()
+		f.register("city3", func(r *engine.Registration) { r.Rows++ })
+		return e
+	})
+	old.hides, old.proof = func(b protocols.Body) bool {
+		r, ok := b.(*protocols.Register)
+		return ok && r.Registration.Version == 2
+	}, "bad-proof"
+	return []attack{
 		{what: "another department's table replaced after the approval, by one of a row", with: "city2", by: byMachine, code: "policy", says: "another question", ask: func(f *front) protocols.Entry {
 			f.exact(approved)
 			rows := slices.DeleteFunc(slices.Clone(f.w.party("city2").rows), func(p person) bool { return p.chol == nil })

@@ -53,7 +53,8 @@ type front struct {
 	journaled map[string]int         // records of the honest journals then
 	since     int                    // records of then
 	nonce     byte
-	told      []string // what the referee refused on the way
+	made      map[string][][]byte // the colluders' own contributions
+	told      []string            // what the referee refused on the way
 }
 
 // guarded is city3's policy: sums, counts, least values of cholesterol by sex, of those of an age.
@@ -98,7 +99,7 @@ func besieged(t *testing.T, base *world, c *protocols.Certificate) *front {
 }
 
 // sight is what was seen of an attack.
-type sight struct{ refused, auditor, verdict string }
+type sight struct{ refused, also, verdict string }
 
 func (a *attack) run(t *testing.T, base *world, c *protocols.Certificate) (s sight) {
 	cryptotest.SetGlobalRandom(t, 93)
@@ -115,12 +116,13 @@ func (a *attack) run(t *testing.T, base *world, c *protocols.Certificate) (s sig
 		t.Fatalf("the referee says %v", err)
 	} else if err != nil {
 		code, sentence = f.refusal(e, err)
+		s.also = f.decision(e.Author, ask)
 	}
 	f.w.run()
 	switch a.by {
 	case byMachine:
 		code, sentence = f.stopped(id)
-		s.auditor = f.overrun(a, id)
+		s.also = f.overrun(a, id, code, sentence)
 	case byEnd:
 		a.then(f)
 		f.w.run()
@@ -143,25 +145,50 @@ func (a *attack) run(t *testing.T, base *world, c *protocols.Certificate) (s sig
 		s.verdict = "that of the answer that was allowed"
 		return s
 	}
-	v := f.w.verdict(f.certificate(a, e, ask, id))
-	proof := a.says
-	if a.proof != "" {
-		proof = a.proof
+	cert := f.certificate(a, e, ask, id)
+	if a.proof != "" { // nothing in the records tells: then city3's part is missing alone
+		f.made = map[string][][]byte{}
+		for i, name := range ask.Departments[:2] {
+			blobs, err := protocols.Contribution(cert, f.w.keys, i)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.made[name] = blobs
+		}
+		cert = f.certificate(a, e, ask, id)
 	}
-	if v.Verified || v.SelfConsistent || v.Result != nil || !strings.Contains(v.Reason, proof) {
+	v := f.w.verdict(cert)
+	want, whose := a.says, ""
+	if a.proof != "" {
+		want, whose = a.proof, "city3"
+	}
+	if v.Verified || v.SelfConsistent || v.Result != nil || !strings.Contains(v.Reason, want) || v.Department != whose {
 		t.Errorf("the verifier: verified %t, %q", v.Verified, v.Reason)
 	}
-	s.verdict = said(recordNumber.ReplaceAllString(v.Reason, ""))
+	if s.verdict = said(recordNumber.ReplaceAllString(v.Reason, "")); same(v.Reason, sentence) || same(v.Reason, code+": "+sentence) {
+		s.verdict = "the same"
+	}
 	return s
+}
+
+// same reports whether two texts say the same, one of all departments and one by the department.
+func same(said, sentence string) bool {
+	said = strings.TrimPrefix(recordNumber.ReplaceAllString(said, ""), "the departments' policies do not allow the question: ")
+	return strings.ReplaceAll(said, "city3: ", "") == sentence
 }
 
 var (
 	recordNumber = regexp.MustCompile(`^record [0-9]+: `)
+	alike        = regexp.MustCompile(`(a grant is missing for|not shared \(class none\):)([^;]*)(; (a grant is missing for|not shared \(class none\):)[^;]*)+`)
 	longHex      = regexp.MustCompile(`[0-9a-f]{12,}`)
 )
 
-// said is what was said, in a cell of a table, without names of grants and persons.
+// said is what was said, in a cell of a table: without names of grants and persons, and of all that is missing in
+// one way the first.
 func said(lines ...string) string {
+	for i, line := range lines {
+		lines[i] = alike.ReplaceAllString(line, "${1}$2, …")
+	}
 	text := longHex.ReplaceAllString(strings.Join(lines, "<br>"), "…")
 	return strings.ReplaceAll(text, "|", "\\|")
 }
@@ -177,6 +204,37 @@ func (f *front) refusal(e protocols.Entry, err error) (code, sentence string) {
 		f.w.t.Errorf("city3's referee says %v, another %v", err, r)
 	}
 	return r.Code, r.Sentence
+}
+
+// decision is what every machine would decide of a question that the referee refuses, if it had taken it: what is
+// missing. City3's machine would besides find that its table is another one now.
+func (f *front) decision(author protocols.Key, ask *protocols.Ask) string {
+	f.w.t.Helper()
+	st := f.w.ledger.state
+	plan, err := engine.NewPlan(ask.SQL, st.Catalogue(), ask.Departments, protocols.Packing(f.w.params))
+	if err != nil {
+		f.w.t.Fatal(err)
+	}
+	facts, err := policy.FactsOf(plan, ask.Question)
+	if err != nil {
+		return said("the decision: " + err.Error())
+	}
+	d := st.Consider(author, f.w.ledger.at.Time/1000, &facts, ask.Question, ask.Round, ask.Purpose, ask.Basis)
+	named := slices.EqualFunc(d.Charges, ask.Grants, func(c policy.Charge, id engine.Digest) bool { return c.Grant == id })
+	switch {
+	case d.Allowed && named && !slices.Contains(ask.Registrations, protocols.RegistrationDigest(plan.Registrations[len(plan.Registrations)-1])):
+		return "–"
+	case d.Allowed && named:
+		f.w.t.Error("machines would allow it")
+	case d.Allowed:
+		return "the decision: other grants"
+	}
+	var reasons []string
+	for _, m := range d.Missing {
+		reasons = append(reasons, "`"+string(m.Reason)+"`")
+	}
+	slices.Sort(reasons)
+	return "the decision: " + strings.Join(slices.Compact(reasons), ", ")
 }
 
 // refused has the referee refuse something with a code, on the way to the question.
@@ -224,7 +282,7 @@ func (f *front) stopped(id engine.Digest) (code, sentence string) {
 
 // overrun has the others go on with city3's key, as if it were theirs: the auditor finds by itself that it has nothing to
 // attest.
-func (f *front) overrun(a *attack, id engine.Digest) string {
+func (f *front) overrun(a *attack, id engine.Digest, code, sentence string) string {
 	f.honest.deviates = true // its journal knows nothing of it
 	bodies := f.bodies(id, &f.w.ledger.state.Query(id).Ask)
 	f.w.order(protocols.Sign(f.w.network.ID(), f.honest.key, bodies(protocols.KindAdmit, f.honest)))
@@ -243,7 +301,10 @@ func (f *front) overrun(a *attack, id engine.Digest) string {
 	if o == nil || o.Status != protocols.Refused || !strings.Contains(o.Sentence, a.says) {
 		f.w.t.Fatalf("the auditor: %+v", o)
 	}
-	return said(fmt.Sprintf("`%s`: %s", o.Code, o.Sentence))
+	if o.Code == code && same(o.Sentence, sentence) {
+		return "the auditor"
+	}
+	return said(fmt.Sprintf("the auditor, `%s`: %s", o.Code, o.Sentence))
 }
 
 // refusedAll holds that nothing more is taken of a question, whoever signs it.
@@ -287,102 +348,8 @@ func (f *front) checkSilent(id engine.Digest, waited bool) {
 	}
 }
 
-// blobs are what the colluders have of a department: what it contributed, or shared, when it was asked before.
-func (f *front) blobs(of [][][]byte, p *party, n uint32) (out [][]byte) {
-	at := slices.Index([]string{"city1", "city2", "city3"}, p.name)
-	for i := range n {
-		blob := bytes.Clone(of[at][0])
-		blob[0] ^= byte(i)
-		out = append(out, blob)
-	}
-	return out
-}
-
-// bodies are what departments say of a question that goes through; nil of what is not theirs to say.
-func (f *front) bodies(id engine.Digest, ask *protocols.Ask) func(kind protocols.EntryKind, p *party) protocols.Body {
-	digests := func(blobs [][]byte) (out []engine.Digest) {
-		for _, b := range blobs {
-			out = append(out, protocols.BlobDigest(b))
-		}
-		return out
-	}
-	var all [][]engine.Digest
-	for _, name := range ask.Departments {
-		all = append(all, digests(f.blobs(f.c.Contributions, f.w.party(name), ask.Ciphertexts)))
-	}
-	return func(kind protocols.EntryKind, p *party) protocols.Body {
-		switch at := slices.Index(ask.Departments, p.name); {
-		case kind == protocols.KindAdmit:
-			return &protocols.Admit{Query: id, Epoch: ask.Epoch}
-		case kind == protocols.KindContribute && at >= 0:
-			return &protocols.Contribute{Query: id, Epoch: ask.Epoch, Blobs: all[at]}
-		case kind == protocols.KindAttest:
-			return &protocols.Attest{Query: id, Contributions: protocols.ContributionsDigest(id, all)}
-		case kind == protocols.KindShare:
-			return &protocols.ShareCommit{Query: id, Epoch: ask.Epoch, Blobs: digests(f.blobs(f.c.Shares, p, ask.Ciphertexts))}
-		}
-		return nil
-	}
-}
-
-// certificate is what the others make of a question, signed with the keys of all, the validators' receipt too. Where the
-// ledger did not take the question it holds what would have stood there.
-func (f *front) certificate(a *attack, e protocols.Entry, ask *protocols.Ask, id engine.Digest) *protocols.Certificate {
-	out := *f.c
-	out.Opening, out.AnalystKey = nil, f.w.analyst().store[ask.AnalystKey]
-	out.Contributions, out.Shares = nil, nil
-	for _, p := range f.w.departments() {
-		if slices.Contains(ask.Departments, p.name) {
-			out.Contributions = append(out.Contributions, f.blobs(f.c.Contributions, p, ask.Ciphertexts))
-		}
-		out.Shares = append(out.Shares, f.blobs(f.c.Shares, p, ask.Ciphertexts))
-	}
-	if a.by == byMachine {
-		out.Records = f.w.ledger.state.RecordsOf(f.w.ledger.state.Query(id))
-	} else {
-		out.Records = f.forged(a, e, ask, id)
-	}
-	tidied := protocols.Tidied(&out, f.w.params)
-	done := &protocols.Done{Query: id, Certificate: tidied.Digest()}
-	if transcript, err := protocols.TranscriptOf(tidied, f.w.params); err == nil {
-		done.Transcript = transcript
-	}
-	tidied.Anchor.Block = f.w.ledger.at.Block + 1
-	tidied.Anchor.Entry = protocols.Sign(f.w.network.ID(), f.key, done)
-	tidied.Anchor.Receipt = f.w.ledger.sign(tidied.Anchor.Block, 1_800_000_000_000, tidied.Anchor.Entry.Marshal(), f.w.network.Validators())
-	return tidied
-}
-
-// forged are the records of a question that the ledger did not take, or that ended.
-func (f *front) forged(a *attack, e protocols.Entry, ask *protocols.Ask, id engine.Digest) (records []protocols.Record) {
-	kept := func(r protocols.Record) bool {
-		body, err := r.Entry.Open()
-		return err == nil && r.Entry.Kind != protocols.KindAsk && queryOf(body) == (engine.Digest{}) && (a.hides == nil || !a.hides(body))
-	}
-	for _, r := range append(slices.Clone(f.c.Records), f.w.ledger.records[f.since:]...) {
-		if kept(r) {
-			records = append(records, r)
-		}
-	}
-	number := uint64(len(f.w.ledger.records))
-	put := func(e protocols.Entry) {
-		number++
-		records = append(records, protocols.Record{Number: number, Block: f.w.ledger.at.Block, Time: f.w.ledger.at.Time, Entry: e})
-	}
-	put(e)
-	bodies := f.bodies(id, ask)
-	for _, kind := range []protocols.EntryKind{protocols.KindAdmit, protocols.KindContribute, protocols.KindAttest, protocols.KindShare} {
-		for _, p := range f.w.departments() {
-			if body := bodies(kind, p); body != nil {
-				put(protocols.Sign(f.w.network.ID(), p.key, body))
-			}
-		}
-	}
-	return records
-}
-
-// TestAttacks runs every attack; what became of each is in ATTACKS.md.
-func TestAttacks(t *testing.T) {
+// TestPermissionAttacks runs every attack; what became of each is in ATTACKS.md.
+func TestPermissionAttacks(t *testing.T) {
 	base, c := peace(t)
 	var lines []string
 	for i, a := range attacks() {
@@ -391,14 +358,14 @@ func TestAttacks(t *testing.T) {
 		}
 		t.Run(a.what, func(t *testing.T) {
 			s := a.run(t, base, c)
-			if s.auditor == "" {
-				s.auditor = "–"
+			if s.also == "" {
+				s.also = "–"
 			}
 			with := a.with
 			if with == "" {
 				with = "–"
 			}
-			lines = append(lines, fmt.Sprintf("| %d | %s | %s | %s | %s | %s | %s |", i+1, a.what, with, a.by, s.refused, s.auditor, s.verdict))
+			lines = append(lines, fmt.Sprintf("| %d | %s | %s | %s | %s | %s | %s |", i+1, a.what, with, a.by, s.refused, s.also, s.verdict))
 		})
 	}
 	if len(lines) < len(attacks()) || t.Failed() { // only some were asked for
@@ -428,12 +395,16 @@ until a day, under a grant. One question was asked so, and its blobs are known t
 question never stands on its ledger, and nothing that departments say of it does, whoever signs it; *city3's machine*, where the
 referee takes the question: the others admit it, and come no further; *the referee, which ends it*, where the question waits.
 In each city3 and the auditor say nothing of the question but a refusal (of one that waited, city3's admission from before), make no
-contribution and no share, publish no blob, and attest nothing. Where city3's machine refuses, the others go on with city3's
-key, as if they had it: the *auditor* finds the same by itself. The *certificate* is what the others make of it, signed with the keys of
-all, the validators' receipt too, without the records that tell against it: `+"`bad-proof`"+` means that city3's part, which nobody else
-can make, is that of another question.
+contribution and no share, publish no blob, and attest nothing.
 
-| | attack | with | refused by | code and sentence | the auditor | the certificate |
+"Also by" is who would refuse it if that were not there. Where city3's machine refuses, the others go on with city3's key, as if they had
+it: *the auditor* finds the same by itself. Where the referee refuses, *the decision*, which every machine makes over the same
+state, with the reasons of what is missing.
+
+"The certificate" is what the others make of it, signed with the keys of all, the validators' receipt too, without the records that
+tell against it, and with proofs of their own: `+"`bad-proof`"+` of city3 means that city3's part alone is missing, which nobody else can make.
+
+| | attack | with | refused by | code and sentence | also by | the certificate |
 |---|---|---|---|---|---|---|
 %s
 `, len(lines), strings.Join(lines, "\n"))

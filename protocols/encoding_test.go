@@ -22,7 +22,7 @@ import (
 	"parley/protocols/mhe/tiny"
 )
 
-var update = flag.Bool("update", false, "write the golden files that are missing, and BATTERY.md anew")
+var update = flag.Bool("update", false, "write the golden files that are missing, and BATTERY.md and ATTACKS.md anew")
 
 const goldenQuestion = "SELECT median(age)\n\tFROM heart"
 
