@@ -118,6 +118,27 @@ func TestImportsOfPlain(t *testing.T) {
 	}
 }
 
+// TestStandInsArePure: what makes up rows for rehearsals imports nothing by which it could read more than the catalogue
+// that it is given: no files, no network, no clock, no randomness but that of its seed.
+func TestStandInsArePure(t *testing.T) {
+	pure := []string{"context", "encoding/binary", "fmt", "math/big", "math/rand/v2", "slices", "strconv", "parley/engine"}
+	seen := 0
+	for _, path := range goFiles(t)["datasets"] {
+		if filepath.ToSlash(filepath.Dir(path)) != "datasets/standin" || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		seen++
+		for _, name := range importsOf(t, path) {
+			if !slices.Contains(pure, name) {
+				t.Errorf("%s imports %s", path, name)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("datasets/standin is not found")
+	}
+}
+
 // rooms says which of the project's packages each room of node may import, tests left out. What
 // is not listed is forbidden; of the rooms only the command line and what tests and prints a whole
 // node import node.
@@ -130,17 +151,25 @@ var rooms = map[string][]string{
 	"node/ledger":           {"engine", "node/disk"},
 	"node/ledger/loopback":  {"node/ledger"},
 	"node/config":           {"datasets", "datasets/files", "datasets/published", "datasets/served", "engine", "node/failure", "node/ledger"},
-	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "node", "node/audit", "node/build", "node/cli/catalog", "node/cli/man", "node/cli/people", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
+	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "engine/policy/open", "node", "node/audit", "node/build", "node/cli/catalog", "node/cli/man", "node/cli/people", "node/cli/rehearse", "node/cli/rights", "node/cli/shadow", "node/cli/standing", "node/cli/trail", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
 	"node/cli/man":          {},
 	"node/scram":            {},
 	"node/cli/catalog":      {"datasets/published", "node/audit", "node/failure", "node/quality", "node/render"},
+	"node/cli/rights":       {"engine", "engine/policy", "node/audit", "node/client", "node/failure", "node/peers", "node/render", "protocols"},
+	"node/notify":           {"node/audit", "node/config", "node/disk", "node/failure"},
+	"node/cli/standing":     {"engine", "engine/policy", "engine/standing", "node/audit", "node/cli/rights", "node/client", "node/disk", "node/failure", "node/render", "protocols"},
+	"node/cli/trail":        {"engine/policy", "node/audit", "node/failure", "node/render"},
+	"node/cli/rehearse":     {"circuits", "datasets/standin", "engine", "node/cli/rights", "node/client", "node/failure", "node/render", "protocols"},
+	"node/cli/shadow":       {"engine", "node/config", "node/failure", "node/render", "node/shadow"},
+	"node/shadow":           {"engine", "node/disk", "node/peers", "protocols"},
 	"node/cli/people":       {"node", "node/config", "node/disk", "node/failure", "node/render", "node/scram"},
+	"node/render":           {"datasets/published", "datasets/standin", "engine", "engine/policy", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},
 	"node/quality":          {"datasets/published", "engine", "node/disk"},
-	"node/render":           {"datasets/published", "engine", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},
 	"node/nodetest":         {"circuits", "node/failure", "node/peers", "protocols"},
-	"node/nodetest/testnet": {"datasets", "engine", "node", "node/audit", "node/client", "node/config", "node/disk", "node/nodetest", "node/peers", "protocols"},
-	"node/audit":            {"engine", "protocols", "circuits", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers"},
-	"node/client":           {"engine", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},
+	"node/nodetest/testnet": {"datasets", "engine", "engine/policy", "engine/policy/open", "node", "node/audit", "node/client", "node/config", "node/disk", "node/nodetest", "node/peers", "protocols"},
+	"node/nodetest/forged":  {"circuits", "engine", "engine/policy", "node/exchange", "node/ledger", "node/nodetest", "node/peers", "protocols"},
+	"node/audit":            {"engine", "engine/policy", "protocols", "circuits", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers"},
+	"node/client":           {"engine", "engine/policy", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},
 	"node/machine":          {"engine", "protocols", "node/peers"},
 	"node/exchange":         {"engine", "protocols", "circuits", "node/disk", "node/failure", "node/ledger", "node/machine", "node/peers"},
 }
@@ -152,6 +181,24 @@ const roomLines, roomFiles = 5000, 25
 var halls = map[string]string{
 	"engine":    "binder, rounds and reports call each other by nature: a split would export the binder",
 	"protocols": "the referee and the machines share the state's types",
+}
+
+// openers are the files that may open a table to everybody: those that print a demonstration.
+var openers = []string{"bench/against.go", "node/cli/processes.go", "node/nodetest/testnet/rights.go"}
+
+// TestOpenPolicy: no node publishes a policy that allows everything, with no setting and no flag: only
+// tests and demonstrations have one.
+func TestOpenPolicy(t *testing.T) {
+	for _, paths := range goFiles(t) {
+		for _, path := range paths {
+			if strings.HasSuffix(path, "_test.go") || slices.Contains(openers, filepath.ToSlash(path)) {
+				continue
+			}
+			if slices.Contains(importsOf(t, path), "parley/engine/policy/open") {
+				t.Errorf("%s imports engine/policy/open, which opens tables to everybody", path)
+			}
+		}
+	}
 }
 
 // TestSizes: a package is small enough to be read as one thing.

@@ -9,6 +9,10 @@ import (
 	"runtime"
 	"strconv"
 	"time"
+
+	"parley/datasets/population"
+	"parley/engine/policy/open"
+	"parley/node/peers"
 )
 
 const (
@@ -197,6 +201,9 @@ func serve(ctx context.Context, s *side, parameters, dir string, persons int, co
 	if err = n.start(ctx, cost); err != nil {
 		return nil, err
 	}
+	if err = n.admit(ctx); err != nil {
+		return nil, err
+	}
 	first, err := n.ask(ctx)
 	if err != nil {
 		return nil, err
@@ -255,6 +262,42 @@ func (n *served) start(ctx context.Context, took *started) error {
 		}
 	}
 	return errors.New("the demo left no department")
+}
+
+// admit has the departments of the network that was founded anew say who may ask, as those of the demo did. A
+// commit whose demo makes no stewards asks for no policies.
+func (n *served) admit(ctx context.Context) error {
+	analyst := filepath.Join(n.dir, "analyst.key")
+	for _, p := range n.nodes {
+		folder := filepath.Join(n.dir, p.name)
+		steward := filepath.Join(folder, "steward.key")
+		if _, err := os.Stat(steward); !p.department || err != nil {
+			continue
+		}
+		for _, person := range []struct{ role, identity string }{{"analyst", analyst}, {"steward", steward}} {
+			id, err := peers.LoadIdentity(person.identity)
+			if err != nil {
+				return err
+			}
+			if person.role == "analyst" && p.address != n.address {
+				continue // vouched for once
+			}
+			if _, _, err := n.call(ctx, "people", "add", "--config", filepath.Join(folder, "node.toml"), "--name", person.role, "--role", person.role, id.Peer()); err != nil {
+				return err
+			}
+		}
+		for _, table := range population.Tables() {
+			document := open.Policy(p.name, table)
+			path := filepath.Join(folder, table+".policy.toml")
+			if err := os.WriteFile(path, []byte(document.Text()), 0o600); err != nil {
+				return err
+			}
+			if _, _, err := n.call(ctx, "policy", "publish", "--node", p.address, "--identity", steward, path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // measure asks once, and checks the certificate offline.

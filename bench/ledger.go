@@ -297,7 +297,7 @@ func (d *keptDemo) ask(ctx context.Context, sql string) (ledgerShare, error) {
 	if err != nil {
 		return q, err
 	}
-	answer, err := analyst.Ask(ctx, sql, client.AskOptions{})
+	answer, err := analyst.Ask(ctx, sql, client.AskOptions{Purpose: "measurement"})
 	if err != nil {
 		return q, err
 	}

@@ -29,7 +29,7 @@ const (
 )
 
 // command is a process that gets an interrupt when ctx ends, and nothing else does: the terminal's
-// does not reach it. No flag reaches it through the environment.
+// does not reach it. No flag of the caller's reaches it through the environment.
 func command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = dir
@@ -41,6 +41,7 @@ func command(ctx context.Context, dir, program string, args ...string) *exec.Cmd
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
+	cmd.Env = append(cmd.Env, "PARLEY_PURPOSE=measurement") // commands of commits that ask for no purpose pass it over
 	return cmd
 }
 

@@ -261,10 +261,7 @@ func (c *compound) subqueries(t text, stmt *pg.SelectStmt) error {
 	// is asked.
 	trial := make([]*Result, len(c.parts))
 	for i, p := range c.parts {
-		text := map[Kind]string{Date: "2000-01-01", Timestamp: "2000-01-01 00:00:00", TimestampTZ: "2000-01-01 00:00:00+00", Time: "00:00:00", Boolean: "true", Text: "x"}[p.kinds[0]]
-		if p.kinds[0].numeric() {
-			text = "1"
-		}
+		text := trialText(p.kinds[0])
 		trial[i] = &Result{Kinds: p.kinds, Rows: [][]Value{{{Text: &text, Exact: &text}}}}
 	}
 	last, err := c.last(t, trial)
@@ -273,6 +270,14 @@ func (c *compound) subqueries(t text, stmt *pg.SelectStmt) error {
 	}
 	c.parts = append(c.parts, last)
 	return nil
+}
+
+// trialText is a figure that a subquery's answer may have.
+func trialText(k Kind) string {
+	if k.numeric() {
+		return "1"
+	}
+	return map[Kind]string{Date: "2000-01-01", Timestamp: "2000-01-01 00:00:00", TimestampTZ: "2000-01-01 00:00:00+00", Time: "00:00:00", Boolean: "true", Text: "x"}[k]
 }
 
 // subquery adds one scalar subquery: of one column, and of one row, since it has no groups.

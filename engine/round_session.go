@@ -30,6 +30,8 @@ type procedure interface {
 	answer() (*Result, error)
 	// explain says for each of the rounds that there may be what it may take and who learns what.
 	explain() []ExplainedRound
+	// shapes are the texts that a round may have (Session.Leads).
+	shapes() []shape
 }
 
 // NewSession plans the first round. The arguments and the errors are those of NewPlan;

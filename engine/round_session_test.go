@@ -18,8 +18,15 @@ func play(tb testing.TB, table *refTable, sql string) (*Result, int) {
 	if err != nil {
 		tb.Fatalf("%s: %v", sql, err)
 	}
+	fresh, err := NewSession(sql, cat, departments, testPackings[0])
+	if err != nil {
+		tb.Fatal(err)
+	}
 	for rounds := 1; ; rounds++ {
 		p := s.Plan()
+		if rounds > 1 && !fresh.Leads(p.SQL) {
+			tb.Errorf("%s, round %d: %q is said to follow from no answers", sql, rounds, p.SQL)
+		}
 		again, err := NewPlan(p.SQL, cat, departments, testPackings[0])
 		if err != nil || again.Digest() != p.Digest() {
 			tb.Fatalf("%s, round %d: %q does not plan again: %v", sql, rounds, p.SQL, err)

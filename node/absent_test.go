@@ -37,11 +37,11 @@ func hanging(n *testnet.Network, department int) *atomic.Bool {
 
 // whileWaiting are the steps of a question that waits for somebody.
 func whileWaiting(tell func([]client.Absent)) client.AskOptions {
-	return client.AskOptions{Deadline: time.Minute, Progress: func(s client.Step) {
+	return testnet.Asking(client.AskOptions{Deadline: time.Minute, Progress: func(s client.Step) {
 		if s.Name == client.StepWaiting {
 			tell(s.Absent)
 		}
-	}}
+	}})
 }
 
 // TestStoppedDepartment: a department that is stopped is named at once, before anything is asked of
@@ -133,12 +133,12 @@ func TestCancelWithdraws(t *testing.T) {
 	var asked engine.Digest
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	_, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{Progress: func(s client.Step) {
+	_, err := c.Ask(ctx, testnet.WageQuestion, testnet.Asking(client.AskOptions{Progress: func(s client.Step) {
 		if s.Name == "admitted" {
 			c.View(func(s *protocols.State) { asked = s.Open()[0] })
 			cancel()
 		}
-	}})
+	}}))
 	var q *client.QueryError
 	if !errors.As(err, &q) || q.Code != "withdrawn" || !errors.Is(err, context.Canceled) {
 		t.Fatalf("%#v\n%s", err, n.Logs())
@@ -179,7 +179,7 @@ func TestProofsAreCounted(t *testing.T) {
 	n.StartAll()
 	c := n.Dial(0)
 	var steps []client.Step
-	a, err := c.Ask(context.Background(), "SELECT age + 0, sum(wage), count(*) FROM people GROUP BY age + 0", client.AskOptions{Progress: func(s client.Step) {
+	a, err := c.Ask(context.Background(), "SELECT age + 0, sum(wage), count(*) FROM people GROUP BY age + 0", testnet.Asking(client.AskOptions{Progress: func(s client.Step) {
 		if s.Name != client.StepProving {
 			return
 		}
@@ -190,7 +190,7 @@ func TestProofsAreCounted(t *testing.T) {
 				close(counted)
 			}
 		}
-	}})
+	}}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,31 @@ const actHeader = "Parley-Act"
 // reloadLimit is how long a reload waits for its word to stand on the ledger, which may stand still.
 const reloadLimit = 2 * time.Second
 
+// actTries is how often an act is said, each time with a later turn, where another of the same author's has come
+// before it.
+const actTries = 3
+
+// errTurn is of an act whose turn another one of the same author's has used.
+var errTurn = errors.New("another act of the same author came first")
+
+// usedTurn is the error of an act that was not ordered.
+func usedTurn(err error) error {
+	var refusal *protocols.Refusal
+	if errors.As(err, &refusal) && refusal.Code == "duplicate" {
+		return fmt.Errorf("%w: %w", errTurn, err)
+	}
+	return err
+}
+
+// refuseAct answers why something was not done; of a used turn so that Operate can tell.
+func refuseAct(w http.ResponseWriter, err error) {
+	status := http.StatusConflict
+	if errors.Is(err, errTurn) {
+		status = http.StatusPreconditionFailed
+	}
+	http.Error(w, err.Error(), status)
+}
+
 // ActSheet is what an operator has to sign before the node does something.
 type ActSheet struct {
 	Network   engine.Digest `json:"network"`
@@ -73,7 +98,14 @@ func (n *node) act(ctx context.Context, signed, what string) error {
 		if len(operators) > 0 {
 			return fmt.Errorf("this department vouches for operators (%s), and does nothing without the word of one: --as KEYFILE names the operator's identity", strings.Join(operators, ", "))
 		}
-		return n.history.Append(ctx, n.ownAct(s, what))
+		turn := s.NextAct(self)
+		for tries := 1; ; tries++ {
+			err := usedTurn(n.history.Append(ctx, n.ownAct(turn, what)))
+			if !errors.Is(err, errTurn) || tries == actTries {
+				return err
+			}
+			turn++
+		}
 	}
 	raw, err := base64.StdEncoding.DecodeString(signed)
 	if err != nil {
@@ -97,13 +129,23 @@ func (n *node) act(ctx context.Context, signed, what string) error {
 	case e.Author == self:
 		return errors.New("the node's own identity is no operator's")
 	}
-	return n.history.Append(ctx, e) // whether the author may, the referee says
+	return usedTurn(n.history.Append(ctx, e)) // whether the author may, the referee says
 }
 
 // ownAct is what the node itself says that it is about to do.
-func (n *node) ownAct(s *protocols.State, what string) protocols.Entry {
-	self := n.id.Key()
-	return protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Act{Node: self, What: what, Turn: s.NextAct(self)})
+func (n *node) ownAct(turn uint64, what string) protocols.Entry {
+	return protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Act{Node: n.id.Key(), What: what, Turn: turn})
+}
+
+// sendAct says what the node does by itself, whenever the ledger takes it.
+func (n *node) sendAct(turn uint64, what string, tries int) {
+	n.outbox.Send(n.ownAct(turn, what), func(err error) {
+		if errors.Is(usedTurn(err), errTurn) && tries > 1 {
+			n.sendAct(turn+1, what, tries-1)
+			return
+		}
+		n.log.Warn("the ledger does not take what this node did", "what", what, "error", err.Error())
+	})
 }
 
 // actOfReload says that node.toml is read again. A ledger that stands still does not keep an operator from it:
@@ -143,14 +185,19 @@ func Operate(ctx context.Context, dir, keyFile, path, what string, request, into
 	if err != nil {
 		return failure.Usage("identity", "", "%s", err)
 	}
-	var sheet ActSheet
-	if err := callControl(ctx, dir, http.MethodGet, "/act?by="+id.Peer(), "", nil, &sheet); err != nil {
-		return err
+	for tries := 1; ; tries++ {
+		var sheet ActSheet
+		if err := callControl(ctx, dir, http.MethodGet, "/act?by="+id.Peer(), "", nil, &sheet); err != nil {
+			return err
+		}
+		of, err := peers.KeyOf(sheet.Node)
+		if err != nil {
+			return err
+		}
+		e := protocols.Sign(sheet.Network, id.Private(), &protocols.Act{Node: of, What: what, Turn: sheet.Turn})
+		err = callControl(ctx, dir, http.MethodPost, path, base64.StdEncoding.EncodeToString(e.Marshal()), body, into)
+		if !errors.Is(err, errTurn) || tries == actTries {
+			return err
+		}
 	}
-	of, err := peers.KeyOf(sheet.Node)
-	if err != nil {
-		return err
-	}
-	e := protocols.Sign(sheet.Network, id.Private(), &protocols.Act{Node: of, What: what, Turn: sheet.Turn})
-	return callControl(ctx, dir, http.MethodPost, path, base64.StdEncoding.EncodeToString(e.Marshal()), body, into)
 }

@@ -25,7 +25,7 @@ func TestNetworkAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{Pinned: pinned, Progress: func(s client.Step) { steps = append(steps, fmt.Sprint(s.Name, s.Department, s.Done, s.Total)) }})
+	a, err := c.Ask(ctx, testnet.WageQuestion, testnet.Asking(client.AskOptions{Pinned: pinned, Progress: func(s client.Step) { steps = append(steps, fmt.Sprint(s.Name, s.Department, s.Done, s.Total)) }}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.Logs())
 	}
@@ -42,11 +42,11 @@ func TestNetworkAnswers(t *testing.T) {
 		t.Errorf("seconds %+v, cpu %v", a.Seconds, a.CPUSeconds)
 	}
 	t.Log(a.Seconds, a.CPUSeconds, steps)
-	if x, err := c.Explain(ctx, testnet.WageQuestion, client.AskOptions{}); err != nil || x.First.Plan != a.Plan.Digest() || len(x.Rounds) != 1 {
+	if x, err := c.Explain(ctx, testnet.WageQuestion, testnet.Asking(client.AskOptions{})); err != nil || x.First.Plan != a.Plan.Digest() || len(x.Rounds) != 1 {
 		t.Errorf("explained as %+v, %v", x, err)
 	}
 	var q *client.QueryError
-	if _, err := c.Explain(ctx, "SELECT count(*) FROM nobody", client.AskOptions{}); !errors.As(err, &q) || q.Code != engine.CodeTable || q.Position == 0 {
+	if _, err := c.Explain(ctx, "SELECT count(*) FROM nobody", testnet.Asking(client.AskOptions{})); !errors.As(err, &q) || q.Code != engine.CodeTable || q.Position == 0 {
 		t.Errorf("an unknown table is explained: %#v", err)
 	}
 }

@@ -136,7 +136,7 @@ func TestSourceIsAnnounced(t *testing.T) {
 	}
 	c := n.Dial(1)
 	n.Eventually("it is asked", func() bool {
-		a, err := c.Ask(t.Context(), "SELECT sex, count(*) FROM people GROUP BY sex", client.AskOptions{Deadline: 30 * time.Second})
+		a, err := c.Ask(t.Context(), "SELECT sex, count(*) FROM people GROUP BY sex", testnet.Asking(client.AskOptions{Deadline: 30 * time.Second}))
 		if err == nil && testnet.ResultText(a) != "f 1305 | m 702 | " {
 			t.Errorf("answered %s", testnet.ResultText(a))
 		}

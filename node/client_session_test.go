@@ -32,7 +32,7 @@ func TestNetworkRounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	plans, proofs := engine.Planned.Load(), circuits.Verified.Load()
-	a, err := c.Ask(ctx, sql, client.AskOptions{Pinned: &network})
+	a, err := c.Ask(ctx, sql, testnet.Asking(client.AskOptions{Pinned: &network}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.Logs())
 	}

@@ -181,8 +181,11 @@ func callControl(ctx context.Context, dir, method, path, signed string, body []b
 	if err != nil {
 		return err
 	}
-	if reply.StatusCode != http.StatusOK {
-		return failure.Refused("control", "", "%s", strings.TrimSpace(string(answer)))
+	switch reply.StatusCode {
+	case http.StatusOK:
+		return json.Unmarshal(answer, into)
+	case http.StatusPreconditionFailed:
+		return fmt.Errorf("%w: %w", errTurn, failure.Refused("control", "", "%s", strings.TrimSpace(string(answer))))
 	}
-	return json.Unmarshal(answer, into)
+	return failure.Refused("control", "", "%s", strings.TrimSpace(string(answer)))
 }

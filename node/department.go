@@ -10,11 +10,13 @@ import (
 	"github.com/libp2p/go-libp2p/core/peer"
 
 	"parley/circuits"
+	"parley/node/audit"
 	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
 	"parley/node/ledger"
 	"parley/node/machine"
+	"parley/node/notify"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -56,6 +58,7 @@ func (n *node) loop(ctx context.Context) error {
 			}
 		})
 	})
+	n.duty.people = true
 	if err := n.advance(ctx); err != nil {
 		return err
 	}
@@ -85,6 +88,9 @@ func (n *node) loop(ctx context.Context) error {
 			err = n.deadline(ctx, query)
 		case do := <-n.wakes:
 			err = do()
+		case <-n.admit.C:
+			n.followPeople()
+			n.refreshView()
 		case err = <-ended:
 			err = fmt.Errorf("the ledger: %w", err)
 		case halt := <-n.halted:
@@ -127,8 +133,13 @@ func (n *node) order(batch []protocols.Record) error {
 		} else {
 			n.log.Debug("on the ledger", "number", r.Number, "block", r.Block, "entry", r.Entry.Kind.String(), "author", n.replica.NameOf(r.Entry.Author))
 		}
-		if refused == nil && r.Entry.Kind == protocols.KindAct {
-			n.heardNews(&r)
+		switch r.Entry.Kind {
+		case protocols.KindVote, protocols.KindVouch, protocols.KindRevoke:
+			n.duty.people = true
+		case protocols.KindAct:
+			if refused == nil {
+				n.heardNews(&r)
+			}
 		}
 		if refused != nil || !n.caughtUp() {
 			continue
@@ -138,6 +149,9 @@ func (n *node) order(batch []protocols.Record) error {
 			n.tellVote(&r)
 		case protocols.KindVouch, protocols.KindRevoke:
 			n.tellPerson(&r)
+		case protocols.KindPublish, protocols.KindRequest, protocols.KindGrant, protocols.KindDecline, protocols.KindRescind:
+			e := audit.EventOf(n.replica, &r, nil)
+			n.log.Info("a person says something of who may ask", "who", e.Person, "what", e.What, "block", r.Block)
 		}
 	}
 	return nil
@@ -149,6 +163,9 @@ func (n *node) order(batch []protocols.Record) error {
 func (n *node) advance(ctx context.Context) error {
 	if n.followMembers() {
 		return ErrExpelled
+	}
+	if n.duty.people {
+		n.followPeople()
 	}
 	if !n.caughtUp() {
 		n.refreshView()
@@ -164,6 +181,9 @@ func (n *node) advance(ctx context.Context) error {
 		return err
 	}
 	n.retireTables()
+	if err := n.offerAlerts(); err != nil {
+		return err
+	}
 	n.becomeReady()
 	n.refreshView()
 	return nil
@@ -178,7 +198,7 @@ func (n *node) caughtUp() bool {
 func (n *node) refreshView() {
 	old := n.view.Load()
 	v := &view{network: old.network, height: n.replica.Applied(), status: old.status,
-		members: viewMembers(n.replica), votes: viewVotes(n.replica), people: n.ownPeople(), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence()), tables: n.viewTables()}
+		members: viewMembers(n.replica), votes: viewVotes(n.replica), people: n.ownPeople(), awaits: n.awaited(), open: len(n.replica.Open()), evidence: len(n.replica.Evidence()), tables: n.viewTables(), leftOut: n.duty.leftOut}
 	for _, key := range n.founding.analysts {
 		v.analysts = append(v.analysts, peers.PeerOf(key))
 	}
@@ -320,4 +340,30 @@ func (n *node) fetch(ctx context.Context, want protocols.Want) (protocols.Blob, 
 		}
 		return reachable
 	})
+}
+
+// openAlerts makes what tells the operator's command, or web service, of alerts (README section 14).
+func (n *node) openAlerts() (err error) {
+	if n.cfg.Alerts == nil {
+		return nil
+	}
+	if n.notifier, err = notify.New(*n.cfg.Alerts, n.cfg.Dir, n.log); err != nil {
+		return err
+	}
+	n.transport.Go(func(ctx context.Context) {
+		if err := n.notifier.Run(ctx); err != nil {
+			n.fail(err)
+		}
+	})
+	return nil
+}
+
+// offerAlerts tells of the alerts on the ledger, which the node has read up to its head.
+func (n *node) offerAlerts() error {
+	last := n.replica.LastAlert()
+	if n.notifier == nil || n.offered && last == n.alerted {
+		return nil
+	}
+	n.offered, n.alerted = true, last
+	return n.notifier.Offer(audit.AlertsOf(n.replica), n.replica.Applied())
 }

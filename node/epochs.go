@@ -53,6 +53,8 @@ type duties struct {
 	leaving    bool      // somebody was voted out, and is looked after
 	announcing bool      // what has become of tables' sources
 	validator  bool      // this node's key is among the members'
+	people     bool      // the ledger said something of a person, or of a member, that has not been followed
+	leftOut    int       // persons for whom there is no room
 }
 
 // dueEntries sends a member's Join, and a department's registrations and its
@@ -288,6 +290,9 @@ func (n *node) becomeReady() {
 	n.view.Store(&v)
 	n.refreshView() // whoever is told may look at once
 	n.log.Info("ready", "address", v.status.Address)
+	for _, why := range closedTables(n.view.Load().tables) {
+		n.log.Warn("a table is closed", "why", why)
+	}
 	if n.o.Ready != nil {
 		n.o.Ready(v.status)
 	}

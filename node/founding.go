@@ -31,7 +31,7 @@ type founding struct {
 	auditors    []protocols.Key // ascending
 	genesis     *protocols.Network
 	peers       []peer.AddrInfo // the other members that the configuration names
-	analysts    []protocols.Key
+	analysts    []protocols.Key // the persons that the configuration lets in, whoever vouches for them
 	roles       *peers.Roles
 }
 
@@ -122,8 +122,8 @@ func readAnalysts(cfg config.Config, self protocols.Key, roles *peers.Roles) ([]
 		if slices.Contains(keys, key) {
 			return nil, cfg.EntryFault("analysts", i, fmt.Errorf("%s is named a second time", id))
 		}
-		if !roles.Set(id, peers.Analyst) {
-			return nil, cfg.EntryFault("analysts", i, errors.New("too many: peers, auditors and analysts are over the limit of the allow-list"))
+		if len(keys) >= peers.MaxPersons || !roles.Set(id, peers.Person) {
+			return nil, cfg.EntryFault("analysts", i, fmt.Errorf("too many: the limit is %d", peers.MaxPersons))
 		}
 		keys = append(keys, key)
 	}

@@ -302,7 +302,7 @@ func TestStrangerAnalyst(t *testing.T) {
 	n.StartAll()
 	start := time.Now()
 	_, err := client.Dial(context.Background(), n.Nodes[0].Config.Listen+"/p2p/"+n.Nodes[0].Identity.Peer(), nodetest.Identity(t), client.Options{Parameters: nodetest.Tiny})
-	if err == nil || !strings.Contains(err.Error(), "list of analysts") || time.Since(start) > 9*time.Second {
+	if err == nil || !strings.Contains(err.Error(), "does a department vouch for this identity?") || time.Since(start) > 9*time.Second {
 		t.Errorf("after %v: %v", time.Since(start), err)
 	}
 	_, err = client.Dial(context.Background(), testnet.FreeAddresses(t, 1)[0]+"/p2p/"+n.Nodes[0].Identity.Peer(), n.Analyst, client.Options{})
@@ -316,16 +316,16 @@ func TestStrangerAnalyst(t *testing.T) {
 		"SELECT name FROM people":                    "",
 		"SELEC":                                      engine.CodeSyntax,
 	} {
-		_, err := c.Ask(context.Background(), sql, client.AskOptions{})
+		_, err := c.Ask(context.Background(), sql, testnet.Asking(client.AskOptions{}))
 		var q *client.QueryError
 		if !errors.As(err, &q) || code != "" && q.Code != code {
 			t.Errorf("%s: %#v", sql, err)
 		}
 	}
-	if _, err := c.Ask(context.Background(), testnet.WageQuestion, client.AskOptions{Departments: []string{"a", "z"}}); err == nil {
+	if _, err := c.Ask(context.Background(), testnet.WageQuestion, testnet.Asking(client.AskOptions{Departments: []string{"a", "z"}})); err == nil {
 		t.Error("a department that there is not was asked")
 	}
-	a, err := c.Ask(context.Background(), testnet.WageQuestion, client.AskOptions{Departments: []string{"a"}, NoOpening: true})
+	a, err := c.Ask(context.Background(), testnet.WageQuestion, testnet.Asking(client.AskOptions{Departments: []string{"a"}, NoOpening: true}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.Logs())
 	}

@@ -30,8 +30,10 @@ import (
 	"parley/node/journal"
 	"parley/node/ledger"
 	"parley/node/machine"
+	"parley/node/notify"
 	"parley/node/peers"
 	"parley/node/quality"
+	"parley/node/shadow"
 	"parley/protocols"
 )
 
@@ -76,6 +78,10 @@ type node struct {
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
+	notifier   *notify.Notifier           // nil: nobody is told of alerts
+	offered    bool                       // the ledger was read up to its head once, and
+	alerted    uint64                     // this was its last alert when the notifier was told
+	admit      *time.Timer                // when it is to be looked who of the persons may talk to this node
 	news       map[string]*quality.Source // what was said last of tables' sources, as far as it was read
 
 	view    atomic.Pointer[view]
@@ -114,6 +120,7 @@ type view struct {
 	evidence int
 	tables   []TableReport
 	analysts []string
+	leftOut  int // persons for whom there is no room
 }
 
 // dataset is what a node needs of a datasets.Table.
@@ -132,7 +139,7 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 	}
 	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan machine.Delivery), deadlines: make(chan engine.Digest),
 		wakes: make(chan func() error), reloads: make(chan chan<- ReloadReply), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{},
-		news: map[string]*quality.Source{}}
+		news: map[string]*quality.Source{}, admit: time.NewTimer(admissionPause)}
 	n.watches.of = map[engine.Digest]*machine.Stopwatch{}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
@@ -306,8 +313,10 @@ func (n *node) openKeys(ctx context.Context) error {
 			return err
 		}
 	}
-	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.VerifyingKeys,
-		Policy: protocols.Listed(n.founding.analysts)}
+	n.department = &protocols.Department{Key: n.id.Private(), Params: n.params, Keys: keys.Keys, Verifying: keys.VerifyingKeys, Shadow: n.cfg.Shadow}
+	if n.cfg.Shadow {
+		n.log.Warn("shadow mode: questions of this department's rows are refused, and what it would have sent is written down", "file", filepath.Join(n.cfg.Dir, shadow.File))
+	}
 	if n.network.Development {
 		n.log.Warn("not for private data", "keys", protocols.DevelopmentCaveat, "parameters", n.params.Name())
 	}
@@ -419,7 +428,7 @@ func (n *node) openLedger(ctx context.Context) error {
 	c := exchange.LedgerConfig(filepath.Join(n.cfg.Dir, "ledger"), n.network, protocols.SizesOf(n.params))
 	c.Key, c.Host = n.id.Private(), n.transport.Libp2p
 	c.Peers = func() []peer.ID { return n.transport.Roles.With(peers.Member, peers.Leaving) }
-	c.Readers = func(p peer.ID) bool { return n.transport.Roles.Of(p) >= peers.Analyst }
+	c.Readers = func(p peer.ID) bool { return n.transport.Roles.Of(p) >= peers.Person }
 	c.Log, c.Metrics, c.Retain, c.StateSync, c.Trust = n.log, n.registry, n.cfg.Retain, n.cfg.Genesis != "", n.trust
 	c.Joining = func(err error) { n.waitFor("getting the ledger from the members: %s", err) }
 	c.Halted = func(err error) {
@@ -461,7 +470,7 @@ func (n *node) openLedger(ctx context.Context) error {
 func (n *node) openWork(context.Context) error {
 	n.outbox = machine.NewOutbox(n.log, n.history.Append)
 	n.work = machine.Effects{
-		Persist: n.journal.Append, Publish: n.publish, Fetch: n.fetch, Aggregate: n.aggregate,
+		Persist: n.journal.Append, Publish: n.publish, Fetch: n.fetch, Aggregate: n.aggregate, Withheld: n.withhold,
 		Send:    func(e protocols.Entry) { n.outbox.Send(e, nil) },
 		Proofs:  make(chan struct{}, 1),
 		Checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),
@@ -469,7 +478,7 @@ func (n *node) openWork(context.Context) error {
 		Failed:  n.fail,
 	}
 	n.transport.Go(n.outbox.Run)
-	return nil
+	return n.openAlerts()
 }
 
 // wake has something done by the loop, unless the node stops first.

@@ -32,7 +32,7 @@ func TestAskedOnce(t *testing.T) {
 	ask := func(sql string) (rounds int, plans, proofs int64) {
 		t.Helper()
 		plans, proofs = engine.Planned.Load(), circuits.Verified.Load()
-		a, err := c.Ask(ctx, sql, client.AskOptions{Pinned: &network})
+		a, err := c.Ask(ctx, sql, testnet.Asking(client.AskOptions{Pinned: &network}))
 		if err != nil || !a.Verdict.Verified || a.Plan.Ciphertexts() != 1 {
 			t.Fatalf("%+v %v\n%s", a, err, n.Logs())
 		}
@@ -65,13 +65,13 @@ func TestAskPinned(t *testing.T) {
 	other.Nonce[0] ^= 1
 	before := n.Report(0).Ledger.Entries
 	var refused *client.QueryError
-	if a, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{Pinned: &other}); a != nil || !errors.As(err, &refused) || refused.Code != "network" {
+	if a, err := c.Ask(ctx, testnet.WageQuestion, testnet.Asking(client.AskOptions{Pinned: &other})); a != nil || !errors.As(err, &refused) || refused.Code != "network" {
 		t.Errorf("pinned to another network: %+v, %v", a, err)
 	}
 	if after := n.Report(0).Ledger.Entries; after != before {
 		t.Errorf("a question was spent on a network that is not the pinned one: %d entries, then %d", before, after)
 	}
-	a, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{})
+	a, err := c.Ask(ctx, testnet.WageQuestion, testnet.Asking(client.AskOptions{}))
 	if err != nil || a.Verdict.Verified || !a.Verdict.SelfConsistent || a.Verdict.Reason != protocols.ReasonUnknownSigners {
 		t.Errorf("pinned to nothing: %+v, %v", a, err)
 	}

@@ -75,8 +75,8 @@ type PersonReport struct {
 	Ended      time.Time `json:"ended,omitzero"`      // revoked, replaced: the block's time
 }
 
-// body is what the department signs for a request, by the ledger's state and the node's clock.
-func (q PeopleRequest) body(s *protocols.State, self protocols.Key, now time.Time) (protocols.Body, error) {
+// body is what the department signs for a request, by the ledger's state, its place and the node's clock.
+func (q PeopleRequest) body(s *protocols.State, self protocols.Key, place string, now time.Time) (protocols.Body, error) {
 	key, known, err := q.person(s, self)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (q PeopleRequest) body(s *protocols.State, self protocols.Key, now time.Tim
 	default:
 		return nil, fmt.Errorf("%q is not add, revoke or rotate", q.Do)
 	}
-	b := &protocols.Vouch{Person: key, Name: q.Name, Turn: s.NextTurn(key), From: now.Add(-vouchBefore).Unix(), Until: now.Add(vouchFor).Unix()}
+	b := &protocols.Vouch{Person: key, Name: q.Name, Place: place, Turn: s.NextTurn(key), From: now.Add(-vouchBefore).Unix(), Until: now.Add(vouchFor).Unix()}
 	for _, role := range q.Roles {
 		b.Roles = append(b.Roles, protocols.PersonRole(strings.TrimSpace(role)))
 	}
@@ -101,6 +101,10 @@ func (q PeopleRequest) body(s *protocols.State, self protocols.Key, now time.Tim
 		if len(b.Roles) == 0 {
 			b.Roles = known.Roles
 		}
+	}
+	b.First = b.Person
+	if known != nil {
+		b.First = known.First
 	}
 	if q.Do == PeopleRotate {
 		if known == nil {
@@ -220,7 +224,7 @@ func (n *node) serveVouch(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	reply, err := n.speakFor(ctx, r.Header.Get(actHeader), q)
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
+		refuseAct(w, err)
 		return
 	}
 	answerJSON200(w, reply)
@@ -232,7 +236,7 @@ func (n *node) speakFor(ctx context.Context, signed string, q PeopleRequest) (Pe
 	if err != nil {
 		return PersonReport{}, err
 	}
-	body, err := q.body(before, n.id.Key(), time.Now())
+	body, err := q.body(before, n.id.Key(), strings.Join(n.cfg.Place, "/"), time.Now())
 	if err != nil {
 		return PersonReport{}, err
 	}
@@ -250,6 +254,7 @@ func (n *node) speakFor(ctx context.Context, signed string, q PeopleRequest) (Pe
 	if err != nil {
 		return PersonReport{}, err
 	}
+	n.awaitFollowed(ctx, after.Applied())
 	about := ""
 	switch b := body.(type) {
 	case *protocols.Vouch:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,21 +31,34 @@ func TestPeopleOfNetwork(t *testing.T) {
 	}
 	n := testnet.New(t, 2)
 	first, second := n.Analyst, nodetest.Identity(t)
-	for _, d := range n.Nodes {
-		d.Config.Analysts = append(d.Config.Analysts, second.Peer())
-	}
+	const voucher = 0
+	n.Nodes[1].Config.Analysts = []string{first.Peer(), second.Peer()} // it tells them why they are refused
 	n.StartAll()
-	voucher := 0 // whichever was ready first
-	if _, err := n.People(0, node.PeopleRequest{Do: node.PeopleRotate, Person: "analyst 1", To: second.Peer()}); err != nil {
-		voucher = 1
-		if _, err := n.People(1, node.PeopleRequest{Do: node.PeopleRotate, Person: "analyst 1", To: second.Peer()}); err != nil {
-			t.Fatal(err)
-		}
+	old := n.Dial(voucher)
+	if _, err := n.People(voucher, node.PeopleRequest{Do: node.PeopleRotate, Person: "analyst 1", To: second.Peer()}); err != nil {
+		t.Fatal(err)
 	}
+	cut := func(who peers.Identity, c *client.Client) {
+		t.Helper()
+		n.Eventually("a person is cut off", func() bool {
+			_, err := n.Connect(voucher, who)
+			return err != nil && strings.Contains(err.Error(), "does not talk to "+who.Peer())
+		})
+		n.Eventually("its connections end", func() bool {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := c.Catalogue(ctx)
+			return err != nil
+		})
+	}
+	cut(first, old)
 	refused := func(code, says string) {
 		t.Helper()
 		n.Eventually("a question is refused", func() bool {
-			_, err := n.Dial(1-voucher).Ask(context.Background(), "SELECT count(*) FROM people", client.AskOptions{Deadline: time.Minute})
+			c, err := n.Connect(1-voucher, n.Analyst)
+			nodetest.Check(t, err)
+			defer c.Close()
+			_, err = c.Ask(context.Background(), "SELECT count(*) FROM people", testnet.Asking(client.AskOptions{Deadline: time.Minute}))
 			var q *client.QueryError
 			return errors.As(err, &q) && q.Code == code && strings.Contains(q.Sentence+q.Hint, says)
 		})
@@ -52,6 +66,7 @@ func TestPeopleOfNetwork(t *testing.T) {
 	refused(protocols.CodeNotVouched, "another key took the place")
 	n.Analyst = second
 	n.MustAnswer(n.Dial(1 - voucher))
+	fresh := n.Dial(voucher)
 
 	for _, c := range []struct {
 		what, says string
@@ -80,6 +95,7 @@ func TestPeopleOfNetwork(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	refused(protocols.CodeNotVouched, "revoked the analyst: left")
+	cut(second, fresh)
 	n.Analyst = nodetest.Identity(t) // listed nowhere, and vouched for nowhere
 	stranger := n.Analyst.Peer()
 	if r, err := n.People(voucher, node.PeopleRequest{Do: node.PeopleAdd, Person: stranger, Name: "Wu", Roles: []string{"steward", "observer", "steward"}}); err != nil ||
@@ -90,6 +106,17 @@ func TestPeopleOfNetwork(t *testing.T) {
 		strings.Join(r.Roles, " ") != "observer steward" {
 		t.Fatalf("renewed: %+v, %v", r, err)
 	}
+	// A vouch that ends with time cuts its person off, though the ledger says nothing new.
+	fresh = n.Dial(voucher)
+	for lasts := 3 * time.Second; ; lasts *= 2 { // on a busy machine one may be over before it is ordered
+		_, err := n.People(voucher, node.PeopleRequest{Do: node.PeopleAdd, Person: "Wu", Until: time.Now().Add(lasts)})
+		if err == nil {
+			break
+		} else if !strings.Contains(err.Error(), "too-late") || lasts > time.Minute {
+			t.Fatal(err)
+		}
+	}
+	cut(n.Analyst, fresh)
 }
 
 // TestOperators: what an operator does through a node's door stands on the ledger before it is done. Once the
@@ -139,6 +166,20 @@ func TestOperators(t *testing.T) {
 	says(node.Operate(ctx, dir, zhao, "/reload", "reload", nil, &reload), "")
 	says(node.Operate(ctx, n.Nodes[1].Config.Dir, zhao, "/reload", "reload", nil, &reload), "neither the node nor a person of its department")
 	says(node.Operate(ctx, n.Nodes[1].Config.Dir, "", "/reload", "reload", nil, &reload), "") // it vouches for none
+
+	// Acts that come at once are said one after the other, each with a turn of its own: by an operator, and by the node itself.
+	said := make(chan error, 4)
+	for i := range cap(said) {
+		dir, as := n.Nodes[i%2].Config.Dir, []string{zhao, ""}[i%2]
+		q := add(nodetest.Identity(t), fmt.Sprint("Sun ", i), "observer")
+		go func() {
+			var reply node.PersonReport
+			said <- node.Operate(ctx, dir, as, "/people", q.Text(), q, &reply)
+		}()
+	}
+	for range cap(said) {
+		says(<-said, "")
+	}
 
 	src, err := audit.Dial(ctx, n.Address(1), n.Analyst, nodetest.Tiny)
 	nodetest.Check(t, err)

@@ -7,8 +7,10 @@ import (
 
 	"parley/engine"
 	"parley/node/config"
+	"parley/node/disk"
 	"parley/node/machine"
 	"parley/node/peers"
+	"parley/node/shadow"
 	"parley/protocols"
 )
 
@@ -126,6 +128,17 @@ func (n *node) deadline(ctx context.Context, id engine.Digest) error {
 		n.outbox.Send(protocols.Sign(n.network.ID(), n.id.Private(), &protocols.Expire{Query: id}), nil)
 	}
 	return nil
+}
+
+// withhold writes down what this department, in shadow mode, would have sent of a query. Where that fails it is
+// said; the query is refused all the same.
+func (n *node) withhold(query engine.Digest, w *protocols.Withheld) {
+	r := shadow.RecordOf(time.Now(), n.replica, query, w, n.cfg.ShadowValues)
+	n.log.Info("shadow mode: this question would have sent", "query", r.Query, "analyst", r.Analyst, "table", r.Table, "purpose", r.Purpose,
+		"groups", r.Groups, "cells", r.Cells, "ciphertexts", r.Ciphertexts, "contributionBytes", r.Contribution, "shareBytes", r.Shares)
+	if err := shadow.Append(n.cfg.Dir, r); err != nil {
+		n.log.Error("what a question would have sent is not written down", "query", r.Query, "error", disk.Explain(err).Error())
+	}
 }
 
 // queryOver notes a machine's outcome; nil is a machine that failed.

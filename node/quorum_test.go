@@ -27,7 +27,7 @@ func TestLostQuorum(t *testing.T) {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	_, err := c.Ask(ctx, testnet.WageQuestion, client.AskOptions{Departments: []string{"a", "b"}, Deadline: 30 * time.Second})
+	_, err := c.Ask(ctx, testnet.WageQuestion, testnet.Asking(client.AskOptions{Departments: []string{"a", "b"}, Deadline: 30 * time.Second}))
 	var q *client.QueryError
 	if !errors.As(err, &q) {
 		t.Fatalf("without a quorum: %v", err)

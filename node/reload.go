@@ -77,7 +77,7 @@ func (n *node) tellReload(ctx context.Context) {
 		return
 	}
 	if s, err := n.history.Base(ctx); err == nil {
-		n.outbox.Send(n.ownAct(s, actSignal), nil)
+		n.sendAct(s.NextAct(n.id.Key()), actSignal, actTries)
 	}
 }
 
@@ -90,7 +90,7 @@ func (n *node) serveReload(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), ControlTimeout*4/5)
 	defer cancel()
 	if err := n.actOfReload(ctx, r.Header.Get(actHeader)); err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
+		refuseAct(w, err)
 		return
 	}
 	told := make(chan ReloadReply, 1)
@@ -176,7 +176,7 @@ func fixedKeys(old, now config.Config) error {
 		{"genesis", old.Genesis == now.Genesis}, {"trust", old.Trust == now.Trust},
 		{"peers", slices.Equal(old.Peers, now.Peers)}, {"auditors", slices.Equal(old.Auditors, now.Auditors)},
 		{"parameters", old.Parameters == now.Parameters}, {"alone", old.Alone == now.Alone}, {"retain", old.Retain == now.Retain},
-		{"metrics", old.Metrics == now.Metrics},
+		{"metrics", old.Metrics == now.Metrics}, {"shadow", old.Shadow == now.Shadow}, {"shadow_values", old.ShadowValues == now.ShadowValues}, {"alerts", reflect.DeepEqual(old.Alerts, now.Alerts)},
 	} {
 		if !k.same {
 			differ = append(differ, k.key)
@@ -237,25 +237,21 @@ func (n *node) adopt(r *reloaded) ([]string, error) {
 	return changed, nil
 }
 
-// adoptAnalysts lets the new ones in and cuts off those that are not listed any more. Questions of
-// theirs that this department has admitted go on: its word is on the ledger.
+// adoptAnalysts lets the new ones in, and cuts off those that are not listed any more, unless a department vouches for them.
+// Questions of theirs that this department has admitted go on: its word is on the ledger.
 func (n *node) adoptAnalysts(r *reloaded) (changed []string) {
 	for _, key := range n.founding.analysts {
-		if id := peers.IDOf(key); !slices.Contains(r.analysts, key) {
-			changed = append(changed, fmt.Sprintf("analyst %s may not ask any more", id))
-			if n.transport.Roles.Of(id) == peers.Analyst {
-				n.transport.Expel(id)
-			}
+		if !slices.Contains(r.analysts, key) {
+			changed = append(changed, fmt.Sprintf("analysts lists %s no more", peers.PeerOf(key)))
 		}
 	}
 	for _, key := range r.analysts {
-		if id := peers.IDOf(key); !slices.Contains(n.founding.analysts, key) {
-			changed = append(changed, fmt.Sprintf("analyst %s may ask", id))
-			n.transport.Roles.Set(id, peers.Analyst)
+		if !slices.Contains(n.founding.analysts, key) {
+			changed = append(changed, fmt.Sprintf("analysts lists %s", peers.PeerOf(key)))
 		}
 	}
 	n.founding.analysts = r.analysts
-	n.department.Policy = protocols.Listed(r.analysts)
+	n.followPeople()
 	return changed
 }
 

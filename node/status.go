@@ -10,6 +10,7 @@ import (
 	"parley/node/audit"
 	"parley/node/build"
 	"parley/node/config"
+	"parley/node/notify"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -20,6 +21,7 @@ type Report struct {
 	Status
 	Build     build.Info     `json:"build"`
 	Role      string         `json:"role"`
+	Shadow    bool           `json:"shadow,omitempty"`   // it works out what it would send, and sends nothing
 	Caveat    string         `json:"caveat,omitempty"`   // of development keys: not for private data
 	Starting  bool           `json:"starting,omitempty"` // nothing is known yet of what follows reason and uptime
 	Healthy   bool           `json:"healthy"`
@@ -30,8 +32,10 @@ type Report struct {
 	Votes     []ChangeReport `json:"pendingVotes,omitempty"`
 	People    []PersonReport `json:"people,omitempty"` // for whom this department vouches
 	Tables    []TableReport  `json:"tables"`
-	Analysts  []string       `json:"analysts"` // peer ids that may ask
-	Warnings  []string       `json:"warnings"` // sentences
+	Analysts  []string       `json:"analysts"`                 // peer ids that the configuration lets in
+	LeftOut   int            `json:"personsLeftOut,omitempty"` // for whom departments vouch, and who are not let in here
+	Warnings  []string       `json:"warnings"`                 // sentences
+	Alerts    *notify.Report `json:"alerts,omitempty"`         // how the operator's command and web service are told of alerts
 	Disk      DiskReport     `json:"disk"`
 	Epoch     uint64         `json:"epoch"` // the number of the one to ask under, 0 if none is formed
 	Open      int            `json:"openQueries"`
@@ -45,7 +49,8 @@ type LedgerReport struct {
 	Block      uint64    `json:"block"`
 	Time       time.Time `json:"time"`
 	Entries    uint64    `json:"entries"`
-	State      string    `json:"state"` // digest of the state after the block: the same at all nodes
+	Followed   uint64    `json:"followed"` // of them, those that this node has acted on
+	State      string    `json:"state"`    // digest of the state after the block: the same at all nodes
 	Validators int       `json:"validators"`
 	Connected  int       `json:"connected"` // of the validators, this one included
 	Quorum     bool      `json:"quorum"`    // they are more than two thirds
@@ -116,15 +121,16 @@ func (n *node) report() Report {
 	l := n.ledger.Status()
 	state, place := n.ledger.Snapshot() // the later of the two looks: block, entries and digest belong together
 	r := Report{Status: v.status, Build: build.Read(), Role: n.role(), Tables: append([]TableReport{}, v.tables...), Analysts: append([]string{}, v.analysts...), Disk: n.diskReport(), Uptime: time.Since(n.started).Seconds(),
-		Ledger: LedgerReport{Block: place.Block, Time: place.Time, Entries: state.Applied(), State: hex.EncodeToString(state.Hash()), Validators: len(l.Validators), Connected: l.Connected,
+		Ledger: LedgerReport{Block: place.Block, Time: place.Time, Entries: state.Applied(), Followed: v.height, State: hex.EncodeToString(state.Hash()), Validators: len(l.Validators), Connected: l.Connected,
 			Quorum: l.Quorum, CatchingUp: !l.AtHead},
-		Epoch: v.epoch, Open: v.open, Evidence: v.evidence}
+		Epoch: v.epoch, LeftOut: v.leftOut, Open: v.open, Evidence: v.evidence}
 	if l.Halted != nil {
 		r.Ledger.Halted = l.Halted.Error()
 	}
 	if n.network.Development {
 		r.Caveat = protocols.DevelopmentCaveat
 	}
+	r.Shadow = n.cfg.Shadow
 	r.Reason = n.unhealthy()
 	r.Healthy = r.Reason == ""
 	for _, m := range v.members {
@@ -140,6 +146,10 @@ func (n *node) report() Report {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	r.Memory = memory.Sys
+	if n.notifier != nil {
+		told := n.notifier.Report()
+		r.Alerts = &told
+	}
 	r.Warnings = append([]string{}, n.warnings(&r, v)...)
 	return r
 }

@@ -98,7 +98,7 @@ func (n *node) serveVote(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := n.act(ctx, r.Header.Get(actHeader), q.Text()); err != nil {
-		http.Error(w, err.Error(), http.StatusConflict)
+		refuseAct(w, err)
 		return
 	}
 	do := n.vote

@@ -3,7 +3,9 @@ package node
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 
+	"parley/engine"
 	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
@@ -17,6 +19,9 @@ type TableReport struct {
 	Columns int    `json:"columns"`
 	Version uint64 `json:"version"` // on the ledger; 0: none yet
 	Pending bool   `json:"pending"` // these rows are to be registered as the next version
+	Policy  uint64 `json:"policy"`  // the version in force; 0: none, so that nobody is answered
+	Rules   int    `json:"rules"`   // that it has; none allow nobody
+	Class   string `json:"class"`   // that holds, under the units above; nobody is answered about "none" and nothing
 }
 
 // DiskReport is what a node takes of its disk, in bytes, and what is left there for this user.
@@ -42,6 +47,14 @@ func (n *node) viewTables() []TableReport {
 		own := t.data.Registration(n.cfg.Name, 1)
 		r := TableReport{Name: t.name, Rows: own.Rows, Columns: len(own.Columns), Version: known[t.name].Version}
 		r.Pending = !n.duty.tables && !t.serves(known[t.name])
+		class := own.About.Class
+		if r.Version > 0 {
+			class = n.replica.Classes(n.cfg.Name, t.name).Rows()
+		}
+		r.Class = class.String()
+		if p := n.replica.Policy(n.cfg.Name, t.name); p != nil {
+			r.Policy, r.Rules = p.Version, len(p.Rules)
+		}
 		out = append(out, r)
 	}
 	return out
@@ -75,8 +88,10 @@ func (n *node) warnings(r *Report, v *view) []string {
 	if !n.cfg.Auditor && len(r.Tables) == 0 {
 		warn("no table: this department has nothing to contribute")
 	}
-	if !n.cfg.Auditor && len(r.Analysts) == 0 {
-		warn("no analyst is listed: this department refuses every question")
+	out = append(out, closedTables(r.Tables)...)
+	if r.LeftOut > 0 {
+		warn("%s that departments vouch for cannot connect here, since there is room for %d: their own departments' nodes let them in",
+			engine.Plural(r.LeftOut, "person"), peers.MaxPersons)
 	}
 	for _, m := range v.members {
 		if id := peers.IDOf(m.Key); m.report.Role == config.RoleDepartment && id != n.id.ID() && !n.transport.Connected(id) && r.Epoch > 0 {
@@ -89,8 +104,42 @@ func (n *node) warnings(r *Report, v *view) []string {
 	} else if read := n.toml.Load(); read != nil && read.change() != "" {
 		warn("node.toml %s: parley node reload has the node read it", read.change())
 	}
+	if a := r.Alerts; a != nil && a.Failing != "" {
+		warn("alerts are not delivered since %s, %d wait: %s", failure.Time(a.Since), a.Waiting, a.Failing)
+	} else if a != nil && a.GivenUp > 0 {
+		warn("%d alerts were given up: the log says why", a.GivenUp)
+	}
 	if d := r.Disk; d.Size > 0 && (d.Free < leastFree || d.Free < d.Size/leastFreeShare) {
 		warn("%.1f GB are free on the disk: when it is full the node stops", float64(d.Free)/1e9)
+	}
+	return out
+}
+
+// closedTables says of which tables this department answers nobody, and what to do.
+func closedTables(tables []TableReport) (out []string) {
+	var unruled, empty, unshared []string
+	for _, t := range tables {
+		switch {
+		case t.Policy == 0:
+			unruled = append(unruled, t.Name)
+		case t.Rules == 0:
+			empty = append(empty, t.Name)
+		}
+		if t.Class == engine.ClassUnsaid.String() || t.Class == engine.ClassNone.String() {
+			unshared = append(unshared, t.Name)
+		}
+	}
+	for _, c := range []struct {
+		tables []string
+		why    string
+	}{
+		{unruled, "there is no policy for %s: this department answers nobody about it, until one of its stewards runs parley policy publish"},
+		{empty, "the policy for %s has no rule: this department answers nobody about it, until one of its stewards runs parley policy publish"},
+		{unshared, `%s is not shared: it is of class none, by its own word or of a unit above, or declares no class, and nobody is answered about it; class = "unconditional" or "on-condition" below [[table]] in node.toml, and parley node reload`},
+	} {
+		if len(c.tables) > 0 {
+			out = append(out, fmt.Sprintf(c.why, "table "+strings.Join(c.tables, ", ")))
+		}
 	}
 	return out
 }

@@ -34,3 +34,16 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 }
+
+// TestClosedTables: of a table that nobody is answered about the status says so, and why; of another one nothing.
+func TestClosedTables(t *testing.T) {
+	open := TableReport{Name: "open", Policy: 1, Rules: 1, Class: "unconditional"}
+	got := closedTables([]TableReport{open, {Name: "new", Class: "on-condition"}, {Name: "other"}, {Name: "empty", Policy: 2, Class: "on-condition"},
+		{Name: "shut", Policy: 1, Rules: 3, Class: "none"}})
+	want := []string{"there is no policy for table new, other: this department answers nobody about it, until one of its stewards runs parley policy publish",
+		"the policy for table empty has no rule: this department answers nobody about it, until one of its stewards runs parley policy publish",
+		`table other, shut is not shared: it is of class none, by its own word or of a unit above, or declares no class, and nobody is answered about it; class = "unconditional" or "on-condition" below [[table]] in node.toml, and parley node reload`}
+	if !slices.Equal(got, want) || closedTables([]TableReport{open}) != nil {
+		t.Errorf("%q", got)
+	}
+}

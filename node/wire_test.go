@@ -99,7 +99,7 @@ func TestWireHoldsNoCell(t *testing.T) {
 	c := n.Dial(0)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	a, err := c.Ask(ctx, "SELECT sum(wage) FROM people WHERE sex = 'f'", client.AskOptions{Deadline: 30 * time.Second})
+	a, err := c.Ask(ctx, "SELECT sum(wage) FROM people WHERE sex = 'f'", testnet.Asking(client.AskOptions{Deadline: 30 * time.Second}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.Logs())
 	}

@@ -9,6 +9,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/protocols/mhe"
 )
 
@@ -19,9 +20,12 @@ type AnalystConfig struct {
 	Verifying       *circuits.VerifyingKeys // of the pinned network
 	State           *State
 	Receipts        ReceiptChecker
-	Plan            *engine.Plan // of the question; not needed with a journal that holds the question
-	Question        string       // of which the plan is a round; empty: the plan is the question's own
-	Round           int          // from 1; 0 without Question
+	Plan            *engine.Plan    // of the question; not needed with a journal that holds the question
+	Question        string          // of which the plan is a round; empty: the plan is the question's own
+	Round           int             // from 1; 0 without Question
+	Purpose         string          // what the answer is for
+	Basis           string          // the law that allows it; may be empty
+	Grants          []engine.Digest // that the question takes uses of (State.Consider)
 	DeadlineSeconds uint32
 }
 
@@ -111,17 +115,18 @@ func (m *Analyst) fill() error {
 	if plan == nil {
 		return errors.New("an analyst asks with a plan")
 	}
-	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), plan.Ciphertexts()); size > MaxCertificateBytes {
+	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), plan.Ciphertexts()) + m.referee.ruledBytes(plan, m.a.Grants); size > MaxCertificateBytes {
 		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
 			Message: fmt.Sprintf("the certificate would have %d bytes; at most %d are allowed", size, MaxCertificateBytes)}
 	}
 	m.ask = Ask{SQL: plan.SQL, Epoch: ep.Digest, Departments: plan.Departments, Plan: plan.Digest(),
 		Ciphertexts: uint32(plan.Ciphertexts()), DeadlineSeconds: m.a.DeadlineSeconds}
 	m.ask.Question, m.ask.Round = m.a.Question, uint32(m.a.Round)
+	m.ask.Purpose, m.ask.Basis, m.ask.Grants = m.a.Purpose, m.a.Basis, m.a.Grants
 	for _, r := range plan.Registrations {
 		m.ask.Registrations = append(m.ask.Registrations, RegistrationDigest(r))
 	}
-	if err := m.ask.checkRound(); err != nil {
+	if err := errors.Join(policy.CheckPurpose(m.a.Purpose, m.a.Basis), m.ask.checkRound()); err != nil {
 		return &engine.Error{Code: engine.CodeSyntax, Message: err.Error()}
 	}
 	_, err := rand.Read(m.ask.Nonce[:])
@@ -191,7 +196,7 @@ func (m *Analyst) advance() error {
 	}
 	if m.dossier == nil {
 		if err := m.open(s); err != nil {
-			m.finish(Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: err.Error()})
+			m.finish(refusalFor(err))
 			return nil
 		}
 	}

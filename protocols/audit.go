@@ -81,12 +81,26 @@ func (a *Audit) open(s *QueryState) bool {
 	}
 	d, err := newDossier(a.vk, a.network, s, nil)
 	if err != nil {
-		a.finish(Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: err.Error()})
+		a.finish(refusalFor(err))
 		return false
 	}
 	d.epoch = a.epoch
 	a.dossier = d
 	return true
+}
+
+// refusalFor is the outcome of a question whose plan is another, or is not allowed: with the error's own code, if it
+// has one.
+func refusalFor(err error) Outcome {
+	var denied *Denied
+	var e *engine.Error
+	switch {
+	case errors.As(err, &denied):
+		return Outcome{Status: Refused, Code: CodePolicy, Sentence: sentence(denied.Error())}
+	case errors.As(err, &e):
+		return Outcome{Status: Refused, Code: e.Code, Sentence: sentence(err.Error())}
+	}
+	return Outcome{Status: Refused, Code: CodePlanMismatch, Sentence: sentence(err.Error())}
 }
 
 // attest verifies the contributions, also when others were quicker: it serves them from then on.

@@ -2,6 +2,7 @@ package protocols_test
 
 import (
 	"slices"
+	"strings"
 
 	"parley/protocols"
 	"parley/protocols/liar"
@@ -21,9 +22,9 @@ func battery() []sortie {
 
 // meaningless are the combinations that are no cases.
 var meaningless = []struct{ messages, deviations, why string }{
-	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, done, expire, vote, judge, accuse, withdraw, vouch, revoke, act",
+	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, done, expire, vote, judge, accuse, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert",
 		"withheld from some", "an entry is on the one ledger or not: the validators' agreement gives no entry to some only (partitions: `simulate_halt_test.go`)"},
-	{"ask, withdraw, vouch, revoke, act", "reordered", "one author says it once, and everything else follows from it"},
+	{"ask, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert", "reordered", "one author says it once, and everything else follows from it"},
 	{"expire, withdraw", "equivocated", "its body is the query's id and nothing else"},
 	{"decryption share", "withheld from some", "the analyst alone fetches it: withheld from it, it is omitted"},
 }
@@ -57,6 +58,12 @@ var entryPlans = []entryPlan{
 	{kind: protocols.KindVouch, scene: staffing, by: "city2", wrong: "analyst"},
 	{kind: protocols.KindRevoke, scene: staffing, by: "city2", wrong: "city1"},
 	{kind: protocols.KindAct, scene: staffing, by: "city2", wrong: "analyst"},
+	{kind: protocols.KindPublish, scene: ruling, by: "city2", wrong: "analyst"},
+	{kind: protocols.KindRequest, scene: ruling, by: "analyst", wrong: "city2"},
+	{kind: protocols.KindGrant, scene: ruling, by: "city2", wrong: "city2"},
+	{kind: protocols.KindDecline, scene: ruling, by: "city2", wrong: "auditor"},
+	{kind: protocols.KindRescind, scene: ruling, by: "city2", wrong: "city1's steward"},
+	{kind: protocols.KindAlert, scene: alarming, by: "analyst", wrong: "city2"},
 	{kind: protocols.KindAccuse, scene: accusation, by: "city2", wrong: "stranger"},
 }
 
@@ -87,16 +94,16 @@ func transportCases() []sortie {
 			delayed.want = refused
 		}
 		add("duplicated", "each one comes three times", true, repeat(p.kind))
-		if !slices.Contains([]protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindWithdraw, protocols.KindVouch, protocols.KindRevoke, protocols.KindAct}, p.kind) {
+		if !slices.Contains([]protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindWithdraw, protocols.KindVouch, protocols.KindRevoke, protocols.KindAct, protocols.KindRequest, protocols.KindAlert}, p.kind) && !slices.Contains(rulingKinds, p.kind) {
 			add("reordered", "all come when nothing else moves, the last one first", true, reverse(p.kind))
 		}
 		add("forged", "in city1's name, signed by "+p.by, false, besides(p.kind, p.by, func(w *world, by *party, e protocols.Entry) protocols.Entry {
-			e = protocols.SignBytes(w.network.ID(), by.key, e.Kind, e.Body)
-			e.Author = w.party("city1").id
+			e = protocols.SignBytes(w.network.ID(), w.voice(by, e.Kind), e.Kind, e.Body)
+			e.Author = protocols.KeyOf(w.voice(w.party("city1"), e.Kind))
 			return e
 		}))
 		add("oversized", "one byte over the limit of its kind", false, besides(p.kind, p.by, func(w *world, by *party, e protocols.Entry) protocols.Entry {
-			return protocols.SignBytes(w.network.ID(), by.key, e.Kind, append(slices.Clone(e.Body), make([]byte, protocols.BodyLimit(e.Kind))...))
+			return protocols.SignBytes(w.network.ID(), w.voice(by, e.Kind), e.Kind, append(slices.Clone(e.Body), make([]byte, protocols.BodyLimit(e.Kind))...))
 		}))
 		add("wrong sender", "the same body by "+p.wrong, false, besides(p.kind, p.by, func(w *world, _ *party, e protocols.Entry) protocols.Entry {
 			return protocols.SignBytes(w.network.ID(), w.sender(p.wrong), e.Kind, e.Body)
@@ -111,6 +118,9 @@ func (w *world) sender(name string) []byte {
 	if name == "stranger" {
 		return testKey("a stranger")
 	}
+	if department, steward := strings.CutSuffix(name, "'s steward"); steward {
+		return w.steward(department)
+	}
 	return w.party(name).key
 }
 
@@ -120,7 +130,7 @@ func (p *entryPlan) replayed() sortie {
 		scene: asking, by: "city2", want: anyway}
 	first := p.scene
 	c.prepare = func(w *world, by *party) {
-		if first == deadline || first == accusation || first == election || first == withdrawing || first == staffing { // so that there are some
+		if first == deadline || first == accusation || first == election || first == withdrawing || first == staffing || first == ruling || first == alarming { // so that there are some
 			if first.setup != nil {
 				first.setup(w)
 			}
@@ -222,7 +232,7 @@ func instead(kind protocols.EntryKind, change func(w *world, by *party, body pro
 			}
 			var out []protocols.Entry
 			for _, b := range change(w, by, body) {
-				other := protocols.Sign(w.network.ID(), by.key, b)
+				other := protocols.Sign(w.network.ID(), w.voice(by, kind), b)
 				if other.Digest() != e.Digest() {
 					w.lie(other)
 				}

@@ -15,14 +15,14 @@ func flipped(d engine.Digest) engine.Digest {
 
 // ownCases are the deviations in which a party says, with its own key, what no honest one says.
 func ownCases() []sortie {
-	return slices.Concat(foundingLies(), analystLies(), peopleLies(), queryLies(), judgmentLies())
+	return slices.Concat(foundingLies(), analystLies(), peopleLies(), rulingLies(), alarmLies(), queryLies(), judgmentLies())
 }
 
 // lies is a case in which a party says these in place of its one entry of a kind.
 func lies(kind protocols.EntryKind, deviation, how string, s *scene, want string, fault protocols.FaultKind,
 	change func(w *world, by *party, body protocols.Body) []protocols.Body) sortie {
 	by := "city2"
-	if kind == protocols.KindAsk || kind == protocols.KindDone {
+	if kind == protocols.KindAsk || kind == protocols.KindDone || kind == protocols.KindRequest || kind == protocols.KindAlert {
 		by = "analyst"
 	}
 	return sortie{message: kind.String(), deviation: deviation, how: how, scene: s, by: by, want: want, fault: fault, prepare: instead(kind, change)}
@@ -197,12 +197,13 @@ func peopleLies() []sortie {
 		vouch("forged", "for city1's analyst", func(w *world) protocols.Body { return analyst(w) }),
 		vouch("forged", "for a key in place of that of city1's analyst", func(w *world) protocols.Body {
 			b := clerk(protocols.PersonAnalyst)
-			b.Replaces = w.analyst().id
+			b.Replaces, b.First = w.analyst().id, w.analyst().id
 			return b
 		}),
 		vouch("forged", "for city3's own key", func(w *world) protocols.Body {
 			b := clerk(protocols.PersonAnalyst)
 			b.Person = w.party("city3").id
+			b.First = b.Person
 			return b
 		}),
 		lies(protocols.KindRevoke, "equivocated", "for two reasons", staffing, anyway, "",

@@ -43,7 +43,8 @@ type sortie struct {
 }
 
 var batteryMessages = []string{"join", "register", "epoch-open", "key-commit", "key-attest", "ask", "admit", "contribute", "attest",
-	"share", "done", "expire", "vote", "judge", "accuse", "withdraw", "vouch", "revoke", "act", "key share", "analyst's key", "contribution", "decryption share"}
+	"share", "done", "expire", "vote", "judge", "accuse", "withdraw", "vouch", "revoke", "act", "publish", "request", "grant", "decline",
+	"rescind", "alert", "key share", "analyst's key", "contribution", "decryption share"}
 
 var batteryDeviations = []string{"omitted", "delayed", "duplicated", "reordered", "equivocated", "stale", "forged", "oversized",
 	"wrong sender", "replayed", "withheld from some"}
@@ -112,8 +113,7 @@ func withdraw(w *world) {
 
 // clerk is a person of city2's.
 func clerk(roles ...protocols.PersonRole) *protocols.Vouch {
-	const from = 1_700_000_000
-	return &protocols.Vouch{Person: protocols.KeyOf(testKey("clerk")), Name: "clerk", Roles: roles, From: from, Until: from + 24*3600}
+	return personOf(testKey("clerk"), "clerk", roles...)
 }
 
 func staff(w *world) {

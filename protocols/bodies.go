@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"parley/engine"
+	"parley/engine/policy"
 )
 
 // Join is a member's first entry: its name.
@@ -72,8 +73,11 @@ type Ask struct {
 	AnalystKey      engine.Digest   // of the blob with the analyst's fresh encryption key and its proof
 	Nonce           [32]byte
 	DeadlineSeconds uint32
-	Question        string // the analyst's own text, of which SQL is a round; empty: SQL is its own
-	Round           uint32 // of that question, from 1; 0: SQL is the analyst's own
+	Question        string          // the analyst's own text, of which SQL is a round; empty: SQL is its own
+	Round           uint32          // of that question, from 1; 0: SQL is the analyst's own
+	Purpose         string          // what the answer is for
+	Basis           string          // the law that allows it; empty: none is given
+	Grants          []engine.Digest // of which it takes a use, in the order of their departments
 }
 
 // Admit says that a member checked the question itself and will take part.
@@ -289,7 +293,10 @@ func newBody(kind EntryKind) Body {
 		func() Body { return new(Expire) }, func() Body { return new(Vote) },
 		func() Body { return new(Judge) }, func() Body { return new(Withdraw) },
 		func() Body { return new(Vouch) }, func() Body { return new(Revoke) },
-		func() Body { return new(Act) },
+		func() Body { return new(Act) }, func() Body { return new(Publish) },
+		func() Body { return new(Request) }, func() Body { return new(Grant) },
+		func() Body { return new(Decline) }, func() Body { return new(Rescind) },
+		func() Body { return new(Alert) },
 	}[kind-1]()
 }
 
@@ -334,7 +341,13 @@ func (b *Ask) check() error {
 			return errors.New("contributors are not ascending and distinct")
 		}
 	}
-	return b.checkRound()
+	if err := errors.Join(policy.CheckPurpose(b.Purpose, b.Basis), b.checkRound()); err != nil {
+		return err
+	}
+	if len(b.Grants) > len(b.Departments) {
+		return errors.New("more grants than departments")
+	}
+	return nil
 }
 
 // checkRound holds a round to the text of the question that it says it is of, and has no other

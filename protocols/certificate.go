@@ -115,6 +115,22 @@ func certificateBytes(p circuits.Params, history, members, contributors, ciphert
 		records*1024 + p.N() + MaxVerifyingKeys + MaxReceiptBytes
 }
 
+// ruledBytes estimates what the policies and grants of a plan add to it, with the vouches of who decided them.
+func (s *State) ruledBytes(plan *engine.Plan, grants []engine.Digest) int {
+	n := 2 * len(plan.Departments) * 1024
+	for _, name := range plan.Departments {
+		if p := s.rights.policy(name, plan.Table); p != nil {
+			n += len(p.record.Entry.Body)
+		}
+	}
+	for _, id := range grants {
+		if g := s.rights.grant(id); g != nil {
+			n += len(g.record.Entry.Body)
+		}
+	}
+	return n
+}
+
 func (d *desk) collect(digests [][]engine.Digest) [][][]byte {
 	out := make([][][]byte, len(digests))
 	for i, row := range digests {
@@ -126,8 +142,9 @@ func (d *desk) collect(digests [][]engine.Digest) [][][]byte {
 }
 
 // recordsOf are the records that a query's certificate holds, ascending: the Joins before it,
-// every vote that took effect before its Done, its analyst's vouch, the epoch's formation, the
-// registrations used, and the query up to its shares.
+// every vote that took effect before its Done, its analyst's vouch, the policies and grants that it was
+// asked under with the vouches of who decided them, the epoch's formation, the registrations used, and
+// the query up to its shares.
 func (s *State) recordsOf(q *QueryState) []Record {
 	var records []Record
 	for _, c := range s.members.chapters {
@@ -140,7 +157,10 @@ func (s *State) recordsOf(q *QueryState) []Record {
 	for _, t := range q.tables {
 		records = append(records, t.record)
 	}
+	for _, d := range q.ruling.decisions() {
+		records = append(records, d.record, d.by.record)
+	}
 	records = append(append(records, q.Epoch.records...), q.records...)
 	slices.SortFunc(records, func(a, b Record) int { return compareNumbers(a.Number, b.Number) })
-	return records
+	return slices.CompactFunc(records, func(a, b Record) bool { return a.Number == b.Number })
 }

@@ -15,8 +15,8 @@ import (
 // TestTranscript: every record of a certificate is bound to its place by the transcript in the
 // one entry that has a receipt.
 func TestTranscript(t *testing.T) {
-	cryptotest.SetGlobalRandom(t, 66)
-	w, c := certified(t, 66, bySex)
+	cryptotest.SetGlobalRandom(t, 67)
+	w, c := certified(t, 67, bySex)
 	find := func(kind protocols.EntryKind, author protocols.Key) int {
 		return slices.IndexFunc(c.Records, func(r protocols.Record) bool {
 			return r.Entry.Kind == kind && (author == protocols.Key{} || r.Entry.Author == author)
@@ -44,6 +44,10 @@ func TestTranscript(t *testing.T) {
 		},
 		"a vouch's place": func(r []protocols.Record) []protocols.Record {
 			r[find(protocols.KindVouch, protocols.Key{})].Time++
+			return r
+		},
+		"a policy's place": func(r []protocols.Record) []protocols.Record {
+			r[find(protocols.KindPublish, protocols.Key{})].Time++
 			return r
 		},
 		"a join's place": func(r []protocols.Record) []protocols.Record {

@@ -146,7 +146,7 @@ func (w *world) reforge(c *protocols.Certificate, change func(body protocols.Bod
 				continue
 			}
 		}
-		r.Entry = protocols.Sign(id, w.byKey(r.Entry.Author).key, body)
+		r.Entry = protocols.Sign(id, w.keyOf(r.Entry.Author), body)
 		out.Records = append(out.Records, r)
 	}
 	return w.anchored(&out)
@@ -162,6 +162,11 @@ func (w *world) anchored(c *protocols.Certificate) *protocols.Certificate {
 	}
 	if transcript, err := protocols.TranscriptOf(c, w.params); err == nil {
 		done.Transcript = transcript
+	}
+	for _, r := range c.Records {
+		if body, err := r.Entry.Open(); err == nil && r.Entry.Kind == protocols.KindAsk {
+			done.Query = protocols.QueryID(w.network.ID(), r.Entry.Author, body.(*protocols.Ask))
+		}
 	}
 	done.Certificate = out.Digest()
 	out.Anchor.Entry = protocols.Sign(w.network.ID(), w.analyst().key, done)
@@ -279,7 +284,10 @@ func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
 			})
 		}},
 		{"without a vouch", "", "no department vouches", func() *protocols.Certificate {
-			return w.without(c, func(b protocols.Body) bool { return b.Kind() == protocols.KindVouch })
+			return w.without(c, func(b protocols.Body) bool {
+				v, ok := b.(*protocols.Vouch)
+				return ok && v.Person == w.analyst().id
+			})
 		}},
 		{"a vouch that is over", "", "which has passed", func() *protocols.Certificate {
 			return w.vouched(c, func(b *protocols.Vouch) { b.Until = asked.Time / 1000 })
@@ -291,12 +299,12 @@ func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
 			return w.vouched(c, func(b *protocols.Vouch) { b.Roles = []protocols.PersonRole{protocols.PersonSteward} })
 		}},
 		{"a vouch for another", "", "no department vouches", func() *protocols.Certificate {
-			return w.vouched(c, func(b *protocols.Vouch) { b.Person[0] ^= 1 })
+			return w.vouched(c, func(b *protocols.Vouch) { b.Person[0] ^= 1; b.First = b.Person })
 		}},
 		{"a vouch by an auditor", "", "not a department", func() *protocols.Certificate {
 			out := *c
 			out.Records = slices.Clone(c.Records)
-			i := slices.IndexFunc(c.Records, func(r protocols.Record) bool { return r.Entry.Kind == protocols.KindVouch })
+			i := slices.IndexFunc(c.Records, w.isVouchOf(w.analyst().id))
 			out.Records[i].Entry = protocols.Sign(w.network.ID(), w.auditor().key, vouching(w.analyst()))
 			return w.anchored(&out)
 		}},
@@ -359,10 +367,19 @@ func (w *world) forgedRecords(c *protocols.Certificate) []forgery {
 	}
 }
 
+// isVouchOf finds the record of a person's vouch.
+func (w *world) isVouchOf(k protocols.Key) func(protocols.Record) bool {
+	return func(r protocols.Record) bool {
+		body, err := r.Entry.Open()
+		v, ok := body.(*protocols.Vouch)
+		return err == nil && ok && v.Person == k
+	}
+}
+
 // vouched changes the analyst's vouch.
 func (w *world) vouched(c *protocols.Certificate, change func(*protocols.Vouch)) *protocols.Certificate {
 	return w.reforge(c, func(b protocols.Body) protocols.Body {
-		if b, ok := b.(*protocols.Vouch); ok {
+		if b, ok := b.(*protocols.Vouch); ok && b.Person == w.analyst().id {
 			change(b)
 		}
 		return b

@@ -25,20 +25,23 @@ type dossier struct {
 }
 
 // newDossier recomputes the plan of a question from its SQL and the registrations on the ledger,
-// unless its owner has it already, and compares it with what the question claims.
+// unless its owner has it already, compares it with what the question claims, and decides about it. The
+// error may be a *Denied.
 func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState, plan *engine.Plan) (*dossier, error) {
 	a := &q.Ask
 	if plan == nil {
 		var err error
-		if plan, err = planOf(q, Packing(vk.Params())); err != nil {
+		if plan, err = q.Plan(Packing(vk.Params())); err != nil {
 			return nil, err
 		}
-	}
-	if plan.Digest() != a.Plan {
-		return nil, errors.New("the question's plan is not the one that its SQL and tables give")
+	} else if plan.Digest() != a.Plan {
+		return nil, errOtherPlan
 	}
 	if plan.Ciphertexts() != int(a.Ciphertexts) {
 		return nil, fmt.Errorf("the question names %d ciphertexts, its plan has %d", a.Ciphertexts, plan.Ciphertexts())
+	}
+	if err := q.Decide(plan); err != nil {
+		return nil, err
 	}
 	d := &dossier{vk: vk, network: network, query: q, plan: plan}
 	for i := range q.Contributors {
@@ -48,22 +51,39 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	return d, nil
 }
 
+var errOtherPlan = errors.New("the question's plan is not the one that its SQL and tables give")
+
+// Plan recomputes the plan from the question's SQL and its contributors' tables as they were. The error
+// tells that there is none, or that the question claims another. Cost: that of planning.
+func (q *QueryState) Plan(p engine.Packing) (*engine.Plan, error) {
+	plan, err := planOf(q, p)
+	if err == nil && plan.Digest() != q.Ask.Plan {
+		return nil, errOtherPlan
+	}
+	return plan, err
+}
+
 // planOf recomputes a question's plan. A first round is the one that its question leads to. Later
-// ones follow from answers that only their analyst has: who holds the certificates replays them
-// (README section 6.4).
+// ones follow from answers that only their analyst has: they are one of those that the question can
+// lead to, and who holds the certificates replays them (README section 6.4).
 func planOf(q *QueryState, p engine.Packing) (*engine.Plan, error) {
 	a, tables := &q.Ask, engine.Catalogue(q.Registrations)
-	if a.Round != 1 {
+	if a.Round == 0 {
 		return engine.NewPlan(a.SQL, tables, a.Departments, p)
 	}
 	session, err := engine.NewSession(a.Question, tables, a.Departments, p)
 	if err != nil {
 		return nil, err
 	}
-	if plan := session.Plan(); plan.SQL == a.SQL {
+	switch plan := session.Plan(); {
+	case a.Round == 1 && plan.SQL == a.SQL:
 		return plan, nil
+	case a.Round == 1:
+		return nil, errors.New("the first round is not the one that the question leads to")
+	case !session.Leads(a.SQL):
+		return nil, errors.New("the round is none that the question can lead to")
 	}
-	return nil, errors.New("the first round is not the one that the question leads to")
+	return engine.NewPlan(a.SQL, tables, a.Departments, p)
 }
 
 func (d *dossier) params() circuits.Params { return d.vk.Params() }

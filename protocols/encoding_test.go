@@ -17,11 +17,12 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/protocols/mhe"
 	"parley/protocols/mhe/tiny"
 )
 
-var update = flag.Bool("update", false, "write the golden files that are missing, and BATTERY.md anew")
+var update = flag.Bool("update", false, "write the golden files that are missing, and BATTERY.md and ATTACKS.md anew")
 
 const goldenQuestion = "SELECT median(age)\n\tFROM heart"
 
@@ -38,6 +39,12 @@ func goldenEntries() []Entry {
 		{Name: "age", Kind: engine.Integer, Min: big.NewInt(-3), Max: big.NewInt(90)},
 		{Name: "sex", Kind: engine.Text, Nullable: true, HasDictionary: true, Dictionary: []string{"F", "M"}},
 	}}
+	terms := policy.Terms{Filter: []string{"age"}, Group: []string{"*"}, Aggregate: []string{"cost"}, Functions: []string{"count", "sum"},
+		Purposes: []string{"poverty relapse"}, Bases: []string{"*"}, Cohort: 10, Contributors: 3, Uses: 12,
+		Hours: []policy.Hours{{From: 480, To: 720}}, Zone: 480, Until: 20820*86400 - 8*3600}
+	granted := terms
+	granted.Uses, granted.Until = 3, 1800000000
+	const form = "SELECT count(*) FROM heart WHERE age > $1"
 	bodies := []Body{
 		&Join{Name: "Köln", Nonce: d(1)},
 		&Register{Registration: registration, Nonce: d(2)},
@@ -46,9 +53,9 @@ func goldenEntries() []Entry {
 		&KeyAttest{Epoch: d(3), Digest: d(8)},
 		&EpochAbort{Epoch: d(3), Culprit: k(5), Fault: FaultBadProof, Blob: d(7), Sentence: "no"},
 		&Ask{SQL: engine.RoundMark(goldenQuestion) + "SELECT buckets(age, 0, 1, 90) FROM heart", Question: goldenQuestion, Round: 2, Epoch: d(8), Departments: []string{"Köln"}, Registrations: []engine.Digest{d(9)},
-			Plan: d(10), Ciphertexts: 1, AnalystKey: d(11), Nonce: d(12), DeadlineSeconds: 60},
+			Plan: d(10), Ciphertexts: 1, AnalystKey: d(11), Nonce: d(12), DeadlineSeconds: 60, Purpose: "poverty relapse", Basis: "Statistics Law 9", Grants: []engine.Digest{d(23)}},
 		&Admit{Query: d(13), Epoch: d(8)},
-		&Refuse{Query: d(13), Code: CodeNotListed, Sentence: "not you"},
+		&Refuse{Query: d(13), Code: CodePolicy, Sentence: "not you"},
 		&Contribute{Query: d(13), Epoch: d(8), Blobs: []engine.Digest{d(14)}},
 		&Attest{Query: d(13), Contributions: d(15)},
 		&Accuse{Query: d(13), Department: k(5), Fault: FaultUnavailable, Subject: SubjectShare, Index: 2, Blob: d(14), Sentence: "gone"},
@@ -58,9 +65,18 @@ func goldenEntries() []Entry {
 		&Vote{Change: Change{Version: 2, Action: ActionRotate, Role: RoleAuditor, Key: k(4), NewKey: k(5)}, Withdraw: true, Turn: 1},
 		&Judge{Case: d(13), Blob: d(14), Guilty: true},
 		&Withdraw{Query: d(13)},
-		&Vouch{Person: k(21), Name: "Mei", Roles: []PersonRole{PersonAnalyst, PersonSteward}, From: 1700000000, Until: 1800000000, Replaces: k(22), Turn: 2},
+		&Vouch{Person: k(21), Name: "Mei", Roles: []PersonRole{PersonAnalyst, PersonSteward}, From: 1700000000, Until: 1800000000, Replaces: k(22), First: k(24), Place: "Jiangsu/Nanjing", Turn: 2},
 		&Revoke{Person: k(21), Reason: "left", Turn: 3},
 		&Act{Node: k(4), What: "vote remove department 12D3KooW", Turn: 4},
+		&Publish{Under: 17, Document: policy.Document{Department: "Köln", Table: "heart", Version: 2, Rules: []policy.Rule{{Name: "cost by county",
+			Who: []string{"department:Köln", "under:Jiangsu"}, Terms: terms, When: "weekday <= 5"}}}},
+		&Request{Request: policy.Request{Departments: []string{"Bonn", "Köln"}, Table: "heart", Question: form, Due: 1750000000,
+			Subject: policy.Subject{Form: form, Parameters: []policy.Parameter{{Range: true, Low: 1, High: 9}}, Contributors: []string{"Bonn", "Köln"}}, Terms: granted}},
+		&Grant{Under: 17, Grant: policy.Grant{Department: "Köln", Table: "heart", Version: 3, Person: policy.Key(k(21)), Request: d(25), Turn: 6,
+			Subject: policy.Subject{Asked: d(26)}, Terms: granted}},
+		&Decline{Request: d(25), Reason: "another purpose", Under: 17},
+		&Rescind{Grant: d(23), Reason: "misused", Under: 17},
+		&Alert{Query: d(13), Name: "relapse", Rule: "households above 120", Found: "county Lishui: 131"},
 	}
 	var entries []Entry
 	for _, b := range bodies {
@@ -240,23 +256,34 @@ func TestLimits(t *testing.T) {
 		"same key":   &Vote{Change: Change{Action: ActionRotate, Role: RoleAuditor, Key: Key{1}, NewKey: Key{1}}},
 		"a new key":  &Vote{Change: Change{Action: ActionRemove, Role: RoleAuditor, Key: Key{1}, NewKey: Key{2}}},
 		"a name":     &Vote{Change: Change{Action: ActionRemove, Role: RoleAuditor, Key: Key{1}, Name: "x"}},
-		"nobody":     &Vouch{Person: Key{1}, Roles: asks, Until: 1},
-		"no role":    &Vouch{Person: Key{1}, Name: "x", Until: 1},
-		"any role":   &Vouch{Person: Key{1}, Name: "x", Roles: []PersonRole{"king"}, Until: 1},
-		"role twice": &Vouch{Person: Key{1}, Name: "x", Roles: []PersonRole{PersonAnalyst, PersonAnalyst}, Until: 1},
-		"role order": &Vouch{Person: Key{1}, Name: "x", Roles: []PersonRole{PersonSteward, PersonAnalyst}, Until: 1},
-		"no time":    &Vouch{Person: Key{1}, Name: "x", Roles: asks, From: 5, Until: 5},
-		"before":     &Vouch{Person: Key{1}, Name: "x", Roles: asks, From: -1, Until: 5},
-		"for ever":   &Vouch{Person: Key{1}, Name: "x", Roles: asks, From: 5, Until: 6 + MaxVouchSeconds},
-		"overflow":   &Vouch{Person: Key{1}, Name: "x", Roles: asks, Until: 1<<63 - 1},
+		"nobody":     &Vouch{Person: Key{1}, First: Key{1}, Roles: asks, Until: 1},
+		"no role":    &Vouch{Person: Key{1}, First: Key{1}, Name: "x", Until: 1},
+		"any role":   &Vouch{Person: Key{1}, First: Key{1}, Name: "x", Roles: []PersonRole{"king"}, Until: 1},
+		"role twice": &Vouch{Person: Key{1}, First: Key{1}, Name: "x", Roles: []PersonRole{PersonAnalyst, PersonAnalyst}, Until: 1},
+		"role order": &Vouch{Person: Key{1}, First: Key{1}, Name: "x", Roles: []PersonRole{PersonSteward, PersonAnalyst}, Until: 1},
+		"no time":    &Vouch{Person: Key{1}, First: Key{1}, Name: "x", Roles: asks, From: 5, Until: 5},
+		"before":     &Vouch{Person: Key{1}, First: Key{1}, Name: "x", Roles: asks, From: -1, Until: 5},
+		"for ever":   &Vouch{Person: Key{1}, First: Key{1}, Name: "x", Roles: asks, From: 5, Until: 6 + MaxVouchSeconds},
+		"overflow":   &Vouch{Person: Key{1}, First: Key{1}, Name: "x", Roles: asks, Until: 1<<63 - 1},
 		"no key":     &Vouch{Name: "x", Roles: asks, Until: 1},
-		"itself":     &Vouch{Person: Key{1}, Replaces: Key{1}, Name: "x", Roles: asks, Until: 1},
+		"itself":     &Vouch{Person: Key{1}, First: Key{2}, Replaces: Key{1}, Name: "x", Roles: asks, Until: 1},
+		"no first":   &Vouch{Person: Key{1}, Name: "x", Roles: asks, Until: 1},
+		"its first":  &Vouch{Person: Key{1}, First: Key{1}, Replaces: Key{2}, Name: "x", Roles: asks, Until: 1},
+		"a place":    &Vouch{Person: Key{1}, First: Key{1}, Place: "a//b", Name: "x", Roles: asks, Until: 1},
 		"no act":     &Act{Node: Key{1}},
 		"long act":   &Act{Node: Key{1}, What: strings.Repeat("x", MaxActText+1)},
 		"act's line": &Act{Node: Key{1}, What: "a\nb"},
 		"no reason":  &Revoke{Person: Key{1}},
 		"a line":     &Revoke{Person: Key{1}, Reason: "a\nb"},
 		"reason":     &Revoke{Person: Key{1}, Reason: strings.Repeat("x", MaxReason+1)},
+		"unnamed":    &Alert{Rule: "x", Found: "x"},
+		"no rule":    &Alert{Name: "x", Found: "x"},
+		"no figure":  &Alert{Name: "x", Rule: "x"},
+		"long name":  &Alert{Name: strings.Repeat("x", MaxNameBytes+1), Rule: "x", Found: "x"},
+		"long rule":  &Alert{Name: "x", Rule: strings.Repeat("x", MaxAlertText+1), Found: "x"},
+		"long found": &Alert{Name: "x", Rule: "x", Found: strings.Repeat("x", MaxAlertText+1)},
+		"two lines":  &Alert{Name: "x", Rule: "x", Found: "a\nb"},
+		"escapes":    &Alert{Name: "x", Rule: "x", Found: "a\x1b[31m"},
 		"new name":   &Vote{Change: Change{Action: ActionAdd, Role: RoleAuditor, Key: Key{1}, Name: " x"}},
 	} {
 		e := Sign(digestOf(1), courtKey("x"), b)

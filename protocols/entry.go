@@ -35,12 +35,18 @@ const (
 	KindVouch
 	KindRevoke
 	KindAct
-	lastKind = KindAct
+	KindPublish
+	KindRequest
+	KindGrant
+	KindDecline
+	KindRescind
+	KindAlert
+	lastKind = KindAlert
 )
 
 var kindNames = [...]string{"", "join", "register", "epoch-open", "key-commit", "key-attest", "epoch-abort",
 	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge", "withdraw",
-	"vouch", "revoke", "act"}
+	"vouch", "revoke", "act", "publish", "request", "grant", "decline", "rescind", "alert"}
 
 func (k EntryKind) String() string {
 	if k == 0 || k > lastKind {

@@ -57,14 +57,21 @@ func (e *Epoch) GoString() string { return e.String() }
 // charge counts a query's ciphertexts once, before the Admit leaves. It fails when the epoch's
 // limit would be passed; a query that was charged before is not charged again.
 func (e *Epoch) charge(p circuits.Params, query engine.Digest, ciphertexts uint32) error {
+	err := e.afford(p, query, ciphertexts)
+	if err == nil {
+		e.count(query, ciphertexts)
+	}
+	return err
+}
+
+// afford reports a query that the epoch's limit leaves no room for.
+func (e *Epoch) afford(p circuits.Params, query engine.Digest, ciphertexts uint32) error {
 	if _, ok := e.admitted[query]; ok {
 		return nil
 	}
-	limit := p.CiphertextLimit()
-	if limit > 0 && e.spent+uint64(ciphertexts) > limit {
+	if limit := p.CiphertextLimit(); limit > 0 && e.spent+uint64(ciphertexts) > limit {
 		return fmt.Errorf("the epoch's %d ciphertexts are used up", limit)
 	}
-	e.count(query, ciphertexts)
 	return nil
 }
 

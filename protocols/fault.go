@@ -26,6 +26,8 @@ const (
 	FaultRemoved FaultKind = "removed"
 	// FaultRevoked is no deviation: the analyst's department vouches for it no more.
 	FaultRevoked FaultKind = "revoked"
+	// FaultDecided is no deviation: the department decided otherwise while the question waited.
+	FaultDecided FaultKind = "decided"
 )
 
 var accusable = []FaultKind{FaultBadProof, FaultWrongShare, FaultGarbage, FaultEquivocation, FaultOversized, FaultUnavailable}
@@ -67,6 +69,9 @@ func (f *Fault) sentence() string {
 	}
 	if f.Kind == FaultRevoked {
 		return fmt.Sprintf("department %s no longer vouches for the analyst: %s", f.Department, f.Detail)
+	}
+	if f.Kind == FaultDecided {
+		return fmt.Sprintf("department %s decided otherwise while the question waited: %s", f.Department, f.Detail)
 	}
 	return fmt.Sprintf("department %s deviated from the protocol: %s", f.Department, f.Kind)
 }

@@ -37,6 +37,23 @@ const (
 	MaxReason = 128
 	// MaxActText bounds what an Act says.
 	MaxActText = 512
+	// MaxRightsBytes bounds the policies, grants and requests that the state keeps, together, with what
+	// may come to them. Each department has an equal share of it, of which its persons' requests take a
+	// quarter at most.
+	MaxRightsBytes = 16 << 20
+	// MaxPlaceBytes bounds where a department says that it stands.
+	MaxPlaceBytes = 256
+	// MaxRequests bounds one person's requests that have not ended.
+	MaxRequests = 64
+	// MaxRunning bounds the uses of a grant that later rounds may go on with.
+	MaxRunning = MaxPendingPerAnalyst
+	// KeepAlerts is how many of the last alerts the state keeps. While a query is kept, alerts may be raised about
+	// as many that ended before it, and after it: so no alert about it is dropped, and none is raised twice.
+	KeepAlerts = 2 * KeepEnded * MaxAlertsOfQuery
+	// MaxAlertsOfQuery bounds the alerts about one answer.
+	MaxAlertsOfQuery = 8
+	// MaxAlertText bounds an alert's rule, and what it found.
+	MaxAlertText = 512
 	// MaxEvidence bounds the deviations that the state keeps.
 	MaxEvidence = 64
 	// MaxEvidenceRecord bounds a record that is kept within an Evidence; of a longer one only the
@@ -51,7 +68,7 @@ const (
 	MaxTables = engine.MaxRegistrations / MaxDepartments
 	// MaxCatalogueBytes bounds the registrations that the state keeps, together. Each department has an
 	// equal share of it.
-	MaxCatalogueBytes = 64 << 20
+	MaxCatalogueBytes = 46 << 20
 	// MaxNameBytes bounds a member's and a network's name.
 	MaxNameBytes = 64
 	// MaxCiphertexts bounds the ciphertexts that one query takes from a department, and so

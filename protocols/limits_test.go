@@ -2,11 +2,14 @@ package protocols
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/engine/policy"
+	"parley/engine/policy/open"
 )
 
 // boundedCourt is a seated court of three departments at parameters that allow so many.
@@ -181,6 +184,9 @@ func TestCatalogueShare(t *testing.T) {
 	c.must(c.keys[1], &Register{Registration: courtTable("b", 2)})
 	c.form()
 	// A version that a query uses is kept, and counts.
+	c.steward(c.keys[0], "a")
+	t0 := open.Policy("a", "t0")
+	c.must(stewardOf("a"), c.publication(t0))
 	ask := c.question(1)
 	ask.Departments, ask.Registrations = []string{"a"}, []engine.Digest{RegistrationDigest(wideTable("a", "t0", 2, wide))}
 	c.must(c.analyst, ask)
@@ -230,7 +236,10 @@ func TestStateFits(t *testing.T) {
 	const validators, digest, member = MaxDepartments + MaxAuditors, 34, 34 + MaxNameBytes + 3
 	fault := 2*MaxSentence + 4*digest + 4*member
 	judgments := validators * size(&Judge{})
-	ask := size(&Ask{SQL: strings.Repeat("s", engine.MaxSQLBytes), Departments: names, Registrations: make([]engine.Digest, MaxDepartments), Ciphertexts: 1 << 31})
+	purpose := strings.Repeat("p", policy.MaxTextBytes)
+	ask := size(&Ask{SQL: strings.Repeat("s", engine.MaxSQLBytes), Departments: names, Registrations: make([]engine.Digest, MaxDepartments), Ciphertexts: 1 << 31,
+		Purpose: purpose, Basis: purpose, Grants: make([]engine.Digest, MaxDepartments)})
+	ask += MaxDepartments * (9 + len(engine.Marshal(charge{Grant: 1 << 62, Used: 1 << 62})))
 	blobs := size(&Contribute{Blobs: digests})
 	query := ask + MaxDepartments*(size(&Admit{})+2*blobs) + validators*size(&Attest{}) + size(&Done{}) +
 		size(&Accuse{Sentence: sentence, Served: served}) + fault + validators*(member+3*digest) + judgments + MaxDepartments*9 + 1024
@@ -238,7 +247,9 @@ func TestStateFits(t *testing.T) {
 		size(&EpochAbort{Sentence: sentence, Served: served}) + fault + judgments + 1024
 	evidence := fault + (validators+2)*min(blobs, MaxEvidenceRecord) + 2*MaxEvidenceRecord + 1024
 	tables := engine.MaxRegistrations + (KeepEnded+MaxPending)*MaxDepartments
-	person := size(&Vouch{Name: name, Roles: PersonRoles(), From: 1 << 62, Until: 1 << 62, Turn: 1 << 62}) + 2*digest
+	place := strings.Repeat("p", MaxPlaceBytes)
+	person := size(&Vouch{Name: name, Place: place, Roles: PersonRoles(), From: 1 << 62, Until: 1 << 62, Turn: 1 << 62}) + 9
+	roomOfDecisions(t, size)
 	former := len(engine.Marshal(&Former{Name: name, Reason: sentence[:MaxReason], Number: 1 << 62, Time: 1 << 62}))
 	sum := 0
 	for _, part := range []struct {
@@ -253,6 +264,9 @@ func TestStateFits(t *testing.T) {
 		{"persons", MaxDepartments*MaxPeople*person + (KeepEnded+MaxPending)*(person+9)},
 		{"their former keys", MaxDepartments * MaxPersonKeys * former},
 		{"acts", (MaxDepartments*MaxPeople + validators) * (digest + 10)},
+		{"rights", MaxRightsBytes},
+		{"alerts", KeepAlerts * (size(&Alert{Name: name, Rule: sentence[:MaxAlertText], Found: sentence[:MaxAlertText]}) +
+			len(engine.Marshal(alertOf{Table: strings.Repeat("t", engine.MaxNameBytes), Purpose: purpose, Name: name, Department: name})) + 9)},
 		{"catalogue", MaxCatalogueBytes},
 		{"its records", tables * (size(&Done{}) + 9)},
 	} {
@@ -261,6 +275,35 @@ func TestStateFits(t *testing.T) {
 	}
 	if sum > MaxStateBytes {
 		t.Errorf("a state may take %d bytes, and a snapshot %d", sum, MaxStateBytes)
+	}
+}
+
+// roomOfDecisions holds that what a decision counts with bounds what it takes in the state, whatever
+// comes to it.
+func roomOfDecisions(t *testing.T, size func(Body) int) {
+	by := &person{body: Vouch{Name: strings.Repeat("n", MaxNameBytes)}}
+	by.record.Entry = Sign(digestOf(), courtKey("a"), &by.body)
+	reason, name := strings.Repeat("r", MaxReason), strings.Repeat("n", MaxNameBytes)
+	var departments []string
+	var answers []Answer
+	for i := range MaxDepartments {
+		departments = append(departments, fmt.Sprintf("%064d", i))
+		answers = append(answers, Answer{Department: name, Reason: reason, Number: 1 << 62, Time: 1 << 62})
+	}
+	grant := &Grant{Grant: policy.Grant{Department: name, Table: name}, Under: 1 << 62}
+	for _, c := range []struct {
+		body Body
+		wire any
+	}{
+		{&Publish{Document: policy.Document{Department: name, Table: name}}, uint64(1 << 62)},
+		{grant, grantWire{Number: 1 << 62, Used: 1 << 62, Ending: &Ending{Number: 1 << 62, Time: 1 << 62, Reason: reason},
+			Running: slices.Repeat([]running{{Round: 1 << 31}}, MaxRunning)}},
+		{&Request{Request: policy.Request{Departments: departments}}, requestWire{Number: 1 << 62, Under: 1 << 62, Answers: answers}},
+	} {
+		d := newDecided(&Record{Number: 1 << 62, Block: 1 << 62, Time: 1 << 62, Entry: Sign(digestOf(), courtKey("a"), c.body)}, by, c.body)
+		if takes := size(c.body) + size(&by.body) + len(engine.Marshal(c.wire)); takes > d.bytes {
+			t.Errorf("a %s takes %d bytes, and counts with %d", c.body.Kind(), takes, d.bytes)
+		}
 	}
 }
 

@@ -62,7 +62,10 @@ type Ready struct {
 	// Receipt is the Entry.Digest of an ordered entry whose receipt is wanted, or zero; answer
 	// with Receipt. It is wanted again after one that does not check: take your time then.
 	Receipt engine.Digest
-	Outcome *Outcome // the machine has ended; nothing follows
+	// Withheld is what a department in shadow mode would have sent. It is for its operator, and written down
+	// before anything of the same Ready is sent.
+	Withheld *Withheld
+	Outcome  *Outcome // the machine has ended; nothing follows
 }
 
 // Want asks for a blob. Ask the sources in order, and again and again until there is an answer
@@ -164,8 +167,10 @@ type Department struct {
 	Params    circuits.Params // the network's; Keys and Verifying are for it
 	Keys      *circuits.Keys
 	Verifying *circuits.VerifyingKeys
-	Policy    Policy // whose questions it answers, and which; nil: none
 	State     *State
+	// Shadow is set of a department that answers nothing of its own rows: of each question that it would have
+	// answered it works out what it would have sent (Ready.Withheld), and refuses it (CodeShadow).
+	Shadow bool
 }
 
 // check finds keys that are of another parameter set than the network's.

@@ -93,6 +93,16 @@ func (m *membership) keys() []Key {
 	return keys
 }
 
+// departments counts the seats of departments.
+func (m *membership) departments() (n int) {
+	for _, other := range m.seats {
+		if other.role == RoleDepartment {
+			n++
+		}
+	}
+	return n
+}
+
 // seat is the seat of a key, or nil.
 func (m *membership) seat(k Key) *seat {
 	i, found := slices.BinarySearchFunc(m.seats, k, func(s seat, k Key) int { return compareKeys(s.key, k) })

@@ -45,6 +45,8 @@ type Vouch struct {
 	From     int64        // in seconds since 1970 (UTC), compared with the time of blocks
 	Until    int64        // the first second at which it holds no more
 	Replaces Key          // the person's key until now, which ends with this; zero: none
+	First    Key          // the one under which a department vouched for the person first: Person, where it is that
+	Place    string       // where the department stands in the hierarchy, "Jiangsu/Nanjing", by its own word; may be empty
 	Turn     uint64       // higher than in the last word about this key, so that none is said again by others
 }
 
@@ -94,8 +96,16 @@ func (b *Vouch) check() error {
 		return fmt.Errorf("a vouch from %d until %d is of no time", b.From, b.Until)
 	case b.Until-b.From > MaxVouchSeconds:
 		return fmt.Errorf("a vouch of %d seconds, limit %d", b.Until-b.From, MaxVouchSeconds)
+	case b.First == Key{} || b.First == b.Person && b.Replaces != Key{}:
+		return errors.New("a person has a first key, which stays through rotations")
 	case b.Person == Key{} || b.Person == b.Replaces:
 		return errors.New("a person has a key, and another one than before if it replaces it")
+	}
+	if len(b.Place) > MaxPlaceBytes {
+		return fmt.Errorf("the department's place has %d bytes, limit %d", len(b.Place), MaxPlaceBytes)
+	}
+	if _, err := engine.ParsePlace(b.Place); err != nil {
+		return fmt.Errorf("the department's place %w", err)
 	}
 	return nil
 }
@@ -121,6 +131,7 @@ type Person struct {
 	Name       string
 	Department string // its name
 	By         Key    // its key
+	Place      string // of that department, by its own word
 	Roles      []PersonRole
 	From       int64 // in seconds since 1970 (UTC)
 	Until      int64 // the first second after
@@ -154,7 +165,7 @@ func (s *State) Person(k Key) *Person {
 		return nil
 	}
 	b := &p.body
-	return &Person{Key: k, First: p.first, Name: b.Name, Department: s.NameOf(p.by()), By: p.by(), Roles: slices.Clone(b.Roles),
+	return &Person{Key: k, First: b.First, Name: b.Name, Department: s.NameOf(p.by()), By: p.by(), Place: b.Place, Roles: slices.Clone(b.Roles),
 		From: b.From, Until: b.Until, Turn: b.Turn, Number: p.record.Number}
 }
 

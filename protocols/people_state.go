@@ -29,11 +29,10 @@ type person struct {
 	record Record
 	sum    engine.Digest // of the record
 	body   Vouch
-	first  Key
 }
 
-func newPerson(r *Record, b *Vouch, first Key) *person {
-	return &person{record: *r, sum: r.Digest(), body: *b, first: first}
+func newPerson(r *Record, b *Vouch) *person {
+	return &person{record: *r, sum: r.Digest(), body: *b}
 }
 
 // by is the department that vouches.
@@ -42,9 +41,9 @@ func (p *person) by() Key { return p.record.Entry.Author }
 func newPeople(persons []*person, former []Former, acts []acted) *people {
 	p := &people{persons: persons, former: former, acts: acts}
 	p.digest = sync.OnceValue(func() engine.Digest {
-		sums := make([]engine.Digest, 0, 2*len(persons))
-		for _, x := range persons {
-			sums = append(sums, x.sum, engine.Digest(x.first))
+		sums := make([]engine.Digest, len(persons))
+		for i, x := range persons {
+			sums[i] = x.sum
 		}
 		return engine.Hash("parley people 1", engine.Marshal(sums), engine.Marshal(former), engine.Marshal(acts))
 	})
@@ -126,28 +125,25 @@ func (p *people) end(x *person, r *Record, successor Key, reason string) *people
 	p = p.forget(func(k Key) bool { return k == x.body.Person })
 	i, _ := p.at(x.body.Person)
 	persons := slices.Delete(slices.Clone(p.persons), i, i+1)
-	f := Former{Key: x.body.Person, First: x.first, Name: x.body.Name, By: x.by(), Successor: successor, Reason: reason, Number: r.Number, Time: r.Time}
+	f := Former{Key: x.body.Person, First: x.body.First, Name: x.body.Name, By: x.by(), Successor: successor, Reason: reason, Number: r.Number, Time: r.Time}
 	j, _ := slices.BinarySearchFunc(p.former, f, compareFormers)
 	return newPeople(persons, slices.Insert(slices.Clone(p.former), j, f), p.acts)
 }
 
 func compareFormers(a, b Former) int { return compareKeys(a.Key, b.Key) }
 
-// personWire is a person in a snapshot, whose vouch is among the snapshot's records.
-type personWire struct {
-	_     struct{} `cbor:",toarray"`
-	Vouch uint64   // number of the record
-	First Key
-}
-
-// keptVouches are the records of the persons in force and of the analysts of queries, ascending.
-func keptVouches(p *people, queries []*QueryState) []Record {
+// keptVouches are the records of the persons in force, of the analysts of queries and of those who
+// decided what is kept, ascending.
+func keptVouches(p *people, queries []*QueryState, decisions []*decided) []Record {
 	var kept []Record
 	for _, x := range p.persons {
 		kept = append(kept, x.record)
 	}
 	for _, q := range queries {
 		kept = append(kept, q.vouch.record)
+	}
+	for _, d := range decisions {
+		kept = append(kept, d.by.record)
 	}
 	slices.SortFunc(kept, func(a, b Record) int { return compareNumbers(a.Number, b.Number) })
 	return slices.CompactFunc(kept, func(a, b Record) bool { return a.Number == b.Number })
@@ -167,15 +163,15 @@ func (s *State) loadPeople(w *stateWire) (vouches map[uint64]*person, err error)
 		if !ok || r.Number == 0 || vouches[r.Number] != nil {
 			return nil, errors.New("among the vouches is none, or one twice")
 		}
-		vouches[r.Number] = newPerson(r, b, b.Person)
+		vouches[r.Number] = newPerson(r, b)
 	}
 	var persons []*person
-	for _, entry := range w.People {
-		x := vouches[entry.Vouch]
+	for _, number := range w.People {
+		x := vouches[number]
 		if x == nil || !s.hasTables(x.by()) || len(persons) > 0 && compareKeys(persons[len(persons)-1].body.Person, x.body.Person) >= 0 {
 			return nil, errors.New("the persons are not ascending, or lack a vouch or a department")
 		}
-		persons = append(persons, newPerson(&x.record, &x.body, entry.First))
+		persons = append(persons, x)
 	}
 	for i := 1; i < len(w.Former); i++ {
 		if compareFormers(w.Former[i-1], w.Former[i]) >= 0 {

@@ -1,71 +1,119 @@
 package protocols
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"parley/engine"
+	"parley/engine/policy"
 )
 
-// Policy is a department's decision whether it takes part in a query, as far as that follows from
-// what everybody may know: the question, its plan and the ledger. Its methods are pure: they keep
-// nothing, read no clock and change nothing that they are given. nil admits; an *engine.Error says
-// why not, with a code and a sentence that go to the analyst and reveal nothing of any row.
-//
-// A department without a policy takes part in no query. What a plan must be whatever the policy
-// says, the machine checks itself (README section 3.3).
-type Policy interface {
-	// Hear decides about an analyst, before anything is computed for it.
-	Hear(ledger *State, analyst Key) error
-	// Admit decides about a query of an analyst who is heard. The plan is the department's own,
-	// recomputed. It is asked before Admit is said, of members that contribute and of those that
-	// only share the key.
-	Admit(ledger *State, query *QueryState, plan *engine.Plan) error
+// CodePolicy is the code of the refusal of a question that the departments' policies and grants do not
+// allow, or for which none stands.
+const CodePolicy = engine.CodePolicy
+
+// Denied is the error of a question that what it was asked under does not allow.
+type Denied struct{ Decision policy.Decision }
+
+// Error says all that is missing, in one line.
+func (d *Denied) Error() string {
+	var said []string
+	for i := range d.Decision.Missing {
+		m := &d.Decision.Missing[i]
+		if text := m.Sentence(policy.English); m.Department != "" {
+			said = append(said, m.Department+": "+text)
+		} else {
+			said = append(said, text)
+		}
+	}
+	return "the departments' policies do not allow the question: " + strings.Join(said, "; ")
 }
 
-// Listed is the policy that admits every plan of the analysts in it, and nobody else's.
-type Listed []Key
-
-// Hear implements Policy.
-func (l Listed) Hear(_ *State, analyst Key) error {
-	if !slices.Contains(l, analyst) {
-		return notHeard()
+// Decide decides about a query over its plan, by what it was asked under: its contributors' policies
+// and the classes that they declared, the grants that it names, who asks, for what, and when. Whoever
+// plans the query decides, and all decide alike. The error is a *Denied, or tells of grants that the
+// question names and does not need.
+func (q *QueryState) Decide(plan *engine.Plan) error {
+	f, err := policy.FactsOf(plan, q.Ask.Question)
+	if err != nil {
+		return err
+	}
+	d := policy.Decide(&f, q.context())
+	if !d.Allowed {
+		return &Denied{Decision: d}
+	}
+	if !slices.EqualFunc(d.Charges, q.Ask.Grants, func(c policy.Charge, id engine.Digest) bool { return c.Grant == id }) {
+		return &engine.Error{Code: CodePolicy, Message: fmt.Sprintf("the question names %d grants, and takes uses of others, or of fewer: %d", len(q.Ask.Grants), len(d.Charges))}
 	}
 	return nil
 }
 
-// Admit implements Policy.
-func (l Listed) Admit(ledger *State, query *QueryState, _ *engine.Plan) error {
-	return l.Hear(ledger, query.Author)
-}
-
-func notHeard() *engine.Error {
-	return &engine.Error{Code: CodeNotListed, Message: "this department does not answer this analyst"}
-}
-
-// hear is what a department's policy says of an analyst.
-func hear(p Policy, ledger *State, analyst Key) error {
-	if p == nil {
-		return notHeard()
+// context is what a question is decided by, beside its plan.
+func (q *QueryState) context() *policy.Context {
+	c := policy.Context{Time: q.records[0].Time / 1000, Asker: q.asker, Purpose: q.Ask.Purpose, Basis: q.Ask.Basis}
+	for _, p := range q.ruling.policies {
+		c.Documents = append(c.Documents, p.document)
 	}
-	return p.Hear(ledger, analyst)
+	for i, g := range q.ruling.grants {
+		c.Grants = append(c.Grants, policy.Held{Grant: g.grant, Used: q.ruling.charges[i].Used})
+	}
+	for _, t := range q.tables {
+		c.Classes = append(c.Classes, t.classes(q.ruling.ceilings))
+	}
+	return &c
 }
 
-// admit is a department's decision over a recomputed plan: its policy's, and before it, for one
-// that contributes, that the plan is over its table as the ledger has it now.
-func admit(p Policy, ledger *State, query *QueryState, plan *engine.Plan, department Key) error {
-	if p == nil {
-		return notHeard()
+// checkCurrent refuses a plan, of a department that contributes, over another version of its table than
+// the ledger's.
+func checkCurrent(ledger *State, query *QueryState, plan *engine.Plan, department Key) error {
+	if query.contributor(department) < 0 {
+		return nil
 	}
-	if query.contributor(department) >= 0 {
-		var own engine.Registration
-		for _, r := range ledger.Catalogue() {
-			if r.Table == plan.Table && r.Department == ledger.NameOf(department) {
-				own = r
+	var own engine.Registration
+	if t := ledger.table(ledger.NameOf(department), plan.Table); t != nil {
+		own = t.registration
+	}
+	return plan.Current(own)
+}
+
+// Kept are the questions that the state still holds, ascending by number: the open ones, and the last that ended.
+func (s *State) Kept() []*QueryState { return s.byNumber() }
+
+// Reconsider decides about a question as if the departments of these documents had had them as their policies for its
+// table; of the others, and without any, by what it was asked under. Time, grants and classes are those of the Ask.
+// Of several rounds it is the first that decides for all. Cost: that of planning the question.
+func (q *QueryState) Reconsider(p engine.Packing, documents ...policy.Document) (policy.Decision, error) {
+	f, err := q.facts(p)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	c := q.context()
+	for i := range c.Documents {
+		for _, d := range documents {
+			if d.Department == c.Documents[i].Department && d.Table == c.Documents[i].Table {
+				c.Documents[i] = d
 			}
 		}
-		if err := plan.Current(own); err != nil {
-			return err
-		}
 	}
-	return p.Admit(ledger, query, plan)
+	return policy.Decide(f, c), nil
+}
+
+// facts are those of the question as a person asks it: of all its rounds.
+func (q *QueryState) facts(p engine.Packing) (*policy.Facts, error) {
+	a, tables := &q.Ask, engine.Catalogue(q.Registrations)
+	if a.Round == 0 {
+		plan, err := engine.NewPlan(a.SQL, tables, a.Departments, p)
+		if err != nil {
+			return nil, err
+		}
+		f, err := policy.FactsOf(plan, "")
+		return &f, err
+	}
+	session, err := engine.NewSession(a.Question, tables, a.Departments, p)
+	if err != nil {
+		return nil, err
+	}
+	f, err := policy.FactsOfQuestion(session, a.Question)
+	return &f, err
 }

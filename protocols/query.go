@@ -11,7 +11,6 @@ import (
 
 // The codes with which a department's machine refuses a query, besides those of engine.
 const (
-	CodeNotListed          = "not-listed"          // the department does not answer this analyst
 	CodePlanMismatch       = "plan-mismatch"       // the question's plan is not what its SQL gives
 	CodeEpochExhausted     = "epoch-exhausted"     // the epoch's ciphertexts are used up
 	CodeAnalystKey         = "analyst-key"         // the analyst's key does not verify
@@ -37,7 +36,8 @@ type Query struct {
 	analystReady bool
 	analystBusy  bool
 	aggregating  bool
-	making       int // jobs of contributions or shares that run
+	withheld     bool // in shadow mode: the operator has been told
+	making       int  // jobs of contributions or shares that run
 	made         [][]byte
 }
 
@@ -55,6 +55,7 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 	case e == nil || e.own < 0 || e.Digest != s.Ask.Epoch:
 		return nil, errors.New("the query needs the department's own epoch under which it was asked")
 	}
+	q.serves = !q.withholds() // what is verified may be its own
 	for i := range journal {
 		r := &journal[i]
 		if r.Query != id {
@@ -96,6 +97,10 @@ func (q *Query) advance() error {
 	s := q.state()
 	if err := q.checkJournal(s); err != nil {
 		return err
+	}
+	if q.shadows(s) {
+		q.shadow(s)
+		return nil
 	}
 	switch s.Phase {
 	case PhaseAdmitting:
@@ -145,13 +150,9 @@ func blobDigests(blobs [][]byte) []engine.Digest {
 // question that fails here is refused.
 func (q *Query) prepare(s *QueryState) bool {
 	if q.dossier == nil {
-		if err := hear(q.d.Policy, q.referee, s.Author); err != nil {
-			q.refuseFor(CodeNotListed, err)
-			return false
-		}
 		d, err := newDossier(q.vk, q.network, s, nil)
 		if err == nil && s.Phase == PhaseAdmitting {
-			err = admit(q.d.Policy, q.referee, s, d.plan, q.self)
+			err = checkCurrent(q.referee, s, d.plan, q.self)
 		}
 		if err != nil {
 			q.refuseFor(CodePlanMismatch, err)
@@ -189,9 +190,17 @@ func (q *Query) refuse(code, text string) {
 	}
 }
 
-// refuseFor refuses with the error's own code, or with this one if it has none.
+// refuseFor refuses with the error's own code, or with this one if it has none. Of what a question lacks
+// a department says what it lacks of its own.
 func (q *Query) refuseFor(code string, err error) {
 	var e *engine.Error
+	var denied *Denied
+	if errors.As(err, &denied) {
+		if e = denied.Decision.Refusal(q.referee.NameOf(q.self)); e == nil {
+			e = &engine.Error{Code: CodePolicy, Message: "the policies of other departments do not allow the question"}
+		}
+		err = e
+	}
 	if errors.As(err, &e) {
 		code = e.Code
 	}
@@ -235,6 +244,10 @@ func (q *Query) contribute(s *QueryState) {
 // all when the journal holds a contribution.
 func (q *Query) cells(c Cells) {
 	s := q.state()
+	if q.withholds() {
+		q.withhold(s, c)
+		return
+	}
 	if !q.aggregating || q.made != nil || s.Phase != PhaseContributing {
 		return
 	}
@@ -306,9 +319,7 @@ func (q *Query) contributed() {
 // verify fetches and verifies all contributions; true once the sums are there. It serves the
 // own ones, which all have committed to by now, and those that it verified.
 func (q *Query) verify(s *QueryState) bool {
-	if q.contribution != nil {
-		q.publish(q.contribution.Blobs...)
-	}
+	q.publishOwn()
 	if !q.prepare(s) {
 		return false
 	}
@@ -330,7 +341,7 @@ func (q *Query) attest(s *QueryState) {
 }
 
 func (q *Query) publishOwn() {
-	if q.contribution != nil {
+	if q.contribution != nil && !q.withholds() {
 		q.publish(q.contribution.Blobs...)
 	}
 }

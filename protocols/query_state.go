@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"parley/engine"
+	"parley/engine/policy"
 )
 
 // Phase is where a query stands on the ledger.
@@ -63,7 +64,9 @@ type QueryState struct {
 	records                      []Record
 	sum                          engine.Digest // runs over records only
 	tables                       []*tableState
-	vouch                        *person  // its analyst's, as of the Ask
+	vouch                        *person // its analyst's, as of the Ask
+	ruling                       ruling  // what it is asked under
+	asker                        policy.Asker
 	admitted, contributed, share []uint64 // numbers, by member or contributor; 0 is not yet
 	attested                     []uint64 // by member
 	attestors                    []Key    // members and other validators, in their order
@@ -161,7 +164,7 @@ func (q *QueryState) contributor(k Key) int {
 // QueryID names a question with everything that it depends on.
 func QueryID(network engine.Digest, author Key, a *Ask) engine.Digest {
 	return engine.Hash("parley query 1", network[:], a.Epoch[:], a.Plan[:], author[:], a.AnalystKey[:], a.Nonce[:],
-		engine.Marshal(a.Departments), engine.Marshal(a.Registrations))
+		engine.Marshal(a.Departments), engine.Marshal(a.Registrations), []byte(a.Purpose), []byte(a.Basis), engine.Marshal(a.Grants))
 }
 
 // contributionsDigest names all contributions of a query.

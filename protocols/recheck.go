@@ -70,6 +70,10 @@ func (c *Recheck) Query(s *State, epoch *Epoch, q *QueryState) Rechecked {
 	var out Rechecked
 	analyst := Member{Name: q.Author.String(), Key: q.Author}
 	d, err := newDossier(c.Verifying, s.ID(), q, nil)
+	var denied *Denied
+	if errors.As(err, &denied) && q.Reached == PhaseAdmitting { // which is no deviation: not all admitted it
+		return out
+	}
 	if err != nil {
 		out.fail(&Fault{Department: analyst.Name, Key: q.Author, Kind: FaultGarbage, Detail: err.Error()}, q.Reached > PhaseAdmitting)
 		return out

@@ -44,7 +44,7 @@ func ParseRecord(b []byte) (Record, error) {
 
 // A transcript is a running hash over records (README section 6.1). The membership's runs over
 // Joins and the votes that took effect, an epoch's starts from that and runs over its formation,
-// a query's starts from both, its analyst's vouch and the registrations in use, and runs over what happens to it.
+// a query's starts from both, its analyst's vouch, the registrations in use and what it is asked under, and runs over what happens to it.
 
 func firstTranscript(network engine.Digest) engine.Digest {
 	return engine.Hash("parley transcript membership 2", network[:])
@@ -54,10 +54,13 @@ func epochTranscript(membership engine.Digest) engine.Digest {
 	return engine.Hash("parley transcript epoch 2", membership[:])
 }
 
-func queryTranscript(epoch, membership engine.Digest, vouch *person, tables []*tableState) engine.Digest {
+func queryTranscript(epoch, membership engine.Digest, vouch *person, tables []*tableState, under *ruling) engine.Digest {
 	parts := [][]byte{epoch[:], membership[:], vouch.sum[:]}
 	for _, t := range tables {
 		parts = append(parts, t.sum[:])
+	}
+	for _, d := range under.decisions() {
+		parts = append(parts, d.sum[:])
 	}
 	return engine.Hash("parley transcript query 2", parts...)
 }

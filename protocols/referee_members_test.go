@@ -248,7 +248,7 @@ func TestRemovedDepartment(t *testing.T) {
 		if len(c.state.Evidence()) != 0 {
 			t.Error("a vote is no evidence")
 		}
-		for _, b := range []Body{q.shares(2), &Join{Name: "c"}, &Register{Registration: courtTable("c", 2)}, &Vote{Change: remove}, &Ask{SQL: "x", Epoch: e.Digest, Departments: []string{"a"}, Registrations: make([]engine.Digest, 1), Ciphertexts: 1, DeadlineSeconds: 1}} {
+		for _, b := range []Body{q.shares(2), &Join{Name: "c"}, &Register{Registration: courtTable("c", 2)}, &Vote{Change: remove}, &Ask{SQL: "x", Epoch: e.Digest, Departments: []string{"a"}, Registrations: make([]engine.Digest, 1), Ciphertexts: 1, DeadlineSeconds: 1, Purpose: "x"}} {
 			c.code(removed, b, "stranger")
 		}
 		if len(c.state.Catalogue()) != 2 || c.state.IsValidator(KeyOf(removed)) || c.state.NameOf(KeyOf(removed)) != "c" {
@@ -308,6 +308,8 @@ func TestRotatedKey(t *testing.T) {
 	c.must(fresh, &Register{Registration: courtTable("b", 1)})
 	c.keys[1] = fresh
 	c.form()
+	c.code(c.analyst, c.question(2), CodePolicy) // what the old key's stewards decided has ended
+	c.steward(fresh, "b")
 	c.reach(PhaseDone, 2)
 	if n, ok := c.state.Network(); !ok || n.Departments[1].Name != "b" || n.Departments[1].Key == KeyOf(fresh) {
 		t.Error("the founding description follows the rotation")

@@ -37,23 +37,30 @@ func (s *State) vouch(r *Record, b *Vouch) *Refusal {
 		return refuse("unknown-person", "no department vouches for the key %s", b.Replaces)
 	case replaces && old.by() != author:
 		return refuse("not-owner", "department %s vouches for the key %s", s.NameOf(old.by()), b.Replaces)
+	case b.First != s.firstOf(b):
+		return refuse("not-owner", "the first key of the person is another one")
 	case b.Until <= seconds(r):
 		return refuse("too-late", "the vouch would have ended before it began")
 	}
-	if refusal := s.peopled(b, author); refusal != nil {
+	if refusal := s.peopled(b, author); refusal != nil && !s.gaps {
 		return refusal
 	}
-	next := newPerson(r, b, b.Person)
-	switch {
-	case known != nil:
-		next.first = known.first
-	case old != nil:
-		next.first = old.first
+	if known == nil && old != nil {
 		s.people = s.people.end(old, r, b.Person, "")
 		s.endQuestions(b.Replaces, s.unvouched(b.Replaces, author, "another key took the place of the analyst's"))
 	}
-	s.people = s.people.with(next)
+	s.people = s.people.with(newPerson(r, b))
 	return nil
+}
+
+// firstOf is the first key of the person that a vouch is about.
+func (s *State) firstOf(b *Vouch) Key {
+	for _, k := range []Key{b.Person, b.Replaces} {
+		if p := s.people.inForce(k); p != nil {
+			return p.body.First
+		}
+	}
+	return b.Person
 }
 
 // seconds is the time of a record's block.
@@ -104,6 +111,7 @@ func (s *State) revoke(r *Record, b *Revoke) *Refusal {
 		return refuse("duplicate", "the department has said something newer of the person")
 	}
 	s.people = s.people.end(known, r, Key{}, b.Reason)
+	s.rights = s.rights.withoutRequests(known.body.First)
 	s.endQuestions(b.Person, s.unvouched(b.Person, author, "it revoked the analyst: "+b.Reason))
 	return nil
 }
@@ -176,6 +184,12 @@ func (s *State) mayAsk(r *Record) (*person, *Refusal) {
 		return nil, refuse(CodeNotVouched, "%s, but not as an analyst", who)
 	}
 	return p, nil
+}
+
+// MayAsk tells why a key may not ask in a block of this time, in seconds; nil: it may.
+func (s *State) MayAsk(author Key, at int64) *Refusal {
+	_, refusal := s.mayAsk(&Record{Time: at * 1000, Entry: Entry{Author: author}})
+	return refusal
 }
 
 // stamp is a time as refusals say it.

@@ -43,12 +43,17 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 		}
 		tables = append(tables, t)
 	}
+	ruling, refusal := s.rule(r, b, vouch, tables)
+	if refusal != nil {
+		return refusal
+	}
 	q := newQueryState(id, r, b, ep, tables)
-	q.vouch = vouch
-	q.Transcript = queryTranscript(ep.Transcript, s.members.transcript, vouch, tables)
+	q.vouch, q.asker, q.ruling = vouch, vouch.asker(s), ruling
+	q.Transcript = queryTranscript(ep.Transcript, s.members.transcript, vouch, tables, &ruling)
 	q.note(r, b)
 	s.queries[id] = q
 	s.open = append(s.open, id)
+	s.take(q)
 	return nil
 }
 
@@ -301,6 +306,7 @@ func (s *State) fail(q *QueryState, f *Fault) {
 
 func (s *State) end(q *QueryState, p Phase) {
 	q.Phase = p
+	s.giveBack(q)
 	s.open = slices.DeleteFunc(s.open, func(id engine.Digest) bool { return id == q.ID })
 	s.ended = append(s.ended, q.ID)
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/engine/policy"
+	"parley/engine/policy/open"
 )
 
 // court is a state with the keys of everybody, to put entries before the referee. Blobs are
@@ -120,17 +122,40 @@ func (c *court) join() {
 
 // vouching is a department's word for a person, for five years from the beginning.
 func vouching(person ed25519.PrivateKey, roles ...PersonRole) *Vouch {
-	return &Vouch{Person: KeyOf(person), Name: "Mei", Roles: roles, Until: MaxVouchSeconds}
+	return &Vouch{Person: KeyOf(person), Name: "Mei", Roles: roles, Until: MaxVouchSeconds, First: KeyOf(person)}
+}
+
+// stewardOf is the key of the steward that a department of the court vouches for.
+func stewardOf(department string) ed25519.PrivateKey { return courtKey("steward of " + department) }
+
+// steward has a department vouch for its steward, and that publish an open policy.
+func (c *court) steward(department ed25519.PrivateKey, name string) {
+	c.t.Helper()
+	c.must(department, named(vouching(stewardOf(name), PersonSteward), "steward"))
+	c.must(stewardOf(name), c.publication(open.Policy(name, "heart")))
+}
+
+// under is the number of the present vouch for a department's steward.
+func (c *court) under(department string) uint64 {
+	if p := c.state.Person(KeyOf(stewardOf(department))); p != nil {
+		return p.Number
+	}
+	return 1 << 40
+}
+
+func (c *court) publication(d policy.Document) *Publish {
+	return &Publish{Document: d, Under: c.under(d.Department)}
 }
 
 func courtTable(department string, version uint64) engine.Registration {
-	return engine.Registration{Department: department, Table: "heart", Version: version, Rows: 2,
+	return engine.Registration{Department: department, Table: "heart", Version: version, Rows: 2, About: engine.About{Class: engine.ClassUnconditional},
 		Columns: []engine.Column{{Name: "x", Kind: engine.Boolean, HasDictionary: true, Dictionary: []string{"false", "true"}}}}
 }
 
 func (c *court) register() {
 	for i, k := range c.keys {
 		c.must(k, &Register{Registration: courtTable(string(rune('a'+i)), 1)})
+		c.steward(k, string(rune('a'+i)))
 	}
 }
 
@@ -151,7 +176,7 @@ func (c *court) form() *EpochState {
 func (c *court) question(nonce byte) *Ask {
 	return &Ask{SQL: "SELECT count(*) FROM heart", Epoch: c.state.Epoch().Digest, Departments: []string{"a", "b"},
 		Registrations: []engine.Digest{RegistrationDigest(courtTable("a", 1)), RegistrationDigest(courtTable("b", 1))},
-		Plan:          digestOf("plan"), Ciphertexts: 2, AnalystKey: digestOf("key"), Nonce: [32]byte{nonce}, DeadlineSeconds: 60}
+		Plan:          digestOf("plan"), Ciphertexts: 2, AnalystKey: digestOf("key"), Nonce: [32]byte{nonce}, DeadlineSeconds: 60, Purpose: "statistics"}
 }
 
 func (c *court) ask(nonce byte) *QueryState {
@@ -298,7 +323,7 @@ func TestRefereeAsk(t *testing.T) {
 	c := newCourt(t)
 	c.join()
 	c.register()
-	early := &Ask{SQL: "x", Departments: []string{"a"}, Registrations: []engine.Digest{{}}, Ciphertexts: 1, DeadlineSeconds: 1}
+	early := &Ask{SQL: "x", Departments: []string{"a"}, Registrations: []engine.Digest{{}}, Ciphertexts: 1, DeadlineSeconds: 1, Purpose: "x"}
 	c.code(c.analyst, early, "stale-epoch")
 	c.form()
 	change := func(f func(*Ask)) *Ask { a := c.question(9); f(a); return a }

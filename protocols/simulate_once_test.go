@@ -54,8 +54,7 @@ func TestJournalOfAnotherTime(t *testing.T) {
 		}
 		victim.journal = slices.DeleteFunc(victim.journal, func(r protocols.JournalRecord) bool { return r.Kind == kind })
 		state := w.ledger.snapshot()
-		d := &protocols.Department{Key: victim.key, Params: w.params, Keys: w.keys, Verifying: w.keys.Verifying(),
-			Policy: protocols.Listed{w.analyst().id}, State: state}
+		d := &protocols.Department{Key: victim.key, Params: w.params, Keys: w.keys, Verifying: w.keys.Verifying(), State: state}
 		if kind == protocols.JournalKeyShare {
 			f, err := protocols.NewFormation(d, state.Epoch().ID, victim.journal)
 			if err == nil {
@@ -153,21 +152,6 @@ func TestDepartmentsCheckThemselves(t *testing.T) {
 		{"a key that nobody serves", protocols.CodeAnalystUnavailable, func(w *world) {
 			lyingAnalyst(w, func(a *protocols.Ask) { a.AnalystKey[0] ^= 1 })
 		}},
-		{"an analyst that is not listed", protocols.CodeNotListed, func(w *world) {
-			for _, p := range w.departments() {
-				p.department.Policy = protocols.Listed{p.id}
-			}
-		}},
-		{"no policy", protocols.CodeNotListed, func(w *world) {
-			for _, p := range w.departments() {
-				p.department.Policy = nil
-			}
-		}},
-		{"a policy that refuses the plan", engine.CodePolicy, func(w *world) {
-			for _, p := range w.departments() {
-				p.department.Policy = noSums{protocols.Listed{w.analyst().id}}
-			}
-		}},
 	}
 	for _, tc := range cases {
 		t.Run(tc.name, func(t *testing.T) {
@@ -186,7 +170,7 @@ func TestDepartmentsCheckThemselves(t *testing.T) {
 				switch b := body.(type) {
 				case *protocols.Refuse:
 					refused++
-					if b.Code != tc.code || b.Code == protocols.CodeNotListed && b.Sentence != "this department does not answer this analyst" {
+					if b.Code != tc.code {
 						t.Errorf("refused with %s: %s, want %s", b.Code, b.Sentence, tc.code)
 					}
 				case *protocols.Admit, *protocols.Contribute, *protocols.ShareCommit:
@@ -221,16 +205,4 @@ func TestRefusedQuestion(t *testing.T) {
 	w.askFor(bySex)
 	w.run()
 	w.checkAnswer(bySex)
-}
-
-// noSums is a policy over plans: it admits those that only count.
-type noSums struct{ protocols.Listed }
-
-func (p noSums) Admit(ledger *protocols.State, q *protocols.QueryState, plan *engine.Plan) error {
-	for _, m := range plan.Moments {
-		if m.Op == engine.Sum {
-			return &engine.Error{Code: engine.CodePolicy, Message: "this department adds nothing up"}
-		}
-	}
-	return p.Listed.Admit(ledger, q, plan)
 }

@@ -1,6 +1,7 @@
 package protocols_test
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/engine/policy"
+	"parley/engine/policy/open"
 	"parley/protocols"
 	"parley/protocols/liar"
 )
@@ -27,8 +30,9 @@ func (p *party) sync() {
 			p.once(next)
 		}
 		if !p.registered() {
-			p.once(&protocols.Register{Registration: registration(p.name, "heart", 1, p.rows), Nonce: [32]byte{7}})
+			p.once(&protocols.Register{Registration: w.registration(p), Nonce: [32]byte{7}})
 		}
+		p.decide()
 		if p == w.departments()[0] && p.state.Person(w.analyst().id) == nil {
 			p.once(vouching(w.analyst()))
 		}
@@ -39,16 +43,63 @@ func (p *party) sync() {
 		}
 		return
 	}
-	if p.ask != nil && p.asking == nil && p.state.Epoch() != nil && (p.state.Person(p.id) != nil || len(p.state.Formers()) > 0) && len(p.state.Catalogue()) >= max(len(p.contrib), 1) &&
-		(len(p.contrib) > 0 || len(p.state.Catalogue()) == len(w.departments())) {
+	if p.ask != nil && p.asking == nil && p.state.Epoch() != nil && (p.state.Person(p.id) != nil || len(p.state.Formers()) > 0) && p.answersWait() {
 		p.startAsking()
 	}
 }
 
+// answersWait reports whether those whom the analyst asks have a table, and a policy for it.
+func (p *party) answersWait() bool {
+	names := p.contrib
+	if len(names) == 0 {
+		for _, d := range p.w.departments() {
+			names = append(names, d.name)
+		}
+	}
+	for _, name := range names {
+		if p.state.Policy(name, "heart") == nil || !slices.ContainsFunc(p.state.Catalogue(), func(r engine.Registration) bool { return r.Department == name }) {
+			return false
+		}
+	}
+	return true
+}
+
 // vouching is a department's word for an analyst, from the ledger's beginning on.
 func vouching(analyst *party) *protocols.Vouch {
+	return personOf(analyst.key, "analyst", protocols.PersonAnalyst)
+}
+
+// personOf is a department's word for a person.
+func personOf(key ed25519.PrivateKey, name string, roles ...protocols.PersonRole) *protocols.Vouch {
 	const from = 1_700_000_000
-	return &protocols.Vouch{Person: analyst.id, Name: "analyst", Roles: []protocols.PersonRole{protocols.PersonAnalyst}, From: from, Until: from + 24*3600}
+	k := protocols.KeyOf(key)
+	return &protocols.Vouch{Person: k, First: k, Name: name, Roles: roles, From: from, Until: from + 24*3600}
+}
+
+// registration is what a department says of its table first.
+func (w *world) registration(p *party) engine.Registration {
+	r := registration(p.name, "heart", 1, p.rows)
+	if w.class != engine.ClassUnsaid && !slices.Contains(w.freely, p.name) {
+		r.About.Class = w.class
+	}
+	return r
+}
+
+// decide has a department vouch for its steward, and that put a policy in force.
+func (p *party) decide() {
+	w := p.w
+	key := w.steward(p.name)
+	steward := p.state.Person(protocols.KeyOf(key))
+	switch {
+	case steward == nil:
+		p.once(personOf(key, "steward", protocols.PersonSteward))
+	case p.registered() && p.state.Policy(p.name, "heart") == nil:
+		d := open.Policy(p.name, "heart")
+		if w.policy != nil {
+			d = w.policy(p.name)
+		}
+		p.onceBy(key, &protocols.Publish{Document: d, Under: steward.Number})
+	}
 }
 
 func (p *party) registered() bool {
@@ -56,8 +107,11 @@ func (p *party) registered() bool {
 }
 
 // once sends an entry that no machine makes, once in one life.
-func (p *party) once(body protocols.Body) {
-	e := protocols.Sign(p.w.network.ID(), p.key, body)
+func (p *party) once(body protocols.Body) { p.onceBy(p.key, body) }
+
+// onceBy is the same by a person of the party's.
+func (p *party) onceBy(key ed25519.PrivateKey, body protocols.Body) {
+	e := protocols.Sign(p.w.network.ID(), key, body)
 	if _, sent := p.outbox[e.Digest()]; !sent {
 		p.enqueue(e)
 	}
@@ -106,6 +160,18 @@ func (p *party) wrap(m protocols.Machine) protocols.Machine {
 	return liar.Wrap(m, p.department, p.lie)
 }
 
+// consider is what the departments would decide about the analyst's question now.
+func (p *party) consider(plan *engine.Plan) policy.Decision {
+	f, err := policy.FactsOf(plan, p.ask.of)
+	if err != nil {
+		p.w.t.Fatal(err)
+	}
+	return p.state.Consider(p.id, p.w.ledger.at.Time/1000, &f, p.ask.of, uint32(p.ask.round), purpose, "")
+}
+
+// purpose is what all questions of the tests are for.
+const purpose = "poverty relapse"
+
 func (p *party) startAsking() {
 	var session *engine.Session
 	var err error
@@ -115,8 +181,13 @@ func (p *party) startAsking() {
 	if err != nil {
 		p.w.t.Fatalf("question: %v", err)
 	}
-	a, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: p.key, Keys: p.keys, Verifying: p.w.keys.Verifying(),
-		State: p.state, Receipts: checkReceipt, Plan: session.Plan(), Question: p.ask.of, Round: p.ask.round, DeadlineSeconds: 60}, p.journal)
+	config := protocols.AnalystConfig{Key: p.key, Keys: p.keys, Verifying: p.w.keys.Verifying(), State: p.state, Receipts: checkReceipt,
+		Plan: session.Plan(), Question: p.ask.of, Round: p.ask.round, Purpose: purpose, DeadlineSeconds: 60}
+	for _, c := range p.consider(session.Plan()).Charges {
+		config.Grants = append(config.Grants, c.Grant)
+	}
+	config.Grants = append(config.Grants, p.w.spare...)
+	a, err := protocols.NewAnalyst(config, p.journal)
 	if err != nil {
 		p.w.t.Fatalf("analyst: %v", err)
 	}
@@ -184,6 +255,10 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	if w.account != nil {
 		w.account.stepped(p, m, e, r)
 	}
+	if r.Withheld != nil {
+		p.withheld = append(p.withheld, r.Withheld)
+	}
+	w.witnessShadow(p, id, r)
 	for _, record := range r.Persist {
 		p.point()
 		parsed, err := protocols.ParseJournalRecord(record.Marshal())

@@ -14,8 +14,7 @@ import (
 // rekey gives the analyst another key, and has everybody start anew with it.
 func (w *world) rekey(name string, vouch func(b *protocols.Vouch)) {
 	a, p := w.analyst(), w.departments()[0]
-	b := &protocols.Vouch{Person: protocols.KeyOf(testKey(name)), Name: name, Roles: []protocols.PersonRole{protocols.PersonAnalyst}}
-	b.From, b.Until = vouching(a).From, vouching(a).Until
+	b := personOf(testKey(name), name, protocols.PersonAnalyst)
 	if vouch != nil {
 		vouch(b)
 	}
@@ -34,7 +33,7 @@ func TestRotatedAnalyst(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 41)
 	w, first := certified(t, 41, bySex)
 	old := w.analyst().id
-	w.rekey("second", func(b *protocols.Vouch) { b.Replaces = old })
+	w.rekey("second", func(b *protocols.Vouch) { b.Replaces, b.First = old, old })
 	w.askFor(bySex, "city1", "city3")
 	w.run()
 	o := w.checkAnswer(bySex, "city1", "city3")
@@ -106,7 +105,7 @@ func revokeSchedule(w *world, points map[string]int, seed uint64) protocols.Stat
 		w.t.Errorf("%s %s: %s", o.Status, o.Code, o.Sentence)
 	}
 	for _, id := range slices.Concat(w.ledger.state.Open(), w.ledger.state.Ended()) {
-		w.checkRevoked(id)
+		w.checkEnded(id, protocols.FaultRevoked)
 	}
 	w.checkAgreement()
 	w.checkTransitions()
@@ -130,19 +129,20 @@ func (w *world) order(e protocols.Entry) {
 	}
 }
 
-// checkRevoked holds that a query which a revocation ended has ended for all, and that nobody shared.
-func (w *world) checkRevoked(id engine.Digest) {
+// checkEnded holds that a query which a revocation or a decision ended has ended for all, and that nobody
+// shared.
+func (w *world) checkEnded(id engine.Digest, kind protocols.FaultKind) {
 	w.t.Helper()
 	q := w.ledger.state.Query(id)
 	if q.Phase != protocols.PhaseFailed {
 		return
 	}
 	for _, p := range w.validators() {
-		if end := p.outcomes[id]; p.queries[id] != nil && (end == nil || end.Status != protocols.Failed || end.Fault.Kind != protocols.FaultRevoked) {
-			w.t.Errorf("%s goes on with a query whose analyst is revoked: %+v", p.name, end)
+		if end := p.outcomes[id]; p.queries[id] != nil && (end == nil || end.Status != protocols.Failed || end.Fault.Kind != kind) {
+			w.t.Errorf("%s goes on with a query that ended as %s: %+v", p.name, kind, end)
 		}
 		if slices.ContainsFunc(p.journal, func(r protocols.JournalRecord) bool { return r.Query == id && r.Kind == protocols.JournalShare }) {
-			w.t.Errorf("%s made a share of a query whose analyst is revoked", p.name)
+			w.t.Errorf("%s made a share of a query that ended as %s", p.name, kind)
 		}
 	}
 }

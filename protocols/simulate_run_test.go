@@ -70,6 +70,11 @@ func (a *account) who(k protocols.Key) string {
 	if p := a.w.byKey(k); p != nil {
 		return p.name
 	}
+	for _, p := range a.w.departments() {
+		if k == protocols.KeyOf(a.w.steward(p.name)) {
+			return p.name + "'s steward"
+		}
+	}
 	return "a stranger"
 }
 
@@ -100,8 +105,8 @@ func (a *account) body(body protocols.Body) string {
 	case *protocols.KeyAttest:
 		return a.name("epoch", b.Epoch) + " is " + a.name("formed", b.Digest)
 	case *protocols.Ask:
-		return fmt.Sprintf("under %s, of %s with %s: %s, ciphertexts: %d, key: %s\n        %s", a.name("formed", b.Epoch), strings.Join(b.Departments, ", "),
-			a.each("registration", b.Registrations), a.name("plan", b.Plan), b.Ciphertexts, a.name("blob", b.AnalystKey),
+		return fmt.Sprintf("under %s, of %s with %s: %s, ciphertexts: %d, key: %s, for %q\n        %s", a.name("formed", b.Epoch), strings.Join(b.Departments, ", "),
+			a.each("registration", b.Registrations), a.name("plan", b.Plan), b.Ciphertexts, a.name("blob", b.AnalystKey), b.Purpose,
 			hexDigest.ReplaceAllStringFunc(b.SQL, func(text string) string { return a.name("question", engine.Hash(text)) }))
 	case *protocols.Admit:
 		return a.name("query", b.Query)
@@ -123,6 +128,8 @@ func (a *account) body(body protocols.Body) string {
 			roles = append(roles, string(role))
 		}
 		return fmt.Sprintf("%s: %s", b.Name, strings.Join(roles, ", "))
+	case *protocols.Publish:
+		return fmt.Sprintf("version %d for %s", b.Document.Version, b.Document.Table)
 	case *protocols.Judge:
 		verdict := "innocent"
 		if b.Guilty {

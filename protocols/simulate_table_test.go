@@ -51,7 +51,7 @@ func randomRows(rng *rand.Rand, n int) []person {
 
 func registration(department, table string, version uint64, rows []person) engine.Registration {
 	r := engine.Registration{Department: department, Table: table, Version: version, Rows: int64(len(rows)),
-		Digest: engine.Hash("test rows", fmt.Append(nil, rows))}
+		Digest: engine.Hash("test rows", fmt.Append(nil, rows)), About: engine.About{Class: engine.ClassUnconditional}}
 	for c, name := range []string{"sex", "age", "chol"} {
 		column := engine.Column{Name: name, Kind: engine.Integer, HasDictionary: c != columnChol}
 		if c == columnSex {

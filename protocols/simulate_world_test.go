@@ -12,6 +12,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/protocols"
 	"parley/protocols/liar"
 	"parley/protocols/mhe/tiny"
@@ -31,9 +32,13 @@ type world struct {
 	parked  []task // wait for somebody to come up or to publish
 
 	salt      string
-	before    func(protocols.Entry)                 // asked before an entry is ordered
-	replace   func(protocols.Entry) protocols.Entry // changes an entry before it is ordered
-	loss      int                                   // percent of submissions that are lost, and of those that are doubled
+	policy    func(department string) policy.Document // for its table, as version 1; nil: open.Policy
+	class     engine.Class                            // of the tables; unsaid: unconditional
+	freely    []string                                // departments whose tables are unconditional whatever the class
+	spare     []engine.Digest                         // grants that the analyst names besides those that it needs
+	before    func(protocols.Entry)                   // asked before an entry is ordered
+	replace   func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
+	loss      int                                     // percent of submissions that are lost, and of those that are doubled
 	keepDown  bool
 	halts     bool            // without more than two thirds of the validators nothing is ordered
 	cut       map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
@@ -89,7 +94,9 @@ type party struct {
 	lie      liar.Kind
 	repents  bool // it lied before
 	deviates bool // its machines are honest, and what it says is changed on the way
-	served   int  // blobs served, for equivocation
+	shadow   bool // its machines are in shadow mode, from its next start on
+	withheld []*protocols.Withheld
+	served   int // blobs served, for equivocation
 	outcomes map[engine.Digest]*protocols.Outcome
 
 	plans, proofs int64                // that it made, and that it verified
@@ -175,6 +182,23 @@ func (w *world) byKey(k protocols.Key) *party {
 	return nil
 }
 
+// steward is the key of a department's steward.
+func (w *world) steward(department string) ed25519.PrivateKey {
+	return testKey(w.salt + department + " steward")
+}
+
+// keyOf is the private key of a party or of a steward.
+func (w *world) keyOf(k protocols.Key) ed25519.PrivateKey {
+	for _, p := range w.parties {
+		if steward := w.steward(p.name); p.id == k {
+			return p.key
+		} else if protocols.KeyOf(steward) == k {
+			return steward
+		}
+	}
+	return nil
+}
+
 // start brings a party up from what it stores durably.
 func (p *party) start() {
 	w := p.w
@@ -185,8 +209,7 @@ func (p *party) start() {
 	p.forming = map[engine.Digest]*protocols.Formation{}
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}
 	p.epochs, p.asking, p.started = map[engine.Digest]*protocols.Epoch{}, nil, nil
-	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(),
-		Policy: protocols.Listed{w.analyst().id}, State: p.state}
+	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(), State: p.state, Shadow: p.shadow}
 	if p.role == protocols.RoleDepartment {
 		p.department.Keys = p.keys
 	}

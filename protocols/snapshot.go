@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,22 +16,25 @@ type stateWire struct {
 	Version   uint64
 	Network   engine.Digest
 	Number    uint64
-	History   []Record     // Joins and votes that took effect, ascending
-	Pending   []Record     // votes, ascending
-	Tables    []Record     // registrations in force and those that a kept query uses, ascending
-	InForce   []uint64     // numbers, in the catalogue's order
-	Vouches   []Record     // of the persons in force and of the kept queries' analysts, ascending
-	People    []personWire // ascending by key
-	Former    []Former     // ascending by key
-	Acts      []acted      // ascending by key
+	History   []Record // Joins and votes that took effect, ascending
+	Pending   []Record // votes, ascending
+	Tables    []Record // registrations in force and those that a kept query uses, ascending
+	InForce   []uint64 // numbers, in the catalogue's order
+	Vouches   []Record // of the persons in force, of the kept queries' analysts and of who decided, ascending
+	People    []uint64 // numbers, ascending by key
+	Former    []Former // ascending by key
+	Acts      []acted  // ascending by key
+	Decisions []Record // policies, grants and requests in force, and those that a kept query was asked under, ascending
+	Rights    rightsWire
 	Epochs    []epochWire
 	Present   engine.Digest
 	Opened    uint64
 	Queries   []queryWire // ascending by number of the Ask
 	Ended     []engine.Digest
 	Forgotten []engine.Digest
+	Alerts    []alertWire // ascending
 	Evidence  []Evidence
-	Sums      []engine.Digest // brief: of history, people, the queries' vouches, tables and evidence
+	Sums      []engine.Digest // brief: of history, people, rights, the queries' vouches and what they were asked under, tables and evidence
 }
 
 type epochWire struct {
@@ -52,6 +56,9 @@ type queryWire struct {
 	Epoch      engine.Digest // id
 	Tables     []uint64      // numbers of the registrations, by contributor
 	Vouch      uint64        // number of the analyst's
+	Policies   []uint64      // numbers, by contributor
+	Ceilings   []uint64      // numbers, ascending
+	Charges    []charge
 	Transcript engine.Digest
 	Sum        engine.Digest // of Records
 	Phase      Phase
@@ -100,21 +107,35 @@ func (s *State) wire(brief bool) *stateWire {
 	tables := keptTables(s.tables, queries)
 	if !brief {
 		w.History, w.Evidence = s.members.history(), s.evidence
-		w.Vouches, w.Former, w.Acts = keptVouches(s.people, queries), s.people.former, s.people.acts
+		decisions := keptDecisions(s.rights, queries)
+		w.Vouches, w.Former, w.Acts = keptVouches(s.people, queries, decisions), s.people.former, s.people.acts
+		w.Rights = s.rights.wire()
+		for _, d := range decisions {
+			w.Decisions = append(w.Decisions, d.record)
+		}
 		for _, p := range s.people.persons {
-			w.People = append(w.People, personWire{Vouch: p.record.Number, First: p.first})
+			w.People = append(w.People, p.record.Number)
 		}
 		for _, t := range tables {
 			w.Tables = append(w.Tables, t.record)
 		}
+		for _, a := range s.alerts {
+			w.Alerts = append(w.Alerts, alertWire{Record: a.record, Of: a.asked})
+		}
 		return w
 	}
-	w.Sums = append(w.Sums, s.members.transcript, s.people.digest())
+	w.Sums = append(w.Sums, s.members.transcript, s.people.digest(), s.rights.digest())
 	for _, q := range queries {
 		w.Sums = append(w.Sums, q.vouch.sum)
+		for _, d := range q.ruling.decisions() {
+			w.Sums = append(w.Sums, d.sum)
+		}
 	}
 	for _, t := range tables {
 		w.Sums = append(w.Sums, t.sum)
+	}
+	for _, a := range s.alerts {
+		w.Sums = append(w.Sums, a.sum)
 	}
 	for i := range s.evidence {
 		w.Sums = append(w.Sums, s.evidence[i].sum)
@@ -174,7 +195,13 @@ func (e *EpochState) wire(brief bool) epochWire {
 func (q *QueryState) wire(brief bool) queryWire {
 	w := queryWire{Records: q.records, Epoch: q.Epoch.ID, Vouch: q.vouch.record.Number, Transcript: q.Transcript, Sum: q.sum, Phase: q.Phase, Reached: q.Reached,
 		Done: q.Done, Ending: q.ending, Fault: q.Fault, Missing: q.Missing, Complaints: q.complaints, Expirers: q.expirers,
-		Verdicts: q.verdicts.wire()}
+		Verdicts: q.verdicts.wire(), Charges: q.ruling.charges}
+	for _, p := range q.ruling.policies {
+		w.Policies = append(w.Policies, p.record.Number)
+	}
+	for _, p := range q.ruling.ceilings {
+		w.Ceilings = append(w.Ceilings, p.record.Number)
+	}
 	for _, t := range q.tables {
 		w.Tables = append(w.Tables, t.record.Number)
 	}
@@ -208,7 +235,7 @@ func ParseState(n *Network, sizes Sizes, b []byte) (*State, error) {
 	for i := range s.evidence {
 		s.evidence[i].seal()
 	}
-	if err := s.load(&w); err != nil {
+	if err := cmp.Or(s.load(&w), s.loadAlerts(w.Alerts)); err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
 	if again := s.Marshal(); string(again) != string(b) {
@@ -236,6 +263,10 @@ func (s *State) load(w *stateWire) error {
 	if err != nil {
 		return err
 	}
+	ruled, err := s.loadRights(w, vouches)
+	if err != nil {
+		return err
+	}
 	epochs := map[engine.Digest]*EpochState{}
 	for i := range w.Epochs {
 		e, err := s.loadEpoch(&w.Epochs[i])
@@ -252,7 +283,7 @@ func (s *State) load(w *stateWire) error {
 		return errors.New("the present epoch is not formed")
 	}
 	for i := range w.Queries {
-		q, err := s.loadQuery(&w.Queries[i], epochs, tables, vouches)
+		q, err := s.loadQuery(&w.Queries[i], epochs, tables, vouches, ruled)
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func (v *verdicts) load(w *verdictsWire) error {
 }
 
 // loadQuery rebuilds a query from its records.
-func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, tables map[uint64]*tableState, vouches map[uint64]*person) (*QueryState, error) {
+func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, tables map[uint64]*tableState, vouches map[uint64]*person, of *ruled) (*QueryState, error) {
 	ep := epochs[w.Epoch]
 	if len(w.Records) == 0 || ep == nil || ep.Digest == (engine.Digest{}) {
 		return nil, errSnapshot
@@ -127,7 +127,10 @@ func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, ta
 	if q == nil {
 		return nil, errSnapshot
 	}
-	q.vouch, q.records = vouch, w.Records
+	if q.ruling, err = of.ruling(w, used, ask); err != nil {
+		return nil, err
+	}
+	q.vouch, q.asker, q.records = vouch, vouch.asker(s), w.Records
 	q.sum = extend(q.sum, &w.Records[0])
 	for i := 1; i < len(w.Records); i++ {
 		if err := q.repeat(&w.Records[i]); err != nil {

@@ -2,10 +2,13 @@ package protocols
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"fmt"
+	"reflect"
 	"testing"
 
 	"parley/engine"
+	"parley/engine/policy/open"
 )
 
 // reparsed holds that the court's state survives its encoding.
@@ -19,6 +22,14 @@ func (c *court) reparsed() *State {
 	if !bytes.Equal(s.Marshal(), raw) || s.Digest() != c.state.Digest() {
 		c.t.Fatal("a snapshot gives another state")
 	}
+	for id, q := range c.state.queries { // what is not in the encoding, since it follows
+		if again := s.queries[id]; !reflect.DeepEqual(q.asker, again.asker) || !reflect.DeepEqual(q.context(), again.context()) {
+			c.t.Fatalf("a snapshot decides about a query by something else: %+v %+v", q.context(), again.context())
+		}
+	}
+	if c.state.gaps || s.gaps {
+		c.t.Fatal("a ledger's state has gaps")
+	}
 	return s
 }
 
@@ -30,6 +41,7 @@ func session(t testing.TB) *court {
 	c.register()
 	c.must(c.auditor, &Join{Name: "auditor"})
 	c.form()
+	answer := c.decisions()
 	for i := range 6 {
 		q := c.reach(Phase(1+i%5), byte(i))
 		_ = c.put(c.keys[i%3], q.shares(i))
@@ -37,6 +49,10 @@ func session(t testing.TB) *court {
 		_ = c.put(c.keys[0], &Expire{Query: q.ID})
 		_ = c.put(c.auditor, &Expire{Query: q.ID})
 	}
+	alarmed := c.reach(PhaseDone, 23)
+	c.must(c.analyst, alarmed.alarm("relapse"))
+	_ = c.put(c.analyst, alarmed.alarm("relapse"))
+	_ = c.put(c.keys[0], alarmed.alarm("another"))
 	accused := c.reach(PhaseAttesting, 20)
 	c.must(c.keys[0], &Attest{Query: accused.ID, Contributions: accused.Contributions})
 	c.must(c.keys[2], &Accuse{Query: accused.ID, Department: KeyOf(c.keys[1]), Fault: FaultBadProof, Subject: SubjectContribution, Blob: accused.Contributed[1][0]})
@@ -60,6 +76,11 @@ func session(t testing.TB) *court {
 	c.form()
 	c.must(c.keys[0], &Register{Registration: courtTable("a", 2)})
 	_ = c.put(c.analyst, c.question(30))
+	last := c.question(31).under(answer)
+	last.Registrations[0] = RegistrationDigest(courtTable("a", 2))
+	c.asked(last) // stays open
+	last.Nonce[1], last.Departments, last.Registrations = 1, last.Departments[:1], last.Registrations[:1]
+	c.asked(last)
 	c.must(c.keys[2], named(vouching(courtKey("lin"), PersonObserver), "Lin"))
 	// An auditor more while a query is open, a department less, another's new key.
 	c.vote(4, Change{Version: 1, Action: ActionAdd, Role: RoleAuditor, Name: "second", Key: KeyOf(courtKey("second"))})
@@ -71,7 +92,7 @@ func session(t testing.TB) *court {
 	c.must(c.keys[0], &Vote{Change: dropped})
 	c.must(c.keys[0], &Vote{Change: dropped, Withdraw: true, Turn: 1})
 	c.must(c.keys[0], c.state.NextEpoch())
-	// A person whom the department that left vouched for, one who is renewed, one who is revoked, and
+	// A person whom the department that left vouched for, one who is renewed and decides, one who is renewed, one who is revoked, and
 	// the analyst's new key.
 	lin := named(vouching(courtKey("lin"), PersonSteward), "Lin")
 	c.must(c.keys[1], lin)
@@ -80,6 +101,9 @@ func session(t testing.TB) *court {
 	c.must(c.keys[0], named(vouching(courtKey("wu"), PersonOperator), "Wu"))
 	c.must(c.keys[0], &Revoke{Person: KeyOf(courtKey("wu")), Reason: "left", Turn: 1})
 	c.must(c.keys[0], replacing(vouching(courtKey("mei 2"), PersonAnalyst), c.analyst))
+	c.must(c.keys[0], turned(named(vouching(stewardOf("a"), PersonSteward), "steward"), 1))
+	c.must(stewardOf("a"), c.version("a", 2))
+	c.must(courtKey("mei 2"), c.requesting("a"))
 	c.must(c.keys[0], named(vouching(courtKey("operator"), PersonOperator), "Zhao"))
 	c.must(courtKey("operator"), &Act{Node: KeyOf(c.keys[0]), What: "reload"})
 	c.must(c.auditor, &Act{Node: KeyOf(c.auditor), What: "vote withdraw 12D3KooW", Turn: 7})
@@ -217,7 +241,7 @@ func TestSnapshotsAreStrict(t *testing.T) {
 }
 
 // BenchmarkState measures what the ledger does with the state at each block: fifty departments
-// and an auditor, as many queries kept as are at most.
+// and an auditor, as many queries kept as are at most, five hundred policies and ten thousand grants.
 func BenchmarkState(b *testing.B) {
 	c := newCourt(b)
 	c.network.Departments = nil
@@ -238,12 +262,33 @@ func BenchmarkState(b *testing.B) {
 		}
 	}
 	c.quiet = true
+	c.must(c.keys[0], vouching(c.analyst, PersonAnalyst))
+	last := c.manyRights(b, 50, 10, 200)
 	c.form()
 	for i := range KeepEnded {
 		c.reach(PhaseDone, byte(i))
 	}
-	for i := range MaxPendingPerAnalyst {
+	for i := range MaxPendingPerAnalyst - 1 {
 		c.reach(PhaseShared, byte(100+i))
+	}
+	use := c.question(200).under(last)
+	for _, apply := range []struct {
+		what string
+		body Body
+		by   ed25519.PrivateKey
+	}{{"Ask", use, c.analyst}, {"Publish", c.version("a", 2), stewardOf("a")}, {"Rescind", c.rescinding(last), stewardOf("a")}, {"Grant", c.granting("b", 99), stewardOf("b")}} {
+		e := Sign(c.id, apply.by, apply.body)
+		b.Run(apply.what, func(b *testing.B) {
+			for b.Loop() {
+				b.StopTimer()
+				s := c.state.Clone()
+				b.StartTimer()
+				if err := s.Apply(Place{Block: 1, Time: 1000 * c.now()}, e); err != nil {
+					b.Fatal(err)
+				}
+				s.Digest()
+			}
+		})
 	}
 	b.Run("Digest", func(b *testing.B) {
 		for b.Loop() {
@@ -269,4 +314,31 @@ func BenchmarkState(b *testing.B) {
 			}
 		}
 	})
+}
+
+// manyRights has each of so many departments publish policies for tables, and grant persons questions. The
+// grant that it returns is the analyst's, of the first department.
+func (c *court) manyRights(t testing.TB, departments, tables, grants int) *Grant {
+	var last *Grant
+	for i, k := range c.keys[:departments] {
+		department := c.state.NameOf(KeyOf(k))
+		c.steward(k, department)
+		for table := range tables - 1 {
+			d := open.Policy(department, fmt.Sprint("table ", table))
+			c.must(stewardOf(department), c.publication(d))
+		}
+		for n := range grants {
+			g := c.granting(department, 1000)
+			if n > 0 || i > 0 {
+				g.Grant.Person[0], g.Grant.Turn = g.Grant.Person[0]^byte(1+n/4), uint64(n)
+			} else {
+				last = g
+			}
+			c.must(stewardOf(department), g)
+		}
+	}
+	if len(c.state.Policies()) != departments*tables || len(c.state.Grants()) != departments*grants {
+		t.Fatalf("%d policies, %d grants", len(c.state.Policies()), len(c.state.Grants()))
+	}
+	return last
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"parley/engine"
+	"parley/engine/policy"
 )
 
 // State is the referee: what follows from the ordered entries and their places alone (README
@@ -21,6 +22,8 @@ type State struct {
 
 	members   membership
 	people    *people
+	rights    *rights
+	gaps      bool          // between the records, which are a certificate's: what only a gap can hold is not asked for
 	tables    []*tableState // in force, ascending by (table, department)
 	epochs    []*EpochState // those that are kept, in the order of opening
 	present   engine.Digest // id of the epoch to ask under, or zero
@@ -29,6 +32,7 @@ type State struct {
 	open      []engine.Digest // queries that have not ended, in the order of their Ask entries
 	ended     []engine.Digest // those that have, in the order of their ends
 	forgotten []engine.Digest // of the present epoch, ended and no longer kept; ascending
+	alerts    []*alert        // ascending by number
 	evidence  []Evidence
 }
 
@@ -44,7 +48,7 @@ type tableState struct {
 // of its parameters.
 func NewState(n *Network, sizes Sizes) *State {
 	return &State{id: n.ID(), sizes: sizes, network: *n.Nameless(), members: newMembership(n, sizes.Departments),
-		people: newPeople(nil, nil, nil), queries: map[engine.Digest]*QueryState{}}
+		people: newPeople(nil, nil, nil), rights: newRights(nil, nil, nil), queries: map[engine.Digest]*QueryState{}}
 }
 
 // Apply applies an entry in its place. An error is a *Refusal. One without a Fault left the
@@ -84,7 +88,7 @@ func (s *State) Order(r Record) (refused error, err error) {
 // what stands in the gaps has no part in the outcome, nor do epochs before the one that is opened, nor
 // the key that an analyst had before.
 func (s *State) leap(r *Record) error {
-	s.number = r.Number - 1
+	s.number, s.gaps = r.Number-1, true
 	if body, err := r.Entry.Open(); err == nil {
 		switch b := body.(type) {
 		case *EpochOpen:
@@ -92,8 +96,12 @@ func (s *State) leap(r *Record) error {
 				s.opened = b.Number - 1
 			}
 		case *Vouch:
-			if b.Replaces != (Key{}) { // vouched for in a gap
-				s.people = s.people.with(newPerson(r, &Vouch{Person: b.Replaces}, b.Replaces))
+			before := b.Replaces
+			if before == (Key{}) {
+				before = b.Person
+			}
+			if (b.Replaces != Key{} || b.First != b.Person) && s.people.inForce(before) == nil { // vouched for in a gap
+				s.people = s.people.with(newPerson(r, &Vouch{Person: before, First: b.First}))
 			}
 		}
 	}
@@ -112,6 +120,11 @@ func (s *State) apply(r *Record) *Refusal {
 	if s.members.hasRetired(e.Author) {
 		return refuse("stranger", "the author has left the network")
 	}
+	if e.Kind == KindPublish && !s.IsValidator(e.Author) { // its conditions are compiled when it is opened
+		if refusal := s.mayDecide(r, policy.Key{}); refusal != nil {
+			return refusal
+		}
+	}
 	body, err := e.Open()
 	if err != nil {
 		refusal := refuse("malformed", "%v", err)
@@ -126,6 +139,18 @@ func (s *State) apply(r *Record) *Refusal {
 		return s.ask(r, b)
 	case *Act:
 		return s.act(r, b)
+	case *Request:
+		return s.request(r, b)
+	case *Alert:
+		return s.raise(r, b)
+	case *Publish:
+		return s.publish(r, b)
+	case *Grant:
+		return s.grant(r, b)
+	case *Decline:
+		return s.decline(r, b)
+	case *Rescind:
+		return s.rescind(r, b)
 	case *Done, *Accuse, *Withdraw: // the analyst's, too
 		return s.applyToQuery(r, body)
 	}
@@ -211,6 +236,7 @@ func (s *State) dismiss(f *Fault) {
 		}
 	}
 	s.disown(f)
+	s.rights = s.rights.without(f.Key)
 }
 
 func (s *State) register(r *Record, b *Register) *Refusal {
@@ -236,6 +262,9 @@ func (s *State) register(r *Record, b *Register) *Refusal {
 	}
 	if refusal := s.crowded(tables, seat); refusal != nil {
 		return refusal
+	}
+	if found {
+		s.reclassed(s.tables[i], t)
 	}
 	s.tables = tables
 	return nil
@@ -267,13 +296,7 @@ func (s *State) crowded(tables []*tableState, of *seat) *Refusal {
 	}
 	bytes, all := bytesOf(keptTables(tables, queries))
 	before, _ := bytesOf(keptTables(s.tables, queries))
-	departments := 0
-	for _, other := range s.members.seats {
-		if other.role == RoleDepartment {
-			departments++
-		}
-	}
-	if share := MaxCatalogueBytes / departments; bytes > max(share, before) || all > MaxCatalogueBytes {
+	if share := MaxCatalogueBytes / s.members.departments(); bytes > max(share, before) || all > MaxCatalogueBytes {
 		return refuse("too-many", "the tables of department %q would take %d bytes in the catalogue, and its share is %d: fewer columns, or fewer distinct values",
 			of.name, bytes, share)
 	}
@@ -304,6 +327,15 @@ func (s *State) Catalogue() engine.Catalogue {
 		c[i] = t.registration
 	}
 	return c
+}
+
+// table is a department's in force, or nil.
+func (s *State) table(department, name string) *tableState {
+	of := &tableState{registration: engine.Registration{Department: department, Table: name}}
+	if i, found := slices.BinarySearchFunc(s.tables, of, compareTables); found {
+		return s.tables[i]
+	}
+	return nil
 }
 
 func (s *State) tableByDigest(department string, digest engine.Digest) *tableState {
@@ -346,7 +378,7 @@ func (s *State) prune() {
 func (s *State) Clone() *State {
 	c := *s
 	c.members = s.members.clone()
-	c.tables, c.forgotten, c.evidence = share(s.tables), share(s.forgotten), share(s.evidence)
+	c.tables, c.forgotten, c.evidence, c.alerts = share(s.tables), share(s.forgotten), share(s.evidence), share(s.alerts)
 	c.open, c.ended = slices.Clone(s.open), slices.Clone(s.ended)
 	c.epochs = make([]*EpochState, len(s.epochs))
 	of := make(map[engine.Digest]*EpochState, len(s.epochs))

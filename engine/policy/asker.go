@@ -1,6 +1,9 @@
 package policy
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Asker is a person as the ledger vouches for them.
 type Asker struct {
@@ -38,6 +41,21 @@ func (a *Asker) missing(time int64, role string) *Missing {
 		return &Missing{Reason: PersonOver, Detail: a.Department, Number: a.Until}
 	case !slices.Contains(a.Roles, role):
 		return &Missing{Reason: NotInRole, Detail: role}
+	}
+	return nil
+}
+
+// CheckPurpose checks what a question says that it is for, and on which legal basis, which may be
+// empty.
+func CheckPurpose(purpose, basis string) error {
+	if err := validText(purpose, MaxTextBytes); err != nil {
+		return fmt.Errorf("purpose: %w", err)
+	}
+	if basis == "" {
+		return nil
+	}
+	if err := validText(basis, MaxTextBytes); err != nil {
+		return fmt.Errorf("legal basis: %w", err)
 	}
 	return nil
 }

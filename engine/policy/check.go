@@ -101,20 +101,14 @@ func conditionalColumns(reg *engine.Registration, classes *Classes) (out []strin
 	return out
 }
 
-// near points to a column whose name differs in the case of letters alone.
+// near points to a column that may have been meant.
 func near(reg *engine.Registration, name string) string {
-	fold := func(s string) string {
-		return strings.Map(func(r rune) rune {
-			if r >= 'A' && r <= 'Z' {
-				return r + 'a' - 'A'
-			}
-			return r
-		}, s)
-	}
+	var known []string
 	for _, c := range reg.Columns {
-		if fold(c.Name) == fold(name) {
-			return ": did you mean " + quote(c.Name) + "?"
-		}
+		known = append(known, c.Name)
+	}
+	if found := engine.Nearest(name, known); found != "" {
+		return ": did you mean " + quote(found) + "?"
 	}
 	return ""
 }
@@ -123,6 +117,10 @@ func near(reg *engine.Registration, name string) string {
 func (d *Document) Text() string {
 	var b strings.Builder
 	line := func(key, value string) { fmt.Fprintf(&b, "%s = %s\n", key, value) }
+	if d.Table == "" {
+		line("below", tomlText(d.Below.String()))
+		return b.String()
+	}
 	line("table", tomlText(d.Table))
 	for i := range d.Rules {
 		r := &d.Rules[i]

@@ -23,6 +23,17 @@ type Ceiling struct {
 	Class engine.Class
 }
 
+// Ceilings are what the units above a department say, those of them that are departments: place is where
+// it stands, the highest first, and of gives a department's Document without a table, or nil.
+func Ceilings(place []string, of func(department string) *Document) (out []Ceiling) {
+	for _, unit := range place {
+		if d := of(unit); d != nil {
+			out = append(out, Ceiling{Unit: unit, Class: d.Below})
+		}
+	}
+	return out
+}
+
 // ColumnClass is what is declared of one column.
 type ColumnClass struct {
 	_      struct{} `cbor:",toarray"`

@@ -439,14 +439,27 @@ const requestSeconds = 30 * 86400
 
 // request asks departments for a grant of exactly this question, once.
 func (d *decider) request(departments []string) *Request {
-	f := d.facts
+	return d.facts.Request(departments, d.context.Purpose, d.context.Basis, d.context.Time+requestSeconds)
+}
+
+// Request asks departments for a grant of exactly this question, once, until a time, with all that it uses. The
+// purpose is stated; the basis may be empty.
+func (f *Facts) Request(departments []string, purpose, basis string, until int64) *Request {
 	t := Terms{Filter: f.columns(Filter), Group: f.columns(Group), Aggregate: f.columns(Aggregate), Functions: f.Functions,
-		Purposes: []string{d.context.Purpose}, Uses: 1, Until: d.context.Time + requestSeconds}
-	if d.context.Basis != "" {
-		t.Bases = []string{d.context.Basis}
+		Purposes: []string{purpose}, Uses: 1, Until: until}
+	if basis != "" {
+		t.Bases = []string{basis}
 	}
 	return &Request{Departments: slices.Sorted(slices.Values(departments)), Table: f.Table, Question: f.Question,
-		Subject: Subject{Asked: f.Asked}, Terms: t}
+		Subject: Subject{Asked: f.Asked, Contributors: f.departments()}, Terms: t}
+}
+
+// departments are the contributors' names.
+func (f *Facts) departments() (out []string) {
+	for _, k := range f.Contributors {
+		out = append(out, k.Department)
+	}
+	return out
 }
 
 // Refusing lists the departments that refuse; where the question itself lacks something it is nil,

@@ -22,25 +22,19 @@ type Rule struct {
 }
 
 // Document is a department's policy for one of its tables, signed by its steward. A higher version
-// replaces a lower; one without rules answers nobody.
+// replaces a lower; one without rules answers nobody. The one without a table is for the departments
+// that stand below this one in the hierarchy, and holds nothing but their ceiling.
 type Document struct {
 	_          struct{} `cbor:",toarray"`
 	Department string
-	Table      string
+	Table      string // "": of the departments below
 	Version    uint64
 	Rules      []Rule
+	Below      engine.Class // the loosest class of a table of theirs; ClassUnsaid with a table
 }
 
 // Digest names a document.
 func (d *Document) Digest() engine.Digest { return engine.Hash("parley policy 1", engine.Marshal(d)) }
-
-// Open is the policy that allows everybody who is vouched for as an analyst every question about a
-// table: what a demonstration prints, and what tests of other things use.
-func Open(department, table string) Document {
-	all := []string{Any}
-	return Document{Department: department, Table: table, Version: 1, Rules: []Rule{{Name: "open", Who: []string{whoAnyone},
-		Terms: Terms{Filter: all, Group: all, Aggregate: all, Functions: all}}}}
-}
 
 // The kinds of selectors.
 const (
@@ -62,10 +56,11 @@ type Problem struct {
 // Validate checks a document by itself: order, names, limits, and that its conditions are allowed.
 // The error is of the first problem, a sentence.
 func (d *Document) Validate() error {
-	for _, n := range []string{d.Department, d.Table} {
-		if err := validText(n, engine.MaxNameBytes); err != nil {
-			return err
-		}
+	if err := validText(d.Department, engine.MaxNameBytes); err != nil {
+		return err
+	}
+	if err := d.validTable(); err != nil {
+		return err
 	}
 	if d.Version == 0 {
 		return errors.New("a policy's versions begin with 1")
@@ -89,6 +84,21 @@ func (d *Document) Validate() error {
 			return fmt.Errorf("two rules have the name %s", quote(r.Name))
 		}
 		names[r.Name] = true
+	}
+	return nil
+}
+
+// validTable checks what a document is about: a table, or the departments below.
+func (d *Document) validTable() error {
+	switch {
+	case d.Table != "" && d.Below != engine.ClassUnsaid:
+		return errors.New("below is of the departments below, in a policy without a table")
+	case d.Table != "":
+		return validText(d.Table, engine.MaxNameBytes)
+	case d.Below < engine.ClassNone || d.Below > engine.ClassUnconditional:
+		return errors.New("a policy is of a table, or says the class of those below")
+	case len(d.Rules) > 0:
+		return errors.New("a policy for the departments below has no [[allow]]: each has its own")
 	}
 	return nil
 }
@@ -122,7 +132,7 @@ func (r *Rule) validate() error {
 	}
 	for _, w := range r.Who {
 		if err := validSelector(w); err != nil {
-			return err
+			return fmt.Errorf("who: %w", err)
 		}
 	}
 	if err := r.Terms.Validate(); err != nil {

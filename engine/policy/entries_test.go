@@ -99,36 +99,39 @@ func TestEntriesAreRefused(t *testing.T) {
 		refused(t, r.Validate(now), want)
 	}
 	for want, change := range map[string]func(*Document){
-		"begin with 1":      func(d *Document) { d.Version = 0 },
-		"entry is empty":    func(d *Document) { d.Department = "" },
-		"rules; at most":    func(d *Document) { d.Rules = make([]Rule, MaxRules+1) },
-		"two rules":         func(d *Document) { d.Rules = append(d.Rules, d.Rules[0]) },
-		"who is missing":    func(d *Document) { d.Rules[0].Who = nil },
-		"names nobody":      func(d *Document) { d.Rules[0].Who = []string{"me"} },
-		"no role":           func(d *Document) { d.Rules[0].Who = []string{"role:king"} },
-		"no key":            func(d *Document) { d.Rules[0].Who = []string{"person:AB"} },
-		"rule 1: an entry":  func(d *Document) { d.Rules[0].Name = "" },
-		"end of a day":      func(d *Document) { d.Rules[0].Terms.Until = now },
-		"rule 1: when":      func(d *Document) { d.Rules[0].When = "1.5 == 1.5" },
-		"rule 1: there is":  func(d *Document) { d.Rules[0].Terms.Functions = []string{"x"} },
-		"the conditions of": func(d *Document) { d.Rules = costly() },
-		"a policy has 6":    func(d *Document) { d.Rules = wide() },
+		"begin with 1":                    func(d *Document) { d.Version = 0 },
+		"entry is empty":                  func(d *Document) { d.Department = "" },
+		"rules; at most":                  func(d *Document) { d.Rules = make([]Rule, MaxRules+1) },
+		"two rules":                       func(d *Document) { d.Rules = append(d.Rules, d.Rules[0]) },
+		"who is missing":                  func(d *Document) { d.Rules[0].Who = nil },
+		"names nobody":                    func(d *Document) { d.Rules[0].Who = []string{"me"} },
+		"no role":                         func(d *Document) { d.Rules[0].Who = []string{"role:king"} },
+		"no key":                          func(d *Document) { d.Rules[0].Who = []string{"person:AB"} },
+		"rule 1: an entry":                func(d *Document) { d.Rules[0].Name = "" },
+		"end of a day":                    func(d *Document) { d.Rules[0].Terms.Until = now },
+		"rule 1: when":                    func(d *Document) { d.Rules[0].When = "1.5 == 1.5" },
+		"functions: there is no function": func(d *Document) { d.Rules[0].Terms.Functions = []string{"x"} },
+		"the conditions of":               func(d *Document) { d.Rules = costly(t) },
+		"a policy has 6":                  func(d *Document) { d.Rules = wide(t) },
 	} {
-		d := Open("health", "claims")
+		d := document(t, "health", 1, open)
 		refused(t, d.Validate(), "")
 		change(&d)
 		refused(t, d.Validate(), want)
 	}
 }
 
+// open is a policy that allows everything.
+const open = "table = \"claims\"\n[[allow]]\nname = \"open\"\nwho = [\"anyone\"]\nfilter = [\"*\"]\ngroup = [\"*\"]\naggregate = [\"*\"]\nfunctions = [\"*\"]\n"
+
 func make3() []Parameter {
 	return slices.Repeat([]Parameter{{Values: []string{"1"}}}, 3)
 }
 
 // costly are rules of which no condition costs too much, and all together do.
-func costly() (out []Rule) {
+func costly(t *testing.T) (out []Rule) {
 	for _, name := range []string{"a", "b", "c", "d", "e"} {
-		r := Open("health", "claims").Rules[0]
+		r := document(t, "health", 1, open).Rules[0]
 		r.Name, r.When = name, `groups.all(g, g != "`+name+`")`
 		out = append(out, r)
 	}
@@ -136,9 +139,9 @@ func costly() (out []Rule) {
 }
 
 // wide are rules that are too long together.
-func wide() (out []Rule) {
+func wide(t *testing.T) (out []Rule) {
 	for i := range MaxRules {
-		r := Open("health", "claims").Rules[0]
+		r := document(t, "health", 1, open).Rules[0]
 		r.Name = strings.Repeat("n", i+1)
 		for k := range 5 {
 			r.Terms.Purposes = append(r.Terms.Purposes, strings.Repeat("p", 200+k))

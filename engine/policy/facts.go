@@ -78,10 +78,19 @@ func FactsOfQuestion(s *engine.Session, question string) (Facts, error) {
 func factsOf(p *engine.Plan, question string, digest engine.Digest) Facts {
 	f := Facts{Table: p.Table, Question: question, Cells: p.CellCount(), Groups: p.CellCount() / len(p.Moments)}
 	for _, r := range p.Registrations {
-		f.Contributors = append(f.Contributors, Contributor{Department: r.Department, Version: r.Version, Content: r.Digest, Rows: r.Rows})
+		f.Contributors = append(f.Contributors, contributorOf(&r))
 	}
-	f.Asked = engine.Hash("parley asked 1", digest[:], engine.Marshal(f.Contributors))
+	f.Asked = askedOf(digest, f.Contributors)
 	return f
+}
+
+func contributorOf(r *engine.Registration) Contributor {
+	return Contributor{Department: r.Department, Version: r.Version, Content: r.Digest, Rows: r.Rows}
+}
+
+// askedOf names a question, by its digest, over the tables of contributors.
+func askedOf(question engine.Digest, contributors []Contributor) engine.Digest {
+	return engine.Hash("parley asked 1", question[:], engine.Marshal(contributors))
 }
 
 // use adds what is used.

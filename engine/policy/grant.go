@@ -21,7 +21,8 @@ type Subject struct {
 	Form       string
 	Parameters []Parameter // for $1, $2, ..., one each
 	// Contributors are the departments, ascending, whose rows alone such questions are about; empty:
-	// whichever. Of one question Asked says so.
+	// whichever. Of one question Asked decides, and they are told so that whoever reads a request can
+	// see that Asked is of the question that it shows (Shows).
 	Contributors []string
 }
 
@@ -35,13 +36,30 @@ type Parameter struct {
 	Low, High int64
 }
 
+// Shows reports whether a request is of the question that it shows to people: of a form, or of just this
+// text over the tables of these departments as they are registered. Nobody but who reads it checks that.
+func (r *Request) Shows(registered engine.Catalogue) bool {
+	if !r.Subject.Once() {
+		return r.Subject.Form != ""
+	}
+	var of []Contributor
+	for _, name := range r.Subject.Contributors {
+		for _, t := range registered {
+			if t.Department == name && t.Table == r.Table {
+				of = append(of, contributorOf(&t))
+			}
+		}
+	}
+	return len(of) == len(r.Subject.Contributors) && r.Subject.Asked == askedOf(engine.QuestionDigest(r.Question), of)
+}
+
 // Once reports whether the subject is one question.
 func (s *Subject) Once() bool { return s.Asked != engine.Digest{} }
 
 // Validate checks a subject that comes from others.
 func (s *Subject) Validate() error {
 	switch {
-	case s.Once() && (s.Form != "" || len(s.Parameters) > 0 || len(s.Contributors) > 0):
+	case s.Once() && (s.Form != "" || len(s.Parameters) > 0):
 		return errors.New("a grant is of one question or of one form, not of both")
 	case slices.Contains(s.Contributors, Any):
 		return errors.New("contributors: leave them out where all will do")

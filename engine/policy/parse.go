@@ -139,14 +139,20 @@ func (p *parser) expression(n *unstable.Node) {
 		p.zones, p.until = append(p.zones, false), append(p.until, "")
 		p.file.lines[place{p.rule, "", -1}] = line
 	case n.Kind == unstable.Table || n.Kind == unstable.ArrayTable:
-		p.complain(line, "[%s] is nothing of a policy: it has table and [[allow]]", shown(key))
+		p.complain(line, "[%s] is nothing of a policy: it has table and [[allow]], or below alone", shown(key))
 	case n.Kind == unstable.KeyValue && p.rule < 0:
 		p.begins(key, line)
-		if key != "table" {
-			p.complain(line, "there is no setting %s here: a policy has table and then [[allow]]", quote(key))
-			return
+		switch key {
+		case "table":
+			doc.Table, _ = p.text(n.Value(), key, line)
+		case "below":
+			text, ok := p.text(n.Value(), key, line)
+			if doc.Below, _ = engine.ParseClass(text); ok && doc.Below == engine.ClassUnsaid {
+				p.complain(line, "below %s: it is one of %s", quote(text), strings.Join(engine.Classes(), ", "))
+			}
+		default:
+			p.complain(line, "there is no setting %s here: a policy has table and then [[allow]], or below alone", quote(key))
 		}
-		doc.Table, _ = p.text(n.Value(), key, line)
 	case n.Kind == unstable.KeyValue:
 		p.begins(key, line)
 		p.setting(&doc.Rules[p.rule], key, n.Value(), line)
@@ -193,7 +199,7 @@ func (p *parser) setting(r *Rule, key string, n *unstable.Node, line int) {
 		}
 	case "zone":
 		text, ok := p.text(n, key, line)
-		if t.Zone, p.zones[p.rule] = parseZone(text); ok && !p.zones[p.rule] {
+		if t.Zone, p.zones[p.rule] = ParseZone(text); ok && !p.zones[p.rule] {
 			p.complain(line, "zone %s: write the distance from UTC as +08:00", quote(text))
 		}
 	case "until":
@@ -284,7 +290,8 @@ func (p *parser) complete() {
 			p.complain(p.file.at(Problem{Rule: i}), "name is missing: what the rule is called in decisions")
 		}
 	}
-	if _, said := p.file.lines[place{-1, "table", -1}]; !said {
+	_, table := p.file.lines[place{-1, "table", -1}]
+	if _, below := p.file.lines[place{-1, "below", -1}]; !table && !below {
 		p.complain(1, "table is missing: which table the policy is for")
 	}
 	if len(p.wrong) > 0 {
@@ -302,7 +309,7 @@ func (d *Document) problems() (out []Problem) {
 			out = append(out, Problem{rule, field, -1, err.Error()})
 		}
 	}
-	add(-1, "table", validText(d.Table, engine.MaxNameBytes))
+	add(-1, "table", d.validTable())
 	if len(d.Rules) > MaxRules {
 		add(-1, "table", fmt.Errorf("a policy has %d rules; at most %d are allowed", len(d.Rules), MaxRules))
 	}
@@ -311,7 +318,7 @@ func (d *Document) problems() (out []Problem) {
 	for i := range d.Rules {
 		r := &d.Rules[i]
 		if err := r.validate(); err != nil {
-			field, _, _ := strings.Cut(err.Error(), ":")
+			field := strings.FieldsFunc(err.Error(), func(c rune) bool { return c == ':' || c == ' ' })[0] // sentences begin with it
 			if !slices.Contains(ruleSettings, field) {
 				field = ""
 			}
@@ -345,19 +352,31 @@ func (f *File) Check(r engine.Registration, classes Classes) error {
 	return errors.Join(out...)
 }
 
+// Ended is the complaint about each rule whose last day is over, joined, or nil: it would allow nothing. A document does
+// not know what time it is, so Check cannot tell.
+func (f *File) Ended(now time.Time) error {
+	var out []error
+	for i := range f.Document.Rules {
+		if until := f.Document.Rules[i].Terms.Until; until != 0 && until <= now.Unix() {
+			out = append(out, f.complaint(Problem{i, "until", -1, "until is over: it ended at " + time.Unix(until, 0).UTC().Format("2006-01-02 15:04 UTC")}))
+		}
+	}
+	return errors.Join(out...)
+}
+
 // parseHours reads "08:00-18:00".
 func parseHours(text string) (h Hours, ok bool) {
 	from, to, found := strings.Cut(text, "-")
-	h.From, ok = minutesOf(from)
+	h.From, ok = ParseTime(from)
 	if !ok || !found {
 		return h, false
 	}
-	h.To, ok = minutesOf(to)
+	h.To, ok = ParseTime(to)
 	return h, ok
 }
 
-// minutesOf reads "08:00", up to "24:00".
-func minutesOf(text string) (int, bool) {
+// ParseTime reads a time of the day, in minutes: "08:00", up to "24:00".
+func ParseTime(text string) (int, bool) {
 	if len(text) != 5 || text[2] != ':' || strings.Trim(text[:2]+text[3:], "0123456789") != "" {
 		return 0, false
 	}
@@ -366,12 +385,12 @@ func minutesOf(text string) (int, bool) {
 	return 60*hour + minute, minute < 60 && 60*hour+minute <= 24*60
 }
 
-// parseZone reads "+08:00".
-func parseZone(text string) (int, bool) {
+// ParseZone reads a distance from UTC, in minutes: "+08:00".
+func ParseZone(text string) (int, bool) {
 	if text == "" || text[0] != '+' && text[0] != '-' {
 		return 0, false
 	}
-	n, ok := minutesOf(text[1:])
+	n, ok := ParseTime(text[1:])
 	if text[0] == '-' {
 		n = -n
 	}

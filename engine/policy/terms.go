@@ -111,7 +111,7 @@ func (t *Terms) Validate() error {
 	}
 	for _, f := range t.Functions {
 		if _, ok := slices.BinarySearch(known, f); !ok && f != Any {
-			return fmt.Errorf("there is no function %s", quote(f))
+			return fmt.Errorf("functions: there is no function %s", quote(f))
 		}
 	}
 	if err := validList("purposes", t.Purposes, MaxTexts, MaxTextBytes); err != nil {

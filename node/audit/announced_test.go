@@ -82,7 +82,7 @@ func TestForgedSourceNews(t *testing.T) {
 	register("north", 1, 5)
 	register("north", 2, 6)
 	register("south", 1, 7)
-	must(order("north", &protocols.Vouch{Person: key("operator"), Name: "Op", Roles: []protocols.PersonRole{protocols.PersonOperator}, Until: 1000}))
+	must(order("north", &protocols.Vouch{Person: key("operator"), First: key("operator"), Name: "Op", Roles: []protocols.PersonRole{protocols.PersonOperator}, Until: 1000}))
 	changed := func(version uint64) string { return SourceNews{"t", version, true}.String() }
 	for name, c := range map[string]struct {
 		author, node, what string

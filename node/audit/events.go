@@ -27,6 +27,10 @@ type Event struct {
 	Table   string    `json:"table,omitempty"`
 	Version uint64    `json:"version,omitempty"` // of the table that is registered
 	Rows    int64     `json:"rows,omitempty"`    // that it has
+	Purpose string    `json:"purpose,omitempty"` // of a question, or of what is requested or granted
+	Basis   string    `json:"basis,omitempty"`   // the legal basis of a question
+	Request string    `json:"request,omitempty"` // digest of what is requested or answered
+	Grant   string    `json:"grant,omitempty"`   // digest of what is granted or taken back
 	What    string    `json:"what"`
 	Refused string    `json:"refused,omitempty"` // it convicts its author and had no other effect
 }
@@ -89,6 +93,8 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		} else if news, ok := NewsOf(s, author, b); ok {
 			e.Table, e.Version, e.What = news.Table, news.Version, "announces: "+b.What
 		}
+	case *protocols.Publish, *protocols.Request, *protocols.Grant, *protocols.Decline, *protocols.Rescind:
+		e.decided(s, author, b)
 	case *protocols.EpochOpen:
 		e.Epoch = b.ID.String()
 		e.What = fmt.Sprintf("opens epoch %d of %s", b.Number, engine.Plural(len(b.Members), "department"))
@@ -100,6 +106,7 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		e.Epoch, e.What = b.Epoch.String(), fmt.Sprintf("ends the epoch: %s", b.Sentence)
 	case *protocols.Ask:
 		of(protocols.QueryID(s.ID(), author, b))
+		e.Purpose, e.Basis = b.Purpose, b.Basis
 		e.What = "asks: " + asked(b)
 	case *protocols.Admit:
 		of(b.Query)
@@ -131,6 +138,9 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 	case *protocols.Done:
 		of(b.Query)
 		e.What = "has the answer; certificate " + ShortDigest(b.Certificate.String())
+	case *protocols.Alert:
+		of(b.Query)
+		e.What = fmt.Sprintf("raises the alert %s (%s): %s", b.Name, b.Rule, b.Found)
 	case *protocols.Withdraw:
 		of(b.Query)
 		e.What = "withdraws the question"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"parley/circuits"
@@ -21,6 +22,7 @@ type ledgerAudit struct {
 	recheck func() (*protocols.Recheck, error)
 	out     *Checked
 
+	packing engine.Packing
 	epochs  map[engine.Digest]*protocols.Epoch // by id; nil: not all of its key shares are there
 	open    map[engine.Digest]bool             // queries
 	accused map[engine.Digest]bool             // blobs of accusations that were checked: they verify
@@ -29,7 +31,7 @@ type ledgerAudit struct {
 }
 
 func newLedgerAudit(p circuits.Params, verifying []byte, s *protocols.State, blobs func(engine.Digest) ([]byte, error), out *Checked) *ledgerAudit {
-	a := &ledgerAudit{state: s, out: out, epochs: map[engine.Digest]*protocols.Epoch{}, open: map[engine.Digest]bool{},
+	a := &ledgerAudit{state: s, out: out, packing: protocols.Packing(p), epochs: map[engine.Digest]*protocols.Epoch{}, open: map[engine.Digest]bool{},
 		accused: map[engine.Digest]bool{}}
 	held := func(d engine.Digest) []byte {
 		b, err := blobs(d)
@@ -126,6 +128,9 @@ func (a *ledgerAudit) query(id engine.Digest, q *protocols.QueryState) error {
 		a.out.Incomplete = append(a.out.Incomplete, "query "+id.String())
 		return nil
 	}
+	if denied := a.decide(id, q); denied {
+		return nil
+	}
 	recheck, err := a.recheck()
 	if err != nil {
 		return err
@@ -138,6 +143,32 @@ func (a *ledgerAudit) query(id engine.Digest, q *protocols.QueryState) error {
 		a.judged(q.Accusation.Blob, found)
 	}
 	return a.note("query "+id.String(), q.Phase == protocols.PhaseDone, found)
+}
+
+// decide decides about a question anew, and reports whether it was denied: no more of such a one is checked.
+// Of one without the plan that it claims, Recheck tells.
+func (a *ledgerAudit) decide(id engine.Digest, q *protocols.QueryState) (denied bool) {
+	plan, err := q.Plan(a.packing)
+	if err != nil {
+		return false
+	}
+	if err = q.Decide(plan); err == nil {
+		a.out.Allowed++
+		return false
+	}
+	sentence := strings.Join(strings.Fields(err.Error()), " ")
+	records := q.Records()
+	if q.Reached > protocols.PhaseAdmitting {
+		a.out.NotAllowed = append(a.out.NotAllowed, NotAllowed{Query: id.String(), Number: q.Number, Block: records[0].Block, Sentence: sentence})
+		return true
+	}
+	a.out.Denied++
+	for _, r := range records {
+		if r.Entry.Kind == protocols.KindAdmit {
+			a.out.Deviations = append(a.out.Deviations, fmt.Sprintf("query %s: %s takes part in it, and it is not allowed: %s", id, AuthorName(a.state, r.Entry.Author), sentence))
+		}
+	}
+	return true
 }
 
 // judged remembers what was found about an accused blob, until the validators'

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,9 @@ type Checked struct {
 	Epochs       int           `json:"epochs"` // that were formed
 	Queries      int           `json:"queries"`
 	Answered     int           `json:"answered"`
+	Allowed      int           `json:"allowed"`    // questions that what they were asked under allows
+	Denied       int           `json:"denied"`     // that it does not, and in which not all took part
+	NotAllowed   []NotAllowed  `json:"notAllowed"` // that it does not, and in which all took part: none may be
 	Blobs        int           `json:"blobs"`
 	Proofs       int           `json:"proofs"`               // that were verified again
 	Missing      []string      `json:"missing"`              // digests of blobs that the export does not hold
@@ -49,6 +53,14 @@ type Checked struct {
 	Record       uint64        `json:"record,omitempty"`     // the record,
 	Blob         string        `json:"blob,omitempty"`       // the blob's digest,
 	Department   string        `json:"department,omitempty"` // and whose it is
+}
+
+// NotAllowed is a question that went on though it was not allowed.
+type NotAllowed struct {
+	Query    string `json:"query"`
+	Number   uint64 `json:"number"` // of its first record
+	Block    uint64 `json:"block"`
+	Sentence string `json:"sentence"` // what is missing
 }
 
 // convictions is a protocols.Evidence as it is shown.
@@ -85,6 +97,8 @@ type exportCheck struct {
 	number uint64        // record, that is looked at
 	blob   engine.Digest // and blob
 	places map[engine.Digest]blobPlace
+	began  int64            // offset of the block that is looked at
+	asked  map[uint64]int64 // and of those of questions, by their record's number
 	told   func(done, total int64)
 }
 
@@ -99,8 +113,8 @@ type blobPlace struct {
 // of a file that cannot be read; what is wrong with what it holds stands in
 // the result.
 func Check(file io.ReaderAt, size int64, pins Pins, parameters func(string) (circuits.Params, error), progress func(done, total int64)) (*Checked, error) {
-	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, told: progress,
-		out: &Checked{Members: []Seat{}, Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}}}
+	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, asked: map[uint64]int64{}, told: progress,
+		out: &Checked{Members: []Seat{}, Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}, NotAllowed: []NotAllowed{}}}
 	err := c.run(size, pins, parameters)
 	if c.audit != nil && c.audit.broken != nil {
 		return nil, c.audit.broken
@@ -150,6 +164,12 @@ func (c *exportCheck) run(size int64, pins Pins, parameters func(string) (circui
 	}
 	if err := c.audit.Finish(); err != nil {
 		return err
+	}
+	if bad := c.out.NotAllowed; len(bad) > 0 {
+		slices.SortFunc(bad, func(a, b NotAllowed) int { return cmp.Compare(a.Number, b.Number) })
+		c.at, c.number, c.x.frame = bad[0].Block, bad[0].Number, c.asked[bad[0].Number]
+		return c.x.wrong(fmt.Errorf("all departments took part in %s that what stood on the ledger did not allow, first query %s: %s",
+			engine.Plural(len(bad), "question"), bad[0].Query, bad[0].Sentence))
 	}
 	return c.members(pins)
 }
@@ -220,7 +240,7 @@ func (c *exportCheck) blocks() iter.Seq2[ledger.Block, error] {
 		for height := uint64(1); c.more(); height++ {
 			c.at, c.number, c.blob = height, 0, engine.Digest{}
 			b, err := c.x.Block(height)
-			c.last = b
+			c.last, c.began = b, c.x.frame
 			if !yield(b, err) || err != nil {
 				return
 			}
@@ -249,6 +269,16 @@ func (c *exportCheck) block(b ledger.CheckedBlock) error {
 // record reads the blobs that a record commits to, and has what it completes
 // verified.
 func (c *exportCheck) record(r *protocols.Record, refused error) error {
+	if r.Entry.Kind == protocols.KindAsk {
+		c.asked[r.Number] = c.began
+	}
+	if err := c.readBlobs(r, refused); err != nil {
+		return err
+	}
+	return c.audit.Record(r)
+}
+
+func (c *exportCheck) readBlobs(r *protocols.Record, refused error) error {
 	c.number = r.Number
 	for _, b := range exchange.BlobsNamedBy(c.sizes, r, refused) {
 		c.blob = b.Digest
@@ -272,7 +302,7 @@ func (c *exportCheck) record(r *protocols.Record, refused error) error {
 		c.places[b.Digest] = blobPlace{c.x.at - int64(len(data)), len(data)}
 	}
 	c.blob = engine.Digest{}
-	return c.audit.Record(r)
+	return nil
 }
 
 // readBlob reads a blob again; nil: the export does not hold it.

@@ -27,8 +27,11 @@ type Query struct {
 	Departments []string   `json:"departments"` // that contribute
 	Keys        []Seat     `json:"keys"`        // theirs
 	SQL         string     `json:"sql"`
-	Question    string     `json:"question,omitempty"`    // the analyst's own text, of which SQL is a round
-	Round       int        `json:"round,omitempty"`       // of it, from 1
+	Question    string     `json:"question,omitempty"` // the analyst's own text, of which SQL is a round
+	Round       int        `json:"round,omitempty"`    // of it, from 1
+	Purpose     string     `json:"purpose"`
+	Basis       string     `json:"basis,omitempty"`       // the legal basis
+	Grants      []string   `json:"grants,omitempty"`      // digests of those of which it took a use
 	Plan        string     `json:"plan"`                  // digest
 	Certificate string     `json:"certificate,omitempty"` // digest, as the analyst's word has it
 	Ended       *time.Time `json:"ended,omitempty"`
@@ -73,7 +76,10 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 		id := protocols.QueryID(s.ID(), r.Entry.Author, ask)
 		q := &Query{ID: id.String(), id: id, Number: r.Number, Block: r.Block, Time: at,
 			Analyst: peers.PeerOf(r.Entry.Author), Person: PersonOf(s, r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL,
-			Question: ask.Question, Round: int(ask.Round), Plan: ask.Plan.String()}
+			Question: ask.Question, Round: int(ask.Round), Purpose: ask.Purpose, Basis: ask.Basis, Plan: ask.Plan.String()}
+		for _, g := range ask.Grants {
+			q.Grants = append(q.Grants, g.String())
+		}
 		if state := s.Query(id); state != nil && len(state.Registrations) > 0 {
 			q.Table = state.Registrations[0].Table
 			q.Keys = h.keysOf(s, state)

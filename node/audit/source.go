@@ -22,21 +22,26 @@ import (
 	"parley/protocols"
 )
 
+// Records are where a ledger's records are read, from the first: any Source, or an export (File).
+type Records interface {
+	Network() *protocols.Network
+	Params() circuits.Params
+	Extent(ctx context.Context) (exchange.Extent, error)
+	Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error
+	Signed(number uint64) time.Time
+	Close() error
+}
+
 // Source is where an auditor reads a ledger: a running node, or the
 // folder of a stopped one. What it shows is checked by who reads it.
 type Source interface {
-	Network() *protocols.Network
-	Params() circuits.Params
+	Records
 	// Live tells that more will come.
 	Live() bool
-	Extent(ctx context.Context) (exchange.Extent, error)
 	Base(ctx context.Context) (*protocols.State, error)
-	Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error
-	Signed(number uint64) time.Time
 	Blocks(ctx context.Context, from, to uint64) iter.Seq2[ledger.Block, error]
 	// Blob is exchange.ErrNoBlob where nobody who was asked holds it.
 	Blob(ctx context.Context, b exchange.NamedBlob) ([]byte, error)
-	Close() error
 }
 
 // Remote is a running node.
@@ -87,7 +92,7 @@ func (s *Remote) Blob(ctx context.Context, b exchange.NamedBlob) ([]byte, error)
 
 // wholeHistory goes through a source's whole history, as far as it goes now, and
 // tells of each record with the state just after it.
-func wholeHistory(ctx context.Context, src Source, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
+func wholeHistory(ctx context.Context, src Records, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
 	extent, err := WholeExtent(ctx, src)
 	if err != nil {
 		return err
@@ -127,7 +132,7 @@ func orderAll(s *protocols.State, records []protocols.Record, tell func(s *proto
 
 // TimeOf is when a record's block was signed, by the source's word; if it does
 // not know, when the one before was, by the block's.
-func TimeOf(src Source, r *protocols.Record) time.Time {
+func TimeOf(src Records, r *protocols.Record) time.Time {
 	if at := src.Signed(r.Number); !at.IsZero() {
 		return at.UTC()
 	}
@@ -158,7 +163,7 @@ func Follow(ctx context.Context, src Source, s *protocols.State, tell func(s *pr
 }
 
 // WholeExtent refuses a source whose first records are missing.
-func WholeExtent(ctx context.Context, src Source) (exchange.Extent, error) {
+func WholeExtent(ctx context.Context, src Records) (exchange.Extent, error) {
 	extent, err := src.Extent(ctx)
 	if err == nil && extent.Missing > 0 {
 		err = failure.Refused("incomplete", "ask a node that was there from the beginning",

@@ -65,7 +65,7 @@ func TestCatalog(t *testing.T) {
 	}
 	shown, err := run(false, "show", "people", "--department", "b")
 	nodetest.Check(t, err)
-	for _, part := range []string{"owner        Civil Affairs", "nothing enforces a class yet", "place        江苏\n", "| private", "wage: Monthly wage; none"} {
+	for _, part := range []string{"owner        Civil Affairs", "shared by a grant, as far as the policy allows", "place        江苏\n", "| private", "wage: Monthly wage; none"} {
 		if !strings.Contains(shown, part) {
 			t.Errorf("no %q in\n%s", part, shown)
 		}

@@ -23,16 +23,18 @@ import (
 // askerFlags are where a network is asked, and as whom.
 type askerFlags struct{ node, identity string }
 
-func (f *askerFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.node, "node", "", "the multiaddr of a department's node")
-	cmd.Flags().StringVar(&f.identity, "identity", "", "the analyst's identity, made by parley init")
+func (f *askerFlags) add(cmd *cobra.Command) { addAsker(cmd, &f.node, &f.identity) }
+
+func addAsker(cmd *cobra.Command, node, identity *string) {
+	cmd.Flags().StringVar(node, "node", "", "the multiaddr of a department's node")
+	cmd.Flags().StringVar(identity, "identity", "", "the person's identity, made by parley init")
 }
 
 // check says what is missing, and where it comes from.
 func (f askerFlags) check(command string) error {
 	for _, required := range []struct{ flag, value, hint string }{
 		{"node", f.node, "the line of a department's node, which its parley init printed: /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW..."},
-		{"identity", f.identity, "parley init DIR makes one, DIR/identity.key; the departments list its peer id among their analysts"},
+		{"identity", f.identity, "parley init DIR makes one, DIR/identity.key; the operator of a department vouches for its peer id"},
 	} {
 		if required.value == "" {
 			return failure.Usage("flag", required.hint, "parley %s needs --%s", command, required.flag)

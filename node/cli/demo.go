@@ -144,6 +144,7 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 		return err
 	}
 	defer d.stop()
+	c.sayPolicy(d)
 	left := f.dir // what outlives the questions, the certificates too
 	if f.keep {
 		left = dir
@@ -164,8 +165,8 @@ func demoNext(self, dir string) string {
 		dir = filepath.Join(os.TempDir(), "parley-demo")
 		first = fmt.Sprintf("  # the same once more, and its files stay: the rest needs them\n  %s demo --dir %s\n", self, dir)
 	}
-	in := func(name string) string { return quoteWord(filepath.Join(dir, name)) }
-	tax := quoteWord("tax=" + filepath.Join(dir, "tables", "*", "tax.csv"))
+	in := func(name string) string { return failure.Word(filepath.Join(dir, name)) }
+	tax := failure.Word("tax=" + filepath.Join(dir, "tables", "*", "tax.csv"))
 	return fmt.Sprintf(`
 What to try next:
 
@@ -179,7 +180,7 @@ What to try next:
     "SELECT count(*), avg(tax_paid) FROM tax WHERE taxable_income > 100000"
   # a network of your own: an identity, and a node.toml to fill in
   %s init %s
-`, first, self, in(config.NetworkFile), in("certificate-1"), self, quoteWord(dir), self, tax, self, quoteWord(filepath.Join(os.TempDir(), "north")))
+`, first, self, in(config.NetworkFile), in("certificate-1"), self, failure.Word(dir), self, tax, self, failure.Word(filepath.Join(os.TempDir(), "north")))
 }
 
 // self is how this program was called.
@@ -187,7 +188,7 @@ func self() string {
 	if path, err := os.Executable(); err == nil && strings.Contains(path, "go-build") {
 		return "go run ."
 	}
-	return quoteWord(os.Args[0])
+	return failure.Word(os.Args[0])
 }
 
 // writeCities makes the demo's tables.
@@ -270,7 +271,7 @@ func (c *command) questions(ctx context.Context, d *deployment, sources []source
 
 // question asks one question and prints the answer beside plain SQL's.
 func (c *command) question(ctx context.Context, d *deployment, door client.Asker, sql string, sources []source, path string) (*render.Answer, error) {
-	answer, err := c.askDeployment(ctx, d, door, sql, client.AskOptions{Deadline: d.Deadline})
+	answer, err := c.askDeployment(ctx, d, door, sql, client.AskOptions{Purpose: localPurpose, Deadline: d.Deadline})
 	if err != nil {
 		return nil, err
 	}
@@ -361,9 +362,10 @@ The departments stay up until you press Ctrl-C. Ask them, from another terminal:
     --node %s \
     --identity %s \
     --network %s \
+    --purpose %s \
     "SELECT count(*) FROM %s"
-`, self(), d.nodes[0].address(), quoteWord(filepath.Join(d.Dir, config.AnalystFile)), quoteWord(filepath.Join(d.Dir, config.NetworkFile)),
-		demoTable)
+`, self(), d.nodes[0].address(), failure.Word(filepath.Join(d.Dir, config.AnalystFile)), failure.Word(filepath.Join(d.Dir, config.NetworkFile)),
+		failure.Word(localPurpose), demoTable)
 	select {
 	case <-ctx.Done():
 		return nil

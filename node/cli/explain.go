@@ -14,7 +14,7 @@ import (
 	"parley/datasets"
 	"parley/datasets/files"
 	"parley/engine"
-	"parley/node/client"
+	"parley/node/cli/rights"
 	"parley/node/config"
 	"parley/node/failure"
 	"parley/node/render"
@@ -24,8 +24,8 @@ import (
 // explainFlags are what `explain` takes.
 type explainFlags struct {
 	tableFlags
+	rights.Question
 	node, identity string
-	departments    []string
 }
 
 // readingFlags say how files are read, as the keys of [[table]] in node.toml do.
@@ -119,16 +119,33 @@ func (c *command) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   `explain (--table NAME=FILE,... | --node MULTIADDR --identity FILE) "SELECT ..."`,
 		Short: "what a question would compute and reveal, and to whom; runs nothing",
+		Long: `Shows what each department would compute, and what would be revealed to whom. Nothing is asked. With --node it also says whether the
+departments' policies and grants allow the question for --purpose, or all that is missing, and the command that requests it.
+
+  parley explain --table heart=cleveland.csv,hungary.csv "SELECT avg(chol) FROM heart"
+  parley explain --node MULTIADDR --identity FILE --purpose "yearly report" "SELECT avg(chol) FROM heart"`,
 	}
 	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error { return c.explain(cmd.Context(), sql, f) })
-	f.add(cmd)
+	f.tableFlags.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node, instead of files")
 	flags.StringVar(&f.identity, "identity", "", "the analyst's identity, for --node")
 	exclude(flags, "node", "table")
-	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
+	f.Question.Add(cmd)
 	c.jsonFlag(cmd)
 	return cmd
+}
+
+// explained is what explain prints: with --node also what the departments would decide.
+type explained struct {
+	engine.Explanation
+	Decision *render.Decision `json:"decision,omitempty"`
+}
+
+// explainedRounds is explained of a question of several rounds.
+type explainedRounds struct {
+	engine.SessionExplanation
+	Decision *render.Decision `json:"decision,omitempty"`
 }
 
 func (c *command) explain(ctx context.Context, sql string, f explainFlags) error {
@@ -136,62 +153,75 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 	if f.node != "" {
 		explain = c.explainRemote
 	}
-	explanation, err := explain(ctx, sql, f)
+	if err := f.CheckGiven(); err != nil {
+		return err
+	}
+	explanation, decision, err := explain(ctx, sql, f)
 	if err != nil {
 		return err
 	}
 	c.progress.Finish()
 	if c.json && len(explanation.Rounds) > 1 {
-		return c.printJSON(explanation)
+		return c.printJSON(explainedRounds{explanation, decision})
 	}
 	if c.json {
-		return c.printJSON(explanation.First)
+		return c.printJSON(explained{explanation.First, decision})
 	}
-	return c.print(failure.PrintableLines(explanation.String())) // its notes quote values
+	text := failure.PrintableLines(explanation.String()) // its notes quote values
+	if decision != nil {
+		text += "\n" + decision.In(f.Language)
+	}
+	return c.print(text)
 }
 
 // explainFiles explains a question over the tables that files hold.
-func (c *command) explainFiles(ctx context.Context, sql string, f explainFlags) (engine.SessionExplanation, error) {
-	var none engine.SessionExplanation
+func (c *command) explainFiles(ctx context.Context, sql string, f explainFlags) (none engine.SessionExplanation, _ *render.Decision, _ error) {
 	parameters, err := namedParameters(f.parameters)
 	if err != nil {
-		return none, err
+		return none, nil, err
 	}
 	sources, err := f.sources()
 	if err != nil {
-		return none, err
+		return none, nil, err
 	}
 	catalogue, err := c.register(ctx, sources, parameters)
 	if err != nil {
-		return none, err
+		return none, nil, err
 	}
 	c.describe(catalogue)
-	session, err := newQuestion(sql, catalogue, f.departments, parameters)
+	session, err := newQuestion(sql, catalogue, f.Departments, parameters)
 	if err != nil {
-		return none, c.left.explain(c.aside.explain(failure.Of(err)))
+		return none, nil, c.left.explain(c.aside.explain(failure.Of(err)))
 	}
-	return session.Explain(), nil
+	return session.Explain(), nil, nil
 }
 
-// explainRemote has a node's client explain a question over its network's tables.
-func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags) (engine.SessionExplanation, error) {
-	var none engine.SessionExplanation
+// explainRemote has a node's client explain a question over its network's tables, and say what the departments would decide.
+func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags) (none engine.SessionExplanation, _ *render.Decision, _ error) {
 	if len(f.tables) > 0 {
-		return none, failure.Usage("flag", "", "--node and --table exclude each other")
+		return none, nil, failure.Usage("flag", "", "--node and --table exclude each other")
 	}
 	if f.identity == "" {
-		return none, failure.Usage("flag", "parley init DIR makes one", "explain --node needs --identity")
+		return none, nil, failure.Usage("flag", "parley init DIR makes one", "explain --node needs --identity")
 	}
 	analyst, err := c.dialAsker(ctx, askerFlags{f.node, f.identity}, "")
 	if err != nil {
-		return none, err
+		return none, nil, err
 	}
 	defer analyst.Close()
-	explanation, err := analyst.Explain(ctx, sql, client.AskOptions{Departments: f.departments})
+	explanation, err := analyst.Explain(ctx, sql, f.Options())
 	if err != nil {
-		return none, asked(err, sql)
+		return none, nil, asked(err, sql)
 	}
-	return explanation, nil
+	decided, err := analyst.Decide(ctx, sql, f.Options())
+	if err != nil {
+		return none, nil, asked(err, sql)
+	}
+	told, err := f.Told(ctx, analyst, rights.Where{Node: f.node, Identity: f.identity}, sql, &decided)
+	if err != nil {
+		return none, nil, asked(err, sql)
+	}
+	return explanation, &told, nil
 }
 
 // register opens every department's tables in turn, infers what they hold, declares all of it public, and checks that

@@ -16,6 +16,7 @@ import (
 
 	"parley/engine"
 	"parley/node/audit"
+	"parley/node/cli/rights"
 	"parley/node/config"
 	"parley/node/failure"
 	"parley/node/nodetest"
@@ -159,7 +160,7 @@ func printedOf(n *testnet.Network, questions ...string) string {
 	}
 	for i, sql := range questions {
 		c.json = i%2 == 0
-		nodetest.Check(t, c.query(ctx, sql, queryFlags{askerFlags: asker, network: network, cache: testnet.KeysDir(), deadline: time.Minute}))
+		nodetest.Check(t, c.query(ctx, sql, queryFlags{askerFlags: asker, Question: rights.Question{Purpose: testnet.Purpose}, network: network, cache: testnet.KeysDir(), deadline: time.Minute}))
 	}
 	both("explain", func() error { return c.explain(ctx, questions[0], explainFlags{node: asker.node, identity: analyst}) })
 	both("tables", func() error { return c.listTables(ctx, asker) })
@@ -226,7 +227,7 @@ func TestListAllNamesTables(t *testing.T) {
 	nodetest.Check(t, c.listLedger(t.Context(), live, audit.Filter{Table: "people"}, true))
 	var listed struct{ Entries []audit.Event }
 	nodetest.Into(t, out, &listed)
-	if len(listed.Entries) != 1 || listed.Entries[0].Author != "a" || listed.Entries[0].Table != "people" || listed.Entries[0].Version != 1 || listed.Entries[0].Rows != 7 {
+	if len(listed.Entries) != 2 || listed.Entries[1].Kind != protocols.KindPublish.String() || listed.Entries[0].Author != "a" || listed.Entries[0].Table != "people" || listed.Entries[0].Version != 1 || listed.Entries[0].Rows != 7 {
 		t.Errorf("%+v", listed)
 	}
 	c.json = false

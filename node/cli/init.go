@@ -23,8 +23,7 @@ func (c *command) initCommand() *cobra.Command {
 		Short: "make an identity and a commented node.toml",
 		Long: `Makes DIR with a new identity (mode 0600, never overwritten) and a node.toml in which every key is explained.
 An analyst needs the identity only; an operator edits node.toml and starts it with parley node. What it prints is for
-the others: a node's line for their lists of members, an analyst's peer id for the departments' lists of analysts, and for
-the operator who vouches for the analyst.`,
+the others: a node's line for their lists of members, a person's peer id for the operator who vouches for the person.`,
 		Args: arguments(1, "the folder to make"),
 		RunE: func(_ *cobra.Command, args []string) error { return c.initialise(args[0], f) },
 	}
@@ -93,9 +92,9 @@ func (c *command) initialise(dir string, f initial) error {
 
 // next is what whoever made an identity is told: what is for whom, and what comes next.
 func (f initial) next(peer, file, key string) string {
-	list, put := "peers", "Put in your tables, and the analysts who may ask, then run"
+	list, put := "peers", "Put in your tables, each with its class, then run"
 	if f.auditor {
-		list, put = "auditors", "Put in the analysts who may read the ledger here, if any, then run"
+		list, put = "auditors", "Then run"
 	}
 	line, address := f.line(peer), ""
 	if strings.Contains(line, "/ADDRESS/") {
@@ -110,18 +109,18 @@ A node: send the line to the other members%s.
 All lines stand in every node.toml, yours among them: this one in %s.
 %s
   parley node --config %s
-`, peer, key, file, line, address, list, put, quoteWord(file))
+`, peer, key, file, line, address, list, put, failure.Word(file))
 	if f.auditor {
 		return text
 	}
-	return text + fmt.Sprintf(`An analyst: send the peer id to all departments, for analysts in node.toml. The
-operator of your own department vouches for you, at its running node:
+	return text + fmt.Sprintf(`A person: the operator of your own department vouches for you, at its running
+node, and then all nodes let you in:
   parley people add --config node.toml --name NAME --role analyst \
     %s
 Get the line of one of them (MULTIADDR) and its network.json, then ask with
   parley query --node MULTIADDR --network network.json \
-    --identity %s "SELECT ..."
-`, peer, quoteWord(key))
+    --identity %s --purpose "what for" "SELECT ..."
+`, peer, failure.Word(key))
 }
 
 // unwritable is the failure of a file or folder that could not be made: a full disk, a missing permission.
@@ -132,14 +131,4 @@ func unwritable(path string, err error) *failure.Failure {
 	}
 	f.Cause = err
 	return f
-}
-
-// quoteWord writes a path as one word of a shell.
-func quoteWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:@%,=", r))
-	}) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

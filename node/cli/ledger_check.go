@@ -110,24 +110,13 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 	if err != nil {
 		return err
 	}
-	file, err := os.Open(path)
+	file, size, err := openExport(path)
 	if err != nil {
-		return failure.Unreadable("file", path, err)
+		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return failure.Unreadable("file", path, err)
-	}
-	if info.IsDir() {
-		return failure.Usage("file", "parley ledger export --dir "+path+" FILE writes the ledger of a node's folder into a file",
-			"%s is a folder, not an export", path)
-	}
-	if !info.Mode().IsRegular() {
-		return failure.Usage("file", "", "%s is not a file", path)
-	}
 	const megabyte = 1_000_000
-	found, err := audit.Check(file, info.Size(), pins, c.parameters, func(done, total int64) {
+	found, err := audit.Check(file, size, pins, c.parameters, func(done, total int64) {
 		c.progress.Update("checking (MB)", int(done/megabyte), int((total+megabyte-1)/megabyte))
 	})
 	if err != nil {
@@ -153,6 +142,62 @@ func (c *command) checkFile(path, genesis, network string, complete bool) error 
 		return exitStatus(failure.StatusNotPinned)
 	}
 	return exitStatus(failure.StatusRefused)
+}
+
+// openExport opens what may be an export.
+func openExport(path string) (*os.File, int64, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, 0, failure.Unreadable("file", path, err)
+	}
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		err = failure.Unreadable("file", path, err)
+	case info.IsDir():
+		err = failure.Usage("file", "parley ledger export --dir "+path+" FILE writes the ledger of a node's folder into a file",
+			"%s is a folder, not an export", path)
+	case !info.Mode().IsRegular():
+		err = failure.Usage("file", "", "%s is not a file", path)
+	default:
+		return file, info.Size(), nil
+	}
+	file.Close()
+	return nil, 0, err
+}
+
+// records opens an export, or where else a ledger is read, and tells whether it is the pinned network's.
+func (c *command) records(ctx context.Context, f sourceFlags, export string) (audit.Records, bool, error) {
+	if export == "" {
+		src, pinned, err := c.source(ctx, f)
+		return src, pinned != nil, err
+	}
+	// A file that is named stands in the place of a node that the environment names.
+	if strings.Join(f.nodes, ";") != os.Getenv(environmentPrefix+"NODE") && len(f.nodes) > 0 || f.dir != "" && f.dir != os.Getenv(environmentPrefix+"DIR") {
+		return nil, false, failure.Usage("flag", "", "an export, --node or --dir, not two of them")
+	}
+	pinned, err := readNetwork(f.network)
+	if err != nil {
+		return nil, false, err
+	}
+	file, size, err := openExport(export)
+	if err != nil {
+		return nil, false, err
+	}
+	if what := notExport(export, file); what != "" {
+		file.Close()
+		return nil, false, failure.Refused("export", "", "%s", what)
+	}
+	c.progress.Step("checking the export's blocks")
+	src, err := audit.OpenFile(file, size, c.parameters)
+	if err != nil {
+		return nil, false, err
+	}
+	if got := src.Network().ID(); pinned != nil && got != pinned.ID() {
+		src.Close()
+		return nil, false, failure.Refused("network", "", "this is the ledger of network %s, pinned is %s", got, pinned.ID())
+	}
+	return src, pinned != nil, nil
 }
 
 // notExport says that a file is no export, and what it is where that shows; "" of an export.
@@ -216,6 +261,10 @@ func checkedText(f *audit.Checked) string {
 	}
 	b.Add("blocks", "%d, the last%s; %d signatures", f.Blocks, at, f.Signatures)
 	b.Add("transactions", "%d: %s, %s, of which %d answered", f.Transactions, engine.Plural(f.Epochs, "epoch"), engine.Plural(f.Queries, "query"), f.Answered)
+	b.Add("questions", "%d allowed by what stood on the ledger; %d not allowed, and not answered", f.Allowed, f.Denied)
+	for _, q := range f.NotAllowed {
+		b.Add("NOT allowed", "block %d, record %d, query %s: %s", q.Block, q.Number, q.Query, q.Sentence)
+	}
 	b.Add("proofs", "%d verified again, of %s", f.Proofs, engine.Plural(f.Blobs, "blob"))
 	missing := "nothing"
 	if len(f.Missing) > 0 {

@@ -46,8 +46,8 @@ func (c *command) nodeCommand() *cobra.Command {
 		Use:   "node --config node.toml",
 		Short: "run one department's node",
 		Long: `Runs a department's node until it is interrupted. SIGHUP, or parley node reload, has it read node.toml again: tables and their files,
-analysts, deadline and retention take effect, and an error changes nothing; its log says which. It answers only the
-analysts that node.toml lists: purposes, approvals and budgets are not enforced yet. Once it accepts connections, and once more when its epoch is formed, it
+analysts, deadline and retention take effect, and an error changes nothing; its log says which. Whom it
+answers about its tables the policies say that its department's stewards publish; without one it answers nobody. Once it accepts connections, and once more when its epoch is formed, it
 prints its status as one line of JSON on standard output and into status.json in its folder; its log goes to
 standard error.`,
 		Args: arguments(0, ""),

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,8 +20,10 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/engine/policy/open"
 	"parley/node"
 	"parley/node/cli/people"
+	"parley/node/client"
 	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/failure"
@@ -35,6 +38,10 @@ const (
 	stopTimeout   = 5 * time.Second  // from the end of its standard input until it is killed
 	maxNoticeLine = 1 << 20
 	logName       = "node.log"
+	stewardFile   = "steward.key"
+	// localPurpose is what questions are asked for where all departments share one machine.
+	localPurpose = "demonstration"
+	localClass   = "unconditional" // of their tables
 )
 
 // deployment (README section 11.4) is a set of nodes, each in a process of its own, started by `demo` and `try`. A node's process is told
@@ -70,6 +77,8 @@ type process struct {
 	stdin  io.Closer
 	exited chan struct{}
 	lie    string // always "" in an ordinary build
+	// steward decides for the department; an auditor has none.
+	steward peers.Identity
 
 	mu      sync.Mutex
 	status  node.Status
@@ -97,7 +106,7 @@ func deploy(ctx context.Context, s settings, sources []source, p *render.Progres
 	}
 	err := d.waitReady(ctx)
 	if err == nil {
-		err = d.vouch(ctx)
+		err = d.admit(ctx)
 	}
 	if err != nil {
 		d.stop()
@@ -133,8 +142,12 @@ func (d *deployment) configure(sources []source) error {
 			exited: make(chan struct{}), ready: make(chan struct{})})
 	}
 	for _, n := range d.nodes {
-		text, err := config.Text(d.configOf(n))
-		if err == nil {
+		var err error
+		if !n.auditor() {
+			n.steward, err = peers.CreateIdentity(filepath.Join(filepath.Dir(n.config), stewardFile))
+		}
+		text, failed := config.Text(d.configOf(n))
+		if err = cmp.Or(err, failed); err == nil {
 			err = disk.WriteFile(n.config, text)
 		}
 		if err != nil {
@@ -147,6 +160,9 @@ func (d *deployment) configure(sources []source) error {
 func (d *deployment) configOf(own *process) config.File {
 	f := config.File{Name: own.name, Dir: "data", Identity: config.IdentityFile, Listen: own.listen(),
 		Analysts: []string{d.Analyst.Peer()}, Parameters: d.Parameters, Deadline: d.Deadline.String()}
+	if !own.auditor() {
+		f.Analysts = append(f.Analysts, own.steward.Peer())
+	}
 	f.Alone = len(d.nodes) == 1
 	for _, other := range d.nodes {
 		switch {
@@ -160,6 +176,7 @@ func (d *deployment) configOf(own *process) config.File {
 		}
 	}
 	for _, t := range own.source.Tables {
+		t.Class = localClass
 		f.Tables = append(f.Tables, t.File())
 	}
 	return f
@@ -341,14 +358,74 @@ func (d *deployment) waitReady(ctx context.Context) error {
 	return nil
 }
 
-// vouch has the first department vouch for the analyst, as its operator would.
-func (d *deployment) vouch(ctx context.Context) error {
-	_, err := people.Ask(ctx, filepath.Join(filepath.Dir(d.nodes[0].config), "data"), "", node.PeopleRequest{Do: node.PeopleAdd,
-		Person: d.Analyst.Peer(), Name: "analyst", Roles: []string{string(protocols.PersonAnalyst)}})
+// admit has the departments say who may ask what, as their operators and stewards would: the first vouches for
+// the analyst, and each for a steward of its own, who publishes a policy under which every analyst may ask
+// everything of its tables.
+func (d *deployment) admit(ctx context.Context) error {
+	d.progress.Step("publishing the departments' policies")
+	said := make(chan error, len(d.nodes))
+	for i, p := range d.nodes {
+		go func() {
+			err := error(nil)
+			if i == 0 {
+				err = p.vouch(ctx, d.Analyst.Peer(), "analyst", protocols.PersonAnalyst)
+			}
+			if err == nil && !p.auditor() {
+				err = p.open(ctx)
+			}
+			said <- err
+		}()
+	}
+	var failed error
+	for range d.nodes {
+		if err := <-said; err != nil && failed == nil {
+			failed = err
+		}
+	}
+	if failed != nil {
+		return d.because(failed)
+	}
+	d.progress.Finish()
+	return nil
+}
+
+// vouch has a department vouch for a person, as its operator would.
+func (p *process) vouch(ctx context.Context, peer, name string, role protocols.PersonRole) error {
+	_, err := people.Ask(ctx, filepath.Join(filepath.Dir(p.config), "data"), "", node.PeopleRequest{Do: node.PeopleAdd,
+		Person: peer, Name: name, Roles: []string{string(role)}})
+	return err
+}
+
+// open has a department's steward publish the policy of this demonstration for each of its tables.
+func (p *process) open(ctx context.Context) error {
+	if err := p.vouch(ctx, p.steward.Peer(), "steward", protocols.PersonSteward); err != nil {
+		return err
+	}
+	steward, err := client.Dial(ctx, p.address(), p.steward, client.Options{})
 	if err != nil {
-		return d.because(err)
+		return err
+	}
+	defer steward.Close()
+	for _, t := range p.source.Tables {
+		err := steward.Say(ctx, func(s *protocols.State) (protocols.Body, error) {
+			by := s.Person(steward.Key())
+			if by == nil {
+				return nil, failure.Refused("people", "", "the node does not show that %s vouches for its steward", p.name)
+			}
+			return &protocols.Publish{Document: open.Policy(p.name, t.Name), Under: by.Number}, nil
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// sayPolicy shows under which policy questions are answered here.
+func (c *command) sayPolicy(d *deployment) {
+	p := d.nodes[0]
+	document := open.Policy(p.name, p.source.Tables[0].Name)
+	c.progress.Note("each department's steward has published this policy, for each of its tables: on this machine every\nanalyst may ask everything\n\n%s", strings.TrimSpace(document.Text()))
 }
 
 // ended gives the error of a node that is over, without waiting.

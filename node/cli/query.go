@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/cli/rehearse"
+	"parley/node/cli/rights"
 	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/failure"
@@ -20,24 +22,44 @@ import (
 // queryFlags are what `query` takes.
 type queryFlags struct {
 	askerFlags
+	rights.Question
+	rights.Wish                 // of --request
+	rehearse.Flags              // of --rehearse
+	request                     bool
 	network, certificate, cache string
 	noOpening                   bool
 	deadline, wait              time.Duration
-	departments                 []string
 }
 
 func (c *command) queryCommand() *cobra.Command {
 	var f queryFlags
 	cmd := &cobra.Command{
-		Use:   `query --node MULTIADDR --identity FILE "SELECT ..."`,
+		Use:   `query --node MULTIADDR --identity FILE --purpose TEXT "SELECT ..."`,
 		Short: "ask a network's departments a question",
 		Long: `Asks one question and checks the whole certificate before it prints the answer. MULTIADDR ends in /p2p/PEER-ID.
+The departments' policies and grants decide who is answered, and for what: --purpose says it, and stands on the ledger with the question. A
+refusal lists all that is missing, of all departments at once, and ends with the command that requests it: the same with
+--request, which asks nothing, and puts a request for the missing grants on the ledger, answered by --due.
+
+--rehearse asks nobody and needs no purpose: it makes up rows that fit what the catalogue publishes, 10,000 of a department
+at most, answers over them, and says what the departments would decide. Its answer is marked as made up, has no
+certificate, and says nothing of the data; with --csv each column's name ends in "(made up)".
+
 With --network the signers are pinned. Without it the node's own word is taken for who belongs to the network, and
 the answer is shown as self-consistent, not as verified. Exit status 3: the network is the pinned one, but a vote has put
 a key there that is not pinned; the answer is shown with it, as parley verify does. An interrupt withdraws the question,
 as long as the departments have not begun to share the answer.`,
 	}
-	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error { return c.query(cmd.Context(), sql, f) })
+	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error {
+		if err := f.Flags.Check(cmd.Flags().Changed); err != nil {
+			return err
+		}
+		if f.Rehearse {
+			f.Network = f.network
+			return c.rehearsal().Run(cmd.Context(), f.Flags, rights.Where{Node: f.node, Identity: f.identity}, f.Question, sql)
+		}
+		return c.query(cmd.Context(), sql, f)
+	})
 	f.askerFlags.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.network, "network", "", "the pinned network description")
@@ -45,7 +67,11 @@ as long as the departments have not begun to share the answer.`,
 	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
 	flags.DurationVar(&f.deadline, "deadline", client.DefaultDeadline, "give up after this time")
 	flags.DurationVar(&f.wait, "wait", 0, "wait so long for departments that are not connected, before asking and, within the deadline, after it")
-	flags.StringSliceVar(&f.departments, "departments", nil, "only these departments contribute; all that hold the table otherwise")
+	f.Question.Add(cmd)
+	flags.BoolVar(&f.request, "request", false, "ask nothing: request the grants that the question lacks, of all departments at once")
+	f.Wish.Add(cmd)
+	f.Flags.Add(cmd)
+	exclude(flags, "node", "catalogue")
 	flags.StringVar(&f.cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
 	c.jsonFlag(cmd)
 	c.csvFlag(cmd)
@@ -53,8 +79,16 @@ as long as the departments have not begun to share the answer.`,
 }
 
 func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
-	if err := f.check("query"); err != nil {
+	if err := f.askerFlags.check("query"); err != nil {
 		return err
+	}
+	if err := f.Question.Check("query"); err != nil {
+		return err
+	}
+	if !f.request {
+		if err := f.Idle(); err != nil {
+			return err
+		}
 	}
 	if err := checkDeadline(f.deadline); err != nil {
 		return err
@@ -71,9 +105,16 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 		return err
 	}
 	defer analyst.Close()
-	answer, err := c.ask(ctx, analyst, sql, client.AskOptions{Departments: f.departments, Deadline: f.deadline, Wait: f.wait, Pinned: pinned, NoOpening: f.noOpening})
+	where := rights.Where{Node: f.node, Identity: f.identity}
+	if f.request {
+		return c.rights().File(ctx, analyst, where, f.Question, f.Wish, sql)
+	}
+	o := f.Options()
+	o.Deadline, o.Wait, o.Pinned, o.NoOpening = f.deadline, f.wait, pinned, f.noOpening
+	answer, err := c.ask(ctx, analyst, sql, o)
 	if err != nil {
-		return err
+		f.Network = f.network
+		return f.Refused(ctx, analyst, where, sql, err)
 	}
 	if err := c.deliver(sql, answer, f.certificate); err != nil {
 		return err
@@ -122,8 +163,8 @@ func (c *command) deliver(sql string, a *client.Answer, path string) error {
 // answer need not.
 func (c *command) adviseToPin(v protocols.Verdict) {
 	if v.Reason == protocols.ReasonUnknownSigners {
-		c.progress.Note("note: nobody vouches for the signers. --network FILE pins them: the network.json that\n" +
-			"each node keeps in its data folder, from a department that you believe")
+		c.progress.Note("note: nobody vouches for the signers. --network FILE pins them: the network.json\n" +
+			"that each node keeps in its data folder, from a department that you believe")
 	}
 }
 

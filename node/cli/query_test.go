@@ -48,7 +48,7 @@ func TestQueryLooksFirst(t *testing.T) {
 	query := func(network, certificate string) (status int, got told) {
 		var out, errs bytes.Buffer
 		c := &command{out: &out, errs: &errs, progress: render.NewProgress(&errs), parameters: nodetest.Tiny}
-		status = c.run([]string{"query", "--json", "--node", n.Address(0), "--identity", n.AnalystFile(), "--cache", testnet.KeysDir(),
+		status = c.run([]string{"query", "--json", "--node", n.Address(0), "--identity", n.AnalystFile(), "--cache", testnet.KeysDir(), "--purpose", testnet.Purpose,
 			"--network", network, "--certificate", certificate, "SELECT count(*) FROM people"})
 		nodetest.Into(t, &out, &got)
 		return status, got
@@ -118,7 +118,7 @@ func TestInterruptWithdraws(t *testing.T) {
 	nodetest.Check(t, err)
 	defer log.Close()
 	var out bytes.Buffer
-	asking := exec.Command(self, "query", "--json", "--node", n.Address(0), "--identity", n.AnalystFile(), "--cache", testnet.KeysDir(),
+	asking := exec.Command(self, "query", "--json", "--node", n.Address(0), "--identity", n.AnalystFile(), "--cache", testnet.KeysDir(), "--purpose", testnet.Purpose,
 		"--wait", "5m", "--deadline", "5m", testnet.WageQuestion)
 	asking.Env = append(os.Environ(), asCommand+"="+tiny)
 	asking.Stdout, asking.Stderr = &out, log

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"slices"
@@ -20,6 +21,12 @@ import (
 	"parley/node/audit"
 	"parley/node/cli/catalog"
 	"parley/node/cli/people"
+	"parley/node/cli/rehearse"
+	"parley/node/cli/rights"
+	"parley/node/cli/shadow"
+	"parley/node/cli/standing"
+	"parley/node/cli/trail"
+	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
@@ -111,6 +118,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
   parley demo                                       three departments on this machine, a few questions
   parley describe a.csv                             what a node would register of a file
   parley try --table t=a.csv,b.csv "SELECT ..."     your own files, each one department's
+  parley query --purpose TEXT "SELECT ..."          a network's departments, if their policies allow it
   parley verify --network network.json FILE         check a certificate, offline
   parley ledger list --dir DIR                      what was asked, and what became of it`,
 		SilenceErrors:              true,
@@ -126,10 +134,10 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 		},
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
-	for _, sub := range []*cobra.Command{
+	for _, sub := range append([]*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.ledgerCommand(), c.versionCommand(), c.manCommand(),
-	} {
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.shadowCommand(), c.ledgerCommand(), c.trailCommand(), c.versionCommand(), c.manCommand(),
+	}, append(rights.Commands(c.rights()), standing.Commands(c.standing())...)...) {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
 		root.AddCommand(sub)
@@ -141,6 +149,11 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 func (c *command) peopleCommand() *cobra.Command {
 	return people.Command(people.Shell{In: c.in, Errs: c.errs, JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON,
 		Arguments: arguments, Unknown: unknownCommand, Config: configFor, When: parseWhen})
+}
+
+// shadowCommand is that room's, in this shell.
+func (c *command) shadowCommand() *cobra.Command {
+	return shadow.Command(shadow.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Arguments: arguments, Config: configFor})
 }
 
 // catalogCommand is that room's, in this shell.
@@ -161,6 +174,55 @@ func (c *command) catalogCommand() *cobra.Command {
 			}
 			return folders, err
 		}})
+}
+
+// trailCommand is that room's, in this shell.
+func (c *command) trailCommand() *cobra.Command {
+	return trail.Command(trail.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, When: parseWhen,
+		Records: func(cmd *cobra.Command) func(context.Context, string) (audit.Records, bool, error) {
+			var f sourceFlags
+			f.add(cmd)
+			return func(ctx context.Context, export string) (audit.Records, bool, error) {
+				return c.records(ctx, f, export)
+			}
+		}})
+}
+
+// standing is the shell of that room's commands.
+func (c *command) standing() standing.Shell {
+	return standing.Shell{Shell: c.rights(), CSV: &c.csv, CSVFlag: c.csvFlag, Network: readNetwork, Log: func() *slog.Logger { return logTo(c.errs, slog.LevelInfo) }}
+}
+
+// rights is the shell of that room's commands.
+func (c *command) rights() rights.Shell {
+	return rights.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Arguments: arguments, Unknown: unknownCommand,
+		When: parseWhen, Read: readLimited, SQL: c.takesSQL,
+		Where: func(cmd *cobra.Command) *rights.Where {
+			var w rights.Where
+			addAsker(cmd, &w.Node, &w.Identity)
+			return &w
+		},
+		Dial: func(ctx context.Context, command string, w rights.Where) (*client.Client, error) {
+			f := askerFlags{w.Node, w.Identity}
+			if err := f.check(command); err != nil {
+				return nil, err
+			}
+			return c.dialAsker(ctx, f, "")
+		},
+		Source: func(ctx context.Context, w rights.Where) (audit.Source, error) {
+			if err := (askerFlags{w.Node, w.Identity}).check("policy show"); err != nil {
+				return nil, err
+			}
+			f := sourceFlags{nodes: []string{w.Node}, identity: w.Identity}
+			src, _, err := c.source(ctx, f)
+			return src, err
+		}}
+}
+
+// rehearsal is that room, in this shell.
+func (c *command) rehearsal() rehearse.Shell {
+	return rehearse.Shell{JSON: &c.json, CSV: &c.csv, Print: c.print, PrintJSON: c.printJSON, Read: readLimited, Dial: c.rights().Dial,
+		Step: c.progress.Step, Done: c.progress.Finish, Note: c.progress.Note}
 }
 
 func unknownCommand(root *cobra.Command, name string) error {

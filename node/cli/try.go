@@ -96,12 +96,13 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 		return err
 	}
 	defer d.stop()
+	c.sayPolicy(d)
 	analyst, err := c.connect(ctx, d)
 	if err != nil {
 		return err
 	}
 	defer analyst.Close()
-	answer, err := c.askDeployment(ctx, d, analyst, sql, client.AskOptions{NoOpening: f.noOpening, Deadline: f.deadline})
+	answer, err := c.askDeployment(ctx, d, analyst, sql, client.AskOptions{Purpose: localPurpose, NoOpening: f.noOpening, Deadline: f.deadline})
 	if err != nil {
 		return err
 	}

@@ -225,6 +225,7 @@ func TestRotate(t *testing.T) {
 	fresh.Identity, fresh.Config.Dir, fresh.Log = id, dir, &testnet.Log{}
 	fresh.Config.Genesis, fresh.Config.Trust = filepath.Join(n.Nodes[0].Config.Dir, config.GenesisFile), n.Trust(0, 2)
 	n.Nodes[1] = &fresh
+	n.Rotated(1)
 	n.Start(1)
 	n.WaitReady(1)
 	a := n.MustAnswer(n.Dial(1))

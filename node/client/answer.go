@@ -8,6 +8,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/node/exchange"
 	"parley/node/failure"
 	"parley/node/machine"
@@ -47,6 +48,11 @@ type AskOptions struct {
 	// Departments that are to contribute, by name; empty is all that hold
 	// the table.
 	Departments []string
+	// Purpose is what the answer is for, and Basis the law that allows it: the ledger holds both. Without
+	// a purpose nobody is answered; a basis is needed where a department demands one.
+	Purpose, Basis string
+	// Language is of what is said about a question that is not allowed: policy.English or policy.Chinese.
+	Language string
 	// Deadline is how long the departments have; zero is DefaultDeadline.
 	// Ask itself gives up a little later.
 	Deadline time.Duration
@@ -100,6 +106,7 @@ type Answer struct {
 	Assurance   string // "sealed"
 	Parameters  string
 	Departments []DepartmentStatus
+	NotAsked    []string // departments that hold the table, by the ledger when it was asked, and did not contribute
 	Seconds     machine.Seconds
 	CPUSeconds  float64 // over all departments and the client, this query's
 	Rounds      []Round // of a question that took several, the last included; nil otherwise
@@ -117,10 +124,11 @@ type DepartmentStatus struct {
 type QueryError struct {
 	Code        string // engine's and protocols' codes; "not-ready", "unavailable", "withdrawn", "not-withdrawn", "too-late", "network", "keys", "unverified" from here
 	Sentence    string
-	Position    int      // 1-based character of the SQL; 0 is none
-	Hint        string   // what might have been meant; empty is none
-	Departments []string // who refused, is missing or was caught; may be empty
-	cause       error    // of the caller's context, if that ended the question
+	Position    int              // 1-based character of the SQL; 0 is none
+	Hint        string           // what might have been meant; empty is none
+	Departments []string         // who refused, is missing or was caught; may be empty
+	Decision    *policy.Decision // of a question that is not allowed (code "policy"), else nil
+	cause       error            // of the caller's context, if that ended the question
 }
 
 func (e *QueryError) Error() string { return e.Sentence }

@@ -15,6 +15,7 @@ import (
 	"parley/circuits"
 	"parley/engine"
 	"parley/node/exchange"
+	"parley/node/failure"
 	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
@@ -75,10 +76,11 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err := a.awaitMembers(ctx); err != nil {
 		return nil, err
 	}
-	if err := c.awaitVouch(ctx); err != nil {
-		return nil, err
+	grants, err := c.charges(p, o)
+	if err != nil {
+		return nil, queryError(err)
 	}
-	if err := a.prepare(ctx, p, keys, seen); err != nil {
+	if err := a.prepare(ctx, p, grants, keys, seen); err != nil {
 		return nil, queryError(err)
 	}
 	defer a.end()
@@ -106,43 +108,56 @@ func unanswered(o protocols.Outcome, peer string) *QueryError {
 	switch o.Code {
 	case protocols.CodeNotVouched:
 		e.Hint = voucher(peer)
-	case protocols.CodeNotListed:
-		e.Hint = fmt.Sprintf("give %s to its operator, for analysts in node.toml: each department that is asked has to list it", peer)
 	}
 	return e
 }
 
 // voucher says who can vouch for an analyst, and how.
 func voucher(peer string) string {
-	return "the operator of any department vouches for you, at its node:\n    parley people add --config node.toml --name NAME --role analyst " + peer
+	return "the operator of any department vouches for you, at its node:\n    " +
+		failure.Command("parley", "people", "add", "--config", "node.toml", "--name", "NAME", "--role", "analyst", peer)
 }
 
-// vouchGrace is how long a vouch may take from another node to the one that is asked.
-const vouchGrace = 2 * time.Second
+// retired is the hint to a key that was revoked or replaced.
+const retired = "a key that was revoked or replaced never comes back: parley init makes another, for which an operator may vouch"
 
-// awaitVouch refuses an analyst for whom no department vouches, before anything is computed. Whether a vouch is
-// valid the ledger says, by its blocks' time, and what became of one that ended.
+// newsGrace is how long what was said through another node may take to the one that is asked.
+const newsGrace = 2 * time.Second
+
+// awaitVouch refuses who may not ask, before anything is computed: by the ledger as the node has shown it, and this
+// machine's clock in the place of the next block's.
 func (c *Client) awaitVouch(ctx context.Context) error {
-	for limit := time.After(vouchGrace); ; {
-		changed := c.watch()
-		if c.knownPerson() {
-			return nil
+	return c.awaitNews(ctx, func(s *protocols.State) (refused error, late bool) {
+		r := s.MayAsk(c.id.Key(), time.Now().Unix())
+		if r == nil {
+			return nil, false
+		}
+		if s.Former(c.id.Key()) != nil {
+			return &QueryError{Code: r.Code, Sentence: r.Sentence, Hint: retired}, false
+		}
+		return &QueryError{Code: r.Code, Sentence: r.Sentence, Hint: voucher(c.id.Peer())}, true
+	})
+}
+
+// awaitNews looks at the ledger until nothing is refused, or what is can be cured no more by what may have been said
+// through another node just now.
+func (c *Client) awaitNews(ctx context.Context, look func(*protocols.State) (refused error, late bool)) error {
+	for limit := time.After(newsGrace); ; {
+		c.mu.Lock()
+		changed := c.changed
+		refused, late := look(c.replica)
+		c.mu.Unlock()
+		if refused == nil || !late {
+			return refused
 		}
 		select {
 		case <-changed:
 		case <-limit:
-			return &QueryError{Code: protocols.CodeNotVouched, Sentence: "no department vouches for this analyst, " + c.id.Peer(), Hint: voucher(c.id.Peer())}
+			return refused
 		case <-ctx.Done():
 			return &QueryError{Code: "withdrawn", Sentence: "nothing was asked", cause: ctx.Err()}
 		}
 	}
-}
-
-// knownPerson reports whether the analyst is or was a person of some department.
-func (c *Client) knownPerson() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.replica.Person(c.id.Key()) != nil || c.replica.Former(c.id.Key()) != nil
 }
 
 // standstill tells whom the ledger waits for, if the node says that it stands
@@ -175,12 +190,13 @@ func queryError(err error) error {
 
 // prepare builds the machine and what it works with: its memory is this
 // process's, its disk and its peers are the node.
-func (a *asking) prepare(ctx context.Context, p part, keys *circuits.Keys, seen *circuits.Seen) error {
+func (a *asking) prepare(ctx context.Context, p part, grants []engine.Digest, keys *circuits.Keys, seen *circuits.Seen) error {
 	c := a.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.Private(), Keys: keys, Verifying: keys.Verifying().Remembering(seen),
 		State: c.replica, Receipts: exchange.CheckReceipt, Plan: p.plan, Question: p.question, Round: p.round,
+		Purpose: a.o.Purpose, Basis: a.o.Basis, Grants: grants,
 		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
 	if err != nil {
 		return err

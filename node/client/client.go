@@ -49,6 +49,7 @@ type Client struct {
 	changed chan struct{} // closed and replaced with each batch
 	broken  error         // what the node shows is no history
 	asked   map[engine.Digest]*tally
+	said    map[engine.Digest]error // entries of Say that the replica has, and what the ledger refused of them
 }
 
 // Dial connects to a node by its multiaddr, which ends in /p2p/ID.
@@ -57,7 +58,7 @@ func Dial(ctx context.Context, address string, id peers.Identity, o Options) (*C
 	if err != nil || len(info.Addrs) == 0 {
 		return nil, fmt.Errorf("%q is not a node's multiaddr, such as /ip4/192.0.2.10/tcp/4001/p2p/12D3Koo…", address)
 	}
-	c := &Client{id: id, o: o, log: o.Logger, node: info.ID, changed: make(chan struct{}), asked: map[engine.Digest]*tally{}}
+	c := &Client{id: id, o: o, log: o.Logger, node: info.ID, changed: make(chan struct{}), asked: map[engine.Digest]*tally{}, said: map[engine.Digest]error{}}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
 	}
@@ -80,7 +81,7 @@ func (c *Client) connect(ctx context.Context, info peer.AddrInfo) error {
 	h, err := exchange.Greet(ctx, c.transport, info, c.id)
 	var away *failure.Failure
 	if errors.As(err, &away) {
-		return unavailable("%s", away.Message)
+		return &QueryError{Code: "unavailable", Sentence: away.Message, Hint: away.Hint}
 	}
 	if err != nil {
 		return err
@@ -182,6 +183,9 @@ func (c *Client) take(records []protocols.Record) error {
 			return &historyError{err}
 		}
 		c.count(&r.Entry, refused)
+		if r.Entry.Author == c.id.Key() && ofRights(r.Entry.Kind) {
+			c.said[r.Entry.Digest()] = refused
+		}
 	}
 	return nil
 }

@@ -57,10 +57,10 @@ func TestAbsence(t *testing.T) {
 	}
 }
 
-// TestNotListed: an analyst whom a department does not list is told what to give to whom.
-func TestNotListed(t *testing.T) {
-	o := protocols.Outcome{Code: protocols.CodeNotListed, Sentence: "north refuses: no", Departments: []string{"north"}}
-	if e := unanswered(o, "12D3KooW"); !strings.HasPrefix(e.Hint, "give 12D3KooW to its operator, for analysts in node.toml") || e.Sentence != o.Sentence {
+// TestNotVouched: an analyst for whom nobody vouches is told what to have run.
+func TestNotVouched(t *testing.T) {
+	o := protocols.Outcome{Code: protocols.CodeNotVouched, Sentence: "no", Departments: []string{"north"}}
+	if e := unanswered(o, "12D3KooW"); !strings.Contains(e.Hint, "parley people add --config node.toml --name NAME --role analyst 12D3KooW") || e.Sentence != o.Sentence {
 		t.Errorf("%+v", e)
 	}
 	o.Code = protocols.CodeAggregation

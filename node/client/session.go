@@ -47,7 +47,14 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 	if err != nil {
 		return nil, err
 	}
+	if err := c.awaitVouch(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.mayAsk(ctx, session, sql, o); err != nil {
+		return nil, err
+	}
 	several := session.Plan().SQL != sql // the rounds' texts are their own
+	left := c.notAsked(session.Plan())
 	var whole *Answer
 	seen := new(circuits.Seen)
 	for plan := session.Plan(); plan != nil; plan = session.Plan() {
@@ -67,7 +74,7 @@ func (c *Client) Ask(ctx context.Context, sql string, o AskOptions) (*Answer, er
 		}
 		whole = round
 	}
-	whole.Result = session.Result()
+	whole.Result, whole.NotAsked = session.Result(), left
 	if several {
 		if err := whole.join(sql); err != nil {
 			return nil, err

@@ -9,7 +9,7 @@ import (
 	"parley/node/failure"
 )
 
-// About is what [[table]] says of a table for people, and its key. Of the class nothing is enforced yet.
+// About is what [[table]] says of a table for people, and its key.
 type About struct {
 	Title       string `toml:"title,omitempty"`
 	Description string `toml:"description,omitempty"`

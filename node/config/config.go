@@ -4,6 +4,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 
 	"parley/datasets"
 	"parley/datasets/files"
+	"parley/datasets/published"
 	"parley/datasets/served"
 	"parley/engine"
 	"parley/node/failure"
@@ -73,7 +75,7 @@ type Config struct {
 	// parley ledger head prints them: no ledger without it is taken for the
 	// network's. Required with Genesis, empty without.
 	Trust string
-	// Analysts are the peer ids that may ask.
+	// Analysts are the peer ids that are let in besides those for whom a department vouches.
 	Analysts []string
 	// Parameters is "default" or "light".
 	Parameters string
@@ -88,9 +90,14 @@ type Config struct {
 	// Retention is how long blobs are kept after their query; zero is
 	// DefaultRetention.
 	Retention time.Duration
+	// Shadow is set of a department that answers nothing of its own rows: of each question that it would have answered
+	// it writes down what it would have sent. ShadowValues has it write the cells' values too.
+	Shadow, ShadowValues bool
 	// Metrics is where Prometheus may fetch /metrics, and anybody /health,
 	// "127.0.0.1:9464". Empty: at the operator's own door only.
 	Metrics string
+	// Alerts says whom the node tells of alerts; nil: nobody.
+	Alerts *Alerts
 	// Path is the node.toml that Load read this from: errors name it, with the line.
 	// Empty: none.
 	Path string
@@ -125,6 +132,7 @@ const MaxBytes = 1 << 20
 type File struct {
 	Name       string      `toml:"name"`
 	Under      string      `toml:"under,omitempty"`
+	Class      string      `toml:"class,omitempty"`
 	Dir        string      `toml:"dir"`
 	Listen     string      `toml:"listen"`
 	Identity   string      `toml:"identity"`
@@ -140,6 +148,9 @@ type File struct {
 	Retain     uint64      `toml:"retain,omitempty"`
 	Retention  string      `toml:"retention,omitempty"`
 	Metrics    string      `toml:"metrics,omitempty"`
+	Shadow     bool        `toml:"shadow,omitempty"`
+	Values     bool        `toml:"shadow_values,omitempty"`
+	Alerts     *FileAlerts `toml:"alerts,omitempty"`
 	Tables     []FileTable `toml:"table"`
 }
 
@@ -200,7 +211,7 @@ func Load(path string) (Config, error) {
 // resolve checks what can be checked without touching anything but file names. The failure's Column is the key.
 func (f File) resolve(base string) (Config, *failure.Failure) {
 	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Auditors: f.Auditors, Alone: f.Alone, Analysts: f.Analysts,
-		Parameters: f.Parameters, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics}
+		Parameters: f.Parameters, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics, Shadow: f.Shadow, ShadowValues: f.Values}
 	for _, required := range []struct{ key, value string }{
 		{"name", f.Name}, {"dir", f.Dir}, {"listen", f.Listen}, {"parameters", f.Parameters},
 	} {
@@ -218,9 +229,18 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 	if cfg.Auditor = f.Role == RoleAuditor; cfg.Auditor && len(f.Tables) > 0 {
 		return cfg, &failure.Failure{Column: "table", Message: "an auditor has no tables"}
 	}
+	switch {
+	case f.Shadow && cfg.Auditor:
+		return cfg, &failure.Failure{Column: "shadow", Message: "an auditor has no rows to answer from, and no shadow mode"}
+	case f.Values && !f.Shadow:
+		return cfg, &failure.Failure{Column: "shadow_values", Message: "shadow_values is of a department in shadow mode", Hint: "write shadow = true beside it"}
+	}
 	var err error
 	if cfg.Place, err = engine.ParsePlace(f.Under); err != nil {
 		return cfg, &failure.Failure{Column: "under", Message: fmt.Sprintf("under = %q %s", f.Under, err), Hint: `the units above the department, the highest first: under = "Jiangsu/Nanjing"`}
+	}
+	if fault := published.GradeFault("", f.Class); fault != nil {
+		return cfg, &failure.Failure{Column: fault.Key, Message: fault.Message, Hint: fault.Hint}
 	}
 	cfg.Dir = Resolve(base, f.Dir)
 	if f.Genesis != "" {
@@ -239,6 +259,9 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 	if cfg.Retention, failed = parseDuration("retention", f.Retention, "168h"); failed != nil {
 		return cfg, failed
 	}
+	if cfg.Alerts, failed = f.Alerts.resolve(base); failed != nil {
+		return cfg, failed
+	}
 	seen := map[string]bool{}
 	for i, t := range f.Tables {
 		at := fmt.Sprintf("table[%d]", i)
@@ -254,6 +277,7 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 			problem.Message = fmt.Sprintf("table %q: %s", t.Name, problem.Message)
 			return cfg, problem
 		}
+		table.Class = cmp.Or(table.Class, f.Class)
 		cfg.Tables = append(cfg.Tables, table)
 	}
 	return cfg, nil
@@ -376,7 +400,7 @@ func configKeys(t reflect.Type, prefix string) []string {
 			continue
 		}
 		key, _, _ := strings.Cut(field.Tag.Get("toml"), ",")
-		if field.Type.Kind() == reflect.Slice && field.Type.Elem().Kind() == reflect.Struct {
+		if k := field.Type.Kind(); (k == reflect.Slice || k == reflect.Pointer) && field.Type.Elem().Kind() == reflect.Struct {
 			keys = append(keys, configKeys(field.Type.Elem(), prefix+key+".")...)
 			continue
 		}

@@ -14,7 +14,7 @@ func Initial(name, role, listen, parameters string) string {
 
 const configTemplate = `# One department's node. Relative paths are taken from this file's folder. Unknown keys are errors.
 
-# The department's name, as the others and the analysts see it.
+# The department's name, as the others and all persons see it.
 name = %s
 
 # "department", or "auditor": a validator of the ledger that holds no tables and has no share of any key.
@@ -55,8 +55,10 @@ auditors = [
 # left long ago could show this node another ledger.
 # trust = "BLOCK:HASH"
 
-# Who may ask: the peer ids of analysts. Nobody else is answered. parley node reload has a running node read this file
-# again, and says what has changed.
+# Who may ask is not said here: a department vouches for its persons (parley people add), and the stewards of each publish who is
+# answered about what (parley policy publish). This node lets in whoever any department vouches for, and besides these peers, such as
+# a person for whom nobody vouches yet; it may be empty. parley node reload has a running node read this file again, and says
+# what has changed.
 analysts = [
 #  "12D3KooW...",
 ]
@@ -76,6 +78,21 @@ parameters = %s
 # Where Prometheus may fetch /metrics, and anybody /health.
 # metrics = "127.0.0.1:9464"
 
+# Shadow mode: of each question that this department would have answered it writes down what it would have sent, sends
+# nothing, and refuses. parley shadow shows it. With shadow_values the cells' values are written too, which are secret.
+# shadow = true
+# shadow_values = true
+
+# Whom the node tells of each new alert on the ledger, as JSON: a command, which reads it on its standard input and which no
+# shell reads, a web service over HTTPS (or on this machine), or both. tables names those whose alerts are told; all otherwise.
+# secret_file (mode 0600) holds what the service knows this node by. A restart puts a change here in force.
+# [alerts]
+# command = ["/usr/local/bin/notify", "relapse"]
+# webhook = "https://example.org/alerts"
+# secret_file = "webhook.secret"
+# tables = ["claims"]
+# timeout = "30s"
+
 # The tables that questions may name. The files of one table together are one relation: .csv, .tsv (or .csv.gz,
 # .tsv.zst, ...), .xlsx, .parquet, .arrow, .ipc, .feather, or a glob. Only an unquoted empty field of a CSV file is NULL; null adds other spellings.
 # header says whether the first line of CSV files names the columns: "yes", "no" (they are called c1, c2, ...), or
@@ -91,7 +108,8 @@ parameters = %s
 # header = "auto"
 # columns = ["age", "sex", "chol"]
 # For the catalogue: title, description, owner, manager, item (of the national catalogue), sensitivity ("general-1" to
-# "general-4", "important", "core") and class ("none", "on-condition", "unconditional"). Nothing enforces a class yet.
+# "general-4", "important", "core") and class ("none", "on-condition", "unconditional"). A table without a class is not shared; class = "..." at
+# the top of this file is that of tables that say none.
 # title = "Heart patients"
 # owner = "Health Commission"
 # class = "on-condition"

@@ -92,7 +92,7 @@ func NewBlobs(store *Store, t *peers.Host, id peers.Identity, network engine.Dig
 }
 
 // Serve starts answering.
-func (x *Blobs) Serve() { x.transport.Handle(blobProtocol, peers.Analyst, x.serve) }
+func (x *Blobs) Serve() { x.transport.Handle(blobProtocol, peers.Person, x.serve) }
 
 func (x *Blobs) serve(ctx context.Context, s *peers.Stream) error {
 	var q blobRequest
@@ -114,7 +114,7 @@ func (x *Blobs) serve(ctx context.Context, s *peers.Stream) error {
 func (x *Blobs) serveGet(ctx context.Context, s *peers.Stream, q blobRequest) error {
 	wait, cancel := context.WithTimeout(ctx, min(time.Duration(q.WaitMs)*time.Millisecond, blobWait))
 	defer cancel()
-	if _, held := x.store.Size(q.Digest); !held && s.Role == peers.Analyst {
+	if _, held := x.store.Size(q.Digest); !held && s.Role == peers.Person {
 		lie, err := x.obtain(ctx, q)
 		if lie != nil {
 			return s.SendValue(blobReply{Status: blobLie, Served: lie.Marshal()})
@@ -177,7 +177,7 @@ func (x *Blobs) obtain(ctx context.Context, q blobRequest) (*protocols.Served, e
 }
 
 func (x *Blobs) servePut(s *peers.Stream, q blobRequest) error {
-	if s.Role != peers.Analyst || !x.uploadable(q) {
+	if s.Role != peers.Person || !x.uploadable(q) {
 		return s.SendValue(blobReply{Status: blobRefused})
 	}
 	if err := s.SendValue(blobReply{Status: blobFound}); err != nil {

@@ -79,7 +79,7 @@ func TestBlobStore(t *testing.T) {
 // exchanges makes an owner, another member and an analyst, connected.
 func exchanges(t *testing.T) (owner, other, client *Blobs) {
 	a, b, c := nodetest.Identity(t), nodetest.Identity(t), nodetest.Identity(t)
-	allow := peers.NewRoles(map[peer.ID]peers.Role{a.ID(): peers.Member, b.ID(): peers.Member, c.ID(): peers.Analyst})
+	allow := peers.NewRoles(map[peer.ID]peers.Role{a.ID(): peers.Member, b.ID(): peers.Member, c.ID(): peers.Person})
 	ta, tb, tc := nodetest.Host(t, a, allow, nil), nodetest.Host(t, b, allow, nil), nodetest.Host(t, c, peers.NewRoles(map[peer.ID]peers.Role{a.ID(): peers.Member, b.ID(): peers.Member}), nil)
 	for _, pair := range [][2]*peers.Host{{ta, tb}, {tb, ta}, {tc, ta}, {tc, tb}} {
 		nodetest.Knows(pair[0], pair[1])

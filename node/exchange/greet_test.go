@@ -19,7 +19,7 @@ func TestGreetItself(t *testing.T) {
 	}
 }
 
-// TestGreetStranger: a node that does not list who asks is told of as that, with what to give to its operator.
+// TestGreetStranger: a node that does not let in who asks is told of as that, with what to give to its operator.
 func TestGreetStranger(t *testing.T) {
 	id, other := nodetest.Identity(t), nodetest.Identity(t)
 	node := nodetest.Host(t, id, peers.NewRoles(nil), nil)
@@ -29,7 +29,7 @@ func TestGreetStranger(t *testing.T) {
 	info, err := peers.ParseAddress(node.Addresses()[0])
 	nodetest.Check(t, err)
 	_, err = Greet(t.Context(), asks, *info, other)
-	if f := failure.Of(err); f.Code != "unavailable" || f.Hint != "give its operator this peer id; "+admission {
+	if f := failure.Of(err); f.Code != "unavailable" || f.Hint != "give an operator this peer id; "+admission+former {
 		t.Errorf("%+v", f)
 	}
 }

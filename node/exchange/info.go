@@ -96,7 +96,7 @@ type Info struct {
 
 // ServeInfo answers info streams.
 func ServeInfo(t *peers.Host, i Info) {
-	t.Handle(infoProtocol, peers.Analyst, func(ctx context.Context, s *peers.Stream) error {
+	t.Handle(infoProtocol, peers.Person, func(ctx context.Context, s *peers.Stream) error {
 		var q infoRequest
 		if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
 			return err
@@ -183,8 +183,8 @@ func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Id
 		return err
 	})
 	if cut {
-		return h, failure.Refused("unavailable", "give its operator this peer id; "+admission,
-			"the node at %s does not talk to %s: is this identity in its list of analysts?", info.Addrs[0], self.Peer())
+		return h, failure.Refused("unavailable", "give an operator this peer id; "+admission+former,
+			"the node at %s does not talk to %s: does a department vouch for this identity?", info.Addrs[0], self.Peer())
 	}
 	if err != nil {
 		return h, unavailable("the node at %s is not ready yet: it may still be making keys (%v)", info.Addrs[0], err)
@@ -195,8 +195,11 @@ func Greet(ctx context.Context, t *peers.Host, info peer.AddrInfo, self peers.Id
 	return h, nil
 }
 
-// admission is how a node comes to answer somebody.
-const admission = "it goes into analysts of the node's node.toml, and parley node reload has it read"
+// admission is how a node comes to talk to somebody; former is where to look, if it did before.
+const (
+	former    = "; parley people list --all tells an operator whether it was revoked, or replaced by another"
+	admission = "any department's node lets it in after parley people add --role analyst, or this one once analysts in its node.toml lists it and parley node reload has read that"
+)
 
 // unavailable is a node that cannot be asked.
 func unavailable(format string, args ...any) error {

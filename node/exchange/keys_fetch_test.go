@@ -31,7 +31,7 @@ func TestKeysOfALyingPeer(t *testing.T) {
 	nodetest.Knows(c, s)
 	var served func(s *peers.Stream, name string) error
 	asked := ""
-	s.Handle(keysProtocol, peers.Analyst, func(_ context.Context, s *peers.Stream) error {
+	s.Handle(keysProtocol, peers.Person, func(_ context.Context, s *peers.Stream) error {
 		var q keysRequest
 		if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
 			return err

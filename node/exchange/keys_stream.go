@@ -36,7 +36,7 @@ func ServeKeys(t *peers.Host, keys HeldKeys, founded Founding) {
 	if keys.Keys != nil {
 		files = keys.Files()
 	}
-	t.Handle(keysProtocol, peers.Analyst, func(_ context.Context, s *peers.Stream) error {
+	t.Handle(keysProtocol, peers.Person, func(_ context.Context, s *peers.Stream) error {
 		var q keysRequest
 		if err := s.ReceiveValue(&q, peers.AnswerTimeout); err != nil {
 			return err

@@ -18,8 +18,8 @@ import (
 )
 
 // The log protocol (README section 3): what a node shows of its replica of the
-// ledger, and entries that it passes on. Analysts append their own questions,
-// answers and accusations only.
+// ledger, and entries that it passes on. Persons append their own questions,
+// answers, accusations, requests and decisions only.
 const (
 	logProtocol protocol.ID = "/parley/log/2"
 
@@ -36,8 +36,9 @@ const (
 	FollowLastPause = 5 * time.Second
 )
 
-// analystEntries are what analysts may append, under their own name.
-var analystEntries = []protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindAccuse, protocols.KindWithdraw}
+// personEntries are what persons may append, under their own name: the referee knows who may say what.
+var personEntries = []protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindAccuse, protocols.KindWithdraw,
+	protocols.KindRequest, protocols.KindPublish, protocols.KindGrant, protocols.KindDecline, protocols.KindRescind, protocols.KindAlert}
 
 type logOp uint8
 
@@ -84,7 +85,7 @@ type logBytes struct {
 
 // ServeLog answers log streams.
 func ServeLog(t *peers.Host, l Log) {
-	t.Handle(logProtocol, peers.Analyst, func(ctx context.Context, s *peers.Stream) error {
+	t.Handle(logProtocol, peers.Person, func(ctx context.Context, s *peers.Stream) error {
 		b, err := s.Receive(protocols.MaxEntryBytes+1024, peers.AnswerTimeout)
 		if err != nil {
 			return err
@@ -116,10 +117,10 @@ func serveAppend(ctx context.Context, t *peers.Host, s *peers.Stream, l Log, raw
 	if err != nil {
 		return s.SendValue(logReply{Code: "malformed", Sentence: "the entry does not decode"})
 	}
-	if s.Role == peers.Analyst {
+	if s.Role == peers.Person {
 		key, err := peers.KeyOfID(s.Peer)
-		if err != nil || e.Author != key || !slices.Contains(analystEntries, e.Kind) {
-			return s.SendValue(logReply{Code: "forbidden", Sentence: "an analyst appends its own questions, receipts and accusations only"})
+		if err != nil || e.Author != key || !slices.Contains(personEntries, e.Kind) {
+			return s.SendValue(logReply{Code: "forbidden", Sentence: "a person appends its own questions, answers, accusations, requests and decisions only"})
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, peers.AnswerTimeout)

@@ -8,6 +8,7 @@
 package failure
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,9 +43,20 @@ type Failure struct {
 	Column     string `json:"column,omitempty"`
 	Position   int    `json:"position,omitempty"` // 1-based, in characters of SQL
 
+	Problems []Problem `json:"problems,omitempty"` // of a file of which several things are wrong: Message has them all
+	Decision any       `json:"decision,omitempty"` // of a question that is not allowed: what a program reads of it
+
 	SQL    string `json:"-"` // what Position counts in
+	Hinted string `json:"-"` // the word before the hint, where it is not in English
 	Status int    `json:"-"` // the exit status; 0 means statusRefused
 	Cause  error  `json:"-"`
+}
+
+// Problem is one of several things that are wrong with a file.
+type Problem struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Message string `json:"message"`
 }
 
 // Error is the message with the place in front of it.
@@ -94,7 +106,7 @@ func (f *Failure) Write(w io.Writer) {
 		b.WriteString("  " + line + "\n")
 	}
 	if f.Hint != "" {
-		b.WriteString("  hint: " + PrintableLines(f.Hint) + "\n")
+		b.WriteString("  " + cmp.Or(f.Hinted, "hint: ") + PrintableLines(f.Hint) + "\n")
 	}
 	io.WriteString(w, b.String())
 }

@@ -27,6 +27,11 @@ func TestFailureShowsThePlace(t *testing.T) {
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
+	out.Reset()
+	(&Failure{Message: "不允许", Hint: "申请", Hinted: "提示："}).Write(&out)
+	if got := out.String(); got != "parley: 不允许\n  提示：申请\n" {
+		t.Errorf("got %q", got)
+	}
 }
 
 func TestSnippetOfALongLine(t *testing.T) {

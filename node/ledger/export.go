@@ -44,6 +44,8 @@ type CheckedBlock struct {
 	Records []Record
 	// Validators are those in force.
 	Validators []ed25519.PublicKey
+	// Signed is when the last block was signed, by its seal; of the others the next one's Time says it.
+	Signed time.Time
 	// Signatures were checked.
 	Signatures int
 	// State is the one after the block; it is read only, and only until the
@@ -179,7 +181,7 @@ func (c *checker) step(b Block, height uint64) (CheckedBlock, error) {
 	if err := c.header(block); err != nil {
 		return CheckedBlock{}, err
 	}
-	signatures := block.LastCommit.Size()
+	signatures, signed := block.LastCommit.Size(), time.Time{}
 	if height > 1 {
 		if err := c.before.VerifyCommit(c.chain, c.lastID, int64(height)-1, block.LastCommit); err != nil {
 			return CheckedBlock{}, fmt.Errorf("the signatures of the block before: %w", err)
@@ -196,9 +198,9 @@ func (c *checker) step(b Block, height uint64) (CheckedBlock, error) {
 		if err := h.verify(c.chain, c.now); err != nil {
 			return CheckedBlock{}, fmt.Errorf("its seal: %w", err)
 		}
-		signatures += len(h.Votes)
+		signatures, signed = signatures+len(h.Votes), h.signed()
 	}
-	out := CheckedBlock{Height: height, Time: block.Time, Validators: keysOf(c.now), Signatures: signatures}
+	out := CheckedBlock{Height: height, Time: block.Time, Signed: signed, Validators: keysOf(c.now), Signatures: signatures}
 	if out.Records, err = c.apply(block); err != nil {
 		return CheckedBlock{}, err
 	}

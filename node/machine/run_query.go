@@ -26,6 +26,7 @@ type Effects struct {
 	Fetch     func(context.Context, protocols.Want) (protocols.Blob, error)
 	Aggregate func(context.Context, *engine.Plan) protocols.Cells
 	Receipt   func(context.Context, engine.Digest) ([]byte, error)
+	Withheld  func(query engine.Digest, w *protocols.Withheld) // of a department in shadow mode
 
 	// Proofs has one place: proving takes all processors and most of the
 	// memory already. Checks has one for each processor.
@@ -83,6 +84,10 @@ func (w *Effects) perform(q *Running, ready protocols.Ready) error {
 	// Once: admissions, contributions and shares are on the disk before they are anywhere else.
 	if err := w.Persist(ready.Persist); err != nil {
 		return err
+	}
+	// What a department in shadow mode would have sent is written down before it refuses.
+	if ready.Withheld != nil {
+		w.Withheld(q.Query, ready.Withheld)
 	}
 	// Contribution, Share: whose digests all have committed to may be fetched by the others.
 	if err := w.Publish(ready.Publish); err != nil {

@@ -35,11 +35,11 @@ import (
 )
 
 // Limits of the transport. Peers are all on the allow-list, so that these hold
-// against a faulty member or analyst, not against the internet.
+// against a faulty member or person, not against the internet.
 const (
-	maxPeers             = 256 // members and analysts on the allow-list
-	maxConnectionsPeer   = 4   // simultaneous dials from both ends leave two for a moment
-	maxConnections       = maxPeers * 2
+	maxPeers             = 384                           // on the allow-list: 128 members, and MaxPersons
+	maxConnectionsPeer   = 4                             // simultaneous dials from both ends leave two for a moment
+	maxConnections       = maxPeers * maxConnectionsPeer // so that persons leave the members theirs
 	maxStreamsPeer       = 64
 	maxStreams           = 2048
 	maxTransportMemory   = 128 << 20 // yamux windows and buffers, all peers together
@@ -49,6 +49,9 @@ const (
 	lastRedial           = 15 * time.Second
 	settled              = 2 * time.Second // a connection lasts at least as long with a peer that lets this node in
 	handlerCloseDeadline = 5 * time.Second
+
+	// MaxPersons bounds the persons on the allow-list: as many as one department may vouch for.
+	MaxPersons = 256
 )
 
 // libp2p logs to standard error by itself what is returned as an error anyway.
@@ -65,12 +68,12 @@ type Role uint8
 const (
 	Stranger Role = iota // is cut off
 	Leaving              // voted out; still a validator for a block or two, and nothing else
-	Analyst              // may ask
+	Person               // may ask a node and read its ledger, and say what the ledger takes from it
 	Member               // a department or an auditor
 )
 
 func (r Role) String() string {
-	return [...]string{"stranger", "leaving", "analyst", "member"}[min(int(r), 3)]
+	return [...]string{"stranger", "leaving", "person", "member"}[min(int(r), 3)]
 }
 
 // Roles is the allow-list, and libp2p's connection gater: a peer that is not
@@ -170,13 +173,13 @@ type Host struct {
 }
 
 // NewHost starts a host. An empty listen address makes one that only
-// dials, as analysts' clients do. A node adds where libp2p's figures go.
+// dials, as persons' clients do. A node adds where libp2p's figures go.
 func NewHost(id Identity, listen string, allow *Roles, log *slog.Logger, o Observer, more ...libp2p.Option) (*Host, error) {
 	if allow == nil {
 		allow = NewRoles(nil) // nobody
 	}
 	if n := allow.size(); n > maxPeers {
-		return nil, fmt.Errorf("%d peers and analysts are over the limit of %d", n, maxPeers)
+		return nil, fmt.Errorf("%d peers are over the limit of %d", n, maxPeers)
 	}
 	key, err := id.libp2p()
 	if err != nil {

@@ -31,7 +31,7 @@ func echo(_ context.Context, s *peers.Stream) error {
 func TestStrangerIsRefused(t *testing.T) {
 	server, friend, other := nodetest.Identity(t), nodetest.Identity(t), nodetest.Identity(t)
 	stranger := nodetest.Identity(t)
-	s := nodetest.Host(t, server, peers.NewRoles(map[peer.ID]peers.Role{friend.ID(): peers.Member, other.ID(): peers.Analyst}), nil)
+	s := nodetest.Host(t, server, peers.NewRoles(map[peer.ID]peers.Role{friend.ID(): peers.Member, other.ID(): peers.Person}), nil)
 	s.Handle(echoProtocol, peers.Member, echo)
 	all := peers.NewRoles(map[peer.ID]peers.Role{server.ID(): peers.Member, friend.ID(): peers.Member, stranger.ID(): peers.Member, other.ID(): peers.Member})
 	ask := func(id peers.Identity) error {

@@ -37,7 +37,8 @@ type Answer struct {
 	Assurance   string                    `json:"assurance"`
 	Parameters  string                    `json:"parameters"`
 	Departments []client.DepartmentStatus `json:"departments"`
-	Members     []audit.Seat              `json:"members"` // as verify shows them
+	NotAsked    []string                  `json:"notAsked,omitempty"` // departments that hold the table and were not asked
+	Members     []audit.Seat              `json:"members"`            // as verify shows them
 	Certificate Certificate               `json:"certificate"`
 	Ledger      anchorJSON                `json:"ledger"` // where the outcome stands
 
@@ -65,7 +66,7 @@ type anchorJSON struct {
 // AnswerOf is the JSON form of an answer whose certificate was written to path, if not "".
 func AnswerOf(sql string, a *client.Answer, path string) Answer {
 	out := Answer{SQL: sql, Query: a.Query.String(), Plan: a.Plan.Digest().String(), Columns: a.Result.Columns, Assurance: a.Assurance, Parameters: a.Parameters,
-		Departments: a.Departments, Members: audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
+		Departments: a.Departments, NotAsked: a.NotAsked, Members: audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), Verified: a.Verdict.Verified, Pinned: a.Verdict.Pinned, Seconds: a.Seconds, CPUSeconds: a.CPUSeconds}
 	if a.Verdict.DevelopmentKeys {
 		out.Caveat = protocols.DevelopmentCaveat
 	}
@@ -145,6 +146,9 @@ func Provenance(a *client.Answer, path string) string {
 	b.Add("certificate", "%s", VerdictLine(a.Verdict))
 	b.Add("assurance", "%s, parameters %s", a.Assurance, parametersText(a.Parameters, a.Verdict.ForPrivateData))
 	b.Add("departments", "%s", departmentsLine(a))
+	if len(a.NotAsked) > 0 {
+		b.Add("not asked", "%s: the answer is without their rows", strings.Join(a.NotAsked, ", "))
+	}
 	b.WriteString(SeatLines("keys", audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)))
 	b.Add("ledger", "%s", Anchor(a.Verdict))
 	b.Add("digest", "%s", a.Verdict.Certificate)

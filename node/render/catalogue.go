@@ -140,18 +140,22 @@ func Tree(entries []Entry) string {
 	return b.String()
 }
 
+// classMeanings say what a sharing class means; "": none is declared.
+var classMeanings = map[string]string{
+	"": "none declared: shared with nobody", "none": "none: shared with nobody",
+	"on-condition":  "on-condition: shared by a grant, as far as the policy allows",
+	"unconditional": "unconditional: shared with every vouched analyst who states a purpose, as far as the policy allows",
+}
+
 // Show is all that a department has said of a table.
 func (e Entry) Show(r engine.Registration) string {
 	var b Page
 	b.Add("table", "%s of %s, version %d, %s", e.Table, e.Department, e.Version, engine.Plural(e.Rows, "row"))
 	for _, line := range []struct{ label, text string }{{"title", e.Title}, {"", e.Description}, {"place", strings.Join(e.Place, " / ")}, {"owner", e.Owner}, {"manager", e.Manager},
-		{"item", e.Item}, {"sensitivity", e.Sensitivity}, {"class", e.Class}} {
+		{"item", e.Item}, {"sensitivity", e.Sensitivity}, {"class", classMeanings[e.Class]}} {
 		if line.text != "" {
 			b.Add(line.label, "%s", line.text)
 		}
-	}
-	if e.Class != "" {
-		b.Add("", "declared by its department; nothing enforces a class yet")
 	}
 	b.Add("registered", "%s, block %d", failure.Time(e.Time), e.Block)
 	if c := e.SourceChanged; c != nil {

@@ -30,6 +30,9 @@ func Status(r node.Report) string {
 	b.Add("build", "%s", r.Build)
 	b.Add("peer", "%s", r.Address)
 	b.Add("network", "%s", r.Network)
+	if r.Shadow {
+		b.Add("shadow", "SHADOW MODE: questions of this department's rows are refused; parley shadow shows what they would have sent")
+	}
 	if r.Caveat != "" {
 		b.Add("warning", "not for private data: %s", r.Caveat)
 	}
@@ -51,7 +54,7 @@ func Status(r node.Report) string {
 		b.Add("table", "%s", tableText(t))
 	}
 	for _, id := range r.Analysts {
-		b.Add("analyst", "%s", id)
+		b.Add("let in", "%s", id)
 	}
 	for _, p := range r.People {
 		b.Add("person", "%s: %s; %s", p.Name, standing(p), p.Peer)
@@ -83,11 +86,16 @@ func tableText(t node.TableReport) string {
 	text := fmt.Sprintf("%s: %s, %s, ", t.Name, engine.Plural(int(t.Rows), "row"), engine.Plural(t.Columns, "column"))
 	switch {
 	case t.Version == 0:
-		return text + "not registered yet"
+		text += "not registered yet"
 	case t.Pending:
-		return text + fmt.Sprintf("to be registered as version %d", t.Version+1)
+		text += fmt.Sprintf("to be registered as version %d", t.Version+1)
+	default:
+		text += fmt.Sprintf("version %d", t.Version)
 	}
-	return text + fmt.Sprintf("version %d", t.Version)
+	if t.Policy == 0 {
+		return text + "; no policy"
+	}
+	return text + fmt.Sprintf("; policy version %d", t.Policy)
 }
 
 func memberText(m node.MemberReport) string {

@@ -24,7 +24,7 @@ func TestStatus(t *testing.T) {
 		Epoch:    2,
 		Open:     1,
 		Evidence: 1,
-		Tables: []node.TableReport{{Name: "people", Rows: 1204331, Columns: 12, Version: 2, Pending: true}, {Name: "stays", Rows: 1, Columns: 1, Version: 1},
+		Tables: []node.TableReport{{Name: "people", Rows: 1204331, Columns: 12, Version: 2, Pending: true, Policy: 3, Rules: 2, Class: "on-condition"}, {Name: "stays", Rows: 1, Columns: 1, Version: 1, Policy: 1, Rules: 1, Class: "unconditional"},
 			{Name: "new", Rows: 7, Columns: 3}},
 		Analysts: []string{id},
 		Members: []node.MemberReport{{Name: "north", Peer: id, Role: "department", Connected: true}, {Peer: id, Role: "department"},

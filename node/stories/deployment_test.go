@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"parley/circuits"
+	"parley/engine/policy/open"
 	"parley/node"
 	"parley/node/config"
 	"parley/node/exchange"
@@ -58,6 +59,7 @@ type deployment struct {
 
 type nodeProcess struct {
 	name, dir, peer, address string
+	steward                  string // peer id of a department's
 	user                     *syscall.Credential
 	at                       place
 	cmd                      *exec.Cmd
@@ -122,15 +124,7 @@ func deploy(t *testing.T, binary string, s setup) *deployment {
 			p.at = s.place(i)
 		}
 		d.own(p.user, dir, 0o700)
-		out := d.run(p.user, dir, "init", filepath.Join(dir, "home"))
-		for line := range strings.Lines(out) {
-			if rest, ok := strings.CutPrefix(line, "peer id"); ok {
-				p.peer = strings.TrimSpace(rest)
-			}
-		}
-		if p.peer == "" {
-			t.Fatalf("init printed no peer id:\n%s", out)
-		}
+		p.peer = d.init(p, "home")
 		if name == "analyst" {
 			d.analyst, d.analystUser, d.analystAt = dir, p.user, p.at
 			d.analysts = append(s.more, p.peer)
@@ -146,10 +140,26 @@ func deploy(t *testing.T, binary string, s setup) *deployment {
 		if name == auditorName {
 			d.auditor = p
 		} else {
+			p.steward = d.init(p, "steward")
 			d.departments = append(d.departments, p)
 		}
 	}
 	return d
+}
+
+// init makes an identity in a folder of a party's, and gives its peer id.
+func (d *deployment) init(p *nodeProcess, folder string) (peer string) {
+	d.t.Helper()
+	out := d.run(p.user, p.dir, "init", filepath.Join(p.dir, folder))
+	for line := range strings.Lines(out) {
+		if rest, ok := strings.CutPrefix(line, "peer id"); ok {
+			peer = strings.TrimSpace(rest)
+		}
+	}
+	if peer == "" {
+		d.t.Fatalf("init printed no peer id:\n%s", out)
+	}
+	return peer
 }
 
 // own makes a folder that only the user may enter.
@@ -202,6 +212,8 @@ func (d *deployment) configure(table string, files map[string]string, analysts [
 			}
 			d.write(p.user, filepath.Join(p.dir, "table.csv"), raw)
 			text += openTable(d.t, table, files[p.name], "table.csv")
+			document := open.Policy(p.name, table)
+			d.write(p.user, p.policy(), []byte(document.Text()))
 			d.shareKeys(p.user, p.dir)
 		}
 		d.write(p.user, p.config(), []byte(text))
@@ -222,6 +234,7 @@ func openTable(t testing.TB, name, file, there string) string {
 }
 
 func (p *nodeProcess) config() string { return filepath.Join(p.dir, "node.toml") }
+func (p *nodeProcess) policy() string { return filepath.Join(p.dir, "policy.toml") }
 
 func (d *deployment) write(user *syscall.Credential, path string, raw []byte) {
 	d.t.Helper()
@@ -321,11 +334,43 @@ func (d *deployment) startAll() {
 	}
 	first := d.departments[0]
 	for i, peer := range d.analysts {
-		add := d.command(first.user, first.at, first.dir, "people", "add", "--config", first.config(), "--name", fmt.Sprint("analyst ", i+1), "--role", "analyst", peer)
-		if out, err := add.CombinedOutput(); err != nil {
-			d.t.Fatalf("parley people add: %v\n%s", err, out)
+		if err := d.add(first, fmt.Sprint("analyst ", i+1), "analyst", peer); err != nil {
+			d.t.Fatal(err)
 		}
 	}
+	opened := make(chan error, len(d.departments))
+	for _, p := range d.departments {
+		go func() { opened <- d.open(p) }()
+	}
+	for range d.departments {
+		if err := <-opened; err != nil {
+			d.t.Error(err)
+		}
+	}
+	if d.t.Failed() {
+		d.t.FailNow()
+	}
+}
+
+// add has a department vouch for a person, as its operator does.
+func (d *deployment) add(p *nodeProcess, name, role, peer string) error {
+	add := d.command(p.user, p.at, p.dir, "people", "add", "--config", p.config(), "--name", name, "--role", role, peer)
+	if out, err := add.CombinedOutput(); err != nil {
+		return fmt.Errorf("parley people add: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// open has a department's steward publish a policy that answers every analyst.
+func (d *deployment) open(p *nodeProcess) error {
+	if err := d.add(p, "steward", "steward", p.steward); err != nil {
+		return err
+	}
+	publish := d.command(p.user, p.at, p.dir, "policy", "publish", "--node", p.address, "--identity", filepath.Join(p.dir, "steward", "identity.key"), p.policy())
+	if out, err := publish.CombinedOutput(); err != nil {
+		return fmt.Errorf("parley policy publish: %w\n%s", err, out)
+	}
+	return nil
 }
 
 func (d *deployment) await(p *nodeProcess) {
@@ -372,7 +417,7 @@ func (d *deployment) query(through *nodeProcess, sql string, extra ...string) (q
 
 // queryFrom asks from another place than the analyst's own.
 func (d *deployment) queryFrom(at place, through *nodeProcess, sql string, extra ...string) (queryAnswer, int, string) {
-	args := append([]string{"query", "--json", "--node", through.address, "--identity", d.analystKey()}, extra...)
+	args := append([]string{"query", "--json", "--node", through.address, "--identity", d.analystKey(), "--purpose", "study"}, extra...)
 	cmd := d.command(d.analystUser, at, d.analyst, append(args, sql)...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

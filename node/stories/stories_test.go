@@ -20,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"parley/engine/policy/open"
 	"parley/node/cli"
 	"parley/node/failure"
 )
@@ -63,7 +64,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits, "json": checkJSON, "mode": checkMode, "split": split, "noprocess": noProcess,
 			"bytes": writeBytes, "join": join, "await": await, "until": until, "signal": sendSignal, "flip": flip,
-			"shape": shape, "after": after,
+			"shape": shape, "after": after, "opens": opens, "take": take, "peer": peerOf,
 		},
 	})
 }
@@ -104,6 +105,22 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		args = args[2:]
 	}
+}
+
+// take keeps a value of the JSON object on standard output as a variable: take REQUEST requests.0.id.
+func take(ts *testscript.TestScript, neg bool, args []string) {
+	var object map[string]any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &object))
+	value, found := lookUp(object, strings.Split(args[1], "."))
+	if !found {
+		ts.Fatalf("there is no %s", args[1])
+	}
+	ts.Setenv(args[0], value)
+}
+
+// peerOf keeps the peer id that init printed into FOLDER.txt as a variable: peer NAME FOLDER.
+func peerOf(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv(args[0], regexp.MustCompile(`peer id +(\S+)`).FindStringSubmatch(ts.ReadFile(args[1] + ".txt"))[1])
 }
 
 func lookUp(v any, path []string) (string, bool) {
@@ -210,11 +227,28 @@ func join(ts *testscript.TestScript, neg bool, args []string) {
 			"#  \"12D3KooW...\",\n", fmt.Sprintf("  %q,\n", peers[args[0]]),
 			`parameters = "default"`, `parameters = "light"`,
 		).Replace(string(text))
-		edited += fmt.Sprintf("[[table]]\nname = \"t\"\nfiles = [%q]\n", "../"+folder+".csv")
+		edited += fmt.Sprintf("[[table]]\nname = \"t\"\nfiles = [%q]\nclass = \"unconditional\"\n", "../"+folder+".csv")
 		ts.Check(os.WriteFile(file, []byte(edited), 0o600))
 	}
 	ts.Setenv("ANALYST", peers[args[0]])
-	ts.Setenv("NODE", addresses[args[1]]+"/p2p/"+peers[args[1]])
+	for _, folder := range args[1:] {
+		ts.Setenv(strings.ToUpper(folder), addresses[folder]+"/p2p/"+peers[folder])
+	}
+	ts.Setenv("NODE", ts.Getenv(strings.ToUpper(args[1])))
+}
+
+// opens has departments vouch for a steward each, who publishes the policy that answers every analyst, by the
+// commands that they would use: opens DEPARTMENT... takes folders that join has edited, of nodes that run. The steward's
+// identity is in FOLDER-steward.
+func opens(ts *testscript.TestScript, neg bool, args []string) {
+	for _, folder := range args {
+		ts.Check(ts.Exec("parley", "init", folder+"-steward"))
+		peer := regexp.MustCompile(`peer id +(\S+)`).FindStringSubmatch(ts.ReadFile("stdout"))
+		ts.Check(ts.Exec("parley", "people", "add", "--config", folder+"/node.toml", "--name", "Steward of "+folder, "--role", "steward", peer[1]))
+		document := open.Policy(folder, "t")
+		ts.Check(os.WriteFile(ts.MkAbs(folder+"-policy.toml"), []byte(document.Text()), 0o600))
+		ts.Check(ts.Exec("parley", "policy", "publish", "--node", ts.Getenv(strings.ToUpper(folder)), "--identity", folder+"-steward/identity.key", folder+"-policy.toml"))
+	}
 }
 
 // await waits until a file holds a text: await FILE TEXT.

@@ -114,8 +114,8 @@ func (s Shell) rotate() *cobra.Command {
 		Use:   "rotate --config node.toml --to PEER-ID PERSON",
 		Short: "give a person another key, in place of the one until now",
 		Long: `Has the department vouch for a person's new key, by the same name, in the same roles and for the same time. The old key ends
-at once, with the open questions in which no department has shared yet; what was decided about the person stays. Departments
-list analysts by peer id: they put the new one into node.toml. PERSON is a name of the department's, or the old peer id.`,
+at once, with the open questions in which no department has shared yet; what was decided about the person stays. All
+nodes let the new key in, and cut off the old one. PERSON is a name of the department's, or the old peer id.`,
 		Args: s.Arguments(1, "the person's name, or its old peer id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if q.Person = args[0]; q.To == "" {

@@ -47,29 +47,11 @@ func (n *Network) Cast(q node.VoteRequest, voter int, reply *node.VoteReply) err
 	return node.CallControl(context.Background(), n.Nodes[voter].Config.Dir, http.MethodPost, "/vote", bytes.NewReader(body), reply)
 }
 
-// Vouch has a department vouch for the analyst of the network, unless one does: real networks'
-// operators do it by parley people add.
-func (n *Network) Vouch(department int) {
-	n.T.Helper()
-	if n.vouched[n.Analyst.Peer()] {
-		return
-	}
-	if _, err := n.People(department, node.PeopleRequest{Do: node.PeopleAdd, Person: n.Analyst.Peer(), Name: fmt.Sprint("analyst ", len(n.vouched)+1),
-		Roles: []string{string(protocols.PersonAnalyst)}}); err != nil {
-		n.T.Fatalf("%s vouches: %v\n%s", n.Nodes[department].Config.Name, err, n.Nodes[department].Log)
-	}
-	if n.vouched == nil {
-		n.vouched = map[string]bool{}
-	}
-	n.vouched[n.Analyst.Peer()] = true
-}
-
 // People has a department say something of a person, through its operator's door.
 func (n *Network) People(department int, q node.PeopleRequest) (reply node.PersonReport, err error) {
-	n.T.Helper()
 	body, err := json.Marshal(q)
 	if err != nil {
-		n.T.Fatal(err)
+		return reply, err
 	}
 	return reply, node.CallControl(context.Background(), n.Nodes[department].Config.Dir, http.MethodPost, "/people", bytes.NewReader(body), &reply)
 }
@@ -77,10 +59,15 @@ func (n *Network) People(department int, q node.PeopleRequest) (reply node.Perso
 // Report asks a node's door how it is.
 func (n *Network) Report(i int) (r node.Report) {
 	n.T.Helper()
-	if err := node.CallControl(context.Background(), n.Nodes[i].Config.Dir, http.MethodGet, "/status", nil, &r); err != nil {
+	r, err := n.report(i)
+	if err != nil {
 		n.T.Fatal(err)
 	}
 	return r
+}
+
+func (n *Network) report(i int) (r node.Report, err error) {
+	return r, node.CallControl(context.Background(), n.Nodes[i].Config.Dir, http.MethodGet, "/status", nil, &r)
 }
 
 // Trust is a block that two nodes show alike, as a newcomer's operator is told.

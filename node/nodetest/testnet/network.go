@@ -15,11 +15,13 @@ import (
 	"time"
 
 	"parley/datasets"
+	"parley/engine"
 	"parley/node"
 	"parley/node/client"
 	"parley/node/config"
 	"parley/node/nodetest"
 	"parley/node/peers"
+	"parley/protocols"
 )
 
 // KeysDir is shared by all tests of a run: keys are made once.
@@ -37,7 +39,11 @@ type Network struct {
 	Cache   string // of the analyst; keysDir if empty
 	// Departments come first among the nodes, then auditors.
 	Departments int
-	vouched     map[string]bool // peer ids of analysts
+	// Closed has no department publish a policy, so that none answers anybody.
+	Closed   bool
+	vouched  map[string]protocols.PersonRole // by peer id
+	stewards map[int]peers.Identity
+	opened   map[string]bool // departments and tables that have a policy
 }
 
 type Department struct {
@@ -47,6 +53,7 @@ type Department struct {
 	Done     chan error
 	Cancel   context.CancelFunc
 	Log      *Log
+	up       bool // WaitReady has seen it ready
 }
 
 type Log struct {
@@ -80,7 +87,7 @@ func New(t *testing.T, departments int) *Network {
 		file := filepath.Join(dir, "people.csv")
 		WriteCSV(t, file, i)
 		n.Nodes = append(n.Nodes, &Department{Identity: id, Log: &Log{}, Config: config.Config{
-			Name: string(rune('a' + i)), Dir: dir, Listen: nodetest.Loopback, Analysts: []string{n.Analyst.Peer()}, Parameters: "tiny", Alone: departments == 1,
+			Name: string(rune('a' + i)), Dir: dir, Listen: nodetest.Loopback, Parameters: "tiny", Alone: departments == 1,
 			Tables: []config.Table{Open(t, config.Table{Name: "people", Files: []string{file}})},
 		}})
 	}
@@ -96,7 +103,8 @@ func New(t *testing.T, departments int) *Network {
 	return n
 }
 
-// Open declares all of a table that can be, as parley try does: without it the others may count its rows and no more.
+// Open declares all of a table that can be, as parley try does, and that it is shared with whoever states a purpose:
+// without that the others may count its rows and no more, or not even that.
 func Open(t testing.TB, table config.Table) config.Table {
 	t.Helper()
 	read, err := datasets.Describe(t.Context(), table.Name, table.Files, table.Reading())
@@ -105,6 +113,7 @@ func Open(t testing.TB, table config.Table) config.Table {
 	}
 	defer read.Close()
 	table.Declare(read.Everything())
+	table.Class = engine.ClassUnconditional.String()
 	return table
 }
 
@@ -117,8 +126,7 @@ func (n *Network) AddAuditor() {
 		n.T.Fatal(err)
 	}
 	listen := FreeAddresses(n.T, 1)[0]
-	auditor := &Department{Identity: id, Log: &Log{}, Config: config.Config{Name: fmt.Sprintf("auditor%d", len(n.Nodes)), Dir: dir, Listen: listen,
-		Analysts: []string{n.Analyst.Peer()}, Parameters: "tiny", Auditor: true}}
+	auditor := &Department{Identity: id, Log: &Log{}, Config: config.Config{Name: fmt.Sprintf("auditor%d", len(n.Nodes)), Dir: dir, Listen: listen, Parameters: "tiny", Auditor: true}}
 	for _, node := range n.Nodes {
 		node.Config.Alone = false
 		node.Config.Auditors = append(node.Config.Auditors, listen+"/p2p/"+id.Peer())
@@ -200,7 +208,7 @@ func (n *Network) Stop(department int) {
 		return
 	}
 	node.Cancel()
-	node.Cancel = nil
+	node.Cancel, node.up = nil, false
 	select {
 	case err := <-node.Done:
 		if err != nil {
@@ -216,19 +224,28 @@ func (n *Network) StartAll() {
 	for i := range n.Nodes {
 		n.Start(i)
 	}
+	all := make([]int, len(n.Nodes))
 	for i := range n.Nodes {
-		n.WaitReady(i)
+		n.awaitReady(i)
+		all[i] = i
 	}
+	n.open(all...)
 }
 
+// WaitReady waits until a node is ready, and answers the analyst of the network.
 func (n *Network) WaitReady(department int) node.Status {
+	n.T.Helper()
+	s := n.awaitReady(department)
+	n.open(department)
+	return s
+}
+
+func (n *Network) awaitReady(department int) node.Status {
 	n.T.Helper()
 	running := n.Nodes[department]
 	select {
 	case s := <-running.Ready:
-		if !running.Config.Auditor {
-			n.Vouch(department)
-		}
+		running.up = true
 		return s
 	case err := <-running.Done:
 		running.Cancel = nil
@@ -239,18 +256,18 @@ func (n *Network) WaitReady(department int) node.Status {
 	return node.Status{}
 }
 
+// Dial connects the analyst to a node.
 func (n *Network) Dial(department int) *client.Client {
 	n.T.Helper()
-	node := n.Nodes[department]
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	cache := n.Cache
-	if cache == "" {
-		cache = KeysDir()
-	}
-	c, err := client.Dial(ctx, node.Config.Listen+"/p2p/"+node.Identity.Peer(), n.Analyst, client.Options{CacheDir: cache, Parameters: nodetest.Tiny})
+	return n.DialAs(department, n.Analyst)
+}
+
+// DialAs connects a person to a node.
+func (n *Network) DialAs(department int, person peers.Identity) *client.Client {
+	n.T.Helper()
+	c, err := n.Connect(department, person)
 	if err != nil {
-		n.T.Fatalf("%v\n%s", err, node.Log)
+		n.T.Fatalf("%v\n%s", err, n.Nodes[department].Log)
 	}
 	n.T.Cleanup(func() {
 		if err := c.Close(); err != nil {
@@ -258,6 +275,17 @@ func (n *Network) Dial(department int) *client.Client {
 		}
 	})
 	return c
+}
+
+// Connect connects a person to a node, which may not let it in.
+func (n *Network) Connect(department int, person peers.Identity) (*client.Client, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	cache := n.Cache
+	if cache == "" {
+		cache = KeysDir()
+	}
+	return client.Dial(ctx, n.Address(department), person, client.Options{CacheDir: cache, Parameters: nodetest.Tiny})
 }
 
 func (n *Network) Logs() string {

@@ -68,7 +68,7 @@ func (n *Network) Ask(c *client.Client, deadline time.Duration) (*client.Answer,
 	if err != nil {
 		return nil, err
 	}
-	return c.Ask(ctx, WageQuestion, client.AskOptions{Deadline: deadline, Pinned: pinned})
+	return c.Ask(ctx, WageQuestion, Asking(client.AskOptions{Deadline: deadline, Pinned: pinned}))
 }
 
 func (n *Network) MustAnswer(c *client.Client) *client.Answer {
@@ -90,7 +90,7 @@ func (n *Network) Answers(sql ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	for _, q := range sql {
-		if _, err := c.Ask(ctx, q, client.AskOptions{}); err != nil {
+		if _, err := c.Ask(ctx, q, Asking(client.AskOptions{})); err != nil {
 			n.T.Fatalf("%v\n%s", err, n.Logs())
 		}
 	}

@@ -1,0 +1,81 @@
+package standin
+
+import (
+	"context"
+	"fmt"
+
+	"parley/engine"
+)
+
+// Made says how many rows stood in for those of a department.
+type Made struct {
+	Department string `json:"department"`
+	Rows       int    `json:"rows"`
+	Registered int64  `json:"registered"`
+}
+
+// Answer is what a question would give over made-up rows.
+type Answer struct {
+	Plan   *engine.Plan // of the last round
+	Result *engine.Result
+	Rounds int
+	Made   []Made
+}
+
+// Rehearse answers a question over stand-ins for the tables of its departments, round by round, through the very plans
+// that the question would be asked with: cells, limbs and their sum, without encryption. s is a session before its
+// first round, and is used up. round, if not nil, is told of each.
+func Rehearse(ctx context.Context, s *engine.Session, seed uint64, round func(number int)) (*Answer, error) {
+	a := &Answer{}
+	var tables []*Table
+	for p := s.Plan(); p != nil; p = s.Plan() {
+		a.Plan, a.Rounds = p, a.Rounds+1
+		if round != nil {
+			round(a.Rounds)
+		}
+		if tables == nil {
+			for _, r := range p.Registrations {
+				t := New(r, seed)
+				tables, a.Made = append(tables, t), append(a.Made, Made{r.Department, t.Rows(), r.Rows})
+			}
+		}
+		result, err := answer(ctx, p, tables)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.Step(result); err != nil {
+			return nil, err
+		}
+	}
+	a.Result = s.Result()
+	return a, nil
+}
+
+// answer is one round.
+func answer(ctx context.Context, p *engine.Plan, tables []*Table) (*engine.Result, error) {
+	var sum [][]int64
+	for i, t := range tables {
+		cells, err := t.Cells(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("the stand-in for %s: %w", p.Departments[i], err)
+		}
+		limbs, err := p.Limbs(i, cells)
+		if err != nil {
+			return nil, err
+		}
+		if sum == nil {
+			sum = limbs
+			continue
+		}
+		for c := range limbs {
+			for s := range limbs[c] {
+				sum[c][s] += limbs[c][s]
+			}
+		}
+	}
+	cells, err := p.Cells(sum)
+	if err != nil {
+		return nil, err
+	}
+	return p.Finish(cells)
+}

@@ -1,0 +1,460 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"parley/engine"
+	"parley/engine/policy"
+	"parley/node/peers"
+	"parley/protocols"
+)
+
+// The kinds of a trail's lines.
+const (
+	LinePolicy     = "policy"
+	LineCeiling    = "ceiling" // a unit's, for the departments below it
+	LineRequest    = "request"
+	LineGrant      = "grant"
+	LineDecline    = "decline"
+	LineRescission = "rescission"
+	LineQuestion   = "question"
+	LineRelease    = "release" // a department commits to its decryption shares
+	LineAnswer     = "answer"
+	LineRefusal    = "refusal"
+	LineWithdrawal = "withdrawal"
+	LineExpiry     = "expiry"
+	LineFailure    = "failure"
+)
+
+// The outcomes of questions, grants and requests.
+const (
+	OutcomeOpen      = "open"
+	OutcomeAnswered  = "answered"
+	OutcomeRefused   = "refused"
+	OutcomeWithdrawn = "withdrawn"
+	OutcomeExpired   = "expired"
+	OutcomeFailed    = "failed"
+	OutcomeInForce   = "in force"
+	OutcomeUsedUp    = "used up"
+	OutcomeTakenBack = "taken back"
+	OutcomeEnded     = "ended"
+	OutcomeGranted   = "granted"
+	OutcomePartly    = "partly granted"
+	OutcomeDeclined  = "declined"
+)
+
+// Line is one line of a trail (README section 13.5). Its field names are part of the interface.
+type Line struct {
+	Time        time.Time    `json:"time"`
+	Number      uint64       `json:"number"` // of the record that did it
+	Block       uint64       `json:"block"`
+	Kind        string       `json:"kind"`
+	Person      string       `json:"person,omitempty"`     // who did it, by name; empty: a department's node
+	Department  string       `json:"department,omitempty"` // the person's, or whose node; empty: all together
+	Peer        string       `json:"peer,omitempty"`
+	Table       string       `json:"table"`
+	Rows        []string     `json:"rows"` // departments whose rows it is about
+	Columns     []LineColumn `json:"columns"`
+	Functions   []string     `json:"functions,omitempty"`
+	Purposes    []string     `json:"purposes"` // of a policy or a grant that allows any: none
+	Bases       []string     `json:"bases,omitempty"`
+	Request     string       `json:"request,omitempty"` // id
+	Grants      []string     `json:"grants,omitempty"`  // ids: of a question those that it takes uses of
+	Query       string       `json:"query,omitempty"`
+	Round       int          `json:"round,omitempty"`
+	Version     uint64       `json:"version,omitempty"` // of a policy
+	Outcome     string       `json:"outcome,omitempty"`
+	Cells       int          `json:"cells,omitempty"`       // of the plan
+	Ciphertexts int          `json:"ciphertexts,omitempty"` // that carry them
+	Released    bool         `json:"released,omitempty"`    // of a question: a decryption share stands on the ledger, whatever the outcome
+	Code        string       `json:"code,omitempty"`        // of a refusal
+	Sentence    string       `json:"sentence,omitempty"`    // of a refusal, or the reason that was given
+	Text        string       `json:"text,omitempty"`        // the question, the names of a policy's rules, or the class of a ceiling
+
+	analyst    protocols.Key // first key of who asks, or may
+	anyColumn  bool          // which columns is not known
+	anyPurpose bool
+}
+
+// LineColumn is a column in a role.
+type LineColumn struct {
+	Column string `json:"column"` // "*": all
+	Role   string `json:"role"`
+}
+
+// Trail is what a ledger tells of who may ask what, who asked, and what became of it. Everything in it
+// is recomputed from the records: columns and roles from a question's SQL and the tables as they were.
+type Trail struct {
+	Network string
+	Records uint64
+	Block   uint64    // of the last record
+	Time    time.Time // of that
+	Lines   []*Line   // in the order of the ledger
+
+	packing     engine.Packing
+	open        []*openQuestion
+	requests    map[engine.Digest]*Line
+	grants      map[engine.Digest]*Line
+	ends        map[*Line]int64                   // grants and requests, in seconds since 1970
+	firsts      map[protocols.Key]protocols.Key   // of persons' keys
+	persons     map[protocols.Key]map[string]bool // names, by first key
+	tables      map[string]map[string]bool        // columns of all versions
+	departments []string                          // present and gone
+	ceilings    []*ceiling
+	below       map[string]map[string]bool // departments with tables, by the units above them
+}
+
+// openQuestion is a question whose end has not come.
+type openQuestion struct {
+	id   engine.Digest
+	line *Line
+}
+
+// ceiling is a line of what a unit says to those below it.
+type ceiling struct {
+	unit string
+	line *Line
+}
+
+// ReadTrail reads a source's whole history, or what of it was signed before a time. Cost: planning each
+// question once, beside what reading costs.
+func ReadTrail(ctx context.Context, src Records, until time.Time) (*Trail, error) {
+	t := newTrail(src.Network().ID().String(), protocols.Packing(src.Params()))
+	var last *protocols.State
+	err := wholeHistory(ctx, before{src, until}, func(s *protocols.State, r *protocols.Record, refused error) error {
+		last = s
+		t.take(s, r, refused, TimeOf(src, r))
+		return nil
+	})
+	if err != nil && !errors.Is(err, errBefore) {
+		return nil, err
+	}
+	if last != nil {
+		t.finish(last, until)
+	}
+	return t, nil
+}
+
+// before is a ledger as it was before a time; a zero time: all of it.
+type before struct {
+	Records
+	until time.Time
+}
+
+var errBefore = errors.New("what comes later is not wanted")
+
+// Follow implements Records.
+func (b before) Follow(ctx context.Context, after uint64, deliver func([]protocols.Record) error) error {
+	return b.Records.Follow(ctx, after, func(records []protocols.Record) error {
+		late := slices.IndexFunc(records, func(r protocols.Record) bool { return !b.until.IsZero() && !TimeOf(b.Records, &r).Before(b.until) })
+		if late < 0 {
+			return deliver(records)
+		}
+		if err := deliver(records[:late]); err != nil {
+			return err
+		}
+		return errBefore
+	})
+}
+
+func newTrail(network string, p engine.Packing) *Trail {
+	return &Trail{Network: network, Lines: []*Line{}, packing: p, requests: map[engine.Digest]*Line{}, grants: map[engine.Digest]*Line{}, ends: map[*Line]int64{},
+		firsts: map[protocols.Key]protocols.Key{}, persons: map[protocols.Key]map[string]bool{}, tables: map[string]map[string]bool{}, below: map[string]map[string]bool{}}
+}
+
+// take adds what a record did; the state is the one just after it.
+func (t *Trail) take(s *protocols.State, r *protocols.Record, refused error, at time.Time) {
+	t.Records, t.Block, t.Time = r.Number, r.Block, at
+	if body, err := r.Entry.Open(); err == nil && refused == nil { // what is refused had no effect but to end questions
+		t.read(s, r, body, at)
+	}
+	t.follow(s, r, at)
+}
+
+func (t *Trail) read(s *protocols.State, r *protocols.Record, body protocols.Body, at time.Time) {
+	switch b := body.(type) {
+	case *protocols.Register:
+		t.register(b)
+	case *protocols.Vouch:
+		t.firsts[b.Person] = b.First
+		if t.persons[b.First] == nil {
+			t.persons[b.First] = map[string]bool{}
+		}
+		t.persons[b.First][b.Name] = true
+		t.persons[b.First][b.Name+" of "+s.NameOf(r.Entry.Author)] = true
+	case *protocols.Publish:
+		if b.Document.Table == "" {
+			t.ceiling(t.line(s, r, at, LineCeiling), &b.Document)
+			break
+		}
+		t.policy(t.line(s, r, at, LinePolicy), &b.Document)
+	case *protocols.Request:
+		t.request(t.line(s, r, at, LineRequest), b, t.first(r.Entry.Author))
+	case *protocols.Grant:
+		t.grant(t.line(s, r, at, LineGrant), &b.Grant)
+	case *protocols.Decline:
+		if asked := t.requests[b.Request]; asked != nil {
+			l := t.copy(t.line(s, r, at, LineDecline), asked)
+			l.Rows, l.Sentence = []string{l.Department}, b.Reason
+		}
+	case *protocols.Rescind:
+		if given := t.grants[b.Grant]; given != nil {
+			l := t.copy(t.line(s, r, at, LineRescission), given)
+			l.Sentence, given.Outcome = b.Reason, OutcomeTakenBack
+		}
+	case *protocols.Ask:
+		t.ask(s, r, b, at)
+	case *protocols.ShareCommit:
+		for _, q := range t.open {
+			if q.id == b.Query {
+				q.line.Released = true
+				l := t.copy(t.line(s, r, at, LineRelease), q.line)
+				l.Cells, l.Ciphertexts = q.line.Cells, len(b.Blobs)
+			}
+		}
+	}
+}
+
+func (t *Trail) register(b *protocols.Register) {
+	columns := t.tables[b.Registration.Table]
+	if columns == nil {
+		columns = map[string]bool{}
+		t.tables[b.Registration.Table] = columns
+	}
+	for _, c := range b.Registration.Columns {
+		columns[c.Name] = true
+	}
+	for _, unit := range b.Registration.About.Place {
+		if t.below[unit] == nil {
+			t.below[unit] = map[string]bool{}
+		}
+		t.below[unit][b.Registration.Department] = true
+	}
+}
+
+// first is the key under which a person was vouched for first.
+func (t *Trail) first(k protocols.Key) protocols.Key {
+	if first, known := t.firsts[k]; known {
+		return first
+	}
+	return k
+}
+
+// line begins a line by a record's author.
+func (t *Trail) line(s *protocols.State, r *protocols.Record, at time.Time, kind string) *Line {
+	author := r.Entry.Author
+	l := &Line{Time: at, Number: r.Number, Block: r.Block, Kind: kind, Peer: peers.PeerOf(author), Rows: []string{}, Columns: []LineColumn{}, Purposes: []string{}}
+	if p := s.Person(author); p != nil {
+		l.Person, l.Department = p.Name, p.Department
+	} else if f := s.Former(author); f != nil {
+		l.Person, l.Department = f.Name, s.NameOf(f.By)
+	} else {
+		l.Department = AuthorName(s, author)
+	}
+	t.Lines = append(t.Lines, l)
+	return l
+}
+
+// copy is about the same as another line.
+func (t *Trail) copy(l, of *Line) *Line {
+	l.Table, l.Rows, l.Columns, l.Functions, l.Purposes, l.Bases = of.Table, of.Rows, of.Columns, of.Functions, of.Purposes, of.Bases
+	l.Request, l.Grants, l.Query, l.Round = of.Request, of.Grants, of.Query, of.Round
+	l.analyst, l.anyColumn, l.anyPurpose = of.analyst, of.anyColumn, of.anyPurpose
+	return l
+}
+
+func (t *Trail) policy(l *Line, d *policy.Document) {
+	l.Table, l.Rows, l.Version = d.Table, []string{d.Department}, d.Version
+	var names []string
+	for i := range d.Rules {
+		rule := &d.Rules[i]
+		names = append(names, rule.Name)
+		l.allow(&rule.Terms)
+	}
+	l.Text = strings.Join(names, "; ")
+}
+
+// ceiling is about all tables below the unit: finish says whose.
+func (t *Trail) ceiling(l *Line, d *policy.Document) {
+	l.Version, l.Text, l.anyColumn, l.anyPurpose = d.Version, d.Below.String(), true, true
+	t.ceilings = append(t.ceilings, &ceiling{d.Department, l})
+}
+
+// allow adds what terms name.
+func (l *Line) allow(terms *policy.Terms) {
+	for _, role := range []struct {
+		name  policy.Role
+		names []string
+	}{{policy.Filter, terms.Filter}, {policy.Group, terms.Group}, {policy.Aggregate, terms.Aggregate}, {policy.Join, terms.Join}} {
+		for _, name := range role.names {
+			if c := (LineColumn{name, string(role.name)}); !slices.Contains(l.Columns, c) {
+				l.Columns = append(l.Columns, c)
+			}
+		}
+	}
+	add := func(list *[]string, more []string) {
+		*list = append(*list, more...)
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	add(&l.Functions, terms.Functions)
+	add(&l.Purposes, terms.Purposes)
+	add(&l.Bases, terms.Bases)
+	l.anyPurpose = l.anyPurpose || len(terms.Purposes) == 0
+}
+
+func (t *Trail) request(l *Line, b *protocols.Request, by protocols.Key) {
+	q := &b.Request
+	l.Table, l.Rows, l.Text, l.analyst, l.Outcome = q.Table, q.Departments, q.Question, by, OutcomeOpen
+	l.allow(&q.Terms)
+	id := q.ID(policy.Key(by))
+	l.Request, t.requests[id], t.ends[l] = id.String(), l, q.Terms.Until
+}
+
+func (t *Trail) grant(l *Line, g *policy.Grant) {
+	l.Table, l.Rows, l.Text, l.analyst, l.Outcome = g.Table, []string{g.Department}, g.Subject.Form, protocols.Key(g.Person), OutcomeInForce
+	l.allow(&g.Terms)
+	id := g.ID()
+	l.Grants, t.grants[id], t.ends[l] = []string{id.String()}, l, g.Terms.Until
+	if g.Request != (engine.Digest{}) {
+		l.Request = g.Request.String()
+	}
+}
+
+func (t *Trail) ask(s *protocols.State, r *protocols.Record, b *protocols.Ask, at time.Time) {
+	id := protocols.QueryID(s.ID(), r.Entry.Author, b)
+	q := s.Query(id)
+	if q == nil {
+		return
+	}
+	l := t.line(s, r, at, LineQuestion)
+	l.Rows, l.Text, l.Round, l.Query, l.Outcome, l.analyst = b.Departments, b.SQL, int(b.Round), id.String(), OutcomeOpen, t.first(r.Entry.Author)
+	if l.Purposes = []string{b.Purpose}; b.Basis != "" {
+		l.Bases = []string{b.Basis}
+	}
+	for _, g := range b.Grants {
+		l.Grants = append(l.Grants, g.String())
+	}
+	if b.Round > 0 {
+		l.Text = b.Question
+	}
+	if len(q.Registrations) > 0 {
+		l.Table = q.Registrations[0].Table
+	}
+	l.facts(q, t.packing)
+	t.open = append(t.open, &openQuestion{id, l})
+}
+
+// facts recomputes what a question does. Of one that cannot be planned, which nobody answers, every column
+// may be meant.
+func (l *Line) facts(q *protocols.QueryState, p engine.Packing) {
+	plan, err := q.Plan(p)
+	var f policy.Facts
+	if err == nil {
+		f, err = policy.FactsOf(plan, q.Ask.Question)
+	}
+	if err != nil {
+		l.anyColumn, l.Sentence = true, err.Error()
+		return
+	}
+	for _, u := range f.Uses {
+		if u.Column != "" {
+			l.Columns = append(l.Columns, LineColumn{u.Column, string(u.Role)})
+		}
+	}
+	l.Functions, l.Cells, l.Ciphertexts = f.Functions, plan.CellCount(), plan.Ciphertexts()
+}
+
+// follow looks which questions have ended.
+func (t *Trail) follow(s *protocols.State, r *protocols.Record, at time.Time) {
+	t.open = slices.DeleteFunc(t.open, func(o *openQuestion) bool {
+		q := s.Query(o.id)
+		if q == nil || !q.Phase.Ended() {
+			return q == nil
+		}
+		l := t.copy(t.line(s, r, at, ""), o.line)
+		l.end(s, q)
+		o.line.Outcome = l.Outcome
+		if l.Kind == LineAnswer {
+			l.Cells = o.line.Cells
+		}
+		return true
+	})
+}
+
+// end says how a question ended.
+func (l *Line) end(s *protocols.State, q *protocols.QueryState) {
+	l.Sentence = endOf(s, q)
+	switch q.Phase {
+	case protocols.PhaseDone:
+		l.Kind, l.Outcome = LineAnswer, OutcomeAnswered
+	case protocols.PhaseRefused:
+		l.Kind, l.Outcome, l.Code, l.Sentence = LineRefusal, OutcomeRefused, q.Refusal.Code, q.Refusal.Sentence
+	case protocols.PhaseWithdrawn:
+		l.Kind, l.Outcome, l.Sentence = LineWithdrawal, OutcomeWithdrawn, ""
+	case protocols.PhaseExpired: // by the word of more than two thirds
+		l.Kind, l.Outcome, l.Code, l.Person, l.Department, l.Peer = LineExpiry, OutcomeExpired, "expired", "", "", ""
+	case protocols.PhaseAccused:
+		l.Kind, l.Outcome, l.Code = LineFailure, OutcomeFailed, string(q.Accusation.Fault)
+	default:
+		l.Kind, l.Outcome, l.Code = LineFailure, OutcomeFailed, string(q.Fault.Kind)
+		if q.Fault.Kind == protocols.FaultDecided || q.Fault.Kind == protocols.FaultRevoked { // somebody decided while it waited
+			l.Kind, l.Outcome, l.Sentence = LineRefusal, OutcomeRefused, q.Fault.Detail
+		}
+	}
+}
+
+// finish says what became of grants and requests by a time, or by the last record's.
+func (t *Trail) finish(s *protocols.State, until time.Time) {
+	now := t.Time.Unix()
+	if !until.IsZero() {
+		now = until.Unix()
+	}
+	for _, g := range s.Grants() {
+		if l := t.grants[g.ID]; l != nil && l.Outcome == OutcomeInForce && g.Used >= g.Grant.Terms.Uses {
+			l.Outcome = OutcomeUsedUp
+		}
+	}
+	for l, end := range t.ends {
+		if end <= now && (l.Outcome == OutcomeInForce || l.Outcome == OutcomeOpen) {
+			l.Outcome = OutcomeEnded
+		}
+	}
+	present, gone := s.Seats()
+	for _, seat := range slices.Concat(present, gone) {
+		t.departments = append(t.departments, seat.Name)
+	}
+	for _, c := range t.ceilings {
+		c.line.Rows = append(c.line.Rows, slices.Sorted(maps.Keys(t.below[c.unit]))...)
+	}
+	t.answerRequests()
+}
+
+// answerRequests says of each request how its departments answered.
+func (t *Trail) answerRequests() {
+	granted, declined := map[string]int{}, map[string]int{}
+	for _, l := range t.Lines {
+		switch l.Kind {
+		case LineGrant:
+			granted[l.Request]++
+		case LineDecline:
+			declined[l.Request]++
+		}
+	}
+	for _, l := range t.requests {
+		yes, no := granted[l.Request], declined[l.Request]
+		switch {
+		case yes == len(l.Rows):
+			l.Outcome = OutcomeGranted
+		case yes > 0:
+			l.Outcome = OutcomePartly
+		case no == len(l.Rows):
+			l.Outcome = OutcomeDeclined
+		}
+	}
+}
