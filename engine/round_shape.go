@@ -14,7 +14,7 @@ import (
 // PostgreSQL's lexer.
 func (s *Session) Leads(sql string) bool {
 	rest, marked := strings.CutPrefix(sql, RoundMark(s.sql))
-	return s.procedure != nil && marked && len(rest) <= MaxSQLBytes &&
+	return s.procedure != nil && marked && len(rest) <= MaxSQLBytes && !strings.Contains(rest, "\x00") &&
 		slices.ContainsFunc(s.procedure.shapes(), func(x shape) bool { return x.fits(rest) })
 }
 
@@ -27,8 +27,11 @@ type shape struct {
 
 func (s *search) shapes() []shape {
 	list := append(slices.Clone(s.keys), "buckets("+quoteIdentifier(s.column.Name))
-	return []shape{{before: "SELECT " + strings.Join(list, ", "), after: ") FROM " + s.from,
-		words: append(strings.Split(asciiUpper(s.column.Kind.String()), " "), "ARRAY")}}
+	words := []string{"ARRAY"}
+	if kind := s.column.Kind; kind.temporal() {
+		words = append(words, strings.Split(asciiUpper(kind.String()), " ")...)
+	}
+	return []shape{{before: "SELECT " + strings.Join(list, ", "), after: ") FROM " + s.from, words: words}}
 }
 
 func (f *fit) shapes() []shape {

@@ -11,6 +11,9 @@ func TestLeads(t *testing.T) {
 	cat, departments := wideTable(rand.New(rand.NewPCG(7, 7)), 12).catalogue()
 	const search, figure = `SELECT k, min(z) FROM things WHERE k < 2 GROUP BY k`, `SELECT count(*) FROM things WHERE k < (SELECT avg(k) FROM things)`
 	const union, whole = `SELECT sum(k) FROM things WHERE k < 2 UNION ALL SELECT min(z) FROM things`, `SELECT sum(k) FROM things`
+	if _, err := NewPlan(`SELECT buckets(z, k, 1, 7) FROM things`, cat, departments, testPackings[0]); code(err) == "" {
+		t.Errorf("ranges start at a column: %v", err)
+	}
 	for _, c := range []struct {
 		question, round string
 		want            bool
@@ -26,6 +29,9 @@ func TestLeads(t *testing.T) {
 		{search, `SELECT "k", buckets("z", -5, 1, 7), sum(z) FROM things WHERE k < 2 GROUP BY "k"`, false},
 		{search, `SELECT "k", buckets("z", -5, 1, 7) FILTER (WHERE z < 3) FROM things WHERE k < 2 GROUP BY "k"`, false},
 		{search, search, false},
+		{search, `SELECT "k", buckets("z", -5, 1, 7) FROM things WHERE k < 2 GROUP BY "k"` + "\x00", false},
+		{search, `SELECT "k", buckets("z", -5, 1, INTEGER) FROM things WHERE k < 2 GROUP BY "k"`, false},
+		{search, `SELECT "k", buckets("z", -5, 1, 7 -- `, false},
 		{figure, `SELECT avg(k) FROM things`, true},
 		{figure, `SELECT avg(k) FROM things WHERE k < 2`, false},
 		{figure, `SELECT count(*) FROM things WHERE k < '7'::"numeric"`, true},

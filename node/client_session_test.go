@@ -66,7 +66,10 @@ func checkCounts(t *testing.T, rounds int, plans, proofs int64) {
 	session := rounds + fit
 	// Two departments, the client, the rounds' certificates, and what leads from one to the next: a
 	// first round is read from its question.
-	if want := (2 + 1 + 1 + 1) * session; plans != int64(want) {
+	// Whether a later round is one that the question can lead to, the departments and who verifies its certificate
+	// find by the question, with its first round.
+	later := (2 + 1) * (rounds - 1) * (1 + fit)
+	if want := (2+1+1+1)*session + later; plans != int64(want) {
 		t.Errorf("%d plans in %d rounds, want %d", plans, rounds, want)
 	}
 	const n, k = 2, 2 // departments, ciphertexts
