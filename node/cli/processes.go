@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -120,9 +119,9 @@ func (d *deployment) configure(sources []source) error {
 	for _, name := range d.Auditors {
 		sources = append(slices.Clip(sources), source{Name: name})
 	}
-	ports, err := freePorts(len(sources))
+	ports, err := peers.FreePorts(len(sources))
 	if err != nil {
-		return err
+		return failure.Refused("network", "", "%s", err)
 	}
 	analyst := filepath.Join(d.Dir, config.AnalystFile)
 	if d.Analyst, err = peers.CreateIdentity(analyst); err != nil {
@@ -185,20 +184,6 @@ func (d *deployment) configOf(own *process) config.File {
 func (p *process) auditor() bool   { return len(p.source.Tables) == 0 }
 func (p *process) listen() string  { return fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", p.port) }
 func (p *process) address() string { return p.listen() + "/p2p/" + p.peer }
-
-// freePorts finds ports that are free now, all different.
-func freePorts(count int) ([]int, error) {
-	ports := make([]int, count)
-	for i := range ports {
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		if err != nil {
-			return nil, failure.Refused("network", "", "no free port on 127.0.0.1: %s", err)
-		}
-		defer l.Close() // after all are found, so that they differ
-		ports[i] = l.Addr().(*net.TCPAddr).Port
-	}
-	return ports, nil
-}
 
 // start runs one node. The process that asks the kernel to kill a child with its parent must keep the thread that
 // started it, so a goroutine stays with each child until it ends.

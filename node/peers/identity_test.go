@@ -2,6 +2,7 @@ package peers_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,28 @@ func TestIdentityRefused(t *testing.T) {
 	for _, peer := range []string{"", "x", "QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N"} {
 		if _, err := peers.KeyOf(peer); err == nil {
 			t.Errorf("%q has a key", peer)
+		}
+	}
+}
+
+// TestFreePorts: ports are given once, and can be listened on.
+func TestFreePorts(t *testing.T) {
+	seen := map[int]bool{}
+	for range 3 {
+		ports, err := peers.FreePorts(20)
+		if err != nil || len(ports) != 20 {
+			t.Fatal(ports, err)
+		}
+		for _, port := range ports {
+			if l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
+				t.Error(err)
+			} else {
+				l.Close()
+			}
+			if seen[port] || port >= 32_768 {
+				t.Errorf("port %d", port)
+			}
+			seen[port] = true
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 	"parley/node/config"
 	"parley/node/exchange"
 	"parley/node/nodetest/testnet"
+	"parley/node/peers"
 )
 
 // readyIn bounds how long a network may take to form its epoch, keys being there.
@@ -433,10 +433,9 @@ func (d *deployment) analystKey() string { return filepath.Join(d.analyst, "home
 
 func freePort(t *testing.T) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ports, err := peers.FreePorts(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	return ports[0]
 }

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 	"parley/engine/policy/open"
 	"parley/node/cli"
 	"parley/node/failure"
+	"parley/node/peers"
 )
 
 // heavy runs the stories that start departments: they make proving keys once and take minutes.
@@ -202,20 +202,19 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 // parameters on this machine: join ANALYST DEPARTMENT... takes folders made by init, whose output is in FOLDER.txt. Each
 // department's table is FOLDER.csv.
 func join(ts *testscript.TestScript, neg bool, args []string) {
-	peers, addresses := map[string]string{}, map[string]string{}
-	for _, folder := range args {
+	ids, addresses := map[string]string{}, map[string]string{}
+	ports, err := peers.FreePorts(len(args))
+	ts.Check(err)
+	for i, folder := range args {
 		peer := regexp.MustCompile(`peer id +(\S+)`).FindStringSubmatch(ts.ReadFile(folder + ".txt"))
-		l, err := net.Listen("tcp4", "127.0.0.1:0")
-		ts.Check(err)
-		defer l.Close() // after all, so that the ports differ
-		peers[folder] = peer[1]
-		addresses[folder] = fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", l.Addr().(*net.TCPAddr).Port)
+		ids[folder] = peer[1]
+		addresses[folder] = fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", ports[i])
 	}
 	for _, folder := range args[1:] {
 		var others string
 		for _, other := range args[1:] {
 			if other != folder {
-				others += fmt.Sprintf("  %q,\n", addresses[other]+"/p2p/"+peers[other])
+				others += fmt.Sprintf("  %q,\n", addresses[other]+"/p2p/"+ids[other])
 			}
 		}
 		file := ts.MkAbs(folder + "/node.toml")
@@ -224,15 +223,15 @@ func join(ts *testscript.TestScript, neg bool, args []string) {
 		edited := strings.NewReplacer(
 			"/ip4/0.0.0.0/tcp/4001", addresses[folder],
 			"#  \"/ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...\",\n", others,
-			"#  \"12D3KooW...\",\n", fmt.Sprintf("  %q,\n", peers[args[0]]),
+			"#  \"12D3KooW...\",\n", fmt.Sprintf("  %q,\n", ids[args[0]]),
 			`parameters = "default"`, `parameters = "light"`,
 		).Replace(string(text))
 		edited += fmt.Sprintf("[[table]]\nname = \"t\"\nfiles = [%q]\nclass = \"unconditional\"\n", "../"+folder+".csv")
 		ts.Check(os.WriteFile(file, []byte(edited), 0o600))
 	}
-	ts.Setenv("ANALYST", peers[args[0]])
+	ts.Setenv("ANALYST", ids[args[0]])
 	for _, folder := range args[1:] {
-		ts.Setenv(strings.ToUpper(folder), addresses[folder]+"/p2p/"+peers[folder])
+		ts.Setenv(strings.ToUpper(folder), addresses[folder]+"/p2p/"+ids[folder])
 	}
 	ts.Setenv("NODE", ts.Getenv(strings.ToUpper(args[1])))
 }

@@ -165,16 +165,14 @@ func WriteCSV(t *testing.T, path string, department int) {
 	}
 }
 
+// FreeAddresses are addresses at which nobody listens.
 func FreeAddresses(t *testing.T, count int) []string {
 	t.Helper()
-	var out []string
-	for range count {
-		h, err := peers.NewHost(nodetest.Identity(t), nodetest.Loopback, peers.NewRoles(nil), nodetest.Quiet, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, h.Libp2p.Addrs()[0].String())
-		defer h.Close()
+	ports, err := peers.FreePorts(count)
+	nodetest.Check(t, err)
+	out := make([]string, count)
+	for i, port := range ports {
+		out[i] = fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port)
 	}
 	return out
 }
