@@ -145,6 +145,9 @@ func TestShadowSchedules(t *testing.T) {
 			}
 			w.askFor(byAge)
 			w.settle()
+			if w.crash = func(*party) bool { return false }; len(w.ledger.state.Open()) > 0 { // killed as it said that the deadline had passed
+				w.settle()
+			}
 			o := w.answer()
 			ends[o.Status.String()+" "+o.Code]++
 			if o.Status == protocols.Answered {
