@@ -199,7 +199,7 @@ func (q *QueryState) committed(subject Subject, k Key, index uint32, sizes Sizes
 
 // missing are the names of those that an open query waits for, ascending: who has not posted
 // the entry of the present phase. Who waits for blobs and complained is excused, and whom it
-// complained about is missing; but if a third member attested, the blobs could be had, and
+// complained about is missing; but if a third member of the epoch attested, the blobs could be had, and
 // both are named (README section 7).
 func (s *State) missing(id engine.Digest) []string {
 	q := s.queries[id]
@@ -244,5 +244,10 @@ func (q *QueryState) excused(k Key) bool {
 	if i < 0 || q.Phase != PhaseAttesting {
 		return false
 	}
-	return !slices.ContainsFunc(q.attestors, func(other Key) bool { return other != k && other != q.complaints[i].About })
+	for j, m := range q.Epoch.Members { // from whom the blobs are fetched
+		if q.attested[j] != 0 && m.Key != k && m.Key != q.complaints[i].About {
+			return false
+		}
+	}
+	return true
 }
