@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
+	"parley/engine"
 	"parley/node/config"
 	"parley/node/nodetest"
 	"parley/node/nodetest/testnet"
@@ -79,7 +80,8 @@ func TestServedNode(t *testing.T) {
 	}
 	there := func(f *config.File) {
 		f.Tables[0] = config.FileTable{Name: "people", Source: "postgres://" + user + "@/postgres?host=" + url.QueryEscape(folder),
-			Table: "public.people", PasswordFile: "secret", Timeout: "20s", Declared: f.Tables[0].Declared}
+			Table: "public.people", PasswordFile: "secret", Timeout: "20s", Declared: f.Tables[0].Declared,
+			About: config.About{Class: engine.ClassUnconditional.String()}}
 	}
 	edit(func(f *config.File) { there(f); f.Tables[0].PasswordFile = "absent" })
 	reload("the password_file cannot be read")
