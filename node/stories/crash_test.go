@@ -136,7 +136,7 @@ func TestNodesDown(t *testing.T) {
 
 	begun := time.Now()
 	d.start(d.auditor)
-	connected := eventually(t, "a quorum is connected", time.Minute, func() bool { return d.mustStatus(east).Ledger.Quorum })
+	connected := eventually(t, "a quorum is connected", 3*time.Minute, func() bool { return d.mustStatus(east).Ledger.Quorum })
 	eventually(t, "a block", time.Minute, func() bool { return d.mustStatus(east).Ledger.Block > before.Ledger.Block })
 	resumed := time.Since(begun)
 	t.Logf("the third of four was started again: connected after %.1f s, the next block after %.1f s", connected.Seconds(), resumed.Seconds())

@@ -30,6 +30,9 @@ const readyIn = 3 * time.Minute
 // auditorName is the validator without rows that every deployment has.
 const auditorName = "auditor"
 
+// lastLines of each node's log are shown where a test fails.
+const lastLines = 60
+
 // setup is what a deployment is made from. The parties are the departments in the order of
 // their names, the auditor and the analyst; user and place may be nil.
 type setup struct {
@@ -395,6 +398,12 @@ func (d *deployment) killAll() {
 	for _, p := range d.nodes {
 		if p.cmd != nil && p.cmd.ProcessState == nil {
 			p.kill()
+		}
+	}
+	if d.t.Failed() {
+		for _, p := range d.nodes {
+			lines := strings.Split(strings.TrimSpace(p.log.String()), "\n")
+			d.t.Logf("%s logged last:\n%s", p.name, strings.Join(lines[max(0, len(lines)-lastLines):], "\n"))
 		}
 	}
 }
