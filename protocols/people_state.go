@@ -76,14 +76,7 @@ func (p *people) knows(k Key) bool { return p.inForce(k) != nil || p.ended(k) !=
 
 // with is the same with a person, in the place of the one before under this key.
 func (p *people) with(x *person) *people {
-	i, found := p.at(x.body.Person)
-	persons := slices.Clone(p.persons)
-	if found {
-		persons[i] = x
-	} else {
-		persons = slices.Insert(persons, i, x)
-	}
-	return newPeople(persons, p.former, p.acts)
+	return newPeople(put(p.persons, x, comparePersons), p.former, p.acts)
 }
 
 // acted is where an author's last act is, or would be.
@@ -93,12 +86,7 @@ func (p *people) acted(author Key) (int, bool) {
 
 // act is the same with an author's last act.
 func (p *people) act(author Key, turn uint64) *people {
-	i, found := p.acted(author)
-	acts := slices.Clone(p.acts)
-	if !found {
-		acts = slices.Insert(acts, i, acted{By: author})
-	}
-	acts[i].Turn = turn
+	acts := put(p.acts, acted{By: author, Turn: turn}, func(a, b acted) int { return compareKeys(a.By, b.By) })
 	return newPeople(p.persons, p.former, acts)
 }
 
@@ -126,9 +114,10 @@ func (p *people) end(x *person, r *Record, successor Key, reason string) *people
 	i, _ := p.at(x.body.Person)
 	persons := slices.Delete(slices.Clone(p.persons), i, i+1)
 	f := Former{Key: x.body.Person, First: x.body.First, Name: x.body.Name, By: x.by(), Successor: successor, Reason: reason, Number: r.Number, Time: r.Time}
-	j, _ := slices.BinarySearchFunc(p.former, f, compareFormers)
-	return newPeople(persons, slices.Insert(slices.Clone(p.former), j, f), p.acts)
+	return newPeople(persons, put(p.former, f, compareFormers), p.acts)
 }
+
+func comparePersons(a, b *person) int { return compareKeys(a.body.Person, b.body.Person) }
 
 func compareFormers(a, b Former) int { return compareKeys(a.Key, b.Key) }
 

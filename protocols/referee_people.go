@@ -124,11 +124,7 @@ func (s *State) unvouched(person, department Key, detail string) *Fault {
 // endQuestions ends the open questions of an analyst, but for those in which departments may have
 // shared: those go on, since what is shared cannot be taken back.
 func (s *State) endQuestions(analyst Key, f *Fault) {
-	for _, id := range slices.Clone(s.open) {
-		if q := s.queries[id]; q.Author == analyst && q.Phase < PhaseSharing {
-			s.fail(q, f)
-		}
-	}
+	s.endWaiting(f, func(q *QueryState) bool { return q.Author == analyst })
 }
 
 // disown drops the persons of a department that has left. Their keys are free: nothing that the

@@ -59,7 +59,7 @@ func (s *State) publish(r *Record, b *Publish) *Refusal {
 	if d.Table == "" {
 		f.Detail = "it has another policy for the departments below it now"
 	}
-	s.endRuled(f, func(q *QueryState) bool {
+	s.endWaiting(f, func(q *QueryState) bool {
 		return slices.ContainsFunc(q.Registrations, func(t engine.Registration) bool {
 			return t.Department == d.Department && t.Table == d.Table || d.Table == "" && slices.Contains(t.About.Place, d.Department)
 		})
@@ -206,7 +206,7 @@ func (s *State) rescind(r *Record, b *Rescind) *Refusal {
 	c := *g
 	c.ending = &Ending{Number: r.Number, Time: r.Time, By: r.Entry.Author, Reason: b.Reason}
 	s.rights = s.rights.withGrant(&c)
-	s.endRuled(&Fault{Department: name, Key: by.by(), Kind: FaultDecided, Detail: "it took the grant back: " + b.Reason}, func(q *QueryState) bool {
+	s.endWaiting(&Fault{Department: name, Key: by.by(), Kind: FaultDecided, Detail: "it took the grant back: " + b.Reason}, func(q *QueryState) bool {
 		return slices.Contains(q.Ask.Grants, b.Grant)
 	})
 	return nil
@@ -239,9 +239,9 @@ func (s *State) overruled(next *rights, department Key, kind EntryKind) *Refusal
 	return nil
 }
 
-// endRuled ends the open questions that a decision is about, but for those in which departments may
-// have shared.
-func (s *State) endRuled(f *Fault, about func(*QueryState) bool) {
+// endWaiting ends the open questions that something is about, but for those in which departments may
+// have shared: those go on, since what is shared cannot be taken back.
+func (s *State) endWaiting(f *Fault, about func(*QueryState) bool) {
 	for _, id := range slices.Clone(s.open) {
 		if q := s.queries[id]; q.Phase < PhaseSharing && about(q) {
 			s.fail(q, f)
@@ -259,7 +259,7 @@ func (s *State) reclassed(old, t *tableState) {
 	}
 	f := &Fault{Department: t.registration.Department, Key: t.record.Entry.Author, Kind: FaultDecided,
 		Detail: "it shares table " + t.registration.Table + " otherwise now"}
-	s.endRuled(f, func(q *QueryState) bool { return slices.Contains(q.tables, old) })
+	s.endWaiting(f, func(q *QueryState) bool { return slices.Contains(q.tables, old) })
 }
 
 // rule is what a question is asked under, with the grants that it takes uses of: refused is what is

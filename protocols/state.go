@@ -254,12 +254,7 @@ func (s *State) register(r *Record, b *Register) *Refusal {
 			return refuse("duplicate", "version %d of table %q is registered", old, b.Registration.Table)
 		}
 	}
-	tables := slices.Clone(s.tables)
-	if found {
-		tables[i] = t
-	} else {
-		tables = slices.Insert(tables, i, t)
-	}
+	tables := put(s.tables, t, compareTables)
 	if refusal := s.crowded(tables, seat); refusal != nil {
 		return refusal
 	}
