@@ -172,6 +172,24 @@ func (p *Plan) Bounds(dep int) (lo, hi [][]int64) {
 	return lo, hi
 }
 
+// Pool sums the cells of all departments, in their order, as their ciphertexts would be: by their limbs.
+// For whoever has them in the clear: a rehearsal, tests. The errors are those of Limbs and Cells.
+func (p *Plan) Pool(cells [][]*big.Int) ([]*big.Int, error) {
+	sum := p.empty()
+	for dep := range cells {
+		limbs, err := p.Limbs(dep, cells[dep])
+		if err != nil {
+			return nil, err
+		}
+		for c := range limbs {
+			for s := range limbs[c] {
+				sum[c][s] += limbs[c][s]
+			}
+		}
+	}
+	return p.Cells(sum)
+}
+
 // Cells decodes the sums of all departments' limbs, by ciphertext and slot, into
 // the sums of their cells. A limb outside the sum of its bounds, one in an unused
 // slot included, is refused with CodeOverflow.

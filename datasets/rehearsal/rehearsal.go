@@ -86,27 +86,14 @@ func Try[T Table](t testing.TB, sql string, tables map[string]T) (*engine.Result
 // Contribute makes the cells of a plan, summed over the departments by their limbs.
 func Contribute[T Table](t testing.TB, p *engine.Plan, tables map[string]T) []*big.Int {
 	t.Helper()
-	var sum [][]int64
+	made := make([][]*big.Int, len(p.Departments))
 	for i, name := range p.Departments {
-		cells, err := tables[name].Aggregate(context.Background(), p, name)
-		if err != nil {
+		var err error
+		if made[i], err = tables[name].Aggregate(context.Background(), p, name); err != nil {
 			t.Fatalf("%s at %s: %v", p.SQL, name, err)
-		}
-		limbs, err := p.Limbs(i, cells)
-		if err != nil {
-			t.Fatalf("%s at %s: %v", p.SQL, name, err)
-		}
-		if sum == nil {
-			sum = limbs
-			continue
-		}
-		for c := range limbs {
-			for s := range limbs[c] {
-				sum[c][s] += limbs[c][s]
-			}
 		}
 	}
-	cells, err := p.Cells(sum)
+	cells, err := p.Pool(made)
 	if err != nil {
 		t.Fatalf("%s: %v", p.SQL, err)
 	}

@@ -3,6 +3,7 @@ package standin
 import (
 	"context"
 	"fmt"
+	"math/big"
 
 	"parley/engine"
 )
@@ -53,27 +54,14 @@ func Rehearse(ctx context.Context, s *engine.Session, seed uint64, round func(nu
 
 // answer is one round.
 func answer(ctx context.Context, p *engine.Plan, tables []*Table) (*engine.Result, error) {
-	var sum [][]int64
+	made := make([][]*big.Int, len(tables))
 	for i, t := range tables {
-		cells, err := t.Cells(ctx, p)
-		if err != nil {
+		var err error
+		if made[i], err = t.Cells(ctx, p); err != nil {
 			return nil, fmt.Errorf("the stand-in for %s: %w", p.Departments[i], err)
 		}
-		limbs, err := p.Limbs(i, cells)
-		if err != nil {
-			return nil, err
-		}
-		if sum == nil {
-			sum = limbs
-			continue
-		}
-		for c := range limbs {
-			for s := range limbs[c] {
-				sum[c][s] += limbs[c][s]
-			}
-		}
 	}
-	cells, err := p.Cells(sum)
+	cells, err := p.Pool(made)
 	if err != nil {
 		return nil, err
 	}
