@@ -47,13 +47,17 @@ func (n *Network) Cast(q node.VoteRequest, voter int, reply *node.VoteReply) err
 	return node.CallControl(context.Background(), n.Nodes[voter].Config.Dir, http.MethodPost, "/vote", bytes.NewReader(body), reply)
 }
 
-// People has a department say something of a person, through its operator's door.
+// People has a department say something of a person, through its operator's door; all nodes that are up know it then.
 func (n *Network) People(department int, q node.PeopleRequest) (reply node.PersonReport, err error) {
 	body, err := json.Marshal(q)
 	if err != nil {
 		return reply, err
 	}
-	return reply, node.CallControl(context.Background(), n.Nodes[department].Config.Dir, http.MethodPost, "/people", bytes.NewReader(body), &reply)
+	if err := node.CallControl(context.Background(), n.Nodes[department].Config.Dir, http.MethodPost, "/people", bytes.NewReader(body), &reply); err != nil {
+		return reply, err
+	}
+	n.awaitAll()
+	return reply, nil
 }
 
 // Report asks a node's door how it is.
