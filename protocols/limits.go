@@ -74,6 +74,9 @@ const (
 	// MaxCiphertexts bounds the ciphertexts that one query takes from a department, and so
 	// the digests in a Contribute or Share entry, and with them a journal record.
 	MaxCiphertexts = 128
+	// MaxVerdictBytes bounds a screening's verdict, as runs of cells, and MaxScreenedCells its cells.
+	MaxVerdictBytes  = 64 << 10
+	MaxScreenedCells = 1 << 20
 	// MaxPendingPerAnalyst bounds one analyst's queries that have not ended.
 	MaxPendingPerAnalyst = 8
 	// MaxPending bounds all queries that have not ended.
