@@ -1,8 +1,14 @@
 package engine
 
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
 // Disclosure are the rules of what an answer may show: of the counts behind its cells, which departments
 // check together before anything is released (README section 18), and of the plan. The zero value has none.
-// Those of several departments unite, each rule at its strictest.
+// Those of several departments unite, each rule at its strictest. Values are comparable with ==.
 type Disclosure struct {
 	_ struct{} `cbor:",toarray"`
 	// Count is the least number of rows behind a cell that is shown; 0: no rule. A cell of no rows at all is
@@ -22,12 +28,128 @@ type Disclosure struct {
 	// thousand rows of a department's table; 0: no rule.
 	Levels, LevelsPerMille int64
 	// Complement: with a cell that is withheld so many others of its row and column are that totals, which may
-	// be known, do not give it away.
+	// be known, do not give it away. It needs a rule by which cells are withheld.
 	Complement bool
 	// DominanceCount and DominancePerMille: the largest so many rows of a sum are at most so much of it.
 	// RatioPerMille: what is left of a sum without its two largest rows is at least so much of the largest.
 	// 0: no rule.
 	DominanceCount, DominancePerMille, RatioPerMille int64
-	// Base is what counts that are shown are rounded to; 0 or 1: no rule.
+	// Base is what counts that are shown are rounded to, one of Bases; 0: no rule. Of united rules that
+	// exclude each other it is none of them (Conflict).
 	Base int64
+	// Perturbed: each cell that is shown carries noise.
+	Perturbed bool
+}
+
+// The ranges of rules. README section 18.1.
+const (
+	MaxRuleRows      = 1_000_000_000 // count, floor and freedom
+	MaxDominanceRows = 100           // rows whose share of a sum is looked at
+	PerMille         = 1000          // the whole; a share of dominance is below it
+)
+
+// Bases are what counts may be rounded to. Each but 3 divides the next, so that of two of them one is
+// stricter, or they exclude each other.
+var Bases = []int64{3, 5, 10, 50, 100, 1000}
+
+// Unite returns the rules that hold where both hold, each at its strictest. It is commutative, associative
+// and idempotent, and of valid rules valid, but for a Conflict.
+func (d Disclosure) Unite(o Disclosure) Disclosure {
+	return Disclosure{
+		Count: max(d.Count, o.Count), ZeroIsSmall: d.ZeroIsSmall || o.ZeroIsSmall,
+		Floor: max(d.Floor, o.Floor), Departments: max(d.Departments, o.Departments), Freedom: max(d.Freedom, o.Freedom),
+		ParametersPerMille: least(d.ParametersPerMille, o.ParametersPerMille),
+		Levels:             least(d.Levels, o.Levels), LevelsPerMille: least(d.LevelsPerMille, o.LevelsPerMille),
+		Complement: d.Complement || o.Complement,
+		// More rows with less of the sum: both rules follow, though neither may demand as much.
+		DominanceCount: max(d.DominanceCount, o.DominanceCount), DominancePerMille: least(d.DominancePerMille, o.DominancePerMille),
+		RatioPerMille: max(d.RatioPerMille, o.RatioPerMille),
+		Base:          multiple(d.Base, o.Base), Perturbed: d.Perturbed || o.Perturbed,
+	}
+}
+
+// least is the smaller of two, of which 0 is no rule.
+func least(a, b int64) int64 {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// multiple is the least common one of two, of which 0 is no rule.
+func multiple(a, b int64) int64 {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	divisor := a
+	for rest := b; rest != 0; {
+		divisor, rest = rest, divisor%rest
+	}
+	return a / divisor * b
+}
+
+// Validate checks the rules of one department. The error begins with the name of a setting, as policies
+// have it.
+func (d Disclosure) Validate() error {
+	for _, r := range []struct {
+		name        string
+		value, most int64
+	}{
+		{ruleCount, d.Count, MaxRuleRows}, {ruleFloor, d.Floor, MaxRuleRows},
+		{ruleDepartments, d.Departments, MaxRegistrations}, {ruleFreedom, d.Freedom, MaxRuleRows},
+		{ruleParameters, d.ParametersPerMille, PerMille}, {ruleLevels, d.Levels, MaxDictionary},
+		{ruleDensity, d.LevelsPerMille, PerMille}, {ruleDominance, d.DominanceCount, MaxDominanceRows},
+		{ruleDominance, d.DominancePerMille, PerMille - 1}, {ruleRatio, d.RatioPerMille, PerMille},
+	} {
+		if r.value < 0 || r.value > r.most {
+			return fmt.Errorf("%s is %d: it lies between 0 and %d%s", r.name, r.value, r.most, thousandths(r.name))
+		}
+	}
+	switch {
+	case d.ZeroIsSmall && d.Count == 0:
+		return errors.New(ruleZero + " needs count: that a cell of no rows is small is said of the least count")
+	case d.Complement && !d.withholds():
+		return errors.New(ruleComplement + " needs a rule by which cells are withheld: count, floor or departments")
+	case (d.DominanceCount == 0) != (d.DominancePerMille == 0):
+		return errors.New(ruleDominance + " is a number of rows and a share, both")
+	case d.Base != 0 && !slices.Contains(Bases, d.Base):
+		return fmt.Errorf("%s is %d: it is one of %s", ruleRound, d.Base, basesText())
+	}
+	return nil
+}
+
+// withholds says whether cells of a table can be withheld by their counts.
+func (d Disclosure) withholds() bool { return d.Count > 0 || d.Floor > 0 || d.Departments > 0 }
+
+// Conflict are two rules that exclude each other, as policies write them.
+type Conflict struct{ First, Second string }
+
+// Error is a sentence.
+func (c *Conflict) Error() string { return c.First + " and " + c.Second + " exclude each other" }
+
+// Conflict is a *Conflict where united rules exclude each other, or nil: no count is rounded to 3 and to
+// another base at once.
+func (d Disclosure) Conflict() error {
+	if d.Base == 0 || slices.Contains(Bases, d.Base) {
+		return nil
+	}
+	// Bases but 3 form a chain of divisors, so a multiple that is no base is three times the other.
+	return &Conflict{fmt.Sprintf("%s = %d", ruleRound, Bases[0]), fmt.Sprintf("%s = %d", ruleRound, d.Base/Bases[0])}
+}
+
+// Screens says whether the rules look at counts, so that a question takes a screening before it is answered.
+func (d Disclosure) Screens() bool {
+	return d.withholds() || d.Freedom > 0 || d.ParametersPerMille > 0
+}
+
+// Unkept names the rules that nothing enforces yet, as policies name them. A policy with one of them
+// admits nothing, rather than something that it forbids.
+func (d Disclosure) Unkept() (names []string) {
+	for _, r := range d.Rules() {
+		switch r.Name {
+		case ruleDominance, ruleRatio, ruleRound, rulePerturbed:
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }

@@ -1,0 +1,180 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The names of rules, which are those of a policy's settings.
+const (
+	ruleCount       = "count"
+	ruleZero        = "zero"
+	ruleFloor       = "floor"
+	ruleDepartments = "departments"
+	ruleFreedom     = "freedom"
+	ruleParameters  = "parameters"
+	ruleLevels      = "levels"
+	ruleDensity     = "level-density"
+	ruleComplement  = "complement"
+	ruleDominance   = "dominance"
+	ruleRatio       = "p-ratio"
+	ruleRound       = "round"
+	rulePerturbed   = "perturbed"
+)
+
+// DisclosureRule is one rule that a Disclosure has.
+type DisclosureRule struct {
+	Name string
+	// Values are the rule's: none of one that is or is not, of dominance the rows and their share.
+	Values []int64
+	// Share: the last of the values is in thousandths.
+	Share bool
+}
+
+// Rules lists the rules that there are, in the order of a policy's settings.
+func (d Disclosure) Rules() (out []DisclosureRule) {
+	add := func(name string, holds bool, share bool, values ...int64) {
+		if holds {
+			out = append(out, DisclosureRule{name, values, share})
+		}
+	}
+	add(ruleCount, d.Count != 0, false, d.Count)
+	add(ruleZero, d.ZeroIsSmall, false)
+	add(ruleFloor, d.Floor != 0, false, d.Floor)
+	add(ruleDepartments, d.Departments != 0, false, d.Departments)
+	add(ruleFreedom, d.Freedom != 0, false, d.Freedom)
+	add(ruleParameters, d.ParametersPerMille != 0, true, d.ParametersPerMille)
+	add(ruleLevels, d.Levels != 0, false, d.Levels)
+	add(ruleDensity, d.LevelsPerMille != 0, true, d.LevelsPerMille)
+	add(ruleComplement, d.Complement, false)
+	add(ruleDominance, d.DominanceCount != 0 || d.DominancePerMille != 0, true, d.DominanceCount, d.DominancePerMille)
+	add(ruleRatio, d.RatioPerMille != 0, true, d.RatioPerMille)
+	add(ruleRound, d.Base != 0, false, d.Base)
+	add(rulePerturbed, d.Perturbed, false)
+	return out
+}
+
+// Written is the rule's value as a policy writes it.
+func (r *DisclosureRule) Written() string {
+	switch written := r.written(); len(written) {
+	case 0:
+		return "true"
+	case 1:
+		return written[0]
+	default:
+		return "[" + strings.Join(written, ", ") + "]"
+	}
+}
+
+// written are the rule's values.
+func (r *DisclosureRule) written() (out []string) {
+	for i, v := range r.Values {
+		if r.Share && i == len(r.Values)-1 {
+			out = append(out, shareText(v))
+		} else {
+			out = append(out, strconv.FormatInt(v, 10))
+		}
+	}
+	return out
+}
+
+// shareText writes thousandths as a decimal, with the point that makes it one.
+func shareText(perMille int64) string {
+	text := strings.TrimRight(fmt.Sprintf("%d.%03d", perMille/PerMille, perMille%PerMille), "0")
+	if strings.HasSuffix(text, ".") {
+		text += "0"
+	}
+	return text
+}
+
+// thousandths is the unit of a setting's number, for messages.
+func thousandths(name string) string {
+	switch name {
+	case ruleParameters, ruleDensity, ruleRatio, ruleDominance:
+		return " thousandths"
+	}
+	return ""
+}
+
+func basesText() string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(Bases), "[]"), " ", ", ")
+}
+
+// ruleSentences are what rules say, with $1 and $2 for their values.
+var ruleSentences = map[string]string{
+	ruleCount:       "a cell that is shown rests on at least $1 rows",
+	ruleZero:        "a cell of no rows is withheld as well",
+	ruleFloor:       "each department has at least $1 rows of its own in a cell that it has rows in",
+	ruleDepartments: "a cell that has rows has rows of at least $1 departments",
+	ruleFreedom:     "what is fitted rests on at least $1 rows more than it has parameters",
+	ruleParameters:  "what is fitted has at most $1 parameters for each row",
+	ruleLevels:      "a column that rows are told apart by has at most $1 values",
+	ruleDensity:     "a column that rows are told apart by has at most $1 values for each row of a department's table",
+	ruleComplement:  "so many further cells are withheld that totals do not give a withheld one away",
+	ruleDominance:   "the $1 largest rows are at most $2 of a sum",
+	ruleRatio:       "a sum without its two largest rows is at least $1 of the largest",
+	ruleRound:       "counts are rounded to $1",
+	rulePerturbed:   "each cell that is shown carries noise",
+}
+
+// Sentence says the rule in English.
+func (r *DisclosureRule) Sentence() string { return r.Say(ruleSentences[r.Name]) }
+
+// Say puts the rule's values into a text, for $1 and $2.
+func (r *DisclosureRule) Say(text string) string {
+	for i, v := range r.written() {
+		text = strings.ReplaceAll(text, "$"+strconv.Itoa(i+1), v)
+	}
+	return text
+}
+
+// Sentences say the rules in English, one each.
+func (d Disclosure) Sentences() (out []string) {
+	for _, r := range d.Rules() {
+		out = append(out, r.Sentence())
+	}
+	return out
+}
+
+// RuleNames are the names of all rules, in the order of a policy's settings.
+func RuleNames() []string {
+	return []string{ruleCount, ruleZero, ruleFloor, ruleDepartments, ruleFreedom, ruleParameters, ruleLevels, ruleDensity,
+		ruleComplement, ruleDominance, ruleRatio, ruleRound, rulePerturbed}
+}
+
+// preset is a set of rules with a name.
+type preset struct {
+	name  string
+	rules Disclosure
+}
+
+// presets are the rules that statistical offices and tools have for results. README section 18.1 has the
+// sources, and what is read into them.
+var presets = []preset{
+	{"abs", Disclosure{Count: 3, Perturbed: true}},
+	{"acro", Disclosure{Count: 10, ZeroIsSmall: true, Freedom: 10, Complement: true, DominanceCount: 2, DominancePerMille: 900,
+		RatioPerMille: 100, Base: 5}},
+	{"datashield-3", Disclosure{Count: 3, Floor: 3, ParametersPerMille: 330, Levels: 40, LevelsPerMille: 330, Complement: true}},
+	{"nhs-hes", Disclosure{Count: 8, Base: 5}},
+	{"ons-10-5", Disclosure{Count: 10, ZeroIsSmall: true, Base: 5}},
+	{"ukllc-10", Disclosure{Count: 10, ZeroIsSmall: true, Complement: true}},
+}
+
+// Preset is the rules of a preset; false if there is none of that name.
+func Preset(name string) (Disclosure, bool) {
+	at := slices.IndexFunc(presets, func(p preset) bool { return p.name == name })
+	if at < 0 {
+		return Disclosure{}, false
+	}
+	return presets[at].rules, true
+}
+
+// Presets are the names of all presets, ascending.
+func Presets() (names []string) {
+	for _, p := range presets {
+		names = append(names, p.name)
+	}
+	return names
+}
