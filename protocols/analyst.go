@@ -15,17 +15,17 @@ import (
 
 // AnalystConfig is what an analyst asks with.
 type AnalystConfig struct {
-	Key             ed25519.PrivateKey
-	Keys            *circuits.Keys
-	Verifying       *circuits.VerifyingKeys // of the pinned network
-	State           *State
-	Receipts        ReceiptChecker
-	Plan            *engine.Plan    // of the question, nothing withheld; not needed with a journal that holds the question
-	Question        string          // of which the plan is a round; empty: the plan is the question's own
-	Round           int             // from 1; 0 without Question
-	Purpose         string          // what the answer is for
-	Basis           string          // the law that allows it; may be empty
-	Grants          []engine.Digest // that the question takes uses of (State.Consider)
+	Key       ed25519.PrivateKey
+	Keys      *circuits.Keys
+	Verifying *circuits.VerifyingKeys // of the pinned network
+	State     *State
+	Receipts  ReceiptChecker
+	Plan      *engine.Plan    // of the question, nothing withheld; not needed with a journal that holds the question
+	Question  string          // of which the plan is a round; empty: the plan is the question's own
+	Round     int             // from 1; 0 without Question
+	Purpose   string          // what the answer is for
+	Basis     string          // the law that allows it; may be empty
+	Grants    []engine.Digest // that the question takes uses of (State.Consider)
 	// Rules are what the departments hold the answer to (State.Consider). Where they need counts, the question is asked
 	// twice: first with Screening, then with Screen, the id that its outcome gave.
 	Rules           engine.Disclosure

@@ -19,7 +19,7 @@ type dossier struct {
 	query   *QueryState
 	epoch   *Epoch
 	plan    *engine.Plan
-	lo, hi  [][][]int64 // by contributor, ciphertext index, limb
+	lo, hi  [][][]int64   // by contributor, ciphertext index, limb
 	analyst mhe.PublicKey // of a screening its recipient's
 
 	sums []mhe.Ciphertext // by ciphertext index, of all contributions

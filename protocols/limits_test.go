@@ -297,7 +297,7 @@ func roomOfDecisions(t *testing.T, size func(Body) int) {
 	}{
 		{&Publish{Document: policy.Document{Department: name, Table: name}}, uint64(1 << 62)},
 		{grant, grantWire{Number: 1 << 62, Used: 1 << 62, Ending: &Ending{Number: 1 << 62, Time: 1 << 62, Reason: reason},
-			Running: slices.Repeat([]running{{Round: 1 << 31}}, MaxRunning)}},
+			Running: slices.Repeat([]running{{Stage: 1 << 31}}, MaxRunning)}},
 		{&Request{Request: policy.Request{Departments: departments}}, requestWire{Number: 1 << 62, Under: 1 << 62, Answers: answers}},
 	} {
 		d := newDecided(&Record{Number: 1 << 62, Block: 1 << 62, Time: 1 << 62, Entry: Sign(digestOf(), courtKey("a"), c.body)}, by, c.body)

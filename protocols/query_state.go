@@ -71,10 +71,10 @@ type QueryState struct {
 	ruling                       ruling  // what it is asked under
 	asker                        policy.Asker
 	screen                       *QueryState // that it rests on; nil for none
-	admitted, contributed, share []uint64 // numbers, by member or contributor; 0 is not yet
-	screened                     []uint64 // by contributor
-	attested                     []uint64 // by member
-	attestors                    []Key    // members and other validators, in their order
+	admitted, contributed, share []uint64    // numbers, by member or contributor; 0 is not yet
+	screened                     []uint64    // by contributor
+	attested                     []uint64    // by member
+	attestors                    []Key       // members and other validators, in their order
 	complaints                   []complaint
 	expirers                     []Key // who said that the deadline has passed
 	ending                       *Record

@@ -232,9 +232,9 @@ func (r *rights) withoutRequests(first Key) *rights {
 
 // charge is what a question takes of a grant.
 type charge struct {
-	_      struct{} `cbor:",toarray"`
-	Grant  uint64   // number of its record
-	Used  int64  // by other questions, at the Ask
+	_     struct{} `cbor:",toarray"`
+	Grant uint64   // number of its record
+	Used  int64    // by other questions, at the Ask
 	Use   engine.Digest
 	After uint32 // the stage with whose use it goes on; 0: it took one
 }
