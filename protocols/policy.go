@@ -39,7 +39,7 @@ func (q *QueryState) Decide(plan *engine.Plan) error {
 	if err != nil {
 		return err
 	}
-	d := policy.Decide(&f, q.context())
+	d := decide(&f, q.context())
 	if !d.Allowed {
 		return &Denied{Decision: d}
 	}
@@ -47,6 +47,17 @@ func (q *QueryState) Decide(plan *engine.Plan) error {
 		return &engine.Error{Code: CodePolicy, Message: fmt.Sprintf("the question names %d grants, and takes uses of others, or of fewer: %d", len(q.Ask.Grants), len(d.Charges))}
 	}
 	return nil
+}
+
+// decide decides, and denies what demands a look at the counts of cells: nothing screens answers here yet, and what a
+// policy demands is refused rather than dropped.
+func decide(f *policy.Facts, c *policy.Context) policy.Decision {
+	d := policy.Decide(f, c)
+	if d.Rules.Screens() {
+		d.Allowed, d.Charges, d.Request = false, nil, nil
+		d.Missing = append([]policy.Missing{{Reason: policy.RuleNotKept, Detail: d.Rules.Rules()[0].Name}}, d.Missing...)
+	}
+	return d
 }
 
 // context is what a question is decided by, beside its plan.
@@ -96,7 +107,7 @@ func (q *QueryState) Reconsider(p engine.Packing, documents ...policy.Document) 
 			}
 		}
 	}
-	return policy.Decide(f, c), nil
+	return decide(f, c), nil
 }
 
 // facts are those of the question as a person asks it: of all its rounds.

@@ -210,7 +210,7 @@ func (s *State) Consider(asker Key, at int64, f *policy.Facts, question string, 
 			c.Grants = append(c.Grants, policy.Held{Grant: g.grant, Used: g.used - g.goesOn(use, round), Revoked: g.ending != nil})
 		}
 	}
-	return policy.Decide(f, &c)
+	return decide(f, &c)
 }
 
 // asker is a person as decisions see it.
