@@ -49,6 +49,15 @@ func (q *QueryState) Decide(plan *engine.Plan) (engine.Disclosure, error) {
 	return d.Rules, nil
 }
 
+// Allowed decides about a query as Decide does, over the plan that it recomputes.
+func (q *QueryState) Allowed(p engine.Packing) error {
+	plan, err := planOf(q, p)
+	if err == nil {
+		_, err = q.Decide(plan)
+	}
+	return err
+}
+
 func (q *QueryState) decision(plan *engine.Plan) (policy.Decision, error) {
 	f, err := policy.FactsOf(plan, q.Ask.Question)
 	if err != nil {
