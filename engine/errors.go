@@ -22,6 +22,7 @@ const (
 	CodeDivision    = "division"    // division by zero
 	CodeSingular    = "singular"    // a regression's design is singular
 	CodePolicy      = "policy"      // a department does not admit the query
+	CodeWithheld    = "withheld"    // what a later round needs of an earlier one is withheld
 )
 
 // Error is every refusal of this package: what a client shows to an analyst. It

@@ -211,6 +211,13 @@ type Moment struct {
 	// its proof shows: Lo exact, Hi exact when the moment fits one limb, otherwise
 	// rounded up to what its highest limb can hold (README section 5).
 	Bounds []Bound
+	// Of a screening's figures alone, which departments aggregate as the plain count of rows that they are and
+	// Plan.Limbs makes figures of (README section 18.2). They are no part of the encoding; the digest covers
+	// them. Within, if not 0, is one more than the index of a moment among whose rows this one's are: the figure
+	// is of the others. Most, if not 0: the figure is at most that. Below, if not 0: it is 1 where the count is
+	// above 0 and below that, else 0.
+	Within      int   `cbor:"-"`
+	Most, Below int64 `cbor:"-"`
 }
 
 // GroupColumn is one key of GROUP BY with the values that groups are made of.
@@ -298,6 +305,13 @@ type Plan struct {
 	Limit         *int64  // nil if none
 	Offset        int64
 	Layout        Layout
+	// What the gate adds (README section 18) is no part of the encoding; the digest covers it.
+	// Screen is of a screening's plan: what Screened needs. nil otherwise.
+	Screen *Screening `cbor:"-"`
+	// Rules are those that an answer's plan was withheld by (Withhold). The zero value: none.
+	Rules Disclosure `cbor:"-"`
+	// Withheld has a reason code for each cell of an answer, 0 where it is shown; nil if all are.
+	Withheld []byte `cbor:"-"`
 	// written are the comparisons that stand in the text, as NewPlan met them. They are no
 	// part of the plan: Notes reads them.
 	written []*Expr
@@ -324,4 +338,15 @@ type Result struct {
 	Model []Figure `json:"model,omitempty"`
 	// Notes say why values are NULL where a statistic is not defined.
 	Notes []Note `json:"notes,omitempty"`
+	// Withheld says which rows, and which values of rows, the rules withhold: rows that are not among Rows
+	// first. Such a value is NULL. README section 18.4.
+	Withheld []Withheld `json:"withheld,omitempty"`
+}
+
+// Withheld is a row of an answer, or values of one, that a rule withholds.
+type Withheld struct {
+	Group []Value `json:"group"` // of the group columns, in the order of GROUP BY
+	// Columns are the names of the columns whose values are withheld; none: the row is not shown at all.
+	Columns []string `json:"columns,omitempty"`
+	Rule    string   `json:"rule"` // as ReasonName names it
 }

@@ -30,6 +30,9 @@ func (q *Query) expire() error {
 	if awaited := q.complain(s); awaited != nil {
 		names = awaited
 	}
+	if awaited := q.complainOfGate(s); awaited != nil {
+		names = awaited
+	}
 	if mine && len(names) == 0 {
 		names = []string{own}
 	}
@@ -60,6 +63,10 @@ func list(names []string) string {
 
 // end turns the ledger's end of the query into the outcome.
 func (q *Query) end(s *QueryState) {
+	if liar := q.distrusts(s); liar != nil {
+		q.fail(liar)
+		return
+	}
 	if s.Phase != PhaseAccused {
 		q.finish(outcomeOf(q.referee, s))
 		return

@@ -50,7 +50,7 @@ func (c *Client) Packing() engine.Packing { return protocols.Packing(c.params) }
 
 // consider decides about all rounds of a question together.
 func consider(s *protocols.State, asker protocols.Key, f *policy.Facts, o AskOptions) policy.Decision {
-	return s.Consider(asker, time.Now().Unix(), f, "", 0, o.Purpose, o.Basis)
+	return s.Consider(asker, time.Now().Unix(), f, protocols.Ask{Purpose: o.Purpose, Basis: o.Basis})
 }
 
 // mayAsk decides about a question before anything is computed for it.
