@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 	"strings"
@@ -88,5 +89,39 @@ func TestNoRules(t *testing.T) {
 	a := asking(t)
 	if got := Decide(&a.facts, &a.context); !got.Allowed || got.Rules != (engine.Disclosure{}) || got.Rules.Screens() {
 		t.Errorf("%+v", got.Rules)
+	}
+}
+
+// TestDocumentEncoding: a document has one encoding. One without rules of results, with more of them, or with
+// a number written in more bytes than it needs is refused.
+func TestDocumentEncoding(t *testing.T) {
+	d := document(t, "health", 1, strings.Replace(open, "[[allow]]", "[disclosure]\ncount = 10\nlevels = 9\n[[allow]]", 1))
+	raw, rules := engine.Marshal(d), engine.Marshal(d.Disclosure)
+	var back Document
+	if err := engine.Unmarshal(raw, &back); err != nil || back.Digest() != d.Digest() || back.Disclosure != d.Disclosure {
+		t.Fatalf("%v: %+v", err, back.Disclosure)
+	}
+	if !bytes.HasSuffix(raw, rules) || rules[1] != 10 {
+		t.Fatalf("%x does not end with %x", raw, rules)
+	}
+	head := raw[:len(raw)-len(rules)]
+	for what, forged := range map[string][]byte{
+		"none":                {},
+		"null":                {0xf6},
+		"no rules":            {0x80},
+		"one fewer":           append([]byte{rules[0] - 1}, rules[1:len(rules)-1]...),
+		"one more":            append(append([]byte{rules[0] + 1}, rules[1:]...), 0),
+		"a long number":       slices.Concat(rules[:1], []byte{0x18, 10}, rules[2:]),
+		"a float":             slices.Concat(rules[:1], []byte{0xf9, 0x49, 0x00}, rules[2:]), // 10.0
+		"not a number":        slices.Concat(rules[:1], []byte{0xf9, 0x7e, 0x00}, rules[2:]),
+		"a text":              slices.Concat(rules[:1], []byte{0x62, '1', '0'}, rules[2:]),
+		"beyond 64 bits":      slices.Concat(rules[:1], []byte{0x1b, 255, 255, 255, 255, 255, 255, 255, 255}, rules[2:]),
+		"a number for a yes":  slices.Concat(rules[:2], []byte{1}, rules[3:]),
+		"something behind it": append(slices.Clone(rules), 0),
+	} {
+		var got Document
+		if engine.Unmarshal(slices.Concat(head, forged), &got) == nil {
+			t.Errorf("%s is read as %+v", what, got.Disclosure)
+		}
 	}
 }
