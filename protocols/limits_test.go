@@ -242,7 +242,8 @@ func TestStateFits(t *testing.T) {
 	ask += MaxDepartments * (9 + len(engine.Marshal(charge{Grant: 1 << 62, Used: 1 << 62})))
 	blobs := size(&Contribute{Blobs: digests})
 	query := ask + MaxDepartments*(size(&Admit{})+2*blobs) + validators*size(&Attest{}) + size(&Done{}) +
-		size(&Accuse{Sentence: sentence, Served: served}) + fault + validators*(member+3*digest) + judgments + MaxDepartments*9 + 1024
+		size(&Accuse{Sentence: sentence, Served: served}) + fault + validators*(member+3*digest) + judgments + MaxDepartments*9 + 1024 +
+		MaxDepartments*(size(&Screen{})+9) + MaxVerdictBytes
 	epoch := size(&EpochOpen{Members: make([]Key, MaxDepartments)}) + MaxDepartments*(size(&KeyCommit{})+size(&KeyAttest{})+member) +
 		size(&EpochAbort{Sentence: sentence, Served: served}) + fault + judgments + 1024
 	evidence := fault + (validators+2)*min(blobs, MaxEvidenceRecord) + 2*MaxEvidenceRecord + 1024

@@ -2,7 +2,6 @@ package protocols
 
 import (
 	"fmt"
-	"slices"
 
 	"parley/circuits"
 	"parley/engine"
@@ -155,7 +154,7 @@ func (q *Query) opened(s *QueryState, verdict []byte, err error) {
 		q.finish(Outcome{Status: Refused, Code: CodeGateKey, Departments: []string{name}, Sentence: "the counts of the screening do not open with the key of " + name + ": " + err.Error()})
 		return
 	}
-	q.post(&Screen{Query: q.id, Verdict: verdict}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
+	q.post(newScreen(s, q.self, verdict), JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
 }
 
 // openCounts opens a screening and gives its verdict as an entry has it.
@@ -189,7 +188,7 @@ func (q *Query) distrusts(s *QueryState) *Fault {
 		return nil
 	}
 	for i, verdict := range s.Verdicts {
-		if own := body.(*Screen).Verdict; verdict != nil && !slices.Equal(verdict, own) {
+		if own := body.(*Screen).Verdict; s.screened[i] != 0 && verdict != own {
 			m := s.Contributors[i]
 			return &Fault{Department: m.Name, Key: m.Key, Kind: FaultVerdicts, Detail: "its verdict is not what the counts give"}
 		}

@@ -50,8 +50,8 @@ type QueryState struct {
 	Certificate   engine.Digest     // when PhaseDone, but of a screening
 	Done          *Record           // when PhaseDone; of a screening the last verdict
 
-	GateKey, Opening engine.Digest // of a screening: its recipient's blobs, from its Admit on
-	Verdicts         [][]byte      // of a screening, by contributor, as Screen has them; nil until signed
+	GateKey, Opening engine.Digest   // of a screening: its recipient's blobs, from its Admit on
+	Verdicts         []engine.Digest // of a screening, by contributor; zero until signed
 
 	Refuser    Key
 	Refusal    *Refuse
@@ -73,6 +73,7 @@ type QueryState struct {
 	screen                       *QueryState // that it rests on; nil for none
 	admitted, contributed, share []uint64    // numbers, by member or contributor; 0 is not yet
 	screened                     []uint64    // by contributor
+	packed                       []byte      // a screening's verdict, as its recipient wrote it
 	attested                     []uint64    // by member
 	attestors                    []Key       // members and other validators, in their order
 	complaints                   []complaint
@@ -93,7 +94,7 @@ func newQueryState(id engine.Digest, r *Record, b *Ask, ep *EpochState, tables [
 	n, c := len(ep.Members), len(b.Departments)
 	q := &QueryState{ID: id, Author: r.Entry.Author, Ask: *b, Number: r.Number, Epoch: ep, Phase: PhaseAdmitting, Reached: PhaseAdmitting,
 		tables: tables, admitted: make([]uint64, n), attested: make([]uint64, n), share: make([]uint64, n), contributed: make([]uint64, c),
-		screened: make([]uint64, c), Verdicts: make([][]byte, c), Contributed: make([][]engine.Digest, c), Shared: make([][]engine.Digest, n)}
+		screened: make([]uint64, c), Verdicts: make([]engine.Digest, c), Contributed: make([][]engine.Digest, c), Shared: make([][]engine.Digest, n)}
 	for i, name := range b.Departments {
 		k := slices.IndexFunc(ep.Members, func(m Member) bool { return m.Name == name })
 		if k < 0 {
@@ -145,6 +146,9 @@ func (q *QueryState) remember(r *Record, body Body) {
 	case *Screen:
 		i := q.contributor(r.Entry.Author)
 		q.screened[i], q.Verdicts[i] = r.Number, b.Verdict
+		if len(b.Packed) > 0 {
+			q.packed = b.Packed
+		}
 	}
 }
 

@@ -15,16 +15,34 @@ import (
 type Screen struct {
 	_       struct{} `cbor:",toarray"`
 	Query   engine.Digest
-	Verdict []byte // packVerdict
+	Verdict engine.Digest // of the packed verdict
+	Packed  []byte        // that itself (packVerdict), by the screening's recipient; others' is empty
 }
 
 // Kind implements Body.
 func (*Screen) Kind() EntryKind { return KindScreen }
 
 func (b *Screen) check() error {
-	_, err := unpackVerdict(b.Verdict)
+	if len(b.Packed) == 0 {
+		return nil
+	}
+	if verdictDigest(b.Packed) != b.Verdict {
+		return errors.New("another verdict than the one that is named")
+	}
+	_, err := unpackVerdict(b.Packed)
 	return err
 }
+
+// newScreen is what a contributor signs of a verdict.
+func newScreen(q *QueryState, self Key, packed []byte) *Screen {
+	b := &Screen{Query: q.ID, Verdict: verdictDigest(packed)}
+	if q.receives(self) {
+		b.Packed = packed
+	}
+	return b
+}
+
+func verdictDigest(packed []byte) engine.Digest { return engine.Hash("parley verdict 1", packed) }
 
 // packVerdict writes a verdict, one code a cell, as runs: a code and how many cells in a row have it, as a
 // uvarint. The error says that it is too long for an entry.
@@ -104,7 +122,9 @@ func (s *State) judgeCells(q *QueryState, r *Record, b *Screen) *Refusal {
 	switch {
 	case i < 0 || !q.Ask.Screening:
 		return refuse("stranger", "the author is not a contributor of a screening")
-	case q.screened[i] != 0 && bytes.Equal(q.Verdicts[i], b.Verdict):
+	case (len(b.Packed) > 0) != q.receives(r.Entry.Author):
+		return s.failBy(q, r, FaultGarbage, "writes the verdict out where it is not to, or does not where it is", q.records[0])
+	case q.screened[i] != 0 && q.Verdicts[i] == b.Verdict:
 		return refuse("duplicate", "the verdict is signed")
 	case q.screened[i] != 0:
 		return s.failBy(q, r, FaultSecond, "signs a second verdict", q.recordsOf(KindScreen, r.Entry.Author)...)
@@ -113,7 +133,7 @@ func (s *State) judgeCells(q *QueryState, r *Record, b *Screen) *Refusal {
 	}
 	q.note(r, b)
 	for j, other := range q.Verdicts {
-		if other != nil && !bytes.Equal(other, b.Verdict) {
+		if q.screened[j] != 0 && other != b.Verdict {
 			f := s.fault(r.Entry.Author, FaultVerdicts, "its verdict is not that of "+q.Contributors[j].Name, r.Entry.Digest())
 			f.Reporter = q.Contributors[j].Name
 			s.fail(q, f)
@@ -130,7 +150,7 @@ func (s *State) judgeCells(q *QueryState, r *Record, b *Screen) *Refusal {
 // agreed reports whether all contributors of a screening signed one verdict.
 func (q *QueryState) agreed() bool {
 	return q.Ask.Screening && !slices.Contains(q.screened, 0) &&
-		!slices.ContainsFunc(q.Verdicts, func(v []byte) bool { return !bytes.Equal(v, q.Verdicts[0]) })
+		!slices.ContainsFunc(q.Verdicts, func(v engine.Digest) bool { return v != q.Verdicts[0] })
 }
 
 // Verdict is what a screening says of the answer's cells, by a code each (engine.Plan.Screened); nil while it has not ended so.
@@ -138,7 +158,7 @@ func (q *QueryState) Verdict() []byte {
 	if !q.agreed() {
 		return nil
 	}
-	verdict, err := unpackVerdict(q.Verdicts[0])
+	verdict, err := unpackVerdict(q.packed)
 	if err != nil {
 		return nil
 	}

@@ -258,7 +258,7 @@ func TestForgedRights(t *testing.T) {
 		"charged after none":       func(w *stateWire) { open(w).Charges[0].Used = -1 },
 		"charged for another":      func(w *stateWire) { open(w).Charges[0].Use[0] ^= 1 },
 		"a question that goes on":  func(w *stateWire) { open(w).Charges[0].After = 1 },
-		"a round that goes not on": func(w *stateWire) { later(w).Charges[0].After = 0 },
+		"a round that goes not on": func(w *stateWire) { later(w).Charges[0].After ^= 2 },
 		"asked under no policy":    func(w *stateWire) { open(w).Policies = nil },
 		"asked under another's":    func(w *stateWire) { slices.Reverse(open(w).Policies) },
 		"asked under a grant":      func(w *stateWire) { open(w).Policies[0] = open(w).Charges[0].Grant },

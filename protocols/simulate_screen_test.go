@@ -200,7 +200,11 @@ func TestVerdictsDiffer(t *testing.T) {
 	w.replace = func(e protocols.Entry) protocols.Entry {
 		body, err := e.Open()
 		if s, ok := body.(*protocols.Screen); ok && err == nil && e.Author == liar.id {
-			s.Verdict = []byte{0, byte(len(s.Verdict) - len(s.Verdict) + 16)} // all 16 cells are shown
+			s.Verdict[0] ^= 1
+			if s.Packed != nil { // all cells are shown
+				s.Packed = []byte{0, 8}
+				s.Verdict = engine.Hash("parley verdict 1", s.Packed)
+			}
 			return protocols.Sign(w.network.ID(), liar.key, s)
 		}
 		return e

@@ -173,6 +173,9 @@ func (q *QueryState) repeat(r *Record) error {
 		blobs = len(b.Blobs)
 	case *Screen:
 		member = q.contributor(r.Entry.Author)
+		if (len(b.Packed) > 0) != q.receives(r.Entry.Author) {
+			return errSnapshot
+		}
 	case *Attest:
 		if q.hasAttested(r.Entry.Author) {
 			return errSnapshot
