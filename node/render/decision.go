@@ -17,8 +17,8 @@ type Decision struct {
 	Allowed bool      `json:"allowed"`
 	Text    string    `json:"text"` // in the language that was asked for
 	Missing []Missing `json:"missing"`
-	Grants  []string  `json:"grants"`           // of which a use is taken
-	Rules   []Rule    `json:"rules"`            // that what is shown keeps
+	Grants  []string  `json:"grants"` // of which a use is taken
+	Rules   []Rule    `json:"rules"`  // that what is shown keeps
 	Request string    `json:"request,omitempty"`
 	// Requested are the person's requests of just this question.
 	Requested []Request `json:"requested,omitempty"`
