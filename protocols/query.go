@@ -108,6 +108,7 @@ func (q *Query) advance() error {
 		q.shadow(s)
 		return nil
 	}
+	q.publishGateKey(s)
 	switch s.Phase {
 	case PhaseAdmitting:
 		q.admit(s)
@@ -172,7 +173,6 @@ func (q *Query) prepare(s *QueryState) bool {
 		q.dossier = d
 	}
 	if s.Ask.Screening {
-		q.publishGateKey(s)
 		return true
 	}
 	if q.analystReady || q.analystBusy {

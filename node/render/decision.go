@@ -57,6 +57,18 @@ func RulesOf(d engine.Disclosure, language string) []Rule {
 	return out
 }
 
+// RulesText lists rules below a heading; "" where there are none.
+func RulesText(rules []Rule) string {
+	var b strings.Builder
+	for i, r := range rules {
+		if i == 0 {
+			b.WriteString("what answers may show:\n")
+		}
+		b.WriteString("  " + r.Sentence + "\n")
+	}
+	return b.String()
+}
+
 // DecisionOf is a decision in a language.
 func DecisionOf(d *policy.Decision, language string) Decision {
 	out := Decision{Allowed: d.Allowed, Text: d.Text(language), Missing: []Missing{}, Grants: []string{}, Rules: RulesOf(d.Rules, language)}
