@@ -66,6 +66,8 @@ func TestRefusalsAreSentences(t *testing.T) {
 	check("nobody", err)
 	_, err = NewPlan("SELECT linreg(k, i, i) FROM things", fixtureCatalogue(), []string{"d0"}, testPackings[0])
 	check("the same term twice", err)
+	_, err = (&fit{}).step(&Result{Withheld: []Withheld{{Rule: ReasonName(ReasonCount)}}})
+	check("a fit whose sums are withheld", err)
 	for _, code := range codes(t) {
 		if !met[code] {
 			t.Errorf("no case has the code %q", code)

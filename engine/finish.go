@@ -14,6 +14,12 @@ type group struct {
 	cells  []*big.Int // of the moments
 	// windows are the values of the plan's windows; nil before HAVING has chosen.
 	windows []value
+	// reasons say by moment why its cell, or one that was added to it, is withheld; nil where none is. shown:
+	// the number of rows of the group, or of one that it unites, is above 0 and shown. closed say why windows
+	// are withheld.
+	reasons []byte
+	shown   bool
+	closed  []byte
 }
 
 func (g group) leaf(e *Expr) (value, error) {
@@ -91,7 +97,8 @@ type candidate struct {
 // ORDER BY sorts, groups in the order of their values where it leaves open, OFFSET
 // and LIMIT cut. Everything is decided in exact rationals; nothing but printing
 // rounds. It fails with CodeDivision when a row that is shown, a key or HAVING divides
-// by zero, and with CodeCells when the cells are not the plan's. README section 6.
+// by zero, and with CodeCells when the cells are not the plan's. README section 6. What depends on a cell that is
+// withheld is not computed, and listed (README section 18.4).
 func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
 	if len(cells) != p.CellCount() {
 		return nil, refuse(CodeCells, 0, "%d cells given, the plan has %d", len(cells), p.CellCount())
@@ -99,28 +106,9 @@ func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
 	if slices.Contains(cells, nil) {
 		return nil, refuse(CodeCells, 0, "a cell is missing")
 	}
-	groups := make([]group, p.groupCount())
-	for i := range groups {
-		groups[i] = group{plan: p, index: i, values: p.groupValues(i), cells: cells[i*len(p.Moments) : (i+1)*len(p.Moments)]}
-	}
-	var all []candidate
-	for _, g := range p.united(groups) {
-		keyed := len(p.Groups) > 0
-		if len(p.Sets) > 0 {
-			keyed = len(p.Sets[g.set]) > 0 // the row of all is there even without rows
-		}
-		if keyed && g.cells[0].Sign() == 0 {
-			continue
-		}
-		kept, err := p.consider(g)
-		if err != nil {
-			return nil, err
-		}
-		if kept != nil {
-			all = append(all, *kept)
-		}
-	}
-	if err := p.fillWindows(all); err != nil {
+	result := &Result{}
+	all, err := p.chosen(cells, result)
+	if err != nil {
 		return nil, err
 	}
 	for i := range all {
@@ -130,15 +118,55 @@ func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
 	}
 	slices.SortStableFunc(all, p.compareCandidates)
 	if p.Report != nil {
-		return p.printReport(all)
+		return result, p.printReport(all, result)
 	}
 	if p.Distinct {
-		var err error
 		if all, err = p.distinct(all); err != nil {
 			return nil, err
 		}
 	}
-	return p.print(p.cut(all))
+	return result, p.print(p.cut(all), result)
+}
+
+// chosen are the groups with rows that HAVING keeps, with their windows. It tells the answer which are withheld.
+func (p *Plan) chosen(cells []*big.Int, result *Result) (all []candidate, err error) {
+	groups, gone := make([]group, p.groupCount()), byte(0)
+	for i := range groups {
+		from, to := i*len(p.Moments), (i+1)*len(p.Moments)
+		groups[i] = group{plan: p, index: i, values: p.groupValues(i), cells: cells[from:to]}
+		if p.Withheld != nil {
+			groups[i].reasons = p.Withheld[from:to]
+		}
+		groups[i].shown = groups[i].hidden(0) == 0 && cells[from].Sign() > 0
+	}
+	for _, g := range p.united(groups) {
+		keyed := len(p.Groups) > 0
+		if len(p.Sets) > 0 {
+			keyed = len(p.Sets[g.set]) > 0 // the row of all is there even without rows
+		}
+		code := g.whole()
+		if keyed && code == 0 && g.cells[0].Sign() == 0 {
+			continue
+		}
+		var kept *candidate
+		if code == 0 {
+			if kept, code, err = p.consider(g); err != nil {
+				return nil, err
+			}
+		}
+		if code != 0 {
+			result.withheldBy(g, code)
+			gone = lowest(gone, code)
+		}
+		if kept != nil {
+			all = append(all, *kept)
+		}
+	}
+	closed := p.closedWindows(all, gone)
+	for i := range all {
+		all[i].closed = closed
+	}
+	return all, p.fillWindows(all)
 }
 
 // distinct keeps the first of rows that are printed alike.
@@ -148,12 +176,15 @@ func (p *Plan) distinct(all []candidate) ([]candidate, error) {
 	for _, c := range all {
 		row := make([]Value, len(p.Outputs))
 		for i, o := range p.Outputs {
-			v, err := evaluate(o.Expr, c.group)
+			v, code, err := c.valueOf(o.Expr)
 			if err != nil {
 				return nil, err
 			}
 			row[i] = v.print(true)
 			row[i].Text = nil // two scales of one number are one
+			if code != 0 {    // what is withheld may be anything
+				row[i].Text = new(string)
+			}
 		}
 		if key := string(Marshal(row)); !seen[key] {
 			seen[key] = true
@@ -163,22 +194,22 @@ func (p *Plan) distinct(all []candidate) ([]candidate, error) {
 	return out, nil
 }
 
-// consider applies HAVING; nil if it drops the group.
-func (p *Plan) consider(g group) (*candidate, error) {
+// consider applies HAVING; nil if it drops the group, with the reason if it depends on what is withheld.
+func (p *Plan) consider(g group) (*candidate, byte, error) {
 	if p.Having != nil {
-		keep, err := evaluate(p.Having, g)
+		keep, code, err := g.valueOf(p.Having)
 		if err != nil || keep.IsNull() || !keep.Bool {
-			return nil, err
+			return nil, code, err
 		}
 	}
-	return &candidate{group: g}, nil
+	return &candidate{group: g}, 0, nil
 }
 
 // keys evaluates the keys of ORDER BY.
 func (p *Plan) keys(c *candidate) (err error) {
 	c.keys = make([]value, len(p.Order))
 	for i, o := range p.Order {
-		if c.keys[i], err = evaluate(o.Expr, c.group); err != nil {
+		if c.keys[i], _, err = c.valueOf(o.Expr); err != nil {
 			return err
 		}
 	}
@@ -233,8 +264,8 @@ func (p *Plan) cut(all []candidate) []candidate {
 }
 
 // print evaluates the rows that are shown and writes them as text.
-func (p *Plan) print(shown []candidate) (*Result, error) {
-	result := &Result{Columns: make([]string, len(p.Outputs)), Kinds: make([]Kind, len(p.Outputs)), Rows: make([][]Value, len(shown))}
+func (p *Plan) print(shown []candidate, result *Result) error {
+	result.Columns, result.Kinds, result.Rows = make([]string, len(p.Outputs)), make([]Kind, len(p.Outputs)), make([][]Value, len(shown))
 	quotients := make([]bool, len(p.Outputs))
 	for i, o := range p.Outputs {
 		result.Columns[i], result.Kinds[i] = o.Name, o.Expr.Kind
@@ -242,21 +273,26 @@ func (p *Plan) print(shown []candidate) (*Result, error) {
 	}
 	for r, row := range shown {
 		result.Rows[r] = make([]Value, len(p.Outputs))
+		var withheld withheldColumns
 		for i, o := range p.Outputs {
-			v, err := evaluate(o.Expr, row.group)
+			v, code, err := row.valueOf(o.Expr)
 			if err != nil {
-				return nil, err
+				return err
+			}
+			if code != 0 {
+				withheld.add(code, o.Name)
 			}
 			result.Rows[r][i] = v.print(quotients[i])
 			if v.reason != "" {
 				result.Notes = append(result.Notes, Note{r, o.Name, v.reason})
 			}
 		}
+		withheld.tell(result, row.group)
 		if err := p.addSketches(row, result); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return result, nil
+	return nil
 }
 
 // divides reports whether an expression over cells divides numbers that are not both

@@ -1,6 +1,9 @@
 package engine
 
-import "math/big"
+import (
+	"math/big"
+	"slices"
+)
 
 // Why a cell is withheld: the reason codes of a verdict. README section 18.3.
 const (
@@ -12,35 +15,282 @@ const (
 	ReasonComplement  byte = 6 // what else is shown would give away a cell that is withheld
 )
 
+var reasonNames = [...]string{"", "count", "floor", "departments", "freedom", "parameters", "complement"}
+
 // ReasonName is what an answer calls a reason code; "" of a byte that is none.
 func ReasonName(code byte) string {
-	names := [...]string{"", "count", "floor", "departments", "freedom", "parameters", "complement"}
-	if int(code) >= len(names) {
+	if int(code) >= len(reasonNames) {
 		return ""
 	}
-	return names[code]
+	return reasonNames[code]
 }
 
-// Screening is what makes a plan the screening of another one.
+// lowest is the lower of two reason codes, of which 0 is none.
+func lowest(a, b byte) byte {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// MaxFigures bounds the figures of a screening, in each group.
+const MaxFigures = 1 << 15
+
+// Screening is what makes a plan the screening of another one: what its figures are.
 type Screening struct {
-	Answer Digest // of the plan whose answer is screened
-	Rules  Disclosure
-	answer *Plan
+	_        struct{} `cbor:",toarray"`
+	Answer   Digest   // of the plan whose answer is screened
+	Rules    Disclosure
+	answer   *Plan
+	supports *supports
+	figures  []figures // by support
+	fits     []fitted
 }
 
-// Screening is the plan of what the contributors look at before the plan's answer is released. README
-// section 18.2.
+// figures are the moments of a screening that are of one support; −1 where the rules need none.
+type figures struct{ count, floor, departments int }
+
+// Screening is the plan of what the contributors look at before the plan's answer is released: its cells are
+// figures of the rows that the answer's cells rest on, which tell no count above the least one that is
+// wanted. It is refused where no rule looks at counts, and with CodeLimit where there are too many figures.
+// README section 18.2.
 func (p *Plan) Screening(d Disclosure) (*Plan, error) {
-	return nil, refuse(CodePolicy, 0, "this cannot be screened yet")
+	switch {
+	case p.Screen != nil || p.Rules != (Disclosure{}):
+		return nil, refuse(CodePolicy, 0, "what is screened is a question's own plan")
+	case !d.Screens():
+		return nil, refuse(CodePolicy, 0, "no rule looks at counts: nothing is screened")
+	}
+	s := &Screening{Answer: p.Digest(), Rules: d, answer: p, supports: p.supportsOf()}
+	s.fits = p.fits(s.supports)
+	out := &Plan{SQL: p.SQL, Table: p.Table, Departments: p.Departments, Registrations: p.Registrations, Schema: p.Schema,
+		Filter: p.Filter, Groups: p.Groups, Screen: s}
+	least := s.least()
+	first := make([]int, len(s.supports.list)) // a moment that counts the support's rows
+	for i, rows := range s.supports.list {
+		m := Moment{Op: CountRows, Filter: conjunction(nil, rows.conditions)}
+		if first[i] = len(out.Moments); rows.within >= 0 {
+			m.Within = 1 + first[rows.within]
+		}
+		f := figures{-1, -1, -1}
+		add := func(place *int, most, below int64) {
+			*place = len(out.Moments)
+			m.Most, m.Below = most, below
+			out.Moments = append(out.Moments, m)
+		}
+		if least[i] > 0 {
+			add(&f.count, least[i], 0)
+		}
+		if d.Floor > 0 {
+			add(&f.floor, 0, d.Floor)
+		}
+		if d.Departments > 0 {
+			add(&f.departments, 1, 0)
+		}
+		s.figures = append(s.figures, f)
+	}
+	if n := len(out.Moments); n > MaxFigures {
+		return nil, hinted(refuse(CodeLimit, 0, "the rules look at %d counts of each group; at most %d are allowed", n, MaxFigures),
+			"ask for fewer aggregates at once")
+	}
+	for m := range out.Moments {
+		for _, r := range out.Registrations {
+			out.Moments[m].Bounds = append(out.Moments[m].Bounds, out.Moments[m].figureBound(r.Rows))
+		}
+	}
+	if err := out.pack(p.Layout.Packing); err != nil {
+		return nil, hinted(refuse(CodeLimit, 0, "what the rules look at is more than can be counted: %s", err.(*Error).Message),
+			"ask for fewer groups or fewer aggregates")
+	}
+	return out, nil
+}
+
+// least is for each support the least count that a cell that rests on it needs; 0 where none is looked at.
+func (s *Screening) least() []int64 {
+	out := make([]int64, len(s.supports.list))
+	for i := range out {
+		out[i] = s.Rules.Count
+	}
+	out[0] = max(out[0], 1) // what a withheld group hides behind, and whether there are rows
+	for _, f := range s.fits {
+		for _, i := range f.rows {
+			out[i] = max(out[i], f.freedom(s.Rules, f.parameters), f.share(s.Rules, f.parameters))
+		}
+	}
+	return out
+}
+
+// figureBound is a department's range of a figure.
+func (m *Moment) figureBound(rows int64) Bound {
+	most := min(rows, 1)
+	if m.Below == 0 {
+		most = min(rows, m.Most)
+	}
+	return Bound{Lo: new(big.Int), Hi: big.NewInt(most)}
+}
+
+// figure is what a department contributes of the counts of a group: its own, or of a screening what is made
+// of it. all are the group's counts.
+func (p *Plan) figure(all []*big.Int, m int) *big.Int {
+	moment, n := &p.Moments[m], all[m]
+	if p.Screen == nil || n == nil {
+		return n
+	}
+	if moment.Within > 0 {
+		within := all[moment.Within-1]
+		if within == nil || within.Cmp(n) < 0 {
+			return nil
+		}
+		n = new(big.Int).Sub(within, n)
+	}
+	switch {
+	case n.Sign() < 0:
+		return n
+	case moment.Below > 0 && n.Sign() > 0 && n.Cmp(big.NewInt(moment.Below)) < 0:
+		return big.NewInt(1)
+	case moment.Below > 0:
+		return new(big.Int)
+	case n.Cmp(big.NewInt(moment.Most)) > 0:
+		return big.NewInt(moment.Most)
+	}
+	return n
 }
 
 // Screened is, on a screening's plan, the verdict over the cells of the answer's: a reason code for each of
-// them, 0 where it is shown. It takes the screening's cells, summed over the departments. README section 18.3.
+// them, 0 where it is shown. It takes the screening's cells, summed over the departments, and is the same for
+// all who compute it. README section 18.3.
 func (p *Plan) Screened(cells []*big.Int) ([]byte, error) {
-	return nil, refuse(CodePolicy, 0, "this cannot be screened yet")
+	s := p.Screen
+	switch {
+	case s == nil:
+		return nil, refuse(CodeCells, 0, "this is no plan of a screening")
+	case len(cells) != p.CellCount():
+		return nil, refuse(CodeCells, 0, "%d cells given, the plan has %d", len(cells), p.CellCount())
+	}
+	for i, c := range cells {
+		most := new(big.Int)
+		for _, bound := range p.Moments[i%len(p.Moments)].Bounds {
+			most.Add(most, bound.Hi)
+		}
+		if c == nil || c.Sign() < 0 || c.Cmp(most) > 0 {
+			return nil, refuse(CodeCells, 0, "figure %d of the screening is beyond what it can be", i)
+		}
+	}
+	verdict := make([]byte, s.answer.CellCount())
+	width := len(s.answer.Moments)
+	rows := make([]int64, p.groupCount())
+	for g := range rows {
+		own := cells[g*len(p.Moments) : (g+1)*len(p.Moments)]
+		rows[g] = own[s.figures[0].count].Int64()
+		s.judge(own, verdict[g*width:(g+1)*width])
+	}
+	if !s.Rules.Complement {
+		return verdict, nil
+	}
+	withheld := make([]bool, len(rows))
+	for g := range withheld {
+		withheld[g] = verdict[g*width] != 0
+	}
+	if err := p.protect(rows, withheld); err != nil {
+		return nil, err
+	}
+	for g := range withheld {
+		for m := g * width; withheld[g] && m < (g+1)*width; m++ {
+			verdict[m] = lowest(verdict[m], ReasonComplement)
+		}
+	}
+	return verdict, nil
 }
 
-// Withhold is the plan of the answer that shows what a verdict leaves. README section 18.3.
+// judge fills the verdict of one group.
+func (s *Screening) judge(cells []*big.Int, verdict []byte) {
+	failed := make([]byte, len(s.supports.list))
+	told := map[int]bool{} // columns by which rows are told apart that are too few
+	for i, rows := range s.supports.list {
+		if failed[i] = s.failure(i, cells); failed[i] != 0 {
+			for _, c := range rows.conditions {
+				columnsOf(c, func(column int) { told[column] = true })
+			}
+		}
+	}
+	for m, rests := range s.supports.of {
+		for _, i := range rests {
+			verdict[m] = lowest(verdict[m], failed[i])
+		}
+		for column := range s.supports.read[m] {
+			if told[column] {
+				verdict[m] = lowest(verdict[m], ReasonComplement)
+			}
+		}
+	}
+	for _, f := range s.fits {
+		if r := s.unfit(f, cells); r != 0 {
+			for _, m := range f.moments {
+				verdict[m] = lowest(verdict[m], r)
+			}
+		}
+	}
+	if verdict[0] != 0 {
+		for m := range verdict {
+			verdict[m] = lowest(verdict[m], verdict[0])
+		}
+	}
+}
+
+// failure is why a support's rows are too few; 0 where they are not. Nobody is hidden in what is left of a
+// total when nothing is.
+func (s *Screening) failure(i int, cells []*big.Int) byte {
+	f, rest := s.figures[i], s.supports.list[i].within >= 0
+	at := func(m int) int64 {
+		if m < 0 {
+			return 0
+		}
+		return cells[m].Int64()
+	}
+	n := at(f.count)
+	switch departments := at(f.departments); {
+	case n < s.Rules.Count && (n > 0 || s.Rules.ZeroIsSmall && !rest):
+		return ReasonCount
+	case at(f.floor) > 0:
+		return ReasonFloor
+	case departments > 0 && departments < s.Rules.Departments:
+		return ReasonDepartments
+	}
+	return 0
+}
+
+// Withhold is the plan of the answer that shows what a verdict leaves: the plan, but that cells that are
+// withheld are 0 whatever the tables say, by their bounds. The verdict must be of this plan's cells, of known
+// codes, and withhold a group whole of which it withholds the number of rows. README section 18.3.
 func (p *Plan) Withhold(d Disclosure, verdict []byte) (*Plan, error) {
-	return nil, refuse(CodePolicy, 0, "this cannot be screened yet")
+	switch {
+	case p.Screen != nil || p.Rules != (Disclosure{}):
+		return nil, refuse(CodePolicy, 0, "what is withheld from is a question's own plan")
+	case !d.Screens():
+		return nil, refuse(CodePolicy, 0, "no rule looks at counts: nothing is withheld")
+	case len(verdict) != p.CellCount():
+		return nil, refuse(CodeCells, 0, "the verdict is over %d cells, the plan has %d", len(verdict), p.CellCount())
+	}
+	out := *p
+	out.Rules, out.Withheld = d, nil
+	for i, code := range verdict {
+		if int(code) >= len(reasonNames) {
+			return nil, refuse(CodeCells, 0, "the verdict over cell %d is %d, which is no reason", i, code)
+		}
+		if first := i - i%len(p.Moments); code == 0 && verdict[first] != 0 {
+			return nil, refuse(CodeCells, 0, "the verdict shows cell %d of a group whose rows it withholds", i)
+		}
+		if code != 0 && out.Withheld == nil {
+			out.Withheld = slices.Clone(verdict)
+		}
+	}
+	return &out, nil
+}
+
+// withheld is the reason code of a cell.
+func (p *Plan) withheld(group, moment int) byte {
+	if p.Withheld == nil {
+		return 0
+	}
+	return p.Withheld[group*len(p.Moments)+moment]
 }

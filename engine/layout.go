@@ -113,7 +113,8 @@ func split(value *big.Int, limbBits int, limbs []int64) {
 // Limbs encodes one department's cells, one for each cell of the plan: limbs by
 // ciphertext and slot, unused slots zero. dep is the index into Departments. A cell
 // outside its bound is refused with CodeOverflow, naming the cell; that means the
-// table does not match its registration.
+// table does not match its registration. Of a screening cells are the counts that its figures are made of; a
+// cell that is withheld is 0, whatever is given.
 func (p *Plan) Limbs(dep int, cells []*big.Int) ([][]int64, error) {
 	if dep < 0 || dep >= len(p.Departments) {
 		return nil, refuse(CodeDepartments, 0, "the plan has no department number %d", dep)
@@ -124,9 +125,13 @@ func (p *Plan) Limbs(dep int, cells []*big.Int) ([][]int64, error) {
 	out := p.empty()
 	limbs := make([]int64, slices.Max(p.Layout.Limbs))
 	shifted := new(big.Int)
-	for i, cell := range cells {
+	for i := range cells {
 		group, m := i/len(p.Moments), i%len(p.Moments)
+		if p.withheld(group, m) != 0 {
+			continue
+		}
 		bound := p.Moments[m].Bounds[dep]
+		cell := p.figure(cells[i-m:i-m+len(p.Moments)], m)
 		if cell == nil || cell.Cmp(bound.Lo) < 0 || cell.Cmp(bound.Hi) > 0 {
 			return nil, refuse(CodeOverflow, 0,
 				"cell %d (group %d, %s) of %s is outside the bound %s to %s that its registration gives",
@@ -163,6 +168,9 @@ func (p *Plan) Bounds(dep int) (lo, hi [][]int64) {
 	for m := range p.Moments {
 		tops := p.limbTops(dep, m)
 		for group := range p.groupCount() {
+			if p.withheld(group, m) != 0 {
+				continue
+			}
 			for j, top := range tops {
 				c, s := p.slot(group, m, j)
 				hi[c][s] = top
@@ -227,7 +235,10 @@ func (p *Plan) Cells(limbSums [][]int64) ([]*big.Int, error) {
 	part := new(big.Int)
 	for i := range cells {
 		group, m := i/len(p.Moments), i%len(p.Moments)
-		cells[i] = new(big.Int).Set(base[m])
+		if cells[i] = new(big.Int); p.withheld(group, m) != 0 {
+			continue
+		}
+		cells[i].Set(base[m])
 		for j := range p.Layout.Limbs[m] {
 			c, s := p.slot(group, m, j)
 			part.SetInt64(limbSums[c][s])

@@ -78,7 +78,20 @@ func checkDepartments(sorted []string, p Packing) error {
 
 // Digest identifies the plan: everything that a department computes and reveals
 // and everything that the analyst finishes follows from it.
-func (p *Plan) Digest() Digest { return Hash("parley plan 1", Marshal(p)) }
+func (p *Plan) Digest() Digest {
+	d := Hash("parley plan 1", Marshal(p))
+	switch {
+	case p.Screen != nil:
+		figures := make([][3]int64, len(p.Moments))
+		for i, m := range p.Moments {
+			figures[i] = [3]int64{int64(m.Within), m.Most, m.Below}
+		}
+		return Hash("parley screening 1", d[:], Marshal(p.Screen), Marshal(figures))
+	case p.Rules != (Disclosure{}):
+		return Hash("parley withheld 1", d[:], Marshal(p.Rules), p.Withheld)
+	}
+	return d
+}
 
 // bindSelect fills the plan but for bounds and layout.
 func (b *binder) bindSelect(stmt *pg.SelectStmt, cat Catalogue) error {

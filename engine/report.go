@@ -190,9 +190,9 @@ func (c reportCells) missing(n *big.Rat) figure {
 }
 
 // printReport evaluates the groups that are shown and lists the report's rows.
-func (p *Plan) printReport(shown []candidate) (*Result, error) {
+func (p *Plan) printReport(shown []candidate, result *Result) error {
 	columns := functions[p.Report.Function].report.columns(reportCells{plan: p, report: p.Report})
-	result := &Result{Rows: [][]Value{}, Model: []Figure{}}
+	result.Rows, result.Model = [][]Value{}, []Figure{}
 	add := func(name string, kind Kind) {
 		result.Columns, result.Kinds = append(result.Columns, name), append(result.Kinds, kind)
 	}
@@ -206,11 +206,11 @@ func (p *Plan) printReport(shown []candidate) (*Result, error) {
 		addColumns(columns, add)
 	}
 	for _, row := range shown {
-		if err := p.printGroup(row, result); err != nil {
-			return nil, err
+		if err := p.printGroup(row, columns, result); err != nil {
+			return err
 		}
 	}
-	return result, nil
+	return nil
 }
 
 func addColumns(columns []reportColumn, add func(string, Kind)) {
@@ -220,17 +220,23 @@ func addColumns(columns []reportColumn, add func(string, Kind)) {
 }
 
 // printGroup adds one group's rows and figures.
-func (p *Plan) printGroup(row candidate, result *Result) error {
-	var outputs, group []Value
+func (p *Plan) printGroup(row candidate, columns []reportColumn, result *Result) error {
+	if code := row.reportReason(); code != 0 {
+		var names []string
+		for _, c := range columns {
+			names = append(names, c.name)
+		}
+		result.withheldBy(row.group, code, names...)
+		return nil
+	}
+	group := row.printed()
+	var outputs []Value
 	for _, o := range p.Outputs {
 		v, err := evaluate(o.Expr, row.group)
 		if err != nil {
 			return err
 		}
 		outputs = append(outputs, v.print(divides(o.Expr)))
-	}
-	for g := range p.Groups {
-		group = append(group, valueOf(row.values[g]).print(false))
 	}
 	table, err := functions[p.Report.Function].report.finish(reportCells{p, p.Report, row.index, row.cells})
 	if err != nil {

@@ -158,6 +158,9 @@ func (r *Report) start(i, group int) Datum {
 // Start is the start of range r of a search in a group, what OpStart stands for: both
 // are indices; others than the plan has give NULL.
 func (p *Plan) Start(r, group int) Datum {
+	if p.Screen != nil {
+		p = p.Screen.answer
+	}
 	if p.Report == nil || !p.Report.startsByGroup() || r < 0 || r >= len(p.Report.Names) || group < 0 || group >= p.groupCount() {
 		return Datum{}
 	}

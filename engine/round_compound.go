@@ -367,6 +367,10 @@ func (c *compound) step(round *Result) (done bool, err error) {
 			return false, err
 		}
 	}
+	if c.outer != nil && c.at < len(c.parts)-1 && len(round.Withheld) > 0 {
+		return false, refuse(CodeWithheld, 0, "the question cannot be asked: the figure of subquery %d is withheld by the rule %s",
+			c.at+1, round.Withheld[0].Rule)
+	}
 	c.results = append(c.results, round)
 	if c.at++; c.at == len(c.parts) {
 		return true, nil
@@ -398,6 +402,7 @@ func (c *compound) answer() (*Result, error) {
 			rows, keys = append(rows, row), append(keys, key)
 		}
 		out.Model = append(out.Model, r.Model...)
+		out.Withheld = append(out.Withheld, r.Withheld...)
 	}
 	for _, r := range c.plan.sorted(c.order, keys) {
 		for _, n := range notes[r] {

@@ -166,6 +166,9 @@ func (f *fit) answer() (*Result, error) { return f.result, nil }
 
 // step takes a round's answer: it ends the fit, or sets the next round's coefficients.
 func (f *fit) step(round *Result) (done bool, err error) {
+	for _, w := range round.Withheld {
+		return false, refuse(CodeWithheld, 0, "the fit cannot go on: sums of round %d are withheld by the rule %s", f.round+1, w.Rule)
+	}
 	s, err := f.read(round)
 	if err != nil {
 		return false, err

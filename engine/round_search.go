@@ -25,6 +25,8 @@ type search struct {
 	ranges  []bucketRange   // the different ones among them, in the order of the question
 	present []bool          // groups with rows
 	n       []*big.Int      // of values, by group
+	// withheld are groups of which the first round says nothing: no more is asked of them.
+	withheld []Withheld
 }
 
 // bucketRange is one range of buckets that a round counts, in each group from a start of its
@@ -106,6 +108,9 @@ func (s *search) statement() string {
 }
 
 func (s *search) step(round *Result) (done bool, err error) {
+	if err := s.seen(round); err != nil {
+		return false, err
+	}
 	counts, err := s.read(round)
 	if err != nil {
 		return false, err
@@ -125,6 +130,35 @@ func (s *search) step(round *Result) (done bool, err error) {
 	s.round++
 	s.ask()
 	return len(s.ranges) == 0, nil
+}
+
+// seen ends the search where ranges that it needs are withheld. Without groups whose rows are, as all rounds say,
+// it goes on for the others.
+func (s *search) seen(round *Result) error {
+	known := map[string]bool{}
+	for _, w := range s.withheld {
+		known[groupKey(w.Group)] = true
+	}
+	for _, w := range round.Withheld {
+		if len(w.Columns) > 0 || len(s.groups.Groups) == 0 || s.round > 0 && !known[groupKey(w.Group)] {
+			return hinted(refuse(CodeWithheld, 0, "the %s cannot be told: how many values lie in the ranges of round %d is withheld by the rule %s",
+				s.asks(), s.round+1, w.Rule), "a histogram with wide ranges says about where values lie")
+		}
+		if s.round == 0 {
+			s.withheld = append(s.withheld, w)
+		}
+	}
+	return nil
+}
+
+// asks names what is searched for.
+func (s *search) asks() string {
+	for _, o := range s.outputs {
+		if o.function != "" {
+			return o.function
+		}
+	}
+	return "value"
 }
 
 // read takes a round's counts from its answer, by range, group and bucket; in the first
@@ -224,7 +258,7 @@ func groupKey(values []Value) string {
 
 // answer is a row for each group that has rows; without GROUP BY it is one row.
 func (s *search) answer() (*Result, error) {
-	out := &Result{Rows: [][]Value{}}
+	out := &Result{Rows: [][]Value{}, Withheld: s.withheld}
 	for _, o := range s.outputs {
 		out.Columns, out.Kinds = append(out.Columns, o.name), append(out.Kinds, o.kind)
 	}

@@ -26,9 +26,11 @@ func (p *Plan) united(groups []group) []group {
 			if !known {
 				at = len(out) - from
 				places[key] = at
-				out = append(out, group{plan: p, index: g.index, set: s, values: values, cells: slices.Clone(g.cells)})
+				out = append(out, group{plan: p, index: g.index, set: s, values: values, cells: slices.Clone(g.cells),
+					reasons: slices.Clone(g.reasons), shown: g.shown})
 				continue
 			}
+			out[from+at].join(g)
 			for m, cell := range g.cells {
 				out[from+at].cells[m] = new(big.Int).Add(out[from+at].cells[m], cell)
 			}

@@ -190,14 +190,11 @@ func (s sketch) count() value {
 
 // addSketches adds to an answer the figures of each estimate in one of its rows.
 func (p *Plan) addSketches(row candidate, result *Result) (err error) {
-	var group []Value
-	for g := range p.Groups {
-		group = append(group, valueOf(row.values[g]).print(false))
-	}
+	group := row.printed()
 	seen := map[string]int{}
 	for _, o := range p.Outputs {
 		eachFunction(o.Expr, func(e *Expr) {
-			if e.Value.Text != sketchFunction || err != nil {
+			if e.Value.Text != sketchFunction || err != nil || row.reason(e) != 0 {
 				return
 			}
 			args := make([]value, len(e.Args))

@@ -224,6 +224,9 @@ func (p *Plan) fillWindows(all []candidate) error {
 		if call == nil {
 			return refuse(CodeCells, 0, "the plan has a window that nothing shows")
 		}
+		if len(all) > 0 && all[0].reason(call) != 0 {
+			continue // withheld in all rows
+		}
 		if err := p.Windows[n].fill(call, n, all); err != nil {
 			return err
 		}

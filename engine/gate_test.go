@@ -1,0 +1,189 @@
+package engine
+
+import (
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// gated answers a question as the contributors do: screening, verdict, answer. It holds on the way what every
+// department and verifier leans on.
+func (t *refTable) gated(tb testing.TB, p *Plan, d Disclosure) (*Plan, []*big.Int, error) {
+	tb.Helper()
+	screening, err := p.Screening(d)
+	if err != nil {
+		return nil, nil, err
+	}
+	again, err := p.Screening(d)
+	if err != nil || again.Digest() != screening.Digest() || again.Digest() == p.Digest() {
+		tb.Fatalf("%s: the screening is not the same twice, or is the question: %v", p.SQL, err)
+	}
+	verdict, err := screening.Screened(t.pooled(tb, screening))
+	if err != nil {
+		return nil, nil, err
+	}
+	answer, err := p.Withhold(d, verdict)
+	if err != nil {
+		tb.Fatalf("%s: %v", p.SQL, err)
+	}
+	return answer, t.pooled(tb, answer), nil
+}
+
+// pooled are the cells of a plan over all departments, by their limbs, which keep their bounds.
+func (t *refTable) pooled(tb testing.TB, p *Plan) []*big.Int {
+	tb.Helper()
+	var made [][]*big.Int
+	for d := range p.Departments {
+		cells := t.contribute(tb, p, d)
+		limbs, err := p.Limbs(d, cells)
+		if err != nil {
+			tb.Fatalf("%s: %v", p.SQL, err)
+		}
+		lo, hi := p.Bounds(d)
+		for c := range limbs {
+			for s, v := range limbs[c] {
+				if v < lo[c][s] || v > hi[c][s] {
+					tb.Fatalf("%s: limb %d of ciphertext %d is %d, outside %d to %d", p.SQL, s, c, v, lo[c][s], hi[c][s])
+				}
+			}
+		}
+		made = append(made, cells)
+	}
+	cells, err := p.Pool(made)
+	if err != nil {
+		tb.Fatalf("%s: %v", p.SQL, err)
+	}
+	return cells
+}
+
+// staff is a table of persons in three departments: region, age, wage, sex, a decimal, whether somebody is ill,
+// children. south has two persons; one of the north is ill; only the first department has persons in the east.
+func staff() *refTable {
+	t := &refTable{columns: []refColumn{
+		{name: "region", sql: "region", kind: Text, grouped: true},
+		{name: "age", sql: "age", kind: Integer, grouped: true},
+		{name: "wage", sql: "wage", kind: Integer},
+		{name: "sex", sql: "sex", kind: Text, grouped: true},
+		{name: "bonus", sql: "bonus", kind: Decimal, scale: 3, nullable: true},
+		{name: "ill", sql: "ill", kind: Boolean, grouped: true},
+		{name: "children", sql: "children", kind: Integer, nullable: true, grouped: true},
+		{name: "id", sql: "id", kind: Integer},
+	}}
+	id := int64(0)
+	person := func(d int, region string, age, wage int64, sex string, bonus cell, ill bool, children cell) {
+		id++
+		t.parts[d] = append(t.parts[d], row{region, rat(age), rat(wage), sex, bonus, ill, children, rat(id * 1000003 % 99991)})
+	}
+	t.parts, t.mixed, t.void = make([][]row, 3), make([]bool, 3), make([]bool, 3)
+	for i := range int64(60) {
+		d := int(i % 3)
+		person(d, "north", 20+10*(i%5), 1000+i, []string{"f", "m"}[i/3%2], big.NewRat(i%4*1000, 1000), i == 7, rat(i%2))
+		person(d, "west", 20+10*(i%5), 2000+i, []string{"f", "m"}[i/3%2], big.NewRat(5, 1), i%2 == 0, rat(i%2))
+		if i < 12 {
+			person(0, "east", 30, 3000+i, []string{"f", "m"}[i%2], big.NewRat(7, 1), false, nil)
+		}
+	}
+	person(1, "south", 40, 9999, "f", nil, true, rat(1))
+	person(2, "south", 77, 9000, "m", nil, true, rat(9))
+	return t
+}
+
+// staffRules reads the rules of a case.
+func staffRules(t *testing.T, names []string) (d Disclosure) {
+	for _, name := range names {
+		key, number, _ := strings.Cut(name, "=")
+		n := int64(0)
+		if number != "" {
+			if _, err := fmt.Sscan(number, &n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch key {
+		case "count":
+			d.Count = n
+		case "zero":
+			d.ZeroIsSmall = true
+		case "floor":
+			d.Floor = n
+		case "departments":
+			d.Departments = n
+		case "freedom":
+			d.Freedom = n
+		case "parameters":
+			d.ParametersPerMille = n
+		case "complement":
+			d.Complement = true
+		default:
+			t.Fatalf("no rule %s", key)
+		}
+	}
+	return d
+}
+
+// shownAnswer writes an answer and what is withheld of it.
+func shownAnswer(r *Result) string {
+	text := func(values []Value) string {
+		var line []string
+		for _, v := range values {
+			if v.Text == nil {
+				line = append(line, "<null>")
+			} else {
+				line = append(line, *v.Text)
+			}
+		}
+		return strings.Join(line, " | ")
+	}
+	lines := []string{strings.Join(r.Columns, " | ")}
+	for _, row := range r.Rows {
+		lines = append(lines, text(row))
+	}
+	for _, w := range r.Withheld {
+		what := "the row"
+		if len(w.Columns) > 0 {
+			what = strings.Join(w.Columns, ", ")
+		}
+		lines = append(lines, fmt.Sprintf("withheld of (%s): %s by %s", text(w.Group), what, w.Rule))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// TestDisclosureAttacks: what each question of the file is after ends withheld, round by round. The verb says
+// whether it is an attack, which must end with something withheld, or honest, which must not.
+func TestDisclosureAttacks(t *testing.T) {
+	table := staff()
+	cat, departments := table.catalogue()
+	runCases(t, "withheld.txt", func(t *testing.T, c dataCase) string {
+		fields := strings.Fields(c.verb)
+		d := staffRules(t, fields[1:])
+		s, err := NewSession(c.input, cat, departments, testPackings[1])
+		if err != nil {
+			t.Fatalf("%s: %v", c.input, err)
+		}
+		for p := s.Plan(); p != nil; p = s.Plan() {
+			answer, cells, err := table.gated(t, p, d)
+			if err != nil {
+				return err.Error()
+			}
+			round, err := answer.Finish(cells)
+			if err != nil {
+				return err.Error()
+			}
+			if err := s.Step(round); err != nil {
+				if code(err) != CodeWithheld || fields[0] != "attack" {
+					t.Errorf("%s: %v", c.input, err)
+				}
+				return err.Error()
+			}
+		}
+		if withheld := len(s.Result().Withheld) > 0; withheld != (fields[0] == "attack") {
+			t.Errorf("%s %s\nwithheld: %v", c.verb, c.input, withheld)
+		}
+		return shownAnswer(s.Result())
+	})
+}
+
+var _ = slices.Max[[]int]
+var _ = rand.N[int]
