@@ -170,6 +170,11 @@ func TestPresets(t *testing.T) {
 			t.Errorf("the README has no row %s", row)
 		}
 	}
+	for _, name := range RuleNames() {
+		if !strings.Contains(string(readme), "\n| `"+name+"` | ") {
+			t.Errorf("the README does not say what %s means", name)
+		}
+	}
 	if _, ok := Preset("ONS-10-5"); ok {
 		t.Error("a preset has two names")
 	}

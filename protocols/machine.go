@@ -86,6 +86,9 @@ type Want struct {
 	Digest  engine.Digest
 	Size    int   // exact
 	Sources []Key // the owner first, then whoever else may hold it
+	// Confided: the owner gives it to a few alone (Ready.Confide), this party among them. Do not store or log it, nor serve
+	// it to anybody.
+	Confided bool
 }
 
 // Job is computation to run outside of Step, perhaps for seconds; its event is stepped

@@ -86,8 +86,11 @@ func outcomeOf(st *State, s *QueryState) Outcome {
 		return Outcome{Status: Refused, Code: s.Refusal.Code, Sentence: fmt.Sprintf("%s refuses: %s", name, s.Refusal.Sentence),
 			Departments: []string{name}}
 	case PhaseFailed:
-		return Outcome{Status: Failed, Code: string(s.Fault.Kind), Fault: s.Fault, Departments: []string{s.Fault.Department},
-			Sentence: s.Fault.sentence()}
+		o := Outcome{Status: Failed, Code: string(s.Fault.Kind), Fault: s.Fault, Departments: []string{s.Fault.Department}, Sentence: s.Fault.sentence()}
+		if s.Fault.Kind == FaultVerdicts {
+			o.Departments = append(o.Departments, s.Fault.Reporter)
+		}
+		return o
 	case PhaseWithdrawn:
 		return withdrawn()
 	}

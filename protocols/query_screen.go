@@ -114,6 +114,7 @@ func (q *Query) openCounts(s *QueryState) {
 	g := &q.gate
 	if g.shares == nil {
 		g.shares = newBoard(&q.desk, SizesOf(q.params).Share, s.Epoch.Members, s.Shared, nil, q.dossier.checkShare)
+		g.shares.confided = true
 	}
 	if !g.shares.advance() {
 		if g.shares.failure != nil {
@@ -123,7 +124,7 @@ func (q *Query) openCounts(s *QueryState) {
 	}
 	if g.secret == nil {
 		if g.secret = q.blobs[s.Opening]; g.secret == nil {
-			q.want(s.Opening, q.params.N()/4, s.recipient())
+			q.fetch(Want{Digest: s.Opening, Size: q.params.N() / 4, Sources: []Key{s.recipient()}, Confided: true})
 			return
 		}
 	}

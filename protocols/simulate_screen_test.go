@@ -201,7 +201,7 @@ func TestVerdictsDiffer(t *testing.T) {
 		body, err := e.Open()
 		if s, ok := body.(*protocols.Screen); ok && err == nil && e.Author == liar.id {
 			s.Verdict[0] ^= 1
-			if s.Packed != nil { // all cells are shown
+			if len(s.Packed) > 0 { // all cells are shown
 				s.Packed = []byte{0, 8}
 				s.Verdict = engine.Hash("parley verdict 1", s.Packed)
 			}

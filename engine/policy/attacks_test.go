@@ -177,6 +177,7 @@ var attacks = []attack{
 	{"a p-ratio, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{RatioPerMille: 100})},
 	{"rounding, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{Count: 10, Base: 5})},
 	{"noise, which nothing adds", RuleNotKept, ruling(engine.Disclosure{Perturbed: true})},
+	{"fewer departments than a cell needs", TooFew, ruling(engine.Disclosure{Departments: 4})},
 	{"bases that exclude each other", RulesConflict, func(a *attempt) {
 		a.context.Documents[0].Disclosure.Base, a.context.Documents[2].Disclosure.Base = 3, 10
 	}},

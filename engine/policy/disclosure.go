@@ -56,7 +56,10 @@ func (p *parser) ofDisclosure(key string, n *unstable.Node, line int) {
 	case "p-ratio":
 		d.RatioPerMille = p.share(n, key, line)
 	case "round":
-		d.Base = p.number(n, key, line)
+		if d.Base = p.number(n, key, line); d.Validate() != nil { // before it unites with another
+			p.complain(line, "%s", d.Validate())
+			d.Base = 0
+		}
 	case "perturbed":
 		d.Perturbed = p.yes(n, key, line)
 	default:
@@ -161,10 +164,13 @@ func conflict(rules engine.Disclosure) *Missing {
 }
 
 // ofDisclosure is what a department's rules have against the question before anything is counted: rules
-// that nothing enforces, and columns of too many values.
+// that nothing enforces, fewer departments than any cell needs, and columns of too many values.
 func (d *decider) ofDisclosure(rules *engine.Disclosure) (out []Missing) {
 	for _, name := range rules.Unkept() {
 		out = append(out, Missing{Reason: RuleNotKept, Detail: name})
+	}
+	if int64(len(d.facts.Contributors)) < rules.Departments {
+		out = append(out, Missing{Reason: TooFew, Rule: "departments", Number: rules.Departments})
 	}
 	for _, u := range d.facts.Uses {
 		if most, ruled := d.levels(rules); ruled && int64(u.Levels) > most {

@@ -83,11 +83,14 @@ func (p *parser) joined() error {
 	return errors.Join(p.wrong...)
 }
 
-// begins notes where a setting stands.
+// begins notes where a setting stands; "" is [disclosure] itself.
 func (p *parser) begins(key string, line int) {
-	at := place{p.rule, key, -1}
+	at, what := place{p.rule, key, -1}, quote(key)
+	if key == "" {
+		what = "[disclosure]"
+	}
 	if first, twice := p.file.lines[at]; twice {
-		p.complain(line, "%s stands here a second time: it is in line %d already", quote(key), first)
+		p.complain(line, "%s stands here a second time: it is in line %d already", what, first)
 	}
 	p.file.lines[at] = line
 }
@@ -141,7 +144,7 @@ func (p *parser) expression(n *unstable.Node) {
 		p.file.lines[place{p.rule, "", -1}] = line
 	case n.Kind == unstable.Table && key == "disclosure":
 		p.rule = ofDisclosure
-		p.file.lines[place{p.rule, "", -1}] = line
+		p.begins("", line)
 	case n.Kind == unstable.Table || n.Kind == unstable.ArrayTable:
 		p.complain(line, "[%s] is nothing of a policy: it has table, [disclosure] once and [[allow]], or below alone", shown(key))
 	case n.Kind == unstable.KeyValue && p.rule == ofDisclosure:

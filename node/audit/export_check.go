@@ -280,7 +280,7 @@ func (c *exportCheck) record(r *protocols.Record, refused error) error {
 
 func (c *exportCheck) readBlobs(r *protocols.Record, refused error) error {
 	c.number = r.Number
-	for _, b := range exchange.BlobsNamedBy(c.sizes, r, refused) {
+	for _, b := range exchange.BlobsNamedBy(c.sizes, c.replay.State, r, refused) {
 		c.blob = b.Digest
 		if c.x.Peek() == frameGone {
 			if _, err := c.x.Next(frameGone, 0); err != nil {

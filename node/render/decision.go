@@ -17,8 +17,8 @@ type Decision struct {
 	Allowed bool      `json:"allowed"`
 	Text    string    `json:"text"` // in the language that was asked for
 	Missing []Missing `json:"missing"`
-	Grants  []string  `json:"grants"`           // of which a use is taken
-	Rules   []Rule    `json:"rules"`            // that what is shown keeps
+	Grants  []string  `json:"grants"` // of which a use is taken
+	Rules   []Rule    `json:"rules"`  // that what is shown keeps
 	Request string    `json:"request,omitempty"`
 	// Requested are the person's requests of just this question.
 	Requested []Request `json:"requested,omitempty"`
@@ -55,6 +55,18 @@ func RulesOf(d engine.Disclosure, language string) []Rule {
 		out = append(out, Rule{Name: r.Name, Value: r.Written(), Sentence: said[i]})
 	}
 	return out
+}
+
+// RulesText lists rules below a heading; "" where there are none.
+func RulesText(rules []Rule) string {
+	var b strings.Builder
+	for i, r := range rules {
+		if i == 0 {
+			b.WriteString("what answers may show:\n")
+		}
+		b.WriteString("  " + r.Sentence + "\n")
+	}
+	return b.String()
 }
 
 // DecisionOf is a decision in a language.
