@@ -21,7 +21,7 @@ func smallRules(r *rand.Rand) Disclosure {
 	}
 	if r.IntN(4) == 0 {
 		d.Count, d.ZeroIsSmall = 0, false
-		d.Floor = max(d.Floor, 1+r.Int64N(3))
+		d.Floor = max(d.Floor, 2+r.Int64N(2))
 	}
 	return d
 }
