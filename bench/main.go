@@ -45,6 +45,7 @@ type options struct {
 	out         string
 	questions   bool
 	statistics  bool
+	gate        bool
 	steps       bool
 	ledger      bool
 	validators  []int
@@ -64,6 +65,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.out, "out", "", "also write bench.md and bench.json to this folder")
 	flags.BoolVar(&o.questions, "questions", true, "measure whole questions over real processes")
 	flags.BoolVar(&o.statistics, "statistics", true, "measure each statistic, three departments in one process")
+	flags.BoolVar(&o.gate, "gate", true, "measure what screenings add, three departments in one process")
 	flags.BoolVar(&o.steps, "steps", true, "measure the steps of one question")
 	flags.BoolVar(&o.ledger, "ledger", true, "measure the ledger")
 	validators := flags.String("validators", "1,4,7,16", "of the ledgers whose commits are timed, separated by commas")
@@ -118,6 +120,12 @@ func run(ctx context.Context, args []string) error {
 	if o.statistics && len(o.parameters) > 0 {
 		var err error
 		if report.Statistics, err = runStatistics(ctx, o.parameters[0]); err != nil {
+			return err
+		}
+	}
+	if o.gate && len(o.parameters) > 0 {
+		var err error
+		if report.Gate, err = runGate(ctx, o.parameters[0]); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,7 @@ type report struct {
 	Steps          []row     `json:"steps"`
 	// Statistics are those at the first parameter set.
 	Statistics []statisticCost `json:"statistics,omitempty"`
+	Gate       []gateCost      `json:"screenings,omitempty"` // at the first parameter set
 	Questions  []question      `json:"questions,omitempty"`
 	Ledger     *ledgerFigures  `json:"ledger,omitempty"`
 }
@@ -67,6 +68,9 @@ func (r *report) markdown() string {
 	}
 	if len(r.Statistics) > 0 {
 		b.WriteString(statisticsTable(r.Statistics))
+	}
+	if len(r.Gate) > 0 {
+		b.WriteString(gateTable(r.Gate))
 	}
 	if len(r.Steps) > 0 {
 		r.steps(&b)

@@ -12,7 +12,7 @@ import (
 
 // smallRules are random rules that random tables of a few dozen rows sometimes keep.
 func smallRules(r *rand.Rand) Disclosure {
-	d := Disclosure{Count: 1 + r.Int64N(5), ZeroIsSmall: r.IntN(8) == 0, Complement: r.IntN(2) == 0}
+	d := Disclosure{Count: 2 + r.Int64N(4), ZeroIsSmall: r.IntN(8) == 0, Complement: r.IntN(2) == 0}
 	if r.IntN(3) == 0 {
 		d.Floor = 2
 	}
@@ -21,7 +21,7 @@ func smallRules(r *rand.Rand) Disclosure {
 	}
 	if r.IntN(4) == 0 {
 		d.Count, d.ZeroIsSmall = 0, false
-		d.Floor = max(d.Floor, 1+r.Int64N(3))
+		d.Floor = max(d.Floor, 2+r.Int64N(2))
 	}
 	return d
 }
@@ -312,7 +312,7 @@ func TestComplementHidesGroups(t *testing.T) {
 	added, checked := 0, 0
 	for seed := range 1500 {
 		r := rand.New(rand.NewPCG(uint64(seed), 19))
-		p := &Plan{Screen: &Screening{Rules: Disclosure{Count: 1 + r.Int64N(12), Complement: true}}}
+		p := &Plan{Screen: &Screening{Rules: Disclosure{Count: 2 + r.Int64N(11), Complement: true}}}
 		count := 1
 		for range 1 + r.IntN(3) {
 			n := 1 + r.IntN(4)

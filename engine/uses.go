@@ -20,6 +20,9 @@ type ColumnUse struct {
 	Group bool
 	// Aggregate: it is counted, or added up as it is or in products.
 	Aggregate bool
+	// Levels is how many values, NULL aside, the groups or the keys of a report have that are made of it; 0
+	// where none are. What conditions of moments tell apart has none.
+	Levels int
 	// Functions are those whose cells it reaches, ascending, as FunctionNames spells them.
 	Functions []string
 }
@@ -39,11 +42,11 @@ func (p *Plan) Uses() []ColumnUse {
 	names := p.momentFunctions()
 	columnsOf(p.Filter, func(c int) { u.of(c).Filter = true })
 	for _, g := range p.Groups {
-		columnsOf(g.Expr, func(c int) { u.of(c).Group = true })
+		columnsOf(g.Expr, func(c int) { u.told(c, g.Values) })
 	}
 	if p.Report != nil {
 		for _, k := range p.Report.Keys {
-			u.of(k.Column).Group = true
+			u.told(k.Column, k.Values)
 		}
 	}
 	for m := range p.Moments {
@@ -84,6 +87,7 @@ func (s *Session) Uses() ([]ColumnUse, error) {
 				continue
 			}
 			known.Filter, known.Group, known.Aggregate = known.Filter || u.Filter, known.Group || u.Group, known.Aggregate || u.Aggregate
+			known.Levels = max(known.Levels, u.Levels)
 			known.name(u.Functions)
 		}
 	}
@@ -111,6 +115,18 @@ func (u uses) of(column int) *ColumnUse {
 		u.columns[column] = use
 	}
 	return use
+}
+
+// told marks a column by whose values rows are told apart.
+func (u uses) told(column int, values []Datum) {
+	n := 0
+	for _, v := range values {
+		if v.Kind != Null {
+			n++
+		}
+	}
+	use := u.of(column)
+	use.Group, use.Levels = true, max(use.Levels, n)
 }
 
 func (c *ColumnUse) name(functions []string) {

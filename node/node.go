@@ -470,7 +470,7 @@ func (n *node) openLedger(ctx context.Context) error {
 func (n *node) openWork(context.Context) error {
 	n.outbox = machine.NewOutbox(n.log, n.history.Append)
 	n.work = machine.Effects{
-		Persist: n.journal.Append, Publish: n.publish, Fetch: n.fetch, Aggregate: n.aggregate, Withheld: n.withhold,
+		Persist: n.journal.Append, Publish: n.publish, Confide: n.exchange.Confide, Fetch: n.fetch, Aggregate: n.aggregate, Withheld: n.withhold,
 		Send:    func(e protocols.Entry) { n.outbox.Send(e, nil) },
 		Proofs:  make(chan struct{}, 1),
 		Checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),

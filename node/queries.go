@@ -164,6 +164,7 @@ func (n *node) endQuery(q *liveQuery) error {
 		t.Stop()
 	}
 	n.stopWatch(q.id)
+	n.exchange.Forsake(q.id)
 	delete(n.queries, q.id)
 	return n.journal.EndQuery(q.id)
 }
@@ -194,7 +195,7 @@ func neededBlobs(s *protocols.State) map[engine.Digest]bool {
 	blobs := map[engine.Digest]bool{}
 	for _, id := range s.Open() {
 		q := s.Query(id)
-		blobs[q.Ask.AnalystKey] = true
+		blobs[q.Ask.AnalystKey], blobs[q.GateKey] = true, true // of a question, of a screening
 		for _, d := range append(flatten(q.Contributed), flatten(q.Shared)...) {
 			blobs[d] = true
 		}

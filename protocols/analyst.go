@@ -15,17 +15,22 @@ import (
 
 // AnalystConfig is what an analyst asks with.
 type AnalystConfig struct {
-	Key             ed25519.PrivateKey
-	Keys            *circuits.Keys
-	Verifying       *circuits.VerifyingKeys // of the pinned network
-	State           *State
-	Receipts        ReceiptChecker
-	Plan            *engine.Plan    // of the question; not needed with a journal that holds the question
-	Question        string          // of which the plan is a round; empty: the plan is the question's own
-	Round           int             // from 1; 0 without Question
-	Purpose         string          // what the answer is for
-	Basis           string          // the law that allows it; may be empty
-	Grants          []engine.Digest // that the question takes uses of (State.Consider)
+	Key       ed25519.PrivateKey
+	Keys      *circuits.Keys
+	Verifying *circuits.VerifyingKeys // of the pinned network
+	State     *State
+	Receipts  ReceiptChecker
+	Plan      *engine.Plan    // of the question, nothing withheld; not needed with a journal that holds the question
+	Question  string          // of which the plan is a round; empty: the plan is the question's own
+	Round     int             // from 1; 0 without Question
+	Purpose   string          // what the answer is for
+	Basis     string          // the law that allows it; may be empty
+	Grants    []engine.Digest // that the question takes uses of (State.Consider)
+	// Rules are what the departments hold the answer to (State.Consider). Where they need counts, the question is asked
+	// twice: first with Screening, then with Screen, the id that its outcome gave.
+	Rules           engine.Disclosure
+	Screening       bool
+	Screen          engine.Digest
 	DeadlineSeconds uint32
 }
 
@@ -87,12 +92,16 @@ func (m *Analyst) restoreFrom(r *JournalRecord) error {
 	}
 	entry := m.entries[KindAsk]
 	body, err := entry.Open()
-	if err != nil || len(r.Blobs) != 1 {
+	if err != nil {
 		return fmt.Errorf("%w: its question does not decode", ErrJournal)
 	}
 	ask, ok := body.(*Ask)
-	if !ok {
+	if !ok || len(r.Blobs) != 1 && !ask.Screening {
 		return fmt.Errorf("%w: it holds no question", ErrJournal)
+	}
+	if ask.Screening {
+		m.own, m.ask, m.id = r, *ask, QueryID(m.network, m.self, ask)
+		return nil
 	}
 	if m.secret, err = mhe.ParseSecretKey(m.params, r.Secret); err != nil {
 		return fmt.Errorf("%w: %w", ErrJournal, err)
@@ -115,7 +124,11 @@ func (m *Analyst) fill() error {
 	if plan == nil {
 		return errors.New("an analyst asks with a plan")
 	}
-	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), plan.Ciphertexts()) + m.referee.ruledBytes(plan, m.a.Grants); size > MaxCertificateBytes {
+	plan, err := m.asksFor(plan)
+	if err != nil {
+		return err
+	}
+	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), plan.Ciphertexts()) + m.referee.ruledBytes(plan, m.a.Grants) + m.referee.screenBytes(m.a.Screen); size > MaxCertificateBytes {
 		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
 			Message: fmt.Sprintf("the certificate would have %d bytes; at most %d are allowed", size, MaxCertificateBytes)}
 	}
@@ -123,13 +136,14 @@ func (m *Analyst) fill() error {
 		Ciphertexts: uint32(plan.Ciphertexts()), DeadlineSeconds: m.a.DeadlineSeconds}
 	m.ask.Question, m.ask.Round = m.a.Question, uint32(m.a.Round)
 	m.ask.Purpose, m.ask.Basis, m.ask.Grants = m.a.Purpose, m.a.Basis, m.a.Grants
+	m.ask.Screening, m.ask.Screen = m.a.Screening, m.a.Screen
 	for _, r := range plan.Registrations {
 		m.ask.Registrations = append(m.ask.Registrations, RegistrationDigest(r))
 	}
 	if err := errors.Join(policy.CheckPurpose(m.a.Purpose, m.a.Basis), m.ask.checkRound()); err != nil {
 		return &engine.Error{Code: engine.CodeSyntax, Message: err.Error()}
 	}
-	_, err := rand.Read(m.ask.Nonce[:])
+	_, err = rand.Read(m.ask.Nonce[:])
 	return err
 }
 
@@ -178,6 +192,10 @@ func (m *Analyst) state() *QueryState { return m.referee.Query(m.id) }
 
 func (m *Analyst) advance() error {
 	if m.cancel && m.takeBack(m.state()) {
+		return nil
+	}
+	if m.ask.Screening {
+		m.screen(m.state())
 		return nil
 	}
 	if !m.checkEpoch() {

@@ -219,7 +219,7 @@ func (f *front) decision(author protocols.Key, ask *protocols.Ask) string {
 	if err != nil {
 		return said("the decision: " + err.Error())
 	}
-	d := st.Consider(author, f.w.ledger.at.Time/1000, &facts, ask.Question, ask.Round, ask.Purpose, ask.Basis)
+	d := st.Consider(author, f.w.ledger.at.Time/1000, &facts, *ask)
 	named := slices.EqualFunc(d.Charges, ask.Grants, func(c policy.Charge, id engine.Digest) bool { return c.Grant == id })
 	switch {
 	case d.Allowed && named && !slices.Contains(ask.Registrations, protocols.RegistrationDigest(plan.Registrations[len(plan.Registrations)-1])):

@@ -16,7 +16,8 @@ type board[T any] struct {
 	others  []Key // further sources
 	check   func(owner, index int, blob []byte) (T, *Fault)
 
-	serves bool // what is verified here is served: this party is a source to the others
+	serves   bool // what is verified here is served: this party is a source to the others
+	confided bool // the owners give these blobs to a few alone (Want.Confided)
 	// settled says that all have verified these blobs before: who serves other bytes now is no
 	// longer waited for, and ends nothing. Nil: never.
 	settled func() bool
@@ -71,7 +72,7 @@ func (b *board[T]) advance() bool {
 			} else if lie := b.desk.lies[digest]; lie != nil {
 				b.convict(owner, index, lie)
 			} else {
-				b.desk.want(digest, b.size, slices.Concat(b.holders[digest], b.others)...)
+				b.desk.fetch(Want{Digest: digest, Size: b.size, Sources: slices.Concat(b.holders[digest], b.others), Confided: b.confided})
 			}
 		}
 	}

@@ -78,6 +78,8 @@ type Ask struct {
 	Purpose         string          // what the answer is for
 	Basis           string          // the law that allows it; empty: none is given
 	Grants          []engine.Digest // of which it takes a use, in the order of their departments
+	Screening       bool            // it asks for the counts that the contributors' rules go by, for their eyes alone
+	Screen          engine.Digest   // the screening that says what of the answer is shown; zero: no rule needs one
 }
 
 // Admit says that a member checked the question itself and will take part.
@@ -85,6 +87,9 @@ type Admit struct {
 	_     struct{} `cbor:",toarray"`
 	Query engine.Digest
 	Epoch engine.Digest // digest; another one than the query's is a stale epoch
+	// Of a screening's recipient, else zero: the blobs of its fresh encryption key and of that key's secret, which the
+	// contributors alone are given.
+	Key, Opening engine.Digest
 }
 
 // Refuse ends a query: a member will not take part.
@@ -296,7 +301,7 @@ func newBody(kind EntryKind) Body {
 		func() Body { return new(Act) }, func() Body { return new(Publish) },
 		func() Body { return new(Request) }, func() Body { return new(Grant) },
 		func() Body { return new(Decline) }, func() Body { return new(Rescind) },
-		func() Body { return new(Alert) },
+		func() Body { return new(Alert) }, func() Body { return new(Screen) },
 	}[kind-1]()
 }
 
@@ -344,8 +349,11 @@ func (b *Ask) check() error {
 	if err := errors.Join(policy.CheckPurpose(b.Purpose, b.Basis), b.checkRound()); err != nil {
 		return err
 	}
-	if len(b.Grants) > len(b.Departments) {
+	switch {
+	case len(b.Grants) > len(b.Departments):
 		return errors.New("more grants than departments")
+	case b.Screening && (b.Screen != engine.Digest{} || b.AnalystKey != engine.Digest{}):
+		return errors.New("a screening rests on no other, and its analyst has no key")
 	}
 	return nil
 }

@@ -161,6 +161,9 @@ func (s *State) recordsOf(q *QueryState) []Record {
 		records = append(records, d.record, d.by.record)
 	}
 	records = append(append(records, q.Epoch.records...), q.records...)
+	if q.screen != nil { // asked under the same decisions, and over the same tables
+		records = append(append(records, q.screen.vouch.record), q.screen.records...)
+	}
 	slices.SortFunc(records, func(a, b Record) int { return compareNumbers(a.Number, b.Number) })
 	return slices.CompactFunc(records, func(a, b Record) bool { return a.Number == b.Number })
 }

@@ -112,17 +112,23 @@ func (d *desk) hold(blobs ...[]byte) {
 }
 
 func (d *desk) want(digest engine.Digest, size int, sources ...Key) {
-	if d.wanted[digest] || d.blobs[digest] != nil {
+	d.fetch(Want{Digest: digest, Size: size, Sources: sources})
+}
+
+// fetch asks for a blob that is neither there nor asked for.
+func (d *desk) fetch(w Want) {
+	if d.wanted[w.Digest] || d.blobs[w.Digest] != nil {
 		return
 	}
-	d.wanted[digest] = true
+	d.wanted[w.Digest] = true
 	var others []Key
-	for _, k := range sources {
+	for _, k := range w.Sources {
 		if k != d.self && !slices.Contains(others, k) {
 			others = append(others, k)
 		}
 	}
-	d.ready.Fetch = append(d.ready.Fetch, Want{Digest: digest, Size: size, Sources: others})
+	w.Sources = others
+	d.ready.Fetch = append(d.ready.Fetch, w)
 }
 
 func (d *desk) publish(blobs ...[]byte) {
@@ -217,10 +223,10 @@ func (d *desk) restore(r *JournalRecord) error {
 	return nil
 }
 
-// convict posts an accusation. Its blob, unless the accused's own signature is the evidence, is
+// convict posts an accusation. Its blob, unless the accused's own signature is the evidence or nobody can check it, is
 // journaled and served with it: whoever accuses shows the blob.
 func (d *desk) convict(body Body, bad *failure, r JournalRecord) {
-	if blob := d.blobs[bad.digest]; blob != nil && bad.served == nil && !d.has(body.Kind()) {
+	if blob := d.blobs[bad.digest]; blob != nil && bad.served == nil && bad.fault.Kind != FaultUnavailable && !d.has(body.Kind()) {
 		d.shown = [][]byte{blob}
 	}
 	r.Blobs = d.shown

@@ -3,6 +3,7 @@ package protocols
 import (
 	"errors"
 	"fmt"
+	"math/big"
 
 	"parley/circuits"
 	"parley/engine"
@@ -18,30 +19,36 @@ type dossier struct {
 	query   *QueryState
 	epoch   *Epoch
 	plan    *engine.Plan
-	lo, hi  [][][]int64 // by contributor, ciphertext index, limb
-	analyst mhe.PublicKey
+	lo, hi  [][][]int64   // by contributor, ciphertext index, limb
+	analyst mhe.PublicKey // of a screening its recipient's
 
 	sums []mhe.Ciphertext // by ciphertext index, of all contributions
 }
 
 // newDossier recomputes the plan of a question from its SQL and the registrations on the ledger,
-// unless its owner has it already, compares it with what the question claims, and decides about it. The
-// error may be a *Denied.
-func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState, plan *engine.Plan) (*dossier, error) {
+// unless its owner has it already (before anything is withheld), decides about it, and compares what is asked for
+// with what the question claims. The error may be a *Denied.
+func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState, base *engine.Plan) (*dossier, error) {
 	a := &q.Ask
-	if plan == nil {
+	if base == nil {
 		var err error
-		if plan, err = q.Plan(Packing(vk.Params())); err != nil {
+		if base, err = planOf(q, Packing(vk.Params())); err != nil {
 			return nil, err
 		}
-	} else if plan.Digest() != a.Plan {
+	}
+	rules, err := q.Decide(base)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := q.within(base, rules)
+	if err != nil {
+		return nil, err
+	}
+	if plan.Digest() != a.Plan {
 		return nil, errOtherPlan
 	}
 	if plan.Ciphertexts() != int(a.Ciphertexts) {
 		return nil, fmt.Errorf("the question names %d ciphertexts, its plan has %d", a.Ciphertexts, plan.Ciphertexts())
-	}
-	if err := q.Decide(plan); err != nil {
-		return nil, err
 	}
 	d := &dossier{vk: vk, network: network, query: q, plan: plan}
 	for i := range q.Contributors {
@@ -53,14 +60,45 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 
 var errOtherPlan = errors.New("the question's plan is not the one that its SQL and tables give")
 
-// Plan recomputes the plan from the question's SQL and its contributors' tables as they were. The error
+// Plan recomputes the plan from the question's SQL and its contributors' tables as they were: of a screening the counts
+// that it asks for, of an answer that rests on one what is shown of it. The error
 // tells that there is none, or that the question claims another. Cost: that of planning.
 func (q *QueryState) Plan(p engine.Packing) (*engine.Plan, error) {
 	plan, err := planOf(q, p)
-	if err == nil && plan.Digest() != q.Ask.Plan {
+	if err != nil {
+		return nil, err
+	}
+	d, err := q.decision(plan)
+	if err != nil {
+		return nil, err
+	}
+	if plan, err = q.within(plan, d.Rules); err == nil && plan.Digest() != q.Ask.Plan {
 		return nil, errOtherPlan
 	}
 	return plan, err
+}
+
+// within is what a question asks for of a plan, by the rules of its contributors: their counts if it is a screening, and
+// else what its screening says is shown. Rules that need no counts need no screening, and rules that do are never left out.
+func (q *QueryState) within(plan *engine.Plan, rules engine.Disclosure) (*engine.Plan, error) {
+	switch {
+	case !rules.Screens() && !q.Ask.Screening && q.screen == nil:
+		return plan, nil
+	case !rules.Screens():
+		return nil, &engine.Error{Code: CodePolicy, Message: "no rule of the departments asks for a screening"}
+	case q.Ask.Screening:
+		return plan.Screening(rules)
+	case q.screen == nil:
+		return nil, &engine.Error{Code: CodePolicy, Message: "by the departments' rules the answer's counts are screened first, and no screening is named"}
+	}
+	before, err := q.screen.decision(plan)
+	if err != nil {
+		return nil, err
+	}
+	if before.Rules != rules {
+		return nil, &engine.Error{Code: CodePolicy, Message: "the screening was made by other rules"}
+	}
+	return plan.Withhold(rules, q.screen.Verdict())
 }
 
 // planOf recomputes a question's plan. A first round is the one that its question leads to. Later
@@ -140,6 +178,15 @@ func (d *dossier) seal(verified [][]mhe.Ciphertext) {
 
 // open decrypts every sum with the analyst's secret and finishes the answer.
 func (d *dossier) open(secret mhe.SecretKey, shares [][]mhe.Share) (*engine.Result, error) {
+	cells, err := d.cells(secret, shares)
+	if err != nil {
+		return nil, err
+	}
+	return d.plan.Finish(cells)
+}
+
+// cells decrypts every sum.
+func (d *dossier) cells(secret mhe.SecretKey, shares [][]mhe.Share) ([]*big.Int, error) {
 	limbs := make([][]int64, d.ciphertexts())
 	for index := range limbs {
 		var parts []mhe.Share
@@ -151,9 +198,5 @@ func (d *dossier) open(secret mhe.SecretKey, shares [][]mhe.Share) (*engine.Resu
 			return nil, err
 		}
 	}
-	cells, err := d.plan.Cells(limbs)
-	if err != nil {
-		return nil, err
-	}
-	return d.plan.Finish(cells)
+	return d.plan.Cells(limbs)
 }

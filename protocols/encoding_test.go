@@ -54,7 +54,7 @@ func goldenEntries() []Entry {
 		&EpochAbort{Epoch: d(3), Culprit: k(5), Fault: FaultBadProof, Blob: d(7), Sentence: "no"},
 		&Ask{SQL: engine.RoundMark(goldenQuestion) + "SELECT buckets(age, 0, 1, 90) FROM heart", Question: goldenQuestion, Round: 2, Epoch: d(8), Departments: []string{"Köln"}, Registrations: []engine.Digest{d(9)},
 			Plan: d(10), Ciphertexts: 1, AnalystKey: d(11), Nonce: d(12), DeadlineSeconds: 60, Purpose: "poverty relapse", Basis: "Statistics Law 9", Grants: []engine.Digest{d(23)}},
-		&Admit{Query: d(13), Epoch: d(8)},
+		&Admit{Query: d(13), Epoch: d(8), Key: d(27), Opening: d(28)},
 		&Refuse{Query: d(13), Code: CodePolicy, Sentence: "not you"},
 		&Contribute{Query: d(13), Epoch: d(8), Blobs: []engine.Digest{d(14)}},
 		&Attest{Query: d(13), Contributions: d(15)},
@@ -68,7 +68,7 @@ func goldenEntries() []Entry {
 		&Vouch{Person: k(21), Name: "Mei", Roles: []PersonRole{PersonAnalyst, PersonSteward}, From: 1700000000, Until: 1800000000, Replaces: k(22), First: k(24), Place: "Jiangsu/Nanjing", Turn: 2},
 		&Revoke{Person: k(21), Reason: "left", Turn: 3},
 		&Act{Node: k(4), What: "vote remove department 12D3KooW", Turn: 4},
-		&Publish{Under: 17, Document: policy.Document{Department: "Köln", Table: "heart", Version: 2, Rules: []policy.Rule{{Name: "cost by county",
+		&Publish{Under: 17, Document: policy.Document{Department: "Köln", Table: "heart", Version: 2, Disclosure: engine.Disclosure{Count: 10, ZeroIsSmall: true, Floor: 3}, Rules: []policy.Rule{{Name: "cost by county",
 			Who: []string{"department:Köln", "under:Jiangsu"}, Terms: terms, When: "weekday <= 5"}}}},
 		&Request{Request: policy.Request{Departments: []string{"Bonn", "Köln"}, Table: "heart", Question: form, Due: 1750000000,
 			Subject: policy.Subject{Form: form, Parameters: []policy.Parameter{{Range: true, Low: 1, High: 9}}, Contributors: []string{"Bonn", "Köln"}}, Terms: granted}},
@@ -77,6 +77,7 @@ func goldenEntries() []Entry {
 		&Decline{Request: d(25), Reason: "another purpose", Under: 17},
 		&Rescind{Grant: d(23), Reason: "misused", Under: 17},
 		&Alert{Query: d(13), Name: "relapse", Rule: "households above 120", Found: "county Lishui: 131"},
+		&Screen{Query: d(13), Verdict: verdictDigest([]byte{0, 200, 1, 1, 6}), Packed: []byte{0, 200, 1, 1, 6}},
 	}
 	var entries []Entry
 	for _, b := range bodies {

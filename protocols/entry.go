@@ -41,12 +41,13 @@ const (
 	KindDecline
 	KindRescind
 	KindAlert
-	lastKind = KindAlert
+	KindScreen
+	lastKind = KindScreen
 )
 
 var kindNames = [...]string{"", "join", "register", "epoch-open", "key-commit", "key-attest", "epoch-abort",
 	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge", "withdraw",
-	"vouch", "revoke", "act", "publish", "request", "grant", "decline", "rescind", "alert"}
+	"vouch", "revoke", "act", "publish", "request", "grant", "decline", "rescind", "alert", "screen"}
 
 func (k EntryKind) String() string {
 	if k == 0 || k > lastKind {

@@ -28,6 +28,9 @@ const (
 	FaultRevoked FaultKind = "revoked"
 	// FaultDecided is no deviation: the department decided otherwise while the question waited.
 	FaultDecided FaultKind = "decided"
+	// FaultVerdicts names two contributors of a screening whose verdicts differ: one of them lies, and the ledger cannot
+	// tell which. Each contributor that is honest can.
+	FaultVerdicts FaultKind = "verdicts-differ"
 )
 
 var accusable = []FaultKind{FaultBadProof, FaultWrongShare, FaultGarbage, FaultEquivocation, FaultOversized, FaultUnavailable}
@@ -72,6 +75,9 @@ func (f *Fault) sentence() string {
 	}
 	if f.Kind == FaultDecided {
 		return fmt.Sprintf("department %s decided otherwise while the question waited: %s", f.Department, f.Detail)
+	}
+	if f.Kind == FaultVerdicts {
+		return fmt.Sprintf("departments %s and %s say different things of what the answer may show", f.Department, f.Reporter)
 	}
 	return fmt.Sprintf("department %s deviated from the protocol: %s", f.Department, f.Kind)
 }

@@ -68,12 +68,15 @@ const (
 	MaxTables = engine.MaxRegistrations / MaxDepartments
 	// MaxCatalogueBytes bounds the registrations that the state keeps, together. Each department has an
 	// equal share of it.
-	MaxCatalogueBytes = 46 << 20
+	MaxCatalogueBytes = 42 << 20
 	// MaxNameBytes bounds a member's and a network's name.
 	MaxNameBytes = 64
 	// MaxCiphertexts bounds the ciphertexts that one query takes from a department, and so
 	// the digests in a Contribute or Share entry, and with them a journal record.
 	MaxCiphertexts = 128
+	// MaxVerdictBytes bounds a screening's verdict, as runs of cells, and MaxScreenedCells its cells.
+	MaxVerdictBytes  = 16 << 10
+	MaxScreenedCells = 1 << 20
 	// MaxPendingPerAnalyst bounds one analyst's queries that have not ended.
 	MaxPendingPerAnalyst = 8
 	// MaxPending bounds all queries that have not ended.

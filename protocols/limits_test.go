@@ -242,7 +242,8 @@ func TestStateFits(t *testing.T) {
 	ask += MaxDepartments * (9 + len(engine.Marshal(charge{Grant: 1 << 62, Used: 1 << 62})))
 	blobs := size(&Contribute{Blobs: digests})
 	query := ask + MaxDepartments*(size(&Admit{})+2*blobs) + validators*size(&Attest{}) + size(&Done{}) +
-		size(&Accuse{Sentence: sentence, Served: served}) + fault + validators*(member+3*digest) + judgments + MaxDepartments*9 + 1024
+		size(&Accuse{Sentence: sentence, Served: served}) + fault + validators*(member+3*digest) + judgments + MaxDepartments*9 + 1024 +
+		MaxDepartments*(size(&Screen{})+9) + MaxVerdictBytes
 	epoch := size(&EpochOpen{Members: make([]Key, MaxDepartments)}) + MaxDepartments*(size(&KeyCommit{})+size(&KeyAttest{})+member) +
 		size(&EpochAbort{Sentence: sentence, Served: served}) + fault + judgments + 1024
 	evidence := fault + (validators+2)*min(blobs, MaxEvidenceRecord) + 2*MaxEvidenceRecord + 1024
@@ -297,7 +298,7 @@ func roomOfDecisions(t *testing.T, size func(Body) int) {
 	}{
 		{&Publish{Document: policy.Document{Department: name, Table: name}}, uint64(1 << 62)},
 		{grant, grantWire{Number: 1 << 62, Used: 1 << 62, Ending: &Ending{Number: 1 << 62, Time: 1 << 62, Reason: reason},
-			Running: slices.Repeat([]running{{Round: 1 << 31}}, MaxRunning)}},
+			Running: slices.Repeat([]running{{Stage: 1 << 31}}, MaxRunning)}},
 		{&Request{Request: policy.Request{Departments: departments}}, requestWire{Number: 1 << 62, Under: 1 << 62, Answers: answers}},
 	} {
 		d := newDecided(&Record{Number: 1 << 62, Block: 1 << 62, Time: 1 << 62, Entry: Sign(digestOf(), courtKey("a"), c.body)}, by, c.body)

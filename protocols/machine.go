@@ -29,7 +29,8 @@ import (
 // The caller's duties, in this order, for each Ready:
 //
 //  1. Persist is on the disk, in order, before anything else of the same Ready leaves.
-//  2. Publish: these blobs may be served to members and to the analyst from now on. They must
+//  2. Publish: these blobs may be served to members and to the analyst from now on, and those of Confide to whom
+//     each is for, and to nobody else. They must
 //     be served again after a restart; the rebuilt machine publishes them again.
 //  3. Send: these entries go to the ledger, as these bytes, until they stand on it or are
 //     refused. A refusal of an Ask is told (Analyst.Refuse); others need nothing: what the
@@ -55,6 +56,7 @@ type Machine interface {
 type Ready struct {
 	Persist   []JournalRecord
 	Publish   [][]byte
+	Confide   []Confidence
 	Send      []Entry
 	Fetch     []Want
 	Aggregate *engine.Plan // run the local aggregation of this plan; answer with Cells
@@ -68,6 +70,13 @@ type Ready struct {
 	Outcome  *Outcome // the machine has ended; nothing follows
 }
 
+// Confidence is a blob for some parties alone: a screening's share, or the secret of its key. Do not log it, nor store it
+// where others read.
+type Confidence struct {
+	Blob []byte
+	To   []Key
+}
+
 // Want asks for a blob. Ask the sources in order, and again and again until there is an answer
 // or the machine has an Outcome: peers restart. An answer counts only with a Served of that
 // source for this digest that verifies. If Served.Fault is not empty, step Blob with Lie, and
@@ -77,6 +86,9 @@ type Want struct {
 	Digest  engine.Digest
 	Size    int   // exact
 	Sources []Key // the owner first, then whoever else may hold it
+	// Confided: the owner gives it to a few alone (Ready.Confide), this party among them. Do not store or log it, nor serve
+	// it to anybody.
+	Confided bool
 }
 
 // Job is computation to run outside of Step, perhaps for seconds; its event is stepped
@@ -156,7 +168,10 @@ type Outcome struct {
 	Fault       *Fault   // when Failed
 	// The rest is the analyst's, when Answered. When Expired it may be there too: the answer is
 	// right, and no receipt came for its Certificate, so that nobody else can be shown it.
-	Result      *engine.Result
+	Result *engine.Result
+	// Of a screening, the analyst's too: its id, and what it says of the answer's cells (engine.Plan.Withhold).
+	Screening   engine.Digest
+	Verdict     []byte
 	Certificate *Certificate // with the opening; Certificate.WithoutOpening drops it
 }
 

@@ -32,21 +32,42 @@ func (d *Denied) Error() string {
 
 // Decide decides about a query over its plan, by what it was asked under: its contributors' policies
 // and the classes that they declared, the grants that it names, who asks, for what, and when. Whoever
-// plans the query decides, and all decide alike. The error is a *Denied, or tells of grants that the
+// plans the query decides, and all decide alike. The plan is the question's, before anything is withheld. It gives the
+// rules that the answer is held to. The error is a *Denied, or tells of grants that the
 // question names and does not need.
-func (q *QueryState) Decide(plan *engine.Plan) error {
-	f, err := policy.FactsOf(plan, q.Ask.Question)
+func (q *QueryState) Decide(plan *engine.Plan) (engine.Disclosure, error) {
+	d, err := q.decision(plan)
 	if err != nil {
-		return err
+		return engine.Disclosure{}, err
 	}
-	d := policy.Decide(&f, q.context())
 	if !d.Allowed {
-		return &Denied{Decision: d}
+		return engine.Disclosure{}, &Denied{Decision: d}
 	}
 	if !slices.EqualFunc(d.Charges, q.Ask.Grants, func(c policy.Charge, id engine.Digest) bool { return c.Grant == id }) {
-		return &engine.Error{Code: CodePolicy, Message: fmt.Sprintf("the question names %d grants, and takes uses of others, or of fewer: %d", len(q.Ask.Grants), len(d.Charges))}
+		return engine.Disclosure{}, &engine.Error{Code: CodePolicy, Message: fmt.Sprintf("the question names %d grants, and takes uses of others, or of fewer: %d", len(q.Ask.Grants), len(d.Charges))}
 	}
-	return nil
+	return d.Rules, nil
+}
+
+// Base recomputes the plan of the answer from the question's SQL and its contributors' tables as they were, before anything
+// is withheld: the one that policies decide by. Cost: that of planning.
+func (q *QueryState) Base(p engine.Packing) (*engine.Plan, error) { return planOf(q, p) }
+
+// Allowed decides about a query as Decide does, over the plan that it recomputes.
+func (q *QueryState) Allowed(p engine.Packing) error {
+	plan, err := planOf(q, p)
+	if err == nil {
+		_, err = q.Decide(plan)
+	}
+	return err
+}
+
+func (q *QueryState) decision(plan *engine.Plan) (policy.Decision, error) {
+	f, err := policy.FactsOf(plan, q.Ask.Question)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	return policy.Decide(&f, q.context()), nil
 }
 
 // context is what a question is decided by, beside its plan.

@@ -31,7 +31,8 @@ func TestDecideAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return q.Decide(plan)
+		_, err = q.Decide(plan)
+		return err
 	}
 	narrow := func(version uint64, purpose string) *Publish {
 		p := c.version("a", version)

@@ -39,6 +39,8 @@ type Query struct {
 	withheld     bool // in shadow mode: the operator has been told
 	making       int  // jobs of contributions or shares that run
 	made         [][]byte
+
+	gate gate // of a screening
 }
 
 // NewQuery makes the machine of a query that is on the ledger, from the department's whole
@@ -74,6 +76,10 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 			q.contribution = r
 		case JournalShare:
 			q.share = r
+		case JournalEntry:
+			if r.Secret != nil {
+				q.gate.secret = r.Secret
+			}
 		}
 	}
 	return q, nil
@@ -102,6 +108,7 @@ func (q *Query) advance() error {
 		q.shadow(s)
 		return nil
 	}
+	q.publishGateKey(s)
 	switch s.Phase {
 	case PhaseAdmitting:
 		q.admit(s)
@@ -113,6 +120,9 @@ func (q *Query) advance() error {
 		q.shareOut(s)
 	case PhaseShared:
 		q.serve(s)
+		if s.Ask.Screening {
+			q.openCounts(s)
+		}
 	default:
 		q.end(s)
 	}
@@ -126,6 +136,7 @@ func (q *Query) checkJournal(s *QueryState) error {
 	missing := s.admitted[member] != 0 && !q.has(KindAdmit) ||
 		s.attested[member] != 0 && !q.has(KindAttest) ||
 		s.share[member] != 0 && (q.share == nil || !sameBlobs(q.share.Blobs, s.Shared[member])) ||
+		contributor >= 0 && s.screened[contributor] != 0 && !q.has(KindScreen) ||
 		contributor >= 0 && s.contributed[contributor] != 0 &&
 			(q.contribution == nil || !sameBlobs(q.contribution.Blobs, s.Contributed[contributor]))
 	if missing {
@@ -161,10 +172,13 @@ func (q *Query) prepare(s *QueryState) bool {
 		d.epoch = q.epoch
 		q.dossier = d
 	}
+	if s.Ask.Screening {
+		return true
+	}
 	if q.analystReady || q.analystBusy {
 		return q.analystReady
 	}
-	q.analystBusy = q.fetchAnalystKey(s, q.analystChecked)
+	q.analystBusy = q.fetchKey(s, q.analystChecked)
 	return false
 }
 
@@ -211,10 +225,15 @@ func (q *Query) admit(s *QueryState) {
 	if q.resend(KindRefuse) || q.resend(KindAdmit) || !q.prepare(s) {
 		return
 	}
-	// Others may fetch the analyst's key from here, should the analyst be slow.
-	q.publish(q.blobs[s.Ask.AnalystKey])
+	if !s.Ask.Screening { // others may fetch the analyst's key from here, should the analyst be slow
+		q.publish(q.blobs[s.Ask.AnalystKey])
+	}
 	if err := q.epoch.charge(q.params, q.id, s.Ask.Ciphertexts); err != nil {
 		q.refuse(CodeEpochExhausted, err.Error())
+		return
+	}
+	if s.receives(q.self) {
+		q.makeGateKey(s)
 		return
 	}
 	q.post(&Admit{Query: q.id, Epoch: q.epoch.Digest},
@@ -333,7 +352,7 @@ func (q *Query) attest(s *QueryState) {
 		return
 	}
 	switch {
-	case q.verify(s):
+	case q.verify(s) && (!s.Ask.Screening || q.hasGateKey(s)):
 		q.post(&Attest{Query: q.id, Contributions: s.Contributions}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
 	case q.failed() != nil:
 		q.accuse(s, SubjectContribution, q.failed())
@@ -358,6 +377,9 @@ func (q *Query) shareOut(s *QueryState) {
 		if q.failed() != nil {
 			q.accuse(s, SubjectContribution, q.failed())
 		}
+		return
+	}
+	if s.Ask.Screening && !q.hasGateKey(s) {
 		return
 	}
 	d, own := q.dossier, q.epoch.own
@@ -387,7 +409,11 @@ func (q *Query) reshare(s *QueryState) {
 			Sentence: "the ledger names other contributions than those that this department's share was made for"})
 		return
 	}
-	q.publish(q.share.Blobs...)
+	if q.state().Ask.Screening {
+		q.confide(q.state(), q.share.Blobs...)
+	} else {
+		q.publish(q.share.Blobs...)
+	}
 	q.send(KindShare)
 }
 

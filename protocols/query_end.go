@@ -19,7 +19,7 @@ func (q *Query) expire() error {
 	mine := slices.Contains(names, own)
 	names = slices.DeleteFunc(names, func(name string) bool { return name == own })
 	switch {
-	case s.Phase == PhaseAdmitting && !q.analystReady && !q.has(KindAdmit) && !q.has(KindRefuse):
+	case s.Phase == PhaseAdmitting && !s.Ask.Screening && !q.analystReady && !q.has(KindAdmit) && !q.has(KindRefuse):
 		q.refuse(CodeAnalystUnavailable, "the analyst did not serve its key")
 		q.finish(Outcome{Status: Refused, Code: CodeAnalystUnavailable, Departments: []string{own}, Sentence: "the analyst did not serve its key"})
 		return nil
@@ -28,6 +28,9 @@ func (q *Query) expire() error {
 		return nil
 	}
 	if awaited := q.complain(s); awaited != nil {
+		names = awaited
+	}
+	if awaited := q.complainOfGate(s); awaited != nil {
 		names = awaited
 	}
 	if mine && len(names) == 0 {
@@ -60,6 +63,10 @@ func list(names []string) string {
 
 // end turns the ledger's end of the query into the outcome.
 func (q *Query) end(s *QueryState) {
+	if liar := q.distrusts(s); liar != nil {
+		q.fail(liar)
+		return
+	}
 	if s.Phase != PhaseAccused {
 		q.finish(outcomeOf(q.referee, s))
 		return
@@ -79,8 +86,11 @@ func outcomeOf(st *State, s *QueryState) Outcome {
 		return Outcome{Status: Refused, Code: s.Refusal.Code, Sentence: fmt.Sprintf("%s refuses: %s", name, s.Refusal.Sentence),
 			Departments: []string{name}}
 	case PhaseFailed:
-		return Outcome{Status: Failed, Code: string(s.Fault.Kind), Fault: s.Fault, Departments: []string{s.Fault.Department},
-			Sentence: s.Fault.sentence()}
+		o := Outcome{Status: Failed, Code: string(s.Fault.Kind), Fault: s.Fault, Departments: []string{s.Fault.Department}, Sentence: s.Fault.sentence()}
+		if s.Fault.Kind == FaultVerdicts {
+			o.Departments = append(o.Departments, s.Fault.Reporter)
+		}
+		return o
 	case PhaseWithdrawn:
 		return withdrawn()
 	}
@@ -93,7 +103,9 @@ func withdrawn() Outcome {
 
 // judge finds out who lied, and says so.
 func (q *Query) judge(s *QueryState) {
-	ready := func() bool { return q.prepare(s) && (s.Accusation.Subject != SubjectShare || q.verify(s)) }
+	ready := func() bool {
+		return q.prepare(s) && (s.Accusation.Subject != SubjectShare || q.verify(s) && (!s.Ask.Screening || q.hasGateKey(s)))
+	}
 	if fault := q.try(s, ready); fault != nil {
 		q.judged(s, fault)
 	}

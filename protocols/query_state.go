@@ -47,8 +47,11 @@ type QueryState struct {
 	Contributed   [][]engine.Digest // blobs by contributor and ciphertext index; nil until committed to
 	Contributions engine.Digest     // digest of all contributions, from PhaseAttesting on
 	Shared        [][]engine.Digest // blobs by member and ciphertext index; nil until committed to
-	Certificate   engine.Digest     // when PhaseDone
-	Done          *Record           // when PhaseDone
+	Certificate   engine.Digest     // when PhaseDone, but of a screening
+	Done          *Record           // when PhaseDone; of a screening the last verdict
+
+	GateKey, Opening engine.Digest   // of a screening: its recipient's blobs, from its Admit on
+	Verdicts         []engine.Digest // of a screening, by contributor; zero until signed
 
 	Refuser    Key
 	Refusal    *Refuse
@@ -67,9 +70,12 @@ type QueryState struct {
 	vouch                        *person // its analyst's, as of the Ask
 	ruling                       ruling  // what it is asked under
 	asker                        policy.Asker
-	admitted, contributed, share []uint64 // numbers, by member or contributor; 0 is not yet
-	attested                     []uint64 // by member
-	attestors                    []Key    // members and other validators, in their order
+	screen                       *QueryState // that it rests on; nil for none
+	admitted, contributed, share []uint64    // numbers, by member or contributor; 0 is not yet
+	screened                     []uint64    // by contributor
+	packed                       []byte      // a screening's verdict, as its recipient wrote it
+	attested                     []uint64    // by member
+	attestors                    []Key       // members and other validators, in their order
 	complaints                   []complaint
 	expirers                     []Key // who said that the deadline has passed
 	ending                       *Record
@@ -88,7 +94,7 @@ func newQueryState(id engine.Digest, r *Record, b *Ask, ep *EpochState, tables [
 	n, c := len(ep.Members), len(b.Departments)
 	q := &QueryState{ID: id, Author: r.Entry.Author, Ask: *b, Number: r.Number, Epoch: ep, Phase: PhaseAdmitting, Reached: PhaseAdmitting,
 		tables: tables, admitted: make([]uint64, n), attested: make([]uint64, n), share: make([]uint64, n), contributed: make([]uint64, c),
-		Contributed: make([][]engine.Digest, c), Shared: make([][]engine.Digest, n)}
+		screened: make([]uint64, c), Verdicts: make([]engine.Digest, c), Contributed: make([][]engine.Digest, c), Shared: make([][]engine.Digest, n)}
 	for i, name := range b.Departments {
 		k := slices.IndexFunc(ep.Members, func(m Member) bool { return m.Name == name })
 		if k < 0 {
@@ -106,6 +112,7 @@ func (q *QueryState) clone(ep *EpochState) *QueryState {
 	c.Contributed, c.Shared = slices.Clone(q.Contributed), slices.Clone(q.Shared)
 	c.admitted, c.contributed = slices.Clone(q.admitted), slices.Clone(q.contributed)
 	c.attested, c.share = slices.Clone(q.attested), slices.Clone(q.share)
+	c.screened, c.Verdicts = slices.Clone(q.screened), slices.Clone(q.Verdicts)
 	c.records, c.attestors, c.complaints = share(q.records), share(q.attestors), share(q.complaints)
 	c.expirers, c.verdicts = share(q.expirers), q.verdicts.clone()
 	return &c
@@ -123,6 +130,9 @@ func (q *QueryState) remember(r *Record, body Body) {
 	switch b := body.(type) {
 	case *Admit:
 		q.admitted[member] = r.Number
+		if b.Key != (engine.Digest{}) {
+			q.GateKey, q.Opening = b.Key, b.Opening
+		}
 	case *Contribute:
 		i := q.contributor(r.Entry.Author)
 		q.contributed[i], q.Contributed[i] = r.Number, b.Blobs
@@ -133,6 +143,12 @@ func (q *QueryState) remember(r *Record, body Body) {
 		}
 	case *ShareCommit:
 		q.share[member], q.Shared[member] = r.Number, b.Blobs
+	case *Screen:
+		i := q.contributor(r.Entry.Author)
+		q.screened[i], q.Verdicts[i] = r.Number, b.Verdict
+		if len(b.Packed) > 0 {
+			q.packed = b.Packed
+		}
 	}
 }
 
@@ -164,7 +180,8 @@ func (q *QueryState) contributor(k Key) int {
 // QueryID names a question with everything that it depends on.
 func QueryID(network engine.Digest, author Key, a *Ask) engine.Digest {
 	return engine.Hash("parley query 1", network[:], a.Epoch[:], a.Plan[:], author[:], a.AnalystKey[:], a.Nonce[:],
-		engine.Marshal(a.Departments), engine.Marshal(a.Registrations), []byte(a.Purpose), []byte(a.Basis), engine.Marshal(a.Grants))
+		engine.Marshal(a.Departments), engine.Marshal(a.Registrations), []byte(a.Purpose), []byte(a.Basis), engine.Marshal(a.Grants),
+		engine.Marshal(a.Screening), a.Screen[:])
 }
 
 // contributionsDigest names all contributions of a query.
@@ -216,6 +233,9 @@ func (s *State) missing(id engine.Digest) []string {
 		posted = q.share
 	case PhaseShared:
 		members, posted = nil, nil
+		if q.Ask.Screening {
+			members, posted = q.Contributors, q.screened
+		}
 	}
 	var names []string
 	for i, m := range members {
@@ -241,11 +261,17 @@ func (s *State) missing(id engine.Digest) []string {
 
 func (q *QueryState) excused(k Key) bool {
 	i := slices.IndexFunc(q.complaints, func(c complaint) bool { return c.By == k })
-	if i < 0 || q.Phase != PhaseAttesting {
+	holders, posted := q.Epoch.Members, q.attested // from whom the blobs are fetched
+	if q.Ask.Screening && q.Phase == PhaseShared {
+		holders, posted = q.Contributors, q.screened
+	} else if q.Phase != PhaseAttesting {
 		return false
 	}
-	for j, m := range q.Epoch.Members { // from whom the blobs are fetched
-		if q.attested[j] != 0 && m.Key != k && m.Key != q.complaints[i].About {
+	if i < 0 {
+		return false
+	}
+	for j, m := range holders {
+		if posted[j] != 0 && m.Key != k && m.Key != q.complaints[i].About {
 			return false
 		}
 	}

@@ -78,24 +78,15 @@ func (c *Recheck) Query(s *State, epoch *Epoch, q *QueryState) Rechecked {
 		out.fail(&Fault{Department: analyst.Name, Key: q.Author, Kind: FaultGarbage, Detail: err.Error()}, q.Reached > PhaseAdmitting)
 		return out
 	}
-	keys, whole := recheckAll(c, &out, [][]engine.Digest{{q.Ask.AnalystKey}}, q.Reached > PhaseAdmitting, func(_, _ int, blob []byte) (mhe.PublicKey, *Fault) {
-		key, err := checkAnalystKey(c.Verifying, s.ID(), q.Author, &q.Ask, blob)
-		if err != nil {
-			return key, blobFault(analyst, FaultBadProof, blob, err)
-		}
-		return key, nil
-	})
-	if whole {
-		d.analyst = keys[0][0]
-	}
+	whole := c.recipient(s, q, &out, d)
 	if d.epoch = epoch; epoch == nil {
 		c.leave(&out, q.Contributed)
-		c.leave(&out, q.Shared)
+		c.leaveShares(&out, q)
 		return out
 	}
 	contributions, all := recheckAll(c, &out, q.Contributed, q.Reached > PhaseAttesting, d.checkContribution)
-	if !whole || !all {
-		c.leave(&out, q.Shared)
+	if !whole || !all || q.Ask.Screening {
+		c.leaveShares(&out, q)
 		return out
 	}
 	d.seal(contributions)
@@ -106,6 +97,36 @@ func (c *Recheck) Query(s *State, epoch *Epoch, q *QueryState) Rechecked {
 		}
 	}
 	return out
+}
+
+// recipient verifies the key to which a query is re-encrypted: its analyst's, or the one that a screening's recipient gave.
+func (c *Recheck) recipient(s *State, q *QueryState, out *Rechecked, d *dossier) (whole bool) {
+	owner, digest, accepted := Member{Name: q.Author.String(), Key: q.Author}, q.Ask.AnalystKey, q.Reached > PhaseAdmitting
+	check := func(blob []byte) (mhe.PublicKey, error) {
+		return checkAnalystKey(c.Verifying, s.ID(), q.Author, &q.Ask, blob)
+	}
+	if q.Ask.Screening {
+		owner, digest, accepted = q.Epoch.Members[q.Epoch.member(q.recipient())], q.GateKey, q.Reached > PhaseAttesting
+		check = func(blob []byte) (mhe.PublicKey, error) { return checkGateKey(c.Verifying, s.ID(), q, blob) }
+	}
+	keys, whole := recheckAll(c, out, [][]engine.Digest{{digest}}, accepted, func(_, _ int, blob []byte) (mhe.PublicKey, *Fault) {
+		key, err := check(blob)
+		if err != nil {
+			return key, blobFault(owner, FaultBadProof, blob, err)
+		}
+		return key, nil
+	})
+	if whole {
+		d.analyst = keys[0][0]
+	}
+	return whole
+}
+
+// leaveShares notes shares that cannot be checked. Those of a screening are shown to its contributors alone.
+func (c *Recheck) leaveShares(out *Rechecked, q *QueryState) {
+	if !q.Ask.Screening {
+		c.leave(out, q.Shared)
+	}
 }
 
 // certificate compares the analyst's word with the certificate that follows from the ledger.

@@ -54,13 +54,16 @@ func epochTranscript(membership engine.Digest) engine.Digest {
 	return engine.Hash("parley transcript epoch 2", membership[:])
 }
 
-func queryTranscript(epoch, membership engine.Digest, vouch *person, tables []*tableState, under *ruling) engine.Digest {
+func queryTranscript(epoch, membership engine.Digest, vouch *person, tables []*tableState, under *ruling, screen *QueryState) engine.Digest {
 	parts := [][]byte{epoch[:], membership[:], vouch.sum[:]}
 	for _, t := range tables {
 		parts = append(parts, t.sum[:])
 	}
 	for _, d := range under.decisions() {
 		parts = append(parts, d.sum[:])
+	}
+	if screen != nil {
+		parts = append(parts, screen.Transcript[:])
 	}
 	return engine.Hash("parley transcript query 2", parts...)
 }

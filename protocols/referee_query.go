@@ -47,9 +47,13 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 	if refusal != nil {
 		return refusal
 	}
+	screen, refusal := s.screenOf(r, b, &ruling)
+	if refusal != nil {
+		return refusal
+	}
 	q := newQueryState(id, r, b, ep, tables)
-	q.vouch, q.asker, q.ruling = vouch, vouch.asker(s), ruling
-	q.Transcript = queryTranscript(ep.Transcript, s.members.transcript, vouch, tables, &ruling)
+	q.vouch, q.asker, q.ruling, q.screen = vouch, vouch.asker(s), ruling, screen
+	q.Transcript = queryTranscript(ep.Transcript, s.members.transcript, vouch, tables, &ruling, screen)
 	q.note(r, b)
 	s.queries[id] = q
 	s.open = append(s.open, id)
@@ -76,6 +80,8 @@ func queryOf(body Body) engine.Digest {
 	case *Expire:
 		return b.Query
 	case *Withdraw:
+		return b.Query
+	case *Screen:
 		return b.Query
 	}
 	return engine.Digest{}
@@ -120,6 +126,8 @@ func (s *State) applyToQuery(r *Record, body Body) *Refusal {
 		return nil
 	case *ShareCommit:
 		return s.shareCommit(q, r, b, member)
+	case *Screen:
+		return s.judgeCells(q, r, b)
 	}
 	return refuse("malformed", "entry out of place")
 }
@@ -130,6 +138,8 @@ func (s *State) admit(q *QueryState, r *Record, b *Admit, member int) *Refusal {
 		return s.failBy(q, r, FaultStaleEpoch, "admits under another epoch than the query's", q.records[0])
 	case q.admitted[member] != 0:
 		return refuse("duplicate", "the member has admitted the query")
+	case (b.Key != engine.Digest{}) != q.receives(r.Entry.Author) || (b.Opening != engine.Digest{}) != q.receives(r.Entry.Author):
+		return s.failBy(q, r, FaultGarbage, "admits with a key where it has none to give, or without one", q.records[0])
 	}
 	q.note(r, b)
 	if !slices.Contains(q.admitted, 0) {
@@ -217,8 +227,8 @@ func (s *State) shareCommit(q *QueryState, r *Record, b *ShareCommit, member int
 
 func (s *State) done(q *QueryState, r *Record, b *Done) *Refusal {
 	switch {
-	case r.Entry.Author != q.Author:
-		return refuse("stranger", "only its analyst ends a query")
+	case r.Entry.Author != q.Author || q.Ask.Screening:
+		return refuse("stranger", "only its analyst ends a query, and its contributors a screening")
 	case q.Phase != PhaseShared:
 		return refuse("too-early", "the query is %s", q.Phase)
 	case b.Transcript != q.Transcript:

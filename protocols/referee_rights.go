@@ -285,7 +285,7 @@ func (s *State) rule(r *Record, b *Ask, vouch *person, tables []*tableState) (ru
 			continue // of a later contributor
 		}
 		next++
-		goesOn := g.goesOn(use, b.Round)
+		after, uses := g.goesOn(use, b)
 		switch {
 		case g.grant.Table != table || g.grant.Person != policy.Key(vouch.body.First):
 			return ruling{}, refuse("not-owner", "the grant %s is for another person or table", g.id)
@@ -293,11 +293,11 @@ func (s *State) rule(r *Record, b *Ask, vouch *person, tables []*tableState) (ru
 			return ruling{}, refuse("ended", "the grant %s was taken back: %s", g.id, g.ending.Reason)
 		case g.grant.Terms.Until <= seconds(r):
 			return ruling{}, refuse("too-late", "the grant %s has ended", g.id)
-		case g.used-goesOn >= g.grant.Terms.Uses:
+		case g.used-(1-uses) >= g.grant.Terms.Uses:
 			return ruling{}, refuse("used-up", "the grant %s is used up: it allows %d", g.id, g.grant.Terms.Uses)
 		}
 		out.grants = append(out.grants, g)
-		out.charges = append(out.charges, charge{Grant: g.record.Number, Used: g.used - goesOn, Use: use, GoesOn: goesOn == 1})
+		out.charges = append(out.charges, charge{Grant: g.record.Number, Used: g.used - (1 - uses), Use: use, After: after})
 	}
 	if next != len(b.Grants) {
 		return ruling{}, refuse("malformed", "the grants are not of the question's departments, one each, in their order")
@@ -309,7 +309,7 @@ func (s *State) rule(r *Record, b *Ask, vouch *person, tables []*tableState) (ru
 // take takes the uses that a question names.
 func (s *State) take(q *QueryState) {
 	for i, g := range q.ruling.grants {
-		s.rights = s.rights.withGrant(s.rights.grant(g.id).charge(q.ruling.charges[i].Use, q.Ask.Round))
+		s.rights = s.rights.withGrant(s.rights.grant(g.id).charge(q.ruling.charges[i].Use, &q.Ask))
 	}
 }
 
@@ -320,7 +320,7 @@ func (s *State) giveBack(q *QueryState) {
 	}
 	for i, g := range q.ruling.grants {
 		if now := s.rights.grant(g.id); now != nil && now.record.Number == g.record.Number {
-			s.rights = s.rights.withGrant(now.release(&q.ruling.charges[i], q.Ask.Round))
+			s.rights = s.rights.withGrant(now.release(&q.ruling.charges[i], q.Ask.stage()))
 		}
 	}
 }

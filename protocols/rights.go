@@ -187,16 +187,16 @@ func (s *State) Requests() []RequestRecord {
 }
 
 // Consider decides about a question of a person's, as all departments would now: at is the time of the
-// next block, in seconds. round is the question's, 0 where it has none, and question its text then.
+// next block, in seconds. Of a, the question as it is to be asked, texts, round, screening, purpose and basis count.
 // What Ask.Grants is to hold are the Charges. Cost: a pass over the policies and grants of the table.
-func (s *State) Consider(asker Key, at int64, f *policy.Facts, question string, round uint32, purpose, basis string) policy.Decision {
-	c := policy.Context{Time: at, Asker: s.asker(asker), Purpose: purpose, Basis: basis}
+func (s *State) Consider(asker Key, at int64, f *policy.Facts, a Ask) policy.Decision {
+	c := policy.Context{Time: at, Asker: s.asker(asker), Purpose: a.Purpose, Basis: a.Basis}
 	for _, p := range s.rights.policies {
 		if p.document.Table == f.Table {
 			c.Documents = append(c.Documents, p.document)
 		}
 	}
-	a := Ask{Question: question, Round: round}
+	a.Departments, a.Registrations = nil, nil
 	for _, k := range f.Contributors {
 		a.Departments = append(a.Departments, k.Department)
 		if t := s.table(k.Department, f.Table); t != nil {
@@ -207,7 +207,8 @@ func (s *State) Consider(asker Key, at int64, f *policy.Facts, question string, 
 	use := useOf(Key(c.Asker.First), &a)
 	for _, g := range s.rights.grants {
 		if g.grant.Table == f.Table && g.grant.Person == c.Asker.First {
-			c.Grants = append(c.Grants, policy.Held{Grant: g.grant, Used: g.used - g.goesOn(use, round), Revoked: g.ending != nil})
+			_, taken := g.goesOn(use, &a)
+			c.Grants = append(c.Grants, policy.Held{Grant: g.grant, Used: g.used - 1 + taken, Revoked: g.ending != nil})
 		}
 	}
 	return policy.Decide(f, &c)

@@ -38,7 +38,7 @@ func TestCeilings(t *testing.T) {
 		}
 		f := policy.Facts{Table: "heart", Question: "SELECT count(*) FROM heart", Contributors: []policy.Contributor{{Department: "a", Version: 2}},
 			Uses: []policy.Use{{Role: policy.Aggregate, Functions: []string{"count"}}}, Functions: []string{"count"}}
-		d := c.state.Consider(KeyOf(c.analyst), c.now(), &f, "", 0, "statistics", "")
+		d := c.state.Consider(KeyOf(c.analyst), c.now(), &f, Ask{Purpose: "statistics"})
 		if d.Allowed == tight || tight && d.Missing[0].Reason != policy.NotShared {
 			t.Errorf("%v: %s", place, d.Text(policy.English))
 		}

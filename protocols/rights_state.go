@@ -66,7 +66,7 @@ type grantState struct {
 type running struct {
 	_     struct{} `cbor:",toarray"`
 	Use   engine.Digest
-	Round uint32 // the last one that was asked
+	Stage uint32 // the last one that was asked (Ask.stage)
 }
 
 type requestState struct {
@@ -96,27 +96,33 @@ func newRights(policies []*policyState, grants []*grantState, requests []*reques
 
 // useOf names what all rounds of one question of a person's have in common.
 func useOf(first Key, a *Ask) engine.Digest {
-	text := engine.QuestionDigest(a.Question)
+	question := a.Question
+	if question == "" {
+		question = a.SQL
+	}
+	text := engine.QuestionDigest(question)
 	return engine.Hash("parley use 1", first[:], text[:], engine.Marshal(a.Departments), engine.Marshal(a.Registrations))
 }
 
-// goesOn is 1 if a round takes no use of its own, since it follows the one before, else 0.
-func (g *grantState) goesOn(use engine.Digest, round uint32) int64 {
-	if round > 1 && slices.ContainsFunc(g.running, func(r running) bool { return r.Use == use && r.Round+1 == round }) {
-		return 1
+// goesOn is the stage whose use a question goes on with, and so takes none of its own; 0 if it takes one.
+func (g *grantState) goesOn(use engine.Digest, a *Ask) (after uint32, uses int64) {
+	if i := slices.IndexFunc(g.running, func(r running) bool { return r.Use == use && a.follows(r.Stage) }); i >= 0 {
+		return g.running[i].Stage, 0
 	}
-	return 0
+	return 0, 1
 }
 
 // charge is the same grant with a use taken, or gone on with.
-func (g *grantState) charge(use engine.Digest, round uint32) *grantState {
+func (g *grantState) charge(use engine.Digest, a *Ask) *grantState {
 	c := *g
-	c.used += 1 - g.goesOn(use, round)
-	if round == 0 {
+	_, uses := g.goesOn(use, a)
+	c.used += uses
+	stage := a.stage()
+	if stage == 0 {
 		return &c
 	}
 	c.running = slices.DeleteFunc(slices.Clone(g.running), func(r running) bool { return r.Use == use })
-	if c.running = append(c.running, running{Use: use, Round: round}); len(c.running) > MaxRunning {
+	if c.running = append(c.running, running{Use: use, Stage: stage}); len(c.running) > MaxRunning {
 		c.running = c.running[1:]
 	}
 	return &c
@@ -124,16 +130,16 @@ func (g *grantState) charge(use engine.Digest, round uint32) *grantState {
 
 // release is the same grant without what a question took, which ended before anybody could share. What a
 // later round has gone on with stays taken.
-func (g *grantState) release(q *charge, round uint32) *grantState {
+func (g *grantState) release(q *charge, stage uint32) *grantState {
 	c := *g
-	i := slices.IndexFunc(g.running, func(r running) bool { return r.Use == q.Use && r.Round == round })
+	i := slices.IndexFunc(g.running, func(r running) bool { return r.Use == q.Use && r.Stage == stage })
 	switch {
-	case round == 0:
+	case stage == 0:
 		c.used--
 	case i < 0: // a later round has gone on with the use
-	case q.GoesOn:
+	case q.After > 0:
 		c.running = slices.Clone(g.running)
-		c.running[i].Round--
+		c.running[i].Stage = q.After
 	default:
 		c.used--
 		c.running = slices.Delete(slices.Clone(g.running), i, i+1)
@@ -226,11 +232,11 @@ func (r *rights) withoutRequests(first Key) *rights {
 
 // charge is what a question takes of a grant.
 type charge struct {
-	_      struct{} `cbor:",toarray"`
-	Grant  uint64   // number of its record
-	Used   int64    // by other questions, at the Ask
-	Use    engine.Digest
-	GoesOn bool // with the use that the round before took
+	_     struct{} `cbor:",toarray"`
+	Grant uint64   // number of its record
+	Used  int64    // by other questions, at the Ask
+	Use   engine.Digest
+	After uint32 // the stage with whose use it goes on; 0: it took one
 }
 
 // ruling is what a question was asked under: its contributors' policies for the table, and the grants
@@ -379,7 +385,7 @@ func (s *State) loadRights(w *stateWire, vouches map[uint64]*person) (*ruled, er
 	var grants []*grantState
 	for _, g := range w.Rights.Grants {
 		known := of.grants[g.Number]
-		if known == nil || g.Used < 0 || len(g.Running) > MaxRunning || slices.ContainsFunc(g.Running, func(r running) bool { return r.Round == 0 }) {
+		if known == nil || g.Used < 0 || len(g.Running) > MaxRunning || slices.ContainsFunc(g.Running, func(r running) bool { return r.Stage == 0 }) {
 			return nil, errRights
 		}
 		c := *known
@@ -476,7 +482,7 @@ func (of *ruled) ruling(w *queryWire, tables []*tableState, a *Ask) (ruling, err
 	}
 	for i, c := range w.Charges {
 		g := of.grants[c.Grant]
-		if g == nil || g.id != a.Grants[i] || c.Used < 0 || c.GoesOn && a.Round < 2 {
+		if g == nil || g.id != a.Grants[i] || c.Used < 0 || c.After > 0 && !a.follows(c.After) {
 			return ruling{}, errRights
 		}
 		out.grants, out.charges = append(out.grants, g), append(out.charges, c)

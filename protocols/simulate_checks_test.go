@@ -104,8 +104,12 @@ func (w *world) checkTransitions() {
 			continue
 		}
 		members, contributors := len(q.Epoch.Members), len(q.Contributors)
+		ends, many := protocols.KindDone, 1
+		if q.Ask.Screening {
+			ends, many = protocols.KindScreen, contributors
+		}
 		if n[protocols.KindAdmit] != members || n[protocols.KindContribute] != contributors || n[protocols.KindShare] != members ||
-			n[protocols.KindAttest] < members || n[protocols.KindDone] != 1 {
+			n[protocols.KindAttest] < members || n[ends] != many {
 			w.t.Errorf("query %s: %v", id, n)
 		}
 	}
@@ -161,6 +165,8 @@ func queryOf(body protocols.Body) engine.Digest {
 	case *protocols.Expire:
 		return b.Query
 	case *protocols.Withdraw:
+		return b.Query
+	case *protocols.Screen:
 		return b.Query
 	}
 	return engine.Digest{}

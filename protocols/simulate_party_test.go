@@ -161,12 +161,13 @@ func (p *party) wrap(m protocols.Machine) protocols.Machine {
 }
 
 // consider is what the departments would decide about the analyst's question now.
-func (p *party) consider(plan *engine.Plan) policy.Decision {
+func (p *party) consider(plan *engine.Plan, screening bool) policy.Decision {
 	f, err := policy.FactsOf(plan, p.ask.of)
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	return p.state.Consider(p.id, p.w.ledger.at.Time/1000, &f, p.ask.of, uint32(p.ask.round), purpose, "")
+	return p.state.Consider(p.id, p.w.ledger.at.Time/1000, &f, protocols.Ask{SQL: p.ask.sql, Question: p.ask.of, Round: uint32(p.ask.round),
+		Purpose: purpose, Screening: screening, Screen: p.screen})
 }
 
 // purpose is what all questions of the tests are for.
@@ -183,7 +184,9 @@ func (p *party) startAsking() {
 	}
 	config := protocols.AnalystConfig{Key: p.key, Keys: p.keys, Verifying: p.w.keys.Verifying(), State: p.state, Receipts: checkReceipt,
 		Plan: session.Plan(), Question: p.ask.of, Round: p.ask.round, Purpose: purpose, DeadlineSeconds: 60}
-	for _, c := range p.consider(session.Plan()).Charges {
+	config.Rules, config.Screen = p.consider(session.Plan(), false).Rules, p.screen
+	config.Screening = config.Rules.Screens() && p.screen == engine.Digest{} && !p.w.unscreened
+	for _, c := range p.consider(session.Plan(), config.Screening).Charges {
 		config.Grants = append(config.Grants, c.Grant)
 	}
 	config.Grants = append(config.Grants, p.w.spare...)
@@ -223,8 +226,13 @@ func (p *party) stepAnalyst(e protocols.Event) {
 	if o == nil {
 		return
 	}
-	p.asking, p.ask, p.cancels = nil, nil, false
-	p.journal = nil // one question, one journal
+	p.asking, p.journal = nil, nil // one question, one journal
+	if o.Verdict != nil && p.ask != nil {
+		p.screen = o.Screening
+		p.w.after(p, p.sync)
+		return
+	}
+	p.ask, p.cancels, p.screen = nil, false, engine.Digest{}
 	p.answers = append(p.answers, o)
 }
 
@@ -273,6 +281,11 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 		w.witnessBlob(p, blob)
 		p.store[protocols.BlobDigest(blob)] = blob
 		p.published[protocols.BlobDigest(blob)] = true
+		w.unpark()
+	}
+	for _, c := range r.Confide {
+		p.point()
+		p.confided[protocols.BlobDigest(c.Blob)] = c
 		w.unpark()
 	}
 	for _, entry := range r.Send {
@@ -356,6 +369,9 @@ func (p *party) fetch(m protocols.Machine, want protocols.Want, id engine.Digest
 
 func (p *party) serve(digest engine.Digest, to *party) ([]byte, *protocols.Served) {
 	w := p.w
+	if c, ok := p.confided[digest]; ok && slices.Contains(c.To, to.id) {
+		return p.signed(digest, c.Blob)
+	}
 	if !p.published[digest] || p.lie == liar.Hang && len(p.state.Open()) > 0 {
 		return nil, nil
 	}
@@ -443,6 +459,8 @@ func subjectOf(body protocols.Body) string {
 		return b.Query.String() + b.Transcript.String()
 	case *protocols.Judge:
 		return b.Case.String()
+	case *protocols.Screen:
+		return b.Query.String()
 	}
 	return string(engine.Marshal(body))
 }

@@ -31,7 +31,7 @@ func (w *world) requests(q question, departments ...string) policy.Decision {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	d := w.ledger.state.Consider(a.id, w.ledger.at.Time/1000, &f, "", 0, purpose, "")
+	d := w.ledger.state.Consider(a.id, w.ledger.at.Time/1000, &f, protocols.Ask{SQL: q.sql, Purpose: purpose})
 	if d.Allowed || d.Request == nil {
 		w.t.Fatalf("nothing is to be granted: %s", d.Text(policy.English))
 	}

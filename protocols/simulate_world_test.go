@@ -31,20 +31,21 @@ type world struct {
 	tasks   []task
 	parked  []task // wait for somebody to come up or to publish
 
-	salt      string
-	policy    func(department string) policy.Document // for its table, as version 1; nil: open.Policy
-	class     engine.Class                            // of the tables; unsaid: unconditional
-	freely    []string                                // departments whose tables are unconditional whatever the class
-	spare     []engine.Digest                         // grants that the analyst names besides those that it needs
-	before    func(protocols.Entry)                   // asked before an entry is ordered
-	replace   func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
-	loss      int                                     // percent of submissions that are lost, and of those that are doubled
-	keepDown  bool
-	halts     bool            // without more than two thirds of the validators nothing is ordered
-	cut       map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
-	snapshots bool            // the ledger goes through a snapshot after each entry
-	inOrder   bool            // tasks are done in their order, not in a random one
-	account   *account        // what is told of the run, if anything
+	salt       string
+	policy     func(department string) policy.Document // for its table, as version 1; nil: open.Policy
+	class      engine.Class                            // of the tables; unsaid: unconditional
+	freely     []string                                // departments whose tables are unconditional whatever the class
+	spare      []engine.Digest                         // grants that the analyst names besides those that it needs
+	before     func(protocols.Entry)                   // asked before an entry is ordered
+	replace    func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
+	loss       int                                     // percent of submissions that are lost, and of those that are doubled
+	unscreened bool                                    // the analyst asks for answers without their screenings
+	keepDown   bool
+	halts      bool            // without more than two thirds of the validators nothing is ordered
+	cut        map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
+	snapshots  bool            // the ledger goes through a snapshot after each entry
+	inOrder    bool            // tasks are done in their order, not in a random one
+	account    *account        // what is told of the run, if anything
 
 	adversary
 
@@ -75,6 +76,7 @@ type party struct {
 	// durable
 	followed uint64 // records
 	journal  []protocols.JournalRecord
+	screen   engine.Digest // an analyst's: of its open question, once it has ended
 	store    map[engine.Digest][]byte
 
 	// lost in a crash
@@ -83,6 +85,7 @@ type party struct {
 	state      *protocols.State
 	department *protocols.Department
 	published  map[engine.Digest]bool
+	confided   map[engine.Digest]protocols.Confidence
 	outbox     map[engine.Digest]protocols.Entry
 	formations map[engine.Digest]protocols.Machine // wrapped, if the party lies
 	forming    map[engine.Digest]*protocols.Formation
@@ -205,6 +208,7 @@ func (p *party) start() {
 	p.up = true
 	p.life++
 	p.state = p.restored()
+	p.confided = map[engine.Digest]protocols.Confidence{}
 	p.published, p.outbox = map[engine.Digest]bool{}, map[engine.Digest]protocols.Entry{}
 	p.forming = map[engine.Digest]*protocols.Formation{}
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}

@@ -130,6 +130,10 @@ func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, ta
 	if q.ruling, err = of.ruling(w, used, ask); err != nil {
 		return nil, err
 	}
+	var refused *Refusal
+	if q.screen, refused = s.screenOf(&w.Records[0], ask, &q.ruling); refused != nil {
+		return nil, errSnapshot
+	}
 	q.vouch, q.asker, q.records = vouch, vouch.asker(s), w.Records
 	q.sum = extend(q.sum, &w.Records[0])
 	for i := 1; i < len(w.Records); i++ {
@@ -160,10 +164,18 @@ func (q *QueryState) repeat(r *Record) error {
 	member, blobs := q.Epoch.member(r.Entry.Author), -1
 	switch b := body.(type) {
 	case *Admit:
+		if receives := q.receives(r.Entry.Author); (b.Key != engine.Digest{}) != receives || (b.Opening != engine.Digest{}) != receives {
+			return errSnapshot
+		}
 	case *Contribute:
 		member, blobs = q.contributor(r.Entry.Author), len(b.Blobs)
 	case *ShareCommit:
 		blobs = len(b.Blobs)
+	case *Screen:
+		member = q.contributor(r.Entry.Author)
+		if !q.Ask.Screening || (len(b.Packed) > 0) != q.receives(r.Entry.Author) {
+			return errSnapshot
+		}
 	case *Attest:
 		if q.hasAttested(r.Entry.Author) {
 			return errSnapshot
@@ -220,7 +232,11 @@ func (q *QueryState) loadEnd(sizes Sizes) error {
 	switch b := body.(type) {
 	case *Done:
 		q.Certificate = b.Certificate
-		if q.Phase == PhaseDone && q.Reached == PhaseShared {
+		if q.Phase == PhaseDone && q.Reached == PhaseShared && !q.Ask.Screening {
+			return nil
+		}
+	case *Screen:
+		if q.Phase == PhaseDone && q.Reached == PhaseShared && q.agreed() {
 			return nil
 		}
 	case *Refuse:

@@ -53,6 +53,13 @@ func session(t testing.TB) *court {
 	c.must(c.analyst, alarmed.alarm("relapse"))
 	_ = c.put(c.analyst, alarmed.alarm("relapse"))
 	_ = c.put(c.keys[0], alarmed.alarm("another"))
+	screened := c.screened(c.screening(24, answer)) // an answer rests on it; one is open, and one ended in two verdicts
+	c.asked(c.resting(25, screened, answer))
+	_ = c.put(c.analyst, c.resting(26, c.state.Query(c.state.Open()[0])))
+	c.must(c.keys[0], newScreen(c.shared(c.screening(27)), KeyOf(c.keys[0]), courtVerdict))
+	differ := c.shared(c.screening(28))
+	c.must(c.keys[0], newScreen(differ, KeyOf(c.keys[0]), courtVerdict))
+	c.must(c.keys[1], newScreen(differ, KeyOf(c.keys[1]), []byte{0, 8}))
 	accused := c.reach(PhaseAttesting, 20)
 	c.must(c.keys[0], &Attest{Query: accused.ID, Contributions: accused.Contributions})
 	c.must(c.keys[2], &Accuse{Query: accused.ID, Department: KeyOf(c.keys[1]), Fault: FaultBadProof, Subject: SubjectContribution, Blob: accused.Contributed[1][0]})

@@ -346,8 +346,12 @@ func (s *State) tableByDigest(department string, digest engine.Digest) *tableSta
 // kept, and of the present epoch's queries the ids, which cannot be asked again.
 func (s *State) prune() {
 	for len(s.ended) > KeepEnded {
-		id := s.ended[0]
-		s.ended = s.ended[1:]
+		i := slices.IndexFunc(s.ended, func(id engine.Digest) bool { return !s.restsOn(id) })
+		if i < 0 {
+			break
+		}
+		id := s.ended[i]
+		s.ended = slices.Delete(slices.Clone(s.ended), i, i+1)
 		if s.queries[id].Epoch.ID == s.present {
 			i, _ := slices.BinarySearchFunc(s.forgotten, id, engine.Digest.Compare)
 			s.forgotten = slices.Insert(slices.Clone(s.forgotten), i, id)

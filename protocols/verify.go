@@ -34,6 +34,7 @@ type Verdict struct {
 	Result          *engine.Result // when ValueShown: recomputed from the opening
 	Departments     []string       // contributors
 	Members         []string       // all members of the epoch
+	Screening       engine.Digest  // that the answer rests on: its contributors signed what is shown; zero for none
 	Seats           []Seat         // who made the answer and the ledger: all members up to the Done, by key and name
 	Gone            []Seat         // whom votes had removed by then
 	Analyst         Key
@@ -178,7 +179,7 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 		return err
 	}
 	verdict.Query, verdict.Analyst = q.ID, q.Author
-	verdict.question, verdict.round = q.Ask.Question, int(q.Ask.Round)
+	verdict.question, verdict.round, verdict.Screening = q.Ask.Question, int(q.Ask.Round), q.Ask.Screen
 	verdict.asked, verdict.ended = q.Number, c.Records[len(c.Records)-1].Number
 	verdict.Departments, verdict.Members = q.Ask.Departments, memberNames(q.Epoch.Members)
 	if c.anchored() {
@@ -246,10 +247,16 @@ func replay(c *Certificate, p circuits.Params) (*State, *QueryState, error) {
 
 func checkReplayed(c *Certificate, st *State) (*State, *QueryState, error) {
 	open := st.Open()
-	if len(open) != 1 || len(st.queries) != 1 {
-		return nil, nil, fmt.Errorf("the records are of %d queries, want one", len(st.queries))
+	if len(open) != 1 {
+		return nil, nil, fmt.Errorf("%d queries have not ended, want one", len(open))
 	}
-	q := st.Query(open[0])
+	q, queries := st.Query(open[0]), 1
+	if q.screen != nil {
+		queries++
+	}
+	if len(st.queries) != queries {
+		return nil, nil, fmt.Errorf("the records are of %d queries, want %d", len(st.queries), queries)
+	}
 	if q.Phase != PhaseShared {
 		return nil, nil, fmt.Errorf("the query is %s: its shares are not all on the ledger", q.Phase)
 	}

@@ -173,7 +173,24 @@ var attacks = []attack{
 	}},
 	{"a class of which nothing is known", NotShared, func(a *attempt) { a.context.Classes = a.context.Classes[1:] }},
 	{"a class of a later version", NotShared, func(a *attempt) { a.context.Classes[0].Classes.Table = 9 }},
-	{"a cohort that nobody keeps", CohortNotKept, func(a *attempt) { a.context.Grants[0].Grant.Terms.Cohort = 10 }},
+	{"dominance, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{DominanceCount: 2, DominancePerMille: 900})},
+	{"a p-ratio, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{RatioPerMille: 100})},
+	{"rounding, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{Count: 10, Base: 5})},
+	{"noise, which nothing adds", RuleNotKept, ruling(engine.Disclosure{Perturbed: true})},
+	{"fewer departments than a cell needs", TooFew, ruling(engine.Disclosure{Departments: 4})},
+	{"bases that exclude each other", RulesConflict, func(a *attempt) {
+		a.context.Documents[0].Disclosure.Base, a.context.Documents[2].Disclosure.Base = 3, 10
+	}},
+	{"more values than a column may have", TooManyLevels, ruling(engine.Disclosure{Levels: 1})},
+	{"more values than the rows of a table allow", TooManyLevels, ruling(engine.Disclosure{Levels: 40, LevelsPerMille: 3})},
+	{"more values than the rows of another's table allow", TooManyLevels, func(a *attempt) {
+		a.context.Documents[0].Disclosure.LevelsPerMille, a.facts.Contributors[2].Rows = 330, 6
+	}},
+}
+
+// ruling gives a department's policy rules of results.
+func ruling(d engine.Disclosure) func(a *attempt) {
+	return func(a *attempt) { a.context.Documents[1].Disclosure = d }
 }
 
 // TestAttacks: each is refused, with its reason, in words of both languages; before the change the
@@ -324,7 +341,7 @@ func FuzzOrder(f *testing.F) {
 			choice = choice[1:]
 			return int(b) % n
 		}
-		c := Context{Time: now + int64(next(3))*9*3600, Asker: analyst(), Purpose: []string{"poverty relapse", "rent", ""}[next(3)], Cohorts: next(2) == 0}
+		c := Context{Time: now + int64(next(3))*9*3600, Asker: analyst(), Purpose: []string{"poverty relapse", "rent", ""}[next(3)]}
 		c.Asker.Roles, c.Asker.First = []string{"analyst", "steward", "auditor"}, Key{byte(next(3))}
 		for len(choice) > 0 {
 			department, table := departments[next(3)], []string{"claims", "claims", "births"}[next(3)]

@@ -13,7 +13,7 @@ import (
 func large(t testing.TB) (Facts, Context) {
 	var cat engine.Catalogue
 	var names []string
-	c := Context{Time: now, Asker: analyst(), Purpose: "poverty relapse", Cohorts: true}
+	c := Context{Time: now, Asker: analyst(), Purpose: "poverty relapse"}
 	for d := range 50 {
 		name := fmt.Sprintf("d%02d", d)
 		names = append(names, name)

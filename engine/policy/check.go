@@ -122,6 +122,12 @@ func (d *Document) Text() string {
 		return b.String()
 	}
 	line("table", tomlText(d.Table))
+	if rules := d.Disclosure.Rules(); len(rules) > 0 {
+		b.WriteString("\n[disclosure]\n")
+		for i := range rules {
+			line(rules[i].Name, rules[i].Written())
+		}
+	}
 	for i := range d.Rules {
 		r := &d.Rules[i]
 		b.WriteString("\n[[allow]]\n")

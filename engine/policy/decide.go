@@ -27,9 +27,6 @@ type Context struct {
 	Documents []Document
 	Grants    []Held
 	Classes   []TableClasses
-	// Cohorts says that whoever acts on the decision enforces its Cohort in every cell that is
-	// shown. Where nobody does, a rule with a cohort admits nothing.
-	Cohorts bool
 }
 
 // Charge is a grant that a decision uses.
@@ -48,8 +45,9 @@ type Decision struct {
 	Missing []Missing
 	// Charges are the grants of which a use is taken, by department.
 	Charges []Charge
-	// Cohort is the strictest of what the departments demand; 0 for none.
-	Cohort int64
+	// Rules are those of what the answer may show: all that the departments demand, each at its strictest.
+	// Who acts on the decision enforces them.
+	Rules engine.Disclosure
 	// Request asks for the grants that are missing, of all departments at once; nil where no grant
 	// would help, or where it would be too long.
 	Request *Request
@@ -65,11 +63,15 @@ func Decide(f *Facts, c *Context) Decision {
 		d.context.Asker.Roles = []string{}
 	}
 	d.general()
+	general := len(d.out.Missing)
 	var ask []string
 	for _, k := range f.Contributors {
 		if d.contributor(k) {
 			ask = append(ask, k.Department)
 		}
+	}
+	if m := conflict(d.out.Rules); m != nil { // it is of the question: of which department nobody can say
+		d.out.Missing, ask = slices.Insert(d.out.Missing, general, *m), nil
 	}
 	d.out.Allowed = len(d.out.Missing) == 0
 	if !d.out.Allowed {
@@ -176,12 +178,13 @@ func (d *decider) contributor(k Contributor) (ask bool) {
 			conditional = append(conditional, u)
 		}
 	}
-	closed := len(missing) > 0
 	doc := d.table.documents[k.Department]
 	if doc == nil || len(doc.Rules) == 0 {
 		missing = append(missing, Missing{Reason: NoPolicy})
 		return false
 	}
+	missing = append(missing, d.ofDisclosure(&doc.Disclosure)...)
+	closed := len(missing) > 0 // whatever is granted
 	rules, short := d.rules(doc, k)
 	var best verdict
 	for i, r := range rules {
@@ -194,7 +197,7 @@ func (d *decider) contributor(k Contributor) (ask bool) {
 		}
 	}
 	missing = append(append(missing, short...), best.missing...)
-	d.out.Cohort = max(d.out.Cohort, best.cohort)
+	d.out.Rules = d.out.Rules.Unite(doc.Disclosure).Unite(engine.Disclosure{Count: best.cohort})
 	if best.held != nil {
 		d.out.Charges = append(d.out.Charges, Charge{Department: k.Department, Grant: best.held.Grant.ID()})
 	}
@@ -209,8 +212,7 @@ type verdict struct {
 	cohort  int64
 }
 
-// under is what a rule demands: a grant where some use is on condition, or where it counts uses,
-// and that somebody keeps its cohort.
+// under is what a rule demands: a grant where some use is on condition, or where it counts uses.
 func (d *decider) under(r *Rule, k Contributor, conditional []Use) verdict {
 	v := verdict{cohort: r.Terms.Cohort}
 	if r.Terms.Uses > 0 { // counted on a grant, whatever the class
@@ -220,9 +222,6 @@ func (d *decider) under(r *Rule, k Contributor, conditional []Use) verdict {
 		if v.held, v.missing = d.grant(k, conditional, r); v.held != nil {
 			v.cohort = max(v.cohort, v.held.Grant.Terms.Cohort)
 		}
-	}
-	if v.cohort > 0 && !d.context.Cohorts {
-		v.missing = append(v.missing, Missing{Reason: CohortNotKept, Number: v.cohort})
 	}
 	return v
 }

@@ -160,7 +160,7 @@ func checkDecision(t testing.TB, d *Decision) {
 // a later version, and state, a line each of what else there is.
 func readCase(t *testing.T, archive *txtar.Archive) (Facts, Context) {
 	t.Helper()
-	c := Context{Time: now, Asker: analyst(), Purpose: "poverty relapse", Cohorts: true}
+	c := Context{Time: now, Asker: analyst(), Purpose: "poverty relapse"}
 	sql, among := "", departments
 	var change []func(*engine.Registration)
 	var grants [][]string
@@ -286,8 +286,6 @@ func setState(t *testing.T, c *Context, words []string) {
 			}
 		}
 		c.Classes = append(c.Classes, k)
-	case "cohorts":
-		c.Cohorts = words[1] == "kept"
 	default:
 		t.Fatalf("state %q", words)
 	}

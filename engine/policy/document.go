@@ -31,6 +31,8 @@ type Document struct {
 	Version    uint64
 	Rules      []Rule
 	Below      engine.Class // the loosest class of a table of theirs; ClassUnsaid with a table
+	// Disclosure are the rules of what answers about the table may show, whoever asks.
+	Disclosure engine.Disclosure
 }
 
 // Digest names a document.
@@ -74,6 +76,9 @@ func (d *Document) Validate() error {
 	if err := d.cost(); err != nil {
 		return err
 	}
+	if err := d.Disclosure.Validate(); err != nil {
+		return fmt.Errorf("disclosure: %w", err)
+	}
 	names := map[string]bool{}
 	for i := range d.Rules {
 		r := &d.Rules[i]
@@ -97,6 +102,8 @@ func (d *Document) validTable() error {
 		return validText(d.Table, engine.MaxNameBytes)
 	case d.Below < engine.ClassNone || d.Below > engine.ClassUnconditional:
 		return errors.New("a policy is of a table, or says the class of those below")
+	case d.Disclosure != engine.Disclosure{}:
+		return errors.New("a policy for the departments below has no [disclosure]: each has its own")
 	case len(d.Rules) > 0:
 		return errors.New("a policy for the departments below has no [[allow]]: each has its own")
 	}

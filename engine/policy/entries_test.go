@@ -111,8 +111,16 @@ func TestEntriesAreRefused(t *testing.T) {
 		"end of a day":                    func(d *Document) { d.Rules[0].Terms.Until = now },
 		"rule 1: when":                    func(d *Document) { d.Rules[0].When = "1.5 == 1.5" },
 		"functions: there is no function": func(d *Document) { d.Rules[0].Terms.Functions = []string{"x"} },
-		"the conditions of":               func(d *Document) { d.Rules = costly(t) },
-		"a policy has 6":                  func(d *Document) { d.Rules = wide(t) },
+		"disclosure: count is -1":         func(d *Document) { d.Disclosure.Count = -1 },
+		"disclosure: parameters is 3333":  func(d *Document) { d.Disclosure.ParametersPerMille = 3333 },
+		"disclosure: zero needs count":    func(d *Document) { d.Disclosure.ZeroIsSmall = true },
+		"disclosure: round is 15":         func(d *Document) { d.Disclosure.Base = 15 },
+		"disclosure: dominance is a":      func(d *Document) { d.Disclosure.DominanceCount = 2 },
+		"has no [disclosure]": func(d *Document) {
+			*d = Document{Department: "a", Version: 1, Below: 1, Disclosure: engine.Disclosure{Count: 3}}
+		},
+		"the conditions of": func(d *Document) { d.Rules = costly(t) },
+		"a policy has 6":    func(d *Document) { d.Rules = wide(t) },
 	} {
 		d := document(t, "health", 1, open)
 		refused(t, d.Validate(), "")

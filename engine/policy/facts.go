@@ -13,6 +13,8 @@ type Use struct {
 	Role   Role
 	// Functions are those whose cells it reaches, ascending; empty for WHERE alone.
 	Functions []string
+	// Levels is how many values groups or the keys of a report have of it; 0 where none are made of it.
+	Levels int
 }
 
 // Contributor is a department whose rows a question is about, as the plan has its table.
@@ -106,6 +108,9 @@ func (f *Facts) use(uses []engine.ColumnUse) {
 			use := Use{Column: u.Column, Role: r.role}
 			if r.role != Filter {
 				use.Functions = u.Functions
+			}
+			if r.role == Group {
+				use.Levels = u.Levels
 			}
 			f.Uses = append(f.Uses, use)
 		}

@@ -1,5 +1,7 @@
 package policy
 
+import "parley/engine"
+
 // The limits of documents, grants and requests, which come from others. README section 8.
 const (
 	MaxDocumentBytes  = 64 << 10 // a policy, as a file and encoded
@@ -15,7 +17,7 @@ const (
 	MaxWhenDepth      = 24       // nesting of a condition
 	MaxWhenCost       = 20_000   // cost of a policy's conditions together at worst, in cel-go's units: about a microsecond each
 	MaxUses           = 1_000_000
-	MaxCohort         = 1_000_000_000
+	MaxCohort         = engine.MaxRuleRows
 	MaxZone           = 14 * 60 // minutes from UTC
 	// MaxGrantsHeld is how many grants that are neither ended nor revoked a person may hold of one
 	// department for one table: the referee counts, so that a decision stays cheap.

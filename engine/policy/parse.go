@@ -36,7 +36,7 @@ type File struct {
 
 // place is a part of a document, as Problem names it.
 type place struct {
-	rule  int
+	rule  int // or ofDisclosure
 	field string
 	entry int
 }
@@ -83,11 +83,14 @@ func (p *parser) joined() error {
 	return errors.Join(p.wrong...)
 }
 
-// begins notes where a setting stands.
+// begins notes where a setting stands; "" is [disclosure] itself.
 func (p *parser) begins(key string, line int) {
-	at := place{p.rule, key, -1}
+	at, what := place{p.rule, key, -1}, quote(key)
+	if key == "" {
+		what = "[disclosure]"
+	}
 	if first, twice := p.file.lines[at]; twice {
-		p.complain(line, "%s stands here a second time: it is in line %d already", quote(key), first)
+		p.complain(line, "%s stands here a second time: it is in line %d already", what, first)
 	}
 	p.file.lines[at] = line
 }
@@ -96,7 +99,8 @@ func (p *parser) begins(key string, line int) {
 type parser struct {
 	toml  unstable.Parser
 	file  *File
-	rule  int // the present one; −1 before the first
+	rule  int // the present one; −1 before the first; ofDisclosure
+	rules disclosureSection
 	zones []bool
 	until []string // dates, of which the zone may come later
 	wrong []error
@@ -138,8 +142,14 @@ func (p *parser) expression(n *unstable.Node) {
 		p.rule = len(doc.Rules) - 1
 		p.zones, p.until = append(p.zones, false), append(p.until, "")
 		p.file.lines[place{p.rule, "", -1}] = line
+	case n.Kind == unstable.Table && key == "disclosure":
+		p.rule = ofDisclosure
+		p.begins("", line)
 	case n.Kind == unstable.Table || n.Kind == unstable.ArrayTable:
-		p.complain(line, "[%s] is nothing of a policy: it has table and [[allow]], or below alone", shown(key))
+		p.complain(line, "[%s] is nothing of a policy: it has table, [disclosure] once and [[allow]], or below alone", shown(key))
+	case n.Kind == unstable.KeyValue && p.rule == ofDisclosure:
+		p.begins(key, line)
+		p.ofDisclosure(key, n.Value(), line)
 	case n.Kind == unstable.KeyValue && p.rule < 0:
 		p.begins(key, line)
 		switch key {
@@ -151,7 +161,7 @@ func (p *parser) expression(n *unstable.Node) {
 				p.complain(line, "below %s: it is one of %s", quote(text), strings.Join(engine.Classes(), ", "))
 			}
 		default:
-			p.complain(line, "there is no setting %s here: a policy has table and then [[allow]], or below alone", quote(key))
+			p.complain(line, "there is no setting %s here: a policy has table, then [disclosure] and [[allow]], or below alone", quote(key))
 		}
 	case n.Kind == unstable.KeyValue:
 		p.begins(key, line)
@@ -290,6 +300,7 @@ func (p *parser) complete() {
 			p.complain(p.file.at(Problem{Rule: i}), "name is missing: what the rule is called in decisions")
 		}
 	}
+	doc.Disclosure = p.united()
 	_, table := p.file.lines[place{-1, "table", -1}]
 	if _, below := p.file.lines[place{-1, "below", -1}]; !table && !below {
 		p.complain(1, "table is missing: which table the policy is for")
@@ -314,11 +325,14 @@ func (d *Document) problems() (out []Problem) {
 		add(-1, "table", fmt.Errorf("a policy has %d rules; at most %d are allowed", len(d.Rules), MaxRules))
 	}
 	add(-1, "table", d.cost())
+	if err := d.Disclosure.Validate(); err != nil {
+		add(ofDisclosure, firstWord(err), err)
+	}
 	names := map[string]bool{}
 	for i := range d.Rules {
 		r := &d.Rules[i]
 		if err := r.validate(); err != nil {
-			field := strings.FieldsFunc(err.Error(), func(c rune) bool { return c == ':' || c == ' ' })[0] // sentences begin with it
+			field := firstWord(err)
 			if !slices.Contains(ruleSettings, field) {
 				field = ""
 			}
@@ -329,6 +343,11 @@ func (d *Document) problems() (out []Problem) {
 		names[r.Name] = true
 	}
 	return out
+}
+
+// firstWord is the setting that a sentence is about: it begins with it.
+func firstWord(err error) string {
+	return strings.FieldsFunc(err.Error(), func(c rune) bool { return c == ':' || c == ' ' })[0]
 }
 
 // at is the line of a problem, or of what holds it.

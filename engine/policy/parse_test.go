@@ -152,6 +152,11 @@ func FuzzEntries(f *testing.F) {
 	rule := Rule{Name: "r", Who: []string{"anyone"}, Terms: Terms{Group: []string{"county"}, Functions: []string{"count"},
 		Hours: []Hours{{From: 480, To: 1080}}, Zone: 480}, When: "hour < 12"}
 	f.Add(engine.Marshal(Document{Department: "health", Table: "claims", Version: 1, Rules: []Rule{rule}}))
+	acro, _ := engine.Preset("acro")
+	for _, rules := range []engine.Disclosure{acro, {Count: 10, Complement: true, Floor: 5, Departments: 2}, {Levels: 40, LevelsPerMille: 330, Perturbed: true}} {
+		f.Add(engine.Marshal(Document{Department: "health", Table: "claims", Version: 1, Rules: []Rule{rule}, Disclosure: rules}))
+		f.Add(engine.Marshal(Decision{Allowed: true, Rules: rules}))
+	}
 	terms := Terms{Functions: []string{"*"}, Purposes: []string{"x"}, Uses: 1, Until: now + 1}
 	f.Add(engine.Marshal(Grant{Department: "health", Table: "claims", Subject: Subject{Form: "SELECT $1",
 		Parameters: []Parameter{{Range: true, High: 3}}}, Terms: terms}))
@@ -207,7 +212,7 @@ func TestReadme(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	quoted := regexp.MustCompile("`([a-z_]+)`")
+	quoted := regexp.MustCompile("`([a-z_-]+)`")
 	first := func(heading string) (names []string) {
 		_, table, _ := strings.Cut(text, heading)
 		table, _, _ = strings.Cut(table, "\n\n")
@@ -221,6 +226,9 @@ func TestReadme(t *testing.T) {
 	}
 	if want := slices.Sorted(slices.Values(ruleSettings)); !slices.Equal(first("| setting |"), want) {
 		t.Errorf("the table of settings has %s", first("| setting |"))
+	}
+	if want := slices.Sorted(slices.Values(append(engine.RuleNames(), "preset"))); !slices.Equal(first("| rule |"), want) {
+		t.Errorf("the table of rules has %s", first("| rule |"))
 	}
 	if want := slices.Sorted(maps.Keys(whenVariables)); !slices.Equal(first("| variable |"), want) {
 		t.Errorf("the table of variables has %s", first("| variable |"))

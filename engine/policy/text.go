@@ -45,7 +45,9 @@ const (
 	OtherValue         Reason = "other-value"
 	OtherVersion       Reason = "other-version"
 	OtherContributors  Reason = "other-contributors"
-	CohortNotKept      Reason = "cohort"
+	RuleNotKept        Reason = "rule-not-kept"
+	RulesConflict      Reason = "rules-conflict"
+	TooManyLevels      Reason = "too-many-levels"
 )
 
 // Missing is one thing that a question lacks.
@@ -103,15 +105,17 @@ var sentences = map[Reason][2]string{
 	OtherValue:         {"{who} does not allow {detail} in the place of ${number}", "{who}不允许以{detail}代替${number}"},
 	OtherVersion:       {"{who} is for version {number} of the table", "{who}适用于该表的第{number}版"},
 	OtherContributors:  {"{who} is for the rows of other departments together: {detail}", "{who}适用于另一组部门的数据：{detail}"},
-	CohortNotKept:      {"at least {number} rows in each cell are demanded, which nothing enforces here yet", "要求每个单元至少{number}行，而此处尚无机制保证"},
+	RuleNotKept:        {"the policy has the rule {detail}, which nothing enforces yet, so nobody is answered", "策略含规则{detail}，而此处尚无机制保证，因此不回答任何人"},
+	RulesConflict:      {"the departments' rules exclude each other: {detail}", "各部门的规则互相排斥：{detail}"},
+	TooManyLevels:      {"{column} has {detail} values, and at most {number} are allowed for rows to be told apart by it", "{column}有{detail}个取值，用于区分行时至多允许{number}个"},
 }
 
 // words that a text is put together of.
 var words = map[string][2]string{
 	"allowed": {"Allowed.", "允许。"}, "refused": {"Not allowed. What is missing:", "不允许。缺少以下各项："},
-	"uses":   {"It takes a use of grant %s of %s.", "将使用%[2]s的授权%[1]s一次。"},
-	"cohort": {"Each cell that is shown has at least %d rows.", "所示每个单元至少有%d行。"},
-	"asker":  {"the question and who asks:", "问题与提问人："}, "department": {"%s, table %s:", "%s，表%s："},
+	"uses":  {"It takes a use of grant %s of %s.", "将使用%[2]s的授权%[1]s一次。"},
+	"rules": {"What is shown keeps these rules:", "所示结果遵守以下规则："},
+	"asker": {"the question and who asks:", "问题与提问人："}, "department": {"%s, table %s:", "%s，表%s："},
 	"column": {"column %s", "列%s"}, "rows": {"the table's rows", "该表的行"}, "rule": {"rule %s", "规则%s"}, "grant": {"grant %s", "授权%s"},
 	"request": {"A grant can be requested of %s, for this question, once, until %s.", "可向%s申请授权：限此问题，一次，有效期至%s。"},
 	"and":     {", ", "、"}, string(Filter): {"filter", "筛选"}, string(Group): {"group", "分组"},
@@ -166,8 +170,11 @@ func (d *Decision) Text(lang string) string {
 		for _, c := range d.Charges {
 			line(words["uses"][l], c.Grant.String()[:12], quote(c.Department))
 		}
-		if d.Cohort > 0 {
-			line(words["cohort"][l], d.Cohort)
+		if said := RulesText(d.Rules, lang); len(said) > 0 {
+			line("%s", words["rules"][l])
+			for _, rule := range said {
+				line("  %s", rule)
+			}
 		}
 		return b.String()
 	}

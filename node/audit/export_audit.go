@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -136,7 +137,10 @@ func (a *ledgerAudit) query(id engine.Digest, q *protocols.QueryState) error {
 		return err
 	}
 	found := recheck.Query(a.state, a.epochs[q.Epoch.ID], q)
-	if q.Phase == protocols.PhaseDone {
+	switch done := q.Phase == protocols.PhaseDone; {
+	case done && q.Ask.Screening:
+		a.out.Screenings++
+	case done:
 		a.out.Answered++
 	}
 	if q.Phase == protocols.PhaseAccused {
@@ -148,11 +152,15 @@ func (a *ledgerAudit) query(id engine.Digest, q *protocols.QueryState) error {
 // decide decides about a question anew, and reports whether it was denied: no more of such a one is checked.
 // Of one without the plan that it claims, Recheck tells.
 func (a *ledgerAudit) decide(id engine.Digest, q *protocols.QueryState) (denied bool) {
-	plan, err := q.Plan(a.packing)
-	if err != nil {
+	_, err := q.Plan(a.packing)
+	var unscreened *engine.Error // by the departments' rules
+	switch errors.As(err, &unscreened); {
+	case err == nil:
+		err = q.Allowed(a.packing)
+	case unscreened == nil || unscreened.Code != protocols.CodePolicy:
 		return false
 	}
-	if err = q.Decide(plan); err == nil {
+	if err == nil {
 		a.out.Allowed++
 		return false
 	}

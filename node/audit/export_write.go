@@ -102,7 +102,7 @@ func Export(ctx context.Context, w io.Writer, src Source, params circuits.Params
 		return err
 	}
 	p.Record = func(r *protocols.Record, refused error) error {
-		for _, b := range exchange.BlobsNamedBy(protocols.SizesOf(params), r, refused) {
+		for _, b := range exchange.BlobsNamedBy(protocols.SizesOf(params), p.State, r, refused) {
 			if err := exportBlob(ctx, x, src, b, out); err != nil {
 				return err
 			}

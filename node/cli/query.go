@@ -183,7 +183,7 @@ func (c *command) ask(ctx context.Context, door client.Asker, sql string, o clie
 				c.progress.Update(label, s.Done, s.Total)
 			}
 		case s.Total > 0:
-			if next := stepLabel(s.Name); next != label {
+			if next := stepLabel(s.Name, s.Screening); next != label {
 				label, proving = next, s.Name == "admitted" || s.Name == "attested"
 				c.progress.Step("%s", label)
 			}
@@ -212,7 +212,10 @@ func waitingFor(absent []client.Absent) string {
 }
 
 // stepLabel says what the departments do between one step and the next.
-func stepLabel(done string) string {
+func stepLabel(done string, screening bool) string {
+	if screening {
+		return "screening: " + screeningLabel(done)
+	}
 	switch done {
 	case "asked":
 		return "the departments check the question"
@@ -226,6 +229,19 @@ func stepLabel(done string) string {
 		return "verifying the shares, decrypting"
 	}
 	return done
+}
+
+// screeningLabel is stepLabel where the departments look at counts together, to see what of the answer is shown.
+func screeningLabel(done string) string {
+	switch done {
+	case "attested":
+		return "re-encrypting to a department and proving"
+	case "shared":
+		return "the departments open the counts"
+	case "screened":
+		return "the departments sign what is shown"
+	}
+	return stepLabel(done, false)
 }
 
 // addDeadline adds --deadline to a command that runs all departments itself.

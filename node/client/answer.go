@@ -74,13 +74,14 @@ type AskOptions struct {
 
 // Step is one observable step of a query.
 type Step struct {
-	Name       string // "asked", "admitted", "contributed", "attested", "shared", "verified", StepProving, StepWaiting
+	Name       string // "asked", "admitted", "contributed", "attested", "shared", "screened", "verified", StepProving, StepWaiting
 	Department string // whose; empty is the analyst's own, or all
 	Done       int    // of Total departments; of StepProving, proofs
 	Total      int
 	Elapsed    time.Duration // since Ask began
 	Proofs     []Proofs      // of StepProving: each department's
 	Absent     []Absent      // of StepWaiting: for whom; empty: for nobody any more
+	Screening  bool          // it is of the screening that comes before the answer
 }
 
 // The steps that no entry of the ledger shows: they are the departments' and the asked node's word.

@@ -30,19 +30,21 @@ const (
 
 // asking is one question under way.
 type asking struct {
-	c       *Client
-	o       AskOptions
-	start   time.Time
-	cpu     float64
-	run     *machine.Running
-	machine *protocols.Analyst
-	work    machine.Effects
-	answers chan machine.Delivery
-	refused chan error // the log's, of the question
-	failed  chan error
-	outbox  *machine.Outbox
-	tally   *tally
-	done    protocols.Entry // once there is an answer
+	c     *Client
+	o     AskOptions
+	start time.Time
+	// screening: it is asked what of the answer is shown, and not the answer itself.
+	screening bool
+	cpu       float64
+	run       *machine.Running
+	machine   *protocols.Analyst
+	work      machine.Effects
+	answers   chan machine.Delivery
+	refused   chan error // the log's, of the question
+	failed    chan error
+	outbox    *machine.Outbox
+	tally     *tally
+	done      protocols.Entry // once there is an answer
 
 	patience patience
 	looks    chan look
@@ -58,11 +60,41 @@ type part struct {
 	plan     *engine.Plan
 	question string // of which it is a round; or empty
 	round    int    // from 1; or 0
+	// rules are what the departments hold the answer to. Where they need counts, the part is asked twice: as a screening,
+	// and then as the answer that rests on it.
+	rules     engine.Disclosure
+	screening bool
+	screen    engine.Digest // the screening that the answer rests on
 }
 
-// askRound asks one round of a question and waits for its answer. Its machine has verified
-// every proof, which seen then holds; the certificate is for Ask to verify.
+// askRound asks one round of a question and waits for its answer, after its screening if the departments' rules ask for one.
 func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circuits.Seen) (*Answer, error) {
+	d, err := c.decide(p, o)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	if p.rules = d.Rules; !p.rules.Screens() {
+		return c.askPart(ctx, p, o, seen)
+	}
+	p.screening = true
+	screened, err := c.askPart(ctx, p, o, seen)
+	if err != nil {
+		return nil, err
+	}
+	p.screening, p.screen = false, screened.Query
+	answer, err := c.askPart(ctx, p, o, seen)
+	if err != nil {
+		return nil, err
+	}
+	answer.Seconds.Add(screened.Seconds)
+	answer.CPUSeconds += screened.CPUSeconds
+	return answer, nil
+}
+
+// askPart asks what stands as one query on the ledger, and waits for its end. Its machine has verified
+// every proof, which seen then holds; the certificate is for Ask to verify. Of a screening, whose counts are not for the
+// analyst, there is no result and no certificate.
+func (c *Client) askPart(ctx context.Context, p part, o AskOptions, seen *circuits.Seen) (*Answer, error) {
 	a := &asking{c: c, o: o, start: time.Now(), cpu: machine.ProcessorSeconds(), answers: make(chan machine.Delivery),
 		refused: make(chan error, 1), failed: make(chan error, 1), patience: patience{wait: o.Wait},
 		looks: make(chan look), counts: make(chan exchange.Reports)}
@@ -76,11 +108,15 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err := a.awaitMembers(ctx); err != nil {
 		return nil, err
 	}
-	grants, err := c.charges(p, o)
+	d, err := c.decide(p, o)
 	if err != nil {
 		return nil, queryError(err)
 	}
-	if err := a.prepare(ctx, p, grants, keys, seen); err != nil {
+	if d.Rules != p.rules {
+		return nil, &QueryError{Code: protocols.CodePolicy, Sentence: "a department changed its rules of what an answer may show", Hint: "ask again"}
+	}
+	a.screening = p.screening
+	if err := a.prepare(ctx, p, grantsOf(&d), keys, seen); err != nil {
 		return nil, queryError(err)
 	}
 	defer a.end()
@@ -197,6 +233,7 @@ func (a *asking) prepare(ctx context.Context, p part, grants []engine.Digest, ke
 	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.Private(), Keys: keys, Verifying: keys.Verifying().Remembering(seen),
 		State: c.replica, Receipts: exchange.CheckReceipt, Plan: p.plan, Question: p.question, Round: p.round,
 		Purpose: a.o.Purpose, Basis: a.o.Basis, Grants: grants,
+		Rules: p.rules, Screening: p.screening, Screen: p.screen,
 		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
 	if err != nil {
 		return err
@@ -414,12 +451,13 @@ func (a *asking) end() {
 // answer is what the machine found, with where the time went.
 func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protocols.Outcome) *Answer {
 	c := a.c
-	cert := outcome.Certificate
-	if a.o.NoOpening {
-		cert = cert.WithoutOpening()
+	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, Assurance: "sealed", Parameters: c.params.Name()}
+	if cert := outcome.Certificate; cert != nil {
+		if a.o.NoOpening {
+			cert = cert.WithoutOpening()
+		}
+		out.Certificate = cert.Marshal()
 	}
-	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, Certificate: cert.Marshal(),
-		Assurance: "sealed", Parameters: c.params.Name()}
 	out.Departments = a.departments(plan)
 	ask, cancel := context.WithTimeout(ctx, exchange.ReportTimeout+time.Second)
 	defer cancel()

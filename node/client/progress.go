@@ -21,7 +21,7 @@ type tally struct {
 // stepNames are the steps that entries show.
 var stepNames = map[protocols.EntryKind]string{
 	protocols.KindAsk: "asked", protocols.KindAdmit: "admitted", protocols.KindContribute: "contributed",
-	protocols.KindAttest: "attested", protocols.KindShare: "shared",
+	protocols.KindAttest: "attested", protocols.KindShare: "shared", protocols.KindScreen: "screened",
 }
 
 // count notes an entry of a question that is asked from here; c.mu is held.
@@ -46,6 +46,8 @@ func (c *Client) count(e *protocols.Entry, refused error) {
 		query = b.Query
 	case *protocols.ShareCommit:
 		query = b.Query
+	case *protocols.Screen:
+		query = b.Query
 	}
 	t, s := c.asked[query], c.replica.Query(query)
 	if t == nil || s == nil {
@@ -56,7 +58,7 @@ func (c *Client) count(e *protocols.Entry, refused error) {
 	switch e.Kind {
 	case protocols.KindAsk:
 		step.Department, step.Total = "", 1
-	case protocols.KindContribute:
+	case protocols.KindContribute, protocols.KindScreen:
 		step.Total = len(s.Contributors)
 	}
 	t.steps = append(t.steps, step)
@@ -149,7 +151,7 @@ func proofsOf(s *protocols.QueryState, said exchange.Reports) []Proofs {
 
 func (a *asking) tell(s Step) {
 	if a.o.Progress != nil {
-		s.Elapsed = time.Since(a.start)
+		s.Elapsed, s.Screening = time.Since(a.start), a.screening
 		a.o.Progress(s)
 	}
 }

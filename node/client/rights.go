@@ -50,7 +50,7 @@ func (c *Client) Packing() engine.Packing { return protocols.Packing(c.params) }
 
 // consider decides about all rounds of a question together.
 func consider(s *protocols.State, asker protocols.Key, f *policy.Facts, o AskOptions) policy.Decision {
-	return s.Consider(asker, time.Now().Unix(), f, "", 0, o.Purpose, o.Basis)
+	return s.Consider(asker, time.Now().Unix(), f, protocols.Ask{Purpose: o.Purpose, Basis: o.Basis})
 }
 
 // mayAsk decides about a question before anything is computed for it.
@@ -82,23 +82,29 @@ func denied(d *policy.Decision, language string) *QueryError {
 	return e
 }
 
-// charges are the grants that a part of a question takes uses of.
-func (c *Client) charges(p part, o AskOptions) ([]engine.Digest, error) {
+// decide decides about a part of a question as it is to be asked, before anything is withheld from its plan. The error says
+// what is missing.
+func (c *Client) decide(p part, o AskOptions) (policy.Decision, error) {
 	f, err := policy.FactsOf(p.plan, p.question)
 	if err != nil {
-		return nil, err
+		return policy.Decision{}, err
 	}
 	c.mu.Lock()
-	d := c.replica.Consider(c.id.Key(), time.Now().Unix(), &f, p.question, uint32(p.round), o.Purpose, o.Basis)
+	d := c.replica.Consider(c.id.Key(), time.Now().Unix(), &f, protocols.Ask{SQL: p.plan.SQL, Question: p.question, Round: uint32(p.round),
+		Purpose: o.Purpose, Basis: o.Basis, Screening: p.screening, Screen: p.screen})
 	c.mu.Unlock()
 	if !d.Allowed {
-		return nil, denied(&d, o.Language)
+		return d, denied(&d, o.Language)
 	}
-	var grants []engine.Digest
+	return d, nil
+}
+
+// grantsOf are the grants that a part of a question takes uses of.
+func grantsOf(d *policy.Decision) (grants []engine.Digest) {
 	for _, charge := range d.Charges {
 		grants = append(grants, charge.Grant)
 	}
-	return grants, nil
+	return grants
 }
 
 // Say signs what a person says of policies, requests and grants, and waits until it stands on the

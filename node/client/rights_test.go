@@ -268,21 +268,25 @@ func TestChargesOfRounds(t *testing.T) {
 		nodetest.Check(t, err)
 		return part{plan: session.Plan(), question: "SELECT median(days) FROM stays", round: 1}
 	}
+	charges := func(o AskOptions) ([]engine.Digest, error) {
+		d, err := c.decide(whole(), o)
+		return grantsOf(&d), err
+	}
 	var q *QueryError
-	if grants, err := c.charges(whole(), o); grants != nil || !errors.As(err, &q) || q.Decision == nil || q.Decision.Request == nil || !strings.Contains(q.Hint, "--request") {
+	if grants, err := charges(o); grants != nil || !errors.As(err, &q) || q.Decision == nil || q.Decision.Request == nil || !strings.Contains(q.Hint, "--request") {
 		t.Fatalf("%v, %v", grants, err)
 	}
 	g := policy.Grant{Department: "north", Table: "stays", Person: policy.Key(r.analyst.Key()),
 		Terms: policy.Terms{Filter: []string{"*"}, Group: []string{"*"}, Aggregate: []string{"*"}, Functions: []string{"*"}, Purposes: []string{"a study"}, Uses: 1, Until: now + 3600}}
 	r.must(r.steward.Private(), &protocols.Grant{Grant: g, Under: steward()})
-	if grants, err := c.charges(whole(), o); err != nil || !slices.Equal(grants, []engine.Digest{g.ID()}) {
+	if grants, err := charges(o); err != nil || !slices.Equal(grants, []engine.Digest{g.ID()}) {
 		t.Errorf("%v, %v", grants, err)
 	}
-	if grants, err := c.charges(whole(), AskOptions{Purpose: "another", Departments: o.Departments}); grants != nil || !errors.As(err, &q) {
+	if grants, err := charges(AskOptions{Purpose: "another", Departments: o.Departments}); grants != nil || !errors.As(err, &q) {
 		t.Errorf("for another purpose: %v, %v", grants, err)
 	}
 	r.must(r.steward.Private(), &protocols.Rescind{Grant: g.ID(), Reason: "over", Under: steward()})
-	if grants, err := c.charges(whole(), o); grants != nil || !errors.As(err, &q) {
+	if grants, err := charges(o); grants != nil || !errors.As(err, &q) {
 		t.Errorf("of a grant that was taken back: %v, %v", grants, err)
 	}
 }

@@ -35,6 +35,7 @@ type blobOp uint8
 const (
 	blobGet blobOp = iota + 1
 	blobPut
+	blobConfided // get, of what is for the asking peer and a few others alone; nobody asks it for somebody else
 )
 
 // blobRequest is the first frame of a stream.
@@ -77,6 +78,8 @@ type Blobs struct {
 	// KeySize is the length of an analyst's key for a question, in bytes: see uploadable.
 	KeySize int
 
+	confided confided
+
 	mu sync.Mutex
 	// needed are the blobs that the ledger names and somebody waits for; nil:
 	// not known yet, and nothing is dropped.
@@ -87,7 +90,7 @@ type Blobs struct {
 
 // NewBlobs serves a store and fetches into it; nil at a client, which keeps nothing.
 func NewBlobs(store *Store, t *peers.Host, id peers.Identity, network engine.Digest) *Blobs {
-	return &Blobs{store: store, transport: t, id: id, network: network,
+	return &Blobs{store: store, transport: t, id: id, network: network, confided: newConfided(),
 		uploads: map[peer.ID][]engine.Digest{}, slots: map[peer.ID]chan struct{}{}}
 }
 
@@ -107,12 +110,14 @@ func (x *Blobs) serve(ctx context.Context, s *peers.Stream) error {
 		return x.serveGet(ctx, s, q)
 	case blobPut:
 		return x.servePut(s, q)
+	case blobConfided:
+		return x.serveConfided(ctx, s, q)
 	}
 	return &peers.Fault{Peer: s.Peer, Reason: "asked for an unknown blob operation"}
 }
 
 func (x *Blobs) serveGet(ctx context.Context, s *peers.Stream, q blobRequest) error {
-	wait, cancel := context.WithTimeout(ctx, min(time.Duration(q.WaitMs)*time.Millisecond, blobWait))
+	wait, cancel := context.WithTimeout(ctx, q.patience())
 	defer cancel()
 	if _, held := x.store.Size(q.Digest); !held && s.Role == peers.Person {
 		lie, err := x.obtain(ctx, q)
@@ -130,6 +135,26 @@ func (x *Blobs) serveGet(ctx context.Context, s *peers.Stream, q blobRequest) er
 	if err != nil {
 		return s.SendValue(blobReply{Status: blobAbsent})
 	}
+	return x.sendBlob(s, q, data)
+}
+
+// serveConfided looks at nothing but what is confided to the peer, and asks nobody.
+func (x *Blobs) serveConfided(ctx context.Context, s *peers.Stream, q blobRequest) error {
+	ctx, cancel := context.WithTimeout(ctx, q.patience())
+	defer cancel()
+	data := x.confided.await(ctx, q.Digest, s.Peer)
+	if data == nil {
+		return s.SendValue(blobReply{Status: blobAbsent})
+	}
+	return x.sendBlob(s, q, data)
+}
+
+// patience is how long a request waits for the blob to be published.
+func (q *blobRequest) patience() time.Duration {
+	return min(time.Duration(q.WaitMs)*time.Millisecond, blobWait)
+}
+
+func (x *Blobs) sendBlob(s *peers.Stream, q blobRequest, data []byte) error {
 	if x.Forge != nil {
 		data = x.Forge(s.Peer, q.Digest, data)
 	}
@@ -341,26 +366,29 @@ func (x *Blobs) FetchFrom(ctx context.Context, b NamedBlob, from peer.ID) ([]byt
 }
 
 // Fetch asks the peers in turn, again and again with growing pauses, until one
-// serves the blob, which is then stored, or its owner signs a lie. sources says
-// each time who can be reached. It ends otherwise only with ctx, and then says
-// why the last attempt failed.
+// serves the blob, which is then stored unless it is confided, or its owner signs
+// a lie. sources says each time who can be reached. It ends otherwise only with
+// ctx, and then says why the last attempt failed.
 func (x *Blobs) Fetch(ctx context.Context, w protocols.Want, sources func() []peer.ID) (protocols.Blob, error) {
-	last := ErrNoBlob
+	last, store, op := ErrNoBlob, x.store, blobGet
+	if w.Confided {
+		store, op = nil, blobConfided
+	}
 	var owner protocols.Key
 	if len(w.Sources) > 0 {
 		owner = w.Sources[0]
 	}
 	for pause := blobPause; ; pause = min(2*pause, blobLastPause) {
 		// An analyst uploads its key here; another fetch may have been faster.
-		if x.store != nil {
-			x.store.Keep(w.Digest)
-			if data, err := x.store.Get(w.Digest); err == nil && len(data) == w.Size {
+		if store != nil {
+			store.Keep(w.Digest)
+			if data, err := store.Get(w.Digest); err == nil && len(data) == w.Size {
 				return protocols.Blob{Digest: w.Digest, Bytes: data}, nil
 			}
 		}
 		reachable := sources()
 		for _, from := range reachable {
-			q := blobRequest{Op: blobGet, Digest: w.Digest, Size: uint64(w.Size), Owner: owner}
+			q := blobRequest{Op: op, Digest: w.Digest, Size: uint64(w.Size), Owner: owner}
 			if from == peers.IDOf(owner) || len(reachable) == 1 { // has it or will have it; others may
 				q.WaitMs = uint32(blobWait.Milliseconds())
 			}
@@ -371,8 +399,8 @@ func (x *Blobs) Fetch(ctx context.Context, w protocols.Want, sources func() []pe
 			if lie != nil {
 				err = &peers.Fault{Peer: from, Reason: "serves another blob than was asked for"}
 			}
-			if err == nil && x.store != nil {
-				_, err = x.store.Put(data) // a failure of it ends the node
+			if err == nil && store != nil {
+				_, err = store.Put(data) // a failure of it ends the node
 				return protocols.Blob{Digest: w.Digest, Bytes: data}, err
 			}
 			if err == nil {

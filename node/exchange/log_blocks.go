@@ -153,9 +153,10 @@ type NamedBlob struct {
 	Owner  protocols.Key
 }
 
-// BlobsNamedBy lists the blobs that a record's entry commits to, in its order.
-// An entry that was refused commits to none.
-func BlobsNamedBy(sizes protocols.Sizes, r *protocols.Record, refused error) []NamedBlob {
+// BlobsNamedBy lists the blobs that a record's entry commits to and that are for all to see, in its order. An entry that
+// was refused commits to none, and a screening's shares are for its contributors alone. The state is the one just after
+// the record.
+func BlobsNamedBy(sizes protocols.Sizes, s *protocols.State, r *protocols.Record, refused error) []NamedBlob {
 	if refused != nil {
 		return nil
 	}
@@ -169,11 +170,19 @@ func BlobsNamedBy(sizes protocols.Sizes, r *protocols.Record, refused error) []N
 	case *protocols.KeyCommit:
 		digests = []engine.Digest{b.Blob}
 	case *protocols.Ask:
-		digests = []engine.Digest{b.AnalystKey}
+		if !b.Screening {
+			digests = []engine.Digest{b.AnalystKey}
+		}
+	case *protocols.Admit:
+		if b.Key != (engine.Digest{}) {
+			digests = []engine.Digest{b.Key}
+		}
 	case *protocols.Contribute:
 		digests, size = b.Blobs, sizes.Contribution
 	case *protocols.ShareCommit:
-		digests, size = b.Blobs, sizes.Share
+		if q := s.Query(b.Query); q == nil || !q.Ask.Screening {
+			digests, size = b.Blobs, sizes.Share
+		}
 	}
 	out := make([]NamedBlob, len(digests))
 	for i, d := range digests {

@@ -22,6 +22,7 @@ import (
 type Effects struct {
 	Persist   func([]protocols.JournalRecord) error
 	Publish   func([][]byte) error
+	Confide   func(query engine.Digest, c []protocols.Confidence) error // a department's
 	Send      func(protocols.Entry)
 	Fetch     func(context.Context, protocols.Want) (protocols.Blob, error)
 	Aggregate func(context.Context, *engine.Plan) protocols.Cells
@@ -92,6 +93,12 @@ func (w *Effects) perform(q *Running, ready protocols.Ready) error {
 	// Contribution, Share: whose digests all have committed to may be fetched by the others.
 	if err := w.Publish(ready.Publish); err != nil {
 		return err
+	}
+	// A screening's shares, and the secret that opens them: for its contributors alone.
+	if len(ready.Confide) > 0 {
+		if err := w.Confide(q.Query, ready.Confide); err != nil {
+			return err
+		}
 	}
 	// Admitted, contributed, all verified by all, shared: said on the log, and
 	// said to the end, also by a machine that is over.

@@ -17,8 +17,8 @@ type Decision struct {
 	Allowed bool      `json:"allowed"`
 	Text    string    `json:"text"` // in the language that was asked for
 	Missing []Missing `json:"missing"`
-	Grants  []string  `json:"grants"`           // of which a use is taken
-	Cohort  int64     `json:"cohort,omitempty"` // rows that each cell has at least
+	Grants  []string  `json:"grants"` // of which a use is taken
+	Rules   []Rule    `json:"rules"`  // that what is shown keeps
 	Request string    `json:"request,omitempty"`
 	// Requested are the person's requests of just this question.
 	Requested []Request `json:"requested,omitempty"`
@@ -41,9 +41,37 @@ type Missing struct {
 	Sentence   string `json:"sentence"`
 }
 
+// Rule is one rule of what an answer may show.
+type Rule struct {
+	Name     string `json:"name"`  // as policies have it
+	Value    string `json:"value"` // as policies write it
+	Sentence string `json:"sentence"`
+}
+
+// RulesOf are rules in a language.
+func RulesOf(d engine.Disclosure, language string) []Rule {
+	out, said := []Rule{}, policy.RulesText(d, language)
+	for i, r := range d.Rules() {
+		out = append(out, Rule{Name: r.Name, Value: r.Written(), Sentence: said[i]})
+	}
+	return out
+}
+
+// RulesText lists rules below a heading; "" where there are none.
+func RulesText(rules []Rule) string {
+	var b strings.Builder
+	for i, r := range rules {
+		if i == 0 {
+			b.WriteString("what answers may show:\n")
+		}
+		b.WriteString("  " + r.Sentence + "\n")
+	}
+	return b.String()
+}
+
 // DecisionOf is a decision in a language.
 func DecisionOf(d *policy.Decision, language string) Decision {
-	out := Decision{Allowed: d.Allowed, Text: d.Text(language), Missing: []Missing{}, Grants: []string{}, Cohort: d.Cohort}
+	out := Decision{Allowed: d.Allowed, Text: d.Text(language), Missing: []Missing{}, Grants: []string{}, Rules: RulesOf(d.Rules, language)}
 	for _, c := range d.Charges {
 		out.Grants = append(out.Grants, c.Grant.String())
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,5 +132,24 @@ func TestDiff(t *testing.T) {
 		if got := Diff(c.before, c.after); got != c.want {
 			t.Errorf("%q and %q give\n%s\nwant\n%s", c.before, c.after, got, c.want)
 		}
+	}
+}
+
+// TestRules: a decision's rules are told by name, value and sentence, in the language that was asked for.
+func TestRules(t *testing.T) {
+	rules := engine.Disclosure{Count: 10, DominanceCount: 2, DominancePerMille: 900}
+	got := DecisionOf(&policy.Decision{Allowed: true, Rules: rules}, policy.English)
+	want := []Rule{{"count", "10", "a cell that is shown rests on at least 10 rows"}, {"dominance", "[2, 0.9]", "the 2 largest rows are at most 0.9 of a sum"}}
+	if !slices.Equal(got.Rules, want) {
+		t.Error(got.Rules)
+	}
+	if text := RulesText(got.Rules); text != "what answers may show:\n  "+want[0].Sentence+"\n  "+want[1].Sentence+"\n" {
+		t.Error(text)
+	}
+	if zh := DecisionOf(&policy.Decision{Rules: rules}, policy.Chinese).Rules; len(zh) != 2 || zh[0].Sentence != "所示单元至少基于10行" {
+		t.Error(zh)
+	}
+	if none := DecisionOf(&policy.Decision{}, policy.English).Rules; none == nil || len(none) != 0 || RulesText(none) != "" {
+		t.Error(none)
 	}
 }

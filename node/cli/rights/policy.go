@@ -75,13 +75,22 @@ type compared struct {
 	Version    uint64           `json:"version,omitempty"` // that it would have, or has
 	Changes    string           `json:"changes,omitempty"` // against the version in force, line by line
 	Published  bool             `json:"published"`
+	Disclosure []render.Rule    `json:"disclosure"` // rules of what answers may show
+	Unkept     []string         `json:"unkept"`     // those of them that nothing enforces yet, so that nobody is answered
 	document   *policy.Document // what is published
+}
+
+// comparedOf is a policy file by itself.
+func comparedOf(file *policy.File) compared {
+	d := &file.Document
+	return compared{File: file.Name, Table: d.Table, Rules: len(d.Rules), Disclosure: render.RulesOf(d.Disclosure, policy.English),
+		Unkept: append([]string{}, d.Disclosure.Unkept()...)}
 }
 
 // compare checks a file against a department's registration, and gives it the version that follows.
 func compare(state *protocols.State, file *policy.File, department string) (compared, error) {
-	d := file.Document
-	out := compared{File: file.Name, Table: d.Table, Rules: len(d.Rules), Department: department, Version: 1, document: &d}
+	d, out := file.Document, comparedOf(file)
+	out.Department, out.Version, out.document = department, 1, &d
 	if d.Table != "" { // else it is for the departments below
 		r, err := registration(state, department, d.Table)
 		if err != nil {
@@ -135,7 +144,7 @@ shows what it would change of the policy in force. Nothing is published.
 			return err
 		}
 		if w.Node == "" {
-			return s.tell(compared{File: file.Name, Table: file.Document.Table, Rules: len(file.Document.Rules)})
+			return s.tell(comparedOf(file))
 		}
 		return s.connected(cmd.Context(), "policy check", *w, func(c *client.Client) error {
 			var out compared
@@ -169,6 +178,10 @@ func (s Shell) tell(out compared) error {
 	text := fmt.Sprintf("%s: a policy for table %s, %s\n", failure.Printable(out.File), failure.Printable(out.Table), rules)
 	if out.Table == "" {
 		text = failure.Printable(out.File) + ": a policy for the departments below\nit sets the loosest class of their tables\n"
+	}
+	text += render.RulesText(out.Disclosure)
+	if len(out.Unkept) > 0 {
+		text += fmt.Sprintf("note: nothing enforces %s yet: while the policy has it, nobody is answered\n", strings.Join(out.Unkept, ", "))
 	}
 	switch {
 	case out.Department == "":
@@ -237,10 +250,13 @@ type shown struct {
 	By         string    `json:"by"`
 	Time       time.Time `json:"time"`
 	Text       string    `json:"text"` // as a file
+	// Disclosure are the rules of what answers about the table may show.
+	Disclosure []render.Rule `json:"disclosure"`
 }
 
 func shownOf(d *policy.Document, by string, at time.Time) shown {
-	return shown{Department: d.Department, Table: d.Table, Version: d.Version, Rules: len(d.Rules), By: by, Time: at.UTC(), Text: d.Text()}
+	return shown{Department: d.Department, Table: d.Table, Version: d.Version, Rules: len(d.Rules), By: by, Time: at.UTC(), Text: d.Text(),
+		Disclosure: render.RulesOf(d.Disclosure, policy.English)}
 }
 
 func (s Shell) show() *cobra.Command {
@@ -249,7 +265,8 @@ func (s Shell) show() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show --node MULTIADDR --identity FILE",
 		Short: "the policies in force, as files",
-		Long: `Shows the policies in force, each as the file that would publish it, with who published it as a comment. --version shows an older
+		Long: `Shows the policies in force, each as the file that would publish it. Comments say who published it, and what its rules of results
+mean: of a question to several departments all of them hold, each at its strictest. --version shows an older
 one, which the node reads from its ledger's records; a node that joined from a snapshot may lack it.
 
   parley policy show
@@ -278,7 +295,8 @@ one, which the node reads from its ledger's records; a node that joined from a s
 		}
 		var text []string
 		for _, p := range all {
-			text = append(text, failure.Printable(fmt.Sprintf("# version %d of %s, published on %s by %s", p.Version, p.Department, failure.Time(p.Time), p.By))+"\n"+failure.PrintableLines(p.Text))
+			text = append(text, failure.Printable(fmt.Sprintf("# version %d of %s, published on %s by %s", p.Version, p.Department, failure.Time(p.Time), p.By))+"\n"+
+				comment(render.RulesText(p.Disclosure))+failure.PrintableLines(p.Text))
 		}
 		return s.Print(strings.Join(text, "\n"))
 	}
@@ -288,6 +306,14 @@ one, which the node reads from its ledger's records; a node that joined from a s
 	flags.Uint64Var(&version, "version", 0, "this version in place of the one in force")
 	s.JSONFlag(cmd)
 	return cmd
+}
+
+// comment makes lines comments of a policy file.
+func comment(lines string) (out string) {
+	for line := range strings.Lines(lines) {
+		out += "# " + line
+	}
+	return out
 }
 
 // inForce are the policies of the ledger's state.
@@ -391,7 +417,7 @@ func replay(state *protocols.State, file *policy.File, department string, packin
 	all := []render.Replayed{}
 	for _, q := range state.Kept() {
 		asked := slices.ContainsFunc(q.Registrations, func(r engine.Registration) bool { return r.Table == next.Table && r.Department == department })
-		if !asked || q.Ask.Round > 1 { // of several rounds the first stands for all
+		if !asked || q.Ask.Round > 1 || q.Ask.Screen != (engine.Digest{}) { // of several rounds the first stands for all, and of two queries the screening
 			continue
 		}
 		before, err := q.Reconsider(packing, present...)

@@ -1,0 +1,227 @@
+package policy
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"parley/engine"
+)
+
+// ofDisclosure stands for [disclosure] where a rule's index would.
+const ofDisclosure = -2
+
+// disclosureSection is what [disclosure] says, before presets and settings unite.
+type disclosureSection struct {
+	presets  engine.Disclosure
+	settings []disclosureSetting
+}
+
+// disclosureSetting is one rule, with its line.
+type disclosureSetting struct {
+	rule engine.Disclosure
+	line int
+}
+
+// ofDisclosure reads one line of [disclosure].
+func (p *parser) ofDisclosure(key string, n *unstable.Node, line int) {
+	var d engine.Disclosure
+	switch key {
+	case "preset":
+		p.presets(n, line)
+		return
+	case "count":
+		d.Count = p.number(n, key, line)
+	case "zero":
+		d.ZeroIsSmall = p.yes(n, key, line)
+	case "floor":
+		d.Floor = p.number(n, key, line)
+	case "departments":
+		d.Departments = p.number(n, key, line)
+	case "freedom":
+		d.Freedom = p.number(n, key, line)
+	case "parameters":
+		d.ParametersPerMille = p.share(n, key, line)
+	case "levels":
+		d.Levels = p.number(n, key, line)
+	case "level-density":
+		d.LevelsPerMille = p.share(n, key, line)
+	case "complement":
+		d.Complement = p.yes(n, key, line)
+	case "dominance":
+		d.DominanceCount, d.DominancePerMille = p.dominance(n, key, line)
+	case "p-ratio":
+		d.RatioPerMille = p.share(n, key, line)
+	case "round":
+		if d.Base = p.number(n, key, line); d.Validate() != nil { // before it unites with another
+			p.complain(line, "%s", d.Validate())
+			d.Base = 0
+		}
+	case "perturbed":
+		d.Perturbed = p.yes(n, key, line)
+	default:
+		p.complain(line, "there is no setting %s in [disclosure]: it has preset, %s", quote(key), strings.Join(engine.RuleNames(), ", "))
+	}
+	p.rules.settings = append(p.rules.settings, disclosureSetting{d, line})
+}
+
+// presets unites the presets that are named.
+func (p *parser) presets(n *unstable.Node, line int) {
+	for _, name := range p.list(n, "preset", line) {
+		rules, known := engine.Preset(name)
+		if !known {
+			p.complain(line, "there is no preset %s: there are %s", quote(name), strings.Join(engine.Presets(), ", "))
+		}
+		p.rules.presets = p.rules.presets.Unite(rules)
+	}
+}
+
+// united are the rules of [disclosure]. A setting beside a preset tightens it: one that would not hold as
+// it is written is refused.
+func (p *parser) united() engine.Disclosure {
+	all := p.rules.presets
+	for _, s := range p.rules.settings {
+		with := p.rules.presets.Unite(s.rule)
+		for _, r := range s.rule.Rules() {
+			switch held := ruleNamed(with, r.Name); {
+			case with.Conflict() != nil:
+				p.complain(s.line, "%s: the preset has the other", with.Conflict())
+			case held.Written() != r.Written():
+				preset := ruleNamed(p.rules.presets, r.Name)
+				p.complain(s.line, "%s = %s is looser than the preset, which has %s: a setting beside a preset only tightens it", r.Name, r.Written(), preset.Written())
+			}
+		}
+		all = all.Unite(s.rule)
+	}
+	if line, stands := p.file.lines[place{ofDisclosure, "", -1}]; stands && len(p.wrong) == 0 && all == (engine.Disclosure{}) {
+		p.complain(line, "[disclosure] has no rule: leave it out, or name a preset")
+	}
+	return all
+}
+
+// ruleNamed is the rule of a name.
+func ruleNamed(d engine.Disclosure, name string) engine.DisclosureRule {
+	rules := d.Rules()
+	if at := slices.IndexFunc(rules, func(r engine.DisclosureRule) bool { return r.Name == name }); at >= 0 {
+		return rules[at]
+	}
+	return engine.DisclosureRule{}
+}
+
+// yes reads a rule that is or is not. One that is not is left out, so that a file has one form.
+func (p *parser) yes(n *unstable.Node, key string, line int) bool {
+	if n.Kind == unstable.Bool && string(n.Data) == "true" {
+		return true
+	}
+	p.complain(line, "%s is true, or left out: no setting takes a rule back", key)
+	return false
+}
+
+// share reads a decimal as thousandths, exactly.
+func (p *parser) share(n *unstable.Node, key string, line int) int64 {
+	whole, places, _ := strings.Cut(string(n.Data), ".")
+	digits := strings.Trim(whole+places, "0123456789") == ""
+	switch {
+	case n.Kind == unstable.Float && digits && len(places) > 3:
+		p.complain(line, "%s has %d places behind the point; at most three are kept, as in 0.333", key, len(places))
+		return 0
+	case n.Kind == unstable.Float && digits || n.Kind == unstable.Integer && digits:
+		if v, err := strconv.ParseInt(whole+(places + "000")[:3], 10, 64); err == nil && v >= 1 && v <= engine.PerMille {
+			return v
+		}
+	}
+	p.complain(line, "%s is a decimal number from 0.001 to 1.0, as 0.33", key)
+	return 0
+}
+
+// dominance reads the largest rows and their share.
+func (p *parser) dominance(n *unstable.Node, key string, line int) (rows, share int64) {
+	var parts []*unstable.Node
+	if n.Kind == unstable.Array {
+		for it := n.Children(); it.Next(); {
+			if c := it.Node(); c.Kind != unstable.Comment {
+				parts = append(parts, c)
+			}
+		}
+	}
+	if len(parts) != 2 {
+		p.complain(line, "%s is a number of rows and their share, as [2, 0.90]", key)
+		return 0, 0
+	}
+	return p.number(parts[0], "the first of "+key, line), p.share(parts[1], "the second of "+key, line)
+}
+
+// conflict is that united rules exclude each other; nil where they do not.
+func conflict(rules engine.Disclosure) *Missing {
+	var c *engine.Conflict
+	if !errors.As(rules.Conflict(), &c) {
+		return nil
+	}
+	return &Missing{Reason: RulesConflict, Detail: c.First + ", " + c.Second}
+}
+
+// ofDisclosure is what a department's rules have against the question before anything is counted: rules
+// that nothing enforces, fewer departments than any cell needs, and columns of too many values.
+func (d *decider) ofDisclosure(rules *engine.Disclosure) (out []Missing) {
+	for _, name := range rules.Unkept() {
+		out = append(out, Missing{Reason: RuleNotKept, Detail: name})
+	}
+	if int64(len(d.facts.Contributors)) < rules.Departments {
+		out = append(out, Missing{Reason: TooFew, Rule: "departments", Number: rules.Departments})
+	}
+	for _, u := range d.facts.Uses {
+		if most, ruled := d.levels(rules); ruled && int64(u.Levels) > most {
+			out = append(out, Missing{Column: u.Column, Role: u.Role, Reason: TooManyLevels, Detail: strconv.Itoa(u.Levels), Number: most})
+		}
+	}
+	return out
+}
+
+// levels is how many values rules allow a column that rows are told apart by, of each contributor's table.
+func (d *decider) levels(rules *engine.Disclosure) (most int64, ruled bool) {
+	var allowed []int64
+	if rules.Levels > 0 {
+		allowed = append(allowed, rules.Levels)
+	}
+	if rules.LevelsPerMille > 0 {
+		for _, k := range d.facts.Contributors {
+			allowed = append(allowed, k.Rows*rules.LevelsPerMille/engine.PerMille)
+		}
+	}
+	if len(allowed) == 0 {
+		return 0, false
+	}
+	return slices.Min(allowed), true
+}
+
+// chineseRules are what rules say in Chinese.
+var chineseRules = map[string]string{
+	"count":         "所示单元至少基于$1行",
+	"zero":          "没有任何行的单元同样不显示",
+	"floor":         "每个部门在其有数据的单元中至少有自己的$1行",
+	"departments":   "有数据的单元至少含$1个部门的数据",
+	"freedom":       "拟合所用的行数至少比参数个数多$1",
+	"parameters":    "拟合的参数个数至多为行数的$1倍",
+	"levels":        "用于区分行的列至多有$1个取值",
+	"level-density": "用于区分行的列，其取值个数至多为部门表行数的$1倍",
+	"complement":    "另行隐去若干单元，使合计不能推出被隐去的单元",
+	"dominance":     "最大的$1行至多占合计的$2",
+	"p-ratio":       "除去最大两行后，合计至少为最大一行的$1",
+	"round":         "计数按$1取整",
+	"perturbed":     "所示单元均带噪声",
+}
+
+// RulesText says rules of what an answer may show, one each, in a language of English and Chinese.
+func RulesText(d engine.Disclosure, lang string) (out []string) {
+	for _, r := range d.Rules() {
+		if language(lang) == 1 {
+			out = append(out, r.Say(chineseRules[r.Name]))
+		} else {
+			out = append(out, r.Sentence())
+		}
+	}
+	return out
+}

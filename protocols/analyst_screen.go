@@ -1,0 +1,43 @@
+package protocols
+
+import (
+	"errors"
+
+	"parley/engine"
+)
+
+// asksFor is what a question asks the departments for of its plan (QueryState.within).
+func (m *Analyst) asksFor(plan *engine.Plan) (*engine.Plan, error) {
+	switch {
+	case m.a.Screening:
+		return plan.Screening(m.a.Rules)
+	case m.a.Screen == engine.Digest{}:
+		return plan, nil
+	}
+	screening := m.referee.Query(m.a.Screen)
+	if screening == nil || screening.Verdict() == nil {
+		return nil, errors.New("the answer rests on a screening that has not ended")
+	}
+	return plan.Withhold(m.a.Rules, screening.Verdict())
+}
+
+// screen asks for a screening and waits for its verdict. Its counts are not for the analyst, who has nothing to verify of it
+// but the contributors' signatures, which the referee does.
+func (m *Analyst) screen(s *QueryState) {
+	if m.own == nil {
+		m.id = QueryID(m.network, m.self, &m.ask)
+		m.own = &JournalRecord{Kind: JournalAnalystKey, Epoch: m.ask.Epoch, Query: m.id}
+		m.journal(*m.own, m.sign(&m.ask))
+	}
+	switch {
+	case s == nil:
+		m.send(KindAsk)
+		m.checkRefused()
+	case s.Phase == PhaseDone:
+		m.finish(Outcome{Status: Answered, Screening: m.id, Verdict: s.Verdict()})
+	case s.Phase == PhaseAccused:
+		m.fail(wordOf(m.referee, s))
+	case s.Phase.Ended():
+		m.finish(outcomeOf(m.referee, s))
+	}
+}

@@ -1,0 +1,227 @@
+package protocols
+
+import (
+	"fmt"
+
+	"parley/circuits"
+	"parley/engine"
+	"parley/protocols/mhe"
+)
+
+// CodeGateKey is the code with which a department gives up a screening: its recipient's key does not verify, or the secret
+// that it gives is not the key's.
+const CodeGateKey = "gate-key"
+
+// gate is what a department has of a screening (README section 3.10): its recipient's key, and what it opens with it.
+type gate struct {
+	secret  []byte // of the recipient's key, packed; from its own journal, or as it gave it
+	making  bool   // the recipient's key
+	key     *mhe.PublicKey
+	checks  bool // the key
+	shares  *board[mhe.Share]
+	opening bool
+}
+
+// gateBinding ties a screening's key to it, and to its recipient.
+func gateBinding(network engine.Digest, s *QueryState) circuits.Binding {
+	return circuits.Binding{Network: network, Epoch: s.Ask.Epoch, Query: engine.Hash("parley gate key 1", network[:], s.ID[:]), Department: s.recipient()}
+}
+
+func gateCRS(p circuits.Params, network engine.Digest, s *QueryState) circuits.Poly {
+	recipient := s.recipient()
+	return p.CRS(keySeed("parley gate", network[:], s.ID[:], recipient[:]))
+}
+
+// checkGateKey verifies the key of a screening's recipient.
+func checkGateKey(vk *circuits.VerifyingKeys, network engine.Digest, s *QueryState, blob []byte) (mhe.PublicKey, error) {
+	crs := gateCRS(vk.Params(), network, s)
+	share, err := mhe.VerifyKeyShare(vk, gateBinding(network, s), crs, blob)
+	if err != nil {
+		return mhe.PublicKey{}, fmt.Errorf("the screening's key: %w", err)
+	}
+	return mhe.PublicKey{A: crs, P: share}, nil
+}
+
+// makeGateKey draws the recipient's key of one screening, once, and admits the screening with it. It is journaled with the
+// Admit, before that leaves.
+func (q *Query) makeGateKey(s *QueryState) {
+	if q.gate.making {
+		return
+	}
+	q.gate.making = true
+	q.work("proving", func() func() {
+		secret, blob, err := mhe.NewKeyShare(q.keys, gateBinding(q.network, s), gateCRS(q.params, q.network, s))
+		return func() {
+			if q.breaks(err) || q.state().Phase != PhaseAdmitting {
+				return
+			}
+			raw, wrong := secret.MarshalBinary()
+			if err != nil || wrong != nil {
+				q.refuse(CodeInternal, "the screening's key could not be made")
+				return
+			}
+			q.gate.secret = raw
+			q.hold(blob)
+			q.post(&Admit{Query: q.id, Epoch: q.epoch.Digest, Key: BlobDigest(blob), Opening: BlobDigest(raw)},
+				JournalRecord{Query: q.id, Epoch: q.epoch.Digest, Ciphertexts: s.Ask.Ciphertexts, Secret: raw, Blobs: [][]byte{blob}})
+		}
+	})
+}
+
+// publishGateKey serves the own key of a screening, which everybody may see.
+func (q *Query) publishGateKey(s *QueryState) {
+	if blob := q.blobs[s.GateKey]; s.receives(q.self) && blob != nil {
+		q.publish(blob)
+	}
+}
+
+// hasGateKey fetches and verifies the recipient's key; true once it is there.
+func (q *Query) hasGateKey(s *QueryState) bool {
+	if q.gate.key != nil || q.gate.checks {
+		return q.gate.key != nil
+	}
+	q.gate.checks = q.fetchKey(s, func(key mhe.PublicKey, err error) {
+		q.gate.checks = false
+		if err != nil {
+			q.refuse(CodeGateKey, q.referee.NameOf(s.recipient())+" gave a key for the screening that does not verify")
+			return
+		}
+		q.gate.key, q.dossier.analyst = &key, key
+		q.publish(q.blobs[s.GateKey]) // others may fetch it from here
+	})
+	return false
+}
+
+// confide serves blobs to the contributors alone.
+func (q *Query) confide(s *QueryState, blobs ...[]byte) {
+	for _, blob := range blobs {
+		if digest := BlobDigest(blob); !q.published[digest] {
+			q.published[digest] = true
+			q.ready.Confide = append(q.ready.Confide, Confidence{Blob: blob, To: memberKeys(s.Contributors)})
+		}
+	}
+}
+
+// openCounts is a contributor's part once all have shared a screening: it verifies the shares, opens the counts with the
+// key that the recipient gives to contributors, and signs what follows.
+func (q *Query) openCounts(s *QueryState) {
+	if s.receives(q.self) {
+		q.confide(s, q.gate.secret)
+	}
+	if s.contributor(q.self) < 0 || q.resend(KindScreen) || q.resend(KindAccuse) || !q.verify(s) || !q.hasGateKey(s) {
+		return
+	}
+	g := &q.gate
+	if g.shares == nil {
+		g.shares = newBoard(&q.desk, SizesOf(q.params).Share, s.Epoch.Members, s.Shared, nil, q.dossier.checkShare)
+		g.shares.confided = true
+	}
+	if !g.shares.advance() {
+		if g.shares.failure != nil {
+			q.accuse(s, SubjectShare, g.shares.failure)
+		}
+		return
+	}
+	if g.secret == nil {
+		if g.secret = q.blobs[s.Opening]; g.secret == nil {
+			q.fetch(Want{Digest: s.Opening, Size: q.params.N() / 4, Sources: []Key{s.recipient()}, Confided: true})
+			return
+		}
+	}
+	if g.opening {
+		return
+	}
+	g.opening = true
+	d, key, raw, shares := q.dossier, *g.key, g.secret, g.shares.values
+	q.work("decryption", func() func() {
+		verdict, err := d.openCounts(raw, key, shares)
+		return func() { q.opened(s, verdict, err) }
+	})
+}
+
+func (q *Query) opened(s *QueryState, verdict []byte, err error) {
+	if err != nil {
+		name := q.referee.NameOf(s.recipient())
+		if !s.receives(q.self) { // without a word the ledger would name this department as missing
+			q.blame(s, s.Epoch.member(s.recipient()), 0, "gave a secret that is not the screening's key")
+		}
+		q.finish(Outcome{Status: Refused, Code: CodeGateKey, Departments: []string{name}, Sentence: "the counts of the screening do not open with the key of " + name + ": " + err.Error()})
+		return
+	}
+	q.post(newScreen(s, q.self, verdict), JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
+}
+
+// openCounts opens a screening and gives its verdict as an entry has it.
+func (d *dossier) openCounts(raw []byte, key mhe.PublicKey, shares [][]mhe.Share) ([]byte, error) {
+	secret, err := mhe.ParseSecretKey(d.params(), raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := mhe.CheckOpening(d.params(), secret, key); err != nil {
+		return nil, err
+	}
+	cells, err := d.cells(secret, shares)
+	if err != nil {
+		return nil, err
+	}
+	verdict, err := d.plan.Screened(cells)
+	if err != nil {
+		return nil, err
+	}
+	return packVerdict(verdict)
+}
+
+// distrusts is the contributor whose verdict is not this department's own, which it has opened; nil where there is none.
+func (q *Query) distrusts(s *QueryState) *Fault {
+	e, ok := q.entries[KindScreen]
+	if !ok || s.Fault == nil || s.Fault.Kind != FaultVerdicts {
+		return nil
+	}
+	body, err := e.Open()
+	if err != nil {
+		return nil
+	}
+	for i, verdict := range s.Verdicts {
+		if own := body.(*Screen).Verdict; s.screened[i] != 0 && verdict != own {
+			m := s.Contributors[i]
+			return &Fault{Department: m.Name, Key: m.Key, Kind: FaultVerdicts, Detail: "its verdict is not what the counts give"}
+		}
+	}
+	return nil
+}
+
+// complainOfGate says, at the deadline, that the key of a screening, a share or the key's secret is not given, and by whom.
+func (q *Query) complainOfGate(s *QueryState) []string {
+	recipient := s.Epoch.member(s.recipient())
+	waits := q.gate.key == nil && q.blobs[s.GateKey] == nil && !s.receives(q.self)
+	switch {
+	case !s.Ask.Screening || q.has(KindAccuse):
+		return nil
+	case s.Phase == PhaseAttesting && !q.has(KindAttest) && waits:
+		return q.blame(s, recipient, 0, "did not give the screening's key")
+	case s.Phase != PhaseShared || s.contributor(q.self) < 0 || q.has(KindScreen) || q.gate.shares == nil:
+		return nil
+	}
+	if owner, index := q.gate.shares.waiting(); owner >= 0 {
+		q.blame(s, owner, index, "did not serve its share")
+		return q.gate.shares.awaited()
+	}
+	if q.gate.secret == nil && q.blobs[s.Opening] == nil {
+		return q.blame(s, recipient, 0, "did not give the secret of the screening's key")
+	}
+	return nil
+}
+
+// blame is a complaint about a member of a screening, which nobody can check.
+func (q *Query) blame(s *QueryState, member, index int, detail string) []string {
+	m := s.Epoch.Members[member]
+	bad := &failure{index: index, fault: &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: detail}}
+	if s.Phase == PhaseAttesting {
+		bad.digest = s.Contributed[s.contributor(m.Key)][index]
+		q.accuse(s, SubjectContribution, bad)
+	} else {
+		bad.digest = s.Shared[member][index]
+		q.accuse(s, SubjectShare, bad)
+	}
+	return []string{m.Name}
+}
