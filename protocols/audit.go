@@ -131,10 +131,10 @@ func (a *Audit) judge(s *QueryState) {
 	}
 }
 
-// analystKey is what shares are verified against.
+// analystKey is what shares are verified against; of a screening the key that its recipient gave.
 func (a *Audit) analystKey(s *QueryState) bool {
 	if !a.analystBusy && !a.analystReady && !a.analystBad {
-		a.analystBusy = a.fetchAnalystKey(s, func(key mhe.PublicKey, err error) {
+		a.analystBusy = a.fetchKey(s, func(key mhe.PublicKey, err error) {
 			a.analystBusy, a.analystReady, a.analystBad = false, err == nil, err != nil
 			a.dossier.analyst = key
 		})

@@ -223,10 +223,10 @@ func (d *desk) restore(r *JournalRecord) error {
 	return nil
 }
 
-// convict posts an accusation. Its blob, unless the accused's own signature is the evidence, is
+// convict posts an accusation. Its blob, unless the accused's own signature is the evidence or nobody can check it, is
 // journaled and served with it: whoever accuses shows the blob.
 func (d *desk) convict(body Body, bad *failure, r JournalRecord) {
-	if blob := d.blobs[bad.digest]; blob != nil && bad.served == nil && !d.has(body.Kind()) {
+	if blob := d.blobs[bad.digest]; blob != nil && bad.served == nil && bad.fault.Kind != FaultUnavailable && !d.has(body.Kind()) {
 		d.shown = [][]byte{blob}
 	}
 	r.Blobs = d.shown

@@ -93,17 +93,25 @@ func (x *examiner) complain(s *QueryState) []string {
 	return x.contributions.awaited() // the others may well wait for the same blobs
 }
 
-// fetchAnalystKey asks for the analyst's key and has it checked; the check's result is told
-// once, with the key.
-func (x *examiner) fetchAnalystKey(s *QueryState, checked func(mhe.PublicKey, error)) (busy bool) {
-	blob := x.blobs[s.Ask.AnalystKey]
+// fetchKey asks for the key to which a query is re-encrypted, the analyst's or that of a screening's recipient, and has it
+// checked; the check's result is told once, with the key.
+func (x *examiner) fetchKey(s *QueryState, checked func(mhe.PublicKey, error)) (busy bool) {
+	owner, digest := s.Author, s.Ask.AnalystKey
+	check := func(blob []byte) (mhe.PublicKey, error) {
+		return checkAnalystKey(x.vk, x.network, s.Author, &s.Ask, blob)
+	}
+	if s.Ask.Screening {
+		owner, digest = s.recipient(), s.GateKey
+		check = func(blob []byte) (mhe.PublicKey, error) { return checkGateKey(x.vk, x.network, s, blob) }
+	}
+	blob := x.blobs[digest]
 	if blob == nil {
 		// The analyst gave it to whichever node it asks through, perhaps an auditor.
-		x.want(s.Ask.AnalystKey, SizesOf(x.params).KeyShare, append([]Key{s.Author}, x.referee.Validators()...)...)
+		x.want(digest, SizesOf(x.params).KeyShare, append([]Key{owner}, x.referee.Validators()...)...)
 		return false
 	}
 	x.work("verifying", func() func() {
-		key, err := checkAnalystKey(x.vk, x.network, s.Author, &s.Ask, blob)
+		key, err := check(blob)
 		return func() { checked(key, err) }
 	})
 	return true

@@ -178,7 +178,7 @@ func (q *Query) prepare(s *QueryState) bool {
 	if q.analystReady || q.analystBusy {
 		return q.analystReady
 	}
-	q.analystBusy = q.fetchAnalystKey(s, q.analystChecked)
+	q.analystBusy = q.fetchKey(s, q.analystChecked)
 	return false
 }
 

@@ -80,23 +80,14 @@ func (q *Query) hasGateKey(s *QueryState) bool {
 	if q.gate.key != nil || q.gate.checks {
 		return q.gate.key != nil
 	}
-	blob := q.blobs[s.GateKey]
-	if blob == nil {
-		q.want(s.GateKey, SizesOf(q.params).KeyShare, append([]Key{s.recipient()}, q.referee.Validators()...)...)
-		return false
-	}
-	q.gate.checks = true
-	q.work("verifying", func() func() {
-		key, err := checkGateKey(q.vk, q.network, s, blob)
-		return func() {
-			q.gate.checks = false
-			if err != nil {
-				q.refuse(CodeGateKey, q.referee.NameOf(s.recipient())+" gave a key for the screening that does not verify")
-				return
-			}
-			q.gate.key, q.dossier.analyst = &key, key
-			q.publish(blob) // others may fetch it from here
+	q.gate.checks = q.fetchKey(s, func(key mhe.PublicKey, err error) {
+		q.gate.checks = false
+		if err != nil {
+			q.refuse(CodeGateKey, q.referee.NameOf(s.recipient())+" gave a key for the screening that does not verify")
+			return
 		}
+		q.gate.key, q.dossier.analyst = &key, key
+		q.publish(q.blobs[s.GateKey]) // others may fetch it from here
 	})
 	return false
 }
@@ -151,6 +142,9 @@ func (q *Query) openCounts(s *QueryState) {
 func (q *Query) opened(s *QueryState, verdict []byte, err error) {
 	if err != nil {
 		name := q.referee.NameOf(s.recipient())
+		if !s.receives(q.self) { // without a word the ledger would name this department as missing
+			q.blame(s, s.Epoch.member(s.recipient()), 0, "gave a secret that is not the screening's key")
+		}
 		q.finish(Outcome{Status: Refused, Code: CodeGateKey, Departments: []string{name}, Sentence: "the counts of the screening do not open with the key of " + name + ": " + err.Error()})
 		return
 	}
@@ -196,22 +190,38 @@ func (q *Query) distrusts(s *QueryState) *Fault {
 	return nil
 }
 
-// complainOfGate says, at the deadline, that a share of a screening, or its key, is not given, and by whom.
+// complainOfGate says, at the deadline, that the key of a screening, a share or the key's secret is not given, and by whom.
 func (q *Query) complainOfGate(s *QueryState) []string {
-	if !s.Ask.Screening || s.Phase != PhaseShared || s.contributor(q.self) < 0 || q.has(KindScreen) || q.has(KindAccuse) {
+	recipient := s.Epoch.member(s.recipient())
+	waits := q.gate.key == nil && q.blobs[s.GateKey] == nil && !s.receives(q.self)
+	switch {
+	case !s.Ask.Screening || q.has(KindAccuse):
+		return nil
+	case s.Phase == PhaseAttesting && !q.has(KindAttest) && waits:
+		return q.blame(s, recipient, 0, "did not give the screening's key")
+	case s.Phase != PhaseShared || s.contributor(q.self) < 0 || q.has(KindScreen) || q.gate.shares == nil:
 		return nil
 	}
-	names, detail := q.gate.shares.awaited(), "did not serve its share"
-	owner, index := q.gate.shares.waiting()
-	if owner < 0 && q.gate.secret == nil {
-		owner, index, detail = s.Epoch.member(s.recipient()), 0, "did not give the screening's key"
-		names = []string{s.Epoch.Members[owner].Name}
+	if owner, index := q.gate.shares.waiting(); owner >= 0 {
+		q.blame(s, owner, index, "did not serve its share")
+		return q.gate.shares.awaited()
 	}
-	if owner < 0 {
-		return nil
+	if q.gate.secret == nil && q.blobs[s.Opening] == nil {
+		return q.blame(s, recipient, 0, "did not give the secret of the screening's key")
 	}
-	m := s.Epoch.Members[owner]
-	q.accuse(s, SubjectShare, &failure{index: index, digest: s.Shared[owner][index],
-		fault: &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: detail}})
-	return names
+	return nil
+}
+
+// blame is a complaint about a member of a screening, which nobody can check.
+func (q *Query) blame(s *QueryState, member, index int, detail string) []string {
+	m := s.Epoch.Members[member]
+	bad := &failure{index: index, fault: &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: detail}}
+	if s.Phase == PhaseAttesting {
+		bad.digest = s.Contributed[s.contributor(m.Key)][index]
+		q.accuse(s, SubjectContribution, bad)
+	} else {
+		bad.digest = s.Shared[member][index]
+		q.accuse(s, SubjectShare, bad)
+	}
+	return []string{m.Name}
 }

@@ -164,7 +164,7 @@ func (q *QueryState) repeat(r *Record) error {
 	member, blobs := q.Epoch.member(r.Entry.Author), -1
 	switch b := body.(type) {
 	case *Admit:
-		if (b.Key != engine.Digest{}) != q.receives(r.Entry.Author) {
+		if receives := q.receives(r.Entry.Author); (b.Key != engine.Digest{}) != receives || (b.Opening != engine.Digest{}) != receives {
 			return errSnapshot
 		}
 	case *Contribute:
@@ -173,7 +173,7 @@ func (q *QueryState) repeat(r *Record) error {
 		blobs = len(b.Blobs)
 	case *Screen:
 		member = q.contributor(r.Entry.Author)
-		if (len(b.Packed) > 0) != q.receives(r.Entry.Author) {
+		if !q.Ask.Screening || (len(b.Packed) > 0) != q.receives(r.Entry.Author) {
 			return errSnapshot
 		}
 	case *Attest:
