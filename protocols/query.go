@@ -77,7 +77,7 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 		case JournalShare:
 			q.share = r
 		case JournalEntry:
-			if r.Secret != nil {
+			if len(r.Secret) > 0 {
 				q.gate.secret = r.Secret
 			}
 		}
