@@ -78,7 +78,27 @@ func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i := range cells {
+		if m := i % len(a.twins); a.twins[m] != m {
+			cells[i] = cells[i-m+a.twins[m]]
+		}
+	}
 	return cells, nil
+}
+
+// twinsOf are by moment the first that counts or adds up the same: of a screening (engine/README.md, section 18)
+// several figures are of one count.
+func twinsOf(moments []engine.Moment) []int {
+	known, twins := map[string]int{}, make([]int, len(moments))
+	for i, m := range moments {
+		key := string(engine.Marshal(m.Op)) + string(engine.Marshal(m.Expr)) + string(engine.Marshal(m.Filter))
+		first, twin := known[key]
+		if !twin {
+			first, known[key] = i, i
+		}
+		twins[i] = first
+	}
+	return twins
 }
 
 // step is one statement and what its rows do to the cells: each begins with the group's keys, and has
@@ -153,6 +173,7 @@ type aggregation struct {
 	nulls   []int            // for each key of GROUP BY: the index of NULL, or −1
 	moments []engine.Moment  // the plan's, with columns for scores
 	scores  []*engine.Expr   // the last of columns
+	twins   []int            // by moment, the one whose statement computes it
 }
 
 func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, error) {
@@ -183,6 +204,7 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	a := &aggregation{place: where, table: t, plan: p, columns: columns,
 		moments: slices.Clone(p.Moments)}
 	a.hoistScores()
+	a.twins = twinsOf(a.moments)
 	for _, g := range p.Groups {
 		if g.Expr == nil {
 			return nil, fmt.Errorf("datasets: a group without an expression")

@@ -30,7 +30,7 @@ func (a *aggregation) tallies() (single []int, batches []*tally) {
 	member := make([]*tally, len(a.moments))
 	for i, m := range a.moments {
 		columns, values, rest := indicators(m.Filter)
-		if len(columns) == 0 {
+		if len(columns) == 0 || a.twins[i] != i {
 			continue
 		}
 		key := string(engine.Marshal(columns)) + string(engine.Marshal(rest))
@@ -52,7 +52,7 @@ func (a *aggregation) tallies() (single []int, batches []*tally) {
 		member[i] = b
 	}
 	for i := range a.moments {
-		if member[i] == nil || member[i].size < tallyMoments {
+		if a.twins[i] == i && (member[i] == nil || member[i].size < tallyMoments) {
 			single = append(single, i)
 		}
 	}

@@ -173,6 +173,17 @@ func (p *Plan) describeMoment(m int) string {
 	if moment.Filter != nil {
 		text += " FILTER (WHERE " + p.describe(moment.Filter) + ")"
 	}
+	if moment.Within > 0 {
+		whole := p.Moments[moment.Within-1]
+		whole.Within, whole.Most, whole.Below = 0, 0, 0
+		text = "the other rows of " + (&Plan{Schema: p.Schema, Moments: []Moment{whole}}).describeMoment(0) + " than those of " + text
+	}
+	switch {
+	case moment.Below > 0:
+		return fmt.Sprintf("whether %s is above 0 and below %d", text, moment.Below)
+	case moment.Most > 0:
+		return fmt.Sprintf("%s, at most %d", text, moment.Most)
+	}
 	return text
 }
 

@@ -118,8 +118,10 @@ func (d Disclosure) Validate() error {
 	return nil
 }
 
-// withholds says whether cells of a table can be withheld by their counts.
-func (d Disclosure) withholds() bool { return d.Count > 0 || d.Floor > 0 || d.Departments > 0 }
+// withholds says whether cells of a table can be withheld by their counts: one row, or one department, withholds nothing.
+func (d Disclosure) withholds() bool {
+	return d.Count > 1 || d.ZeroIsSmall || d.Floor > 1 || d.Departments > 1
+}
 
 // Conflict are two rules that exclude each other, as policies write them.
 type Conflict struct{ First, Second string }

@@ -182,12 +182,12 @@ func TestPresets(t *testing.T) {
 
 // TestScreens: which rules look at counts.
 func TestScreens(t *testing.T) {
-	for _, d := range []Disclosure{{Count: 1}, {Floor: 1}, {Departments: 1}, {Freedom: 1}, {ParametersPerMille: 1}} {
+	for _, d := range []Disclosure{{Count: 2}, {Count: 1, ZeroIsSmall: true}, {Floor: 2}, {Departments: 2}, {Freedom: 1}, {ParametersPerMille: 1}} {
 		if !d.Screens() || d.Unkept() != nil {
 			t.Errorf("%+v", d)
 		}
 	}
-	for _, d := range []Disclosure{{}, {Levels: 40, LevelsPerMille: 330}, {Base: 5}, {DominanceCount: 1, DominancePerMille: 1}, {RatioPerMille: 1}, {Perturbed: true}} {
+	for _, d := range []Disclosure{{}, {Count: 1}, {Floor: 1, Departments: 1}, {Levels: 40, LevelsPerMille: 330}, {Base: 5}, {DominanceCount: 1, DominancePerMille: 1}, {RatioPerMille: 1}, {Perturbed: true}} {
 		if d.Screens() {
 			t.Errorf("%+v", d)
 		}

@@ -61,7 +61,11 @@ func (p *Plan) Screening(d Disclosure) (*Plan, error) {
 	case !d.Screens():
 		return nil, refuse(CodePolicy, 0, "no rule looks at counts: nothing is screened")
 	}
-	s := &Screening{Answer: p.Digest(), Rules: d, answer: p, supports: p.supportsOf()}
+	rests, err := p.supportsOf()
+	if err != nil {
+		return nil, err
+	}
+	s := &Screening{Answer: p.Digest(), Rules: d, answer: p, supports: rests}
 	s.fits = p.fits(s.supports)
 	out := &Plan{SQL: p.SQL, Table: p.Table, Departments: p.Departments, Registrations: p.Registrations, Schema: p.Schema,
 		Filter: p.Filter, Groups: p.Groups, Screen: s}
@@ -112,6 +116,11 @@ func (s *Screening) least() []int64 {
 		out[i] = s.Rules.Count
 	}
 	out[0] = max(out[0], 1) // what a withheld group hides behind, and whether there are rows
+	for _, pair := range s.supports.pairs {
+		for _, i := range pair.rest {
+			out[i] = max(out[i], 1)
+		}
+	}
 	for _, f := range s.fits {
 		for _, i := range f.rows {
 			out[i] = max(out[i], f.freedom(s.Rules, f.parameters), f.share(s.Rules, f.parameters))
@@ -206,10 +215,24 @@ func (p *Plan) Screened(cells []*big.Int) ([]byte, error) {
 func (s *Screening) judge(cells []*big.Int, verdict []byte) {
 	failed := make([]byte, len(s.supports.list))
 	told := map[int]bool{} // columns by which rows are told apart that are too few
-	for i, rows := range s.supports.list {
-		if failed[i] = s.failure(i, cells); failed[i] != 0 {
-			for _, c := range rows.conditions {
-				columnsOf(c, func(column int) { told[column] = true })
+	fail := func(i int, code byte) {
+		failed[i] = lowest(failed[i], code)
+		for _, c := range s.supports.list[i].conditions {
+			columnsOf(c, func(column int) { told[column] = told[column] || code != 0 })
+		}
+	}
+	for _, rests := range s.supports.of {
+		for _, i := range rests {
+			if failed[i] == 0 {
+				fail(i, s.failure(i, cells))
+			}
+		}
+	}
+	for _, p := range s.supports.pairs {
+		for k, i := range p.rest {
+			if cells[s.figures[p.rest[1-k]].count].Sign() == 0 {
+				fail(p.rows[0], s.failure(i, cells))
+				fail(p.rows[1], s.failure(i, cells))
 			}
 		}
 	}

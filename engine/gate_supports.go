@@ -15,15 +15,16 @@ type support struct {
 
 // supports are those of a plan, each once; the first is the group's rows.
 type supports struct {
-	plan *Plan
-	list []support
-	rows map[string]int   // by the conditions' keys
-	rest map[[2]int]int   // by within and the rows left out
-	keys map[*Expr]string // of conditions
-	ands map[string]*Expr // the conditions that stand for equal ones
-	of   [][]int          // by moment, what it rests on, the group's rows first
-	read []map[int]bool   // by moment, the columns that it reads
-	open [][]chosenRows   // by moment: what its complements are taken of
+	plan  *Plan
+	list  []support
+	rows  map[string]int   // by the conditions' keys
+	rest  map[[2]int]int   // by within and the rows left out
+	keys  map[*Expr]string // of conditions
+	ands  map[string]*Expr // the conditions that stand for equal ones
+	of    [][]int          // by moment, what it rests on, the group's rows first
+	read  []map[int]bool   // by moment, the columns that it reads
+	pairs []pair
+	open  [][]chosenRows // by moment: what its complements are taken of
 }
 
 // chosenRows is a support: the rows that are counted or add something at all, and the conditions that choose
@@ -40,19 +41,20 @@ const maxOpen = 6
 const maxClasses = 64
 
 // supportsOf finds what the plan's moments rest on.
-func (p *Plan) supportsOf() *supports {
+func (p *Plan) supportsOf() (*supports, error) {
 	s := &supports{plan: p, rows: map[string]int{}, rest: map[[2]int]int{}, keys: map[*Expr]string{}, ands: map[string]*Expr{}}
 	s.add(nil)
 	for m := range p.Moments {
 		s.of, s.read, s.open = append(s.of, []int{0}), append(s.read, map[int]bool{}), append(s.open, nil)
 		s.moment(m)
 	}
+	s.leftOver()
 	for m := range p.Moments {
 		for _, o := range s.open[m] {
 			s.complements(m, o)
 		}
 	}
-	return s
+	return s, s.pairUp()
 }
 
 // add gives the index of the rows that meet the conditions.
@@ -216,13 +218,7 @@ func (s *supports) complements(m int, o chosenRows) {
 		if !known || within == o.support {
 			return
 		}
-		at, known := s.rest[[2]int{within, o.support}]
-		if !known {
-			at = len(s.list)
-			s.rest[[2]int{within, o.support}] = at
-			s.list = append(s.list, support{conditions: s.list[o.support].conditions, within: within})
-		}
-		s.restOn(m, at)
+		s.restOn(m, s.others(within, o.support))
 	}
 	if len(open) <= maxOpen {
 		for n := range 1<<len(open) - 1 {
@@ -240,6 +236,18 @@ func (s *supports) complements(m int, o chosenRows) {
 	for i := range open {
 		look(slices.Delete(slices.Clone(open), i, i+1))
 	}
+}
+
+// others are the rows of one support that are not in another one, which is a part of it.
+func (s *supports) others(whole, part int) int {
+	key := [2]int{whole, part}
+	at, known := s.rest[key]
+	if !known {
+		at = len(s.list)
+		s.rest[key] = at
+		s.list = append(s.list, support{conditions: s.list[part].conditions, within: whole})
+	}
+	return at
 }
 
 // valued are the conditions that an expression has a value, but for what has one where the covered

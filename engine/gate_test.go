@@ -3,8 +3,6 @@ package engine
 import (
 	"fmt"
 	"math/big"
-	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -184,6 +182,3 @@ func TestDisclosureAttacks(t *testing.T) {
 		return shownAnswer(s.Result())
 	})
 }
-
-var _ = slices.Max[[]int]
-var _ = rand.N[int]

@@ -49,6 +49,10 @@ func (q *QueryState) Decide(plan *engine.Plan) (engine.Disclosure, error) {
 	return d.Rules, nil
 }
 
+// Base recomputes the plan of the answer from the question's SQL and its contributors' tables as they were, before anything
+// is withheld: the one that policies decide by. Cost: that of planning.
+func (q *QueryState) Base(p engine.Packing) (*engine.Plan, error) { return planOf(q, p) }
+
 // Allowed decides about a query as Decide does, over the plan that it recomputes.
 func (q *QueryState) Allowed(p engine.Packing) error {
 	plan, err := planOf(q, p)

@@ -107,10 +107,18 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 	case *protocols.Ask:
 		of(protocols.QueryID(s.ID(), author, b))
 		e.Purpose, e.Basis = b.Purpose, b.Basis
-		e.What = "asks: " + asked(b)
+		switch e.What = "asks: " + asked(b); {
+		case b.Screening:
+			e.What = "asks for a screening: " + asked(b)
+		case b.Screen != engine.Digest{}:
+			e.What = fmt.Sprintf("asks, after screening %s: %s", ShortDigest(b.Screen.String()), asked(b))
+		}
 	case *protocols.Admit:
 		of(b.Query)
 		e.What = "has checked the question and takes part"
+	case *protocols.Screen:
+		of(b.Query)
+		e.What = "has opened the counts, and signs what of the answer is shown"
 	case *protocols.Refuse:
 		of(b.Query)
 		e.What = fmt.Sprintf("refuses (%s): %s", b.Code, b.Sentence)

@@ -137,7 +137,10 @@ func (a *ledgerAudit) query(id engine.Digest, q *protocols.QueryState) error {
 		return err
 	}
 	found := recheck.Query(a.state, a.epochs[q.Epoch.ID], q)
-	if q.Phase == protocols.PhaseDone {
+	switch done := q.Phase == protocols.PhaseDone; {
+	case done && q.Ask.Screening:
+		a.out.Screenings++
+	case done:
 		a.out.Answered++
 	}
 	if q.Phase == protocols.PhaseAccused {

@@ -37,6 +37,7 @@ type Checked struct {
 	Epochs       int           `json:"epochs"` // that were formed
 	Queries      int           `json:"queries"`
 	Answered     int           `json:"answered"`
+	Screenings   int           `json:"screenings"` // queries that departments answered to each other: none of the answered
 	Allowed      int           `json:"allowed"`    // questions that what they were asked under allows
 	Denied       int           `json:"denied"`     // that it does not, and in which not all took part
 	NotAllowed   []NotAllowed  `json:"notAllowed"` // that it does not, and in which all took part: none may be

@@ -205,6 +205,11 @@ func (k *seeker) record(s *protocols.State, r *protocols.Record, refused error) 
 		if b.Round > 0 {
 			name(engine.QuestionDigest(b.Question), "question of several rounds")
 		}
+	case *protocols.Admit:
+		name(b.Key, "key of a screening's recipient")
+		name(b.Opening, "what opens a screening's counts, which its contributors alone have")
+	case *protocols.Screen:
+		name(b.Verdict, "what departments sign to be shown of an answer")
 	case *protocols.Contribute:
 		several(b.Blobs, "contribution")
 	case *protocols.Attest:

@@ -18,9 +18,9 @@ type Query struct {
 	Number      uint64     `json:"number"` // of its first record
 	Block       uint64     `json:"block"`
 	Time        time.Time  `json:"time"`
-	State       string     `json:"state"`            // done, refused, accused, failed, expired, withdrawn; or where it stands
+	State       string     `json:"state"`            // done, screened, refused, accused, failed, expired, withdrawn; or where it stands
 	Reason      string     `json:"reason,omitempty"` // of an end without an answer
-	Released    bool       `json:"released"`         // a decryption share stands on the ledger, whatever the end
+	Released    bool       `json:"released"`         // a decryption share stands on the ledger, whatever the end; of a screening its contributors alone have it
 	Analyst     string     `json:"analyst"`          // peer id
 	Person      string     `json:"person,omitempty"` // the analyst by name and department, as its question was asked
 	Table       string     `json:"table"`
@@ -34,6 +34,9 @@ type Query struct {
 	Grants      []string   `json:"grants,omitempty"`      // digests of those of which it took a use
 	Plan        string     `json:"plan"`                  // digest
 	Certificate string     `json:"certificate,omitempty"` // digest, as the analyst's word has it
+	Screening   bool       `json:"screening,omitempty"`   // it asks for the counts that the departments' rules go by, for their eyes alone
+	Signed      []string   `json:"signed,omitempty"`      // of a screening: departments that have signed what the answer shows
+	Screen      string     `json:"screen,omitempty"`      // the screening that an answer rests on: a query's id
 	Ended       *time.Time `json:"ended,omitempty"`
 
 	id, certificate engine.Digest
@@ -77,6 +80,9 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 		q := &Query{ID: id.String(), id: id, Number: r.Number, Block: r.Block, Time: at,
 			Analyst: peers.PeerOf(r.Entry.Author), Person: PersonOf(s, r.Entry.Author), Departments: ask.Departments, SQL: ask.SQL,
 			Question: ask.Question, Round: int(ask.Round), Purpose: ask.Purpose, Basis: ask.Basis, Plan: ask.Plan.String()}
+		if q.Screening = ask.Screening; ask.Screen != (engine.Digest{}) {
+			q.Screen = ask.Screen.String()
+		}
 		for _, g := range ask.Grants {
 			q.Grants = append(q.Grants, g.String())
 		}
@@ -93,16 +99,32 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 			delete(h.open, id)
 			continue
 		}
-		q.Released = state.Released()
+		q.Released, q.Signed = state.Released(), signersOf(state)
 		if q.State = state.Phase.String(); state.Phase.Ended() {
 			q.Ended, q.Reason = &at, endOf(s, state)
-			if state.Phase == protocols.PhaseDone {
+			switch {
+			case state.Phase == protocols.PhaseDone && q.Screening:
+				q.State = screened
+			case state.Phase == protocols.PhaseDone:
 				q.Certificate, q.certificate = state.Certificate.String(), state.Certificate
 			}
 			delete(h.open, id)
 		}
 	}
 	return nil
+}
+
+// screened is the state of a screening that has come to its verdict: nobody was given an answer.
+const screened = "screened"
+
+// signersOf are the contributors of a screening that have signed what the answer shows.
+func signersOf(q *protocols.QueryState) (names []string) {
+	for i, verdict := range q.Verdicts {
+		if verdict != (engine.Digest{}) {
+			names = append(names, q.Contributors[i].Name)
+		}
+	}
+	return names
 }
 
 // Asked is what the analyst wrote: of a round the question, with which round it is.
@@ -115,7 +137,12 @@ func (q *Query) Asked() string {
 
 // Standing is the state as a list shows it: what was released stays so, whatever the end.
 func (q *Query) Standing() string {
-	if q.Released {
+	switch {
+	case q.Screening && q.Released && q.State != screened:
+		return "screening, released to the departments, " + q.State
+	case q.Screening:
+		return "screening, " + q.State
+	case q.Released:
 		return "released, " + q.State
 	}
 	return q.State

@@ -25,6 +25,9 @@ const (
 	LineQuestion   = "question"
 	LineRelease    = "release" // a department commits to its decryption shares
 	LineAnswer     = "answer"
+	LineScreening  = "screening" // it is asked what of an answer is shown
+	LineCounts     = "counts"    // a department commits to its shares of a screening, which its contributors alone have
+	LineVerdict    = "verdict"   // they have signed what is shown
 	LineRefusal    = "refusal"
 	LineWithdrawal = "withdrawal"
 	LineExpiry     = "expiry"
@@ -35,6 +38,7 @@ const (
 const (
 	OutcomeOpen      = "open"
 	OutcomeAnswered  = "answered"
+	OutcomeScreened  = "screened"
 	OutcomeRefused   = "refused"
 	OutcomeWithdrawn = "withdrawn"
 	OutcomeExpired   = "expired"
@@ -66,6 +70,8 @@ type Line struct {
 	Request     string       `json:"request,omitempty"` // id
 	Grants      []string     `json:"grants,omitempty"`  // ids: of a question those that it takes uses of
 	Query       string       `json:"query,omitempty"`
+	Screening   string       `json:"screening,omitempty"` // the query that a question rests on: what of its answer is shown
+	Withheld    int          `json:"withheld,omitempty"`  // of the plan's cells those that are not shown
 	Round       int          `json:"round,omitempty"`
 	Version     uint64       `json:"version,omitempty"` // of a policy
 	Outcome     string       `json:"outcome,omitempty"`
@@ -213,7 +219,11 @@ func (t *Trail) read(s *protocols.State, r *protocols.Record, body protocols.Bod
 		for _, q := range t.open {
 			if q.id == b.Query {
 				q.line.Released = true
-				l := t.copy(t.line(s, r, at, LineRelease), q.line)
+				kind := LineRelease
+				if q.line.Kind == LineScreening {
+					kind = LineCounts
+				}
+				l := t.copy(t.line(s, r, at, kind), q.line)
 				l.Cells, l.Ciphertexts = q.line.Cells, len(b.Blobs)
 			}
 		}
@@ -263,7 +273,7 @@ func (t *Trail) line(s *protocols.State, r *protocols.Record, at time.Time, kind
 // copy is about the same as another line.
 func (t *Trail) copy(l, of *Line) *Line {
 	l.Table, l.Rows, l.Columns, l.Functions, l.Purposes, l.Bases = of.Table, of.Rows, of.Columns, of.Functions, of.Purposes, of.Bases
-	l.Request, l.Grants, l.Query, l.Round = of.Request, of.Grants, of.Query, of.Round
+	l.Request, l.Grants, l.Query, l.Round, l.Screening, l.Withheld = of.Request, of.Grants, of.Query, of.Round, of.Screening, of.Withheld
 	l.analyst, l.anyColumn, l.anyPurpose = of.analyst, of.anyColumn, of.anyPurpose
 	return l
 }
@@ -333,6 +343,12 @@ func (t *Trail) ask(s *protocols.State, r *protocols.Record, b *protocols.Ask, a
 		return
 	}
 	l := t.line(s, r, at, LineQuestion)
+	switch {
+	case b.Screening:
+		l.Kind = LineScreening
+	case b.Screen != engine.Digest{}:
+		l.Screening = b.Screen.String()
+	}
 	l.Rows, l.Text, l.Round, l.Query, l.Outcome, l.analyst = b.Departments, b.SQL, int(b.Round), id.String(), OutcomeOpen, t.first(r.Entry.Author)
 	if l.Purposes = []string{b.Purpose}; b.Basis != "" {
 		l.Bases = []string{b.Basis}
@@ -356,7 +372,7 @@ func (l *Line) facts(q *protocols.QueryState, p engine.Packing) {
 	plan, err := q.Plan(p)
 	var f policy.Facts
 	if err == nil {
-		f, err = policy.FactsOf(plan, q.Ask.Question)
+		f, err = factsOf(q, p)
 	}
 	if err != nil {
 		l.anyColumn, l.Sentence = true, err.Error()
@@ -367,7 +383,21 @@ func (l *Line) facts(q *protocols.QueryState, p engine.Packing) {
 			l.Columns = append(l.Columns, LineColumn{u.Column, string(u.Role)})
 		}
 	}
-	l.Functions, l.Cells, l.Ciphertexts = f.Functions, plan.CellCount(), plan.Ciphertexts()
+	for _, reason := range plan.Withheld {
+		if reason != 0 {
+			l.Withheld++
+		}
+	}
+	l.Functions, l.Cells, l.Ciphertexts = f.Functions, plan.CellCount()-l.Withheld, plan.Ciphertexts()
+}
+
+// factsOf are those of the question, whether it is asked for its answer or for what of that is shown.
+func factsOf(q *protocols.QueryState, p engine.Packing) (policy.Facts, error) {
+	plan, err := q.Base(p)
+	if err != nil {
+		return policy.Facts{}, err
+	}
+	return policy.FactsOf(plan, q.Ask.Question)
 }
 
 // follow looks which questions have ended.
@@ -380,7 +410,7 @@ func (t *Trail) follow(s *protocols.State, r *protocols.Record, at time.Time) {
 		l := t.copy(t.line(s, r, at, ""), o.line)
 		l.end(s, q)
 		o.line.Outcome = l.Outcome
-		if l.Kind == LineAnswer {
+		if l.Kind == LineAnswer || l.Kind == LineVerdict {
 			l.Cells = o.line.Cells
 		}
 		return true
@@ -392,7 +422,9 @@ func (l *Line) end(s *protocols.State, q *protocols.QueryState) {
 	l.Sentence = endOf(s, q)
 	switch q.Phase {
 	case protocols.PhaseDone:
-		l.Kind, l.Outcome = LineAnswer, OutcomeAnswered
+		if l.Kind, l.Outcome = LineAnswer, OutcomeAnswered; q.Ask.Screening { // by the last of the contributors
+			l.Kind, l.Outcome, l.Person, l.Department, l.Peer = LineVerdict, OutcomeScreened, "", "", ""
+		}
 	case protocols.PhaseRefused:
 		l.Kind, l.Outcome, l.Code, l.Sentence = LineRefusal, OutcomeRefused, q.Refusal.Code, q.Refusal.Sentence
 	case protocols.PhaseWithdrawn:

@@ -27,7 +27,7 @@ type Usage struct {
 }
 
 // Counts are questions by what became of them. One of several rounds is one, with the outcome of its
-// last round and the cells of all.
+// last round and the cells of all, and so is one with its screening, whose cells no analyst is shown.
 type Counts struct {
 	Asked     int `json:"asked"`
 	Answered  int `json:"answered"`
@@ -122,24 +122,23 @@ func (t *Trail) Usage(f UsageFilter) (*Usage, error) {
 	return u, nil
 }
 
-// questions puts rounds together: a round goes on with the last question of the same text, person and
-// departments that had the round before.
+// questions puts rounds together, and each with its screening: a round goes on with the last question of the same text,
+// person and departments that had the round before. One whose answer is not asked for after its screening stays open.
 func (t *Trail) questions() (all []*wholeQuestion) {
 	type asking struct {
 		analyst    protocols.Key
 		text, rows string
 	}
-	rounds := map[asking][]*wholeQuestion{}
+	rounds, screened := map[asking][]*wholeQuestion{}, map[string]*wholeQuestion{}
 	for _, l := range t.Lines {
-		if l.Kind != LineQuestion {
+		if l.Kind != LineQuestion && l.Kind != LineScreening {
 			continue
 		}
 		of := asking{l.analyst, l.Text, strings.Join(l.Rows, "\n")}
-		var q *wholeQuestion
+		q := screened[l.Screening]
 		for _, before := range slices.Backward(rounds[of]) {
-			if l.Round > 1 && before.last.Round == l.Round-1 {
+			if q == nil && l.Round > 1 && before.last.Round == l.Round-1 {
 				q = before
-				break
 			}
 		}
 		if q == nil {
@@ -149,7 +148,10 @@ func (t *Trail) questions() (all []*wholeQuestion) {
 				rounds[of] = append(rounds[of], q)
 			}
 		}
-		if q.last = l; l.Released {
+		switch q.last = l; {
+		case l.Kind == LineScreening:
+			screened[l.Query] = q
+		case l.Released:
 			q.cells += l.Cells
 		}
 	}

@@ -261,6 +261,9 @@ func checkedText(f *audit.Checked) string {
 	}
 	b.Add("blocks", "%d, the last%s; %d signatures", f.Blocks, at, f.Signatures)
 	b.Add("transactions", "%d: %s, %s, of which %d answered", f.Transactions, engine.Plural(f.Epochs, "epoch"), engine.Plural(f.Queries, "query"), f.Answered)
+	if f.Screenings > 0 {
+		b.Add("screenings", "%d, whose contributors signed what answers show; their counts are theirs alone", f.Screenings)
+	}
 	b.Add("questions", "%d allowed by what stood on the ledger; %d not allowed, and not answered", f.Allowed, f.Denied)
 	for _, q := range f.NotAllowed {
 		b.Add("NOT allowed", "block %d, record %d, query %s: %s", q.Block, q.Number, q.Query, q.Sentence)

@@ -19,6 +19,12 @@ func Queries(queries []*audit.Query, pinned bool) string {
 	for _, q := range queries {
 		b.put("", failure.Printable(fmt.Sprintf("%s  block %d  query %s  %s", failure.Time(q.Time), q.Block, audit.ShortDigest(q.ID), q.Standing())))
 		over := fmt.Sprintf("%s of %s; by %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "), asker(q))
+		switch {
+		case len(q.Signed) > 0:
+			over += "; signed by " + strings.Join(q.Signed, ", ")
+		case q.Screen != "":
+			over += "; after screening " + audit.ShortDigest(q.Screen)
+		}
 		if q.Certificate != "" {
 			over += "; certificate " + audit.ShortDigest(q.Certificate)
 		}
@@ -42,6 +48,15 @@ func Query(q *audit.Query, events []audit.Event, pinned bool) string {
 	b.Add("analyst", "%s", strings.TrimPrefix(q.Person+", "+q.Analyst, ", "))
 	b.Add("table", "%s of %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "))
 	b.WriteString(SeatLines("keys", q.Keys, pinned))
+	if q.Screening {
+		b.Add("screening", "of what the answer shows, for its contributors alone: it has no certificate, and no answer")
+	}
+	if len(q.Signed) > 0 {
+		b.Add("signed by", "%s", strings.Join(q.Signed, ", "))
+	}
+	if q.Screen != "" {
+		b.Add("screening", "%s, which says what of the answer is shown", q.Screen)
+	}
 	if q.Certificate != "" {
 		b.Add("certificate", "%s", q.Certificate)
 	}

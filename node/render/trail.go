@@ -28,10 +28,11 @@ var trailWords = map[string][2]string{
 	audit.LinePolicy: {"policy", "策略"}, audit.LineCeiling: {"ceiling", "上限"}, audit.LineRequest: {"request", "申请"}, audit.LineGrant: {"grant", "授权"},
 	audit.LineDecline: {"decline", "不予授权"}, audit.LineRescission: {"grant taken back", "撤销授权"}, audit.LineQuestion: {"question", "提问"},
 	audit.LineRelease: {"release", "释放"}, audit.LineAnswer: {"answer", "取得结果"}, audit.LineRefusal: {"refusal", "拒绝"},
+	audit.LineScreening: {"screening", "筛查"}, audit.LineCounts: {"release of counts to the departments", "向提供部门释放计数"}, audit.LineVerdict: {"departments signed what is shown", "各部门已签署可显示的内容"},
 	audit.LineWithdrawal: {"withdrawal", "撤回"}, audit.LineExpiry: {"expiry", "过期"}, audit.LineFailure: {"failure", "失败"},
 
 	audit.OutcomeOpen: {"open", "未决"}, audit.OutcomeAnswered: {"answered", "已回答"}, audit.OutcomeRefused: {"refused", "被拒绝"},
-	audit.OutcomeWithdrawn: {"withdrawn", "已撤回"}, audit.OutcomeExpired: {"expired", "已过期"}, audit.OutcomeFailed: {"failed", "失败"},
+	audit.OutcomeScreened: {"screened", "已筛查"}, audit.OutcomeWithdrawn: {"withdrawn", "已撤回"}, audit.OutcomeExpired: {"expired", "已过期"}, audit.OutcomeFailed: {"failed", "失败"},
 	audit.OutcomeInForce: {"in force", "有效"}, audit.OutcomeUsedUp: {"used up", "次数已用完"}, audit.OutcomeTakenBack: {"taken back", "已撤销"},
 	audit.OutcomeEnded: {"ended", "已到期"}, audit.OutcomeGranted: {"granted", "已授权"}, audit.OutcomePartly: {"partly granted", "部分授权"},
 	audit.OutcomeDeclined: {"declined", "未授权"},
@@ -46,6 +47,7 @@ var trailWords = map[string][2]string{
 	"rows": {"rows of %s: %s", "%s的数据：%s"}, "all columns": {"all columns", "所有列"}, "no column": {"no column", "不涉及列"}, "columns unknown": {"columns not known: %s", "列未知：%s"},
 	"purpose": {"for %s", "用途：%s"}, "any purpose": {"for any purpose", "用途不限"}, "basis": {"; legal basis %s", "；法律依据：%s"},
 	"ceiling of": {"tables of %s: class %s at most", "%s的表：共享类别至多为%s"}, "version": {"version %d, rules: %s", "第%d版，规则：%s"}, "cells": {"cells: %d; ciphertexts: %d", "单元：%d；密文：%d"},
+	"withheld": {"; withheld: %d", "；不予显示：%d"}, "screened by": {"screening", "筛查"},
 	"round": {" (round %d)", "（第%d轮）"}, "query": {"query", "查询"}, "lines": {"(lines: %d)", "（共%d行）"}, "and": {", ", "、"}, "semicolon": {"; ", "；"},
 }
 
@@ -116,13 +118,16 @@ func (p *Page) trailLine(line *audit.Line, l trailLanguage) {
 	p.put(fmt.Sprintf("%4d  %s  ", line.Number, line.Time.UTC().Format(time.TimeOnly)), failure.Printable(text))
 	const indent = "      "
 	switch line.Kind {
-	case audit.LinePolicy, audit.LineRequest, audit.LineGrant, audit.LineQuestion:
+	case audit.LinePolicy, audit.LineRequest, audit.LineGrant, audit.LineQuestion, audit.LineScreening:
 		p.trailSubject(line, l, indent)
 	case audit.LineCeiling:
 		p.put(indent, failure.Printable(l.say("ceiling of", l.list(line.Rows), line.Text)))
-	case audit.LineRelease, audit.LineAnswer:
-		if line.Ciphertexts > 0 {
-			p.put(indent, l.say("cells", line.Cells, line.Ciphertexts))
+	case audit.LineRelease, audit.LineCounts, audit.LineAnswer:
+		if text := l.say("cells", line.Cells, line.Ciphertexts); line.Ciphertexts > 0 {
+			if line.Withheld > 0 {
+				text += l.say("withheld", line.Withheld)
+			}
+			p.put(indent, text)
 		}
 	}
 	for _, id := range trailIDs(line, l) {
@@ -133,7 +138,7 @@ func (p *Page) trailLine(line *audit.Line, l trailLanguage) {
 // trailEnd is what became of it, or the reason that was given.
 func trailEnd(line *audit.Line, l trailLanguage) string {
 	switch line.Kind {
-	case audit.LineQuestion, audit.LineRequest, audit.LineGrant:
+	case audit.LineQuestion, audit.LineScreening, audit.LineRequest, audit.LineGrant:
 		return l.say(line.Outcome)
 	case audit.LineRefusal, audit.LineFailure:
 		return line.Code + l.say("semicolon") + line.Sentence
@@ -160,7 +165,7 @@ func (p *Page) trailSubject(line *audit.Line, l trailLanguage, indent string) {
 	}
 	of := l.list(columns)
 	switch {
-	case line.Kind == audit.LineQuestion && line.Sentence != "":
+	case (line.Kind == audit.LineQuestion || line.Kind == audit.LineScreening) && line.Sentence != "":
 		of = l.say("columns unknown", line.Sentence)
 	case of == "":
 		of = l.say("no column")
@@ -192,6 +197,9 @@ func trailIDs(line *audit.Line, l trailLanguage) (out []string) {
 	if line.Query != "" {
 		name("query", line.Query)
 	}
+	if line.Screening != "" {
+		name("screened by", line.Screening)
+	}
 	for _, id := range line.Grants {
 		name(audit.LineGrant, id)
 	}
@@ -206,7 +214,7 @@ func trailIDs(line *audit.Line, l trailLanguage) (out []string) {
 
 // trailColumns are the columns of a trail as CSV: part of the interface.
 var trailColumns = []string{"time", "number", "block", "kind", "person", "department", "peer", "table", "rows", "filter", "group", "aggregate", "join", "functions",
-	"purposes", "bases", "request", "grants", "query", "round", "version", "outcome", "cells", "ciphertexts", "released", "code", "sentence", "text"}
+	"purposes", "bases", "request", "grants", "query", "round", "version", "outcome", "cells", "ciphertexts", "released", "code", "sentence", "text", "screening", "withheld"}
 
 // CSV is a trail as RFC 4180 has it, times as RFC 3339 in UTC. Lists are separated by "; ". A field that a
 // spreadsheet would compute begins with an apostrophe.
@@ -230,7 +238,7 @@ func (t *Trail) CSV() string {
 		fields := []string{l.Time.UTC().Format(time.RFC3339Nano), number(l.Number), number(l.Block), l.Kind, l.Person, l.Department, l.Peer, l.Table, list(l.Rows),
 			list(roles[string(policy.Filter)]), list(roles[string(policy.Group)]), list(roles[string(policy.Aggregate)]), list(roles[string(policy.Join)]), list(l.Functions),
 			list(l.Purposes), list(l.Bases), l.Request, list(l.Grants), l.Query, number(uint64(l.Round)), number(l.Version), l.Outcome,
-			number(uint64(l.Cells)), number(uint64(l.Ciphertexts)), strconv.FormatBool(l.Released), l.Code, l.Sentence, l.Text}
+			number(uint64(l.Cells)), number(uint64(l.Ciphertexts)), strconv.FormatBool(l.Released), l.Code, l.Sentence, l.Text, l.Screening, number(uint64(l.Withheld))}
 		for i := range fields {
 			fields[i] = spreadsheet(fields[i])
 		}

@@ -417,7 +417,7 @@ func replay(state *protocols.State, file *policy.File, department string, packin
 	all := []render.Replayed{}
 	for _, q := range state.Kept() {
 		asked := slices.ContainsFunc(q.Registrations, func(r engine.Registration) bool { return r.Table == next.Table && r.Department == department })
-		if !asked || q.Ask.Round > 1 { // of several rounds the first stands for all
+		if !asked || q.Ask.Round > 1 || q.Ask.Screen != (engine.Digest{}) { // of several rounds the first stands for all, and of two queries the screening
 			continue
 		}
 		before, err := q.Reconsider(packing, present...)

@@ -1,0 +1,427 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// smallRules are random rules that random tables of a few dozen rows sometimes keep.
+func smallRules(r *rand.Rand) Disclosure {
+	d := Disclosure{Count: 2 + r.Int64N(4), ZeroIsSmall: r.IntN(8) == 0, Complement: r.IntN(2) == 0}
+	if r.IntN(3) == 0 {
+		d.Floor = 2
+	}
+	if r.IntN(3) == 0 {
+		d.Departments = 2 + r.Int64N(2)
+	}
+	if r.IntN(4) == 0 {
+		d.Count, d.ZeroIsSmall = 0, false
+		d.Floor = max(d.Floor, 2+r.Int64N(2))
+	}
+	return d
+}
+
+// counting is the plan with the number of rows that add something to each cell in its place.
+func (p *Plan) counting() *Plan {
+	out := *p
+	out.Moments = slices.Clone(p.Moments)
+	for m := range out.Moments {
+		moment := &out.Moments[m]
+		if moment.Op == Sum {
+			zero := Datum{Kind: moment.Expr.Kind, Number: new(big.Int), Scale: moment.Expr.Scale}
+			differs := &Expr{Op: OpNotEqual, Kind: Boolean, Args: []*Expr{moment.Expr, {Op: OpConstant, Value: zero, Kind: zero.Kind, Scale: zero.Scale}}}
+			moment.Filter, moment.Expr = conjunction(moment.Filter, []*Expr{differs}), nil
+		}
+		if moment.Op != CountNonNull {
+			moment.Op = CountRows
+		}
+	}
+	return &out
+}
+
+// tooFew says which rule the numbers of rows of the departments break; "" for none. Where it is of what is left
+// of a total, nobody left is no rows too few.
+func (d Disclosure) tooFew(counts []int64, rest bool) string {
+	n, departments := int64(0), int64(0)
+	for _, c := range counts {
+		if n += c; c > 0 {
+			departments++
+		}
+		if c > 0 && c < d.Floor {
+			return "floor"
+		}
+	}
+	switch {
+	case n < d.Count && (n > 0 || d.ZeroIsSmall && !rest):
+		return "count"
+	case departments > 0 && departments < d.Departments:
+		return "departments"
+	}
+	return ""
+}
+
+// TestGateKeepsRules: over random tables and questions, what is shown is what the plan without rules shows, what
+// is withheld is nowhere, and the rows behind each cell that is shown keep the rules, as do the group's others.
+func TestGateKeepsRules(t *testing.T) {
+	rounds, shown, withheld, partly := 1000, 0, 0, 0
+	if testing.Short() {
+		rounds = 250
+	}
+	for seed := range rounds {
+		r := rand.New(rand.NewPCG(uint64(seed), 18))
+		table := newTable(r)
+		for d := range table.parts { // some rows often, so that some groups are large
+			for n := len(table.parts[d]); n > 0 && len(table.parts[d]) < 30; {
+				table.parts[d] = append(table.parts[d], slices.Clone(table.parts[d][r.IntN(n)]))
+			}
+		}
+		q := generator{r, table}.query()
+		cat, departments := table.catalogue()
+		p, err := NewPlan(q.sql, cat, departments, testPackings[seed%len(testPackings)])
+		if err != nil || p.CellCount() > 1000 {
+			continue
+		}
+		d := smallRules(r)
+		answer, cells, err := table.gated(t, p, d)
+		if err != nil {
+			t.Fatalf("seed %d: %s\n%v", seed, q.sql, err)
+		}
+		plain, counting := table.pooled(t, p), p.counting()
+		var counts [][]*big.Int
+		for dep := range p.Departments {
+			counts = append(counts, table.contribute(t, counting, dep))
+		}
+		of := func(cell int) (out []int64) {
+			for _, c := range counts {
+				out = append(out, c[cell].Int64())
+			}
+			return out
+		}
+		for i := range cells {
+			m := i % len(p.Moments)
+			if code := answer.withheld(i/len(p.Moments), m); code != 0 {
+				if withheld++; cells[i].Sign() != 0 {
+					t.Fatalf("seed %d: %s\ncell %d is withheld and %s", seed, q.sql, i, cells[i])
+				}
+				continue
+			}
+			if shown++; cells[i].Cmp(plain[i]) != 0 {
+				t.Fatalf("seed %d: %s\ncell %d is %s, without rules %s", seed, q.sql, i, cells[i], plain[i])
+			}
+			problem := d.tooFew(of(i), m > 0 && p.Moments[m].Op == Sum)
+			if p.Moments[m].Op != Sum && problem == "" && m > 0 {
+				rest, own := of(i-m), of(i)
+				for k := range rest {
+					rest[k] -= own[k]
+				}
+				problem = d.tooFew(rest, true)
+			}
+			if problem != "" {
+				t.Fatalf("seed %d: %s\n%+v\ncell %d, %s, is shown: %s of %v", seed, q.sql, d, i, p.describeMoment(m), problem, of(i))
+			}
+		}
+		want, wantErr := p.Finish(plain)
+		got, err := answer.Finish(cells)
+		if wantErr != nil || err != nil {
+			if wantErr == nil {
+				t.Fatalf("seed %d: %s\n%v, without rules no error", seed, q.sql, err)
+			}
+			continue
+		}
+		if problem := marked(q, p, want, got); problem != "" {
+			t.Fatalf("seed %d: %s\n%+v\n%s\n%s", seed, q.sql, d, problem, shownAnswer(got))
+		}
+		if len(got.Withheld) > 0 && len(got.Rows) > 0 {
+			partly++
+		}
+	}
+	t.Logf("%d cells shown, %d withheld, %d answers shown in part", shown, withheld, partly)
+	if shown < rounds || withheld < rounds || partly < rounds/20 {
+		t.Fatalf("%d cells shown, %d withheld, %d answers shown in part: the questions test too little", shown, withheld, partly)
+	}
+}
+
+// marked compares an answer with the one without rules: each row that is shown is among that one's, a value that
+// differs is marked, and a row that is missing is.
+func marked(q *query, p *Plan, want, got *Result) string {
+	keys := len(q.groups)
+	key := func(row []Value) string { return groupKey(row[:keys]) }
+	there := map[string][]Value{}
+	for _, row := range want.Rows {
+		there[key(row)] = row
+	}
+	gone, columns := map[string]bool{}, map[string][]string{}
+	for _, w := range got.Withheld {
+		if len(w.Columns) == 0 {
+			gone[groupKey(w.Group)] = true
+		}
+		columns[groupKey(w.Group)] = append(columns[groupKey(w.Group)], w.Columns...)
+	}
+	cut := p.Limit != nil || p.Offset > 0 // other rows may come to be shown
+	for _, row := range got.Rows {
+		full, known := there[key(row)]
+		delete(there, key(row))
+		if !known && !cut || gone[key(row)] {
+			return fmt.Sprintf("row %q is shown", key(row))
+		}
+		for i, v := range row {
+			hidden := slices.Contains(columns[key(row)], got.Columns[i])
+			switch {
+			case hidden && v.Text != nil:
+				return fmt.Sprintf("row %q, column %d is withheld and shown", key(row), i)
+			case known && !hidden && string(Marshal(v)) != string(Marshal(full[i])):
+				return fmt.Sprintf("row %q, column %d is not what it is without rules", key(row), i)
+			}
+		}
+	}
+	for k := range there {
+		if !gone[k] && !cut {
+			return fmt.Sprintf("row %q is missing and not marked", k)
+		}
+	}
+	return ""
+}
+
+// TestVerdictsAreStrict: a verdict of another length, with another code or with a shown cell of a group whose rows
+// are withheld is refused, and so are figures that no departments can have.
+func TestVerdictsAreStrict(t *testing.T) {
+	table := staff()
+	cat, departments := table.catalogue()
+	p, err := NewPlan("SELECT region, count(*), sum(wage) FROM things GROUP BY region", cat, departments, testPackings[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Disclosure{Count: 10}
+	screening, err := p.Screening(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells := table.pooled(t, screening)
+	verdict, err := screening.Screened(cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.IndexFunc(verdict, func(code byte) bool { return code != 0 })
+	change := func(i int, code byte) []byte {
+		out := slices.Clone(verdict)
+		out[i] = code
+		return out
+	}
+	for name, forged := range map[string][]byte{"short": verdict[1:], "long": append(slices.Clone(verdict), 0),
+		"unknown code": change(at, byte(len(reasonNames))), "part of a withheld group": change(at+1, 0)} {
+		if _, err := p.Withhold(d, forged); code(err) != CodeCells {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	answer, err := p.Withhold(d, verdict)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := p.Withhold(d, change(len(verdict)-1, ReasonComplement))
+	if err != nil || other.Digest() == answer.Digest() || answer.Digest() == p.Digest() {
+		t.Errorf("another verdict is the same plan: %v", err)
+	}
+	none, err := p.Withhold(d, make([]byte, len(verdict)))
+	if err != nil || none.Withheld != nil || none.Digest() == p.Digest() || none.Digest() == answer.Digest() {
+		t.Errorf("an answer of which nothing is withheld: %v", err)
+	}
+	stricter, err := p.Screening(Disclosure{Count: 11})
+	if err != nil || stricter.Digest() == screening.Digest() {
+		t.Errorf("other rules are the same screening: %v", err)
+	}
+	beyond := slices.Clone(cells)
+	beyond[0] = new(big.Int).Add(big.NewInt(10*int64(len(departments))), big.NewInt(1))
+	for name, forged := range map[string][]*big.Int{"few": cells[1:], "negative": append([]*big.Int{big.NewInt(-1)}, cells[1:]...),
+		"missing": append([]*big.Int{nil}, cells[1:]...), "beyond": beyond} {
+		if _, err := screening.Screened(forged); code(err) != CodeCells {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, err := range map[string]error{
+		"screening of a screening": second(screening.Screening(d)), "screening of an answer": second(answer.Screening(d)),
+		"no rules": second(p.Screening(Disclosure{Levels: 5})), "withheld twice": second(answer.Withhold(d, verdict)),
+		"withheld without rules": second(p.Withhold(Disclosure{}, verdict))} {
+		if code(err) != CodePolicy {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := p.Screened(cells); code(err) != CodeCells {
+		t.Errorf("a question's own plan screens: %v", err)
+	}
+}
+
+func second(_ *Plan, err error) error { return err }
+
+// TestFiguresAreClipped: what a department contributes to a screening tells no count above what the rules ask for,
+// and a count beyond the table's rows is refused.
+func TestFiguresAreClipped(t *testing.T) {
+	table := staff()
+	cat, departments := table.catalogue()
+	p, err := NewPlan("SELECT count(*) FILTER (WHERE region = 'south') FROM things", cat, departments, testPackings[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	screening, err := p.Screening(Disclosure{Count: 10, Floor: 3, Departments: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for m := range screening.Moments {
+		names = append(names, screening.describeMoment(m))
+	}
+	cells := table.pooled(t, screening)
+	got := fmt.Sprint(cells) + "\n" + strings.Join(names, "\n")
+	want := `[30 0 3 2 2 2 30 0 3]
+count(*), at most 10
+whether count(*) is above 0 and below 3
+count(*), at most 1
+count(*) FILTER (WHERE region = 'south'), at most 10
+whether count(*) FILTER (WHERE region = 'south') is above 0 and below 3
+count(*) FILTER (WHERE region = 'south'), at most 1
+the other rows of count(*) than those of count(*) FILTER (WHERE region = 'south'), at most 10
+whether the other rows of count(*) than those of count(*) FILTER (WHERE region = 'south') is above 0 and below 3
+the other rows of count(*) than those of count(*) FILTER (WHERE region = 'south'), at most 1`
+	if got != want {
+		t.Errorf("the figures are\n%s\nnot\n%s", got, want)
+	}
+	own := table.contribute(t, screening, 0)
+	for _, n := range []*big.Int{big.NewInt(-1), nil} {
+		forged := slices.Clone(own)
+		forged[0] = n
+		if _, err := screening.Limbs(0, forged); code(err) != CodeOverflow {
+			t.Errorf("a count of %v: %v", n, err)
+		}
+	}
+	forged := slices.Clone(own)
+	forged[6] = new(big.Int).Add(own[0], big.NewInt(1)) // more of a part than of the whole
+	var refused *Error
+	if _, err := screening.Limbs(0, forged); !errors.As(err, &refused) || refused.Code != CodeOverflow {
+		t.Errorf("a part larger than the whole: %v", err)
+	}
+}
+
+// TestComplementHidesGroups: in random tables of up to three keys, no group that is withheld follows from the
+// totals of all lines, by rational algebra that shares no code with the engine, unless there is nothing left to
+// withhold beside it; and each line that hides something hides enough.
+func TestComplementHidesGroups(t *testing.T) {
+	added, checked := 0, 0
+	for seed := range 1500 {
+		r := rand.New(rand.NewPCG(uint64(seed), 19))
+		p := &Plan{Screen: &Screening{Rules: Disclosure{Count: 2 + r.Int64N(11), Complement: true}}}
+		count := 1
+		for range 1 + r.IntN(3) {
+			n := 1 + r.IntN(4)
+			p.Groups = append(p.Groups, GroupColumn{Values: make([]Datum, n)})
+			count *= n
+		}
+		rows, withheld := make([]int64, count), make([]bool, count)
+		for g := range rows {
+			if rows[g] = r.Int64N(40); r.IntN(4) == 0 {
+				rows[g] = r.Int64N(3)
+			}
+			withheld[g] = rows[g] > 0 && rows[g] < p.Screen.Rules.Count
+		}
+		before := slices.Clone(withheld)
+		if err := p.protect(rows, withheld); err != nil {
+			t.Fatal(err)
+		}
+		for g := range rows {
+			switch {
+			case before[g] && !withheld[g]:
+				t.Fatalf("seed %d: group %d is shown again", seed, g)
+			case withheld[g] && !before[g]:
+				if added++; rows[g] == 0 {
+					t.Fatalf("seed %d: a group without rows hides others", seed)
+				}
+			}
+		}
+		checked += checkHidden(t, seed, p, rows, withheld)
+	}
+	t.Logf("%d groups added, %d checked", added, checked)
+	if added < 500 || checked < 2000 {
+		t.Fatalf("%d groups added, %d checked: the tables test too little", added, checked)
+	}
+}
+
+// checkHidden solves the totals of a table for the groups that are withheld.
+func checkHidden(t *testing.T, seed int, p *Plan, rows []int64, withheld []bool) (checked int) {
+	var unknown []int
+	for g := range rows {
+		if withheld[g] && rows[g] > 0 {
+			unknown = append(unknown, g)
+		}
+	}
+	var equations [][]*big.Rat
+	open := map[int]bool{} // groups with a shown one with rows in a line of theirs
+	stride := len(rows)
+	for _, column := range p.Groups {
+		n := len(column.Values)
+		if stride /= n; n == 1 {
+			continue
+		}
+		for g := range rows {
+			if g/stride%n != 0 {
+				continue
+			}
+			equation, shown, groups, hidden := make([]*big.Rat, len(unknown)), false, 0, int64(0)
+			for i := range equation {
+				equation[i] = new(big.Rat)
+			}
+			for k := range n {
+				at := g + k*stride
+				if i := slices.Index(unknown, at); i >= 0 {
+					equation[i].SetInt64(1)
+					groups++
+					hidden += rows[at]
+				} else if rows[at] > 0 {
+					shown = true
+				}
+			}
+			for k := range n {
+				open[g+k*stride] = open[g+k*stride] || shown
+			}
+			if groups > 0 && shown && (groups < 2 || hidden < p.Screen.Rules.Count) {
+				t.Fatalf("seed %d: a line hides %d groups of %d rows", seed, groups, hidden)
+			}
+			equations = append(equations, equation)
+		}
+	}
+	// Reduced row echelon form: an unknown is determined where a row has it alone.
+	rank := 0
+	for column := range unknown {
+		at := slices.IndexFunc(equations[rank:], func(e []*big.Rat) bool { return e[column].Sign() != 0 })
+		if at < 0 {
+			continue
+		}
+		equations[rank], equations[rank+at] = equations[rank+at], equations[rank]
+		inverse := new(big.Rat).Inv(equations[rank][column])
+		for _, x := range equations[rank] {
+			x.Mul(x, inverse)
+		}
+		for i, e := range equations {
+			if factor := new(big.Rat).Set(e[column]); i != rank && factor.Sign() != 0 {
+				for k, x := range e {
+					x.Sub(x, new(big.Rat).Mul(factor, equations[rank][k]))
+				}
+			}
+		}
+		rank++
+	}
+	for _, e := range equations[:rank] {
+		var alone []int
+		for i, x := range e {
+			if x.Sign() != 0 {
+				alone = append(alone, unknown[i])
+			}
+		}
+		if len(alone) == 1 && open[alone[0]] {
+			t.Fatalf("seed %d: group %d follows from the totals of %v withheld %v", seed, alone[0], rows, withheld)
+		}
+	}
+	return len(unknown)
+}
