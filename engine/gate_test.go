@@ -182,3 +182,44 @@ func TestDisclosureAttacks(t *testing.T) {
 		return shownAnswer(s.Result())
 	})
 }
+
+// TestExplainScreening holds what the gate is said to show to whom, and that without rules that look at counts
+// nothing is said.
+func TestExplainScreening(t *testing.T) {
+	cat, departments := staff().catalogue()
+	p, err := NewPlan("SELECT region, count(*) FILTER (WHERE ill) FROM things GROUP BY region", cat, departments, testPackings[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x, err := p.ExplainScreening(Disclosure{Levels: 100}); x != nil || err != nil {
+		t.Errorf("without counts: %v, %v", x, err)
+	}
+	d := Disclosure{Count: 10, Floor: 3, Departments: 2}
+	x, err := p.ExplainScreening(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.Screening(d)
+	if err != nil || x.Plan != s.Digest() || x.Figures != len(s.Moments) {
+		t.Errorf("it explains another screening: %v", err)
+	}
+	want := `Before the answer the contributors look at counts, by the rules
+  ` + strings.Join(d.Sentences(), "\n  ") + `
+Each department contributes 9 figures of each of 4 groups in 1 ciphertext, beside the answer.
+Learns: each contributor (d0, d1, d2), and nobody else: for 3 sets of each of 4 groups, how many rows there are that cells rest on or that a total tells beside them, summed over the departments, each of which counts up to 10 at most; in how many departments there are some, but fewer than 3; in how many departments there are any.
+Learns: the analyst, every department, and whoever has the certificate: which cells of the answer are withheld, and by which rule.
+`
+	if got := x.String(); got != want {
+		t.Errorf("it says\n%s\nnot\n%s", got, want)
+	}
+	answer, err := p.Withhold(d, []byte{0, 0, 0, 1, 1, 1, 0, 0})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := answer.Explain().String(); !strings.Contains(text, "every cell that is not withheld (5 of 8)") {
+		t.Errorf("of the answer it says\n%s", text)
+	}
+	if text := s.Explain().String(); !strings.Contains(text, "and nobody else") || strings.Contains(text, "Learns: the analyst, and whoever is shown") {
+		t.Errorf("of the screening it says\n%s", text)
+	}
+}

@@ -12,7 +12,10 @@ const maxListedCells = 24
 
 // disclosures says what each party learns. README section 7.
 func (p *Plan) disclosures() []ExplainedDisclosure {
-	analyst := fmt.Sprintf("every cell (%d), summed over the departments", p.CellCount())
+	if p.Screen != nil {
+		return p.screeningLearns()
+	}
+	analyst := p.shownCells()
 	var hidden []string
 	for m := range p.Moments {
 		if !p.shown(m) {

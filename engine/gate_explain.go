@@ -1,0 +1,76 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ExplainedScreening says what the contributors look at before an answer is released.
+type ExplainedScreening struct {
+	Plan        Digest                `json:"plan"`        // the screening's
+	Rules       []string              `json:"rules"`       // as sentences
+	Figures     int                   `json:"figures"`     // of each group
+	Groups      int                   `json:"groups"`      //
+	Ciphertexts int                   `json:"ciphertexts"` // of each department, beside the answer's
+	Learns      []ExplainedDisclosure `json:"learns"`
+}
+
+// ExplainScreening describes the screening of a plan; nil where no rule looks at counts. The errors are those of
+// Screening.
+func (p *Plan) ExplainScreening(d Disclosure) (*ExplainedScreening, error) {
+	if !d.Screens() {
+		return nil, nil
+	}
+	s, err := p.Screening(d)
+	if err != nil {
+		return nil, err
+	}
+	return &ExplainedScreening{Plan: s.Digest(), Rules: d.Sentences(), Figures: len(s.Moments), Groups: s.groupCount(),
+		Ciphertexts: s.Ciphertexts(), Learns: s.screeningLearns()}, nil
+}
+
+// screeningLearns says who learns what of a screening.
+func (p *Plan) screeningLearns() []ExplainedDisclosure {
+	most, below := int64(0), int64(0)
+	for _, m := range p.Moments {
+		most, below = max(most, m.Most), max(below, m.Below)
+	}
+	what := fmt.Sprintf("for %s of each of %s, how many rows there are that cells rest on or that a total tells beside them, "+
+		"summed over the departments, each of which counts up to %d at most", Plural(len(p.Screen.supports.list), "set"), Plural(p.groupCount(), "group"), most)
+	if below > 0 {
+		what += fmt.Sprintf("; in how many departments there are some, but fewer than %d", below)
+	}
+	if p.Screen.Rules.Departments > 0 {
+		what += "; in how many departments there are any"
+	}
+	return []ExplainedDisclosure{
+		{"each contributor (" + strings.Join(p.Departments, ", ") + "), and nobody else", what},
+		{"the analyst, every department, and whoever has the certificate", "which cells of the answer are withheld, and by which rule"},
+	}
+}
+
+// shownCells says which cells the analyst learns.
+func (p *Plan) shownCells() string {
+	withheld := len(p.Withheld) - len(slices.DeleteFunc(slices.Clone(p.Withheld), func(code byte) bool { return code != 0 }))
+	if withheld == 0 {
+		return fmt.Sprintf("every cell (%d), summed over the departments", p.CellCount())
+	}
+	return fmt.Sprintf("every cell that is not withheld (%d of %d), summed over the departments", p.CellCount()-withheld, p.CellCount())
+}
+
+// String writes the explanation for people.
+func (x *ExplainedScreening) String() string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("Before the answer the contributors look at counts, by the rules")
+	for _, r := range x.Rules {
+		line("  %s", r)
+	}
+	line("Each department contributes %s of each of %s in %s, beside the answer.", Plural(x.Figures, "figure"), Plural(x.Groups, "group"),
+		Plural(x.Ciphertexts, "ciphertext"))
+	for _, l := range x.Learns {
+		line("Learns: %s: %s.", l.Who, l.What)
+	}
+	return b.String()
+}
