@@ -168,6 +168,11 @@ func gateCases() (out []sortie) {
 		p := &gatePlans[i]
 		out = append(out, p.arrivals()...)
 		for _, c := range p.servings() {
+			if c.deviation == "equivocated" {
+				if c.how = "city3 gets other bytes, signed"; p.kind == protocols.KindShare {
+					c.how = "everybody gets other bytes, signed"
+				}
+			}
 			switch {
 			case c.deviation == "wrong sender" && p.message != "screening's key": // had from its owner alone
 				continue

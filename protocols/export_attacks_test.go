@@ -60,8 +60,12 @@ func (m *Analyst) Recipient() string {
 	if !m.ask.Screening {
 		return ""
 	}
-	id := QueryID(m.network, m.self, &m.ask)
-	return m.ask.Departments[binary.BigEndian.Uint64(id[:8])%uint64(len(m.ask.Departments))]
+	return RecipientOf(QueryID(m.network, m.self, &m.ask), m.ask.Departments)
+}
+
+// RecipientOf is the recipient of a screening of this id.
+func RecipientOf(id engine.Digest, departments []string) string {
+	return departments[binary.BigEndian.Uint64(id[:8])%uint64(len(departments))]
 }
 
 // RecordsOf are the records that a query's certificate holds.
