@@ -37,9 +37,9 @@ func screened(t *testing.T, n *testnet.Network) {
 }
 
 // stopsBeforeOpening lets a department's machines do nothing any more once they want what others confide, while it is set: they have
-// confided their own by then.
-func stopsBeforeOpening(n *testnet.Network, department int) *atomic.Bool {
-	armed := new(atomic.Bool)
+// confided their own by then. While silent is set they do nothing at all.
+func stopsBeforeOpening(n *testnet.Network, department int) (armed, silent *atomic.Bool) {
+	armed, silent = new(atomic.Bool), new(atomic.Bool)
 	n.Options = func(d int, o *node.Options) {
 		if d != department {
 			return
@@ -47,7 +47,7 @@ func stopsBeforeOpening(n *testnet.Network, department int) *atomic.Bool {
 		o.Hooks.Machine = func(m protocols.Machine, _ *protocols.Department) protocols.Machine {
 			stopped := false
 			return nodetest.StepFunc(func(e protocols.Event) (protocols.Ready, error) {
-				if stopped {
+				if stopped || silent.Load() {
 					return protocols.Ready{}, nil
 				}
 				ready, err := m.Step(e)
@@ -59,7 +59,7 @@ func stopsBeforeOpening(n *testnet.Network, department int) *atomic.Bool {
 			})
 		}
 	}
-	return armed
+	return armed, silent
 }
 
 // TestScreeningOfNetwork: while a screening's contributors open its counts, an analyst gets nothing of what they give to each
@@ -73,7 +73,7 @@ func TestScreeningOfNetwork(t *testing.T) {
 	n := testnet.New(t, 3)
 	n.AddAuditor()
 	const late = 2
-	armed := stopsBeforeOpening(n, late)
+	armed, silent := stopsBeforeOpening(n, late)
 	screened(t, n)
 	c := n.Dial(3)
 	n.Eventually("the client has the policies", func() bool {
@@ -86,6 +86,9 @@ func TestScreeningOfNetwork(t *testing.T) {
 		return held == 3
 	})
 	unscreened(n, c)
+	silent.Store(true)
+	withdrawn(n, c)
+	silent.Store(false)
 
 	armed.Store(true)
 	type answered struct {
@@ -143,6 +146,35 @@ func unscreened(n *testnet.Network, c *client.Client) {
 			q := testnet.StateAt(c).Query(id)
 			return q != nil && q.Phase == protocols.PhaseRefused && q.Refusal.Code == protocols.CodePolicy
 		})
+	}
+}
+
+// withdrawn: a question is taken back while its screening waits, and no answer is asked for.
+func withdrawn(n *testnet.Network, c *client.Client) {
+	n.T.Helper()
+	before := len(testnet.StateAt(c).Kept())
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := c.Ask(ctx, bySex, testnet.Asking(client.AskOptions{Deadline: 3 * time.Minute}))
+		ended <- err
+	}()
+	var id engine.Digest
+	n.Eventually("a screening waits", func() bool {
+		open := testnet.StateAt(c).Open()
+		if len(open) == 1 {
+			id = open[0]
+		}
+		return len(open) == 1
+	})
+	cancel()
+	var e *client.QueryError
+	if err := <-ended; !errors.As(err, &e) || e.Code != "withdrawn" || !errors.Is(err, context.Canceled) {
+		n.T.Errorf("a withdrawn screening: %v", err)
+	}
+	s := testnet.StateAt(c)
+	if q := s.Query(id); !q.Ask.Screening || q.Phase != protocols.PhaseWithdrawn || len(s.Kept()) != before+1 {
+		n.T.Errorf("a withdrawn screening is %s; %d queries", q.Phase, len(s.Kept())-before)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -297,8 +298,28 @@ func TestRehearse(t *testing.T) {
 			t.Errorf("%s: %d rounds, %+v", sql, a.Rounds, a.Made)
 		}
 	}
+	s, err := engine.NewSession("SELECT sex, ill, count(*) FROM t WHERE age < 25 GROUP BY sex, ill", catalogue, []string{"a", "b"}, rehearsal.Packing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open, err := standin.Rehearse(t.Context(), s, engine.Disclosure{}, 7, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, _ = engine.NewSession(open.Plan.SQL, catalogue, []string{"a", "b"}, rehearsal.Packing)
+	ruled, err := standin.Rehearse(t.Context(), s, engine.Disclosure{Count: 12}, 7, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := slices.DeleteFunc(shown(open.Result), func(row []string) bool {
+		n, err := strconv.Atoi(row[2])
+		return err == nil && n < 12 // the first row are names
+	})
+	if len(ruled.Result.Withheld) == 0 || len(kept) == 0 || fmt.Sprint(shown(ruled.Result)) != fmt.Sprint(kept) {
+		t.Errorf("under a rule of 12 rows it shows %v of %v, withheld %v", shown(ruled.Result), shown(open.Result), ruled.Result.Withheld)
+	}
 	catalogue[0].Rows = 1 << 30
-	s, err := engine.NewSession("SELECT count(*) FROM t", catalogue, []string{"a", "b"}, rehearsal.Packing)
+	s, err = engine.NewSession("SELECT count(*) FROM t", catalogue, []string{"a", "b"}, rehearsal.Packing)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -113,3 +113,29 @@ func TestTrailOfExport(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckDemandsScreenings: so is one on which everybody went on with an answer whose counts, by the departments' own rules,
+// had to be screened first, or with a screening that no rule asks for.
+func TestCheckDemandsScreenings(t *testing.T) {
+	departments := []string{"civil"}
+	l := realLedger(t)
+	idle := l.AskScreening("Mei", forged.ByCounty, "poverty relapse", departments)
+	l.Reach(idle, protocols.PhaseContributing, "Mei")
+	strict := forged.Policy("civil", 2, "poverty relapse")
+	strict.Disclosure = engine.Disclosure{Count: 10}
+	l.Publish(forged.Steward("civil"), strict)
+	q := l.Ask("Mei", forged.ByCounty, "poverty relapse", departments)
+	l.Reach(q, protocols.PhaseDone, "Mei")
+	got := checkExport(t, exportOf(t, l), l.Network().ID())
+	if got.Verified || len(got.NotAllowed) != 2 || got.Allowed != 0 {
+		t.Fatalf("%+v", got)
+	}
+	for i, want := range []struct {
+		query engine.Digest
+		says  string
+	}{{idle.ID, "no rule of the departments asks for a screening"}, {q.ID, "screened first"}} {
+		if n := got.NotAllowed[i]; n.Query != want.query.String() || !strings.Contains(n.Sentence, want.says) {
+			t.Errorf("%+v", n)
+		}
+	}
+}

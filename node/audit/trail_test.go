@@ -169,3 +169,24 @@ func TestUsageOfRounds(t *testing.T) {
 		t.Errorf("%+v, want %+v", u.Total, want)
 	}
 }
+
+// TestUsageOfScreenings: a question with its screening is one, of one round and of several, and cells that no analyst is shown are not
+// counted; one whose answer is not asked for after its screening is open, and one whose screening is refused is refused.
+func TestUsageOfScreenings(t *testing.T) {
+	line := func(kind, query, screening string, round int, outcome string) *Line {
+		return &Line{Kind: kind, Query: query, Screening: screening, Text: "SELECT", Round: round, Table: "t", Rows: []string{"a"}, Purposes: []string{"p"}, Department: "d",
+			Outcome: outcome, Cells: 10, Released: outcome == OutcomeAnswered || outcome == OutcomeScreened}
+	}
+	trail := &Trail{Lines: []*Line{
+		line(LineScreening, "s1", "", 0, OutcomeScreened), line(LineScreening, "s2", "", 0, OutcomeScreened),
+		line(LineQuestion, "q2", "s2", 0, OutcomeAnswered), line(LineQuestion, "q1", "s1", 0, OutcomeFailed),
+		line(LineScreening, "r1", "", 1, OutcomeScreened), line(LineQuestion, "r2", "r1", 1, OutcomeAnswered),
+		line(LineScreening, "r3", "", 2, OutcomeScreened), line(LineQuestion, "r4", "r3", 2, OutcomeAnswered),
+		line(LineScreening, "s5", "", 0, OutcomeScreened), line(LineScreening, "s6", "", 0, OutcomeRefused),
+	}}
+	u, err := trail.Usage(UsageFilter{})
+	nodetest.Check(t, err)
+	if want := (Counts{Asked: 5, Answered: 2, Failed: 1, Open: 1, Refused: 1, Cells: 30}); u.Total != want {
+		t.Errorf("%+v, want %+v", u.Total, want)
+	}
+}

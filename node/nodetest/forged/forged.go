@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
@@ -127,9 +128,23 @@ func (l *Ledger) Publish(steward string, d policy.Document) {
 // Ask has an analyst ask departments, under grants. The plan is the question's own.
 func (l *Ledger) Ask(analyst, sql, purpose string, departments []string, grants ...engine.Digest) *protocols.QueryState {
 	l.t.Helper()
+	return l.ask(false, analyst, sql, purpose, departments, grants)
+}
+
+// AskScreening is Ask of a screening, though its plan is the answer's.
+func (l *Ledger) AskScreening(analyst, sql, purpose string, departments []string) *protocols.QueryState {
+	l.t.Helper()
+	return l.ask(true, analyst, sql, purpose, departments, nil)
+}
+
+func (l *Ledger) ask(screening bool, analyst, sql, purpose string, departments []string, grants []engine.Digest) *protocols.QueryState {
+	l.t.Helper()
 	l.nonce++
-	a := &protocols.Ask{SQL: sql, Epoch: l.State.Epoch().Digest, Departments: departments, AnalystKey: digest("analyst", l.nonce), Nonce: [32]byte{l.nonce},
-		DeadlineSeconds: 60, Purpose: purpose, Grants: grants}
+	a := &protocols.Ask{SQL: sql, Epoch: l.State.Epoch().Digest, Departments: departments, Nonce: [32]byte{l.nonce},
+		DeadlineSeconds: 60, Purpose: purpose, Grants: grants, Screening: screening}
+	if !screening {
+		a.AnalystKey = digest("analyst", l.nonce)
+	}
 	session, err := protocols.NewQuestion(sql, l.State.Catalogue(), departments, protocols.Packing(l.params))
 	if err != nil {
 		l.t.Fatal(err)
@@ -160,7 +175,11 @@ func (l *Ledger) Reach(q *protocols.QueryState, phase protocols.Phase, analyst s
 		switch at {
 		case protocols.PhaseAdmitting:
 			for _, name := range l.departments {
-				l.Put(name, &protocols.Admit{Query: q.ID, Epoch: q.Ask.Epoch})
+				admit := &protocols.Admit{Query: q.ID, Epoch: q.Ask.Epoch}
+				if q.Ask.Screening && q.Contributors[binary.BigEndian.Uint64(q.ID[:8])%uint64(len(q.Contributors))].Name == name { // its recipient
+					admit.Key, admit.Opening = digest("gate key", q.ID), digest("gate secret", q.ID)
+				}
+				l.Put(name, admit)
 			}
 		case protocols.PhaseContributing:
 			for _, name := range q.Ask.Departments {

@@ -1,0 +1,102 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"parley/engine"
+	"parley/node/client"
+	"parley/node/nodetest"
+	"parley/protocols"
+)
+
+// withheldAnswer is one of a question by a column with a hostile value, of which rules withhold a row, a value, and many rows.
+func withheldAnswer(t *testing.T) *client.Answer {
+	t.Helper()
+	dictionary := []string{"a", "b\u202e\n"}
+	for i := range 20 {
+		dictionary = append(dictionary, fmt.Sprintf("d%02d", i))
+	}
+	r := engine.Registration{Department: "north", Table: "people", Rows: 300, Columns: []engine.Column{{Name: "area", Kind: engine.Text, HasDictionary: true, Dictionary: dictionary}}}
+	plan, err := engine.NewPlan("SELECT area, count(*) AS n, count(*) FILTER (WHERE area > 'b') AS late FROM people GROUP BY area", engine.Catalogue{r}, []string{"north"},
+		engine.Packing{LimbBits: 20, LimbsPerCiphertext: 2048, MaxCiphertexts: 1, MaxDepartments: 15})
+	nodetest.Check(t, err)
+	plan.Rules = engine.Disclosure{Count: 10, Floor: 3}
+	a := sampleAnswer()
+	group := func(text string) []engine.Value { return []engine.Value{{Text: &text, Exact: &text}} }
+	a.Plan, a.Verdict.Plan, a.Verdict.Screening = plan, plan, engine.Digest{9}
+	a.Result.Withheld = []engine.Withheld{{Group: group("b\u202e\n"), Rule: "count"}, {Group: group("a"), Columns: []string{"late"}, Rule: "floor"}, {Group: []engine.Value{{}}, Rule: "complement"}}
+	for _, d := range dictionary[2:] {
+		a.Result.Withheld = append(a.Result.Withheld, engine.Withheld{Group: group(d), Rule: "count"})
+	}
+	return a
+}
+
+// TestWithheldIsShown: beneath an answer stands what is withheld, by which rule, which rows and values; of many rows the first; and
+// what that rests on. Nothing that a value holds moves the terminal's cursor.
+func TestWithheldIsShown(t *testing.T) {
+	a := withheldAnswer(t)
+	var b strings.Builder
+	nodetest.Check(t, WriteAnswer(&b, a, ""))
+	text := strings.Join(strings.Fields(b.String()), " ")
+	for _, part := range []string{
+		`withheld: 21 rows, by the rule count (a cell that is shown rests on at least 10 rows): area b\u202e\n; area d00;`, "area d10; and 9 more, which --json has",
+		"withheld: late, by the rule floor (each department has at least 3 rows of its own in a cell that it has rows in): area a",
+		"withheld: 1 row, by the rule complement: area NULL",
+		"screening what is shown rests on the contributors' signed verdicts (screening 090000000000); that their counts were true it does not show",
+	} {
+		if !strings.Contains(text, part) {
+			t.Errorf("it does not say %q:\n%s", part, b.String())
+		}
+	}
+	if strings.Contains(b.String(), "\u202e") {
+		t.Error("a value moves the cursor")
+	}
+	if notes := CSVNotes(a, ""); !strings.HasPrefix(notes, "withheld: 21 rows") || !strings.Contains(notes, "screening") {
+		t.Error(notes)
+	}
+	if out := AnswerOf("", a, ""); len(out.Withheld) != 23 || out.Withheld[1].Columns[0] != "late" || out.Withheld[2].Group[0] != nil || out.Screening != a.Verdict.Screening.String() {
+		t.Errorf("%+v", out)
+	}
+	v := a.Verdict
+	v.Result = a.Result
+	if text := VerdictText(v, false); !strings.Contains(text, "withheld: late") || !strings.Contains(text, "signed verdicts") {
+		t.Error(text)
+	}
+	whole := sampleAnswer()
+	b.Reset()
+	nodetest.Check(t, WriteAnswer(&b, whole, ""))
+	if strings.Contains(b.String(), "withheld") || strings.Contains(b.String(), "screening") {
+		t.Error("a whole answer speaks of what is withheld")
+	}
+}
+
+// TestScreeningsOfRounds: an answer of several rounds names the screening of each.
+func TestScreeningsOfRounds(t *testing.T) {
+	v := protocols.Verdict{Rounds: []protocols.Verdict{{Screening: engine.Digest{1}}, {}, {Screening: engine.Digest{2}}}}
+	if got := screeningLine(screeningsOf(v)); !strings.Contains(got, "010000000000, 020000000000") {
+		t.Error(got)
+	}
+	if got := screeningLine(screeningsOf(protocols.Verdict{})); got != "" {
+		t.Error(got)
+	}
+}
+
+// TestScreeningIsExplained: what the departments look at is told in both languages, in lines that fit, and not where no rule asks for it.
+func TestScreeningIsExplained(t *testing.T) {
+	x := &engine.ExplainedScreening{Figures: 2, Groups: 3, Ciphertexts: 1, Learns: []engine.ExplainedDisclosure{{Who: "each contributor (a), and nobody else", What: "how many rows there are"}}}
+	for language, parts := range map[string][]string{"en": {"2 figures of each of 3 groups, in 1 ciphertext", "and nobody else"}, "zh": {"3个分组", "其他任何人都看不到"}} {
+		d := Decision{Allowed: true, Text: "Allowed.\n", Screening: x}
+		text := d.In(language)
+		for _, part := range parts {
+			if !strings.Contains(strings.Join(strings.Fields(text), " "), part) {
+				t.Errorf("%s does not say %q:\n%s", language, part, text)
+			}
+		}
+		d.Screening = nil
+		if got := d.In(language); got != "Allowed.\n" {
+			t.Errorf("%q", got)
+		}
+	}
+}
