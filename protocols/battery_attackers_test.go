@@ -73,7 +73,7 @@ func termAttacks() []attack {
 		}),
 		ruled("against a condition", "has a condition that does not hold", func(r *policy.Rule) { r.When = "contributors.size() > 2" }, "city1", "city3"),
 		ruled("with fewer departments than are demanded", "at least 3 departments", func(r *policy.Rule) { r.Terms.Contributors = 3 }, "city1", "city3"),
-		ruled("cells of few rows where a cohort is demanded", "the rule count, which nothing enforces", func(r *policy.Rule) { r.Terms.Cohort = 5 }, everybody...),
+		ruled("cells of few rows where a cohort is demanded", "no screening is named", func(r *policy.Rule) { r.Terms.Cohort = 5 }, everybody...),
 		referee("after the policy was emptied", "policy", "no policy", func(f *front) protocols.Entry {
 			f.wide(5)
 			d := *f.w.ledger.state.Policy("city3", "heart")

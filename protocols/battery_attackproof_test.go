@@ -2,6 +2,7 @@ package protocols_test
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"parley/engine"
@@ -42,7 +43,11 @@ func (f *front) bodies(id engine.Digest, ask *protocols.Ask) func(kind protocols
 	return func(kind protocols.EntryKind, p *party) protocols.Body {
 		switch at := slices.Index(ask.Departments, p.name); {
 		case kind == protocols.KindAdmit:
-			return &protocols.Admit{Query: id, Epoch: ask.Epoch}
+			b := &protocols.Admit{Query: id, Epoch: ask.Epoch}
+			if ask.Screening && protocols.RecipientOf(id, ask.Departments) == p.name {
+				b.Key, b.Opening = engine.Digest{1}, engine.Digest{2}
+			}
+			return b
 		case kind == protocols.KindContribute && at >= 0:
 			return &protocols.Contribute{Query: id, Epoch: ask.Epoch, Blobs: all[at]}
 		case kind == protocols.KindAttest:
@@ -98,6 +103,10 @@ func (f *front) forged(a *attack, e protocols.Entry, ask *protocols.Ask, id engi
 			records = append(records, r)
 		}
 	}
+	if screen := f.w.ledger.state.Query(ask.Screen); screen != nil {
+		records = append(records, screen.Records()...)
+	}
+	slices.SortFunc(records, func(a, b protocols.Record) int { return cmp.Compare(a.Number, b.Number) })
 	number := uint64(len(f.w.ledger.records))
 	put := func(e protocols.Entry) {
 		number++

@@ -29,16 +29,17 @@ const (
 // attack is one way to an answer that city3 did not allow. City3 and the auditor are honest; the analyst, city1, city2
 // and their stewards act together, and whoever orders the ledger lets nobody hear of what the honest refuse.
 type attack struct {
-	what  string
-	with  string // who else takes a part of its own in it
-	by    string
-	code  string
-	says  string // in the sentence
-	ask   func(f *front) protocols.Entry
-	then  func(f *front)              // what happens while the question waits
-	hides func(b protocols.Body) bool // what the certificate leaves out, though it stands on the ledger
-	proof string                      // why the certificate is refused, if not by the same sentence
-	first bool                        // the question is the first one: there is no other certificate of it than its own
+	what   string
+	with   string // who else takes a part of its own in it
+	by     string
+	code   string
+	says   string // in the sentence
+	ask    func(f *front) protocols.Entry
+	then   func(f *front)              // what happens while the question waits
+	hides  func(b protocols.Body) bool // what the certificate leaves out, though it stands on the ledger
+	proof  string                      // why the certificate is refused, if not by the same sentence
+	silent bool                        // it is of what an answer shows: the policies' decision lets it pass
+	first  bool                        // the question is the first one: there is no other certificate of it than its own
 }
 
 // front is a network under attack. Its first question was asked with all permissions, and is answered.
@@ -116,7 +117,9 @@ func (a *attack) run(t *testing.T, base *world, c *protocols.Certificate) (s sig
 		t.Fatalf("the referee says %v", err)
 	} else if err != nil {
 		code, sentence = f.refusal(e, err)
-		s.also = f.decision(e.Author, ask)
+		if !a.silent {
+			s.also = f.decision(e.Author, ask)
+		}
 	}
 	f.w.run()
 	switch a.by {
@@ -143,6 +146,9 @@ func (a *attack) run(t *testing.T, base *world, c *protocols.Certificate) (s sig
 	s.refused = said(append(f.told, fmt.Sprintf("`%s`: %s", code, sentence))...)
 	if a.first {
 		s.verdict = "that of the answer that was allowed"
+		return s
+	}
+	if ask.Screening { // of which no certificate is made
 		return s
 	}
 	cert := f.certificate(a, e, ask, id)

@@ -36,7 +36,7 @@ func blobCases() []sortie {
 	for _, p := range blobPlans {
 		out = append(append(out, p.arrivals()...), p.servings()...)
 	}
-	return append(out, blobLies()...)
+	return slices.Concat(out, blobLies(), gateCases())
 }
 
 // blobsOf are the blobs that an entry commits to.
@@ -50,6 +50,8 @@ func (w *world) blobsOf(e protocols.Entry) []engine.Digest {
 		return []engine.Digest{b.Blob}
 	case *protocols.Ask:
 		return []engine.Digest{b.AnalystKey}
+	case *protocols.Admit:
+		return []engine.Digest{b.Key}
 	case *protocols.Contribute:
 		return b.Blobs
 	case *protocols.ShareCommit:
@@ -60,8 +62,18 @@ func (w *world) blobsOf(e protocols.Entry) []engine.Digest {
 
 // is reports whether a blob is one in question.
 func (p *blobPlan) is(w *world, digest engine.Digest) bool {
+	owner, ok := p.like(w, digest)
+	return ok && owner != nil && owner.name == p.by
+}
+
+// like reports whether a blob is of the same kind, and whose.
+func (p *blobPlan) like(w *world, digest engine.Digest) (owner *party, ok bool) {
+	if p.scene.ruled {
+		message, owner := w.gateBlob(digest)
+		return owner, message == p.message
+	}
 	kind, owner := w.blobOf(digest)
-	return kind == p.kind && owner != nil && owner.name == p.by
+	return owner, kind == p.kind
 }
 
 // arrivals: what a network does to blobs.
@@ -70,7 +82,7 @@ func (p *blobPlan) arrivals() []sortie {
 		return sortie{message: p.message, deviation: deviation, how: how, scene: p.scene, want: answered, prepare: func(w *world, _ *party) {
 			w.last = deviation == "reordered"
 			w.arrives = func(q *party, digest engine.Digest, deliver func()) {
-				if kind, _ := w.blobOf(digest); p.is(w, digest) || all && kind == p.kind {
+				if _, like := p.like(w, digest); p.is(w, digest) || all && like {
 					arrive(w, q, deliver)
 					return
 				}
@@ -188,12 +200,16 @@ func committing(message, deviation, how string, s *scene, want string, fault pro
 				if err != nil {
 					w.t.Fatal(err)
 				}
-				digests := blobs(w, p)
+				digests, key := blobs(w, p), w.blobsOf(e)[0]
 				switch b := body.(type) {
 				case *protocols.KeyCommit:
 					b.Blob = digests[0]
 				case *protocols.Ask:
 					b.AnalystKey = digests[0]
+				case *protocols.Admit:
+					if b.Key = digests[0]; w.opens {
+						b.Key, b.Opening = key, digests[0]
+					}
 				case *protocols.Contribute:
 					b.Blobs = digests
 				case *protocols.ShareCommit:

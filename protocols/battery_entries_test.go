@@ -22,11 +22,12 @@ func battery() []sortie {
 
 // meaningless are the combinations that are no cases.
 var meaningless = []struct{ messages, deviations, why string }{
-	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, done, expire, vote, judge, accuse, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert",
+	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, screen, done, expire, vote, judge, accuse, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert",
 		"withheld from some", "an entry is on the one ledger or not: the validators' agreement gives no entry to some only (partitions: `simulate_halt_test.go`)"},
 	{"ask, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert", "reordered", "one author says it once, and everything else follows from it"},
 	{"expire, withdraw", "equivocated", "its body is the query's id and nothing else"},
 	{"decryption share", "withheld from some", "the analyst alone fetches it: withheld from it, it is omitted"},
+	{"screening's secret", "wrong sender", "it is had from the recipient alone, and nobody else has one"},
 }
 
 // entryPlan is what the cases of one kind of entry have in common.
@@ -50,6 +51,7 @@ var entryPlans = []entryPlan{
 	{kind: protocols.KindContribute, scene: asking, by: "city2", wrong: "auditor", omitted: expired, missing: []string{"city2"}},
 	{kind: protocols.KindAttest, scene: asking, by: "city2", wrong: "analyst", omitted: expired, missing: []string{"city2"}},
 	{kind: protocols.KindShare, scene: asking, by: "city2", wrong: "auditor", omitted: expired, missing: []string{"city2"}},
+	{kind: protocols.KindScreen, scene: screening, by: "city2", wrong: "auditor", omitted: expired, missing: []string{"city2"}},
 	{kind: protocols.KindDone, scene: asking, by: "analyst", wrong: "city2", omitted: expired},
 	{kind: protocols.KindExpire, scene: deadline, by: "city2", wrong: "analyst", missing: []string{"city3"}},
 	{kind: protocols.KindVote, scene: election, by: "city2", wrong: "analyst"},
@@ -129,6 +131,9 @@ func (p *entryPlan) replayed() sortie {
 	c := sortie{message: p.kind.String(), deviation: "replayed", how: "all that the ledger holds of it, again with every entry of a later question",
 		scene: asking, by: "city2", want: anyway}
 	first := p.scene
+	if first.ruled { // there are some
+		c.scene = first
+	}
 	c.prepare = func(w *world, by *party) {
 		if first == deadline || first == accusation || first == election || first == withdrawing || first == staffing || first == ruling || first == alarming { // so that there are some
 			if first.setup != nil {

@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"crypto/ed25519"
+	"encoding/binary"
 
 	"parley/circuits"
 	"parley/engine"
@@ -52,6 +53,19 @@ func Contribution(c *Certificate, keys *circuits.Keys, contributor int) (blobs [
 		blobs = append(blobs, blob)
 	}
 	return blobs, nil
+}
+
+// Recipient is the name of whom the screening that is to be asked for gives its counts' key to make; empty of a question.
+func (m *Analyst) Recipient() string {
+	if !m.ask.Screening {
+		return ""
+	}
+	return RecipientOf(QueryID(m.network, m.self, &m.ask), m.ask.Departments)
+}
+
+// RecipientOf is the recipient of a screening of this id.
+func RecipientOf(id engine.Digest, departments []string) string {
+	return departments[binary.BigEndian.Uint64(id[:8])%uint64(len(departments))]
 }
 
 // RecordsOf are the records that a query's certificate holds.

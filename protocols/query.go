@@ -57,6 +57,7 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 	case e == nil || e.own < 0 || e.Digest != s.Ask.Epoch:
 		return nil, errors.New("the query needs the department's own epoch under which it was asked")
 	}
+	q.gate.given = map[engine.Digest]bool{}
 	q.serves = !q.withholds() // what is verified may be its own
 	for i := range journal {
 		r := &journal[i]
@@ -77,7 +78,7 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 		case JournalShare:
 			q.share = r
 		case JournalEntry:
-			if r.Secret != nil {
+			if len(r.Secret) > 0 {
 				q.gate.secret = r.Secret
 			}
 		}

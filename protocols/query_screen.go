@@ -20,6 +20,7 @@ type gate struct {
 	checks  bool // the key
 	shares  *board[mhe.Share]
 	opening bool
+	given   map[engine.Digest]bool // to the contributors
 }
 
 // gateBinding ties a screening's key to it, and to its recipient.
@@ -95,8 +96,8 @@ func (q *Query) hasGateKey(s *QueryState) bool {
 // confide serves blobs to the contributors alone.
 func (q *Query) confide(s *QueryState, blobs ...[]byte) {
 	for _, blob := range blobs {
-		if digest := BlobDigest(blob); !q.published[digest] {
-			q.published[digest] = true
+		if digest := BlobDigest(blob); !q.gate.given[digest] {
+			q.gate.given[digest] = true
 			q.ready.Confide = append(q.ready.Confide, Confidence{Blob: blob, To: memberKeys(s.Contributors)})
 		}
 	}

@@ -16,6 +16,7 @@ type adversary struct {
 	lies    map[engine.Digest]bool                                                            // entries that are none of an honest machine
 	codes   []string                                                                          // how these, and what is said twice, were refused
 	held    []task                                                                            // until nothing else moves
+	opens   bool                                                                              // who commits to another's key commits to another secret instead
 	last    bool                                                                              // held ones are let go in reverse order
 }
 

@@ -12,6 +12,7 @@ import (
 	"parley/engine/policy"
 	"parley/engine/policy/open"
 	"parley/protocols"
+	"parley/protocols/liar"
 )
 
 // ruled has departments publish the open policy with these rules.
@@ -25,11 +26,11 @@ func ruled(t testing.TB, seed uint64, departments int, rules engine.Disclosure) 
 	return w
 }
 
-// shownOf is what is left of byAge where a group of fewer than count rows is withheld, or one to which a department
-// contributes fewer than floor.
+// shownOf is what is left of byAgeAlone where a group of fewer than count rows is withheld, or one to which a department
+// contributes fewer than floor. Who pads its counts says that it has enough.
 func (w *world) shownOf(count, floor int, departments ...string) (shown string, withheld []string) {
 	var rows []person
-	own := map[int64]bool{} // below the floor somewhere
+	own, padded := map[int64]bool{}, false // below the floor somewhere
 	for _, p := range w.departments() {
 		if len(departments) > 0 && !slices.Contains(departments, p.name) {
 			continue
@@ -39,21 +40,19 @@ func (w *world) shownOf(count, floor int, departments ...string) (shown string, 
 			n[r.age]++
 		}
 		for age := range n {
-			own[age] = own[age] || n[age] < floor
+			own[age] = own[age] || n[age] < floor && p.lie != liar.PaddedCounts
 		}
+		padded = padded || p.lie == liar.PaddedCounts
 		rows = append(rows, p.rows...)
 	}
 	var kept []person
 	for age := int64(40); age < 48; age++ {
 		of := slices.DeleteFunc(slices.Clone(rows), func(p person) bool { return p.age != age })
-		// Of a group's values of chol those that are missing are a part of it, too.
-		some := len(slices.DeleteFunc(slices.Clone(of), func(p person) bool { return p.chol == nil || *p.chol == 0 }))
 		switch {
 		case len(of) == 0:
-		case len(of) < count || own[age]:
+		case len(of) < count && !padded || own[age]:
 			withheld = append(withheld, fmt.Sprint(age))
 		default:
-			_ = some
 			kept = append(kept, of...)
 		}
 	}

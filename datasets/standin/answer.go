@@ -25,12 +25,12 @@ type Answer struct {
 
 // Rehearse answers a question over stand-ins for the tables of its departments, round by round, through the very plans
 // that the question would be asked with: cells, limbs and their sum, without encryption. s is a session before its
-// first round, and is used up. round, if not nil, is told of each.
-func Rehearse(ctx context.Context, s *engine.Session, seed uint64, round func(number int)) (*Answer, error) {
+// first round, and is used up. The answer keeps the rules, by the stand-ins' counts. round, if not nil, is told of each.
+func Rehearse(ctx context.Context, s *engine.Session, rules engine.Disclosure, seed uint64, round func(number int)) (*Answer, error) {
 	a := &Answer{}
 	var tables []*Table
 	for p := s.Plan(); p != nil; p = s.Plan() {
-		a.Plan, a.Rounds = p, a.Rounds+1
+		a.Rounds++
 		if round != nil {
 			round(a.Rounds)
 		}
@@ -40,7 +40,15 @@ func Rehearse(ctx context.Context, s *engine.Session, seed uint64, round func(nu
 				tables, a.Made = append(tables, t), append(a.Made, Made{r.Department, t.Rows(), r.Rows})
 			}
 		}
-		result, err := answer(ctx, p, tables)
+		var err error
+		if a.Plan, err = screened(ctx, p, rules, tables); err != nil {
+			return nil, err
+		}
+		cells, err := pooled(ctx, a.Plan, tables)
+		if err != nil {
+			return nil, err
+		}
+		result, err := a.Plan.Finish(cells)
 		if err != nil {
 			return nil, err
 		}
@@ -52,8 +60,28 @@ func Rehearse(ctx context.Context, s *engine.Session, seed uint64, round func(nu
 	return a, nil
 }
 
-// answer is one round.
-func answer(ctx context.Context, p *engine.Plan, tables []*Table) (*engine.Result, error) {
+// screened is what of a round's plan the rules leave, as the departments find it out: by a plan of its own.
+func screened(ctx context.Context, p *engine.Plan, rules engine.Disclosure, tables []*Table) (*engine.Plan, error) {
+	if !rules.Screens() {
+		return p, nil
+	}
+	screening, err := p.Screening(rules)
+	if err != nil {
+		return nil, err
+	}
+	counts, err := pooled(ctx, screening, tables)
+	if err != nil {
+		return nil, err
+	}
+	verdict, err := screening.Screened(counts)
+	if err != nil {
+		return nil, err
+	}
+	return p.Withhold(rules, verdict)
+}
+
+// pooled are the cells of a plan, of all departments together.
+func pooled(ctx context.Context, p *engine.Plan, tables []*Table) ([]*big.Int, error) {
 	made := make([][]*big.Int, len(tables))
 	for i, t := range tables {
 		var err error
@@ -61,9 +89,5 @@ func answer(ctx context.Context, p *engine.Plan, tables []*Table) (*engine.Resul
 			return nil, fmt.Errorf("the stand-in for %s: %w", p.Departments[i], err)
 		}
 	}
-	cells, err := p.Pool(made)
-	if err != nil {
-		return nil, err
-	}
-	return p.Finish(cells)
+	return p.Pool(made)
 }

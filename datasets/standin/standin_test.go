@@ -285,7 +285,7 @@ func TestRehearse(t *testing.T) {
 			t.Fatalf("%s: %v", sql, err)
 		}
 		rounds := 0
-		a, err := standin.Rehearse(t.Context(), s, 7, func(n int) { rounds = n })
+		a, err := standin.Rehearse(t.Context(), s, engine.Disclosure{}, 7, func(n int) { rounds = n })
 		if err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}
@@ -302,7 +302,7 @@ func TestRehearse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := standin.Rehearse(t.Context(), s, 7, nil)
+	a, err := standin.Rehearse(t.Context(), s, engine.Disclosure{}, 7, nil)
 	if err != nil || *a.Result.Rows[0][0].Text != fmt.Sprint(standin.MaxRows+300) || a.Made[0].Registered != 1<<30 {
 		t.Errorf("%v: %+v", err, a)
 	}
@@ -312,7 +312,7 @@ func TestRehearse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := standin.Rehearse(ctx, s, 7, nil); !errors.Is(err, context.Canceled) {
+	if _, err := standin.Rehearse(ctx, s, engine.Disclosure{}, 7, nil); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -217,10 +217,17 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 	if err != nil {
 		return none, nil, asked(err, sql)
 	}
+	var screening *engine.ExplainedScreening
+	if decided.Allowed {
+		if screening, err = analyst.Screening(ctx, sql, f.Departments, decided.Rules); err != nil {
+			return none, nil, asked(err, sql)
+		}
+	}
 	told, err := f.Told(ctx, analyst, rights.Where{Node: f.node, Identity: f.identity}, sql, &decided)
 	if err != nil {
 		return none, nil, asked(err, sql)
 	}
+	told.Screening = screening
 	return explanation, &told, nil
 }
 

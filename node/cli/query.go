@@ -144,7 +144,7 @@ func (c *command) deliver(sql string, a *client.Answer, path string) error {
 		err = c.printJSON(render.AnswerOf(sql, a, path))
 	case c.csv:
 		if err = c.print(render.CSV(a.Result)); err == nil {
-			c.progress.Note("%s", strings.TrimSuffix(render.Provenance(a, path), "\n"))
+			c.progress.Note("%s", strings.TrimSuffix(render.CSVNotes(a, path), "\n"))
 		}
 	default:
 		err = render.WriteAnswer(c.out, a, path)

@@ -56,8 +56,6 @@ func newRightsStory(t *testing.T) *rightsStory {
 // run runs a command as a person, and gives what it wrote.
 func (s *rightsStory) run(who string, args ...string) (status int, out, errs string) {
 	s.Helper()
-	var o, e bytes.Buffer
-	c := &command{in: strings.NewReader(""), out: &o, errs: &e, progress: render.NewProgress(&e), parameters: nodetest.Tiny}
 	more := []string{"--node", s.n.Address(0), "--identity", s.keys[who]}
 	if args[0] == "query" {
 		more = append(more, "--cache", testnet.KeysDir())
@@ -66,7 +64,15 @@ func (s *rightsStory) run(who string, args ...string) (status int, out, errs str
 	if at < 0 {
 		at = len(args)
 	}
-	status = c.run(slices.Insert(slices.Clone(args), at, more...))
+	return s.offline(slices.Insert(slices.Clone(args), at, more...)...)
+}
+
+// offline is run, of a command that asks no node.
+func (s *rightsStory) offline(args ...string) (status int, out, errs string) {
+	s.Helper()
+	var o, e bytes.Buffer
+	c := &command{in: strings.NewReader(""), out: &o, errs: &e, progress: render.NewProgress(&e), parameters: nodetest.Tiny}
+	status = c.run(args)
 	s.Logf("$ parley %q\n%s%s", args, o.String(), e.String())
 	return status, o.String(), e.String()
 }

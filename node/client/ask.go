@@ -86,6 +86,9 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err != nil {
 		return nil, err
 	}
+	if answer.Plan, err = p.plan.Withhold(p.rules, screened.shown); err != nil {
+		return nil, queryError(err)
+	}
 	answer.Seconds.Add(screened.Seconds)
 	answer.CPUSeconds += screened.CPUSeconds
 	return answer, nil
@@ -451,7 +454,7 @@ func (a *asking) end() {
 // answer is what the machine found, with where the time went.
 func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protocols.Outcome) *Answer {
 	c := a.c
-	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, Assurance: "sealed", Parameters: c.params.Name()}
+	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, shown: outcome.Verdict, Assurance: "sealed", Parameters: c.params.Name()}
 	if cert := outcome.Certificate; cert != nil {
 		if a.o.NoOpening {
 			cert = cert.WithoutOpening()

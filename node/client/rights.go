@@ -24,6 +24,23 @@ func (c *Client) Decide(ctx context.Context, sql string, o AskOptions) (policy.D
 	return consider(c.replica, c.id.Key(), &f, o), nil
 }
 
+// Screening says what the departments look at before they answer a question under these rules, in its first round; nil
+// where no rule looks at counts.
+func (c *Client) Screening(ctx context.Context, sql string, departments []string, rules engine.Disclosure) (*engine.ExplainedScreening, error) {
+	if err := c.wait(ctx); err != nil {
+		return nil, err
+	}
+	session, err := c.session(sql, departments)
+	if err != nil {
+		return nil, err
+	}
+	explained, err := session.Plan().ExplainScreening(rules)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	return explained, nil
+}
+
 // Facts are what a question does, all its rounds together, over the present tables of these
 // departments; none: of all that hold the table.
 func (c *Client) Facts(ctx context.Context, sql string, departments []string) (policy.Facts, error) {

@@ -33,6 +33,8 @@ type Answer struct {
 	ModelExact  *Model                    `json:"modelExact,omitempty"` // the same as in exact
 	Notes       []engine.Note             `json:"notes,omitempty"`      // why values are null
 	Remarks     []string                  `json:"remarks,omitempty"`    // on the question's literals, as explain has them
+	Withheld    []Withheld                `json:"withheld,omitempty"`   // what rules withhold, and by which
+	Screening   string                    `json:"screening,omitempty"`  // the query by which the contributors said what is shown
 	Rounds      []Round                   `json:"rounds,omitempty"`     // of a question that took several
 	Assurance   string                    `json:"assurance"`
 	Parameters  string                    `json:"parameters"`
@@ -73,7 +75,10 @@ func AnswerOf(sql string, a *client.Answer, path string) Answer {
 	out.Rows, out.Exact = Texts(a.Result), Exacts(a.Result)
 	out.Model, out.ModelExact = modelsOf(a.Result)
 	out.Units = units(a.Result, a.Plan)
-	out.Notes, out.Remarks = a.Result.Notes, a.Plan.Notes()
+	out.Notes, out.Remarks, out.Withheld = a.Result.Notes, a.Plan.Notes(), withheldOf(a.Result)
+	if a.Verdict.Screening != (engine.Digest{}) {
+		out.Screening = a.Verdict.Screening.String()
+	}
 	out.Certificate.Digest, out.QueryID = a.Verdict.Certificate.String(), a.Query
 	out.Ledger = anchorJSON{Block: a.Verdict.Block, Time: a.Verdict.Time.UTC()}
 	if path != "" {
@@ -133,6 +138,7 @@ func result(r *engine.Result, p *engine.Plan) string {
 	if text := modelText(r); text != "" {
 		b.WriteString("\n" + text)
 	}
+	b.WriteString(withheldText(r, p))
 	for _, note := range notesOf(p) {
 		b.put("note: ", failure.Printable(note))
 	}
@@ -150,6 +156,9 @@ func Provenance(a *client.Answer, path string) string {
 		b.Add("not asked", "%s: the answer is without their rows", strings.Join(a.NotAsked, ", "))
 	}
 	b.WriteString(SeatLines("keys", audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)))
+	if line := screeningLine(screeningsOf(a.Verdict)); line != "" {
+		b.Add("screening", "%s", line)
+	}
 	b.Add("ledger", "%s", Anchor(a.Verdict))
 	b.Add("digest", "%s", a.Verdict.Certificate)
 	b.Add("query", "%s", a.Query)
@@ -185,6 +194,7 @@ type Round struct {
 	SQL         string      `json:"sql"`
 	Query       string      `json:"query"`
 	Plan        string      `json:"plan"`
+	Screening   string      `json:"screening,omitempty"`
 	Certificate Certificate `json:"certificate"`
 }
 
@@ -193,9 +203,14 @@ type Round struct {
 func roundsOf(a *client.Answer, path *string) []Round {
 	var out []Round
 	for _, r := range a.Rounds {
-		out = append(out, Round{r.SQL, r.Query.String(), r.Plan.String(), Certificate{r.Verdict.Certificate.String(), path}})
+		out = append(out, Round{r.SQL, r.Query.String(), r.Plan.String(), strings.Join(screeningsOf(r.Verdict), ""), Certificate{r.Verdict.Certificate.String(), path}})
 	}
 	return out
+}
+
+// CSVNotes are what is said beside an answer that is printed as CSV: what is withheld, and what Provenance has.
+func CSVNotes(a *client.Answer, path string) string {
+	return withheldText(a.Result, a.Plan) + Provenance(a, path)
 }
 
 // JSON is a value as --json prints it.

@@ -19,7 +19,9 @@ type Decision struct {
 	Missing []Missing `json:"missing"`
 	Grants  []string  `json:"grants"` // of which a use is taken
 	Rules   []Rule    `json:"rules"`  // that what is shown keeps
-	Request string    `json:"request,omitempty"`
+	// Screening is what the departments look at first, of a question that is allowed; explain has it.
+	Screening *engine.ExplainedScreening `json:"screening,omitempty"`
+	Request   string                     `json:"request,omitempty"`
 	// Requested are the person's requests of just this question.
 	Requested []Request `json:"requested,omitempty"`
 	Revoked   []Grant   `json:"revoked,omitempty"` // grants that would be used, had they not been taken back
@@ -179,6 +181,25 @@ func (d *Decision) In(language string) string {
 		}
 		text := strings.TrimLeft(line, " ")
 		b.put(line[:len(line)-len(text)], failure.Printable(text))
+	}
+	return b.String() + screeningText(d.Screening, language)
+}
+
+// screeningText says what a screening shows to whom, beneath the rules that it is for.
+func screeningText(x *engine.ExplainedScreening, language string) string {
+	if x == nil {
+		return ""
+	}
+	if language == policy.Chinese {
+		return fmt.Sprintf("回答之前先筛查：每个部门就%d个分组各提供%d个计数，另用%d个密文。\n", x.Groups, x.Figures, x.Ciphertexts) +
+			"  计数之和只有提供数据的部门能看到，其他任何人都看不到。\n" +
+			"  分析人、各部门和持有证书者只知道哪些单元不予显示、依据哪条规则。\n"
+	}
+	var b Page
+	b.put("", fmt.Sprintf("Before the answer the departments look at counts together (screening): each contributes %s of each of %s, in %s beside the answer's.",
+		engine.Plural(x.Figures, "figure"), engine.Plural(x.Groups, "group"), engine.Plural(x.Ciphertexts, "ciphertext")))
+	for _, l := range x.Learns {
+		b.put("  ", failure.Printable(l.Who+": "+l.What))
 	}
 	return b.String()
 }

@@ -32,6 +32,7 @@ type Rehearsal struct {
 	ModelExact *Model         `json:"modelExact,omitempty"`
 	Notes      []engine.Note  `json:"notes,omitempty"`
 	Remarks    []string       `json:"remarks,omitempty"`
+	Withheld   []Withheld     `json:"withheld,omitempty"` // by the rules that the departments' policies have now
 	Rounds     int            `json:"rounds"`
 	Made       []standin.Made `json:"made"`
 	Decision   *Decision      `json:"decision"` // null without a node to ask
@@ -41,7 +42,7 @@ type Rehearsal struct {
 // RehearsalOf is a made-up answer; decision may be nil.
 func RehearsalOf(sql string, seed uint64, a *standin.Answer, decision *Decision) Rehearsal {
 	r := Rehearsal{Rehearsal: true, Seed: seed, SQL: sql, Plan: a.Plan.Digest().String(), Columns: a.Result.Columns, Rows: Texts(a.Result), Exact: Exacts(a.Result),
-		Notes: a.Result.Notes, Remarks: a.Plan.Notes(), Rounds: a.Rounds, Made: a.Made, Decision: decision, answer: a}
+		Notes: a.Result.Notes, Remarks: a.Plan.Notes(), Withheld: withheldOf(a.Result), Rounds: a.Rounds, Made: a.Made, Decision: decision, answer: a}
 	r.Model, r.ModelExact = modelsOf(a.Result)
 	return r
 }
@@ -85,6 +86,11 @@ func (r *Rehearsal) CSV() string {
 		marked.Columns[i] += madeUp
 	}
 	return CSV(&marked)
+}
+
+// CSVNotes are what is said beside it: what it is, and what the rules withhold.
+func (r *Rehearsal) CSVNotes() string {
+	return strings.TrimSuffix(RehearsalMark+"\n"+withheldText(r.answer.Result, r.answer.Plan), "\n")
 }
 
 // Registration is what a department has registered, read back from what `catalog show --json` prints: as far as planning and

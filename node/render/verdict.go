@@ -34,7 +34,9 @@ type Verdict struct {
 	ModelExact      *Model        `json:"modelExact,omitempty"`
 	Notes           []engine.Note `json:"notes,omitempty"`
 	Remarks         []string      `json:"remarks,omitempty"` // on the question's literals, as the answer has them
-	Rounds          []Round       `json:"rounds,omitempty"`  // of a question that took several
+	Withheld        []Withheld    `json:"withheld,omitempty"`
+	Screening       string        `json:"screening,omitempty"` // the query by which the contributors said what is shown; that their counts were true nothing shows
+	Rounds          []Round       `json:"rounds,omitempty"`    // of a question that took several
 }
 
 // VerdictOf is the JSON form of a verdict. The reason is left out when all is well.
@@ -52,14 +54,17 @@ func VerdictOf(v protocols.Verdict) Verdict {
 		out.Members = audit.SeatsOf(v.Seats, v.Gone)
 		out.Digest, out.Block, out.Time = v.Certificate.String(), v.Block, &v.Time
 	}
+	if v.SelfConsistent && v.Screening != (engine.Digest{}) {
+		out.Screening = v.Screening.String()
+	}
 	out.SQL = questionOf(v)
 	for _, r := range v.Rounds {
-		out.Rounds = append(out.Rounds, Round{questionOf(r), r.Query.String(), planDigest(r), Certificate{Digest: r.Certificate.String()}})
+		out.Rounds = append(out.Rounds, Round{questionOf(r), r.Query.String(), planDigest(r), strings.Join(screeningsOf(r), ""), Certificate{Digest: r.Certificate.String()}})
 	}
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		out.Columns, out.Rows, out.Exact = v.Result.Columns, Texts(v.Result), Exacts(v.Result)
 		out.Model, out.ModelExact = modelsOf(v.Result)
-		out.Notes, out.Remarks = v.Result.Notes, notesOf(lastPlan(v))
+		out.Notes, out.Remarks, out.Withheld = v.Result.Notes, notesOf(lastPlan(v)), withheldOf(v.Result)
 	}
 	return out
 }
@@ -140,6 +145,9 @@ func VerdictText(v protocols.Verdict, shown bool) string {
 		b.Add("departments", "%s", strings.Join(markedNames(v.Departments, seats, compared(v)), ", "))
 		b.WriteString(SeatLines("keys", seats, compared(v)))
 		b.Add("parameters", "%s", parametersText(v.Parameters, v.ForPrivateData))
+		if line := screeningLine(screeningsOf(v)); line != "" {
+			b.Add("screening", "%s", line)
+		}
 		b.Add("ledger", "%s", Anchor(v))
 		b.Add("digest", "%s", v.Certificate)
 		for i, r := range v.Rounds {

@@ -27,6 +27,13 @@ const (
 	Garbage            Kind = "garbage"             // commits to bytes that do not decode
 	FalseAccusation    Kind = "false-accusation"    // accuses a department that did nothing
 
+	WrongVerdict Kind = "wrong-verdict" // of a screening: signs another one than the counts give
+	BadGateKey   Kind = "bad-gate-key"  // as a screening's recipient: a key whose proof does not verify
+	WrongSecret  Kind = "wrong-secret"  // so: gives contributors a secret that is not the key's
+	NoSecret     Kind = "no-secret"     // so: gives none
+	PaddedCounts Kind = "padded-counts" // in a screening: has so many rows in every cell that none fails for it
+	ShownCell    Kind = "shown-cell"    // in an answer: contributes to a cell that the verdict withholds
+
 	Equivocation Kind = "equivocation" // serves other bytes to the second peer than to the first
 	Oversized    Kind = "oversized"    // serves a blob longer than allowed
 	Hang         Kind = "hang"         // posts and serves nothing once a query is asked
@@ -35,7 +42,7 @@ const (
 // Kinds lists all lies.
 func Kinds() []Kind {
 	return []Kind{BadProof, BadKeyShare, WrongShare, SecondContribution, StaleEpoch, WrongDigest, Garbage,
-		FalseAccusation, Equivocation, Oversized, Hang}
+		FalseAccusation, WrongVerdict, BadGateKey, WrongSecret, NoSecret, PaddedCounts, ShownCell, Equivocation, Oversized, Hang}
 }
 
 // Transport tells that the lie is told by the transport and not by the machines.
@@ -59,6 +66,9 @@ type liar struct {
 	told  bool
 	query engine.Digest
 	over  bool
+
+	plan   *engine.Plan // that was to be aggregated last
+	secret []byte       // of a screening's key
 }
 
 // Step implements protocols.Machine. Once it has lied, the honest machine finds that the ledger
@@ -67,7 +77,7 @@ func (l *liar) Step(e protocols.Event) (protocols.Ready, error) {
 	if l.over {
 		return protocols.Ready{}, nil
 	}
-	r, err := l.m.Step(e)
+	r, err := l.m.Step(l.hear(e))
 	if err != nil && !l.told {
 		return r, err
 	}
@@ -86,7 +96,14 @@ func (l *liar) lie(r protocols.Ready) protocols.Ready {
 		for _, blob := range record.Blobs {
 			l.blobs[protocols.BlobDigest(blob)] = blob
 		}
+		if record.Kind == protocols.JournalEntry && len(record.Secret) > 0 {
+			l.secret = record.Secret
+		}
 	}
+	if r.Aggregate != nil {
+		l.plan = r.Aggregate
+	}
+	l.confide(&r)
 	var out []protocols.Entry
 	for _, e := range r.Send {
 		body, err := e.Open()
@@ -110,8 +127,17 @@ func (l *liar) concerns(body protocols.Body) bool {
 	switch b := body.(type) {
 	case *protocols.KeyCommit:
 		return l.kind == BadKeyShare
+	case *protocols.Admit:
+		l.query = b.Query
+		return (l.kind == BadGateKey || l.kind == WrongSecret) && b.Key != engine.Digest{}
+	case *protocols.Screen:
+		l.query = b.Query
+		return l.kind == WrongVerdict
 	case *protocols.Contribute:
 		l.query = b.Query
+		if l.kind == ShownCell {
+			return l.plan != nil && l.plan.Withheld != nil
+		}
 		return slices.Contains([]Kind{BadProof, Garbage, SecondContribution, StaleEpoch}, l.kind)
 	case *protocols.Attest:
 		l.query = b.Query
@@ -128,8 +154,16 @@ func (l *liar) tell(body protocols.Body) ([]protocols.Body, [][]byte) {
 	case *protocols.KeyCommit:
 		bad := l.spoil(b.Blob)
 		return []protocols.Body{&protocols.KeyCommit{Epoch: b.Epoch, Blob: protocols.BlobDigest(bad)}}, [][]byte{bad}
+	case *protocols.Admit:
+		body, blobs := l.admission(b)
+		return []protocols.Body{body}, blobs
+	case *protocols.Screen:
+		return []protocols.Body{l.verdict(b)}, nil
 	case *protocols.Contribute:
 		switch l.kind {
+		case ShownCell:
+			digests, blobs := l.shown(b.Blobs)
+			return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
 		case StaleEpoch:
 			return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: flip(b.Epoch), Blobs: b.Blobs}}, nil
 		case SecondContribution:

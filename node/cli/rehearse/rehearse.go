@@ -102,16 +102,8 @@ func (s Shell) Run(ctx context.Context, f Flags, w rights.Where, q rights.Questi
 	if err != nil {
 		return about(err, sql)
 	}
-	s.Step("making up rows")
-	answer, err := standin.Rehearse(ctx, session, f.Seed, func(round int) {
-		if round > 1 {
-			s.Step("rehearsing round %d", round)
-		}
-	})
-	if err != nil {
-		return about(err, sql)
-	}
 	var decision *render.Decision
+	var rules engine.Disclosure
 	if c != nil {
 		decided, err := c.Decide(ctx, sql, q.Options())
 		if err != nil {
@@ -121,7 +113,16 @@ func (s Shell) Run(ctx context.Context, f Flags, w rights.Where, q rights.Questi
 		if err != nil {
 			return about(err, sql)
 		}
-		decision = &told
+		decision, rules = &told, decided.Rules
+	}
+	s.Step("making up rows")
+	answer, err := standin.Rehearse(ctx, session, rules, f.Seed, func(round int) {
+		if round > 1 {
+			s.Step("rehearsing round %d", round)
+		}
+	})
+	if err != nil {
+		return about(err, sql)
 	}
 	s.Done()
 	return s.deliver(render.RehearsalOf(sql, f.Seed, answer, decision), q.Language)
@@ -133,7 +134,7 @@ func (s Shell) deliver(r render.Rehearsal, language string) error {
 	case *s.JSON:
 		return s.PrintJSON(r)
 	case *s.CSV:
-		s.Note("%s", render.RehearsalMark)
+		s.Note("%s", r.CSVNotes())
 		return s.Print(r.CSV())
 	}
 	return s.Print(r.In(language))

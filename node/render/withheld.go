@@ -1,0 +1,133 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"parley/engine"
+	"parley/node/audit"
+	"parley/node/failure"
+	"parley/protocols"
+)
+
+// Withheld is what a rule withholds of an answer, as --json prints it: a row that is not among the rows, or values of one.
+type Withheld struct {
+	Group   []*string `json:"group"`             // the row's values of the columns that are grouped by
+	Columns []string  `json:"columns,omitempty"` // whose values are withheld; none: the row is not shown at all
+	Rule    string    `json:"rule"`              // by its name in policies
+}
+
+func withheldOf(r *engine.Result) (out []Withheld) {
+	for _, w := range r.Withheld {
+		shown := Withheld{Group: make([]*string, len(w.Group)), Columns: w.Columns, Rule: w.Rule}
+		for i, v := range w.Group {
+			shown.Group[i] = v.Text
+		}
+		out = append(out, shown)
+	}
+	return out
+}
+
+// mostWithheld is how many rows are named of those from which one rule withholds the same.
+const mostWithheld = 12
+
+// withheldText says what is withheld and by which rule: the rows from which one rule withholds the same, together.
+func withheldText(r *engine.Result, p *engine.Plan) string {
+	type same struct{ rule, columns string }
+	var order []same
+	rows := map[same][]string{}
+	for _, w := range r.Withheld {
+		of := same{w.Rule, strings.Join(w.Columns, ", ")}
+		if rows[of] == nil {
+			order = append(order, of)
+		}
+		rows[of] = append(rows[of], groupText(w.Group, p))
+	}
+	var b Page
+	for _, of := range order {
+		what, named := of.columns, rows[of]
+		if what == "" {
+			what = engine.Plural(len(named), "row")
+		}
+		text := fmt.Sprintf("%s, by the rule %s", what, of.rule)
+		if says := ruleText(of.rule, p); says != "" {
+			text += " (" + says + ")"
+		}
+		more := ""
+		if len(named) > mostWithheld {
+			more = fmt.Sprintf("; and %d more, which --json has", len(named)-mostWithheld)
+			named = named[:mostWithheld]
+		}
+		b.put("withheld: ", failure.Printable(text+": "+strings.Join(named, "; ")+more))
+	}
+	return b.String()
+}
+
+// groupText names a row by the values that it is grouped by.
+func groupText(group []engine.Value, p *engine.Plan) string {
+	if len(group) == 0 {
+		return "of all rows"
+	}
+	names := make([]string, len(group))
+	for i, v := range group {
+		if names[i] = "NULL"; v.Text != nil {
+			names[i] = *v.Text
+		}
+		if name := groupName(i, p); name != "" {
+			names[i] = name + " " + names[i]
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// groupName is what a column that is grouped by is called: in the answer, or else in the table.
+func groupName(i int, p *engine.Plan) string {
+	if p == nil || i >= len(p.Groups) {
+		return ""
+	}
+	for _, o := range p.Outputs {
+		if o.Expr.Op == engine.OpGroup && o.Expr.Column == i {
+			return o.Name
+		}
+	}
+	if e := p.Groups[i].Expr; e.Op == engine.OpColumn {
+		return p.Schema.Columns[e.Column].Name
+	}
+	return ""
+}
+
+// ruleText is what the rule of an answer that withholds something says; "" where it is not known.
+func ruleText(name string, p *engine.Plan) string {
+	if p == nil {
+		return ""
+	}
+	for _, r := range p.Rules.Rules() {
+		if r.Name == name {
+			return r.Sentence()
+		}
+	}
+	return ""
+}
+
+// screeningsOf are the screenings that an answer rests on: of several rounds all theirs.
+func screeningsOf(v protocols.Verdict) (ids []string) {
+	if v.Screening != (engine.Digest{}) {
+		return []string{v.Screening.String()}
+	}
+	for _, r := range v.Rounds {
+		ids = append(ids, screeningsOf(r)...)
+	}
+	return ids
+}
+
+// screeningLine says what of an answer rests on its contributors' word; "" where nothing does.
+func screeningLine(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	short := make([]string, len(ids))
+	for i, id := range ids {
+		short[i] = audit.ShortDigest(id)
+	}
+	return fmt.Sprintf("what is shown rests on the contributors' signed verdicts (screening %s); that their counts were true it does not show", strings.Join(short, ", "))
+}
