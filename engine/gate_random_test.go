@@ -118,6 +118,52 @@ func TestGateKeepsRules(t *testing.T) {
 	}
 }
 
+// TestAnyVerdictIsMarked: whatever the contributors withhold, what is shown is what it is without rules, and what is not
+// is marked.
+func TestAnyVerdictIsMarked(t *testing.T) {
+	rounds, partly := 800, 0
+	if testing.Short() {
+		rounds = 150
+	}
+	for seed := range rounds {
+		r := rand.New(rand.NewPCG(uint64(seed), 22))
+		table := newTable(r)
+		q := generator{r, table}.query()
+		cat, departments := table.catalogue()
+		p, err := NewPlan(q.sql, cat, departments, testPackings[seed%len(testPackings)])
+		if err != nil || p.CellCount() > 5000 {
+			continue
+		}
+		verdict := make([]byte, p.CellCount())
+		for i := range verdict {
+			if first := i - i%len(p.Moments); verdict[first] != 0 || r.IntN(6) == 0 {
+				verdict[i] = byte(1 + r.IntN(len(reasonNames)-1))
+			}
+		}
+		answer, err := p.Withhold(Disclosure{Count: 2}, verdict)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wantErr := p.Finish(table.pooled(t, p))
+		got, err := answer.Finish(table.pooled(t, answer))
+		if wantErr != nil || err != nil {
+			if wantErr == nil {
+				t.Fatalf("seed %d: %s\n%v, without rules no error", seed, q.sql, err)
+			}
+			continue
+		}
+		if problem := marked(q, p, want, got); problem != "" {
+			t.Fatalf("seed %d: %s\n%s\n%s", seed, q.sql, problem, shownAnswer(got))
+		}
+		if len(got.Withheld) > 0 && len(got.Rows) > 0 {
+			partly++
+		}
+	}
+	if t.Logf("%d answers shown in part", partly); partly < rounds/10 {
+		t.Fatalf("%d answers shown in part: the questions test too little", partly)
+	}
+}
+
 // kept holds, cell by cell, that what is shown is what the plan shows and rests on enough rows; it counts the cells.
 func (t *refTable) kept(tb testing.TB, p, answer *Plan, d Disclosure, plain, cells []*big.Int) (problem string, shown, withheld int) {
 	counting := p.counting()
