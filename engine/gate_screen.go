@@ -187,28 +187,71 @@ func (p *Plan) Screened(cells []*big.Int) ([]byte, error) {
 	}
 	verdict := make([]byte, s.answer.CellCount())
 	width := len(s.answer.Moments)
-	rows := make([]int64, p.groupCount())
-	for g := range rows {
-		own := cells[g*len(p.Moments) : (g+1)*len(p.Moments)]
-		rows[g] = own[s.figures[0].count].Int64()
-		s.judge(own, verdict[g*width:(g+1)*width])
+	for g := range p.groupCount() {
+		s.judge(p.ofGroup(cells, g), verdict[g*width:(g+1)*width])
 	}
 	if !s.Rules.Complement {
 		return verdict, nil
 	}
-	withheld := make([]bool, len(rows))
-	for g := range withheld {
-		withheld[g] = verdict[g*width] != 0
-	}
-	if err := p.protect(rows, withheld); err != nil {
-		return nil, err
-	}
-	for g := range withheld {
-		for m := g * width; withheld[g] && m < (g+1)*width; m++ {
-			verdict[m] = lowest(verdict[m], ReasonComplement)
+	for _, part := range s.supports.parts() {
+		if err := p.complete(part, cells, verdict); err != nil {
+			return nil, err
 		}
 	}
 	return verdict, nil
+}
+
+// ofGroup are a group's cells.
+func (p *Plan) ofGroup(cells []*big.Int, g int) []*big.Int {
+	return cells[g*len(p.Moments) : (g+1)*len(p.Moments)]
+}
+
+// complete withholds moments that belong together in further groups, so that totals over the groups do not give them
+// away. The first of them decides for the groups' rows, all of them for others.
+func (p *Plan) complete(part []int, cells []*big.Int, verdict []byte) error {
+	s, width := p.Screen, len(p.Screen.answer.Moments)
+	rows, withheld := make([]int64, p.groupCount()), make([]bool, p.groupCount())
+	deciding := part
+	if part[0] == 0 {
+		deciding = part[:1]
+	}
+	for g := range rows {
+		rows[g] = s.weight(deciding, p.ofGroup(cells, g))
+		for _, m := range deciding {
+			code := verdict[g*width+m]
+			withheld[g] = withheld[g] || code != 0 && code != ReasonFreedom && code != ReasonParameters
+		}
+	}
+	if err := p.protect(rows, withheld); err != nil {
+		return err
+	}
+	for g := range withheld {
+		for _, m := range part {
+			if withheld[g] {
+				verdict[g*width+m] = lowest(verdict[g*width+m], ReasonComplement)
+			}
+		}
+	}
+	return nil
+}
+
+// weight is how many rows moments hide in a group: the fewest that one of them rests on, but none.
+func (s *Screening) weight(moments []int, cells []*big.Int) (fewest int64) {
+	for _, m := range moments {
+		for k, i := range s.supports.of[m] {
+			if s.supports.list[i].within >= 0 || k == 0 && len(s.supports.of[m]) > 1 {
+				continue // the group's rows count where there are no others
+			}
+			at := s.figures[i].count
+			if at < 0 {
+				at = s.figures[0].count
+			}
+			if n := cells[at].Int64(); n > 0 && (fewest == 0 || n < fewest) {
+				fewest = n
+			}
+		}
+	}
+	return fewest
 }
 
 // judge fills the verdict of one group.

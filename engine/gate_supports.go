@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -68,6 +69,40 @@ func (s *supports) add(conditions []*Expr) int {
 		s.list = append(s.list, support{conditions: conditions, within: -1})
 	}
 	return at
+}
+
+// parts are the moments that are withheld together where totals over the groups would give one of them away: all of a
+// group, and then those that read columns in common.
+func (s *supports) parts() [][]int {
+	all := []int{}
+	var parts [][]int
+	var read []map[int]bool
+	for m := range s.of {
+		all = append(all, m)
+		if len(s.read[m]) == 0 {
+			continue
+		}
+		part, columns := []int{m}, maps.Clone(s.read[m])
+		for i := len(parts) - 1; i >= 0; i-- {
+			if overlap(columns, read[i]) {
+				part = append(part, parts[i]...)
+				maps.Copy(columns, read[i])
+				parts, read = slices.Delete(parts, i, i+1), slices.Delete(read, i, i+1)
+			}
+		}
+		slices.Sort(part)
+		parts, read = append(parts, part), append(read, columns)
+	}
+	return append([][]int{all}, parts...)
+}
+
+func overlap(a, b map[int]bool) bool {
+	for column := range a {
+		if b[column] {
+			return true
+		}
+	}
+	return false
 }
 
 // flat takes conditions apart at AND; equal ones are one.

@@ -3,6 +3,8 @@ package engine
 import (
 	"fmt"
 	"math/big"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -249,4 +251,63 @@ Learns: the analyst, every department, and whoever has the certificate: which ce
 	if text := s.Explain().String(); !strings.Contains(text, "and nobody else") || strings.Contains(text, "Learns: the analyst, and whoever is shown") {
 		t.Errorf("of the screening it says\n%s", text)
 	}
+}
+
+// TestReportsAreWhole: a call that returns rows is shown in a group as without rules, with all its figures, or not
+// at all, and then it is listed.
+func TestReportsAreWhole(t *testing.T) {
+	calls := []string{"linreg(y, x, g)", "linreg0(y, x)", "anova(y, g)", "histogram(k, 0, 4, 4)", "crosstab(k, g)", "ttest(y, e)", "mannwhitney(k, g)",
+		"survival(k, e)", "logrank(k, e, g)", "lorenz(z, g)", "rates(z, k, e, ARRAY[1, 2])", "ratio(y, x)", "describe(y)"}
+	shown, withheld := 0, 0
+	for seed := range uint64(3) {
+		table := randomStats(rand.New(rand.NewPCG(seed, 21)), 600)
+		cat, departments := table.catalogue()
+		for _, call := range calls {
+			for _, group := range []string{"", "e"} {
+				sql := "SELECT " + call + " FROM things"
+				if group != "" {
+					sql = "SELECT e, " + call + " FROM things GROUP BY e"
+				}
+				p, err := NewPlan(sql, cat, departments, testPackings[1])
+				if err != nil {
+					t.Fatalf("%s: %v", sql, err)
+				}
+				want, wantErr := p.Finish(table.pooled(t, p))
+				answer, cells, err := table.gated(t, p, Disclosure{Count: 5 * int64(1+seed), Freedom: 20})
+				if err != nil {
+					t.Fatalf("%s: %v", sql, err)
+				}
+				got, err := answer.Finish(cells)
+				if wantErr != nil || err != nil {
+					if wantErr == nil {
+						t.Errorf("%s: %v", sql, err)
+					}
+					continue
+				}
+				for _, w := range got.Withheld {
+					withheld++
+					whole := func(f Figure) bool { return groupKey(f.Group) == groupKey(w.Group) }
+					if slices.ContainsFunc(got.Model, whole) {
+						t.Errorf("%s: of %q there are figures, though it is withheld", sql, groupKey(w.Group))
+					}
+					want.Model = slices.DeleteFunc(want.Model, whole)
+					want.Rows = slices.DeleteFunc(want.Rows, func(row []Value) bool {
+						return group == "" || groupKey(row[:1]) == groupKey(w.Group)
+					})
+				}
+				shown += len(got.Rows)
+				if string(Marshal(got.Rows)) != string(Marshal(want.Rows)) || !slices.EqualFunc(got.Model, want.Model, sameFigure) {
+					t.Errorf("%s\n%s\nwithout rules, but for what is withheld,\n%s", sql, shownAnswer(got), shownAnswer(want))
+				}
+			}
+		}
+	}
+	t.Logf("%d rows shown, %d calls withheld", shown, withheld)
+	if shown < 200 || withheld < 20 {
+		t.Fatalf("%d rows shown, %d calls withheld: it tests too little", shown, withheld)
+	}
+}
+
+func sameFigure(a, b Figure) bool {
+	return a.Name == b.Name && groupKey(a.Group) == groupKey(b.Group) && groupKey([]Value{a.Value}) == groupKey([]Value{b.Value})
 }

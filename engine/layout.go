@@ -37,6 +37,10 @@ func (p *Plan) pack(packing Packing) error {
 			p.Moments[m].Bounds[d].Hi = roundUp(bound, packing.LimbBits)
 		}
 		layout.Limbs = append(layout.Limbs, limbs)
+		if p.Screen != nil {
+			layout.Offsets = append(layout.Offsets, layout.place(p.figureBits(m), limbs))
+			continue
+		}
 		layout.Offsets = append(layout.Offsets, layout.SlotsPerGroup)
 		layout.SlotsPerGroup += limbs
 	}
@@ -140,7 +144,7 @@ func (p *Plan) Limbs(dep int, cells []*big.Int) ([][]int64, error) {
 		split(shifted.Sub(cell, bound.Lo), p.Layout.Packing.LimbBits, limbs[:p.Layout.Limbs[m]])
 		for j, limb := range limbs[:p.Layout.Limbs[m]] {
 			c, s := p.slot(group, m, j)
-			out[c][s] = limb
+			out[c][s] += limb << p.Layout.field(m).shift
 		}
 	}
 	return out, nil
@@ -173,7 +177,7 @@ func (p *Plan) Bounds(dep int) (lo, hi [][]int64) {
 			}
 			for j, top := range tops {
 				c, s := p.slot(group, m, j)
-				hi[c][s] = top
+				hi[c][s] += top << p.Layout.field(m).shift
 			}
 		}
 	}
@@ -206,9 +210,9 @@ func (p *Plan) Cells(limbSums [][]int64) ([]*big.Int, error) {
 		return nil, refuse(CodeCells, 0, "%d ciphertexts given, the plan has %d", len(limbSums), p.Layout.Ciphertexts)
 	}
 	top := p.empty()
-	base := make([]*big.Int, len(p.Moments))
+	base, most := make([]*big.Int, len(p.Moments)), make([]*big.Int, len(p.Moments))
 	for m := range p.Moments {
-		base[m] = new(big.Int)
+		base[m], most[m] = new(big.Int), p.most(m)
 		for d := range p.Departments {
 			base[m].Add(base[m], p.Moments[m].Bounds[d].Lo)
 		}
@@ -236,6 +240,11 @@ func (p *Plan) Cells(limbSums [][]int64) ([]*big.Int, error) {
 	for i := range cells {
 		group, m := i/len(p.Moments), i%len(p.Moments)
 		if cells[i] = new(big.Int); p.withheld(group, m) != 0 {
+			continue
+		}
+		if f := p.Layout.field(m); f.bits > 0 {
+			c, s := p.slot(group, m, 0)
+			cells[i] = f.of(limbSums[c][s], most[m])
 			continue
 		}
 		cells[i].Set(base[m])

@@ -280,6 +280,7 @@ type Layout struct {
 	Offsets       []int // by moment
 	SlotsPerGroup int
 	Ciphertexts   int
+	fields        []field // of a screening, by moment: several figures are in one limb. They follow from the moments' bounds
 }
 
 // Plan is one question, bound to registered tables: what each department computes,

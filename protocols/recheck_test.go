@@ -142,3 +142,55 @@ func TestRecheckOfLies(t *testing.T) {
 		}
 	}
 }
+
+// Of a screening its recipient's key and its contributions are verified again; its shares are shown to contributors alone. The
+// answer that rests on it is recomputed by its verdict.
+func TestRecheckOfScreenings(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 5)
+	w := ruledWorld(t, 5)
+	w.askFor(byAgeAlone)
+	w.run()
+	w.checkScreened(ruledCount, ruledFloor)
+	ended := w.ledger.state.Ended()
+	gate, answer := w.ledger.state.Query(ended[0]), w.ledger.state.Query(ended[1])
+	n := int(gate.Ask.Ciphertexts)
+	check := func(what string, r protocols.Rechecked, verified, unchecked int, missing []engine.Digest, wrong string) {
+		t.Helper()
+		named := ""
+		if len(r.False) > 0 {
+			named = r.False[0].Department
+		}
+		if len(r.Verified) != verified || len(r.Unchecked) != unchecked || !slices.Equal(r.Missing, missing) || len(r.False) > 1 || named != wrong || len(r.Refuted) != 0 {
+			t.Errorf("%s: %+v", what, r)
+		}
+	}
+	change := func(blob engine.Digest, to func([]byte) []byte) map[engine.Digest]protocols.Rechecked {
+		return w.recheck(func(d engine.Digest, b []byte) []byte {
+			if d == blob {
+				return to(b)
+			}
+			return b
+		})
+	}
+	gone := func([]byte) []byte { return nil }
+	all := 1 + 3*n
+	found := w.recheck(nil)
+	check("the screening", found[gate.ID], all, 0, nil, "")
+	check("its answer", found[answer.ID], 1+6*int(answer.Ask.Ciphertexts), 0, nil, "")
+	check("no key", change(gate.GateKey, gone)[gate.ID], all-1, 0, []engine.Digest{gate.GateKey}, "")
+	check("another key", change(gate.GateKey, spoiled)[gate.ID], all-1, 0, nil, "city2")
+	check("a contribution less", change(gate.Contributed[0][0], gone)[gate.ID], all-1, 0, []engine.Digest{gate.Contributed[0][0]}, "")
+	check("another contribution", change(gate.Contributed[2][0], spoiled)[gate.ID], all-1, 0, nil, "city3")
+	for _, share := range gate.Shared {
+		check("no share", change(share[0], gone)[gate.ID], all, 0, nil, "")
+	}
+	// A key that does not verify, which nobody went on with.
+	w = ruledWorld(t, 6)
+	w.party("city2").lie = liar.BadGateKey
+	w.askFor(byAgeAlone)
+	w.settle()
+	id := w.ledger.state.Ended()[0]
+	if r := w.recheck(nil)[id]; len(r.False) != 0 || len(r.Refuted) != 1 || r.Refuted[0].Department != "city2" || r.Refuted[0].Evidence != w.ledger.state.Query(id).GateKey {
+		t.Errorf("%+v", r)
+	}
+}

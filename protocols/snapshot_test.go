@@ -187,7 +187,7 @@ func (s *State) exercise(c *court, entries []Entry) {
 	_, _ = s.Network()
 	_ = s.ValidatorsAt(3)
 	for id, q := range s.queries {
-		_, _ = s.missing(id), s.recordsOf(q)
+		_, _, _ = s.missing(id), s.recordsOf(q), q.Verdict()
 		if q.Phase.Ended() && q.Phase != PhaseAccused {
 			_ = outcomeOf(s, q)
 		}
@@ -195,7 +195,7 @@ func (s *State) exercise(c *court, entries []Entry) {
 	s = s.Clone()
 	for id, q := range s.queries {
 		for _, k := range c.validators() {
-			for _, b := range []Body{q.admission(), q.contribution(0), q.shares(1), &Attest{Query: id, Contributions: q.Contributions},
+			for _, b := range []Body{q.admission(), q.gateAdmission(c.keys[0]), newScreen(q, KeyOf(k), courtVerdict), q.contribution(0), q.shares(1), &Attest{Query: id, Contributions: q.Contributions},
 				&Judge{Case: id, Guilty: true}, &Expire{Query: id}, &EpochAbort{Epoch: q.Epoch.ID, Culprit: KeyOf(c.keys[0]), Fault: FaultBadProof}} {
 				_ = s.Apply(Place{}, Sign(c.id, k, b))
 			}
