@@ -68,7 +68,7 @@ func (d Disclosure) tooFew(counts []int64, rest bool) string {
 // TestGateKeepsRules: over random tables and questions, what is shown is what the plan without rules shows, what
 // is withheld is nowhere, and the rows behind each cell that is shown keep the rules, as do the group's others.
 func TestGateKeepsRules(t *testing.T) {
-	rounds, shown, withheld, partly := 600, 0, 0, 0
+	rounds, shown, withheld, partly := 400, 0, 0, 0
 	if testing.Short() {
 		rounds = 250
 	}
@@ -121,7 +121,7 @@ func TestGateKeepsRules(t *testing.T) {
 // TestAnyVerdictIsMarked: whatever the contributors withhold, what is shown is what it is without rules, and what is not
 // is marked.
 func TestAnyVerdictIsMarked(t *testing.T) {
-	rounds, partly := 800, 0
+	rounds, partly := 500, 0
 	if testing.Short() {
 		rounds = 150
 	}
@@ -372,7 +372,7 @@ func TestWithheldDoesNotFollow(t *testing.T) {
 		"region IN ('west', 'east')", "sex = 'f' OR ill", "region = 'north' AND sex = 'f'", "region < 'n'", "region >= 'n'", "region >= 'o'"}
 	table := staff()
 	cat, departments := table.catalogue()
-	rounds, small, shown := 600, 0, 0
+	rounds, small, shown := 300, 0, 0
 	if testing.Short() {
 		rounds = 200
 	}

@@ -3,6 +3,7 @@
 package node_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -50,7 +51,16 @@ func testLie(t *testing.T, kind liar.Kind) {
 		n.WaitReady(i)
 	}
 	honest := (who + 1) % 3
+	if kind.Screening() {
+		ruleCounts(n)
+	}
 	a, err := n.Ask(n.Dial(honest), 6*time.Second)
+	for tries := 0; err == nil && tries < 30 && slices.Contains([]liar.Kind{liar.BadGateKey, liar.WrongSecret, liar.NoSecret}, kind); tries++ {
+		a, err = n.Ask(n.Dial(honest), 6*time.Second) // until the liar is a screening's recipient
+	}
+	if err == nil && kind == liar.PaddedCounts && testnet.ResultText(a) == testnet.Pooled(3) {
+		return // nobody can find it: what has too few rows is shown
+	}
 	if err == nil && kind == liar.Equivocation && testnet.ResultText(a) == testnet.Pooled(3) {
 		t.Logf("the lie was told to nobody who needed it")
 		return
@@ -60,8 +70,29 @@ func testLie(t *testing.T, kind liar.Kind) {
 		t.Fatalf("answered %v, %v\n%s", a, err, n.Logs())
 	}
 	t.Logf("%s: %s %v", kind, q.Sentence, q.Departments)
-	if !slices.Contains(q.Departments, n.Nodes[who].Config.Name) {
+	if name := n.Nodes[who].Config.Name; !slices.Contains(q.Departments, name) && !strings.Contains(q.Sentence, name) {
 		t.Errorf("%v does not name %s\n%s", q.Departments, n.Nodes[who].Config.Name, n.Logs())
+	}
+}
+
+// ruleCounts has every department withhold groups of fewer than six rows: that of the men.
+func ruleCounts(n *testnet.Network) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for i, m := range n.Nodes {
+		if m.Config.Auditor {
+			continue
+		}
+		c, err := n.Connect(i, n.Steward(i))
+		if err != nil {
+			n.T.Fatal(err)
+		}
+		d := testnet.OpenPolicy(m.Config.Name, "people")
+		d.Version, d.Disclosure.Count = 2, 6
+		if err := testnet.Publish(ctx, c, d); err != nil {
+			n.T.Fatal(err)
+		}
+		c.Close()
 	}
 }
 

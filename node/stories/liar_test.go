@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"parley/protocols/liar"
 )
 
 // TestLiarDemo tells every lie with real processes: no question is answered, and the liar is
@@ -19,6 +21,9 @@ func TestLiarDemo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range strings.Fields(string(kinds)) {
+		if liar.Kind(kind).Screening() { // the demo's departments have no rules that go by counts
+			continue
+		}
 		t.Run(kind, func(t *testing.T) {
 			deadline := "120s" // a lie that is found out ends the question long before
 			if kind == "hang" {
