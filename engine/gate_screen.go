@@ -306,7 +306,7 @@ func (s *Screening) judge(cells []*big.Int, verdict []byte) {
 // failure is why a support's rows are too few; 0 where they are not. Nobody is hidden in what is left of a
 // total when nothing is.
 func (s *Screening) failure(i int, cells []*big.Int) byte {
-	f, rest := s.figures[i], s.supports.list[i].within >= 0
+	f, rest := s.figures[i], s.supports.list[i].within >= 0 || s.supports.list[i].partial
 	at := func(m int) int64 {
 		if m < 0 {
 			return 0
