@@ -34,6 +34,7 @@ func (s *supports) kinks(m int, e *Expr, chosen, hold []*Expr) {
 		if q.Op = OpDivide; e.Min != nil {
 			if d, err := q.derive(s.plan.Schema.Columns, 0); err == nil {
 				s.steps(m, d, chosen, hold)
+				s.relyIf(m, nil, append(slices.Clone(chosen), nonzero(d)...), true)
 			}
 		}
 	case OpDivide, OpWidth, OpReduce:

@@ -39,6 +39,7 @@ func (s *supports) filters() (out []filtered) {
 // other rest on the rows that meet none of them.
 func (s *supports) pairUp() error {
 	all := s.filters()
+	s.divide(all)
 	var clusters [][]filtered
 	for i, a := range all {
 		for _, b := range all[:i] {

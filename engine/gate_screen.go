@@ -121,6 +121,11 @@ func (s *Screening) least() []int64 {
 			out[i] = max(out[i], 1)
 		}
 	}
+	for _, a := range s.supports.atoms {
+		for _, i := range a.sets {
+			out[i] = max(out[i], 1)
+		}
+	}
 	for _, f := range s.fits {
 		for _, i := range f.rows {
 			out[i] = max(out[i], f.freedom(s.Rules, f.parameters), f.share(s.Rules, f.parameters))
@@ -284,6 +289,9 @@ func (s *Screening) judge(cells []*big.Int, verdict []byte) {
 				fail(p.rows[1], s.failure(i, cells))
 			}
 		}
+	}
+	for _, a := range s.supports.atoms {
+		s.tells(a, cells, fail)
 	}
 	for m, rests := range s.supports.of {
 		for _, i := range rests {

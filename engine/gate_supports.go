@@ -26,6 +26,7 @@ type supports struct {
 	of    [][]int          // by moment, what it rests on, the group's rows first
 	read  []map[int]bool   // by moment, the columns that it reads
 	pairs []pair
+	atoms []atoms
 	open  [][]chosenRows // by moment: what its complements are taken of
 
 	domains map[string]*domainOf // what columns can be where conditions hold
