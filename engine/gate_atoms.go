@@ -17,7 +17,7 @@ type atoms struct {
 // maxAtoms, maxMinterms and maxTogether are of how many conditions, sets of rows and aggregates that is looked at.
 const (
 	maxAtoms    = 12
-	maxMinterms     = 64
+	maxMinterms = 64
 	maxTogether = 9
 )
 
