@@ -41,6 +41,7 @@ type Record struct {
 	SQL          string    `json:"sql"`
 	Question     string    `json:"question,omitempty"` // of which it is a round
 	Round        uint32    `json:"round,omitempty"`
+	Screening    bool      `json:"screening,omitempty"` // it asks for the counts by which an answer is shown: cells and values are those
 	Table        string    `json:"table"`
 	Departments  []string  `json:"departments"` // that were to contribute
 	Groups       int       `json:"groups"`
@@ -58,6 +59,7 @@ func RecordOf(now time.Time, s *protocols.State, query engine.Digest, w *protoco
 		Groups: len(w.Cells) / max(1, len(w.Plan.Moments)), Cells: len(w.Cells), Ciphertexts: w.Ciphertexts, Contribution: w.Contribution, Shares: w.Shares}
 	if q := s.Query(query); q != nil {
 		r.Analyst, r.Purpose, r.Basis, r.Question, r.Round = peers.PeerOf(q.Author), q.Ask.Purpose, q.Ask.Basis, q.Ask.Question, q.Ask.Round
+		r.Screening = q.Ask.Screening
 		for _, g := range q.Ask.Grants {
 			r.Grants = append(r.Grants, g.String())
 		}

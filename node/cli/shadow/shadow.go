@@ -93,6 +93,9 @@ func add(b *render.Page, r shadow.Record) {
 	if r.Question != "" {
 		b.Add("round", "%d of: %s", r.Round, r.Question)
 	}
+	if r.Screening {
+		b.Add("screening", "of the counts by which an answer would be shown, for the departments alone")
+	}
 	b.Add("asked", "%s, by %s", failure.Time(r.Time), strings.TrimSpace(r.Name+" "+r.Analyst))
 	purpose := r.Purpose
 	if r.Basis != "" {
