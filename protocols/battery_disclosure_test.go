@@ -253,6 +253,7 @@ func screeningAttacks() []disclosure {
 // TestDisclosureForgeries runs every attack on what answers may show; what became of each is in DISCLOSURE.md.
 func TestDisclosureForgeries(t *testing.T) {
 	base, c := truce(t)
+	besieged(t, base, c).checkPlaintext(t)
 	var lines []string
 	for i, d := range disclosures() {
 		if testing.Short() && i%5 != 0 {

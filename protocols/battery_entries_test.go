@@ -27,6 +27,7 @@ var meaningless = []struct{ messages, deviations, why string }{
 	{"ask, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert", "reordered", "one author says it once, and everything else follows from it"},
 	{"expire, withdraw", "equivocated", "its body is the query's id and nothing else"},
 	{"decryption share", "withheld from some", "the analyst alone fetches it: withheld from it, it is omitted"},
+	{"screening's key, screening's secret", "reordered", "there is one, of one party: out of order it is delayed"},
 	{"screening's secret", "wrong sender", "it is had from the recipient alone, and nobody else has one"},
 }
 

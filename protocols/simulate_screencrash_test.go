@@ -63,7 +63,7 @@ func TestScreenedCrashes(t *testing.T) {
 	base.run()
 	calm := base.fork(t, 8)
 	calm.askScreened(true)
-	stride := amount(300, 60, 1)
+	stride := amount(300, 200, 1)
 	for i, victim := range calm.parties {
 		for at := 1 + 7*i; at <= calm.points[victim]; at += stride {
 			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
@@ -74,7 +74,7 @@ func TestScreenedCrashes(t *testing.T) {
 			})
 		}
 	}
-	kills, n := 0, amount(2, 8, 400)
+	kills, n := 0, amount(2, 4, 400)
 	for seed := range uint64(n) {
 		t.Run(fmt.Sprint("schedule/", seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
@@ -102,7 +102,7 @@ func TestScreenedCrashes(t *testing.T) {
 
 // TestScreenedSchedules runs networks of one to seven departments under rules, loss, repetition and crashes at any point.
 func TestScreenedSchedules(t *testing.T) {
-	for seed := range uint64(amount(1, 4, 70)) {
+	for seed := range uint64(amount(1, 2, 70)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
 			count, floor := int(2+seed%5), int(seed%3)

@@ -98,9 +98,12 @@ type exportCheck struct {
 	number uint64        // record, that is looked at
 	blob   engine.Digest // and blob
 	places map[engine.Digest]blobPlace
-	began  int64            // offset of the block that is looked at
-	asked  map[uint64]int64 // and of those of questions, by their record's number
-	told   func(done, total int64)
+	// Queries that are screenings, whose shares an export does not hold: a trail has no state that knows.
+	screenings map[engine.Digest]bool
+
+	began int64            // offset of the block that is looked at
+	asked map[uint64]int64 // and of those of questions, by their record's number
+	told  func(done, total int64)
 }
 
 // blobPlace is where a blob's bytes stand in the file.
@@ -114,7 +117,7 @@ type blobPlace struct {
 // of a file that cannot be read; what is wrong with what it holds stands in
 // the result.
 func Check(file io.ReaderAt, size int64, pins Pins, parameters func(string) (circuits.Params, error), progress func(done, total int64)) (*Checked, error) {
-	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, asked: map[uint64]int64{}, told: progress,
+	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, screenings: map[engine.Digest]bool{}, asked: map[uint64]int64{}, told: progress,
 		out: &Checked{Members: []Seat{}, Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}, NotAllowed: []NotAllowed{}}}
 	err := c.run(size, pins, parameters)
 	if c.audit != nil && c.audit.broken != nil {
@@ -281,7 +284,13 @@ func (c *exportCheck) record(r *protocols.Record, refused error) error {
 
 func (c *exportCheck) readBlobs(r *protocols.Record, refused error) error {
 	c.number = r.Number
-	for _, b := range exchange.BlobsNamedBy(c.sizes, c.replay.State, r, refused) {
+	if body, err := r.Entry.Open(); err == nil && refused == nil {
+		if ask, ok := body.(*protocols.Ask); ok && ask.Screening {
+			c.screenings[protocols.QueryID(c.replay.network.ID(), r.Entry.Author, ask)] = true
+		}
+	}
+	screening := func(query engine.Digest) bool { return c.screenings[query] }
+	for _, b := range exchange.BlobsNamedBy(c.sizes, screening, r, refused) {
 		c.blob = b.Digest
 		if c.x.Peek() == frameGone {
 			if _, err := c.x.Next(frameGone, 0); err != nil {

@@ -31,6 +31,12 @@ func NewReplay(n *protocols.Network, sizes protocols.Sizes) *replay {
 	return &replay{network: n, State: protocols.NewState(n, sizes)}
 }
 
+// screening reports whether a query of the state is one.
+func (p *replay) screening(query engine.Digest) bool {
+	q := p.State.Query(query)
+	return q != nil && q.Ask.Screening
+}
+
 // Run returns how many blocks there were.
 func (p *replay) Run(blocks iter.Seq2[ledger.Block, error]) (uint64, error) {
 	genesis := exchange.Referee{State: p.State.Clone()}
@@ -102,7 +108,7 @@ func Export(ctx context.Context, w io.Writer, src Source, params circuits.Params
 		return err
 	}
 	p.Record = func(r *protocols.Record, refused error) error {
-		for _, b := range exchange.BlobsNamedBy(protocols.SizesOf(params), p.State, r, refused) {
+		for _, b := range exchange.BlobsNamedBy(protocols.SizesOf(params), p.screening, r, refused) {
 			if err := exportBlob(ctx, x, src, b, out); err != nil {
 				return err
 			}

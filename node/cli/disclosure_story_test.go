@@ -229,6 +229,13 @@ func (s *rightsStory) exported() {
 	if status != failure.StatusAnswered || !checked.Verified || checked.Answered != 4 || checked.Screenings != 3 || checked.Queries != 7 || len(checked.Missing)+len(checked.Unchecked)+len(checked.Deviations) > 0 {
 		s.Errorf("status %d\n%s%s", status, out, errs)
 	}
+	var offline, online audit.Trail
+	status, out, errs = s.offline("trail", "--json", file)
+	nodetest.Check(s.T, json.Unmarshal([]byte(out), &offline))
+	s.json(&online, "analyst", "trail")
+	if status != failure.StatusAnswered || len(offline.Lines) == 0 || len(offline.Lines) != len(online.Lines) {
+		s.Errorf("status %d, %d lines of the export, %d of the ledger\n%s", status, len(offline.Lines), len(online.Lines), errs)
+	}
 	c := s.n.Dial(0)
 	for _, q := range testnet.StateAt(c).Kept() {
 		if !q.Ask.Screening {

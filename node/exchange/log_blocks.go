@@ -154,9 +154,8 @@ type NamedBlob struct {
 }
 
 // BlobsNamedBy lists the blobs that a record's entry commits to and that are for all to see, in its order. An entry that
-// was refused commits to none, and a screening's shares are for its contributors alone. The state is the one just after
-// the record.
-func BlobsNamedBy(sizes protocols.Sizes, s *protocols.State, r *protocols.Record, refused error) []NamedBlob {
+// was refused commits to none, and the shares of a query that is a screening are for its contributors alone.
+func BlobsNamedBy(sizes protocols.Sizes, screening func(query engine.Digest) bool, r *protocols.Record, refused error) []NamedBlob {
 	if refused != nil {
 		return nil
 	}
@@ -180,7 +179,7 @@ func BlobsNamedBy(sizes protocols.Sizes, s *protocols.State, r *protocols.Record
 	case *protocols.Contribute:
 		digests, size = b.Blobs, sizes.Contribution
 	case *protocols.ShareCommit:
-		if q := s.Query(b.Query); q == nil || !q.Ask.Screening {
+		if !screening(b.Query) {
 			digests, size = b.Blobs, sizes.Share
 		}
 	}

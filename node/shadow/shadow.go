@@ -41,9 +41,9 @@ type Record struct {
 	SQL          string    `json:"sql"`
 	Question     string    `json:"question,omitempty"` // of which it is a round
 	Round        uint32    `json:"round,omitempty"`
-	Screening    bool      `json:"screening,omitempty"` // it asks for the counts by which an answer is shown: cells and values are those
 	Table        string    `json:"table"`
-	Departments  []string  `json:"departments"` // that were to contribute
+	Departments  []string  `json:"departments"`         // that were to contribute
+	Screening    bool      `json:"screening,omitempty"` // its cells are what the departments' rules go by, for the contributors; the answer comes after it
 	Groups       int       `json:"groups"`
 	Cells        int       `json:"cells"`
 	Ciphertexts  int       `json:"ciphertexts"`
@@ -55,11 +55,10 @@ type Record struct {
 
 // RecordOf tells what would have been sent of a query. The cells' values are told only if that is asked for.
 func RecordOf(now time.Time, s *protocols.State, query engine.Digest, w *protocols.Withheld, values bool) Record {
-	r := Record{Time: now.UTC(), Query: query.String(), SQL: w.Plan.SQL, Table: w.Plan.Table, Departments: w.Plan.Departments,
+	r := Record{Time: now.UTC(), Query: query.String(), SQL: w.Plan.SQL, Table: w.Plan.Table, Departments: w.Plan.Departments, Screening: w.Plan.Screen != nil,
 		Groups: len(w.Cells) / max(1, len(w.Plan.Moments)), Cells: len(w.Cells), Ciphertexts: w.Ciphertexts, Contribution: w.Contribution, Shares: w.Shares}
 	if q := s.Query(query); q != nil {
 		r.Analyst, r.Purpose, r.Basis, r.Question, r.Round = peers.PeerOf(q.Author), q.Ask.Purpose, q.Ask.Basis, q.Ask.Question, q.Ask.Round
-		r.Screening = q.Ask.Screening
 		for _, g := range q.Ask.Grants {
 			r.Grants = append(r.Grants, g.String())
 		}

@@ -102,7 +102,13 @@ func TestValues(t *testing.T) {
 	if r.Values != nil || r.ValuesLeft != 0 || r.Groups != shadow.MaxValues || r.Cells != 2*shadow.MaxValues {
 		t.Errorf("%+v", r)
 	}
-	r = shadow.RecordOf(time.Now(), state, engine.Digest{1}, w, true)
+	if r.Screening {
+		t.Error("it is no screening")
+	}
+	w.Plan.Screen = new(engine.Screening)
+	if r = shadow.RecordOf(time.Now(), state, engine.Digest{1}, w, true); !r.Screening {
+		t.Error("a screening is not marked")
+	}
 	if len(r.Values) != shadow.MaxValues || r.Values[7] != "7" || r.ValuesLeft != shadow.MaxValues {
 		t.Errorf("%d values, %d left", len(r.Values), r.ValuesLeft)
 	}

@@ -93,9 +93,6 @@ func add(b *render.Page, r shadow.Record) {
 	if r.Question != "" {
 		b.Add("round", "%d of: %s", r.Round, r.Question)
 	}
-	if r.Screening {
-		b.Add("screening", "of the counts by which an answer would be shown, for the departments alone")
-	}
 	b.Add("asked", "%s, by %s", failure.Time(r.Time), strings.TrimSpace(r.Name+" "+r.Analyst))
 	purpose := r.Purpose
 	if r.Basis != "" {
@@ -108,6 +105,9 @@ func add(b *render.Page, r shadow.Record) {
 	b.Add("with", "%s, table %s", strings.Join(r.Departments, ", "), r.Table)
 	b.Add("would send", "%s: %s of %s, as %s of %s, and decryption shares of %s", engine.Plural(int(r.Contribution+r.Shares), "byte"),
 		engine.Plural(r.Cells, "cell"), engine.Plural(r.Groups, "group"), engine.Plural(r.Ciphertexts, "ciphertext"), count(r.Contribution), count(r.Shares))
+	if r.Screening {
+		b.Add("to", "the departments that are asked: it is the screening, by whose counts the rules decide what the answer shows. The answer, which comes after it, is not written down")
+	}
 	if len(r.Values) > 0 {
 		values := strings.Join(r.Values, " ")
 		if r.ValuesLeft > 0 {
