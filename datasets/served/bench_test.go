@@ -54,6 +54,7 @@ func BenchmarkServed(b *testing.B) {
 				"SELECT k, count(*), sum(raw), count(raw), sum(id), count(id) FROM t GROUP BY k"},
 			"filter": {"SELECT b, sum(raw) FROM t WHERE s LIKE 'name 1%' AND day >= date '2010-01-01' GROUP BY b",
 				"SELECT b, count(*), sum(raw), count(raw) FROM t WHERE s LIKE 'name 1%' AND day >= date '2010-01-01' GROUP BY b"},
+			"quotient": {"SELECT k, sum(raw / id) FROM t GROUP BY k", "SELECT k, count(*), sum(raw / id), count(raw / id) FROM t GROUP BY k"},
 			"expression": {"SELECT k, sum(CASE WHEN b THEN raw * 2 ELSE raw END) FROM t GROUP BY k",
 				"SELECT k, count(*), sum(CASE WHEN b THEN raw * 2 ELSE raw END), count(CASE WHEN b THEN raw * 2 ELSE raw END) FROM t GROUP BY k"},
 		} {
@@ -100,7 +101,7 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-func seconds(b *testing.B, f func()) float64 {
+func seconds(b testing.TB, f func()) float64 {
 	b.Helper()
 	began := time.Now()
 	f()
