@@ -39,7 +39,7 @@ func (p *Plan) screeningLearns() []ExplainedDisclosure {
 	what := fmt.Sprintf("for %s of each of %s, how many rows there are that cells rest on or that a total tells beside them, "+
 		"summed over the departments, each of which counts up to %d at most", Plural(len(p.Screen.supports.list), "set"), Plural(p.groupCount(), "group"), most)
 	if below > 0 {
-		what += fmt.Sprintf("; in how many departments there are some, but fewer than %d", below)
+		what += fmt.Sprintf(", and none where it has fewer than %d; in how many departments there are some, but fewer than that", below)
 	}
 	if p.Screen.Rules.Departments > 0 {
 		what += "; in how many departments there are any"

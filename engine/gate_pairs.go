@@ -69,7 +69,9 @@ func (s *supports) pairUp() error {
 		for _, a := range c {
 			none = append(none, negated(&Expr{Op: OpIsTrue, Args: []*Expr{conjunction(nil, a.chosen())}, Kind: Boolean}))
 		}
+		known := len(s.list)
 		at := s.add(none)
+		s.list[at].partial = at == known || s.list[at].partial // what is left of a total
 		for _, a := range c {
 			s.restOn(a.moment, at)
 		}

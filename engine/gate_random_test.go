@@ -334,16 +334,16 @@ func TestFiguresAreClipped(t *testing.T) {
 	}
 	cells := table.pooled(t, screening)
 	got := fmt.Sprint(cells) + "\n" + strings.Join(names, "\n")
-	want := `[30 0 3 2 2 2 30 0 3]
-count(*), at most 10
+	want := `[30 0 3 0 2 0 30 0 3]
+count(*), at most 10, none below 3
 whether count(*) is above 0 and below 3
-count(*), at most 1
-count(*) FILTER (WHERE region = 'south'), at most 10
+count(*), at most 1, none below 3
+count(*) FILTER (WHERE region = 'south'), at most 10, none below 3
 whether count(*) FILTER (WHERE region = 'south') is above 0 and below 3
-count(*) FILTER (WHERE region = 'south'), at most 1
-the other rows of count(*) than those of count(*) FILTER (WHERE region = 'south'), at most 10
+count(*) FILTER (WHERE region = 'south'), at most 1, none below 3
+the other rows of count(*) than those of count(*) FILTER (WHERE region = 'south'), at most 10, none below 3
 whether the other rows of count(*) than those of count(*) FILTER (WHERE region = 'south') is above 0 and below 3
-the other rows of count(*) than those of count(*) FILTER (WHERE region = 'south'), at most 1`
+the other rows of count(*) than those of count(*) FILTER (WHERE region = 'south'), at most 1, none below 3`
 	if got != want {
 		t.Errorf("the figures are\n%s\nnot\n%s", got, want)
 	}
@@ -360,6 +360,37 @@ the other rows of count(*) than those of count(*) FILTER (WHERE region = 'south'
 	var refused *Error
 	if _, err := screening.Limbs(0, forged); !errors.As(err, &refused) || refused.Code != CodeOverflow {
 		t.Errorf("a part larger than the whole: %v", err)
+	}
+}
+
+// TestBelowFloorIsNotCounted: however few rows below its floor a department has, its figures are the same; and they are not
+// those of none.
+func TestBelowFloorIsNotCounted(t *testing.T) {
+	cat, departments := staff().catalogue()
+	p, err := NewPlan("SELECT region, count(*) FROM things GROUP BY region", cat, departments, testPackings[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := Disclosure{Count: 10, Floor: 4, Departments: 2}
+	s, err := p.Screening(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	figures := func(n int64) string {
+		counts := make([]*big.Int, len(s.Moments))
+		for m := range counts {
+			counts[m] = big.NewInt(n)
+		}
+		out := ""
+		for m := range counts {
+			out += fmt.Sprint(s.figure(counts, m), " ")
+		}
+		return out
+	}
+	for n, want := range map[int64]string{0: "0 0 0 ", 1: "0 1 0 ", 2: "0 1 0 ", 3: "0 1 0 ", 4: "4 0 1 ", 11: "10 0 1 "} {
+		if got := figures(n); got != want {
+			t.Errorf("of %d rows the figures are %s", n, got)
+		}
 	}
 }
 

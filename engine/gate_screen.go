@@ -155,6 +155,8 @@ func (p *Plan) figure(all []*big.Int, m int) *big.Int {
 	switch {
 	case n.Sign() < 0:
 		return n
+	case moment.Below == 0 && n.Cmp(big.NewInt(p.Screen.Rules.Floor)) < 0:
+		return new(big.Int) // that it is below the floor says the other figure, and no more
 	case moment.Below > 0 && n.Sign() > 0 && n.Cmp(big.NewInt(moment.Below)) < 0:
 		return big.NewInt(1)
 	case moment.Below > 0:
@@ -246,7 +248,11 @@ func (s *Screening) weight(moments []int, cells []*big.Int) (fewest int64) {
 			if at < 0 {
 				at = s.figures[0].count
 			}
-			if n := cells[at].Int64(); n > 0 && (fewest == 0 || n < fewest) {
+			n := cells[at].Int64()
+			if at := s.figures[i].floor; at >= 0 {
+				n += cells[at].Int64() // each has a row
+			}
+			if n > 0 && (fewest == 0 || n < fewest) {
 				fewest = n
 			}
 		}
@@ -306,7 +312,7 @@ func (s *Screening) judge(cells []*big.Int, verdict []byte) {
 // failure is why a support's rows are too few; 0 where they are not. Nobody is hidden in what is left of a
 // total when nothing is.
 func (s *Screening) failure(i int, cells []*big.Int) byte {
-	f, rest := s.figures[i], s.supports.list[i].within >= 0
+	f, rest := s.figures[i], s.supports.list[i].within >= 0 || s.supports.list[i].partial
 	at := func(m int) int64 {
 		if m < 0 {
 			return 0
@@ -315,10 +321,10 @@ func (s *Screening) failure(i int, cells []*big.Int) byte {
 	}
 	n := at(f.count)
 	switch departments := at(f.departments); {
+	case at(f.floor) > 0: // whose rows the other figures do not count
+		return ReasonFloor
 	case n < s.Rules.Count && (n > 0 || s.Rules.ZeroIsSmall && !rest):
 		return ReasonCount
-	case at(f.floor) > 0:
-		return ReasonFloor
 	case departments > 0 && departments < s.Rules.Departments:
 		return ReasonDepartments
 	}

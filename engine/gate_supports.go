@@ -12,6 +12,7 @@ import (
 type support struct {
 	conditions []*Expr // none: all rows of the group
 	within     int     // the support whose other rows are meant; −1: the rows themselves
+	partial    bool    // in some groups there can be none
 }
 
 // supports are those of a plan, each once; the first is the group's rows.
@@ -26,6 +27,8 @@ type supports struct {
 	read  []map[int]bool   // by moment, the columns that it reads
 	pairs []pair
 	open  [][]chosenRows // by moment: what its complements are taken of
+
+	domains map[string]*domainOf // what columns can be where conditions hold
 }
 
 // chosenRows is a support: the rows that are counted or add something at all, and the conditions that choose
@@ -43,7 +46,7 @@ const maxClasses = 64
 
 // supportsOf finds what the plan's moments rest on.
 func (p *Plan) supportsOf() (*supports, error) {
-	s := &supports{plan: p, rows: map[string]int{}, rest: map[[2]int]int{}, keys: map[*Expr]string{}, ands: map[string]*Expr{}}
+	s := &supports{plan: p, rows: map[string]int{}, rest: map[[2]int]int{}, keys: map[*Expr]string{}, ands: map[string]*Expr{}, domains: map[string]*domainOf{}}
 	s.add(nil)
 	for m := range p.Moments {
 		s.of, s.read, s.open = append(s.of, []int{0}), append(s.read, map[int]bool{}), append(s.open, nil)
@@ -145,10 +148,15 @@ func (s *supports) key(conditions []*Expr) string {
 }
 
 // rely lets a moment rest on the rows that meet all conditions.
-func (s *supports) rely(m int, kept, chosen []*Expr) {
+func (s *supports) rely(m int, kept, chosen []*Expr) { s.relyIf(m, kept, chosen, false) }
+
+// relyIf is rely; partial: there may be groups that can have no such rows.
+func (s *supports) relyIf(m int, kept, chosen []*Expr, partial bool) {
 	kept = s.flat(kept)
 	chosen = slices.DeleteFunc(s.flat(chosen), func(c *Expr) bool { return slices.Contains(kept, c) })
+	known := len(s.list)
 	at := s.add(slices.Concat(kept, chosen))
+	s.list[at].partial = partial && (at == known || s.list[at].partial)
 	if s.restOn(m, at); len(chosen) > 0 {
 		s.open[m] = append(s.open[m], chosenRows{at, kept, chosen})
 	}
@@ -184,12 +192,17 @@ func (s *supports) moment(m int) {
 // sum finds what a sum of an expression over the chosen rows rests on: the rows that add something to it,
 // the classes of those that few-valued factors tell apart, and what conditions inside of it choose.
 func (s *supports) sum(m int, e *Expr, chosen []*Expr) {
+	hold := slices.Clone(chosen)
+	if s.plan.Filter != nil {
+		hold = append(hold, s.plan.Filter)
+	}
+	hold = s.flat(hold)
 	terms := termsOf(e)
 	if len(terms) > 1 {
 		s.rely(m, append(valued(e, nil), nonzero(e)...), chosen)
 	}
 	for _, t := range terms {
-		s.term(m, e, t, chosen)
+		s.term(m, e, t, chosen, hold)
 	}
 	for _, b := range outermost(e) {
 		s.rely(m, nil, append(slices.Clone(chosen), b))
@@ -197,51 +210,100 @@ func (s *supports) sum(m int, e *Expr, chosen []*Expr) {
 	}
 }
 
-// term finds what one summand rests on.
-func (s *supports) term(m int, e, term *Expr, chosen []*Expr) {
-	var many, few []*Expr
-	var values [][]Datum
-	classes := 1
-	for f, k := range distinctFactors(term) {
-		v, ok := s.few(f, k+1)
-		if ok && classes*max(1, len(v)) <= maxClasses {
-			few, values = append(few, f), append(values, v)
-			classes *= max(1, len(v))
+// term finds what one summand rests on. hold are conditions that all chosen rows meet.
+func (s *supports) term(m int, e, term *Expr, chosen, hold []*Expr) {
+	var few []rowClasses
+	var many []*Expr
+	number := 1
+	keep := func(c rowClasses, ok bool) bool {
+		n := max(1, len(c.conditions))
+		if ok = ok && number*n <= maxClasses; ok {
+			few, number = append(few, c), number*n
+		}
+		return ok
+	}
+	factors := multiplicands(term)
+	for _, together := range alike(factors, sameColumn) {
+		where := hold
+		for _, f := range factors {
+			if !slices.Contains(together, f) {
+				where = append(slices.Clip(where), s.flat(f.implied())...)
+			}
+		}
+		if keep(s.classesOf(together, where)) {
 			continue
 		}
-		many = append(many, f)
-		for _, part := range termsOf(f) { // a few-valued part of a factor that is a sum
-			for g := range distinctFactors(part) {
-				if v, ok := s.few(g, 2); ok && g != f && len(v) > 1 {
-					for _, x := range v {
-						s.rely(m, append(valued(e, []*Expr{g}), equals(g, x)), chosen)
+		for _, same := range alike(together, (*Expr).equal) {
+			if len(same) < len(together) && keep(s.classesOf(same, where)) {
+				continue
+			}
+			many = append(many, same[0])
+			s.within(m, e, same, chosen, where)
+			if same[0].Op == OpCase && len(factors) == 1 {
+				for r, conditions := range same[0].branches() {
+					if s.tells(r, append(slices.Clip(where), s.flat(conditions)...)) {
+						s.sum(m, r, slices.Concat(chosen, conditions))
 					}
 				}
 			}
 		}
 	}
-	var adding []*Expr
-	for _, f := range many {
-		adding = append(adding, nonzero(f)...)
-	}
-	for n := range classes {
-		kept, compared := slices.Clone(adding), []*Expr(nil)
-		for _, f := range many {
-			if len(nonzero(f)) > 0 {
-				compared = append(compared, f)
+	s.combine(m, e, few, many, number, chosen)
+}
+
+// tells reports whether a factor of an expression takes few values.
+func (s *supports) tells(e *Expr, hold []*Expr) bool {
+	for _, t := range termsOf(e) {
+		for _, together := range alike(multiplicands(t), sameColumn) {
+			if c, ok := s.classesOf(together, hold); ok && len(c.conditions) > 1 {
+				return true
 			}
 		}
-		for i, f := range few {
-			v := values[i]
-			if len(v) == 0 { // it is NULL throughout: nothing is added up
+	}
+	return false
+}
+
+// combine lets a moment rest on each combination of the classes of few-valued factors, of the rows where the others
+// are not 0.
+func (s *supports) combine(m int, e *Expr, few []rowClasses, many []*Expr, number int, chosen []*Expr) {
+	var adding, covered []*Expr
+	for _, f := range many {
+		if n := nonzero(f); len(n) > 0 {
+			adding, covered = append(adding, n...), append(covered, f)
+		}
+	}
+	for n := range number {
+		kept, compared, partial := slices.Clone(adding), slices.Clone(covered), false
+		for _, c := range few {
+			if len(c.conditions) == 0 { // it is NULL throughout: nothing is added up
 				return
 			}
-			if x := v[n%len(v)]; len(v) > 1 {
-				kept, compared = append(kept, equals(f, x)), append(compared, f)
+			if condition := c.conditions[n%len(c.conditions)]; condition != nil {
+				kept, compared = append(kept, condition), append(compared, c.of)
 			}
-			n /= len(v)
+			partial = partial || c.partial
+			n /= len(c.conditions)
 		}
-		s.rely(m, append(valued(e, compared), kept...), chosen)
+		s.relyIf(m, append(valued(e, compared), kept...), chosen, partial)
+	}
+}
+
+// within lets a moment rest on the values of few-valued parts of a factor that is a sum.
+func (s *supports) within(m int, e *Expr, factor, chosen, hold []*Expr) {
+	for _, part := range termsOf(factor[0]) {
+		for _, same := range alike(multiplicands(part), sameColumn) {
+			if same[0] == factor[0] {
+				continue
+			}
+			for range factor[1:] {
+				same = append(same, same[0])
+			}
+			if c, ok := s.classesOf(same, hold); ok && len(c.conditions) > 1 {
+				for _, condition := range c.conditions {
+					s.relyIf(m, append(valued(e, []*Expr{c.of}), condition), chosen, c.partial)
+				}
+			}
+		}
 	}
 }
 
@@ -351,36 +413,6 @@ func termsOf(e *Expr) []*Expr {
 	return []*Expr{e}
 }
 
-// distinctFactors gives the factors of a product in their order, each with how often it stands there.
-func distinctFactors(e *Expr) func(yield func(*Expr, int) bool) {
-	var factors []*Expr
-	var times []int
-	var walk func(e *Expr)
-	walk = func(e *Expr) {
-		switch e.Op {
-		case OpMultiply:
-			walk(e.Args[0])
-			walk(e.Args[1])
-		case OpNegate, OpRescale:
-			walk(e.Args[0])
-		default:
-			if at := slices.IndexFunc(factors, e.equal); at >= 0 {
-				times[at]++
-			} else if e.Op != OpConstant {
-				factors, times = append(factors, e), append(times, 1)
-			}
-		}
-	}
-	walk(e)
-	return func(yield func(*Expr, int) bool) {
-		for i, f := range factors {
-			if !yield(f, times[i]) {
-				return
-			}
-		}
-	}
-}
-
 // outermost are the conditions inside an expression that stand in no other condition.
 func outermost(e *Expr) (out []*Expr) {
 	if e.Kind == Boolean && e.Op != OpConstant {
@@ -390,78 +422,4 @@ func outermost(e *Expr) (out []*Expr) {
 		out = append(out, outermost(a)...)
 	}
 	return out
-}
-
-// few lists the values of a number over rows if it is known that there are at most so many.
-func (s *supports) few(e *Expr, most int) ([]Datum, bool) {
-	values, ok := s.fewOf(e, most)
-	return values, ok && len(values) <= most
-}
-
-func (s *supports) fewOf(e *Expr, most int) ([]Datum, bool) {
-	switch {
-	case !e.Kind.numeric():
-		return nil, false
-	case e.Op == OpConstant:
-		return slices.DeleteFunc([]Datum{e.Value}, Datum.IsNull), true
-	case e.Op == OpColumn && s.plan.Schema.Columns[e.Column].HasDictionary:
-		values := s.plan.Schema.Columns[e.Column].values()
-		for i := range values {
-			values[i] = Datum{Kind: e.Kind, Number: rescaled(values[i], e.Scale), Scale: e.Scale}
-		}
-		return values, true
-	case e.results() != nil:
-		var out []Datum
-		for _, r := range e.results() {
-			values, ok := s.few(r, most)
-			if !ok {
-				return s.between(e, most)
-			}
-			out = append(out, values...)
-		}
-		return slices.DeleteFunc(ascending(out, false), Datum.IsNull), true
-	case e.Op == OpTruth:
-		return []Datum{NewInteger(0), NewInteger(1)}, true
-	case e.Op == OpNegate || e.Op == OpRescale || e.Op == OpAdd || e.Op == OpSubtract || e.Op == OpMultiply:
-		if values, ok := s.computed(e, most); ok {
-			return values, true
-		}
-	}
-	return s.between(e, most)
-}
-
-// between lists the numbers within an expression's bounds.
-func (s *supports) between(e *Expr, most int) ([]Datum, bool) {
-	if e.Min == nil {
-		return nil, false
-	}
-	values, ok := e.counted(int64(most))
-	return slices.DeleteFunc(values, Datum.IsNull), ok
-}
-
-// computed lists what an operation gives for all values of its arguments.
-func (s *supports) computed(e *Expr, most int) ([]Datum, bool) {
-	args, combinations := make([][]Datum, len(e.Args)), 1
-	for i, a := range e.Args {
-		var ok bool
-		if args[i], ok = s.few(a, most); !ok || combinations*len(args[i]) > maxClasses {
-			return nil, false
-		}
-		combinations *= len(args[i])
-	}
-	one := *e
-	one.Args = make([]*Expr, len(e.Args))
-	var out []Datum
-	for n := range combinations {
-		for i, a := range e.Args {
-			one.Args[i] = &Expr{Op: OpConstant, Value: args[i][n%len(args[i])], Kind: a.Kind, Scale: a.Scale}
-			n /= len(args[i])
-		}
-		v, err := one.Eval(nil)
-		if err != nil {
-			return nil, false
-		}
-		out = append(out, v)
-	}
-	return slices.DeleteFunc(ascending(out, false), Datum.IsNull), true
 }

@@ -235,7 +235,7 @@ func TestExplainScreening(t *testing.T) {
 	want := `Before the answer the contributors look at counts, by the rules
   ` + strings.Join(d.Sentences(), "\n  ") + `
 Each department contributes 9 figures of each of 4 groups in 1 ciphertext, beside the answer.
-Learns: each contributor (d0, d1, d2), and nobody else: for 3 sets of each of 4 groups, how many rows there are that cells rest on or that a total tells beside them, summed over the departments, each of which counts up to 10 at most; in how many departments there are some, but fewer than 3; in how many departments there are any.
+Learns: each contributor (d0, d1, d2), and nobody else: for 3 sets of each of 4 groups, how many rows there are that cells rest on or that a total tells beside them, summed over the departments, each of which counts up to 10 at most, and none where it has fewer than 3; in how many departments there are some, but fewer than that; in how many departments there are any.
 Learns: the analyst, every department, and whoever has the certificate: which cells of the answer are withheld, and by which rule.
 `
 	if got := x.String(); got != want {

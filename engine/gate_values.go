@@ -1,0 +1,543 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// rowClasses are the rows that the values of a factor tell apart. README section 18.2.
+type rowClasses struct {
+	of         *Expr   // what the conditions compare, so that it has a value where one holds
+	conditions []*Expr // one for each class; nil where all rows are in it
+	partial    bool    // in some groups no row can be in a class
+}
+
+// maxDomain is how many values of a column are gone through.
+const maxDomain = MaxDictionary
+
+// only is the one column that an expression reads; −1 where it reads none or several, or is no function of it alone.
+func only(e *Expr) int {
+	at := -1
+	var pure func(e *Expr) bool
+	pure = func(e *Expr) bool {
+		switch {
+		case e.Op == OpStart || e.Op.isScore():
+			return false
+		case e.Op != OpColumn:
+		case at < 0:
+			at = e.Column
+		case at != e.Column:
+			return false
+		}
+		return !slices.ContainsFunc(e.Args, func(a *Expr) bool { return !pure(a) })
+	}
+	if !pure(e) {
+		return -1
+	}
+	return at
+}
+
+func sameColumn(a, b *Expr) bool {
+	column := only(a)
+	return a.equal(b) || column >= 0 && column == only(b)
+}
+
+// multiplicands are the factors of a product, as often as they stand there, constants left out.
+func multiplicands(e *Expr) []*Expr {
+	switch e.Op {
+	case OpMultiply:
+		return append(multiplicands(e.Args[0]), multiplicands(e.Args[1])...)
+	case OpNegate, OpRescale:
+		return multiplicands(e.Args[0])
+	case OpConstant:
+		return nil
+	}
+	return []*Expr{e}
+}
+
+// alike sorts expressions into lists of like ones, in their order.
+func alike(all []*Expr, like func(a, b *Expr) bool) (out [][]*Expr) {
+	for _, e := range all {
+		at := slices.IndexFunc(out, func(list []*Expr) bool { return like(list[0], e) })
+		if at < 0 {
+			at, out = len(out), append(out, nil)
+		}
+		out[at] = append(out[at], e)
+	}
+	return out
+}
+
+// branches are the results that an expression takes, each with conditions that hold where it does.
+func (e *Expr) branches() func(yield func(*Expr, []*Expr) bool) {
+	return func(yield func(*Expr, []*Expr) bool) {
+		var before []*Expr
+		for i, r := range e.results() {
+			conditions := slices.Clone(before)
+			if e.Op == OpCase && 2*i+1 < len(e.Args) {
+				condition := e.Args[2*i]
+				conditions = append(conditions, condition)
+				before = append(before, negated(&Expr{Op: OpIsTrue, Args: []*Expr{condition}, Kind: Boolean}))
+			}
+			if !yield(r, conditions) {
+				return
+			}
+		}
+	}
+}
+
+// implied are conditions that hold where a factor is not 0.
+func (e *Expr) implied() (out []*Expr) {
+	switch e.Op {
+	case OpTruth:
+		return e.Args
+	case OpCase:
+		found := 0
+		for r, conditions := range e.branches() {
+			if r.Op != OpConstant || !r.Value.IsNull() && r.Value.Number.Sign() != 0 {
+				found, out = found+1, conditions
+			}
+		}
+		if found != 1 {
+			return nil
+		}
+	}
+	return out
+}
+
+// classesOf finds the classes of rows by factors of one product, which are equal or read one column alone, if they
+// take so few values other than 0 as there are factors, and one more: sums of such powers tell them apart. hold are
+// conditions that the rows meet.
+func (s *supports) classesOf(factors, hold []*Expr) (rowClasses, bool) {
+	f, most := factors[0], len(factors)+1
+	same := !slices.ContainsFunc(factors, func(g *Expr) bool { return !g.equal(f) })
+	if column := only(f); column >= 0 {
+		if c, ok := s.classesOfColumn(column, factors, same, hold); ok {
+			return c, true
+		}
+	}
+	if !same {
+		return rowClasses{}, false
+	}
+	values, ok := s.few(f, most, hold)
+	return byValue(f, values), ok
+}
+
+// byValue are the classes of the rows by the values of a number.
+func byValue(f *Expr, values []Datum) rowClasses {
+	c := rowClasses{of: f}
+	for _, v := range values {
+		c.conditions = append(c.conditions, equals(f, v))
+	}
+	if len(values) == 1 {
+		c.conditions[0] = nil
+	}
+	return c
+}
+
+// classesOfColumn goes through the values that a column can have. Where a key of the groups is made of it, or
+// conditions of it stand beside others, they can be few in some groups, or where the others leave them: then these are
+// classes, and all other rows.
+func (s *supports) classesOfColumn(column int, factors []*Expr, same bool, hold []*Expr) (rowClasses, bool) {
+	domain, ok := s.listed(column, hold)
+	if !ok {
+		return rowClasses{}, false
+	}
+	product := func(x Datum) (*big.Int, bool) {
+		out := big.NewInt(1)
+		for _, f := range factors {
+			v, err := f.Eval(func(int) Datum { return x })
+			if err != nil || v.Number == nil {
+				return nil, false
+			}
+			if out.Mul(out, v.Number); same {
+				break
+			}
+		}
+		return out, true
+	}
+	all, most := newValues(domain, product), len(factors)+1
+	switch {
+	case all.few(most) && same:
+		var values []Datum
+		for _, n := range all.numbers {
+			values = append(values, Datum{Kind: factors[0].Kind, Number: n, Scale: factors[0].Scale})
+		}
+		return byValue(factors[0], values), true
+	case all.few(most):
+		return s.among(column, all.of, false), true
+	}
+	var sets [][]Datum
+	placed := map[string]bool{}
+	for _, part := range s.narrowed(column, hold, domain) {
+		if v := newValues(part, product); v.few(most) && len(v.of) > 1 {
+			for _, of := range v.of {
+				of = slices.DeleteFunc(slices.Clone(of), func(x Datum) bool { return placed[x.String()] })
+				for _, x := range of {
+					placed[x.String()] = true
+				}
+				if len(of) > 0 {
+					sets = append(sets, of)
+				}
+			}
+		}
+	}
+	first := len(sets)
+	for _, part := range s.byKeys(column, domain) {
+		if v := newValues(part, product); v.few(most) && len(v.of) > 1 {
+			for k, of := range v.of {
+				if first+k == len(sets) {
+					sets = append(sets, nil)
+				}
+				sets[first+k] = append(sets[first+k], slices.DeleteFunc(of, func(x Datum) bool { return placed[x.String()] })...)
+			}
+		}
+	}
+	if sets = slices.DeleteFunc(sets, func(of []Datum) bool { return len(of) == 0 }); len(sets) == 0 {
+		return rowClasses{}, false
+	}
+	out := s.among(column, sets, true)
+	others := []*Expr{negated(s.in(out.of, slices.Concat(sets...)))}
+	for _, f := range factors {
+		others = append(others, nonzero(f)...)
+	}
+	out.conditions = append(out.conditions, conjunction(nil, others))
+	return out, true
+}
+
+// among are the classes of the rows by sets of a column's values.
+func (s *supports) among(column int, sets [][]Datum, partial bool) rowClasses {
+	c := s.plan.Schema.Columns[column]
+	e := &Expr{Op: OpColumn, Column: column, Kind: c.Kind, Scale: c.Scale, Nullable: c.Nullable, Min: c.span().lo, Max: c.span().hi}
+	out := rowClasses{of: e, partial: partial}
+	for _, of := range sets {
+		out.conditions = append(out.conditions, s.in(e, of))
+	}
+	if len(sets) == 1 && !partial {
+		out.conditions[0] = nil
+	}
+	return out
+}
+
+// in is the condition that a column has one of some values.
+func (s *supports) in(e *Expr, values []Datum) *Expr {
+	if len(values) == 1 {
+		return equals(e, values[0])
+	}
+	args := []*Expr{e}
+	for _, v := range values {
+		args = append(args, &Expr{Op: OpConstant, Value: v, Kind: e.Kind, Scale: e.Scale, Min: v.Number, Max: v.Number})
+	}
+	return &Expr{Op: OpIn, Args: args, Kind: Boolean, Nullable: e.Nullable}
+}
+
+// valuesOf are the numbers that a product is for values of a column, and for which of them.
+type valuesOf struct {
+	numbers []*big.Int
+	of      [][]Datum
+}
+
+func newValues(domain []Datum, product func(Datum) (*big.Int, bool)) (v valuesOf) {
+	at := map[string]int{}
+	for _, x := range domain {
+		n, ok := product(x)
+		if !ok { // NULL, or no row has this value
+			continue
+		}
+		k, known := at[n.String()]
+		if !known {
+			k, v.numbers, v.of = len(v.of), append(v.numbers, n), append(v.of, nil)
+			at[n.String()] = k
+		}
+		v.of[k] = append(v.of[k], x)
+	}
+	return v
+}
+
+func (v valuesOf) few(most int) bool {
+	if slices.ContainsFunc(v.numbers, func(n *big.Int) bool { return n.Sign() == 0 }) {
+		most++
+	}
+	return len(v.numbers) <= most
+}
+
+// byKeys sorts a column's values by the groups' keys that are made of it alone; nothing where none is.
+func (s *supports) byKeys(column int, domain []Datum) [][]Datum {
+	parts := map[string][]Datum{}
+	for _, x := range domain {
+		var key []string
+		for _, g := range s.plan.Groups {
+			if only(g.Expr) == column {
+				v, err := g.Expr.Eval(func(int) Datum { return x })
+				if err != nil {
+					return nil
+				}
+				key = append(key, quote(v.String()))
+			}
+		}
+		if key == nil {
+			return nil
+		}
+		parts[strings.Join(key, " ")] = append(parts[strings.Join(key, " ")], x)
+	}
+	var out [][]Datum
+	for _, key := range slices.Sorted(maps.Keys(parts)) {
+		out = append(out, parts[key])
+	}
+	return out
+}
+
+// narrowed are the values for which conditions of a column hold, and those for which they do not, that stand with
+// other columns in a condition or a key: how these decide is not known.
+func (s *supports) narrowed(column int, hold []*Expr, domain []Datum) (out [][]Datum) {
+	split := func(c *Expr) {
+		var parts [2][]Datum
+		for _, x := range domain {
+			if v, err := c.Eval(func(int) Datum { return x }); err == nil && v.Kind == Boolean {
+				parts[truthNumber(v.Bool)] = append(parts[truthNumber(v.Bool)], x)
+			}
+		}
+		out = append(out, parts[0], parts[1])
+	}
+	var walk func(e *Expr)
+	walk = func(e *Expr) {
+		switch at := only(e); {
+		case at == column && e.Kind == Boolean:
+			split(e)
+		case at < 0:
+			for _, a := range e.Args {
+				walk(a)
+			}
+		}
+	}
+	for _, c := range hold {
+		if only(c) < 0 {
+			walk(c)
+		}
+	}
+	for _, g := range s.plan.Groups {
+		if only(g.Expr) < 0 {
+			walk(g.Expr)
+		}
+	}
+	return out
+}
+
+// listed are the values that a column can have where conditions hold, ascending, NULL left out; false where it is not
+// known or there are too many.
+func (s *supports) listed(column int, hold []*Expr) ([]Datum, bool) {
+	own := slices.DeleteFunc(slices.Clone(hold), func(c *Expr) bool { return only(c) != column })
+	key := fmt.Sprint(column, " ") + s.key(own)
+	if s.domains[key] != nil {
+		return s.domains[key].values, s.domains[key].ok
+	}
+	d := &domainOf{}
+	s.domains[key] = d
+	c := s.plan.Schema.Columns[column]
+	switch {
+	case c.HasDictionary:
+		d.values, d.ok = c.values(), true
+	case c.Min != nil:
+		reach := c.span()
+		for _, condition := range own {
+			reach = reach.meet(reachOf(condition, c, false))
+		}
+		d.values, d.ok = c.between(reach)
+		for i := 0; i < len(own) && !d.ok; i++ {
+			d.values, d.ok = pointsOf(own[i], c)
+		}
+	}
+	for i, v := range d.values {
+		if v.Number != nil {
+			d.values[i] = Datum{Kind: c.Kind, Number: rescaled(v, c.Scale), Scale: c.Scale}
+		}
+	}
+	d.values = slices.DeleteFunc(d.values, func(x Datum) bool {
+		return slices.ContainsFunc(own, func(c *Expr) bool {
+			v, err := c.Eval(func(int) Datum { return x })
+			return err == nil && (v.Kind != Boolean || !v.Bool)
+		})
+	})
+	return d.values, d.ok
+}
+
+type domainOf struct {
+	values []Datum
+	ok     bool
+}
+
+// between lists a column's values in a range.
+func (c Column) between(reach span) (out []Datum, ok bool) {
+	if n := new(big.Int).Sub(reach.hi, reach.lo); n.Cmp(big.NewInt(maxDomain)) >= 0 {
+		return nil, false
+	}
+	for v := reach.lo; v.Cmp(reach.hi) <= 0; v = new(big.Int).Add(v, big.NewInt(1)) {
+		out = append(out, Datum{Kind: c.Kind, Number: v, Scale: c.Scale})
+	}
+	return out, true
+}
+
+// meet is what is in both ranges.
+func (s span) meet(o span) span {
+	return span{hull(s.lo, o.lo).hi, hull(s.hi, o.hi).lo}
+}
+
+// opposite comparisons hold where the others do not.
+var opposite = map[Op]Op{OpEqual: OpNotEqual, OpNotEqual: OpEqual, OpLess: OpGreaterEq, OpGreaterEq: OpLess, OpGreater: OpLessEqual, OpLessEqual: OpGreater}
+
+// reachOf is a range that holds all values of a column for which a condition, or its opposite, holds.
+func reachOf(e *Expr, c Column, not bool) span {
+	whole := c.span()
+	op := e.Op
+	if not && opposite[op] != 0 {
+		op = opposite[op]
+	}
+	switch {
+	case e.Op == OpNot:
+		return reachOf(e.Args[0], c, !not)
+	case e.Op == OpIsTrue && !not:
+		return reachOf(e.Args[0], c, not)
+	case e.Op == OpAnd || e.Op == OpOr:
+		out := reachOf(e.Args[0], c, not)
+		for _, a := range e.Args[1:] {
+			if o := reachOf(a, c, not); (e.Op == OpAnd) != not {
+				out = out.meet(o)
+			} else {
+				out = hull(out.lo, out.hi, o.lo, o.hi)
+			}
+		}
+		return out
+	case len(e.Args) != 2 || e.Args[0].Op != OpColumn && e.Args[0].Op != OpRescale || e.Args[1].Op != OpConstant || e.Args[1].Value.Number == nil:
+		return whole
+	case e.Args[0].Op == OpRescale && e.Args[0].Args[0].Op != OpColumn:
+		return whole
+	}
+	x := reduce(e.Args[1].Value.Number, e.Args[1].Value.Scale-c.Scale, roundFloor)
+	switch op {
+	case OpEqual:
+		return whole.meet(span{x, x})
+	case OpLess, OpLessEqual:
+		return whole.meet(span{whole.lo, x})
+	case OpGreater, OpGreaterEq:
+		return whole.meet(span{x, whole.hi})
+	}
+	return whole
+}
+
+// pointsOf are the values that a condition names, where it holds for no others.
+func pointsOf(e *Expr, c Column) (out []Datum, ok bool) {
+	switch e.Op {
+	case OpIsTrue:
+		return pointsOf(e.Args[0], c)
+	case OpAnd:
+		for _, a := range e.Args {
+			if out, ok = pointsOf(a, c); ok {
+				return out, true
+			}
+		}
+	case OpOr:
+		for _, a := range e.Args {
+			points, ok := pointsOf(a, c)
+			if !ok {
+				return nil, false
+			}
+			out = append(out, points...)
+		}
+		return ascending(out, false), true
+	case OpEqual, OpIn:
+		if e.Args[0].Op != OpColumn {
+			return nil, false
+		}
+		for _, a := range e.Args[1:] {
+			if a.Op != OpConstant {
+				return nil, false
+			}
+			out = append(out, a.Value)
+		}
+		return slices.DeleteFunc(ascending(out, false), Datum.IsNull), true
+	}
+	return nil, false
+}
+
+// few lists the values of a number over rows if it is known that there are at most so many other than 0.
+func (s *supports) few(e *Expr, most int, hold []*Expr) ([]Datum, bool) {
+	values, ok := s.fewOf(e, most, hold)
+	others := 0
+	for _, v := range values {
+		if v.Number.Sign() != 0 {
+			others++
+		}
+	}
+	return values, ok && others <= most
+}
+
+func (s *supports) fewOf(e *Expr, most int, hold []*Expr) ([]Datum, bool) {
+	switch {
+	case !e.Kind.numeric():
+		return nil, false
+	case e.Op == OpConstant:
+		return slices.DeleteFunc([]Datum{e.Value}, Datum.IsNull), true
+	case e.Op == OpColumn:
+		values, ok := s.listed(e.Column, hold)
+		out := make([]Datum, len(values))
+		for i := range values {
+			out[i] = Datum{Kind: e.Kind, Number: rescaled(values[i], e.Scale), Scale: e.Scale}
+		}
+		return out, ok
+	case e.results() != nil:
+		var out []Datum
+		for r, conditions := range e.branches() {
+			values, ok := s.few(r, most, append(slices.Clip(hold), s.flat(conditions)...))
+			if !ok {
+				return s.between(e, most)
+			}
+			out = append(out, values...)
+		}
+		return slices.DeleteFunc(ascending(out, false), Datum.IsNull), true
+	case e.Op == OpTruth:
+		return []Datum{NewInteger(0), NewInteger(1)}, true
+	case e.Op == OpNegate || e.Op == OpRescale || e.Op == OpAdd || e.Op == OpSubtract || e.Op == OpMultiply:
+		if values, ok := s.computed(e, hold); ok {
+			return values, true
+		}
+	}
+	return s.between(e, most)
+}
+
+// between lists the numbers within an expression's bounds.
+func (s *supports) between(e *Expr, most int) ([]Datum, bool) {
+	if e.Min == nil {
+		return nil, false
+	}
+	values, ok := e.counted(int64(most) + 1)
+	return slices.DeleteFunc(values, Datum.IsNull), ok
+}
+
+// computed lists what an operation gives for all values of its arguments.
+func (s *supports) computed(e *Expr, hold []*Expr) ([]Datum, bool) {
+	args, combinations := make([][]Datum, len(e.Args)), 1
+	for i, a := range e.Args {
+		var ok bool
+		if args[i], ok = s.few(a, maxClasses, hold); !ok || combinations*len(args[i]) > maxClasses {
+			return nil, false
+		}
+		combinations *= len(args[i])
+	}
+	one := *e
+	one.Args = make([]*Expr, len(e.Args))
+	var out []Datum
+	for n := range combinations {
+		for i, a := range e.Args {
+			one.Args[i] = &Expr{Op: OpConstant, Value: args[i][n%len(args[i])], Kind: a.Kind, Scale: a.Scale}
+			n /= len(args[i])
+		}
+		v, err := one.Eval(nil)
+		if err != nil {
+			return nil, false
+		}
+		out = append(out, v)
+	}
+	return slices.DeleteFunc(ascending(out, false), Datum.IsNull), true
+}
