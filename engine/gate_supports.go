@@ -204,6 +204,7 @@ func (s *supports) sum(m int, e *Expr, chosen []*Expr) {
 	for _, t := range terms {
 		s.term(m, e, t, chosen, hold)
 	}
+	s.kinks(m, e, chosen, hold)
 	for _, b := range outermost(e) {
 		s.rely(m, nil, append(slices.Clone(chosen), b))
 		s.rely(m, nil, append(slices.Clone(chosen), negated(b)))

@@ -50,6 +50,8 @@ func multiplicands(e *Expr) []*Expr {
 	switch e.Op {
 	case OpMultiply:
 		return append(multiplicands(e.Args[0]), multiplicands(e.Args[1])...)
+	case OpQuotient: // by the divisor's inverse
+		return append(multiplicands(e.Args[0]), multiplicands(e.Args[1])...)
 	case OpNegate, OpRescale:
 		return multiplicands(e.Args[0])
 	case OpConstant:
@@ -510,6 +512,9 @@ func (s *supports) fewOf(e *Expr, most int, hold []*Expr) ([]Datum, bool) {
 func (s *supports) between(e *Expr, most int) ([]Datum, bool) {
 	if e.Min == nil {
 		return nil, false
+	}
+	if e.Op == OpWidth {
+		e = binsOf(e)
 	}
 	values, ok := e.counted(int64(most) + 1)
 	return slices.DeleteFunc(values, Datum.IsNull), ok
