@@ -229,7 +229,7 @@ func (a *aggregation) writer() dialect.Writer {
 		if c.index < len(a.table.columns) {
 			columns = append(columns, a.place.columns[c.index])
 		} else {
-			columns = append(columns, dialect.Column{SQL: scoreName(c.index - len(a.table.columns)), Kind: c.own.kind, Scale: c.own.scale})
+			columns = append(columns, dialect.Column{SQL: a.scoreColumn(c.index - len(a.table.columns)), Kind: c.own.kind, Scale: c.own.scale})
 		}
 	}
 	return dialect.NewWriter(a.place.dialect, columns)

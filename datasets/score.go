@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"parley/datasets/dialect"
 	"parley/engine"
 )
 
@@ -12,11 +13,8 @@ import (
 // conditions around them hold (README, section 6.4).
 
 // hoistScores replaces the scores in the plan's moments by columns of their own, where the engine can be
-// called.
+// called, or the database computes them in steps.
 func (a *aggregation) hoistScores() {
-	if !a.place.calls {
-		return
-	}
 	places := map[string]*engine.Expr{}
 	for i, m := range a.plan.Moments {
 		m.Expr, m.Filter = a.hoist(m.Expr, places), a.hoist(m.Filter, places)
@@ -29,7 +27,7 @@ func (a *aggregation) hoist(e *engine.Expr, places map[string]*engine.Expr) *eng
 	switch {
 	case e == nil:
 		return nil
-	case e.IsScore():
+	case e.IsScore() && (a.place.calls || a.isStep(e)):
 		key := string(engine.Marshal(e))
 		if places[key] == nil {
 			places[key] = &engine.Expr{Op: engine.OpColumn, Column: len(a.columns), Kind: e.Kind, Scale: e.Scale, Nullable: true, Min: e.Min, Max: e.Max}
@@ -51,12 +49,33 @@ func (a *aggregation) hoist(e *engine.Expr, places map[string]*engine.Expr) *eng
 	return &out
 }
 
+// isStep reports whether a score becomes a column in a department's own database: what is tabulated there
+// (README, section 10.4) need not.
+func (a *aggregation) isStep(e *engine.Expr) bool {
+	if !a.place.dialect.HasScore(e.Op) {
+		return false
+	}
+	_, err := a.writer().Expression(e)
+	return err != nil
+}
+
+// scoreColumn is the column of a score.
+func (a *aggregation) scoreColumn(i int) string {
+	if a.place.calls {
+		return scoreName(i)
+	}
+	return dialect.ScoreName(i)
+}
+
 // from is what is selected from: the rows, with the scores if there are any.
 func (a *aggregation) from() (string, error) {
 	if len(a.scores) == 0 {
 		return a.place.from, nil
 	}
 	w := a.writer()
+	if !a.place.calls {
+		return a.inSteps(w)
+	}
 	list := "*"
 	for i, e := range a.scores {
 		score, err := w.Expression(e)
@@ -66,6 +85,19 @@ func (a *aggregation) from() (string, error) {
 		list += ", " + score + " AS " + scoreName(i)
 	}
 	return "(SELECT " + list + " FROM " + a.place.from + ")", nil
+}
+
+// inSteps has the database compute scores, of no more rows than the plan asks for.
+func (a *aggregation) inSteps(w dialect.Writer) (string, error) {
+	from := a.place.from
+	if a.plan.Filter != nil {
+		condition, err := w.Expression(a.plan.Filter)
+		if err != nil {
+			return "", err
+		}
+		from = "(SELECT * FROM " + from + " WHERE " + condition + ") AS parley_rows"
+	}
+	return w.Scores(from, a.scores)
 }
 
 // scoresOf gives the columns of one row, those of its scores computed when they are

@@ -60,8 +60,8 @@ func multiplicands(e *Expr) []*Expr {
 	return []*Expr{e}
 }
 
-// alike sorts expressions into lists of like ones, in their order.
-func alike(all []*Expr, like func(a, b *Expr) bool) (out [][]*Expr) {
+// classesOf sorts expressions into lists of like ones, in their order.
+func classesOf(all []*Expr, like func(a, b *Expr) bool) (out [][]*Expr) {
 	for _, e := range all {
 		at := slices.IndexFunc(out, func(list []*Expr) bool { return like(list[0], e) })
 		if at < 0 {

@@ -352,7 +352,7 @@ func TestBattery(t *testing.T) {
 	screened := screenedBase(t)
 	var lines []string
 	for i, c := range battery() {
-		if testing.Short() && i%12 != 0 {
+		if i%amount(12, 3, 1) != 0 {
 			continue
 		}
 		for seed := range *seeds {
@@ -379,7 +379,7 @@ func TestBattery(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(want, table) {
-		t.Error("BATTERY.md is not what this run gives: go test ./protocols -run Battery -update")
+		t.Error("BATTERY.md is not what this run gives: go test ./protocols -run Battery -everything -update")
 	}
 }
 
@@ -401,7 +401,7 @@ func batteryPage(lines []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# The battery
 
-%d cases, written by `+"`go test ./protocols -run Battery -update`"+` and compared in every run that is not short. Three
+%d cases, written by `+"`go test ./protocols -run Battery -everything -update`"+` and compared in every run of all of them. Three
 departments, an auditor and an analyst. In each case no answer is wrong and every certificate verifies; all
 that are up have the same state, which a replay of the ledger gives too; the honest come to the same end;
 nobody honest is convicted. "Refusals" are the referee's codes for what was said besides the honest entries

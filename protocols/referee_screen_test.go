@@ -79,7 +79,6 @@ func TestScreenings(t *testing.T) {
 	withKey.AnalystKey = digestOf("key")
 	c.code(c.analyst, withKey, "malformed")
 	q := c.asked(c.screening(2))
-	recipient := c.keyOf(q.recipient())
 	other := c.keys[0]
 	if q.receives(KeyOf(other)) {
 		other = c.keys[1]
@@ -88,7 +87,8 @@ func TestScreenings(t *testing.T) {
 	c.must(c.analyst, &Withdraw{Query: q.ID})
 
 	q = c.shared(c.screening(3))
-	recipient, other = c.keyOf(q.recipient()), c.keys[0]
+	recipient := c.keyOf(q.recipient())
+	other = c.keys[0]
 	if q.receives(KeyOf(other)) {
 		other = c.keys[1]
 	}

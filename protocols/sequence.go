@@ -181,7 +181,17 @@ func follow(sql string, rounds []Verdict) (*engine.Result, error) {
 		return nil, fmt.Errorf("the question: %w", err)
 	}
 	for i, r := range rounds {
-		switch plan := session.Plan(); {
+		plan := session.Plan()
+		if plan != nil && r.Plan.Rules != (engine.Disclosure{}) { // what its own screening withholds of it
+			verdict := r.Plan.Withheld
+			if verdict == nil {
+				verdict = make([]byte, plan.CellCount())
+			}
+			if plan, err = plan.Withhold(r.Plan.Rules, verdict); err != nil {
+				return nil, fmt.Errorf("round %d is not what the question and the rounds before lead to", i+1)
+			}
+		}
+		switch {
 		case plan == nil:
 			return nil, fmt.Errorf("the question is answered after %d rounds, and there are %d", i, len(rounds))
 		case plan.Digest() != r.Plan.Digest():

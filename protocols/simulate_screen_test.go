@@ -13,6 +13,7 @@ import (
 	"parley/engine/policy/open"
 	"parley/protocols"
 	"parley/protocols/liar"
+	"parley/protocols/mhe/tiny"
 )
 
 // ruled has departments publish the open policy with these rules.
@@ -219,5 +220,27 @@ func TestVerdictsDiffer(t *testing.T) {
 		if o := w.party(name).outcomes[id]; o == nil || o.Fault == nil || o.Fault.Department != "city2" && bytes.Contains([]byte(o.Sentence), []byte(name)) {
 			t.Errorf("%s: %+v", name, o)
 		}
+	}
+}
+
+// TestScreenedRounds: each round of a question is screened by itself, what one withholds is marked in the answer of all, and the
+// sequence of their certificates verifies; one with a round of which something else is withheld does not.
+func TestScreenedRounds(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 97)
+	w := ruled(t, 97, 2, engine.Disclosure{Count: 4})
+	w.run()
+	const sql = "SELECT age, count(*) FROM heart GROUP BY age UNION ALL SELECT age, count(*) FROM heart WHERE age >= 43 GROUP BY age"
+	sequence, result := w.asked(sql)
+	if len(sequence.Certificates) != 2 || len(result.Withheld) == 0 || len(result.Rows) == 0 {
+		t.Fatalf("%d rounds, %d rows, %d withheld", len(sequence.Certificates), len(result.Rows), len(result.Withheld))
+	}
+	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w)}
+	v, err := verifier.Verify(sequence.Marshal())
+	if err != nil || !v.Verified || printed(v.Result) != printed(result) {
+		t.Errorf("%+v %v", v, err)
+	}
+	swapped := protocols.NewSequence(sql, [][]byte{sequence.Certificates[1], sequence.Certificates[0]})
+	if v, err := verifier.Verify(swapped.Marshal()); err == nil && v.SelfConsistent {
+		t.Errorf("rounds in another order: %+v", v)
 	}
 }

@@ -63,7 +63,10 @@ func TestScreenedCrashes(t *testing.T) {
 	base.run()
 	calm := base.fork(t, 8)
 	calm.askScreened(true)
-	stride := amount(300, 200, 1)
+	stride, n := amount(300, 200, 1), amount(2, 4, 400)
+	if *schedules > 0 && *everything {
+		stride, n = max(1, 2000 / *schedules), max(1, *schedules/5)
+	}
 	for i, victim := range calm.parties {
 		for at := 1 + 7*i; at <= calm.points[victim]; at += stride {
 			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
@@ -74,7 +77,7 @@ func TestScreenedCrashes(t *testing.T) {
 			})
 		}
 	}
-	kills, n := 0, amount(2, 4, 400)
+	kills := 0
 	for seed := range uint64(n) {
 		t.Run(fmt.Sprint("schedule/", seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
@@ -102,7 +105,7 @@ func TestScreenedCrashes(t *testing.T) {
 
 // TestScreenedSchedules runs networks of one to seven departments under rules, loss, repetition and crashes at any point.
 func TestScreenedSchedules(t *testing.T) {
-	for seed := range uint64(amount(1, 2, 70)) {
+	for seed := range uint64(amount(1, 2, 20)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
 			count, floor := int(2+seed%5), int(seed%3)

@@ -34,7 +34,9 @@ var ClickHouse = &Dialect{
 		"year":    formatted("subtractDays(%s, toDayOfYear(%s) - 1)"),
 		"decade":  formatted("makeDate32(intDiv(toYear(%s), 10) * 10, 1, 1)"),
 	},
+	steps: &steps{divide: called("intDiv")},
 	forms: map[engine.Op]form{
+		engine.OpQuotient: {least: 2, write: writeQuotient},
 		engine.OpIsTrue:   around("ifNull(%s, false)"),
 		engine.OpIsFalse:  around("ifNull(NOT %s, false)"),
 		engine.OpGreatest: withoutNull("greatest"),

@@ -53,6 +53,8 @@ type Dialect struct {
 	parts, truncations map[string]func(date string) string
 	// forms are the operations that it writes otherwise than the table forms does.
 	forms map[engine.Op]form
+	// steps writes scores; nil: it has none.
+	steps *steps
 	// call writes what has no form; nil: by the dictionary of the column that it depends on.
 	call func(w Writer, e *engine.Expr, n width) (string, error)
 }

@@ -254,9 +254,12 @@ func (w Writer) argument(m engine.Moment) (out string, places int, err error) {
 			return c.Bare, m.Expr.Scale - c.BareScale, nil
 		}
 	}
-	if m.Op == engine.Sum && w.Dialect.points && w.hasBare(m.Expr) {
+	if w.Dialect.points && w.hasBare(m.Expr) {
 		if out, ok := w.pointed(m.Expr); ok {
-			return out, m.Expr.Scale, nil
+			if m.Op == engine.Sum {
+				places = m.Expr.Scale
+			}
+			return out, places, nil
 		}
 	}
 	out, err = w.Expression(m.Expr)

@@ -34,7 +34,9 @@ var MySQL = &Dialect{
 		"century":    formatted("(%s - INTERVAL (DAYOFYEAR(%s) - 1) DAY - INTERVAL ((YEAR(%s) - 1) % 100) YEAR)"),
 		"millennium": formatted("(%s - INTERVAL (DAYOFYEAR(%s) - 1) DAY - INTERVAL ((YEAR(%s) - 1) % 1000) YEAR)"),
 	},
+	steps: &steps{fence: " LIMIT 18446744073709551615", divide: infixed("DIV")},
 	forms: map[engine.Op]form{
+		engine.OpQuotient:  {least: 2, write: writeQuotient},
 		engine.OpConcat:    joined("concat(", ", ", ")"),
 		engine.OpGreatest:  withoutNull("greatest"),
 		engine.OpLeast:     withoutNull("least"),

@@ -40,11 +40,12 @@ func writeReduce(_ Writer, e *engine.Expr, args []string, n width) (string, erro
 	case x0.Max.Sign() <= 0:
 		x = "(" + x + " + " + number(below, n.name) + ")"
 	default:
-		var err error
-		x, err = repeated(fmt.Sprintf("(%[1]s + CASE WHEN %[1]s < 0 THEN %[2]s ELSE %[3]s END)", x, number(below, n.name), number(above, n.name)), x)
-		if err != nil {
-			return "", err
+		if x0.Op != engine.OpQuotient || len(x) > maxLookup/4 { // in a quotient is no other, so it may be long
+			if _, err := repeated("", x); err != nil {
+				return "", err
+			}
 		}
+		x = fmt.Sprintf("(%[1]s + CASE WHEN %[1]s < 0 THEN %[2]s ELSE %[3]s END)", x, number(below, n.name), number(above, n.name))
 	}
 	return n.divide(x, number(unit, n.name)), nil
 }

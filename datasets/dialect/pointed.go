@@ -59,6 +59,8 @@ func (w Writer) pointed(e *engine.Expr) (string, bool) {
 	case engine.OpAdd, engine.OpSubtract, engine.OpMultiply:
 		operator := map[engine.Op]string{engine.OpAdd: " + ", engine.OpSubtract: " - ", engine.OpMultiply: " * "}[e.Op]
 		return "(" + strings.Join(args, operator) + ")", true
+	case engine.OpQuotient:
+		return divided(e, args), true
 	case engine.OpCoalesce:
 		return "coalesce(" + strings.Join(args, ", ") + ")", true
 	case engine.OpCase:
@@ -69,11 +71,11 @@ func (w Writer) pointed(e *engine.Expr) (string, bool) {
 	return "", false
 }
 
-// hasBare reports whether e is of a column that has places behind the point.
+// hasBare reports whether e is of a column that has places behind the point, or is a quotient, which has.
 func (w Writer) hasBare(e *engine.Expr) bool {
 	if e.Op == engine.OpColumn {
 		c, err := w.at(e)
 		return err == nil && c.Bare != ""
 	}
-	return slices.ContainsFunc(e.Args, w.hasBare)
+	return e.Op == engine.OpQuotient || slices.ContainsFunc(e.Args, w.hasBare)
 }

@@ -23,7 +23,9 @@ var PostgreSQL = &Dialect{
 		"dow", "isodow", "doy", "isoyear"),
 	truncations: fields("CAST(date_trunc('", "', CAST(%s AS TIMESTAMP)) AS DATE)", "week", "month", "quarter", "year", "decade",
 		"century", "millennium"),
+	steps: &steps{fence: " OFFSET 0", divide: called("div")},
 	forms: map[engine.Op]form{
+		engine.OpQuotient:  {least: 2, write: nativeQuotient},
 		engine.OpLength:    around("char_length(%s)"),
 		engine.OpSubstring: substringBy("substring"),
 		engine.OpTrim:      {least: 3, write: writeTrim},

@@ -29,6 +29,7 @@ var Trino = &Dialect{
 		"millennium": formatted("date_add('year', -((year(%s) - 1) % 1000), date_trunc('year', %s))"),
 	},
 	forms: map[engine.Op]form{
+		engine.OpQuotient:  {least: 2, write: writeQuotient},
 		engine.OpIsTrue:    around("(%s IS NOT DISTINCT FROM true)"),
 		engine.OpIsFalse:   around("(%s IS NOT DISTINCT FROM false)"),
 		engine.OpGreatest:  withoutNull("greatest"),

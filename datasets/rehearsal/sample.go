@@ -184,7 +184,7 @@ func (s Sample) Question() string {
 		list = append(list, s.aggregate())
 	}
 	if s.Statistics && s.IntN(5) == 0 { // alone
-		list = append(append([]string(nil), keys...), s.pick("linreg(i, k, d, b, k*b)", "anova(d, s)", "crosstab(s, k)",
+		list = append(append([]string(nil), keys...), s.pick("linreg(i, k, d, b, k*b)", "logreg_step(ARRAY[0.25, -0.01, 0.5], b, i, d)", "anova(d, s)", "crosstab(s, k)",
 			"histogram(i, -50, 50, 7)", "histogram(d, ARRAY[-5, 0, 0.5, 3, 7, 900])", "buckets(i, -100, 20, 10)", s.clocked("buckets(at, TIMESTAMP '2010-01-01', 86400.5, 100)", "histogram(clock, ARRAY['00:00', '06:30:00.5', TIME '12:30'])"),
 			"histogram(day, ARRAY[date '2001-01-01', '2010-05-05', '2015-01-01', '2020-01-01', '2029-12-31'])", "ttest(i, b)", "mannwhitney(i, b)", "survival(i, b, k)", "lorenz(k, s, k)", "ratio(i, d)", "describe(d)"))
 	}

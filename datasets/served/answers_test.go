@@ -146,7 +146,7 @@ func TestLyingEngine(t *testing.T) {
 				answers[i] = 0
 			}
 		}
-		asked(t, slices.Clone(answers), Options{Version: []string{"", "k"}[seed%2]})
+		asked(t, slices.Clone(answers), []Options{{}, {Version: "k"}, {VersionQuery: "SELECT 1"}}[seed%3])
 	}
 }
 

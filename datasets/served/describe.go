@@ -16,6 +16,9 @@ func (t *Table) describe(x *session, o Options) error {
 	if err := t.readColumns(x, o); err != nil {
 		return err
 	}
+	if err := t.checkVersion(x, o); err != nil {
+		return err
+	}
 	if t.source.table != "" && x.place.engine.steady != nil {
 		rows, err := x.ask(x.place.engine.steady(t.source.table), 1)
 		if err != nil {

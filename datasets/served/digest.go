@@ -59,9 +59,46 @@ func (t *Table) versioned(x *session) (engine.Digest, int64, error) {
 		return engine.Digest{}, 0, err
 	}
 	if len(rows) != 1 {
-		return engine.Digest{}, 0, x.place.fault(fmt.Sprintf("the version has %d rows", len(rows)), "version_query is a SELECT of one value")
+		return engine.Digest{}, 0, x.place.fault(fmt.Sprintf("the version has %d rows", len(rows)), oneValue)
+	}
+	if t.source.column == "" {
+		if err := t.soundVersion(x, rows[0]); err != nil {
+			return engine.Digest{}, 0, err
+		}
 	}
 	return t.versionOf(rows[0]), t.rows, nil
+}
+
+const oneValue = "version_query is a SELECT of one row of one value, which is not NULL"
+
+// soundVersion refuses what a version_query gave if it says nothing of the rows: NULL, which is what a table of
+// versions gives that has none; or a value of a snapshot which does not know that the rows have gone since, as behind a
+// TRUNCATE that this session has waited for. Other versions count rows.
+func (t *Table) soundVersion(x *session, version []any) error {
+	if len(version) != 1 || version[0] == nil {
+		return x.place.fault("the version has no value", oneValue)
+	}
+	if x.place.engine.rewritten == "" {
+		return nil
+	}
+	rows, err := x.ask(x.place.engine.rewritten, 1)
+	if err == nil && len(rows) > 0 {
+		err = x.place.fault("the table was emptied or rewritten just now", "ask again")
+	}
+	return err
+}
+
+// checkVersion refuses a version_query that has not one column.
+func (t *Table) checkVersion(x *session, o Options) error {
+	if o.VersionQuery == "" {
+		return nil
+	}
+	query, _ := oneSelect(o.VersionQuery)
+	types, err := x.types("(" + query + "\n) AS parley")
+	if err == nil && len(types) != 1 {
+		err = x.place.fault("version_query has "+engine.Plural(len(types), "column"), oneValue)
+	}
+	return err
 }
 
 // versionOf is the digest by a version: its value as text, and how many there are where it is a column's.
@@ -88,7 +125,7 @@ func (p *place) versionStatement(o Options, from string) (string, error) {
 	case o.VersionQuery != "":
 		query, fault := oneSelect(o.VersionQuery)
 		if fault != "" {
-			return "", p.fault("version_query "+fault, "it is a SELECT of one value")
+			return "", p.fault("version_query "+fault, oneValue)
 		}
 		return "SELECT " + e.text("("+query+"\n)"), nil
 	}

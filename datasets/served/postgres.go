@@ -63,6 +63,10 @@ var postgres = &product{
 		return `SELECT 1 WHERE CASE WHEN version() ~ '^PostgreSQL (1[3-9]|[2-9][0-9])[.0-9]* (\((Debian|Ubuntu)[^()]*\) )?on ' ` +
 			"THEN has_function_privilege('pg_control_checkpoint()', 'execute') ELSE false END"
 	},
+	// What is read is locked from then on, so that nobody gives it another file. Who had done that when the lock was
+	// given is in the function, which sees the catalogue as it is, and not in the row, which the snapshot sees.
+	rewritten: "SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE l.locktype = 'relation' AND l.pid = pg_backend_pid() " +
+		"AND c.relfilenode <> 0 AND c.relfilenode IS DISTINCT FROM pg_relation_filenode(c.oid) LIMIT 1",
 	column: postgresColumn,
 	text:   func(v string) string { return "CAST(" + v + " AS text)" },
 	length: func(v string) string { return "octet_length(" + v + ")" },

@@ -31,6 +31,9 @@ type product struct {
 	// asked for rows of the table before it, the table has the same rows in both. stills tells whether the engine has
 	// it for a table; nil: it has not.
 	still, stills func(table string) string
+	// rewritten is a query that gives a row if something that the session has read has other rows by now than its
+	// snapshot tells; empty: that cannot be.
+	rewritten string
 	// column is a column of the relation by its type, or why it is set aside.
 	column func(x *session, t columnType) (column, *refusal, error)
 	// types writes the query of the names and types of a relation's columns; nil: they come with its rows.

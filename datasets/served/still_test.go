@@ -4,10 +4,8 @@ package served_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"testing"
-	"time"
 
 	"parley/datasets/served"
 )
@@ -89,14 +87,7 @@ func TestServedStillEmptied(t *testing.T) {
 	}
 	noticed := make(chan error, 1)
 	go func() { noticed <- table.Changed(context.Background()) }()
-	waiting := "SELECT FROM pg_locks WHERE relation = 't'::regclass AND NOT granted"
-	for deadline := time.Now().Add(20 * time.Second); ; {
-		if err := s.db.QueryRow(waiting).Scan(); err == nil {
-			break
-		} else if !errors.Is(err, sql.ErrNoRows) || time.Now().After(deadline) {
-			t.Fatal("nobody waits for the lock: ", err)
-		}
-	}
+	waitsFor(t, s.db)
 	if err := emptying.Commit(); err != nil {
 		t.Fatal(err)
 	}

@@ -24,14 +24,14 @@ count("n")
 -- SELECT sum(CASE WHEN ok THEN amount * 2 ELSE amount - n END), sum(coalesce(-amount, 0.125)) FROM t
 count(*)
 coalesce(sum((CASE WHEN "ok" THEN ("amount" * CAST('2' AS NUMERIC)) ELSE ("amount" - CAST("n" AS NUMERIC)) END)), 0)
-count((CASE WHEN "ok" THEN (CAST(("amount" * 100) AS BIGINT) * CAST('2' AS BIGINT)) ELSE (CAST(("amount" * 100) AS BIGINT) - (CAST("n" AS BIGINT) * CAST('100' AS BIGINT))) END))
+count((CASE WHEN "ok" THEN ("amount" * CAST('2' AS NUMERIC)) ELSE ("amount" - CAST("n" AS NUMERIC)) END))
 coalesce(sum(coalesce((-"amount"), CAST('0.125' AS NUMERIC))), 0)
 
 -- SELECT sum(wide), sum(wide / 3), sum(wide % 3) FROM t WHERE wide > 0
 (CAST(("wide" * 1000) AS NUMERIC) > CAST('0' AS NUMERIC))
 count(*)
 coalesce(sum("wide"), 0)
--- refused: PostgreSQL has no quotient of this meaning, and its column has no dictionary: beyond what the database computes exactly
+coalesce(sum((round("wide", 3) / round(CAST('3' AS NUMERIC), 0))), 0)
 coalesce(sum((CAST(("wide" * 1000) AS NUMERIC) % CAST('3000' AS NUMERIC))), 0)
 
 -- SELECT count(*) FILTER (WHERE ok), sum(n) FILTER (WHERE ok IS TRUE AND NOT ok IS FALSE) FROM t WHERE n IS NOT NULL
@@ -62,6 +62,15 @@ coalesce(sum(((CAST(("amount" * 100) AS BIGINT) + CASE WHEN CAST(("amount" * 100
 coalesce(sum((CAST(("amount" * 100) AS BIGINT) / CAST('10' AS BIGINT))), 0)
 coalesce(sum((CASE WHEN CAST("n" AS BIGINT) < CAST('0' AS BIGINT) THEN CAST('0' AS BIGINT) WHEN CAST("n" AS BIGINT) >= CAST('100' AS BIGINT) THEN CAST('5' AS BIGINT) + 1 ELSE (((CAST("n" AS BIGINT) - CAST('0' AS BIGINT)) * CAST('5' AS BIGINT)) / (CAST('100' AS BIGINT) - CAST('0' AS BIGINT))) + 1 END)), 0)
 count("n")
+
+-- SELECT sum(amount / NULLIF(n, 0)), sum(n / 2.5), sum(1 / NULLIF(wide, 0)) FROM t
+count(*)
+coalesce(sum((round("amount", 2) / round((CASE WHEN (CAST("n" AS BIGINT) = CAST('0' AS BIGINT)) THEN CAST(NULL AS NUMERIC) ELSE CAST("n" AS NUMERIC) END), 0))), 0)
+count((round("amount", 2) / round((CASE WHEN (CAST("n" AS BIGINT) = CAST('0' AS BIGINT)) THEN CAST(NULL AS NUMERIC) ELSE CAST("n" AS NUMERIC) END), 0)))
+coalesce(sum((round(CAST("n" AS NUMERIC), 0) / round(CAST('2.5' AS NUMERIC), 1))), 0)
+count("n")
+coalesce(sum((round(CAST('1' AS NUMERIC), 0) / round((CASE WHEN (CAST(("wide" * 1000) AS NUMERIC) = CAST('0' AS NUMERIC)) THEN CAST(NULL AS NUMERIC) ELSE "wide" END), 3))), 0)
+count((round(CAST('1' AS NUMERIC), 0) / round((CASE WHEN (CAST(("wide" * 1000) AS NUMERIC) = CAST('0' AS NUMERIC)) THEN CAST(NULL AS NUMERIC) ELSE "wide" END), 3)))
 
 -- SELECT date_trunc('month', day), extract(dow FROM day), count(*) FROM t WHERE day >= '2020-02-29' GROUP BY 1, 2
 (CAST((CAST(date_trunc('month', CAST((DATE '1970-01-01' + CAST(("day" - DATE '1970-01-01') AS INTEGER)) AS TIMESTAMP)) AS DATE) - DATE '1970-01-01') AS BIGINT) * CAST('86400000000' AS BIGINT))
