@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 
-	"parley/circuits"
 	"parley/datasets"
 	"parley/engine"
 	"parley/protocols"
@@ -39,31 +38,11 @@ func gateQuestions() []string {
 
 // runGate measures what screenings cost.
 func runGate(ctx context.Context, name string) ([]gateCost, error) {
-	p, err := circuits.Named(name)
+	w, tables, closed, err := statisticNetwork(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := developed(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "parley-bench-")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	tables, err := statisticTables(ctx, dir)
-	if err != nil {
-		return nil, err
-	}
-	b, err := newBaseline(p, len(tables))
-	if err != nil {
-		return nil, err
-	}
-	w := &network{keys: keys, p: p, n: len(tables), baseline: b}
-	if err := w.formEpoch(); err != nil {
-		return nil, err
-	}
+	defer closed()
 	var out []gateCost
 	for _, sql := range gateQuestions() {
 		c, err := w.gate(ctx, sql, tables)
@@ -79,12 +58,7 @@ func runGate(ctx context.Context, name string) ([]gateCost, error) {
 // gate asks a question without rules and then screened, and fails unless what both show is equal.
 func (w *network) gate(ctx context.Context, sql string, tables []*datasets.Table) (gateCost, error) {
 	out := gateCost{SQL: sql}
-	var catalogue engine.Catalogue
-	var departments []string
-	for d, t := range tables {
-		departments = append(departments, fmt.Sprintf("d%d", d))
-		catalogue = append(catalogue, t.Registration(departments[d], 1))
-	}
+	catalogue, departments := statisticCatalogue(tables)
 	plan, err := engine.NewPlan(sql, catalogue, departments, protocols.Packing(w.p))
 	if err != nil {
 		return out, err
@@ -93,7 +67,7 @@ func (w *network) gate(ctx context.Context, sql string, tables []*datasets.Table
 	var plain, screened []*big.Int
 	var verdict []byte
 	var asked *engine.Plan
-	c, err := measure(func() (err error) { plain, err = w.released(ctx, plan, tables); return err })
+	c, err := measure(func() (err error) { plain, _, err = w.released(ctx, plan, tables); return err })
 	if err != nil {
 		return out, err
 	}
@@ -104,7 +78,7 @@ func (w *network) gate(ctx context.Context, sql string, tables []*datasets.Table
 			return err
 		}
 		out.Gate = screening.Ciphertexts()
-		counts, err := w.released(ctx, screening, tables)
+		counts, _, err := w.released(ctx, screening, tables)
 		if err != nil {
 			return err
 		}
@@ -114,7 +88,7 @@ func (w *network) gate(ctx context.Context, sql string, tables []*datasets.Table
 		if asked, err = plan.Withhold(gateRules, verdict); err != nil {
 			return err
 		}
-		screened, err = w.released(ctx, asked, tables)
+		screened, _, err = w.released(ctx, asked, tables)
 		return err
 	})
 	if err != nil {
@@ -133,31 +107,6 @@ func (w *network) gate(ctx context.Context, sql string, tables []*datasets.Table
 	}
 	out.Extra = (out.Screened - out.Plain) / (out.Plain / float64(out.Ciphertexts))
 	return out, nil
-}
-
-// released runs one plan to its cells: the recipient's key, contributions and shares, all verified by everybody.
-func (w *network) released(ctx context.Context, plan *engine.Plan, tables []*datasets.Table) ([]*big.Int, error) {
-	if err := w.analystKey(); err != nil {
-		return nil, err
-	}
-	limbs := make([][][]int64, w.n)
-	for d, table := range tables {
-		cells, err := table.Aggregate(ctx, plan, plan.Departments[d])
-		if err != nil {
-			return nil, err
-		}
-		if limbs[d], err = plan.Limbs(d, cells); err != nil {
-			return nil, err
-		}
-	}
-	sums := make([][]int64, plan.Ciphertexts())
-	for k := range sums {
-		var err error
-		if sums[k], err = w.sumUp(plan, k, limbs); err != nil {
-			return nil, err
-		}
-	}
-	return plan.Cells(sums)
 }
 
 // gateTable is the part of the report about screenings.

@@ -108,34 +108,54 @@ func statisticTables(ctx context.Context, dir string) ([]*datasets.Table, error)
 	return tables, nil
 }
 
-// runStatistics measures all questions at one parameter set. Ratios are to the mean of the
-// sums, which are measured first and last.
-func runStatistics(ctx context.Context, name string) ([]statisticCost, error) {
+// statisticNetwork is three departments with their tables and an epoch, in this process; closed removes the tables.
+func statisticNetwork(ctx context.Context, name string) (w *network, tables []*datasets.Table, closed func(), err error) {
 	p, err := circuits.Named(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	keys, err := developed(ctx, p)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	dir, err := os.MkdirTemp("", "parley-bench-")
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	tables, err := statisticTables(ctx, dir)
-	if err != nil {
-		return nil, err
+	closed = func() { _ = os.RemoveAll(dir) }
+	defer func() {
+		if err != nil {
+			closed()
+		}
+	}()
+	if tables, err = statisticTables(ctx, dir); err != nil {
+		return nil, nil, nil, err
 	}
 	b, err := newBaseline(p, len(tables))
 	if err != nil {
+		return nil, nil, nil, err
+	}
+	w = &network{keys: keys, p: p, n: len(tables), baseline: b}
+	return w, tables, closed, w.formEpoch()
+}
+
+// statisticCatalogue is the tables' registrations, by departments of these names.
+func statisticCatalogue(tables []*datasets.Table) (catalogue engine.Catalogue, departments []string) {
+	for d, t := range tables {
+		departments = append(departments, fmt.Sprintf("d%d", d))
+		catalogue = append(catalogue, t.Registration(departments[d], 1))
+	}
+	return catalogue, departments
+}
+
+// runStatistics measures all questions at one parameter set. Ratios are to the mean of the
+// sums, which are measured first and last.
+func runStatistics(ctx context.Context, name string) ([]statisticCost, error) {
+	w, tables, closed, err := statisticNetwork(ctx, name)
+	if err != nil {
 		return nil, err
 	}
-	w := &network{keys: keys, p: p, n: len(tables), baseline: b}
-	if err := w.formEpoch(); err != nil {
-		return nil, err
-	}
+	defer closed()
 	var out []statisticCost
 	var sums []float64
 	for _, q := range statisticQuestions() {
@@ -159,12 +179,7 @@ func runStatistics(ctx context.Context, name string) ([]statisticCost, error) {
 // statistic asks one question, round by round.
 func (w *network) statistic(ctx context.Context, name, sql string, tables []*datasets.Table) (statisticCost, error) {
 	out := statisticCost{Name: name, SQL: sql}
-	var catalogue engine.Catalogue
-	var departments []string
-	for d, t := range tables {
-		departments = append(departments, fmt.Sprintf("d%d", d))
-		catalogue = append(catalogue, t.Registration(departments[d], 1))
-	}
+	catalogue, departments := statisticCatalogue(tables)
 	c, err := measure(func() error {
 		session, err := protocols.NewQuestion(sql, catalogue, departments, protocols.Packing(w.p))
 		if err != nil {
@@ -208,38 +223,9 @@ func learned(x engine.SessionExplanation) string {
 	return strings.Join(parts, "; ")
 }
 
-// round runs one plan: the analyst's key; each department aggregates, encrypts, proves;
-// everybody verifies; shares, verified by everybody; the analyst decrypts and finishes. The
-// answer must equal what the departments' cells add up to.
+// round runs one plan and finishes it. What is released must equal what the departments' cells add up to.
 func (w *network) round(ctx context.Context, plan *engine.Plan, tables []*datasets.Table) (*engine.Result, error) {
-	if err := w.analystKey(); err != nil {
-		return nil, err
-	}
-	total := make([]*big.Int, plan.CellCount())
-	for i := range total {
-		total[i] = new(big.Int)
-	}
-	limbs := make([][][]int64, w.n)
-	for d, table := range tables {
-		cells, err := table.Aggregate(ctx, plan, plan.Departments[d])
-		if err != nil {
-			return nil, err
-		}
-		for i, c := range cells {
-			total[i].Add(total[i], c)
-		}
-		if limbs[d], err = plan.Limbs(d, cells); err != nil {
-			return nil, err
-		}
-	}
-	sums := make([][]int64, plan.Ciphertexts())
-	for k := range sums {
-		var err error
-		if sums[k], err = w.sumUp(plan, k, limbs); err != nil {
-			return nil, err
-		}
-	}
-	cells, err := plan.Cells(sums)
+	cells, total, err := w.released(ctx, plan, tables)
 	if err != nil {
 		return nil, err
 	}
@@ -249,6 +235,39 @@ func (w *network) round(ctx context.Context, plan *engine.Plan, tables []*datase
 		}
 	}
 	return plan.Finish(cells)
+}
+
+// released runs one plan to its cells: the recipient's key; each department aggregates, encrypts, proves;
+// everybody verifies; shares, verified by everybody; the recipient decrypts. total is what the departments counted.
+func (w *network) released(ctx context.Context, plan *engine.Plan, tables []*datasets.Table) (cells, total []*big.Int, err error) {
+	if err := w.analystKey(); err != nil {
+		return nil, nil, err
+	}
+	total = make([]*big.Int, plan.CellCount())
+	for i := range total {
+		total[i] = new(big.Int)
+	}
+	limbs := make([][][]int64, w.n)
+	for d, table := range tables {
+		own, err := table.Aggregate(ctx, plan, plan.Departments[d])
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, c := range own {
+			total[i].Add(total[i], c)
+		}
+		if limbs[d], err = plan.Limbs(d, own); err != nil {
+			return nil, nil, err
+		}
+	}
+	sums := make([][]int64, plan.Ciphertexts())
+	for k := range sums {
+		if sums[k], err = w.sumUp(plan, k, limbs); err != nil {
+			return nil, nil, err
+		}
+	}
+	cells, err = plan.Cells(sums)
+	return cells, total, err
 }
 
 // sumUp sends one ciphertext of every department through the protocol.
