@@ -225,7 +225,7 @@ func (s *supports) term(m int, e, term *Expr, chosen, hold []*Expr) {
 		return ok
 	}
 	factors := multiplicands(term)
-	for _, together := range classesOf(factors, sameColumn) {
+	for _, together := range gather(factors, sameColumn) {
 		where := hold
 		for _, f := range factors {
 			if !slices.Contains(together, f) {
@@ -235,7 +235,7 @@ func (s *supports) term(m int, e, term *Expr, chosen, hold []*Expr) {
 		if keep(s.classesOf(together, where)) {
 			continue
 		}
-		for _, same := range classesOf(together, (*Expr).equal) {
+		for _, same := range gather(together, (*Expr).equal) {
 			if len(same) < len(together) && keep(s.classesOf(same, where)) {
 				continue
 			}
@@ -256,7 +256,7 @@ func (s *supports) term(m int, e, term *Expr, chosen, hold []*Expr) {
 // tells reports whether a factor of an expression takes few values.
 func (s *supports) tells(e *Expr, hold []*Expr) bool {
 	for _, t := range termsOf(e) {
-		for _, together := range classesOf(multiplicands(t), sameColumn) {
+		for _, together := range gather(multiplicands(t), sameColumn) {
 			if c, ok := s.classesOf(together, hold); ok && len(c.conditions) > 1 {
 				return true
 			}
@@ -293,7 +293,7 @@ func (s *supports) combine(m int, e *Expr, few []rowClasses, many []*Expr, numbe
 // within lets a moment rest on the values of few-valued parts of a factor that is a sum.
 func (s *supports) within(m int, e *Expr, factor, chosen, hold []*Expr) {
 	for _, part := range termsOf(factor[0]) {
-		for _, same := range classesOf(multiplicands(part), sameColumn) {
+		for _, same := range gather(multiplicands(part), sameColumn) {
 			if same[0] == factor[0] {
 				continue
 			}

@@ -33,12 +33,12 @@ type Query struct {
 	contribution *JournalRecord
 	share        *JournalRecord
 
-	analystReady bool
-	analystBusy  bool
-	aggregating  bool
-	withheld     bool // in shadow mode: the operator has been told
-	making       int  // jobs of contributions or shares that run
-	made         [][]byte
+	keyReady    bool // to which it is re-encrypted
+	keyBusy     bool
+	aggregating bool
+	withheld    bool // in shadow mode: the operator has been told
+	making      int  // jobs of contributions or shares that run
+	made        [][]byte
 
 	gate gate // of a screening
 }
@@ -173,24 +173,32 @@ func (q *Query) prepare(s *QueryState) bool {
 		d.epoch = q.epoch
 		q.dossier = d
 	}
-	if s.Ask.Screening {
-		return true
-	}
-	if q.analystReady || q.analystBusy {
-		return q.analystReady
-	}
-	q.analystBusy = q.fetchKey(s, q.analystChecked)
-	return false
+	return s.Ask.Screening || q.hasKey(s)
 }
 
-func (q *Query) analystChecked(key mhe.PublicKey, err error) {
-	q.analystBusy = false
-	if err != nil {
+// hasKey fetches and verifies the key to which the query is re-encrypted, its analyst's or the one that a screening's
+// recipient gave with its Admit; true once it is there. The dossier is there by then.
+func (q *Query) hasKey(s *QueryState) bool {
+	if !q.keyReady && !q.keyBusy {
+		q.keyBusy = q.fetchKey(s, func(key mhe.PublicKey, err error) { q.keyChecked(s, key, err) })
+	}
+	return q.keyReady
+}
+
+func (q *Query) keyChecked(s *QueryState, key mhe.PublicKey, err error) {
+	q.keyBusy = false
+	switch {
+	case err != nil && s.Ask.Screening:
+		q.refuse(CodeGateKey, q.referee.NameOf(s.recipient())+" gave a key for the screening that does not verify")
+		return
+	case err != nil:
 		q.refuse(CodeAnalystKey, err.Error())
 		return
 	}
-	q.analystReady = true
-	q.dossier.analyst = key
+	q.keyReady, q.dossier.analyst = true, key
+	if s.Ask.Screening {
+		q.publish(q.blobs[s.GateKey]) // others may fetch it from here
+	}
 }
 
 // refuse ends the query for everybody; once somebody has shared, it ends this department's part
@@ -353,7 +361,7 @@ func (q *Query) attest(s *QueryState) {
 		return
 	}
 	switch {
-	case q.verify(s) && (!s.Ask.Screening || q.hasGateKey(s)):
+	case q.verify(s) && q.hasKey(s):
 		q.post(&Attest{Query: q.id, Contributions: s.Contributions}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
 	case q.failed() != nil:
 		q.accuse(s, SubjectContribution, q.failed())
@@ -380,7 +388,7 @@ func (q *Query) shareOut(s *QueryState) {
 		}
 		return
 	}
-	if s.Ask.Screening && !q.hasGateKey(s) {
+	if !q.hasKey(s) {
 		return
 	}
 	d, own := q.dossier, q.epoch.own

@@ -19,7 +19,7 @@ func (q *Query) expire() error {
 	mine := slices.Contains(names, own)
 	names = slices.DeleteFunc(names, func(name string) bool { return name == own })
 	switch {
-	case s.Phase == PhaseAdmitting && !s.Ask.Screening && !q.analystReady && !q.has(KindAdmit) && !q.has(KindRefuse):
+	case s.Phase == PhaseAdmitting && !s.Ask.Screening && !q.keyReady && !q.has(KindAdmit) && !q.has(KindRefuse):
 		q.refuse(CodeAnalystUnavailable, "the analyst did not serve its key")
 		q.finish(Outcome{Status: Refused, Code: CodeAnalystUnavailable, Departments: []string{own}, Sentence: "the analyst did not serve its key"})
 		return nil
@@ -104,7 +104,7 @@ func withdrawn() Outcome {
 // judge finds out who lied, and says so.
 func (q *Query) judge(s *QueryState) {
 	ready := func() bool {
-		return q.prepare(s) && (s.Accusation.Subject != SubjectShare || q.verify(s) && (!s.Ask.Screening || q.hasGateKey(s)))
+		return q.prepare(s) && (s.Accusation.Subject != SubjectShare || q.verify(s) && q.hasKey(s))
 	}
 	if fault := q.try(s, ready); fault != nil {
 		q.judged(s, fault)

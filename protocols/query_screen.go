@@ -12,12 +12,10 @@ import (
 // that it gives is not the key's.
 const CodeGateKey = "gate-key"
 
-// gate is what a department has of a screening (README section 3.10): its recipient's key, and what it opens with it.
+// gate is what a department has of a screening (README section 3.10): what its counts are opened with.
 type gate struct {
 	secret  []byte // of the recipient's key, packed; from its own journal, or as it gave it
 	making  bool   // the recipient's key
-	key     *mhe.PublicKey
-	checks  bool // the key
 	shares  *board[mhe.Share]
 	opening bool
 	given   map[engine.Digest]bool // to the contributors
@@ -76,23 +74,6 @@ func (q *Query) publishGateKey(s *QueryState) {
 	}
 }
 
-// hasGateKey fetches and verifies the recipient's key; true once it is there.
-func (q *Query) hasGateKey(s *QueryState) bool {
-	if q.gate.key != nil || q.gate.checks {
-		return q.gate.key != nil
-	}
-	q.gate.checks = q.fetchKey(s, func(key mhe.PublicKey, err error) {
-		q.gate.checks = false
-		if err != nil {
-			q.refuse(CodeGateKey, q.referee.NameOf(s.recipient())+" gave a key for the screening that does not verify")
-			return
-		}
-		q.gate.key, q.dossier.analyst = &key, key
-		q.publish(q.blobs[s.GateKey]) // others may fetch it from here
-	})
-	return false
-}
-
 // confide serves blobs to the contributors alone.
 func (q *Query) confide(s *QueryState, blobs ...[]byte) {
 	for _, blob := range blobs {
@@ -109,7 +90,7 @@ func (q *Query) openCounts(s *QueryState) {
 	if s.receives(q.self) {
 		q.confide(s, q.gate.secret)
 	}
-	if s.contributor(q.self) < 0 || q.resend(KindScreen) || q.resend(KindAccuse) || !q.verify(s) || !q.hasGateKey(s) {
+	if s.contributor(q.self) < 0 || q.resend(KindScreen) || q.resend(KindAccuse) || !q.verify(s) || !q.hasKey(s) {
 		return
 	}
 	g := &q.gate
@@ -133,9 +114,9 @@ func (q *Query) openCounts(s *QueryState) {
 		return
 	}
 	g.opening = true
-	d, key, raw, shares := q.dossier, *g.key, g.secret, g.shares.values
+	d, raw, shares := q.dossier, g.secret, g.shares.values
 	q.work("decryption", func() func() {
-		verdict, err := d.openCounts(raw, key, shares)
+		verdict, err := d.openCounts(raw, shares)
 		return func() { q.opened(s, verdict, err) }
 	})
 }
@@ -153,12 +134,12 @@ func (q *Query) opened(s *QueryState, verdict []byte, err error) {
 }
 
 // openCounts opens a screening and gives its verdict as an entry has it.
-func (d *dossier) openCounts(raw []byte, key mhe.PublicKey, shares [][]mhe.Share) ([]byte, error) {
+func (d *dossier) openCounts(raw []byte, shares [][]mhe.Share) ([]byte, error) {
 	secret, err := mhe.ParseSecretKey(d.params(), raw)
 	if err != nil {
 		return nil, err
 	}
-	if err := mhe.CheckOpening(d.params(), secret, key); err != nil {
+	if err := mhe.CheckOpening(d.params(), secret, d.analyst); err != nil {
 		return nil, err
 	}
 	cells, err := d.cells(secret, shares)
@@ -194,7 +175,7 @@ func (q *Query) distrusts(s *QueryState) *Fault {
 // complainOfGate says, at the deadline, that the key of a screening, a share or the key's secret is not given, and by whom.
 func (q *Query) complainOfGate(s *QueryState) []string {
 	recipient := s.Epoch.member(s.recipient())
-	waits := q.gate.key == nil && q.blobs[s.GateKey] == nil && !s.receives(q.self)
+	waits := !q.keyReady && q.blobs[s.GateKey] == nil && !s.receives(q.self)
 	switch {
 	case !s.Ask.Screening || q.has(KindAccuse):
 		return nil
