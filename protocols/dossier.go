@@ -40,12 +40,9 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	if err != nil {
 		return nil, err
 	}
-	plan, err := q.within(base, rules)
+	plan, err := q.claimed(base, rules)
 	if err != nil {
 		return nil, err
-	}
-	if plan.Digest() != a.Plan {
-		return nil, errOtherPlan
 	}
 	if plan.Ciphertexts() != int(a.Ciphertexts) {
 		return nil, fmt.Errorf("the question names %d ciphertexts, its plan has %d", a.Ciphertexts, plan.Ciphertexts())
@@ -64,15 +61,25 @@ var errOtherPlan = errors.New("the question's plan is not the one that its SQL a
 // that it asks for, of an answer that rests on one what is shown of it. The error
 // tells that there is none, or that the question claims another. Cost: that of planning.
 func (q *QueryState) Plan(p engine.Packing) (*engine.Plan, error) {
-	plan, err := planOf(q, p)
+	base, err := planOf(q, p)
 	if err != nil {
 		return nil, err
 	}
-	d, err := q.decision(plan)
+	return q.Claimed(base)
+}
+
+// Claimed is Plan over what Base has recomputed.
+func (q *QueryState) Claimed(base *engine.Plan) (*engine.Plan, error) {
+	d, err := q.decision(base)
 	if err != nil {
 		return nil, err
 	}
-	if plan, err = q.within(plan, d.Rules); err == nil && plan.Digest() != q.Ask.Plan {
+	return q.claimed(base, d.Rules)
+}
+
+func (q *QueryState) claimed(base *engine.Plan, rules engine.Disclosure) (*engine.Plan, error) {
+	plan, err := q.within(base, rules)
+	if err == nil && plan.Digest() != q.Ask.Plan {
 		return nil, errOtherPlan
 	}
 	return plan, err

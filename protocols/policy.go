@@ -53,15 +53,6 @@ func (q *QueryState) Decide(plan *engine.Plan) (engine.Disclosure, error) {
 // is withheld: the one that policies decide by. Cost: that of planning.
 func (q *QueryState) Base(p engine.Packing) (*engine.Plan, error) { return planOf(q, p) }
 
-// Allowed decides about a query as Decide does, over the plan that it recomputes.
-func (q *QueryState) Allowed(p engine.Packing) error {
-	plan, err := planOf(q, p)
-	if err == nil {
-		_, err = q.Decide(plan)
-	}
-	return err
-}
-
 func (q *QueryState) decision(plan *engine.Plan) (policy.Decision, error) {
 	f, err := policy.FactsOf(plan, q.Ask.Question)
 	if err != nil {

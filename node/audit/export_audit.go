@@ -152,11 +152,14 @@ func (a *ledgerAudit) query(id engine.Digest, q *protocols.QueryState) error {
 // decide decides about a question anew, and reports whether it was denied: no more of such a one is checked.
 // Of one without the plan that it claims, Recheck tells.
 func (a *ledgerAudit) decide(id engine.Digest, q *protocols.QueryState) (denied bool) {
-	_, err := q.Plan(a.packing)
+	base, err := q.Base(a.packing)
+	if err == nil {
+		_, err = q.Claimed(base)
+	}
 	var unscreened *engine.Error // by the departments' rules
 	switch errors.As(err, &unscreened); {
 	case err == nil:
-		err = q.Allowed(a.packing)
+		_, err = q.Decide(base)
 	case unscreened == nil || unscreened.Code != protocols.CodePolicy:
 		return false
 	}

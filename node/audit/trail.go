@@ -369,10 +369,14 @@ func (t *Trail) ask(s *protocols.State, r *protocols.Record, b *protocols.Ask, a
 // facts recomputes what a question does. Of one that cannot be planned, which nobody answers, every column
 // may be meant.
 func (l *Line) facts(q *protocols.QueryState, p engine.Packing) {
-	plan, err := q.Plan(p)
-	var f policy.Facts
+	var plan *engine.Plan
+	var f policy.Facts // of the question, whether it is asked for its answer or for what of that is shown
+	base, err := q.Base(p)
 	if err == nil {
-		f, err = factsOf(q, p)
+		plan, err = q.Claimed(base)
+	}
+	if err == nil {
+		f, err = policy.FactsOf(base, q.Ask.Question)
 	}
 	if err != nil {
 		l.anyColumn, l.Sentence = true, err.Error()
@@ -389,15 +393,6 @@ func (l *Line) facts(q *protocols.QueryState, p engine.Packing) {
 		}
 	}
 	l.Functions, l.Cells, l.Ciphertexts = f.Functions, plan.CellCount()-l.Withheld, plan.Ciphertexts()
-}
-
-// factsOf are those of the question, whether it is asked for its answer or for what of that is shown.
-func factsOf(q *protocols.QueryState, p engine.Packing) (policy.Facts, error) {
-	plan, err := q.Base(p)
-	if err != nil {
-		return policy.Facts{}, err
-	}
-	return policy.FactsOf(plan, q.Ask.Question)
 }
 
 // follow looks which questions have ended.
