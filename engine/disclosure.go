@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"parley/engine/privacy"
 )
 
 // Disclosure are the rules of what an answer may show: of the counts behind its cells, which departments
@@ -39,6 +41,10 @@ type Disclosure struct {
 	Base int64
 	// Perturbed: each cell that is shown carries noise.
 	Perturbed bool
+	// Differential privacy (README section 18.6), all three or none: Epsilon is what one question costs, in
+	// millionths, Budget what all of a person's questions about a table for a purpose may, and Delta is for both, in units of 10^-12.
+	// 0: no rule.
+	Epsilon, Budget, Delta int64
 }
 
 // The ranges of rules. README section 18.1.
@@ -65,6 +71,7 @@ func (d Disclosure) Unite(o Disclosure) Disclosure {
 		DominanceCount: max(d.DominanceCount, o.DominanceCount), DominancePerMille: least(d.DominancePerMille, o.DominancePerMille),
 		RatioPerMille: max(d.RatioPerMille, o.RatioPerMille),
 		Base:          multiple(d.Base, o.Base), Perturbed: d.Perturbed || o.Perturbed,
+		Epsilon: least(d.Epsilon, o.Epsilon), Budget: least(d.Budget, o.Budget), Delta: least(d.Delta, o.Delta),
 	}
 }
 
@@ -100,9 +107,10 @@ func (d Disclosure) Validate() error {
 		{ruleParameters, d.ParametersPerMille, PerMille}, {ruleLevels, d.Levels, MaxDictionary},
 		{ruleDensity, d.LevelsPerMille, PerMille}, {ruleDominance, d.DominanceCount, MaxDominanceRows},
 		{ruleDominance, d.DominancePerMille, PerMille - 1}, {ruleRatio, d.RatioPerMille, PerMille},
+		{ruleEpsilon, d.Epsilon, privacy.MaxEpsilon}, {ruleBudget, d.Budget, privacy.MaxEpsilon}, {ruleDelta, d.Delta, privacy.MaxDelta},
 	} {
 		if r.value < 0 || r.value > r.most {
-			return fmt.Errorf("%s is %d: it lies between 0 and %d%s", r.name, r.value, r.most, thousandths(r.name))
+			return fmt.Errorf("%s is %d: it lies between 0 and %d%s", r.name, r.value, r.most, unitName(r.name))
 		}
 	}
 	switch {
@@ -114,8 +122,33 @@ func (d Disclosure) Validate() error {
 		return errors.New(ruleDominance + " is a number of rows and a share, both")
 	case d.Base != 0 && !slices.Contains(Bases, d.Base):
 		return fmt.Errorf("%s is %d: it is one of %s", ruleRound, d.Base, basesText())
+	case (d.Epsilon == 0) != (d.Budget == 0) || (d.Epsilon == 0) != (d.Delta == 0):
+		return errors.New(ruleEpsilon + " needs budget and delta, and these need it: what one question costs, what all may, and for which δ")
+	case d.Epsilon > 0 && d.Epsilon < MinEpsilon:
+		return fmt.Errorf("%s is %s: it is %s at least", ruleEpsilon, decimalText(d.Epsilon, privacy.Micro), decimalText(MinEpsilon, privacy.Micro))
+	case d.Epsilon > d.Budget:
+		return fmt.Errorf("%s is more than budget: no question would ever be answered", ruleEpsilon)
 	}
-	return nil
+	return d.Conflict()
+}
+
+// MinEpsilon is the least ε of a question, in millionths: below it, no δ that is counted leaves anything to spend.
+const MinEpsilon = 1000
+
+// Rho is what a question costs under differential privacy, in units of 10^-9 of ρ; 0 where there is no such rule.
+func (d Disclosure) Rho() int64 {
+	if d.Epsilon == 0 {
+		return 0
+	}
+	return privacy.Rho(d.Epsilon, d.Delta)
+}
+
+// BudgetRho is what all questions of a person about a table for a purpose may cost, in units of 10^-9 of ρ.
+func (d Disclosure) BudgetRho() int64 {
+	if d.Budget == 0 {
+		return 0
+	}
+	return privacy.Rho(d.Budget, d.Delta)
 }
 
 // withholds says whether cells of a table can be withheld by their counts: one row, or one department, withholds nothing.
@@ -129,9 +162,19 @@ type Conflict struct{ First, Second string }
 // Error is a sentence.
 func (c *Conflict) Error() string { return c.First + " and " + c.Second + " exclude each other" }
 
-// Conflict is a *Conflict where united rules exclude each other, or nil: no count is rounded to 3 and to
-// another base at once.
+// Conflict is a *Conflict where rules exclude each other, or nil: no count is rounded to 3 and to another base at once, and
+// what exact counts decide is not differentially private.
 func (d Disclosure) Conflict() error {
+	if d.Epsilon > 0 {
+		for _, r := range d.Rules() {
+			switch r.Name {
+			case ruleEpsilon, ruleBudget, ruleDelta, ruleLevels, ruleDensity:
+			default:
+				epsilon := decimalText(d.Epsilon, privacy.Micro)
+				return &Conflict{fmt.Sprintf("%s = %s", ruleEpsilon, epsilon), fmt.Sprintf("%s = %s", r.Name, r.Written())}
+			}
+		}
+	}
 	if d.Base == 0 || slices.Contains(Bases, d.Base) {
 		return nil
 	}
@@ -149,7 +192,7 @@ func (d Disclosure) Screens() bool {
 func (d Disclosure) Unkept() (names []string) {
 	for _, r := range d.Rules() {
 		switch r.Name {
-		case ruleDominance, ruleRatio, ruleRound, rulePerturbed:
+		case ruleDominance, ruleRatio, ruleRound, rulePerturbed, ruleEpsilon:
 			names = append(names, r.Name)
 		}
 	}

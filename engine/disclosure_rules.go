@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"parley/engine/privacy"
 )
 
 // The names of rules, which are those of a policy's settings.
@@ -22,6 +24,9 @@ const (
 	ruleRatio       = "p-ratio"
 	ruleRound       = "round"
 	rulePerturbed   = "perturbed"
+	ruleEpsilon     = "epsilon"
+	ruleBudget      = "budget"
+	ruleDelta       = "delta"
 )
 
 // DisclosureRule is one rule that a Disclosure has.
@@ -29,30 +34,33 @@ type DisclosureRule struct {
 	Name string
 	// Values are the rule's: none of one that is or is not, of dominance the rows and their share.
 	Values []int64
-	// Share: the last of the values is in thousandths.
-	Share bool
+	// Unit: the last of the values is in so many parts of one; 0: it is whole.
+	Unit int64
 }
 
 // Rules lists the rules that there are, in the order of a policy's settings.
 func (d Disclosure) Rules() (out []DisclosureRule) {
-	add := func(name string, holds bool, share bool, values ...int64) {
+	add := func(name string, holds bool, unit int64, values ...int64) {
 		if holds {
-			out = append(out, DisclosureRule{name, values, share})
+			out = append(out, DisclosureRule{name, values, unit})
 		}
 	}
-	add(ruleCount, d.Count != 0, false, d.Count)
-	add(ruleZero, d.ZeroIsSmall, false)
-	add(ruleFloor, d.Floor != 0, false, d.Floor)
-	add(ruleDepartments, d.Departments != 0, false, d.Departments)
-	add(ruleFreedom, d.Freedom != 0, false, d.Freedom)
-	add(ruleParameters, d.ParametersPerMille != 0, true, d.ParametersPerMille)
-	add(ruleLevels, d.Levels != 0, false, d.Levels)
-	add(ruleDensity, d.LevelsPerMille != 0, true, d.LevelsPerMille)
-	add(ruleComplement, d.Complement, false)
-	add(ruleDominance, d.DominanceCount != 0 || d.DominancePerMille != 0, true, d.DominanceCount, d.DominancePerMille)
-	add(ruleRatio, d.RatioPerMille != 0, true, d.RatioPerMille)
-	add(ruleRound, d.Base != 0, false, d.Base)
-	add(rulePerturbed, d.Perturbed, false)
+	add(ruleCount, d.Count != 0, 0, d.Count)
+	add(ruleZero, d.ZeroIsSmall, 0)
+	add(ruleFloor, d.Floor != 0, 0, d.Floor)
+	add(ruleDepartments, d.Departments != 0, 0, d.Departments)
+	add(ruleFreedom, d.Freedom != 0, 0, d.Freedom)
+	add(ruleParameters, d.ParametersPerMille != 0, PerMille, d.ParametersPerMille)
+	add(ruleLevels, d.Levels != 0, 0, d.Levels)
+	add(ruleDensity, d.LevelsPerMille != 0, PerMille, d.LevelsPerMille)
+	add(ruleComplement, d.Complement, 0)
+	add(ruleDominance, d.DominanceCount != 0 || d.DominancePerMille != 0, PerMille, d.DominanceCount, d.DominancePerMille)
+	add(ruleRatio, d.RatioPerMille != 0, PerMille, d.RatioPerMille)
+	add(ruleRound, d.Base != 0, 0, d.Base)
+	add(rulePerturbed, d.Perturbed, 0)
+	add(ruleEpsilon, d.Epsilon != 0, privacy.Micro, d.Epsilon)
+	add(ruleBudget, d.Budget != 0, privacy.Micro, d.Budget)
+	add(ruleDelta, d.Delta != 0, privacy.Pico, d.Delta)
 	return out
 }
 
@@ -71,8 +79,8 @@ func (r *DisclosureRule) Written() string {
 // written are the rule's values.
 func (r *DisclosureRule) written() (out []string) {
 	for i, v := range r.Values {
-		if r.Share && i == len(r.Values)-1 {
-			out = append(out, shareText(v))
+		if r.Unit > 0 && i == len(r.Values)-1 {
+			out = append(out, decimalText(v, r.Unit))
 		} else {
 			out = append(out, strconv.FormatInt(v, 10))
 		}
@@ -80,18 +88,22 @@ func (r *DisclosureRule) written() (out []string) {
 	return out
 }
 
-// shareText writes thousandths as a decimal, with the point that makes it one.
-func shareText(perMille int64) string {
-	text := strings.TrimRight(fmt.Sprintf("%d.%03d", perMille/PerMille, perMille%PerMille), "0")
+// decimalText writes so many parts of one, a power of ten of them, as a decimal, with the point that makes it one.
+func decimalText(parts, unit int64) string {
+	text := strings.TrimRight(fmt.Sprintf("%d.%0*d", parts/unit, len(strconv.FormatInt(unit, 10))-1, parts%unit), "0")
 	if strings.HasSuffix(text, ".") {
 		text += "0"
 	}
 	return text
 }
 
-// thousandths is the unit of a setting's number, for messages.
-func thousandths(name string) string {
+// unitName is the unit of a setting's number, for messages.
+func unitName(name string) string {
 	switch name {
+	case ruleEpsilon, ruleBudget:
+		return " millionths"
+	case ruleDelta:
+		return " units of 10^-12"
 	case ruleParameters, ruleDensity, ruleRatio, ruleDominance:
 		return " thousandths"
 	}
@@ -117,6 +129,9 @@ var ruleSentences = map[string]string{
 	ruleRatio:       "a sum without its two largest rows is at least $1 of the largest",
 	ruleRound:       "counts are rounded to $1",
 	rulePerturbed:   "each cell that is shown carries noise",
+	ruleEpsilon:     "each cell that is shown carries noise of each department, which alone makes the question cost ε = $1 at most",
+	ruleBudget:      "all questions of a person about the table for a purpose cost ε = $1 at most",
+	ruleDelta:       "costs hold but for a probability of δ = $1",
 }
 
 // Sentence says the rule in English.
@@ -141,7 +156,7 @@ func (d Disclosure) Sentences() (out []string) {
 // RuleNames are the names of all rules, in the order of a policy's settings.
 func RuleNames() []string {
 	return []string{ruleCount, ruleZero, ruleFloor, ruleDepartments, ruleFreedom, ruleParameters, ruleLevels, ruleDensity,
-		ruleComplement, ruleDominance, ruleRatio, ruleRound, rulePerturbed}
+		ruleComplement, ruleDominance, ruleRatio, ruleRound, rulePerturbed, ruleEpsilon, ruleBudget, ruleDelta}
 }
 
 // preset is a set of rules with a name.

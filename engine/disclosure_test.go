@@ -28,6 +28,10 @@ func randomRules(r *rand.Rand) Disclosure {
 	if r.IntN(2) == 0 {
 		d.Base = Bases[r.IntN(len(Bases))]
 	}
+	if r.IntN(4) == 0 { // nearly all other rules exclude it
+		d = Disclosure{Levels: one(50), Epsilon: MinEpsilon + r.Int64N(1000), Delta: 1 + r.Int64N(1000)}
+		d.Budget = d.Epsilon + r.Int64N(1000)
+	}
 	return d
 }
 
@@ -43,6 +47,7 @@ func looser(b, a Disclosure) string {
 		"level-density": atMost(b.LevelsPerMille, a.LevelsPerMille), "complement": holds(b.Complement, a.Complement),
 		"dominance": atLeast(b.DominanceCount, a.DominanceCount) && atMost(b.DominancePerMille, a.DominancePerMille),
 		"p-ratio":   atLeast(b.RatioPerMille, a.RatioPerMille), "perturbed": holds(b.Perturbed, a.Perturbed),
+		"epsilon": atMost(b.Epsilon, a.Epsilon), "budget": atMost(b.Budget, a.Budget), "delta": atMost(b.Delta, a.Delta),
 		"round": a.Base == 0 || b.Base != 0 && b.Base%a.Base == 0,
 	} {
 		if !ok {
@@ -74,9 +79,10 @@ func TestUnite(t *testing.T) {
 		if s := reflect.ValueOf(u); s.FieldByName("Count").Int() != max(a.Count, b.Count) || u.Levels != a.Levels && u.Levels != b.Levels {
 			t.Fatalf("%+v is neither of %+v and %+v", u, a, b)
 		}
-		excluded := a.Base != 0 && b.Base != 0 && a.Base%b.Base != 0 && b.Base%a.Base != 0
+		private := u.Epsilon > 0 && u != Disclosure{Levels: u.Levels, LevelsPerMille: u.LevelsPerMille, Epsilon: u.Epsilon, Budget: u.Budget, Delta: u.Delta}
+		excluded := private || a.Base != 0 && b.Base != 0 && a.Base%b.Base != 0 && b.Base%a.Base != 0
 		if err := u.Conflict(); (err != nil) != excluded {
-			t.Fatalf("bases %d and %d: %v", a.Base, b.Base, err)
+			t.Fatalf("%+v and %+v: %v", a, b, err)
 		} else if err == nil && u.Validate() != nil {
 			t.Fatalf("%+v: %v", u, u.Validate())
 		} else if err != nil {
@@ -113,24 +119,35 @@ func TestUniteHasAllFields(t *testing.T) {
 // TestDisclosureIsRefused: what rules must be, each broken once.
 func TestDisclosureIsRefused(t *testing.T) {
 	for want, d := range map[string]Disclosure{
-		"count is -1":                   {Count: -1},
-		"count is 1000000001":           {Count: MaxRuleRows + 1},
-		"floor is -9":                   {Floor: -9},
-		"departments is 4097":           {Departments: MaxRegistrations + 1},
-		"freedom is 10000000000":        {Freedom: 10 * MaxRuleRows},
-		"parameters is 1001":            {ParametersPerMille: PerMille + 1},
-		"levels is 4097":                {Levels: MaxDictionary + 1},
-		"level-density is -1":           {LevelsPerMille: -1},
-		"dominance is 101":              {DominanceCount: MaxDominanceRows + 1, DominancePerMille: 1},
-		"dominance is 1000":             {DominanceCount: 1, DominancePerMille: PerMille},
-		"dominance is a number of rows": {DominanceCount: 2},
-		"p-ratio is 1001":               {RatioPerMille: PerMille + 1},
-		"round is 7":                    {Base: 7},
-		"round is -5":                   {Base: -5},
-		"round is 1:":                   {Base: 1},
-		"round is 15":                   {Base: 15}, // only a union of 3 and 5 has it
-		"zero needs count":              {ZeroIsSmall: true, Floor: 3},
-		"complement needs a rule":       {Complement: true, Freedom: 10},
+		"count is -1":                    {Count: -1},
+		"count is 1000000001":            {Count: MaxRuleRows + 1},
+		"floor is -9":                    {Floor: -9},
+		"departments is 4097":            {Departments: MaxRegistrations + 1},
+		"freedom is 10000000000":         {Freedom: 10 * MaxRuleRows},
+		"parameters is 1001":             {ParametersPerMille: PerMille + 1},
+		"levels is 4097":                 {Levels: MaxDictionary + 1},
+		"level-density is -1":            {LevelsPerMille: -1},
+		"dominance is 101":               {DominanceCount: MaxDominanceRows + 1, DominancePerMille: 1},
+		"dominance is 1000":              {DominanceCount: 1, DominancePerMille: PerMille},
+		"dominance is a number of rows":  {DominanceCount: 2},
+		"p-ratio is 1001":                {RatioPerMille: PerMille + 1},
+		"round is 7":                     {Base: 7},
+		"round is -5":                    {Base: -5},
+		"round is 1:":                    {Base: 1},
+		"round is 15":                    {Base: 15}, // only a union of 3 and 5 has it
+		"zero needs count":               {ZeroIsSmall: true, Floor: 3},
+		"complement needs a rule":        {Complement: true, Freedom: 10},
+		"epsilon is 100000001":           {Epsilon: 100_000_001, Budget: 1, Delta: 1},
+		"budget is -1":                   {Budget: -1},
+		"delta is 1000000001":            {Delta: 1_000_000_001},
+		"epsilon needs budget":           {Epsilon: 1_000_000, Delta: 1},
+		"epsilon needs budget and":       {Epsilon: 1_000_000, Budget: 1_000_000},
+		"epsilon needs budget and delta": {Budget: 1_000_000, Delta: 1},
+		"epsilon is 0.000999":            {Epsilon: 999, Budget: 1_000_000, Delta: 1},
+		"epsilon is more than budget":    {Epsilon: 1_000_000, Budget: 999_999, Delta: 1},
+		"epsilon = 1.0 and count = 1 ":   {Count: 1, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
+		"epsilon = 1.0 and round = 5 ":   {Base: 5, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
+		"epsilon = 1.0 and perturbed":    {Perturbed: true, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
 	} {
 		if err := d.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, not %q", d, err, want)
@@ -194,7 +211,7 @@ func TestScreens(t *testing.T) {
 	}
 	names := RuleNames()
 	full := Disclosure{Count: 1, ZeroIsSmall: true, Floor: 1, Departments: 1, Freedom: 1, ParametersPerMille: 1, Levels: 1, LevelsPerMille: 1,
-		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: true}
+		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: true, Epsilon: 1, Budget: 1, Delta: 1}
 	for i, r := range full.Rules() {
 		if r.Name != names[i] {
 			t.Errorf("rule %d is %s, not %s", i, r.Name, names[i])

@@ -20,6 +20,7 @@ type group struct {
 	reasons []byte
 	shown   bool
 	closed  []byte
+	parts   int // how many groups of the plan it unites, with the noise of each
 }
 
 func (g group) leaf(e *Expr) (value, error) {
@@ -36,7 +37,10 @@ func (g group) leaf(e *Expr) (value, error) {
 		return number(Datum{Kind: Integer, Number: g.cells[e.Column]})
 	case OpSum, OpAverage:
 		count := g.cells[e.Count]
-		if count.Sign() == 0 {
+		if count.Sign() <= 0 { // below 0 by its noise
+			if g.plan.Noise != nil {
+				return undefined(noiseRows), nil
+			}
 			return value{}, nil
 		}
 		sum := Datum{Kind: Decimal, Number: g.cells[e.Column], Scale: g.plan.Moments[e.Column].Scale}
@@ -69,9 +73,13 @@ func (g group) arithmetic(e *Expr, args []value) (value, error) {
 	}
 	out, ok := compute(e, args[0], args[len(args)-1])
 	switch {
+	case !ok && g.plan.Noise != nil:
+		return undefined(noiseDivisor), nil
 	case !ok:
 		return value{}, hinted(refuse(CodeDivision, 0, "division by zero while finishing the answer"),
 			"avg gives NULL where there is nothing to divide by")
+	case e.Kind.temporal() && g.plan.Noise != nil && !inKind(e.Kind, out.Number):
+		return undefined(noiseDate), nil
 	case e.Kind.temporal():
 		return dated(out.Datum)
 	}
@@ -93,7 +101,7 @@ type candidate struct {
 }
 
 // Finish computes the answer from the cells summed over all departments: groups
-// whose hidden count is zero vanish (with GROUP BY), HAVING chooses among the rest,
+// whose hidden count is zero, or below it by its noise, vanish (with GROUP BY), HAVING chooses among the rest,
 // ORDER BY sorts, groups in the order of their values where it leaves open, OFFSET
 // and LIMIT cut. Everything is decided in exact rationals; nothing but printing
 // rounds. It fails with CodeDivision when a row that is shown, a key or HAVING divides
@@ -133,7 +141,7 @@ func (p *Plan) chosen(cells []*big.Int, result *Result) (all []candidate, err er
 	groups, gone := make([]group, p.groupCount()), byte(0)
 	for i := range groups {
 		from, to := i*len(p.Moments), (i+1)*len(p.Moments)
-		groups[i] = group{plan: p, index: i, values: p.groupValues(i), cells: cells[from:to]}
+		groups[i] = group{plan: p, index: i, values: p.groupValues(i), cells: cells[from:to], parts: 1}
 		if p.Withheld != nil {
 			groups[i].reasons = p.Withheld[from:to]
 		}
@@ -145,7 +153,7 @@ func (p *Plan) chosen(cells []*big.Int, result *Result) (all []candidate, err er
 			keyed = len(p.Sets[g.set]) > 0 // the row of all is there even without rows
 		}
 		code := g.whole()
-		if keyed && code == 0 && g.cells[0].Sign() == 0 {
+		if keyed && code == 0 && g.cells[0].Sign() <= 0 {
 			continue
 		}
 		var kept *candidate
@@ -266,6 +274,7 @@ func (p *Plan) cut(all []candidate) []candidate {
 // print evaluates the rows that are shown and writes them as text.
 func (p *Plan) print(shown []candidate, result *Result) error {
 	result.Columns, result.Kinds, result.Rows = make([]string, len(p.Outputs)), make([]Kind, len(p.Outputs)), make([][]Value, len(shown))
+	p.addNoisy(result)
 	quotients := make([]bool, len(p.Outputs))
 	for i, o := range p.Outputs {
 		result.Columns[i], result.Kinds[i] = o.Name, o.Expr.Kind
@@ -283,6 +292,7 @@ func (p *Plan) print(shown []candidate, result *Result) error {
 				withheld.add(code, o.Name)
 			}
 			result.Rows[r][i] = v.print(quotients[i])
+			result.Rows[r][i].Error = row.standardError(o.Expr, v)
 			if v.reason != "" {
 				result.Notes = append(result.Notes, Note{r, o.Name, v.reason})
 			}

@@ -160,6 +160,9 @@ func reports() map[string]function {
 func (g group) function(e *Expr, args []value) (value, error) {
 	if f := functions[e.Value.Text]; f.finish != nil {
 		if v, ok := f.finish(args); ok {
+			if reason := g.noiseReason(e, args, v); reason != "" {
+				return undefined(reason), nil
+			}
 			return v, nil
 		}
 	}

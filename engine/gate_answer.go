@@ -41,6 +41,7 @@ func (g group) valueOf(e *Expr) (value, byte, error) {
 // join adds to a united group one of its parts.
 func (g *group) join(o group) {
 	g.shown = g.shown || o.shown
+	g.parts++
 	if o.reasons == nil {
 		return
 	}

@@ -56,7 +56,7 @@ type figures struct{ count, floor, departments int }
 // README section 18.2.
 func (p *Plan) Screening(d Disclosure) (*Plan, error) {
 	switch {
-	case p.Screen != nil || p.Rules != (Disclosure{}):
+	case p.Screen != nil || p.Rules != (Disclosure{}) || p.Noise != nil:
 		return nil, refuse(CodePolicy, 0, "what is screened is a question's own plan")
 	case !d.Screens():
 		return nil, refuse(CodePolicy, 0, "no rule looks at counts: nothing is screened")

@@ -137,9 +137,7 @@ func (p *Plan) Limbs(dep int, cells []*big.Int) ([][]int64, error) {
 		bound := p.Moments[m].Bounds[dep]
 		cell := p.figure(cells[i-m:i-m+len(p.Moments)], m)
 		if cell == nil || cell.Cmp(bound.Lo) < 0 || cell.Cmp(bound.Hi) > 0 {
-			return nil, refuse(CodeOverflow, 0,
-				"cell %d (group %d, %s) of %s is outside the bound %s to %s that its registration gives",
-				i, group, p.describeMoment(m), p.Departments[dep], bound.Lo, bound.Hi)
+			return nil, p.outside(i, dep, bound)
 		}
 		split(shifted.Sub(cell, bound.Lo), p.Layout.Packing.LimbBits, limbs[:p.Layout.Limbs[m]])
 		for j, limb := range limbs[:p.Layout.Limbs[m]] {

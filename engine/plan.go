@@ -80,6 +80,9 @@ func checkDepartments(sorted []string, p Packing) error {
 // and everything that the analyst finishes follows from it.
 func (p *Plan) Digest() Digest {
 	d := Hash("parley plan 1", Marshal(p))
+	if p.Noise != nil {
+		d = Hash("parley noise 1", d[:], Marshal(p.Noise))
+	}
 	switch {
 	case p.Screen != nil:
 		figures := make([][3]int64, len(p.Moments))
@@ -178,6 +181,23 @@ func momentBound(m *Moment, r Registration, schema Schema) Bound {
 	if m.Op != Sum {
 		return Bound{Lo: new(big.Int), Hi: rows}
 	}
+	s := rowSpan(m, r, schema)
+	bound := Bound{Lo: new(big.Int), Hi: new(big.Int)}
+	if s.lo.Sign() < 0 {
+		bound.Lo.Mul(rows, s.lo)
+	}
+	if s.hi.Sign() > 0 {
+		bound.Hi.Mul(rows, s.hi)
+	}
+	return bound
+}
+
+// rowSpan is what one row of a department adds to a cell of the moment, or that it adds nothing.
+func rowSpan(m *Moment, r Registration, schema Schema) span {
+	out := span{new(big.Int), new(big.Int)}
+	if m.Op != Sum {
+		return span{out.lo, big.NewInt(1)}
+	}
 	s := spanOf(m.Expr, func(e *Expr) span {
 		own := r.Columns[columnByName(r.Columns, schema.Columns[e.Column].Name)]
 		places := schema.Columns[e.Column].Scale - own.Scale
@@ -187,15 +207,8 @@ func momentBound(m *Moment, r Registration, schema Schema) Bound {
 		}
 		return span{rescale(s.lo, places), rescale(s.hi, places)}
 	})
-	bound := Bound{Lo: new(big.Int), Hi: new(big.Int)}
-	if s.none() {
-		return bound
+	if !s.none() {
+		out.lo, out.hi = minimum(out.lo, s.lo), maximum(out.hi, s.hi)
 	}
-	if s.lo.Sign() < 0 {
-		bound.Lo.Mul(rows, s.lo)
-	}
-	if s.hi.Sign() > 0 {
-		bound.Hi.Mul(rows, s.hi)
-	}
-	return bound
+	return out
 }

@@ -27,7 +27,7 @@ func (p *Plan) united(groups []group) []group {
 				at = len(out) - from
 				places[key] = at
 				out = append(out, group{plan: p, index: g.index, set: s, values: values, cells: slices.Clone(g.cells),
-					reasons: slices.Clone(g.reasons), shown: g.shown})
+					reasons: slices.Clone(g.reasons), shown: g.shown, parts: 1})
 				continue
 			}
 			out[from+at].join(g)

@@ -220,6 +220,9 @@ func (s pairSums) slope() value {
 	if s.sxx.exact.Sign() == 0 {
 		return undefined(noTwist)
 	}
+	if s.sxx.exact.Sign() < 0 {
+		return undefined(contradiction)
+	}
 	return over(s.sxy, s.sxx)
 }
 
@@ -234,6 +237,9 @@ func (s pairSums) correlation() value {
 	}
 	if s.sxx.exact.Sign() == 0 || s.syy.exact.Sign() == 0 {
 		return undefined(noTwist)
+	}
+	if s.sxx.exact.Sign() < 0 || s.syy.exact.Sign() < 0 {
+		return undefined(contradiction)
 	}
 	square := over(multiplied(s.sxy, s.sxy), multiplied(s.sxx, s.syy))
 	r := root(square.exact)
@@ -250,6 +256,8 @@ func (s pairSums) determination() value {
 		return undefined(noRows)
 	case s.sxx.exact.Sign() == 0:
 		return undefined(noTwist)
+	case s.sxx.exact.Sign() < 0 || s.syy.exact.Sign() < 0:
+		return undefined(contradiction)
 	case s.syy.exact.Sign() == 0:
 		return double(big.NewRat(1, 1))
 	}

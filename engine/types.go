@@ -313,6 +313,9 @@ type Plan struct {
 	Rules Disclosure `cbor:"-"`
 	// Withheld has a reason code for each cell of an answer, 0 where it is shown; nil if all are.
 	Withheld []byte `cbor:"-"`
+	// Noise is what the departments add to the cells (Noisy); nil: nothing. It is no part of the encoding either, and the
+	// digest covers it.
+	Noise *Noise `cbor:"-"`
 	// written are the comparisons that stand in the text, as NewPlan met them. They are no
 	// part of the plan: Notes reads them.
 	written []*Expr
@@ -327,6 +330,9 @@ type Value struct {
 	// zeros, or p/q in lowest terms for a quotient that is not an integer. For
 	// other kinds it equals Text. README section 6.
 	Exact *string `json:"exact"`
+	// Error is the standard error of a number that carries noise, to three digits: that which the noise alone gives it.
+	// nil where there is none, or it is not known. README section 18.7.
+	Error *string `json:"standard_error,omitempty"`
 }
 
 // Result is the answer.
@@ -342,6 +348,15 @@ type Result struct {
 	// Withheld says which rows, and which values of rows, the rules withhold: rows that are not among Rows
 	// first. Such a value is NULL. README section 18.4.
 	Withheld []Withheld `json:"withheld,omitempty"`
+	// Noise lists the columns whose values carry noise. README section 18.7.
+	Noise []NoisyColumn `json:"noise,omitempty"`
+}
+
+// NoisyColumn is a column of an answer that carries noise.
+type NoisyColumn struct {
+	Column      string `json:"column"`
+	Kind        string `json:"kind"`        // as Noise names it
+	Departments int    `json:"departments"` // each of which added its own
 }
 
 // Withheld is a row of an answer, or values of one, that a rule withholds.

@@ -3,8 +3,10 @@ package node
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,7 +82,19 @@ func (t *table) aggregate(ctx context.Context, p *engine.Plan, department string
 		return protocols.Cells{Err: errNoTable}
 	}
 	cells, err := t.data.Aggregate(ctx, p, department)
+	if err == nil && p.Noise != nil {
+		cells, err = addNoise(p, department, cells)
+	}
 	return protocols.Cells{Cells: cells, Err: err}
+}
+
+// addNoise adds to a department's cells what the plan demands: no kind that is not known here leaves without.
+func addNoise(p *engine.Plan, department string, cells []*big.Int) ([]*big.Int, error) {
+	switch p.Noise.Kind {
+	case engine.NoiseGaussian:
+		return p.AddNoise(slices.Index(p.Departments, department), cells, p.GaussianNoise(rand.Reader))
+	}
+	return nil, fmt.Errorf("noise of kind %q is not known", p.Noise.Kind)
 }
 
 // close waits for who is aggregating. Twice is no harm.

@@ -12,11 +12,15 @@ func (m *Analyst) asksFor(plan *engine.Plan) (*engine.Plan, error) {
 	case m.a.Screening:
 		return plan.Screening(m.a.Rules)
 	case m.a.Screen == engine.Digest{}:
-		return plan, nil
+		return noisy(plan, m.a.Rules, uint32(m.a.Round))
 	}
 	screening := m.referee.Query(m.a.Screen)
 	if screening == nil || screening.Verdict() == nil {
 		return nil, errors.New("the answer rests on a screening that has not ended")
+	}
+	plan, err := noisy(plan, m.a.Rules, uint32(m.a.Round))
+	if err != nil {
+		return nil, err
 	}
 	return plan.Withhold(m.a.Rules, screening.Verdict())
 }

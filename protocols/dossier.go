@@ -90,7 +90,7 @@ func (q *QueryState) claimed(base *engine.Plan, rules engine.Disclosure) (*engin
 func (q *QueryState) within(plan *engine.Plan, rules engine.Disclosure) (*engine.Plan, error) {
 	switch {
 	case !rules.Screens() && !q.Ask.Screening && q.screen == nil:
-		return plan, nil
+		return noisy(plan, rules, q.Ask.Round)
 	case !rules.Screens():
 		return nil, &engine.Error{Code: CodePolicy, Message: "no rule of the departments asks for a screening"}
 	case q.Ask.Screening:
@@ -105,7 +105,20 @@ func (q *QueryState) within(plan *engine.Plan, rules engine.Disclosure) (*engine
 	if before.Rules != rules {
 		return nil, &engine.Error{Code: CodePolicy, Message: "the screening was made by other rules"}
 	}
+	if plan, err = noisy(plan, rules, q.Ask.Round); err != nil {
+		return nil, err
+	}
 	return plan.Withhold(rules, q.screen.Verdict())
+}
+
+// noisy is a round's plan with the noise that rules demand. A later round follows from an answer before it, and what noise makes
+// of that is not worked out: such a question is refused.
+func noisy(plan *engine.Plan, rules engine.Disclosure, round uint32) (*engine.Plan, error) {
+	if rules.Noisy() && round > 0 {
+		return nil, &engine.Error{Code: CodePolicy, Message: "by the departments' rules cells carry noise, and a question of several rounds is not answered so",
+			Hint: "ask for counts, sums and averages, by GROUP BY and FILTER too"}
+	}
+	return plan.Noisy(rules)
 }
 
 // planOf recomputes a question's plan. A first round is the one that its question leads to. Later

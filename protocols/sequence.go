@@ -182,6 +182,11 @@ func follow(sql string, rounds []Verdict) (*engine.Result, error) {
 	}
 	for i, r := range rounds {
 		plan := session.Plan()
+		if plan != nil && r.Plan.Noise != nil {
+			if plan, err = plan.Noisy(r.Plan.Noise.Rules); err != nil {
+				return nil, fmt.Errorf("round %d is not what the question and the rounds before lead to", i+1)
+			}
+		}
 		if plan != nil && r.Plan.Rules != (engine.Disclosure{}) { // what its own screening withholds of it
 			verdict := r.Plan.Withheld
 			if verdict == nil {

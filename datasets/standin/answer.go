@@ -2,8 +2,10 @@ package standin
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/big"
+	"math/rand/v2"
 
 	"parley/engine"
 )
@@ -29,6 +31,9 @@ type Answer struct {
 func Rehearse(ctx context.Context, s *engine.Session, rules engine.Disclosure, seed uint64, round func(number int)) (*Answer, error) {
 	a := &Answer{}
 	var tables []*Table
+	var key [32]byte // made-up rows hide nobody: the noise, like them, follows from the seed
+	binary.BigEndian.PutUint64(key[:], seed)
+	random := rand.NewChaCha8(key)
 	for p := s.Plan(); p != nil; p = s.Plan() {
 		a.Rounds++
 		if round != nil {
@@ -41,10 +46,13 @@ func Rehearse(ctx context.Context, s *engine.Session, rules engine.Disclosure, s
 			}
 		}
 		var err error
+		if rules.Noisy() && a.Rounds > 1 {
+			return nil, &engine.Error{Code: engine.CodePolicy, Message: "by the departments' rules cells carry noise, and a question of several rounds is not answered so"}
+		}
 		if a.Plan, err = screened(ctx, p, rules, tables); err != nil {
 			return nil, err
 		}
-		cells, err := pooled(ctx, a.Plan, tables)
+		cells, err := pooled(ctx, a.Plan, tables, random)
 		if err != nil {
 			return nil, err
 		}
@@ -62,14 +70,15 @@ func Rehearse(ctx context.Context, s *engine.Session, rules engine.Disclosure, s
 
 // screened is what of a round's plan the rules leave, as the departments find it out: by a plan of its own.
 func screened(ctx context.Context, p *engine.Plan, rules engine.Disclosure, tables []*Table) (*engine.Plan, error) {
-	if !rules.Screens() {
-		return p, nil
+	noisy, err := p.Noisy(rules)
+	if err != nil || !rules.Screens() {
+		return noisy, err
 	}
 	screening, err := p.Screening(rules)
 	if err != nil {
 		return nil, err
 	}
-	counts, err := pooled(ctx, screening, tables)
+	counts, err := pooled(ctx, screening, tables, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -77,16 +86,19 @@ func screened(ctx context.Context, p *engine.Plan, rules engine.Disclosure, tabl
 	if err != nil {
 		return nil, err
 	}
-	return p.Withhold(rules, verdict)
+	return noisy.Withhold(rules, verdict)
 }
 
-// pooled are the cells of a plan, of all departments together.
-func pooled(ctx context.Context, p *engine.Plan, tables []*Table) ([]*big.Int, error) {
+// pooled are the cells of a plan, of all departments together, with the noise that it demands.
+func pooled(ctx context.Context, p *engine.Plan, tables []*Table, random *rand.ChaCha8) ([]*big.Int, error) {
 	made := make([][]*big.Int, len(tables))
 	for i, t := range tables {
 		var err error
 		if made[i], err = t.Cells(ctx, p); err != nil {
 			return nil, fmt.Errorf("the stand-in for %s: %w", p.Departments[i], err)
+		}
+		if made[i], err = p.AddNoise(i, made[i], p.GaussianNoise(random)); err != nil {
+			return nil, err
 		}
 	}
 	return p.Pool(made)

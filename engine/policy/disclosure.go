@@ -9,6 +9,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"parley/engine"
+	"parley/engine/privacy"
 )
 
 // ofDisclosure stands for [disclosure] where a rule's index would.
@@ -62,6 +63,12 @@ func (p *parser) ofDisclosure(key string, n *unstable.Node, line int) {
 		}
 	case "perturbed":
 		d.Perturbed = p.yes(n, key, line)
+	case "epsilon":
+		d.Epsilon = p.decimal(n, key, line, 6, privacy.MaxEpsilon, "from 0.001 to 100.0, as 0.5")
+	case "budget":
+		d.Budget = p.decimal(n, key, line, 6, privacy.MaxEpsilon, "from 0.001 to 100.0, as 4.0")
+	case "delta":
+		d.Delta = p.decimal(n, key, line, 12, privacy.MaxDelta, "up to 0.001, as 0.000001")
 	default:
 		p.complain(line, "there is no setting %s in [disclosure]: it has preset, %s", quote(key), strings.Join(engine.RuleNames(), ", "))
 	}
@@ -122,18 +129,23 @@ func (p *parser) yes(n *unstable.Node, key string, line int) bool {
 
 // share reads a decimal as thousandths, exactly.
 func (p *parser) share(n *unstable.Node, key string, line int) int64 {
+	return p.decimal(n, key, line, 3, engine.PerMille, "from 0.001 to 1.0, as 0.33")
+}
+
+// decimal reads a decimal number of so many places at most, exactly, in units of the last of them; what is how it is written.
+func (p *parser) decimal(n *unstable.Node, key string, line, most int, limit int64, what string) int64 {
 	whole, places, _ := strings.Cut(string(n.Data), ".")
 	digits := strings.Trim(whole+places, "0123456789") == ""
 	switch {
-	case n.Kind == unstable.Float && digits && len(places) > 3:
-		p.complain(line, "%s has %d places behind the point; at most three are kept, as in 0.333", key, len(places))
+	case n.Kind == unstable.Float && digits && len(places) > most:
+		p.complain(line, "%s has %d places behind the point; at most %d are kept", key, len(places), most)
 		return 0
 	case n.Kind == unstable.Float && digits || n.Kind == unstable.Integer && digits:
-		if v, err := strconv.ParseInt(whole+(places + "000")[:3], 10, 64); err == nil && v >= 1 && v <= engine.PerMille {
+		if v, err := strconv.ParseInt(whole+places+strings.Repeat("0", most-len(places)), 10, 64); err == nil && v >= 1 && v <= limit {
 			return v
 		}
 	}
-	p.complain(line, "%s is a decimal number from 0.001 to 1.0, as 0.33", key)
+	p.complain(line, "%s is a decimal number %s", key, what)
 	return 0
 }
 
@@ -212,6 +224,9 @@ var chineseRules = map[string]string{
 	"p-ratio":       "除去最大两行后，合计至少为最大一行的$1",
 	"round":         "计数按$1取整",
 	"perturbed":     "所示单元均带噪声",
+	"epsilon":       "所示单元均带各部门各自的噪声，仅凭其中一份，每次提问的代价即至多为ε = $1",
+	"budget":        "同一人出于同一目的对该表的全部提问，代价合计至多为ε = $1",
+	"delta":         "上述代价除δ = $1的概率外成立",
 }
 
 // RulesText says rules of what an answer may show, one each, in a language of English and Chinese.

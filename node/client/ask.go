@@ -73,8 +73,16 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err != nil {
 		return nil, queryError(err)
 	}
+	noisy, err := p.plan.Noisy(d.Rules)
+	if err != nil {
+		return nil, queryError(err)
+	}
 	if p.rules = d.Rules; !p.rules.Screens() {
-		return c.askPart(ctx, p, o, seen)
+		answer, err := c.askPart(ctx, p, o, seen)
+		if err == nil {
+			answer.Plan = noisy
+		}
+		return answer, err
 	}
 	p.screening = true
 	screened, err := c.askPart(ctx, p, o, seen)
@@ -86,7 +94,7 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err != nil {
 		return nil, err
 	}
-	if answer.Plan, err = p.plan.Withhold(p.rules, screened.shown); err != nil {
+	if answer.Plan, err = noisy.Withhold(p.rules, screened.shown); err != nil {
 		return nil, queryError(err)
 	}
 	answer.Seconds.Add(screened.Seconds)
