@@ -125,7 +125,7 @@ func (d Disclosure) Validate() error {
 	case (d.Epsilon == 0) != (d.Budget == 0) || (d.Epsilon == 0) != (d.Delta == 0):
 		return errors.New(ruleEpsilon + " needs budget and delta, and these need it: what one question costs, what all may, and for which δ")
 	case d.Epsilon > 0 && d.Epsilon < MinEpsilon:
-		return fmt.Errorf("%s is %s: it is %s at least", ruleEpsilon, decimalText(d.Epsilon, privacy.Micro), decimalText(MinEpsilon, privacy.Micro))
+		return fmt.Errorf("%s is %s: it is %s at least", ruleEpsilon, privacy.Decimal(d.Epsilon, privacy.Micro), privacy.Decimal(MinEpsilon, privacy.Micro))
 	case d.Epsilon > d.Budget:
 		return fmt.Errorf("%s is more than budget: no question would ever be answered", ruleEpsilon)
 	}
@@ -170,7 +170,7 @@ func (d Disclosure) Conflict() error {
 			switch r.Name {
 			case ruleEpsilon, ruleBudget, ruleDelta, ruleLevels, ruleDensity:
 			default:
-				epsilon := decimalText(d.Epsilon, privacy.Micro)
+				epsilon := privacy.Decimal(d.Epsilon, privacy.Micro)
 				return &Conflict{fmt.Sprintf("%s = %s", ruleEpsilon, epsilon), fmt.Sprintf("%s = %s", r.Name, r.Written())}
 			}
 		}
@@ -192,7 +192,7 @@ func (d Disclosure) Screens() bool {
 func (d Disclosure) Unkept() (names []string) {
 	for _, r := range d.Rules() {
 		switch r.Name {
-		case ruleDominance, ruleRatio, ruleRound, rulePerturbed, ruleEpsilon:
+		case ruleDominance, ruleRatio, ruleRound, rulePerturbed:
 			names = append(names, r.Name)
 		}
 	}

@@ -80,21 +80,12 @@ func (r *DisclosureRule) Written() string {
 func (r *DisclosureRule) written() (out []string) {
 	for i, v := range r.Values {
 		if r.Unit > 0 && i == len(r.Values)-1 {
-			out = append(out, decimalText(v, r.Unit))
+			out = append(out, privacy.Decimal(v, r.Unit))
 		} else {
 			out = append(out, strconv.FormatInt(v, 10))
 		}
 	}
 	return out
-}
-
-// decimalText writes so many parts of one, a power of ten of them, as a decimal, with the point that makes it one.
-func decimalText(parts, unit int64) string {
-	text := strings.TrimRight(fmt.Sprintf("%d.%0*d", parts/unit, len(strconv.FormatInt(unit, 10))-1, parts%unit), "0")
-	if strings.HasSuffix(text, ".") {
-		text += "0"
-	}
-	return text
 }
 
 // unitName is the unit of a setting's number, for messages.

@@ -70,7 +70,8 @@ func (q *QueryState) context() *policy.Context {
 	for i, g := range q.ruling.grants {
 		c.Grants = append(c.Grants, policy.Held{Grant: g.grant, Used: q.ruling.charges[i].Used})
 	}
-	for _, t := range q.tables {
+	for i, t := range q.tables {
+		c.Spent = append(c.Spent, policy.Spent{Department: t.registration.Department, Rho: q.ruling.spending[i].Spent})
 		c.Classes = append(c.Classes, t.classes(q.ruling.ceilings))
 	}
 	return &c

@@ -303,21 +303,27 @@ func (s *State) rule(r *Record, b *Ask, vouch *person, tables []*tableState) (ru
 		return ruling{}, refuse("malformed", "the grants are not of the question's departments, one each, in their order")
 	}
 	out.ceilings = s.rights.ceilings(tables)
+	var refusal *Refusal
+	if out.spending, refusal = s.afford(b, vouch, tables, out.policies); refusal != nil {
+		return ruling{}, refusal
+	}
 	return out, nil
 }
 
-// take takes the uses that a question names.
+// take takes the uses that a question names, and what it costs.
 func (s *State) take(q *QueryState) {
+	s.spend(q, 1)
 	for i, g := range q.ruling.grants {
 		s.rights = s.rights.withGrant(s.rights.grant(g.id).charge(q.ruling.charges[i].Use, &q.Ask))
 	}
 }
 
-// giveBack gives back the uses of a question that ended before anybody could share.
+// giveBack gives back the uses of a question that ended before anybody could share, and what it cost.
 func (s *State) giveBack(q *QueryState) {
 	if q.Reached >= PhaseSharing {
 		return
 	}
+	s.spend(q, -1)
 	for i, g := range q.ruling.grants {
 		if now := s.rights.grant(g.id); now != nil && now.record.Number == g.record.Number {
 			s.rights = s.rights.withGrant(now.release(&q.ruling.charges[i], q.Ask.stage()))

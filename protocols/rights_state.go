@@ -16,6 +16,7 @@ type rights struct {
 	policies []*policyState  // ascending by (table, department)
 	grants   []*grantState   // ascending by id
 	requests []*requestState // ascending by id
+	accounts []*account      // ascending
 	digest   func() engine.Digest
 }
 
@@ -76,8 +77,8 @@ type requestState struct {
 	answers []Answer // ascending by department
 }
 
-func newRights(policies []*policyState, grants []*grantState, requests []*requestState) *rights {
-	r := &rights{policies: policies, grants: grants, requests: requests}
+func newRights(policies []*policyState, grants []*grantState, requests []*requestState, accounts []*account) *rights {
+	r := &rights{policies: policies, grants: grants, requests: requests, accounts: accounts}
 	r.digest = sync.OnceValue(func() engine.Digest {
 		sums := make([]engine.Digest, 0, len(policies)+len(grants)+len(requests))
 		for _, p := range policies {
@@ -192,15 +193,15 @@ func (r *rights) request(id engine.Digest) *requestState {
 }
 
 func (r *rights) withPolicy(p *policyState) *rights {
-	return newRights(put(r.policies, p, comparePolicies), r.grants, r.requests)
+	return newRights(put(r.policies, p, comparePolicies), r.grants, r.requests, r.accounts)
 }
 
 func (r *rights) withGrant(g *grantState) *rights {
-	return newRights(r.policies, put(r.grants, g, compareGrants), r.requests)
+	return newRights(r.policies, put(r.grants, g, compareGrants), r.requests, r.accounts)
 }
 
 func (r *rights) withRequest(q *requestState) *rights {
-	return newRights(r.policies, r.grants, put(r.requests, q, compareRequests))
+	return newRights(r.policies, r.grants, put(r.requests, q, compareRequests), r.accounts)
 }
 
 // current is the same without what has ended by a time, in seconds.
@@ -210,7 +211,7 @@ func (r *rights) current(at int64) *rights {
 	if len(grants) == len(r.grants) && len(requests) == len(r.requests) {
 		return r
 	}
-	return newRights(r.policies, grants, requests)
+	return newRights(r.policies, grants, requests, r.accounts)
 }
 
 // without is the same without what a department decided that has left, or its persons asked for.
@@ -218,7 +219,8 @@ func (r *rights) without(department Key) *rights {
 	gone := func(d *decided) bool { return d.by.by() == department }
 	return newRights(slices.DeleteFunc(slices.Clone(r.policies), func(p *policyState) bool { return gone(&p.decided) }),
 		slices.DeleteFunc(slices.Clone(r.grants), func(g *grantState) bool { return gone(&g.decided) }),
-		slices.DeleteFunc(slices.Clone(r.requests), func(q *requestState) bool { return gone(&q.decided) }))
+		slices.DeleteFunc(slices.Clone(r.requests), func(q *requestState) bool { return gone(&q.decided) }),
+		slices.DeleteFunc(slices.Clone(r.accounts), func(a *account) bool { return a.Department == department }))
 }
 
 // withoutRequests is the same without what a person asked for.
@@ -227,7 +229,7 @@ func (r *rights) withoutRequests(first Key) *rights {
 	if len(requests) == len(r.requests) {
 		return r
 	}
-	return newRights(r.policies, r.grants, requests)
+	return newRights(r.policies, r.grants, requests, r.accounts)
 }
 
 // charge is what a question takes of a grant.
@@ -246,6 +248,7 @@ type ruling struct {
 	ceilings []*policyState // of the units above them, ascending by number
 	grants   []*grantState  // in the order of Ask.Grants; of them what does not change
 	charges  []charge       // one each
+	spending []spending     // in the order of the contributors
 }
 
 // decisions are all that a ruling rests on.
@@ -326,6 +329,7 @@ type rightsWire struct {
 	Policies []uint64 // in the order of rights.policies
 	Grants   []grantWire
 	Requests []requestWire
+	Accounts []*account
 }
 
 type grantWire struct {
@@ -344,6 +348,7 @@ type requestWire struct {
 }
 
 func (r *rights) wire() (w rightsWire) {
+	w.Accounts = r.accounts
 	for _, p := range r.policies {
 		w.Policies = append(w.Policies, p.record.Number)
 	}
@@ -404,7 +409,10 @@ func (s *State) loadRights(w *stateWire, vouches map[uint64]*person) (*ruled, er
 	if slices.Contains(policies, nil) || !strictly(policies, comparePolicies) || !strictly(grants, compareGrants) || !strictly(requests, compareRequests) {
 		return nil, errRights
 	}
-	s.rights = newRights(policies, grants, requests)
+	if !s.checkAccounts(w.Rights.Accounts) {
+		return nil, errRights
+	}
+	s.rights = newRights(policies, grants, requests, w.Rights.Accounts)
 	for _, d := range keptDecisions(s.rights, nil) {
 		if !s.hasTables(d.by.by()) {
 			return nil, errRights
@@ -463,7 +471,7 @@ func (of *ruled) read(r *Record, vouches map[uint64]*person, under uint64) error
 // ruling is what a query of a snapshot was asked under.
 func (of *ruled) ruling(w *queryWire, tables []*tableState, a *Ask) (ruling, error) {
 	var out ruling
-	if len(w.Policies) != len(tables) || len(w.Charges) != len(a.Grants) {
+	if len(w.Policies) != len(tables) || len(w.Charges) != len(a.Grants) || len(w.Spending) != len(tables) {
 		return ruling{}, errRights
 	}
 	for i, number := range w.Policies {
@@ -487,5 +495,13 @@ func (of *ruled) ruling(w *queryWire, tables []*tableState, a *Ask) (ruling, err
 		}
 		out.grants, out.charges = append(out.grants, g), append(out.charges, c)
 	}
+	price := priceOf(out.policies)
+	for i, p := range out.policies {
+		c := w.Spending[i]
+		if budgeted := p.document.Disclosure.Budget > 0; c.Spent < 0 || c.Spent > maxSpent || budgeted && c.Price != price || !budgeted && c != (spending{}) {
+			return ruling{}, errRights
+		}
+	}
+	out.spending = w.Spending
 	return out, nil
 }

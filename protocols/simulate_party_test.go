@@ -302,7 +302,7 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	}
 	if r.Aggregate != nil {
 		w.after(p, func() {
-			p.dispatch(m, protocols.Cells{Cells: aggregate(w.t, r.Aggregate, p.rows)}, id)
+			p.dispatch(m, noisily(w.t, r.Aggregate, p.name, p.rows), id)
 		})
 	}
 	for _, job := range r.Work {

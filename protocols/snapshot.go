@@ -59,6 +59,7 @@ type queryWire struct {
 	Policies   []uint64      // numbers, by contributor
 	Ceilings   []uint64      // numbers, ascending
 	Charges    []charge
+	Spending   []spending // by contributor
 	Transcript engine.Digest
 	Sum        engine.Digest // of Records
 	Phase      Phase
@@ -195,7 +196,7 @@ func (e *EpochState) wire(brief bool) epochWire {
 func (q *QueryState) wire(brief bool) queryWire {
 	w := queryWire{Records: q.records, Epoch: q.Epoch.ID, Vouch: q.vouch.record.Number, Transcript: q.Transcript, Sum: q.sum, Phase: q.Phase, Reached: q.Reached,
 		Done: q.Done, Ending: q.ending, Fault: q.Fault, Missing: q.Missing, Complaints: q.complaints, Expirers: q.expirers,
-		Verdicts: q.verdicts.wire(), Charges: q.ruling.charges}
+		Verdicts: q.verdicts.wire(), Charges: q.ruling.charges, Spending: q.ruling.spending}
 	for _, p := range q.ruling.policies {
 		w.Policies = append(w.Policies, p.record.Number)
 	}

@@ -48,7 +48,7 @@ type tableState struct {
 // of its parameters.
 func NewState(n *Network, sizes Sizes) *State {
 	return &State{id: n.ID(), sizes: sizes, network: *n.Nameless(), members: newMembership(n, sizes.Departments),
-		people: newPeople(nil, nil, nil), rights: newRights(nil, nil, nil), queries: map[engine.Digest]*QueryState{}}
+		people: newPeople(nil, nil, nil), rights: newRights(nil, nil, nil, nil), queries: map[engine.Digest]*QueryState{}}
 }
 
 // Apply applies an entry in its place. An error is a *Refusal. One without a Fault left the

@@ -181,12 +181,30 @@ var attacks = []attack{
 	{"bases that exclude each other", RulesConflict, func(a *attempt) {
 		a.context.Documents[0].Disclosure.Base, a.context.Documents[2].Disclosure.Base = 3, 10
 	}},
+	{"a budget that other questions spent", BudgetSpent, func(a *attempt) {
+		a.context.Documents[1].Disclosure = private
+		a.context.Spent = []Spent{{Department: "health", Rho: private.BudgetRho() - private.Rho() + 1}}
+	}},
+	{"a budget that is spent by finer noise than the question's", BudgetSpent, func(a *attempt) {
+		a.context.Documents[1].Disclosure, a.context.Documents[2].Disclosure = private, private
+		a.context.Documents[2].Disclosure.Epsilon /= 2
+		a.context.Spent = []Spent{{Department: "health", Rho: private.BudgetRho()}}
+	}},
+	{"epsilon beside a count of another department", RulesConflict, func(a *attempt) {
+		a.context.Documents[0].Disclosure, a.context.Documents[2].Disclosure = private, engine.Disclosure{Count: 5}
+	}},
+	{"epsilon beside a grant's cohort", RulesConflict, func(a *attempt) {
+		a.context.Documents[0].Disclosure, a.context.Grants[0].Grant.Terms.Cohort = private, 5
+	}},
 	{"more values than a column may have", TooManyLevels, ruling(engine.Disclosure{Levels: 1})},
 	{"more values than the rows of a table allow", TooManyLevels, ruling(engine.Disclosure{Levels: 40, LevelsPerMille: 3})},
 	{"more values than the rows of another's table allow", TooManyLevels, func(a *attempt) {
 		a.context.Documents[0].Disclosure.LevelsPerMille, a.facts.Contributors[2].Rows = 330, 6
 	}},
 }
+
+// private is ε = 0.5 a question and 2 in all, for δ = 10^-6.
+var private = engine.Disclosure{Epsilon: 500_000, Budget: 2_000_000, Delta: 1_000_000}
 
 // ruling gives a department's policy rules of results.
 func ruling(d engine.Disclosure) func(a *attempt) {

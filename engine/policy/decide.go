@@ -27,6 +27,15 @@ type Context struct {
 	Documents []Document
 	Grants    []Held
 	Classes   []TableClasses
+	// Spent is what the person's other questions about the table for the purpose cost, by department.
+	Spent []Spent
+}
+
+// Spent is what is spent of a department's budget, in units of 10^-9 of ρ.
+type Spent struct {
+	_          struct{} `cbor:",toarray"`
+	Department string
+	Rho        int64
 }
 
 // Charge is a grant that a decision uses.
@@ -45,6 +54,8 @@ type Decision struct {
 	Missing []Missing
 	// Charges are the grants of which a use is taken, by department.
 	Charges []Charge
+	// Costs are what the question takes of budgets, by department, of those that have one; also where it is not allowed.
+	Costs []Cost
 	// Rules are those of what the answer may show: all that the departments demand, each at its strictest.
 	// Who acts on the decision enforces them.
 	Rules engine.Disclosure
@@ -61,6 +72,11 @@ func Decide(f *Facts, c *Context) Decision {
 	d.context.Asker.Roles = slices.Sorted(slices.Values(c.Asker.Roles))
 	if d.context.Asker.Roles == nil {
 		d.context.Asker.Roles = []string{}
+	}
+	for _, k := range f.Contributors {
+		if doc := d.table.documents[k.Department]; doc != nil {
+			d.noise = d.noise.Unite(doc.Disclosure)
+		}
 	}
 	d.general()
 	general := len(d.out.Missing)
@@ -139,6 +155,7 @@ type decider struct {
 	table     table
 	functions []string            // of all uses
 	forms     map[string][]string // by form, what Facts.values gives
+	noise     engine.Disclosure   // of all contributors' policies: what noise the answer has, and so what it costs
 	out       Decision
 }
 
@@ -184,6 +201,7 @@ func (d *decider) contributor(k Contributor) (ask bool) {
 		return false
 	}
 	missing = append(missing, d.ofDisclosure(&doc.Disclosure)...)
+	missing = append(missing, d.ofBudget(k.Department, &doc.Disclosure)...)
 	closed := len(missing) > 0 // whatever is granted
 	rules, short := d.rules(doc, k)
 	var best verdict

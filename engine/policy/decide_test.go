@@ -246,6 +246,12 @@ func setState(t *testing.T, c *Context, words []string) {
 		c.Time = at(words[1])
 	case "purpose":
 		c.Purpose = words[1]
+	case "spent":
+		rho, err := strconv.ParseInt(words[2], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Spent = append(c.Spent, Spent{Department: words[1], Rho: rho})
 	case "basis":
 		c.Basis = words[1]
 	case "asker":

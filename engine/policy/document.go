@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -82,7 +83,7 @@ func (d *Document) Validate() error {
 	names := map[string]bool{}
 	for i := range d.Rules {
 		r := &d.Rules[i]
-		if err := r.validate(); err != nil {
+		if err := cmp.Or(r.validate(), d.budgeted(r)); err != nil {
 			return fmt.Errorf("rule %d: %w", i+1, err)
 		}
 		if names[r.Name] {

@@ -331,7 +331,7 @@ func (d *Document) problems() (out []Problem) {
 	names := map[string]bool{}
 	for i := range d.Rules {
 		r := &d.Rules[i]
-		if err := r.validate(); err != nil {
+		if err := cmp.Or(r.validate(), d.budgeted(r)); err != nil {
 			field := firstWord(err)
 			if !slices.Contains(ruleSettings, field) {
 				field = ""

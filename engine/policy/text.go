@@ -48,6 +48,7 @@ const (
 	RuleNotKept        Reason = "rule-not-kept"
 	RulesConflict      Reason = "rules-conflict"
 	TooManyLevels      Reason = "too-many-levels"
+	BudgetSpent        Reason = "budget-spent"
 )
 
 // Missing is one thing that a question lacks.
@@ -107,13 +108,16 @@ var sentences = map[Reason][2]string{
 	OtherContributors:  {"{who} is for the rows of other departments together: {detail}", "{who}适用于另一组部门的数据：{detail}"},
 	RuleNotKept:        {"the policy has the rule {detail}, which nothing enforces yet, so nobody is answered", "策略含规则{detail}，而此处尚无机制保证，因此不回答任何人"},
 	RulesConflict:      {"the departments' rules exclude each other: {detail}", "各部门的规则互相排斥：{detail}"},
-	TooManyLevels:      {"{column} has {detail} values, and at most {number} are allowed for rows to be told apart by it", "{column}有{detail}个取值，用于区分行时至多允许{number}个"},
+	BudgetSpent: {"the budget for this person and purpose has no room for the question; ε so far, with the question, and at most: {detail}",
+		"该人该用途的隐私预算不足以回答此问题；已用ε、连同此问题的ε、上限依次为：{detail}"},
+	TooManyLevels: {"{column} has {detail} values, and at most {number} are allowed for rows to be told apart by it", "{column}有{detail}个取值，用于区分行时至多允许{number}个"},
 }
 
 // words that a text is put together of.
 var words = map[string][2]string{
 	"allowed": {"Allowed.", "允许。"}, "refused": {"Not allowed. What is missing:", "不允许。缺少以下各项："},
 	"uses":  {"It takes a use of grant %s of %s.", "将使用%[2]s的授权%[1]s一次。"},
+	"costs": {"Of %s's budget, ε = %s is spent with it, of %s for this person and purpose; there is room for %d such questions, with this one.", "连同此问题，%s对该人该用途的隐私预算将用去ε = %s，上限为%s；余额可供此类提问%d次（含此次）。"},
 	"rules": {"What is shown keeps these rules:", "所示结果遵守以下规则："},
 	"asker": {"the question and who asks:", "问题与提问人："}, "department": {"%s, table %s:", "%s，表%s："},
 	"column": {"column %s", "列%s"}, "rows": {"the table's rows", "该表的行"}, "rule": {"rule %s", "规则%s"}, "grant": {"grant %s", "授权%s"},
@@ -169,6 +173,10 @@ func (d *Decision) Text(lang string) string {
 		line("%s", words["allowed"][l])
 		for _, c := range d.Charges {
 			line(words["uses"][l], c.Grant.String()[:12], quote(c.Department))
+		}
+		for i := range d.Costs {
+			c := &d.Costs[i]
+			line(words["costs"][l], quote(c.Department), c.With(), c.Most(), c.Left())
 		}
 		if said := RulesText(d.Rules, lang); len(said) > 0 {
 			line("%s", words["rules"][l])

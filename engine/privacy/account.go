@@ -3,8 +3,11 @@
 package privacy
 
 import (
+	"fmt"
 	"math/big"
 	"math/bits"
+	"strconv"
+	"strings"
 )
 
 // The units of numbers. A policy writes ε as a decimal with at most six places and δ with at most twelve.
@@ -19,6 +22,15 @@ const (
 	MaxEpsilon = 100 * Micro // of one question, and of a budget
 	MaxDelta   = Pico / 1000
 )
+
+// Decimal writes so many parts of one, a power of ten of them, as a decimal, with the point that makes it one.
+func Decimal(parts, unit int64) string {
+	text := strings.TrimRight(fmt.Sprintf("%d.%0*d", parts/unit, len(strconv.FormatInt(unit, 10))-1, parts%unit), "0")
+	if strings.HasSuffix(text, ".") {
+		text += "0"
+	}
+	return text
+}
 
 // fraction is how many bits behind the point logarithms are carried with.
 const fraction = 128
