@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"parley/circuits"
+	"parley/engine"
 	"parley/node/cli"
 	"parley/node/disk"
 	"parley/node/exchange"
@@ -54,6 +55,7 @@ type options struct {
 	persons     int
 	against     string
 	pairs       int
+	cellKey     int64
 }
 
 func parse(args []string) (options, error) {
@@ -74,6 +76,7 @@ func parse(args []string) (options, error) {
 	flags.IntVar(&o.persons, "persons", 30000, "rows of the questions' synthetic population")
 	flags.StringVar(&o.against, "against", "", "only compare this working copy with this older `commit`, which is built too")
 	flags.IntVar(&o.pairs, "pairs", 10, "of questions, with -against: one to each commit")
+	flags.Int64Var(&o.cellKey, "cellkey", 0, "only run the averaging attacks on cell-key noise of so many `rows`")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -107,6 +110,12 @@ func run(ctx context.Context, args []string) error {
 	o, err := parse(args)
 	if err != nil {
 		return err
+	}
+	if o.cellKey != 0 {
+		if o.cellKey < 1 || o.cellKey > engine.MaxPerturbed {
+			return fmt.Errorf("-cellkey %d: from 1 to %d rows", o.cellKey, engine.MaxPerturbed)
+		}
+		return plotCellKeys(os.Stdout, o.cellKey)
 	}
 	if o.against != "" {
 		return compare(ctx, o)

@@ -9,11 +9,13 @@ import (
 	"strconv"
 	"strings"
 
+	"parley/datasets/calls"
 	"parley/datasets/dialect"
 	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/datasets/served"
 	"parley/engine"
+	"parley/engine/cellkey"
 )
 
 // ErrRegistration is in the chain of an error of Aggregate when the table is not
@@ -31,9 +33,17 @@ var ErrRegistration = served.ErrChanged
 // slower (README, section 6). A table that stays in a database of the department is aggregated there, and what that cannot
 // compute as the engine does is refused (README, section 10). The cells are the department's secret.
 func (t *Table) Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error) {
-	a, err := t.aggregation(p, department)
+	return t.aggregate(ctx, p, department, nil)
+}
+
+// aggregate is Aggregate of a plan that may read record keys.
+func (t *Table) aggregate(ctx context.Context, p *engine.Plan, department string, r *calls.Records) ([]*big.Int, error) {
+	a, err := t.aggregation(p, department, r)
 	if err != nil {
 		return nil, err
+	}
+	if r != nil {
+		ctx = r.With(ctx)
 	}
 	cells, err := a.compute(ctx)
 	if errors.Is(err, dialect.ErrBeyond) && (t.store != nil || t.lying != nil) {
@@ -84,21 +94,6 @@ func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 		}
 	}
 	return cells, nil
-}
-
-// twinsOf are by moment the first that counts or adds up the same: of a screening (engine/README.md, section 18)
-// several figures are of one count.
-func twinsOf(moments []engine.Moment) []int {
-	known, twins := map[string]int{}, make([]int, len(moments))
-	for i, m := range moments {
-		key := string(engine.Marshal(m.Op)) + string(engine.Marshal(m.Expr)) + string(engine.Marshal(m.Filter))
-		first, twin := known[key]
-		if !twin {
-			first, known[key] = i, i
-		}
-		twins[i] = first
-	}
-	return twins
 }
 
 // step is one statement and what its rows do to the cells: each begins with the group's keys, and has
@@ -174,9 +169,10 @@ type aggregation struct {
 	moments []engine.Moment  // the plan's, with columns for scores
 	scores  []*engine.Expr   // the last of columns
 	twins   []int            // by moment, the one whose statement computes it
+	records *calls.Records   // nil: no moment reads record keys
 }
 
-func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, error) {
+func (t *Table) aggregation(p *engine.Plan, department string, r *calls.Records) (*aggregation, error) {
 	where := t.place()
 	if t.served != nil {
 		var err error
@@ -201,10 +197,13 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 	if err != nil {
 		return nil, err
 	}
+	for i := 0; r != nil && i < cellkey.Limbs; i++ {
+		columns = append(columns, sourceOf{index: -1 - i, own: column{kind: engine.Integer}, kind: engine.Integer})
+	}
 	a := &aggregation{place: where, table: t, plan: p, columns: columns,
-		moments: slices.Clone(p.Moments)}
+		moments: slices.Clone(p.Moments), records: r}
 	a.hoistScores()
-	a.twins = twinsOf(a.moments)
+	a.twins = dialect.Twins(a.moments)
 	for _, g := range p.Groups {
 		if g.Expr == nil {
 			return nil, fmt.Errorf("datasets: a group without an expression")
@@ -226,9 +225,12 @@ func (t *Table) aggregation(p *engine.Plan, department string) (*aggregation, er
 func (a *aggregation) writer() dialect.Writer {
 	var columns []dialect.Column
 	for _, c := range a.columns {
-		if c.index < len(a.table.columns) {
+		switch {
+		case c.index < 0:
+			columns = append(columns, calls.Limb(-1-c.index))
+		case c.index < len(a.table.columns):
 			columns = append(columns, a.place.columns[c.index])
-		} else {
+		default:
 			columns = append(columns, dialect.Column{SQL: a.scoreColumn(c.index - len(a.table.columns)), Kind: c.own.kind, Scale: c.own.scale})
 		}
 	}

@@ -71,7 +71,7 @@ func TestAggregateNeedsItsRegistration(t *testing.T) {
 				t.Fatal(err)
 			}
 			changed.Groups[0].Values = []engine.Datum{engine.NewText("U")}
-			if a, err := mine.aggregation(changed, "a"); err != nil {
+			if a, err := mine.aggregation(changed, "a", nil); err != nil {
 				t.Error(err)
 			} else if _, err := a.stream(context.Background()); !errors.Is(err, ErrRegistration) {
 				t.Errorf("in Go: %v", err)

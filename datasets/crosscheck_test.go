@@ -68,7 +68,7 @@ func twoPaths(t *testing.T, seeds uint64, overRows, clocks bool) {
 func pathsAgree(t *testing.T, p *engine.Plan, tables map[string]*Table) (inDuckDB, inGo int) {
 	t.Helper()
 	for name, table := range tables {
-		a, err := table.aggregation(p, name)
+		a, err := table.aggregation(p, name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,7 +98,7 @@ func bothWays(t *testing.T, sql string, tables map[string]*Table) {
 		t.Fatal(err)
 	}
 	for name, table := range tables {
-		a, err := table.aggregation(p, name)
+		a, err := table.aggregation(p, name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,7 +46,7 @@ func (t *Table) place() place {
 
 // sourceOf is where a column of the schema comes from in this table.
 type sourceOf struct {
-	index int // among the table's columns
+	index int // among the table's columns; below 0: -1 less a limb of the row's record key
 	own   column
 	kind  engine.Kind // in the schema
 	scale int

@@ -1,8 +1,17 @@
 package datasets
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+
+	"parley/datasets/calls"
 	"parley/datasets/dialect"
+	"parley/datasets/files"
 	"parley/engine"
+	"parley/engine/cellkey"
 )
 
 // What the engine alone computes: each operation that DuckDB has in no form of its own (forms) is
@@ -69,8 +78,12 @@ func (a *aggregation) scoreColumn(i int) string {
 
 // from is what is selected from: the rows, with the scores if there are any.
 func (a *aggregation) from() (string, error) {
+	rows := a.place.from
+	if a.records != nil {
+		rows = a.records.From(rows)
+	}
 	if len(a.scores) == 0 {
-		return a.place.from, nil
+		return rows, nil
 	}
 	w := a.writer()
 	if !a.place.calls {
@@ -84,7 +97,7 @@ func (a *aggregation) from() (string, error) {
 		}
 		list += ", " + score + " AS " + scoreName(i)
 	}
-	return "(SELECT " + list + " FROM " + a.place.from + ")", nil
+	return "(SELECT " + list + " FROM " + rows + ")", nil
 }
 
 // inSteps has the database compute scores, of no more rows than the plan asks for.
@@ -118,4 +131,40 @@ func (a *aggregation) scoresOf(value func(int) engine.Datum, failed *error) func
 		}
 		return *known[column-first]
 	}
+}
+
+// CellKeys is Aggregate with, for each cell, the noise of a department's key: of so many rows at most, in either direction (README,
+// section 6.7). A table without a declared key has none, and one that stays in a database neither, since that would have to be given
+// the key: both are refused.
+func (t *Table) CellKeys(ctx context.Context, p *engine.Plan, department string, key *cellkey.Key, rows int64) (cells, noise []*big.Int, err error) {
+	problem := ""
+	switch {
+	case key == nil:
+		return nil, nil, errors.New("datasets: noise without a key")
+	case t.served != nil:
+		problem = "stays in its database, which is not given the key of the noise"
+	case len(t.key) == 0:
+		problem = "declares no key by which its rows are told apart"
+	}
+	if problem != "" {
+		return nil, nil, &engine.Error{Code: engine.CodePolicy, Message: fmt.Sprintf("by the departments' rules cells carry noise, and table %s of %s %s", files.Shown(t.name), files.Shown(department), problem)}
+	}
+	tally := cellkey.NewTally(p)
+	all, err := t.aggregate(ctx, tally.Plan, department, t.records(key))
+	if err != nil {
+		return nil, nil, err
+	}
+	cells, noise = tally.Split(key, slices.Index(p.Departments, department), rows, all)
+	return cells, noise, nil
+}
+
+// records are those of a table with a declared key.
+func (t *Table) records(key *cellkey.Key) *calls.Records {
+	r := &calls.Records{Of: key.Recorder(t.name, t.key)}
+	where := t.place()
+	for _, name := range t.key {
+		at := t.find(name)
+		r.Key = append(r.Key, calls.KeyColumn{Place: at, Column: where.columns[at]})
+	}
+	return r
 }

@@ -168,7 +168,7 @@ func TestScorePaths(t *testing.T) {
 			t.Fatalf("%s: %v", sql, err)
 		}
 		for name, table := range tables {
-			a, err := table.aggregation(p, name)
+			a, err := table.aggregation(p, name, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -25,11 +25,15 @@ func (a *aggregation) stream(ctx context.Context) ([]*big.Int, error) {
 // streamRow adds a row to its group's cells.
 func (a *aggregation) streamRow(row []any, cells []*big.Int) error {
 	group := 0
+	limb := a.records.InRow(row)
 	stored := func(column int) engine.Datum {
 		if column < 0 { // where a search's range starts in this group
 			return a.plan.Start(-1-column, group)
 		}
 		from := a.columns[column]
+		if from.index < 0 {
+			return limb(-1 - from.index)
+		}
 		return from.datum(row[from.index])
 	}
 	moments := len(a.moments)

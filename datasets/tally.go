@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"slices"
 
+	"parley/datasets/dialect"
 	"parley/engine"
 )
 
@@ -29,7 +30,7 @@ func (a *aggregation) tallies() (single []int, batches []*tally) {
 	byKey := map[string]*tally{}
 	member := make([]*tally, len(a.moments))
 	for i, m := range a.moments {
-		columns, values, rest := indicators(m.Filter)
+		columns, values, rest := dialect.Indicators(m.Filter)
 		if len(columns) == 0 || a.twins[i] != i {
 			continue
 		}
@@ -62,48 +63,6 @@ func (a *aggregation) tallies() (single []int, batches []*tally) {
 // spot is the key of a moment in a tally.
 func spot(part int, values []string) string {
 	return string(engine.Marshal(part)) + string(engine.Marshal(values))
-}
-
-// indicators takes a FILTER apart: columns that must equal constants, in order, with
-// the constants' canonical texts, and the other conditions.
-func indicators(filter *engine.Expr) (columns []int, values []string, rest *engine.Expr) {
-	if filter == nil {
-		return nil, nil, nil
-	}
-	conjuncts := []*engine.Expr{filter}
-	if filter.Op == engine.OpAnd {
-		conjuncts = filter.Args
-	}
-	var others []*engine.Expr
-	for _, e := range conjuncts {
-		column, value, ok := indicator(e)
-		if ok && !slices.Contains(columns, column) {
-			columns, values = append(columns, column), append(values, value)
-		} else {
-			others = append(others, e)
-		}
-	}
-	switch len(others) {
-	case 0:
-	case 1:
-		rest = others[0]
-	default:
-		both := *filter
-		both.Args = others
-		rest = &both
-	}
-	return columns, values, rest
-}
-
-func indicator(e *engine.Expr) (column int, value string, ok bool) {
-	if e.Op != engine.OpEqual || len(e.Args) != 2 {
-		return 0, "", false
-	}
-	left, right := e.Args[0], e.Args[1]
-	if left.Op != engine.OpColumn || right.Op != engine.OpConstant || right.Value.IsNull() {
-		return 0, "", false
-	}
-	return left.Column, right.Value.String(), true
 }
 
 // tallyStep is the SELECT of a tally: the group columns, its own, its parts.

@@ -39,8 +39,9 @@ type Disclosure struct {
 	// Base is what counts that are shown are rounded to, one of Bases; 0: no rule. Of united rules that
 	// exclude each other it is none of them (Conflict).
 	Base int64
-	// Perturbed: each cell that is shown carries noise.
-	Perturbed bool
+	// Perturbed: each cell that is shown carries noise of each department, of up to so many rows in either direction,
+	// which follows from the cell's rows and a key of the department (README section 18.8); 0: no rule.
+	Perturbed int64
 	// Differential privacy (README section 18.6), all three or none: Epsilon is what one question costs, in
 	// millionths, Budget what all of a person's questions about a table for a purpose may, and Delta is for both, in units of 10^-12.
 	// 0: no rule.
@@ -52,6 +53,7 @@ const (
 	MaxRuleRows      = 1_000_000_000 // count, floor and freedom
 	MaxDominanceRows = 100           // rows whose share of a sum is looked at
 	PerMille         = 1000          // the whole; a share of dominance is below it
+	MaxPerturbed     = 1000          // rows of cell-key noise
 )
 
 // Bases are what counts may be rounded to. Each but 3 divides the next, so that of two of them one is
@@ -70,7 +72,7 @@ func (d Disclosure) Unite(o Disclosure) Disclosure {
 		// More rows with less of the sum: both rules follow, though neither may demand as much.
 		DominanceCount: max(d.DominanceCount, o.DominanceCount), DominancePerMille: least(d.DominancePerMille, o.DominancePerMille),
 		RatioPerMille: max(d.RatioPerMille, o.RatioPerMille),
-		Base:          multiple(d.Base, o.Base), Perturbed: d.Perturbed || o.Perturbed,
+		Base:          multiple(d.Base, o.Base), Perturbed: max(d.Perturbed, o.Perturbed),
 		Epsilon: least(d.Epsilon, o.Epsilon), Budget: least(d.Budget, o.Budget), Delta: least(d.Delta, o.Delta),
 	}
 }
@@ -107,6 +109,7 @@ func (d Disclosure) Validate() error {
 		{ruleParameters, d.ParametersPerMille, PerMille}, {ruleLevels, d.Levels, MaxDictionary},
 		{ruleDensity, d.LevelsPerMille, PerMille}, {ruleDominance, d.DominanceCount, MaxDominanceRows},
 		{ruleDominance, d.DominancePerMille, PerMille - 1}, {ruleRatio, d.RatioPerMille, PerMille},
+		{rulePerturbed, d.Perturbed, MaxPerturbed},
 		{ruleEpsilon, d.Epsilon, privacy.MaxEpsilon}, {ruleBudget, d.Budget, privacy.MaxEpsilon}, {ruleDelta, d.Delta, privacy.MaxDelta},
 	} {
 		if r.value < 0 || r.value > r.most {
@@ -192,7 +195,7 @@ func (d Disclosure) Screens() bool {
 func (d Disclosure) Unkept() (names []string) {
 	for _, r := range d.Rules() {
 		switch r.Name {
-		case ruleDominance, ruleRatio, ruleRound, rulePerturbed:
+		case ruleDominance, ruleRatio, ruleRound:
 			names = append(names, r.Name)
 		}
 	}

@@ -57,7 +57,7 @@ func (d Disclosure) Rules() (out []DisclosureRule) {
 	add(ruleDominance, d.DominanceCount != 0 || d.DominancePerMille != 0, PerMille, d.DominanceCount, d.DominancePerMille)
 	add(ruleRatio, d.RatioPerMille != 0, PerMille, d.RatioPerMille)
 	add(ruleRound, d.Base != 0, 0, d.Base)
-	add(rulePerturbed, d.Perturbed, 0)
+	add(rulePerturbed, d.Perturbed != 0, 0, d.Perturbed)
 	add(ruleEpsilon, d.Epsilon != 0, privacy.Micro, d.Epsilon)
 	add(ruleBudget, d.Budget != 0, privacy.Micro, d.Budget)
 	add(ruleDelta, d.Delta != 0, privacy.Pico, d.Delta)
@@ -119,7 +119,7 @@ var ruleSentences = map[string]string{
 	ruleDominance:   "the $1 largest rows are at most $2 of a sum",
 	ruleRatio:       "a sum without its two largest rows is at least $1 of the largest",
 	ruleRound:       "counts are rounded to $1",
-	rulePerturbed:   "each cell that is shown carries noise",
+	rulePerturbed:   "each cell that is shown carries noise of each department, up to $1 rows in either direction, the same for the same rows",
 	ruleEpsilon:     "each cell that is shown carries noise of each department, which alone makes the question cost ε = $1 at most",
 	ruleBudget:      "all questions of a person about the table for a purpose cost ε = $1 at most",
 	ruleDelta:       "costs hold but for a probability of δ = $1",
@@ -159,7 +159,7 @@ type preset struct {
 // presets are the rules that statistical offices and tools have for results. README section 18.1 has the
 // sources, and what is read into them.
 var presets = []preset{
-	{"abs", Disclosure{Count: 3, Perturbed: true}},
+	{"abs", Disclosure{Count: 3, Perturbed: 5}},
 	{"acro", Disclosure{Count: 10, ZeroIsSmall: true, Freedom: 10, Complement: true, DominanceCount: 2, DominancePerMille: 900,
 		RatioPerMille: 100, Base: 5}},
 	{"datashield-3", Disclosure{Count: 3, Floor: 3, ParametersPerMille: 330, Levels: 40, LevelsPerMille: 330, Complement: true}},

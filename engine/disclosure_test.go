@@ -19,7 +19,7 @@ func randomRules(r *rand.Rand) Disclosure {
 		return 1 + r.Int64N(most)
 	}
 	d := Disclosure{Count: one(20), Floor: one(20), Departments: one(5), Freedom: one(20), ParametersPerMille: one(PerMille),
-		Levels: one(50), LevelsPerMille: one(PerMille), RatioPerMille: one(PerMille), Perturbed: r.IntN(2) == 0}
+		Levels: one(50), LevelsPerMille: one(PerMille), RatioPerMille: one(PerMille), Perturbed: one(20)}
 	d.ZeroIsSmall = d.Count > 0 && r.IntN(2) == 0
 	d.Complement = d.withholds() && r.IntN(2) == 0
 	if d.DominanceCount = one(5); d.DominanceCount > 0 {
@@ -46,7 +46,7 @@ func looser(b, a Disclosure) string {
 		"parameters": atMost(b.ParametersPerMille, a.ParametersPerMille), "levels": atMost(b.Levels, a.Levels),
 		"level-density": atMost(b.LevelsPerMille, a.LevelsPerMille), "complement": holds(b.Complement, a.Complement),
 		"dominance": atLeast(b.DominanceCount, a.DominanceCount) && atMost(b.DominancePerMille, a.DominancePerMille),
-		"p-ratio":   atLeast(b.RatioPerMille, a.RatioPerMille), "perturbed": holds(b.Perturbed, a.Perturbed),
+		"p-ratio":   atLeast(b.RatioPerMille, a.RatioPerMille), "perturbed": atLeast(b.Perturbed, a.Perturbed),
 		"epsilon": atMost(b.Epsilon, a.Epsilon), "budget": atMost(b.Budget, a.Budget), "delta": atMost(b.Delta, a.Delta),
 		"round": a.Base == 0 || b.Base != 0 && b.Base%a.Base == 0,
 	} {
@@ -139,6 +139,7 @@ func TestDisclosureIsRefused(t *testing.T) {
 		"complement needs a rule":        {Complement: true, Freedom: 10},
 		"epsilon is 100000001":           {Epsilon: 100_000_001, Budget: 1, Delta: 1},
 		"budget is -1":                   {Budget: -1},
+		"perturbed is 1001":              {Perturbed: 1001},
 		"delta is 1000000001":            {Delta: 1_000_000_001},
 		"epsilon needs budget":           {Epsilon: 1_000_000, Delta: 1},
 		"epsilon needs budget and":       {Epsilon: 1_000_000, Budget: 1_000_000},
@@ -147,7 +148,7 @@ func TestDisclosureIsRefused(t *testing.T) {
 		"epsilon is more than budget":    {Epsilon: 1_000_000, Budget: 999_999, Delta: 1},
 		"epsilon = 1.0 and count = 1 ":   {Count: 1, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
 		"epsilon = 1.0 and round = 5 ":   {Base: 5, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
-		"epsilon = 1.0 and perturbed":    {Perturbed: true, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
+		"epsilon = 1.0 and perturbed":    {Perturbed: 5, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
 	} {
 		if err := d.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, not %q", d, err, want)
@@ -166,7 +167,7 @@ func TestPresets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	unkept := map[string][]string{"abs": {"perturbed"}, "acro": {"dominance", "p-ratio", "round"}, "datashield-3": nil,
+	unkept := map[string][]string{"abs": nil, "acro": {"dominance", "p-ratio", "round"}, "datashield-3": nil,
 		"nhs-hes": {"round"}, "ons-10-5": {"round"}, "ukllc-10": nil}
 	if !slices.IsSorted(Presets()) || len(Presets()) != len(unkept) {
 		t.Fatal(Presets())
@@ -204,14 +205,14 @@ func TestScreens(t *testing.T) {
 			t.Errorf("%+v", d)
 		}
 	}
-	for _, d := range []Disclosure{{}, {Count: 1}, {Floor: 1, Departments: 1}, {Levels: 40, LevelsPerMille: 330}, {Base: 5}, {DominanceCount: 1, DominancePerMille: 1}, {RatioPerMille: 1}, {Perturbed: true}} {
+	for _, d := range []Disclosure{{}, {Count: 1}, {Floor: 1, Departments: 1}, {Levels: 40, LevelsPerMille: 330}, {Base: 5}, {DominanceCount: 1, DominancePerMille: 1}, {RatioPerMille: 1}, {Perturbed: 1}} {
 		if d.Screens() {
 			t.Errorf("%+v", d)
 		}
 	}
 	names := RuleNames()
 	full := Disclosure{Count: 1, ZeroIsSmall: true, Floor: 1, Departments: 1, Freedom: 1, ParametersPerMille: 1, Levels: 1, LevelsPerMille: 1,
-		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: true, Epsilon: 1, Budget: 1, Delta: 1}
+		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: 1, Epsilon: 1, Budget: 1, Delta: 1}
 	for i, r := range full.Rules() {
 		if r.Name != names[i] {
 			t.Errorf("rule %d is %s, not %s", i, r.Name, names[i])

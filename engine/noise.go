@@ -9,13 +9,16 @@ import (
 	"parley/engine/privacy"
 )
 
-// NoiseGaussian is the kind of noise of a question under differential privacy.
-const NoiseGaussian = "discrete gaussian"
+// The kinds of noise.
+const (
+	NoiseGaussian = "discrete gaussian" // of a question under differential privacy
+	NoiseCellKey  = "cell key"          // which follows from the cell's rows: Disclosure.Perturbed
+)
 
 // Noise is what each department adds to its cells before they are encrypted. README section 18.6.
 type Noise struct {
 	_       struct{}   `cbor:",toarray"`
-	Kind    string     // NoiseGaussian
+	Kind    string     // NoiseGaussian or NoiseCellKey
 	Rules   Disclosure // that demand it
 	Moments []MomentNoise
 }
@@ -48,7 +51,7 @@ func newMomentNoise(variance *big.Rat) MomentNoise {
 }
 
 // Noisy says whether the rules demand that cells carry noise.
-func (d Disclosure) Noisy() bool { return d.Epsilon > 0 }
+func (d Disclosure) Noisy() bool { return d.Epsilon > 0 || d.Perturbed > 0 }
 
 // Noisy is the plan with the noise that rules demand: the range of each cell is wider by it, and all else follows. It is
 // the plan itself where they demand none. It is refused with CodePolicy where noise would leave nothing of what is asked.
@@ -60,13 +63,26 @@ func (p *Plan) Noisy(d Disclosure) (*Plan, error) {
 	case p.Screen != nil || p.Rules != (Disclosure{}) || p.Noise != nil:
 		return nil, refuse(CodePolicy, 0, "noise is added to a question's own plan")
 	}
+	if err := d.Conflict(); err != nil { // with two kinds of noise, one would be left out
+		return nil, refuse(CodePolicy, 0, "%s", err)
+	}
 	if err := p.takesNoise(); err != nil {
 		return nil, err
 	}
 	out := *p
 	out.Noise = &Noise{Kind: NoiseGaussian, Rules: d}
-	for _, variance := range p.gaussianVariances(d) {
-		out.Noise.Moments = append(out.Noise.Moments, newMomentNoise(variance))
+	if d.Perturbed > 0 {
+		out.Noise.Kind = NoiseCellKey
+		if err := p.keysDeclared(); err != nil {
+			return nil, err
+		}
+		for m := range p.Moments {
+			out.Noise.Moments = append(out.Noise.Moments, p.cellKeyNoise(m, d.Perturbed))
+		}
+	} else {
+		for _, variance := range p.gaussianVariances(d) {
+			out.Noise.Moments = append(out.Noise.Moments, newMomentNoise(variance))
+		}
 	}
 	out.Moments = slices.Clone(p.Moments)
 	for m := range out.Moments {

@@ -24,6 +24,7 @@ import (
 	"parley/circuits"
 	"parley/datasets/published"
 	"parley/engine"
+	"parley/engine/cellkey"
 	"parley/node/config"
 	"parley/node/disk"
 	"parley/node/exchange"
@@ -127,6 +128,7 @@ type view struct {
 type dataset interface {
 	Registration(department string, version uint64) engine.Registration
 	Aggregate(ctx context.Context, p *engine.Plan, department string) ([]*big.Int, error)
+	CellKeys(ctx context.Context, p *engine.Plan, department string, key *cellkey.Key, rows int64) (cells, noise []*big.Int, err error)
 	Changed(ctx context.Context) error // of one that stays in a database
 	Drift() string
 	Distributions() []published.Distribution

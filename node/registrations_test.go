@@ -8,6 +8,7 @@ import (
 
 	"parley/datasets/published"
 	"parley/engine"
+	"parley/engine/cellkey"
 	"parley/node/config"
 	"parley/node/machine"
 	"parley/node/nodetest"
@@ -27,6 +28,9 @@ func (f fixedTable) Registration(department string, version uint64) engine.Regis
 }
 func (fixedTable) Aggregate(context.Context, *engine.Plan, string) ([]*big.Int, error) {
 	return nil, nil
+}
+func (fixedTable) CellKeys(context.Context, *engine.Plan, string, *cellkey.Key, int64) (cells, noise []*big.Int, err error) {
+	return nil, nil, nil
 }
 func (fixedTable) Close() error                  { return nil }
 func (fixedTable) Changed(context.Context) error { return nil }

@@ -73,26 +73,46 @@ func (t *table) serves(r engine.Registration) bool {
 	return r.Table == t.name && bytes.Equal(engine.Marshal(r.WithoutDrift()), engine.Marshal(t.data.Registration(r.Department, r.Version)))
 }
 
+// errNoNoiseKey is all that others are told of why there is no key.
+var errNoNoiseKey = errors.New("the department cannot read the key of the noise that its cells have to carry")
+
 var errNoTable = errors.New("the department does not have this table any more")
 
-func (t *table) aggregate(ctx context.Context, p *engine.Plan, department string) protocols.Cells {
+func (t *table) aggregate(ctx context.Context, p *engine.Plan, department, dir string) protocols.Cells {
 	t.use.RLock()
 	defer t.use.RUnlock()
 	if t.closed {
 		return protocols.Cells{Err: errNoTable}
 	}
-	cells, err := t.data.Aggregate(ctx, p, department)
-	if err == nil && p.Noise != nil {
-		cells, err = addNoise(p, department, cells)
-	}
+	cells, err := t.cells(ctx, p, department, dir)
 	return protocols.Cells{Cells: cells, Err: err}
 }
 
-// addNoise adds to a department's cells what the plan demands: no kind that is not known here leaves without.
-func addNoise(p *engine.Plan, department string, cells []*big.Int) ([]*big.Int, error) {
-	switch p.Noise.Kind {
-	case engine.NoiseGaussian:
-		return p.AddNoise(slices.Index(p.Departments, department), cells, p.GaussianNoise(rand.Reader))
+// cells are the table's cells of a plan, with the noise that it demands: what demands a kind that is not known here has none. dir is the
+// department's folder.
+func (t *table) cells(ctx context.Context, p *engine.Plan, department, dir string) ([]*big.Int, error) {
+	at := slices.Index(p.Departments, department)
+	switch {
+	case p.Noise == nil:
+		return t.data.Aggregate(ctx, p, department)
+	case p.Noise.Kind == engine.NoiseGaussian:
+		cells, err := t.data.Aggregate(ctx, p, department)
+		if err != nil {
+			return nil, err
+		}
+		return p.AddNoise(at, cells, p.GaussianNoise(rand.Reader))
+	case p.Noise.Kind == engine.NoiseCellKey:
+		key, err := loadNoiseKey(dir)
+		if err != nil {
+			return nil, errors.Join(errNoNoiseKey, err)
+		}
+		cells, noise, err := t.data.CellKeys(ctx, p, department, key, p.Noise.Rules.Perturbed)
+		if err != nil {
+			return nil, err
+		}
+		return p.AddNoise(at, cells, func(group, moment int, _ *big.Int) (*big.Int, error) {
+			return noise[group*len(p.Moments)+moment], nil
+		})
 	}
 	return nil, fmt.Errorf("noise of kind %q is not known", p.Noise.Kind)
 }
@@ -150,7 +170,7 @@ func checkTables(cfg config.Config, registrations []engine.Registration, departm
 // readTable reads table i of a configuration, and tells the log what it is.
 func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table, error) {
 	c := cfg.Tables[i]
-	salt, err := loadSalt(filepath.Join(cfg.Dir, "salt"))
+	salt, err := loadSalt(cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +211,7 @@ func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table,
 func (n *node) aggregate(ctx context.Context, p *engine.Plan) protocols.Cells {
 	cells := protocols.Cells{Err: errNoTable}
 	for _, t := range n.tables.named(p.Table) {
-		cells = t.aggregate(ctx, p, n.cfg.Name)
+		cells = t.aggregate(ctx, p, n.cfg.Name, n.cfg.Dir)
 		if !errors.Is(cells.Err, datasets.ErrRegistration) {
 			break
 		}
@@ -211,6 +231,8 @@ func (n *node) aggregate(ctx context.Context, p *engine.Plan) protocols.Cells {
 			Hint: "ask again when the department has registered it anew"}}
 	case errors.Is(cells.Err, errNoTable):
 		return protocols.Cells{Err: errNoTable}
+	case errors.Is(cells.Err, errNoNoiseKey):
+		return protocols.Cells{Err: errNoNoiseKey}
 	}
 	return protocols.Cells{Err: errors.New("the department could not aggregate its table")}
 }

@@ -37,20 +37,13 @@ func Register(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 	}
-	return nil
+	return duckdb.RegisterScalarUDF(conn, recordKey, recordCall{})
 }
 
 // Config implements duckdb.ScalarFunc.
 func (f *engineCall) Config() duckdb.ScalarFuncConfig {
-	info := func(t duckdb.Type) duckdb.TypeInfo {
-		out, err := duckdb.NewTypeInfo(t)
-		if err != nil {
-			panic("datasets: a plain type of DuckDB: " + err.Error())
-		}
-		return out
-	}
-	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{info(duckdb.TYPE_VARCHAR)},
-		VariadicTypeInfo: info(duckdb.TYPE_ANY), ResultTypeInfo: info(f.result)}
+	return duckdb.ScalarFuncConfig{InputTypeInfos: []duckdb.TypeInfo{plainType(duckdb.TYPE_VARCHAR)},
+		VariadicTypeInfo: plainType(duckdb.TYPE_ANY), ResultTypeInfo: plainType(f.result)}
 }
 
 // callKey is where the decoded expression lies in the context of a statement.

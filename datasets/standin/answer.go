@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 
 	"parley/engine"
+	"parley/engine/cellkey"
 )
 
 // Made says how many rows stood in for those of a department.
@@ -97,9 +98,17 @@ func pooled(ctx context.Context, p *engine.Plan, tables []*Table, random *rand.C
 		if made[i], err = t.Cells(ctx, p); err != nil {
 			return nil, fmt.Errorf("the stand-in for %s: %w", p.Departments[i], err)
 		}
-		if made[i], err = p.AddNoise(i, made[i], p.GaussianNoise(random)); err != nil {
+		if made[i], err = p.AddNoise(i, made[i], noiseOf(p, i, random)); err != nil {
 			return nil, err
 		}
 	}
 	return p.Pool(made)
+}
+
+// noiseOf is the noise of a plan's kind for made-up rows, which no key tells apart.
+func noiseOf(p *engine.Plan, dep int, random *rand.ChaCha8) engine.NoiseSource {
+	if p.Noise != nil && p.Noise.Kind == engine.NoiseCellKey {
+		return cellkey.Drawn(p, dep, random)
+	}
+	return p.GaussianNoise(random)
 }

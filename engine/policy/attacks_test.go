@@ -176,7 +176,7 @@ var attacks = []attack{
 	{"dominance, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{DominanceCount: 2, DominancePerMille: 900})},
 	{"a p-ratio, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{RatioPerMille: 100})},
 	{"rounding, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{Count: 10, Base: 5})},
-	{"noise, which nothing adds", RuleNotKept, ruling(engine.Disclosure{Perturbed: true})},
+	{"dominance, which nothing looks at", RuleNotKept, ruling(engine.Disclosure{RatioPerMille: 100})},
 	{"fewer departments than a cell needs", TooFew, ruling(engine.Disclosure{Departments: 4})},
 	{"bases that exclude each other", RulesConflict, func(a *attempt) {
 		a.context.Documents[0].Disclosure.Base, a.context.Documents[2].Disclosure.Base = 3, 10

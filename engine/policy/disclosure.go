@@ -62,7 +62,7 @@ func (p *parser) ofDisclosure(key string, n *unstable.Node, line int) {
 			d.Base = 0
 		}
 	case "perturbed":
-		d.Perturbed = p.yes(n, key, line)
+		d.Perturbed = p.number(n, key, line)
 	case "epsilon":
 		d.Epsilon = p.decimal(n, key, line, 6, privacy.MaxEpsilon, "from 0.001 to 100.0, as 0.5")
 	case "budget":
@@ -223,7 +223,7 @@ var chineseRules = map[string]string{
 	"dominance":     "最大的$1行至多占合计的$2",
 	"p-ratio":       "除去最大两行后，合计至少为最大一行的$1",
 	"round":         "计数按$1取整",
-	"perturbed":     "所示单元均带噪声",
+	"perturbed":     "所示单元带有各部门的噪声，每部门上下至多$1行，同样的行噪声相同",
 	"epsilon":       "所示单元均带各部门各自的噪声，仅凭其中一份，每次提问的代价即至多为ε = $1",
 	"budget":        "同一人出于同一目的对该表的全部提问，代价合计至多为ε = $1",
 	"delta":         "上述代价除δ = $1的概率外成立",

@@ -153,7 +153,7 @@ func FuzzEntries(f *testing.F) {
 		Hours: []Hours{{From: 480, To: 1080}}, Zone: 480}, When: "hour < 12"}
 	f.Add(engine.Marshal(Document{Department: "health", Table: "claims", Version: 1, Rules: []Rule{rule}}))
 	acro, _ := engine.Preset("acro")
-	for _, rules := range []engine.Disclosure{acro, {Count: 10, Complement: true, Floor: 5, Departments: 2}, {Levels: 40, LevelsPerMille: 330, Perturbed: true}} {
+	for _, rules := range []engine.Disclosure{acro, {Count: 10, Complement: true, Floor: 5, Departments: 2}, {Levels: 40, LevelsPerMille: 330, Perturbed: 5}} {
 		f.Add(engine.Marshal(Document{Department: "health", Table: "claims", Version: 1, Rules: []Rule{rule}, Disclosure: rules}))
 		f.Add(engine.Marshal(Decision{Allowed: true, Rules: rules}))
 	}

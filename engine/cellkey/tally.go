@@ -1,0 +1,127 @@
+package cellkey
+
+import (
+	"io"
+	"math/big"
+
+	"parley/engine"
+)
+
+// Tally is what a department aggregates for the noise of a plan's cells beside the cells: for each addend of its moments, the sums
+// of the record keys' limbs, each times what the row adds.
+type Tally struct {
+	// Plan has the moments of the question's plan and then the sums, Limbs for each addend. Limb i of a record key is read as the column
+	// of index Column+i, behind the schema's. It is never asked of anybody.
+	Plan    *engine.Plan
+	Column  int
+	asked   *engine.Plan
+	addends []*engine.Expr // what is added, nil for a count
+	terms   [][]term       // by moment
+}
+
+// term is a multiple of an addend.
+type term struct {
+	factor *big.Int
+	addend int
+}
+
+// NewTally is that of a plan.
+func NewTally(p *engine.Plan) *Tally {
+	out := *p
+	t := &Tally{Plan: &out, Column: len(p.Schema.Columns), asked: p, terms: make([][]term, len(p.Moments))}
+	out.Moments = append([]engine.Moment(nil), p.Moments...)
+	places := map[string]int{}
+	for m := range p.Moments {
+		filter := rowsOf(&p.Moments[m])
+		for _, a := range p.Moments[m].Addends() {
+			if a.Expr != nil && a.Expr.Min == nil { // no row has a value
+				continue
+			}
+			key := string(engine.Marshal(filter)) + string(engine.Marshal(a.Expr))
+			at, known := places[key]
+			if !known {
+				at, places[key] = len(t.addends), len(t.addends)
+				t.addends = append(t.addends, a.Expr)
+				for i := range Limbs {
+					out.Moments = append(out.Moments, engine.Moment{Op: engine.Sum, Expr: t.times(a.Expr, i), Filter: filter})
+				}
+			}
+			t.terms[m] = append(t.terms[m], term{a.Factor, at})
+		}
+	}
+	return t
+}
+
+// rowsOf is the condition of the rows that are added up to a moment's cells: those that pass its FILTER and have a value.
+func rowsOf(m *engine.Moment) *engine.Expr {
+	if m.Expr == nil || !m.Expr.Nullable {
+		return m.Filter
+	}
+	missing := &engine.Expr{Op: engine.OpIsNull, Args: []*engine.Expr{m.Expr}, Kind: engine.Boolean}
+	valued := &engine.Expr{Op: engine.OpNot, Args: []*engine.Expr{missing}, Kind: engine.Boolean}
+	if m.Filter == nil {
+		return valued
+	}
+	return &engine.Expr{Op: engine.OpAnd, Args: []*engine.Expr{m.Filter, valued}, Kind: engine.Boolean, Nullable: m.Filter.Nullable}
+}
+
+// times is limb i of a row's record key, times what the row adds.
+func (t *Tally) times(e *engine.Expr, i int) *engine.Expr {
+	most := big.NewInt(1<<32 - 1)
+	limb := &engine.Expr{Op: engine.OpColumn, Column: t.Column + i, Kind: engine.Integer, Min: new(big.Int), Max: most}
+	if e == nil {
+		return limb
+	}
+	out := &engine.Expr{Op: engine.OpMultiply, Args: []*engine.Expr{e, limb}, Kind: engine.Decimal, Scale: e.Scale, Nullable: e.Nullable, Min: new(big.Int), Max: new(big.Int)}
+	if e.Min.Sign() < 0 {
+		out.Min.Mul(e.Min, most)
+	}
+	if e.Max.Sign() > 0 {
+		out.Max.Mul(e.Max, most)
+	}
+	return out
+}
+
+// Split gives of the cells of t.Plan those of the question's plan, and the noise of each: that of department dep, of so many
+// rows at most.
+func (t *Tally) Split(k *Key, dep int, rows int64, all []*big.Int) (cells, noise []*big.Int) {
+	most := make([]*big.Int, len(t.addends))
+	for i, e := range t.addends {
+		most[i] = t.asked.Magnitude(dep, e)
+	}
+	moments, each := len(t.asked.Moments), len(t.Plan.Moments)
+	for from := 0; from+each <= len(all); from += each {
+		group := all[from : from+each]
+		cells = append(cells, group[:moments]...)
+		for m := range moments {
+			total := new(big.Int)
+			for _, a := range t.terms[m] {
+				at := moments + Limbs*a.addend
+				one := k.Noise([Limbs]*big.Int(group[at:at+Limbs]), most[a.addend], rows)
+				total.Add(total, one.Mul(one, a.factor))
+			}
+			noise = append(noise, total)
+		}
+	}
+	return cells, noise
+}
+
+// Drawn is noise like that of a department whose key and rows nobody knows: each cell that is not 0 has some from randomness, as a rehearsal over
+// made-up rows shows. It is never a department's.
+func Drawn(p *engine.Plan, dep int, random io.Reader) engine.NoiseSource {
+	return func(_, moment int, cell *big.Int) (*big.Int, error) {
+		total := new(big.Int)
+		if cell.Sign() == 0 {
+			return total, nil
+		}
+		for _, a := range p.Moments[moment].Addends() {
+			var secret [KeyBytes]byte
+			if _, err := io.ReadFull(random, secret[:]); err != nil {
+				return nil, err
+			}
+			one := (&Key{secret}).Noise([Limbs]*big.Int{one, one, one, one}, p.Magnitude(dep, a.Expr), p.Noise.Rules.Perturbed)
+			total.Add(total, one.Mul(one, a.Factor))
+		}
+		return total, nil
+	}
+}

@@ -1,0 +1,149 @@
+package node_test
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"math/big"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/engine"
+	"parley/engine/cellkey"
+	"parley/node/client"
+	"parley/node/nodetest"
+	"parley/node/nodetest/testnet"
+)
+
+const perturbedBy = 5
+
+// noisyCounts are what three departments answer for the number of rows that a condition chooses: their own counts and, by the
+// keys in their folders, the noise of these rows.
+func noisyCounts(n *testnet.Network, choose func(sex string, age int) bool) string {
+	n.T.Helper()
+	total := int64(0)
+	for i, d := range n.Nodes[:3] {
+		raw, err := os.ReadFile(filepath.Join(d.Config.Dir, "noise.key"))
+		nodetest.Check(n.T, err)
+		key, err := cellkey.New(raw)
+		nodetest.Check(n.T, err)
+		var sums [cellkey.Limbs]*big.Int
+		for j := range sums {
+			sums[j] = new(big.Int)
+		}
+		of := key.Recorder("people", []string{"age"})
+		for _, row := range testnet.RowsOf(i)[1:] {
+			age, err := strconv.Atoi(row[1])
+			nodetest.Check(n.T, err)
+			if !choose(row[0], age) {
+				continue
+			}
+			total++
+			for j, limb := range of.Record([]engine.Datum{engine.NewInteger(int64(age))}) {
+				sums[j].Add(sums[j], big.NewInt(int64(limb)))
+			}
+		}
+		total += key.Noise(sums, big.NewInt(1), perturbedBy).Int64()
+	}
+	return fmt.Sprint(total)
+}
+
+// TestPerturbed: under the rule each department adds the noise of its key and the cell's rows, and no other, so that asking again, by other
+// groups or with conditions that change nothing, gives the same; after a restart and in a new version too. Without its key a
+// department contributes nothing.
+func TestPerturbed(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("a network of three nodes, some of which stop")
+	}
+	n := testnet.New(t, 3)
+	for _, d := range n.Nodes {
+		d.Config.Tables[0].Key = []string{"age"}
+	}
+	n.StartAll()
+	for i, name := range []string{"a", "b", "c"} {
+		d := testnet.OpenPolicy(name, "people")
+		d.Version, d.Disclosure = 2, engine.Disclosure{Perturbed: []int64{3, perturbedBy, 1}[i]} // the strictest holds
+		steward := n.DialAs(i, n.Steward(i))
+		nodetest.Check(t, testnet.Publish(t.Context(), steward, d))
+	}
+	c := n.Dial(2)
+	n.Eventually("the client has the policies", func() bool {
+		held := 0
+		for _, p := range testnet.StateAt(c).Policies() {
+			if p.Document.Disclosure.Perturbed > 0 {
+				held++
+			}
+		}
+		return held == 3
+	})
+	ask := func(sql string) *client.Answer {
+		t.Helper()
+		a, err := c.Ask(t.Context(), sql, testnet.Asking(client.AskOptions{Deadline: 3 * time.Minute, Wait: 2 * time.Minute}))
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", sql, err, n.Logs())
+		}
+		return a
+	}
+	first := ask(bySex)
+	women, men := func(sex string, _ int) bool { return sex == "f" }, func(sex string, _ int) bool { return sex == "m" }
+	want := "f " + noisyCounts(n, women) + " | m " + noisyCounts(n, men) + " | "
+	if got := testnet.ResultText(first); got != want {
+		t.Fatalf("%q, want %q", got, want)
+	}
+	marks := first.Result.Noise
+	if len(marks) != 1 || marks[0] != (engine.NoisyColumn{Column: "count", Kind: engine.NoiseCellKey, Departments: 3}) || first.Result.Rows[0][1].Error == nil || *first.Result.Rows[0][1].Error != "3.57" {
+		t.Errorf("the answer says of its noise %+v, %v", marks, first.Result.Rows[0][1].Error)
+	}
+	for sql, choose := range map[string]func(string, int) bool{
+		"SELECT count(*) FROM people WHERE sex = 'f' AND age > 0":              women,
+		"SELECT sum(CASE WHEN sex = 'f' THEN 1 ELSE 0 END) FROM people":        women,
+		"SELECT count(*) FILTER (WHERE age > 30) FROM people WHERE sex <> 'm'": func(sex string, age int) bool { return sex == "f" && age > 30 },
+	} {
+		if got := testnet.ResultText(ask(sql)); got != noisyCounts(n, choose)+" | " {
+			t.Errorf("%s: %q, want %q", sql, got, noisyCounts(n, choose))
+		}
+	}
+
+	// Without its key a department contributes nothing, and makes none. Started again, with its rows in another order, it has it.
+	path := filepath.Join(n.Nodes[1].Config.Dir, "noise.key")
+	key, err := os.ReadFile(path)
+	nodetest.Check(t, err)
+	for what, harm := range map[string]func() error{"no key": func() error { return os.Remove(path) }, "half of it": func() error { return os.WriteFile(path, key[:16], 0o600) },
+		"one that others can read": func() error { return errors.Join(os.WriteFile(path, key, 0o600), os.Chmod(path, 0o644)) }} {
+		nodetest.Check(t, harm())
+		_, err := c.Ask(t.Context(), bySex, testnet.Asking(client.AskOptions{Deadline: 3 * time.Minute, Wait: 2 * time.Minute}))
+		var e *client.QueryError
+		if !errors.As(err, &e) || !strings.Contains(e.Error(), "the key of the noise") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if logs := n.Logs(); strings.Contains(logs, string(key)) || strings.Contains(logs, fmt.Sprintf("%x", key)) || strings.Contains(logs, fmt.Sprintf("%X", key)) {
+		t.Error("the key is in the log")
+	}
+	n.Stop(1)
+	rows := testnet.RowsOf(1)
+	rand.New(rand.NewPCG(1, 2)).Shuffle(len(rows)-1, func(i, j int) { rows[i+1], rows[j+1] = rows[j+1], rows[i+1] })
+	f, err := os.Create(n.Nodes[1].Config.Tables[0].Files[0])
+	nodetest.Check(t, err)
+	nodetest.Check(t, csv.NewWriter(f).WriteAll(rows))
+	nodetest.Check(t, errors.Join(f.Close(), os.WriteFile(path, key, 0o600), os.Chmod(path, 0o600)))
+	n.Start(1)
+	n.WaitReady(1)
+	n.Eventually("there is a new version", func() bool {
+		for _, r := range testnet.StateAt(c).Catalogue() {
+			if r.Department == "b" && r.Version == 2 {
+				return true
+			}
+		}
+		return false
+	})
+	if again := ask(bySex); testnet.ResultText(again) != want || again.Query == first.Query {
+		t.Errorf("asked again: %q, want %q", testnet.ResultText(again), want)
+	}
+}
