@@ -163,7 +163,7 @@ var rooms = map[string][]string{
 	"node/cli/shadow":       {"engine", "node/config", "node/failure", "node/render", "node/shadow"},
 	"node/shadow":           {"engine", "node/disk", "node/peers", "protocols"},
 	"node/cli/people":       {"node", "node/config", "node/disk", "node/failure", "node/render", "node/scram"},
-	"node/render":           {"datasets/published", "datasets/standin", "engine", "engine/policy", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},
+	"node/render":           {"datasets/published", "datasets/standin", "engine", "engine/policy", "engine/privacy", "node", "node/audit", "node/client", "node/config", "node/failure", "node/machine", "protocols"},
 	"node/quality":          {"datasets/published", "engine", "node/disk"},
 	"node/nodetest":         {"circuits", "node/failure", "node/peers", "protocols"},
 	"node/nodetest/testnet": {"datasets", "engine", "engine/policy", "engine/policy/open", "node", "node/audit", "node/client", "node/config", "node/disk", "node/nodetest", "node/peers", "protocols"},

@@ -50,6 +50,7 @@ type ExplainedMoment struct {
 	Scale  int              `json:"scale"`
 	Limbs  int              `json:"limbs"`
 	Bounds []ExplainedBound `json:"bounds"`
+	Error  string           `json:"standardError,omitempty"` // that its noise gives the sum over all departments
 }
 
 // ExplainedBound is what a department proves of a cell, in units of 10^−Scale.
@@ -64,6 +65,7 @@ type ExplainedOutput struct {
 	Name       string `json:"name"`
 	Kind       Kind   `json:"kind"`
 	Expression string `json:"expression"`
+	Error      string `json:"standardError,omitempty"` // of a count or a sum with noise
 }
 
 // ExplainedReport is a call that returns rows.
@@ -101,10 +103,11 @@ func (p *Plan) Explain() Explanation {
 		for d, bound := range moment.Bounds {
 			em.Bounds = append(em.Bounds, ExplainedBound{p.Departments[d], bound.Lo.String(), bound.Hi.String()})
 		}
+		em.Error = p.momentError(m)
 		x.Moments = append(x.Moments, em)
 	}
 	for _, o := range p.Outputs {
-		x.Outputs = append(x.Outputs, ExplainedOutput{o.Name, o.Expr.Kind, p.describe(o.Expr)})
+		x.Outputs = append(x.Outputs, ExplainedOutput{o.Name, o.Expr.Kind, p.describe(o.Expr), p.outputError(o.Expr)})
 	}
 	if r := p.Report; r != nil {
 		x.Report = &ExplainedReport{Function: r.Function}
@@ -186,7 +189,11 @@ func (x Explanation) writeMoments(line func(format string, args ...any)) {
 		if m.Scale > 0 {
 			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)
 		}
-		line("  %s: %s%s", m.Name, Plural(m.Limbs, "limb"), unit)
+		noise := ""
+		if m.Error != "" {
+			noise = "; with the noise of all departments its standard error is " + m.Error
+		}
+		line("  %s: %s%s%s", m.Name, Plural(m.Limbs, "limb"), unit, noise)
 		if len(x.Moments) > maxBoundedMoments {
 			continue
 		}
@@ -223,7 +230,11 @@ func (x Explanation) String() string {
 	x.writeMoments(line)
 	line("The analyst computes")
 	for _, o := range x.Outputs {
-		line("  %s = %s (%s)", o.Name, o.Expression, o.Kind)
+		text := fmt.Sprintf("  %s = %s (%s)", o.Name, o.Expression, o.Kind)
+		if o.Error != "" {
+			text += ", ± " + o.Error
+		}
+		line("%s", text)
 	}
 	if r := x.Report; r != nil {
 		line("  %s, which gives rows of %s", r.Function, strings.Join(r.Columns, ", "))

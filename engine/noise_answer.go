@@ -80,6 +80,26 @@ func (g group) standardError(e *Expr, v value) *string {
 	return &text
 }
 
+// momentError is the standard error that the noise of all departments gives a moment's cells, in the units of its values; "" where
+// it has none. Of a row that unites cells it is larger.
+func (p *Plan) momentError(m int) string {
+	if p.Noise == nil || p.Noise.Moments[m].Numerator.Sign() == 0 {
+		return ""
+	}
+	variance := p.Noise.Moments[m].Variance()
+	variance.Mul(variance, big.NewRat(int64(len(p.Departments)), 1))
+	unit := new(big.Rat).SetInt(pow10(2 * p.Moments[m].Scale))
+	return significant(root(variance.Quo(variance, unit)).exact, errorDigits)
+}
+
+// outputError is the standard error of a count or a sum; "" of what is made of several cells, whose error depends on them.
+func (p *Plan) outputError(e *Expr) string {
+	if e.Op == OpCount || e.Op == OpSum {
+		return p.momentError(e.Column)
+	}
+	return ""
+}
+
 // noiseReason is why a function of cells with noise is NULL; "" where it is not, or there is no noise.
 func (g group) noiseReason(e *Expr, args []value, v value) string {
 	switch f := functions[e.Value.Text]; {

@@ -85,6 +85,14 @@ func TestNoisyPlan(t *testing.T) {
 			t.Errorf("moment %d: width %v of deviation %v", m, w, deviation)
 		}
 	}
+	x := noisy.Explain()
+	if x.Outputs[1].Error == "" || x.Outputs[1].Error != x.Moments[1].Error || x.Outputs[4].Error != "" || !strings.Contains(x.String(), "± "+x.Outputs[1].Error) ||
+		!strings.Contains(x.Learns[0].What, "noise that every department adds") {
+		t.Errorf("it does not explain its noise: %s", x)
+	}
+	if text := plain.Explain().String(); strings.Contains(text, "noise") || strings.Contains(text, "±") {
+		t.Error(text)
+	}
 	for _, again := range []func() (*Plan, error){
 		func() (*Plan, error) { return noisy.Noisy(testEpsilon) },
 		func() (*Plan, error) { return noisy.Screening(Disclosure{Count: 3}) },

@@ -16,6 +16,9 @@ func (p *Plan) disclosures() []ExplainedDisclosure {
 		return p.screeningLearns()
 	}
 	analyst := p.shownCells()
+	if p.Noise != nil {
+		analyst += ", each with noise that every department adds to its own"
+	}
 	var hidden []string
 	for m := range p.Moments {
 		if !p.shown(m) {

@@ -117,6 +117,7 @@ type Budget struct {
 	// Epsilon is what that is, and Most what the policy in force allows, in units of 10^-6, for Delta, in units of 10^-12.
 	// Most and Delta are 0 where it has no budget now: then Epsilon is for the least δ.
 	Epsilon, Most, Delta int64
+	Left                 int64 // questions for which there is room, at the policy's own ε
 }
 
 // Budgets are what is spent of budgets, by department, table, person and purpose.
@@ -126,6 +127,10 @@ func (s *State) Budgets() []Budget {
 		out[i] = Budget{Department: s.NameOf(a.Department), Table: a.Table, Person: a.Person, Purpose: a.Purpose, Rho: a.Rho}
 		if p := s.Policy(out[i].Department, a.Table); p != nil {
 			out[i].Most, out[i].Delta = p.Disclosure.Budget, p.Disclosure.Delta
+			c := policy.Cost{Price: p.Disclosure.Rho(), Spent: a.Rho, Budget: p.Disclosure.Budget, Delta: p.Disclosure.Delta}
+			if c.Budget > 0 {
+				out[i].Left = c.Left()
+			}
 		}
 		out[i].Epsilon = privacy.Epsilon(a.Rho, max(1, out[i].Delta))
 	}

@@ -115,11 +115,14 @@ func (q *QueryState) within(plan *engine.Plan, rules engine.Disclosure) (*engine
 // of that is not worked out: such a question is refused.
 func noisy(plan *engine.Plan, rules engine.Disclosure, round uint32) (*engine.Plan, error) {
 	if rules.Noisy() && round > 0 {
-		return nil, &engine.Error{Code: CodePolicy, Message: "by the departments' rules cells carry noise, and a question of several rounds is not answered so",
-			Hint: "ask for counts, sums and averages, by GROUP BY and FILTER too"}
+		return nil, ErrNoisyRounds
 	}
 	return plan.Noisy(rules)
 }
+
+// ErrNoisyRounds refuses a question of several rounds where rules demand noise.
+var ErrNoisyRounds error = &engine.Error{Code: CodePolicy, Message: "by the departments' rules cells carry noise, and a question of several rounds is not answered so",
+	Hint: "ask for counts, sums and averages, by GROUP BY and FILTER too"}
 
 // planOf recomputes a question's plan. A first round is the one that its question leads to. Later
 // ones follow from answers that only their analyst has: they are one of those that the question can

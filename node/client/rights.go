@@ -41,6 +41,27 @@ func (c *Client) Screening(ctx context.Context, sql string, departments []string
 	return explained, nil
 }
 
+// Noisy explains a question with the noise that these rules demand; nil where they demand none. The error tells that it is not
+// answered so.
+func (c *Client) Noisy(ctx context.Context, sql string, departments []string, rules engine.Disclosure) (*engine.Explanation, error) {
+	if err := c.wait(ctx); err != nil || !rules.Noisy() {
+		return nil, err
+	}
+	session, err := c.session(sql, departments)
+	if err != nil {
+		return nil, err
+	}
+	if len(session.Explain().Rounds) > 1 {
+		return nil, queryError(protocols.ErrNoisyRounds)
+	}
+	plan, err := session.Plan().Noisy(rules)
+	if err != nil {
+		return nil, queryError(err)
+	}
+	explained := plan.Explain()
+	return &explained, nil
+}
+
 // Facts are what a question does, all its rounds together, over the present tables of these
 // departments; none: of all that hold the table.
 func (c *Client) Facts(ctx context.Context, sql string, departments []string) (policy.Facts, error) {

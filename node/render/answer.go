@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ type Answer struct {
 	Notes       []engine.Note             `json:"notes,omitempty"`      // why values are null
 	Remarks     []string                  `json:"remarks,omitempty"`    // on the question's literals, as explain has them
 	Withheld    []Withheld                `json:"withheld,omitempty"`   // what rules withhold, and by which
+	Noise       *Noise                    `json:"noise,omitempty"`      // that figures carry
 	Screening   string                    `json:"screening,omitempty"`  // the query by which the contributors said what is shown
 	Rounds      []Round                   `json:"rounds,omitempty"`     // of a question that took several
 	Assurance   string                    `json:"assurance"`
@@ -75,6 +77,7 @@ func AnswerOf(sql string, a *client.Answer, path string) Answer {
 	out.Rows, out.Exact = Texts(a.Result), Exacts(a.Result)
 	out.Model, out.ModelExact = modelsOf(a.Result)
 	out.Units = units(a.Result, a.Plan)
+	out.Noise = noiseOf(a.Result)
 	out.Notes, out.Remarks, out.Withheld = a.Result.Notes, a.Plan.Notes(), withheldOf(a.Result)
 	if a.Verdict.Screening != (engine.Digest{}) {
 		out.Screening = a.Verdict.Screening.String()
@@ -133,12 +136,12 @@ func WriteAnswer(w io.Writer, a *client.Answer, path string) error {
 func result(r *engine.Result, p *engine.Plan) string {
 	var b Page
 	g := ResultGrid(r)
-	g.Head = headed(r, p)
+	g.Head, g.Rows = headed(r, p), withErrors(r)
 	b.WriteString(g.String() + meaningText(r, p))
 	if text := modelText(r); text != "" {
 		b.WriteString("\n" + text)
 	}
-	b.WriteString(withheldText(r, p))
+	b.WriteString(withheldText(r, p) + noiseText(r))
 	for _, note := range notesOf(p) {
 		b.put("note: ", failure.Printable(note))
 	}
@@ -210,7 +213,7 @@ func roundsOf(a *client.Answer, path *string) []Round {
 
 // CSVNotes are what is said beside an answer that is printed as CSV: what is withheld, and what Provenance has.
 func CSVNotes(a *client.Answer, path string) string {
-	return withheldText(a.Result, a.Plan) + Provenance(a, path)
+	return withheldText(a.Result, a.Plan) + noiseText(a.Result) + Provenance(a, path)
 }
 
 // JSON is a value as --json prints it.
@@ -225,22 +228,42 @@ func JSON(v any) (string, error) {
 	return text.String(), nil
 }
 
-// CSV is a result by RFC 4180, with the names of its columns first. NULL is an empty field, and so is
-// an empty text.
+// CSV is a result by RFC 4180, with the names of its columns first, behind each that carries noise one with its standard errors. NULL is an
+// empty field, and so is an empty text.
 func CSV(r *engine.Result) string {
 	var text strings.Builder
 	w := csv.NewWriter(&text)
 	w.UseCRLF = true
-	w.Write(r.Columns) // a Builder takes everything
-	for _, row := range Texts(r) {
-		fields := make([]string, len(row))
-		for i, field := range row {
-			if field != nil {
-				fields[i] = *field
+	write := func(fields, errors []string) {
+		var row []string
+		for c, field := range fields {
+			row = append(row, field)
+			if slices.ContainsFunc(r.Noise, func(n engine.NoisyColumn) bool { return n.Column == r.Columns[c] }) {
+				row = append(row, errors[c])
 			}
 		}
-		w.Write(fields)
+		w.Write(row) // a Builder takes everything
+	}
+	heads := make([]string, len(r.Columns))
+	for c, name := range r.Columns {
+		heads[c] = name + " (standard error)"
+	}
+	write(r.Columns, heads)
+	for _, row := range r.Rows {
+		fields, errors := make([]string, len(row)), make([]string, len(row))
+		for i, v := range row {
+			fields[i], errors[i] = plain(v.Text), plain(v.Error)
+		}
+		write(fields, errors)
 	}
 	w.Flush()
 	return text.String()
+}
+
+// plain is a text, or nothing.
+func plain(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
 }

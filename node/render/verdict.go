@@ -35,6 +35,7 @@ type Verdict struct {
 	Notes           []engine.Note `json:"notes,omitempty"`
 	Remarks         []string      `json:"remarks,omitempty"` // on the question's literals, as the answer has them
 	Withheld        []Withheld    `json:"withheld,omitempty"`
+	Noise           *Noise        `json:"noise,omitempty"`     // that figures carry
 	Screening       string        `json:"screening,omitempty"` // the query by which the contributors said what is shown; that their counts were true nothing shows
 	Rounds          []Round       `json:"rounds,omitempty"`    // of a question that took several
 }
@@ -65,6 +66,7 @@ func VerdictOf(v protocols.Verdict) Verdict {
 		out.Columns, out.Rows, out.Exact = v.Result.Columns, Texts(v.Result), Exacts(v.Result)
 		out.Model, out.ModelExact = modelsOf(v.Result)
 		out.Notes, out.Remarks, out.Withheld = v.Result.Notes, notesOf(lastPlan(v)), withheldOf(v.Result)
+		out.Noise = noiseOf(v.Result)
 	}
 	return out
 }

@@ -46,7 +46,7 @@ type Shell struct {
 
 // Commands are those of this room.
 func Commands(s Shell) []*cobra.Command {
-	return []*cobra.Command{s.policy(), s.request(), s.requests(), s.grant(), s.refuse(), s.revoke(), s.grants()}
+	return []*cobra.Command{s.policy(), s.request(), s.requests(), s.grant(), s.refuse(), s.revoke(), s.grants(), s.budgets()}
 }
 
 // connected runs a command with a client that shows the ledger as far as its node has it.

@@ -1,0 +1,61 @@
+package render
+
+import (
+	"strings"
+	"testing"
+
+	"parley/engine"
+	"parley/node/nodetest"
+	"parley/protocols"
+)
+
+// TestNoiseIsShown: a number with noise stands with its standard error, in text, JSON and CSV, and of an answer without noise nothing is said.
+func TestNoiseIsShown(t *testing.T) {
+	a := sampleAnswer()
+	whole := CSV(a.Result)
+	wide := "13.1"
+	column := a.Result.Columns[1]
+	a.Result.Rows[0][1].Error = &wide
+	a.Result.Noise = []engine.NoisyColumn{{Column: column, Kind: engine.NoiseGaussian, Departments: 3}}
+	var b strings.Builder
+	nodetest.Check(t, WriteAnswer(&b, a, ""))
+	value := *a.Result.Rows[0][1].Text
+	for _, part := range []string{value + " ± 13.1", "noise: " + column + ": discrete gaussian noise of each of 3 departments; behind ± is the standard error"} {
+		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), part) {
+			t.Errorf("it does not say %q:\n%s", part, b.String())
+		}
+	}
+	out := AnswerOf("", a, "")
+	if out.Noise == nil || *out.Noise.Errors[0][1] != wide || out.Noise.Errors[0][0] != nil || *out.Rows[0][1] != value {
+		t.Errorf("%+v", out.Noise)
+	}
+	head, rest, _ := strings.Cut(CSV(a.Result), "\r\n")
+	if !strings.Contains(head, column+" (standard error)") || !strings.Contains(rest, value+",13.1") {
+		t.Error(head, rest)
+	}
+	v := a.Verdict
+	v.Result = a.Result
+	if text := VerdictText(v, false); !strings.Contains(text, "± 13.1") || VerdictOf(v).Noise == nil {
+		t.Error(text)
+	}
+	plain := sampleAnswer()
+	b.Reset()
+	nodetest.Check(t, WriteAnswer(&b, plain, ""))
+	if strings.Contains(b.String(), "±") || strings.Contains(b.String(), "noise") || AnswerOf("", plain, "").Noise != nil || CSV(plain.Result) != whole {
+		t.Error("an answer without noise speaks of it")
+	}
+}
+
+// TestBudgetsAreShown: what is spent, of how much, and what is left; where no policy has a budget any more, what was spent.
+func TestBudgetsAreShown(t *testing.T) {
+	s := protocols.NewState(&protocols.Network{}, protocols.Sizes{})
+	one := protocols.Budget{Department: "north\n", Table: "people", Purpose: "statistics", Rho: 17_600_000, Epsilon: 1_003_000, Most: 4_000_000, Delta: 1_000_000, Left: 11}
+	two := one
+	two.Most, two.Delta, two.Left = 0, 0, 0
+	text := strings.Join(strings.Fields(Budgets([]Budget{BudgetOf(s, one), BudgetOf(s, two)})), " ")
+	for _, part := range []string{"ε = 1.003 of 4.0, for δ = 0.000001 (ρ = 0.0176)", "11 questions at the price", "ρ = 0.0176; the policy in force has no budget", "(2 accounts)", `north\n's budget`} {
+		if !strings.Contains(text, part) {
+			t.Errorf("it does not say %q: %s", part, text)
+		}
+	}
+}
