@@ -46,6 +46,37 @@ type Disclosure struct {
 	// millionths, Budget what all of a person's questions about a table for a purpose may, and Delta is for both, in units of 10^-12.
 	// 0: no rule.
 	Epsilon, Budget, Delta int64
+	// History is for how many days an answer is remembered, so that with it no later one tells of too few rows; 0: no
+	// rule. It needs a rule by which cells are withheld. Together says whose answers are seen together, and needs
+	// History.
+	History  int64
+	Together Together
+}
+
+// Together says which analysts count as one.
+type Together int64
+
+// Whose answers a history sees together, each more than the one before.
+const (
+	TogetherPerson     Together = iota // one person's
+	TogetherDepartment                 // those of all for whom the same department vouches
+	TogetherAll                        // everybody's
+)
+
+var togetherNames = [...]string{"person", "department", "all"}
+
+// String is the word that policies have.
+func (t Together) String() string {
+	if t < TogetherPerson || t > TogetherAll {
+		return "unknown"
+	}
+	return togetherNames[t]
+}
+
+// ParseTogether reads a policy's word; nobody writes that a person is seen together with itself.
+func ParseTogether(word string) (Together, bool) {
+	at := slices.Index(togetherNames[1:], word)
+	return Together(at + 1), at >= 0
 }
 
 // The ranges of rules. README section 18.1.
@@ -54,6 +85,7 @@ const (
 	MaxDominanceRows = 100           // rows whose share of a sum is looked at
 	PerMille         = 1000          // the whole; a share of dominance is below it
 	MaxPerturbed     = 1000          // rows of cell-key noise
+	MaxHistoryDays   = 3650          // for which an answer is remembered
 )
 
 // Bases are what counts may be rounded to. Each but 3 divides the next, so that of two of them one is
@@ -74,6 +106,7 @@ func (d Disclosure) Unite(o Disclosure) Disclosure {
 		RatioPerMille: max(d.RatioPerMille, o.RatioPerMille),
 		Base:          multiple(d.Base, o.Base), Perturbed: max(d.Perturbed, o.Perturbed),
 		Epsilon: least(d.Epsilon, o.Epsilon), Budget: least(d.Budget, o.Budget), Delta: least(d.Delta, o.Delta),
+		History: max(d.History, o.History), Together: max(d.Together, o.Together),
 	}
 }
 
@@ -111,6 +144,7 @@ func (d Disclosure) Validate() error {
 		{ruleDominance, d.DominancePerMille, PerMille - 1}, {ruleRatio, d.RatioPerMille, PerMille},
 		{rulePerturbed, d.Perturbed, MaxPerturbed},
 		{ruleEpsilon, d.Epsilon, privacy.MaxEpsilon}, {ruleBudget, d.Budget, privacy.MaxEpsilon}, {ruleDelta, d.Delta, privacy.MaxDelta},
+		{ruleHistory, d.History, MaxHistoryDays},
 	} {
 		if r.value < 0 || r.value > r.most {
 			return fmt.Errorf("%s is %d: it lies between 0 and %d%s", r.name, r.value, r.most, unitName(r.name))
@@ -121,6 +155,10 @@ func (d Disclosure) Validate() error {
 		return errors.New(ruleZero + " needs count: that a cell of no rows is small is said of the least count")
 	case d.Complement && !d.withholds():
 		return errors.New(ruleComplement + " needs a rule by which cells are withheld: count, floor or departments")
+	case d.History > 0 && !d.withholds():
+		return errors.New(ruleHistory + " needs a rule by which cells are withheld: count, floor or departments")
+	case d.Together < TogetherPerson || d.Together > TogetherAll || d.Together != TogetherPerson && d.History == 0:
+		return errors.New(ruleTogether + " needs history: it says whose answers are seen together")
 	case (d.DominanceCount == 0) != (d.DominancePerMille == 0):
 		return errors.New(ruleDominance + " is a number of rows and a share, both")
 	case d.Base != 0 && !slices.Contains(Bases, d.Base):

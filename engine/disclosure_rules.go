@@ -27,6 +27,8 @@ const (
 	ruleEpsilon     = "epsilon"
 	ruleBudget      = "budget"
 	ruleDelta       = "delta"
+	ruleHistory     = "history"
+	ruleTogether    = "together"
 )
 
 // DisclosureRule is one rule that a Disclosure has.
@@ -36,13 +38,15 @@ type DisclosureRule struct {
 	Values []int64
 	// Unit: the last of the values is in so many parts of one; 0: it is whole.
 	Unit int64
+	// Word is the rule's, of one that is a word.
+	Word string
 }
 
 // Rules lists the rules that there are, in the order of a policy's settings.
 func (d Disclosure) Rules() (out []DisclosureRule) {
 	add := func(name string, holds bool, unit int64, values ...int64) {
 		if holds {
-			out = append(out, DisclosureRule{name, values, unit})
+			out = append(out, DisclosureRule{Name: name, Values: values, Unit: unit})
 		}
 	}
 	add(ruleCount, d.Count != 0, 0, d.Count)
@@ -61,11 +65,18 @@ func (d Disclosure) Rules() (out []DisclosureRule) {
 	add(ruleEpsilon, d.Epsilon != 0, privacy.Micro, d.Epsilon)
 	add(ruleBudget, d.Budget != 0, privacy.Micro, d.Budget)
 	add(ruleDelta, d.Delta != 0, privacy.Pico, d.Delta)
+	add(ruleHistory, d.History != 0, 0, d.History)
+	if d.Together != TogetherPerson {
+		out = append(out, DisclosureRule{Name: ruleTogether, Word: d.Together.String()})
+	}
 	return out
 }
 
 // Written is the rule's value as a policy writes it.
 func (r *DisclosureRule) Written() string {
+	if r.Word != "" {
+		return quote(r.Word)
+	}
 	switch written := r.written(); len(written) {
 	case 0:
 		return "true"
@@ -123,10 +134,22 @@ var ruleSentences = map[string]string{
 	ruleEpsilon:     "each cell that is shown carries noise of each department, which alone makes the question cost ε = $1 at most",
 	ruleBudget:      "all questions of a person about the table for a purpose cost ε = $1 at most",
 	ruleDelta:       "costs hold but for a probability of δ = $1",
+	ruleHistory:     "with what was answered to the same person in $1 days an answer tells of no set of rows that is too small",
+
+	ruleTogether + " department": "all persons for whom the same department vouches count as one",
+	ruleTogether + " all":        "all persons count as one",
 }
 
 // Sentence says the rule in English.
-func (r *DisclosureRule) Sentence() string { return r.Say(ruleSentences[r.Name]) }
+func (r *DisclosureRule) Sentence() string { return r.Say(ruleSentences[r.Key()]) }
+
+// Key is what a rule's sentence goes by: its name, and its word if it has one.
+func (r *DisclosureRule) Key() string {
+	if r.Word == "" {
+		return r.Name
+	}
+	return r.Name + " " + r.Word
+}
 
 // Say puts the rule's values into a text, for $1 and $2.
 func (r *DisclosureRule) Say(text string) string {
@@ -147,7 +170,8 @@ func (d Disclosure) Sentences() (out []string) {
 // RuleNames are the names of all rules, in the order of a policy's settings.
 func RuleNames() []string {
 	return []string{ruleCount, ruleZero, ruleFloor, ruleDepartments, ruleFreedom, ruleParameters, ruleLevels, ruleDensity,
-		ruleComplement, ruleDominance, ruleRatio, ruleRound, rulePerturbed, ruleEpsilon, ruleBudget, ruleDelta}
+		ruleComplement, ruleDominance, ruleRatio, ruleRound, rulePerturbed, ruleEpsilon, ruleBudget, ruleDelta,
+		ruleHistory, ruleTogether}
 }
 
 // preset is a set of rules with a name.
@@ -159,13 +183,13 @@ type preset struct {
 // presets are the rules that statistical offices and tools have for results. README section 18.1 has the
 // sources, and what is read into them.
 var presets = []preset{
-	{"abs", Disclosure{Count: 3, Perturbed: 5}},
+	{"abs", Disclosure{Count: 3, Perturbed: 5, History: 365}},
 	{"acro", Disclosure{Count: 10, ZeroIsSmall: true, Freedom: 10, Complement: true, DominanceCount: 2, DominancePerMille: 900,
-		RatioPerMille: 100, Base: 5}},
-	{"datashield-3", Disclosure{Count: 3, Floor: 3, ParametersPerMille: 330, Levels: 40, LevelsPerMille: 330, Complement: true}},
-	{"nhs-hes", Disclosure{Count: 8, Base: 5}},
-	{"ons-10-5", Disclosure{Count: 10, ZeroIsSmall: true, Base: 5}},
-	{"ukllc-10", Disclosure{Count: 10, ZeroIsSmall: true, Complement: true}},
+		RatioPerMille: 100, Base: 5, History: 365}},
+	{"datashield-3", Disclosure{Count: 3, Floor: 3, ParametersPerMille: 330, Levels: 40, LevelsPerMille: 330, Complement: true, History: 365}},
+	{"nhs-hes", Disclosure{Count: 8, Base: 5, History: 365}},
+	{"ons-10-5", Disclosure{Count: 10, ZeroIsSmall: true, Base: 5, History: 365}},
+	{"ukllc-10", Disclosure{Count: 10, ZeroIsSmall: true, Complement: true, History: 365}},
 }
 
 // Preset is the rules of a preset; false if there is none of that name.

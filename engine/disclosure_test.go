@@ -22,6 +22,11 @@ func randomRules(r *rand.Rand) Disclosure {
 		Levels: one(50), LevelsPerMille: one(PerMille), RatioPerMille: one(PerMille), Perturbed: one(20)}
 	d.ZeroIsSmall = d.Count > 0 && r.IntN(2) == 0
 	d.Complement = d.withholds() && r.IntN(2) == 0
+	if d.withholds() {
+		if d.History = one(400); d.History > 0 {
+			d.Together = Together(r.IntN(3))
+		}
+	}
 	if d.DominanceCount = one(5); d.DominanceCount > 0 {
 		d.DominancePerMille = 1 + r.Int64N(PerMille-1)
 	}
@@ -48,6 +53,7 @@ func looser(b, a Disclosure) string {
 		"dominance": atLeast(b.DominanceCount, a.DominanceCount) && atMost(b.DominancePerMille, a.DominancePerMille),
 		"p-ratio":   atLeast(b.RatioPerMille, a.RatioPerMille), "perturbed": atLeast(b.Perturbed, a.Perturbed),
 		"epsilon": atMost(b.Epsilon, a.Epsilon), "budget": atMost(b.Budget, a.Budget), "delta": atMost(b.Delta, a.Delta),
+		"history": atLeast(b.History, a.History), "together": b.Together >= a.Together,
 		"round": a.Base == 0 || b.Base != 0 && b.Base%a.Base == 0,
 	} {
 		if !ok {
@@ -149,6 +155,10 @@ func TestDisclosureIsRefused(t *testing.T) {
 		"epsilon = 1.0 and count = 1 ":   {Count: 1, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
 		"epsilon = 1.0 and round = 5 ":   {Base: 5, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
 		"epsilon = 1.0 and perturbed":    {Perturbed: 5, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
+		"history needs a rule":           {History: 1, Freedom: 10},
+		"history is 3651":                {History: 3651, Count: 10},
+		"together needs history":         {Together: TogetherAll, Count: 10},
+		"together needs history:":        {Together: 3, Count: 10, History: 1},
 	} {
 		if err := d.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, not %q", d, err, want)
@@ -212,7 +222,8 @@ func TestScreens(t *testing.T) {
 	}
 	names := RuleNames()
 	full := Disclosure{Count: 1, ZeroIsSmall: true, Floor: 1, Departments: 1, Freedom: 1, ParametersPerMille: 1, Levels: 1, LevelsPerMille: 1,
-		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: 1, Epsilon: 1, Budget: 1, Delta: 1}
+		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: 1, Epsilon: 1, Budget: 1, Delta: 1,
+		History: 1, Together: TogetherAll}
 	for i, r := range full.Rules() {
 		if r.Name != names[i] {
 			t.Errorf("rule %d is %s, not %s", i, r.Name, names[i])

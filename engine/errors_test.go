@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"math/big"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -68,6 +69,19 @@ func TestRefusalsAreSentences(t *testing.T) {
 	check("the same term twice", err)
 	_, err = (&fit{}).step(&Result{Withheld: []Withheld{{Rule: ReasonName(ReasonCount)}}})
 	check("a fit whose sums are withheld", err)
+	rules := Disclosure{Count: 10, History: 1}
+	_, err = p.Screening(rules, Earlier{SQL: p.SQL, Departments: []string{"d0"}})
+	check("other departments", err)
+	_, err = p.Screening(rules, Earlier{SQL: "SELECT sum(gone) FROM things", Departments: p.Departments})
+	check("a column that is there no more", err)
+	_, err = p.Screening(rules, Earlier{SQL: p.SQL, Departments: p.Departments, Verdict: []byte{0}})
+	check("a verdict of fewer cells", err)
+	_, err = p.Screening(rules, slices.Repeat([]Earlier{{SQL: p.SQL, Departments: p.Departments}}, MaxEarlier+1)...)
+	check("too many", err)
+	_, err = p.Screening(Disclosure{Count: 10}, Earlier{SQL: p.SQL, Departments: p.Departments})
+	check("no history", err)
+	_, err = p.Withhold(rules, []byte{ReasonEarlier, ReasonEarlier, ReasonEarlier})
+	check("a verdict that refuses", err)
 	for _, code := range codes(t) {
 		if !met[code] {
 			t.Errorf("no case has the code %q", code)

@@ -8,25 +8,26 @@ import (
 
 // ExplainedScreening says what the contributors look at before an answer is released.
 type ExplainedScreening struct {
-	Plan        Digest                `json:"plan"`        // the screening's
-	Rules       []string              `json:"rules"`       // as sentences
-	Figures     int                   `json:"figures"`     // of each group
-	Groups      int                   `json:"groups"`      //
-	Ciphertexts int                   `json:"ciphertexts"` // of each department, beside the answer's
+	Plan        Digest                `json:"plan"`              // the screening's
+	Rules       []string              `json:"rules"`             // as sentences
+	Figures     int                   `json:"figures"`           // of each group
+	Groups      int                   `json:"groups"`            //
+	Ciphertexts int                   `json:"ciphertexts"`       // of each department, beside the answer's
+	Earlier     int                   `json:"earlier,omitempty"` // answers that the question is compared with
 	Learns      []ExplainedDisclosure `json:"learns"`
 }
 
 // ExplainScreening describes the screening of a plan; nil where no rule looks at counts. The errors are those of
 // Screening.
-func (p *Plan) ExplainScreening(d Disclosure) (*ExplainedScreening, error) {
+func (p *Plan) ExplainScreening(d Disclosure, earlier ...Earlier) (*ExplainedScreening, error) {
 	if !d.Screens() {
 		return nil, nil
 	}
-	s, err := p.Screening(d)
+	s, err := p.Screening(d, earlier...)
 	if err != nil {
 		return nil, err
 	}
-	return &ExplainedScreening{Plan: s.Digest(), Rules: d.Sentences(), Figures: len(s.Moments), Groups: s.groupCount(),
+	return &ExplainedScreening{Earlier: len(earlier), Plan: s.Digest(), Rules: d.Sentences(), Figures: len(s.Moments), Groups: s.groupCount(),
 		Ciphertexts: s.Ciphertexts(), Learns: s.screeningLearns()}, nil
 }
 
@@ -69,6 +70,9 @@ func (x *ExplainedScreening) String() string {
 	}
 	line("Each department contributes %s of each of %s in %s, beside the answer.", Plural(x.Figures, "figure"), Plural(x.Groups, "group"),
 		Plural(x.Ciphertexts, "ciphertext"))
+	if x.Earlier > 0 {
+		line("Some of them compare it with %s before it: where it would tell with one of too few rows, it is refused.", Plural(x.Earlier, "answer"))
+	}
 	for _, l := range x.Learns {
 		line("Learns: %s: %s.", l.Who, l.What)
 	}

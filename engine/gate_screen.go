@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"math/big"
 	"slices"
 )
@@ -41,6 +42,7 @@ type Screening struct {
 	_        struct{} `cbor:",toarray"`
 	Answer   Digest   // of the plan whose answer is screened
 	Rules    Disclosure
+	Earlier  []Earlier // what the answer is compared with
 	answer   *Plan
 	supports *supports
 	figures  []figures // by support
@@ -53,9 +55,11 @@ type figures struct{ count, floor, departments int }
 // Screening is the plan of what the contributors look at before the plan's answer is released: its cells are
 // figures of the rows that the answer's cells rest on, which tell no count above the least one that is
 // wanted. It is refused where no rule looks at counts, and with CodeLimit where there are too many figures.
-// README section 18.2.
-func (p *Plan) Screening(d Disclosure) (*Plan, error) {
+// README section 18.2. Under a history it is compared with earlier questions (section 18.9).
+func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 	switch {
+	case d.History == 0 && len(earlier) > 0:
+		return nil, refuse(CodePolicy, 0, "no rule asks for a history: the question is compared with no other")
 	case p.Screen != nil || p.Rules != (Disclosure{}) || p.Noise != nil:
 		return nil, refuse(CodePolicy, 0, "what is screened is a question's own plan")
 	case !d.Screens():
@@ -65,14 +69,24 @@ func (p *Plan) Screening(d Disclosure) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Screening{Answer: p.Digest(), Rules: d, answer: p, supports: rests}
+	if err := rests.compare(d, earlier); err != nil {
+		return nil, err
+	}
+	s := &Screening{Answer: p.Digest(), Rules: d, Earlier: earlier, answer: p, supports: rests}
 	s.fits = p.fits(s.supports)
 	out := &Plan{SQL: p.SQL, Table: p.Table, Departments: p.Departments, Registrations: p.Registrations, Schema: p.Schema,
 		Filter: p.Filter, Groups: p.Groups, Screen: s}
+	where := (*Expr)(nil)
+	if len(rests.outside) > 0 { // rows are counted for which WHERE does not hold
+		where, out.Filter = p.Filter, nil
+	}
 	least := s.least()
 	first := make([]int, len(s.supports.list)) // a moment that counts the support's rows
 	for i, rows := range s.supports.list {
-		m := Moment{Op: CountRows, Filter: conjunction(nil, rows.conditions)}
+		m := Moment{Op: CountRows, Filter: conjunction(where, rows.conditions)}
+		if rows.outside {
+			m.Filter = conjunction(nil, rows.conditions)
+		}
 		if first[i] = len(out.Moments); rows.within >= 0 {
 			m.Within = 1 + first[rows.within]
 		}
@@ -126,6 +140,7 @@ func (s *Screening) least() []int64 {
 			out[i] = max(out[i], 1)
 		}
 	}
+	s.supports.past.each(func(i int) { out[i] = max(out[i], 1) })
 	for _, f := range s.fits {
 		for _, i := range f.rows {
 			out[i] = max(out[i], f.freedom(s.Rules, f.parameters), f.share(s.Rules, f.parameters))
@@ -197,13 +212,15 @@ func (p *Plan) Screened(cells []*big.Int) ([]byte, error) {
 	for g := range p.groupCount() {
 		s.judge(p.ofGroup(cells, g), verdict[g*width:(g+1)*width])
 	}
-	if !s.Rules.Complement {
-		return verdict, nil
-	}
-	for _, part := range s.supports.parts() {
-		if err := p.complete(part, cells, verdict); err != nil {
-			return nil, err
+	if s.Rules.Complement {
+		for _, part := range s.supports.parts() {
+			if err := p.complete(part, cells, verdict); err != nil {
+				return nil, err
+			}
 		}
+	}
+	if j, tells := p.tellsWith(cells, verdict); tells {
+		return bytes.Repeat([]byte{ReasonEarlier + byte(j)}, len(verdict)), nil
 	}
 	return verdict, nil
 }
@@ -348,6 +365,8 @@ func (p *Plan) Withhold(d Disclosure, verdict []byte) (*Plan, error) {
 		return nil, refuse(CodePolicy, 0, "what is withheld from is a question's own plan")
 	case !d.Screens():
 		return nil, refuse(CodePolicy, 0, "no rule looks at counts: nothing is withheld")
+	case len(verdict) > 0 && verdict[0] >= ReasonEarlier:
+		return nil, refuse(CodeHistory, 0, "with an earlier answer this one would tell of too few rows")
 	case len(verdict) != p.CellCount():
 		return nil, refuse(CodeCells, 0, "the verdict is over %d cells, the plan has %d", len(verdict), p.CellCount())
 	}

@@ -13,6 +13,7 @@ type support struct {
 	conditions []*Expr // none: all rows of the group
 	within     int     // the support whose other rows are meant; −1: the rows themselves
 	partial    bool    // in some groups there can be none
+	outside    bool    // the conditions are all there are: of these rows, WHERE need not hold
 }
 
 // supports are those of a plan, each once; the first is the group's rows.
@@ -30,6 +31,9 @@ type supports struct {
 	open  [][]chosenRows // by moment: what its complements are taken of
 
 	domains map[string]*domainOf // what columns can be where conditions hold
+
+	outside map[string]int // by the conditions' keys, supports of rows for which WHERE need not hold
+	past    past
 }
 
 // chosenRows is a support: the rows that are counted or add something at all, and the conditions that choose
@@ -47,8 +51,7 @@ const maxClasses = 64
 
 // supportsOf finds what the plan's moments rest on.
 func (p *Plan) supportsOf() (*supports, error) {
-	s := &supports{plan: p, rows: map[string]int{}, rest: map[[2]int]int{}, keys: map[*Expr]string{}, ands: map[string]*Expr{}, domains: map[string]*domainOf{}}
-	s.add(nil)
+	s := newSupports(p)
 	for m := range p.Moments {
 		s.of, s.read, s.open = append(s.of, []int{0}), append(s.read, map[int]bool{}), append(s.open, nil)
 		s.moment(m)
@@ -60,6 +63,13 @@ func (p *Plan) supportsOf() (*supports, error) {
 		}
 	}
 	return s, s.pairUp()
+}
+
+func newSupports(p *Plan) *supports {
+	s := &supports{plan: p, rows: map[string]int{}, rest: map[[2]int]int{}, keys: map[*Expr]string{}, ands: map[string]*Expr{}, domains: map[string]*domainOf{},
+		outside: map[string]int{}}
+	s.add(nil)
+	return s
 }
 
 // add gives the index of the rows that meet the conditions.

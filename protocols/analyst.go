@@ -31,6 +31,7 @@ type AnalystConfig struct {
 	Rules           engine.Disclosure
 	Screening       bool
 	Screen          engine.Digest
+	Time            int64 // of the next block, about, in seconds: what is older than a rule's history is not compared with
 	DeadlineSeconds uint32
 }
 
@@ -124,22 +125,27 @@ func (m *Analyst) fill() error {
 	if plan == nil {
 		return errors.New("an analyst asks with a plan")
 	}
-	plan, err := m.asksFor(plan)
-	if err != nil {
-		return err
-	}
-	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), plan.Ciphertexts()) + m.referee.ruledBytes(plan, m.a.Grants) + m.referee.screenBytes(m.a.Screen); size > MaxCertificateBytes {
-		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
-			Message: fmt.Sprintf("the certificate would have %d bytes; at most %d are allowed", size, MaxCertificateBytes)}
-	}
-	m.ask = Ask{SQL: plan.SQL, Epoch: ep.Digest, Departments: plan.Departments, Plan: plan.Digest(),
-		Ciphertexts: uint32(plan.Ciphertexts()), DeadlineSeconds: m.a.DeadlineSeconds}
+	m.ask = Ask{SQL: plan.SQL, Epoch: ep.Digest, Departments: plan.Departments, DeadlineSeconds: m.a.DeadlineSeconds}
 	m.ask.Question, m.ask.Round = m.a.Question, uint32(m.a.Round)
 	m.ask.Purpose, m.ask.Basis, m.ask.Grants = m.a.Purpose, m.a.Basis, m.a.Grants
 	m.ask.Screening, m.ask.Screen = m.a.Screening, m.a.Screen
 	for _, r := range plan.Registrations {
 		m.ask.Registrations = append(m.ask.Registrations, RegistrationDigest(r))
 	}
+	var err error
+	if m.a.Screening {
+		if m.ask.Past, err = m.referee.Compared(m.self, m.a.Time, &m.ask, plan.Table, m.a.Rules); err != nil {
+			return err
+		}
+	}
+	if plan, err = m.asksFor(plan); err != nil {
+		return err
+	}
+	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), plan.Ciphertexts()) + m.referee.ruledBytes(plan, m.a.Grants) + m.referee.screenBytes(m.a.Screen); size > MaxCertificateBytes {
+		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
+			Message: fmt.Sprintf("the certificate would have %d bytes; at most %d are allowed", size, MaxCertificateBytes)}
+	}
+	m.ask.Plan, m.ask.Ciphertexts = plan.Digest(), uint32(plan.Ciphertexts())
 	if err := errors.Join(policy.CheckPurpose(m.a.Purpose, m.a.Basis), m.ask.checkRound()); err != nil {
 		return &engine.Error{Code: engine.CodeSyntax, Message: err.Error()}
 	}

@@ -10,7 +10,11 @@ import (
 func (m *Analyst) asksFor(plan *engine.Plan) (*engine.Plan, error) {
 	switch {
 	case m.a.Screening:
-		return plan.Screening(m.a.Rules)
+		before, err := earlier(&m.ask)
+		if err != nil {
+			return nil, err
+		}
+		return plan.Screening(m.a.Rules, before...)
 	case m.a.Screen == engine.Digest{}:
 		return noisy(plan, m.a.Rules, uint32(m.a.Round))
 	}
@@ -38,6 +42,10 @@ func (m *Analyst) screen(s *QueryState) {
 		m.send(KindAsk)
 		m.checkRefused()
 	case s.Phase == PhaseDone:
+		if j, refused := engine.EarlierOf(s.Verdict()); refused && j < len(s.Ask.Past) {
+			m.finish(Outcome{Status: Refused, Code: engine.CodeHistory, Sentence: s.Ask.Past[j].sentence(), Screening: m.id})
+			return
+		}
 		m.finish(Outcome{Status: Answered, Screening: m.id, Verdict: s.Verdict()})
 	case s.Phase == PhaseAccused:
 		m.fail(wordOf(m.referee, s))

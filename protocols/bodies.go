@@ -80,6 +80,7 @@ type Ask struct {
 	Grants          []engine.Digest // of which it takes a use, in the order of their departments
 	Screening       bool            // it asks for the counts that the contributors' rules go by, for their eyes alone
 	Screen          engine.Digest   // the screening that says what of the answer is shown; zero: no rule needs one
+	Past            []Past          // of a screening: the answers that the question is compared with
 }
 
 // Admit says that a member checked the question itself and will take part.
@@ -346,7 +347,7 @@ func (b *Ask) check() error {
 			return errors.New("contributors are not ascending and distinct")
 		}
 	}
-	if err := errors.Join(policy.CheckPurpose(b.Purpose, b.Basis), b.checkRound()); err != nil {
+	if err := errors.Join(policy.CheckPurpose(b.Purpose, b.Basis), b.checkRound(), b.checkPast()); err != nil {
 		return err
 	}
 	switch {

@@ -94,7 +94,11 @@ func (q *QueryState) within(plan *engine.Plan, rules engine.Disclosure) (*engine
 	case !rules.Screens():
 		return nil, &engine.Error{Code: CodePolicy, Message: "no rule of the departments asks for a screening"}
 	case q.Ask.Screening:
-		return plan.Screening(rules)
+		before, err := earlier(&q.Ask)
+		if err != nil {
+			return nil, err
+		}
+		return plan.Screening(rules, before...)
 	case q.screen == nil:
 		return nil, &engine.Error{Code: CodePolicy, Message: "by the departments' rules the answer's counts are screened first, and no screening is named"}
 	}

@@ -10,7 +10,7 @@ const (
 	// MaxEntryBytes bounds one encoded entry. Only a registration with dictionaries comes near.
 	MaxEntryBytes = engine.MaxTransactionBytes
 	// MaxSmallBody bounds the body of every entry that is not a registration.
-	MaxSmallBody = 96 << 10
+	MaxSmallBody = 160 << 10
 	// MaxRecordBytes bounds one encoded record of the ledger.
 	MaxRecordBytes = MaxEntryBytes + 64
 	// MaxDepartments bounds a committee, whatever the parameters allow.
@@ -47,6 +47,14 @@ const (
 	MaxPlaceBytes = 256
 	// MaxRequests bounds one person's requests that have not ended.
 	MaxRequests = 64
+	// MaxPrintBytes bounds an answer that is remembered under a rule history: its text and its verdict.
+	MaxPrintBytes = 8 << 10
+	// MaxPrints bounds one person's answers that are remembered.
+	MaxPrints = 256
+	// MaxHistoryBytes bounds all that are, of which the persons of each department have an equal share.
+	MaxHistoryBytes = 16 << 20
+	// MaxPastBytes bounds what one screening is compared with.
+	MaxPastBytes = 64 << 10
 	// MaxRunning bounds the uses of a grant that later rounds may go on with.
 	MaxRunning = MaxPendingPerAnalyst
 	// KeepAlerts is how many of the last alerts the state keeps. While a query is kept, alerts may be raised about

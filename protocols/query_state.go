@@ -181,7 +181,7 @@ func (q *QueryState) contributor(k Key) int {
 func QueryID(network engine.Digest, author Key, a *Ask) engine.Digest {
 	return engine.Hash("parley query 1", network[:], a.Epoch[:], a.Plan[:], author[:], a.AnalystKey[:], a.Nonce[:],
 		engine.Marshal(a.Departments), engine.Marshal(a.Registrations), []byte(a.Purpose), []byte(a.Basis), engine.Marshal(a.Grants),
-		engine.Marshal(a.Screening), a.Screen[:])
+		engine.Marshal(a.Screening), a.Screen[:], engine.Marshal(a.Past))
 }
 
 // contributionsDigest names all contributions of a query.

@@ -51,6 +51,11 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 	if refusal != nil {
 		return refusal
 	}
+	if !s.gaps {
+		if refusal := s.recalls(r, b, vouch, &ruling, tables[0].registration.Table, screen); refusal != nil {
+			return refusal
+		}
+	}
 	q := newQueryState(id, r, b, ep, tables)
 	q.vouch, q.asker, q.ruling, q.screen = vouch, vouch.asker(s), ruling, screen
 	q.Transcript = queryTranscript(ep.Transcript, s.members.transcript, vouch, tables, &ruling, screen)
@@ -198,6 +203,7 @@ func (s *State) attest(q *QueryState, r *Record, b *Attest) *Refusal {
 func (s *State) progress(q *QueryState) {
 	if q.Phase == PhaseAttesting && !slices.Contains(q.attested, 0) && s.members.majority(q.attestors) {
 		q.advance(PhaseSharing)
+		s.settle(q)
 	}
 	if !q.Phase.Ended() && s.members.majority(q.expirers) {
 		q.Missing = s.missing(q.ID)

@@ -26,6 +26,7 @@ type stateWire struct {
 	Acts      []acted  // ascending by key
 	Decisions []Record // policies, grants and requests in force, and those that a kept query was asked under, ascending
 	Rights    rightsWire
+	Prints    []footprint // ascending
 	Epochs    []epochWire
 	Present   engine.Digest
 	Opened    uint64
@@ -34,7 +35,7 @@ type stateWire struct {
 	Forgotten []engine.Digest
 	Alerts    []alertWire // ascending
 	Evidence  []Evidence
-	Sums      []engine.Digest // brief: of history, people, rights, the queries' vouches and what they were asked under, tables and evidence
+	Sums      []engine.Digest // brief: of history, people, rights, footprints, the queries' vouches and what they were asked under, tables and evidence
 }
 
 type epochWire struct {
@@ -110,7 +111,7 @@ func (s *State) wire(brief bool) *stateWire {
 		w.History, w.Evidence = s.members.history(), s.evidence
 		decisions := keptDecisions(s.rights, queries)
 		w.Vouches, w.Former, w.Acts = keptVouches(s.people, queries, decisions), s.people.former, s.people.acts
-		w.Rights = s.rights.wire()
+		w.Rights, w.Prints = s.rights.wire(), s.history.prints
 		for _, d := range decisions {
 			w.Decisions = append(w.Decisions, d.record)
 		}
@@ -125,7 +126,7 @@ func (s *State) wire(brief bool) *stateWire {
 		}
 		return w
 	}
-	w.Sums = append(w.Sums, s.members.transcript, s.people.digest(), s.rights.digest())
+	w.Sums = append(w.Sums, s.members.transcript, s.people.digest(), s.rights.digest(), s.history.digest())
 	for _, q := range queries {
 		w.Sums = append(w.Sums, q.vouch.sum)
 		for _, d := range q.ruling.decisions() {
@@ -266,6 +267,10 @@ func (s *State) load(w *stateWire) error {
 	}
 	ruled, err := s.loadRights(w, vouches)
 	if err != nil {
+		return err
+	}
+	s.history = newHistory(w.Prints)
+	if err := s.history.check(); err != nil {
 		return err
 	}
 	epochs := map[engine.Digest]*EpochState{}

@@ -23,6 +23,7 @@ type State struct {
 	members   membership
 	people    *people
 	rights    *rights
+	history   *history
 	gaps      bool          // between the records, which are a certificate's: what only a gap can hold is not asked for
 	tables    []*tableState // in force, ascending by (table, department)
 	epochs    []*EpochState // those that are kept, in the order of opening
@@ -48,7 +49,7 @@ type tableState struct {
 // of its parameters.
 func NewState(n *Network, sizes Sizes) *State {
 	return &State{id: n.ID(), sizes: sizes, network: *n.Nameless(), members: newMembership(n, sizes.Departments),
-		people: newPeople(nil, nil, nil), rights: newRights(nil, nil, nil, nil), queries: map[engine.Digest]*QueryState{}}
+		people: newPeople(nil, nil, nil), rights: newRights(nil, nil, nil, nil), history: newHistory(nil), queries: map[engine.Digest]*QueryState{}}
 }
 
 // Apply applies an entry in its place. An error is a *Refusal. One without a Fault left the

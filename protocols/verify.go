@@ -35,6 +35,7 @@ type Verdict struct {
 	Departments     []string       // contributors
 	Members         []string       // all members of the epoch
 	Screening       engine.Digest  // that the answer rests on: its contributors signed what is shown; zero for none
+	Compared        []Past         // earlier answers that the screening compared the question with; that there were no others is the ledger's word
 	Seats           []Seat         // who made the answer and the ledger: all members up to the Done, by key and name
 	Gone            []Seat         // whom votes had removed by then
 	Analyst         Key
@@ -180,6 +181,9 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 	}
 	verdict.Query, verdict.Analyst = q.ID, q.Author
 	verdict.question, verdict.round, verdict.Screening = q.Ask.Question, int(q.Ask.Round), q.Ask.Screen
+	if q.screen != nil {
+		verdict.Compared = q.screen.Ask.Past
+	}
 	verdict.asked, verdict.ended = q.Number, c.Records[len(c.Records)-1].Number
 	verdict.Departments, verdict.Members = q.Ask.Departments, memberNames(q.Epoch.Members)
 	if c.anchored() {

@@ -69,6 +69,14 @@ func (p *parser) ofDisclosure(key string, n *unstable.Node, line int) {
 		d.Budget = p.decimal(n, key, line, 6, privacy.MaxEpsilon, "from 0.001 to 100.0, as 4.0")
 	case "delta":
 		d.Delta = p.decimal(n, key, line, 12, privacy.MaxDelta, "up to 0.001, as 0.000001")
+	case "history":
+		d.History = p.number(n, key, line)
+	case "together":
+		word, known := string(n.Data), false
+		if d.Together, known = engine.ParseTogether(word); !known || n.Kind != unstable.String {
+			p.complain(line, "%s is \"department\" or \"all\": whose answers are seen together", key)
+			d.Together = engine.TogetherPerson
+		}
 	default:
 		p.complain(line, "there is no setting %s in [disclosure]: it has preset, %s", quote(key), strings.Join(engine.RuleNames(), ", "))
 	}
@@ -227,13 +235,17 @@ var chineseRules = map[string]string{
 	"epsilon":       "所示单元均带各部门各自的噪声，仅凭其中一份，每次提问的代价即至多为ε = $1",
 	"budget":        "同一人出于同一目的对该表的全部提问，代价合计至多为ε = $1",
 	"delta":         "上述代价除δ = $1的概率外成立",
+	"history":       "与$1天内给同一人的答复合在一起，也不能推出过小的行集",
+
+	"together department": "同一部门担保的各人视为一人",
+	"together all":        "所有人视为一人",
 }
 
 // RulesText says rules of what an answer may show, one each, in a language of English and Chinese.
 func RulesText(d engine.Disclosure, lang string) (out []string) {
 	for _, r := range d.Rules() {
 		if language(lang) == 1 {
-			out = append(out, r.Say(chineseRules[r.Name]))
+			out = append(out, r.Say(chineseRules[r.Key()]))
 		} else {
 			out = append(out, r.Sentence())
 		}

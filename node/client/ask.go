@@ -84,13 +84,12 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 		}
 		return answer, err
 	}
-	p.screening = true
-	screened, err := c.askPart(ctx, p, o, seen)
-	if err != nil {
-		return nil, err
+	screened, answer, err := c.askScreened(ctx, p, o, seen)
+	for try := 1; stale(err) && try < maxScreenings; try++ { // another answer came before this one: it is compared with that
+		if err = c.settled(ctx); err == nil {
+			screened, answer, err = c.askScreened(ctx, p, o, seen)
+		}
 	}
-	p.screening, p.screen = false, screened.Query
-	answer, err := c.askPart(ctx, p, o, seen)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +99,37 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	answer.Seconds.Add(screened.Seconds)
 	answer.CPUSeconds += screened.CPUSeconds
 	return answer, nil
+}
+
+// maxScreenings bounds how often a round is screened since other answers came before it.
+const maxScreenings = 5
+
+// askScreened asks for a round's screening, and then for the answer that rests on it.
+func (c *Client) askScreened(ctx context.Context, p part, o AskOptions, seen *circuits.Seen) (screened, answer *Answer, err error) {
+	p.screening = true
+	if screened, err = c.askPart(ctx, p, o, seen); err != nil {
+		return nil, nil, err
+	}
+	p.screening, p.screen = false, screened.Query
+	answer, err = c.askPart(ctx, p, o, seen)
+	return screened, answer, err
+}
+
+// stale reports whether a question was refused since another answer came before it.
+func stale(err error) bool {
+	var q *QueryError
+	return errors.As(err, &q) && q.Code == protocols.CodeStaleHistory
+}
+
+// settled waits until the ledger, as the node shows it, has gone on, or a while.
+func (c *Client) settled(ctx context.Context) error {
+	select {
+	case <-c.watch():
+	case <-time.After(newsGrace):
+	case <-ctx.Done():
+		return &QueryError{Code: "withdrawn", Sentence: "nothing was asked", cause: ctx.Err()}
+	}
+	return nil
 }
 
 // askPart asks what stands as one query on the ledger, and waits for its end. Its machine has verified
@@ -155,6 +185,8 @@ func unanswered(o protocols.Outcome, peer string) *QueryError {
 	switch o.Code {
 	case protocols.CodeNotVouched:
 		e.Hint = voucher(peer)
+	case engine.CodeHistory:
+		e.Hint = "ask for the same rows as then, or for rows that differ from those by more"
 	}
 	return e
 }
@@ -244,7 +276,7 @@ func (a *asking) prepare(ctx context.Context, p part, grants []engine.Digest, ke
 	m, err := protocols.NewAnalyst(protocols.AnalystConfig{Key: c.id.Private(), Keys: keys, Verifying: keys.Verifying().Remembering(seen),
 		State: c.replica, Receipts: exchange.CheckReceipt, Plan: p.plan, Question: p.question, Round: p.round,
 		Purpose: a.o.Purpose, Basis: a.o.Basis, Grants: grants,
-		Rules: p.rules, Screening: p.screening, Screen: p.screen,
+		Rules: p.rules, Screening: p.screening, Screen: p.screen, Time: time.Now().Unix(),
 		DeadlineSeconds: uint32(math.Ceil(a.o.Deadline.Seconds()))}, nil)
 	if err != nil {
 		return err

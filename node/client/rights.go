@@ -34,7 +34,14 @@ func (c *Client) Screening(ctx context.Context, sql string, departments []string
 	if err != nil {
 		return nil, err
 	}
-	explained, err := session.Plan().ExplainScreening(rules)
+	plan := session.Plan()
+	c.mu.Lock()
+	before, err := c.replica.Before(c.id.Key(), time.Now().Unix(), plan, rules)
+	c.mu.Unlock()
+	if err != nil {
+		return nil, queryError(err)
+	}
+	explained, err := plan.ExplainScreening(rules, before...)
 	if err != nil {
 		return nil, queryError(err)
 	}

@@ -37,6 +37,7 @@ type Answer struct {
 	Withheld    []Withheld                `json:"withheld,omitempty"`   // what rules withhold, and by which
 	Noise       *Noise                    `json:"noise,omitempty"`      // that figures carry
 	Screening   string                    `json:"screening,omitempty"`  // the query by which the contributors said what is shown
+	Compared    []string                  `json:"compared,omitempty"`   // the queries whose answers it was compared with
 	Rounds      []Round                   `json:"rounds,omitempty"`     // of a question that took several
 	Assurance   string                    `json:"assurance"`
 	Parameters  string                    `json:"parameters"`
@@ -82,6 +83,7 @@ func AnswerOf(sql string, a *client.Answer, path string) Answer {
 	if a.Verdict.Screening != (engine.Digest{}) {
 		out.Screening = a.Verdict.Screening.String()
 	}
+	out.Compared = comparedWith(a.Verdict)
 	out.Certificate.Digest, out.QueryID = a.Verdict.Certificate.String(), a.Query
 	out.Ledger = anchorJSON{Block: a.Verdict.Block, Time: a.Verdict.Time.UTC()}
 	if path != "" {
@@ -161,6 +163,9 @@ func Provenance(a *client.Answer, path string) string {
 	b.WriteString(SeatLines("keys", audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)))
 	if line := screeningLine(screeningsOf(a.Verdict)); line != "" {
 		b.Add("screening", "%s", line)
+	}
+	if line := comparedLine(comparedWith(a.Verdict)); line != "" {
+		b.Add("history", "%s", line)
 	}
 	b.Add("ledger", "%s", Anchor(a.Verdict))
 	b.Add("digest", "%s", a.Verdict.Certificate)

@@ -191,13 +191,20 @@ func screeningText(x *engine.ExplainedScreening, language string) string {
 		return ""
 	}
 	if language == policy.Chinese {
+		history := ""
+		if x.Earlier > 0 {
+			history = fmt.Sprintf("  其中一部分用于与此前的%d个答复比较：若合在一起会推出过小的行集，则拒绝回答。\n", x.Earlier)
+		}
 		return fmt.Sprintf("回答之前先筛查：每个部门就%d个分组各提供%d个计数，另用%d个密文。\n", x.Groups, x.Figures, x.Ciphertexts) +
-			"  计数之和只有提供数据的部门能看到，其他任何人都看不到。\n" +
+			history + "  计数之和只有提供数据的部门能看到，其他任何人都看不到。\n" +
 			"  分析人、各部门和持有证书者只知道哪些单元不予显示、依据哪条规则。\n"
 	}
 	var b Page
 	b.put("", fmt.Sprintf("Before the answer the departments look at counts together (screening): each contributes %s of each of %s, in %s beside the answer's.",
 		engine.Plural(x.Figures, "figure"), engine.Plural(x.Groups, "group"), engine.Plural(x.Ciphertexts, "ciphertext")))
+	if x.Earlier > 0 {
+		b.put("  ", fmt.Sprintf("some compare it with %s before it: where it would tell with one of too few rows, it is refused", engine.Plural(x.Earlier, "answer")))
+	}
 	for _, l := range x.Learns {
 		b.put("  ", failure.Printable(l.Who+": "+l.What))
 	}

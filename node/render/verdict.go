@@ -37,6 +37,7 @@ type Verdict struct {
 	Withheld        []Withheld    `json:"withheld,omitempty"`
 	Noise           *Noise        `json:"noise,omitempty"`     // that figures carry
 	Screening       string        `json:"screening,omitempty"` // the query by which the contributors said what is shown; that their counts were true nothing shows
+	Compared        []string      `json:"compared,omitempty"`  // the queries whose answers it was compared with; that there were no others is the ledger's word
 	Rounds          []Round       `json:"rounds,omitempty"`    // of a question that took several
 }
 
@@ -57,6 +58,9 @@ func VerdictOf(v protocols.Verdict) Verdict {
 	}
 	if v.SelfConsistent && v.Screening != (engine.Digest{}) {
 		out.Screening = v.Screening.String()
+	}
+	if v.SelfConsistent {
+		out.Compared = comparedWith(v)
 	}
 	out.SQL = questionOf(v)
 	for _, r := range v.Rounds {
@@ -149,6 +153,9 @@ func VerdictText(v protocols.Verdict, shown bool) string {
 		b.Add("parameters", "%s", parametersText(v.Parameters, v.ForPrivateData))
 		if line := screeningLine(screeningsOf(v)); line != "" {
 			b.Add("screening", "%s", line)
+		}
+		if line := comparedLine(comparedWith(v)); line != "" {
+			b.Add("history", "%s", line)
 		}
 		b.Add("ledger", "%s", Anchor(v))
 		b.Add("digest", "%s", v.Certificate)

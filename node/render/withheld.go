@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"parley/engine"
@@ -118,6 +119,33 @@ func screeningsOf(v protocols.Verdict) (ids []string) {
 		ids = append(ids, screeningsOf(r)...)
 	}
 	return ids
+}
+
+// comparedWith are the queries whose answers a question was compared with: of several rounds all theirs, each once.
+func comparedWith(v protocols.Verdict) (ids []string) {
+	for _, p := range v.Compared {
+		ids = append(ids, p.Query.String())
+	}
+	for _, r := range v.Rounds {
+		for _, id := range comparedWith(r) {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids
+}
+
+// comparedLine says what an answer was compared with; "" where with nothing.
+func comparedLine(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	short := make([]string, len(ids))
+	for i, id := range ids {
+		short[i] = audit.ShortDigest(id)
+	}
+	return fmt.Sprintf("compared with %s before it (%s); that there were no others is the ledger's word", engine.Plural(len(ids), "answer"), strings.Join(short, ", "))
 }
 
 // screeningLine says what of an answer rests on its contributors' word; "" where nothing does.

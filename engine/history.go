@@ -1,0 +1,372 @@
+package engine
+
+import (
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+)
+
+// Earlier is a question that was answered before, as a new one is compared with it. README section 18.9.
+type Earlier struct {
+	_           struct{} `cbor:",toarray"`
+	SQL         string   // as Remembered gives it
+	Departments []string // its contributors
+	// Verdict is over its cells, if it was asked of the same tables: what was shown. Empty: all, or it is not known.
+	Verdict []byte
+}
+
+// named is the question in a sentence.
+func (e *Earlier) named() string {
+	const most = 80
+	if text := []rune(e.SQL); len(text) > most {
+		return quote(string(text[:most]) + "...")
+	}
+	return quote(e.SQL)
+}
+
+// Limits on what a question is compared with.
+const (
+	// MaxEarlier bounds the earlier questions.
+	MaxEarlier = 200
+	// maxFamilies bounds the sets of three and more conditions of which sums are looked at.
+	maxFamilies = 512
+	// maxFamily is of how many conditions all sums are looked at; of more by threes.
+	maxFamily = 6
+	// maxTuples is how many groups of an earlier answer, withheld or shown, whichever are fewer, a condition lists.
+	maxTuples = 1024
+)
+
+// ReasonEarlier is the first of the codes of a verdict that refuses a question: the next ones name the next earlier
+// questions that the screening compared it with.
+const ReasonEarlier byte = 16
+
+// EarlierOf is the index of the earlier question for whose sake a verdict refuses the answer; false where it does not.
+func EarlierOf(verdict []byte) (int, bool) {
+	if len(verdict) == 0 || verdict[0] < ReasonEarlier {
+		return 0, false
+	}
+	return int(verdict[0] - ReasonEarlier), true
+}
+
+// Remembered is the text by which a question is compared with later ones: of a round, which is one of many texts, without
+// the mark of its question, and of those that search or fit what they count, not where.
+func Remembered(sql string) (string, error) {
+	if !IsRound(sql) {
+		return sql, nil
+	}
+	_, rest, _ := strings.Cut(sql, " */ ")
+	stmt, _, err := parseQuestion(rest)
+	if err != nil {
+		return "", err
+	}
+	count := &pg.FuncCall{Funcname: []*pg.Node{{Node: &pg.Node_String_{String_: &pg.String{Sval: "count"}}}}, AggStar: true, Location: -1}
+	for _, t := range stmt.TargetList {
+		target := t.GetResTarget()
+		if call := target.GetVal().GetFuncCall(); call != nil && (functionName(call) == "buckets" || strings.HasSuffix(functionName(call), "_step")) {
+			count.AggFilter = call.AggFilter
+			target.Val = &pg.Node{Node: &pg.Node_FuncCall{FuncCall: count}}
+		}
+	}
+	return deparsed(stmt)
+}
+
+// asked is a set of rows whose number a question shows, or sums over it.
+type asked struct {
+	earlier    int     // the question's index; −1: the new one's
+	moments    []int   // of its plan, by any of which the set is shown
+	at         int     // support, of the new question's own
+	conditions []*Expr // WHERE's among them
+	keys       []int   // groups of the new plan that the question tells apart, too
+}
+
+// past is what a screening compares with.
+type past struct {
+	pairs    []facing
+	families []family
+}
+
+// facing is of a set of the new question's rows and one of an earlier one's.
+type facing struct {
+	own, other asked
+	rows       int  // support: the other's
+	more, less int  // supports: own rows that are not the other's, and the reverse; −1: there can be none
+	alone      bool // the contributors differ, so that each department's rows are told
+}
+
+// family are sets whose sums and differences are looked at together.
+type family struct {
+	sets    []asked
+	keys    []int
+	regions []region
+}
+
+// region are the rows that are in some sets of a family and no others.
+type region struct{ in, at int }
+
+// compare finds what is to be inGroup so that the answer with earlier ones tells of no set of rows that is too small.
+func (s *supports) compare(d Disclosure, earlier []Earlier) error {
+	if len(earlier) > MaxEarlier {
+		return refuse(CodeLimit, 0, "%d earlier questions are to be compared with; at most %d can be", len(earlier), MaxEarlier)
+	}
+	own := s.ownSets()
+	var all []asked
+	for j := range earlier {
+		e := &earlier[j]
+		differ := !slices.Equal(e.Departments, s.plan.Departments)
+		if differ && (d.Floor < 2 || d.Floor < d.Count) {
+			return hinted(refuse(CodeHistory, 0, "with the answer of other departments to %s this one would tell of single departments", e.named()),
+				"ask of the same departments as then: %s", strings.Join(e.Departments, ", "))
+		}
+		sets, err := s.setsOf(j, e, differ)
+		if err != nil {
+			return err
+		}
+		for _, c := range sets {
+			for _, o := range own {
+				if err := s.face(o, c.set, c.plan, differ); err != nil {
+					return err
+				}
+			}
+			if narrow, possible := s.narrowing(own[0], c.set, c.plan); possible {
+				c.set.conditions = s.flat(append(slices.Clone(c.set.conditions), narrow...))
+				if !slices.ContainsFunc(all, func(x asked) bool {
+					return s.key(x.conditions) == s.key(c.set.conditions) && slices.Equal(x.keys, c.set.keys)
+				}) {
+					all = append(all, c.set)
+				}
+			}
+		}
+	}
+	return s.relate(own, all)
+}
+
+// ownSets are the new question's.
+func (s *supports) ownSets() []asked {
+	keys := make([]int, len(s.plan.Groups))
+	for i := range keys {
+		keys[i] = i
+	}
+	var where []*Expr
+	if s.plan.Filter != nil {
+		where = []*Expr{s.plan.Filter}
+	}
+	out := []asked{{earlier: -1, moments: []int{0}, conditions: s.flat(where), keys: keys}}
+	for _, m := range s.plan.plain() {
+		for _, o := range s.open[m] {
+			at := slices.IndexFunc(out, func(x asked) bool { return x.at == o.support })
+			if at < 0 {
+				at = len(out)
+				conditions := s.flat(append(slices.Clone(where), s.list[o.support].conditions...))
+				out = append(out, asked{earlier: -1, at: o.support, conditions: conditions, keys: keys})
+			}
+			out[at].moments = append(out[at].moments, m)
+		}
+	}
+	return out
+}
+
+// planned is a set with its question's plan.
+type planned struct {
+	set  asked
+	plan *Plan
+}
+
+// setsOf are the sets of an earlier question, over the tables as they are now.
+func (s *supports) setsOf(j int, e *Earlier, differ bool) ([]planned, error) {
+	p := s.plan
+	q, err := NewPlan(e.SQL, Catalogue(p.Registrations), p.Departments, p.Layout.Packing)
+	switch {
+	case err != nil:
+		return nil, refuse(CodeHistory, 0, "over the tables as they are now the question cannot be compared with %s, which was answered before", e.named())
+	case len(e.Verdict) > 0 && (differ || len(e.Verdict) != q.CellCount()):
+		return nil, refuse(CodeCells, 0, "the verdict over %s is over %d cells, it has %d", e.named(), len(e.Verdict), q.CellCount())
+	}
+	var keys []int
+	for i, g := range p.Groups {
+		if slices.ContainsFunc(q.Groups, func(k GroupColumn) bool { return k.Expr.equal(g.Expr) }) {
+			keys = append(keys, i)
+		}
+	}
+	of, err := q.plainSupports()
+	if err != nil {
+		return nil, err
+	}
+	var out []planned
+	for _, x := range of.ownSets() {
+		shown, some, err := q.shownBy(e.Verdict, x.moments)
+		if err != nil {
+			return nil, err
+		}
+		if some {
+			conditions := s.flat(append(slices.Clone(x.conditions), shown...))
+			out = append(out, planned{asked{earlier: j, conditions: conditions, keys: keys}, q})
+		}
+	}
+	return out, nil
+}
+
+// plainSupports are the supports of the question's own aggregates alone.
+func (p *Plan) plainSupports() (*supports, error) {
+	s := newSupports(p)
+	plain := p.plain()
+	for m := range p.Moments {
+		s.of, s.read, s.open = append(s.of, []int{0}), append(s.read, map[int]bool{}), append(s.open, nil)
+		if slices.Contains(plain, m) {
+			s.moment(m)
+		}
+	}
+	return s, nil
+}
+
+// shownBy is the condition that a row is in a group of which a verdict shows one of some cells; none where all are shown,
+// false where none is.
+func (p *Plan) shownBy(verdict []byte, moments []int) (conditions []*Expr, some bool, err error) {
+	if len(verdict) == 0 {
+		return nil, true, nil
+	}
+	var shown, hidden [][]Datum
+	for g := range p.groupCount() {
+		if shows(verdict[g*len(p.Moments):], moments) {
+			shown = append(shown, p.groupValues(g))
+		} else {
+			hidden = append(hidden, p.groupValues(g))
+		}
+	}
+	switch {
+	case len(hidden) == 0:
+		return nil, true, nil
+	case len(shown) == 0:
+		return nil, false, nil
+	case min(len(shown), len(hidden)) > maxTuples:
+		return nil, false, refuse(CodeHistory, 0, "an earlier answer shows and withholds more than %d groups, so it cannot be compared with", maxTuples)
+	case len(shown) < len(hidden):
+		return []*Expr{p.member(0, shown)}, true, nil
+	}
+	return []*Expr{negated(isTrue(p.member(0, hidden)))}, true, nil
+}
+
+// shows reports whether a group's verdict shows one of some moments.
+func shows(verdict []byte, moments []int) bool {
+	return slices.ContainsFunc(moments, func(m int) bool { return verdict[m] == 0 })
+}
+
+func isTrue(e *Expr) *Expr { return &Expr{Op: OpIsTrue, Args: []*Expr{e}, Kind: Boolean} }
+
+// member is the condition that a row's keys, from one on, are one of some lists of values.
+func (p *Plan) member(key int, tuples [][]Datum) *Expr {
+	var rests [][][]Datum // what values of the key stand with, each once
+	var values [][]Datum
+	names := map[string]int{}
+	for _, part := range gatherBy(tuples, func(t []Datum) string { return t[key].String() + string(rune(t[key].Kind)) }) {
+		var name strings.Builder
+		if key+1 < len(p.Groups) {
+			for _, t := range part {
+				for _, v := range t[key+1:] {
+					name.WriteString(quote(v.String()) + string(rune(v.Kind)))
+				}
+			}
+		}
+		at, known := names[name.String()]
+		if !known {
+			at = len(rests)
+			names[name.String()] = at
+			rests, values = append(rests, part), append(values, nil)
+		}
+		values[at] = append(values[at], part[0][key])
+	}
+	var any []*Expr
+	for i, rest := range rests {
+		c := oneOf(p.Groups[key].Expr, values[i])
+		if key+1 < len(p.Groups) {
+			c = conjunction(nil, []*Expr{c, p.member(key+1, rest)})
+		}
+		any = append(any, c)
+	}
+	return disjunction(any)
+}
+
+// gatherBy sorts a list into lists of one name, in their order.
+func gatherBy[E any](all []E, name func(E) string) (out [][]E) {
+	at := map[string]int{}
+	for _, e := range all {
+		n := name(e)
+		i, known := at[n]
+		if !known {
+			i = len(out)
+			at[n], out = i, append(out, nil)
+		}
+		out[i] = append(out[i], e)
+	}
+	return out
+}
+
+func disjunction(any []*Expr) *Expr {
+	if len(any) == 1 {
+		return any[0]
+	}
+	out := &Expr{Op: OpOr, Args: any, Kind: Boolean}
+	for _, e := range any {
+		out.Nullable = out.Nullable || e.Nullable
+	}
+	return out
+}
+
+// oneOf is the condition that an expression has one of some values, NULL perhaps among them.
+func oneOf(e *Expr, values []Datum) *Expr {
+	in := &Expr{Op: OpIn, Args: []*Expr{e}, Kind: Boolean, Nullable: e.Nullable}
+	for _, v := range values {
+		if !v.IsNull() {
+			in.Args = append(in.Args, &Expr{Op: OpConstant, Value: v, Kind: e.Kind, Scale: e.Scale, Min: v.Number, Max: v.Number})
+		}
+	}
+	null := &Expr{Op: OpIsNull, Args: []*Expr{e}, Kind: Boolean}
+	switch {
+	case len(in.Args) == 1:
+		return null
+	case len(in.Args) <= len(values):
+		return disjunction([]*Expr{isTrue(in), null})
+	}
+	return in
+}
+
+// narrowing are conditions that an earlier question's keys have the values which the new one's conditions leave them: who
+// has the answer by groups has it for these alone, too. False: they leave none.
+func (s *supports) narrowing(own, other asked, q *Plan) (out []*Expr, possible bool) {
+	for _, k := range q.Groups {
+		column := only(k.Expr)
+		if column < 0 || slices.ContainsFunc(other.keys, func(i int) bool { return s.plan.Groups[i].Expr.equal(k.Expr) }) {
+			continue
+		}
+		values, ok := s.listed(column, own.conditions)
+		if !ok {
+			continue
+		}
+		met := func(x Datum) bool {
+			return !slices.ContainsFunc(own.conditions, func(c *Expr) bool {
+				if only(c) != column {
+					return false
+				}
+				v, err := c.Eval(func(int) Datum { return x })
+				return err == nil && (v.Kind != Boolean || !v.Bool)
+			})
+		}
+		var left []Datum
+		for _, x := range append(slices.Clip(values), Datum{}) {
+			if v, err := k.Expr.Eval(func(int) Datum { return x }); err == nil && met(x) && slices.ContainsFunc(k.Values, v.same) && !slices.ContainsFunc(left, v.same) {
+				left = append(left, v)
+			}
+		}
+		switch {
+		case len(left) == 0:
+			return nil, false
+		case len(left) < len(k.Values):
+			out = append(out, oneOf(k.Expr, left))
+		}
+	}
+	return out, true
+}
+
+func (d Datum) same(o Datum) bool {
+	return d.IsNull() == o.IsNull() && (d.IsNull() || d.Kind == o.Kind && d.Compare(o) == 0)
+}

@@ -1,0 +1,344 @@
+package engine
+
+import (
+	"math/big"
+	"slices"
+)
+
+// free gives the index of the rows that meet conditions, whether WHERE holds for them or not.
+func (s *supports) free(conditions []*Expr) int {
+	conditions = s.flat(conditions)
+	key := s.key(conditions)
+	at, known := s.outside[key]
+	if !known {
+		at = len(s.list)
+		s.outside[key] = at
+		s.list = append(s.list, support{conditions: conditions, within: -1, outside: true})
+	}
+	return at
+}
+
+// without are the conditions that rows of one set are not in another one; false where the first is a part of it.
+func (s *supports) without(a, b []*Expr) ([]*Expr, bool) {
+	rest := slices.DeleteFunc(slices.Clone(b), func(c *Expr) bool { return slices.Contains(a, c) })
+	if len(rest) == 0 {
+		return nil, false
+	}
+	return append(slices.Clone(a), negated(isTrue(conjunction(nil, rest)))), true
+}
+
+// face lets a set of the question's be compared with one of an earlier question's.
+func (s *supports) face(own, other asked, q *Plan, differ bool) error {
+	narrow, possible := s.narrowing(own, other, q)
+	if !possible {
+		return nil
+	}
+	other.conditions = s.flat(append(slices.Clone(other.conditions), narrow...))
+	if apart(own.conditions, other.conditions) {
+		return nil
+	}
+	o := facing{own: own, other: other, more: -1, less: -1, alone: differ}
+	more, some := s.without(own.conditions, other.conditions)
+	if some {
+		o.more = s.free(more)
+	}
+	less, others := s.without(other.conditions, own.conditions)
+	if others {
+		o.less = s.free(less)
+	}
+	switch {
+	case some || others:
+		o.rows = s.free(other.conditions)
+	case len(other.keys) == len(own.keys): // the same rows, told apart as far
+		return nil
+	default:
+		o.rows = own.at
+	}
+	if len(s.past.pairs) == MaxPairs {
+		return hinted(refuse(CodeHistory, 0, "with earlier answers more than %d pairs of conditions may tell of each other's rows", MaxPairs),
+			"ask for fewer aggregates with conditions at once")
+	}
+	s.past.pairs = append(s.past.pairs, o)
+	return nil
+}
+
+// relate finds the sets of which sums and differences are looked at: where three and more have columns in common.
+func (s *supports) relate(own, others []asked) error {
+	if len(others) == 0 {
+		return nil
+	}
+	all := append(slices.Clone(own), others...)
+	near := func(a, b asked) bool {
+		return !subsumes(a.conditions, b.conditions) && !subsumes(b.conditions, a.conditions) && sharing(a.conditions, b.conditions) &&
+			!apart(a.conditions, b.conditions)
+	}
+	for left := slices.Clone(all); len(left) > 0; {
+		together := left[:1:1]
+		left = slices.Clone(left[1:])
+		for i := 0; i < len(together); i++ {
+			left = slices.DeleteFunc(left, func(x asked) bool {
+				join := near(x, together[i])
+				if join {
+					together = append(together, x)
+				}
+				return join
+			})
+		}
+		if len(together) <= maxFamily {
+			if err := s.family(together); err != nil {
+				return err
+			}
+			continue
+		}
+		for i, a := range together {
+			for j, b := range together[:i] {
+				for _, c := range together[:j] {
+					x, y, z := near(a, b), near(a, c), near(b, c)
+					if x && (y || z) || y && z {
+						if err := s.family([]asked{c, b, a}); err != nil {
+							return err
+						}
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// family lets sums and differences of sets be looked at, if some are the question's, and some earlier ones'.
+func (s *supports) family(sets []asked) error {
+	old := func(x asked) bool { return x.earlier >= 0 }
+	if len(sets) < 3 || !slices.ContainsFunc(sets, old) || !slices.ContainsFunc(sets, func(x asked) bool { return !old(x) }) {
+		return nil
+	}
+	if len(s.past.families) == maxFamilies {
+		return hinted(refuse(CodeHistory, 0, "with earlier answers more than %d combinations of conditions may tell of each other's rows", maxFamilies),
+			"ask for fewer aggregates with conditions at once")
+	}
+	f := family{sets: sets, keys: slices.Clone(sets[0].keys)}
+	for _, x := range sets {
+		f.keys = slices.DeleteFunc(f.keys, func(k int) bool { return !slices.Contains(x.keys, k) })
+	}
+	for in := 1; in < 1<<len(sets); in++ {
+		var conditions []*Expr
+		for i, x := range sets {
+			if in>>i&1 == 1 {
+				conditions = append(conditions, x.conditions...)
+			}
+		}
+		conditions = s.flat(conditions)
+		possible := !apart(conditions, conditions)
+		met := conditions
+		for i, x := range sets {
+			if in>>i&1 == 0 && possible {
+				var out []*Expr
+				if out, possible = s.without(met, x.conditions); possible {
+					conditions = append(conditions, out[len(met):]...)
+				}
+			}
+		}
+		if possible {
+			f.regions = append(f.regions, region{in, s.free(conditions)})
+		}
+	}
+	s.past.families = append(s.past.families, f)
+	return nil
+}
+
+// each visits the supports that are inGroup for comparisons.
+func (p *past) each(visit func(support int)) {
+	for _, o := range p.pairs {
+		for _, i := range []int{o.rows, o.more, o.less, o.own.at} {
+			if i >= 0 {
+				visit(i)
+			}
+		}
+	}
+	for _, f := range p.families {
+		for _, r := range f.regions {
+			visit(r.at)
+		}
+	}
+}
+
+// inGroup is a support in one group.
+type inGroup struct{ group, support int }
+
+// tellsWith is the first earlier question with whose answer this one's would tell of too few rows; false where there is none.
+// README section 18.9.
+func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells bool) {
+	s := p.Screen
+	first := -1
+	note := func(j int) {
+		if first < 0 || j < first {
+			first = j
+		}
+	}
+	for i := range s.supports.past.pairs {
+		o := &s.supports.past.pairs[i]
+		if first >= 0 && first <= o.other.earlier {
+			continue
+		}
+		for _, groups := range p.alike(o.other.keys) {
+			if p.overlaps(o, groups, cells, verdict) {
+				note(o.other.earlier)
+				break
+			}
+		}
+	}
+	for i := range s.supports.past.families {
+		f := &s.supports.past.families[i]
+		for _, groups := range p.alike(f.keys) {
+			if j, few := p.combines(f, groups, cells, verdict); few {
+				note(j)
+			}
+		}
+	}
+	return first, first >= 0
+}
+
+// alike are the groups that some keys do not tell apart.
+func (p *Plan) alike(keys []int) [][]int {
+	groups := make([]int, p.groupCount())
+	for g := range groups {
+		groups[g] = g
+	}
+	return gatherBy(groups, func(g int) string {
+		name := ""
+		for i, v := range p.groupValues(g) {
+			if slices.Contains(keys, i) {
+				name += quote(v.String()) + string(rune('0'+v.Kind))
+			}
+		}
+		return name
+	})
+}
+
+// overlaps reports whether, over groups that both questions tell together, the difference of a set of the answer's and one
+// of an earlier answer's is a set of too few rows: where either has no rows that the other has not.
+func (p *Plan) overlaps(o *facing, groups []int, cells []*big.Int, verdict []byte) bool {
+	s, width := p.Screen, len(p.Screen.answer.Moments)
+	at := func(g, support int) int64 {
+		if support < 0 {
+			return 0
+		}
+		return s.rowsAtLeast(support, p.ofGroup(cells, g))
+	}
+	// The answer's groups of which the earlier set has rows, and those of which all rows are in it: what each leaves over.
+	var beyond, missed, rest, gone []inGroup
+	part := false
+	for _, g := range groups {
+		shown := shows(verdict[g*width:], o.own.moments)
+		if o.alone && shown && (p.below(g, o.more, cells) || p.below(g, o.less, cells)) {
+			return true
+		}
+		switch {
+		case at(g, o.rows) == 0:
+		case shown:
+			beyond, missed = append(beyond, inGroup{g, o.more}), append(missed, inGroup{g, o.less})
+		default:
+			missed = append(missed, inGroup{g, o.rows})
+		}
+		if shown && at(g, o.own.at) > 0 && at(g, o.more) == 0 {
+			part, rest = true, append(rest, inGroup{g, o.less})
+		} else {
+			gone = append(gone, inGroup{g, o.rows})
+		}
+	}
+	none := func(all []inGroup) bool {
+		return !slices.ContainsFunc(all, func(c inGroup) bool { return at(c.group, c.support) > 0 })
+	}
+	return none(missed) && p.fewAmong(beyond, cells) || part && p.fewAmong(append(rest, gone...), cells)
+}
+
+// below reports whether a department has rows of a support in a group, but fewer than its floor.
+func (p *Plan) below(g, support int, cells []*big.Int) bool {
+	if support < 0 {
+		return false
+	}
+	at := p.Screen.figures[support].floor
+	return at >= 0 && p.ofGroup(cells, g)[at].Sign() > 0
+}
+
+// fewAmong reports whether supports of several groups have rows together, but too few.
+func (p *Plan) fewAmong(all []inGroup, cells []*big.Int) bool {
+	s := p.Screen
+	rows, departments, some, below := int64(0), int64(0), 0, 0
+	for _, c := range all {
+		if c.support < 0 {
+			continue
+		}
+		group := p.ofGroup(cells, c.group)
+		n := s.rowsAtLeast(c.support, group)
+		if n == 0 {
+			continue
+		}
+		rows, some = rows+n, some+1
+		if s.failure(c.support, group) == ReasonFloor {
+			below++
+		}
+		if at := s.figures[c.support].departments; at >= 0 {
+			departments = max(departments, group[at].Int64())
+		}
+	}
+	return some > 0 && (below == some || rows < s.Rules.Count || below == 0 && departments < s.Rules.Departments)
+}
+
+// combines reports whether a sum of sets, of the answer's and of earlier answers', with any factors, is a set of too few
+// rows, and of which earlier question's it is.
+func (p *Plan) combines(f *family, groups []int, cells []*big.Int, verdict []byte) (earlier int, few bool) {
+	s, width := p.Screen, len(p.Screen.answer.Moments)
+	type column struct{ in, hidden int }
+	var there []column
+	of := map[column][]inGroup{}
+	for _, g := range groups {
+		hidden := 0
+		for i, x := range f.sets {
+			if x.earlier < 0 && !shows(verdict[g*width:], x.moments) {
+				hidden |= 1 << i
+			}
+		}
+		for _, r := range f.regions {
+			if s.rowsAtLeast(r.at, p.ofGroup(cells, g)) == 0 {
+				continue
+			}
+			c := column{r.in, hidden & r.in}
+			if of[c] == nil {
+				there = append(there, c)
+			}
+			of[c] = append(of[c], inGroup{g, r.at})
+		}
+	}
+	rows := make([][]uint64, len(f.sets))
+	for i := range rows {
+		rows[i] = make([]uint64, len(there)+len(rows))
+		for at, c := range there {
+			rows[i][at] = uint64((c.in &^ c.hidden) >> i & 1)
+		}
+		rows[i][len(there)+i] = 1
+	}
+	rows = reduced(rows, len(there))
+	for n := 1; n < 1<<len(rows); n++ { // a set has 0 or 1 at the pivots
+		sum := addedUp(rows, n, len(there))
+		if sum == nil {
+			continue
+		}
+		var all []inGroup
+		own, latest := false, -1
+		for at, x := range sum {
+			switch {
+			case x == 0:
+			case at < len(there):
+				all = append(all, of[there[at]]...)
+			default:
+				j := f.sets[at-len(there)].earlier
+				own, latest = own || j < 0, max(latest, j)
+			}
+		}
+		if own && latest >= 0 && p.fewAmong(all, cells) {
+			return latest, true
+		}
+	}
+	return 0, false
+}

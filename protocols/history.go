@@ -1,0 +1,352 @@
+package protocols
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"unicode/utf8"
+
+	"parley/engine"
+)
+
+// Past is an earlier answer with which a screening compares its question (README section 3.12).
+type Past struct {
+	_           struct{} `cbor:",toarray"`
+	SQL         string   // engine.Remembered
+	Departments []string // the contributors, ascending
+	Tables      engine.Digest
+	Verdict     []byte        // what was shown, packed; empty: of several rounds
+	Query       engine.Digest // the answer's; of equal ones the last
+	Time        int64         // of its Ask's block, in milliseconds since 1970 (UTC)
+}
+
+// footprint is a past answer of a person's, as the referee remembers it.
+type footprint struct {
+	_      struct{} `cbor:",toarray"`
+	Number uint64   // of the Ask's record
+	First  Key      // the person's first key
+	By     Key      // the department that vouched for it
+	Table  string
+	Past   Past
+}
+
+// history is what was answered under a rule that remembers it. Like people, a value never changes.
+type history struct {
+	prints []footprint // ascending by number
+	digest func() engine.Digest
+}
+
+func newHistory(prints []footprint) *history {
+	return &history{prints: prints, digest: sync.OnceValue(func() engine.Digest {
+		return engine.Hash("parley history 1", engine.Marshal(prints))
+	})}
+}
+
+// tablesDigest names the versions of the tables that a question is asked of.
+func tablesDigest(a *Ask) engine.Digest {
+	return engine.Hash("parley tables 1", engine.Marshal(a.Departments), engine.Marshal(a.Registrations))
+}
+
+func (p *Past) check() error {
+	switch {
+	case len(p.SQL) == 0 || len(p.SQL)+len(p.Verdict) > MaxPrintBytes || !utf8.ValidString(p.SQL):
+		return fmt.Errorf("a past question is 1 to %d bytes of UTF-8, with its verdict", MaxPrintBytes)
+	case len(p.Departments) == 0 || len(p.Departments) > MaxDepartments:
+		return fmt.Errorf("a past question of %d departments, allowed 1 to %d", len(p.Departments), MaxDepartments)
+	case p.Time < 0:
+		return errors.New("a past question from before all time")
+	}
+	for i, name := range p.Departments {
+		if err := checkName(name); err != nil {
+			return err
+		}
+		if i > 0 && p.Departments[i-1] >= name {
+			return errors.New("the departments of a past question are not ascending and distinct")
+		}
+	}
+	if len(p.Verdict) == 0 {
+		return nil
+	}
+	_, err := unpackVerdict(p.Verdict)
+	return err
+}
+
+// size is what it takes of limits.
+func (p *Past) size() int {
+	n := len(p.SQL) + len(p.Verdict) + 128
+	for _, name := range p.Departments {
+		n += len(name)
+	}
+	return n
+}
+
+// checkPast holds what a screening is compared with to its limits.
+func (b *Ask) checkPast() error {
+	if len(b.Past) > 0 && !b.Screening {
+		return errors.New("only a screening is compared with past questions")
+	}
+	if len(b.Past) > engine.MaxEarlier {
+		return fmt.Errorf("%d past questions, allowed %d", len(b.Past), engine.MaxEarlier)
+	}
+	size := 0
+	for i := range b.Past {
+		if err := b.Past[i].check(); err != nil {
+			return err
+		}
+		size += b.Past[i].size()
+	}
+	if size > MaxPastBytes {
+		return fmt.Errorf("past questions of %d bytes, limit %d", size, MaxPastBytes)
+	}
+	return nil
+}
+
+// says reports whether two tell the same of the same rows.
+func (p *Past) says(o *Past) bool {
+	return p.asks(o) && p.Tables == o.Tables && slices.Equal(p.Verdict, o.Verdict)
+}
+
+// asks reports whether two ask the same of the same departments, of whichever versions of their tables.
+func (p *Past) asks(o *Past) bool {
+	return p.SQL == o.SQL && slices.Equal(p.Departments, o.Departments)
+}
+
+// disclosure are the rules of the contributors' policies; a rule or a grant in use can add to count alone.
+func (r *ruling) disclosure() (d engine.Disclosure) {
+	for _, p := range r.policies {
+		d = d.Unite(p.document.Disclosure)
+	}
+	return d
+}
+
+// footprint is what is remembered of an answer; nil of a query that is none, or under no rule that asks for it.
+func (q *QueryState) footprint() *footprint {
+	if q.screen == nil || q.ruling.disclosure().History == 0 {
+		return nil
+	}
+	var verdict []byte
+	if q.Ask.Round == 0 {
+		verdict = q.screen.packed
+	}
+	f, err := newFootprint(q.vouch, &q.Ask, q.Registrations[0].Table, verdict)
+	if err != nil { // the Ask was refused
+		return nil
+	}
+	f.Number, f.Past.Query, f.Past.Time = q.Number, q.ID, q.records[0].Time
+	return f
+}
+
+func newFootprint(vouch *person, a *Ask, table string, verdict []byte) (*footprint, error) {
+	sql, err := engine.Remembered(a.SQL)
+	if err != nil {
+		return nil, err
+	}
+	return &footprint{First: vouch.body.First, By: vouch.by(), Table: table,
+		Past: Past{SQL: sql, Departments: a.Departments, Tables: tablesDigest(a), Verdict: verdict}}, nil
+}
+
+// with is the same with one more answer. Equal ones are kept once, the last; of other versions of the tables only the last
+// is kept, and what is older than any rule asks for is dropped.
+func (h *history) with(f *footprint) *history {
+	prints := slices.DeleteFunc(slices.Clone(h.prints), func(o footprint) bool {
+		again := o.First == f.First && o.Table == f.Table && o.Past.asks(&f.Past) && (o.Past.Tables != f.Past.Tables || o.Past.says(&f.Past))
+		return again || o.Past.Time < f.Past.Time-days(engine.MaxHistoryDays)
+	})
+	at, _ := slices.BinarySearchFunc(prints, f.Number, func(o footprint, n uint64) int { return compareNumbers(o.Number, n) })
+	return newHistory(slices.Insert(prints, at, *f))
+}
+
+// days is a time in milliseconds.
+func days(n int64) int64 { return n * 24 * 3600 * 1000 }
+
+// settle remembers an answer of which shares may be released now.
+func (s *State) settle(q *QueryState) {
+	if f := q.footprint(); f != nil && !s.gaps {
+		s.history = s.history.with(f)
+	}
+}
+
+// answering is the history with the answers that are under way.
+func (s *State) answering() *history {
+	h := s.history
+	for _, id := range s.open {
+		if q := s.queries[id]; q.Phase < PhaseSharing {
+			if f := q.footprint(); f != nil {
+				h = h.with(f)
+			}
+		}
+	}
+	return h
+}
+
+// before are the past answers that a question is compared with under rules: those since a time, in milliseconds, about some of
+// its departments, to the same person or to those who count as one with it. The question itself is not among them.
+func (h *history) before(f *footprint, d engine.Disclosure, since int64) (out []Past) {
+	for i := range h.prints {
+		o := &h.prints[i]
+		near := o.First == f.First || d.Together == engine.TogetherDepartment && o.By == f.By || d.Together == engine.TogetherAll
+		common := slices.ContainsFunc(o.Past.Departments, func(name string) bool { return slices.Contains(f.Past.Departments, name) })
+		if !near || !common || o.Table != f.Table || o.Past.Time <= since || o.Past.asks(&f.Past) {
+			continue
+		}
+		out = slices.DeleteFunc(out, func(p Past) bool { return p.says(&o.Past) }) // the last of equal ones is named
+		out = append(out, o.Past)
+	}
+	return out
+}
+
+// recalls refuses a question that is not compared with all that it has to be, or for which there is no room to be remembered.
+func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, table string, screen *QueryState) *Refusal {
+	d := under.disclosure()
+	if d.History == 0 || !b.Screening && screen == nil {
+		if len(b.Past) > 0 {
+			return refuse("malformed", "no department asks for a history: the question is compared with no other")
+		}
+		return nil
+	}
+	var verdict []byte
+	if screen != nil && b.Round == 0 {
+		verdict = screen.packed
+	}
+	f, err := newFootprint(vouch, b, table, verdict)
+	if err != nil {
+		return refuse("malformed", "the round cannot be remembered: %v", err)
+	}
+	f.Number, f.Past.Time = r.Number, r.Time
+	all := s.answering()
+	if i := slices.IndexFunc(all.prints, func(o footprint) bool { return o.First == f.First && o.Table == table && o.Past.asks(&f.Past) }); screen == nil && i >= 0 {
+		f.Past.Verdict = all.prints[i].Past.Verdict // which it is likely to be again
+	}
+	if refusal := s.roomFor(f, all); refusal != nil {
+		return refusal
+	}
+	compared := b.Past
+	if screen != nil {
+		compared = screen.Ask.Past
+		if j, refused := engine.EarlierOf(screen.Verdict()); refused && j < len(compared) {
+			return refuse(engine.CodeHistory, "%s", compared[j].sentence())
+		}
+	}
+	has := func(list []Past, p Past) bool {
+		return slices.ContainsFunc(list, func(o Past) bool { return o.says(&p) })
+	}
+	for _, p := range all.before(f, d, r.Time-days(d.History)) {
+		if !has(compared, p) {
+			return refuse(CodeStaleHistory, "the question was not compared with query %s, which was answered before: ask again", p.Query)
+		}
+	}
+	if screen != nil {
+		return nil
+	}
+	known := all.before(f, d, -1)
+	for i := range b.Past {
+		same := func(o Past) bool { return o.says(&b.Past[i]) && o.Query == b.Past[i].Query && o.Time == b.Past[i].Time }
+		if !slices.ContainsFunc(known, same) {
+			return refuse(CodeStaleHistory, "query %s is none, or not the last, that the question is to be compared with: ask again", b.Past[i].Query)
+		}
+	}
+	return nil
+}
+
+// CodeStaleHistory is of a question that another answer came before: it is asked again, and compared with that.
+const CodeStaleHistory = "stale-history"
+
+// roomFor refuses a question for whose answer there is no room to be remembered: nothing is forgotten before its time.
+func (s *State) roomFor(f *footprint, h *history) *Refusal {
+	next := h.with(f)
+	of := func(h *history) (own, bytes, all int) {
+		for i := range h.prints {
+			o := &h.prints[i]
+			size := o.Past.size()
+			if all += size; o.By == f.By {
+				bytes += size
+			}
+			if o.First == f.First {
+				own++
+			}
+		}
+		return own, bytes, all
+	}
+	own, bytes, all := of(next)
+	was, before, _ := of(h)
+	switch {
+	case f.Past.check() != nil:
+		return refuse(CodeHistoryFull, "a question that is remembered has at most %d bytes, with its verdict: ask a shorter one, or for fewer groups", MaxPrintBytes)
+	case own > max(MaxPrints, was):
+		return refuse(CodeHistoryFull, "%d different questions of this person are remembered, and there is room for no more: ask one of them again, or wait until the first is no longer compared with", was)
+	case bytes > max(MaxHistoryBytes/s.members.departments(), before) || all > MaxHistoryBytes:
+		return refuse(CodeHistoryFull, "the questions of the persons for whom department %q vouches take all the room that they have to be remembered", s.NameOf(f.By))
+	}
+	return nil
+}
+
+// CodeHistoryFull is of a question whose answer could not be remembered.
+const CodeHistoryFull = "history-full"
+
+// sentence says that a question is refused for the sake of a past one.
+func (p *Past) sentence() string {
+	return sentence(fmt.Sprintf("with the answer to query %s of %s this one would tell of too few rows: %s", p.Query, stamp(p.Time/1000), p.SQL))
+}
+
+// Compared is what a question of a person's is compared with, if it is asked in a block of this time, in seconds. Of a its texts,
+// departments and registrations count.
+func (s *State) Compared(asker Key, at int64, a *Ask, table string, d engine.Disclosure) ([]Past, error) {
+	vouch := s.people.inForce(asker)
+	if d.History == 0 || vouch == nil {
+		return nil, nil
+	}
+	f, err := newFootprint(vouch, a, table, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := s.answering().before(f, d, at*1000-days(d.History))
+	b := Ask{Screening: true, Past: out}
+	if err := b.checkPast(); err != nil {
+		return nil, &engine.Error{Code: engine.CodeHistory, Message: "the question cannot be compared with all that was answered before: " + err.Error(),
+			Hint: "ask again what was answered before, or wait until that is no longer compared with"}
+	}
+	return out, nil
+}
+
+// Before is what a plan of a person's would be compared with now: at is the time of the next block, in seconds.
+func (s *State) Before(asker Key, at int64, p *engine.Plan, d engine.Disclosure) ([]engine.Earlier, error) {
+	a := Ask{SQL: p.SQL, Departments: p.Departments}
+	for _, r := range p.Registrations {
+		a.Registrations = append(a.Registrations, RegistrationDigest(r))
+	}
+	var err error
+	if a.Past, err = s.Compared(asker, at, &a, p.Table, d); err != nil {
+		return nil, err
+	}
+	return earlier(&a)
+}
+
+// earlier are past answers as the engine compares with them: of other versions of the tables it is not known what was shown.
+func earlier(a *Ask) (out []engine.Earlier, err error) {
+	tables := tablesDigest(a)
+	for _, p := range a.Past {
+		e := engine.Earlier{SQL: p.SQL, Departments: p.Departments}
+		if p.Tables == tables && len(p.Verdict) > 0 {
+			if e.Verdict, err = unpackVerdict(p.Verdict); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// check takes the footprints of a snapshot.
+func (h *history) check() error {
+	for i := range h.prints {
+		f := &h.prints[i]
+		if f.Number == 0 || i > 0 && h.prints[i-1].Number >= f.Number || len(f.Table) == 0 || len(f.Table) > engine.MaxNameBytes {
+			return errors.New("the footprints are not ascending, or of no table")
+		}
+		if err := f.Past.check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
