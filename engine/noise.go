@@ -126,6 +126,9 @@ func (p *Plan) gaussianVariances(d Disclosure) []*big.Rat {
 // is added or left out. The row leaves one group and comes to another, or changes what it adds in one.
 func (p *Plan) squaredSensitivity(m int) *big.Int {
 	lo, hi := new(big.Int), new(big.Int)
+	if moment := &p.Moments[m]; moment.Op == CountRows && moment.Filter == nil && p.Filter == nil && len(p.Groups) == 0 {
+		return lo // all rows of the table, whose number is public
+	}
 	for _, r := range p.Registrations {
 		s := rowSpan(&p.Moments[m], r, p.Schema)
 		lo, hi = minimum(lo, s.lo), maximum(hi, s.hi)

@@ -107,7 +107,7 @@ func TestNoisyPlan(t *testing.T) {
 func TestSensitivity(t *testing.T) {
 	table := staff()
 	for sql, want := range map[string]int64{
-		"SELECT count(*) FROM things":                                    1,
+		"SELECT count(*) FROM things":                                    0, // it is public
 		"SELECT count(*) FROM things WHERE ill":                          1,
 		"SELECT region, count(*) FROM things GROUP BY region":            2,
 		"SELECT sum(age) FROM things":                                    77 * 77,

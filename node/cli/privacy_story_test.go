@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"parley/node/audit"
+	"parley/node/failure"
+	"parley/node/nodetest"
+	"parley/node/render"
+)
+
+// privacyPolicy is ε = 1 a question and 1.6 in all: two questions.
+const privacyPolicy = `table = "stays"
+
+[disclosure]
+epsilon = 1.0
+budget = 1.6
+delta = 0.000001
+
+[[allow]]
+name = "by region"
+who = ["anyone"]
+group = ["region", "days"]
+aggregate = ["days"]
+functions = ["count", "sum", "median", "buckets"]
+purposes = ["a study"]
+`
+
+// TestPrivacyStory: under differential privacy explain says what a question costs and how far off its answer is to be expected, the answer
+// shows its errors, budgets what is spent, and once that is all the question is refused; the ledger's export checks.
+func TestPrivacyStory(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("a network of four nodes, and many commands")
+	}
+	s := newDisclosureStory(t)
+	s.refuses("a", failure.StatusRefused, []string{"purposes are missing"}, "policy", "check", s.file("wrong.toml", strings.Replace(privacyPolicy, `purposes = ["a study"]`, "", 1)))
+	s.publish(privacyPolicy)
+	const sql = "SELECT count(*) FILTER (WHERE days > 1) AS n, sum(days) AS days FROM stays"
+	out := strings.Join(strings.Fields(s.does("analyst", "explain", "--purpose", "a study", sql)), " ")
+	for _, part := range []string{"(integer), ± ", "carries noise of each department", `Of "a"'s budget, ε = 1.0 is spent`, "room for 2 such questions", "noise that every department adds"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("explain does not say %q:\n%s", part, out)
+		}
+	}
+	if out := s.does("analyst", "budgets"); out != "(0 accounts)\n" {
+		t.Error(out)
+	}
+	for _, command := range []string{"explain", "query"} {
+		s.refuses("analyst", failure.StatusRefused, []string{"cells carry noise"}, command, "--purpose", "a study", "SELECT median(days) FROM stays")
+	}
+	if out := s.does("analyst", "query", "--purpose", "a study", sql); !strings.Contains(out, " ± ") || !strings.Contains(out, "noise: n, days: discrete gaussian") {
+		t.Error(out)
+	}
+	var answer render.Answer
+	s.json(&answer, "analyst", "query", "--purpose", "a study", sql)
+	if answer.Noise == nil || len(answer.Noise.Columns) != 2 || answer.Noise.Errors[0][0] == nil {
+		t.Errorf("%+v", answer)
+	}
+	for _, language := range []string{"en", "zh"} {
+		said := map[string]string{"en": "has no room for the question", "zh": "隐私预算不足"}[language]
+		s.refuses("analyst", failure.StatusRefused, []string{said}, "query", "--purpose", "a study", "--lang", language, sql)
+	}
+	s.refuses("analyst", failure.StatusRefused, []string{"is not for the purpose"}, "query", "--purpose", "another study", sql)
+	var listed struct{ Budgets []render.Budget }
+	s.json(&listed, "analyst", "budgets", "--of", "b")
+	if b := listed.Budgets; len(b) != 1 || b[0].Department != "b" || b[0].Most != "1.6" || b[0].Left != 0 || b[0].Purpose != "a study" || !strings.HasPrefix(b[0].Epsilon, "1.4") {
+		t.Errorf("%+v", b)
+	}
+	if out := s.does("analyst", "budgets"); !strings.Contains(out, "of 1.6, for δ = 0.000001") || !strings.HasSuffix(out, "(3 accounts)\n") {
+		t.Error(out)
+	}
+	if out := s.does("analyst", "query", "--rehearse", "--purpose", "a study", sql); !strings.Contains(out, " ± ") {
+		t.Error(out)
+	}
+	file := filepath.Join(s.dir, "export")
+	s.does("analyst", "ledger", "export", file)
+	var checked audit.Checked
+	status, text, errs := s.offline("ledger", "check", "--json", "--complete", "--genesis", s.n.ID().String(), file)
+	nodetest.Check(t, json.Unmarshal([]byte(text), &checked))
+	if status != failure.StatusAnswered || !checked.Verified || checked.Answered != 2 || checked.Queries != 2 || len(checked.Missing)+len(checked.Unchecked)+len(checked.Deviations) > 0 {
+		t.Errorf("status %d\n%s%s", status, text, errs)
+	}
+}
