@@ -128,7 +128,7 @@ func row(against string, a attack) disclosure {
 }
 
 func disclosures() []disclosure {
-	return slices.Concat(unscreenedAttacks(), screeningAttacks(), liveAttacks(), certificateAttacks())
+	return slices.Concat(unscreenedAttacks(), screeningAttacks(), liveAttacks(), certificateAttacks(), cellKeyAttacks())
 }
 
 // unscreenedAttacks ask for the answer without its screening, or for another answer than its screening shows.
@@ -293,7 +293,8 @@ of counts by age, of counts by sex, and of counts by age to city1 and city3. The
 
 "Refused by", "also by" and "the certificate" are as in [ATTACKS.md](ATTACKS.md); "–" of the last: no certificate can be made of it. In each
 row that a question is refused in, city3 makes no contribution and no share of it, and the auditor attests nothing. "Holds against" tells on whom
-it rests that the attack fails: on nobody but city3, or on that contributors count their own rows truly.
+it rests that the attack fails: on nobody but city3, or on that contributors count their own rows truly. "Nobody": it works. In rows of cell
+keys city3's policy asks for noise of up to five rows and withholds nothing; a question was answered so before.
 
 | | attack | refused by | code and sentence | also by | the certificate | holds against |
 |---|---|---|---|---|---|---|

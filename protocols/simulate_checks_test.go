@@ -40,7 +40,7 @@ func formed(t testing.TB, seed uint64, departments int) *world {
 // fork is a world that goes on from what the parties of w, which rests, store durably: all of
 // them restart.
 func (w *world) fork(t testing.TB, seed uint64) *world {
-	c := &world{t: t, rng: rand.New(rand.NewPCG(seed, 2)), params: w.params, keys: w.keys, network: w.network, salt: w.salt, class: w.class, freely: w.freely, policy: w.policy,
+	c := &world{t: t, rng: rand.New(rand.NewPCG(seed, 2)), params: w.params, keys: w.keys, network: w.network, salt: w.salt, keyed: w.keyed, class: w.class, freely: w.freely, policy: w.policy,
 		points: map[*party]int{}, entries: map[*party]map[string][]byte{}, crash: func(*party) bool { return false }}
 	for _, p := range w.parties {
 		q := c.addParty(p.name, p.role)

@@ -21,6 +21,9 @@ var privateRules = engine.Disclosure{Epsilon: 4_000_000, Budget: 8_000_000, Delt
 
 // noisily aggregates as a department does whose node adds noise.
 func noisily(t testing.TB, p *engine.Plan, own string, rows []person) protocols.Cells {
+	if p.Noise != nil && p.Noise.Kind == engine.NoiseCellKey {
+		return perturbed(t, p, own, rows)
+	}
 	cells, err := p.AddNoise(slices.Index(p.Departments, own), aggregate(t, p, rows), p.GaussianNoise(rand.Reader))
 	return protocols.Cells{Cells: cells, Err: err}
 }

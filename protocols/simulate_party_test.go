@@ -82,6 +82,9 @@ func (w *world) registration(p *party) engine.Registration {
 	if w.class != engine.ClassUnsaid && !slices.Contains(w.freely, p.name) {
 		r.About.Class = w.class
 	}
+	if w.keyed {
+		r.Quality.Key = []string{"sex"}
+	}
 	return r
 }
 

@@ -82,15 +82,23 @@ func registration(department, table string, version uint64, rows []person) engin
 
 // aggregate is one department's local aggregation.
 func aggregate(t testing.TB, p *engine.Plan, rows []person) []*big.Int {
+	return aggregateWith(t, p, rows, nil)
+}
+
+// aggregateWith is aggregate of a plan that reads further columns of a row, by its index, behind the table's.
+func aggregateWith(t testing.TB, p *engine.Plan, rows []person, further func(row, column int) engine.Datum) []*big.Int {
 	cells := make([]*big.Int, p.CellCount())
 	for i := range cells {
 		cells[i] = new(big.Int)
 	}
-	at := 0
+	at, index := 0, 0
 	eval := func(e *engine.Expr, row person) engine.Datum {
 		v, err := e.Eval(func(column int) engine.Datum {
 			if column < 0 {
 				return p.Start(-1-column, at)
+			}
+			if column > columnChol {
+				return further(index, column-columnChol-1)
 			}
 			return row.datum(column)
 		})
@@ -100,8 +108,8 @@ func aggregate(t testing.TB, p *engine.Plan, rows []person) []*big.Int {
 		return v
 	}
 	passes := func(e *engine.Expr, row person) bool { return e == nil || eval(e, row).Bool }
-	for _, row := range rows {
-		if !passes(p.Filter, row) {
+	for i, row := range rows {
+		if index = i; !passes(p.Filter, row) {
 			continue
 		}
 		group := 0

@@ -33,6 +33,7 @@ type world struct {
 
 	salt       string
 	policy     func(department string) policy.Document // for its table, as version 1; nil: open.Policy
+	keyed      bool                                    // tables declare a key
 	class      engine.Class                            // of the tables; unsaid: unconditional
 	freely     []string                                // departments whose tables are unconditional whatever the class
 	spare      []engine.Digest                         // grants that the analyst names besides those that it needs
