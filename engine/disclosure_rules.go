@@ -183,11 +183,11 @@ type preset struct {
 // presets are the rules that statistical offices and tools have for results. README section 18.1 has the
 // sources, and what is read into them.
 var presets = []preset{
-	{"abs", Disclosure{Count: 3, Perturbed: 5, History: 365}},
+	{"abs", Disclosure{Count: 3, ZeroIsSmall: true, Perturbed: 5, History: 365}},
 	{"acro", Disclosure{Count: 10, ZeroIsSmall: true, Freedom: 10, Complement: true, DominanceCount: 2, DominancePerMille: 900,
 		RatioPerMille: 100, Base: 5, History: 365}},
-	{"datashield-3", Disclosure{Count: 3, Floor: 3, ParametersPerMille: 330, Levels: 40, LevelsPerMille: 330, Complement: true, History: 365}},
-	{"nhs-hes", Disclosure{Count: 8, Base: 5, History: 365}},
+	{"datashield-3", Disclosure{Count: 3, ZeroIsSmall: true, Floor: 3, ParametersPerMille: 330, Levels: 40, LevelsPerMille: 330, Complement: true, History: 365}},
+	{"nhs-hes", Disclosure{Count: 8, ZeroIsSmall: true, Base: 5, History: 365}},
 	{"ons-10-5", Disclosure{Count: 10, ZeroIsSmall: true, Base: 5, History: 365}},
 	{"ukllc-10", Disclosure{Count: 10, ZeroIsSmall: true, Complement: true, History: 365}},
 }

@@ -187,6 +187,9 @@ func TestPresets(t *testing.T) {
 		if !ok || d.Validate() != nil || !d.Screens() || !slices.Equal(d.Unkept(), unkept[name]) {
 			t.Errorf("%s: %v, unkept %v", name, d.Validate(), d.Unkept())
 		}
+		if !d.ZeroIsSmall {
+			t.Errorf("%s shows cells without rows, so that those that are withheld have some", name)
+		}
 		var settings []string
 		for _, r := range d.Rules() {
 			if strings.ContainsAny(r.Sentence(), "$%") || r.Sentence() == "" {

@@ -345,10 +345,11 @@ func (s *Screening) failure(i int, cells []*big.Int) byte {
 		return cells[m].Int64()
 	}
 	n := at(f.count)
+	none := n == 0 && s.Rules.ZeroIsSmall && !rest
 	switch departments := at(f.departments); {
-	case at(f.floor) > 0: // whose rows the other figures do not count
+	case at(f.floor) > 0 || none && s.Rules.Floor > 0: // of a floor the other figures do not count the rows: none is not told from few
 		return ReasonFloor
-	case n < s.Rules.Count && (n > 0 || s.Rules.ZeroIsSmall && !rest):
+	case n < s.Rules.Count && (n > 0 || none):
 		return ReasonCount
 	case departments > 0 && departments < s.Rules.Departments:
 		return ReasonDepartments

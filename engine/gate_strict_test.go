@@ -157,3 +157,34 @@ func TestBelowFloorIsNotCounted(t *testing.T) {
 		}
 	}
 }
+
+// TestEmptyLooksLikeFew: where no rows are few, a group without rows is withheld for the same reason as one that is below a
+// department's floor, so that the reason does not tell which it is.
+func TestEmptyLooksLikeFew(t *testing.T) {
+	cat, departments := staff().catalogue()
+	p, err := NewPlan("SELECT region, count(*) FROM things GROUP BY region", cat, departments, testPackings[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []Disclosure{{Count: 3, ZeroIsSmall: true}, {Count: 3, ZeroIsSmall: true, Floor: 3}, {Count: 10, ZeroIsSmall: true, Floor: 3}} {
+		s, err := p.Screening(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verdict := func(own int64) byte { // of one department's rows
+			counts, figures := make([]*big.Int, len(s.Moments)), make([]*big.Int, len(s.Moments))
+			for m := range counts {
+				counts[m] = big.NewInt(own)
+			}
+			for m := range figures {
+				figures[m] = s.figure(counts, m)
+			}
+			out := make([]byte, len(p.Moments))
+			s.Screen.judge(figures, out)
+			return out[0]
+		}
+		if none, few := verdict(0), verdict(1); none == 0 || none != few {
+			t.Errorf("%+v: none is %q, few are %q", d, ReasonName(none), ReasonName(few))
+		}
+	}
+}
