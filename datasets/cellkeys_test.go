@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/big"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/datasets/served"
 	"parley/engine"
 	"parley/engine/cellkey"
 )
@@ -191,8 +193,14 @@ func TestNoiseOutlivesVersions(t *testing.T) {
 	}
 }
 
-// TestCellKeysRefused: there is no noise without a declared key, or without the department's.
+// TestCellKeysRefused: there is no noise without a declared key, or without the department's, and none of a table that stays in a database.
 func TestCellKeysRefused(t *testing.T) {
+	elsewhere := *keyed(t, people, "id")
+	elsewhere.served = &served.Table{}
+	var refused *engine.Error
+	if _, _, err := elsewhere.CellKeys(t.Context(), nil, "a", noiseKey(t, 1), 5); !errors.As(err, &refused) || refused.Code != engine.CodePolicy || !strings.Contains(refused.Message, "stays in its database") {
+		t.Errorf("a table in a database: %v", err)
+	}
 	for what, table := range map[string]*Table{"no declared key": openText(t, people), "no key": keyed(t, people, "id")} {
 		p, err := plan(t, "SELECT count(*) FROM t", map[string]*Table{"a": table})
 		if err != nil {

@@ -23,7 +23,7 @@ func (p *Plan) addNoisy(result *Result) {
 	}
 	for _, o := range p.Outputs {
 		if slices.ContainsFunc(p.momentsOf(o.Expr), func(m int) bool { return p.Noise.Moments[m].Numerator.Sign() > 0 }) {
-			result.Noise = append(result.Noise, NoisyColumn{o.Name, p.Noise.Kind, len(p.Departments)})
+			result.Noise = append(result.Noise, NoisyColumn{o.Name, p.Noise.Kind, len(p.Departments), p.Noise.Rules.Perturbed})
 		}
 	}
 }

@@ -166,7 +166,7 @@ func TestNoisyAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got.Noise) != 4 || got.Noise[0] != (NoisyColumn{"n", NoiseGaussian, 3}) {
+		if len(got.Noise) != 4 || got.Noise[0] != (NoisyColumn{"n", NoiseGaussian, 3, 0}) {
 			t.Fatal(got.Noise)
 		}
 		for _, row := range got.Rows {

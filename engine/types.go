@@ -355,8 +355,9 @@ type Result struct {
 // NoisyColumn is a column of an answer that carries noise.
 type NoisyColumn struct {
 	Column      string `json:"column"`
-	Kind        string `json:"kind"`        // as Noise names it
-	Departments int    `json:"departments"` // each of which added its own
+	Kind        string `json:"kind"`           // as Noise names it
+	Departments int    `json:"departments"`    // each of which added its own
+	Rows        int64  `json:"rows,omitempty"` // of cell-key noise: of how many rows at most, in either direction
 }
 
 // Withheld is a row of an answer, or values of one, that a rule withholds.

@@ -97,7 +97,7 @@ func TestPerturbed(t *testing.T) {
 		t.Fatalf("%q, want %q", got, want)
 	}
 	marks := first.Result.Noise
-	if len(marks) != 1 || marks[0] != (engine.NoisyColumn{Column: "count", Kind: engine.NoiseCellKey, Departments: 3}) || first.Result.Rows[0][1].Error == nil || *first.Result.Rows[0][1].Error != "3.57" {
+	if len(marks) != 1 || marks[0] != (engine.NoisyColumn{Column: "count", Kind: engine.NoiseCellKey, Departments: 3, Rows: perturbedBy}) || first.Result.Rows[0][1].Error == nil || *first.Result.Rows[0][1].Error != "3.57" {
 		t.Errorf("the answer says of its noise %+v, %v", marks, first.Result.Rows[0][1].Error)
 	}
 	for sql, choose := range map[string]func(string, int) bool{

@@ -137,5 +137,17 @@ func equality(t *testing.T, base *world, _ *protocols.Certificate) (string, sigh
 	if !told {
 		t.Error("equality does not tell: engine/README.md section 18.8 says that it does")
 	}
-	return againstNobody, sight{refused: "answers that differ tell that there is such a row; where there is none they are equal"}
+	w = perturbedWorld(t, 98, engine.Disclosure{Perturbed: perturbedRules.Perturbed, Count: perturbedRules.Count, History: perturbedRules.History})
+	w.run()
+	there, _ := crowdedAge(w)
+	w.askPerturbed(fmt.Sprintf("SELECT count(*) FROM heart WHERE age = %d", there))
+	rows := w.party("city3").rows
+	chol := *rows[slices.IndexFunc(rows, func(r person) bool { return r.age == there && r.chol != nil })].chol
+	w.askFor(question{sql: fmt.Sprintf("SELECT count(*) FROM heart WHERE age = %d", there) + without(chol)})
+	w.settle()
+	o := w.answer()
+	if o.Status == protocols.Answered || o.Code != engine.CodeHistory {
+		t.Errorf("with a history it is %s, %s", o.Status, o.Code)
+	}
+	return againstNobody, sight{refused: "answers that differ tell that there is such a row; where there is none they are equal. With `count` and `history` the second question is refused: `" + o.Code + "`"}
 }

@@ -318,6 +318,7 @@ func TestRehearse(t *testing.T) {
 	if len(ruled.Result.Withheld) == 0 || len(kept) == 0 || fmt.Sprint(shown(ruled.Result)) != fmt.Sprint(kept) {
 		t.Errorf("under a rule of 12 rows it shows %v of %v, withheld %v", shown(ruled.Result), shown(open.Result), ruled.Result.Withheld)
 	}
+	checkPerturbed(t, catalogue)
 	catalogue[0].Rows = 1 << 30
 	s, err = engine.NewSession("SELECT count(*) FROM t", catalogue, []string{"a", "b"}, rehearsal.Packing)
 	if err != nil {
@@ -357,4 +358,40 @@ func shown(r *engine.Result) [][]string {
 		}
 	}
 	return out
+}
+
+// checkPerturbed: under a rule of cell-key noise a rehearsal shows counts as far off as the departments' would be.
+func checkPerturbed(t *testing.T, catalogue engine.Catalogue) {
+	t.Helper()
+	catalogue = slices.Clone(catalogue)
+	for i := range catalogue {
+		catalogue[i].Quality.Key = []string{"id"}
+	}
+	const sql = "SELECT sex, count(*) FROM t GROUP BY sex ORDER BY sex"
+	ask := func(rules engine.Disclosure) [][]string {
+		s, err := engine.NewSession(sql, catalogue, []string{"a", "b"}, rehearsal.Packing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := standin.Rehearse(t.Context(), s, rules, 7, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if noisy := len(a.Result.Noise) > 0; noisy != rules.Noisy() {
+			t.Errorf("noise is told: %t", noisy)
+		}
+		return shown(a.Result)[1:]
+	}
+	exact, rules, off := ask(engine.Disclosure{}), engine.Disclosure{Perturbed: 50}, false
+	got := ask(rules)
+	for i := range exact {
+		want, _ := strconv.Atoi(exact[i][1])
+		n, err := strconv.Atoi(got[i][1])
+		if off = off || n != want; err != nil || n < want-100 || n > want+100 {
+			t.Errorf("%v, without noise %v", got[i], exact[i])
+		}
+	}
+	if !off || fmt.Sprint(ask(rules)) != fmt.Sprint(got) {
+		t.Errorf("there is no noise, or it is not that of the seed: %v, %v", got, exact)
+	}
 }

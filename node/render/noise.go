@@ -38,7 +38,11 @@ func noiseText(r *engine.Result) string {
 	var b Page
 	var said []string
 	for _, n := range r.Noise {
-		of := n.Kind + " noise of each of " + engine.Plural(n.Departments, "department")
+		of := n.Kind + " noise"
+		if n.Rows > 0 {
+			of += " of up to ±" + engine.Plural(int(n.Rows), "row")
+		}
+		of += " of each of " + engine.Plural(n.Departments, "department")
 		if slices.Contains(said, of) {
 			continue
 		}

@@ -38,6 +38,10 @@ func TestNoiseIsShown(t *testing.T) {
 	if text := VerdictText(v, false); !strings.Contains(text, "± 13.1") || VerdictOf(v).Noise == nil {
 		t.Error(text)
 	}
+	a.Result.Noise[0] = engine.NoisyColumn{Column: column, Kind: engine.NoiseCellKey, Departments: 3, Rows: 5}
+	if text := noiseText(a.Result); !strings.Contains(text, "cell key noise of up to ±5 rows of each of 3 departments") {
+		t.Error(text)
+	}
 	plain := sampleAnswer()
 	b.Reset()
 	nodetest.Check(t, WriteAnswer(&b, plain, ""))
