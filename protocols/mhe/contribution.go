@@ -33,12 +33,19 @@ func DraftContribution(p circuits.Params, b circuits.Binding, pk PublicKey, m, l
 		return nil, err
 	}
 	w.M = m
+	return draftContribution(p, b, pk, w, lo, hi), nil
+}
+
+func draftContribution(p circuits.Params, b circuits.Binding, pk PublicKey, w circuits.ContributionSecret, lo, hi []int64) *Draft {
 	ct := encrypt(p, pk, w)
 	return &Draft{
-		what: "contribution", binding: b, secret: w,
-		body:     p.AppendPoly(p.AppendLimbs(make([]byte, 0, ContributionSize(p)), ct.C0), ct.C1),
+		what: "contribution", binding: b, secret: w, body: contributionBody(p, ct),
 		instance: circuits.Contribution{PK0: pk.P, PK1: pk.A, C0: ct.C0, C1: ct.C1, Lo: lo, Hi: hi},
-	}, nil
+	}
+}
+
+func contributionBody(p circuits.Params, ct Ciphertext) []byte {
+	return p.AppendPoly(p.AppendLimbs(make([]byte, 0, ContributionSize(p)), ct.C0), ct.C1)
 }
 
 // NewContribution is DraftContribution with its proof.

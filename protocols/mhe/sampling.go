@@ -3,6 +3,7 @@ package mhe
 import (
 	"crypto/rand"
 	"fmt"
+	"io"
 	"math/big"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
@@ -15,13 +16,22 @@ import (
 const errorSigma = 3.2
 
 // randomTernary draws n coefficients uniformly from {-1, 0, 1} from the operating system's
-// generator: two bits each, the fourth pattern rejected.
+// generator.
 func randomTernary(n int) ([]int64, error) {
+	out, err := ternaryFrom(rand.Reader, n)
+	if err != nil {
+		return nil, fmt.Errorf("random source: %w", err)
+	}
+	return out, nil
+}
+
+// ternaryFrom draws n coefficients from a stream of random bytes: two bits each, the fourth pattern rejected.
+func ternaryFrom(stream io.Reader, n int) ([]int64, error) {
 	out := make([]int64, 0, n)
 	buf := make([]byte, (n+2)/3+16)
 	for len(out) < n {
-		if _, err := rand.Read(buf); err != nil {
-			return nil, fmt.Errorf("random source: %w", err)
+		if _, err := io.ReadFull(stream, buf); err != nil {
+			return nil, err
 		}
 		for _, b := range buf {
 			for shift := 0; shift < 8 && len(out) < n; shift += 2 {
