@@ -85,7 +85,7 @@ func (w *network) gate(ctx context.Context, sql string, tables []*datasets.Table
 		if verdict, err = screening.Screened(counts); err != nil {
 			return err
 		}
-		if asked, err = plan.Withhold(gateRules, verdict); err != nil {
+		if asked, err = plan.Withhold(gateRules, verdict, 0); err != nil {
 			return err
 		}
 		screened, _, err = w.released(ctx, asked, tables)

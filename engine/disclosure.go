@@ -203,8 +203,8 @@ type Conflict struct{ First, Second string }
 // Error is a sentence.
 func (c *Conflict) Error() string { return c.First + " and " + c.Second + " exclude each other" }
 
-// Conflict is a *Conflict where rules exclude each other, or nil: no count is rounded to 3 and to another base at once, and
-// what exact counts decide is not differentially private.
+// Conflict is a *Conflict where rules exclude each other, or nil: no count is rounded to 3 and to another base at once, or
+// rounded by all together and made noisy by each, and what exact counts decide is not differentially private.
 func (d Disclosure) Conflict() error {
 	if d.Epsilon > 0 {
 		for _, r := range d.Rules() {
@@ -216,6 +216,9 @@ func (d Disclosure) Conflict() error {
 			}
 		}
 	}
+	if d.Base > 0 && d.Perturbed > 0 {
+		return &Conflict{fmt.Sprintf("%s = %d", ruleRound, d.Base), fmt.Sprintf("%s = %d", rulePerturbed, d.Perturbed)}
+	}
 	if d.Base == 0 || slices.Contains(Bases, d.Base) {
 		return nil
 	}
@@ -225,15 +228,14 @@ func (d Disclosure) Conflict() error {
 
 // Screens says whether the rules look at counts, so that a question takes a screening before it is answered.
 func (d Disclosure) Screens() bool {
-	return d.withholds() || d.Freedom > 0 || d.ParametersPerMille > 0
+	return d.withholds() || d.Freedom > 0 || d.ParametersPerMille > 0 || d.Base > 0
 }
 
-// Unkept names the rules that nothing enforces yet, as policies name them. A policy with one of them
-// admits nothing, rather than something that it forbids.
-func (d Disclosure) Unkept() (names []string) {
+// Largest names the rules that are about the largest rows behind a sum, as policies name them. Nothing looks at those of
+// several departments without showing them, so that under such a rule nothing is added up.
+func (d Disclosure) Largest() (names []string) {
 	for _, r := range d.Rules() {
-		switch r.Name {
-		case ruleDominance, ruleRatio, ruleRound:
+		if r.Name == ruleDominance || r.Name == ruleRatio {
 			names = append(names, r.Name)
 		}
 	}

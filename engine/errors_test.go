@@ -80,7 +80,7 @@ func TestRefusalsAreSentences(t *testing.T) {
 	check("too many", err)
 	_, err = p.Screening(Disclosure{Count: 10}, Earlier{SQL: p.SQL, Departments: p.Departments})
 	check("no history", err)
-	_, err = p.Withhold(rules, []byte{ReasonEarlier, ReasonEarlier, ReasonEarlier})
+	_, err = p.Withhold(rules, []byte{ReasonEarlier, ReasonEarlier, ReasonEarlier}, 0)
 	check("a verdict that refuses", err)
 	for _, code := range codes(t) {
 		if !met[code] {

@@ -114,7 +114,10 @@ func (p *Plan) Finish(cells []*big.Int) (*Result, error) {
 	if slices.Contains(cells, nil) {
 		return nil, refuse(CodeCells, 0, "a cell is missing")
 	}
-	result := &Result{}
+	if err := p.checkRounded(cells); err != nil {
+		return nil, err
+	}
+	result := &Result{Rounded: p.Rules.Base}
 	all, err := p.chosen(cells, result)
 	if err != nil {
 		return nil, err

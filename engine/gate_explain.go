@@ -35,15 +35,23 @@ func (p *Plan) ExplainScreening(d Disclosure, earlier ...Earlier) (*ExplainedScr
 func (p *Plan) screeningLearns() []ExplainedDisclosure {
 	most, below := int64(0), int64(0)
 	for _, m := range p.Moments {
-		most, below = max(most, m.Most), max(below, m.Below)
+		if below = max(below, m.Below); m.Most != exactly64 {
+			most = max(most, m.Most)
+		}
 	}
 	what := fmt.Sprintf("for %s of each of %s, how many rows there are that cells rest on or that a total tells beside them, "+
-		"summed over the departments, each of which counts up to %d at most", Plural(len(p.Screen.supports.list), "set"), Plural(p.groupCount(), "group"), most)
+		"summed over the departments", Plural(len(p.Screen.supports.list), "set"), Plural(p.groupCount(), "group"))
+	if most > 0 {
+		what += fmt.Sprintf(", each of which counts up to %d at most", most)
+	}
 	if below > 0 {
 		what += fmt.Sprintf(", and none where it has fewer than %d; in how many departments there are some, but fewer than that", below)
 	}
 	if p.Screen.Rules.Departments > 0 {
 		what += "; in how many departments there are any"
+	}
+	if base := p.Screen.Rules.Base; base > 0 {
+		what += fmt.Sprintf("; and each count of the answer exactly, before it is rounded to %d", base)
 	}
 	return []ExplainedDisclosure{
 		{"each contributor (" + strings.Join(p.Departments, ", ") + "), and nobody else", what},
@@ -54,10 +62,14 @@ func (p *Plan) screeningLearns() []ExplainedDisclosure {
 // shownCells says which cells the analyst learns.
 func (p *Plan) shownCells() string {
 	withheld := len(p.Withheld) - len(slices.DeleteFunc(slices.Clone(p.Withheld), func(code byte) bool { return code != 0 }))
-	if withheld == 0 {
-		return fmt.Sprintf("every cell (%d), summed over the departments", p.CellCount())
+	which, summed := fmt.Sprintf("every cell (%d)", p.CellCount()), "summed over the departments"
+	if withheld > 0 {
+		which = fmt.Sprintf("every cell that is not withheld (%d of %d)", p.CellCount()-withheld, p.CellCount())
 	}
-	return fmt.Sprintf("every cell that is not withheld (%d of %d), summed over the departments", p.CellCount()-withheld, p.CellCount())
+	if p.Rounds() {
+		summed += fmt.Sprintf(" and rounded to %d", p.Rules.Base)
+	}
+	return which + ", " + summed
 }
 
 // String writes the explanation for people.

@@ -139,7 +139,7 @@ func TestAnyVerdictIsMarked(t *testing.T) {
 				verdict[i] = byte(1 + r.IntN(len(reasonNames)-1))
 			}
 		}
-		answer, err := p.Withhold(Disclosure{Count: 2}, verdict)
+		answer, err := p.Withhold(Disclosure{Count: 2}, verdict, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

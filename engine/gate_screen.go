@@ -65,6 +65,9 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 	case !d.Screens():
 		return nil, refuse(CodePolicy, 0, "no rule looks at counts: nothing is screened")
 	}
+	if err := p.mayRound(d); err != nil {
+		return nil, err
+	}
 	rests, err := p.supportsOf()
 	if err != nil {
 		return nil, err
@@ -146,6 +149,11 @@ func (s *Screening) least() []int64 {
 			out[i] = max(out[i], f.freedom(s.Rules, f.parameters), f.share(s.Rules, f.parameters))
 		}
 	}
+	if s.Rules.Base > 0 {
+		for _, i := range s.supports.count {
+			out[i] = exactly64
+		}
+	}
 	return out
 }
 
@@ -191,22 +199,10 @@ func (p *Plan) figure(all []*big.Int, m int) *big.Int {
 // them, 0 where it is shown. It takes the screening's cells, summed over the departments, and is the same for
 // all who compute it. README section 18.3.
 func (p *Plan) Screened(cells []*big.Int) ([]byte, error) {
+	if err := p.checkFigures(cells); err != nil {
+		return nil, err
+	}
 	s := p.Screen
-	switch {
-	case s == nil:
-		return nil, refuse(CodeCells, 0, "this is no plan of a screening")
-	case len(cells) != p.CellCount():
-		return nil, refuse(CodeCells, 0, "%d cells given, the plan has %d", len(cells), p.CellCount())
-	}
-	for i, c := range cells {
-		most := new(big.Int)
-		for _, bound := range p.Moments[i%len(p.Moments)].Bounds {
-			most.Add(most, bound.Hi)
-		}
-		if c == nil || c.Sign() < 0 || c.Cmp(most) > 0 {
-			return nil, refuse(CodeCells, 0, "figure %d of the screening is beyond what it can be", i)
-		}
-	}
 	verdict := make([]byte, s.answer.CellCount())
 	width := len(s.answer.Moments)
 	for g := range p.groupCount() {
@@ -223,6 +219,26 @@ func (p *Plan) Screened(cells []*big.Int) ([]byte, error) {
 		return bytes.Repeat([]byte{ReasonEarlier + byte(j)}, len(verdict)), nil
 	}
 	return verdict, nil
+}
+
+// checkFigures refuses what are no cells of a screening.
+func (p *Plan) checkFigures(cells []*big.Int) error {
+	switch {
+	case p.Screen == nil:
+		return refuse(CodeCells, 0, "this is no plan of a screening")
+	case len(cells) != p.CellCount():
+		return refuse(CodeCells, 0, "%d cells given, the plan has %d", len(cells), p.CellCount())
+	}
+	most := make([]*big.Int, len(p.Moments))
+	for m := range most {
+		most[m] = p.most(m)
+	}
+	for i, c := range cells {
+		if c == nil || c.Sign() < 0 || c.Cmp(most[i%len(most)]) > 0 {
+			return refuse(CodeCells, 0, "figure %d of the screening is beyond what it can be", i)
+		}
+	}
+	return nil
 }
 
 // ofGroup are a group's cells.
@@ -359,8 +375,9 @@ func (s *Screening) failure(i int, cells []*big.Int) byte {
 
 // Withhold is the plan of the answer that shows what a verdict leaves: the plan, but that cells that are
 // withheld are 0 whatever the tables say, by their bounds. The verdict must be of this plan's cells, of known
-// codes, and withhold a group whole of which it withholds the number of rows. README section 18.3.
-func (p *Plan) Withhold(d Disclosure, verdict []byte) (*Plan, error) {
+// codes, and withhold a group whole of which it withholds the number of rows. README section 18.3. Where counts are rounded the
+// recipient, an index into Departments, contributes them alone (section 18.10).
+func (p *Plan) Withhold(d Disclosure, verdict []byte, recipient int) (*Plan, error) {
 	switch {
 	case p.Screen != nil || p.Rules != (Disclosure{}):
 		return nil, refuse(CodePolicy, 0, "what is withheld from is a question's own plan")
@@ -370,6 +387,9 @@ func (p *Plan) Withhold(d Disclosure, verdict []byte) (*Plan, error) {
 		return nil, refuse(CodeHistory, 0, "with an earlier answer this one would tell of too few rows")
 	case len(verdict) != p.CellCount():
 		return nil, refuse(CodeCells, 0, "the verdict is over %d cells, the plan has %d", len(verdict), p.CellCount())
+	}
+	if err := p.mayRound(d); err != nil {
+		return nil, err
 	}
 	out := *p
 	out.Rules, out.Withheld = d, nil
@@ -384,7 +404,10 @@ func (p *Plan) Withhold(d Disclosure, verdict []byte) (*Plan, error) {
 			out.Withheld = slices.Clone(verdict)
 		}
 	}
-	return &out, nil
+	if d.Base == 0 {
+		return &out, nil
+	}
+	return &out, out.roundBy(recipient)
 }
 
 // withheld is the reason code of a cell.

@@ -36,19 +36,19 @@ func TestVerdictsAreStrict(t *testing.T) {
 	}
 	for name, forged := range map[string][]byte{"short": verdict[1:], "long": append(slices.Clone(verdict), 0),
 		"unknown code": change(at, byte(len(reasonNames))), "part of a withheld group": change(at+1, 0)} {
-		if _, err := p.Withhold(d, forged); code(err) != CodeCells {
+		if _, err := p.Withhold(d, forged, 0); code(err) != CodeCells {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	answer, err := p.Withhold(d, verdict)
+	answer, err := p.Withhold(d, verdict, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := p.Withhold(d, change(len(verdict)-1, ReasonComplement))
+	other, err := p.Withhold(d, change(len(verdict)-1, ReasonComplement), 0)
 	if err != nil || other.Digest() == answer.Digest() || answer.Digest() == p.Digest() {
 		t.Errorf("another verdict is the same plan: %v", err)
 	}
-	none, err := p.Withhold(d, make([]byte, len(verdict)))
+	none, err := p.Withhold(d, make([]byte, len(verdict)), 0)
 	if err != nil || none.Withheld != nil || none.Digest() == p.Digest() || none.Digest() == answer.Digest() {
 		t.Errorf("an answer of which nothing is withheld: %v", err)
 	}
@@ -66,8 +66,8 @@ func TestVerdictsAreStrict(t *testing.T) {
 	}
 	for name, err := range map[string]error{
 		"screening of a screening": second(screening.Screening(d)), "screening of an answer": second(answer.Screening(d)),
-		"no rules": second(p.Screening(Disclosure{Levels: 5})), "withheld twice": second(answer.Withhold(d, verdict)),
-		"withheld without rules": second(p.Withhold(Disclosure{}, verdict))} {
+		"no rules": second(p.Screening(Disclosure{Levels: 5})), "withheld twice": second(answer.Withhold(d, verdict, 0)),
+		"withheld without rules": second(p.Withhold(Disclosure{}, verdict, 0))} {
 		if code(err) != CodePolicy {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -77,7 +77,7 @@ func TestVerdictsAreStrict(t *testing.T) {
 	}
 }
 
-func second(_ *Plan, err error) error { return err }
+func second[T any](_ T, err error) error { return err }
 
 // TestFiguresAreClipped: what a department contributes to a screening tells no count above what the rules ask for,
 // and a count beyond the table's rows is refused.

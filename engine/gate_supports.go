@@ -29,6 +29,7 @@ type supports struct {
 	pairs []pair
 	atoms []atoms
 	open  [][]chosenRows // by moment: what its complements are taken of
+	count []int          // by moment, the support whose rows it counts; −1 of a sum
 
 	domains map[string]*domainOf // what columns can be where conditions hold
 
@@ -54,7 +55,7 @@ func (p *Plan) supportsOf() (*supports, error) {
 	s := newSupports(p)
 	for m := range p.Moments {
 		s.of, s.read, s.open = append(s.of, []int{0}), append(s.read, map[int]bool{}), append(s.open, nil)
-		s.moment(m)
+		s.count = append(s.count, s.moment(m))
 	}
 	s.leftOver()
 	for m := range p.Moments {
@@ -158,11 +159,11 @@ func (s *supports) key(conditions []*Expr) string {
 	return strings.Join(keys, "")
 }
 
-// rely lets a moment rest on the rows that meet all conditions.
-func (s *supports) rely(m int, kept, chosen []*Expr) { s.relyIf(m, kept, chosen, false) }
+// rely lets a moment rest on the rows that meet all conditions, and gives that support.
+func (s *supports) rely(m int, kept, chosen []*Expr) int { return s.relyIf(m, kept, chosen, false) }
 
 // relyIf is rely; partial: there may be groups that can have no such rows.
-func (s *supports) relyIf(m int, kept, chosen []*Expr, partial bool) {
+func (s *supports) relyIf(m int, kept, chosen []*Expr, partial bool) int {
 	kept = s.flat(kept)
 	chosen = slices.DeleteFunc(s.flat(chosen), func(c *Expr) bool { return slices.Contains(kept, c) })
 	known := len(s.list)
@@ -171,6 +172,7 @@ func (s *supports) relyIf(m int, kept, chosen []*Expr, partial bool) {
 	if s.restOn(m, at); len(chosen) > 0 {
 		s.open[m] = append(s.open[m], chosenRows{at, kept, chosen})
 	}
+	return at
 }
 
 // restOn lets a moment rest on a support.
@@ -180,8 +182,8 @@ func (s *supports) restOn(m, at int) {
 	}
 }
 
-// moment finds what a moment of the plan rests on, but for complements.
-func (s *supports) moment(m int) {
+// moment finds what a moment of the plan rests on, but for complements. It gives the support whose rows it counts, or −1.
+func (s *supports) moment(m int) int {
 	moment := &s.plan.Moments[m]
 	columnsOf(moment.Filter, func(column int) { s.read[m][column] = true })
 	columnsOf(moment.Expr, func(column int) { s.read[m][column] = true })
@@ -193,11 +195,11 @@ func (s *supports) moment(m int) {
 	case Sum:
 		s.rely(m, nil, chosen)
 		s.sum(m, moment.Expr, chosen)
+		return -1
 	case CountNonNull:
-		s.rely(m, nil, append(slices.Clone(chosen), valued(moment.Expr, nil)...))
-	default:
-		s.rely(m, nil, chosen)
+		return s.rely(m, nil, append(slices.Clone(chosen), valued(moment.Expr, nil)...))
 	}
+	return s.rely(m, nil, chosen)
 }
 
 // sum finds what a sum of an expression over the chosen rows rests on: the rows that add something to it,

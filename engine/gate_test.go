@@ -21,15 +21,31 @@ func (t *refTable) gated(tb testing.TB, p *Plan, d Disclosure) (*Plan, []*big.In
 	if err != nil || again.Digest() != screening.Digest() || again.Digest() == p.Digest() {
 		tb.Fatalf("%s: the screening is not the same twice, or is the question: %v", p.SQL, err)
 	}
-	verdict, err := screening.Screened(t.pooled(tb, screening))
+	counts := t.pooled(tb, screening)
+	verdict, err := screening.Screened(counts)
 	if err != nil {
 		return nil, nil, err
 	}
-	answer, err := p.Withhold(d, verdict)
+	answer, err := p.Withhold(d, verdict, len(p.Departments)-1)
 	if err != nil {
 		tb.Fatalf("%s: %v", p.SQL, err)
 	}
-	return answer, t.pooled(tb, answer), nil
+	if !answer.Rounds() {
+		return answer, t.pooled(tb, answer), nil
+	}
+	rounded, err := screening.Rounded(counts, verdict)
+	if err != nil {
+		tb.Fatalf("%s: %v", p.SQL, err)
+	}
+	var made [][]*big.Int
+	for dep := range p.Departments {
+		made = append(made, answer.Contributed(dep, rounded))
+	}
+	cells, err := answer.Pool(made)
+	if err != nil {
+		tb.Fatalf("%s: %v", p.SQL, err)
+	}
+	return answer, cells, nil
 }
 
 // pooled are the cells of a plan over all departments, by their limbs, which keep their bounds.
@@ -137,6 +153,8 @@ func staffRules(t *testing.T, names []string) (d Disclosure) {
 			d.ParametersPerMille = n
 		case "complement":
 			d.Complement = true
+		case "round":
+			d.Base = n
 		default:
 			t.Fatalf("no rule %s", key)
 		}
@@ -241,7 +259,7 @@ Learns: the analyst, every department, and whoever has the certificate: which ce
 	if got := x.String(); got != want {
 		t.Errorf("it says\n%s\nnot\n%s", got, want)
 	}
-	answer, err := p.Withhold(d, []byte{0, 0, 0, 1, 1, 1, 0, 0})
+	answer, err := p.Withhold(d, []byte{0, 0, 0, 1, 1, 1, 0, 0}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

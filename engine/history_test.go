@@ -93,7 +93,7 @@ func (c *conversation) screen(t *testing.T, table *refTable, p *Plan) (verdict [
 	if verdict, err = screening.Screened(table.pooled(t, screening)); err != nil {
 		return nil, nil, err
 	}
-	answer, err = p.Withhold(c.rules, verdict)
+	answer, err = p.Withhold(c.rules, verdict, 0)
 	if _, refused := EarlierOf(verdict); refused {
 		if code(err) != CodeHistory {
 			t.Fatalf("%s: an answer that is refused has a plan: %v", p.SQL, err)

@@ -316,6 +316,9 @@ type Plan struct {
 	// Noise is what the departments add to the cells (Noisy); nil: nothing. It is no part of the encoding either, and the
 	// digest covers it.
 	Noise *Noise `cbor:"-"`
+	// Recipient is, of an answer whose counts are rounded, the department that contributes them, an index into Departments. The
+	// others contribute 0 (README section 18.10).
+	Recipient int `cbor:"-"`
 	// written are the comparisons that stand in the text, as NewPlan met them. They are no
 	// part of the plan: Notes reads them.
 	written []*Expr
@@ -348,6 +351,8 @@ type Result struct {
 	// Withheld says which rows, and which values of rows, the rules withhold: rows that are not among Rows
 	// first. Such a value is NULL. README section 18.4.
 	Withheld []Withheld `json:"withheld,omitempty"`
+	// Rounded is what counts are rounded to; 0: they are exact.
+	Rounded int64 `json:"rounded,omitempty"`
 	// Noise lists the columns whose values carry noise. README section 18.7.
 	Noise []NoisyColumn `json:"noise,omitempty"`
 }

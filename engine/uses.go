@@ -63,23 +63,12 @@ func (p *Plan) Uses() []ColumnUse {
 // step: those of each SELECT of a UNION ALL and of each scalar subquery. Later rounds of a search or a
 // fit use the columns of the first as it does. It plans each SELECT once more.
 func (s *Session) Uses() ([]ColumnUse, error) {
-	if s.plan == nil {
-		return nil, refuse(CodeCells, 0, "the question is answered")
-	}
-	c, several := s.procedure.(*compound)
-	if !several {
-		return s.plan.Uses(), nil
+	plans, err := s.plans()
+	if err != nil {
+		return nil, err
 	}
 	all := map[string]*ColumnUse{}
-	for _, part := range c.parts {
-		sql := part.sql
-		if part.procedure != nil {
-			sql = part.procedure.statement()
-		}
-		p, err := NewPlan(sql, s.catalogue, s.departments, s.packing)
-		if err != nil {
-			return nil, err
-		}
+	for _, p := range plans {
 		for _, u := range p.Uses() {
 			known := all[u.Column]
 			if known == nil {
@@ -92,6 +81,36 @@ func (s *Session) Uses() ([]ColumnUse, error) {
 		}
 	}
 	return sortedUses(all), nil
+}
+
+// Adds reports whether any of a question's rounds adds up anything (Plan.Adds).
+func (s *Session) Adds() (bool, error) {
+	plans, err := s.plans()
+	return slices.ContainsFunc(plans, (*Plan).Adds), err
+}
+
+// plans are one of each step that a question takes, before its first round: a round that repeats another one's with other
+// values is none of its own.
+func (s *Session) plans() (out []*Plan, err error) {
+	if s.plan == nil {
+		return nil, refuse(CodeCells, 0, "the question is answered")
+	}
+	c, several := s.procedure.(*compound)
+	if !several {
+		return []*Plan{s.plan}, nil
+	}
+	for _, part := range c.parts {
+		sql := part.sql
+		if part.procedure != nil {
+			sql = part.procedure.statement()
+		}
+		p, err := NewPlan(sql, s.catalogue, s.departments, s.packing)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
 }
 
 func sortedUses[K comparable](uses map[K]*ColumnUse) (out []ColumnUse) {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/engine"
 	"parley/node"
 	"parley/node/client"
 	"parley/node/nodetest/testnet"
@@ -50,14 +51,29 @@ func testLie(t *testing.T, kind liar.Kind) {
 	for i := range n.Nodes {
 		n.WaitReady(i)
 	}
-	honest := (who + 1) % 3
+	honest, question := (who+1)%3, testnet.WageQuestion
 	if kind.Screening() {
-		ruleCounts(n)
+		rules, sql := engine.Disclosure{Count: 6}, testnet.WageQuestion // that of the men is withheld
+		if kind.Rounding() {
+			rules, sql = engine.Disclosure{Base: 5}, bySex
+		}
+		ruleCounts(n, rules)
+		question = sql
 	}
 	c := n.Dial(honest) // once: a node talks to a person over a few connections only
-	a, err := n.Ask(c, 6*time.Second)
-	for tries := 0; err == nil && tries < 30 && slices.Contains([]liar.Kind{liar.BadGateKey, liar.WrongSecret, liar.NoSecret}, kind); tries++ {
-		a, err = n.Ask(c, 6*time.Second) // until the liar is a screening's recipient
+	ask := func() (*client.Answer, error) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		pinned, err := testnet.Present(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		return c.Ask(ctx, question, testnet.Asking(client.AskOptions{Deadline: 6 * time.Second, Pinned: pinned}))
+	}
+	a, err := ask()
+	depends := kind.Rounding() || slices.Contains([]liar.Kind{liar.BadGateKey, liar.WrongSecret, liar.NoSecret}, kind)
+	for tries := 0; err == nil && tries < 30 && depends; tries++ {
+		a, err = ask() // until the liar is a screening's recipient, or is not
 	}
 	if err == nil && kind == liar.PaddedCounts && testnet.ResultText(a) == testnet.Pooled(3) {
 		return // nobody can find it: what has too few rows is shown
@@ -76,8 +92,8 @@ func testLie(t *testing.T, kind liar.Kind) {
 	}
 }
 
-// ruleCounts has every department withhold groups of fewer than six rows: that of the men.
-func ruleCounts(n *testnet.Network) {
+// ruleCounts has every department's policy hold answers to rules.
+func ruleCounts(n *testnet.Network, rules engine.Disclosure) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i, m := range n.Nodes {
@@ -89,7 +105,7 @@ func ruleCounts(n *testnet.Network) {
 			n.T.Fatal(err)
 		}
 		d := testnet.OpenPolicy(m.Config.Name, "people")
-		d.Version, d.Disclosure.Count = 2, 6
+		d.Version, d.Disclosure = 2, rules
 		if err := testnet.Publish(ctx, c, d); err != nil {
 			n.T.Fatal(err)
 		}

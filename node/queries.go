@@ -67,7 +67,7 @@ func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
 	q.started = true
 	r := &machine.Running{Query: q.id, Watch: n.newWatch(q.id)}
 	r.Context, r.Stop = context.WithCancel(ctx)
-	records, err := n.journal.Query(q.id)
+	records, err := n.journalOf(s)
 	if err != nil {
 		r.Stop()
 		return err
@@ -91,6 +91,16 @@ func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
 	n.transport.Go(func(context.Context) { n.changedFiles() })
 	n.log.Info("query", "query", q.id.String(), "analyst", peers.PeerOf(s.Author), "sql", s.Ask.SQL)
 	return n.step(ctx, r, protocols.Started{})
+}
+
+// journalOf are the records that a query's machine is built from: its own, and those of the screening that it rests on.
+func (n *node) journalOf(s *protocols.QueryState) ([]protocols.JournalRecord, error) {
+	records, err := n.journal.Query(s.ID)
+	if err != nil || s.Screen() == nil {
+		return records, err
+	}
+	opened, err := n.journal.Kept(s.Ask.Screen)
+	return append(records, opened...), err
 }
 
 // setDeadline starts the node's own clock for a query: after a restart, anew.
@@ -166,6 +176,9 @@ func (n *node) endQuery(q *liveQuery) error {
 	n.stopWatch(q.id)
 	n.exchange.Forsake(q.id)
 	delete(n.queries, q.id)
+	if s := n.replica.Query(q.id); s != nil && !n.replica.QueryOver(q.id, s.Ask.Epoch, s.Epoch.Number) {
+		return n.journal.LeaveQuery(q.id)
+	}
 	return n.journal.EndQuery(q.id)
 }
 

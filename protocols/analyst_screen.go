@@ -26,7 +26,7 @@ func (m *Analyst) asksFor(plan *engine.Plan) (*engine.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plan.Withhold(m.a.Rules, screening.Verdict())
+	return plan.Withhold(m.a.Rules, screening.Verdict(), screening.receiver())
 }
 
 // screen asks for a screening and waits for its verdict. Its counts are not for the analyst, who has nothing to verify of it
@@ -46,7 +46,7 @@ func (m *Analyst) screen(s *QueryState) {
 			m.finish(Outcome{Status: Refused, Code: engine.CodeHistory, Sentence: s.Ask.Past[j].sentence(), Screening: m.id})
 			return
 		}
-		m.finish(Outcome{Status: Answered, Screening: m.id, Verdict: s.Verdict()})
+		m.finish(Outcome{Status: Answered, Screening: m.id, Verdict: s.Verdict(), Recipient: s.receiver()})
 	case s.Phase == PhaseAccused:
 		m.fail(wordOf(m.referee, s))
 	case s.Phase.Ended():

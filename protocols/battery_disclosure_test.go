@@ -92,7 +92,7 @@ func (f *front) whole() *engine.Plan {
 }
 
 func (f *front) withheld(rules engine.Disclosure, verdict []byte) *engine.Plan {
-	p, err := f.whole().Withhold(rules, verdict)
+	p, err := f.whole().Withhold(rules, verdict, 0)
 	if err != nil {
 		f.w.t.Fatal(err)
 	}

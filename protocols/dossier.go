@@ -112,7 +112,7 @@ func (q *QueryState) within(plan *engine.Plan, rules engine.Disclosure) (*engine
 	if plan, err = noisy(plan, rules, q.Ask.Round); err != nil {
 		return nil, err
 	}
-	return plan.Withhold(rules, q.screen.Verdict())
+	return plan.Withhold(rules, q.screen.Verdict(), q.screen.receiver())
 }
 
 // noisy is a round's plan with the noise that rules demand. A later round follows from an answer before it, and what noise makes

@@ -169,9 +169,11 @@ type Outcome struct {
 	// The rest is the analyst's, when Answered. When Expired it may be there too: the answer is
 	// right, and no receipt came for its Certificate, so that nobody else can be shown it.
 	Result *engine.Result
-	// Of a screening, the analyst's too: its id, and what it says of the answer's cells (engine.Plan.Withhold).
+	// Of a screening, the analyst's too: its id, what it says of the answer's cells, and its recipient, an index of the plan's
+	// departments (engine.Plan.Withhold).
 	Screening   engine.Digest
 	Verdict     []byte
+	Recipient   int
 	Certificate *Certificate // with the opening; Certificate.WithoutOpening drops it
 }
 

@@ -26,15 +26,36 @@ func (s *State) EpochOver(ref engine.Digest, number uint64) bool {
 }
 
 // QueryOver reports whether the state has seen a query's end: its own, kept or forgotten, or that
-// of the epoch under which it was asked (EpochOver).
+// of the epoch under which it was asked (EpochOver). A screening whose answer's counts are rounded is not over before that is:
+// its contributors make the answer of what they opened. (Should that be forgotten first, it is not over until it is forgotten itself.)
 func (s *State) QueryOver(id, epoch engine.Digest, number uint64) bool {
 	if q := s.queries[id]; q != nil {
-		return q.Phase.Ended()
+		return q.Phase.Ended() && !s.awaitsAnswer(q)
 	}
 	if _, forgotten := slices.BinarySearchFunc(s.forgotten, id, engine.Digest.Compare); forgotten {
 		return true
 	}
 	return s.EpochOver(epoch, number)
+}
+
+// awaitsAnswer reports whether an answer of rounded counts is made of an ended screening, or still can be.
+func (s *State) awaitsAnswer(q *QueryState) bool {
+	rounds := slices.ContainsFunc(q.ruling.policies, func(p *policyState) bool { return p.document.Disclosure.Base > 0 })
+	if !q.Ask.Screening || q.Phase != PhaseDone || !rounds {
+		return false
+	}
+	if _, refused := engine.EarlierOf(q.Verdict()); refused { // by the history: no answer is asked for
+		return false
+	}
+	asked := false
+	for _, answer := range s.queries {
+		if answer.Ask.Screen == q.ID {
+			if asked = true; answer.Phase.Ended() {
+				return false
+			}
+		}
+	}
+	return asked || q.Epoch.ID == s.present
 }
 
 // HasLeft reports whether a key was a member's and is no more: it never comes back.

@@ -40,7 +40,8 @@ type Query struct {
 	making      int  // jobs of contributions or shares that run
 	made        [][]byte
 
-	gate gate // of a screening
+	gate     gate     // of a screening
+	rounding rounding // of an answer that rests on one
 }
 
 // NewQuery makes the machine of a query that is on the ledger, from the department's whole
@@ -61,6 +62,11 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 	q.serves = !q.withholds() // what is verified may be its own
 	for i := range journal {
 		r := &journal[i]
+		if r.Query == s.Ask.Screen && r.Query != (engine.Digest{}) {
+			if err := q.rounding.restore(r); err != nil {
+				return nil, err
+			}
+		}
 		if r.Query != id {
 			continue
 		}
@@ -78,7 +84,7 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 		case JournalShare:
 			q.share = r
 		case JournalEntry:
-			if len(r.Secret) > 0 {
+			if e, err := ParseEntry(r.Entry); err == nil && e.Kind == KindAdmit && len(r.Secret) > 0 {
 				q.gate.secret = r.Secret
 			}
 		}
@@ -261,10 +267,15 @@ func (q *Query) contribute(s *QueryState) {
 	if s.contributor(q.self) < 0 || q.resend(KindRefuse) || q.resend(KindContribute) || !q.prepare(s) {
 		return
 	}
-	if !q.aggregating {
-		q.aggregating = true
-		q.ready.Aggregate = q.dossier.plan
+	if q.aggregating {
+		return
 	}
+	q.aggregating = true
+	if q.dossier.plan.Rounds() {
+		q.contributeRounded(s)
+		return
+	}
+	q.ready.Aggregate = q.dossier.plan
 }
 
 // cells encrypts what the local aggregation found, one job a ciphertext. The randomness is
@@ -276,7 +287,7 @@ func (q *Query) cells(c Cells) {
 		q.withhold(s, c)
 		return
 	}
-	if !q.aggregating || q.made != nil || s.Phase != PhaseContributing {
+	if !q.aggregating || q.made != nil || s.Phase != PhaseContributing || q.dossier.plan.Rounds() {
 		return
 	}
 	if c.Err != nil {
@@ -351,7 +362,7 @@ func (q *Query) verify(s *QueryState) bool {
 	if !q.prepare(s) {
 		return false
 	}
-	return q.examine(s)
+	return q.examine(s) && q.recomputes(s)
 }
 
 func (q *Query) attest(s *QueryState) {
@@ -365,6 +376,8 @@ func (q *Query) attest(s *QueryState) {
 		q.post(&Attest{Query: q.id, Contributions: s.Contributions}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
 	case q.failed() != nil:
 		q.accuse(s, SubjectContribution, q.failed())
+	case q.rounding.other != "":
+		q.refuse(CodeRounding, q.rounding.other)
 	}
 }
 
@@ -385,6 +398,8 @@ func (q *Query) shareOut(s *QueryState) {
 	if q.resend(KindRefuse) || !q.verify(s) || q.made != nil {
 		if q.failed() != nil {
 			q.accuse(s, SubjectContribution, q.failed())
+		} else if q.rounding.other != "" {
+			q.refuse(CodeRounding, q.rounding.other)
 		}
 		return
 	}

@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"fmt"
+	"math/big"
 
 	"parley/circuits"
 	"parley/engine"
@@ -116,12 +117,12 @@ func (q *Query) openCounts(s *QueryState) {
 	g.opening = true
 	d, raw, shares := q.dossier, g.secret, g.shares.values
 	q.work("decryption", func() func() {
-		verdict, err := d.openCounts(raw, shares)
-		return func() { q.opened(s, verdict, err) }
+		verdict, rounded, err := d.openCounts(raw, shares)
+		return func() { q.opened(s, verdict, rounded, err) }
 	})
 }
 
-func (q *Query) opened(s *QueryState, verdict []byte, err error) {
+func (q *Query) opened(s *QueryState, verdict []byte, rounded []*big.Int, err error) {
 	if err != nil {
 		name := q.referee.NameOf(s.recipient())
 		if !s.receives(q.self) { // without a word the ledger would name this department as missing
@@ -130,27 +131,37 @@ func (q *Query) opened(s *QueryState, verdict []byte, err error) {
 		q.finish(Outcome{Status: Refused, Code: CodeGateKey, Departments: []string{name}, Sentence: "the counts of the screening do not open with the key of " + name + ": " + err.Error()})
 		return
 	}
-	q.post(newScreen(s, q.self, verdict), JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
+	r := JournalRecord{Query: q.id, Epoch: q.epoch.Digest}
+	if rounded != nil {
+		r.Secret = engine.Marshal(&Opened{Secret: q.gate.secret, Cells: rounded})
+	}
+	q.post(newScreen(s, q.self, verdict), r)
 }
 
-// openCounts opens a screening and gives its verdict as an entry has it.
-func (d *dossier) openCounts(raw []byte, shares [][]mhe.Share) ([]byte, error) {
+// openCounts opens a screening and gives its verdict as an entry has it, and, where the answer's counts are rounded, those.
+func (d *dossier) openCounts(raw []byte, shares [][]mhe.Share) (packed []byte, rounded []*big.Int, err error) {
 	secret, err := mhe.ParseSecretKey(d.params(), raw)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := mhe.CheckOpening(d.params(), secret, d.analyst); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cells, err := d.cells(secret, shares)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	verdict, err := d.plan.Screened(cells)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return packVerdict(verdict)
+	if d.plan.Screen.Rules.Base > 0 {
+		if rounded, err = d.plan.Rounded(cells, verdict); err != nil {
+			return nil, nil, err
+		}
+	}
+	packed, err = packVerdict(verdict)
+	return packed, rounded, err
 }
 
 // distrusts is the contributor whose verdict is not this department's own, which it has opened; nil where there is none.

@@ -84,8 +84,11 @@ func unpackVerdict(packed []byte) ([]byte, error) {
 }
 
 // recipient is the contributor to whose key a screening's counts are re-encrypted. The query's id chooses it.
-func (q *QueryState) recipient() Key {
-	return q.Contributors[binary.BigEndian.Uint64(q.ID[:8])%uint64(len(q.Contributors))].Key
+func (q *QueryState) recipient() Key { return q.Contributors[q.receiver()].Key }
+
+// receiver is its index among the contributors.
+func (q *QueryState) receiver() int {
+	return int(binary.BigEndian.Uint64(q.ID[:8]) % uint64(len(q.Contributors)))
 }
 
 // receives reports whether a party is the recipient of a screening, and so gives its key.

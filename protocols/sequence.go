@@ -192,7 +192,7 @@ func follow(sql string, rounds []Verdict) (*engine.Result, error) {
 			if verdict == nil {
 				verdict = make([]byte, plan.CellCount())
 			}
-			if plan, err = plan.Withhold(r.Plan.Rules, verdict); err != nil {
+			if plan, err = plan.Withhold(r.Plan.Rules, verdict, r.Plan.Recipient); err != nil {
 				return nil, fmt.Errorf("round %d is not what the question and the rounds before lead to", i+1)
 			}
 		}

@@ -42,6 +42,8 @@ func (q *Query) shadow(s *QueryState) {
 	case !s.Phase.Ended() && (s.Phase != PhaseAdmitting || q.has(KindAdmit)):
 		q.refuse(CodeShadow, shadowed)
 	case !q.prepare(s) || q.aggregating:
+	case q.dossier.plan.Rounds(): // it is made of the screening, which was told
+		q.refuse(CodeShadow, shadowed)
 	default:
 		q.publish(q.blobs[s.Ask.AnalystKey]) // as admit does
 		if err := q.epoch.afford(q.params, q.id, s.Ask.Ciphertexts); err != nil {

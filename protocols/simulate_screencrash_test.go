@@ -34,13 +34,14 @@ func (w *world) checkOneGate() {
 	for _, p := range w.departments() {
 		verdicts := 0
 		for _, r := range p.journal {
-			if r.Kind == protocols.JournalEntry && len(r.Secret) > 0 {
+			e, err := protocols.ParseEntry(r.Entry)
+			if err == nil && e.Kind == protocols.KindAdmit && len(r.Secret) > 0 {
 				made[r.Query]++
 				if q := w.ledger.state.Query(r.Query); q == nil || q.GateKey != protocols.BlobDigest(r.Blobs[0]) || q.Opening != protocols.BlobDigest(r.Secret) {
 					w.t.Errorf("%s's key of a screening is not the one in its journal", p.name)
 				}
 			}
-			if e, err := protocols.ParseEntry(r.Entry); err == nil && e.Kind == protocols.KindScreen {
+			if err == nil && e.Kind == protocols.KindScreen {
 				verdicts++
 			}
 		}

@@ -46,15 +46,12 @@ func Rehearse(ctx context.Context, s *engine.Session, rules engine.Disclosure, s
 				tables, a.Made = append(tables, t), append(a.Made, Made{r.Department, t.Rows(), r.Rows})
 			}
 		}
+		var cells []*big.Int
 		var err error
 		if rules.Noisy() && a.Rounds > 1 {
 			return nil, &engine.Error{Code: engine.CodePolicy, Message: "by the departments' rules cells carry noise, and a question of several rounds is not answered so"}
 		}
-		if a.Plan, err = screened(ctx, p, rules, tables); err != nil {
-			return nil, err
-		}
-		cells, err := pooled(ctx, a.Plan, tables, random)
-		if err != nil {
+		if a.Plan, cells, err = released(ctx, p, rules, tables, random); err != nil {
 			return nil, err
 		}
 		result, err := a.Plan.Finish(cells)
@@ -69,25 +66,39 @@ func Rehearse(ctx context.Context, s *engine.Session, rules engine.Disclosure, s
 	return a, nil
 }
 
-// screened is what of a round's plan the rules leave, as the departments find it out: by a plan of its own.
-func screened(ctx context.Context, p *engine.Plan, rules engine.Disclosure, tables []*Table) (*engine.Plan, error) {
+// released is what of a round's plan the rules leave, as the departments find it out, by a plan of its own; and the cells that they
+// release.
+func released(ctx context.Context, p *engine.Plan, rules engine.Disclosure, tables []*Table, random *rand.ChaCha8) (*engine.Plan, []*big.Int, error) {
 	noisy, err := p.Noisy(rules)
-	if err != nil || !rules.Screens() {
-		return noisy, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if !rules.Screens() {
+		cells, err := pooled(ctx, noisy, tables, random)
+		return noisy, cells, err
 	}
 	screening, err := p.Screening(rules)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	counts, err := pooled(ctx, screening, tables, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	verdict, err := screening.Screened(counts)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return noisy.Withhold(rules, verdict)
+	answer, err := noisy.Withhold(rules, verdict, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	if answer.Rounds() {
+		rounded, err := screening.Rounded(counts, verdict)
+		return answer, rounded, err
+	}
+	cells, err := pooled(ctx, answer, tables, random)
+	return answer, cells, err
 }
 
 // pooled are the cells of a plan, of all departments together, with the noise that it demands.

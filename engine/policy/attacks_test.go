@@ -173,10 +173,14 @@ var attacks = []attack{
 	}},
 	{"a class of which nothing is known", NotShared, func(a *attempt) { a.context.Classes = a.context.Classes[1:] }},
 	{"a class of a later version", NotShared, func(a *attempt) { a.context.Classes[0].Classes.Table = 9 }},
-	{"dominance, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{DominanceCount: 2, DominancePerMille: 900})},
-	{"a p-ratio, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{RatioPerMille: 100})},
-	{"rounding, which nothing keeps", RuleNotKept, ruling(engine.Disclosure{Count: 10, Base: 5})},
-	{"dominance, which nothing looks at", RuleNotKept, ruling(engine.Disclosure{RatioPerMille: 100})},
+	{"a sum under dominance, which nobody can look at", LargestUnseen, ruling(engine.Disclosure{DominanceCount: 2, DominancePerMille: 900})},
+	{"a sum under a p-ratio", LargestUnseen, ruling(engine.Disclosure{RatioPerMille: 100})},
+	{"a sum where counts are rounded", SumUndoesRound, ruling(engine.Disclosure{Count: 10, Base: 5})},
+	{"a count as a sum of ones, where counts are rounded", SumUndoesRound, rounding(`SELECT county, sum(CASE WHEN cost > 0 THEN 1 ELSE 0 END) FROM claims GROUP BY county`)},
+	{"an average where counts are rounded", SumUndoesRound, rounding(`SELECT county, avg(cost) FROM claims GROUP BY county`)},
+	{"a regression where counts are rounded", SumUndoesRound, rounding(`SELECT linreg(cost, year) FROM claims`)},
+	{"a search where counts are rounded", RoundsUndoRound, rounding(`SELECT median(cost) FROM claims`)},
+	{"two counts in two rounds, where counts are rounded", RoundsUndoRound, rounding(`SELECT count(*) FROM claims UNION ALL SELECT count(*) FROM claims WHERE year = 2025`)},
 	{"fewer departments than a cell needs", TooFew, ruling(engine.Disclosure{Departments: 4})},
 	{"bases that exclude each other", RulesConflict, func(a *attempt) {
 		a.context.Documents[0].Disclosure.Base, a.context.Documents[2].Disclosure.Base = 3, 10
@@ -205,6 +209,14 @@ var attacks = []attack{
 
 // private is ε = 0.5 a question and 2 in all, for δ = 10^-6.
 var private = engine.Disclosure{Epsilon: 500_000, Budget: 2_000_000, Delta: 1_000_000}
+
+// rounding asks something else where another department's policy rounds counts.
+func rounding(sql string) func(a *attempt) {
+	return func(a *attempt) {
+		instead(sql)(a)
+		a.context.Documents[1].Disclosure = engine.Disclosure{Base: 5}
+	}
+}
 
 // ruling gives a department's policy rules of results.
 func ruling(d engine.Disclosure) func(a *attempt) {

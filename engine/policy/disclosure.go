@@ -184,10 +184,19 @@ func conflict(rules engine.Disclosure) *Missing {
 }
 
 // ofDisclosure is what a department's rules have against the question before anything is counted: rules
-// that nothing enforces, fewer departments than any cell needs, and columns of too many values.
+// that nothing enforces, sums and rounds under rules that know counts alone, fewer departments than any cell needs, and columns
+// of too many values.
 func (d *decider) ofDisclosure(rules *engine.Disclosure) (out []Missing) {
-	for _, name := range rules.Unkept() {
-		out = append(out, Missing{Reason: RuleNotKept, Detail: name})
+	if d.facts.Adds {
+		for _, name := range rules.Largest() {
+			out = append(out, Missing{Reason: LargestUnseen, Detail: name})
+		}
+	}
+	if rules.Base > 0 && d.facts.Adds {
+		out = append(out, Missing{Reason: SumUndoesRound, Number: rules.Base})
+	}
+	if rules.Base > 0 && d.facts.Rounds {
+		out = append(out, Missing{Reason: RoundsUndoRound, Number: rules.Base})
 	}
 	if int64(len(d.facts.Contributors)) < rules.Departments {
 		out = append(out, Missing{Reason: TooFew, Rule: "departments", Number: rules.Departments})

@@ -39,7 +39,9 @@ type Facts struct {
 	Uses         []Use         // by column, and roles in the order filter, group, aggregate
 	Functions    []string      // of all uses, ascending
 	Groups       int
-	Cells        int // that each department contributes
+	Cells        int  // that each department contributes
+	Adds         bool // it adds up something: it does not only count rows
+	Rounds       bool // it is asked in rounds, of which one follows from the answers before
 }
 
 // FactsOf reads a plan. The question is the analyst's text where the plan is a round of it, else
@@ -74,11 +76,13 @@ func FactsOfQuestion(s *engine.Session, question string) (Facts, error) {
 	}
 	f.Uses, f.Functions = nil, nil
 	f.use(uses)
-	return f, nil
+	f.Adds, err = s.Adds()
+	return f, err
 }
 
 func factsOf(p *engine.Plan, question string, digest engine.Digest) Facts {
-	f := Facts{Table: p.Table, Question: question, Cells: p.CellCount(), Groups: p.CellCount() / len(p.Moments)}
+	f := Facts{Table: p.Table, Question: question, Cells: p.CellCount(), Groups: p.CellCount() / len(p.Moments),
+		Adds: p.Adds(), Rounds: engine.IsRound(p.SQL)}
 	for _, r := range p.Registrations {
 		f.Contributors = append(f.Contributors, contributorOf(&r))
 	}

@@ -45,10 +45,12 @@ const (
 	OtherValue         Reason = "other-value"
 	OtherVersion       Reason = "other-version"
 	OtherContributors  Reason = "other-contributors"
-	RuleNotKept        Reason = "rule-not-kept"
 	RulesConflict      Reason = "rules-conflict"
 	TooManyLevels      Reason = "too-many-levels"
 	BudgetSpent        Reason = "budget-spent"
+	LargestUnseen      Reason = "largest-unseen"
+	SumUndoesRound     Reason = "sum-undoes-round"
+	RoundsUndoRound    Reason = "rounds-undo-round"
 )
 
 // Missing is one thing that a question lacks.
@@ -106,11 +108,14 @@ var sentences = map[Reason][2]string{
 	OtherValue:         {"{who} does not allow {detail} in the place of ${number}", "{who}不允许以{detail}代替${number}"},
 	OtherVersion:       {"{who} is for version {number} of the table", "{who}适用于该表的第{number}版"},
 	OtherContributors:  {"{who} is for the rows of other departments together: {detail}", "{who}适用于另一组部门的数据：{detail}"},
-	RuleNotKept:        {"the policy has the rule {detail}, which nothing enforces yet, so nobody is answered", "策略含规则{detail}，而此处尚无机制保证，因此不回答任何人"},
 	RulesConflict:      {"the departments' rules exclude each other: {detail}", "各部门的规则互相排斥：{detail}"},
 	BudgetSpent: {"the budget for this person and purpose has no room for the question; ε so far, with the question, and at most: {detail}",
 		"该人该用途的隐私预算不足以回答此问题；已用ε、连同此问题的ε、上限依次为：{detail}"},
 	TooManyLevels: {"{column} has {detail} values, and at most {number} are allowed for rows to be told apart by it", "{column}有{detail}个取值，用于区分行时至多允许{number}个"},
+	LargestUnseen: {"the policy has the rule {detail}, and nothing here can look at the largest rows of several departments without showing them: ask for counts, not sums",
+		"策略含规则{detail}，而此处无法在不显示各部门最大行的情况下加以核查：请只查询计数，不查询合计"},
+	SumUndoesRound:  {"the policy rounds counts to {number}, and a sum would undo it: ask for counts alone", "策略将计数按{number}取整，而合计会使取整失效：请只查询计数"},
+	RoundsUndoRound: {"the policy rounds counts to {number}, and the question is asked in several rounds: ask for the counts of values or ranges in one", "策略将计数按{number}取整，而该问题需分多轮查询：请一次查询各取值或区间的计数"},
 }
 
 // words that a text is put together of.

@@ -112,6 +112,7 @@ type Answer struct {
 	CPUSeconds  float64 // over all departments and the client, this query's
 	Rounds      []Round // of a question that took several, the last included; nil otherwise
 	shown       []byte  // of a screening: its verdict over the cells of the answer
+	recipient   int     // of a screening: who contributes counts that are rounded
 }
 
 // DepartmentStatus is a department's part in one query.

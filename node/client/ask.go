@@ -93,7 +93,7 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err != nil {
 		return nil, err
 	}
-	if answer.Plan, err = noisy.Withhold(p.rules, screened.shown); err != nil {
+	if answer.Plan, err = noisy.Withhold(p.rules, screened.shown, screened.recipient); err != nil {
 		return nil, queryError(err)
 	}
 	answer.Seconds.Add(screened.Seconds)
@@ -494,7 +494,7 @@ func (a *asking) end() {
 // answer is what the machine found, with where the time went.
 func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protocols.Outcome) *Answer {
 	c := a.c
-	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, shown: outcome.Verdict, Assurance: "sealed", Parameters: c.params.Name()}
+	out := &Answer{Query: a.machine.Query(), Plan: plan, Result: outcome.Result, shown: outcome.Verdict, recipient: outcome.Recipient, Assurance: "sealed", Parameters: c.params.Name()}
 	if cert := outcome.Certificate; cert != nil {
 		if a.o.NoOpening {
 			cert = cert.WithoutOpening()

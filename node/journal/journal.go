@@ -133,6 +133,35 @@ func (j *Store) Query(query engine.Digest) ([]protocols.JournalRecord, error) {
 	return append(all, records...), nil
 }
 
+// Kept returns the records of a query that has ended and whose file is kept, because what rests on it has not.
+func (j *Store) Kept(query engine.Digest) ([]protocols.JournalRecord, error) {
+	if _, err := os.Stat(j.queryPath(query)); os.IsNotExist(err) {
+		return nil, nil
+	}
+	f, records, err := openFile(j.queryPath(query))
+	if err != nil {
+		return nil, err
+	}
+	return records, f.Close()
+}
+
+// LeaveQuery closes the file of a query that has ended, and keeps it until EraseQueries finds that it is over.
+func (j *Store) LeaveQuery(query engine.Digest) error {
+	f := j.queries[query]
+	if f == nil {
+		return nil
+	}
+	delete(j.queries, query)
+	if err := f.Close(); err != nil {
+		return err
+	}
+	records, err := j.Kept(query)
+	if err == nil && len(records) > 0 {
+		j.left[query] = belongs{records[0].Epoch, records[0].Number}
+	}
+	return err
+}
+
 // Epochs returns the records that do not belong to a query's file.
 func (j *Store) Epochs() []protocols.JournalRecord {
 	return append([]protocols.JournalRecord(nil), j.records...)

@@ -36,6 +36,7 @@ type Answer struct {
 	Remarks     []string                  `json:"remarks,omitempty"`    // on the question's literals, as explain has them
 	Withheld    []Withheld                `json:"withheld,omitempty"`   // what rules withhold, and by which
 	Noise       *Noise                    `json:"noise,omitempty"`      // that figures carry
+	Rounded     int64                     `json:"rounded,omitempty"`    // what counts are rounded to
 	Screening   string                    `json:"screening,omitempty"`  // the query by which the contributors said what is shown
 	Compared    []string                  `json:"compared,omitempty"`   // the queries whose answers it was compared with
 	Rounds      []Round                   `json:"rounds,omitempty"`     // of a question that took several
@@ -79,7 +80,7 @@ func AnswerOf(sql string, a *client.Answer, path string) Answer {
 	out.Model, out.ModelExact = modelsOf(a.Result)
 	out.Units = units(a.Result, a.Plan)
 	out.Noise = noiseOf(a.Result)
-	out.Notes, out.Remarks, out.Withheld = a.Result.Notes, a.Plan.Notes(), withheldOf(a.Result)
+	out.Notes, out.Remarks, out.Withheld, out.Rounded = a.Result.Notes, a.Plan.Notes(), withheldOf(a.Result), a.Result.Rounded
 	if a.Verdict.Screening != (engine.Digest{}) {
 		out.Screening = a.Verdict.Screening.String()
 	}
@@ -143,7 +144,7 @@ func result(r *engine.Result, p *engine.Plan) string {
 	if text := modelText(r); text != "" {
 		b.WriteString("\n" + text)
 	}
-	b.WriteString(withheldText(r, p) + noiseText(r))
+	b.WriteString(withheldText(r, p) + roundedText(r) + noiseText(r))
 	for _, note := range notesOf(p) {
 		b.put("note: ", failure.Printable(note))
 	}
@@ -166,6 +167,9 @@ func Provenance(a *client.Answer, path string) string {
 	}
 	if line := comparedLine(comparedWith(a.Verdict)); line != "" {
 		b.Add("history", "%s", line)
+	}
+	if line := roundingLine(a.Plan); line != "" {
+		b.Add("rounding", "%s", line)
 	}
 	b.Add("ledger", "%s", Anchor(a.Verdict))
 	b.Add("digest", "%s", a.Verdict.Certificate)
@@ -216,9 +220,9 @@ func roundsOf(a *client.Answer, path *string) []Round {
 	return out
 }
 
-// CSVNotes are what is said beside an answer that is printed as CSV: what is withheld, and what Provenance has.
+// CSVNotes are what is said beside an answer that is printed as CSV: what is withheld, what is rounded, and what Provenance has.
 func CSVNotes(a *client.Answer, path string) string {
-	return withheldText(a.Result, a.Plan) + noiseText(a.Result) + Provenance(a, path)
+	return withheldText(a.Result, a.Plan) + roundedText(a.Result) + noiseText(a.Result) + Provenance(a, path)
 }
 
 // JSON is a value as --json prints it.

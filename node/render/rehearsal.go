@@ -34,6 +34,7 @@ type Rehearsal struct {
 	Remarks    []string       `json:"remarks,omitempty"`
 	Withheld   []Withheld     `json:"withheld,omitempty"` // by the rules that the departments' policies have now
 	Noise      *Noise         `json:"noise,omitempty"`    // so too: as much as theirs
+	Rounded    int64          `json:"rounded,omitempty"`  // what counts are rounded to, by the same
 	Rounds     int            `json:"rounds"`
 	Made       []standin.Made `json:"made"`
 	Decision   *Decision      `json:"decision"` // null without a node to ask
@@ -43,7 +44,7 @@ type Rehearsal struct {
 // RehearsalOf is a made-up answer; decision may be nil.
 func RehearsalOf(sql string, seed uint64, a *standin.Answer, decision *Decision) Rehearsal {
 	r := Rehearsal{Rehearsal: true, Seed: seed, SQL: sql, Plan: a.Plan.Digest().String(), Columns: a.Result.Columns, Rows: Texts(a.Result), Exact: Exacts(a.Result),
-		Notes: a.Result.Notes, Remarks: a.Plan.Notes(), Withheld: withheldOf(a.Result), Rounds: a.Rounds, Made: a.Made, Decision: decision, answer: a}
+		Notes: a.Result.Notes, Remarks: a.Plan.Notes(), Withheld: withheldOf(a.Result), Rounded: a.Result.Rounded, Rounds: a.Rounds, Made: a.Made, Decision: decision, answer: a}
 	r.Model, r.ModelExact = modelsOf(a.Result)
 	r.Noise = noiseOf(a.Result)
 	return r

@@ -36,6 +36,7 @@ type Verdict struct {
 	Remarks         []string      `json:"remarks,omitempty"` // on the question's literals, as the answer has them
 	Withheld        []Withheld    `json:"withheld,omitempty"`
 	Noise           *Noise        `json:"noise,omitempty"`     // that figures carry
+	Rounded         int64         `json:"rounded,omitempty"`   // what counts are rounded to
 	Screening       string        `json:"screening,omitempty"` // the query by which the contributors said what is shown; that their counts were true nothing shows
 	Compared        []string      `json:"compared,omitempty"`  // the queries whose answers it was compared with; that there were no others is the ledger's word
 	Rounds          []Round       `json:"rounds,omitempty"`    // of a question that took several
@@ -69,8 +70,8 @@ func VerdictOf(v protocols.Verdict) Verdict {
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		out.Columns, out.Rows, out.Exact = v.Result.Columns, Texts(v.Result), Exacts(v.Result)
 		out.Model, out.ModelExact = modelsOf(v.Result)
-		out.Notes, out.Remarks, out.Withheld = v.Result.Notes, notesOf(lastPlan(v)), withheldOf(v.Result)
 		out.Noise = noiseOf(v.Result)
+		out.Notes, out.Remarks, out.Withheld, out.Rounded = v.Result.Notes, notesOf(lastPlan(v)), withheldOf(v.Result), v.Result.Rounded
 	}
 	return out
 }
@@ -156,6 +157,9 @@ func VerdictText(v protocols.Verdict, shown bool) string {
 		}
 		if line := comparedLine(comparedWith(v)); line != "" {
 			b.Add("history", "%s", line)
+		}
+		if line := roundingLine(lastPlan(v)); line != "" {
+			b.Add("rounding", "%s", line)
 		}
 		b.Add("ledger", "%s", Anchor(v))
 		b.Add("digest", "%s", v.Certificate)

@@ -64,6 +64,16 @@ func withheldText(r *engine.Result, p *engine.Plan) string {
 	return b.String()
 }
 
+// roundedText says what counts are rounded to; "" where they are exact.
+func roundedText(r *engine.Result) string {
+	if r.Rounded == 0 {
+		return ""
+	}
+	var b Page
+	b.put("rounded: ", fmt.Sprintf("counts are rounded to %d, each by itself; what is added up of several rows is the sum of rounded counts", r.Rounded))
+	return b.String()
+}
+
 // groupText names a row by the values that it is grouped by.
 func groupText(group []engine.Value, p *engine.Plan) string {
 	if len(group) == 0 {
@@ -108,6 +118,15 @@ func ruleText(name string, p *engine.Plan) string {
 		}
 	}
 	return ""
+}
+
+// roundingLine says what rounded counts rest on; "" where they are exact.
+func roundingLine(p *engine.Plan) string {
+	if p == nil || !p.Rounds() {
+		return ""
+	}
+	return fmt.Sprintf("it is proven that %s contributed what is counted, and the others nothing; that these are the counts of all together, rounded to %d, the contributors signed",
+		failure.Printable(p.Departments[p.Recipient]), p.Rules.Base)
 }
 
 // screeningsOf are the screenings that an answer rests on: of several rounds all theirs.

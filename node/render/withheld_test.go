@@ -72,6 +72,33 @@ func TestWithheldIsShown(t *testing.T) {
 	}
 }
 
+// TestRoundingIsShown: beneath an answer of rounded counts stands what they are rounded to, and on whose word that rests.
+func TestRoundingIsShown(t *testing.T) {
+	a := withheldAnswer(t)
+	rules := engine.Disclosure{Count: 10, Base: 5}
+	plan := *a.Plan
+	plan.Rules = engine.Disclosure{}
+	rounded, err := plan.Withhold(rules, make([]byte, plan.CellCount()), 0)
+	nodetest.Check(t, err)
+	a.Plan, a.Verdict.Plan, a.Result.Rounded = rounded, rounded, 5
+	v := a.Verdict
+	v.Result = a.Result
+	var b strings.Builder
+	nodetest.Check(t, WriteAnswer(&b, a, ""))
+	for what, text := range map[string]string{"the answer": b.String(), "the notes beside CSV": CSVNotes(a, ""), "verify": VerdictText(v, false)} {
+		text = strings.Join(strings.Fields(text), " ")
+		if what == "verify" && (!strings.Contains(text, "the counts of all together, rounded to 5, the contributors signed")) || !strings.Contains(text, "rounded: counts are rounded to 5, each by itself;") {
+			t.Errorf("%s does not say it: %s", what, text)
+		}
+	}
+	if AnswerOf("", a, "").Rounded != 5 || VerdictOf(v).Rounded != 5 || AnswerOf("", withheldAnswer(t), "").Rounded != 0 {
+		t.Error("JSON does not say what counts are rounded to")
+	}
+	if text := CSVNotes(withheldAnswer(t), ""); strings.Contains(text, "round") {
+		t.Errorf("an answer of exact counts says %s", text)
+	}
+}
+
 // TestScreeningsOfRounds: an answer of several rounds names the screening of each.
 func TestScreeningsOfRounds(t *testing.T) {
 	v := protocols.Verdict{Rounds: []protocols.Verdict{{Screening: engine.Digest{1}}, {}, {Screening: engine.Digest{2}}}}

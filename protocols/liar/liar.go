@@ -34,6 +34,11 @@ const (
 	PaddedCounts Kind = "padded-counts" // in a screening: has so many rows in every cell that none fails for it
 	ShownCell    Kind = "shown-cell"    // in an answer: contributes to a cell that the verdict withholds
 
+	UnroundedCount Kind = "unrounded-count" // as the recipient of rounded counts: contributes one less of one of them
+	OtherRounded   Kind = "other-rounded"   // so: contributes 0 for one of them
+	OwnRandomness  Kind = "own-randomness"  // so: contributes the right ones, encrypted with other randomness than is derived
+	AddedCount     Kind = "added-count"     // as another contributor: adds something to them
+
 	Equivocation Kind = "equivocation" // serves other bytes to the second peer than to the first
 	Oversized    Kind = "oversized"    // serves a blob longer than allowed
 	Hang         Kind = "hang"         // posts and serves nothing once a query is asked
@@ -42,7 +47,8 @@ const (
 // Kinds lists all lies.
 func Kinds() []Kind {
 	return []Kind{BadProof, BadKeyShare, WrongShare, SecondContribution, StaleEpoch, WrongDigest, Garbage,
-		FalseAccusation, WrongVerdict, BadGateKey, WrongSecret, NoSecret, PaddedCounts, ShownCell, Equivocation, Oversized, Hang}
+		FalseAccusation, WrongVerdict, BadGateKey, WrongSecret, NoSecret, PaddedCounts, ShownCell,
+		UnroundedCount, OtherRounded, OwnRandomness, AddedCount, Equivocation, Oversized, Hang}
 }
 
 // Transport tells that the lie is told by the transport and not by the machines.
@@ -92,11 +98,12 @@ func (l *liar) Step(e protocols.Event) (protocols.Ready, error) {
 }
 
 func (l *liar) lie(r protocols.Ready) protocols.Ready {
-	for _, record := range r.Persist {
+	for i, record := range r.Persist {
+		r.Persist[i].Secret = l.remember(record)
 		for _, blob := range record.Blobs {
 			l.blobs[protocols.BlobDigest(blob)] = blob
 		}
-		if record.Kind == protocols.JournalEntry && len(record.Secret) > 0 {
+		if e, err := protocols.ParseEntry(record.Entry); err == nil && e.Kind == protocols.KindAdmit && len(record.Secret) > 0 {
 			l.secret = record.Secret
 		}
 	}
@@ -138,6 +145,9 @@ func (l *liar) concerns(body protocols.Body) bool {
 		if l.kind == ShownCell {
 			return l.plan != nil && l.plan.Withheld != nil
 		}
+		if l.kind == AddedCount {
+			return l.adds(b.Query)
+		}
 		return slices.Contains([]Kind{BadProof, Garbage, SecondContribution, StaleEpoch}, l.kind)
 	case *protocols.Attest:
 		l.query = b.Query
@@ -163,6 +173,9 @@ func (l *liar) tell(body protocols.Body) ([]protocols.Body, [][]byte) {
 		switch l.kind {
 		case ShownCell:
 			digests, blobs := l.shown(b.Blobs)
+			return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
+		case AddedCount:
+			digests, blobs := l.increased(b.Blobs, 0, 0)
 			return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
 		case StaleEpoch:
 			return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: flip(b.Epoch), Blobs: b.Blobs}}, nil

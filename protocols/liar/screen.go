@@ -13,7 +13,7 @@ import (
 // Screening tells that the lie is told in a screening, or in the answer that rests on one: where the rules need no counts there
 // is nothing to lie about.
 func (k Kind) Screening() bool {
-	return slices.Contains([]Kind{WrongVerdict, BadGateKey, WrongSecret, NoSecret, PaddedCounts, ShownCell}, k)
+	return k.Rounding() || slices.Contains([]Kind{WrongVerdict, BadGateKey, WrongSecret, NoSecret, PaddedCounts, ShownCell}, k)
 }
 
 // hear changes what the machine is told: a screening's own counts are so many in every cell that no rule withholds anything
@@ -92,29 +92,67 @@ func shownAll(packed []byte) []byte {
 // shown is a contribution in which a cell holds something that the verdict withholds: one more in its first limb. Its proof
 // is the honest one's, which bounds the cell to 0: no other proof can be made.
 func (l *liar) shown(blobs []engine.Digest) ([]engine.Digest, [][]byte) {
-	p := l.d.Params
 	_, hi := l.plan.Bounds(0) // a cell that is withheld has the same for all
 	for c := range hi {
 		for limb := range hi[c] {
-			if hi[c][limb] != 0 {
-				continue
+			if hi[c][limb] == 0 {
+				return l.increased(blobs, c, limb)
 			}
-			size := p.LimbsSize()
-			bad := slices.Clone(l.blobs[blobs[c]])
-			c0, err := p.DecodeLimbs(bad[:size])
-			if err != nil {
-				return blobs, nil
-			}
-			one := make([]int64, p.Limbs())
-			one[limb] = 1
-			m := p.FromLimbs(one)
-			p.Ring().MulScalarBigint(m, p.Delta(), m)
-			p.Ring().Add(c0, m, c0)
-			copy(bad, p.AppendLimbs(nil, c0))
-			out := slices.Clone(blobs)
-			out[c] = protocols.BlobDigest(bad)
-			return out, [][]byte{bad}
 		}
 	}
 	return blobs, nil
+}
+
+// increased is a contribution with one more in a limb, under the proof of the honest one.
+func (l *liar) increased(blobs []engine.Digest, c, limb int) ([]engine.Digest, [][]byte) {
+	p := l.d.Params
+	size := p.LimbsSize()
+	bad := slices.Clone(l.blobs[blobs[c]])
+	c0, err := p.DecodeLimbs(bad[:size])
+	if err != nil {
+		return blobs, nil
+	}
+	one := make([]int64, p.Limbs())
+	one[limb] = 1
+	m := p.FromLimbs(one)
+	p.Ring().MulScalarBigint(m, p.Delta(), m)
+	p.Ring().Add(c0, m, c0)
+	copy(bad, p.AppendLimbs(nil, c0))
+	out := slices.Clone(blobs)
+	out[c] = protocols.BlobDigest(bad)
+	return out, [][]byte{bad}
+}
+
+// Rounding tells that the lie is told of counts that are rounded.
+func (k Kind) Rounding() bool {
+	return slices.Contains([]Kind{UnroundedCount, OtherRounded, OwnRandomness, AddedCount}, k)
+}
+
+// adds reports whether the department contributes to an answer whose counts another one rounds.
+func (l *liar) adds(query engine.Digest) bool {
+	s := l.d.State.Query(query).Screen()
+	return s != nil && !slices.ContainsFunc(s.Records(), func(r protocols.Record) bool {
+		body, err := r.Entry.Open()
+		admit, ok := body.(*protocols.Admit)
+		return err == nil && ok && admit.Key != engine.Digest{} && r.Entry.Author == protocols.KeyOf(l.d.Key)
+	})
+}
+
+// remember changes what the department keeps of a screening that it opened, and makes the answer of: its cells, or the secret that
+// randomness is derived from.
+func (l *liar) remember(r protocols.JournalRecord) []byte {
+	var o protocols.Opened
+	e, err := protocols.ParseEntry(r.Entry)
+	if !l.kind.Rounding() || err != nil || e.Kind != protocols.KindScreen || engine.Unmarshal(r.Secret, &o) != nil {
+		return r.Secret
+	}
+	switch at := slices.IndexFunc(o.Cells, func(c *big.Int) bool { return c.Sign() > 0 }); {
+	case l.kind == OwnRandomness:
+		slices.Reverse(o.Secret)
+	case l.kind == OtherRounded && at >= 0:
+		o.Cells[at] = new(big.Int)
+	case l.kind == UnroundedCount && at >= 0:
+		o.Cells[at] = new(big.Int).Sub(o.Cells[at], big.NewInt(1))
+	}
+	return engine.Marshal(&o)
 }

@@ -76,15 +76,13 @@ type compared struct {
 	Changes    string           `json:"changes,omitempty"` // against the version in force, line by line
 	Published  bool             `json:"published"`
 	Disclosure []render.Rule    `json:"disclosure"` // rules of what answers may show
-	Unkept     []string         `json:"unkept"`     // those of them that nothing enforces yet, so that nobody is answered
 	document   *policy.Document // what is published
 }
 
 // comparedOf is a policy file by itself.
 func comparedOf(file *policy.File) compared {
 	d := &file.Document
-	return compared{File: file.Name, Table: d.Table, Rules: len(d.Rules), Disclosure: render.RulesOf(d.Disclosure, policy.English),
-		Unkept: append([]string{}, d.Disclosure.Unkept()...)}
+	return compared{File: file.Name, Table: d.Table, Rules: len(d.Rules), Disclosure: render.RulesOf(d.Disclosure, policy.English)}
 }
 
 // compare checks a file against a department's registration, and gives it the version that follows.
@@ -180,9 +178,6 @@ func (s Shell) tell(out compared) error {
 		text = failure.Printable(out.File) + ": a policy for the departments below\nit sets the loosest class of their tables\n"
 	}
 	text += render.RulesText(out.Disclosure)
-	if len(out.Unkept) > 0 {
-		text += fmt.Sprintf("note: nothing enforces %s yet: while the policy has it, nobody is answered\n", strings.Join(out.Unkept, ", "))
-	}
 	switch {
 	case out.Department == "":
 		return s.Print(text + "nothing is wrong with the file itself; --node compares it with the table\n")
