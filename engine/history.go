@@ -84,6 +84,7 @@ type asked struct {
 type past struct {
 	pairs    []facing
 	families []family
+	covers   []cover
 }
 
 // facing is of a set of the new question's rows and one of an earlier one's.
@@ -138,7 +139,14 @@ func (s *supports) compare(d Disclosure, earlier []Earlier) error {
 			}
 		}
 	}
-	return s.relate(own, all)
+	if err := s.relate(own, all); err != nil || len(all) == 0 {
+		return err
+	}
+	all = append(own, all...)
+	if err := s.square(all); err != nil {
+		return err
+	}
+	return s.cover(all)
 }
 
 // ownSets are the new question's.

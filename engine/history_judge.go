@@ -160,6 +160,15 @@ func (p *past) each(visit func(support int)) {
 			visit(r.at)
 		}
 	}
+	for _, c := range p.covers {
+		visit(c.rest)
+		if c.within >= 0 {
+			visit(c.within)
+		}
+		for _, x := range c.own {
+			visit(x.at)
+		}
+	}
 }
 
 // inGroup is a support in one group.
@@ -193,6 +202,12 @@ func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells b
 			if j, few := p.combines(f, groups, cells, verdict); few {
 				note(j)
 			}
+		}
+	}
+	for i := range s.supports.past.covers {
+		c := &s.supports.past.covers[i]
+		if slices.ContainsFunc(p.alike(c.keys), func(groups []int) bool { return p.leaves(c, groups, cells, verdict) }) {
+			note(c.earlier)
 		}
 	}
 	return first, first >= 0

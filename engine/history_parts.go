@@ -1,0 +1,258 @@
+package engine
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+)
+
+// portion is a set of a whole's rows by what it says beyond the whole's conditions: the rows that meet it, or the others, which the
+// difference from the whole tells.
+type portion struct {
+	set  asked
+	rest []*Expr
+	not  bool
+}
+
+// cover is a whole and parts of it of which no two have a row in common: together they tell the rows that are in none.
+type cover struct {
+	whole   asked
+	own     []asked // the question's parts, each with its rows as support
+	rest    int     // support: the rows in no part
+	within  int     // support: those in parts; −1: of an earlier whole
+	earlier int     // the latest of the earlier questions
+	keys    []int
+}
+
+// maxCovers bounds the wholes with parts that are looked at.
+const maxCovers = 1024
+
+// cover finds wholes and parts that exclude each other, among the question's sets and the earlier ones': each set's conditions are
+// the whole's and more.
+func (s *supports) cover(all []asked) error {
+	known := map[string]bool{}
+	apart := newExclusion(s, all)
+	for i, whole := range all {
+		var parts []portion
+		for j, x := range all {
+			if i == j || len(x.conditions) == len(whole.conditions) || !subsumes(whole.conditions, x.conditions) {
+				continue
+			}
+			rest := slices.DeleteFunc(slices.Clone(x.conditions), func(c *Expr) bool { return slices.Contains(whole.conditions, c) })
+			parts = append(parts, portion{x, rest, false}, portion{x, rest, true})
+		}
+		for _, first := range parts {
+			together := []portion{first}
+			for _, x := range parts {
+				if !slices.ContainsFunc(together, func(y portion) bool { return !apart.excludes(x, y) }) {
+					together = append(together, x)
+				}
+			}
+			if err := s.coverBy(whole, together, known); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// coverBy lets a whole and its parts be looked at, if some are the question's, and some earlier ones'; twos are pairs.
+func (s *supports) coverBy(whole asked, parts []portion, known map[string]bool) error {
+	c := cover{whole: whole, within: -1, earlier: whole.earlier, keys: slices.Clone(whole.keys)}
+	rest, own, names := slices.Clone(whole.conditions), whole.earlier < 0, []string{s.key(whole.conditions) + string(rune('0'+truthNumber(whole.earlier < 0)))}
+	for _, p := range parts {
+		inside := conjunction(nil, p.rest)
+		if p.not {
+			inside, rest = negated(isTrue(inside)), append(rest, p.rest...)
+		} else {
+			rest = append(rest, negated(isTrue(inside)))
+		}
+		c.earlier = max(c.earlier, p.set.earlier)
+		if p.set.earlier < 0 {
+			own = true
+			p.set.at = s.free(append(slices.Clone(whole.conditions), inside))
+			c.own = append(c.own, p.set)
+		}
+		c.keys = slices.DeleteFunc(c.keys, func(k int) bool { return !slices.Contains(p.set.keys, k) })
+		names = append(names, s.key(p.set.conditions)+string(rune('0'+truthNumber(p.not)+2*truthNumber(p.set.earlier < 0))))
+	}
+	slices.Sort(names[1:])
+	name := strings.Join(names, "\x00")
+	if len(parts) < 2 || !own || c.earlier < 0 || known[name] {
+		return nil
+	}
+	if known[name] = true; len(s.past.covers) == maxCovers {
+		return hinted(refuse(CodeHistory, 0, "with earlier answers more than %d wholes and parts may tell of each other's rows", maxCovers),
+			"ask for fewer aggregates with conditions at once")
+	}
+	c.rest = s.free(rest)
+	if whole.earlier < 0 {
+		beyond := slices.DeleteFunc(s.flat(rest), func(e *Expr) bool { return slices.Contains(whole.conditions, e) })
+		c.within = s.free(append(slices.Clone(whole.conditions), negated(isTrue(conjunction(nil, beyond)))))
+	}
+	s.past.covers = append(s.past.covers, c)
+	return nil
+}
+
+// square lets four sets be looked at together: a whole, two parts of it, and what is in both, which tell what is in neither.
+func (s *supports) square(all []asked) error {
+	by := map[string][]asked{}
+	for _, x := range all {
+		by[s.key(x.conditions)] = append(by[s.key(x.conditions)], x)
+	}
+	for i, a := range all {
+		for _, b := range all[:i] {
+			if subsumes(a.conditions, b.conditions) || subsumes(b.conditions, a.conditions) {
+				continue
+			}
+			common := slices.DeleteFunc(slices.Clone(a.conditions), func(c *Expr) bool { return !slices.Contains(b.conditions, c) })
+			for _, both := range by[s.key(s.flat(slices.Concat(a.conditions, b.conditions)))] {
+				for _, whole := range by[s.key(common)] {
+					if err := s.family([]asked{whole, a, b, both}); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// exclusion tells which parts can have no row in common, as far as the values of single columns say.
+type exclusion struct {
+	s      *supports
+	values map[int][]Datum  // of a column; NULL among them
+	truths map[*Expr][]bool // of a condition on it alone, by value
+}
+
+func newExclusion(s *supports, all []asked) *exclusion {
+	x := &exclusion{s, map[int][]Datum{}, map[*Expr][]bool{}}
+	by := map[int][]*Expr{}
+	for _, set := range all {
+		for _, c := range set.conditions {
+			if column := only(c); column >= 0 && !slices.Contains(by[column], c) {
+				by[column] = append(by[column], c)
+			}
+		}
+	}
+	for column, conditions := range by {
+		values, ok := s.listed(column, nil)
+		if !ok {
+			values, ok = probes(conditions)
+		}
+		if !ok {
+			continue
+		}
+		if x.values[column] = values; s.plan.Schema.Columns[column].Nullable {
+			x.values[column] = append(slices.Clip(values), Datum{})
+		}
+		for _, c := range conditions {
+			for _, v := range x.values[column] {
+				held, err := c.Eval(func(int) Datum { return v })
+				x.truths[c] = append(x.truths[c], err != nil || held.Kind == Boolean && held.Bool)
+			}
+		}
+	}
+	return x
+}
+
+// probes are values of a column between which conditions on it do not change, if all of them compare it with constants.
+func probes(conditions []*Expr) (out []Datum, ok bool) {
+	one := big.NewInt(1)
+	var walk func(e *Expr) bool
+	walk = func(e *Expr) bool {
+		switch e.Op {
+		case OpAnd, OpOr, OpNot, OpIsTrue, OpIsFalse:
+			return !slices.ContainsFunc(e.Args, func(a *Expr) bool { return !walk(a) })
+		case OpIsNull:
+			return e.Args[0].Op == OpColumn
+		case OpEqual, OpNotEqual, OpLess, OpLessEqual, OpGreater, OpGreaterEq, OpIn:
+		default:
+			return false
+		}
+		column := e.Args[0]
+		if column.Op != OpColumn {
+			return false
+		}
+		for _, a := range e.Args[1:] {
+			if a.Op != OpConstant {
+				return false
+			}
+			v := a.Value
+			switch {
+			case v.IsNull():
+			case v.Number == nil || v.Kind != column.Kind || v.Scale != column.Scale:
+				return false
+			default:
+				below, above := v, v
+				below.Number, above.Number = new(big.Int).Sub(v.Number, one), new(big.Int).Add(v.Number, one)
+				out = append(out, below, v, above)
+			}
+		}
+		return true
+	}
+	for _, c := range conditions {
+		if !walk(c) {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// excludes reports whether no row is in both parts.
+func (x *exclusion) excludes(a, b portion) bool {
+	switch {
+	case !a.not && !b.not && apart(a.rest, b.rest), a.not && !b.not && subsumes(a.rest, b.rest), b.not && !a.not && subsumes(b.rest, a.rest):
+		return true
+	}
+	for column, values := range x.values {
+		if !slices.ContainsFunc(a.rest, func(c *Expr) bool { return only(c) == column }) {
+			continue
+		}
+		common := false
+		for at := range values {
+			if common = x.admits(a, column, at) && x.admits(b, column, at); common {
+				break
+			}
+		}
+		if !common {
+			return true
+		}
+	}
+	return false
+}
+
+// admits reports whether a row of a part can have a value.
+func (x *exclusion) admits(p portion, column, at int) bool {
+	all := true
+	for _, c := range p.rest {
+		switch {
+		case only(c) == column:
+			all = all && x.truths[c][at]
+		case p.not:
+			return true
+		}
+	}
+	return all != p.not
+}
+
+// leaves reports whether a whole without its parts is a set of too few rows, over groups that all tell together.
+func (p *Plan) leaves(c *cover, groups []int, cells []*big.Int, verdict []byte) bool {
+	s, width := p.Screen, len(p.Screen.answer.Moments)
+	var all []inGroup
+	for _, g := range groups {
+		if c.whole.earlier < 0 && !shows(verdict[g*width:], c.whole.moments) {
+			if s.rowsAtLeast(c.within, p.ofGroup(cells, g)) > 0 {
+				return false // of this group the whole is not known, and parts are
+			}
+			continue
+		}
+		all = append(all, inGroup{g, c.rest})
+		for _, x := range c.own {
+			if !shows(verdict[g*width:], x.moments) {
+				all = append(all, inGroup{g, x.at})
+			}
+		}
+	}
+	return p.fewAmong(all, cells)
+}
