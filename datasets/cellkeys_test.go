@@ -64,6 +64,15 @@ func noiseOf(t *testing.T, table *Table, sql string) (p *engine.Plan, cells, noi
 	if _, other := tally.Split(key, 0, wideNoise, rows); fmt.Sprint(other) != fmt.Sprint(noise) {
 		t.Errorf("%s: noise %v in SQL, %v in Go", sql, noise, other)
 	}
+	noisy, err := p.Noisy(engine.Disclosure{Perturbed: wideNoise})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, n := range noise { // so AddNoise cuts none
+		if n.CmpAbs(noisy.Noise.Moments[i%len(p.Moments)].Width) > 0 {
+			t.Errorf("%s: noise %s is more than %s", sql, n, noisy.Noise.Moments[i%len(p.Moments)].Width)
+		}
+	}
 	return p, cells, noise
 }
 
@@ -77,13 +86,13 @@ func TestCellKeysSum(t *testing.T) {
 	key := noiseKey(t, 7)
 	of := key.Recorder("t", []string{"id"})
 	sum := func(most int64, adds map[int64]int64) *big.Int {
-		var sums [cellkey.Limbs]*big.Int
-		for i := range sums {
-			sums[i] = new(big.Int)
+		sums := cellkey.Sums{Rows: big.NewInt(int64(len(adds)))}
+		for i := range sums.Keys {
+			sums.Keys[i] = new(big.Int)
 		}
 		for id, adds := range adds {
 			for i, limb := range of.Record([]engine.Datum{engine.NewInteger(id)}) {
-				sums[i].Add(sums[i], new(big.Int).Mul(big.NewInt(adds), big.NewInt(int64(limb))))
+				sums.Keys[i].Add(sums.Keys[i], new(big.Int).Mul(big.NewInt(adds), big.NewInt(int64(limb))))
 			}
 		}
 		return key.Noise(sums, big.NewInt(most), wideNoise)
@@ -190,6 +199,21 @@ func TestNoiseOutlivesVersions(t *testing.T) {
 	}
 	if two := ask(people, "id", "note"); two == want || two != ask(people, "note", "id") {
 		t.Error("the noise of a key of two columns is that of one, or follows from their order")
+	}
+}
+
+// TestEqualKeys: rows that a key does not tell apart have no noise in proportion to their number.
+func TestEqualKeys(t *testing.T) {
+	table := keyed(t, "id,same,x\n1,7,5\n2,7,5\n3,7,5\n4,7,5\n5,7,9\n", "same")
+	known := map[string]bool{}
+	for _, n := range []int{1, 2, 3, 4} {
+		for _, what := range []string{"count(*)", "sum(x)"} {
+			p, _, noise := noiseOf(t, table, fmt.Sprintf("SELECT %s FROM t WHERE id <= %d", what, n))
+			known[noise[p.Outputs[0].Expr.Column].String()] = true
+		}
+	}
+	if len(known) != 8 {
+		t.Errorf("of 8 cells of rows with one key, the noise is one of %v", known)
 	}
 }
 

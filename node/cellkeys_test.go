@@ -32,9 +32,9 @@ func noisyCounts(n *testnet.Network, choose func(sex string, age int) bool) stri
 		nodetest.Check(n.T, err)
 		key, err := cellkey.New(raw)
 		nodetest.Check(n.T, err)
-		var sums [cellkey.Limbs]*big.Int
-		for j := range sums {
-			sums[j] = new(big.Int)
+		sums := cellkey.Sums{Rows: new(big.Int)}
+		for j := range sums.Keys {
+			sums.Keys[j] = new(big.Int)
 		}
 		of := key.Recorder("people", []string{"age"})
 		for _, row := range testnet.RowsOf(i)[1:] {
@@ -44,8 +44,9 @@ func noisyCounts(n *testnet.Network, choose func(sex string, age int) bool) stri
 				continue
 			}
 			total++
+			sums.Rows.Add(sums.Rows, big.NewInt(1))
 			for j, limb := range of.Record([]engine.Datum{engine.NewInteger(int64(age))}) {
-				sums[j].Add(sums[j], big.NewInt(int64(limb)))
+				sums.Keys[j].Add(sums.Keys[j], big.NewInt(int64(limb)))
 			}
 		}
 		total += key.Noise(sums, big.NewInt(1), perturbedBy).Int64()

@@ -103,19 +103,28 @@ const resolution = 128
 
 var one = big.NewInt(1)
 
-// Noise is that of one addend in one cell: sums are, by limb, of the record keys of the rows, each times what its row adds; most is
-// the most that a row can add; rows is how many such rows the noise may be at most, in either direction. It is 0 where no row adds anything. README
-// section 18.8.
-func (k *Key) Noise(sums [Limbs]*big.Int, most *big.Int, rows int64) *big.Int {
+// Sums are of one addend in one cell: of the record keys of its rows, each times what its row adds, by limb; and how many rows
+// add something, so that rows with equal keys have no noise in proportion.
+type Sums struct {
+	Keys [Limbs]*big.Int
+	Rows *big.Int
+}
+
+// Noise is that of one addend in one cell: most is the most that a row can add; rows is how many such rows the noise may be at most, in
+// either direction. It is 0 where no row adds anything. README section 18.8.
+func (k *Key) Noise(sums Sums, most *big.Int, rows int64) *big.Int {
 	divisor, sign := new(big.Int), 0
-	for _, s := range sums {
+	for _, s := range sums.Keys {
 		divisor.GCD(nil, nil, divisor, new(big.Int).Abs(s))
 		if sign == 0 {
 			sign = s.Sign()
 		}
 	}
-	if sign == 0 || most.Sign() <= 0 {
+	if sums.Rows.Sign() <= 0 || most.Sign() <= 0 {
 		return new(big.Int)
+	}
+	if sign == 0 { // of some 2^128 sets of rows, this is one
+		divisor, sign = one, 1
 	}
 	// The rows' sums in lowest terms, and the width as a power of two times the divisor: twice as much of everything gives twice
 	// the noise, and so do other bounds of the same size.
@@ -123,8 +132,8 @@ func (k *Key) Noise(sums [Limbs]*big.Int, most *big.Int, rows int64) *big.Int {
 	if width(divisor, power).Cmp(new(big.Rat).SetInt(most)) > 0 {
 		power--
 	}
-	parts := [][]byte{binary.BigEndian.AppendUint64(nil, uint64(rows)), binary.BigEndian.AppendUint64(nil, uint64(int64(power)))}
-	for _, s := range sums {
+	parts := [][]byte{binary.BigEndian.AppendUint64(nil, uint64(rows)), binary.BigEndian.AppendUint64(nil, uint64(int64(power))), sums.Rows.Bytes()}
+	for _, s := range sums.Keys {
 		lowest := new(big.Int).Quo(s, divisor)
 		if lowest.Mul(lowest, big.NewInt(int64(sign))); lowest.Sign() < 0 {
 			parts = append(parts, append([]byte{1}, lowest.Bytes()...))

@@ -22,14 +22,17 @@ func key(t testing.TB, fill byte) *cellkey.Key {
 	return k
 }
 
-func sums(values ...int64) (out [cellkey.Limbs]*big.Int) {
-	for i := range out {
-		out[i] = big.NewInt(values[i])
+func sums(values ...int64) cellkey.Sums {
+	out := cellkey.Sums{Rows: new(big.Int)}
+	for i := range out.Keys {
+		if out.Keys[i] = big.NewInt(values[i]); values[i] != 0 {
+			out.Rows = big.NewInt(12)
+		}
 	}
 	return out
 }
 
-func drawn(r *rand.Rand) [cellkey.Limbs]*big.Int {
+func drawn(r *rand.Rand) cellkey.Sums {
 	return sums(r.Int64N(1<<40), r.Int64N(1<<40), r.Int64N(1<<40), r.Int64N(1<<40))
 }
 
@@ -46,12 +49,12 @@ func TestGolden(t *testing.T) {
 		}
 	}
 	for _, c := range []struct {
-		sums       [cellkey.Limbs]*big.Int
+		sums       cellkey.Sums
 		most, rows int64
 		want       string
 	}{
-		{sums(1, 2, 3, 4), 1, 5, "1"}, {sums(2, 4, 6, 8), 2, 5, "1"}, {sums(-1, -2, -3, -4), 1, 5, "-1"}, {sums(0, 0, 0, 0), 9, 5, "0"},
-		{sums(1<<40, 7, 0, 5), 100, 1000000, "-4522217"}, {sums(1<<40, 7, 0, 5), 127, 1000000, "-4522217"}, {sums(1<<40, 7, 0, 5), 128, 1000000, "97494032"}, {sums(1, 1, 1, 1), 0, 5, "0"},
+		{sums(1, 2, 3, 4), 1, 5, "2"}, {sums(2, 4, 6, 8), 2, 5, "3"}, {sums(-1, -2, -3, -4), 1, 5, "-2"}, {sums(0, 0, 0, 0), 9, 5, "0"},
+		{sums(1<<40, 7, 0, 5), 100, 1000000, "2738464"}, {sums(1<<40, 7, 0, 5), 127, 1000000, "2738464"}, {sums(1<<40, 7, 0, 5), 128, 1000000, "43277321"}, {sums(1, 1, 1, 1), 0, 5, "0"},
 	} {
 		if got := k.Noise(c.sums, big.NewInt(c.most), c.rows).String(); got != c.want {
 			t.Errorf("%v %d %d: %s, want %s", c.sums, c.most, c.rows, got, c.want)
@@ -71,7 +74,7 @@ func TestFit(t *testing.T) {
 	for n := 0; n < draws; {
 		s := drawn(r)
 		divisor := new(big.Int)
-		for _, x := range s {
+		for _, x := range s.Keys {
 			divisor.GCD(nil, nil, divisor, x)
 		}
 		if divisor.Cmp(big.NewInt(1)) == 0 {
@@ -134,8 +137,8 @@ func TestRepetitionGainsNothing(t *testing.T) {
 		noise := k.Noise(s, most, rows)
 		for _, factor := range []int64{1, 2, 3, -1, -60} {
 			times := s
-			for i := range times {
-				times[i] = new(big.Int).Mul(s[i], big.NewInt(factor))
+			for i := range times.Keys {
+				times.Keys[i] = new(big.Int).Mul(s.Keys[i], big.NewInt(factor))
 			}
 			got := k.Noise(times, new(big.Int).Mul(most, big.NewInt(max(factor, -factor))), rows)
 			if got.Sub(got, new(big.Int).Mul(noise, big.NewInt(factor))); got.CmpAbs(big.NewInt(31)) > 0 {
@@ -143,9 +146,15 @@ func TestRepetitionGainsNothing(t *testing.T) {
 			}
 		}
 		other := s
-		other[2] = new(big.Int).Add(s[2], big.NewInt(1))
+		other.Keys[2] = new(big.Int).Add(s.Keys[2], big.NewInt(1))
+		alike := s // twice the rows, with the same keys
+		alike.Rows = new(big.Int).Lsh(s.Rows, 1)
+		for i := range alike.Keys {
+			alike.Keys[i] = new(big.Int).Lsh(s.Keys[i], 1)
+		}
 		twice := new(big.Int).Lsh(most, 1)
-		for what, n := range map[string]*big.Int{"other rows": k.Noise(other, most, rows), "another key": key(t, 2).Noise(s, most, rows)} {
+		for what, n := range map[string]*big.Int{"other rows": k.Noise(other, most, rows), "another key": key(t, 2).Noise(s, most, rows),
+			"as many rows again with the same keys": k.Noise(alike, most, rows)} {
 			if n.Cmp(noise) == 0 {
 				t.Errorf("%s: the noise is the same", what)
 			}

@@ -8,9 +8,9 @@ import (
 )
 
 // Tally is what a department aggregates for the noise of a plan's cells beside the cells: for each addend of its moments, the sums
-// of the record keys' limbs, each times what the row adds.
+// of the record keys' limbs, each times what the row adds, and how many rows add something.
 type Tally struct {
-	// Plan has the moments of the question's plan and then the sums, Limbs for each addend. Limb i of a record key is read as the column
+	// Plan has the moments of the question's plan and then, for each addend, the sums, Limbs of them, and the count. Limb i of a record key is read as the column
 	// of index Column+i, behind the schema's. It is never asked of anybody.
 	Plan    *engine.Plan
 	Column  int
@@ -45,6 +45,7 @@ func NewTally(p *engine.Plan) *Tally {
 				for i := range Limbs {
 					out.Moments = append(out.Moments, engine.Moment{Op: engine.Sum, Expr: t.times(a.Expr, i), Filter: filter})
 				}
+				out.Moments = append(out.Moments, engine.Moment{Op: engine.CountRows, Filter: adding(filter, a.Expr)})
 			}
 			t.terms[m] = append(t.terms[m], term{a.Factor, at})
 		}
@@ -58,11 +59,24 @@ func rowsOf(m *engine.Moment) *engine.Expr {
 		return m.Filter
 	}
 	missing := &engine.Expr{Op: engine.OpIsNull, Args: []*engine.Expr{m.Expr}, Kind: engine.Boolean}
-	valued := &engine.Expr{Op: engine.OpNot, Args: []*engine.Expr{missing}, Kind: engine.Boolean}
-	if m.Filter == nil {
-		return valued
+	return both(m.Filter, &engine.Expr{Op: engine.OpNot, Args: []*engine.Expr{missing}, Kind: engine.Boolean})
+}
+
+// adding is the condition of those rows in which an addend is not 0.
+func adding(filter, e *engine.Expr) *engine.Expr {
+	if e == nil {
+		return filter
 	}
-	return &engine.Expr{Op: engine.OpAnd, Args: []*engine.Expr{m.Filter, valued}, Kind: engine.Boolean, Nullable: m.Filter.Nullable}
+	zero := &engine.Expr{Op: engine.OpConstant, Value: engine.Datum{Kind: e.Kind, Number: new(big.Int), Scale: e.Scale}, Kind: e.Kind, Scale: e.Scale, Min: new(big.Int), Max: new(big.Int)}
+	return both(filter, &engine.Expr{Op: engine.OpNotEqual, Args: []*engine.Expr{e, zero}, Kind: engine.Boolean, Nullable: e.Nullable})
+}
+
+// both is that two conditions hold, the first of which may be nil.
+func both(a, b *engine.Expr) *engine.Expr {
+	if a == nil {
+		return b
+	}
+	return &engine.Expr{Op: engine.OpAnd, Args: []*engine.Expr{a, b}, Kind: engine.Boolean, Nullable: a.Nullable || b.Nullable}
 }
 
 // times is limb i of a row's record key, times what the row adds.
@@ -96,8 +110,9 @@ func (t *Tally) Split(k *Key, dep int, rows int64, all []*big.Int) (cells, noise
 		for m := range moments {
 			total := new(big.Int)
 			for _, a := range t.terms[m] {
-				at := moments + Limbs*a.addend
-				one := k.Noise([Limbs]*big.Int(group[at:at+Limbs]), most[a.addend], rows)
+				at := moments + (Limbs+1)*a.addend
+				sums := Sums{[Limbs]*big.Int(group[at : at+Limbs]), group[at+Limbs]}
+				one := k.Noise(sums, most[a.addend], rows)
 				total.Add(total, one.Mul(one, a.factor))
 			}
 			noise = append(noise, total)
@@ -119,7 +134,7 @@ func Drawn(p *engine.Plan, dep int, random io.Reader) engine.NoiseSource {
 			if _, err := io.ReadFull(random, secret[:]); err != nil {
 				return nil, err
 			}
-			one := (&Key{secret}).Noise([Limbs]*big.Int{one, one, one, one}, p.Magnitude(dep, a.Expr), p.Noise.Rules.Perturbed)
+			one := (&Key{secret}).Noise(Sums{[Limbs]*big.Int{one, one, one, one}, one}, p.Magnitude(dep, a.Expr), p.Noise.Rules.Perturbed)
 			total.Add(total, one.Mul(one, a.Factor))
 		}
 		return total, nil

@@ -70,11 +70,14 @@ func newTable(r *rand.Rand) *table {
 
 // noise is that of the count of all rows but one, with the person's or without it.
 func (t *table) noise(rows int64, but int, with bool) int64 {
-	var sums [cellkey.Limbs]*big.Int
-	for i := range sums {
-		sums[i] = new(big.Int).Sub(t.all[i], t.records[but][i])
+	sums := cellkey.Sums{Rows: big.NewInt(people - 1)}
+	if with {
+		sums.Rows = big.NewInt(people)
+	}
+	for i := range sums.Keys {
+		sums.Keys[i] = new(big.Int).Sub(t.all[i], t.records[but][i])
 		if with {
-			sums[i].Add(sums[i], t.records[0][i])
+			sums.Keys[i].Add(sums.Keys[i], t.records[0][i])
 		}
 	}
 	return t.key.Noise(sums, big.NewInt(1), rows).Int64()
