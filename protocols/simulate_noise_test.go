@@ -20,11 +20,15 @@ import (
 var privateRules = engine.Disclosure{Epsilon: 4_000_000, Budget: 8_000_000, Delta: 1_000_000}
 
 // noisily aggregates as a department does whose node adds noise.
-func noisily(t testing.TB, p *engine.Plan, own string, rows []person) protocols.Cells {
-	if p.Noise != nil && p.Noise.Kind == engine.NoiseCellKey {
-		return perturbed(t, p, own, rows)
+func (w *world) noisily(plan *engine.Plan, p *party) protocols.Cells {
+	if plan.Noise != nil && plan.Noise.Kind == engine.NoiseCellKey {
+		return perturbed(w.t, plan, p.name, p.rows)
 	}
-	cells, err := p.AddNoise(slices.Index(p.Departments, own), aggregate(t, p, rows), p.GaussianNoise(rand.Reader))
+	source := plan.GaussianNoise(rand.Reader)
+	if w.noise != nil && w.noise(p) != nil {
+		source = w.noise(p)
+	}
+	cells, err := plan.AddNoise(slices.Index(plan.Departments, p.name), aggregate(w.t, plan, p.rows), source)
 	return protocols.Cells{Cells: cells, Err: err}
 }
 

@@ -305,7 +305,7 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 	}
 	if r.Aggregate != nil {
 		w.after(p, func() {
-			p.dispatch(m, noisily(w.t, r.Aggregate, p.name, p.rows), id)
+			p.dispatch(m, w.noisily(r.Aggregate, p), id)
 		})
 	}
 	for _, job := range r.Work {

@@ -40,6 +40,7 @@ type world struct {
 	before     func(protocols.Entry)                   // asked before an entry is ordered
 	replace    func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
 	loss       int                                     // percent of submissions that are lost, and of those that are doubled
+	noise      func(*party) engine.NoiseSource         // what a department adds, if not what the plan says
 	recipient  string                                  // of screenings; empty: whom their ids name
 	unscreened bool                                    // the analyst asks for answers without their screenings
 	keepDown   bool
