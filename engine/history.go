@@ -12,8 +12,9 @@ type Earlier struct {
 	_           struct{} `cbor:",toarray"`
 	SQL         string   // as Remembered gives it
 	Departments []string // its contributors
-	// Verdict is over its cells, if it was asked of the same tables: what was shown. Empty: all, or it is not known.
+	// Verdict is over its cells: what was shown. Empty: all, or it is not known.
 	Verdict []byte
+	Former  bool // the verdict is over other versions of the tables
 }
 
 // named is the question in a sentence.
@@ -187,8 +188,19 @@ func (s *supports) setsOf(j int, e *Earlier, differ bool) ([]planned, error) {
 	switch {
 	case err != nil:
 		return nil, refuse(CodeHistory, 0, "over the tables as they are now the question cannot be compared with %s, which was answered before", e.named())
-	case len(e.Verdict) > 0 && (differ || len(e.Verdict) != q.CellCount()):
+	case len(e.Verdict) > 0 && !differ && !e.Former && len(e.Verdict) != q.CellCount():
 		return nil, refuse(CodeCells, 0, "the verdict over %s is over %d cells, it has %d", e.named(), len(e.Verdict), q.CellCount())
+	}
+	// What was shown over other tables may or may not be over these: both are looked at.
+	verdicts := [][]byte{e.Verdict}
+	if differ || e.Former {
+		verdicts = append(verdicts, nil)
+	}
+	if len(e.Verdict) != q.CellCount() {
+		verdicts = [][]byte{nil}
+	}
+	if differ && len(verdicts) == 1 && slices.ContainsFunc(e.Verdict, func(code byte) bool { return code != 0 }) {
+		return nil, refuse(CodeHistory, 0, "other departments have other groups than %s, of which some were withheld", e.named())
 	}
 	var keys []int
 	for i, g := range p.Groups {
@@ -202,13 +214,17 @@ func (s *supports) setsOf(j int, e *Earlier, differ bool) ([]planned, error) {
 	}
 	var out []planned
 	for _, x := range of.ownSets() {
-		shown, some, err := q.shownBy(e.Verdict, x.moments)
-		if err != nil {
-			return nil, err
-		}
-		if some {
-			conditions := s.flat(append(slices.Clone(x.conditions), shown...))
-			out = append(out, planned{asked{earlier: j, conditions: conditions, keys: keys}, q})
+		narrowed := true
+		for i, verdict := range verdicts {
+			shown, some, err := q.shownBy(verdict, x.moments)
+			if err != nil {
+				return nil, err
+			}
+			if some && (i == 0 || narrowed) {
+				conditions := s.flat(append(slices.Clone(x.conditions), shown...))
+				out = append(out, planned{asked{earlier: j, conditions: conditions, keys: keys}, q})
+			}
+			narrowed = !some || len(shown) > 0
 		}
 	}
 	return out, nil

@@ -14,11 +14,18 @@ type conversation struct {
 	earlier []Earlier
 }
 
-// ask asks a question, all its rounds, and says what becomes of it; departments are written before it in brackets.
+// ask asks a question, all its rounds, and says what becomes of it; departments are written before it in brackets, and "[later]" that all
+// tables have new versions since.
 func (c *conversation) ask(t *testing.T, sql string) (said string, refused bool) {
 	t.Helper()
 	cat, departments := c.table.catalogue()
 	table := c.table
+	if rest, ok := strings.CutPrefix(sql, "[later] "); ok {
+		for i := range c.earlier {
+			c.earlier[i].Former = true
+		}
+		sql = rest
+	}
 	if rest, ok := strings.CutPrefix(sql, "["); ok {
 		var names string
 		names, sql, _ = strings.Cut(rest, "] ")
@@ -74,9 +81,7 @@ func (c *conversation) screen(t *testing.T, table *refTable, p *Plan) (verdict [
 	t.Helper()
 	earlier := slices.Clone(c.earlier)
 	for i := range earlier {
-		if !slices.Equal(earlier[i].Departments, p.Departments) {
-			earlier[i].Verdict = nil
-		}
+		earlier[i].Former = earlier[i].Former || !slices.Equal(earlier[i].Departments, p.Departments)
 	}
 	screening, err := p.Screening(c.rules, earlier...)
 	if err != nil {

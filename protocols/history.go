@@ -322,12 +322,12 @@ func (s *State) Before(asker Key, at int64, p *engine.Plan, d engine.Disclosure)
 	return earlier(&a)
 }
 
-// earlier are past answers as the engine compares with them: of other versions of the tables it is not known what was shown.
+// earlier are past answers as the engine compares with them.
 func earlier(a *Ask) (out []engine.Earlier, err error) {
 	tables := tablesDigest(a)
 	for _, p := range a.Past {
-		e := engine.Earlier{SQL: p.SQL, Departments: p.Departments}
-		if p.Tables == tables && len(p.Verdict) > 0 {
+		e := engine.Earlier{SQL: p.SQL, Departments: p.Departments, Former: p.Tables != tables}
+		if len(p.Verdict) > 0 {
 			if e.Verdict, err = unpackVerdict(p.Verdict); err != nil {
 				return nil, err
 			}
