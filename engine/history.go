@@ -79,6 +79,7 @@ type asked struct {
 	at         int     // support, of the new question's own
 	conditions []*Expr // WHERE's among them
 	keys       []int   // groups of the new plan that the question tells apart, too
+	linked     []linkedKey
 }
 
 // past is what a screening compares with.
@@ -172,6 +173,10 @@ func (s *supports) ownSets() []asked {
 			out[at].moments = append(out[at].moments, m)
 		}
 	}
+	for _, c := range s.reported() {
+		conditions := s.flat(append(slices.Clone(where), c.conditions...))
+		out = append(out, asked{earlier: -1, at: s.add(c.conditions), conditions: conditions, keys: keys, moments: c.moments})
+	}
 	return out
 }
 
@@ -208,6 +213,7 @@ func (s *supports) setsOf(j int, e *Earlier, differ bool) ([]planned, error) {
 			keys = append(keys, i)
 		}
 	}
+	linked := s.linkedKeys(q, keys)
 	of, err := q.plainSupports()
 	if err != nil {
 		return nil, err
@@ -222,7 +228,7 @@ func (s *supports) setsOf(j int, e *Earlier, differ bool) ([]planned, error) {
 			}
 			if some && (i == 0 || narrowed) {
 				conditions := s.flat(append(slices.Clone(x.conditions), shown...))
-				out = append(out, planned{asked{earlier: j, conditions: conditions, keys: keys}, q})
+				out = append(out, planned{asked{earlier: j, conditions: conditions, keys: keys, linked: linked}, q})
 			}
 			narrowed = !some || len(shown) > 0
 		}

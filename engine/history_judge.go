@@ -189,7 +189,7 @@ func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells b
 		if first >= 0 && first <= o.other.earlier {
 			continue
 		}
-		for _, groups := range p.alike(o.other.keys) {
+		for _, groups := range p.alike(o.other.keys, o.other.linked...) {
 			if p.overlaps(o, groups, cells, verdict) {
 				note(o.other.earlier)
 				break
@@ -214,7 +214,7 @@ func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells b
 }
 
 // alike are the groups that some keys do not tell apart.
-func (p *Plan) alike(keys []int) [][]int {
+func (p *Plan) alike(keys []int, linked ...linkedKey) [][]int {
 	groups := make([]int, p.groupCount())
 	for g := range groups {
 		groups[g] = g
@@ -223,7 +223,12 @@ func (p *Plan) alike(keys []int) [][]int {
 		name := ""
 		for i, v := range p.groupValues(g) {
 			if slices.Contains(keys, i) {
-				name += quote(v.String()) + string(rune('0'+v.Kind))
+				name += nameOf(v)
+			}
+			for _, l := range linked {
+				if l.key == i {
+					name += l.parts[nameOf(v)] + " "
+				}
 			}
 		}
 		return name

@@ -118,6 +118,87 @@ func (s *supports) square(all []asked) error {
 	return nil
 }
 
+// linkedKey is a key of the new plan's that is made of a column of which an earlier key is made, too: by its values, what both tell apart, as
+// of single years and of decades the decades.
+type linkedKey struct {
+	key   int
+	parts map[string]string
+}
+
+func nameOf(v Datum) string { return quote(v.String()) + string(rune('0'+v.Kind)) }
+
+// linkedKeys are those of an earlier question's plan, of columns whose values are known.
+func (s *supports) linkedKeys(q *Plan, common []int) (out []linkedKey) {
+	for i, g := range s.plan.Groups {
+		column := only(g.Expr)
+		values, ok := []Datum(nil), false
+		if column >= 0 && !slices.Contains(common, i) {
+			values, ok = s.everyValue(column)
+		}
+		for _, k := range q.Groups {
+			if ok && only(k.Expr) == column {
+				out = append(out, linkedKey{i, linkedParts(values, g.Expr, k.Expr)})
+			}
+		}
+	}
+	return out
+}
+
+// linkedParts joins the values that two keys have for the same values of a column, by the first key's.
+func linkedParts(values []Datum, a, b *Expr) map[string]string {
+	parts, of := map[string]string{}, map[string]string{} // by the second key's
+	for _, x := range values {
+		get := func(int) Datum { return x }
+		u, err := a.Eval(get)
+		v, wrong := b.Eval(get)
+		if err != nil || wrong != nil {
+			continue
+		}
+		mine, theirs := parts[nameOf(u)], of[nameOf(v)]
+		if mine == "" {
+			mine = nameOf(u)
+		}
+		if parts[nameOf(u)], of[nameOf(v)] = mine, mine; theirs == "" || theirs == mine {
+			continue
+		}
+		for _, all := range []map[string]string{parts, of} {
+			for name, part := range all {
+				if part == theirs {
+					all[name] = mine
+				}
+			}
+		}
+	}
+	return parts
+}
+
+// maxReported is of how many cells of a call that returns rows each is a set; of more the whole is.
+const maxReported = 16
+
+// reported are the sets of rows that a call which returns rows tells: those within a histogram's edges, and each of few cells.
+func (s *supports) reported() (out []asked) {
+	r := s.plan.Report
+	if r == nil || len(r.Cells) < 3 {
+		return nil
+	}
+	cells := slices.DeleteFunc(slices.Clone(r.Cells[1:]), func(m int) bool { return m < 0 })
+	if r.Function == "histogram" {
+		cells = r.Cells[2:]
+		first, last := s.conditionsOf(cells[0]), s.conditionsOf(cells[len(cells)-1])
+		edges := append(slices.Clone(first[:len(first)-1]), last[len(last)-1])
+		out = append(out, asked{moments: cells, conditions: edges})
+	}
+	if len(cells) > maxReported {
+		return out
+	}
+	for _, m := range cells {
+		if c := s.conditionsOf(m); len(c) > 0 && s.plan.Moments[m].Op != Sum {
+			out = append(out, asked{moments: []int{m}, conditions: c})
+		}
+	}
+	return out
+}
+
 // exclusion tells which parts can have no row in common, as far as the values of single columns say.
 type exclusion struct {
 	s      *supports
@@ -136,16 +217,16 @@ func newExclusion(s *supports, all []asked) *exclusion {
 		}
 	}
 	for column, conditions := range by {
-		values, ok := s.listed(column, nil)
+		values, ok := s.everyValue(column)
 		if !ok {
-			values, ok = probes(conditions)
+			if values, ok = probes(conditions); !ok {
+				continue
+			}
+			if s.plan.Schema.Columns[column].Nullable {
+				values = append(values, Datum{})
+			}
 		}
-		if !ok {
-			continue
-		}
-		if x.values[column] = values; s.plan.Schema.Columns[column].Nullable {
-			x.values[column] = append(slices.Clip(values), Datum{})
-		}
+		x.values[column] = values
 		for _, c := range conditions {
 			for _, v := range x.values[column] {
 				held, err := c.Eval(func(int) Datum { return v })
@@ -154,6 +235,15 @@ func newExclusion(s *supports, all []asked) *exclusion {
 		}
 	}
 	return x
+}
+
+// everyValue is what a column can be, NULL too; false where that is not known.
+func (s *supports) everyValue(column int) ([]Datum, bool) {
+	values, ok := s.listed(column, nil)
+	if ok && s.plan.Schema.Columns[column].Nullable {
+		values = append(slices.Clip(values), Datum{})
+	}
+	return values, ok
 }
 
 // probes are values of a column between which conditions on it do not change, if all of them compare it with constants.
