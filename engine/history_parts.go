@@ -178,11 +178,11 @@ const maxReported = 16
 // reported are the sets of rows that a call which returns rows tells: those within a histogram's edges, and each of few cells.
 func (s *supports) reported() (out []asked) {
 	r := s.plan.Report
-	if r == nil || len(r.Cells) < 3 {
+	if r == nil || len(r.Cells) < 2 || r.startsByGroup() {
 		return nil
 	}
 	cells := slices.DeleteFunc(slices.Clone(r.Cells[1:]), func(m int) bool { return m < 0 })
-	if r.Function == "histogram" {
+	if r.Function == "histogram" && len(r.Cells) > 2 {
 		cells = r.Cells[2:]
 		first, last := s.conditionsOf(cells[0]), s.conditionsOf(cells[len(cells)-1])
 		edges := append(slices.Clone(first[:len(first)-1]), last[len(last)-1])
