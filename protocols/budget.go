@@ -11,10 +11,10 @@ import (
 )
 
 // account is what a person's questions cost of a department's budget of differential privacy for a table and a purpose. It
-// outlives the policy: another version of it is no other budget. Nothing but the department's leaving ends it.
+// outlives the policy, the table's versions and the department's key: none of them is another budget of the same rows. Nothing ends it.
 type account struct {
 	_          struct{} `cbor:",toarray"`
-	Department Key
+	Department string
 	Table      string
 	Person     Key // the first key
 	Purpose    string
@@ -29,7 +29,7 @@ type spending struct {
 }
 
 func compareAccounts(a, b *account) int {
-	return cmp.Or(bytes.Compare(a.Department[:], b.Department[:]), cmp.Compare(a.Table, b.Table),
+	return cmp.Or(cmp.Compare(a.Department, b.Department), cmp.Compare(a.Table, b.Table),
 		bytes.Compare(a.Person[:], b.Person[:]), cmp.Compare(a.Purpose, b.Purpose))
 }
 
@@ -53,7 +53,7 @@ func (r *rights) withSpent(of account, rho int64) *rights {
 
 // accountOf is a question's with the department of one of its tables.
 func accountOf(person *person, t *tableState, purpose string) account {
-	return account{Department: t.record.Entry.Author, Table: t.registration.Table, Person: person.body.First, Purpose: purpose}
+	return account{Department: t.registration.Department, Table: t.registration.Table, Person: person.body.First, Purpose: purpose}
 }
 
 // priceOf is what a question costs each department that has a budget: the noise is that of the strictest of their rules.
@@ -87,7 +87,7 @@ func (s *State) afford(b *Ask, vouch *person, tables []*tableState, policies []*
 	return out, nil
 }
 
-func (s *State) accountsOf(department Key) (n int) {
+func (s *State) accountsOf(department string) (n int) {
 	for _, a := range s.rights.accounts {
 		if a.Department == department {
 			n++
@@ -100,9 +100,7 @@ func (s *State) accountsOf(department Key) (n int) {
 func (s *State) spend(q *QueryState, sign int64) {
 	for i, t := range q.tables {
 		if price := q.ruling.spending[i].Price; price > 0 {
-			if of := accountOf(q.vouch, t, q.Ask.Purpose); sign > 0 || s.rights.spent(of) > 0 { // a department that left has none
-				s.rights = s.rights.withSpent(of, sign*price)
-			}
+			s.rights = s.rights.withSpent(accountOf(q.vouch, t, q.Ask.Purpose), sign*price)
 		}
 	}
 }
@@ -124,7 +122,7 @@ type Budget struct {
 func (s *State) Budgets() []Budget {
 	out := make([]Budget, len(s.rights.accounts))
 	for i, a := range s.rights.accounts {
-		out[i] = Budget{Department: s.NameOf(a.Department), Table: a.Table, Person: a.Person, Purpose: a.Purpose, Rho: a.Rho}
+		out[i] = Budget{Department: a.Department, Table: a.Table, Person: a.Person, Purpose: a.Purpose, Rho: a.Rho}
 		if p := s.Policy(out[i].Department, a.Table); p != nil {
 			out[i].Most, out[i].Delta = p.Disclosure.Budget, p.Disclosure.Delta
 			c := policy.Cost{Price: p.Disclosure.Rho(), Spent: a.Rho, Budget: p.Disclosure.Budget, Delta: p.Disclosure.Delta}
@@ -138,10 +136,10 @@ func (s *State) Budgets() []Budget {
 }
 
 // checkAccounts holds what a snapshot's accounts must be.
-func (s *State) checkAccounts(accounts []*account) bool {
-	counts := map[Key]int{}
+func checkAccounts(accounts []*account) bool {
+	counts := map[string]int{}
 	for _, a := range accounts {
-		if a == nil || a.Rho <= 0 || a.Rho > maxSpent || !s.hasTables(a.Department) || policy.CheckPurpose(a.Purpose, "") != nil {
+		if a == nil || a.Rho <= 0 || a.Rho > maxSpent || !lines(a.Department, a.Table, a.Purpose) {
 			return false
 		}
 		if counts[a.Department]++; counts[a.Department] > MaxAccounts {
@@ -149,6 +147,11 @@ func (s *State) checkAccounts(accounts []*account) bool {
 		}
 	}
 	return strictly(accounts, compareAccounts)
+}
+
+// lines reports whether texts are such as policies have for departments, tables and purposes.
+func lines(texts ...string) bool {
+	return !slices.ContainsFunc(texts, func(text string) bool { return policy.CheckPurpose(text, "") != nil })
 }
 
 // maxSpent is the most that any budget allows, in units of 10^-9 of ρ: ρ is never above ε.

@@ -181,7 +181,8 @@ func TestForgedAccounts(t *testing.T) {
 		"nothing spent":       func(w *stateWire) { w.Rights.Accounts[0].Rho = 0 },
 		"less than nothing":   func(w *stateWire) { w.Rights.Accounts[0].Rho = -1 },
 		"beyond all budgets":  func(w *stateWire) { w.Rights.Accounts[0].Rho = maxSpent + 1 },
-		"no department":       func(w *stateWire) { w.Rights.Accounts[0].Department = KeyOf(c.analyst) },
+		"no department":       func(w *stateWire) { w.Rights.Accounts[0].Department = "" },
+		"a table of lines":    func(w *stateWire) { w.Rights.Accounts[1].Table += "\n" },
 		"a purpose of lines":  func(w *stateWire) { w.Rights.Accounts[0].Purpose = "a\nb" },
 		"no purpose":          func(w *stateWire) { w.Rights.Accounts[0].Purpose = "" },
 		"an account twice":    func(w *stateWire) { w.Rights.Accounts = append(w.Rights.Accounts, w.Rights.Accounts[1]) },
@@ -205,5 +206,25 @@ func TestForgedAccounts(t *testing.T) {
 	s, err := ParseState(c.network, c.sizes, engine.Marshal(w))
 	if err != nil || s.Digest() == c.state.Digest() {
 		t.Errorf("an account with less on it has the same digest: %v", err)
+	}
+}
+
+// TestBudgetsStay: what is spent with a department stays when it leaves or its key is replaced: the rows may be the same.
+func TestBudgetsStay(t *testing.T) {
+	for _, action := range []Action{ActionRemove, ActionSeize} {
+		c := peopledCourt(t)
+		c.must(stewardOf("b"), c.budgeted("b", 2, courtEpsilon))
+		open := c.question(1)
+		c.advance(c.asked(c.question(2)), PhaseDone)
+		c.must(c.analyst, open) // is given back when it ends with the epoch
+		change := Change{Version: 1, Action: action, Role: RoleDepartment, Key: KeyOf(courtKey("b"))}
+		if action == ActionSeize {
+			change.NewKey = KeyOf(courtKey("b's other key"))
+		}
+		c.vote(3, change)
+		if got := c.spent("b", "statistics"); got != courtEpsilon.Rho() {
+			t.Errorf("%s: %d is spent, not %d", action, got, courtEpsilon.Rho())
+		}
+		c.reparsed()
 	}
 }

@@ -202,7 +202,7 @@ func (s *State) Consider(asker Key, at int64, f *policy.Facts, a Ask) policy.Dec
 		if t := s.table(k.Department, f.Table); t != nil {
 			a.Registrations = append(a.Registrations, t.digest)
 			c.Classes = append(c.Classes, t.classes(s.rights.ceilings([]*tableState{t})))
-			of := account{Department: t.record.Entry.Author, Table: f.Table, Person: Key(c.Asker.First), Purpose: a.Purpose}
+			of := account{Department: k.Department, Table: f.Table, Person: Key(c.Asker.First), Purpose: a.Purpose}
 			c.Spent = append(c.Spent, policy.Spent{Department: k.Department, Rho: s.rights.spent(of)})
 		}
 	}

@@ -214,13 +214,12 @@ func (r *rights) current(at int64) *rights {
 	return newRights(r.policies, grants, requests, r.accounts)
 }
 
-// without is the same without what a department decided that has left, or its persons asked for.
+// without is the same without what a department decided that has left, or its persons asked for. What was spent of its budgets stays.
 func (r *rights) without(department Key) *rights {
 	gone := func(d *decided) bool { return d.by.by() == department }
 	return newRights(slices.DeleteFunc(slices.Clone(r.policies), func(p *policyState) bool { return gone(&p.decided) }),
 		slices.DeleteFunc(slices.Clone(r.grants), func(g *grantState) bool { return gone(&g.decided) }),
-		slices.DeleteFunc(slices.Clone(r.requests), func(q *requestState) bool { return gone(&q.decided) }),
-		slices.DeleteFunc(slices.Clone(r.accounts), func(a *account) bool { return a.Department == department }))
+		slices.DeleteFunc(slices.Clone(r.requests), func(q *requestState) bool { return gone(&q.decided) }), r.accounts)
 }
 
 // withoutRequests is the same without what a person asked for.
@@ -409,7 +408,7 @@ func (s *State) loadRights(w *stateWire, vouches map[uint64]*person) (*ruled, er
 	if slices.Contains(policies, nil) || !strictly(policies, comparePolicies) || !strictly(grants, compareGrants) || !strictly(requests, compareRequests) {
 		return nil, errRights
 	}
-	if !s.checkAccounts(w.Rights.Accounts) {
+	if !checkAccounts(w.Rights.Accounts) {
 		return nil, errRights
 	}
 	s.rights = newRights(policies, grants, requests, w.Rights.Accounts)
