@@ -40,22 +40,24 @@ func main() {
 
 // options are the command line.
 type options struct {
-	parameters  []string
-	departments []int
-	asJSON      bool
-	out         string
-	questions   bool
-	statistics  bool
-	gate        bool
-	steps       bool
-	ledger      bool
-	validators  []int
-	commits     int
-	idle        time.Duration
-	persons     int
-	against     string
-	pairs       int
-	cellKey     int64
+	reconstruction bool
+	people         string
+	parameters     []string
+	departments    []int
+	asJSON         bool
+	out            string
+	questions      bool
+	statistics     bool
+	gate           bool
+	steps          bool
+	ledger         bool
+	validators     []int
+	commits        int
+	idle           time.Duration
+	persons        int
+	against        string
+	pairs          int
+	cellKey        int64
 }
 
 func parse(args []string) (options, error) {
@@ -77,6 +79,8 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.against, "against", "", "only compare this working copy with this older `commit`, which is built too")
 	flags.IntVar(&o.pairs, "pairs", 10, "of questions, with -against: one to each commit")
 	flags.Int64Var(&o.cellKey, "cellkey", 0, "only run the averaging attacks on cell-key noise of so many `rows`")
+	flags.BoolVar(&o.reconstruction, "reconstruction", false, "only ask for all tables by one and two columns, and pin persons")
+	flags.StringVar(&o.people, "people", "../shared/data/adult/adult.csv", "the persons of -reconstruction: a CSV `file` whose first column is a key")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -119,6 +123,13 @@ func run(ctx context.Context, args []string) error {
 	}
 	if o.against != "" {
 		return compare(ctx, o)
+	}
+	if o.reconstruction {
+		r, err := runReconstruction(ctx, o.people)
+		if err != nil {
+			return err
+		}
+		return r.write(o)
 	}
 	report := newReport()
 	for _, name := range o.parameters {
