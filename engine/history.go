@@ -34,6 +34,10 @@ const (
 	maxFamilies = 512
 	// maxFamily is of how many conditions all sums are looked at; of more by threes.
 	maxFamily = 6
+	// maxFacings bounds the parts of all pairs that are compared.
+	maxFacings = 8192
+	// maxFaced bounds the parts of an earlier answer that are compared one by one with the groups of the new one.
+	maxFaced = 1024
 	// maxTuples is how many groups of an earlier answer, withheld or shown, whichever are fewer, a condition lists.
 	maxTuples = 1024
 )
@@ -85,6 +89,8 @@ type asked struct {
 // past is what a screening compares with.
 type past struct {
 	pairs    []facing
+	facings  int // parts of all pairs
+	divided  []divided
 	families []family
 	covers   []cover
 }
@@ -92,9 +98,15 @@ type past struct {
 // facing is of a set of the new question's rows and one of an earlier one's.
 type facing struct {
 	own, other asked
-	rows       int  // support: the other's
-	more, less int  // supports: own rows that are not the other's, and the reverse; −1: there can be none
-	alone      bool // the contributors differ, so that each department's rows are told
+	more       int     // support: own rows that are not the other's; −1: there can be none
+	parts      []faced // of the other's, as its answer tells them apart and the new one does not
+	alone      bool    // the contributors differ, so that each department's rows are told
+}
+
+// faced are the rows of a part of an earlier question's set: supports.
+type faced struct {
+	both int // that are own ones
+	less int // that are not; −1: there can be none
 }
 
 // family are sets whose sums and differences are looked at together.
@@ -107,7 +119,7 @@ type family struct {
 // region are the rows that are in some sets of a family and no others.
 type region struct{ in, at int }
 
-// compare finds what is to be inGroup so that the answer with earlier ones tells of no set of rows that is too small.
+// compare finds what is to be counted so that the answer with earlier ones tells of no set of rows that is too small.
 func (s *supports) compare(d Disclosure, earlier []Earlier) error {
 	if len(earlier) > MaxEarlier {
 		return refuse(CodeLimit, 0, "%d earlier questions are to be compared with; at most %d can be", len(earlier), MaxEarlier)
@@ -131,8 +143,8 @@ func (s *supports) compare(d Disclosure, earlier []Earlier) error {
 					return err
 				}
 			}
-			if narrow, possible := s.narrowing(own[0], c.set, c.plan); possible {
-				c.set.conditions = s.flat(append(slices.Clone(c.set.conditions), narrow...))
+			if keys, possible := s.beside(own[0], c.set, c.plan); possible {
+				c.set.conditions = s.held(c.set, keys)
 				if !slices.ContainsFunc(all, func(x asked) bool {
 					return s.key(x.conditions) == s.key(c.set.conditions) && slices.Equal(x.keys, c.set.keys)
 				}) {
@@ -142,6 +154,9 @@ func (s *supports) compare(d Disclosure, earlier []Earlier) error {
 		}
 	}
 	if err := s.relate(own, all); err != nil || len(all) == 0 {
+		return err
+	}
+	if err := s.divideUp(own, all); err != nil {
 		return err
 	}
 	all = append(own, all...)
@@ -360,41 +375,53 @@ func oneOf(e *Expr, values []Datum) *Expr {
 	return in
 }
 
-// narrowing are conditions that an earlier question's keys have the values which the new one's conditions leave them: who
-// has the answer by groups has it for these alone, too. False: they leave none.
-func (s *supports) narrowing(own, other asked, q *Plan) (out []*Expr, possible bool) {
+// keyValues are a key of an earlier question's that the new one does not have, with the values that the new one's
+// conditions leave it: who has the answer by groups has it for these alone, too.
+type keyValues struct {
+	expr   *Expr
+	values []Datum
+	all    bool // that it can have
+}
+
+// beside are those keys; false where the conditions leave one no value.
+func (s *supports) beside(own, other asked, q *Plan) (out []keyValues, possible bool) {
 	for _, k := range q.Groups {
-		column := only(k.Expr)
-		if column < 0 || slices.ContainsFunc(other.keys, func(i int) bool { return s.plan.Groups[i].Expr.equal(k.Expr) }) {
+		if slices.ContainsFunc(other.keys, func(i int) bool { return s.plan.Groups[i].Expr.equal(k.Expr) }) {
 			continue
 		}
-		values, ok := s.listed(column, own.conditions)
-		if !ok {
-			continue
-		}
-		met := func(x Datum) bool {
-			return !slices.ContainsFunc(own.conditions, func(c *Expr) bool {
-				if only(c) != column {
-					return false
-				}
-				v, err := c.Eval(func(int) Datum { return x })
-				return err == nil && (v.Kind != Boolean || !v.Bool)
-			})
-		}
-		var left []Datum
-		for _, x := range append(slices.Clip(values), Datum{}) {
-			if v, err := k.Expr.Eval(func(int) Datum { return x }); err == nil && met(x) && slices.ContainsFunc(k.Values, v.same) && !slices.ContainsFunc(left, v.same) {
-				left = append(left, v)
+		left := k.Values
+		if column := only(k.Expr); column >= 0 {
+			if values, ok := s.listed(column, own.conditions); ok {
+				left = s.left(column, values, own.conditions, k)
 			}
 		}
-		switch {
-		case len(left) == 0:
+		if len(left) == 0 {
 			return nil, false
-		case len(left) < len(k.Values):
-			out = append(out, oneOf(k.Expr, left))
 		}
+		out = append(out, keyValues{k.Expr, left, len(left) == len(k.Values)})
 	}
 	return out, true
+}
+
+// left are the values that a key has where conditions of its one column hold, NULL perhaps among them.
+func (s *supports) left(column int, values []Datum, conditions []*Expr, k GroupColumn) (left []Datum) {
+	for _, x := range append(slices.Clip(values), Datum{}) {
+		if v, err := k.Expr.Eval(func(int) Datum { return x }); err == nil && s.meets(x, column, conditions) && slices.ContainsFunc(k.Values, v.same) && !slices.ContainsFunc(left, v.same) {
+			left = append(left, v)
+		}
+	}
+	return left
+}
+
+// held is a set with conditions that its keys have these values.
+func (s *supports) held(other asked, keys []keyValues) []*Expr {
+	conditions := slices.Clone(other.conditions)
+	for _, k := range keys {
+		if !k.all {
+			conditions = append(conditions, oneOf(k.expr, k.values))
+		}
+	}
+	return s.flat(conditions)
 }
 
 func (d Datum) same(o Datum) bool {

@@ -29,37 +29,65 @@ func (s *supports) without(a, b []*Expr) ([]*Expr, bool) {
 
 // face lets a set of the question's be compared with one of an earlier question's.
 func (s *supports) face(own, other asked, q *Plan, differ bool) error {
-	narrow, possible := s.narrowing(own, other, q)
+	keys, possible := s.beside(own, other, q)
 	if !possible {
 		return nil
 	}
-	other.conditions = s.flat(append(slices.Clone(other.conditions), narrow...))
+	other.conditions = s.held(other, keys)
 	if apart(own.conditions, other.conditions) {
 		return nil
 	}
-	o := facing{own: own, other: other, more: -1, less: -1, alone: differ}
+	o := facing{own: own, other: other, more: -1, alone: differ}
 	more, some := s.without(own.conditions, other.conditions)
+	if _, others := s.without(other.conditions, own.conditions); !some && !others && len(other.keys) == len(own.keys) {
+		return nil // the same rows, told apart as far
+	}
 	if some {
 		o.more = s.free(more)
 	}
-	less, others := s.without(other.conditions, own.conditions)
-	if others {
-		o.less = s.free(less)
+	number := s.plan.groupCount()
+	for _, k := range keys {
+		if number *= len(k.values); number > maxFaced {
+			break
+		}
 	}
-	switch {
-	case some || others:
-		o.rows = s.free(other.conditions)
-	case len(other.keys) == len(own.keys): // the same rows, told apart as far
-		return nil
-	default:
-		o.rows = own.at
+	parts := [][]*Expr{nil}
+	if number <= maxFaced {
+		parts = products(keys)
 	}
-	if len(s.past.pairs) == MaxPairs {
-		return hinted(refuse(CodeHistory, 0, "with earlier answers more than %d pairs of conditions may tell of each other's rows", MaxPairs),
-			"ask for fewer aggregates with conditions at once")
+	for _, part := range parts {
+		conditions := s.flat(append(slices.Clone(other.conditions), part...))
+		f := faced{both: s.free(append(slices.Clone(own.conditions), conditions...)), less: -1}
+		if less, others := s.without(conditions, own.conditions); others {
+			f.less = s.free(less)
+		}
+		o.parts = append(o.parts, f)
+	}
+	if s.past.facings += len(o.parts); s.past.facings > maxFacings {
+		return tooManyFacings()
 	}
 	s.past.pairs = append(s.past.pairs, o)
 	return nil
+}
+
+func tooManyFacings() error {
+	return hinted(refuse(CodeHistory, 0, "with earlier answers more than %d pairs of sets may tell of each other's rows", maxFacings),
+		"ask for fewer aggregates with conditions, or fewer groups, at once")
+}
+
+// products are conditions that keys have one of their values each.
+func products(keys []keyValues) [][]*Expr {
+	out := [][]*Expr{nil}
+	for _, k := range keys {
+		var next [][]*Expr
+		for _, conditions := range out {
+			for _, v := range k.values {
+				next = append(next, append(slices.Clip(conditions), oneOf(k.expr, []Datum{v})))
+			}
+		}
+		out = next
+	}
+	return out
 }
 
 // relate finds the sets of which sums and differences are looked at: where three and more have columns in common.
@@ -149,9 +177,20 @@ func (s *supports) family(sets []asked) error {
 // each visits the supports that are inGroup for comparisons.
 func (p *past) each(visit func(support int)) {
 	for _, o := range p.pairs {
-		for _, i := range []int{o.rows, o.more, o.less, o.own.at} {
-			if i >= 0 {
-				visit(i)
+		for _, part := range append(slices.Clip(o.parts), faced{o.own.at, o.more}) {
+			for _, i := range []int{part.both, part.less} {
+				if i >= 0 {
+					visit(i)
+				}
+			}
+		}
+	}
+	for _, d := range p.divided {
+		visit(d.rest)
+		for _, part := range d.parts {
+			visit(part.both)
+			if part.less >= 0 {
+				visit(part.less)
 			}
 		}
 	}
@@ -196,6 +235,14 @@ func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells b
 			}
 		}
 	}
+	for i := range s.supports.past.divided {
+		d := &s.supports.past.divided[i]
+		for _, groups := range p.alike(d.keys) {
+			if p.divides(d, groups, cells, verdict) {
+				note(d.earlier)
+			}
+		}
+	}
 	for i := range s.supports.past.families {
 		f := &s.supports.past.families[i]
 		for _, groups := range p.alike(f.keys) {
@@ -235,41 +282,155 @@ func (p *Plan) alike(keys []int, linked ...linkedKey) [][]int {
 	})
 }
 
-// overlaps reports whether, over groups that both questions tell together, the difference of a set of the answer's and one
-// of an earlier answer's is a set of too few rows: where either has no rows that the other has not.
+// overlaps reports whether, over groups that both questions tell together, the difference of rows that the answer shows and rows
+// that an earlier one shows is a set of too few: where one has all rows of the other, whatever groups and parts they are made of.
 func (p *Plan) overlaps(o *facing, groups []int, cells []*big.Int, verdict []byte) bool {
-	s, width := p.Screen, len(p.Screen.answer.Moments)
-	at := func(g, support int) int64 {
-		if support < 0 {
-			return 0
-		}
-		return s.rowsAtLeast(support, p.ofGroup(cells, g))
+	w := p.weigh(o, groups, cells, verdict)
+	if o.alone && w.below {
+		return true
 	}
-	// The answer's groups of which the earlier set has rows, and those of which all rows are in it: what each leaves over.
-	var beyond, missed, rest, gone []inGroup
-	part := false
-	for _, g := range groups {
-		shown := shows(verdict[g*width:], o.own.moments)
-		if o.alone && shown && (p.below(g, o.more, cells) || p.below(g, o.less, cells)) {
+	every := func(n int) (all []int) {
+		for i := range n {
+			all = append(all, i)
+		}
+		return all
+	}
+	for _, own := range subsets(w.shown) {
+		if w.around(own) {
 			return true
 		}
+	}
+	for _, parts := range subsets(every(len(o.parts))) {
+		if w.about(parts) {
+			return true
+		}
+	}
+	return false
+}
+
+// subsets are a whole list, and each of it by itself.
+func subsets(all []int) [][]int {
+	out := [][]int{all}
+	if len(all) > 1 {
+		for _, i := range all {
+			out = append(out, []int{i})
+		}
+	}
+	return out
+}
+
+// weighed are the rows of a facing by groups, and by parts of the earlier set: how many, and where they are counted. Of groups that
+// are not shown all rows are beyond the answer.
+type weighed struct {
+	plan       *Plan
+	cells      []*big.Int
+	shown      []int // groups, by their places
+	both, less [][]weight
+	more       []weight
+	below      bool // a department has rows that one set alone has, but fewer than its floor
+}
+
+// weight are rows in some groups.
+type weight struct {
+	rows int64
+	at   []inGroup
+}
+
+func (w weight) add(o weight) weight {
+	return weight{w.rows + o.rows, append(slices.Clip(w.at), o.at...)}
+}
+
+// weightOf are the rows of a support in a group; none of −1.
+func (p *Plan) weightOf(g, support int, cells []*big.Int) weight {
+	if support < 0 {
+		return weight{}
+	}
+	if rows := p.Screen.rowsAtLeast(support, p.ofGroup(cells, g)); rows > 0 {
+		return weight{rows, []inGroup{{g, support}}}
+	}
+	return weight{}
+}
+
+func (p *Plan) weigh(o *facing, groups []int, cells []*big.Int, verdict []byte) *weighed {
+	w, width := &weighed{plan: p, cells: cells}, len(p.Screen.answer.Moments)
+	of := func(g, support int) weight { return p.weightOf(g, support, cells) }
+	for i, g := range groups {
+		shown := shows(verdict[g*width:], o.own.moments)
+		both, less := make([]weight, len(o.parts)), make([]weight, len(o.parts))
+		for c, part := range o.parts {
+			both[c], less[c] = of(g, part.both), of(g, part.less)
+			w.below = w.below || shown && p.below(g, part.less, cells)
+			if !shown {
+				both[c], less[c] = weight{}, less[c].add(both[c])
+			}
+		}
+		more := weight{}
+		if shown {
+			w.shown, more = append(w.shown, i), of(g, o.more)
+			w.below = w.below || p.below(g, o.more, cells)
+		}
+		w.both, w.less, w.more = append(w.both, both), append(w.less, less), append(w.more, more)
+	}
+	return w
+}
+
+func (w *weighed) few(x weight) bool { return x.rows > 0 && w.plan.fewAmong(x.at, w.cells) }
+
+// around looks at some of the answer's groups together: without the parts of the earlier set that they hold, and within those
+// that hold them.
+func (w *weighed) around(own []int) bool {
+	var more, rest, beyond weight
+	held := false
+	for _, i := range own {
+		more = more.add(w.more[i])
+	}
+	rest = more
+	for c := range w.both[0] {
+		var inside, outside weight
+		for i := range w.both {
+			if outside = outside.add(w.less[i][c]); slices.Contains(own, i) {
+				inside = inside.add(w.both[i][c])
+			} else {
+				outside = outside.add(w.both[i][c])
+			}
+		}
 		switch {
-		case at(g, o.rows) == 0:
-		case shown:
-			beyond, missed = append(beyond, inGroup{g, o.more}), append(missed, inGroup{g, o.less})
+		case inside.rows == 0:
+			continue
+		case outside.rows == 0:
+			held = true
 		default:
-			missed = append(missed, inGroup{g, o.rows})
+			rest = rest.add(inside)
 		}
-		if shown && at(g, o.own.at) > 0 && at(g, o.more) == 0 {
-			part, rest = true, append(rest, inGroup{g, o.less})
+		beyond = beyond.add(outside)
+	}
+	return held && w.few(rest) || more.rows == 0 && w.few(beyond)
+}
+
+// about looks at some parts of the earlier set together: without the groups of the answer that they hold, and within those that
+// hold them.
+func (w *weighed) about(parts []int) bool {
+	var rest, missed, beyond weight
+	held := false
+	for i := range w.both {
+		within, out, left := weight{}, w.more[i], weight{}
+		for c := range w.both[i] {
+			if !slices.Contains(parts, c) {
+				out = out.add(w.both[i][c])
+				continue
+			}
+			within, left = within.add(w.both[i][c]), left.add(w.less[i][c])
+		}
+		if rest, missed = rest.add(left), missed.add(left); within.rows == 0 {
+			continue
+		}
+		if beyond = beyond.add(out); out.rows == 0 {
+			held = true
 		} else {
-			gone = append(gone, inGroup{g, o.rows})
+			rest = rest.add(within)
 		}
 	}
-	none := func(all []inGroup) bool {
-		return !slices.ContainsFunc(all, func(c inGroup) bool { return at(c.group, c.support) > 0 })
-	}
-	return none(missed) && p.fewAmong(beyond, cells) || part && p.fewAmong(append(rest, gone...), cells)
+	return held && w.few(rest) || missed.rows == 0 && w.few(beyond)
 }
 
 // below reports whether a department has rows of a support in a group, but fewer than its floor.

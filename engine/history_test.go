@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -128,4 +129,162 @@ func TestHistoryAttacks(t *testing.T) {
 		}
 		return strings.Join(out, "\n")
 	})
+}
+
+// shownRows are, for each cell that an answer shows, the rows that it counts, over all departments; and for each moment those of all its shown
+// cells together.
+func (t *refTable) shownRows(tb testing.TB, answer *Plan) (sets [][]int8) {
+	tb.Helper()
+	width := len(answer.Moments)
+	cells := make([][]int8, answer.CellCount())
+	total := 0
+	for _, part := range t.parts {
+		total += len(part)
+	}
+	for c := range cells {
+		cells[c] = make([]int8, total)
+	}
+	n := 0
+	for d := range t.parts {
+		for i := range t.parts[d] {
+			one := *t
+			one.parts = make([][]row, len(t.parts))
+			one.parts[d] = t.parts[d][i : i+1]
+			for c, v := range one.contribute(tb, answer, d) {
+				cells[c][n] = int8(v.Sign())
+			}
+			n++
+		}
+	}
+	for m := range width {
+		all := make([]int8, total)
+		for g := range answer.groupCount() {
+			if answer.withheld(g, m) != 0 {
+				continue
+			}
+			for i, x := range cells[g*width+m] {
+				all[i] += x
+			}
+			sets = append(sets, cells[g*width+m])
+		}
+		sets = append(sets, all)
+	}
+	return sets
+}
+
+// isolated is how many rows a sum of sets with factors has, if it is a set of rows; 0 if it is none.
+func isolated(sets [][]int8, factors []int8) (n int64) {
+	for i := range sets[0] {
+		x := int8(0)
+		for k, set := range sets {
+			x += factors[k] * set[i]
+		}
+		switch x {
+		case 0:
+		case 1:
+			n++
+		default:
+			return 0
+		}
+	}
+	return n
+}
+
+// TestHistoryDoesNotFollow: of random questions that are answered one after the other no two cells, nor two answers' totals, tell of
+// too few rows by their difference; nor do three answers without groups by their sums.
+func TestHistoryDoesNotFollow(t *testing.T) {
+	table := staff()
+	conditions := []string{"region = 'north'", "region <> 'south'", "region IN ('north', 'east')", "age >= 36", "age >= 40", "age < 25", "age < 70", "NOT ill",
+		"wage <> 1007", "wage > 2054", "wage < 5000", "sex = 'f'", "children = 1", "children < 5", "bonus > 1", "id > 0"}
+	keys := []string{"region", "sex", "age / 20", "children"}
+	answered, refused, threes := 0, 0, 0
+	seeds := 60
+	if testing.Short() {
+		seeds = 12
+	}
+	for seed := range uint64(seeds) {
+		r := rand.New(rand.NewPCG(seed, 77))
+		condition := func() string {
+			c := conditions[r.IntN(len(conditions))]
+			switch r.IntN(4) {
+			case 0:
+				return c + " AND " + conditions[r.IntN(len(conditions))]
+			case 1:
+				return "(" + c + " OR " + conditions[r.IntN(len(conditions))] + ")"
+			}
+			return c
+		}
+		d := Disclosure{Count: 3 + r.Int64N(8), Complement: r.IntN(2) == 0, History: 1}
+		talk := &conversation{table: table, rules: d}
+		var before [][][]int8
+		var alone [][]int8 // answers without groups
+		for range 5 {
+			sql, grouped := "SELECT count(*)", r.IntN(2) == 0
+			if !grouped && r.IntN(3) == 0 {
+				sql += ", count(*) FILTER (WHERE " + condition() + ")"
+			}
+			sql += " FROM things"
+			if r.IntN(4) > 0 {
+				sql += " WHERE " + condition()
+			}
+			if grouped {
+				sql += " GROUP BY " + keys[r.IntN(len(keys))]
+			}
+			cat, departments := table.catalogue()
+			p, err := NewPlan(sql, cat, departments, testPackings[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			verdict, answer, err := talk.screen(t, table, p)
+			if err != nil && code(err) != CodeHistory {
+				t.Fatalf("%s: %v", sql, err)
+			}
+			if answer == nil {
+				refused++
+				continue
+			}
+			answered++
+			sets := table.shownRows(t, answer)
+			for j, old := range before {
+				for _, a := range sets {
+					for _, b := range old {
+						for _, f := range [][]int8{{1, -1}, {-1, 1}} {
+							if n := isolated([][]int8{a, b}, f); n > 0 && n < d.Count {
+								t.Fatalf("seed %d: with question %d of\n%v\n%s\ntells of %d rows", seed, j+1, talk.texts(), sql, n)
+							}
+						}
+					}
+				}
+			}
+			talk.remember(Earlier{SQL: sql, Departments: departments, Verdict: verdict})
+			before = append(before, sets)
+			if !grouped && answer.Withheld == nil {
+				for _, a := range sets {
+					for i, b := range alone {
+						for _, c := range alone[:i] {
+							for _, f := range [][]int8{{1, 1, -1}, {1, -1, 1}, {-1, 1, 1}, {1, -1, -1}, {-1, 1, -1}, {-1, -1, 1}} {
+								if n := isolated([][]int8{a, b, c}, f); n > 0 && n < d.Count {
+									threes++
+									t.Errorf("seed %d: with others of\n%v\n%s\ntells of %d rows", seed, talk.texts(), sql, n)
+								}
+							}
+						}
+					}
+				}
+				alone = append(alone, sets...)
+			}
+		}
+	}
+	t.Logf("%d answered, %d refused", answered, refused)
+	if answered < 2*seeds || refused < seeds/2 {
+		t.Errorf("%d answered, %d refused: it tests too little", answered, refused)
+	}
+}
+
+func (c *conversation) texts() string {
+	var out []string
+	for _, e := range c.earlier {
+		out = append(out, e.SQL)
+	}
+	return strings.Join(out, "\n")
 }

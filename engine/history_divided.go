@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"math/big"
+	"slices"
+)
+
+// divided is a set of rows and others that exclude each other: together they can leave little of it, as regions that are asked
+// for one by one leave of all rows. One of them is the new question's.
+type divided struct {
+	own     asked
+	part    int // that is the new question's; −1: the whole is
+	earlier int // the latest of the others
+	keys    []int
+	rest    int     // support: rows of the whole in no part
+	parts   []faced // of each, its rows in the whole, and those outside
+}
+
+// divideUp finds the sets that divide others.
+func (s *supports) divideUp(own, others []asked) error {
+	for _, o := range own {
+		known := map[string]bool{}
+		for i := range others {
+			parts := slices.DeleteFunc(s.excluding(others[i:i+1], others), func(x asked) bool { return s.exclude(x.conditions, o.conditions) })
+			key := ""
+			for _, x := range parts {
+				key += quote(s.key(x.conditions))
+			}
+			if len(parts) > 1 && !known[key] {
+				known[key] = true
+				if err := s.divided(o, o, -1, parts); err != nil {
+					return err
+				}
+			}
+		}
+		all := s.excluding([]asked{o}, others)
+		for _, whole := range others {
+			if s.exclude(whole.conditions, o.conditions) {
+				continue
+			}
+			parts := slices.DeleteFunc(slices.Clone(all), func(x asked) bool { return s.exclude(x.conditions, whole.conditions) })
+			if len(parts) > 1 {
+				if err := s.divided(o, whole, 0, parts); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// excluding are sets with all others that exclude each other and those, as they come.
+func (s *supports) excluding(sets, others []asked) []asked {
+	sets = slices.Clone(sets)
+	for _, x := range others {
+		if !slices.ContainsFunc(sets, func(y asked) bool { return !s.exclude(x.conditions, y.conditions) }) {
+			sets = append(sets, x)
+		}
+	}
+	slices.SortStableFunc(sets, func(a, b asked) int { return a.earlier - b.earlier })
+	return sets
+}
+
+// exclude reports whether it shows that no row meets the conditions of both: by their form, or by a column's values.
+func (s *supports) exclude(a, b []*Expr) bool {
+	if apart(a, b) {
+		return true
+	}
+	both := append(slices.Clip(a), b...)
+	for _, c := range a {
+		column := only(c)
+		if column < 0 || !slices.ContainsFunc(b, func(d *Expr) bool { return only(d) == column }) {
+			continue
+		}
+		values, ok := s.listed(column, both)
+		if ok && len(values) == 0 && !s.meets(Datum{}, column, both) {
+			return true
+		}
+	}
+	return false
+}
+
+// meets reports whether a column's value meets the conditions of it alone.
+func (s *supports) meets(x Datum, column int, conditions []*Expr) bool {
+	return !slices.ContainsFunc(conditions, func(c *Expr) bool {
+		if only(c) != column {
+			return false
+		}
+		v, err := c.Eval(func(int) Datum { return x })
+		return err == nil && (v.Kind != Boolean || !v.Bool)
+	})
+}
+
+// divided lets a whole be compared with its parts; one of the sets, at part, or the whole, is the new question's.
+func (s *supports) divided(own, whole asked, part int, parts []asked) error {
+	d := divided{own: own, part: part, earlier: whole.earlier, keys: slices.Clone(whole.keys)}
+	conditions := slices.Clone(whole.conditions)
+	for _, x := range parts {
+		d.earlier = max(d.earlier, x.earlier)
+		d.keys = slices.DeleteFunc(d.keys, func(k int) bool { return !slices.Contains(x.keys, k) })
+		out, some := s.without(whole.conditions, x.conditions)
+		if !some {
+			return nil // the whole is a part of it
+		}
+		conditions = append(conditions, out[len(whole.conditions):]...)
+		f := faced{both: s.free(append(slices.Clone(whole.conditions), x.conditions...)), less: -1}
+		if less, others := s.without(x.conditions, whole.conditions); others {
+			f.less = s.free(less)
+		}
+		d.parts = append(d.parts, f)
+	}
+	d.rest = s.free(conditions)
+	if s.past.facings += len(parts); s.past.facings > maxFacings {
+		return tooManyFacings()
+	}
+	s.past.divided = append(s.past.divided, d)
+	return nil
+}
+
+// divides reports whether, over groups that all sets tell together, a whole without the parts that are within it is a set of too
+// few rows, or the parts without the whole that they cover.
+func (p *Plan) divides(d *divided, groups []int, cells []*big.Int, verdict []byte) bool {
+	width := len(p.Screen.answer.Moments)
+	of := func(g, support int) weight { return p.weightOf(g, support, cells) }
+	var rest, beyond weight
+	inside, outside := make([]weight, len(d.parts)), make([]weight, len(d.parts))
+	for _, g := range groups {
+		shown := shows(verdict[g*width:], d.own.moments)
+		if d.part >= 0 || shown {
+			rest = rest.add(of(g, d.rest))
+		}
+		for i, part := range d.parts {
+			both, less := of(g, part.both), of(g, part.less)
+			switch {
+			case shown || d.part >= 0 && i != d.part:
+				inside[i], outside[i] = inside[i].add(both), outside[i].add(less)
+			case i == d.part: // not shown, and so no part
+				rest = rest.add(both)
+			default:
+				outside[i] = outside[i].add(both).add(less)
+			}
+		}
+	}
+	left, held := rest, d.part < 0
+	for i := range d.parts {
+		switch {
+		case inside[i].rows == 0:
+			continue
+		case outside[i].rows > 0:
+			left = left.add(inside[i])
+		case i == d.part:
+			held = true
+		}
+		beyond = beyond.add(outside[i])
+	}
+	few := func(x weight) bool { return x.rows > 0 && p.fewAmong(x.at, cells) }
+	return held && few(left) || rest.rows == 0 && few(beyond)
+}
