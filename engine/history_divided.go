@@ -156,3 +156,23 @@ func (p *Plan) divides(d *divided, groups []int, cells []*big.Int, verdict []byt
 	few := func(x weight) bool { return x.rows > 0 && p.fewAmong(x.at, cells) }
 	return held && few(left) || rest.rows == 0 && few(beyond)
 }
+
+func tooManyFacings() error {
+	return hinted(refuse(CodeHistory, 0, "with earlier answers more than %d pairs of sets may tell of each other's rows", maxFacings),
+		"ask for fewer aggregates with conditions, or fewer groups, at once")
+}
+
+// products are conditions that keys have one of their values each.
+func products(keys []keyValues) [][]*Expr {
+	out := [][]*Expr{nil}
+	for _, k := range keys {
+		var next [][]*Expr
+		for _, conditions := range out {
+			for _, v := range k.values {
+				next = append(next, append(slices.Clip(conditions), oneOf(k.expr, []Datum{v})))
+			}
+		}
+		out = next
+	}
+	return out
+}

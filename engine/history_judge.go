@@ -70,26 +70,6 @@ func (s *supports) face(own, other asked, q *Plan, differ bool) error {
 	return nil
 }
 
-func tooManyFacings() error {
-	return hinted(refuse(CodeHistory, 0, "with earlier answers more than %d pairs of sets may tell of each other's rows", maxFacings),
-		"ask for fewer aggregates with conditions, or fewer groups, at once")
-}
-
-// products are conditions that keys have one of their values each.
-func products(keys []keyValues) [][]*Expr {
-	out := [][]*Expr{nil}
-	for _, k := range keys {
-		var next [][]*Expr
-		for _, conditions := range out {
-			for _, v := range k.values {
-				next = append(next, append(slices.Clip(conditions), oneOf(k.expr, []Datum{v})))
-			}
-		}
-		out = next
-	}
-	return out
-}
-
 // relate finds the sets of which sums and differences are looked at: where three and more have columns in common.
 func (s *supports) relate(own, others []asked) error {
 	if len(others) == 0 {
