@@ -22,9 +22,10 @@ type Explanation struct {
 	Outputs     []ExplainedOutput      `json:"outputs"`
 	Report      *ExplainedReport       `json:"report,omitempty"` // the call that returns rows
 	Groups      int                    `json:"groups"`
-	Cells       int                    `json:"cells"`       // groups × moments
-	Limbs       int                    `json:"limbs"`       // slots taken
-	Ciphertexts int                    `json:"ciphertexts"` // of each department
+	Cells       int                    `json:"cells"`             // groups × moments
+	Limbs       int                    `json:"limbs"`             // slots taken
+	Ciphertexts int                    `json:"ciphertexts"`       // of each department
+	Rounded     int64                  `json:"rounded,omitempty"` // what counts are rounded to, which one department contributes for all
 	Learns      []ExplainedDisclosure  `json:"learns"`
 }
 
@@ -89,6 +90,9 @@ func (p *Plan) Explain() Explanation {
 		Groups: p.groupCount(), Cells: p.CellCount(),
 		Limbs: p.groupCount() * p.Layout.SlotsPerGroup, Ciphertexts: p.Ciphertexts(),
 	}
+	if p.Rounds() {
+		x.Rounded = p.Rules.Base
+	}
 	if p.Filter != nil {
 		x.Filter = p.describe(p.Filter)
 	}
@@ -101,7 +105,13 @@ func (p *Plan) Explain() Explanation {
 	for m, moment := range p.Moments {
 		em := ExplainedMoment{Name: p.describeMoment(m), Hidden: !p.shown(m), Scale: moment.Scale, Limbs: p.Layout.Limbs[m]}
 		for d, bound := range moment.Bounds {
-			em.Bounds = append(em.Bounds, ExplainedBound{p.Departments[d], bound.Lo.String(), bound.Hi.String()})
+			who := p.Departments[d]
+			if p.Rounds() {
+				who = whoRounds[d == p.Recipient]
+			}
+			if b := (ExplainedBound{who, bound.Lo.String(), bound.Hi.String()}); !slices.Contains(em.Bounds, b) {
+				em.Bounds = append(em.Bounds, b)
+			}
 		}
 		em.Error = p.momentError(m)
 		x.Moments = append(x.Moments, em)
@@ -158,6 +168,10 @@ const maxBoundedMoments = 128
 // one by one in the text; the JSON form always lists them.
 const maxAlike = 16
 
+// whoRounds are those who prove bounds of a rounded count: of whoever contributes it for all, and of the others. Who that is
+// follows from the question's number, which it does not have yet.
+var whoRounds = map[bool]string{true: "whichever contributes for all", false: "each other department"}
+
 // stem is a moment's name without its last value; "" if it has none.
 func (m ExplainedMoment) stem() string {
 	return m.Name[:max(0, strings.LastIndex(m.Name, " = "))]
@@ -189,11 +203,10 @@ func (x Explanation) writeMoments(line func(format string, args ...any)) {
 		if m.Scale > 0 {
 			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)
 		}
-		noise := ""
-		if m.Error != "" {
-			noise = "; with the noise of all departments its standard error is " + m.Error
+		line("  %s: %s%s", m.Name, Plural(m.Limbs, "limb"), unit)
+		if m.Error != "" { // of the value, whatever the unit of limbs
+			line("    with the noise of all departments the standard error is %s", m.Error)
 		}
-		line("  %s: %s%s%s", m.Name, Plural(m.Limbs, "limb"), unit, noise)
 		if len(x.Moments) > maxBoundedMoments {
 			continue
 		}
@@ -225,7 +238,11 @@ func (x Explanation) String() string {
 	for _, g := range x.GroupBy {
 		line("Grouped by %s: %s (%s)", g.Name, Plural(g.Values, "value"), g.Kind)
 	}
-	line("Each department contributes %s (%s of %d) in %s, %s:", Plural(x.Cells, "cell"), Plural(x.Groups, "group"),
+	who := "Each department contributes"
+	if x.Rounded > 0 {
+		who = fmt.Sprintf("The contributors open the counts and round them to %d; one of them contributes what is rounded, the others 0:", x.Rounded)
+	}
+	line("%s %s (%s of %d) in %s, %s:", who, Plural(x.Cells, "cell"), Plural(x.Groups, "group"),
 		len(x.Moments), Plural(x.Limbs, "limb"), Plural(x.Ciphertexts, "ciphertext"))
 	x.writeMoments(line)
 	line("The analyst computes")

@@ -273,3 +273,35 @@ func TestFloorIsNotCountedExactly(t *testing.T) {
 		}
 	}
 }
+
+// TestRoundedIsExplained: of an answer whose counts are rounded the explanation says who proves what, and who sees the exact counts.
+func TestRoundedIsExplained(t *testing.T) {
+	table := newTable(rand.New(rand.NewPCG(1, 25)))
+	cat, departments := table.catalogue()
+	p, err := NewPlan("SELECT k, count(*) FROM things GROUP BY k", cat, departments, testPackings[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := p.Explain()
+	if plain.Rounded != 0 || strings.Contains(plain.String(), "round") || len(plain.Moments[0].Bounds) != len(departments) {
+		t.Errorf("without rules:\n%s", plain)
+	}
+	rows := int64(0)
+	for _, r := range p.Registrations {
+		rows += r.Rows
+	}
+	for recipient := range departments { // which one it is, is not known when a question is explained
+		rounded, err := p.Withhold(Disclosure{Count: 3, Base: 5}, make([]byte, p.CellCount()), recipient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := rounded.Explain().String()
+		for _, part := range []string{"round them to 5; one of them contributes what is rounded, the others 0: ",
+			fmt.Sprintf("    whichever contributes for all proves 0 to %d\n", nearestTo(rows, 5)), "    each other department proves 0 to 0\n",
+			"summed over the departments and rounded to 5", "no cell, but those that contribute see each count before it is rounded"} {
+			if strings.Count(text, part) != 1 {
+				t.Errorf("%q is not said once:\n%s", part, text)
+			}
+		}
+	}
+}

@@ -46,6 +46,9 @@ func (p *Plan) disclosures() []ExplainedDisclosure {
 	}
 	everyone := "the query, the schema and its bounds, row counts and versions of the tables, who " +
 		"takes part, sizes and times (a department's to tenths of a second); no cell"
+	if p.Rounds() {
+		everyone += ", but those that contribute see each count before it is rounded"
+	}
 	out = append(out, ExplainedDisclosure{"every department", everyone})
 	if p.Report != nil && functions[p.Report.Function].report.question != "" {
 		out = append(out, ExplainedDisclosure{"every department and the analyst", functions[p.Report.Function].report.question})

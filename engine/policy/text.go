@@ -122,7 +122,7 @@ var sentences = map[Reason][2]string{
 var words = map[string][2]string{
 	"allowed": {"Allowed.", "允许。"}, "refused": {"Not allowed. What is missing:", "不允许。缺少以下各项："},
 	"uses":  {"It takes a use of grant %s of %s.", "将使用%[2]s的授权%[1]s一次。"},
-	"costs": {"Of %s's budget, ε = %s is spent with it, of %s for this person and purpose; there is room for %d such questions, with this one.", "连同此问题，%s对该人该用途的隐私预算将用去ε = %s，上限为%s；余额可供此类提问%d次（含此次）。"},
+	"costs": {"Of %s's budget, ε = %s is spent with it, of %s for this person and purpose; room for such questions, with this one: %d.", "连同此问题，%s对该人该用途的隐私预算将用去ε = %s，上限为%s；余额可供此类提问%d次（含此次）。"},
 	"rules": {"What is shown keeps these rules:", "所示结果遵守以下规则："},
 	"asker": {"the question and who asks:", "问题与提问人："}, "department": {"%s, table %s:", "%s，表%s："},
 	"column": {"column %s", "列%s"}, "rows": {"the table's rows", "该表的行"}, "rule": {"rule %s", "规则%s"}, "grant": {"grant %s", "授权%s"},

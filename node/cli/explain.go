@@ -222,12 +222,12 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 		if screening, err = analyst.Screening(ctx, sql, f.Departments, decided.Rules); err != nil {
 			return none, nil, asked(err, sql)
 		}
-		noisy, err := analyst.Noisy(ctx, sql, f.Departments, decided.Rules)
+		ruled, err := analyst.Ruled(ctx, sql, f.Departments, decided.Rules)
 		if err != nil {
 			return none, nil, asked(err, sql)
 		}
-		if noisy != nil {
-			explanation.First = *noisy
+		if ruled != nil {
+			explanation.First = *ruled
 		}
 	}
 	told, err := f.Told(ctx, analyst, rights.Where{Node: f.node, Identity: f.identity}, sql, &decided)

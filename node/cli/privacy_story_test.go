@@ -41,7 +41,7 @@ func TestPrivacyStory(t *testing.T) {
 	s.publish(privacyPolicy)
 	const sql = "SELECT count(*) FILTER (WHERE days > 1) AS n, sum(days) AS days FROM stays"
 	out := strings.Join(strings.Fields(s.does("analyst", "explain", "--purpose", "a study", sql)), " ")
-	for _, part := range []string{"(integer), ± ", "carries noise of each department", `Of "a"'s budget, ε = 1.0 is spent`, "room for 2 such questions", "noise that every department adds"} {
+	for _, part := range []string{"(integer), ± ", "carries noise of each department", `Of "a"'s budget, ε = 1.0 is spent`, "room for such questions, with this one: 2", "noise that every department adds"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("explain does not say %q:\n%s", part, out)
 		}

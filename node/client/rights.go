@@ -48,20 +48,22 @@ func (c *Client) Screening(ctx context.Context, sql string, departments []string
 	return explained, nil
 }
 
-// Noisy explains a question with the noise that these rules demand; nil where they demand none. The error tells that it is not
-// answered so.
-func (c *Client) Noisy(ctx context.Context, sql string, departments []string, rules engine.Disclosure) (*engine.Explanation, error) {
-	if err := c.wait(ctx); err != nil || !rules.Noisy() {
+// Ruled explains a question with what these rules change of its contributions, which is noise or rounded counts; nil where they
+// change nothing. The error tells that it is not answered so.
+func (c *Client) Ruled(ctx context.Context, sql string, departments []string, rules engine.Disclosure) (*engine.Explanation, error) {
+	if err := c.wait(ctx); err != nil || !rules.Noisy() && rules.Base == 0 {
 		return nil, err
 	}
 	session, err := c.session(sql, departments)
 	if err != nil {
 		return nil, err
 	}
-	if len(session.Explain().Rounds) > 1 {
-		return nil, queryError(protocols.ErrNoisyRounds)
+	plan := session.Plan()
+	if rules.Base > 0 {
+		plan, err = plan.Withhold(rules, make([]byte, plan.CellCount()), 0)
+	} else if plan, err = plan.Noisy(rules); err == nil && len(session.Explain().Rounds) > 1 {
+		err = protocols.ErrNoisyRounds
 	}
-	plan, err := session.Plan().Noisy(rules)
 	if err != nil {
 		return nil, queryError(err)
 	}

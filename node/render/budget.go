@@ -48,7 +48,7 @@ func Budgets(budgets []Budget) string {
 			continue
 		}
 		b.row("spent", "ε = %s of %s, for δ = %s (ρ = %s)", g.Epsilon, g.Most, g.Delta, g.Rho)
-		b.row("left", "%s at the price of the policy in force; finer noise costs less", engine.Plural(g.Left, "question"))
+		b.row("left", "%s at the price of the policy in force; several cost less than the sum of what each costs", engine.Plural(g.Left, "question"))
 	}
 	return b.String() + "(" + engine.Plural(len(budgets), "account") + ")\n"
 }
