@@ -42,8 +42,8 @@ func (m *Analyst) screen(s *QueryState) {
 		m.send(KindAsk)
 		m.checkRefused()
 	case s.Phase == PhaseDone:
-		if j, refused := engine.EarlierOf(s.Verdict()); refused && j < len(s.Ask.Past) {
-			m.finish(Outcome{Status: Refused, Code: engine.CodeHistory, Sentence: s.Ask.Past[j].sentence(), Screening: m.id})
+		if why := s.RefusedByHistory(); why != "" {
+			m.finish(Outcome{Status: Refused, Code: engine.CodeHistory, Sentence: why, Screening: m.id})
 			return
 		}
 		m.finish(Outcome{Status: Answered, Screening: m.id, Verdict: s.Verdict(), Recipient: s.receiver()})

@@ -224,8 +224,8 @@ func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, table s
 	compared := b.Past
 	if screen != nil {
 		compared = screen.Ask.Past
-		if j, refused := engine.EarlierOf(screen.Verdict()); refused && j < len(compared) {
-			return refuse(engine.CodeHistory, "%s", compared[j].sentence())
+		if why := screen.RefusedByHistory(); why != "" {
+			return refuse(engine.CodeHistory, "%s", why)
 		}
 	}
 	has := func(list []Past, p Past) bool {
@@ -283,6 +283,15 @@ func (s *State) roomFor(f *footprint, h *history) *Refusal {
 
 // CodeHistoryFull is of a question whose answer could not be remembered.
 const CodeHistoryFull = "history-full"
+
+// RefusedByHistory is the sentence by which a screening's verdict refuses the answer for the sake of an earlier one; "" where it
+// does not, or there is no verdict yet.
+func (q *QueryState) RefusedByHistory() string {
+	if j, refused := engine.EarlierOf(q.Verdict()); refused && j < len(q.Ask.Past) {
+		return q.Ask.Past[j].sentence()
+	}
+	return ""
+}
 
 // sentence says that a question is refused for the sake of a past one.
 func (p *Past) sentence() string {

@@ -103,6 +103,8 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 		if q.State = state.Phase.String(); state.Phase.Ended() {
 			q.Ended, q.Reason = &at, endOf(s, state)
 			switch {
+			case state.RefusedByHistory() != "":
+				q.State = protocols.PhaseRefused.String()
 			case state.Phase == protocols.PhaseDone && q.Screening:
 				q.State = screened
 			case state.Phase == protocols.PhaseDone:
@@ -165,6 +167,8 @@ func (h *History) keysOf(s *protocols.State, q *protocols.QueryState) []Seat {
 // endOf is why a query ended without an answer.
 func endOf(s *protocols.State, q *protocols.QueryState) string {
 	switch q.Phase {
+	case protocols.PhaseDone:
+		return q.RefusedByHistory()
 	case protocols.PhaseRefused:
 		return fmt.Sprintf("%s (%s): %s", AuthorName(s, q.Refuser), q.Refusal.Code, q.Refusal.Sentence)
 	case protocols.PhaseAccused:

@@ -419,6 +419,9 @@ func (l *Line) end(s *protocols.State, q *protocols.QueryState) {
 	case protocols.PhaseDone:
 		if l.Kind, l.Outcome = LineAnswer, OutcomeAnswered; q.Ask.Screening { // by the last of the contributors
 			l.Kind, l.Outcome, l.Person, l.Department, l.Peer = LineVerdict, OutcomeScreened, "", "", ""
+			if l.Sentence != "" { // for the sake of an earlier answer
+				l.Kind, l.Outcome, l.Code = LineRefusal, OutcomeRefused, engine.CodeHistory
+			}
 		}
 	case protocols.PhaseRefused:
 		l.Kind, l.Outcome, l.Code, l.Sentence = LineRefusal, OutcomeRefused, q.Refusal.Code, q.Refusal.Sentence

@@ -56,7 +56,7 @@ type TableUsage struct {
 
 // RefusalSum are the refusals of a department for one reason.
 type RefusalSum struct {
-	Department string `json:"department"`
+	Department string `json:"department"` // empty: all together, in a screening
 	Code       string `json:"code"`
 	Count      int    `json:"count"`
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/engine"
 	"parley/node"
 	"parley/node/audit"
 	"parley/node/config"
@@ -126,6 +127,33 @@ func TestDisclosureStory(t *testing.T) {
 	s.unscreened()
 	s.rehearsed()
 	s.exported()
+	s.remembered()
+}
+
+// remembered: a question that would tell of too few rows with an earlier answer is refused, which names that, and whoever audits sees it.
+func (s *rightsStory) remembered() {
+	s.Helper()
+	s.publish(strings.Replace(strings.Replace(disclosurePolicy, "floor = 3", "history = 30", 1), "group =", `filter = ["region"]`+"\ngroup =", 1))
+	var first render.Answer
+	s.json(&first, "analyst", "query", "--purpose", "a study", "SELECT count(*) FROM stays WHERE region = 'broad'")
+	const wider = "SELECT count(*) FROM stays WHERE region IN ('broad', 'small')"
+	status, out, errs := s.run("analyst", "query", "--purpose", "a study", wider)
+	if status != failure.StatusRefused || !strings.Contains(errs, first.Query) || strings.Contains(out, "23") {
+		s.Errorf("status %d\n%s%s", status, out, errs)
+	}
+	if out := strings.Join(strings.Fields(s.does("analyst", "ledger", "list")), " "); !strings.Contains(out, "released to the departments, refused") {
+		s.Error(out)
+	}
+	for language, word := range map[string]string{"en": "refusal", "zh": "拒绝"} {
+		if out := strings.Join(strings.Fields(s.does("analyst", "trail", "--lang", language)), " "); !strings.Contains(out, word) || !strings.Contains(out, "with the answer to query "+first.Query) {
+			s.Errorf("%s\n%s", language, out)
+		}
+	}
+	var report audit.Usage
+	s.json(&report, "analyst", "trail", "--report")
+	if report.Total.Refused != 1 || !slices.ContainsFunc(report.Refusals, func(r audit.RefusalSum) bool { return r.Code == engine.CodeHistory && r.Department == "" }) {
+		s.Errorf("%+v", report)
+	}
 }
 
 // verified: the certificate shows the same to whoever has it, and says what it does not show.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ var usageWords = map[string][2]string{
 	"refusals": {"Refusals", "拒绝"}, "decisions": {"Decisions, and grants in force at the end", "决定及期末有效的授权"},
 	"none": {"None.", "无。"}, "month": {"month", "月份"}, "total": {"total", "合计"}, "table": {"table", "表"}, "for": {"purpose", "用途"},
 	"analysts": {"analysts of", "分析人所属部门"}, "analyst": {"analyst", "分析人"}, "asked": {"asked", "提问"}, "count": {"count", "次数"},
-	"department": {"department", "部门"}, "code": {"code", "代码"}, "released cells": {"cells released", "释放的单元"},
+	"department": {"department", "部门"}, "together": {"all together", "各部门共同"}, "code": {"code", "代码"}, "released cells": {"cells released", "释放的单元"},
 	"policies": {"policies", "策略"}, "requests": {"requests", "申请"},
 	"cells note": {"Cells released are those of plans for which a department released its share of the key to the answer, whatever the outcome.",
 		"“释放的单元”指已有部门释放其解密份额的查询计划的单元数，无论结果如何。"},
@@ -73,7 +74,7 @@ func Usage(u *audit.Usage, names bool, language string) string {
 	usageTable(&b, l, "uses", append(head, usageOutcomes...), len(head), rows)
 	rows = nil
 	for _, r := range u.Refusals {
-		rows = append(rows, []string{r.Department, r.Code, fmt.Sprint(r.Count)})
+		rows = append(rows, []string{cmp.Or(r.Department, l.say("together")), r.Code, fmt.Sprint(r.Count)})
 	}
 	usageTable(&b, l, "refusals", []string{"department", "code", "count"}, 2, rows)
 	rows = nil
