@@ -36,6 +36,8 @@ const (
 	maxFamily = 6
 	// maxFacings bounds the parts of all pairs that are compared.
 	maxFacings = 8192
+	// maxWeighings bounds the steps of that comparison: some seconds.
+	maxWeighings = 1 << 30
 	// maxFaced bounds the parts of an earlier answer that are compared one by one with the groups of the new one.
 	maxFaced = 1024
 	// maxTuples is how many groups of an earlier answer, withheld or shown, whichever are fewer, a condition lists.
@@ -88,11 +90,12 @@ type asked struct {
 
 // past is what a screening compares with.
 type past struct {
-	pairs    []facing
-	facings  int // parts of all pairs
-	divided  []divided
-	families []family
-	covers   []cover
+	pairs     []facing
+	facings   int   // parts of all pairs
+	weighings int64 // steps of weighing their groups
+	divided   []divided
+	families  []family
+	covers    []cover
 }
 
 // facing is of a set of the new question's rows and one of an earlier one's.
@@ -219,8 +222,8 @@ func (s *supports) setsOf(j int, e *Earlier, differ bool) ([]planned, error) {
 	if len(e.Verdict) != q.CellCount() {
 		verdicts = [][]byte{nil}
 	}
-	if differ && len(verdicts) == 1 && slices.ContainsFunc(e.Verdict, func(code byte) bool { return code != 0 }) {
-		return nil, refuse(CodeHistory, 0, "other departments have other groups than %s, of which some were withheld", e.named())
+	if (differ || e.Former) && len(verdicts) == 1 && slices.ContainsFunc(e.Verdict, func(code byte) bool { return code != 0 }) {
+		return nil, refuse(CodeHistory, 0, "other departments, or the tables as they are now, have other groups than %s, of which some were withheld", e.named())
 	}
 	var keys []int
 	for i, g := range p.Groups {

@@ -16,12 +16,28 @@ type divided struct {
 	parts   []faced // of each, its rows in the whole, and those outside
 }
 
+// maxDividing bounds the earlier sets of which it is looked whether they divide others: it takes its square of steps.
+const maxDividing = 1 << 10
+
 // divideUp finds the sets that divide others.
 func (s *supports) divideUp(own, others []asked) error {
+	if len(others) > maxDividing {
+		return tooManyFacings()
+	}
+	var families [][]asked
+	wide, steps := slices.Clone(others), 0
+	slices.SortStableFunc(wide, func(a, b asked) int { return len(a.conditions) - len(b.conditions) })
+	for i := range others {
+		families = append(families, s.excluding(others[i:i+1], others), s.excluding(others[i:i+1], wide))
+		steps += len(families[2*i]) + len(families[2*i+1])
+	}
+	if steps*len(own) > maxDividing*maxDividing {
+		return tooManyFacings()
+	}
 	for _, o := range own {
 		known := map[string]bool{}
-		for i := range others {
-			parts := slices.DeleteFunc(s.excluding(others[i:i+1], others), func(x asked) bool { return s.exclude(x.conditions, o.conditions) })
+		for _, family := range families {
+			parts := slices.DeleteFunc(slices.Clone(family), func(x asked) bool { return s.exclude(x.conditions, o.conditions) })
 			key := ""
 			for _, x := range parts {
 				key += quote(s.key(x.conditions))
@@ -33,12 +49,15 @@ func (s *supports) divideUp(own, others []asked) error {
 				}
 			}
 		}
-		all := s.excluding([]asked{o}, others)
+		apart := s.excluding([]asked{o}, others)
+		if len(apart)*len(others)*len(own) > maxDividing*maxDividing {
+			return tooManyFacings()
+		}
 		for _, whole := range others {
 			if s.exclude(whole.conditions, o.conditions) {
 				continue
 			}
-			parts := slices.DeleteFunc(slices.Clone(all), func(x asked) bool { return s.exclude(x.conditions, whole.conditions) })
+			parts := slices.DeleteFunc(slices.Clone(apart), func(x asked) bool { return s.exclude(x.conditions, whole.conditions) })
 			if len(parts) > 1 {
 				if err := s.divided(o, whole, 0, parts); err != nil {
 					return err

@@ -66,6 +66,14 @@ func (s *supports) face(own, other asked, q *Plan, differ bool) error {
 	if s.past.facings += len(o.parts); s.past.facings > maxFacings {
 		return tooManyFacings()
 	}
+	steps := int64(s.plan.groupCount())
+	if len(other.keys) < len(s.plan.Groups) { // groups are weighed against each other
+		steps *= steps
+	}
+	if s.past.weighings += steps * int64(len(o.parts)); s.past.weighings > maxWeighings {
+		return hinted(refuse(CodeHistory, 0, "the groups of the question are too many to be compared with earlier answers"),
+			"ask for fewer groups, or group as the earlier questions did")
+	}
 	s.past.pairs = append(s.past.pairs, o)
 	return nil
 }
@@ -329,7 +337,7 @@ func (p *Plan) fewAmong(all []inGroup, cells []*big.Int) bool {
 			departments = max(departments, group[at].Int64())
 		}
 	}
-	return some > 0 && (below == some || rows < s.Rules.Count || below == 0 && departments < s.Rules.Departments)
+	return some > 0 && (below == some || rows < s.Rules.Count || departments < s.Rules.Departments)
 }
 
 // combines reports whether a sum of sets, of the answer's and of earlier answers', with any factors, is a set of too few

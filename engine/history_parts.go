@@ -41,15 +41,19 @@ func (s *supports) cover(all []asked) error {
 			rest := slices.DeleteFunc(slices.Clone(x.conditions), func(c *Expr) bool { return slices.Contains(whole.conditions, c) })
 			parts = append(parts, portion{x, rest, false}, portion{x, rest, true})
 		}
+		wide := slices.Clone(parts)
+		slices.SortStableFunc(wide, func(a, b portion) int { return len(a.rest) - len(b.rest) })
 		for _, first := range parts {
-			together := []portion{first}
-			for _, x := range parts {
-				if !slices.ContainsFunc(together, func(y portion) bool { return !apart.excludes(x, y) }) {
-					together = append(together, x)
+			for _, order := range [][]portion{parts, wide} { // a part of a part stands in the way of a wider one, if it comes first
+				together := []portion{first}
+				for _, x := range order {
+					if !slices.ContainsFunc(together, func(y portion) bool { return !apart.excludes(x, y) }) {
+						together = append(together, x)
+					}
 				}
-			}
-			if err := s.coverBy(whole, together, known); err != nil {
-				return err
+				if err := s.coverBy(whole, together, known); err != nil {
+					return err
+				}
 			}
 		}
 	}

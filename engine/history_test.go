@@ -288,3 +288,21 @@ func (c *conversation) texts() string {
 	}
 	return strings.Join(out, "\n")
 }
+
+// TestHistoryOfOtherGroups: a table has more groups than when some of an earlier answer's were withheld, so it is not known
+// which these are.
+func TestHistoryOfOtherGroups(t *testing.T) {
+	cat, departments := staff().catalogue()
+	p, err := NewPlan("SELECT count(*) FROM things", cat, departments, testPackings[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	earlier := Earlier{SQL: "SELECT region, count(*) FROM things GROUP BY region", Departments: p.Departments, Verdict: []byte{0, 0, ReasonCount}, Former: true}
+	if _, err := p.Screening(Disclosure{Count: 10, History: 1}, earlier); code(err) != CodeHistory {
+		t.Errorf("it says %v", err)
+	}
+	earlier.Verdict = []byte{0, 0, 0}
+	if _, err := p.Screening(Disclosure{Count: 10, History: 1}, earlier); err != nil {
+		t.Errorf("where nothing was withheld it says %v", err)
+	}
+}

@@ -22,8 +22,9 @@ type weight struct {
 	at   []inGroup
 }
 
+// add may write behind w's places, so what has been added to is not added to again.
 func (w weight) add(o weight) weight {
-	return weight{w.rows + o.rows, append(slices.Clip(w.at), o.at...)}
+	return weight{w.rows + o.rows, append(w.at, o.at...)}
 }
 
 // weightOf are the rows of a support in a group; none of −1.

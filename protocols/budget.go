@@ -80,8 +80,8 @@ func (s *State) afford(b *Ask, vouch *person, tables []*tableState, policies []*
 			return nil, refuse("budget-spent", "the budget of department %q for this person and purpose has no room for the question: ε = %s is spent, it would be %s, and at most %s",
 				c.Department, c.Before(), c.With(), c.Most())
 		}
-		if out[i].Spent == 0 && s.accountsOf(of.Department) >= MaxAccounts {
-			return nil, refuse("too-many", "department %q keeps account of %d persons and purposes: there is room for no more", c.Department, MaxAccounts)
+		if out[i].Spent == 0 && (s.accountsOf(of.Department) >= MaxAccounts || len(s.rights.accounts)+i >= MaxAllAccounts) {
+			return nil, refuse("too-many", "department %q, or all together, keep account of as many persons and purposes as there is room for, %d and %d", c.Department, MaxAccounts, MaxAllAccounts)
 		}
 	}
 	return out, nil
@@ -138,6 +138,9 @@ func (s *State) Budgets() []Budget {
 // checkAccounts holds what a snapshot's accounts must be.
 func checkAccounts(accounts []*account) bool {
 	counts := map[string]int{}
+	if len(accounts) > MaxAllAccounts {
+		return false
+	}
 	for _, a := range accounts {
 		if a == nil || a.Rho <= 0 || a.Rho > maxSpent || !lines(a.Department, a.Table, a.Purpose) {
 			return false

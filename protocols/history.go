@@ -68,8 +68,7 @@ func (p *Past) check() error {
 	if len(p.Verdict) == 0 {
 		return nil
 	}
-	_, err := unpackVerdict(p.Verdict)
-	return err
+	return checkRuns(p.Verdict, nil)
 }
 
 // size is what it takes of limits.
@@ -105,6 +104,11 @@ func (b *Ask) checkPast() error {
 // says reports whether two tell the same of the same rows.
 func (p *Past) says(o *Past) bool {
 	return p.asks(o) && p.Tables == o.Tables && slices.Equal(p.Verdict, o.Verdict)
+}
+
+// told is the same for two that say the same, and for no others.
+func (p *Past) told() engine.Digest {
+	return engine.Hash("parley past 1", engine.Marshal(&Past{SQL: p.SQL, Departments: p.Departments, Tables: p.Tables, Verdict: p.Verdict}))
 }
 
 // asks reports whether two ask the same of the same departments, of whichever versions of their tables.
@@ -182,18 +186,27 @@ func (s *State) answering() *history {
 
 // before are the past answers that a question is compared with under rules: those since a time, in milliseconds, about some of
 // its departments, to the same person or to those who count as one with it. The question itself is not among them.
-func (h *history) before(f *footprint, d engine.Disclosure, since int64) (out []Past) {
-	for i := range h.prints {
+func (s *State) before(h *history, f *footprint, d engine.Disclosure, since int64) (out []Past) {
+	told := map[engine.Digest]bool{}
+	for i := range slices.Backward(h.prints) {
 		o := &h.prints[i]
-		near := o.First == f.First || d.Together == engine.TogetherDepartment && o.By == f.By || d.Together == engine.TogetherAll
+		near := o.First == f.First || d.Together == engine.TogetherDepartment && s.vouchAlike(o, f) || d.Together == engine.TogetherAll
 		common := slices.ContainsFunc(o.Past.Departments, func(name string) bool { return slices.Contains(f.Past.Departments, name) })
 		if !near || !common || o.Table != f.Table || o.Past.Time <= since || o.Past.asks(&f.Past) {
 			continue
 		}
-		out = slices.DeleteFunc(out, func(p Past) bool { return p.says(&o.Past) }) // the last of equal ones is named
-		out = append(out, o.Past)
+		if what := o.Past.told(); !told[what] { // the last of equal ones is named
+			told[what] = true
+			out = append(out, o.Past)
+		}
 	}
+	slices.Reverse(out)
 	return out
+}
+
+// vouchAlike reports whether the persons of two answers are of one department, whatever its key is and was.
+func (s *State) vouchAlike(a, b *footprint) bool {
+	return a.By == b.By || s.NameOf(a.By) == s.NameOf(b.By)
 }
 
 // recalls refuses a question that is not compared with all that it has to be, or for which there is no room to be remembered.
@@ -231,7 +244,7 @@ func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, table s
 	has := func(list []Past, p Past) bool {
 		return slices.ContainsFunc(list, func(o Past) bool { return o.says(&p) })
 	}
-	for _, p := range all.before(f, d, r.Time-days(d.History)) {
+	for _, p := range s.before(all, f, d, r.Time-days(d.History)) {
 		if !has(compared, p) {
 			return refuse(CodeStaleHistory, "the question was not compared with query %s, which was answered before: ask again", p.Query)
 		}
@@ -239,7 +252,7 @@ func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, table s
 	if screen != nil {
 		return nil
 	}
-	known := all.before(f, d, -1)
+	known := s.before(all, f, d, -1)
 	for i := range b.Past {
 		same := func(o Past) bool { return o.says(&b.Past[i]) && o.Query == b.Past[i].Query && o.Time == b.Past[i].Time }
 		if !slices.ContainsFunc(known, same) {
@@ -259,7 +272,7 @@ func (s *State) roomFor(f *footprint, h *history) *Refusal {
 		for i := range h.prints {
 			o := &h.prints[i]
 			size := o.Past.size()
-			if all += size; o.By == f.By {
+			if all += size; s.vouchAlike(o, f) {
 				bytes += size
 			}
 			if o.First == f.First {
@@ -309,7 +322,7 @@ func (s *State) Compared(asker Key, at int64, a *Ask, table string, d engine.Dis
 	if err != nil {
 		return nil, err
 	}
-	out := s.answering().before(f, d, at*1000-days(d.History))
+	out := s.before(s.answering(), f, d, at*1000-days(d.History))
 	b := Ask{Screening: true, Past: out}
 	if err := b.checkPast(); err != nil {
 		return nil, &engine.Error{Code: engine.CodeHistory, Message: "the question cannot be compared with all that was answered before: " + err.Error(),

@@ -33,8 +33,10 @@ const (
 	MaxPersonKeys = 1024
 	// MaxVouchSeconds bounds how long a vouch holds: five years.
 	MaxVouchSeconds = (5*365 + 2) * 24 * 3600
-	// MaxAccounts bounds the accounts of one department: persons and purposes for which anything of a budget is spent.
-	MaxAccounts = 4096
+	// MaxAccounts bounds the accounts of one department: persons and purposes for which anything of a budget is spent. MaxAllAccounts
+	// bounds those of all, of departments that have left as well.
+	MaxAccounts    = 2048
+	MaxAllAccounts = 1 << 16
 	// MaxReason bounds the reason of a revocation.
 	MaxReason = 128
 	// MaxActText bounds what an Act says.

@@ -3,9 +3,9 @@ package protocols
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/big"
-	"slices"
 
 	"parley/engine"
 	"parley/protocols/mhe"
@@ -18,9 +18,38 @@ const CodeRounding = "rounding"
 // Opened is what a contributor keeps of a screening whose answer's counts are rounded, journaled with its verdict: from it
 // follows, to the byte, what the recipient encrypts in the answer (README section 3.13).
 type Opened struct {
-	_      struct{}   `cbor:",toarray"`
-	Secret []byte     // of the screening's key
-	Cells  []*big.Int // of the answer: rounded, and 0 where they are withheld
+	_      struct{} `cbor:",toarray"`
+	Secret []byte   // of the screening's key
+	Counts []byte   // of the answer's cells: rounded, and 0 where they are withheld, each as a uvarint
+	cells  []*big.Int
+}
+
+// NewOpened is what is journaled of rounded counts, each below 2^63.
+func NewOpened(secret []byte, cells []*big.Int) *Opened {
+	o := &Opened{Secret: secret, cells: cells}
+	for _, c := range cells {
+		o.Counts = binary.AppendUvarint(o.Counts, c.Uint64())
+	}
+	return o
+}
+
+// Cells are the counts.
+func (o *Opened) Cells() []*big.Int { return o.cells }
+
+// ParseOpened reads what was journaled.
+func ParseOpened(record []byte) (*Opened, error) {
+	var o Opened
+	if err := engine.Unmarshal(record, &o); err != nil {
+		return nil, err
+	}
+	for rest := o.Counts; len(rest) > 0; {
+		count, n := binary.Uvarint(rest)
+		if n <= 0 {
+			return nil, errors.New("a count is cut off")
+		}
+		o.cells, rest = append(o.cells, new(big.Int).SetUint64(count)), rest[n:]
+	}
+	return &o, nil
 }
 
 // String never shows what it holds.
@@ -43,11 +72,11 @@ func (g *rounding) restore(r *JournalRecord) error {
 	if err != nil || e.Kind != KindScreen || len(r.Secret) == 0 {
 		return nil
 	}
-	var o Opened
-	if err := engine.Unmarshal(r.Secret, &o); err != nil || slices.Contains(o.Cells, nil) {
+	o, err := ParseOpened(r.Secret)
+	if err != nil {
 		return fmt.Errorf("%w: the counts of a screening do not decode", ErrJournal)
 	}
-	g.opened = &o
+	g.opened = o
 	return nil
 }
 
@@ -67,7 +96,7 @@ func (q *Query) contributeRounded(s *QueryState) {
 		q.refuse(CodeRounding, "this department has the counts of the screening no more: ask again")
 		return
 	}
-	limbs, err := d.plan.Limbs(own, d.plan.Contributed(own, o.Cells))
+	limbs, err := d.plan.Limbs(own, d.plan.Contributed(own, o.cells))
 	if err != nil {
 		q.refuse(CodeAggregation, err.Error())
 		return
@@ -114,7 +143,7 @@ func (q *Query) recomputes(s *QueryState) bool {
 
 // recomputed reports whether the recipient's blobs hold the ciphertexts that follow from the screening's counts.
 func (d *dossier) recomputed(o *Opened, blobs [][]byte) (bool, error) {
-	limbs, err := d.plan.Limbs(d.plan.Recipient, o.Cells)
+	limbs, err := d.plan.Limbs(d.plan.Recipient, o.cells)
 	if err != nil {
 		return false, err
 	}

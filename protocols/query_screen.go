@@ -133,7 +133,7 @@ func (q *Query) opened(s *QueryState, verdict []byte, rounded []*big.Int, err er
 	}
 	r := JournalRecord{Query: q.id, Epoch: q.epoch.Digest}
 	if rounded != nil {
-		r.Secret = engine.Marshal(&Opened{Secret: q.gate.secret, Cells: rounded})
+		r.Secret = engine.Marshal(NewOpened(q.gate.secret, rounded))
 	}
 	q.post(newScreen(s, q.self, verdict), r)
 }

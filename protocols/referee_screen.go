@@ -63,24 +63,36 @@ func packVerdict(verdict []byte) ([]byte, error) {
 }
 
 // unpackVerdict reads what packVerdict writes, and nothing else.
-func unpackVerdict(packed []byte) ([]byte, error) {
-	if len(packed) == 0 || len(packed) > MaxVerdictBytes {
-		return nil, fmt.Errorf("verdict of %d bytes, allowed 1 to %d", len(packed), MaxVerdictBytes)
+func unpackVerdict(packed []byte) (out []byte, err error) {
+	err = checkRuns(packed, func(code byte, run int) { out = append(out, bytes.Repeat([]byte{code}, run)...) })
+	if err != nil {
+		return nil, err
 	}
-	var out []byte
+	return out, nil
+}
+
+// checkRuns refuses what packVerdict does not write, and visits each run, if that is wanted. A few bytes can be of many cells, so
+// it does not make them.
+func checkRuns(packed []byte, visit func(code byte, run int)) error {
+	if len(packed) == 0 || len(packed) > MaxVerdictBytes {
+		return fmt.Errorf("verdict of %d bytes, allowed 1 to %d", len(packed), MaxVerdictBytes)
+	}
+	cells, before := 0, -1
 	for rest := packed; len(rest) > 0; {
 		code := rest[0]
 		run, n := binary.Uvarint(rest[1:])
-		if n <= 0 || run == 0 || run > uint64(MaxScreenedCells-len(out)) {
-			return nil, fmt.Errorf("a verdict is of at most %d cells, in runs", MaxScreenedCells)
+		switch {
+		case n <= 0 || run == 0 || run > uint64(MaxScreenedCells-cells):
+			return fmt.Errorf("a verdict is of at most %d cells, in runs", MaxScreenedCells)
+		case int(code) == before || n != len(binary.AppendUvarint(nil, run)):
+			return errors.New("a verdict that is written in another way")
 		}
-		rest = rest[1+n:]
-		out = append(out, bytes.Repeat([]byte{code}, int(run))...)
+		if visit != nil {
+			visit(code, int(run))
+		}
+		cells, before, rest = cells+int(run), int(code), rest[1+n:]
 	}
-	if again, err := packVerdict(out); err != nil || !bytes.Equal(again, packed) {
-		return nil, errors.New("a verdict that is written in another way")
-	}
-	return out, nil
+	return nil
 }
 
 // recipient is the contributor to whose key a screening's counts are re-encrypted. The query's id chooses it.

@@ -141,18 +141,22 @@ func (l *liar) adds(query engine.Digest) bool {
 // remember changes what the department keeps of a screening that it opened, and makes the answer of: its cells, or the secret that
 // randomness is derived from.
 func (l *liar) remember(r protocols.JournalRecord) []byte {
-	var o protocols.Opened
 	e, err := protocols.ParseEntry(r.Entry)
-	if !l.kind.Rounding() || err != nil || e.Kind != protocols.KindScreen || engine.Unmarshal(r.Secret, &o) != nil {
+	if !l.kind.Rounding() || err != nil || e.Kind != protocols.KindScreen {
 		return r.Secret
 	}
-	switch at := slices.IndexFunc(o.Cells, func(c *big.Int) bool { return c.Sign() > 0 }); {
+	o, err := protocols.ParseOpened(r.Secret)
+	if err != nil {
+		return r.Secret
+	}
+	cells := o.Cells()
+	switch at := slices.IndexFunc(cells, func(c *big.Int) bool { return c.Sign() > 0 }); {
 	case l.kind == OwnRandomness:
 		slices.Reverse(o.Secret)
 	case l.kind == OtherRounded && at >= 0:
-		o.Cells[at] = new(big.Int)
+		cells[at] = new(big.Int)
 	case l.kind == UnroundedCount && at >= 0:
-		o.Cells[at] = new(big.Int).Sub(o.Cells[at], big.NewInt(1))
+		cells[at] = new(big.Int).Sub(cells[at], big.NewInt(1))
 	}
-	return engine.Marshal(&o)
+	return engine.Marshal(protocols.NewOpened(o.Secret, cells))
 }
