@@ -405,3 +405,23 @@ func (r *race) release(x *runner) {
 	}
 	r.released = append(r.released, x)
 }
+
+// TestHistoryOfReplacedKeys: the persons of a department count as one whatever its key is: after it was replaced, those for
+// whom the new one vouches are compared with those for whom the old one did.
+func TestHistoryOfReplacedKeys(t *testing.T) {
+	c := recalling(t, engine.TogetherDepartment)
+	c.recalled(c.analyst, 1, 1, PhaseDone)
+	by := KeyOf(c.keys[0])
+	next, near := courtKey("the department's other key"), courtKey("a colleague")
+	c.vote(3, Change{Version: 1, Action: ActionSeize, Role: RoleDepartment, Key: by, NewKey: KeyOf(next)})
+	c.must(next, &Join{Name: "a"})
+	c.must(next, named(vouching(near, PersonAnalyst), "colleague"))
+	a := &Ask{SQL: about(2), Departments: c.state.history.prints[0].Past.Departments}
+	past, err := c.state.Compared(KeyOf(near), c.now(), a, "heart", engine.Disclosure{Count: 10, History: 30, Together: engine.TogetherDepartment})
+	if err != nil || len(past) != 1 {
+		t.Errorf("%d past answers of the department's others: %v", len(past), err)
+	}
+	if past, err = c.state.Compared(KeyOf(near), c.now(), a, "heart", engine.Disclosure{Count: 10, History: 30}); err != nil || len(past) != 0 {
+		t.Errorf("%d past answers of another person: %v", len(past), err)
+	}
+}
