@@ -151,29 +151,15 @@ func TestPerturbedCrashes(t *testing.T) {
 	base.run()
 	calm := base.fork(t, 19)
 	want := calm.askPerturbed(byAgeAlone.sql)
-	stride, kills := amount(200, 80, 5), 0
-	for i, victim := range calm.parties {
-		for at := 1 + 7*i; at <= calm.points[victim]; at += stride {
-			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
-				cryptotest.SetGlobalRandom(t, 19)
-				w := base.fork(t, 19)
-				w.crash = func(p *party) bool {
-					killed := p.name == victim.name && w.points[p] == at
-					if killed {
-						kills++
-					}
-					return killed
-				}
-				if got := w.askPerturbed(byAgeAlone.sql); got != want {
-					t.Errorf("%q, want %q", got, want)
-				}
-				w.checkAgreement()
-				w.checkTransitions()
-				w.checkShares()
-				w.checkContributions()
-			})
+	kills := killedAnywhere(t, base, calm, 19, amount(200, 80, 5), func(t *testing.T, w *world) {
+		if got := w.askPerturbed(byAgeAlone.sql); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
-	}
+		w.checkAgreement()
+		w.checkTransitions()
+		w.checkShares()
+		w.checkContributions()
+	})
 	if kills < 3 {
 		t.Errorf("only %d kills", kills)
 	}

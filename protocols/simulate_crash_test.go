@@ -133,3 +133,54 @@ func crashSchedule(t *testing.T, base *world, points map[string]int, seed uint64
 	}
 	return kills
 }
+
+// killedAnywhere has a question asked again for points of each party in a calm run, of each every so many, with the party killed
+// there. It says how many were.
+func killedAnywhere(t *testing.T, base, calm *world, seed uint64, stride int, ask func(*testing.T, *world)) (kills int) {
+	for i, victim := range calm.parties {
+		for at := 1 + 7*i; at <= calm.points[victim]; at += stride {
+			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
+				cryptotest.SetGlobalRandom(t, seed)
+				w := base.fork(t, seed)
+				w.crash = func(p *party) bool {
+					killed := p.name == victim.name && w.points[p] == at
+					if killed {
+						kills++
+					}
+					return killed
+				}
+				ask(t, w)
+			})
+		}
+	}
+	return kills
+}
+
+// killedBySchedules has it asked under loss in schedules that kill parties one to five times; most kill somebody. Every fourth
+// has its certificate verified.
+func killedBySchedules(t *testing.T, base, calm *world, schedules int, ask func(w *world, verified bool)) {
+	kills := 0
+	for seed := range uint64(schedules) {
+		t.Run(fmt.Sprint("schedule/", seed), func(t *testing.T) {
+			cryptotest.SetGlobalRandom(t, seed)
+			w := base.fork(t, seed)
+			w.loss = int(seed % 3 * 5)
+			plan := map[kill]bool{}
+			for range 1 + w.rng.IntN(5) {
+				victim := calm.parties[w.rng.IntN(len(calm.parties))]
+				plan[kill{victim.name, 1 + w.rng.IntN(calm.points[victim])}] = true
+			}
+			w.crash = func(p *party) bool {
+				if plan[kill{p.name, w.points[p]}] {
+					kills++
+					return true
+				}
+				return false
+			}
+			ask(w, seed%4 == 0)
+		})
+	}
+	if kills < schedules/2 {
+		t.Errorf("only %d kills in %d schedules", kills, schedules)
+	}
+}

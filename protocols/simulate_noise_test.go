@@ -177,23 +177,7 @@ func TestPrivateCrashes(t *testing.T) {
 		}
 	}
 	ask(calm)
-	stride, kills := amount(200, 80, 5), 0
-	for i, victim := range calm.parties {
-		for at := 1 + 7*i; at <= calm.points[victim]; at += stride {
-			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
-				cryptotest.SetGlobalRandom(t, 18)
-				w := base.fork(t, 18)
-				w.crash = func(p *party) bool {
-					killed := p.name == victim.name && w.points[p] == at
-					if killed {
-						kills++
-					}
-					return killed
-				}
-				ask(w)
-			})
-		}
-	}
+	kills := killedAnywhere(t, base, calm, 18, amount(200, 80, 5), func(_ *testing.T, w *world) { ask(w) })
 	if kills < 3 {
 		t.Errorf("only %d kills", kills)
 	}

@@ -68,40 +68,8 @@ func TestScreenedCrashes(t *testing.T) {
 	if *schedules > 0 && *everything {
 		stride, n = max(1, 2000 / *schedules), max(1, *schedules/5)
 	}
-	for i, victim := range calm.parties {
-		for at := 1 + 7*i; at <= calm.points[victim]; at += stride {
-			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
-				cryptotest.SetGlobalRandom(t, 8)
-				w := base.fork(t, 8)
-				w.crash = func(p *party) bool { return p.name == victim.name && w.points[p] == at }
-				w.askScreened(false)
-			})
-		}
-	}
-	kills := 0
-	for seed := range uint64(n) {
-		t.Run(fmt.Sprint("schedule/", seed), func(t *testing.T) {
-			cryptotest.SetGlobalRandom(t, seed)
-			w := base.fork(t, seed)
-			w.loss = int(seed % 3 * 5)
-			plan := map[kill]bool{}
-			for range 1 + w.rng.IntN(5) {
-				victim := calm.parties[w.rng.IntN(len(calm.parties))]
-				plan[kill{victim.name, 1 + w.rng.IntN(calm.points[victim])}] = true
-			}
-			w.crash = func(p *party) bool {
-				if plan[kill{p.name, w.points[p]}] {
-					kills++
-					return true
-				}
-				return false
-			}
-			w.askScreened(seed%4 == 0)
-		})
-	}
-	if kills < n/2 {
-		t.Errorf("only %d kills in %d schedules", kills, n)
-	}
+	killedAnywhere(t, base, calm, 8, stride, func(_ *testing.T, w *world) { w.askScreened(false) })
+	killedBySchedules(t, base, calm, n, (*world).askScreened)
 }
 
 // TestScreenedSchedules runs networks of one to seven departments under rules, loss, repetition and crashes at any point.
