@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"math/big"
 	"slices"
 )
@@ -205,7 +206,14 @@ type inGroup struct{ group, support int }
 // README section 18.9.
 func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells bool) {
 	s := p.Screen
-	first := -1
+	first, known := -1, map[string][][]int{}
+	alike := func(keys []int) [][]int { // of few keys, for many pairs
+		name := fmt.Sprint(keys)
+		if known[name] == nil {
+			known[name] = p.alike(keys)
+		}
+		return known[name]
+	}
 	note := func(j int) {
 		if first < 0 || j < first {
 			first = j
@@ -216,7 +224,11 @@ func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells b
 		if first >= 0 && first <= o.other.earlier {
 			continue
 		}
-		for _, groups := range p.alike(o.other.keys, o.other.linked...) {
+		together := alike(o.other.keys)
+		if len(o.other.linked) > 0 {
+			together = p.alike(o.other.keys, o.other.linked...)
+		}
+		for _, groups := range together {
 			if p.overlaps(o, groups, cells, verdict) {
 				note(o.other.earlier)
 				break
@@ -225,7 +237,7 @@ func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells b
 	}
 	for i := range s.supports.past.divided {
 		d := &s.supports.past.divided[i]
-		for _, groups := range p.alike(d.keys) {
+		for _, groups := range alike(d.keys) {
 			if p.divides(d, groups, cells, verdict) {
 				note(d.earlier)
 			}
@@ -233,7 +245,7 @@ func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells b
 	}
 	for i := range s.supports.past.families {
 		f := &s.supports.past.families[i]
-		for _, groups := range p.alike(f.keys) {
+		for _, groups := range alike(f.keys) {
 			if j, few := p.combines(f, groups, cells, verdict); few {
 				note(j)
 			}
@@ -241,7 +253,7 @@ func (p *Plan) tellsWith(cells []*big.Int, verdict []byte) (earlier int, tells b
 	}
 	for i := range s.supports.past.covers {
 		c := &s.supports.past.covers[i]
-		if slices.ContainsFunc(p.alike(c.keys), func(groups []int) bool { return p.leaves(c, groups, cells, verdict) }) {
+		if slices.ContainsFunc(alike(c.keys), func(groups []int) bool { return p.leaves(c, groups, cells, verdict) }) {
 			note(c.earlier)
 		}
 	}
