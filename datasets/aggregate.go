@@ -55,8 +55,8 @@ func (t *Table) aggregate(ctx context.Context, p *engine.Plan, department string
 // compute runs the plan's statements where the rows are, all over one state of them; an ErrBeyond, before
 // any of them, when what is there does not compute as the engine does.
 func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
-	single, batches := a.tallies()
-	single, spans := a.rangesOf(single)
+	single, batches := dialect.Tallies(a.moments, a.twins)
+	single, spans := dialect.RangesOf(a.moments, single)
 	first, err := a.singleStep(single)
 	if err != nil {
 		return nil, err
