@@ -93,7 +93,7 @@ func openPart(ctx context.Context, path string, rows [][]string) (*datasets.Tabl
 	if err := table.Declare(table.Everything()); err != nil {
 		return nil, errors.Join(err, table.Close())
 	}
-	if err := table.CheckKey(ctx, rows[0][:1]); err != nil {
+	if err := table.CheckKey(ctx, rows[0][:1], 0); err != nil {
 		return nil, errors.Join(err, table.Close())
 	}
 	return table, nil

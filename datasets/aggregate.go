@@ -173,12 +173,9 @@ type aggregation struct {
 }
 
 func (t *Table) aggregation(p *engine.Plan, department string, r *calls.Records) (*aggregation, error) {
-	where := t.place()
-	if t.served != nil {
-		var err error
-		if where, err = t.servedPlace(); err != nil {
-			return nil, err
-		}
+	where, err := t.where()
+	if err != nil {
+		return nil, err
 	}
 	at := slices.Index(p.Departments, department)
 	if at < 0 || at >= len(p.Registrations) {

@@ -31,7 +31,7 @@ func noiseKey(t *testing.T, fill byte) *cellkey.Key {
 func keyed(t *testing.T, text string, key ...string) *Table {
 	t.Helper()
 	table := openText(t, text)
-	if err := table.CheckKey(t.Context(), key); err != nil {
+	if err := table.CheckKey(t.Context(), key, 0); err != nil {
 		t.Fatal(err)
 	}
 	return table
@@ -254,7 +254,7 @@ func BenchmarkCellKeys(b *testing.B) {
 		fmt.Fprintf(&text, "%d,%d,%d,%d.%02d\n", id, r.IntN(50), r.IntN(1000), r.IntN(90000), r.IntN(100))
 	}
 	table := openText(b, text.String())
-	if err := table.CheckKey(b.Context(), []string{"id"}); err != nil {
+	if err := table.CheckKey(b.Context(), []string{"id"}, 0); err != nil {
 		b.Fatal(err)
 	}
 	p, err := plan(b, "SELECT g, count(*), sum(x), avg(y), count(*) FILTER (WHERE x > 500) FROM t GROUP BY g", map[string]*Table{"a": table})

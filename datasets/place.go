@@ -44,6 +44,14 @@ func (t *Table) place() place {
 	return p
 }
 
+// where is where the table's rows are, in a database too.
+func (t *Table) where() (place, error) {
+	if t.served != nil {
+		return t.servedPlace()
+	}
+	return t.place(), nil
+}
+
 // sourceOf is where a column of the schema comes from in this table.
 type sourceOf struct {
 	index int // among the table's columns; below 0: -1 less a limb of the row's record key

@@ -2,7 +2,9 @@ package datasets
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 
@@ -72,7 +74,7 @@ func (t *Table) Tell(about engine.About) { t.about = about }
 
 // quality is what is told of columns with declared values, and of the key.
 func (t *Table) quality() engine.Quality {
-	q := engine.Quality{Key: t.key, Duplicates: t.equal}
+	q := engine.Quality{Key: t.key, Duplicates: t.equal, RowsPerPerson: t.perPerson}
 	for i, c := range t.described {
 		if c.Kind != engine.Null && (c.HasDictionary || c.Min != nil) {
 			found := engine.ColumnQuality{Name: c.Name, Missing: t.rows - t.found[i].Values}
@@ -97,17 +99,15 @@ func (t *Table) Distributions() (all []published.Distribution) {
 }
 
 // CheckKey counts the rows whose values in these columns another row has too, those with a NULL among them left out,
-// and registers the count with the key, before the table is shown to anybody. Cost: one GROUP BY, where the rows are.
-func (t *Table) CheckKey(ctx context.Context, key []string) error {
-	if len(key) == 0 {
-		return nil
+// and registers the count with the key, before the table is shown to anybody. perPerson, if not 0, is how many rows a person has at most, whom the
+// key then names: what the rows do not keep is refused (published.Keys.Persons). Cost: one GROUP BY, where the rows are.
+func (t *Table) CheckKey(ctx context.Context, key []string, perPerson int64) error {
+	if len(key) == 0 && perPerson != 0 {
+		return errors.New("rows_per_person needs a key that names persons")
 	}
-	p := t.place()
-	if t.served != nil {
-		var err error
-		if p, err = t.servedPlace(); err != nil {
-			return err
-		}
+	p, err := t.where()
+	if err != nil || len(key) == 0 {
+		return err
 	}
 	var columns, present []string
 	for i, name := range key {
@@ -117,25 +117,28 @@ func (t *Table) CheckKey(ctx context.Context, key []string) error {
 		}
 		columns, present = append(columns, p.columns[at].SQL), append(present, p.columns[at].SQL+" IS NOT NULL")
 	}
-	list := strings.Join(columns, ", ")
-	statement := "SELECT count(*), sum(n) FROM (SELECT count(*) AS n FROM " + p.from + " WHERE " + strings.Join(present, " AND ") +
-		" GROUP BY " + list + " HAVING count(*) > 1) AS twice"
+	statement := fmt.Sprintf("SELECT coalesce(sum(n), 0), coalesce(sum(CASE WHEN n > 1 THEN n END), 0), coalesce(max(n), 0), coalesce(sum(CASE WHEN n > %d THEN 1 END), 0) FROM (SELECT count(*) AS n FROM %s WHERE %s GROUP BY %s) AS alike",
+		perPerson, p.from, strings.Join(present, " AND "), strings.Join(columns, ", "))
 	return p.snapshot(ctx, false, func(query queryFunc) error {
 		rows, err := query(ctx, statement, false)
 		if err != nil {
 			return err
 		}
-		if t.key, t.equal = key, 0; len(rows) != 1 || len(rows[0]) != 2 {
+		var counted [4]int64
+		for i := range counted {
+			if len(rows) == 1 && len(rows[0]) == len(counted) {
+				if n, whole := wholeValue(rows[0][i]); whole && n.Sign() >= 0 && n.Cmp(big.NewInt(t.rows)) <= 0 {
+					counted[i] = n.Int64()
+					continue
+				}
+			}
 			return fmt.Errorf("datasets: the rows with an equal key of table %s are not counted", files.Shown(t.name))
 		}
-		if rows[0][1] == nil { // there are none
-			return nil
+		found := published.Keys{Rows: t.rows, Present: counted[0], Equal: counted[1], Most: counted[2], Beyond: counted[3]}
+		if err := found.Persons(perPerson); err != nil {
+			return err
 		}
-		n, whole := wholeValue(rows[0][1])
-		if !whole || !n.IsInt64() || n.Sign() < 0 || n.Int64() > t.rows {
-			return fmt.Errorf("datasets: the rows with an equal key of table %s are more than there are", files.Shown(t.name))
-		}
-		t.equal = n.Int64()
+		t.key, t.equal, t.perPerson = key, found.Equal, perPerson
 		return nil
 	})
 }

@@ -30,7 +30,7 @@ func TestQuality(t *testing.T) {
 		want int64
 	}{{"id", 5}, {"id part", 4}, {"id part x", 0}, {"part", 6}, {"y", 3}} {
 		key := strings.Fields(c.key)
-		if err := table.CheckKey(t.Context(), key); err != nil {
+		if err := table.CheckKey(t.Context(), key, 0); err != nil {
 			t.Fatal(err)
 		}
 		r := table.Registration("d", 1)
@@ -39,9 +39,60 @@ func TestQuality(t *testing.T) {
 		}
 	}
 	for _, key := range [][]string{{"nowhere"}, {"id", "id"}} {
-		if err := table.CheckKey(t.Context(), key); err == nil {
+		if err := table.CheckKey(t.Context(), key, 0); err == nil {
 			t.Errorf("%q is taken", key)
 		}
+	}
+}
+
+// TestRowsPerPerson: a table with more rows of a key than are declared of a person, or with rows that are nobody's, is refused with how many there are
+// and not who, and registers no limit.
+func TestRowsPerPerson(t *testing.T) {
+	path := write(t, "t.csv", "id,part,x,y\nsecret,a,5,\nsecret,a,,\nsecret,b,5,\n2,a,7,\n2,a,,\nthird,c,1,\n")
+	table, err := Open(t.Context(), "t", []string{path}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Close()
+	for _, c := range []struct {
+		key  string
+		most int64
+		says string
+	}{
+		{"id", 2, "a key stands in 3 rows, and rows_per_person is 2; keys that stand in more than that: 1"},
+		{"id", 1, "in 3 rows, and rows_per_person is 1; keys that stand in more than that: 2"},
+		{"part", 3, "a key stands in 4 rows"},
+		{"x", 3, "2 rows without a value in the key"},
+		{"id x", 6, "2 rows without a value in the key"},
+		{"y", 6, "6 rows without a value in the key"},
+		{"", 1, "needs a key"},
+		{"id", -1, "lies between"},
+		{"id", engine.MaxRowsPerPerson + 1, "lies between"},
+		{"nowhere", 3, "is a column of the key"},
+	} {
+		err := table.CheckKey(t.Context(), strings.Fields(c.key), c.most)
+		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q, %d: %v", c.key, c.most, err)
+		}
+		if r := table.Registration("d", 1); r.Quality.RowsPerPerson != 0 || r.Quality.Key != nil {
+			t.Errorf("%q, %d: it is registered all the same: %+v", c.key, c.most, r.Quality)
+		}
+	}
+	for key, most := range map[string]int64{"id": 3, "id part": 2, "part": engine.MaxRowsPerPerson} {
+		if err := table.CheckKey(t.Context(), strings.Fields(key), most); err != nil {
+			t.Fatal(err)
+		}
+		if r := table.Registration("d", 1); r.Quality.RowsPerPerson != most || r.Validate() != nil {
+			t.Errorf("%s: %+v", key, r.Quality)
+		}
+	}
+	empty, err := Open(t.Context(), "t", []string{write(t, "empty.csv", "id\n")}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer empty.Close()
+	if err := empty.CheckKey(t.Context(), []string{"id"}, 1); err != nil {
+		t.Errorf("a table without rows: %v", err)
 	}
 }
 

@@ -32,7 +32,10 @@ type Quality struct {
 	// another row has too, rows with a NULL in it left out.
 	Key        []string
 	Duplicates int64
-	Columns    []ColumnQuality // of the columns with declared values, in the order of the table's
+	// RowsPerPerson is how many rows a person has at most, where the key names persons: no value of it stands in more, and none
+	// is missing. 0: the department declares no such limit.
+	RowsPerPerson int64
+	Columns       []ColumnQuality // of the columns with declared values, in the order of the table's
 }
 
 // ColumnQuality is the quality of one column.
@@ -186,6 +189,10 @@ func (q Quality) problem(r Registration) string {
 		return fmt.Sprintf("a key of %d columns; at most %d are allowed", len(q.Key), MaxKeyColumns)
 	case q.Duplicates < 0 || q.Duplicates > r.Rows || len(q.Key) == 0 && q.Duplicates != 0:
 		return "more rows with an equal key than there are"
+	case q.RowsPerPerson < 0 || q.RowsPerPerson > MaxRowsPerPerson:
+		return fmt.Sprintf("%d rows of a person at most; 1 to %d are allowed", q.RowsPerPerson, MaxRowsPerPerson)
+	case q.RowsPerPerson > 0 && len(q.Key) == 0, q.RowsPerPerson == 1 && q.Duplicates > 0:
+		return "a limit of rows of a person that its key does not keep"
 	}
 	for i, name := range q.Key {
 		if columnByName(r.Columns, name) < 0 || slices.Contains(q.Key[:i], name) {

@@ -109,7 +109,7 @@ func (p *Plan) cellKeyNoise(m int, rows int64) MomentNoise {
 		square := new(big.Rat).SetInt(new(big.Int).Mul(a.Factor, a.Factor))
 		variance.Add(variance, square.Mul(square, CellKeyVariance(half)))
 	}
-	return MomentNoise{Width: width, Numerator: variance.Num(), Denominator: variance.Denom()}
+	return MomentNoise{Width: width, Numerator: variance.Num(), Denominator: variance.Denom(), Honest: 1}
 }
 
 // CellKeyVariance is that of a noise that is at most half in either direction, with a twelfth of rounding. That of a cell

@@ -46,6 +46,9 @@ type Disclosure struct {
 	// millionths, Budget what all of a person's questions about a table for a purpose may, and Delta is for both, in units of 10^-12.
 	// 0: no rule.
 	Epsilon, Budget, Delta int64
+	// Honest is how many of a question's contributors, all where they are fewer, follow the protocol and do not work with the
+	// analyst, so that the noise of so many together makes up Epsilon. 0: one, so that each department's own noise does. It needs Epsilon.
+	Honest int64
 	// History is for how many days an answer is remembered, so that with it no later one tells of too few rows; 0: no
 	// rule. It needs a rule by which cells are withheld. Together says whose answers are seen together, and needs
 	// History.
@@ -105,9 +108,22 @@ func (d Disclosure) Unite(o Disclosure) Disclosure {
 		DominanceCount: max(d.DominanceCount, o.DominanceCount), DominancePerMille: least(d.DominancePerMille, o.DominancePerMille),
 		RatioPerMille: max(d.RatioPerMille, o.RatioPerMille),
 		Base:          multiple(d.Base, o.Base), Perturbed: max(d.Perturbed, o.Perturbed),
-		Epsilon: least(d.Epsilon, o.Epsilon), Budget: least(d.Budget, o.Budget), Delta: least(d.Delta, o.Delta),
+		Epsilon: least(d.Epsilon, o.Epsilon), Budget: least(d.Budget, o.Budget), Delta: least(d.Delta, o.Delta), Honest: d.trusts(o),
 		History: max(d.History, o.History), Together: max(d.Together, o.Together),
 	}
+}
+
+// trusts is the smaller Honest of two rules with Epsilon, and otherwise that of the one that has it.
+func (d Disclosure) trusts(o Disclosure) int64 {
+	switch {
+	case d.Epsilon > 0 && o.Epsilon > 0:
+		return min(d.Honest, o.Honest) // of which 0 is 1
+	case d.Epsilon > 0:
+		return d.Honest
+	case o.Epsilon > 0:
+		return o.Honest
+	}
+	return max(d.Honest, o.Honest) // neither is valid but with 0
 }
 
 // least is the smaller of two, of which 0 is no rule.
@@ -144,6 +160,7 @@ func (d Disclosure) Validate() error {
 		{ruleDominance, d.DominancePerMille, PerMille - 1}, {ruleRatio, d.RatioPerMille, PerMille},
 		{rulePerturbed, d.Perturbed, MaxPerturbed},
 		{ruleEpsilon, d.Epsilon, privacy.MaxEpsilon}, {ruleBudget, d.Budget, privacy.MaxEpsilon}, {ruleDelta, d.Delta, privacy.MaxDelta},
+		{ruleHonest, d.Honest, MaxRegistrations},
 		{ruleHistory, d.History, MaxHistoryDays},
 	} {
 		if r.value < 0 || r.value > r.most {
@@ -167,6 +184,10 @@ func (d Disclosure) Validate() error {
 		return errors.New(ruleEpsilon + " needs budget and delta, and these need it: what one question costs, what all may, and for which δ")
 	case d.Epsilon > 0 && d.Epsilon < MinEpsilon:
 		return fmt.Errorf("%s is %s: it is %s at least", ruleEpsilon, privacy.Decimal(d.Epsilon, privacy.Micro), privacy.Decimal(MinEpsilon, privacy.Micro))
+	case d.Honest > 0 && d.Epsilon == 0:
+		return errors.New(ruleHonest + " needs epsilon: it says whose noise together makes up what a question costs")
+	case d.Honest == 1:
+		return errors.New(ruleHonest + " is 1, which is what holds without it: each department's own noise is enough; it is 2 at least")
 	case d.Epsilon > d.Budget:
 		return fmt.Errorf("%s is more than budget: no question would ever be answered", ruleEpsilon)
 	}
@@ -209,7 +230,7 @@ func (d Disclosure) Conflict() error {
 	if d.Epsilon > 0 {
 		for _, r := range d.Rules() {
 			switch r.Name {
-			case ruleEpsilon, ruleBudget, ruleDelta, ruleLevels, ruleDensity:
+			case ruleEpsilon, ruleBudget, ruleDelta, ruleHonest, ruleLevels, ruleDensity:
 			default:
 				epsilon := privacy.Decimal(d.Epsilon, privacy.Micro)
 				return &Conflict{fmt.Sprintf("%s = %s", ruleEpsilon, epsilon), fmt.Sprintf("%s = %s", r.Name, r.Written())}

@@ -27,6 +27,7 @@ const (
 	ruleEpsilon     = "epsilon"
 	ruleBudget      = "budget"
 	ruleDelta       = "delta"
+	ruleHonest      = "honest"
 	ruleHistory     = "history"
 	ruleTogether    = "together"
 )
@@ -65,6 +66,7 @@ func (d Disclosure) Rules() (out []DisclosureRule) {
 	add(ruleEpsilon, d.Epsilon != 0, privacy.Micro, d.Epsilon)
 	add(ruleBudget, d.Budget != 0, privacy.Micro, d.Budget)
 	add(ruleDelta, d.Delta != 0, privacy.Pico, d.Delta)
+	add(ruleHonest, d.Honest != 0, 0, d.Honest)
 	add(ruleHistory, d.History != 0, 0, d.History)
 	if d.Together != TogetherPerson {
 		out = append(out, DisclosureRule{Name: ruleTogether, Word: d.Together.String()})
@@ -131,9 +133,10 @@ var ruleSentences = map[string]string{
 	ruleRatio:       "a sum without its two largest rows is at least $1 of the largest: nobody can look at that, so nothing is added up",
 	ruleRound:       "counts are rounded to $1, and nothing is added up",
 	rulePerturbed:   "each cell that is shown carries noise of each department, up to $1 rows in either direction, the same for the same rows",
-	ruleEpsilon:     "each cell that is shown carries noise of each department, which alone makes the question cost ε = $1 at most",
+	ruleEpsilon:     "each cell that is shown carries noise of each department, by which the question costs ε = $1 at most: each department's alone, where no honest ones are named",
 	ruleBudget:      "all questions of a person about the table for a purpose cost ε = $1 at most together, which is less than the sum of what each costs",
 	ruleDelta:       "costs hold but for a probability of δ = $1",
+	ruleHonest:      "the noise of $1 departments, or of all where fewer contribute, makes up that cost together, and that holds as long as so many follow the protocol and do not work with the analyst",
 	ruleHistory:     "with what was answered to the same person in $1 days an answer tells of no set of rows that is too small",
 
 	ruleTogether + " department": "all persons for whom the same department vouches count as one",
@@ -170,7 +173,7 @@ func (d Disclosure) Sentences() (out []string) {
 // RuleNames are the names of all rules, in the order of a policy's settings.
 func RuleNames() []string {
 	return []string{ruleCount, ruleZero, ruleFloor, ruleDepartments, ruleFreedom, ruleParameters, ruleLevels, ruleDensity,
-		ruleComplement, ruleDominance, ruleRatio, ruleRound, rulePerturbed, ruleEpsilon, ruleBudget, ruleDelta,
+		ruleComplement, ruleDominance, ruleRatio, ruleRound, rulePerturbed, ruleEpsilon, ruleBudget, ruleDelta, ruleHonest,
 		ruleHistory, ruleTogether}
 }
 

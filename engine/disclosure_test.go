@@ -36,6 +36,9 @@ func randomRules(r *rand.Rand) Disclosure {
 	if r.IntN(4) == 0 { // nearly all other rules exclude it
 		d = Disclosure{Levels: one(50), Epsilon: MinEpsilon + r.Int64N(1000), Delta: 1 + r.Int64N(1000)}
 		d.Budget = d.Epsilon + r.Int64N(1000)
+		if d.Honest = one(20); d.Honest == 1 {
+			d.Honest = 0
+		}
 	}
 	return d
 }
@@ -53,6 +56,7 @@ func looser(b, a Disclosure) string {
 		"dominance": atLeast(b.DominanceCount, a.DominanceCount) && atMost(b.DominancePerMille, a.DominancePerMille),
 		"p-ratio":   atLeast(b.RatioPerMille, a.RatioPerMille), "perturbed": atLeast(b.Perturbed, a.Perturbed),
 		"epsilon": atMost(b.Epsilon, a.Epsilon), "budget": atMost(b.Budget, a.Budget), "delta": atMost(b.Delta, a.Delta),
+		"honest":  a.Epsilon == 0 || b.Epsilon > 0 && b.Honest <= a.Honest,
 		"history": atLeast(b.History, a.History), "together": b.Together >= a.Together,
 		"round": a.Base == 0 || b.Base != 0 && b.Base%a.Base == 0,
 	} {
@@ -85,7 +89,7 @@ func TestUnite(t *testing.T) {
 		if s := reflect.ValueOf(u); s.FieldByName("Count").Int() != max(a.Count, b.Count) || u.Levels != a.Levels && u.Levels != b.Levels {
 			t.Fatalf("%+v is neither of %+v and %+v", u, a, b)
 		}
-		private := u.Epsilon > 0 && u != Disclosure{Levels: u.Levels, LevelsPerMille: u.LevelsPerMille, Epsilon: u.Epsilon, Budget: u.Budget, Delta: u.Delta}
+		private := u.Epsilon > 0 && u != Disclosure{Levels: u.Levels, LevelsPerMille: u.LevelsPerMille, Epsilon: u.Epsilon, Budget: u.Budget, Delta: u.Delta, Honest: u.Honest}
 		excluded := private || u.Base != 0 && u.Perturbed != 0 || a.Base != 0 && b.Base != 0 && a.Base%b.Base != 0 && b.Base%a.Base != 0
 		if err := u.Conflict(); (err != nil) != excluded {
 			t.Fatalf("%+v and %+v: %v", a, b, err)
@@ -155,6 +159,9 @@ func TestDisclosureIsRefused(t *testing.T) {
 		"epsilon = 1.0 and count = 1 ":   {Count: 1, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
 		"epsilon = 1.0 and round = 5 ":   {Base: 5, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
 		"epsilon = 1.0 and perturbed":    {Perturbed: 5, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
+		"honest needs epsilon":           {Honest: 2},
+		"honest is 1,":                   {Honest: 1, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
+		"honest is 4097":                 {Honest: MaxRegistrations + 1, Epsilon: 1_000_000, Budget: 1_000_000, Delta: 1},
 		"history needs a rule":           {History: 1, Freedom: 10},
 		"history is 3651":                {History: 3651, Count: 10},
 		"together needs history":         {Together: TogetherAll, Count: 10},
@@ -226,7 +233,7 @@ func TestScreens(t *testing.T) {
 	}
 	names := RuleNames()
 	full := Disclosure{Count: 1, ZeroIsSmall: true, Floor: 1, Departments: 1, Freedom: 1, ParametersPerMille: 1, Levels: 1, LevelsPerMille: 1,
-		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: 1, Epsilon: 1, Budget: 1, Delta: 1,
+		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: 1, Epsilon: 1, Budget: 1, Delta: 1, Honest: 2,
 		History: 1, Together: TogetherAll}
 	for i, r := range full.Rules() {
 		if r.Name != names[i] {

@@ -26,6 +26,7 @@ type Explanation struct {
 	Limbs       int                    `json:"limbs"`             // slots taken
 	Ciphertexts int                    `json:"ciphertexts"`       // of each department
 	Rounded     int64                  `json:"rounded,omitempty"` // what counts are rounded to, which one department contributes for all
+	Privacy     *Privacy               `json:"privacy,omitempty"` // what noise protects under differential privacy
 	Learns      []ExplainedDisclosure  `json:"learns"`
 }
 
@@ -128,7 +129,7 @@ func (p *Plan) Explain() Explanation {
 			x.Report.Terms = r.Names
 		}
 	}
-	x.Learns = p.disclosures()
+	x.Privacy, x.Learns = p.privacy(), p.disclosures()
 	return x
 }
 
@@ -257,6 +258,12 @@ func (x Explanation) String() string {
 		line("  %s, which gives rows of %s", r.Function, strings.Join(r.Columns, ", "))
 		if len(r.Terms) > 0 {
 			line("  terms: %s", strings.Join(r.Terms, ", "))
+		}
+	}
+	if x.Privacy != nil {
+		line("Noise: %s.", x.Privacy)
+		if cost := x.Privacy.Cost(); cost != "" {
+			line("Accuracy: %s.", cost)
 		}
 	}
 	for _, l := range x.Learns {

@@ -2,11 +2,8 @@ package engine
 
 import (
 	"fmt"
-	"io"
 	"math/big"
 	"slices"
-
-	"parley/engine/privacy"
 )
 
 // The kinds of noise.
@@ -31,24 +28,20 @@ type MomentNoise struct {
 	Width *big.Int
 	// Numerator over Denominator is the variance.
 	Numerator, Denominator *big.Int
+	// Honest is how many departments' noise together is charged, under differential privacy; 1: each one's own is.
+	Honest int64
 }
 
 // Variance is that of one department's noise.
 func (n *MomentNoise) Variance() *big.Rat { return new(big.Rat).SetFrac(n.Numerator, n.Denominator) }
 
 // deviations is how many standard deviations the range of a cell is wider on either side: what is brought to its end
-// then is about one cell in 10^15.
-const deviations = 8
-
-// newMomentNoise is the noise of a variance, which may be 0.
-func newMomentNoise(variance *big.Rat) MomentNoise {
-	n := MomentNoise{Width: new(big.Int), Numerator: variance.Num(), Denominator: variance.Denom()}
-	if variance.Sign() > 0 {
-		n.Width.Sqrt(new(big.Int).Quo(variance.Num(), variance.Denom()))
-		n.Width.Add(n.Width, big.NewInt(1)).Mul(n.Width, big.NewInt(deviations))
-	}
-	return n
-}
+// then is about one cell in 10^15. What several departments' noise is charged by together must not leave it: there it is
+// summedTimes as many, and beyond is one cell in 10^125.
+const (
+	deviations  = 8
+	summedTimes = 3
+)
 
 // Noisy says whether the rules demand that cells carry noise.
 func (d Disclosure) Noisy() bool { return d.Epsilon > 0 || d.Perturbed > 0 }
@@ -80,67 +73,22 @@ func (p *Plan) Noisy(d Disclosure) (*Plan, error) {
 			out.Noise.Moments = append(out.Noise.Moments, p.cellKeyNoise(m, d.Perturbed))
 		}
 	} else {
-		for _, variance := range p.gaussianVariances(d) {
-			out.Noise.Moments = append(out.Noise.Moments, newMomentNoise(variance))
-		}
+		out.Noise.Moments = p.gaussianNoise(d)
 	}
 	out.Moments = slices.Clone(p.Moments)
 	for m := range out.Moments {
-		width := out.Noise.Moments[m].Width
-		out.Moments[m].Bounds = nil
-		for _, r := range p.Registrations {
-			bound := momentBound(&p.Moments[m], r, p.Schema)
-			bound.Lo.Sub(bound.Lo, width)
-			bound.Hi = new(big.Int).Add(bound.Hi, width)
+		out.Moments[m].Bounds = p.widened(m, out.Noise.Moments[m].Width)
+		for d, bound := range out.Moments[m].Bounds {
 			if bits := new(big.Int).Sub(bound.Hi, bound.Lo).BitLen(); bits > MaxCellBits {
 				return nil, refuse(CodeOverflow, 0, "with its noise, %s of %s is %d bits wide; at most %d are allowed",
-					p.describeMoment(m), r.Department, bits, MaxCellBits)
+					p.describeMoment(m), p.Departments[d], bits, MaxCellBits)
 			}
-			out.Moments[m].Bounds = append(out.Moments[m].Bounds, bound)
 		}
 	}
 	if err := out.pack(p.Layout.Packing); err != nil {
 		return nil, err
 	}
 	return &out, nil
-}
-
-// gaussianVariances are by moment, 0 of one that no row changes. The question's ρ is divided evenly among the others, and
-// a department's own noise alone is enough for it: σ² = Δ²/(2ρ).
-func (p *Plan) gaussianVariances(d Disclosure) []*big.Rat {
-	out, changed := make([]*big.Rat, len(p.Moments)), int64(0)
-	for m := range p.Moments {
-		square := p.squaredSensitivity(m)
-		if out[m] = new(big.Rat).SetInt(square); square.Sign() > 0 {
-			changed++
-		}
-	}
-	for _, variance := range out {
-		variance.Mul(variance, new(big.Rat).SetFrac(new(big.Int).Mul(big.NewInt(changed), big.NewInt(privacy.Nano)), big.NewInt(2*d.Rho())))
-	}
-	return out
-}
-
-// squaredSensitivity is the square of the most that the cells of a moment change by, as a vector over the groups, when one
-// row of one department has other values within the bounds of its columns. The number of rows is public, so none
-// is added or left out. The row leaves one group and comes to another, or changes what it adds in one.
-func (p *Plan) squaredSensitivity(m int) *big.Int {
-	lo, hi := new(big.Int), new(big.Int)
-	if moment := &p.Moments[m]; moment.Op == CountRows && moment.Filter == nil && p.Filter == nil && len(p.Groups) == 0 {
-		return lo // all rows of the table, whose number is public
-	}
-	for _, r := range p.Registrations {
-		s := rowSpan(&p.Moments[m], r, p.Schema)
-		lo, hi = minimum(lo, s.lo), maximum(hi, s.hi)
-	}
-	within := new(big.Int).Sub(hi, lo)
-	within.Mul(within, within)
-	if p.groupCount() == 1 {
-		return within
-	}
-	most := maximum(hi, new(big.Int).Neg(lo))
-	most.Mul(most, most)
-	return maximum(within, most.Lsh(most, 1))
 }
 
 func minimum(a, b *big.Int) *big.Int {
@@ -240,16 +188,6 @@ func (p *Plan) AddNoise(dep int, cells []*big.Int, source NoiseSource) ([]*big.I
 		out[i] = minimum(maximum(new(big.Int).Add(cell, noise), bound.Lo), bound.Hi)
 	}
 	return out, nil
-}
-
-// GaussianNoise draws from randomness the noise that the plan says.
-func (p *Plan) GaussianNoise(random io.Reader) NoiseSource {
-	return func(_, moment int, _ *big.Int) (*big.Int, error) {
-		if p.Noise == nil || p.Noise.Kind != NoiseGaussian {
-			return nil, refuse(CodePolicy, 0, "the plan's cells carry no gaussian noise")
-		}
-		return privacy.Gaussian(random, p.Noise.Moments[moment].Variance())
-	}
 }
 
 // outside refuses a cell that the table's registration does not allow.

@@ -21,6 +21,7 @@ func (p *Plan) addNoisy(result *Result) {
 	if p.Noise == nil {
 		return
 	}
+	result.Privacy = p.privacy()
 	for _, o := range p.Outputs {
 		if slices.ContainsFunc(p.momentsOf(o.Expr), func(m int) bool { return p.Noise.Moments[m].Numerator.Sign() > 0 }) {
 			result.Noise = append(result.Noise, NoisyColumn{o.Name, p.Noise.Kind, len(p.Departments), p.Noise.Rules.Perturbed})

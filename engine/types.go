@@ -355,6 +355,8 @@ type Result struct {
 	Rounded int64 `json:"rounded,omitempty"`
 	// Noise lists the columns whose values carry noise. README section 18.7.
 	Noise []NoisyColumn `json:"noise,omitempty"`
+	// Privacy is what that noise protects, of a question under differential privacy.
+	Privacy *Privacy `json:"privacy,omitempty"`
 }
 
 // NoisyColumn is a column of an answer that carries noise.

@@ -189,7 +189,7 @@ func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table,
 		return nil, cfg.TableFault(i, err)
 	}
 	read.Tell(cfg.About(c))
-	if err := read.CheckKey(ctx, c.Key); err != nil {
+	if err := read.CheckKey(ctx, c.Key, c.MostOfPerson()); err != nil {
 		read.Close()
 		return nil, cfg.Fault(fmt.Sprintf("table[%d].key", i), fmt.Errorf("table %s: %w", c.Name, err))
 	}

@@ -19,6 +19,7 @@ const ofDisclosure = -2
 type disclosureSection struct {
 	presets  engine.Disclosure
 	settings []disclosureSetting
+	honest   int64
 }
 
 // disclosureSetting is one rule, with its line.
@@ -69,6 +70,9 @@ func (p *parser) ofDisclosure(key string, n *unstable.Node, line int) {
 		d.Budget = p.decimal(n, key, line, 6, privacy.MaxEpsilon, "from 0.001 to 100.0, as 4.0")
 	case "delta":
 		d.Delta = p.decimal(n, key, line, 12, privacy.MaxDelta, "up to 0.001, as 0.000001")
+	case "honest": // it says nothing without epsilon, and nothing unites with it
+		p.rules.honest = p.number(n, key, line)
+		return
 	case "history":
 		d.History = p.number(n, key, line)
 	case "together":
@@ -111,6 +115,7 @@ func (p *parser) united() engine.Disclosure {
 		}
 		all = all.Unite(s.rule)
 	}
+	all.Honest = p.rules.honest
 	if line, stands := p.file.lines[place{ofDisclosure, "", -1}]; stands && len(p.wrong) == 0 && all == (engine.Disclosure{}) {
 		p.complain(line, "[disclosure] has no rule: leave it out, or name a preset")
 	}
@@ -241,9 +246,10 @@ var chineseRules = map[string]string{
 	"p-ratio":       "除去最大两行后，合计至少为最大一行的$1：无人能够核查，故不作合计",
 	"round":         "计数按$1取整，且不作合计",
 	"perturbed":     "所示单元带有各部门的噪声，每部门上下至多$1行，同样的行噪声相同",
-	"epsilon":       "所示单元均带各部门各自的噪声，仅凭其中一份，每次提问的代价即至多为ε = $1",
+	"epsilon":       "所示单元均带各部门各自的噪声，由此每次提问的代价至多为ε = $1；未指明诚实部门数时，仅凭其中一份即可",
 	"budget":        "同一人出于同一目的对该表的全部提问，合并后的代价至多为ε = $1，合并后小于各次代价之和",
 	"delta":         "上述代价除δ = $1的概率外成立",
+	"honest":        "上述代价由$1个部门（部门不足时为全部）的噪声共同保证，只要有这么多部门遵守协议且不与分析员串通",
 	"history":       "与$1天内给同一人的答复合在一起，也不能推出过小的行集",
 
 	"together department": "同一部门担保的各人视为一人",

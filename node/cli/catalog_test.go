@@ -25,7 +25,8 @@ func TestCatalog(t *testing.T) {
 	for i, place := range [][]string{{"江苏", "南京"}, {"江苏"}} {
 		cfg := &n.Nodes[i].Config
 		cfg.Place = place
-		cfg.Tables[0].About = config.About{Title: "人口登记", Owner: "Civil Affairs", Sensitivity: "general-3", Class: "on-condition", Key: []string{"sex"}}
+		most := int64(5)
+		cfg.Tables[0].About = config.About{Title: "人口登记", Owner: "Civil Affairs", Sensitivity: "general-3", Class: "on-condition", Key: []string{"sex"}, RowsPerPerson: &most}
 	}
 	declared := n.Nodes[1].Config.Tables[0].Declared
 	n.Nodes[1].Config.Tables[0].Declared = []config.FileColumn{{Name: "wage", Title: "Monthly wage", Class: "none"}}
@@ -65,7 +66,7 @@ func TestCatalog(t *testing.T) {
 	}
 	shown, err := run(false, "show", "people", "--department", "b")
 	nodetest.Check(t, err)
-	for _, part := range []string{"owner        Civil Affairs", "shared by a grant, as far as the policy allows", "place        江苏\n", "| private", "wage: Monthly wage; none"} {
+	for _, part := range []string{"owner        Civil Affairs", "shared by a grant, as far as the policy allows", "place        江苏\n", "| private", "wage: Monthly wage; none", "persons      have 5 rows each at most"} {
 		if !strings.Contains(shown, part) {
 			t.Errorf("no %q in\n%s", part, shown)
 		}
@@ -95,7 +96,7 @@ func TestCatalog(t *testing.T) {
 	}
 	quality, err := run(false, "quality", "people")
 	nodetest.Check(t, err)
-	for _, part := range []string{"table        people of a, version 1, 7 rows\nkey          sex: 7 rows with a key that another row has too", "before       version 2, 7 rows", " sex    |       0 |"} {
+	for _, part := range []string{"table        people of a, version 1, 7 rows\nkey          sex: 7 rows with a key that another row has too\npersons      have 5 rows each at most", "before       version 2, 7 rows", " sex    |       0 |"} {
 		if !strings.Contains(quality, part) {
 			t.Errorf("no %q in\n%s", part, quality)
 		}

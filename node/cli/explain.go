@@ -315,7 +315,11 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 	if t.Source.Source != "" {
 		table, err = datasets.Connect(ctx, t.Name, t.Source, t.Reading().Declared...)
 	} else {
-		table, err = datasets.Describe(ctx, t.Name, t.Files, t.Reading())
+		read := datasets.Describe
+		if len(t.Key) > 0 { // whose rows are to be counted
+			read = datasets.Open
+		}
+		table, err = read(ctx, t.Name, t.Files, t.Reading())
 	}
 	if err != nil {
 		return d, err
@@ -326,6 +330,7 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 		err = table.Declare(d.everything)
 	}
 	table.Tell(config.Config{}.About(t))
+	err = errors.Join(err, table.CheckKey(ctx, t.Key, t.MostOfPerson()))
 	if note := table.RoomNote(); note != "" {
 		d.notes = append(slices.Clip(d.notes), note)
 	}

@@ -20,6 +20,8 @@ type About struct {
 	Class       string `toml:"class,omitempty"`
 	// Key are the columns, as the table has them, by which its rows differ: how many do not is registered.
 	Key []string `toml:"key,omitempty"`
+	// RowsPerPerson is how many rows one person has at most, whom the key then names: more refuse the table. nil: no limit is declared.
+	RowsPerPerson *int64 `toml:"rows_per_person,omitempty"`
 }
 
 // check is about the table at this place.
@@ -36,10 +38,27 @@ func (a About) check(at string) *failure.Failure {
 	if len(a.Key) > engine.MaxKeyColumns {
 		return &failure.Failure{Column: at + ".key", Message: fmt.Sprintf("key has %d columns; the limit is %d", len(a.Key), engine.MaxKeyColumns)}
 	}
+	if rows := a.RowsPerPerson; rows != nil {
+		place := at + ".rows_per_person"
+		switch {
+		case *rows < 1 || *rows > engine.MaxRowsPerPerson:
+			return &failure.Failure{Column: place, Message: fmt.Sprintf("rows_per_person = %d: it lies between 1 and %d", *rows, engine.MaxRowsPerPerson)}
+		case len(a.Key) == 0:
+			return &failure.Failure{Column: place, Message: "rows_per_person needs a key", Hint: `key = ["..."] lists the columns that name a person`}
+		}
+	}
 	if fault := published.GradeFault(a.Sensitivity, a.Class); fault != nil {
 		return &failure.Failure{Column: at + "." + fault.Key, Message: fault.Message, Hint: fault.Hint}
 	}
 	return nil
+}
+
+// MostOfPerson is how many rows one person has at most; 0: no limit is declared.
+func (a About) MostOfPerson() int64 {
+	if a.RowsPerPerson == nil {
+		return 0
+	}
+	return *a.RowsPerPerson
 }
 
 // About is what is registered of a table of this configuration beside its columns.

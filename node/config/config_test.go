@@ -137,6 +137,10 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"outside, unknown":  {`name = "class"`, "name = \"class\"\ndictionary = true\noutside = \"null\"", 52, `outside = "null" is not known`, "refuses the table"},
 		"a table's class":   {`name = "tax"`, "name = \"tax\"\nclass = \"opn\"", 19, `table "tax": class = "opn" is not known`, "on-condition"},
 		"a table's owner":   {`name = "tax"`, "name = \"tax\"\nowner = \"a\\u0007\"", 19, `table "tax": owner = "a\a": it has a control character`, ""},
+		"rows of nobody":    {`name = "tax"`, "name = \"tax\"\nrows_per_person = 3", 19, `table "tax": rows_per_person needs a key`, "columns that name a person"},
+		"no rows":           {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_person = 0", 20, `rows_per_person = 0: it lies between 1 and 1048576`, ""},
+		"too many rows":     {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_person = 1048577", 20, `rows_per_person = 1048577`, ""},
+		"half a row":        {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_person = 1.5", 20, "", ""},
 		"a place":           {`dir = "data"`, "dir = \"data\"\nunder = \"Jiangsu//x\"", 3, `under = "Jiangsu//x" has a unit whose name is empty`, "Jiangsu/Nanjing"},
 		"no such file":      {`"tax.parquet"`, `"taxes.parquet"`, 19, "there is tax.parquet", ""},
 	} {
@@ -237,13 +241,13 @@ func TestInitialConfigParses(t *testing.T) {
 }
 
 func TestWrittenConfigReadsBack(t *testing.T) {
-	two := 2
+	two, most := 2, int64(7)
 	columns := []FileColumn{{Name: "a b", As: "c", Type: "decimal", Scale: &two, Null: []string{"-"}, Unit: "m\"", Min: "0", Max: "9", Codes: map[string]string{"1": "x", "2.5": ""}},
 		{Name: "d", Type: "boolean", True: []string{"ja"}, False: []string{"nein"}}, {Name: "e", Type: "date", Format: "d/m/y", Bounds: "measured", Title: "E", Item: "1", Sensitivity: "core", Class: "none"}, {Name: "f", Dictionary: true, Drift: true},
 		{Name: "g", Codes: map[string]string{"1": "x"}, Dictionary: true, Outside: "count"}}
 	format := files.Format{Delimiter: ";", Quote: "none", Decimal: ",", Thousands: ".", Comment: "#", Skip: 3, Sheet: "a", Range: "B3:H200"}
 	file := File{Name: "n", Dir: "data", Listen: "/ip4/127.0.0.1/tcp/1", Identity: "key", Parameters: "light",
-		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}, Declared: columns, Format: format}}}
+		Peers: []string{"/p2p/x"}, Tables: []FileTable{{Name: "t", Files: []string{"a.csv"}, Null: []string{"?"}, Declared: columns, Format: format, About: About{Key: []string{"c"}, RowsPerPerson: &most}}}}
 	text, err := Text(file)
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +258,7 @@ func TestWrittenConfigReadsBack(t *testing.T) {
 		t.Fatalf("%v in\n%s", err, text)
 	}
 	if cfg.Tables[0].Files[0] != filepath.Join(dir, "a.csv") || cfg.Tables[0].Null[0] != "?" || cfg.Peers[0] != "/p2p/x" || !reflect.DeepEqual(cfg.Tables[0].Declared, columns) ||
-		cfg.Tables[0].Reading().Format != format {
+		cfg.Tables[0].Reading().Format != format || cfg.Tables[0].MostOfPerson() != most || (About{}).MostOfPerson() != 0 {
 		t.Errorf("got %+v", cfg)
 	}
 }

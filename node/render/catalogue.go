@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,23 +16,25 @@ import (
 
 // Entry is a department's table as `catalog --json` prints it.
 type Entry struct {
-	Table       string        `json:"table"`
-	Department  string        `json:"department"`
-	Place       []string      `json:"place"` // the units above the department, the highest first
-	Version     uint64        `json:"version"`
-	Rows        int64         `json:"rows"`
-	Digest      string        `json:"digest"`
-	Title       string        `json:"title,omitempty"`
-	Description string        `json:"description,omitempty"`
-	Owner       string        `json:"owner,omitempty"`
-	Manager     string        `json:"manager,omitempty"`
-	Item        string        `json:"item,omitempty"`
-	Sensitivity string        `json:"sensitivity,omitempty"`
-	Class       string        `json:"class,omitempty"`
-	Columns     []EntryColumn `json:"columns"`
-	Block       uint64        `json:"block"`
-	Time        time.Time     `json:"time"`
-	Changes     []string      `json:"changes,omitempty"` // against the version before
+	Table       string   `json:"table"`
+	Department  string   `json:"department"`
+	Place       []string `json:"place"` // the units above the department, the highest first
+	Version     uint64   `json:"version"`
+	Rows        int64    `json:"rows"`
+	Digest      string   `json:"digest"`
+	Title       string   `json:"title,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Owner       string   `json:"owner,omitempty"`
+	Manager     string   `json:"manager,omitempty"`
+	Item        string   `json:"item,omitempty"`
+	Sensitivity string   `json:"sensitivity,omitempty"`
+	Class       string   `json:"class,omitempty"`
+	// RowsPerPerson is how many rows a person has at most; left out: no limit is declared.
+	RowsPerPerson int64         `json:"rowsPerPerson,omitempty"`
+	Columns       []EntryColumn `json:"columns"`
+	Block         uint64        `json:"block"`
+	Time          time.Time     `json:"time"`
+	Changes       []string      `json:"changes,omitempty"` // against the version before
 	// SourceChanged is when the department said that the source is not as in this version any more, unless it is again.
 	SourceChanged *audit.SourceChange  `json:"sourceChanged,omitempty"`
 	Source        []audit.SourceChange `json:"source,omitempty"` // all that it said of it
@@ -49,7 +52,7 @@ type EntryColumn struct {
 func EntryOf(r audit.Registered, before *audit.Registered) Entry {
 	e := Entry{Table: r.Table, Department: r.Department, Place: append([]string{}, r.About.Place...), Version: r.Version, Rows: r.Rows, Digest: r.Digest.String(),
 		Title: r.About.Title, Description: r.About.Description, Owner: r.About.Owner, Manager: r.About.Manager, Item: r.About.Item,
-		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), Columns: []EntryColumn{}, Block: r.Block, Time: r.Time,
+		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), RowsPerPerson: r.Quality.RowsPerPerson, Columns: []EntryColumn{}, Block: r.Block, Time: r.Time,
 		SourceChanged: r.SourceChanged(), Source: r.Source}
 	for _, c := range r.Columns {
 		e.Columns = append(e.Columns, EntryColumn{columnOf(c), c.Item, c.Sensitivity.String(), c.Class.String()})
@@ -96,10 +99,21 @@ func changes(before, now engine.Registration) (out []string) {
 			out = append(out, fmt.Sprintf("column %q is gone", c.Name))
 		}
 	}
+	if was, is := before.Quality.RowsPerPerson, now.Quality.RowsPerPerson; was != is {
+		out = append(out, fmt.Sprintf("rows of a person at most: %s in place of %s", limitText(is), limitText(was)))
+	}
 	if before.About.Class != now.About.Class {
 		out = append(out, fmt.Sprintf("class %s in place of %s", said(now.About.Class.String()), said(before.About.Class.String())))
 	}
 	return out
+}
+
+// limitText is a limit that need not be declared.
+func limitText(most int64) string {
+	if most == 0 {
+		return "none"
+	}
+	return strconv.FormatInt(most, 10)
 }
 
 func private(c engine.Column) bool { return !c.HasDictionary && c.Min == nil }
@@ -157,6 +171,7 @@ func (e Entry) Show(r engine.Registration) string {
 			b.Add(line.label, "%s", line.text)
 		}
 	}
+	reportKeyOf(r.Quality).add(&b)
 	b.Add("registered", "%s, block %d", failure.Time(e.Time), e.Block)
 	if c := e.SourceChanged; c != nil {
 		b.Add("source", "changed since, as its department says: %s, block %d. Until it is registered anew, answers are over the rows of version %d, or refused",
@@ -199,18 +214,38 @@ func Versions(entries []Entry) string {
 
 // Report is what a department found of its table when it registered it, and what the version before had.
 type Report struct {
-	Table      string          `json:"table"`
-	Department string          `json:"department"`
-	Version    uint64          `json:"version"`
-	Rows       int64           `json:"rows"`
-	Before     uint64          `json:"before"` // the version before; 0: there is none
-	RowsBefore int64           `json:"rowsBefore"`
-	Key        []string        `json:"key"`
-	Duplicates int64           `json:"duplicates"` // rows whose key another row has too
-	Columns    []ReportQuality `json:"columns"`    // those with declared values
+	Table      string `json:"table"`
+	Department string `json:"department"`
+	Version    uint64 `json:"version"`
+	Rows       int64  `json:"rows"`
+	Before     uint64 `json:"before"` // the version before; 0: there is none
+	RowsBefore int64  `json:"rowsBefore"`
+	ReportKey
+	Columns []ReportQuality `json:"columns"` // those with declared values
 	// Own is how the values moved since the version before, of a table of the node whose folder is looked at; null: it is of
 	// another, or that does not keep both versions.
 	Own []published.Comparison `json:"own"`
+}
+
+// ReportKey is the declared key of a table.
+type ReportKey struct {
+	Key        []string `json:"key"`
+	Duplicates int64    `json:"duplicates"` // rows whose key another row has too
+	// RowsPerPerson is how many rows a person has at most, whom the key names; 0: no limit is declared.
+	RowsPerPerson int64 `json:"rowsPerPerson"`
+}
+
+func reportKeyOf(q engine.Quality) ReportKey {
+	return ReportKey{append([]string{}, q.Key...), q.Duplicates, q.RowsPerPerson}
+}
+
+func (k ReportKey) add(b *Page) {
+	if len(k.Key) > 0 {
+		b.Add("key", "%s: %s with a key that another row has too", strings.Join(k.Key, ", "), engine.Plural(k.Duplicates, "row"))
+	}
+	if k.RowsPerPerson > 0 {
+		b.Add("persons", "have %s each at most, and noise may protect all of them together", engine.Plural(k.RowsPerPerson, "row"))
+	}
 }
 
 // ReportQuality is that of one column.
@@ -224,7 +259,7 @@ type ReportQuality struct {
 
 // ReportOf is the quality that a registration tells, beside that of the one before; nil: there is none.
 func ReportOf(r audit.Registered, before *audit.Registered) Report {
-	out := Report{Table: r.Table, Department: r.Department, Version: r.Version, Rows: r.Rows, Key: append([]string{}, r.Quality.Key...), Duplicates: r.Quality.Duplicates,
+	out := Report{Table: r.Table, Department: r.Department, Version: r.Version, Rows: r.Rows, ReportKey: reportKeyOf(r.Quality),
 		Columns: []ReportQuality{}}
 	had := map[string]*int64{}
 	if before != nil {
@@ -245,9 +280,7 @@ func (r Report) String() string {
 	if r.Before > 0 {
 		b.Add("before", "version %d, %s", r.Before, engine.Plural(r.RowsBefore, "row"))
 	}
-	if len(r.Key) > 0 {
-		b.Add("key", "%s: %s with a key that another row has too", strings.Join(r.Key, ", "), engine.Plural(r.Duplicates, "row"))
-	}
+	r.ReportKey.add(&b)
 	if len(r.Columns) == 0 {
 		b.Add("columns", "values of none are declared, so nothing is told of them")
 		return b.String()

@@ -11,12 +11,13 @@ import (
 // Description is what `describe` shows of a table: what a node would register of it, but
 // for the digest, into which a node hashes a salt of its own.
 type Description struct {
-	Table   string   `json:"table"`
-	Files   []string `json:"files"`
-	Source  string   `json:"source,omitempty"` // in place of files: the database in which it stays
-	Rows    int64    `json:"rows"`
-	Digest  string   `json:"digest"` // without a salt
-	Bytes   int64    `json:"bytes"`  // about what it takes while it is aggregated
+	Table  string   `json:"table"`
+	Files  []string `json:"files"`
+	Source string   `json:"source,omitempty"` // in place of files: the database in which it stays
+	Rows   int64    `json:"rows"`
+	Digest string   `json:"digest"` // without a salt
+	Bytes  int64    `json:"bytes"`  // about what it takes while it is aggregated
+	ReportKey
 	Columns []Column `json:"columns"`
 	Aside   []Aside  `json:"aside"`
 	Left    []string `json:"left"` // columns that are not read
@@ -36,7 +37,7 @@ type Aside struct {
 
 // NewDescription takes the parts of a registration.
 func NewDescription(r engine.Registration) Description {
-	d := Description{Table: r.Table, Rows: r.Rows, Digest: r.Digest.String(), Files: []string{}, Columns: []Column{}, Aside: []Aside{}, Left: []string{}, Notes: []string{},
+	d := Description{Table: r.Table, Rows: r.Rows, Digest: r.Digest.String(), ReportKey: reportKeyOf(r.Quality), Files: []string{}, Columns: []Column{}, Aside: []Aside{}, Left: []string{}, Notes: []string{},
 		schema: engine.Schema{Table: r.Table, Columns: r.Columns}}
 	for _, c := range r.Columns {
 		d.Columns = append(d.Columns, columnOf(c))
@@ -54,6 +55,7 @@ func (d Description) String() string {
 	if d.Source != "" {
 		b.Add("source", "%s", d.Source)
 	}
+	d.ReportKey.add(&b)
 	b.Add("digest", "%s", d.Digest)
 	b.Add("", "without a salt: a node hashes its own secret one into it, so its digest is another")
 	if d.Source == "" {

@@ -12,14 +12,15 @@ import (
 // Noise is what of an answer carries noise, as --json prints it.
 type Noise struct {
 	Columns []engine.NoisyColumn `json:"columns"`
-	Errors  [][]*string          `json:"errors"` // standard errors, as rows has the values; null where there is none, or it is not known
+	Privacy *engine.Privacy      `json:"privacy,omitempty"` // under differential privacy
+	Errors  [][]*string          `json:"errors"`            // standard errors, as rows has the values; null where there is none, or it is not known
 }
 
 func noiseOf(r *engine.Result) *Noise {
 	if len(r.Noise) == 0 {
 		return nil
 	}
-	return &Noise{Columns: r.Noise, Errors: each(r, func(v engine.Value) *string { return v.Error })}
+	return &Noise{Columns: r.Noise, Privacy: r.Privacy, Errors: each(r, func(v engine.Value) *string { return v.Error })}
 }
 
 // withErrors are a result's texts, numbers with their standard errors.
@@ -54,6 +55,9 @@ func noiseText(r *engine.Result) string {
 			}
 		}
 		b.put("noise: ", failure.Printable(fmt.Sprintf("%s: %s; behind ± is the standard error that it gives a figure", strings.Join(columns, ", "), of)))
+	}
+	if r.Privacy != nil {
+		b.put("noise: ", failure.Printable(r.Privacy.String()))
 	}
 	return b.String()
 }

@@ -17,16 +17,18 @@ func TestNoiseIsShown(t *testing.T) {
 	column := a.Result.Columns[1]
 	a.Result.Rows[0][1].Error = &wide
 	a.Result.Noise = []engine.NoisyColumn{{Column: column, Kind: engine.NoiseGaussian, Departments: 3}}
+	a.Result.Privacy = &engine.Privacy{Unit: engine.UnitRow, RowsPerPerson: 4, ByRow: []string{"b\n"}, Honest: 2, Departments: 3}
 	var b strings.Builder
 	nodetest.Check(t, WriteAnswer(&b, a, ""))
 	value := *a.Result.Rows[0][1].Text
-	for _, part := range []string{value + " ± 13.1", "noise: " + column + ": discrete gaussian noise of each of 3 departments; behind ± is the standard error"} {
+	for _, part := range []string{value + " ± 13.1", "noise: " + column + ": discrete gaussian noise of each of 3 departments; behind ± is the standard error",
+		`noise: it protects all rows of a person in a department together, up to 4, and at b\n, where no limit of rows is declared, what one row holds, as long as 2 of the 3 departments add theirs`} {
 		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), part) {
 			t.Errorf("it does not say %q:\n%s", part, b.String())
 		}
 	}
 	out := AnswerOf("", a, "")
-	if out.Noise == nil || *out.Noise.Errors[0][1] != wide || out.Noise.Errors[0][0] != nil || *out.Rows[0][1] != value {
+	if out.Noise == nil || out.Noise.Privacy.Honest != 2 || *out.Noise.Errors[0][1] != wide || out.Noise.Errors[0][0] != nil || *out.Rows[0][1] != value {
 		t.Errorf("%+v", out.Noise)
 	}
 	head, rest, _ := strings.Cut(CSV(a.Result), "\r\n")
@@ -38,6 +40,7 @@ func TestNoiseIsShown(t *testing.T) {
 	if text := VerdictText(v, false); !strings.Contains(text, "± 13.1") || VerdictOf(v).Noise == nil {
 		t.Error(text)
 	}
+	a.Result.Privacy = nil
 	a.Result.Noise[0] = engine.NoisyColumn{Column: column, Kind: engine.NoiseCellKey, Departments: 3, Rows: 5}
 	if text := noiseText(a.Result); !strings.Contains(text, "cell key noise of up to ±5 rows of each of 3 departments") {
 		t.Error(text)
