@@ -297,7 +297,7 @@ row that a question is refused in, city3 makes no contribution and no share of i
 it rests that the attack fails: on nobody but city3, or on that contributors count their own rows truly. "Nobody": it works. In rows of cell
 keys city3's policy asks for noise of up to five rows and withholds nothing, in those of rounding for counts rounded to 3; a question was answered so before.
 
-The last seven are of another network, in which city3's policy has ` + "`epsilon`" + `, with a budget of three questions, of which one was answered.
+The last nine are of another network, in which city3's policy has ` + "`epsilon`" + `, with a budget of three questions, of which one was answered.
 
 | | attack | refused by | code and sentence | also by | the certificate | holds against |
 |---|---|---|---|---|---|---|

@@ -11,6 +11,7 @@ import (
 	"parley/engine"
 	"parley/engine/policy"
 	"parley/engine/policy/open"
+	"parley/engine/privacy"
 	"parley/protocols"
 )
 
@@ -76,6 +77,11 @@ func privacyAttacks(base *world, c *protocols.Certificate) (out []disclosure) {
 		less.Epsilon++
 		return f.noised(less)
 	})
+	planned("a plan in which the noise of two departments is enough", func(f *front) *engine.Plan {
+		trusting := privateRules
+		trusting.Honest = 2
+		return f.noised(trusting)
+	})
 	again := referee("the same question until the noise is averaged away, fifty times at once", "budget-spent", "has no room for the question", func(f *front) protocols.Entry {
 		for range 2 { // with the first that is the budget
 			f.w.order(f.privately())
@@ -102,7 +108,50 @@ func privacyAttacks(base *world, c *protocols.Certificate) (out []disclosure) {
 		}},
 		disclosure{"no noise, by city1 and city2, who know all of theirs", againstAll, func(t *testing.T, _ *world, _ *protocols.Certificate) (string, sight) {
 			return "nobody: it is not seen", sight{refused: quietOthers(besieged(t, base, c))}
+		}},
+		disclosure{"no noise, by city1, where city3's policy takes two departments for honest", "city1 and the analyst; not against city2 with them", func(t *testing.T, _ *world, _ *protocols.Certificate) (string, sight) {
+			return "nobody: it is not seen", sight{refused: quietOne(besieged(t, base, c))}
 		}})
+}
+
+// trustingRules are ε = 2 a question, with the noise of two departments, of which cells fit a limb.
+var trustingRules = engine.Disclosure{Epsilon: 2_000_000, Budget: 8_000_000, Delta: 1_000_000, Honest: 2}
+
+// quietOne has city1 add no noise, where city3's policy takes two departments for honest. What is left when it takes away its rows carries the noise of
+// the other two, by which the question is charged.
+func quietOne(f *front) string {
+	d := private("city3")
+	d.Version, d.Disclosure = 2, trustingRules
+	f.puts(f.w.steward("city3"), &protocols.Publish{Document: d, Under: f.w.under("city3")})
+	var drawn []string
+	f.w.noise = func(p *party) engine.NoiseSource {
+		drawn = append(drawn, p.name)
+		if p.name != "city1" {
+			return nil
+		}
+		return func(int, int, *big.Int) (*big.Int, error) { return new(big.Int), nil }
+	}
+	spent := f.w.spentWith("city3")
+	f.live(func(_ *party, e protocols.Entry) []protocols.Entry { return []protocols.Entry{e} })
+	o := f.w.checkNoisy()
+	price := trustingRules.Rho()
+	if got := f.w.spentWith("city3") - spent; got != price || !slices.Contains(drawn, "city1") {
+		f.w.t.Errorf("%d is spent of %d, and noise drawn by %v", got, price, drawn)
+	}
+	if x := o.Result.Privacy; x == nil || x.Honest != 2 || x.Departments != 3 || x.Unit != engine.UnitRow {
+		f.w.t.Errorf("the answer does not say on whom it rests: %+v", x)
+	}
+	n, whole := f.noised(trustingRules).Noise.Moments[0], trustingRules
+	whole.Honest = 0
+	if n.Honest != 2 || n.Variance().Cmp(f.noised(whole).Noise.Moments[0].Variance()) >= 0 {
+		f.w.t.Errorf("%+v", n)
+	}
+	// One row that has another value changes counts by √2 in all: ρ = Δ²/(2·2σ²), of two departments' noise, and a unit for the sum.
+	rho := new(big.Rat).Quo(big.NewRat(2, 2*2), n.Variance())
+	if rho.Mul(rho, big.NewRat(privacy.Nano, 1)).Add(rho, big.NewRat(privacy.Slack(2), 1)); rho.Cmp(big.NewRat(price, 1)) != 0 {
+		f.w.t.Errorf("the noise of two costs %s, and %d is charged", rho, price)
+	}
+	return "what it has of the others' rows carries the noise of two, by which the question is charged"
 }
 
 // beyondRange has city2 contribute to a cell more than its range, widened for noise, holds.

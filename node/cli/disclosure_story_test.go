@@ -40,8 +40,9 @@ aggregate = ["days"]
 functions = ["count", "sum"]
 `
 
-// newDisclosureStory starts three departments and an auditor, and has a steward of each publish a policy.
-func newDisclosureStory(t *testing.T) *rightsStory {
+// newDisclosureStory starts three departments and an auditor, and has a steward of each publish a policy. With rows per person the tables declare
+// that who has the same region and days is one.
+func newDisclosureStory(t *testing.T, rowsPerPerson ...int64) *rightsStory {
 	n := testnet.New(t, 3)
 	n.Closed = true
 	n.AddAuditor()
@@ -58,7 +59,11 @@ func newDisclosureStory(t *testing.T) *rightsStory {
 		nodetest.Check(t, err)
 		nodetest.Check(t, csv.NewWriter(f).WriteAll(rows))
 		nodetest.Check(t, f.Close())
-		d.Config.Tables = []config.Table{testnet.Open(t, config.Table{Name: "stays", Files: []string{file}})}
+		table := config.Table{Name: "stays", Files: []string{file}}
+		if len(rowsPerPerson) > 0 {
+			table.About = config.About{Key: []string{"region", "days"}, RowsPerPerson: &rowsPerPerson[0]}
+		}
+		d.Config.Tables = []config.Table{testnet.Open(t, table)}
 	}
 	n.StartAll()
 	for i, d := range n.Nodes[:3] {

@@ -6,19 +6,21 @@ import (
 	"strings"
 	"testing"
 
+	"parley/engine"
 	"parley/node/audit"
 	"parley/node/failure"
 	"parley/node/nodetest"
 	"parley/node/render"
 )
 
-// privacyPolicy is ε = 1 a question and 1.6 in all: two questions.
+// privacyPolicy is ε = 1 a question and 1.6 in all: two questions. Two departments' noise makes it up.
 const privacyPolicy = `table = "stays"
 
 [disclosure]
 epsilon = 1.0
 budget = 1.6
 delta = 0.000001
+honest = 2
 
 [[allow]]
 name = "by region"
@@ -36,12 +38,14 @@ func TestPrivacyStory(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a network of four nodes, and many commands")
 	}
-	s := newDisclosureStory(t)
+	s := newDisclosureStory(t, 4)
 	s.refuses("a", failure.StatusRefused, []string{"purposes are missing"}, "policy", "check", s.file("wrong.toml", strings.Replace(privacyPolicy, `purposes = ["a study"]`, "", 1)))
 	s.publish(privacyPolicy)
 	const sql = "SELECT count(*) FILTER (WHERE days > 1) AS n, sum(days) AS days FROM stays"
 	out := strings.Join(strings.Fields(s.does("analyst", "explain", "--purpose", "a study", sql)), " ")
-	for _, part := range []string{"(integer), ± ", "carries noise of each department", `Of "a"'s budget, ε = 1.0 is spent`, "room for such questions, with this one: 2", "noise that every department adds"} {
+	for _, part := range []string{"(integer), ± ", "carries noise of each department", `Of "a"'s budget, ε = 1.0 is spent`, "room for such questions, with this one: 2",
+		"Noise: per person: it protects all rows of a person in a department together, up to 4, as long as 2 of the 3 departments add theirs", "Accuracy: the error is 4 times what one row would take",
+		"noise that every department adds"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("explain does not say %q:\n%s", part, out)
 		}
@@ -52,12 +56,12 @@ func TestPrivacyStory(t *testing.T) {
 	for _, command := range []string{"explain", "query"} {
 		s.refuses("analyst", failure.StatusRefused, []string{"cells carry noise"}, command, "--purpose", "a study", "SELECT median(days) FROM stays")
 	}
-	if out := s.does("analyst", "query", "--purpose", "a study", sql); !strings.Contains(out, " ± ") || !strings.Contains(out, "noise: n, days: discrete gaussian") {
+	if out := s.does("analyst", "query", "--purpose", "a study", sql); !strings.Contains(out, " ± ") || !strings.Contains(out, "noise: n, days: discrete gaussian") || !strings.Contains(strings.Join(strings.Fields(out), " "), "noise: per person: it protects all rows of a person in a department together, up to 4") {
 		t.Error(out)
 	}
 	var answer render.Answer
 	s.json(&answer, "analyst", "query", "--purpose", "a study", sql)
-	if answer.Noise == nil || len(answer.Noise.Columns) != 2 || answer.Noise.Errors[0][0] == nil {
+	if answer.Noise == nil || len(answer.Noise.Columns) != 2 || answer.Noise.Errors[0][0] == nil || answer.Noise.Privacy.Unit != engine.UnitPerson || answer.Noise.Privacy.Honest != 2 {
 		t.Errorf("%+v", answer)
 	}
 	for _, language := range []string{"en", "zh"} {
