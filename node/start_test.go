@@ -61,10 +61,11 @@ table = [
 		"as a member":  {analyst(`"` + other + `"`), 10, "is a department or an auditor"},
 		"absent":       {strings.Replace(text, `header = "yes"`, `columns = ["z"]`, 1), 16, "asked for and not there"},
 		"other kinds":  {strings.Replace(text, `"pets.csv"]`, `"people.csv", "pets.csv"]`, 1), 15, "table pets: "},
+		"persons":      {strings.Replace(text, `"people.csv"]`, `"people.csv"], key = ["a"], rows_per_person = 2`, 1), 14, "table people: a key stands in 3 rows, and rows_per_person is 2; keys that stand in more than that: 1"},
 		"tables' name": {strings.Replace(text, `"people"`, `"pe\u0001ple"`, 1), 14, "control"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := nodetest.WriteFiles(t, map[string]string{"node.toml": c.text, "people.csv": "a\n1\n", "pets.csv": "b\n1\n"})
+			dir := nodetest.WriteFiles(t, map[string]string{"node.toml": c.text, "people.csv": "a\n1\n1\n1\n", "pets.csv": "b\n1\n"})
 			path := filepath.Join(dir, "node.toml")
 			cfg, err := config.Load(path)
 			if err != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -39,5 +40,25 @@ func TestTablesOfANetwork(t *testing.T) {
 		if c.listTables(t.Context(), missing) == nil {
 			t.Errorf("%+v is taken", missing)
 		}
+	}
+}
+
+// TestDescribePersons: describe holds the limit of rows of a person against the rows of a configured table, and shows it.
+func TestDescribePersons(t *testing.T) {
+	const config = "name = \"n\"\ndir = \"d\"\nlisten = \"/ip4/127.0.0.1/tcp/0\"\nparameters = \"light\"\npeers = []\nanalysts = []\n[[table]]\nname = \"t\"\nfiles = [\"t.csv\"]\nkey = [\"id\"]\nrows_per_person = "
+	t.Chdir(nodetest.WriteFiles(t, map[string]string{"three.toml": config + "3\n", "two.toml": config + "2\n", "t.csv": "id,x\nann,1\nann,2\nann,3\nbob,4\n"}))
+	describe := func(file string, more ...string) (status int, out, errs bytes.Buffer) {
+		status = Main(append([]string{"describe", "--config", file, "t"}, more...), strings.NewReader(""), &out, &errs)
+		return status, out, errs
+	}
+	if status, out, errs := describe("three.toml"); status != 0 || !strings.Contains(out.String(), "key          id: 3 rows with a key that another row has too\npersons      have 3 rows each at most") {
+		t.Errorf("%d: %s%s", status, out.String(), errs.String())
+	}
+	if status, out, _ := describe("three.toml", "--json"); status != 0 || !strings.Contains(out.String(), `"rowsPerPerson": 3`) {
+		t.Error(out.String())
+	}
+	status, out, errs := describe("two.toml")
+	if status == 0 || out.Len() > 0 || !strings.Contains(errs.String(), "a key stands in 3 rows, and rows_per_person is 2") || strings.Contains(errs.String(), "ann") {
+		t.Errorf("%d: %s%s", status, out.String(), errs.String())
 	}
 }
