@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/datasets"
 	"parley/datasets/dialect"
 	"parley/datasets/served"
 	"parley/engine"
@@ -342,5 +343,35 @@ func TestServedPassword(t *testing.T) {
 	t.Setenv("PARLEY_TEST_PASSWORD", "pass word")
 	if _, err := s.open(t, served.Options{Table: "hidden", PasswordEnv: "PARLEY_TEST_PASSWORD"}); err == nil || !strings.Contains(err.Error(), "grant SELECT") {
 		t.Errorf("of a table that is not granted: %v", err)
+	}
+}
+
+// TestServedPersons: the limit of rows of a person is held against the rows where they are.
+func TestServedPersons(t *testing.T) {
+	for _, s := range servers(t) {
+		run(t, s.db, "CREATE TABLE persons (id varchar(9), x integer)")
+		run(t, s.db, "INSERT INTO persons VALUES ('a', 1), ('a', 2), ('a', 3), ('b', NULL), ('c', 1)")
+		table, err := datasets.Connect(t.Context(), "persons", served.Options{Source: s.source, Table: "persons"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			key  string
+			most int64
+			says string
+		}{{"id", 2, "a key stands in 3 rows"}, {"x", 3, "1 row without a value in the key"}, {"id x", 3, "1 row without"}} {
+			if err := table.CheckKey(t.Context(), strings.Fields(c.key), c.most); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s, %s: %v", s.name, c.key, err)
+			}
+		}
+		if err := table.CheckKey(t.Context(), []string{"id"}, 3); err != nil {
+			t.Errorf("%s: %v", s.name, err)
+		}
+		if q := table.Registration("north", 1).Quality; q.RowsPerPerson != 3 || q.Duplicates != 3 {
+			t.Errorf("%s: %+v", s.name, q)
+		}
+		if err := table.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }
