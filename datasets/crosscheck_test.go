@@ -45,7 +45,7 @@ func twoPaths(t *testing.T, seeds uint64, overRows, clocks bool) {
 			}
 			plans := []*engine.Plan{p}
 			if s.IntN(4) == 0 { // what is screened before the answer
-				screening, err := p.Screening(engine.Disclosure{Count: 5, Floor: 2, Departments: 2})
+				screening, err := p.Screening(engine.Disclosure{Count: 5, Floor: 2, Departments: 2, DominanceCount: 3, DominancePerMille: 800, RatioPerMille: 100})
 				if err == nil {
 					plans = append(plans, screening)
 				} else if !errors.As(err, &refusal) || refusal.Code != engine.CodeLimit {

@@ -14,16 +14,17 @@ import (
 // integers of any size: for plans whose numbers pass 126 bits, and as the
 // check of the SQL that does the rest (README, section 6.3).
 func (a *aggregation) stream(ctx context.Context) ([]*big.Int, error) {
-	cells := a.zeros()
-	err := a.table.Each(ctx, func(row []any) error { return a.streamRow(row, cells) })
+	cells, weights := a.zeros(), engine.NewWeights(a.plan)
+	err := a.table.Each(ctx, func(row []any) error { return a.streamRow(row, cells, weights) })
 	if err != nil {
 		return nil, err
 	}
+	weights.Finish(cells)
 	return cells, nil
 }
 
 // streamRow adds a row to its group's cells.
-func (a *aggregation) streamRow(row []any, cells []*big.Int) error {
+func (a *aggregation) streamRow(row []any, cells []*big.Int, weights *engine.Weights) error {
 	group := 0
 	limb := a.records.InRow(row)
 	stored := func(column int) engine.Datum {
@@ -53,15 +54,16 @@ func (a *aggregation) streamRow(row []any, cells []*big.Int) error {
 		}
 	}
 	for m, moment := range a.moments {
-		if err := addMoment(cells[group*moments+m], moment, value); err != nil {
+		i := group*moments + m
+		if err := addMoment(cells[i], moment, value, func(x *big.Int) { weights.Add(i, x) }); err != nil {
 			return err
 		}
 	}
 	return failed
 }
 
-// addMoment adds one row to a cell.
-func addMoment(cell *big.Int, m engine.Moment, value func(int) engine.Datum) error {
+// addMoment adds one row to a cell, or to what a slack is made of at the end.
+func addMoment(cell *big.Int, m engine.Moment, value func(int) engine.Datum, weigh func(x *big.Int)) error {
 	pass, err := holds(m.Filter, value)
 	if err != nil || !pass {
 		return err
@@ -86,6 +88,8 @@ func addMoment(cell *big.Int, m engine.Moment, value func(int) engine.Datum) err
 		cell.Add(cell, one)
 	case m.Op == engine.Sum && v.Number != nil:
 		cell.Add(cell, v.Number)
+	case m.Op == engine.Weigh && v.Number != nil:
+		weigh(v.Number)
 	default:
 		return fmt.Errorf("datasets: moment operation %d over %s", m.Op, v.Kind)
 	}

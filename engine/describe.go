@@ -169,6 +169,8 @@ func (p *Plan) describeMoment(m int) string {
 		text = "whether there are rows"
 	case Sum:
 		text = "sum(" + p.describe(moment.Expr) + ")"
+	case Weigh:
+		text = "how much of sum(" + p.describe(moment.Expr) + ") its largest rows leave"
 	}
 	if moment.Filter != nil {
 		text += " FILTER (WHERE " + p.describe(moment.Filter) + ")"

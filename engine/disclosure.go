@@ -247,18 +247,7 @@ func (d Disclosure) Conflict() error {
 	return &Conflict{fmt.Sprintf("%s = %d", ruleRound, Bases[0]), fmt.Sprintf("%s = %d", ruleRound, d.Base/Bases[0])}
 }
 
-// Screens says whether the rules look at counts, so that a question takes a screening before it is answered.
+// Screens says whether the rules look at the rows behind cells, so that a question takes a screening before it is answered.
 func (d Disclosure) Screens() bool {
-	return d.withholds() || d.Freedom > 0 || d.ParametersPerMille > 0 || d.Base > 0
-}
-
-// Largest names the rules that are about the largest rows behind a sum, as policies name them. Nothing looks at those of
-// several departments without showing them, so that under such a rule nothing is added up.
-func (d Disclosure) Largest() (names []string) {
-	for _, r := range d.Rules() {
-		if r.Name == ruleDominance || r.Name == ruleRatio {
-			names = append(names, r.Name)
-		}
-	}
-	return names
+	return d.withholds() || d.Freedom > 0 || d.ParametersPerMille > 0 || d.largest() || d.Base > 0
 }

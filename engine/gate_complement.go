@@ -10,6 +10,7 @@ import (
 type complement struct {
 	rows     []int64 // figures of the groups
 	withheld []bool
+	slacks   [][]int64 // of groups: what is withheld in a line together is not below 0
 	least    int64
 	lines    [][]int // the groups of each line: all keys but one are the same
 	of       [][]int // by group, its lines
@@ -19,9 +20,9 @@ type complement struct {
 // maxProtection bounds the steps of a complement: some seconds.
 const maxProtection = 1 << 28
 
-// protect adds to the groups that are withheld the complementary ones. rows are the groups' figures.
-func (p *Plan) protect(rows []int64, withheld []bool) error {
-	c := &complement{rows: rows, withheld: withheld, least: p.Screen.Rules.Count, of: make([][]int, len(rows))}
+// protect adds to the groups that are withheld the complementary ones. rows are the groups' figures, slacks those of what they add up.
+func (p *Plan) protect(rows []int64, withheld []bool, slacks [][]int64) error {
+	c := &complement{rows: rows, withheld: withheld, slacks: slacks, least: p.Screen.Rules.Count, of: make([][]int, len(rows))}
 	stride := len(rows)
 	for _, column := range p.Groups {
 		n := len(column.Values)
@@ -63,7 +64,7 @@ func (p *Plan) protect(rows []int64, withheld []bool) error {
 }
 
 // fill withholds, in each line where something is withheld, groups until two with rows are, with at least the
-// least count of them together. It reports whether it withheld any.
+// least count of them together, and no slack below 0. It reports whether it withheld any.
 func (c *complement) fill() (added bool) {
 	for _, line := range c.lines {
 		for {
@@ -76,13 +77,26 @@ func (c *complement) fill() (added bool) {
 					}
 				}
 			}
-			if !some || groups >= 2 && rows >= c.least || !c.withholdOne(line) {
+			if !some || groups >= 2 && rows >= c.least && c.slack(line) || !c.withholdOne(line) {
 				break
 			}
 			added = true
 		}
 	}
 	return added
+}
+
+// slack reports whether what is withheld in a line adds up to no slack below 0.
+func (c *complement) slack(line []int) bool {
+	return !slices.ContainsFunc(c.slacks, func(of []int64) bool {
+		sum := int64(0)
+		for _, g := range line {
+			if c.withheld[g] {
+				sum += of[g]
+			}
+		}
+		return sum < 0
+	})
 }
 
 // withholdOne withholds the shown group with the fewest rows, but not none, of several the last; false if there

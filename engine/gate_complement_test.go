@@ -29,7 +29,7 @@ func TestComplementHidesGroups(t *testing.T) {
 			withheld[g] = rows[g] > 0 && rows[g] < p.Screen.Rules.Count
 		}
 		before := slices.Clone(withheld)
-		if err := p.protect(rows, withheld); err != nil {
+		if err := p.protect(rows, withheld, nil); err != nil {
 			t.Fatal(err)
 		}
 		for g := range rows {

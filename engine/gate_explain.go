@@ -50,6 +50,10 @@ func (p *Plan) screeningLearns() []ExplainedDisclosure {
 	if p.Screen.Rules.Departments > 0 {
 		what += "; in how many departments there are any"
 	}
+	if n := len(p.Screen.sums); n > 0 {
+		what += fmt.Sprintf("; of %s that are added up, by how much the other rows of each department outweigh its largest ones, or do not, to %s of what "+
+			"its bounds allow the largest to lack, and not beyond what makes up for that of all other departments", Plural(n, "number"), "1/"+fmt.Sprint(slackSteps))
+	}
 	if base := p.Screen.Rules.Base; base > 0 {
 		what += fmt.Sprintf("; and each count of the answer exactly, before it is rounded to %d", base)
 	}

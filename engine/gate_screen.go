@@ -14,9 +14,11 @@ const (
 	ReasonFreedom     byte = 4 // fewer degrees of freedom than Disclosure.Freedom
 	ReasonParameters  byte = 5 // more parameters than Disclosure.ParametersPerMille
 	ReasonComplement  byte = 6 // what else is shown would give away a cell that is withheld
+	ReasonDominance   byte = 7 // the largest rows may be more of a sum than Disclosure.DominancePerMille
+	ReasonRatio       byte = 8 // a sum without its two largest rows may be less than Disclosure.RatioPerMille of the largest
 )
 
-var reasonNames = [...]string{"", "count", "floor", "departments", "freedom", "parameters", "complement"}
+var reasonNames = [...]string{"", "count", "floor", "departments", "freedom", "parameters", "complement", "dominance", "p-ratio"}
 
 // ReasonName is what an answer calls a reason code; "" of a byte that is none.
 func ReasonName(code byte) string {
@@ -47,6 +49,8 @@ type Screening struct {
 	supports *supports
 	figures  []figures // by support
 	fits     []fitted
+	sums     []sumRule
+	terms    []map[string]bool // by moment of the answer, the products that it is a sum of
 }
 
 // figures are the moments of a screening that are of one support; −1 where the rules need none.
@@ -76,6 +80,10 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 		return nil, err
 	}
 	s := &Screening{Answer: p.Digest(), Rules: d, Earlier: earlier, answer: p, supports: rests}
+	sums, err := s.sumRules()
+	if err != nil {
+		return nil, err
+	}
 	s.fits = p.fits(s.supports)
 	out := &Plan{SQL: p.SQL, Table: p.Table, Departments: p.Departments, Registrations: p.Registrations, Schema: p.Schema,
 		Filter: p.Filter, Groups: p.Groups, Screen: s}
@@ -110,13 +118,14 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 		}
 		s.figures = append(s.figures, f)
 	}
+	out.addSlacks(sums, where, first)
 	if n := len(out.Moments); n > MaxFigures {
 		return nil, hinted(refuse(CodeLimit, 0, "the rules look at %d counts of each group; at most %d are allowed", n, MaxFigures),
 			"ask for fewer aggregates at once")
 	}
 	for m := range out.Moments {
 		for _, r := range out.Registrations {
-			out.Moments[m].Bounds = append(out.Moments[m].Bounds, out.Moments[m].figureBound(r.Rows))
+			out.Moments[m].Bounds = append(out.Moments[m].Bounds, out.figureBound(m, r.Rows))
 		}
 	}
 	if err := out.pack(p.Layout.Packing); err != nil {
@@ -154,14 +163,22 @@ func (s *Screening) least() []int64 {
 			out[i] = exactly64
 		}
 	}
+	for i, rows := range slices.Backward(s.supports.list) { // what a complement is taken of is counted
+		if rows.within >= 0 && out[i] > 0 {
+			out[rows.within] = max(out[rows.within], 1)
+		}
+	}
 	return out
 }
 
 // figureBound is a department's range of a figure.
-func (m *Moment) figureBound(rows int64) Bound {
+func (p *Plan) figureBound(m int, rows int64) Bound {
 	most := min(rows, 1)
-	if m.Below == 0 {
-		most = min(rows, m.Most)
+	switch moment := &p.Moments[m]; {
+	case moment.Op == Weigh:
+		most = slackMost(len(p.Departments))
+	case moment.Below == 0:
+		most = min(rows, moment.Most)
 	}
 	return Bound{Lo: new(big.Int), Hi: big.NewInt(most)}
 }
@@ -172,6 +189,9 @@ func (p *Plan) figure(all []*big.Int, m int) *big.Int {
 	moment, n := &p.Moments[m], all[m]
 	if p.Screen == nil || n == nil {
 		return n
+	}
+	if moment.Op == Weigh {
+		return p.slackFigure(all, m)
 	}
 	if moment.Within > 0 {
 		within := all[moment.Within-1]
@@ -210,10 +230,13 @@ func (p *Plan) Screened(cells []*big.Int) ([]byte, error) {
 	}
 	if s.Rules.Complement {
 		for _, part := range s.supports.parts() {
-			if err := p.complete(part, cells, verdict); err != nil {
+			if err := p.complete(part, cells, nil, verdict); err != nil {
 				return nil, err
 			}
 		}
+	}
+	if err := p.weighSums(cells, verdict); err != nil {
+		return nil, err
 	}
 	if j, tells := p.tellsWith(cells, verdict); tells {
 		return bytes.Repeat([]byte{ReasonEarlier + byte(j)}, len(verdict)), nil
@@ -248,7 +271,7 @@ func (p *Plan) ofGroup(cells []*big.Int, g int) []*big.Int {
 
 // complete withholds moments that belong together in further groups, so that totals over the groups do not give them
 // away. The first of them decides for the groups' rows, all of them for others.
-func (p *Plan) complete(part []int, cells []*big.Int, verdict []byte) error {
+func (p *Plan) complete(part []int, cells []*big.Int, slacks [][]int64, verdict []byte) error {
 	s, width := p.Screen, len(p.Screen.answer.Moments)
 	rows, withheld := make([]int64, p.groupCount()), make([]bool, p.groupCount())
 	deciding := part
@@ -262,13 +285,13 @@ func (p *Plan) complete(part []int, cells []*big.Int, verdict []byte) error {
 			withheld[g] = withheld[g] || code != 0 && code != ReasonFreedom && code != ReasonParameters
 		}
 	}
-	if err := p.protect(rows, withheld); err != nil {
+	if err := p.protect(rows, withheld, slacks); err != nil {
 		return err
 	}
 	for g := range withheld {
 		for _, m := range part {
-			if withheld[g] {
-				verdict[g*width+m] = lowest(verdict[g*width+m], ReasonComplement)
+			if withheld[g] && verdict[g*width+m] == 0 {
+				verdict[g*width+m] = ReasonComplement
 			}
 		}
 	}

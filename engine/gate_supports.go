@@ -90,30 +90,36 @@ func (s *supports) add(conditions []*Expr) int {
 // group, and then those that read columns in common.
 func (s *supports) parts() [][]int {
 	all := []int{}
-	var parts [][]int
-	var read []map[int]bool
 	for m := range s.of {
 		all = append(all, m)
-		if len(s.read[m]) == 0 {
+	}
+	return append([][]int{all}, inCommon(s.read)...)
+}
+
+// inCommon are lists of those that have something in common, one with another; without those that have nothing.
+func inCommon[K comparable](of []map[K]bool) (parts [][]int) {
+	var united []map[K]bool
+	for m := range of {
+		if len(of[m]) == 0 {
 			continue
 		}
-		part, columns := []int{m}, maps.Clone(s.read[m])
+		part, things := []int{m}, maps.Clone(of[m])
 		for i := len(parts) - 1; i >= 0; i-- {
-			if overlap(columns, read[i]) {
+			if overlap(things, united[i]) {
 				part = append(part, parts[i]...)
-				maps.Copy(columns, read[i])
-				parts, read = slices.Delete(parts, i, i+1), slices.Delete(read, i, i+1)
+				maps.Copy(things, united[i])
+				parts, united = slices.Delete(parts, i, i+1), slices.Delete(united, i, i+1)
 			}
 		}
 		slices.Sort(part)
-		parts, read = append(parts, part), append(read, columns)
+		parts, united = append(parts, part), append(united, things)
 	}
-	return append([][]int{all}, parts...)
+	return parts
 }
 
-func overlap(a, b map[int]bool) bool {
-	for column := range a {
-		if b[column] {
+func overlap[K comparable](a, b map[K]bool) bool {
+	for k := range a {
+		if b[k] {
 			return true
 		}
 	}

@@ -155,6 +155,10 @@ func staffRules(t *testing.T, names []string) (d Disclosure) {
 			d.Complement = true
 		case "round":
 			d.Base = n
+		case "dominance": // of two rows
+			d.DominanceCount, d.DominancePerMille = 2, n
+		case "ratio":
+			d.RatioPerMille = n
 		default:
 			t.Fatalf("no rule %s", key)
 		}

@@ -85,11 +85,18 @@ func (p *Plan) Digest() Digest {
 	}
 	switch {
 	case p.Screen != nil:
-		figures := make([][3]int64, len(p.Moments))
+		figures, slacks := make([][3]int64, len(p.Moments)), [][5]int64(nil)
 		for i, m := range p.Moments {
 			figures[i] = [3]int64{int64(m.Within), m.Most, m.Below}
+			if s := m.Slack; m.Op == Weigh {
+				slacks = append(slacks, [5]int64{s.Total, s.Largest, s.First, s.Rows, int64(m.Rows)})
+			}
 		}
-		return Hash("parley screening 1", d[:], Marshal(p.Screen), Marshal(figures))
+		parts := [][]byte{d[:], Marshal(p.Screen), Marshal(figures)}
+		if slacks != nil {
+			parts = append(parts, Marshal(slacks))
+		}
+		return Hash("parley screening 1", parts...)
 	case p.Rules != (Disclosure{}):
 		return Hash("parley withheld 1", d[:], Marshal(p.Rules), p.Withheld)
 	}

@@ -82,6 +82,7 @@ func (t *refTable) contribute(tb testing.TB, p *Plan, d int) []*big.Int {
 	for i := range cells {
 		cells[i] = new(big.Int)
 	}
+	weights := NewWeights(p)
 	for _, r := range t.parts[d] {
 		group := 0
 		get := func(c int) Datum {
@@ -124,7 +125,7 @@ func (t *refTable) contribute(tb testing.TB, p *Plan, d int) []*big.Int {
 				cell.Add(cell, big.NewInt(1))
 			case Present:
 				cell.SetInt64(1)
-			case CountNonNull, Sum:
+			case CountNonNull, Sum, Weigh:
 				v, err := moment.Expr.Eval(get)
 				if err != nil {
 					tb.Fatal(err)
@@ -135,14 +136,18 @@ func (t *refTable) contribute(tb testing.TB, p *Plan, d int) []*big.Int {
 				if moment.Expr.Min != nil && (v.Number.Cmp(moment.Expr.Min) < 0 || v.Number.Cmp(moment.Expr.Max) > 0) {
 					tb.Fatalf("%s: %s outside %s to %s", p.describeMoment(m), v, moment.Expr.Min, moment.Expr.Max)
 				}
-				if moment.Op == Sum {
+				switch moment.Op {
+				case Sum:
 					cell.Add(cell, v.Number)
-				} else {
+				case Weigh:
+					weights.Add(group*len(p.Moments)+m, v.Number)
+				default:
 					cell.Add(cell, big.NewInt(1))
 				}
 			}
 		}
 	}
+	weights.Finish(cells)
 	return cells
 }
 

@@ -192,6 +192,7 @@ const (
 	CountNonNull                     // those of them whose Expr is not NULL
 	Sum                              // the sum of Expr over those, in units of 10^−Scale; 0 over none
 	Present                          // 1 if a row passes both filters, else 0; Expr is nil
+	Weigh                            // of a screening: Moment.Slack of Expr, which is not below 0, over those; 0 over none
 )
 
 // Bound is the range of one department's value of a cell, inclusive.
@@ -218,6 +219,11 @@ type Moment struct {
 	// above 0 and below that, else 0.
 	Within      int   `cbor:"-"`
 	Most, Below int64 `cbor:"-"`
+	// Slack is of a Weigh, which is no count: the figure is its steps of so much (README section 18.11). Where a floor is in force,
+	// Rows is one more than the index of a moment that counts its rows.
+	Slack Slack    `cbor:"-"`
+	Rows  int      `cbor:"-"`
+	unit  *big.Int // of its steps
 }
 
 // GroupColumn is one key of GROUP BY with the values that groups are made of.

@@ -42,11 +42,11 @@ func Tallies(moments []engine.Moment, twins []int) (single []int, batches []*Tal
 			batches = append(batches, b)
 		}
 		part := slices.IndexFunc(b.Parts, func(p engine.Moment) bool {
-			return p.Op == m.Op && slices.Equal(engine.Marshal(p.Expr), engine.Marshal(m.Expr))
+			return p.Op == m.Op && p.Slack == m.Slack && slices.Equal(engine.Marshal(p.Expr), engine.Marshal(m.Expr))
 		})
 		if part < 0 {
 			part = len(b.Parts)
-			b.Parts = append(b.Parts, engine.Moment{Op: m.Op, Expr: m.Expr})
+			b.Parts = append(b.Parts, engine.Moment{Op: m.Op, Expr: m.Expr, Slack: m.Slack})
 		}
 		b.places[spot(part, values)] = i
 		b.size++

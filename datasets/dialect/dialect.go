@@ -37,6 +37,8 @@ type Dialect struct {
 	filters bool
 	// sum writes the sum of integers, without an overflow within the last of widths.
 	sum func(argument string) string
+	// largest writes the sum of so many of the largest of integers, with a FILTER; "": that is not asked of it.
+	largest string
 	// bare: its plain sum of decimals is exact, so that of Column.Bare is taken.
 	bare bool
 	// points: its decimals add, subtract and multiply exactly at any scale, so that sums of them need not be

@@ -20,6 +20,7 @@ var DuckDB = &Dialect{
 	days: "INTEGER", text: "VARCHAR", boolean: "BOOLEAN",
 	filters:   true,
 	sum:       formatted("sum(%s)"),
+	largest:   "list_sum(max(%s, %d)%s)",
 	bare:      true,
 	quote:     QuoteText,
 	date:      formatted("(DATE '1970-01-01' + CAST(%s AS INTEGER))"),

@@ -234,6 +234,9 @@ func (w Writer) Moment(m engine.Moment, rows int64) (out string, places int, err
 			return "", 0, err
 		}
 		return "coalesce(" + w.Dialect.sum(argument) + condition + ", 0)", places, nil
+	case engine.Weigh:
+		out, err := w.slack(m, rows, argument, condition)
+		return out, places, err
 	}
 	return "", 0, fmt.Errorf("datasets: moment operation %d", m.Op)
 }
@@ -245,7 +248,7 @@ func (w Writer) argument(m engine.Moment) (out string, places int, err error) {
 		switch {
 		case err != nil:
 			return "", 0, err
-		case c.Kind == engine.Null:
+		case c.Kind == engine.Null || m.Op == engine.Weigh:
 		case m.Op == engine.CountNonNull && c.Bare != "":
 			return c.Bare, 0, nil
 		case m.Op == engine.CountNonNull:
@@ -254,7 +257,7 @@ func (w Writer) argument(m engine.Moment) (out string, places int, err error) {
 			return c.Bare, m.Expr.Scale - c.BareScale, nil
 		}
 	}
-	if w.Dialect.points && w.hasBare(m.Expr) {
+	if w.Dialect.points && m.Op != engine.Weigh && w.hasBare(m.Expr) {
 		if out, ok := w.pointed(m.Expr); ok {
 			if m.Op == engine.Sum {
 				places = m.Expr.Scale

@@ -1,6 +1,8 @@
 package dialect
 
 import (
+	"fmt"
+	"math/big"
 	"slices"
 
 	"parley/engine"
@@ -11,7 +13,7 @@ import (
 func Twins(moments []engine.Moment) []int {
 	known, twins := map[string]int{}, make([]int, len(moments))
 	for i, m := range moments {
-		key := string(engine.Marshal(m.Op)) + string(engine.Marshal(m.Expr)) + string(engine.Marshal(m.Filter))
+		key := string(engine.Marshal(m.Op)) + string(engine.Marshal(m.Expr)) + string(engine.Marshal(m.Filter)) + string(engine.Marshal(m.Slack))
 		first, twin := known[key]
 		if !twin {
 			first, known[key] = i, i
@@ -61,4 +63,26 @@ func indicator(e *engine.Expr) (column int, value string, ok bool) {
 		return 0, "", false
 	}
 	return left.Column, right.Value.String(), true
+}
+
+// slack writes by how much the other rows of a number outweigh its largest ones (engine/README.md, section 18.11), or gives an ErrBeyond.
+func (w Writer) slack(m engine.Moment, rows int64, argument, condition string) (string, error) {
+	if w.Dialect.largest == "" {
+		return "", beyond("by the departments' rules the largest rows behind sums are looked at, and that is not asked of %s", w.Dialect.Name)
+	}
+	s := m.Slack
+	weight := new(big.Int).Mul(big.NewInt(max(rows, s.Rows)), big.NewInt(s.Total+s.Largest+s.First))
+	n, err := w.widthOf(widest(m.Expr) + weight.BitLen())
+	if err != nil {
+		return "", err
+	}
+	times := func(factor int64, value string) string {
+		return number(big.NewInt(factor), n.name) + " * CAST(coalesce(" + value + ", 0) AS " + n.name + ")"
+	}
+	out := "(" + times(s.Total, w.Dialect.sum(argument)+condition)
+	out += " - " + times(s.Largest, fmt.Sprintf(w.Dialect.largest, argument, s.Rows, condition))
+	if s.First > 0 {
+		out += " - " + times(s.First, "max("+argument+")"+condition)
+	}
+	return out + ")", nil
 }

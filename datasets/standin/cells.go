@@ -24,6 +24,7 @@ func (t *Table) Cells(ctx context.Context, p *engine.Plan) ([]*big.Int, error) {
 			return nil, err
 		}
 	}
+	a.weights.Finish(a.cells)
 	return a.cells, nil
 }
 
@@ -37,6 +38,8 @@ type tally struct {
 	tests  [][]test         // of each moment
 	terms  []*engine.Expr   // that tests compare
 	cells  []*big.Int
+	// weights are of the cells that are slacks.
+	weights *engine.Weights
 
 	row, group int
 	known      []*engine.Datum // the terms' values in this row
@@ -51,7 +54,7 @@ type test struct {
 }
 
 func newTally(t *Table, p *engine.Plan) *tally {
-	a := &tally{plan: p, values: make([][]engine.Datum, len(p.Schema.Columns)), cells: make([]*big.Int, p.CellCount())}
+	a := &tally{plan: p, values: make([][]engine.Datum, len(p.Schema.Columns)), cells: make([]*big.Int, p.CellCount()), weights: engine.NewWeights(p)}
 	a.read = func(column int) []engine.Datum {
 		i := slices.IndexFunc(t.registration.Columns, func(c engine.Column) bool { return c.Name == p.Schema.Columns[column].Name })
 		return t.Column(i) // a plan's departments have the same columns
@@ -156,6 +159,8 @@ func (a *tally) moment(at int) error {
 	case err != nil || v.IsNull():
 	case m.Op == engine.CountNonNull:
 		cell.Add(cell, one)
+	case m.Op == engine.Weigh:
+		a.weights.Add(a.group*len(a.plan.Moments)+at, v.Number)
 	default:
 		cell.Add(cell, v.Number)
 	}

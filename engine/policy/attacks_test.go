@@ -173,8 +173,6 @@ var attacks = []attack{
 	}},
 	{"a class of which nothing is known", NotShared, func(a *attempt) { a.context.Classes = a.context.Classes[1:] }},
 	{"a class of a later version", NotShared, func(a *attempt) { a.context.Classes[0].Classes.Table = 9 }},
-	{"a sum under dominance, which nobody can look at", LargestUnseen, ruling(engine.Disclosure{DominanceCount: 2, DominancePerMille: 900})},
-	{"a sum under a p-ratio", LargestUnseen, ruling(engine.Disclosure{RatioPerMille: 100})},
 	{"a sum where counts are rounded", SumUndoesRound, ruling(engine.Disclosure{Count: 10, Base: 5})},
 	{"a count as a sum of ones, where counts are rounded", SumUndoesRound, rounding(`SELECT county, sum(CASE WHEN cost > 0 THEN 1 ELSE 0 END) FROM claims GROUP BY county`)},
 	{"an average where counts are rounded", SumUndoesRound, rounding(`SELECT county, avg(cost) FROM claims GROUP BY county`)},

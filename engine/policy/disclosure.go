@@ -189,14 +189,9 @@ func conflict(rules engine.Disclosure) *Missing {
 }
 
 // ofDisclosure is what a department's rules have against the question before anything is counted: rules
-// that nothing enforces, sums and rounds under rules that know counts alone, fewer departments than any cell needs, and columns
+// that nothing enforces, sums and rounds where counts are rounded, fewer departments than any cell needs, and columns
 // of too many values.
 func (d *decider) ofDisclosure(rules *engine.Disclosure) (out []Missing) {
-	if d.facts.Adds {
-		for _, name := range rules.Largest() {
-			out = append(out, Missing{Reason: LargestUnseen, Detail: name})
-		}
-	}
 	if rules.Base > 0 && d.facts.Adds {
 		out = append(out, Missing{Reason: SumUndoesRound, Number: rules.Base})
 	}
@@ -242,8 +237,8 @@ var chineseRules = map[string]string{
 	"levels":        "用于区分行的列至多有$1个取值",
 	"level-density": "用于区分行的列，其取值个数至多为部门表行数的$1倍",
 	"complement":    "另行隐去若干单元，使合计不能推出被隐去的单元",
-	"dominance":     "最大的$1行至多占合计的$2：无人能够核查，故不作合计",
-	"p-ratio":       "除去最大两行后，合计至少为最大一行的$1：无人能够核查，故不作合计",
+	"dominance":     "所示合计中最大的$1行至多占$2",
+	"p-ratio":       "所示合计除去最大两行后，至少为最大一行的$1",
 	"round":         "计数按$1取整，且不作合计",
 	"perturbed":     "所示单元带有各部门的噪声，每部门上下至多$1行，同样的行噪声相同",
 	"epsilon":       "所示单元均带各部门各自的噪声，由此每次提问的代价至多为ε = $1；未指明诚实部门数时，仅凭其中一份即可",

@@ -139,7 +139,7 @@ func TestDiff(t *testing.T) {
 func TestRules(t *testing.T) {
 	rules := engine.Disclosure{Count: 10, DominanceCount: 2, DominancePerMille: 900}
 	got := DecisionOf(&policy.Decision{Allowed: true, Rules: rules}, policy.English)
-	want := []Rule{{"count", "10", "a cell that is shown rests on at least 10 rows"}, {"dominance", "[2, 0.9]", "the 2 largest rows are at most 0.9 of a sum: nobody can look at that, so nothing is added up"}}
+	want := []Rule{{"count", "10", "a cell that is shown rests on at least 10 rows"}, {"dominance", "[2, 0.9]", "the 2 largest rows are at most 0.9 of a sum that is shown"}}
 	if !slices.Equal(got.Rules, want) {
 		t.Error(got.Rules)
 	}
