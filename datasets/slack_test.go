@@ -49,8 +49,8 @@ func TestSlacks(t *testing.T) {
 	d := engine.Disclosure{DominanceCount: 2, DominancePerMille: 900, RatioPerMille: 100}
 	for sql, want := range map[string]map[string]string{
 		// 13·900 − 12·1000 and 13·1000 − 12·1000 − 7·100; 4 alone; nothing
-		"SELECT k, sum(x) FROM t GROUP BY k": {"900/0/2": "-300 -400 0", "1000/100/2": "300 -400 0"},
-		"SELECT k, sum(d) FROM t GROUP BY k": {"900/0/2": "-37500 -100 -40000", "1000/100/2": "-22500 -100 -40000"},
+		"SELECT k, sum(x) FROM t GROUP BY k":        {"900/0/2": "-300 -400 0", "1000/100/2": "300 -400 0"},
+		"SELECT k, sum(d) FROM t GROUP BY k":        {"900/0/2": "-37500 -100 -40000", "1000/100/2": "-22500 -100 -40000"},
 		"SELECT sum(x) FILTER (WHERE x < 0) FROM t": {"900/0/2": "-1100", "1000/100/2": "-700"},
 	} {
 		if got := slacksOf(t, table, sql, d); fmt.Sprint(got) != fmt.Sprint(want) {

@@ -119,7 +119,7 @@ func (v *variables) add(m int, e *Expr, conditions []*Expr) {
 		e = v.derived(&Expr{Op: OpSubtract, Args: []*Expr{e, c}, Kind: e.Kind, Scale: e.Scale})
 	}
 	if len(terms) > 1 {
-		v.keep(m, e, alike(all), terms, conditions)
+		v.keep(m, e, proportional(all), terms, conditions)
 	}
 	for _, t := range all {
 		if len(t.of) == 0 || v.err != nil {
@@ -252,8 +252,8 @@ func united(all []summand) (out []summand, ok bool) {
 	return out, len(out) <= MaxSummands
 }
 
-// alike is the key of a sum of products, whatever number it is multiplied by and constant is added.
-func alike(all []summand) string {
+// proportional is the key of a sum of products, whatever number it is multiplied by and constant is added.
+func proportional(all []summand) string {
 	var divisor *big.Int
 	for _, s := range all {
 		switch {
