@@ -27,6 +27,8 @@ type Options struct {
 	// CacheDir holds development keys, by circuit digest; empty is
 	// DefaultCacheDir().
 	CacheDir string
+	// NewNoiseKey draws another key of the noise for a department that has lost its own; where there is one, the node does not start.
+	NewNoiseKey bool
 	// Described is called once the tables are open and checked, before keys
 	// are made and before anything is sent: Run waits for it, and an error
 	// stops the node. `try` looks at the inferred types here.

@@ -1,9 +1,12 @@
 package node_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/big"
 	"math/rand/v2"
 	"os"
@@ -15,7 +18,9 @@ import (
 
 	"parley/engine"
 	"parley/engine/cellkey"
+	"parley/node"
 	"parley/node/client"
+	"parley/node/failure"
 	"parley/node/nodetest"
 	"parley/node/nodetest/testnet"
 )
@@ -54,9 +59,38 @@ func noisyCounts(n *testnet.Network, choose func(sex string, age int) bool) stri
 	return fmt.Sprint(total)
 }
 
+// lostNoiseKey: department 1, whose folder has lost its salt and its noise key, does not start and draws none, but where its operator says so; and
+// not while there is one.
+func lostNoiseKey(n *testnet.Network, path string, key []byte) {
+	n.T.Helper()
+	ctx, cancel := context.WithTimeout(n.T.Context(), 2*time.Minute)
+	defer cancel()
+	n.Lose(1, "noise.key", "salt")
+	err := node.Run(ctx, n.Nodes[1].Config, n.OptionsOf(1))
+	if f := failure.Of(err); err == nil || f.Code != "noise-key" || !strings.Contains(f.Hint, "--new-noise-key") {
+		n.T.Errorf("started without its noise key: %v", err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		n.T.Errorf("there is a key again: %v", err)
+	}
+	far := errors.New("as far as this")
+	o := n.OptionsOf(1)
+	o.NewNoiseKey, o.Described = true, func(context.Context, []engine.Registration) error { return far }
+	nodetest.Check(n.T, os.Remove(filepath.Join(filepath.Dir(path), "salt")))
+	if err := node.Run(ctx, n.Nodes[1].Config, o); !errors.Is(err, far) {
+		n.T.Errorf("with another key: %v", err)
+	}
+	if drawn, err := os.ReadFile(path); err != nil || len(drawn) != cellkey.KeyBytes || bytes.Equal(drawn, key) {
+		n.T.Errorf("drawn are %d bytes: %v", len(drawn), err)
+	}
+	if err := node.Run(ctx, n.Nodes[1].Config, o); err == nil || failure.Of(err).Code != "noise-key" {
+		n.T.Errorf("another key beside the one that is there: %v", err)
+	}
+}
+
 // TestPerturbed: under the rule each department adds the noise of its key and the cell's rows, and no other, so that asking again, by other
 // groups or with conditions that change nothing, gives the same; after a restart and in a new version too. Without its key a
-// department contributes nothing.
+// department contributes nothing, and does not start.
 func TestPerturbed(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -128,6 +162,7 @@ func TestPerturbed(t *testing.T) {
 		t.Error("the key is in the log")
 	}
 	n.Stop(1)
+	lostNoiseKey(n, path, key)
 	rows := testnet.RowsOf(1)
 	rand.New(rand.NewPCG(1, 2)).Shuffle(len(rows)-1, func(i, j int) { rows[i+1], rows[j+1] = rows[j+1], rows[i+1] })
 	f, err := os.Create(n.Nodes[1].Config.Tables[0].Files[0])

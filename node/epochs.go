@@ -37,6 +37,7 @@ type duties struct {
 	atHead     bool   // the ledger is, since the start
 	awaits     uint64 // the number of the last record there
 	joined     bool
+	keyed      bool              // its folder has the key of the noise, or no policy in force needs it
 	registered map[string]uint64 // the version that was sent
 	kept       map[string]uint64 // the version whose distributions are kept
 	tables     bool              // all stand on the log as they are
@@ -66,6 +67,9 @@ func (n *node) dueEntries(ctx context.Context) error {
 	}
 	if !n.replica.HasJoined(n.id.Key()) {
 		if !d.joined {
+			if err := n.firstNoiseKey(); err != nil {
+				return err
+			}
 			d.joined = true
 			n.say(&protocols.Join{Name: n.cfg.Name, Nonce: nonce()}, "joining the network")
 		}
@@ -73,6 +77,12 @@ func (n *node) dueEntries(ctx context.Context) error {
 	}
 	if name := n.replica.NameOf(n.id.Key()); name != n.cfg.Name {
 		return n.cfg.Fault("name", fmt.Errorf("name: this identity joined the network as %q, and a department keeps its name; the configuration says %q", name, n.cfg.Name))
+	}
+	if !d.keyed {
+		if err := n.checkNoiseKey(); err != nil {
+			return err
+		}
+		d.keyed = true
 	}
 	n.dueRegistrations()
 	if !n.cfg.Auditor && n.replica.NeedsEpoch() {

@@ -168,7 +168,7 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 // configuration, tables, port, keys, storage, peers.
 func (n *node) open(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		n.openIdentity, n.openTables, n.openTransport, n.openControl, n.openKeys, n.openStores, n.openLedger, n.openWork,
+		n.openIdentity, n.openNoiseKey, n.openTables, n.openTransport, n.openControl, n.openKeys, n.openStores, n.openLedger, n.openWork,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {

@@ -41,7 +41,7 @@ func logTo(w io.Writer, level slog.Level) *slog.Logger {
 
 func (c *command) nodeCommand() *cobra.Command {
 	var path, cache, lie string
-	var supervised, verbose bool
+	var supervised, verbose, newNoiseKey bool
 	cmd := &cobra.Command{
 		Use:   "node --config node.toml",
 		Short: "run one department's node",
@@ -56,7 +56,7 @@ standard error.`,
 				return failure.Usage("flag", "parley init DIR writes one", "parley node needs --config")
 			}
 			cfg, err := config.Load(path)
-			o := node.Options{CacheDir: cache}
+			o := node.Options{CacheDir: cache, NewNoiseKey: newNoiseKey}
 			if err == nil {
 				err = tellLie(lie, &o)
 			}
@@ -85,6 +85,7 @@ standard error.`,
 	cmd.Flags().StringVar(&path, "config", "", "the node.toml")
 	cmd.Flags().StringVar(&cache, "cache", "", "the folder of development keys; the user's cache folder otherwise")
 	cmd.Flags().BoolVar(&verbose, "verbose", false, "log every step")
+	cmd.Flags().BoolVar(&newNoiseKey, "new-noise-key", false, "draw another noise.key where the department's is lost for good: what was answered before has other noise then, and both can be averaged")
 	cmd.Flags().BoolVar(&supervised, "supervised", false, "report to the parent process, and end with it")
 	addLie(cmd, &lie)
 	cobra.CheckErr(cmd.Flags().MarkHidden("supervised"))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -129,7 +130,7 @@ func (s Shell) check() *cobra.Command {
 		Short: "what is wrong with a policy file, line by line; with --node also beside the table as it is registered",
 		Long: `Reads a policy file and says all that is wrong with it, each with its line. With --node it is compared with the department's table
 on the ledger as well: columns that the table does not have, more than its sharing class allows, rules that can allow nothing; and
-shows what it would change of the policy in force. Nothing is published.
+shows what it would change of the policy in force. Nothing is published. A node that only PARLEY_NODE names is asked if there is an identity, too.
 
   parley policy check claims.toml
   parley policy check --node MULTIADDR --identity FILE --department north claims.toml`,
@@ -141,7 +142,8 @@ shows what it would change of the policy in force. Nothing is published.
 		if err != nil {
 			return err
 		}
-		if w.Node == "" {
+		// A node that the environment names is for the commands that need one.
+		if w.Node == "" || w.Identity == "" && w.Node == os.Getenv("PARLEY_NODE") {
 			return s.tell(comparedOf(file))
 		}
 		return s.connected(cmd.Context(), "policy check", *w, func(c *client.Client) error {
