@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"os"
+	"strconv"
 	"testing"
 
 	"parley/datasets/dialect"
@@ -13,14 +15,18 @@ import (
 )
 
 // TestTwoPaths compares DuckDB's SQL with the engine's evaluation row by row:
-// every cell of every department.
+// every cell of every department. PARLEY_TWO_PATHS says how many times as many tables.
 func TestTwoPaths(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	t.Run("columns", func(t *testing.T) { twoPaths(t, 12, false, false) })
-	t.Run("expressions", func(t *testing.T) { twoPaths(t, 5, true, false) })
-	t.Run("clocks", func(t *testing.T) { twoPaths(t, 3, true, true) })
+	times := uint64(1)
+	if n, err := strconv.ParseUint(os.Getenv("PARLEY_TWO_PATHS"), 10, 16); err == nil {
+		times = n
+	}
+	t.Run("columns", func(t *testing.T) { twoPaths(t, 6*times, false, false) })
+	t.Run("expressions", func(t *testing.T) { twoPaths(t, 3*times, true, false) })
+	t.Run("clocks", func(t *testing.T) { twoPaths(t, 2*times, true, true) })
 }
 
 func twoPaths(t *testing.T, seeds uint64, overRows, clocks bool) {

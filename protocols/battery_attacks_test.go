@@ -359,7 +359,7 @@ func TestPermissionAttacks(t *testing.T) {
 	base, c := peace(t)
 	var lines []string
 	for i, a := range attacks() {
-		if testing.Short() && i%5 != 0 {
+		if !*protocols.Update && i%amount(5, 4, 1) != 0 {
 			continue
 		}
 		t.Run(a.what, func(t *testing.T) {
@@ -391,7 +391,7 @@ func TestPermissionAttacks(t *testing.T) {
 func attacksPage(lines []string) string {
 	return fmt.Sprintf(`# Attacks on permissions
 
-%d attacks, written by `+"`go test ./protocols -run Attacks -update`"+` and compared in every run that is not short. Three departments,
+%d attacks, written by `+"`go test ./protocols -run Attacks -update`"+` and compared in every run of all of them. Three departments,
 an auditor and an analyst, with real machines. City3 and the auditor are honest; the analyst, city1, city2 and their stewards act
 together in all of them, and whoever orders the ledger keeps what the honest refuse from everybody ("with" is who takes a
 part of its own besides). City3 answers questions of city1's persons about cholesterol: by sex, of an age, for one purpose, at its hours,

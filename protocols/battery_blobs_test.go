@@ -68,7 +68,7 @@ func (p *blobPlan) is(w *world, digest engine.Digest) bool {
 
 // like reports whether a blob is of the same kind, and whose.
 func (p *blobPlan) like(w *world, digest engine.Digest) (owner *party, ok bool) {
-	if p.scene.ruled {
+	if p.scene == screening {
 		message, owner := w.gateBlob(digest)
 		return owner, message == p.message
 	}
@@ -223,14 +223,31 @@ func committing(message, deviation, how string, s *scene, want string, fault pro
 	return c
 }
 
-// former are the blobs of the first entry of a kind by a party.
+// former are the blobs of the first entry of a kind by a party, but for those of screenings.
 func (w *world) former(kind protocols.EntryKind, by *party) []engine.Digest {
 	for _, e := range w.entriesOn(kind) {
-		if e.Author == by.id {
+		if e.Author == by.id && !w.screens(e) {
 			return w.blobsOf(e)
 		}
 	}
 	return nil
+}
+
+// screens reports whether an entry is of a screening.
+func (w *world) screens(e protocols.Entry) bool {
+	body, err := e.Open()
+	if err != nil {
+		return false
+	}
+	switch b := body.(type) {
+	case *protocols.Ask:
+		return b.Screening
+	case *protocols.Contribute:
+		return w.ledger.state.Query(b.Query).Ask.Screening
+	case *protocols.ShareCommit:
+		return w.ledger.state.Query(b.Query).Ask.Screening
+	}
+	return false
 }
 
 // lastOf are the blobs of the last entry of a kind by a party.

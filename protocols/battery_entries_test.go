@@ -11,8 +11,10 @@ import (
 // battery is every case, in the order of the messages and the deviations.
 func battery() []sortie {
 	all := slices.Concat(transportCases(), ownCases(), blobCases())
+	all = slices.Concat(all, ruledCases(all), roundedLies())
+	messages := slices.Concat(batteryMessages, ruledMessages())
 	slices.SortStableFunc(all, func(a, b sortie) int {
-		if d := slices.Index(batteryMessages, a.message) - slices.Index(batteryMessages, b.message); d != 0 {
+		if d := slices.Index(messages, a.message) - slices.Index(messages, b.message); d != 0 {
 			return d
 		}
 		return slices.Index(batteryDeviations, a.deviation) - slices.Index(batteryDeviations, b.deviation)
@@ -132,7 +134,7 @@ func (p *entryPlan) replayed() sortie {
 	c := sortie{message: p.kind.String(), deviation: "replayed", how: "all that the ledger holds of it, again with every entry of a later question",
 		scene: asking, by: "city2", want: anyway}
 	first := p.scene
-	if first.ruled { // there are some
+	if first.under != nil { // there are some
 		c.scene = first
 	}
 	c.prepare = func(w *world, by *party) {

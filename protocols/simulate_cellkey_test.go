@@ -151,7 +151,7 @@ func TestPerturbedCrashes(t *testing.T) {
 	base.run()
 	calm := base.fork(t, 19)
 	want := calm.askPerturbed(byAgeAlone.sql)
-	kills := killedAnywhere(t, base, calm, 19, amount(200, 80, 5), func(t *testing.T, w *world) {
+	kills := killedAnywhere(t, base, calm, 19, amount(200, 160, 5), func(t *testing.T, w *world) {
 		if got := w.askPerturbed(byAgeAlone.sql); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}

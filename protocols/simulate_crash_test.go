@@ -22,7 +22,7 @@ func TestCrashEverywhere(t *testing.T) {
 		return w
 	}
 	calm := run(t, func(*party) bool { return false })
-	stride := amount(80, 12, 1)
+	stride := amount(80, 24, 1)
 	for i, victim := range calm.parties {
 		for at := 1 + i; at <= calm.points[victim]; at += stride {
 			t.Run(fmt.Sprintf("%s/%d", victim.name, at), func(t *testing.T) {
@@ -54,7 +54,7 @@ func TestCrashSchedules(t *testing.T) {
 	if testing.Short() {
 		t.Skip("whole networks")
 	}
-	n := amount(8, 40, 1000)
+	n := amount(8, 20, 1000)
 	if *schedules > 0 {
 		n = *schedules
 	}

@@ -18,7 +18,7 @@ func TestTwoOfFourDown(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 61)
 	base := formed(t, 61, 3)
 	points := calmPoints(t, base)
-	for seed := range uint64(amount(2, 8, 100)) {
+	for seed := range uint64(amount(2, 4, 100)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
 			w := base.fork(t, seed)

@@ -64,7 +64,7 @@ func TestScreenedCrashes(t *testing.T) {
 	base.run()
 	calm := base.fork(t, 8)
 	calm.askScreened(true)
-	stride, n := amount(300, 200, 1), amount(2, 4, 400)
+	stride, n := amount(300, 300, 1), amount(2, 2, 400)
 	if *schedules > 0 && *everything {
 		stride, n = max(1, 2000 / *schedules), max(1, *schedules/5)
 	}

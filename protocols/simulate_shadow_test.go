@@ -120,7 +120,7 @@ func TestShadowSchedules(t *testing.T) {
 		points = append(points, calmPoints(t, base))
 	}
 	ends, journaled := map[string]int{}, map[protocols.JournalKind]int{}
-	for seed := range uint64(amount(8, 24, 400)) {
+	for seed := range uint64(amount(8, 12, 400)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
 			w := bases[seed%2].fork(t, seed)

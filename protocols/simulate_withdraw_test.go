@@ -25,7 +25,7 @@ func TestWithdrawSchedules(t *testing.T) {
 		points = append(points, calmPoints(t, base))
 	}
 	ends := map[protocols.Status]int{}
-	for seed := range uint64(amount(4, 16, 300)) {
+	for seed := range uint64(amount(4, 10, 300)) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, seed)
 			which := int(seed % 2)

@@ -18,6 +18,7 @@ import (
 // TestCatalog: what departments say of their tables is found, shown under their hierarchy, and its versions with what each
 // changed; a column of which nothing is declared is private, whoever looks.
 func TestCatalog(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a network of two departments")
 	}

@@ -84,6 +84,7 @@ func checkBytes(t *testing.T, export []byte, pins audit.Pins) *audit.Checked {
 
 // Whatever is changed in an export, check fails, and says where.
 func TestTamperedExport(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("hundreds of changed exports")
 	}
@@ -132,6 +133,7 @@ func TestTamperedExport(t *testing.T) {
 
 // Frames that are taken out, exchanged, repeated or cut.
 func TestRearrangedExport(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a network and sixteen exports")
 	}

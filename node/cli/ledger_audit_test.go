@@ -35,6 +35,7 @@ func auditCommand() (*command, *bytes.Buffer) {
 // An auditor reads a running network's ledger, exports it and checks the file;
 // then the same from a stopped node's folder.
 func TestAuditor(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("a network of four nodes")
 	}
