@@ -3,6 +3,8 @@ package engine
 import (
 	"math/big"
 	"slices"
+
+	"parley/engine/privacy"
 )
 
 // Why a value is NULL in an answer whose cells carry noise.
@@ -27,6 +29,14 @@ func (p *Plan) addNoisy(result *Result) {
 			result.Noise = append(result.Noise, NoisyColumn{o.Name, p.Noise.Kind, len(p.Departments), p.Noise.Rules.Perturbed})
 		}
 	}
+}
+
+// Price is what a question with noise of differential privacy takes of each budget, as decimals: ε, for δ. "" where it has none. p may be nil.
+func (p *Plan) Price() (epsilon, delta string) {
+	if p == nil || p.Noise == nil || p.Noise.Rules.Epsilon == 0 {
+		return "", ""
+	}
+	return privacy.Decimal(p.Noise.Rules.Epsilon, privacy.Micro), privacy.Decimal(p.Noise.Rules.Delta, privacy.Pico)
 }
 
 // momentsOf are the moments that an expression over cells reads, ascending; what a window function reads of other rows too.

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"parley/engine"
+	"parley/engine/policy"
 )
 
 // Past is an earlier answer with which a screening compares its question (README section 3.12).
@@ -299,16 +300,23 @@ const CodeHistoryFull = "history-full"
 
 // RefusedByHistory is the sentence by which a screening's verdict refuses the answer for the sake of an earlier one; "" where it
 // does not, or there is no verdict yet.
-func (q *QueryState) RefusedByHistory() string {
+func (q *QueryState) RefusedByHistory() string { return q.RefusedByHistoryIn(policy.English) }
+
+// RefusedByHistoryIn is RefusedByHistory in a language, as people read it: what the referee says is English.
+func (q *QueryState) RefusedByHistoryIn(language string) string {
 	if j, refused := engine.EarlierOf(q.Verdict()); refused && j < len(q.Ask.Past) {
-		return q.Ask.Past[j].sentence()
+		return q.Ask.Past[j].sentence(language)
 	}
 	return ""
 }
 
 // sentence says that a question is refused for the sake of a past one.
-func (p *Past) sentence() string {
-	return sentence(fmt.Sprintf("with the answer to query %s of %s this one would tell of too few rows: %s", p.Query, stamp(p.Time/1000), p.SQL))
+func (p *Past) sentence(language string) string {
+	text := "with the answer to query %s of %s this one would tell of too few rows: %s"
+	if language == policy.Chinese {
+		text = "若与查询%s（%s）的答复合在一起，此问题会透露过少的行：%s"
+	}
+	return sentence(fmt.Sprintf(text, p.Query, stamp(p.Time/1000), p.SQL))
 }
 
 // Compared is what a question of a person's is compared with, if it is asked in a block of this time, in seconds. Of a its texts,

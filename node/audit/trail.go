@@ -72,6 +72,8 @@ type Line struct {
 	Query       string       `json:"query,omitempty"`
 	Screening   string       `json:"screening,omitempty"` // the query that a question rests on: what of its answer is shown
 	Withheld    int          `json:"withheld,omitempty"`  // of the plan's cells those that are not shown
+	Epsilon     string       `json:"epsilon,omitempty"`   // what a question takes of each budget, given back if it ends before anybody can have shared
+	Delta       string       `json:"delta,omitempty"`     // for which
 	Round       int          `json:"round,omitempty"`
 	Version     uint64       `json:"version,omitempty"` // of a policy
 	Outcome     string       `json:"outcome,omitempty"`
@@ -274,6 +276,7 @@ func (t *Trail) line(s *protocols.State, r *protocols.Record, at time.Time, kind
 func (t *Trail) copy(l, of *Line) *Line {
 	l.Table, l.Rows, l.Columns, l.Functions, l.Purposes, l.Bases = of.Table, of.Rows, of.Columns, of.Functions, of.Purposes, of.Bases
 	l.Request, l.Grants, l.Query, l.Round, l.Screening, l.Withheld = of.Request, of.Grants, of.Query, of.Round, of.Screening, of.Withheld
+	l.Epsilon, l.Delta = of.Epsilon, of.Delta
 	l.analyst, l.anyColumn, l.anyPurpose = of.analyst, of.anyColumn, of.anyPurpose
 	return l
 }
@@ -392,6 +395,7 @@ func (l *Line) facts(q *protocols.QueryState, p engine.Packing) {
 			l.Withheld++
 		}
 	}
+	l.Epsilon, l.Delta = plan.Price()
 	l.Functions, l.Cells, l.Ciphertexts = f.Functions, plan.CellCount()-l.Withheld, plan.Ciphertexts()
 }
 

@@ -34,7 +34,7 @@ func TestDeliver(t *testing.T) {
 		for _, asJSON := range []bool{false, true} {
 			var out, errs bytes.Buffer
 			c := &command{out: &out, errs: &errs, progress: render.NewProgress(io.Discard), json: asJSON}
-			err := c.deliver("SELECT count(*) FROM t", answer, tc.path)
+			err := c.deliver("SELECT count(*) FROM t", answer, tc.path, "")
 			if exitOf(err) != tc.status || !strings.Contains(out.String(), text) || !strings.Contains(out.String(), tc.kept) {
 				t.Errorf("%s: %v\n%s", tc.path, err, &out)
 			}
@@ -69,7 +69,7 @@ func TestAdviceToPin(t *testing.T) {
 			var out, errs bytes.Buffer
 			c := &command{out: &out, errs: &errs, progress: render.NewProgress(&errs), json: asJSON}
 			err := c.deliver("SELECT count(*) FROM t", &client.Answer{Verdict: tc.verdict, Plan: &engine.Plan{},
-				Result: &engine.Result{Columns: []string{"count"}, Kinds: []engine.Kind{engine.Integer}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}, "")
+				Result: &engine.Result{Columns: []string{"count"}, Kinds: []engine.Kind{engine.Integer}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}, "", "")
 			nodetest.Check(t, err)
 			if told := strings.Contains(errs.String(), "--network FILE pins them: the network.json"); told != tc.told || strings.Contains(out.String(), "pins them") {
 				t.Errorf("%q: %s", tc.verdict.Reason, &errs)
@@ -108,7 +108,7 @@ func TestDeliverCSV(t *testing.T) {
 		Result: &engine.Result{Columns: []string{"count"}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}
 	var out, errs bytes.Buffer
 	c := &command{out: &out, errs: &errs, progress: render.NewProgress(&errs), csv: true}
-	if err := c.deliver("SELECT count(*) FROM t", answer, ""); err != nil || out.String() != "count\r\n42\r\n" || !strings.Contains(errs.String(), "certificate  verified") {
+	if err := c.deliver("SELECT count(*) FROM t", answer, "", ""); err != nil || out.String() != "count\r\n42\r\n" || !strings.Contains(errs.String(), "certificate  verified") {
 		t.Errorf("%v\n%q\n%s", err, &out, &errs)
 	}
 	if status := Main([]string{"query", "--csv", "--json", "SELECT 1"}, nil, io.Discard, io.Discard); status != failure.StatusUsage {

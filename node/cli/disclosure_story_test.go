@@ -142,8 +142,8 @@ func (s *rightsStory) remembered() {
 	var first render.Answer
 	s.json(&first, "analyst", "query", "--purpose", "a study", "SELECT count(*) FROM stays WHERE region = 'broad'")
 	const wider = "SELECT count(*) FROM stays WHERE region IN ('broad', 'small')"
-	status, out, errs := s.run("analyst", "query", "--purpose", "a study", wider)
-	if status != failure.StatusRefused || !strings.Contains(errs, first.Query) || strings.Contains(out, "23") {
+	status, out, errs := s.run("analyst", "query", "--purpose", "a study", "--lang", "zh", wider)
+	if status != failure.StatusRefused || !strings.Contains(errs, first.Query) || !strings.Contains(errs, "会透露过少的行") || !strings.Contains(errs, "提示：可再次查询") || strings.Contains(out, "23") {
 		s.Errorf("status %d\n%s%s", status, out, errs)
 	}
 	if out := strings.Join(strings.Fields(s.does("analyst", "ledger", "list")), " "); !strings.Contains(out, "released to the departments, refused") {

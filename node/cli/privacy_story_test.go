@@ -56,17 +56,32 @@ func TestPrivacyStory(t *testing.T) {
 	for _, command := range []string{"explain", "query"} {
 		s.refuses("analyst", failure.StatusRefused, []string{"cells carry noise"}, command, "--purpose", "a study", "SELECT median(days) FROM stays")
 	}
-	if out := s.does("analyst", "query", "--purpose", "a study", sql); !strings.Contains(out, " ± ") || !strings.Contains(out, "noise: n, days: discrete gaussian") || !strings.Contains(strings.Join(strings.Fields(out), " "), "noise: per person: it protects all rows of a person in a department together, up to 4") {
+	if out := s.does("analyst", "query", "--purpose", "a study", sql); !strings.Contains(out, " ± ") || !strings.Contains(out, "noise: n, days: discrete gaussian") || !strings.Contains(strings.Join(strings.Fields(out), " "), "noise: per person: it protects all rows of a person in a department together, up to 4") ||
+		!strings.Contains(strings.Join(strings.Fields(out), " "), "cost: the question takes ε = 1.0, for δ = 0.000001, of each budget; parley budgets lists") {
 		t.Error(out)
 	}
 	var answer render.Answer
 	s.json(&answer, "analyst", "query", "--purpose", "a study", sql)
-	if answer.Noise == nil || len(answer.Noise.Columns) != 2 || answer.Noise.Errors[0][0] == nil || answer.Noise.Privacy.Unit != engine.UnitPerson || answer.Noise.Privacy.Honest != 2 {
+	if answer.Noise == nil || len(answer.Noise.Columns) != 2 || answer.Noise.Errors[0][0] == nil || answer.Noise.Privacy.Unit != engine.UnitPerson || answer.Noise.Privacy.Honest != 2 || answer.Noise.Epsilon != "1.0" || answer.Noise.Delta != "0.000001" {
 		t.Errorf("%+v", answer)
 	}
 	for _, language := range []string{"en", "zh"} {
 		said := map[string]string{"en": "has no room for the question", "zh": "隐私预算不足"}[language]
-		s.refuses("analyst", failure.StatusRefused, []string{said}, "query", "--purpose", "a study", "--lang", language, sql)
+		s.refuses("analyst", failure.StatusRefused, []string{said, "parley budgets"}, "query", "--purpose", "a study", "--lang", language, sql)
+	}
+	var trail render.Trail
+	s.json(&trail, "analyst", "trail")
+	released := 0
+	for _, line := range trail.Lines {
+		if line.Kind == audit.LineRelease && line.Epsilon == "1.0" && line.Delta == "0.000001" {
+			released++
+		}
+	}
+	if released != 2*3 {
+		t.Errorf("the trail has %d releases with what they cost", released)
+	}
+	if out := strings.Join(strings.Fields(s.does("analyst", "trail")), " "); !strings.Contains(out, "of each budget ε = 1.0, for δ = 0.000001") {
+		t.Error(out)
 	}
 	s.refuses("analyst", failure.StatusRefused, []string{"is not for the purpose"}, "query", "--purpose", "another study", sql)
 	var listed struct{ Budgets []render.Budget }

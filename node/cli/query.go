@@ -116,7 +116,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 		f.Network = f.network
 		return f.Refused(ctx, analyst, where, sql, err)
 	}
-	if err := c.deliver(sql, answer, f.certificate); err != nil {
+	if err := c.deliver(sql, answer, f.certificate, f.Language); err != nil {
 		return err
 	}
 	if answer.Verdict.OtherKeys {
@@ -128,7 +128,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 // deliver prints an answer and keeps its certificate, if a path is given. A question that was
 // answered has been paid for: a certificate that cannot be written there goes into a temporary
 // file, and the answer is printed whatever becomes of it.
-func (c *command) deliver(sql string, a *client.Answer, path string) error {
+func (c *command) deliver(sql string, a *client.Answer, path, language string) error {
 	var failed *failure.Failure
 	if err := writeCertificate(path, a.Certificate); err != nil {
 		failed = failure.Of(err)
@@ -144,10 +144,10 @@ func (c *command) deliver(sql string, a *client.Answer, path string) error {
 		err = c.printJSON(render.AnswerOf(sql, a, path))
 	case c.csv:
 		if err = c.print(render.CSV(a.Result)); err == nil {
-			c.progress.Note("%s", strings.TrimSuffix(render.CSVNotes(a, path), "\n"))
+			c.progress.Note("%s", strings.TrimSuffix(render.CSVNotes(a, path, language), "\n"))
 		}
 	default:
-		err = render.WriteAnswer(c.out, a, path)
+		err = render.WriteAnswer(c.out, a, path, language)
 	}
 	if err == nil {
 		c.adviseToPin(a.Verdict)

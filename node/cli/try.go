@@ -106,7 +106,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	if err != nil {
 		return err
 	}
-	return c.deliver(sql, answer, f.certificate)
+	return c.deliver(sql, answer, f.certificate, "")
 }
 
 func (c *command) sayParameters(p circuits.Params) {

@@ -174,7 +174,7 @@ func (c *Client) askPart(ctx context.Context, p part, o AskOptions, seen *circui
 		}
 	}
 	if outcome.Status != protocols.Answered {
-		return nil, unanswered(*outcome, c.id.Peer())
+		return nil, c.refusedIn(o.Language, outcome, unanswered(*outcome, c.id.Peer()))
 	}
 	return a.answer(ctx, p.plan, outcome), nil
 }

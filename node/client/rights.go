@@ -250,3 +250,18 @@ func (c *Client) notAsked(p *engine.Plan) (out []string) {
 
 // Key is this person's.
 func (c *Client) Key() protocols.Key { return c.id.Key() }
+
+// refusedIn tells the refusal for the sake of an earlier answer in a language, if the ledger as this client has it still knows that.
+func (c *Client) refusedIn(language string, o *protocols.Outcome, e *QueryError) *QueryError {
+	if o.Code != engine.CodeHistory || language != policy.Chinese {
+		return e
+	}
+	c.View(func(s *protocols.State) {
+		if q := s.Query(o.Screening); q != nil {
+			if said := q.RefusedByHistoryIn(language); said != "" {
+				e.Sentence, e.Hint = said, "可再次查询与当时相同的行，或与之相差更多的行"
+			}
+		}
+	})
+	return e
+}

@@ -79,7 +79,7 @@ func AnswerOf(sql string, a *client.Answer, path string) Answer {
 	out.Rows, out.Exact = Texts(a.Result), Exacts(a.Result)
 	out.Model, out.ModelExact = modelsOf(a.Result)
 	out.Units = units(a.Result, a.Plan)
-	out.Noise = noiseOf(a.Result)
+	out.Noise = noiseOf(a.Result, a.Plan)
 	out.Notes, out.Remarks, out.Withheld, out.Rounded = a.Result.Notes, a.Plan.Notes(), withheldOf(a.Result), a.Result.Rounded
 	if a.Verdict.Screening != (engine.Digest{}) {
 		out.Screening = a.Verdict.Screening.String()
@@ -129,14 +129,14 @@ func timing(s machine.Seconds, cpu float64) string {
 		s.Verifying, s.ReEncryption, s.Decryption, cpu)
 }
 
-// WriteAnswer prints an answer for a person.
-func WriteAnswer(w io.Writer, a *client.Answer, path string) error {
-	_, err := io.WriteString(w, result(a.Result, a.Plan)+"\n"+Provenance(a, path))
+// WriteAnswer prints an answer for a person, what stands beneath its rows in a language.
+func WriteAnswer(w io.Writer, a *client.Answer, path, language string) error {
+	_, err := io.WriteString(w, result(a.Result, a.Plan, language)+"\n"+Provenance(a, path))
 	return err
 }
 
 // result is a result with what is beside and below its rows.
-func result(r *engine.Result, p *engine.Plan) string {
+func result(r *engine.Result, p *engine.Plan, language string) string {
 	var b Page
 	g := ResultGrid(r)
 	g.Head, g.Rows = headed(r, p), withErrors(r)
@@ -144,7 +144,7 @@ func result(r *engine.Result, p *engine.Plan) string {
 	if text := modelText(r); text != "" {
 		b.WriteString("\n" + text)
 	}
-	b.WriteString(withheldText(r, p) + roundedText(r) + noiseText(r))
+	b.WriteString(notesText(r, p, language))
 	for _, note := range notesOf(p) {
 		b.put("note: ", failure.Printable(note))
 	}
@@ -221,8 +221,8 @@ func roundsOf(a *client.Answer, path *string) []Round {
 }
 
 // CSVNotes are what is said beside an answer that is printed as CSV: what is withheld, what is rounded, and what Provenance has.
-func CSVNotes(a *client.Answer, path string) string {
-	return withheldText(a.Result, a.Plan) + roundedText(a.Result) + noiseText(a.Result) + Provenance(a, path)
+func CSVNotes(a *client.Answer, path, language string) string {
+	return notesText(a.Result, a.Plan, language) + Provenance(a, path)
 }
 
 // JSON is a value as --json prints it.

@@ -97,7 +97,7 @@ func TestAnswerAsText(t *testing.T) {
 	}
 	for name, a := range map[string]*client.Answer{"answer": sampleAnswer(), "answer-wide": wide} {
 		var out strings.Builder
-		if err := WriteAnswer(&out, a, "/home/analyst/certificates/heart.cert"); err != nil {
+		if err := WriteAnswer(&out, a, "/home/analyst/certificates/heart.cert", ""); err != nil {
 			t.Fatal(err)
 		}
 		nodetest.Golden(t, name, out.String())

@@ -98,6 +98,7 @@ var hints = map[string][2]string{
 	"show":   {"a grant would not help: parley policy show has the policies in force", "授权无济于事：parley policy show 显示现行策略"},
 	"publish": {"a grant would not help before a steward of %s publishes a policy: parley policy publish",
 		"授权无济于事：须先由%s的数据管理人发布策略：parley policy publish"},
+	"budgets": {"parley budgets shows what is spent, and for how many questions there is room", "parley budgets 显示已耗用的数额，以及尚可提问的次数"},
 	"revoked": {"%s took grant %s back: %s", "%s已撤销授权%s：%s"},
 }
 
@@ -148,7 +149,11 @@ func (d *Decision) closed(language int) string {
 			without = append(without, m.Department)
 		}
 	}
-	if len(without) == 0 {
+	spent := func(m Missing) bool { return m.Reason == string(policy.BudgetSpent) }
+	switch {
+	case slices.ContainsFunc(d.Missing, spent):
+		return hints["budgets"][language]
+	case len(without) == 0:
 		return hints["show"][language]
 	}
 	return failure.Printable(fmt.Sprintf(hints["publish"][language], strings.Join(without, ", ")))

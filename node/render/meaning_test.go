@@ -44,7 +44,7 @@ func TestMeanings(t *testing.T) {
 		if got := strings.Join(headed(r, p), ",") + "|" + strings.TrimSpace(meaningText(r, p)); got != want {
 			t.Errorf("%s: %s\nwant %s", sql, got, want)
 		}
-		if text := result(r, p); !strings.Contains(text, strings.Split(want, ",")[0]) {
+		if text := result(r, p, ""); !strings.Contains(text, strings.Split(want, ",")[0]) {
 			t.Error(text)
 		}
 		r.Columns = r.Columns[1:]

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,14 +12,19 @@ import (
 type Noise struct {
 	Columns []engine.NoisyColumn `json:"columns"`
 	Privacy *engine.Privacy      `json:"privacy,omitempty"` // under differential privacy
-	Errors  [][]*string          `json:"errors"`            // standard errors, as rows has the values; null where there is none, or it is not known
+	// Epsilon, for Delta, is what the question takes of each budget then.
+	Epsilon string      `json:"epsilon,omitempty"`
+	Delta   string      `json:"delta,omitempty"`
+	Errors  [][]*string `json:"errors"` // standard errors, as rows has the values; null where there is none, or it is not known
 }
 
-func noiseOf(r *engine.Result) *Noise {
+func noiseOf(r *engine.Result, p *engine.Plan) *Noise {
 	if len(r.Noise) == 0 {
 		return nil
 	}
-	return &Noise{Columns: r.Noise, Privacy: r.Privacy, Errors: each(r, func(v engine.Value) *string { return v.Error })}
+	n := &Noise{Columns: r.Noise, Privacy: r.Privacy, Errors: each(r, func(v engine.Value) *string { return v.Error })}
+	n.Epsilon, n.Delta = p.Price()
+	return n
 }
 
 // withErrors are a result's texts, numbers with their standard errors.
@@ -34,16 +38,16 @@ func withErrors(r *engine.Result) [][]*string {
 	})
 }
 
-// noiseText says which columns carry noise; "" where none does.
-func noiseText(r *engine.Result) string {
+// noiseText says which columns carry noise, and what that cost; "" where none does.
+func noiseText(r *engine.Result, p *engine.Plan, l notesLanguage) string {
 	var b Page
 	var said []string
 	for _, n := range r.Noise {
-		of := n.Kind + " noise"
+		of := l.say(n.Kind)
 		if n.Rows > 0 {
-			of += " of up to ±" + engine.Plural(int(n.Rows), "row")
+			of += l.say("up to", l.plural(int(n.Rows), "row"))
 		}
-		of += " of each of " + engine.Plural(n.Departments, "department")
+		of = l.say("of each", of, l.plural(n.Departments, "department"))
 		if slices.Contains(said, of) {
 			continue
 		}
@@ -54,7 +58,10 @@ func noiseText(r *engine.Result) string {
 				columns = append(columns, other.Column)
 			}
 		}
-		b.put("noise: ", failure.Printable(fmt.Sprintf("%s: %s; behind ± is the standard error that it gives a figure", strings.Join(columns, ", "), of)))
+		b.put(l.say("noise"), failure.Printable(l.say("carry", strings.Join(columns, ", "), of)))
+	}
+	if n := noiseOf(r, p); n != nil && n.Epsilon != "" {
+		b.put(l.say("cost"), l.say("took", n.Epsilon, n.Delta))
 	}
 	if r.Privacy != nil {
 		b.put("noise: ", failure.Printable(r.Privacy.String()))

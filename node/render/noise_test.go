@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/node/nodetest"
 	"parley/protocols"
 )
@@ -18,17 +19,20 @@ func TestNoiseIsShown(t *testing.T) {
 	a.Result.Rows[0][1].Error = &wide
 	a.Result.Noise = []engine.NoisyColumn{{Column: column, Kind: engine.NoiseGaussian, Departments: 3}}
 	a.Result.Privacy = &engine.Privacy{Unit: engine.UnitRow, RowsPerPerson: 4, ByRow: []string{"b\n"}, Honest: 2, Departments: 3}
+	a.Plan = &engine.Plan{Noise: &engine.Noise{Kind: engine.NoiseGaussian, Rules: engine.Disclosure{Epsilon: 500_000, Budget: 4_000_000, Delta: 1_000_000}}}
+	a.Verdict.Plan = a.Plan
 	var b strings.Builder
-	nodetest.Check(t, WriteAnswer(&b, a, ""))
+	nodetest.Check(t, WriteAnswer(&b, a, "", ""))
 	value := *a.Result.Rows[0][1].Text
 	for _, part := range []string{value + " ± 13.1", "noise: " + column + ": discrete gaussian noise of each of 3 departments; behind ± is the standard error",
-		`noise: it protects all rows of a person in a department together, up to 4, and at b\n, where no limit of rows is declared, what one row holds, as long as 2 of the 3 departments add theirs`} {
+		`noise: it protects all rows of a person in a department together, up to 4, and at b\n, where no limit of rows is declared, what one row holds, as long as 2 of the 3 departments add theirs`,
+		"cost: the question takes ε = 0.5, for δ = 0.000001, of each budget"} {
 		if !strings.Contains(strings.Join(strings.Fields(b.String()), " "), part) {
 			t.Errorf("it does not say %q:\n%s", part, b.String())
 		}
 	}
 	out := AnswerOf("", a, "")
-	if out.Noise == nil || out.Noise.Privacy.Honest != 2 || *out.Noise.Errors[0][1] != wide || out.Noise.Errors[0][0] != nil || *out.Rows[0][1] != value {
+	if out.Noise == nil || out.Noise.Privacy.Honest != 2 || out.Noise.Epsilon != "0.5" || out.Noise.Delta != "0.000001" || *out.Noise.Errors[0][1] != wide || out.Noise.Errors[0][0] != nil || *out.Rows[0][1] != value {
 		t.Errorf("%+v", out.Noise)
 	}
 	head, rest, _ := strings.Cut(CSV(a.Result), "\r\n")
@@ -37,17 +41,21 @@ func TestNoiseIsShown(t *testing.T) {
 	}
 	v := a.Verdict
 	v.Result = a.Result
-	if text := VerdictText(v, false); !strings.Contains(text, "± 13.1") || VerdictOf(v).Noise == nil {
+	if text := VerdictText(v, false); !strings.Contains(text, "± 13.1") || !strings.Contains(text, "ε = 0.5") || VerdictOf(v).Noise.Epsilon != "0.5" {
 		t.Error(text)
 	}
 	a.Result.Privacy = nil
 	a.Result.Noise[0] = engine.NoisyColumn{Column: column, Kind: engine.NoiseCellKey, Departments: 3, Rows: 5}
-	if text := noiseText(a.Result); !strings.Contains(text, "cell key noise of up to ±5 rows of each of 3 departments") {
+	a.Plan.Noise.Rules = engine.Disclosure{Perturbed: 5}
+	if text := notesText(a.Result, a.Plan, policy.Chinese); !strings.Contains(text, "噪声："+column+"：3个部门各自的单元密钥噪声（至多±5行）") || strings.Contains(text, "ε") {
+		t.Error(text)
+	}
+	if text := notesText(a.Result, a.Plan, ""); !strings.Contains(text, "cell key noise of up to ±5 rows of each of 3 departments") {
 		t.Error(text)
 	}
 	plain := sampleAnswer()
 	b.Reset()
-	nodetest.Check(t, WriteAnswer(&b, plain, ""))
+	nodetest.Check(t, WriteAnswer(&b, plain, "", ""))
 	if strings.Contains(b.String(), "±") || strings.Contains(b.String(), "noise") || AnswerOf("", plain, "").Noise != nil || CSV(plain.Result) != whole {
 		t.Error("an answer without noise speaks of it")
 	}

@@ -46,14 +46,14 @@ func RehearsalOf(sql string, seed uint64, a *standin.Answer, decision *Decision)
 	r := Rehearsal{Rehearsal: true, Seed: seed, SQL: sql, Plan: a.Plan.Digest().String(), Columns: a.Result.Columns, Rows: Texts(a.Result), Exact: Exacts(a.Result),
 		Notes: a.Result.Notes, Remarks: a.Plan.Notes(), Withheld: withheldOf(a.Result), Rounded: a.Result.Rounded, Rounds: a.Rounds, Made: a.Made, Decision: decision, answer: a}
 	r.Model, r.ModelExact = modelsOf(a.Result)
-	r.Noise = noiseOf(a.Result)
+	r.Noise = noiseOf(a.Result, a.Plan)
 	return r
 }
 
 // In is the rehearsal for people, with the decision in a language.
 func (r *Rehearsal) In(language string) string {
 	var b Page
-	b.WriteString(RehearsalMark + "\n\n" + result(r.answer.Result, r.answer.Plan) + "\n")
+	b.WriteString(RehearsalMark + "\n\n" + result(r.answer.Result, r.answer.Plan, language) + "\n")
 	b.Add("rows", "%s", madeText(r.Made))
 	b.Add("seed", "%d", r.Seed)
 	if r.Rounds > 1 {
@@ -91,9 +91,9 @@ func (r *Rehearsal) CSV() string {
 	return CSV(&marked)
 }
 
-// CSVNotes are what is said beside it: what it is, and what the rules withhold.
-func (r *Rehearsal) CSVNotes() string {
-	return strings.TrimSuffix(RehearsalMark+"\n"+withheldText(r.answer.Result, r.answer.Plan), "\n")
+// CSVNotes are what is said beside it: what it is, and what the rules withhold and change.
+func (r *Rehearsal) CSVNotes(language string) string {
+	return strings.TrimSuffix(RehearsalMark+"\n"+notesText(r.answer.Result, r.answer.Plan, language), "\n")
 }
 
 // Registration is what a department has registered, read back from what `catalog show --json` prints: as far as planning and

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/node/audit"
 	"parley/node/failure"
 	"parley/protocols"
@@ -70,7 +71,7 @@ func VerdictOf(v protocols.Verdict) Verdict {
 	if v.SelfConsistent && v.ValueShown && v.Result != nil {
 		out.Columns, out.Rows, out.Exact = v.Result.Columns, Texts(v.Result), Exacts(v.Result)
 		out.Model, out.ModelExact = modelsOf(v.Result)
-		out.Noise = noiseOf(v.Result)
+		out.Noise = noiseOf(v.Result, lastPlan(v))
 		out.Notes, out.Remarks, out.Withheld, out.Rounded = v.Result.Notes, notesOf(lastPlan(v)), withheldOf(v.Result), v.Result.Rounded
 	}
 	return out
@@ -177,7 +178,7 @@ func VerdictText(v protocols.Verdict, shown bool) string {
 		b.WriteString("\nThe answer is not shown, since it is not verified: --show shows it.\n")
 		return b.String()
 	}
-	b.WriteString("\n" + result(v.Result, lastPlan(v)))
+	b.WriteString("\n" + result(v.Result, lastPlan(v), policy.English))
 	return b.String()
 }
 

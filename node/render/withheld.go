@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/node/audit"
 	"parley/node/failure"
 	"parley/protocols"
@@ -33,7 +34,7 @@ func withheldOf(r *engine.Result) (out []Withheld) {
 const mostWithheld = 12
 
 // withheldText says what is withheld and by which rule: the rows from which one rule withholds the same, together.
-func withheldText(r *engine.Result, p *engine.Plan) string {
+func withheldText(r *engine.Result, p *engine.Plan, l notesLanguage) string {
 	type same struct{ rule, columns string }
 	var order []same
 	rows := map[same][]string{}
@@ -42,42 +43,42 @@ func withheldText(r *engine.Result, p *engine.Plan) string {
 		if rows[of] == nil {
 			order = append(order, of)
 		}
-		rows[of] = append(rows[of], groupText(w.Group, p))
+		rows[of] = append(rows[of], groupText(w.Group, p, l))
 	}
 	var b Page
 	for _, of := range order {
 		what, named := of.columns, rows[of]
 		if what == "" {
-			what = engine.Plural(len(named), "row")
+			what = l.plural(len(named), "row")
 		}
-		text := fmt.Sprintf("%s, by the rule %s", what, of.rule)
-		if says := ruleText(of.rule, p); says != "" {
-			text += " (" + says + ")"
+		text := l.say("by rule", what, of.rule)
+		if says := ruleText(of.rule, p, l); says != "" {
+			text += l.say("says", says)
 		}
 		more := ""
 		if len(named) > mostWithheld {
-			more = fmt.Sprintf("; and %d more, which --json has", len(named)-mostWithheld)
+			more = l.say("more", len(named)-mostWithheld)
 			named = named[:mostWithheld]
 		}
-		b.put("withheld: ", failure.Printable(text+": "+strings.Join(named, "; ")+more))
+		b.put(l.say("withheld"), failure.Printable(l.say("named", text, strings.Join(named, l.say("and"))+more)))
 	}
 	return b.String()
 }
 
 // roundedText says what counts are rounded to; "" where they are exact.
-func roundedText(r *engine.Result) string {
+func roundedText(r *engine.Result, l notesLanguage) string {
 	if r.Rounded == 0 {
 		return ""
 	}
 	var b Page
-	b.put("rounded: ", fmt.Sprintf("counts are rounded to %d, each by itself; what is added up of several rows is the sum of rounded counts", r.Rounded))
+	b.put(l.say("rounded"), l.say("each", r.Rounded))
 	return b.String()
 }
 
 // groupText names a row by the values that it is grouped by.
-func groupText(group []engine.Value, p *engine.Plan) string {
+func groupText(group []engine.Value, p *engine.Plan, l notesLanguage) string {
 	if len(group) == 0 {
-		return "of all rows"
+		return l.say("all rows")
 	}
 	names := make([]string, len(group))
 	for i, v := range group {
@@ -108,13 +109,14 @@ func groupName(i int, p *engine.Plan) string {
 }
 
 // ruleText is what the rule of an answer that withholds something says; "" where it is not known.
-func ruleText(name string, p *engine.Plan) string {
+func ruleText(name string, p *engine.Plan, l notesLanguage) string {
 	if p == nil {
 		return ""
 	}
-	for _, r := range p.Rules.Rules() {
+	said := policy.RulesText(p.Rules, []string{policy.English, policy.Chinese}[l])
+	for i, r := range p.Rules.Rules() {
 		if r.Name == name {
-			return r.Sentence()
+			return said[i]
 		}
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/node/client"
 	"parley/node/nodetest"
 	"parley/protocols"
@@ -38,7 +39,7 @@ func withheldAnswer(t *testing.T) *client.Answer {
 func TestWithheldIsShown(t *testing.T) {
 	a := withheldAnswer(t)
 	var b strings.Builder
-	nodetest.Check(t, WriteAnswer(&b, a, ""))
+	nodetest.Check(t, WriteAnswer(&b, a, "", ""))
 	text := strings.Join(strings.Fields(b.String()), " ")
 	for _, part := range []string{
 		`withheld: 21 rows, by the rule count (a cell that is shown rests on at least 10 rows): area b\u202e\n; area d00;`, "area d10; and 9 more, which --json has",
@@ -53,8 +54,14 @@ func TestWithheldIsShown(t *testing.T) {
 	if strings.Contains(b.String(), "\u202e") {
 		t.Error("a value moves the cursor")
 	}
-	if notes := CSVNotes(a, ""); !strings.HasPrefix(notes, "withheld: 21 rows") || !strings.Contains(notes, "screening") {
+	if notes := CSVNotes(a, "", ""); !strings.HasPrefix(notes, "withheld: 21 rows") || !strings.Contains(notes, "screening") {
 		t.Error(notes)
+	}
+	said := strings.Join(strings.Fields(notesText(a.Result, a.Plan, policy.Chinese)), "")
+	for _, part := range []string{"不予显示：21行，依规则count（", "；另有9项，见--json", "不予显示：late，依规则floor（", "不予显示：1行，依规则complement：areaNULL"} {
+		if !strings.Contains(said, part) {
+			t.Errorf("it does not say %q:\n%s", part, said)
+		}
 	}
 	if out := AnswerOf("", a, ""); len(out.Withheld) != 23 || out.Withheld[1].Columns[0] != "late" || out.Withheld[2].Group[0] != nil || out.Screening != a.Verdict.Screening.String() {
 		t.Errorf("%+v", out)
@@ -66,7 +73,7 @@ func TestWithheldIsShown(t *testing.T) {
 	}
 	whole := sampleAnswer()
 	b.Reset()
-	nodetest.Check(t, WriteAnswer(&b, whole, ""))
+	nodetest.Check(t, WriteAnswer(&b, whole, "", ""))
 	if strings.Contains(b.String(), "withheld") || strings.Contains(b.String(), "screening") {
 		t.Error("a whole answer speaks of what is withheld")
 	}
@@ -84,8 +91,8 @@ func TestRoundingIsShown(t *testing.T) {
 	v := a.Verdict
 	v.Result = a.Result
 	var b strings.Builder
-	nodetest.Check(t, WriteAnswer(&b, a, ""))
-	for what, text := range map[string]string{"the answer": b.String(), "the notes beside CSV": CSVNotes(a, ""), "verify": VerdictText(v, false)} {
+	nodetest.Check(t, WriteAnswer(&b, a, "", ""))
+	for what, text := range map[string]string{"the answer": b.String(), "the notes beside CSV": CSVNotes(a, "", ""), "verify": VerdictText(v, false)} {
 		text = strings.Join(strings.Fields(text), " ")
 		if what == "verify" && (!strings.Contains(text, "the counts of all together, rounded to 5, the contributors signed")) || !strings.Contains(text, "rounded: counts are rounded to 5, each by itself;") {
 			t.Errorf("%s does not say it: %s", what, text)
@@ -94,7 +101,7 @@ func TestRoundingIsShown(t *testing.T) {
 	if AnswerOf("", a, "").Rounded != 5 || VerdictOf(v).Rounded != 5 || AnswerOf("", withheldAnswer(t), "").Rounded != 0 {
 		t.Error("JSON does not say what counts are rounded to")
 	}
-	if text := CSVNotes(withheldAnswer(t), ""); strings.Contains(text, "round") {
+	if text := CSVNotes(withheldAnswer(t), "", ""); strings.Contains(text, "round") {
 		t.Errorf("an answer of exact counts says %s", text)
 	}
 }

@@ -134,7 +134,7 @@ func (s Shell) deliver(r render.Rehearsal, language string) error {
 	case *s.JSON:
 		return s.PrintJSON(r)
 	case *s.CSV:
-		s.Note("%s", r.CSVNotes())
+		s.Note("%s", r.CSVNotes(language))
 		return s.Print(r.CSV())
 	}
 	return s.Print(r.In(language))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/engine"
 	"parley/engine/policy"
 	"parley/node/client"
 	"parley/node/failure"
@@ -54,7 +55,7 @@ func (q *Question) Check(command string) error {
 	if q.Purpose == "" && q.Language == policy.Chinese {
 		f := failure.Usage("purpose", `写明答案的用途，例如 --purpose "返贫监测年度报告"；部门要求法律依据时再加 --basis "..."。两者都记入账本`,
 			"parley %s需要--purpose：没有用途，任何部门都不回答", command)
-		f.Hinted = "提示："
+		f.Hinted = hinted
 		return f
 	}
 	if q.Purpose == "" {
@@ -176,11 +177,21 @@ func (q *Question) offer(ctx context.Context, c *client.Client, w Where, sql str
 	}
 }
 
+// hinted is what stands before a hint in Chinese.
+const hinted = "提示："
+
 // Refused is the error of a question as people meet it: of one that is not allowed, with all that is missing and what to do.
 // A department may refuse what was allowed when it was asked: then what is missing now is told.
 func (q *Question) Refused(ctx context.Context, c *client.Client, w Where, sql string, err error) error {
 	var e *client.QueryError
-	if !errors.As(err, &e) || e.Code != protocols.CodePolicy {
+	switch {
+	case !errors.As(err, &e):
+		return err
+	case e.Code == engine.CodeHistory && q.Language == policy.Chinese:
+		f := e.Failure()
+		f.Hinted = hinted
+		return f
+	case e.Code != protocols.CodePolicy:
 		return err
 	}
 	d := e.Decision
@@ -203,7 +214,7 @@ func refusal(d *render.Decision, departments []string, language string) *failure
 	f := &failure.Failure{Code: protocols.CodePolicy, Message: strings.TrimSuffix(d.Text, "\n"), Hint: d.Hint(language),
 		Department: strings.Join(departments, ", "), Decision: d}
 	if language == policy.Chinese {
-		f.Hinted = "提示："
+		f.Hinted = hinted
 	}
 	return f
 }
