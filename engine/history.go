@@ -30,10 +30,6 @@ func (e *Earlier) named() string {
 const (
 	// MaxEarlier bounds the earlier questions.
 	MaxEarlier = 200
-	// maxFamilies bounds the sets of three and more conditions of which sums are looked at.
-	maxFamilies = 512
-	// maxFamily is of how many conditions all sums are looked at; of more by threes.
-	maxFamily = 6
 	// maxFacings bounds the parts of all pairs that are compared.
 	maxFacings = 8192
 	// maxWeighings bounds the steps of that comparison: some seconds.
@@ -96,6 +92,7 @@ type past struct {
 	divided   []divided
 	families  []family
 	covers    []cover
+	apart     *exclusion
 }
 
 // facing is of a set of the new question's rows and one of an earlier one's.
@@ -111,16 +108,6 @@ type faced struct {
 	both int // that are own ones
 	less int // that are not; −1: there can be none
 }
-
-// family are sets whose sums and differences are looked at together.
-type family struct {
-	sets    []asked
-	keys    []int
-	regions []region
-}
-
-// region are the rows that are in some sets of a family and no others.
-type region struct{ in, at int }
 
 // compare finds what is to be counted so that the answer with earlier ones tells of no set of rows that is too small.
 func (s *supports) compare(d Disclosure, earlier []Earlier) error {
@@ -156,7 +143,14 @@ func (s *supports) compare(d Disclosure, earlier []Earlier) error {
 			}
 		}
 	}
-	if err := s.relate(own, all); err != nil || len(all) == 0 {
+	switch {
+	case len(all) == 0:
+		return nil
+	case len(all) > maxDividing:
+		return tooManyFacings()
+	}
+	s.past.apart = newExclusion(s, slices.Concat(own, all))
+	if err := s.relate(own, all); err != nil {
 		return err
 	}
 	if err := s.divideUp(own, all); err != nil {
@@ -369,6 +363,9 @@ func oneOf(e *Expr, values []Datum) *Expr {
 		}
 	}
 	null := &Expr{Op: OpIsNull, Args: []*Expr{e}, Kind: Boolean}
+	if len(in.Args) == 2 { // as a question writes it
+		in.Op = OpEqual
+	}
 	switch {
 	case len(in.Args) == 1:
 		return null

@@ -16,28 +16,50 @@ type divided struct {
 	parts   []faced // of each, its rows in the whole, and those outside
 }
 
-// maxDividing bounds the earlier sets of which it is looked whether they divide others: it takes its square of steps.
+// maxDividing bounds the earlier sets: that they exclude each other, and divide others, takes its square of steps.
 const maxDividing = 1 << 10
 
 // divideUp finds the sets that divide others.
 func (s *supports) divideUp(own, others []asked) error {
-	if len(others) > maxDividing {
-		return tooManyFacings()
-	}
-	var families [][]asked
-	wide, steps := slices.Clone(others), 0
-	slices.SortStableFunc(wide, func(a, b asked) int { return len(a.conditions) - len(b.conditions) })
+	all := slices.Concat(own, others)
+	apart := s.past.apart.among(all)
+	var old []int
 	for i := range others {
-		families = append(families, s.excluding(others[i:i+1], others), s.excluding(others[i:i+1], wide))
-		steps += len(families[2*i]) + len(families[2*i+1])
+		old = append(old, len(own)+i)
+	}
+	wide := slices.Clone(old)
+	slices.SortStableFunc(wide, func(a, b int) int { return len(all[a].conditions) - len(all[b].conditions) })
+	excluding := func(first int, order []int) []int { // a set with all others that exclude each other and it, as they come
+		out := []int{first}
+		for _, i := range order {
+			if !slices.ContainsFunc(out, func(j int) bool { return !apart[i][j] }) {
+				out = append(out, i)
+			}
+		}
+		slices.SortStableFunc(out, func(a, b int) int { return all[a].earlier - all[b].earlier })
+		return out
+	}
+	var families [][]int
+	steps := 0
+	for _, i := range old {
+		families = append(families, excluding(i, old), excluding(i, wide))
+		steps += len(families[len(families)-1]) + len(families[len(families)-2])
 	}
 	if steps*len(own) > maxDividing*maxDividing {
 		return tooManyFacings()
 	}
-	for _, o := range own {
+	within := func(whole int, family []int) (parts []asked) {
+		for _, i := range family {
+			if !apart[whole][i] {
+				parts = append(parts, all[i])
+			}
+		}
+		return parts
+	}
+	for i, o := range own {
 		known := map[string]bool{}
 		for _, family := range families {
-			parts := slices.DeleteFunc(slices.Clone(family), func(x asked) bool { return s.exclude(x.conditions, o.conditions) })
+			parts := within(i, family)
 			key := ""
 			for _, x := range parts {
 				key += quote(s.key(x.conditions))
@@ -49,54 +71,19 @@ func (s *supports) divideUp(own, others []asked) error {
 				}
 			}
 		}
-		apart := s.excluding([]asked{o}, others)
-		if len(apart)*len(others)*len(own) > maxDividing*maxDividing {
+		family := excluding(i, old)
+		if len(family)*len(others)*len(own) > maxDividing*maxDividing {
 			return tooManyFacings()
 		}
-		for _, whole := range others {
-			if s.exclude(whole.conditions, o.conditions) {
-				continue
-			}
-			parts := slices.DeleteFunc(slices.Clone(apart), func(x asked) bool { return s.exclude(x.conditions, whole.conditions) })
-			if len(parts) > 1 {
-				if err := s.divided(o, whole, 0, parts); err != nil {
+		for _, whole := range old {
+			if parts := within(whole, family); !apart[whole][i] && len(parts) > 1 {
+				if err := s.divided(o, all[whole], 0, parts); err != nil {
 					return err
 				}
 			}
 		}
 	}
 	return nil
-}
-
-// excluding are sets with all others that exclude each other and those, as they come.
-func (s *supports) excluding(sets, others []asked) []asked {
-	sets = slices.Clone(sets)
-	for _, x := range others {
-		if !slices.ContainsFunc(sets, func(y asked) bool { return !s.exclude(x.conditions, y.conditions) }) {
-			sets = append(sets, x)
-		}
-	}
-	slices.SortStableFunc(sets, func(a, b asked) int { return a.earlier - b.earlier })
-	return sets
-}
-
-// exclude reports whether it shows that no row meets the conditions of both: by their form, or by a column's values.
-func (s *supports) exclude(a, b []*Expr) bool {
-	if apart(a, b) {
-		return true
-	}
-	both := append(slices.Clip(a), b...)
-	for _, c := range a {
-		column := only(c)
-		if column < 0 || !slices.ContainsFunc(b, func(d *Expr) bool { return only(d) == column }) {
-			continue
-		}
-		values, ok := s.listed(column, both)
-		if ok && len(values) == 0 && !s.meets(Datum{}, column, both) {
-			return true
-		}
-	}
-	return false
 }
 
 // meets reports whether a column's value meets the conditions of it alone.

@@ -31,33 +31,49 @@ const maxCovers = 1024
 // the whole's and more.
 func (s *supports) cover(all []asked) error {
 	known := map[string]bool{}
-	apart := newExclusion(s, all)
 	for i, whole := range all {
 		var parts []portion
+		var order, wide []int
 		for j, x := range all {
 			if i == j || len(x.conditions) == len(whole.conditions) || !subsumes(whole.conditions, x.conditions) {
 				continue
 			}
 			rest := slices.DeleteFunc(slices.Clone(x.conditions), func(c *Expr) bool { return slices.Contains(whole.conditions, c) })
+			order = append(order, len(parts), len(parts)+1)
 			parts = append(parts, portion{x, rest, false}, portion{x, rest, true})
 		}
-		wide := slices.Clone(parts)
-		slices.SortStableFunc(wide, func(a, b portion) int { return len(a.rest) - len(b.rest) })
-		for _, first := range parts {
-			for _, order := range [][]portion{parts, wide} { // a part of a part stands in the way of a wider one, if it comes first
-				together := []portion{first}
+		wide = slices.Clone(order)
+		slices.SortStableFunc(wide, func(a, b int) int { return len(parts[a].rest) - len(parts[b].rest) })
+		apart := pairwise(len(parts), func(a, b int) bool { return s.past.apart.excludes(parts[a], parts[b]) })
+		for first := range parts {
+			for _, order := range [][]int{order, wide} { // a part of a part stands in the way of a wider one, if it comes first
+				together, chosen := []int{first}, []portion{parts[first]}
 				for _, x := range order {
-					if !slices.ContainsFunc(together, func(y portion) bool { return !apart.excludes(x, y) }) {
-						together = append(together, x)
+					if !slices.ContainsFunc(together, func(y int) bool { return !apart[x][y] }) {
+						together, chosen = append(together, x), append(chosen, parts[x])
 					}
 				}
-				if err := s.coverBy(whole, together, known); err != nil {
+				if err := s.coverBy(whole, chosen, known); err != nil {
 					return err
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// excludes reports whether no row is in both parts.
+func (x *exclusion) excludes(a, b portion) bool {
+	var met []*Expr
+	var nots [][]*Expr
+	for _, p := range []portion{a, b} {
+		if p.not {
+			nots = append(nots, p.rest)
+		} else {
+			met = append(met, p.rest...)
+		}
+	}
+	return x.none(met, nots...)
 }
 
 // coverBy lets a whole and its parts be looked at, if some are the question's, and some earlier ones'; twos are pairs.
@@ -201,133 +217,6 @@ func (s *supports) reported() (out []asked) {
 		}
 	}
 	return out
-}
-
-// exclusion tells which parts can have no row in common, as far as the values of single columns say.
-type exclusion struct {
-	s      *supports
-	values map[int][]Datum  // of a column; NULL among them
-	truths map[*Expr][]bool // of a condition on it alone, by value
-}
-
-func newExclusion(s *supports, all []asked) *exclusion {
-	x := &exclusion{s, map[int][]Datum{}, map[*Expr][]bool{}}
-	by := map[int][]*Expr{}
-	for _, set := range all {
-		for _, c := range set.conditions {
-			if column := only(c); column >= 0 && !slices.Contains(by[column], c) {
-				by[column] = append(by[column], c)
-			}
-		}
-	}
-	for column, conditions := range by {
-		values, ok := s.everyValue(column)
-		if !ok {
-			if values, ok = probes(conditions); !ok {
-				continue
-			}
-			if s.plan.Schema.Columns[column].Nullable {
-				values = append(values, Datum{})
-			}
-		}
-		x.values[column] = values
-		for _, c := range conditions {
-			for _, v := range x.values[column] {
-				held, err := c.Eval(func(int) Datum { return v })
-				x.truths[c] = append(x.truths[c], err != nil || held.Kind == Boolean && held.Bool)
-			}
-		}
-	}
-	return x
-}
-
-// everyValue is what a column can be, NULL too; false where that is not known.
-func (s *supports) everyValue(column int) ([]Datum, bool) {
-	values, ok := s.listed(column, nil)
-	if ok && s.plan.Schema.Columns[column].Nullable {
-		values = append(slices.Clip(values), Datum{})
-	}
-	return values, ok
-}
-
-// probes are values of a column between which conditions on it do not change, if all of them compare it with constants.
-func probes(conditions []*Expr) (out []Datum, ok bool) {
-	one := big.NewInt(1)
-	var walk func(e *Expr) bool
-	walk = func(e *Expr) bool {
-		switch e.Op {
-		case OpAnd, OpOr, OpNot, OpIsTrue, OpIsFalse:
-			return !slices.ContainsFunc(e.Args, func(a *Expr) bool { return !walk(a) })
-		case OpIsNull:
-			return e.Args[0].Op == OpColumn
-		case OpEqual, OpNotEqual, OpLess, OpLessEqual, OpGreater, OpGreaterEq, OpIn:
-		default:
-			return false
-		}
-		column := e.Args[0]
-		if column.Op != OpColumn {
-			return false
-		}
-		for _, a := range e.Args[1:] {
-			if a.Op != OpConstant {
-				return false
-			}
-			v := a.Value
-			switch {
-			case v.IsNull():
-			case v.Number == nil || v.Kind != column.Kind || v.Scale != column.Scale:
-				return false
-			default:
-				below, above := v, v
-				below.Number, above.Number = new(big.Int).Sub(v.Number, one), new(big.Int).Add(v.Number, one)
-				out = append(out, below, v, above)
-			}
-		}
-		return true
-	}
-	for _, c := range conditions {
-		if !walk(c) {
-			return nil, false
-		}
-	}
-	return out, true
-}
-
-// excludes reports whether no row is in both parts.
-func (x *exclusion) excludes(a, b portion) bool {
-	switch {
-	case !a.not && !b.not && apart(a.rest, b.rest), a.not && !b.not && subsumes(a.rest, b.rest), b.not && !a.not && subsumes(b.rest, a.rest):
-		return true
-	}
-	for column, values := range x.values {
-		if !slices.ContainsFunc(a.rest, func(c *Expr) bool { return only(c) == column }) {
-			continue
-		}
-		common := false
-		for at := range values {
-			if common = x.admits(a, column, at) && x.admits(b, column, at); common {
-				break
-			}
-		}
-		if !common {
-			return true
-		}
-	}
-	return false
-}
-
-// admits reports whether a row of a part can have a value.
-func (x *exclusion) admits(p portion, column, at int) bool {
-	all := true
-	for _, c := range p.rest {
-		switch {
-		case only(c) == column:
-			all = all && x.truths[c][at]
-		case p.not:
-			return true
-		}
-	}
-	return all != p.not
 }
 
 // leaves reports whether a whole without its parts is a set of too few rows, over groups that all tell together.

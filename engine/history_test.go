@@ -306,3 +306,84 @@ func TestHistoryOfOtherGroups(t *testing.T) {
 		t.Errorf("where nothing was withheld it says %v", err)
 	}
 }
+
+// TestThreesThatTell: threes that are left out tell, whatever rows are in their regions and whatever the factors, of no fewer rows than the
+// question's own set, its difference from an earlier one, or what earlier ones tell; those that are attacks are not left out.
+func TestThreesThatTell(t *testing.T) {
+	const own, a, b = 1, 2, 4
+	known := threes{}
+	regions := func(all ...int) (bits int) {
+		for _, in := range all {
+			bits |= 1 << in
+		}
+		return bits
+	}
+	for _, test := range []struct {
+		name    string
+		regions int
+		want    bool
+	}{
+		{"a, b and a OR b", regions(own|a, own|b, own|a|b), true},
+		{"a, b and what is in one of them", regions(own|a, own|b, a|b), true},
+		{"b within a, and what is in a alone with few more", regions(own|a, a|b, own), true},
+		{"b within a within the question's", regions(own, own|a, own|a|b), false},
+		{"the question's between them", regions(a, own|a, own|a|b), false},
+	} {
+		if got := known.tell(test.regions, own); got != test.want {
+			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+	r := rand.New(rand.NewPCG(3, 3))
+	left := 0
+	for regions := 2; regions < 256; regions += 2 {
+		if known.tell(regions, own) {
+			continue
+		}
+		left++
+		for range 20 {
+			var rows [8]int // of a region
+			for in := range rows {
+				rows[in] = (regions >> in & 1) * r.IntN(7)
+			}
+			fewest := func(may func(used int) bool) int {
+				least := 1 << 20
+				for n := range 17 * 17 * 17 { // quarters
+					f := [3]int{n%17 - 8, n/17%17 - 8, n/289 - 8}
+					used, sum := 0, 0
+					for i := range f {
+						if f[i] != 0 {
+							used |= 1 << i
+						}
+					}
+					if !may(used) {
+						continue
+					}
+					for in := 1; in < 8; in++ {
+						x := 0
+						for i := range f {
+							x += f[i] * (in >> i & 1)
+						}
+						if rows[in] == 0 || x == 0 {
+							continue
+						}
+						if sum += rows[in]; x != 4 {
+							sum = -1 << 20
+						}
+					}
+					if sum > 0 {
+						least = min(least, sum)
+					}
+				}
+				return least
+			}
+			anyway := fewest(func(used int) bool { return used&own == 0 || used == own || used == own|a || used == own|b })
+			if all := fewest(func(int) bool { return true }); all < anyway {
+				t.Fatalf("regions %08b, rows %v: three tell of %d rows, less of %d", regions, rows, all, anyway)
+			}
+		}
+	}
+	t.Logf("%d of 127 are left out", left)
+	if left < 20 {
+		t.Error("hardly any are left out")
+	}
+}
