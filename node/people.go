@@ -102,10 +102,7 @@ func (q PeopleRequest) body(s *protocols.State, self protocols.Key, place string
 			b.Roles = known.Roles
 		}
 	}
-	b.First = b.Person
-	if known != nil {
-		b.First = known.First
-	}
+	b.First = s.FirstOf(key)
 	if q.Do == PeopleRotate {
 		if known == nil {
 			return nil, fmt.Errorf("this department does not vouch for %s", q.Person)

@@ -185,9 +185,9 @@ func (s *State) answering() *history {
 	return h
 }
 
-// before are the past answers that a question is compared with under rules: those since a time, in milliseconds, about some of
-// its departments, to the same person or to those who count as one with it. The question itself is not among them.
-func (s *State) before(h *history, f *footprint, d engine.Disclosure, since int64) (out []Past) {
+// near are the answers that a question is compared with under rules: those since a time, in milliseconds, about some of
+// its departments, to the same person or to those who count as one with it. The question itself is not among them, and of equal ones the last.
+func (s *State) near(h *history, f *footprint, d engine.Disclosure, since int64) (out []*footprint) {
 	told := map[engine.Digest]bool{}
 	for i := range slices.Backward(h.prints) {
 		o := &h.prints[i]
@@ -196,12 +196,20 @@ func (s *State) before(h *history, f *footprint, d engine.Disclosure, since int6
 		if !near || !common || o.Table != f.Table || o.Past.Time <= since || o.Past.asks(&f.Past) {
 			continue
 		}
-		if what := o.Past.told(); !told[what] { // the last of equal ones is named
+		if what := o.Past.told(); !told[what] {
 			told[what] = true
-			out = append(out, o.Past)
+			out = append(out, o)
 		}
 	}
 	slices.Reverse(out)
+	return out
+}
+
+// before are the past answers of near.
+func (s *State) before(h *history, f *footprint, d engine.Disclosure, since int64) (out []Past) {
+	for _, o := range s.near(h, f, d, since) {
+		out = append(out, o.Past)
+	}
 	return out
 }
 
@@ -232,7 +240,7 @@ func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, table s
 	if i := slices.IndexFunc(all.prints, func(o footprint) bool { return o.First == f.First && o.Table == table && o.Past.asks(&f.Past) }); screen == nil && i >= 0 {
 		f.Past.Verdict = all.prints[i].Past.Verdict // which it is likely to be again
 	}
-	if refusal := s.roomFor(f, all); refusal != nil {
+	if refusal := s.roomFor(f, all, d); refusal != nil {
 		return refusal
 	}
 	compared := b.Past
@@ -267,32 +275,57 @@ func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, table s
 const CodeStaleHistory = "stale-history"
 
 // roomFor refuses a question for whose answer there is no room to be remembered: nothing is forgotten before its time.
-func (s *State) roomFor(f *footprint, h *history) *Refusal {
+func (s *State) roomFor(f *footprint, h *history, d engine.Disclosure) *Refusal {
 	next := h.with(f)
-	of := func(h *history) (own, bytes, all int) {
+	of := func(h *history) (bytes, all int) {
 		for i := range h.prints {
 			o := &h.prints[i]
 			size := o.Past.size()
 			if all += size; s.vouchAlike(o, f) {
 				bytes += size
 			}
-			if o.First == f.First {
-				own++
-			}
 		}
-		return own, bytes, all
+		return bytes, all
 	}
-	own, bytes, all := of(next)
-	was, before, _ := of(h)
+	bytes, all := of(next)
+	before, _ := of(h)
 	switch {
 	case f.Past.check() != nil:
 		return refuse(CodeHistoryFull, "a question that is remembered has at most %d bytes, with its verdict: ask a shorter one, or for fewer groups", MaxPrintBytes)
-	case own > max(MaxPrints, was):
-		return refuse(CodeHistoryFull, "%d different questions of this person are remembered, and there is room for no more: ask one of them again, or wait until the first is no longer compared with", was)
 	case bytes > max(MaxHistoryBytes/s.members.departments(), before) || all > MaxHistoryBytes:
 		return refuse(CodeHistoryFull, "the questions of the persons for whom department %q vouches take all the room that they have to be remembered", s.NameOf(f.By))
 	}
-	return nil
+	return s.placeFor(f, h, d)
+}
+
+// placeFor refuses a question with whose answer more would be compared with later ones than can be: of a person, or, where several count as one,
+// half of what the others leave, so that nobody takes all. What was answered to the person before is no new answer.
+func (s *State) placeFor(f *footprint, h *history, d engine.Disclosure) *Refusal {
+	again := slices.ContainsFunc(h.prints, func(o footprint) bool { return o.First == f.First && o.Table == f.Table && o.Past.asks(&f.Past) })
+	if again {
+		return nil
+	}
+	near := s.near(h, f, d, f.Past.Time-days(d.History))
+	var own []*footprint
+	for _, o := range near {
+		if o.First == f.First {
+			own = append(own, o)
+		}
+	}
+	others := len(near) - len(own)
+	places := engine.MaxEarlier - others
+	if d.Together != engine.TogetherPerson {
+		places /= 2
+	}
+	if len(own) < places {
+		return nil
+	}
+	first := near[0] // there are some: of none there are places
+	if len(own) > 0 {
+		first = own[0]
+	}
+	return refuse(CodeHistoryFull, "%d answers to this person and %d to others are compared with, and there is no place for a new one before %s: until then ask again what was answered",
+		len(own), others, stamp((first.Past.Time+days(d.History))/1000))
 }
 
 // CodeHistoryFull is of a question whose answer could not be remembered.
@@ -334,7 +367,7 @@ func (s *State) Compared(asker Key, at int64, a *Ask, table string, d engine.Dis
 	b := Ask{Screening: true, Past: out}
 	if err := b.checkPast(); err != nil {
 		return nil, &engine.Error{Code: engine.CodeHistory, Message: "the question cannot be compared with all that was answered before: " + err.Error(),
-			Hint: "ask again what was answered before, or wait until that is no longer compared with"}
+			Hint: "ask again what was answered before, or wait: the first of these answers is compared with until " + stamp(out[0].Time/1000+days(d.History)/1000)}
 	}
 	return out, nil
 }

@@ -51,8 +51,6 @@ const (
 	MaxRequests = 64
 	// MaxPrintBytes bounds an answer that is remembered under a rule history: its text and its verdict.
 	MaxPrintBytes = 8 << 10
-	// MaxPrints bounds one person's answers that are remembered.
-	MaxPrints = 256
 	// MaxHistoryBytes bounds all that are, of which the persons of each department have an equal share.
 	MaxHistoryBytes = 16 << 20
 	// MaxPastBytes bounds what one screening is compared with.

@@ -278,16 +278,15 @@ func TestAnswersAreNotStale(t *testing.T) {
 func TestHistoryIsNeverForgotten(t *testing.T) {
 	c := recalling(t, engine.TogetherPerson)
 	first := c.recalled(c.analyst, 0, 1, PhaseDone)
-	for i := 1; i < MaxPrints; i++ {
-		f := *first.footprint()
-		f.Number, f.Past.SQL, f.Past.Departments = uint64(1<<20+i), about(i), []string{"c"} // of which a question to a and b is not compared
-		c.state.history = c.state.history.with(&f)
+	c.answers(first, c.analyst, 1, engine.MaxEarlier)
+	r := c.code(c.analyst, c.compared(c.analyst, 1000, 2), CodeHistoryFull)
+	if until := stamp((first.footprint().Past.Time + days(30)) / 1000); !strings.Contains(r.Sentence, until) {
+		t.Errorf("it does not say until when: %s", r.Sentence)
 	}
-	c.code(c.analyst, c.compared(c.analyst, MaxPrints, 2), CodeHistoryFull)
 	c.must(c.analyst, c.compared(c.analyst, 0, 3))
 	other := courtKey("a colleague")
 	c.must(c.keys[0], named(vouching(other, PersonAnalyst), "colleague"))
-	c.must(other, c.compared(other, MaxPrints, 4))
+	c.must(other, c.compared(other, 1000, 4))
 	long := c.compared(other, 1, 5)
 	long.SQL = "SELECT count(*) FROM heart WHERE x = '" + strings.Repeat("y", MaxPrintBytes) + "'"
 	c.code(other, long, CodeHistoryFull)
@@ -300,7 +299,36 @@ func TestHistoryIsNeverForgotten(t *testing.T) {
 		}
 	}
 	c.state.history = newHistory(c.state.history.prints)
-	c.code(other, c.compared(other, MaxPrints, 6), CodeHistoryFull)
+	c.code(other, c.compared(other, 1000, 6), CodeHistoryFull)
+}
+
+// answers are more of a person's, as a first one was, from one number up to another.
+func (c *court) answers(first *QueryState, to ed25519.PrivateKey, from, until int) {
+	prints := slices.Clone(c.state.history.prints)
+	for i := from; i < until; i++ {
+		f := *first.footprint()
+		f.Number, f.First, f.Past.SQL = uint64(1<<20+i), KeyOf(to), about(i)
+		prints = append(prints, f)
+	}
+	c.state.history = newHistory(prints)
+}
+
+// TestHistoryPlaces: of persons who count as one none takes the places of all others' answers: each has half of what the others leave.
+func TestHistoryPlaces(t *testing.T) {
+	c := recalling(t, engine.TogetherDepartment)
+	other := courtKey("a colleague")
+	c.must(c.keys[0], named(vouching(other, PersonAnalyst), "colleague"))
+	half := engine.MaxEarlier / 2
+	first := c.recalled(c.analyst, 0, 1, PhaseDone)
+	c.answers(first, c.analyst, 1, half-1)
+	c.must(c.analyst, c.compared(c.analyst, 1000, 2))
+	c.answers(first, c.analyst, half-1, half)
+	c.code(c.analyst, c.compared(c.analyst, 1001, 3), CodeHistoryFull)
+	c.answers(first, other, half, half+half/2-1)
+	c.must(other, c.compared(other, 1002, 4))
+	c.answers(first, other, half+half/2-1, half+half/2)
+	c.code(other, c.compared(other, 1003, 5), CodeHistoryFull)
+	c.must(other, c.compared(other, half, 6)) // which it has an answer to
 }
 
 // TestHistoryRaces: questions of two persons who are seen together, screened and asked at once in any order: of each two that may
@@ -423,5 +451,31 @@ func TestHistoryOfReplacedKeys(t *testing.T) {
 	}
 	if past, err = c.state.Compared(KeyOf(near), c.now(), a, "heart", engine.Disclosure{Count: 10, History: 30}); err != nil || len(past) != 0 {
 		t.Errorf("%d past answers of another person: %v", len(past), err)
+	}
+}
+
+// TestRotatedPersonsStay: a person whose key was rotated is the same one when the department's own key is replaced after that, in a history too;
+// nobody else can be said to be it.
+func TestRotatedPersonsStay(t *testing.T) {
+	c := recalling(t, engine.TogetherPerson)
+	c.recalled(c.analyst, 1, 1, PhaseDone)
+	first, later := KeyOf(c.analyst), courtKey("the analyst's other key")
+	c.must(c.keys[0], replacing(vouching(later, PersonAnalyst), c.analyst))
+	next := courtKey("the department's other key")
+	c.vote(3, Change{Version: 1, Action: ActionSeize, Role: RoleDepartment, Key: KeyOf(c.keys[0]), NewKey: KeyOf(next)})
+	c.must(next, &Join{Name: "a"})
+	c.code(next, vouching(later, PersonAnalyst), "not-owner")
+	stranger := vouching(courtKey("a stranger"), PersonAnalyst)
+	stranger.First = first
+	c.code(next, stranger, "not-owner")
+	anew := vouching(later, PersonAnalyst)
+	if anew.First = c.state.FirstOf(KeyOf(later)); anew.First != first {
+		t.Fatalf("its first key is %s", anew.First)
+	}
+	c.must(next, anew)
+	a := &Ask{SQL: about(2), Departments: c.state.history.prints[0].Past.Departments}
+	past, err := c.reparsed().Compared(KeyOf(later), c.now(), a, "heart", engine.Disclosure{Count: 10, History: 30})
+	if err != nil || len(past) != 1 {
+		t.Errorf("%d past answers of the person's: %v", len(past), err)
 	}
 }

@@ -55,12 +55,23 @@ func (s *State) vouch(r *Record, b *Vouch) *Refusal {
 
 // firstOf is the first key of the person that a vouch is about.
 func (s *State) firstOf(b *Vouch) Key {
-	for _, k := range []Key{b.Person, b.Replaces} {
-		if p := s.people.inForce(k); p != nil {
-			return p.body.First
+	if p := s.people.inForce(b.Replaces); p != nil && s.people.inForce(b.Person) == nil {
+		return p.body.First
+	}
+	return s.FirstOf(b.Person)
+}
+
+// FirstOf is the first key of the person who has a key, also if the department that said that it took an earlier one's place vouches no more.
+func (s *State) FirstOf(k Key) Key {
+	if p := s.people.inForce(k); p != nil {
+		return p.body.First
+	}
+	for i := range s.people.former {
+		if f := &s.people.former[i]; f.Successor == k {
+			return f.First
 		}
 	}
-	return b.Person
+	return k
 }
 
 // seconds is the time of a record's block.
