@@ -170,7 +170,7 @@ func (p *Plan) describeMoment(m int) string {
 	case Sum:
 		text = "sum(" + p.describe(moment.Expr) + ")"
 	case Weigh:
-		text = "how much of sum(" + p.describe(moment.Expr) + ") its largest rows leave"
+		text = "what of sum(" + p.describe(moment.Expr) + ") its largest rows leave"
 	}
 	if moment.Filter != nil {
 		text += " FILTER (WHERE " + p.describe(moment.Filter) + ")"

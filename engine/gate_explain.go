@@ -51,8 +51,8 @@ func (p *Plan) screeningLearns() []ExplainedDisclosure {
 		what += "; in how many departments there are any"
 	}
 	if n := len(p.Screen.sums); n > 0 {
-		what += fmt.Sprintf("; of %s that are added up, by how much the other rows of each department outweigh its largest ones, or do not, to %s of what "+
-			"its bounds allow the largest to lack, and not beyond what makes up for that of all other departments", Plural(n, "number"), "1/"+fmt.Sprint(slackSteps))
+		what += fmt.Sprintf("; of %s of what sums add up, which are by how much a department's other rows outweigh its largest, in sixteenths of the worst that its bounds allow, "+
+			"and at most as many as make up for the worst of all other departments", Plural(n, "slack"))
 	}
 	if base := p.Screen.Rules.Base; base > 0 {
 		what += fmt.Sprintf("; and each count of the answer exactly, before it is rounded to %d", base)

@@ -278,3 +278,57 @@ func TestSlackIsSufficient(t *testing.T) {
 		t.Fatal("the numbers test too little")
 	}
 }
+
+// TestExplainLargest: who asks is told what contributors learn of sums, and which rules hold.
+func TestExplainLargest(t *testing.T) {
+	cat, departments := staff().catalogue()
+	p, err := NewPlan("SELECT region, sum(wage) FROM things GROUP BY region", cat, departments, testPackings[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := p.ExplainScreening(Disclosure{DominanceCount: 2, DominancePerMille: 900, RatioPerMille: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"the 2 largest rows are at most 0.9 of a sum that is shown", "of 2 slacks of what sums add up", "in sixteenths of the worst that its bounds allow"} {
+		if !strings.Contains(x.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, x)
+		}
+	}
+	if counts, err := p.ExplainScreening(Disclosure{Count: 10}); err != nil || strings.Contains(counts.String(), "slack") {
+		t.Errorf("without these rules it says\n%s%v", counts, err)
+	}
+	s, err := p.Screening(Disclosure{DominanceCount: 2, DominancePerMille: 900})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.describeMoment(len(s.Moments) - 1); got != "what of sum(wage) its largest rows leave" {
+		t.Error(got)
+	}
+	other, err := p.Screening(Disclosure{DominanceCount: 2, DominancePerMille: 800})
+	if err != nil || other.Digest() == s.Digest() {
+		t.Errorf("another share is the same screening: %v", err)
+	}
+}
+
+// TestTooManyVariables: what is more than is looked at is refused, and not passed.
+func TestTooManyVariables(t *testing.T) {
+	cat, departments := staff().catalogue()
+	sum := "wage"
+	for i := range 7 {
+		sum = fmt.Sprintf("(%s) * (wage + %d * age + id + grade)", sum, i+1)
+	}
+	product := "1"
+	for i := range 9 {
+		product += fmt.Sprintf(" * (CASE WHEN id > %d THEN age WHEN id > %d THEN grade ELSE id END)", 7*i+90, 7*i)
+	}
+	for _, sql := range []string{sum, product} {
+		p, err := NewPlan("SELECT sum("+sql+") FROM things", cat, departments, testPackings[1])
+		if err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+		if _, err := p.Screening(Disclosure{RatioPerMille: 100}); code(err) != CodeLimit {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+}

@@ -91,7 +91,7 @@ func aggregateWith(t testing.TB, p *engine.Plan, rows []person, further func(row
 	for i := range cells {
 		cells[i] = new(big.Int)
 	}
-	at, index := 0, 0
+	at, index, weights := 0, 0, engine.NewWeights(p)
 	eval := func(e *engine.Expr, row person) engine.Datum {
 		v, err := e.Eval(func(column int) engine.Datum {
 			if column < 0 {
@@ -127,11 +127,14 @@ func aggregateWith(t testing.TB, p *engine.Plan, rows []person, further func(row
 			case eval(moment.Expr, row).IsNull():
 			case moment.Op == engine.Sum:
 				cell.Add(cell, eval(moment.Expr, row).Number)
+			case moment.Op == engine.Weigh:
+				weights.Add(group*len(p.Moments)+m, eval(moment.Expr, row).Number)
 			default:
 				cell.Add(cell, big.NewInt(1))
 			}
 		}
 	}
+	weights.Finish(cells)
 	return cells
 }
 

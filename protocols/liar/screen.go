@@ -16,8 +16,8 @@ func (k Kind) Screening() bool {
 	return k.Rounding() || slices.Contains([]Kind{WrongVerdict, BadGateKey, WrongSecret, NoSecret, PaddedCounts, ShownCell}, k)
 }
 
-// hear changes what the machine is told: a screening's own counts are so many in every cell that no rule withholds anything
-// for them.
+// hear changes what the machine is told: a screening's own counts are so many in every cell, and its slacks so high, that no rule
+// withholds anything for them.
 func (l *liar) hear(e protocols.Event) protocols.Event {
 	c, ok := e.(protocols.Cells)
 	if !ok || l.kind != PaddedCounts || l.plan == nil || l.plan.Screen == nil {
@@ -26,7 +26,9 @@ func (l *liar) hear(e protocols.Event) protocols.Event {
 	own := slices.Index(l.plan.Departments, l.d.State.NameOf(protocols.KeyOf(l.d.Key)))
 	padded := make([]*big.Int, len(c.Cells))
 	for i := range padded {
-		padded[i] = big.NewInt(l.plan.Registrations[own].Rows)
+		if padded[i] = big.NewInt(l.plan.Registrations[own].Rows); l.plan.Moments[i%len(l.plan.Moments)].Op == engine.Weigh {
+			padded[i].Lsh(padded[i], 100) // its largest rows are nothing beside the others
+		}
 	}
 	return protocols.Cells{Cells: padded, Err: c.Err}
 }
