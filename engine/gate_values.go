@@ -59,10 +59,10 @@ func multiplicands(e *Expr) []*Expr {
 	return []*Expr{e}
 }
 
-// gather sorts expressions into lists of like ones, in their order.
-func gather(all []*Expr, like func(a, b *Expr) bool) (out [][]*Expr) {
+// gather sorts things into lists of like ones, in their order.
+func gather[E any](all []E, like func(a, b E) bool) (out [][]E) {
 	for _, e := range all {
-		at := slices.IndexFunc(out, func(list []*Expr) bool { return like(list[0], e) })
+		at := slices.IndexFunc(out, func(list []E) bool { return like(list[0], e) })
 		if at < 0 {
 			at, out = len(out), append(out, nil)
 		}

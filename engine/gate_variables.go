@@ -18,9 +18,11 @@ type variable struct {
 	rows       int      // the support of the rows in which it is not 0, where a floor is in force
 }
 
-// MaxVariables bounds the variables of a question, MaxSummands the products that one of them is taken apart to.
+// MaxVariables bounds the variables of a question, MaxAlike of these the ones that differ in their rows alone, MaxSummands the products that one is taken
+// apart to.
 const (
-	MaxVariables = 4096
+	MaxVariables = 2048
+	MaxAlike     = 512
 	MaxSummands  = 64
 )
 
@@ -300,40 +302,50 @@ func (v *variables) derived(e *Expr) *Expr {
 // between adds what sums of one variable tell together: of two, of which the rows do not exclude each other, their difference, which is a sum over the rows that
 // are in one and not in the other; of a whole and parts of it that exclude each other, the rows that are in none.
 func (v *variables) between() {
-	asked, pairs := v.list, 0
-	for i, a := range asked {
-		var parts [][]*variable // of a, sorted so that those of one list exclude each other
-		for j, b := range asked {
-			if i == j || a.key != b.key || v.err != nil {
-				continue
+	pairs, tooMany := 0, hinted(refuse(CodeLimit, 0, "more than %d pairs of sums may tell of each other's rows", MaxPairs), "ask for fewer sums with conditions at once")
+	for _, alike := range gather(v.list, func(a, b *variable) bool { return a.key == b.key }) {
+		if len(alike) > MaxAlike {
+			v.err = tooMany
+		}
+		for i, a := range alike {
+			if v.err != nil {
+				return
 			}
-			if j < i && !apart(a.conditions, b.conditions) {
-				v.tell(inOne(a.conditions, b.conditions), a, b)
-				if pairs++; pairs > MaxPairs {
-					v.err = hinted(refuse(CodeLimit, 0, "more than %d pairs of sums may tell of each other's rows", MaxPairs),
-						"ask for fewer sums with conditions at once")
+			var parts [][]*variable // of a, sorted so that those of one list exclude each other
+			for j, b := range alike {
+				if j < i && !apart(a.conditions, b.conditions) {
+					v.tell(inOne(a.conditions, b.conditions), a, b)
+					if pairs++; pairs > MaxPairs {
+						v.err = tooMany
+					}
 				}
+				if i == j || !subsumes(a.conditions, b.conditions) {
+					continue
+				}
+				at := slices.IndexFunc(parts, func(list []*variable) bool {
+					return !slices.ContainsFunc(list, func(x *variable) bool { return !apart(x.conditions, b.conditions) })
+				})
+				if at < 0 {
+					at, parts = len(parts), append(parts, nil)
+				}
+				parts[at] = append(parts[at], b)
 			}
-			if !subsumes(a.conditions, b.conditions) {
-				continue
-			}
-			at := slices.IndexFunc(parts, func(list []*variable) bool {
-				return !slices.ContainsFunc(list, func(x *variable) bool { return !apart(x.conditions, b.conditions) })
-			})
-			if at < 0 {
-				at, parts = len(parts), append(parts, nil)
-			}
-			parts[at] = append(parts[at], b)
+			v.inNone(a, parts)
 		}
-		for _, list := range parts {
-			rest := a.conditions
-			for _, b := range list {
-				rest = append(slices.Clip(rest), notAll(difference(b.conditions, rest)))
-			}
-			if len(list) > 1 {
-				v.tell(rest, append(list, a)...)
-			}
+	}
+}
+
+// inNone adds what is left of a whole beside parts, of which those of one list exclude each other.
+func (v *variables) inNone(whole *variable, parts [][]*variable) {
+	for _, list := range parts {
+		if len(list) < 2 {
+			continue
 		}
+		rest := whole.conditions
+		for _, b := range list {
+			rest = append(slices.Clip(rest), notAll(difference(b.conditions, rest)))
+		}
+		v.tell(rest, append(list, whole)...)
 	}
 }
 
