@@ -88,3 +88,22 @@ func TestSizes(t *testing.T) {
 		}
 	}
 }
+
+// TestSlacksElsewhere: only the embedded database is asked for the largest rows of sums; of the others the question is refused, and in words.
+func TestSlacksElsewhere(t *testing.T) {
+	x := &engine.Expr{Op: engine.OpColumn, Kind: engine.Integer, Min: new(big.Int), Max: big.NewInt(9)}
+	m := engine.Moment{Op: engine.Weigh, Expr: x, Slack: engine.Slack{Total: 900, Largest: 1000, Rows: 2}}
+	columns := []Column{{SQL: "c0", Kind: engine.Integer}}
+	if text, _, err := NewWriter(DuckDB, columns).Moment(m, 100); err != nil || !strings.Contains(text, "max(") {
+		t.Errorf("%s, %v", text, err)
+	}
+	for _, d := range []*Dialect{PostgreSQL, MySQL, ClickHouse, Trino} {
+		if text, _, err := NewWriter(d, columns).Moment(m, 100); !errors.Is(err, ErrBeyond) || !strings.Contains(err.Error(), "largest rows behind sums") {
+			t.Errorf("%s: %q, %v", d.Name, text, err)
+		}
+	}
+	m.Expr = &engine.Expr{Op: engine.OpColumn, Kind: engine.Integer, Min: new(big.Int), Max: new(big.Int).Lsh(big.NewInt(1), 112)}
+	if _, _, err := NewWriter(DuckDB, columns).Moment(m, 1<<20); !errors.Is(err, ErrBeyond) { // 112 bits, of rows 20, of weights 11
+		t.Errorf("of wide numbers: %v", err)
+	}
+}
