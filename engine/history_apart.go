@@ -32,6 +32,7 @@ func newExclusion(s *supports, all []asked) *exclusion {
 	for column, conditions := range by {
 		values, known := s.everyValue(column)
 		if !known {
+			values = []Datum{s.plan.Schema.Columns[column].some()}
 			conditions = slices.DeleteFunc(conditions, func(c *Expr) bool {
 				between, ok := probes(c)
 				values = append(values, between...)
@@ -49,6 +50,14 @@ func newExclusion(s *supports, all []asked) *exclusion {
 		}
 	}
 	return x
+}
+
+// some is a value of a column that is not NULL: conditions that compare it with nothing, as IS NOT NULL, hold for it or for none.
+func (c Column) some() Datum {
+	if c.Kind == Text || c.Kind == Boolean {
+		return Datum{Kind: c.Kind}
+	}
+	return Datum{Kind: c.Kind, Number: new(big.Int), Scale: c.Scale}
 }
 
 // metBy is for which values of its column a condition holds; false where it has no value for one.
