@@ -57,6 +57,9 @@ func parseLie(lie string, sources []source) (lies, error) {
 	if err := checkLie(kind); err != nil {
 		return nil, err
 	}
+	if liar.Kind(kind).Screening() {
+		return nil, failure.Usage("lie", "parley node --lie tells it in a network whose policies have such rules", "the lie %q is told in screenings, and the demo's departments have no rules that go by counts", kind)
+	}
 	return lies{sources[number-1].Name: kind}, nil
 }
 

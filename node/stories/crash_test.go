@@ -110,8 +110,9 @@ func TestNodesDown(t *testing.T) {
 	right("the auditor down, again", north)
 
 	west.kill()
-	eventually(t, "two notice that the quorum is lost", 10*time.Second, func() bool {
-		return !d.mustStatus(east).Ledger.Quorum && !d.mustStatus(north).Ledger.Quorum
+	eventually(t, "two notice that the quorum is lost, and have what was committed before", 30*time.Second, func() bool {
+		a, b := d.mustStatus(east).Ledger, d.mustStatus(north).Ledger
+		return !a.Quorum && !b.Quorum && a.Block == b.Block && a.Entries == b.Entries && a.State == b.State
 	})
 	before := d.mustStatus(east)
 	answer, status, _ := d.query(east, incomeSQL, "--deadline", "10s")
