@@ -349,7 +349,7 @@ func TestBattery(t *testing.T) {
 	}
 	var lines []string
 	for i, c := range battery() {
-		if i%amount(12, 6, 1) != 0 {
+		if i%amount(12, 12, 1) != 0 {
 			continue
 		}
 		for seed := range *seeds {

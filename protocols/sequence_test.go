@@ -64,8 +64,8 @@ func TestSequence(t *testing.T) {
 	w.run()
 	single := w.answer().Certificate.Marshal()
 	sequence, want := w.asked(searchByGroup)
-	other, _ := w.asked("SELECT age, max(chol) FROM heart GROUP BY age")
-	misnumbered, _ := w.askedAs("SELECT age, max(chol) FROM heart GROUP BY age", func(round int) int { return 2*round - 1 })
+	other, _ := w.asked("SELECT sex, max(chol) FROM heart GROUP BY sex")
+	misnumbered, _ := w.askedAs("SELECT sex, max(chol) FROM heart GROUP BY sex", func(round int) int { return 2*round - 1 })
 	if len(sequence.Certificates) != 3 || len(other.Certificates) != 2 {
 		t.Fatalf("%d and %d rounds", len(sequence.Certificates), len(other.Certificates))
 	}
