@@ -69,7 +69,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.out, "out", "", "also write bench.md and bench.json to this folder")
 	flags.BoolVar(&o.questions, "questions", true, "measure whole questions over real processes")
 	flags.BoolVar(&o.statistics, "statistics", true, "measure each statistic, three departments in one process")
-	flags.BoolVar(&o.gate, "gate", true, "measure what screenings add, three departments in one process")
+	flags.BoolVar(&o.gate, "gate", true, "measure what rules of what an answer may show cost: screenings, rounding, noise; three departments in one process")
 	flags.BoolVar(&o.steps, "steps", true, "measure the steps of one question")
 	flags.BoolVar(&o.ledger, "ledger", true, "measure the ledger")
 	validators := flags.String("validators", "1,4,7,16", "of the ledgers whose commits are timed, separated by commas")

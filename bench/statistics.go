@@ -240,6 +240,11 @@ func (w *network) round(ctx context.Context, plan *engine.Plan, tables []*datase
 // released runs one plan to its cells: the recipient's key; each department aggregates, encrypts, proves;
 // everybody verifies; shares, verified by everybody; the recipient decrypts. total is what the departments counted.
 func (w *network) released(ctx context.Context, plan *engine.Plan, tables []*datasets.Table) (cells, total []*big.Int, err error) {
+	return w.releasedOf(plan, func(d int) ([]*big.Int, error) { return tables[d].Aggregate(ctx, plan, plan.Departments[d]) })
+}
+
+// releasedOf is released where each department has these cells.
+func (w *network) releasedOf(plan *engine.Plan, cellsOf func(d int) ([]*big.Int, error)) (cells, total []*big.Int, err error) {
 	if err := w.analystKey(); err != nil {
 		return nil, nil, err
 	}
@@ -248,8 +253,8 @@ func (w *network) released(ctx context.Context, plan *engine.Plan, tables []*dat
 		total[i] = new(big.Int)
 	}
 	limbs := make([][][]int64, w.n)
-	for d, table := range tables {
-		own, err := table.Aggregate(ctx, plan, plan.Departments[d])
+	for d := range w.n {
+		own, err := cellsOf(d)
 		if err != nil {
 			return nil, nil, err
 		}
