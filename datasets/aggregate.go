@@ -57,11 +57,22 @@ func (t *Table) aggregate(ctx context.Context, p *engine.Plan, department string
 func (a *aggregation) compute(ctx context.Context) ([]*big.Int, error) {
 	single, batches := dialect.Tallies(a.moments, a.twins)
 	single, spans := dialect.RangesOf(a.moments, single)
+	var many *dialect.Patterns
+	if a.place.calls { // a department's own database plans by itself
+		single, many = dialect.PatternsOf(a.moments, single)
+	}
 	first, err := a.singleStep(single)
 	if err != nil {
 		return nil, err
 	}
 	steps := []step{first}
+	if many != nil {
+		s, err := a.patternStep(many)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, s)
+	}
 	for _, r := range spans {
 		s, err := a.rangesStep(r)
 		if err != nil {

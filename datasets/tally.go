@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"fmt"
 	"math/big"
 
 	"parley/datasets/dialect"
@@ -84,4 +85,39 @@ func (a *aggregation) startOf(e *engine.Expr, group int) *big.Int {
 		return new(big.Int)
 	}
 	return new(big.Int).Mul(d.Number, files.PowerOfTen(e.Scale-d.Scale))
+}
+
+// patternStep is the SELECT of patterns: the group columns, which conditions hold, the parts.
+func (a *aggregation) patternStep(b *dialect.Patterns) (step, error) {
+	w := a.writer()
+	keys, err := b.Keys(w)
+	if err != nil {
+		return step{}, err
+	}
+	var parts []string
+	var places []int
+	for _, m := range b.Parts {
+		part, k, err := w.Moment(m, a.table.rows)
+		if err != nil {
+			return step{}, err
+		}
+		parts, places = append(parts, part), append(places, k)
+	}
+	statement, err := a.selection(w, keys, parts, nil)
+	return step{statement, len(keys) + len(parts), false, func(cells []*big.Int, group int, row []any) error {
+		values := make([]*big.Int, len(parts))
+		for i := range parts {
+			if values[i], err = a.cell(row[len(keys)+i], places[i]); err != nil {
+				return err
+			}
+		}
+		for k := range keys {
+			bits, ok := wholeValue(row[k])
+			if !ok {
+				return fmt.Errorf("datasets: conditions came back as %T", row[k])
+			}
+			b.Deal(k, bits, values, cells[group*len(a.moments):(group+1)*len(a.moments)])
+		}
+		return nil
+	}}, err
 }
