@@ -108,6 +108,68 @@ func TestCellKeysSum(t *testing.T) {
 	}
 }
 
+// TestScreeningKeysSum: what a department says in a screening with noise has that of its rows' record keys, and what is left of a total has that of
+// these rows, in SQL and in Go; the figures follow.
+func TestScreeningKeysSum(t *testing.T) {
+	table := keyed(t, people, "id")
+	asked, err := plan(t, "SELECT ward, count(*), count(*) FILTER (WHERE age > 40) FROM t GROUP BY ward", map[string]*Table{"a": table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules := engine.Disclosure{Count: 3, Perturbed: 5, Veiled: true}
+	p, err := asked.Screening(rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := noiseKey(t, 7)
+	counts, noise, err := table.CellKeys(t.Context(), p, "a", key, rules.Perturbed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tally := cellkey.NewTally(p)
+	a, err := table.aggregation(tally.Plan, "a", table.records(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := a.stream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, other := tally.Split(key, 0, rules.Perturbed, rows); fmt.Sprint(same, other) != fmt.Sprint(counts, noise) {
+		t.Errorf("%v and %v in SQL, %v and %v in Go", counts, noise, same, other)
+	}
+	figures, err := p.AddNoise(0, counts, func(group, m int, _ *big.Int) (*big.Int, error) { return noise[group*len(p.Moments)+m], nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := key.Recorder("t", []string{"id"})
+	said := func(ids ...int64) int64 {
+		sums := cellkey.Sums{Rows: big.NewInt(int64(len(ids)))}
+		for i := range sums.Keys {
+			sums.Keys[i] = new(big.Int)
+			for _, id := range ids {
+				sums.Keys[i].Add(sums.Keys[i], big.NewInt(int64(of.Record([]engine.Datum{engine.NewInteger(id)})[i])))
+			}
+		}
+		n := int64(len(ids))
+		return min(n, 1) * min(max(n+key.Noise(sums, big.NewInt(1), rules.Perturbed).Int64(), 1), p.Moments[0].Most)
+	}
+	if len(p.Moments) != 3 || p.Moments[2].Within != 1 {
+		t.Fatalf("%d figures, of which the third is no complement", len(p.Moments))
+	}
+	for i, want := range []int64{said(1, 2), said(2), said(1), said(3, 4, 5), said(5), said(3, 4), said(6), said(6), said()} { // wards a, b, NULL
+		if figures[i].Int64() != want {
+			t.Errorf("figure %d is %s, want %d", i, figures[i], want)
+		}
+	}
+	if fmt.Sprint(figures) == "[2 1 1 3 1 2 1 1 0]" {
+		t.Error("a test of no noise")
+	}
+	if _, err := p.AddNoise(0, counts, nil); err == nil {
+		t.Error("figures without noise")
+	}
+}
+
 // TestSameRowsSameNoise: what adds up the same of the same rows has the same noise, however it is written.
 func TestSameRowsSameNoise(t *testing.T) {
 	table := keyed(t, people, "id")

@@ -42,6 +42,9 @@ type Disclosure struct {
 	// Perturbed: each cell that is shown carries noise of each department, of up to so many rows in either direction,
 	// which follows from the cell's rows and a key of the department (README section 18.8); 0: no rule.
 	Perturbed int64
+	// Veiled: that noise is on what contributors see of counts in a screening, too, and sets of rows need more of them to pass
+	// (README section 18.12). It needs Perturbed and Count, and excludes rules of the largest rows.
+	Veiled bool
 	// Differential privacy (README section 18.6), all three or none: Epsilon is what one question costs, in
 	// millionths, Budget what all of a person's questions about a table for a purpose may, and Delta is for both, in units of 10^-12.
 	// 0: no rule.
@@ -107,7 +110,7 @@ func (d Disclosure) Unite(o Disclosure) Disclosure {
 		// More rows with less of the sum: both rules follow, though neither may demand as much.
 		DominanceCount: max(d.DominanceCount, o.DominanceCount), DominancePerMille: least(d.DominancePerMille, o.DominancePerMille),
 		RatioPerMille: max(d.RatioPerMille, o.RatioPerMille),
-		Base:          multiple(d.Base, o.Base), Perturbed: max(d.Perturbed, o.Perturbed),
+		Base:          multiple(d.Base, o.Base), Perturbed: max(d.Perturbed, o.Perturbed), Veiled: d.Veiled || o.Veiled,
 		Epsilon: least(d.Epsilon, o.Epsilon), Budget: least(d.Budget, o.Budget), Delta: least(d.Delta, o.Delta), Honest: d.trusts(o),
 		History: max(d.History, o.History), Together: max(d.Together, o.Together),
 	}
@@ -176,6 +179,8 @@ func (d Disclosure) Validate() error {
 		return errors.New(ruleHistory + " needs a rule by which cells are withheld: count, floor or departments")
 	case d.Together < TogetherPerson || d.Together > TogetherAll || d.Together != TogetherPerson && d.History == 0:
 		return errors.New(ruleTogether + " needs history: it says whose answers are seen together")
+	case d.Veiled && (d.Perturbed == 0 || d.Count == 0):
+		return errors.New(ruleVeiled + " needs perturbed and count: the one says how much noise there is, the other what it is on")
 	case (d.DominanceCount == 0) != (d.DominancePerMille == 0):
 		return errors.New(ruleDominance + " is a number of rows and a share, both")
 	case d.Base != 0 && !slices.Contains(Bases, d.Base):
@@ -225,7 +230,7 @@ type Conflict struct{ First, Second string }
 func (c *Conflict) Error() string { return c.First + " and " + c.Second + " exclude each other" }
 
 // Conflict is a *Conflict where rules exclude each other, or nil: no count is rounded to 3 and to another base at once, or
-// rounded by all together and made noisy by each, and what exact counts decide is not differentially private.
+// rounded by all together and made noisy by each, what is told of the largest rows carries no noise, and what exact counts decide is not differentially private.
 func (d Disclosure) Conflict() error {
 	if d.Epsilon > 0 {
 		for _, r := range d.Rules() {
@@ -235,6 +240,11 @@ func (d Disclosure) Conflict() error {
 				epsilon := privacy.Decimal(d.Epsilon, privacy.Micro)
 				return &Conflict{fmt.Sprintf("%s = %s", ruleEpsilon, epsilon), fmt.Sprintf("%s = %s", r.Name, r.Written())}
 			}
+		}
+	}
+	for _, r := range d.Rules() {
+		if d.Veiled && (r.Name == ruleDominance || r.Name == ruleRatio) {
+			return &Conflict{ruleVeiled + " = true", fmt.Sprintf("%s = %s", r.Name, r.Written())}
 		}
 	}
 	if d.Base > 0 && d.Perturbed > 0 {

@@ -24,6 +24,7 @@ const (
 	ruleRatio       = "p-ratio"
 	ruleRound       = "round"
 	rulePerturbed   = "perturbed"
+	ruleVeiled      = "veiled"
 	ruleEpsilon     = "epsilon"
 	ruleBudget      = "budget"
 	ruleDelta       = "delta"
@@ -63,6 +64,7 @@ func (d Disclosure) Rules() (out []DisclosureRule) {
 	add(ruleRatio, d.RatioPerMille != 0, PerMille, d.RatioPerMille)
 	add(ruleRound, d.Base != 0, 0, d.Base)
 	add(rulePerturbed, d.Perturbed != 0, 0, d.Perturbed)
+	add(ruleVeiled, d.Veiled, 0)
 	add(ruleEpsilon, d.Epsilon != 0, privacy.Micro, d.Epsilon)
 	add(ruleBudget, d.Budget != 0, privacy.Micro, d.Budget)
 	add(ruleDelta, d.Delta != 0, privacy.Pico, d.Delta)
@@ -133,6 +135,7 @@ var ruleSentences = map[string]string{
 	ruleRatio:       "a sum that is shown is without its two largest rows at least $1 of the largest",
 	ruleRound:       "counts are rounded to $1, and nothing is added up",
 	rulePerturbed:   "each cell that is shown carries noise of each department, up to $1 rows in either direction, the same for the same rows",
+	ruleVeiled:      "what contributors see of counts before an answer carries that noise as well, and a set of rows takes more of them to pass",
 	ruleEpsilon:     "each cell that is shown carries noise of each department, by which the question costs ε = $1 at most: each department's alone, where no honest ones are named",
 	ruleBudget:      "all questions of a person about the table for a purpose cost ε = $1 at most together, which is less than the sum of what each costs",
 	ruleDelta:       "costs hold but for a probability of δ = $1",
@@ -173,7 +176,7 @@ func (d Disclosure) Sentences() (out []string) {
 // RuleNames are the names of all rules, in the order of a policy's settings.
 func RuleNames() []string {
 	return []string{ruleCount, ruleZero, ruleFloor, ruleDepartments, ruleFreedom, ruleParameters, ruleLevels, ruleDensity,
-		ruleComplement, ruleDominance, ruleRatio, ruleRound, rulePerturbed, ruleEpsilon, ruleBudget, ruleDelta, ruleHonest,
+		ruleComplement, ruleDominance, ruleRatio, ruleRound, rulePerturbed, ruleVeiled, ruleEpsilon, ruleBudget, ruleDelta, ruleHonest,
 		ruleHistory, ruleTogether}
 }
 

@@ -30,8 +30,11 @@ func randomRules(r *rand.Rand) Disclosure {
 	if d.DominanceCount = one(5); d.DominanceCount > 0 {
 		d.DominancePerMille = 1 + r.Int64N(PerMille-1)
 	}
+	if d.Veiled = d.Count > 0 && d.Perturbed > 0 && r.IntN(2) == 0; d.Veiled {
+		d.DominanceCount, d.DominancePerMille, d.RatioPerMille = 0, 0, 0
+	}
 	if r.IntN(2) == 0 {
-		d.Base, d.Perturbed = Bases[r.IntN(len(Bases))], 0
+		d.Base, d.Perturbed, d.Veiled = Bases[r.IntN(len(Bases))], 0, false
 	}
 	if r.IntN(4) == 0 { // nearly all other rules exclude it
 		d = Disclosure{Levels: one(50), Epsilon: MinEpsilon + r.Int64N(1000), Delta: 1 + r.Int64N(1000)}
@@ -54,7 +57,7 @@ func looser(b, a Disclosure) string {
 		"parameters": atMost(b.ParametersPerMille, a.ParametersPerMille), "levels": atMost(b.Levels, a.Levels),
 		"level-density": atMost(b.LevelsPerMille, a.LevelsPerMille), "complement": holds(b.Complement, a.Complement),
 		"dominance": atLeast(b.DominanceCount, a.DominanceCount) && atMost(b.DominancePerMille, a.DominancePerMille),
-		"p-ratio":   atLeast(b.RatioPerMille, a.RatioPerMille), "perturbed": atLeast(b.Perturbed, a.Perturbed),
+		"p-ratio":   atLeast(b.RatioPerMille, a.RatioPerMille), "perturbed": atLeast(b.Perturbed, a.Perturbed), "veiled": holds(b.Veiled, a.Veiled),
 		"epsilon": atMost(b.Epsilon, a.Epsilon), "budget": atMost(b.Budget, a.Budget), "delta": atMost(b.Delta, a.Delta),
 		"honest":  a.Epsilon == 0 || b.Epsilon > 0 && b.Honest <= a.Honest,
 		"history": atLeast(b.History, a.History), "together": b.Together >= a.Together,
@@ -90,7 +93,7 @@ func TestUnite(t *testing.T) {
 			t.Fatalf("%+v is neither of %+v and %+v", u, a, b)
 		}
 		private := u.Epsilon > 0 && u != Disclosure{Levels: u.Levels, LevelsPerMille: u.LevelsPerMille, Epsilon: u.Epsilon, Budget: u.Budget, Delta: u.Delta, Honest: u.Honest}
-		excluded := private || u.Base != 0 && u.Perturbed != 0 || a.Base != 0 && b.Base != 0 && a.Base%b.Base != 0 && b.Base%a.Base != 0
+		excluded := private || u.Veiled && u.largest() || u.Base != 0 && u.Perturbed != 0 || a.Base != 0 && b.Base != 0 && a.Base%b.Base != 0 && b.Base%a.Base != 0
 		if err := u.Conflict(); (err != nil) != excluded {
 			t.Fatalf("%+v and %+v: %v", a, b, err)
 		} else if err == nil && u.Validate() != nil {
@@ -150,6 +153,10 @@ func TestDisclosureIsRefused(t *testing.T) {
 		"epsilon is 100000001":           {Epsilon: 100_000_001, Budget: 1, Delta: 1},
 		"budget is -1":                   {Budget: -1},
 		"perturbed is 1001":              {Perturbed: 1001},
+		"veiled needs perturbed":         {Veiled: true, Count: 10},
+		"veiled = true and dominance":    {Veiled: true, Perturbed: 5, Count: 3, DominanceCount: 2, DominancePerMille: 900},
+		"veiled = true and p-ratio":      {Veiled: true, Perturbed: 5, Count: 3, RatioPerMille: 100},
+		"veiled needs perturbed and":     {Veiled: true, Perturbed: 5, Floor: 3},
 		"delta is 1000000001":            {Delta: 1_000_000_001},
 		"epsilon needs budget":           {Epsilon: 1_000_000, Delta: 1},
 		"epsilon needs budget and":       {Epsilon: 1_000_000, Budget: 1_000_000},
@@ -230,7 +237,7 @@ func TestScreens(t *testing.T) {
 	}
 	names := RuleNames()
 	full := Disclosure{Count: 1, ZeroIsSmall: true, Floor: 1, Departments: 1, Freedom: 1, ParametersPerMille: 1, Levels: 1, LevelsPerMille: 1,
-		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: 1, Epsilon: 1, Budget: 1, Delta: 1, Honest: 2,
+		Complement: true, DominanceCount: 1, DominancePerMille: 1, RatioPerMille: 1, Base: 3, Perturbed: 1, Veiled: true, Epsilon: 1, Budget: 1, Delta: 1, Honest: 2,
 		History: 1, Together: TogetherAll}
 	for i, r := range full.Rules() {
 		if r.Name != names[i] {

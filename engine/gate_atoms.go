@@ -230,7 +230,7 @@ func (s *Screening) fewIn(sets []int, cells []*big.Int) byte {
 	switch {
 	case len(sets) > 0 && below == len(sets):
 		return ReasonFloor
-	case count < s.Rules.Count:
+	case count < s.enough(s.Rules.Count, int64(len(sets))):
 		return ReasonCount
 	}
 	return 0

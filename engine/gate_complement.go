@@ -10,10 +10,10 @@ import (
 type complement struct {
 	rows     []int64 // figures of the groups
 	withheld []bool
-	slacks   [][]int64 // of groups: what is withheld in a line together is not below 0
-	least    int64
-	lines    [][]int // the groups of each line: all keys but one are the same
-	of       [][]int // by group, its lines
+	slacks   [][]int64                // of groups: what is withheld in a line together is not below 0
+	enough   func(groups int64) int64 // what so many groups' figures add up to at least
+	lines    [][]int                  // the groups of each line: all keys but one are the same
+	of       [][]int                  // by group, its lines
 	work     int
 }
 
@@ -22,7 +22,7 @@ const maxProtection = 1 << 28
 
 // protect adds to the groups that are withheld the complementary ones. rows are the groups' figures, slacks those of what they add up.
 func (p *Plan) protect(rows []int64, withheld []bool, slacks [][]int64) error {
-	c := &complement{rows: rows, withheld: withheld, slacks: slacks, least: p.Screen.Rules.Count, of: make([][]int, len(rows))}
+	c := &complement{rows: rows, withheld: withheld, slacks: slacks, enough: func(groups int64) int64 { return p.Screen.enough(p.Screen.Rules.Count, groups) }, of: make([][]int, len(rows))}
 	stride := len(rows)
 	for _, column := range p.Groups {
 		n := len(column.Values)
@@ -68,7 +68,7 @@ func (p *Plan) protect(rows []int64, withheld []bool, slacks [][]int64) error {
 func (c *complement) fill() (added bool) {
 	for _, line := range c.lines {
 		for {
-			some, groups, rows := false, 0, int64(0)
+			some, groups, rows := false, int64(0), int64(0)
 			for _, g := range line {
 				if c.withheld[g] {
 					some = true
@@ -77,7 +77,7 @@ func (c *complement) fill() (added bool) {
 					}
 				}
 			}
-			if !some || groups >= 2 && rows >= c.least && c.slack(line) || !c.withholdOne(line) {
+			if !some || groups >= 2 && rows >= c.enough(groups) && c.slack(line) || !c.withholdOne(line) {
 				break
 			}
 			added = true

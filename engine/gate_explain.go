@@ -14,6 +14,8 @@ type ExplainedScreening struct {
 	Groups      int                   `json:"groups"`            //
 	Ciphertexts int                   `json:"ciphertexts"`       // of each department, beside the answer's
 	Earlier     int                   `json:"earlier,omitempty"` // answers that the question is compared with
+	Least       int64                 `json:"least,omitempty"`   // with noise on the figures, the rows that a cell rests on at least
+	Enough      int64                 `json:"enough,omitempty"`  // and what the departments' numbers then add up to, for one set
 	Learns      []ExplainedDisclosure `json:"learns"`
 }
 
@@ -27,8 +29,12 @@ func (p *Plan) ExplainScreening(d Disclosure, earlier ...Earlier) (*ExplainedScr
 	if err != nil {
 		return nil, err
 	}
-	return &ExplainedScreening{Earlier: len(earlier), Plan: s.Digest(), Rules: d.Sentences(), Figures: len(s.Moments), Groups: s.groupCount(),
-		Ciphertexts: s.Ciphertexts(), Learns: s.screeningLearns()}, nil
+	out := &ExplainedScreening{Earlier: len(earlier), Plan: s.Digest(), Rules: d.Sentences(), Figures: len(s.Moments), Groups: s.groupCount(),
+		Ciphertexts: s.Ciphertexts(), Learns: s.screeningLearns()}
+	if d.Veiled {
+		out.Least, out.Enough = d.Count, s.Screen.enough(d.Count, 1)
+	}
+	return out, nil
 }
 
 // screeningLearns says who learns what of a screening.
@@ -53,6 +59,10 @@ func (p *Plan) screeningLearns() []ExplainedDisclosure {
 	if n := len(p.Screen.sums); n > 0 {
 		what += fmt.Sprintf("; of %s of what sums add up, which are by how much a department's other rows outweigh its largest, in sixteenths of the worst that its bounds allow, "+
 			"and at most as many as make up for the worst of all other departments", Plural(n, "slack"))
+	}
+	if d := p.Screen.Rules; d.Veiled {
+		what += fmt.Sprintf("; each number of rows with noise of each department that has some, up to %d rows in either direction and the same for the same rows, "+
+			"so that only whether there are any is exact", d.Perturbed)
 	}
 	if base := p.Screen.Rules.Base; base > 0 {
 		what += fmt.Sprintf("; and each count of the answer exactly, before it is rounded to %d", base)
@@ -88,6 +98,9 @@ func (x *ExplainedScreening) String() string {
 		Plural(x.Ciphertexts, "ciphertext"))
 	if x.Earlier > 0 {
 		line("Some of them compare it with %s before it: where it would tell with one of too few rows, it is refused.", Plural(x.Earlier, "answer"))
+	}
+	if x.Enough > 0 {
+		line("With the noise on these, rows pass where the departments' numbers add up to %d: fewer than %d do once in 1,600 times at most, and a few more not always.", x.Enough, x.Least)
 	}
 	for _, l := range x.Learns {
 		line("Learns: %s: %s.", l.Who, l.What)

@@ -139,9 +139,9 @@ func (s *Screening) unfit(f fitted, cells []*big.Int) byte {
 	switch {
 	case n == 0 && !s.Rules.ZeroIsSmall:
 		return 0
-	case n < f.freedom(s.Rules, parameters):
+	case n < s.enough(f.freedom(s.Rules, parameters), int64(len(f.rows))):
 		return ReasonFreedom
-	case n < f.share(s.Rules, parameters):
+	case n < s.enough(f.share(s.Rules, parameters), int64(len(f.rows))):
 		return ReasonParameters
 	}
 	return 0

@@ -72,6 +72,9 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 	if err := p.mayRound(d); err != nil {
 		return nil, err
 	}
+	if _, err := p.Noisy(d); err != nil { // what is not answered is not looked at
+		return nil, err
+	}
 	rests, err := p.supportsOf()
 	if err != nil {
 		return nil, err
@@ -123,6 +126,9 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 		return nil, hinted(refuse(CodeLimit, 0, "the rules look at %d counts of each group; at most %d are allowed", n, MaxFigures),
 			"ask for fewer aggregates at once")
 	}
+	if d.Veiled {
+		out.veil(d)
+	}
 	for m := range out.Moments {
 		for _, r := range out.Registrations {
 			out.Moments[m].Bounds = append(out.Moments[m].Bounds, out.figureBound(m, r.Rows))
@@ -135,27 +141,34 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 	return out, nil
 }
 
-// least is for each support the least count that a cell that rests on it needs; 0 where none is looked at.
+// least is for each support the most that its figure counts up to, what any cell that rests on it needs; 0 where none is looked at.
 func (s *Screening) least() []int64 {
 	out := make([]int64, len(s.supports.list))
-	for i := range out {
-		out[i] = s.Rules.Count
+	alone, together := s.enough(s.Rules.Count, 1), s.enough(s.Rules.Count, manySets)
+	if s.Rules.Complement { // groups are added up
+		alone = together
 	}
-	out[0] = max(out[0], 1) // what a withheld group hides behind, and whether there are rows
+	for i := range out {
+		out[i] = alone
+	}
+	need := func(i int, least int64) { out[i] = max(out[i], least) }
+	need(0, 1) // what a withheld group hides behind, and whether there are rows
 	for _, pair := range s.supports.pairs {
 		for _, i := range pair.rest {
-			out[i] = max(out[i], 1)
+			need(i, 1)
 		}
 	}
 	for _, a := range s.supports.atoms {
 		for _, i := range a.sets {
-			out[i] = max(out[i], 1)
+			need(i, max(1, together))
 		}
 	}
-	s.supports.past.each(func(i int) { out[i] = max(out[i], 1) })
+	s.supports.past.each(func(i int) { need(i, max(1, together)) })
 	for _, f := range s.fits {
 		for _, i := range f.rows {
-			out[i] = max(out[i], f.freedom(s.Rules, f.parameters), f.share(s.Rules, f.parameters))
+			for _, rows := range []int64{f.freedom(s.Rules, f.parameters), f.share(s.Rules, f.parameters)} {
+				need(i, s.enough(rows, int64(len(f.rows))))
+			}
 		}
 	}
 	if s.Rules.Base > 0 {
@@ -177,42 +190,52 @@ func (p *Plan) figureBound(m int, rows int64) Bound {
 	switch moment := &p.Moments[m]; {
 	case moment.Op == Weigh:
 		most = slackMost(len(p.Departments))
-	case moment.Below == 0:
-		most = min(rows, moment.Most)
+	case moment.Below == 0 && rows > 0:
+		most = min(rows+p.veils(m), moment.Most)
 	}
 	return Bound{Lo: new(big.Int), Hi: big.NewInt(most)}
 }
 
 // figure is what a department contributes of the counts of a group: its own, or of a screening what is made
-// of it. all are the group's counts.
+// of it, which is there already where it carries noise. all are the group's counts.
 func (p *Plan) figure(all []*big.Int, m int) *big.Int {
-	moment, n := &p.Moments[m], all[m]
-	if p.Screen == nil || n == nil {
-		return n
+	if p.Screen == nil || p.Noise != nil || all[m] == nil {
+		return all[m]
 	}
-	if moment.Op == Weigh {
+	if p.Moments[m].Op == Weigh {
 		return p.slackFigure(all, m)
 	}
-	if moment.Within > 0 {
-		within := all[moment.Within-1]
-		if within == nil || within.Cmp(n) < 0 {
-			return nil
-		}
-		n = new(big.Int).Sub(within, n)
-	}
-	switch {
-	case n.Sign() < 0:
+	n := p.counted(all, m)
+	if n == nil || n.Sign() < 0 {
 		return n
-	case moment.Below == 0 && n.Cmp(big.NewInt(p.Screen.Rules.Floor)) < 0:
-		return new(big.Int) // that it is below the floor says the other figure, and no more
-	case moment.Below > 0 && n.Sign() > 0 && n.Cmp(big.NewInt(moment.Below)) < 0:
-		return big.NewInt(1)
-	case moment.Below > 0:
-		return new(big.Int)
-	case n.Cmp(big.NewInt(moment.Most)) > 0:
-		return big.NewInt(moment.Most)
 	}
-	return n
+	return p.made(m, n, new(big.Int))
+}
+
+// counted is how many rows of a department a figure is of; nil where a part is larger than its whole.
+func (p *Plan) counted(all []*big.Int, m int) *big.Int {
+	n, moment := all[m], &p.Moments[m]
+	if n == nil || moment.Within == 0 {
+		return n
+	}
+	within := all[moment.Within-1]
+	if within == nil || within.Cmp(n) < 0 {
+		return nil
+	}
+	return new(big.Int).Sub(within, n)
+}
+
+// made is a department's figure of its number of rows, with noise.
+func (p *Plan) made(m int, n, noise *big.Int) *big.Int {
+	moment, floor := &p.Moments[m], big.NewInt(max(1, p.Screen.Rules.Floor))
+	few := n.Sign() > 0 && n.Cmp(floor) < 0
+	switch {
+	case moment.Below > 0 && few:
+		return big.NewInt(1)
+	case moment.Below > 0 || few || n.Sign() == 0:
+		return new(big.Int) // that it is below the floor says the other figure, and no more
+	}
+	return minimum(maximum(new(big.Int).Add(n, noise), floor), big.NewInt(moment.Most))
 }
 
 // Screened is, on a screening's plan, the verdict over the cells of the answer's: a reason code for each of
@@ -388,7 +411,7 @@ func (s *Screening) failure(i int, cells []*big.Int) byte {
 	switch departments := at(f.departments); {
 	case at(f.floor) > 0 || none && s.Rules.Floor > 0: // of a floor the other figures do not count the rows: none is not told from few
 		return ReasonFloor
-	case n < s.Rules.Count && (n > 0 || none):
+	case n < s.enough(s.Rules.Count, 1) && (n > 0 || none):
 		return ReasonCount
 	case departments > 0 && departments < s.Rules.Departments:
 		return ReasonDepartments

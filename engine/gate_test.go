@@ -54,6 +54,12 @@ func (t *refTable) pooled(tb testing.TB, p *Plan) []*big.Int {
 	var made [][]*big.Int
 	for d := range p.Departments {
 		cells := t.contribute(tb, p, d)
+		var err error
+		if p.Screen != nil && p.Noise != nil {
+			if cells, err = p.AddNoise(d, cells, t.ofRows(tb, p, d)); err != nil {
+				tb.Fatalf("%s: %v", p.SQL, err)
+			}
+		}
 		limbs, err := p.Limbs(d, cells)
 		if err != nil {
 			tb.Fatalf("%s: %v", p.SQL, err)
@@ -159,6 +165,8 @@ func staffRules(t *testing.T, names []string) (d Disclosure) {
 			d.DominanceCount, d.DominancePerMille = 2, n
 		case "ratio":
 			d.RatioPerMille = n
+		case "veiled":
+			d.Perturbed, d.Veiled = n, true
 		default:
 			t.Fatalf("no rule %s", key)
 		}
@@ -198,7 +206,7 @@ func shownAnswer(r *Result) string {
 // without rules.
 func TestDisclosureAttacks(t *testing.T) {
 	table := staff()
-	cat, departments := table.catalogue()
+	cat, departments := table.keyed()
 	runCases(t, "withheld.txt", func(t *testing.T, c dataCase) string {
 		fields := strings.Fields(c.verb)
 		d := staffRules(t, fields[1:])

@@ -247,7 +247,7 @@ func (p *Plan) below(g, support int, cells []*big.Int) bool {
 // fewAmong reports whether supports of several groups have rows together, but too few.
 func (p *Plan) fewAmong(all []inGroup, cells []*big.Int) bool {
 	s := p.Screen
-	rows, departments, some, below := int64(0), int64(0), 0, 0
+	rows, departments, some, below := int64(0), int64(0), int64(0), int64(0)
 	for _, c := range all {
 		if c.support < 0 {
 			continue
@@ -265,7 +265,7 @@ func (p *Plan) fewAmong(all []inGroup, cells []*big.Int) bool {
 			departments = max(departments, group[at].Int64())
 		}
 	}
-	return some > 0 && (below == some || rows < s.Rules.Count || departments < s.Rules.Departments)
+	return some > 0 && (below == some || rows < s.enough(s.Rules.Count, some) || departments < s.Rules.Departments)
 }
 
 // combines reports whether a sum of sets, of the answer's and of earlier answers', with any factors, is a set of too few

@@ -19,7 +19,7 @@ type conversation struct {
 // tables have new versions since.
 func (c *conversation) ask(t *testing.T, sql string) (said string, refused bool) {
 	t.Helper()
-	cat, departments := c.table.catalogue()
+	cat, departments := c.table.keyed()
 	table := c.table
 	if rest, ok := strings.CutPrefix(sql, "[later] "); ok {
 		for i := range c.earlier {

@@ -147,7 +147,7 @@ func noNoise(what string) error {
 type NoiseSource func(group, moment int, cell *big.Int) (*big.Int, error)
 
 // AddNoise is what a department contributes for its cells: themselves where the plan has no noise, and else each with that
-// of the source, within the range that is proven. What is withheld has none. dep is the index into Departments. A cell outside of
+// of the source, within the range that is proven; of a screening the figures. What is withheld has none. dep is the index into Departments. A cell outside of
 // the range that the registration gives is refused with CodeOverflow, as by Limbs. A source that gives none is an error.
 func (p *Plan) AddNoise(dep int, cells []*big.Int, source NoiseSource) ([]*big.Int, error) {
 	switch {
@@ -159,6 +159,9 @@ func (p *Plan) AddNoise(dep int, cells []*big.Int, source NoiseSource) ([]*big.I
 		return nil, refuse(CodeCells, 0, "%d cells given, the plan has %d", len(cells), p.CellCount())
 	case source == nil:
 		return nil, refuse(CodePolicy, 0, "the plan's cells carry noise, and there is none to add")
+	}
+	if p.Screen != nil {
+		return p.veiled(dep, cells, source)
 	}
 	exact := make([]Bound, len(p.Moments))
 	for m := range exact {
@@ -177,17 +180,26 @@ func (p *Plan) AddNoise(dep int, cells []*big.Int, source NoiseSource) ([]*big.I
 			out[i] = cell
 			continue
 		}
-		noise, err := source(group, m, cell)
+		noise, err := noiseOf(source, group, m, cell)
 		if err != nil {
-			return nil, fmt.Errorf("the noise of a cell: %w", err)
-		}
-		if noise == nil {
-			return nil, refuse(CodePolicy, 0, "the plan's cells carry noise, and one has none")
+			return nil, err
 		}
 		bound := p.Moments[m].Bounds[dep]
 		out[i] = minimum(maximum(new(big.Int).Add(cell, noise), bound.Lo), bound.Hi)
 	}
 	return out, nil
+}
+
+// noiseOf is what a source gives, which has to give something.
+func noiseOf(source NoiseSource, group, moment int, cell *big.Int) (*big.Int, error) {
+	noise, err := source(group, moment, cell)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the noise of a cell: %w", err)
+	case noise == nil:
+		return nil, refuse(CodePolicy, 0, "the plan's cells carry noise, and one has none")
+	}
+	return noise, nil
 }
 
 // outside refuses a cell that the table's registration does not allow.

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,38 +24,45 @@ import (
 	"parley/node/failure"
 	"parley/node/nodetest"
 	"parley/node/nodetest/testnet"
+	"parley/protocols"
 )
 
 const perturbedBy = 5
 
-// noisyCounts are what three departments answer for the number of rows that a condition chooses: their own counts and, by the
-// keys in their folders, the noise of these rows.
+// noisyRows are how many rows of a department's a condition chooses, and, by the key in its folder, their noise.
+func noisyRows(n *testnet.Network, department int, choose func(sex string, age int) bool) (rows, noise int64) {
+	n.T.Helper()
+	raw, err := os.ReadFile(filepath.Join(n.Nodes[department].Config.Dir, "noise.key"))
+	nodetest.Check(n.T, err)
+	key, err := cellkey.New(raw)
+	nodetest.Check(n.T, err)
+	sums := cellkey.Sums{Rows: new(big.Int)}
+	for j := range sums.Keys {
+		sums.Keys[j] = new(big.Int)
+	}
+	of := key.Recorder("people", []string{"age"})
+	for _, row := range testnet.RowsOf(department)[1:] {
+		age, err := strconv.Atoi(row[1])
+		nodetest.Check(n.T, err)
+		if !choose(row[0], age) {
+			continue
+		}
+		rows++
+		sums.Rows.Add(sums.Rows, big.NewInt(1))
+		for j, limb := range of.Record([]engine.Datum{engine.NewInteger(int64(age))}) {
+			sums.Keys[j].Add(sums.Keys[j], big.NewInt(int64(limb)))
+		}
+	}
+	return rows, key.Noise(sums, big.NewInt(1), perturbedBy).Int64()
+}
+
+// noisyCounts are what three departments answer for the number of rows that a condition chooses.
 func noisyCounts(n *testnet.Network, choose func(sex string, age int) bool) string {
 	n.T.Helper()
 	total := int64(0)
-	for i, d := range n.Nodes[:3] {
-		raw, err := os.ReadFile(filepath.Join(d.Config.Dir, "noise.key"))
-		nodetest.Check(n.T, err)
-		key, err := cellkey.New(raw)
-		nodetest.Check(n.T, err)
-		sums := cellkey.Sums{Rows: new(big.Int)}
-		for j := range sums.Keys {
-			sums.Keys[j] = new(big.Int)
-		}
-		of := key.Recorder("people", []string{"age"})
-		for _, row := range testnet.RowsOf(i)[1:] {
-			age, err := strconv.Atoi(row[1])
-			nodetest.Check(n.T, err)
-			if !choose(row[0], age) {
-				continue
-			}
-			total++
-			sums.Rows.Add(sums.Rows, big.NewInt(1))
-			for j, limb := range of.Record([]engine.Datum{engine.NewInteger(int64(age))}) {
-				sums.Keys[j].Add(sums.Keys[j], big.NewInt(int64(limb)))
-			}
-		}
-		total += key.Noise(sums, big.NewInt(1), perturbedBy).Int64()
+	for i := range n.Nodes[:3] {
+		rows, noise := noisyRows(n, i, choose)
+		total += rows + noise
 	}
 	return fmt.Sprint(total)
 }
@@ -88,9 +96,24 @@ func lostNoiseKey(n *testnet.Network, path string, key []byte) {
 	}
 }
 
+// shownVeiled is that of a group where what they say of it in a screening adds up to enough, and else nothing.
+func shownVeiled(n *testnet.Network, name string, enough int64, choose func(sex string, age int) bool) string {
+	n.T.Helper()
+	said := int64(0)
+	for i := range n.Nodes[:3] {
+		rows, noise := noisyRows(n, i, choose)
+		said += min(max(rows+noise, 1), enough)
+	}
+	if said < enough {
+		return ""
+	}
+	return name + " " + noisyCounts(n, choose) + " | "
+}
+
 // TestPerturbed: under the rule each department adds the noise of its key and the cell's rows, and no other, so that asking again, by other
 // groups or with conditions that change nothing, gives the same; after a restart and in a new version too. Without its key a
-// department contributes nothing, and does not start.
+// department contributes nothing, and does not start. What they say of counts before an answer has the same noise where a policy asks for that, and
+// decides what is shown.
 func TestPerturbed(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
@@ -181,5 +204,15 @@ func TestPerturbed(t *testing.T) {
 	})
 	if again := ask(bySex); testnet.ResultText(again) != want || again.Query == first.Query {
 		t.Errorf("asked again: %q, want %q", testnet.ResultText(again), want)
+	}
+	d := testnet.OpenPolicy("a", "people")
+	d.Version, d.Disclosure = 3, engine.Disclosure{Count: 2, Perturbed: perturbedBy, Veiled: true}
+	nodetest.Check(t, testnet.Publish(t.Context(), n.DialAs(0, n.Steward(0)), d))
+	n.Eventually("the client has the policy", func() bool {
+		return slices.ContainsFunc(testnet.StateAt(c).Policies(), func(p protocols.PolicyRecord) bool { return p.Document.Disclosure.Veiled })
+	})
+	want = shownVeiled(n, "f", 7, women) + shownVeiled(n, "m", 7, men) // 2 rows, in one department at most if there are fewer, and its noise
+	if got := testnet.ResultText(ask(bySex)); got != want {
+		t.Errorf("after a screening with noise %q, want %q", got, want)
 	}
 }

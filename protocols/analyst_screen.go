@@ -14,19 +14,19 @@ func (m *Analyst) asksFor(plan *engine.Plan) (*engine.Plan, error) {
 		if err != nil {
 			return nil, err
 		}
-		return plan.Screening(m.a.Rules, before...)
+		return screening(plan, m.a.Rules, uint32(m.a.Round), before)
 	case m.a.Screen == engine.Digest{}:
 		return noisy(plan, m.a.Rules, uint32(m.a.Round))
 	}
-	screening := m.referee.Query(m.a.Screen)
-	if screening == nil || screening.Verdict() == nil {
+	before := m.referee.Query(m.a.Screen)
+	if before == nil || before.Verdict() == nil {
 		return nil, errors.New("the answer rests on a screening that has not ended")
 	}
 	plan, err := noisy(plan, m.a.Rules, uint32(m.a.Round))
 	if err != nil {
 		return nil, err
 	}
-	return plan.Withhold(m.a.Rules, screening.Verdict(), screening.receiver())
+	return plan.Withhold(m.a.Rules, before.Verdict(), before.receiver())
 }
 
 // screen asks for a screening and waits for its verdict. Its counts are not for the analyst, who has nothing to verify of it

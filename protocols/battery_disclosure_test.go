@@ -128,7 +128,7 @@ func row(against string, a attack) disclosure {
 }
 
 func disclosures() []disclosure {
-	return slices.Concat(unscreenedAttacks(), screeningAttacks(), liveAttacks(), certificateAttacks(), cellKeyAttacks(), roundingAttacks(), largestAttacks())
+	return slices.Concat(unscreenedAttacks(), screeningAttacks(), liveAttacks(), certificateAttacks(), cellKeyAttacks(), veiledAttacks(), roundingAttacks(), largestAttacks())
 }
 
 // unscreenedAttacks ask for the answer without its screening, or for another answer than its screening shows.
@@ -295,7 +295,8 @@ of counts by age, of counts by sex, and of counts by age to city1 and city3. The
 "Refused by", "also by" and "the certificate" are as in [ATTACKS.md](ATTACKS.md); "–" of the last: no certificate can be made of it. In each
 row that a question is refused in, city3 makes no contribution and no share of it, and the auditor attests nothing. "Holds against" tells on whom
 it rests that the attack fails: on nobody but city3, or on that contributors count their own rows truly. "Nobody": it works. In rows of cell
-keys city3's policy asks for noise of up to five rows and withholds nothing, in those of rounding for counts rounded to 3; a question was answered so before. In
+keys city3's policy asks for noise of up to five rows and withholds nothing, in those of ` + "`veiled`" + ` for that and at least three rows, in those of rounding for counts
+rounded to 3; a question was answered so before. In
 those of dominance it asks that two rows are at most 0.9 of a sum, and withholds nothing for its number of rows; of age 41 one row of city1 is nearly all, of age 42 two, of city1 and city2.
 
 The last nine are of another network, in which city3's policy has ` + "`epsilon`" + `, with a budget of three questions, of which one was answered.

@@ -98,7 +98,7 @@ func (q *QueryState) within(plan *engine.Plan, rules engine.Disclosure) (*engine
 		if err != nil {
 			return nil, err
 		}
-		return plan.Screening(rules, before...)
+		return screening(plan, rules, q.Ask.Round, before)
 	case q.screen == nil:
 		return nil, &engine.Error{Code: CodePolicy, Message: "by the departments' rules the answer's counts are screened first, and no screening is named"}
 	}
@@ -122,6 +122,14 @@ func noisy(plan *engine.Plan, rules engine.Disclosure, round uint32) (*engine.Pl
 		return nil, ErrNoisyRounds
 	}
 	return plan.Noisy(rules)
+}
+
+// screening is what is looked at before a round is answered. Of one that is not answered nothing is.
+func screening(plan *engine.Plan, rules engine.Disclosure, round uint32, before []engine.Earlier) (*engine.Plan, error) {
+	if _, err := noisy(plan, rules, round); err != nil {
+		return nil, err
+	}
+	return plan.Screening(rules, before...)
 }
 
 // ErrNoisyRounds refuses a question of several rounds where rules demand noise.

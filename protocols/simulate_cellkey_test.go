@@ -143,24 +143,3 @@ func byAgeAloneOf(w *world) string {
 	shown, _ := w.shownOf(int(perturbedRules.Count), 0)
 	return shown
 }
-
-// TestPerturbedCrashes kills parties anywhere in a question: whoever starts again adds the same noise, and there is one answer.
-func TestPerturbedCrashes(t *testing.T) {
-	cryptotest.SetGlobalRandom(t, 19)
-	base := perturbedWorld(t, 19, engine.Disclosure{Perturbed: 5})
-	base.run()
-	calm := base.fork(t, 19)
-	want := calm.askPerturbed(byAgeAlone.sql)
-	kills := killedAnywhere(t, base, calm, 19, amount(200, 160, 5), func(t *testing.T, w *world) {
-		if got := w.askPerturbed(byAgeAlone.sql); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
-		w.checkAgreement()
-		w.checkTransitions()
-		w.checkShares()
-		w.checkContributions()
-	})
-	if kills < 3 {
-		t.Errorf("only %d kills", kills)
-	}
-}

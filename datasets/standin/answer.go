@@ -81,7 +81,7 @@ func released(ctx context.Context, p *engine.Plan, rules engine.Disclosure, tabl
 	if err != nil {
 		return nil, nil, err
 	}
-	counts, err := pooled(ctx, screening, tables, nil)
+	counts, err := pooled(ctx, screening, tables, random)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -110,8 +110,10 @@ func (t *Tally) Split(k *Key, dep int, rows int64, all []*big.Int) (cells, noise
 		for m := range moments {
 			total := new(big.Int)
 			for _, a := range t.terms[m] {
-				at := moments + (Limbs+1)*a.addend
-				sums := Sums{[Limbs]*big.Int(group[at : at+Limbs]), group[at+Limbs]}
+				sums := t.sums(group, a.addend)
+				if whole := t.asked.Moments[m].Within; whole > 0 { // of a screening: what a part leaves of it
+					sums = t.sums(group, t.terms[whole-1][0].addend).less(sums)
+				}
 				one := k.Noise(sums, most[a.addend], rows)
 				total.Add(total, one.Mul(one, a.factor))
 			}
@@ -119,6 +121,21 @@ func (t *Tally) Split(k *Key, dep int, rows int64, all []*big.Int) (cells, noise
 		}
 	}
 	return cells, noise
+}
+
+// sums are those of an addend among a group's cells.
+func (t *Tally) sums(group []*big.Int, addend int) Sums {
+	at := len(t.asked.Moments) + (Limbs+1)*addend
+	return Sums{[Limbs]*big.Int(group[at : at+Limbs]), group[at+Limbs]}
+}
+
+// less are the sums of the rows that others leave of these.
+func (s Sums) less(o Sums) Sums {
+	out := Sums{Rows: new(big.Int).Sub(s.Rows, o.Rows)}
+	for i := range out.Keys {
+		out.Keys[i] = new(big.Int).Sub(s.Keys[i], o.Keys[i])
+	}
+	return out
 }
 
 // Drawn is noise like that of a department whose key and rows nobody knows: each cell that is not 0 has some from randomness, as a rehearsal over

@@ -64,6 +64,8 @@ func (p *parser) ofDisclosure(key string, n *unstable.Node, line int) {
 		}
 	case "perturbed":
 		d.Perturbed = p.number(n, key, line)
+	case "veiled":
+		d.Veiled = p.yes(n, key, line)
 	case "epsilon":
 		d.Epsilon = p.decimal(n, key, line, 6, privacy.MaxEpsilon, "from 0.001 to 100.0, as 0.5")
 	case "budget":
@@ -241,6 +243,7 @@ var chineseRules = map[string]string{
 	"p-ratio":       "所示合计除去最大两行后，至少为最大一行的$1",
 	"round":         "计数按$1取整，且不作合计",
 	"perturbed":     "所示单元带有各部门的噪声，每部门上下至多$1行，同样的行噪声相同",
+	"veiled":        "答复之前各参与部门所见的计数也带有该噪声，行集须有更多的行方可通过",
 	"epsilon":       "所示单元均带各部门各自的噪声，由此每次提问的代价至多为ε = $1；未指明诚实部门数时，仅凭其中一份即可",
 	"budget":        "同一人出于同一目的对该表的全部提问，合并后的代价至多为ε = $1，合并后小于各次代价之和",
 	"delta":         "上述代价除δ = $1的概率外成立",

@@ -46,7 +46,7 @@ func TestLevels(t *testing.T) {
 // TestRulesText: each rule has words in both languages that hold its numbers.
 func TestRulesText(t *testing.T) {
 	d := engine.Disclosure{Count: 17, ZeroIsSmall: true, Floor: 18, Departments: 19, Freedom: 20, ParametersPerMille: 210, Levels: 22, LevelsPerMille: 230,
-		Complement: true, DominanceCount: 24, DominancePerMille: 250, RatioPerMille: 260, Base: 100, Perturbed: 27,
+		Complement: true, DominanceCount: 24, DominancePerMille: 250, RatioPerMille: 260, Base: 100, Perturbed: 27, Veiled: true,
 		Epsilon: 271_000, Budget: 2_800_001, Delta: 29, Honest: 295, History: 30, Together: engine.TogetherDepartment}
 	for _, lang := range []string{English, Chinese} {
 		said := RulesText(d, lang)
