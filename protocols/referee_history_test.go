@@ -478,4 +478,30 @@ func TestRotatedPersonsStay(t *testing.T) {
 	if err != nil || len(past) != 1 {
 		t.Errorf("%d past answers of the person's: %v", len(past), err)
 	}
+	c.certifies(next, later, first)
+}
+
+// certifies has a person ask, after its department's key was replaced, and goes through the records of the certificate, in which the rotation is not.
+func (c *court) certifies(department, analyst ed25519.PrivateKey, first Key) {
+	c.t.Helper()
+	c.keys[0] = department
+	c.must(department, &Register{Registration: courtTable("a", 1)})
+	c.steward(department, "a")
+	c.form()
+	a := c.question(9)
+	c.must(analyst, a)
+	q := c.state.Query(QueryID(c.id, KeyOf(analyst), a))
+	c.advanceFor(analyst, q, PhaseShared)
+	records, s := c.state.recordsOf(q), NewState(c.network, c.sizes)
+	for i := range records {
+		if b, err := records[i].Entry.Open(); err == nil && b.Kind() == KindVouch && b.(*Vouch).Replaces != (Key{}) {
+			c.t.Error("the certificate holds the rotation: a test of nothing")
+		}
+		if err := s.leap(&records[i]); err != nil {
+			c.t.Fatalf("%s: %v", records[i].Entry.Kind, err)
+		}
+	}
+	if read := s.queries[q.ID]; read == nil || read.Phase != PhaseShared || s.FirstOf(KeyOf(analyst)) != first || len(s.recordsOf(read)) != len(records) {
+		c.t.Errorf("the certificate's query: %+v, its analyst's first key is %s", read, s.FirstOf(KeyOf(analyst)))
+	}
 }

@@ -53,10 +53,15 @@ func (s *State) vouch(r *Record, b *Vouch) *Refusal {
 	return nil
 }
 
-// firstOf is the first key of the person that a vouch is about.
+// firstOf is the first key of the person that a vouch is about. Where the key took another's place in a gap of a certificate's records, the vouch alone
+// says so.
 func (s *State) firstOf(b *Vouch) Key {
-	if p := s.people.inForce(b.Replaces); p != nil && s.people.inForce(b.Person) == nil {
-		return p.body.First
+	known, old := s.people.inForce(b.Person), s.people.inForce(b.Replaces)
+	switch {
+	case known == nil && old != nil:
+		return old.body.First
+	case known == nil && s.gaps:
+		return b.First
 	}
 	return s.FirstOf(b.Person)
 }

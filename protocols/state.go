@@ -97,12 +97,8 @@ func (s *State) leap(r *Record) error {
 				s.opened = b.Number - 1
 			}
 		case *Vouch:
-			before := b.Replaces
-			if before == (Key{}) {
-				before = b.Person
-			}
-			if (b.Replaces != Key{} || b.First != b.Person) && s.people.inForce(before) == nil { // vouched for in a gap
-				s.people = s.people.with(newPerson(r, &Vouch{Person: before, First: b.First}))
+			if (b.Replaces != Key{}) && s.people.inForce(b.Replaces) == nil { // vouched for in a gap
+				s.people = s.people.with(newPerson(r, &Vouch{Person: b.Replaces, First: b.First}))
 			}
 		}
 	}
