@@ -151,18 +151,7 @@ func (a *attack) run(t *testing.T, base *world, c *protocols.Certificate) (s sig
 	if ask.Screening { // of which no certificate is made
 		return s
 	}
-	cert := f.certificate(a, e, ask, id)
-	if a.proof != "" { // nothing in the records tells: then city3's part is missing alone
-		f.made = map[string][][]byte{}
-		for i, name := range ask.Departments[:2] {
-			blobs, err := protocols.Contribution(cert, f.w.keys, i)
-			if err != nil {
-				t.Fatal(err)
-			}
-			f.made[name] = blobs
-		}
-		cert = f.certificate(a, e, ask, id)
-	}
+	cert := f.missing(a, e, ask, id)
 	v := f.w.verdict(cert)
 	want, whose := a.says, ""
 	if a.proof != "" {
@@ -175,6 +164,23 @@ func (a *attack) run(t *testing.T, base *world, c *protocols.Certificate) (s sig
 		s.verdict = "the same"
 	}
 	return s
+}
+
+// missing is what the others make of a question. Where nothing in the records tells, city3's part is missing alone.
+func (f *front) missing(a *attack, e protocols.Entry, ask *protocols.Ask, id engine.Digest) *protocols.Certificate {
+	cert := f.certificate(a, e, ask, id)
+	if a.proof == "" {
+		return cert
+	}
+	f.made = map[string][][]byte{}
+	for i, name := range ask.Departments[:2] {
+		blobs, err := protocols.Contribution(cert, f.w.keys, i)
+		if err != nil {
+			f.w.t.Fatal(err)
+		}
+		f.made[name] = blobs
+	}
+	return f.certificate(a, e, ask, id)
 }
 
 // same reports whether two texts say the same, one of all departments and one by the department.

@@ -82,6 +82,7 @@ func privacyAttacks(base *world, c *protocols.Certificate) (out []disclosure) {
 		trusting.Honest = 2
 		return f.noised(trusting)
 	})
+	of(ofOneRow())
 	again := referee("the same question until the noise is averaged away, fifty times at once", "budget-spent", "has no room for the question", func(f *front) protocols.Entry {
 		for range 2 { // with the first that is the budget
 			f.w.order(f.privately())
@@ -112,6 +113,39 @@ func privacyAttacks(base *world, c *protocols.Certificate) (out []disclosure) {
 		disclosure{"no noise, by city1, where city3's policy takes two departments for honest", "city1 and the analyst; not against city2 with them", func(t *testing.T, _ *world, _ *protocols.Certificate) (string, sight) {
 			return "nobody: it is not seen", sight{refused: quietOne(besieged(t, base, c))}
 		}})
+}
+
+// ofOneRow is a plan with too little noise for persons of several rows.
+func ofOneRow() attack {
+	persons := machine("a plan with the noise of one row, where city3's table declares two of a person", "not the one that its SQL and tables give", func(f *front) protocols.Entry {
+		declared := func(most int64) func(r *engine.Registration) {
+			return func(r *engine.Registration) { r.Quality.Key, r.Quality.RowsPerPerson = []string{"chol"}, most }
+		}
+		f.register("city3", declared(2))
+		return f.privately(func(a *protocols.Ask) {
+			catalogue := slices.Clone(f.w.ledger.state.Catalogue())
+			for i := range catalogue {
+				if catalogue[i].Department == "city3" {
+					declared(1)(&catalogue[i])
+				}
+			}
+			p, err := engine.NewPlan(byAgeAlone.sql, catalogue, everybody, protocols.Packing(f.w.params))
+			if err == nil {
+				p, err = p.Noisy(privateRules)
+			}
+			if err != nil {
+				f.w.t.Fatal(err)
+			}
+			whole := f.noised(privateRules)
+			if whole.Noise.Moments[0].Variance().Cmp(p.Noise.Moments[0].Variance()) <= 0 {
+				f.w.t.Fatal("the noise of two rows is not more than that of one")
+			}
+			p.Registrations = whole.Registrations // nothing but the noise is another
+			a.Plan, a.Ciphertexts = p.Digest(), uint32(p.Ciphertexts())
+		})
+	})
+	persons.code = "plan-mismatch"
+	return persons
 }
 
 // trustingRules are ε = 2 a question, with the noise of two departments, of which cells fit a limb.
