@@ -130,6 +130,7 @@ func (v *variables) add(m int, e *Expr, conditions []*Expr) {
 		if product := v.product(t.of); !product.counts() {
 			v.keep(m, product, t.key, []string{t.key}, conditions)
 		}
+		v.byClass(m, t.of, conditions)
 		for i, of := range t.of {
 			if i == 0 || !of.equal(t.of[i-1]) {
 				v.inside(m, t.of, of, conditions)
@@ -181,6 +182,9 @@ func (v *variables) inside(m int, product []*Expr, of *Expr, conditions []*Expr)
 			if a.Kind.numeric() && a.Op != OpConstant {
 				within(a)
 			}
+		}
+		for a, more := range of.taken() {
+			within(a, more...)
 		}
 	}
 }
