@@ -205,6 +205,11 @@ func TestDominatedSumsDoNotFollow(t *testing.T) {
 			for j := range rows {
 				if j != i {
 					told(map[int]int{i: 1, j: -1})
+					for k := range j {
+						if k != i {
+							told(map[int]int{i: 1, j: -1, k: -1})
+						}
+					}
 				}
 			}
 		}

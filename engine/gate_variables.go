@@ -304,8 +304,19 @@ func (v *variables) derived(e *Expr) *Expr {
 }
 
 // between adds what sums of one variable tell together: of two, of which the rows do not exclude each other, their difference, which is a sum over the rows that
-// are in one and not in the other; of a whole and parts of it that exclude each other, the rows that are in none.
+// are in one and not in the other; of a whole and parts of it that exclude each other, the rows that are in none. What is a part, and what excludes what, is told by
+// the values of columns too, as for a history.
 func (v *variables) between() {
+	sets := []asked{{}}
+	if filter := v.supports.plan.Filter; filter != nil {
+		sets[0].conditions = v.supports.flat([]*Expr{filter})
+	}
+	for _, x := range v.list {
+		sets = append(sets, asked{conditions: x.conditions})
+	}
+	x, where := newExclusion(v.supports, sets), sets[0].conditions
+	apart := func(a, b *variable) bool { return x.none(slices.Concat(where, a.conditions, b.conditions)) }
+	within := func(a, b *variable) bool { return x.none(slices.Concat(where, a.conditions), b.conditions) }
 	pairs, tooMany := 0, hinted(refuse(CodeLimit, 0, "more than %d pairs of sums may tell of each other's rows", MaxPairs), "ask for fewer sums with conditions at once")
 	for _, alike := range gather(v.list, func(a, b *variable) bool { return a.key == b.key }) {
 		if len(alike) > MaxAlike {
@@ -317,17 +328,17 @@ func (v *variables) between() {
 			}
 			var parts [][]*variable // of a, sorted so that those of one list exclude each other
 			for j, b := range alike {
-				if j < i && !apart(a.conditions, b.conditions) {
+				if j < i && !apart(a, b) {
 					v.tell(inOne(a.conditions, b.conditions), a, b)
 					if pairs++; pairs > MaxPairs {
 						v.err = tooMany
 					}
 				}
-				if i == j || !subsumes(a.conditions, b.conditions) {
+				if i == j || !within(b, a) || within(a, b) { // equal sets leave nothing
 					continue
 				}
 				at := slices.IndexFunc(parts, func(list []*variable) bool {
-					return !slices.ContainsFunc(list, func(x *variable) bool { return !apart(x.conditions, b.conditions) })
+					return !slices.ContainsFunc(list, func(y *variable) bool { return !apart(y, b) })
 				})
 				if at < 0 {
 					at, parts = len(parts), append(parts, nil)
