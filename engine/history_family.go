@@ -66,14 +66,17 @@ func (s *supports) together(all []asked, together []int, near [][]bool) error {
 	}
 	known := threes{}
 	looked := 0
+	if !slices.ContainsFunc(together, func(i int) bool { return all[i].earlier < 0 }) { // they tell nothing that is not told without the question
+		return nil
+	}
 	for i, a := range together {
 		for j, b := range together[:i] {
 			for _, c := range together[:j] {
 				x, y, z := near[a][b], near[a][c], near[b][c]
-				sets := []asked{all[c], all[b], all[a]}
-				if !(x && (y || z) || y && z) || !mixed(sets) {
+				if own := all[a].earlier < 0; !(x && (y || z) || y && z) || own == (all[b].earlier < 0) && own == (all[c].earlier < 0) {
 					continue
 				}
+				sets := []asked{all[c], all[b], all[a]}
 				if looked++; looked > maxThrees {
 					return tooManyFamilies()
 				}
