@@ -181,6 +181,7 @@ type aggregation struct {
 	scores  []*engine.Expr   // the last of columns
 	twins   []int            // by moment, the one whose statement computes it
 	records *calls.Records   // nil: no moment reads record keys
+	adder   calls.Adder      // where rows are read one by one
 }
 
 func (t *Table) aggregation(p *engine.Plan, department string, r *calls.Records) (*aggregation, error) {
@@ -192,15 +193,30 @@ func (t *Table) aggregation(p *engine.Plan, department string, r *calls.Records)
 	if at < 0 || at >= len(p.Registrations) {
 		return nil, fmt.Errorf("department %s is not one of the plan's: %w", files.Shown(department), ErrRegistration)
 	}
-	registered := p.Registrations[at]
-	own := t.Registration(department, registered.Version)
+	if p.Join != nil {
+		return nil, fmt.Errorf("the plan joins tables, and is asked of %s alone: %w", files.Shown(t.name), ErrRegistration)
+	}
+	if err := t.isRegistered(p.Registrations[at]); err != nil {
+		return nil, err
+	}
+	return t.aggregationAt(where, p, r)
+}
+
+// isRegistered is an ErrRegistration unless a registration is this table's own.
+func (t *Table) isRegistered(registered engine.Registration) error {
+	own := t.Registration(registered.Department, registered.Version)
 	switch {
 	case registered.Digest != own.Digest || registered.Rows != own.Rows:
-		return nil, fmt.Errorf("table %s has digest %s and %d rows, the plan's registration %s and %d: %w",
+		return fmt.Errorf("table %s has digest %s and %d rows, the plan's registration %s and %d: %w",
 			files.Shown(t.name), own.Digest, own.Rows, registered.Digest, registered.Rows, ErrRegistration)
 	case !slices.Equal(engine.Marshal(registered.WithoutDrift()), engine.Marshal(own)):
-		return nil, fmt.Errorf("table %s is described otherwise in the plan's registration: %w", files.Shown(t.name), ErrRegistration)
+		return fmt.Errorf("table %s is described otherwise in the plan's registration: %w", files.Shown(t.name), ErrRegistration)
 	}
+	return nil
+}
+
+// aggregationAt is that of a plan over the rows at a place.
+func (t *Table) aggregationAt(where place, p *engine.Plan, r *calls.Records) (*aggregation, error) {
 	columns, err := t.sources(p.Schema)
 	if err != nil {
 		return nil, err

@@ -266,6 +266,35 @@ func (p *inPlace) read(_ context.Context, f func(*store) error) error {
 	return err
 }
 
+// hold lets f read the files by a store of its own. The error is as that of read.
+func (p *inPlace) hold(f func() error) error {
+	if err := p.changed(); err != nil {
+		return err
+	}
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	err := f()
+	if fault := p.changed(); fault != nil {
+		return fault
+	}
+	return err
+}
+
+// paths are those of the files, as DuckDB is given them.
+func (p *inPlace) paths() (paths []string) {
+	for _, f := range p.files {
+		paths = append(paths, dialect.QuoteText(f.path()))
+	}
+	return paths
+}
+
+// readingFiles are the settings of a store that reads files. What they say of the least and largest values, of NULLs and of
+// distinct values was not checked, so nothing may follow from it.
+func readingFiles(paths []string) []string {
+	return []string{"SET allowed_paths = [" + strings.Join(paths, ", ") + "]",
+		"SET disabled_optimizers = 'filter_pushdown,statistics_propagation,compressed_materialization'"}
+}
+
 // reopen makes the store anew for where the files lie now.
 func (p *inPlace) reopen() error {
 	p.mu.Lock()
@@ -278,14 +307,7 @@ func (p *inPlace) reopen() error {
 		p.store.db.Close()
 		p.store = nil
 	}
-	var paths []string
-	for _, f := range p.files {
-		paths = append(paths, dialect.QuoteText(f.path()))
-	}
-	// What the files say of the least and largest values, of NULLs and of distinct values was not checked, so
-	// nothing may follow from it.
-	s, err := openStore(p.room, "SET allowed_paths = ["+strings.Join(paths, ", ")+"]",
-		"SET disabled_optimizers = 'filter_pushdown,statistics_propagation,compressed_materialization'")
+	s, err := openStore(p.room, readingFiles(p.paths())...)
 	if err != nil {
 		return err
 	}

@@ -80,9 +80,9 @@ func (r storeRoom) remove() error {
 // String says what the limits are.
 func (r storeRoom) String() string {
 	if r.folder == "" {
-		return sizeText(r.memory) + " of memory, and no folder for more"
+		return duck.SizeText(r.memory) + " of memory, and no folder for more"
 	}
-	return fmt.Sprintf("%s of memory and %s of files in %s", sizeText(r.memory), sizeText(r.disk), r.folder)
+	return fmt.Sprintf("%s of memory and %s of files in %s", duck.SizeText(r.memory), duck.SizeText(r.disk), r.folder)
 }
 
 // plain turns DuckDB's lack of room into a sentence about its limits; DuckDB's own
@@ -102,7 +102,7 @@ func (r storeRoom) plain(table string, err error) error {
 // overfull is about rows that ofRows does not hold; err otherwise.
 func (r storeRoom) overfull(table string, err error) error {
 	if limits := r.ofRows(); errors.Is(err, duck.ErrFull) {
-		return r.full(table, "takes more than "+sizeText(limits.Memory+limits.Disk))
+		return r.full(table, "takes more than "+duck.SizeText(limits.Memory+limits.Disk))
 	}
 	return fmt.Errorf("loading table %s: %w", files.Shown(table), files.PlainCause(err))
 }
@@ -110,19 +110,6 @@ func (r storeRoom) overfull(table string, err error) error {
 func (r storeRoom) full(table, what string) error {
 	return &files.Error{Message: fmt.Sprintf("table %s %s as it is aggregated; the limit is %s", files.Shown(table), what, r),
 		Hint: "leave columns out, or split the table over departments"}
-}
-
-// sizeText is a number of bytes for people.
-func sizeText(bytes int64) string {
-	for _, unit := range []struct {
-		name string
-		size int64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if bytes >= unit.size {
-			return fmt.Sprintf("%.4g %s", float64(bytes)/float64(unit.size), unit.name)
-		}
-	}
-	return fmt.Sprintf("%d bytes", bytes)
 }
 
 // RoomNote says what an operator should know of a table that does not fit into
@@ -136,10 +123,10 @@ func roomNote(table string, size int64) string {
 	switch {
 	case size > maxRowBytes+MaxSpillBytes:
 		return fmt.Sprintf("table %s takes about %s as it is aggregated, over the limit of %s of memory and %s of files: no node opens it; leave columns out, or split it over departments",
-			files.Shown(table), sizeText(size), sizeText(maxRowBytes), sizeText(MaxSpillBytes))
+			files.Shown(table), duck.SizeText(size), duck.SizeText(maxRowBytes), duck.SizeText(MaxSpillBytes))
 	case size > maxRowBytes:
 		return fmt.Sprintf("table %s takes about %s as it is aggregated: what is over %s of memory goes to files in the node's folder, %s at most, and is slower",
-			files.Shown(table), sizeText(size), sizeText(maxRowBytes), sizeText(MaxSpillBytes))
+			files.Shown(table), duck.SizeText(size), duck.SizeText(maxRowBytes), duck.SizeText(MaxSpillBytes))
 	}
 	return ""
 }

@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"context"
-	"fmt"
 	"math/big"
 
 	"parley/datasets/calls"
@@ -40,7 +39,7 @@ func (a *aggregation) streamRow(row []any, cells []*big.Int, weights *engine.Wei
 	moments := len(a.moments)
 	var failed error
 	value := a.scoresOf(stored, &failed)
-	pass, err := holds(a.plan.Filter, value)
+	pass, err := calls.Holds(a.plan.Filter, value)
 	if err != nil || !pass {
 		return err
 	}
@@ -55,56 +54,11 @@ func (a *aggregation) streamRow(row []any, cells []*big.Int, weights *engine.Wei
 	}
 	for m, moment := range a.moments {
 		i := group*moments + m
-		if err := addMoment(cells[i], moment, value, func(x *big.Int) { weights.Add(i, x) }); err != nil {
+		if err := a.adder.Add(cells, i, moment, value, func(x *big.Int) { weights.Add(i, x) }); err != nil {
 			return err
 		}
 	}
 	return failed
-}
-
-// addMoment adds one row to a cell, or to what a slack is made of at the end.
-func addMoment(cell *big.Int, m engine.Moment, value func(int) engine.Datum, weigh func(x *big.Int)) error {
-	pass, err := holds(m.Filter, value)
-	if err != nil || !pass {
-		return err
-	}
-	switch m.Op {
-	case engine.CountRows:
-		cell.Add(cell, one)
-		return nil
-	case engine.Present:
-		cell.Set(one)
-		return nil
-	}
-	if m.Expr == nil {
-		return fmt.Errorf("datasets: a moment without an expression")
-	}
-	v, err := m.Expr.Eval(value)
-	switch {
-	case err != nil:
-		return err
-	case v.IsNull():
-	case m.Op == engine.CountNonNull:
-		cell.Add(cell, one)
-	case m.Op == engine.Sum && v.Number != nil:
-		cell.Add(cell, v.Number)
-	case m.Op == engine.Weigh && v.Number != nil:
-		weigh(v.Number)
-	default:
-		return fmt.Errorf("datasets: moment operation %d over %s", m.Op, v.Kind)
-	}
-	return nil
-}
-
-var one = big.NewInt(1)
-
-// holds reports whether a filter, possibly none, is true: neither false nor NULL.
-func holds(filter *engine.Expr, value func(int) engine.Datum) (bool, error) {
-	if filter == nil {
-		return true, nil
-	}
-	v, err := filter.Eval(value)
-	return err == nil && v.Kind == engine.Boolean && v.Bool, err
 }
 
 // datum is one value of a column, as it came from the store, at the schema's kind and scale.

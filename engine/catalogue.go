@@ -123,6 +123,8 @@ func (c Column) problem(rows int64) string {
 		return "rows without values in a column that is not nullable"
 	case !plainLine(c.Title, MaxTitleBytes) || !plainLine(c.Item, MaxItemBytes):
 		return "a title or an item that is too long, not UTF-8 or has control characters"
+	case !plainLine(c.Colocated, MaxNameBytes):
+		return "a family that is too long, not UTF-8 or has control characters"
 	case gradeProblem(c.Sensitivity, c.Class) != "":
 		return gradeProblem(c.Sensitivity, c.Class)
 	}
@@ -285,7 +287,7 @@ func missingColumn(has, lacks Registration, column string) error {
 
 // mergeColumn unifies one column; sources are in the order of regs.
 func mergeColumn(regs []Registration, sources []Column) (Column, error) {
-	out := Column{Name: sources[0].Name, HasDictionary: true}
+	out := Column{Name: sources[0].Name, HasDictionary: true, Colocated: sources[0].Colocated}
 	decided := 0 // the department whose kind out has
 	for d, c := range sources {
 		switch {
@@ -300,6 +302,9 @@ func mergeColumn(regs []Registration, sources []Column) (Column, error) {
 		out.Nullable = out.Nullable || c.Nullable
 		out.Resembles = max(out.Resembles, c.Resembles)
 		out.HasDictionary = out.HasDictionary && (c.HasDictionary || c.Kind == Null)
+		if c.Colocated != out.Colocated { // a promise that one does not make is none
+			out.Colocated = ""
+		}
 	}
 	undeclared := slices.ContainsFunc(sources, Column.Undeclared)
 	for _, c := range sources {

@@ -149,16 +149,16 @@ func planCase(c dataCase) (*Plan, error) {
 	return NewPlan(c.input, fixtureCatalogue(), departments, testPackings[0])
 }
 
-// checkTableOf holds that TableOf refuses what it reads as NewPlan does (refused), and finds the
+// checkTablesOf holds that TablesOf refuses what it reads as NewPlan does (refused), and finds the
 // table of everything else.
-func checkTableOf(t *testing.T, sql string, refused error) {
+func checkTablesOf(t *testing.T, sql string, refused error) {
 	t.Helper()
-	table, err := TableOf(sql, fixtureCatalogue())
+	table, err := TablesOf(sql, fixtureCatalogue())
 	switch {
 	case err != nil && (refused == nil || err.Error() != refused.Error()):
-		t.Errorf("TableOf refuses with %v, NewPlan with %v", err, refused)
-	case err == nil && table == "":
-		t.Error("TableOf finds neither a table nor a reason")
+		t.Errorf("TablesOf refuses with %v, NewPlan with %v", err, refused)
+	case err == nil && len(table) == 0:
+		t.Error("TablesOf finds neither a table nor a reason")
 	}
 }
 
@@ -167,7 +167,7 @@ func checkTableOf(t *testing.T, sql string, refused error) {
 func TestRefusals(t *testing.T) {
 	runCases(t, "refusals.txt", func(t *testing.T, c dataCase) string {
 		p, err := planCase(c)
-		checkTableOf(t, c.input, err)
+		checkTablesOf(t, c.input, err)
 		var e *Error
 		switch {
 		case err == nil:

@@ -46,10 +46,10 @@ const namedDepartments = 8
 
 // wanted is the line that the departments would write whose column lacks something.
 func (b *binder) wanted(column int, line string, lacks func(Column) bool) string {
-	name := b.plan.Schema.Columns[column].Name
+	table, name := b.plan.source(column)
 	var at []string
-	for _, r := range b.plan.Registrations {
-		if lacks(r.Columns[columnByName(r.Columns, name)]) {
+	for _, r := range b.plan.Catalogue() {
+		if r.Table == table && lacks(r.Columns[columnByName(r.Columns, name)]) {
 			at = append(at, r.Department)
 		}
 	}
@@ -60,7 +60,7 @@ func (b *binder) wanted(column int, line string, lacks func(Column) bool) string
 		at = append(at[:namedDepartments:namedDepartments], fmt.Sprintf("%d more", n-namedDepartments))
 	}
 	return fmt.Sprintf("%s can declare it in node.toml, below [[table]] name = %q: [[table.column]] name = %q, %s",
-		strings.Join(at, ", "), b.plan.Table, name, line)
+		strings.Join(at, ", "), table, name, line)
 }
 
 // joined puts two parts of a hint together.

@@ -165,6 +165,8 @@ func (p *Plan) describeMoment(m int) string {
 	switch moment.Op {
 	case CountNonNull:
 		text = "count(" + p.describe(moment.Expr) + ")"
+	case CountKeys:
+		text = "count(DISTINCT " + p.describe(moment.Expr) + ")"
 	case Present:
 		text = "whether there are rows"
 	case Sum:

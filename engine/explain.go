@@ -13,6 +13,8 @@ type Explanation struct {
 	Plan        Digest                 `json:"plan"`
 	Assurance   string                 `json:"assurance"` // "sealed"
 	Table       string                 `json:"table"`
+	Joined      []ExplainedKey         `json:"joined,omitempty"`  // of a join
+	Partial     []string               `json:"partial,omitempty"` // departments that hold some of the joined tables and not all
 	Departments []ExplainedDepartment  `json:"departments"`
 	Columns     []string               `json:"columns"`         // read by the departments
 	Filter      string                 `json:"filter"`          // "" for all rows
@@ -36,6 +38,22 @@ type ExplainedDepartment struct {
 	Rows    int64  `json:"rows"`
 	Version uint64 `json:"version"`
 	Digest  Digest `json:"digest"`
+	// Tables are what it joins, where it does. Then Rows is how many joined rows there are at most, and Digest names all of the tables.
+	Tables []ExplainedTable `json:"tables,omitempty"`
+}
+
+// ExplainedTable is one of the tables that a contributor joins.
+type ExplainedTable struct {
+	Name    string `json:"name"`
+	Rows    int64  `json:"rows"`
+	Version uint64 `json:"version"`
+	Digest  Digest `json:"digest"`
+}
+
+// ExplainedKey is columns that are equal in joined rows.
+type ExplainedKey struct {
+	Columns []string `json:"columns"`
+	Family  string   `json:"colocated,omitempty"` // that all of them are declared to be of
 }
 
 // ExplainedGroupColumn is one column of GROUP BY.
@@ -98,8 +116,9 @@ func (p *Plan) Explain() Explanation {
 		x.Filter = p.describe(p.Filter)
 	}
 	for _, r := range p.Registrations {
-		x.Departments = append(x.Departments, ExplainedDepartment{r.Department, r.Rows, r.Version, r.Digest})
+		x.Departments = append(x.Departments, ExplainedDepartment{r.Department, r.Rows, r.Version, r.Digest, p.explainTables(r.Department)})
 	}
+	x.Joined = p.explainKeys()
 	for _, g := range p.Groups {
 		x.GroupBy = append(x.GroupBy, ExplainedGroupColumn{p.describe(g.Expr), g.Expr.Kind, len(g.Values)})
 	}
@@ -225,7 +244,20 @@ func (x Explanation) String() string {
 	line("Assurance: %s", x.Assurance)
 	line("Table %s, contributed by", x.Table)
 	for _, d := range x.Departments {
-		line("  %s: %s, version %d, digest %s", d.Name, Plural(d.Rows, "row"), d.Version, d.Digest)
+		if len(d.Tables) > 0 {
+			line("  %s: at most %s, of", d.Name, Plural(d.Rows, "joined row"))
+		} else {
+			line("  %s: %s, version %d, digest %s", d.Name, Plural(d.Rows, "row"), d.Version, d.Digest)
+		}
+		for _, t := range d.Tables {
+			line("    %s: %s, version %d, digest %s", t.Name, Plural(t.Rows, "row"), t.Version, t.Digest)
+		}
+	}
+	if len(x.Partial) > 0 {
+		line("Not asked, since it takes all the tables to join them: %s", strings.Join(x.Partial, ", "))
+	}
+	for _, k := range x.Joined {
+		line("Joined where %s%s", strings.Join(k.Columns, " = "), k.promise())
 	}
 	if len(x.Columns) > 0 {
 		line("Columns read: %s", strings.Join(x.Columns, ", "))

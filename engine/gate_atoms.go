@@ -222,7 +222,7 @@ func (s *Screening) fewIn(sets []int, cells []*big.Int) byte {
 	}
 	count, below := int64(0), 0
 	for _, i := range sets {
-		count += s.rowsAtLeast(i, cells)
+		count = s.together(count, s.rowsAtLeast(i, cells))
 		if s.failure(i, cells) == ReasonFloor {
 			below++
 		}
@@ -234,6 +234,15 @@ func (s *Screening) fewIn(sets []int, cells []*big.Int) byte {
 		return ReasonCount
 	}
 	return 0
+}
+
+// together is how many rows two sets of rows have together that exclude each other, at least. Of keys, the more of the two: a key can have
+// rows in both.
+func (s *Screening) together(a, b int64) int64 {
+	if s.answer != nil && s.answer.Join != nil {
+		return max(a, b)
+	}
+	return a + b
 }
 
 // rowsAtLeast is how many rows a support has, or as many as matter.

@@ -12,6 +12,7 @@ type complement struct {
 	withheld []bool
 	slacks   [][]int64                // of groups: what is withheld in a line together is not below 0
 	enough   func(groups int64) int64 // what so many groups' figures add up to at least
+	together func(a, b int64) int64   // as Screening.together
 	lines    [][]int                  // the groups of each line: all keys but one are the same
 	of       [][]int                  // by group, its lines
 	work     int
@@ -22,7 +23,7 @@ const maxProtection = 1 << 28
 
 // protect adds to the groups that are withheld the complementary ones. rows are the groups' figures, slacks those of what they add up.
 func (p *Plan) protect(rows []int64, withheld []bool, slacks [][]int64) error {
-	c := &complement{rows: rows, withheld: withheld, slacks: slacks, enough: func(groups int64) int64 { return p.Screen.enough(p.Screen.Rules.Count, groups) }, of: make([][]int, len(rows))}
+	c := &complement{rows: rows, withheld: withheld, slacks: slacks, enough: func(groups int64) int64 { return p.Screen.enough(p.Screen.Rules.Count, groups) }, together: p.Screen.together, of: make([][]int, len(rows))}
 	stride := len(rows)
 	for _, column := range p.Groups {
 		n := len(column.Values)
@@ -72,7 +73,7 @@ func (c *complement) fill() (added bool) {
 			for _, g := range line {
 				if c.withheld[g] {
 					some = true
-					if rows += c.rows[g]; c.rows[g] > 0 {
+					if rows = c.together(rows, c.rows[g]); c.rows[g] > 0 {
 						groups++
 					}
 				}

@@ -132,7 +132,7 @@ func (s *Screening) unfit(f fitted, cells []*big.Int) byte {
 			continue
 		}
 		rows := cells[s.figures[i].count].Int64()
-		if n += rows; f.classes && rows > 0 {
+		if n = s.together(n, rows); f.classes && rows > 0 {
 			parameters++
 		}
 	}

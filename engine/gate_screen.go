@@ -72,6 +72,9 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 	if err := p.mayRound(d); err != nil {
 		return nil, err
 	}
+	if err := p.mayJoin(d); err != nil {
+		return nil, err
+	}
 	if _, err := p.Noisy(d); err != nil { // what is not answered is not looked at
 		return nil, err
 	}
@@ -89,7 +92,7 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 	}
 	s.fits = p.fits(s.supports)
 	out := &Plan{SQL: p.SQL, Table: p.Table, Departments: p.Departments, Registrations: p.Registrations, Schema: p.Schema,
-		Filter: p.Filter, Groups: p.Groups, Screen: s}
+		Join: p.Join, Filter: p.Filter, Groups: p.Groups, Screen: s}
 	where := (*Expr)(nil)
 	if len(rests.outside) > 0 { // rows are counted for which WHERE does not hold
 		where, out.Filter = p.Filter, nil
@@ -101,7 +104,12 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 		if rows.outside {
 			m.Filter = conjunction(nil, rows.conditions)
 		}
-		if first[i] = len(out.Moments); rows.within >= 0 {
+		switch first[i] = len(out.Moments); {
+		case p.Join != nil && rows.within >= 0:
+			m = out.keysBeyond(out.Moments[first[rows.within]], m)
+		case p.Join != nil:
+			m.Op, m.Expr = CountKeys, p.key()
+		case rows.within >= 0:
 			m.Within = 1 + first[rows.within]
 		}
 		f := figures{-1, -1, -1}

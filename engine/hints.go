@@ -73,9 +73,9 @@ func (b *binder) functionHint(name string) string {
 	return "the functions are " + strings.Join(names, ", ")
 }
 
-// columnHint says what may have been meant by a column that the table does not have.
-func (b *binder) columnHint(name string) string {
-	if near := Nearest(name, b.names); near != "" {
+// columnHint says what may have been meant by a column that is none of these.
+func (b *binder) columnHint(name string, names []string) string {
+	if near := Nearest(name, names); near != "" {
 		return "did you mean " + quote(near) + "?"
 	}
 	for _, c := range b.plan.Schema.Columns {
@@ -83,13 +83,13 @@ func (b *binder) columnHint(name string) string {
 			return fmt.Sprintf("if it is a value of %s, write it in single quotes: %s", quote(c.Name), literal(NewText(name)))
 		}
 	}
-	if table := tableWith(name, b.catalogue); table != "" {
-		return fmt.Sprintf("table %s has such a column: a question asks one table", quote(table))
+	if table := tableWith(name, b.catalogue); table != "" && !slices.Contains(b.tables(), table) {
+		return fmt.Sprintf("table %s has such a column, and is not named in FROM", quote(table))
 	}
 	if _, found := callable(lower(name)); found {
 		return fmt.Sprintf("%s is a function: write its arguments in parentheses", lower(name))
 	}
-	return nearest(name, b.names)
+	return nearest(name, names)
 }
 
 // tableHint says what may have been meant by a table that is not there.
@@ -118,7 +118,7 @@ func tableWith(column string, cat Catalogue) string {
 func (b *binder) booleanHint(e *Expr) string {
 	name := "..."
 	if c, found := b.columnBehind(e); found {
-		name = identifier(c.Name)
+		name = b.plan.identifier(c)
 	}
 	return fmt.Sprintf("to count where it is true, write count(*) FILTER (WHERE %[1]s); the share is "+
 		"1.0 * count(*) FILTER (WHERE %[1]s) / count(%[1]s)", name)

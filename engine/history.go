@@ -201,9 +201,11 @@ type planned struct {
 // setsOf are the sets of an earlier question, over the tables as they are now.
 func (s *supports) setsOf(j int, e *Earlier, differ bool) ([]planned, error) {
 	p := s.plan
-	q, err := NewPlan(e.SQL, Catalogue(p.Registrations), p.Departments, p.Layout.Packing)
+	q, err := NewPlan(e.SQL, p.Catalogue(), p.Departments, p.Layout.Packing)
 	switch {
-	case err != nil:
+	case err == nil && p.Join != nil && q.Join != nil && !slices.EqualFunc(p.Join.Keys, q.Join.Keys, slices.Equal):
+		return nil, nil // the same tables, and other joined rows
+	case err != nil || (p.Join == nil) != (q.Join == nil):
 		return nil, refuse(CodeHistory, 0, "over the tables as they are now the question cannot be compared with %s, which was answered before", e.named())
 	case len(e.Verdict) > 0 && !differ && !e.Former && len(e.Verdict) != q.CellCount():
 		return nil, refuse(CodeCells, 0, "the verdict over %s is over %d cells, it has %d", e.named(), len(e.Verdict), q.CellCount())

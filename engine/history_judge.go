@@ -257,7 +257,7 @@ func (p *Plan) fewAmong(all []inGroup, cells []*big.Int) bool {
 		if n == 0 {
 			continue
 		}
-		rows, some = rows+n, some+1
+		rows, some = s.together(rows, n), some+1
 		if s.failure(c.support, group) == ReasonFloor {
 			below++
 		}

@@ -27,6 +27,8 @@ const (
 	MinDriftValues    = 1000    // values of a column in both versions, below which its drift is not told: a row would be too much of it
 	MaxKeyColumns     = 16      // columns of a table's declared key
 	MaxRowsPerPerson  = 1 << 20 // rows of a person in a table that declares a limit of them
+	MaxJoined         = 8       // tables of a join
+	MaxJoinConditions = 64      // equalities of a join's ON and USING
 	MaxNameBytes      = 256     // bytes of a table's, column's or department's name
 	MaxRows           = 1 << 40 // rows of a table in one department
 	MaxScale          = 38      // decimal places of a column

@@ -83,7 +83,7 @@ func TestNearNames(t *testing.T) {
 	for sql, want := range map[string]string{
 		"sum(bgi) FROM things":                        `did you mean "big"?`,
 		"sum(zz) FROM things":                         `there are "k", "i", "big", "Dec", "mixed", "t", "flag", "day", "void", "人口数_合计"`,
-		"sum(huge) FROM things":                       `table "Odd" has such a column: a question asks one table`,
+		"sum(huge) FROM things":                       `table "Odd" has such a column, and is not named in FROM`,
 		"median FROM things":                          `median is a function: write its arguments in parentheses`,
 		`count(*) FROM things WHERE t = "湖南"`:         `if it is a value of "t", write it in single quotes: '湖南'`,
 		"count(*) FROM huge":                          `it is a column of table "Odd": write FROM "Odd"`,

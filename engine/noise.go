@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"fmt"
 	"math/big"
 	"slices"
@@ -59,7 +60,7 @@ func (p *Plan) Noisy(d Disclosure) (*Plan, error) {
 	if err := d.Conflict(); err != nil { // with two kinds of noise, one would be left out
 		return nil, refuse(CodePolicy, 0, "%s", err)
 	}
-	if err := p.takesNoise(); err != nil {
+	if err := cmp.Or(p.mayJoin(d), p.takesNoise()); err != nil {
 		return nil, err
 	}
 	out := *p

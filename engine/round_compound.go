@@ -177,7 +177,7 @@ func (c *compound) unite(t text, stmt *pg.SelectStmt) error {
 // table is the one that a SELECT asks.
 func (c *compound) table(t text, stmt *pg.SelectStmt) (string, error) {
 	b := &binder{text: t, plan: &Plan{}}
-	_, err := b.bindTable(stmt.FromClause, c.arguments.catalogue)
+	err := b.bindTables(stmt.FromClause, c.arguments.catalogue)
 	return b.plan.Table, err
 }
 
@@ -296,7 +296,7 @@ func (c *compound) subquery(t text, inner *pg.SelectStmt) error {
 	if err != nil {
 		return err
 	}
-	if outer := c.outer.FromClause; len(outer) == 1 && outer[0].GetRangeVar() != nil && lookup(outer[0].GetRangeVar().Relname, []string{table}) < 0 {
+	if outer, err := c.table(t, c.outer); err == nil && outer != table {
 		return hinted(refuse(CodeUnsupported, position, "a subquery asks the table that the question asks"), "ask it first, and write its answer here")
 	}
 	p, err := c.addPart(t, inner)

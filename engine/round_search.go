@@ -12,6 +12,7 @@ type search struct {
 	from    string // the text from the table's name on
 	tokens  int    // of the question
 	column  Column
+	named   string   // the column as SQL writes it
 	keys    []string // the entries of GROUP BY as SQL writes them
 	groups  *Plan    // schema, registrations and groups of the question, LIMIT and OFFSET
 	count   int      // of groups, 1 without GROUP BY
@@ -82,7 +83,7 @@ func (s *search) ask() {
 
 // statement is the present round's SQL.
 func (s *search) statement() string {
-	parts := []string{quoteIdentifier(s.column.Name)}
+	parts := []string{s.named}
 	place := func(x *big.Int) string { return fixedDecimal(x, s.column.Scale) }
 	if kind := s.column.Kind; kind.temporal() {
 		place = func(x *big.Int) string {

@@ -61,6 +61,7 @@ func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*sea
 	if !found {
 		return nil, nil
 	}
+	s.named = b.plan.inSQL(column, quoteIdentifier)
 	if s.column = b.plan.Schema.Columns[column]; !s.searchable() {
 		return nil, nil
 	}
@@ -227,13 +228,20 @@ func (s *search) orderKey(b *binder, node *pg.Node) (searchOrder, error) {
 	return searchOrder{output: -1, group: group}, nil
 }
 
-// fromText is the question's text from the table's name up to GROUP BY, ORDER BY and
+// fromText is the question's text from the first table's name up to GROUP BY, ORDER BY and
 // LIMIT, and a GROUP BY of the same columns.
 func (s *search) fromText(sql string, stmt *pg.SelectStmt) (string, error) {
-	start := stmt.FromClause[0].GetRangeVar().Location
 	scan, err := pg.Scan(sql)
 	if err != nil {
 		return "", syntaxError(err)
+	}
+	start, _ := locateIn(stmt.FromClause[0].ProtoReflect(), 0)
+	for i := len(scan.Tokens) - 1; i > 0; i-- { // before the first table stands FROM, and parentheses of joins
+		if t := scan.Tokens[i]; t.Start < start && t.Token == pg.Token_ASCII_40 {
+			start = t.Start
+		} else if t.Start < start {
+			break
+		}
 	}
 	s.tokens = len(scan.Tokens)
 	if slices.ContainsFunc(s.groups.Groups, func(g GroupColumn) bool { return g.column() < 0 }) {

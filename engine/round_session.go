@@ -18,6 +18,7 @@ type Session struct {
 	plan        *Plan     // of the present round; nil when all is answered
 	procedure   procedure // nil when one round is enough
 	result      *Result
+	partial     []string
 }
 
 // procedure is how a question of several rounds goes on.
@@ -73,6 +74,9 @@ func NewSession(sql string, cat Catalogue, departments []string, p Packing) (*Se
 
 // Plan is the present round's; nil when the answer is there.
 func (s *Session) Plan() *Plan { return s.plan }
+
+// Partial has the explanation name departments that hold some of the tables that are joined, and not all.
+func (s *Session) Partial(departments []string) { s.partial = departments }
 
 // Result is the answer; nil while there are rounds to come.
 func (s *Session) Result() *Result { return s.result }
@@ -143,6 +147,7 @@ func (s *Session) Explain() SessionExplanation {
 		return SessionExplanation{}
 	}
 	out := SessionExplanation{First: s.plan.Explain()}
+	out.First.Partial = s.partial
 	if s.procedure == nil {
 		out.Rounds = []ExplainedRound{{s.plan.CellCount(), s.plan.Ciphertexts(), out.First.Learns[0].What}}
 		return out

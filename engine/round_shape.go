@@ -26,7 +26,7 @@ type shape struct {
 }
 
 func (s *search) shapes() []shape {
-	list := append(slices.Clone(s.keys), "buckets("+quoteIdentifier(s.column.Name))
+	list := append(slices.Clone(s.keys), "buckets("+s.named)
 	words := []string{"ARRAY"}
 	if kind := s.column.Kind; kind.temporal() {
 		words = append(words, strings.Split(asciiUpper(kind.String()), " ")...)

@@ -14,8 +14,9 @@ import (
 type binder struct {
 	text
 	plan    *Plan
-	names   []string // of the schema's columns
-	alias   string   // what may stand before a column's name
+	from    []fromTable
+	names   []string // of the schema's columns, each as its table has it
+	visible []int    // columns that may be named by themselves
 	nodes   int
 	moments map[string]int // by canonical encoding
 	// positions says where in the text each moment was first asked for.
@@ -106,6 +107,15 @@ func (b *binder) bindColumn(ref *pg.ColumnRef, in place) (*Expr, error) {
 
 // column resolves a column reference to an index into the schema.
 func (b *binder) column(ref *pg.ColumnRef) (int, error) {
+	all := scope{visible: b.visible}
+	for t := range b.from {
+		all.tables = append(all.tables, t)
+	}
+	return b.columnOf(ref, all)
+}
+
+// columnOf does it among some of the tables.
+func (b *binder) columnOf(ref *pg.ColumnRef, in scope) (int, error) {
 	if err := b.only(ref, "fields", "location"); err != nil {
 		return 0, err
 	}
@@ -121,21 +131,53 @@ func (b *binder) column(ref *pg.ColumnRef) (int, error) {
 	if len(parts) == 0 || len(parts) > 2 {
 		return 0, refuse(CodeUnsupported, position, "a column is named by itself or after its table")
 	}
-	if len(parts) == 2 && lookup(parts[0], []string{b.alias}) < 0 {
-		return 0, hinted(refuse(CodeTable, position, "there is no table or alias %s in FROM", quote(parts[0])),
-			"did you mean %s?", quote(b.alias))
+	of := "table " + quote(b.plan.Table)
+	if b.plan.Join != nil {
+		of = "no table of FROM"
 	}
-	name := parts[len(parts)-1]
-	switch column := lookup(name, b.names); {
-	case column == -2:
-		return 0, hinted(refuse(CodeColumn, position, "several columns of table %s are called %s but for upper and lower case",
-			quote(b.plan.Table), quote(name)), "write the exact name in double quotes")
-	case column < 0:
-		return 0, hinted(refuse(CodeColumn, position, "table %s has no column %s", quote(b.plan.Table), quote(name)),
-			"%s", b.columnHint(name))
-	default:
-		return column, nil
+	if len(parts) == 2 {
+		aliases := make([]string, len(in.tables))
+		for i, t := range in.tables {
+			aliases[i] = b.from[t].alias
+		}
+		at := lookup(parts[0], aliases)
+		if at < 0 {
+			return 0, hinted(refuse(CodeTable, position, "there is no table or alias %s in FROM", quote(parts[0])), "did you mean %s?", strings.Join(quoteAll(aliases), " or "))
+		}
+		t := b.from[in.tables[at]]
+		in.visible, of = t.columns, "table "+quote(t.name)
 	}
+	return b.columnAmong(parts[len(parts)-1], in.visible, of, position)
+}
+
+// columnAmong finds a column by its name among columns of a table, or of several.
+func (b *binder) columnAmong(name string, candidates []int, of string, position int) (int, error) {
+	names := make([]string, len(candidates))
+	for i, c := range candidates {
+		names[i] = b.names[c]
+	}
+	switch at := lookup(name, names); {
+	case at >= 0:
+		return candidates[at], nil
+	case at == -2 && b.plan.Join != nil && !strings.HasPrefix(of, "table "):
+		return 0, hinted(refuse(CodeColumn, position, "column reference %s is ambiguous", quote(name)), "write its table before it, as in %s", b.qualified(name))
+	case at == -2:
+		return 0, hinted(refuse(CodeColumn, position, "several columns of %s are called %s but for upper and lower case", of, quote(name)),
+			"write the exact name in double quotes")
+	case !strings.HasPrefix(of, "table "):
+		return 0, hinted(refuse(CodeColumn, position, "%s has a column %s", of, quote(name)), "%s", b.columnHint(name, names))
+	}
+	return 0, hinted(refuse(CodeColumn, position, "%s has no column %s", of, quote(name)), "%s", b.columnHint(name, names))
+}
+
+// qualified is a column of the name with its table before it.
+func (b *binder) qualified(name string) string {
+	for i, n := range b.names {
+		if SameName(n, name) {
+			return b.plan.inSQL(i, identifier)
+		}
+	}
+	return identifier(name)
 }
 
 // bindConstant types a literal. A string and NULL keep the kind Null until the

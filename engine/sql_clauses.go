@@ -34,17 +34,17 @@ func (b *binder) target(targets []*pg.Node, number int, clause string, position 
 }
 
 // ungrouped says what to do with a column that cannot be grouped by.
-func ungrouped(c Column) string {
+func (p *Plan) ungrouped(c Column) string {
 	if c.Kind.numeric() {
 		return fmt.Sprintf("only declared columns of at most %d different values have one; histogram(%s, lo, hi, bins) counts by ranges",
-			MaxDictionary, identifier(c.Name))
+			MaxDictionary, p.identifier(c))
 	}
 	few := fmt.Sprintf("only declared columns of at most %d different values have one", MaxDictionary)
 	switch {
 	case c.Kind == Time:
-		return few + fmt.Sprintf("; EXTRACT(hour FROM %s) is one", identifier(c.Name))
+		return few + fmt.Sprintf("; EXTRACT(hour FROM %s) is one", p.identifier(c))
 	case c.Kind.clocked():
-		return few + fmt.Sprintf("; date_trunc('month', %s) can be grouped by", identifier(c.Name))
+		return few + fmt.Sprintf("; date_trunc('month', %s) can be grouped by", p.identifier(c))
 	}
 	return few
 }

@@ -1,28 +1,32 @@
 package engine
 
 import (
+	"slices"
+
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
-// TableOf finds the table of the catalogue that a SQL text is about, so that its holders are
+// TablesOf finds the tables of the catalogue that a SQL text is about, ascending, so that their holders are
 // known before it is planned. Its errors are those of NewPlan as far as it reads the text: up to
 // its FROM, an *Error with CodeSyntax, CodeUnsupported or CodeTable. Cost: parsing the text.
-func TableOf(sql string, cat Catalogue) (string, error) {
+func TablesOf(sql string, cat Catalogue) ([]string, error) {
 	stmt, _, err := parseQuestion(sql)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	b := &binder{text: text(sql), plan: &Plan{}}
-	for stmt.Op != pg.SetOperation_SETOP_NONE { // all SELECTs of a UNION ALL ask one table
+	for stmt.Op != pg.SetOperation_SETOP_NONE { // all SELECTs of a UNION ALL ask the same tables
 		if stmt, _, err = b.inlined(stmt.Larg); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	if err := b.onlySelect(stmt); err != nil {
-		return "", err
+		return nil, err
 	}
-	_, err = b.bindTable(stmt.FromClause, cat)
-	return b.plan.Table, err
+	if err := b.bindTables(stmt.FromClause, cat); err != nil {
+		return nil, err
+	}
+	return b.tables(), nil
 }
 
 // onlySelect refuses clauses that no question has.
@@ -32,40 +36,73 @@ func (b *binder) onlySelect(stmt *pg.SelectStmt) error {
 		"distinct_clause", "sort_clause", "limit_offset", "limit_count", "limit_option", "op")
 }
 
-// bindFrom finds the table and the contributors' registrations of it.
-func (b *binder) bindFrom(from []*pg.Node, cat Catalogue) error {
-	position, err := b.bindTable(from, cat)
-	if err != nil {
-		return err
-	}
-	return b.bindRegistrations(cat, position)
+// fromTable is a table that FROM names.
+type fromTable struct {
+	name, alias string
+	position    int
+	columns     []int // its places in the schema, once it is made
 }
 
-// bindTable finds the table that FROM names, and its place in the text.
-func (b *binder) bindTable(from []*pg.Node, cat Catalogue) (position int, err error) {
+// bindFrom finds the tables and the contributors' registrations of them.
+func (b *binder) bindFrom(from []*pg.Node, cat Catalogue) error {
+	if err := b.bindTables(from, cat); err != nil {
+		return err
+	}
+	if len(b.from) > 1 {
+		return b.bindJoin(from[0].GetJoinExpr())
+	}
+	return b.bindRegistrations()
+}
+
+// bindTables finds the tables that FROM names, and their places in the text.
+func (b *binder) bindTables(from []*pg.Node, cat Catalogue) error {
 	if len(from) != 1 {
+		position := 0
 		if len(from) > 1 {
 			offset, _ := locateIn(from[1].ProtoReflect(), 0)
 			position = b.at(offset)
+			return hinted(refuse(CodeUnsupported, position, "tables beside each other in FROM are not supported: each row would be joined with each"), joinForm)
 		}
-		return 0, hinted(refuse(CodeUnsupported, position, "a query asks exactly one table, named in FROM"), questionForm)
+		return hinted(refuse(CodeUnsupported, position, "a question asks a table, named in FROM"), questionForm)
 	}
-	table := from[0].GetRangeVar()
+	b.catalogue = cat
+	if err := b.bindSide(from[0]); err != nil {
+		return err
+	}
+	b.plan.Table = joinedName(b.tables())
+	return nil
+}
+
+// tables are the names of FROM's, ascending.
+func (b *binder) tables() (out []string) {
+	for _, t := range b.from {
+		out = append(out, t.name)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// bindSide takes the tables of an entry of FROM: one, or those of a join.
+func (b *binder) bindSide(node *pg.Node) error {
+	if j := node.GetJoinExpr(); j != nil {
+		return b.bindSides(j)
+	}
+	table := node.GetRangeVar()
 	if table == nil {
-		return 0, b.unsupported(from[0])
+		return b.unsupported(node)
 	}
 	if err := b.only(table, "relname", "schemaname", "inh", "relpersistence", "alias", "location"); err != nil {
-		return 0, err
+		return err
 	}
-	position = b.at(table.Location)
+	position := b.at(table.Location)
 	if table.Schemaname != "" && table.Schemaname != "public" {
-		return 0, hinted(refuse(CodeTable, position, "there is no schema %s", quote(table.Schemaname)), "a table is named by itself, or as public.%s", quote(table.Relname))
+		return hinted(refuse(CodeTable, position, "there is no schema %s", quote(table.Schemaname)), "a table is named by itself, or as public.%s", quote(table.Relname))
 	}
 	if !table.Inh {
-		return 0, refuse(CodeUnsupported, position, "FROM ONLY is not supported: leave out ONLY")
+		return refuse(CodeUnsupported, position, "FROM ONLY is not supported: leave out ONLY")
 	}
 	var tables []string
-	for _, r := range cat {
+	for _, r := range b.catalogue {
 		if len(tables) == 0 || tables[len(tables)-1] != r.Table {
 			tables = append(tables, r.Table)
 		}
@@ -73,35 +110,60 @@ func (b *binder) bindTable(from []*pg.Node, cat Catalogue) (position int, err er
 	index := lookup(table.Relname, tables)
 	switch {
 	case index == -2:
-		return 0, hinted(refuse(CodeTable, position, "several tables are called %s but for upper and lower case", quote(table.Relname)),
+		return hinted(refuse(CodeTable, position, "several tables are called %s but for upper and lower case", quote(table.Relname)),
 			"write the exact name in double quotes")
 	case index < 0:
-		return 0, hinted(refuse(CodeTable, position, "there is no table %s", quote(table.Relname)), "%s", tableHint(table.Relname, tables, cat))
+		return hinted(refuse(CodeTable, position, "there is no table %s", quote(table.Relname)), "%s", tableHint(table.Relname, tables, b.catalogue))
 	}
-	b.plan.Table, b.alias, b.catalogue = tables[index], tables[index], cat
+	t := fromTable{name: tables[index], alias: tables[index], position: position}
 	if table.Alias != nil {
 		if err := b.only(table.Alias, "aliasname"); err != nil {
-			return 0, err
+			return err
 		}
-		b.alias = table.Alias.Aliasname
+		t.alias = table.Alias.Aliasname
 	}
-	return position, nil
+	return b.addTable(t)
 }
 
-func (b *binder) bindRegistrations(cat Catalogue, position int) (err error) {
+// addTable takes one more table.
+func (b *binder) addTable(t fromTable) error {
+	for _, other := range b.from {
+		switch {
+		case other.alias == t.alias:
+			return hinted(refuse(CodeTable, t.position, "table name %s is specified more than once", quote(t.alias)), "give each table an alias of its own")
+		case other.name == t.name:
+			return hinted(refuse(CodeUnsupported, t.position, "table %s is joined with itself, which is not supported", quote(t.name)), "a question joins different tables")
+		}
+	}
+	if b.from = append(b.from, t); len(b.from) > MaxJoined {
+		return refuse(CodeLimit, t.position, "a question joins at most %d tables", MaxJoined)
+	}
+	return nil
+}
+
+// registrationsOf are the contributors' registrations of a table.
+func (b *binder) registrationsOf(t fromTable) (out []Registration, err error) {
 	for _, department := range b.plan.Departments {
-		r := cat.find(b.plan.Table, department)
+		r := b.catalogue.find(t.name, department)
 		if r < 0 {
-			return hinted(refuse(CodeTable, position, "department %s holds no table %s", quote(department), quote(b.plan.Table)),
+			return nil, hinted(refuse(CodeTable, t.position, "department %s holds no table %s", quote(department), quote(t.name)),
 				"ask only departments that hold it")
 		}
-		b.plan.Registrations = append(b.plan.Registrations, cat[r])
+		out = append(out, b.catalogue[r])
+	}
+	return out, nil
+}
+
+func (b *binder) bindRegistrations() (err error) {
+	if b.plan.Registrations, err = b.registrationsOf(b.from[0]); err != nil {
+		return err
 	}
 	if b.plan.Schema, err = Merge(b.plan.Registrations); err != nil {
 		return err
 	}
-	for _, c := range b.plan.Schema.Columns {
-		b.names = append(b.names, c.Name)
+	for i, c := range b.plan.Schema.Columns {
+		b.names, b.visible = append(b.names, c.Name), append(b.visible, i)
 	}
+	b.from[0].columns = b.visible
 	return nil
 }

@@ -157,7 +157,7 @@ func (b *binder) groupValues(e *Expr, position int) ([]Datum, error) {
 	if e.Op == OpColumn {
 		if c := b.plan.Schema.Columns[e.Column]; !c.HasDictionary {
 			return nil, hinted(refuse(CodeType, position, "column %s has no dictionary, so it cannot be grouped by", quote(c.Name)),
-				"%s", joined(ungrouped(c), b.dictionaryWanted(e.Column)))
+				"%s", joined(b.plan.ungrouped(c), b.dictionaryWanted(e.Column)))
 		}
 	}
 	values, ok := b.listed(e)
@@ -203,7 +203,7 @@ func (b *binder) unlisted(e *Expr, position int) error {
 		c := b.plan.Schema.Columns[bare]
 		if c.Kind == Text {
 			return hinted(refused, "column %s has no dictionary: %s; a CASE with values of its own can be grouped by", quote(c.Name),
-				joined(ungrouped(c), b.dictionaryWanted(bare)))
+				joined(b.plan.ungrouped(c), b.dictionaryWanted(bare)))
 		}
 		wider := "width_bucket(%s, lo, hi, bins)"
 		switch {
@@ -212,7 +212,7 @@ func (b *binder) unlisted(e *Expr, position int) error {
 		case c.Kind.clocked():
 			wider = "date_trunc('day', %s)"
 		}
-		ranges := fmt.Sprintf("at most %d values can be told apart: group by wider ranges, as in "+wider, MaxDictionary, identifier(c.Name))
+		ranges := fmt.Sprintf("at most %d values can be told apart: group by wider ranges, as in "+wider, MaxDictionary, b.plan.identifier(c))
 		return hinted(refused, "%s", joined(ranges, b.boundsWanted(bare)))
 	}
 	return hinted(refused, "group by fewer columns, or by wider ranges")
@@ -375,7 +375,7 @@ func (b *binder) ofGroup(g int) *Expr {
 // groupText writes an entry of GROUP BY as SQL.
 func (b *binder) groupText(g int) (string, error) {
 	if at := b.plan.Groups[g].column(); at >= 0 {
-		return quoteIdentifier(b.plan.Schema.Columns[at].Name), nil
+		return b.plan.inSQL(at, quoteIdentifier), nil
 	}
 	target := &pg.Node{Node: &pg.Node_ResTarget{ResTarget: &pg.ResTarget{Val: b.groupNodes[g]}}}
 	out, err := deparsed(&pg.SelectStmt{TargetList: []*pg.Node{target}, LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT,

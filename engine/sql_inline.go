@@ -56,12 +56,28 @@ func (t text) inline(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, depth
 	if len(stmt.FromClause) != 1 {
 		return stmt, changed, nil
 	}
+	if j := stmt.FromClause[0].GetJoinExpr(); j != nil {
+		return stmt, changed, t.joinsNone(j, known)
+	}
 	inner, alias, err := t.queryOf(stmt.FromClause[0], known, depth)
 	if inner == nil || err != nil {
 		return stmt, changed, err
 	}
 	out, err := t.put(stmt, inner, alias)
 	return out, true, err
+}
+
+// joinsNone refuses a join with a query of WITH or FROM: tables alone are joined.
+func (t text) joinsNone(j *pg.JoinExpr, known map[string]*pg.SelectStmt) (err error) {
+	rewrite(j.ProtoReflect(), func(n *pg.Node) bool {
+		table := n.GetRangeVar()
+		_, query := known[table.GetRelname()]
+		if offset, _ := locateIn(n.ProtoReflect(), 0); err == nil && (n.GetRangeSubselect() != nil || query && table.Schemaname == "") {
+			err = hinted(refuse(CodeUnsupported, t.at(offset), "a query in FROM or WITH is not joined, but tables are"), joinForm)
+		}
+		return err != nil
+	})
+	return err
 }
 
 // inlineSet does it for both sides of a UNION.
@@ -196,7 +212,7 @@ func (t text) put(outer, inner *pg.SelectStmt, alias string) (*pg.SelectStmt, er
 		}
 	}
 	if inner.WhereClause != nil {
-		where := unqualified(inner.WhereClause)
+		where := moved(inner, inner.WhereClause)
 		if out.WhereClause != nil {
 			both := &pg.BoolExpr{Boolop: pg.BoolExprType_AND_EXPR, Args: []*pg.Node{where, out.WhereClause}}
 			where = &pg.Node{Node: &pg.Node_BoolExpr{BoolExpr: both}}
@@ -225,15 +241,18 @@ func (t text) columnsOf(inner *pg.SelectStmt, alias string) (columns map[string]
 			return nil, false, refuse(CodeColumn, t.at(target.GetLocation()), "several columns of the query %s are called %s", quote(alias), quote(name))
 		}
 		if name != "" {
-			columns[name] = unqualified(target.GetVal())
+			columns[name] = moved(inner, target.GetVal())
 		}
 	}
 	return columns, all, nil
 }
 
-// unqualified is a copy of an expression whose columns are named without their table.
-func unqualified(node *pg.Node) *pg.Node {
+// moved is a copy of an expression of an inner query for the outer one: the table has no name there, but those of a join keep theirs.
+func moved(inner *pg.SelectStmt, node *pg.Node) *pg.Node {
 	out := proto.Clone(node).(*pg.Node)
+	if inner.FromClause[0].GetJoinExpr() != nil {
+		return out
+	}
 	rewrite(out.ProtoReflect(), func(n *pg.Node) bool {
 		if ref := n.GetColumnRef(); ref != nil && len(ref.Fields) == 2 {
 			ref.Fields = ref.Fields[1:]
@@ -250,7 +269,7 @@ func (t text) onlyRows(inner *pg.SelectStmt) error {
 		return nil
 	}
 	offset, _ := locateIn(inner.ProtoReflect(), 0)
-	return hinted(refuse(CodeUnsupported, t.at(offset), "a query in FROM or WITH chooses rows and columns of one table: it groups, orders and adds up nothing"),
+	return hinted(refuse(CodeUnsupported, t.at(offset), "a query in FROM or WITH chooses rows and columns: it groups, orders and adds up nothing"),
 		"group and add up in the outer query; totals over its groups are window functions, as in sum(count(*)) OVER ()")
 }
 

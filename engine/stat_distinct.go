@@ -75,14 +75,17 @@ func (b *binder) bindSketch(column int, call *pg.FuncCall, in place, position in
 	if err != nil {
 		return nil, err
 	}
-	rows := int64(0)
-	for _, r := range b.plan.Registrations {
-		rows += r.Rows
+	table, name := b.plan.source(column)
+	rows := int64(0) // of that table: what it is joined with adds no values
+	for _, r := range b.plan.Catalogue() {
+		if r.Table == table {
+			rows += r.Rows
+		}
 	}
 	buckets, oneIn := sketchSize(rows)
 	// The salt is the same for all questions about the column, so that they all look
 	// at the same part of the values: other questions test no other guesses.
-	salt := Hash("parley distinct 1", []byte(b.plan.Table), []byte(b.plan.Schema.Columns[column].Name))
+	salt := Hash("parley distinct 1", []byte(table), []byte(name))
 	bucket, err := (&Expr{Op: OpBucket, Kind: Integer, Nullable: true, Args: []*Expr{x,
 		{Op: OpConstant, Value: NewText(salt.String()), Kind: Text}, constantExpr(NewInteger(oneIn)),
 		constantExpr(NewInteger(buckets))}}).derive(b.plan.Schema.Columns, position)

@@ -59,6 +59,10 @@ type Column struct {
 	Item        string
 	Sensitivity Sensitivity
 	Class       Class
+	// Colocated names the family that the column's values belong to, at most MaxNameBytes: the department declares that
+	// none of them stands in another department's column of the family. Then tables may be joined by it (README section 19).
+	// "" where it declares nothing.
+	Colocated string
 }
 
 // Undeclared reports whether the column has values that bounds are of, and the department has not declared
@@ -193,6 +197,7 @@ const (
 	Sum                              // the sum of Expr over those, in units of 10^−Scale; 0 over none
 	Present                          // 1 if a row passes both filters, else 0; Expr is nil
 	Weigh                            // of a screening: Moment.Slack of Expr, which is not below 0, over those; 0 over none
+	CountKeys                        // different values of Expr, a column that joins, in those rows: a screening's alone
 )
 
 // Bound is the range of one department's value of a cell, inclusive.
@@ -299,19 +304,22 @@ type Plan struct {
 	Departments   []string       // the contributors, ascending
 	Registrations []Registration // of the contributors, in the order of Departments
 	Schema        Schema
-	Filter        *Expr         // WHERE; nil: all rows
-	Groups        []GroupColumn // GROUP BY; empty: one group
-	Moments       []Moment      // Moments[0] counts the rows of the group that pass Filter
-	Outputs       []Output
-	Sets          [][]int // ROLLUP, CUBE, GROUPING SETS: indices of Groups, ascending; nil: one set of all
-	Distinct      bool    // of equal rows of the answer one is shown
-	Windows       []Window
-	Report        *Report // the call that returns rows; nil if there is none
-	Having        *Expr   // over cells; nil if none
-	Order         []Order // over cells
-	Limit         *int64  // nil if none
-	Offset        int64
-	Layout        Layout
+	// Join says how the tables of FROM are joined; nil: there is one. Then Table, Registrations and Schema are of the joined
+	// table that each department makes of its own, and Catalogue of what it is made of.
+	Join     *Join
+	Filter   *Expr         // WHERE; nil: all rows
+	Groups   []GroupColumn // GROUP BY; empty: one group
+	Moments  []Moment      // Moments[0] counts the rows of the group that pass Filter
+	Outputs  []Output
+	Sets     [][]int // ROLLUP, CUBE, GROUPING SETS: indices of Groups, ascending; nil: one set of all
+	Distinct bool    // of equal rows of the answer one is shown
+	Windows  []Window
+	Report   *Report // the call that returns rows; nil if there is none
+	Having   *Expr   // over cells; nil if none
+	Order    []Order // over cells
+	Limit    *int64  // nil if none
+	Offset   int64
+	Layout   Layout
 	// What the gate adds (README section 18) is no part of the encoding; the digest covers it.
 	// Screen is of a screening's plan: what Screened needs. nil otherwise.
 	Screen *Screening `cbor:"-"`

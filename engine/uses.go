@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -10,8 +11,9 @@ import (
 // ColumnUse is what a plan does with one column, as departments see it in what they are asked to
 // compute. README section 17.
 type ColumnUse struct {
-	// Column is its name; "" stands for the rows themselves, which every plan counts.
-	Column string
+	// Column is its name; "" stands for the rows themselves, which every plan counts. Where tables are joined, Table is
+	// whose it is, "" of the rows, and else "".
+	Table, Column string
 	// Filter: WHERE chooses rows by it.
 	Filter bool
 	// Group: rows are told apart by it, and each part has cells of its own: GROUP BY, a FILTER, a
@@ -20,6 +22,8 @@ type ColumnUse struct {
 	Group bool
 	// Aggregate: it is counted, or added up as it is or in products.
 	Aggregate bool
+	// Join: rows of two tables are matched by it.
+	Join bool
 	// Levels is how many values, NULL aside, the groups or the keys of a report have that are made of it; 0
 	// where none are. What conditions of moments tell apart has none.
 	Levels int
@@ -52,6 +56,13 @@ func (p *Plan) Uses() []ColumnUse {
 	for m := range p.Moments {
 		u.moment(&p.Moments[m], names[m])
 	}
+	if p.Join != nil {
+		for _, key := range p.Join.Keys {
+			for _, c := range key {
+				u.of(c).Join = true
+			}
+		}
+	}
 	rows := ColumnUse{Aggregate: true}
 	for _, n := range names {
 		rows.name(n)
@@ -67,15 +78,17 @@ func (s *Session) Uses() ([]ColumnUse, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]*ColumnUse{}
+	all := map[[2]string]*ColumnUse{}
 	for _, p := range plans {
 		for _, u := range p.Uses() {
-			known := all[u.Column]
+			at := [2]string{u.Table, u.Column}
+			known := all[at]
 			if known == nil {
-				all[u.Column] = &u
+				all[at] = &u
 				continue
 			}
 			known.Filter, known.Group, known.Aggregate = known.Filter || u.Filter, known.Group || u.Group, known.Aggregate || u.Aggregate
+			known.Join = known.Join || u.Join
 			known.Levels = max(known.Levels, u.Levels)
 			known.name(u.Functions)
 		}
@@ -117,7 +130,9 @@ func sortedUses[K comparable](uses map[K]*ColumnUse) (out []ColumnUse) {
 	for _, u := range uses {
 		out = append(out, *u)
 	}
-	slices.SortFunc(out, func(a, b ColumnUse) int { return strings.Compare(a.Column, b.Column) })
+	slices.SortFunc(out, func(a, b ColumnUse) int {
+		return cmp.Or(strings.Compare(a.Table, b.Table), strings.Compare(a.Column, b.Column))
+	})
 	return out
 }
 
@@ -131,6 +146,9 @@ func (u uses) of(column int) *ColumnUse {
 	use := u.columns[column]
 	if use == nil {
 		use = &ColumnUse{Column: u.plan.Schema.Columns[column].Name}
+		if u.plan.Join != nil {
+			use.Table, use.Column = u.plan.source(column)
+		}
 		u.columns[column] = use
 	}
 	return use

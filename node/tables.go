@@ -210,7 +210,12 @@ func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table,
 // aggregate runs a plan over the department's own rows, of the version that the plan names.
 func (n *node) aggregate(ctx context.Context, p *engine.Plan) protocols.Cells {
 	cells := protocols.Cells{Err: errNoTable}
-	for _, t := range n.tables.named(p.Table) {
+	held := n.tables.named(p.Table)
+	if p.Join != nil {
+		held = nil
+		cells.Cells, cells.Err = n.joined(ctx, p)
+	}
+	for _, t := range held {
 		cells = t.aggregate(ctx, p, n.cfg.Name, n.cfg.Dir)
 		if !errors.Is(cells.Err, datasets.ErrRegistration) {
 			break
@@ -235,6 +240,35 @@ func (n *node) aggregate(ctx context.Context, p *engine.Plan) protocols.Cells {
 		return protocols.Cells{Err: errNoNoiseKey}
 	}
 	return protocols.Cells{Err: errors.New("the department could not aggregate its table")}
+}
+
+// joined aggregates over several of the department's tables, of the versions that the plan names.
+func (n *node) joined(ctx context.Context, p *engine.Plan) ([]*big.Int, error) {
+	if p.Noise != nil {
+		return nil, errors.New("joined cells carry no noise")
+	}
+	var tables []*datasets.Table
+	for _, r := range p.Catalogue() {
+		if r.Department != n.cfg.Name {
+			continue
+		}
+		held := n.tables.named(r.Table)
+		at := slices.IndexFunc(held, func(t *table) bool { return t.serves(r) })
+		if len(held) == 0 {
+			return nil, errNoTable
+		} else if at < 0 {
+			return nil, datasets.ErrRegistration
+		}
+		t := held[at]
+		t.use.RLock()
+		defer t.use.RUnlock()
+		data, joins := t.data.(*datasets.Table)
+		if t.closed || !joins {
+			return nil, errNoTable
+		}
+		tables = append(tables, data)
+	}
+	return datasets.AggregateJoined(ctx, p, n.cfg.Name, tables)
 }
 
 // retireTables closes the replaced tables that no open question and no registration in force is of.

@@ -110,7 +110,7 @@ func (s *State) raise(r *Record, b *Alert) *Refusal {
 	if of >= MaxAlertsOfQuery {
 		return refuse("too-many", "%d alerts about this answer were raised: there is room for no more", of)
 	}
-	s.alerts = append(share(s.alerts), newAlert(r, b, alertOf{Table: q.Registrations[0].Table, Purpose: q.Ask.Purpose,
+	s.alerts = append(share(s.alerts), newAlert(r, b, alertOf{Table: q.Table(), Purpose: q.Ask.Purpose,
 		Name: by.body.Name, Department: s.NameOf(by.by())}))
 	if len(s.alerts) > KeepAlerts {
 		s.alerts = slices.Clone(s.alerts[len(s.alerts)-KeepAlerts:])

@@ -129,12 +129,15 @@ func (m *Analyst) fill() error {
 	m.ask.Question, m.ask.Round = m.a.Question, uint32(m.a.Round)
 	m.ask.Purpose, m.ask.Basis, m.ask.Grants = m.a.Purpose, m.a.Basis, m.a.Grants
 	m.ask.Screening, m.ask.Screen = m.a.Screening, m.a.Screen
-	for _, r := range plan.Registrations {
+	for _, r := range plan.Catalogue() {
 		m.ask.Registrations = append(m.ask.Registrations, RegistrationDigest(r))
+	}
+	if n := len(m.ask.Registrations); n > MaxAskTables {
+		return &engine.Error{Code: engine.CodeLimit, Message: fmt.Sprintf("the question is of %d tables of departments; at most %d are allowed", n, MaxAskTables), Hint: "join fewer tables, or ask fewer departments"}
 	}
 	var err error
 	if m.a.Screening {
-		if m.ask.Past, err = m.referee.Compared(m.self, m.a.Time, &m.ask, plan.Table, m.a.Rules); err != nil {
+		if m.ask.Past, err = m.referee.Compared(m.self, m.a.Time, &m.ask, plan.Tables(), m.a.Rules); err != nil {
 			return err
 		}
 	}

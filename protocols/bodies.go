@@ -332,8 +332,8 @@ func (b *Ask) check() error {
 		return fmt.Errorf("SQL is 1 to %d bytes of UTF-8", engine.MaxSQLBytes)
 	case len(b.Departments) == 0 || len(b.Departments) > MaxDepartments:
 		return fmt.Errorf("%d contributors, allowed 1 to %d", len(b.Departments), MaxDepartments)
-	case len(b.Registrations) != len(b.Departments):
-		return errors.New("not one registration for each contributor")
+	case len(b.Registrations) == 0 || len(b.Registrations)%len(b.Departments) != 0 || len(b.Registrations) > min(MaxAskTables, engine.MaxJoined*len(b.Departments)):
+		return fmt.Errorf("%d registrations of %d contributors: each has one of each table, of which there are at most %d, and %d of all together", len(b.Registrations), len(b.Departments), engine.MaxJoined, MaxAskTables)
 	case b.Ciphertexts == 0 || b.Ciphertexts > MaxCiphertexts:
 		return fmt.Errorf("%d ciphertexts, allowed 1 to %d", b.Ciphertexts, MaxCiphertexts)
 	case b.DeadlineSeconds == 0 || b.DeadlineSeconds > MaxDeadlineSeconds:
@@ -351,8 +351,8 @@ func (b *Ask) check() error {
 		return err
 	}
 	switch {
-	case len(b.Grants) > len(b.Departments):
-		return errors.New("more grants than departments")
+	case len(b.Grants) > min(len(b.Registrations), MaxDepartments):
+		return fmt.Errorf("more grants than departments, of whose tables each has one, and %d at most", MaxDepartments)
 	case b.Screening && (b.Screen != engine.Digest{} || b.AnalystKey != engine.Digest{}):
 		return errors.New("a screening rests on no other, and its analyst has no key")
 	}

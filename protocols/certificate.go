@@ -117,9 +117,10 @@ func certificateBytes(p circuits.Params, history, members, contributors, ciphert
 
 // ruledBytes estimates what the policies and grants of a plan add to it, with the vouches of who decided them.
 func (s *State) ruledBytes(plan *engine.Plan, grants []engine.Digest) int {
-	n := 2 * len(plan.Departments) * 1024
-	for _, name := range plan.Departments {
-		if p := s.rights.policy(name, plan.Table); p != nil {
+	tables := plan.Catalogue()
+	n := 2 * len(tables) * 1024
+	for _, r := range tables {
+		if p := s.rights.policy(r.Department, r.Table); p != nil {
 			n += len(p.record.Entry.Body)
 		}
 	}

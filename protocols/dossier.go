@@ -140,9 +140,9 @@ var ErrNoisyRounds error = &engine.Error{Code: CodePolicy, Message: "by the depa
 // ones follow from answers that only their analyst has: they are one of those that the question can
 // lead to, and who holds the certificates replays them (README section 6.4).
 func planOf(q *QueryState, p engine.Packing) (*engine.Plan, error) {
-	a, tables := &q.Ask, engine.Catalogue(q.Registrations)
+	a, tables := &q.Ask, q.Registrations
 	if a.Round == 0 {
-		return engine.NewPlan(a.SQL, tables, a.Departments, p)
+		return q.planned(engine.NewPlan(a.SQL, tables, a.Departments, p))
 	}
 	session, err := engine.NewSession(a.Question, tables, a.Departments, p)
 	if err != nil {
@@ -150,13 +150,21 @@ func planOf(q *QueryState, p engine.Packing) (*engine.Plan, error) {
 	}
 	switch plan := session.Plan(); {
 	case a.Round == 1 && plan.SQL == a.SQL:
-		return plan, nil
+		return q.planned(plan, nil)
 	case a.Round == 1:
 		return nil, errors.New("the first round is not the one that the question leads to")
 	case !session.Leads(a.SQL):
 		return nil, errors.New("the round is none that the question can lead to")
 	}
-	return engine.NewPlan(a.SQL, tables, a.Departments, p)
+	return q.planned(engine.NewPlan(a.SQL, tables, a.Departments, p))
+}
+
+// planned refuses a plan that is not about all tables that the question names: policies were asked of each.
+func (q *QueryState) planned(plan *engine.Plan, err error) (*engine.Plan, error) {
+	if err == nil && len(plan.Catalogue()) != len(q.Registrations) {
+		return nil, errors.New("the question names tables that its text does not ask")
+	}
+	return plan, err
 }
 
 func (d *dossier) params() circuits.Params { return d.vk.Params() }

@@ -28,7 +28,7 @@ type footprint struct {
 	Number uint64   // of the Ask's record
 	First  Key      // the person's first key
 	By     Key      // the department that vouched for it
-	Table  string
+	Table  string   // tableText of those that it is of
 	Past   Past
 }
 
@@ -134,7 +134,7 @@ func (q *QueryState) footprint() *footprint {
 	if q.Ask.Round == 0 {
 		verdict = q.screen.packed
 	}
-	f, err := newFootprint(q.vouch, &q.Ask, q.Registrations[0].Table, verdict)
+	f, err := newFootprint(q.vouch, &q.Ask, namesOf(q.tables), verdict)
 	if err != nil { // the Ask was refused
 		return nil
 	}
@@ -142,12 +142,12 @@ func (q *QueryState) footprint() *footprint {
 	return f
 }
 
-func newFootprint(vouch *person, a *Ask, table string, verdict []byte) (*footprint, error) {
+func newFootprint(vouch *person, a *Ask, tables []string, verdict []byte) (*footprint, error) {
 	sql, err := engine.Remembered(a.SQL)
 	if err != nil {
 		return nil, err
 	}
-	return &footprint{First: vouch.body.First, By: vouch.by(), Table: table,
+	return &footprint{First: vouch.body.First, By: vouch.by(), Table: tableText(tables),
 		Past: Past{SQL: sql, Departments: a.Departments, Tables: tablesDigest(a), Verdict: verdict}}, nil
 }
 
@@ -219,7 +219,7 @@ func (s *State) vouchAlike(a, b *footprint) bool {
 }
 
 // recalls refuses a question that is not compared with all that it has to be, or for which there is no room to be remembered.
-func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, table string, screen *QueryState) *Refusal {
+func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, tables []*tableState, screen *QueryState) *Refusal {
 	d := under.disclosure()
 	if d.History == 0 || !b.Screening && screen == nil {
 		if len(b.Past) > 0 {
@@ -231,13 +231,13 @@ func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, table s
 	if screen != nil && b.Round == 0 {
 		verdict = screen.packed
 	}
-	f, err := newFootprint(vouch, b, table, verdict)
+	f, err := newFootprint(vouch, b, namesOf(tables), verdict)
 	if err != nil {
 		return refuse("malformed", "the round cannot be remembered: %v", err)
 	}
 	f.Number, f.Past.Time = r.Number, r.Time
 	all := s.answering()
-	if i := slices.IndexFunc(all.prints, func(o footprint) bool { return o.First == f.First && o.Table == table && o.Past.asks(&f.Past) }); screen == nil && i >= 0 {
+	if i := slices.IndexFunc(all.prints, func(o footprint) bool { return o.First == f.First && o.Table == f.Table && o.Past.asks(&f.Past) }); screen == nil && i >= 0 {
 		f.Past.Verdict = all.prints[i].Past.Verdict // which it is likely to be again
 	}
 	if refusal := s.roomFor(f, all, d); refusal != nil {
@@ -354,12 +354,12 @@ func (p *Past) sentence(language string) string {
 
 // Compared is what a question of a person's is compared with, if it is asked in a block of this time, in seconds. Of a its texts,
 // departments and registrations count.
-func (s *State) Compared(asker Key, at int64, a *Ask, table string, d engine.Disclosure) ([]Past, error) {
+func (s *State) Compared(asker Key, at int64, a *Ask, tables []string, d engine.Disclosure) ([]Past, error) {
 	vouch := s.people.inForce(asker)
 	if d.History == 0 || vouch == nil {
 		return nil, nil
 	}
-	f, err := newFootprint(vouch, a, table, nil)
+	f, err := newFootprint(vouch, a, tables, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -375,11 +375,11 @@ func (s *State) Compared(asker Key, at int64, a *Ask, table string, d engine.Dis
 // Before is what a plan of a person's would be compared with now: at is the time of the next block, in seconds.
 func (s *State) Before(asker Key, at int64, p *engine.Plan, d engine.Disclosure) ([]engine.Earlier, error) {
 	a := Ask{SQL: p.SQL, Departments: p.Departments}
-	for _, r := range p.Registrations {
+	for _, r := range p.Catalogue() {
 		a.Registrations = append(a.Registrations, RegistrationDigest(r))
 	}
 	var err error
-	if a.Past, err = s.Compared(asker, at, &a, p.Table, d); err != nil {
+	if a.Past, err = s.Compared(asker, at, &a, p.Tables(), d); err != nil {
 		return nil, err
 	}
 	return earlier(&a)

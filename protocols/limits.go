@@ -15,6 +15,8 @@ const (
 	MaxRecordBytes = MaxEntryBytes + 64
 	// MaxDepartments bounds a committee, whatever the parameters allow.
 	MaxDepartments = 64
+	// MaxAskTables bounds the registrations that one question names: of each table that it joins each contributor's.
+	MaxAskTables = 2 * MaxDepartments
 	// MaxAuditors bounds the validators that are no departments.
 	MaxAuditors = 64
 	// MaxHistory bounds the Joins and votes in a network's history.
@@ -78,7 +80,7 @@ const (
 	MaxTables = engine.MaxRegistrations / MaxDepartments
 	// MaxCatalogueBytes bounds the registrations that the state keeps, together. Each department has an
 	// equal share of it.
-	MaxCatalogueBytes = 42 << 20
+	MaxCatalogueBytes = 39 << 20
 	// MaxNameBytes bounds a member's and a network's name.
 	MaxNameBytes = 64
 	// MaxCiphertexts bounds the ciphertexts that one query takes from a department, and so

@@ -237,7 +237,7 @@ func TestStateFits(t *testing.T) {
 	fault := 2*MaxSentence + 4*digest + 4*member
 	judgments := validators * size(&Judge{})
 	purpose := strings.Repeat("p", policy.MaxTextBytes)
-	ask := size(&Ask{SQL: strings.Repeat("s", engine.MaxSQLBytes), Departments: names, Registrations: make([]engine.Digest, MaxDepartments), Ciphertexts: 1 << 31,
+	ask := size(&Ask{SQL: strings.Repeat("s", engine.MaxSQLBytes), Departments: names, Registrations: make([]engine.Digest, MaxAskTables), Ciphertexts: 1 << 31,
 		Purpose: purpose, Basis: purpose, Grants: make([]engine.Digest, MaxDepartments)})
 	ask += MaxDepartments * (9 + len(engine.Marshal(charge{Grant: 1 << 62, Used: 1 << 62})))
 	blobs := size(&Contribute{Blobs: digests})
@@ -247,7 +247,7 @@ func TestStateFits(t *testing.T) {
 	epoch := size(&EpochOpen{Members: make([]Key, MaxDepartments)}) + MaxDepartments*(size(&KeyCommit{})+size(&KeyAttest{})+member) +
 		size(&EpochAbort{Sentence: sentence, Served: served}) + fault + judgments + 1024
 	evidence := fault + (validators+2)*min(blobs, MaxEvidenceRecord) + 2*MaxEvidenceRecord + 1024
-	tables := engine.MaxRegistrations + (KeepEnded+MaxPending)*MaxDepartments
+	tables := engine.MaxRegistrations + (KeepEnded+MaxPending)*MaxAskTables
 	place := strings.Repeat("p", MaxPlaceBytes)
 	person := size(&Vouch{Name: name, Place: place, Roles: PersonRoles(), From: 1 << 62, Until: 1 << 62, Turn: 1 << 62}) + 9
 	roomOfDecisions(t, size)

@@ -83,11 +83,16 @@ func checkCurrent(ledger *State, query *QueryState, plan *engine.Plan, departmen
 	if query.contributor(department) < 0 {
 		return nil
 	}
-	var own engine.Registration
-	if t := ledger.table(ledger.NameOf(department), plan.Table); t != nil {
-		own = t.registration
+	for _, name := range plan.Tables() {
+		var own engine.Registration
+		if t := ledger.table(ledger.NameOf(department), name); t != nil {
+			own = t.registration
+		}
+		if err := plan.Current(own); err != nil {
+			return err
+		}
 	}
-	return plan.Current(own)
+	return nil
 }
 
 // Kept are the questions that the state still holds, ascending by number: the open ones, and the last that ended.
@@ -114,9 +119,9 @@ func (q *QueryState) Reconsider(p engine.Packing, documents ...policy.Document) 
 
 // facts are those of the question as a person asks it: of all its rounds.
 func (q *QueryState) facts(p engine.Packing) (*policy.Facts, error) {
-	a, tables := &q.Ask, engine.Catalogue(q.Registrations)
+	a, tables := &q.Ask, q.Registrations
 	if a.Round == 0 {
-		plan, err := engine.NewPlan(a.SQL, tables, a.Departments, p)
+		plan, err := q.planned(engine.NewPlan(a.SQL, tables, a.Departments, p))
 		if err != nil {
 			return nil, err
 		}

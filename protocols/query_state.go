@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"slices"
+	"strings"
 
 	"parley/engine"
 	"parley/engine/policy"
@@ -39,8 +40,8 @@ type QueryState struct {
 	Ask           Ask
 	Number        uint64 // of the Ask's record
 	Epoch         *EpochState
-	Contributors  []Member              // in the order of Ask.Departments
-	Registrations []engine.Registration // theirs, as of the Ask
+	Contributors  []Member         // in the order of Ask.Departments
+	Registrations engine.Catalogue // theirs, as of the Ask: of each table in the order of Ask.Departments
 	Phase         Phase
 	Reached       Phase // the last phase before the end: PhaseShared at most
 
@@ -95,15 +96,38 @@ func newQueryState(id engine.Digest, r *Record, b *Ask, ep *EpochState, tables [
 	q := &QueryState{ID: id, Author: r.Entry.Author, Ask: *b, Number: r.Number, Epoch: ep, Phase: PhaseAdmitting, Reached: PhaseAdmitting,
 		tables: tables, admitted: make([]uint64, n), attested: make([]uint64, n), share: make([]uint64, n), contributed: make([]uint64, c),
 		screened: make([]uint64, c), Verdicts: make([]engine.Digest, c), Contributed: make([][]engine.Digest, c), Shared: make([][]engine.Digest, n)}
-	for i, name := range b.Departments {
+	for _, name := range b.Departments {
 		k := slices.IndexFunc(ep.Members, func(m Member) bool { return m.Name == name })
 		if k < 0 {
 			return nil
 		}
 		q.Contributors = append(q.Contributors, ep.Members[k])
-		q.Registrations = append(q.Registrations, tables[i].registration)
+	}
+	for _, t := range tables {
+		q.Registrations = append(q.Registrations, t.registration)
 	}
 	return q
+}
+
+// Table is what the question is asked of, for people: one table, or those that it joins.
+func (q *QueryState) Table() string { return tableText(namesOf(q.tables)) }
+
+// namesOf are the names of tables, ascending.
+func namesOf(tables []*tableState) (out []string) {
+	for _, t := range tables {
+		out = append(out, t.registration.Table)
+	}
+	return slices.Compact(out)
+}
+
+// tableText is what joined tables are called together, no longer than a table's name may be.
+func tableText(names []string) string {
+	const join, more = " JOIN ", " JOIN ..."
+	text := strings.Join(names, join)
+	if len(text) <= engine.MaxNameBytes {
+		return text
+	}
+	return strings.ToValidUTF8(text[:engine.MaxNameBytes-len(more)], "") + more
 }
 
 func (q *QueryState) clone(ep *EpochState) *QueryState {

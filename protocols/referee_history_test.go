@@ -31,7 +31,7 @@ func (c *court) compared(by ed25519.PrivateKey, n int, nonce byte) *Ask {
 	c.t.Helper()
 	a := c.screening(nonce)
 	a.SQL = about(n)
-	past, err := c.state.Compared(KeyOf(by), c.now(), a, "heart", engine.Disclosure{Count: 10, History: 30, Together: c.together()})
+	past, err := c.state.Compared(KeyOf(by), c.now(), a, []string{"heart"}, engine.Disclosure{Count: 10, History: 30, Together: c.together()})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -229,7 +229,7 @@ func TestHistoryOfOthers(t *testing.T) {
 	c.recalled(c.analyst, 1, 1, PhaseDone)
 	apart := c.compared(c.analyst, 2, 2)
 	apart.Departments, apart.Registrations = []string{"c"}, []engine.Digest{RegistrationDigest(courtTable("c", 1))}
-	if past, err := c.state.Compared(KeyOf(c.analyst), c.now(), apart, "heart", engine.Disclosure{Count: 10, History: 30}); err != nil || len(past) != 0 {
+	if past, err := c.state.Compared(KeyOf(c.analyst), c.now(), apart, []string{"heart"}, engine.Disclosure{Count: 10, History: 30}); err != nil || len(past) != 0 {
 		t.Errorf("of other departments: %+v %v", past, err)
 	}
 }
@@ -445,11 +445,11 @@ func TestHistoryOfReplacedKeys(t *testing.T) {
 	c.must(next, &Join{Name: "a"})
 	c.must(next, named(vouching(near, PersonAnalyst), "colleague"))
 	a := &Ask{SQL: about(2), Departments: c.state.history.prints[0].Past.Departments}
-	past, err := c.state.Compared(KeyOf(near), c.now(), a, "heart", engine.Disclosure{Count: 10, History: 30, Together: engine.TogetherDepartment})
+	past, err := c.state.Compared(KeyOf(near), c.now(), a, []string{"heart"}, engine.Disclosure{Count: 10, History: 30, Together: engine.TogetherDepartment})
 	if err != nil || len(past) != 1 {
 		t.Errorf("%d past answers of the department's others: %v", len(past), err)
 	}
-	if past, err = c.state.Compared(KeyOf(near), c.now(), a, "heart", engine.Disclosure{Count: 10, History: 30}); err != nil || len(past) != 0 {
+	if past, err = c.state.Compared(KeyOf(near), c.now(), a, []string{"heart"}, engine.Disclosure{Count: 10, History: 30}); err != nil || len(past) != 0 {
 		t.Errorf("%d past answers of another person: %v", len(past), err)
 	}
 }
@@ -474,7 +474,7 @@ func TestRotatedPersonsStay(t *testing.T) {
 	}
 	c.must(next, anew)
 	a := &Ask{SQL: about(2), Departments: c.state.history.prints[0].Past.Departments}
-	past, err := c.reparsed().Compared(KeyOf(later), c.now(), a, "heart", engine.Disclosure{Count: 10, History: 30})
+	past, err := c.reparsed().Compared(KeyOf(later), c.now(), a, []string{"heart"}, engine.Disclosure{Count: 10, History: 30})
 	if err != nil || len(past) != 1 {
 		t.Errorf("%d past answers of the person's: %v", len(past), err)
 	}

@@ -29,30 +29,23 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 	if own >= MaxPendingPerAnalyst || len(s.open) >= MaxPending {
 		return refuse("too-many", "too many questions are open: %d of this analyst, %d in all", own, len(s.open))
 	}
-	var tables []*tableState
-	for i, name := range b.Departments {
-		if !slices.ContainsFunc(ep.Members, func(m Member) bool { return m.Name == name }) {
-			return refuse("unknown-department", "%q is not a member of the epoch", name)
-		}
-		t := s.tableByDigest(name, b.Registrations[i])
-		if t == nil {
-			return refuse("stale-catalogue", "department %q has not registered this version of the table, or has replaced it", name)
-		}
-		if i > 0 && t.registration.Table != tables[0].registration.Table {
-			return refuse("stale-catalogue", "the registrations are of different tables")
-		}
-		tables = append(tables, t)
+	tables, refusal := s.tablesOf(b, ep)
+	if refusal != nil {
+		return refusal
 	}
 	ruling, refusal := s.rule(r, b, vouch, tables)
 	if refusal != nil {
 		return refusal
+	}
+	if rule := ruling.disclosure().AgainstJoins(); rule != "" && len(tables) > len(b.Departments) {
+		return refuse(CodePolicy, "by the departments' rule %s, which is about the rows of one table, a question that joins tables is not answered", rule)
 	}
 	screen, refusal := s.screenOf(r, b, &ruling)
 	if refusal != nil {
 		return refusal
 	}
 	if !s.gaps {
-		if refusal := s.recalls(r, b, vouch, &ruling, tables[0].registration.Table, screen); refusal != nil {
+		if refusal := s.recalls(r, b, vouch, &ruling, tables, screen); refusal != nil {
 			return refusal
 		}
 	}
@@ -64,6 +57,37 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 	s.open = append(s.open, id)
 	s.take(q)
 	return nil
+}
+
+// tablesOf are those that a question is asked of: ascending, and of each those of the contributors, in their order.
+func (s *State) tablesOf(b *Ask, ep *EpochState) (tables []*tableState, _ *Refusal) {
+	n := len(b.Departments)
+	for i, digest := range b.Registrations {
+		name := b.Departments[i%n]
+		if !slices.ContainsFunc(ep.Members, func(m Member) bool { return m.Name == name }) {
+			return nil, refuse("unknown-department", "%q is not a member of the epoch", name)
+		}
+		t := s.tableByDigest(name, digest)
+		if t == nil {
+			return nil, refuse("stale-catalogue", "department %q has not registered this version of the table, or has replaced it", name)
+		}
+		tables = append(tables, t)
+	}
+	if !inOrder(tables, n) {
+		return nil, refuse("stale-catalogue", "the registrations are of different tables, or of tables that are not ascending and distinct")
+	}
+	return tables, nil
+}
+
+// inOrder reports whether tables are those of n departments: of each table all, the tables ascending.
+func inOrder(tables []*tableState, n int) bool {
+	for i := 1; i < len(tables); i++ {
+		before, table := tables[i-1].registration.Table, tables[i].registration.Table
+		if i%n > 0 && table != before || i%n == 0 && table <= before {
+			return false
+		}
+	}
+	return true
 }
 
 func queryOf(body Body) engine.Digest {

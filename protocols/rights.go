@@ -191,24 +191,31 @@ func (s *State) Requests() []RequestRecord {
 // What Ask.Grants is to hold are the Charges. Cost: a pass over the policies and grants of the table.
 func (s *State) Consider(asker Key, at int64, f *policy.Facts, a Ask) policy.Decision {
 	c := policy.Context{Time: at, Asker: s.asker(asker), Purpose: a.Purpose, Basis: a.Basis}
+	tables := f.Tables()
 	for _, p := range s.rights.policies {
-		if p.document.Table == f.Table {
+		if slices.Contains(tables, p.document.Table) {
 			c.Documents = append(c.Documents, p.document)
 		}
 	}
 	a.Departments, a.Registrations = nil, nil
 	for _, k := range f.Contributors {
 		a.Departments = append(a.Departments, k.Department)
-		if t := s.table(k.Department, f.Table); t != nil {
+	}
+	for _, name := range tables {
+		for _, department := range a.Departments {
+			t := s.table(department, name)
+			if t == nil {
+				continue
+			}
 			a.Registrations = append(a.Registrations, t.digest)
 			c.Classes = append(c.Classes, t.classes(s.rights.ceilings([]*tableState{t})))
-			of := account{Department: k.Department, Table: f.Table, Person: Key(c.Asker.First), Purpose: a.Purpose}
-			c.Spent = append(c.Spent, policy.Spent{Department: k.Department, Rho: s.rights.spent(of)})
+			of := account{Department: department, Table: name, Person: Key(c.Asker.First), Purpose: a.Purpose}
+			c.Spent = append(c.Spent, policy.Spent{Department: department, Rho: s.rights.spent(of)})
 		}
 	}
 	use := useOf(Key(c.Asker.First), &a)
 	for _, g := range s.rights.grants {
-		if g.grant.Table == f.Table && g.grant.Person == c.Asker.First {
+		if slices.Contains(tables, g.grant.Table) && g.grant.Person == c.Asker.First {
 			_, taken := g.goesOn(use, &a)
 			c.Grants = append(c.Grants, policy.Held{Grant: g.grant, Used: g.used - 1 + taken, Revoked: g.ending != nil})
 		}

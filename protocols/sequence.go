@@ -176,7 +176,7 @@ func follow(sql string, rounds []Verdict) (*engine.Result, error) {
 			return nil, fmt.Errorf("round %d was asked before round %d ended", i+1, i)
 		}
 	}
-	session, err := engine.NewSession(sql, first.Plan.Registrations, first.Plan.Departments, first.Plan.Layout.Packing)
+	session, err := engine.NewSession(sql, first.Plan.Catalogue(), first.Plan.Departments, first.Plan.Layout.Packing)
 	if err != nil {
 		return nil, fmt.Errorf("the question: %w", err)
 	}

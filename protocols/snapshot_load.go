@@ -107,7 +107,7 @@ func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, ta
 		return nil, err
 	}
 	ask, ok := body.(*Ask)
-	if !ok || ask.Epoch != ep.Digest || len(w.Tables) != len(ask.Departments) || w.Records[0].Number == 0 {
+	if !ok || ask.Epoch != ep.Digest || len(w.Tables) != len(ask.Registrations) || w.Records[0].Number == 0 {
 		return nil, errSnapshot
 	}
 	vouch := vouches[w.Vouch]
@@ -118,10 +118,13 @@ func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, ta
 	var used []*tableState
 	for i, number := range w.Tables {
 		t := tables[number]
-		if t == nil || t.digest != ask.Registrations[i] || t.registration.Department != ask.Departments[i] {
+		if t == nil || t.digest != ask.Registrations[i] || t.registration.Department != ask.Departments[i%len(ask.Departments)] {
 			return nil, errSnapshot
 		}
 		used = append(used, t)
+	}
+	if !inOrder(used, len(ask.Departments)) {
+		return nil, errSnapshot
 	}
 	q := newQueryState(QueryID(s.id, w.Records[0].Entry.Author, ask), &w.Records[0], ask, ep, used)
 	if q == nil {

@@ -227,6 +227,8 @@ func (w Writer) Moment(m engine.Moment, rows int64) (out string, places int, err
 	switch m.Op {
 	case engine.CountRows, engine.CountNonNull:
 		return "count(" + argument + ")" + condition, 0, nil
+	case engine.CountKeys:
+		return "count(DISTINCT " + argument + ")" + condition, 0, nil
 	case engine.Present:
 		return "CASE WHEN count(" + argument + ")" + condition + " > 0 THEN 1 ELSE 0 END", 0, nil
 	case engine.Sum:
@@ -251,7 +253,7 @@ func (w Writer) argument(m engine.Moment) (out string, places int, err error) {
 		case c.Kind == engine.Null || m.Op == engine.Weigh:
 		case m.Op == engine.CountNonNull && c.Bare != "":
 			return c.Bare, 0, nil
-		case m.Op == engine.CountNonNull:
+		case m.Op == engine.CountNonNull, m.Op == engine.CountKeys:
 			return c.SQL, 0, nil
 		case c.Bare != "" && w.Dialect.bare:
 			return c.Bare, m.Expr.Scale - c.BareScale, nil

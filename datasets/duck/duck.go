@@ -109,3 +109,16 @@ func Integer(v any) (*big.Int, bool) {
 	}
 	return nil, false
 }
+
+// SizeText is a number of bytes for people.
+func SizeText(bytes int64) string {
+	for _, unit := range []struct {
+		name string
+		size int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if bytes >= unit.size {
+			return fmt.Sprintf("%.4g %s", float64(bytes)/float64(unit.size), unit.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", bytes)
+}

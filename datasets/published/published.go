@@ -22,6 +22,7 @@ type Terms struct {
 	Bounds      string // Measured: the least and the greatest value, as far as no others are declared
 	Outside     string // Count: values outside of the codes are counted and published, and do not refuse the table
 	Drift       bool   // how far the shares of the values moved since the version before, in whole percent
+	Colocated   string // the family of which no value stands in another department's column
 }
 
 // Measured is the only value of Terms.Bounds, Count that of Terms.Outside.
@@ -43,7 +44,8 @@ func (t Terms) Check(least, greatest, codes bool) *Fault {
 	for _, text := range []struct {
 		key, text string
 		most      int
-	}{{"title", t.Title, engine.MaxTitleBytes}, {"item", t.Item, engine.MaxItemBytes}, {"unit", t.Unit, engine.MaxUnitBytes}} {
+	}{{"title", t.Title, engine.MaxTitleBytes}, {"item", t.Item, engine.MaxItemBytes}, {"unit", t.Unit, engine.MaxUnitBytes},
+		{"colocated", t.Colocated, engine.MaxNameBytes}} {
 		if fault := engine.LineFault(text.text, text.most); fault != "" {
 			return &Fault{text.key, fmt.Sprintf("%s = %s: it %s", text.key, files.Shown(text.text), fault), ""}
 		}
@@ -172,6 +174,7 @@ func Column(f Found, d *Declared) (engine.Column, error) {
 	out.Title, out.Item, out.Unit = d.Title, d.Item, d.Unit
 	out.Sensitivity, _ = engine.ParseSensitivity(d.Sensitivity)
 	out.Class, _ = engine.ParseClass(d.Class)
+	out.Colocated = d.Colocated
 	if f.Kind == engine.Null {
 		return out, nil
 	}

@@ -67,12 +67,17 @@ func Converse[T Table](t testing.TB, sql string, tables map[string]T) *engine.Re
 func Try[T Table](t testing.TB, sql string, tables map[string]T) (*engine.Result, error) {
 	t.Helper()
 	c, departments := catalogue(tables)
+	return TryBy(sql, c, departments, func(p *engine.Plan) []*big.Int { return Contribute(t, p, tables) })
+}
+
+// TryBy is Try over registrations, with whatever sums up the departments' cells.
+func TryBy(sql string, c engine.Catalogue, departments []string, contribute func(*engine.Plan) []*big.Int) (*engine.Result, error) {
 	s, err := engine.NewSession(sql, c, departments, Packing)
 	if err != nil {
 		return nil, err
 	}
 	for p := s.Plan(); p != nil; p = s.Plan() {
-		round, err := p.Finish(Contribute(t, p, tables))
+		round, err := p.Finish(contribute(p))
 		if err != nil {
 			return nil, err
 		}

@@ -68,6 +68,38 @@ type Decision struct {
 // whose rows it is about. Its cost is that of one pass over the documents, grants and classes, and
 // of the conditions of those that are about the table.
 func Decide(f *Facts, c *Context) Decision {
+	if len(f.Joined) > 0 {
+		return decideJoined(f, c)
+	}
+	return decide(f, c)
+}
+
+// decideJoined decides about a question that joins tables: each table's policies by what it does with that one's columns.
+func decideJoined(f *Facts, c *Context) Decision {
+	var out Decision
+	for i := range f.Joined {
+		d := decide(&f.Joined[i], c)
+		for _, m := range d.Missing {
+			if m.Department != "" || i == 0 && m.Reason != RulesConflict { // what the person lacks is said once
+				out.Missing = append(out.Missing, m)
+			}
+		}
+		out.Charges, out.Costs = append(out.Charges, d.Charges...), append(out.Costs, d.Costs...)
+		if out.Rules = out.Rules.Unite(d.Rules); out.Request == nil { // a grant is of one table
+			out.Request = d.Request
+		}
+	}
+	if m := conflict(out.Rules); m != nil {
+		out.Missing, out.Request = append([]Missing{*m}, out.Missing...), nil
+	}
+	if out.Allowed = len(out.Missing) == 0; !out.Allowed {
+		out.Charges = nil
+	}
+	return out
+}
+
+// decide does it about the facts of one table.
+func decide(f *Facts, c *Context) Decision {
 	d := decider{facts: f, context: *c, table: tableOf(f, c), functions: functionsOf(f.Uses), forms: map[string][]string{}}
 	d.context.Asker.Roles = slices.Sorted(slices.Values(c.Asker.Roles))
 	if d.context.Asker.Roles == nil {
@@ -462,7 +494,7 @@ func (d *decider) request(departments []string) *Request {
 // Request asks departments for a grant of exactly this question, once, until a time, with all that it uses. The
 // purpose is stated; the basis may be empty.
 func (f *Facts) Request(departments []string, purpose, basis string, until int64) *Request {
-	t := Terms{Filter: f.columns(Filter), Group: f.columns(Group), Aggregate: f.columns(Aggregate), Functions: f.Functions,
+	t := Terms{Filter: f.columns(Filter), Group: f.columns(Group), Aggregate: f.columns(Aggregate), Join: f.columns(Join), Functions: f.Functions,
 		Purposes: []string{purpose}, Uses: 1, Until: until}
 	if basis != "" {
 		t.Bases = []string{basis}

@@ -194,6 +194,9 @@ func conflict(rules engine.Disclosure) *Missing {
 // that nothing enforces, sums and rounds where counts are rounded, fewer departments than any cell needs, and columns
 // of too many values.
 func (d *decider) ofDisclosure(rules *engine.Disclosure) (out []Missing) {
+	if rule := rules.AgainstJoins(); rule != "" && len(d.facts.columns(Join)) > 0 {
+		out = append(out, Missing{Reason: NoJoins, Detail: rule})
+	}
 	if rules.Base > 0 && d.facts.Adds {
 		out = append(out, Missing{Reason: SumUndoesRound, Number: rules.Base})
 	}

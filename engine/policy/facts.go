@@ -11,7 +11,7 @@ type Use struct {
 	_      struct{} `cbor:",toarray"`
 	Column string
 	Role   Role
-	// Functions are those whose cells it reaches, ascending; empty for WHERE alone.
+	// Functions are those whose cells it reaches, ascending; empty of a filter and of what joins.
 	Functions []string
 	// Levels is how many values groups or the keys of a report have of it; 0 where none are made of it.
 	Levels int
@@ -36,12 +36,15 @@ type Facts struct {
 	// all rounds of one question, and another as soon as any of it changes.
 	Asked        engine.Digest
 	Contributors []Contributor // ascending
-	Uses         []Use         // by column, and roles in the order filter, group, aggregate
+	Uses         []Use         // by column, and roles in the order filter, group, aggregate, join
 	Functions    []string      // of all uses, ascending
 	Groups       int
 	Cells        int  // that each department contributes
 	Adds         bool // it adds up something: it does not only count rows
 	Rounds       bool // it is asked in rounds, of which one follows from the answers before
+	// Joined are the facts of a question that joins tables by table, ascending: each table's policies decide by those of its own.
+	// Then Table is all of them, and Uses name a column after its table.
+	Joined []Facts
 }
 
 // FactsOf reads a plan. The question is the analyst's text where the plan is a round of it, else
@@ -58,7 +61,7 @@ func FactsOf(p *engine.Plan, question string) (Facts, error) {
 		return Facts{}, &engine.Error{Code: engine.CodePolicy, Message: "the round is not of this question"}
 	}
 	f := factsOf(p, question, digest)
-	f.use(p.Uses())
+	f.take(p.Uses())
 	return f, nil
 }
 
@@ -74,9 +77,12 @@ func FactsOfQuestion(s *engine.Session, question string) (Facts, error) {
 	if err != nil {
 		return Facts{}, err
 	}
-	f.Uses, f.Functions = nil, nil
-	f.use(uses)
-	f.Adds, err = s.Adds()
+	adds, err := s.Adds()
+	f.take(uses)
+	f.Adds = adds
+	for i := range f.Joined {
+		f.Joined[i].Adds = adds
+	}
 	return f, err
 }
 
@@ -86,8 +92,57 @@ func factsOf(p *engine.Plan, question string, digest engine.Digest) Facts {
 	for _, r := range p.Registrations {
 		f.Contributors = append(f.Contributors, contributorOf(&r))
 	}
-	f.Asked = askedOf(digest, f.Contributors)
+	var all []Contributor // of every table
+	for _, r := range p.Catalogue() {
+		all = append(all, contributorOf(&r))
+	}
+	f.Asked = askedOf(digest, all)
+	if p.Join == nil {
+		return f
+	}
+	for i, table := range p.Tables() {
+		of := f
+		of.Table, of.Contributors, of.Joined = table, all[i*len(p.Departments):(i+1)*len(p.Departments)], nil
+		f.Joined = append(f.Joined, of)
+	}
 	return f
+}
+
+// Of are the facts of one of the tables that the question is about, or of the first.
+func (f *Facts) Of(table string) *Facts {
+	if len(f.Joined) == 0 {
+		return f
+	}
+	at := slices.IndexFunc(f.Joined, func(of Facts) bool { return of.Table == table })
+	return &f.Joined[max(at, 0)]
+}
+
+// Tables are those that the question is about, ascending.
+func (f *Facts) Tables() (out []string) {
+	for _, of := range f.Joined {
+		out = append(out, of.Table)
+	}
+	if len(out) == 0 {
+		out = []string{f.Table}
+	}
+	return out
+}
+
+// take has the facts be those of what is used, of each table too.
+func (f *Facts) take(uses []engine.ColumnUse) {
+	for i := range f.Joined {
+		of := &f.Joined[i]
+		of.Uses, of.Functions = nil, nil
+		of.use(slices.DeleteFunc(slices.Clone(uses), func(u engine.ColumnUse) bool { return u.Table != of.Table && u.Column != "" }))
+	}
+	whole := slices.Clone(uses)
+	for i, u := range whole {
+		if u.Table != "" {
+			whole[i].Column = u.Table + "." + u.Column
+		}
+	}
+	f.Uses, f.Functions = nil, nil
+	f.use(whole)
 }
 
 func contributorOf(r *engine.Registration) Contributor {
@@ -105,12 +160,12 @@ func (f *Facts) use(uses []engine.ColumnUse) {
 		for _, r := range []struct {
 			role Role
 			used bool
-		}{{Filter, u.Filter}, {Group, u.Group}, {Aggregate, u.Aggregate}} {
+		}{{Filter, u.Filter}, {Group, u.Group}, {Aggregate, u.Aggregate}, {Join, u.Join}} {
 			if !r.used {
 				continue
 			}
 			use := Use{Column: u.Column, Role: r.role}
-			if r.role != Filter {
+			if r.role != Filter && r.role != Join {
 				use.Functions = u.Functions
 			}
 			if r.role == Group {

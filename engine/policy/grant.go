@@ -42,15 +42,21 @@ func (r *Request) Shows(registered engine.Catalogue) bool {
 	if !r.Subject.Once() {
 		return r.Subject.Form != ""
 	}
+	tables, err := engine.TablesOf(r.Question, registered)
+	if err != nil || !slices.Contains(tables, r.Table) {
+		return false
+	}
 	var of []Contributor
-	for _, name := range r.Subject.Contributors {
-		for _, t := range registered {
-			if t.Department == name && t.Table == r.Table {
-				of = append(of, contributorOf(&t))
+	for _, table := range tables {
+		for _, name := range r.Subject.Contributors {
+			for _, t := range registered {
+				if t.Department == name && t.Table == table {
+					of = append(of, contributorOf(&t))
+				}
 			}
 		}
 	}
-	return len(of) == len(r.Subject.Contributors) && r.Subject.Asked == askedOf(engine.QuestionDigest(r.Question), of)
+	return len(of) == len(tables)*len(r.Subject.Contributors) && r.Subject.Asked == askedOf(engine.QuestionDigest(r.Question), of)
 }
 
 // Once reports whether the subject is one question.

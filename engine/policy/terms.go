@@ -25,7 +25,7 @@ const (
 	Filter    Role = "filter"    // WHERE chooses rows by it
 	Group     Role = "group"     // rows are told apart by it
 	Aggregate Role = "aggregate" // it is counted or added up
-	Join      Role = "join"      // rows of two departments are matched by it
+	Join      Role = "join"      // rows of two tables are matched by it
 )
 
 // Any stands in a list for everything of its kind.

@@ -50,6 +50,7 @@ const (
 	BudgetSpent        Reason = "budget-spent"
 	SumUndoesRound     Reason = "sum-undoes-round"
 	RoundsUndoRound    Reason = "rounds-undo-round"
+	NoJoins            Reason = "no-joins"
 )
 
 // Missing is one thing that a question lacks.
@@ -110,8 +111,10 @@ var sentences = map[Reason][2]string{
 	RulesConflict:      {"the departments' rules exclude each other: {detail}", "各部门的规则互相排斥：{detail}"},
 	BudgetSpent: {"the budget for this person and purpose has no room for the question; ε so far, with the question, and at most: {detail}",
 		"该人该用途的隐私预算不足以回答此问题；已用ε、连同此问题的ε、上限依次为：{detail}"},
-	TooManyLevels:   {"{column} has {detail} values, and at most {number} are allowed for rows to be told apart by it", "{column}有{detail}个取值，用于区分行时至多允许{number}个"},
-	SumUndoesRound:  {"the policy rounds counts to {number}, and a sum would undo it: ask for counts alone", "策略将计数按{number}取整，而合计会使取整失效：请只查询计数"},
+	TooManyLevels:  {"{column} has {detail} values, and at most {number} are allowed for rows to be told apart by it", "{column}有{detail}个取值，用于区分行时至多允许{number}个"},
+	SumUndoesRound: {"the policy rounds counts to {number}, and a sum would undo it: ask for counts alone", "策略将计数按{number}取整，而合计会使取整失效：请只查询计数"},
+	NoJoins: {"the policy has the rule {detail}, which is about the rows of one table: ask of each table by itself",
+		"策略含规则{detail}，该规则针对单个表的行：请分别查询各表"},
 	RoundsUndoRound: {"the policy rounds counts to {number}, and the question is asked in several rounds: ask for the counts of values or ranges in one", "策略将计数按{number}取整，而该问题需分多轮查询：请一次查询各取值或区间的计数"},
 }
 

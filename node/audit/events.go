@@ -66,8 +66,8 @@ func AuthorName(s *protocols.State, k protocols.Key) string {
 func (e *Event) describe(s *protocols.State, author protocols.Key, body protocols.Body) {
 	of := func(query engine.Digest) {
 		e.Query = query.String()
-		if q := s.Query(query); q != nil && len(q.Registrations) > 0 {
-			e.Table = q.Registrations[0].Table
+		if q := s.Query(query); q != nil {
+			e.Table = q.Table()
 		}
 	}
 	switch b := body.(type) {

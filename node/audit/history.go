@@ -86,8 +86,8 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 		for _, g := range ask.Grants {
 			q.Grants = append(q.Grants, g.String())
 		}
-		if state := s.Query(id); state != nil && len(state.Registrations) > 0 {
-			q.Table = state.Registrations[0].Table
+		if state := s.Query(id); state != nil {
+			q.Table = state.Table()
 			q.Keys = h.keysOf(s, state)
 		}
 		h.Queries = append(h.Queries, q)

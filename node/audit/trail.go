@@ -362,9 +362,7 @@ func (t *Trail) ask(s *protocols.State, r *protocols.Record, b *protocols.Ask, a
 	if b.Round > 0 {
 		l.Text = b.Question
 	}
-	if len(q.Registrations) > 0 {
-		l.Table = q.Registrations[0].Table
-	}
+	l.Table = q.Table()
 	l.facts(q, t.packing)
 	t.open = append(t.open, &openQuestion{id, l})
 }

@@ -108,7 +108,7 @@ func namedColumns(values []string, sources []source) error {
 		table, list, found := strings.Cut(value, "=")
 		table = strings.TrimSpace(table)
 		if !found {
-			if table, list = sources[0].Tables[0].Name, value; len(sources[0].Tables) > 1 {
+			if table, list = sources[0].Tables[0].Name, value; len(tableNames(sources)) > 1 {
 				return failure.Usage("columns", "write --columns NAME=COLUMN,COLUMN,...", "--columns %q: there are several tables", value)
 			}
 		}
@@ -121,15 +121,15 @@ func namedColumns(values []string, sources []source) error {
 		if len(columns) == 0 {
 			return failure.Usage("columns", "", "--columns %q names no column", value)
 		}
-		at := slices.IndexFunc(sources[0].Tables, func(t config.Table) bool { return t.Name == table })
-		if at < 0 {
+		held := tablesNamed(sources, table)
+		if len(held) == 0 {
 			return failure.Usage("columns", "", "--columns %q: no --table has the name %q", value, table)
 		}
-		for _, s := range sources {
-			if s.Tables[at].Columns != nil {
+		for _, t := range held {
+			if t.Columns != nil {
 				return failure.Usage("columns", "", "--columns is given twice for table %q", table)
 			}
-			s.Tables[at].Columns = columns
+			t.Columns = columns
 		}
 	}
 	return nil
@@ -143,12 +143,11 @@ func declaredColumns(values []string, sources []source) error {
 		if problem != nil {
 			return problem
 		}
-		at := slices.IndexFunc(sources[0].Tables, func(t config.Table) bool { return t.Name == table })
-		if slices.ContainsFunc(sources[0].Tables[at].Declared, func(c config.FileColumn) bool { return c.Name == column.Name }) {
-			return failure.Usage("column", "give all that is said of it in one --column", "--column is given twice for column %q of table %q", column.Name, table)
-		}
-		for _, s := range sources {
-			s.Tables[at].Declared = append(s.Tables[at].Declared, column)
+		for _, t := range tablesNamed(sources, table) {
+			if slices.ContainsFunc(t.Declared, func(c config.FileColumn) bool { return c.Name == column.Name }) {
+				return failure.Usage("column", "give all that is said of it in one --column", "--column is given twice for column %q of table %q", column.Name, table)
+			}
+			t.Declared = append(t.Declared, column)
 		}
 	}
 	return nil

@@ -77,13 +77,16 @@ func (f *readingFlags) choose(sources []source) error {
 // tableFlags name files as departments' tables.
 type tableFlags struct {
 	readingFlags
-	tables     []string
-	parameters string
+	tables          []string
+	parameters, key string
+	colocated       bool
 }
 
 func (f *tableFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.tables, "table", nil,
-		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's; may be repeated")
+		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's, or DEPARTMENT:FILE; may be repeated")
+	cmd.Flags().StringVar(&f.key, "key", "", "the `COLUMN` by which rows of a table are told apart, or persons, in all tables that have it")
+	cmd.Flags().BoolVar(&f.colocated, "colocated", false, "no value of the key stands at two departments: tables may be joined by it")
 	f.readingFlags.add(cmd)
 	addParameters(cmd, &f.parameters)
 }
@@ -93,6 +96,12 @@ func (f *tableFlags) sources() ([]source, error) {
 	reading, err := f.reading()
 	if err != nil {
 		return nil, err
+	}
+	if f.colocated && f.key == "" {
+		return nil, failure.Usage("colocated", "write --key COLUMN beside it", "--colocated is of a key, and --key names none")
+	}
+	if f.key != "" {
+		reading.Key, reading.Colocated = []string{f.key}, f.colocated
 	}
 	sources, err := parseTables(f.tables, reading)
 	if err != nil {
@@ -250,7 +259,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 		return nil, failure.Usage("departments", hint, "%s, and the parameters %s allow %d at most",
 			engine.Plural(len(sources), "department"), parameters.Name(), most)
 	}
-	read := make([][]tableDescription, len(sources))
+	read, declared := make([][]tableDescription, len(sources)), withoutKeys(sources)
 	c.aside, c.left = asideColumns{}, leftColumns{}
 	for i, s := range sources {
 		c.progress.Update("reading the tables", i, len(sources))
@@ -270,7 +279,7 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 		}
 	}
 	c.progress.Finish()
-	if err := agree(ctx, sources, read, c.aside); err != nil {
+	if err := errors.Join(agree(ctx, sources, read, c.aside), declared.give(sources, read)); err != nil {
 		return nil, err
 	}
 	registrations := make([][]engine.Registration, len(sources))

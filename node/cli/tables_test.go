@@ -100,3 +100,45 @@ func TestDepartmentNames(t *testing.T) {
 		t.Errorf("a long name has %d characters", n)
 	}
 }
+
+// TestOwnedFiles: a file may have its department's name before it; tables need not have the same departments, and several files of one
+// are one table.
+func TestOwnedFiles(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"a.csv", "b.csv", "c.csv", "odd:name.csv"} {
+		if err := os.WriteFile(name, []byte("x\n1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held := func(values ...string) string {
+		sources, err := parseTables(values, config.Table{})
+		if err != nil {
+			return failure.Of(err).Message
+		}
+		var out []string
+		for _, s := range sources {
+			for _, table := range s.Tables {
+				line := s.Name + "." + table.Name
+				for _, file := range table.Files {
+					line += " " + filepath.Base(file)
+				}
+				out = append(out, line)
+			}
+		}
+		return strings.Join(out, "; ")
+	}
+	for _, c := range []struct {
+		want   string
+		values []string
+	}{
+		{"police.r a.csv; tax.r b.csv; tax.t c.csv", []string{"r=police:a.csv,tax:b.csv", "t=tax:c.csv"}},
+		{"police.r a.csv b.csv", []string{"r=police:a.csv,police:b.csv"}},
+		{"a.r a.csv; a.t c.csv; b.r b.csv", []string{"r=a.csv,b.csv", "t=a:c.csv"}},
+		{"odd-name.r odd:name.csv", []string{"r=odd:name.csv"}},
+		{`table "r" has 2 files and table "t" has 1: each department needs one of each`, []string{"r=a.csv,b.csv", "t=c.csv"}},
+	} {
+		if got := held(c.values...); got != c.want {
+			t.Errorf("%v gives %s, want %s", c.values, got, c.want)
+		}
+	}
+}

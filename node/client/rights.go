@@ -236,15 +236,13 @@ func (c *Client) sign(of func(*protocols.State) (protocols.Body, error)) (protoc
 	return protocols.Sign(c.network.ID(), c.id.Private(), body), nil
 }
 
-// notAsked are the departments that hold a plan's table and contribute nothing to it.
-func (c *Client) notAsked(p *engine.Plan) (out []string) {
+// notAsked are the departments that hold a plan's tables, or some of them, and contribute nothing to it.
+func (c *Client) notAsked(p *engine.Plan) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, r := range c.replica.Catalogue() {
-		if r.Table == p.Table && !slices.Contains(p.Departments, r.Department) {
-			out = append(out, r.Department)
-		}
-	}
+	whole, some := protocols.Holders(c.replica.Catalogue(), p.Tables())
+	out := slices.DeleteFunc(slices.Concat(whole, some), func(name string) bool { return slices.Contains(p.Departments, name) })
+	slices.Sort(out)
 	return out
 }
 

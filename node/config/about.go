@@ -22,6 +22,9 @@ type About struct {
 	Key []string `toml:"key,omitempty"`
 	// RowsPerPerson is how many rows one person has at most, whom the key then names: more refuse the table. nil: no limit is declared.
 	RowsPerPerson *int64 `toml:"rows_per_person,omitempty"`
+	// Colocated says of the key, which then is one column, what colocated = NAME of that column says, with its name: none of its
+	// values stands at another department.
+	Colocated bool `toml:"colocated,omitempty"`
 }
 
 // check is about the table at this place.
@@ -46,6 +49,10 @@ func (a About) check(at string) *failure.Failure {
 		case len(a.Key) == 0:
 			return &failure.Failure{Column: place, Message: "rows_per_person needs a key", Hint: `key = ["..."] lists the columns that name a person`}
 		}
+	}
+	if a.Colocated && len(a.Key) != 1 {
+		return &failure.Failure{Column: at + ".colocated", Message: fmt.Sprintf("colocated = true is of a key of one column, and key has %d", len(a.Key)),
+			Hint: `colocated = "..." below [[table.column]] is of any column`}
 	}
 	if fault := published.GradeFault(a.Sensitivity, a.Class); fault != nil {
 		return &failure.Failure{Column: at + "." + fault.Key, Message: fault.Message, Hint: fault.Hint}

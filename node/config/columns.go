@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -43,13 +44,14 @@ type FileColumn struct {
 	Item        string `toml:"item,omitempty"`
 	Sensitivity string `toml:"sensitivity,omitempty"`
 	Class       string `toml:"class,omitempty"`
+	Colocated   string `toml:"colocated,omitempty"`
 }
 
 // declaration is the column as datasets takes it.
 func (c FileColumn) declaration() (datasets.Declaration, *datasets.DeclarationFault) {
 	d := datasets.Declaration{Name: c.Name, As: c.As, Type: c.Type, Scale: c.Scale, Format: c.Format, Zone: c.Zone, True: c.True, False: c.False,
 		Null: c.Null, Terms: published.Terms{Title: c.Title, Item: c.Item, Unit: c.Unit, Sensitivity: c.Sensitivity, Class: c.Class,
-			Dictionary: c.Dictionary, Bounds: c.Bounds, Outside: c.Outside, Drift: c.Drift}}
+			Dictionary: c.Dictionary, Bounds: c.Bounds, Outside: c.Outside, Drift: c.Drift, Colocated: c.Colocated}}
 	for _, bound := range []struct {
 		key  string
 		from any
@@ -120,6 +122,15 @@ func (c Table) declarations() (all []datasets.Declaration) {
 		d, _ := column.declaration()
 		all = append(all, d)
 	}
+	if !c.Colocated || len(c.Key) != 1 {
+		return all
+	}
+	named := c.InFiles(c.Key[0])
+	at := slices.IndexFunc(all, func(d datasets.Declaration) bool { return d.Name == named })
+	if at < 0 {
+		at, all = len(all), append(all, datasets.Declaration{Name: named})
+	}
+	all[at].Colocated = cmp.Or(all[at].Colocated, c.Key[0])
 	return all
 }
 
@@ -236,7 +247,7 @@ func (c *FileColumn) set(key string, l *words) (hint, fault string) {
 		return "", fmt.Sprintf("%s has a quotation mark that is not closed", key)
 	}
 	texts := map[string]*string{"as": &c.As, "type": &c.Type, "format": &c.Format, "zone": &c.Zone, "unit": &c.Unit, "bounds": &c.Bounds,
-		"title": &c.Title, "item": &c.Item, "sensitivity": &c.Sensitivity, "class": &c.Class, "outside": &c.Outside}
+		"title": &c.Title, "item": &c.Item, "sensitivity": &c.Sensitivity, "class": &c.Class, "outside": &c.Outside, "colocated": &c.Colocated}
 	lists := map[string]*[]string{"null": &c.Null, "true": &c.True, "false": &c.False}
 	bounds := map[string]*any{"min": &c.Min, "max": &c.Max}
 	switches := map[string]*bool{"dictionary": &c.Dictionary, "drift": &c.Drift}

@@ -46,6 +46,7 @@ type EntryColumn struct {
 	Item        string `json:"item,omitempty"`
 	Sensitivity string `json:"sensitivity,omitempty"`
 	Class       string `json:"class,omitempty"`
+	Colocated   string `json:"colocated,omitempty"` // the family of which no value stands at another department
 }
 
 // EntryOf is a registration, and what it changes of the one before; nil: there is none.
@@ -55,7 +56,7 @@ func EntryOf(r audit.Registered, before *audit.Registered) Entry {
 		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), RowsPerPerson: r.Quality.RowsPerPerson, Columns: []EntryColumn{}, Block: r.Block, Time: r.Time,
 		SourceChanged: r.SourceChanged(), Source: r.Source}
 	for _, c := range r.Columns {
-		e.Columns = append(e.Columns, EntryColumn{columnOf(c), c.Item, c.Sensitivity.String(), c.Class.String()})
+		e.Columns = append(e.Columns, EntryColumn{columnOf(c), c.Item, c.Sensitivity.String(), c.Class.String(), c.Colocated})
 	}
 	if before != nil {
 		e.Changes = changes(before.Registration, r.Registration)
@@ -88,6 +89,8 @@ func changes(before, now engine.Registration) (out []string) {
 			out = append(out, fmt.Sprintf("column %q is private", c.Name))
 		case old.Class != c.Class:
 			out = append(out, fmt.Sprintf("class of column %q %s in place of %s", c.Name, said(c.Class.String()), said(old.Class.String())))
+		case old.Colocated != c.Colocated:
+			out = append(out, fmt.Sprintf("column %q is colocated as %s in place of %s", c.Name, said(c.Colocated), said(old.Colocated)))
 		case boundText(old, old.Min) != boundText(c, c.Min) || boundText(old, old.Max) != boundText(c, c.Max):
 			out = append(out, fmt.Sprintf("bounds of column %q %s to %s", c.Name, boundText(c, c.Min), boundText(c, c.Max)))
 		case !slices.Equal(old.Dictionary, c.Dictionary):
@@ -180,7 +183,11 @@ func (e Entry) Show(r engine.Registration) string {
 	b.WriteString("\n" + columnsText(engine.Schema{Table: r.Table, Columns: r.Columns}) + "\n")
 	for _, c := range e.Columns {
 		var parts []string
-		for _, part := range []string{c.Title, c.Item, c.Sensitivity, c.Class} {
+		promise := ""
+		if c.Colocated != "" {
+			promise = "colocated as " + c.Colocated + ": no value stands at another department, as this one declares"
+		}
+		for _, part := range []string{c.Title, c.Item, c.Sensitivity, c.Class, promise} {
 			if part != "" {
 				parts = append(parts, part)
 			}

@@ -9,5 +9,5 @@ import "parley/engine/policy"
 func Policy(department, table string) policy.Document {
 	all := []string{policy.Any}
 	return policy.Document{Department: department, Table: table, Version: 1, Rules: []policy.Rule{{Name: "open", Who: []string{"anyone"},
-		Terms: policy.Terms{Filter: all, Group: all, Aggregate: all, Functions: all}}}}
+		Terms: policy.Terms{Filter: all, Group: all, Aggregate: all, Join: all, Functions: all}}}}
 }

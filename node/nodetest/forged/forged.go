@@ -153,7 +153,7 @@ func (l *Ledger) ask(screening bool, analyst, sql, purpose string, departments [
 	if plan.SQL != sql {
 		a.SQL, a.Question, a.Round = plan.SQL, sql, 1
 	}
-	for _, r := range plan.Registrations {
+	for _, r := range plan.Catalogue() {
 		a.Registrations = append(a.Registrations, protocols.RegistrationDigest(r))
 	}
 	a.Plan, a.Ciphertexts = plan.Digest(), uint32(plan.Ciphertexts())
