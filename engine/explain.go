@@ -29,6 +29,7 @@ type Explanation struct {
 	Ciphertexts int                    `json:"ciphertexts"`       // of each department
 	Rounded     int64                  `json:"rounded,omitempty"` // what counts are rounded to, which one department contributes for all
 	Privacy     *Privacy               `json:"privacy,omitempty"` // what noise protects under differential privacy
+	NoNoise     bool                   `json:"noNoise,omitempty"` // the rules demand noise, and no cell needs any
 	Learns      []ExplainedDisclosure  `json:"learns"`
 }
 
@@ -148,7 +149,7 @@ func (p *Plan) Explain() Explanation {
 			x.Report.Terms = r.Names
 		}
 	}
-	x.Privacy, x.Learns = p.privacy(), p.disclosures()
+	x.Privacy, x.NoNoise, x.Learns = p.privacy(), p.Noise != nil && !p.noised(), p.disclosures()
 	return x
 }
 
@@ -291,6 +292,9 @@ func (x Explanation) String() string {
 		if len(r.Terms) > 0 {
 			line("  terms: %s", strings.Join(r.Terms, ", "))
 		}
+	}
+	if x.NoNoise {
+		line("Noise: none, since all that is asked for is how many rows the tables have, which is public. It takes of budgets as any question does.")
 	}
 	if x.Privacy != nil {
 		line("Noise: %s.", x.Privacy)

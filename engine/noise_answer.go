@@ -31,6 +31,11 @@ func (p *Plan) addNoisy(result *Result) {
 	}
 }
 
+// noised says whether any cell carries noise. None does, whatever the rules demand, where all that is asked for is how many rows a table has.
+func (p *Plan) noised() bool {
+	return p.Noise != nil && slices.ContainsFunc(p.Noise.Moments, func(n MomentNoise) bool { return n.Numerator.Sign() > 0 })
+}
+
 // Price is what a question with noise of differential privacy takes of each budget, as decimals: ε, for δ. "" where it has none. p may be nil.
 func (p *Plan) Price() (epsilon, delta string) {
 	if p == nil || p.Noise == nil || p.Noise.Rules.Epsilon == 0 {

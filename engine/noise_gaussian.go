@@ -128,9 +128,9 @@ type Privacy struct {
 	Departments int   `json:"departments"`
 }
 
-// privacy is what the plan's noise protects; nil where it carries none under differential privacy.
+// privacy is what the plan's noise protects; nil where no cell carries any under differential privacy.
 func (p *Plan) privacy() *Privacy {
-	if p.Noise == nil || p.Noise.Kind != NoiseGaussian {
+	if !p.noised() || p.Noise.Kind != NoiseGaussian {
 		return nil
 	}
 	out := &Privacy{Unit: UnitPerson, Honest: 1, Departments: len(p.Departments)}

@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -83,6 +84,34 @@ func TestRowsPerPerson(t *testing.T) {
 	}
 	if exact, err := plain.Finish(staff().pooled(t, plain)); err != nil || exact.Privacy != nil || plain.Explain().Privacy != nil {
 		t.Errorf("an answer without noise protects something: %v", err)
+	}
+}
+
+// TestNoiseOfNothing: where all that is asked for is how many rows the tables have, the number is exact, and nobody is told that noise protects it.
+func TestNoiseOfNothing(t *testing.T) {
+	p := noisyBy(t, "SELECT count(*) AS n FROM things", testEpsilon, 3, 3, 3)
+	x := p.Explain()
+	if text := x.String(); !x.NoNoise || x.Privacy != nil || !strings.Contains(text, "Noise: none") || strings.Contains(text, "each with noise") {
+		t.Errorf("%s", text)
+	}
+	result, err := p.Finish(staff().noisy(t, p, rand.NewChaCha8([32]byte{}), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := int64(0)
+	for _, r := range p.Registrations {
+		rows += r.Rows
+	}
+	if got := *result.Rows[0][0].Text; got != strconv.FormatInt(rows, 10) || result.Privacy != nil || len(result.Noise) > 0 || result.Rows[0][0].Error != nil {
+		t.Errorf("%s of %d rows, %+v, %+v", got, rows, result.Privacy, result.Noise)
+	}
+	if epsilon, _ := p.Price(); epsilon == "" {
+		t.Error("it has no price, and is charged for")
+	}
+	for _, sql := range []string{"SELECT count(*) AS n FROM things WHERE age > 30", "SELECT count(*) AS n, sum(age) AS s FROM things"} {
+		if x := noisyBy(t, sql, testEpsilon, 3, 3, 3).Explain(); x.NoNoise || x.Privacy == nil {
+			t.Errorf("%s: %s", sql, x)
+		}
 	}
 }
 

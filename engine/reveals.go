@@ -16,7 +16,7 @@ func (p *Plan) disclosures() []ExplainedDisclosure {
 		return p.screeningLearns()
 	}
 	analyst := p.shownCells()
-	if p.Noise != nil {
+	if p.noised() {
 		analyst += ", each with noise that every department adds to its own"
 	}
 	var hidden []string

@@ -19,12 +19,11 @@ type Noise struct {
 }
 
 func noiseOf(r *engine.Result, p *engine.Plan) *Noise {
-	if len(r.Noise) == 0 {
+	epsilon, delta := p.Price()
+	if len(r.Noise) == 0 && epsilon == "" {
 		return nil
 	}
-	n := &Noise{Columns: r.Noise, Privacy: r.Privacy, Errors: each(r, func(v engine.Value) *string { return v.Error })}
-	n.Epsilon, n.Delta = p.Price()
-	return n
+	return &Noise{Columns: append([]engine.NoisyColumn{}, r.Noise...), Privacy: r.Privacy, Epsilon: epsilon, Delta: delta, Errors: each(r, func(v engine.Value) *string { return v.Error })}
 }
 
 // withErrors are a result's texts, numbers with their standard errors.
@@ -59,6 +58,9 @@ func noiseText(r *engine.Result, p *engine.Plan, l notesLanguage) string {
 			}
 		}
 		b.put(l.say("noise"), failure.Printable(l.say("carry", strings.Join(columns, ", "), of)))
+	}
+	if len(r.Noise) > 0 && p != nil && len(p.Groups) > 0 {
+		b.put(l.say("noise"), l.say("left out"))
 	}
 	if n := noiseOf(r, p); n != nil && n.Epsilon != "" {
 		b.put(l.say("cost"), l.say("took", n.Epsilon, n.Delta))

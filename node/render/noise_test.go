@@ -44,7 +44,24 @@ func TestNoiseIsShown(t *testing.T) {
 	if text := VerdictText(v, false); !strings.Contains(text, "± 13.1") || !strings.Contains(text, "ε = 0.5") || VerdictOf(v).Noise.Epsilon != "0.5" {
 		t.Error(text)
 	}
-	a.Result.Privacy = nil
+	if text := notesText(a.Result, a.Plan, ""); strings.Contains(text, "is left out") {
+		t.Error(text)
+	}
+	a.Plan.Groups = make([]engine.GroupColumn, 1)
+	for language, part := range map[string]string{"": "a group whose number of rows, with its noise, is not above 0 is left out", policy.Chinese: "分组不列出"} {
+		if text := strings.Join(strings.Fields(notesText(a.Result, a.Plan, language)), " "); !strings.Contains(text, part) {
+			t.Errorf("it does not say %q:\n%s", part, text)
+		}
+	}
+	columns := a.Result.Noise
+	a.Result.Noise, a.Result.Privacy = nil, nil // the number of all rows, which is public
+	if n := AnswerOf("", a, "").Noise; n == nil || n.Epsilon != "0.5" || n.Columns == nil {
+		t.Errorf("what an exact number costs is not said: %+v", n)
+	}
+	if text := notesText(a.Result, a.Plan, ""); !strings.Contains(text, "ε = 0.5") || strings.Contains(text, "noise") {
+		t.Error(text)
+	}
+	a.Result.Noise = columns
 	a.Result.Noise[0] = engine.NoisyColumn{Column: column, Kind: engine.NoiseCellKey, Departments: 3, Rows: 5}
 	a.Plan.Noise.Rules = engine.Disclosure{Perturbed: 5}
 	if text := notesText(a.Result, a.Plan, policy.Chinese); !strings.Contains(text, "噪声："+column+"：3个部门各自的单元密钥噪声（至多±5行）") || strings.Contains(text, "ε") {

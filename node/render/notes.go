@@ -16,10 +16,11 @@ var notesWords = map[string][2]string{
 		"计数各自按%d取整；由多行相加而得的为取整后计数之和"},
 	"noise": {"noise: ", "噪声："}, engine.NoiseGaussian: {engine.NoiseGaussian + " noise", "离散高斯噪声"}, engine.NoiseCellKey: {engine.NoiseCellKey + " noise", "单元密钥噪声"},
 	"up to": {" of up to ±%s", "（至多±%s）"}, "of each": {"%[1]s of each of %[2]s", "%[2]s各自的%[1]s"},
-	"carry": {"%s: %s; behind ± is the standard error that it gives a figure", "%s：%s；±之后为由此产生的标准误差"},
-	"cost":  {"cost: ", "代价："},
-	"took":  {"the question takes ε = %s, for δ = %s, of each budget; parley budgets lists what is spent", "此问题从每项隐私预算中耗用ε = %s（δ = %s）；parley budgets 列出已耗用的数额"},
-	"row":   {"", "%d行"}, "department": {"", "%d个部门"},
+	"carry":    {"%s: %s; behind ± is the standard error that it gives a figure", "%s：%s；±之后为由此产生的标准误差"},
+	"left out": {"a group whose number of rows, with its noise, is not above 0 is left out", "加噪声后行数不大于0的分组不列出"},
+	"cost":     {"cost: ", "代价："},
+	"took":     {"the question takes ε = %s, for δ = %s, of each budget; parley budgets lists what is spent", "此问题从每项隐私预算中耗用ε = %s（δ = %s）；parley budgets 列出已耗用的数额"},
+	"row":      {"", "%d行"}, "department": {"", "%d个部门"},
 }
 
 // notesLanguage says them in a language: 0 is English.
