@@ -183,10 +183,14 @@ func (p *Plan) describeMoment(m int) string {
 		text = "the other rows of " + (&Plan{Schema: p.Schema, Moments: []Moment{whole}}).describeMoment(0) + " than those of " + text
 	}
 	switch {
+	case moment.Below > 0 && p.veils(m) > 0:
+		return fmt.Sprintf("whether %s is above 0 and, with noise, below %d", text, p.aboveFloor(m))
 	case moment.Below > 0:
 		return fmt.Sprintf("whether %s is above 0 and below %d", text, moment.Below)
+	case moment.Most > 0 && p.veils(m) > 0 && p.Screen.Rules.Floor > 1:
+		return fmt.Sprintf("%s, with noise, at most %d, none below %d", text, moment.Most, p.aboveFloor(m))
 	case moment.Most > 0 && p.veils(m) > 0:
-		return fmt.Sprintf("%s, with noise, from %d where there are any to %d", text, max(1, p.Screen.Rules.Floor), moment.Most)
+		return fmt.Sprintf("%s, with noise, from 1 where there are any to %d", text, moment.Most)
 	case moment.Most > 0 && p.Screen != nil && p.Screen.Rules.Floor > 1:
 		return fmt.Sprintf("%s, at most %d, none below %d", text, moment.Most, p.Screen.Rules.Floor)
 	case moment.Most > 0:

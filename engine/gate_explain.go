@@ -50,6 +50,9 @@ func (p *Plan) screeningLearns() []ExplainedDisclosure {
 	if most > 0 {
 		what += fmt.Sprintf(", each of which counts up to %d at most", most)
 	}
+	if below > 1 && p.Screen.Rules.Veiled {
+		below += p.Screen.Rules.Perturbed // compared with their noise
+	}
 	if below > 0 {
 		what += fmt.Sprintf(", and none where it has fewer than %d; in how many departments there are some, but fewer than that", below)
 	}

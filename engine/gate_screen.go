@@ -235,15 +235,15 @@ func (p *Plan) counted(all []*big.Int, m int) *big.Int {
 
 // made is a department's figure of its number of rows, with noise.
 func (p *Plan) made(m int, n, noise *big.Int) *big.Int {
-	moment, floor := &p.Moments[m], big.NewInt(max(1, p.Screen.Rules.Floor))
-	few := n.Sign() > 0 && n.Cmp(floor) < 0
+	moment, said := &p.Moments[m], new(big.Int).Add(n, noise)
+	few := n.Sign() > 0 && p.Screen.Rules.Floor > 1 && said.Cmp(big.NewInt(p.aboveFloor(m))) < 0
 	switch {
 	case moment.Below > 0 && few:
 		return big.NewInt(1)
 	case moment.Below > 0 || few || n.Sign() == 0:
 		return new(big.Int) // that it is below the floor says the other figure, and no more
 	}
-	return minimum(maximum(new(big.Int).Add(n, noise), floor), big.NewInt(moment.Most))
+	return minimum(maximum(said, big.NewInt(1)), big.NewInt(moment.Most))
 }
 
 // Screened is, on a screening's plan, the verdict over the cells of the answer's: a reason code for each of

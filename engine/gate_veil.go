@@ -31,12 +31,12 @@ func excess(figures, noise int64) int64 {
 	return min(figures*noise, (figures*noise+root.Int64()+1+5)/6) // rounded up
 }
 
-// veil gives a screening the noise of its figures. Those that only tell whether there are rows, or fewer than the floor, have none.
+// veil gives a screening the noise of its figures. Those that only tell whether there are rows have none, but where a floor decides that.
 func (p *Plan) veil(d Disclosure) {
 	p.Noise = &Noise{Kind: NoiseCellKey, Rules: d}
 	for m := range p.Moments {
 		none := MomentNoise{Width: new(big.Int), Numerator: new(big.Int), Denominator: big.NewInt(1)}
-		if moment := &p.Moments[m]; moment.Below == 0 && moment.Most > 1 {
+		if p.Moments[m].Most > 1 || d.Floor > 1 {
 			none = p.cellKeyNoise(m, d.Perturbed)
 		}
 		p.Noise.Moments = append(p.Noise.Moments, none)
@@ -50,6 +50,10 @@ func (p *Plan) veils(m int) int64 {
 	}
 	return p.Noise.Moments[m].Width.Int64()
 }
+
+// aboveFloor is from what number, with its noise, a department's rows are not below the floor. It is so much higher that fewer rows never pass.
+// What is compared has noise, since each contributor can set a floor, and would find the number by some of these.
+func (p *Plan) aboveFloor(m int) int64 { return max(1, p.Screen.Rules.Floor) + p.veils(m) }
 
 // veiled are a department's figures with noise, of its counts.
 func (p *Plan) veiled(dep int, cells []*big.Int, source NoiseSource) ([]*big.Int, error) {

@@ -50,7 +50,8 @@ func beyond(of []float64, n int64) (sum float64) {
 	return sum
 }
 
-// TestChances: they add up to 1, around 0, with the variance that is told.
+// TestChances: they add up to 1, around 0, with the variance that is told. Averaged over rules of more and more rows, each with noise of its own, it is what
+// the README says.
 func TestChances(t *testing.T) {
 	for _, rows := range []int64{1, 2, 5, 100} {
 		sum, mean, variance := 0.0, 0.0, 0.0
@@ -61,6 +62,13 @@ func TestChances(t *testing.T) {
 		want := near(CellKeyVariance(big.NewInt(rows)))
 		if math.Abs(sum-1) > 1e-9 || math.Abs(mean) > 1e-9 || math.Abs(variance-want) > 1e-9*want {
 			t.Errorf("%d: sum %v, mean %v, variance %v, want %v", rows, sum, mean, variance, want)
+		}
+	}
+	weight := 0.0
+	for rows := int64(5); rows <= MaxPerturbed; rows++ {
+		weight += 1 / near(CellKeyVariance(big.NewInt(rows)))
+		if want, told := map[int64]string{5: "2.06", 14: "1.05", MaxPerturbed: "0.87"}[rows], fmt.Sprintf("%.2f", 1/math.Sqrt(weight)); want != "" && told != want {
+			t.Errorf("rules of 5 to %d rows: %s, not %s", rows, told, want)
 		}
 	}
 }
@@ -303,7 +311,7 @@ func TestVeiledFigures(t *testing.T) {
 					g, m := i/len(screening.Moments), i%len(screening.Moments)
 					moment, n := &screening.Moments[m], screening.counted(screening.ofGroup(counts, g), m).Int64()
 					z, _ := source(g, m, nil)
-					want, few := min(max(n+z.Int64(), 1, d.Floor), moment.Most), n > 0 && n < d.Floor
+					want, few := min(max(n+z.Int64(), 1), moment.Most), n > 0 && d.Floor > 0 && n+z.Int64() < d.Floor+d.Perturbed
 					switch {
 					case moment.Below > 0:
 						want = truthNumber(few)
@@ -332,6 +340,50 @@ func TestVeiledFigures(t *testing.T) {
 	}
 	if below == 0 || apart < 20 {
 		t.Errorf("%d figures are not the number, %d below it: a test of no noise", apart, below)
+	}
+}
+
+// TestVeiledFloors: whoever contributes can set a floor and a count, and so ask for others' figures by many. Whatever these are, of rows that are
+// there a figure tells nothing but their number with its noise; and rows below the floor are never counted, whatever their noise.
+func TestVeiledFloors(t *testing.T) {
+	cat, departments := staff().keyed()
+	p, err := NewPlan("SELECT count(*), count(*) FILTER (WHERE ill) FROM things", cat, departments, testPackings[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 5
+	told := map[string]bool{}
+	for _, count := range []int64{2, 10, 1000} {
+		for floor := range int64(30) {
+			screening, err := p.Screening(Disclosure{Count: count, Floor: floor, Departments: 2, Perturbed: most, Veiled: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for m, moment := range screening.Moments {
+				of := map[int64]*big.Int{} // by the number with its noise
+				for n := int64(1); n < 40; n++ {
+					for z := int64(-most); z <= most; z++ {
+						if screening.veils(m) == 0 && z != 0 {
+							continue
+						}
+						got := screening.made(m, big.NewInt(n), big.NewInt(z))
+						if before := of[n+z]; before != nil && before.Cmp(got) != 0 {
+							t.Fatalf("count %d, floor %d: %s tells %d rows from others with the same sum", count, floor, screening.describeMoment(m), n)
+						}
+						if of[n+z] = got; screening.veils(m) == 0 && got.Int64() != truthNumber(moment.Below == 0) {
+							t.Fatalf("count %d, floor %d: %s is %s of %d rows, without noise", count, floor, screening.describeMoment(m), got, n)
+						}
+						if few := got.Sign() > 0 == (moment.Below > 0); n < floor && !few || n >= floor+2*most && few {
+							t.Fatalf("count %d, floor %d: %s is %s of %d rows with %d", count, floor, screening.describeMoment(m), got, n, z)
+						}
+						told[fmt.Sprint(moment.Below > 0, got)] = true
+					}
+				}
+			}
+		}
+	}
+	if len(told) < 40 {
+		t.Errorf("%d figures: a test of nothing", len(told))
 	}
 }
 
