@@ -245,7 +245,7 @@ func historyAttacks(base *world, c *protocols.Certificate) (out []disclosure) {
 			f.w.t.Fatal(err)
 		}
 		st := f.w.ledger.state
-		past, err := st.Compared(protocols.KeyOf(f.key), f.w.ledger.at.Time/1000, ask, "heart", engine.Disclosure{Count: ruledCount, History: 365})
+		past, err := st.Compared(protocols.KeyOf(f.key), f.w.ledger.at.Time/1000, ask, []string{"heart"}, engine.Disclosure{Count: ruledCount, History: 365})
 		if err != nil {
 			f.w.t.Fatal(err)
 		}
