@@ -82,6 +82,7 @@ type Line struct {
 	Released    bool         `json:"released,omitempty"`    // of a question: a decryption share stands on the ledger, whatever the outcome
 	Code        string       `json:"code,omitempty"`        // of a refusal
 	Sentence    string       `json:"sentence,omitempty"`    // of a refusal, or the reason that was given
+	Disclosure  []string     `json:"disclosure,omitempty"`  // of a policy: what answers may show, each rule as a policy writes it
 	Text        string       `json:"text,omitempty"`        // the question, the names of a policy's rules, or the class of a ceiling
 
 	analyst    protocols.Key // first key of who asks, or may
@@ -290,6 +291,9 @@ func (t *Trail) policy(l *Line, d *policy.Document) {
 		l.allow(&rule.Terms)
 	}
 	l.Text = strings.Join(names, "; ")
+	for _, rule := range d.Disclosure.Rules() {
+		l.Disclosure = append(l.Disclosure, rule.Name+" = "+rule.Written())
+	}
 }
 
 // ceiling is about all tables below the unit: finish says whose.

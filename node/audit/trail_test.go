@@ -79,6 +79,17 @@ func TestTrail(t *testing.T) {
 	}
 }
 
+// TestTrailDisclosure: of a policy a line has the rules of what answers may show, as a policy writes them.
+func TestTrailDisclosure(t *testing.T) {
+	for want, d := range map[string]engine.Disclosure{"": {}, "count = 5, complement = true, dominance = [2, 0.8]": {Count: 5, Complement: true, DominanceCount: 2, DominancePerMille: 800}} {
+		l := &Line{}
+		(&Trail{}).policy(l, &policy.Document{Department: "civil", Table: "claims", Disclosure: d})
+		if got := strings.Join(l.Disclosure, ", "); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}
+
 // TestTrailLines: what a line says is recomputed, and what became of it comes from later records.
 func TestTrailLines(t *testing.T) {
 	trail := readStory(t, time.Time{})

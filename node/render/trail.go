@@ -46,7 +46,7 @@ var trailWords = map[string][2]string{
 	"of": {"%[1]s of %[2]s", "%[2]s的%[1]s"}, "by": {"%s by %s", "%s：%s"}, "end": {"%s: %s", "%s（%s）"},
 	"rows": {"rows of %s: %s", "%s的数据：%s"}, "all columns": {"all columns", "所有列"}, "no column": {"no column", "不涉及列"}, "columns unknown": {"columns not known: %s", "列未知：%s"},
 	"purpose": {"for %s", "用途：%s"}, "any purpose": {"for any purpose", "用途不限"}, "basis": {"; legal basis %s", "；法律依据：%s"},
-	"ceiling of": {"tables of %s: class %s at most", "%s的表：共享类别至多为%s"}, "version": {"version %d, rules: %s", "第%d版，规则：%s"}, "cells": {"cells: %d; ciphertexts: %d", "单元：%d；密文：%d"},
+	"ceiling of": {"tables of %s: class %s at most", "%s的表：共享类别至多为%s"}, "version": {"version %d, rules: %s", "第%d版，规则：%s"}, "disclosure": {"what answers may show: %s", "答复可显示的内容：%s"}, "cells": {"cells: %d; ciphertexts: %d", "单元：%d；密文：%d"},
 	"withheld": {"; withheld: %d", "；不予显示：%d"}, "cost": {"; of each budget ε = %s, for δ = %s", "；从每项隐私预算中耗用ε = %s（δ = %s）"}, "screened by": {"screening", "筛查"},
 	"round": {" (round %d)", "（第%d轮）"}, "query": {"query", "查询"}, "lines": {"(lines: %d)", "（共%d行）"}, "and": {", ", "、"}, "semicolon": {"; ", "；"},
 }
@@ -185,6 +185,9 @@ func (p *Page) trailSubject(line *audit.Line, l trailLanguage, indent string) {
 	switch {
 	case line.Kind == audit.LinePolicy:
 		p.put(indent, failure.Printable(l.say("version", line.Version, line.Text)))
+		if len(line.Disclosure) > 0 {
+			p.put(indent, failure.Printable(l.say("disclosure", l.list(line.Disclosure))))
+		}
 	case line.Text != "":
 		text := strings.Join(strings.Fields(line.Text), " ")
 		if line.Round > 0 {
@@ -217,7 +220,7 @@ func trailIDs(line *audit.Line, l trailLanguage) (out []string) {
 
 // trailColumns are the columns of a trail as CSV: part of the interface.
 var trailColumns = []string{"time", "number", "block", "kind", "person", "department", "peer", "table", "rows", "filter", "group", "aggregate", "join", "functions",
-	"purposes", "bases", "request", "grants", "query", "round", "version", "outcome", "cells", "ciphertexts", "released", "code", "sentence", "text", "screening", "withheld", "epsilon", "delta"}
+	"purposes", "bases", "request", "grants", "query", "round", "version", "outcome", "cells", "ciphertexts", "released", "code", "sentence", "text", "screening", "withheld", "epsilon", "delta", "disclosure"}
 
 // CSV is a trail as RFC 4180 has it, times as RFC 3339 in UTC. Lists are separated by "; ". A field that a
 // spreadsheet would compute begins with an apostrophe.
@@ -241,7 +244,7 @@ func (t *Trail) CSV() string {
 		fields := []string{l.Time.UTC().Format(time.RFC3339Nano), number(l.Number), number(l.Block), l.Kind, l.Person, l.Department, l.Peer, l.Table, list(l.Rows),
 			list(roles[string(policy.Filter)]), list(roles[string(policy.Group)]), list(roles[string(policy.Aggregate)]), list(roles[string(policy.Join)]), list(l.Functions),
 			list(l.Purposes), list(l.Bases), l.Request, list(l.Grants), l.Query, number(uint64(l.Round)), number(l.Version), l.Outcome,
-			number(uint64(l.Cells)), number(uint64(l.Ciphertexts)), strconv.FormatBool(l.Released), l.Code, l.Sentence, l.Text, l.Screening, number(uint64(l.Withheld)), l.Epsilon, l.Delta}
+			number(uint64(l.Cells)), number(uint64(l.Ciphertexts)), strconv.FormatBool(l.Released), l.Code, l.Sentence, l.Text, l.Screening, number(uint64(l.Withheld)), l.Epsilon, l.Delta, list(l.Disclosure)}
 		for i := range fields {
 			fields[i] = spreadsheet(fields[i])
 		}

@@ -27,6 +27,20 @@ func TestTrailText(t *testing.T) {
 	}
 }
 
+// TestTrailPolicyShowsRules: two versions of a policy that differ in what answers may show differ in a trail.
+func TestTrailPolicyShowsRules(t *testing.T) {
+	line := &audit.Line{Kind: audit.LinePolicy, Table: "claims", Version: 2, Text: "cost", Disclosure: []string{"count = 10", "dominance = [2, 0.9]"}}
+	out := Trail{Lines: []*audit.Line{line}}
+	for language, part := range map[string]string{"en": "what answers may show: count = 10, dominance = [2, 0.9]", "zh": "答复可显示的内容：count = 10、dominance = [2, 0.9]"} {
+		if text := out.Text(language); !strings.Contains(text, part) {
+			t.Errorf("it does not say %q:\n%s", part, text)
+		}
+	}
+	if text := out.CSV(); !strings.Contains(text, ",disclosure\r\n") || !strings.Contains(text, `"count = 10; dominance = [2, 0.9]"`) {
+		t.Error(text)
+	}
+}
+
 // TestTrailCSV: a CSV of other people's words computes nothing where it is opened, and is read back as it was.
 func TestTrailCSV(t *testing.T) {
 	trail := storyTrail(t, time.Time{})
