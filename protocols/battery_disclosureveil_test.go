@@ -87,11 +87,20 @@ func veiledAttacks() []disclosure {
 	unanswered := machine("a screening of a question that noise leaves nothing of, for its counts", "count(DISTINCT ...) is not answered", func(f *front) protocols.Entry {
 		return f.asks("SELECT count(DISTINCT age) FROM heart", everybody, func(a *protocols.Ask) { a.Screening = true })
 	})
+	several := machine("a screening of a question of several rounds, of which noise leaves none answered, for its counts", "a question of several rounds is not answered", func(f *front) protocols.Entry {
+		const question = "SELECT count(*) FROM heart WHERE age > (SELECT avg(age) FROM heart)"
+		session, err := engine.NewSession(question, f.w.ledger.state.Catalogue(), everybody, protocols.Packing(f.w.params))
+		if err != nil {
+			f.w.t.Fatal(err)
+		}
+		return f.asks(session.Plan().SQL, everybody, func(a *protocols.Ask) { a.Screening, a.Question, a.Round = true, question, 1 })
+	})
 	return []disclosure{
 		{read, againstNobody, exactly},
 		under(disclosure{read + ", also when it is asked again", againstAll, blurred}),
 		under(row(againstAll, bare)),
 		under(row(againstAll, unanswered)),
+		under(row(againstAll, several)),
 	}
 }
 
