@@ -302,6 +302,10 @@ func TestScreenedJoinsCountKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if x, err := plan.ExplainScreening(engine.Disclosure{Count: most}); err != nil || !strings.Contains(x.String(), "how many different values of "+plan.CountedBy()+" (joined rows with the same one count once)") ||
+		!strings.HasSuffix(plan.CountedBy(), "person_id") && !strings.HasSuffix(plan.CountedBy(), "pid") {
+		t.Errorf("it is not said that persons are counted: %v, %v", x, err)
+	}
 	cells := contributeJoined(t, tables)(screening)
 	for g, v := range plan.Groups[0].Values {
 		sex := v.String()

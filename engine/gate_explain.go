@@ -45,8 +45,12 @@ func (p *Plan) screeningLearns() []ExplainedDisclosure {
 			most = max(most, m.Most)
 		}
 	}
-	what := fmt.Sprintf("for %s of each of %s, how many rows there are that cells rest on or that a total tells beside them, "+
-		"summed over the departments", Plural(len(p.Screen.supports.list), "set"), Plural(p.groupCount(), "group"))
+	rows := "rows there are"
+	if by := p.CountedBy(); by != "" {
+		rows = "different values of " + by + " (joined rows with the same one count once) there are"
+	}
+	what := fmt.Sprintf("for %s of each of %s, how many %s that cells rest on or that a total tells beside them, "+
+		"summed over the departments", Plural(len(p.Screen.supports.list), "set"), Plural(p.groupCount(), "group"), rows)
 	if most > 0 {
 		what += fmt.Sprintf(", each of which counts up to %d at most", most)
 	}

@@ -101,6 +101,14 @@ func (p *Plan) person() int {
 	return -1
 }
 
+// CountedBy names the column of which a screening counts different values in the place of joined rows; "" where it counts rows. p may be nil.
+func (p *Plan) CountedBy() string {
+	if p == nil || p.Join == nil || p.person() < 0 {
+		return ""
+	}
+	return p.Schema.Columns[p.person()].Name
+}
+
 // key is that column as an expression over the joined rows.
 func (p *Plan) key() *Expr {
 	c := p.Schema.Columns[p.person()]

@@ -11,6 +11,7 @@ import (
 var notesWords = map[string][2]string{
 	"withheld": {"withheld: ", "不予显示："}, "by rule": {"%s, by the rule %s", "%s，依规则%s"}, "says": {" (%s)", "（%s）"},
 	"named": {"%s: %s", "%s：%s"}, "and": {"; ", "；"}, "more": {"; and %d more, which --json has", "；另有%d项，见 --json"}, "all rows": {"of all rows", "全部数据"},
+	"keys":    {"joined rows with the same %s count as one row for these rules", "就这些规则而言，%s相同的连接行只计一行"},
 	"rounded": {"rounded: ", "取整："},
 	"each": {"counts are rounded to %d, each by itself; what is added up of several rows is the sum of rounded counts",
 		"计数各自按%d取整；由多行相加而得的为取整后计数之和"},

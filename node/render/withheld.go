@@ -62,6 +62,9 @@ func withheldText(r *engine.Result, p *engine.Plan, l notesLanguage) string {
 		}
 		b.put(l.say("withheld"), failure.Printable(l.say("named", text, strings.Join(named, l.say("and"))+more)))
 	}
+	if by := p.CountedBy(); by != "" && len(order) > 0 {
+		b.put(l.say("withheld"), failure.Printable(l.say("keys", by)))
+	}
 	return b.String()
 }
 

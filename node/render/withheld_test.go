@@ -134,3 +134,26 @@ func TestScreeningIsExplained(t *testing.T) {
 		}
 	}
 }
+
+// TestWithheldOfJoins: beneath the answer to a joined question stands that rules count what joins the tables, and not joined rows.
+func TestWithheldOfJoins(t *testing.T) {
+	a := withheldAnswer(t)
+	if text := notesText(a.Result, a.Plan, ""); strings.Contains(text, "joined rows") {
+		t.Error(text)
+	}
+	of := func(table string) engine.Registration {
+		return engine.Registration{Department: "north", Table: table, Rows: 300, Columns: []engine.Column{{Name: "person", Kind: engine.Text, Colocated: "person"}}}
+	}
+	plan, err := engine.NewPlan("SELECT count(*) AS n FROM people JOIN visits USING (person)", engine.Catalogue{of("people"), of("visits")}, []string{"north"},
+		engine.Packing{LimbBits: 20, LimbsPerCiphertext: 2048, MaxCiphertexts: 1, MaxDepartments: 15})
+	nodetest.Check(t, err)
+	for language, part := range map[string]string{"": "joined rows with the same people.person count as one row", policy.Chinese: "people.person相同的连接行只计一行"} {
+		if text := strings.Join(strings.Fields(notesText(a.Result, plan, language)), " "); !strings.Contains(text, part) {
+			t.Errorf("it does not say %q:\n%s", part, text)
+		}
+	}
+	a.Result.Withheld = nil
+	if text := notesText(a.Result, plan, ""); text != "" {
+		t.Errorf("nothing is withheld: %s", text)
+	}
+}
