@@ -303,6 +303,9 @@ func newBody(kind EntryKind) Body {
 		func() Body { return new(Request) }, func() Body { return new(Grant) },
 		func() Body { return new(Decline) }, func() Body { return new(Rescind) },
 		func() Body { return new(Alert) }, func() Body { return new(Screen) },
+		func() Body { return new(LinkageOpen) }, func() Body { return new(LinkageCommit) },
+		func() Body { return new(LinkageReveal) }, func() Body { return new(LinkageClose) },
+		func() Body { return new(Draw) }, func() Body { return new(Spine) },
 	}[kind-1]()
 }
 

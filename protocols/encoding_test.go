@@ -18,6 +18,7 @@ import (
 
 	"parley/engine"
 	"parley/engine/policy"
+	"parley/protocols/linkage"
 	"parley/protocols/mhe"
 	"parley/protocols/mhe/tiny"
 )
@@ -68,7 +69,7 @@ func goldenEntries() []Entry {
 		&Vouch{Person: k(21), Name: "Mei", Roles: []PersonRole{PersonAnalyst, PersonSteward}, From: 1700000000, Until: 1800000000, Replaces: k(22), First: k(24), Place: "Jiangsu/Nanjing", Turn: 2},
 		&Revoke{Person: k(21), Reason: "left", Turn: 3},
 		&Act{Node: k(4), What: "vote remove department 12D3KooW", Turn: 4},
-		&Publish{Under: 17, Document: policy.Document{Department: "Köln", Table: "heart", Version: 2, Disclosure: engine.Disclosure{Count: 10, ZeroIsSmall: true, Floor: 3}, Rules: []policy.Rule{{Name: "cost by county",
+		&Publish{Under: 17, Document: policy.Document{Department: "Köln", Table: "heart", Version: 2, Membership: []string{"Bonn"}, Disclosure: engine.Disclosure{Count: 10, ZeroIsSmall: true, Floor: 3}, Rules: []policy.Rule{{Name: "cost by county",
 			Who: []string{"department:Köln", "under:Jiangsu"}, Terms: terms, When: "weekday <= 5"}}}},
 		&Request{Request: policy.Request{Departments: []string{"Bonn", "Köln"}, Table: "heart", Question: form, Due: 1750000000,
 			Subject: policy.Subject{Form: form, Parameters: []policy.Parameter{{Range: true, Low: 1, High: 9}}, Contributors: []string{"Bonn", "Köln"}}, Terms: granted}},
@@ -78,6 +79,12 @@ func goldenEntries() []Entry {
 		&Rescind{Grant: d(23), Reason: "misused", Under: 17},
 		&Alert{Query: d(13), Name: "relapse", Rule: "households above 120", Found: "county Lishui: 131"},
 		&Screen{Query: d(13), Verdict: verdictDigest([]byte{0, 200, 1, 1, 6}), Packed: []byte{0, 200, 1, 1, 6}},
+		&LinkageOpen{Number: 4, ID: d(29), Members: []Key{k(4), k(5)}},
+		&LinkageCommit{Linkage: d(29), Commitment: d(30)},
+		&LinkageReveal{Linkage: d(29), Reveal: linkage.Reveal{Public: d(31), Nonce: d(32), Proof: [linkage.ProofSize]byte{33}}},
+		&LinkageClose{Linkage: d(29), Sentence: "the share is lost"},
+		&Draw{Linkage: d(29), Number: 3, Count: 65535, Points: d(34)},
+		&Spine{Linkage: d(29), Table: "register", Registration: d(9), Version: 2, Blocks: []SpineBlock{{Blob: d(35), Count: 1 << 20}, {Blob: d(36), Count: 7}}},
 	}
 	var entries []Entry
 	for _, b := range bodies {

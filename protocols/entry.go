@@ -42,12 +42,19 @@ const (
 	KindRescind
 	KindAlert
 	KindScreen
-	lastKind = KindScreen
+	KindLinkageOpen
+	KindLinkageCommit
+	KindLinkageReveal
+	KindLinkageClose
+	KindDraw
+	KindSpine
+	lastKind = KindSpine
 )
 
 var kindNames = [...]string{"", "join", "register", "epoch-open", "key-commit", "key-attest", "epoch-abort",
 	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge", "withdraw",
-	"vouch", "revoke", "act", "publish", "request", "grant", "decline", "rescind", "alert", "screen"}
+	"vouch", "revoke", "act", "publish", "request", "grant", "decline", "rescind", "alert", "screen",
+	"linkage-open", "linkage-commit", "linkage-reveal", "linkage-close", "draw", "spine"}
 
 func (k EntryKind) String() string {
 	if k == 0 || k > lastKind {

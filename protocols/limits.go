@@ -21,6 +21,13 @@ const (
 	MaxAuditors = 64
 	// MaxHistory bounds the Joins and votes in a network's history.
 	MaxHistory = 1 << 16
+	// MaxDraws bounds one department's batches under one linkage, of which the state keeps the last KeepDraws: a member helps with no
+	// older one.
+	MaxDraws  = 1 << 16
+	KeepDraws = 4
+	// MaxSpines bounds one department's spines, and MaxAllSpines those of a network.
+	MaxSpines    = 2
+	MaxAllSpines = 16
 	// MaxVotes bounds one validator's votes for changes of the present membership.
 	MaxVotes = 8
 	// KeepEnded is how many queries the state keeps after they ended, to be certified and judged.

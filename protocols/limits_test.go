@@ -10,6 +10,7 @@ import (
 	"parley/engine"
 	"parley/engine/policy"
 	"parley/engine/policy/open"
+	"parley/protocols/linkage"
 )
 
 // boundedCourt is a seated court of three departments at parameters that allow so many.
@@ -268,6 +269,9 @@ func TestStateFits(t *testing.T) {
 		{"rights", MaxRightsBytes},
 		{"alerts", KeepAlerts * (size(&Alert{Name: name, Rule: sentence[:MaxAlertText], Found: sentence[:MaxAlertText]}) +
 			len(engine.Marshal(alertOf{Table: strings.Repeat("t", engine.MaxNameBytes), Purpose: purpose, Name: name, Department: name})) + 9)},
+		{"linkage", MaxDepartments*(size(&LinkageReveal{})+size(&LinkageCommit{})+member+digest+8+KeepDraws*(digest+16)) + MaxAllSpines*size(&Spine{Table: strings.Repeat("t", engine.MaxNameBytes),
+			Version: 1 << 62, Blocks: slices.Repeat([]SpineBlock{{Count: linkage.MaxBlock}}, linkage.MaxBlocks)}) +
+			size(&LinkageOpen{Members: make([]Key, MaxDepartments)}) + size(&LinkageClose{Sentence: sentence}) + 1024},
 		{"catalogue", MaxCatalogueBytes},
 		{"its records", tables * (size(&Done{}) + 9)},
 	} {

@@ -34,6 +34,8 @@ type stateWire struct {
 	Ended     []engine.Digest
 	Forgotten []engine.Digest
 	Alerts    []alertWire // ascending
+	Linkages  uint64
+	Linkage   *linkageWire
 	Evidence  []Evidence
 	Sums      []engine.Digest // brief: of history, people, rights, footprints, the queries' vouches and what they were asked under, tables and evidence
 }
@@ -92,7 +94,7 @@ func (s *State) Digest() engine.Digest {
 
 func (s *State) wire(brief bool) *stateWire {
 	w := &stateWire{Version: Version, Network: s.id, Number: s.number, Present: s.present,
-		Opened: s.opened, Ended: s.ended, Forgotten: s.forgotten}
+		Opened: s.opened, Ended: s.ended, Forgotten: s.forgotten, Linkages: s.linkages}
 	for i := range s.members.pending {
 		w.Pending = append(w.Pending, s.members.pending[i].record)
 	}
@@ -108,7 +110,7 @@ func (s *State) wire(brief bool) *stateWire {
 	}
 	tables := keptTables(s.tables, queries)
 	if !brief {
-		w.History, w.Evidence = s.members.history(), s.evidence
+		w.History, w.Evidence, w.Linkage = s.members.history(), s.evidence, s.linkage.wire()
 		decisions := keptDecisions(s.rights, queries)
 		w.Vouches, w.Former, w.Acts = keptVouches(s.people, queries, decisions), s.people.former, s.people.acts
 		w.Rights, w.Prints = s.rights.wire(), s.history.prints
@@ -127,6 +129,9 @@ func (s *State) wire(brief bool) *stateWire {
 		return w
 	}
 	w.Sums = append(w.Sums, s.members.transcript, s.people.digest(), s.rights.digest(), s.history.digest())
+	if s.linkage != nil {
+		w.Sums = append(w.Sums, s.linkage.digest())
+	}
 	for _, q := range queries {
 		w.Sums = append(w.Sums, q.vouch.sum)
 		for _, d := range q.ruling.decisions() {
@@ -232,10 +237,14 @@ func ParseState(n *Network, sizes Sizes, b []byte) (*State, error) {
 	if w.Version != Version || w.Network != s.id || len(w.Sums) != 0 {
 		return nil, errors.New("state: it is of another version or network")
 	}
-	s.number, s.opened, s.present = w.Number, w.Opened, w.Present
+	s.number, s.opened, s.present, s.linkages = w.Number, w.Opened, w.Present, w.Linkages
 	s.ended, s.forgotten, s.evidence = w.Ended, w.Forgotten, w.Evidence
 	for i := range s.evidence {
 		s.evidence[i].seal()
+	}
+	var err error
+	if s.linkage, err = s.loadLinkage(w.Linkage); err != nil {
+		return nil, fmt.Errorf("state: %w", err)
 	}
 	if err := cmp.Or(s.load(&w), s.loadAlerts(w.Alerts)); err != nil {
 		return nil, fmt.Errorf("state: %w", err)

@@ -34,6 +34,8 @@ type State struct {
 	ended     []engine.Digest // those that have, in the order of their ends
 	forgotten []engine.Digest // of the present epoch, ended and no longer kept; ascending
 	alerts    []*alert        // ascending by number
+	linkages  uint64          // number of the last linkage
+	linkage   *LinkageState   // that one, or nil
 	evidence  []Evidence
 }
 
@@ -175,6 +177,18 @@ func (s *State) apply(r *Record) *Refusal {
 		return s.vouch(r, b)
 	case *Revoke:
 		return s.revoke(r, b)
+	case *LinkageOpen:
+		return s.openLinkage(r, b)
+	case *LinkageCommit:
+		return s.link(r, b.Linkage, b)
+	case *LinkageReveal:
+		return s.link(r, b.Linkage, b)
+	case *LinkageClose:
+		return s.link(r, b.Linkage, b)
+	case *Draw:
+		return s.link(r, b.Linkage, b)
+	case *Spine:
+		return s.link(r, b.Linkage, b)
 	}
 	return s.applyToQuery(r, body)
 }
@@ -234,6 +248,9 @@ func (s *State) dismiss(f *Fault) {
 	}
 	s.disown(f)
 	s.rights = s.rights.without(f.Key)
+	if l := s.linkage; l != nil && l.Phase != LinkageClosed && l.IsMember(f.Key) {
+		s.linkage = l.close(Key{}, "a member has left the network: "+f.Department)
+	}
 }
 
 func (s *State) register(r *Record, b *Register) *Refusal {

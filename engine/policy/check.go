@@ -118,10 +118,16 @@ func (d *Document) Text() string {
 	var b strings.Builder
 	line := func(key, value string) { fmt.Fprintf(&b, "%s = %s\n", key, value) }
 	if d.Table == "" {
-		line("below", tomlText(d.Below.String()))
+		if d.Below != engine.ClassUnsaid {
+			line("below", tomlText(d.Below.String()))
+		}
+		d.drawsText(&b)
 		return b.String()
 	}
 	line("table", tomlText(d.Table))
+	if len(d.Membership) > 0 {
+		line("membership", tomlList(d.Membership))
+	}
 	if rules := d.Disclosure.Rules(); len(rules) > 0 {
 		b.WriteString("\n[disclosure]\n")
 		for i := range rules {

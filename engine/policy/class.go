@@ -27,7 +27,7 @@ type Ceiling struct {
 // it stands, the highest first, and of gives a department's Document without a table, or nil.
 func Ceilings(place []string, of func(department string) *Document) (out []Ceiling) {
 	for _, unit := range place {
-		if d := of(unit); d != nil {
+		if d := of(unit); d != nil && d.Below != engine.ClassUnsaid {
 			out = append(out, Ceiling{Unit: unit, Class: d.Below})
 		}
 	}

@@ -24,7 +24,8 @@ type Rule struct {
 
 // Document is a department's policy for one of its tables, signed by its steward. A higher version
 // replaces a lower; one without rules answers nobody. The one without a table is for the departments
-// that stand below this one in the hierarchy, and holds nothing but their ceiling.
+// that stand below this one in the hierarchy, and for those that draw tokens from it: it holds their ceiling, and how many
+// they may draw.
 type Document struct {
 	_          struct{} `cbor:",toarray"`
 	Department string
@@ -32,6 +33,9 @@ type Document struct {
 	Version    uint64
 	Rules      []Rule
 	Below      engine.Class // the loosest class of a table of theirs; ClassUnsaid with a table
+	// Membership are the departments that may learn which of their keys are on a spine made of the table, ascending.
+	Membership []string
+	Draws      []Draw // ascending by department; none with a table
 	// Disclosure are the rules of what answers about the table may show, whoever asks.
 	Disclosure engine.Disclosure
 }
@@ -80,6 +84,9 @@ func (d *Document) Validate() error {
 	if err := d.Disclosure.Validate(); err != nil {
 		return fmt.Errorf("disclosure: %w", err)
 	}
+	if err := d.validLinkage(); err != nil {
+		return err
+	}
 	names := map[string]bool{}
 	for i := range d.Rules {
 		r := &d.Rules[i]
@@ -97,12 +104,14 @@ func (d *Document) Validate() error {
 // validTable checks what a document is about: a table, or the departments below.
 func (d *Document) validTable() error {
 	switch {
-	case d.Table != "" && d.Below != engine.ClassUnsaid:
-		return errors.New("below is of the departments below, in a policy without a table")
+	case d.Table != "" && (d.Below != engine.ClassUnsaid || len(d.Draws) > 0):
+		return errors.New("below and [[draw]] are of other departments, in a policy without a table")
 	case d.Table != "":
 		return validText(d.Table, engine.MaxNameBytes)
-	case d.Below < engine.ClassNone || d.Below > engine.ClassUnconditional:
-		return errors.New("a policy is of a table, or says the class of those below")
+	case d.Below < engine.ClassUnsaid || d.Below > engine.ClassUnconditional, d.Below == engine.ClassUnsaid && len(d.Draws) == 0:
+		return errors.New("a policy is of a table, or says the class of those below, or what may be drawn")
+	case len(d.Membership) > 0:
+		return errors.New("membership is of a table")
 	case d.Disclosure != engine.Disclosure{}:
 		return errors.New("a policy for the departments below has no [disclosure]: each has its own")
 	case len(d.Rules) > 0:

@@ -119,6 +119,17 @@ func TestEntriesAreRefused(t *testing.T) {
 		"has no [disclosure]": func(d *Document) {
 			*d = Document{Department: "a", Version: 1, Below: 1, Disclosure: engine.Disclosure{Count: 3}}
 		},
+		"departments are not ascending": func(d *Document) { *d = tokens([]Draw{{Department: "b", IDs: 1}, {Department: "a", IDs: 1}}) },
+		"two are of department":         func(d *Document) { *d = tokens([]Draw{{Department: "a", IDs: 1}, {Department: "a", IDs: 2}}) },
+		"draw: ids is 1 to":             func(d *Document) { *d = tokens([]Draw{{Department: "a", IDs: MaxDraw + 1}}) },
+		"draw: department":              func(d *Document) { *d = tokens([]Draw{{IDs: 1}}) },
+		"or what may be drawn":          func(d *Document) { *d = tokens(nil) },
+		"[[draw]] are of other":         func(d *Document) { d.Draws = []Draw{{Department: "a", IDs: 1}} },
+		"membership is of a table": func(d *Document) {
+			*d = tokens([]Draw{{Department: "a", IDs: 1}})
+			d.Membership = []string{"a"}
+		},
+		"membership":        func(d *Document) { d.Membership = []string{"b", "a"} },
 		"the conditions of": func(d *Document) { d.Rules = costly(t) },
 		"a policy has 6":    func(d *Document) { d.Rules = wide(t) },
 	} {
@@ -126,6 +137,29 @@ func TestEntriesAreRefused(t *testing.T) {
 		refused(t, d.Validate(), "")
 		change(&d)
 		refused(t, d.Validate(), want)
+	}
+}
+
+// tokens is a policy without a table that says what may be drawn.
+func tokens(draws []Draw) Document { return Document{Department: "a", Version: 1, Draws: draws} }
+
+// TestLinkageIsDenied: without a policy, and without being named, nobody draws a token or learns who is on a spine.
+func TestLinkageIsDenied(t *testing.T) {
+	draws := tokens([]Draw{{Department: "tax", IDs: 7}})
+	table := Document{Membership: []string{"tax"}}
+	for name, d := range map[string]*Document{"none": nil, "empty": {}, "draws": &draws, "table": &table} {
+		for _, department := range []string{"tax", "health", ""} {
+			want := int64(0)
+			if name == "draws" && department == "tax" {
+				want = 7
+			}
+			if got := d.Drawable(department); got != want {
+				t.Errorf("%s: %q draws %d, want %d", name, department, got, want)
+			}
+			if got := d.Admits(department); got != (name == "table" && department == "tax") {
+				t.Errorf("%s: %q is admitted: %v", name, department, got)
+			}
+		}
 	}
 }
 

@@ -17,6 +17,7 @@ const (
 	MaxWhenDepth      = 24       // nesting of a condition
 	MaxWhenCost       = 20_000   // cost of a policy's conditions together at worst, in cel-go's units: about a microsecond each
 	MaxUses           = 1_000_000
+	MaxDraw           = 1 << 27 // ids that one department may draw tokens for: four times a spine's positions
 	MaxCohort         = engine.MaxRuleRows
 	MaxZone           = 14 * 60 // minutes from UTC
 	// MaxGrantsHeld is how many grants that are neither ended nor revoked a person may hold of one

@@ -142,26 +142,35 @@ func (p *parser) expression(n *unstable.Node) {
 		p.rule = len(doc.Rules) - 1
 		p.zones, p.until = append(p.zones, false), append(p.until, "")
 		p.file.lines[place{p.rule, "", -1}] = line
+	case n.Kind == unstable.ArrayTable && key == "draw":
+		doc.Draws = append(doc.Draws, Draw{})
+		p.rule = drawn(len(doc.Draws) - 1)
+		p.file.lines[place{p.rule, "", -1}] = line
 	case n.Kind == unstable.Table && key == "disclosure":
 		p.rule = ofDisclosure
 		p.begins("", line)
 	case n.Kind == unstable.Table || n.Kind == unstable.ArrayTable:
-		p.complain(line, "[%s] is nothing of a policy: it has table, [disclosure] once and [[allow]], or below alone", shown(key))
+		p.complain(line, "[%s] is nothing of a policy: it has table, [disclosure] once and [[allow]], or below and [[draw]] alone", shown(key))
 	case n.Kind == unstable.KeyValue && p.rule == ofDisclosure:
 		p.begins(key, line)
 		p.ofDisclosure(key, n.Value(), line)
+	case n.Kind == unstable.KeyValue && p.rule < ofDisclosure:
+		p.begins(key, line)
+		p.ofDraw(key, n.Value(), line)
 	case n.Kind == unstable.KeyValue && p.rule < 0:
 		p.begins(key, line)
 		switch key {
 		case "table":
 			doc.Table, _ = p.text(n.Value(), key, line)
+		case "membership":
+			doc.Membership = p.list(n.Value(), key, line)
 		case "below":
 			text, ok := p.text(n.Value(), key, line)
 			if doc.Below, _ = engine.ParseClass(text); ok && doc.Below == engine.ClassUnsaid {
 				p.complain(line, "below %s: it is one of %s", quote(text), strings.Join(engine.Classes(), ", "))
 			}
 		default:
-			p.complain(line, "there is no setting %s here: a policy has table, then [disclosure] and [[allow]], or below alone", quote(key))
+			p.complain(line, "there is no setting %s here: a policy has table and membership, then [disclosure] and [[allow]], or below and [[draw]] alone", quote(key))
 		}
 	case n.Kind == unstable.KeyValue:
 		p.begins(key, line)
@@ -301,8 +310,9 @@ func (p *parser) complete() {
 		}
 	}
 	doc.Disclosure = p.united()
+	p.completeDraws()
 	_, table := p.file.lines[place{-1, "table", -1}]
-	if _, below := p.file.lines[place{-1, "below", -1}]; !table && !below {
+	if _, below := p.file.lines[place{-1, "below", -1}]; !table && !below && len(doc.Draws) == 0 {
 		p.complain(1, "table is missing: which table the policy is for")
 	}
 	if len(p.wrong) > 0 {
@@ -325,6 +335,9 @@ func (d *Document) problems() (out []Problem) {
 		add(-1, "table", fmt.Errorf("a policy has %d rules; at most %d are allowed", len(d.Rules), MaxRules))
 	}
 	add(-1, "table", d.cost())
+	if err := d.validLinkage(); err != nil {
+		add(-1, firstWord(err), err)
+	}
 	if err := d.Disclosure.Validate(); err != nil {
 		add(ofDisclosure, firstWord(err), err)
 	}
