@@ -146,27 +146,10 @@ func (a *aggregation) cell(value any, places int) (*big.Int, error) {
 	if !ok {
 		return nil, fmt.Errorf("datasets: %s gave a moment as %T", a.place.dialect.Name, value)
 	}
-	if v, ok = shifted(v, places); !ok {
+	if v, ok = calls.Shifted(v, places); !ok {
 		return nil, fmt.Errorf("a sum over table %s has more decimal places than its columns: %w", files.Shown(a.table.name), ErrRegistration)
 	}
 	return v, nil
-}
-
-// shifted is v times 10^places, if that is whole.
-func shifted(v *big.Int, places int) (*big.Int, bool) {
-	if places >= 0 {
-		return new(big.Int).Mul(v, files.PowerOfTen(places)), true
-	}
-	whole, rest := new(big.Int).QuoRem(v, files.PowerOfTen(-places), new(big.Int))
-	return whole, rest.Sign() == 0
-}
-
-// wholeValue takes an integer, also one that a database gives with a point.
-func wholeValue(v any) (*big.Int, bool) {
-	if d, ok := v.(dialect.Decimal); ok {
-		return shifted(d.Value, -d.Scale)
-	}
-	return duck.Integer(v)
 }
 
 // aggregation is one plan over one table.
@@ -373,7 +356,7 @@ func keyText(of column, value any) (key string, null bool, err error) {
 	case bool:
 		return engine.NewBoolean(v).String(), false, nil
 	}
-	if n, ok := wholeValue(value); ok && of.kind != engine.Text {
+	if n, ok := calls.Whole(value); ok && of.kind != engine.Text {
 		return datum(of, n).String(), false, nil
 	}
 	return "", false, fmt.Errorf("datasets: a group came back as %T", value)

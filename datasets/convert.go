@@ -1,7 +1,6 @@
 package datasets
 
 import (
-	"encoding/binary"
 	"math"
 	"slices"
 
@@ -274,27 +273,11 @@ func plainTexts(a *array.String) bool {
 			return false
 		}
 	}
-	if ascii(data[from:to]) {
+	if content.ASCII(data[from:to]) {
 		return true
 	}
 	for i := range a.Len() {
 		if a.IsValid(i) && textFault(data[offsets[i]:offsets[i+1]]) != "" {
-			return false
-		}
-	}
-	return true
-}
-
-// ascii reports whether all bytes are ASCII and none is NUL.
-func ascii(text []byte) bool {
-	for ; len(text) >= 8; text = text[8:] {
-		const low, high = 0x0101010101010101, 0x8080808080808080
-		if w := binary.LittleEndian.Uint64(text); (w|(w-low))&high != 0 {
-			return false
-		}
-	}
-	for _, c := range text {
-		if c-1 >= 0x7F {
 			return false
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"parley/datasets/calls"
 	"parley/datasets/files"
 	"parley/datasets/published"
 	"parley/engine"
@@ -127,7 +128,7 @@ func (t *Table) CheckKey(ctx context.Context, key []string, perPerson int64) err
 		var counted [4]int64
 		for i := range counted {
 			if len(rows) == 1 && len(rows[0]) == len(counted) {
-				if n, whole := wholeValue(rows[0][i]); whole && n.Sign() >= 0 && n.Cmp(big.NewInt(t.rows)) <= 0 {
+				if n, whole := calls.Whole(rows[0][i]); whole && n.Sign() >= 0 && n.Cmp(big.NewInt(t.rows)) <= 0 {
 					counted[i] = n.Int64()
 					continue
 				}
@@ -141,4 +142,25 @@ func (t *Table) CheckKey(ctx context.Context, key []string, perPerson int64) err
 		t.key, t.equal, t.perPerson = key, found.Equal, perPerson
 		return nil
 	})
+}
+
+// Keys are the distinct values of a column of text or whole numbers as text, NULL left out: whom the rows are about. They are never published.
+func (t *Table) Keys(ctx context.Context, column string) (keys []string, err error) {
+	at := t.find(column)
+	if at < 0 {
+		return nil, &files.Error{Field: column, Message: "is a key, and not there"}
+	}
+	p, err := t.where()
+	if err != nil {
+		return nil, err
+	}
+	of := p.columns[at].SQL
+	err = p.snapshot(ctx, false, func(query queryFunc) error {
+		rows, err := query(ctx, "SELECT DISTINCT "+of+" FROM "+p.from+" WHERE "+of+" IS NOT NULL", false)
+		if err == nil {
+			keys, err = calls.Texts(t.columns[at].kind, rows)
+		}
+		return err
+	})
+	return keys, err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"parley/datasets/calls"
 	"parley/datasets/dialect"
 	"parley/datasets/files"
 	"parley/engine"
@@ -112,7 +113,7 @@ func (a *aggregation) patternStep(b *dialect.Patterns) (step, error) {
 			}
 		}
 		for k := range keys {
-			bits, ok := wholeValue(row[k])
+			bits, ok := calls.Whole(row[k])
 			if !ok {
 				return fmt.Errorf("datasets: conditions came back as %T", row[k])
 			}

@@ -57,6 +57,13 @@ func (n *node) openControl(context.Context) error {
 			answerJSON200(w, n.startReport())
 		}
 	})
+	door.HandleFunc("GET /linkage", func(w http.ResponseWriter, _ *http.Request) {
+		if !n.up.Load() || n.linker == nil {
+			http.Error(w, "the node has no part in a linkage: it is starting, or an auditor's", http.StatusServiceUnavailable)
+			return
+		}
+		answerJSON200(w, n.linker.Report())
+	})
 	door.HandleFunc("POST /vote", n.serveVote)
 	door.HandleFunc("GET /act", n.serveAct)
 	door.HandleFunc("GET /people", n.servePeople)

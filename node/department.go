@@ -181,6 +181,9 @@ func (n *node) advance(ctx context.Context) error {
 		return err
 	}
 	n.retireTables()
+	if n.linker != nil {
+		n.linker.Wake()
+	}
 	if err := n.offerAlerts(); err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ import (
 	"parley/node/exchange"
 	"parley/node/journal"
 	"parley/node/ledger"
+	"parley/node/linkage"
 	"parley/node/machine"
 	"parley/node/notify"
 	"parley/node/peers"
@@ -79,6 +80,7 @@ type node struct {
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
 	duty       duties
+	linker     *linkage.Linker            // nil: an auditor's
 	notifier   *notify.Notifier           // nil: nobody is told of alerts
 	offered    bool                       // the ledger was read up to its head once, and
 	alerted    uint64                     // this was its last alert when the notifier was told
@@ -132,6 +134,7 @@ type dataset interface {
 	Changed(ctx context.Context) error // of one that stays in a database
 	Drift() string
 	Distributions() []published.Distribution
+	Keys(ctx context.Context, column string) ([]string, error)
 	Close() error
 }
 
@@ -480,6 +483,9 @@ func (n *node) openWork(context.Context) error {
 		Failed:  n.fail,
 	}
 	n.transport.Go(n.outbox.Run)
+	if err := n.openLinkage(); err != nil {
+		return err
+	}
 	return n.openAlerts()
 }
 

@@ -16,6 +16,8 @@ import (
 	"parley/engine"
 	"parley/node/config"
 	"parley/node/disk"
+	"parley/node/exchange"
+	"parley/node/linkage"
 	"parley/protocols"
 )
 
@@ -269,6 +271,47 @@ func (n *node) joined(ctx context.Context, p *engine.Plan) ([]*big.Int, error) {
 		tables = append(tables, data)
 	}
 	return datasets.AggregateJoined(ctx, p, n.cfg.Name, tables)
+}
+
+// openLinkage makes the department's part in naming persons alike with the others (README section 15).
+func (n *node) openLinkage() (err error) {
+	if n.cfg.Auditor {
+		return nil
+	}
+	n.linker, err = linkage.New(linkage.Options{Dir: filepath.Join(n.cfg.Dir, "linkage"), Self: n.id.Key(), Network: n.network.ID(), Host: n.transport,
+		State: func() *protocols.State {
+			s, _ := n.ledger.Snapshot()
+			return s.(exchange.Referee).State
+		},
+		Say: func(body protocols.Body, refused func(error)) {
+			n.outbox.Send(protocols.Sign(n.network.ID(), n.id.Private(), body), refused)
+		},
+		Tables: n.linkedTables, Failed: n.fail, Log: n.log})
+	if err != nil {
+		return err
+	}
+	n.linker.Serve()
+	n.transport.Go(n.linker.Run)
+	return nil
+}
+
+// linkedTables are the present tables that are spines, or whose keys are placed on one.
+func (n *node) linkedTables() (out []linkage.Table) {
+	for _, t := range n.tables.all() {
+		if !t.read.Spine && t.read.Of == "" {
+			continue
+		}
+		out = append(out, linkage.Table{Name: t.name, Column: t.read.Key[0], Of: t.read.Of, Serves: t.serves,
+			Keys: func(ctx context.Context) ([]string, error) {
+				t.use.RLock()
+				defer t.use.RUnlock()
+				if t.closed {
+					return nil, errNoTable
+				}
+				return t.data.Keys(ctx, t.read.Key[0])
+			}})
+	}
+	return out
 }
 
 // retireTables closes the replaced tables that no open question and no registration in force is of.

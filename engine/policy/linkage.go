@@ -39,6 +39,15 @@ func (d *Document) Admits(department string) bool {
 	return d != nil && slices.Contains(d.Membership, department)
 }
 
+// DrawsText is what a document says of draws, on one line.
+func (d *Document) DrawsText() string {
+	var parts []string
+	for _, draw := range d.Draws {
+		parts = append(parts, fmt.Sprintf("%s %d", draw.Department, draw.IDs))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // validLinkage checks what a document says of tokens.
 func (d *Document) validLinkage() error {
 	if len(d.Membership) > MaxSelectors || len(d.Draws) > MaxSelectors {

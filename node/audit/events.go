@@ -149,6 +149,19 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 	case *protocols.Alert:
 		of(b.Query)
 		e.What = fmt.Sprintf("raises the alert %s (%s): %s", b.Name, b.Rule, b.Found)
+	case *protocols.LinkageOpen:
+		e.What = fmt.Sprintf("opens linkage %d of %s", b.Number, engine.Plural(len(b.Members), "department"))
+	case *protocols.LinkageCommit:
+		e.What = "commits to its share of the linkage's key"
+	case *protocols.LinkageReveal:
+		e.What = "shows the public part of its share, and that it knows the share"
+	case *protocols.LinkageClose:
+		e.What = "leaves the linkage, which closes it: " + b.Sentence
+	case *protocols.Draw:
+		e.What = fmt.Sprintf("draws tokens for %s (batch %d)", engine.Plural(int(b.Count), "id"), b.Number)
+	case *protocols.Spine:
+		e.Table, e.Version = b.Table, b.Version
+		e.What = fmt.Sprintf("publishes the spine %s, version %d: %s", b.Table, b.Version, engine.Plural(b.Positions(), "position"))
 	case *protocols.Withdraw:
 		of(b.Query)
 		e.What = "withdraws the question"

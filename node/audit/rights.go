@@ -18,8 +18,20 @@ func (e *Event) decided(s *protocols.State, author protocols.Key, body protocols
 		d := &b.Document
 		e.Table = d.Table
 		e.What = fmt.Sprintf("publishes version %d of the policy for table %s: %s", d.Version, d.Table, engine.Plural(len(d.Rules), "rule"))
-		if len(d.Rules) == 0 {
+		switch {
+		case d.Table == "":
+			e.What = fmt.Sprintf("publishes version %d of the policy for other departments", d.Version)
+			if d.Below != engine.ClassUnsaid {
+				e.What += fmt.Sprintf("; tables of those below it: %s at most", d.Below)
+			}
+			if len(d.Draws) > 0 {
+				e.What += "; tokens that may be drawn: " + d.DrawsText()
+			}
+		case len(d.Rules) == 0:
 			e.What += ", so that nobody is answered"
+		}
+		if len(d.Membership) > 0 {
+			e.What += "; membership of its spine is shown to " + strings.Join(d.Membership, ", ")
 		}
 	case *protocols.Request:
 		first := author

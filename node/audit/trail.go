@@ -18,6 +18,8 @@ import (
 const (
 	LinePolicy     = "policy"
 	LineCeiling    = "ceiling" // a unit's, for the departments below it
+	LineDraws      = "draws"   // a steward said for how many ids other departments may draw tokens
+	LineSpine      = "spine"   // a department published the tokens of a table
 	LineRequest    = "request"
 	LineGrant      = "grant"
 	LineDecline    = "decline"
@@ -83,7 +85,7 @@ type Line struct {
 	Code        string       `json:"code,omitempty"`        // of a refusal
 	Sentence    string       `json:"sentence,omitempty"`    // of a refusal, or the reason that was given
 	Disclosure  []string     `json:"disclosure,omitempty"`  // of a policy: what answers may show, each rule as a policy writes it
-	Text        string       `json:"text,omitempty"`        // the question, the names of a policy's rules, or the class of a ceiling
+	Text        string       `json:"text,omitempty"`        // the question, the names of a policy's rules, the class of a ceiling, what may be drawn, or a spine's length
 
 	analyst    protocols.Key // first key of who asks, or may
 	anyColumn  bool          // which columns is not known
@@ -198,10 +200,19 @@ func (t *Trail) read(s *protocols.State, r *protocols.Record, body protocols.Bod
 		t.persons[b.First][b.Name+" of "+s.NameOf(r.Entry.Author)] = true
 	case *protocols.Publish:
 		if b.Document.Table == "" {
-			t.ceiling(t.line(s, r, at, LineCeiling), &b.Document)
+			if b.Document.Below != engine.ClassUnsaid {
+				t.ceiling(t.line(s, r, at, LineCeiling), &b.Document)
+			}
+			if len(b.Document.Draws) > 0 {
+				l := t.line(s, r, at, LineDraws)
+				l.Version, l.Text = b.Document.Version, b.Document.DrawsText()
+			}
 			break
 		}
 		t.policy(t.line(s, r, at, LinePolicy), &b.Document)
+	case *protocols.Spine:
+		l := t.line(s, r, at, LineSpine)
+		l.Table, l.Rows, l.Version, l.Text = b.Table, []string{l.Department}, b.Version, engine.Plural(b.Positions(), "position")
 	case *protocols.Request:
 		t.request(t.line(s, r, at, LineRequest), b, t.first(r.Entry.Author))
 	case *protocols.Grant:
@@ -289,6 +300,9 @@ func (t *Trail) policy(l *Line, d *policy.Document) {
 		rule := &d.Rules[i]
 		names = append(names, rule.Name)
 		l.allow(&rule.Terms)
+	}
+	if len(d.Membership) > 0 {
+		names = append(names, "membership shown to "+strings.Join(d.Membership, ", "))
 	}
 	l.Text = strings.Join(names, "; ")
 	for _, rule := range d.Disclosure.Rules() {

@@ -20,6 +20,7 @@ import (
 	"parley/circuits"
 	"parley/node/audit"
 	"parley/node/cli/catalog"
+	"parley/node/cli/linkage"
 	"parley/node/cli/people"
 	"parley/node/cli/rehearse"
 	"parley/node/cli/rights"
@@ -136,7 +137,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range append([]*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.shadowCommand(), c.ledgerCommand(), c.trailCommand(), c.versionCommand(), c.manCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.shadowCommand(), c.linkageCommand(), c.ledgerCommand(), c.trailCommand(), c.versionCommand(), c.manCommand(),
 	}, append(rights.Commands(c.rights()), standing.Commands(c.standing())...)...) {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
@@ -154,6 +155,12 @@ func (c *command) peopleCommand() *cobra.Command {
 // shadowCommand is that room's, in this shell.
 func (c *command) shadowCommand() *cobra.Command {
 	return shadow.Command(shadow.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Arguments: arguments, Config: configFor})
+}
+
+// linkageCommand is that room's, in this shell.
+func (c *command) linkageCommand() *cobra.Command {
+	return linkage.Command(linkage.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Arguments: arguments, Unknown: unknownCommand,
+		Config: configFor})
 }
 
 // catalogCommand is that room's, in this shell.

@@ -25,6 +25,10 @@ type About struct {
 	// Colocated says of the key, which then is one column, what colocated = NAME of that column says, with its name: none of its
 	// values stands at another department.
 	Colocated bool `toml:"colocated,omitempty"`
+	// Spine is set of a table whose keys' tokens the department publishes as the network's list of persons under the table's name;
+	// Of is the name of the one on which the table's keys are placed.
+	Spine bool   `toml:"spine,omitempty"`
+	Of    string `toml:"of,omitempty"`
 }
 
 // check is about the table at this place.
@@ -54,8 +58,34 @@ func (a About) check(at string) *failure.Failure {
 		return &failure.Failure{Column: at + ".colocated", Message: fmt.Sprintf("colocated = true is of a key of one column, and key has %d", len(a.Key)),
 			Hint: `colocated = "..." below [[table.column]] is of any column`}
 	}
+	if problem := a.checkLinkage(at); problem != nil {
+		return problem
+	}
 	if fault := published.GradeFault(a.Sensitivity, a.Class); fault != nil {
 		return &failure.Failure{Column: at + "." + fault.Key, Message: fault.Message, Hint: fault.Hint}
+	}
+	return nil
+}
+
+// checkLinkage is about what says that others know the table's persons.
+func (a About) checkLinkage(at string) *failure.Failure {
+	place := at + ".of"
+	if a.Spine {
+		place = at + ".spine"
+	}
+	fault := ""
+	if a.Of != "" {
+		fault = engine.LineFault(a.Of, engine.MaxNameBytes)
+	}
+	switch {
+	case !a.Spine && a.Of == "":
+		return nil
+	case a.Spine && a.Of != "":
+		return &failure.Failure{Column: place, Message: "spine and of stand beside each other", Hint: "a table is a spine itself, or its keys are placed on one"}
+	case fault != "":
+		return &failure.Failure{Column: place, Message: fmt.Sprintf("of = %s: it %s", files.Shown(a.Of), fault)}
+	case len(a.Key) != 1:
+		return &failure.Failure{Column: place, Message: "persons whom others know are named by a key of one column", Hint: `key = ["person_id"] says which`}
 	}
 	return nil
 }

@@ -114,6 +114,11 @@ parameters = %s
 # title = "Heart patients"
 # owner = "Health Commission"
 # class = "on-condition"
+# Persons whom other departments know: key names them, spine publishes their tokens as the network's list of persons, of places them on the
+# spine of that name. parley linkage explain says what that reveals. No tokens are drawn before the departments' stewards say how many may be.
+# key = ["person_id"]
+# spine = true
+# of = "population"
 
 # A column is private until it is declared: the others learn its name and type, and a question may count and compare it.
 # dictionary publishes its different values, so that it can be grouped by; bounds = "measured" the least and the greatest,

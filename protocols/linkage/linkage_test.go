@@ -84,7 +84,14 @@ func TestVectors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := batch.combine([]Public{member}, []*Answer{checked})
+		c, err := batch.Combine([]Public{member})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Add(checked); err != nil {
+			t.Fatal(err)
+		}
+		out, err := c.outputs()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +136,10 @@ func (w *world) tokens(t *testing.T, seed Seed, number uint64, ids ...string) []
 	if err != nil {
 		t.Fatal(err)
 	}
-	var answers []*Answer
+	c, err := batch.Combine(w.shares)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i, k := range w.keys {
 		raw, err := k.Evaluate(batch.Points)
 		if err != nil {
@@ -139,9 +149,11 @@ func (w *world) tokens(t *testing.T, seed Seed, number uint64, ids ...string) []
 		if err != nil {
 			t.Fatal(err)
 		}
-		answers = append(answers, a)
+		if err := c.Add(a); err != nil {
+			t.Fatal(err)
+		}
 	}
-	tokens, err := batch.Combine(w.shares, answers)
+	tokens, err := c.Tokens()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,12 +333,20 @@ func TestForgedAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, answers := range map[string][]*Answer{"one missing": {a}, "one twice": {a, a}, "in another order": {b, a}, "of another batch": {a, foreign}, "nil": {a, nil}} {
-		if _, err := batch.Combine(w.shares, answers); err == nil {
-			t.Errorf("%s: tokens", name)
+	for name, answers := range map[string][]*Answer{"one missing": {a}, "one twice": {a, a}, "of another batch": {a, foreign}, "nil": {a, nil}, "both": {b, a}} {
+		c, err := batch.Combine(w.shares)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := error(nil)
+		for _, answer := range answers {
+			refused = errors.Join(refused, c.Add(answer))
+		}
+		if _, err := c.Tokens(); (errors.Join(refused, err) == nil) != (name == "both") {
+			t.Errorf("%s: %v, %v", name, refused, err)
 		}
 	}
-	if _, err := batch.Combine(w.shares, []*Answer{a, b}); err != nil {
+	if _, err := batch.Combine(w.shares[:1]); err != nil {
 		t.Error(err)
 	}
 }
@@ -374,227 +394,5 @@ func TestBadPoints(t *testing.T) {
 		if _, err := ParseKey(w.context, Member{}, bad); !errors.Is(err, ErrMalformed) {
 			t.Errorf("a key of %d bytes is read (%v)", len(bad), err)
 		}
-	}
-}
-
-// TestCanonical: one person's number has one spelling, and nothing else is made alike.
-func TestCanonical(t *testing.T) {
-	for in, want := range map[string]string{
-		"11010519491231002X":    "11010519491231002X",
-		" 11010519491231002x\t": "11010519491231002X",
-		"\u3000１１０１０５１９４９１２３１００２ｘ": "11010519491231002X",
-		"91350100m000100y43": "91350100M000100Y43",
-		"abc":                "abc",
-		"Abc ":               "Abc",
-		"１２－３":               "12-3",
-		"a b":                "a b",
-		"0012":               "0012",
-	} {
-		got, ok := Canonical(in)
-		if !ok || got != want {
-			t.Errorf("%q is %q (%v), want %q", in, got, ok, want)
-		}
-		if again, ok := Canonical(got); !ok || again != got {
-			t.Errorf("%q is not its own canonical spelling", got)
-		}
-	}
-	for _, in := range []string{"", "  ", "\u3000", "\xff", strings.Repeat("x", MaxID+1)} {
-		if got, ok := Canonical(in); ok {
-			t.Errorf("%q is an id, %q", in, got)
-		}
-	}
-	for id, want := range map[string]Checked{
-		"11010519491231002X": CheckRight, "440524188001010014": CheckRight, "110105194912310021": CheckWrong,
-		"91350100M000100Y43": CheckRight, "91350100M000100Y44": CheckWrong, "91350100I000100Y43": NoCheck, "1234": NoCheck, "11010519491231002A": CheckWrong,
-	} {
-		if got := Check(id); got != want {
-			t.Errorf("check of %s: %d, want %d", id, got, want)
-		}
-	}
-}
-
-// TestSpine: positions are those of the tokens over all blocks; a block that is not one is refused.
-func TestSpine(t *testing.T) {
-	token := func(i int) (t Token) { t[0], t[15] = byte(i>>8), byte(i); return t }
-	block := func(at ...int) []byte {
-		tokens := make([]Token, len(at))
-		for i := range at {
-			tokens[i] = token(at[i])
-		}
-		b, err := EncodeBlock(tokens)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	place := func(own []int, blocks ...[]byte) ([]uint32, int, error) {
-		tokens := make([]Token, len(own))
-		for i := range own {
-			tokens[i] = token(own[i])
-		}
-		p, err := NewPlacing(tokens)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, b := range blocks {
-			if err := p.Add(b, len(b)/TokenSize); err != nil {
-				return nil, 0, err
-			}
-		}
-		positions, placed := p.Positions()
-		return positions, placed, nil
-	}
-	first, appended := block(5, 300, 7, 9000), block(8, 6)
-	positions, placed, err := place([]int{8, 5, 4, 9000, 10000, 6}, first, appended)
-	if err != nil || placed != 4 || !slices.Equal(positions, []uint32{5, 0, Unplaced, 3, Unplaced, 4}) {
-		t.Errorf("positions %v, %d placed, %v", positions, placed, err)
-	}
-	if _, _, err := place([]int{7}, first, block(6, 7)); !errors.Is(err, ErrSpine) {
-		t.Errorf("one person at two positions: %v", err)
-	}
-	if _, err := EncodeBlock([]Token{token(1), token(1)}); err == nil {
-		t.Error("a block with a token twice is made")
-	}
-	if _, err := NewPlacing([]Token{token(1), token(1)}); err == nil {
-		t.Error("two keys of one token are placed")
-	}
-	for name, c := range map[string]struct {
-		block []byte
-		count int
-	}{
-		"out of order": {slices.Concat(first[16:32], first[:16], first[32:]), 4},
-		"twice":        {slices.Concat(first[:16], first[:16]), 2},
-		"short":        {first, 5},
-		"long":         {first, 3},
-		"none":         {nil, 0},
-		"negative":     {nil, -1},
-		"too many":     {make([]byte, TokenSize*4), MaxBlock + 1},
-	} {
-		if err := CheckBlock(c.block, c.count); !errors.Is(err, ErrSpine) {
-			t.Errorf("%s: a block (%v)", name, err)
-		}
-	}
-}
-
-// FuzzAnswer: a member's bytes never panic, and are taken only if they are its honest answer.
-func FuzzAnswer(f *testing.F) {
-	t := &testing.T{}
-	w := newWorld(t, "a", 1)
-	batch, err := w.context.Blind(Seed{1}, 1, []string{"x"})
-	if err != nil {
-		f.Fatal(err)
-	}
-	good, err := w.keys[0].Evaluate(batch.Points)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(good)
-	f.Add(good[:32])
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := batch.Check(w.context, w.shares[0], b); err == nil && !bytes.Equal(b[:32], good[:32]) {
-			t.Error("another evaluation is taken")
-		}
-	})
-}
-
-// FuzzPoints: a department's bytes never panic, and what is evaluated is their one encoding.
-func FuzzPoints(f *testing.F) {
-	w := newWorld(&testing.T{}, "a", 1)
-	good := encodePoint(w.shares[0].point)
-	f.Add(good[:])
-	f.Add(make([]byte, 64))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > 4*PointSize {
-			return
-		}
-		points, err := decodePoints(b)
-		if err != nil {
-			return
-		}
-		for i, p := range points {
-			if again := encodePoint(p); !bytes.Equal(again[:], b[PointSize*i:PointSize*(i+1)]) || p.IsIdentity() {
-				t.Error("a point with two encodings, or the identity")
-			}
-		}
-	})
-}
-
-// FuzzReveal: a reveal never panics, and no other bytes are taken for the committed share.
-func FuzzReveal(f *testing.F) {
-	w := newWorld(&testing.T{}, "a", 1)
-	k := w.keys[0]
-	good := k.Reveal()
-	f.Add(good.Public[:], good.Nonce[:], good.Proof[:])
-	f.Fuzz(func(t *testing.T, public, nonce, proof []byte) {
-		var r Reveal
-		copy(r.Public[:], public)
-		copy(r.Nonce[:], nonce)
-		copy(r.Proof[:], proof)
-		if _, err := r.Check(w.context, k.member, k.Commitment()); err == nil && (r.Public != good.Public || r.Nonce != good.Nonce) {
-			t.Error("another share is taken")
-		}
-	})
-}
-
-// FuzzCanonical: a spelling is its own canonical one.
-func FuzzCanonical(f *testing.F) {
-	f.Add("\u3000１１０１０５１９４９１２３１００２ｘ")
-	f.Fuzz(func(t *testing.T, s string) {
-		if c, ok := Canonical(s); ok {
-			if again, ok := Canonical(c); !ok || again != c {
-				t.Errorf("%q becomes %q becomes %q", s, c, again)
-			}
-			Check(c)
-		}
-	})
-}
-
-// FuzzBlock: a block of a spine never panics, and is taken only in order.
-func FuzzBlock(f *testing.F) {
-	f.Add(make([]byte, 32), 2)
-	f.Fuzz(func(t *testing.T, b []byte, count int) {
-		p, err := NewPlacing([]Token{{1}, {2}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p.Add(b, count) == nil && CheckBlock(b, count) != nil {
-			t.Error("taken out of order")
-		}
-	})
-}
-
-// BenchmarkBatch measures the steps of a batch of 1,000 ids.
-func BenchmarkBatch(b *testing.B) {
-	w := newWorld(&testing.T{}, "a", 1)
-	ids := make([]string, 1000)
-	for i := range ids {
-		ids[i] = fmt.Sprint("id ", i)
-	}
-	batch, err := w.context.Blind(Seed{}, 1, ids)
-	if err != nil {
-		b.Fatal(err)
-	}
-	answer, err := w.keys[0].Evaluate(batch.Points)
-	if err != nil {
-		b.Fatal(err)
-	}
-	checked, err := batch.Check(w.context, w.shares[0], answer)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for name, f := range map[string]func() error{
-		"blind":    func() error { _, err := w.context.Blind(Seed{}, 1, ids); return err },
-		"evaluate": func() error { _, err := w.keys[0].Evaluate(batch.Points); return err },
-		"check":    func() error { _, err := batch.Check(w.context, w.shares[0], answer); return err },
-		"combine":  func() error { _, err := batch.Combine(w.shares, []*Answer{checked}); return err },
-	} {
-		b.Run(name, func(b *testing.B) {
-			for b.Loop() {
-				if err := f(); err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/1000, "µs/id")
-		})
 	}
 }

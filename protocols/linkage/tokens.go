@@ -177,10 +177,41 @@ func (b *Batch) check(s suite, member Public, answer []byte) (*Answer, error) {
 	return &Answer{member: member.Member, batch: b, points: points}, nil
 }
 
-// Combine makes the tokens, in the order of the ids, of one checked answer of each member. Cost: a multiplication and an
-// inversion an id.
-func (b *Batch) Combine(shares []Public, answers []*Answer) ([]Token, error) {
-	whole, err := b.combine(shares, answers)
+// Combination is the sum of members' answers to one batch, as they come: one answer is in memory at a time.
+type Combination struct {
+	batch   *Batch
+	shares  []Public
+	missing map[Member]bool
+	sum     []group.Element
+}
+
+// Combine begins the sum of one checked answer of each member whose shares make the key.
+func (b *Batch) Combine(shares []Public) (*Combination, error) {
+	if err := Whole(shares); err != nil {
+		return nil, err
+	}
+	c := &Combination{batch: b, shares: shares, missing: map[Member]bool{}, sum: make([]group.Element, len(b.ids))}
+	for i := range c.sum {
+		c.sum[i] = curve.Identity()
+	}
+	for _, p := range shares {
+		c.missing[p.Member] = true
+	}
+	return c, nil
+}
+
+// Add adds a checked answer. It refuses a second one of a member, and one to another batch.
+func (c *Combination) Add(a *Answer) error {
+	if a == nil || a.batch != c.batch || !c.missing[a.member] {
+		return fmt.Errorf("the answer is to another batch, of no member, or of one that has answered")
+	}
+	delete(c.missing, a.member)
+	return each(len(c.sum), func(i int) error { c.sum[i].Add(c.sum[i], a.points[i]); return nil })
+}
+
+// Tokens are those of the ids, in their order, once every member's answer is added. Cost: a multiplication and an inversion an id.
+func (c *Combination) Tokens() ([]Token, error) {
+	whole, err := c.outputs()
 	if err != nil {
 		return nil, err
 	}
@@ -191,29 +222,18 @@ func (b *Batch) Combine(shares []Public, answers []*Answer) ([]Token, error) {
 	return tokens, nil
 }
 
-func (b *Batch) combine(shares []Public, answers []*Answer) ([][sha512.Size]byte, error) {
-	if err := Whole(shares); err != nil {
-		return nil, err
+func (c *Combination) outputs() ([][sha512.Size]byte, error) {
+	if len(c.missing) > 0 {
+		return nil, fmt.Errorf("the answers of %d members are missing", len(c.missing))
 	}
-	if len(answers) != len(shares) {
-		return nil, fmt.Errorf("%d answers of %d members", len(answers), len(shares))
-	}
-	for i, a := range answers {
-		if a == nil || a.batch != b || a.member != shares[i].Member {
-			return nil, fmt.Errorf("answer %d is not the member's to this batch", i)
-		}
-	}
-	tokens := make([][sha512.Size]byte, len(b.ids))
-	return tokens, each(len(b.ids), func(i int) error {
-		sum := curve.Identity()
-		for _, a := range answers {
-			sum.Add(sum, a.points[i])
-		}
-		if sum.IsIdentity() {
+	b := c.batch
+	out := make([][sha512.Size]byte, len(b.ids))
+	return out, each(len(b.ids), func(i int) error {
+		if c.sum[i].IsIdentity() {
 			return fmt.Errorf("%w: the answers cancel each other", ErrProof)
 		}
-		sum.Mul(sum, curve.NewScalar().Inv(b.blinds[i]))
-		tokens[i] = b.suite.finalHash(b.ids[i], encodePoint(sum))
+		point := curve.NewElement().Mul(c.sum[i], curve.NewScalar().Inv(b.blinds[i]))
+		out[i] = b.suite.finalHash(b.ids[i], encodePoint(point))
 		return nil
 	})
 }

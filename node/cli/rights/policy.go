@@ -83,7 +83,7 @@ type compared struct {
 // comparedOf is a policy file by itself.
 func comparedOf(file *policy.File) compared {
 	d := &file.Document
-	return compared{File: file.Name, Table: d.Table, Rules: len(d.Rules), Disclosure: render.RulesOf(d.Disclosure, policy.English)}
+	return compared{File: file.Name, Table: d.Table, Rules: len(d.Rules), Disclosure: render.RulesOf(d.Disclosure, policy.English), document: d}
 }
 
 // compare checks a file against a department's registration, and gives it the version that follows.
@@ -177,7 +177,13 @@ func (s Shell) tell(out compared) error {
 	}
 	text := fmt.Sprintf("%s: a policy for table %s, %s\n", failure.Printable(out.File), failure.Printable(out.Table), rules)
 	if out.Table == "" {
-		text = failure.Printable(out.File) + ": a policy for the departments below\nit sets the loosest class of their tables\n"
+		text = failure.Printable(out.File) + ": a policy for the departments that draw tokens\n"
+		if out.document.Below != engine.ClassUnsaid {
+			text = failure.Printable(out.File) + ": a policy for the departments below\nit sets the loosest class of their tables\n"
+		}
+		if len(out.document.Draws) > 0 {
+			text += "it says for how many ids others may draw tokens: " + failure.Printable(out.document.DrawsText()) + "\n"
+		}
 	}
 	text += render.RulesText(out.Disclosure)
 	switch {
