@@ -329,7 +329,7 @@ func TestScreenedJoinsCountKeys(t *testing.T) {
 }
 
 // TestHistoryOfJoins: a question that with an earlier one over the same join tells of one person's rows is refused, however both
-// write the join; one that tells of many is not, nor one of which nothing tells, joined by other columns.
+// write the join, and one that joins by other columns, which is not compared; one that tells of many is not.
 func TestHistoryOfJoins(t *testing.T) {
 	tables := map[string]map[string]*Table{}
 	for _, o := range newJoinedOffices(rand.New(rand.NewPCG(16, 4))) {
@@ -361,6 +361,14 @@ func TestHistoryOfJoins(t *testing.T) {
 		if _, earlier := engine.EarlierOf(verdict); earlier != refused {
 			t.Errorf("%s: it is refused for the sake of the earlier one: %t", sql, earlier)
 		}
+	}
+	plan, err := engine.NewPlan("SELECT count(*) "+join+" AND r.born = b.pid", cat, departments, rehearsal.Packing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e *engine.Error
+	if _, err := plan.Screening(rules, engine.Earlier{SQL: before, Departments: departments}); !errors.As(err, &e) || e.Code != engine.CodeHistory {
+		t.Errorf("joined by other columns: %v", err)
 	}
 }
 

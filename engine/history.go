@@ -204,7 +204,8 @@ func (s *supports) setsOf(j int, e *Earlier, differ bool) ([]planned, error) {
 	q, err := NewPlan(e.SQL, p.Catalogue(), p.Departments, p.Layout.Packing)
 	switch {
 	case err == nil && p.Join != nil && q.Join != nil && !slices.EqualFunc(p.Join.Keys, q.Join.Keys, slices.Equal):
-		return nil, nil // the same tables, and other joined rows
+		return nil, hinted(refuse(CodeHistory, 0, "%s, which was answered before, joined the same tables by other columns: what both tell together is not compared", e.named()),
+			"join by the same columns as then")
 	case err != nil || (p.Join == nil) != (q.Join == nil):
 		return nil, refuse(CodeHistory, 0, "over the tables as they are now the question cannot be compared with %s, which was answered before", e.named())
 	case len(e.Verdict) > 0 && !differ && !e.Former && len(e.Verdict) != q.CellCount():

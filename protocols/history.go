@@ -28,8 +28,34 @@ type footprint struct {
 	Number uint64   // of the Ask's record
 	First  Key      // the person's first key
 	By     Key      // the department that vouched for it
-	Table  string   // tableText of those that it is of
+	Tables []string // those that it is of, ascending
 	Past   Past
+}
+
+// repeats reports whether an answer is to the same question of the same person, over whichever versions of the tables.
+func (f *footprint) repeats(o *footprint) bool {
+	return f.First == o.First && slices.Equal(f.Tables, o.Tables) && f.Past.asks(&o.Past)
+}
+
+// size is what it takes of limits: a table beside the first, more.
+func (f *footprint) size() int {
+	n := f.Past.size()
+	for _, name := range f.Tables[1:] {
+		n += len(name)
+	}
+	return n
+}
+
+func (f *footprint) checkTables() error {
+	if len(f.Tables) == 0 || len(f.Tables) > engine.MaxJoined {
+		return fmt.Errorf("a footprint of %d tables, allowed 1 to %d", len(f.Tables), engine.MaxJoined)
+	}
+	for i, name := range f.Tables {
+		if len(name) == 0 || len(name) > engine.MaxNameBytes || i > 0 && f.Tables[i-1] >= name {
+			return errors.New("the tables of a footprint are not ascending, or without a name")
+		}
+	}
+	return nil
 }
 
 // history is what was answered under a rule that remembers it. Like people, a value never changes.
@@ -147,7 +173,7 @@ func newFootprint(vouch *person, a *Ask, tables []string, verdict []byte) (*foot
 	if err != nil {
 		return nil, err
 	}
-	return &footprint{First: vouch.body.First, By: vouch.by(), Table: tableText(tables),
+	return &footprint{First: vouch.body.First, By: vouch.by(), Tables: tables,
 		Past: Past{SQL: sql, Departments: a.Departments, Tables: tablesDigest(a), Verdict: verdict}}, nil
 }
 
@@ -155,7 +181,7 @@ func newFootprint(vouch *person, a *Ask, tables []string, verdict []byte) (*foot
 // is kept, and what is older than any rule asks for is dropped.
 func (h *history) with(f *footprint) *history {
 	prints := slices.DeleteFunc(slices.Clone(h.prints), func(o footprint) bool {
-		again := o.First == f.First && o.Table == f.Table && o.Past.asks(&f.Past) && (o.Past.Tables != f.Past.Tables || o.Past.says(&f.Past))
+		again := o.repeats(f) && (o.Past.Tables != f.Past.Tables || o.Past.says(&f.Past))
 		return again || o.Past.Time < f.Past.Time-days(engine.MaxHistoryDays)
 	})
 	at, _ := slices.BinarySearchFunc(prints, f.Number, func(o footprint, n uint64) int { return compareNumbers(o.Number, n) })
@@ -191,9 +217,7 @@ func (s *State) near(h *history, f *footprint, d engine.Disclosure, since int64)
 	told := map[engine.Digest]bool{}
 	for i := range slices.Backward(h.prints) {
 		o := &h.prints[i]
-		near := o.First == f.First || d.Together == engine.TogetherDepartment && s.vouchAlike(o, f) || d.Together == engine.TogetherAll
-		common := slices.ContainsFunc(o.Past.Departments, func(name string) bool { return slices.Contains(f.Past.Departments, name) })
-		if !near || !common || o.Table != f.Table || o.Past.Time <= since || o.Past.asks(&f.Past) {
+		if !s.counts(o, f, d, since) || !slices.Equal(o.Tables, f.Tables) || o.Past.asks(&f.Past) {
 			continue
 		}
 		if what := o.Past.told(); !told[what] {
@@ -203,6 +227,32 @@ func (s *State) near(h *history, f *footprint, d engine.Disclosure, since int64)
 	}
 	slices.Reverse(out)
 	return out
+}
+
+// counts reports whether an answer is one since a time about some of a question's departments, to the same person or to those who count as one with it.
+func (s *State) counts(o, f *footprint, d engine.Disclosure, since int64) bool {
+	near := o.First == f.First || d.Together == engine.TogetherDepartment && s.vouchAlike(o, f) || d.Together == engine.TogetherAll
+	return near && o.Past.Time > since && common(o.Past.Departments, f.Past.Departments)
+}
+
+func common(a, b []string) bool {
+	return slices.ContainsFunc(a, func(name string) bool { return slices.Contains(b, name) })
+}
+
+// apart refuses a question of a table that an earlier answer joined with others, or that joins one of an earlier answer with others: what both tell
+// together is not compared, as of all rows and of those that have a match. What was answered before, over the same versions, is answered again.
+func (s *State) apart(h *history, f *footprint, d engine.Disclosure, since int64) *Refusal {
+	if slices.ContainsFunc(h.prints, func(o footprint) bool { return o.repeats(f) && o.Past.Tables == f.Past.Tables }) {
+		return nil
+	}
+	for i := range slices.Backward(h.prints) {
+		o := &h.prints[i]
+		if s.counts(o, f, d, since) && !slices.Equal(o.Tables, f.Tables) && common(o.Tables, f.Tables) {
+			return refuse(engine.CodeHistory, "query %s of %s was answered from %s, so nothing is answered from %s before %s: what both tell together of the rows of a table is not compared",
+				o.Past.Query, stamp(o.Past.Time/1000), tableText(o.Tables), tableText(f.Tables), stamp((o.Past.Time+days(d.History))/1000))
+		}
+	}
+	return nil
 }
 
 // before are the past answers of near.
@@ -237,8 +287,12 @@ func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, tables 
 	}
 	f.Number, f.Past.Time = r.Number, r.Time
 	all := s.answering()
-	if i := slices.IndexFunc(all.prints, func(o footprint) bool { return o.First == f.First && o.Table == f.Table && o.Past.asks(&f.Past) }); screen == nil && i >= 0 {
+	if i := slices.IndexFunc(all.prints, func(o footprint) bool { return o.repeats(f) }); screen == nil && i >= 0 {
 		f.Past.Verdict = all.prints[i].Past.Verdict // which it is likely to be again
+	}
+	since := r.Time - days(d.History)
+	if refusal := s.apart(all, f, d, since); refusal != nil {
+		return refusal
 	}
 	if refusal := s.roomFor(f, all, d); refusal != nil {
 		return refusal
@@ -253,7 +307,7 @@ func (s *State) recalls(r *Record, b *Ask, vouch *person, under *ruling, tables 
 	has := func(list []Past, p Past) bool {
 		return slices.ContainsFunc(list, func(o Past) bool { return o.says(&p) })
 	}
-	for _, p := range s.before(all, f, d, r.Time-days(d.History)) {
+	for _, p := range s.before(all, f, d, since) {
 		if !has(compared, p) {
 			return refuse(CodeStaleHistory, "the question was not compared with query %s, which was answered before: ask again", p.Query)
 		}
@@ -280,7 +334,7 @@ func (s *State) roomFor(f *footprint, h *history, d engine.Disclosure) *Refusal 
 	of := func(h *history) (bytes, all int) {
 		for i := range h.prints {
 			o := &h.prints[i]
-			size := o.Past.size()
+			size := o.size()
 			if all += size; s.vouchAlike(o, f) {
 				bytes += size
 			}
@@ -301,7 +355,7 @@ func (s *State) roomFor(f *footprint, h *history, d engine.Disclosure) *Refusal 
 // placeFor refuses a question with whose answer more would be compared with later ones than can be: of a person, or, where several count as one,
 // half of what the others leave, so that nobody takes all. What was answered to the person before is no new answer.
 func (s *State) placeFor(f *footprint, h *history, d engine.Disclosure) *Refusal {
-	again := slices.ContainsFunc(h.prints, func(o footprint) bool { return o.First == f.First && o.Table == f.Table && o.Past.asks(&f.Past) })
+	again := slices.ContainsFunc(h.prints, func(o footprint) bool { return o.repeats(f) })
 	if again {
 		return nil
 	}
@@ -363,7 +417,11 @@ func (s *State) Compared(asker Key, at int64, a *Ask, tables []string, d engine.
 	if err != nil {
 		return nil, err
 	}
-	out := s.before(s.answering(), f, d, at*1000-days(d.History))
+	all, since := s.answering(), at*1000-days(d.History)
+	if refusal := s.apart(all, f, d, since); refusal != nil {
+		return nil, &engine.Error{Code: refusal.Code, Message: refusal.Sentence, Hint: "ask of the same tables as then"}
+	}
+	out := s.before(all, f, d, since)
 	b := Ask{Screening: true, Past: out}
 	if err := b.checkPast(); err != nil {
 		return nil, &engine.Error{Code: engine.CodeHistory, Message: "the question cannot be compared with all that was answered before: " + err.Error(),
@@ -404,8 +462,11 @@ func earlier(a *Ask) (out []engine.Earlier, err error) {
 func (h *history) check() error {
 	for i := range h.prints {
 		f := &h.prints[i]
-		if f.Number == 0 || i > 0 && h.prints[i-1].Number >= f.Number || len(f.Table) == 0 || len(f.Table) > engine.MaxNameBytes {
-			return errors.New("the footprints are not ascending, or of no table")
+		if f.Number == 0 || i > 0 && h.prints[i-1].Number >= f.Number {
+			return errors.New("the footprints are not ascending")
+		}
+		if err := f.checkTables(); err != nil {
+			return err
 		}
 		if err := f.Past.check(); err != nil {
 			return err

@@ -77,3 +77,54 @@ func TestRefereeJoins(t *testing.T) {
 	c.must(stewardOf("b"), c.publication(d))
 	c.code(c.analyst, c.joining(2), CodePolicy)
 }
+
+// TestHistoryApart: under history nothing is answered of a table that an earlier answer joined with another, nor of a join with a table that an
+// earlier one was of, whoever writes the Ask: with all rows, and those that have a match, one row is told. Again is answered what was.
+func TestHistoryApart(t *testing.T) {
+	rules := engine.Disclosure{Count: 10, History: 30}
+	joins := func(c *court, nonce byte) *Ask {
+		a := c.joining(nonce)
+		a.Screening, a.AnalystKey = true, engine.Digest{}
+		return a
+	}
+	for _, first := range []string{"a table", "a join"} {
+		c := recalling(t, engine.TogetherPerson)
+		c.lungs()
+		asks := map[string]func(byte) *Ask{"a table": func(n byte) *Ask { return c.compared(c.analyst, 1, n) }, "a join": func(n byte) *Ask { return joins(c, n) }}
+		a := asks[first](1)
+		other := map[string]*Ask{"a table": joins(c, 2), "a join": c.compared(c.analyst, 1, 2)}[first]
+		c.screenedBy(c.analyst, a)
+		beside := c.screenedBy(c.analyst, other) // at once: no answer stands on the ledger yet
+		screening := c.state.ended[0]
+		rests := func(nonce byte, on *QueryState) *Ask {
+			answer := c.resting(nonce, on)
+			answer.SQL, answer.Registrations = on.Ask.SQL, on.Ask.Registrations
+			return answer
+		}
+		c.must(c.analyst, rests(3, c.state.Query(screening)))
+		c.code(c.analyst, rests(4, beside), engine.CodeHistory)
+		other.Nonce[0] = 5
+		c.code(c.analyst, other, engine.CodeHistory)
+		tables := namesOf(beside.tables)
+		if _, err := c.state.Compared(KeyOf(c.analyst), c.now(), other, tables, rules); err == nil {
+			t.Errorf("after %s of it a client asks of %v", first, tables)
+		}
+		a.Nonce[0] = 6
+		c.must(c.analyst, a)
+		c.reparsed()
+	}
+}
+
+// TestFootprintTables: a snapshot's footprints are each of one table or more, ascending.
+func TestFootprintTables(t *testing.T) {
+	for what, tables := range map[string][]string{"none": nil, "twice": {"a", "a"}, "descending": {"b", "a"}, "no name": {""}, "too many": make([]string, engine.MaxJoined+1)} {
+		f := footprint{Number: 1, Tables: tables, Past: Past{SQL: "x", Departments: []string{"a"}}}
+		if newHistory([]footprint{f}).check() == nil {
+			t.Error(what)
+		}
+	}
+	f := footprint{Number: 1, Tables: []string{"a", "b"}, Past: Past{SQL: "x", Departments: []string{"a"}}}
+	if err := newHistory([]footprint{f}).check(); err != nil {
+		t.Error(err)
+	}
+}
