@@ -29,6 +29,7 @@ type Answer struct {
 // Rehearse answers a question over stand-ins for the tables of its departments, round by round, through the very plans
 // that the question would be asked with: cells, limbs and their sum, without encryption. s is a session before its
 // first round, and is used up. The answer keeps the rules, by the stand-ins' counts. round, if not nil, is told of each.
+// A question that joins tables is refused: what is made up by columns has no keys in common.
 func Rehearse(ctx context.Context, s *engine.Session, rules engine.Disclosure, seed uint64, round func(number int)) (*Answer, error) {
 	a := &Answer{}
 	var tables []*Table
@@ -36,6 +37,9 @@ func Rehearse(ctx context.Context, s *engine.Session, rules engine.Disclosure, s
 	binary.BigEndian.PutUint64(key[:], seed)
 	random := rand.NewChaCha8(key)
 	for p := s.Plan(); p != nil; p = s.Plan() {
+		if p.Join != nil {
+			return nil, &engine.Error{Code: engine.CodeUnsupported, Message: "a question that joins tables is not rehearsed: made-up rows have no keys in common", Hint: "rehearse a question of each table by itself"}
+		}
 		a.Rounds++
 		if round != nil {
 			round(a.Rounds)

@@ -339,6 +339,23 @@ func TestRehearse(t *testing.T) {
 	}
 }
 
+// TestRehearseJoins: a question that joins tables is refused, under rules and without, and not answered over keys that are made up by themselves.
+func TestRehearseJoins(t *testing.T) {
+	table := func(name string) engine.Registration {
+		return engine.Registration{Department: "a", Table: name, Version: 1, Rows: 30, Columns: []engine.Column{{Name: "person", Kind: engine.Text, Colocated: "person"}}}
+	}
+	for _, rules := range []engine.Disclosure{{}, {Count: 5}} {
+		s, err := engine.NewSession("SELECT count(*) FROM people JOIN visits USING (person)", engine.Catalogue{table("people"), table("visits")}, []string{"a"}, rehearsal.Packing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var refused *engine.Error
+		if _, err := standin.Rehearse(t.Context(), s, rules, 7, nil); !errors.As(err, &refused) || refused.Code != engine.CodeUnsupported {
+			t.Errorf("%+v: %v", rules, err)
+		}
+	}
+}
+
 func shown(r *engine.Result) [][]string {
 	out := [][]string{r.Columns}
 	for _, row := range r.Rows {
