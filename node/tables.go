@@ -278,7 +278,7 @@ func (n *node) openLinkage() (err error) {
 	if n.cfg.Auditor {
 		return nil
 	}
-	n.linker, err = linkage.New(linkage.Options{Dir: filepath.Join(n.cfg.Dir, "linkage"), Self: n.id.Key(), Network: n.network.ID(), Host: n.transport,
+	n.linker, err = linkage.New(linkage.Options{Dir: filepath.Join(n.cfg.Dir, "linkage"), Self: n.id.Key(), Host: n.transport,
 		State: func() *protocols.State {
 			s, _ := n.ledger.Snapshot()
 			return s.(exchange.Referee).State

@@ -45,10 +45,9 @@ type Table struct {
 
 // Options are what a Linker works with.
 type Options struct {
-	Dir     string // its own, made with mode 0700
-	Self    protocols.Key
-	Network engine.Digest
-	Host    *peers.Host
+	Dir  string // its own, made with mode 0700
+	Self protocols.Key
+	Host *peers.Host
 	// State is the ledger's state as it is now, a copy.
 	State func() *protocols.State
 	// Say has an entry of the department's said, until the ledger has ordered it or refused it: then refused is called, from another goroutine.

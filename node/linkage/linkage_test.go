@@ -208,6 +208,7 @@ func TestForeignBlocks(t *testing.T) {
 	block := link.Spine("register").Blocks[0]
 	a, b := w.offices[0], w.offices[1].linker()
 	from := protocols.Member{Name: "a", Key: a.id.Key()}
+	w.idle(a)
 	honest, err := b.askBlock(t.Context(), from, link.ID, block)
 	nodetest.Check(t, err)
 	if _, err := b.askBlock(t.Context(), from, link.ID, protocols.SpineBlock{Blob: engine.Hash("other"), Count: block.Count}); err == nil {
@@ -264,6 +265,7 @@ func TestRequests(t *testing.T) {
 	c := w.offices[2].linker()
 	from := protocols.Member{Name: "a", Key: w.offices[0].id.Key()}
 	block := link.Spine("register").Blocks[0]
+	w.idle(w.offices[0])
 	if _, err := c.askBlock(t.Context(), from, link.ID, block); err == nil || !strings.Contains(err.Error(), codeDenied) {
 		t.Errorf("who is not admitted asks for a block: %v", err)
 	}
@@ -299,6 +301,7 @@ func TestRequests(t *testing.T) {
 	if !a.serving.help(w.offices[2].id.Key(), link.ID, 6) {
 		t.Error("the next batch is not helped with")
 	}
+	w.idle(w.offices[0])
 	if !a.serving.enter(w.offices[2].id.Key()) || a.serving.enter(w.offices[2].id.Key()) || !a.serving.enter(w.offices[1].id.Key()) {
 		t.Error("requests of one department are answered at a time, or not at all")
 	}

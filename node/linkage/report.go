@@ -1,7 +1,6 @@
 package linkage
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -129,9 +128,4 @@ func (l *Linker) Positions(table string) ([]uint32, bool) {
 		}
 	}
 	return nil, false
-}
-
-// String is the report's first line for a log.
-func (r *Report) String() string {
-	return fmt.Sprintf("linkage %d %s, %d drawn of %d", r.Number, r.State, r.Drawn, r.Allowed)
 }

@@ -164,7 +164,7 @@ func (w *town) allow(ids int64, admitted ...string) {
 // start runs an office from what it has on its disk.
 func (w *town) start(o *office) {
 	w.t.Helper()
-	l, err := New(Options{Dir: o.dir, Self: o.id.Key(), Network: w.book.state.ID(), Host: o.host, State: w.book.copy, Tables: func() []Table { return []Table{o.table} },
+	l, err := New(Options{Dir: o.dir, Self: o.id.Key(), Host: o.host, State: w.book.copy, Tables: func() []Table { return []Table{o.table} },
 		Say: func(body protocols.Body, refused func(error)) {
 			go func() {
 				if err := w.book.order(o.id.Private(), body); err != nil {
@@ -202,17 +202,28 @@ func (w *town) startAll() {
 	}
 }
 
+// idle waits until an office answers nobody: it is done with a request a moment after who asked has the reply.
+func (w *town) idle(o *office) {
+	w.t.Helper()
+	w.until(o.name+" answers nobody", func() bool {
+		s := &o.linker().serving
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.busy) == 0
+	})
+}
+
 // until waits for something that is to come.
 func (w *town) until(what string, done func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			for _, o := range w.offices {
 				if l := o.running.Load(); l != nil {
 					w.t.Logf("%s: %+v", o.name, l.Report())
 				}
 			}
-			w.t.Fatalf("not in a minute: %s", what)
+			w.t.Fatalf("not in three minutes: %s", what)
 		}
 	}
 }
