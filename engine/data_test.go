@@ -150,15 +150,15 @@ func planCase(c dataCase) (*Plan, error) {
 }
 
 // checkTablesOf holds that TablesOf refuses what it reads as NewPlan does (refused), and finds the
-// table of everything else.
+// tables of everything else.
 func checkTablesOf(t *testing.T, sql string, refused error) {
 	t.Helper()
-	table, err := TablesOf(sql, fixtureCatalogue())
+	tables, err := TablesOf(sql, fixtureCatalogue())
 	switch {
 	case err != nil && (refused == nil || err.Error() != refused.Error()):
 		t.Errorf("TablesOf refuses with %v, NewPlan with %v", err, refused)
-	case err == nil && len(table) == 0:
-		t.Error("TablesOf finds neither a table nor a reason")
+	case err == nil && len(tables) == 0:
+		t.Error("TablesOf finds neither tables nor a reason")
 	}
 }
 

@@ -19,7 +19,7 @@ type sumRule struct {
 // largest reports whether rules are about the largest rows of sums.
 func (d Disclosure) largest() bool { return d.DominanceCount > 0 || d.RatioPerMille > 0 }
 
-// sumRules are the variables of the answer's sums by each rule about their largest rows; none where there is no such rule.
+// sumRules are the variables of the answer's sums by each rule about their largest rows; none where there is no such rule. It keeps the sums' terms.
 func (s *Screening) sumRules() (out []sumRule, err error) {
 	if !s.Rules.largest() {
 		return nil, nil
@@ -123,17 +123,12 @@ func (p *Plan) weighSums(cells []*big.Int, verdict []byte) error {
 	if !s.Rules.Complement {
 		return nil
 	}
-	for _, part := range s.addedUp() {
+	for _, part := range inCommon(s.terms) { // sums that have products in common
 		if err := p.complete(part, cells, p.slacksOf(part, cells), verdict); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// addedUp are the sums that products have in common.
-func (s *Screening) addedUp() [][]int {
-	return inCommon(s.terms)
 }
 
 // slacksOf are the slacks of what moments tell, by group.

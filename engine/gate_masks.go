@@ -39,7 +39,7 @@ func (e *Expr) taken() func(yield func(*Expr, []*Expr) bool) {
 		return &Expr{Op: op, Args: []*Expr{a, b}, Kind: Boolean, Nullable: a.Nullable || b.Nullable}
 	}
 	constant := func(like *Expr, n *big.Int) *Expr {
-		return &Expr{Op: OpConstant, Value: Datum{Kind: like.Kind, Number: n, Scale: like.Scale}, Kind: like.Kind, Scale: like.Scale, Min: n, Max: n}
+		return constantExpr(Datum{Kind: like.Kind, Number: n, Scale: like.Scale})
 	}
 	return func(yield func(*Expr, []*Expr) bool) {
 		switch e.Op {

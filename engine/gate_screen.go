@@ -186,7 +186,7 @@ func (s *Screening) least() []int64 {
 	}
 	for i, rows := range slices.Backward(s.supports.list) { // what a complement is taken of is counted
 		if rows.within >= 0 && out[i] > 0 {
-			out[rows.within] = max(out[rows.within], 1)
+			need(rows.within, 1)
 		}
 	}
 	return out

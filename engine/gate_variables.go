@@ -117,7 +117,7 @@ func (v *variables) add(m int, e *Expr, conditions []*Expr) {
 		v.keep(m, e, "whole "+v.supports.keyOf(e), terms, conditions)
 	}
 	if len(terms) > 1 && constant.Sign() != 0 {
-		c := &Expr{Op: OpConstant, Value: Datum{Kind: e.Kind, Number: constant, Scale: e.Scale}, Kind: e.Kind, Scale: e.Scale, Min: constant, Max: constant}
+		c := constantExpr(Datum{Kind: e.Kind, Number: constant, Scale: e.Scale})
 		e = v.derived(&Expr{Op: OpSubtract, Args: []*Expr{e, c}, Kind: e.Kind, Scale: e.Scale})
 	}
 	if len(terms) > 1 {

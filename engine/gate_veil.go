@@ -9,7 +9,7 @@ import "math/big"
 const manySets = 1 << 30
 
 // enough is from what sum of the departments' figures on so many sets are taken to have at least some rows together. Noise makes it more: by so
-// much that fewer rows pass, however they lie, about once in 1,900 at most.
+// much that fewer rows pass, however they lie, once in 1,600 at most (TestExcess).
 func (s *Screening) enough(rows, sets int64) int64 {
 	d := s.Rules
 	if !d.Veiled || rows <= 1 {
@@ -35,11 +35,11 @@ func excess(figures, noise int64) int64 {
 func (p *Plan) veil(d Disclosure) {
 	p.Noise = &Noise{Kind: NoiseCellKey, Rules: d}
 	for m := range p.Moments {
-		none := MomentNoise{Width: new(big.Int), Numerator: new(big.Int), Denominator: big.NewInt(1)}
+		noise := MomentNoise{Width: new(big.Int), Numerator: new(big.Int), Denominator: big.NewInt(1)}
 		if p.Moments[m].Most > 1 || d.Floor > 1 {
-			none = p.cellKeyNoise(m, d.Perturbed)
+			noise = p.cellKeyNoise(m, d.Perturbed)
 		}
-		p.Noise.Moments = append(p.Noise.Moments, none)
+		p.Noise.Moments = append(p.Noise.Moments, noise)
 	}
 }
 

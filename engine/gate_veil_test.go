@@ -73,7 +73,7 @@ func TestChances(t *testing.T) {
 	}
 }
 
-// TestExcess: figures say more than their rows by more than what the rule allows for about once in 1,600 at most, by enumeration of the noise; with
+// TestExcess: figures say more than their rows by more than what the rule allows for once in 1,600 at most, by enumeration of the noise; with
 // noise of five rows once in 4,000. Three standard deviations of the noise itself would not be enough, since it is never below 0 rows.
 func TestExcess(t *testing.T) {
 	worst := func(rows int64, figures int) (worst float64) {

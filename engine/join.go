@@ -147,8 +147,8 @@ func (d Disclosure) AgainstJoins() string {
 	for _, rule := range []struct {
 		name string
 		set  bool
-	}{{"epsilon", d.Epsilon > 0}, {"perturbed", d.Perturbed > 0}, {"round", d.Base > 0},
-		{"dominance", d.DominanceCount > 0}, {"p-ratio", d.RatioPerMille > 0}} {
+	}{{ruleEpsilon, d.Epsilon > 0}, {rulePerturbed, d.Perturbed > 0}, {ruleRound, d.Base > 0},
+		{ruleDominance, d.DominanceCount > 0}, {ruleRatio, d.RatioPerMille > 0}} {
 		if rule.set {
 			return rule.name
 		}

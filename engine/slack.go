@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Slack says what a moment of the Op Slack is: by how much what is not among the largest rows outweighs them. Of the numbers |x| of the rows it is
+// Slack says what a moment of the Op Weigh is: by how much what is not among the largest rows outweighs them. Of the numbers |x| of the rows it is
 //
 //	Total·Σ|x| − Largest·(the Rows largest of them) − First·(the largest)
 //

@@ -56,14 +56,12 @@ func (b *binder) bindFrom(from []*pg.Node, cat Catalogue) error {
 
 // bindTables finds the tables that FROM names, and their places in the text.
 func (b *binder) bindTables(from []*pg.Node, cat Catalogue) error {
-	if len(from) != 1 {
-		position := 0
-		if len(from) > 1 {
-			offset, _ := locateIn(from[1].ProtoReflect(), 0)
-			position = b.at(offset)
-			return hinted(refuse(CodeUnsupported, position, "tables beside each other in FROM are not supported: each row would be joined with each"), joinForm)
-		}
-		return hinted(refuse(CodeUnsupported, position, "a question asks a table, named in FROM"), questionForm)
+	switch {
+	case len(from) == 0:
+		return hinted(refuse(CodeUnsupported, 0, "a question asks a table, named in FROM"), questionForm)
+	case len(from) > 1:
+		offset, _ := locateIn(from[1].ProtoReflect(), 0)
+		return hinted(refuse(CodeUnsupported, b.at(offset), "tables beside each other in FROM are not supported: each row would be joined with each"), joinForm)
 	}
 	b.catalogue = cat
 	if err := b.bindSide(from[0]); err != nil {

@@ -190,8 +190,8 @@ func conflict(rules engine.Disclosure) *Missing {
 	return &Missing{Reason: RulesConflict, Detail: c.First + ", " + c.Second}
 }
 
-// ofDisclosure is what a department's rules have against the question before anything is counted: rules
-// that nothing enforces, sums and rounds where counts are rounded, fewer departments than any cell needs, and columns
+// ofDisclosure is what a department's rules have against the question before anything is counted: joined tables under
+// rules about the rows of one, sums and rounds where counts are rounded, fewer departments than any cell needs, and columns
 // of too many values.
 func (d *decider) ofDisclosure(rules *engine.Disclosure) (out []Missing) {
 	if rule := rules.AgainstJoins(); rule != "" && len(d.facts.columns(Join)) > 0 {
