@@ -37,7 +37,7 @@ func (f *footprint) repeats(o *footprint) bool {
 	return f.First == o.First && slices.Equal(f.Tables, o.Tables) && f.Past.asks(&o.Past)
 }
 
-// size is what it takes of limits: a table beside the first, more.
+// size is what it takes of limits: the names of tables count from the second on.
 func (f *footprint) size() int {
 	n := f.Past.size()
 	for _, name := range f.Tables[1:] {
@@ -355,8 +355,7 @@ func (s *State) roomFor(f *footprint, h *history, d engine.Disclosure) *Refusal 
 // placeFor refuses a question with whose answer more would be compared with later ones than can be: of a person, or, where several count as one,
 // half of what the others leave, so that nobody takes all. What was answered to the person before is no new answer.
 func (s *State) placeFor(f *footprint, h *history, d engine.Disclosure) *Refusal {
-	again := slices.ContainsFunc(h.prints, func(o footprint) bool { return o.repeats(f) })
-	if again {
+	if slices.ContainsFunc(h.prints, func(o footprint) bool { return o.repeats(f) }) {
 		return nil
 	}
 	near := s.near(h, f, d, f.Past.Time-days(d.History))
@@ -425,7 +424,7 @@ func (s *State) Compared(asker Key, at int64, a *Ask, tables []string, d engine.
 	b := Ask{Screening: true, Past: out}
 	if err := b.checkPast(); err != nil {
 		return nil, &engine.Error{Code: engine.CodeHistory, Message: "the question cannot be compared with all that was answered before: " + err.Error(),
-			Hint: "ask again what was answered before, or wait: the first of these answers is compared with until " + stamp(out[0].Time/1000+days(d.History)/1000)}
+			Hint: "ask again what was answered before, or wait: the first of these answers is compared with until " + stamp((out[0].Time+days(d.History))/1000)}
 	}
 	return out, nil
 }

@@ -3,6 +3,7 @@ package protocols
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 
 	"parley/engine"
@@ -38,7 +39,7 @@ type LinkageState struct {
 	commits []engine.Digest
 	shares  []*linkage.Public // by member; nil until revealed
 	drawn   []*drawn          // ascending by department
-	spines  []*spineState     // ascending by (department, table)
+	spines  []*spineState     // ascending by table
 	digest  func() engine.Digest
 }
 
@@ -99,7 +100,7 @@ func newLinkageState(r *Record, b *LinkageOpen, members []Member) *LinkageState 
 		commits: make([]engine.Digest, len(members)), shares: make([]*linkage.Public, len(members))}).sealed()
 }
 
-// Context is what the linkage's keys and tokens belong to, on this network.
+// linkageContext is what a linkage's keys and tokens belong to, on this network.
 func (s *State) linkageContext(id engine.Digest) linkage.Context {
 	return linkage.Context{Network: s.id, Linkage: id}
 }
@@ -214,15 +215,7 @@ type SpineRecord struct {
 	Time       int64  // of its block, in milliseconds since 1970 (UTC)
 }
 
-func compareSpines(a, b *spineState) int {
-	switch {
-	case a.body.Table < b.body.Table:
-		return -1
-	case a.body.Table > b.body.Table:
-		return 1
-	}
-	return 0
-}
+func compareSpines(a, b *spineState) int { return strings.Compare(a.body.Table, b.body.Table) }
 
 // spine is the one of a name, or nil: a network has one of each.
 func (l *LinkageState) spine(table string) *spineState {

@@ -37,7 +37,7 @@ type stateWire struct {
 	Linkages  uint64
 	Linkage   *linkageWire
 	Evidence  []Evidence
-	Sums      []engine.Digest // brief: of history, people, rights, footprints, the queries' vouches and what they were asked under, tables and evidence
+	Sums      []engine.Digest // brief: of history, people, rights, footprints, the linkage, the queries' vouches and what they were asked under, tables and evidence
 }
 
 type epochWire struct {

@@ -8,8 +8,7 @@ import (
 
 // FuzzAnswer: a member's bytes never panic, and are taken only if they are its honest answer.
 func FuzzAnswer(f *testing.F) {
-	t := &testing.T{}
-	w := newWorld(t, "a", 1)
+	w := newWorld(f, "a", 1)
 	batch, err := w.context.Blind(Seed{1}, 1, []string{"x"})
 	if err != nil {
 		f.Fatal(err)
@@ -29,7 +28,7 @@ func FuzzAnswer(f *testing.F) {
 
 // FuzzPoints: a department's bytes never panic, and what is evaluated is their one encoding.
 func FuzzPoints(f *testing.F) {
-	w := newWorld(&testing.T{}, "a", 1)
+	w := newWorld(f, "a", 1)
 	good := encodePoint(w.shares[0].point)
 	f.Add(good[:])
 	f.Add(make([]byte, 64))
@@ -51,7 +50,7 @@ func FuzzPoints(f *testing.F) {
 
 // FuzzReveal: a reveal never panics, and no other bytes are taken for the committed share.
 func FuzzReveal(f *testing.F) {
-	w := newWorld(&testing.T{}, "a", 1)
+	w := newWorld(f, "a", 1)
 	k := w.keys[0]
 	good := k.Reveal()
 	f.Add(good.Public[:], good.Nonce[:], good.Proof[:])
@@ -87,15 +86,23 @@ func FuzzBlock(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.Add(b, count) == nil && CheckBlock(b, count) != nil {
-			t.Error("taken out of order")
+		if p.Add(b, count) != nil {
+			return
+		}
+		if len(b) != count*TokenSize {
+			t.Error("a block of another length is taken")
+		}
+		for i := TokenSize; i < len(b); i += TokenSize {
+			if bytes.Compare(b[i-TokenSize:i], b[i:i+TokenSize]) >= 0 {
+				t.Error("taken out of order, or twice")
+			}
 		}
 	})
 }
 
 // BenchmarkBatch measures the steps of a batch of 1,000 ids.
 func BenchmarkBatch(b *testing.B) {
-	w := newWorld(&testing.T{}, "a", 1)
+	w := newWorld(b, "a", 1)
 	ids := make([]string, 1000)
 	for i := range ids {
 		ids[i] = fmt.Sprint("id ", i)

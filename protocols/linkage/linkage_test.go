@@ -110,7 +110,7 @@ type world struct {
 	shares  []Public
 }
 
-func newWorld(t *testing.T, name string, members int) *world {
+func newWorld(t testing.TB, name string, members int) *world {
 	t.Helper()
 	w := &world{context: Context{Network: engine.Hash("network"), Linkage: engine.Hash(name)}}
 	for i := range members {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha512"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/cloudflare/circl/group"
@@ -73,7 +74,7 @@ func (s suite) blind(ids []string, blinds []group.Scalar) (*Batch, error) {
 	seen := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		if seen[id] {
-			return nil, fmt.Errorf("an id is twice in a batch")
+			return nil, errors.New("an id is twice in a batch")
 		}
 		seen[id] = true
 	}
@@ -203,7 +204,7 @@ func (b *Batch) Combine(shares []Public) (*Combination, error) {
 // Add adds a checked answer. It refuses a second one of a member, and one to another batch.
 func (c *Combination) Add(a *Answer) error {
 	if a == nil || a.batch != c.batch || !c.missing[a.member] {
-		return fmt.Errorf("the answer is to another batch, of no member, or of one that has answered")
+		return errors.New("the answer is to another batch, of no member, or of one that has answered")
 	}
 	delete(c.missing, a.member)
 	return each(len(c.sum), func(i int) error { c.sum[i].Add(c.sum[i], a.points[i]); return nil })
