@@ -81,6 +81,7 @@ func FuzzCanonical(f *testing.F) {
 // FuzzBlock: a block of a spine never panics, and is taken only in order.
 func FuzzBlock(f *testing.F) {
 	f.Add(make([]byte, 32), 2)
+	f.Add(append(make([]byte, 31), 1), 2)
 	f.Fuzz(func(t *testing.T, b []byte, count int) {
 		p, err := NewPlacing([]Token{{1}, {2}})
 		if err != nil {
