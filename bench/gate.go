@@ -49,7 +49,7 @@ type gateQuestion struct {
 	rules []gateRule
 }
 
-// gateQuestions take 1, 8 and 3 ciphertexts at light. Counts alone are rounded.
+// gateQuestions take 1, 8 and 4 ciphertexts at light. Counts alone are rounded.
 func gateQuestions() []gateQuestion {
 	return []gateQuestion{
 		{"SELECT x1, count(*) FROM t GROUP BY x1", []gateRule{levels, gated, rounding, private, keyed}},

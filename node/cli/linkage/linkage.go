@@ -198,7 +198,7 @@ func Reveals(cfg config.Config) []Revealed {
 		switch {
 		case t.Spine:
 			out = append(out, Revealed{t.Name, "all", fmt.Sprintf("that %s is the spine of table %s, how many ids it has, and when some are added", key, t.Name)},
-				Revealed{t.Name, "admitted", fmt.Sprintf("the departments that membership of the policy for %s names: which of their own keys are among %s, and of each further key for which they draw a token whether it is. Ids are easily guessed: the stewards' [[draw]] bound how many they can try. They can give the tokens to others, and cannot be seen to", t.Name, key)})
+				Revealed{t.Name, "admitted", fmt.Sprintf("the departments that membership of the policy for %s names: which of their own keys are among %s, and of each further key for which they draw a token whether it is. Ids are easily guessed: the stewards' [[draw]] bound how many they can try. They can give the tokens to others, and nobody sees it", t.Name, key)})
 		case t.Of != "":
 			out = append(out, Revealed{t.Name, "all", fmt.Sprintf("for how many different values of %s of table %s tokens are drawn, and when: not of which", key, t.Name)},
 				Revealed{t.Name, "nobody", fmt.Sprintf("how many of these are on the spine %s: that is shown to this department's operator", t.Of)})
