@@ -71,7 +71,7 @@ func noisyCounts(n *testnet.Network, choose func(sex string, age int) bool) stri
 // not while there is one.
 func lostNoiseKey(n *testnet.Network, path string, key []byte) {
 	n.T.Helper()
-	ctx, cancel := context.WithTimeout(n.T.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(n.T.Context(), 5*time.Minute)
 	defer cancel()
 	n.Lose(1, "noise.key", "salt")
 	err := node.Run(ctx, n.Nodes[1].Config, n.OptionsOf(1))

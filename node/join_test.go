@@ -51,7 +51,7 @@ func TestNetworkJoins(t *testing.T) {
 	joinTables(t, n)
 	n.StartAll()
 	c := n.Dial(2)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	pinned, err := testnet.Present(ctx, c)
 	nodetest.Check(t, err)

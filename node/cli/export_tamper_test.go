@@ -64,7 +64,7 @@ func testExport(t *testing.T, departments int) ([]byte, engine.Digest) {
 	n.AddAuditor()
 	n.StartAll()
 	n.Answers("SELECT count(*) FROM people")
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	src, err := audit.Dial(ctx, n.Address(0), n.Analyst, nodetest.Tiny)
 	nodetest.Check(t, err)

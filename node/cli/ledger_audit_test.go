@@ -225,7 +225,7 @@ func TestAuditorOfLies(t *testing.T) {
 	if a, err := n.Ask(n.Dial(0), 20*time.Second); err == nil {
 		t.Fatalf("an answer: %s", testnet.ResultText(a))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	src, err := audit.Dial(ctx, n.Address(0), n.Analyst, nodetest.Tiny)
 	nodetest.Check(t, err)
@@ -329,7 +329,7 @@ func TestFollowLedger(t *testing.T) {
 		}
 	}
 
-	limit, stop := context.WithTimeout(context.Background(), time.Minute)
+	limit, stop := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer stop()
 	src, err := audit.Dial(limit, n.Address(0), n.Analyst, nodetest.Tiny)
 	nodetest.Check(t, err)
