@@ -97,7 +97,7 @@ func drawNoiseKey(dir string) error {
 	return err
 }
 
-// loadNoiseKey reads the key of a department's noise, which is never made anew: without it no cell is perturbed, and none that
+// loadNoiseKey reads the key of a department's noise, which is not made anew but by the operator's word: without it no cell is perturbed, and none that
 // has to be leaves.
 func loadNoiseKey(dir string) (*cellkey.Key, error) {
 	path := filepath.Join(dir, noiseFile)
