@@ -97,39 +97,7 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 	if len(rests.outside) > 0 { // rows are counted for which WHERE does not hold
 		where, out.Filter = p.Filter, nil
 	}
-	least := s.least()
-	first := make([]int, len(s.supports.list)) // a moment that counts the support's rows
-	for i, rows := range s.supports.list {
-		m := Moment{Op: CountRows, Filter: conjunction(where, rows.conditions)}
-		if rows.outside {
-			m.Filter = conjunction(nil, rows.conditions)
-		}
-		switch first[i] = len(out.Moments); {
-		case p.Join != nil && rows.within >= 0:
-			m = out.keysBeyond(out.Moments[first[rows.within]], m)
-		case p.Join != nil:
-			m.Op, m.Expr = CountKeys, p.key()
-		case rows.within >= 0:
-			m.Within = 1 + first[rows.within]
-		}
-		f := figures{-1, -1, -1}
-		add := func(place *int, most, below int64) {
-			*place = len(out.Moments)
-			m.Most, m.Below = most, below
-			out.Moments = append(out.Moments, m)
-		}
-		if least[i] > 0 {
-			add(&f.count, least[i], 0)
-		}
-		if d.Floor > 0 {
-			add(&f.floor, 0, d.Floor)
-		}
-		if d.Departments > 0 {
-			add(&f.departments, 1, 0)
-		}
-		s.figures = append(s.figures, f)
-	}
-	out.addSlacks(sums, where, first)
+	out.addSlacks(sums, where, out.addFigures(where))
 	if n := len(out.Moments); n > MaxFigures {
 		return nil, hinted(refuse(CodeLimit, 0, "the rules look at %d counts of each group; at most %d are allowed", n, MaxFigures),
 			"ask for fewer aggregates at once")
@@ -147,6 +115,43 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 			"ask for fewer groups or fewer aggregates")
 	}
 	return out, nil
+}
+
+// addFigures adds the figures of rows to a screening's plan. It gives for each support the first, which counts its rows. where is as of addSlacks.
+func (p *Plan) addFigures(where *Expr) []int {
+	s, d, least := p.Screen, p.Screen.Rules, p.Screen.least()
+	first := make([]int, len(s.supports.list)) // a moment that counts the support's rows
+	for i, rows := range s.supports.list {
+		m := Moment{Op: CountRows, Filter: conjunction(where, rows.conditions)}
+		if rows.outside {
+			m.Filter = conjunction(nil, rows.conditions)
+		}
+		switch first[i] = len(p.Moments); {
+		case p.Join != nil && rows.within >= 0:
+			m = p.keysBeyond(p.Moments[first[rows.within]], m)
+		case p.Join != nil:
+			m.Op, m.Expr = CountKeys, p.key()
+		case rows.within >= 0:
+			m.Within = 1 + first[rows.within]
+		}
+		f := figures{-1, -1, -1}
+		add := func(place *int, most, below int64) {
+			*place = len(p.Moments)
+			m.Most, m.Below = most, below
+			p.Moments = append(p.Moments, m)
+		}
+		if least[i] > 0 {
+			add(&f.count, least[i], 0)
+		}
+		if d.Floor > 0 {
+			add(&f.floor, 0, d.Floor)
+		}
+		if d.Departments > 0 {
+			add(&f.departments, 1, 0)
+		}
+		s.figures = append(s.figures, f)
+	}
+	return first
 }
 
 // least is for each support the most that its figure counts up to, what any cell that rests on it needs; 0 where none is looked at.
