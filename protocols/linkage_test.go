@@ -187,8 +187,9 @@ func TestQuota(t *testing.T) {
 	if ids, batches := l.Drawn(self(0)); ids != 70 || batches != 2 {
 		t.Errorf("a has drawn %d in %d", ids, batches)
 	}
+	counts := map[uint32]int{1: 40, 2: 30}
 	may := func(member int, number uint32, points engine.Digest) string {
-		if r := c.state.MayEvaluate(self(member), self(0), l.ID, number, points); r != nil {
+		if r := c.state.MayEvaluate(self(member), self(0), l.ID, number, counts[number], points); r != nil {
 			return r.Code
 		}
 		return ""
@@ -208,10 +209,15 @@ func TestQuota(t *testing.T) {
 			t.Errorf("member %d evaluates another batch: %q", i, got)
 		}
 	}
-	if r := c.state.MayEvaluate(self(0), self(0), digestOf("other"), 1, points(1)); r == nil {
+	if r := c.state.MayEvaluate(self(0), self(0), digestOf("other"), 1, 40, points(1)); r == nil {
 		t.Error("a batch of another linkage is evaluated")
 	}
-	if r := c.state.MayEvaluate(KeyOf(c.auditor), self(0), l.ID, 1, points(1)); r == nil {
+	for _, ids := range []int{0, 39, 41, linkage.MaxBatch} {
+		if r := c.state.MayEvaluate(self(1), self(0), l.ID, 1, ids, points(1)); r == nil || r.Code != "wrong-batch" {
+			t.Errorf("a batch drawn for 40 ids is evaluated for %d: %v", ids, r)
+		}
+	}
+	if r := c.state.MayEvaluate(KeyOf(c.auditor), self(0), l.ID, 1, 40, points(1)); r == nil {
 		t.Error("an auditor evaluates")
 	}
 	c.allows("c", 2, policy.Draw{Department: "a", IDs: 50}) // c takes some of it back: what was drawn beyond is not evaluated by c

@@ -153,9 +153,10 @@ func (s *State) draw(l *LinkageState, r *Record, b *Draw) (*LinkageState, *Refus
 	return l.withDraw(author, batchDrawn{Count: b.Count, Points: b.Points, UpTo: total + int64(b.Count)}), nil
 }
 
-// MayEvaluate decides for a member whether it helps a department with a batch: the batch stands on the ledger, with these points, and the member's
-// own steward allows as much as the department had drawn with it. The refusal is nil then.
-func (s *State) MayEvaluate(self, department Key, id engine.Digest, number uint32, points engine.Digest) *Refusal {
+// MayEvaluate decides for a member whether it helps a department with a batch: the batch stands on the ledger, of so many ids and with these points, and the
+// member's own steward allows as much as the department had drawn with it. The refusal is nil then. ids is how many points were sent: the digest on the ledger
+// is the department's word, and so is its count, on which the quota rests.
+func (s *State) MayEvaluate(self, department Key, id engine.Digest, number uint32, ids int, points engine.Digest) *Refusal {
 	l := s.linkage
 	switch {
 	case l == nil || l.ID != id || l.Phase != LinkageFormed:
@@ -163,12 +164,12 @@ func (s *State) MayEvaluate(self, department Key, id engine.Digest, number uint3
 	case !l.IsMember(self) || !l.IsMember(department):
 		return refuse("stranger", "both are members of the linkage")
 	}
-	_, drawn, upTo, ok := l.Batch(department, number)
+	count, drawn, upTo, ok := l.Batch(department, number)
 	if !ok {
 		return refuse("too-early", "the ledger has no batch %d of this department, or it has drawn %d since", number, KeepDraws)
 	}
-	if drawn != points {
-		return refuse("wrong-batch", "batch %d on the ledger has other points", number)
+	if int64(count) != int64(ids) || drawn != points {
+		return refuse("wrong-batch", "batch %d on the ledger is of %d ids, or has other points", number, count)
 	}
 	if most := s.drawableFrom(l.Members[l.member(self)], department); self != department && upTo > most {
 		return refuse("over-quota", "the department had drawn tokens for %d ids with batch %d, and may draw %d", upTo, number, most)

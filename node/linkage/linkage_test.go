@@ -310,6 +310,25 @@ func TestRequests(t *testing.T) {
 	}
 }
 
+// TestDrawOfFewerThanItsPoints: who draws for one id, and gives the digest of many points, has none of them evaluated.
+func TestDrawOfFewerThanItsPoints(t *testing.T) {
+	w := newTown(t, persons(0, 3), persons(0, 1), persons(0, 1))
+	w.allow(2, "b") // a's own three are over it: a draws two
+	w.startAll()
+	w.until("b has its token", func() bool { return w.of(1).Tokens == 1 })
+	b, state := w.offices[1], w.book.copy()
+	link := state.Linkage()
+	guesses, err := state.LinkageContext().Blind(linkage.NewSeed(), 2, persons(100, 300))
+	nodetest.Check(t, err)
+	w.must(b.id, &protocols.Draw{Linkage: link.ID, Number: 2, Count: 1, Points: linkage.BatchDigest(guesses.Points)})
+	to := protocols.Member{Name: "a", Key: w.offices[0].id.Key()}
+	w.idle(w.offices[0])
+	answer, err := b.linker().askEvaluate(t.Context(), to, request{Op: opEvaluate, Linkage: link.ID, Number: 2, Points: guesses.Points})
+	if err == nil || !strings.Contains(err.Error(), "wrong-batch") {
+		t.Errorf("points beyond what was drawn are evaluated: %d bytes, %v", len(answer), err)
+	}
+}
+
 // TestDamagedFolder: what is damaged is said, and never taken for what it was.
 func TestDamagedFolder(t *testing.T) {
 	s, of := &store{root: t.TempDir()}, engine.Hash("linkage")

@@ -130,10 +130,11 @@ func (l *Linker) serveEvaluate(ctx context.Context, s *peers.Stream, from protoc
 }
 
 func (l *Linker) evaluate(ctx context.Context, from protocols.Key, q *request) (answer []byte, code string, err error) {
-	if len(q.Points) == 0 || len(q.Points) > linkage.PointSize*linkage.MaxBatch {
+	ids := len(q.Points) / linkage.PointSize
+	if len(q.Points)%linkage.PointSize != 0 || ids == 0 || ids > linkage.MaxBatch {
 		return nil, "", linkage.ErrMalformed
 	}
-	if refusal := l.o.State().MayEvaluate(l.o.Self, from, q.Linkage, q.Number, linkage.BatchDigest(q.Points)); refusal != nil {
+	if refusal := l.o.State().MayEvaluate(l.o.Self, from, q.Linkage, q.Number, ids, linkage.BatchDigest(q.Points)); refusal != nil {
 		return nil, refusal.Code, nil
 	}
 	key := l.serving.share(q.Linkage)
