@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/protocols/linkage"
 )
 
@@ -38,9 +39,18 @@ type LinkageState struct {
 	records []Record // opening, commitments, reveals
 	commits []engine.Digest
 	shares  []*linkage.Public // by member; nil until revealed
+	earlier []spent           // what counts of linkages before, ascending by department
 	drawn   []*drawn          // ascending by department
 	spines  []*spineState     // ascending by table
 	digest  func() engine.Digest
+}
+
+// spent is for how many ids a department drew tokens under linkages before, which a member ended by its word: its quota goes on, since anybody could
+// end a linkage to begin it anew.
+type spent struct {
+	_   struct{} `cbor:",toarray"`
+	By  Key
+	IDs int64
 }
 
 // drawn is what a department has drawn. It does not change.
@@ -81,7 +91,7 @@ func (l *LinkageState) sealed() *LinkageState {
 		for _, s := range l.spines {
 			parts = append(parts, s.sum[:])
 		}
-		head := engine.Marshal(linkageWire{Members: l.Members, Closed: l.Phase == LinkageClosed, Why: l.Closed, By: l.By})
+		head := engine.Marshal(linkageWire{Members: l.Members, Earlier: l.earlier, Closed: l.Phase == LinkageClosed, Why: l.Closed, By: l.By})
 		counts := engine.Marshal([]int{len(l.records), len(l.drawn), len(l.spines)})
 		return engine.Hash("parley linkage 1", append([][]byte{head, counts}, parts...)...)
 	})
@@ -95,8 +105,8 @@ func (l *LinkageState) with(change func(*LinkageState)) *LinkageState {
 	return c.sealed()
 }
 
-func newLinkageState(r *Record, b *LinkageOpen, members []Member) *LinkageState {
-	return (&LinkageState{ID: b.ID, Number: b.Number, Members: members, Phase: LinkageCommitting, records: []Record{*r},
+func newLinkageState(r *Record, b *LinkageOpen, members []Member, earlier []spent) *LinkageState {
+	return (&LinkageState{ID: b.ID, Number: b.Number, Members: members, earlier: earlier, Phase: LinkageCommitting, records: []Record{*r},
 		commits: make([]engine.Digest, len(members)), shares: make([]*linkage.Public, len(members))}).sealed()
 }
 
@@ -176,12 +186,34 @@ func (l *LinkageState) drawnBy(k Key) *drawn {
 	return nil
 }
 
-// Drawn is for how many ids a department has drawn tokens, in how many batches.
+// Drawn is for how many ids a department has drawn tokens as its quota counts, and in how many batches under this linkage.
 func (l *LinkageState) Drawn(k Key) (ids int64, batches int) {
 	if d := l.drawnBy(k); d != nil {
-		return d.total(), int(d.Batches)
+		return l.spentBy(k) + d.total(), int(d.Batches)
 	}
-	return 0, 0
+	return l.spentBy(k), 0
+}
+
+// spentBy is what counts of a department's draws under linkages before.
+func (l *LinkageState) spentBy(k Key) int64 {
+	if i, found := slices.BinarySearchFunc(l.earlier, k, func(s spent, k Key) int { return compareKeys(s.By, k) }); found {
+		return l.earlier[i].IDs
+	}
+	return 0
+}
+
+// carried is what a linkage after this one counts of it: nothing where its members are others by the network's own votes.
+func (l *LinkageState) carried() (out []spent) {
+	if l == nil || l.By == (Key{}) {
+		return nil
+	}
+	for _, m := range l.Members {
+		if ids, _ := l.Drawn(m.Key); ids > 0 {
+			out = append(out, spent{By: m.Key, IDs: ids})
+		}
+	}
+	slices.SortFunc(out, func(a, b spent) int { return compareKeys(a.By, b.By) })
+	return out
 }
 
 // Batch is a department's batch of this number, from 1, of how many ids it is, and for how many the department had drawn with it; false if
@@ -192,7 +224,7 @@ func (l *LinkageState) Batch(k Key, number uint32) (count uint32, points engine.
 		return 0, engine.Digest{}, 0, false
 	}
 	b := d.Last[len(d.Last)-1-int(d.Batches-number)]
-	return b.Count, b.Points, b.UpTo, true
+	return b.Count, b.Points, l.spentBy(k) + b.UpTo, true
 }
 
 // withDraw is the same with a batch.
@@ -259,6 +291,7 @@ type linkageWire struct {
 	_       struct{} `cbor:",toarray"`
 	Members []Member
 	Records []Record
+	Earlier []spent  // ascending by department
 	Drawn   []*drawn // ascending by department
 	Spines  []Record // ascending by table
 	Closed  bool
@@ -270,7 +303,7 @@ func (l *LinkageState) wire() *linkageWire {
 	if l == nil {
 		return nil
 	}
-	w := &linkageWire{Members: l.Members, Records: l.records, Closed: l.Phase == LinkageClosed, Why: l.Closed, By: l.By, Drawn: l.drawn}
+	w := &linkageWire{Members: l.Members, Records: l.records, Earlier: l.earlier, Closed: l.Phase == LinkageClosed, Why: l.Closed, By: l.By, Drawn: l.drawn}
 	for _, s := range l.spines {
 		w.Spines = append(w.Spines, s.record)
 	}
@@ -344,7 +377,12 @@ func (s *State) loadFormation(w *linkageWire) (*LinkageState, error) {
 	if !ok || !slices.Equal(open.Members, memberKeys(w.Members)) || open.Number != s.linkages {
 		return nil, errLinkage
 	}
-	l := newLinkageState(&w.Records[0], open, w.Members)
+	for i, e := range w.Earlier {
+		if e.IDs < 1 || e.IDs > policy.MaxDraw || i > 0 && compareKeys(w.Earlier[i-1].By, e.By) >= 0 {
+			return nil, errLinkage
+		}
+	}
+	l := newLinkageState(&w.Records[0], open, w.Members, w.Earlier)
 	for i := 1; i < len(w.Records); i++ {
 		r := &w.Records[i]
 		body, err := r.Entry.Open()

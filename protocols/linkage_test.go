@@ -158,6 +158,48 @@ func TestLinkageEnds(t *testing.T) {
 	c.code(courtKey("d"), c.drawing(1, 1), "stranger")
 }
 
+// TestQuotaGoesOn: who ends a linkage by its word does not begin its quota anew, nor another's; by a vote that changes the members all begin anew.
+func TestQuotaGoesOn(t *testing.T) {
+	c, _ := linked(t)
+	for _, d := range []string{"a", "b", "c"} {
+		var draws []policy.Draw
+		for _, other := range []string{"a", "b", "c"} {
+			if other != d {
+				draws = append(draws, policy.Draw{Department: other, IDs: 70})
+			}
+		}
+		c.allows(d, 1, draws...)
+	}
+	a := KeyOf(c.keys[0])
+	for linkage, left := range []uint32{70, 30, 10} {
+		c.code(c.keys[0], c.drawing(1, left+1), "over-quota")
+		if linkage == 2 {
+			break
+		}
+		c.must(c.keys[0], c.drawing(1, []uint32{40, 20}[linkage]))
+		l := c.reparsed().Linkage()
+		if _, _, upTo, ok := l.Batch(a, 1); !ok || upTo != []int64{40, 60}[linkage] {
+			t.Errorf("linkage %d: drawn up to %d", l.Number, upTo)
+		}
+		c.must(c.keys[1+linkage], &LinkageClose{Linkage: l.ID, Sentence: "once more"})
+		c.must(c.keys[0], c.state.NextLinkage())
+		c.linkKeys()
+	}
+	if ids, batches := c.reparsed().Linkage().Drawn(a); ids != 60 || batches != 0 {
+		t.Errorf("a has drawn %d in %d batches", ids, batches)
+	}
+	c.must(c.keys[0], c.drawing(1, 10))
+	c.code(c.keys[0], c.drawing(2, 1), "over-quota")
+	c.vote(4, Change{Version: 1, Action: ActionRemove, Role: RoleDepartment, Key: KeyOf(c.keys[2])})
+	c.keys = c.keys[:2]
+	c.must(c.keys[0], c.state.NextLinkage())
+	c.linkKeys()
+	if ids, _ := c.reparsed().Linkage().Drawn(a); ids != 0 {
+		t.Errorf("among others a has drawn %d", ids)
+	}
+	c.must(c.keys[0], c.drawing(1, 70))
+}
+
 // TestQuota: nothing is drawn until every other member's steward allows it, and no more than the strictest does, whatever it is
 // split into; each member decides by its own steward's word again.
 func TestQuota(t *testing.T) {

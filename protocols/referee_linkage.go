@@ -43,7 +43,7 @@ func (s *State) openLinkage(r *Record, b *LinkageOpen) *Refusal {
 	case b.Number != next.Number || b.ID != next.ID || !slices.Equal(b.Members, next.Members):
 		return refuse("wrong-linkage", "the linkage's number, id or members do not follow from the ledger")
 	}
-	s.linkages, s.linkage = b.Number, newLinkageState(r, b, s.members.joined(RoleDepartment))
+	s.linkages, s.linkage = b.Number, newLinkageState(r, b, s.members.joined(RoleDepartment), s.linkage.carried())
 	return nil
 }
 
@@ -147,10 +147,10 @@ func (s *State) draw(l *LinkageState, r *Record, b *Draw) (*LinkageState, *Refus
 		return nil, refuse("too-early", "batch %d comes after %d", b.Number, batches)
 	}
 	if most, by := s.Drawable(author); total+int64(b.Count) > most {
-		return nil, refuse("over-quota", "department %q has drawn tokens for %d ids under this linkage and asks for %d more: %q allows it %d in all",
+		return nil, refuse("over-quota", "department %q has drawn tokens for %d ids and asks for %d more: %q allows it %d in all",
 			s.NameOf(author), total, b.Count, by, most)
 	}
-	return l.withDraw(author, batchDrawn{Count: b.Count, Points: b.Points, UpTo: total + int64(b.Count)}), nil
+	return l.withDraw(author, batchDrawn{Count: b.Count, Points: b.Points, UpTo: total - l.spentBy(author) + int64(b.Count)}), nil
 }
 
 // MayEvaluate decides for a member whether it helps a department with a batch: the batch stands on the ledger, of so many ids and with these points, and the
@@ -182,6 +182,7 @@ func (s *State) publishSpine(l *LinkageState, r *Record, b *Spine) (*LinkageStat
 	name := s.NameOf(author)
 	table, old := s.table(name, b.Table), l.spine(b.Table)
 	drawn, _ := l.Drawn(author)
+	drawn -= l.spentBy(author) // those have no tokens under this key
 	version := uint64(0)
 	if old != nil {
 		version = old.body.Version

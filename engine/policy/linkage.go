@@ -12,8 +12,8 @@ import (
 	"parley/engine"
 )
 
-// Draw is one [[draw]] of a policy without a table: for how many ids a department may draw tokens from this one, in all under
-// one linkage. Who is not named draws none.
+// Draw is one [[draw]] of a policy without a table: for how many ids a department may draw tokens from this one, in all
+// (protocols/README.md, section 3.14). Who is not named draws none.
 type Draw struct {
 	_          struct{} `cbor:",toarray"`
 	Department string

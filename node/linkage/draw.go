@@ -168,7 +168,7 @@ func (e *QuotaError) Error() string {
 	if e.Most == 0 {
 		return fmt.Sprintf("department %s allows no tokens to be drawn: its steward publishes a policy with [[draw]]", e.By)
 	}
-	return fmt.Sprintf("tokens for %d ids are drawn under this linkage, and department %s allows %d", e.Drawn, e.By, e.Most)
+	return fmt.Sprintf("tokens for %d ids are drawn, and department %s allows %d", e.Drawn, e.By, e.Most)
 }
 
 // errAgain says that the batch is made anew.
