@@ -174,21 +174,50 @@ func (e *QuotaError) Error() string {
 // errAgain says that the batch is made anew.
 var errAgain = errors.New("the ledger did not take the batch as it is: it is made again")
 
+// making is a batch in the making, blinded, and what members have answered: who has is not asked again while others are waited for.
+type making struct {
+	batch
+	context linkage.Context
+	seed    linkage.Seed
+	blinded *linkage.Batch
+	digest  engine.Digest
+	sum     *linkage.Combination
+}
+
+// made is the batch as it is being made, or blinds it.
+func (l *Linker) made(c linkage.Context, link *protocols.LinkageState, seed linkage.Seed, b *batch) (*making, error) {
+	if m := l.making; m != nil && m.context == c && m.seed == seed && m.Number == b.Number && slices.Equal(m.IDs, b.IDs) {
+		return m, nil
+	}
+	l.making = nil
+	blinded, err := c.Blind(seed, uint64(b.Number), b.IDs)
+	if err != nil {
+		return nil, err
+	}
+	sum, err := blinded.Combine(link.Shares())
+	if err != nil {
+		return nil, err
+	}
+	l.making = &making{batch: *b, context: c, seed: seed, blinded: blinded, digest: linkage.BatchDigest(blinded.Points), sum: sum}
+	return l.making, nil
+}
+
 // drawBatch puts a batch on the ledger and has all members evaluate it. Killed anywhere, it is done again with the same points.
 func (l *Linker) drawBatch(ctx context.Context, link *protocols.LinkageState, seed linkage.Seed, b *batch) error {
-	state := l.o.State()
-	blinded, err := state.LinkageContext().Blind(seed, uint64(b.Number), b.IDs)
+	c := l.o.State().LinkageContext()
+	c.Linkage = link.ID // the network's may be another by now, and this one has ended then
+	m, err := l.made(c, link, seed, b)
 	if err != nil {
 		return err
 	}
-	digest := linkage.BatchDigest(blinded.Points)
-	if err := l.drawn(ctx, link.ID, b, digest); err != nil {
+	if err := l.drawn(ctx, link.ID, b, m.digest); err != nil {
 		return err
 	}
-	tokens, err := l.evaluated(ctx, state.LinkageContext(), link, b.Number, blinded)
+	tokens, err := l.evaluated(ctx, link, m)
 	if err != nil {
 		return err
 	}
+	l.making = nil
 	handles := make([]handle, len(b.IDs))
 	for i, id := range b.IDs {
 		handles[i] = handleOf(seed, id)
@@ -203,37 +232,39 @@ func (l *Linker) drawBatch(ctx context.Context, link *protocols.LinkageState, se
 	return nil
 }
 
-// evaluated has all members evaluate a batch, a few at a time, and gives the tokens. It ends with the linkage.
-func (l *Linker) evaluated(ctx context.Context, c linkage.Context, link *protocols.LinkageState, number uint32, blinded *linkage.Batch) ([]linkage.Token, error) {
+// evaluated has all members evaluate a batch that have not yet, a few at a time, and gives the tokens. It ends with the linkage.
+func (l *Linker) evaluated(ctx context.Context, link *protocols.LinkageState, b *making) ([]linkage.Token, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	shares := link.Shares()
-	sum, err := blinded.Combine(shares)
-	if err != nil {
-		return nil, err
-	}
 	adding, slots, done := make(chan struct{}, 1), make(chan struct{}, asksAtOnce), make(chan error, len(link.Members))
-	for i, m := range link.Members {
+	var lacking []linkage.Public
+	for _, share := range link.Shares() {
+		if b.sum.Lacks(share.Member) {
+			lacking = append(lacking, share)
+		}
+	}
+	for _, share := range lacking {
+		m := link.Members[slices.IndexFunc(link.Members, func(m protocols.Member) bool { return m.Key == share.Member })]
 		go func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			raw, err := l.askEvaluate(ctx, m, request{Op: opEvaluate, Linkage: link.ID, Number: number, Points: blinded.Points})
+			raw, err := l.askEvaluate(ctx, m, request{Op: opEvaluate, Linkage: link.ID, Number: b.Number, Points: b.blinded.Points})
 			if err != nil {
 				done <- err
 				return
 			}
 			adding <- struct{}{}
 			defer func() { <-adding }()
-			answer, err := blinded.Check(c, shares[i], raw)
+			answer, err := b.blinded.Check(b.context, share, raw)
 			if err != nil {
 				done <- fmt.Errorf("%s gives an answer that is not its share: %w", m.Name, err)
 				return
 			}
-			done <- sum.Add(answer)
+			done <- b.sum.Add(answer)
 		}()
 	}
 	var faults []error
-	for waiting := len(link.Members); waiting > 0; {
+	for waiting := len(lacking); waiting > 0; {
 		select {
 		case err := <-done:
 			waiting--
@@ -248,7 +279,7 @@ func (l *Linker) evaluated(ctx context.Context, c linkage.Context, link *protoco
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
-	return sum.Tokens()
+	return b.sum.Tokens()
 }
 
 // drawn waits until the batch stands on the ledger as it is.

@@ -78,6 +78,7 @@ type Linker struct {
 	tables  map[string]*keys
 	reports map[string]*TableReport
 	tokens  map[handle]linkage.Token
+	making  *making // nil: none
 	rate    rate
 
 	serving serving
@@ -209,19 +210,24 @@ type serving struct {
 	key    *linkage.Key // the share, of the linkage of
 	of     engine.Digest
 	busy   map[protocols.Key]bool
-	helped map[protocols.Key]helped
+	helped map[helping]helped
 	slot   chan struct{} // one evaluation at a time
 }
 
-// helped is how often a department was helped with its last batch.
-type helped struct {
+// helping is a department's batch that it is helped with, and helped how often, and when last.
+type helping struct {
+	from    protocols.Key
 	linkage engine.Digest
 	number  uint32
-	times   int
+}
+
+type helped struct {
+	times int
+	last  time.Time
 }
 
 func (s *serving) init() {
-	s.busy, s.helped, s.slot = map[protocols.Key]bool{}, map[protocols.Key]helped{}, make(chan struct{}, 1)
+	s.busy, s.helped, s.slot = map[protocols.Key]bool{}, map[helping]helped{}, make(chan struct{}, 1)
 }
 
 func (s *serving) refused(what said) {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -301,12 +302,44 @@ func TestRequests(t *testing.T) {
 	if !a.serving.help(w.offices[2].id.Key(), link.ID, 6) {
 		t.Error("the next batch is not helped with")
 	}
+	if a.serving.help(w.offices[2].id.Key(), link.ID, 5) {
+		t.Error("a department that asks for two batches in turns is helped without end")
+	}
 	w.idle(w.offices[0])
 	if !a.serving.enter(w.offices[2].id.Key()) || a.serving.enter(w.offices[2].id.Key()) || !a.serving.enter(w.offices[1].id.Key()) {
 		t.Error("requests of one department are answered at a time, or not at all")
 	}
 	if _, _, err := c.ask(t.Context(), from, request{Op: opBlock}, peers.AnswerTimeout); err == nil || !strings.Contains(err.Error(), codeBusy) {
 		t.Errorf("a second request at a time: %v", err)
+	}
+}
+
+// TestMemberThatFails: while one member does not answer, the others are not asked again, and the batch is not lost by it.
+func TestMemberThatFails(t *testing.T) {
+	w := newTown(t, persons(0, 3), persons(0, 1), persons(0, 1))
+	var helps atomic.Int64
+	w.offices[1].lie = func(k *linkage.Key, points []byte) ([]byte, error) {
+		helps.Add(1)
+		return k.Evaluate(points)
+	}
+	w.startAll()
+	c := &w.offices[2].linker().serving
+	for _, of := range w.offices[:2] {
+		c.enter(of.id.Key()) // c says that it is busy
+	}
+	w.allow(100, "b")
+	w.until("a waits for c", func() bool { return strings.Contains(w.offices[0].linker().Report().Waits, codeBusy) })
+	for range 4 * helpsPerBatch {
+		w.wake()
+		time.Sleep(10 * time.Millisecond)
+	}
+	for _, of := range w.offices[:2] {
+		c.leave(of.id.Key())
+	}
+	w.until("a has its tokens", func() bool { return w.of(0).Tokens == 3 })
+	w.until("b is placed", func() bool { return w.of(1).State == "placed" })
+	if n := helps.Load(); n > 6 { // a's batch, its own, c's
+		t.Errorf("b helps %d times with three batches", n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -21,10 +22,14 @@ const (
 	linkageProtocol protocol.ID = "/parley/linkage/1"
 	// evaluateTimeout is how long a member may take to evaluate a batch, others' before it included.
 	evaluateTimeout = 10 * time.Minute
-	// helpsPerBatch bounds how often a department is helped with one batch: as often as it may lose the answer.
+	// helpsPerBatch bounds how often a department is helped with one batch at once: as often as it may lose the answer. From then on it is helped
+	// once in helpPause, so that no batch is lost for ever.
 	helpsPerBatch = 16
+	helpPause     = 10 * time.Minute
 	// asksAtOnce bounds the members that are asked at a time, and with them the answers in memory.
 	asksAtOnce = 4
+	// blockTimeout is how long a department may take to show a block of its spine.
+	blockTimeout = 5 * time.Minute
 	// chunk is how many bytes of a block are in a frame.
 	chunk = 256 << 10
 )
@@ -108,13 +113,17 @@ func (s *serving) leave(from protocols.Key) {
 func (s *serving) help(from protocols.Key, of engine.Digest, number uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	h := s.helped[from]
-	if h.linkage != of || h.number != number {
-		h = helped{linkage: of, number: number}
+	// Only the last KeepDraws batches are helped with (State.MayEvaluate): so many are kept of a department, and asking for them in turns gains nothing.
+	maps.DeleteFunc(s.helped, func(h helping, _ helped) bool {
+		return h.from == from && (h.linkage != of || int64(h.number)+protocols.KeepDraws <= int64(number))
+	})
+	which := helping{from, of, number}
+	h := s.helped[which]
+	if h.times >= helpsPerBatch && time.Since(h.last) < helpPause {
+		return false
 	}
-	h.times++
-	s.helped[from] = h
-	return h.times <= helpsPerBatch
+	s.helped[which] = helped{h.times + 1, time.Now()}
+	return true
 }
 
 // serveEvaluate multiplies another's points by this member's share, if this member's own ledger has the batch and its own steward allows it.
@@ -141,7 +150,7 @@ func (l *Linker) evaluate(ctx context.Context, from protocols.Key, q *request) (
 	if key == nil {
 		return nil, codeLost, nil
 	}
-	if !l.serving.help(from, q.Linkage, q.Number) {
+	if from != l.o.Self && !l.serving.help(from, q.Linkage, q.Number) {
 		return nil, codeTimes, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, evaluateTimeout)
@@ -247,6 +256,8 @@ func (l *Linker) askEvaluate(ctx context.Context, of protocols.Member, q request
 
 // askBlock gets a block of a spine from its department. What is not of that digest is as if it had not answered.
 func (l *Linker) askBlock(ctx context.Context, of protocols.Member, id engine.Digest, block protocols.SpineBlock) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, blockTimeout) // the department's part waits meanwhile, its word towards another linkage too
+	defer cancel()
 	s, r, err := l.ask(ctx, of, request{Op: opBlock, Linkage: id, Block: block.Blob}, peers.AnswerTimeout)
 	if err != nil {
 		return nil, err
@@ -257,12 +268,13 @@ func (l *Linker) askBlock(ctx context.Context, of protocols.Member, id engine.Di
 	}
 	out := make([]byte, 0, r.Size)
 	for len(out) < int(r.Size) {
-		part, err := s.Receive(min(chunk, int(r.Size)-len(out)), peers.AnswerTimeout)
+		size := min(chunk, int(r.Size)-len(out))
+		part, err := s.Receive(size, peers.AnswerTimeout)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", of.Name, err)
 		}
-		if len(part) == 0 {
-			return nil, fmt.Errorf("%s: an empty part of a block", of.Name)
+		if len(part) != size {
+			return nil, fmt.Errorf("%s: a part of a block of %d bytes, and not %d", of.Name, len(part), size)
 		}
 		out = append(out, part...)
 	}

@@ -201,6 +201,9 @@ func (b *Batch) Combine(shares []Public) (*Combination, error) {
 	return c, nil
 }
 
+// Lacks reports whether a member's answer is still to be added.
+func (c *Combination) Lacks(m Member) bool { return c.missing[m] }
+
 // Add adds a checked answer. It refuses a second one of a member, and one to another batch.
 func (c *Combination) Add(a *Answer) error {
 	if a == nil || a.batch != c.batch || !c.missing[a.member] {
