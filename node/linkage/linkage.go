@@ -200,6 +200,9 @@ func (l *Linker) say(what said, body protocols.Body) {
 func (l *Linker) forgetRefused() {
 	for _, what := range l.serving.takeRefused() {
 		delete(l.said, what)
+		if what.kind == protocols.KindLinkageOpen && what.number == l.opened {
+			l.opened-- // a member came meanwhile, say: the one of that number is another now
+		}
 	}
 }
 

@@ -34,12 +34,14 @@ func (l *Linker) tokensOf(of engine.Digest, table string) ([]linkage.Token, bool
 // publish publishes the spine of a table that is one, once there are tokens for all its keys: new persons as one more block, or all in new blocks where those
 // of the version before are not here.
 func (l *Linker) publish(state *protocols.State, link *protocols.LinkageState, table string) error {
-	report := l.reports[table]
+	report, before := l.reports[table], link.Spine(table)
+	if before != nil && l.tables[table] != nil && report.placedOn == before.Number && report.placedOf == l.tables[table].of {
+		return nil // published as it is: its blocks are not read again whenever the ledger grows
+	}
 	tokens, complete, err := l.tokensOf(link.ID, table)
 	if err != nil || !complete || len(tokens) == 0 {
 		return err
 	}
-	before := link.Spine(table)
 	body := &protocols.Spine{Linkage: link.ID, Table: table, Registration: l.tables[table].of, Version: 1}
 	if before != nil {
 		if before.By != l.o.Self {
@@ -52,6 +54,7 @@ func (l *Linker) publish(state *protocols.State, link *protocols.LinkageState, t
 		}
 		if whole && len(fresh) == 0 && before.Registration == body.Registration {
 			report.State, report.Version, report.Positions = "published", before.Version, before.Positions()
+			report.placedOn, report.placedOf = before.Number, body.Registration
 			return nil
 		}
 		body.Version = before.Version + 1
