@@ -177,7 +177,12 @@ func (l *Linker) linked(ctx context.Context, state *protocols.State, link *proto
 			errs = append(errs, l.place(ctx, state, state.Linkage(), t.Name, t.Of))
 		}
 	}
-	return errors.Join(errs...)
+	for _, r := range l.reports {
+		if r.State == statePublishing { // the ledger does not list its blocks yet
+			return errors.Join(errs...)
+		}
+	}
+	return errors.Join(append(errs, l.store.dropBlocks(link.ID, state.Linkage().Spines()))...)
 }
 
 // say hands an entry over, once; where the ledger refuses it, again when it is due again.

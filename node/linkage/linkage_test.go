@@ -362,6 +362,31 @@ func TestDrawOfFewerThanItsPoints(t *testing.T) {
 	}
 }
 
+// TestOldBlocks: blocks that no spine has any more do not stay on the disk; all else of the folder does.
+func TestOldBlocks(t *testing.T) {
+	s, of := &store{root: t.TempDir()}, engine.Hash("linkage")
+	nodetest.Check(t, s.write(of, "seed", make([]byte, linkage.SeedSize)))
+	var spines []protocols.SpineRecord
+	for i := range 4 {
+		digest, err := s.keepBlock(of, make([]byte, linkage.TokenSize*(i+1)))
+		nodetest.Check(t, err)
+		if i%2 == 0 {
+			spines = append(spines, protocols.SpineRecord{Spine: protocols.Spine{Blocks: []protocols.SpineBlock{{Blob: digest, Count: uint32(i + 1)}}}})
+		}
+	}
+	nodetest.Check(t, s.dropBlocks(of, spines))
+	entries, err := os.ReadDir(s.dir(of))
+	nodetest.Check(t, err)
+	if len(entries) != 3 {
+		t.Errorf("%d files are left", len(entries))
+	}
+	for _, spine := range spines {
+		if b, err := s.block(of, spine.Blocks[0].Blob); b == nil || err != nil {
+			t.Errorf("a block of a present spine is gone: %v", err)
+		}
+	}
+}
+
 // TestDamagedFolder: what is damaged is said, and never taken for what it was.
 func TestDamagedFolder(t *testing.T) {
 	s, of := &store{root: t.TempDir()}, engine.Hash("linkage")

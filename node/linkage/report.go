@@ -48,6 +48,9 @@ type TableReport struct {
 	positions []uint32
 }
 
+// statePublishing is the state of a spine from when its blocks are made until the ledger has it.
+const statePublishing = "publishing"
+
 // forget drops positions: they are not those of the spine as it is.
 func (r *TableReport) forget(why string) {
 	r.State, r.Version, r.Positions, r.Placed, r.Unplaced = why, 0, 0, 0, 0

@@ -69,7 +69,7 @@ func (l *Linker) publish(state *protocols.State, link *protocols.LinkageState, t
 		report.State = fmt.Sprintf("a spine has at most %d positions, and this would have %d", linkage.MaxPositions, n)
 		return nil
 	}
-	report.State = "publishing"
+	report.State = statePublishing
 	l.say(said{linkage: link.ID, kind: protocols.KindSpine, number: body.Version, table: table}, body)
 	return nil
 }

@@ -225,6 +225,28 @@ func (s *store) tokens(of engine.Digest) (map[handle]linkage.Token, error) {
 	return out, nil
 }
 
+// dropBlocks removes the blocks that none of the spines has: whoever publishes version after version would fill others' disks.
+func (s *store) dropBlocks(of engine.Digest, spines []protocols.SpineRecord) error {
+	listed := map[string]bool{}
+	for _, spine := range spines {
+		for _, b := range spine.Blocks {
+			listed[blockName(b.Blob)] = true
+		}
+	}
+	entries, err := os.ReadDir(s.dir(of))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "block-") && !listed[e.Name()] {
+			if err := s.remove(of, e.Name()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func blockName(digest engine.Digest) string { return "block-" + digest.String() }
 
 // block is a block of a spine, nil if it is not here. Reading checks the digest again.
