@@ -207,5 +207,5 @@ func Reveals(cfg config.Config) []Revealed {
 	if len(out) == 0 {
 		return append(out, Revealed{To: "all", What: "nothing of this department's tables: none has spine or of. Its node helps others to draw as many tokens as its steward allows, and does not learn for whom"})
 	}
-	return append(out, Revealed{To: "together", What: "all departments but this one, the validators and analysts included, learn no id by tokens: they lack this department's share of the key. One that leaves ends the linkage for all"})
+	return append(out, Revealed{To: "together", What: "all departments but this one, the validators and analysts included, make no token by themselves, and so learn no id beyond what they draw here, where this department's steward bounds it: they lack this department's share of the key. One that leaves ends the linkage for all"})
 }
