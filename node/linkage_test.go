@@ -102,7 +102,7 @@ func TestLinkageOfNetwork(t *testing.T) {
 	if of := linked(n, 0).Tables[0]; of.State != "published" || of.Positions != 40 {
 		t.Errorf("%+v", of)
 	}
-	if of := linked(n, 2).Tables[0]; of.Placed+of.Unplaced+of.Positions != 0 || !strings.Contains(of.State, "does not admit") {
+	if of := linked(n, 2).Tables[0]; of.Publisher != "" || of.Placed+of.Unplaced+of.Positions != 0 || !strings.Contains(of.State, "does not admit") {
 		t.Errorf("who is not admitted: %+v", of)
 	}
 	link := testnet.StateAt(n.Dial(2)).Linkage()

@@ -28,11 +28,12 @@ type Report struct {
 // TableReport is of one table.
 type TableReport struct {
 	Table       string   `json:"table"`
-	Column      string   `json:"column"`             // of the key
-	Role        string   `json:"role"`               // spine: the table is one; of: its keys are placed on one
-	Spine       string   `json:"spine"`              // the name
-	Keys        int      `json:"keys"`               // distinct, in their one spelling
-	Unusable    int      `json:"unusable,omitempty"` // values that are no key: empty, too long
+	Column      string   `json:"column"`              // of the key
+	Role        string   `json:"role"`                // spine: the table is one; of: its keys are placed on one
+	Spine       string   `json:"spine"`               // the name
+	Publisher   string   `json:"publisher,omitempty"` // the department whose spine has that name
+	Keys        int      `json:"keys"`                // distinct, in their one spelling
+	Unusable    int      `json:"unusable,omitempty"`  // values that are no key: empty, too long
 	WrongCheck  int      `json:"wrongCheckDigit,omitempty"`
 	Tokens      int      `json:"tokens"` // of these keys
 	SecondsLeft float64  `json:"secondsLeft,omitempty"`
@@ -54,7 +55,7 @@ const statePublishing = "publishing"
 // forget drops positions: they are not those of the spine as it is.
 func (r *TableReport) forget(why string) {
 	r.State, r.Version, r.Positions, r.Placed, r.Unplaced = why, 0, 0, 0, 0
-	r.placedOn, r.placedOf, r.positions = 0, engine.Digest{}, nil
+	r.placedOn, r.placedOf, r.positions, r.Publisher = 0, engine.Digest{}, nil, ""
 }
 
 // count notes how far the tables' tokens are.

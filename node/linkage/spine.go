@@ -155,7 +155,7 @@ func (l *Linker) place(ctx context.Context, state *protocols.State, link *protoc
 		}
 	}
 	positions, placed := p.Positions()
-	report.State, report.Version, report.Positions = "placed", spine.Version, spine.Positions()
+	report.State, report.Publisher, report.Version, report.Positions = "placed", spine.Department, spine.Version, spine.Positions()
 	report.Placed, report.Unplaced = placed, len(tokens)-placed
 	report.placedOn, report.placedOf, report.positions = spine.Number, l.tables[table].of, positions
 	return nil

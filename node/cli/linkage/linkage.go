@@ -129,6 +129,9 @@ func addTable(b *render.Page, t linkage.TableReport) {
 	if t.SecondsLeft > 0 {
 		b.Add("left", "about %s", time.Duration(math.Ceil(t.SecondsLeft))*time.Second)
 	}
+	if t.Publisher != "" {
+		b.Add("publisher", "%s, whose spine has that name", t.Publisher)
+	}
 	if t.Version > 0 {
 		b.Add("version", "%d, of %d positions", t.Version, t.Positions)
 	}
