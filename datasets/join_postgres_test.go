@@ -200,10 +200,10 @@ func likePostgres(v engine.Value, kind engine.Kind, want string) bool {
 	return errA == nil && errB == nil && math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b))
 }
 
-// TestPostgresJoins compares every printed digit of random questions over tables that are joined at the departments with
-// PostgreSQL's join of the pooled tables. Every fourth time nobody is in benefits and in another table, and every fourth time numbers
-// have places, in one table more than in the others.
-func TestPostgresJoins(t *testing.T) {
+// DialPostgres opens the database of PARLEY_POSTGRES_DSN. The test makes temporary tables in it and leaves
+// nothing.
+func DialPostgres(t *testing.T) *pgx.Conn {
+	t.Helper()
 	dsn := os.Getenv("PARLEY_POSTGRES_DSN")
 	if dsn == "" {
 		t.Skip("PARLEY_POSTGRES_DSN is not set")
@@ -213,11 +213,19 @@ func TestPostgresJoins(t *testing.T) {
 		t.Fatal(err)
 	}
 	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // answers as text
-	conn, err := pgx.ConnectConfig(t.Context(), config)
+	conn, err := pgx.ConnectConfig(context.Background(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+// TestPostgresJoins compares every printed digit of random questions over tables that are joined at the departments with
+// PostgreSQL's join of the pooled tables. Every fourth time nobody is in benefits and in another table, and every fourth time numbers
+// have places, in one table more than in the others.
+func TestPostgresJoins(t *testing.T) {
+	conn := DialPostgres(t)
 	const rounds, each = 12, 25
 	compared, rows, refusals := 0, 0, map[string]int{}
 	for seed := range uint64(rounds) {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -160,31 +159,10 @@ func compare(conn *pgx.Conn, sql string, result *engine.Result) string {
 	return ""
 }
 
-// dial opens the database of PARLEY_POSTGRES_DSN. The test makes temporary tables in it and leaves
-// nothing.
-func dial(t *testing.T) *pgx.Conn {
-	t.Helper()
-	dsn := os.Getenv("PARLEY_POSTGRES_DSN")
-	if dsn == "" {
-		t.Skip("PARLEY_POSTGRES_DSN is not set")
-	}
-	config, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol // answers as text
-	conn, err := pgx.ConnectConfig(context.Background(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close(context.Background()) })
-	return conn
-}
-
 // TestPostgresCases asks realistic questions of official statistics as a network would, and
 // compares every printed digit with PostgreSQL's over the pooled rows.
 func TestPostgresCases(t *testing.T) {
-	list, conn := questions(t), dial(t)
+	list, conn := questions(t), datasets.DialPostgres(t)
 	tables := map[string]map[string]*datasets.Table{}
 	for _, name := range []string{"stays", "tax"} {
 		opened, files := departments(t, name)

@@ -71,11 +71,7 @@ func largestRules(r *rand.Rand) (d Disclosure) {
 // skewed has rows again, of which some are the same, so that some sums are of many and some of few.
 func skewed(r *rand.Rand) *refTable {
 	table := newTable(r)
-	for d := range table.parts {
-		for n := len(table.parts[d]); n > 0 && len(table.parts[d]) < 25; {
-			table.parts[d] = append(table.parts[d], slices.Clone(table.parts[d][r.IntN(n)]))
-		}
-	}
+	table.repeat(r, 25)
 	return table
 }
 

@@ -405,11 +405,7 @@ func TestVeiledGate(t *testing.T) {
 	for seed := range rounds {
 		r := rand.New(rand.NewPCG(uint64(seed), 27))
 		table := newTable(r)
-		for d := range table.parts { // some rows often, so that some groups are large
-			for n := len(table.parts[d]); n > 0 && len(table.parts[d]) < 30; {
-				table.parts[d] = append(table.parts[d], slices.Clone(table.parts[d][r.IntN(n)]))
-			}
-		}
+		table.repeat(r, 30)
 		q := generator{r, table}.query()
 		cat, departments := table.keyed()
 		p, err := NewPlan(q.sql, cat, departments, testPackings[seed%len(testPackings)])

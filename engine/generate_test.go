@@ -94,6 +94,15 @@ func newTable(r *rand.Rand) *refTable {
 	return t
 }
 
+// repeat has some rows of each part stand in it often, up to so many rows, so that some groups are large.
+func (t *refTable) repeat(r *rand.Rand, rows int) {
+	for d := range t.parts {
+		for n := len(t.parts[d]); n > 0 && len(t.parts[d]) < rows; {
+			t.parts[d] = append(t.parts[d], slices.Clone(t.parts[d][r.IntN(n)]))
+		}
+	}
+}
+
 // instantOf is a timestamp or a time of day: of few days, hours and fractions of a second, so that
 // some are alike and some are midnights.
 func instantOf(r *rand.Rand, kind Kind) Datum {

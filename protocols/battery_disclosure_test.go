@@ -28,6 +28,17 @@ type disclosure struct {
 	run     func(t *testing.T, base *world, c *protocols.Certificate) (by string, s sight)
 }
 
+// upon is the attack on another answer than the table's: the last of a network that ground makes.
+func (d disclosure) upon(which string, ground func(*testing.T) (*world, *protocols.Certificate)) disclosure {
+	run := d.run
+	d.run = func(t *testing.T, _ *world, _ *protocols.Certificate) (string, sight) {
+		base, c := ground(t)
+		return run(t, base, c)
+	}
+	d.what += which
+	return d
+}
+
 // secretive is city3's policy: everything, but of four rows and of two of its own, in the evening. The others have no rules.
 func secretive(department string) policy.Document {
 	d := open.Policy(department, "heart")

@@ -33,15 +33,7 @@ func veil(t *testing.T) (*world, *protocols.Certificate) {
 
 // cellKeyAttacks are on cell-key noise: to get answers without it, or to average it.
 func cellKeyAttacks() []disclosure {
-	under := func(d disclosure) disclosure {
-		run := d.run
-		d.run = func(t *testing.T, _ *world, _ *protocols.Certificate) (string, sight) {
-			base, c := veil(t)
-			return run(t, base, c)
-		}
-		d.what += " (cell keys)"
-		return d
-	}
+	under := func(d disclosure) disclosure { return d.upon(" (cell keys)", veil) }
 	planned := func(what string, rules engine.Disclosure) disclosure {
 		a := machine(what, "not the one that its SQL and tables give", func(f *front) protocols.Entry {
 			return f.asks(byAgeAlone.sql, everybody, func(a *protocols.Ask) {

@@ -38,15 +38,7 @@ func blur(t *testing.T) (*world, *protocols.Certificate) {
 
 // roundingAttacks are on rounded counts: to get exact ones, or what tells them.
 func roundingAttacks() []disclosure {
-	under := func(d disclosure) disclosure {
-		run := d.run
-		d.run = func(t *testing.T, _ *world, _ *protocols.Certificate) (string, sight) {
-			base, c := blur(t)
-			return run(t, base, c)
-		}
-		d.what += " (rounding)"
-		return d
-	}
+	under := func(d disclosure) disclosure { return d.upon(" (rounding)", blur) }
 	// lied: city1, the recipient, contributes something else; the others do not mind.
 	lied := func(what, against string, kind liar.Kind) disclosure {
 		return under(live(what, against, func(f *front) (string, string) {

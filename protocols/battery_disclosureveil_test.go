@@ -65,15 +65,7 @@ func (w *world) left(q *protocols.QueryState) (figures, rows []*big.Int) {
 // veiledAttacks are on what contributors see of counts that are too small to be shown.
 func veiledAttacks() []disclosure {
 	const read = "the rows of groups that are withheld, read by city1 and city2, which contribute"
-	under := func(d disclosure) disclosure {
-		run := d.run
-		d.run = func(t *testing.T, _ *world, _ *protocols.Certificate) (string, sight) {
-			base, c := behindVeil(t)
-			return run(t, base, c)
-		}
-		d.what += " (`veiled`)"
-		return d
-	}
+	under := func(d disclosure) disclosure { return d.upon(" (`veiled`)", behindVeil) }
 	bare := machine("a screening without the noise that city3's policy asks for", "not the one that its SQL and tables give", func(f *front) protocols.Entry {
 		rules := veiledRules
 		rules.Veiled = false
