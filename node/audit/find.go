@@ -45,6 +45,7 @@ type Found struct {
 
 const (
 	leastDigits = 8      // of a digest that a person has to give
+	leastEnd    = 8      // characters of a peer id's end
 	last        = "last" // in place of one: the last question
 )
 

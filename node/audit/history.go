@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/node/failure"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -200,14 +201,30 @@ func containsFold(text, part string) bool {
 	return strings.Contains(strings.ToLower(text), strings.ToLower(part))
 }
 
-// Matches tells whether a question is looked for. An analyst may be named by
-// the end of its peer id, as lists show it.
+// Check refuses a filter that by its analyst matches nothing, whoever asked.
+func (f Filter) Check() error {
+	if end := strings.TrimPrefix(f.Analyst, "…"); f.Analyst != "" && len(end) < leastEnd {
+		return failure.Usage("analyst", "", "an analyst is named by a peer id or its last %d characters or more, not by %s", leastEnd, failure.Printable(end))
+	}
+	return nil
+}
+
+// names tells whether an analyst is looked for, by its peer id.
+func (f Filter) names(peer string) bool { return f.Analyst == "" || endsIn(peer, f.Analyst) }
+
+// endsIn tells whether a text is a peer id's end, as lists show it: leastEnd characters or more, since a few are many peers'.
+func endsIn(peer, text string) bool {
+	end := strings.TrimPrefix(text, "…")
+	return len(end) >= leastEnd && strings.HasSuffix(peer, end)
+}
+
+// Matches tells whether a question is looked for.
 func (f Filter) Matches(q *Query) bool {
 	contributes := f.Department == ""
 	for _, d := range q.Departments {
 		contributes = contributes || d == f.Department
 	}
-	return contributes && (f.Table == "" || q.Table == f.Table) && strings.HasSuffix(q.Analyst, strings.TrimPrefix(f.Analyst, "…")) &&
+	return contributes && (f.Table == "" || q.Table == f.Table) && f.names(q.Analyst) &&
 		(containsFold(q.SQL, f.Text) || containsFold(q.Question, f.Text) || containsFold(q.Reason, f.Text) || strings.HasPrefix(q.ID, f.Text)) && f.within(q.Time)
 }
 
@@ -215,6 +232,6 @@ func (f Filter) Matches(q *Query) bool {
 // an analyst is asked for.
 func (f Filter) MatchesEvent(e Event) bool {
 	return (f.Department == "" || e.Author == f.Department) && (f.Table == "" || e.Table == f.Table) &&
-		(f.Analyst == "" || e.Author == e.Peer && strings.HasSuffix(e.Peer, strings.TrimPrefix(f.Analyst, "…"))) &&
+		(f.Analyst == "" || e.Author == e.Peer && f.names(e.Peer)) &&
 		(containsFold(e.What, f.Text) || containsFold(e.Refused, f.Text) || strings.HasPrefix(e.Query, f.Text)) && f.within(e.Time)
 }

@@ -91,12 +91,10 @@ func (t *Trail) analystOf(name string) (who protocols.Key, err error) {
 	if name == "" {
 		return who, nil
 	}
-	const least = 8 // of a peer id's end
-	end := strings.TrimPrefix(name, "…")
 	var names []string
 	found := map[protocols.Key]bool{}
 	for key, first := range t.firsts {
-		if t.persons[first][name] || len(end) >= least && strings.HasSuffix(peers.PeerOf(key), end) {
+		if t.persons[first][name] || endsIn(peers.PeerOf(key), name) {
 			found[first], who = true, first
 		}
 		for known := range t.persons[first] {

@@ -160,7 +160,7 @@ func (c *command) ledgerList(use, short string, filters bool) *cobra.Command {
 	if filters {
 		flags.StringVar(&filter.Table, "table", "", "of this table")
 		flags.StringVar(&filter.Department, "department", "", "to which this department contributes; with --all, its entries")
-		flags.StringVar(&filter.Analyst, "analyst", "", "of this analyst: a peer id, or the end of one")
+		flags.StringVar(&filter.Analyst, "analyst", "", "of this analyst: a peer id, or its last 8 characters or more")
 		flags.StringVar(&since, "since", "", "not before this time, UTC: 2026-03-31, \"2026-03-31 09:00\", or 24h ago")
 		flags.StringVar(&until, "until", "", "before this time, UTC")
 		flags.StringVar(&filter.Text, "text", "", "with these words in the SQL or the reason")
@@ -172,6 +172,9 @@ func (c *command) ledgerList(use, short string, filters bool) *cobra.Command {
 }
 
 func (c *command) listLedger(ctx context.Context, f sourceFlags, filter audit.Filter, all bool) error {
+	if err := filter.Check(); err != nil {
+		return err
+	}
 	src, pinned, err := c.source(ctx, f)
 	if err != nil {
 		return err

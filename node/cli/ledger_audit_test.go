@@ -103,12 +103,15 @@ func readLive(n *testnet.Network, ctx context.Context, c *command, out *bytes.Bu
 	if len(listed.Queries) != 1 || listed.Queries[0].ID != first {
 		t.Errorf("search: %+v", listed)
 	}
-	for _, f := range []audit.Filter{{Table: "none"}, {Department: "x"}, {Analyst: "x"}, {Since: time.Now().Add(time.Hour)}, {Until: time.Unix(0, 0)}} {
+	for _, f := range []audit.Filter{{Table: "none"}, {Department: "x"}, {Analyst: "…00000000"}, {Since: time.Now().Add(time.Hour)}, {Until: time.Unix(0, 0)}} {
 		nodetest.Check(t, c.listLedger(ctx, live, f, false))
 		nodetest.Into(t, out, &listed)
 		if len(listed.Queries) != 0 {
 			t.Errorf("%+v finds %+v", f, listed)
 		}
+	}
+	if err := c.listLedger(ctx, live, audit.Filter{Analyst: n.Analyst.Peer()[len(n.Analyst.Peer())-7:]}, false); err == nil {
+		t.Error("an analyst is named by fewer than 8 characters, which may be many peers' end")
 	}
 	var entries struct{ Entries []audit.Event }
 	nodetest.Check(t, c.listLedger(ctx, live, audit.Filter{Department: "a"}, true))
