@@ -75,7 +75,7 @@ func (r Registration) Validate() error {
 			return bad("column %s: %s", quote(column.Name), problem)
 		}
 	}
-	if problem := cmp.Or(r.About.problem(), r.Quality.problem(r)); problem != "" {
+	if problem := cmp.Or(r.About.problem(), r.Quality.problem(r), r.Linkage.problem(r)); problem != "" {
 		return bad("%s", problem)
 	}
 	return nil

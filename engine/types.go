@@ -80,6 +80,7 @@ type Registration struct {
 	Columns    []Column
 	About      About
 	Quality    Quality
+	Linkage    Linkage
 }
 
 // Catalogue is all registrations of a network, strictly ascending by (Table,
