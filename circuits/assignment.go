@@ -127,7 +127,7 @@ func (sys *system) second(a *assignment, beta *fr.Element) []fr.Element {
 
 // evaluate gives the value and the factors, as the verifier computes them: of every public
 // polynomial the classes at ζ, and of these the combinations that stand beside the secrets.
-func (s *shape) evaluate(publics [][]fr.Element, beta, zeta *fr.Element) []fr.Element {
+func (s *shape) evaluate(publics publics, beta, zeta *fr.Element) []fr.Element {
 	count := s.params.Classes()
 	out := make([]fr.Element, 1, 1+count*len(s.factors()))
 	slot := map[int]int{} // short → its place among the factors
@@ -140,7 +140,7 @@ func (s *shape) evaluate(publics [][]fr.Element, beta, zeta *fr.Element) []fr.El
 		for _, p := range r.products {
 			if classes[p.public] == nil {
 				for class := range count {
-					classes[p.public] = append(classes[p.public], every(publics[p.public], class, count, zeta))
+					classes[p.public] = append(classes[p.public], every(publics.rows[p.public], class, count, zeta))
 				}
 			}
 		}
@@ -151,7 +151,7 @@ func (s *shape) evaluate(publics [][]fr.Element, beta, zeta *fr.Element) []fr.El
 			r := &s.relations[p.relation]
 			weight := fieldBig(p.weight)
 			weight.Mul(&weight, &power)
-			value := every(publics[r.value], (l.class-r.start)/r.step, count/r.step, zeta)
+			value := every(publics.rows[r.value], (l.class-r.start)/r.step, count/r.step, zeta)
 			out[0].Add(&out[0], value.Mul(&value, &weight))
 			for _, product := range r.products {
 				for class := range count {

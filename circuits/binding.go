@@ -22,16 +22,30 @@ type Binding struct {
 	Contributions [][32]byte // the ordered digests of the summed contributions; shares only
 }
 
-// Instance is a statement's public part: KeyShare, Contribution or DecryptionShare.
+// Instance is a statement's public part: KeyShare, Contribution, DecryptionShare, Product,
+// WeightedProduct or Release.
 type Instance interface {
 	statement() Statement
 	encode(Params) []byte // every public polynomial, canonically
-	publics(Params) [][]fr.Element
+	publics(Params) publics
+	valid(Params) bool // whether it can be stated at all
 }
 
-// Secret is a statement's witness: KeyShareSecret, ContributionSecret or
-// DecryptionShareSecret, of the same statement as the instance.
-type Secret interface{ shorts(Instance) [][]fr.Element }
+// Secret is a statement's witness, of the same statement as the instance: KeyShareSecret for
+// KeyShare, and so on.
+type Secret interface {
+	shorts(Params, Instance) [][]fr.Element
+}
+
+// publics are an instance's public parts in the proofs' field.
+type publics struct {
+	rows    [][]fr.Element // polynomials, some at chosen coefficients alone
+	scalars []fr.Element
+	slots   [][]place // for each slot, and each product in it, what is multiplied
+}
+
+// place is a coefficient of a product: at `at` of the public polynomial `row` times a secret one.
+type place struct{ row, at int }
 
 // statementDigest is the hash that the challenge is bound to: version, parameters, statement,
 // verifying key, binding and every public polynomial (README section 3).

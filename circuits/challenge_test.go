@@ -41,10 +41,10 @@ func TestWeightsAreApart(t *testing.T) {
 }
 
 // assigned is an honest assignment of a statement.
-func assigned(t *testing.T, sys *system, h honest) ([][]fr.Element, *assignment) {
+func assigned(t *testing.T, sys *system, h honest) (publics, *assignment) {
 	t.Helper()
 	publics := h.instance.publics(sys.shape.params)
-	q, err := sys.solveQuotients(publics, h.secret.shorts(h.instance))
+	q, err := sys.solveQuotients(publics, h.secret.shorts(sys.shape.params, h.instance))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,8 +68,8 @@ func TestGuessedChallenges(t *testing.T) {
 		var off fr.Element
 		one := fr.One()
 		off.Exp(c.beta, big.NewInt(3))
-		publics[1][3].Add(&publics[1][3], &one)
-		publics[1][0].Sub(&publics[1][0], &off)
+		publics.rows[1][3].Add(&publics.rows[1][3], &one)
+		publics.rows[1][0].Sub(&publics.rows[1][0], &off)
 		if err := solveAt(t, sys, publics, a, c); err != nil {
 			t.Fatalf("not even with β known: %v", err)
 		}

@@ -18,17 +18,20 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 )
 
-// Statement names one of the three things that are proven.
+// Statement names one of the things that are proven.
 type Statement uint8
 
-// The statements, in the order of README sections 4 to 6.
+// The statements, in the order of README sections 4 to 6, 10 and 11.
 const (
 	StatementKeyShare Statement = iota + 1
 	StatementContribution
 	StatementDecryptionShare
+	StatementProduct
+	StatementWeightedProduct
+	StatementRelease
 )
 
-// Statements lists all of them.
+// Statements lists those of every network.
 var Statements = []Statement{StatementKeyShare, StatementContribution, StatementDecryptionShare}
 
 func (s Statement) String() string {
@@ -39,6 +42,12 @@ func (s Statement) String() string {
 		return "contribution"
 	case StatementDecryptionShare:
 		return "decryption share"
+	case StatementProduct:
+		return "product"
+	case StatementWeightedProduct:
+		return "weighted product"
+	case StatementRelease:
+		return "release"
 	}
 	return fmt.Sprintf("statement %d", uint8(s))
 }

@@ -35,7 +35,7 @@ func (x Contribution) encode(p Params) []byte {
 
 // publics are pk0, pk1, c0 − ⌊Q/t⌋·lo, c1 and hi − lo: what is range-checked is m − lo and
 // hi − m, whose sum is public.
-func (x Contribution) publics(p Params) [][]fr.Element {
+func (x Contribution) publics(p Params) publics {
 	delta := fieldBig(p.delta)
 	c0, span := p.fieldEvery(x.C0, p.Stride()), make([]fr.Element, len(x.Lo))
 	for i := range x.Lo {
@@ -45,7 +45,7 @@ func (x Contribution) publics(p Params) [][]fr.Element {
 		span[i].Sub(&span[i], &lo)
 		c0[i].Sub(&c0[i], shift.Mul(&delta, &lo))
 	}
-	return [][]fr.Element{p.field(x.PK0), p.field(x.PK1), c0, p.field(x.C1), span}
+	return publics{rows: [][]fr.Element{p.field(x.PK0), p.field(x.PK1), c0, p.field(x.C1), span}}
 }
 
 // valid reports bounds that can be stated: as many as there are limbs, ordered, and spanning
@@ -64,7 +64,7 @@ func (x Contribution) valid(p Params) bool {
 }
 
 // shorts are u, e0, e1, m − lo and hi − m.
-func (w ContributionSecret) shorts(x Instance) [][]fr.Element {
+func (w ContributionSecret) shorts(_ Params, x Instance) [][]fr.Element {
 	c := x.(Contribution)
 	above, below := make([]fr.Element, len(w.M)), make([]fr.Element, len(w.M))
 	for i := range min(len(w.M), len(c.Lo)) {

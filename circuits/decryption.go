@@ -23,15 +23,11 @@ type DecryptionShareSecret struct {
 }
 
 // BindingErrors picks, of a key share's N errors, those that a decryption share's witness needs.
-func (p Params) BindingErrors(e []int64) []int64 {
-	out := make([]int64, 0, p.perClass())
-	for j := 0; j < len(e); j += p.Classes() {
-		out = append(out, e[j])
-	}
-	return out
-}
+func (p Params) BindingErrors(e []int64) []int64 { return p.every(e, p.Classes()) }
 
 func (DecryptionShare) statement() Statement { return StatementDecryptionShare }
+
+func (DecryptionShare) valid(Params) bool { return true }
 
 func (x DecryptionShare) encode(p Params) []byte {
 	var b []byte
@@ -42,14 +38,14 @@ func (x DecryptionShare) encode(p Params) []byte {
 }
 
 // publics are −a, p, c1, pkA0, pkA1, h0 and h1.
-func (x DecryptionShare) publics(p Params) [][]fr.Element {
-	return [][]fr.Element{
+func (x DecryptionShare) publics(p Params) publics {
+	return publics{rows: [][]fr.Element{
 		negateField(p.field(x.A)), p.fieldEvery(x.P, p.Classes()), p.field(x.C1), p.field(x.PKA0), p.field(x.PKA1),
 		p.fieldEvery(x.H0, p.Stride()), p.field(x.H1),
-	}
+	}}
 }
 
-func (w DecryptionShareSecret) shorts(Instance) [][]fr.Element {
+func (w DecryptionShareSecret) shorts(Params, Instance) [][]fr.Element {
 	flood := make([]fr.Element, len(w.F0))
 	for i, f := range w.F0 {
 		flood[i].SetBigInt(f)

@@ -16,7 +16,7 @@ import (
 )
 
 // solve asks the constraint system alone, at random challenges, whether it accepts.
-func solve(t *testing.T, sys *system, publics [][]fr.Element, a *assignment) error {
+func solve(t *testing.T, sys *system, publics publics, a *assignment) error {
 	t.Helper()
 	c := randomChallenges(t)
 	c.derive(sys.shape.params.Classes())
@@ -35,7 +35,7 @@ func randomChallenges(t *testing.T) challenges {
 	return c
 }
 
-func solveAt(t *testing.T, sys *system, publics [][]fr.Element, a *assignment, c challenges) error {
+func solveAt(t *testing.T, sys *system, publics publics, a *assignment, c challenges) error {
 	t.Helper()
 	secrets := append(a.first(), sys.second(a, &c.beta)...)
 	w, err := fullWitness(c.inputs(sys.shape, [digestInputs]fr.Element{}, publics), secrets)
@@ -182,7 +182,7 @@ func TestForgeriesAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			publics := h.instance.publics(p)
-			q, err := sys.solveQuotients(publics, h.secret.shorts(h.instance))
+			q, err := sys.solveQuotients(publics, h.secret.shorts(p, h.instance))
 			if err != nil {
 				t.Fatalf("the weakened circuit has no witness either: %v", err)
 			}
@@ -238,7 +238,7 @@ func TestTamperedAssignments(t *testing.T) {
 		sys := keysFor(t, p).entries[s].system
 		publics := h.instance.publics(p)
 		fresh := func() *assignment {
-			q, err := sys.solveQuotients(publics, h.secret.shorts(h.instance))
+			q, err := sys.solveQuotients(publics, h.secret.shorts(p, h.instance))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -289,7 +289,7 @@ func TestFreeMultiplicities(t *testing.T) {
 	}
 	sys, x, w := entry.system, h.instance.(KeyShare), h.secret.(KeyShareSecret)
 	publics := x.publics(p)
-	q, err := sys.solveQuotients(publics, w.shorts(x))
+	q, err := sys.solveQuotients(publics, w.shorts(p, x))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,7 +146,7 @@ func TestOwnProofThatFails(t *testing.T) {
 	for range 200 {
 		h := honestCases(t, tiny(t))[StatementKeyShare]
 		row := make([]fr.Element, len(entry.system.shape.shorts[0].tables))
-		entry.system.shape.shorts[0].digits(centeredField(&h.secret.shorts(h.instance)[0][plantedAt]), row)
+		entry.system.shape.shorts[0].digits(centeredField(&h.secret.shorts(tiny(t), h.instance)[0][plantedAt]), row)
 		a := row[0]
 		if saw[a.IsZero()] {
 			continue

@@ -281,6 +281,9 @@ func (k *Keys) load(s Statement) (*keyEntry, error) {
 		return nil, k.broken
 	}
 	entry := k.entries[s]
+	if entry == nil {
+		return nil, fmt.Errorf("there are no keys of the %s", s)
+	}
 	if entry.proving != nil {
 		return entry, nil
 	}

@@ -13,14 +13,16 @@ type KeyShareSecret struct{ S, E []int64 }
 
 func (KeyShare) statement() Statement { return StatementKeyShare }
 
+func (KeyShare) valid(Params) bool { return true }
+
 func (x KeyShare) encode(p Params) []byte { return p.AppendPoly(p.AppendPoly(nil, x.A), x.P) }
 
 // publics are −a and p.
-func (x KeyShare) publics(p Params) [][]fr.Element {
-	return [][]fr.Element{negateField(p.field(x.A)), p.field(x.P)}
+func (x KeyShare) publics(p Params) publics {
+	return publics{rows: [][]fr.Element{negateField(p.field(x.A)), p.field(x.P)}}
 }
 
-func (w KeyShareSecret) shorts(Instance) [][]fr.Element {
+func (w KeyShareSecret) shorts(Params, Instance) [][]fr.Element {
 	return [][]fr.Element{fieldSmall(w.S), fieldSmall(w.E)}
 }
 

@@ -88,6 +88,11 @@ var namedSets = []Literal{
 		LogT:   24, FloodingBits: 77, Limbs: 2048, LimbBits: 20, Departments: 15,
 	},
 	{
+		Name: "joined", N: 1 << 13,
+		Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001, 0x1ffffffff9c001, 0x1ffffffff38001},
+		LogT:   62, FloodingBits: 141, Limbs: 4096, LimbBits: 44, Departments: 64,
+	},
+	{
 		Name: "test", N: 1 << 10,
 		Primes: []uint64{0x1ffffffffb4001, 0x1ffffffffa4001},
 		LogT:   26, FloodingBits: 72, Limbs: 512, LimbBits: 20, Departments: 64, Insecure: true,
@@ -217,6 +222,26 @@ func (p Params) Limbs() int { return p.lit.Limbs }
 
 // Stride is the distance between two limbs: limb l is coefficient l·Stride() (README section 2).
 func (p Params) Stride() int { return p.lit.N / p.lit.Limbs }
+
+// Target is the coefficient at which a product's sum stands, that of the last limb (README section 10).
+func (p Params) Target() int { return p.lit.N - p.Stride() }
+
+// ProductChunks is how many ciphertexts one product is of at most: Limbs() positions each.
+func (p Params) ProductChunks() int { return productChunks }
+
+const productChunks = 8
+
+// pinStep is the distance of the coefficients at which a product's pin is stated.
+func (p Params) pinStep() int { return p.Classes() / min(2, p.Classes()) }
+
+// every picks coefficients 0, step, 2·step, ….
+func (p Params) every(values []int64, step int) []int64 {
+	out := make([]int64, 0, len(values)/step+1)
+	for j := 0; j < len(values); j += step {
+		out = append(out, values[j])
+	}
+	return out
+}
 
 // Classes is into how many polynomials in Z = X^Classes a polynomial in X is split: class r holds
 // the coefficients r, r+Classes, … (README section 3).

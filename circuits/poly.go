@@ -92,15 +92,57 @@ func (p Params) OnlyLimbs(x Poly) Poly {
 	return y
 }
 
+// TargetSize is the length in bytes of an element of which only the target's coefficient is sent.
+func (p Params) TargetSize() int { return len(p.lit.Primes) * p.residueB }
+
+// AppendTarget appends the only encoding of coefficient Target() of x: as AppendPoly, of it alone.
+func (p Params) AppendTarget(b []byte, x Poly) []byte {
+	var word [8]byte
+	for i := range p.lit.Primes {
+		binary.LittleEndian.PutUint64(word[:], x.Coeffs[i][p.Target()])
+		b = append(b, word[:p.residueB]...)
+	}
+	return b
+}
+
+// DecodeTarget reads exactly one encoding of AppendTarget, as strictly as DecodePoly. The other
+// coefficients are zero.
+func (p Params) DecodeTarget(b []byte) (Poly, error) {
+	if len(b) != p.TargetSize() {
+		return Poly{}, fmt.Errorf("target of a ring element in %d bytes, want %d", len(b), p.TargetSize())
+	}
+	x := p.NewPoly()
+	var word [8]byte
+	for i, prime := range p.lit.Primes {
+		copy(word[:], b[i*p.residueB:(i+1)*p.residueB])
+		residue := binary.LittleEndian.Uint64(word[:])
+		if residue >= prime {
+			return Poly{}, fmt.Errorf("residue of prime %d is not canonical", i)
+		}
+		x.Coeffs[i][p.Target()] = residue
+	}
+	return x, nil
+}
+
 // WordsSize is the length in bytes of the first part of a decryption share.
-func (p Params) WordsSize() int { return p.lit.Limbs * p.wordSize() }
+func (p Params) WordsSize() int { return p.SlotsSize(p.lit.Limbs) }
 
 // AppendWords appends the only encoding of the limbs' coefficients of x, each an integer in [0, Q)
 // that is a multiple of 2^DroppedBits and is written without these bits, least byte first.
-func (p Params) AppendWords(b []byte, x Poly) []byte {
+func (p Params) AppendWords(b []byte, x Poly) []byte { return p.AppendSlots(b, x, p.lit.Limbs) }
+
+// DecodeWords reads exactly one encoding of AppendWords. An integer that is not below Q is
+// refused. The other coefficients are zero.
+func (p Params) DecodeWords(b []byte) (Poly, error) { return p.DecodeSlots(b, p.lit.Limbs) }
+
+// SlotsSize is the length in bytes of the first part of a release of so many slots.
+func (p Params) SlotsSize(slots int) int { return slots * p.wordSize() }
+
+// AppendSlots is AppendWords for the first limbs' coefficients alone, one a slot.
+func (p Params) AppendSlots(b []byte, x Poly, slots int) []byte {
 	var v big.Int
 	word := make([]byte, p.wordSize())
-	for j := 0; j < p.lit.N; j += p.Stride() {
+	for j := 0; j < slots*p.Stride(); j += p.Stride() {
 		p.positive(&v, x, j)
 		v.Rsh(&v, uint(p.dropped)).FillBytes(word)
 		for k := range word {
@@ -110,17 +152,17 @@ func (p Params) AppendWords(b []byte, x Poly) []byte {
 	return b
 }
 
-// DecodeWords reads exactly one encoding of AppendWords. An integer that is not below Q is
-// refused. The other coefficients are zero.
-func (p Params) DecodeWords(b []byte) (Poly, error) {
-	if len(b) != p.WordsSize() {
-		return Poly{}, fmt.Errorf("words of a share in %d bytes, want %d", len(b), p.WordsSize())
+// DecodeSlots reads exactly one encoding of AppendSlots, as DecodeWords does; there are at most as
+// many slots as limbs.
+func (p Params) DecodeSlots(b []byte, slots int) (Poly, error) {
+	if slots < 0 || slots > p.lit.Limbs || len(b) != p.SlotsSize(slots) {
+		return Poly{}, fmt.Errorf("%d words of a share in %d bytes", slots, len(b))
 	}
 	x := p.NewPoly()
 	size := p.wordSize()
 	word := make([]byte, size)
 	var v, r, prime big.Int
-	for j := 0; j < p.lit.N; j += p.Stride() {
+	for j := 0; j < slots*p.Stride(); j += p.Stride() {
 		for k := range word {
 			word[len(word)-1-k] = b[k]
 		}

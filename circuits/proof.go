@@ -39,11 +39,11 @@ func (k *Keys) Prove(b Binding, x Instance, w Secret) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c, ok := x.(Contribution); ok && !c.valid(k.params) {
-		return nil, fmt.Errorf("%w: limb bounds", ErrWitness)
+	if !x.valid(k.params) {
+		return nil, fmt.Errorf("%w: no such %s", ErrWitness, x.statement())
 	}
 	publics := x.publics(k.params)
-	q, err := entry.system.solveQuotients(publics, w.shorts(x))
+	q, err := entry.system.solveQuotients(publics, w.shorts(k.params, x))
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (k *Keys) Prove(b Binding, x Instance, w Secret) ([]byte, error) {
 
 // prove commits to the first group of the assignment, derives β, commits to the second, derives α,
 // evaluates the public polynomials there and runs Groth16, which makes the same commitments.
-func (e *keyEntry) prove(digest [32]byte, publics [][]fr.Element, a *assignment) ([]byte, error) {
+func (e *keyEntry) prove(digest [32]byte, publics publics, a *assignment) ([]byte, error) {
 	halves := digestHalves(digest)
 	secrets := a.first()
 	first, err := e.proving.CommitmentKeys[0].Commit(secrets)
@@ -136,7 +136,7 @@ func (c *challenges) derive(classes int) {
 }
 
 // inputs are all public inputs.
-func (c *challenges) inputs(s *shape, halves [digestInputs]fr.Element, publics [][]fr.Element) fr.Vector {
+func (c *challenges) inputs(s *shape, halves [digestInputs]fr.Element, publics publics) fr.Vector {
 	return append(append(fr.Vector{}, halves[0], halves[1], c.gamma), s.evaluate(publics, &c.beta, &c.zeta)...)
 }
 
@@ -164,10 +164,13 @@ func (vk *VerifyingKeys) Verify(b Binding, x Instance, proof []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: %v", ErrProof, err)
 	}
-	if c, ok := x.(Contribution); ok && !c.valid(vk.params) {
-		return fmt.Errorf("%w: limb bounds", ErrProof)
-	}
 	statement := x.statement()
+	if vk.keys[statement] == nil {
+		return fmt.Errorf("%w: there is no verifying key of the %s", ErrProof, statement)
+	}
+	if !x.valid(vk.params) {
+		return fmt.Errorf("%w: no such %s", ErrProof, statement)
+	}
 	digest := statementDigest(vk.params, vk.digests[statement], b, x)
 	name := seenProof(digest, proof)
 	if vk.seen.has(name) {
@@ -230,7 +233,7 @@ type quotients struct {
 
 // solveQuotients computes, for every modular relation, the quotients by X^N+1 and by Q. Products
 // are exact: the proofs' field is larger than any coefficient.
-func (sys *system) solveQuotients(publics, shorts [][]fr.Element) (quotients, error) {
+func (sys *system) solveQuotients(publics publics, shorts [][]fr.Element) (quotients, error) {
 	s := sys.shape
 	n := s.params.N()
 	q := quotients{values: make([][]*big.Int, len(s.shorts)), high: make([][]fr.Element, len(s.relations))}
@@ -254,12 +257,12 @@ func (sys *system) solveQuotients(publics, shorts [][]fr.Element) (quotients, er
 		}
 		sum := make([]fr.Element, 2*n)
 		for _, p := range r.products {
-			multiply.add(sum, publics[p.public], shorts[p.short])
+			multiply.add(sum, publics.rows[p.public], shorts[p.short])
 		}
 		values := make([]*big.Int, r.places(n))
 		for place := range values {
 			j := r.start + r.step*place
-			rest := publics[r.value][place]
+			rest := publics.rows[r.value][place]
 			rest.Sub(&rest, &sum[j]).Add(&rest, &sum[n+j])
 			for _, t := range r.terms[:len(r.terms)-1] {
 				factor := fieldBig(t.factor)

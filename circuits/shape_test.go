@@ -104,7 +104,7 @@ func TestBoundsAreNotReached(t *testing.T) {
 				r := &sh.relations[i]
 				top := new(big.Int).Set(half)
 				if s == StatementContribution { // c0 − ⌊Q/t⌋·lo, c1 or the span
-					if v := centeredField(&x.publics(p)[r.value][0]); v.CmpAbs(top) > 0 || !r.modular {
+					if v := centeredField(&x.publics(p).rows[r.value][0]); v.CmpAbs(top) > 0 || !r.modular {
 						top.Abs(v)
 					}
 				}
@@ -141,7 +141,7 @@ func TestPartsThatMakeUpForEachOther(t *testing.T) {
 			t.Fatal(err)
 		}
 		publics := h.instance.publics(p)
-		q, err := sys.solveQuotients(publics, h.secret.shorts(h.instance))
+		q, err := sys.solveQuotients(publics, h.secret.shorts(p, h.instance))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -309,7 +309,7 @@ func (c *drawn) evaluated(t *testing.T, rng *rand.Rand) (got, want fr.Element) {
 	beta := fr.NewElement(rng.Uint64())
 	zeta := fft.NewDomain(uint64(2 * m)).Generator
 	zeta.Exp(zeta, big.NewInt(int64(2*rng.IntN(m)+1)))
-	inputs := s.evaluate(fieldRows(c.publics), &beta, &zeta)
+	inputs := s.evaluate(publics{rows: fieldRows(c.publics)}, &beta, &zeta)
 	got = inputs[0]
 	shorts := fieldRows(c.shorts)
 	for f, short := range s.factors() {
