@@ -14,6 +14,7 @@ import (
 	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/datasets/served"
+	"parley/datasets/summary"
 	"parley/engine"
 	"parley/engine/cellkey"
 )
@@ -357,7 +358,7 @@ func keyText(of column, value any) (key string, null bool, err error) {
 		return engine.NewBoolean(v).String(), false, nil
 	}
 	if n, ok := calls.Whole(value); ok && of.kind != engine.Text {
-		return datum(of, n).String(), false, nil
+		return summary.Datum(of.kind, of.scale, n).String(), false, nil
 	}
 	return "", false, fmt.Errorf("datasets: a group came back as %T", value)
 }

@@ -1,8 +1,6 @@
 package datasets
 
 import (
-	"math/big"
-
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
@@ -12,6 +10,7 @@ import (
 	"parley/datasets/files"
 	"parley/datasets/layout"
 	"parley/datasets/remarks"
+	"parley/datasets/summary"
 	"parley/engine"
 )
 
@@ -53,7 +52,7 @@ type columnBuilder struct {
 	column
 	field       string // its name in the files
 	reading     reading
-	summary     *summary
+	summary     *summary.Column
 	resemblance *remarks.Resemblance // of text
 	spellings   remarks.Spellings    // of numbers in text files
 	numerals    *files.Numerals
@@ -64,7 +63,7 @@ type columnBuilder struct {
 }
 
 func newColumnBuilder(field string, c column, source *inference, r reading) *columnBuilder {
-	b := &columnBuilder{column: c, field: field, reading: r, summary: newSummary(), builder: array.NewBuilder(memory.DefaultAllocator, c.arrowType())}
+	b := &columnBuilder{column: c, field: field, reading: r, summary: summary.New(), builder: array.NewBuilder(memory.DefaultAllocator, c.arrowType())}
 	if source != nil && source.column.Untyped && numeric(c.kind) {
 		b.spellings = remarks.NewSpellings()
 		b.numerals = source.column.Numerals
@@ -245,10 +244,7 @@ func (b *columnBuilder) scaled(text []byte) (n decimal128.Num, small int64, err 
 
 // wholeDigits is how many digits before the point the longest number so far has.
 func (b *columnBuilder) wholeDigits() int {
-	low, high := big.NewInt(b.summary.min), big.NewInt(b.summary.max)
-	if b.wide {
-		low, high = b.summary.wmin.BigInt(), b.summary.wmax.BigInt()
-	}
+	low, high := b.summary.Bounds(b.wide)
 	if low.CmpAbs(high) > 0 {
 		high = low
 	}

@@ -28,7 +28,7 @@ func (b *columnBuilder) take(file string, batch *files.Batch, column int) (out a
 		}
 		out = b.builder.NewArray()
 	}
-	b.summary.add(out, b.resemblance, places)
+	b.summary.Add(out, b.resemblance, places)
 	return out, nil
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 
 	"parley/datasets/dialect"
+	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -32,7 +33,7 @@ const exactDigits = 15
 type inPlace struct {
 	files []heldFile
 	from  string
-	room  storeRoom
+	room  duck.Room
 
 	mu    sync.RWMutex // held while a question reads
 	links string       // where the files were when the store was opened
@@ -96,13 +97,10 @@ func (l *loader) faithful() bool {
 		return false
 	}
 	for i, b := range l.builders {
-		if l.aside[i] != nil || b.summary.values == 0 || !numeric(b.kind) {
+		if l.aside[i] != nil || b.summary.Values == 0 || !numeric(b.kind) {
 			continue
 		}
-		low, high := big.NewInt(b.summary.min), big.NewInt(b.summary.max)
-		if b.wide {
-			low, high = b.summary.wmin.BigInt(), b.summary.wmax.BigInt()
-		}
+		low, high := b.summary.Bounds(b.wide)
 		for _, f := range l.files {
 			most := new(big.Int)
 			switch t := f.source.Columns()[f.order[i]].Arrow.(type) {
@@ -151,7 +149,7 @@ func (b *columnBuilder) inPlaceColumn(t arrow.DataType) dialect.Column {
 // keepInPlace takes the files over and opens the store that reads them. false: DuckDB does not, and the rows
 // are to be copied.
 func (l *loader) keepInPlace(ctx context.Context, o Options) (bool, error) {
-	room, err := newRoom(o)
+	room, err := duck.NewRoom(o.Spill, o.room)
 	if err != nil {
 		return false, err
 	}
@@ -325,7 +323,7 @@ func (p *inPlace) close() error {
 	for _, f := range p.files {
 		err = errors.Join(err, f.file.Close())
 	}
-	return errors.Join(err, p.room.remove())
+	return errors.Join(err, p.room.Remove())
 }
 
 // pointed gives DuckDB's decimals as they are written: with places behind the point.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"parley/datasets/dialect"
+	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -18,7 +19,7 @@ import (
 // tables hold. Nothing is copied but what a join takes.
 
 // maxJoinBytes is the memory that it has. What does not fit goes to files where the tables have a folder.
-const maxJoinBytes = MaxStoreBytes / 2
+const maxJoinBytes = duck.MaxStoreBytes / 2
 
 // AggregateJoined is Aggregate of a plan that joins tables, of the department's tables of these names, in the order of p.Join.Tables. One
 // that stays in a database is refused.
@@ -120,20 +121,20 @@ func joinTables(ctx context.Context, p *engine.Plan, tables []*Table, rows int64
 
 // openJoin opens a store for tables, with a folder beside theirs.
 func openJoin(tables []*Table) (*store, error) {
-	o := Options{room: storeRoom{memory: maxJoinBytes, disk: MaxSpillBytes}}
 	var paths []string
+	folder := ""
 	for _, t := range tables {
-		var room storeRoom
+		var room duck.Room
 		if t.lying != nil {
 			paths, room = append(paths, t.lying.paths()...), t.lying.room
 		} else {
 			room = t.store.room
 		}
-		if room.folder != "" {
-			o.Spill = filepath.Dir(room.folder)
+		if room.Folder != "" {
+			folder = filepath.Dir(room.Folder)
 		}
 	}
-	room, err := newRoom(o)
+	room, err := duck.NewRoom(folder, duck.Room{Memory: maxJoinBytes, Disk: duck.MaxSpillBytes})
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/engine"
 )
@@ -48,7 +49,7 @@ func TestSpill(t *testing.T) {
 	}
 	file, sum := bigFile(t, 600_000) // 29 MB
 	folder := t.TempDir()
-	o := Options{Spill: folder, room: storeRoom{memory: 20 << 20, disk: 256 << 20}}
+	o := Options{Spill: folder, room: duck.Room{Memory: 20 << 20, Disk: 256 << 20}}
 	table, err := Open(context.Background(), "t", []string{file}, o)
 	if err != nil {
 		t.Fatal(err)
@@ -88,15 +89,15 @@ func TestRoom(t *testing.T) {
 	}
 	file, _ := bigFile(t, 120_000) // 5.5 MB
 	for name, c := range map[string]struct {
-		room  storeRoom
+		room  duck.Room
 		spill bool
 		want  string
 	}{
-		"no folder, far over":             {storeRoom{memory: 1 << 20}, false, "takes more than 768 KiB as it is aggregated; the limit is 1 MiB of memory, and no folder for more"},
-		"a folder, over both":             {storeRoom{memory: 1 << 20, disk: 1 << 20}, true, "takes more than 1.5 MiB as it is aggregated; the limit is 1 MiB of memory and 1 MiB of files in "},
-		"no folder, and none for groups":  {storeRoom{memory: 7 << 20}, false, "needs more room than there is as it is aggregated; the limit is 7 MiB of memory"},
-		"a folder, and little for groups": {storeRoom{memory: 2 << 20, disk: 1 << 30}, true, "needs more room than there is as it is aggregated; the limit is 2 MiB of memory"},
-		"no file is made":                 {storeRoom{memory: 1 << 30}, true, ""},
+		"no folder, far over":             {duck.Room{Memory: 1 << 20}, false, "takes more than 768 KiB as it is aggregated; the limit is 1 MiB of memory, and no folder for more"},
+		"a folder, over both":             {duck.Room{Memory: 1 << 20, Disk: 1 << 20}, true, "takes more than 1.5 MiB as it is aggregated; the limit is 1 MiB of memory and 1 MiB of files in "},
+		"no folder, and none for groups":  {duck.Room{Memory: 7 << 20}, false, "needs more room than there is as it is aggregated; the limit is 7 MiB of memory"},
+		"a folder, and little for groups": {duck.Room{Memory: 2 << 20, Disk: 1 << 30}, true, "needs more room than there is as it is aggregated; the limit is 2 MiB of memory"},
+		"no file is made":                 {duck.Room{Memory: 1 << 30}, true, ""},
 	} {
 		folder := t.TempDir()
 		o := Options{room: c.room}
@@ -137,7 +138,7 @@ func TestSpillLocked(t *testing.T) {
 	table := open(t, Options{Spill: t.TempDir()}, write(t, "t.csv", "a\n1\n"))
 	secret := write(t, "secret.csv", "a\n1\n")
 	for _, statement := range []string{
-		"SELECT * FROM read_csv('" + secret + "')", "SELECT * FROM read_text('" + table.store.room.folder + "/../../secret.csv')",
+		"SELECT * FROM read_csv('" + secret + "')", "SELECT * FROM read_text('" + table.store.room.Folder + "/../../secret.csv')",
 		"SELECT * FROM glob('/*')", "COPY rows TO '" + secret + "'", "ATTACH '" + secret + ".db'", "INSTALL httpfs", "LOAD httpfs",
 		"SET temp_directory = '" + filepath.Dir(secret) + "'", "SET memory_limit = '9GB'", "SET max_temp_directory_size = '9GB'",
 		"SET enable_external_access = true", "SET lock_configuration = false",
@@ -195,12 +196,12 @@ func filesIn(t testing.TB, folder string) map[string]os.FileInfo {
 // TestRoomNote: the limits are told before a table is opened for aggregation.
 func TestRoomNote(t *testing.T) {
 	for size, want := range map[int64]string{
-		0: "", maxRowBytes: "",
-		maxRowBytes + 1:                 "about 1 GiB as it is aggregated: what is over 1 GiB of memory goes to files",
-		5 << 30:                         "about 5 GiB as it is aggregated: what is over 1 GiB of memory goes to files in the node's folder, 64 GiB at most",
-		maxRowBytes + MaxSpillBytes + 1: "over the limit of 1 GiB of memory and 64 GiB of files: no node opens it",
+		0: "", duck.MaxRowBytes: "",
+		duck.MaxRowBytes + 1: "about 1 GiB as it is aggregated: what is over 1 GiB of memory goes to files",
+		5 << 30:              "about 5 GiB as it is aggregated: what is over 1 GiB of memory goes to files in the node's folder, 64 GiB at most",
+		duck.MaxRowBytes + duck.MaxSpillBytes + 1: "over the limit of 1 GiB of memory and 64 GiB of files: no node opens it",
 	} {
-		if got := roomNote("t", size); got != want && (want == "" || !strings.Contains(got, want)) {
+		if got := duck.RoomNote("t", size); got != want && (want == "" || !strings.Contains(got, want)) {
 			t.Errorf("%d bytes: %q, want %q", size, got, want)
 		}
 	}

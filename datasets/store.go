@@ -21,7 +21,7 @@ import (
 // other access to files or the network are switched off, and its configuration is
 // locked (README, section 6.1).
 type store struct {
-	room storeRoom
+	room duck.Room
 	rows *duck.Held // nil: in files that DuckDB reads
 	db   *sql.DB    // nil: not open yet
 
@@ -35,7 +35,7 @@ const rowsTable = "rows"
 const rowsFunction = "stored_rows"
 
 // openStore makes a store without rows, which removes its folder when it is closed. settings come before its own.
-func openStore(room storeRoom, settings ...string) (*store, error) {
+func openStore(room duck.Room, settings ...string) (*store, error) {
 	s := &store{room: room}
 	if err := s.open(context.Background(), settings...); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -48,9 +48,9 @@ func (s *store) open(ctx context.Context, settings ...string) (err error) {
 	room := s.room
 	if s.rows != nil {
 		memory, file := s.rows.Bytes()
-		room.memory, room.disk = max(room.memory-memory, room.memory/4), room.disk-file
+		room.Memory, room.Disk = max(room.Memory-memory, room.Memory/4), room.Disk-file
 	}
-	if s.db, err = duck.Open(append(settings, room.settings()...)...); err != nil {
+	if s.db, err = duck.Open(append(settings, room.Settings()...)...); err != nil {
 		return err
 	}
 	s.db.SetMaxOpenConns(duck.Threads)
@@ -78,13 +78,13 @@ func (s *store) close() error {
 	if s.rows != nil {
 		err = errors.Join(err, s.rows.Close())
 	}
-	return errors.Join(err, s.room.remove())
+	return errors.Join(err, s.room.Remove())
 }
 
 // store makes the table's store, which is to be filled; column i is named c<i>, so that no name of a file
 // ever is part of SQL.
 func (l *loader) store(o Options) error {
-	room, err := newRoom(o)
+	room, err := duck.NewRoom(o.Spill, o.room)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (l *loader) store(o Options) error {
 	for i, b := range l.builders {
 		columns = append(columns, duck.Column{Name: columnName(i), Type: b.storeType()})
 	}
-	l.table.store = &store{room: room, rows: duck.NewHeld(columns, room.ofRows())}
+	l.table.store = &store{room: room, rows: duck.NewHeld(columns, room.OfRows())}
 	return nil
 }
 
@@ -100,12 +100,12 @@ func (l *loader) store(o Options) error {
 func (l *loader) opened(ctx context.Context) error {
 	s := l.table.store
 	if err := s.rows.Done(); err != nil {
-		return s.room.overfull(l.table.name, err)
+		return s.room.Overfull(l.table.name, err)
 	}
 	memory, file := s.rows.Bytes()
 	l.table.size = memory + file
 	if err := s.open(ctx); err != nil {
-		return fmt.Errorf("loading table %s: %w", files.Shown(l.table.name), s.room.plain(l.table.name, err))
+		return fmt.Errorf("loading table %s: %w", files.Shown(l.table.name), s.room.Plain(l.table.name, err))
 	}
 	return nil
 }
@@ -162,7 +162,7 @@ func (t *Table) snapshot(ctx context.Context, _ bool, f func(queryFunc) error) e
 	return t.reading(ctx, func(s *store) error {
 		return f(func(ctx context.Context, statement string, _ bool) ([][]any, error) {
 			rows, err := s.query(ctx, statement)
-			return pointed(rows), s.room.plain(t.name, err)
+			return pointed(rows), s.room.Plain(t.name, err)
 		})
 	})
 }

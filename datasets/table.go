@@ -48,12 +48,12 @@ type Options struct {
 	// gives 32 random bytes and keeps them; the same salt gives the same digest.
 	Salt []byte
 	// Spill is a folder of the department's own for what of the table does not fit
-	// into memory, of which the rows and DuckDB have MaxStoreBytes: rows as they are, in files that Close removes,
+	// into memory, of which the rows and DuckDB have duck.MaxStoreBytes: rows as they are, in files that Close removes,
 	// and what is left of them after a crash the caller. Without it there is no more
 	// than that memory.
 	Spill string
 
-	room      storeRoom // tests: other limits than those of a store
+	room      duck.Room // tests: other limits than those of a store
 	unguessed bool      // tests: types are settled before anything is loaded
 }
 
@@ -76,9 +76,9 @@ type Table struct {
 	left      []string
 	store     *store
 	about     engine.About
-	key       []string      // declared
-	equal     int64         // rows whose key another row has too
-	perPerson int64         // rows of one key at most, as declared; 0: no limit is
+	key       []string // declared
+	equal     int64    // rows whose key another row has too
+	perPerson int64    // rows of one key at most, as declared; 0: no limit is
 	lying     *inPlace      // the rows are in their files
 	served    *served.Table // the rows are in a database of the department's own
 }
@@ -90,7 +90,7 @@ type Table struct {
 // twice where types are inferred.
 //
 // Everything that is wrong with a file is an *Error that names it. Cost: the
-// table in memory, once, as far as MaxStoreBytes goes.
+// table in memory, once, as far as duck.MaxStoreBytes goes.
 func Open(ctx context.Context, name string, files []string, o Options) (*Table, error) {
 	return read(ctx, name, files, o, true)
 }
@@ -156,6 +156,13 @@ func (t *Table) Close() error {
 	}
 	return t.store.close()
 }
+
+// RoomNote says what an operator should know of a table that does not fit into
+// memory before it is opened for aggregation; "" otherwise.
+func (t *Table) RoomNote() string { return duck.RoomNote(t.name, t.size) }
+
+// Room is about how many bytes the table takes while it is aggregated, of memory and then of files.
+func (t *Table) Room() int64 { return t.size }
 
 // Notes are sentences for the operator about what was inferred and may surprise:
 // a column that became text because of a few values. They quote values.
@@ -332,7 +339,7 @@ func (l *loader) load(ctx context.Context) error {
 		slices.Sort(wanted)
 		if err := f.source.Scan(ctx, wanted, func(b *files.Batch) error { return l.take(f, b) }); err != nil {
 			if l.full != nil { // which a guard has made an error about the file
-				return l.table.store.room.overfull(l.table.name, l.full)
+				return l.table.store.room.Overfull(l.table.name, l.full)
 			}
 			return err
 		}
@@ -413,11 +420,11 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 	var heads []content.Head
 	for k, i := range kept {
 		b := l.builders[i]
-		if b.summary.values == 0 && b.kind != engine.Null {
+		if b.summary.Values == 0 && b.kind != engine.Null {
 			t.columns[k] = column{name: b.name, kind: engine.Null, stored: i, there: t.columns[k].there}
 		}
 		c := t.columns[k]
-		described := b.summary.describe(c)
+		described := b.summary.Describe(engine.Column{Name: c.name, Kind: c.kind, Scale: c.scale}, c.wide)
 		if note := b.spellings.Note(c.name); note != "" {
 			t.notes = append(t.notes, note)
 		}
@@ -431,7 +438,7 @@ func (l *loader) finish(salt []byte) (*Table, error) {
 			return nil, err
 		}
 		heads = append(heads, content.Head{Name: c.name, Kind: c.kind, Scale: c.scale})
-		parts = append(parts, b.summary.hash.Sum())
+		parts = append(parts, b.summary.Sum())
 	}
 	parts[1] = engine.Marshal(heads)
 	t.digest = engine.Hash("parley table 1", parts...)

@@ -30,7 +30,7 @@ import (
 
 // Answer answers a query by plain SQL over the rows of all tables pooled in one DuckDB table. It
 // gives the same columns, rows, order and texts as the engine's Finish, or an error. Cost: all
-// rows once more, in at most datasets.MaxStoreBytes of memory.
+// rows once more, in at most duck.MaxStoreBytes of memory.
 func Answer(ctx context.Context, tables []*datasets.Table, sql string) (*engine.Result, error) {
 	q, err := parse(sql)
 	if err != nil {

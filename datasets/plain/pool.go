@@ -100,7 +100,7 @@ func openPool() (*sql.DB, error) {
 	return duck.Open(
 		"SET temp_directory = ''",
 		"SET enable_external_access = false",
-		fmt.Sprintf("SET memory_limit = '%dB'", datasets.MaxStoreBytes),
+		fmt.Sprintf("SET memory_limit = '%dB'", duck.MaxStoreBytes),
 		"SET integer_division = true",
 	)
 }

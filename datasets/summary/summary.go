@@ -1,4 +1,7 @@
-package datasets
+// Package summary learns about a column as its values are loaded: its bounds, distinct values and digest.
+//
+// ../README.md is its specification; section numbers in comments refer to it.
+package summary
 
 import (
 	"cmp"
@@ -17,11 +20,12 @@ import (
 	"parley/engine"
 )
 
-// A summary is what loading learns about one column: bounds, distinct values,
+// Column is what loading learns about one column: bounds, distinct values,
 // and the digest of its values in row order (README, sections 4 and 5). It takes the
 // column's values batch by batch, as they are stored.
-type summary struct {
-	values, nulls int64
+type Column struct {
+	Values int64 // that are not NULL
+	nulls  int64
 
 	min, max   int64          // of narrow values
 	wmin, wmax decimal128.Num // of wide values
@@ -35,12 +39,13 @@ type summary struct {
 	hash content.Hash
 }
 
-func newSummary() *summary {
-	return &summary{wide: map[decimal128.Num]int{}, hash: content.NewHash()}
+// New is of a column of which nothing is loaded yet.
+func New() *Column {
+	return &Column{wide: map[decimal128.Num]int{}, hash: content.NewHash()}
 }
 
-// add takes the next batch of the column; of texts also what they look like. at gives the place of a row.
-func (s *summary) add(a arrow.Array, like *remarks.Resemblance, at func(row int) faultAt) {
+// Add takes the next batch of the column; of texts also what they look like. at gives the place of a row.
+func (s *Column) Add(a arrow.Array, like *remarks.Resemblance, at func(row int) remarks.At) {
 	s.nulls += int64(a.NullN())
 	switch a := a.(type) {
 	case *array.Int64:
@@ -58,7 +63,7 @@ func (s *summary) add(a arrow.Array, like *remarks.Resemblance, at func(row int)
 }
 
 // addTruths takes booleans, of which there are only two to count.
-func (s *summary) addTruths(a *array.Boolean) {
+func (s *Column) addTruths(a *array.Boolean) {
 	truths, first := content.Truths(a)
 	var counts [2]int64 // of false and true
 	for from, to := range content.Present(a) {
@@ -69,15 +74,15 @@ func (s *summary) addTruths(a *array.Boolean) {
 		if n > 0 {
 			place, isNew := s.narrow.Add(int64(v))
 			s.count(place, isNew, n)
-			s.values += n
+			s.Values += n
 		}
 	}
 }
 
 // addNumbers takes numbers or dates.
-func addNumbers[T int64 | arrow.Date32](s *summary, values []T, a arrow.Array) {
+func addNumbers[T int64 | arrow.Date32](s *Column, values []T, a arrow.Array) {
 	for from, to := range content.Present(a) {
-		if s.values == 0 {
+		if s.Values == 0 {
 			s.min, s.max = int64(values[from]), int64(values[from])
 		}
 		low, high := T(s.min), T(s.max)
@@ -93,17 +98,17 @@ func addNumbers[T int64 | arrow.Date32](s *summary, values []T, a arrow.Array) {
 			s.count(place, isNew, 1)
 			s.full = s.narrow.Len() > engine.MaxDictionary
 		}
-		s.values += int64(to - from)
+		s.Values += int64(to - from)
 	}
 }
 
 // addWide takes numbers of a column whose values need 128 bits.
-func (s *summary) addWide(a *array.Decimal128) {
+func (s *Column) addWide(a *array.Decimal128) {
 	for i, v := range a.Values() {
 		if a.IsNull(i) {
 			continue
 		}
-		if s.values == 0 {
+		if s.Values == 0 {
 			s.wmin, s.wmax = v, v
 		}
 		if v.Less(s.wmin) {
@@ -112,7 +117,7 @@ func (s *summary) addWide(a *array.Decimal128) {
 		if s.wmax.Less(v) {
 			s.wmax = v
 		}
-		s.values++
+		s.Values++
 		if !s.full {
 			place, known := s.wide[v]
 			if !known {
@@ -125,7 +130,7 @@ func (s *summary) addWide(a *array.Decimal128) {
 	}
 }
 
-func (s *summary) addTexts(a *array.String, like *remarks.Resemblance, at func(row int) faultAt) {
+func (s *Column) addTexts(a *array.String, like *remarks.Resemblance, at func(row int) remarks.At) {
 	data, offsets := content.Texts(a)
 	nulls := a.NullN() > 0
 	for i := range a.Len() {
@@ -133,7 +138,7 @@ func (s *summary) addTexts(a *array.String, like *remarks.Resemblance, at func(r
 			continue
 		}
 		v := data[offsets[i]:offsets[i+1]]
-		s.values++
+		s.Values++
 		if s.full {
 			like.Add(v, at(i))
 			continue
@@ -150,25 +155,32 @@ func (s *summary) addTexts(a *array.String, like *remarks.Resemblance, at func(r
 }
 
 // count notes a value, so many times, at its place among the distinct ones.
-func (s *summary) count(place int, isNew bool, times int64) {
+func (s *Column) count(place int, isNew bool, times int64) {
 	if isNew {
 		s.counts = append(s.counts, 0)
 	}
 	s.counts[place] += times
 }
 
-// describe gives what the rows say of the column.
-func (s *summary) describe(c column) published.Found {
-	out := published.Found{Values: s.values, Column: engine.Column{Name: c.name, Kind: c.kind, Scale: c.scale, Nullable: s.nulls > 0, HasDictionary: !s.full}}
-	if s.values > 0 && (numeric(c.kind) || c.kind == engine.Date || clockForms[c.kind] != 0) {
-		if c.wide {
-			out.Min, out.Max = s.wmin.BigInt(), s.wmax.BigInt()
-		} else {
-			out.Min, out.Max = big.NewInt(s.min), big.NewInt(s.max)
-		}
+// Sum is the digest of the values.
+func (s *Column) Sum() []byte { return s.hash.Sum() }
+
+// Bounds are the least and the greatest value of numbers, dates and moments, 0 where there is none. wide: they may need 128 bits.
+func (s *Column) Bounds(wide bool) (low, high *big.Int) {
+	if wide {
+		return s.wmin.BigInt(), s.wmax.BigInt()
+	}
+	return big.NewInt(s.min), big.NewInt(s.max)
+}
+
+// Describe gives what the rows say of a column of a name, kind and scale.
+func (s *Column) Describe(c engine.Column, wide bool) published.Found {
+	out := published.Found{Values: s.Values, Column: engine.Column{Name: c.Name, Kind: c.Kind, Scale: c.Scale, Nullable: s.nulls > 0, HasDictionary: !s.full}}
+	if s.Values > 0 && c.Kind != engine.Text && c.Kind != engine.Boolean && c.Kind != engine.Null {
+		out.Min, out.Max = s.Bounds(wide)
 	}
 	if !s.full {
-		out.Dictionary, out.Rows = s.dictionary(c)
+		out.Dictionary, out.Rows = s.dictionary(c, wide)
 		for _, n := range out.Rows {
 			if n == 1 {
 				out.Alone++
@@ -179,18 +191,18 @@ func (s *summary) describe(c column) published.Found {
 }
 
 // dictionary lists the distinct values as canonical text in the kind's order, and in how many rows each stands.
-func (s *summary) dictionary(c column) (values []string, rows []int64) {
+func (s *Column) dictionary(c engine.Column, wide bool) (values []string, rows []int64) {
 	switch {
-	case c.kind == engine.Text:
+	case c.Kind == engine.Text:
 		return ordered(s.text.Values, s.counts, strings.Compare, func(v string) string { return v })
-	case c.wide:
+	case wide:
 		places := make([]decimal128.Num, len(s.wide))
 		for v, place := range s.wide {
 			places[place] = v
 		}
-		return ordered(places, s.counts, decimal128.Num.Cmp, func(v decimal128.Num) string { return datum(c, v.BigInt()).String() })
+		return ordered(places, s.counts, decimal128.Num.Cmp, func(v decimal128.Num) string { return Datum(c.Kind, c.Scale, v.BigInt()).String() })
 	}
-	return ordered(s.narrow.Values, s.counts, cmp.Compare[int64], func(v int64) string { return datum(c, big.NewInt(v)).String() })
+	return ordered(s.narrow.Values, s.counts, cmp.Compare[int64], func(v int64) string { return Datum(c.Kind, c.Scale, big.NewInt(v)).String() })
 }
 
 // ordered are the texts of distinct values and their counts, by the order of the values.
@@ -206,10 +218,10 @@ func ordered[T any](values []T, counts []int64, compare func(a, b T) int, text f
 	return texts, rows
 }
 
-// datum is a stored number of a column as the engine's value.
-func datum(c column, v *big.Int) engine.Datum {
-	if c.kind == engine.Boolean {
-		return engine.Datum{Kind: engine.Boolean, Bool: v.Sign() != 0}
+// Datum is a stored number of a column of a kind and scale as the engine's value.
+func Datum(kind engine.Kind, scale int, v *big.Int) engine.Datum {
+	if kind == engine.Boolean {
+		return engine.NewBoolean(v.Sign() != 0)
 	}
-	return engine.Datum{Kind: c.kind, Number: v, Scale: c.scale}
+	return engine.Datum{Kind: kind, Number: v, Scale: scale}
 }
