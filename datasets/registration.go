@@ -67,7 +67,7 @@ func (t *Table) Everything() []Declaration {
 // columns, of which what is declared is public (README, sections 4 and 5).
 func (t *Table) Registration(department string, version uint64) engine.Registration {
 	return engine.Registration{Department: department, Table: t.name, Version: version,
-		Rows: t.rows, Digest: t.digest, Columns: slices.Clone(t.described), About: t.about, Quality: t.quality()}
+		Rows: t.rows, Digest: t.digest, Columns: slices.Clone(t.described), About: t.about, Quality: t.quality(), Linkage: t.linkage}
 }
 
 // Tell says what is registered of the table for people, before it is shown to anybody.

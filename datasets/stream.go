@@ -24,9 +24,24 @@ func (a *aggregation) stream(ctx context.Context) ([]*big.Int, error) {
 
 // streamRow adds a row to its group's cells.
 func (a *aggregation) streamRow(row []any, cells []*big.Int, weights *engine.Weights) error {
-	group := 0
-	limb := a.records.InRow(row)
-	stored := func(column int) engine.Datum {
+	group, value, failed, err := a.inGo(row)
+	if err != nil || group < 0 {
+		return err
+	}
+	for m, moment := range a.moments {
+		i := group*len(a.moments) + m
+		if err := a.adder.Add(cells, i, moment, value, func(x *big.Int) { weights.Add(i, x) }); err != nil {
+			return err
+		}
+	}
+	return *failed
+}
+
+// inGo gives a row's values, and the group that it belongs to, −1 if it does not pass the plan's filter. A score of the row that cannot
+// be computed, once it is asked for, is the failure.
+func (a *aggregation) inGo(row []any) (group int, value func(int) engine.Datum, failed *error, err error) {
+	limb, failed := a.records.InRow(row), new(error)
+	value = a.scoresOf(func(column int) engine.Datum {
 		if column < 0 { // where a search's range starts in this group
 			return a.plan.Start(-1-column, group)
 		}
@@ -35,30 +50,20 @@ func (a *aggregation) streamRow(row []any, cells []*big.Int, weights *engine.Wei
 			return limb(-1 - from.index)
 		}
 		return from.datum(row[from.index])
-	}
-	moments := len(a.moments)
-	var failed error
-	value := a.scoresOf(stored, &failed)
-	pass, err := calls.Holds(a.plan.Filter, value)
-	if err != nil || !pass {
-		return err
+	}, failed)
+	if pass, err := calls.Holds(a.plan.Filter, value); err != nil || !pass {
+		return -1, nil, nil, err
 	}
 	for i, g := range a.plan.Groups {
 		v, err := g.Expr.Eval(value)
 		if err != nil {
-			return err
+			return 0, nil, nil, err
 		}
 		if group, err = a.extend(group, i, v.String(), v.IsNull()); err != nil {
-			return err
+			return 0, nil, nil, err
 		}
 	}
-	for m, moment := range a.moments {
-		i := group*moments + m
-		if err := a.adder.Add(cells, i, moment, value, func(x *big.Int) { weights.Add(i, x) }); err != nil {
-			return err
-		}
-	}
-	return failed
+	return group, value, failed, nil
 }
 
 // datum is one value of a column, as it came from the store, at the schema's kind and scale.

@@ -79,6 +79,7 @@ type Table struct {
 	key       []string // declared
 	equal     int64    // rows whose key another row has too
 	perPerson int64    // rows of one key at most, as declared; 0: no limit is
+	linkage   engine.Linkage
 	lying     *inPlace      // the rows are in their files
 	served    *served.Table // the rows are in a database of the department's own
 }

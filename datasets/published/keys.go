@@ -15,6 +15,17 @@ type Keys struct {
 	Beyond  int64 // keys with more rows than a person may have
 }
 
+// Add counts one more key, of so many rows, where a person may have as many as most.
+func (k *Keys) Add(rows, most int64) {
+	k.Present, k.Most = k.Present+rows, max(k.Most, rows)
+	if rows > 1 {
+		k.Equal += rows
+	}
+	if rows > most {
+		k.Beyond++
+	}
+}
+
 // Persons refuses what is declared of the rows of one person, whom the key then names, where the table is not so; 0: nothing is. It tells how
 // many rows and keys are in the way, and of nobody who.
 func (k Keys) Persons(most int64) error {

@@ -1,0 +1,63 @@
+package datasets
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"parley/engine"
+)
+
+// canonical is an id without blanks around it, in upper case; a dash alone is none.
+func canonical(key string) (string, bool) {
+	id := strings.ToUpper(strings.TrimSpace(key))
+	return id, id != "" && id != "-"
+}
+
+// TestLink: of a table whose key names persons whom others know, rows are counted by person, however the key is written, and that
+// is registered; a table with more rows of a person than are declared is refused.
+func TestLink(t *testing.T) {
+	for _, c := range []struct {
+		keys  string
+		most  int64
+		equal int64
+		says  string
+	}{
+		{"2x|2X|2Y|3", 0, 2, ""},
+		{"2x|2X| 2x|2Y|2y |3|3||-|\" \"|\"\"", 0, 7, ""},
+		{"2x|2X|2Y|3", 2, 2, ""},
+		{"2x|2X| 2x|2Y|3|3", 2, 0, "a key stands in 3 rows, and rows_per_person is 2; keys that stand in more than that: 1"},
+		{"2x|2X|3|3", 1, 0, "in 2 rows, and rows_per_person is 1; keys that stand in more than that: 2"},
+		{"2x|-|", 3, 0, "2 rows without a value in the key"},
+		{"7|7|8|9|9|9", 0, 5, ""}, // numbers
+		{"7|7|8|9|9|9", 2, 0, "a key stands in 3 rows"},
+		{"||", 0, 0, ""},
+	} {
+		text := "id,x\n"
+		for i, key := range strings.Split(c.keys, "|") {
+			text += fmt.Sprintf("%s,%d\n", key, i)
+		}
+		table, err := Open(t.Context(), "t", []string{write(t, "t.csv", text)}, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer table.Close()
+		l := engine.Linkage{Key: "id", Spine: "population", Department: "civil"}
+		err = table.Link(t.Context(), l, c.most, canonical)
+		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s, at most %d: %v", c.keys, c.most, err)
+		}
+		r := table.Registration("d", 1)
+		if q := r.Quality; err == nil && (r.Linkage != l || q.Duplicates != c.equal || q.RowsPerPerson != c.most || r.Validate() != nil) {
+			t.Errorf("%s: %+v, %+v (%v)", c.keys, r.Linkage, q, r.Validate())
+		} else if err != nil && (r.Linkage.Declared() || q.Key != nil) {
+			t.Errorf("%s: it is registered all the same: %+v", c.keys, r)
+		}
+	}
+	table := openText(t, "id,x\n1,1.5\n")
+	for _, key := range []string{"x", "nowhere", ""} {
+		if err := table.Link(t.Context(), engine.Linkage{Key: key, Spine: "population", Department: "civil"}, 0, canonical); err == nil {
+			t.Errorf("%q names persons", key)
+		}
+	}
+}
