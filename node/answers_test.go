@@ -18,7 +18,7 @@ func TestNetworkAnswers(t *testing.T) {
 	n := testnet.New(t, 3)
 	n.StartAll()
 	c := n.Dial(1)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	var steps []string
 	pinned, err := testnet.Present(ctx, c)

@@ -98,7 +98,7 @@ func testLie(t *testing.T, kind liar.Kind) {
 
 // ruleCounts has every department's policy hold answers to rules.
 func ruleCounts(n *testnet.Network, rules engine.Disclosure) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	for i, m := range n.Nodes {
 		if m.Config.Auditor {

@@ -138,7 +138,7 @@ func TestLongestEntry(t *testing.T) {
 	n.StartAll()
 	l := running.Load()
 	e := longestEntry(t, l.Network(), n.Nodes[0].Identity, n.Nodes[0].Config.Name)
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if err := l.History().Append(ctx, e); err != nil {
 		t.Fatalf("%v\n%s", err, n.Logs())

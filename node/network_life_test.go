@@ -279,7 +279,7 @@ func TestRefusedStarts(t *testing.T) {
 			if name != "parameters" {
 				o.Hooks.Parameters = nodetest.Tiny
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 			defer cancel()
 			if err := node.Run(ctx, cfg, o); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want something about %q", err, test.want)

@@ -23,7 +23,7 @@ func TestAskedOnce(t *testing.T) {
 	n := testnet.New(t, departments)
 	n.StartAll()
 	c := n.Dial(0)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	network, err := c.Network(ctx)
 	if err != nil {
@@ -56,7 +56,7 @@ func TestAskPinned(t *testing.T) {
 	n := testnet.New(t, 2)
 	n.StartAll()
 	c := n.Dial(0)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	other, err := c.Network(ctx)
 	if err != nil {

@@ -346,7 +346,7 @@ func TestDeclaredLater(t *testing.T) {
 	n.StartAll()
 	c := n.Dial(0)
 	ask := func(sql string) (*client.Answer, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
 		return c.Ask(ctx, sql, testnet.Asking(client.AskOptions{}))
 	}

@@ -31,7 +31,7 @@ func forged(n *testnet.Network, department int, person peers.Identity, signer pe
 	nodetest.Check(n.T, err)
 	defer h.Close()
 	h.Remember(*to)
-	ctx, cancel := context.WithTimeout(n.T.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(n.T.Context(), 5*time.Minute)
 	defer cancel()
 	log := exchange.RemoteLog{Transport: h, Node: to.ID}
 	err = log.Append(ctx, protocols.Sign(n.ID(), signer.Private(), body))

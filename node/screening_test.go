@@ -211,7 +211,7 @@ func spied(n *testnet.Network, q *protocols.QueryState) {
 		nodetest.Check(n.T, err)
 		h.Remember(*to)
 		x := exchange.NewBlobs(nil, h, n.Analyst, n.ID())
-		ctx, cancel := context.WithTimeout(n.T.Context(), time.Minute)
+		ctx, cancel := context.WithTimeout(n.T.Context(), 5*time.Minute)
 		if _, err := x.FetchFrom(ctx, open, to.ID); err != nil { // who asks is served what is for all
 			n.T.Errorf("node %d does not serve the screening's key: %v", i, err)
 		}

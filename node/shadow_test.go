@@ -130,7 +130,7 @@ func TestShadowMode(t *testing.T) {
 	folderHolds(t, dir, map[string][]byte{"text": []byte(cell.String())})
 
 	// What the others hold is answered with its help.
-	_, err = c.Ask(ctx, sql, testnet.Asking(client.AskOptions{Departments: []string{"b", "c"}, Deadline: 30 * time.Second, Wait: 30 * time.Second}))
+	_, err = c.Ask(ctx, sql, testnet.Asking(client.AskOptions{Departments: []string{"b", "c"}, Deadline: 3 * time.Minute, Wait: 2 * time.Minute}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.Logs())
 	}
@@ -155,7 +155,7 @@ func TestShadowMode(t *testing.T) {
 		folderHolds(t, other.Config.Dir, spellings(cell))
 	}
 	restart(func(c *config.Config) { c.Shadow, c.ShadowValues = false, false })
-	a, err := c.Ask(ctx, sql, testnet.Asking(client.AskOptions{Deadline: 30 * time.Second, Wait: 30 * time.Second}))
+	a, err := c.Ask(ctx, sql, testnet.Asking(client.AskOptions{Deadline: 3 * time.Minute, Wait: 2 * time.Minute}))
 	if err != nil || len(a.Result.Rows) != 2 {
 		t.Fatalf("%v\n%s", err, n.Logs())
 	}

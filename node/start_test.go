@@ -71,7 +71,7 @@ table = [
 			if err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			listening := errors.New("it listens")
 			err = Run(ctx, cfg, Options{CacheDir: t.TempDir(), Described: func(context.Context, []engine.Registration) error {

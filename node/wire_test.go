@@ -97,9 +97,9 @@ func TestWireHoldsNoCell(t *testing.T) {
 	}
 	n.StartAll()
 	c := n.Dial(0)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	a, err := c.Ask(ctx, "SELECT sum(wage) FROM people WHERE sex = 'f'", testnet.Asking(client.AskOptions{Deadline: 30 * time.Second}))
+	a, err := c.Ask(ctx, "SELECT sum(wage) FROM people WHERE sex = 'f'", testnet.Asking(client.AskOptions{Deadline: 3 * time.Minute}))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, n.Logs())
 	}

@@ -140,7 +140,7 @@ func TestInterruptWithdraws(t *testing.T) {
 	go func() { ended <- asking.Wait() }()
 	select {
 	case <-ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatalf("an interrupt does not end it\n%s", said())
 	}
 	var got told

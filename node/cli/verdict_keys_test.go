@@ -38,7 +38,7 @@ func verifier(n *testnet.Network, path string) *protocols.Verifier {
 func checkRotated(n *testnet.Network, founding *protocols.Verifier, before, after *client.Answer, old, fresh string) {
 	t := n.T
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	c, out := auditCommand()
 	live := sourceFlags{nodes: []string{n.Address(0)}, identity: n.AnalystFile()}

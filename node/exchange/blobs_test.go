@@ -100,7 +100,7 @@ func TestBlobFetch(t *testing.T) {
 	owner, other, client := exchanges(t)
 	data := bytes.Repeat([]byte{1, 2, 3, 4, 5}, 80_000)
 	want := protocols.Want{Digest: protocols.BlobDigest(data), Size: len(data), Sources: []protocols.Key{owner.id.Key()}}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
 	// Not published yet: whoever asks waits, and has it as soon as it is.
@@ -156,7 +156,7 @@ func TestBlobLies(t *testing.T) {
 			}
 			owner.Forge = func(_ peer.ID, _ engine.Digest, b []byte) []byte { return lie(b) }
 			want := protocols.Want{Digest: protocols.BlobDigest(data), Size: len(data), Sources: []protocols.Key{owner.id.Key()}}
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			for who, fetch := range map[string]func() (protocols.Blob, error){
 				"member":  func() (protocols.Blob, error) { return other.Fetch(ctx, want, from(owner)) },
@@ -224,7 +224,7 @@ func TestBlobGarbage(t *testing.T) {
 					raw.Close()
 				})
 			}
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			q := blobRequest{Op: blobGet, Digest: want.Digest, Size: uint64(want.Size), Owner: owner.id.Key()}
 			got, lie, err := other.fetchOnce(ctx, q, owner.transport.Libp2p.ID())

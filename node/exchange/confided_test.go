@@ -61,7 +61,7 @@ func TestConfided(t *testing.T) {
 	owner, query := xs["owner"], engine.Hash("a screening")
 	secret, share := bytes.Repeat([]byte("secret "), 300), bytes.Repeat([]byte("share "), 60_000)
 	to := []protocols.Key{ids["contributor"].Key(), ids["owner"].Key()}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 
 	// Who waits for it gets it when it is confided.

@@ -70,7 +70,7 @@ func TestKeysOfALyingPeer(t *testing.T) {
 		into := t.TempDir()
 		served = tc.serve
 		wanted := KeyFile{circuits.KeyFile{Name: "wanted.proving", Size: int64(len(good))}, sha256.Sum256(good)}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		err := KeysFrom(c, server.ID()).Fetch(ctx, []KeyFile{wanted}, into)
 		cancel()
 		if (err == nil) != tc.taken || asked != wanted.Name {

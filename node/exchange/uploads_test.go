@@ -119,7 +119,7 @@ func TestUploads(t *testing.T) {
 // fetchHere has a machine ask for a blob that is here.
 func fetchHere(u *uploads, i int) {
 	u.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	w := protocols.Want{Digest: keyDigest(i), Size: len(keyBlob(i))}
 	if _, err := u.x.Fetch(ctx, w, func() []peer.ID { return nil }); err != nil {
@@ -149,7 +149,7 @@ func TestUploadsAllNeeded(t *testing.T) {
 // shows with an accusation, and nothing else.
 func TestUploadSize(t *testing.T) {
 	_, other, client := exchanges(t)
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	to := other.transport.Libp2p.ID()
 	if client.Upload(ctx, to, make([]byte, 40)) == nil {

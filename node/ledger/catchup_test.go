@@ -13,7 +13,7 @@ func (b *bench) atHead(i int) Status {
 	b.t.Helper()
 	select {
 	case <-b.nodes[i].ledger.AtHead():
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		b.t.Fatalf("node %d is not at the head: %+v", i, b.nodes[i].ledger.Status())
 	}
 	return b.nodes[i].ledger.Status()

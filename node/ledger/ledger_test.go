@@ -104,7 +104,7 @@ func TestAnswers(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			err := b.nodes[i].ledger.Follow(ctx, 0, func(records []Record) error {
 				for _, r := range records {

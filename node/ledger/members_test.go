@@ -150,7 +150,7 @@ func light(t *testing.T, b *bench) {
 	for _, m := range b.nodes {
 		reader.Peerstore().AddAddrs(m.host.ID(), m.host.Addrs(), peerstore.PermanentAddrTTL)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	two := []peer.ID{b.id(1), b.id(3)}
 	if _, err := Light(ctx, reader, b.network, b.genesis, two, 0); err == nil {

@@ -190,7 +190,7 @@ func (b *bench) stop(i int) {
 }
 
 func (b *bench) append(i int, tx string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	return b.nodes[i].ledger.Append(ctx, []byte(tx))
 }
@@ -224,7 +224,7 @@ func eventually(t testing.TB, what string, within time.Duration, holds func() bo
 // records reads n records from a node, from the first.
 func (b *bench) records(i, n int) []Record {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	var out []Record
 	err := b.nodes[i].ledger.Follow(ctx, 0, func(r []Record) error {

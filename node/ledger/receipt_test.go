@@ -38,7 +38,7 @@ func TestReceipts(t *testing.T) {
 	wg.Wait()
 	longest := 0
 	for _, r := range b.records(2, 6) {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		receiptBytes, err := b.nodes[2].ledger.Receipt(ctx, Hash(r.Tx))
 		cancel()
 		if err != nil {
