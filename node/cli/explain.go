@@ -15,6 +15,7 @@ import (
 	"parley/datasets/files"
 	"parley/engine"
 	"parley/node/cli/rights"
+	"parley/node/client"
 	"parley/node/config"
 	"parley/node/failure"
 	"parley/node/render"
@@ -177,8 +178,12 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 		return c.printJSON(explained{explanation.First, decision})
 	}
 	text := failure.PrintableLines(explanation.String()) // its notes quote values
-	if decision != nil {
+	switch {
+	case decision == nil:
+	case decision.Allowed:
 		text += "\n" + decision.In(f.Language)
+	default:
+		text = decision.In(f.Language) + "\n" + render.WereItAllowed(f.Language) + text
 	}
 	return c.print(text)
 }
@@ -231,13 +236,16 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 		if screening, err = analyst.Screening(ctx, sql, f.Departments, decided.Rules); err != nil {
 			return none, nil, asked(err, sql)
 		}
-		ruled, err := analyst.Ruled(ctx, sql, f.Departments, decided.Rules)
-		if err != nil {
-			return none, nil, asked(err, sql)
-		}
-		if ruled != nil {
-			explanation.First = *ruled
-		}
+	}
+	ruled, err := analyst.Ruled(ctx, sql, f.Departments, decided.Rules)
+	var unruled *client.QueryError
+	switch {
+	case err != nil && !decided.Allowed && errors.As(err, &unruled): // refused in any case
+		explanation.First.Notes = append(explanation.First.Notes, "this is without what the departments' rules add, with which it is not answered either: "+unruled.Sentence)
+	case err != nil:
+		return none, nil, asked(err, sql)
+	case ruled != nil:
+		explanation.First = *ruled
 	}
 	told, err := f.Told(ctx, analyst, rights.Where{Node: f.node, Identity: f.identity}, sql, &decided)
 	if err != nil {

@@ -69,6 +69,7 @@ func TestPrivacyStory(t *testing.T) {
 		said := map[string]string{"en": "has no room for the question", "zh": "隐私预算不足"}[language]
 		s.refuses("analyst", failure.StatusRefused, []string{said, "parley budgets"}, "query", "--purpose", "a study", "--lang", language, sql)
 	}
+	s.refusedInExplanation(sql)
 	var trail render.Trail
 	s.json(&trail, "analyst", "trail")
 	released := 0
@@ -102,5 +103,22 @@ func TestPrivacyStory(t *testing.T) {
 	nodetest.Check(t, json.Unmarshal([]byte(text), &checked))
 	if status != failure.StatusAnswered || !checked.Verified || checked.Answered != 2 || checked.Queries != 2 || len(checked.Missing)+len(checked.Unchecked)+len(checked.Deviations) > 0 {
 		t.Errorf("status %d\n%s%s", status, text, errs)
+	}
+}
+
+// refusedInExplanation: explain begins with why a question whose budget is spent is refused, and shows the noise that it would have.
+func (s *rightsStory) refusedInExplanation(sql string) {
+	s.Helper()
+	out := s.does("analyst", "explain", "--purpose", "a study", sql)
+	if !strings.HasPrefix(out, "Not allowed. What is missing:\n") {
+		s.Errorf("explain does not begin with the refusal:\n%s", out)
+	}
+	for _, part := range []string{"has no room for the question", "if it were allowed: Plan", "Noise: per person", "each with noise that every department adds"} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), part) {
+			s.Errorf("explain of a question without budget does not say %q:\n%s", part, out)
+		}
+	}
+	if out := s.does("analyst", "explain", "--purpose", "another study", "--lang", "zh", "SELECT median(days) FROM stays"); !strings.HasPrefix(out, "不允许") || !strings.Contains(out, "with which it is not answered either") {
+		s.Error(out)
 	}
 }

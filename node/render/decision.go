@@ -190,6 +190,14 @@ func (d *Decision) In(language string) string {
 	return b.String() + screeningText(d.Screening, language)
 }
 
+// WereItAllowed stands between a refusal and the explanation of what is refused.
+func WereItAllowed(language string) string {
+	if language == policy.Chinese {
+		return "若获允许，将计算并披露以下内容：\n"
+	}
+	return "What it would compute and reveal, if it were allowed:\n"
+}
+
 // screeningText says what a screening shows to whom, beneath the rules that it is for.
 func screeningText(x *engine.ExplainedScreening, language string) string {
 	if x == nil {
