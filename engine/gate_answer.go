@@ -105,6 +105,16 @@ func (g group) reportReason() (code byte) {
 	return code
 }
 
+// reportSums describes the sums of a call that returns rows that are withheld for their largest rows, which one may leave out or bound more tightly.
+func (g group) reportSums(code byte) (out []string) {
+	for _, m := range g.plan.Report.Cells {
+		if m >= 0 && g.hidden(m) == code && (code == ReasonDominance || code == ReasonRatio) {
+			out = append(out, g.plan.describeMoment(m))
+		}
+	}
+	return out
+}
+
 // withheldColumns collects, for one row, the columns that are withheld by each reason.
 type withheldColumns [len(reasonNames)][]string
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,18 @@ type ExplainedScreening struct {
 	Earlier     int                   `json:"earlier,omitempty"` // answers that the question is compared with
 	Least       int64                 `json:"least,omitempty"`   // with noise on the figures, the rows that a cell rests on at least
 	Enough      int64                 `json:"enough,omitempty"`  // and what the departments' numbers then add up to, for one set
+	Departments int                   `json:"departments"`
+	Sums        []ExplainedSlack      `json:"sums,omitempty"` // of rules about the largest rows, what they are weighed by
 	Learns      []ExplainedDisclosure `json:"learns"`
+}
+
+// ExplainedSlack is how finely a rule about the largest rows sees what is added up, in its units. A department's slack is rounded down to a step, so that of
+// declared bounds far above what rows have many sums are withheld that keep the rule.
+type ExplainedSlack struct {
+	Of   string `json:"of"`   // what is added up
+	Rule string `json:"rule"` // as ReasonName names it
+	Most string `json:"most"` // that it can be in a row, below or above 0, by the widest of the departments' bounds
+	Step string `json:"step"`
 }
 
 // ExplainScreening describes the screening of a plan; nil where no rule looks at counts. The errors are those of
@@ -30,11 +42,25 @@ func (p *Plan) ExplainScreening(d Disclosure, earlier ...Earlier) (*ExplainedScr
 		return nil, err
 	}
 	out := &ExplainedScreening{Earlier: len(earlier), Plan: s.Digest(), Rules: d.Sentences(), Figures: len(s.Moments), Groups: s.groupCount(),
-		Ciphertexts: s.Ciphertexts(), Learns: s.screeningLearns()}
+		Ciphertexts: s.Ciphertexts(), Departments: len(p.Departments), Sums: s.explainSlacks(), Learns: s.screeningLearns()}
 	if d.Veiled {
 		out.Least, out.Enough = d.Count, s.Screen.enough(d.Count, 1)
 	}
 	return out, nil
+}
+
+// explainSlacks lists what the rules about largest rows weigh, each once.
+func (p *Plan) explainSlacks() (out []ExplainedSlack) {
+	for _, x := range p.Screen.sums {
+		decimal := func(n *big.Int, scale int) string { return Datum{Kind: Decimal, Number: n, Scale: scale}.String() }
+		most := p.magnitude(x.expr)
+		// A slack is in thousandths.
+		s := ExplainedSlack{p.describe(x.expr), ReasonName(x.code), decimal(most, x.expr.Scale), decimal(slackUnit(x.slack, most), x.expr.Scale+3)}
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // screeningLearns says who learns what of a screening.

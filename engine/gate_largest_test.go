@@ -301,6 +301,10 @@ func TestExplainLargest(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", want, x)
 		}
 	}
+	// Sixteenths of (1 − 0.9)·2·9999 and of 0.1·9999, rounded up to thousandths.
+	if want := []ExplainedSlack{{"wage", "dominance", "9999", "124.988"}, {"wage", "p-ratio", "9999", "62.494"}}; !slices.Equal(x.Sums, want) || x.Departments != 3 {
+		t.Errorf("it weighs %+v", x.Sums)
+	}
 	if counts, err := p.ExplainScreening(Disclosure{Count: 10}); err != nil || strings.Contains(counts.String(), "slack") {
 		t.Errorf("without these rules it says\n%s%v", counts, err)
 	}
@@ -314,6 +318,36 @@ func TestExplainLargest(t *testing.T) {
 	other, err := p.Screening(Disclosure{DominanceCount: 2, DominancePerMille: 800})
 	if err != nil || other.Digest() == s.Digest() {
 		t.Errorf("another share is the same screening: %v", err)
+	}
+}
+
+// TestDominatedCallNamesSum: of a call that returns rows it is told which of its sums may break a rule about largest rows, and of another rule none.
+func TestDominatedCallNamesSum(t *testing.T) {
+	cat, departments := staff().catalogue()
+	for _, c := range []struct {
+		code byte
+		want []string
+	}{{ReasonDominance, []string{"sum(wage * wage)"}}, {ReasonRatio, []string{"sum(wage * wage)"}}, {ReasonComplement, nil}} {
+		p, err := NewPlan("SELECT linreg(wage, age) FROM things", cat, departments, testPackings[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		verdict := make([]byte, p.CellCount())
+		at := slices.IndexFunc(p.Moments, func(m Moment) bool { return m.Op == Sum && p.describe(m.Expr) == "wage * wage" })
+		if at < 0 {
+			t.Fatal("no sum of squares")
+		}
+		verdict[at] = c.code
+		answer, err := p.Withhold(Disclosure{DominanceCount: 2, DominancePerMille: 800, RatioPerMille: 100, Complement: true, Count: 3}, verdict, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cells := staff().pooled(t, p)
+		cells[at] = new(big.Int)
+		got, err := answer.Finish(cells)
+		if err != nil || len(got.Rows) != 0 || len(got.Withheld) != 1 || !slices.Equal(got.Withheld[0].Sums, c.want) || got.Withheld[0].Rule != ReasonName(c.code) {
+			t.Errorf("%d: %v, %+v", c.code, err, got)
+		}
 	}
 }
 

@@ -20,6 +20,15 @@ func (s *Screening) enough(rows, sets int64) int64 {
 	return rows + excess(parts, d.Perturbed)
 }
 
+// Enough is from what sum of the departments' numbers on, which carry noise, the rule count lets a cell pass; 0 where they carry none. p is the plan of an
+// answer, and may be nil.
+func (p *Plan) Enough() int64 {
+	if p == nil || !p.Rules.Veiled {
+		return 0
+	}
+	return (&Screening{Rules: p.Rules, answer: p}).enough(p.Rules.Count, 1)
+}
+
 // excess is what so many figures say beyond their rows: the mean of that, and four standard deviations, but never more than all of it. Of one row or the floor
 // a figure says as much as its noise is above 0, of more rows less: that is noise/6 in the mean, with a variance of (noise² + 1)/18.
 func excess(figures, noise int64) int64 {

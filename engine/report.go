@@ -227,6 +227,7 @@ func (p *Plan) printGroup(row candidate, columns []reportColumn, result *Result)
 			names = append(names, c.name)
 		}
 		result.withheldBy(row.group, code, names...)
+		result.Withheld[len(result.Withheld)-1].Sums = row.reportSums(code)
 		return nil
 	}
 	group := row.printed()

@@ -388,4 +388,6 @@ type Withheld struct {
 	// Columns are the names of the columns whose values are withheld; none: the row is not shown at all.
 	Columns []string `json:"columns,omitempty"`
 	Rule    string   `json:"rule"` // as ReasonName names it
+	// Sums are, of a call that returns rows, those of its sums of which the largest rows may be too much.
+	Sums []string `json:"sums,omitempty"`
 }

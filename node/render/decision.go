@@ -209,7 +209,7 @@ func screeningText(x *engine.ExplainedScreening, language string) string {
 			history = fmt.Sprintf("  其中一部分用于与此前的%d个答复比较：若合在一起会推出过小的行集，则拒绝回答。\n", x.Earlier)
 		}
 		return fmt.Sprintf("回答之前先筛查：每个部门就%d个分组各提供%d个计数，另用%d个密文。\n", x.Groups, x.Figures, x.Ciphertexts) +
-			history + "  计数之和只有提供数据的部门能看到，其他任何人都看不到。\n" +
+			history + slacksText(x, language) + "  计数之和只有提供数据的部门能看到，其他任何人都看不到。\n" +
 			"  分析人、各部门和持有证书者只知道哪些单元不予显示、依据哪条规则。\n"
 	}
 	var b Page
@@ -221,6 +221,36 @@ func screeningText(x *engine.ExplainedScreening, language string) string {
 	for _, l := range x.Learns {
 		b.put("  ", failure.Printable(l.Who+": "+l.What))
 	}
+	return b.String() + slacksText(x, language)
+}
+
+// mostSlacks is how many sums slacksText tells of.
+const mostSlacks = 8
+
+// slacksText says how finely rules about the largest rows see sums, and what to declare that fewer are withheld; "" where there are no such rules.
+func slacksText(x *engine.ExplainedScreening, language string) string {
+	if len(x.Sums) == 0 {
+		return ""
+	}
+	said := [...]string{"%s, by the rule %s: by the bounds that are declared up to %s in a row, and so told in steps of %s", "and %d more, which --json has",
+		"Each of %s rounds down by up to a step what its other rows have over the largest, so a sum that keeps the rule by less than that is withheld as well. Where bounds are far above " +
+			"what rows have, that is often: min and max of [[table.column]] in the departments' node.toml, close to the values, let more sums pass."}
+	departments := engine.Plural(x.Departments, "department")
+	if language == policy.Chinese {
+		said = [...]string{"%s，依规则%s：按声明的界限每行至多%s，故以%s为一级告知", "另有%d项，见 --json",
+			"%s各自将其余行超出最大行的数额向下取整至多一级，故即使符合规则，余量不足者也不予显示。界限远大于实际数值时常会如此：" +
+				"在各部门node.toml的[[table.column]]中将min和max声明得接近实际数值，可使更多合计得以显示。"}
+		departments = fmt.Sprintf("%d个部门", x.Departments)
+	}
+	var b Page
+	for i, s := range x.Sums {
+		if i == mostSlacks {
+			b.put("    ", fmt.Sprintf(said[1], len(x.Sums)-i))
+			break
+		}
+		b.put("    ", failure.Printable(fmt.Sprintf(said[0], s.Of, s.Rule, s.Most, s.Step)))
+	}
+	b.put("  ", fmt.Sprintf(said[2], departments))
 	return b.String()
 }
 

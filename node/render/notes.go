@@ -10,9 +10,14 @@ import (
 // notesWords are the words of what stands beneath an answer's rows, in English and in Chinese.
 var notesWords = map[string][2]string{
 	"withheld": {"withheld: ", "不予显示："}, "by rule": {"%s, by the rule %s", "%s，依规则%s"}, "says": {" (%s)", "（%s）"},
-	"named": {"%s: %s", "%s：%s"}, "and": {"; ", "；"}, "more": {"; and %d more, which --json has", "；另有%d项，见 --json"}, "all rows": {"of all rows", "全部数据"},
-	"keys":    {"joined rows with the same %s count as one row for these rules", "就这些规则而言，%s相同的连接行只计一行"},
-	"rounded": {"rounded: ", "取整："},
+	"for sums": {", which %s may break", "，因%s可能不符"},
+	"named":    {"%s: %s", "%s：%s"}, "and": {"; ", "；"}, "more": {"; and %d more, which --json has", "；另有%d项，见 --json"}, "all rows": {"of all rows", "全部数据"},
+	"veiled count": {"; contributors see rows with noise, so their numbers have to add up to %d, and a cell of some more than %d rows may not be shown",
+		"；各参与部门所见的行数带噪声，故其数之和须达%d，略多于%d行的单元也可能不予显示"},
+	"veiled floor": {"; contributors see rows with noise, so its number has to be %d", "；所见的行数带噪声，故该数须达%d"},
+	"veiled":       {"; contributors see rows with noise, so it takes more of them", "；所见的行数带噪声，故须有更多的行"},
+	"keys":         {"joined rows with the same %s count as one row for these rules", "就这些规则而言，%s相同的连接行只计一行"},
+	"rounded":      {"rounded: ", "取整："},
 	"each": {"counts are rounded to %d, each by itself; what is added up of several rows is the sum of rounded counts",
 		"计数各自按%d取整；由多行相加而得的为取整后计数之和"},
 	"noise": {"noise: ", "噪声："}, engine.NoiseGaussian: {engine.NoiseGaussian + " noise", "离散高斯噪声"}, engine.NoiseCellKey: {engine.NoiseCellKey + " noise", "单元密钥噪声"},

@@ -17,11 +17,12 @@ type Withheld struct {
 	Group   []*string `json:"group"`             // the row's values of the columns that are grouped by
 	Columns []string  `json:"columns,omitempty"` // whose values are withheld; none: the row is not shown at all
 	Rule    string    `json:"rule"`              // by its name in policies
+	Sums    []string  `json:"sums,omitempty"`    // of a call that returns rows, which of its sums the largest rows may be too much of
 }
 
 func withheldOf(r *engine.Result) (out []Withheld) {
 	for _, w := range r.Withheld {
-		shown := Withheld{Group: make([]*string, len(w.Group)), Columns: w.Columns, Rule: w.Rule}
+		shown := Withheld{Group: make([]*string, len(w.Group)), Columns: w.Columns, Rule: w.Rule, Sums: w.Sums}
 		for i, v := range w.Group {
 			shown.Group[i] = v.Text
 		}
@@ -35,11 +36,11 @@ const mostWithheld = 12
 
 // withheldText says what is withheld and by which rule: the rows from which one rule withholds the same, together.
 func withheldText(r *engine.Result, p *engine.Plan, l notesLanguage) string {
-	type same struct{ rule, columns string }
+	type same struct{ rule, columns, sums string }
 	var order []same
 	rows := map[same][]string{}
 	for _, w := range r.Withheld {
-		of := same{w.Rule, strings.Join(w.Columns, ", ")}
+		of := same{w.Rule, strings.Join(w.Columns, ", "), strings.Join(w.Sums, ", ")}
 		if rows[of] == nil {
 			order = append(order, of)
 		}
@@ -54,6 +55,9 @@ func withheldText(r *engine.Result, p *engine.Plan, l notesLanguage) string {
 		text := l.say("by rule", what, of.rule)
 		if says := ruleText(of.rule, p, l); says != "" {
 			text += l.say("says", says)
+		}
+		if of.sums != "" {
+			text += l.say("for sums", of.sums)
 		}
 		more := ""
 		if len(named) > mostWithheld {
@@ -119,8 +123,23 @@ func ruleText(name string, p *engine.Plan, l notesLanguage) string {
 	said := policy.RulesText(p.Rules, []string{policy.English, policy.Chinese}[l])
 	for i, r := range p.Rules.Rules() {
 		if r.Name == name {
-			return said[i]
+			return said[i] + veiledText(name, p, l)
 		}
+	}
+	return ""
+}
+
+// veiledText says what a rule of numbers of rows takes where contributors see these with noise; "" where they see them as they are.
+func veiledText(name string, p *engine.Plan, l notesLanguage) string {
+	switch {
+	case !p.Rules.Veiled:
+		return ""
+	case name == "count":
+		return l.say("veiled count", p.Enough(), p.Rules.Count)
+	case name == "floor":
+		return l.say("veiled floor", p.Rules.Floor+p.Rules.Perturbed)
+	case name == "freedom" || name == "parameters":
+		return l.say("veiled")
 	}
 	return ""
 }

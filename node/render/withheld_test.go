@@ -79,6 +79,36 @@ func TestWithheldIsShown(t *testing.T) {
 	}
 }
 
+// TestWithheldByNoise: where contributors see numbers of rows with noise, it stands beneath the answer how many it takes by these.
+func TestWithheldByNoise(t *testing.T) {
+	a := withheldAnswer(t)
+	plan := *a.Plan
+	plan.Rules = engine.Disclosure{Count: 3, Floor: 2, Perturbed: 5, Veiled: true, Freedom: 10}
+	if plan.Enough() != 3+5 || a.Plan.Enough() != 0 || (*engine.Plan)(nil).Enough() != 0 { // by the table of engine/README.md, section 18.12
+		t.Fatalf("it takes %d", plan.Enough())
+	}
+	a.Result.Withheld[1].Rule, a.Result.Withheld[2].Rule = "floor", "freedom"
+	a.Result.Withheld[2].Sums = []string{"sum(x * x)"}
+	for language, parts := range map[string][]string{
+		"": {"rests on at least 3 rows; contributors see rows with noise, so their numbers have to add up to 8, and a cell of some more than 3 rows may not be shown)",
+			"that it has rows in; contributors see rows with noise, so its number has to be 7)", "parameters; contributors see rows with noise, so it takes more of them), which sum(x * x) may break: area NULL"},
+		policy.Chinese: {"故其数之和须达8，略多于3行的单元也可能不予显示）", "故该数须达7）", "故须有更多的行），因sum(x*x)可能不符：areaNULL"},
+	} {
+		said := strings.Join(strings.Fields(notesText(a.Result, &plan, language)), " ")
+		if language != "" {
+			said = strings.ReplaceAll(said, " ", "")
+		}
+		for _, part := range parts {
+			if !strings.Contains(said, part) {
+				t.Errorf("it does not say %q:\n%s", part, said)
+			}
+		}
+	}
+	if said := notesText(a.Result, a.Plan, ""); strings.Contains(said, "contributors see rows with noise") {
+		t.Errorf("of exact counts: %s", said)
+	}
+}
+
 // TestRoundingIsShown: beneath an answer of rounded counts stands what they are rounded to, and on whose word that rests.
 func TestRoundingIsShown(t *testing.T) {
 	a := withheldAnswer(t)
@@ -126,6 +156,19 @@ func TestScreeningIsExplained(t *testing.T) {
 		for _, part := range parts {
 			if !strings.Contains(strings.Join(strings.Fields(text), " "), part) {
 				t.Errorf("%s does not say %q:\n%s", language, part, text)
+			}
+		}
+		loose := *x
+		loose.Departments = 3
+		for range mostSlacks + 2 {
+			loose.Sums = append(loose.Sums, engine.ExplainedSlack{Of: "cost\u202e", Rule: "dominance", Most: "100000", Step: "2500"})
+		}
+		d.Screening = &loose
+		said := strings.Join(strings.Fields(d.In(language)), " ")
+		for _, part := range map[string][]string{"en": {`cost\u202e, by the rule dominance: by the bounds that are declared up to 100000 in a row, and so told in steps of 2500`, "and 2 more", "Each of 3 departments", "min and max of"},
+			"zh": {`每行至多100000，故以2500为一级告知`, "另有2项", "3个部门各自"}}[language] {
+			if !strings.Contains(said, part) {
+				t.Errorf("%s does not say %q:\n%s", language, part, said)
 			}
 		}
 		d.Screening = nil
