@@ -16,7 +16,17 @@ func BlobDigest(blob []byte) engine.Digest { return engine.Hash("parley blob 1",
 
 // Sizes are what the referee needs of a parameter set: the exact lengths in bytes of the blobs, of
 // which another is refused before it is read, and the largest committee, which no vote exceeds.
-type Sizes struct{ KeyShare, Contribution, Share, Departments int }
+type Sizes struct {
+	KeyShare, Contribution, Share, Departments int
+	// Of questions that join tables by persons; Slots of 0: there are none. A share of so many Slots at most has Release bytes, and Slot
+	// for each number that it releases.
+	Product, Release, Slot, Slots int
+}
+
+// released is the length of the index-th share of so many numbers, of which all shares but the last have Slots.
+func (s Sizes) released(targets, index uint32) int {
+	return s.Release + s.Slot*int(min(int64(s.Slots), int64(targets)-int64(s.Slots)*int64(index)))
+}
 
 // SizesOf returns the sizes of a parameter set.
 func SizesOf(p circuits.Params) Sizes {

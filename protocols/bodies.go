@@ -69,7 +69,7 @@ type Ask struct {
 	Departments     []string        // the contributors, ascending
 	Registrations   []engine.Digest // digest of each contributor's table version, in that order
 	Plan            engine.Digest   // engine.Plan.Digest
-	Ciphertexts     uint32          // engine.Plan.Ciphertexts
+	Ciphertexts     uint32          // that each contributor sends, and shares that each member does; of what is Linked the shares alone
 	AnalystKey      engine.Digest   // of the blob with the analyst's fresh encryption key and its proof
 	Nonce           [32]byte
 	DeadlineSeconds uint32
@@ -81,6 +81,7 @@ type Ask struct {
 	Screening       bool            // it asks for the counts that the contributors' rules go by, for their eyes alone
 	Screen          engine.Digest   // the screening that says what of the answer is shown; zero: no rule needs one
 	Past            []Past          // of a screening: the answers that the question is compared with
+	Linked          *Linked         // of a question that joins tables of several departments by persons; else nil
 }
 
 // Admit says that a member checked the question itself and will take part.
@@ -109,11 +110,11 @@ type Contribute struct {
 	Blobs []engine.Digest // by ciphertext index
 }
 
-// Attest says that a validator itself verified all contributions of the query, and holds them.
+// Attest says that a validator itself verified all contributions and products of the query, and holds them.
 type Attest struct {
 	_             struct{} `cbor:",toarray"`
 	Query         engine.Digest
-	Contributions engine.Digest // digest of all contributions (README section 1)
+	Contributions engine.Digest // digest of all contributions, and of all products (README section 1)
 }
 
 // Subject is what an accusation is about.
@@ -123,7 +124,8 @@ type Subject uint8
 const (
 	SubjectContribution Subject = iota + 1
 	SubjectShare
-	lastSubject = SubjectShare
+	SubjectProduct
+	lastSubject = SubjectProduct
 )
 
 // Accuse ends a query with the claim that a department deviated. Each node checks the claim
@@ -306,6 +308,7 @@ func newBody(kind EntryKind) Body {
 		func() Body { return new(LinkageOpen) }, func() Body { return new(LinkageCommit) },
 		func() Body { return new(LinkageReveal) }, func() Body { return new(LinkageClose) },
 		func() Body { return new(Draw) }, func() Body { return new(Spine) },
+		func() Body { return new(Multiply) },
 	}[kind-1]()
 }
 
@@ -335,8 +338,6 @@ func (b *Ask) check() error {
 		return fmt.Errorf("SQL is 1 to %d bytes of UTF-8", engine.MaxSQLBytes)
 	case len(b.Departments) == 0 || len(b.Departments) > MaxDepartments:
 		return fmt.Errorf("%d contributors, allowed 1 to %d", len(b.Departments), MaxDepartments)
-	case len(b.Registrations) == 0 || len(b.Registrations)%len(b.Departments) != 0 || len(b.Registrations) > min(MaxAskTables, engine.MaxJoined*len(b.Departments)):
-		return fmt.Errorf("%d registrations of %d contributors: each has one of each table, of which there are at most %d, and %d of all together", len(b.Registrations), len(b.Departments), engine.MaxJoined, MaxAskTables)
 	case b.Ciphertexts == 0 || b.Ciphertexts > MaxCiphertexts:
 		return fmt.Errorf("%d ciphertexts, allowed 1 to %d", b.Ciphertexts, MaxCiphertexts)
 	case b.DeadlineSeconds == 0 || b.DeadlineSeconds > MaxDeadlineSeconds:
@@ -350,7 +351,7 @@ func (b *Ask) check() error {
 			return errors.New("contributors are not ascending and distinct")
 		}
 	}
-	if err := errors.Join(policy.CheckPurpose(b.Purpose, b.Basis), b.checkRound(), b.checkPast()); err != nil {
+	if err := errors.Join(b.checkTables(), policy.CheckPurpose(b.Purpose, b.Basis), b.checkRound(), b.checkPast()); err != nil {
 		return err
 	}
 	switch {
@@ -391,7 +392,7 @@ func (b *Refuse) check() error {
 	return errors.Join(checkText("code", b.Code, MaxCode), checkText("sentence", b.Sentence, MaxSentence))
 }
 
-func (b *Contribute) check() error { return checkDigests(b.Blobs) }
+func (b *Contribute) check() error { return checkDigests(b.Blobs, MaxLinkedBlobs) }
 func (b *Attest) check() error     { return nil }
 
 func (b *Accuse) check() error {
@@ -401,7 +402,7 @@ func (b *Accuse) check() error {
 	return errors.Join(checkText("sentence", b.Sentence, MaxSentence), b.Fault.check(), checkServed(b.Fault, b.Served))
 }
 
-func (b *ShareCommit) check() error { return checkDigests(b.Blobs) }
+func (b *ShareCommit) check() error { return checkDigests(b.Blobs, MaxCiphertexts) }
 func (b *Done) check() error        { return nil }
 func (b *Expire) check() error      { return nil }
 func (b *Judge) check() error       { return nil }
@@ -424,9 +425,9 @@ func (b *Vote) check() error {
 	return checkName(c.Name)
 }
 
-func checkDigests(digests []engine.Digest) error {
-	if len(digests) == 0 || len(digests) > MaxCiphertexts {
-		return fmt.Errorf("%d digests, allowed 1 to %d", len(digests), MaxCiphertexts)
+func checkDigests(digests []engine.Digest, most int) error {
+	if len(digests) == 0 || len(digests) > most {
+		return fmt.Errorf("%d digests, allowed 1 to %d", len(digests), most)
 	}
 	return nil
 }

@@ -145,7 +145,7 @@ func TestBudgetGivenBack(t *testing.T) {
 		"answered":  func(c *court, q *QueryState) { c.advance(q, PhaseDone) },
 	}
 	for what, end := range ends {
-		for phase := PhaseAdmitting; phase <= PhaseShared; phase++ {
+		for _, phase := range courtPhases {
 			t.Run(what+"/"+phase.String(), func(t *testing.T) {
 				if what == "refused" && phase > PhaseSharing || what == "withdrawn" && phase >= PhaseSharing {
 					return // not possible

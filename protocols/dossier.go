@@ -159,8 +159,12 @@ func planOf(q *QueryState, p engine.Packing) (*engine.Plan, error) {
 	return q.planned(engine.NewPlan(a.SQL, tables, a.Departments, p))
 }
 
-// planned refuses a plan that is not about all tables that the question names: policies were asked of each.
+// planned refuses a plan that is not about all tables that the question names: policies were asked of each. What joins departments' tables
+// by persons the ledger has, but no department answers it.
 func (q *QueryState) planned(plan *engine.Plan, err error) (*engine.Plan, error) {
+	if q.Ask.Linked != nil {
+		return nil, &engine.Error{Code: CodePolicy, Message: "a question that joins departments' tables by persons is not answered yet"}
+	}
 	if err == nil && len(plan.Catalogue()) != len(q.Registrations) {
 		return nil, errors.New("the question names tables that its text does not ask")
 	}

@@ -85,6 +85,7 @@ func goldenEntries() []Entry {
 		&LinkageClose{Linkage: d(29), Sentence: "the share is lost"},
 		&Draw{Linkage: d(29), Number: 3, Count: 65535, Points: d(34)},
 		&Spine{Linkage: d(29), Table: "register", Registration: d(9), Version: 2, Blocks: []SpineBlock{{Blob: d(35), Count: 1 << 20}, {Blob: d(36), Count: 7}}},
+		&Multiply{Query: d(13), Epoch: d(8), Blobs: []engine.Digest{d(37), d(38)}},
 	}
 	var entries []Entry
 	for _, b := range bodies {
@@ -179,7 +180,7 @@ func goldenNames(t *testing.T, c *court) {
 		"query-id":             QueryID(c.id, KeyOf(c.analyst), &ask),
 		"epoch-id":             epochID(c.id, digestOf("beacon"), 5),
 		"epoch-digest":         epochDigest(c.id, epoch),
-		"contributions-digest": contributionsDigest(digestOf("query"), [][]engine.Digest{{digestOf(1)}, {digestOf(2), digestOf(3)}}),
+		"contributions-digest": contributionsDigest(digestOf("query"), [][]engine.Digest{{digestOf(1)}, {digestOf(2), digestOf(3)}}, [][]engine.Digest{{digestOf(4)}}),
 		"registration-digest":  RegistrationDigest(courtTable("a", 3)),
 		"blob-digest":          BlobDigest([]byte{1, 2, 3}),
 		"membership":           c.state.members.transcript,
@@ -252,7 +253,10 @@ func TestLimits(t *testing.T) {
 		"code":       &Refuse{Code: strings.Repeat("x", MaxCode+1)},
 		"no code":    &Refuse{},
 		"members":    &EpochOpen{Members: make([]Key, MaxDepartments+1)},
-		"digests":    &Contribute{Blobs: make([]engine.Digest, MaxCiphertexts+1)},
+		"digests":    &Contribute{Blobs: make([]engine.Digest, MaxLinkedBlobs+1)},
+		"products":   &Multiply{Blobs: make([]engine.Digest, MaxLinkedBlobs+1)},
+		"no product": &Multiply{},
+		"shares":     &ShareCommit{Blobs: make([]engine.Digest, MaxCiphertexts+1)},
 		"no digests": &ShareCommit{},
 		"fault":      &Accuse{Subject: SubjectShare, Fault: FaultSecond},
 		"subject":    &Accuse{Fault: FaultBadProof},

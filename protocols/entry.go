@@ -48,13 +48,14 @@ const (
 	KindLinkageClose
 	KindDraw
 	KindSpine
-	lastKind = KindSpine
+	KindMultiply
+	lastKind = KindMultiply
 )
 
 var kindNames = [...]string{"", "join", "register", "epoch-open", "key-commit", "key-attest", "epoch-abort",
 	"ask", "admit", "refuse", "contribute", "attest", "accuse", "share", "done", "expire", "vote", "judge", "withdraw",
 	"vouch", "revoke", "act", "publish", "request", "grant", "decline", "rescind", "alert", "screen",
-	"linkage-open", "linkage-commit", "linkage-reveal", "linkage-close", "draw", "spine"}
+	"linkage-open", "linkage-commit", "linkage-reveal", "linkage-close", "draw", "spine", "multiply"}
 
 func (k EntryKind) String() string {
 	if k == 0 || k > lastKind {

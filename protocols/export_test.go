@@ -35,7 +35,10 @@ func BodyLimit(kind EntryKind) int { return kind.bodyLimit() }
 
 // The names of a table's version and of a query's contributions.
 var (
-	ContributionsDigest = contributionsDigest
+	// ContributionsDigest is of a question without products.
+	ContributionsDigest = func(query engine.Digest, blobs [][]engine.Digest) engine.Digest {
+		return contributionsDigest(query, blobs, make([][]engine.Digest, len(blobs)))
+	}
 )
 
 // Ended lists the queries that have ended and are kept, in the order of their ends.

@@ -69,7 +69,7 @@ func FuzzReferee(f *testing.F) {
 		c.join()
 		c.register()
 		c.form()
-		c.reach(Phase(1+phase%5), 1)
+		c.reach(courtPhases[phase%5], 1)
 		keys := append(c.validators(), c.analyst)
 		e := Entry{Kind: EntryKind(kind), Author: KeyOf(keys[int(author)%len(keys)]), Body: body}
 		e.Signature = signature(keys[int(author)%len(keys)], e.message(c.id))

@@ -93,6 +93,14 @@ const (
 	// MaxCiphertexts bounds the ciphertexts that one query takes from a department, and so
 	// the digests in a Contribute or Share entry, and with them a journal record.
 	MaxCiphertexts = 128
+	// MaxLinkedBlobs bounds the ciphertexts of vectors, and the products, that one department gives to a question which joins tables by
+	// persons, and so the digests in a Contribute or Multiply entry. Of more positions or more groups such a question is refused.
+	MaxLinkedBlobs = 512
+	// MaxQuestionBlobs bounds what all departments give to one such question, their shares with it: it takes no more of the state than
+	// any other.
+	MaxQuestionBlobs = 15 << 10
+	// MaxTargets bounds the numbers that one such question releases.
+	MaxTargets = 1 << 16
 	// MaxVerdictBytes bounds a screening's verdict, as runs of cells, and MaxScreenedCells its cells.
 	MaxVerdictBytes  = 16 << 10
 	MaxScreenedCells = 1 << 20

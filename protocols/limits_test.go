@@ -242,12 +242,15 @@ func TestStateFits(t *testing.T) {
 		Purpose: purpose, Basis: purpose, Grants: make([]engine.Digest, MaxDepartments)})
 	ask += MaxDepartments * (9 + len(engine.Marshal(charge{Grant: 1 << 62, Used: 1 << 62})))
 	blobs := size(&Contribute{Blobs: digests})
-	query := ask + MaxDepartments*(size(&Admit{})+2*blobs) + validators*size(&Attest{}) + size(&Done{}) +
+	linkedAsk := len(engine.Marshal(&Linked{Department: name, Table: strings.Repeat("t", engine.MaxNameBytes), Encrypted: strings.Repeat("t", engine.MaxNameBytes), Version: 1 << 62,
+		Positions: 1 << 31, Vectors: 1 << 31, Products: 1 << 31, Targets: 1 << 31}))
+	joined := linkedAsk + 3*MaxDepartments*size(&Multiply{}) + MaxQuestionBlobs*digest
+	query := ask + max(2*MaxDepartments*blobs, joined) + MaxDepartments*size(&Admit{}) + validators*size(&Attest{}) + size(&Done{}) +
 		size(&Accuse{Sentence: sentence, Served: served}) + fault + validators*(member+3*digest) + judgments + MaxDepartments*9 + 1024 +
 		MaxDepartments*(size(&Screen{})+9) + MaxVerdictBytes
 	epoch := size(&EpochOpen{Members: make([]Key, MaxDepartments)}) + MaxDepartments*(size(&KeyCommit{})+size(&KeyAttest{})+member) +
 		size(&EpochAbort{Sentence: sentence, Served: served}) + fault + judgments + 1024
-	evidence := fault + (validators+2)*min(blobs, MaxEvidenceRecord) + 2*MaxEvidenceRecord + 1024
+	evidence := fault + max((validators+2)*min(blobs, MaxEvidenceRecord), MaxQuestionBlobs*digest+2*MaxDepartments*size(&Multiply{})) + 2*MaxEvidenceRecord + 1024
 	tables := engine.MaxRegistrations + (KeepEnded+MaxPending)*MaxAskTables
 	place := strings.Repeat("p", MaxPlaceBytes)
 	person := size(&Vouch{Name: name, Place: place, Roles: PersonRoles(), From: 1 << 62, Until: 1 << 62, Turn: 1 << 62}) + 9

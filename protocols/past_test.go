@@ -31,7 +31,7 @@ func longCourt(t testing.TB) (*court, []*lived) {
 		}
 		for k := range asked {
 			nonce++
-			q := c.reach(Phase(1+k%int(PhaseShared)), nonce)
+			q := c.reach(courtPhases[k%5], nonce)
 			l.queries = append(l.queries, q.ID)
 			if i%3 != 0 || k > 0 {
 				for _, v := range c.validators() {

@@ -15,6 +15,7 @@ type Phase uint8
 const (
 	PhaseAdmitting Phase = iota + 1
 	PhaseContributing
+	PhaseMultiplying // of what is Linked: all vectors are committed to
 	PhaseAttesting
 	PhaseSharing
 	PhaseShared // all shares are committed to; the analyst works
@@ -26,7 +27,7 @@ const (
 	PhaseWithdrawn // by its analyst, before any department may have shared
 )
 
-var phaseNames = [...]string{"", "admitting", "contributing", "attesting", "sharing", "shared", "done", "refused", "accused", "failed", "expired", "withdrawn"}
+var phaseNames = [...]string{"", "admitting", "contributing", "multiplying", "attesting", "sharing", "shared", "done", "refused", "accused", "failed", "expired", "withdrawn"}
 
 func (p Phase) String() string { return phaseNames[p] }
 
@@ -45,8 +46,9 @@ type QueryState struct {
 	Phase         Phase
 	Reached       Phase // the last phase before the end: PhaseShared at most
 
-	Contributed   [][]engine.Digest // blobs by contributor and ciphertext index; nil until committed to
-	Contributions engine.Digest     // digest of all contributions, from PhaseAttesting on
+	Contributed   [][]engine.Digest // blobs by contributor and ciphertext index; nil until committed to, and of who sends no vectors
+	Multiplied    [][]engine.Digest // products by contributor, in the plan's order; nil until committed to
+	Contributions engine.Digest     // digest of all contributions and products, from PhaseAttesting on
 	Shared        [][]engine.Digest // blobs by member and ciphertext index; nil until committed to
 	Certificate   engine.Digest     // when PhaseDone, but of a screening
 	Done          *Record           // when PhaseDone; of a screening the last verdict
@@ -73,6 +75,8 @@ type QueryState struct {
 	asker                        policy.Asker
 	screen                       *QueryState // that it rests on; nil for none
 	admitted, contributed, share []uint64    // numbers, by member or contributor; 0 is not yet
+	multiplied                   []uint64    // by contributor
+	encrypts, multiplies         []bool      // by contributor: whose entry is waited for
 	screened                     []uint64    // by contributor
 	packed                       []byte      // a screening's verdict, as its recipient wrote it
 	attested                     []uint64    // by member
@@ -95,7 +99,8 @@ func newQueryState(id engine.Digest, r *Record, b *Ask, ep *EpochState, tables [
 	n, c := len(ep.Members), len(b.Departments)
 	q := &QueryState{ID: id, Author: r.Entry.Author, Ask: *b, Number: r.Number, Epoch: ep, Phase: PhaseAdmitting, Reached: PhaseAdmitting,
 		tables: tables, admitted: make([]uint64, n), attested: make([]uint64, n), share: make([]uint64, n), contributed: make([]uint64, c),
-		screened: make([]uint64, c), Verdicts: make([]engine.Digest, c), Contributed: make([][]engine.Digest, c), Shared: make([][]engine.Digest, n)}
+		screened: make([]uint64, c), multiplied: make([]uint64, c), Verdicts: make([]engine.Digest, c),
+		Contributed: make([][]engine.Digest, c), Multiplied: make([][]engine.Digest, c), Shared: make([][]engine.Digest, n)}
 	for _, name := range b.Departments {
 		k := slices.IndexFunc(ep.Members, func(m Member) bool { return m.Name == name })
 		if k < 0 {
@@ -106,6 +111,7 @@ func newQueryState(id engine.Digest, r *Record, b *Ask, ep *EpochState, tables [
 	for _, t := range tables {
 		q.Registrations = append(q.Registrations, t.registration)
 	}
+	q.encrypts, q.multiplies = q.side(true), q.side(false)
 	return q
 }
 
@@ -137,6 +143,7 @@ func (q *QueryState) clone(ep *EpochState) *QueryState {
 	c.admitted, c.contributed = slices.Clone(q.admitted), slices.Clone(q.contributed)
 	c.attested, c.share = slices.Clone(q.attested), slices.Clone(q.share)
 	c.screened, c.Verdicts = slices.Clone(q.screened), slices.Clone(q.Verdicts)
+	c.multiplied, c.Multiplied = slices.Clone(q.multiplied), slices.Clone(q.Multiplied)
 	c.records, c.attestors, c.complaints = share(q.records), share(q.attestors), share(q.complaints)
 	c.expirers, c.verdicts = share(q.expirers), q.verdicts.clone()
 	return &c
@@ -160,6 +167,9 @@ func (q *QueryState) remember(r *Record, body Body) {
 	case *Contribute:
 		i := q.contributor(r.Entry.Author)
 		q.contributed[i], q.Contributed[i] = r.Number, b.Blobs
+	case *Multiply:
+		i := q.contributor(r.Entry.Author)
+		q.multiplied[i], q.Multiplied[i] = r.Number, b.Blobs
 	case *Attest:
 		q.attestors = append(q.attestors, r.Entry.Author)
 		if member >= 0 {
@@ -205,12 +215,12 @@ func (q *QueryState) contributor(k Key) int {
 func QueryID(network engine.Digest, author Key, a *Ask) engine.Digest {
 	return engine.Hash("parley query 1", network[:], a.Epoch[:], a.Plan[:], author[:], a.AnalystKey[:], a.Nonce[:],
 		engine.Marshal(a.Departments), engine.Marshal(a.Registrations), []byte(a.Purpose), []byte(a.Basis), engine.Marshal(a.Grants),
-		engine.Marshal(a.Screening), a.Screen[:], engine.Marshal(a.Past))
+		engine.Marshal(a.Screening), a.Screen[:], engine.Marshal(a.Past), engine.Marshal(a.Linked))
 }
 
-// contributionsDigest names all contributions of a query.
-func contributionsDigest(query engine.Digest, blobs [][]engine.Digest) engine.Digest {
-	return engine.Hash("parley contributions 1", query[:], engine.Marshal(blobs))
+// contributionsDigest names all contributions of a query, and all products.
+func contributionsDigest(query engine.Digest, blobs, products [][]engine.Digest) engine.Digest {
+	return engine.Hash("parley contributions 1", query[:], engine.Marshal(blobs), engine.Marshal(products))
 }
 
 // Query is a query that is kept, by id, or nil.
@@ -223,14 +233,19 @@ func (s *State) Open() []engine.Digest { return slices.Clone(s.open) }
 // one kind can be accused once all have committed and they are served.
 func (q *QueryState) committed(subject Subject, k Key, index uint32, sizes Sizes) (engine.Digest, int, bool) {
 	var blobs []engine.Digest
-	size := sizes.Share
-	if subject == SubjectContribution {
-		size = sizes.Contribution
-		if i := q.contributor(k); i >= 0 && q.Reached >= PhaseAttesting {
-			blobs = q.Contributed[i]
+	size, i := sizes.Contribution, q.contributor(k)
+	switch {
+	case subject == SubjectShare:
+		if size = sizes.Share; q.Ask.Linked != nil {
+			size = sizes.released(q.Ask.Linked.Targets, index)
 		}
-	} else if i := q.Epoch.member(k); i >= 0 {
-		blobs = q.Shared[i]
+		if i = q.Epoch.member(k); i >= 0 {
+			blobs = q.Shared[i]
+		}
+	case subject == SubjectContribution && i >= 0 && q.Reached > PhaseContributing:
+		blobs = q.Contributed[i]
+	case subject == SubjectProduct && i >= 0 && q.Reached > PhaseMultiplying:
+		size, blobs = sizes.Product, q.Multiplied[i]
 	}
 	if int64(index) >= int64(len(blobs)) {
 		return engine.Digest{}, 0, false
@@ -240,27 +255,14 @@ func (q *QueryState) committed(subject Subject, k Key, index uint32, sizes Sizes
 
 // missing are the names of those that an open query waits for, ascending: who has not posted
 // the entry of the present phase. Who waits for blobs and complained is excused, and whom it
-// complained about is missing; but if a third member of the epoch attested, the blobs could be had, and
+// complained about is missing; but if a third one posted what it needs the blobs for, they could be had, and
 // both are named (README section 7).
 func (s *State) missing(id engine.Digest) []string {
 	q := s.queries[id]
 	if q == nil {
 		return nil
 	}
-	members, posted := q.Epoch.Members, q.admitted
-	switch q.Phase {
-	case PhaseContributing:
-		members, posted = q.Contributors, q.contributed
-	case PhaseAttesting:
-		posted = q.attested
-	case PhaseSharing:
-		posted = q.share
-	case PhaseShared:
-		members, posted = nil, nil
-		if q.Ask.Screening {
-			members, posted = q.Contributors, q.screened
-		}
-	}
+	members, posted := q.due(q.Phase)
 	var names []string
 	for i, m := range members {
 		if posted[i] == 0 && !q.excused(m.Key) {
@@ -274,7 +276,7 @@ func (s *State) missing(id engine.Digest) []string {
 			}
 		}
 	}
-	if q.Phase == PhaseAttesting || q.Phase == PhaseShared {
+	if q.fetches() {
 		for _, c := range q.complaints {
 			names = append(names, s.NameOf(c.About))
 		}
@@ -283,17 +285,23 @@ func (s *State) missing(id engine.Digest) []string {
 	return slices.Compact(names)
 }
 
+// waits reports whether a phase waits for somebody's entry.
+func (q *QueryState) waits(p Phase) bool {
+	_, posted := q.due(p)
+	return slices.Contains(posted, 0)
+}
+
+// fetches reports whether parties need each other's blobs for what they have to post in the present phase.
+func (q *QueryState) fetches() bool {
+	return q.Phase == PhaseMultiplying || q.Phase == PhaseAttesting || q.Phase == PhaseShared
+}
+
 func (q *QueryState) excused(k Key) bool {
 	i := slices.IndexFunc(q.complaints, func(c complaint) bool { return c.By == k })
-	holders, posted := q.Epoch.Members, q.attested // from whom the blobs are fetched
-	if q.Ask.Screening && q.Phase == PhaseShared {
-		holders, posted = q.Contributors, q.screened
-	} else if q.Phase != PhaseAttesting {
+	if i < 0 || !q.fetches() {
 		return false
 	}
-	if i < 0 {
-		return false
-	}
+	holders, posted := q.due(q.Phase) // from whom the blobs are fetched
 	for j, m := range holders {
 		if posted[j] != 0 && m.Key != k && m.Key != q.complaints[i].About {
 			return false

@@ -191,7 +191,7 @@ func TestRevocationEndsQuestions(t *testing.T) {
 			foreign := c.question(77)
 			c.must(other, foreign)
 			var open []*QueryState
-			for phase := PhaseAdmitting; phase <= PhaseShared; phase++ {
+			for _, phase := range courtPhases {
 				open = append(open, c.reach(phase, byte(phase)))
 			}
 			end(c)

@@ -30,6 +30,9 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 		return refuse("too-many", "too many questions are open: %d of this analyst, %d in all", own, len(s.open))
 	}
 	tables, refusal := s.tablesOf(b, ep)
+	if refusal == nil && b.Linked != nil {
+		refusal = s.checkLinked(b, ep, tables)
+	}
 	if refusal != nil {
 		return refusal
 	}
@@ -37,8 +40,11 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 	if refusal != nil {
 		return refusal
 	}
-	if rule := ruling.disclosure().AgainstJoins(); rule != "" && len(tables) > len(b.Departments) {
+	if rule := ruling.disclosure().AgainstJoins(); rule != "" && b.joins(tables) {
 		return refuse(CodePolicy, "by the departments' rule %s, which is about the rows of one table, a question that joins tables is not answered", rule)
+	}
+	if b.Linked != nil && ruling.disclosure().History > 0 {
+		return refuse(CodePolicy, "by the departments' rule history a question that joins their tables by persons is not answered: past answers are not compared with it")
 	}
 	screen, refusal := s.screenOf(r, b, &ruling)
 	if refusal != nil {
@@ -59,22 +65,26 @@ func (s *State) ask(r *Record, b *Ask) *Refusal {
 	return nil
 }
 
-// tablesOf are those that a question is asked of: ascending, and of each those of the contributors, in their order.
+// tablesOf are those that a question is asked of, as its registrations name them (Ask.fits).
 func (s *State) tablesOf(b *Ask, ep *EpochState) (tables []*tableState, _ *Refusal) {
-	n := len(b.Departments)
-	for i, digest := range b.Registrations {
-		name := b.Departments[i%n]
+	for _, name := range b.Departments {
 		if !slices.ContainsFunc(ep.Members, func(m Member) bool { return m.Name == name }) {
 			return nil, refuse("unknown-department", "%q is not a member of the epoch", name)
 		}
-		t := s.tableByDigest(name, digest)
+	}
+	for i, digest := range b.Registrations {
+		names := b.Departments
+		if n := len(names); b.Linked == nil {
+			names = names[i%n : i%n+1]
+		}
+		t := s.tableByDigest(names, digest)
 		if t == nil {
-			return nil, refuse("stale-catalogue", "department %q has not registered this version of the table, or has replaced it", name)
+			return nil, refuse("stale-catalogue", "department %s has not registered this version of the table, or has replaced it", quotedNames(names))
 		}
 		tables = append(tables, t)
 	}
-	if !inOrder(tables, n) {
-		return nil, refuse("stale-catalogue", "the registrations are of different tables, or of tables that are not ascending and distinct")
+	if !b.fits(tables) {
+		return nil, refuse("stale-catalogue", "the registrations are of different tables, or of tables that are not ascending and distinct, or not all contributors'")
 	}
 	return tables, nil
 }
@@ -97,6 +107,8 @@ func queryOf(body Body) engine.Digest {
 	case *Refuse:
 		return b.Query
 	case *Contribute:
+		return b.Query
+	case *Multiply:
 		return b.Query
 	case *Attest:
 		return b.Query
@@ -136,6 +148,8 @@ func (s *State) applyToQuery(r *Record, body Body) *Refusal {
 		return s.accuse(q, r, b)
 	case *Contribute:
 		return s.contribute(q, r, b)
+	case *Multiply:
+		return s.multiply(q, r, b)
 	case *Attest:
 		return s.attest(q, r, b)
 	}
@@ -171,19 +185,17 @@ func (s *State) admit(q *QueryState, r *Record, b *Admit, member int) *Refusal {
 		return s.failBy(q, r, FaultGarbage, "admits with a key where it has none to give, or without one", q.records[0])
 	}
 	q.note(r, b)
-	if !slices.Contains(q.admitted, 0) {
-		q.advance(PhaseContributing)
-	}
+	s.progress(q)
 	return nil
 }
 
 func (q *QueryState) advance(p Phase) { q.Phase, q.Reached = p, p }
 
 func (s *State) contribute(q *QueryState, r *Record, b *Contribute) *Refusal {
-	i := q.contributor(r.Entry.Author)
+	i := q.giver(r.Entry.Author, q.encrypts)
 	switch {
 	case i < 0:
-		return refuse("stranger", "the author is not a contributor of the query")
+		return refuse("stranger", "the author is not a contributor of the query, or sends no vectors to it")
 	case b.Epoch != q.Ask.Epoch:
 		return s.failBy(q, r, FaultStaleEpoch, "contributes under another epoch than the query's", q.records[0])
 	case q.contributed[i] != 0 && slices.Equal(q.Contributed[i], b.Blobs):
@@ -192,14 +204,11 @@ func (s *State) contribute(q *QueryState, r *Record, b *Contribute) *Refusal {
 		return s.failBy(q, r, FaultSecond, "commits to a second contribution", q.recordsOf(KindContribute, r.Entry.Author)...)
 	case q.Phase != PhaseContributing:
 		return refuse("too-early", "the query is %s", q.Phase)
-	case len(b.Blobs) != int(q.Ask.Ciphertexts):
+	case len(b.Blobs) != q.ciphertexts(SubjectContribution):
 		return s.failBy(q, r, FaultGarbage, "commits to another number of ciphertexts than the query's", q.records[0])
 	}
 	q.note(r, b)
-	if !slices.Contains(q.contributed, 0) {
-		q.advance(PhaseAttesting)
-		q.Contributions = contributionsDigest(q.ID, q.Contributed)
-	}
+	s.progress(q)
 	return nil
 }
 
@@ -212,7 +221,7 @@ func (s *State) attest(q *QueryState, r *Record, b *Attest) *Refusal {
 	case q.Phase < PhaseAttesting:
 		return refuse("too-early", "the query is %s", q.Phase)
 	case b.Contributions != q.Contributions:
-		return s.failBy(q, r, FaultWrongDigest, "attests other contributions than the ledger's", q.recordsOf(KindContribute)...)
+		return s.failBy(q, r, FaultWrongDigest, "attests other contributions than the ledger's", append(q.recordsOf(KindContribute), q.recordsOf(KindMultiply)...)...)
 	case q.hasAttested(r.Entry.Author):
 		return refuse("duplicate", "the contributions are attested")
 	case q.Phase > PhaseAttesting:
@@ -223,11 +232,16 @@ func (s *State) attest(q *QueryState, r *Record, b *Attest) *Refusal {
 	return nil
 }
 
-// progress does what waits for two thirds of the validators, or for fewer since there are fewer.
+// progress goes on to the next phase when nothing is waited for any more: of attestations those of two thirds of the validators,
+// or of fewer since there are fewer.
 func (s *State) progress(q *QueryState) {
-	if q.Phase == PhaseAttesting && !slices.Contains(q.attested, 0) && s.members.majority(q.attestors) {
-		q.advance(PhaseSharing)
-		s.settle(q)
+	for q.Phase < PhaseShared && !q.waits(q.Phase) && (q.Phase != PhaseAttesting || s.members.majority(q.attestors)) {
+		switch q.advance(q.Phase + 1); q.Phase {
+		case PhaseAttesting:
+			q.Contributions = contributionsDigest(q.ID, q.Contributed, q.Multiplied)
+		case PhaseSharing:
+			s.settle(q)
+		}
 	}
 	if !q.Phase.Ended() && s.members.majority(q.expirers) {
 		q.Missing = s.missing(q.ID)
@@ -245,13 +259,11 @@ func (s *State) shareCommit(q *QueryState, r *Record, b *ShareCommit, member int
 		return s.failBy(q, r, FaultSecond, "commits to a second share", q.recordsOf(KindShare, r.Entry.Author)...)
 	case q.Phase != PhaseSharing:
 		return refuse("too-early", "the query is %s", q.Phase)
-	case len(b.Blobs) != int(q.Ask.Ciphertexts):
+	case len(b.Blobs) != q.ciphertexts(SubjectShare):
 		return s.failBy(q, r, FaultGarbage, "commits to another number of shares than the query's ciphertexts", q.records[0])
 	}
 	q.note(r, b)
-	if !slices.Contains(q.share, 0) {
-		q.advance(PhaseShared)
-	}
+	s.progress(q)
 	return nil
 }
 
@@ -301,10 +313,7 @@ func (s *State) accuse(q *QueryState, r *Record, b *Accuse) *Refusal {
 		return refuse("self", "nobody accuses itself")
 	}
 	committed, size, ok := q.committed(b.Subject, b.Department, b.Index, s.sizes)
-	kind := KindContribute
-	if b.Subject == SubjectShare {
-		kind = KindShare
-	}
+	kind := [...]EntryKind{SubjectContribution: KindContribute, SubjectShare: KindShare, SubjectProduct: KindMultiply}[b.Subject]
 	switch {
 	case !ok:
 		return refuse("too-early", "the accused has committed to no such blob")

@@ -281,7 +281,7 @@ func (s *State) rule(r *Record, b *Ask, vouch *person, tables []*tableState) (ru
 		if g == nil {
 			return ruling{}, refuse("unknown-grant", "nothing was granted by the name %s, or it has ended", b.Grants[next])
 		}
-		if joins := len(tables) > len(b.Departments); g.grant.Department != name || joins && g.grant.Table != table {
+		if joins := b.joins(tables); g.grant.Department != name || joins && g.grant.Table != table {
 			continue // of a later contributor, or of its next table
 		}
 		next++

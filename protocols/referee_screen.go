@@ -118,7 +118,7 @@ func (s *State) screenOf(r *Record, b *Ask, under *ruling) (*QueryState, *Refusa
 		return nil, refuse("unknown-screening", "no such screening is kept: ask for it again")
 	case q.Phase != PhaseDone:
 		return nil, refuse("too-early", "the screening is %s", q.Phase)
-	case q.Author != r.Entry.Author || q.use() != useOf(q.vouch.body.First, b) || q.Ask.SQL != b.SQL || q.Ask.Round != b.Round || q.Ask.Epoch != b.Epoch:
+	case q.Author != r.Entry.Author || q.use() != useOf(q.vouch.body.First, b) || q.Ask.SQL != b.SQL || q.Ask.Round != b.Round || q.Ask.Epoch != b.Epoch || !q.Ask.Linked.same(b.Linked):
 		return nil, refuse("not-owner", "the screening is of another question")
 	case !q.ruling.same(under):
 		return nil, refuse("stale-screening", "a department has decided otherwise since the screening: ask for it again")

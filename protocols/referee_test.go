@@ -41,7 +41,7 @@ func courtKey(name string) ed25519.PrivateKey {
 }
 
 func newCourt(t testing.TB) *court {
-	c := &court{t: t, analyst: courtKey("analyst"), auditor: courtKey("auditor"), sizes: Sizes{KeyShare: 10, Contribution: 20, Share: 30, Departments: MaxDepartments}}
+	c := &court{t: t, analyst: courtKey("analyst"), auditor: courtKey("auditor"), sizes: Sizes{KeyShare: 10, Contribution: 20, Share: 30, Departments: MaxDepartments, Product: 40, Release: 50, Slot: 7, Slots: 3}}
 	c.network = &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: "tiny", Development: true, VerifyingKeys: []byte{1}, ProvingKeys: []engine.Digest{{1}, {2}, {3}}}
 	for _, name := range []string{"a", "b", "c"} {
 		k := courtKey(name)
@@ -196,6 +196,9 @@ func (q *QueryState) shares(i int) *ShareCommit {
 	return &ShareCommit{Query: q.ID, Epoch: q.Ask.Epoch, Blobs: []engine.Digest{digestOf("s", i, 0), digestOf("s", i, 1)}}
 }
 
+// courtPhases are those of a question before its end that joins nothing by persons.
+var courtPhases = []Phase{PhaseAdmitting, PhaseContributing, PhaseAttesting, PhaseSharing, PhaseShared}
+
 // reach takes a fresh question to a phase.
 func (c *court) reach(phase Phase, nonce byte) *QueryState {
 	c.t.Helper()
@@ -207,6 +210,7 @@ func (c *court) reach(phase Phase, nonce byte) *QueryState {
 			}
 		},
 		func() { c.must(c.keys[0], q.contribution(0)); c.must(c.keys[1], q.contribution(1)) },
+		nil, // nobody multiplies
 		func() {
 			for _, k := range c.keys {
 				c.must(k, &Attest{Query: q.ID, Contributions: q.Contributions})

@@ -122,7 +122,7 @@ func TestUsesGivenBack(t *testing.T) {
 		"answered": func(c *court, q *QueryState) { c.advance(q, PhaseDone) },
 	}
 	for what, end := range ends {
-		for phase := PhaseAdmitting; phase <= PhaseShared; phase++ {
+		for _, phase := range courtPhases {
 			t.Run(what+"/"+phase.String(), func(t *testing.T) {
 				c := peopledCourt(t)
 				g := c.granted("a", 3)
@@ -318,7 +318,7 @@ func TestDecidedMeanwhile(t *testing.T) {
 			c := peopledCourt(t)
 			g := c.granted("a", 9)
 			var open []*QueryState
-			for phase := PhaseAdmitting; phase <= PhaseShared; phase++ {
+			for _, phase := range courtPhases {
 				q := c.asked(c.question(byte(phase)).under(g))
 				c.advance(q, phase)
 				open = append(open, q)

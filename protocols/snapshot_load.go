@@ -118,12 +118,12 @@ func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, ta
 	var used []*tableState
 	for i, number := range w.Tables {
 		t := tables[number]
-		if t == nil || t.digest != ask.Registrations[i] || t.registration.Department != ask.Departments[i%len(ask.Departments)] {
+		if t == nil || t.digest != ask.Registrations[i] || ask.Linked == nil && t.registration.Department != ask.Departments[i%len(ask.Departments)] {
 			return nil, errSnapshot
 		}
 		used = append(used, t)
 	}
-	if !inOrder(used, len(ask.Departments)) {
+	if !ask.fits(used) {
 		return nil, errSnapshot
 	}
 	q := newQueryState(QueryID(s.id, w.Records[0].Entry.Author, ask), &w.Records[0], ask, ep, used)
@@ -164,16 +164,18 @@ func (q *QueryState) repeat(r *Record) error {
 	if r.Number == 0 || queryOf(body) != q.ID {
 		return errSnapshot
 	}
-	member, blobs := q.Epoch.member(r.Entry.Author), -1
+	member, blobs, want := q.Epoch.member(r.Entry.Author), 0, 0
 	switch b := body.(type) {
 	case *Admit:
 		if receives := q.receives(r.Entry.Author); (b.Key != engine.Digest{}) != receives || (b.Opening != engine.Digest{}) != receives {
 			return errSnapshot
 		}
 	case *Contribute:
-		member, blobs = q.contributor(r.Entry.Author), len(b.Blobs)
+		member, blobs, want = q.giver(r.Entry.Author, q.encrypts), len(b.Blobs), q.ciphertexts(SubjectContribution)
+	case *Multiply:
+		member, blobs, want = q.giver(r.Entry.Author, q.multiplies), len(b.Blobs), q.ciphertexts(SubjectProduct)
 	case *ShareCommit:
-		blobs = len(b.Blobs)
+		blobs, want = len(b.Blobs), q.ciphertexts(SubjectShare)
 	case *Screen:
 		member = q.contributor(r.Entry.Author)
 		if !q.Ask.Screening || (len(b.Packed) > 0) != q.receives(r.Entry.Author) {
@@ -187,7 +189,7 @@ func (q *QueryState) repeat(r *Record) error {
 	default:
 		return errSnapshot
 	}
-	if member < 0 || blobs >= 0 && blobs != int(q.Ask.Ciphertexts) {
+	if member < 0 || blobs != want {
 		return errSnapshot
 	}
 	q.sum = extend(q.sum, r)
@@ -198,16 +200,16 @@ func (q *QueryState) repeat(r *Record) error {
 // plausible reports whether the records are there that the phase needs, and derives what follows.
 func (q *QueryState) plausible() bool {
 	if q.Reached < PhaseAdmitting || q.Reached > PhaseShared || q.Phase < PhaseAdmitting || q.Phase > PhaseWithdrawn ||
-		!q.Phase.Ended() && q.Phase != q.Reached {
+		!q.Phase.Ended() && q.Phase != q.Reached || q.Reached == PhaseMultiplying && q.Ask.Linked == nil {
 		return false
 	}
-	for p, needs := range map[Phase][]uint64{PhaseContributing: q.admitted, PhaseAttesting: q.contributed, PhaseSharing: q.attested, PhaseShared: q.share} {
-		if q.Reached >= p && slices.Contains(needs, 0) {
+	for p := PhaseAdmitting; p < q.Reached; p++ {
+		if q.waits(p) {
 			return false
 		}
 	}
 	if q.Reached >= PhaseAttesting {
-		q.Contributions = contributionsDigest(q.ID, q.Contributed)
+		q.Contributions = contributionsDigest(q.ID, q.Contributed, q.Multiplied)
 	}
 	return true
 }

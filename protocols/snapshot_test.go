@@ -43,7 +43,7 @@ func session(t testing.TB) *court {
 	c.form()
 	answer := c.decisions()
 	for i := range 6 {
-		q := c.reach(Phase(1+i%5), byte(i))
+		q := c.reach(courtPhases[i%5], byte(i))
 		_ = c.put(c.keys[i%3], q.shares(i))
 		_ = c.put(c.keys[(i+1)%3], q.contribution(i))
 		_ = c.put(c.keys[0], &Expire{Query: q.ID})

@@ -347,9 +347,10 @@ func (s *State) table(department, name string) *tableState {
 	return nil
 }
 
-func (s *State) tableByDigest(department string, digest engine.Digest) *tableState {
+// tableByDigest is the version in force that has a digest, of one of the departments, or nil.
+func (s *State) tableByDigest(departments []string, digest engine.Digest) *tableState {
 	for _, t := range s.tables {
-		if t.digest == digest && t.registration.Department == department {
+		if t.digest == digest && slices.Contains(departments, t.registration.Department) {
 			return t
 		}
 	}

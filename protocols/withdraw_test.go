@@ -8,7 +8,7 @@ import (
 // TestWithdraw: an analyst takes its own question back until all have attested, and nobody else
 // does, at no time, with no entry that was said before or elsewhere; a snapshot tells the same.
 func TestWithdraw(t *testing.T) {
-	for phase := PhaseAdmitting; phase <= PhaseDone; phase++ {
+	for _, phase := range append(courtPhases, PhaseDone) {
 		t.Run(phase.String(), func(t *testing.T) {
 			c := seatedCourt(t)
 			c.form()

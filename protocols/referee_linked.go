@@ -1,0 +1,79 @@
+package protocols
+
+import (
+	"slices"
+)
+
+// checkLinked refuses a question that joins departments' tables by persons where the ledger knows better: the spine is not the one
+// that is in force, a contributor cannot have placed its keys on it, a table declares another, or there is too much of it.
+func (s *State) checkLinked(b *Ask, ep *EpochState, tables []*tableState) *Refusal {
+	l := b.Linked
+	if s.sizes.Slots == 0 {
+		return refuse("no-join", "this network answers no question that joins departments' tables by persons")
+	}
+	if shares := (int64(l.Targets) + int64(s.sizes.Slots) - 1) / int64(s.sizes.Slots); int64(b.Ciphertexts) != shares {
+		return refuse("malformed", "%d numbers are released in %d shares, and the question has %d", l.Targets, shares, b.Ciphertexts)
+	}
+	if s.gaps { // the ledger has seen to the rest: a certificate holds no linkage
+		return nil
+	}
+	var spine *SpineRecord
+	if k := s.linkage; k != nil && k.Phase == LinkageFormed {
+		spine = k.spineOf(l.Department, l.Table)
+	}
+	if spine == nil || SpineDigest(spine.By, &spine.Spine) != l.Spine || spine.Version != l.Version || spine.Positions() != int(l.Positions) {
+		return refuse("stale-spine", "the spine %q of department %q is another one now, or there is none", l.Table, l.Department)
+	}
+	for _, t := range tables {
+		r := &t.registration
+		switch {
+		case r.Linkage.Spine != l.Table || r.Linkage.Department != l.Department:
+			return refuse("stale-spine", "department %q does not declare that the keys of its table %q are placed on the spine %q of department %q", r.Department, r.Table, l.Table, l.Department)
+		case !s.Admitted(spine, t.record.Entry.Author):
+			return refuse("stranger", "department %q is not admitted to the spine %q of department %q", r.Department, l.Table, l.Department)
+		}
+	}
+	encrypts, multiplies := 0, 0
+	for _, t := range tables {
+		if t.registration.Table == l.Encrypted {
+			encrypts++
+		} else {
+			multiplies++
+		}
+	}
+	if n := encrypts*int(l.Vectors) + multiplies*int(l.Products) + len(ep.Members)*int(b.Ciphertexts); n > MaxQuestionBlobs {
+		return refuse("too-many", "the departments would give %d ciphertexts, products and shares to the question, and may give %d", n, MaxQuestionBlobs)
+	}
+	return nil
+}
+
+func (s *State) multiply(q *QueryState, r *Record, b *Multiply) *Refusal {
+	i := q.giver(r.Entry.Author, q.multiplies)
+	switch {
+	case i < 0:
+		return refuse("stranger", "the author does not multiply in the query")
+	case b.Epoch != q.Ask.Epoch:
+		return s.failBy(q, r, FaultStaleEpoch, "multiplies under another epoch than the query's", q.records[0])
+	case q.multiplied[i] != 0 && slices.Equal(q.Multiplied[i], b.Blobs):
+		return refuse("duplicate", "the products are committed to")
+	case q.multiplied[i] != 0:
+		return s.failBy(q, r, FaultSecond, "commits to products a second time", q.recordsOf(KindMultiply, r.Entry.Author)...)
+	case q.Phase != PhaseMultiplying:
+		return refuse("too-early", "the query is %s", q.Phase)
+	case len(b.Blobs) != q.ciphertexts(SubjectProduct):
+		return s.failBy(q, r, FaultGarbage, "commits to another number of products than the query's", q.records[0])
+	}
+	q.note(r, b)
+	s.progress(q)
+	return nil
+}
+
+// spineOf is the spine of a department's table, or nil.
+func (l *LinkageState) spineOf(department, table string) *SpineRecord {
+	for _, s := range l.Spines() {
+		if s.Department == department && s.Table == table {
+			return &s
+		}
+	}
+	return nil
+}
