@@ -94,7 +94,7 @@ func switchShare(p circuits.Params, sum Ciphertext, analyst PublicKey, w *circui
 // VerifyDecryptionShare checks a blob: own is the author's key share of the epoch, sum the
 // verifier's own sum of verified contributions. About 7 ms at N = 4096.
 func VerifyDecryptionShare(vk *circuits.VerifyingKeys, b circuits.Binding, own PublicKey, sum Ciphertext, analyst PublicKey, blob []byte) (Share, error) {
-	polys, proof, err := splitBlob(blob, words(vk.Params()), whole(vk.Params()))
+	polys, proof, err := splitBlob(blob, words(vk.Params(), vk.Params().Limbs()), whole(vk.Params()))
 	if err != nil {
 		return Share{}, fmt.Errorf("decryption share: %w", err)
 	}
@@ -120,18 +120,14 @@ func Decrypt(p circuits.Params, sk SecretKey, sum Ciphertext, shares []Share) ([
 	}
 	plain := add(p, c0, multiply(p, h1, p.FromSmall(sk.s)))
 	sums := make([]int64, p.Limbs())
-	delta, bound, t := p.Delta(), p.NoiseBound(), p.T()
-	half := new(big.Int).Rsh(delta, 1)
-	var m, noise big.Int
+	bound, t, half := p.NoiseBound(), p.T(), new(big.Int).Rsh(p.Delta(), 1)
 	for l := range sums {
-		// ⌊(x + Δ/2)/Δ⌋ is the nearest multiple; the sums are below t, taken modulo Q.
+		// The sums are at least 0 and below t, where the middle of Q is not 0 but t/2.
 		x := p.Centered(plain, l*p.Stride())
 		if x.Cmp(new(big.Int).Neg(half)) < 0 {
 			x.Add(x, p.Q())
 		}
-		m.Add(x, half)
-		m.Div(&m, delta)
-		noise.Sub(x, noise.Mul(&m, delta))
+		m, noise := nearest(p, x)
 		if noise.CmpAbs(bound) > 0 {
 			return nil, ErrNoise
 		}

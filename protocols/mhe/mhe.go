@@ -1,16 +1,22 @@
 // Package mhe is the multiparty encryption under the protocols: circuits in, blobs out. It knows
 // nothing of entries, ledgers or questions; what a message belongs to is in its circuits.Binding.
 //
-// Three messages are made, each a blob of ring elements with a proof (protocols/README.md,
-// section 2), and each has the same verbs: New makes it, proof included; Draft, where the proof is
-// worth putting off, makes it without; Verify checks the blob of another and gives what it holds.
-// What was verified is combined.
+// Each message is a blob of ring elements with a proof (protocols/README.md, section 2), and each has the same
+// verbs: New makes it, proof included; Draft, where the proof is worth putting off, makes it without; Verify checks
+// the blob of another and gives what it holds. What was verified is combined.
 //
-//	NewKeyShare          VerifyKeyShare          CombineKeyShares      the collective key
-//	NewContribution      VerifyContribution      CombineContributions  the encrypted sums
-//	NewDecryptionShare   VerifyDecryptionShare   Decrypt               the sums of the limbs
+//	NewKeyShare            VerifyKeyShare          CombineKeyShares      the collective key
+//	NewContribution        VerifyContribution      CombineContributions  the encrypted sums
+//	NewDecryptionShare     VerifyDecryptionShare   Decrypt               the sums of the limbs
 //
-// The scheme is BFV without multiplication, over ring elements of circuits.Params, with N of N
+// and for joins (section 2.5)
+//
+//	NewVector              VerifyVector            CombineVectors        a side's vectors
+//	DraftProduct           VerifyProduct           CombineProducts       the targets, encrypted
+//	DraftWeightedProduct   VerifyWeightedProduct
+//	NewRelease             VerifyRelease           DecryptRelease        the targets
+//
+// The scheme is BFV without multiplication of ciphertexts, over ring elements of circuits.Params, with N of N
 // keys (eprint 2020/304) and decryption by a switch to the analyst's key. Flooding that hides the
 // noise of a share is bounded and proven, and a share is made once, ever (eprint 2024/194). Secrets
 // are drawn from the operating system's generator and never printed.
@@ -41,7 +47,14 @@ type field struct {
 // The kinds of fields (circuits/README.md, section 2).
 func whole(p circuits.Params) field { return field{p.PolySize(), p.DecodePoly} }
 func limbs(p circuits.Params) field { return field{p.LimbsSize(), p.DecodeLimbs} }
-func words(p circuits.Params) field { return field{p.WordsSize(), p.DecodeWords} }
+
+// target is the one coefficient that is sent of a product's first part.
+func target(p circuits.Params) field { return field{p.TargetSize(), p.DecodeTarget} }
+
+// words are the first part of a share of so many slots.
+func words(p circuits.Params, n int) field {
+	return field{p.SlotsSize(n), func(b []byte) (circuits.Poly, error) { return p.DecodeSlots(b, n) }}
+}
 
 // splitBlob decodes a blob of ring elements and a proof; it has exactly one length.
 func splitBlob(blob []byte, fields ...field) ([]circuits.Poly, []byte, error) {

@@ -20,6 +20,7 @@ import (
 // committee is n departments' keys, an analyst's key, and what they are bound to.
 type committee struct {
 	p       circuits.Params
+	keys    *circuits.Keys // nil where nothing is proven
 	crs     circuits.Poly
 	secrets []SecretKey
 	owns    []PublicKey
@@ -37,7 +38,7 @@ func newCommittee(t testing.TB, n int) *committee {
 	t.Helper()
 	k := tiny.Keys()
 	p := k.Params()
-	c := &committee{p: p, crs: p.CRS([]byte("epoch"))}
+	c := &committee{p: p, keys: k, crs: p.CRS([]byte("epoch"))}
 	var shares []circuits.Poly
 	for i := range n {
 		sk, blob, err := NewKeyShare(k, testBinding(i), c.crs)

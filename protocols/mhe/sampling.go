@@ -68,6 +68,15 @@ func randomErrors(p circuits.Params, n int) ([]int64, error) {
 // randomFlooding draws n coefficients uniformly from [-B + 2^DroppedBits, B), B a power of two, so
 // that what rounding takes off leaves them above -B.
 func randomFlooding(p circuits.Params, n int) ([]*big.Int, error) {
+	out, err := floodingFrom(p, rand.Reader, n)
+	if err != nil {
+		return nil, fmt.Errorf("random source: %w", err)
+	}
+	return out, nil
+}
+
+// floodingFrom is randomFlooding from a stream of random bytes.
+func floodingFrom(p circuits.Params, stream io.Reader, n int) ([]*big.Int, error) {
 	bound := p.Flooding()
 	lowest := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), uint(p.DroppedBits())), bound)
 	width := bound.BitLen() // bits of 2B − 1
@@ -75,8 +84,8 @@ func randomFlooding(p circuits.Params, n int) ([]*big.Int, error) {
 	mask := byte(0xff >> (8*len(buf) - width))
 	out := make([]*big.Int, n)
 	for i := 0; i < n; {
-		if _, err := rand.Read(buf); err != nil {
-			return nil, fmt.Errorf("random source: %w", err)
+		if _, err := io.ReadFull(stream, buf); err != nil {
+			return nil, err
 		}
 		buf[0] &= mask
 		out[i] = new(big.Int).SetBytes(buf)
