@@ -167,7 +167,11 @@ func (d Disclosure) Validate() error {
 		{ruleHistory, d.History, MaxHistoryDays},
 	} {
 		if r.value < 0 || r.value > r.most {
-			return fmt.Errorf("%s is %d: it lies between 0 and %d%s", r.name, r.value, r.most, unitName(r.name))
+			least := int64(1) // what is 0 is left out
+			if r.name == ruleHonest {
+				least = 2
+			}
+			return fmt.Errorf("%s is %d: it lies between %d and %d%s", r.name, r.value, least, r.most, unitName(r.name))
 		}
 	}
 	switch {

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math/big"
 	"slices"
 )
 
@@ -20,8 +19,7 @@ func (s *supports) kinks(m int, e *Expr, chosen, hold []*Expr) {
 	}
 	switch e.Op {
 	case OpAbs:
-		zero := Datum{Kind: e.Kind, Number: new(big.Int), Scale: e.Scale}
-		s.sides(m, e.Args[0], &Expr{Op: OpConstant, Value: zero, Kind: e.Kind, Scale: e.Scale, Min: zero.Number, Max: zero.Number}, chosen)
+		s.sides(m, e.Args[0], zeroOf(e), chosen)
 	case OpGreatest, OpLeast:
 		for i, a := range e.Args {
 			for _, b := range e.Args[:i] {

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"maps"
-	"math/big"
 	"slices"
 	"strings"
 )
@@ -399,8 +398,7 @@ func equals(f *Expr, x Datum) *Expr {
 		}
 		return negated(f.Args[0])
 	}
-	constant := &Expr{Op: OpConstant, Value: x, Kind: f.Kind, Scale: f.Scale, Min: x.Number, Max: x.Number}
-	return &Expr{Op: OpEqual, Args: []*Expr{f, constant}, Kind: Boolean, Nullable: f.Nullable}
+	return &Expr{Op: OpEqual, Args: []*Expr{f, constantOf(f, x)}, Kind: Boolean, Nullable: f.Nullable}
 }
 
 // nonzero is the condition that a number is not 0; none where it cannot be, or where it is a row's score,
@@ -409,9 +407,7 @@ func nonzero(f *Expr) []*Expr {
 	if f.Min != nil && (f.Min.Sign() > 0 || f.Max.Sign() < 0) || scored(f) {
 		return nil
 	}
-	zero := Datum{Kind: f.Kind, Number: new(big.Int), Scale: f.Scale}
-	constant := &Expr{Op: OpConstant, Value: zero, Kind: f.Kind, Scale: f.Scale, Min: zero.Number, Max: zero.Number}
-	return []*Expr{{Op: OpNotEqual, Args: []*Expr{f, constant}, Kind: Boolean, Nullable: f.Nullable}}
+	return []*Expr{{Op: OpNotEqual, Args: []*Expr{f, zeroOf(f)}, Kind: Boolean, Nullable: f.Nullable}}
 }
 
 func scored(e *Expr) bool { return e.Op.isScore() || slices.ContainsFunc(e.Args, scored) }

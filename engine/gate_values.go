@@ -229,7 +229,7 @@ func (s *supports) in(e *Expr, values []Datum) *Expr {
 	}
 	args := []*Expr{e}
 	for _, v := range values {
-		args = append(args, &Expr{Op: OpConstant, Value: v, Kind: e.Kind, Scale: e.Scale, Min: v.Number, Max: v.Number})
+		args = append(args, constantOf(e, v))
 	}
 	return &Expr{Op: OpIn, Args: args, Kind: Boolean, Nullable: e.Nullable}
 }

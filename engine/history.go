@@ -362,7 +362,7 @@ func oneOf(e *Expr, values []Datum) *Expr {
 	in := &Expr{Op: OpIn, Args: []*Expr{e}, Kind: Boolean, Nullable: e.Nullable}
 	for _, v := range values {
 		if !v.IsNull() {
-			in.Args = append(in.Args, &Expr{Op: OpConstant, Value: v, Kind: e.Kind, Scale: e.Scale, Min: v.Number, Max: v.Number})
+			in.Args = append(in.Args, constantOf(e, v))
 		}
 	}
 	null := &Expr{Op: OpIsNull, Args: []*Expr{e}, Kind: Boolean}

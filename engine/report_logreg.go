@@ -165,6 +165,16 @@ func constantExpr(d Datum) *Expr {
 	return &Expr{Op: OpConstant, Value: d, Kind: d.Kind, Scale: d.Scale, Min: d.Number, Max: d.Number}
 }
 
+// constantOf is a value of an expression's kind.
+func constantOf(e *Expr, v Datum) *Expr {
+	return &Expr{Op: OpConstant, Value: v, Kind: e.Kind, Scale: e.Scale, Min: v.Number, Max: v.Number}
+}
+
+// zeroOf is the number 0 of an expression's kind.
+func zeroOf(e *Expr) *Expr {
+	return constantOf(e, Datum{Kind: e.Kind, Number: new(big.Int), Scale: e.Scale})
+}
+
 // minus subtracts numbers of one scale.
 func (rb *reportBinder) minus(a, b *Expr) (*Expr, error) {
 	out := &Expr{Op: OpSubtract, Args: []*Expr{a, b}, Kind: b.Kind, Scale: b.Scale}

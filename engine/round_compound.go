@@ -160,7 +160,7 @@ func (c *compound) unite(t text, stmt *pg.SelectStmt) error {
 			first = table
 		}
 		if table != first {
-			return hinted(refuse(CodeUnsupported, t.keyword(fieldKeywords["larg"]), "the SELECTs of a UNION ALL ask one table"), "ask each by itself")
+			return hinted(refuse(CodeUnsupported, t.keyword(fieldKeywords["larg"]), "the SELECTs of a UNION ALL ask the same tables"), "ask each by itself")
 		}
 		p, err := c.addPart(t, s)
 		if err != nil {

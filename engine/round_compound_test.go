@@ -53,7 +53,7 @@ func TestCompound(t *testing.T) {
 func TestCompoundRefusals(t *testing.T) {
 	for sql, want := range map[string]string{
 		"SELECT count(*) FROM things UNION SELECT 1 FROM things":                                             "but UNION ALL is",
-		"SELECT count(*) FROM things UNION ALL SELECT count(*) FROM \"Odd\"":                                 "ask one table",
+		"SELECT count(*) FROM things UNION ALL SELECT count(*) FROM \"Odd\"":                                 "ask the same tables",
 		"SELECT count(*) FROM things UNION ALL SELECT t, count(*) FROM things GROUP BY t":                    "the same number of columns",
 		"SELECT t FROM things GROUP BY t UNION ALL SELECT count(*) FROM things":                              "is text in one SELECT",
 		"SELECT count(*) FROM things WHERE k > (SELECT k FROM things GROUP BY k)":                            "no GROUP BY",

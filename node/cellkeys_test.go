@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,7 +23,6 @@ import (
 	"parley/node/failure"
 	"parley/node/nodetest"
 	"parley/node/nodetest/testnet"
-	"parley/protocols"
 )
 
 const perturbedBy = 5
@@ -139,15 +137,7 @@ func TestPerturbed(t *testing.T) {
 		nodetest.Check(t, testnet.Publish(t.Context(), steward, d))
 	}
 	c := n.Dial(2)
-	n.Eventually("the client has the policies", func() bool {
-		held := 0
-		for _, p := range testnet.StateAt(c).Policies() {
-			if p.Document.Disclosure.Perturbed > 0 {
-				held++
-			}
-		}
-		return held == 3
-	})
+	n.AwaitRules(c, 3, func(d engine.Disclosure) bool { return d.Perturbed > 0 })
 	ask := func(sql string) *client.Answer {
 		t.Helper()
 		a, err := c.Ask(t.Context(), sql, testnet.Asking(client.AskOptions{Deadline: 3 * time.Minute, Wait: 2 * time.Minute}))
@@ -216,9 +206,7 @@ func TestPerturbed(t *testing.T) {
 	d := testnet.OpenPolicy("a", "people")
 	d.Version, d.Disclosure = 3, engine.Disclosure{Count: 2, Perturbed: perturbedBy, Veiled: true}
 	nodetest.Check(t, testnet.Publish(t.Context(), n.DialAs(0, n.Steward(0)), d))
-	n.Eventually("the client has the policy", func() bool {
-		return slices.ContainsFunc(testnet.StateAt(c).Policies(), func(p protocols.PolicyRecord) bool { return p.Document.Disclosure.Veiled })
-	})
+	n.AwaitRules(c, 1, func(d engine.Disclosure) bool { return d.Veiled })
 	want = shownVeiled(n, "f", 7, women) + shownVeiled(n, "m", 7, men) // 2 rows, in one department at most if there are fewer, and its noise
 	if got := testnet.ResultText(ask(bySex)); got != want {
 		t.Errorf("after a screening with noise %q, want %q", got, want)

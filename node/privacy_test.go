@@ -34,15 +34,7 @@ func TestPrivacyOfNetwork(t *testing.T) {
 		nodetest.Check(t, testnet.Publish(t.Context(), n.DialAs(i, n.Steward(i)), d))
 	}
 	c := n.Dial(2)
-	n.Eventually("the client has the policies", func() bool {
-		held := 0
-		for _, p := range testnet.StateAt(c).Policies() {
-			if p.Document.Disclosure == rules {
-				held++
-			}
-		}
-		return held == 2
-	})
+	n.AwaitRules(c, 2, func(d engine.Disclosure) bool { return d == rules })
 	off := 0
 	for range 6 {
 		a, err := c.Ask(t.Context(), women, testnet.Asking(client.AskOptions{}))

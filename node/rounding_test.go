@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -89,9 +88,7 @@ func TestRoundedOfNetwork(t *testing.T) {
 		nodetest.Check(t, testnet.Publish(t.Context(), n.DialAs(i, n.Steward(i)), d))
 	}
 	c := n.Dial(0)
-	n.Eventually("the client has the policies", func() bool {
-		return len(slices.DeleteFunc(slices.Collect(held(c)), func(base int64) bool { return base != 5 })) == 3
-	})
+	n.AwaitRules(c, 3, func(d engine.Disclosure) bool { return d.Base == 5 })
 	ask := func(sql string) (*client.Answer, error) {
 		return c.Ask(context.Background(), sql, testnet.Asking(client.AskOptions{Deadline: 3 * time.Minute, Wait: 2 * time.Minute}))
 	}
@@ -142,16 +139,5 @@ func TestRoundedOfNetwork(t *testing.T) {
 	n.OnlyOnce(c, got.Query)
 	for i := range n.Nodes {
 		n.Eventually("the journals have nothing of it any more", func() bool { return len(queryFiles(n, i)) == 0 })
-	}
-}
-
-// held are the bases of the policies that a client has seen.
-func held(c *client.Client) func(yield func(int64) bool) {
-	return func(yield func(int64) bool) {
-		for _, p := range testnet.StateAt(c).Policies() {
-			if !yield(p.Document.Disclosure.Base) {
-				return
-			}
-		}
 	}
 }

@@ -76,15 +76,7 @@ func TestScreeningOfNetwork(t *testing.T) {
 	armed, silent := stopsBeforeOpening(n, late)
 	screened(t, n)
 	c := n.Dial(3)
-	n.Eventually("the client has the policies", func() bool {
-		held := 0
-		for _, p := range testnet.StateAt(c).Policies() {
-			if p.Document.Disclosure.Count == 8 {
-				held++
-			}
-		}
-		return held == 3
-	})
+	n.AwaitRules(c, 3, func(d engine.Disclosure) bool { return d.Count == 8 })
 	unscreened(n, c)
 	silent.Store(true)
 	withdrawn(n, c)

@@ -87,9 +87,9 @@ func (n *Network) Trust(a, b int) string {
 // Eventually waits for something to become true.
 func (n *Network) Eventually(what string, done func() bool) {
 	n.T.Helper()
-	for deadline := time.Now().Add(60 * time.Second); !done(); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !done(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			n.T.Fatalf("not in a minute: %s\n%s", what, n.Logs())
+			n.T.Fatalf("not in three minutes: %s\n%s", what, n.Logs())
 		}
 	}
 }

@@ -248,7 +248,7 @@ func (n *Network) awaitReady(department int) node.Status {
 	case err := <-running.Done:
 		running.Cancel = nil
 		n.T.Fatalf("department %s ended: %v\n%s", running.Config.Name, err, running.Log)
-	case <-time.After(time.Minute):
+	case <-time.After(3 * time.Minute):
 		n.T.Fatalf("department %s is not ready\n%s", running.Config.Name, running.Log)
 	}
 	return node.Status{}

@@ -62,7 +62,7 @@ func Pooled(departments int) string {
 }
 
 func (n *Network) Ask(c *client.Client, deadline time.Duration) (*client.Answer, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	pinned, err := Present(ctx, c)
 	if err != nil {
@@ -73,7 +73,7 @@ func (n *Network) Ask(c *client.Client, deadline time.Duration) (*client.Answer,
 
 func (n *Network) MustAnswer(c *client.Client) *client.Answer {
 	n.T.Helper()
-	a, err := n.Ask(c, 30*time.Second)
+	a, err := n.Ask(c, 2*time.Minute)
 	if err != nil {
 		n.T.Fatalf("%v\n%s", err, n.Logs())
 	}
@@ -87,7 +87,7 @@ func (n *Network) MustAnswer(c *client.Client) *client.Answer {
 func (n *Network) Answers(sql ...string) {
 	n.T.Helper()
 	c := n.Dial(0)
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	for _, q := range sql {
 		if _, err := c.Ask(ctx, q, Asking(client.AskOptions{})); err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"parley/engine"
 	"parley/engine/policy"
 	"parley/engine/policy/open"
 	"parley/node"
@@ -128,7 +129,7 @@ func (n *Network) opening(department int) func() error {
 	}
 	steward := n.Steward(department)
 	return func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 		defer cancel()
 		c, err := n.Connect(department, steward)
 		if err != nil {
@@ -153,6 +154,20 @@ func Publish(ctx context.Context, c *client.Client, d policy.Document) error {
 			return nil, errors.New("nobody vouches for the steward")
 		}
 		return &protocols.Publish{Document: d, Under: p.Number}, nil
+	})
+}
+
+// AwaitRules waits until a client has so many policies whose rules of what answers may show are those that are meant.
+func (n *Network) AwaitRules(c *client.Client, policies int, meant func(engine.Disclosure) bool) {
+	n.T.Helper()
+	n.Eventually("the client has the policies", func() bool {
+		have := 0
+		for _, p := range StateAt(c).Policies() {
+			if meant(p.Document.Disclosure) {
+				have++
+			}
+		}
+		return have == policies
 	})
 }
 
