@@ -12,13 +12,14 @@ type assignment struct {
 	tuples [][]fr.Element   // [table of fours][tuple]
 	high   [][]fr.Element   // [relation][coefficient]: its quotient by X^N+1, which is combined
 	masks  [2]fr.Element
+	slots  slotParts
 }
 
 // newAssignment splits the shorts into digits and counts the table entries they use. A digit
 // outside its table is not counted, so that the proof fails.
 func (sys *system) newAssignment(q quotients) (*assignment, error) {
 	s := sys.shape
-	a := &assignment{high: q.high}
+	a := &assignment{high: q.high, slots: q.slots}
 	single, byFours := newTally(s.tableList(false), func(t table) int { return int(t) }), newTally(s.tableList(true), table.tuples)
 	for i := range s.shorts {
 		sh := &s.shorts[i]
@@ -33,7 +34,7 @@ func (sys *system) newAssignment(q quotients) (*assignment, error) {
 			}
 		}
 		if sh.byFours {
-			noteFours(byFours, sh.tables[0], rows, s.params.Classes())
+			noteFours(byFours, sh.tables[0], rows, s.params.Classes()/sh.step)
 		}
 		a.digits = append(a.digits, rows)
 	}
@@ -46,7 +47,7 @@ func (sys *system) newAssignment(q quotients) (*assignment, error) {
 	return a, nil
 }
 
-// noteFours counts the tuples: of each class, four coefficients after the other.
+// noteFours counts the tuples: of each class that has coefficients, four after the other.
 func noteFours(to *tally, t table, rows [][]fr.Element, classes int) {
 	for class := range classes {
 		for first := class; first < len(rows); first += fours * classes {
@@ -105,8 +106,8 @@ func (a *assignment) first() []fr.Element {
 }
 
 // second is what the second commitment holds: the quotient by Z^M+1 of all lines, each weighted
-// with its power of β, and the mask. The quotient by X^N+1 of a relation falls apart into those of
-// its classes by Z^M+1.
+// with its power of β, the rest of the slots, and the mask. The quotient by X^N+1 of a relation falls
+// apart into those of its classes by Z^M+1.
 func (sys *system) second(a *assignment, beta *fr.Element) []fr.Element {
 	s := sys.shape
 	out := make([]fr.Element, s.params.perClass())
@@ -122,26 +123,24 @@ func (sys *system) second(a *assignment, beta *fr.Element) []fr.Element {
 		}
 		power.Mul(&power, beta)
 	}
-	return append(out, a.masks[1])
+	return append(append(out, s.rest(a.slots, beta)...), a.masks[1])
 }
 
-// evaluate gives the value and the factors, as the verifier computes them: of every public
+// evaluate gives all public inputs after γ, as the verifier computes them: of every public
 // polynomial the classes at ζ, and of these the combinations that stand beside the secrets.
-func (s *shape) evaluate(publics publics, beta, zeta *fr.Element) []fr.Element {
+func (s *shape) evaluate(x publics, beta, zeta *fr.Element) []fr.Element {
 	count := s.params.Classes()
-	out := make([]fr.Element, 1, 1+count*len(s.factors()))
-	slot := map[int]int{} // short → its place among the factors
-	for i, short := range s.factors() {
-		slot[short] = 1 + count*i
-		out = append(out, make([]fr.Element, count)...)
+	list := s.factors()
+	out := make([]fr.Element, 1+len(list))
+	slot := map[factor]int{}
+	for i, f := range list {
+		slot[f] = 1 + i
 	}
 	classes := map[int][]fr.Element{} // public polynomial → its classes at ζ
 	for _, r := range s.relations {
 		for _, p := range r.products {
 			if classes[p.public] == nil {
-				for class := range count {
-					classes[p.public] = append(classes[p.public], every(publics.rows[p.public], class, count, zeta))
-				}
+				classes[p.public] = classesAt(x.rows[p.public], count, zeta)
 			}
 		}
 	}
@@ -151,22 +150,41 @@ func (s *shape) evaluate(publics publics, beta, zeta *fr.Element) []fr.Element {
 			r := &s.relations[p.relation]
 			weight := fieldBig(p.weight)
 			weight.Mul(&weight, &power)
-			value := every(publics.rows[r.value], (l.class-r.start)/r.step, count/r.step, zeta)
+			value := every(x.rows[r.value], (l.class-r.start)/r.step, count/r.step, zeta)
 			out[0].Add(&out[0], value.Mul(&value, &weight))
 			for _, product := range r.products {
-				for class := range count {
-					t := classes[product.public][(l.class-class+count)%count]
-					if t.Mul(&t, &weight); l.class < class {
-						t.Mul(&t, zeta)
-					}
-					to := &out[slot[product.short]+class]
-					to.Add(to, &t)
+				for class := 0; class < count; class += s.shorts[product.short].step {
+					t := beside(classes[product.public], l.class, class, zeta)
+					to := &out[slot[factor{product.short, class}]]
+					to.Add(to, t.Mul(&t, &weight))
 				}
 			}
 		}
 		power.Mul(&power, beta)
 	}
+	out = append(out, s.evaluateSlots(x, beta, zeta)...)
+	if s.aboveLo() {
+		out = append(out, x.lo)
+	}
 	return out
+}
+
+func classesAt(polynomial []fr.Element, count int, zeta *fr.Element) []fr.Element {
+	out := make([]fr.Element, count)
+	for class := range out {
+		out[class] = every(polynomial, class, count, zeta)
+	}
+	return out
+}
+
+// beside is what stands, in class `of` of a product, beside class `class` of the secret: P_(of−class),
+// or Z·P_(count+of−class).
+func beside(classes []fr.Element, of, class int, zeta *fr.Element) fr.Element {
+	t := classes[(of-class+len(classes))%len(classes)]
+	if of < class {
+		t.Mul(&t, zeta)
+	}
+	return t
 }
 
 // every evaluates the polynomial of the coefficients first, first+step, ….

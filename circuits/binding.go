@@ -39,9 +39,9 @@ type Secret interface {
 
 // publics are an instance's public parts in the proofs' field.
 type publics struct {
-	rows    [][]fr.Element // polynomials, some at chosen coefficients alone
-	scalars []fr.Element
-	slots   [][]place // for each slot, and each product in it, what is multiplied
+	rows  [][]fr.Element // polynomials, some at chosen coefficients alone
+	lo    fr.Element     // of a weighted product
+	slots [][]place      // for each slot, and each product in it, what is multiplied
 }
 
 // place is a coefficient of a product: at `at` of the public polynomial `row` times a secret one.

@@ -16,7 +16,7 @@ import (
 func TestWeightsAreApart(t *testing.T) {
 	for _, p := range manySets(t) {
 		name := p.Name()
-		for _, s := range Statements {
+		for _, s := range allStatements {
 			sh := shapeOf(p, s)
 			stated := map[int]bool{}
 			for _, l := range sh.lines() {

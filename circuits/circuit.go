@@ -1,7 +1,8 @@
-// Package circuits states the three relations that messages of the protocol are proven to satisfy,
-// proves them and verifies proofs: KeyShare, Contribution and DecryptionShare, linear relations over
-// the ring Z_Q[X]/(X^N+1) with short secrets, in Groth16 over BN254 (gnark). It knows nothing of
-// questions, networks or storage: what a proof belongs to is in its Binding.
+// Package circuits states the relations that messages of the protocol are proven to satisfy, proves
+// them and verifies proofs: KeyShare, Contribution and DecryptionShare, and for joins Product,
+// WeightedProduct and Release, linear relations over the ring Z_Q[X]/(X^N+1) with short secrets, in
+// Groth16 over BN254 (gnark). It knows nothing of questions, networks or storage: what a proof belongs
+// to is in its Binding.
 //
 // A parameter set (Params, by Named) fixes the ring and the bounds. Develop makes the proofs' keys
 // for it on this machine, for tests and the demo: whoever makes them can forge. Keys proves,
@@ -11,9 +12,11 @@
 package circuits
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 )
@@ -31,8 +34,12 @@ const (
 	StatementRelease
 )
 
-// Statements lists those of every network.
-var Statements = []Statement{StatementKeyShare, StatementContribution, StatementDecryptionShare}
+// Statements lists those of every network; a network that joins tables across departments has keys
+// of JoinStatements, too.
+var (
+	Statements     = []Statement{StatementKeyShare, StatementContribution, StatementDecryptionShare}
+	JoinStatements = []Statement{StatementProduct, StatementWeightedProduct, StatementRelease}
+)
 
 func (s Statement) String() string {
 	switch s {
@@ -52,13 +59,14 @@ func (s Statement) String() string {
 	return fmt.Sprintf("statement %d", uint8(s))
 }
 
-// fours is how many ternary coefficients are looked up at once.
+// fours is how many ternary coefficients, or bits, are looked up at once.
 const fours = 4
 
 // table is a set of integers that a committed wire must lie in: 0, 1, …, below a size.
 type table int
 
 const (
+	bit     = table(2)
 	ternary = table(3)
 	noise   = table(2*ErrorBound + 1)
 )
@@ -72,11 +80,18 @@ type short struct {
 	offset  *big.Int
 	shifts  []int
 	tables  []table
-	byFours bool // one digit, looked up four at a time; only such a short is in a product
+	byFours bool // one digit, looked up four at a time
+	step    int  // of a short in a product: its coefficients are 0, step, 2·step, …; 0 of others
+	aboveLo bool // a coefficient is the instance's lo more
 }
 
 func ternaryShort(name string, n int) short {
-	return short{name: name, length: n, offset: big.NewInt(-1), shifts: []int{0}, tables: []table{ternary}, byFours: true}
+	return short{name: name, length: n, offset: big.NewInt(-1), shifts: []int{0}, tables: []table{ternary}, byFours: true, step: 1}
+}
+
+// bitShort has coefficients 0 or 1, at every step-th place.
+func bitShort(name string, length, step int) short {
+	return short{name: name, length: length, offset: new(big.Int), shifts: []int{0}, tables: []table{bit}, byFours: true, step: step}
 }
 
 func noiseShort(name string, n int) short {
@@ -96,6 +111,9 @@ func rangeShort(name string, n int, offset *big.Int, width, digit int) short {
 
 // largest is the largest absolute value of a coefficient.
 func (sh *short) largest() *big.Int {
+	if sh.aboveLo {
+		return big.NewInt(1 << WeightBits)
+	}
 	above := new(big.Int).Set(sh.offset)
 	for i, t := range sh.tables {
 		above.Add(above, new(big.Int).Lsh(big.NewInt(int64(t-1)), uint(sh.shifts[i])))
@@ -137,6 +155,17 @@ func (r *relation) places(n int) int { return n / r.step }
 // covers reports whether it is stated at the coefficients of a class.
 func (r *relation) covers(class int) bool { return class%r.step == r.start }
 
+// slotted says a relation modulo Q and X^N+1 at single coefficients, of products of public polynomials
+// that each instance names (publics.slots): for each slot
+//
+//	public[value] = Σ (public·short at the place named) + Σ factor·short[·]
+//
+// The value and the shorts of the terms have one coefficient a slot; what is not used is zero.
+type slotted struct {
+	relation
+	count int
+}
+
 // part is a relation with its weight in an identity.
 type part struct {
 	relation int
@@ -155,7 +184,12 @@ type shape struct {
 	shorts     []short
 	relations  []relation
 	identities []identity
+	slots      *slotted // proven as an identity of its own; nil: there are none
+	masked     []masked
 }
+
+// masked says that a short is zero at every coefficient at which another one, of bits, is.
+type masked struct{ short, by int }
 
 // line is one class of an identity; each has a power of the first challenge.
 type line struct {
@@ -181,20 +215,59 @@ func (s *shape) lines() []line {
 	return lines
 }
 
-// factors lists the shorts that are in products; each has one public factor a class.
-func (s *shape) factors() []int {
-	var list []int
+// factor is one class of a short in a product; it has a public factor in an identity.
+type factor struct{ short, class int }
+
+// factors lists the classes of the shorts that are in products.
+func (s *shape) factors() []factor {
+	var all []int
 	for i := range s.shorts {
-		if s.shorts[i].byFours {
-			list = append(list, i)
+		if s.shorts[i].step > 0 {
+			all = append(all, i)
+		}
+	}
+	return s.classesOf(all)
+}
+
+// slotFactors lists those that are in products of slots.
+func (s *shape) slotFactors() []factor {
+	if s.slots == nil {
+		return nil
+	}
+	var all []int
+	for _, p := range s.slots.products {
+		all = append(all, p.short)
+	}
+	return s.classesOf(all)
+}
+
+func (s *shape) classesOf(shorts []int) []factor {
+	var list []factor
+	for _, i := range shorts {
+		for class := 0; class < s.params.Classes(); class += s.shorts[i].step {
+			list = append(list, factor{i, class})
 		}
 	}
 	return list
 }
 
+// aboveLo reports whether instances have a public scalar.
+func (s *shape) aboveLo() bool {
+	return slices.ContainsFunc(s.shorts, func(sh short) bool { return sh.aboveLo })
+}
+
 // inputs is how many public inputs there are beside the digest: the challenge of the tuples, the
-// value, and the factors.
-func (s *shape) inputs() int { return 2 + s.params.Classes()*len(s.factors()) }
+// value and the factors of the identities, those of the slots, and lo.
+func (s *shape) inputs() int {
+	n := 2 + len(s.factors())
+	if s.slots != nil {
+		n += 1 + len(s.slotFactors())
+	}
+	if s.aboveLo() {
+		n++
+	}
+	return n
+}
 
 // bound is above the absolute value of a relation, value minus all the rest, whatever digits in
 // their tables are chosen.
@@ -205,8 +278,9 @@ func (s *shape) bound(r *relation) *big.Int {
 		sum.Set(s.params.q)
 	}
 	for _, p := range r.products {
-		t := new(big.Int).Mul(s.params.q, big.NewInt(int64(s.params.N()/2)))
-		sum.Add(sum, t.Mul(t, s.shorts[p.short].largest()))
+		sh := &s.shorts[p.short]
+		t := new(big.Int).Mul(s.params.q, big.NewInt(int64(sh.length/2)))
+		sum.Add(sum, t.Mul(t, sh.largest()))
 	}
 	for _, t := range r.terms {
 		u := new(big.Int).Abs(t.factor)
@@ -234,9 +308,12 @@ func (s *shape) prove(base int, riders ...int) {
 	s.identities = append(append(s.identities, id), alone...)
 }
 
-// checkWrap refuses a shape of which a line could reach half the proofs' field: there it would not
-// be one of integers.
+// checkWrap refuses a shape of which a line, or a slot, could reach half the proofs' field: there it
+// would not be one of integers.
 func (s *shape) checkWrap() error {
+	if s.slots != nil && s.bound(&s.slots.relation).Cmp(halfField) >= 0 {
+		return errors.New("a slot could wrap in the field of the proofs")
+	}
 	for _, l := range s.lines() {
 		sum := new(big.Int)
 		for _, p := range l.parts {
@@ -249,19 +326,24 @@ func (s *shape) checkWrap() error {
 	return nil
 }
 
-// quotientWidth is the digit width that holds the quotient by Q of an honest message: its
-// coefficients have a standard deviation below √(N/9), and sixteen of them fit. A prover
-// whose quotient is larger fails closed.
-func quotientWidth(n int) int {
-	need := 16*math.Sqrt(float64(n)/9) + 3
+// quotientWidth is the width that holds the quotient by Q of an honest message: with squares the
+// largest sum of the squares of the secret coefficients that make one of the relation's, its
+// standard deviation is below √(squares/12), and sixteen of them fit. A prover whose quotient is
+// larger fails closed.
+func quotientWidth(squares float64) int {
+	need := 16*math.Sqrt(squares/12) + 3
 	return int(math.Ceil(math.Log2(need))) + 1
 }
 
-// addQuotient declares the quotient by Q of a modular relation at so many places and returns its
-// term.
-func (s *shape) addQuotient(name string, places, digit int) term {
-	offset := new(big.Int).Lsh(big.NewInt(-1), uint(digit-1))
-	s.shorts = append(s.shorts, rangeShort(name, places, offset, digit, digit))
+// ternarySquares allows for two products with ternary polynomials of n coefficients.
+func ternarySquares(n int) float64 { return 2 * 2 * float64(n) / 3 }
+
+// addQuotient declares the quotient by Q of a modular relation at so many places, of a width that
+// is a multiple of the digit's, and returns its term.
+func (s *shape) addQuotient(name string, places, width, digit int) term {
+	width = (width + digit - 1) / digit * digit
+	offset := new(big.Int).Lsh(big.NewInt(-1), uint(width-1))
+	s.shorts = append(s.shorts, rangeShort(name, places, offset, width, digit))
 	return term{short: len(s.shorts) - 1, factor: s.params.Q()}
 }
 
@@ -271,9 +353,12 @@ func shapeOf(p Params, s Statement) *shape {
 		StatementKeyShare:        keyShareShape,
 		StatementContribution:    contributionShape,
 		StatementDecryptionShare: decryptionShareShape,
+		StatementProduct:         productShape,
+		StatementWeightedProduct: weightedShape,
+		StatementRelease:         releaseShape,
 	}[s]
 	var best *shape
-	for digit := quotientWidth(p.N()); digit <= 16; digit++ {
+	for digit := quotientWidth(ternarySquares(p.N())); digit <= 16; digit++ {
 		if candidate := build(p, digit); best == nil || candidate.cost() < best.cost() {
 			best = candidate
 		}

@@ -85,7 +85,7 @@ func contributionShape(p Params, digit int) *shape {
 		rangeShort("m-lo", limbs, new(big.Int), width, digit),
 		rangeShort("hi-m", limbs, new(big.Int), width, digit),
 	}
-	k0, k1 := s.addQuotient("k0", limbs, digit), s.addQuotient("k1", n, digit)
+	k0, k1 := s.addQuotient("k0", limbs, digit, digit), s.addQuotient("k1", n, digit, digit)
 	s.relations = []relation{
 		{value: 2, step: p.Stride(), products: []product{{0, 0}}, modular: true, terms: []term{{1, one}, {3, p.delta}, k0}},
 		{value: 3, step: 1, products: []product{{1, 0}}, modular: true, terms: []term{{2, one}, k1}},

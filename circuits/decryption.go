@@ -60,7 +60,7 @@ func decryptionShareShape(p Params, digit int) *shape {
 		ternaryShort("s", n), noiseShort("e", bound), ternaryShort("v", n), noiseShort("f1", n),
 		rangeShort("f0", limbs, new(big.Int).Neg(p.Flooding()), p.lit.FloodingBits+1, digit),
 	}
-	kp, k0, k1 := s.addQuotient("kp", bound, digit), s.addQuotient("k0", limbs, digit), s.addQuotient("k1", n, digit)
+	kp, k0, k1 := s.addQuotient("kp", bound, digit, digit), s.addQuotient("k0", limbs, digit, digit), s.addQuotient("k1", n, digit, digit)
 	s.relations = []relation{
 		{value: 1, step: p.Classes(), products: []product{{0, 0}}, modular: true, terms: []term{{1, one}, kp}},
 		{value: 5, step: p.Stride(), products: []product{{2, 0}, {3, 2}}, modular: true, terms: []term{{4, one}, k0}},

@@ -48,7 +48,7 @@ func keysFor(t testing.TB, p Params) *Keys {
 			t.Fatal(err)
 		}
 	}
-	k, err := Develop(context.Background(), p, filepath.Join(dir, p.Name()), nil)
+	k, err := DevelopJoined(context.Background(), p, filepath.Join(dir, p.Name()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,10 +221,16 @@ func honestCases(t testing.TB, p Params) map[Statement]honest {
 	analyst, _ := l.keyShare()
 	contribution, cw := l.contribution(key)
 	share, sw := l.share(key, secret, contribution.C1, analyst)
+	product, pw := l.pinned(key, l.indicator())
+	weighted, ww := l.weighted(key)
+	release, rw := l.release(key, secret, []Poly{contribution.C1, product.C1}, analyst)
 	return map[Statement]honest{
 		StatementKeyShare:        {key, secret},
 		StatementContribution:    {contribution, cw},
 		StatementDecryptionShare: {share, sw},
+		StatementProduct:         {product, pw},
+		StatementWeightedProduct: {weighted, ww},
+		StatementRelease:         {release, rw},
 	}
 }
 
@@ -253,7 +259,7 @@ func BenchmarkProve(b *testing.B) {
 		}
 		k := keysFor(b, p)
 		cases := honestCases(b, p)
-		for _, s := range Statements {
+		for _, s := range allStatements {
 			b.Run(fmt.Sprintf("%s/%s", name, s), func(b *testing.B) {
 				for b.Loop() {
 					if _, err := k.Prove(testBinding(), cases[s].instance, cases[s].secret); err != nil {
@@ -274,7 +280,7 @@ func BenchmarkVerify(b *testing.B) {
 		}
 		k := keysFor(b, p)
 		cases := honestCases(b, p)
-		for _, s := range Statements {
+		for _, s := range allStatements {
 			proof, err := k.Prove(testBinding(), cases[s].instance, cases[s].secret)
 			if err != nil {
 				b.Fatal(err)

@@ -100,7 +100,7 @@ func TestHonestKeysPass(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second")
 	}
-	for _, s := range Statements {
+	for _, s := range allStatements {
 		k := newTestKey(t, s)
 		if err := k.sys.check(k.l, k.h, k.vk); err != nil {
 			t.Errorf("%v: fresh: %v", s, err)
@@ -121,7 +121,7 @@ func TestLayoutIsTheLibrarys(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes a second")
 	}
-	for _, s := range Statements {
+	for _, s := range allStatements {
 		k := newTestKey(t, s)
 		var pk groth16.ProvingKey
 		var vk groth16.VerifyingKey

@@ -247,7 +247,7 @@ func BenchmarkKeys(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for _, s := range Statements {
+		for _, s := range allStatements {
 			sys, err := compile(shapeOf(p, s))
 			if err != nil {
 				b.Fatal(err)

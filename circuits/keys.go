@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -26,11 +27,12 @@ import (
 // fails on some witnesses tells, by failing, about the witness.
 var ErrBrokenKey = errors.New("the proving keys are broken")
 
-// Keys holds the proving and verifying keys of the three statements for one parameter set.
-// Proving keys are read and checked at first use; safe for concurrent use.
+// Keys holds the proving and verifying keys of a parameter set, for Statements or for these and
+// JoinStatements. Proving keys are read and checked at first use; safe for concurrent use.
 type Keys struct {
 	params    Params
 	dir       string
+	of        []Statement
 	verifying *VerifyingKeys
 
 	mu      sync.Mutex
@@ -51,11 +53,11 @@ func (k *Keys) Params() Params { return k.params }
 // Verifying is the public half.
 func (k *Keys) Verifying() *VerifyingKeys { return k.verifying }
 
-// Proving is the digests of the files of the proving halves, in the order of Statements; a
+// Proving is the digests of the files of the proving halves, in the order of the statements; a
 // network pins them.
 func (k *Keys) Proving() [][32]byte {
 	var digests [][32]byte
-	for _, s := range Statements {
+	for _, s := range k.of {
 		digests = append(digests, k.entries[s].digest)
 	}
 	return digests
@@ -70,40 +72,50 @@ type Progress func(step string, done, total int)
 // 0.15 ms of processor time a constraint, once; dir holds about 800 bytes a constraint. Nobody
 // else may be able to write to dir: what was checked once is not checked again.
 func Develop(ctx context.Context, p Params, dir string, progress Progress) (*Keys, error) {
+	return developAll(ctx, p, dir, Statements, progress)
+}
+
+// DevelopJoined is Develop for a network that joins tables across departments: keys of
+// JoinStatements, too, which take twice the time and room of the others.
+func DevelopJoined(ctx context.Context, p Params, dir string, progress Progress) (*Keys, error) {
+	return developAll(ctx, p, dir, slices.Concat(Statements, JoinStatements), progress)
+}
+
+func developAll(ctx context.Context, p Params, dir string, statements []Statement, progress Progress) (*Keys, error) {
 	if progress == nil {
 		progress = func(string, int, int) {}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("development keys: %w", err)
 	}
-	k, err := newKeys(p, dir)
+	k, err := newKeys(p, dir, statements)
 	if err != nil {
 		return nil, err
 	}
-	for i, s := range Statements {
+	for i, s := range statements {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		progress(fmt.Sprintf("%s keys, %s", s, p.Name()), i, len(Statements))
+		progress(fmt.Sprintf("%s keys, %s", s, p.Name()), i, len(statements))
 		if err := k.develop(s); err != nil {
 			return nil, fmt.Errorf("development keys for the %s: %w", s, err)
 		}
 	}
-	progress("keys, "+p.Name(), len(Statements), len(Statements))
+	progress("keys, "+p.Name(), len(statements), len(statements))
 	return k, nil
 }
 
 // Load finds keys in dir that are known by their verifying halves and by the digests of the files
 // of their proving halves. Error: os.ErrNotExist where any is missing or is another one.
 func Load(p Params, dir string, verifying *VerifyingKeys, proving [][32]byte) (*Keys, error) {
-	if len(proving) != len(Statements) {
-		return nil, fmt.Errorf("%d digests of proving keys, want %d", len(proving), len(Statements))
+	if len(proving) != len(verifying.of) {
+		return nil, fmt.Errorf("%d digests of proving keys, want %d", len(proving), len(verifying.of))
 	}
-	k, err := newKeys(p, dir)
+	k, err := newKeys(p, dir, verifying.of)
 	if err != nil {
 		return nil, err
 	}
-	for i, s := range Statements {
+	for i, s := range k.of {
 		entry := k.entries[s]
 		if entry.digest, err = digestFile(keyFile(dir, entry.layout, "proving")); err != nil {
 			return nil, fmt.Errorf("proving key of the %s: %w", s, err)
@@ -125,17 +137,17 @@ type KeyFile struct {
 
 // ProvingFiles are the files of a parameter set, in the order of Statements.
 func ProvingFiles(p Params) ([]KeyFile, error) {
-	k, err := newKeys(p, "")
+	k, err := newKeys(p, "", Statements)
 	if err != nil {
 		return nil, err
 	}
 	return k.Files(), nil
 }
 
-// Files are the files of the proving halves, in the order of Statements.
+// Files are the files of the proving halves, in the order of the statements.
 func (k *Keys) Files() []KeyFile {
 	var files []KeyFile
-	for _, s := range Statements {
+	for _, s := range k.of {
 		l := k.entries[s].layout
 		files = append(files, KeyFile{filepath.Base(keyFile("", l, "proving")), l.provingSize()})
 	}
@@ -144,7 +156,7 @@ func (k *Keys) Files() []KeyFile {
 
 // Cached reports whether Develop would find all keys in dir.
 func Cached(p Params, dir string) bool {
-	k, err := newKeys(p, dir)
+	k, err := newKeys(p, dir, Statements)
 	if err != nil {
 		return false
 	}
@@ -156,9 +168,9 @@ func Cached(p Params, dir string) bool {
 	return true
 }
 
-func newKeys(p Params, dir string) (*Keys, error) {
-	k := &Keys{params: p, dir: dir, verifying: &VerifyingKeys{params: p}, entries: map[Statement]*keyEntry{}}
-	for _, s := range Statements {
+func newKeys(p Params, dir string, statements []Statement) (*Keys, error) {
+	k := &Keys{params: p, dir: dir, of: statements, verifying: &VerifyingKeys{params: p}, entries: map[Statement]*keyEntry{}}
+	for _, s := range statements {
 		c, err := compiledOnce(p, s)
 		if err != nil {
 			return nil, err
@@ -301,7 +313,7 @@ func (k *Keys) load(s Statement) (*keyEntry, error) {
 func (k *Keys) Check(ctx context.Context, progress Progress) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	for i, s := range Statements {
+	for i, s := range k.of {
 		if k.broken != nil || ctx.Err() != nil {
 			return errors.Join(k.broken, ctx.Err())
 		}
@@ -310,7 +322,7 @@ func (k *Keys) Check(ctx context.Context, progress Progress) error {
 			continue
 		}
 		if progress != nil {
-			progress(fmt.Sprintf("checking the %s keys, %s", s, k.params.Name()), i, len(Statements))
+			progress(fmt.Sprintf("checking the %s keys, %s", s, k.params.Name()), i, len(k.of))
 		}
 		if _, err := k.examine(s, entry); err != nil {
 			return err

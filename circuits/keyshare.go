@@ -31,7 +31,7 @@ func keyShareShape(p Params, digit int) *shape {
 	s.shorts = []short{ternaryShort("s", p.N()), noiseShort("e", p.N())}
 	s.relations = []relation{{
 		value: 1, step: 1, products: []product{{0, 0}}, modular: true,
-		terms: []term{{1, one}, s.addQuotient("k", p.N(), digit)},
+		terms: []term{{1, one}, s.addQuotient("k", p.N(), digit, digit)},
 	}}
 	s.prove(0)
 	return s

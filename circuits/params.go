@@ -231,9 +231,6 @@ func (p Params) ProductChunks() int { return productChunks }
 
 const productChunks = 8
 
-// pinStep is the distance of the coefficients at which a product's pin is stated.
-func (p Params) pinStep() int { return p.Classes() / min(2, p.Classes()) }
-
 // every picks coefficients 0, step, 2·step, ….
 func (p Params) every(values []int64, step int) []int64 {
 	out := make([]int64, 0, len(values)/step+1)

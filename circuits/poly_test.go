@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"math/big"
 	"slices"
 	"testing"
@@ -22,7 +23,7 @@ func randomPoly(t testing.TB, p Params) Poly {
 }
 
 func TestPolyEncoding(t *testing.T) {
-	for _, name := range []string{"light", "default", "test"} {
+	for _, name := range []string{"light", "default", "joined", "test"} {
 		p, err := Named(name)
 		if err != nil {
 			t.Fatal(err)
@@ -47,7 +48,7 @@ func TestPolyEncoding(t *testing.T) {
 // TestLimbEncodings: the limbs' coefficients alone, whole and without their low bits, have one
 // encoding each and nothing else.
 func TestLimbEncodings(t *testing.T) {
-	for _, name := range []string{"light", "default", "test"} {
+	for _, name := range []string{"light", "default", "joined", "test"} {
 		p, err := Named(name)
 		if err != nil {
 			t.Fatal(err)
@@ -97,7 +98,7 @@ func TestLimbEncodings(t *testing.T) {
 // TestWordsAtTheEdges: what rounding makes of the smallest and largest integers below Q is sent and
 // read; the first word that is none is refused.
 func TestWordsAtTheEdges(t *testing.T) {
-	for _, name := range []string{"light", "default", "test"} {
+	for _, name := range []string{"light", "default", "joined", "test"} {
 		p, err := Named(name)
 		if err != nil {
 			t.Fatal(err)
@@ -130,6 +131,41 @@ func TestWordsAtTheEdges(t *testing.T) {
 	}
 }
 
+// TestTargetAndSlots: what of an element is sent comes back alone, in its one length, below its moduli.
+func TestTargetAndSlots(t *testing.T) {
+	p := tiny(t)
+	x := randomPoly(t, p)
+	b := p.AppendTarget(nil, x)
+	y, err := p.DecodeTarget(b)
+	if err != nil || p.Centered(y, p.Target()).Cmp(p.Centered(x, p.Target())) != 0 || len(b) != p.TargetSize() {
+		t.Fatalf("target: %v", err)
+	}
+	copy(b, bytes.Repeat([]byte{0xff}, p.residueB))
+	for _, bad := range [][]byte{nil, b, b[1:], append(p.AppendTarget(nil, x), 0)} {
+		if _, err := p.DecodeTarget(bad); err == nil {
+			t.Errorf("target of %d bytes taken", len(bad))
+		}
+	}
+	x, _ = p.RoundWords(x)
+	for slots := range p.Limbs() + 1 {
+		b := p.AppendSlots(nil, x, slots)
+		y, err := p.DecodeSlots(b, slots)
+		if err != nil || len(b) != p.SlotsSize(slots) {
+			t.Fatalf("%d slots: %v", slots, err)
+		}
+		for j := range p.N() {
+			if same := y.Coeffs[0][j] == x.Coeffs[0][j]; j < slots*p.Stride() && !same || j >= slots*p.Stride() && y.Coeffs[0][j] != 0 {
+				t.Fatalf("%d slots: coefficient %d", slots, j)
+			}
+		}
+		for _, other := range []int{-1, slots - 1, slots + 1, p.Limbs() + 1} {
+			if _, err := p.DecodeSlots(b, other); err == nil {
+				t.Errorf("%d slots read as %d", slots, other)
+			}
+		}
+	}
+}
+
 // TestNonCanonicalResidue: a residue of its prime or above names the same element, and two of
 // them overflow the ring's addition; no such blob may pass.
 func TestNonCanonicalResidue(t *testing.T) {
@@ -148,7 +184,7 @@ func TestNonCanonicalResidue(t *testing.T) {
 }
 
 func TestLift(t *testing.T) {
-	for _, name := range []string{"light", "default"} {
+	for _, name := range []string{"light", "default", "joined"} {
 		p, err := Named(name)
 		if err != nil {
 			t.Fatal(err)
@@ -235,7 +271,7 @@ func TestParamsAreRefused(t *testing.T) {
 // TestDerivedFigures holds the figures of README section 1.
 func TestDerivedFigures(t *testing.T) {
 	for name, want := range map[string]struct{ logQ, lambda, departments int }{
-		"default": {165, 67, 64}, "light": {106, 39, 15},
+		"default": {165, 67, 64}, "light": {106, 39, 15}, "joined": {212, 97, 64},
 	} {
 		p, err := Named(name)
 		if err != nil {
@@ -257,19 +293,31 @@ func TestVerifyingKeysEncoding(t *testing.T) {
 		t.Skip("bytes of three keys")
 	}
 	p := tiny(t)
-	vk := keysFor(t, p).Verifying()
-	b := vk.MarshalBinary()
-	again, err := ParseVerifyingKeys(p, b)
-	if err != nil || !bytes.Equal(again.MarshalBinary(), b) {
+	all := keysFor(t, p).Verifying()
+	both := all.MarshalBinary()
+	again, err := ParseVerifyingKeys(p, both)
+	if err != nil || !bytes.Equal(again.MarshalBinary(), both) {
 		t.Fatalf("round trip: %v", err)
 	}
-	h := honestCases(t, p)[StatementContribution]
-	proof, err := keysFor(t, p).Prove(testBinding(), h.instance, h.secret)
-	if err != nil {
-		t.Fatal(err)
+	var b []byte // of a network that does not join
+	for _, s := range Statements {
+		b = append(b, all.raw[s]...)
 	}
-	if err := again.Verify(testBinding(), h.instance, proof); err != nil {
-		t.Fatal(err)
+	few, err := ParseVerifyingKeys(p, b)
+	if err != nil || !bytes.Equal(few.MarshalBinary(), b) {
+		t.Fatalf("round trip without the statements of joins: %v", err)
+	}
+	for s, h := range honestCases(t, p) {
+		proof, err := keysFor(t, p).Prove(testBinding(), h.instance, h.secret)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := again.Verify(testBinding(), h.instance, proof); err != nil {
+			t.Fatal(err)
+		}
+		if err := few.Verify(testBinding(), h.instance, proof); (err == nil) != slices.Contains(Statements, s) || err != nil && !errors.Is(err, ErrProof) {
+			t.Errorf("%v, with keys of three statements: %v", s, err)
+		}
 	}
 	accepted, changed := 0, 0
 	for i := 0; i < len(b); i += 7 { // every byte of a point comes, in one point or another
@@ -281,7 +329,7 @@ func TestVerifyingKeysEncoding(t *testing.T) {
 			continue
 		}
 		accepted++
-		if bytes.Equal(other.MarshalBinary(), vk.MarshalBinary()) {
+		if bytes.Equal(other.MarshalBinary(), b) {
 			t.Fatalf("byte %d changed unnoticed", i)
 		}
 	}
@@ -290,7 +338,8 @@ func TestVerifyingKeysEncoding(t *testing.T) {
 	}
 	one := slices.Clone(b) // both σ of the last key the same
 	copy(one[len(b)-64:], one[len(b)-128:len(b)-64])
-	for _, bad := range [][]byte{nil, b[:len(b)-1], append(slices.Clone(b), 0), one} {
+	four := both[:len(b)+len(all.raw[StatementProduct])]
+	for _, bad := range [][]byte{nil, b[:len(b)-1], append(slices.Clone(b), 0), one, four, both[:len(both)-1], append(slices.Clone(both), 0)} {
 		if _, err := ParseVerifyingKeys(p, bad); err == nil {
 			t.Errorf("%d bytes accepted", len(bad))
 		}
@@ -309,12 +358,14 @@ func FuzzDecodePoly(f *testing.F) {
 	})
 }
 
-// FuzzDecodeLimbs takes both encodings of the limbs' coefficients.
+// FuzzDecodeLimbs takes all encodings of the limbs' coefficients.
 func FuzzDecodeLimbs(f *testing.F) {
 	p := tiny(f)
 	x, _ := p.RoundWords(p.CRS(nil))
 	f.Add(p.AppendLimbs(nil, x))
 	f.Add(p.AppendWords(nil, x))
+	f.Add(p.AppendSlots(nil, x, 3))
+	f.Add(p.AppendTarget(nil, x))
 	f.Add(bytes.Repeat([]byte{0xff}, p.WordsSize()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if x, err := p.DecodeLimbs(b); err == nil && !bytes.Equal(p.AppendLimbs(nil, x), b) {
@@ -322,6 +373,13 @@ func FuzzDecodeLimbs(f *testing.F) {
 		}
 		if x, err := p.DecodeWords(b); err == nil && !bytes.Equal(p.AppendWords(nil, x), b) {
 			t.Fatal("two encodings of one element's words")
+		}
+		if x, err := p.DecodeTarget(b); err == nil && !bytes.Equal(p.AppendTarget(nil, x), b) {
+			t.Fatal("two encodings of one target")
+		}
+		slots := len(b) / p.wordSize()
+		if x, err := p.DecodeSlots(b, slots); err == nil && !bytes.Equal(p.AppendSlots(nil, x, slots), b) {
+			t.Fatal("two encodings of one element's slots")
 		}
 	})
 }
@@ -338,7 +396,9 @@ func FuzzDecodeProof(f *testing.F) {
 
 func FuzzParseVerifyingKeys(f *testing.F) {
 	p := tiny(f)
-	f.Add(keysFor(f, p).Verifying().MarshalBinary())
+	keys := keysFor(f, p).Verifying()
+	f.Add(keys.MarshalBinary())
+	f.Add(slices.Concat(keys.raw[StatementKeyShare], keys.raw[StatementContribution], keys.raw[StatementDecryptionShare]))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		vk, err := ParseVerifyingKeys(p, b)
 		if err == nil && !bytes.Equal(vk.MarshalBinary(), b) {

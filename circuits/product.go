@@ -1,6 +1,9 @@
 package circuits
 
 import (
+	"math"
+	"math/big"
+
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 )
 
@@ -123,7 +126,7 @@ func (x Product) publics(p Params) publics {
 
 func (x WeightedProduct) publics(p Params) publics {
 	out := x.Product.publics(p)
-	out.scalars = fieldSmall([]int64{x.Lo})
+	out.lo.SetInt64(x.Lo)
 	return out
 }
 
@@ -167,4 +170,73 @@ func (p Params) byExponent(entries []int64) [][]fr.Element {
 		out = append(out, row)
 	}
 	return out
+}
+
+// pinMargin is by how many bits a pin's equations outnumber all that could satisfy them by chance.
+const pinMargin = 256
+
+// pinBits are the bits of all differences of two witnesses of a pin, beside its noise, and those that
+// one class of its equations has (README section 10).
+func (p Params) pinBits() (differences, class float64) {
+	differences = float64(p.ProductChunks()*p.Limbs())*math.Log2(3) + float64(p.N())*math.Log2(5)
+	m := float64(p.perClass())
+	return differences, m * (float64(p.q.BitLen()-1) - math.Log2(4*ErrorBound+1) - math.Log2(m)/2)
+}
+
+// pinStep is the distance of the coefficients at which a pin is stated: at as few classes as say that
+// no other indicator satisfies them. At all of a ring that is too small for that, which no named set's is.
+func (p Params) pinStep() int {
+	differences, class := p.pinBits()
+	classes := 1
+	for classes < p.Classes() && float64(classes)*class < differences+pinMargin {
+		classes *= 2
+	}
+	return p.Classes() / classes
+}
+
+// productSquares is what a product's quotients are made of at most, with |α| up to largest.
+func (p Params) productSquares(largest float64) float64 {
+	return float64(p.ProductChunks()*p.Limbs())*largest*largest + ternarySquares(p.N())/2
+}
+
+func productShape(p Params, digit int) *shape { return productShapeOf(p, digit, false) }
+
+func weightedShape(p Params, digit int) *shape { return productShapeOf(p, digit, true) }
+
+// productShapeOf has the shorts in the order of ProductSecret and WeightedProductSecret.
+func productShapeOf(p Params, digit int, weighted bool) *shape {
+	s := &shape{statement: StatementProduct, params: p, publics: rowB0(p.ProductChunks())}
+	chunks, n, pinned := p.ProductChunks(), p.N(), p.N()/p.pinStep()
+	for range chunks {
+		s.shorts = append(s.shorts, bitShort("ι", p.Limbs(), p.Stride()))
+	}
+	u, e0, e1, pinU, pinE := chunks, chunks+1, chunks+2, chunks+3, chunks+4
+	s.shorts = append(s.shorts, ternaryShort("u", n), noiseShort("e0", 1), noiseShort("e1", n),
+		ternaryShort("pin u", n), noiseShort("pin e1", pinned))
+	multiplier, width := 0, quotientWidth(p.productSquares(1))
+	pinWidth := width
+	if weighted {
+		s.statement, multiplier, width = StatementWeightedProduct, len(s.shorts), quotientWidth(p.productSquares(1<<WeightBits))
+		for j := range chunks {
+			alpha := rangeShort("α", p.Limbs(), new(big.Int), WeightBits, digit)
+			alpha.step, alpha.aboveLo = p.Stride(), true
+			s.shorts = append(s.shorts, alpha)
+			s.masked = append(s.masked, masked{multiplier + j, j})
+		}
+	}
+	k0, k1, kp := s.addQuotient("k0", 1, width, digit), s.addQuotient("k1", n, width, digit), s.addQuotient("pin k", pinned, pinWidth, digit)
+	c1 := relation{value: rowC1, step: 1, modular: true, terms: []term{{e1, one}, k1}}
+	pin := relation{value: rowPinC1, step: p.pinStep(), modular: true, terms: []term{{pinE, one}, kp}}
+	s.slots = &slotted{relation: relation{value: rowC0, modular: true, terms: []term{{e0, one}, k0}}, count: 1}
+	for j := range chunks {
+		s.slots.products = append(s.slots.products, product{short: multiplier + j})
+		c1.products = append(c1.products, product{rowB1(j), multiplier + j})
+		pin.products = append(pin.products, product{rowPinB1(j), j})
+	}
+	s.slots.products = append(s.slots.products, product{short: u})
+	c1.products = append(c1.products, product{rowPK1, u})
+	pin.products = append(pin.products, product{rowPK1, pinU})
+	s.relations = []relation{c1, pin}
+	s.prove(0, 1)
+	return s
 }

@@ -229,7 +229,12 @@ func decodeProof(b []byte) (*groth16.Proof, error) {
 type quotients struct {
 	values [][]*big.Int   // [short][coefficient], the quotients by Q among them
 	high   [][]fr.Element // [relation][coefficient]: the quotient by X^N+1; nil over Z
+	slots  slotParts
 }
+
+// widestQuotient bounds, in bits, a quotient by Q that is looked at further. Of a false statement it
+// is no small integer at all.
+const widestQuotient = 64
 
 // solveQuotients computes, for every modular relation, the quotients by X^N+1 and by Q. Products
 // are exact: the proofs' field is larger than any coefficient.
@@ -246,10 +251,14 @@ func (sys *system) solveQuotients(publics publics, shorts [][]fr.Element) (quoti
 			q.values[i][j] = centeredField(&poly[j])
 		}
 	}
-	modulus := fieldBig(s.params.q)
-	var inverse fr.Element
-	inverse.Inverse(&modulus)
-	multiply := newMultiplier(n)
+	whole, multiply := make([][]fr.Element, len(s.shorts)), newMultiplier(n)
+	transformed := make([][]fr.Element, len(s.shorts))
+	for i, poly := range shorts {
+		if s.shorts[i].step > 0 {
+			whole[i] = s.shorts[i].spread(poly, &publics.lo, n)
+			transformed[i] = multiply.transform(whole[i])
+		}
+	}
 	for i := range s.relations {
 		r := &s.relations[i]
 		if !r.modular {
@@ -257,26 +266,61 @@ func (sys *system) solveQuotients(publics publics, shorts [][]fr.Element) (quoti
 		}
 		sum := make([]fr.Element, 2*n)
 		for _, p := range r.products {
-			multiply.add(sum, publics.rows[p.public], shorts[p.short])
+			multiply.add(sum, multiply.transform(publics.rows[p.public]), transformed[p.short])
 		}
-		values := make([]*big.Int, r.places(n))
-		for place := range values {
+		multiply.back(sum)
+		at := make([]fr.Element, r.places(n))
+		for place := range at {
 			j := r.start + r.step*place
-			rest := publics.rows[r.value][place]
-			rest.Sub(&rest, &sum[j]).Add(&rest, &sum[n+j])
-			for _, t := range r.terms[:len(r.terms)-1] {
-				factor := fieldBig(t.factor)
-				rest.Sub(&rest, factor.Mul(&factor, &shorts[t.short][place]))
-			}
-			rest.Mul(&rest, &inverse)
-			if values[place] = centeredField(&rest); values[place].BitLen() > 32 {
-				return q, fmt.Errorf("%w: %v, relation %d, coefficient %d", ErrWitness, s.statement, r.value, j)
-			}
+			at[place].Sub(&sum[j], &sum[n+j])
 		}
-		q.values[r.terms[len(r.terms)-1].short] = values
+		if err := s.divide(r, publics, shorts, at, &q); err != nil {
+			return q, err
+		}
 		q.high[i] = negateField(sum[n:])
 	}
-	return q, nil
+	if s.slots == nil {
+		return q, nil
+	}
+	q.slots.publics = publics
+	for _, p := range s.slots.products {
+		q.slots.shorts = append(q.slots.shorts, whole[p.short])
+	}
+	return q, s.divide(&s.slots.relation, publics, shorts, s.slotSums(q.slots), &q)
+}
+
+// spread is the polynomial of n coefficients that a short in a product stands for.
+func (sh *short) spread(coefficients []fr.Element, lo *fr.Element, n int) []fr.Element {
+	out := make([]fr.Element, n)
+	for i := range coefficients {
+		out[i*sh.step] = coefficients[i]
+		if sh.aboveLo {
+			out[i*sh.step].Add(&out[i*sh.step], lo)
+		}
+	}
+	return out
+}
+
+// divide computes a relation's quotient by Q from the sums of its products at its places.
+func (s *shape) divide(r *relation, publics publics, shorts [][]fr.Element, sums []fr.Element, q *quotients) error {
+	modulus := fieldBig(s.params.q)
+	var inverse fr.Element
+	inverse.Inverse(&modulus)
+	values := make([]*big.Int, len(sums))
+	for place := range values {
+		rest := publics.rows[r.value][place]
+		rest.Sub(&rest, &sums[place])
+		for _, t := range r.terms[:len(r.terms)-1] {
+			factor := fieldBig(t.factor)
+			rest.Sub(&rest, factor.Mul(&factor, &shorts[t.short][place]))
+		}
+		rest.Mul(&rest, &inverse)
+		if values[place] = centeredField(&rest); values[place].BitLen() > widestQuotient {
+			return fmt.Errorf("%w: %v, relation %d, place %d", ErrWitness, s.statement, r.value, place)
+		}
+	}
+	q.values[r.terms[len(r.terms)-1].short] = values
+	return nil
 }
 
 // multiplier multiplies polynomials of degree below n exactly, by transforms of length 2n.
@@ -284,17 +328,32 @@ type multiplier struct{ domain *fft.Domain }
 
 func newMultiplier(n int) multiplier { return multiplier{fft.NewDomain(uint64(2 * n))} }
 
-func (m multiplier) add(sum, a, b []fr.Element) {
-	x, y := make([]fr.Element, len(sum)), make([]fr.Element, len(sum))
+func (m multiplier) transform(a []fr.Element) []fr.Element {
+	x := make([]fr.Element, m.domain.Cardinality)
 	copy(x, a)
-	copy(y, b)
 	m.domain.FFT(x, fft.DIF)
-	m.domain.FFT(y, fft.DIF)
-	for i := range x {
-		x[i].Mul(&x[i], &y[i])
-	}
-	m.domain.FFTInverse(x, fft.DIT)
+	return x
+}
+
+// add adds the product of two transformed polynomials to a transformed sum.
+func (m multiplier) add(sum, a, b []fr.Element) {
+	var t fr.Element
 	for i := range sum {
-		sum[i].Add(&sum[i], &x[i])
+		sum[i].Add(&sum[i], t.Mul(&a[i], &b[i]))
 	}
+}
+
+// back turns a transformed sum into its coefficients.
+func (m multiplier) back(sum []fr.Element) { m.domain.FFTInverse(sum, fft.DIT) }
+
+// modulo is a·b modulo X^n+1.
+func (m multiplier) modulo(a, b []fr.Element) []fr.Element {
+	sum := make([]fr.Element, m.domain.Cardinality)
+	m.add(sum, m.transform(a), m.transform(b))
+	m.back(sum)
+	low, high := sum[:len(sum)/2], sum[len(sum)/2:]
+	for j := range low {
+		low[j].Sub(&low[j], &high[j])
+	}
+	return low
 }

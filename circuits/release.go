@@ -116,3 +116,22 @@ func (w ReleaseSecret) shorts(p Params, _ Instance) [][]fr.Element {
 	}
 	return [][]fr.Element{fieldSmall(w.S), fieldSmall(w.E), fieldSmall(w.V), fieldSmall(w.F1), flood}
 }
+
+func releaseShape(p Params, digit int) *shape {
+	s := &shape{statement: StatementRelease, params: p, publics: rowSums}
+	n, bound := p.N(), p.perClass()
+	s.shorts = []short{
+		ternaryShort("s", n), noiseShort("e", bound), ternaryShort("v", n), noiseShort("f1", n),
+		rangeShort("f0", p.Limbs(), new(big.Int).Neg(p.Flooding()), p.lit.FloodingBits+1, digit),
+	}
+	kp, k1, k0 := s.addQuotient("kp", bound, digit, digit), s.addQuotient("k1", n, digit, digit), s.addQuotient("k0", p.Limbs(), digit, digit)
+	s.relations = []relation{
+		{value: rowP, step: p.Classes(), products: []product{{rowA, 0}}, modular: true, terms: []term{{1, one}, kp}},
+		{value: rowH1, step: 1, products: []product{{rowPKA1, 2}}, modular: true, terms: []term{{3, one}, k1}},
+	}
+	s.slots = &slotted{count: p.Limbs(), relation: relation{
+		value: rowH0, products: []product{{short: 0}, {short: 2}}, modular: true, terms: []term{{4, one}, k0},
+	}}
+	s.prove(1, 0)
+	return s
+}

@@ -17,9 +17,9 @@ import (
 // multi-exponentiation in G2 has small scalars, and every secret input is committed, so nothing
 // can be chosen after the challenge that it is tested at.
 //
-// Wires: 1, the public inputs (two halves of the digest, γ, the value, the factors), the secret
-// inputs (those of the first commitment: digits, multiplicities, a mask; those of the second: the
-// quotient by Z^M+1, a mask), β, α, and what the solver computes.
+// Wires: 1, the public inputs (two halves of the digest, γ, the value, the factors, those of the slots,
+// lo), the secret inputs (those of the first commitment: digits, multiplicities, a mask; those of the
+// second: the quotient by Z^M+1, the rest of the slots, a mask), β, α, and what the solver computes.
 type system struct {
 	shape *shape
 	r1cs  *cs.R1CS
@@ -28,6 +28,7 @@ type system struct {
 	countWires    [][]int   // [table][entry]: how often the entry is looked up
 	tupleWires    [][]int   // [table of fours][tuple]: the same
 	quotientWires []int
+	restWires     []int // of the slots: coefficients 1, 2, …; none where there are no slots
 	maskWires     [2]int
 }
 
@@ -37,7 +38,10 @@ const digestInputs = 2
 // publicWires are the public inputs that follow the digest.
 type publicWires struct {
 	gamma, value int
-	factors      [][]int // [short in a product][class]
+	factors      []int
+	slotValue    int
+	slotFactors  []int
+	lo           int
 }
 
 func compile(s *shape) (*system, error) {
@@ -55,7 +59,8 @@ func compile(s *shape) (*system, error) {
 	b.gamma = b.wire(public.gamma)
 	sys.constrainTables(b)
 	b.derive(s.params.Classes(), s.params.perClass())
-	sys.constrainRelations(b, public)
+	sys.constrainSlots(b, public, sys.constrainRelations(b, public))
+	sys.constrainMasked(b, public.lo)
 	return sys, nil
 }
 
@@ -67,11 +72,16 @@ func (sys *system) declare(b *builder) publicWires {
 	}
 	public := publicWires{gamma: b.r1cs.AddPublicVariable("gamma"), value: b.r1cs.AddPublicVariable("value")}
 	for range s.factors() {
-		row := make([]int, s.params.Classes())
-		for class := range row {
-			row[class] = b.r1cs.AddPublicVariable("factor")
+		public.factors = append(public.factors, b.r1cs.AddPublicVariable("factor"))
+	}
+	if s.slots != nil {
+		public.slotValue = b.r1cs.AddPublicVariable("value of the slots")
+		for range s.slotFactors() {
+			public.slotFactors = append(public.slotFactors, b.r1cs.AddPublicVariable("factor of the slots"))
 		}
-		public.factors = append(public.factors, row)
+	}
+	if s.aboveLo() {
+		public.lo = b.r1cs.AddPublicVariable("lo")
 	}
 	for _, sh := range s.shorts {
 		wires := make([][]int, sh.length)
@@ -88,6 +98,9 @@ func (sys *system) declare(b *builder) publicWires {
 	}
 	sys.maskWires[0] = b.secrets("mask", 1)[0]
 	sys.quotientWires = b.secrets("quotient", s.params.perClass())
+	if s.slots != nil {
+		sys.restWires = b.secrets("rest", 2*s.params.perClass()-1)
+	}
 	sys.maskWires[1] = b.secrets("mask", 1)[0]
 	return public
 }
@@ -155,18 +168,23 @@ func (sys *system) constrainTables(b *builder) {
 // constrainRelations proves all identities as one of polynomials in Z, at ζ = α^classes, each line
 // of them weighted by a power of β. Modulo Z^M+1 over the field the quotient by Z^M+1 vanishes, so
 // it needs no range; what remains is bounded, hence an identity over the integers (README section 3).
-func (sys *system) constrainRelations(b *builder, public publicWires) {
+// It returns what the classes of the shorts in products are at ζ.
+func (sys *system) constrainRelations(b *builder, public publicWires) map[factor]constraint.LinearExpression {
 	total := sys.constrainTerms(b)
+	values := map[factor]constraint.LinearExpression{}
 	sums := map[table]constraint.LinearExpression{}
 	offsets := map[table]int64{}
-	for f, short := range sys.shape.factors() {
-		sh := &sys.shape.shorts[short]
-		offsets[sh.tables[0]] = sh.offset.Int64()
-		for class := range sys.shape.params.Classes() {
-			value, sum := sys.constrainFours(b, short, class)
-			sums[sh.tables[0]] = append(sums[sh.tables[0]], sum...)
-			total = append(total, b.product(value, b.wire(public.factors[f][class])))
+	for i, f := range sys.shape.factors() {
+		sh := &sys.shape.shorts[f.short]
+		coefficients := sys.classCoefficients(b, f, public.lo)
+		if sh.byFours {
+			value, sum := b.fours(coefficients)
+			t := sh.tables[0]
+			values[f], sums[t], offsets[t] = value, append(sums[t], sum...), sh.offset.Int64()
+		} else {
+			values[f] = b.horner(coefficients, b.at(1))
 		}
+		total = append(total, b.product(values[f], b.wire(public.factors[i])))
 	}
 	for k, t := range sys.shape.tableList(true) {
 		sum := sums[t]
@@ -175,12 +193,44 @@ func (sys *system) constrainRelations(b *builder, public publicWires) {
 		}
 		b.add(sum, b.constant(1), nil)
 	}
-	quotient := make([]constraint.LinearExpression, len(sys.quotientWires))
-	for j, w := range sys.quotientWires {
-		quotient[j] = b.wire(w)
-	}
-	total = append(total, b.product(b.horner(quotient, b.at(1)), b.cyclotomic))
+	total = append(total, b.product(b.horner(b.wires(sys.quotientWires), b.at(1)), b.cyclotomic))
 	b.add(total, b.constant(1), b.wire(public.value))
+	return values
+}
+
+// constrainSlots proves the slots, weighted with powers of β, at coefficient 0 modulo Z^M+1 of class 0.
+// All other coefficients of that class are free, so this is an identity of its own, in which no line
+// stands: Σ value·factor = Σ_m rest_m·ζ^m, m < 2M, where rest_0 − rest_M is what the slots say
+// (README section 11).
+func (sys *system) constrainSlots(b *builder, public publicWires, values map[factor]constraint.LinearExpression) {
+	slots := sys.shape.slots
+	if slots == nil {
+		return
+	}
+	terms := make([]constraint.LinearExpression, slots.count)
+	for k := range terms {
+		terms[k] = sys.sumOfTerms(b, []placed{{slots.terms, k, one}})
+	}
+	rest := append([]constraint.LinearExpression{b.wire(public.slotValue)}, b.wires(sys.restWires)...)
+	rest[0] = append(rest[0], rest[sys.shape.params.perClass()]...)
+	for _, t := range b.horner(terms, b.beta) {
+		rest[0] = append(rest[0], b.negate(t))
+	}
+	var total constraint.LinearExpression
+	for i, f := range sys.shape.slotFactors() {
+		total = append(total, b.product(values[f], b.wire(public.slotFactors[i])))
+	}
+	b.add(total, b.constant(1), b.horner(rest, b.at(1)))
+}
+
+// constrainMasked has α = α·ι at every coefficient, with ι a bit: α is zero where ι is.
+func (sys *system) constrainMasked(b *builder, lo int) {
+	for _, m := range sys.shape.masked {
+		for j := range sys.digitWires[m.by] {
+			alpha := sys.coefficient(b, m.short, j, lo)
+			b.add(alpha, sys.coefficient(b, m.by, j, lo), alpha)
+		}
+	}
 }
 
 // minusTuple is γ − Σ c_i·ζ^i for the tuple's coefficients c_i, its digits plus the offset.
@@ -214,15 +264,35 @@ func (sys *system) constrainTerms(b *builder) constraint.LinearExpression {
 	return total
 }
 
-// constrainFours evaluates one class of a short in a product at ζ. Every four coefficients make
-// an intermediate value, which is looked up among the tuples at γ: its value there is the one that
-// the evaluation goes on with. It returns the value and the inverses for the table's sum.
-func (sys *system) constrainFours(b *builder, short, class int) (value, sum constraint.LinearExpression) {
-	offset := sys.shape.shorts[short].offset.Int64()
-	coefficients := make([]constraint.LinearExpression, sys.shape.params.perClass())
-	for m := range coefficients {
-		coefficients[m] = constraint.LinearExpression{b.term(offset, 0), b.term(1, sys.digitWires[short][class+sys.shape.params.Classes()*m][0])}
+// classCoefficients are the coefficients of one class of a short in a product.
+func (sys *system) classCoefficients(b *builder, f factor, lo int) []constraint.LinearExpression {
+	out := make([]constraint.LinearExpression, sys.shape.params.perClass())
+	for m := range out {
+		out[m] = sys.coefficient(b, f.short, (f.class+sys.shape.params.Classes()*m)/sys.shape.shorts[f.short].step, lo)
 	}
+	return out
+}
+
+// coefficient is one coefficient of a short, with lo where it has that.
+func (sys *system) coefficient(b *builder, short, place, lo int) constraint.LinearExpression {
+	sh := &sys.shape.shorts[short]
+	var e constraint.LinearExpression
+	if sh.offset.Sign() != 0 {
+		e = append(e, b.bigTerm(sh.offset, 0))
+	}
+	if sh.aboveLo {
+		e = append(e, b.term(1, lo))
+	}
+	for d, wire := range sys.digitWires[short][place] {
+		e = append(e, b.bigTerm(new(big.Int).Lsh(one, uint(sh.shifts[d])), wire))
+	}
+	return e
+}
+
+// fours evaluates a polynomial at ζ. Every four coefficients make an intermediate value, which is
+// looked up among the tuples at γ: its value there is the one that the evaluation goes on with. It
+// returns the value and the inverses for the table's sum.
+func (b *builder) fours(coefficients []constraint.LinearExpression) (value, sum constraint.LinearExpression) {
 	tuples := make([]constraint.LinearExpression, len(coefficients)/fours)
 	for i := range tuples {
 		tuples[i] = b.horner(coefficients[fours*i:fours*(i+1)], b.at(1))
@@ -235,25 +305,39 @@ func (sys *system) constrainFours(b *builder, short, class int) (value, sum cons
 func (sys *system) combination(l line, b *builder) []constraint.LinearExpression {
 	out := make([]constraint.LinearExpression, sys.shape.params.perClass())
 	for m := range out {
-		constant := new(big.Int)
-		var expression constraint.LinearExpression
+		var parts []placed
 		for _, p := range l.parts {
 			r := &sys.shape.relations[p.relation]
-			place := (l.class + sys.shape.params.Classes()*m - r.start) / r.step
-			for _, t := range r.terms {
-				sh, factor := &sys.shape.shorts[t.short], new(big.Int).Mul(p.weight, t.factor)
-				constant.Add(constant, new(big.Int).Mul(factor, sh.offset))
-				for d, wire := range sys.digitWires[t.short][place] {
-					expression = append(expression, b.bigTerm(new(big.Int).Lsh(factor, uint(sh.shifts[d])), wire))
-				}
-			}
+			parts = append(parts, placed{r.terms, (l.class + sys.shape.params.Classes()*m - r.start) / r.step, p.weight})
 		}
-		if constant.Sign() != 0 {
-			expression = append(constraint.LinearExpression{b.bigTerm(constant, 0)}, expression...)
-		}
-		out[m] = expression
+		out[m] = sys.sumOfTerms(b, parts)
 	}
 	return out
+}
+
+// placed are terms at one place of their shorts, with a weight.
+type placed struct {
+	terms  []term
+	place  int
+	weight *big.Int
+}
+
+func (sys *system) sumOfTerms(b *builder, parts []placed) constraint.LinearExpression {
+	constant := new(big.Int)
+	var expression constraint.LinearExpression
+	for _, p := range parts {
+		for _, t := range p.terms {
+			sh, factor := &sys.shape.shorts[t.short], new(big.Int).Mul(p.weight, t.factor)
+			constant.Add(constant, new(big.Int).Mul(factor, sh.offset))
+			for d, wire := range sys.digitWires[t.short][p.place] {
+				expression = append(expression, b.bigTerm(new(big.Int).Lsh(factor, uint(sh.shifts[d])), wire))
+			}
+		}
+	}
+	if constant.Sign() != 0 {
+		expression = append(constraint.LinearExpression{b.bigTerm(constant, 0)}, expression...)
+	}
+	return expression
 }
 
 // builder adds constraints L·R = O.
@@ -284,6 +368,14 @@ func (b *builder) term(coefficient int64, wire int) constraint.Term {
 
 func (b *builder) wire(w int) constraint.LinearExpression {
 	return constraint.LinearExpression{b.term(1, w)}
+}
+
+func (b *builder) wires(list []int) []constraint.LinearExpression {
+	out := make([]constraint.LinearExpression, len(list))
+	for i, w := range list {
+		out[i] = b.wire(w)
+	}
+	return out
 }
 
 func (b *builder) constant(v int64) constraint.LinearExpression {

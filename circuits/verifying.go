@@ -11,9 +11,11 @@ import (
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
 )
 
-// VerifyingKeys is what checks proofs: the three verifying keys of one parameter set.
+// VerifyingKeys is what checks proofs: the verifying keys of one parameter set, of Statements or of
+// these and JoinStatements.
 type VerifyingKeys struct {
 	params  Params
+	of      []Statement
 	keys    map[Statement]*groth16.VerifyingKey
 	raw     map[Statement][]byte
 	digests map[Statement][32]byte
@@ -26,6 +28,7 @@ func (vk *VerifyingKeys) set(s Statement, key *groth16.VerifyingKey) {
 		vk.raw = map[Statement][]byte{}
 		vk.digests = map[Statement][32]byte{}
 	}
+	vk.of = append(vk.of, s)
 	vk.keys[s], vk.raw[s] = key, encodeVerifyingKey(key)
 	vk.digests[s] = sha256.Sum256(vk.raw[s])
 }
@@ -33,22 +36,37 @@ func (vk *VerifyingKeys) set(s Statement, key *groth16.VerifyingKey) {
 // Params is the set that the keys are for.
 func (vk *VerifyingKeys) Params() Params { return vk.params }
 
-// MarshalBinary is the canonical encoding: the three keys in the order of Statements, each of
-// the one length that its number of public inputs gives.
+// MarshalBinary is the canonical encoding: the keys in the order of the statements, each of the one
+// length that its number of public inputs gives.
 func (vk *VerifyingKeys) MarshalBinary() []byte {
 	var out []byte
-	for _, s := range Statements {
+	for _, s := range vk.of {
 		out = append(out, vk.raw[s]...)
 	}
 	return out
 }
 
-// ParseVerifyingKeys reads the encoding strictly: exact length, group elements in their only
-// encoding.
+// ParseVerifyingKeys reads the encoding strictly: keys of Statements alone or of JoinStatements as
+// well, exact length, group elements in their only encoding.
 func ParseVerifyingKeys(p Params, b []byte) (*VerifyingKeys, error) {
 	vk := &VerifyingKeys{params: p}
-	for _, s := range Statements {
-		inputs := shapeOnce(p, s).inputs()
+	b, err := vk.parse(Statements, b)
+	if err == nil && len(b) > 0 {
+		b, err = vk.parse(JoinStatements, b)
+	}
+	if err == nil && len(b) > 0 {
+		err = errors.New("verifying keys are too long")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return vk, nil
+}
+
+// parse takes one key a statement off the bytes and returns the rest.
+func (vk *VerifyingKeys) parse(statements []Statement, b []byte) ([]byte, error) {
+	for _, s := range statements {
+		inputs := shapeOnce(vk.params, s).inputs()
 		size := verifyingKeySize(inputs)
 		if len(b) < size {
 			return nil, errors.New("verifying keys are too short")
@@ -60,10 +78,7 @@ func ParseVerifyingKeys(p Params, b []byte) (*VerifyingKeys, error) {
 		vk.set(s, key)
 		b = b[size:]
 	}
-	if len(b) != 0 {
-		return nil, errors.New("verifying keys are too long")
-	}
-	return vk, nil
+	return b, nil
 }
 
 // verifyingKeySize counts α, K (one, digest, the other inputs, two challenges), β, γ, δ, and the
