@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -109,11 +110,32 @@ func (s *Stream) Receive(limit int, timeout time.Duration) ([]byte, error) {
 	if uint64(length) > uint64(limit) {
 		return nil, &Fault{Peer: s.Peer, Reason: fmt.Sprintf("sent a message of %d bytes where at most %d are allowed", length, limit)}
 	}
-	payload := make([]byte, length)
-	if _, err := io.ReadFull(s.raw, payload); err != nil {
+	payload, err := readPayload(s.raw, int(length))
+	if err != nil {
 		return nil, fmt.Errorf("receiving from %s: %w", s.Peer, err)
 	}
 	s.seen(false, payload)
+	return payload, nil
+}
+
+// firstPart is how much of a payload has room before any of it has come.
+const firstPart = 64 << 10
+
+// readPayload reads so many bytes. Room is made as they come, no more than has come already: a length that is announced and not sent takes none.
+func readPayload(from io.Reader, length int) ([]byte, error) {
+	payload := make([]byte, 0, min(length, firstPart))
+	for len(payload) < length {
+		part := min(length-len(payload), max(len(payload), firstPart))
+		payload = slices.Grow(payload, part)
+		n, err := io.ReadFull(from, payload[len(payload):len(payload)+part])
+		payload = payload[:len(payload)+n]
+		if err == io.EOF && len(payload) > 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	return payload, nil
 }
 
