@@ -151,7 +151,7 @@ var rooms = map[string][]string{
 	"node/linkage":          {"engine", "protocols", "protocols/linkage", "node/disk", "node/peers"},
 	"node/ledger":           {"engine", "node/disk"},
 	"node/ledger/loopback":  {"node/ledger"},
-	"node/config":           {"datasets", "datasets/files", "datasets/published", "datasets/served", "engine", "node/failure", "node/ledger"},
+	"node/config":           {"datasets", "datasets/files", "datasets/published", "datasets/served", "engine", "node/failure", "node/ledger", "protocols/linkage"},
 	"node/cli":              {"circuits", "datasets", "datasets/files", "datasets/plain", "datasets/population", "engine", "engine/policy/open", "node", "node/audit", "node/build", "node/cli/catalog", "node/cli/linkage", "node/cli/man", "node/cli/people", "node/cli/rehearse", "node/cli/rights", "node/cli/shadow", "node/cli/standing", "node/cli/trail", "node/client", "node/config", "node/disk", "node/exchange", "node/failure", "node/ledger", "node/peers", "node/render", "protocols", "protocols/liar"},
 	"node/cli/man":          {},
 	"node/cli/linkage":      {"engine", "node", "node/config", "node/linkage", "node/render"},

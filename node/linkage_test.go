@@ -61,8 +61,8 @@ func TestLinkageOfNetwork(t *testing.T) {
 	}
 	n := testnet.New(t, 3)
 	persons(n, 0, "register", config.About{Spine: true}, numbers(0, 40)...)
-	persons(n, 1, "tax", config.About{Of: "register"}, append(numbers(30, 60), " "+strings.ToLower(number(7)))...)
-	persons(n, 2, "welfare", config.About{Of: "register"}, numbers(35, 38)...)
+	persons(n, 1, "tax", config.About{Of: "register", OfDepartment: "a"}, append(numbers(30, 60), " "+strings.ToLower(number(7)))...)
+	persons(n, 2, "welfare", config.About{Of: "register", OfDepartment: "a"}, numbers(35, 38)...)
 	n.StartAll()
 	n.Eventually("the linkage is formed, and nobody may draw", func() bool {
 		r := linked(n, 1)
@@ -102,7 +102,7 @@ func TestLinkageOfNetwork(t *testing.T) {
 	if of := linked(n, 0).Tables[0]; of.State != "published" || of.Positions != 40 {
 		t.Errorf("%+v", of)
 	}
-	if of := linked(n, 2).Tables[0]; of.Publisher != "" || of.Placed+of.Unplaced+of.Positions != 0 || !strings.Contains(of.State, "does not admit") {
+	if of := linked(n, 2).Tables[0]; of.Department != "a" || of.Placed+of.Unplaced+of.Positions != 0 || !strings.Contains(of.State, "does not admit") {
 		t.Errorf("who is not admitted: %+v", of)
 	}
 	link := testnet.StateAt(n.Dial(2)).Linkage()

@@ -191,7 +191,7 @@ func (n *node) readTable(ctx context.Context, cfg config.Config, i int) (*table,
 		return nil, cfg.TableFault(i, err)
 	}
 	read.Tell(cfg.About(c))
-	if err := read.CheckKey(ctx, c.Key, c.MostOfPerson()); err != nil {
+	if err := cfg.CheckKey(ctx, read, c); err != nil {
 		read.Close()
 		return nil, cfg.Fault(fmt.Sprintf("table[%d].key", i), fmt.Errorf("table %s: %w", c.Name, err))
 	}
@@ -301,7 +301,7 @@ func (n *node) linkedTables() (out []linkage.Table) {
 		if !t.read.Spine && t.read.Of == "" {
 			continue
 		}
-		out = append(out, linkage.Table{Name: t.name, Column: t.read.Key[0], Of: t.read.Of, Serves: t.serves,
+		out = append(out, linkage.Table{Name: t.name, Column: t.read.Key[0], Of: t.read.Of, OfDepartment: t.read.OfDepartment, Limits: t.read.SpineLimits(), Serves: t.serves,
 			Keys: func(ctx context.Context) ([]string, error) {
 				t.use.RLock()
 				defer t.use.RUnlock()

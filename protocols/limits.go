@@ -25,9 +25,8 @@ const (
 	// older one.
 	MaxDraws  = 1 << 16
 	KeepDraws = 4
-	// MaxSpines bounds one department's spines, and MaxAllSpines those of a network.
-	MaxSpines    = 2
-	MaxAllSpines = 16
+	// MaxSpines bounds one department's spines, which have at most linkage.MaxBlocks blocks together: none takes another's room.
+	MaxSpines = 2
 	// MaxVotes bounds one validator's votes for changes of the present membership.
 	MaxVotes = 8
 	// KeepEnded is how many queries the state keeps after they ended, to be certified and judged.

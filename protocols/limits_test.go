@@ -272,8 +272,9 @@ func TestStateFits(t *testing.T) {
 		{"rights", MaxRightsBytes},
 		{"alerts", KeepAlerts * (size(&Alert{Name: name, Rule: sentence[:MaxAlertText], Found: sentence[:MaxAlertText]}) +
 			len(engine.Marshal(alertOf{Table: strings.Repeat("t", engine.MaxNameBytes), Purpose: purpose, Name: name, Department: name})) + 9)},
-		{"linkage", MaxDepartments*(size(&LinkageReveal{})+size(&LinkageCommit{})+member+2*digest+24+KeepDraws*(digest+16)) + MaxAllSpines*size(&Spine{Table: strings.Repeat("t", engine.MaxNameBytes),
-			Version: 1 << 62, Blocks: slices.Repeat([]SpineBlock{{Count: linkage.MaxBlock}}, linkage.MaxBlocks)}) +
+		{"linkage", MaxDepartments*(size(&LinkageReveal{})+size(&LinkageCommit{})+member+2*digest+24+KeepDraws*(digest+16)) + MaxDepartments*(size(&Spine{Table: strings.Repeat("t", engine.MaxNameBytes),
+			Version: 1 << 62, Blocks: slices.Repeat([]SpineBlock{{Count: linkage.MaxBlock}}, linkage.MaxBlocks)})+
+			(MaxSpines-1)*size(&Spine{Table: strings.Repeat("t", engine.MaxNameBytes), Version: 1 << 62})) +
 			size(&LinkageOpen{Members: make([]Key, MaxDepartments)}) + size(&LinkageClose{Sentence: sentence}) + 1024},
 		{"catalogue", MaxCatalogueBytes},
 		{"its records", tables * (size(&Done{}) + 9)},

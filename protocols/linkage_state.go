@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ type LinkageState struct {
 	shares  []*linkage.Public // by member; nil until revealed
 	earlier []spent           // what counts of linkages before, ascending by department
 	drawn   []*drawn          // ascending by department
-	spines  []*spineState     // ascending by table
+	spines  []*spineState     // ascending by department and table
 	digest  func() engine.Digest
 }
 
@@ -247,17 +248,34 @@ type SpineRecord struct {
 	Time       int64  // of its block, in milliseconds since 1970 (UTC)
 }
 
-func compareSpines(a, b *spineState) int { return strings.Compare(a.body.Table, b.body.Table) }
+func compareSpines(a, b *spineState) int {
+	return cmp.Or(compareKeys(a.record.Entry.Author, b.record.Entry.Author), strings.Compare(a.body.Table, b.body.Table))
+}
 
-// spine is the one of a name, or nil: a network has one of each.
-func (l *LinkageState) spine(table string) *spineState {
-	if i, found := slices.BinarySearchFunc(l.spines, &spineState{body: Spine{Table: table}}, compareSpines); found {
+// spine is that of a department's table, or nil. Two departments may each have one of a name: who places keys says on whose.
+func (l *LinkageState) spine(by Key, table string) *spineState {
+	of := func(s *spineState) bool { return s.record.Entry.Author == by && s.body.Table == table }
+	if i := slices.IndexFunc(l.spines, of); i >= 0 {
 		return l.spines[i]
 	}
 	return nil
 }
 
-// Spines are all spines of the linkage, ascending by table.
+// SpineRoom is of how many blocks a spine of a department's table may be, beside the department's other spines; 0: it may have none.
+func (l *LinkageState) SpineRoom(by Key, table string) int {
+	room, others := linkage.MaxBlocks, 0
+	for _, s := range l.spines {
+		if s.record.Entry.Author == by && s.body.Table != table {
+			room, others = room-len(s.body.Blocks), others+1
+		}
+	}
+	if others >= MaxSpines {
+		return 0
+	}
+	return room
+}
+
+// Spines are all spines of the linkage, ascending by their departments' keys, and by table.
 func (l *LinkageState) Spines() []SpineRecord {
 	out := make([]SpineRecord, len(l.spines))
 	for i, s := range l.spines {
@@ -270,10 +288,10 @@ func (l *LinkageState) Spines() []SpineRecord {
 	return out
 }
 
-// Spine is that of a name, or nil.
-func (l *LinkageState) Spine(table string) *SpineRecord {
+// Spine is that of a table of the member of this name, or nil.
+func (l *LinkageState) Spine(department, table string) *SpineRecord {
 	for _, s := range l.Spines() {
-		if s.Table == table {
+		if s.Department == department && s.Table == table {
 			return &s
 		}
 	}
@@ -293,7 +311,7 @@ type linkageWire struct {
 	Records []Record
 	Earlier []spent  // ascending by department
 	Drawn   []*drawn // ascending by department
-	Spines  []Record // ascending by table
+	Spines  []Record // ascending by department and table
 	Closed  bool
 	Why     string
 	By      Key
@@ -332,8 +350,10 @@ var errLinkage = errors.New("the linkage is in no state that its records lead to
 
 // loadLinkage rebuilds it from a snapshot.
 func (s *State) loadLinkage(w *linkageWire) (*LinkageState, error) {
-	if w == nil {
+	if w == nil && s.linkages == 0 {
 		return nil, nil
+	} else if w == nil || s.linkages == 0 {
+		return nil, errLinkage
 	}
 	l, err := s.loadFormation(w)
 	if err != nil {
@@ -351,7 +371,7 @@ func (s *State) loadLinkage(w *linkageWire) (*LinkageState, error) {
 			return nil, err
 		}
 		b, ok := body.(*Spine)
-		if !ok || b.Linkage != l.ID || l.spine(b.Table) != nil || !l.IsMember(w.Spines[i].Entry.Author) || l.Shares() == nil {
+		if !ok || b.Linkage != l.ID || l.spine(w.Spines[i].Entry.Author, b.Table) != nil || !l.IsMember(w.Spines[i].Entry.Author) || l.Shares() == nil {
 			return nil, errLinkage
 		}
 		l = l.withSpine(&w.Spines[i], b)

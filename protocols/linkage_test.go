@@ -18,7 +18,8 @@ import (
 func keyed(department string, version uint64) engine.Registration {
 	r := courtTable(department, version)
 	r.Table = "register of " + department
-	r.Quality.Key = []string{"x"}
+	r.Columns, r.Quality.Key = []engine.Column{{Name: "x", Kind: engine.Text}}, []string{"x"}
+	r.Linkage = engine.Linkage{Key: "x", Spine: r.Table, Department: department}
 	return r
 }
 
@@ -294,8 +295,8 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// TestSpines: one spine of a name, by the department that holds the table, has declared its key and has drawn as many tokens; and only whom its
-// policy names is admitted.
+// TestSpines: one spine of a department's table, which holds it, has declared its key and has drawn as many tokens; none of a name keeps another
+// department from its own, and only whom a table's policy names is admitted.
 func TestSpines(t *testing.T) {
 	c, _ := linked(t)
 	for _, name := range []string{"b", "c"} {
@@ -312,7 +313,7 @@ func TestSpines(t *testing.T) {
 	}
 	c.code(c.keys[0], spine(1, 5), "unknown-table")
 	bare := table
-	bare.Quality.Key = nil
+	bare.Linkage.Spine = "register" // its keys are placed on another
 	c.must(c.keys[0], &Register{Registration: bare})
 	c.code(c.keys[0], spine(1, 5), "stale-catalogue")
 	b := spine(1, 5)
@@ -329,16 +330,19 @@ func TestSpines(t *testing.T) {
 	c.code(c.keys[0], spine(2, 5, 4), "too-many")
 	c.must(c.keys[0], spine(2, 5, 3))
 	other := keyed("b", 1)
-	other.Table = table.Table
+	other.Table, other.Linkage.Spine = table.Table, table.Table
 	c.must(c.keys[1], &Register{Registration: other})
 	c.must(c.keys[1], c.drawing(1, 8))
 	mine := spine(1, 5)
 	mine.Registration = RegistrationDigest(other)
-	c.code(c.keys[1], mine, "not-owner")
+	c.must(c.keys[1], mine)
 	l := c.reparsed().Linkage()
-	s := l.Spine(table.Table)
-	if s == nil || s.Department != "a" || s.Version != 2 || s.Positions() != 8 || len(l.Spines()) != 1 {
+	s, of := l.Spine("a", table.Table), l.Spine("b", table.Table)
+	if s == nil || s.Department != "a" || s.Version != 2 || s.Positions() != 8 || len(l.Spines()) != 2 || l.Spine("c", table.Table) != nil {
 		t.Fatalf("%+v", s)
+	}
+	if of == nil || of.Department != "b" || of.By != KeyOf(c.keys[1]) || of.Version != 1 || of.Positions() != 5 {
+		t.Fatalf("%+v", of)
 	}
 	admitted := func() (out string) {
 		for _, k := range c.validators() {
@@ -360,15 +364,24 @@ func TestSpines(t *testing.T) {
 	for i := 1; i < MaxSpines+1; i++ {
 		more := keyed("a", 1)
 		more.Table = fmt.Sprint("more ", i)
+		more.Linkage.Spine = more.Table
 		c.must(c.keys[0], &Register{Registration: more})
 		b := spine(1, 1)
 		b.Table, b.Registration = more.Table, RegistrationDigest(more)
 		if i < MaxSpines {
-			c.must(c.keys[0], b)
+			wide := *b
+			wide.Blocks = slices.Repeat(b.Blocks, linkage.MaxBlocks-1) // the first has two
+			c.must(c.keys[0], c.drawing(2, linkage.MaxBlocks))
+			c.code(c.keys[0], &wide, "too-many")
+			wide.Blocks = wide.Blocks[1:]
+			c.must(c.keys[0], &wide)
+			c.code(c.keys[0], spine(3, 1, 1, 1), "too-many")
+			c.must(c.keys[0], spine(3, 1, 1))
 		} else {
 			c.code(c.keys[0], b, "too-many")
 		}
 	}
+	c.must(c.keys[1], &Spine{Linkage: l.ID, Table: mine.Table, Registration: mine.Registration, Version: 2, Blocks: mine.Blocks})
 	for name, b := range map[string]*Spine{"no blocks": spine(1), "an empty block": spine(1, 0), "a long one": spine(1, linkage.MaxBlock+1),
 		"too many": spine(1, slices.Repeat([]uint32{1}, linkage.MaxBlocks+1)...), "too long": spine(1, slices.Repeat([]uint32{linkage.MaxBlock}, 33)...), "version 0": spine(0, 1)} {
 		if b.check() == nil {
@@ -389,6 +402,9 @@ func TestLinkageIsCovered(t *testing.T) {
 	c.must(c.keys[0], &Spine{Linkage: c.state.Linkage().ID, Table: keyed("a", 1).Table, Registration: RegistrationDigest(keyed("a", 1)), Version: 1,
 		Blocks: []SpineBlock{{Blob: digestOf("b"), Count: 17}}})
 	digest := c.state.Digest()
+	if _, err := c.state.Clone().loadLinkage(nil); err == nil {
+		t.Error("a state is taken that has opened a linkage and has none")
+	}
 	for name, c2 := range map[string]struct {
 		change func(w *linkageWire)
 		taken  bool

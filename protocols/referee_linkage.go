@@ -180,7 +180,7 @@ func (s *State) MayEvaluate(self, department Key, id engine.Digest, number uint3
 func (s *State) publishSpine(l *LinkageState, r *Record, b *Spine) (*LinkageState, *Refusal) {
 	author := r.Entry.Author
 	name := s.NameOf(author)
-	table, old := s.table(name, b.Table), l.spine(b.Table)
+	table, old := s.table(name, b.Table), l.spine(author, b.Table)
 	drawn, _ := l.Drawn(author)
 	drawn -= l.spentBy(author) // those have no tokens under this key
 	version := uint64(0)
@@ -194,10 +194,8 @@ func (s *State) publishSpine(l *LinkageState, r *Record, b *Spine) (*LinkageStat
 		return nil, refuse("unknown-table", "department %q has registered no table %q", name, b.Table)
 	case table.digest != b.Registration:
 		return nil, refuse("stale-catalogue", "table %q of department %q is registered otherwise", b.Table, name)
-	case len(table.registration.Quality.Key) != 1:
-		return nil, refuse("no-key", "table %q of department %q declares no key of one column", b.Table, name)
-	case old != nil && old.record.Entry.Author != author:
-		return nil, refuse("not-owner", "department %q has the spine %q", s.NameOf(old.record.Entry.Author), b.Table)
+	case !table.registration.IsSpine():
+		return nil, refuse("no-key", "table %q of department %q is not registered as a spine", b.Table, name)
 	case b.Version <= version:
 		return nil, refuse("duplicate", "version %d of the spine %q is published", version, b.Table)
 	case b.Version != version+1:
@@ -205,8 +203,8 @@ func (s *State) publishSpine(l *LinkageState, r *Record, b *Spine) (*LinkageStat
 	case int64(b.Positions()) > drawn:
 		return nil, refuse("too-many", "a spine of %d tokens by a department that has drawn %d", b.Positions(), drawn)
 	}
-	if own := len(slices.DeleteFunc(slices.Clone(l.spines), func(x *spineState) bool { return x.record.Entry.Author != author })); old == nil && (own >= MaxSpines || len(l.spines) >= MaxAllSpines) {
-		return nil, refuse("too-many", "department %q has %d spines, and the network %d: there is room for no more", name, own, len(l.spines))
+	if room := l.SpineRoom(author, b.Table); len(b.Blocks) > room {
+		return nil, refuse("too-many", "a spine of %d blocks, and department %q has room for %d: it has at most %d spines, of %d blocks together", len(b.Blocks), name, room, MaxSpines, linkage.MaxBlocks)
 	}
 	return l.withSpine(r, b), nil
 }

@@ -19,7 +19,7 @@ func (s *State) checkLinked(b *Ask, ep *EpochState, tables []*tableState) *Refus
 	}
 	var spine *SpineRecord
 	if k := s.linkage; k != nil && k.Phase == LinkageFormed {
-		spine = k.spineOf(l.Department, l.Table)
+		spine = k.Spine(l.Department, l.Table)
 	}
 	if spine == nil || SpineDigest(spine.By, &spine.Spine) != l.Spine || spine.Version != l.Version || spine.Positions() != int(l.Positions) {
 		return refuse("stale-spine", "the spine %q of department %q is another one now, or there is none", l.Table, l.Department)
@@ -65,15 +65,5 @@ func (s *State) multiply(q *QueryState, r *Record, b *Multiply) *Refusal {
 	}
 	q.note(r, b)
 	s.progress(q)
-	return nil
-}
-
-// spineOf is the spine of a department's table, or nil.
-func (l *LinkageState) spineOf(department, table string) *SpineRecord {
-	for _, s := range l.Spines() {
-		if s.Department == department && s.Table == table {
-			return &s
-		}
-	}
 	return nil
 }

@@ -347,7 +347,7 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 		err = table.Declare(d.everything)
 	}
 	table.Tell(config.Config{}.About(t))
-	err = errors.Join(err, table.CheckKey(ctx, t.Key, t.MostOfPerson()))
+	err = errors.Join(err, config.Config{Name: department}.CheckKey(ctx, table, t))
 	if note := table.RoomNote(); note != "" {
 		d.notes = append(slices.Clip(d.notes), note)
 	}

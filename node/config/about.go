@@ -1,12 +1,15 @@
 package config
 
 import (
+	"context"
 	"fmt"
 
+	"parley/datasets"
 	"parley/datasets/files"
 	"parley/datasets/published"
 	"parley/engine"
 	"parley/node/failure"
+	"parley/protocols/linkage"
 )
 
 // About is what [[table]] says of a table for people, and its key.
@@ -26,9 +29,14 @@ type About struct {
 	// values stands at another department.
 	Colocated bool `toml:"colocated,omitempty"`
 	// Spine is set of a table whose keys' tokens the department publishes as the network's list of persons under the table's name;
-	// Of is the name of the one on which the table's keys are placed.
-	Spine bool   `toml:"spine,omitempty"`
-	Of    string `toml:"of,omitempty"`
+	// Of and OfDepartment are the table and the department of the one on which the table's keys are placed.
+	Spine        bool   `toml:"spine,omitempty"`
+	Of           string `toml:"of,omitempty"`
+	OfDepartment string `toml:"of_department,omitempty"`
+	// LeastPlaced and MostChanged are what the department holds that spine to before it answers on it, in whole percent of the table's keys: so
+	// many stand on it, and so many came to it or left it since the version that was accepted before. nil: linkage.DefaultLimits.
+	LeastPlaced *int64 `toml:"least_placed,omitempty"`
+	MostChanged *int64 `toml:"most_changed,omitempty"`
 }
 
 // check is about the table at this place.
@@ -73,21 +81,48 @@ func (a About) checkLinkage(at string) *failure.Failure {
 	if a.Spine {
 		place = at + ".spine"
 	}
-	fault := ""
-	if a.Of != "" {
-		fault = engine.LineFault(a.Of, engine.MaxNameBytes)
+	for _, limit := range []struct {
+		key     string
+		percent *int64
+		least   int64
+	}{{"least_placed", a.LeastPlaced, 1}, {"most_changed", a.MostChanged, 0}} {
+		switch place := at + "." + limit.key; {
+		case limit.percent == nil:
+		case a.Of == "":
+			return &failure.Failure{Column: place, Message: limit.key + " is of a table whose keys are placed on a spine", Hint: "of and of_department say on which"}
+		case *limit.percent < limit.least || *limit.percent > 100:
+			return &failure.Failure{Column: place, Message: fmt.Sprintf("%s = %d: it lies between %d and 100, in percent of the table's keys", limit.key, *limit.percent, limit.least)}
+		}
+	}
+	for _, name := range []struct{ key, text string }{{"of", a.Of}, {"of_department", a.OfDepartment}} {
+		if fault := engine.LineFault(name.text, engine.MaxNameBytes); fault != "" && name.text != "" {
+			return &failure.Failure{Column: at + "." + name.key, Message: fmt.Sprintf("%s = %s: it %s", name.key, files.Shown(name.text), fault)}
+		}
 	}
 	switch {
-	case !a.Spine && a.Of == "":
+	case !a.Spine && a.Of == "" && a.OfDepartment == "":
 		return nil
-	case a.Spine && a.Of != "":
+	case a.Spine && a.Of+a.OfDepartment != "":
 		return &failure.Failure{Column: place, Message: "spine and of stand beside each other", Hint: "a table is a spine itself, or its keys are placed on one"}
-	case fault != "":
-		return &failure.Failure{Column: place, Message: fmt.Sprintf("of = %s: it %s", files.Shown(a.Of), fault)}
+	case !a.Spine && (a.Of == "" || a.OfDepartment == ""):
+		return &failure.Failure{Column: place, Message: "of and of_department stand together: two departments may each have a spine of one name",
+			Hint: `of = "population" and of_department = "civil" place the keys on department civil's spine population`}
 	case len(a.Key) != 1:
 		return &failure.Failure{Column: place, Message: "persons whom others know are named by a key of one column", Hint: `key = ["person_id"] says which`}
 	}
 	return nil
+}
+
+// SpineLimits are what a version of the spine on which the table's keys are placed is held to.
+func (a About) SpineLimits() linkage.Limits {
+	limits := linkage.DefaultLimits
+	if a.LeastPlaced != nil {
+		limits.LeastPlaced = int(*a.LeastPlaced)
+	}
+	if a.MostChanged != nil {
+		limits.MostChanged = int(*a.MostChanged)
+	}
+	return limits
 }
 
 // MostOfPerson is how many rows one person has at most; 0: no limit is declared.
@@ -104,4 +139,23 @@ func (c Config) About(t Table) engine.About {
 	a.Sensitivity, _ = engine.ParseSensitivity(t.Sensitivity)
 	a.Class, _ = engine.ParseClass(t.Class)
 	return a
+}
+
+// Linkage is what is registered of whose persons the table's key names.
+func (c Config) Linkage(t Table) engine.Linkage {
+	switch {
+	case t.Spine:
+		return engine.Linkage{Key: t.Key[0], Spine: t.Name, Department: c.Name}
+	case t.Of != "":
+		return engine.Linkage{Key: t.Key[0], Spine: t.Of, Department: t.OfDepartment}
+	}
+	return engine.Linkage{}
+}
+
+// CheckKey counts a table's rows by its key, and registers it and whose persons it names.
+func (c Config) CheckKey(ctx context.Context, read *datasets.Table, t Table) error {
+	if l := c.Linkage(t); l.Declared() {
+		return read.Link(ctx, l, t.MostOfPerson(), linkage.Canonical)
+	}
+	return read.CheckKey(ctx, t.Key, t.MostOfPerson())
 }

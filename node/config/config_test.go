@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"parley/datasets/files"
+	"parley/engine"
 	"parley/node/failure"
 	"parley/node/nodetest"
+	"parley/protocols/linkage"
 )
 
 const wholeConfig = `name = "north"
@@ -140,6 +142,14 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"rows of nobody":    {`name = "tax"`, "name = \"tax\"\nrows_per_person = 3", 19, `table "tax": rows_per_person needs a key`, "columns that name a person"},
 		"no rows":           {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_person = 0", 20, `rows_per_person = 0: it lies between 1 and 1048576`, ""},
 		"too many rows":     {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_person = 1048577", 20, `rows_per_person = 1048577`, ""},
+		"whose spine":       {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nof = \"register\"", 20, "of and of_department stand together", `of_department = "civil"`},
+		"no spine":          {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nof_department = \"civil\"", 0, "of and of_department stand together", ""},
+		"spine of another":  {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nspine = true\nof_department = \"civil\"", 20, "spine and of stand beside each other", ""},
+		"a wide name":       {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nof = \"register\"\nof_department = \"a\\nb\"", 21, "of_department = ", ""},
+		"wide key of spine": {`name = "tax"`, "name = \"tax\"\nkey = [\"id\", \"x\"]\nspine = true", 20, "named by a key of one column", ""},
+		"none placed":       {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nof = \"r\"\nof_department = \"c\"\nleast_placed = 0", 22, "least_placed = 0: it lies between 1 and 100", ""},
+		"over all changed":  {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nof = \"r\"\nof_department = \"c\"\nmost_changed = 101", 22, "most_changed = 101: it lies between 0 and 100", ""},
+		"limits of nothing": {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nmost_changed = 1", 20, "placed on a spine", ""},
 		"half a row":        {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_person = 1.5", 20, "", ""},
 		"a place":           {`dir = "data"`, "dir = \"data\"\nunder = \"Jiangsu//x\"", 3, `under = "Jiangsu//x" has a unit whose name is empty`, "Jiangsu/Nanjing"},
 		"no such file":      {`"tax.parquet"`, `"taxes.parquet"`, 19, "there is tax.parquet", ""},
@@ -317,6 +327,32 @@ func TestSource(t *testing.T) {
 			t.Errorf("%+v", c.Tables[0])
 		case err != nil && strings.Contains(err.Error(), "hidden"):
 			t.Errorf("a password is shown: %v", err)
+		}
+	}
+}
+
+// TestLinkageOfTables: what node.toml says of persons is what is registered, and what a spine is held to.
+func TestLinkageOfTables(t *testing.T) {
+	c := Config{Name: "tax"}
+	few, none := int64(7), int64(0)
+	for _, test := range []struct {
+		about  About
+		want   engine.Linkage
+		limits linkage.Limits
+	}{
+		{About{Key: []string{"id"}}, engine.Linkage{}, linkage.DefaultLimits},
+		{About{Key: []string{"id"}, Spine: true}, engine.Linkage{Key: "id", Spine: "t", Department: "tax"}, linkage.DefaultLimits},
+		{About{Key: []string{"id"}, Of: "register", OfDepartment: "civil", LeastPlaced: &few, MostChanged: &none},
+			engine.Linkage{Key: "id", Spine: "register", Department: "civil"}, linkage.Limits{LeastPlaced: 7}},
+	} {
+		if problem := test.about.check("table[0]"); problem != nil {
+			t.Errorf("%+v: %v", test.about, problem)
+		}
+		if got := c.Linkage(Table{Name: "t", About: test.about}); got != test.want {
+			t.Errorf("%+v, want %+v", got, test.want)
+		}
+		if got := test.about.SpineLimits(); got != test.limits {
+			t.Errorf("%+v, want %+v", got, test.limits)
 		}
 	}
 }

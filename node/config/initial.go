@@ -114,11 +114,16 @@ parameters = %s
 # title = "Heart patients"
 # owner = "Health Commission"
 # class = "on-condition"
-# Persons whom other departments know: key names them, spine publishes their tokens as the network's list of persons, of places them on the
-# spine of that name. parley linkage explain says what that reveals. No tokens are drawn before the departments' stewards say how many may be.
+# Persons whom other departments know: key names them, spine publishes their tokens as the network's list of persons, of and of_department place
+# them on that department's spine of that name. The department answers on a version of it only if at least least_placed percent of its keys are
+# there, and at most most_changed percent came or went since the version before. parley linkage explain says what all that reveals. No tokens
+# are drawn before the departments' stewards say how many may be.
 # key = ["person_id"]
 # spine = true
 # of = "population"
+# of_department = "civil"
+# least_placed = 50
+# most_changed = 10
 
 # A column is private until it is declared: the others learn its name and type, and a question may count and compare it.
 # dictionary publishes its different values, so that it can be grouped by; bounds = "measured" the least and the greatest,

@@ -53,10 +53,7 @@ func (l *Linker) readTables(ctx context.Context, state *protocols.State) error {
 		}
 		k, report := canonical(raw)
 		k.of = digest
-		report.Table, report.Column, report.Spine, report.Role = t.Name, t.Column, t.Of, "of"
-		if t.Of == "" {
-			report.Spine, report.Role = t.Name, "spine"
-		}
+		report.about(t, name)
 		l.tables[t.Name], l.reports[t.Name] = k, report
 	}
 	maps.DeleteFunc(l.tables, func(name string, _ *keys) bool { return !present[name] })

@@ -35,8 +35,10 @@ const (
 type Table struct {
 	Name   string
 	Column string // of the key
-	// Of names the spine that the table's keys are placed on; empty: the table is a spine itself.
-	Of string
+	// Of and OfDepartment are the spine that the table's keys are placed on, and its department; empty: the table is a spine itself.
+	Of, OfDepartment string
+	// Limits are what a version of that spine is held to.
+	Limits linkage.Limits
 	// Keys are the distinct keys of the rows that are registered so. They stay here.
 	Keys func(ctx context.Context) ([]string, error)
 	// Serves reports whether the table is as it is registered.
@@ -100,7 +102,8 @@ type rate struct {
 
 // New opens the department's folder. Serve and Run do the work.
 func New(o Options) (*Linker, error) {
-	if err := disk.MakeDir(o.Dir); err != nil {
+	store := &store{root: o.Dir}
+	if err := store.open(); err != nil {
 		return nil, err
 	}
 	if o.Batch == 0 {
@@ -109,7 +112,7 @@ func New(o Options) (*Linker, error) {
 	if o.Evaluate == nil {
 		o.Evaluate = (*linkage.Key).Evaluate
 	}
-	l := &Linker{o: o, store: &store{root: o.Dir}, woken: make(chan struct{}, 1), said: map[said]bool{}, tables: map[string]*keys{}, reports: map[string]*TableReport{}}
+	l := &Linker{o: o, store: store, woken: make(chan struct{}, 1), said: map[said]bool{}, tables: map[string]*keys{}, reports: map[string]*TableReport{}}
 	l.serving.init()
 	l.report.Store(&Report{State: "none", Tables: []TableReport{}})
 	return l, nil
@@ -132,12 +135,15 @@ func (l *Linker) Run(ctx context.Context) {
 	}
 	tick := time.NewTicker(lookPause)
 	defer tick.Stop()
-	for {
+	for waits := ""; ; {
 		if err := l.work(ctx); disk.Fault(err) != nil {
 			l.o.Failed(err)
 			return
-		} else if err != nil && ctx.Err() == nil {
-			l.o.Log.Warn("linkage", "waits", err.Error())
+		} else if err == nil {
+			waits = ""
+		} else if err.Error() != waits && ctx.Err() == nil { // a steward may say nothing for months
+			waits = err.Error()
+			l.o.Log.Warn("linkage", "waits", waits)
 		}
 		select {
 		case <-l.woken:
@@ -172,9 +178,9 @@ func (l *Linker) linked(ctx context.Context, state *protocols.State, link *proto
 	}
 	for _, t := range l.o.Tables() {
 		if t.Of == "" {
-			errs = append(errs, l.publish(state, state.Linkage(), t.Name))
+			errs = append(errs, l.publish(state, state.Linkage(), t))
 		} else {
-			errs = append(errs, l.place(ctx, state, state.Linkage(), t.Name, t.Of))
+			errs = append(errs, l.place(ctx, state, state.Linkage(), t))
 		}
 	}
 	for _, r := range l.reports {
@@ -220,6 +226,7 @@ type serving struct {
 	busy   map[protocols.Key]bool
 	helped map[helping]helped
 	slot   chan struct{} // one evaluation at a time
+	block  sync.Mutex    // held while a block is read whole: one at a time
 }
 
 // helping is a department's batch that it is helped with, and helped how often, and when last.

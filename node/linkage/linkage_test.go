@@ -31,11 +31,11 @@ func TestLinkers(t *testing.T) {
 	w.startAll()
 	w.until("b is placed", func() bool { return w.of(1).State == "placed" })
 	w.until("c is not admitted", func() bool { return strings.Contains(w.of(2).State, "does not admit") })
-	if r := w.of(1); r.Keys != 11 || r.Placed != 11 || r.Publisher != "a" || r.Unplaced != 0 || r.Unusable != 2 || r.Positions != 30 || r.WrongCheck == 0 {
+	if r := w.of(1); r.Keys != 11 || r.Placed != 11 || r.Department != "a" || r.Unplaced != 0 || r.Unusable != 2 || r.Positions != 30 || r.WrongCheck == 0 {
 		t.Errorf("%+v", r)
 	}
-	if _, ok := w.offices[2].linker().Positions("tax"); ok {
-		t.Error("who is not admitted has positions")
+	if _, err := w.answers(2); w.of(2).placement != nil || err != ErrNotAccepted {
+		t.Errorf("who is not admitted has positions, and answers: %v", err)
 	}
 	w.decide(w.offices[0], policy.Document{Table: "register", Membership: []string{"b", "c"}})
 	w.until("c is placed", func() bool { return w.of(2).State == "placed" })
@@ -59,7 +59,7 @@ func TestLinkers(t *testing.T) {
 		t.Errorf("drawn: %v", got)
 	}
 	w.decide(w.offices[0], policy.Document{Table: "register", Membership: []string{"b"}})
-	w.until("c is told that it is admitted no more", func() bool { _, ok := w.offices[2].linker().Positions("tax"); return !ok })
+	w.until("c is told that it is admitted no more", func() bool { return w.of(2).placement == nil })
 }
 
 // TestKilledAnywhere: departments that are killed at any moment and go on from their folders have the same places in the end, and have drawn
@@ -206,7 +206,7 @@ func TestForeignBlocks(t *testing.T) {
 	w.startAll()
 	w.until("b is placed", func() bool { return w.of(1).State == "placed" })
 	link := w.book.copy().Linkage()
-	block := link.Spine("register").Blocks[0]
+	block := link.Spine("a", "register").Blocks[0]
 	a, b := w.offices[0], w.offices[1].linker()
 	from := protocols.Member{Name: "a", Key: a.id.Key()}
 	w.idle(a)
@@ -265,7 +265,7 @@ func TestRequests(t *testing.T) {
 	link := w.book.copy().Linkage()
 	c := w.offices[2].linker()
 	from := protocols.Member{Name: "a", Key: w.offices[0].id.Key()}
-	block := link.Spine("register").Blocks[0]
+	block := link.Spine("a", "register").Blocks[0]
 	w.idle(w.offices[0])
 	if _, err := c.askBlock(t.Context(), from, link.ID, block); err == nil || !strings.Contains(err.Error(), codeDenied) {
 		t.Errorf("who is not admitted asks for a block: %v", err)

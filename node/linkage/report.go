@@ -1,7 +1,6 @@
 package linkage
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -28,25 +27,31 @@ type Report struct {
 // TableReport is of one table.
 type TableReport struct {
 	Table       string   `json:"table"`
-	Column      string   `json:"column"`              // of the key
-	Role        string   `json:"role"`                // spine: the table is one; of: its keys are placed on one
-	Spine       string   `json:"spine"`               // the name
-	Publisher   string   `json:"publisher,omitempty"` // the department whose spine has that name
-	Keys        int      `json:"keys"`                // distinct, in their one spelling
-	Unusable    int      `json:"unusable,omitempty"`  // values that are no key: empty, too long
+	Column      string   `json:"column"`             // of the key
+	Role        string   `json:"role"`               // spine: the table is one; of: its keys are placed on one
+	Spine       string   `json:"spine"`              // the name
+	Department  string   `json:"department"`         // whose spine it is
+	Keys        int      `json:"keys"`               // distinct, in their one spelling
+	Unusable    int      `json:"unusable,omitempty"` // values that are no key: empty, too long
 	WrongCheck  int      `json:"wrongCheckDigit,omitempty"`
 	Tokens      int      `json:"tokens"` // of these keys
 	SecondsLeft float64  `json:"secondsLeft,omitempty"`
-	Version     uint64   `json:"version,omitempty"`   // of the spine
-	Positions   int      `json:"positions,omitempty"` // that it has
-	Placed      int      `json:"placed"`              // keys on it
-	Unplaced    int      `json:"unplaced"`            // keys that it lacks
-	Admitted    []string `json:"admitted,omitempty"`  // to a spine of this department's: who may learn which of their keys are on it
-	State       string   `json:"status,omitempty"`    // drawing, publishing, published, placed, or what it waits for
+	Version     uint64   `json:"version,omitempty"`     // of the spine
+	Positions   int      `json:"positions,omitempty"`   // that it has
+	Placed      int      `json:"placed"`                // keys on it
+	Unplaced    int      `json:"unplaced"`              // keys that it lacks
+	LeastPlaced int      `json:"leastPlaced,omitempty"` // percent of the keys that have to be on it
+	Known       int      `json:"known,omitempty"`       // keys that it was asked for as it was accepted before
+	Changed     int      `json:"changed,omitempty"`     // of these, those that came to it or left it since
+	MostChanged int      `json:"mostChanged,omitempty"` // percent of these that may have
+	Held        string   `json:"held,omitempty"`        // why the department does not answer on this version
+	Admitted    []string `json:"admitted,omitempty"`    // to a spine of this department's: who may learn which of their keys are on it
+	State       string   `json:"status,omitempty"`      // drawing, publishing, published, placed, or what it waits for
 
 	placedOn  uint64
 	placedOf  engine.Digest
-	positions []uint32
+	placedBy  linkage.Limits
+	placement *Placement
 }
 
 // statePublishing is the state of a spine from when its blocks are made until the ledger has it.
@@ -54,8 +59,8 @@ const statePublishing = "publishing"
 
 // forget drops positions: they are not those of the spine as it is.
 func (r *TableReport) forget(why string) {
-	r.State, r.Version, r.Positions, r.Placed, r.Unplaced = why, 0, 0, 0, 0
-	r.placedOn, r.placedOf, r.positions, r.Publisher = 0, engine.Digest{}, nil, ""
+	r.State, r.Version, r.Positions, r.Placed, r.Unplaced, r.Known, r.Changed, r.Held = why, 0, 0, 0, 0, 0, 0, ""
+	r.placedOn, r.placedOf, r.placedBy, r.placement = 0, engine.Digest{}, linkage.Limits{}, nil
 }
 
 // count notes how far the tables' tokens are.
@@ -101,7 +106,7 @@ func (l *Linker) tell(err error) {
 	for _, t := range l.o.Tables() {
 		if of := l.reports[t.Name]; of != nil && link != nil && link.Phase == protocols.LinkageFormed {
 			shown := *of
-			if spine := link.Spine(t.Name); t.Of == "" && spine != nil && spine.By == l.o.Self {
+			if spine := link.Spine(state.NameOf(l.o.Self), t.Name); t.Of == "" && spine != nil {
 				for _, m := range link.Members {
 					if m.Key != l.o.Self && state.Admitted(spine, m.Key) {
 						shown.Admitted = append(shown.Admitted, m.Name)
@@ -111,25 +116,20 @@ func (l *Linker) tell(err error) {
 			r.Tables = append(r.Tables, shown)
 			continue
 		}
-		waiting := TableReport{Table: t.Name, Column: t.Column, Role: "of", Spine: t.Of, State: "waiting"}
-		if t.Of == "" {
-			waiting.Role, waiting.Spine = "spine", t.Name
-		}
+		waiting := TableReport{State: "waiting"}
+		waiting.about(t, state.NameOf(l.o.Self))
 		r.Tables = append(r.Tables, waiting)
 	}
 	l.report.Store(r)
 }
 
+// about notes which table it is of, and on which spine its keys are placed.
+func (r *TableReport) about(t Table, self string) {
+	r.Table, r.Column, r.Role, r.Spine, r.Department = t.Name, t.Column, "of", t.Of, t.OfDepartment
+	if t.Of == "" {
+		r.Role, r.Spine, r.Department = "spine", t.Name, self
+	}
+}
+
 // Report is how far the department is.
 func (l *Linker) Report() Report { return *l.report.Load() }
-
-// Positions are those of a table's keys on its spine, in the order of the keys' canonical spelling; linkage.Unplaced where the spine has none.
-// false until all are placed.
-func (l *Linker) Positions(table string) ([]uint32, bool) {
-	for _, t := range l.report.Load().Tables {
-		if t.Table == table && t.positions != nil {
-			return slices.Clone(t.positions), true
-		}
-	}
-	return nil, false
-}

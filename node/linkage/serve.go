@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -167,14 +169,24 @@ func (l *Linker) evaluate(ctx context.Context, from protocols.Key, q *request) (
 
 // serveBlock shows a block of a spine of this department's, as the ledger has it now, to whom the table's policy admits.
 func (l *Linker) serveBlock(s *peers.Stream, from protocols.Key, q *request) error {
-	block, code, err := l.blockFor(from, q)
+	size, code, err := l.blockFor(from, q)
 	if err != nil {
 		return err
 	}
-	if err := s.SendValue(reply{Code: code, Size: uint32(len(block))}); err != nil {
+	if err := s.SendValue(reply{Code: code, Size: uint32(size)}); err != nil || code != "" {
 		return err
 	}
-	for part := range slices.Chunk(block, chunk) {
+	f, err := os.Open(l.store.path(q.Linkage, blockName(q.Block)))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	part := make([]byte, chunk)
+	for ; size > 0; size -= len(part) { // who reads slowly holds a part of it in memory
+		part = part[:min(chunk, size)]
+		if _, err := io.ReadFull(f, part); err != nil {
+			return err
+		}
 		if err := s.Send(part); err != nil {
 			return err
 		}
@@ -182,23 +194,27 @@ func (l *Linker) serveBlock(s *peers.Stream, from protocols.Key, q *request) err
 	return nil
 }
 
-func (l *Linker) blockFor(from protocols.Key, q *request) (block []byte, code string, err error) {
+// blockFor is the length of a block that a department may be shown, after its digest is compared.
+func (l *Linker) blockFor(from protocols.Key, q *request) (size int, code string, err error) {
 	state := l.o.State()
 	link := state.Linkage()
 	if link == nil || link.ID != q.Linkage || link.Phase != protocols.LinkageFormed {
-		return nil, codeDenied, nil
+		return 0, codeDenied, nil
 	}
 	for _, spine := range link.Spines() {
 		listed := slices.ContainsFunc(spine.Blocks, func(b protocols.SpineBlock) bool { return b.Blob == q.Block })
 		if !listed || spine.By != l.o.Self || !state.Admitted(&spine, from) {
 			continue
 		}
-		if block, err = l.store.block(link.ID, q.Block); block == nil {
-			return nil, codeLost, err
+		l.serving.block.Lock()
+		defer l.serving.block.Unlock()
+		block, err := l.store.block(link.ID, q.Block)
+		if block == nil {
+			return 0, codeLost, err
 		}
-		return block, "", nil
+		return len(block), "", nil
 	}
-	return nil, codeDenied, nil
+	return 0, codeDenied, nil
 }
 
 // RefusedError is a member that does not help, by its own word.

@@ -33,8 +33,9 @@ func (l *Linker) tokensOf(of engine.Digest, table string) ([]linkage.Token, bool
 
 // publish publishes the spine of a table that is one, once there are tokens for all its keys: new persons as one more block, or all in new blocks where those
 // of the version before are not here.
-func (l *Linker) publish(state *protocols.State, link *protocols.LinkageState, table string) error {
-	report, before := l.reports[table], link.Spine(table)
+func (l *Linker) publish(state *protocols.State, link *protocols.LinkageState, t Table) error {
+	table := t.Name
+	report, before := l.reports[table], link.Spine(state.NameOf(l.o.Self), table)
 	if before != nil && l.tables[table] != nil && report.placedOn == before.Number && report.placedOf == l.tables[table].of {
 		return nil // published as it is: its blocks are not read again whenever the ledger grows
 	}
@@ -44,21 +45,17 @@ func (l *Linker) publish(state *protocols.State, link *protocols.LinkageState, t
 	}
 	body := &protocols.Spine{Linkage: link.ID, Table: table, Registration: l.tables[table].of, Version: 1}
 	if before != nil {
-		if before.By != l.o.Self {
-			report.State = fmt.Sprintf("department %s has the spine of this name", before.Department)
-			return nil
-		}
-		fresh, whole, err := l.fresh(link.ID, before, tokens)
+		positions, fresh, whole, err := l.fresh(link.ID, before, tokens)
 		if err != nil {
 			return err
 		}
 		if whole && len(fresh) == 0 && before.Registration == body.Registration {
-			report.State, report.Version, report.Positions = "published", before.Version, before.Positions()
-			report.placedOn, report.placedOf = before.Number, body.Registration
+			report.State, report.Version, report.Positions, report.Placed = "published", before.Version, before.Positions(), len(tokens)
+			report.placedOn, report.placedOf, report.placement = before.Number, body.Registration, &Placement{l.tables[table].ids, positions}
 			return nil
 		}
 		body.Version = before.Version + 1
-		if blocks := (len(fresh) + linkage.MaxBlock - 1) / linkage.MaxBlock; whole && len(before.Blocks)+blocks <= linkage.MaxBlocks {
+		if blocks := (len(fresh) + linkage.MaxBlock - 1) / linkage.MaxBlock; whole && len(before.Blocks)+blocks <= link.SpineRoom(l.o.Self, table) {
 			body.Blocks, tokens = slices.Clone(before.Blocks), fresh
 		}
 	}
@@ -66,36 +63,40 @@ func (l *Linker) publish(state *protocols.State, link *protocols.LinkageState, t
 		return err
 	}
 	if n := body.Positions(); n > linkage.MaxPositions {
-		report.State = fmt.Sprintf("a spine has at most %d positions, and this would have %d", linkage.MaxPositions, n)
+		report.forget(fmt.Sprintf("a spine has at most %d positions, and this would have %d", linkage.MaxPositions, n))
 		return nil
 	}
-	report.State = statePublishing
+	if room := link.SpineRoom(l.o.Self, table); len(body.Blocks) > room {
+		report.forget(fmt.Sprintf("the spine would have %d blocks, and beside the department's other spines there is room for %d", len(body.Blocks), room))
+		return nil
+	}
+	report.forget(statePublishing)
 	l.say(said{linkage: link.ID, kind: protocols.KindSpine, number: body.Version, table: table}, body)
 	return nil
 }
 
-// fresh are the tokens that a spine does not have; whole says that its blocks are all here.
-func (l *Linker) fresh(of engine.Digest, spine *protocols.SpineRecord, tokens []linkage.Token) (fresh []linkage.Token, whole bool, err error) {
+// fresh are the tokens that a spine does not have, beside where all stand; whole says that its blocks are all here.
+func (l *Linker) fresh(of engine.Digest, spine *protocols.SpineRecord, tokens []linkage.Token) (positions []uint32, fresh []linkage.Token, whole bool, err error) {
 	p, err := linkage.NewPlacing(tokens)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	for _, b := range spine.Blocks {
 		block, err := l.store.block(of, b.Blob)
 		if err != nil || block == nil {
-			return nil, false, err
+			return nil, nil, false, err
 		}
 		if err := p.Add(block, int(b.Count)); err != nil {
-			return nil, false, err
+			return nil, nil, false, err
 		}
 	}
-	positions, _ := p.Positions()
+	positions, _ = p.Positions()
 	for i, at := range positions {
 		if at == linkage.Unplaced {
 			fresh = append(fresh, tokens[i])
 		}
 	}
-	return fresh, true, nil
+	return positions, fresh, true, nil
 }
 
 // addBlocks puts tokens behind a spine's blocks, ascending.
@@ -117,21 +118,21 @@ func (l *Linker) addBlocks(body *protocols.Spine, tokens []linkage.Token) error 
 }
 
 // place finds the positions of a table's keys on a spine, of which one block is in memory at a time.
-func (l *Linker) place(ctx context.Context, state *protocols.State, link *protocols.LinkageState, table, of string) error {
-	report := l.reports[table]
-	tokens, complete, err := l.tokensOf(link.ID, table)
+func (l *Linker) place(ctx context.Context, state *protocols.State, link *protocols.LinkageState, t Table) error {
+	report, keys := l.reports[t.Name], l.tables[t.Name]
+	tokens, complete, err := l.tokensOf(link.ID, t.Name)
 	if err != nil || !complete {
 		return err
 	}
-	spine := link.Spine(of)
+	spine := link.Spine(t.OfDepartment, t.Of)
 	switch {
 	case spine == nil:
-		report.forget("no department has published a spine of this name")
+		report.forget(fmt.Sprintf("department %s has published no spine %s", t.OfDepartment, t.Of))
 		return nil
 	case !state.Admitted(spine, l.o.Self):
-		report.forget(fmt.Sprintf("department %s does not admit this one: its policy for table %s names it under membership", spine.Department, of))
+		report.forget(fmt.Sprintf("department %s does not admit this one: its policy for table %s names it under membership", spine.Department, t.Of))
 		return nil
-	case report.placedOn == spine.Number && report.placedOf == l.tables[table].of:
+	case report.placedOn == spine.Number && report.placedOf == keys.of && report.placedBy == t.Limits:
 		return nil
 	}
 	p, err := linkage.NewPlacing(tokens)
@@ -151,12 +152,18 @@ func (l *Linker) place(ctx context.Context, state *protocols.State, link *protoc
 		}
 		if err != nil {
 			report.forget(fmt.Sprintf("the spine's blocks: %s", err))
-			return fmt.Errorf("the spine %s of %s: %w", of, spine.Department, err)
+			return fmt.Errorf("the spine %s of %s: %w", t.Of, spine.Department, err)
 		}
 	}
-	positions, placed := p.Positions()
-	report.State, report.Publisher, report.Version, report.Positions = "placed", spine.Department, spine.Version, spine.Positions()
-	report.Placed, report.Unplaced = placed, len(tokens)-placed
-	report.placedOn, report.placedOf, report.positions = spine.Number, l.tables[table].of, positions
+	positions, _ := p.Positions()
+	standing, held, err := l.accept(t, keys.ids, positions)
+	if err != nil {
+		report.forget("which version of the spine was accepted before cannot be read")
+		return err
+	}
+	report.State, report.Version, report.Positions, report.Held = "placed", spine.Version, spine.Positions(), held
+	report.Placed, report.Unplaced, report.Known, report.Changed = standing.Placed, standing.Keys-standing.Placed, standing.Known, standing.Changed
+	report.LeastPlaced, report.MostChanged = t.Limits.LeastPlaced, t.Limits.MostChanged
+	report.placedOn, report.placedOf, report.placedBy, report.placement = spine.Number, keys.of, t.Limits, &Placement{keys.ids, positions}
 	return nil
 }

@@ -24,6 +24,11 @@ import (
 //	batch      the ids of the batch in the making: what it is made again from after a crash
 //	tokens-N   handle and token of each id of batch N
 //	block-D    a block of a spine, the department's own or another's
+//
+// Beside them, whatever becomes of linkages:
+//
+//	accepted     what keys are called under in the next
+//	accepted-D   which of a table's keys were on the version of a spine that was accepted last (accept.go)
 type store struct{ root string }
 
 // handle is what an id is called in the files of tokens.
@@ -34,6 +39,25 @@ type batch struct {
 	_      struct{} `cbor:",toarray"`
 	Number uint32
 	IDs    []string
+}
+
+// open makes the folder, and clears what a crash left half-written in it: a key, say, or the ids of a batch.
+func (s *store) open() error {
+	if err := disk.MakeDir(s.root); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(s.root)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := disk.RemoveTemporary(filepath.Join(s.root, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return disk.RemoveTemporary(s.root)
 }
 
 func (s *store) dir(of engine.Digest) string { return filepath.Join(s.root, of.String()) }
@@ -47,7 +71,7 @@ func (s *store) retire(present engine.Digest, closed bool) error {
 		return err
 	}
 	for _, e := range entries {
-		if e.Name() == present.String() && !closed {
+		if !e.IsDir() || e.Name() == present.String() && !closed { // what was accepted outlives a linkage
 			continue
 		}
 		for _, secret := range []string{"key", "seed"} {

@@ -3,6 +3,7 @@ package linkage
 import (
 	"context"
 	"crypto/ed25519"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -76,13 +77,13 @@ func newTown(t *testing.T, rows ...[]string) *town {
 	roles := map[peer.ID]peers.Role{}
 	for i, of := range rows {
 		o := &office{name: string(rune('a' + i)), id: nodetest.Identity(t), steward: nodetest.Identity(t), dir: filepath.Join(t.TempDir(), "linkage"), rows: of, policy: map[string]uint64{}}
-		o.table = Table{Name: "tax", Column: "id", Of: "register", Keys: func(context.Context) ([]string, error) {
+		o.table = Table{Name: "tax", Column: "id", Of: "register", OfDepartment: "a", Limits: linkage.DefaultLimits, Keys: func(context.Context) ([]string, error) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
 			return slices.Clone(o.rows), nil
 		}, Serves: func(engine.Registration) bool { return true }}
 		if i == 0 {
-			o.table.Name, o.table.Of = "register", ""
+			o.table.Name, o.table.Of, o.table.OfDepartment = "register", "", ""
 		}
 		roles[o.id.ID()] = peers.Member
 		network.Departments = append(network.Departments, protocols.Member{Key: o.id.Key()})
@@ -132,7 +133,11 @@ func (w *town) register(o *office) {
 	o.mu.Lock()
 	o.version++
 	r := engine.Registration{Department: o.name, Table: o.table.Name, Version: o.version, Rows: int64(len(o.rows)), About: engine.About{Class: engine.ClassUnconditional},
-		Columns: []engine.Column{{Name: "id", Kind: engine.Text, Nullable: true}}, Quality: engine.Quality{Key: []string{"id"}}}
+		Columns: []engine.Column{{Name: "id", Kind: engine.Text, Nullable: true}}, Quality: engine.Quality{Key: []string{"id"}},
+		Linkage: engine.Linkage{Key: "id", Spine: o.table.Of, Department: o.table.OfDepartment}}
+	if o.table.Of == "" {
+		r.Linkage.Spine, r.Linkage.Department = r.Table, o.name
+	}
 	o.mu.Unlock()
 	w.must(o.id, &protocols.Register{Registration: r})
 }
@@ -164,7 +169,11 @@ func (w *town) allow(ids int64, admitted ...string) {
 // start runs an office from what it has on its disk.
 func (w *town) start(o *office) {
 	w.t.Helper()
-	l, err := New(Options{Dir: o.dir, Self: o.id.Key(), Host: o.host, State: w.book.copy, Tables: func() []Table { return []Table{o.table} },
+	l, err := New(Options{Dir: o.dir, Self: o.id.Key(), Host: o.host, State: w.book.copy, Tables: func() []Table {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return []Table{o.table}
+	},
 		Say: func(body protocols.Body, refused func(error)) {
 			go func() {
 				if err := w.book.order(o.id.Private(), body); err != nil {
@@ -249,16 +258,31 @@ func persons(from, to int) (ids []string) {
 // places are an office's positions by canonical id.
 func (w *town) places(i int) map[string]uint32 {
 	w.t.Helper()
-	o := w.offices[i]
-	positions, ok := o.linker().Positions(o.table.Name)
-	if !ok {
-		w.t.Fatalf("%s has no positions", o.name)
+	p := w.of(i).placement
+	if p == nil || !slices.Equal(p.IDs, w.ids(w.offices[i])) {
+		w.t.Fatalf("%s has no positions", w.offices[i].name)
 	}
 	out := map[string]uint32{}
-	for j, id := range w.ids(o) {
-		out[id] = positions[j]
+	for j, id := range p.IDs {
+		out[id] = p.Positions[j]
+		if at, on := p.Position(id); on != (p.Positions[j] != linkage.Unplaced) || on && at != p.Positions[j] {
+			w.t.Errorf("%s is at %d, and at %d", id, p.Positions[j], at)
+		}
 	}
 	return out
+}
+
+// answers asks whether an office would answer about its table on the spine as it is.
+func (w *town) answers(i int) (Placement, error) {
+	o, state := w.offices[i], w.book.copy()
+	c := state.Catalogue()
+	at := slices.IndexFunc(c, func(r engine.Registration) bool { return r.Department == o.name && r.Table == o.table.Name })
+	link := state.Linkage()
+	if link == nil || link.Spine("a", "register") == nil {
+		return Placement{}, errors.New("there is no spine")
+	}
+	spine := link.Spine("a", "register")
+	return o.linker().MayAnswer(o.table.Name, protocols.RegistrationDigest(c[at]), *spine)
 }
 
 func (w *town) ids(o *office) []string {
@@ -271,8 +295,9 @@ func (w *town) ids(o *office) []string {
 // check holds the places of b and c to the truth: each person of the register has one place, the same for both, and nobody else has any.
 func (w *town) check() {
 	w.t.Helper()
+	w.until("a knows its own places", func() bool { return w.of(0).placement != nil })
 	register, at := w.ids(w.offices[0]), map[uint32]string{}
-	for i := 1; i < len(w.offices); i++ {
+	for i := 0; i < len(w.offices); i++ {
 		for id, place := range w.places(i) {
 			on := slices.Contains(register, id)
 			if on != (place != linkage.Unplaced) {

@@ -31,6 +31,7 @@ type Entry struct {
 	Class       string   `json:"class,omitempty"`
 	// RowsPerPerson is how many rows a person has at most; left out: no limit is declared.
 	RowsPerPerson int64         `json:"rowsPerPerson,omitempty"`
+	Persons       *Persons      `json:"persons,omitempty"` // left out: its key names nobody whom others know
 	Columns       []EntryColumn `json:"columns"`
 	Block         uint64        `json:"block"`
 	Time          time.Time     `json:"time"`
@@ -49,11 +50,33 @@ type EntryColumn struct {
 	Colocated   string `json:"colocated,omitempty"` // the family of which no value stands at another department
 }
 
+// Persons says whose persons a table's key names.
+type Persons struct {
+	Key        string `json:"key"`
+	Spine      string `json:"spine"` // on which they are placed: the table itself, of one that is a spine
+	Department string `json:"department"`
+}
+
+func personsOf(l engine.Linkage) *Persons {
+	if !l.Declared() {
+		return nil
+	}
+	return &Persons{l.Key, l.Spine, l.Department}
+}
+
+// String names the spine.
+func (p *Persons) String() string {
+	if p == nil {
+		return "none that others know"
+	}
+	return fmt.Sprintf("named by %s on the spine %s of %s", p.Key, p.Spine, p.Department)
+}
+
 // EntryOf is a registration, and what it changes of the one before; nil: there is none.
 func EntryOf(r audit.Registered, before *audit.Registered) Entry {
 	e := Entry{Table: r.Table, Department: r.Department, Place: append([]string{}, r.About.Place...), Version: r.Version, Rows: r.Rows, Digest: r.Digest.String(),
 		Title: r.About.Title, Description: r.About.Description, Owner: r.About.Owner, Manager: r.About.Manager, Item: r.About.Item,
-		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), RowsPerPerson: r.Quality.RowsPerPerson, Columns: []EntryColumn{}, Block: r.Block, Time: r.Time,
+		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), RowsPerPerson: r.Quality.RowsPerPerson, Persons: personsOf(r.Linkage), Columns: []EntryColumn{}, Block: r.Block, Time: r.Time,
 		SourceChanged: r.SourceChanged(), Source: r.Source}
 	for _, c := range r.Columns {
 		e.Columns = append(e.Columns, EntryColumn{columnOf(c), c.Item, c.Sensitivity.String(), c.Class.String(), c.Colocated})
@@ -104,6 +127,9 @@ func changes(before, now engine.Registration) (out []string) {
 	}
 	if was, is := before.Quality.RowsPerPerson, now.Quality.RowsPerPerson; was != is {
 		out = append(out, fmt.Sprintf("rows of a person at most: %s in place of %s", limitText(is), limitText(was)))
+	}
+	if before.Linkage != now.Linkage {
+		out = append(out, fmt.Sprintf("persons: %s, in place of %s", personsOf(now.Linkage), personsOf(before.Linkage)))
 	}
 	if before.About.Class != now.About.Class {
 		out = append(out, fmt.Sprintf("class %s in place of %s", said(now.About.Class.String()), said(before.About.Class.String())))
@@ -174,7 +200,7 @@ func (e Entry) Show(r engine.Registration) string {
 			b.Add(line.label, "%s", line.text)
 		}
 	}
-	reportKeyOf(r.Quality).add(&b)
+	reportKeyOf(r).add(&b)
 	b.Add("registered", "%s, block %d", failure.Time(e.Time), e.Block)
 	if c := e.SourceChanged; c != nil {
 		b.Add("source", "changed since, as its department says: %s, block %d. Until it is registered anew, answers are over the rows of version %d, or refused",
@@ -239,16 +265,20 @@ type ReportKey struct {
 	Key        []string `json:"key"`
 	Duplicates int64    `json:"duplicates"` // rows whose key another row has too
 	// RowsPerPerson is how many rows a person has at most, whom the key names; 0: no limit is declared.
-	RowsPerPerson int64 `json:"rowsPerPerson"`
+	RowsPerPerson int64    `json:"rowsPerPerson"`
+	Persons       *Persons `json:"persons,omitempty"` // left out: the key names nobody whom others know
 }
 
-func reportKeyOf(q engine.Quality) ReportKey {
-	return ReportKey{append([]string{}, q.Key...), q.Duplicates, q.RowsPerPerson}
+func reportKeyOf(r engine.Registration) ReportKey {
+	return ReportKey{append([]string{}, r.Quality.Key...), r.Quality.Duplicates, r.Quality.RowsPerPerson, personsOf(r.Linkage)}
 }
 
 func (k ReportKey) add(b *Page) {
 	if len(k.Key) > 0 {
 		b.Add("key", "%s: %s with a key that another row has too", strings.Join(k.Key, ", "), engine.Plural(k.Duplicates, "row"))
+	}
+	if k.Persons != nil {
+		b.Add("persons", "are %s", k.Persons)
 	}
 	if k.RowsPerPerson > 0 {
 		b.Add("persons", "have %s each at most, and noise may protect all of them together", engine.Plural(k.RowsPerPerson, "row"))
@@ -266,7 +296,7 @@ type ReportQuality struct {
 
 // ReportOf is the quality that a registration tells, beside that of the one before; nil: there is none.
 func ReportOf(r audit.Registered, before *audit.Registered) Report {
-	out := Report{Table: r.Table, Department: r.Department, Version: r.Version, Rows: r.Rows, ReportKey: reportKeyOf(r.Quality),
+	out := Report{Table: r.Table, Department: r.Department, Version: r.Version, Rows: r.Rows, ReportKey: reportKeyOf(r.Registration),
 		Columns: []ReportQuality{}}
 	had := map[string]*int64{}
 	if before != nil {

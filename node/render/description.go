@@ -37,7 +37,7 @@ type Aside struct {
 
 // NewDescription takes the parts of a registration.
 func NewDescription(r engine.Registration) Description {
-	d := Description{Table: r.Table, Rows: r.Rows, Digest: r.Digest.String(), ReportKey: reportKeyOf(r.Quality), Files: []string{}, Columns: []Column{}, Aside: []Aside{}, Left: []string{}, Notes: []string{},
+	d := Description{Table: r.Table, Rows: r.Rows, Digest: r.Digest.String(), ReportKey: reportKeyOf(r), Files: []string{}, Columns: []Column{}, Aside: []Aside{}, Left: []string{}, Notes: []string{},
 		schema: engine.Schema{Table: r.Table, Columns: r.Columns}}
 	for _, c := range r.Columns {
 		d.Columns = append(d.Columns, columnOf(c))

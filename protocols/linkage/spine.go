@@ -108,3 +108,33 @@ func (p *Placing) Positions() (positions []uint32, placed int) {
 	}
 	return p.positions, placed
 }
+
+// Limits are what a department holds a version of a spine to before it answers on it, in whole percent (README.md, section 5).
+type Limits struct {
+	LeastPlaced int // of its own keys that are on it
+	MostChanged int // of those keys that the version accepted before had or lacked, and this one lacks or has
+}
+
+// DefaultLimits are those of whoever sets none. Half of a department's persons cannot be picked by hand; a register loses and gains a
+// few of a hundred in a year, so that a tenth is many versions of it.
+var DefaultLimits = Limits{LeastPlaced: 50, MostChanged: 10}
+
+// Standing is how a department's keys stand on a version of a spine, and on the one that it accepted before.
+type Standing struct {
+	Keys, Placed   int
+	Known, Changed int // keys that both versions were asked for, and those that are on one of them alone; 0, 0: it is the first
+}
+
+// Fault says why a department does not answer on a version, "" if it does. It has figures of the department's own persons: it is for its
+// own operator.
+func (m Limits) Fault(s Standing) string {
+	switch {
+	case m.LeastPlaced < 1 || m.LeastPlaced > 100 || m.MostChanged < 0 || m.MostChanged > 100:
+		return "the limits are no percentages"
+	case int64(s.Placed)*100 < int64(m.LeastPlaced)*int64(s.Keys):
+		return fmt.Sprintf("%d of %d keys are on the spine, and least_placed is %d percent", s.Placed, s.Keys, m.LeastPlaced)
+	case int64(s.Changed)*100 > int64(m.MostChanged)*int64(s.Known):
+		return fmt.Sprintf("%d of %d keys came to the spine or left it since the version accepted before, and most_changed is %d percent", s.Changed, s.Known, m.MostChanged)
+	}
+	return ""
+}

@@ -105,3 +105,30 @@ func TestSpine(t *testing.T) {
 		}
 	}
 }
+
+// TestLimits: a version is answered on at the limit, and not beyond; no figure overflows, and limits that are none hold everything.
+func TestLimits(t *testing.T) {
+	for _, c := range []struct {
+		limits Limits
+		s      Standing
+		answer bool
+	}{
+		{DefaultLimits, Standing{Keys: 100, Placed: 50}, true},
+		{DefaultLimits, Standing{Keys: 101, Placed: 50}, false},
+		{DefaultLimits, Standing{Keys: 100, Placed: 100, Known: 100, Changed: 10}, true},
+		{DefaultLimits, Standing{Keys: 100, Placed: 100, Known: 100, Changed: 11}, false},
+		{DefaultLimits, Standing{Keys: MaxPositions, Placed: MaxPositions/2 - 1}, false},
+		{DefaultLimits, Standing{}, true},
+		{Limits{100, 0}, Standing{Keys: 3, Placed: 3, Known: 3}, true},
+		{Limits{100, 0}, Standing{Keys: 3, Placed: 3, Known: 3, Changed: 1}, false},
+		{Limits{100, 100}, Standing{Keys: 3, Placed: 2}, false},
+		{Limits{}, Standing{Keys: 3, Placed: 3}, false},
+		{Limits{LeastPlaced: 101}, Standing{Keys: 3, Placed: 3}, false},
+		{Limits{LeastPlaced: 1, MostChanged: 101}, Standing{Keys: 3, Placed: 3}, false},
+		{Limits{LeastPlaced: 1, MostChanged: -1}, Standing{Keys: 3, Placed: 3}, false},
+	} {
+		if fault := c.limits.Fault(c.s); (fault == "") != c.answer {
+			t.Errorf("%+v at %+v: %q", c.s, c.limits, fault)
+		}
+	}
+}

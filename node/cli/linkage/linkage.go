@@ -38,7 +38,7 @@ func Command(s Shell) *cobra.Command {
 		Short: "persons whom several departments know: how far this one is, and what that reveals",
 		Long: `Departments that know the same persons by one number name them alike without showing each other a number: each has tokens for its own,
 made with a key of which every department has a share. A table with spine = true in node.toml is published as the list of persons;
-the keys of one with of = "NAME" are placed on it. Before anything is drawn each department's steward publishes how much the others
+the keys of one with of = "NAME" and of_department = "DEPARTMENT" are placed on it. Before anything is drawn each department's steward publishes how much the others
 may draw ([[draw]] of a policy), and the spine's whom it admits (membership): nobody, by default.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -58,7 +58,7 @@ func (s Shell) statusCommand() *cobra.Command {
 		Use:   "status --config node.toml",
 		Short: "the linkage, what is drawn of what may be, and which of this department's keys are placed",
 		Long: `Asks the node that runs from this node.toml, through a door that only the node's own user can open. How many of the department's keys
-are on a spine, and how many are not, is shown here and to nobody else.`,
+are on a spine, how many are not, and why the node would not answer on a version of it (least_placed, most_changed of node.toml) is shown here and to nobody else.`,
 		Args: s.Arguments(0, ""),
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.status(cmd.Context(), path) },
 	}
@@ -117,7 +117,7 @@ func addTable(b *render.Page, t linkage.TableReport) {
 	if t.Role == "spine" {
 		b.Add("spine", "%s, by %s", t.Table, t.Column)
 	} else {
-		b.Add("table", "%s, by %s, on the spine %s", t.Table, t.Column, t.Spine)
+		b.Add("table", "%s, by %s, on the spine %s of %s", t.Table, t.Column, t.Spine, t.Department)
 	}
 	b.Add("keys", "%d, of which %d have tokens", t.Keys, t.Tokens)
 	if t.Unusable > 0 {
@@ -129,9 +129,6 @@ func addTable(b *render.Page, t linkage.TableReport) {
 	if t.SecondsLeft > 0 {
 		b.Add("left", "about %s", time.Duration(math.Ceil(t.SecondsLeft))*time.Second)
 	}
-	if t.Publisher != "" {
-		b.Add("publisher", "%s, whose spine has that name", t.Publisher)
-	}
 	if t.Version > 0 {
 		b.Add("version", "%d, of %d positions", t.Version, t.Positions)
 	}
@@ -139,11 +136,23 @@ func addTable(b *render.Page, t linkage.TableReport) {
 		b.Add("admitted", "%s", cmp.Or(strings.Join(t.Admitted, ", "), "nobody: membership of the table's policy names who is"))
 	}
 	if t.Role != "spine" && t.Version > 0 {
-		b.Add("placed", "%d; not on the spine: %d", t.Placed, t.Unplaced)
+		b.Add("placed", "%d; not on the spine: %d; least_placed is %d percent", t.Placed, t.Unplaced, t.LeastPlaced)
+		if t.Known > 0 {
+			b.Add("changed", "%d of %d since the version accepted before; most_changed is %d percent", t.Changed, t.Known, t.MostChanged)
+		}
+		b.Add("answers", "%s", answers(t.Held))
 	}
 	if t.State != "" {
 		b.Add("state", "%s", t.State)
 	}
+}
+
+// answers says whether the department would answer on a version of a spine.
+func answers(held string) string {
+	if held == "" {
+		return "may be given on this version"
+	}
+	return "are not given on this version: " + held
 }
 
 func plural(keys int) string {
@@ -190,7 +199,7 @@ type Revealed struct {
 	What  string `json:"what"`
 }
 
-// Reveals is what linkage reveals of a configuration's tables (node/README.md, section 15.4).
+// Reveals is what linkage reveals of a configuration's tables (node/README.md, section 15.5).
 func Reveals(cfg config.Config) []Revealed {
 	out := []Revealed{}
 	for _, t := range cfg.Tables {
@@ -204,7 +213,7 @@ func Reveals(cfg config.Config) []Revealed {
 				Revealed{t.Name, "admitted", fmt.Sprintf("the departments that membership of the policy for %s names: which of their own keys are among %s, and of each further key for which they draw a token whether it is. Ids are easily guessed: the stewards' [[draw]] bound how many they can try. They can give the tokens to others, and nobody sees it", t.Name, key)})
 		case t.Of != "":
 			out = append(out, Revealed{t.Name, "all", fmt.Sprintf("for how many different values of %s of table %s tokens are drawn, and when: not of which", key, t.Name)},
-				Revealed{t.Name, "nobody", fmt.Sprintf("how many of these are on the spine %s: that is shown to this department's operator", t.Of)})
+				Revealed{t.Name, "nobody", fmt.Sprintf("how many of these are on the spine %s of %s: that is shown to this department's operator, and nobody else is told why the department does not answer on a version of it", t.Of, t.OfDepartment)})
 		}
 	}
 	if len(out) == 0 {
