@@ -83,7 +83,7 @@ func goldenEntries() []Entry {
 		&LinkageCommit{Linkage: d(29), Commitment: d(30)},
 		&LinkageReveal{Linkage: d(29), Reveal: linkage.Reveal{Public: d(31), Nonce: d(32), Proof: [linkage.ProofSize]byte{33}}},
 		&LinkageClose{Linkage: d(29), Sentence: "the share is lost"},
-		&Draw{Linkage: d(29), Number: 3, Count: 65535, Points: d(34)},
+		&Draw{Linkage: d(29), Number: 3, Count: 65535, Most: 1 << 20, Points: d(34)},
 		&Spine{Linkage: d(29), Table: "register", Registration: d(9), Version: 2, Blocks: []SpineBlock{{Blob: d(35), Count: 1 << 20}, {Blob: d(36), Count: 7}}},
 		&Multiply{Query: d(13), Epoch: d(8), Blobs: []engine.Digest{d(37), d(38)}},
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/protocols/linkage"
 )
 
@@ -45,6 +46,7 @@ type Draw struct {
 	Linkage engine.Digest
 	Number  uint32        // of the batch, the department's last one plus one
 	Count   uint32        // of ids
+	Most    int64         // for how many ids its author may draw tokens in all, as it signs: where stewards have said otherwise since, it is void
 	Points  engine.Digest // linkage.BatchDigest
 }
 
@@ -108,6 +110,8 @@ func (b *Draw) check() error {
 		return fmt.Errorf("batch %d, allowed 1 to %d", b.Number, MaxDraws)
 	case b.Count == 0 || b.Count > linkage.MaxBatch:
 		return fmt.Errorf("a batch of %d ids, allowed 1 to %d", b.Count, linkage.MaxBatch)
+	case b.Most < 1 || b.Most > policy.MaxDraw:
+		return fmt.Errorf("%d ids allowed in all, between 1 and %d may be", b.Most, int64(policy.MaxDraw))
 	}
 	return nil
 }

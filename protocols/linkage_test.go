@@ -56,8 +56,10 @@ func (c *court) linkKeys() []*linkage.Key {
 	return keys
 }
 
-func (c *court) drawing(number, count uint32) *Draw {
-	return &Draw{Linkage: c.state.Linkage().ID, Number: number, Count: count, Points: digestOf("batch", number)}
+// drawing is a batch of a department's, as its node would say it.
+func (c *court) drawing(by int, number, count uint32) *Draw {
+	most, _ := c.state.Drawable(KeyOf(c.keys[by]))
+	return &Draw{Linkage: c.state.Linkage().ID, Number: number, Count: count, Most: max(most, 1), Points: digestOf("batch", number)}
 }
 
 // TestLinkageLife: all commit before any reveals, each once and to one share; what is opened follows from the ledger.
@@ -100,7 +102,7 @@ func TestLinkageLife(t *testing.T) {
 	c.code(c.keys[2], &LinkageReveal{Linkage: l.ID, Reveal: rogue.Reveal()}, "wrong-key")
 	elsewhere := linkage.NewKey(linkage.Context{Network: c.id, Linkage: digestOf("other")}, KeyOf(c.keys[2]))
 	c.code(c.keys[2], &LinkageReveal{Linkage: l.ID, Reveal: elsewhere.Reveal()}, "wrong-key")
-	c.code(c.keys[0], c.drawing(1, 1), "too-early")
+	c.code(c.keys[0], c.drawing(0, 1, 1), "too-early")
 	for i := range 3 {
 		c.must(c.keys[i], reveal(i))
 		c.code(c.keys[i], reveal(i), "duplicate")
@@ -128,7 +130,7 @@ func TestLinkageEnds(t *testing.T) {
 	if l := c.reparsed().Linkage(); l.Phase != LinkageClosed || l.By != KeyOf(c.keys[1]) || l.Closed != "the share is lost" {
 		t.Errorf("%+v", l)
 	}
-	c.code(c.keys[0], c.drawing(1, 1), "ended")
+	c.code(c.keys[0], c.drawing(0, 1, 1), "ended")
 	c.must(c.keys[0], c.state.NextLinkage())
 	second := c.state.Linkage()
 	if second.ID == first.ID || second.Number != 2 {
@@ -156,7 +158,7 @@ func TestLinkageEnds(t *testing.T) {
 	if next := c.state.NextLinkage(); next == nil || len(next.Members) != 3 {
 		t.Error("a department that has come needs none")
 	}
-	c.code(courtKey("d"), c.drawing(1, 1), "stranger")
+	c.code(courtKey("d"), c.drawing(0, 1, 1), "stranger")
 }
 
 // TestQuotaGoesOn: who ends a linkage by its word does not begin its quota anew, nor another's; by a vote that changes the members all begin anew.
@@ -173,11 +175,11 @@ func TestQuotaGoesOn(t *testing.T) {
 	}
 	a := KeyOf(c.keys[0])
 	for linkage, left := range []uint32{70, 30, 10} {
-		c.code(c.keys[0], c.drawing(1, left+1), "over-quota")
+		c.code(c.keys[0], c.drawing(0, 1, left+1), "over-quota")
 		if linkage == 2 {
 			break
 		}
-		c.must(c.keys[0], c.drawing(1, []uint32{40, 20}[linkage]))
+		c.must(c.keys[0], c.drawing(0, 1, []uint32{40, 20}[linkage]))
 		l := c.reparsed().Linkage()
 		if _, _, upTo, ok := l.Batch(a, 1); !ok || upTo != []int64{40, 60}[linkage] {
 			t.Errorf("linkage %d: drawn up to %d", l.Number, upTo)
@@ -189,8 +191,8 @@ func TestQuotaGoesOn(t *testing.T) {
 	if ids, batches := c.reparsed().Linkage().Drawn(a); ids != 60 || batches != 0 {
 		t.Errorf("a has drawn %d in %d batches", ids, batches)
 	}
-	c.must(c.keys[0], c.drawing(1, 10))
-	c.code(c.keys[0], c.drawing(2, 1), "over-quota")
+	c.must(c.keys[0], c.drawing(0, 1, 10))
+	c.code(c.keys[0], c.drawing(0, 2, 1), "over-quota")
 	c.vote(4, Change{Version: 1, Action: ActionRemove, Role: RoleDepartment, Key: KeyOf(c.keys[2])})
 	c.keys = c.keys[:2]
 	c.must(c.keys[0], c.state.NextLinkage())
@@ -198,7 +200,7 @@ func TestQuotaGoesOn(t *testing.T) {
 	if ids, _ := c.reparsed().Linkage().Drawn(a); ids != 0 {
 		t.Errorf("among others a has drawn %d", ids)
 	}
-	c.must(c.keys[0], c.drawing(1, 70))
+	c.must(c.keys[0], c.drawing(0, 1, 70))
 }
 
 // TestQuota: nothing is drawn until every other member's steward allows it, and no more than the strictest does, whatever it is
@@ -206,10 +208,10 @@ func TestQuotaGoesOn(t *testing.T) {
 func TestQuota(t *testing.T) {
 	c, _ := linked(t)
 	self := func(i int) Key { return KeyOf(c.keys[i]) }
-	c.code(c.keys[0], c.drawing(1, 1), "over-quota")
+	c.code(c.keys[0], c.drawing(0, 1, 1), "over-quota")
 	c.allows("a", 1, policy.Draw{Department: "a", IDs: 1000}, policy.Draw{Department: "b", IDs: 50}) // its own word for itself counts for nothing
 	c.allows("b", 1, policy.Draw{Department: "a", IDs: 100})
-	c.code(c.keys[0], c.drawing(1, 1), "over-quota")
+	c.code(c.keys[0], c.drawing(0, 1, 1), "over-quota")
 	c.allows("c", 1, policy.Draw{Department: "a", IDs: 70})
 	if ids, by := c.state.Drawable(self(0)); ids != 70 || by != "c" {
 		t.Errorf("a may draw %d by %q", ids, by)
@@ -217,15 +219,16 @@ func TestQuota(t *testing.T) {
 	if ids, by := c.state.Drawable(self(1)); ids != 0 || by != "c" {
 		t.Errorf("b may draw %d by %q", ids, by)
 	}
-	c.code(c.keys[0], c.drawing(1, 71), "over-quota")
-	c.must(c.keys[0], c.drawing(1, 40))
-	c.code(c.keys[0], c.drawing(1, 30), "duplicate")
-	c.code(c.keys[0], c.drawing(3, 30), "too-early")
-	c.code(c.keys[0], c.drawing(2, 31), "over-quota")
-	c.code(c.keys[1], c.drawing(1, 1), "over-quota")
-	c.code(c.auditor, c.drawing(1, 1), "stranger")
-	c.must(c.keys[0], c.drawing(2, 30))
-	c.code(c.keys[0], c.drawing(3, 1), "over-quota")
+	c.code(c.keys[0], c.drawing(0, 1, 71), "over-quota")
+	c.must(c.keys[0], c.drawing(0, 1, 40))
+	c.code(c.keys[0], c.drawing(0, 1, 30), "duplicate")
+	c.code(c.keys[0], c.drawing(0, 3, 30), "too-early")
+	c.code(c.keys[0], c.drawing(0, 2, 31), "over-quota")
+	c.code(c.keys[1], c.drawing(1, 1, 1), "over-quota")
+	c.code(c.auditor, c.drawing(0, 1, 1), "stranger")
+	c.must(c.keys[0], c.drawing(0, 2, 30))
+	refused := c.drawing(0, 3, 1)
+	c.code(c.keys[0], refused, "over-quota")
 	l := c.reparsed().Linkage()
 	if ids, batches := l.Drawn(self(0)); ids != 70 || batches != 2 {
 		t.Errorf("a has drawn %d in %d", ids, batches)
@@ -267,16 +270,23 @@ func TestQuota(t *testing.T) {
 	if got := []string{may(1, 2, points(2)), may(2, 1, points(1)), may(2, 2, points(2))}; !slices.Equal(got, []string{"", "", "over-quota"}) {
 		t.Errorf("after a cap fell: %q", got)
 	}
-	c.allows("c", 3, policy.Draw{Department: "b", IDs: 1}) // and forgets a
+	c.allows("c", 3, policy.Draw{Department: "a", IDs: 1000})
+	c.code(c.keys[0], refused, "stale-quota") // by whoever kept it
+	for _, most := range []int64{1, 99, 101, policy.MaxDraw} {
+		other := c.drawing(0, 3, 1)
+		other.Most = most
+		c.code(c.keys[0], other, "stale-quota")
+	}
+	c.allows("c", 4, policy.Draw{Department: "b", IDs: 1}) // and forgets a
 	if ids, by := c.state.Drawable(self(0)); ids != 0 || by != "c" {
 		t.Errorf("a may draw %d by %q", ids, by)
 	}
-	c.must(c.keys[1], c.drawing(1, 1))
-	c.code(c.keys[1], c.drawing(2, 1), "over-quota")
+	c.must(c.keys[1], c.drawing(1, 1, 1))
+	c.code(c.keys[1], c.drawing(1, 2, 1), "over-quota")
 	c.allows("a", 2, policy.Draw{Department: "b", IDs: 50})
-	c.allows("c", 4, policy.Draw{Department: "b", IDs: 9})
+	c.allows("c", 5, policy.Draw{Department: "b", IDs: 9})
 	for n := uint32(2); n < 3+KeepDraws; n++ {
-		c.must(c.keys[1], c.drawing(n, 1))
+		c.must(c.keys[1], c.drawing(1, n, 1))
 	}
 	of := c.reparsed().Linkage()
 	if ids, batches := of.Drawn(self(1)); ids != 2+KeepDraws || batches != 2+KeepDraws {
@@ -288,7 +298,7 @@ func TestQuota(t *testing.T) {
 			t.Errorf("batch %d: %v, with %d", n, ok, upTo)
 		}
 	}
-	for _, b := range []*Draw{c.drawing(0, 1), c.drawing(MaxDraws+1, 1), c.drawing(1, 0), c.drawing(1, linkage.MaxBatch+1)} {
+	for _, b := range []*Draw{c.drawing(1, 0, 1), c.drawing(1, MaxDraws+1, 1), c.drawing(1, 1, 0), c.drawing(1, 1, linkage.MaxBatch+1), {Number: 1, Count: 1}, {Number: 1, Count: 1, Most: policy.MaxDraw + 1}} {
 		if b.check() == nil {
 			t.Errorf("%+v is a draw", b)
 		}
@@ -322,7 +332,7 @@ func TestSpines(t *testing.T) {
 	table.Version = 2
 	c.must(c.keys[0], &Register{Registration: table})
 	c.code(c.keys[0], spine(1, 5), "too-many")
-	c.must(c.keys[0], c.drawing(1, 8))
+	c.must(c.keys[0], c.drawing(0, 1, 8))
 	c.code(c.keys[1], spine(1, 5), "unknown-table")
 	c.code(c.keys[0], spine(2, 5), "too-early")
 	c.must(c.keys[0], spine(1, 5))
@@ -332,7 +342,7 @@ func TestSpines(t *testing.T) {
 	other := keyed("b", 1)
 	other.Table, other.Linkage.Spine = table.Table, table.Table
 	c.must(c.keys[1], &Register{Registration: other})
-	c.must(c.keys[1], c.drawing(1, 8))
+	c.must(c.keys[1], c.drawing(1, 1, 8))
 	mine := spine(1, 5)
 	mine.Registration = RegistrationDigest(other)
 	c.must(c.keys[1], mine)
@@ -371,7 +381,7 @@ func TestSpines(t *testing.T) {
 		if i < MaxSpines {
 			wide := *b
 			wide.Blocks = slices.Repeat(b.Blocks, linkage.MaxBlocks-1) // the first has two
-			c.must(c.keys[0], c.drawing(2, linkage.MaxBlocks))
+			c.must(c.keys[0], c.drawing(0, 2, linkage.MaxBlocks))
 			c.code(c.keys[0], &wide, "too-many")
 			wide.Blocks = wide.Blocks[1:]
 			c.must(c.keys[0], &wide)
@@ -397,8 +407,8 @@ func TestLinkageIsCovered(t *testing.T) {
 	c.allows("b", 1, policy.Draw{Department: "a", IDs: 100})
 	c.allows("c", 1, policy.Draw{Department: "a", IDs: 100})
 	c.must(c.keys[0], &Register{Registration: keyed("a", 1)})
-	c.must(c.keys[0], c.drawing(1, 8))
-	c.must(c.keys[0], c.drawing(2, 9))
+	c.must(c.keys[0], c.drawing(0, 1, 8))
+	c.must(c.keys[0], c.drawing(0, 2, 9))
 	c.must(c.keys[0], &Spine{Linkage: c.state.Linkage().ID, Table: keyed("a", 1).Table, Registration: RegistrationDigest(keyed("a", 1)), Version: 1,
 		Blocks: []SpineBlock{{Blob: digestOf("b"), Count: 17}}})
 	digest := c.state.Digest()

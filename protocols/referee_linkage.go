@@ -146,9 +146,13 @@ func (s *State) draw(l *LinkageState, r *Record, b *Draw) (*LinkageState, *Refus
 	case int64(b.Number) != int64(batches)+1:
 		return nil, refuse("too-early", "batch %d comes after %d", b.Number, batches)
 	}
-	if most, by := s.Drawable(author); total+int64(b.Count) > most {
+	most, by := s.Drawable(author)
+	if total+int64(b.Count) > most {
 		return nil, refuse("over-quota", "department %q has drawn tokens for %d ids and asks for %d more: %q allows it %d in all",
 			s.NameOf(author), total, b.Count, by, most)
+	}
+	if b.Most != most { // one that was refused, and is put before the ledger by another once more is allowed, takes nothing of the quota
+		return nil, refuse("stale-quota", "department %q may draw tokens for %d ids in all, and signed for %d", s.NameOf(author), most, b.Most)
 	}
 	return l.withDraw(author, batchDrawn{Count: b.Count, Points: b.Points, UpTo: total - l.spentBy(author) + int64(b.Count)}), nil
 }

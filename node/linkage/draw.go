@@ -300,7 +300,8 @@ func (l *Linker) drawn(ctx context.Context, id engine.Digest, b *batch, digest e
 		if !first && !l.said[what] { // it was refused: the quota has changed
 			return errors.Join(errAgain, l.store.remove(id, "batch"))
 		}
-		l.say(what, &protocols.Draw{Linkage: id, Number: b.Number, Count: uint32(len(b.IDs)), Points: digest})
+		most, _ := l.o.State().Drawable(l.o.Self)
+		l.say(what, &protocols.Draw{Linkage: id, Number: b.Number, Count: uint32(len(b.IDs)), Most: max(most, 1), Points: digest})
 		select {
 		case <-l.woken:
 		case <-time.After(lookPause):

@@ -353,7 +353,7 @@ func TestDrawOfFewerThanItsPoints(t *testing.T) {
 	link := state.Linkage()
 	guesses, err := state.LinkageContext().Blind(linkage.NewSeed(), 2, persons(100, 300))
 	nodetest.Check(t, err)
-	w.must(b.id, &protocols.Draw{Linkage: link.ID, Number: 2, Count: 1, Points: linkage.BatchDigest(guesses.Points)})
+	w.must(b.id, &protocols.Draw{Linkage: link.ID, Number: 2, Count: 1, Most: 2, Points: linkage.BatchDigest(guesses.Points)})
 	to := protocols.Member{Name: "a", Key: w.offices[0].id.Key()}
 	w.idle(w.offices[0])
 	answer, err := b.linker().askEvaluate(t.Context(), to, request{Op: opEvaluate, Linkage: link.ID, Number: 2, Points: guesses.Points})
