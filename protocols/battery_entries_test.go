@@ -24,9 +24,9 @@ func battery() []sortie {
 
 // meaningless are the combinations that are no cases.
 var meaningless = []struct{ messages, deviations, why string }{
-	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, screen, done, expire, vote, judge, accuse, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert",
+	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, screen, done, expire, vote, judge, accuse, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert, linkage-open, linkage-commit, linkage-reveal, linkage-close, draw, spine",
 		"withheld from some", "an entry is on the one ledger or not: the validators' agreement gives no entry to some only (partitions: `simulate_halt_test.go`)"},
-	{"ask, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert", "reordered", "one author says it once, and everything else follows from it"},
+	{"ask, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert, linkage-close, spine", "reordered", "one author says it once, and everything else follows from it"},
 	{"expire, withdraw", "equivocated", "its body is the query's id and nothing else"},
 	{"decryption share", "withheld from some", "the analyst alone fetches it: withheld from it, it is omitted"},
 	{"screening's key, screening's secret", "reordered", "there is one, of one party: out of order it is delayed"},
@@ -69,6 +69,12 @@ var entryPlans = []entryPlan{
 	{kind: protocols.KindDecline, scene: ruling, by: "city2", wrong: "auditor"},
 	{kind: protocols.KindRescind, scene: ruling, by: "city2", wrong: "city1's steward"},
 	{kind: protocols.KindAlert, scene: alarming, by: "analyst", wrong: "city2"},
+	{kind: protocols.KindLinkageOpen, scene: linked, by: "city2", wrong: "auditor"},
+	{kind: protocols.KindLinkageCommit, scene: linked, by: "city2", wrong: "auditor", omitted: answered + unplaced, missing: []string{"city2"}},
+	{kind: protocols.KindLinkageReveal, scene: linked, by: "city2", wrong: "auditor", omitted: answered + unplaced, missing: []string{"city2"}},
+	{kind: protocols.KindLinkageClose, scene: parting, by: "city2", wrong: "auditor"},
+	{kind: protocols.KindDraw, scene: linked, by: "city2", wrong: "auditor", omitted: answered + unplaced},
+	{kind: protocols.KindSpine, scene: linked, by: "city2", wrong: "auditor", omitted: answered + unplaced},
 	{kind: protocols.KindAccuse, scene: accusation, by: "city2", wrong: "stranger"},
 }
 
@@ -99,7 +105,7 @@ func transportCases() []sortie {
 			delayed.want = refused
 		}
 		add("duplicated", "each one comes three times", true, repeat(p.kind))
-		if !slices.Contains([]protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindWithdraw, protocols.KindVouch, protocols.KindRevoke, protocols.KindAct, protocols.KindRequest, protocols.KindAlert}, p.kind) && !slices.Contains(rulingKinds, p.kind) {
+		if !slices.Contains([]protocols.EntryKind{protocols.KindAsk, protocols.KindDone, protocols.KindWithdraw, protocols.KindVouch, protocols.KindRevoke, protocols.KindAct, protocols.KindRequest, protocols.KindAlert, protocols.KindLinkageClose, protocols.KindSpine}, p.kind) && !slices.Contains(rulingKinds, p.kind) {
 			add("reordered", "all come when nothing else moves, the last one first", true, reverse(p.kind))
 		}
 		add("forged", "in city1's name, signed by "+p.by, false, besides(p.kind, p.by, func(w *world, by *party, e protocols.Entry) protocols.Entry {
@@ -138,7 +144,7 @@ func (p *entryPlan) replayed() sortie {
 		c.scene = first
 	}
 	c.prepare = func(w *world, by *party) {
-		if first == deadline || first == accusation || first == election || first == withdrawing || first == staffing || first == ruling || first == alarming { // so that there are some
+		if first == deadline || first == accusation || first == election || first == withdrawing || first == staffing || first == ruling || first == alarming || first.links { // so that there are some
 			if first.setup != nil {
 				first.setup(w)
 			}

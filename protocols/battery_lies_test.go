@@ -15,7 +15,7 @@ func flipped(d engine.Digest) engine.Digest {
 
 // ownCases are the deviations in which a party says, with its own key, what no honest one says.
 func ownCases() []sortie {
-	return slices.Concat(foundingLies(), analystLies(), peopleLies(), rulingLies(), alarmLies(), screenLies(), queryLies(), judgmentLies())
+	return slices.Concat(foundingLies(), analystLies(), peopleLies(), rulingLies(), alarmLies(), linkageLies(), screenLies(), queryLies(), judgmentLies())
 }
 
 // lies is a case in which a party says these in place of its one entry of a kind.

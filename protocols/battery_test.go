@@ -44,7 +44,7 @@ type sortie struct {
 
 var batteryMessages = []string{"join", "register", "epoch-open", "key-commit", "key-attest", "ask", "admit", "contribute", "attest",
 	"share", "screen", "done", "expire", "vote", "judge", "accuse", "withdraw", "vouch", "revoke", "act", "publish", "request", "grant", "decline",
-	"rescind", "alert", "key share", "analyst's key", "contribution", "decryption share",
+	"rescind", "alert", "linkage-open", "linkage-commit", "linkage-reveal", "linkage-close", "draw", "spine", "key share", "analyst's key", "contribution", "decryption share",
 	"screening's key", "screening's share", "screening's secret"}
 
 var batteryDeviations = []string{"omitted", "delayed", "duplicated", "reordered", "equivocated", "stale", "forged", "oversized",
@@ -59,6 +59,7 @@ type scene struct {
 	want  string // without any deviation
 	fault protocols.FaultKind
 	liar  string // who lies in this scene whatever the case
+	links bool   // departments form linkages
 }
 
 func ask(w *world) {
@@ -171,6 +172,9 @@ func (c *sortie) run(t *testing.T, bases map[*ground]*world, seed uint64) report
 	if end := c.scene.ground().end; end != nil {
 		end(w)
 	}
+	if w.links {
+		w.checkLinked()
+	}
 	r := report{class: c.classOf(w, before), named: c.convicted(w), missing: w.missing(), codes: w.codes}
 	if r.class == nothing {
 		w.goOnWithout(w.party("city2"))
@@ -193,10 +197,14 @@ func (c *sortie) classOf(w *world, before int) string {
 	switch o.Status {
 	case protocols.Answered:
 		verifyAnswer(w, o)
+		class := answered
 		if c.by != "" {
-			return anyway
+			class = anyway
 		}
-		return answered
+		if c.scene.links && !w.placed() {
+			class += unplaced
+		}
+		return class
 	case protocols.Refused:
 		return refused
 	case protocols.Withdrawn:
@@ -306,6 +314,9 @@ func (w *world) missing() []string {
 	}
 	if answers := w.analyst().answers; len(answers) > 0 && len(names) == 0 && w.answer().Status == protocols.Expired {
 		names = w.answer().Departments
+	}
+	if l := w.ledger.state.Linkage(); l != nil {
+		names = append(slices.Clone(names), l.Missing()...)
 	}
 	if forming := w.ledger.state.Forming(); forming != nil {
 		for _, p := range w.validators() {

@@ -38,7 +38,7 @@ func joinedCourt(t testing.TB) *court {
 			c.must(stewardOf(name), c.publication(d))
 		}
 	}
-	c.must(c.keys[0], c.drawing(1, 20))
+	c.must(c.keys[0], c.drawing(0, 1, 20))
 	c.must(c.keys[0], c.spine(1, 9))
 	return c
 }

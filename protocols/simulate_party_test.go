@@ -33,6 +33,9 @@ func (p *party) sync() {
 			p.once(&protocols.Register{Registration: w.registration(p), Nonce: [32]byte{7}})
 		}
 		p.decide()
+		if w.links && p.registered() {
+			p.link()
+		}
 		if p == w.departments()[0] && p.state.Person(w.analyst().id) == nil {
 			p.once(vouching(w.analyst()))
 		}

@@ -49,6 +49,8 @@ type world struct {
 	snapshots  bool            // the ledger goes through a snapshot after each entry
 	inOrder    bool            // tasks are done in their order, not in a random one
 	account    *account        // what is told of the run, if anything
+	links      bool            // departments form linkages
+	blocks     map[engine.Digest][]byte
 
 	adversary
 
@@ -81,6 +83,7 @@ type party struct {
 	journal  []protocols.JournalRecord
 	screen   engine.Digest // an analyst's: of its open question, once it has ended
 	store    map[engine.Digest][]byte
+	linking  *linking
 
 	// lost in a crash
 	up         bool
