@@ -14,14 +14,12 @@
 package linkage
 
 import (
-	"crypto"
 	"errors"
 	"fmt"
 	"runtime"
 	"sync"
 
 	"github.com/cloudflare/circl/group"
-	"github.com/cloudflare/circl/zk/dleq"
 
 	"parley/engine"
 )
@@ -78,10 +76,6 @@ func (c Context) suite(member Member) suite {
 	return suite{hash: append([]byte("HashToGroup-"), context...), proof: append(context, member[:]...), finalize: []byte("Finalize")}
 }
 
-func (s suite) params() dleq.Params {
-	return dleq.Params{G: curve, H: crypto.SHA512, DST: s.proof}
-}
-
 // decodePoint takes the one encoding of an element that is not the identity.
 func decodePoint(b []byte) (group.Element, error) {
 	if len(b) != PointSize {
@@ -126,23 +120,6 @@ func encodeScalar(s group.Scalar) [32]byte {
 		panic("linkage: a scalar does not encode: " + err.Error())
 	}
 	return [32]byte(b)
-}
-
-// decodeProof takes the one encoding of a proof.
-func decodeProof(b []byte) (*dleq.Proof, error) {
-	if len(b) != ProofSize {
-		return nil, fmt.Errorf("%w: a proof of %d bytes", ErrMalformed, len(b))
-	}
-	for _, half := range [][]byte{b[:32], b[32:]} {
-		if _, err := decodeScalar(half); err != nil {
-			return nil, err
-		}
-	}
-	p := new(dleq.Proof)
-	if err := p.UnmarshalBinary(curve, b); err != nil {
-		return nil, fmt.Errorf("%w: not a proof", ErrMalformed)
-	}
-	return p, nil
 }
 
 // each calls f for 0 to n−1 on all processors, and gives the error of the lowest that fails.
