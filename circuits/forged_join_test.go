@@ -158,11 +158,16 @@ func joinFields(x Instance, other map[Statement]honest) map[string]Instance {
 	case Release:
 		o := other[StatementRelease].instance.(Release)
 		for name, change := range map[string]func(*Release){
-			"another coefficient":      func(y *Release) { y.Slots[2].Coefficient++ },
-			"a neighbour of its slot":  func(y *Release) { y.Slots[1].Coefficient-- },
-			"another ciphertext":       func(y *Release) { y.Slots[2].Sum = 1 },
-			"two slots exchanged":      func(y *Release) { y.Slots[0], y.Slots[2] = y.Slots[2], y.Slots[0] },
-			"two h0 exchanged":         func(y *Release) { swapLimbs(y.H0, 0, 4) },
+			"another coefficient":     func(y *Release) { y.Slots[2].Coefficient++ },
+			"a neighbour of its slot": func(y *Release) { y.Slots[1].Coefficient-- },
+			"another ciphertext":      func(y *Release) { y.Slots[2].Sum = 1 },
+			"two slots exchanged":     func(y *Release) { y.Slots[0], y.Slots[2] = y.Slots[2], y.Slots[0] },
+			"two h0 exchanged":        func(y *Release) { swapLimbs(y.H0, 0, 4) },
+			"h0 by a bit that is not sent": func(y *Release) {
+				for i := range y.H0.Coeffs {
+					y.H0.Coeffs[i][0]++ // h0 of the first slot is not Q − 1
+				}
+			},
 			"a slot fewer":             func(y *Release) { y.Slots = y.Slots[:len(y.Slots)-1] },
 			"the sums exchanged":       func(y *Release) { y.Sums[0], y.Sums[1] = y.Sums[1], y.Sums[0] },
 			"another sum":              func(y *Release) { y.Sums[0] = o.Sums[0] },
@@ -241,7 +246,7 @@ func TestExchangedParts(t *testing.T) {
 }
 
 // TestNoCoefficientIsFree: every coefficient of c1 and h1 is stated, the target's alone of c0, and of h0
-// those of the slots; a change of any other is no other statement.
+// the limbs'; a change of any other is no other statement.
 func TestNoCoefficientIsFree(t *testing.T) {
 	p := tiny(t)
 	k := keysFor(t, p)
@@ -262,8 +267,7 @@ func TestNoCoefficientIsFree(t *testing.T) {
 				return &y, map[string]*Poly{"c0": &y.C0, "c1": &y.C1}
 			}
 		case Release:
-			used := len(h.instance.(Release).Slots) * p.Stride()
-			stated = map[string]func(int) bool{"h0": func(j int) bool { return j%p.Stride() == 0 && j < used }, "h1": func(int) bool { return true }}
+			stated = map[string]func(int) bool{"h0": func(j int) bool { return j%p.Stride() == 0 }, "h1": func(int) bool { return true }}
 			polys = func(x Instance) (Instance, map[string]*Poly) {
 				y := x.(Release)
 				return &y, map[string]*Poly{"h0": &y.H0, "h1": &y.H1}
@@ -281,6 +285,12 @@ func TestNoCoefficientIsFree(t *testing.T) {
 					t.Fatalf("%v: coefficient %d of %s: in the statement %t, want %t", s, j, name, !same, is(j))
 				}
 				if !is(j) {
+					continue
+				}
+				if name == "h0" && j >= len(h.instance.(Release).Slots)*p.Stride() {
+					if x.valid(p) {
+						t.Fatalf("coefficient %d of h0, of no slot, can be stated", j)
+					}
 					continue
 				}
 				sys := k.entries[s].system

@@ -143,8 +143,8 @@ func (w ProductSecret) shorts(p Params, x Instance) [][]fr.Element {
 // shorts are those of a product and α − lo of each chunk.
 func (w WeightedProductSecret) shorts(p Params, x Instance) [][]fr.Element {
 	lo := x.(WeightedProduct).Lo
-	above := make([]int64, len(w.A))
-	for i := range above {
+	above := make([]int64, len(w.I))
+	for i := range min(len(w.A), len(w.I)) {
 		above[i] = w.A[i] - lo
 	}
 	return append(w.ProductSecret.shorts(p, x), p.byExponent(above)...)

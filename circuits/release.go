@@ -50,7 +50,7 @@ func (x Release) encode(p Params) []byte {
 	for _, s := range x.Slots {
 		b = appendInt64(appendInt64(b, int64(s.Sum)), int64(s.Coefficient))
 	}
-	return p.AppendSlots(b, x.H0, len(x.Slots))
+	return p.AppendLimbs(b, x.H0) // low bits, too: a statement is not what is sent of it
 }
 
 // valid reports slots that name coefficients, no one twice, and nothing beyond them in H0.

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -100,8 +101,12 @@ func TestBoundsAreNotReached(t *testing.T) {
 		}
 		for _, s := range allStatements {
 			sh := shapeOf(p, s)
-			for i := range sh.relations {
-				r := &sh.relations[i]
+			relations := sh.relations
+			if sh.slots != nil {
+				relations = append(slices.Clone(relations), sh.slots.relation)
+			}
+			for i := range relations {
+				r := &relations[i]
 				top := new(big.Int).Set(half)
 				if s == StatementContribution { // c0 − ⌊Q/t⌋·lo, c1 or the span
 					if v := centeredField(&x.publics(p).rows[r.value][0]); v.CmpAbs(top) > 0 || !r.modular {
@@ -174,6 +179,11 @@ func TestWrapIsRefused(t *testing.T) {
 	weight := s.identities[0][1].weight
 	s.identities[0][1].weight = new(big.Int).Lsh(weight, uint(halfField.BitLen()-2*weight.BitLen()+8))
 	if _, err := compile(s); err == nil || !strings.Contains(err.Error(), "wrap") {
+		t.Fatalf("err = %v", err)
+	}
+	s = shapeOf(tiny(t), StatementRelease)
+	s.slots.terms = []term{{s.slots.terms[0].short, new(big.Int).Rsh(halfField, uint(tiny(t).lit.FloodingBits))}}
+	if _, err := compile(s); err == nil || !strings.Contains(err.Error(), "a slot could wrap") {
 		t.Fatalf("err = %v", err)
 	}
 }
