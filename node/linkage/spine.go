@@ -141,6 +141,9 @@ func (l *Linker) place(ctx context.Context, state *protocols.State, link *protoc
 	}
 	from := protocols.Member{Name: spine.Department, Key: spine.By}
 	for _, b := range spine.Blocks {
+		if now := l.o.State().Linkage(); now == nil || now.ID != link.ID || now.Phase != protocols.LinkageFormed { // the next one is waited for
+			return nil
+		}
 		block, err := l.store.block(link.ID, b.Blob)
 		if err == nil && block == nil {
 			if block, err = l.askBlock(ctx, from, link.ID, b); err == nil {

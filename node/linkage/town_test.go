@@ -67,11 +67,13 @@ type town struct {
 	book    *book
 	offices []*office
 	batch   int
+	// patience is how long something that is to come is waited for.
+	patience time.Duration
 }
 
 // newTown is departments a, b, c; a's register is a spine, the others' tables are placed on it.
 func newTown(t *testing.T, rows ...[]string) *town {
-	w := &town{t: t, book: &book{t: t}, batch: 7}
+	w := &town{t: t, book: &book{t: t}, batch: 7, patience: 3 * time.Minute}
 	network := &protocols.Network{Version: protocols.Version, Name: "town", Nonce: engine.Hash("founding"), Parameters: "tiny", Development: true, VerifyingKeys: []byte{1},
 		ProvingKeys: []engine.Digest{{1}, {2}, {3}}}
 	roles := map[peer.ID]peers.Role{}
@@ -225,14 +227,14 @@ func (w *town) idle(o *office) {
 // until waits for something that is to come.
 func (w *town) until(what string, done func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(3 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(w.patience); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			for _, o := range w.offices {
 				if l := o.running.Load(); l != nil {
 					w.t.Logf("%s: %+v", o.name, l.Report())
 				}
 			}
-			w.t.Fatalf("not in three minutes: %s", what)
+			w.t.Fatalf("not in %s: %s", w.patience, what)
 		}
 	}
 }
