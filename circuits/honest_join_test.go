@@ -2,6 +2,7 @@ package circuits
 
 import (
 	"crypto/rand"
+	"errors"
 	"math/big"
 	"slices"
 	"testing"
@@ -185,5 +186,25 @@ func TestProductsSumEntries(t *testing.T) {
 	half := new(big.Int).Rsh(p.Delta(), 1)
 	if got := plain.Div(plain.Add(plain, half), p.Delta()).Int64(); got != want {
 		t.Errorf("decrypts to %d, want %d", got, want)
+	}
+}
+
+// TestPinOfZeros shows what a pin does not say: where all that it multiplied is zero, as it is only if
+// none of the departments whose vectors were summed is honest, it holds for every indicator (README
+// section 10). With one honest ciphertext in one chunk it does not.
+func TestPinOfZeros(t *testing.T) {
+	p := tiny(t)
+	l, k := newLattigo(t, p), keysFor(t, p)
+	key, _ := l.keyShare()
+	x, w := l.product(key, l.indicator())
+	w.PinU, w.PinE1 = l.sample(l.params.Xs()), l.sample(l.params.Xe())
+	x.Pin = &Pin{B1: slices.Repeat([]Poly{p.NewPoly()}, testChunks)}
+	repin(l, &x, &w, make([]int64, len(w.I))) // of nobody
+	if _, err := k.Prove(testBinding(), x, w); err != nil {
+		t.Fatalf("a pin of zeros holds an indicator: %v", err)
+	}
+	x.Pin.B1[0] = x.B1[0]
+	if _, err := k.Prove(testBinding(), x, w); !errors.Is(err, ErrWitness) {
+		t.Fatalf("a pin of one honest chunk holds none: %v", err)
 	}
 }
