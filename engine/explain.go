@@ -31,6 +31,7 @@ type Explanation struct {
 	Privacy     *Privacy               `json:"privacy,omitempty"` // what noise protects under differential privacy
 	NoNoise     bool                   `json:"noNoise,omitempty"` // the rules demand noise, and no cell needs any
 	Learns      []ExplainedDisclosure  `json:"learns"`
+	language    Language
 }
 
 // ExplainedDepartment is one contributor.
@@ -103,10 +104,14 @@ type ExplainedDisclosure struct {
 }
 
 // Explain describes the plan.
-func (p *Plan) Explain() Explanation {
+func (p *Plan) Explain() Explanation { return p.ExplainIn(English) }
+
+// ExplainIn describes it in a language, as people read it.
+func (p *Plan) ExplainIn(l Language) Explanation {
 	x := Explanation{
-		SQL: p.SQL, Plan: p.Digest(), Assurance: "sealed", Table: p.Table,
-		Columns: p.columnsRead(), Notes: p.Notes(), GroupBy: []ExplainedGroupColumn{},
+		language: l,
+		SQL:      p.SQL, Plan: p.Digest(), Assurance: "sealed", Table: p.Table,
+		Columns: p.columnsRead(), Notes: p.notes(l), GroupBy: []ExplainedGroupColumn{},
 		Groups: p.groupCount(), Cells: p.CellCount(),
 		Limbs: p.groupCount() * p.Layout.SlotsPerGroup, Ciphertexts: p.Ciphertexts(),
 	}
@@ -128,7 +133,7 @@ func (p *Plan) Explain() Explanation {
 		for d, bound := range moment.Bounds {
 			who := p.Departments[d]
 			if p.Rounds() {
-				who = whoRounds[d == p.Recipient]
+				who = l.text(whoRounds[d == p.Recipient])
 			}
 			if b := (ExplainedBound{who, bound.Lo.String(), bound.Hi.String()}); !slices.Contains(em.Bounds, b) {
 				em.Bounds = append(em.Bounds, b)
@@ -149,7 +154,7 @@ func (p *Plan) Explain() Explanation {
 			x.Report.Terms = r.Names
 		}
 	}
-	x.Privacy, x.NoNoise, x.Learns = p.privacy(), p.Noise != nil && !p.noised(), p.disclosures()
+	x.Privacy, x.NoNoise, x.Learns = p.privacy(), p.Noise != nil && !p.noised(), p.disclosures(l)
 	return x
 }
 
@@ -215,16 +220,16 @@ func (x Explanation) writeMoments(line func(format string, args ...any)) {
 			left = "  and so on"
 		}
 		if left != "" && left != said {
-			line("%s", left)
+			line(left)
 		}
 		if said = left; left != "" {
 			continue
 		}
 		unit := ""
 		if m.Scale > 0 {
-			unit = fmt.Sprintf(", in units of 10^-%d", m.Scale)
+			unit = x.language.say(", in units of 10^-%d", m.Scale)
 		}
-		line("  %s: %s%s", m.Name, Plural(m.Limbs, "limb"), unit)
+		line("  %s: %s%s", m.Name, plural(x.language, m.Limbs, "limb"), unit)
 		if m.Error != "" { // of the value, whatever the unit of limbs
 			line("    with the noise of all departments the standard error is %s", m.Error)
 		}
@@ -240,18 +245,18 @@ func (x Explanation) writeMoments(line func(format string, args ...any)) {
 // String writes the explanation for people.
 func (x Explanation) String() string {
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line := func(format string, args ...any) { fmt.Fprintf(&b, x.language.text(format)+"\n", args...) }
 	line("Plan %s", x.Plan)
 	line("Assurance: %s", x.Assurance)
 	line("Table %s, contributed by", x.Table)
 	for _, d := range x.Departments {
 		if len(d.Tables) > 0 {
-			line("  %s: at most %s, of", d.Name, Plural(d.Rows, "joined row"))
+			line("  %s: at most %s, of", d.Name, plural(x.language, d.Rows, "joined row"))
 		} else {
-			line("  %s: %s, version %d, digest %s", d.Name, Plural(d.Rows, "row"), d.Version, d.Digest)
+			line("  %s: %s, version %d, digest %s", d.Name, plural(x.language, d.Rows, "row"), d.Version, d.Digest)
 		}
 		for _, t := range d.Tables {
-			line("    %s: %s, version %d, digest %s", t.Name, Plural(t.Rows, "row"), t.Version, t.Digest)
+			line("    %s: %s, version %d, digest %s", t.Name, plural(x.language, t.Rows, "row"), t.Version, t.Digest)
 		}
 	}
 	if len(x.Partial) > 0 {
@@ -270,22 +275,22 @@ func (x Explanation) String() string {
 		line("Note: %s", note)
 	}
 	for _, g := range x.GroupBy {
-		line("Grouped by %s: %s (%s)", g.Name, Plural(g.Values, "value"), g.Kind)
+		line("Grouped by %s: %s (%s)", g.Name, plural(x.language, g.Values, "value"), g.Kind)
 	}
-	who := "Each department contributes"
+	who := x.language.text("Each department contributes")
 	if x.Rounded > 0 {
-		who = fmt.Sprintf("The contributors open the counts and round them to %d; one of them contributes what is rounded, the others 0:", x.Rounded)
+		who = x.language.say("The contributors open the counts and round them to %d; one of them contributes what is rounded, the others 0:", x.Rounded)
 	}
-	line("%s %s (%s of %d) in %s, %s:", who, Plural(x.Cells, "cell"), Plural(x.Groups, "group"),
-		len(x.Moments), Plural(x.Limbs, "limb"), Plural(x.Ciphertexts, "ciphertext"))
+	line("%s %s (%s of %d) in %s, %s:", who, plural(x.language, x.Cells, "cell"), plural(x.language, x.Groups, "group"),
+		len(x.Moments), plural(x.language, x.Limbs, "limb"), plural(x.language, x.Ciphertexts, "ciphertext"))
 	x.writeMoments(line)
 	line("The analyst computes")
 	for _, o := range x.Outputs {
-		text := fmt.Sprintf("  %s = %s (%s)", o.Name, o.Expression, o.Kind)
+		text := x.language.say("  %s = %s (%s)", o.Name, o.Expression, o.Kind)
 		if o.Error != "" {
-			text += ", ± " + o.Error
+			text += x.language.text(", ± ") + o.Error
 		}
-		line("%s", text)
+		b.WriteString(text + "\n")
 	}
 	if r := x.Report; r != nil {
 		line("  %s, which gives rows of %s", r.Function, strings.Join(r.Columns, ", "))
@@ -297,8 +302,8 @@ func (x Explanation) String() string {
 		line("Noise: none, since all that is asked for is how many rows the tables have, which is public. It takes of budgets as any question does.")
 	}
 	if x.Privacy != nil {
-		line("Noise: %s.", x.Privacy)
-		if cost := x.Privacy.Cost(); cost != "" {
+		line("Noise: %s.", x.Privacy.In(x.language))
+		if cost := x.Privacy.Cost(x.language); cost != "" {
 			line("Accuracy: %s.", cost)
 		}
 	}

@@ -28,7 +28,7 @@ type function struct {
 	ordered bool // depends on the order of a column's values
 	// learns says what the cells of a call tell the analyst that the list of cells does not say;
 	// "" for nothing. A function that returns rows is given nil.
-	learns func(call *Expr) string
+	learns func(l Language, call *Expr) string
 }
 
 // functions by name. Names with a space are what a call of another function becomes.
@@ -42,9 +42,11 @@ func init() {
 }
 
 // listed is of a function whose cells the explanation lists one by one.
-func listed(*Expr) string { return "" }
+func listed(Language, *Expr) string { return "" }
 
-func says(what string) func(*Expr) string { return func(*Expr) string { return what } }
+func says(what string) func(Language, *Expr) string {
+	return func(l Language, _ *Expr) string { return l.text(what) }
+}
 
 // aggregates are the functions that give one value. README section 10. Those of two
 // arguments take (y, x), as PostgreSQL's do.

@@ -22,7 +22,7 @@ func TestFunctionsAreWhole(t *testing.T) {
 			if f.bind != nil || f.finish != nil || f.sums != nil || f.order != nil {
 				t.Errorf("%s returns rows, and is an aggregate", name)
 			}
-			if r.bind == nil || r.columns == nil || r.finish == nil || f.learns(nil) == "" {
+			if r.bind == nil || r.columns == nil || r.finish == nil || f.learns(English, nil) == "" {
 				t.Errorf("%s lacks a part of a function that returns rows", name)
 			}
 			continue

@@ -107,16 +107,16 @@ func (p *Plan) screeningLearns() []ExplainedDisclosure {
 }
 
 // shownCells says which cells the analyst learns.
-func (p *Plan) shownCells() string {
+func (p *Plan) shownCells(l Language) string {
 	withheld := len(p.Withheld) - len(slices.DeleteFunc(slices.Clone(p.Withheld), func(code byte) bool { return code != 0 }))
-	which, summed := fmt.Sprintf("every cell (%d)", p.CellCount()), "summed over the departments"
+	which, rounded := l.say("every cell (%d)", p.CellCount()), ""
 	if withheld > 0 {
-		which = fmt.Sprintf("every cell that is not withheld (%d of %d)", p.CellCount()-withheld, p.CellCount())
+		which = l.say("every cell that is not withheld (%d of %d)", p.CellCount()-withheld, p.CellCount())
 	}
 	if p.Rounds() {
-		summed += fmt.Sprintf(" and rounded to %d", p.Rules.Base)
+		rounded = l.say(" and rounded to %d", p.Rules.Base)
 	}
-	return which + ", " + summed
+	return l.say("%s, %s%s", which, l.text("summed over the departments"), rounded)
 }
 
 // String writes the explanation for people.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"io"
 	"math/big"
 	"slices"
@@ -146,33 +145,33 @@ func (p *Plan) privacy() *Privacy {
 	return out
 }
 
-// String says it for people: a sentence without its end.
-func (x *Privacy) String() string {
-	what := "it protects what one row holds; a person with several rows in a department is protected so much less"
-	persons := fmt.Sprintf("all rows of a person in a department together, up to %d", x.RowsPerPerson)
+// In says it for people: a sentence without its end.
+func (x *Privacy) In(l Language) string {
+	what := l.text("it protects what one row holds; a person with several rows in a department is protected so much less")
+	persons := l.say("all rows of a person in a department together, up to %d", x.RowsPerPerson)
 	switch {
 	case x.Unit == UnitPerson:
-		what = "per person: it protects " + persons
+		what = l.say("per person: it protects %s", persons)
 	case x.RowsPerPerson > 0:
-		what = fmt.Sprintf("it protects %s, and at %s, where no limit of rows is declared, what one row holds", persons, strings.Join(x.ByRow, ", "))
+		what = l.say("it protects %s, and at %s, where no limit of rows is declared, what one row holds", persons, strings.Join(x.ByRow, ", "))
 	}
 	if x.Honest == 1 {
-		return what + "; each department's own noise is enough for that"
+		return l.say("%s; each department's own noise is enough for that", what)
 	}
-	return fmt.Sprintf("%s, as long as %d of the %d departments add theirs and do not work with the analyst", what, x.Honest, x.Departments)
+	return l.say("%s, as long as %d of the %d departments add theirs and do not work with the analyst", what, x.Honest, x.Departments)
 }
 
 // Cost says what that takes of accuracy: a sentence without its end; "" where noise is that of single rows, by each department alone.
-func (x *Privacy) Cost() string {
+func (x *Privacy) Cost(l Language) string {
 	var parts []string
 	if x.RowsPerPerson > 1 {
-		parts = append(parts, fmt.Sprintf("%d times what one row would take, since a person may have so many", x.RowsPerPerson))
+		parts = append(parts, l.say("%d times what one row would take, since a person may have so many", x.RowsPerPerson))
 	}
 	if x.Honest > 1 {
-		parts = append(parts, fmt.Sprintf("down to 1/√%d of what it is where each department's own noise has to be enough", x.Honest))
+		parts = append(parts, l.say("down to 1/√%d of what it is where each department's own noise has to be enough", x.Honest))
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	return "the error is " + strings.Join(parts, ", and ")
+	return l.say("the error is %s", strings.Join(parts, l.text(", and ")))
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -24,7 +23,9 @@ type noted struct {
 // contributors have published, by a dictionary or by bounds, and the nearest value that there is.
 // Where nothing is published of a column nothing is said. They follow from what NewPlan gave, are
 // no part of the plan, and show what its registrations show. README section 7.
-func (p *Plan) Notes() []string {
+func (p *Plan) Notes() []string { return p.notes(English) }
+
+func (p *Plan) notes(l Language) []string {
 	var out []string
 	more, seen, dictionaries := 0, map[string]bool{}, map[int][]Datum{}
 	for _, e := range p.written {
@@ -37,11 +38,11 @@ func (p *Plan) Notes() []string {
 				more++
 				continue
 			}
-			out = append(out, n.sentence(p.Departments))
+			out = append(out, n.sentence(l, p.Departments))
 		}
 	}
 	if more > 0 {
-		out = append(out, fmt.Sprintf("so it is with %s more", Plural(more, "comparison")))
+		out = append(out, l.say("so it is with %s more", plural(l, more, "comparison")))
 	}
 	return out
 }
@@ -146,19 +147,19 @@ func (n noted) what() string {
 }
 
 // sentence says that nobody has it, and what there is instead.
-func (n noted) sentence(departments []string) string {
-	text := fmt.Sprintf("no department asked has %s %s", n.column.Name, n.what())
+func (n noted) sentence(l Language, departments []string) string {
+	text := l.say("no department asked has %s %s", n.column.Name, n.what())
 	if len(departments) == 1 {
-		text = fmt.Sprintf("%s has no %s %s", departments[0], n.column.Name, n.what())
+		text = l.say("%s has no %s %s", departments[0], n.column.Name, n.what())
 	}
 	if near, found := n.nearest(); found {
-		return text + "; nearest: " + literal(near)
+		return text + l.say("; nearest: %s", literal(near))
 	}
 	if lo, hi, known := n.ends(); known && n.column.Kind.bounded() {
-		return text + fmt.Sprintf("; its values lie from %s to %s", literal(lo), literal(hi))
+		return text + l.say("; its values lie from %s to %s", literal(lo), literal(hi))
 	}
-	if few := n.few(); few != "" {
-		text += "; " + few
+	if few := n.few(l); few != "" {
+		text += l.text("; ") + few
 	}
 	return text
 }
@@ -194,13 +195,16 @@ func (n noted) distance(v Datum) *big.Rat {
 }
 
 // few lists the values of a short dictionary of short values; "" of another.
-func (n noted) few() string {
+func (n noted) few(l Language) string {
 	var list []string
 	for _, v := range n.values {
 		if len(v.Text) > maxNotedText/4 || len(list) == maxHintNames {
 			return ""
 		}
 		list = append(list, literal(v))
+	}
+	if l != English && len(list) > 0 {
+		return l.say("there are %s", strings.Join(list, "、"))
 	}
 	return thereAre(list)
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -11,13 +10,13 @@ import (
 const maxListedCells = 24
 
 // disclosures says what each party learns. README section 7.
-func (p *Plan) disclosures() []ExplainedDisclosure {
+func (p *Plan) disclosures(l Language) []ExplainedDisclosure {
 	if p.Screen != nil {
 		return p.screeningLearns()
 	}
-	analyst := p.shownCells()
+	analyst := p.shownCells(l)
 	if p.noised() {
-		analyst += ", each with noise that every department adds to its own"
+		analyst += l.text(", each with noise that every department adds to its own")
 	}
 	var hidden []string
 	for m := range p.Moments {
@@ -27,46 +26,45 @@ func (p *Plan) disclosures() []ExplainedDisclosure {
 	}
 	switch {
 	case len(hidden) > maxListedCells:
-		analyst += fmt.Sprintf("; among them, though the answer does not show them, %d of the sums and counts listed above", len(hidden))
+		analyst += l.say("; among them, though the answer does not show them, %d of the sums and counts listed above", len(hidden))
 	case len(hidden) > 0:
-		analyst += "; among them, though the answer does not show them: " + strings.Join(hidden, ", ")
+		analyst += l.say("; among them, though the answer does not show them: %s", strings.Join(hidden, ", "))
 	}
 	if p.Having != nil || p.Limit != nil || p.Offset > 0 {
-		analyst += "; those of groups that HAVING, OFFSET or LIMIT hides included"
+		analyst += l.text("; those of groups that HAVING, OFFSET or LIMIT hides included")
 	}
-	const whoever = "the analyst, and whoever is shown the opened certificate"
+	whoever := l.text("the analyst, and whoever is shown the opened certificate")
 	out := []ExplainedDisclosure{{whoever, analyst}}
-	for _, what := range p.distributions() {
+	for _, what := range p.distributions(l) {
 		out = append(out, ExplainedDisclosure{whoever, what})
 	}
 	if len(p.Registrations) == 1 {
 		out = append(out, ExplainedDisclosure{whoever,
-			fmt.Sprintf("these are the figures of %s alone: no other department's rows are among them",
+			l.say("these are the figures of %s alone: no other department's rows are among them",
 				p.Registrations[0].Department)})
 	}
-	everyone := "the query, the schema and its bounds, row counts and versions of the tables, who " +
-		"takes part, sizes and times (a department's to tenths of a second); no cell"
+	everyone := l.text("the query, the schema and its bounds, row counts and versions of the tables, who takes part, sizes and times (a department's to tenths of a second); no cell")
 	if p.Rounds() {
-		everyone += ", but those that contribute see each count before it is rounded"
+		everyone += l.text(", but those that contribute see each count before it is rounded")
 	}
-	out = append(out, ExplainedDisclosure{"every department", everyone})
+	out = append(out, ExplainedDisclosure{l.text("every department"), everyone})
 	if p.Report != nil && functions[p.Report.Function].report.question != "" {
-		out = append(out, ExplainedDisclosure{"every department and the analyst", functions[p.Report.Function].report.question})
+		out = append(out, ExplainedDisclosure{l.text("every department and the analyst"), l.text(functions[p.Report.Function].report.question)})
 	}
 	if names := p.keyNames(); len(names) > 0 {
-		out = append(out, ExplainedDisclosure{"every department and the analyst",
-			"the values that each department has in " + strings.Join(names, ", ") + ", which are in its dictionaries"})
+		out = append(out, ExplainedDisclosure{l.text("every department and the analyst"),
+			l.say("the values that each department has in %s, which are in its dictionaries", strings.Join(names, ", "))})
 	}
 	return out
 }
 
 // distributions says what the cells of each function add up to, where the list of cells does
 // not say it.
-func (p *Plan) distributions() []string {
+func (p *Plan) distributions(l Language) []string {
 	var out []string
 	add := func(name string, f function, call *Expr) {
-		if what := f.learns(call); what != "" {
-			out = append(out, "for "+name+", "+what)
+		if what := f.learns(l, call); what != "" {
+			out = append(out, l.say("for %s, %s", name, what))
 		}
 	}
 	for _, o := range p.Outputs {

@@ -22,7 +22,7 @@ func TestAloneIsSaid(t *testing.T) {
 			t.Fatal(err)
 		}
 		var said string
-		for _, d := range p.disclosures() {
+		for _, d := range p.disclosures(English) {
 			said += d.What + "\n"
 		}
 		if alone := strings.Contains(said, "figures of a alone"); alone != (n == 1) || !strings.Contains(said, "tenths of a second") {

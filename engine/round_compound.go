@@ -127,7 +127,7 @@ func (c *compound) addPart(t text, stmt *pg.SelectStmt) (part, error) {
 // told is what a round's cells tell, in one text.
 func (p *Plan) told() string {
 	var parts []string
-	for _, d := range p.disclosures() {
+	for _, d := range p.disclosures(English) {
 		if !strings.HasPrefix(d.Who, "every department") || strings.Contains(d.What, "dictionaries") {
 			parts = append(parts, d.Who+": "+d.What)
 		}

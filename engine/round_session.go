@@ -142,11 +142,14 @@ type ExplainedRound struct {
 
 // Explain describes the rounds to come. It is meant for a session before its first
 // step.
-func (s *Session) Explain() SessionExplanation {
+func (s *Session) Explain() SessionExplanation { return s.ExplainIn(English) }
+
+// ExplainIn describes them in a language, but for what is of a question of several rounds.
+func (s *Session) ExplainIn(l Language) SessionExplanation {
 	if s.plan == nil {
 		return SessionExplanation{}
 	}
-	out := SessionExplanation{First: s.plan.Explain()}
+	out := SessionExplanation{First: s.plan.ExplainIn(l)}
 	out.First.Partial = s.partial
 	if s.procedure == nil {
 		out.Rounds = []ExplainedRound{{s.plan.CellCount(), s.plan.Ciphertexts(), out.First.Learns[0].What}}

@@ -231,7 +231,7 @@ func finishSketch(args []value) (value, bool) {
 }
 
 // sketchLearns says what the buckets of an estimate reveal.
-func sketchLearns(e *Expr) string {
+func sketchLearns(_ Language, e *Expr) string {
 	buckets, oneIn := len(e.Args)-1, e.Args[0].Value.Number
 	which := "all values"
 	if oneIn.Cmp(big.NewInt(1)) > 0 {

@@ -292,7 +292,7 @@ type tally struct {
 }
 
 // learns says what the cells are: a presence or a number of rows for each value.
-func (s orderStatistic) learns(call *Expr) string {
+func (s orderStatistic) learns(l Language, call *Expr) string {
 	values := 0
 	for _, a := range call.Args {
 		if a.Op == OpMoment {
@@ -300,9 +300,9 @@ func (s orderStatistic) learns(call *Expr) string {
 		}
 	}
 	if s.cell == Present {
-		return "in how many departments each of " + Plural(values, "value") + " occurs"
+		return l.say("in how many departments each of %s occurs", plural(l, values, "value"))
 	}
-	return "the whole distribution: how many rows have each of " + Plural(values, "value")
+	return l.say("the whole distribution: how many rows have each of %s", plural(l, values, "value"))
 }
 
 // finished makes the tally of a call's arguments and picks.

@@ -83,6 +83,7 @@ type Line struct {
 	Released    bool         `json:"released,omitempty"`    // of a question: a decryption share stands on the ledger, whatever the outcome
 	Code        string       `json:"code,omitempty"`        // of a refusal
 	Sentence    string       `json:"sentence,omitempty"`    // of a refusal, or the reason that was given
+	Chinese     string       `json:"-"`                     // the sentence, of those that are told in both languages
 	Disclosure  []string     `json:"disclosure,omitempty"`  // of a policy: what answers may show, each rule as a policy writes it
 	Text        string       `json:"text,omitempty"`        // the question, the names of a policy's rules, the class of a ceiling, what may be drawn, or a spine's length
 

@@ -3,9 +3,11 @@ package audit
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/protocols"
 )
 
@@ -34,6 +36,7 @@ func (l *Line) end(s *protocols.State, q *protocols.QueryState) {
 		if l.Kind, l.Outcome = LineAnswer, OutcomeAnswered; q.Ask.Screening { // by the last of the contributors
 			l.Kind, l.Outcome, l.Person, l.Department, l.Peer = LineVerdict, OutcomeScreened, "", "", ""
 			if l.Sentence != "" { // for the sake of an earlier answer
+				l.Chinese = q.RefusedByHistoryIn(policy.Chinese)
 				l.Kind, l.Outcome, l.Code = LineRefusal, OutcomeRefused, engine.CodeHistory
 			}
 		}
@@ -42,6 +45,9 @@ func (l *Line) end(s *protocols.State, q *protocols.QueryState) {
 	case protocols.PhaseWithdrawn:
 		l.Kind, l.Outcome, l.Sentence = LineWithdrawal, OutcomeWithdrawn, ""
 	case protocols.PhaseExpired: // by the word of more than two thirds
+		if len(q.Missing) > 0 {
+			l.Chinese = "等待" + strings.Join(q.Missing, "、")
+		}
 		l.Kind, l.Outcome, l.Code, l.Person, l.Department, l.Peer = LineExpiry, OutcomeExpired, "expired", "", "", ""
 	case protocols.PhaseAccused:
 		l.Kind, l.Outcome, l.Code = LineFailure, OutcomeFailed, string(q.Accusation.Fault)

@@ -101,7 +101,7 @@ func TestDisclosureStory(t *testing.T) {
 	if out := s.does("analyst", "explain", "--purpose", "a study", regionSQL); !strings.Contains(out, "a cell that is shown rests on at least 10 rows") || !strings.Contains(out, "nobody else") {
 		t.Errorf("explain does not say which rules apply and who sees counts:\n%s", out)
 	}
-	if out := s.does("analyst", "explain", "--purpose", "a study", "--lang", "zh", regionSQL); !strings.Contains(out, "筛查") {
+	if out := s.does("analyst", "explain", "--purpose", "a study", "--lang", "zh", regionSQL); !strings.Contains(out, "筛查") || !strings.Contains(out, "按region分组") || !strings.Contains(out, "知悉：各部门：") {
 		t.Error(out)
 	}
 	out := s.does("analyst", "query", "--purpose", "a study", "--certificate", certificate, regionSQL)
@@ -149,8 +149,8 @@ func (s *rightsStory) remembered() {
 	if out := strings.Join(strings.Fields(s.does("analyst", "ledger", "list")), " "); !strings.Contains(out, "released to the departments, refused") {
 		s.Error(out)
 	}
-	for language, word := range map[string]string{"en": "refusal", "zh": "拒绝"} {
-		if out := strings.Join(strings.Fields(s.does("analyst", "trail", "--lang", language)), " "); !strings.Contains(out, word) || !strings.Contains(out, "with the answer to query "+first.Query) {
+	for language, words := range map[string][2]string{"en": {"refusal", "withtheanswertoquery"}, "zh": {"拒绝", "若与查询"}} {
+		if out := strings.Join(strings.Fields(s.does("analyst", "trail", "--lang", language)), ""); !strings.Contains(out, words[0]) || !strings.Contains(out, words[1]+first.Query) {
 			s.Errorf("%s\n%s", language, out)
 		}
 	}

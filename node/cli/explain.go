@@ -207,7 +207,7 @@ func (c *command) explainFiles(ctx context.Context, sql string, f explainFlags) 
 	if err != nil {
 		return none, nil, c.left.explain(c.aside.explain(failure.Of(err)))
 	}
-	return session.Explain(), nil, nil
+	return session.ExplainIn(engine.LanguageNamed(f.Language)), nil, nil
 }
 
 // explainRemote has a node's client explain a question over its network's tables, and say what the departments would decide.
@@ -237,11 +237,11 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 			return none, nil, asked(err, sql)
 		}
 	}
-	ruled, err := analyst.Ruled(ctx, sql, f.Departments, decided.Rules)
+	ruled, err := analyst.Ruled(ctx, sql, f.Options(), decided.Rules)
 	var unruled *client.QueryError
 	switch {
 	case err != nil && !decided.Allowed && errors.As(err, &unruled): // refused in any case
-		explanation.First.Notes = append(explanation.First.Notes, "this is without what the departments' rules add, with which it is not answered either: "+unruled.Sentence)
+		explanation.First.Notes = append(explanation.First.Notes, render.NotEvenRuled(unruled.Sentence, f.Language))
 	case err != nil:
 		return none, nil, asked(err, sql)
 	case ruled != nil:

@@ -50,11 +50,11 @@ func (c *Client) Screening(ctx context.Context, sql string, departments []string
 
 // Ruled explains a question with what these rules change of its contributions, which is noise or rounded counts; nil where they
 // change nothing. The error tells that it is not answered so.
-func (c *Client) Ruled(ctx context.Context, sql string, departments []string, rules engine.Disclosure) (*engine.Explanation, error) {
+func (c *Client) Ruled(ctx context.Context, sql string, o AskOptions, rules engine.Disclosure) (*engine.Explanation, error) {
 	if err := c.wait(ctx); err != nil || !rules.Noisy() && rules.Base == 0 {
 		return nil, err
 	}
-	session, err := c.session(sql, departments)
+	session, err := c.session(sql, o.Departments)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (c *Client) Ruled(ctx context.Context, sql string, departments []string, ru
 	if err != nil {
 		return nil, queryError(err)
 	}
-	explained := plan.Explain()
+	explained := plan.ExplainIn(engine.LanguageNamed(o.Language))
 	return &explained, nil
 }
 

@@ -107,7 +107,7 @@ func between(whole *Answer, err error) error {
 }
 
 // Explain says what a question would compute and reveal, and to whom, without asking it. Of the
-// options the departments count. The error is a *QueryError where the question or the network
+// options the departments and the language count. The error is a *QueryError where the question or the network
 // are at fault.
 func (c *Client) Explain(ctx context.Context, sql string, o AskOptions) (engine.SessionExplanation, error) {
 	if _, err := c.Network(ctx); err != nil {
@@ -117,7 +117,7 @@ func (c *Client) Explain(ctx context.Context, sql string, o AskOptions) (engine.
 	if err != nil {
 		return engine.SessionExplanation{}, err
 	}
-	return session.Explain(), nil
+	return session.ExplainIn(engine.LanguageNamed(o.Language)), nil
 }
 
 // session plans a question over the present tables.

@@ -198,6 +198,14 @@ func WereItAllowed(language string) string {
 	return "What it would compute and reveal, if it were allowed:\n"
 }
 
+// NotEvenRuled notes that an explanation lacks what rules add, since with that the question is not answered, for a reason.
+func NotEvenRuled(why, language string) string {
+	if language == policy.Chinese {
+		return "此处未计入各部门规则所增的内容，计入后同样不予回答：" + why
+	}
+	return "this is without what the departments' rules add, with which it is not answered either: " + why
+}
+
 // screeningText says what a screening shows to whom, beneath the rules that it is for.
 func screeningText(x *engine.ExplainedScreening, language string) string {
 	if x == nil {

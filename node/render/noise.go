@@ -66,7 +66,7 @@ func noiseText(r *engine.Result, p *engine.Plan, l notesLanguage) string {
 		b.put(l.say("cost"), l.say("took", n.Epsilon, n.Delta))
 	}
 	if r.Privacy != nil {
-		b.put("noise: ", failure.Printable(r.Privacy.String()))
+		b.put(l.say("noise"), failure.Printable(r.Privacy.In([]engine.Language{engine.English, engine.Chinese}[l])))
 	}
 	return b.String()
 }

@@ -63,6 +63,11 @@ func TestNoiseIsShown(t *testing.T) {
 	}
 	a.Result.Noise = columns
 	a.Result.Noise[0] = engine.NoisyColumn{Column: column, Kind: engine.NoiseCellKey, Departments: 3, Rows: 5}
+	a.Result.Privacy = &engine.Privacy{Unit: engine.UnitPerson, RowsPerPerson: 4, Honest: 2, Departments: 3}
+	if text := strings.Join(strings.Fields(notesText(a.Result, a.Plan, policy.Chinese)), ""); !strings.Contains(text, "噪声：以人为单位：保护一人在一个部门的全部行（至多4行），只要3个部门中有2个加入其噪声") {
+		t.Error(text)
+	}
+	a.Result.Privacy = nil
 	a.Plan.Noise.Rules = engine.Disclosure{Perturbed: 5}
 	if text := notesText(a.Result, a.Plan, policy.Chinese); !strings.Contains(text, "噪声："+column+"：3个部门各自的单元密钥噪声（至多±5行）") || strings.Contains(text, "ε") {
 		t.Error(text)

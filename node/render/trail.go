@@ -149,7 +149,15 @@ func trailEnd(line *audit.Line, l trailLanguage) string {
 	case audit.LineQuestion, audit.LineScreening, audit.LineRequest, audit.LineGrant:
 		return l.say(line.Outcome)
 	case audit.LineRefusal, audit.LineFailure:
-		return line.Code + l.say("semicolon") + line.Sentence
+		return line.Code + l.say("semicolon") + l.sentence(line)
+	}
+	return l.sentence(line)
+}
+
+// sentence is a line's, in the language where it is told in that.
+func (l trailLanguage) sentence(line *audit.Line) string {
+	if line.Chinese != "" && l == languageOf(policy.Chinese) {
+		return line.Chinese
 	}
 	return line.Sentence
 }

@@ -36,7 +36,7 @@ func (q *Question) Add(cmd *cobra.Command) {
 
 // AddLanguage adds --lang.
 func AddLanguage(cmd *cobra.Command, language *string) {
-	cmd.Flags().StringVar(language, "lang", policy.English, `the language in which decisions are told: "en" or "zh"`)
+	cmd.Flags().StringVar(language, "lang", policy.English, `the language in which decisions and explanations are told: "en" or "zh"`)
 }
 
 // CheckLanguage refuses a language that decisions are not told in.
