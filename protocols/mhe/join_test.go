@@ -86,7 +86,7 @@ func (x *crossing) encrypt(t testing.TB, c *committee) [][]Ciphertext {
 		var side [][]Ciphertext
 		for _, d := range x.encrypted {
 			var chunks []Ciphertext
-			for chunk := range Chunks(c.p, x.positions) {
+			for chunk := range c.p.Chunks(x.positions) {
 				b := testBinding(d)
 				b.Index = uint32(chunk)
 				draft, err := DraftVector(c.p, b, c.key, v.Vector, v.entries[d], chunk)
@@ -109,7 +109,7 @@ func (x *crossing) encrypt(t testing.TB, c *committee) [][]Ciphertext {
 func (x *crossing) multiply(t testing.TB, c *committee, vectors [][]Ciphertext) map[[2]int][]Ciphertext {
 	products := map[[2]int][]Ciphertext{}
 	for _, d := range x.multipliers {
-		for part := range Products(c.p, x.positions) {
+		for part := range c.p.Products(x.positions) {
 			first := part * c.p.ProductChunks() * c.p.Limbs()
 			of := func(weight int) []int64 {
 				return x.weights[weight].entries[d][first:min(first+c.p.ProductChunks()*c.p.Limbs(), x.positions)]
@@ -192,21 +192,45 @@ func (c *committee) release(t testing.TB, slots []Slot) []Release {
 	return shares
 }
 
+// noise is that of the targets by the conditions of circuits, with what the proofs hold weights to; without proofs with their
+// own bounds.
+func (x *crossing) noise(t testing.TB, c *committee) *big.Int {
+	t.Helper()
+	j := circuits.Joint{Positions: x.positions, Multipliers: len(x.multipliers), Encrypted: len(x.encrypted), Members: len(c.secrets)}
+	for _, terms := range x.targets {
+		var list []circuits.JointTerm
+		for _, s := range terms {
+			w, v := x.weights[s.weight], x.vectors[s.vector]
+			alpha := max(w.Hi, -w.Lo)
+			if c.keys != nil && s.weight > 0 {
+				alpha = 1<<circuits.WeightBits + min(0, w.Lo) - 1
+			}
+			list = append(list, circuits.JointTerm{Factor: s.factor, Alpha: alpha, Beta: max(v.Hi, -v.Lo)})
+		}
+		j.Targets = append(j.Targets, list)
+	}
+	fit, err := c.p.Joint(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fit.Noise
+}
+
 // answer runs the join and returns its targets. With another secret, or a share fewer, nothing decrypts: of six targets or more
-// one's noise passes a bound far below ⌊Q/t⌋, but for chance of 2^-42 at the tiny ring.
+// one's noise passes the bound, which is 2^9 below ⌊Q/t⌋ at the least.
 func (x *crossing) answer(t testing.TB, c *committee) []int64 {
 	t.Helper()
-	slots := Targets(c.p, x.sums(t, c))
+	slots, noise := Targets(c.p, x.sums(t, c)), x.noise(t, c)
 	shares := c.release(t, slots)
-	out, err := DecryptRelease(c.p, c.analystSecret, slots, shares, c.p.NoiseBound())
+	out, err := DecryptRelease(c.p, c.analystSecret, slots, shares, noise)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(slots) >= 6 {
-		if _, err := DecryptRelease(c.p, c.secrets[0], slots, shares, c.p.NoiseBound()); !errors.Is(err, ErrNoise) {
+		if _, err := DecryptRelease(c.p, c.secrets[0], slots, shares, noise); !errors.Is(err, ErrNoise) {
 			t.Errorf("another secret: %v", err)
 		}
-		if _, err := DecryptRelease(c.p, c.analystSecret, slots, shares[1:], c.p.NoiseBound()); !errors.Is(err, ErrNoise) {
+		if _, err := DecryptRelease(c.p, c.analystSecret, slots, shares[1:], noise); !errors.Is(err, ErrNoise) {
 			t.Errorf("a share fewer: %v", err)
 		}
 	}
@@ -258,48 +282,66 @@ func randomCrossing(r *rand.Rand, positions int, multipliers, encrypted []int, p
 }
 
 // TestJoinIsExact: five departments, of which 0, 1 and 4 encrypt and 2, 3 and 4 multiply; all share. The answer is the sum over
-// all pairs of departments, to the last digit.
+// all pairs of departments, to the last digit: of one person and of several proofs, nobody's, half and everybody's, and
+// with proofs of every message.
 func TestJoinIsExact(t *testing.T) {
-	c := newCommittee(t, 5)
-	c.keys = nil
+	c := unproven(t, tiny.Joined(), 5)
 	r := rand.New(rand.NewPCG(1, 2))
-	for _, positions := range []int{1, 15, 16, 17, 40, 150} {
+	for _, positions := range []int{1, 16, 17, 150} {
 		for _, present := range []float64{0, 0.5, 1} {
 			t.Run(fmt.Sprintf("%d positions, %v present", positions, present), func(t *testing.T) {
 				randomCrossing(r, positions, []int{2, 3, 4}, []int{0, 1, 4}, present).check(t, c)
 			})
 		}
 	}
+	if testing.Short() {
+		t.Skip("proofs")
+	}
+	proven := committeeOf(t, tiny.JoinedKeys(), 5)
+	small := randomCrossing(r, 15, []int{2, 3, 4}, []int{0, 1, 4}, 0.5)
+	t.Run("every kind of target, proven", func(t *testing.T) { small.check(t, proven) })
+	large := randomCrossing(r, 130, []int{2, 3, 4}, []int{0, 1, 4}, 0.5)
+	large.vectors, large.targets = large.vectors[:1], [][]summand{{{1, 2, 0}, {-2, 0, 0}}}
+	t.Run("several proofs a target, proven", func(t *testing.T) { large.check(t, proven) })
 }
 
-// TestPowersReadBits shows what neither proofs nor a smallest count prevent. Department 0's vector says who is in debt, say. Department 1 knows
-// nine persons' entries already, or ten that it wants to know; it gives each of them another power of two as weight, and nobody else
-// any. Its proofs verify, ten persons are counted, and the one number that the analyst gets is their ten entries.
+// TestPowersReadBits shows what neither proofs nor a smallest count prevent: that one side gives twelve persons whom it picks another power
+// of two each, within its bounds, and nobody else any. Its proofs verify; twelve persons are counted, eleven of whom it may know already;
+// and the one number that the analyst gets is the other side's twelve entries of 0 or 1. It makes no difference which side multiplies.
 func TestPowersReadBits(t *testing.T) {
-	c := unproven(t, tiny.Params(), 3)
-	r := rand.New(rand.NewPCG(5, 6))
-	x := &crossing{positions: 40, multipliers: []int{1}, encrypted: []int{0}, targets: [][]summand{{{1, 0, 0}}, {{1, 1, 1}}}}
-	of := func(d int, lo, hi int64) bounded {
-		return bounded{Vector{Positions: x.positions, Lo: lo, Hi: hi}, map[int][]int64{d: make([]int64, x.positions)}}
+	const picked = 12
+	c := unproven(t, tiny.Joined(), 3)
+	if !testing.Short() {
+		c = committeeOf(t, tiny.JoinedKeys(), 3)
 	}
-	x.vectors = []bounded{of(0, 0, 1), of(0, 0, 1)}
-	x.weights = []bounded{of(1, 0, 1), of(1, 0, 1)}
+	r := rand.New(rand.NewPCG(5, 6))
+	x := &crossing{positions: 30, multipliers: []int{1}, encrypted: []int{0}, targets: [][]summand{{{1, 0, 0}}, {{1, 1, 1}}, {{1, 2, 2}}}}
+	of := func(d int, hi int64) bounded {
+		return bounded{Vector{Positions: x.positions, Hi: hi}, map[int][]int64{d: make([]int64, x.positions)}}
+	}
+	x.vectors = []bounded{of(0, 1), of(0, 1), of(0, 1<<picked)}
+	x.weights = []bounded{of(1, 1), of(1, 1<<picked), of(1, 1)}
 	for i := range x.positions {
 		x.vectors[0].entries[0][i] = 1 // everybody has a row
 		x.vectors[1].entries[0][i] = r.Int64N(2)
 	}
-	chosen := r.Perm(x.positions)[:10]
-	for bit, i := range chosen {
+	persons := r.Perm(x.positions)[:picked]
+	for bit, i := range persons {
 		x.weights[0].entries[1][i] = 1
-		x.weights[1].entries[1][i] = 1 << bit
+		x.weights[1].entries[1][i] = 1 << bit // the multiplier picks
+		x.weights[2].entries[1][i] = r.Int64N(2)
+		x.vectors[2].entries[0][i] = 1 << bit // the other side does
 	}
 	answer := x.answer(t, c)
-	if answer[0] != 10 {
+	if answer[0] != picked {
 		t.Errorf("%d persons are counted", answer[0])
 	}
-	for bit, i := range chosen {
+	for bit, i := range persons {
 		if got := answer[1] >> bit & 1; got != x.vectors[1].entries[0][i] {
 			t.Errorf("person %d's entry reads as %d", i, got)
+		}
+		if got := answer[2] >> bit & 1; got != x.weights[2].entries[1][i] {
+			t.Errorf("person %d's weight reads as %d", i, got)
 		}
 	}
 }
@@ -395,8 +437,8 @@ func TestJoinsAreChecked(t *testing.T) {
 		_, err := DraftRelease(p, b, sk, c.owns[0], slots, c.analyst)
 		return err
 	}
-	decrypted := func(sk SecretKey) error {
-		_, err := DecryptRelease(p, sk, Targets(p, many[:1]), nil, p.Q())
+	decrypted := func(sk SecretKey, sums []Ciphertext) error {
+		_, err := DecryptRelease(p, sk, Targets(p, sums), nil, p.Q())
 		return err
 	}
 	other := SecretKey{make([]int64, p.N())}
@@ -412,7 +454,7 @@ func TestJoinsAreChecked(t *testing.T) {
 		"no vectors": vectors(), "vectors of two lengths": vectors(many, many[1:]),
 		"no slots": release(nil, c.secrets[0]), "too many slots": release(make([]Slot, p.Limbs()+1), c.secrets[0]),
 		"no secret": release(Targets(p, many[:1]), SecretKey{}), "another secret": release(Targets(p, many[:1]), other),
-		"no opener": decrypted(SecretKey{}),
+		"no opener": decrypted(SecretKey{}, many[:1]), "no slots to decrypt": decrypted(c.analystSecret, nil),
 	} {
 		if err == nil {
 			t.Errorf("%s: accepted", name)

@@ -2,6 +2,7 @@ package mhe
 
 import (
 	"flag"
+	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -95,39 +96,80 @@ func TestLattigoDecryptsTargets(t *testing.T) {
 	back[c.p.Stride()] = -1 // X^-Target
 	turned := func(i int) circuits.Poly { return multiply(c.p, theirs.Value[i], c.p.FromSmall(back)) }
 	ours := c.release(t, slots)[1]
-	got, err := DecryptRelease(c.p, c.analystSecret, slots, []Release{{H0: turned(0), H1: turned(1)}, ours}, c.p.NoiseBound())
+	got, err := DecryptRelease(c.p, c.analystSecret, slots, []Release{{H0: turned(0), H1: turned(1)}, ours}, x.noise(t, c))
 	if err != nil || got[0] != want {
 		t.Errorf("Lattigo's share: %v, %v, want %d", err, got, want)
 	}
 }
 
 // TestJoinOfManyPersons is exact in the rings that networks use, without proofs: among five departments of which two encrypt and
-// two multiply, persons, rows and a sum.
+// two multiply, persons, and rows of those who have up to three.
 func TestJoinOfManyPersons(t *testing.T) {
-	sizes := []int{100_000}
-	if *everything {
-		sizes = append(sizes, 1_000_000)
+	if testing.Short() {
+		t.Skip("large")
 	}
-	for _, positions := range sizes {
-		p, err := circuits.Named("default")
-		if err != nil {
-			t.Fatal(err)
+	joinOf(t, "default", 100_000)
+	if *everything {
+		joinOf(t, "default", 1_000_000)
+		joinOf(t, "joined", 1_000_000)
+	}
+}
+
+func joinOf(t *testing.T, set string, positions int) {
+	t.Helper()
+	p, err := circuits.Named(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	c := unproven(t, p, 5)
+	x := randomCrossing(rand.New(rand.NewPCG(3, uint64(positions))), positions, []int{2, 3}, []int{0, 1}, 0.5)
+	x.vectors, x.targets = x.vectors[:1], [][]summand{{{1, 0, 0}}, {{1, 1, 0}}}
+	sums, want := x.sums(t, c), x.expected()
+	slots := Targets(p, sums)
+	got, err := DecryptRelease(p, c.analystSecret, slots, c.release(t, slots), x.noise(t, c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k := range want {
+		if want[k].Cmp(big.NewInt(got[k])) != 0 {
+			t.Errorf("target %d is %d, not %d", k, got[k], want[k])
 		}
-		began := time.Now()
-		c := unproven(t, p, 5)
-		x := randomCrossing(rand.New(rand.NewPCG(3, uint64(positions))), positions, []int{2, 3}, []int{0, 1}, 0.5)
-		x.vectors, x.targets = x.vectors[:1], [][]summand{{{1, 0, 0}}, {{1, 1, 0}}}
-		sums, want := x.sums(t, c), x.expected()
-		slots := Targets(p, sums)
-		got, err := DecryptRelease(p, c.analystSecret, slots, c.release(t, slots), p.NoiseBound())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for k := range want {
-			if want[k].Cmp(big.NewInt(got[k])) != 0 {
-				t.Errorf("target %d is %d, not %d", k, got[k], want[k])
+	}
+	t.Logf("%s, %d positions: targets %v, noise 2^%.1f of at most 2^%d, %v", set, positions, got, c.noise(sums, want), x.noise(t, c).BitLen(), time.Since(began).Round(time.Millisecond))
+}
+
+// BenchmarkJoin is what a department does at default for each question but its proofs: one product over as many chunks as fit one proof,
+// and a share of 1 and of 320 targets.
+func BenchmarkJoin(b *testing.B) {
+	p, err := circuits.Named("default")
+	if err != nil {
+		b.Fatal(err)
+	}
+	c := unproven(b, p, 1)
+	vector := make([]Ciphertext, p.ProductChunks())
+	for i := range vector {
+		vector[i] = Ciphertext{c.key.P, c.key.A}
+	}
+	indicator := make([]int64, len(vector)*p.Limbs())
+	b.Run("product", func(b *testing.B) {
+		for b.Loop() {
+			if _, _, err := DraftProduct(p, testBinding(0), c.key, vector, indicator); err != nil {
+				b.Fatal(err)
 			}
 		}
-		t.Logf("%d positions: targets %v, noise 2^%.1f, %v", positions, got, c.noise(sums, want), time.Since(began).Round(time.Millisecond))
+	})
+	for _, n := range []int{1, 320} {
+		slots := make([]Slot, n)
+		for k := range slots {
+			slots[k] = Slot{vector[0], k}
+		}
+		b.Run(fmt.Sprintf("release of %d", n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := DraftRelease(p, testBinding(0), c.secrets[0], c.owns[0], slots, c.analyst); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

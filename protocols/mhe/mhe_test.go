@@ -36,7 +36,11 @@ func testBinding(i int) circuits.Binding {
 
 func newCommittee(t testing.TB, n int) *committee {
 	t.Helper()
-	k := tiny.Keys()
+	return committeeOf(t, tiny.Keys(), n)
+}
+
+func committeeOf(t testing.TB, k *circuits.Keys, n int) *committee {
+	t.Helper()
 	p := k.Params()
 	c := &committee{p: p, keys: k, crs: p.CRS([]byte("epoch"))}
 	var shares []circuits.Poly

@@ -25,7 +25,7 @@ func TestNothingButTheTarget(t *testing.T) {
 		in.indicator = make([]int64, 16)
 		in.indicator[person] = 1
 		x := s.scene(all, in, in.answer(), unmaskedProduct).as(without(0))
-		if got, err := DecryptRelease(p, SecretKey{x.opener}, Targets(p, x.products[:]), x.releases[:], new(big.Int).Rsh(p.Delta(), 1)); err != nil || !slices.Equal(got, x.answer[:]) {
+		if got, err := DecryptRelease(p, SecretKey{x.opener}, Targets(p, x.products[:]), x.releases[:], noiseOf(t, p)); err != nil || !slices.Equal(got, x.answer[:]) {
 			t.Fatalf("%v: %v, not %v", err, got, x.answer)
 		}
 		for v := range x.products {

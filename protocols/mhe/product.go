@@ -17,12 +17,7 @@ func ProductSize(p circuits.Params) int {
 	return p.TargetSize() + p.PolySize() + circuits.ProofSize
 }
 
-// Products is how many proofs a target over so many positions takes from each department that multiplies.
-func Products(p circuits.Params, positions int) int {
-	return (Chunks(p, positions) + p.ProductChunks() - 1) / p.ProductChunks()
-}
-
-// Part is the chunks that the i-th of Products multiplies.
+// Part is the chunks that the i-th of circuits.Params.Products multiplies.
 func Part(p circuits.Params, vector []Ciphertext, i int) []Ciphertext {
 	first := i * p.ProductChunks()
 	return vector[first:min(first+p.ProductChunks(), len(vector))]

@@ -24,6 +24,18 @@ func Targets(p circuits.Params, sums []Ciphertext) []Slot {
 	return out
 }
 
+func checkSlots(p circuits.Params, slots []Slot) error {
+	if len(slots) == 0 || len(slots) > p.Limbs() {
+		return fmt.Errorf("release: %d slots, allowed 1 to %d", len(slots), p.Limbs())
+	}
+	for _, slot := range slots {
+		if slot.Coefficient < 0 || slot.Coefficient >= p.N() {
+			return fmt.Errorf("release: coefficient %d of %d", slot.Coefficient, p.N())
+		}
+	}
+	return nil
+}
+
 // Release is a department's part of the re-encryption of slots to the analyst's key. Coefficient k·Stride of H0 is
 // slot k's, without its low bits. Of other coefficients of the slots' ciphertexts nothing is in it.
 type Release struct{ H0, H1 circuits.Poly }
@@ -39,8 +51,8 @@ func DraftRelease(p circuits.Params, b circuits.Binding, sk SecretKey, own Publi
 	if len(sk.s) != p.N() {
 		return nil, errors.New("release: the secret is of another parameter set")
 	}
-	if len(slots) == 0 || len(slots) > p.Limbs() {
-		return nil, fmt.Errorf("release: %d slots", len(slots))
+	if err := checkSlots(p, slots); err != nil {
+		return nil, err
 	}
 	w := circuits.ReleaseSecret{S: sk.s}
 	e, err := keyError(p, sk, own)
@@ -118,11 +130,17 @@ func release(p circuits.Params, slots []Slot, analyst PublicKey, w *circuits.Rel
 }
 
 // DecryptRelease opens the slots with the analyst's secret and the verified shares of all members, and returns their
-// integers in (−t/2, t/2]. A slot whose noise passes the bound, which is the plan's (circuits.Params.Joint), is ErrNoise.
-func DecryptRelease(p circuits.Params, sk SecretKey, slots []Slot, shares []Release, bound *big.Int) ([]int64, error) {
+// integers, within ±t/2. noise is that of the plan's targets before flooding (circuits.Fit.Noise): a slot that has more, with
+// what so many shares add, is ErrNoise.
+func DecryptRelease(p circuits.Params, sk SecretKey, slots []Slot, shares []Release, noise *big.Int) ([]int64, error) {
 	if len(sk.s) != p.N() {
 		return nil, errors.New("decryption: the secret is of another parameter set")
 	}
+	if err := checkSlots(p, slots); err != nil {
+		return nil, err
+	}
+	bound := big.NewInt(2 * circuits.ErrorBound * int64(p.N()))
+	bound.Add(bound, p.Flooding()).Mul(bound, big.NewInt(int64(len(shares)))).Add(bound, noise)
 	c0, h1 := p.NewPoly(), p.NewPoly()
 	for k, slot := range slots {
 		for i, row := range slot.Ciphertext.C0.Coeffs {
@@ -136,8 +154,8 @@ func DecryptRelease(p circuits.Params, sk SecretKey, slots []Slot, shares []Rele
 	plain := add(p, c0, multiply(p, h1, p.FromSmall(sk.s)))
 	out, half := make([]int64, len(slots)), new(big.Int).Rsh(p.T(), 1)
 	for k := range out {
-		m, noise := nearest(p, p.Centered(plain, k*p.Stride()))
-		if noise.CmpAbs(bound) > 0 {
+		m, rest := nearest(p, p.Centered(plain, k*p.Stride()))
+		if rest.CmpAbs(bound) > 0 {
 			return nil, ErrNoise
 		}
 		if m.CmpAbs(half) >= 0 {
@@ -149,7 +167,7 @@ func DecryptRelease(p circuits.Params, sk SecretKey, slots []Slot, shares []Rele
 }
 
 // nearest is the multiple of ⌊Q/t⌋ that is nearest to x, as a factor, and what is left.
-func nearest(p circuits.Params, x *big.Int) (m, noise *big.Int) {
+func nearest(p circuits.Params, x *big.Int) (m, rest *big.Int) {
 	delta := p.Delta()
 	m = new(big.Int).Rsh(delta, 1)
 	m.Div(m.Add(m, x), delta)

@@ -25,16 +25,13 @@ func (v Vector) check() error {
 	return nil
 }
 
-// Chunks is how many ciphertexts a vector over so many positions has.
-func Chunks(p circuits.Params, positions int) int { return (positions + p.Limbs() - 1) / p.Limbs() }
-
 // bounds are those of a chunk's limbs: limbs past the last position are zero.
 func (v Vector) bounds(p circuits.Params, chunk int) (lo, hi []int64, err error) {
 	if err := v.check(); err != nil {
 		return nil, nil, err
 	}
-	if chunk < 0 || chunk >= Chunks(p, v.Positions) {
-		return nil, nil, fmt.Errorf("vector: chunk %d of %d", chunk, Chunks(p, v.Positions))
+	if chunk < 0 || chunk >= p.Chunks(v.Positions) {
+		return nil, nil, fmt.Errorf("vector: chunk %d of %d", chunk, p.Chunks(v.Positions))
 	}
 	lo, hi = make([]int64, p.Limbs()), make([]int64, p.Limbs())
 	for i := range min(p.Limbs(), v.Positions-chunk*p.Limbs()) {

@@ -260,8 +260,7 @@ func without(i int) view {
 // E, so what a release shows of anything but the answer is E/2B at most for each target: an exact distance, not an estimate.
 func TestReleaseIsTheAnswers(t *testing.T) {
 	p := tiny.Params()
-	most := big.NewInt(17 * 19 * (2*32*3 + 1)) // sixteen positions and the fresh encryption of zero, three members
-	largest := new(big.Int)
+	most, largest := noiseOf(t, p), new(big.Int)
 	for seed := range 200 {
 		s := newSampler(p, "release", seed)
 		in := s.entries()
@@ -288,6 +287,16 @@ func TestReleaseIsTheAnswers(t *testing.T) {
 		}
 	}
 	t.Logf("largest noise 2^%d of at most 2^%d, flooding 2^%d", largest.BitLen(), most.BitLen(), p.Flooding().BitLen()-1)
+}
+
+// noiseOf is what the conditions allow a target of a scene before flooding.
+func noiseOf(t *testing.T, p circuits.Params) *big.Int {
+	t.Helper()
+	fit, err := p.Joint(circuits.Joint{Positions: 16, Multipliers: 1, Encrypted: 1, Members: 3, Targets: [][]circuits.JointTerm{{{Factor: 1, Alpha: 1, Beta: 15}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fit.Noise
 }
 
 func centered(v, q *big.Int) *big.Int {
@@ -431,7 +440,10 @@ func TestViewsAreSimulated(t *testing.T) {
 		v.departments[i] = true
 		views = append(views, v)
 	}
-	const runs = 100
+	runs := 100
+	if testing.Short() {
+		runs = 40
+	}
 	real := map[leak]map[string]tally{}
 	for fault := sound; fault <= unfloodedRelease; fault++ {
 		real[fault] = map[string]tally{}
