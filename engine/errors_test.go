@@ -82,6 +82,11 @@ func TestRefusalsAreSentences(t *testing.T) {
 	check("no history", err)
 	_, err = p.Withhold(rules, []byte{ReasonEarlier, ReasonEarlier, ReasonEarlier}, 0)
 	check("a verdict that refuses", err)
+	for _, c := range readCases(t, "linked.txt") {
+		if _, err := NewPlan(c.input, crossCatalogue(), strings.Fields(c.verb)[1:], testPackings[0]); err != nil {
+			check(c.input, err)
+		}
+	}
 	for _, code := range codes(t) {
 		if !met[code] {
 			t.Errorf("no case has the code %q", code)

@@ -14,6 +14,7 @@ type Explanation struct {
 	Assurance   string                 `json:"assurance"` // "sealed"
 	Table       string                 `json:"table"`
 	Joined      []ExplainedKey         `json:"joined,omitempty"`  // of a join
+	Linked      *ExplainedLinked       `json:"linked,omitempty"`  // of a join across departments
 	Partial     []string               `json:"partial,omitempty"` // departments that hold some of the joined tables and not all
 	Departments []ExplainedDepartment  `json:"departments"`
 	Columns     []string               `json:"columns"`         // read by the departments
@@ -124,12 +125,20 @@ func (p *Plan) ExplainIn(l Language) Explanation {
 	for _, r := range p.Registrations {
 		x.Departments = append(x.Departments, ExplainedDepartment{r.Department, r.Rows, r.Version, r.Digest, p.explainTables(r.Department)})
 	}
+	if x.Linked = p.explainLinked(); x.Linked != nil {
+		for _, d := range p.Departments {
+			x.Departments = append(x.Departments, ExplainedDepartment{Name: d, Tables: p.explainTables(d)})
+		}
+	}
 	x.Joined = p.explainKeys()
 	for _, g := range p.Groups {
 		x.GroupBy = append(x.GroupBy, ExplainedGroupColumn{p.describe(g.Expr), g.Expr.Kind, len(g.Values)})
 	}
 	for m, moment := range p.Moments {
-		em := ExplainedMoment{Name: p.describeMoment(m), Hidden: !p.shown(m), Scale: moment.Scale, Limbs: p.Layout.Limbs[m]}
+		em := ExplainedMoment{Name: p.describeMoment(m), Hidden: !p.shown(m), Scale: moment.Scale}
+		if x.Linked == nil {
+			em.Limbs = p.Layout.Limbs[m]
+		}
 		for d, bound := range moment.Bounds {
 			who := p.Departments[d]
 			if p.Rounds() {
@@ -242,6 +251,21 @@ func (x Explanation) writeMoments(line func(format string, args ...any)) {
 	}
 }
 
+// writeCells says what departments contribute.
+func (x Explanation) writeCells(line func(format string, args ...any)) {
+	if x.Linked != nil {
+		x.Linked.write(line)
+		return
+	}
+	who := x.language.text("Each department contributes")
+	if x.Rounded > 0 {
+		who = x.language.say("The contributors open the counts and round them to %d; one of them contributes what is rounded, the others 0:", x.Rounded)
+	}
+	line("%s %s (%s of %d) in %s, %s:", who, plural(x.language, x.Cells, "cell"), plural(x.language, x.Groups, "group"),
+		len(x.Moments), plural(x.language, x.Limbs, "limb"), plural(x.language, x.Ciphertexts, "ciphertext"))
+	x.writeMoments(line)
+}
+
 // String writes the explanation for people.
 func (x Explanation) String() string {
 	var b strings.Builder
@@ -250,9 +274,12 @@ func (x Explanation) String() string {
 	line("Assurance: %s", x.Assurance)
 	line("Table %s, contributed by", x.Table)
 	for _, d := range x.Departments {
-		if len(d.Tables) > 0 {
+		switch {
+		case x.Linked != nil:
+			line("  %s, of", d.Name)
+		case len(d.Tables) > 0:
 			line("  %s: at most %s, of", d.Name, plural(x.language, d.Rows, "joined row"))
-		} else {
+		default:
 			line("  %s: %s, version %d, digest %s", d.Name, plural(x.language, d.Rows, "row"), d.Version, d.Digest)
 		}
 		for _, t := range d.Tables {
@@ -263,7 +290,11 @@ func (x Explanation) String() string {
 		line("Not asked, since it takes all the tables to join them: %s", strings.Join(x.Partial, ", "))
 	}
 	for _, k := range x.Joined {
-		line("Joined where %s%s", strings.Join(k.Columns, " = "), k.promise())
+		promise := k.promise()
+		if l := x.Linked; l != nil {
+			promise = fmt.Sprintf(" are one person on the spine %s of %s, across departments", quote(l.Spine), l.Of)
+		}
+		line("Joined where %s%s", strings.Join(k.Columns, " = "), promise)
 	}
 	if len(x.Columns) > 0 {
 		line("Columns read: %s", strings.Join(x.Columns, ", "))
@@ -277,13 +308,7 @@ func (x Explanation) String() string {
 	for _, g := range x.GroupBy {
 		line("Grouped by %s: %s (%s)", g.Name, plural(x.language, g.Values, "value"), g.Kind)
 	}
-	who := x.language.text("Each department contributes")
-	if x.Rounded > 0 {
-		who = x.language.say("The contributors open the counts and round them to %d; one of them contributes what is rounded, the others 0:", x.Rounded)
-	}
-	line("%s %s (%s of %d) in %s, %s:", who, plural(x.language, x.Cells, "cell"), plural(x.language, x.Groups, "group"),
-		len(x.Moments), plural(x.language, x.Limbs, "limb"), plural(x.language, x.Ciphertexts, "ciphertext"))
-	x.writeMoments(line)
+	x.writeCells(line)
 	line("The analyst computes")
 	for _, o := range x.Outputs {
 		text := x.language.say("  %s = %s (%s)", o.Name, o.Expression, o.Kind)
@@ -306,6 +331,9 @@ func (x Explanation) String() string {
 		if cost := x.Privacy.Cost(x.language); cost != "" {
 			line("Accuracy: %s.", cost)
 		}
+	}
+	if x.Linked != nil {
+		line("Not answered: %s.", unanswered(0).Message)
 	}
 	for _, l := range x.Learns {
 		line("Learns: %s: %s.", l.Who, l.What)

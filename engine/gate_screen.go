@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"bytes"
 	"math/big"
 	"slices"
@@ -447,7 +448,7 @@ func (p *Plan) Withhold(d Disclosure, verdict []byte, recipient int) (*Plan, err
 	case len(verdict) != p.CellCount():
 		return nil, refuse(CodeCells, 0, "the verdict is over %d cells, the plan has %d", len(verdict), p.CellCount())
 	}
-	if err := p.mayRound(d); err != nil {
+	if err := cmp.Or(p.Answerable(), p.mayRound(d)); err != nil {
 		return nil, err
 	}
 	out := *p

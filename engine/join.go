@@ -8,7 +8,7 @@ import (
 )
 
 // Join is how the tables of a question are joined: by each department in its own rows, since the columns that join them are
-// declared colocated. Who has the tables and this computes the joined table. README section 19.
+// declared colocated, so that who has the tables and this computes the joined table (README section 19); or across departments (20).
 type Join struct {
 	_      struct{} `cbor:",toarray"`
 	Tables []JoinedTable
@@ -18,6 +18,9 @@ type Join struct {
 	Keys [][]int
 	// Catalogue are the contributors' registrations of the tables.
 	Catalogue Catalogue
+	// Linked says how departments join two tables across each other; nil: each joins its own rows of all. Then none of them has the
+	// joined table, and Plan.Registrations is empty.
+	Linked *Linked
 }
 
 // JoinedTable is one of a join's tables, which are ascending by name.
@@ -131,6 +134,9 @@ func (p *Plan) keysBeyond(whole, part Moment) Moment {
 func (p *Plan) mayJoin(d Disclosure) error {
 	if p.Join == nil {
 		return nil
+	}
+	if err := p.Answerable(); err != nil {
+		return err
 	}
 	if rule := d.AgainstJoins(); rule != "" {
 		return refuse(CodePolicy, 0, "by the departments' rule %s, which is about the rows of one table, a question that joins tables is not answered", rule)

@@ -123,6 +123,9 @@ func (p *Plan) Limbs(dep int, cells []*big.Int) ([][]int64, error) {
 	if dep < 0 || dep >= len(p.Departments) {
 		return nil, refuse(CodeDepartments, 0, "the plan has no department number %d", dep)
 	}
+	if err := p.Answerable(); err != nil {
+		return nil, err
+	}
 	if len(cells) != p.CellCount() {
 		return nil, refuse(CodeCells, 0, "%d cells given, the plan has %d", len(cells), p.CellCount())
 	}
@@ -163,7 +166,7 @@ func (p *Plan) limbTops(dep, moment int) []int64 {
 // ciphertext and slot: 0 to 0 where there is no limb. dep is an index into
 // Departments; another value gives nil.
 func (p *Plan) Bounds(dep int) (lo, hi [][]int64) {
-	if dep < 0 || dep >= len(p.Departments) {
+	if dep < 0 || dep >= len(p.Departments) || p.Linked() != nil {
 		return nil, nil
 	}
 	lo, hi = p.empty(), p.empty()
@@ -204,6 +207,9 @@ func (p *Plan) Pool(cells [][]*big.Int) ([]*big.Int, error) {
 // the sums of their cells. A limb outside the sum of its bounds, one in an unused
 // slot included, is refused with CodeOverflow.
 func (p *Plan) Cells(limbSums [][]int64) ([]*big.Int, error) {
+	if err := p.Answerable(); err != nil {
+		return nil, err
+	}
 	if len(limbSums) != p.Layout.Ciphertexts {
 		return nil, refuse(CodeCells, 0, "%d ciphertexts given, the plan has %d", len(limbSums), p.Layout.Ciphertexts)
 	}

@@ -29,6 +29,9 @@ const (
 	MaxRowsPerPerson  = 1 << 20 // rows of a person in a table that declares a limit of them
 	MaxJoined         = 8       // tables of a join
 	MaxJoinConditions = 64      // equalities of a join's ON and USING
+	MaxVectors        = 2048    // numbers of a person that a department has for a join across departments
+	MaxProducts       = 8192    // products of vectors of such a question
+	MaxExpanded       = 256     // products that a sum of such a question multiplies out to
 	MaxNameBytes      = 256     // bytes of a table's, column's or department's name
 	MaxRows           = 1 << 40 // rows of a table in one department
 	MaxScale          = 38      // decimal places of a column

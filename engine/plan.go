@@ -13,7 +13,7 @@ import (
 // its arguments (departments in any order), so that every department and every
 // verifier recomputes it; the catalogue is validated first. Its cost is that of
 // parsing at most MaxSQLBytes and of sorting the contributors' dictionaries. Every
-// error is an *Error.
+// error is an *Error. A join across departments is refused with CodeUnanswered (NewLinkedPlan).
 func NewPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan, error) {
 	b, err := bindQuestion(sql, cat, departments, p)
 	if err != nil {
@@ -27,10 +27,35 @@ func NewPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan,
 
 // packed completes the plan of a text that is one.
 func (b *binder) packed(p Packing) (*Plan, error) {
+	if b.plan.Linked() != nil {
+		if err := b.split(); err != nil {
+			return nil, err
+		}
+		return nil, unanswered(b.from[1].position)
+	}
 	if err := b.plan.bound(b.positions); err != nil {
 		return nil, err
 	}
 	if err := b.plan.pack(p); err != nil {
+		return nil, err
+	}
+	return b.plan, nil
+}
+
+// NewLinkedPlan plans a join across departments, which nobody answers yet and NewPlan refuses, and what NewPlan plans. A contributor
+// holds one of the tables, or both. README section 20.
+func NewLinkedPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan, error) {
+	b, err := bindQuestion(sql, cat, departments, p)
+	switch {
+	case err != nil:
+		return nil, err
+	case b.fit != nil:
+		return nil, b.fit.refusal(cat, departments, p)
+	case b.plan.Linked() == nil:
+		return b.packed(p)
+	}
+	b.plan.Layout = Layout{Packing: p} // numbers of a person have no limbs
+	if err := b.split(); err != nil {
 		return nil, err
 	}
 	return b.plan, nil
@@ -113,6 +138,7 @@ func (b *binder) bindSelect(stmt *pg.SelectStmt, cat Catalogue) error {
 	}
 	b.plan.Moments, b.positions = []Moment{{Op: CountRows}}, []int{0}
 	b.moments[string(Marshal(b.plan.Moments[0]))] = 0
+	b.conditionsAt = b.conjunctsAt(stmt.WhereClause)
 	filter, err := b.bindFilter(stmt.WhereClause, "WHERE", place{})
 	if err != nil {
 		return err
@@ -139,6 +165,9 @@ func (b *binder) bindSelect(stmt *pg.SelectStmt, cat Catalogue) error {
 		return hinted(refuse(CodeUnsupported, 1, "the query counts and sums nothing: rows are never shown"),
 			aggregatesWanted)
 	}
+	if b.fit != nil && b.plan.Linked() != nil {
+		return refuse(CodeUnsupported, b.from[1].position, "a join across departments is asked in one round, and this question takes several")
+	}
 	return b.bindLimit(stmt)
 }
 
@@ -148,6 +177,21 @@ func (b *binder) bindFilter(node *pg.Node, name string, in place) (*Expr, error)
 		return nil, nil
 	}
 	return b.bindCondition(node, place{name: name, depth: in.depth})
+}
+
+// conjunctsAt is where the parts of a condition stand that AND connects.
+func (b *binder) conjunctsAt(node *pg.Node) (out []int) {
+	if node == nil {
+		return nil
+	}
+	if e := node.GetBoolExpr(); e != nil && e.Boolop == pg.BoolExprType_AND_EXPR {
+		for _, part := range e.Args {
+			out = append(out, b.conjunctsAt(part)...)
+		}
+		return out
+	}
+	offset, _ := locateIn(node.ProtoReflect(), 0)
+	return []int{b.at(offset)}
 }
 
 func (b *binder) bindCondition(node *pg.Node, in place) (*Expr, error) {

@@ -29,6 +29,7 @@ type binder struct {
 	listedBytes  int             // of text in those lists
 	groupNodes   []*pg.Node      // of the plan's groups
 	windowKeys   []string        // of the plan's windows, by encoding
+	conditionsAt []int           // where the conjuncts of WHERE stand
 }
 
 // place is where an expression stands, which decides what it may hold.

@@ -196,10 +196,7 @@ func (b *binder) arithmeticWidth(e *Expr, in place, position int) (*Expr, error)
 // cellSpan bounds an Integer over cells; false when it has no bounds that are known
 // before the answer.
 func (b *binder) cellSpan(e *Expr) (span, bool) {
-	rows := new(big.Int)
-	for _, r := range b.plan.Registrations {
-		rows.Add(rows, big.NewInt(r.Rows))
-	}
+	rows := b.plan.mostRows()
 	switch e.Op {
 	case OpConstant:
 		return e.combine(nil), true

@@ -144,12 +144,15 @@ func (b *binder) registrationsOf(t fromTable) (out []Registration, err error) {
 	for _, department := range b.plan.Departments {
 		r := b.catalogue.find(t.name, department)
 		if r < 0 {
-			return nil, hinted(refuse(CodeTable, t.position, "department %s holds no table %s", quote(department), quote(t.name)),
-				"ask only departments that hold it")
+			return nil, notHeld(department, t)
 		}
 		out = append(out, b.catalogue[r])
 	}
 	return out, nil
+}
+
+func notHeld(department string, t fromTable) *Error {
+	return hinted(refuse(CodeTable, t.position, "department %s holds no table %s", quote(department), quote(t.name)), "ask only departments that hold it")
 }
 
 func (b *binder) bindRegistrations() (err error) {

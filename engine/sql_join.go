@@ -44,10 +44,10 @@ type equality struct{ left, right, position int }
 // scope are tables of FROM, and their columns that may be named by themselves.
 type scope struct{ tables, visible []int }
 
-// bindJoin makes the joined table of the tables that bindTables found.
+// bindJoin makes the joined table of the tables that bindTables found: by each contributor at home, or across them.
 func (b *binder) bindJoin(node *pg.JoinExpr) error {
 	b.plan.Join = &Join{}
-	own, err := b.joinTables()
+	own, missing, err := b.joinTables()
 	if err != nil {
 		return err
 	}
@@ -63,6 +63,9 @@ func (b *binder) bindJoin(node *pg.JoinExpr) error {
 	if err := b.joinKeys(equal); err != nil {
 		return err
 	}
+	if refused := b.colocated(equal); refused != nil || missing != nil {
+		return b.acrossDepartments(equal, refused, missing)
+	}
 	for _, of := range own {
 		r, err := b.plan.Join.registration(of, b.plan.Table, b.plan.Schema.Columns)
 		if err != nil {
@@ -73,39 +76,68 @@ func (b *binder) bindJoin(node *pg.JoinExpr) error {
 	return nil
 }
 
-// joinTables puts the columns of all tables, ascending by name, into one schema. It gives each contributor's registrations of them.
-func (b *binder) joinTables() (own [][]Registration, err error) {
+// acrossDepartments links a join that departments do not have each by itself, because of what is refused or missing. What is promised
+// of a column goes before what it is placed on.
+func (b *binder) acrossDepartments(equal []equality, refused, missing error) error {
+	declared := slices.ContainsFunc(b.plan.Join.Catalogue, func(r Registration) bool { return r.Linkage.Declared() })
+	switch {
+	case refused != nil && declared:
+		return b.link(equal)
+	case missing != nil:
+		return missing
+	}
+	return refused
+}
+
+// joinTables puts the columns of all tables, ascending by name, into one schema. It gives each contributor's registrations of them, and
+// the refusal of the first that one does not hold: each is held by one of them.
+func (b *binder) joinTables() (own [][]Registration, missing, err error) {
 	j := b.plan.Join
 	own = make([][]Registration, len(b.plan.Departments))
 	b.plan.Schema.Table = b.plan.Table
 	for at, name := range b.tables() {
 		t := &b.from[slices.IndexFunc(b.from, func(t fromTable) bool { return t.name == name })]
 		j.Tables = append(j.Tables, JoinedTable{Name: name, Alias: t.alias})
-		regs, err := b.registrationsOf(*t)
-		if err != nil {
-			return nil, err
+		var regs []Registration
+		for d, department := range b.plan.Departments {
+			r := b.catalogue.find(name, department)
+			if r < 0 {
+				missing = cmp.Or(missing, error(notHeld(department, *t)))
+				continue
+			}
+			regs, own[d] = append(regs, b.catalogue[r]), append(own[d], b.catalogue[r])
+		}
+		if len(regs) == 0 {
+			return nil, nil, missing
 		}
 		merged, err := Merge(regs)
 		if err != nil {
-			return nil, err
-		}
-		for d, r := range regs {
-			own[d] = append(own[d], r)
+			return nil, nil, err
 		}
 		j.Catalogue = append(j.Catalogue, regs...)
 		for _, c := range merged.Columns {
 			t.columns = append(t.columns, len(j.Columns))
 			j.Columns, b.names = append(j.Columns, JoinedColumn{Table: at, Name: c.Name}), append(b.names, c.Name)
 			if c.Name = name + "." + c.Name; columnByName(b.plan.Schema.Columns, c.Name) >= 0 {
-				return nil, refuse(CodeUnsupported, t.position, "two columns of the joined tables are both called %s", quote(c.Name))
+				return nil, nil, refuse(CodeUnsupported, t.position, "two columns of the joined tables are both called %s", quote(c.Name))
 			}
 			b.plan.Schema.Columns = append(b.plan.Schema.Columns, c)
 		}
 	}
 	if n := len(j.Columns); n > MaxColumns {
-		return nil, refuse(CodeLimit, b.from[0].position, "the joined tables have %d columns; at most %d are allowed", n, MaxColumns)
+		return nil, nil, refuse(CodeLimit, b.from[0].position, "the joined tables have %d columns; at most %d are allowed", n, MaxColumns)
 	}
-	return own, nil
+	return own, missing, b.eachHolds(own)
+}
+
+// eachHolds refuses a contributor that holds none of the joined tables.
+func (b *binder) eachHolds(own [][]Registration) error {
+	for d, of := range own {
+		if len(of) == 0 {
+			return notHeld(b.plan.Departments[d], b.from[0])
+		}
+	}
+	return nil
 }
 
 // joinScope resolves the conditions of a side of FROM, whose tables are those from next on.
@@ -188,7 +220,7 @@ func (b *binder) sideOf(column int, s scope) bool {
 	return slices.ContainsFunc(s.tables, func(t int) bool { return slices.Contains(b.from[t].columns, column) })
 }
 
-// joinKeys makes sets of equal columns of equalities, and refuses a join that departments do not have each by itself.
+// joinKeys makes sets of equal columns of equalities.
 func (b *binder) joinKeys(equal []equality) error {
 	j, columns := b.plan.Join, b.plan.Schema.Columns
 	set := make([]int, len(j.Columns)) // by column, the lowest that is equal to it
@@ -219,7 +251,7 @@ func (b *binder) joinKeys(equal []equality) error {
 			j.Keys = append(j.Keys, key)
 		}
 	}
-	return b.colocated(equal)
+	return nil
 }
 
 // colocated refuses a join in which rows of two departments could match: from every table one comes to every other by columns of

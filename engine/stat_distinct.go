@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/big"
 	"math/bits"
+	"slices"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
@@ -57,6 +58,9 @@ func (b *binder) bindDistinct(call *pg.FuncCall, in place, position int) (*Expr,
 		column, err := b.column(call.Args[0].GetColumnRef())
 		if err != nil {
 			return nil, err
+		}
+		if l := b.plan.Linked(); l != nil && slices.Contains(b.plan.Join.Keys[0], column) {
+			return b.bindPersons(call, in, position)
 		}
 		if !b.plan.Schema.Columns[column].HasDictionary {
 			return b.bindSketch(column, call, in, position)

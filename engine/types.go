@@ -198,7 +198,7 @@ const (
 	Sum                              // the sum of Expr over those, in units of 10^−Scale; 0 over none
 	Present                          // 1 if a row passes both filters, else 0; Expr is nil
 	Weigh                            // of a screening: Moment.Slack of Expr, which is not below 0, over those; 0 over none
-	CountKeys                        // different values of Expr, a column that joins, in those rows: a screening's alone
+	CountKeys                        // different values of Expr, a column that joins, in those rows: of a screening, and of a join across departments
 )
 
 // Bound is the range of one department's value of a cell, inclusive.

@@ -50,6 +50,9 @@ type Facts struct {
 // FactsOf reads a plan. The question is the analyst's text where the plan is a round of it, else
 // it may be empty. The error is an *engine.Error: the text is not that of the plan's question.
 func FactsOf(p *engine.Plan, question string) (Facts, error) {
+	if err := p.Answerable(); err != nil {
+		return Facts{}, err
+	}
 	digest, err := p.Question()
 	if err != nil {
 		return Facts{}, err

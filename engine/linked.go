@@ -1,0 +1,182 @@
+package engine
+
+import (
+	"math/big"
+	"slices"
+)
+
+// Linked is how a question is answered whose two tables departments join across each other: every cell is a sum, over the persons
+// of a spine, of products of a number that departments of one side have of a person and one that those of the other have.
+// README section 20.
+type Linked struct {
+	_     struct{} `cbor:",toarray"`
+	Spine Spine
+	Sides [2]Side // in the order of Join.Tables
+	// Multiplier is the side whose departments multiply; the other's send their vectors encrypted.
+	Multiplier int
+	Targets    []Target // different ones; one of each is opened in each group of the plan
+	Moments    []int    // by moment of the plan, which target its cell is
+}
+
+// Spine is a list of persons that a department publishes: the keys of one of its tables.
+type Spine struct {
+	_                 struct{} `cbor:",toarray"`
+	Table, Department string
+}
+
+// Side is one of the two tables, and what its departments have of each person.
+type Side struct {
+	_           struct{} `cbor:",toarray"`
+	Departments []string // that hold the table, ascending
+	Key         int      // the column that names persons, an index into Schema.Columns
+	Groups      []int    // those of Plan.Groups that are of the table, ascending
+	Vectors     []Vector // different ones, each once; in each of the side's groups there is one of each
+}
+
+// Vector is what a department has of each person: one number for each position of the spine, from those of its rows that name
+// the person, pass Filter and are of the group.
+type Vector struct {
+	_      struct{} `cbor:",toarray"`
+	Op     MomentOp // CountRows, Sum of Expr where it is not NULL, or Present: 1 if there is such a row, else 0
+	Expr   *Expr    // nil but of a Sum
+	Filter *Expr    // WHERE and FILTER as far as they are about this side, and what must have a value; nil: all rows
+	Bounds []Bound  // of each number, by department of the side
+}
+
+// Target is a number that is opened in each group: the sum of its terms. Without terms it is 0.
+type Target struct {
+	_     struct{} `cbor:",toarray"`
+	Terms []Term
+	Range Bound // in any group, over all departments; holds 0
+}
+
+// Term is Factor times the inner product of two vectors, each summed over the departments of its side.
+type Term struct {
+	_       struct{} `cbor:",toarray"`
+	Factor  *big.Int // not 0
+	Vectors [2]int   // by side, indices into its Vectors
+}
+
+// Linked is how the departments join two tables across each other; nil of every other plan.
+func (p *Plan) Linked() *Linked {
+	if p.Join == nil {
+		return nil
+	}
+	return p.Join.Linked
+}
+
+// Groups is how many groups a side has: the product of its group columns' values.
+func (l *Linked) Groups(p *Plan, side int) int {
+	groups := 1
+	for _, g := range l.Sides[side].Groups {
+		groups *= len(p.Groups[g].Values)
+	}
+	return groups
+}
+
+// Group is the group of a side that a group of the plan is of. It counts through the values of the side's group columns, the
+// last fastest, as Plan.CellCount says of all.
+func (l *Linked) Group(p *Plan, side, group int) int {
+	at, step := 0, 1
+	for g := len(p.Groups) - 1; g >= 0; g-- {
+		n := len(p.Groups[g].Values)
+		if slices.Contains(l.Sides[side].Groups, g) {
+			at, step = at+group%n*step, step*n
+		}
+		group /= n
+	}
+	return at
+}
+
+// Demand is what answering a plan takes of a parameter set, beside the length of the spine.
+type Demand struct {
+	// Multiplied and Encrypted are how far from zero a department's number of a person on either side lies at most.
+	Multiplied, Encrypted *big.Int
+	Multipliers           int      // departments that multiply
+	Encryptors            int      // departments that send vectors
+	Weight                *big.Int // the largest sum of a target's factors without their signs
+	Largest               *big.Int // how far from zero a target lies at most
+	Vectors               int      // of each department that sends them
+	Products              int      // of each department that multiplies
+	Targets               int      // numbers that are released
+}
+
+// Demand is what answering the plan takes.
+func (l *Linked) Demand(p *Plan) Demand {
+	m, e := l.Multiplier, 1-l.Multiplier
+	groups := p.groupCount()
+	d := Demand{Multiplied: l.Sides[m].farthest(), Encrypted: l.Sides[e].farthest(), Weight: new(big.Int), Largest: new(big.Int),
+		Multipliers: len(l.Sides[m].Departments), Encryptors: len(l.Sides[e].Departments),
+		Vectors: len(l.Sides[e].Vectors) * l.Groups(p, e), Targets: groups * len(l.Targets)}
+	for _, t := range l.Targets {
+		weight := new(big.Int)
+		for _, term := range t.Terms {
+			weight.Add(weight, new(big.Int).Abs(term.Factor))
+		}
+		d.Weight, d.Largest = maximum(d.Weight, weight), maximum(d.Largest, t.Range.farthest())
+		d.Products += groups * len(t.Terms)
+	}
+	return d
+}
+
+func (b Bound) farthest() *big.Int { return maximum(new(big.Int).Neg(b.Lo), b.Hi) }
+
+// farthest is how far from zero a number of any of the side's vectors lies at most.
+func (s *Side) farthest() *big.Int {
+	most := new(big.Int)
+	for _, v := range s.Vectors {
+		for _, b := range v.Bounds {
+			most = maximum(most, b.farthest())
+		}
+	}
+	return most
+}
+
+// width is how many bits the widest range of a number on the side has.
+func (s *Side) width() (bits int) {
+	for _, v := range s.Vectors {
+		for _, b := range v.Bounds {
+			bits = max(bits, new(big.Int).Sub(b.Hi, b.Lo).BitLen())
+		}
+	}
+	return bits
+}
+
+// Cells are the plan's cells from what is opened: the target t of group g is number g·len(Targets) + t. One outside of its range is
+// refused with CodeOverflow: then departments contributed what is not of their registered rows.
+func (l *Linked) Cells(p *Plan, opened []*big.Int) ([]*big.Int, error) {
+	if n := p.groupCount() * len(l.Targets); len(opened) != n {
+		return nil, refuse(CodeCells, 0, "%d numbers given, the plan opens %d", len(opened), n)
+	}
+	for i, v := range opened {
+		if r := l.Targets[i%len(l.Targets)].Range; v == nil || v.Cmp(r.Lo) < 0 || v.Cmp(r.Hi) > 0 {
+			return nil, refuse(CodeOverflow, 0, "number %d is missing or outside of its range", i)
+		}
+	}
+	cells := make([]*big.Int, 0, p.CellCount())
+	for group := range p.groupCount() {
+		for _, t := range l.Moments {
+			cells = append(cells, opened[group*len(l.Targets)+t])
+		}
+	}
+	return cells, nil
+}
+
+// equal reports whether two targets are one number.
+func (t Target) equal(o Target) bool {
+	return slices.EqualFunc(t.Terms, o.Terms, func(a, b Term) bool { return a.Vectors == b.Vectors && a.Factor.Cmp(b.Factor) == 0 })
+}
+
+// unanswered is why a question whose tables are joined across departments gets no answer.
+func unanswered(position int) *Error {
+	return hinted(refuse(CodeUnanswered, position, "a join across departments is planned but not answered yet"),
+		"explain shows what each department would compute, and who would learn what; tables whose key all declare colocated are joined and answered")
+}
+
+// Answerable refuses a plan that nobody answers yet: a join across departments.
+func (p *Plan) Answerable() error {
+	if p.Linked() != nil {
+		return unanswered(0)
+	}
+	return nil
+}

@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ExplainedLinked is how departments join two tables across each other.
+type ExplainedLinked struct {
+	Spine    string            `json:"spine"`
+	Of       string            `json:"of"` // the department whose spine it is
+	Sides    []ExplainedSide   `json:"sides"`
+	Targets  []ExplainedTarget `json:"targets"`  // of each group
+	Products int               `json:"products"` // of vectors, that each department that multiplies makes
+}
+
+// ExplainedSide is one of the two tables.
+type ExplainedSide struct {
+	Table       string            `json:"table"`
+	Departments []string          `json:"departments"`
+	Multiplies  bool              `json:"multiplies"` // or sends its numbers encrypted
+	Groups      int               `json:"groups"`
+	Vectors     []ExplainedVector `json:"vectors"` // in each group
+}
+
+// ExplainedVector is one number that a department of a side has of each person.
+type ExplainedVector struct {
+	Name   string           `json:"name"`
+	Bounds []ExplainedBound `json:"bounds"`
+}
+
+// ExplainedTarget is a number that is opened in each group.
+type ExplainedTarget struct {
+	Cells []string `json:"cells"` // that it is
+	Terms []string `json:"terms"`
+	Lo    string   `json:"lo"`
+	Hi    string   `json:"hi"`
+}
+
+// explainLinked describes a join across departments; nil of another plan.
+func (p *Plan) explainLinked() *ExplainedLinked {
+	l := p.Linked()
+	if l == nil {
+		return nil
+	}
+	x := &ExplainedLinked{Spine: l.Spine.Table, Of: l.Spine.Department, Products: l.Demand(p).Products}
+	for i, s := range l.Sides {
+		side := ExplainedSide{Table: p.Join.Tables[i].Name, Departments: s.Departments, Multiplies: i == l.Multiplier, Groups: l.Groups(p, i)}
+		for _, v := range s.Vectors {
+			of := ExplainedVector{Name: p.describeVector(v)}
+			for d, b := range v.Bounds {
+				of.Bounds = append(of.Bounds, ExplainedBound{s.Departments[d], b.Lo.String(), b.Hi.String()})
+			}
+			side.Vectors = append(side.Vectors, of)
+		}
+		x.Sides = append(x.Sides, side)
+	}
+	for at, t := range l.Targets {
+		target := ExplainedTarget{Lo: t.Range.Lo.String(), Hi: t.Range.Hi.String()}
+		for m, of := range l.Moments {
+			if of == at {
+				target.Cells = append(target.Cells, p.describeMoment(m))
+			}
+		}
+		for _, term := range t.Terms {
+			text := p.describeVector(l.Sides[0].Vectors[term.Vectors[0]]) + " · " + p.describeVector(l.Sides[1].Vectors[term.Vectors[1]])
+			if term.Factor.String() != "1" {
+				text = term.Factor.String() + " · " + text
+			}
+			target.Terms = append(target.Terms, text)
+		}
+		x.Targets = append(x.Targets, target)
+	}
+	return x
+}
+
+// describeVector is one, as the moment of a side's rows that it is for each person.
+func (p *Plan) describeVector(v Vector) string {
+	m := Moment{Op: v.Op, Expr: v.Expr, Filter: v.Filter}
+	return (&Plan{Schema: p.Schema, Moments: []Moment{m}}).describeMoment(0)
+}
+
+// maxExplained is up to how many numbers and cells the text lists; the JSON form always does.
+const maxExplained = 64
+
+// write writes it for people.
+func (x *ExplainedLinked) write(line func(format string, args ...any)) {
+	for _, s := range x.Sides {
+		does := "sends for each person on the spine, encrypted"
+		if s.Multiplies {
+			does = "multiplies what the others send for a person by"
+		}
+		line("Each department of %s (%s) %s, in each of %s:", s.Table, strings.Join(s.Departments, ", "), does, Plural(s.Groups, "group"))
+		for i, v := range s.Vectors {
+			if i == maxExplained {
+				line("  and %d more", len(s.Vectors)-i)
+				break
+			}
+			line("  %s", v.Name)
+			for _, b := range v.Bounds {
+				line("    %s proves %s to %s", b.Department, b.Lo, b.Hi)
+			}
+		}
+	}
+	line("What is opened in each group, sums over all persons, in %s of vectors over all groups:", Plural(x.Products, "product"))
+	for i, t := range x.Targets {
+		if i == maxExplained {
+			line("  and %d more", len(x.Targets)-i)
+			break
+		}
+		line("  %s, from %s to %s: the sum of %s", strings.Join(t.Cells, ", "), t.Lo, t.Hi, strings.Join(t.Terms, " + "))
+	}
+}
+
+// linkedLearns is what whom a join across departments tells beside its cells.
+func (p *Plan) linkedLearns() (out []ExplainedDisclosure) {
+	l := p.Linked()
+	if l == nil {
+		return nil
+	}
+	multiply, send := l.Sides[l.Multiplier].Departments, l.Sides[1-l.Multiplier].Departments
+	placed := fmt.Sprintf("which of its own persons stand on the spine %s of %s, from placing them", quote(l.Spine.Table), l.Spine.Department)
+	if slices.ContainsFunc(p.Join.Catalogue, Registration.IsSpine) {
+		placed += "; since the spine is one of the joined tables, it learns so who matches"
+	} else {
+		placed += "; who matches nobody learns"
+	}
+	return append(out, ExplainedDisclosure{"each department whose keys are placed on the spine", placed},
+		ExplainedDisclosure{strings.Join(multiply, ", "), "encrypted numbers of " + strings.Join(send, ", ") + ", which they cannot read; but what they multiply by is theirs to say: " +
+			"one that does not follow the protocol, together with the analyst, can have a cell show numbers of single persons"})
+}
