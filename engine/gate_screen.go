@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"cmp"
 	"bytes"
+	"cmp"
 	"math/big"
 	"slices"
 )

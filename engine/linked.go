@@ -90,44 +90,42 @@ func (l *Linked) Group(p *Plan, side, group int) int {
 
 // Demand is what answering a plan takes of a parameter set, beside the length of the spine.
 type Demand struct {
-	// Multiplied and Encrypted are how far from zero a department's number of a person on either side lies at most.
-	Multiplied, Encrypted *big.Int
-	Multipliers           int      // departments that multiply
-	Encryptors            int      // departments that send vectors
-	Weight                *big.Int // the largest sum of a target's factors without their signs
-	Largest               *big.Int // how far from zero a target lies at most
-	Vectors               int      // of each department that sends them
-	Products              int      // of each department that multiplies
-	Targets               int      // numbers that are released
+	Multipliers int            // departments that multiply
+	Encryptors  int            // departments that send vectors
+	Vectors     int            // of each department that sends them
+	Products    int            // of vectors, of each department that multiplies
+	Targets     [][]DemandTerm // of each number that is opened in a group
+	Groups      int            // in each of which one of each target is opened
+	Signed      bool           // a target can be below 0
 }
+
+// DemandTerm is a term: its factor, and how far from zero a department's number of a person lies at most on the side that multiplies
+// and on the other.
+type DemandTerm struct{ Factor, Multiplied, Encrypted *big.Int }
 
 // Demand is what answering the plan takes.
 func (l *Linked) Demand(p *Plan) Demand {
 	m, e := l.Multiplier, 1-l.Multiplier
-	groups := p.groupCount()
-	d := Demand{Multiplied: l.Sides[m].farthest(), Encrypted: l.Sides[e].farthest(), Weight: new(big.Int), Largest: new(big.Int),
-		Multipliers: len(l.Sides[m].Departments), Encryptors: len(l.Sides[e].Departments),
-		Vectors: len(l.Sides[e].Vectors) * l.Groups(p, e), Targets: groups * len(l.Targets)}
+	d := Demand{Multipliers: len(l.Sides[m].Departments), Encryptors: len(l.Sides[e].Departments), Groups: p.groupCount(),
+		Vectors: len(l.Sides[e].Vectors) * l.Groups(p, e)}
 	for _, t := range l.Targets {
-		weight := new(big.Int)
+		var terms []DemandTerm
 		for _, term := range t.Terms {
-			weight.Add(weight, new(big.Int).Abs(term.Factor))
+			terms = append(terms, DemandTerm{term.Factor, l.Sides[m].Vectors[term.Vectors[m]].farthest(), l.Sides[e].Vectors[term.Vectors[e]].farthest()})
 		}
-		d.Weight, d.Largest = maximum(d.Weight, weight), maximum(d.Largest, t.Range.farthest())
-		d.Products += groups * len(t.Terms)
+		d.Targets, d.Signed = append(d.Targets, terms), d.Signed || t.Range.Lo.Sign() < 0
+		d.Products += d.Groups * len(t.Terms)
 	}
 	return d
 }
 
 func (b Bound) farthest() *big.Int { return maximum(new(big.Int).Neg(b.Lo), b.Hi) }
 
-// farthest is how far from zero a number of any of the side's vectors lies at most.
-func (s *Side) farthest() *big.Int {
+// farthest is how far from zero a department's number of a person lies at most.
+func (v Vector) farthest() *big.Int {
 	most := new(big.Int)
-	for _, v := range s.Vectors {
-		for _, b := range v.Bounds {
-			most = maximum(most, b.farthest())
-		}
+	for _, b := range v.Bounds {
+		most = maximum(most, b.farthest())
 	}
 	return most
 }
