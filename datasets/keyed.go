@@ -57,14 +57,12 @@ func namesPersons(k engine.Kind) bool {
 // eachKey has the moments computed where the rows are, by one SELECT.
 func (a *aggregation) eachKey(ctx context.Context, at int, visit func(*Keyed) error) error {
 	w, parts, places := a.writer(), []string{"count(*)"}, []int{}
-	for i, m := range a.moments {
-		if a.twins[i] == i {
-			part, k, err := w.Moment(m, a.table.rows)
-			if err != nil {
-				return err
-			}
-			parts, places = append(parts, part), append(places, k)
+	for _, m := range a.moments {
+		part, k, err := w.Moment(m, a.table.rows)
+		if err != nil {
+			return err
 		}
+		parts, places = append(parts, part), append(places, k)
 	}
 	statement, err := a.selection(w, []string{w.KeyOf(a.place.columns[at])}, parts, nil)
 	if err != nil {
@@ -85,16 +83,10 @@ func (a *aggregation) eachKey(ctx context.Context, at int, visit func(*Keyed) er
 		if k.Rows, err = a.small(row[first], 0); err != nil {
 			return err
 		}
-		next := 0
-		for i, twin := range a.twins {
-			if twin != i {
-				k.Values[i] = k.Values[twin]
-				continue
-			}
-			if k.Values[i], err = a.small(row[first+1+next], places[next]); err != nil {
+		for i := range a.moments {
+			if k.Values[i], err = a.small(row[first+1+i], places[i]); err != nil {
 				return err
 			}
-			next++
 		}
 		return visit(k)
 	}

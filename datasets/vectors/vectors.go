@@ -7,7 +7,6 @@ package vectors
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -51,10 +50,15 @@ func Of(ctx context.Context, t Table, p *engine.Plan, department, key string, sp
 	if at < 0 || at >= len(p.Registrations) {
 		return nil, nil, fmt.Errorf("department %s is not one of the plan's: %w", files.Shown(department), datasets.ErrRegistration)
 	}
-	b := &builder{values: make([][]int64, len(p.Moments)), largest: make([]bool, len(p.Moments)), beyond: func(m int) error { return beyond(p, m) }}
+	b := &builder{most: MaxBytes / (8 * (1 + len(p.Moments))), values: make([][]int64, len(p.Moments)), largest: make([]bool, len(p.Moments)),
+		beyond: func(m int) error { return beyond(p, m) }}
 	for m, moment := range p.Moments {
 		if at >= len(moment.Bounds) || moment.Bounds[at].Lo == nil || moment.Bounds[at].Hi == nil {
 			return nil, nil, fmt.Errorf("datasets: moment %d has no bounds of a person", m)
+		}
+		if bound := moment.Bounds[at]; !bound.Lo.IsInt64() || !bound.Hi.IsInt64() {
+			return nil, nil, &engine.Error{Code: engine.CodeOverflow, Message: fmt.Sprintf("%s of table %s: what one person has can be %d bits wide; numbers of a person have at most 63",
+				about(p, m), files.Shown(p.Table), max(bound.Lo.BitLen(), bound.Hi.BitLen())), Hint: "sum something with smaller bounds"}
 		}
 		b.largest[m] = moment.Op == engine.Present
 	}
@@ -64,15 +68,11 @@ func Of(ctx context.Context, t Table, p *engine.Plan, department, key string, sp
 		if err != nil || !placed {
 			return err
 		}
-		if int64(len(b.places)) >= b.most() {
-			if err = b.settle(); err == nil && int64(len(b.places)) >= b.most()/2 {
-				err = tooMany(p)
-			}
+		if err := b.room(); err != nil {
+			return err
 		}
-		if err == nil {
-			b.add(uint64(k.Group)<<32|uint64(position), k.Values)
-		}
-		return err
+		b.add(uint64(k.Group)<<32|uint64(position), k.Values)
+		return nil
 	})
 	if err == nil {
 		err = b.settle()
@@ -92,14 +92,9 @@ func Of(ctx context.Context, t Table, p *engine.Plan, department, key string, sp
 	return v, r, nil
 }
 
-// tooMany refuses vectors that take more than MaxBytes.
-func tooMany(p *engine.Plan) error {
-	return &engine.Error{Code: engine.CodeLimit, Message: fmt.Sprintf("vectors of table %s take more than %d bytes: %s of each person in each group",
-		files.Shown(p.Table), MaxBytes, engine.Plural(int64(len(p.Moments)), "number")), Hint: "ask for fewer figures or groups at a time"}
-}
-
 // builder collects values by place: the group and the position, in one number.
 type builder struct {
+	most    int // places at a time
 	places  []uint64
 	values  [][]int64         // by moment
 	largest []bool            // by moment: several values of a place are the largest, else their sum
@@ -115,8 +110,20 @@ func (b *builder) add(place uint64, values []int64) {
 	}
 }
 
-// most is how many places there may be before they are settled.
-func (b *builder) most() int64 { return MaxBytes / int64(8*(1+len(b.values))) }
+// room makes room for one more, or refuses it.
+func (b *builder) room() error {
+	if len(b.places) < b.most {
+		return nil
+	}
+	if err := b.settle(); err != nil {
+		return err
+	}
+	if len(b.places) > b.most/2 {
+		return &engine.Error{Code: engine.CodeLimit, Message: fmt.Sprintf("%s of each of %d persons in their groups take more than %d bytes",
+			engine.Plural(int64(len(b.values)), "number"), len(b.places), MaxBytes), Hint: "ask for fewer figures or groups at a time"}
+	}
+	return nil
+}
 
 // settle brings all into order, and what is of one place together.
 func (b *builder) settle() error {
@@ -177,17 +184,7 @@ func (b *builder) settleMoment(m int, order []int32) error {
 
 // within refuses values outside of a moment's bounds.
 func (b *builder) within(m int, bound engine.Bound) error {
-	lo, hi := int64(math.MinInt64), int64(math.MaxInt64)
-	if bound.Lo.IsInt64() {
-		lo = bound.Lo.Int64()
-	} else if bound.Lo.Sign() > 0 {
-		return b.beyond(m)
-	}
-	if bound.Hi.IsInt64() {
-		hi = bound.Hi.Int64()
-	} else if bound.Hi.Sign() < 0 {
-		return b.beyond(m)
-	}
+	lo, hi := bound.Lo.Int64(), bound.Hi.Int64()
 	for _, v := range b.values[m] {
 		if v < lo || v > hi {
 			return b.beyond(m)
@@ -198,17 +195,24 @@ func (b *builder) within(m int, bound engine.Bound) error {
 
 // beyond names what a value is of, and not whose it is.
 func beyond(p *engine.Plan, m int) error {
-	what := "the rows"
-	if e := p.Moments[m].Expr; e != nil {
-		var columns []string
-		named(e, p.Schema, &columns)
-		what = "values of " + strings.Join(columns, ", ")
+	return fmt.Errorf("%s that one person has in table %s are beyond what follows from the registration: %w", about(p, m), files.Shown(p.Table), datasets.ErrRegistration)
+}
+
+// about says what a moment is of.
+func about(p *engine.Plan, m int) string {
+	var columns []string
+	named(p.Moments[m].Expr, p.Schema, &columns)
+	if len(columns) == 0 {
+		return "the rows"
 	}
-	return fmt.Errorf("%s that one person has in table %s are beyond what follows from the registration: %w", what, files.Shown(p.Table), datasets.ErrRegistration)
+	return "values of " + strings.Join(columns, ", ")
 }
 
 // named adds the names of the columns that an expression reads, each once.
 func named(e *engine.Expr, schema engine.Schema, columns *[]string) {
+	if e == nil {
+		return
+	}
 	if e.Op == engine.OpColumn && e.Column < len(schema.Columns) {
 		if name := files.Shown(schema.Columns[e.Column].Name); !slices.Contains(*columns, name) {
 			*columns = append(*columns, name)

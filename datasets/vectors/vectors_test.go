@@ -21,80 +21,26 @@ import (
 	"parley/engine"
 )
 
-// person is somebody whom tables write in several ways.
-type person struct {
-	id      string
-	written []string
+// spineOf has the persons but each so-manieth.
+func spineOf(persons []rehearsal.Person, missing int) Spine {
+	positions, length := rehearsal.OnSpine(persons, missing)
+	return Spine{Positions: length, Canonical: rehearsal.Spelled(persons), Position: func(id string) (uint32, bool) { at, ok := positions[id]; return at, ok }}
 }
 
-// newPersons makes persons whom tables write as they are, with blanks, in full width and with a small check letter; some only as numbers.
-func newPersons(r *rand.Rand, n int) (out []person) {
-	for i := range n {
-		p := person{id: strconv.Itoa(1000 + 7*i)}
-		p.written = []string{p.id}
-		if i%3 != 0 {
-			p.id = fmt.Sprintf("110105194912%05d", 1000+i) + []string{"X", "7"}[i%2]
-			wide := strings.Map(func(c rune) rune { return c - '!' + 0xff01 }, p.id)
-			p.written = []string{p.id, " " + p.id, p.id + "\u3000", strings.ToLower(p.id), wide, "\u00a0" + strings.ToLower(p.id) + " "}
-		}
-		out = append(out, p)
-	}
-	r.Shuffle(n, func(i, j int) { out[i], out[j] = out[j], out[i] })
-	return out
-}
+// record is a row of a table.
+type record = rehearsal.PersonRow
 
-// spineOf has every person but each so-manieth, among others whom no table has. The spellings are those that the persons were given,
-// not what a function finds.
-func spineOf(persons []person, missing int) Spine {
-	known, positions := map[string]string{}, map[string]uint32{}
-	next := uint32(0)
-	for i, p := range persons {
-		for _, w := range p.written {
-			known[w] = p.id
-		}
-		if missing == 0 || i%missing != 1 {
-			next += uint32(i%2) + 1
-			positions[p.id] = next
-		}
-	}
-	return Spine{Positions: int(next) + 3,
-		Canonical: func(key string) (string, bool) { id, ok := known[key]; return id, ok },
-		Position:  func(id string) (uint32, bool) { at, ok := positions[id]; return at, ok }}
-}
-
-// record is a row of a table, of a person or of nobody (−1), with the key as it is written.
-type record struct {
-	of     int
-	fields []string
-}
-
-// newRecords are rows of a table: many of a person, some without a key, some with a key that is no id.
-func newRecords(r *rand.Rand, persons []person, n int, plain bool) (out []record) {
-	for range n {
-		row := record{of: r.IntN(len(persons)), fields: []string{"", "", "", "", ""}}
-		if plain { // numbers alone
-			for len(persons[row.of].written) > 1 {
-				row.of = r.IntN(len(persons))
+// benefit makes the fields of a row of benefits.
+func benefit(r *rand.Rand) func() []string {
+	return func() []string {
+		out := []string{[]string{"child", "old age", "rent"}[r.IntN(3)], fmt.Sprintf("%d.%02d", r.IntN(900)-200, r.IntN(100)), strconv.Itoa(r.IntN(40)), fmt.Sprintf("20%02d-0%d-11", r.IntN(3), 1+r.IntN(3))}
+		for i := 1; i < len(out); i++ {
+			if r.IntN(6) == 0 {
+				out[i] = ""
 			}
 		}
-		p := persons[row.of]
-		row.fields[0] = p.written[r.IntN(len(p.written))]
-		switch r.IntN(12) {
-		case 0:
-			row.of, row.fields[0] = -1, ""
-		case 1:
-			if !plain {
-				row.of, row.fields[0] = -1, "   "
-			}
-		}
-		for i, v := range []string{[]string{"child", "old age", "rent"}[r.IntN(3)], fmt.Sprintf("%d.%02d", r.IntN(900)-200, r.IntN(100)), strconv.Itoa(r.IntN(40)), fmt.Sprintf("20%02d-0%d-11", r.IntN(3), 1+r.IntN(3))} {
-			if i == 0 || r.IntN(6) > 0 {
-				row.fields[i+1] = v
-			}
-		}
-		out = append(out, row)
+		return out
 	}
-	return out
 }
 
 var head = []string{"pid", "kind", "amount", "months", "since"}
@@ -102,16 +48,8 @@ var head = []string{"pid", "kind", "amount", "months", "since"}
 // openRecords opens rows as a table of a format, of which everything is declared.
 func openRecords(t testing.TB, name string, rows []record, parquet bool) *datasets.Table {
 	t.Helper()
-	lines := []string{strings.Join(head, ",")}
-	for _, r := range rows {
-		fields := slices.Clone(r.fields)
-		if fields[0] != "" && strings.TrimSpace(fields[0]) == "" || strings.HasPrefix(fields[0], " ") {
-			fields[0] = `"` + fields[0] + `"`
-		}
-		lines = append(lines, strings.Join(fields, ","))
-	}
 	path := filepath.Join(t.TempDir(), name+".csv")
-	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(rehearsal.PersonsCSV(head, rows)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	o := datasets.Options{Header: "yes"}
@@ -149,9 +87,13 @@ var sideQuestions = []string{
 // nobody's is counted.
 func TestVectors(t *testing.T) {
 	r := rand.New(rand.NewPCG(16, 3))
-	persons := newPersons(r, 14)
+	persons := rehearsal.Persons(r, 14)
+	var everyone []int
+	for i := range persons {
+		everyone = append(everyone, i)
+	}
 	for round := range 3 {
-		rows := newRecords(r, persons, 60, round == 2)
+		rows := rehearsal.PersonRows(r, persons, everyone, 60, round == 2, benefit(r))
 		table := openRecords(t, "t", rows, round == 1)
 		spine := spineOf(persons, []int{4, 5, 0}[round])
 		cat := engine.Catalogue{table.Registration("a", 1)}
@@ -167,14 +109,14 @@ func TestVectors(t *testing.T) {
 			everybody := fmt.Sprintf(form, "true")
 			checkReport(t, everybody, report, rows, persons, spine, table, cat)
 			for i, who := range persons {
-				at, placed := spine.Position(who.id)
+				at, placed := spine.Position(who.ID)
 				if !placed {
 					continue
 				}
 				var own []string
 				for _, row := range rows {
-					if row.of == i {
-						own = append(own, "'"+row.fields[0]+"'")
+					if row.Of == i {
+						own = append(own, "'"+row.Fields[0]+"'")
 					}
 				}
 				if len(own) == 0 {
@@ -192,7 +134,7 @@ func TestVectors(t *testing.T) {
 					var got [1]int64
 					v.Fill(got[:], c/len(p.Moments), c%len(p.Moments), at)
 					if want.Cmp(big.NewInt(got[0])) != 0 {
-						t.Fatalf("%s\nperson %q, cell %d: %d, and their rows alone %s", form, who.id, c, got[0], want)
+						t.Fatalf("%s\nperson %q, cell %d: %d, and their rows alone %s", form, who.ID, c, got[0], want)
 					}
 				}
 			}
@@ -201,7 +143,7 @@ func TestVectors(t *testing.T) {
 }
 
 // checkReport compares the numbers with those of the plan's count without a person's condition.
-func checkReport(t *testing.T, sql string, got *Report, rows []record, persons []person, spine Spine, table *datasets.Table, cat engine.Catalogue) {
+func checkReport(t *testing.T, sql string, got *Report, rows []record, persons []rehearsal.Person, spine Spine, table *datasets.Table, cat engine.Catalogue) {
 	t.Helper()
 	if strings.Contains(sql, "amount > -50") || strings.Contains(sql, "<> 'rent'") {
 		return
@@ -209,17 +151,17 @@ func checkReport(t *testing.T, sql string, got *Report, rows []record, persons [
 	want := Report{Rows: int64(len(rows)), unplaced: got.unplaced}
 	seen, unplaced := map[int]bool{}, map[int]bool{}
 	for _, r := range rows {
-		if r.of < 0 {
-			if r.fields[0] == "" {
+		if r.Of < 0 {
+			if r.Fields[0] == "" {
 				want.NoKey++
 			} else {
 				want.NoID++
 			}
-		} else if _, placed := spine.Position(persons[r.of].id); placed {
-			seen[r.of] = true
+		} else if _, placed := spine.Position(persons[r.Of].ID); placed {
+			seen[r.Of] = true
 		} else {
 			want.UnplacedRows++
-			unplaced[r.of] = true
+			unplaced[r.Of] = true
 		}
 	}
 	want.Persons, want.UnplacedKeys = len(seen), len(unplaced)
@@ -230,9 +172,9 @@ func checkReport(t *testing.T, sql string, got *Report, rows []record, persons [
 
 // TestVectorBounds: a value outside of what a plan says of one person is refused, by a sentence that names the columns and nobody.
 func TestVectorBounds(t *testing.T) {
-	table := openRecords(t, "t", []record{{0, []string{"secret", "rent", "7.50", "3", ""}}, {0, []string{" secret", "rent", "1", "2", ""}}, {1, []string{"other", "child", "2", "1", ""}}}, false)
+	table := openRecords(t, "t", []record{{Of: 0, Fields: []string{"secret", "rent", "7.50", "3", ""}}, {Of: 0, Fields: []string{" secret", "rent", "1", "2", ""}}, {Of: 1, Fields: []string{"other", "child", "2", "1", ""}}}, false)
 	cat := engine.Catalogue{table.Registration("a", 1)}
-	persons := []person{{"secret", []string{"secret", " secret"}}, {"other", []string{"other"}}}
+	persons := []rehearsal.Person{{ID: "secret", Spellings: []string{"secret", " secret"}}, {ID: "other", Spellings: []string{"other"}}}
 	p, err := engine.NewPlan("SELECT sum(amount * months), count(*) FROM t", cat, []string{"a"}, rehearsal.Packing)
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +201,8 @@ func TestVectorBounds(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]func(p *engine.Plan){
-		"no bounds": func(p *engine.Plan) { p.Moments[0].Bounds = nil },
+		"wide bounds": func(p *engine.Plan) { p.Moments[0].Bounds[0].Hi = new(big.Int).Lsh(big.NewInt(1), 63) },
+		"no bounds":   func(p *engine.Plan) { p.Moments[0].Bounds = nil },
 		"another plan's": func(p *engine.Plan) {
 			p.Registrations = []engine.Registration{p.Registrations[0]}
 			p.Registrations[0].Rows++
