@@ -11,6 +11,7 @@ import (
 	"parley/datasets/duck"
 	"parley/datasets/files"
 	"parley/datasets/published"
+	"parley/datasets/served"
 	"parley/engine"
 )
 
@@ -42,11 +43,26 @@ func (t *Table) EachKey(ctx context.Context, p *engine.Plan, department, key str
 			return fmt.Errorf("datasets: moment operation %d of persons", m.Op)
 		}
 	}
-	err = a.eachKey(ctx, at, visit)
+	left := t.rows
+	counted := func(k *Keyed) error {
+		if err := t.less(&left, k.Rows); err != nil {
+			return err
+		}
+		return visit(k)
+	}
+	err = a.eachKey(ctx, at, counted)
 	if errors.Is(err, dialect.ErrBeyond) && t.served == nil {
-		return a.streamKeys(ctx, at, visit)
+		return a.streamKeys(ctx, at, counted)
 	}
 	return t.elsewhere(err)
+}
+
+// less takes a key's rows from those that the table has left: a database that gives more is no end of them.
+func (t *Table) less(left *int64, rows int64) error {
+	if *left -= rows; rows < 1 || *left < 0 {
+		return fmt.Errorf("the keys of table %s have other rows than are registered: %w", files.Shown(t.name), ErrRegistration)
+	}
+	return nil
 }
 
 // namesPersons reports whether values of a kind can name persons.
@@ -90,28 +106,22 @@ func (a *aggregation) eachKey(ctx context.Context, at int, visit func(*Keyed) er
 		}
 		return visit(k)
 	}
-	return a.table.eachRow(ctx, a.place, func(each eachFunc) error { return each(statement, take) })
+	return a.table.eachRow(ctx, func(each eachFunc) error { return each(statement, take) })
 }
 
 // eachFunc runs a SELECT and visits its rows, which are valid during the visit.
 type eachFunc func(statement string, visit func(row []any) error) error
 
-// eachRow lets f run SELECTs that see one state of the table, the registered one, whose rows come one by one where they are held here.
-func (t *Table) eachRow(ctx context.Context, where place, f func(each eachFunc) error) error {
-	if t.served == nil {
-		return t.reading(ctx, func(s *store) error {
-			return f(func(statement string, visit func(row []any) error) error {
-				return s.room.Plain(t.name, duck.Each(ctx, s.db, statement, visit))
-			})
+// eachRow lets f run SELECTs that see one state of the table, the registered one.
+func (t *Table) eachRow(ctx context.Context, f func(each eachFunc) error) error {
+	if t.served != nil {
+		return t.served.Snapshot(ctx, false, func(asking *served.Asking) error {
+			return f(func(statement string, visit func(row []any) error) error { return asking.Each(ctx, statement, visit) })
 		})
 	}
-	return where.snapshot(ctx, false, func(query queryFunc) error {
+	return t.reading(ctx, func(s *store) error {
 		return f(func(statement string, visit func(row []any) error) error {
-			rows, err := query(ctx, statement, false)
-			for i := 0; i < len(rows) && err == nil; i++ {
-				err = visit(rows[i])
-			}
-			return err
+			return s.room.Plain(t.name, duck.Each(ctx, s.db, statement, visit))
 		})
 	})
 }
@@ -177,8 +187,9 @@ func (t *Table) Link(ctx context.Context, l engine.Linkage, perPerson int64, can
 	own := t.columns[at]
 	statement := fmt.Sprintf("SELECT %s, count(*) FROM %s WHERE %[1]s IS NOT NULL GROUP BY 1", dialect.NewWriter(where.dialect, nil).KeyOf(where.columns[at]), where.from)
 	found, spelled := published.Keys{Rows: t.rows}, map[string]int64{} // rows of those ids that some key is written otherwise than
-	err = t.eachRow(ctx, where, func(each eachFunc) error {
+	err = t.eachRow(ctx, func(each eachFunc) error {
 		persons := func(visit func(key, id string, rows int64)) error {
+			left := t.rows
 			return each(statement, func(row []any) error {
 				key, _, err := keyText(own, row[0])
 				rows, ok := calls.Whole(row[1])
@@ -188,7 +199,7 @@ func (t *Table) Link(ctx context.Context, l engine.Linkage, perPerson int64, can
 				if id, ok := canonical(key); ok {
 					visit(key, id, rows.Int64())
 				}
-				return nil
+				return t.less(&left, rows.Int64())
 			})
 		}
 		if own.kind == engine.Text {

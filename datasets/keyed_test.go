@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -58,6 +59,34 @@ func TestLink(t *testing.T) {
 	for _, key := range []string{"x", "nowhere", ""} {
 		if err := table.Link(t.Context(), engine.Linkage{Key: key, Spine: "population", Department: "civil"}, 0, canonical); err == nil {
 			t.Errorf("%q names persons", key)
+		}
+	}
+}
+
+// TestKeysHaveTheTablesRows: where rows come of more keys than the table has rows, as a database may say, they are refused.
+func TestKeysHaveTheTablesRows(t *testing.T) {
+	table, err := Open(t.Context(), "t", []string{write(t, "t.csv", "id,x\na,1\nb,2\nb,3\n")}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer table.Close()
+	for _, c := range []struct {
+		rows  int64
+		taken bool
+	}{{3, true}, {2, false}} {
+		table.rows = c.rows
+		p, err := plan(t, "SELECT count(*) FROM t", map[string]*Table{"a": table})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := int64(0)
+		err = table.EachKey(t.Context(), p, "a", "id", func(k *Keyed) error { rows += k.Rows; return nil })
+		if (err == nil) != c.taken || err != nil && !errors.Is(err, ErrRegistration) || rows > c.rows {
+			t.Errorf("of %d rows %d are visited: %v", c.rows, rows, err)
+		}
+		err = table.Link(t.Context(), engine.Linkage{Key: "id", Spine: "population", Department: "civil"}, 0, canonical)
+		if (err == nil) != c.taken || err != nil && !errors.Is(err, ErrRegistration) {
+			t.Errorf("of %d rows: %v", c.rows, err)
 		}
 	}
 }

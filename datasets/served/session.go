@@ -1,12 +1,14 @@
 package served
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"math/big"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -78,11 +80,24 @@ func (x *session) run(statement func(context.Context) error) error {
 // anyColumns is of a SELECT whose columns are counted by who asks.
 const anyColumns = -1
 
-// ask runs a SELECT of so many columns. Numbers come back as *big.Int, those with places behind the point as
-// dialect.Decimal, and the others as text, truth values and nil.
+// ask runs a SELECT of so many columns, as each does, and gives all rows.
 func (x *session) ask(statement string, columns int) (out [][]any, err error) {
 	size := 0
-	err = x.run(func(ctx context.Context) error {
+	err = x.each(statement, columns, func(values []any) error {
+		if size += answerBytes(values); size > maxAnswerBytes || len(out) == maxAnswerRows {
+			return x.place.fault(fmt.Sprintf("a statement has more than %d rows, or %d bytes", maxAnswerRows, maxAnswerBytes), "")
+		}
+		out = append(out, slices.Clone(values))
+		return nil
+	})
+	return out, err
+}
+
+// each runs a SELECT of so many columns and visits its rows, which are valid during the visit. Numbers come as *big.Int, those with places behind
+// the point as dialect.Decimal, and the others as text, truth values and nil.
+func (x *session) each(statement string, columns int, visit func(values []any) error) error {
+	var refused error // by the visit
+	err := x.run(func(ctx context.Context) error {
 		rows, err := x.conn.QueryContext(ctx, statement)
 		if err != nil {
 			return err
@@ -95,8 +110,7 @@ func (x *session) ask(statement string, columns int) (out [][]any, err error) {
 		if columns != anyColumns && len(types) != columns {
 			return x.place.fault(fmt.Sprintf("a statement of %d columns has %d", columns, len(types)), "")
 		}
-		row := make([]any, len(types))
-		into := make([]any, len(types))
+		row, into, values := make([]any, len(types)), make([]any, len(types)), make([]any, len(types))
 		for i := range row {
 			into[i] = &row[i]
 		}
@@ -104,20 +118,18 @@ func (x *session) ask(statement string, columns int) (out [][]any, err error) {
 			if err := rows.Scan(into...); err != nil {
 				return err
 			}
-			values := make([]any, len(row))
 			for i, v := range row {
 				if values[i], err = plainValue(v, types[i].DatabaseTypeName()); err != nil {
 					return err
 				}
 			}
-			if size += answerBytes(values); size > maxAnswerBytes || len(out) == maxAnswerRows {
-				return x.place.fault(fmt.Sprintf("a statement has more than %d rows, or %d bytes", maxAnswerRows, maxAnswerBytes), "")
+			if refused = visit(values); refused != nil {
+				return refused
 			}
-			out = append(out, values)
 		}
 		return rows.Err()
 	})
-	return out, err
+	return cmp.Or(refused, err)
 }
 
 // types are the columns of a relation.

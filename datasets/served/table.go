@@ -238,6 +238,13 @@ func (a *Asking) Rows(ctx context.Context, statement string) ([][]any, error) {
 	return inner.ask(statement, anyColumns)
 }
 
+// Each is Rows one by one: each row is valid during its visit.
+func (a *Asking) Each(ctx context.Context, statement string, visit func(row []any) error) error {
+	inner := *a.session
+	inner.ctx = ctx
+	return inner.each(statement, anyColumns, visit)
+}
+
 // Witnessed runs a SELECT whose last columns are Witness, and gives the others; an error that wraps ErrChanged if
 // the table's content is not the registered one.
 func (a *Asking) Witnessed(ctx context.Context, statement string) ([][]any, error) {
