@@ -165,8 +165,8 @@ func poolJoined(t *testing.T, conn *pgx.Conn, offices []joinedOffice, cat engine
 	}
 }
 
-// answerJoined is PostgreSQL's answer.
-func answerJoined(conn *pgx.Conn, sql string) (answer [][]string, err error) {
+// AnswerPostgres is PostgreSQL's answer.
+func AnswerPostgres(conn *pgx.Conn, sql string) (answer [][]string, err error) {
 	rows, err := conn.Query(context.Background(), sql)
 	if err != nil {
 		return nil, err
@@ -190,8 +190,8 @@ func answerJoined(conn *pgx.Conn, sql string) (answer [][]string, err error) {
 	return answer, rows.Err()
 }
 
-// likePostgres compares two cells: every digit, but nine of a double precision, which PostgreSQL computes with rounding.
-func likePostgres(v engine.Value, kind engine.Kind, want string) bool {
+// LikePostgres compares two cells: every digit, but nine of a double precision, which PostgreSQL computes with rounding.
+func LikePostgres(v engine.Value, kind engine.Kind, want string) bool {
 	if v.Text == nil || want == "NULL" || kind != engine.Float {
 		return v.Text == nil && want == "NULL" || v.Text != nil && *v.Text == want
 	}
@@ -247,7 +247,7 @@ func TestPostgresJoins(t *testing.T) {
 		for range each {
 			sql := newJoinSpeaker(r).question()
 			got, err := rehearsal.TryBy(sql, cat, departments, contributeJoined(t, tables))
-			want, wantErr := answerJoined(conn, sql)
+			want, wantErr := AnswerPostgres(conn, sql)
 			var refused *engine.Error
 			switch {
 			case err != nil && wantErr != nil:
@@ -261,7 +261,7 @@ func TestPostgresJoins(t *testing.T) {
 			compared, rows = compared+1, rows+len(want)
 			if !slices.EqualFunc(got.Rows, want, func(a []engine.Value, b []string) bool {
 				for i, v := range a {
-					if !likePostgres(v, got.Kinds[i], b[i]) {
+					if !LikePostgres(v, got.Kinds[i], b[i]) {
 						return false
 					}
 				}
