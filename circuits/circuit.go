@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"math/bits"
 	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
@@ -326,14 +327,19 @@ func (s *shape) checkWrap() error {
 	return nil
 }
 
-// quotientWidth is the width that holds the quotient by Q of an honest message: with squares the
-// largest sum of the squares of the secret coefficients that make one of the relation's, its
-// standard deviation is below √(squares/12), and sixteen of them fit. A prover whose quotient is
+// quotientWidth is the width that holds the quotient by Q of an honest message whose secrets are random:
+// with squares the largest sum of the squares of the secret coefficients that make one of the relation's,
+// its standard deviation is below √(squares/12), and sixteen of them fit. A prover whose quotient is
 // larger fails closed.
 func quotientWidth(squares float64) int {
 	need := 16*math.Sqrt(squares/12) + 3
 	return int(math.Ceil(math.Log2(need))) + 1
 }
+
+// wholeQuotient is the width that holds the quotient by Q of every message, with the secret coefficients that
+// make one of the relation's adding up to sum at most, without their signs: public ones are within ±Q/2, and
+// what else there is, is below Q.
+func wholeQuotient(sum int64) int { return bits.Len64(uint64(sum/2+1)) + 1 }
 
 // ternarySquares allows for two products with ternary polynomials of n coefficients.
 func ternarySquares(n int) float64 { return 2 * 2 * float64(n) / 3 }

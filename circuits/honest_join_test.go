@@ -208,3 +208,56 @@ func TestPinOfZeros(t *testing.T) {
 		t.Fatalf("a pin of one honest chunk holds none: %v", err)
 	}
 }
+
+// TestProductsOfAnyChunks: a product can be proven whatever the chunks are, and whatever the entries: no
+// quotient by Q leaves its range. Whoever sends vectors chooses their randomness and may know some entries.
+func TestProductsOfAnyChunks(t *testing.T) {
+	joined, err := Named("joined")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range append(manySets(t), joined) {
+		for _, s := range []Statement{StatementProduct, StatementWeightedProduct} {
+			sh := shapeOf(p, s)
+			for i, r := range append(slices.Clone(sh.relations), sh.slots.relation) {
+				sum := big.NewInt(1) // of the value, which is within ±Q/2 as well
+				for _, of := range r.products {
+					short := &sh.shorts[of.short]
+					sum.Add(sum, new(big.Int).Mul(short.largest(), big.NewInt(int64(short.length))))
+				}
+				least := sh.shorts[r.terms[len(r.terms)-1].short].offset // to −least − 1
+				if most := new(big.Int).Not(least); most.Lsh(most, 1).Cmp(sum) < 0 {
+					t.Errorf("%s, %v, relation %d: a quotient of up to %v/2, and its range ends at %v/2", p.Name(), s, i, sum, most)
+				}
+			}
+		}
+	}
+	p := tiny(t)
+	l, k := newLattigo(t, p), keysFor(t, p)
+	half := new(big.Int).Rsh(p.Q(), 1)
+	for _, sign := range []int64{1, -1} {
+		all := p.FromBig(slices.Repeat([]*big.Int{new(big.Int).Mul(half, big.NewInt(sign))}, p.N()))
+		ones := slices.Repeat([]int64{1}, p.Limbs()*p.ProductChunks())
+		w := ProductSecret{I: ones, U: make([]int64, p.N()), E1: make([]int64, p.N()), PinE1: make([]int64, p.N())}
+		for e := range w.U {
+			w.U[e] = 1
+			if e > p.Target() {
+				w.U[e] = -1 // X^N is −1
+			}
+		}
+		w.PinU = w.U
+		chunks := slices.Repeat([]Poly{all}, p.ProductChunks())
+		x := Product{PK0: all, PK1: all, B0: chunks, B1: chunks}
+		l.multiply(&x, w, ones)
+		x.Pin = &Pin{B1: chunks, C1: x.C1}
+		if _, err := k.Prove(testBinding(), x, w); err != nil {
+			t.Errorf("chunks of %d·Q/2: %v", sign, err)
+		}
+		y := WeightedProduct{Product: x}
+		most := slices.Repeat([]int64{1<<WeightBits - 1}, len(ones))
+		l.multiply(&y.Product, w, most)
+		if _, err := k.Prove(testBinding(), y, WeightedProductSecret{w, most}); err != nil {
+			t.Errorf("chunks of %d·Q/2, with weights: %v", sign, err)
+		}
+	}
+}

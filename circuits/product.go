@@ -194,9 +194,13 @@ func (p Params) pinStep() int {
 	return p.Classes() / classes
 }
 
-// productSquares is what a product's quotients are made of at most, with |α| up to largest.
-func (p Params) productSquares(largest float64) float64 {
-	return float64(p.ProductChunks()*p.Limbs())*largest*largest + ternarySquares(p.N())/2
+// productQuotient is the width that holds every quotient by Q of a product, whatever the chunks are, with
+// |α| up to 2^bits. Nothing less will do: entries are data, not chance, and whoever sent the vectors may have
+// chosen their randomness. Were there entries that cannot be proven over chunks like that, a product that is
+// not made would tell something of them (README section 10).
+func (p Params) productQuotient(bits int) int {
+	sum := int64(p.ProductChunks()*p.Limbs())<<bits + int64(p.N()) // of the absolute values of α and u
+	return wholeQuotient(sum)
 }
 
 func productShape(p Params, digit int) *shape { return productShapeOf(p, digit, false) }
@@ -213,10 +217,9 @@ func productShapeOf(p Params, digit int, weighted bool) *shape {
 	u, e0, e1, pinU, pinE := chunks, chunks+1, chunks+2, chunks+3, chunks+4
 	s.shorts = append(s.shorts, ternaryShort("u", n), noiseShort("e0", 1), noiseShort("e1", n),
 		ternaryShort("pin u", n), noiseShort("pin e1", pinned))
-	multiplier, width := 0, quotientWidth(p.productSquares(1))
-	pinWidth := width
+	multiplier, width, pinWidth := 0, p.productQuotient(0), p.productQuotient(0)
 	if weighted {
-		s.statement, multiplier, width = StatementWeightedProduct, len(s.shorts), quotientWidth(p.productSquares(1<<WeightBits))
+		s.statement, multiplier, width = StatementWeightedProduct, len(s.shorts), p.productQuotient(WeightBits)
 		for j := range chunks {
 			alpha := rangeShort("α", p.Limbs(), new(big.Int), WeightBits, digit)
 			alpha.step, alpha.aboveLo = p.Stride(), true
