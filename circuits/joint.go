@@ -18,9 +18,17 @@ type Joint struct {
 	Signed      bool          // whether a target may be negative: it is then in [−t/2, t/2), else in [0, t)
 }
 
-// JointTerm is a sum of products α·β over all positions, times a public integer. Alpha bounds |α| of
-// each multiplying department, Beta |β| of each that sent a vector.
-type JointTerm struct{ Factor, Alpha, Beta int64 }
+// JointTerm is a sum of products α·β over all positions, times a public integer that is not 0. Alpha bounds |α| of
+// each multiplying department, Beta |β| of each that sent a vector. Indicator says that α is proven to be 0 or 1
+// (Product); all that is proven of others is that they are below 2^WeightBits (WeightedProduct), so that is what
+// their noise is computed with, whatever Alpha is.
+type JointTerm struct {
+	Factor, Alpha, Beta int64
+	Indicator           bool
+}
+
+// MaxPositions is the longest spine of persons whose tables are joined.
+const MaxPositions = 1 << 25
 
 // Fit is what a joined question's release is like: the largest noise of a target, before the shares'
 // flooding, and λ = log2 B − log2(the noise of all targets) − 1. The release takes 2^-(λ+2) of the
@@ -44,7 +52,7 @@ func (p Params) Products(positions int) int {
 // Joint checks the conditions of README section 12, with m the positions of all chunks, the last one
 // whole. Error: ErrJoint, with the condition that fails.
 func (p Params) Joint(j Joint) (Fit, error) {
-	if j.Positions < 1 || j.Multipliers < 1 || j.Encrypted < 1 || len(j.Targets) < 1 ||
+	if j.Positions < 1 || j.Positions > MaxPositions || j.Multipliers < 1 || j.Encrypted < 1 || len(j.Targets) < 1 ||
 		j.Members < max(j.Multipliers, j.Encrypted) || j.Members > p.MaxDepartments() {
 		return Fit{}, fmt.Errorf("%w: %d positions, %d and %d departments of %d members, %d targets", ErrJoint,
 			j.Positions, j.Multipliers, j.Encrypted, j.Members, len(j.Targets))
@@ -55,10 +63,13 @@ func (p Params) Joint(j Joint) (Fit, error) {
 	}
 	fit, all := Fit{Noise: new(big.Int)}, new(big.Int)
 	for _, terms := range j.Targets {
+		if len(terms) == 0 {
+			return Fit{}, fmt.Errorf("%w: a target without terms", ErrJoint)
+		}
 		noise, value := new(big.Int), new(big.Int)
 		for _, t := range terms {
-			if t.Alpha < 0 || t.Alpha > 1<<WeightBits || t.Beta < 0 || t.Beta > 1<<p.LimbBits() {
-				return Fit{}, fmt.Errorf("%w: entries of up to %d and %d, allowed 2^%d and 2^%d", ErrJoint, t.Alpha, t.Beta, WeightBits, p.LimbBits())
+			if t.Alpha < 0 || t.Alpha > t.proven() || t.Beta < 0 || t.Beta > 1<<p.LimbBits() || t.Factor == 0 {
+				return Fit{}, fmt.Errorf("%w: %d times entries of up to %d and %d, allowed %d and 2^%d", ErrJoint, t.Factor, t.Alpha, t.Beta, t.proven(), p.LimbBits())
 			}
 			e, v := p.jointTerm(j, t)
 			noise.Add(noise, e)
@@ -88,9 +99,17 @@ func (p Params) Joint(j Joint) (Fit, error) {
 // accountBits says when an epoch ends: when all that was released in it takes 2^-40.
 const accountBits = 40
 
+// proven is how far |α| goes by the proofs.
+func (t JointTerm) proven() int64 {
+	if t.Indicator {
+		return 1
+	}
+	return 1 << WeightBits
+}
+
 // jointTerm is how far a term's noise and value go from zero: with d departments, m positions in k
 // products of each multiplying department and 19·(2Nn+1) the noise of a fresh ciphertext,
-// |c|·d_A·(m·a·d_B + k)·19·(2Nn+1) and |c|·d_A·d_B·m·a·b.
+// |c|·d_A·(m·α·d_B + k)·19·(2Nn+1) and |c|·d_A·d_B·m·a·b, α the bound that is proven and a the one that is said.
 func (p Params) jointTerm(j Joint, t JointTerm) (noise, value *big.Int) {
 	mul := func(xs ...int64) *big.Int {
 		z := big.NewInt(1)
@@ -101,7 +120,7 @@ func (p Params) jointTerm(j Joint, t JointTerm) (noise, value *big.Int) {
 	}
 	m := int64(p.Chunks(j.Positions)) * int64(p.Limbs())
 	da, db := int64(j.Multipliers), int64(j.Encrypted)
-	noise = mul(m, t.Alpha, db)
+	noise = mul(m, t.proven(), db)
 	noise.Add(noise, big.NewInt(int64(p.Products(j.Positions))))
 	noise.Mul(noise, mul(t.Factor, da, ErrorBound, 2*int64(p.N())*int64(j.Members)+1))
 	return noise, mul(t.Factor, da, db, m, t.Alpha, t.Beta)

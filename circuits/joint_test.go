@@ -3,6 +3,7 @@ package circuits
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 
 // million is a join of one department a side over 10^6 persons, in the largest committee.
 func million(a, b int64) Joint {
-	return Joint{Positions: 1_000_000, Multipliers: 1, Encrypted: 1, Members: 64, Targets: [][]JointTerm{{{1, a, b}}}}
+	return Joint{Positions: 1_000_000, Multipliers: 1, Encrypted: 1, Members: 64, Targets: [][]JointTerm{{{1, a, b, a == 1}}}}
 }
 
 // TestJointFigures holds the table of README section 12.
@@ -18,8 +19,8 @@ func TestJointFigures(t *testing.T) {
 	text := readme(t)
 	pairs := [][2]int64{{1, 1 << 20}, {1 << 20, 1}, {1 << 12, 1 << 12}, {1 << 20, 1 << 20}}
 	for name, want := range map[string][]string{
-		"default": {"65.8", "45.8", "53.8", "does not fit"},
-		"joined":  {"95.8", "75.8", "83.8", "75.8"},
+		"default": {"65.8", "45.8", "45.8", "does not fit"},
+		"joined":  {"95.8", "75.8", "75.8", "75.8"},
 	} {
 		p, err := Named(name)
 		if err != nil {
@@ -65,10 +66,15 @@ func TestJointConditions(t *testing.T) {
 		"more than the members": func(j *Joint) { j.Members, j.Encrypted = 2, 3 },
 		"more than the set has": func(j *Joint) { j.Members = 65 },
 		"negative bound":        func(j *Joint) { j.Targets[0][0].Alpha = -1 },
-		"α too wide":            func(j *Joint) { j.Targets[0][0].Alpha = 1<<WeightBits + 1 },
+		"α too wide":            func(j *Joint) { j.Targets[0][0].Alpha, j.Targets[0][0].Indicator = 1<<WeightBits+1, false },
+		"α that is no bit":      func(j *Joint) { j.Targets[0][0].Alpha = 2 },
+		"a factor of 0":         func(j *Joint) { j.Targets[0][0].Factor = 0 },
+		"a target of nothing":   func(j *Joint) { j.Targets = append(j.Targets, nil) },
+		"more than a spine has": func(j *Joint) { j.Positions, j.Targets[0][0].Beta = MaxPositions+1, 0 },
+		"positions that wrap":   func(j *Joint) { j.Positions, j.Targets[0][0].Beta = math.MaxInt, 0 },
 		"β too wide":            func(j *Joint) { j.Targets[0][0].Beta = 1<<p.LimbBits() + 1 },
 		"the sum reaches t":     func(j *Joint) { j.Targets[0][0].Beta = 1 << 25 },
-		"terms that do":         func(j *Joint) { j.Targets[0] = append(j.Targets[0], JointTerm{-1 << 4, 1, 1 << 20}) },
+		"terms that do":         func(j *Joint) { j.Targets[0] = append(j.Targets[0], JointTerm{-1 << 4, 1, 1 << 20, true}) },
 		"departments that do":   func(j *Joint) { j.Multipliers, j.Encrypted = 8, 4 },
 		"half of t where signed": func(j *Joint) {
 			j.Signed, j.Targets[0][0].Beta = true, 1<<24
@@ -89,18 +95,37 @@ func TestJointConditions(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Joint){
 		"two targets":                   func(j *Joint) { j.Targets = append(j.Targets, j.Targets[0]) },
-		"two terms":                     func(j *Joint) { j.Targets[0] = append(j.Targets[0], JointTerm{1, 1, 1}) },
+		"two terms":                     func(j *Joint) { j.Targets[0] = append(j.Targets[0], JointTerm{1, 1, 1, true}) },
 		"a factor of −2":                func(j *Joint) { j.Targets[0][0].Factor = -2 },
 		"two departments that multiply": func(j *Joint) { j.Multipliers = 2 },
 		"two that sent vectors":         func(j *Joint) { j.Encrypted = 2 },
 		"twice the positions":           func(j *Joint) { j.Positions *= 2 },
-		"twice the weights":             func(j *Joint) { j.Targets[0][0].Alpha = 2 },
 	} {
 		j := base
 		j.Targets = [][]JointTerm{{base.Targets[0][0]}}
 		change(&j)
 		if got, err := p.Joint(j); err != nil || fit.Lambda-got.Lambda < 0.99 || fit.Lambda-got.Lambda > 1.01 {
 			t.Errorf("%s: λ %.2f of %.2f, want one bit less: %v", name, got.Lambda, fit.Lambda, err)
+		}
+	}
+}
+
+// TestJointNoiseIsProven: what a department multiplies by is held to no more than its proof says, so neither is
+// the noise, nor what its release takes of an epoch: small weights count as much as the largest.
+func TestJointNoiseIsProven(t *testing.T) {
+	p, err := Named("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	most, err := p.Joint(million(1<<WeightBits, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range []int64{0, 1, 2, 1000} {
+		j := million(a, 1)
+		j.Targets[0][0].Indicator = false
+		if fit, err := p.Joint(j); err != nil || fit.Noise.Cmp(most.Noise) != 0 || fit.Lambda != most.Lambda {
+			t.Errorf("|α| ≤ %d: noise of %v and λ %.1f, by the proof %v and %.1f: %v", a, fit.Noise, fit.Lambda, most.Noise, most.Lambda, err)
 		}
 	}
 }
@@ -118,7 +143,7 @@ func TestJointNoise(t *testing.T) {
 		c, w := l.contribution(key)
 		for i, m := range w.M {
 			at := len(x.B0)*p.Limbs() + i
-			a[at] = int64(1000 - at)
+			a[at] = int64(1<<WeightBits - 1 - at)
 			value.Add(value, big.NewInt(m*a[at]))
 		}
 		x.B0, x.B1 = append(x.B0, c.C0), append(x.B1, c.C1)
@@ -130,7 +155,7 @@ func TestJointNoise(t *testing.T) {
 	if noise.Cmp(new(big.Int).Rsh(p.Q(), 1)) > 0 {
 		noise.Sub(noise, p.Q())
 	}
-	bound, _ := p.jointTerm(Joint{Positions: testChunks * p.Limbs(), Multipliers: 1, Encrypted: 1, Members: 1}, JointTerm{1, 1000, 1})
+	bound, _ := p.jointTerm(Joint{Positions: testChunks * p.Limbs(), Multipliers: 1, Encrypted: 1, Members: 1}, JointTerm{1, 1 << WeightBits, 1, false})
 	if noise.CmpAbs(bound) > 0 || noise.BitLen() < bound.BitLen()-16 {
 		t.Errorf("noise of %d bits, bound of %d", noise.BitLen(), bound.BitLen())
 	}

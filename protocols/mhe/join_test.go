@@ -192,8 +192,7 @@ func (c *committee) release(t testing.TB, slots []Slot) []Release {
 	return shares
 }
 
-// noise is that of the targets by the conditions of circuits, with what the proofs hold weights to; without proofs with their
-// own bounds.
+// noise is that of the targets by the conditions of circuits.
 func (x *crossing) noise(t testing.TB, c *committee) *big.Int {
 	t.Helper()
 	j := circuits.Joint{Positions: x.positions, Multipliers: len(x.multipliers), Encrypted: len(x.encrypted), Members: len(c.secrets)}
@@ -201,11 +200,7 @@ func (x *crossing) noise(t testing.TB, c *committee) *big.Int {
 		var list []circuits.JointTerm
 		for _, s := range terms {
 			w, v := x.weights[s.weight], x.vectors[s.vector]
-			alpha := max(w.Hi, -w.Lo)
-			if c.keys != nil && s.weight > 0 {
-				alpha = 1<<circuits.WeightBits + min(0, w.Lo) - 1
-			}
-			list = append(list, circuits.JointTerm{Factor: s.factor, Alpha: alpha, Beta: max(v.Hi, -v.Lo)})
+			list = append(list, circuits.JointTerm{Factor: s.factor, Alpha: max(w.Hi, -w.Lo), Beta: max(v.Hi, -v.Lo), Indicator: s.weight == 0})
 		}
 		j.Targets = append(j.Targets, list)
 	}

@@ -71,7 +71,7 @@ func (c *committee) noise(sums []Ciphertext, plain []*big.Int) float64 {
 // TestLattigoDecryptsTargets holds products and releases against Lattigo: its decryptor opens a target with the summed secrets, and
 // a share by its own key switch, turned so that the target stands at the slot, decrypts beside ours.
 func TestLattigoDecryptsTargets(t *testing.T) {
-	c := unproven(t, tiny.Params(), 2)
+	c := unproven(t, tiny.Joined(), 2)
 	x := randomCrossing(rand.New(rand.NewPCG(7, 8)), 40, []int{0, 1}, []int{0, 1}, 0.7)
 	x.targets = [][]summand{{{1, 2, 1}}}
 	sums, want := x.sums(t, c), x.expected()[0].Int64()

@@ -16,7 +16,7 @@ type Vector struct {
 }
 
 // MaxPositions is the longest vector: as many persons as a spine may have.
-const MaxPositions = 1 << 25
+const MaxPositions = circuits.MaxPositions
 
 func (v Vector) check() error {
 	if v.Positions < 1 || v.Positions > MaxPositions || v.Lo > 0 || v.Hi < 0 {

@@ -292,7 +292,7 @@ func TestReleaseIsTheAnswers(t *testing.T) {
 // noiseOf is what the conditions allow a target of a scene before flooding.
 func noiseOf(t *testing.T, p circuits.Params) *big.Int {
 	t.Helper()
-	fit, err := p.Joint(circuits.Joint{Positions: 16, Multipliers: 1, Encrypted: 1, Members: 3, Targets: [][]circuits.JointTerm{{{Factor: 1, Alpha: 1, Beta: 15}}}})
+	fit, err := p.Joint(circuits.Joint{Positions: 16, Multipliers: 1, Encrypted: 1, Members: 3, Targets: [][]circuits.JointTerm{{{Factor: 1, Alpha: 1, Beta: 15, Indicator: true}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
