@@ -254,7 +254,7 @@ func (x Explanation) writeMoments(line func(format string, args ...any)) {
 // writeCells says what departments contribute.
 func (x Explanation) writeCells(line func(format string, args ...any)) {
 	if x.Linked != nil {
-		x.Linked.write(line)
+		x.Linked.write(x.language, line)
 		return
 	}
 	who := x.language.text("Each department contributes")
@@ -292,7 +292,7 @@ func (x Explanation) String() string {
 	for _, k := range x.Joined {
 		promise := k.promise()
 		if l := x.Linked; l != nil {
-			promise = fmt.Sprintf(" are one person on the spine %s of %s, across departments", quote(l.Spine), l.Of)
+			promise = x.language.say(" are one person on the spine %s of %s, across departments", quote(l.Spine), l.Of)
 		}
 		line("Joined where %s%s", strings.Join(k.Columns, " = "), promise)
 	}
@@ -333,7 +333,7 @@ func (x Explanation) String() string {
 		}
 	}
 	if x.Linked != nil {
-		line("Not answered: %s.", unanswered(0).Message)
+		line("Not answered: a join across departments is planned but not answered yet.")
 	}
 	for _, l := range x.Learns {
 		line("Learns: %s: %s.", l.Who, l.What)

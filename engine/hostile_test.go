@@ -186,8 +186,33 @@ func FuzzPlan(f *testing.F) {
 			f.Add(c.input)
 		}
 	}
-	cat := fixtureCatalogue()
-	f.Fuzz(func(t *testing.T, sql string) { askAnything(t, sql, cat) })
+	for _, c := range readCases(f, "linked.txt") {
+		f.Add(c.input)
+	}
+	cat, cross := fixtureCatalogue(), crossCatalogue()
+	f.Fuzz(func(t *testing.T, sql string) {
+		askAnything(t, sql, cat)
+		joinAnything(t, sql, cross)
+	})
+}
+
+// joinAnything plans a text over tables that departments join across each other: twice alike, and with cells if nobody matches.
+func joinAnything(t *testing.T, sql string, cat Catalogue) {
+	p, err := NewLinkedPlan(sql, cat, []string{"tax", "welfare"}, testPackings[0])
+	if err != nil || p.Linked() == nil {
+		return
+	}
+	again, err := NewLinkedPlan(sql, cat, []string{"welfare", "tax"}, testPackings[0])
+	if err != nil || again.Digest() != p.Digest() || p.Explain().String() == "" {
+		t.Fatalf("%q: planned twice with different results: %v", sql, err)
+	}
+	opened := make([]*big.Int, p.groupCount()*len(p.Linked().Targets))
+	for i := range opened {
+		opened[i] = new(big.Int)
+	}
+	if _, err := p.Linked().Cells(p, opened); err != nil {
+		t.Fatalf("%q: nobody matches, which is refused: %v", sql, err)
+	}
 }
 
 // FuzzCatalogue: no bytes make decoding, validating or planning panic, and what

@@ -41,7 +41,7 @@ func plural[N int | int64](l Language, n N, noun string) string {
 }
 
 var chineseCounts = map[string]string{
-	"row": "行", "joined row": "个连接行", "value": "个取值", "cell": "个单元", "group": "个分组", "limb": "个数段", "ciphertext": "个密文", "comparison": "处比较",
+	"row": "行", "joined row": "个连接行", "value": "个取值", "cell": "个单元", "group": "个分组", "limb": "个数段", "ciphertext": "个密文", "comparison": "处比较", "product": "个乘积",
 }
 
 // chineseTexts are the formats in Chinese, with the same values in the same order, or by their places.
@@ -79,6 +79,21 @@ var chineseTexts = map[string]string{
 	"Learns: %s: %s.":               "知悉：%s：%s。",
 	"whichever contributes for all": "代全体提供数据的部门",
 	"each other department":         "其余各部门",
+
+	// ExplainedLinked
+	" are one person on the spine %s of %s, across departments": "，同为名册%s（%s所有）上的一人，跨部门连接",
+	"  %s, of": "  %s，表有",
+	"Each department of %s (%s) sends for each person on the spine, encrypted, in each of %s:":   "%s的各部门（%s）就名册上的每个人加密发送以下数，分%s：",
+	"Each department of %s (%s) multiplies what the others send for a person by, in each of %s:": "%s的各部门（%s）将他方就一人发送的数乘以以下数，分%s：",
+	"  and %d more": "  另有%d个",
+	"What is opened in each group, sums over all persons, in %s of vectors over all groups:": "每个分组中公开的数，为全体人员之和，各分组共%s（向量之积）：",
+	"  %s, from %s to %s: the sum of %s":                                                     "  %s，在%s至%s之间：以下各项之和：%s",
+	"Not answered: a join across departments is planned but not answered yet.":               "不予答复：跨部门连接现仅可计划，尚不作答。",
+	"each department whose keys are placed on the spine":                                     "其键已在名册上定位的各部门",
+	"which of its own persons stand on the spine %s of %s, from placing them":                "经定位可知其自有人员中有谁在名册%s（%s所有）上",
+	"; since the spine is one of the joined tables, it learns so who matches":                "；名册即所连接的表之一，故由此得知谁相匹配",
+	"; who matches nobody learns":                                                            "；谁相匹配，无人得知",
+	"encrypted numbers of %s, which they cannot read; but what they multiply by is theirs to say: one that does not follow the protocol, together with the analyst, can have a cell show numbers of single persons": "%s的加密数，不能读取；但乘以何数由其自定：不守协议者与分析人合谋，可使一个单元显出个别人的数",
 
 	// Plan.Notes
 	"so it is with %s more":          "另有%s同样如此",

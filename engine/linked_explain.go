@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -85,13 +84,13 @@ func (p *Plan) describeVector(v Vector) string {
 const maxExplained = 64
 
 // write writes it for people.
-func (x *ExplainedLinked) write(line func(format string, args ...any)) {
+func (x *ExplainedLinked) write(language Language, line func(format string, args ...any)) {
 	for _, s := range x.Sides {
-		does := "sends for each person on the spine, encrypted"
+		does := "Each department of %s (%s) sends for each person on the spine, encrypted, in each of %s:"
 		if s.Multiplies {
-			does = "multiplies what the others send for a person by"
+			does = "Each department of %s (%s) multiplies what the others send for a person by, in each of %s:"
 		}
-		line("Each department of %s (%s) %s, in each of %s:", s.Table, strings.Join(s.Departments, ", "), does, Plural(s.Groups, "group"))
+		line(does, s.Table, strings.Join(s.Departments, ", "), plural(language, s.Groups, "group"))
 		for i, v := range s.Vectors {
 			if i == maxExplained {
 				line("  and %d more", len(s.Vectors)-i)
@@ -103,7 +102,7 @@ func (x *ExplainedLinked) write(line func(format string, args ...any)) {
 			}
 		}
 	}
-	line("What is opened in each group, sums over all persons, in %s of vectors over all groups:", Plural(x.Products, "product"))
+	line("What is opened in each group, sums over all persons, in %s of vectors over all groups:", plural(language, x.Products, "product"))
 	for i, t := range x.Targets {
 		if i == maxExplained {
 			line("  and %d more", len(x.Targets)-i)
@@ -114,19 +113,19 @@ func (x *ExplainedLinked) write(line func(format string, args ...any)) {
 }
 
 // linkedLearns is what whom a join across departments tells beside its cells.
-func (p *Plan) linkedLearns() (out []ExplainedDisclosure) {
+func (p *Plan) linkedLearns(language Language) (out []ExplainedDisclosure) {
 	l := p.Linked()
 	if l == nil {
 		return nil
 	}
 	multiply, send := l.Sides[l.Multiplier].Departments, l.Sides[1-l.Multiplier].Departments
-	placed := fmt.Sprintf("which of its own persons stand on the spine %s of %s, from placing them", quote(l.Spine.Table), l.Spine.Department)
+	placed := language.say("which of its own persons stand on the spine %s of %s, from placing them", quote(l.Spine.Table), l.Spine.Department)
 	if slices.ContainsFunc(p.Join.Catalogue, Registration.IsSpine) {
-		placed += "; since the spine is one of the joined tables, it learns so who matches"
+		placed += language.text("; since the spine is one of the joined tables, it learns so who matches")
 	} else {
-		placed += "; who matches nobody learns"
+		placed += language.text("; who matches nobody learns")
 	}
-	return append(out, ExplainedDisclosure{"each department whose keys are placed on the spine", placed},
-		ExplainedDisclosure{strings.Join(multiply, ", "), "encrypted numbers of " + strings.Join(send, ", ") + ", which they cannot read; but what they multiply by is theirs to say: " +
-			"one that does not follow the protocol, together with the analyst, can have a cell show numbers of single persons"})
+	return append(out, ExplainedDisclosure{language.text("each department whose keys are placed on the spine"), placed},
+		ExplainedDisclosure{strings.Join(multiply, ", "), language.say("encrypted numbers of %s, which they cannot read; but what they multiply by is theirs to say: "+
+			"one that does not follow the protocol, together with the analyst, can have a cell show numbers of single persons", strings.Join(send, ", "))})
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/big"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -65,10 +66,13 @@ func TestLinked(t *testing.T) {
 			t.Errorf("%s: NewPlan says %v", c.input, asked)
 		}
 		if verb[0] == "explain" {
+			if said := p.ExplainIn(Chinese).String(); regexp.MustCompile(`[A-Za-z]+ (is|are|the|each|that|which|by|from)\b`).MatchString(said) {
+				t.Errorf("in Chinese:\n%s", said)
+			}
 			return p.Explain().String()
 		}
 		var lines []string
-		p.explainLinked().write(func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) })
+		p.explainLinked().write(English, func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) })
 		return strings.Join(lines, "\n") + fmt.Sprintf("\ndemand %+v", p.Linked().Demand(p))
 	})
 }

@@ -48,7 +48,7 @@ func (p *Plan) disclosures(l Language) []ExplainedDisclosure {
 		everyone += l.text(", but those that contribute see each count before it is rounded")
 	}
 	out = append(out, ExplainedDisclosure{l.text("every department"), everyone})
-	out = append(out, p.linkedLearns()...)
+	out = append(out, p.linkedLearns(l)...)
 	if p.Report != nil && functions[p.Report.Function].report.question != "" {
 		out = append(out, ExplainedDisclosure{l.text("every department and the analyst"), l.text(functions[p.Report.Function].report.question)})
 	}

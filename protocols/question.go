@@ -19,6 +19,9 @@ func NewQuestion(sql string, all engine.Catalogue, departments []string, p engin
 			return nil, err
 		}
 		if departments, some = Holders(all, tables); len(departments) == 0 {
+			if plan, err := engine.NewLinkedPlan(sql, all, some, p); err == nil {
+				return nil, plan.Answerable()
+			}
 			return nil, &engine.Error{Code: engine.CodeTable, Message: "no department holds all the tables " + quotedNames(tables) + ", so none can join them",
 				Hint: fmt.Sprintf("%s hold one or more of them", strings.Join(some, ", "))}
 		}
@@ -28,6 +31,20 @@ func NewQuestion(sql string, all engine.Catalogue, departments []string, p engin
 		session.Partial(some)
 	}
 	return session, err
+}
+
+// NewLinkedQuestion plans a join across departments, which is explained and not answered yet: over the departments given, or all that
+// hold one of the tables. The error is an *engine.Error.
+func NewLinkedQuestion(sql string, all engine.Catalogue, departments []string, p engine.Packing) (*engine.Plan, error) {
+	if len(departments) == 0 {
+		tables, err := engine.TablesOf(sql, all)
+		if err != nil {
+			return nil, err
+		}
+		whole, some := Holders(all, tables)
+		departments = append(whole, some...)
+	}
+	return engine.NewLinkedPlan(sql, all, departments, p)
 }
 
 // Holders are the departments that hold all of some tables, and those that hold only some of them.

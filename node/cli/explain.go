@@ -224,8 +224,11 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 	}
 	defer analyst.Close()
 	explanation, err := analyst.Explain(ctx, sql, f.Options())
-	if err != nil {
+	switch {
+	case err != nil:
 		return none, nil, asked(err, sql)
+	case explanation.First.Linked != nil: // nobody decides about what nobody answers
+		return explanation, nil, nil
 	}
 	decided, err := analyst.Decide(ctx, sql, f.Options())
 	if err != nil {

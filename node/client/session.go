@@ -114,10 +114,25 @@ func (c *Client) Explain(ctx context.Context, sql string, o AskOptions) (engine.
 		return engine.SessionExplanation{}, err
 	}
 	session, err := c.session(sql, o.Departments)
-	if err != nil {
+	var refused *QueryError
+	switch {
+	case errors.As(err, &refused) && refused.Code == engine.CodeUnanswered:
+		return c.explainLinked(sql, o)
+	case err != nil:
 		return engine.SessionExplanation{}, err
 	}
 	return session.ExplainIn(engine.LanguageNamed(o.Language)), nil
+}
+
+// explainLinked explains a join across departments, which is not answered yet.
+func (c *Client) explainLinked(sql string, o AskOptions) (engine.SessionExplanation, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	plan, err := protocols.NewLinkedQuestion(sql, c.replica.Catalogue(), o.Departments, protocols.Packing(c.params))
+	if err != nil {
+		return engine.SessionExplanation{}, queryError(err)
+	}
+	return engine.SessionExplanation{First: plan.ExplainIn(engine.LanguageNamed(o.Language))}, nil
 }
 
 // session plans a question over the present tables.
