@@ -75,8 +75,9 @@ const (
 	// MaxEvidence bounds the deviations that the state keeps.
 	MaxEvidence = 64
 	// MaxEvidenceRecord bounds a record that is kept within an Evidence; of a longer one only the
-	// digest is.
-	MaxEvidenceRecord = 16 << 10
+	// digest is. It has room for MaxLinkedBlobs digests, and for a verdict: who gives as much as is allowed is not
+	// convicted by less.
+	MaxEvidenceRecord = 20 << 10
 	// MaxReceiptBytes bounds a receipt in a certificate.
 	MaxReceiptBytes = engine.MaxReceiptBytes
 	// MaxStateBytes bounds an encoded State.

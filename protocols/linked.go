@@ -166,6 +166,9 @@ func (q *QueryState) giver(k Key, of []bool) int {
 	return -1
 }
 
+// shares is in how many shares, of as many numbers as a parameter set has slots, the numbers are released.
+func (l *Linked) shares(slots int) int64 { return (int64(l.Targets) + int64(slots) - 1) / int64(slots) }
+
 // ciphertexts is how many blobs of a kind each gives of whom they are waited for.
 func (q *QueryState) ciphertexts(of Subject) int {
 	switch l := q.Ask.Linked; {

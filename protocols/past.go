@@ -26,8 +26,8 @@ func (s *State) EpochOver(ref engine.Digest, number uint64) bool {
 }
 
 // QueryOver reports whether the state has seen a query's end: its own, kept or forgotten, or that
-// of the epoch under which it was asked (EpochOver). A screening whose answer's counts are rounded is not over before that is:
-// its contributors make the answer of what they opened. (Should that be forgotten first, it is not over until it is forgotten itself.)
+// of the epoch under which it was asked (EpochOver). A screening whose answer's counts are rounded, or that joins tables by persons, is
+// not over before that is: its contributors make the answer of what they opened, or of the persons whom they counted. (Should that be forgotten first, it is not over until it is forgotten itself.)
 func (s *State) QueryOver(id, epoch engine.Digest, number uint64) bool {
 	if q := s.queries[id]; q != nil {
 		return q.Phase.Ended() && !s.awaitsAnswer(q)
@@ -38,10 +38,11 @@ func (s *State) QueryOver(id, epoch engine.Digest, number uint64) bool {
 	return s.EpochOver(epoch, number)
 }
 
-// awaitsAnswer reports whether an answer of rounded counts is made of an ended screening, or still can be.
+// awaitsAnswer reports whether an answer is made of what contributors keep of an ended screening, or still can be: of its counts if the
+// answer's are rounded, of the persons whom it counted if tables are joined by these.
 func (s *State) awaitsAnswer(q *QueryState) bool {
-	rounds := slices.ContainsFunc(q.ruling.policies, func(p *policyState) bool { return p.document.Disclosure.Base > 0 })
-	if !q.Ask.Screening || q.Phase != PhaseDone || !rounds {
+	kept := q.Ask.Linked != nil || slices.ContainsFunc(q.ruling.policies, func(p *policyState) bool { return p.document.Disclosure.Base > 0 })
+	if !q.Ask.Screening || q.Phase != PhaseDone || !kept {
 		return false
 	}
 	if _, refused := engine.EarlierOf(q.Verdict()); refused { // by the history: no answer is asked for

@@ -213,9 +213,13 @@ func (s *State) publishSpine(l *LinkageState, r *Record, b *Spine) (*LinkageStat
 	return l.withSpine(r, b), nil
 }
 
-// Admitted reports whether a department may be served a spine's blocks: its own department, and whom the table's policy names.
+// Admitted reports whether a department may be served a spine's blocks: its own department, and whom the table's policy names; nobody
+// where the table is not registered as a spine any more.
 func (s *State) Admitted(spine *SpineRecord, k Key) bool {
 	if spine == nil || s.linkage == nil || !s.linkage.IsMember(k) {
+		return false
+	}
+	if t := s.table(s.NameOf(spine.By), spine.Table); t == nil || !t.registration.IsSpine() {
 		return false
 	}
 	if k == spine.By {

@@ -189,7 +189,8 @@ func (s *State) admit(q *QueryState, r *Record, b *Admit, member int) *Refusal {
 	return nil
 }
 
-func (q *QueryState) advance(p Phase) { q.Phase, q.Reached = p, p }
+// advance goes on to a phase. What somebody could not get in the one before, it or another one got since.
+func (q *QueryState) advance(p Phase) { q.Phase, q.Reached, q.complaints = p, p, nil }
 
 func (s *State) contribute(q *QueryState, r *Record, b *Contribute) *Refusal {
 	i := q.giver(r.Entry.Author, q.encrypts)

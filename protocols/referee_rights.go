@@ -60,6 +60,9 @@ func (s *State) publish(r *Record, b *Publish) *Refusal {
 		f.Detail = "it has another policy for the departments below it now"
 	}
 	s.endWaiting(f, func(q *QueryState) bool {
+		if l := q.Ask.Linked; l != nil && l.Department == d.Department && l.Table == d.Table { // which says who is admitted to the spine
+			return true
+		}
 		return slices.ContainsFunc(q.Registrations, func(t engine.Registration) bool {
 			return t.Department == d.Department && t.Table == d.Table || d.Table == "" && slices.Contains(t.About.Place, d.Department)
 		})

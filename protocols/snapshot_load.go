@@ -123,7 +123,7 @@ func (s *State) loadQuery(w *queryWire, epochs map[engine.Digest]*EpochState, ta
 		}
 		used = append(used, t)
 	}
-	if !ask.fits(used) {
+	if !ask.fits(used) || ask.Linked != nil && s.sizes.Slots > 0 && int64(ask.Ciphertexts) != ask.Linked.shares(s.sizes.Slots) {
 		return nil, errSnapshot
 	}
 	q := newQueryState(QueryID(s.id, w.Records[0].Entry.Author, ask), &w.Records[0], ask, ep, used)
