@@ -2,13 +2,16 @@ package circuits
 
 import (
 	"errors"
+	"maps"
 	"math/big"
+	"slices"
 	"testing"
 
 	bn254 "github.com/consensys/gnark-crypto/ecc/bn254"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr/pedersen"
 	groth16 "github.com/consensys/gnark/backend/groth16/bn254"
+	"github.com/consensys/gnark/constraint"
 )
 
 // TestWeightsAreApart: in every identity the parts cannot make up for each other, whatever digits
@@ -272,4 +275,78 @@ func TestSubringPinsTheSecret(t *testing.T) {
 	if n := differences(1<<40-87, 2*ErrorBound); n != 0 {
 		t.Errorf("%d differences of secrets agree at the stated coefficients", n)
 	}
+}
+
+// TestPublicInputsAreApart: no other public inputs than those of its statement can be made up for by another
+// commitment (README section 9.4). The points that a key has for public inputs, for the challenges and for the wires
+// of a commitment are combinations of those of a side in a constraint. A wire that is the only one left in some of
+// these has no part in a combination that is zero; taken one after the other, that is every wire.
+func TestPublicInputsAreApart(t *testing.T) {
+	p := tiny(t)
+	for _, s := range allStatements {
+		c, err := compiledOnce(p, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for which := range c.layout.committed {
+			counted := func(wire int) bool {
+				kind := c.layout.kind(wire)
+				return kind == verifierWire && wire > digestInputs || kind == firstWire+which
+			}
+			if left := dependent(c.system, counted); len(left) > 0 {
+				t.Errorf("%v, commitment %d: wires %v could make up for each other", s, which, left)
+			}
+		}
+		if left := dependent(c.system, func(wire int) bool { return wire == 1 }); len(left) != 1 {
+			t.Errorf("%v: the digest, which stands in no constraint, is taken as well", s)
+		}
+	}
+}
+
+// dependent are the wires that are left when, of those that are counted, every one is taken that is alone in a side
+// of a constraint.
+func dependent(sys *system, counted func(int) bool) []int {
+	internal, secret, public := sys.r1cs.GetNbVariables()
+	left, sides, at := map[int]bool{}, [][]int{}, map[int][]int{}
+	for wire := 1; wire < internal+secret+public; wire++ {
+		if counted(wire) {
+			left[wire] = true
+		}
+	}
+	it := sys.r1cs.GetR1CIterator()
+	for c := it.Next(); c != nil; c = it.Next() {
+		for _, side := range []constraint.LinearExpression{c.L, c.R, c.O} {
+			sums := map[int]fr.Element{}
+			for _, term := range side {
+				v := sums[term.WireID()]
+				v.Add(&v, &sys.r1cs.Coefficients[term.CoeffID()])
+				sums[term.WireID()] = v
+			}
+			var wires []int
+			for wire, v := range sums {
+				if left[wire] && !v.IsZero() {
+					wires = append(wires, wire)
+					at[wire] = append(at[wire], len(sides))
+				}
+			}
+			sides = append(sides, wires)
+		}
+	}
+	queue := []int{}
+	for i := range sides {
+		queue = append(queue, i)
+	}
+	for ; len(queue) > 0; queue = queue[1:] {
+		var alone []int
+		for _, wire := range sides[queue[0]] {
+			if left[wire] {
+				alone = append(alone, wire)
+			}
+		}
+		if len(alone) == 1 {
+			delete(left, alone[0])
+			queue = append(queue, at[alone[0]]...)
+		}
+	}
+	return slices.Sorted(maps.Keys(left))
 }
