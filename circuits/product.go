@@ -42,7 +42,7 @@ type ProductSecret struct {
 }
 
 // WeightedProduct is a product with α in the place of ι: every α_(j,i) in [Lo, Lo+2^WeightBits), and
-// 0 where ι_(j,i) is; ι is compared with the pin's. −2^WeightBits < Lo ≤ 0.
+// 0 where ι_(j,i) is; ι is compared with the pin's, which there must be. −2^WeightBits < Lo ≤ 0.
 type WeightedProduct struct {
 	Product
 	Lo int64
@@ -83,7 +83,7 @@ func (x Product) valid(p Params) bool {
 }
 
 func (x WeightedProduct) valid(p Params) bool {
-	return x.Product.valid(p) && x.Lo <= 0 && x.Lo > -(1<<WeightBits)
+	return x.Product.valid(p) && x.Pin != nil && x.Lo <= 0 && x.Lo > -(1<<WeightBits)
 }
 
 // The rows of a product's public polynomials.
@@ -176,20 +176,21 @@ func (p Params) byExponent(entries []int64) [][]fr.Element {
 const pinMargin = 256
 
 // pinBits are the bits of all differences of two witnesses of a pin, beside its noise, and those that
-// one class of its equations has (README section 10).
-func (p Params) pinBits() (differences, class float64) {
+// its equations have at so many classes (README section 10).
+func (p Params) pinBits(classes int) (differences, equations float64) {
 	differences = float64(p.ProductChunks()*p.Limbs())*math.Log2(3) + float64(p.N())*math.Log2(5)
-	m := float64(p.perClass())
+	m := float64(classes * p.perClass())
 	return differences, m * (float64(p.q.BitLen()-1) - math.Log2(4*ErrorBound+1) - math.Log2(m)/2)
 }
 
 // pinStep is the distance of the coefficients at which a pin is stated: at as few classes as say that
 // no other indicator satisfies them. At all of a ring that is too small for that, which no named set's is.
 func (p Params) pinStep() int {
-	differences, class := p.pinBits()
 	classes := 1
-	for classes < p.Classes() && float64(classes)*class < differences+pinMargin {
-		classes *= 2
+	for ; classes < p.Classes(); classes *= 2 {
+		if differences, equations := p.pinBits(classes); equations >= differences+pinMargin {
+			break
+		}
 	}
 	return p.Classes() / classes
 }

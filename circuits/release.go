@@ -2,7 +2,6 @@ package circuits
 
 import (
 	"math/big"
-	"slices"
 
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 )
@@ -19,13 +18,14 @@ import (
 // 1 to Params.Limbs() slots.
 type Release struct {
 	A, P, PKA0, PKA1 Poly
-	Sums             []Poly // the second parts that slots name, each once
+	Sums             []Poly // the second parts that slots name
 	Slots            []Slot
 	H0, H1           Poly
 }
 
-// Slot names one coefficient of a ciphertext: Sum is an index into Release.Sums. No coefficient is
-// named twice: it would be hidden by two floodings, which is less than by one.
+// Slot names one coefficient of a ciphertext: Sum is an index into Release.Sums. Two slots may name the same one:
+// whoever multiplies can make two targets the same, and must not keep all others from sharing. Each has a flooding
+// of its own, and counts by itself (Params.Joint).
 type Slot struct{ Sum, Coefficient int }
 
 // ReleaseSecret is its witness: N coefficients of S, V and F1, a flooding in F0 for each slot, and E
@@ -53,23 +53,14 @@ func (x Release) encode(p Params) []byte {
 	return p.AppendLimbs(b, x.H0) // low bits, too: a statement is not what is sent of it
 }
 
-// valid reports slots that name coefficients, no one twice, and nothing beyond them in H0.
+// valid reports slots that name coefficients, and nothing beyond them in H0.
 func (x Release) valid(p Params) bool {
 	if len(x.Slots) < 1 || len(x.Slots) > p.Limbs() {
 		return false
 	}
-	named := map[Slot]bool{}
 	for _, s := range x.Slots {
-		if s.Sum < 0 || s.Sum >= len(x.Sums) || s.Coefficient < 0 || s.Coefficient >= p.N() || named[s] {
+		if s.Sum < 0 || s.Sum >= len(x.Sums) || s.Coefficient < 0 || s.Coefficient >= p.N() {
 			return false
-		}
-		named[s] = true
-	}
-	for i := range x.Sums {
-		for j := range i {
-			if slices.Equal(x.Sums[i].Coeffs[0], x.Sums[j].Coeffs[0]) {
-				return false
-			}
 		}
 	}
 	for j := len(x.Slots) * p.Stride(); j < p.N(); j += p.Stride() {
