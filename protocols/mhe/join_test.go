@@ -412,6 +412,8 @@ func TestJoinsAreChecked(t *testing.T) {
 		_, _, err := DraftProduct(p, b, c.key, vector, make([]int64, entries))
 		return err
 	}
+	_, _, twice := DraftProduct(p, b, c.key, many[:1], []int64{0, 2}) // whose encoding would be another indicator's
+	_, _, negative := DraftProduct(p, b, c.key, many[:1], []int64{-1})
 	pinned := func(vector []Ciphertext, pin Pin, kept Indicator) error {
 		_, err := DraftPinnedProduct(p, b, c.key, vector, pin, kept)
 		return err
@@ -443,6 +445,7 @@ func TestJoinsAreChecked(t *testing.T) {
 		"chunk before": vector(Vector{Positions: 17}, 17, -1), "chunk after": vector(Vector{Positions: 17}, 17, 2),
 		"another length": vector(Vector{Positions: 17}, 16, 0),
 		"no chunks":      product(nil, 0), "too many chunks": product(many, 1), "too many entries": product(many[:1], p.Limbs()+1),
+		"an indicator of 2": twice, "an indicator of −1": negative,
 		"pin of other chunks": pinned(many[:2], pin, kept), "no indicator": pinned(many[:1], pin, Indicator{}),
 		"weights of others": weighted(many[:1], p.Limbs()+1, pin, kept), "weights without indicator": weighted(many[:1], 1, pin, Indicator{}),
 		"no products": combined(nil), "factors": combined(many, 1),

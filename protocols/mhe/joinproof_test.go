@@ -86,7 +86,10 @@ func TestJoinProofsAreBound(t *testing.T) {
 	}
 	weights := make([]int64, 20)
 	weights[0], weights[17] = 5, -3
-	pinnedBlob := prove(DraftPinnedProduct(p, x.b, x.key, x.vectors[1], x.pin, x.kept))
+	again := Indicator{slices.Clone(x.kept.bits), slices.Clone(x.kept.u), slices.Clone(x.kept.e1)}
+	pinnedDraft, err := DraftPinnedProduct(p, x.b, x.key, x.vectors[1], x.pin, again)
+	again.Erase() // which leaves the draft what it needs
+	pinnedBlob := prove(pinnedDraft, err)
 	weightedBlob := prove(DraftWeightedProduct(p, x.b, x.key, x.vectors[1], weights, -4, x.pin, x.kept))
 
 	turned := func(v []Ciphertext) []Ciphertext { return []Ciphertext{v[1], v[0]} }

@@ -37,6 +37,9 @@ func DraftProduct(p circuits.Params, b circuits.Binding, pk PublicKey, vector []
 	if err != nil {
 		return nil, Indicator{}, err
 	}
+	if slices.ContainsFunc(padded, func(v int64) bool { return v != 0 && v != 1 }) {
+		return nil, Indicator{}, errors.New("product: an indicator that is neither 0 nor 1")
+	}
 	w, err := randomProduct(p)
 	if err != nil {
 		return nil, Indicator{}, err
@@ -152,7 +155,8 @@ func pinnedProduct(p circuits.Params, vector []Ciphertext, pin Pin, kept Indicat
 		return circuits.ProductSecret{}, errors.New("product: the product of persons is of other positions")
 	}
 	w, err := randomProduct(p)
-	w.I, w.PinU, w.PinE1 = kept.bits, kept.u, kept.e1
+	// The draft's own, so that it can be proven whenever kept is erased.
+	w.I, w.PinU, w.PinE1 = slices.Clone(kept.bits), slices.Clone(kept.u), slices.Clone(kept.e1)
 	return w, err
 }
 
