@@ -19,8 +19,8 @@ type splitter struct {
 
 // What an expression reads: 0 or 1 is one of the sides.
 const (
-	neither = -1
-	both    = 2
+	neither   = -1
+	bothSides = 2
 )
 
 // side is what an expression over rows reads.
@@ -30,7 +30,7 @@ func (p *Plan) side(e *Expr) int {
 		if at := p.Join.Columns[c].Table; side == neither {
 			side = at
 		} else if side != at {
-			side = both
+			side = bothSides
 		}
 	})
 	return side
@@ -51,7 +51,7 @@ func (b *binder) split() error {
 	}
 	for g, group := range b.plan.Groups {
 		side := max(b.plan.side(group.Expr), 0)
-		if side == both {
+		if side == bothSides {
 			offset, _ := locateIn(b.groupNodes[g].ProtoReflect(), 0)
 			return notBilinear(b.at(offset), "an entry of GROUP BY reads columns of both tables")
 		}
@@ -119,7 +119,7 @@ func conjuncts(filter *Expr) (out []*Expr) {
 // condition adds a condition to those of the side that it is about.
 func (s *splitter) condition(of *[2][]*Expr, e *Expr, position int) error {
 	side := max(s.plan.side(e), 0)
-	if side == both {
+	if side == bothSides {
 		return notBilinear(position, "a condition reads columns of both tables ("+s.plan.describe(e)+")")
 	}
 	of[side] = append(of[side], e)
@@ -165,7 +165,7 @@ func (s *splitter) target(m *Moment, position int) (Target, error) {
 	case CountNonNull, Sum:
 		for _, e := range needs(m.Expr) {
 			side := max(s.plan.side(e), 0)
-			if side == both {
+			if side == bothSides {
 				return Target{}, s.computed(e, position)
 			}
 			when[side] = append(when[side], hasValue(e))
@@ -329,7 +329,7 @@ func (s *splitter) expand(e *Expr, position int) ([]monomial, error) {
 		return s.scaled(e.Args[0], pow10(e.Scale-e.Args[0].Scale), position)
 	case e.Op == OpMultiply:
 		return s.multiplied(e, position)
-	case side == both && (e.Op == OpAdd || e.Op == OpSubtract):
+	case side == bothSides && (e.Op == OpAdd || e.Op == OpSubtract):
 		left, err := s.expand(e.Args[0], position)
 		if err != nil {
 			return nil, err
@@ -340,7 +340,7 @@ func (s *splitter) expand(e *Expr, position int) ([]monomial, error) {
 		}
 		right, err := s.scaled(e.Args[1], big.NewInt(sign), position)
 		return slices.Concat(left, right), err
-	case side == both:
+	case side == bothSides:
 		return nil, s.computed(e, position)
 	}
 	out := monomial{factor: big.NewInt(1)}
