@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
 	"math/big"
 	"slices"
 )
@@ -52,6 +51,7 @@ type Screening struct {
 	fits     []fitted
 	sums     []sumRule
 	terms    []map[string]bool // by moment of the answer, the products that it is a sum of
+	persons  *persons          // of a join across departments; the others are of other plans
 }
 
 // figures are the moments of a screening that are of one support; −1 where the rules need none.
@@ -69,6 +69,9 @@ func (p *Plan) Screening(d Disclosure, earlier ...Earlier) (*Plan, error) {
 		return nil, refuse(CodePolicy, 0, "what is screened is a question's own plan")
 	case !d.Screens():
 		return nil, refuse(CodePolicy, 0, "no rule looks at counts: nothing is screened")
+	}
+	if p.Linked() != nil {
+		return p.screenLinked(d)
 	}
 	if err := p.mayRound(d); err != nil {
 		return nil, err
@@ -256,6 +259,9 @@ func (p *Plan) made(m int, n, noise *big.Int) *big.Int {
 // them, 0 where it is shown. It takes the screening's cells, summed over the departments, and is the same for
 // all who compute it. README section 18.3.
 func (p *Plan) Screened(cells []*big.Int) ([]byte, error) {
+	if p.Screen != nil && p.Screen.persons != nil {
+		return p.screenedLinked(cells)
+	}
 	if err := p.checkFigures(cells); err != nil {
 		return nil, err
 	}
@@ -448,7 +454,7 @@ func (p *Plan) Withhold(d Disclosure, verdict []byte, recipient int) (*Plan, err
 	case len(verdict) != p.CellCount():
 		return nil, refuse(CodeCells, 0, "the verdict is over %d cells, the plan has %d", len(verdict), p.CellCount())
 	}
-	if err := cmp.Or(p.Answerable(), p.mayRound(d)); err != nil {
+	if err := p.mayRound(d); err != nil {
 		return nil, err
 	}
 	out := *p

@@ -87,6 +87,9 @@ func decideJoined(f *Facts, c *Context) Decision {
 			out.Request = d.Request
 		}
 	}
+	if f.Linked {
+		out.Rules = out.Rules.Unite(engine.Disclosure{Count: leastPersons(f, c)})
+	}
 	if m := conflict(out.Rules); m != nil {
 		out.Missing, out.Request = append([]Missing{*m}, out.Missing...), nil
 	}
@@ -94,6 +97,20 @@ func decideJoined(f *Facts, c *Context) Decision {
 		out.Charges = nil
 	}
 	return out
+}
+
+// leastPersons is the smallest count of persons of a join across departments: the usual one, unless the policies of all contributors have one.
+func leastPersons(f *Facts, c *Context) int64 {
+	for i := range f.Joined {
+		of := &f.Joined[i]
+		table := tableOf(of, c)
+		for _, k := range of.Contributors {
+			if doc := table.documents[k.Department]; doc == nil || doc.Disclosure.Count == 0 {
+				return engine.LeastPersons
+			}
+		}
+	}
+	return engine.FewestPersons
 }
 
 // decide does it about the facts of one table.

@@ -126,3 +126,33 @@ func TestDocumentEncoding(t *testing.T) {
 		}
 	}
 }
+
+// TestLeastPersons: of a join across departments ten persons are the smallest count, unless the policies of all contributors, for each of the tables, have
+// one; and two where these ask for fewer.
+func TestLeastPersons(t *testing.T) {
+	f := &Facts{Linked: true, Joined: []Facts{
+		{Table: "benefits", Contributors: []Contributor{{Department: "a"}, {Department: "b"}}}, {Table: "tax", Contributors: []Contributor{{Department: "b"}}}}}
+	for _, c := range []struct {
+		counts [3]int64 // a's and b's for benefits, b's for tax
+		want   int64
+	}{
+		{[3]int64{0, 0, 0}, engine.LeastPersons}, {[3]int64{3, 0, 3}, engine.LeastPersons}, {[3]int64{3, 3, 0}, engine.LeastPersons},
+		{[3]int64{3, 4, 5}, engine.FewestPersons}, {[3]int64{1, 1, 1}, engine.FewestPersons},
+	} {
+		var documents []Document
+		for i, of := range [][2]string{{"a", "benefits"}, {"b", "benefits"}, {"b", "tax"}} {
+			documents = append(documents, Document{Department: of[0], Table: of[1], Version: 1, Disclosure: engine.Disclosure{Count: c.counts[i]},
+				Rules: []Rule{{Name: "open", Who: []string{"anyone"}, Terms: Terms{Functions: []string{Any}}}}})
+		}
+		if got := leastPersons(f, &Context{Documents: documents}); got != c.want {
+			t.Errorf("%v: %d, want %d", c.counts, got, c.want)
+		}
+		if got := leastPersons(f, &Context{Documents: documents[:2]}); got != engine.LeastPersons {
+			t.Errorf("%v, one without a policy: %d", c.counts, got)
+		}
+		d := Decide(f, &Context{Documents: documents})
+		if want := max(c.want, c.counts[0], c.counts[1], c.counts[2]); d.Rules.Count != want {
+			t.Errorf("%v: decided by %d, want %d", c.counts, d.Rules.Count, want)
+		}
+	}
+}

@@ -45,14 +45,13 @@ type Facts struct {
 	// Joined are the facts of a question that joins tables by table, ascending: each table's policies decide by those of its own.
 	// Then Table is all of them, and Uses name a column after its table.
 	Joined []Facts
+	// Linked: the tables are joined across departments, so that persons are counted before anything is answered.
+	Linked bool
 }
 
 // FactsOf reads a plan. The question is the analyst's text where the plan is a round of it, else
 // it may be empty. The error is an *engine.Error: the text is not that of the plan's question.
 func FactsOf(p *engine.Plan, question string) (Facts, error) {
-	if err := p.Answerable(); err != nil {
-		return Facts{}, err
-	}
 	digest, err := p.Question()
 	if err != nil {
 		return Facts{}, err
@@ -103,10 +102,21 @@ func factsOf(p *engine.Plan, question string, digest engine.Digest) Facts {
 	if p.Join == nil {
 		return f
 	}
-	for i, table := range p.Tables() {
+	f.Linked = p.Linked() != nil
+	catalogue := p.Catalogue()
+	for _, table := range p.Tables() {
 		of := f
-		of.Table, of.Contributors, of.Joined = table, all[i*len(p.Departments):(i+1)*len(p.Departments)], nil
+		of.Table, of.Contributors, of.Joined = table, nil, nil
+		for i := range catalogue {
+			if catalogue[i].Table == table {
+				of.Contributors = append(of.Contributors, all[i])
+			}
+		}
 		f.Joined = append(f.Joined, of)
+	}
+	for i := 0; f.Linked && i < len(p.Departments); i++ { // none of them has the joined table
+		of := slices.IndexFunc(all, func(k Contributor) bool { return k.Department == p.Departments[i] })
+		f.Contributors = append(f.Contributors, all[of])
 	}
 	return f
 }
