@@ -7,7 +7,7 @@ import (
 )
 
 // LeastPersons is the smallest count of persons that holds of a join across departments where a contributor's policy says no other, and
-// FewestPersons what no policy takes it below. README section 20.6.
+// FewestPersons what no policy takes it below. README section 20.4.
 const (
 	LeastPersons  = 10
 	FewestPersons = 2

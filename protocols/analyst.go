@@ -141,14 +141,21 @@ func (m *Analyst) fill() error {
 			return err
 		}
 	}
+	base := plan
 	if plan, err = m.asksFor(plan); err != nil {
 		return err
 	}
-	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), plan.Ciphertexts()) + m.referee.ruledBytes(plan, m.a.Grants) + m.referee.screenBytes(m.a.Screen); size > MaxCertificateBytes {
+	m.ask.Plan, m.ask.Ciphertexts = plan.Digest(), uint32(plan.Ciphertexts())
+	joint := 0
+	if plan.Linked() != nil {
+		if joint, err = m.join(base, plan, len(ep.Members)); err != nil {
+			return err
+		}
+	}
+	if size := joint + certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), int(m.ask.Ciphertexts)) + m.referee.ruledBytes(plan, m.a.Grants) + m.referee.screenBytes(m.a.Screen); size > MaxCertificateBytes {
 		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
 			Message: fmt.Sprintf("the certificate would have %d bytes; at most %d are allowed", size, MaxCertificateBytes)}
 	}
-	m.ask.Plan, m.ask.Ciphertexts = plan.Digest(), uint32(plan.Ciphertexts())
 	if err := errors.Join(policy.CheckPurpose(m.a.Purpose, m.a.Basis), m.ask.checkRound()); err != nil {
 		return &engine.Error{Code: engine.CodeSyntax, Message: err.Error()}
 	}

@@ -1,6 +1,8 @@
 package protocols
 
 import (
+	"fmt"
+
 	"parley/engine"
 )
 
@@ -10,17 +12,17 @@ func (m *Analyst) follow(s *QueryState) {
 		return
 	}
 	if !m.examine(s) {
-		m.blame(SubjectContribution, m.failed())
+		m.blame(m.failed())
 		return
 	}
 	if s.Phase < PhaseShared {
 		return
 	}
 	if m.shares == nil {
-		m.shares = newBoard(&m.desk, SizesOf(m.params).Share, s.Epoch.Members, s.Shared, nil, m.dossier.checkShare)
+		m.shares = newShareBoard(&m.desk, m.dossier, s)
 	}
 	if !m.shares.advance() {
-		m.blame(SubjectShare, m.shares.failure)
+		m.blame(m.shares.failed(SubjectShare))
 		return
 	}
 	if !m.opening {
@@ -36,13 +38,47 @@ func (m *Analyst) follow(s *QueryState) {
 	}
 }
 
+// join fills what a question says that joins tables by persons, and estimates what it adds to a certificate. base is the question's plan,
+// before anything is counted or withheld.
+func (m *Analyst) join(base, plan *engine.Plan, members int) (certificate int, err error) {
+	of := plan.Linked()
+	if m.referee.linkage == nil || m.referee.linkage.Phase != LinkageFormed || !m.referee.network.Joins() {
+		return 0, &engine.Error{Code: engine.CodeUnanswered, Message: "this network answers no question that joins departments' tables by persons, or its departments have formed no linkage yet"}
+	}
+	spine := m.referee.linkage.Spine(of.Spine.Department, of.Spine.Table)
+	if spine == nil {
+		return 0, &engine.Error{Code: engine.CodeUnanswered, Message: fmt.Sprintf("department %q has published no spine %q", of.Spine.Department, of.Spine.Table)}
+	}
+	l := &Linked{Spine: SpineDigest(spine.By, &spine.Spine), Department: spine.Department, Table: spine.Table, Version: spine.Version,
+		Positions: uint32(spine.Positions()), Encrypted: plan.Join.Tables[1-of.Multiplier].Name}
+	var before *joint
+	if q := m.referee.Query(m.a.Screen); q != nil {
+		d, err := newDossier(m.vk, m.network, q, base)
+		if err != nil {
+			return 0, err
+		}
+		before, certificate = d.joint, jointBytes(m.params, d.joint)
+	}
+	j, err := newJoint(m.params, plan, l, members, before)
+	if err != nil {
+		return 0, err
+	}
+	if len(j.targets) > MaxTargets || j.shares(m.params) > MaxCiphertexts {
+		return 0, &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
+			Message: fmt.Sprintf("%d numbers would be released; at most %d are allowed, in %d shares", len(j.targets), MaxTargets, MaxCiphertexts)}
+	}
+	l.Vectors, l.Products, l.Targets = uint32(len(j.vectors)*j.chunks), uint32(len(j.products)), uint32(len(j.targets))
+	m.ask.Linked, m.ask.Ciphertexts = l, uint32(j.shares(m.params))
+	return certificate + jointBytes(m.params, j), nil
+}
+
 // blame ends the query with the name of whom a blob convicts, and shows the others.
-func (m *Analyst) blame(subject Subject, bad *failure) {
+func (m *Analyst) blame(bad *failure) {
 	if bad == nil {
 		return
 	}
 	if !m.state().Phase.Ended() {
-		m.accuse(m.state(), subject, bad)
+		m.accuse(m.state(), bad)
 	}
 	m.fail(bad.fault)
 }
@@ -115,7 +151,7 @@ func (m *Analyst) anchor(receipt []byte) error {
 
 // judge checks an accusation by another party as departments do.
 func (m *Analyst) judge(s *QueryState) {
-	ready := func() bool { return s.Accusation.Subject != SubjectShare || m.examine(s) }
+	ready := func() bool { return m.readyFor(s) }
 	if fault := m.try(s, ready); fault != nil {
 		m.fail(fault)
 	} else if bad := m.failed(); bad != nil {
@@ -162,7 +198,7 @@ func (m *Analyst) expire() error {
 	names := m.referee.missing(m.id)
 	if owner, index := m.shares.waiting(); owner >= 0 {
 		k := s.Epoch.Members[owner]
-		m.accuse(s, SubjectShare, &failure{index: index, digest: s.Shared[owner][index],
+		m.accuse(s, &failure{subject: SubjectShare, index: index, digest: s.Shared[owner][index],
 			fault: &Fault{Department: k.Name, Key: k.Key, Kind: FaultUnavailable, Detail: "did not serve its share"}})
 		names = append(names, k.Name)
 	}

@@ -117,14 +117,14 @@ func (a *Audit) attest(s *QueryState) {
 			a.post(&Attest{Query: a.id, Contributions: s.Contributions}, JournalRecord{Query: a.id, Epoch: s.Ask.Epoch})
 		}
 	case a.failed() != nil:
-		a.accuse(s, SubjectContribution, a.failed())
+		a.accuse(s, a.failed())
 	}
 }
 
 // judge finds out who lied, and says so.
 func (a *Audit) judge(s *QueryState) {
 	ready := func() bool {
-		return a.open(s) && (s.Accusation.Subject != SubjectShare || a.examine(s) && a.analystKey(s))
+		return a.open(s) && a.readyFor(s) && (s.Accusation.Subject != SubjectShare || a.analystKey(s))
 	}
 	if fault := a.try(s, ready); fault != nil {
 		a.judged(s, fault)

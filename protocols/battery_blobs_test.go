@@ -54,6 +54,8 @@ func (w *world) blobsOf(e protocols.Entry) []engine.Digest {
 		return []engine.Digest{b.Key}
 	case *protocols.Contribute:
 		return b.Blobs
+	case *protocols.Multiply:
+		return b.Blobs
 	case *protocols.ShareCommit:
 		return b.Blobs
 	}

@@ -35,6 +35,10 @@ func SizesOf(p circuits.Params) Sizes {
 		Contribution: mhe.ContributionSize(p),
 		Share:        mhe.DecryptionShareSize(p),
 		Departments:  min(p.MaxDepartments(), MaxDepartments),
+		Product:      mhe.ProductSize(p),
+		Release:      mhe.ReleaseSize(p, 0),
+		Slot:         p.SlotsSize(1),
+		Slots:        p.Limbs(),
 	}
 }
 

@@ -4,13 +4,14 @@ import (
 	"slices"
 
 	"parley/engine"
+	"parley/protocols/mhe"
 )
 
 // board fetches and verifies a table of committed blobs, by owner and index: key shares,
 // contributions or decryption shares. It stops at the first that does not verify.
 type board[T any] struct {
 	desk    *desk
-	size    int // exact size of each blob
+	size    func(index int) int // exact size of each blob
 	owners  []Member
 	digests [][]engine.Digest
 	others  []Key // further sources
@@ -39,15 +40,16 @@ const (
 
 // failure is a blob that convicts its owner.
 type failure struct {
-	fault  *Fault
-	index  int
-	digest engine.Digest
-	served *Served // the owner's own signature, for FaultEquivocation and FaultOversized
+	fault   *Fault
+	subject Subject
+	index   int
+	digest  engine.Digest
+	served  *Served // the owner's own signature, for FaultEquivocation and FaultOversized
 }
 
 func newBoard[T any](d *desk, size int, owners []Member, digests [][]engine.Digest, others []Key,
 	check func(owner, index int, blob []byte) (T, *Fault)) *board[T] {
-	b := &board[T]{desk: d, size: size, owners: owners, digests: digests, others: others, check: check, holders: map[engine.Digest][]Key{}}
+	b := &board[T]{desk: d, size: func(int) int { return size }, owners: owners, digests: digests, others: others, check: check, holders: map[engine.Digest][]Key{}}
 	for owner, row := range digests {
 		for _, digest := range row {
 			b.holders[digest] = append(b.holders[digest], owners[owner].Key)
@@ -72,7 +74,7 @@ func (b *board[T]) advance() bool {
 			} else if lie := b.desk.lies[digest]; lie != nil {
 				b.convict(owner, index, lie)
 			} else {
-				b.desk.fetch(Want{Digest: digest, Size: b.size, Sources: slices.Concat(b.holders[digest], b.others), Confided: b.confided})
+				b.desk.fetch(Want{Digest: digest, Size: b.size(index), Sources: slices.Concat(b.holders[digest], b.others), Confided: b.confided})
 			}
 		}
 	}
@@ -103,7 +105,7 @@ func (b *board[T]) verify(owner, index int, blob []byte) {
 // convict takes a header in which the owner signed a lie. One that another source signed, or
 // that shows nothing, does not count.
 func (b *board[T]) convict(owner, index int, lie *Served) {
-	kind := lie.Fault(b.size)
+	kind := lie.Fault(b.size(index))
 	digest := b.digests[owner][index]
 	if b.settled != nil && b.settled() || kind == "" || lie.Server != b.owners[owner].Key || lie.Requested != digest || lie.Verify(b.desk.network) != nil {
 		delete(b.desk.lies, digest)
@@ -158,4 +160,23 @@ func (b *board[T]) awaited() []string {
 		}
 	}
 	return names
+}
+
+// failed is the blob that does not verify, as one about which there can be an accusation, or nil. The board may be nil.
+func (b *board[T]) failed(subject Subject) *failure {
+	if b == nil || b.failure == nil {
+		return nil
+	}
+	b.failure.subject = subject
+	return b.failure
+}
+
+// newShareBoard is of the shares of a query.
+func newShareBoard(d *desk, x *dossier, s *QueryState) *board[mhe.Share] {
+	sizes := SizesOf(d.params)
+	b := newBoard(d, sizes.Share, s.Epoch.Members, s.Shared, nil, x.checkShare)
+	if l := s.Ask.Linked; l != nil {
+		b.size = func(index int) int { return sizes.released(l.Targets, uint32(index)) }
+	}
+	return b
 }

@@ -20,8 +20,17 @@ type Certificate struct {
 	AnalystKey    []byte     // the analyst's public encryption key and its proof
 	Contributions [][][]byte // by contributor and ciphertext index
 	Shares        [][][]byte // by member and ciphertext index
+	Products      [][][]byte // of a question that joins tables by persons, by contributor; nil of any other
+	Counted       *Counted   // of the screening that such a question rests on; nil of any other
 	Opening       []byte     // the analyst's secret key for this query, or empty: sealed
 	Anchor        Anchor     // the ledger's receipt; zero: not anchored
+}
+
+// Counted is what a screening's counts of persons were made of: an answer's products are of these persons.
+type Counted struct {
+	_             struct{} `cbor:",toarray"`
+	Contributions [][][]byte
+	Products      [][][]byte
 }
 
 // Marshal returns the canonical encoding.
@@ -101,10 +110,29 @@ func (m *Analyst) certify(s *QueryState) (*Certificate, error) {
 	}
 	c.Contributions = m.collect(s.Contributed)
 	c.Shares = m.collect(s.Shared)
+	c.joins(s, m.collect)
 	if size := len(c.Marshal()); size > MaxCertificateBytes {
 		return nil, fmt.Errorf("it has %d bytes, limit %d: ask for fewer groups or fewer departments", size, MaxCertificateBytes)
 	}
 	return c, nil
+}
+
+// joins adds what a question that joins tables by persons has beside.
+func (c *Certificate) joins(s *QueryState, collect func([][]engine.Digest) [][][]byte) {
+	if s.Ask.Linked != nil && s.screen != nil {
+		c.Products = collect(s.Multiplied)
+		c.Counted = &Counted{Contributions: collect(s.screen.Contributed), Products: collect(s.screen.Multiplied)}
+	}
+}
+
+// jointBytes is what certificateBytes leaves out of a question that joins tables by persons.
+func jointBytes(p circuits.Params, of ...*joint) (n int) {
+	sizes := SizesOf(p)
+	for _, j := range of {
+		e, m := j.linked.Sides[j.encrypted], j.linked.Sides[j.linked.Multiplier]
+		n += len(e.Departments)*len(j.vectors)*j.chunks*(sizes.Contribution+64) + len(m.Departments)*len(j.products)*(sizes.Product+64)
+	}
+	return n
 }
 
 // certificateBytes estimates a certificate's size from above but for its registrations: history

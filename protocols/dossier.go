@@ -23,6 +23,13 @@ type dossier struct {
 	analyst mhe.PublicKey // of a screening its recipient's
 
 	sums []mhe.Ciphertext // by ciphertext index, of all contributions
+
+	// Of a question that joins tables by persons, in place of these sums:
+	joint    *joint
+	before   *dossier           // of the screening that an answer rests on
+	vectors  [][]mhe.Ciphertext // by vector and chunk, of all departments that sent it
+	products [][]mhe.Ciphertext // by contributor
+	slots    []mhe.Slot         // by released number
 }
 
 // newDossier recomputes the plan of a question from its SQL and the registrations on the ledger,
@@ -44,10 +51,13 @@ func newDossier(vk *circuits.VerifyingKeys, network engine.Digest, q *QueryState
 	if err != nil {
 		return nil, err
 	}
+	d := &dossier{vk: vk, network: network, query: q, plan: plan}
+	if a.Linked != nil {
+		return d, d.joins(base)
+	}
 	if plan.Ciphertexts() != int(a.Ciphertexts) {
 		return nil, fmt.Errorf("the question names %d ciphertexts, its plan has %d", a.Ciphertexts, plan.Ciphertexts())
 	}
-	d := &dossier{vk: vk, network: network, query: q, plan: plan}
 	for i := range q.Contributors {
 		lo, hi := plan.Bounds(i)
 		d.lo, d.hi = append(d.lo, lo), append(d.hi, hi)
@@ -141,7 +151,10 @@ var ErrNoisyRounds error = &engine.Error{Code: CodePolicy, Message: "by the depa
 // lead to, and who holds the certificates replays them (README section 6.4).
 func planOf(q *QueryState, p engine.Packing) (*engine.Plan, error) {
 	a, tables := &q.Ask, q.Registrations
-	if a.Round == 0 {
+	switch {
+	case a.Linked != nil:
+		return q.planned(engine.NewLinkedPlan(a.SQL, tables, a.Departments, p))
+	case a.Round == 0:
 		return q.planned(engine.NewPlan(a.SQL, tables, a.Departments, p))
 	}
 	session, err := engine.NewSession(a.Question, tables, a.Departments, p)
@@ -159,11 +172,11 @@ func planOf(q *QueryState, p engine.Packing) (*engine.Plan, error) {
 	return q.planned(engine.NewPlan(a.SQL, tables, a.Departments, p))
 }
 
-// planned refuses a plan that is not about all tables that the question names: policies were asked of each. What joins departments' tables
-// by persons the ledger has, but no department answers it.
+// planned refuses a plan that is not about all tables that the question names: policies were asked of each; and one that joins them
+// otherwise than the question says.
 func (q *QueryState) planned(plan *engine.Plan, err error) (*engine.Plan, error) {
-	if q.Ask.Linked != nil {
-		return nil, &engine.Error{Code: CodePolicy, Message: "a question that joins departments' tables by persons is not answered yet"}
+	if err == nil && (plan.Linked() != nil) != (q.Ask.Linked != nil) {
+		return nil, errors.New("the question's text joins tables by persons, and the question does not, or the other way round")
 	}
 	if err == nil && len(plan.Catalogue()) != len(q.Registrations) {
 		return nil, errors.New("the question names tables that its text does not ask")
@@ -172,6 +185,14 @@ func (q *QueryState) planned(plan *engine.Plan, err error) (*engine.Plan, error)
 }
 
 func (d *dossier) params() circuits.Params { return d.vk.Params() }
+
+// charge is what answering takes of an epoch's ciphertexts.
+func (d *dossier) charge() uint32 {
+	if d.joint != nil {
+		return d.joint.charge(d.params())
+	}
+	return d.query.Ask.Ciphertexts
+}
 
 func (d *dossier) ciphertexts() int { return int(d.query.Ask.Ciphertexts) }
 
@@ -196,6 +217,9 @@ func (d *dossier) keyShareOf(member int) mhe.PublicKey {
 }
 
 func (d *dossier) checkContribution(contributor, index int, blob []byte) (mhe.Ciphertext, *Fault) {
+	if d.joint != nil {
+		return d.checkVector(contributor, index, blob)
+	}
 	ct, err := mhe.VerifyContribution(d.vk, d.contributionBinding(contributor, index), d.epoch.Key,
 		d.lo[contributor][index], d.hi[contributor][index], blob)
 	if err != nil {
@@ -205,6 +229,9 @@ func (d *dossier) checkContribution(contributor, index int, blob []byte) (mhe.Ci
 }
 
 func (d *dossier) checkShare(member, index int, blob []byte) (mhe.Share, *Fault) {
+	if d.joint != nil {
+		return d.checkRelease(member, index, blob)
+	}
 	share, err := mhe.VerifyDecryptionShare(d.vk, d.shareBinding(member, index), d.keyShareOf(member), d.sums[index], d.analyst, blob)
 	if err != nil {
 		return mhe.Share{}, blobFault(d.epoch.Members[member], FaultWrongShare, blob, err)
@@ -213,7 +240,10 @@ func (d *dossier) checkShare(member, index int, blob []byte) (mhe.Share, *Fault)
 }
 
 // seal sums the verified contributions of every contributor, by ciphertext index.
-func (d *dossier) seal(verified [][]mhe.Ciphertext) {
+func (d *dossier) seal(verified [][]mhe.Ciphertext) error {
+	if d.joint != nil {
+		return d.sealVectors(verified)
+	}
 	for index := range d.ciphertexts() {
 		var parts []mhe.Ciphertext
 		for _, cts := range verified {
@@ -221,6 +251,7 @@ func (d *dossier) seal(verified [][]mhe.Ciphertext) {
 		}
 		d.sums = append(d.sums, mhe.CombineContributions(d.params(), parts))
 	}
+	return nil
 }
 
 // open decrypts every sum with the analyst's secret and finishes the answer.
@@ -234,6 +265,9 @@ func (d *dossier) open(secret mhe.SecretKey, shares [][]mhe.Share) (*engine.Resu
 
 // cells decrypts every sum.
 func (d *dossier) cells(secret mhe.SecretKey, shares [][]mhe.Share) ([]*big.Int, error) {
+	if d.joint != nil {
+		return d.releasedCells(secret, shares)
+	}
 	limbs := make([][]int64, d.ciphertexts())
 	for index := range limbs {
 		var parts []mhe.Share

@@ -27,12 +27,13 @@ type Epoch struct {
 	// epoch: its own count against circuits.Params.CiphertextLimit.
 	admitted map[engine.Digest]uint64
 	spent    uint64
+	vectors  vectorStore // the department's own, for what joins tables by persons
 }
 
 // newEpoch joins verified shares to an epoch without a secret.
 func newEpoch(p circuits.Params, network engine.Digest, s *EpochState, shares []circuits.Poly) (*Epoch, error) {
 	e := &Epoch{ID: s.ID, Digest: s.Digest, Members: slices.Clone(s.Members), CRS: epochCRS(p, network, s),
-		Shares: shares, own: -1, admitted: map[engine.Digest]uint64{}}
+		Shares: shares, own: -1, admitted: map[engine.Digest]uint64{}, vectors: vectorStore{}}
 	key, err := mhe.CombineKeyShares(p, e.CRS, shares)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"parley/engine"
 	"parley/protocols/mhe"
 )
 
@@ -8,36 +9,92 @@ import (
 // validators and its analyst.
 type examiner struct {
 	desk
-	serves        bool // the contributions that it verified: an analyst, whom nobody asks, does not
-	dossier       *dossier
-	contributions *board[mhe.Ciphertext]
-	proof         *trial
+	serves  bool // the contributions that it verified: an analyst, whom nobody asks, does not
+	dossier *dossier
+	examination
+	counted examination // of the screening that an answer rests on which joins tables by persons
+	proof   *trial
 }
 
-// examine fetches and verifies all contributions; true once the sums are there. The dossier has
+// examination is what is verified of one query.
+type examination struct {
+	contributions, products *board[mhe.Ciphertext]
+}
+
+// examine fetches and verifies all contributions, and all products; true once the sums are there. The dossier has
 // its epoch by then.
 func (x *examiner) examine(s *QueryState) bool {
-	if x.contributions == nil {
-		x.contributions = newBoard(&x.desk, SizesOf(x.params).Contribution, s.Contributors, s.Contributed,
-			memberKeys(s.Epoch.Members), x.dossier.checkContribution)
-		x.contributions.serves = x.serves
-	}
-	all := x.contributions.advance()
-	if x.contributions.failure != nil || !all {
-		return false
-	}
-	if x.dossier.sums == nil {
-		x.dossier.seal(x.contributions.values)
-	}
-	return true
+	return x.examineVectors() && (s.Ask.Linked == nil || x.examination.multiplied(x, x.dossier))
 }
 
-// failed is the contribution that does not verify, or nil.
-func (x *examiner) failed() *failure {
-	if x.contributions == nil {
-		return nil
+// examineVectors is examine before departments have multiplied. Of an answer that joins tables by persons all of its screening is verified
+// as well: what is multiplied goes by the persons that were counted.
+func (x *examiner) examineVectors() bool {
+	d := x.dossier
+	if d.before != nil {
+		d.before.epoch = d.epoch
+		if !x.counted.contributed(x, d.before) || !x.counted.multiplied(x, d.before) {
+			return false
+		}
 	}
-	return x.contributions.failure
+	return x.examination.contributed(x, d)
+}
+
+// contributed verifies a query's contributions.
+func (e *examination) contributed(x *examiner, d *dossier) bool {
+	if e.contributions == nil {
+		e.contributions = x.boardOf(d, SizesOf(x.params).Contribution, d.query.Contributed, d.checkContribution)
+	}
+	if !e.contributions.advance() || e.contributions.failure != nil {
+		return false
+	}
+	if d.sums == nil && d.vectors == nil {
+		x.broken = d.seal(e.contributions.values)
+	}
+	return x.broken == nil
+}
+
+// multiplied verifies a query's products, once its contributions are.
+func (e *examination) multiplied(x *examiner, d *dossier) bool {
+	if e.products == nil {
+		e.products = x.boardOf(d, SizesOf(x.params).Product, d.query.Multiplied, d.checkProduct)
+	}
+	if !e.products.advance() || e.products.failure != nil {
+		return false
+	}
+	if d.slots == nil {
+		x.broken = d.sealProducts(e.products.values)
+	}
+	return x.broken == nil
+}
+
+func (x *examiner) boardOf(d *dossier, size int, digests [][]engine.Digest, check func(int, int, []byte) (mhe.Ciphertext, *Fault)) *board[mhe.Ciphertext] {
+	s := d.query
+	b := newBoard(&x.desk, size, s.Contributors, digests, memberKeys(s.Epoch.Members), check)
+	b.serves = x.serves
+	if d != x.dossier { // of a screening, which all have verified before
+		b.settled = func() bool { return true }
+	}
+	return b
+}
+
+// failed is a blob of the query that does not verify, or nil.
+func (x *examiner) failed() *failure {
+	if bad := x.contributions.failed(SubjectContribution); bad != nil {
+		return bad
+	}
+	return x.products.failed(SubjectProduct)
+}
+
+// readyFor has verified what an accused blob is checked against: of a product the vectors, of a share the contributions and products.
+func (x *examiner) readyFor(s *QueryState) bool {
+	switch s.Accusation.Subject {
+	case SubjectShare:
+		return x.examine(s)
+	case SubjectProduct:
+		return x.examineVectors()
+	}
+	return true
 }
 
 // try finds out whether the accused or the accuser lied (README section 7): nil until that is
@@ -46,13 +103,13 @@ func (x *examiner) failed() *failure {
 func (x *examiner) try(s *QueryState, ready func() bool) *Fault {
 	a := s.Accusation
 	accuser := falseAccusation(x.referee, s)
-	contribution := a.Subject == SubjectContribution
+	contribution, product := a.Subject == SubjectContribution, a.Subject == SubjectProduct
 	switch bad := x.failed(); {
 	case s.Accuser == x.self:
 		return accusedFault(x.referee, s)
-	case contribution && x.contributions.verified(a.Department, a.Index, a.Blob):
+	case contribution && x.contributions.verified(a.Department, a.Index, a.Blob), product && x.products.verified(a.Department, a.Index, a.Blob):
 		return accuser
-	case contribution && bad != nil && bad.fault.Key == a.Department && bad.index == int(a.Index):
+	case bad != nil && bad.subject == a.Subject && bad.fault.Key == a.Department && bad.index == int(a.Index):
 		return bad.fault
 	case !ready():
 		return nil
@@ -75,22 +132,32 @@ func (x *examiner) judged(s *QueryState, fault *Fault) {
 }
 
 // accuse ends the query with an accusation.
-func (x *examiner) accuse(s *QueryState, subject Subject, bad *failure) {
-	x.convict(&Accuse{Query: s.ID, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: subject, Index: uint32(bad.index),
+func (x *examiner) accuse(s *QueryState, bad *failure) {
+	x.convict(&Accuse{Query: s.ID, Department: bad.fault.Key, Fault: bad.fault.Kind, Subject: bad.subject, Index: uint32(bad.index),
 		Blob: bad.digest, Sentence: sentence(bad.fault.Detail), Served: marshalServed(bad.served)}, bad,
 		JournalRecord{Query: s.ID, Epoch: s.Ask.Epoch})
 }
 
-// complain says, at the deadline, that a contribution is not served, and by whom.
+// complain says, at the deadline, that a contribution or a product is not served, and by whom.
 func (x *examiner) complain(s *QueryState) []string {
-	owner, index := x.contributions.waiting()
-	if s.Phase != PhaseAttesting || x.has(KindAttest) || x.has(KindAccuse) || owner < 0 {
+	if s.Phase != PhaseAttesting && s.Phase != PhaseMultiplying || x.has(KindAttest) || x.has(KindAccuse) {
+		return nil
+	}
+	said := &failure{subject: SubjectContribution}
+	waits, digests := x.contributions, s.Contributed
+	owner, index := waits.waiting()
+	if owner < 0 {
+		said.subject, waits, digests = SubjectProduct, x.products, s.Multiplied
+		owner, index = waits.waiting()
+	}
+	if owner < 0 {
 		return nil
 	}
 	m := s.Contributors[owner]
-	x.accuse(s, SubjectContribution, &failure{index: index, digest: s.Contributed[owner][index],
-		fault: &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: "did not serve its contribution"}})
-	return x.contributions.awaited() // the others may well wait for the same blobs
+	said.index, said.digest = index, digests[owner][index]
+	said.fault = &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: "did not serve its contribution"}
+	x.accuse(s, said)
+	return waits.awaited() // the others may well wait for the same blobs
 }
 
 // fetchKey asks for the key to which a query is re-encrypted, the analyst's or that of a screening's recipient, and has it

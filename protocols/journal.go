@@ -16,7 +16,9 @@ const (
 	JournalContribute                        // all contribution blobs of a query and the Contribute entry
 	JournalShare                             // all share blobs of a query and the Share entry
 	JournalEntry                             // any other entry
-	lastJournalKind   = JournalEntry
+	JournalVector                            // a ciphertext of a vector; Query is the vector's digest
+	JournalProduct                           // a product, and as its secret what others of its author go by
+	lastJournalKind   = JournalProduct
 )
 
 // JournalRecord is what must survive a crash, stored before anything that follows from it
@@ -33,6 +35,7 @@ type JournalRecord struct {
 	// Contributions are, of a share, the contributions that it opens (their digest: README section 1).
 	Contributions engine.Digest
 	Ciphertexts   uint32 // of an Admit: what it counts against the epoch's limit
+	Index         uint32 // of a ciphertext of a vector or of a product, which it is
 	Secret        []byte
 	Blobs         [][]byte
 	Entry         []byte // Entry.Marshal

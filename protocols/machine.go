@@ -60,6 +60,7 @@ type Ready struct {
 	Send      []Entry
 	Fetch     []Want
 	Aggregate *engine.Plan // run the local aggregation of this plan; answer with Cells
+	Persons   []*Persons   // aggregate by person; answer each with Entries
 	Work      []Job
 	// Receipt is the Entry.Digest of an ordered entry whose receipt is wanted, or zero; answer
 	// with Receipt. It is wanted again after one that does not check: take your time then.
@@ -185,6 +186,9 @@ type Department struct {
 	Keys      *circuits.Keys
 	Verifying *circuits.VerifyingKeys
 	State     *State
+	// MayAnswer decides whether the department answers about a table of its own, as it is registered so, what joins it by persons over this
+	// version of a spine. Nil: it does not. What it says the analyst is told.
+	MayAnswer func(table string, registration engine.Digest, spine SpineRecord) error
 	// Shadow is set of a department that answers nothing of its own rows: of each question that it would have
 	// answered it works out what it would have sent (Ready.Withheld), and refuses it (CodeShadow).
 	Shadow bool

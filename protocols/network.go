@@ -120,6 +120,12 @@ func (n *Network) Validators() []Key {
 	return keys
 }
 
+// Joins reports whether the network answers questions that join departments' tables by persons: it has keys of the proofs that these take.
+func (n *Network) Joins() bool { return len(n.ProvingKeys) == len(circuits.Statements)+joinStatements }
+
+// joinStatements is how many statements' proofs such questions take beside those of every network.
+const joinStatements = 3
+
 // First is the founding department with the lowest key: it does first what one of them has to do.
 func (n *Network) First() Key { return sortedMemberKeys(n.Departments)[0] }
 
@@ -208,7 +214,7 @@ func (n *Network) Validate(named bool) error {
 		return fmt.Errorf("network of %d auditors, allowed up to %d", len(n.Auditors), MaxAuditors)
 	case len(n.VerifyingKeys) == 0 || len(n.VerifyingKeys) > MaxVerifyingKeys:
 		return fmt.Errorf("verifying keys of %d bytes, allowed 1 to %d", len(n.VerifyingKeys), MaxVerifyingKeys)
-	case len(n.ProvingKeys) != len(circuits.Statements) || slices.Contains(n.ProvingKeys, engine.Digest{}):
+	case len(n.ProvingKeys) != len(circuits.Statements) && !n.Joins() || slices.Contains(n.ProvingKeys, engine.Digest{}):
 		return fmt.Errorf("network description names not the digests of its %d proving keys", len(circuits.Statements))
 	case !n.Development:
 		return errors.New("network description says that its proofs' keys are no development keys, and there is no transcript of a ceremony to show it by")

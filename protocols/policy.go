@@ -84,6 +84,10 @@ func checkCurrent(ledger *State, query *QueryState, plan *engine.Plan, departmen
 		return nil
 	}
 	for _, name := range plan.Tables() {
+		asked := func(r engine.Registration) bool { return r.Department == ledger.NameOf(department) && r.Table == name }
+		if plan.Linked() != nil && !slices.ContainsFunc(plan.Catalogue(), asked) {
+			continue // it holds the other one
+		}
 		var own engine.Registration
 		if t := ledger.table(ledger.NameOf(department), name); t != nil {
 			own = t.registration
@@ -121,7 +125,7 @@ func (q *QueryState) Reconsider(p engine.Packing, documents ...policy.Document) 
 func (q *QueryState) facts(p engine.Packing) (*policy.Facts, error) {
 	a, tables := &q.Ask, q.Registrations
 	if a.Round == 0 {
-		plan, err := q.planned(engine.NewPlan(a.SQL, tables, a.Departments, p))
+		plan, err := planOf(q, p)
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,6 +41,8 @@ type Query struct {
 	making      int  // jobs of contributions or shares that run
 	made        [][]byte
 
+	products [][]byte // that this department has committed to
+	joins    joins
 	gate     gate     // of a screening
 	rounding rounding // of an answer that rests on one
 }
@@ -59,9 +62,16 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 		return nil, errors.New("the query needs the department's own epoch under which it was asked")
 	}
 	q.gate.given = map[engine.Digest]bool{}
+	q.joins = joins{made: map[int][]byte{}, before: map[int][]byte{}, blobs: map[engine.Digest][]byte{}}
 	q.serves = !q.withholds() // what is verified may be its own
 	for i := range journal {
 		r := &journal[i]
+		if r.Kind == JournalVector || r.Kind == JournalProduct {
+			if s.Ask.Linked != nil {
+				q.restorePart(r)
+			}
+			continue
+		}
 		if r.Query == s.Ask.Screen && r.Query != (engine.Digest{}) {
 			if err := q.rounding.restore(r); err != nil {
 				return nil, err
@@ -89,7 +99,7 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 			}
 		}
 	}
-	return q, nil
+	return q, q.restoreParts()
 }
 
 // Step implements Machine.
@@ -97,8 +107,11 @@ func (q *Query) Step(e Event) (Ready, error) {
 	if q.state() == nil {
 		return q.forgotten()
 	}
-	if c, ok := e.(Cells); ok {
-		return q.step(e, func() error { q.cells(c); return q.advance() }, q.expire)
+	switch e := e.(type) {
+	case Cells:
+		return q.step(e, func() error { q.cells(e); return q.advance() }, q.expire)
+	case Entries:
+		return q.step(e, func() error { q.persons(e); return q.advance() }, q.expire)
 	}
 	return q.step(e, q.advance, q.expire)
 }
@@ -121,6 +134,8 @@ func (q *Query) advance() error {
 		q.admit(s)
 	case PhaseContributing:
 		q.contribute(s)
+	case PhaseMultiplying:
+		q.multiply(s)
 	case PhaseAttesting:
 		q.attest(s)
 	case PhaseSharing:
@@ -144,6 +159,7 @@ func (q *Query) checkJournal(s *QueryState) error {
 		s.attested[member] != 0 && !q.has(KindAttest) ||
 		s.share[member] != 0 && (q.share == nil || !sameBlobs(q.share.Blobs, s.Shared[member])) ||
 		contributor >= 0 && s.screened[contributor] != 0 && !q.has(KindScreen) ||
+		contributor >= 0 && s.multiplied[contributor] != 0 && !sameBlobs(q.products, s.Multiplied[contributor]) ||
 		contributor >= 0 && s.contributed[contributor] != 0 &&
 			(q.contribution == nil || !sameBlobs(q.contribution.Blobs, s.Contributed[contributor]))
 	if missing {
@@ -170,7 +186,7 @@ func (q *Query) prepare(s *QueryState) bool {
 	if q.dossier == nil {
 		d, err := newDossier(q.vk, q.network, s, nil)
 		if err == nil && s.Phase == PhaseAdmitting {
-			err = checkCurrent(q.referee, s, d.plan, q.self)
+			err = cmp.Or(checkCurrent(q.referee, s, d.plan, q.self), q.mayAnswer(s))
 		}
 		if err != nil {
 			q.refuseFor(CodePlanMismatch, err)
@@ -243,7 +259,8 @@ func (q *Query) admit(s *QueryState) {
 	if !s.Ask.Screening { // others may fetch the analyst's key from here, should the analyst be slow
 		q.publish(q.blobs[s.Ask.AnalystKey])
 	}
-	if err := q.epoch.charge(q.params, q.id, s.Ask.Ciphertexts); err != nil {
+	takes := q.dossier.charge()
+	if err := q.epoch.charge(q.params, q.id, takes); err != nil {
 		q.refuse(CodeEpochExhausted, err.Error())
 		return
 	}
@@ -252,7 +269,7 @@ func (q *Query) admit(s *QueryState) {
 		return
 	}
 	q.post(&Admit{Query: q.id, Epoch: q.epoch.Digest},
-		JournalRecord{Query: q.id, Epoch: q.epoch.Digest, Ciphertexts: s.Ask.Ciphertexts})
+		JournalRecord{Query: q.id, Epoch: q.epoch.Digest, Ciphertexts: takes})
 }
 
 // resend sends the journaled entry of a kind, if there is one.
@@ -265,6 +282,10 @@ func (q *Query) resend(kind EntryKind) bool {
 
 func (q *Query) contribute(s *QueryState) {
 	if s.contributor(q.self) < 0 || q.resend(KindRefuse) || q.resend(KindContribute) || !q.prepare(s) {
+		return
+	}
+	if s.Ask.Linked != nil {
+		q.contributeVectors(s)
 		return
 	}
 	if q.aggregating {
@@ -375,16 +396,24 @@ func (q *Query) attest(s *QueryState) {
 	case q.verify(s) && q.hasKey(s):
 		q.post(&Attest{Query: q.id, Contributions: s.Contributions}, JournalRecord{Query: q.id, Epoch: q.epoch.Digest})
 	case q.failed() != nil:
-		q.accuse(s, SubjectContribution, q.failed())
+		q.accuse(s, q.failed())
 	case q.rounding.other != "":
 		q.refuse(CodeRounding, q.rounding.other)
 	}
 }
 
 func (q *Query) publishOwn() {
-	if q.contribution != nil && !q.withholds() {
+	s := q.state()
+	if q.withholds() {
+		return
+	}
+	if q.contribution != nil {
 		q.publish(q.contribution.Blobs...)
 	}
+	if s.Reached > PhaseMultiplying { // all have committed to theirs
+		q.publish(q.products...)
+	}
+	q.publish(q.joins.again...)
 }
 
 // shareOut makes this department's decryption shares. All members attested, this one too; it
@@ -397,7 +426,7 @@ func (q *Query) shareOut(s *QueryState) {
 	}
 	if q.resend(KindRefuse) || !q.verify(s) || q.made != nil {
 		if q.failed() != nil {
-			q.accuse(s, SubjectContribution, q.failed())
+			q.accuse(s, q.failed())
 		} else if q.rounding.other != "" {
 			q.refuse(CodeRounding, q.rounding.other)
 		}
@@ -408,6 +437,10 @@ func (q *Query) shareOut(s *QueryState) {
 	}
 	d, own := q.dossier, q.epoch.own
 	q.make("re-encryption", func(index int) (*mhe.Draft, error) {
+		if d.joint != nil {
+			from, to := d.released(index)
+			return mhe.DraftRelease(q.params, d.releaseBinding(own, index), q.epoch.secret, d.keyShareOf(own), d.slots[from:to], d.analyst)
+		}
 		return mhe.DraftDecryptionShare(q.params, d.shareBinding(own, index), q.epoch.secret, d.keyShareOf(own), d.sums[index], d.analyst)
 	}, q.shared)
 }

@@ -104,7 +104,7 @@ func withdrawn() Outcome {
 // judge finds out who lied, and says so.
 func (q *Query) judge(s *QueryState) {
 	ready := func() bool {
-		return q.prepare(s) && (s.Accusation.Subject != SubjectShare || q.verify(s) && q.hasKey(s))
+		return q.prepare(s) && q.readyFor(s) && (s.Accusation.Subject != SubjectShare || q.recomputes(s) && q.hasKey(s))
 	}
 	if fault := q.try(s, ready); fault != nil {
 		q.judged(s, fault)
@@ -113,15 +113,17 @@ func (q *Query) judge(s *QueryState) {
 
 func newAccusationTrial(d *desk, x *dossier, s *QueryState) *trial {
 	a := s.Accusation
-	size, check := SizesOf(d.params).Contribution, func(blob []byte) *Fault {
-		_, fault := x.checkContribution(s.contributor(a.Department), int(a.Index), blob)
-		return fault
-	}
-	if a.Subject == SubjectShare {
-		size, check = SizesOf(d.params).Share, func(blob []byte) *Fault {
-			_, fault := x.checkShare(s.Epoch.member(a.Department), int(a.Index), blob)
-			return fault
+	_, size, _ := s.committed(a.Subject, a.Department, a.Index, SizesOf(d.params))
+	check := func(blob []byte) (fault *Fault) {
+		switch a.Subject {
+		case SubjectShare:
+			_, fault = x.checkShare(s.Epoch.member(a.Department), int(a.Index), blob)
+		case SubjectProduct:
+			_, fault = x.checkProduct(s.contributor(a.Department), int(a.Index), blob)
+		default:
+			_, fault = x.checkContribution(s.contributor(a.Department), int(a.Index), blob)
 		}
+		return fault
 	}
 	return newTrial(d, a.Blob, size, []Key{s.Accuser, a.Department}, memberKeys(s.Epoch.Members), check)
 }

@@ -63,7 +63,7 @@ func (q *Query) makeGateKey(s *QueryState) {
 			q.gate.secret = raw
 			q.hold(blob)
 			q.post(&Admit{Query: q.id, Epoch: q.epoch.Digest, Key: BlobDigest(blob), Opening: BlobDigest(raw)},
-				JournalRecord{Query: q.id, Epoch: q.epoch.Digest, Ciphertexts: s.Ask.Ciphertexts, Secret: raw, Blobs: [][]byte{blob}})
+				JournalRecord{Query: q.id, Epoch: q.epoch.Digest, Ciphertexts: q.dossier.charge(), Secret: raw, Blobs: [][]byte{blob}})
 		}
 	})
 }
@@ -96,12 +96,12 @@ func (q *Query) openCounts(s *QueryState) {
 	}
 	g := &q.gate
 	if g.shares == nil {
-		g.shares = newBoard(&q.desk, SizesOf(q.params).Share, s.Epoch.Members, s.Shared, nil, q.dossier.checkShare)
+		g.shares = newShareBoard(&q.desk, q.dossier, s)
 		g.shares.confided = true
 	}
 	if !g.shares.advance() {
-		if g.shares.failure != nil {
-			q.accuse(s, SubjectShare, g.shares.failure)
+		if bad := g.shares.failed(SubjectShare); bad != nil {
+			q.accuse(s, bad)
 		}
 		return
 	}
@@ -208,13 +208,17 @@ func (q *Query) complainOfGate(s *QueryState) []string {
 // blame is a complaint about a member of a screening, which nobody can check.
 func (q *Query) blame(s *QueryState, member, index int, detail string) []string {
 	m := s.Epoch.Members[member]
-	bad := &failure{index: index, fault: &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: detail}}
+	bad := &failure{subject: SubjectShare, index: index, fault: &Fault{Department: m.Name, Key: m.Key, Kind: FaultUnavailable, Detail: detail}}
 	if s.Phase == PhaseAttesting {
-		bad.digest = s.Contributed[s.contributor(m.Key)][index]
-		q.accuse(s, SubjectContribution, bad)
+		bad.subject = SubjectContribution
+		if row := s.Contributed[s.contributor(m.Key)]; len(row) > 0 {
+			bad.digest = row[index]
+		} else {
+			bad.subject, bad.digest = SubjectProduct, s.Multiplied[s.contributor(m.Key)][index]
+		}
 	} else {
 		bad.digest = s.Shared[member][index]
-		q.accuse(s, SubjectShare, bad)
 	}
+	q.accuse(s, bad)
 	return []string{m.Name}
 }

@@ -81,15 +81,15 @@ func (c *Recheck) Query(s *State, epoch *Epoch, q *QueryState) Rechecked {
 	whole := c.recipient(s, q, &out, d)
 	if d.epoch = epoch; epoch == nil {
 		c.leave(&out, q.Contributed)
+		c.leave(&out, q.Multiplied)
 		c.leaveShares(&out, q)
 		return out
 	}
-	contributions, all := recheckAll(c, &out, q.Contributed, q.Reached > PhaseAttesting, d.checkContribution)
+	all := c.made(&out, d, q)
 	if !whole || !all || q.Ask.Screening {
 		c.leaveShares(&out, q)
 		return out
 	}
-	d.seal(contributions)
 	if _, all = recheckAll(c, &out, q.Shared, q.Phase == PhaseDone, d.checkShare); all && q.Phase == PhaseDone {
 		if err := c.certificate(s, q); err != nil {
 			out.fail(&Fault{Department: analyst.Name, Key: q.Author, Kind: FaultWrongDigest, Detail: err.Error(),
@@ -97,6 +97,29 @@ func (c *Recheck) Query(s *State, epoch *Epoch, q *QueryState) Rechecked {
 		}
 	}
 	return out
+}
+
+// made verifies a query's contributions and products, and of the screening that such a question rests on, and sums them; true if all are there, and
+// verify.
+func (c *Recheck) made(out *Rechecked, d *dossier, q *QueryState) bool {
+	if before := d.before; before != nil {
+		before.epoch = d.epoch
+		if !c.made(&Rechecked{}, before, before.query) { // it is rechecked by itself
+			c.leave(out, q.Contributed)
+			c.leave(out, q.Multiplied)
+			return false
+		}
+	}
+	contributions, all := recheckOf(c, out, q.Contributed, q.encrypts, q.Reached > PhaseAttesting, d.checkContribution)
+	if !all || d.seal(contributions) != nil {
+		c.leave(out, q.Multiplied)
+		return false
+	}
+	if d.joint == nil {
+		return true
+	}
+	products, all := recheckOf(c, out, q.Multiplied, q.multiplies, q.Reached > PhaseAttesting, d.checkProduct)
+	return all && d.sealProducts(products) == nil
 }
 
 // recipient verifies the key to which a query is re-encrypted: its analyst's, or the one that a screening's recipient gave.
@@ -146,6 +169,7 @@ func (c *Recheck) certificate(s *State, q *QueryState) error {
 	}
 	cert := &Certificate{Version: Version, Network: *n, Records: s.recordsOf(q), AnalystKey: c.Blobs(q.Ask.AnalystKey),
 		Contributions: rows(q.Contributed), Shares: rows(q.Shared)}
+	cert.joins(q, rows)
 	for _, d := range q.Epoch.Commits {
 		cert.KeyShares = append(cert.KeyShares, c.Blobs(d))
 	}
@@ -166,6 +190,23 @@ func (c *Recheck) leave(out *Rechecked, digests [][]engine.Digest) {
 			}
 		}
 	}
+}
+
+// recheckOf is recheckAll of those owners of whom blobs are wanted.
+func recheckOf[T any](c *Recheck, out *Rechecked, digests [][]engine.Digest, of []bool, accepted bool, check func(owner, index int, blob []byte) (T, *Fault)) (values [][]T, whole bool) {
+	var at []int
+	var rows [][]engine.Digest
+	for i, is := range of {
+		if is {
+			at, rows = append(at, i), append(rows, digests[i])
+		}
+	}
+	some, whole := recheckAll(c, out, rows, accepted, func(owner, index int, blob []byte) (T, *Fault) { return check(at[owner], index, blob) })
+	values = make([][]T, len(digests))
+	for k, i := range at {
+		values[i] = some[k]
+	}
+	return values, whole
 }
 
 // recheckAll checks the blobs of all owners on all processors; a zero digest, or no digests, are

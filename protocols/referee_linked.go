@@ -8,7 +8,7 @@ import (
 // that is in force, a contributor cannot have placed its keys on it, a table declares another, or there is too much of it.
 func (s *State) checkLinked(b *Ask, ep *EpochState, tables []*tableState) *Refusal {
 	l := b.Linked
-	if s.sizes.Slots == 0 {
+	if s.sizes.Slots == 0 || !s.network.Joins() {
 		return refuse("no-join", "this network answers no question that joins departments' tables by persons")
 	}
 	if shares := (int64(l.Targets) + int64(s.sizes.Slots) - 1) / int64(s.sizes.Slots); int64(b.Ciphertexts) != shares {
@@ -17,11 +17,8 @@ func (s *State) checkLinked(b *Ask, ep *EpochState, tables []*tableState) *Refus
 	if s.gaps { // the ledger has seen to the rest: a certificate holds no linkage
 		return nil
 	}
-	var spine *SpineRecord
-	if k := s.linkage; k != nil && k.Phase == LinkageFormed {
-		spine = k.Spine(l.Department, l.Table)
-	}
-	if spine == nil || SpineDigest(spine.By, &spine.Spine) != l.Spine || spine.Version != l.Version || spine.Positions() != int(l.Positions) {
+	spine := s.spineNow(l)
+	if spine == nil {
 		return refuse("stale-spine", "the spine %q of department %q is another one now, or there is none", l.Table, l.Department)
 	}
 	for _, t := range tables {
@@ -66,4 +63,16 @@ func (s *State) multiply(q *QueryState, r *Record, b *Multiply) *Refusal {
 	q.note(r, b)
 	s.progress(q)
 	return nil
+}
+
+// spineNow is the spine that a question is over; nil where the present one is another.
+func (s *State) spineNow(l *Linked) *SpineRecord {
+	if s.linkage == nil || s.linkage.Phase != LinkageFormed {
+		return nil
+	}
+	spine := s.linkage.Spine(l.Department, l.Table)
+	if spine == nil || SpineDigest(spine.By, &spine.Spine) != l.Spine || spine.Version != l.Version || spine.Positions() != int(l.Positions) {
+		return nil
+	}
+	return spine
 }

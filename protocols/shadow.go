@@ -41,6 +41,8 @@ func (q *Query) shadow(s *QueryState) {
 	case q.resend(KindRefuse):
 	case !s.Phase.Ended() && (s.Phase != PhaseAdmitting || q.has(KindAdmit)):
 		q.refuse(CodeShadow, shadowed)
+	case s.Ask.Linked != nil: // what it would have sent is not worked out
+		q.refuse(CodeShadow, shadowed)
 	case !q.prepare(s) || q.aggregating:
 	case q.dossier.plan.Rounds(): // it is made of the screening, which was told
 		q.refuse(CodeShadow, shadowed)

@@ -40,7 +40,7 @@ func formed(t testing.TB, seed uint64, departments int) *world {
 // fork is a world that goes on from what the parties of w, which rests, store durably: all of
 // them restart.
 func (w *world) fork(t testing.TB, seed uint64) *world {
-	c := &world{t: t, rng: rand.New(rand.NewPCG(seed, 2)), params: w.params, keys: w.keys, network: w.network, salt: w.salt, keyed: w.keyed, class: w.class, freely: w.freely, policy: w.policy,
+	c := &world{t: t, rng: rand.New(rand.NewPCG(seed, 2)), params: w.params, keys: w.keys, network: w.network, salt: w.salt, keyed: w.keyed, class: w.class, freely: w.freely, policy: w.policy, town: w.town,
 		points: map[*party]int{}, entries: map[*party]map[string][]byte{}, crash: func(*party) bool { return false }}
 	for _, p := range w.parties {
 		q := c.addParty(p.name, p.role)
@@ -108,7 +108,11 @@ func (w *world) checkTransitions() {
 		if q.Ask.Screening {
 			ends, many = protocols.KindScreen, contributors
 		}
-		if n[protocols.KindAdmit] != members || n[protocols.KindContribute] != contributors || n[protocols.KindShare] != members ||
+		encrypt, multiply := contributors, 0
+		if q.Ask.Linked != nil {
+			encrypt, multiply = holders(q, true), holders(q, false)
+		}
+		if n[protocols.KindAdmit] != members || n[protocols.KindContribute] != encrypt || n[protocols.KindMultiply] != multiply || n[protocols.KindShare] != members ||
 			n[protocols.KindAttest] < members || n[ends] != many {
 			w.t.Errorf("query %s: %v", id, n)
 		}
@@ -116,6 +120,16 @@ func (w *world) checkTransitions() {
 	if len(w.ledger.state.Evidence()) != 0 {
 		w.t.Errorf("evidence against the honest: %v", w.ledger.state.Evidence())
 	}
+}
+
+// holders is how many departments hold a question's encrypted table, or the other one.
+func holders(q *protocols.QueryState, encrypted bool) (n int) {
+	for _, r := range q.Registrations {
+		if (r.Table == q.Ask.Linked.Encrypted) == encrypted {
+			n++
+		}
+	}
+	return n
 }
 
 // checkShares holds that every department made one share a query, that it is the journaled one,
@@ -153,6 +167,8 @@ func queryOf(body protocols.Body) engine.Digest {
 	case *protocols.Refuse:
 		return b.Query
 	case *protocols.Contribute:
+		return b.Query
+	case *protocols.Multiply:
 		return b.Query
 	case *protocols.Attest:
 		return b.Query

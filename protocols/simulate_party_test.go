@@ -29,10 +29,14 @@ func (p *party) sync() {
 		if next := p.state.NextEpoch(); next != nil {
 			p.once(next)
 		}
-		if !p.registered() {
+		if w.town != nil {
+			p.syncTown()
+		} else if !p.registered() {
 			p.once(&protocols.Register{Registration: w.registration(p), Nonce: [32]byte{7}})
 		}
-		p.decide()
+		if w.town == nil {
+			p.decide()
+		}
 		if w.links && p.registered() {
 			p.link()
 		}
@@ -60,6 +64,9 @@ func (p *party) answersWait() bool {
 		}
 	}
 	for _, name := range names {
+		if p.w.town != nil {
+			break // startJoining sees to it
+		}
 		if p.state.Policy(name, "heart") == nil || !slices.ContainsFunc(p.state.Catalogue(), func(r engine.Registration) bool { return r.Department == name }) {
 			return false
 		}
@@ -180,6 +187,10 @@ func (p *party) consider(plan *engine.Plan, screening bool) policy.Decision {
 const purpose = "poverty relapse"
 
 func (p *party) startAsking() {
+	if p.w.town != nil {
+		p.startJoining()
+		return
+	}
 	var session *engine.Session
 	var err error
 	p.tally(func() {
@@ -311,6 +322,9 @@ func (p *party) step(m protocols.Machine, e protocols.Event, id engine.Digest) *
 			p.dispatch(m, w.noisily(r.Aggregate, p), id)
 		})
 	}
+	for _, persons := range r.Persons {
+		w.after(p, func() { p.dispatch(m, w.town.entries(w.t, p.name, persons), id) })
+	}
 	for _, job := range r.Work {
 		w.after(p, func() {
 			var done protocols.Event
@@ -390,7 +404,7 @@ func (p *party) serve(digest engine.Digest, to *party) ([]byte, *protocols.Serve
 	blob := p.store[digest]
 	contribution := false
 	for _, id := range p.state.Open() {
-		for _, digests := range p.state.Query(id).Contributed {
+		for _, digests := range slices.Concat(p.state.Query(id).Contributed, p.state.Query(id).Multiplied) {
 			contribution = contribution || slices.Contains(digests, digest)
 		}
 	}
@@ -472,6 +486,8 @@ func subjectOf(body protocols.Body) string {
 	case *protocols.Judge:
 		return b.Case.String()
 	case *protocols.Screen:
+		return b.Query.String()
+	case *protocols.Multiply:
 		return b.Query.String()
 	}
 	return string(engine.Marshal(body))

@@ -41,6 +41,7 @@ type world struct {
 	replace    func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
 	loss       int                                     // percent of submissions that are lost, and of those that are doubled
 	noise      func(*party) engine.NoiseSource         // what a department adds, if not what the plan says
+	town       *town                                   // whose tables departments join across each other; nil: each holds heart
 	recipient  string                                  // of screenings; empty: whom their ids name
 	unscreened bool                                    // the analyst asks for answers without their screenings
 	keepDown   bool
@@ -219,7 +220,8 @@ func (p *party) start() {
 	p.forming = map[engine.Digest]*protocols.Formation{}
 	p.formations, p.queries = map[engine.Digest]protocols.Machine{}, map[engine.Digest]protocols.Machine{}
 	p.epochs, p.asking, p.started = map[engine.Digest]*protocols.Epoch{}, nil, nil
-	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(), State: p.state, Shadow: p.shadow}
+	p.department = &protocols.Department{Key: p.key, Params: w.params, Verifying: w.keys.Verifying(), State: p.state, Shadow: p.shadow,
+		MayAnswer: func(string, engine.Digest, protocols.SpineRecord) error { return nil }}
 	if p.role == protocols.RoleDepartment {
 		p.department.Keys = p.keys
 	}

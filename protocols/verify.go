@@ -279,15 +279,24 @@ func checkBlobDigests(c *Certificate, q *QueryState) error {
 	if BlobDigest(c.AnalystKey) != q.Ask.AnalystKey {
 		return errors.New("the analyst's key is not the one in the question")
 	}
-	groups := []struct {
+	type group struct {
 		what    string
 		owners  []Member
 		blobs   [][][]byte
 		digests [][]engine.Digest
-	}{
+	}
+	groups := []group{
 		{"key share", q.Epoch.Members, columnOf(c.KeyShares), column(q.Epoch.Commits)},
 		{"contribution", q.Contributors, c.Contributions, q.Contributed},
 		{"decryption share", q.Epoch.Members, c.Shares, q.Shared},
+	}
+	switch counted := c.Counted; {
+	case q.Ask.Linked != nil && q.screen != nil && counted != nil:
+		groups = append(groups, group{"product", q.Contributors, c.Products, q.Multiplied},
+			group{"screening's contribution", q.Contributors, counted.Contributions, q.screen.Contributed},
+			group{"screening's product", q.Contributors, counted.Products, q.screen.Multiplied})
+	case q.Ask.Linked != nil || counted != nil || len(c.Products) > 0:
+		return errors.New("it has products and a question that joins nothing by persons, or the other way round")
 	}
 	for _, g := range groups {
 		if len(g.blobs) != len(g.digests) {
@@ -336,13 +345,32 @@ func checkProofs(c *Certificate, vk *circuits.VerifyingKeys, st *State, q *Query
 	if d.epoch, err = newEpoch(p, id, q.Epoch, keyShares); err != nil {
 		return nil, nil, err
 	}
-	contributions, err := checkAll(c.Contributions, d.checkContribution)
-	if err != nil {
+	if before := d.before; before != nil {
+		before.epoch = d.epoch
+		if err := checkMade(before, c.Counted.Contributions, c.Counted.Products); err != nil {
+			return nil, nil, err
+		}
+	}
+	if err := checkMade(d, c.Contributions, c.Products); err != nil {
 		return nil, nil, err
 	}
-	d.seal(contributions)
 	shares, err := checkAll(c.Shares, d.checkShare)
 	return d, shares, err
+}
+
+// checkMade verifies a query's contributions, and its products, and sums them.
+func checkMade(d *dossier, contributions, products [][][]byte) error {
+	made, err := checkAll(contributions, d.checkContribution)
+	if err == nil {
+		err = d.seal(made)
+	}
+	if err != nil || d.joint == nil {
+		return err
+	}
+	if made, err = checkAll(products, d.checkProduct); err != nil {
+		return err
+	}
+	return d.sealProducts(made)
 }
 
 func faulty[T any](value T, f *Fault) (T, error) {

@@ -24,10 +24,12 @@ func Params() circuits.Params {
 	return p
 }
 
-// Named resolves the set's name and no other.
+// Named resolves the sets' names and no other.
 func Named(name string) (circuits.Params, error) {
-	if p := Params(); p.Name() == name {
-		return p, nil
+	for _, p := range []circuits.Params{Params(), Joined()} {
+		if p.Name() == name {
+			return p, nil
+		}
 	}
 	return circuits.Params{}, fmt.Errorf("parameters %q are unknown", name)
 }

@@ -1,0 +1,431 @@
+package protocols_test
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/cryptotest"
+
+	"parley/engine"
+	"parley/protocols"
+	"parley/protocols/mhe/tiny"
+)
+
+// joinedQuestions are of the town: how many benefits persons of the registers get, and how much by sex.
+var (
+	joinedCount    = question{sql: "SELECT count(*) FROM benefits JOIN register USING (id)"}
+	joinedQuestion = question{sql: joinedSQL}
+)
+
+var (
+	townOnce sync.Once
+	townBase *world
+)
+
+// joinedBase is a town at rest, whose epoch and linkage are formed, to be forked.
+func joinedBase(t testing.TB) *world {
+	townOnce.Do(func() {
+		townBase = joinedWorld(t, 5, 1)
+		townBase.run()
+	})
+	return townBase
+}
+
+// askJoined asks one of the town's questions.
+func (w *world) askJoined(q question) *protocols.Outcome {
+	w.t.Helper()
+	w.askFor(q)
+	w.run()
+	o := w.answer()
+	if o.Status != protocols.Answered {
+		w.t.Fatalf("%s: %s %s %v", o.Status, o.Code, o.Sentence, o.Fault)
+	}
+	want := w.town.joined(townLeast)
+	if q.sql == joinedCount.sql {
+		want = w.town.all()
+	}
+	if got := printed(o.Result); got != want {
+		w.t.Fatalf("got\n%swant\n%s", got, want)
+	}
+	return o
+}
+
+// townLeast is the smallest count where all policies have 1: two persons, each of whom two registers and three departments' benefits may count.
+const townLeast = 2 * 2 * 3
+
+// all is how many rows of benefits have a match, over all registers.
+func (tn *town) all() string {
+	n := 0
+	for _, registers := range []string{"city1", "city2"} {
+		for _, benefits := range []string{"city2", "city3", "city4"} {
+			for _, a := range tn.rows[registers]["register"] {
+				for _, b := range tn.rows[benefits]["benefits"] {
+					if a.id == b.id {
+						n++
+					}
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("%d \n", n)
+}
+
+// TestJoinedQuestion: five departments, of whom two hold registers of persons and three benefits, answer exactly who of which sex gets what; and
+// again, with the same vectors byte for byte. Anybody verifies it, from the certificate and from the ledger.
+func TestJoinedQuestion(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 5)
+	w := joinedBase(t).fork(t, 5)
+	if testing.Short() {
+		verifyAnswer(w, w.askJoined(joinedCount))
+		return
+	}
+	for range 2 {
+		o := w.askJoined(joinedQuestion)
+		if len(o.Result.Rows) != 2 || len(o.Result.Withheld) > 0 {
+			t.Fatalf("a test that shows little: %+v", o.Result)
+		}
+		verifyAnswer(w, o)
+	}
+	w.checkAgreement()
+	w.checkTransitions()
+	w.checkShares()
+	var contributed [][]engine.Digest
+	for _, e := range w.entriesOn(protocols.KindContribute) {
+		body, err := e.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := body.(*protocols.Contribute); w.byKey(e.Author).name == "city3" {
+			contributed = append(contributed, b.Blobs)
+		}
+	}
+	if len(contributed) != 4 || !slices.Equal(contributed[0], contributed[2]) || !slices.Equal(contributed[1], contributed[3]) {
+		t.Errorf("a department made %d vectors anew", len(contributed))
+	}
+	w.recheckJoined()
+}
+
+// recheckJoined verifies all of a town's queries from its ledger and blobs.
+func (w *world) recheckJoined() {
+	w.t.Helper()
+	s := w.ledger.state
+	check := protocols.Recheck{Verifying: w.keys.Verifying(), Blobs: func(d engine.Digest) []byte {
+		for _, p := range w.parties {
+			if blob := p.store[d]; blob != nil {
+				return blob
+			}
+		}
+		return nil
+	}}
+	epoch, _ := check.Epoch(s, s.Epoch())
+	products := 0
+	for _, id := range s.Ended() {
+		q := s.Query(id)
+		got := check.Query(s, epoch, q)
+		if len(got.False)+len(got.Refuted)+len(got.Missing)+len(got.Unchecked) > 0 {
+			w.t.Errorf("%+v", got)
+		}
+		for _, row := range q.Multiplied {
+			for _, d := range row {
+				if products++; !slices.Contains(got.Verified, d) {
+					w.t.Errorf("product %s is not verified", d)
+				}
+			}
+		}
+	}
+	if products == 0 {
+		w.t.Error("there are no products")
+	}
+}
+
+// TestJoinedPersons: of one register and one department's benefits, how many different persons are in both; what is multiplied for that is the very
+// indicator of the screening.
+func TestJoinedPersons(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks")
+	}
+	cryptotest.SetGlobalRandom(t, 7)
+	w := joinedBase(t).fork(t, 7)
+	w.askFor(question{sql: "SELECT count(DISTINCT id) FROM benefits JOIN register USING (id)"}, "city1", "city3")
+	w.run()
+	persons := map[string]bool{}
+	for _, b := range w.town.rows["city3"]["benefits"] {
+		if _, placed := w.town.positions[b.id]; placed {
+			persons[b.id] = true
+		}
+	}
+	o := w.answer()
+	if got, want := printed(o.Result), fmt.Sprintf("%d \n", len(persons)); got != want {
+		t.Fatalf("%s %s %s: %q, want %q", o.Status, o.Code, o.Sentence, got, want)
+	}
+	verifyAnswer(w, o)
+}
+
+// TestJoinedFloor: where policies say no smallest count, ten persons are it, as often as they may be counted; of a question of which nothing
+// is shown nothing is multiplied.
+func TestJoinedFloor(t *testing.T) {
+	if !*everything {
+		t.Skip("a formation of its own")
+	}
+	cryptotest.SetGlobalRandom(t, 6)
+	w := joinedWorld(t, 5, 0)
+	w.askFor(joinedQuestion)
+	w.run()
+	want := w.town.joined(10 * 2 * 3)
+	if o := w.answer(); want == "" && (o.Status == protocols.Answered || o.Code != protocols.CodePolicy) || want != "" && printed(o.Result) != want {
+		t.Errorf("%s %s %s: %s, want %q", o.Status, o.Code, o.Sentence, printed(o.Result), want)
+	}
+}
+
+// joinedLie is something that a department says in place of what it should, of the answer or of its screening.
+type joinedLie struct {
+	what  string
+	by    string
+	kind  protocols.EntryKind
+	in    bool // the screening
+	tell  func(w *world, p *party, blobs []engine.Digest, q *protocols.QueryState) [][]engine.Digest
+	fault protocols.FaultKind
+}
+
+// spoiledBlob changes a blob of a department's store, and has the department serve what comes of it.
+func spoiledBlob(w *world, p *party, digest engine.Digest) engine.Digest {
+	blob := slices.Clone(p.store[digest])
+	if blob == nil {
+		for _, r := range p.journal {
+			for _, b := range r.Blobs {
+				if protocols.BlobDigest(b) == digest {
+					blob = slices.Clone(b)
+				}
+			}
+		}
+	}
+	blob[0] ^= 1
+	made := protocols.BlobDigest(blob)
+	p.store[made], p.published[made] = blob, true
+	return made
+}
+
+func joinedLies() []joinedLie {
+	spoil := func(w *world, p *party, blobs []engine.Digest, _ *protocols.QueryState) [][]engine.Digest {
+		out := slices.Clone(blobs)
+		out[len(out)-1] = spoiledBlob(w, p, out[len(out)-1])
+		return [][]engine.Digest{out}
+	}
+	swap := func(_ *world, p *party, blobs []engine.Digest, _ *protocols.QueryState) [][]engine.Digest {
+		for _, r := range p.journal {
+			for _, b := range r.Blobs {
+				p.store[protocols.BlobDigest(b)] = b
+				p.published[protocols.BlobDigest(b)] = true
+			}
+		}
+		out := slices.Clone(blobs)
+		out[0], out[1] = out[1], out[0]
+		return [][]engine.Digest{out}
+	}
+	twice := func(w *world, p *party, blobs []engine.Digest, q *protocols.QueryState) [][]engine.Digest {
+		return append([][]engine.Digest{blobs}, spoil(w, p, blobs, q)...)
+	}
+	counted := func(_ *world, p *party, blobs []engine.Digest, q *protocols.QueryState) [][]engine.Digest {
+		at := slices.IndexFunc(q.Contributors, func(m protocols.Member) bool { return m.Key == p.id })
+		return [][]engine.Digest{append([]engine.Digest{q.Screen().Multiplied[at][0]}, blobs[1:]...)}
+	}
+	return []joinedLie{
+		{"a vector that does not verify", "city3", protocols.KindContribute, true, spoil, protocols.FaultBadProof},
+		{"vectors in each other's place", "city4", protocols.KindContribute, false, swap, protocols.FaultBadProof},
+		{"a product that does not verify", "city1", protocols.KindMultiply, true, spoil, protocols.FaultBadProof},
+		{"an answer's product that does not verify", "city2", protocols.KindMultiply, false, spoil, protocols.FaultBadProof},
+		{"products of other vectors, and of other persons", "city1", protocols.KindMultiply, false, swap, protocols.FaultBadProof},
+		{"the screening's product again", "city2", protocols.KindMultiply, false, counted, protocols.FaultBadProof},
+		{"products twice", "city1", protocols.KindMultiply, false, twice, protocols.FaultSecond},
+		{"a release that does not verify", "city5", protocols.KindShare, false, spoil, protocols.FaultWrongShare},
+	}
+}
+
+// TestJoinedLies: who deviates in what it sends to a question that joins tables by persons is named by the ledger, nobody else is, and there is
+// no answer.
+func TestJoinedLies(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks")
+	}
+	stride := amount(8, 4, 1)
+	for i, lie := range joinedLies() {
+		if i%stride != 2%stride {
+			continue
+		}
+		t.Run(lie.what, func(t *testing.T) {
+			cryptotest.SetGlobalRandom(t, uint64(i))
+			w := joinedBase(t).fork(t, uint64(i))
+			told := false
+			w.says = func(p *party, e protocols.Entry) []protocols.Entry {
+				body, err := e.Open()
+				if err != nil || p.name != lie.by || e.Kind != lie.kind || told {
+					return []protocols.Entry{e}
+				}
+				q := w.ledger.state.Query(queryOf(body))
+				if q == nil || q.Ask.Screening != lie.in {
+					return []protocols.Entry{e}
+				}
+				told, p.deviates = true, true
+				var out []protocols.Entry
+				for _, digests := range lie.tell(w, p, blobsNamed(body), q) {
+					out = append(out, protocols.Sign(w.network.ID(), p.key, renamed(body, digests)))
+				}
+				return out
+			}
+			w.askFor(joinedQuestion)
+			w.settle()
+			o := w.answer()
+			if !told || o.Status == protocols.Answered || o.Result != nil {
+				t.Fatalf("told: %v; %s", told, o.Status)
+			}
+			named := false
+			for _, e := range w.ledger.state.Evidence() {
+				if e.Department != lie.by {
+					t.Errorf("the ledger convicts %s of %s", e.Department, e.Kind)
+				}
+				named = named || e.Kind == lie.fault
+			}
+			if !named {
+				t.Errorf("the ledger has no evidence of %s: %+v, %s %s", lie.fault, w.ledger.state.Evidence(), o.Code, o.Sentence)
+			}
+		})
+	}
+}
+
+func blobsNamed(body protocols.Body) []engine.Digest {
+	switch b := body.(type) {
+	case *protocols.Contribute:
+		return b.Blobs
+	case *protocols.Multiply:
+		return b.Blobs
+	}
+	return body.(*protocols.ShareCommit).Blobs
+}
+
+func renamed(body protocols.Body, digests []engine.Digest) protocols.Body {
+	switch b := body.(type) {
+	case *protocols.Contribute:
+		return &protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}
+	case *protocols.Multiply:
+		return &protocols.Multiply{Query: b.Query, Epoch: b.Epoch, Blobs: digests}
+	}
+	b := body.(*protocols.ShareCommit)
+	return &protocols.ShareCommit{Query: b.Query, Epoch: b.Epoch, Blobs: digests}
+}
+
+// TestJoinedRefusals: a department that does not answer over a spine refuses, and so does one whose shell has nobody decide; one in shadow mode
+// refuses as ever.
+func TestJoinedRefusals(t *testing.T) {
+	for what, prepare := range map[string]func(p *party){
+		"not over this spine": func(p *party) {
+			p.department.MayAnswer = func(string, engine.Digest, protocols.SpineRecord) error {
+				return &engine.Error{Code: "spine", Message: "too few of its keys are placed"}
+			}
+		},
+		"nobody decides": func(p *party) { p.department.MayAnswer = nil },
+		"in shadow mode": func(p *party) { p.department.Shadow = true },
+	} {
+		t.Run(what, func(t *testing.T) {
+			cryptotest.SetGlobalRandom(t, 3)
+			w := joinedBase(t).fork(t, 3)
+			prepare(w.party("city3"))
+			w.askFor(joinedCount)
+			w.run()
+			if o := w.answer(); o.Status != protocols.Refused || !slices.Equal(o.Departments, []string{"city3"}) || len(w.entriesOn(protocols.KindContribute)) > 0 {
+				t.Errorf("%s %s %v", o.Status, o.Code, o.Departments)
+			}
+		})
+	}
+}
+
+// TestJoinedCertificate: no byte of such a certificate can be changed, and none of what it holds of the screening is left out or exchanged.
+func TestJoinedCertificate(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks")
+	}
+	cryptotest.SetGlobalRandom(t, 4)
+	w := joinedBase(t).fork(t, 4)
+	c := w.askJoined(joinedCount).Certificate
+	if v := w.verdict(c); !v.Verified || !v.ValueShown {
+		t.Fatalf("%+v", v)
+	}
+	if v := w.verdict(c.WithoutOpening()); !v.Verified || v.ValueShown {
+		t.Errorf("%+v", v)
+	}
+	for what, change := range map[string]func(c *protocols.Certificate){
+		"no products":                   func(c *protocols.Certificate) { c.Products = nil },
+		"nothing of the screening":      func(c *protocols.Certificate) { c.Counted = nil },
+		"a department's products alone": func(c *protocols.Certificate) { c.Products = c.Products[:1] },
+		"the screening's for the answer's": func(c *protocols.Certificate) {
+			c.Products = c.Counted.Products
+		},
+		"the answer's for the screening's": func(c *protocols.Certificate) {
+			c.Counted = &protocols.Counted{Contributions: c.Contributions, Products: c.Products}
+		},
+		"exchanged": func(c *protocols.Certificate) {
+			c.Products = slices.Clone(c.Products)
+			c.Products[0], c.Products[1] = c.Products[1], c.Products[0]
+		},
+	} {
+		bad := *c
+		change(&bad)
+		if v := w.verdict(&bad); v.SelfConsistent {
+			t.Errorf("%s: consistent", what)
+		}
+	}
+	raw, stride := c.Marshal(), amount(4001, 1009, 97)
+	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w)}
+	for i := 0; i < len(raw); i += stride {
+		bad := bytes.Clone(raw)
+		bad[i] ^= 1 << (i % 8)
+		if v, err := verifier.Verify(bad); err == nil && v.Verified {
+			t.Fatalf("byte %d of %d can be changed", i, len(raw))
+		}
+	}
+}
+
+// TestJoinedCrashes kills parties anywhere in a question that joins tables by persons: at points of each party, and one to five times in schedules,
+// under loss. The answer is right, nothing is made twice, and all have one state.
+func TestJoinedCrashes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("whole networks")
+	}
+	cryptotest.SetGlobalRandom(t, 9)
+	base := joinedBase(t)
+	calm := base.fork(t, 9)
+	ask := func(w *world, verified bool) {
+		o := w.askJoined(joinedCount)
+		if verified {
+			verifyAnswer(w, o)
+		}
+		w.checkAgreement()
+		w.checkTransitions()
+		w.checkShares()
+		w.checkOneGate()
+		w.checkMadeOnce()
+	}
+	ask(calm, true)
+	stride, n := amount(0, 2500, 101), amount(0, 1, 60)
+	killedAnywhere(t, base, calm, 9, stride, func(_ *testing.T, w *world) { ask(w, false) })
+	killedBySchedules(t, base, calm, n, ask)
+}
+
+// checkMadeOnce holds that a department journaled each ciphertext of a vector, and each product, once.
+func (w *world) checkMadeOnce() {
+	w.t.Helper()
+	for _, p := range w.departments() {
+		made := map[string]bool{}
+		for _, r := range p.journal {
+			if r.Kind != protocols.JournalVector && r.Kind != protocols.JournalProduct {
+				continue
+			}
+			name := fmt.Sprint(r.Kind, r.Query, r.Index)
+			if made[name] {
+				w.t.Errorf("%s made %s twice", p.name, name)
+			}
+			made[name] = true
+		}
+	}
+}
