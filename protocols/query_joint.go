@@ -194,20 +194,11 @@ func (q *Query) askFor(side int) {
 // factors are the different vectors that products multiply by.
 func (j *joint) factors() (out []sided) {
 	for _, p := range j.products {
-		if p.part == 0 && !containsSided(out, p.by) {
+		if p.part == 0 && !slices.Contains(out, p.by) {
 			out = append(out, p.by)
 		}
 	}
 	return out
-}
-
-func containsSided(all []sided, s sided) bool {
-	for _, o := range all {
-		if o == s {
-			return true
-		}
-	}
-	return false
 }
 
 // persons takes what the shell found of persons.
