@@ -378,7 +378,7 @@ var linkedReports = []string{
 func TestLinkedIsPooledJoin(t *testing.T) {
 	r := rand.New(rand.NewPCG(16, 3))
 	planned := 0
-	for round := range 150 {
+	for round := range 400 {
 		tables := linkedTables(r)
 		cat, departments := linkedCatalogue(tables)
 		sql := linkedQuestion{r}.sql()
