@@ -29,19 +29,8 @@ func DraftDecryptionShare(p circuits.Params, b circuits.Binding, sk SecretKey, o
 	if len(sk.s) != p.N() {
 		return nil, errors.New("decryption share: the secret is of another parameter set")
 	}
-	w := circuits.DecryptionShareSecret{S: sk.s}
-	e, err := keyError(p, sk, own)
+	w, err := drawShare(p, sk, own, p.Limbs())
 	if err != nil {
-		return nil, err
-	}
-	w.E = p.BindingErrors(e)
-	if w.V, err = randomTernary(p.N()); err != nil {
-		return nil, err
-	}
-	if w.F1, err = randomErrors(p, p.N()); err != nil {
-		return nil, err
-	}
-	if w.F0, err = randomFlooding(p, p.Limbs()); err != nil {
 		return nil, err
 	}
 	share := switchShare(p, sum, analyst, &w)
@@ -64,6 +53,23 @@ func shareStatement(own PublicKey, sum Ciphertext, analyst PublicKey, share Shar
 	return circuits.DecryptionShare{
 		A: own.A, P: own.P, C1: sum.C1, PKA0: analyst.P, PKA1: analyst.A, H0: share.H0, H1: share.H1,
 	}
+}
+
+// drawShare is the witness of a share, with so many floodings: the key's secret and its errors, and what is fresh.
+func drawShare(p circuits.Params, sk SecretKey, own PublicKey, floodings int) (w circuits.DecryptionShareSecret, err error) {
+	e, err := keyError(p, sk, own)
+	if err != nil {
+		return w, err
+	}
+	w.S, w.E = sk.s, p.BindingErrors(e)
+	if w.V, err = randomTernary(p.N()); err != nil {
+		return w, err
+	}
+	if w.F1, err = randomErrors(p, p.N()); err != nil {
+		return w, err
+	}
+	w.F0, err = randomFlooding(p, floodings)
+	return w, err
 }
 
 // keyError recovers the error of the department's own key share from secret and share.

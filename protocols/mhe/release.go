@@ -45,8 +45,8 @@ func ReleaseSize(p circuits.Params, slots int) int {
 	return p.SlotsSize(slots) + p.PolySize() + circuits.ProofSize
 }
 
-// DraftRelease makes the share of 1 to Params.Limbs() slots, no two the same, for the analyst's key. What DraftDecryptionShare
-// says of once holds of each slot: a coefficient is released once, ever.
+// DraftRelease makes the share of 1 to Params.Limbs() slots for the analyst's key. What DraftDecryptionShare says of once holds of all
+// slots together. Slots that name one coefficient each have a flooding of their own, and are counted one by one (circuits/README.md, section 11).
 func DraftRelease(p circuits.Params, b circuits.Binding, sk SecretKey, own PublicKey, slots []Slot, analyst PublicKey) (*Draft, error) {
 	if len(sk.s) != p.N() {
 		return nil, errors.New("release: the secret is of another parameter set")
@@ -54,21 +54,11 @@ func DraftRelease(p circuits.Params, b circuits.Binding, sk SecretKey, own Publi
 	if err := checkSlots(p, slots); err != nil {
 		return nil, err
 	}
-	w := circuits.ReleaseSecret{S: sk.s}
-	e, err := keyError(p, sk, own)
+	drawn, err := drawShare(p, sk, own, len(slots))
 	if err != nil {
 		return nil, err
 	}
-	w.E = p.BindingErrors(e)
-	if w.V, err = randomTernary(p.N()); err != nil {
-		return nil, err
-	}
-	if w.F1, err = randomErrors(p, p.N()); err != nil {
-		return nil, err
-	}
-	if w.F0, err = randomFlooding(p, len(slots)); err != nil {
-		return nil, err
-	}
+	w := circuits.ReleaseSecret(drawn)
 	out := release(p, slots, analyst, &w)
 	return &Draft{
 		what: "release", binding: b, secret: w, instance: releaseStatement(own, slots, analyst, out),
