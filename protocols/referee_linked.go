@@ -1,8 +1,6 @@
 package protocols
 
-import (
-	"slices"
-)
+import ()
 
 // checkLinked refuses a question that joins departments' tables by persons where the ledger knows better: the spine is not the one
 // that is in force, a contributor cannot have placed its keys on it, a table declares another, or there is too much of it.
@@ -46,23 +44,12 @@ func (s *State) checkLinked(b *Ask, ep *EpochState, tables []*tableState) *Refus
 
 func (s *State) multiply(q *QueryState, r *Record, b *Multiply) *Refusal {
 	i := q.giver(r.Entry.Author, q.multiplies)
-	switch {
-	case i < 0:
+	if i < 0 {
 		return refuse("stranger", "the author does not multiply in the query")
-	case b.Epoch != q.Ask.Epoch:
-		return s.failBy(q, r, FaultStaleEpoch, "multiplies under another epoch than the query's", q.records[0])
-	case q.multiplied[i] != 0 && slices.Equal(q.Multiplied[i], b.Blobs):
-		return refuse("duplicate", "the products are committed to")
-	case q.multiplied[i] != 0:
-		return s.failBy(q, r, FaultSecond, "commits to products a second time", q.recordsOf(KindMultiply, r.Entry.Author)...)
-	case q.Phase != PhaseMultiplying:
-		return refuse("too-early", "the query is %s", q.Phase)
-	case len(b.Blobs) != q.ciphertexts(SubjectProduct):
-		return s.failBy(q, r, FaultGarbage, "commits to another number of products than the query's", q.records[0])
 	}
-	q.note(r, b)
-	s.progress(q)
-	return nil
+	return s.commit(q, r, b, commitment{kind: KindMultiply, subject: SubjectProduct, phase: PhaseMultiplying,
+		epoch: b.Epoch, blobs: b.Blobs, number: q.multiplied[i], before: q.Multiplied[i],
+		does: "multiplies", held: "the products are", again: "to products a second time", other: "number of products than the query's"})
 }
 
 // spineNow is the spine that a question is over; nil where the present one is another.

@@ -194,19 +194,39 @@ func (q *QueryState) advance(p Phase) { q.Phase, q.Reached, q.complaints = p, p,
 
 func (s *State) contribute(q *QueryState, r *Record, b *Contribute) *Refusal {
 	i := q.giver(r.Entry.Author, q.encrypts)
-	switch {
-	case i < 0:
+	if i < 0 {
 		return refuse("stranger", "the author is not a contributor of the query, or sends no vectors to it")
-	case b.Epoch != q.Ask.Epoch:
-		return s.failBy(q, r, FaultStaleEpoch, "contributes under another epoch than the query's", q.records[0])
-	case q.contributed[i] != 0 && slices.Equal(q.Contributed[i], b.Blobs):
-		return refuse("duplicate", "the contribution is committed to")
-	case q.contributed[i] != 0:
-		return s.failBy(q, r, FaultSecond, "commits to a second contribution", q.recordsOf(KindContribute, r.Entry.Author)...)
-	case q.Phase != PhaseContributing:
+	}
+	return s.commit(q, r, b, commitment{kind: KindContribute, subject: SubjectContribution, phase: PhaseContributing,
+		epoch: b.Epoch, blobs: b.Blobs, number: q.contributed[i], before: q.Contributed[i],
+		does: "contributes", held: "the contribution is", again: "to a second contribution", other: "number of ciphertexts than the query's"})
+}
+
+// commitment is what a member says of its blobs, once in a query.
+type commitment struct {
+	kind                     EntryKind
+	subject                  Subject
+	phase                    Phase // in which it is said
+	epoch                    engine.Digest
+	blobs                    []engine.Digest
+	number                   uint64 // of what it said before; 0: nothing
+	before                   []engine.Digest
+	does, held, again, other string // its words
+}
+
+// commit takes a commitment, or convicts its author of one that no honest member makes.
+func (s *State) commit(q *QueryState, r *Record, b Body, c commitment) *Refusal {
+	switch {
+	case c.epoch != q.Ask.Epoch:
+		return s.failBy(q, r, FaultStaleEpoch, c.does+" under another epoch than the query's", q.records[0])
+	case c.number != 0 && slices.Equal(c.before, c.blobs):
+		return refuse("duplicate", "%s committed to", c.held)
+	case c.number != 0:
+		return s.failBy(q, r, FaultSecond, "commits "+c.again, q.recordsOf(c.kind, r.Entry.Author)...)
+	case q.Phase != c.phase:
 		return refuse("too-early", "the query is %s", q.Phase)
-	case len(b.Blobs) != q.ciphertexts(SubjectContribution):
-		return s.failBy(q, r, FaultGarbage, "commits to another number of ciphertexts than the query's", q.records[0])
+	case len(c.blobs) != q.ciphertexts(c.subject):
+		return s.failBy(q, r, FaultGarbage, "commits to another "+c.other, q.records[0])
 	}
 	q.note(r, b)
 	s.progress(q)
@@ -251,21 +271,9 @@ func (s *State) progress(q *QueryState) {
 }
 
 func (s *State) shareCommit(q *QueryState, r *Record, b *ShareCommit, member int) *Refusal {
-	switch {
-	case b.Epoch != q.Ask.Epoch:
-		return s.failBy(q, r, FaultStaleEpoch, "shares under another epoch than the query's", q.records[0])
-	case q.share[member] != 0 && slices.Equal(q.Shared[member], b.Blobs):
-		return refuse("duplicate", "the share is committed to")
-	case q.share[member] != 0:
-		return s.failBy(q, r, FaultSecond, "commits to a second share", q.recordsOf(KindShare, r.Entry.Author)...)
-	case q.Phase != PhaseSharing:
-		return refuse("too-early", "the query is %s", q.Phase)
-	case len(b.Blobs) != q.ciphertexts(SubjectShare):
-		return s.failBy(q, r, FaultGarbage, "commits to another number of shares than the query's ciphertexts", q.records[0])
-	}
-	q.note(r, b)
-	s.progress(q)
-	return nil
+	return s.commit(q, r, b, commitment{kind: KindShare, subject: SubjectShare, phase: PhaseSharing,
+		epoch: b.Epoch, blobs: b.Blobs, number: q.share[member], before: q.Shared[member],
+		does: "shares", held: "the share is", again: "to a second share", other: "number of shares than the query's ciphertexts"})
 }
 
 func (s *State) done(q *QueryState, r *Record, b *Done) *Refusal {
