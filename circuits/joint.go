@@ -15,7 +15,6 @@ type Joint struct {
 	Encrypted   int           // departments that sent vectors
 	Members     int           // of the epoch
 	Targets     [][]JointTerm // the terms of each released coefficient
-	Signed      bool          // whether a target may be negative: it is then in [−t/2, t/2), else in [0, t)
 }
 
 // JointTerm is a sum of products α·β over all positions, times a public integer that is not 0. Alpha bounds |α| of
@@ -58,9 +57,7 @@ func (p Params) Joint(j Joint) (Fit, error) {
 			j.Positions, j.Multipliers, j.Encrypted, j.Members, len(j.Targets))
 	}
 	limit := p.T()
-	if j.Signed {
-		limit.Rsh(limit, 1)
-	}
+	limit.Rsh(limit, 1) // targets are read within ±t/2
 	fit, all := Fit{Noise: new(big.Int)}, new(big.Int)
 	for _, terms := range j.Targets {
 		if len(terms) == 0 {

@@ -38,7 +38,7 @@ type jointProduct struct {
 	of       int   // index into vectors
 	part     int
 	pin      int  // index of the screening's product that counts the persons; -1 in a screening
-	weighted bool // else by 0 or 1, as the pin
+	weighted bool // else by 0 and 1: in an answer by the very bits of its pin
 	lo       int64
 }
 
@@ -118,7 +118,8 @@ func (j *joint) multiply(group int, term *engine.Term, pin int) (int, error) {
 	return first, nil
 }
 
-// weights are how a vector is multiplied by: from which lower bound, or by 0 and 1 alone.
+// weights are how a vector is multiplied by: from which lower bound; or, if all it says of a person is whether there is a row that adds to it,
+// by 0 and 1, as the product that counts its persons is. A count is such a vector where nobody has two rows.
 func weights(v *engine.Vector) (lo int64, weighted bool, err error) {
 	least, most := new(big.Int), new(big.Int)
 	for _, b := range v.Bounds {
@@ -133,7 +134,7 @@ func weights(v *engine.Vector) (lo int64, weighted bool, err error) {
 		return 0, false, &engine.Error{Code: engine.CodeOverflow, Message: fmt.Sprintf("a department's number of a person on the side that multiplies takes more than %d bits", circuits.WeightBits),
 			Hint: "rows_per_person in node.toml says how many rows a person has at most; sum something with smaller bounds"}
 	}
-	return least.Int64(), v.Op != engine.Present, nil
+	return least.Int64(), v.Op != engine.Present && (v.Op != engine.CountRows || most.Cmp(big.NewInt(1)) > 0), nil
 }
 
 // productOf is the first product of a screening's target in a group.
@@ -144,7 +145,7 @@ func (j *joint) productOf(group, target int) int {
 // fits holds that the released numbers decrypt, and that their noise is hidden.
 func (j *joint) fits(p circuits.Params, members int) error {
 	m, e := &j.linked.Sides[j.linked.Multiplier], &j.linked.Sides[j.encrypted]
-	of := circuits.Joint{Positions: int(j.ask.Positions), Multipliers: len(m.Departments), Encrypted: len(e.Departments), Members: members, Signed: true}
+	of := circuits.Joint{Positions: int(j.ask.Positions), Multipliers: len(m.Departments), Encrypted: len(e.Departments), Members: members}
 	for _, t := range j.targets {
 		var terms []circuits.JointTerm
 		for i := 0; i < len(t.products); i += j.parts {

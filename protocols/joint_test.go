@@ -29,9 +29,12 @@ func joinedCatalogue(most int64) engine.Catalogue {
 }
 
 // jointOf is what is done of a text's screening and of its answer.
-func jointOf(t *testing.T, p circuits.Params, sql string, catalogue engine.Catalogue, positions uint32) (before, answer *joint, err error) {
+func jointOf(t *testing.T, p circuits.Params, sql string, catalogue engine.Catalogue, positions uint32, contributors ...string) (before, answer *joint, err error) {
 	t.Helper()
-	plan, err := engine.NewLinkedPlan(sql, catalogue, []string{"a", "b", "c"}, Packing(p))
+	if contributors == nil {
+		contributors = []string{"a", "b", "c"}
+	}
+	plan, err := engine.NewLinkedPlan(sql, catalogue, contributors, Packing(p))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +65,7 @@ func TestJoint(t *testing.T) {
 	}
 	for _, x := range j.products {
 		pin := before.products[x.pin]
-		if x.by.group != pin.by.group || x.part != pin.part || !x.weighted {
+		if x.by.group != pin.by.group || x.part != pin.part || x.weighted {
 			t.Errorf("%+v goes by %+v", x, pin)
 		}
 	}
@@ -104,6 +107,105 @@ func TestJoint(t *testing.T) {
 		}
 		if _, _, err := jointOf(t, of, c.sql, joinedCatalogue(c.most), c.positions); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+// TestUnweighted: a product goes by the bits of its pin, and not by weights, only where what its department has of each person is 0 or 1 at all
+// departments of the side, and is 1 under the very conditions under which the screening counts the person.
+func TestUnweighted(t *testing.T) {
+	once, twice := joinedCatalogue(9), joinedCatalogue(9)
+	for _, at := range []int{1, 3} {
+		twice[at].Quality.Duplicates = 3 // at c some have several rows
+	}
+	conditions := func(e *engine.Expr) (out []string) {
+		if e != nil && e.Op == engine.OpAnd {
+			for _, a := range e.Args {
+				out = append(out, string(engine.Marshal(a)))
+			}
+		} else if e != nil {
+			out = append(out, string(engine.Marshal(e)))
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	for _, c := range []struct {
+		sql        string
+		catalogue  engine.Catalogue
+		unweighted []bool // by product
+	}{
+		{"SELECT count(*) FROM benefits JOIN register USING (id)", once, []bool{true}},
+		{"SELECT count(*) FROM benefits JOIN register USING (id)", twice, []bool{false}},
+		{"SELECT count(DISTINCT id) FROM benefits JOIN register USING (id) WHERE sex = 'F'", joinedCatalogue(9)[1:3], []bool{true, true}},
+		{"SELECT count(*), count(*) FILTER (WHERE sex = 'F'), sum(amount) FILTER (WHERE income > 3 AND sex = 'M') FROM benefits JOIN register USING (id) WHERE income > 3 AND amount > 1", once,
+			[]bool{true, true, true, true}},
+		{"SELECT count(*), sum(income), sum(amount) FROM benefits JOIN register USING (id)", once, []bool{true, true, false}},
+		{"SELECT sum(income * amount) FILTER (WHERE sex = 'F') FROM benefits JOIN register USING (id)", once, []bool{true, false, true}},
+	} {
+		contributors := []string{"a", "b", "c"}
+		if len(c.catalogue) == 2 {
+			contributors = contributors[:0]
+			for _, r := range c.catalogue {
+				contributors = append(contributors, r.Department)
+			}
+			slices.Sort(contributors)
+		}
+		before, j, err := jointOf(t, tiny.Joined(), c.sql, c.catalogue, 40, contributors...)
+		if err != nil {
+			t.Fatalf("%s: %v", c.sql, err)
+		}
+		var got []bool
+		for _, x := range j.products {
+			got = append(got, !x.weighted)
+			of, pin := j.linked.Sides[j.linked.Multiplier].Vectors[x.by.vector], before.linked.Sides[j.linked.Multiplier].Vectors[before.products[x.pin].by.vector]
+			if x.by.group != before.products[x.pin].by.group || !x.weighted && !slices.Equal(conditions(of.Filter), conditions(pin.Filter)) {
+				t.Errorf("%s: %v goes by the bits of %v", c.sql, of, pin)
+			}
+			if !x.weighted && of.Op == engine.Sum {
+				t.Errorf("%s: a sum goes by bits", c.sql)
+			}
+		}
+		if !slices.Equal(got, c.unweighted) {
+			t.Errorf("%s: %v, want %v", c.sql, got, c.unweighted)
+		}
+	}
+}
+
+// TestWhatFits: what the networks' sets carry of questions over so many persons, each of whom has one row on either side or several.
+func TestWhatFits(t *testing.T) {
+	count, sum := "SELECT count(*) FROM benefits JOIN register USING (id)", "SELECT sum(amount) FROM benefits JOIN register USING (id)"
+	several := func(most int64, side int) engine.Catalogue {
+		out := joinedCatalogue(most)
+		for i, r := range out {
+			if (r.Table == "register") == (side == 1) {
+				out[i].Rows, out[i].Quality.Duplicates, out[i].Quality.RowsPerPerson = 1<<30, 1<<30, 3
+			}
+		}
+		return out
+	}
+	once := func(most int64) engine.Catalogue { return joinedCatalogue(most) }
+	for _, c := range []struct {
+		what, sql string
+		catalogue engine.Catalogue
+		fits      map[string]uint32 // at most so many persons
+	}{
+		{"a count of persons who have one row", count, once(9), map[string]uint32{"light": 1e6, "default": 1e6, "joined": 1e6}},
+		{"a count, of several rows where vectors are sent", count, several(9, 0), map[string]uint32{"light": 1e5, "default": 1e6, "joined": 1e6}},
+		{"a sum of small amounts", sum, once(9), map[string]uint32{"light": 1e5, "default": 1e6, "joined": 1e6}},
+		{"a sum of amounts of 20 bits", sum, once(1 << 20), map[string]uint32{"light": 0, "default": 1e6, "joined": 1e6}},
+		{"a sum of amounts of 24 bits", sum, once(1 << 24), map[string]uint32{"light": 0, "default": 1e5, "joined": 1e6}},
+	} {
+		for _, set := range []string{"light", "default", "joined"} {
+			p, err := circuits.Named(set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, positions := range []uint32{1e3, 1e5, 1e6} {
+				_, _, err := jointOf(t, p, c.sql, c.catalogue, positions, "a", "b", "c")
+				if fits := err == nil; fits != (positions <= c.fits[set]) {
+					t.Errorf("%s over %d persons at %s: %v", c.what, positions, set, err)
+				}
+			}
 		}
 	}
 }

@@ -140,24 +140,25 @@ func (w *world) recheckJoined() {
 	}
 }
 
-// TestJoinedPersons: of one register and one department's benefits, how many different persons are in both; what is multiplied for that is the very
-// indicator of the screening.
+// TestJoinedPersons: of one register and one department's benefits, how many different persons are in both, and how many rows; what is multiplied for
+// both is the very indicator of the screening, since on the register everybody stands once.
 func TestJoinedPersons(t *testing.T) {
 	if testing.Short() {
 		t.Skip("whole networks")
 	}
 	cryptotest.SetGlobalRandom(t, 7)
 	w := joinedBase(t).fork(t, 7)
-	w.askFor(question{sql: "SELECT count(DISTINCT id) FROM benefits JOIN register USING (id)"}, "city1", "city3")
+	w.askFor(question{sql: "SELECT count(DISTINCT id), count(*) FROM benefits JOIN register USING (id)"}, "city1", "city3")
 	w.run()
-	persons := map[string]bool{}
+	persons, rows := map[string]bool{}, 0
 	for _, b := range w.town.rows["city3"]["benefits"] {
 		if _, placed := w.town.positions[b.id]; placed {
 			persons[b.id] = true
+			rows++
 		}
 	}
 	o := w.answer()
-	if got, want := printed(o.Result), fmt.Sprintf("%d \n", len(persons)); got != want {
+	if got, want := printed(o.Result), fmt.Sprintf("%d %d \n", len(persons), rows); got != want {
 		t.Fatalf("%s %s %s: %q, want %q", o.Status, o.Code, o.Sentence, got, want)
 	}
 	verifyAnswer(w, o)

@@ -207,7 +207,7 @@ func (s *simulation) answer(sql string, spines map[string]vectors.Spine) string 
 		t.Fatal("the simulation has one part")
 	}
 	vectorsOf := [2][]*vectors.Vectors{s.vectorsOf(p, 0, spines), s.vectorsOf(p, 1, spines)}
-	joint := circuits.Joint{Positions: s.length, Multipliers: len(l.Sides[m].Departments), Encrypted: len(l.Sides[e].Departments), Members: len(s.departments), Signed: true}
+	joint := circuits.Joint{Positions: s.length, Multipliers: len(l.Sides[m].Departments), Encrypted: len(l.Sides[e].Departments), Members: len(s.departments)}
 	var sums []mhe.Ciphertext
 	for group := range p.CellCount() / len(p.Moments) {
 		for _, target := range l.Targets {
