@@ -113,7 +113,7 @@ func certify(t *testing.T, name string, set certified, seed uint64) []certifiedF
 	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := pool(context.Background(), pooled, columns)
+	db, err := new(query).pool(context.Background(), []part{{pooled, columns}})
 	if err != nil {
 		t.Fatal(err)
 	}

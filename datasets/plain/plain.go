@@ -28,15 +28,22 @@ import (
 	"parley/engine"
 )
 
-// Answer answers a query by plain SQL over the rows of all tables pooled in one DuckDB table. It
-// gives the same columns, rows, order and texts as the engine's Finish, or an error. Cost: all
+// Answer answers a query by plain SQL over the rows of all tables pooled in one DuckDB table, or in
+// two where the query joins two USING columns, which the tables' names then tell apart. It gives the same columns, rows, order and texts as the engine's Finish, or an error. Cost: all
 // rows once more, in at most duck.MaxStoreBytes of memory.
 func Answer(ctx context.Context, tables []*datasets.Table, sql string) (*engine.Result, error) {
 	q, err := parse(sql)
 	if err != nil {
 		return nil, err
 	}
-	if q.columns, err = pooledColumns(tables); err != nil {
+	parts := []part{{tables: tables}}
+	if q.join != nil {
+		parts, err = q.parts(tables)
+	}
+	if err == nil {
+		err = q.columnsOf(parts)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := q.findGroups(); err != nil {
@@ -46,7 +53,7 @@ func Answer(ctx context.Context, tables []*datasets.Table, sql string) (*engine.
 	if err != nil {
 		return nil, err
 	}
-	db, err := pool(ctx, tables, q.columns)
+	db, err := q.pool(ctx, parts)
 	if err != nil {
 		return nil, err
 	}
@@ -62,6 +69,7 @@ func Answer(ctx context.Context, tables []*datasets.Table, sql string) (*engine.
 type query struct {
 	stmt    *pg.SelectStmt
 	version int32 // of the parser's tree
+	join    *join // nil: one table
 	columns []column
 	groups  []int // columns of GROUP BY
 	calls   []*pg.FuncCall
@@ -77,10 +85,15 @@ func parse(sql string) (*query, error) {
 		return nil, fmt.Errorf("plain SQL: one SELECT is wanted")
 	}
 	stmt := tree.Stmts[0].Stmt.GetSelectStmt()
-	if len(stmt.FromClause) != 1 || stmt.FromClause[0].GetRangeVar() == nil {
-		return nil, fmt.Errorf("plain SQL: one table is wanted")
+	q := &query{stmt: stmt, version: tree.Version}
+	if len(stmt.FromClause) == 1 && stmt.FromClause[0].GetJoinExpr() != nil {
+		q.join, err = joinOf(stmt.FromClause[0].GetJoinExpr())
+		return q, err
 	}
-	return &query{stmt: stmt, version: tree.Version}, nil
+	if len(stmt.FromClause) != 1 || stmt.FromClause[0].GetRangeVar() == nil {
+		return nil, fmt.Errorf("plain SQL: one table is wanted, or two that are joined")
+	}
+	return q, nil
 }
 
 // column finds a column as SQL names it: exactly, else in any case, else as the
@@ -154,15 +167,14 @@ func wholeNumber(node *pg.Node) (int64, bool) {
 // aggregate call a number and a count. Its WHERE, FILTERs and arguments are the
 // query's own.
 func (q *query) statement() (string, error) {
-	from := q.stmt.FromClause[0].GetRangeVar()
-	alias := from.Alias
-	if alias == nil {
-		alias = &pg.Alias{Aliasname: from.Relname}
-	}
 	out := &pg.SelectStmt{Op: pg.SetOperation_SETOP_NONE, LimitOption: pg.LimitOption_LIMIT_OPTION_DEFAULT,
 		WhereClause: q.forDuckDB(q.stmt.WhereClause)}
 	table := pg.MakeSimpleRangeVar(rowsTable, 0)
-	table.Alias = alias
+	if from := q.stmt.FromClause[0].GetRangeVar(); from != nil {
+		if table.Alias = from.Alias; table.Alias == nil {
+			table.Alias = &pg.Alias{Aliasname: from.Relname}
+		}
+	}
 	out.FromClause = []*pg.Node{{Node: &pg.Node_RangeVar{RangeVar: table}}}
 	for _, g := range q.groups {
 		ref := pg.MakeColumnRefNode([]*pg.Node{pg.MakeStrNode(q.columns[g].name)}, 0)
@@ -230,6 +242,9 @@ func (q *query) forDuckDB(node *pg.Node) *pg.Node {
 		if ref := n.GetColumnRef(); ref != nil {
 			if at := q.column(ref); at >= 0 {
 				ref.Fields[len(ref.Fields)-1] = pg.MakeStrNode(q.columns[at].name)
+				if q.join != nil { // names are of one table alone
+					ref.Fields = ref.Fields[len(ref.Fields)-1:]
+				}
 			}
 		}
 	})

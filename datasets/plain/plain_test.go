@@ -124,6 +124,35 @@ func TestPlainRefuses(t *testing.T) {
 	}
 }
 
+// TestPlainJoins: two tables, each of several departments, are joined as SQL joins them: many rows of a key, keys of one side alone, NULL keys.
+func TestPlainJoins(t *testing.T) {
+	named := func(name, text string) *datasets.Table {
+		path := filepath.Join(t.TempDir(), name+".csv")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return rehearsal.Open(t, func() (*datasets.Table, error) {
+			return datasets.Open(t.Context(), name, []string{path}, datasets.Options{Header: files.HeaderYes})
+		})
+	}
+	tables := []*datasets.Table{named("jobs", "id,wage\n1,10\n1,20\n2,30\n,40\n"), named("aid", "kind,id\na,1\nb,1\na,3\n"), named("jobs", "id,wage\n3,50\n4,60\n"), named("aid", "kind,id\na,\nb,2\n")}
+	for sql, want := range map[string]string{
+		"SELECT kind, count(*), sum(wage) FROM jobs JOIN aid USING (id) GROUP BY kind ORDER BY kind": "a = a; 3 = 3; 80 = 80; \nb = b; 3 = 3; 60 = 60; \n",
+		"SELECT avg(j.wage) FROM jobs j JOIN aid x USING (id) WHERE j.wage > 10 AND x.kind = 'a'":    "35.0000000000000000 = 35; \n",
+		"SELECT count(*) FROM jobs JOIN aid USING (id) WHERE wage > 50":                              "0 = 0; \n",
+	} {
+		if got, err := Answer(t.Context(), tables, sql); err != nil || dump(got) != want {
+			t.Errorf("%s: %v\n%s, want\n%s", sql, err, dump(got), want)
+		}
+	}
+	for _, sql := range []string{"SELECT count(*) FROM jobs JOIN other USING (id)", "SELECT count(*) FROM jobs LEFT JOIN aid USING (id)", "SELECT count(*) FROM jobs, aid",
+		"SELECT count(*) FROM jobs JOIN aid ON jobs.id = aid.id", "SELECT count(*) FROM jobs JOIN aid USING (kind)", "SELECT count(*) FROM jobs JOIN jobs USING (id)"} {
+		if got, err := Answer(t.Context(), tables, sql); err == nil {
+			t.Errorf("%s gave %s", sql, dump(got))
+		}
+	}
+}
+
 // TestPlainNumericNames: columns may have names that only quotation marks make names.
 func TestPlainNumericNames(t *testing.T) {
 	table := openText(t, "2019,2020-01-01\n1,4\n5,8\n")

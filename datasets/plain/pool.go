@@ -70,22 +70,29 @@ func pooledColumns(tables []*datasets.Table) ([]column, error) {
 	return out, nil
 }
 
-// pool makes the table of all rows. Decimals get the least width that holds
-// them, which leaves room for products.
-func pool(ctx context.Context, tables []*datasets.Table, columns []column) (*sql.DB, error) {
+// part is one table of FROM: the departments' tables of its name.
+type part struct {
+	tables  []*datasets.Table
+	columns []column
+}
+
+// pool makes the table of all rows, or of each part and then the view that joins them.
+func (q *query) pool(ctx context.Context, parts []part) (*sql.DB, error) {
 	db, err := openPool()
 	if err != nil {
 		return nil, fmt.Errorf("plain SQL: %w", err)
 	}
-	types := make([]string, len(columns))
-	for i, c := range columns {
-		types[i] = `"` + strings.ReplaceAll(c.name, `"`, `""`) + `" ` + pooledType(c, tables)
-	}
-	_, err = db.ExecContext(ctx, "CREATE TABLE "+rowsTable+" ("+strings.Join(types, ", ")+")")
-	for _, t := range tables {
-		if err == nil {
-			err = load(ctx, db, t, columns)
+	for i, p := range parts {
+		name := rowsTable
+		if q.join != nil {
+			name = sides[i]
 		}
+		if err == nil {
+			err = p.pool(ctx, db, name)
+		}
+	}
+	if err == nil && q.join != nil {
+		_, err = db.ExecContext(ctx, q.join.view())
 	}
 	if err != nil {
 		db.Close()
@@ -93,6 +100,24 @@ func pool(ctx context.Context, tables []*datasets.Table, columns []column) (*sql
 	}
 	return db, nil
 }
+
+// pool makes the table of all rows of one name. Decimals get the least width that holds
+// them, which leaves room for products.
+func (p part) pool(ctx context.Context, db *sql.DB, name string) error {
+	types := make([]string, len(p.columns))
+	for i, c := range p.columns {
+		types[i] = quoted(c.name) + " " + pooledType(c, p.tables)
+	}
+	_, err := db.ExecContext(ctx, "CREATE TABLE "+name+" ("+strings.Join(types, ", ")+")")
+	for _, t := range p.tables {
+		if err == nil {
+			err = load(ctx, db, name, t, p.columns)
+		}
+	}
+	return err
+}
+
+func quoted(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // openPool opens a DuckDB that reaches nothing outside of its memory, because it runs the text of
 // questions.
@@ -137,14 +162,14 @@ func pooledType(c column, tables []*datasets.Table) string {
 	return "INTEGER" // NULLs
 }
 
-// load appends a table's rows to rowsTable.
-func load(ctx context.Context, db *sql.DB, t *datasets.Table, columns []column) error {
+// load appends a table's rows to a pooled one.
+func load(ctx context.Context, db *sql.DB, into string, t *datasets.Table, columns []column) error {
 	own := described(t)
 	places := make([]int, len(columns))
 	for i, c := range columns {
 		places[i] = find(own, c.name)
 	}
-	return duck.Append(ctx, db, rowsTable, func(add func([]driver.Value) error) error {
+	return duck.Append(ctx, db, into, func(add func([]driver.Value) error) error {
 		row := make([]driver.Value, len(columns))
 		return t.Each(ctx, func(values []any) error {
 			for i, c := range columns {
