@@ -23,7 +23,7 @@ const (
 	CodeSingular    = "singular"    // a regression's design is singular
 	CodePolicy      = "policy"      // a department does not admit the query
 	CodeWithheld    = "withheld"    // what a later round needs of an earlier one is withheld
-	CodeUnanswered  = "unanswered"  // a join across departments, which is planned and not answered yet
+	CodeUnanswered  = "unanswered"  // a join across departments, where the network answers none
 	CodeHistory     = "history"     // with an earlier answer this one would tell too much
 )
 

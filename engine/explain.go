@@ -332,9 +332,6 @@ func (x Explanation) String() string {
 			line("Accuracy: %s.", cost)
 		}
 	}
-	if x.Linked != nil {
-		line("Not answered: a join across departments is planned but not answered yet.")
-	}
 	for _, l := range x.Learns {
 		line("Learns: %s: %s.", l.Who, l.What)
 	}

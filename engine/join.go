@@ -135,7 +135,7 @@ func (p *Plan) mayJoin(d Disclosure) error {
 	if p.Join == nil {
 		return nil
 	}
-	if err := p.Answerable(); err != nil {
+	if err := p.notLimbs(); err != nil {
 		return err
 	}
 	if rule := d.AgainstJoins(); rule != "" {

@@ -88,7 +88,6 @@ var chineseTexts = map[string]string{
 	"  and %d more": "  另有%d个",
 	"What is opened in each group, sums over all persons, in %s of vectors over all groups:": "每个分组中公开的数，为全体人员之和，各分组共%s（向量之积）：",
 	"  %s, from %s to %s: the sum of %s":                                                     "  %s，在%s至%s之间：以下各项之和：%s",
-	"Not answered: a join across departments is planned but not answered yet.":               "不予答复：跨部门连接现仅可计划，尚不作答。",
 	"each department whose keys are placed on the spine":                                     "其键已在名册上定位的各部门",
 	"which of its own persons stand on the spine %s of %s, from placing them":                "经定位可知其自有人员中有谁在名册%s（%s所有）上",
 	"; since the spine is one of the joined tables, it learns so who matches":                "；名册即所连接的表之一，故由此得知谁相匹配",

@@ -123,7 +123,7 @@ func (p *Plan) Limbs(dep int, cells []*big.Int) ([][]int64, error) {
 	if dep < 0 || dep >= len(p.Departments) {
 		return nil, refuse(CodeDepartments, 0, "the plan has no department number %d", dep)
 	}
-	if err := p.Answerable(); err != nil {
+	if err := p.notLimbs(); err != nil {
 		return nil, err
 	}
 	if len(cells) != p.CellCount() {
@@ -207,7 +207,7 @@ func (p *Plan) Pool(cells [][]*big.Int) ([]*big.Int, error) {
 // the sums of their cells. A limb outside the sum of its bounds, one in an unused
 // slot included, is refused with CodeOverflow.
 func (p *Plan) Cells(limbSums [][]int64) ([]*big.Int, error) {
-	if err := p.Answerable(); err != nil {
+	if err := p.notLimbs(); err != nil {
 		return nil, err
 	}
 	if len(limbSums) != p.Layout.Ciphertexts {

@@ -167,12 +167,17 @@ func (t Target) equal(o Target) bool {
 
 // unanswered is why a question whose tables are joined across departments gets no answer.
 func unanswered(position int) *Error {
-	return hinted(refuse(CodeUnanswered, position, "a join across departments is planned but not answered yet"),
-		"explain shows what each department would compute, and who would learn what; tables whose key all declare colocated are joined and answered")
+	return hinted(refuse(CodeUnanswered, position, "the question joins tables across departments, by persons, and nobody answers it here"),
+		"a network says when it is founded that it answers such questions (joins in node.toml); tables whose key all departments declare colocated are joined by each by itself")
 }
 
-// Answerable refuses a plan that nobody answers yet: a join across departments.
-func (p *Plan) Answerable() error {
+// inOneRound refuses a question of several rounds that joins tables across departments.
+func inOneRound(position int) *Error {
+	return refuse(CodeUnsupported, position, "a join across departments is asked in one round, and this question takes several")
+}
+
+// notLimbs refuses a plan of which departments contribute no limbs: a join across departments.
+func (p *Plan) notLimbs() error {
 	if p.Linked() != nil {
 		return unanswered(0)
 	}

@@ -103,7 +103,7 @@ func TestLinkedIsNotAnswered(t *testing.T) {
 			_, err := NewSession("select percentile_disc(0.5) within group (order by wage) from benefits join income using (pid)", crossCatalogue(), p.Departments, testPackings[0])
 			return err
 		},
-		"itself":       p.Answerable,
+		"itself":       p.notLimbs,
 		"limbs":        func() error { _, err := p.Limbs(0, zero); return err },
 		"cells":        func() error { _, err := p.Cells(nil); return err },
 		"pooled cells": func() error { _, err := p.Pool([][]*big.Int{zero, zero}); return err },
@@ -118,6 +118,32 @@ func TestLinkedIsNotAnswered(t *testing.T) {
 	}
 	if lo, hi := p.Bounds(0); lo != nil || hi != nil {
 		t.Errorf("limbs within %v to %v", lo, hi)
+	}
+}
+
+// TestLinkedSession: where the network answers joins across departments, a question that is one takes one round; a part or a round of another
+// question is none.
+func TestLinkedSession(t *testing.T) {
+	const sql = "select count(*) from benefits join income using (pid)"
+	s, err := NewLinkedSession(sql, crossCatalogue(), []string{"welfare", "tax"}, testPackings[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.Plan()
+	if p.Linked() == nil || p.Digest() != crossPlan(t, sql, "welfare", "tax").Digest() || len(s.Explain().Rounds) != 1 {
+		t.Fatalf("%+v", s.Explain())
+	}
+	if uses, err := s.Uses(); err != nil || len(uses) != 3 {
+		t.Errorf("%+v, %v", uses, err)
+	}
+	if err := s.Step(&Result{}); err != nil || s.Plan() != nil || s.Result() == nil {
+		t.Errorf("after its round: %v", err)
+	}
+	for _, several := range []string{sql + " union all " + sql, "select percentile_disc(0.5) within group (order by wage) from benefits join income using (pid)",
+		"select count(*) from benefits where pid < (" + sql + ")"} {
+		if _, err := NewLinkedSession(several, crossCatalogue(), []string{"welfare", "tax"}, testPackings[0]); code(err) != CodeUnsupported || err.(*Error).Position == 0 {
+			t.Errorf("%s: %v", several, err)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func TestLinkedScreening(t *testing.T) {
 		t.Fatal(err)
 	}
 	l := s.Linked()
-	if l.Multiplier != p.Linked().Multiplier || s.Digest() == p.Digest() || s.Answerable() == nil {
+	if l.Multiplier != p.Linked().Multiplier || s.Digest() == p.Digest() || s.notLimbs() == nil {
 		t.Error("it is no screening of the plan")
 	}
 	for side := range l.Sides {

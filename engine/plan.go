@@ -15,6 +15,16 @@ import (
 // parsing at most MaxSQLBytes and of sorting the contributors' dictionaries. Every
 // error is an *Error. A join across departments is refused with CodeUnanswered (NewLinkedPlan).
 func NewPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan, error) {
+	return newPlan(sql, cat, departments, p, false)
+}
+
+// NewLinkedPlan plans what NewPlan plans, and joins across departments, for networks that answer these. A contributor of such a join holds
+// one of the tables, or both. README section 20.
+func NewLinkedPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan, error) {
+	return newPlan(sql, cat, departments, p, true)
+}
+
+func newPlan(sql string, cat Catalogue, departments []string, p Packing, linked bool) (*Plan, error) {
 	b, err := bindQuestion(sql, cat, departments, p)
 	if err != nil {
 		return nil, err
@@ -22,40 +32,25 @@ func NewPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan,
 	if b.fit != nil {
 		return nil, b.fit.refusal(cat, departments, p)
 	}
-	return b.packed(p)
+	return b.packed(p, linked)
 }
 
-// packed completes the plan of a text that is one.
-func (b *binder) packed(p Packing) (*Plan, error) {
+// packed completes the plan of a text that is one. linked: it may join tables across departments.
+func (b *binder) packed(p Packing, linked bool) (*Plan, error) {
 	if b.plan.Linked() != nil {
-		if err := b.split(); err != nil {
+		b.plan.Layout = Layout{Packing: p} // numbers of a person have no limbs
+		switch err := b.split(); {
+		case err != nil:
 			return nil, err
+		case !linked:
+			return nil, unanswered(b.from[1].position)
 		}
-		return nil, unanswered(b.from[1].position)
+		return b.plan, nil
 	}
 	if err := b.plan.bound(b.positions); err != nil {
 		return nil, err
 	}
 	if err := b.plan.pack(p); err != nil {
-		return nil, err
-	}
-	return b.plan, nil
-}
-
-// NewLinkedPlan plans a join across departments, which nobody answers yet and NewPlan refuses, and what NewPlan plans. A contributor
-// holds one of the tables, or both. README section 20.
-func NewLinkedPlan(sql string, cat Catalogue, departments []string, p Packing) (*Plan, error) {
-	b, err := bindQuestion(sql, cat, departments, p)
-	switch {
-	case err != nil:
-		return nil, err
-	case b.fit != nil:
-		return nil, b.fit.refusal(cat, departments, p)
-	case b.plan.Linked() == nil:
-		return b.packed(p)
-	}
-	b.plan.Layout = Layout{Packing: p} // numbers of a person have no limbs
-	if err := b.split(); err != nil {
 		return nil, err
 	}
 	return b.plan, nil
@@ -166,7 +161,7 @@ func (b *binder) bindSelect(stmt *pg.SelectStmt, cat Catalogue) error {
 			aggregatesWanted)
 	}
 	if b.fit != nil && b.plan.Linked() != nil {
-		return refuse(CodeUnsupported, b.from[1].position, "a join across departments is asked in one round, and this question takes several")
+		return inOneRound(b.from[1].position)
 	}
 	return b.bindLimit(stmt)
 }

@@ -85,7 +85,7 @@ func (c *compound) addPart(t text, stmt *pg.SelectStmt) (part, error) {
 	b, err := bindQuestion(sql, a.catalogue, a.departments, a.packing)
 	if err == nil && b.fit == nil {
 		var plan *Plan
-		if plan, err = b.packed(a.packing); err == nil {
+		if plan, err = b.packed(a.packing, false); err == nil {
 			for _, o := range plan.Outputs {
 				kind := o.Expr.Kind
 				if o.Expr.Op == OpConstant && o.Expr.Value.IsNull() {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -39,6 +40,20 @@ type procedure interface {
 // what NewPlan refuses because a column has no dictionary is searched for where README
 // section 12 says so, and logreg is fitted, one Newton step a round (section 13).
 func NewSession(sql string, cat Catalogue, departments []string, p Packing) (*Session, error) {
+	return newSession(sql, cat, departments, p, false)
+}
+
+// NewLinkedSession plans what NewSession plans, and what NewLinkedPlan does, which takes one round.
+func NewLinkedSession(sql string, cat Catalogue, departments []string, p Packing) (*Session, error) {
+	s, err := newSession(sql, cat, departments, p, true)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Code == CodeUnanswered { // a part of the question, or a round of it
+		return nil, inOneRound(refused.Position)
+	}
+	return s, err
+}
+
+func newSession(sql string, cat Catalogue, departments []string, p Packing, linked bool) (*Session, error) {
 	s := &Session{sql: sql, catalogue: cat, departments: departments, packing: p}
 	switch c, err := newCompound(sql, cat, departments, p); {
 	case err != nil:
@@ -57,7 +72,7 @@ func NewSession(sql string, cat Catalogue, departments []string, p Packing) (*Se
 		return s, nil
 	}
 	if err == nil {
-		if s.plan, err = b.packed(p); err == nil {
+		if s.plan, err = b.packed(p, linked); err == nil {
 			return s, nil
 		}
 	}

@@ -1,6 +1,8 @@
 package protocols
 
 import (
+	"errors"
+	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -282,5 +284,42 @@ func TestNetworkJoins(t *testing.T) {
 	}
 	if joinStatements != len(circuits.JoinStatements) {
 		t.Error("there are other statements of joins")
+	}
+}
+
+// TestNewLinkedQuestion: a question that joins by persons is of all who hold one of its tables, unless some are named; a network that does not
+// answer such questions refuses it, with its place; and what every holder of both could join at home stays with these.
+func TestNewLinkedQuestion(t *testing.T) {
+	p, catalogue := Packing(tiny.Joined()), joinedCatalogue(9)
+	code := func(err error) string {
+		var e *engine.Error
+		if errors.As(err, &e) {
+			return e.Code
+		}
+		return fmt.Sprint(err)
+	}
+	s, err := NewLinkedQuestion(jointSQL, catalogue, nil, p)
+	if err != nil || !slices.Equal(s.Plan().Departments, []string{"a", "b", "c"}) || s.Plan().Linked() == nil {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	if s, err = NewLinkedQuestion(jointSQL, catalogue, []string{"a", "c"}, p); err != nil || len(s.Plan().Departments) != 2 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	for _, departments := range [][]string{nil, {"a", "b", "c"}} {
+		if _, err := NewQuestion(jointSQL, catalogue, departments, p); code(err) != engine.CodeUnanswered || err.(*engine.Error).Position == 0 {
+			t.Errorf("of %v: %v", departments, err)
+		}
+	}
+	if s, err = NewLinkedQuestion("SELECT count(*) FROM benefits", catalogue, nil, p); err != nil || s.Plan().Linked() != nil {
+		t.Errorf("of one table: %v", err)
+	}
+	if _, err = NewLinkedQuestion("SELECT count(*) FROM benefits JOIN register USING (id) WHERE amount > income", catalogue, nil, p); code(err) != engine.CodeUnsupported {
+		t.Errorf("what is wrong with it is said: %v", err)
+	}
+	for i := range catalogue {
+		catalogue[i].Linkage = engine.Linkage{}
+	}
+	if _, err = NewLinkedQuestion(jointSQL, catalogue, nil, p); err == nil || code(err) == engine.CodeUnanswered {
+		t.Errorf("on no spine: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package protocols
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,41 +11,52 @@ import (
 
 // NewQuestion plans a question over a whole catalogue, whether it takes one round or several:
 // over the departments given, or all that hold the question's tables, each of them. The error is an
-// *engine.Error. The plans depend on the contributors' registrations of those tables only.
+// *engine.Error. The plans depend on the contributors' registrations of those tables only. A join across departments is refused.
 func NewQuestion(sql string, all engine.Catalogue, departments []string, p engine.Packing) (*engine.Session, error) {
-	var some []string
-	if len(departments) == 0 && len(all) > 0 {
-		tables, err := engine.TablesOf(sql, all)
-		if err != nil {
-			return nil, err
-		}
-		if departments, some = Holders(all, tables); len(departments) == 0 {
-			if plan, err := engine.NewLinkedPlan(sql, all, some, p); err == nil {
-				return nil, plan.Answerable()
-			}
-			return nil, &engine.Error{Code: engine.CodeTable, Message: "no department holds all the tables " + quotedNames(tables) + ", so none can join them",
-				Hint: fmt.Sprintf("%s hold one or more of them", strings.Join(some, ", "))}
+	return newQuestion(sql, all, departments, p, engine.NewSession)
+}
+
+// NewLinkedQuestion plans what NewQuestion plans, and joins across departments, for networks that answer these (Network.Joins): over the
+// departments given, or all that hold one of the tables.
+func NewLinkedQuestion(sql string, all engine.Catalogue, departments []string, p engine.Packing) (*engine.Session, error) {
+	return newQuestion(sql, all, departments, p, engine.NewLinkedSession)
+}
+
+func newQuestion(sql string, all engine.Catalogue, departments []string, p engine.Packing,
+	plan func(string, engine.Catalogue, []string, engine.Packing) (*engine.Session, error)) (*engine.Session, error) {
+	if len(departments) > 0 || len(all) == 0 {
+		return plan(sql, all, departments, p)
+	}
+	tables, err := engine.TablesOf(sql, all)
+	if err != nil {
+		return nil, err
+	}
+	whole, some := Holders(all, tables)
+	if len(some) > 0 && placed(all, tables) {
+		session, err := plan(sql, all, slices.Sorted(slices.Values(slices.Concat(whole, some))), p)
+		if err == nil || len(whole) == 0 || unanswered(err) {
+			return session, err
 		}
 	}
-	session, err := engine.NewSession(sql, all, departments, p)
+	if len(whole) == 0 {
+		return nil, &engine.Error{Code: engine.CodeTable, Message: "no department holds all the tables " + quotedNames(tables) + ", so none can join them",
+			Hint: fmt.Sprintf("%s hold one or more of them", strings.Join(some, ", "))}
+	}
+	session, err := plan(sql, all, whole, p)
 	if err == nil {
 		session.Partial(some)
 	}
 	return session, err
 }
 
-// NewLinkedQuestion plans a join across departments, which is explained and not answered yet: over the departments given, or all that
-// hold one of the tables. The error is an *engine.Error.
-func NewLinkedQuestion(sql string, all engine.Catalogue, departments []string, p engine.Packing) (*engine.Plan, error) {
-	if len(departments) == 0 {
-		tables, err := engine.TablesOf(sql, all)
-		if err != nil {
-			return nil, err
-		}
-		whole, some := Holders(all, tables)
-		departments = append(whole, some...)
-	}
-	return engine.NewLinkedPlan(sql, all, departments, p)
+// placed reports whether some department declares that the keys of one of the tables are on a spine.
+func placed(all engine.Catalogue, tables []string) bool {
+	return slices.ContainsFunc(all, func(r engine.Registration) bool { return r.Linkage.Declared() && slices.Contains(tables, r.Table) })
+}
+
+func unanswered(err error) bool {
+	var e *engine.Error
+	return errors.As(err, &e) && e.Code == engine.CodeUnanswered
 }
 
 // Holders are the departments that hold all of some tables, and those that hold only some of them.

@@ -224,11 +224,8 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 	}
 	defer analyst.Close()
 	explanation, err := analyst.Explain(ctx, sql, f.Options())
-	switch {
-	case err != nil:
+	if err != nil {
 		return none, nil, asked(err, sql)
-	case explanation.First.Linked != nil: // nobody decides about what nobody answers
-		return explanation, nil, nil
 	}
 	decided, err := analyst.Decide(ctx, sql, f.Options())
 	if err != nil {
@@ -358,9 +355,10 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 	return d, err
 }
 
-// newQuestion plans a question over the departments that are named, or all that hold the table.
+// newQuestion plans a question over the departments that are named, or all that hold the table, as a network does that answers joins across
+// departments.
 func newQuestion(sql string, catalogue engine.Catalogue, departments []string, p circuits.Params) (*engine.Session, error) {
-	session, err := protocols.NewQuestion(sql, catalogue, departments, protocols.Packing(p))
+	session, err := protocols.NewLinkedQuestion(sql, catalogue, departments, protocols.Packing(p))
 	if err != nil {
 		return nil, asked(err, sql)
 	}

@@ -114,32 +114,21 @@ func (c *Client) Explain(ctx context.Context, sql string, o AskOptions) (engine.
 		return engine.SessionExplanation{}, err
 	}
 	session, err := c.session(sql, o.Departments)
-	var refused *QueryError
-	switch {
-	case errors.As(err, &refused) && refused.Code == engine.CodeUnanswered:
-		return c.explainLinked(sql, o)
-	case err != nil:
+	if err != nil {
 		return engine.SessionExplanation{}, err
 	}
 	return session.ExplainIn(engine.LanguageNamed(o.Language)), nil
-}
-
-// explainLinked explains a join across departments, which is not answered yet.
-func (c *Client) explainLinked(sql string, o AskOptions) (engine.SessionExplanation, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	plan, err := protocols.NewLinkedQuestion(sql, c.replica.Catalogue(), o.Departments, protocols.Packing(c.params))
-	if err != nil {
-		return engine.SessionExplanation{}, queryError(err)
-	}
-	return engine.SessionExplanation{First: plan.ExplainIn(engine.LanguageNamed(o.Language))}, nil
 }
 
 // session plans a question over the present tables.
 func (c *Client) session(sql string, departments []string) (*engine.Session, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	session, err := protocols.NewQuestion(sql, c.replica.Catalogue(), departments, protocols.Packing(c.params))
+	plan := protocols.NewQuestion
+	if c.network.Joins() {
+		plan = protocols.NewLinkedQuestion
+	}
+	session, err := plan(sql, c.replica.Catalogue(), departments, protocols.Packing(c.params))
 	if err != nil {
 		return nil, queryError(err)
 	}
