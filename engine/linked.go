@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"math/big"
 	"slices"
 )
@@ -128,6 +129,23 @@ func (v Vector) farthest() *big.Int {
 		most = maximum(most, b.farthest())
 	}
 	return most
+}
+
+// At is what one of the side's departments has of each person, in a form in which vectors of the same numbers are equal, whichever
+// question they are of: its own bounds alone, conditions in one order, and of a count whether there is a row, where nobody has two.
+func (v Vector) At(department int) Vector {
+	v.Bounds = v.Bounds[department : department+1]
+	v.Filter = conjunction(nil, inOrder(conjuncts(v.Filter)))
+	if v.Op == CountRows && v.Bounds[0].Hi.Cmp(big.NewInt(1)) <= 0 {
+		v.Op = Present
+	}
+	return v
+}
+
+// inOrder are conditions in the order of their encodings, each once.
+func inOrder(conditions []*Expr) []*Expr {
+	sorted := slices.SortedFunc(slices.Values(conditions), func(a, b *Expr) int { return bytes.Compare(Marshal(a), Marshal(b)) })
+	return slices.CompactFunc(sorted, (*Expr).equal)
 }
 
 // width is how many bits the widest range of a number on the side has.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"math/big"
 	"slices"
 )
@@ -87,8 +86,7 @@ func (s *persons) set(p *Plan, when [2][]*Expr) int {
 	rows := [2]*big.Int{new(big.Int), new(big.Int)}
 	for side := range when {
 		of := &s.linked.Sides[side]
-		sorted := slices.SortedFunc(slices.Values(when[side]), func(a, b *Expr) int { return bytes.Compare(Marshal(a), Marshal(b)) })
-		v := Vector{Op: Present, Filter: conjunction(nil, slices.CompactFunc(sorted, (*Expr).equal))}
+		v := Vector{Op: Present, Filter: conjunction(nil, inOrder(when[side]))}
 		for _, r := range p.Join.of(side) {
 			v.Bounds = append(v.Bounds, Bound{Lo: new(big.Int), Hi: big.NewInt(min(1, r.Rows))})
 			rows[side].Add(rows[side], big.NewInt(r.Rows))

@@ -33,6 +33,8 @@ type AnalystConfig struct {
 	Screen          engine.Digest
 	Time            int64 // of the next block, about, in seconds: what is older than a rule's history is not compared with
 	DeadlineSeconds uint32
+	// CertificateBytes is how long a certificate may be that holds its vectors and products itself (Outcome.Attached); 0: MaxCertificateBytes.
+	CertificateBytes int
 }
 
 // Analyst is the client's part in one query: it makes a key for this question alone, asks,
@@ -59,6 +61,7 @@ type Analyst struct {
 	receipt    bool // asked for
 	result     *engine.Result
 	answer     *Certificate // to be anchored
+	beside     [][]byte     // what is too long for it (Outcome.Attached)
 }
 
 // NewAnalyst makes the machine of a planned question. The error is ErrNoEpoch, or an *engine.Error
@@ -146,13 +149,12 @@ func (m *Analyst) fill() error {
 		return err
 	}
 	m.ask.Plan, m.ask.Ciphertexts = plan.Digest(), uint32(plan.Ciphertexts())
-	joint := 0
 	if plan.Linked() != nil {
-		if joint, err = m.join(base, plan, len(ep.Members)); err != nil {
+		if err := m.join(base, plan, len(ep.Members)); err != nil {
 			return err
 		}
 	}
-	if size := joint + certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), int(m.ask.Ciphertexts)) + m.referee.ruledBytes(plan, m.a.Grants) + m.referee.screenBytes(m.a.Screen); size > MaxCertificateBytes {
+	if size := certificateBytes(m.params, m.referee.members.records()+len(m.referee.members.seats), len(ep.Members), len(plan.Departments), int(m.ask.Ciphertexts)) + m.referee.ruledBytes(plan, m.a.Grants) + m.referee.screenBytes(m.a.Screen); size > MaxCertificateBytes {
 		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
 			Message: fmt.Sprintf("the certificate would have %d bytes; at most %d are allowed", size, MaxCertificateBytes)}
 	}

@@ -38,16 +38,15 @@ func (m *Analyst) follow(s *QueryState) {
 	}
 }
 
-// join fills what a question says that joins tables by persons, and estimates what it adds to a certificate. base is the question's plan,
-// before anything is counted or withheld.
-func (m *Analyst) join(base, plan *engine.Plan, members int) (certificate int, err error) {
+// join fills what a question says that joins tables by persons. base is the question's plan, before anything is counted or withheld.
+func (m *Analyst) join(base, plan *engine.Plan, members int) error {
 	of := plan.Linked()
 	if m.referee.linkage == nil || m.referee.linkage.Phase != LinkageFormed || !m.referee.network.Joins() {
-		return 0, &engine.Error{Code: engine.CodeUnanswered, Message: "this network answers no question that joins departments' tables by persons, or its departments have formed no linkage yet"}
+		return &engine.Error{Code: engine.CodeUnanswered, Message: "this network answers no question that joins departments' tables by persons, or its departments have formed no linkage yet"}
 	}
 	spine := m.referee.linkage.Spine(of.Spine.Department, of.Spine.Table)
 	if spine == nil {
-		return 0, &engine.Error{Code: engine.CodeUnanswered, Message: fmt.Sprintf("department %q has published no spine %q", of.Spine.Department, of.Spine.Table)}
+		return &engine.Error{Code: engine.CodeUnanswered, Message: fmt.Sprintf("department %q has published no spine %q", of.Spine.Department, of.Spine.Table)}
 	}
 	l := &Linked{Spine: SpineDigest(spine.By, &spine.Spine), Department: spine.Department, Table: spine.Table, Version: spine.Version,
 		Positions: uint32(spine.Positions()), Encrypted: plan.Join.Tables[1-of.Multiplier].Name}
@@ -55,21 +54,21 @@ func (m *Analyst) join(base, plan *engine.Plan, members int) (certificate int, e
 	if q := m.referee.Query(m.a.Screen); q != nil {
 		d, err := newDossier(m.vk, m.network, q, base)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		before, certificate = d.joint, jointBytes(m.params, d.joint)
+		before = d.joint
 	}
 	j, err := newJoint(m.params, plan, l, members, before)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if len(j.targets) > MaxTargets || j.shares(m.params) > MaxCiphertexts {
-		return 0, &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
+		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
 			Message: fmt.Sprintf("%d numbers would be released; at most %d are allowed, in %d shares", len(j.targets), MaxTargets, MaxCiphertexts)}
 	}
 	l.Vectors, l.Products, l.Targets = uint32(len(j.vectors)*j.chunks), uint32(len(j.products)), uint32(len(j.targets))
 	m.ask.Linked, m.ask.Ciphertexts = l, uint32(j.shares(m.params))
-	return certificate + jointBytes(m.params, j), nil
+	return nil
 }
 
 // blame ends the query with the name of whom a blob convicts, and shows the others.
@@ -97,6 +96,7 @@ func (m *Analyst) opened(result *engine.Result, err error) {
 // and said again, with the transcript that the ledger now has.
 func (m *Analyst) certifyAnswer(s *QueryState) {
 	if m.answer == nil || s.Phase == PhaseShared && m.said().Transcript != s.Transcript {
+		m.beside = nil
 		cert, err := m.certify(s)
 		if err != nil {
 			m.finish(Outcome{Status: Refused, Code: CodeInternal, Sentence: "the certificate could not be made: " + err.Error()})
@@ -145,7 +145,7 @@ func (m *Analyst) anchor(receipt []byte) error {
 		m.ready.Receipt = s.Done.Entry.Digest()
 		return nil
 	}
-	m.finish(Outcome{Status: Answered, Result: m.result, Certificate: &cert})
+	m.finish(Outcome{Status: Answered, Result: m.result, Certificate: &cert, Attached: m.beside})
 	return nil
 }
 
@@ -191,7 +191,7 @@ func (m *Analyst) expire() error {
 		m.end(s)
 		return nil
 	case m.answer != nil:
-		m.finish(Outcome{Status: Expired, Code: "unanchored", Result: m.result, Certificate: m.answer,
+		m.finish(Outcome{Status: Expired, Code: "unanchored", Result: m.result, Certificate: m.answer, Attached: m.beside,
 			Sentence: "the answer is there, but no receipt of the ledger for its certificate came in time"})
 		return nil
 	}

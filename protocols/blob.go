@@ -38,7 +38,7 @@ func SizesOf(p circuits.Params) Sizes {
 		Product:      mhe.ProductSize(p),
 		Release:      mhe.ReleaseSize(p, 0),
 		Slot:         p.SlotsSize(1),
-		Slots:        p.Limbs(),
+		Slots:        min(p.Limbs(), MaxSlots),
 	}
 }
 

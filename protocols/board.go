@@ -24,7 +24,8 @@ type board[T any] struct {
 	settled func() bool
 
 	holders map[engine.Digest][]Key // who committed to it: a copier's blob is had from whom it copied
-	values  [][]T
+	values  [][]T                   // of what keep is not there for
+	keep    func(owner, index int, value T)
 	states  [][]boardState
 	left    int
 	failure *failure
@@ -93,7 +94,11 @@ func (b *board[T]) verify(owner, index int, blob []byte) {
 				return
 			}
 			b.states[owner][index] = boardVerified
-			b.values[owner][index] = value
+			if b.keep != nil {
+				b.keep(owner, index, value)
+			} else {
+				b.values[owner][index] = value
+			}
 			b.left--
 			if b.serves {
 				b.desk.publish(blob)

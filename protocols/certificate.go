@@ -18,19 +18,11 @@ type Certificate struct {
 	Records       []Record   // the ledger's, of the membership, the epoch, the tables and the query, ascending
 	KeyShares     [][]byte   // by member
 	AnalystKey    []byte     // the analyst's public encryption key and its proof
-	Contributions [][][]byte // by contributor and ciphertext index
+	Contributions [][][]byte // by contributor and ciphertext index; nil of a question that joins tables by persons
 	Shares        [][][]byte // by member and ciphertext index
-	Products      [][][]byte // of a question that joins tables by persons, by contributor; nil of any other
-	Counted       *Counted   // of the screening that such a question rests on; nil of any other
+	Attached      [][]byte   // of such a question all vectors and products; nil of any other, and where they stand beside the certificate
 	Opening       []byte     // the analyst's secret key for this query, or empty: sealed
 	Anchor        Anchor     // the ledger's receipt; zero: not anchored
-}
-
-// Counted is what a screening's counts of persons were made of: an answer's products are of these persons.
-type Counted struct {
-	_             struct{} `cbor:",toarray"`
-	Contributions [][][]byte
-	Products      [][][]byte
 }
 
 // Marshal returns the canonical encoding.
@@ -43,10 +35,10 @@ func (c *Certificate) WithoutOpening() *Certificate {
 	return &sealed
 }
 
-// Digest names the certificate, with or without its opening and its anchor.
+// Digest names the certificate, with or without its opening, its anchor, and the vectors and products that its records name.
 func (c *Certificate) Digest() engine.Digest {
 	bare := *c
-	bare.Opening, bare.Anchor = nil, Anchor{}
+	bare.Attached, bare.Opening, bare.Anchor = nil, nil, Anchor{}
 	return engine.Hash("parley certificate 3", bare.Marshal())
 }
 
@@ -108,31 +100,44 @@ func (m *Analyst) certify(s *QueryState) (*Certificate, error) {
 	for _, digest := range s.Epoch.Commits {
 		c.KeyShares = append(c.KeyShares, m.blobs[digest])
 	}
-	c.Contributions = m.collect(s.Contributed)
 	c.Shares = m.collect(s.Shared)
-	c.joins(s, m.collect)
-	if size := len(c.Marshal()); size > MaxCertificateBytes {
+	if s.Ask.Linked == nil {
+		c.Contributions = m.collect(s.Contributed)
+	}
+	size := len(c.Marshal())
+	if size > MaxCertificateBytes {
 		return nil, fmt.Errorf("it has %d bytes, limit %d: ask for fewer groups or fewer departments", size, MaxCertificateBytes)
 	}
-	return c, nil
+	return c, m.attach(c, s, size)
 }
 
-// joins adds what a question that joins tables by persons has beside.
-func (c *Certificate) joins(s *QueryState, collect func([][]engine.Digest) [][][]byte) {
-	if s.Ask.Linked != nil && s.screen != nil {
-		c.Products = collect(s.Multiplied)
-		c.Counted = &Counted{Contributions: collect(s.screen.Contributed), Products: collect(s.screen.Multiplied)}
+// attach puts the vectors and products of a question that joins tables by persons into its certificate, of so many bytes yet; or beside it, if
+// they make it too long.
+func (m *Analyst) attach(c *Certificate, s *QueryState, size int) error {
+	for _, digest := range s.attached() {
+		blob := m.blobs[digest]
+		if blob == nil {
+			return fmt.Errorf("the analyst no longer has %s", digest)
+		}
+		m.beside, size = append(m.beside, blob), size+len(blob)+16
 	}
+	if size <= MaxCertificateBytes && (m.a.CertificateBytes == 0 || size <= m.a.CertificateBytes) {
+		c.Attached, m.beside = m.beside, nil
+	}
+	return nil
 }
 
-// jointBytes is what certificateBytes leaves out of a question that joins tables by persons.
-func jointBytes(p circuits.Params, of ...*joint) (n int) {
-	sizes := SizesOf(p)
-	for _, j := range of {
-		e, m := j.linked.Sides[j.encrypted], j.linked.Sides[j.linked.Multiplier]
-		n += len(e.Departments)*len(j.vectors)*j.chunks*(sizes.Contribution+64) + len(m.Departments)*len(j.products)*(sizes.Product+64)
+// attached are the names of all vectors and products of a question that joins tables by persons, and of its screening: each once, ascending.
+// Of any other question there are none.
+func (q *QueryState) attached() (out []engine.Digest) {
+	if q.Ask.Linked == nil || q.screen == nil {
+		return nil
 	}
-	return n
+	for _, rows := range [][][]engine.Digest{q.Contributed, q.Multiplied, q.screen.Contributed, q.screen.Multiplied} {
+		out = slices.Concat(out, slices.Concat(rows...))
+	}
+	slices.SortFunc(out, engine.Digest.Compare)
+	return slices.Compact(out)
 }
 
 // certificateBytes estimates a certificate's size from above but for its registrations: history

@@ -26,7 +26,8 @@ type desk struct {
 	published map[engine.Digest]bool
 	entries   map[EntryKind]Entry // journaled, for this machine's subject
 	sent      map[EntryKind]bool
-	shown     [][]byte // blobs that this party accused of: it must be able to show them
+	shown     [][]byte                // blobs that this party accused of: it must be able to show them
+	names     map[*byte]engine.Digest // of own blobs, by where they begin: hashed once, however often a machine looks at them
 
 	ready  Ready
 	over   bool
@@ -36,7 +37,7 @@ type desk struct {
 func newDesk(key ed25519.PrivateKey, keys *circuits.Keys, vk *circuits.VerifyingKeys, s *State) desk {
 	return desk{key: key, self: KeyOf(key), params: vk.Params(), keys: keys, vk: vk, referee: s, network: s.ID(),
 		blobs: map[engine.Digest][]byte{}, lies: map[engine.Digest]*Served{}, wanted: map[engine.Digest]bool{},
-		published: map[engine.Digest]bool{}, entries: map[EntryKind]Entry{}, sent: map[EntryKind]bool{}}
+		published: map[engine.Digest]bool{}, names: map[*byte]engine.Digest{}, entries: map[EntryKind]Entry{}, sent: map[EntryKind]bool{}}
 }
 
 // done is the event of a finished job: what to do with its result, by the machine that asked.
@@ -104,10 +105,46 @@ func (d *desk) take(b Blob) {
 	}
 }
 
+// nameOf is the digest of an own blob, which nobody changes.
+func (d *desk) nameOf(blob []byte) engine.Digest {
+	if len(blob) == 0 {
+		return BlobDigest(blob)
+	}
+	name, known := d.names[&blob[0]]
+	if !known {
+		name = BlobDigest(blob)
+		d.names[&blob[0]] = name
+	}
+	return name
+}
+
+func (d *desk) namesOf(blobs [][]byte) []engine.Digest {
+	out := make([]engine.Digest, len(blobs))
+	for i, blob := range blobs {
+		out[i] = d.nameOf(blob)
+	}
+	return out
+}
+
 // hold keeps an own blob.
 func (d *desk) hold(blobs ...[]byte) {
 	for _, blob := range blobs {
-		d.blobs[BlobDigest(blob)] = blob
+		d.blobs[d.nameOf(blob)] = blob
+	}
+}
+
+// drop forgets others' blobs, by owner, that are verified and published.
+func (d *desk) drop(owners []Member, digests [][]engine.Digest) {
+	for i, row := range digests {
+		if owners[i].Key == d.self {
+			continue
+		}
+		for _, digest := range row {
+			if blob := d.blobs[digest]; len(blob) > 0 {
+				delete(d.names, &blob[0])
+				delete(d.blobs, digest)
+			}
+		}
 	}
 }
 
@@ -133,7 +170,7 @@ func (d *desk) fetch(w Want) {
 
 func (d *desk) publish(blobs ...[]byte) {
 	for _, blob := range blobs {
-		if digest := BlobDigest(blob); !d.published[digest] {
+		if digest := d.nameOf(blob); !d.published[digest] {
 			d.published[digest] = true
 			d.ready.Publish = append(d.ready.Publish, blob)
 		}

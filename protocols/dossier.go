@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"sync"
 
 	"parley/circuits"
 	"parley/engine"
@@ -27,7 +28,8 @@ type dossier struct {
 	// Of a question that joins tables by persons, in place of these sums:
 	joint    *joint
 	before   *dossier           // of the screening that an answer rests on
-	vectors  [][]mhe.Ciphertext // by vector and chunk, of all departments that sent it
+	vectors  [][]mhe.Ciphertext // by vector and chunk, summed over the departments that sent it, as far as verified
+	summing  sync.Mutex
 	products [][]mhe.Ciphertext // by contributor
 	slots    []mhe.Slot         // by released number
 }
@@ -240,10 +242,7 @@ func (d *dossier) checkShare(member, index int, blob []byte) (mhe.Share, *Fault)
 }
 
 // seal sums the verified contributions of every contributor, by ciphertext index.
-func (d *dossier) seal(verified [][]mhe.Ciphertext) error {
-	if d.joint != nil {
-		return d.sealVectors(verified)
-	}
+func (d *dossier) seal(verified [][]mhe.Ciphertext) {
 	for index := range d.ciphertexts() {
 		var parts []mhe.Ciphertext
 		for _, cts := range verified {
@@ -251,7 +250,6 @@ func (d *dossier) seal(verified [][]mhe.Ciphertext) error {
 		}
 		d.sums = append(d.sums, mhe.CombineContributions(d.params(), parts))
 	}
-	return nil
 }
 
 // open decrypts every sum with the analyst's secret and finishes the answer.

@@ -78,8 +78,8 @@ func (d *dossier) releaseBinding(member, index int) circuits.Binding {
 
 // released are the numbers of a share.
 func (d *dossier) released(index int) (from, to int) {
-	limbs := d.params().Limbs()
-	return index * limbs, min((index+1)*limbs, len(d.joint.targets))
+	slots := SizesOf(d.params()).Slots
+	return index * slots, min((index+1)*slots, len(d.joint.targets))
 }
 
 func (d *dossier) checkVector(contributor, index int, blob []byte) (mhe.Ciphertext, *Fault) {
@@ -95,7 +95,16 @@ func (d *dossier) checkVector(contributor, index int, blob []byte) (mhe.Cipherte
 	return ct, nil
 }
 
-// checkProduct verifies a product over the vectors that its owner has verified and summed (sealVectors), and of an answer against the
+// summed is checkContribution of a vector, of which only the sum is kept.
+func (d *dossier) summed(contributor, index int, blob []byte) (struct{}, *Fault) {
+	ct, fault := d.checkVector(contributor, index, blob)
+	if fault == nil {
+		d.keepVector(contributor, index, ct)
+	}
+	return struct{}{}, fault
+}
+
+// checkProduct verifies a product over the vectors that its owner has verified and summed (keepVector), and of an answer against the
 // screening's products.
 func (d *dossier) checkProduct(contributor, index int, blob []byte) (mhe.Ciphertext, *Fault) {
 	product := d.joint.products[index]
@@ -129,22 +138,21 @@ func (d *dossier) pin(contributor, index int) mhe.Pin {
 	return mhe.Pin{Vector: d.before.chunksOf(at), Product: d.before.products[contributor][at]}
 }
 
-// sealVectors sums the verified vectors of all departments that sent them.
-func (d *dossier) sealVectors(verified [][]mhe.Ciphertext) error {
-	for v := range d.joint.vectors {
-		var of [][]mhe.Ciphertext
-		for i, is := range d.query.encrypts {
-			if is {
-				of = append(of, verified[i][v*d.joint.chunks:(v+1)*d.joint.chunks])
-			}
+// keepVector adds a verified ciphertext of a vector to the sum of all departments that send it. It is not kept by itself: a million positions
+// take 100 MB of each.
+func (d *dossier) keepVector(_, index int, ct mhe.Ciphertext) {
+	d.summing.Lock()
+	defer d.summing.Unlock()
+	if d.vectors == nil {
+		for range d.joint.vectors {
+			d.vectors = append(d.vectors, make([]mhe.Ciphertext, d.joint.chunks))
 		}
-		sum, err := mhe.CombineVectors(d.params(), of)
-		if err != nil {
-			return err
-		}
-		d.vectors = append(d.vectors, sum)
 	}
-	return nil
+	sum := &d.vectors[index/d.joint.chunks][index%d.joint.chunks]
+	if sum.C0.Coeffs != nil {
+		ct = mhe.CombineContributions(d.params(), []mhe.Ciphertext{*sum, ct})
+	}
+	*sum = ct
 }
 
 // sealProducts sums the verified products of all departments to the numbers that are released.

@@ -33,7 +33,7 @@ type Epoch struct {
 // newEpoch joins verified shares to an epoch without a secret.
 func newEpoch(p circuits.Params, network engine.Digest, s *EpochState, shares []circuits.Poly) (*Epoch, error) {
 	e := &Epoch{ID: s.ID, Digest: s.Digest, Members: slices.Clone(s.Members), CRS: epochCRS(p, network, s),
-		Shares: shares, own: -1, admitted: map[engine.Digest]uint64{}, vectors: vectorStore{}}
+		Shares: shares, own: -1, admitted: map[engine.Digest]uint64{}, vectors: vectorStore{named: map[engine.Digest]*storedVector{}, blobs: map[engine.Digest][]byte{}}}
 	key, err := mhe.CombineKeyShares(p, e.CRS, shares)
 	if err != nil {
 		return nil, err

@@ -37,21 +37,30 @@ func (x *examiner) examineVectors() bool {
 			return false
 		}
 	}
-	return x.examination.contributed(x, d)
+	if !x.examination.contributed(x, d) {
+		return false
+	}
+	if x.serves && d.joint != nil { // from now on whoever runs this machine has them for the others
+		x.drop(d.query.Contributors, d.query.Contributed)
+	}
+	return true
 }
 
 // contributed verifies a query's contributions.
 func (e *examination) contributed(x *examiner, d *dossier) bool {
 	if e.contributions == nil {
 		e.contributions = x.boardOf(d, SizesOf(x.params).Contribution, d.query.Contributed, d.checkContribution)
+		if d.joint != nil {
+			e.contributions.keep = d.keepVector
+		}
 	}
 	if !e.contributions.advance() || e.contributions.failure != nil {
 		return false
 	}
-	if d.sums == nil && d.vectors == nil {
-		x.broken = d.seal(e.contributions.values)
+	if d.joint == nil && d.sums == nil {
+		d.seal(e.contributions.values)
 	}
-	return x.broken == nil
+	return true
 }
 
 // multiplied verifies a query's products, once its contributions are.
@@ -138,7 +147,7 @@ func (x *examiner) accuse(s *QueryState, bad *failure) {
 		JournalRecord{Query: s.ID, Epoch: s.Ask.Epoch})
 }
 
-// complain says, at the deadline, that a contribution or a product is not served, and by whom.
+// complain says, at the deadline, that a contribution or a product is not served, and by whom. It returns all of whom blobs are missing.
 func (x *examiner) complain(s *QueryState) []string {
 	if s.Phase != PhaseAttesting && s.Phase != PhaseMultiplying || x.has(KindAttest) || x.has(KindAccuse) {
 		return nil
@@ -150,8 +159,8 @@ func (x *examiner) complain(s *QueryState) []string {
 		said.subject, waits, digests = SubjectProduct, x.products, s.Multiplied
 		owner, index = waits.waiting()
 	}
-	if owner < 0 {
-		return nil
+	if owner < 0 { // of its screening's the ledger takes no complaint: all have verified them, and the screening is over
+		return append(x.counted.contributions.awaited(), x.counted.products.awaited()...)
 	}
 	m := s.Contributors[owner]
 	said.index, said.digest = index, digests[owner][index]

@@ -104,8 +104,7 @@ func (j *joint) multiply(group int, term *engine.Term, pin int) (int, error) {
 		return 0, err
 	}
 	if len(j.products)+j.parts > MaxLinkedBlobs || len(j.vectors)*j.chunks > MaxLinkedBlobs {
-		return 0, &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
-			Message: fmt.Sprintf("over %d positions the question takes more than %d ciphertexts of vectors, or as many products, of a department", j.ask.Positions, MaxLinkedBlobs)}
+		return 0, j.tooLarge("more than %d ciphertexts of vectors, or as many products, of a department", MaxLinkedBlobs)
 	}
 	first := len(j.products)
 	for part := range j.parts {
@@ -116,6 +115,16 @@ func (j *joint) multiply(group int, term *engine.Term, pin int) (int, error) {
 		j.products = append(j.products, p)
 	}
 	return first, nil
+}
+
+func (j *joint) tooLarge(what string, limit int) error {
+	return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
+		Message: fmt.Sprintf("over %d positions the question takes "+what, j.ask.Positions, limit)}
+}
+
+// held is about how many bytes a node holds of the question: sums of vectors, and all products and numbers.
+func (j *joint) held(p circuits.Params) int {
+	return (len(j.vectors)*j.chunks + len(j.linked.Sides[j.linked.Multiplier].Departments)*len(j.products) + len(j.targets)) * 16 * len(p.Primes()) * p.N()
 }
 
 // weights are how a vector is multiplied by: from which lower bound; or, if all it says of a person is whether there is a row that adds to it,
@@ -169,7 +178,9 @@ func (j *joint) fits(p circuits.Params, members int) error {
 	if err != nil {
 		return &engine.Error{Code: engine.CodeOverflow, Message: err.Error(), Hint: "sum something with smaller bounds, or ask fewer departments"}
 	}
-	j.fit = fit
+	if j.fit = fit; j.held(p) > MaxJointBytes {
+		return j.tooLarge("more than %d MB of each node's memory", MaxJointBytes>>20)
+	}
 	return nil
 }
 
@@ -186,7 +197,10 @@ func farthest(v *engine.Vector) (most int64, err error) {
 }
 
 // shares is how many releases the numbers take of each member.
-func (j *joint) shares(p circuits.Params) int { return (len(j.targets) + p.Limbs() - 1) / p.Limbs() }
+func (j *joint) shares(p circuits.Params) int {
+	slots := SizesOf(p).Slots
+	return (len(j.targets) + slots - 1) / slots
+}
 
 // claims compares what is done with what a question says.
 func (j *joint) claims(p circuits.Params, a *Ask) error {
@@ -247,8 +261,7 @@ func (j *joint) name(epoch engine.Digest, contributors []Member) {
 			}
 		}
 		for _, of := range j.vectors {
-			v := side.Vectors[of.vector]
-			v.Bounds = v.Bounds[at : at+1]
+			v := side.Vectors[of.vector].At(at)
 			j.names[i] = append(j.names[i], engine.Hash("parley vector 1", epoch[:], j.ask.Spine[:], registration[:], m.Key[:],
 				engine.Marshal(v), schema[:], engine.Marshal(side.Key), grouped[:], engine.Marshal(of.group)))
 		}

@@ -97,7 +97,7 @@ func TestJoint(t *testing.T) {
 		positions uint32
 		says      string
 	}{
-		"too many ciphertexts": {jointSQL, 9, 4096 * 300, "512 ciphertexts"},
+		"too many ciphertexts": {jointSQL, 9, 4096 * 2000, "2560 ciphertexts"},
 		"too wide a sum":       {jointSQL, 1 << 30, 40, "does not fit"},
 		"too wide a weight":    {"SELECT sum(amount * income) FROM benefits JOIN register USING (id)", 1 << 21, 40, "20 bits"},
 	} {
@@ -231,8 +231,23 @@ func TestVectorNames(t *testing.T) {
 	if len(j.names[0]) != 0 || len(j.names[1]) != 2 || len(j.names[2]) != 2 || j.names[1][0] == j.names[1][1] || j.names[1][0] == j.names[2][0] {
 		t.Fatalf("%v", j.names)
 	}
+	before, counted, err := jointOf(t, tiny.Joined(), jointSQL, joinedCatalogue(9), 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before.name(epoch, members)
+	if counted.name(epoch, members); before.names[1][0] != counted.names[1][0] {
+		t.Error("where nobody has two rows, a count has another vector than its screening")
+	}
 	if again := named(jointSQL, joinedCatalogue(9), digestOf("spine"), epoch, members); !slices.Equal(again.names[1], j.names[1]) {
 		t.Error("the same vectors have other names")
+	}
+	several := joinedCatalogue(9)
+	for i := range several {
+		several[i].Quality.Duplicates = 3
+	}
+	if other := named(jointSQL, several, digestOf("spine"), epoch, members); other.names[1][0] == before.names[1][0] {
+		t.Error("a count of several rows has the name of whether there is one")
 	}
 	rows := joinedCatalogue(9)
 	rows[0].Digest = digestOf("other rows")

@@ -73,11 +73,11 @@ const (
 	// MaxAlertText bounds an alert's rule, and what it found.
 	MaxAlertText = 512
 	// MaxEvidence bounds the deviations that the state keeps.
-	MaxEvidence = 64
+	MaxEvidence = 48
 	// MaxEvidenceRecord bounds a record that is kept within an Evidence; of a longer one only the
 	// digest is. It has room for MaxLinkedBlobs digests, and for a verdict: who gives as much as is allowed is not
 	// convicted by less.
-	MaxEvidenceRecord = 20 << 10
+	MaxEvidenceRecord = 90 << 10
 	// MaxReceiptBytes bounds a receipt in a certificate.
 	MaxReceiptBytes = engine.MaxReceiptBytes
 	// MaxStateBytes bounds an encoded State.
@@ -94,13 +94,19 @@ const (
 	// the digests in a Contribute or Share entry, and with them a journal record.
 	MaxCiphertexts = 128
 	// MaxLinkedBlobs bounds the ciphertexts of vectors, and the products, that one department gives to a question which joins tables by
-	// persons, and so the digests in a Contribute or Multiply entry. Of more positions or more groups such a question is refused.
-	MaxLinkedBlobs = 512
+	// persons, and so the digests in a Contribute or Multiply entry. Of more positions or more groups such a question is refused: there is
+	// room for 10 vectors of a million positions at the parameter set default.
+	MaxLinkedBlobs = 2560
 	// MaxQuestionBlobs bounds what all departments give to one such question, their shares with it: it takes no more of the state than
 	// any other.
 	MaxQuestionBlobs = 15 << 10
-	// MaxTargets bounds the numbers that one such question releases.
-	MaxTargets = 1 << 16
+	// MaxTargets bounds the numbers that one such question releases, and MaxSlots those of one share: its proof holds a ring element of each.
+	MaxTargets = 1 << 12
+	MaxSlots   = 256
+	// MaxJointBytes bounds what a node holds in memory of one such question: the ciphertexts of its vectors' sums, its products and its numbers.
+	MaxJointBytes = 2 << 30
+	// MaxVectorBytes bounds a department's own vectors of one epoch.
+	MaxVectorBytes = 1 << 30
 	// MaxVerdictBytes bounds a screening's verdict, as runs of cells, and MaxScreenedCells its cells.
 	MaxVerdictBytes  = 16 << 10
 	MaxScreenedCells = 1 << 20

@@ -29,15 +29,21 @@ import (
 // The caller's duties, in this order, for each Ready:
 //
 //  1. Persist is on the disk, in order, before anything else of the same Ready leaves.
+//
 //  2. Publish: these blobs may be served to members and to the analyst from now on, and those of Confide to whom
 //     each is for, and to nobody else. They must
 //     be served again after a restart; the rebuilt machine publishes them again.
+//
 //  3. Send: these entries go to the ledger, as these bytes, until they stand on it or are
 //     refused. A refusal of an Ask is told (Analyst.Refuse); others need nothing: what the
 //     machine has to know it sees in the State.
+//
 //  4. Fetch, Aggregate, Work and Receipt are done whenever convenient, concurrently, in any order; each
 //     answers with one event. What was asked for and not answered when a machine has an
 //     Outcome is dropped.
+//
+//  5. Once a JournalVector is stored, every live Query of the department is stepped with Ordered: a vector is made by one
+//     machine an epoch, and others may wait for it.
 //
 // After a restart a machine is built again from the journal, and the first event is Started.
 // The journal that constructors take is the party's whole one, in order, of all machines that
@@ -176,6 +182,7 @@ type Outcome struct {
 	Verdict     []byte
 	Recipient   int
 	Certificate *Certificate // with the opening; Certificate.WithoutOpening drops it
+	Attached    [][]byte     // vectors and products that the certificate names and is too short for (Verifier.Attached); nil: it holds all
 }
 
 // Department is what all machines of one department share, or of one auditor: that one makes no

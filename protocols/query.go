@@ -62,7 +62,7 @@ func NewQuery(d *Department, e *Epoch, id engine.Digest, journal []JournalRecord
 		return nil, errors.New("the query needs the department's own epoch under which it was asked")
 	}
 	q.gate.given = map[engine.Digest]bool{}
-	q.joins = joins{made: map[int][]byte{}, before: map[int][]byte{}, blobs: map[engine.Digest][]byte{}}
+	q.joins = joins{made: map[int][]byte{}, before: map[int][]byte{}}
 	q.serves = !q.withholds() // what is verified may be its own
 	for i := range journal {
 		r := &journal[i]
@@ -157,15 +157,20 @@ func (q *Query) checkJournal(s *QueryState) error {
 	member, contributor := s.Epoch.member(q.self), s.contributor(q.self)
 	missing := s.admitted[member] != 0 && !q.has(KindAdmit) ||
 		s.attested[member] != 0 && !q.has(KindAttest) ||
-		s.share[member] != 0 && (q.share == nil || !sameBlobs(q.share.Blobs, s.Shared[member])) ||
+		s.share[member] != 0 && (q.share == nil || !q.named(q.share.Blobs, s.Shared[member])) ||
 		contributor >= 0 && s.screened[contributor] != 0 && !q.has(KindScreen) ||
-		contributor >= 0 && s.multiplied[contributor] != 0 && !sameBlobs(q.products, s.Multiplied[contributor]) ||
+		contributor >= 0 && s.multiplied[contributor] != 0 && !q.named(q.products, s.Multiplied[contributor]) ||
 		contributor >= 0 && s.contributed[contributor] != 0 &&
-			(q.contribution == nil || !sameBlobs(q.contribution.Blobs, s.Contributed[contributor]))
+			(q.contribution == nil || !q.named(q.contribution.Blobs, s.Contributed[contributor]))
 	if missing {
 		return fmt.Errorf("%w: an entry of query %s is not in it", ErrJournal, q.id)
 	}
 	return nil
+}
+
+// named is sameBlobs of own blobs.
+func (d *desk) named(blobs [][]byte, digests []engine.Digest) bool {
+	return slices.Equal(d.namesOf(blobs), digests)
 }
 
 func sameBlobs(blobs [][]byte, digests []engine.Digest) bool {

@@ -33,38 +33,46 @@ func (Entries) event() {}
 
 // joins is what a department's machine has of a question that joins tables by persons.
 type joins struct {
-	asked  [2]bool                  // for entries, by side
-	made   map[int][]byte           // products, by number; of which an indicator is kept beside
-	before map[int][]byte           // those of the screening that an answer rests on
-	blobs  map[engine.Digest][]byte // of vectors and products in the journal, by digest
-	again  [][]byte                 // its own products of that screening, to be served again
+	asked  [2]bool        // for entries, by side
+	made   map[int][]byte // products, by number; of which an indicator is kept beside
+	before map[int][]byte // those of the screening that an answer rests on
+	again  [][]byte       // its own products of that screening, to be served again
 }
 
-// vectorStore has a department's own vectors of an epoch, by digest of the vector and chunk: each is made once, and serves every question.
-type vectorStore map[engine.Digest]*storedVector
+// vectorStore has a department's own vectors of an epoch: each is made once, and serves every question.
+type vectorStore struct {
+	named map[engine.Digest]*storedVector // by digest of the vector
+	blobs map[engine.Digest][]byte        // all ciphertexts, by their own
+	bytes int
+}
 
 type storedVector struct {
 	chunks map[int][]byte
 	maker  *desk // whose machine makes what is missing; another one may once that is over
 }
 
-func (v vectorStore) of(name engine.Digest) *storedVector {
-	if v[name] == nil {
-		v[name] = &storedVector{chunks: map[int][]byte{}}
+func (v *vectorStore) of(name engine.Digest) *storedVector {
+	if v.named[name] == nil {
+		v.named[name] = &storedVector{chunks: map[int][]byte{}}
 	}
-	return v[name]
+	return v.named[name]
+}
+
+// put stores a ciphertext of a vector, unless it is there: all questions share one copy.
+func (v *vectorStore) put(name engine.Digest, chunk int, blob []byte) {
+	if of := v.of(name); of.chunks[chunk] == nil {
+		of.chunks[chunk], v.blobs[BlobDigest(blob)] = blob, blob
+		v.bytes += len(blob)
+	}
 }
 
 // restorePart takes a journaled ciphertext of a vector, or a product.
 func (q *Query) restorePart(r *JournalRecord) {
-	for _, blob := range r.Blobs {
-		q.joins.blobs[BlobDigest(blob)] = blob
-	}
 	s := q.state()
 	switch at := int(r.Index); {
 	case len(r.Blobs) != 1:
 	case r.Kind == JournalVector && r.Epoch == q.epoch.Digest:
-		q.epoch.vectors.of(r.Query).chunks[at] = r.Blobs[0]
+		q.epoch.vectors.put(r.Query, at, r.Blobs[0])
 	case r.Kind == JournalProduct && r.Query == q.id:
 		q.joins.made[at] = r.Blobs[0]
 		q.hold(r.Blobs...)
@@ -78,7 +86,10 @@ func (q *Query) restorePart(r *JournalRecord) {
 // blobsOf are own blobs that an entry names; nil unless the journal has all.
 func (q *Query) blobsOf(digests []engine.Digest) (out [][]byte) {
 	for _, d := range digests {
-		blob := q.joins.blobs[d]
+		blob := q.epoch.vectors.blobs[d]
+		if blob == nil {
+			blob = q.blobs[d]
+		}
 		if blob == nil {
 			return nil
 		}
@@ -137,7 +148,7 @@ func (q *Query) contributeVectors(s *QueryState) {
 		return
 	}
 	var blobs [][]byte
-	whole := true
+	missing := 0
 	for index := range q.dossier.joint.vectors {
 		store := q.stored(own, index)
 		for chunk := range q.dossier.joint.chunks {
@@ -145,23 +156,24 @@ func (q *Query) contributeVectors(s *QueryState) {
 				blobs = append(blobs, blob)
 				continue
 			}
-			whole = false
+			missing++
 			if store.maker != nil && store.maker != &q.desk && !store.maker.over {
-				return // another question's machine makes it
+				return // another question's machine makes it; once it is in the journal, this one is stepped (Machine)
 			}
 			store.maker = &q.desk
 		}
 	}
-	if !whole {
+	if missing > 0 && q.epoch.vectors.bytes+missing*SizesOf(q.params).Contribution > MaxVectorBytes {
+		q.refuse(engine.CodeLimit, fmt.Sprintf("this department has made as many vectors in this epoch as it may: more than %d MB of them", MaxVectorBytes>>20))
+		return
+	}
+	if missing > 0 {
 		q.askFor(q.dossier.joint.encrypted)
 		return
 	}
-	for _, blob := range blobs {
-		q.joins.blobs[BlobDigest(blob)] = blob
-	}
 	q.contribution = &JournalRecord{Kind: JournalEntry, Query: q.id, Epoch: q.epoch.Digest}
 	q.hold(blobs...)
-	q.journal(*q.contribution, q.sign(&Contribute{Query: q.id, Epoch: q.epoch.Digest, Blobs: blobDigests(blobs)}))
+	q.journal(*q.contribution, q.sign(&Contribute{Query: q.id, Epoch: q.epoch.Digest, Blobs: q.namesOf(blobs)}))
 	q.contribution.Blobs = blobs
 	q.send(KindContribute)
 }
@@ -265,7 +277,7 @@ func (q *Query) makeVectors(s *QueryState, entries [][]int64) {
 				draft, err := mhe.DraftVector(q.params, b, q.epoch.Key, v, entries[index], chunk)
 				return draft, nil, err
 			}, func(blob, _ []byte) {
-				store.chunks[chunk] = blob
+				q.epoch.vectors.put(name, chunk, blob)
 				q.journalPart(JournalRecord{Kind: JournalVector, Query: name, Epoch: q.epoch.Digest, Index: uint32(chunk), Blobs: [][]byte{blob}})
 			})
 		}
@@ -361,7 +373,6 @@ func (q *Query) makeProducts(s *QueryState, entries [][]int64) {
 		own := ownPart(all, product.part, size)
 		q.makePart("encryption", q.draftProduct(d, self, index, own), func(blob, kept []byte) {
 			q.joins.made[index] = blob
-			q.joins.blobs[BlobDigest(blob)] = blob
 			q.journalPart(JournalRecord{Kind: JournalProduct, Query: q.id, Epoch: q.epoch.Digest, Index: uint32(index), Secret: kept, Blobs: [][]byte{blob}})
 		})
 	}

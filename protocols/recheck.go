@@ -110,13 +110,16 @@ func (c *Recheck) made(out *Rechecked, d *dossier, q *QueryState) bool {
 			return false
 		}
 	}
-	contributions, all := recheckOf(c, out, q.Contributed, q.encrypts, q.Reached > PhaseAttesting, d.checkContribution)
-	if !all || d.seal(contributions) != nil {
+	if d.joint == nil {
+		contributions, all := recheckOf(c, out, q.Contributed, q.encrypts, q.Reached > PhaseAttesting, d.checkContribution)
+		if all {
+			d.seal(contributions)
+		}
+		return all
+	}
+	if _, all := recheckOf(c, out, q.Contributed, q.encrypts, q.Reached > PhaseAttesting, d.summed); !all {
 		c.leave(out, q.Multiplied)
 		return false
-	}
-	if d.joint == nil {
-		return true
 	}
 	products, all := recheckOf(c, out, q.Multiplied, q.multiplies, q.Reached > PhaseAttesting, d.checkProduct)
 	return all && d.sealProducts(products) == nil
@@ -168,8 +171,10 @@ func (c *Recheck) certificate(s *State, q *QueryState) error {
 		return out
 	}
 	cert := &Certificate{Version: Version, Network: *n, Records: s.recordsOf(q), AnalystKey: c.Blobs(q.Ask.AnalystKey),
-		Contributions: rows(q.Contributed), Shares: rows(q.Shared)}
-	cert.joins(q, rows)
+		Shares: rows(q.Shared)}
+	if q.Ask.Linked == nil {
+		cert.Contributions = rows(q.Contributed)
+	}
 	for _, d := range q.Epoch.Commits {
 		cert.KeyShares = append(cert.KeyShares, c.Blobs(d))
 	}

@@ -148,6 +148,7 @@ func TestJoinedPersons(t *testing.T) {
 	}
 	cryptotest.SetGlobalRandom(t, 7)
 	w := joinedBase(t).fork(t, 7)
+	w.certificateBytes = 1 << 10 // its vectors and products stand beside it
 	w.askFor(question{sql: "SELECT count(DISTINCT id), count(*) FROM benefits JOIN register USING (id)"}, "city1", "city3")
 	w.run()
 	persons, rows := map[string]bool{}, 0
@@ -161,7 +162,13 @@ func TestJoinedPersons(t *testing.T) {
 	if got, want := printed(o.Result), fmt.Sprintf("%d %d \n", len(persons), rows); got != want {
 		t.Fatalf("%s %s %s: %q, want %q", o.Status, o.Code, o.Sentence, got, want)
 	}
-	verifyAnswer(w, o)
+	v := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w), Attached: func(d engine.Digest) []byte {
+		at := slices.IndexFunc(o.Attached, func(blob []byte) bool { return protocols.BlobDigest(blob) == d })
+		return o.Attached[at]
+	}}
+	if verdict, err := v.Verify(o.Certificate.Marshal()); err != nil || !verdict.Verified || len(o.Certificate.Attached) > 0 || printed(verdict.Result) != printed(o.Result) {
+		t.Errorf("verdict %+v, %v", verdict, err)
+	}
 }
 
 // TestJoinedFloor: where policies say no smallest count, ten persons are it, as often as they may be counted; of a question of which nothing
@@ -355,29 +362,53 @@ func TestJoinedCertificate(t *testing.T) {
 	if v := w.verdict(c.WithoutOpening()); !v.Verified || v.ValueShown {
 		t.Errorf("%+v", v)
 	}
+	blobs := map[engine.Digest][]byte{}
+	for _, blob := range c.Attached {
+		blobs[protocols.BlobDigest(blob)] = blob
+	}
+	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w), Attached: func(d engine.Digest) []byte { return blobs[d] }}
+	verdict := func(c *protocols.Certificate) protocols.Verdict {
+		v, err := verifier.Verify(c.Marshal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	bare := *c
+	bare.Attached = nil
+	if v := verdict(&bare); !v.Verified || v.Detached || bare.Digest() != c.Digest() {
+		t.Errorf("with its blobs beside it: %+v", v)
+	}
+	if v := w.verdict(&bare); v.SelfConsistent || v.ValueShown || !v.Detached {
+		t.Errorf("without its blobs: %+v", v)
+	}
+	for what, lose := range map[string]func(blob []byte) []byte{
+		"lost":    func([]byte) []byte { return nil },
+		"another": func([]byte) []byte { return c.Attached[1] },
+		"changed": func(blob []byte) []byte { return append(blob[:len(blob)-1:len(blob)-1], blob[len(blob)-1]^1) },
+	} {
+		first := protocols.BlobDigest(c.Attached[0])
+		blobs[first] = lose(c.Attached[0])
+		if v := verdict(&bare); v.SelfConsistent || v.ValueShown || !v.Detached {
+			t.Errorf("one blob beside it is %s: %+v", what, v)
+		}
+		blobs[first] = c.Attached[0]
+	}
 	for what, change := range map[string]func(c *protocols.Certificate){
-		"no products":                   func(c *protocols.Certificate) { c.Products = nil },
-		"nothing of the screening":      func(c *protocols.Certificate) { c.Counted = nil },
-		"a department's products alone": func(c *protocols.Certificate) { c.Products = c.Products[:1] },
-		"the screening's for the answer's": func(c *protocols.Certificate) {
-			c.Products = c.Counted.Products
+		"a blob less":  func(c *protocols.Certificate) { c.Attached = c.Attached[1:] },
+		"a blob twice": func(c *protocols.Certificate) { c.Attached = slices.Insert(slices.Clone(c.Attached), 0, c.Attached[0]) },
+		"another blob": func(c *protocols.Certificate) {
+			c.Attached = append(c.Attached[1:len(c.Attached):len(c.Attached)], c.AnalystKey)
 		},
-		"the answer's for the screening's": func(c *protocols.Certificate) {
-			c.Counted = &protocols.Counted{Contributions: c.Contributions, Products: c.Products}
-		},
-		"exchanged": func(c *protocols.Certificate) {
-			c.Products = slices.Clone(c.Products)
-			c.Products[0], c.Products[1] = c.Products[1], c.Products[0]
-		},
+		"in another order":   func(c *protocols.Certificate) { c.Attached = slices.Clone(c.Attached); slices.Reverse(c.Attached) },
+		"contributions also": func(c *protocols.Certificate) { c.Contributions = [][][]byte{nil} },
 	} {
 		bad := *c
-		change(&bad)
-		if v := w.verdict(&bad); v.SelfConsistent {
-			t.Errorf("%s: consistent", what)
+		if change(&bad); verdict(&bad).SelfConsistent || verdict(&bad).Detached {
+			t.Errorf("%s attached: consistent", what)
 		}
 	}
 	raw, stride := c.Marshal(), amount(4001, 4001, 97)
-	verifier := protocols.Verifier{Receipts: checkReceipt, Parameters: tiny.Named, Pinned: pinned(w)}
 	for i := 0; i < len(raw); i += stride {
 		bad := bytes.Clone(raw)
 		bad[i] ^= 1 << (i % 8)

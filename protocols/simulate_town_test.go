@@ -262,7 +262,7 @@ func (p *party) startJoining() {
 		w.t.Fatalf("question: %v", err)
 	}
 	config := protocols.AnalystConfig{Key: p.key, Keys: p.keys, Verifying: w.keys.Verifying(), State: p.state, Receipts: checkReceipt,
-		Plan: plan, Purpose: purpose, DeadlineSeconds: 60, Rules: p.consider(plan, false).Rules, Screen: p.screen, Screening: p.screen == engine.Digest{}}
+		Plan: plan, Purpose: purpose, DeadlineSeconds: 60, Rules: p.consider(plan, false).Rules, Screen: p.screen, Screening: p.screen == engine.Digest{}, CertificateBytes: w.certificateBytes}
 	if p.asking, err = protocols.NewAnalyst(config, p.journal); err != nil {
 		w.t.Fatalf("analyst: %v", err)
 	}

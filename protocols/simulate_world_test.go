@@ -31,27 +31,28 @@ type world struct {
 	tasks   []task
 	parked  []task // wait for somebody to come up or to publish
 
-	salt       string
-	policy     func(department string) policy.Document // for its table, as version 1; nil: open.Policy
-	keyed      bool                                    // tables declare a key
-	class      engine.Class                            // of the tables; unsaid: unconditional
-	freely     []string                                // departments whose tables are unconditional whatever the class
-	spare      []engine.Digest                         // grants that the analyst names besides those that it needs
-	before     func(protocols.Entry)                   // asked before an entry is ordered
-	replace    func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
-	loss       int                                     // percent of submissions that are lost, and of those that are doubled
-	noise      func(*party) engine.NoiseSource         // what a department adds, if not what the plan says
-	town       *town                                   // whose tables departments join across each other; nil: each holds heart
-	recipient  string                                  // of screenings; empty: whom their ids name
-	unscreened bool                                    // the analyst asks for answers without their screenings
-	keepDown   bool
-	halts      bool            // without more than two thirds of the validators nothing is ordered
-	cut        map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
-	snapshots  bool            // the ledger goes through a snapshot after each entry
-	inOrder    bool            // tasks are done in their order, not in a random one
-	account    *account        // what is told of the run, if anything
-	links      bool            // departments form linkages
-	blocks     map[engine.Digest][]byte
+	salt             string
+	policy           func(department string) policy.Document // for its table, as version 1; nil: open.Policy
+	keyed            bool                                    // tables declare a key
+	class            engine.Class                            // of the tables; unsaid: unconditional
+	freely           []string                                // departments whose tables are unconditional whatever the class
+	spare            []engine.Digest                         // grants that the analyst names besides those that it needs
+	before           func(protocols.Entry)                   // asked before an entry is ordered
+	replace          func(protocols.Entry) protocols.Entry   // changes an entry before it is ordered
+	loss             int                                     // percent of submissions that are lost, and of those that are doubled
+	noise            func(*party) engine.NoiseSource         // what a department adds, if not what the plan says
+	certificateBytes int                                     // AnalystConfig.CertificateBytes
+	town             *town                                   // whose tables departments join across each other; nil: each holds heart
+	recipient        string                                  // of screenings; empty: whom their ids name
+	unscreened       bool                                    // the analyst asks for answers without their screenings
+	keepDown         bool
+	halts            bool            // without more than two thirds of the validators nothing is ordered
+	cut              map[*party]bool // the other side of a partition; the ledger goes on without it, if it can
+	snapshots        bool            // the ledger goes through a snapshot after each entry
+	inOrder          bool            // tasks are done in their order, not in a random one
+	account          *account        // what is told of the run, if anything
+	links            bool            // departments form linkages
+	blocks           map[engine.Digest][]byte
 
 	adversary
 

@@ -24,6 +24,7 @@ type Verdict struct {
 	DevelopmentKeys bool           // the proofs' keys were made on one machine: whoever made them can forge
 	ForPrivateData  bool           // the parameters are
 	ValueShown      bool           // the certificate has an opening, and Result follows from it
+	Detached        bool           // a vector or product that it names is neither in it nor beside it (Verifier.Attached): what they prove was not checked
 	Reason          string         // why not verified; or what the verdict leaves open
 	Department      string         // who is at fault, if it can be told
 	Parameters      string         // the parameter set's name
@@ -61,12 +62,14 @@ const (
 // Verifier checks certificates. Without Pinned it pins nothing; without Parameters it takes the
 // sets of circuits.Named. It always needs Receipts. Seen are proofs that its owner has verified
 // already, each for its statement under its keys: they are not verified a second time. Everything
-// else is checked as for anybody.
+// else is checked as for anybody. Attached gives blobs that stand beside a certificate, by digest, or nil; it need not be trusted, and is
+// called from several goroutines.
 type Verifier struct {
 	Pinned     *Network
 	Receipts   ReceiptChecker
 	Parameters func(name string) (circuits.Params, error)
 	Seen       *circuits.Seen
+	Attached   func(digest engine.Digest) []byte
 }
 
 // Verify checks a certificate, or a Sequence of them, against a pinned network description, or
@@ -106,7 +109,7 @@ func (v *Verifier) Verify(certificate []byte) (Verdict, error) {
 	case errors.As(err, &f):
 		verdict.Reason, verdict.Department = err.Error(), f.Department
 	case err != nil:
-		verdict.Reason = err.Error()
+		verdict.Reason, verdict.Detached = err.Error(), errors.Is(err, errDetached)
 	default:
 		verdict.SelfConsistent = true
 		v.conclude(c, &verdict)
@@ -197,10 +200,11 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 		return errors.New("anchor: it has no receipt")
 	}
 	verdict.Seats, verdict.Gone = st.Seats()
-	if err := checkBlobDigests(c, q); err != nil {
+	blobs, err := v.blobsOf(c, q)
+	if err != nil {
 		return err
 	}
-	d, shares, err := checkProofs(c, vk, st, q)
+	d, shares, err := checkProofs(c, vk, st, q, blobs)
 	if err != nil {
 		return err
 	}
@@ -274,10 +278,10 @@ func checkReplayed(c *Certificate, st *State) (*State, *QueryState, error) {
 	return st, q, nil
 }
 
-// checkBlobDigests compares every blob with what its author signed on the ledger.
-func checkBlobDigests(c *Certificate, q *QueryState) error {
+// blobsOf compares every blob with what its author signed on the ledger, and finds contributions, products and shares by digest.
+func (v *Verifier) blobsOf(c *Certificate, q *QueryState) (func(engine.Digest) []byte, error) {
 	if BlobDigest(c.AnalystKey) != q.Ask.AnalystKey {
-		return errors.New("the analyst's key is not the one in the question")
+		return nil, errors.New("the analyst's key is not the one in the question")
 	}
 	type group struct {
 		what    string
@@ -287,29 +291,56 @@ func checkBlobDigests(c *Certificate, q *QueryState) error {
 	}
 	groups := []group{
 		{"key share", q.Epoch.Members, columnOf(c.KeyShares), column(q.Epoch.Commits)},
-		{"contribution", q.Contributors, c.Contributions, q.Contributed},
 		{"decryption share", q.Epoch.Members, c.Shares, q.Shared},
 	}
-	switch counted := c.Counted; {
-	case q.Ask.Linked != nil && q.screen != nil && counted != nil:
-		groups = append(groups, group{"product", q.Contributors, c.Products, q.Multiplied},
-			group{"screening's contribution", q.Contributors, counted.Contributions, q.screen.Contributed},
-			group{"screening's product", q.Contributors, counted.Products, q.screen.Multiplied})
-	case q.Ask.Linked != nil || counted != nil || len(c.Products) > 0:
-		return errors.New("it has products and a question that joins nothing by persons, or the other way round")
+	if q.Ask.Linked == nil {
+		groups = append(groups, group{"contribution", q.Contributors, c.Contributions, q.Contributed})
+	} else if len(c.Contributions) > 0 || q.screen == nil {
+		return nil, errors.New("a question that joins tables by persons has no contributions, and rests on a screening")
 	}
+	held := map[engine.Digest][]byte{}
 	for _, g := range groups {
 		if len(g.blobs) != len(g.digests) {
-			return fmt.Errorf("%d departments' %ss, want %d", len(g.blobs), g.what, len(g.digests))
+			return nil, fmt.Errorf("%d departments' %ss, want %d", len(g.blobs), g.what, len(g.digests))
 		}
-		for i := range g.blobs {
-			if !sameBlobs(g.blobs[i], g.digests[i]) {
-				return fmt.Errorf("the %s of %s is not the one on the ledger", g.what, g.owners[i].Name)
+		for i, row := range g.blobs {
+			if !sameBlobs(row, g.digests[i]) {
+				return nil, fmt.Errorf("the %s of %s is not the one on the ledger", g.what, g.owners[i].Name)
+			}
+			for k, blob := range row {
+				held[g.digests[i][k]] = blob
 			}
 		}
 	}
-	return nil
+	if len(c.Attached) == 0 {
+		return v.beside(held), nil
+	}
+	attached := q.attached()
+	if !sameBlobs(c.Attached, attached) {
+		return nil, errors.New("what is attached is not, each once and in the order of their digests, the vectors and products that its records name")
+	}
+	for i, blob := range c.Attached {
+		held[attached[i]] = blob
+	}
+	return func(d engine.Digest) []byte { return held[d] }, nil
 }
+
+// beside finds blobs in a certificate, or beside it.
+func (v *Verifier) beside(held map[engine.Digest][]byte) func(engine.Digest) []byte {
+	return func(d engine.Digest) []byte {
+		blob, inside := held[d]
+		if inside || v.Attached == nil {
+			return blob
+		}
+		if blob = v.Attached(d); BlobDigest(blob) != d {
+			return nil
+		}
+		return blob
+	}
+}
+
+// errDetached is of a certificate whose vectors and products are not there.
+var errDetached = errors.New("its vectors and products are neither in it nor all beside it: what is computed from them was not checked")
 
 func columnOf(blobs [][]byte) [][][]byte {
 	rows := make([][][]byte, len(blobs))
@@ -321,7 +352,7 @@ func columnOf(blobs [][]byte) [][][]byte {
 
 // checkProofs verifies key shares, the analyst's key, contributions and shares, in that order:
 // each stage needs the values of the one before.
-func checkProofs(c *Certificate, vk *circuits.VerifyingKeys, st *State, q *QueryState) (*dossier, [][]mhe.Share, error) {
+func checkProofs(c *Certificate, vk *circuits.VerifyingKeys, st *State, q *QueryState, blobs func(engine.Digest) []byte) (*dossier, [][]mhe.Share, error) {
 	p, id := vk.Params(), st.ID()
 	d, err := newDossier(vk, id, q, nil)
 	if err != nil {
@@ -347,27 +378,31 @@ func checkProofs(c *Certificate, vk *circuits.VerifyingKeys, st *State, q *Query
 	}
 	if before := d.before; before != nil {
 		before.epoch = d.epoch
-		if err := checkMade(before, c.Counted.Contributions, c.Counted.Products); err != nil {
+		if err := checkMade(before, blobs); err != nil {
 			return nil, nil, err
 		}
 	}
-	if err := checkMade(d, c.Contributions, c.Products); err != nil {
+	if err := checkMade(d, blobs); err != nil {
 		return nil, nil, err
 	}
-	shares, err := checkAll(c.Shares, d.checkShare)
+	shares, err := checkAll(q.Shared, blobs, d.checkShare)
 	return d, shares, err
 }
 
 // checkMade verifies a query's contributions, and its products, and sums them.
-func checkMade(d *dossier, contributions, products [][][]byte) error {
-	made, err := checkAll(contributions, d.checkContribution)
-	if err == nil {
-		err = d.seal(made)
-	}
-	if err != nil || d.joint == nil {
+func checkMade(d *dossier, blobs func(engine.Digest) []byte) error {
+	if d.joint == nil {
+		made, err := checkAll(d.query.Contributed, blobs, d.checkContribution)
+		if err == nil {
+			d.seal(made)
+		}
 		return err
 	}
-	if made, err = checkAll(products, d.checkProduct); err != nil {
+	if _, err := checkAll(d.query.Contributed, blobs, d.summed); err != nil {
+		return err
+	}
+	made, err := checkAll(d.query.Multiplied, blobs, d.checkProduct)
+	if err != nil {
 		return err
 	}
 	return d.sealProducts(made)
@@ -380,13 +415,18 @@ func faulty[T any](value T, f *Fault) (T, error) {
 	return value, nil
 }
 
-func checkAll[T any](blobs [][][]byte, check func(owner, index int, blob []byte) (T, *Fault)) ([][]T, error) {
-	out := make([][]T, len(blobs))
+// checkAll checks the blobs of all owners on all processors, and holds each only meanwhile.
+func checkAll[T any](digests [][]engine.Digest, blobs func(engine.Digest) []byte, check func(owner, index int, blob []byte) (T, *Fault)) ([][]T, error) {
+	out := make([][]T, len(digests))
 	var jobs []func() error
-	for i, row := range blobs {
+	for i, row := range digests {
 		out[i] = make([]T, len(row))
-		for j, blob := range row {
+		for j, digest := range row {
 			jobs = append(jobs, func() (err error) {
+				blob := blobs(digest)
+				if blob == nil {
+					return errDetached
+				}
 				out[i][j], err = faulty(check(i, j, blob))
 				return err
 			})
