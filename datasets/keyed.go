@@ -39,7 +39,7 @@ func (t *Table) EachKey(ctx context.Context, p *engine.Plan, department, key str
 		return fmt.Errorf("table %s has no column %s that names persons: %w", files.Shown(t.name), files.Shown(key), ErrRegistration)
 	}
 	for _, m := range a.moments {
-		if m.Op == engine.Weigh || m.Op == engine.CountKeys {
+		if m.Op == engine.Weigh || m.Op == engine.CountKeys || m.Op == engine.Absent {
 			return fmt.Errorf("datasets: moment operation %d of persons", m.Op)
 		}
 	}

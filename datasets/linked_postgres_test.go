@@ -3,6 +3,7 @@
 package datasets_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -108,7 +109,7 @@ func (s linkedSpeaker) aggregate() string {
 }
 
 func (s linkedSpeaker) question() string {
-	var list, places []string
+	var list, places, where []string
 	for range s.IntN(3) {
 		list = append(list, s.of(linkedParts[s.IntN(2)].keys))
 		places = append(places, strconv.Itoa(len(list)))
@@ -116,12 +117,48 @@ func (s linkedSpeaker) question() string {
 	for range 1 + s.IntN(3) {
 		list = append(list, s.aggregate())
 	}
-	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + s.from
-	if s.IntN(2) == 0 {
-		sql += " WHERE " + s.tested()
-		for range s.IntN(3) {
-			sql += " AND " + s.tested()
+	for range max(0, s.IntN(6)-2) {
+		where = append(where, s.tested())
+	}
+	return s.written(s.from, list, places, where)
+}
+
+// membership is a question about the rows of a table whose persons have, or have not, rows of the other, which is at one department and named {inner}.
+func (s linkedSpeaker) membership(side int, keys [2]string) string {
+	tables, alone := [2]string{"benefits b", "jobs j"}, linkedSpeaker{s.Rand, "", ""}
+	var list, places, where []string
+	for range s.IntN(3) {
+		list = append(list, s.of(linkedParts[side].keys))
+		places = append(places, strconv.Itoa(len(list)))
+	}
+	for range 1 + s.IntN(3) {
+		a := s.of([]string{"count(*)", "count(", "sum(", "avg(", "var_samp("})
+		if a != "count(*)" {
+			a += alone.own(side) + ")"
 		}
+		if s.IntN(3) == 0 {
+			a += " FILTER (WHERE " + s.of(linkedParts[side].tested) + ")"
+		}
+		list = append(list, a)
+	}
+	if s.person != "" && s.IntN(3) == 0 {
+		list = append(list, "count(DISTINCT "+keys[side]+")")
+	}
+	for range s.IntN(3) {
+		where = append(where, "("+s.of(linkedParts[side].tested)+")")
+	}
+	inner := "SELECT " + keys[1-side] + " FROM {inner} " + tables[1-side][len(tables[1-side])-1:]
+	for i := range s.IntN(3) {
+		inner += []string{" WHERE ", " AND "}[i] + "(" + s.of(append(linkedParts[1-side].tested, keys[1-side]+" IS NOT NULL", keys[1-side]+" IS NOT NULL")) + ")"
+	}
+	return s.written(tables[side], list, places, append(where, keys[side]+s.of([]string{" IN (", " NOT IN ("})+inner+")"))
+}
+
+// written is a question.
+func (s linkedSpeaker) written(from string, list, places, where []string) string {
+	sql := "SELECT " + strings.Join(list, ", ") + " FROM " + from
+	if len(where) > 0 {
+		sql += " WHERE " + strings.Join(where, " AND ")
 	}
 	if len(places) > 0 {
 		sql += " GROUP BY " + strings.Join(places, ", ")
@@ -134,7 +171,8 @@ func (s linkedSpeaker) question() string {
 }
 
 // poolLinked makes PostgreSQL's tables of the rows of all departments whose ids are on the spine, each by its one spelling, which PostgreSQL
-// itself finds: full-width characters as half-width ones, no blanks around them, and the letters of 18 characters in upper case.
+// itself finds: full-width characters as half-width ones, no blanks around them, and the letters of 18 characters in upper case. With all_ before its name a
+// table has all rows, also those without a key.
 func (w *linkedWorld) poolLinked(t *testing.T, conn *pgx.Conn) {
 	t.Helper()
 	wide, narrow := "\u3000\u00a0", "  "
@@ -160,7 +198,7 @@ func (w *linkedWorld) poolLinked(t *testing.T, conn *pgx.Conn) {
 		if scale != 2 { // as the departments' types unify
 			types = strings.Replace(types, "numeric(38,2)", map[bool]string{true: "bigint", false: fmt.Sprintf("numeric(38,%d)", scale)}[scale == 0], 1)
 		}
-		fmt.Fprintf(&sql, "DROP TABLE IF EXISTS %s, raw; CREATE TEMP TABLE raw (%s text, %s);", name, key, types)
+		fmt.Fprintf(&sql, "DROP TABLE IF EXISTS %s, all_%[1]s, raw; CREATE TEMP TABLE raw (%s text, %s);", name, key, types)
 		for _, of := range w.rows {
 			for _, row := range of[name] {
 				values := make([]string, len(row.Fields))
@@ -172,15 +210,15 @@ func (w *linkedWorld) poolLinked(t *testing.T, conn *pgx.Conn) {
 				fmt.Fprintf(&sql, "INSERT INTO raw VALUES (%s);", strings.Join(values, ", "))
 			}
 		}
-		fmt.Fprintf(&sql, "UPDATE raw SET %s = pg_temp.canonical(%[1]s); CREATE TEMP TABLE %s AS SELECT * FROM raw WHERE %[1]s IN (SELECT id FROM spine);", key, name)
+		fmt.Fprintf(&sql, "UPDATE raw SET %s = coalesce(pg_temp.canonical(%[1]s), %[1]s); CREATE TEMP TABLE all_%s AS SELECT * FROM raw; CREATE TEMP TABLE %[2]s AS SELECT * FROM raw WHERE %[1]s IN (SELECT id FROM spine);", key, name)
 	}
 	if _, err := conn.Exec(context.Background(), sql.String()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// TestPostgresLinkedJoins compares every printed digit of random questions over tables that two to five departments join across each other with PostgreSQL's join
-// of the pooled tables by the ids that it finds in their keys: of rows whose ids are on the spine.
+// TestPostgresLinkedJoins compares every printed digit of random questions over tables that two to five departments join across each other, and of the rows of one whose
+// persons have rows of the other or have none, with PostgreSQL's of the pooled tables by the ids that it finds in their keys: of rows whose ids are on the spine.
 func TestPostgresLinkedJoins(t *testing.T) {
 	conn := datasets.DialPostgres(t)
 	rounds := 10
@@ -188,7 +226,7 @@ func TestPostgresLinkedJoins(t *testing.T) {
 		rounds = 100
 	}
 	const each = 30
-	compared, rows, refusals := 0, 0, map[string]int{}
+	compared, rows, members, refusals := 0, 0, 0, map[string]int{}
 	for seed := range rounds {
 		r := rand.New(rand.NewPCG(uint64(seed), 18))
 		scene := seed % len(linkedScenes)
@@ -203,9 +241,16 @@ func TestPostgresLinkedJoins(t *testing.T) {
 			person = []string{"j.person_id", "b." + w.heads["benefits"][0]}[r.IntN(2)]
 		}
 		for range each {
-			sql := linkedSpeaker{r, from, person}.question()
+			speaker, pooled := linkedSpeaker{r, from, person}, ""
+			sql := speaker.question()
+			if side := r.IntN(2); r.IntN(3) == 0 && len(w.holders([]string{"jobs", "benefits"}[side])) == 1 {
+				sql = speaker.membership(side, [2]string{"b." + w.heads["benefits"][0], "j.person_id"})
+				pooled = strings.ReplaceAll(sql, "{inner}", []string{"all_jobs", "all_benefits"}[side])
+				sql = strings.ReplaceAll(sql, "{inner}", []string{"jobs", "benefits"}[side])
+				members++
+			}
 			got, err := w.answer(t, sql)
-			want, wantErr := datasets.AnswerPostgres(conn, sql)
+			want, wantErr := datasets.AnswerPostgres(conn, cmp.Or(pooled, sql))
 			var refused *engine.Error
 			switch {
 			case err != nil && wantErr != nil:
@@ -229,7 +274,7 @@ func TestPostgresLinkedJoins(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d questions with %d rows agree, refused here alone: %v", compared, rows, refusals)
+	t.Logf("%d questions with %d rows agree, %d by IN, refused here alone: %v", compared, rows, members, refusals)
 	if compared*10 < rounds*each*8 {
 		t.Fatalf("only %d questions were compared", compared)
 	}

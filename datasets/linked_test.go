@@ -47,6 +47,7 @@ var linkedScenes = []struct {
 	{"one person", 4, 0, func(i int) bool { return i == 1 }, func(i int) bool { return i < 3 }, []string{"benefits jobs", "benefits jobs"}},
 	{"everybody", 8, 0, func(int) bool { return true }, func(int) bool { return true }, []string{"benefits", "jobs", "jobs", "benefits jobs", "benefits"}},
 	{"one department each", 14, 3, func(i int) bool { return i != 3 }, func(i int) bool { return i != 5 }, []string{"benefits", "jobs"}},
+	{"jobs at one department", 13, 5, func(i int) bool { return i != 4 }, func(i int) bool { return i%3 != 1 }, []string{"benefits", "benefits jobs", "benefits"}},
 }
 
 // newLinkedWorld makes a scene.
@@ -68,8 +69,9 @@ func newLinkedWorld(t testing.TB, r *rand.Rand, scene int, parquet bool) *linked
 					of = append(of, p)
 				}
 			}
-			w.rows[name][table] = rehearsal.PersonRows(r, w.persons, of, 6+r.IntN(14), false, linkedFields(r, table, r.IntN(3)))
-			w.tables[name][table] = w.open(t, name, table, parquet && d%2 == 0)
+			numbers := r.IntN(3) == 0 // then the department's keys are whole numbers, where others' are texts
+			w.rows[name][table] = rehearsal.PersonRows(r, w.persons, of, 6+r.IntN(14), numbers, linkedFields(r, table, r.IntN(3)))
+			w.tables[name][table] = w.open(t, name, table, parquet && d%2 == 0, numbers)
 		}
 	}
 	return w
@@ -92,16 +94,21 @@ func linkedFields(r *rand.Rand, table string, places int) func() []string {
 	}
 }
 
-// open opens the rows of a department as a table that is placed on the spine, of which everything is declared.
-func (w *linkedWorld) open(t testing.TB, department, name string, parquet bool) *datasets.Table {
+// open opens the rows of a department as a table that is placed on the spine, of which everything is declared but the kind of keys that
+// are numbers.
+func (w *linkedWorld) open(t testing.TB, department, name string, parquet, numbers bool) *datasets.Table {
 	t.Helper()
 	head, path := w.heads[name], filepath.Join(t.TempDir(), department+name+".csv")
 	if err := os.WriteFile(path, []byte(rehearsal.PersonsCSV(head, w.rows[department][name])), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o := datasets.Options{Header: "yes", Declared: []datasets.Declaration{{Name: head[0], Type: "text"}, {Name: head[1], Type: "text"}}}
+	o := datasets.Options{Header: "yes", Declared: []datasets.Declaration{{Name: head[1], Type: "text"}, {Name: head[0], Type: "text"}}}
 	for _, v := range map[string][]string{"benefits": {"child", "old age", "rent"}, "jobs": {"farm", "state", "trade"}}[name] {
-		o.Declared[1].Codes = append(o.Declared[1].Codes, datasets.Code{Value: v})
+		o.Declared[0].Codes = append(o.Declared[0].Codes, datasets.Code{Value: v})
+	}
+	kind := "VARCHAR"
+	if numbers {
+		o.Declared, kind = o.Declared[:1], "BIGINT"
 	}
 	if parquet { // declared texts are not left in their files
 		o.Declared = nil
@@ -111,7 +118,7 @@ func (w *linkedWorld) open(t testing.TB, department, name string, parquet bool) 
 		}
 		defer db.Close()
 		to := strings.TrimSuffix(path, ".csv") + ".parquet"
-		if _, err := db.Exec(fmt.Sprintf("COPY (SELECT * FROM read_csv('%s', header = true, types = {'%s': 'VARCHAR'})) TO '%s'", path, head[0], to)); err != nil {
+		if _, err := db.Exec(fmt.Sprintf("COPY (SELECT * FROM read_csv('%s', header = true, types = {'%s': '%s'})) TO '%s'", path, head[0], kind, to)); err != nil {
 			t.Fatal(err)
 		}
 		path = to

@@ -69,6 +69,9 @@ func (t *Table) sources(schema engine.Schema) ([]sourceOf, error) {
 			return nil, &files.Error{Message: fmt.Sprintf("table %s has no column %s", files.Shown(t.name), files.Shown(c.Name))}
 		}
 		own := t.columns[at]
+		if c.Mixed && namesPersons(own.kind) { // which no expression reads
+			c.Kind = own.kind
+		}
 		fits := own.kind == engine.Null || own.kind == c.Kind || own.kind == engine.Integer && c.Kind == engine.Decimal
 		if !fits || own.scale > c.Scale {
 			return nil, &files.Error{Message: fmt.Sprintf("column %s of table %s is not as the plan says", files.Shown(c.Name), files.Shown(t.name))}

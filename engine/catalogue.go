@@ -236,8 +236,8 @@ func (c Column) values() (values []Datum) {
 }
 
 // Merge unifies the registrations of one table: the same set of column names, in
-// the order of the first registration; kinds unify NULL with anything and integer
-// with decimal; scales, bounds and nullability widen; dictionaries join. Otherwise
+// the order of the first registration; kinds unify NULL with anything, integer
+// with decimal, and in a column that names persons on one spine text with integer, to be Mixed; scales, bounds and nullability widen; dictionaries join. Otherwise
 // an *Error with CodeSchema names the table, the column and both departments. The
 // registrations must be valid.
 func Merge(regs []Registration) (Schema, error) {
@@ -289,14 +289,16 @@ func missingColumn(has, lacks Registration, column string) error {
 func mergeColumn(regs []Registration, sources []Column) (Column, error) {
 	out := Column{Name: sources[0].Name, HasDictionary: true, Colocated: sources[0].Colocated}
 	decided := 0 // the department whose kind out has
+	persons := sameLinkage(regs, sources[0].Name)
 	for d, c := range sources {
 		switch {
+		case persons && out.Kind != c.Kind && out.Kind != Null && c.Kind != Null:
+			out.Kind, out.Mixed = Text, true
 		case c.Kind == Null || c.Kind == out.Kind || c.Kind == Integer && out.Kind == Decimal:
 		case out.Kind == Null || out.Kind == Integer && c.Kind == Decimal:
 			out.Kind, decided = c.Kind, d
 		default:
-			return Column{}, refuse(CodeSchema, 0, "table %s: column %s is %s at %s and %s at %s",
-				quote(regs[0].Table), quote(c.Name), out.Kind, regs[decided].Department, c.Kind, regs[d].Department)
+			return Column{}, kindsDiffer(regs[0].Table, c.Name, [2]Kind{out.Kind, c.Kind}, [2]string{regs[decided].Department, regs[d].Department})
 		}
 		out.Scale = max(out.Scale, c.Scale)
 		out.Nullable = out.Nullable || c.Nullable
@@ -305,6 +307,10 @@ func mergeColumn(regs []Registration, sources []Column) (Column, error) {
 		if c.Colocated != out.Colocated { // a promise that one does not make is none
 			out.Colocated = ""
 		}
+	}
+	if out.Mixed {
+		out.HasDictionary, out.Resembles = false, Null
+		return out, out.mergeMeanings(regs, sources)
 	}
 	undeclared := slices.ContainsFunc(sources, Column.Undeclared)
 	for _, c := range sources {
@@ -325,6 +331,11 @@ func mergeColumn(regs []Registration, sources []Column) (Column, error) {
 		}
 	}
 	return out, out.mergeMeanings(regs, sources)
+}
+
+// kindsDiffer refuses a column whose kind two departments do not agree about.
+func kindsDiffer(table, column string, kinds [2]Kind, departments [2]string) *Error {
+	return refuse(CodeSchema, 0, "table %s: column %s is %s at %s and %s at %s", quote(table), quote(column), kinds[0], departments[0], kinds[1], departments[1])
 }
 
 // mergeMeanings takes the units and labels of the departments' columns, which must not contradict

@@ -119,9 +119,7 @@ func (p *Plan) ExplainIn(l Language) Explanation {
 	if p.Rounds() {
 		x.Rounded = p.Rules.Base
 	}
-	if p.Filter != nil {
-		x.Filter = p.describe(p.Filter)
-	}
+	x.Filter = p.describeRows()
 	for _, r := range p.Registrations {
 		x.Departments = append(x.Departments, ExplainedDepartment{r.Department, r.Rows, r.Version, r.Digest, p.explainTables(r.Department)})
 	}
@@ -171,7 +169,9 @@ func (p *Plan) ExplainIn(l Language) Explanation {
 func (p *Plan) columnsRead() []string {
 	read := make([]bool, len(p.Schema.Columns))
 	visit := func(column int) { read[column] = true }
-	columnsOf(p.Filter, visit)
+	for _, where := range p.wheres() {
+		columnsOf(where, visit)
+	}
 	for _, m := range p.Moments {
 		columnsOf(m.Expr, visit)
 		columnsOf(m.Filter, visit)

@@ -95,6 +95,8 @@ var chineseTexts = map[string]string{
 	"encrypted numbers of %s, which they cannot read; but what they multiply by is theirs to say: one that does not follow the protocol, together with the analyst, can have a cell show numbers of single persons": "%s的加密数，不能读取；但乘以何数由其自定：不守协议者与分析人合谋，可使一个单元显出个别人的数",
 
 	// Plan.Notes
+	"rows whose %s is NULL or not on the spine are counted by neither IN nor NOT IN":                                                        "%s为NULL或不在名册上的行，IN与NOT IN均不计入",
+	"where a row of the subquery has NULL for %s, NOT IN counts nothing, as in SQL; the subquery can leave such rows out by %s IS NOT NULL": "若子查询有一行的%s为NULL，NOT IN按SQL规则不计入任何行；子查询可用%s IS NOT NULL略去此类行",
 	"so it is with %s more":          "另有%s同样如此",
 	"no department asked has %s %s":  "所询问的部门均无%s %s",
 	"%s has no %s %s":                "%s没有%s %s",

@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // Linkage says that the values of a column name persons whom other departments know too: they are placed on a spine, the list
 // of persons that one department publishes (protocols/linkage/README.md). Tables of several departments may be joined by such
 // columns. Two values are one person if their canonical ids are equal, which is also what the table's
@@ -41,3 +43,40 @@ func (l Linkage) problem(r Registration) string {
 
 // namesPersons reports whether values of a kind can name persons: they are texts, or whole numbers written as such.
 func namesPersons(k Kind) bool { return k == Text || k == Integer || k == Null }
+
+// sameLinkage reports whether a column names persons on one spine in all registrations.
+func sameLinkage(regs []Registration, column string) bool {
+	return !slices.ContainsFunc(regs, func(r Registration) bool { return r.Linkage.Key != column || r.Linkage != regs[0].Linkage })
+}
+
+// ofPersons reports whether a column names persons in all registrations of its table.
+func (b *binder) ofPersons(column int) bool {
+	c := b.plan.Join.Columns[column]
+	return !slices.ContainsFunc(b.plan.Join.of(c.Table), func(r Registration) bool { return r.Linkage.Key != c.Name })
+}
+
+// oneKind refuses a column whose kind departments do not agree about: it says who is who, and nothing else.
+func (b *binder) oneKind(column, position int) error {
+	if !b.plan.Schema.Columns[column].Mixed {
+		return nil
+	}
+	table, name := b.plan.source(column)
+	var kinds [2]Kind
+	var departments [2]string
+	for _, r := range b.plan.Catalogue() {
+		if r.Table != table {
+			continue
+		}
+		kind := r.Columns[columnByName(r.Columns, name)].Kind
+		switch {
+		case kind == Null || kind == kinds[0] || kinds[1] != Null:
+		case kinds[0] == Null:
+			kinds[0], departments[0] = kind, r.Department
+		default:
+			kinds[1], departments[1] = kind, r.Department
+		}
+	}
+	e := kindsDiffer(table, name, kinds, departments)
+	e.Position = position
+	return hinted(e, "it names persons, and joins tables across departments; for anything else they declare one type of it in node.toml")
+}

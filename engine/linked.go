@@ -15,8 +15,9 @@ type Linked struct {
 	Sides [2]Side // in the order of Join.Tables
 	// Multiplier is the side whose departments multiply; the other's send their vectors encrypted.
 	Multiplier int
-	Targets    []Target // different ones; one of each is opened in each group of the plan
-	Moments    []int    // by moment of the plan, which target its cell is
+	Targets    []Target  // different ones; one of each is opened in each group of the plan
+	Moments    []int     // by moment of the plan, which target its cell is
+	Semi       *SemiJoin // nil: rows of both sides match
 }
 
 // Spine is a list of persons that a department publishes: the keys of one of its tables.
@@ -38,7 +39,7 @@ type Side struct {
 // the person, pass Filter and are of the group.
 type Vector struct {
 	_      struct{} `cbor:",toarray"`
-	Op     MomentOp // CountRows, Sum of Expr where it is not NULL, or Present: 1 if there is such a row, else 0
+	Op     MomentOp // CountRows, Sum of Expr where it is not NULL, Present: 1 if there is such a row, else 0, or Absent
 	Expr   *Expr    // nil but of a Sum
 	Filter *Expr    // WHERE and FILTER as far as they are about this side, and what must have a value; nil: all rows
 	Bounds []Bound  // of each number, by department of the side
@@ -88,6 +89,9 @@ func (l *Linked) Group(p *Plan, side, group int) int {
 	}
 	return at
 }
+
+// Indicator reports whether all numbers of a vector are 0 or 1.
+func (v *Vector) Indicator() bool { return v.Op == Present || v.Op == Absent }
 
 // Demand is what answering a plan takes of a parameter set, beside the length of the spine.
 type Demand struct {

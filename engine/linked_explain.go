@@ -77,7 +77,14 @@ func (p *Plan) explainLinked() *ExplainedLinked {
 // describeVector is one, as the moment of a side's rows that it is for each person.
 func (p *Plan) describeVector(v Vector) string {
 	m := Moment{Op: v.Op, Expr: v.Expr, Filter: v.Filter}
-	return (&Plan{Schema: p.Schema, Moments: []Moment{m}}).describeMoment(0)
+	if v.Indicator() { // said as a count is, and so in every language
+		m.Op = CountRows
+	}
+	text := (&Plan{Schema: p.Schema, Moments: []Moment{m}}).describeMoment(0)
+	if v.Indicator() {
+		text = map[MomentOp]string{Present: "exists", Absent: "not exists"}[v.Op] + strings.TrimPrefix(text, "count")
+	}
+	return text
 }
 
 // maxExplained is up to how many numbers and cells the text lists; the JSON form always does.

@@ -10,7 +10,7 @@ import (
 
 // crossCatalogue are tables of persons on the spine population of civil: benefits at north and welfare, income at north and tax, and
 // population itself. Others lack something: jobs is placed on another spine by north, visits names persons by another column,
-// plain by none, and homes are joined at home.
+// plain by none, and homes are joined at home. No person is in the wards of two departments.
 func crossCatalogue() (out Catalogue) {
 	number := func(name string, hi int64) Column {
 		return Column{Name: name, Kind: Integer, Nullable: true, Min: big.NewInt(-5), Max: big.NewInt(hi)}
@@ -42,6 +42,11 @@ func crossCatalogue() (out Catalogue) {
 	table("tax", "plain", 50, Quality{}, Linkage{}, id("pid"), number("hours", 60))
 	table("civil", "population", 5000, Quality{}, Linkage{Key: "person_id", Spine: "population", Department: "civil"}, id("person_id"), coded("sex", "f", "m"), number("age", 120))
 	table("tax", "visits", 50, Quality{}, Linkage{Key: "visitor", Spine: "population", Department: "civil"}, id("pid"), id("visitor"))
+	ward := id("pid")
+	ward.Colocated = "patient"
+	for _, d := range []string{"north", "tax"} {
+		table(d, "wards", 70, Quality{}, spine, ward, number("days", 60))
+	}
 	table("tax", "wide", 1<<38, Quality{Duplicates: 1 << 38}, spine, id("pid"), number("n", 9))
 	return out
 }

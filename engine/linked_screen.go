@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"math/big"
 	"slices"
 )
@@ -25,7 +26,7 @@ type persons struct {
 // persons are the sets of a plan's numbers.
 func (p *Plan) persons() *persons {
 	from := p.Linked()
-	l := &Linked{Spine: from.Spine, Multiplier: from.Multiplier}
+	l := &Linked{Spine: from.Spine, Multiplier: from.Multiplier, Semi: from.Semi}
 	for side, of := range from.Sides {
 		l.Sides[side] = Side{Departments: of.Departments, Key: of.Key, Groups: of.Groups}
 	}
@@ -86,10 +87,13 @@ func (s *persons) set(p *Plan, when [2][]*Expr) int {
 	rows := [2]*big.Int{new(big.Int), new(big.Int)}
 	for side := range when {
 		of := &s.linked.Sides[side]
-		v := Vector{Op: Present, Filter: conjunction(nil, inOrder(when[side]))}
+		v := Vector{Op: s.linked.asked(side, Present), Filter: conjunction(nil, inOrder(when[side]))}
 		for _, r := range p.Join.of(side) {
-			v.Bounds = append(v.Bounds, Bound{Lo: new(big.Int), Hi: big.NewInt(min(1, r.Rows))})
+			v.Bounds = append(v.Bounds, momentBound(&Moment{Op: v.Op}, r, p.Schema))
 			rows[side].Add(rows[side], big.NewInt(r.Rows))
+		}
+		if v.Op == Absent { // whoever is of the other side
+			rows[side].SetInt64(math.MaxInt64)
 		}
 		key := string(Marshal(v))
 		at, known := s.vectors[side][key]
@@ -127,7 +131,7 @@ func (p *Plan) screenLinked(d Disclosure) (*Plan, error) {
 	join.Linked = s.linked
 	out := &Plan{SQL: p.SQL, Table: p.Table, Departments: p.Departments, Schema: p.Schema, Join: &join, Filter: p.Filter, Groups: p.Groups,
 		Layout: p.Layout, Screen: &Screening{Answer: p.Digest(), Rules: d, answer: p, persons: s}}
-	at := s.linked.Sides[0].Key
+	at := s.linked.person()
 	c := p.Schema.Columns[at]
 	for range s.linked.Targets {
 		out.Moments = append(out.Moments, Moment{Op: CountKeys,

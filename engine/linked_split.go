@@ -2,6 +2,7 @@ package engine
 
 import (
 	"maps"
+	"math"
 	"math/big"
 	"slices"
 )
@@ -14,6 +15,7 @@ type splitter struct {
 	where   [2][]*Expr        // conjuncts of WHERE by side
 	totals  [2][][]Bound      // by side, vector and department: the sum over all persons
 	regs    [2][]Registration // by side, with the schema's names
+	home    int               // the side of what reads neither
 	terms   int
 }
 
@@ -49,8 +51,11 @@ func (b *binder) split() error {
 		s.vectors[side] = map[string]int{}
 		s.regs[side] = b.plan.Join.side(side, b.plan.Schema.Columns)
 	}
+	if semi := s.linked.Semi; semi != nil {
+		s.home, s.where[semi.Side] = 1-semi.Side, conjuncts(semi.Filter)
+	}
 	for g, group := range b.plan.Groups {
-		side := max(b.plan.side(group.Expr), 0)
+		side := s.sideOf(group.Expr)
 		if side == bothSides {
 			offset, _ := locateIn(b.groupNodes[g].ProtoReflect(), 0)
 			return notBilinear(b.at(offset), "an entry of GROUP BY reads columns of both tables")
@@ -116,9 +121,17 @@ func conjuncts(filter *Expr) (out []*Expr) {
 	return out
 }
 
+// sideOf is the side of an expression, or bothSides.
+func (s *splitter) sideOf(e *Expr) int {
+	if side := s.plan.side(e); side != neither {
+		return side
+	}
+	return s.home
+}
+
 // condition adds a condition to those of the side that it is about.
 func (s *splitter) condition(of *[2][]*Expr, e *Expr, position int) error {
-	side := max(s.plan.side(e), 0)
+	side := s.sideOf(e)
 	if side == bothSides {
 		return notBilinear(position, "a condition reads columns of both tables ("+s.plan.describe(e)+")")
 	}
@@ -164,7 +177,7 @@ func (s *splitter) target(m *Moment, position int) (Target, error) {
 	switch m.Op {
 	case CountNonNull, Sum:
 		for _, e := range needs(m.Expr) {
-			side := max(s.plan.side(e), 0)
+			side := s.sideOf(e)
 			if side == bothSides {
 				return Target{}, s.computed(e, position)
 			}
@@ -191,7 +204,7 @@ func (s *splitter) combine(products []monomial, when [2][]*Expr, op MomentOp, po
 	for _, p := range products {
 		term := Term{Factor: p.factor}
 		for side := range term.Vectors {
-			v, err := s.vector(side, op, p.factors[side], when[side], position)
+			v, err := s.vector(side, s.linked.asked(side, op), p.factors[side], when[side], position)
 			if err != nil {
 				return Target{}, err
 			}
@@ -277,17 +290,25 @@ func filterOf(summed *Expr, when []*Expr) *Expr {
 func (s *splitter) reach(t Term) span {
 	var each [2]span // of a person's number, over all departments of the side
 	var rows [2]*big.Int
+	var bounded [2]bool // by the rows of the side
 	for side, v := range t.Vectors {
 		each[side], rows[side] = span{new(big.Int), new(big.Int)}, new(big.Int)
-		for d, b := range s.linked.Sides[side].Vectors[v].Bounds {
+		of := &s.linked.Sides[side].Vectors[v]
+		for d, b := range of.Bounds {
 			each[side] = span{new(big.Int).Add(each[side].lo, b.Lo), new(big.Int).Add(each[side].hi, b.Hi)}
 			rows[side].Add(rows[side], big.NewInt(s.regs[side][d].Rows))
+		}
+		if bounded[side] = of.Op != Absent; !bounded[side] {
+			rows[side].SetInt64(math.MaxInt64) // persons that it knows nothing of
 		}
 	}
 	of := product(each[0], each[1])
 	persons := minimum(rows[0], rows[1])
 	out := span{new(big.Int).Mul(of.lo, persons), new(big.Int).Mul(of.hi, persons)}
 	for side, v := range t.Vectors {
+		if !bounded[side] {
+			continue
+		}
 		sum := span{new(big.Int), new(big.Int)}
 		for _, b := range s.totals[side][v] {
 			of := product(span{b.Lo, b.Hi}, each[1-side])
@@ -317,7 +338,7 @@ func (a monomial) times(b monomial) monomial {
 
 // expand writes an expression as a sum of products. Constant factors go out of them, so that the numbers of a person are small.
 func (s *splitter) expand(e *Expr, position int) ([]monomial, error) {
-	side := s.plan.side(e)
+	side := s.sideOf(e)
 	switch {
 	case e.Op == OpConstant && e.Value.Number == nil: // NULL: there are no such rows
 		return nil, nil
@@ -344,7 +365,7 @@ func (s *splitter) expand(e *Expr, position int) ([]monomial, error) {
 		return nil, s.computed(e, position)
 	}
 	out := monomial{factor: big.NewInt(1)}
-	out.factors[max(side, 0)] = []*Expr{e}
+	out.factors[side] = []*Expr{e}
 	return []monomial{out}, nil
 }
 

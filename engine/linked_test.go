@@ -213,6 +213,9 @@ func numbersOf(t *testing.T, p *Plan, side, department int, table *linkedTable, 
 	out := make([]*big.Int, len(spine))
 	for i := range out {
 		out[i] = new(big.Int)
+		if v.Op == Absent {
+			out[i].SetInt64(1)
+		}
 	}
 	of := p.Linked().Sides[side]
 	for _, own := range table.parts[of.Departments[department]] {
@@ -220,6 +223,11 @@ func numbersOf(t *testing.T, p *Plan, side, department int, table *linkedTable, 
 		rows[side] = own
 		row := rowOf(p, rows)
 		at, placed := spine[own[0].Text]
+		if v.Op == Absent && own[0].IsNull() && passesIn(t, v.Filter, row) {
+			for i := range out {
+				out[i].SetInt64(0)
+			}
+		}
 		if own[0].IsNull() || !placed || !passesIn(t, v.Filter, row) || groupIn(t, p, of.Groups, row) != group {
 			continue
 		}
@@ -228,6 +236,8 @@ func numbersOf(t *testing.T, p *Plan, side, department int, table *linkedTable, 
 			out[at].Add(out[at], big.NewInt(1))
 		case Present:
 			out[at].SetInt64(1)
+		case Absent:
+			out[at].SetInt64(0)
 		case Sum:
 			out[at].Add(out[at], addend(evalIn(t, v.Expr, row)))
 		default:

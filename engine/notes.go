@@ -44,7 +44,7 @@ func (p *Plan) notes(l Language) []string {
 	if more > 0 {
 		out = append(out, l.say("so it is with %s more", plural(l, more, "comparison")))
 	}
-	return out
+	return append(out, p.noteMissing(l)...)
 }
 
 // mirrored is the operation with its operands exchanged.

@@ -128,13 +128,19 @@ func (b *binder) bindSelect(stmt *pg.SelectStmt, cat Catalogue) error {
 	if err := b.onlySelect(stmt); err != nil {
 		return err
 	}
-	if err := b.bindFrom(stmt.FromClause, cat); err != nil {
+	if err := b.bindFrom(stmt, cat); err != nil {
 		return err
 	}
 	b.plan.Moments, b.positions = []Moment{{Op: CountRows}}, []int{0}
 	b.moments[string(Marshal(b.plan.Moments[0]))] = 0
-	b.conditionsAt = b.conjunctsAt(stmt.WhereClause)
-	filter, err := b.bindFilter(stmt.WhereClause, "WHERE", place{})
+	where := stmt.WhereClause
+	if b.semi != nil {
+		where = b.semi.rest
+	}
+	for _, part := range conjunctNodes(where) {
+		b.conditionsAt = append(b.conditionsAt, b.offsetOf(part))
+	}
+	filter, err := b.bindFilter(where, "WHERE", place{})
 	if err != nil {
 		return err
 	}
@@ -174,19 +180,24 @@ func (b *binder) bindFilter(node *pg.Node, name string, in place) (*Expr, error)
 	return b.bindCondition(node, place{name: name, depth: in.depth})
 }
 
-// conjunctsAt is where the parts of a condition stand that AND connects.
-func (b *binder) conjunctsAt(node *pg.Node) (out []int) {
+// conjunctNodes are the parts of a condition that AND connects.
+func conjunctNodes(node *pg.Node) (out []*pg.Node) {
 	if node == nil {
 		return nil
 	}
 	if e := node.GetBoolExpr(); e != nil && e.Boolop == pg.BoolExprType_AND_EXPR {
 		for _, part := range e.Args {
-			out = append(out, b.conjunctsAt(part)...)
+			out = append(out, conjunctNodes(part)...)
 		}
 		return out
 	}
+	return []*pg.Node{node}
+}
+
+// offsetOf is where a part of the text begins.
+func (t text) offsetOf(node *pg.Node) int {
 	offset, _ := locateIn(node.ProtoReflect(), 0)
-	return []int{b.at(offset)}
+	return t.at(offset)
 }
 
 func (b *binder) bindCondition(node *pg.Node, in place) (*Expr, error) {
@@ -221,10 +232,13 @@ func (p *Plan) bound(positions []int) error {
 // the summed expression over that department's own columns.
 func momentBound(m *Moment, r Registration, schema Schema) Bound {
 	rows := big.NewInt(r.Rows)
-	if m.Op == Present {
+	switch m.Op {
+	case Sum:
+	case Present:
 		return Bound{Lo: new(big.Int), Hi: big.NewInt(min(r.Rows, 1))}
-	}
-	if m.Op != Sum {
+	case Absent:
+		return Bound{Lo: new(big.Int), Hi: big.NewInt(1)}
+	default:
 		return Bound{Lo: new(big.Int), Hi: rows}
 	}
 	s := rowSpan(m, r, schema)

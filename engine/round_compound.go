@@ -65,10 +65,21 @@ func subqueryOf(n *pg.Node) *pg.SelectStmt {
 	return nil
 }
 
-func hasSubquery(stmt *pg.SelectStmt) bool {
+// selectedBy is the query of a scalar subquery, or of IN.
+func selectedBy(n *pg.Node) *pg.SelectStmt {
+	if link := n.GetSubLink(); link != nil && link.SubLinkType == pg.SubLinkType_ANY_SUBLINK {
+		return link.Subselect.GetSelectStmt()
+	}
+	return subqueryOf(n)
+}
+
+func hasSubquery(stmt *pg.SelectStmt) bool { return found(stmt, subqueryOf) }
+
+// found reports whether a statement has a query of a kind.
+func found(stmt *pg.SelectStmt, of func(*pg.Node) *pg.SelectStmt) bool {
 	found := false
 	rewrite(stmt.ProtoReflect(), func(n *pg.Node) bool {
-		found = found || subqueryOf(n) != nil
+		found = found || of(n) != nil
 		return found
 	})
 	return found
@@ -177,7 +188,7 @@ func (c *compound) unite(t text, stmt *pg.SelectStmt) error {
 // table is the one that a SELECT asks.
 func (c *compound) table(t text, stmt *pg.SelectStmt) (string, error) {
 	b := &binder{text: t, plan: &Plan{}}
-	err := b.bindTables(stmt.FromClause, c.arguments.catalogue)
+	err := b.bindTables(stmt, c.arguments.catalogue)
 	return b.plan.Table, err
 }
 

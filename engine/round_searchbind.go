@@ -43,7 +43,7 @@ func newSearch(sql string, cat Catalogue, departments []string, p Packing) (*sea
 	b := &binder{text: text(sql), plan: &Plan{SQL: sql, Departments: slices.Sorted(slices.Values(departments))}, moments: map[string]int{}}
 	if b.only(stmt, "target_list", "from_clause", "where_clause", "group_clause", "sort_clause",
 		"limit_offset", "limit_count", "limit_option", "op") != nil ||
-		b.bindFrom(stmt.FromClause, cat) != nil || b.bindGroups(stmt) != nil || len(b.plan.Sets) > 0 {
+		b.bindFrom(stmt, cat) != nil || b.semi != nil || b.bindGroups(stmt) != nil || len(b.plan.Sets) > 0 {
 		return nil, nil
 	}
 	s := &search{groups: b.plan, count: max(1, b.plan.groupCount())}

@@ -16,7 +16,9 @@ type binder struct {
 	plan    *Plan
 	from    []fromTable
 	names   []string // of the schema's columns, each as its table has it
-	visible []int    // columns that may be named by themselves
+	in      scope    // what may be named
+	beside  scope    // what the other side of a semi-join may name
+	semi    *membership
 	nodes   int
 	moments map[string]int // by canonical encoding
 	// positions says where in the text each moment was first asked for.
@@ -81,6 +83,8 @@ func (b *binder) bind(node *pg.Node, in place) (*Expr, error) {
 		return b.bindNullTest(n.NullTest, in)
 	case *pg.Node_BooleanTest:
 		return b.bindBooleanTest(n.BooleanTest, in)
+	case *pg.Node_SubLink:
+		return nil, b.subquery(node)
 	}
 	return nil, b.unsupported(node)
 }
@@ -108,11 +112,11 @@ func (b *binder) bindColumn(ref *pg.ColumnRef, in place) (*Expr, error) {
 
 // column resolves a column reference to an index into the schema.
 func (b *binder) column(ref *pg.ColumnRef) (int, error) {
-	all := scope{visible: b.visible}
-	for t := range b.from {
-		all.tables = append(all.tables, t)
+	column, err := b.columnOf(ref, b.in)
+	if err != nil {
+		return 0, b.besides(ref, err)
 	}
-	return b.columnOf(ref, all)
+	return column, b.oneKind(column, b.at(ref.Location))
 }
 
 // columnOf does it among some of the tables.
@@ -132,10 +136,6 @@ func (b *binder) columnOf(ref *pg.ColumnRef, in scope) (int, error) {
 	if len(parts) == 0 || len(parts) > 2 {
 		return 0, refuse(CodeUnsupported, position, "a column is named by itself or after its table")
 	}
-	of := "table " + quote(b.plan.Table)
-	if b.plan.Join != nil {
-		of = "no table of FROM"
-	}
 	if len(parts) == 2 {
 		aliases := make([]string, len(in.tables))
 		for i, t := range in.tables {
@@ -145,30 +145,46 @@ func (b *binder) columnOf(ref *pg.ColumnRef, in scope) (int, error) {
 		if at < 0 {
 			return 0, hinted(refuse(CodeTable, position, "there is no table or alias %s in FROM", quote(parts[0])), "did you mean %s?", strings.Join(quoteAll(aliases), " or "))
 		}
-		t := b.from[in.tables[at]]
-		in.visible, of = t.columns, "table "+quote(t.name)
+		in = b.scopeOf(in.tables[at])
 	}
-	return b.columnAmong(parts[len(parts)-1], in.visible, of, position)
+	return b.columnAmong(parts[len(parts)-1], in, position)
 }
 
-// columnAmong finds a column by its name among columns of a table, or of several.
-func (b *binder) columnAmong(name string, candidates []int, of string, position int) (int, error) {
-	names := make([]string, len(candidates))
-	for i, c := range candidates {
+// scopeOf is what one table of FROM lets be named.
+func (b *binder) scopeOf(table int) scope {
+	return scope{tables: []int{table}, visible: b.from[table].columns}
+}
+
+// namesIn are the names of what may be named by itself.
+func (b *binder) namesIn(in scope) []string {
+	names := make([]string, len(in.visible))
+	for i, c := range in.visible {
 		names[i] = b.names[c]
 	}
-	switch at := lookup(name, names); {
-	case at >= 0:
-		return candidates[at], nil
-	case at == -2 && b.plan.Join != nil && !strings.HasPrefix(of, "table "):
+	return names
+}
+
+// columnAmong finds a column by its name among those of a table, or of several.
+func (b *binder) columnAmong(name string, in scope, position int) (int, error) {
+	names := b.namesIn(in)
+	at := lookup(name, names)
+	if at >= 0 {
+		return in.visible[at], nil
+	}
+	var tables []string
+	for _, t := range in.tables {
+		tables = append(tables, quote(b.from[t].name))
+	}
+	switch several := len(tables) > 1; {
+	case at == -2 && several:
 		return 0, hinted(refuse(CodeColumn, position, "column reference %s is ambiguous", quote(name)), "write its table before it, as in %s", b.qualified(name))
 	case at == -2:
-		return 0, hinted(refuse(CodeColumn, position, "several columns of %s are called %s but for upper and lower case", of, quote(name)),
+		return 0, hinted(refuse(CodeColumn, position, "several columns of table %s are called %s but for upper and lower case", tables[0], quote(name)),
 			"write the exact name in double quotes")
-	case !strings.HasPrefix(of, "table "):
-		return 0, hinted(refuse(CodeColumn, position, "%s has a column %s", of, quote(name)), "%s", b.columnHint(name, names))
+	case several:
+		return 0, hinted(refuse(CodeColumn, position, "none of the tables %s has a column %s", strings.Join(tables, ", "), quote(name)), "%s", b.columnHint(name, names))
 	}
-	return 0, hinted(refuse(CodeColumn, position, "%s has no column %s", of, quote(name)), "%s", b.columnHint(name, names))
+	return 0, hinted(refuse(CodeColumn, position, "table %s has no column %s", tables[0], quote(name)), "%s", b.columnHint(name, names))
 }
 
 // qualified is a column of the name with its table before it.

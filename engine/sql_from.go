@@ -23,7 +23,7 @@ func TablesOf(sql string, cat Catalogue) ([]string, error) {
 	if err := b.onlySelect(stmt); err != nil {
 		return nil, err
 	}
-	if err := b.bindTables(stmt.FromClause, cat); err != nil {
+	if err := b.bindTables(stmt, cat); err != nil {
 		return nil, err
 	}
 	return b.tables(), nil
@@ -44,18 +44,25 @@ type fromTable struct {
 }
 
 // bindFrom finds the tables and the contributors' registrations of them.
-func (b *binder) bindFrom(from []*pg.Node, cat Catalogue) error {
-	if err := b.bindTables(from, cat); err != nil {
+func (b *binder) bindFrom(stmt *pg.SelectStmt, cat Catalogue) error {
+	if err := b.bindTables(stmt, cat); err != nil {
 		return err
 	}
-	if len(b.from) > 1 {
-		return b.bindJoin(from[0].GetJoinExpr())
+	switch {
+	case b.semi != nil:
+		return b.bindSemiJoin()
+	case len(b.from) > 1:
+		return b.bindJoin(stmt.FromClause[0].GetJoinExpr())
 	}
 	return b.bindRegistrations()
 }
 
-// bindTables finds the tables that FROM names, and their places in the text.
-func (b *binder) bindTables(from []*pg.Node, cat Catalogue) error {
+// bindTables finds the tables that FROM names, and the one that a subquery of WHERE does, and their places in the text.
+func (b *binder) bindTables(stmt *pg.SelectStmt, cat Catalogue) (err error) {
+	from := stmt.FromClause
+	if b.semi, err = b.membershipIn(stmt.WhereClause); err != nil {
+		return err
+	}
 	switch {
 	case len(from) == 0:
 		return hinted(refuse(CodeUnsupported, 0, "a question asks a table, named in FROM"), questionForm)
@@ -66,6 +73,11 @@ func (b *binder) bindTables(from []*pg.Node, cat Catalogue) error {
 	b.catalogue = cat
 	if err := b.bindSide(from[0]); err != nil {
 		return err
+	}
+	if b.semi != nil {
+		if err := b.bindSelected(); err != nil {
+			return err
+		}
 	}
 	b.plan.Table = joinedName(b.tables())
 	return nil
@@ -163,8 +175,8 @@ func (b *binder) bindRegistrations() (err error) {
 		return err
 	}
 	for i, c := range b.plan.Schema.Columns {
-		b.names, b.visible = append(b.names, c.Name), append(b.visible, i)
+		b.names, b.from[0].columns = append(b.names, c.Name), append(b.from[0].columns, i)
 	}
-	b.from[0].columns = b.visible
+	b.in = b.scopeOf(0)
 	return nil
 }

@@ -113,7 +113,7 @@ func (b *binder) groupNode(node *pg.Node, targets []*pg.Node, position int) (*pg
 	}
 	if ref := node.GetColumnRef(); ref != nil && len(ref.Fields) == 1 {
 		name := ref.Fields[0].GetString_().GetSval()
-		if lookup(name, b.names) == -1 {
+		if lookup(name, b.namesIn(b.in)) == -1 {
 			for _, t := range targets {
 				if t.GetResTarget().GetName() == name && name != "" {
 					return t.GetResTarget().GetVal(), nil

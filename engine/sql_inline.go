@@ -97,7 +97,7 @@ func (t text) inlineSet(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, ch
 
 // inlineSubqueries does it for the scalar subqueries of a question, which know the same queries.
 func (t text) inlineSubqueries(stmt *pg.SelectStmt, known map[string]*pg.SelectStmt, depth int) (out *pg.SelectStmt, changed bool, err error) {
-	if !hasSubquery(stmt) { // as of most questions: nothing is copied
+	if !found(stmt, selectedBy) { // as of most questions: nothing is copied
 		return stmt, false, nil
 	}
 	out = proto.Clone(stmt).(*pg.SelectStmt)
@@ -105,7 +105,7 @@ func (t text) inlineSubqueries(stmt *pg.SelectStmt, known map[string]*pg.SelectS
 		if n.GetRangeSubselect() != nil || err != nil { // has been, or will be
 			return true
 		}
-		inner := subqueryOf(n)
+		inner := selectedBy(n)
 		if inner == nil {
 			return false
 		}
@@ -186,6 +186,9 @@ func (t text) put(outer, inner *pg.SelectStmt, alias string) (*pg.SelectStmt, er
 		}
 		ref := n.GetColumnRef()
 		if ref == nil || len(ref.Fields) == 0 || len(ref.Fields) > 2 {
+			if link := n.GetSubLink(); link.GetTestexpr() != nil {
+				rewrite(link.Testexpr.ProtoReflect(), replace)
+			}
 			return n.GetSubLink() != nil // which has columns of its own
 		}
 		name := ref.Fields[len(ref.Fields)-1].GetString_().GetSval()

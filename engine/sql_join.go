@@ -57,13 +57,16 @@ func (b *binder) bindJoin(node *pg.JoinExpr) error {
 	if err != nil {
 		return err
 	}
-	if b.visible = all.visible; len(equal) > MaxJoinConditions {
+	if b.in = all; len(equal) > MaxJoinConditions {
 		return refuse(CodeLimit, b.from[0].position, "a join has at most %d conditions", MaxJoinConditions)
 	}
-	if err := b.joinKeys(equal); err != nil {
+	b.joinKeys(equal)
+	refused := b.colocated(equal)
+	across := refused != nil || missing != nil
+	if err := b.comparable(equal, across); err != nil {
 		return err
 	}
-	if refused := b.colocated(equal); refused != nil || missing != nil {
+	if across {
 		return b.acrossDepartments(equal, refused, missing)
 	}
 	for _, of := range own {
@@ -82,7 +85,7 @@ func (b *binder) acrossDepartments(equal []equality, refused, missing error) err
 	declared := slices.ContainsFunc(b.plan.Join.Catalogue, func(r Registration) bool { return r.Linkage.Declared() })
 	switch {
 	case refused != nil && declared:
-		return b.link(equal)
+		return b.link(equal, nil)
 	case missing != nil:
 		return missing
 	}
@@ -150,7 +153,7 @@ func (b *binder) joinScope(j *pg.JoinExpr, next *int, equal *[]equality) (out sc
 			}
 			continue
 		}
-		sides[i] = scope{tables: []int{*next}, visible: b.from[*next].columns}
+		sides[i] = b.scopeOf(*next)
 		*next++
 	}
 	out = scope{tables: slices.Concat(sides[0].tables, sides[1].tables), visible: slices.Concat(sides[0].visible, sides[1].visible)}
@@ -160,11 +163,11 @@ func (b *binder) joinScope(j *pg.JoinExpr, next *int, equal *[]equality) (out sc
 	position := b.from[sides[1].tables[0]].position
 	for _, node := range j.UsingClause {
 		name := node.GetString_().GetSval()
-		left, err := b.columnAmong(name, sides[0].visible, b.sideNamed(sides[0]), position)
+		left, err := b.columnAmong(name, sides[0], position)
 		if err != nil {
 			return out, err
 		}
-		right, err := b.columnAmong(name, sides[1].visible, b.sideNamed(sides[1]), position)
+		right, err := b.columnAmong(name, sides[1], position)
 		if err != nil {
 			return out, err
 		}
@@ -172,14 +175,6 @@ func (b *binder) joinScope(j *pg.JoinExpr, next *int, equal *[]equality) (out sc
 		out.visible = slices.DeleteFunc(out.visible, func(c int) bool { return c == right }) // both are one column
 	}
 	return out, nil
-}
-
-// sideNamed is a side of a join, in refusals.
-func (b *binder) sideNamed(s scope) string {
-	if len(s.tables) == 1 {
-		return "table " + quote(b.from[s.tables[0]].name)
-	}
-	return "no table before it"
 }
 
 // joinOn reads ON: equalities of a column of one side with one of the other.
@@ -220,19 +215,32 @@ func (b *binder) sideOf(column int, s scope) bool {
 	return slices.ContainsFunc(s.tables, func(t int) bool { return slices.Contains(b.from[t].columns, column) })
 }
 
+// comparable refuses equalities of columns of different kinds. Across departments columns that name persons are compared by
+// canonical ids, whatever kinds they are of.
+func (b *binder) comparable(equal []equality, across bool) error {
+	columns := b.plan.Schema.Columns
+	for _, e := range equal {
+		l, r := columns[e.left], columns[e.right]
+		switch {
+		case across && b.ofPersons(e.left) && b.ofPersons(e.right):
+		case l.Mixed || r.Mixed:
+			return cmp.Or(b.oneKind(e.left, e.position), b.oneKind(e.right, e.position))
+		case l.Kind != r.Kind && l.Kind != Null && r.Kind != Null:
+			return hinted(refuse(CodeType, e.position, "%s is %s and %s is %s: they cannot be equal", quote(l.Name), l.Kind.article(), quote(r.Name), r.Kind.article()),
+				"the departments can declare one type for both in node.toml")
+		}
+	}
+	return nil
+}
+
 // joinKeys makes sets of equal columns of equalities.
-func (b *binder) joinKeys(equal []equality) error {
-	j, columns := b.plan.Join, b.plan.Schema.Columns
+func (b *binder) joinKeys(equal []equality) {
+	j := b.plan.Join
 	set := make([]int, len(j.Columns)) // by column, the lowest that is equal to it
 	for i := range set {
 		set[i] = i
 	}
 	for _, e := range equal {
-		l, r := columns[e.left], columns[e.right]
-		if l.Kind != r.Kind && l.Kind != Null && r.Kind != Null {
-			return hinted(refuse(CodeType, e.position, "%s is %s and %s is %s: they cannot be equal", quote(l.Name), l.Kind.article(), quote(r.Name), r.Kind.article()),
-				"the departments can declare one type for both in node.toml")
-		}
 		low, high := min(set[e.left], set[e.right]), max(set[e.left], set[e.right])
 		for i := range set {
 			if set[i] == high {
@@ -251,7 +259,6 @@ func (b *binder) joinKeys(equal []equality) error {
 			j.Keys = append(j.Keys, key)
 		}
 	}
-	return nil
 }
 
 // colocated refuses a join in which rows of two departments could match: from every table one comes to every other by columns of

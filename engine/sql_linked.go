@@ -8,8 +8,9 @@ import (
 	pg "github.com/pganalyze/pg_query_go/v6"
 )
 
-// link has a join of two tables be one across departments, if all contributors place the columns that join them on one spine.
-func (b *binder) link(equal []equality) error {
+// link has a join of two tables be one across departments, if all contributors place the columns that join them on one spine. semi is
+// nil of an inner join.
+func (b *binder) link(equal []equality, semi *SemiJoin) error {
 	j, position := b.plan.Join, equal[0].position
 	switch {
 	case len(j.Tables) != 2:
@@ -18,7 +19,7 @@ func (b *binder) link(equal []equality) error {
 		return hinted(refuse(CodeUnsupported, position, "a join across departments has one condition, that the columns are equal that name persons"),
 			"conditions on one table stand in WHERE")
 	}
-	l := &Linked{}
+	l := &Linked{Semi: semi}
 	for side := range l.Sides {
 		column := j.Keys[0][side] // the tables' columns follow each other
 		l.Sides[side].Key = column
@@ -48,7 +49,7 @@ func (b *binder) link(equal []equality) error {
 // bindPersons types count(DISTINCT key) of a join across departments: persons who have rows on both sides.
 func (b *binder) bindPersons(call *pg.FuncCall, in place, position int) (*Expr, error) {
 	for side, of := range b.plan.Linked().Sides {
-		if n := len(of.Departments); n > 1 {
+		if n := len(of.Departments); n > 1 && b.plan.Schema.Columns[of.Key].Colocated == "" && !b.plan.Linked().Semi.about(side) {
 			return nil, hinted(refuse(CodeUnsupported, position, "count(DISTINCT ...) of the persons that match takes each table at one department, and %s is at %d: a person at several would count more than once",
 				quote(b.plan.Join.Tables[side].Name), n), "count(*) counts rows that match")
 		}
@@ -60,7 +61,7 @@ func (b *binder) bindPersons(call *pg.FuncCall, in place, position int) (*Expr, 
 	if err != nil {
 		return nil, err
 	}
-	key, err := b.columnExpr(b.plan.Join.Keys[0][0])
+	key, err := b.columnExpr(b.plan.Linked().person())
 	if err != nil {
 		return nil, err
 	}
@@ -144,6 +145,9 @@ func (p *Plan) mostJoined() *big.Int {
 			rows[side].Add(&rows[side], big.NewInt(r.Rows))
 			persons[side].Add(&persons[side], big.NewInt(mostOfPerson(&r)))
 		}
+	}
+	if semi := p.Linked().Semi; semi != nil { // each row once, or not at all
+		return &rows[1-semi.Side]
 	}
 	return minimum(new(big.Int).Mul(&rows[0], &persons[1]), new(big.Int).Mul(&rows[1], &persons[0]))
 }

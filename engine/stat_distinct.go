@@ -55,12 +55,14 @@ func sketchSize(rows int64) (buckets, oneIn int64) {
 // estimate.
 func (b *binder) bindDistinct(call *pg.FuncCall, in place, position int) (*Expr, error) {
 	if len(call.Args) == 1 && call.Args[0].GetColumnRef() != nil && len(call.AggOrder) == 0 && !call.AggWithinGroup {
+		if l := b.plan.Linked(); l != nil {
+			if column, err := b.columnOf(call.Args[0].GetColumnRef(), b.in); err == nil && slices.Contains(b.plan.Join.Keys[0], column) {
+				return b.bindPersons(call, in, position)
+			}
+		}
 		column, err := b.column(call.Args[0].GetColumnRef())
 		if err != nil {
 			return nil, err
-		}
-		if l := b.plan.Linked(); l != nil && slices.Contains(b.plan.Join.Keys[0], column) {
-			return b.bindPersons(call, in, position)
 		}
 		if !b.plan.Schema.Columns[column].HasDictionary {
 			return b.bindSketch(column, call, in, position)

@@ -63,6 +63,9 @@ type Column struct {
 	// none of them stands in another department's column of the family. Then tables may be joined by it (README section 19).
 	// "" where it declares nothing.
 	Colocated string
+	// Mixed is of a schema alone: the column names persons, as text at some departments and as whole numbers at others. Nothing is asked of
+	// it but who is who. It follows from the registrations, and is no part of the encoding.
+	Mixed bool `cbor:"-" json:"-"`
 }
 
 // Undeclared reports whether the column has values that bounds are of, and the department has not declared
@@ -199,6 +202,7 @@ const (
 	Present                          // 1 if a row passes both filters, else 0; Expr is nil
 	Weigh                            // of a screening: Moment.Slack of Expr, which is not below 0, over those; 0 over none
 	CountKeys                        // different values of Expr, a column that joins, in those rows: of a screening, and of a join across departments
+	Absent                           // of a semi-join's vectors alone: 1 if no row passes both filters, and none without a key does, else 0
 )
 
 // Bound is the range of one department's value of a cell, inclusive.

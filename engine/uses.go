@@ -44,7 +44,9 @@ const (
 func (p *Plan) Uses() []ColumnUse {
 	u := uses{plan: p, columns: map[int]*ColumnUse{}}
 	names := p.momentFunctions()
-	columnsOf(p.Filter, func(c int) { u.of(c).Filter = true })
+	for _, where := range p.wheres() {
+		columnsOf(where, func(c int) { u.of(c).Filter = true })
+	}
 	for _, g := range p.Groups {
 		columnsOf(g.Expr, func(c int) { u.told(c, g.Values) })
 	}

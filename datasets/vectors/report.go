@@ -17,6 +17,7 @@ type Report struct {
 	UnplacedRows int64 // those of ids that the spine does not have
 	UnplacedKeys int   // so many ids
 	Persons      int   // that the other rows are of
+	Nobody       bool  // a row without a key is among those that a plan asks who has none of: so nobody counts as having none
 
 	unplaced map[string]bool
 }
@@ -58,6 +59,9 @@ func (r *Report) String() string {
 	}
 	if len(left) > 0 {
 		out += "; these match nobody: " + strings.Join(left, ", ")
+	}
+	if r.Nobody {
+		out += "; because of those that have no key NOT IN is true of nobody, as in SQL"
 	}
 	return out
 }

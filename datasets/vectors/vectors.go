@@ -33,7 +33,7 @@ type Spine struct {
 }
 
 // Vectors are the integers that one side's moments are of each person in each of the side's groups: those of persons who have a row there.
-// All others are 0. They are the department's secret.
+// All others are 0, but of an Absent, of which all are held. They are the department's secret.
 type Vectors struct {
 	Positions int
 	groups    []int     // where each group's persons begin, and the end of all
@@ -43,7 +43,7 @@ type Vectors struct {
 
 // Of computes a department's vectors: those of a plan's moments, by a column of the plan's table that names persons. Bounds of the moments are of one
 // person. A row whose key is NULL, no id, or not on the spine adds to none, and is counted in the report, which is for the department's
-// operator alone. A value outside of its bounds is refused without a word of whose it is, and datasets.ErrRegistration is in the
+// operator alone. Where a plan asks who has no row, all positions have 1 but those of persons with one, or none has if a row has no key: SQL's NOT IN. A value outside of its bounds is refused without a word of whose it is, and datasets.ErrRegistration is in the
 // chain of that error. Cost: one GROUP BY by key where the rows are, and of each person in each group 8 bytes for each moment and 8 more, twice.
 func Of(ctx context.Context, t Table, p *engine.Plan, department, key string, spine Spine) (*Vectors, *Report, error) {
 	at := slices.Index(p.Departments, department)
@@ -60,10 +60,14 @@ func Of(ctx context.Context, t Table, p *engine.Plan, department, key string, sp
 			return nil, nil, &engine.Error{Code: engine.CodeOverflow, Message: fmt.Sprintf("%s of table %s: what one person has can be %d bits wide; numbers of a person have at most 63",
 				about(p, m), files.Shown(p.Table), max(bound.Lo.BitLen(), bound.Hi.BitLen())), Hint: "sum something with smaller bounds"}
 		}
-		b.largest[m] = moment.Op == engine.Present
+		b.largest[m] = moment.Op == engine.Present || moment.Op == engine.Absent
 	}
 	r := &Report{unplaced: map[string]bool{}}
-	err := t.EachKey(ctx, p, department, key, func(k *datasets.Keyed) error {
+	nobody, asked := absences(p)
+	err := t.EachKey(ctx, asked, department, key, func(k *datasets.Keyed) error {
+		for m := range nobody {
+			nobody[m] = nobody[m] || k.Null && k.Values[m] > 0
+		}
 		position, placed, err := r.place(k, spine)
 		if err != nil || !placed {
 			return err
@@ -89,7 +93,10 @@ func Of(ctx context.Context, t Table, p *engine.Plan, department, key string, sp
 	}
 	v := b.vectors(spine.Positions, groups)
 	r.Persons, r.UnplacedKeys = v.persons(), len(r.unplaced)
-	return v, r, nil
+	for m := range nobody {
+		r.Nobody = r.Nobody || nobody[m]
+	}
+	return v, r, v.without(nobody)
 }
 
 // builder collects values by place: the group and the position, in one number.

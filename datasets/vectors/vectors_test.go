@@ -227,3 +227,50 @@ func TestVectorBounds(t *testing.T) {
 		t.Error("a position beyond the spine is taken")
 	}
 }
+
+// TestAbsent: who has no row is everybody else, also where a key is no id, and nobody where a row has no key; it is asked in one group, and of a spine that fits the memory.
+func TestAbsent(t *testing.T) {
+	persons := []rehearsal.Person{{ID: "a", Spellings: []string{"a", "A"}}, {ID: "b", Spellings: []string{"b"}}, {ID: "c", Spellings: []string{"c"}}}
+	row := func(of int, key, kind string) record {
+		return record{Of: of, Fields: []string{key, kind, "1", "2", ""}}
+	}
+	table := openRecords(t, "t", []record{row(0, "a", "rent"), row(0, "A", "rent"), row(-1, "nobody's", "rent"), row(1, "b", "child"), row(-1, "", "child")}, false)
+	spine := spineOf(persons, 0) // positions 0, 2 and 3 of 4
+	for _, c := range []struct {
+		where, change string
+		want          [4]int64
+		nobody        bool
+	}{{where: "kind = 'rent'", want: [4]int64{0, 1, 1, 1}}, {where: "kind = 'child'", nobody: true}, {where: "kind = 'child' AND pid = 'b'", want: [4]int64{1, 1, 0, 1}},
+		{where: "kind = 'old age'", want: [4]int64{1, 1, 1, 1}}, {where: "true", nobody: true}, {where: "kind = 'rent'", change: "groups"}, {where: "kind = 'rent'", change: "spine"}} {
+		group, of := "", spine
+		switch c.change {
+		case "groups":
+			group = " GROUP BY kind"
+		case "spine":
+			of.Positions = MaxBytes/(8*2) + 1
+		}
+		p, err := engine.NewPlan("SELECT count(*) FROM t WHERE "+c.where+group, engine.Catalogue{table.Registration("a", 1)}, []string{"a"}, rehearsal.Packing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Moments[0] = engine.Moment{Op: engine.Absent, Bounds: []engine.Bound{{Lo: new(big.Int), Hi: big.NewInt(1)}}}
+		v, r, err := Of(t.Context(), table, p, "a", "pid", of)
+		if c.change != "" {
+			if err == nil {
+				t.Errorf("%s are taken: %+v", c.change, r)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got [4]int64
+		v.Fill(got[:], 0, 0, 0)
+		if got != c.want || r.Nobody != c.nobody || strings.Contains(r.String(), "NOT IN") != c.nobody {
+			t.Errorf("%s: %v and %+v (%s)", c.where, got, *r, r)
+		}
+		if p.Moments[0].Op != engine.Absent {
+			t.Error("the plan is another one now")
+		}
+	}
+}

@@ -291,3 +291,41 @@ func TestJoinFromEndToEnd(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// TestKeysOfTwoKinds: keys that a department's file shows as whole numbers have the ids of the same digits in another's texts, however these are written,
+// but none that has zeros before them.
+func TestKeysOfTwoKinds(t *testing.T) {
+	ids := func(file string, kind engine.Kind) (ids []string) {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "t.csv")
+		if err := os.WriteFile(path, []byte(file), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		table := rehearsal.Open(t, func() (*datasets.Table, error) {
+			return datasets.Open(t.Context(), "t", []string{path}, datasets.Options{Header: "yes"})
+		})
+		if err := table.Link(t.Context(), engine.Linkage{Key: "id", Spine: "population", Department: "civil"}, 0, linkage.Canonical); err != nil {
+			t.Fatal(err)
+		}
+		if of := table.Registration("civil", 1).Columns[0].Kind; of != kind {
+			t.Fatalf("%q is of %s", file, of)
+		}
+		for _, key := range must(table.Keys(t.Context(), "id"))(t) {
+			id, ok := linkage.Canonical(key)
+			if !ok {
+				t.Errorf("%q is no id", key)
+			}
+			ids = append(ids, id)
+		}
+		slices.Sort(ids)
+		return slices.Compact(ids)
+	}
+	numbers := ids("id,x\n7,1\n1024,2\n110105194912310027,3\n,4\n", engine.Integer)
+	texts := ids("id,x\n\"７\",1\n 1024,2\n1024\u3000,3\n110105194912310027,4\nA1,5\n", engine.Text)
+	if want := []string{"1024", "110105194912310027", "7"}; !slices.Equal(numbers, want) || !slices.Equal(texts, append(want, "A1")) {
+		t.Errorf("numbers %q, texts %q", numbers, texts)
+	}
+	if zeros := ids("id,x\n007,1\n7,2\n1024,3\n", engine.Text); !slices.Equal(zeros, []string{"007", "1024", "7"}) {
+		t.Errorf("with zeros before them %q", zeros)
+	}
+}
