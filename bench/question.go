@@ -107,7 +107,7 @@ func (q *question) read(out []byte, network string) error {
 			return err
 		}
 		start := time.Now()
-		verdict, err := client.Verify(certificate, pinned)
+		verdict, err := client.Verify(certificate, pinned, nil)
 		if err != nil || !verdict.Verified {
 			return fmt.Errorf("%q: certificate: %s %w", d.SQL, verdict.Reason, err)
 		}

@@ -131,7 +131,7 @@ func tampered(t *testing.T, a *client.Answer, pinned *protocols.Network) {
 				Author: r.Entry.Author, Kind: r.Entry.Kind, Body: engine.Marshal(&other), Signature: r.Entry.Signature}})} {
 			c := *whole
 			c.Records = records
-			if v, err := client.Verify(c.Marshal(), pinned); err == nil && v.Verified {
+			if v, err := client.Verify(c.Marshal(), pinned, nil); err == nil && v.Verified {
 				t.Errorf("record %d, of table %s, is forged, and the certificate holds", i, register.Registration.Table)
 			}
 		}

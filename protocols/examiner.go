@@ -42,6 +42,9 @@ func (x *examiner) examineVectors() bool {
 	}
 	if x.serves && d.joint != nil { // from now on whoever runs this machine has them for the others
 		x.drop(d.query.Contributors, d.query.Contributed)
+		if d.before != nil {
+			x.drop(d.before.query.Contributors, d.before.query.Contributed)
+		}
 	}
 	return true
 }

@@ -18,11 +18,12 @@ import (
 )
 
 // TestDeliver: an answer is printed, and its certificate kept, also where it cannot be written to
-// the place that was named.
+// the place that was named; and beside it what it names and does not hold, where verify finds it by digest.
 func TestDeliver(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	text := "42"
-	answer := &client.Answer{Certificate: []byte("certificate"), Verdict: protocols.Verdict{Verified: true, Certificate: engine.Digest{0xab}},
+	vector, product := []byte("a vector"), []byte("a product")
+	answer := &client.Answer{Certificate: []byte("certificate"), Attached: [][]byte{vector, product}, Verdict: protocols.Verdict{Verified: true, Certificate: engine.Digest{0xab}},
 		Plan:   &engine.Plan{},
 		Result: &engine.Result{Columns: []string{"count"}, Kinds: []engine.Kind{engine.Integer}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}
 	good, gone := filepath.Join(t.TempDir(), "c"), filepath.Join(t.TempDir(), "gone", "c")
@@ -47,7 +48,12 @@ func TestDeliver(t *testing.T) {
 			if raw, err := os.ReadFile(tc.kept); err != nil || string(raw) != "certificate" {
 				t.Errorf("%s: %q %v", tc.kept, raw, err)
 			}
+			beside := attachedTo(tc.kept)
+			if v, p := beside(protocols.BlobDigest(vector)), beside(protocols.BlobDigest(product)); !bytes.Equal(v, vector) || !bytes.Equal(p, product) || beside(engine.Digest{}) != nil {
+				t.Errorf("beside %s stand %q and %q", tc.kept, v, p)
+			}
 			nodetest.Check(t, os.Remove(tc.kept))
+			nodetest.Check(t, os.RemoveAll(attachedFolder(tc.kept)))
 		}
 	}
 }

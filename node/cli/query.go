@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/engine"
 	"parley/node/cli/rehearse"
 	"parley/node/cli/rights"
 	"parley/node/client"
@@ -130,11 +133,11 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 // file, and the answer is printed whatever becomes of it.
 func (c *command) deliver(sql string, a *client.Answer, path, language string) error {
 	var failed *failure.Failure
-	if err := writeCertificate(path, a.Certificate); err != nil {
+	if err := keepCertificate(path, a); err != nil {
 		failed = failure.Of(err)
 		path = filepath.Join(os.TempDir(), fmt.Sprintf("parley-%.12s.certificate", a.Verdict.Certificate))
 		failed.Hint = "the certificate is in " + path
-		if err := writeCertificate(path, a.Certificate); err != nil {
+		if err := keepCertificate(path, a); err != nil {
 			failed.Hint, path = "the certificate is lost: "+err.Error(), ""
 		}
 	}
@@ -286,6 +289,48 @@ func checkTarget(path string) error {
 }
 
 // writeCertificate writes it whole or not at all, for its owner's eyes: with its opening it shows the answer.
+// keepCertificate writes an answer's certificate, and what stands beside it.
+func keepCertificate(path string, a *client.Answer) error {
+	if path == "" {
+		return nil
+	}
+	if err := writeAttached(path, a.Attached); err != nil {
+		return err
+	}
+	return writeCertificate(path, a.Certificate)
+}
+
+// attachedFolder is where what stands beside a certificate is, each blob in a file that has its digest's name.
+func attachedFolder(certificate string) string { return certificate + ".attached" }
+
+func writeAttached(certificate string, blobs [][]byte) error {
+	folder := attachedFolder(certificate)
+	if len(blobs) == 0 {
+		return nil
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return unwritable(folder, err)
+	}
+	for _, blob := range blobs {
+		path := filepath.Join(folder, protocols.BlobDigest(blob).String())
+		if err := disk.WriteFile(path, blob); err != nil {
+			return unwritable(path, err)
+		}
+	}
+	return nil
+}
+
+// attachedTo reads what stands beside a certificate. Whether a file is what its name says, the verifier finds out.
+func attachedTo(certificate string) func(engine.Digest) []byte {
+	return func(d engine.Digest) []byte {
+		blob, err := readLimited(filepath.Join(attachedFolder(certificate), d.String()), maxAttachedBytes)
+		if err != nil {
+			return nil
+		}
+		return blob
+	}
+}
+
 func writeCertificate(path string, certificate []byte) error {
 	if path == "" {
 		return nil

@@ -16,6 +16,7 @@ import (
 const (
 	maxNetworkBytes     = 16 << 20 // verifying keys and 64 members are far below it
 	maxCertificateBytes = 1 << 30
+	maxAttachedBytes    = 1 << 20 // one ciphertext with its proof, at any parameter set
 )
 
 func (c *command) verifyCommand() *cobra.Command {
@@ -26,7 +27,8 @@ func (c *command) verifyCommand() *cobra.Command {
 		Short: "check a certificate, offline",
 		Long: `Checks a certificate against a pinned network description, and recomputes everything in it; no network and no node
 is asked. The certificate of a question of several rounds holds those of all rounds: that each follows from the question
-and the answers before is recomputed too. Exit status 0: verified. 1: not verified, with the reason and, where it can be told, the department.
+and the answers before is recomputed too. Of a join across departments, vectors and products that were too long
+for the certificate are read from the folder FILE.attached; without them it is not verified. Exit status 0: verified. 1: not verified, with the reason and, where it can be told, the department.
 3: the certificate agrees with itself, but without --network nobody knows who signed it; or with it a vote has put a
 key there that is not the pinned one, whatever its name: each is shown, with the block of its vote. Whoever accepts the
 later membership pins it too: parley ledger network --at BLOCK writes its description.`,
@@ -48,7 +50,7 @@ func (c *command) verify(path, network string, show bool) error {
 	if err != nil {
 		return err
 	}
-	verdict, err := client.Verify(certificate, pinned)
+	verdict, err := client.Verify(certificate, pinned, attachedTo(path))
 	if err != nil {
 		verdict = protocols.Verdict{Reason: unreadable(path, certificate, err), Department: verdict.Department}
 	}
@@ -60,7 +62,9 @@ func (c *command) verify(path, network string, show bool) error {
 	if err != nil {
 		return err
 	}
-	c.adviseToPin(verdict)
+	if c.adviseToPin(verdict); verdict.Detached {
+		c.progress.Note("note: they are looked for in the folder %s, where parley query put them", attachedFolder(path))
+	}
 	if status := render.VerdictStatus(verdict, pinned); status != failure.StatusAnswered {
 		return exitStatus(status)
 	}

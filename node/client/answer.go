@@ -102,7 +102,8 @@ type Answer struct {
 	Query       engine.Digest // its id on the ledger; of several rounds the last one's, as is the plan
 	Plan        *engine.Plan
 	Result      *engine.Result
-	Certificate []byte // canonical; with the opening unless AskOptions.NoOpening
+	Certificate []byte   // canonical; with the opening unless AskOptions.NoOpening
+	Attached    [][]byte // vectors and products that the certificate names and is too short for; nil: it holds all
 	Verdict     protocols.Verdict
 	Assurance   string // "sealed"
 	Parameters  string
@@ -146,9 +147,19 @@ func (e *QueryError) Failure() *failure.Failure {
 }
 
 // Verify checks a certificate offline against a pinned network description, or
-// against nothing (protocols.Verify), with its receipt by the ledger's rules.
-func Verify(certificate []byte, pinned *protocols.Network) (protocols.Verdict, error) {
-	return protocols.Verify(certificate, pinned, exchange.CheckReceipt)
+// against nothing (protocols.Verifier), with its receipt by the ledger's rules. attached gives what stands beside it, by digest, or nil; it may be nil.
+func Verify(certificate []byte, pinned *protocols.Network, attached func(engine.Digest) []byte) (protocols.Verdict, error) {
+	v := protocols.Verifier{Pinned: pinned, Receipts: exchange.CheckReceipt, Attached: attached}
+	return v.Verify(certificate)
+}
+
+// attached finds by digest what stands beside the answer's certificate.
+func (a *Answer) attached() func(engine.Digest) []byte {
+	blobs := map[engine.Digest][]byte{}
+	for _, blob := range a.Attached {
+		blobs[protocols.BlobDigest(blob)] = blob
+	}
+	return func(d engine.Digest) []byte { return blobs[d] }
 }
 
 var _ Asker = (*Client)(nil)

@@ -499,7 +499,7 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 		if a.o.NoOpening {
 			cert = cert.WithoutOpening()
 		}
-		out.Certificate = cert.Marshal()
+		out.Certificate, out.Attached = cert.Marshal(), outcome.Attached
 	}
 	out.Departments = a.departments(plan)
 	ask, cancel := context.WithTimeout(ctx, exchange.ReportTimeout+time.Second)
