@@ -116,6 +116,11 @@ func (tn *town) entries(t testing.TB, department string, r *protocols.Persons) p
 	for _, of := range r.Vectors {
 		v := side.Vectors[of.Vector]
 		entries := make([]int64, r.Spine.Positions)
+		for at := range entries {
+			if v.Op == engine.Absent {
+				entries[at] = 1
+			}
+		}
 		for _, row := range rows {
 			at, placed := tn.positions[row.id]
 			eval := func(e *engine.Expr) engine.Datum {
@@ -130,6 +135,10 @@ func (tn *town) entries(t testing.TB, department string, r *protocols.Persons) p
 				values := p.Groups[g].Values
 				group = group*len(values) + slices.IndexFunc(values, func(v engine.Datum) bool { return v.Compare(eval(p.Groups[g].Expr)) == 0 })
 			}
+			if v.Op == engine.Absent && row.id == "" && (v.Filter == nil || eval(v.Filter).Bool) {
+				clear(entries)
+				break // nobody has none
+			}
 			if !placed || group != of.Group || v.Filter != nil && !eval(v.Filter).Bool {
 				continue
 			}
@@ -138,6 +147,8 @@ func (tn *town) entries(t testing.TB, department string, r *protocols.Persons) p
 				entries[at]++
 			case engine.Present:
 				entries[at] = 1
+			case engine.Absent:
+				entries[at] = 0
 			default:
 				if d := eval(v.Expr); !d.IsNull() {
 					entries[at] += d.Number.Int64()
