@@ -76,7 +76,7 @@ func Develop(ctx context.Context, p Params, dir string, progress Progress) (*Key
 }
 
 // DevelopJoined is Develop for a network that joins tables across departments: keys of
-// JoinStatements, too, which take twice the time and room of the others.
+// JoinStatements, too, which take four times the room of the others.
 func DevelopJoined(ctx context.Context, p Params, dir string, progress Progress) (*Keys, error) {
 	return developAll(ctx, p, dir, slices.Concat(Statements, JoinStatements), progress)
 }
@@ -135,9 +135,10 @@ type KeyFile struct {
 	Size int64
 }
 
-// ProvingFiles are the files of a parameter set, in the order of Statements.
-func ProvingFiles(p Params) ([]KeyFile, error) {
-	k, err := newKeys(p, "", Statements)
+// ProvingFiles are the files of the proving halves that these keys verify for, in the order of
+// the statements.
+func (vk *VerifyingKeys) ProvingFiles() ([]KeyFile, error) {
+	k, err := newKeys(vk.params, "", vk.of)
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +156,15 @@ func (k *Keys) Files() []KeyFile {
 }
 
 // Cached reports whether Develop would find all keys in dir.
-func Cached(p Params, dir string) bool {
-	k, err := newKeys(p, dir, Statements)
+func Cached(p Params, dir string) bool { return cachedAll(p, dir, Statements) }
+
+// CachedJoined is Cached for DevelopJoined.
+func CachedJoined(p Params, dir string) bool {
+	return cachedAll(p, dir, slices.Concat(Statements, JoinStatements))
+}
+
+func cachedAll(p Params, dir string, statements []Statement) bool {
+	k, err := newKeys(p, dir, statements)
 	if err != nil {
 		return false
 	}

@@ -54,15 +54,15 @@ type Params struct {
 	residueB int // bytes of one residue
 }
 
-// Named returns one of the sets that a network may name: "default", "light" or "test".
-// Only the first is for private data; "test" is insecure and no node starts with it.
+// Named returns one of the sets that a network may name: "default", "light", "joined" or "test".
+// "default" and "joined" are for private data, "light" is not; "test" is insecure and no node starts with it.
 func Named(name string) (Params, error) {
 	for _, lit := range namedSets {
 		if lit.Name == name {
 			return NewParams(lit)
 		}
 	}
-	return Params{}, fmt.Errorf("parameters %q are unknown: use default or light", name)
+	return Params{}, fmt.Errorf("parameters %q are unknown: use default, light or joined", name)
 }
 
 // NamedDepartments is the largest committee of a named set; false if there is no such set. It

@@ -153,6 +153,9 @@ func (m *founding) readGenesis(cfg config.Config) error {
 	if n.Parameters != cfg.Parameters {
 		return cfg.Fault("parameters", fmt.Errorf("parameters: %q, and the network in %s uses %q", cfg.Parameters, path, n.Parameters))
 	}
+	if err := joinsAgree(cfg, n.Joins(), path); err != nil {
+		return err
+	}
 	m.genesis, m.departments, m.auditors = n, nil, nil
 	for _, d := range n.Departments {
 		m.departments = append(m.departments, d.Key)
@@ -164,6 +167,20 @@ func (m *founding) readGenesis(cfg config.Config) error {
 		if key != m.self {
 			m.roles.Set(peers.IDOf(key), peers.Member)
 		}
+	}
+	return nil
+}
+
+// joinsAgree refuses a configuration that says otherwise than the founding of its network whether joins across departments
+// are answered: that was decided then, with the proofs' keys, and from says where it stands.
+func joinsAgree(cfg config.Config, founded bool, from string) error {
+	switch {
+	case cfg.Joins && !founded:
+		return cfg.Fault("joins", fmt.Errorf("joins = true, and the network of %s was founded without keys for joins across departments: "+
+			"it answers none, and does not learn to; take joins out", from))
+	case !cfg.Joins && founded:
+		return cfg.Fault("joins", fmt.Errorf("joins is not set, and the network of %s was founded to answer joins across departments: "+
+			"write joins = true", from))
 	}
 	return nil
 }

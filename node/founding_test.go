@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"parley/circuits"
 	"parley/engine"
 	"parley/node"
 	"parley/node/config"
@@ -55,6 +57,58 @@ func TestTwoNonces(t *testing.T) {
 	if !bytes.Equal(genesis(first), told.JSON()) || !bytes.Equal(genesis(other), lie.JSON()) {
 		t.Error("a node took another founding nonce")
 	}
+}
+
+// TestJoinsIsDecidedAtTheFounding: a network is founded with the keys of joins where all say so, a node whose node.toml says
+// otherwise does not start, at its first start or later, and says why.
+func TestJoinsIsDecidedAtTheFounding(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts two nodes")
+	}
+	t.Parallel()
+	n := testnet.New(t, 2)
+	n.Join()
+	first, other := n.First(), 1-n.First()
+	refused := func(i int, want string) {
+		t.Helper()
+		select {
+		case err := <-n.Start(i).Done:
+			n.Nodes[i].Cancel = nil
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("a node starts whose node.toml says otherwise\n%s", n.Logs())
+		}
+	}
+	n.Start(first)
+	n.Nodes[other].Config.Joins = false
+	refused(other, "joins is not set, and the network of the first department, "+n.Nodes[first].Identity.Peer())
+	n.Nodes[other].Config.Joins = true
+	n.Start(other)
+	var founded *protocols.Network
+	n.Eventually("a genesis", func() bool {
+		text, err := os.ReadFile(filepath.Join(n.Nodes[other].Config.Dir, config.GenesisFile))
+		if err == nil {
+			founded, err = protocols.ParseGenesis(text)
+			nodetest.Check(t, err)
+		}
+		return err == nil
+	})
+	if !founded.Joins() {
+		t.Errorf("founded with %d proving keys", len(founded.ProvingKeys))
+	}
+	n.Stop(other)
+	n.Nodes[other].Config.Joins = false
+	refused(other, "joins is not set")
+	plain := *founded
+	plain.ProvingKeys = plain.ProvingKeys[:len(circuits.Statements)]
+	nodetest.Check(t, os.WriteFile(filepath.Join(n.Nodes[other].Config.Dir, config.GenesisFile), plain.JSON(), 0o600))
+	n.Nodes[other].Config.Joins = true
+	refused(other, "joins = true, and the network")
+	nodetest.Check(t, os.Remove(filepath.Join(n.Nodes[other].Config.Dir, config.GenesisFile)))
+	n.Nodes[other].Config.Parameters, n.Nodes[other].Config.Joins = "joined", false
+	refused(other, `parameters = "joined" are for a network that answers joins`)
 }
 
 // TestDifference: each way in which two nodes are not of one network is said

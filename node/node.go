@@ -227,6 +227,9 @@ func (n *node) openIdentity(context.Context) error {
 	if n.params, err = n.o.parameterSet(n.cfg.Parameters); err != nil {
 		return n.cfg.Fault("parameters", fmt.Errorf("parameters: %w", err))
 	}
+	if err := config.CheckJoins(n.cfg.Parameters, n.cfg.Joins); err != nil {
+		return n.cfg.Fault("parameters", err)
+	}
 	if have, most := len(n.founding.departments), min(n.params.MaxDepartments(), protocols.MaxDepartments); have > most {
 		return n.cfg.Fault("peers", fmt.Errorf("peers: %d departments are over the %d that the parameters %s allow", have, most, n.params.Name()))
 	}
@@ -291,7 +294,7 @@ func (n *node) openKeys(ctx context.Context) error {
 		cache := n.cacheDir()
 		keys.Dir = cache
 		n.waitFor("making the keys of the network's proofs, or reading them: some minutes, the first time")
-		if keys.Keys, err = exchange.DevelopKeys(ctx, n.params, cache, n.o.Progress); err == nil {
+		if keys.Keys, err = exchange.DevelopKeys(ctx, n.params, n.cfg.Joins, cache, n.o.Progress); err == nil {
 			keys.VerifyingKeys = keys.Keys.Verifying()
 			want.SetKeys(keys.Keys)
 			err = n.gather(ctx)
@@ -338,6 +341,9 @@ func (n *node) othersKeys(ctx context.Context, want *exchange.Founding) (exchang
 	source, err := n.keySource(), error(nil)
 	if want.Verifying == nil {
 		if *want, err = n.awaitFounding(ctx, source); err != nil {
+			return exchange.HeldKeys{}, err
+		}
+		if err := joinsAgree(n.cfg, want.Joins(), "the first department, "+peers.PeerOf(n.founding.first())+","); err != nil {
 			return exchange.HeldKeys{}, err
 		}
 	}

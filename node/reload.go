@@ -175,7 +175,7 @@ func fixedKeys(old, now config.Config) error {
 		{"identity", old.Identity == now.Identity}, {"role", old.Auditor == now.Auditor},
 		{"genesis", old.Genesis == now.Genesis}, {"trust", old.Trust == now.Trust},
 		{"peers", slices.Equal(old.Peers, now.Peers)}, {"auditors", slices.Equal(old.Auditors, now.Auditors)},
-		{"parameters", old.Parameters == now.Parameters}, {"alone", old.Alone == now.Alone}, {"retain", old.Retain == now.Retain},
+		{"parameters", old.Parameters == now.Parameters}, {"joins", old.Joins == now.Joins}, {"alone", old.Alone == now.Alone}, {"retain", old.Retain == now.Retain},
 		{"metrics", old.Metrics == now.Metrics}, {"shadow", old.Shadow == now.Shadow}, {"shadow_values", old.ShadowValues == now.ShadowValues}, {"alerts", reflect.DeepEqual(old.Alerts, now.Alerts)},
 	} {
 		if !k.same {

@@ -135,7 +135,7 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 		}
 	}
 	c.sayParameters(parameters)
-	if err := c.develop(ctx, parameters); err != nil {
+	if err := c.develop(ctx, parameters, false); err != nil {
 		return err
 	}
 	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Deadline: f.deadline,

@@ -113,13 +113,13 @@ func (f *tableFlags) sources() ([]source, error) {
 
 // addParameters adds --parameters to a command that runs on one machine only.
 func addParameters(cmd *cobra.Command, parameters *string) {
-	cmd.Flags().StringVar(parameters, "parameters", "light", `"light", which is not for private data, or "default"`)
+	cmd.Flags().StringVar(parameters, "parameters", "light", `"light", which is not for private data, "default", or "joined": for sums over joins across departments of many persons`)
 }
 
 // namedParameters gives the parameters that a person may choose.
 func namedParameters(name string) (circuits.Params, error) {
-	if name != "light" && name != "default" {
-		return circuits.Params{}, failure.Usage("parameters", "", `--parameters %q: it is "default" or "light"`, name)
+	if !slices.Contains(config.ParameterSets, name) {
+		return circuits.Params{}, failure.Usage("parameters", "", `--parameters %q: it is "default", "light" or "joined"`, name)
 	}
 	return circuits.Named(name)
 }

@@ -30,7 +30,7 @@ the others: a node's line for their lists of members, a person's peer id for the
 	cmd.Flags().StringVar(&f.name, "name", "", "the node's name; DIR's own otherwise")
 	cmd.Flags().StringVar(&f.listen, "listen", "/ip4/0.0.0.0/tcp/4001", "the multiaddr that the node listens on")
 	cmd.Flags().BoolVar(&f.auditor, "auditor", false, "an auditor's node, which holds no tables")
-	cmd.Flags().StringVar(&f.parameters, "parameters", "default", `"default", or "light": faster, and not for private data`)
+	cmd.Flags().StringVar(&f.parameters, "parameters", "default", `"default"; "light": faster, and not for private data; or "joined": for a network that joins tables of many persons across departments`)
 	return cmd
 }
 

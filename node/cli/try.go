@@ -88,7 +88,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 		return err
 	}
 	defer remove()
-	if err := c.develop(ctx, parameters); err != nil {
+	if err := c.develop(ctx, parameters, false); err != nil {
 		return err
 	}
 	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Deadline: f.deadline}, sources, c.progress)
@@ -142,14 +142,18 @@ func workFolder(dir string) (string, func(), error) {
 	return absolute, func() {}, nil
 }
 
-// develop makes this machine's development keys once, before the nodes start and look for them.
-func (c *command) develop(ctx context.Context, p circuits.Params) error {
-	folder := exchange.DefaultCacheDir()
-	if circuits.Cached(p, folder) {
+// develop makes this machine's development keys once, before the nodes start and look for them: with those of joins across
+// departments for a network that answers joins.
+func (c *command) develop(ctx context.Context, p circuits.Params, joins bool) error {
+	folder, cached := exchange.DefaultCacheDir(), circuits.Cached
+	if joins {
+		cached = circuits.CachedJoined
+	}
+	if cached(p, folder) {
 		return nil
 	}
 	c.progress.Note("making development keys for the parameters %s, once, for later runs too: in\n%s", p.Name(), folder)
-	if _, err := exchange.DevelopKeys(ctx, p, folder, c.progress.Update); err != nil {
+	if _, err := exchange.DevelopKeys(ctx, p, joins, folder, c.progress.Update); err != nil {
 		return unwritable(folder, err)
 	}
 	c.progress.Finish()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -77,8 +78,11 @@ type Config struct {
 	Trust string
 	// Analysts are the peer ids that are let in besides those for whom a department vouches.
 	Analysts []string
-	// Parameters is "default" or "light".
+	// Parameters is one of ParameterSets.
 	Parameters string
+	// Joins is set where the network answers joins across departments: it is
+	// founded with the keys of their proofs. The same in all nodes.
+	Joins bool
 	// Tables are the department's own; nobody else's files are ever opened.
 	Tables []Table
 	// Deadline bounds each query, however long its analyst would wait. Zero:
@@ -128,6 +132,20 @@ func (c Table) Reading() datasets.Options {
 // MaxBytes is far above any real node.toml; a larger file is not one.
 const MaxBytes = 1 << 20
 
+// ParameterSets are the sets that a network of nodes may use. Joined is for sums over joins across departments of many
+// persons.
+var ParameterSets = []string{"default", "light", joined}
+
+const joined = "joined"
+
+// CheckJoins refuses the parameter set joined for a network that answers no joins.
+func CheckJoins(parameters string, joins bool) error {
+	if parameters == joined && !joins {
+		return errors.New(`parameters = "joined" are for a network that answers joins across departments, and joins is not set`)
+	}
+	return nil
+}
+
 // File is node.toml as it is written (README section 11.1). Its keys are the only ones.
 type File struct {
 	Name       string      `toml:"name"`
@@ -144,6 +162,7 @@ type File struct {
 	Alone      bool        `toml:"alone,omitempty"`
 	Analysts   []string    `toml:"analysts"`
 	Parameters string      `toml:"parameters"`
+	Joins      bool        `toml:"joins,omitempty"`
 	Deadline   string      `toml:"deadline,omitempty"`
 	Retain     uint64      `toml:"retain,omitempty"`
 	Retention  string      `toml:"retention,omitempty"`
@@ -211,7 +230,7 @@ func Load(path string) (Config, error) {
 // resolve checks what can be checked without touching anything but file names. The failure's Column is the key.
 func (f File) resolve(base string) (Config, *failure.Failure) {
 	cfg := Config{Name: f.Name, Listen: f.Listen, Peers: f.Peers, Auditors: f.Auditors, Alone: f.Alone, Analysts: f.Analysts,
-		Parameters: f.Parameters, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics, Shadow: f.Shadow, ShadowValues: f.Values}
+		Parameters: f.Parameters, Joins: f.Joins, Trust: f.Trust, Retain: f.Retain, Metrics: f.Metrics, Shadow: f.Shadow, ShadowValues: f.Values}
 	for _, required := range []struct{ key, value string }{
 		{"name", f.Name}, {"dir", f.Dir}, {"listen", f.Listen}, {"parameters", f.Parameters},
 	} {
@@ -219,9 +238,12 @@ func (f File) resolve(base string) (Config, *failure.Failure) {
 			return cfg, missingKey(required.key)
 		}
 	}
-	if f.Parameters != "default" && f.Parameters != "light" {
+	if !slices.Contains(ParameterSets, f.Parameters) {
 		return cfg, &failure.Failure{Column: "parameters",
-			Message: fmt.Sprintf(`parameters = %q: it is "default" or "light"`, f.Parameters)}
+			Message: fmt.Sprintf(`parameters = %q: it is "default", "light" or "joined"`, f.Parameters)}
+	}
+	if err := CheckJoins(f.Parameters, f.Joins); err != nil {
+		return cfg, &failure.Failure{Column: "parameters", Message: err.Error(), Hint: "write joins = true in the node.toml of every member"}
 	}
 	if f.Role != "" && f.Role != RoleDepartment && f.Role != RoleAuditor {
 		return cfg, &failure.Failure{Column: "role", Message: fmt.Sprintf(`role = %q: it is "department" or "auditor"`, f.Role)}

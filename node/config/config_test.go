@@ -107,6 +107,7 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"missing":           {`listen = "/ip4/127.0.0.1/tcp/0"`, "", 0, `"listen" is missing`, "parley init"},
 		"deadline":          {`"90s"`, `"90"`, 8, `"90" is not a positive duration`, ""},
 		"parameters":        {`"light"`, `"lite"`, 7, `parameters = "lite"`, ""},
+		"joined alone":      {`"light"`, `"joined"`, 7, "joins is not set", "joins = true"},
 		"two tables":        {`name = "tax"`, `name = "heart"`, 18, `two tables are named "heart"`, ""},
 		"a list's entry":    {`["b.csv", "a*.csv"]`, "[\n  \"b.csv\", # [table]\n  \"c*.csv\",\n]", 14, `table "heart": no file`, ""},
 		"encoding":          {`"gb18030"`, `"utf-16"`, 14, `encoding = "utf-16" is not known`, "windows-1252"},

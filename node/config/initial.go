@@ -8,8 +8,12 @@ import (
 // Initial is a node.toml that parses as it stands: what a department has to add is commented out, and
 // without it a node founds no network.
 func Initial(name, role, listen, parameters string) string {
+	joins := "# joins = true"
+	if parameters == joined {
+		joins = "joins = true"
+	}
 	return fmt.Sprintf(configTemplate, tomlString(name), tomlString(role), NetworkFile, tomlString(listen), tomlString(IdentityFile),
-		tomlString(parameters))
+		tomlString(parameters), joins)
 }
 
 const configTemplate = `# One department's node. Relative paths are taken from this file's folder. Unknown keys are errors.
@@ -63,8 +67,13 @@ analysts = [
 #  "12D3KooW...",
 ]
 
-# "default", or "light": faster, and not for private data. The same in all departments.
+# "default"; "light": faster, and not for private data; or "joined", with joins = true, for sums over joins across
+# departments of many persons: every question then costs more. The same in all departments.
 parameters = %s
+
+# Whether the network answers questions that join tables of different departments by persons: it is founded with the keys of
+# their proofs, at default 390 MB in place of 75. The same in all nodes, and decided for good at the founding.
+%s
 
 # How long one query may take before it ends without an answer.
 # deadline = "2m"

@@ -37,12 +37,17 @@ func Parameters(name string) (circuits.Params, error) {
 	return p, err
 }
 
-// DevelopKeys finds or makes the development keys of a parameter set in dir.
+// DevelopKeys finds or makes the development keys of a parameter set in dir, those
+// of joins across departments among them for a network that answers joins.
 // Processes that share dir take turns: two that made keys at once would each
 // end up with their own.
 // The keys are checked, once for all who share dir.
-func DevelopKeys(ctx context.Context, p circuits.Params, dir string, progress circuits.Progress) (*circuits.Keys, error) {
-	return checkedKeys(ctx, dir, progress, func() (*circuits.Keys, error) { return circuits.Develop(ctx, p, dir, progress) })
+func DevelopKeys(ctx context.Context, p circuits.Params, joins bool, dir string, progress circuits.Progress) (*circuits.Keys, error) {
+	develop := circuits.Develop
+	if joins {
+		develop = circuits.DevelopJoined
+	}
+	return checkedKeys(ctx, dir, progress, func() (*circuits.Keys, error) { return develop(ctx, p, dir, progress) })
 }
 
 // checkedKeys finds keys in dir and checks them, in the turn of this process. In
@@ -125,6 +130,10 @@ func FoundingOf(n *protocols.Network) Founding {
 	return Founding{Nonce: n.Nonce, Verifying: n.VerifyingKeys, Proving: n.ProvingKeys}
 }
 
+// Joins reports whether the network answers joins across departments
+// (protocols.Network.Joins).
+func (f *Founding) Joins() bool { return (&protocols.Network{ProvingKeys: f.Proving}).Joins() }
+
 // SetKeys takes the keys that were made for the founding.
 func (f *Founding) SetKeys(keys *circuits.Keys) {
 	f.Verifying = keys.Verifying().MarshalBinary()
@@ -169,7 +178,7 @@ func NetworkKeys(ctx context.Context, p circuits.Params, cache string, want Foun
 	if progress != nil {
 		progress("fetching the network's development keys", 0, 0)
 	}
-	files, err := circuits.ProvingFiles(p)
+	files, err := vk.ProvingFiles()
 	if err != nil {
 		return HeldKeys{}, err
 	}

@@ -22,6 +22,7 @@ import (
 	"parley/node/nodetest"
 	"parley/node/peers"
 	"parley/protocols"
+	"parley/protocols/mhe/tiny"
 )
 
 // KeysDir is shared by all tests of a run: keys are made once.
@@ -101,6 +102,13 @@ func New(t *testing.T, departments int) *Network {
 		}
 	}
 	return n
+}
+
+// Join makes the network one that answers joins across departments. Before anything is started.
+func (n *Network) Join() {
+	for _, node := range n.Nodes {
+		node.Config.Parameters, node.Config.Joins = tiny.Joined().Name(), true
+	}
 }
 
 // Open declares all of a table that can be, as parley try does, and that it is shared with whoever states a purpose:
