@@ -32,8 +32,6 @@ const (
 	leavingLimit = 10 * time.Second
 	// sweepEvery is how often blobs that nobody needs any more are looked for.
 	sweepEvery = 10 * time.Minute
-	// watchesKept bounds how many queries' times are remembered.
-	watchesKept = 256
 )
 
 // loop is the one goroutine that reads the ledger and steps the machines. Its
@@ -102,6 +100,9 @@ func (n *node) loop(ctx context.Context) error {
 			n.log.Error("the ledger stands still", "error", halt.Error())
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+		if err == nil {
+			err = n.shareVectors(ctx)
 		}
 		if err != nil {
 			return err

@@ -283,6 +283,9 @@ func (n *node) epochOver(ctx context.Context, c *committee, outcome *protocols.O
 		return nil
 	}
 	c.epoch = made.Epoch()
+	if err := n.journal.Vectors(c.epoch.Digest, c.epoch.Restore); err != nil {
+		return err
+	}
 	n.log.Info("epoch formed", "epoch", c.id.String(), "departments", len(c.epoch.Members))
 	n.duty.pause = 0
 	// Queries that were asked before a restart wait for it.

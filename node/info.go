@@ -12,7 +12,6 @@ import (
 
 	"parley/engine"
 	"parley/node/exchange"
-	"parley/node/machine"
 	"parley/node/peers"
 	"parley/protocols"
 )
@@ -64,21 +63,12 @@ func (n *node) notConnected() exchange.Absences {
 	return out
 }
 
-func (n *node) reportOf(query engine.Digest) (machine.Report, bool) {
-	n.watches.Lock()
-	defer n.watches.Unlock()
-	if w := n.watches.of[query]; w != nil {
-		return w.Report(), true
-	}
-	return machine.Report{}, false
-}
-
 // gatherReports asks the other members at once.
 func (n *node) gatherReports(ctx context.Context, query engine.Digest) exchange.Reports {
 	ctx, cancel := context.WithTimeout(ctx, exchange.ReportTimeout)
 	defer cancel()
 	var out exchange.Reports
-	if r, ok := n.reportOf(query); ok {
+	if r, ok := n.watches.Report(query); ok {
 		out.List = append(out.List, exchange.DepartmentReport{Key: n.id.Key(), Report: r})
 	}
 	members := n.transport.Roles.With(peers.Member)

@@ -79,6 +79,7 @@ type node struct {
 	reloads    chan chan<- ReloadReply
 	epochs     map[engine.Digest]*committee
 	queries    map[engine.Digest]*liveQuery
+	vectors    bool // some were made, or a query is over, since those that may wait for them were stepped
 	duty       duties
 	linker     *linkage.Linker            // nil: an auditor's
 	notifier   *notify.Notifier           // nil: nobody is told of alerts
@@ -93,11 +94,7 @@ type node struct {
 	foreign sync.Map // peer.ID → why that member is of another network, a sentence
 	// greeting are the peers that this node tries to compare networks with.
 	greeting sync.Map
-	watches  struct {
-		sync.Mutex
-		of    map[engine.Digest]*machine.Stopwatch
-		order []engine.Digest
-	}
+	watches  machine.Watches
 	said     said // about files that have changed
 	unloaded atomic.Pointer[unloaded]
 	toml     atomic.Pointer[stamp] // node.toml as it was read
@@ -145,7 +142,6 @@ func run(ctx context.Context, cfg config.Config, o Options) error {
 	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan machine.Delivery), deadlines: make(chan engine.Digest),
 		wakes: make(chan func() error), reloads: make(chan chan<- ReloadReply), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{},
 		news: map[string]*quality.Source{}, admit: time.NewTimer(admissionPause)}
-	n.watches.of = map[engine.Digest]*machine.Stopwatch{}
 	if n.log == nil {
 		n.log = slog.New(slog.DiscardHandler)
 	}
@@ -254,7 +250,7 @@ func (n *node) openTransport(context.Context) error {
 	n.view.Store(&view{status: n.status(false)})
 	n.waitFor("starting")
 	exchange.ServeInfo(t, exchange.Info{Hello: n.hello, Reports: n.gatherReports, Absent: n.notConnected,
-		Report: func(query engine.Digest) machine.Report { r, _ := n.reportOf(query); return r }})
+		Report: func(query engine.Digest) machine.Report { r, _ := n.watches.Report(query); return r }})
 	t.Go(n.tellWaiting)
 	for _, info := range n.founding.peers {
 		n.keep(info)
@@ -460,7 +456,7 @@ func (n *node) openLedger(ctx context.Context) error {
 	n.ledger, n.history = l, exchange.LocalLog{Ledger: l}
 	n.exchange.SetNeeded(func() map[engine.Digest]bool {
 		s, _ := l.Snapshot()
-		return neededBlobs(s.(exchange.Referee).State)
+		return exchange.NeededBlobs(s.(exchange.Referee).State)
 	})
 	if n.o.Hooks.transport != nil {
 		if err := n.o.Hooks.transport(n); err != nil {
@@ -481,7 +477,7 @@ func (n *node) openLedger(ctx context.Context) error {
 func (n *node) openWork(context.Context) error {
 	n.outbox = machine.NewOutbox(n.log, n.history.Append)
 	n.work = machine.Effects{
-		Persist: n.journal.Append, Publish: n.publish, Confide: n.exchange.Confide, Fetch: n.fetch, Aggregate: n.aggregate, Withheld: n.withhold,
+		Persist: n.persist, Publish: n.publish, Confide: n.exchange.Confide, Fetch: n.fetch, Aggregate: n.aggregate, Persons: n.persons, Withheld: n.withhold,
 		Send:    func(e protocols.Entry) { n.outbox.Send(e, nil) },
 		Proofs:  make(chan struct{}, 1),
 		Checks:  make(chan struct{}, runtime.GOMAXPROCS(0)),

@@ -3,11 +3,13 @@ package node
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"parley/engine"
 	"parley/node/config"
 	"parley/node/disk"
+	"parley/node/exchange"
 	"parley/node/machine"
 	"parley/node/peers"
 	"parley/node/shadow"
@@ -61,11 +63,11 @@ func (n *node) dueQueries(ctx context.Context) error {
 func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
 	s := n.replica.Query(q.id)
 	c := n.epochs[s.Epoch.ID]
-	if q.started || c == nil || c.epoch == nil {
+	if q.started || c == nil || c.epoch == nil || n.linker.Unplaced(n.replica, s) {
 		return nil
 	}
 	q.started = true
-	r := &machine.Running{Query: q.id, Watch: n.newWatch(q.id)}
+	r := &machine.Running{Query: q.id, Watch: n.watches.New(q.id)}
 	r.Context, r.Stop = context.WithCancel(ctx)
 	records, err := n.journalOf(s)
 	if err != nil {
@@ -93,7 +95,8 @@ func (n *node) startQuery(ctx context.Context, q *liveQuery) error {
 	return n.step(ctx, r, protocols.Started{})
 }
 
-// journalOf are the records that a query's machine is built from: its own, and those of the screening that it rests on.
+// journalOf are the records that a query's machine is built from: its own, and those of the screening that it rests on. The vectors of its
+// epoch are in that.
 func (n *node) journalOf(s *protocols.QueryState) ([]protocols.JournalRecord, error) {
 	records, err := n.journal.Query(s.ID)
 	if err != nil || s.Screen() == nil {
@@ -101,6 +104,28 @@ func (n *node) journalOf(s *protocols.QueryState) ([]protocols.JournalRecord, er
 	}
 	opened, err := n.journal.Kept(s.Ask.Screen)
 	return append(records, opened...), err
+}
+
+// shareVectors steps the questions that may wait for a vector that another one's machine was making: that has made some, or is over.
+func (n *node) shareVectors(ctx context.Context) error {
+	for n.vectors {
+		n.vectors = false
+		for _, q := range n.queries {
+			if s := n.replica.Query(q.id); q.running == nil || s == nil || s.Ask.Linked == nil || s.Phase != protocols.PhaseContributing {
+				continue
+			}
+			if err := n.step(ctx, q.running, protocols.Ordered{}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// persist keeps records in the journal, and notes whether vectors are among them.
+func (n *node) persist(records []protocols.JournalRecord) error {
+	n.vectors = n.vectors || slices.ContainsFunc(records, func(r protocols.JournalRecord) bool { return r.Kind == protocols.JournalVector })
+	return n.journal.Append(records)
 }
 
 // setDeadline starts the node's own clock for a query: after a restart, anew.
@@ -153,8 +178,8 @@ func (n *node) withhold(query engine.Digest, w *protocols.Withheld) {
 
 // queryOver notes a machine's outcome; nil is a machine that failed.
 func (n *node) queryOver(q *liveQuery, outcome *protocols.Outcome) {
-	q.running = nil
-	n.stopWatch(q.id)
+	q.running, n.vectors = nil, true
+	n.watches.Stop(q.id)
 	if outcome == nil {
 		return
 	}
@@ -173,7 +198,7 @@ func (n *node) endQuery(q *liveQuery) error {
 	for _, t := range q.timers {
 		t.Stop()
 	}
-	n.stopWatch(q.id)
+	n.watches.Stop(q.id)
 	n.exchange.Forsake(q.id)
 	delete(n.queries, q.id)
 	if s := n.replica.Query(q.id); s != nil && !n.replica.QueryOver(q.id, s.Ask.Epoch, s.Epoch.Number) {
@@ -189,7 +214,7 @@ func (n *node) sweep(now time.Time) {
 		return
 	}
 	n.duty.swept = now
-	blobs := neededBlobs(n.replica)
+	blobs := exchange.NeededBlobs(n.replica)
 	for _, s := range n.neededEpochs() {
 		for _, d := range s.Commits {
 			blobs[d] = true
@@ -200,58 +225,4 @@ func (n *node) sweep(now time.Time) {
 		keep = config.DefaultRetention
 	}
 	n.blobs.Expire(now.Add(-keep), func(d engine.Digest) bool { return blobs[d] })
-}
-
-// neededBlobs are the blobs that open queries, the epochs to ask under and to be
-// formed, and evidence name.
-func neededBlobs(s *protocols.State) map[engine.Digest]bool {
-	blobs := map[engine.Digest]bool{}
-	for _, id := range s.Open() {
-		q := s.Query(id)
-		blobs[q.Ask.AnalystKey], blobs[q.GateKey] = true, true // of a question, of a screening
-		for _, d := range append(flatten(q.Contributed), flatten(q.Shared)...) {
-			blobs[d] = true
-		}
-	}
-	for _, e := range []*protocols.EpochState{s.Epoch(), s.Forming()} {
-		if e != nil {
-			for _, d := range e.Commits {
-				blobs[d] = true
-			}
-		}
-	}
-	for _, e := range s.Evidence() {
-		blobs[e.Blob] = true
-	}
-	return blobs
-}
-
-func flatten(rows [][]engine.Digest) []engine.Digest {
-	var out []engine.Digest
-	for _, row := range rows {
-		out = append(out, row...)
-	}
-	return out
-}
-
-// newWatch starts a query's stopwatch and forgets the oldest.
-func (n *node) newWatch(query engine.Digest) *machine.Stopwatch {
-	n.watches.Lock()
-	defer n.watches.Unlock()
-	w := machine.NewStopwatch()
-	n.watches.of[query] = w
-	n.watches.order = append(n.watches.order, query)
-	if len(n.watches.order) > watchesKept {
-		delete(n.watches.of, n.watches.order[0])
-		n.watches.order = n.watches.order[1:]
-	}
-	return w
-}
-
-func (n *node) stopWatch(query engine.Digest) {
-	n.watches.Lock()
-	defer n.watches.Unlock()
-	if w := n.watches.of[query]; w != nil {
-		w.Stop()
-	}
 }

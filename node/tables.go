@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"parley/datasets"
+	"parley/datasets/vectors"
 	"parley/engine"
 	"parley/node/config"
 	"parley/node/disk"
@@ -223,25 +224,74 @@ func (n *node) aggregate(ctx context.Context, p *engine.Plan) protocols.Cells {
 			break
 		}
 	}
-	if cells.Err == nil {
-		return cells
+	if cells.Err != nil {
+		return protocols.Cells{Err: n.aggregationFailed(ctx, p.Table, cells.Err)}
 	}
+	return cells
+}
+
+// aggregationFailed logs why a table could not be aggregated, and is what the analyst is told of it.
+func (n *node) aggregationFailed(ctx context.Context, table string, err error) error {
 	if ctx.Err() == nil {
-		n.log.Error("aggregating failed", "table", p.Table, "error", cells.Err.Error())
+		n.log.Error("aggregating failed", "table", table, "error", err.Error())
 	}
 	var refusal *engine.Error
-	switch {
-	case errors.As(cells.Err, &refusal):
-		return protocols.Cells{Err: refusal}
-	case errors.Is(cells.Err, datasets.ErrRegistration):
-		return protocols.Cells{Err: &engine.Error{Code: engine.CodeTable, Message: fmt.Sprintf("table %s of department %s is not as it was registered", p.Table, n.cfg.Name),
-			Hint: "ask again when the department has registered it anew"}}
-	case errors.Is(cells.Err, errNoTable):
-		return protocols.Cells{Err: errNoTable}
-	case errors.Is(cells.Err, errNoNoiseKey):
-		return protocols.Cells{Err: errNoNoiseKey}
+	if errors.As(err, &refusal) {
+		return refusal
 	}
-	return protocols.Cells{Err: errors.New("the department could not aggregate its table")}
+	if errors.Is(err, datasets.ErrRegistration) {
+		return &engine.Error{Code: engine.CodeTable, Message: fmt.Sprintf("table %s of department %s is not as it was registered", table, n.cfg.Name),
+			Hint: "ask again when the department has registered it anew"}
+	}
+	for _, told := range []error{errNoTable, errNoNoiseKey, linkage.ErrNotAccepted} {
+		if errors.Is(err, told) {
+			return told
+		}
+	}
+	return errors.New("the department could not aggregate its table")
+}
+
+// persons finds what the department has of each person on one side of a plan that joins tables across departments. What becomes of
+// its rows is told to its operator.
+func (n *node) persons(ctx context.Context, ask *protocols.Persons) protocols.Entries {
+	table := ask.Plan.Join.Tables[ask.Side].Name
+	entries, err := n.personsOf(ctx, ask, table)
+	if err != nil {
+		return protocols.Entries{Side: ask.Side, Err: n.aggregationFailed(ctx, table, err)}
+	}
+	return protocols.Entries{Side: ask.Side, Entries: entries}
+}
+
+// personsOf reads the version of the table that the plan names, by the positions of its persons on the version of the spine that the question names.
+func (n *node) personsOf(ctx context.Context, ask *protocols.Persons, name string) ([][]int64, error) {
+	at := slices.IndexFunc(ask.Plan.Join.Catalogue, func(r engine.Registration) bool { return r.Department == n.cfg.Name && r.Table == name })
+	held := n.tables.named(name)
+	if at < 0 || len(held) == 0 {
+		return nil, errNoTable
+	}
+	r := ask.Plan.Join.Catalogue[at]
+	state, _ := n.ledger.Snapshot()
+	placed, err := n.linker.Placement(state.(exchange.Referee).State, r, &ask.Spine)
+	if err != nil {
+		return nil, err
+	}
+	at = slices.IndexFunc(held, func(t *table) bool { return t.serves(r) })
+	if at < 0 {
+		return nil, datasets.ErrRegistration
+	}
+	t := held[at]
+	t.use.RLock()
+	defer t.use.RUnlock()
+	data, byKey := t.data.(vectors.Table)
+	if t.closed || !byKey {
+		return nil, errNoTable
+	}
+	entries, report, err := linkage.Entries(ctx, data, ask, n.cfg.Name, placed)
+	if err != nil {
+		return nil, err
+	}
+	n.log.Info("what this department has of persons", "table", name, "spine", ask.Spine.Table, "vectors", len(entries), "rows", report.String())
+	return entries, nil
 }
 
 // joined aggregates over several of the department's tables, of the versions that the plan names.
@@ -286,13 +336,26 @@ func (n *node) openLinkage() (err error) {
 		Say: func(body protocols.Body, refused func(error)) {
 			n.outbox.Send(protocols.Sign(n.network.ID(), n.id.Private(), body), refused)
 		},
-		Tables: n.linkedTables, Failed: n.fail, Log: n.log})
+		Tables: n.linkedTables, Failed: n.fail, Log: n.log, Looks: n.linkerLooked})
 	if err != nil {
 		return err
+	}
+	n.department.MayAnswer = func(table string, registration engine.Digest, spine protocols.SpineRecord) error {
+		if _, err := n.linker.MayAnswer(table, registration, spine); err != nil {
+			return &engine.Error{Code: protocols.CodePolicy, Message: err.Error()}
+		}
+		return nil
 	}
 	n.linker.Serve()
 	n.transport.Go(n.linker.Run)
 	return nil
+}
+
+// linkerLooked takes up the questions that waited for the linker to look at the ledger.
+func (n *node) linkerLooked() {
+	n.transport.Go(func(context.Context) {
+		n.wake(func() error { return n.dueQueries(n.transport.Closing()) })
+	})
 }
 
 // linkedTables are the present tables that are spines, or whose keys are placed on one.

@@ -23,8 +23,8 @@ type Sizes struct {
 	Product, Release, Slot, Slots int
 }
 
-// released is the length of the index-th share of so many numbers, of which all shares but the last have Slots.
-func (s Sizes) released(targets, index uint32) int {
+// Released is the length of the index-th share of so many numbers, of which all shares but the last have Slots.
+func (s Sizes) Released(targets, index uint32) int {
 	return s.Release + s.Slot*int(min(int64(s.Slots), int64(targets)-int64(s.Slots)*int64(index)))
 }
 

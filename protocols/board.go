@@ -181,7 +181,7 @@ func newShareBoard(d *desk, x *dossier, s *QueryState) *board[mhe.Share] {
 	sizes := SizesOf(d.params)
 	b := newBoard(d, sizes.Share, s.Epoch.Members, s.Shared, nil, x.checkShare)
 	if l := s.Ask.Linked; l != nil {
-		b.size = func(index int) int { return sizes.released(l.Targets, uint32(index)) }
+		b.size = func(index int) int { return sizes.Released(l.Targets, uint32(index)) }
 	}
 	return b
 }

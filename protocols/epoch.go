@@ -46,6 +46,14 @@ func epochCRS(p circuits.Params, network engine.Digest, s *EpochState) circuits.
 	return p.CRS(epochSeed(network, s.ID, s.Beacon))
 }
 
+// Restore takes what the department's journal holds of its vectors of the epoch (JournalVector), once, before a query's machine is made:
+// then NewQuery need not be given them. What is of another epoch is passed over.
+func (e *Epoch) Restore(r *JournalRecord) {
+	if r.Kind == JournalVector && r.Epoch == e.Digest && len(r.Blobs) == 1 {
+		e.vectors.put(r.Query, int(r.Index), r.Blobs[0])
+	}
+}
+
 // Erase overwrites the secret: the epoch has ended and no query machine holds it.
 func (e *Epoch) Erase() { e.secret.Erase() }
 

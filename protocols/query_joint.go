@@ -71,8 +71,8 @@ func (q *Query) restorePart(r *JournalRecord) {
 	s := q.state()
 	switch at := int(r.Index); {
 	case len(r.Blobs) != 1:
-	case r.Kind == JournalVector && r.Epoch == q.epoch.Digest:
-		q.epoch.vectors.put(r.Query, at, r.Blobs[0])
+	case r.Kind == JournalVector:
+		q.epoch.Restore(r)
 	case r.Kind == JournalProduct && r.Query == q.id:
 		q.joins.made[at] = r.Blobs[0]
 		q.hold(r.Blobs...)

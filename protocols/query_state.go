@@ -237,7 +237,7 @@ func (q *QueryState) committed(subject Subject, k Key, index uint32, sizes Sizes
 	switch {
 	case subject == SubjectShare:
 		if size = sizes.Share; q.Ask.Linked != nil {
-			size = sizes.released(q.Ask.Linked.Targets, index)
+			size = sizes.Released(q.Ask.Linked.Targets, index)
 		}
 		if i = q.Epoch.member(k); i >= 0 {
 			blobs = q.Shared[i]

@@ -100,6 +100,7 @@ type exportCheck struct {
 	places map[engine.Digest]blobPlace
 	// Queries that are screenings, whose shares an export does not hold: a trail has no state that knows.
 	screenings map[engine.Digest]bool
+	targets    map[engine.Digest]uint32 // numbers that queries over joins across departments release
 
 	began int64            // offset of the block that is looked at
 	asked map[uint64]int64 // and of those of questions, by their record's number
@@ -117,7 +118,7 @@ type blobPlace struct {
 // of a file that cannot be read; what is wrong with what it holds stands in
 // the result.
 func Check(file io.ReaderAt, size int64, pins Pins, parameters func(string) (circuits.Params, error), progress func(done, total int64)) (*Checked, error) {
-	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, screenings: map[engine.Digest]bool{}, asked: map[uint64]int64{}, told: progress,
+	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, screenings: map[engine.Digest]bool{}, targets: map[engine.Digest]uint32{}, asked: map[uint64]int64{}, told: progress,
 		out: &Checked{Members: []Seat{}, Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}, NotAllowed: []NotAllowed{}}}
 	err := c.run(size, pins, parameters)
 	if c.audit != nil && c.audit.broken != nil {
@@ -285,12 +286,15 @@ func (c *exportCheck) record(r *protocols.Record, refused error) error {
 func (c *exportCheck) readBlobs(r *protocols.Record, refused error) error {
 	c.number = r.Number
 	if body, err := r.Entry.Open(); err == nil && refused == nil {
-		if ask, ok := body.(*protocols.Ask); ok && ask.Screening {
-			c.screenings[protocols.QueryID(c.replay.network.ID(), r.Entry.Author, ask)] = true
+		if ask, ok := body.(*protocols.Ask); ok && (ask.Screening || ask.Linked != nil) {
+			query := protocols.QueryID(c.replay.network.ID(), r.Entry.Author, ask)
+			if c.screenings[query] = ask.Screening; ask.Linked != nil {
+				c.targets[query] = ask.Linked.Targets
+			}
 		}
 	}
-	screening := func(query engine.Digest) bool { return c.screenings[query] }
-	for _, b := range exchange.BlobsNamedBy(c.sizes, screening, r, refused) {
+	asked := func(query engine.Digest) (bool, uint32) { return c.screenings[query], c.targets[query] }
+	for _, b := range exchange.BlobsNamedBy(c.sizes, asked, r, refused) {
 		c.blob = b.Digest
 		if c.x.Peek() == frameGone {
 			if _, err := c.x.Next(frameGone, 0); err != nil {

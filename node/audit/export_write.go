@@ -31,10 +31,13 @@ func NewReplay(n *protocols.Network, sizes protocols.Sizes) *replay {
 	return &replay{network: n, State: protocols.NewState(n, sizes)}
 }
 
-// screening reports whether a query of the state is one.
-func (p *replay) screening(query engine.Digest) bool {
+// asked reports whether a query of the state is a screening, and how many numbers it releases over a join across departments.
+func (p *replay) asked(query engine.Digest) (screening bool, targets uint32) {
 	q := p.State.Query(query)
-	return q != nil && q.Ask.Screening
+	if q != nil && q.Ask.Linked != nil {
+		targets = q.Ask.Linked.Targets
+	}
+	return q != nil && q.Ask.Screening, targets
 }
 
 // Run returns how many blocks there were.
@@ -108,7 +111,7 @@ func Export(ctx context.Context, w io.Writer, src Source, params circuits.Params
 		return err
 	}
 	p.Record = func(r *protocols.Record, refused error) error {
-		for _, b := range exchange.BlobsNamedBy(protocols.SizesOf(params), p.screening, r, refused) {
+		for _, b := range exchange.BlobsNamedBy(protocols.SizesOf(params), p.asked, r, refused) {
 			if err := exportBlob(ctx, x, src, b, out); err != nil {
 				return err
 			}

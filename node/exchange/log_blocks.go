@@ -154,8 +154,9 @@ type NamedBlob struct {
 }
 
 // BlobsNamedBy lists the blobs that a record's entry commits to and that are for all to see, in its order. An entry that
-// was refused commits to none, and the shares of a query that is a screening are for its contributors alone.
-func BlobsNamedBy(sizes protocols.Sizes, screening func(query engine.Digest) bool, r *protocols.Record, refused error) []NamedBlob {
+// was refused commits to none, and the shares of a query that is a screening are for its contributors alone. asked says
+// whether a query is one, and how many numbers a query over joins across departments releases, 0 of any other.
+func BlobsNamedBy(sizes protocols.Sizes, asked func(query engine.Digest) (screening bool, targets uint32), r *protocols.Record, refused error) []NamedBlob {
 	if refused != nil {
 		return nil
 	}
@@ -164,7 +165,7 @@ func BlobsNamedBy(sizes protocols.Sizes, screening func(query engine.Digest) boo
 		return nil
 	}
 	var digests []engine.Digest
-	size := sizes.KeyShare
+	size := func(int) int { return sizes.KeyShare }
 	switch b := body.(type) {
 	case *protocols.KeyCommit:
 		digests = []engine.Digest{b.Blob}
@@ -177,15 +178,21 @@ func BlobsNamedBy(sizes protocols.Sizes, screening func(query engine.Digest) boo
 			digests = []engine.Digest{b.Key}
 		}
 	case *protocols.Contribute:
-		digests, size = b.Blobs, sizes.Contribution
+		digests, size = b.Blobs, func(int) int { return sizes.Contribution }
+	case *protocols.Multiply:
+		digests, size = b.Blobs, func(int) int { return sizes.Product }
 	case *protocols.ShareCommit:
-		if !screening(b.Query) {
-			digests, size = b.Blobs, sizes.Share
+		switch screening, targets := asked(b.Query); {
+		case screening:
+		case targets > 0:
+			digests, size = b.Blobs, func(i int) int { return sizes.Released(targets, uint32(i)) }
+		default:
+			digests, size = b.Blobs, func(int) int { return sizes.Share }
 		}
 	}
 	out := make([]NamedBlob, len(digests))
 	for i, d := range digests {
-		out[i] = NamedBlob{Digest: d, Size: size, Owner: r.Entry.Author}
+		out[i] = NamedBlob{Digest: d, Size: size(i), Owner: r.Entry.Author}
 	}
 	return out
 }

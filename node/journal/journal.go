@@ -19,13 +19,21 @@ import (
 // Store is a department's memory of what it must never do twice, in files
 // of its folder: `epochs` holds its key shares' secrets and its count of what
 // it admitted, `query-ID` the ciphertexts and shares of one query that has not
-// ended. Used by one goroutine.
+// ended, `vectors-EPOCH` the ciphertexts of its vectors, which serve all
+// questions of an epoch. Used by one goroutine.
 type Store struct {
 	dir     string
 	epochs  *recordFile
 	records []protocols.JournalRecord     // of epochs
 	queries map[engine.Digest]*recordFile // in use
 	left    map[engine.Digest]belongs     // queries whose file an earlier life left and none has used since
+	vectors map[engine.Digest]*vectorFile // by epoch; what is in them is not in memory
+}
+
+// vectorFile is an epoch's vectors, which are many and large.
+type vectorFile struct {
+	*recordFile
+	of belongs
 }
 
 // belongs is the epoch of a record: its id or digest, and its number.
@@ -37,6 +45,8 @@ type belongs struct {
 const (
 	epochsName  = "epochs"
 	queryPrefix = "query-"
+	// vectorsPrefix is before an epoch's digest.
+	vectorsPrefix = "vectors-"
 	// oldSuffix names the old file while it is overwritten.
 	oldSuffix = ".old"
 )
@@ -49,7 +59,7 @@ func Open(dir string) (*Store, error) {
 	if err := disk.RemoveTemporary(dir); err != nil {
 		return nil, fmt.Errorf("clearing %s: %w", dir, err)
 	}
-	j := &Store{dir: dir, queries: map[engine.Digest]*recordFile{}, left: map[engine.Digest]belongs{}}
+	j := &Store{dir: dir, queries: map[engine.Digest]*recordFile{}, left: map[engine.Digest]belongs{}, vectors: map[engine.Digest]*vectorFile{}}
 	path := filepath.Join(dir, epochsName)
 	if err := clearOld(path); err != nil {
 		return nil, err
@@ -58,41 +68,131 @@ func Open(dir string) (*Store, error) {
 	if j.epochs, j.records, err = openFile(path); err != nil {
 		return nil, err
 	}
-	if err := j.findQueries(); err != nil {
+	if err := j.find(); err != nil {
 		j.Close()
 		return nil, err
 	}
 	return j, nil
 }
 
-// findQueries reads to which epoch each query's file belongs. One without a
-// record holds nothing that was said.
-func (j *Store) findQueries() error {
+// find reads to which epoch each file belongs that is there. One that was being erased is erased.
+func (j *Store) find() error {
 	entries, err := os.ReadDir(j.dir)
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", j.dir, err)
 	}
 	for _, e := range entries {
-		text, ok := strings.CutPrefix(e.Name(), queryPrefix)
-		var query engine.Digest
-		if !ok || query.UnmarshalText([]byte(text)) != nil {
-			continue
-		}
-		f, records, err := openFile(j.queryPath(query))
-		if err != nil {
-			return err
-		}
-		if len(records) == 0 {
-			err = f.Erase()
-		} else {
-			j.left[query] = belongs{records[0].Epoch, records[0].Number}
-			err = f.Close()
+		name, old := strings.CutSuffix(e.Name(), oldSuffix)
+		of, digest := ofFile(name)
+		switch {
+		case of == "":
+		case old:
+			err = eraseFile(filepath.Join(j.dir, e.Name()))
+		case of == queryPrefix:
+			err = j.findQuery(digest)
+		default:
+			err = j.findVectors(digest)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ofFile tells of what a file of that name is, and of which; empty: of nothing that there are many of.
+func ofFile(name string) (prefix string, of engine.Digest) {
+	for _, prefix := range []string{queryPrefix, vectorsPrefix} {
+		if text, ok := strings.CutPrefix(name, prefix); ok && of.UnmarshalText([]byte(text)) == nil {
+			return prefix, of
+		}
+	}
+	return "", of
+}
+
+// findQuery reads to which epoch a query's file belongs. One without a
+// record holds nothing that was said.
+func (j *Store) findQuery(query engine.Digest) error {
+	f, records, err := openFile(j.queryPath(query))
+	if err != nil {
+		return err
+	}
+	if len(records) == 0 {
+		return f.Erase()
+	}
+	j.left[query] = belongs{records[0].Epoch, records[0].Number}
+	return f.Close()
+}
+
+// findVectors reads an epoch's file to its end, so that a damaged one is known before anything is said, and keeps none of it.
+func (j *Store) findVectors(epoch engine.Digest) error {
+	v, records := &vectorFile{}, 0
+	f, err := openRecords(j.vectorsPath(epoch), func(payload []byte) error {
+		r, err := protocols.ParseJournalRecord(payload)
+		if err == nil && (r.Kind != protocols.JournalVector || r.Epoch != epoch) {
+			err = fmt.Errorf("%s is not of a vector of this epoch", r)
+		}
+		v.of, records = belongs{r.Epoch, r.Number}, records+1
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if records == 0 {
+		return f.Erase()
+	}
+	v.recordFile = f
+	j.vectors[epoch] = v
+	return nil
+}
+
+func (j *Store) vectorsPath(epoch engine.Digest) string {
+	return filepath.Join(j.dir, vectorsPrefix+epoch.String())
+}
+
+// Vectors visits the ciphertexts of vectors that are kept of an epoch, in the order in which they were made, one in memory at a time.
+func (j *Store) Vectors(epoch engine.Digest, visit func(*protocols.JournalRecord)) error {
+	if j.vectors[epoch] == nil {
+		return nil
+	}
+	f, err := openRecords(j.vectorsPath(epoch), func(payload []byte) error {
+		r, err := protocols.ParseJournalRecord(payload)
+		if err == nil {
+			visit(&r)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// fileOf is the open file that a record goes to.
+func (j *Store) fileOf(r *protocols.JournalRecord) (*recordFile, error) {
+	switch {
+	case r.Kind == protocols.JournalVector:
+		if v := j.vectors[r.Epoch]; v != nil {
+			return v.recordFile, nil
+		}
+		f, _, err := openFile(j.vectorsPath(r.Epoch))
+		if err != nil {
+			return nil, err
+		}
+		j.vectors[r.Epoch] = &vectorFile{f, belongs{r.Epoch, r.Number}}
+		return f, nil
+	case ofQuery(*r):
+		if f := j.queries[r.Query]; f != nil {
+			return f, nil
+		}
+		f, _, err := openFile(j.queryPath(r.Query))
+		if err != nil {
+			return nil, err
+		}
+		j.queries[r.Query] = f
+		return f, nil
+	}
+	return j.epochs, nil
 }
 
 func openFile(path string) (*recordFile, []protocols.JournalRecord, error) {
@@ -106,17 +206,17 @@ func openFile(path string) (*recordFile, []protocols.JournalRecord, error) {
 }
 
 // ofQuery tells which records live in a query's file: all of its, but the
-// admission, which counts for as long as the epoch lasts.
+// admission, which counts for as long as the epoch lasts. A vector is no query's.
 func ofQuery(r protocols.JournalRecord) bool {
-	return r.Query != (engine.Digest{}) && r.Ciphertexts == 0
+	return r.Query != (engine.Digest{}) && r.Ciphertexts == 0 && r.Kind != protocols.JournalVector
 }
 
 func (j *Store) queryPath(query engine.Digest) string {
 	return filepath.Join(j.dir, queryPrefix+query.String())
 }
 
-// Query returns the whole journal for building one query's machine, and opens
-// the query's file.
+// Query returns the journal for building one query's machine, all but the
+// epoch's vectors, and opens the query's file.
 func (j *Store) Query(query engine.Digest) ([]protocols.JournalRecord, error) {
 	all := append([]protocols.JournalRecord(nil), j.records...)
 	if j.queries[query] != nil {
@@ -170,22 +270,15 @@ func (j *Store) Epochs() []protocols.JournalRecord {
 // Append stores records in order; when it returns they are durable.
 func (j *Store) Append(records []protocols.JournalRecord) error {
 	for i := range records {
-		r := records[i]
-		f := j.epochs
-		if ofQuery(r) {
-			if f = j.queries[r.Query]; f == nil {
-				var err error
-				if f, _, err = openFile(j.queryPath(r.Query)); err != nil {
-					return err
-				}
-				j.queries[r.Query] = f
-			}
+		f, err := j.fileOf(&records[i])
+		if err != nil {
+			return err
 		}
-		if err := f.Append(r.Marshal()); err != nil {
+		if err := f.Append(records[i].Marshal()); err != nil {
 			return err
 		}
 		if f == j.epochs {
-			j.records = append(j.records, r)
+			j.records = append(j.records, records[i])
 		}
 	}
 	return nil
@@ -198,7 +291,7 @@ func (j *Store) EndQuery(query engine.Digest) error {
 		delete(j.queries, query)
 		return f.Erase()
 	}
-	return eraseFile(j.queryPath(query))
+	return eraseNamed(j.queryPath(query))
 }
 
 // EraseQueries erases the files of queries that are not in use and that are
@@ -216,8 +309,16 @@ func (j *Store) EraseQueries(over func(query, epoch engine.Digest, number uint64
 }
 
 // EraseEpochs erases the records, secrets among them, of every epoch that is
-// over, by rewriting the file.
+// over, by rewriting the file, and the file of its vectors.
 func (j *Store) EraseEpochs(over func(epoch engine.Digest, number uint64) bool) error {
+	for epoch, v := range j.vectors {
+		if over(v.of.epoch, v.of.number) {
+			delete(j.vectors, epoch)
+			if err := v.Erase(); err != nil {
+				return err
+			}
+		}
+	}
 	var kept []protocols.JournalRecord
 	data := []byte(recordMagic)
 	ended := map[belongs]bool{}
@@ -281,5 +382,8 @@ func (j *Store) Close() {
 	j.epochs.Close()
 	for _, f := range j.queries {
 		f.Close()
+	}
+	for _, v := range j.vectors {
+		v.Close()
 	}
 }

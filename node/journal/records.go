@@ -243,7 +243,23 @@ func (r *recordFile) Erase() error {
 	if err := r.Close(); err != nil {
 		return err
 	}
-	return eraseFile(r.path)
+	return eraseNamed(r.path)
+}
+
+// eraseNamed erases a file under another name, so that a crash in the middle
+// leaves nothing that looks like a damaged one.
+func eraseNamed(path string) error {
+	err := os.Rename(path, path+oldSuffix)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = disk.SyncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("erasing %s: %w", path, disk.Explain(err))
+	}
+	return eraseFile(path + oldSuffix)
 }
 
 // eraseFile overwrites and removes a file; one that is gone is no error.

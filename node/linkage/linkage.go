@@ -56,6 +56,8 @@ type Options struct {
 	Say func(body protocols.Body, refused func(error))
 	// Tables are the tables of the moment.
 	Tables func() []Table
+	// Looks, unless nil, is called when the ledger was looked at once more, as far as Looked says, and what was due was done or is waited for.
+	Looks func()
 	// Failed is told that the disk did not keep something: the department cannot go on.
 	Failed func(error)
 	Log    *slog.Logger
@@ -71,6 +73,7 @@ type Linker struct {
 	store  *store
 	woken  chan struct{} // has room for one
 	report atomic.Pointer[Report]
+	looked atomic.Uint64
 
 	// The rest but the last is Run's own.
 	begun   time.Time // when this department began to leave the opening to others
@@ -157,6 +160,7 @@ func (l *Linker) Run(ctx context.Context) {
 // work does what can be done now, and says in the report what it waits for.
 func (l *Linker) work(ctx context.Context) error {
 	state := l.o.State()
+	defer l.looks(state.Applied())
 	err := l.form(state)
 	link := state.Linkage()
 	if err == nil && link != nil && link.Phase == protocols.LinkageFormed && link.IsMember(l.o.Self) {
@@ -165,6 +169,17 @@ func (l *Linker) work(ctx context.Context) error {
 	l.tell(err)
 	return err
 }
+
+// looks notes up to which record of the ledger was looked at.
+func (l *Linker) looks(record uint64) {
+	if l.looked.Swap(record) < record && l.o.Looks != nil {
+		l.o.Looks()
+	}
+}
+
+// Looked is the last record of the ledger that was looked at, with all that could be done by then; 0: none. What MayAnswer refuses of an
+// earlier one it does not refuse because it came too soon.
+func (l *Linker) Looked() uint64 { return l.looked.Load() }
 
 // linked draws, publishes and places under a formed linkage.
 func (l *Linker) linked(ctx context.Context, state *protocols.State, link *protocols.LinkageState) error {

@@ -26,6 +26,7 @@ type Effects struct {
 	Send      func(protocols.Entry)
 	Fetch     func(context.Context, protocols.Want) (protocols.Blob, error)
 	Aggregate func(context.Context, *engine.Plan) protocols.Cells
+	Persons   func(context.Context, *protocols.Persons) protocols.Entries // a department's
 	Receipt   func(context.Context, engine.Digest) ([]byte, error)
 	Withheld  func(query engine.Digest, w *protocols.Withheld) // of a department in shadow mode
 
@@ -108,6 +109,10 @@ func (w *Effects) perform(q *Running, ready protocols.Ready) error {
 	// Rows to cells: each department's own aggregates.
 	if ready.Aggregate != nil {
 		w.begin(q, "aggregation", nil, func() protocols.Event { return w.Aggregate(q.Context, ready.Aggregate) })
+	}
+	// Rows to a number of each person, for joins across departments.
+	for _, ask := range ready.Persons {
+		w.begin(q, "aggregation", nil, func() protocols.Event { return w.Persons(q.Context, ask) })
 	}
 	// Encrypt and prove; verify all; re-encrypt to the analyst's key and prove; decrypt.
 	for _, job := range ready.Work {
