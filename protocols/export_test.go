@@ -41,5 +41,8 @@ var (
 	}
 )
 
+// FillVectors has an epoch hold as many bytes of its department's own vectors as it may.
+func (e *Epoch) FillVectors() { e.vectors.bytes = MaxVectorBytes }
+
 // Ended lists the queries that have ended and are kept, in the order of their ends.
 func (s *State) Ended() []engine.Digest { return slices.Clone(s.ended) }

@@ -212,6 +212,32 @@ func TestWhatFits(t *testing.T) {
 	}
 }
 
+// TestTooMuchMemory: a question of which nodes would hold too much is refused in words when it is planned, though its ciphertexts are few enough.
+func TestTooMuchMemory(t *testing.T) {
+	p, err := circuits.Named("default")
+	if err != nil {
+		t.Fatal(err)
+	}
+	catalogue := joinedCatalogue(9)
+	for i := range catalogue {
+		if catalogue[i].Table == "register" {
+			catalogue[i].Rows, catalogue[i].Columns[1].Dictionary = 8, []string{"a", "b", "c", "d", "e", "f", "g", "h"}
+		}
+	}
+	sql := "SELECT sex, count(*), sum(amount) FROM benefits JOIN register USING (id) GROUP BY sex"
+	_, j, err := jointOf(t, p, sql, catalogue, 1e6)
+	if err != nil || j.held(p) > MaxJointBytes {
+		t.Fatalf("over 10^6 positions: %v", err)
+	}
+	var e *engine.Error
+	if _, _, err = jointOf(t, p, sql, catalogue, 5e6); !errors.As(err, &e) || e.Code != engine.CodeLimit || !strings.Contains(e.Message, "2048 MB of each node's memory") {
+		t.Errorf("over 5·10^6: %v", err)
+	}
+	if slots := SizesOf(p).Slots; slots != MaxSlots {
+		t.Errorf("a share has %d numbers", slots)
+	}
+}
+
 // TestVectorNames: a vector's name covers all that it is of, so that none is taken for another.
 func TestVectorNames(t *testing.T) {
 	members := []Member{{Name: "a", Key: Key{1}}, {Name: "b", Key: Key{2}}, {Name: "c", Key: Key{3}}}

@@ -334,14 +334,22 @@ func TestJoinedRefusals(t *testing.T) {
 		},
 		"nobody decides": func(p *party) { p.department.MayAnswer = nil },
 		"in shadow mode": func(p *party) { p.department.Shadow = true },
+		"has made as many vectors as it may": func(p *party) {
+			p.w.says = func(_ *party, e protocols.Entry) []protocols.Entry {
+				for _, epoch := range p.epochs {
+					epoch.FillVectors()
+				}
+				return []protocols.Entry{e}
+			}
+		},
 	} {
 		t.Run(what, func(t *testing.T) {
 			cryptotest.SetGlobalRandom(t, 3)
 			w := joinedBase(t).fork(t, 3)
 			prepare(w.party("city3"))
-			w.askFor(joinedCount)
+			w.askFor(joinedQuestion) // of which city3 sends vectors
 			w.run()
-			if o := w.answer(); o.Status != protocols.Refused || !slices.Equal(o.Departments, []string{"city3"}) || len(w.entriesOn(protocols.KindContribute)) > 0 {
+			if o := w.answer(); o.Status != protocols.Refused || !slices.Equal(o.Departments, []string{"city3"}) || len(w.entriesOn(protocols.KindMultiply)) > 0 {
 				t.Errorf("%s %s %v", o.Status, o.Code, o.Departments)
 			}
 		})
