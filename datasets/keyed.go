@@ -228,6 +228,9 @@ func (t *Table) Link(ctx context.Context, l engine.Linkage, perPerson int64, can
 	if err := found.Persons(perPerson); err != nil {
 		return err
 	}
-	t.key, t.equal, t.perPerson, t.linkage = []string{l.Key}, found.Equal, perPerson, l
+	t.key, t.equal, t.perPerson, t.linkage, t.persons = []string{l.Key}, found.Equal, perPerson, l, found
 	return nil
 }
+
+// Persons are the table's canonical ids as Link counted them: none before. Only the number of rows whose id another row has too is registered.
+func (t *Table) Persons() published.Keys { return t.persons }

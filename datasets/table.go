@@ -80,8 +80,9 @@ type Table struct {
 	equal     int64    // rows whose key another row has too
 	perPerson int64    // rows of one key at most, as declared; 0: no limit is
 	linkage   engine.Linkage
-	lying     *inPlace      // the rows are in their files
-	served    *served.Table // the rows are in a database of the department's own
+	persons   published.Keys // as Link counted them
+	lying     *inPlace       // the rows are in their files
+	served    *served.Table  // the rows are in a database of the department's own
 }
 
 // Open reads the files, in the order given, as one table of this name. They may

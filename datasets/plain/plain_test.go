@@ -135,11 +135,12 @@ func TestPlainJoins(t *testing.T) {
 			return datasets.Open(t.Context(), name, []string{path}, datasets.Options{Header: files.HeaderYes})
 		})
 	}
-	tables := []*datasets.Table{named("jobs", "id,wage\n1,10\n1,20\n2,30\n,40\n"), named("aid", "kind,id\na,1\nb,1\na,3\n"), named("jobs", "id,wage\n3,50\n4,60\n"), named("aid", "kind,id\na,\nb,2\n")}
+	tables := []*datasets.Table{named("jobs", "id,wage,hours\n1,10,1.5\n1,20,64000\n2,30,249.25\n,40,\n"), named("aid", "kind,id\na,1\nb,1\na,3\n"), named("jobs", "id,wage,hours\n3,50,1.5\n4,60,2\n"), named("aid", "kind,id\na,\nb,2\n")}
 	for sql, want := range map[string]string{
 		"SELECT kind, count(*), sum(wage) FROM jobs JOIN aid USING (id) GROUP BY kind ORDER BY kind": "a = a; 3 = 3; 80 = 80; \nb = b; 3 = 3; 60 = 60; \n",
 		"SELECT avg(j.wage) FROM jobs j JOIN aid x USING (id) WHERE j.wage > 10 AND x.kind = 'a'":    "35.0000000000000000 = 35; \n",
 		"SELECT count(*) FROM jobs JOIN aid USING (id) WHERE wage > 50":                              "0 = 0; \n",
+		"SELECT sum(hours) FROM jobs JOIN aid USING (id) WHERE kind = 'b'":                           "64250.75 = 64250.75; \n",
 	} {
 		if got, err := Answer(t.Context(), tables, sql); err != nil || dump(got) != want {
 			t.Errorf("%s: %v\n%s, want\n%s", sql, err, dump(got), want)

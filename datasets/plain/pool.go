@@ -136,6 +136,10 @@ func pooledType(c column, tables []*datasets.Table) string {
 	for _, t := range tables {
 		columns := described(t)
 		own := columns[find(columns, c.name)]
+		if own.Min == nil || own.Max == nil { // its bounds are not published
+			digits = files.MaxDigits
+			break
+		}
 		for _, bound := range []*big.Int{own.Min, own.Max} {
 			if bound != nil {
 				digits = max(digits, len(new(big.Int).Abs(bound).String())+c.scale-own.Scale)

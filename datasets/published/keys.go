@@ -9,6 +9,7 @@ import (
 // Keys are what is counted of a table's declared key.
 type Keys struct {
 	Rows    int64 // of the table
+	Keys    int64 // different ones
 	Present int64 // of them, those with a value in each column of the key
 	Equal   int64 // of these, those whose key another row has too
 	Most    int64 // rows of one key
@@ -17,7 +18,7 @@ type Keys struct {
 
 // Add counts one more key, of so many rows, where a person may have as many as most.
 func (k *Keys) Add(rows, most int64) {
-	k.Present, k.Most = k.Present+rows, max(k.Most, rows)
+	k.Keys, k.Present, k.Most = k.Keys+1, k.Present+rows, max(k.Most, rows)
 	if rows > 1 {
 		k.Equal += rows
 	}

@@ -138,7 +138,7 @@ as = "birth date"
 	flags := tableFlags{tables: []string{"t=north.csv,south.csv"}, readingFlags: readingFlags{header: "auto"}}
 	flags.declared = []string{"sex: codes=1=male codes=2=female",
 		"t.income: null=- unit=EUR min=0 bounds=measured", `born: type=date format=d/m/y as="birth date"`}
-	sources, err := flags.sources()
+	sources, _, err := flags.sources()
 	nodetest.Check(t, err)
 	cfg, err := config.Load("node.toml")
 	nodetest.Check(t, err)
@@ -155,7 +155,7 @@ as = "birth date"
 		t.Error("the flag and node.toml register differently")
 	}
 	flags.declared[1] = strings.Replace(flags.declared[1], "bounds=measured", "max=12", 1)
-	sources, err = flags.sources()
+	sources, _, err = flags.sources()
 	nodetest.Check(t, err)
 	_, err = describeTable(t.Context(), "n", sources[0].Tables[0], false)
 	if f := failure.Of(err); f.File != filepath.Join(dir, "north.csv") || f.Line != 2 || !strings.Contains(f.Message, "above the declared max 12") {
@@ -167,7 +167,7 @@ as = "birth date"
 		"does not begin with a column's name":        {"sex type=text"},
 	} {
 		flags.declared = declared
-		if _, err := flags.sources(); err == nil || !strings.Contains(failure.Of(err).Message, want) || failure.Of(err).Status != failure.StatusUsage {
+		if _, _, err := flags.sources(); err == nil || !strings.Contains(failure.Of(err).Message, want) || failure.Of(err).Status != failure.StatusUsage {
 			t.Errorf("%v: %v", declared, err)
 		}
 	}

@@ -125,7 +125,7 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 	if err != nil {
 		return err
 	}
-	catalogue, err := c.register(ctx, sources, parameters)
+	catalogue, err := c.register(ctx, sources, keys{}, parameters)
 	if err != nil {
 		return err
 	}

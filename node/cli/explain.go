@@ -78,38 +78,42 @@ func (f *readingFlags) choose(sources []source) error {
 // tableFlags name files as departments' tables.
 type tableFlags struct {
 	readingFlags
-	tables          []string
-	parameters, key string
-	colocated       bool
+	tables, key       []string
+	parameters, spine string
+	colocated, chosen bool // chosen: the parameters were
 }
 
 func (f *tableFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.tables, "table", nil,
 		"`NAME=FILE,FILE,...`: a table, each file (or match of a glob) one department's, or DEPARTMENT:FILE; may be repeated")
-	cmd.Flags().StringVar(&f.key, "key", "", "the `COLUMN` by which rows of a table are told apart, or persons, in all tables that have it")
+	cmd.Flags().StringArrayVar(&f.key, "key", nil,
+		"the `COLUMN` by which rows of a table are told apart, or persons, in all tables that have it; TABLE=COLUMN of one table")
 	cmd.Flags().BoolVar(&f.colocated, "colocated", false, "no value of the key stands at two departments: tables may be joined by it")
+	cmd.Flags().StringVar(&f.spine, "spine", "",
+		"the `TABLE`, one department's, whose keys are the list of persons: tables with a key may be joined across departments")
 	f.readingFlags.add(cmd)
 	addParameters(cmd, &f.parameters)
 }
 
-// sources gives each department's files.
-func (f *tableFlags) sources() ([]source, error) {
+// sources gives each department's files, and what is said of their keys.
+func (f *tableFlags) sources() ([]source, keys, error) {
 	reading, err := f.reading()
 	if err != nil {
-		return nil, err
-	}
-	if f.colocated && f.key == "" {
-		return nil, failure.Usage("colocated", "write --key COLUMN beside it", "--colocated is of a key, and --key names none")
-	}
-	if f.key != "" {
-		reading.Key, reading.Colocated = []string{f.key}, f.colocated
+		return nil, keys{}, err
 	}
 	sources, err := parseTables(f.tables, reading)
 	if err != nil {
-		return nil, err
+		return nil, keys{}, err
 	}
-	return sources, f.choose(sources)
+	k, err := parseKeys(f.key, f.colocated, f.spine, sources)
+	if err != nil {
+		return nil, keys{}, err
+	}
+	return sources, k, f.choose(sources)
 }
+
+// joinedParameters are for joins across departments of many persons, or of wide sums.
+const joinedParameters = "joined"
 
 // addParameters adds --parameters to a command that runs on one machine only.
 func addParameters(cmd *cobra.Command, parameters *string) {
@@ -135,7 +139,10 @@ departments' policies and grants allow the question for --purpose, or all that i
   parley explain --table heart=cleveland.csv,hungary.csv "SELECT avg(chol) FROM heart"
   parley explain --node MULTIADDR --identity FILE --purpose "yearly report" "SELECT avg(chol) FROM heart"`,
 	}
-	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error { return c.explain(cmd.Context(), sql, f) })
+	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error {
+		f.chosen = cmd.Flags().Changed("parameters")
+		return c.explain(cmd.Context(), sql, f)
+	})
 	f.tableFlags.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.node, "node", "", "the multiaddr of a department's node, instead of files")
@@ -194,18 +201,18 @@ func (c *command) explainFiles(ctx context.Context, sql string, f explainFlags) 
 	if err != nil {
 		return none, nil, err
 	}
-	sources, err := f.sources()
+	sources, keys, err := f.sources()
 	if err != nil {
 		return none, nil, err
 	}
-	catalogue, err := c.register(ctx, sources, parameters)
+	catalogue, err := c.register(ctx, sources, keys, parameters)
 	if err != nil {
 		return none, nil, err
 	}
 	c.describe(catalogue)
-	session, err := newQuestion(sql, catalogue, f.Departments, parameters)
+	session, _, err := c.plan(sql, catalogue, f.Departments, parameters, f.chosen, len(sources))
 	if err != nil {
-		return none, nil, c.left.explain(c.aside.explain(failure.Of(err)))
+		return none, nil, err
 	}
 	return session.ExplainIn(engine.LanguageNamed(f.Language)), nil, nil
 }
@@ -258,7 +265,7 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 // register opens every department's tables in turn, infers what they hold, declares all of it public, and checks that
 // the departments agree.
 // Only `try`, `explain` and `demo` may: whoever runs them can read all the files anyway. The tables are closed again.
-func (c *command) register(ctx context.Context, sources []source, parameters circuits.Params) (engine.Catalogue, error) {
+func (c *command) register(ctx context.Context, sources []source, keys keys, parameters circuits.Params) (engine.Catalogue, error) {
 	if most := parameters.MaxDepartments(); len(sources) > most {
 		hint := "give fewer files"
 		if larger, err := circuits.Named("default"); err == nil && len(sources) <= larger.MaxDepartments() {
@@ -267,8 +274,8 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 		return nil, failure.Usage("departments", hint, "%s, and the parameters %s allow %d at most",
 			engine.Plural(len(sources), "department"), parameters.Name(), most)
 	}
-	read, declared := make([][]tableDescription, len(sources)), withoutKeys(sources)
-	c.aside, c.left = asideColumns{}, leftColumns{}
+	read := make([][]tableDescription, len(sources))
+	c.aside, c.left, c.persons = asideColumns{}, leftColumns{}, 0
 	for i, s := range sources {
 		c.progress.Update("reading the tables", i, len(sources))
 		for _, t := range s.Tables {
@@ -287,13 +294,21 @@ func (c *command) register(ctx context.Context, sources []source, parameters cir
 		}
 	}
 	c.progress.Finish()
-	if err := errors.Join(agree(ctx, sources, read, c.aside), declared.give(sources, read)); err != nil {
+	if err := agree(ctx, sources, read, c.aside); err != nil {
+		return nil, err
+	}
+	if err := keys.give(ctx, sources, read); err != nil {
 		return nil, err
 	}
 	registrations := make([][]engine.Registration, len(sources))
 	for i, s := range sources {
 		for k, table := range read[i] {
 			s.Tables[k].Declare(table.everything)
+			s.Tables[k].RowsPerPerson = table.rowsPerPerson
+			sources[i].Persons += table.persons
+			if table.registration.IsSpine() {
+				c.persons = table.persons
+			}
 			registrations[i] = append(registrations[i], table.registration)
 		}
 		if err := protocols.CheckTables(s.Name, registrations[i], len(sources)); err != nil {
@@ -323,6 +338,9 @@ type tableDescription struct {
 	notes        []string
 	room         int64
 	everything   []datasets.Declaration // what publishes all of it that may be
+	persons      int64                  // whom other departments know too: their ids
+	// rowsPerPerson is how many rows one of them has, if every row is somebody's; nil: no limit is declared.
+	rowsPerPerson *int64
 }
 
 // describeTable reads a table and closes it again; with everything declared if that is asked for, otherwise with what
@@ -342,12 +360,22 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 		return d, err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
-	d = tableDescription{aside: table.Aside(), left: table.Left(), notes: table.Notes(), room: table.Room(), everything: table.Everything()}
+	d = tableDescription{aside: table.Aside(), left: table.Left(), notes: table.Notes(), room: table.Room(), everything: table.Everything(), rowsPerPerson: t.RowsPerPerson}
+	if isLinked(t) { // nobody publishes whom a table is about
+		d.everything = slices.DeleteFunc(d.everything, func(of datasets.Declaration) bool { return of.Name == t.InFiles(t.Key[0]) })
+	}
 	if everything {
 		err = table.Declare(d.everything)
 	}
 	table.Tell(config.Config{}.About(t))
 	err = errors.Join(err, config.Config{Name: department}.CheckKey(ctx, table, t))
+	if found := table.Persons(); err == nil && everything && isLinked(t) {
+		d.persons = found.Keys
+		if t.RowsPerPerson == nil && found.Present == found.Rows && found.Most > 1 && found.Most <= engine.MaxRowsPerPerson {
+			t.RowsPerPerson, d.rowsPerPerson = &found.Most, &found.Most
+			err = config.Config{Name: department}.CheckKey(ctx, table, t)
+		}
+	}
 	if note := table.RoomNote(); note != "" {
 		d.notes = append(slices.Clip(d.notes), note)
 	}
@@ -363,6 +391,45 @@ func newQuestion(sql string, catalogue engine.Catalogue, departments []string, p
 		return nil, asked(err, sql)
 	}
 	return session, nil
+}
+
+// plan plans a question over the tables of this many departments, with the parameters that it is asked with: a join across departments that those given do
+// not carry takes the set for joins, unless they were chosen.
+func (c *command) plan(sql string, catalogue engine.Catalogue, departments []string, p circuits.Params, chosen bool, members int) (*engine.Session, circuits.Params, error) {
+	session, err := newQuestion(sql, catalogue, departments, p)
+	if err != nil {
+		return nil, p, c.left.explain(c.aside.explain(failure.Of(err)))
+	}
+	if session.Plan().Linked() == nil {
+		return session, p, nil
+	}
+	unfit := c.fits(session.Plan(), p, members)
+	if unfit == nil {
+		return session, p, nil
+	}
+	refused := asked(unfit, sql)
+	larger, err := circuits.Named(joinedParameters)
+	if err != nil || p.Name() == larger.Name() {
+		return nil, p, refused
+	}
+	if session, err = newQuestion(sql, catalogue, departments, larger); err != nil || c.fits(session.Plan(), larger, members) != nil {
+		return nil, p, refused
+	}
+	if chosen {
+		refused.Hint = "--parameters " + larger.Name() + " carries it"
+		return nil, p, refused
+	}
+	c.progress.Note("the parameters %s do not carry this question (%s): it is asked with %s", p.Name(), refused.Message, larger.Name())
+	return session, larger, nil
+}
+
+// fits says why a join across departments is not carried by parameters, nil if it is. The spine has a position for each of its table's persons.
+func (c *command) fits(plan *engine.Plan, p circuits.Params, members int) error {
+	if c.persons < 1 || c.persons > circuits.MaxPositions {
+		return failure.Refused("spine", "its key has to have values: --key names the column", "the spine lists %s, and it is a list of 1 to %d",
+			engine.Plural(int(c.persons), "person"), circuits.MaxPositions)
+	}
+	return protocols.JoinFits(p, plan, uint32(c.persons), members)
 }
 
 // asked gives an error the question that it is about.

@@ -19,8 +19,10 @@ import (
 	"time"
 
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/engine/policy/open"
 	"parley/node"
+	"parley/node/cli/linkage"
 	"parley/node/cli/people"
 	"parley/node/client"
 	"parley/node/config"
@@ -50,6 +52,7 @@ type deployment struct {
 	Analyst  peers.Identity
 	Network  protocols.Network // pinned, once connected
 	nodes    []*process
+	linked   []linkage.Report // how the departments' persons are placed, where the question joins by them
 	progress *render.Progress
 	failed   chan error // of length one: the first reason that a node gave
 	formed   atomic.Bool
@@ -59,6 +62,8 @@ type deployment struct {
 type settings struct {
 	Dir        string // NODE/node.toml, NODE/identity.key, NODE/data/ for each node, and network.json
 	Parameters string
+	Joins      bool          // whether tables are joined across departments
+	Persons    int64         // the smallest count of persons that such a join shows; 0: the usual one
 	Deadline   time.Duration // of each question
 	Auditors   []string      // names of validators that hold no rows
 	Lies       lies
@@ -106,6 +111,9 @@ func deploy(ctx context.Context, s settings, sources []source, p *render.Progres
 	err := d.waitReady(ctx)
 	if err == nil {
 		err = d.admit(ctx)
+	}
+	if err == nil && d.Joins {
+		err = d.link(ctx)
 	}
 	if err != nil {
 		d.stop()
@@ -158,7 +166,7 @@ func (d *deployment) configure(sources []source) error {
 
 func (d *deployment) configOf(own *process) config.File {
 	f := config.File{Name: own.name, Dir: "data", Identity: config.IdentityFile, Listen: own.listen(),
-		Analysts: []string{d.Analyst.Peer()}, Parameters: d.Parameters, Deadline: d.Deadline.String()}
+		Analysts: []string{d.Analyst.Peer()}, Parameters: d.Parameters, Joins: d.Joins, Deadline: d.Deadline.String()}
 	if !own.auditor() {
 		f.Analysts = append(f.Analysts, own.steward.Peer())
 	}
@@ -356,7 +364,7 @@ func (d *deployment) admit(ctx context.Context) error {
 				err = p.vouch(ctx, d.Analyst.Peer(), "analyst", protocols.PersonAnalyst)
 			}
 			if err == nil && !p.auditor() {
-				err = p.open(ctx)
+				err = d.open(ctx, p)
 			}
 			said <- err
 		}()
@@ -381,8 +389,8 @@ func (p *process) vouch(ctx context.Context, peer, name string, role protocols.P
 	return err
 }
 
-// open has a department's steward publish the policy of this demonstration for each of its tables.
-func (p *process) open(ctx context.Context) error {
+// open has a department's steward publish the policy of this demonstration for each of its tables, and what others may draw tokens for.
+func (d *deployment) open(ctx context.Context, p *process) error {
 	if err := p.vouch(ctx, p.steward.Peer(), "steward", protocols.PersonSteward); err != nil {
 		return err
 	}
@@ -391,13 +399,13 @@ func (p *process) open(ctx context.Context) error {
 		return err
 	}
 	defer steward.Close()
-	for _, t := range p.source.Tables {
+	for _, document := range d.policies(p) {
 		err := steward.Say(ctx, func(s *protocols.State) (protocols.Body, error) {
 			by := s.Person(steward.Key())
 			if by == nil {
 				return nil, failure.Refused("people", "", "the node does not show that %s vouches for its steward", p.name)
 			}
-			return &protocols.Publish{Document: open.Policy(p.name, t.Name), Under: by.Number}, nil
+			return &protocols.Publish{Document: document, Under: by.Number}, nil
 		})
 		if err != nil {
 			return err
@@ -406,11 +414,29 @@ func (p *process) open(ctx context.Context) error {
 	return nil
 }
 
-// sayPolicy shows under which policy questions are answered here.
-func (c *command) sayPolicy(d *deployment) {
-	p := d.nodes[0]
-	document := open.Policy(p.name, p.source.Tables[0].Name)
-	c.progress.Note("each department's steward has published this policy, for each of its tables: on this machine every\nanalyst may ask everything\n\n%s", strings.TrimSpace(document.Text()))
+// policies are what a department's steward publishes: a policy for each table, and with joins what the others may draw tokens for.
+func (d *deployment) policies(p *process) (all []policy.Document) {
+	ids, others := map[string]int64{}, []string{}
+	for _, n := range d.nodes {
+		if ids[n.name] = n.source.Persons; n != p && n.source.Persons > 0 {
+			others = append(others, n.name)
+		}
+	}
+	slices.Sort(others)
+	for _, t := range p.source.Tables {
+		switch {
+		case t.Spine:
+			all = append(all, open.Linked(p.name, t.Name, d.Persons, others))
+		case isLinked(t):
+			all = append(all, open.Linked(p.name, t.Name, d.Persons, nil))
+		default:
+			all = append(all, open.Policy(p.name, t.Name))
+		}
+	}
+	if draws := open.Draws(p.name, ids); len(draws.Draws) > 0 {
+		all = append(all, draws)
+	}
+	return all
 }
 
 // ended gives the error of a node that is over, without waiting.

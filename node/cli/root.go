@@ -47,6 +47,7 @@ type command struct {
 	progress   *render.Progress
 	aside      asideColumns                               // of the tables that register has read
 	left       leftColumns                                // of the same
+	persons    int64                                      // that the spine among them lists
 	parameters func(name string) (circuits.Params, error) // exchange.Parameters, but in tests
 }
 

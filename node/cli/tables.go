@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,6 +21,8 @@ const maxDepartmentName = 64 // characters of a name made from a file's
 type source struct {
 	Name   string
 	Tables []config.Table
+	// Persons are the ids of its tables whose persons other departments know too, of all tables together: for so many it draws tokens at most.
+	Persons int64
 }
 
 // parseTables reads the values of --table, "name=file,file,...". A file may have its department's name before it, as in
@@ -94,48 +97,131 @@ func (s *source) table(name string) *config.Table {
 	return nil
 }
 
-// keys is what --key says, of one department's tables.
+// keys is what --key, --colocated and --spine say of tables.
 type keys struct {
-	column    []string
+	column    string            // of all tables that have it; "": --key names none
+	of        map[string]string // of single tables
 	colocated bool
+	// spine is the table whose keys are the list of persons, and its department; the zero Spine: --spine names none.
+	spine engine.Spine
 }
 
-// withoutKeys takes away what --key says, which is of those tables that have the column.
-func withoutKeys(sources []source) (out keys) {
-	for _, s := range sources {
-		for i := range s.Tables {
-			t := &s.Tables[i]
-			out = keys{t.Key, t.Colocated}
-			t.Key, t.Colocated = nil, false
+// parseKeys reads the values of --key, COLUMN or TABLE=COLUMN, and takes --spine, of which the department is the one that holds the table.
+func parseKeys(values []string, colocated bool, spine string, sources []source) (k keys, err error) {
+	k = keys{of: map[string]string{}, colocated: colocated}
+	for _, value := range values {
+		table, column, found := strings.Cut(value, "=")
+		if !found || len(tablesNamed(sources, table)) == 0 {
+			table, column = "", value
+		}
+		switch {
+		case column == "":
+			return k, failure.Usage("key", "write --key COLUMN, or --key TABLE=COLUMN", "--key %q names no column", value)
+		case table == "" && k.column != "", k.of[table] != "":
+			return k, failure.Usage("key", "--key TABLE=COLUMN is of one table", "--key is given twice, %q the second time", value)
+		case table == "":
+			k.column = column
+		default:
+			k.of[table] = column
 		}
 	}
-	return out
+	switch none := len(values) == 0; {
+	case none && colocated:
+		return k, failure.Usage("colocated", "write --key COLUMN beside it", "--colocated is of a key, and --key names none")
+	case none && spine != "":
+		return k, failure.Usage("spine", "write --key COLUMN beside it", "--spine %s lists persons by a key, and --key names none", spine)
+	case colocated && spine != "":
+		return k, failure.Usage("spine", "leave out --colocated", "--colocated says that no value of the key stands at two departments, and --spine that they do")
+	case spine == "":
+		return k, nil
+	}
+	var holders []string
+	for i := range sources {
+		if sources[i].table(spine) != nil {
+			holders = append(holders, sources[i].Name)
+		}
+	}
+	switch {
+	case len(holders) == 0:
+		return k, failure.Usage("spine", "the tables are "+strings.Join(tableNames(sources), ", "), "--spine %s: no --table has that name", spine)
+	case len(holders) > 1:
+		return k, failure.Usage("spine", "name a table of which one department has all: --table NAME=DEPARTMENT:FILE,DEPARTMENT:FILE gives several files to one",
+			"--spine %s: the spine is one department's list of persons, and %s hold the table", spine, strings.Join(holders, ", "))
+	case len(sources) == 1:
+		return k, failure.Usage("spine", "DEPARTMENT:FILE says whose a file is", "--spine is of persons whom several departments know, and all files are %s's", holders[0])
+	}
+	k.spine = engine.Spine{Table: spine, Department: holders[0]}
+	return k, nil
 }
 
-// give declares the key of those of the tables that have the column. Their registrations, by source and table, say so too.
-func (k keys) give(sources []source, read [][]tableDescription) error {
-	if len(k.column) == 0 {
-		return nil
-	}
-	found := false
+// give declares the keys of the tables, and with a spine whose persons they name. Their descriptions, by source and table, say so too.
+func (k keys) give(ctx context.Context, sources []source, read [][]tableDescription) error {
+	found := map[string]bool{}
 	for i, s := range sources {
 		for j := range s.Tables {
+			t := &s.Tables[j]
+			column, own := k.of[t.Name]
+			if !own {
+				column = k.column
+			}
 			columns := read[i][j].registration.Columns
-			at := slices.IndexFunc(columns, func(c engine.Column) bool { return c.Name == k.column[0] })
-			if at < 0 {
+			at := slices.IndexFunc(columns, func(c engine.Column) bool { return c.Name == column })
+			switch {
+			case at < 0 && own:
+				return failure.Usage("key", "", "--key %s=%s: the table has no such column at department %s", t.Name, column, s.Name)
+			case at < 0 && t.Name == k.spine.Table:
+				return failure.Usage("key", "--key TABLE=COLUMN names another column of one table", "--spine %s lists persons by a key, and the table has no column %q", t.Name, column)
+			case at < 0:
 				continue
 			}
-			found, s.Tables[j].Key, s.Tables[j].Colocated = true, k.column, k.colocated
+			found[column], t.Key, t.Colocated = true, []string{column}, k.colocated
 			if k.colocated && columns[at].Colocated == "" {
-				columns[at].Colocated = k.column[0]
+				columns[at].Colocated = column
 			}
+			if k.spine.Table == "" {
+				continue
+			}
+			linkTo(t, k.spine)
+			again, err := describeTable(ctx, s.Name, *t, true)
+			if err != nil {
+				failure := failure.Of(err)
+				failure.Department = s.Name
+				return failure
+			}
+			read[i][j] = again
 		}
 	}
-	if !found {
-		return failure.Usage("key", "", "--key %s: no table has such a column", k.column[0])
+	if k.column != "" && !found[k.column] {
+		return failure.Usage("key", "", "--key %s: no table has such a column", k.column)
 	}
 	return nil
 }
+
+// The limits of a table's spine where all files are on this machine, and their owner asks: a list that has few of a table's persons is no attack then.
+var leastPlaced, mostChanged = int64(1), int64(100)
+
+// linkTo says that a table's key names persons of a spine, or that its keys are the spine.
+func linkTo(t *config.Table, spine engine.Spine) {
+	if t.Name == spine.Table {
+		t.Spine = true
+		return
+	}
+	t.Of, t.OfDepartment, t.LeastPlaced, t.MostChanged = spine.Table, spine.Department, &leastPlaced, &mostChanged
+}
+
+// unlink takes back what linkTo said: the question joins nothing across departments.
+func unlink(sources []source) {
+	for i := range sources {
+		sources[i].Persons = 0
+		for j := range sources[i].Tables {
+			t := &sources[i].Tables[j]
+			t.Spine, t.Of, t.OfDepartment, t.LeastPlaced, t.MostChanged, t.RowsPerPerson = false, "", "", nil, nil, nil
+		}
+	}
+}
+
+// isLinked reports whether a table's key names persons whom other departments know too.
+func isLinked(t config.Table) bool { return t.Spine || t.Of != "" }
 
 // tableFiles expands the comma-separated files of one table, and says whose they are where that is said; a file that stands in it
 // twice would be counted twice.

@@ -1,15 +1,20 @@
 package cli
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"parley/circuits"
+	"parley/engine"
 	"parley/node/config"
 	"parley/node/failure"
 	"parley/node/nodetest"
+	"parley/node/render"
 )
 
 func TestTablesMatchDepartmentsByPosition(t *testing.T) {
@@ -141,4 +146,109 @@ func TestOwnedFiles(t *testing.T) {
 			t.Errorf("%v gives %s, want %s", c.values, got, c.want)
 		}
 	}
+}
+
+// TestKeysAndSpine: --key is of all tables that have the column, or of one, and --spine of a table that one department holds.
+func TestKeysAndSpine(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"a.csv", "b.csv", "c.csv"} {
+		if err := os.WriteFile(name, []byte("x\n1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	two := []string{"register=police:a.csv", "tax=north:b.csv,south:c.csv"}
+	for _, c := range []struct {
+		want      string // in the refusal
+		tables    []string
+		key       []string
+		colocated bool
+		spine     string
+	}{
+		{"", two, []string{"id"}, false, "register"},
+		{"", two, []string{"id", "tax=payer"}, false, "register"},
+		{"", two, []string{"id"}, true, ""},
+		{"", two, nil, false, ""},
+		{"--key names none", two, nil, false, "register"},
+		{"--key names none", two, nil, true, ""},
+		{"names no column", two, []string{"tax="}, false, "register"},
+		{"given twice", two, []string{"id", "person"}, false, "register"},
+		{"given twice", two, []string{"tax=id", "tax=person"}, false, "register"},
+		{"no --table has that name", two, []string{"id"}, false, "population"},
+		{"north, south hold the table", two, []string{"id"}, false, "tax"},
+		{"that they do", two, []string{"id"}, true, "register"},
+		{"all files are police's", []string{"register=police:a.csv", "tax=police:b.csv"}, []string{"id"}, false, "register"},
+	} {
+		sources, err := parseTables(c.tables, config.Table{})
+		nodetest.Check(t, err)
+		k, err := parseKeys(c.key, c.colocated, c.spine, sources)
+		switch {
+		case c.want == "" && (err != nil || k.spine.Table != c.spine || c.spine != "" && k.spine.Department != "police"):
+			t.Errorf("%v, spine %q: %+v, %v", c.key, c.spine, k, err)
+		case c.want != "" && (err == nil || !strings.Contains(failure.Of(err).Message, c.want)):
+			t.Errorf("%v, spine %q: %v, want %s", c.key, c.spine, err, c.want)
+		}
+	}
+}
+
+// TestLinkedTables: what --spine says of tables is registered: whose persons the keys name, how many rows one has, and no key in a dictionary; each table's
+// own key may have another name. What cannot be is refused in words.
+func TestLinkedTables(t *testing.T) {
+	dir := nodetest.WriteFiles(t, map[string]string{
+		"register.csv": "person_id,sex\n" + rows(30, func(i int) string { return fmt.Sprintf("P%03d,%s", i, []string{"f", "m"}[i%2]) }),
+		"tax.csv":      "taxpayer,year,paid\n" + rows(40, func(i int) string { return fmt.Sprintf("p%03d,%d,%d", i/2, 2019+i%2, i) }),
+		"gaps.csv":     "taxpayer,year,paid\n,2019,1\n" + rows(40, func(i int) string { return fmt.Sprintf("p%03d,%d,%d", i/2, 2019+i%2, i) }),
+		"none.csv":     "person_id,sex\n,f\n,m\n,f\n,m\n",
+		"day.csv":      "taxpayer,year,paid\n2020-01-01,2019,1\n2020-01-02,2019,1\n",
+	})
+	t.Chdir(dir)
+	register := func(spine string, tables ...string) (engine.Catalogue, []source, error) {
+		f := tableFlags{tables: tables, key: []string{"person_id", "tax=taxpayer"}, spine: spine, readingFlags: readingFlags{header: "auto"}}
+		sources, keys, err := f.sources()
+		nodetest.Check(t, err)
+		p, err := circuits.Named("light")
+		nodetest.Check(t, err)
+		var out bytes.Buffer
+		c := &command{out: &out, errs: &out, progress: render.NewProgress(&out)}
+		catalogue, err := c.register(t.Context(), sources, keys, p)
+		if err == nil && c.persons != 30 {
+			t.Errorf("the spine has %d persons", c.persons)
+		}
+		return catalogue, sources, err
+	}
+	for _, taxes := range []string{"tax.csv", "gaps.csv"} {
+		catalogue, sources, err := register("register", "register=police:register.csv", "tax=taxoffice:"+taxes)
+		nodetest.Check(t, err)
+		on := engine.Linkage{Spine: "register", Department: "police"}
+		for i, key := range []string{"person_id", "taxpayer"} {
+			r, t0 := catalogue[i], sources[i].Tables[0]
+			on.Key = key
+			if r.Linkage != on || r.Columns[0].HasDictionary || slices.ContainsFunc(t0.Declared, func(c config.FileColumn) bool { return c.Name == key }) {
+				t.Errorf("%s: %+v of %+v", r.Table, r.Linkage, r.Columns[0])
+			}
+			if read, err := describeTable(t.Context(), sources[i].Name, t0, false); err != nil || engine.Hash("r", engine.Marshal(read.registration)) != engine.Hash("r", engine.Marshal(r)) {
+				t.Errorf("a node registers %s otherwise: %v", r.Table, err)
+			}
+		}
+		if of := catalogue[1].Quality; of.RowsPerPerson != map[string]int64{"tax.csv": 2}[taxes] || of.Duplicates != 40 || sources[1].Persons != 20 || sources[0].Persons != 30 {
+			t.Errorf("%s: %+v, %+v", taxes, of, sources)
+		}
+	}
+	for want, tables := range map[string][]string{
+		"neither text nor whole numbers": {"register=police:register.csv", "tax=taxoffice:day.csv"},
+		`has no column "person_id"`:      {"register=police:tax.csv", "tax=taxoffice:gaps.csv"},
+		"no such column at department":   {"register=police:register.csv", "tax=taxoffice:none.csv"},
+	} {
+		if _, _, err := register("register", tables...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %s", tables, err, want)
+		}
+	}
+}
+
+// rows are lines of a file.
+func rows(n int, line func(i int) string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(line(i) + "\n")
+	}
+	return b.String()
 }

@@ -8,11 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"parley/circuits"
+	"parley/engine"
+	"parley/node/cli/linkage"
 	"parley/node/client"
 	"parley/node/config"
 	"parley/node/disk"
@@ -43,9 +46,17 @@ func (c *command) tryCommand() *cobra.Command {
 files only, and asks the question. Types, bounds and dictionaries are inferred and shown before anything is encrypted.
 
   parley try --table heart=cleveland.csv,hungary.csv "SELECT sex, count(*), avg(chol) FROM heart GROUP BY sex"
-  parley try --table 'sales=branches/*.parquet' "SELECT sum(amount) FROM sales"`,
+  parley try --table 'sales=branches/*.parquet' "SELECT sum(amount) FROM sales"
+
+Two departments' tables of the same persons are joined across the departments, and nobody learns who is in both:
+
+  parley try --table register=police:register.csv --table tax=taxoffice:tax.csv --key person_id --spine register \
+    "SELECT sex, count(*) FROM register JOIN tax USING (person_id) GROUP BY sex"`,
 	}
-	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error { return c.try(cmd.Context(), sql, f) })
+	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error {
+		f.chosen = cmd.Flags().Changed("parameters")
+		return c.try(cmd.Context(), sql, f)
+	})
 	f.add(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&f.dir, "dir", "", "where the network's files live; a temporary folder otherwise, removed at the end")
@@ -64,7 +75,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	if err != nil {
 		return err
 	}
-	sources, err := f.sources()
+	sources, keys, err := f.sources()
 	if err != nil {
 		return err
 	}
@@ -74,13 +85,19 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	if err := checkTarget(f.certificate); err != nil {
 		return err
 	}
-	catalogue, err := c.register(ctx, sources, parameters)
+	catalogue, err := c.register(ctx, sources, keys, parameters)
 	if err != nil {
 		return err
 	}
 	c.describe(catalogue)
-	if _, err := newQuestion(sql, catalogue, nil, parameters); err != nil {
-		return c.left.explain(c.aside.explain(failure.Of(err)))
+	session, parameters, err := c.plan(sql, catalogue, nil, parameters, f.chosen, len(sources))
+	if err != nil {
+		return err
+	}
+	joins := session.Plan() != nil && session.Plan().Linked() != nil
+	if !joins && f.spine != "" {
+		unlink(sources)
+		c.progress.Note("the question joins nothing across departments: --spine changes nothing")
 	}
 	c.sayParameters(parameters)
 	dir, remove, err := workFolder(f.dir)
@@ -88,10 +105,11 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 		return err
 	}
 	defer remove()
-	if err := c.develop(ctx, parameters, false); err != nil {
+	s := settings{Dir: dir, Parameters: parameters.Name(), Joins: joins || parameters.Name() == joinedParameters, Persons: engine.FewestPersons, Deadline: f.deadline}
+	if err := c.develop(ctx, parameters, s.Joins); err != nil {
 		return err
 	}
-	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Deadline: f.deadline}, sources, c.progress)
+	d, err := deploy(ctx, s, sources, c.progress)
 	if err != nil {
 		return err
 	}
@@ -106,7 +124,38 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	if err != nil {
 		return err
 	}
-	return c.deliver(sql, answer, f.certificate, "")
+	if err := c.deliver(sql, answer, f.certificate, ""); err != nil {
+		return err
+	}
+	for _, note := range linkage.Without(d.linked) {
+		c.progress.Note("note: %s", note)
+	}
+	return nil
+}
+
+// link waits until the persons of all departments have their places on the spine.
+func (d *deployment) link(ctx context.Context) (err error) {
+	var nodes []linkage.Node
+	for _, n := range d.nodes {
+		if slices.ContainsFunc(n.source.Tables, isLinked) {
+			nodes = append(nodes, linkage.Node{Name: n.name, Dir: filepath.Join(filepath.Dir(n.config), "data")})
+		}
+	}
+	if d.linked, err = linkage.Await(ctx, nodes, d.progress.Update); err != nil {
+		return d.because(err)
+	}
+	d.progress.Finish()
+	return nil
+}
+
+// sayPolicy shows under which policy questions are answered here.
+func (c *command) sayPolicy(d *deployment) {
+	p := d.nodes[0]
+	document := d.policies(p)[0]
+	c.progress.Note("each department's steward has published this policy, for each of its tables: on this machine every\nanalyst may ask everything\n\n%s", strings.TrimSpace(document.Text()))
+	if d.Joins {
+		c.progress.Note("each also lets the others draw tokens for as many persons as their tables have, and whose table is the spine\nadmits them to it")
+	}
 }
 
 func (c *command) sayParameters(p circuits.Params) {

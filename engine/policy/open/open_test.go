@@ -38,3 +38,21 @@ func TestPolicy(t *testing.T) {
 		t.Error("it allows a question of somebody for whom nobody vouches")
 	}
 }
+
+// TestLinked: what lets departments join tables across each other is a policy and what may be drawn, also as files; a department draws nothing from
+// itself, and one without persons nothing at all.
+func TestLinked(t *testing.T) {
+	draws := open.Draws("police", map[string]int64{"taxoffice": 5, "health": 0, "police": 3, "aid": 7})
+	for _, d := range []policy.Document{open.Linked("police", "register", 2, []string{"aid", "taxoffice"}), draws} {
+		if err := d.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		again, err := policy.Parse("open.toml", []byte(d.Text()))
+		if again.Document.Department, again.Document.Version = d.Department, d.Version; err != nil || again.Document.Digest() != d.Digest() {
+			t.Errorf("%v: %s", err, d.Text())
+		}
+	}
+	if draws.Drawable("taxoffice") != 5 || draws.Drawable("aid") != 7 || len(draws.Draws) != 2 {
+		t.Errorf("%+v", draws)
+	}
+}
