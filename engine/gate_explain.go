@@ -17,6 +17,7 @@ type ExplainedScreening struct {
 	Earlier     int                   `json:"earlier,omitempty"` // answers that the question is compared with
 	Least       int64                 `json:"least,omitempty"`   // with noise on the figures, the rows that a cell rests on at least
 	Enough      int64                 `json:"enough,omitempty"`  // and what the departments' numbers then add up to, for one set
+	Persons     int64                 `json:"persons,omitempty"` // of a join across departments, how many a cell rests on at least
 	Departments int                   `json:"departments"`
 	Sums        []ExplainedSlack      `json:"sums,omitempty"` // of rules about the largest rows, what they are weighed by
 	Learns      []ExplainedDisclosure `json:"learns"`
@@ -43,6 +44,9 @@ func (p *Plan) ExplainScreening(d Disclosure, earlier ...Earlier) (*ExplainedScr
 	}
 	out := &ExplainedScreening{Earlier: len(earlier), Plan: s.Digest(), Rules: d.Sentences(), Figures: len(s.Moments), Groups: s.groupCount(),
 		Ciphertexts: s.Ciphertexts(), Departments: len(p.Departments), Sums: s.explainSlacks(), Learns: s.screeningLearns()}
+	if s.Linked() != nil {
+		out.Persons = s.Screen.persons.fewest(s, d.Count).Int64()
+	}
 	if d.Veiled {
 		out.Least, out.Enough = d.Count, s.Screen.enough(d.Count, 1)
 	}
@@ -65,6 +69,9 @@ func (p *Plan) explainSlacks() (out []ExplainedSlack) {
 
 // screeningLearns says who learns what of a screening.
 func (p *Plan) screeningLearns() []ExplainedDisclosure {
+	if p.Linked() != nil {
+		return p.personsLearnt()
+	}
 	most, below := int64(0), int64(0)
 	for _, m := range p.Moments {
 		if below = max(below, m.Below); m.Most != exactly64 {
@@ -127,8 +134,13 @@ func (x *ExplainedScreening) String() string {
 	for _, r := range x.Rules {
 		line("  %s", r)
 	}
-	line("Each department contributes %s of each of %s in %s, beside the answer.", Plural(x.Figures, "figure"), Plural(x.Groups, "group"),
-		Plural(x.Ciphertexts, "ciphertext"))
+	if x.Persons > 0 {
+		line("They count %s of each of %s, as products, beside the answer. A cell is shown where %d persons at least are counted.", Plural(x.Figures, "set")+" of persons",
+			Plural(x.Groups, "group"), x.Persons)
+	} else {
+		line("Each department contributes %s of each of %s in %s, beside the answer.", Plural(x.Figures, "figure"), Plural(x.Groups, "group"),
+			Plural(x.Ciphertexts, "ciphertext"))
+	}
 	if x.Earlier > 0 {
 		line("Some of them compare it with %s before it: where it would tell with one of too few rows, it is refused.", Plural(x.Earlier, "answer"))
 	}

@@ -41,7 +41,7 @@ func plural[N int | int64](l Language, n N, noun string) string {
 }
 
 var chineseCounts = map[string]string{
-	"row": "行", "joined row": "个连接行", "value": "个取值", "cell": "个单元", "group": "个分组", "limb": "个数段", "ciphertext": "个密文", "comparison": "处比较", "product": "个乘积",
+	"row": "行", "joined row": "个连接行", "value": "个取值", "cell": "个单元", "group": "个分组", "limb": "个数段", "ciphertext": "个密文", "comparison": "处比较", "product": "个乘积", "share": "个份额", "number": "个数",
 }
 
 // chineseTexts are the formats in Chinese, with the same values in the same order, or by their places.
@@ -88,10 +88,14 @@ var chineseTexts = map[string]string{
 	"  and %d more": "  另有%d个",
 	"What is opened in each group, sums over all persons, in %s of vectors over all groups:": "每个分组中公开的数，为全体人员之和，各分组共%s（向量之积）：",
 	"  %s, from %s to %s: the sum of %s":                                                     "  %s，在%s至%s之间：以下各项之和：%s",
-	"each department whose keys are placed on the spine":                                     "其键已在名册上定位的各部门",
-	"which of its own persons stand on the spine %s of %s, from placing them":                "经定位可知其自有人员中有谁在名册%s（%s所有）上",
-	"; since the spine is one of the joined tables, it learns so who matches":                "；名册即所连接的表之一，故由此得知谁相匹配",
-	"; who matches nobody learns":                                                            "；谁相匹配，无人得知",
+	"Over the %d positions of the spine that takes, with the screening, %s of each department that encrypts and %s of each that multiplies, and %s of every member, for %s.":                                                                               "名册共%d个位置，连同筛查，加密的各部门各需%s，相乘的各部门各需%s，每个成员各需%s，以公开%s。",
+	"Expected, of processor time: to encrypt %s, to multiply %s, to share %s, to verify %s of every member and of the analyst; in all about %s where each has two processors. What an earlier question of the epoch had encrypted is not encrypted again.": "预计处理器时间：加密%s，相乘%s，释放份额%s，每个成员及分析人核验%s；各方有两个处理器时共约%s。同一时期内先前问题已加密的不再加密。",
+	"nobody would answer this now: %s": "目前不会得到回答：%s",
+	"%.0f s":                           "%.0f秒", "%.0f min": "%.0f分钟", "%.1f h": "%.1f小时",
+	"each department whose keys are placed on the spine":                      "其键已在名册上定位的各部门",
+	"which of its own persons stand on the spine %s of %s, from placing them": "经定位可知其自有人员中有谁在名册%s（%s所有）上",
+	"; since the spine is one of the joined tables, it learns so who matches": "；名册即所连接的表之一，故由此得知谁相匹配",
+	"; who matches nobody learns":                                             "；谁相匹配，无人得知",
 	"encrypted numbers of %s, which they cannot read; but what they multiply by is theirs to say: one that does not follow the protocol, together with the analyst, can have a cell show numbers of single persons": "%s的加密数，不能读取；但乘以何数由其自定：不守协议者与分析人合谋，可使一个单元显出个别人的数",
 
 	// Plan.Notes

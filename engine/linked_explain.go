@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,23 @@ type ExplainedLinked struct {
 	Sides    []ExplainedSide   `json:"sides"`
 	Targets  []ExplainedTarget `json:"targets"`  // of each group
 	Products int               `json:"products"` // of vectors, that each department that multiplies makes
+	Work     *ExplainedWork    `json:"work,omitempty"`
+}
+
+// ExplainedWork is what answering takes at most, screening and answer together, over a spine of so many positions. Whoever knows spine and
+// parameters says it (protocols.ExpectedWork). Times are of processors, about, as measured once on one machine.
+type ExplainedWork struct {
+	Positions   int     `json:"positions"`
+	Ciphertexts int     `json:"ciphertexts"` // of vectors, that each department sends whose numbers are encrypted: each is made once an epoch
+	Products    int     `json:"products"`    // of ciphertexts, that each department makes that multiplies
+	Released    int     `json:"released"`    // numbers
+	Shares      int     `json:"shares"`      // in which each member releases them
+	Bytes       int     `json:"bytes"`       // of all departments' ciphertexts and products, which stand in the certificate or beside it
+	Encrypting  float64 `json:"encryptingSeconds"`
+	Multiplying float64 `json:"multiplyingSeconds"`
+	Sharing     float64 `json:"sharingSeconds"`   // of each member
+	Verifying   float64 `json:"verifyingSeconds"` // of each member, and of the analyst
+	Seconds     float64 `json:"seconds"`          // of wall time, where each has two processors
 }
 
 // ExplainedSide is one of the two tables.
@@ -74,6 +92,11 @@ func (p *Plan) explainLinked() *ExplainedLinked {
 	return x
 }
 
+// NotNow notes why nobody would answer the question now.
+func (x *Explanation) NotNow(why error) {
+	x.Notes = append(x.Notes, x.language.say("nobody would answer this now: %s", why))
+}
+
 // describeVector is one, as the moment of a side's rows that it is for each person.
 func (p *Plan) describeVector(v Vector) string {
 	m := Moment{Op: v.Op, Expr: v.Expr, Filter: v.Filter}
@@ -116,6 +139,33 @@ func (x *ExplainedLinked) write(language Language, line func(format string, args
 			break
 		}
 		line("  %s, from %s to %s: the sum of %s", strings.Join(t.Cells, ", "), t.Lo, t.Hi, strings.Join(t.Terms, " + "))
+	}
+	if w := x.Work; w != nil {
+		line("Over the %d positions of the spine that takes, with the screening, %s of each department that encrypts and %s of each that multiplies, and %s of every member, for %s.",
+			w.Positions, plural(language, w.Ciphertexts, "ciphertext"), plural(language, w.Products, "product"), plural(language, w.Shares, "share"), plural(language, w.Released, "number"))
+		line("Expected, of processor time: to encrypt %s, to multiply %s, to share %s, to verify %s of every member and of the analyst; in all about %s where each has two processors. What an earlier question of the epoch had encrypted is not encrypted again.",
+			about(language, w.Encrypting), about(language, w.Multiplying), about(language, w.Sharing), about(language, w.Verifying), about(language, w.Seconds))
+	}
+}
+
+// about is a time as people say it.
+func about(l Language, seconds float64) string {
+	switch {
+	case seconds < 90:
+		return l.say("%.0f s", max(1, seconds))
+	case seconds < 90*60:
+		return l.say("%.0f min", seconds/60)
+	}
+	return l.say("%.1f h", seconds/3600)
+}
+
+// personsLearnt is who learns what of a screening that counts persons.
+func (p *Plan) personsLearnt() []ExplainedDisclosure {
+	return []ExplainedDisclosure{
+		{"each contributor (" + strings.Join(p.Departments, ", ") + "), and nobody else", fmt.Sprintf("for %s of persons of each of %s, how many there are, exactly: those that have rows of both tables "+
+			"which a cell rests on, or that a condition leaves out; who is at several departments of a table is counted by each. Not who they are, nor who of its own is among them",
+			Plural(len(p.Linked().Targets), "set"), Plural(p.groupCount(), "group"))},
+		{"the analyst, every department, and whoever has the certificate", "which cells of the answer are withheld, and by which rule"},
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"regexp"
@@ -149,6 +150,26 @@ func TestLinkedSession(t *testing.T) {
 		if _, err := NewLinkedSession(several, crossCatalogue(), []string{"welfare", "tax"}, testPackings[0]); code(err) != CodeUnsupported || err.(*Error).Position == 0 {
 			t.Errorf("%s: %v", several, err)
 		}
+	}
+}
+
+// TestLinkedWork: what answering takes, as whoever knows the spine has worked it out, and why nobody would answer, are told in both languages.
+func TestLinkedWork(t *testing.T) {
+	p := crossPlan(t, "select count(*) from benefits join income using (pid)", "welfare", "tax")
+	said := map[Language]string{}
+	for _, language := range []Language{English, Chinese} {
+		x := p.ExplainIn(language)
+		x.Linked.Work = &ExplainedWork{Positions: 1_000_000, Ciphertexts: 490, Products: 62, Released: 1, Shares: 2, Encrypting: 833, Multiplying: 174, Sharing: 0.3, Seconds: 7200}
+		x.NotNow(errors.New("..."))
+		said[language] = x.String()
+	}
+	for _, want := range []string{"1000000 positions", "490 ciphertexts", "62 products", "2 shares", "1 number.", "14 min", "3 min", "share 1 s", "2.0 h", "Note: nobody would answer this now: ..."} {
+		if !strings.Contains(said[English], want) {
+			t.Errorf("%q is not in\n%s", want, said[English])
+		}
+	}
+	if regexp.MustCompile(`[A-Za-z]+ (is|are|the|each|that|which|by|from)\b`).MatchString(said[Chinese]) || !strings.Contains(said[Chinese], "2.0小时") {
+		t.Errorf("in Chinese:\n%s", said[Chinese])
 	}
 }
 

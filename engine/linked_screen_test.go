@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -42,6 +43,10 @@ func TestLinkedScreening(t *testing.T) {
 				t.Errorf("it asks for more of a person than whether there is a row: %+v", v)
 			}
 		}
+	}
+	if x, err := p.ExplainScreening(Disclosure{Count: 10}); err != nil || x.Figures != 6 || x.Persons != 10 || x.Groups != s.groupCount() || len(x.Learns) != 2 ||
+		!strings.Contains(x.String(), "6 sets of persons") || !strings.Contains(x.Learns[0].What, "exactly") {
+		t.Errorf("it is explained as %+v, %v", x, err)
 	}
 	// All; those with a wage, and the rest; those of the FILTER, and the rest of either side.
 	if len(l.Targets) != 6 {

@@ -1,8 +1,6 @@
 package protocols
 
 import (
-	"fmt"
-
 	"parley/engine"
 )
 
@@ -41,17 +39,17 @@ func (m *Analyst) follow(s *QueryState) {
 // join fills what a question says that joins tables by persons. base is the question's plan, before anything is counted or withheld.
 func (m *Analyst) join(base, plan *engine.Plan, members int) error {
 	of := plan.Linked()
-	if m.referee.linkage == nil || m.referee.linkage.Phase != LinkageFormed || !m.referee.network.Joins() {
-		return &engine.Error{Code: engine.CodeUnanswered, Message: "this network answers no question that joins departments' tables by persons, or its departments have formed no linkage yet"}
-	}
-	spine := m.referee.linkage.Spine(of.Spine.Department, of.Spine.Table)
-	if spine == nil {
-		return &engine.Error{Code: engine.CodeUnanswered, Message: fmt.Sprintf("department %q has published no spine %q", of.Spine.Department, of.Spine.Table)}
+	spine, err := m.referee.SpineOf(plan)
+	if err != nil {
+		return err
 	}
 	l := &Linked{Spine: SpineDigest(spine.By, &spine.Spine), Department: spine.Department, Table: spine.Table, Version: spine.Version,
 		Positions: uint32(spine.Positions()), Encrypted: plan.Join.Tables[1-of.Multiplier].Name}
 	var before *joint
 	if q := m.referee.Query(m.a.Screen); q != nil {
+		if !l.same(q.Ask.Linked) {
+			return &engine.Error{Code: CodeStaleSpine, Message: "the spine is another one than when the persons were counted", Hint: "ask again"}
+		}
 		d, err := newDossier(m.vk, m.network, q, base)
 		if err != nil {
 			return err
@@ -62,9 +60,8 @@ func (m *Analyst) join(base, plan *engine.Plan, members int) error {
 	if err != nil {
 		return err
 	}
-	if len(j.targets) > MaxTargets || j.shares(m.params) > MaxCiphertexts {
-		return &engine.Error{Code: engine.CodeLimit, Hint: "ask for fewer groups or fewer aggregates",
-			Message: fmt.Sprintf("%d numbers would be released; at most %d are allowed, in %d shares", len(j.targets), MaxTargets, MaxCiphertexts)}
+	if err := j.releasable(m.params); err != nil {
+		return err
 	}
 	l.Vectors, l.Products, l.Targets = uint32(len(j.vectors)*j.chunks), uint32(len(j.products)), uint32(len(j.targets))
 	m.ask.Linked, m.ask.Ciphertexts = l, uint32(j.shares(m.params))

@@ -172,7 +172,8 @@ func (j *joint) fits(p circuits.Params, members int) error {
 		of.Targets = append(of.Targets, terms)
 	}
 	if len(of.Targets) == 0 {
-		return &engine.Error{Code: CodePolicy, Message: "by the departments' rules nothing of the answer is shown"}
+		return &engine.Error{Code: CodePolicy, Message: "by the departments' rules nothing of the answer is shown: too few persons stand behind each number of it",
+			Hint: "ask of more persons, in fewer groups or under wider conditions"}
 	}
 	fit, err := p.Joint(of)
 	if err != nil {

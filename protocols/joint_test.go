@@ -364,3 +364,50 @@ func TestNewLinkedQuestion(t *testing.T) {
 		t.Errorf("on no spine: %v", err)
 	}
 }
+
+// TestExpectedWork: what is expected of a question is as much as what it would claim, screening and answer together; and what cannot be answered over so many
+// positions is refused, with the reason.
+func TestExpectedWork(t *testing.T) {
+	p, catalogue := tiny.Joined(), joinedCatalogue(9)
+	s, err := NewLinkedQuestion(jointSQL, catalogue, nil, Packing(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, answer, err := jointOf(t, p, jointSQL, catalogue, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := ExpectedWork(p, s.Plan(), engine.Disclosure{Count: 10}, 40, 3)
+	vectors := map[engine.Digest]bool{}
+	for _, j := range []*joint{before, answer} {
+		j.name(digestOf("epoch"), []Member{{Name: s.Plan().Linked().Sides[j.encrypted].Departments[0]}})
+		for _, name := range j.names[0] {
+			vectors[name] = true
+		}
+	}
+	if err != nil || w.Positions != 40 || w.Ciphertexts != len(vectors)*answer.chunks || w.Ciphertexts == 0 || w.Products != len(before.products)+len(answer.products) ||
+		w.Released != len(answer.targets) || w.Shares != before.shares(p)+answer.shares(p) || w.Bytes < w.Ciphertexts*SizesOf(p).Contribution+w.Products*SizesOf(p).Product {
+		t.Fatalf("%+v, %v", w, err)
+	}
+	if least := w.Encrypting + w.Multiplying + w.Sharing; w.Encrypting <= 0 || w.Multiplying <= 0 || w.Sharing <= 0 || w.Verifying <= 0 || w.Seconds*workProcessors < least {
+		t.Errorf("%+v", w)
+	}
+	if longer, err := ExpectedWork(p, s.Plan(), engine.Disclosure{Count: 10}, 4000, 3); err != nil || longer.Seconds < 10*w.Seconds {
+		t.Errorf("%+v, %v", longer, err)
+	}
+	for what, ask := range map[string]func() error{
+		"other rules": func() error {
+			_, err := ExpectedWork(p, s.Plan(), engine.Disclosure{Count: 10, Floor: 3}, 40, 3)
+			return err
+		},
+		"too many positions": func() error {
+			_, err := ExpectedWork(p, s.Plan(), engine.Disclosure{Count: 10}, 1<<24, 3)
+			return err
+		},
+	} {
+		var refused *engine.Error
+		if err := ask(); !errors.As(err, &refused) || refused.Message == "" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

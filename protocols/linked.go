@@ -158,6 +158,34 @@ func only(members []Member, numbers []uint64, of []bool) (out []Member, posted [
 	return out, posted
 }
 
+// Gives is how many ciphertexts a member contributes to a query, and how many products it makes.
+func (q *QueryState) Gives(k Key) (ciphertexts, products int) {
+	i := q.contributor(k)
+	if i < 0 {
+		return 0, 0
+	}
+	if q.encrypts[i] {
+		ciphertexts = q.ciphertexts(SubjectContribution)
+	}
+	if q.multiplies[i] {
+		products = q.ciphertexts(SubjectProduct)
+	}
+	return ciphertexts, products
+}
+
+// Givers is how many members contribute, and how many multiply.
+func (q *QueryState) Givers() (contribute, multiply int) {
+	for i := range q.Contributors {
+		if q.encrypts[i] {
+			contribute++
+		}
+		if q.multiplies[i] {
+			multiply++
+		}
+	}
+	return contribute, multiply
+}
+
 // giver is the index of a contributor that is among those of whom something is waited for, or -1.
 func (q *QueryState) giver(k Key, of []bool) int {
 	if i := q.contributor(k); i >= 0 && of[i] {

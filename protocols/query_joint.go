@@ -420,7 +420,7 @@ func (q *Query) mayAnswer(s *QueryState) error {
 	}
 	spine := q.referee.spineNow(l)
 	if spine == nil {
-		return &engine.Error{Code: "stale-spine", Message: "the spine is another one now"}
+		return &engine.Error{Code: CodeStaleSpine, Message: "the spine is another one now"}
 	}
 	if q.d.MayAnswer == nil {
 		return &engine.Error{Code: CodePolicy, Message: "this department does not say over which spines it answers"}

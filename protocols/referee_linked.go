@@ -1,6 +1,7 @@
 package protocols
 
-import ()
+// CodeStaleSpine is of a question over a spine that is another one by now: it is asked again.
+const CodeStaleSpine = "stale-spine"
 
 // checkLinked refuses a question that joins departments' tables by persons where the ledger knows better: the spine is not the one
 // that is in force, a contributor cannot have placed its keys on it, a table declares another, or there is too much of it.
@@ -17,13 +18,13 @@ func (s *State) checkLinked(b *Ask, ep *EpochState, tables []*tableState) *Refus
 	}
 	spine := s.spineNow(l)
 	if spine == nil {
-		return refuse("stale-spine", "the spine %q of department %q is another one now, or there is none", l.Table, l.Department)
+		return refuse(CodeStaleSpine, "the spine %q of department %q is another one now, or there is none", l.Table, l.Department)
 	}
 	for _, t := range tables {
 		r := &t.registration
 		switch {
 		case r.Linkage.Spine != l.Table || r.Linkage.Department != l.Department:
-			return refuse("stale-spine", "department %q does not declare that the keys of its table %q are placed on the spine %q of department %q", r.Department, r.Table, l.Table, l.Department)
+			return refuse(CodeStaleSpine, "department %q does not declare that the keys of its table %q are placed on the spine %q of department %q", r.Department, r.Table, l.Table, l.Department)
 		case !s.Admitted(spine, t.record.Entry.Author):
 			return refuse("stranger", "department %q is not admitted to the spine %q of department %q", r.Department, l.Table, l.Department)
 		}

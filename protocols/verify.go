@@ -36,6 +36,7 @@ type Verdict struct {
 	Departments     []string       // contributors
 	Members         []string       // all members of the epoch
 	Screening       engine.Digest  // that the answer rests on: its contributors signed what is shown; zero for none
+	Linked          *Linked        // how it joins tables by persons, over which spine; that this was the present one is the ledger's word
 	Compared        []Past         // earlier answers that the screening compared the question with; that there were no others is the ledger's word
 	Seats           []Seat         // who made the answer and the ledger: all members up to the Done, by key and name
 	Gone            []Seat         // whom votes had removed by then
@@ -184,6 +185,7 @@ func (v *Verifier) check(c *Certificate, verdict *Verdict) error {
 	}
 	verdict.Query, verdict.Analyst = q.ID, q.Author
 	verdict.question, verdict.round, verdict.Screening = q.Ask.Question, int(q.Ask.Round), q.Ask.Screen
+	verdict.Linked = q.Ask.Linked
 	if q.screen != nil {
 		verdict.Compared = q.screen.Ask.Past
 	}

@@ -113,6 +113,9 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 		case b.Screen != engine.Digest{}:
 			e.What = fmt.Sprintf("asks, after screening %s: %s", ShortDigest(b.Screen.String()), asked(b))
 		}
+		if l := b.Linked; l != nil {
+			e.What += fmt.Sprintf(" (joined by persons on the spine %s of %s, version %d)", l.Table, l.Department, l.Version)
+		}
 	case *protocols.Admit:
 		of(b.Query)
 		e.What = "has checked the question and takes part"
@@ -125,9 +128,15 @@ func (e *Event) describe(s *protocols.State, author protocols.Key, body protocol
 	case *protocols.Contribute:
 		of(b.Query)
 		e.What = "commits to " + engine.Plural(len(b.Blobs), "ciphertext") + " with proofs"
+	case *protocols.Multiply:
+		of(b.Query)
+		e.What = "has verified what was contributed, and commits to " + engine.Plural(len(b.Blobs), "product") + " of it with proofs"
 	case *protocols.Attest:
 		of(b.Query)
 		e.What = "has verified all contributions"
+		if q := s.Query(b.Query); q != nil && q.Ask.Linked != nil {
+			e.What += " and products"
+		}
 	case *protocols.Accuse:
 		of(b.Query)
 		e.What = fmt.Sprintf("accuses %s (%s): %s", AuthorName(s, b.Department), b.Fault, b.Sentence)

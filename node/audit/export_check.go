@@ -296,6 +296,9 @@ func (c *exportCheck) readBlobs(r *protocols.Record, refused error) error {
 	asked := func(query engine.Digest) (bool, uint32) { return c.screenings[query], c.targets[query] }
 	for _, b := range exchange.BlobsNamedBy(c.sizes, asked, r, refused) {
 		c.blob = b.Digest
+		if _, there := c.places[b.Digest]; there { // it stands where it was named first
+			continue
+		}
 		if c.x.Peek() == frameGone {
 			if _, err := c.x.Next(frameGone, 0); err != nil {
 				return err

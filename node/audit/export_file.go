@@ -22,7 +22,7 @@ import (
 //	for each block from the first:
 //	  block   as the ledger encodes it
 //	  seal    of the last block only: its own signatures
-//	  for each blob that the block's entries commit to, in their order:
+//	  for each blob that the block's entries are the first to commit to, in their order:
 //	    blob  its bytes, of exactly its size; or
 //	    gone  empty: nobody who was asked holds it
 //	end       empty

@@ -110,11 +110,17 @@ func Export(ctx context.Context, w io.Writer, src Source, params circuits.Params
 		}
 		return err
 	}
+	written := map[engine.Digest]bool{}
 	p.Record = func(r *protocols.Record, refused error) error {
 		for _, b := range exchange.BlobsNamedBy(protocols.SizesOf(params), p.asked, r, refused) {
+			if written[b.Digest] { // a vector serves all questions of its epoch
+				continue
+			}
+			missing := len(out.Missing)
 			if err := exportBlob(ctx, x, src, b, out); err != nil {
 				return err
 			}
+			written[b.Digest] = len(out.Missing) == missing
 		}
 		return nil
 	}

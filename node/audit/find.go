@@ -206,6 +206,12 @@ func (k *seeker) record(s *protocols.State, r *protocols.Record, refused error) 
 		if b.Round > 0 {
 			name(engine.QuestionDigest(b.Question), "question of several rounds")
 		}
+		if b.Linked != nil {
+			name(b.Linked.Spine, "spine that a question joins persons on")
+		}
+	case *protocols.Spine:
+		name(protocols.SpineDigest(r.Entry.Author, b), "version of a spine")
+		name(b.Registration, "registration of a table")
 	case *protocols.Admit:
 		name(b.Key, "key of a screening's recipient")
 		name(b.Opening, "what opens a screening's counts, which its contributors alone have")
@@ -213,6 +219,8 @@ func (k *seeker) record(s *protocols.State, r *protocols.Record, refused error) 
 		name(b.Verdict, "what departments sign to be shown of an answer")
 	case *protocols.Contribute:
 		several(b.Blobs, "contribution")
+	case *protocols.Multiply:
+		several(b.Blobs, "product")
 	case *protocols.Attest:
 		name(b.Contributions, isAll)
 	case *protocols.Accuse:

@@ -38,9 +38,38 @@ type Query struct {
 	Screening   bool       `json:"screening,omitempty"`   // it asks for the counts that the departments' rules go by, for their eyes alone
 	Signed      []string   `json:"signed,omitempty"`      // of a screening: departments that have signed what the answer shows
 	Screen      string     `json:"screen,omitempty"`      // the screening that an answer rests on: a query's id
+	Linked      *Linked    `json:"linked,omitempty"`      // of a join across departments
 	Ended       *time.Time `json:"ended,omitempty"`
 
 	id, certificate engine.Digest
+}
+
+// Linked is how a question joins tables across departments, by persons.
+type Linked struct {
+	Spine      string   `json:"spine"` // the table of whose keys it is
+	Of         string   `json:"of"`    // and its department
+	Version    uint64   `json:"version"`
+	Positions  int      `json:"positions"`
+	Encrypted  string   `json:"encrypted"`            // the table of which encrypted numbers are sent
+	Multiplied []string `json:"multiplied,omitempty"` // of a query on a ledger, departments that have multiplied them
+}
+
+// LinkedOf is how a question joins; nil of any other.
+func LinkedOf(l *protocols.Linked) *Linked {
+	if l == nil {
+		return nil
+	}
+	return &Linked{Spine: l.Table, Of: l.Department, Version: l.Version, Positions: int(l.Positions), Encrypted: l.Encrypted}
+}
+
+// multiplied are the departments that have committed to products for a query.
+func multiplied(q *protocols.QueryState) (names []string) {
+	for i, products := range q.Multiplied {
+		if products != nil {
+			names = append(names, q.Contributors[i].Name)
+		}
+	}
+	return names
 }
 
 // History is what a ledger tells up to now.
@@ -100,7 +129,10 @@ func (h *History) take(s *protocols.State, r *protocols.Record, refused error) e
 			delete(h.open, id)
 			continue
 		}
-		q.Released, q.Signed = state.Released(), signersOf(state)
+		q.Released, q.Signed, q.Linked = state.Released(), signersOf(state), LinkedOf(state.Ask.Linked)
+		if q.Linked != nil {
+			q.Linked.Multiplied = multiplied(state)
+		}
 		if q.State = state.Phase.String(); state.Phase.Ended() {
 			q.Ended, q.Reason = &at, endOf(s, state)
 			switch {

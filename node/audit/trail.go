@@ -24,7 +24,8 @@ const (
 	LineDecline    = "decline"
 	LineRescission = "rescission"
 	LineQuestion   = "question"
-	LineRelease    = "release" // a department commits to its decryption shares
+	LineProducts   = "multiplication" // a department multiplied what others sent, encrypted, by what it has of persons
+	LineRelease    = "release"        // a department commits to its decryption shares
 	LineAnswer     = "answer"
 	LineScreening  = "screening" // it is asked what of an answer is shown
 	LineCounts     = "counts"    // a department commits to its shares of a screening, which its contributors alone have
@@ -79,7 +80,7 @@ type Line struct {
 	Version     uint64       `json:"version,omitempty"` // of a policy
 	Outcome     string       `json:"outcome,omitempty"`
 	Cells       int          `json:"cells,omitempty"`       // of the plan
-	Ciphertexts int          `json:"ciphertexts,omitempty"` // that carry them
+	Ciphertexts int          `json:"ciphertexts,omitempty"` // that carry them; of a join across departments shares in which they are released, or a department's products
 	Released    bool         `json:"released,omitempty"`    // of a question: a decryption share stands on the ledger, whatever the outcome
 	Code        string       `json:"code,omitempty"`        // of a refusal
 	Sentence    string       `json:"sentence,omitempty"`    // of a refusal, or the reason that was given
@@ -229,6 +230,13 @@ func (t *Trail) read(s *protocols.State, r *protocols.Record, body protocols.Bod
 		}
 	case *protocols.Ask:
 		t.ask(s, r, b, at)
+	case *protocols.Multiply:
+		for _, q := range t.open {
+			if q.id == b.Query {
+				l := t.copy(t.line(s, r, at, LineProducts), q.line)
+				l.Ciphertexts = len(b.Blobs)
+			}
+		}
 	case *protocols.ShareCommit:
 		for _, q := range t.open {
 			if q.id == b.Query {
@@ -413,4 +421,7 @@ func (l *Line) facts(q *protocols.QueryState, p engine.Packing) {
 	}
 	l.Epsilon, l.Delta = plan.Price()
 	l.Functions, l.Cells, l.Ciphertexts = f.Functions, plan.CellCount()-l.Withheld, plan.Ciphertexts()
+	if q.Ask.Linked != nil {
+		l.Ciphertexts = int(q.Ask.Ciphertexts)
+	}
 }

@@ -214,7 +214,25 @@ func (c *command) explainFiles(ctx context.Context, sql string, f explainFlags) 
 	if err != nil {
 		return none, nil, err
 	}
-	return session.ExplainIn(engine.LanguageNamed(f.Language)), nil, nil
+	x := session.ExplainIn(engine.LanguageNamed(f.Language))
+	if x.First.Linked != nil {
+		expectWork(parameters, session.Plan(), catalogue, len(sources), &x.First)
+	}
+	return x, nil, nil
+}
+
+// expectWork adds what a join across departments takes, over a spine of as many positions as its table has rows, under the rule that holds where policies
+// have none; or why it is not answered so.
+func expectWork(p circuits.Params, plan *engine.Plan, catalogue engine.Catalogue, departments int, x *engine.Explanation) {
+	spine := plan.Linked().Spine
+	for _, r := range catalogue {
+		if r.Table == spine.Table && r.Department == spine.Department {
+			var err error
+			if x.Linked.Work, err = protocols.ExpectedWork(p, plan, engine.Disclosure{Count: engine.LeastPersons}, int(r.Rows), departments); err != nil {
+				x.NotNow(err)
+			}
+		}
+	}
 }
 
 // explainRemote has a node's client explain a question over its network's tables, and say what the departments would decide.

@@ -68,7 +68,7 @@ as long as the departments have not begun to share the answer.`,
 	flags.StringVar(&f.network, "network", "", "the pinned network description")
 	flags.StringVar(&f.certificate, "certificate", "", "write the certificate to this file")
 	flags.BoolVar(&f.noOpening, "no-opening", false, "leave out what shows the answer: the certificate shows only that it was made rightly")
-	flags.DurationVar(&f.deadline, "deadline", client.DefaultDeadline, "give up after this time")
+	flags.DurationVar(&f.deadline, "deadline", 0, "give up after this time; by default "+client.DefaultDeadline.String()+", and of a join across departments as much more as it may take")
 	flags.DurationVar(&f.wait, "wait", 0, "wait so long for departments that are not connected, before asking and, within the deadline, after it")
 	f.Question.Add(cmd)
 	flags.BoolVar(&f.request, "request", false, "ask nothing: request the grants that the question lacks, of all departments at once")
@@ -93,8 +93,10 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 			return err
 		}
 	}
-	if err := checkDeadline(f.deadline); err != nil {
-		return err
+	if f.deadline != 0 {
+		if err := checkDeadline(f.deadline); err != nil {
+			return err
+		}
 	}
 	pinned, err := readNetwork(f.network)
 	if err != nil {
@@ -186,8 +188,8 @@ func (c *command) ask(ctx context.Context, door client.Asker, sql string, o clie
 				c.progress.Update(label, s.Done, s.Total)
 			}
 		case s.Total > 0:
-			if next := stepLabel(s.Name, s.Screening); next != label {
-				label, proving = next, s.Name == "admitted" || s.Name == "attested"
+			if next := stepLabel(s); next != label {
+				label, proving = next, s.Name == "admitted" || s.Name == "attested" || s.Name == "contributed" && s.Multiplies
 				c.progress.Step("%s", label)
 			}
 			if !proving { // else it is proofs that are counted
@@ -215,28 +217,33 @@ func waitingFor(absent []client.Absent) string {
 }
 
 // stepLabel says what the departments do between one step and the next.
-func stepLabel(done string, screening bool) string {
-	if screening {
-		return "screening: " + screeningLabel(done)
+func stepLabel(s client.Step) string {
+	if s.Screening {
+		return "screening: " + screeningLabel(s)
 	}
-	switch done {
+	switch s.Name {
 	case "asked":
 		return "the departments check the question"
 	case "admitted":
 		return "encrypting and proving"
 	case "contributed":
+		if s.Multiplies {
+			return "verifying the contributions, multiplying and proving"
+		}
 		return "verifying the contributions"
+	case "multiplied":
+		return "verifying the products"
 	case "attested":
 		return "re-encrypting to the analyst and proving"
 	case "shared":
 		return "verifying the shares, decrypting"
 	}
-	return done
+	return s.Name
 }
 
 // screeningLabel is stepLabel where the departments look at counts together, to see what of the answer is shown.
-func screeningLabel(done string) string {
-	switch done {
+func screeningLabel(s client.Step) string {
+	switch s.Name {
 	case "attested":
 		return "re-encrypting to a department and proving"
 	case "shared":
@@ -244,7 +251,8 @@ func screeningLabel(done string) string {
 	case "screened":
 		return "the departments sign what is shown"
 	}
-	return stepLabel(done, false)
+	s.Screening = false
+	return stepLabel(s)
 }
 
 // addDeadline adds --deadline to a command that runs all departments itself.

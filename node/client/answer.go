@@ -15,7 +15,7 @@ import (
 	"parley/protocols"
 )
 
-// DefaultDeadline is what a question without a deadline of its own gets.
+// DefaultDeadline is what a question without a deadline of its own gets; a join across departments gets as much more as it may take.
 const DefaultDeadline = 2 * time.Minute
 
 // Options are an analyst's. The zero value works.
@@ -53,7 +53,8 @@ type AskOptions struct {
 	Purpose, Basis string
 	// Language is of what is said about a question that is not allowed: policy.English or policy.Chinese.
 	Language string
-	// Deadline is how long the departments have; zero is DefaultDeadline.
+	// Deadline is how long the departments have; zero is DefaultDeadline, and
+	// of a join across departments as much more as it may take.
 	// Ask itself gives up a little later.
 	Deadline time.Duration
 	// Wait is how long a question waits for departments that are not connected, before it is asked
@@ -74,7 +75,7 @@ type AskOptions struct {
 
 // Step is one observable step of a query.
 type Step struct {
-	Name       string // "asked", "admitted", "contributed", "attested", "shared", "screened", "verified", StepProving, StepWaiting
+	Name       string // "asked", "admitted", "contributed", "multiplied", "attested", "shared", "screened", "verified", StepProving, StepWaiting
 	Department string // whose; empty is the analyst's own, or all
 	Done       int    // of Total departments; of StepProving, proofs
 	Total      int
@@ -82,6 +83,7 @@ type Step struct {
 	Proofs     []Proofs      // of StepProving: each department's
 	Absent     []Absent      // of StepWaiting: for whom; empty: for nobody any more
 	Screening  bool          // it is of the screening that comes before the answer
+	Multiplies bool          // of a join across departments: what is contributed is multiplied before all verify it
 }
 
 // The steps that no entry of the ledger shows: they are the departments' and the asked node's word.
@@ -118,9 +120,11 @@ type Answer struct {
 
 // DepartmentStatus is a department's part in one query.
 type DepartmentStatus struct {
-	Name   string `json:"name"`
-	Peer   string `json:"peer"`
-	Status string `json:"status"` // "contributed", or "shared": a member of the epoch that was not asked to contribute
+	Name string `json:"name"`
+	Peer string `json:"peer"`
+	// Status is "contributed", or of a join across departments also "multiplied", what others had sent, or "contributed and multiplied"; or
+	// "shared": a member of the epoch that was not asked to contribute.
+	Status string `json:"status"`
 }
 
 // QueryError is a query that ended without an answer. Code and Sentence are

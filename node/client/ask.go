@@ -77,6 +77,11 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	if err != nil {
 		return nil, queryError(err)
 	}
+	if p.plan.Linked() != nil {
+		if err := c.expect(p.plan, d.Rules, &o); err != nil {
+			return nil, err
+		}
+	}
 	if p.rules = d.Rules; !p.rules.Screens() {
 		answer, err := c.askPart(ctx, p, o, seen)
 		if err == nil {
@@ -101,6 +106,21 @@ func (c *Client) askRound(ctx context.Context, p part, o AskOptions, seen *circu
 	return answer, nil
 }
 
+// expect refuses a question that joins by persons and that nobody would answer, before anything is computed for it, and gives one without a deadline
+// of its own as long as it may take: twice the processor time that all of its steps are expected to need, one after the other.
+func (c *Client) expect(plan *engine.Plan, rules engine.Disclosure, o *AskOptions) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	work, err := c.replica.Expected(c.params, plan, rules)
+	if err != nil {
+		return queryError(err)
+	}
+	if o.Deadline <= 0 {
+		o.Deadline = min(DefaultDeadline+time.Duration(4*work.Seconds)*time.Second, protocols.MaxDeadlineSeconds*time.Second)
+	}
+	return nil
+}
+
 // maxScreenings bounds how often a round is screened since other answers came before it.
 const maxScreenings = 5
 
@@ -115,10 +135,10 @@ func (c *Client) askScreened(ctx context.Context, p part, o AskOptions, seen *ci
 	return screened, answer, err
 }
 
-// stale reports whether a question was refused since another answer came before it.
+// stale reports whether a question was refused since another answer, or another version of a spine, came before it.
 func stale(err error) bool {
 	var q *QueryError
-	return errors.As(err, &q) && q.Code == protocols.CodeStaleHistory
+	return errors.As(err, &q) && (q.Code == protocols.CodeStaleHistory || q.Code == protocols.CodeStaleSpine)
 }
 
 // settled waits until the ledger, as the node shows it, has gone on, or a while.
@@ -501,7 +521,7 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 		}
 		out.Certificate, out.Attached = cert.Marshal(), outcome.Attached
 	}
-	out.Departments = a.departments(plan)
+	out.Departments = a.departments()
 	ask, cancel := context.WithTimeout(ctx, exchange.ReportTimeout+time.Second)
 	defer cancel()
 	if said, err := exchange.AskReports(ask, c.transport, c.node, out.Query); err == nil {
@@ -515,22 +535,23 @@ func (a *asking) answer(ctx context.Context, plan *engine.Plan, outcome *protoco
 	return out
 }
 
-func (a *asking) departments(plan *engine.Plan) []DepartmentStatus {
+func (a *asking) departments() []DepartmentStatus {
 	a.c.mu.Lock()
 	defer a.c.mu.Unlock()
 	q := a.c.replica.Query(a.machine.Query())
 	if q == nil {
 		return nil
 	}
-	contributed := map[string]bool{}
-	for _, name := range plan.Departments {
-		contributed[name] = true
-	}
 	var out []DepartmentStatus
 	for _, m := range q.Epoch.Members {
 		d := DepartmentStatus{Name: m.Name, Peer: peers.PeerOf(m.Key), Status: "shared"}
-		if contributed[m.Name] {
+		switch ciphertexts, products := q.Gives(m.Key); {
+		case ciphertexts > 0 && products > 0:
+			d.Status = "contributed and multiplied"
+		case ciphertexts > 0:
 			d.Status = "contributed"
+		case products > 0:
+			d.Status = "multiplied"
 		}
 		out = append(out, d)
 	}

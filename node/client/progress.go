@@ -21,7 +21,7 @@ type tally struct {
 // stepNames are the steps that entries show.
 var stepNames = map[protocols.EntryKind]string{
 	protocols.KindAsk: "asked", protocols.KindAdmit: "admitted", protocols.KindContribute: "contributed",
-	protocols.KindAttest: "attested", protocols.KindShare: "shared", protocols.KindScreen: "screened",
+	protocols.KindMultiply: "multiplied", protocols.KindAttest: "attested", protocols.KindShare: "shared", protocols.KindScreen: "screened",
 }
 
 // count notes an entry of a question that is asked from here; c.mu is held.
@@ -42,6 +42,8 @@ func (c *Client) count(e *protocols.Entry, refused error) {
 		query = b.Query
 	case *protocols.Contribute:
 		query = b.Query
+	case *protocols.Multiply:
+		query = b.Query
 	case *protocols.Attest:
 		query = b.Query
 	case *protocols.ShareCommit:
@@ -55,10 +57,16 @@ func (c *Client) count(e *protocols.Entry, refused error) {
 	}
 	t.done[e.Kind]++
 	step := Step{Name: name, Department: c.replica.NameOf(e.Author), Done: t.done[e.Kind], Total: len(s.Epoch.Members)}
+	contribute, multiply := s.Givers()
+	step.Multiplies = multiply > 0
 	switch e.Kind {
 	case protocols.KindAsk:
 		step.Department, step.Total = "", 1
-	case protocols.KindContribute, protocols.KindScreen:
+	case protocols.KindContribute:
+		step.Total = contribute
+	case protocols.KindMultiply:
+		step.Total = multiply
+	case protocols.KindScreen:
 		step.Total = len(s.Contributors)
 	}
 	t.steps = append(t.steps, step)
@@ -123,17 +131,19 @@ func (a *asking) count(said exchange.Reports) {
 	}
 }
 
-// proofsOf are the members' proofs of a query: one a ciphertext for a contribution, one for a
+// proofsOf are the members' proofs of a query: one a ciphertext for a contribution, one a product, one for a
 // share.
 func proofsOf(s *protocols.QueryState, said exchange.Reports) []Proofs {
-	one := int(s.Ask.Ciphertexts)
 	var out []Proofs
 	for i, m := range s.Epoch.Members {
-		p := Proofs{Department: m.Name, Total: one}
+		ciphertexts, products := s.Gives(m.Key)
+		p := Proofs{Department: m.Name, Total: ciphertexts + products + int(s.Ask.Ciphertexts)}
 		if at := slices.IndexFunc(s.Contributors, func(c protocols.Member) bool { return c.Key == m.Key }); at >= 0 {
-			p.Total += one
 			if s.Contributed[at] != nil {
-				p.Done = one
+				p.Done = ciphertexts
+			}
+			if s.Multiplied[at] != nil {
+				p.Done += products
 			}
 		}
 		for _, r := range said.List {

@@ -8,6 +8,7 @@ import (
 
 	"parley/circuits"
 	"parley/engine"
+	"parley/engine/policy"
 	"parley/node/exchange"
 	"parley/node/machine"
 	"parley/protocols"
@@ -117,7 +118,26 @@ func (c *Client) Explain(ctx context.Context, sql string, o AskOptions) (engine.
 	if err != nil {
 		return engine.SessionExplanation{}, err
 	}
-	return session.ExplainIn(engine.LanguageNamed(o.Language)), nil
+	x := session.ExplainIn(engine.LanguageNamed(o.Language))
+	if x.First.Linked != nil {
+		err = c.explainWork(session.Plan(), o, &x.First)
+	}
+	return x, err
+}
+
+// explainWork adds what a join across departments takes now, or why nobody would answer it.
+func (c *Client) explainWork(plan *engine.Plan, o AskOptions, x *engine.Explanation) error {
+	f, err := policy.FactsOf(plan, "")
+	if err != nil {
+		return queryError(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	rules := consider(c.replica, c.id.Key(), &f, o).Rules
+	if x.Linked.Work, err = c.replica.Expected(c.params, plan, rules); err != nil {
+		x.NotNow(err)
+	}
+	return nil
 }
 
 // session plans a question over the present tables.

@@ -38,6 +38,7 @@ type Answer struct {
 	Noise       *Noise                    `json:"noise,omitempty"`      // that figures carry
 	Rounded     int64                     `json:"rounded,omitempty"`    // what counts are rounded to
 	Screening   string                    `json:"screening,omitempty"`  // the query by which the contributors said what is shown
+	Linked      *audit.Linked             `json:"linked,omitempty"`     // of a join across departments
 	Compared    []string                  `json:"compared,omitempty"`   // the queries whose answers it was compared with
 	Rounds      []Round                   `json:"rounds,omitempty"`     // of a question that took several
 	Assurance   string                    `json:"assurance"`
@@ -84,7 +85,7 @@ func AnswerOf(sql string, a *client.Answer, path string) Answer {
 	if a.Verdict.Screening != (engine.Digest{}) {
 		out.Screening = a.Verdict.Screening.String()
 	}
-	out.Compared = comparedWith(a.Verdict)
+	out.Compared, out.Linked = comparedWith(a.Verdict), audit.LinkedOf(a.Verdict.Linked)
 	out.Certificate.Digest, out.QueryID = a.Verdict.Certificate.String(), a.Query
 	out.Ledger = anchorJSON{Block: a.Verdict.Block, Time: a.Verdict.Time.UTC()}
 	if path != "" {
@@ -162,6 +163,9 @@ func Provenance(a *client.Answer, path string) string {
 		b.Add("not asked", "%s: the answer is without their rows", strings.Join(a.NotAsked, ", "))
 	}
 	b.WriteString(SeatLines("keys", audit.SeatsOf(a.Verdict.Seats, a.Verdict.Gone), compared(a.Verdict)))
+	if line := joinedLine(a.Verdict.Linked); line != "" {
+		b.Add("joined", "%s", line)
+	}
 	if line := screeningLine(screeningsOf(a.Verdict)); line != "" {
 		b.Add("screening", "%s", line)
 	}

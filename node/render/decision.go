@@ -216,13 +216,23 @@ func screeningText(x *engine.ExplainedScreening, language string) string {
 		if x.Earlier > 0 {
 			history = fmt.Sprintf("  其中一部分用于与此前的%d个答复比较：若合在一起会推出过小的行集，则拒绝回答。\n", x.Earlier)
 		}
+		if x.Persons > 0 {
+			return fmt.Sprintf("回答之前先筛查：各部门就%d个分组各共同计算%d组人员的人数，每个所示单元至少须计得%d人。\n", x.Groups, x.Figures, x.Persons) +
+				"  人数（确切值）只有参与的部门能看到，其他任何人都看不到；这些人是谁，无人得知。\n" +
+				"  分析人、各部门和持有证书者只知道哪些单元不予显示、依据哪条规则。\n"
+		}
 		return fmt.Sprintf("回答之前先筛查：每个部门就%d个分组各提供%d个计数，另用%d个密文。\n", x.Groups, x.Figures, x.Ciphertexts) +
 			history + slacksText(x, language) + "  计数之和只有提供数据的部门能看到，其他任何人都看不到。\n" +
 			"  分析人、各部门和持有证书者只知道哪些单元不予显示、依据哪条规则。\n"
 	}
 	var b Page
-	b.put("", fmt.Sprintf("Before the answer the departments look at counts together (screening): each contributes %s of each of %s, in %s beside the answer's.",
-		engine.Plural(x.Figures, "figure"), engine.Plural(x.Groups, "group"), engine.Plural(x.Ciphertexts, "ciphertext")))
+	if x.Persons > 0 {
+		b.put("", fmt.Sprintf("Before the answer the departments count persons together (screening): %s of persons in each of %s. A cell is shown where %d at least are counted of each set that it rests on.",
+			engine.Plural(x.Figures, "set"), engine.Plural(x.Groups, "group"), x.Persons))
+	} else {
+		b.put("", fmt.Sprintf("Before the answer the departments look at counts together (screening): each contributes %s of each of %s, in %s beside the answer's.",
+			engine.Plural(x.Figures, "figure"), engine.Plural(x.Groups, "group"), engine.Plural(x.Ciphertexts, "ciphertext")))
+	}
 	if x.Earlier > 0 {
 		b.put("  ", fmt.Sprintf("some compare it with %s before it: where it would tell with one of too few rows, it is refused", engine.Plural(x.Earlier, "answer")))
 	}

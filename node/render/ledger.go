@@ -48,6 +48,12 @@ func Query(q *audit.Query, events []audit.Event, pinned bool) string {
 	b.Add("analyst", "%s", strings.TrimPrefix(q.Person+", "+q.Analyst, ", "))
 	b.Add("table", "%s of %s", q.Table, strings.Join(markedNames(q.Departments, q.Keys, pinned), ", "))
 	b.WriteString(SeatLines("keys", q.Keys, pinned))
+	if l := q.Linked; l != nil {
+		b.Add("joined", "by persons on the spine %s of %s, version %d, of %s; of %s encrypted numbers are sent", l.Spine, l.Of, l.Version, engine.Plural(l.Positions, "position"), l.Encrypted)
+		if len(l.Multiplied) > 0 {
+			b.Add("multiplied by", "%s", strings.Join(l.Multiplied, ", "))
+		}
+	}
 	if q.Screening {
 		b.Add("screening", "of what the answer shows, for its contributors alone: it has no certificate, and no answer")
 	}

@@ -27,7 +27,7 @@ type Trail struct {
 var trailWords = map[string][2]string{
 	audit.LinePolicy: {"policy", "策略"}, audit.LineCeiling: {"ceiling", "上限"}, audit.LineDraws: {"draws", "令牌限额"}, audit.LineSpine: {"spine", "人员主表"}, audit.LineRequest: {"request", "申请"}, audit.LineGrant: {"grant", "授权"},
 	audit.LineDecline: {"decline", "不予授权"}, audit.LineRescission: {"grant taken back", "撤销授权"}, audit.LineQuestion: {"question", "提问"},
-	audit.LineRelease: {"release", "释放"}, audit.LineAnswer: {"answer", "取得结果"}, audit.LineRefusal: {"refusal", "拒绝"},
+	audit.LineProducts: {"multiplication", "相乘"}, audit.LineRelease: {"release", "释放"}, audit.LineAnswer: {"answer", "取得结果"}, audit.LineRefusal: {"refusal", "拒绝"},
 	audit.LineScreening: {"screening", "筛查"}, audit.LineCounts: {"release of counts to the departments", "向提供部门释放计数"}, audit.LineVerdict: {"departments signed what is shown", "各部门已签署可显示的内容"},
 	audit.LineWithdrawal: {"withdrawal", "撤回"}, audit.LineExpiry: {"expiry", "过期"}, audit.LineFailure: {"failure", "失败"},
 
@@ -47,6 +47,7 @@ var trailWords = map[string][2]string{
 	"rows": {"rows of %s: %s", "%s的数据：%s"}, "all columns": {"all columns", "所有列"}, "no column": {"no column", "不涉及列"}, "columns unknown": {"columns not known: %s", "列未知：%s"},
 	"purpose": {"for %s", "用途：%s"}, "any purpose": {"for any purpose", "用途不限"}, "basis": {"; legal basis %s", "；法律依据：%s"},
 	"ceiling of": {"tables of %s: class %s at most", "%s的表：共享类别至多为%s"}, "version": {"version %d, rules: %s", "第%d版，规则：%s"}, "disclosure": {"what answers may show: %s", "答复可显示的内容：%s"}, "cells": {"cells: %d; ciphertexts: %d", "单元：%d；密文：%d"},
+	"products": {"products: %d", "乘积：%d"},
 	"drawable": {"tokens may be drawn for so many ids: %s", "可为以下数量的标识申领令牌：%s"}, "spine of": {"table %s, version %d: %s", "表%s，第%d版：%s"},
 	"withheld": {"; withheld: %d", "；不予显示：%d"}, "cost": {"; of each budget ε = %s, for δ = %s", "；从每项隐私预算中耗用ε = %s（δ = %s）"}, "screened by": {"screening", "筛查"},
 	"round": {" (round %d)", "（第%d轮）"}, "query": {"query", "查询"}, "lines": {"(lines: %d)", "（共%d行）"}, "and": {", ", "、"}, "semicolon": {"; ", "；"},
@@ -127,6 +128,8 @@ func (p *Page) trailLine(line *audit.Line, l trailLanguage) {
 		p.put(indent, failure.Printable(l.say("drawable", line.Text)))
 	case audit.LineSpine:
 		p.put(indent, failure.Printable(l.say("spine of", line.Table, line.Version, line.Text)))
+	case audit.LineProducts:
+		p.put(indent, l.say("products", line.Ciphertexts))
 	case audit.LineRelease, audit.LineCounts, audit.LineAnswer:
 		if text := l.say("cells", line.Cells, line.Ciphertexts); line.Ciphertexts > 0 {
 			if line.Withheld > 0 {

@@ -39,6 +39,7 @@ type Verdict struct {
 	Noise           *Noise        `json:"noise,omitempty"`     // that figures carry
 	Rounded         int64         `json:"rounded,omitempty"`   // what counts are rounded to
 	Screening       string        `json:"screening,omitempty"` // the query by which the contributors said what is shown; that their counts were true nothing shows
+	Linked          *audit.Linked `json:"linked,omitempty"`    // of a join across departments
 	Compared        []string      `json:"compared,omitempty"`  // the queries whose answers it was compared with; that there were no others is the ledger's word
 	Rounds          []Round       `json:"rounds,omitempty"`    // of a question that took several
 }
@@ -62,7 +63,7 @@ func VerdictOf(v protocols.Verdict) Verdict {
 		out.Screening = v.Screening.String()
 	}
 	if v.SelfConsistent {
-		out.Compared = comparedWith(v)
+		out.Compared, out.Linked = comparedWith(v), audit.LinkedOf(v.Linked)
 	}
 	out.SQL = questionOf(v)
 	for _, r := range v.Rounds {
@@ -153,6 +154,9 @@ func VerdictText(v protocols.Verdict, shown bool) string {
 		b.Add("departments", "%s", strings.Join(markedNames(v.Departments, seats, compared(v)), ", "))
 		b.WriteString(SeatLines("keys", seats, compared(v)))
 		b.Add("parameters", "%s", parametersText(v.Parameters, v.ForPrivateData))
+		if line := joinedLine(v.Linked); line != "" {
+			b.Add("joined", "%s", line)
+		}
 		if line := screeningLine(screeningsOf(v)); line != "" {
 			b.Add("screening", "%s", line)
 		}
@@ -180,6 +184,14 @@ func VerdictText(v protocols.Verdict, shown bool) string {
 	}
 	b.WriteString("\n" + result(v.Result, lastPlan(v), policy.English))
 	return b.String()
+}
+
+// joinedLine says it in words; "" of a question that joins nothing by persons.
+func joinedLine(l *protocols.Linked) string {
+	if l == nil {
+		return ""
+	}
+	return failure.Printable(fmt.Sprintf("by persons on the spine %s of %s, version %d, of %s", l.Table, l.Department, l.Version, engine.Plural(int(l.Positions), "position")))
 }
 
 // Anchor is where on the ledger an answer stands.
