@@ -268,18 +268,3 @@ func (j *joint) name(epoch engine.Digest, contributors []Member) {
 		}
 	}
 }
-
-// JoinFits checks, before a question that joins tables across departments is asked in a network of so many departments, that a parameter set
-// carries it over a spine of so many positions: its screening, and its answer with nothing withheld. The error is an *engine.Error.
-func JoinFits(p circuits.Params, plan *engine.Plan, positions uint32, members int) error {
-	screening, err := plan.Screening(engine.Disclosure{Count: engine.LeastPersons})
-	if err != nil {
-		return err
-	}
-	over := &Linked{Positions: positions}
-	before, err := newJoint(p, screening, over, members, nil)
-	if err == nil {
-		_, err = newJoint(p, plan, over, members, before)
-	}
-	return err
-}

@@ -38,6 +38,12 @@ const demoAuditor = "auditor"
 // demoTable is what --keep suggests to ask about.
 const demoTable = "register"
 
+// demoDistrict is a district about whose persons each of the cities knows something else, in files of its own: one has their register,
+// which is the spine, one their insurances, and one their taxes. Its persons fit one ciphertext.
+var demoDistrict = []struct{ Table, Of string }{{"district_register", "register"}, {"district_insurance", "insurance"}, {"district_tax", "tax"}}
+
+const demoDistrictPersons = 2000
+
 // demoQuestions are real ones, of the tables that population.Write makes.
 var demoQuestions = []struct{ Title, SQL string }{
 	{"How many women and men are registered, how old, and how many past sixty?",
@@ -54,6 +60,11 @@ FROM tax GROUP BY year ORDER BY year`},
        sum(expense) AS expense,
        sum(expense) FILTER (WHERE inpatient_days > 0) AS of_inpatients
 FROM health GROUP BY chronic ORDER BY chronic`},
+	{"How many who draw a pension or a benefit earn as well? Suzhou knows the ones,\n   Wuxi the others, and neither shows whom.",
+		`SELECT year, count(*) AS persons
+FROM district_insurance JOIN district_tax USING (person_id)
+WHERE monthly_benefit IS NOT NULL
+GROUP BY year ORDER BY year`},
 	{"From which provinces do most newcomers of working age come?",
 		`SELECT home_province, count(*) AS newcomers,
        avg(household_size) AS mean_household
@@ -130,15 +141,15 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 		return err
 	}
 	for _, q := range demoQuestions {
-		if _, err := newQuestion(q.SQL, catalogue, nil, parameters); err != nil {
+		if _, err := c.plan(q.SQL, catalogue, nil, parameters, true, len(sources)); err != nil {
 			return err
 		}
 	}
 	c.sayParameters(parameters)
-	if err := c.develop(ctx, parameters, false); err != nil {
+	if err := c.develop(ctx, parameters, true); err != nil {
 		return err
 	}
-	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Deadline: f.deadline,
+	d, err := deploy(ctx, settings{Dir: dir, Parameters: parameters.Name(), Joins: true, Deadline: f.deadline,
 		Auditors: []string{demoAuditor}, Lies: told}, sources, c.progress)
 	if err != nil {
 		return err
@@ -204,6 +215,16 @@ func writeCities(ctx context.Context, dir string, seed uint64, persons int) ([]s
 			s.Tables = append(s.Tables, config.Table{Name: table, Files: []string{city.Files[table]}})
 		}
 		sources = append(sources, s)
+	}
+	district, err := population.Write(ctx, filepath.Join(dir, "shared"), population.Spec{Seed: seed, Persons: demoDistrictPersons, Cities: []string{"district"}})
+	if err != nil {
+		return nil, err
+	}
+	spine := engine.Spine{Table: demoDistrict[0].Table, Department: sources[0].Name}
+	for i, of := range demoDistrict {
+		t := config.Table{Name: of.Table, Files: []string{district[0].Files[of.Of]}, About: config.About{Key: []string{"person_id"}}}
+		linkTo(&t, spine)
+		sources[i].Tables = append(sources[i].Tables, t)
 	}
 	return sources, nil
 }
@@ -278,7 +299,7 @@ func (c *command) question(ctx context.Context, d *deployment, door client.Asker
 	if err := writeCertificate(path, answer.Certificate); err != nil {
 		return nil, err
 	}
-	plain, err := plainAnswer(ctx, sources, answer.Plan.Table, sql)
+	plain, err := plainAnswer(ctx, sources, answer.Plan, sql)
 	if err != nil {
 		return nil, fmt.Errorf("plain SQL over the pooled rows: %w", err)
 	}
@@ -314,7 +335,14 @@ func demoText(answer *client.Answer, plain *engine.Result, equal bool, path stri
 }
 
 // plainAnswer answers a question by plain SQL over all departments' rows: nobody but the demo may.
-func plainAnswer(ctx context.Context, sources []source, table, sql string) (*engine.Result, error) {
+func plainAnswer(ctx context.Context, sources []source, plan *engine.Plan, sql string) (*engine.Result, error) {
+	names := []string{plan.Table}
+	if plan.Join != nil {
+		names = nil
+		for _, t := range plan.Join.Tables {
+			names = append(names, t.Name)
+		}
+	}
 	var tables []*datasets.Table
 	defer func() {
 		for _, t := range tables {
@@ -323,7 +351,7 @@ func plainAnswer(ctx context.Context, sources []source, table, sql string) (*eng
 	}()
 	for _, s := range sources {
 		for _, t := range s.Tables {
-			if t.Name != table {
+			if !slices.Contains(names, t.Name) {
 				continue
 			}
 			opened, err := datasets.Open(ctx, t.Name, t.Files, t.Reading())

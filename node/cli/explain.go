@@ -210,29 +210,15 @@ func (c *command) explainFiles(ctx context.Context, sql string, f explainFlags) 
 		return none, nil, err
 	}
 	c.describe(catalogue)
-	session, _, err := c.plan(sql, catalogue, f.Departments, parameters, f.chosen, len(sources))
+	question, err := c.plan(sql, catalogue, f.Departments, parameters, f.chosen, len(sources))
 	if err != nil {
 		return none, nil, err
 	}
-	x := session.ExplainIn(engine.LanguageNamed(f.Language))
-	if x.First.Linked != nil {
-		expectWork(parameters, session.Plan(), catalogue, len(sources), &x.First)
+	x := question.ExplainIn(engine.LanguageNamed(f.Language))
+	if question.work != nil {
+		x.First.Linked.Work = question.work
 	}
 	return x, nil, nil
-}
-
-// expectWork adds what a join across departments takes, over a spine of as many positions as its table has rows, under the rule that holds where policies
-// have none; or why it is not answered so.
-func expectWork(p circuits.Params, plan *engine.Plan, catalogue engine.Catalogue, departments int, x *engine.Explanation) {
-	spine := plan.Linked().Spine
-	for _, r := range catalogue {
-		if r.Table == spine.Table && r.Department == spine.Department {
-			var err error
-			if x.Linked.Work, err = protocols.ExpectedWork(p, plan, engine.Disclosure{Count: engine.LeastPersons}, int(r.Rows), departments); err != nil {
-				x.NotNow(err)
-			}
-		}
-	}
 }
 
 // explainRemote has a node's client explain a question over its network's tables, and say what the departments would decide.
@@ -411,43 +397,53 @@ func newQuestion(sql string, catalogue engine.Catalogue, departments []string, p
 	return session, nil
 }
 
-// plan plans a question over the tables of this many departments, with the parameters that it is asked with: a join across departments that those given do
-// not carry takes the set for joins, unless they were chosen.
-func (c *command) plan(sql string, catalogue engine.Catalogue, departments []string, p circuits.Params, chosen bool, members int) (*engine.Session, circuits.Params, error) {
+// planned is a question over files' tables, and the parameters that it is asked with.
+type planned struct {
+	*engine.Session
+	parameters circuits.Params
+	work       *engine.ExplainedWork // what a join across departments takes; nil of any other question
+}
+
+// plan plans a question over the tables of this many departments. A join across departments that the parameters do not carry takes the set for joins,
+// unless they were chosen.
+func (c *command) plan(sql string, catalogue engine.Catalogue, departments []string, p circuits.Params, chosen bool, members int) (planned, error) {
 	session, err := newQuestion(sql, catalogue, departments, p)
 	if err != nil {
-		return nil, p, c.left.explain(c.aside.explain(failure.Of(err)))
+		return planned{}, c.left.explain(c.aside.explain(failure.Of(err)))
 	}
 	if session.Plan().Linked() == nil {
-		return session, p, nil
+		return planned{session, p, nil}, nil
 	}
-	unfit := c.fits(session.Plan(), p, members)
+	work, unfit := c.work(session.Plan(), p, members)
 	if unfit == nil {
-		return session, p, nil
+		return planned{session, p, work}, nil
 	}
 	refused := asked(unfit, sql)
 	larger, err := circuits.Named(joinedParameters)
 	if err != nil || p.Name() == larger.Name() {
-		return nil, p, refused
+		return planned{}, refused
 	}
-	if session, err = newQuestion(sql, catalogue, departments, larger); err != nil || c.fits(session.Plan(), larger, members) != nil {
-		return nil, p, refused
+	if session, err = newQuestion(sql, catalogue, departments, larger); err != nil {
+		return planned{}, refused
 	}
-	if chosen {
+	switch work, err = c.work(session.Plan(), larger, members); {
+	case err != nil:
+		return planned{}, refused
+	case chosen:
 		refused.Hint = "--parameters " + larger.Name() + " carries it"
-		return nil, p, refused
+		return planned{}, refused
 	}
 	c.progress.Note("the parameters %s do not carry this question (%s): it is asked with %s", p.Name(), refused.Message, larger.Name())
-	return session, larger, nil
+	return planned{session, larger, work}, nil
 }
 
-// fits says why a join across departments is not carried by parameters, nil if it is. The spine has a position for each of its table's persons.
-func (c *command) fits(plan *engine.Plan, p circuits.Params, members int) error {
+// work is what a join across departments takes, or why parameters do not carry it. The spine has a position for each of its table's persons.
+func (c *command) work(plan *engine.Plan, p circuits.Params, members int) (*engine.ExplainedWork, error) {
 	if c.persons < 1 || c.persons > circuits.MaxPositions {
-		return failure.Refused("spine", "its key has to have values: --key names the column", "the spine lists %s, and it is a list of 1 to %d",
+		return nil, failure.Refused("spine", "its key has to have values: --key names the column", "the spine lists %s, and it is a list of 1 to %d",
 			engine.Plural(int(c.persons), "person"), circuits.MaxPositions)
 	}
-	return protocols.JoinFits(p, plan, uint32(c.persons), members)
+	return protocols.ExpectedWork(p, plan, engine.Disclosure{Count: engine.FewestPersons}, int(c.persons), members)
 }
 
 // asked gives an error the question that it is about.

@@ -64,9 +64,9 @@ func TestQueryGolden(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		c := &command{out: &out, errs: &out, progress: render.NewProgress(&out)}
-		answer, err := c.ask(t.Context(), slowDoor{answer: provinces()}, demoQuestions[3].SQL, client.AskOptions{})
+		answer, err := c.ask(t.Context(), slowDoor{answer: provinces()}, demoQuestions[len(demoQuestions)-1].SQL, client.AskOptions{})
 		nodetest.Check(t, err)
-		nodetest.Check(t, c.deliver(demoQuestions[3].SQL, answer, "", ""))
+		nodetest.Check(t, c.deliver(demoQuestions[len(demoQuestions)-1].SQL, answer, "", ""))
 		nodetest.Golden(t, "query", out.String())
 	})
 }
@@ -78,9 +78,9 @@ func TestDemoGolden(t *testing.T) {
 	for i := range demoQuestions {
 		text += demoHeading(i)
 	}
-	text += demoText(provinces(), provinces().Result, true, "/tmp/parley-demo/certificate-4")
+	text += demoText(provinces(), provinces().Result, true, "/tmp/parley-demo/certificate-5")
 	text += demoLedger([]audit.Event{
-		{Block: 70, Time: at, Author: "12D3KooWzaf8ed2d", Peer: "12D3KooWzaf8ed2d", Kind: protocols.KindAsk.String(), What: "asks: " + strings.Join(strings.Fields(demoQuestions[3].SQL), " ")},
+		{Block: 70, Time: at, Author: "12D3KooWzaf8ed2d", Peer: "12D3KooWzaf8ed2d", Kind: protocols.KindAsk.String(), What: "asks: " + strings.Join(strings.Fields(demoQuestions[len(demoQuestions)-1].SQL), " ")},
 		{Block: 83, Time: at.Add(12074 * time.Millisecond), Author: "nanjing", Peer: "12D3KooWnanjing1", What: "commits to 1 decryption share with proofs"},
 	})
 	nodetest.Golden(t, "demo", text)

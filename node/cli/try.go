@@ -25,6 +25,9 @@ import (
 	"parley/protocols"
 )
 
+// localPatience is how many times as long a join across departments may take here as is expected of it where each department has a machine.
+const localPatience = 4
+
 // localDeadline is a question's where all departments share one machine, however many they are.
 const localDeadline = 10 * time.Minute
 
@@ -35,6 +38,7 @@ type tryFlags struct {
 	noOpening        bool
 	seed             uint64
 	deadline         time.Duration
+	limited          bool // the deadline was chosen
 }
 
 func (c *command) tryCommand() *cobra.Command {
@@ -54,7 +58,7 @@ Two departments' tables of the same persons are joined across the departments, a
     "SELECT sex, count(*) FROM register JOIN tax USING (person_id) GROUP BY sex"`,
 	}
 	c.takesSQL(cmd, func(cmd *cobra.Command, sql string) error {
-		f.chosen = cmd.Flags().Changed("parameters")
+		f.chosen, f.limited = cmd.Flags().Changed("parameters"), cmd.Flags().Changed("deadline")
 		return c.try(cmd.Context(), sql, f)
 	})
 	f.add(cmd)
@@ -90,12 +94,17 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 		return err
 	}
 	c.describe(catalogue)
-	session, parameters, err := c.plan(sql, catalogue, nil, parameters, f.chosen, len(sources))
+	question, err := c.plan(sql, catalogue, nil, parameters, f.chosen, len(sources))
 	if err != nil {
 		return err
 	}
-	joins := session.Plan() != nil && session.Plan().Linked() != nil
-	if !joins && f.spine != "" {
+	parameters = question.parameters
+	joins := question.work != nil
+	switch {
+	case joins && !f.limited:
+		longer := time.Duration(localPatience * len(sources) * int(question.work.Seconds))
+		f.deadline = min(f.deadline+longer*time.Second, protocols.MaxDeadlineSeconds*time.Second)
+	case !joins && f.spine != "":
 		unlink(sources)
 		c.progress.Note("the question joins nothing across departments: --spine changes nothing")
 	}
@@ -154,7 +163,7 @@ func (c *command) sayPolicy(d *deployment) {
 	document := d.policies(p)[0]
 	c.progress.Note("each department's steward has published this policy, for each of its tables: on this machine every\nanalyst may ask everything\n\n%s", strings.TrimSpace(document.Text()))
 	if d.Joins {
-		c.progress.Note("each also lets the others draw tokens for as many persons as their tables have, and whose table is the spine\nadmits them to it")
+		c.progress.Note("\neach also lets the others draw tokens for as many persons as their tables have, and whose table is the spine\nadmits them to it")
 	}
 }
 

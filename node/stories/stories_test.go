@@ -307,6 +307,7 @@ var variable = []struct {
 }{
 	{regexp.MustCompile(`[0-9a-f]{64}`), "DIGEST"},
 	{regexp.MustCompile(`certificate [0-9a-f]{12}`), "certificate DIGEST"},
+	{regexp.MustCompile(`(screening\s+)[0-9a-f]{12}`), "${1}DIGEST"},
 	{regexp.MustCompile(`…\w{8}`), "…ANALYST"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC`), "TIME"},
 	{regexp.MustCompile(`(?s)time         \d.*?all\s+processes`), "time         WHERE IT WENT"},
