@@ -195,7 +195,8 @@ func unanswered(position int) *Error {
 
 // inOneRound refuses a question of several rounds that joins tables across departments.
 func inOneRound(position int) *Error {
-	return refuse(CodeUnsupported, position, "a join across departments is asked in one round, and this question takes several")
+	return hinted(refuse(CodeUnsupported, position, "a join across departments is asked in one round, and this question takes several"),
+		"several are for min, max, mode, median and percentiles, logreg, and subqueries that are asked first; count, sum, avg, variances, correlations and linreg take one")
 }
 
 // notLimbs refuses a plan of which departments contribute no limbs: a join across departments.

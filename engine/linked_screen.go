@@ -156,6 +156,16 @@ func (s *persons) fewest(p *Plan, count int64) *big.Int {
 	return out
 }
 
+// FewestPersons is how many persons have to be counted of what a cell of a join across departments rests on, by the plan's rules; 0 of other plans. It is
+// above the policies' smallest count where a side has several departments: each counts by itself whom several know.
+func (p *Plan) FewestPersons() int64 {
+	if p.Linked() == nil {
+		return 0
+	}
+	s := &persons{linked: p.Linked()}
+	return s.fewest(p, p.Rules.Count).Int64()
+}
+
 // screenedLinked is Screened of a join across departments: of a number too few persons are counted, or left out.
 func (p *Plan) screenedLinked(cells []*big.Int) ([]byte, error) {
 	s := p.Screen.persons

@@ -114,8 +114,12 @@ func TestLinkedFewest(t *testing.T) {
 		want        int64
 	}{{[]string{"welfare", "tax"}, false, 7}, {[]string{"north", "welfare", "tax"}, false, 28}} {
 		p := crossPlan(t, "select count(*) from benefits join income using (pid)", c.departments...)
-		if got := p.persons().fewest(p, 7); got.Cmp(big.NewInt(c.want)) != 0 {
-			t.Errorf("%v: %s", c.departments, got)
+		if n := p.FewestPersons(); n != 0 {
+			t.Errorf("%v, without rules: %d", c.departments, n)
+		}
+		p.Rules.Count = 7
+		if got := p.persons().fewest(p, 7); got.Cmp(big.NewInt(c.want)) != 0 || p.FewestPersons() != c.want {
+			t.Errorf("%v: %s, %d", c.departments, got, p.FewestPersons())
 		}
 		for side := range p.Linked().Sides {
 			p.Schema.Columns[p.Linked().Sides[side].Key].Colocated = "home"

@@ -346,6 +346,14 @@ func TestNewLinkedQuestion(t *testing.T) {
 	if s, err = NewLinkedQuestion(jointSQL, catalogue, []string{"a", "c"}, p); err != nil || len(s.Plan().Departments) != 2 {
 		t.Errorf("%+v, %v", s, err)
 	}
+	home := slices.DeleteFunc(slices.Clone(catalogue), func(r engine.Registration) bool { return r.Department == "c" })
+	for i := range home {
+		home[i].Linkage = engine.Linkage{}
+	}
+	var refused *engine.Error
+	if _, err = NewQuestion(jointSQL, home, nil, p); !errors.As(err, &refused) || refused.Code != engine.CodeTable || !strings.Contains(refused.Hint, "--spine TABLE") {
+		t.Errorf("of tables without keys on a spine: %+v", err)
+	}
 	for _, departments := range [][]string{nil, {"a", "b", "c"}} {
 		if _, err := NewQuestion(jointSQL, catalogue, departments, p); code(err) != engine.CodeUnanswered || err.(*engine.Error).Position == 0 {
 			t.Errorf("of %v: %v", departments, err)

@@ -40,7 +40,8 @@ func newQuestion(sql string, all engine.Catalogue, departments []string, p engin
 	}
 	if len(whole) == 0 {
 		return nil, &engine.Error{Code: engine.CodeTable, Message: "no department holds all the tables " + quotedNames(tables) + ", so none can join them",
-			Hint: fmt.Sprintf("%s hold one or more of them", strings.Join(some, ", "))}
+			Hint: fmt.Sprintf("%s hold one or more of them; across departments tables are joined by their persons' keys, on one spine (node.toml: key, spine, of; parley try: --key COLUMN --spine TABLE)",
+				strings.Join(some, ", "))}
 	}
 	session, err := plan(sql, all, whole, p)
 	if err == nil {

@@ -14,6 +14,8 @@ var notesWords = map[string][2]string{
 	"named":    {"%s: %s", "%s：%s"}, "and": {"; ", "；"}, "more": {"; and %d more, which --json has", "；另有%d项，见 --json"}, "all rows": {"of all rows", "全部数据"},
 	"veiled count": {"; contributors see rows with noise, so their numbers have to add up to %d, and a cell of some more than %d rows may not be shown",
 		"；各参与部门所见的行数带噪声，故其数之和须达%d，略多于%d行的单元也可能不予显示"},
+	"persons": {"a cell that is shown rests on at least %d persons, and what its conditions leave out of its row on as many or none; whom several departments of one side know, each of these counts",
+		"每个所示单元至少依据%d人，因其条件而未计入的人或为零或不少于此数；同一侧多个部门均有其记录的人，各部门各计一次"},
 	"veiled floor": {"; contributors see rows with noise, so its number has to be %d", "；所见的行数带噪声，故该数须达%d"},
 	"veiled":       {"; contributors see rows with noise, so it takes more of them", "；所见的行数带噪声，故须有更多的行"},
 	"keys":         {"joined rows with the same %s count as one row for these rules", "就这些规则而言，%s相同的连接行只计一行"},

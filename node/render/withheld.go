@@ -120,6 +120,9 @@ func ruleText(name string, p *engine.Plan, l notesLanguage) string {
 	if p == nil {
 		return ""
 	}
+	if n := p.FewestPersons(); n > 0 && name == "count" {
+		return l.say("persons", n)
+	}
 	said := policy.RulesText(p.Rules, []string{policy.English, policy.Chinese}[l])
 	for i, r := range p.Rules.Rules() {
 		if r.Name == name {

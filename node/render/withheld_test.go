@@ -200,3 +200,24 @@ func TestWithheldOfJoins(t *testing.T) {
 		t.Errorf("nothing is withheld: %s", text)
 	}
 }
+
+// TestWithheldOfPersons: a join across departments withholds by how many persons are counted, of whom each department of a side counts its own.
+func TestWithheldOfPersons(t *testing.T) {
+	register := func(department, table string) engine.Registration {
+		return engine.Registration{Department: department, Table: table, Rows: 300, Linkage: engine.Linkage{Key: "pid", Spine: "people", Department: "police"},
+			Quality: engine.Quality{Key: []string{"pid"}}, Columns: []engine.Column{{Name: "pid", Kind: engine.Text}}}
+	}
+	plan, err := engine.NewLinkedPlan("SELECT count(*) AS n FROM people JOIN tax USING (pid)",
+		engine.Catalogue{register("police", "people"), register("north", "tax"), register("south", "tax")}, []string{"north", "police", "south"},
+		engine.Packing{LimbBits: 20, LimbsPerCiphertext: 2048, MaxCiphertexts: 1, MaxDepartments: 15})
+	nodetest.Check(t, err)
+	plan.Rules = engine.Disclosure{Count: 10}
+	for language, part := range map[string]string{"": "at least 20 persons", policy.Chinese: "至少依据20人"} {
+		if said := ruleText("count", plan, notesIn(language)); !strings.Contains(said, part) {
+			t.Errorf("it does not say %q: %s", part, said)
+		}
+	}
+	if said := ruleText("floor", plan, 0); said != "" {
+		t.Error(said)
+	}
+}

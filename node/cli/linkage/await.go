@@ -148,7 +148,7 @@ func Without(reports []Report) (notes []string) {
 				notes = append(notes, fmt.Sprintf("%d of %s of %s (%s) are not on the spine %s: their rows join nothing", t.Unplaced, engine.Plural(t.Keys, "key"), t.Table, r.Name, t.Spine))
 			}
 			if t.Unusable > 0 {
-				notes = append(notes, fmt.Sprintf("%s of %s in %s (%s) are no keys, empty or too long: their rows join nothing", engine.Plural(t.Unusable, "value"), t.Column, t.Table, r.Name))
+				notes = append(notes, fmt.Sprintf("in %s of %s (%s) stand %s that can be no key, empty or too long: their rows join nothing", t.Column, t.Table, r.Name, engine.Plural(t.Unusable, "different value")))
 			}
 		}
 	}

@@ -50,7 +50,7 @@ func TestAwait(t *testing.T) {
 		t.Errorf("%v: %s, %+v", err, steps, reports)
 	}
 	notes := strings.Join(Without(reports), "\n")
-	if notes != "1 of 5 keys of tax (taxoffice) are not on the spine register: their rows join nothing\n2 values of id in tax (taxoffice) are no keys, empty or too long: their rows join nothing" {
+	if notes != "1 of 5 keys of tax (taxoffice) are not on the spine register: their rows join nothing\nin id of tax (taxoffice) stand 2 different values that can be no key, empty or too long: their rows join nothing" {
 		t.Error(notes)
 	}
 	held := with(tax, 5, "placed")
