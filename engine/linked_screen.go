@@ -18,6 +18,7 @@ type persons struct {
 	linked *Linked
 	of     [][]int // by target and term of the answer, the set that it is of; 0 is that of all rows that match
 	beyond [][]int // by set, those that together are the rest of the first
+	named  []int   // of NOT IN, by set: those with a row in the subquery, whom it leaves out; nil of all else
 
 	vectors [2]map[string]int // by side, by canonical encoding
 	sets    map[[2]int]int    // by their vectors
@@ -36,7 +37,7 @@ func (p *Plan) persons() *persons {
 	for side, v := range first.Vectors {
 		where[side] = conjuncts(from.Sides[side].Vectors[v].Filter)
 	}
-	s.set(p, where)
+	s.set(p, where, false)
 	for _, t := range from.Targets {
 		var sets []int
 		for _, term := range t.Terms {
@@ -44,7 +45,7 @@ func (p *Plan) persons() *persons {
 			for side, v := range term.Vectors {
 				when[side] = from.Sides[side].Vectors[v].rows()
 			}
-			at := s.set(p, when)
+			at := s.set(p, when, false)
 			if sets = append(sets, at); s.beyond[at] == nil && at > 0 {
 				var rest []int
 				for side := range when {
@@ -56,14 +57,30 @@ func (p *Plan) persons() *persons {
 					}
 					other := where
 					other[side] = append(slices.Clone(where[side]), notTrue(conjunction(nil, extra)))
-					rest = append(rest, s.set(p, other))
+					rest = append(rest, s.set(p, other, false))
 				}
 				s.beyond[at] = rest
 			}
 		}
 		s.of = append(s.of, sets)
 	}
+	s.nameThose(p)
 	return s
+}
+
+// nameThose adds, of NOT IN, to each set that of the persons whom it leaves out: by two subqueries, of which one names nobody, their number is had as a
+// difference, however few they are.
+func (s *persons) nameThose(p *Plan) {
+	if s.linked.Semi == nil || !s.linked.Semi.Not {
+		return
+	}
+	for _, t := range slices.Clone(s.linked.Targets) {
+		var when [2][]*Expr
+		for side, v := range t.Terms[0].Vectors {
+			when[side] = conjuncts(s.linked.Sides[side].Vectors[v].Filter)
+		}
+		s.named = append(s.named, s.set(p, when, true))
+	}
 }
 
 // rows are the conditions that a row meets that adds to a vector.
@@ -81,13 +98,16 @@ func notTrue(e *Expr) *Expr {
 	return &Expr{Op: OpNot, Kind: Boolean, Args: []*Expr{{Op: OpIsTrue, Kind: Boolean, Args: []*Expr{e}}}}
 }
 
-// set finds or adds the persons of whom both sides have rows under conditions.
-func (s *persons) set(p *Plan, when [2][]*Expr) int {
+// set finds or adds the persons of whom both sides have rows under conditions; or, of NOT IN, whom the subquery does not name, but if named is set.
+func (s *persons) set(p *Plan, when [2][]*Expr, named bool) int {
 	term := Term{Factor: big.NewInt(1)}
 	rows := [2]*big.Int{new(big.Int), new(big.Int)}
 	for side := range when {
 		of := &s.linked.Sides[side]
-		v := Vector{Op: s.linked.asked(side, Present), Filter: conjunction(nil, inOrder(when[side]))}
+		v := Vector{Op: Present, Filter: conjunction(nil, inOrder(when[side]))}
+		if !named {
+			v.Op = s.linked.asked(side, Present)
+		}
 		for _, r := range p.Join.of(side) {
 			v.Bounds = append(v.Bounds, momentBound(&Moment{Op: v.Op}, r, p.Schema))
 			rows[side].Add(rows[side], big.NewInt(r.Rows))
@@ -185,7 +205,8 @@ func (p *Plan) screenedLinked(cells []*big.Int) ([]byte, error) {
 			for _, set := range s.of[t] {
 				rest := slices.ContainsFunc(s.beyond[set], func(b int) bool { return few(g, b, false) }) &&
 					!slices.ContainsFunc(s.beyond[set], func(b int) bool { return cells[g*len(s.linked.Targets)+b].Cmp(fewest) >= 0 })
-				if few(g, set, p.Screen.Rules.ZeroIsSmall) || rest {
+				named := s.named != nil && slices.ContainsFunc(append([]int{set}, s.beyond[set]...), func(of int) bool { return few(g, s.named[of], false) })
+				if few(g, set, p.Screen.Rules.ZeroIsSmall) || rest || named {
 					code = ReasonCount
 				}
 			}

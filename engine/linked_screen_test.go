@@ -149,3 +149,46 @@ func TestLinkedRules(t *testing.T) {
 		}
 	}
 }
+
+// TestLinkedNotIn: whom NOT IN leaves out are counted too. A subquery that names a few persons, beside one that names nobody, would else have
+// their number as a difference, which IN withholds.
+func TestLinkedNotIn(t *testing.T) {
+	sql := "select count(*), count(*) filter (where amount > 1) from benefits where pid %s (select pid from income where wage > 5)"
+	p := crossPlan(t, fmt.Sprintf(sql, "not in"), "welfare", "tax")
+	s, err := p.Screening(Disclosure{Count: 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// All who are not among them, those of the FILTER, and the rest; then of each set those who are.
+	if len(s.Linked().Targets) != 6 {
+		t.Fatalf("%d sets of persons", len(s.Linked().Targets))
+	}
+	all, some := p.Linked().Moments[0], p.Linked().Moments[1]
+	for _, c := range []struct {
+		figures []int64
+		hidden  []int
+	}{
+		{[]int64{50, 30, 20, 40, 20, 20}, nil},
+		{[]int64{50, 30, 20, 0, 0, 0}, nil},
+		{[]int64{50, 30, 20, 10, 10, 0}, nil},
+		{[]int64{50, 30, 20, 1, 1, 0}, []int{all, some}},
+		{[]int64{50, 30, 20, 1, 0, 1}, []int{all, some}},
+		{[]int64{50, 30, 20, 40, 9, 31}, []int{some}},
+		{[]int64{50, 30, 20, 40, 31, 9}, []int{some}},
+	} {
+		for m, code := range screened(t, s, c.figures...) {
+			if target := p.Linked().Moments[m]; slices.Contains(c.hidden, target) != (code == ReasonCount) {
+				t.Errorf("%v: cell %d has %d", c.figures, m, code)
+			}
+		}
+	}
+	for i, of := range s.Linked().Targets {
+		if v := s.Linked().Sides[1].Vectors[of.Terms[0].Vectors[1]]; (v.Op == Absent) != (i < 3) || (v.Op == Present) != (i >= 3) {
+			t.Errorf("set %d has %+v", i, v)
+		}
+	}
+	in, err := crossPlan(t, fmt.Sprintf(sql, "in"), "welfare", "tax").Screening(Disclosure{Count: 10})
+	if err != nil || len(in.Linked().Targets) != 3 {
+		t.Errorf("IN counts other sets: %v", err)
+	}
+}
