@@ -419,3 +419,51 @@ func TestExpectedWork(t *testing.T) {
 		}
 	}
 }
+
+// TestClaimedVectors: what two questions need one of them makes, and who waits for another one's vectors has none to make meanwhile; else of three questions two
+// could wait for each other. What is being made counts as what is there.
+func TestClaimedVectors(t *testing.T) {
+	v := &vectorStore{named: map[engine.Digest]*storedVector{}, blobs: map[engine.Digest][]byte{}}
+	name := func(n ...byte) (out []engine.Digest) {
+		for _, b := range n {
+			out = append(out, engine.Digest{b})
+		}
+		return out
+	}
+	const size = 1 << 20
+	first, second, third := &desk{}, &desk{}, &desk{}
+	is := func(by *desk, want claim, names ...byte) {
+		t.Helper()
+		blobs, got := v.claim(name(names...), 2, size, by)
+		if got != want || (got == allMade) != (len(blobs) == 2*len(names)) {
+			t.Errorf("%v: %d with %d ciphertexts, want %d", names, got, len(blobs), want)
+		}
+	}
+	put := func(n byte) {
+		for chunk := range 2 {
+			v.put(engine.Digest{n}, chunk, []byte{n, byte(chunk)})
+		}
+	}
+	is(first, toBeMade, 3)
+	is(second, madeElsewhere, 1, 3, 2)
+	is(third, toBeMade, 2, 1) // the second one holds none of them
+	put(3)
+	is(first, allMade, 3)
+	is(second, madeElsewhere, 1, 3, 2)
+	put(2)
+	is(third, toBeMade, 2, 1)
+	put(1)
+	is(third, allMade, 2, 1)
+	is(second, allMade, 1, 3, 2)
+
+	is(first, toBeMade, 4)
+	is(second, madeElsewhere, 4)
+	first.over = true
+	is(second, toBeMade, 4)
+	v.bytes = MaxVectorBytes - 3*size // and two ciphertexts are the second one's
+	is(third, tooMany, 5)
+	is(third, madeElsewhere, 5, 4)
+	is(second, toBeMade, 4)
+	second.over = true
+	is(third, toBeMade, 5)
+}

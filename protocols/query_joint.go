@@ -49,6 +49,7 @@ type vectorStore struct {
 type storedVector struct {
 	chunks map[int][]byte
 	maker  *desk // whose machine makes what is missing; another one may once that is over
+	whole  int   // so many ciphertexts, then
 }
 
 func (v *vectorStore) of(name engine.Digest) *storedVector {
@@ -64,6 +65,59 @@ func (v *vectorStore) put(name engine.Digest, chunk int, blob []byte) {
 		of.chunks[chunk], v.blobs[BlobDigest(blob)] = blob, blob
 		v.bytes += len(blob)
 	}
+}
+
+// claim is what becomes of vectors that a machine needs.
+type claim uint8
+
+const (
+	allMade       claim = iota
+	toBeMade            // by this machine: all that is missing
+	madeElsewhere       // some of it is another machine's to make, and none has become this one's
+	tooMany             // the department makes no more in the epoch
+)
+
+// claim gives the ciphertexts of some vectors, of so many chunks each of so many bytes, once all are there. Else what is missing is by's to make from now on:
+// all of it, or while another machine makes some of it none. Of two machines that each had some of what both need neither would go on.
+func (v *vectorStore) claim(names []engine.Digest, chunks, size int, by *desk) (blobs [][]byte, of claim) {
+	var missing []*storedVector
+	for _, name := range names {
+		store := v.of(name)
+		for chunk := range chunks {
+			if blob := store.chunks[chunk]; blob != nil {
+				blobs = append(blobs, blob)
+			} else if !slices.Contains(missing, store) {
+				missing = append(missing, store)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return blobs, allMade
+	}
+	if slices.ContainsFunc(missing, func(s *storedVector) bool { return s.maker != by && s.made() }) {
+		return nil, madeElsewhere
+	}
+	bytes := v.bytes // and what is being made
+	for _, store := range missing {
+		bytes += size * (chunks - len(store.chunks))
+	}
+	for _, store := range v.named {
+		if store.made() && store.maker != by {
+			bytes += size * (store.whole - len(store.chunks))
+		}
+	}
+	if bytes > MaxVectorBytes {
+		return nil, tooMany
+	}
+	for _, store := range missing {
+		store.maker, store.whole = by, chunks
+	}
+	return nil, toBeMade
+}
+
+// made reports whether a live machine makes what is missing.
+func (s *storedVector) made() bool {
+	return s.maker != nil && !s.maker.over && len(s.chunks) < s.whole
 }
 
 // restorePart takes a journaled ciphertext of a vector, or a product.
@@ -147,28 +201,16 @@ func (q *Query) contributeVectors(s *QueryState) {
 	if !s.encrypts[own] {
 		return
 	}
-	var blobs [][]byte
-	missing := 0
-	for index := range q.dossier.joint.vectors {
-		store := q.stored(own, index)
-		for chunk := range q.dossier.joint.chunks {
-			if blob := store.chunks[chunk]; blob != nil {
-				blobs = append(blobs, blob)
-				continue
-			}
-			missing++
-			if store.maker != nil && store.maker != &q.desk && !store.maker.over {
-				return // another question's machine makes it; once it is in the journal, this one is stepped (Machine)
-			}
-			store.maker = &q.desk
-		}
-	}
-	if missing > 0 && q.epoch.vectors.bytes+missing*SizesOf(q.params).Contribution > MaxVectorBytes {
+	j := q.dossier.joint
+	blobs, claimed := q.epoch.vectors.claim(j.names[own], j.chunks, SizesOf(q.params).Contribution, &q.desk)
+	switch claimed {
+	case madeElsewhere: // once it is in the journal, or that question is over, this one is stepped (Machine)
+		return
+	case tooMany:
 		q.refuse(engine.CodeLimit, fmt.Sprintf("this department has made as many vectors in this epoch as it may: more than %d MB of them", MaxVectorBytes>>20))
 		return
-	}
-	if missing > 0 {
-		q.askFor(q.dossier.joint.encrypted)
+	case toBeMade:
+		q.askFor(j.encrypted)
 		return
 	}
 	q.contribution = &JournalRecord{Kind: JournalEntry, Query: q.id, Epoch: q.epoch.Digest}

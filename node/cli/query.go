@@ -296,7 +296,6 @@ func checkTarget(path string) error {
 	return os.Remove(trial.Name())
 }
 
-// writeCertificate writes it whole or not at all, for its owner's eyes: with its opening it shows the answer.
 // keepCertificate writes an answer's certificate, and what stands beside it.
 func keepCertificate(path string, a *client.Answer) error {
 	if path == "" {
@@ -339,6 +338,7 @@ func attachedTo(certificate string) func(engine.Digest) []byte {
 	}
 }
 
+// writeCertificate writes it whole or not at all, for its owner's eyes: with its opening it shows the answer.
 func writeCertificate(path string, certificate []byte) error {
 	if path == "" {
 		return nil
