@@ -159,14 +159,20 @@ func (p Placement) Position(id string) (uint32, bool) {
 var ErrNotAccepted = errors.New("the department does not answer on this version of the spine")
 
 // MayAnswer gives where a table's persons stand on a version of a spine, if the department answers about the table, as it is registered so, on that version:
-// its keys are placed on it, the present linkage's, and it keeps to the table's limits. Else ErrNotAccepted.
+// its keys are placed on it, the present linkage's, and it keeps to the table's limits, as they are now: keys may be drawn for long before they are placed under
+// new ones. Else ErrNotAccepted.
 func (l *Linker) MayAnswer(table string, registration engine.Digest, on protocols.SpineRecord) (Placement, error) {
 	r := l.report.Load()
 	for _, t := range r.Tables {
 		if t.Table == table && t.placement != nil && t.Held == "" && r.State == protocols.LinkageFormed.String() && r.ID == on.Linkage.String() &&
-			t.Department == on.Department && t.Spine == on.Table && t.placedOn == on.Number && t.placedOf == registration {
+			t.Department == on.Department && t.Spine == on.Table && t.placedOn == on.Number && t.placedOf == registration && l.limited(&t) {
 			return *t.placement, nil
 		}
 	}
 	return Placement{}, ErrNotAccepted
+}
+
+// limited reports whether a table is still one of the department's, and was held to its limits as they are now, if it has any.
+func (l *Linker) limited(r *TableReport) bool {
+	return slices.ContainsFunc(l.o.Tables(), func(t Table) bool { return t.Name == r.Table && (t.Of == "" || t.Limits == r.placedBy) })
 }

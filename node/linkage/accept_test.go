@@ -130,6 +130,9 @@ func TestLimitsOfSpines(t *testing.T) {
 	b.mu.Lock()
 	b.table.Limits = linkage.Limits{LeastPlaced: 91, MostChanged: 10}
 	b.mu.Unlock()
+	if _, err := w.answers(1); err != ErrNotAccepted { // whether or not it has been looked again
+		t.Errorf("b answers though its operator wants more keys placed: %v", err)
+	}
 	w.wake()
 	held("9 of 10 keys are on the spine, and least_placed is 91 percent")
 	b.mu.Lock()
