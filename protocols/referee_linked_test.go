@@ -2,6 +2,7 @@ package protocols
 
 import (
 	"crypto/ed25519"
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
@@ -521,4 +522,35 @@ func forgedQuery(c *court, t *testing.T, id engine.Digest, what string, forge fu
 	if _, err := ParseState(c.network, c.sizes, engine.Marshal(&w)); err == nil {
 		t.Errorf("a snapshot is taken of a query %s", what)
 	}
+}
+
+// TestSpineOf: before it is asked, a question that joins by persons is refused in words where it would be by the ledger, and by the same state.
+func TestSpineOf(t *testing.T) {
+	c := joinedCourt(t)
+	plan, err := engine.NewLinkedPlan("SELECT count(*) FROM benefits JOIN register USING (id)", c.state.Catalogue(), []string{"a", "b", "c"},
+		engine.Packing{LimbBits: 20, LimbsPerCiphertext: 64, MaxCiphertexts: 4, MaxDepartments: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(code string) {
+		t.Helper()
+		spine, err := c.state.SpineOf(plan)
+		var e *engine.Error
+		if code == "" && (err != nil || spine.Version != 1 || spine.Positions() != 9) || code != "" && (!errors.As(err, &e) || e.Code != code || e.Message == "") {
+			t.Errorf("want %q: %+v, %v", code, spine, err)
+		}
+	}
+	refused("")
+	d := open2("a", "register", 2)
+	d.Membership = []string{"c"}
+	c.must(stewardOf("a"), c.publication(d))
+	refused(CodePolicy)
+	plan.Join.Linked.Spine.Table = "population"
+	refused(engine.CodeUnanswered)
+	linkage := c.state.linkage
+	c.state.linkage = nil
+	refused(engine.CodeUnanswered)
+	c.state.linkage = linkage
+	c.state.network.ProvingKeys = c.state.network.ProvingKeys[:3]
+	refused(engine.CodeUnanswered)
 }
