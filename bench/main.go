@@ -58,6 +58,11 @@ type options struct {
 	against        string
 	pairs          int
 	cellKey        int64
+	joined         []int
+	asked          []string
+	linking        bool
+	peers          string
+	sample         int
 }
 
 func parse(args []string) (options, error) {
@@ -81,11 +86,22 @@ func parse(args []string) (options, error) {
 	flags.Int64Var(&o.cellKey, "cellkey", 0, "only run the averaging attacks on cell-key noise of so many `rows`")
 	flags.BoolVar(&o.reconstruction, "reconstruction", false, "only ask for all tables by one and two columns, and pin persons")
 	flags.StringVar(&o.people, "people", "../shared/data/adult/adult.csv", "the persons of -reconstruction: a CSV `file` whose first column is a key")
+	joined := flags.String("joined", "", "only measure joins across departments of so many `persons` in each table, separated by commas")
+	asked := flags.String("ask", "count,sum", "the questions of -joined, separated by commas: persons, count, sum, product, groups")
+	flags.BoolVar(&o.linking, "linking", true, "with -joined: measure the linking too")
+	flags.IntVar(&o.sample, "sample", 1, "with -joined: of so many ciphertexts of a vector one is proven and verified, and counted for all")
+	flags.StringVar(&o.peers, "peers", "bench/peers", "with -joined: the `folder` of the peers that are measured beside; none with an empty name")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
-	if o.pairs < 1 {
-		return o, fmt.Errorf("-pairs %d: at least one", o.pairs)
+	if o.asked = strings.Split(*asked, ","); *joined != "" {
+		var err error
+		if o.joined, err = sizes("-joined", *joined); err != nil {
+			return o, err
+		}
+	}
+	if o.pairs < 1 || o.sample < 1 {
+		return o, fmt.Errorf("-pairs %d, -sample %d: at least one", o.pairs, o.sample)
 	}
 	if *parameters != "" {
 		o.parameters = strings.Split(*parameters, ",")
@@ -123,6 +139,13 @@ func run(ctx context.Context, args []string) error {
 	}
 	if o.against != "" {
 		return compare(ctx, o)
+	}
+	if len(o.joined) > 0 {
+		r, err := runJoined(ctx, o)
+		if err != nil {
+			return err
+		}
+		return r.write(o)
 	}
 	if o.reconstruction {
 		r, err := runReconstruction(ctx, o.people)

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -47,4 +51,34 @@ func median(costs []cost) cost {
 		CPU:  middle(func(c cost) float64 { return c.CPU }),
 		Wall: middle(func(c cost) float64 { return c.Wall }),
 	}
+}
+
+// of adds what a step took.
+func (c *cost) of(step func() error) error {
+	cpu, wall := processorSeconds(), time.Now()
+	err := step()
+	c.add(cost{CPU: processorSeconds() - cpu, Wall: time.Since(wall).Seconds()})
+	return err
+}
+
+func (c *cost) add(other cost) { c.CPU, c.Wall = c.CPU+other.CPU, c.Wall+other.Wall }
+
+func (c cost) times(n float64) cost { return cost{CPU: n * c.CPU, Wall: n * c.Wall} }
+
+// forgetPeak has peakMB count from now on, where Linux lets it.
+func forgetPeak() {
+	debug.FreeOSMemory()
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
+}
+
+// peakMB is the most memory of this process that was resident since then, 0 where that is not known.
+func peakMB() float64 {
+	text, _ := os.ReadFile("/proc/self/status")
+	_, text, _ = bytes.Cut(text, []byte("VmHWM:"))
+	fields := bytes.Fields(text)
+	if len(fields) == 0 {
+		return 0
+	}
+	kB, _ := strconv.ParseFloat(string(fields[0]), 64)
+	return kB / 1000
 }
