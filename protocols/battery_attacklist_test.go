@@ -152,7 +152,7 @@ func column(what, says, sql string) attack {
 }
 
 func attacks() []attack {
-	return slices.Concat(purposeAttacks(), grantAttacks(), namedAttacks(), questionAttacks(), tableAttacks(), columnAttacks(), termAttacks(), granterAttacks(), publisherAttacks(), personAttacks(), classAttacks(), waitingAttacks())
+	return slices.Concat(purposeAttacks(), grantAttacks(), namedAttacks(), questionAttacks(), tableAttacks(), columnAttacks(), termAttacks(), granterAttacks(), publisherAttacks(), personAttacks(), classAttacks(), waitingAttacks(), joinedAttacks())
 }
 
 func purposeAttacks() []attack {

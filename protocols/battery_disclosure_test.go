@@ -133,7 +133,7 @@ func row(against string, a attack) disclosure {
 }
 
 func disclosures() []disclosure {
-	return slices.Concat(unscreenedAttacks(), screeningAttacks(), liveAttacks(), certificateAttacks(), cellKeyAttacks(), veiledAttacks(), roundingAttacks(), largestAttacks())
+	return slices.Concat(unscreenedAttacks(), screeningAttacks(), liveAttacks(), certificateAttacks(), cellKeyAttacks(), veiledAttacks(), roundingAttacks(), largestAttacks(), joinedDisclosures())
 }
 
 // unscreenedAttacks ask for the answer without its screening, or for another answer than its screening shows.
@@ -303,6 +303,9 @@ it rests that the attack fails: on nobody but city3, or on that contributors cou
 keys city3's policy asks for noise of up to five rows and withholds nothing, in those of ` + "`veiled`" + ` for that and at least three rows, in those of rounding for counts
 rounded to 3; a question was answered so before. In
 those of dominance it asks that two rows are at most 0.9 of a sum, and withholds nothing for its number of rows; of age 41 one row of city1 is nearly all, of age 42 two, of city1 and city2.
+
+Rows of persons join departments' tables by persons, in the network of five departments of [ATTACKS.md](ATTACKS.md). All policies have a smallest count of 1, of which 2 persons are made, but where
+a row says otherwise. In those of presets the screening is asked for as if city3 had no such rules.
 
 In rows of histories, of a network of their own, city3's policy withholds groups of fewer than four rows, has a ` + "`history`" + ` of a year and no floor; the count and the sum of all
 rows were answered before. They try to tell one row of city3's, with the cholesterol 66, or what city3 has in all, by answers none of which is of few rows. Where the screening's verdict refuses,

@@ -207,16 +207,26 @@ func (p *party) startAsking() {
 		config.Grants = append(config.Grants, c.Grant)
 	}
 	config.Grants = append(config.Grants, p.w.spare...)
+	p.asks(config)
+	p.takeBack()
+}
+
+// asks starts the analyst's machine, with a nonce by which the screening's recipient is the world's, if it has one.
+func (p *party) asks(config protocols.AnalystConfig) {
 	a, err := protocols.NewAnalyst(config, p.journal)
 	for err == nil && a.Recipient() != "" && p.w.recipient != "" && a.Recipient() != p.w.recipient && a.Query() == (engine.Digest{}) {
-		a, err = protocols.NewAnalyst(config, p.journal) // with another nonce
+		a, err = protocols.NewAnalyst(config, p.journal)
+	}
+	if refusal := (*engine.Error)(nil); errors.As(err, &refusal) && config.Screen != (engine.Digest{}) && refusal.Code == engine.CodePolicy {
+		p.ask, p.screen = nil, engine.Digest{} // nothing is shown of it
+		p.answers = append(p.answers, &protocols.Outcome{Status: protocols.Refused, Code: refusal.Code, Sentence: refusal.Message})
+		return
 	}
 	if err != nil {
 		p.w.t.Fatalf("analyst: %v", err)
 	}
 	p.asking = a
 	p.stepAnalyst(protocols.Started{})
-	p.takeBack()
 }
 
 func (p *party) stepAll(e protocols.Event) {

@@ -274,8 +274,5 @@ func (p *party) startJoining() {
 	}
 	config := protocols.AnalystConfig{Key: p.key, Keys: p.keys, Verifying: w.keys.Verifying(), State: p.state, Receipts: checkReceipt,
 		Plan: plan, Purpose: purpose, DeadlineSeconds: 60, Rules: p.consider(plan, false).Rules, Screen: p.screen, Screening: p.screen == engine.Digest{}, CertificateBytes: w.certificateBytes}
-	if p.asking, err = protocols.NewAnalyst(config, p.journal); err != nil {
-		w.t.Fatalf("analyst: %v", err)
-	}
-	p.stepAnalyst(protocols.Started{})
+	p.asks(config)
 }
