@@ -114,7 +114,8 @@ func (n *node) keep(info peer.AddrInfo) {
 		if !up {
 			n.log.Debug("a department is not connected", "peer", info.ID.String(), "error", err)
 		}
-		connected = up
+		// One that stops soon after it was reached looks as if it cut this node off, until it cannot be reached.
+		connected = up || connected && errors.Is(err, peers.ErrCutOff)
 	})
 }
 
