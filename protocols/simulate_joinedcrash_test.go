@@ -34,10 +34,14 @@ func TestJoinedCrashes(t *testing.T) {
 	ask(calm, true)
 	killedKeeping(t, base, kept, amount(0, len(kept)/3, 3), func(w *world) { ask(w, false) })
 	killedBetween(t, base, func(w *world) { ask(w, false) })
-	if stride := amount(0, 0, 101); stride > 0 {
+	stride, n := amount(0, 0, 101), amount(0, 1, 60)
+	if *schedules > 0 && *everything {
+		stride, n = max(51, 100_000 / *schedules), max(1, *schedules/10)
+	}
+	if stride > 0 {
 		killedAnywhere(t, base, calm, 9, stride, func(_ *testing.T, w *world) { ask(w, false) })
 	}
-	killedBySchedules(t, base, calm, amount(0, 1, 60), ask)
+	killedBySchedules(t, base, calm, n, ask)
 }
 
 // keeping is a point of a party that has just stored a record; the point before is where it had not.
