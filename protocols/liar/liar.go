@@ -18,7 +18,7 @@ type Kind string
 // The lies. Those from Equivocation on are told by the transport, so by whoever serves blobs;
 // Wrap leaves the machine honest.
 const (
-	BadProof           Kind = "bad-proof"           // contribution whose proof does not verify
+	BadProof           Kind = "bad-proof"           // contribution or product whose proof does not verify
 	BadKeyShare        Kind = "bad-key-share"       // key share whose proof does not verify
 	WrongShare         Kind = "wrong-share"         // decryption share of something else
 	SecondContribution Kind = "second-contribution" // two different Contribute entries
@@ -149,6 +149,9 @@ func (l *liar) concerns(body protocols.Body) bool {
 			return l.adds(b.Query)
 		}
 		return slices.Contains([]Kind{BadProof, Garbage, SecondContribution, StaleEpoch}, l.kind)
+	case *protocols.Multiply:
+		l.query = b.Query
+		return l.kind == BadProof || l.kind == Garbage
 	case *protocols.Attest:
 		l.query = b.Query
 		return l.kind == WrongDigest || l.kind == FalseAccusation
@@ -186,6 +189,9 @@ func (l *liar) tell(body protocols.Body) ([]protocols.Body, [][]byte) {
 		}
 		digests, blobs := l.spoilAll(b.Blobs)
 		return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
+	case *protocols.Multiply:
+		digests, blobs := l.spoilAll(b.Blobs)
+		return []protocols.Body{&protocols.Multiply{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
 	case *protocols.Attest:
 		if l.kind == WrongDigest {
 			return []protocols.Body{&protocols.Attest{Query: b.Query, Contributions: flip(b.Contributions)}}, nil
