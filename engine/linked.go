@@ -93,6 +93,11 @@ func (l *Linked) Group(p *Plan, side, group int) int {
 // Indicator reports whether all numbers of a vector are 0 or 1.
 func (v *Vector) Indicator() bool { return v.Op == Present || v.Op == Absent }
 
+// Bits reports whether all that a vector says of a person is whether there is a row: of a count, where nobody has two at any of its departments.
+func (v *Vector) Bits() bool {
+	return v.Indicator() || v.Op == CountRows && !slices.ContainsFunc(v.Bounds, func(b Bound) bool { return b.Hi.Cmp(big.NewInt(1)) > 0 })
+}
+
 // Demand is what answering a plan takes of a parameter set, beside the length of the spine.
 type Demand struct {
 	Multipliers int            // departments that multiply
@@ -140,7 +145,7 @@ func (v Vector) farthest() *big.Int {
 func (v Vector) At(department int) Vector {
 	v.Bounds = v.Bounds[department : department+1]
 	v.Filter = conjunction(nil, inOrder(conjuncts(v.Filter)))
-	if v.Op == CountRows && v.Bounds[0].Hi.Cmp(big.NewInt(1)) <= 0 {
+	if v.Op == CountRows && v.Bits() {
 		v.Op = Present
 	}
 	return v

@@ -143,7 +143,7 @@ func weights(v *engine.Vector) (lo int64, weighted bool, err error) {
 		return 0, false, &engine.Error{Code: engine.CodeOverflow, Message: fmt.Sprintf("a department's number of a person on the side that multiplies takes more than %d bits", circuits.WeightBits),
 			Hint: "rows_per_person in node.toml says how many rows a person has at most; sum something with smaller bounds"}
 	}
-	return least.Int64(), !v.Indicator() && (v.Op != engine.CountRows || most.Cmp(big.NewInt(1)) > 0), nil
+	return least.Int64(), !v.Bits(), nil
 }
 
 // productOf is the first product of a screening's target in a group.

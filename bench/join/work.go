@@ -85,8 +85,7 @@ func (j *Work) multiply(group int, term *engine.Term, pin int) (int, circuits.Jo
 		j.Vectors = append(j.Vectors, of)
 	}
 	v := &j.Linked.Sides[j.Multiplier].Vectors[by.Vector]
-	bits := v.Indicator() || v.Op == engine.CountRows && widest(v) <= 1 // the very ones that the screening counted
-	weighted, first := !bits, len(j.Products)
+	weighted, first := !v.Bits(), len(j.Products) // else by the very bits that the screening counted
 	for part := range j.Parts {
 		product := Product{By: by, Of: of, Part: part, Pin: -1, Weighted: weighted && pin >= 0, Lo: v.Bounds[0].Lo.Int64()}
 		if pin >= 0 {
