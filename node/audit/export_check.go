@@ -98,9 +98,9 @@ type exportCheck struct {
 	number uint64        // record, that is looked at
 	blob   engine.Digest // and blob
 	places map[engine.Digest]blobPlace
-	// Queries that are screenings, whose shares an export does not hold: a trail has no state that knows.
-	screenings map[engine.Digest]bool
-	targets    map[engine.Digest]uint32 // numbers that queries over joins across departments release
+	// What queries ask that are screenings, whose shares an export does not hold, or join across departments, whose shares have another length: a
+	// trail has no state that knows.
+	asks map[engine.Digest]*protocols.Ask
 
 	began int64            // offset of the block that is looked at
 	asked map[uint64]int64 // and of those of questions, by their record's number
@@ -118,7 +118,7 @@ type blobPlace struct {
 // of a file that cannot be read; what is wrong with what it holds stands in
 // the result.
 func Check(file io.ReaderAt, size int64, pins Pins, parameters func(string) (circuits.Params, error), progress func(done, total int64)) (*Checked, error) {
-	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, screenings: map[engine.Digest]bool{}, targets: map[engine.Digest]uint32{}, asked: map[uint64]int64{}, told: progress,
+	c := &exportCheck{file: file, places: map[engine.Digest]blobPlace{}, asks: map[engine.Digest]*protocols.Ask{}, asked: map[uint64]int64{}, told: progress,
 		out: &Checked{Members: []Seat{}, Missing: []string{}, Unchecked: []string{}, Incomplete: []string{}, Deviations: []string{}, Evidence: []convictions{}, NotAllowed: []NotAllowed{}}}
 	err := c.run(size, pins, parameters)
 	if c.audit != nil && c.audit.broken != nil {
@@ -287,13 +287,10 @@ func (c *exportCheck) readBlobs(r *protocols.Record, refused error) error {
 	c.number = r.Number
 	if body, err := r.Entry.Open(); err == nil && refused == nil {
 		if ask, ok := body.(*protocols.Ask); ok && (ask.Screening || ask.Linked != nil) {
-			query := protocols.QueryID(c.replay.network.ID(), r.Entry.Author, ask)
-			if c.screenings[query] = ask.Screening; ask.Linked != nil {
-				c.targets[query] = ask.Linked.Targets
-			}
+			c.asks[protocols.QueryID(c.replay.network.ID(), r.Entry.Author, ask)] = ask
 		}
 	}
-	asked := func(query engine.Digest) (bool, uint32) { return c.screenings[query], c.targets[query] }
+	asked := func(query engine.Digest) *protocols.Ask { return c.asks[query] }
 	for _, b := range exchange.BlobsNamedBy(c.sizes, asked, r, refused) {
 		c.blob = b.Digest
 		if _, there := c.places[b.Digest]; there { // it stands where it was named first

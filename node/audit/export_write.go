@@ -31,13 +31,12 @@ func NewReplay(n *protocols.Network, sizes protocols.Sizes) *replay {
 	return &replay{network: n, State: protocols.NewState(n, sizes)}
 }
 
-// asked reports whether a query of the state is a screening, and how many numbers it releases over a join across departments.
-func (p *replay) asked(query engine.Digest) (screening bool, targets uint32) {
-	q := p.State.Query(query)
-	if q != nil && q.Ask.Linked != nil {
-		targets = q.Ask.Linked.Targets
+// asked is what a query of the state asks.
+func (p *replay) asked(query engine.Digest) *protocols.Ask {
+	if q := p.State.Query(query); q != nil {
+		return &q.Ask
 	}
-	return q != nil && q.Ask.Screening, targets
+	return nil
 }
 
 // Run returns how many blocks there were.

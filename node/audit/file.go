@@ -60,7 +60,7 @@ func OpenFile(file ReadCloserAt, size int64, parameters func(string) (circuits.P
 // read checks the blocks, and tells of each one's records once it is known when it was signed.
 func (f *File) read(tell func(records []protocols.Record, block uint64) error) (err error) {
 	sizes := protocols.SizesOf(f.params)
-	c := &exportCheck{file: f.file, places: map[engine.Digest]blobPlace{}, screenings: map[engine.Digest]bool{}, targets: map[engine.Digest]uint32{}, out: &Checked{}, sizes: sizes, replay: NewReplay(f.network, sizes)}
+	c := &exportCheck{file: f.file, places: map[engine.Digest]blobPlace{}, asks: map[engine.Digest]*protocols.Ask{}, out: &Checked{}, sizes: sizes, replay: NewReplay(f.network, sizes)}
 	if c.x, err = newExportReader(f.file, f.size); err == nil {
 		_, err = c.x.Genesis()
 	}

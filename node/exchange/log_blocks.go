@@ -154,9 +154,9 @@ type NamedBlob struct {
 }
 
 // BlobsNamedBy lists the blobs that a record's entry commits to and that are for all to see, in its order. An entry that
-// was refused commits to none, and the shares of a query that is a screening are for its contributors alone. asked says
-// whether a query is one, and how many numbers a query over joins across departments releases, 0 of any other.
-func BlobsNamedBy(sizes protocols.Sizes, asked func(query engine.Digest) (screening bool, targets uint32), r *protocols.Record, refused error) []NamedBlob {
+// was refused commits to none, and the shares of a query that is a screening are for its contributors alone. asked gives what
+// a query asks that is one, or that joins across departments; nil of any other.
+func BlobsNamedBy(sizes protocols.Sizes, asked func(query engine.Digest) *protocols.Ask, r *protocols.Record, refused error) []NamedBlob {
 	if refused != nil {
 		return nil
 	}
@@ -182,10 +182,10 @@ func BlobsNamedBy(sizes protocols.Sizes, asked func(query engine.Digest) (screen
 	case *protocols.Multiply:
 		digests, size = b.Blobs, func(int) int { return sizes.Product }
 	case *protocols.ShareCommit:
-		switch screening, targets := asked(b.Query); {
-		case screening:
-		case targets > 0:
-			digests, size = b.Blobs, func(i int) int { return sizes.Released(targets, uint32(i)) }
+		switch ask := asked(b.Query); {
+		case ask != nil && ask.Screening:
+		case ask != nil && ask.Linked != nil && ask.Linked.Targets > 0:
+			digests, size = b.Blobs, func(i int) int { return sizes.Released(ask.Linked.Targets, uint32(i)) }
 		default:
 			digests, size = b.Blobs, func(int) int { return sizes.Share }
 		}

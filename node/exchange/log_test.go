@@ -36,12 +36,12 @@ func TestBlobsNamedBy(t *testing.T) {
 	nodetest.Check(t, err)
 	sizes, id := protocols.SizesOf(p), nodetest.Identity(t)
 	plain, joined, screening := engine.Digest{1}, engine.Digest{2}, engine.Digest{3}
-	targets := uint32(sizes.Slots + 3)
-	asked := func(query engine.Digest) (bool, uint32) {
+	linked := &protocols.Linked{Targets: uint32(sizes.Slots + 3)}
+	asked := func(query engine.Digest) *protocols.Ask {
 		if query == plain {
-			return false, 0
+			return nil
 		}
-		return query == screening, targets
+		return &protocols.Ask{Screening: query == screening, Linked: linked}
 	}
 	blobs := []engine.Digest{{7}, {8}}
 	for _, c := range []struct {
