@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
-	"strings"
 
 	"parley/bench/join"
 	"parley/circuits"
@@ -37,10 +35,8 @@ func runJoined(ctx context.Context, o options) (*joinedReport, error) {
 	}
 	machine := newReport()
 	r := &joinedReport{Machine: machine.Machine, Cores: machine.Cores, EffectiveCores: machine.EffectiveCores, Commit: "unknown", Sample: o.sample}
-	if out, err := output(exec.CommandContext(ctx, "git", "rev-parse", "HEAD")); err == nil {
-		r.Commit = strings.TrimSpace(out)
-		changes, err := output(exec.CommandContext(ctx, "git", "status", "--porcelain"))
-		r.Changed = err != nil || changes != ""
+	if commit, changed, err := commitOf(ctx, ""); commit != "" {
+		r.Commit, r.Changed = commit, changed || err != nil
 	}
 	program, remove, err := buildPeers(ctx, o.peers)
 	if err != nil {

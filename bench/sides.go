@@ -23,6 +23,15 @@ type side struct {
 	bench   string // "" unless its circuits are asked for
 }
 
+// commitOf is the commit that a working copy is of, and whether it has changes that are not committed.
+func commitOf(ctx context.Context, here string) (commit string, changed bool, err error) {
+	if commit, err = output(command(ctx, here, "git", "rev-parse", "HEAD")); err != nil {
+		return "", false, err
+	}
+	changes, err := output(command(ctx, here, "git", "status", "--porcelain"))
+	return strings.TrimSpace(commit), strings.TrimSpace(changes) != "", err
+}
+
 // newSides checks the older commit out into dir, beside the working copy around here. What is
 // returned removes the worktree again, also after an error.
 func newSides(ctx context.Context, here, dir, commit string) (sides [2]*side, remove func() error, err error) {
@@ -40,14 +49,9 @@ func newSides(ctx context.Context, here, dir, commit string) (sides [2]*side, re
 		return sides, remove, fmt.Errorf("-against %s is no commit of this repository: %w", commit, err)
 	}
 	own := &side{source: root}
-	if own.Commit, err = git(ctx, "rev-parse", "HEAD"); err != nil {
+	if own.Commit, own.Changed, err = commitOf(ctx, here); err != nil {
 		return sides, remove, err
 	}
-	changes, err := git(ctx, "status", "--porcelain")
-	if err != nil {
-		return sides, remove, err
-	}
-	own.Changed = changes != ""
 	remove = func() error { // ctx may have ended
 		_, err := git(context.WithoutCancel(ctx), "worktree", "remove", "--force", old.source)
 		return err

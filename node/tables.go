@@ -361,7 +361,7 @@ func (n *node) linkerLooked() {
 // linkedTables are the present tables that are spines, or whose keys are placed on one.
 func (n *node) linkedTables() (out []linkage.Table) {
 	for _, t := range n.tables.all() {
-		if !t.read.Spine && t.read.Of == "" {
+		if !t.read.Linked() {
 			continue
 		}
 		out = append(out, linkage.Table{Name: t.name, Column: t.read.Key[0], Of: t.read.Of, OfDepartment: t.read.OfDepartment, Limits: t.read.SpineLimits(), Serves: t.serves,

@@ -365,7 +365,7 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
 	d = tableDescription{aside: table.Aside(), left: table.Left(), notes: table.Notes(), room: table.Room(), everything: table.Everything(), rowsPerPerson: t.RowsPerPerson}
-	if isLinked(t) { // nobody publishes whom a table is about
+	if t.Linked() { // nobody publishes whom a table is about
 		d.everything = slices.DeleteFunc(d.everything, func(of datasets.Declaration) bool { return of.Name == t.InFiles(t.Key[0]) })
 	}
 	if everything {
@@ -373,7 +373,7 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 	}
 	table.Tell(config.Config{}.About(t))
 	err = errors.Join(err, config.Config{Name: department}.CheckKey(ctx, table, t))
-	if found := table.Persons(); err == nil && everything && isLinked(t) {
+	if found := table.Persons(); err == nil && everything && t.Linked() {
 		d.persons = found.Keys
 		if t.RowsPerPerson == nil && found.Present == found.Rows && found.Most > 1 && found.Most <= engine.MaxRowsPerPerson {
 			t.RowsPerPerson, d.rowsPerPerson = &found.Most, &found.Most

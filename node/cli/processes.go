@@ -427,7 +427,7 @@ func (d *deployment) policies(p *process) (all []policy.Document) {
 		switch {
 		case t.Spine:
 			all = append(all, open.Linked(p.name, t.Name, d.Persons, others))
-		case isLinked(t):
+		case t.Linked():
 			all = append(all, open.Linked(p.name, t.Name, d.Persons, nil))
 		default:
 			all = append(all, open.Policy(p.name, t.Name))

@@ -220,9 +220,6 @@ func unlink(sources []source) {
 	}
 }
 
-// isLinked reports whether a table's key names persons whom other departments know too.
-func isLinked(t config.Table) bool { return t.Spine || t.Of != "" }
-
 // tableFiles expands the comma-separated files of one table, and says whose they are where that is said; a file that stands in it
 // twice would be counted twice.
 func tableFiles(table, list string) (paths []string, owners map[string]string, _ error) {

@@ -146,7 +146,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 func (d *deployment) link(ctx context.Context) (err error) {
 	var nodes []linkage.Node
 	for _, n := range d.nodes {
-		if slices.ContainsFunc(n.source.Tables, isLinked) {
+		if slices.ContainsFunc(n.source.Tables, config.Table.Linked) {
 			nodes = append(nodes, linkage.Node{Name: n.name, Dir: filepath.Join(filepath.Dir(n.config), "data")})
 		}
 	}

@@ -75,6 +75,9 @@ func (a About) check(at string) *failure.Failure {
 	return nil
 }
 
+// Linked reports whether the key names persons whom other departments know too: it is a spine, or placed on one.
+func (a About) Linked() bool { return a.Spine || a.Of != "" }
+
 // checkLinkage is about what says that others know the table's persons.
 func (a About) checkLinkage(at string) *failure.Failure {
 	place := at + ".of"
@@ -100,7 +103,7 @@ func (a About) checkLinkage(at string) *failure.Failure {
 		}
 	}
 	switch {
-	case !a.Spine && a.Of == "" && a.OfDepartment == "":
+	case !a.Linked() && a.OfDepartment == "":
 		return nil
 	case a.Spine && a.Of+a.OfDepartment != "":
 		return &failure.Failure{Column: place, Message: "spine and of stand beside each other", Hint: "a table is a spine itself, or its keys are placed on one"}
