@@ -70,6 +70,11 @@ func ahead(produce func(give func(*Batch) bool) error, visit func(*Batch) error)
 		defer close(batches)
 		defer func() { fault = recover() }()
 		made = produce(func(b *Batch) bool {
+			select { // first, since of two that are ready the next select takes either
+			case <-enough:
+				return false
+			default:
+			}
 			select {
 			case batches <- b:
 				return true
