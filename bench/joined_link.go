@@ -52,7 +52,7 @@ func newJoinedTown(ctx context.Context, sets join.Sets) (_ *joinedTown, err erro
 			return nil, err
 		}
 		w.tables = append(w.tables, table)
-		keys, err := table.Keys(ctx, "pid")
+		keys, _, err := table.Keys(ctx, "pid")
 		if err != nil {
 			return nil, err
 		}

@@ -36,7 +36,7 @@ func TestLinkedPopulation(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.tables[city.City+" "+name] = map[string]*datasets.Table{name: table}
-			keys, err := table.Keys(t.Context(), "person_id")
+			keys, _, err := table.Keys(t.Context(), "person_id")
 			if err != nil {
 				t.Fatal(err)
 			}

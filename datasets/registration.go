@@ -144,15 +144,16 @@ func (t *Table) CheckKey(ctx context.Context, key []string, perPerson int64) err
 	})
 }
 
-// Keys are the distinct values of a column of text or whole numbers as text, NULL left out: whom the rows are about. They are never published.
-func (t *Table) Keys(ctx context.Context, column string) (keys []string, err error) {
+// Keys are the distinct values of a column of text or whole numbers as text, NULL left out: whom the rows are about. without is how many
+// rows have NULL there. They are never published.
+func (t *Table) Keys(ctx context.Context, column string) (keys []string, without int64, err error) {
 	at := t.find(column)
 	if at < 0 {
-		return nil, &files.Error{Field: column, Message: "is a key, and not there"}
+		return nil, 0, &files.Error{Field: column, Message: "is a key, and not there"}
 	}
 	p, err := t.where()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	of := p.columns[at].SQL
 	err = p.snapshot(ctx, false, func(query queryFunc) error {
@@ -160,7 +161,19 @@ func (t *Table) Keys(ctx context.Context, column string) (keys []string, err err
 		if err == nil {
 			keys, err = calls.Texts(t.columns[at].kind, rows)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		if rows, err = query(ctx, "SELECT count(*) FROM "+p.from+" WHERE "+of+" IS NULL", false); err != nil {
+			return err
+		}
+		if len(rows) == 1 && len(rows[0]) == 1 {
+			if n, whole := calls.Whole(rows[0][0]); whole && n.Sign() >= 0 && n.Cmp(big.NewInt(t.rows)) <= 0 {
+				without = n.Int64()
+				return nil
+			}
+		}
+		return fmt.Errorf("datasets: the rows without a key of table %s are not counted", files.Shown(t.name))
 	})
-	return keys, err
+	return keys, without, err
 }

@@ -185,7 +185,7 @@ func TestDistributions(t *testing.T) {
 	}
 }
 
-// TestKeys: the different values of a key as text, each once, without NULL; of kinds that name persons alone.
+// TestKeys: the different values of a key as text, each once, without NULL, and how many rows have that; of kinds that name persons alone.
 func TestKeys(t *testing.T) {
 	text := write(t, "t.csv", "id,number,price,none\nb,7,1.5,\na,-3,2.5,\nb,7,1.5,\n,,,\n\" a\",12345678901234567,3.5,\n")
 	table, err := Open(t.Context(), "t", []string{text}, Options{Header: "yes"})
@@ -194,14 +194,14 @@ func TestKeys(t *testing.T) {
 	}
 	defer table.Close()
 	for column, want := range map[string][]string{"id": {" a", "a", "b"}, "number": {"-3", "12345678901234567", "7"}, "none": {}} {
-		got, err := table.Keys(t.Context(), column)
+		got, without, err := table.Keys(t.Context(), column)
 		slices.Sort(got)
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: %q, %v", column, got, err)
+		if err != nil || !slices.Equal(got, want) || without != map[string]int64{"id": 1, "number": 1, "none": 5}[column] {
+			t.Errorf("%s: %q, %d without, %v", column, got, without, err)
 		}
 	}
 	for _, column := range []string{"price", "absent"} {
-		if got, err := table.Keys(t.Context(), column); err == nil {
+		if got, _, err := table.Keys(t.Context(), column); err == nil {
 			t.Errorf("%s: %q", column, got)
 		}
 	}

@@ -131,7 +131,7 @@ type dataset interface {
 	Changed(ctx context.Context) error // of one that stays in a database
 	Drift() string
 	Distributions() []published.Distribution
-	Keys(ctx context.Context, column string) ([]string, error)
+	Keys(ctx context.Context, column string) (keys []string, without int64, err error)
 	Close() error
 }
 

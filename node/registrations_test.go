@@ -32,10 +32,10 @@ func (fixedTable) Aggregate(context.Context, *engine.Plan, string) ([]*big.Int, 
 func (fixedTable) CellKeys(context.Context, *engine.Plan, string, *cellkey.Key, int64) (cells, noise []*big.Int, err error) {
 	return nil, nil, nil
 }
-func (fixedTable) Keys(context.Context, string) ([]string, error) { return nil, nil }
-func (fixedTable) Close() error                                   { return nil }
-func (fixedTable) Changed(context.Context) error                  { return nil }
-func (fixedTable) Drift() string                                  { return "" }
+func (fixedTable) Keys(context.Context, string) ([]string, int64, error) { return nil, 0, nil }
+func (fixedTable) Close() error                                          { return nil }
+func (fixedTable) Changed(context.Context) error                         { return nil }
+func (fixedTable) Drift() string                                         { return "" }
 func (fixedTable) Distributions() []published.Distribution {
 	return nil
 }

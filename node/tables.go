@@ -365,11 +365,11 @@ func (n *node) linkedTables() (out []linkage.Table) {
 			continue
 		}
 		out = append(out, linkage.Table{Name: t.name, Column: t.read.Key[0], Of: t.read.Of, OfDepartment: t.read.OfDepartment, Limits: t.read.SpineLimits(), Serves: t.serves,
-			Keys: func(ctx context.Context) ([]string, error) {
+			Keys: func(ctx context.Context) ([]string, int64, error) {
 				t.use.RLock()
 				defer t.use.RUnlock()
 				if t.closed {
-					return nil, errNoTable
+					return nil, 0, errNoTable
 				}
 				return t.data.Keys(ctx, t.read.Key[0])
 			}})

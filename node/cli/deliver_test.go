@@ -33,14 +33,17 @@ func TestDeliver(t *testing.T) {
 		status     int
 	}{{good, good, failure.StatusAnswered}, {gone, kept, failure.StatusRefused}} {
 		for _, asJSON := range []bool{false, true} {
-			var out, errs bytes.Buffer
-			c := &command{out: &out, errs: &errs, progress: render.NewProgress(io.Discard), json: asJSON}
-			err := c.deliver("SELECT count(*) FROM t", answer, tc.path, "")
+			var out, errs, notes bytes.Buffer
+			c := &command{out: &out, errs: &errs, progress: render.NewProgress(&notes), json: asJSON}
+			err := c.deliver("SELECT count(*) FROM t", answer, []render.Keys{{Department: "north", Table: "tax", Column: "id", Spine: "register", Keys: 5, Unplaced: 2, WithoutKey: 3}}, tc.path, "")
 			if exitOf(err) != tc.status || !strings.Contains(out.String(), text) || !strings.Contains(out.String(), tc.kept) {
 				t.Errorf("%s: %v\n%s", tc.path, err, &out)
 			}
-			if asJSON && !json.Valid(out.Bytes()) {
-				t.Errorf("not one object: %s", &out)
+			if asJSON && (!json.Valid(out.Bytes()) || !strings.Contains(strings.Join(strings.Fields(out.String()), ""), `"unplaced":2,"unusable":0,"withoutKey":3}`)) {
+				t.Errorf("not one object, or without keys: %s", &out)
+			}
+			if !strings.Contains(notes.String(), "2 of 5 keys of tax (north)") || !strings.Contains(notes.String(), "no key (NULL), 3") {
+				t.Errorf("standard error: %s", &notes)
 			}
 			if tc.status != failure.StatusAnswered && !strings.Contains(errs.String(), tc.kept) {
 				t.Errorf("standard error does not say where the certificate is: %s", &errs)
@@ -75,7 +78,7 @@ func TestAdviceToPin(t *testing.T) {
 			var out, errs bytes.Buffer
 			c := &command{out: &out, errs: &errs, progress: render.NewProgress(&errs), json: asJSON}
 			err := c.deliver("SELECT count(*) FROM t", &client.Answer{Verdict: tc.verdict, Plan: &engine.Plan{},
-				Result: &engine.Result{Columns: []string{"count"}, Kinds: []engine.Kind{engine.Integer}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}, "", "")
+				Result: &engine.Result{Columns: []string{"count"}, Kinds: []engine.Kind{engine.Integer}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}, nil, "", "")
 			nodetest.Check(t, err)
 			if told := strings.Contains(errs.String(), "--network FILE pins them: the network.json"); told != tc.told || strings.Contains(out.String(), "pins them") {
 				t.Errorf("%q: %s", tc.verdict.Reason, &errs)
@@ -114,7 +117,7 @@ func TestDeliverCSV(t *testing.T) {
 		Result: &engine.Result{Columns: []string{"count"}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}
 	var out, errs bytes.Buffer
 	c := &command{out: &out, errs: &errs, progress: render.NewProgress(&errs), csv: true}
-	if err := c.deliver("SELECT count(*) FROM t", answer, "", ""); err != nil || out.String() != "count\r\n42\r\n" || !strings.Contains(errs.String(), "certificate  verified") {
+	if err := c.deliver("SELECT count(*) FROM t", answer, nil, "", ""); err != nil || out.String() != "count\r\n42\r\n" || !strings.Contains(errs.String(), "certificate  verified") {
 		t.Errorf("%v\n%q\n%s", err, &out, &errs)
 	}
 	if status := Main([]string{"query", "--csv", "--json", "SELECT 1"}, nil, io.Discard, io.Discard); status != failure.StatusUsage {

@@ -66,7 +66,7 @@ func TestQueryGolden(t *testing.T) {
 		c := &command{out: &out, errs: &out, progress: render.NewProgress(&out)}
 		answer, err := c.ask(t.Context(), slowDoor{answer: provinces()}, demoQuestions[len(demoQuestions)-1].SQL, client.AskOptions{})
 		nodetest.Check(t, err)
-		nodetest.Check(t, c.deliver(demoQuestions[len(demoQuestions)-1].SQL, answer, "", ""))
+		nodetest.Check(t, c.deliver(demoQuestions[len(demoQuestions)-1].SQL, answer, nil, "", ""))
 		nodetest.Golden(t, "query", out.String())
 	})
 }

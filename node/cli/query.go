@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"parley/engine"
+	"parley/node/cli/linkage"
 	"parley/node/cli/rehearse"
 	"parley/node/cli/rights"
 	"parley/node/client"
@@ -121,7 +122,7 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 		f.Network = f.network
 		return f.Refused(ctx, analyst, where, sql, err)
 	}
-	if err := c.deliver(sql, answer, f.certificate, f.Language); err != nil {
+	if err := c.deliver(sql, answer, nil, f.certificate, f.Language); err != nil {
 		return err
 	}
 	if answer.Verdict.OtherKeys {
@@ -132,8 +133,8 @@ func (c *command) query(ctx context.Context, sql string, f queryFlags) error {
 
 // deliver prints an answer and keeps its certificate, if a path is given. A question that was
 // answered has been paid for: a certificate that cannot be written there goes into a temporary
-// file, and the answer is printed whatever becomes of it.
-func (c *command) deliver(sql string, a *client.Answer, path, language string) error {
+// file, and the answer is printed whatever becomes of it. keys are what is known of those that were joined by.
+func (c *command) deliver(sql string, a *client.Answer, keys []render.Keys, path, language string) error {
 	var failed *failure.Failure
 	if err := keepCertificate(path, a); err != nil {
 		failed = failure.Of(err)
@@ -146,7 +147,9 @@ func (c *command) deliver(sql string, a *client.Answer, path, language string) e
 	var err error
 	switch {
 	case c.json:
-		err = c.printJSON(render.AnswerOf(sql, a, path))
+		out := render.AnswerOf(sql, a, path)
+		out.Keys = keys
+		err = c.printJSON(out)
 	case c.csv:
 		if err = c.print(render.CSV(a.Result)); err == nil {
 			c.progress.Note("%s", strings.TrimSuffix(render.CSVNotes(a, path, language), "\n"))
@@ -156,6 +159,9 @@ func (c *command) deliver(sql string, a *client.Answer, path, language string) e
 	}
 	if err == nil {
 		c.adviseToPin(a.Verdict)
+		for _, note := range linkage.Without(keys) {
+			c.progress.Note("note: %s", note)
+		}
 	}
 	if err == nil && failed != nil {
 		failed.Write(c.errs)

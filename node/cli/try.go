@@ -133,13 +133,7 @@ func (c *command) try(ctx context.Context, sql string, f tryFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := c.deliver(sql, answer, f.certificate, ""); err != nil {
-		return err
-	}
-	for _, note := range linkage.Without(d.linked) {
-		c.progress.Note("note: %s", note)
-	}
-	return nil
+	return c.deliver(sql, answer, linkage.KeysOf(d.linked), f.certificate, "")
 }
 
 // link waits until the persons of all departments have their places on the spine.

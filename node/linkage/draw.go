@@ -47,12 +47,12 @@ func (l *Linker) readTables(ctx context.Context, state *protocols.State) error {
 		if k := l.tables[t.Name]; k != nil && k.of == digest || !t.Serves(r) {
 			continue
 		}
-		raw, err := t.Keys(ctx)
+		raw, without, err := t.Keys(ctx)
 		if err != nil {
 			return fmt.Errorf("table %s: %w", t.Name, err)
 		}
 		k, report := canonical(raw)
-		k.of = digest
+		k.of, report.WithoutKey = digest, without
 		report.about(t, name)
 		l.tables[t.Name], l.reports[t.Name] = k, report
 	}

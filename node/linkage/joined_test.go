@@ -95,7 +95,11 @@ func (s *simulation) tokens(ids []string) []linkage.Token {
 
 // ids are the canonical ids of a table's keys.
 func (s *simulation) ids(table *datasets.Table, key string) (ids []string) {
-	for _, text := range must(table.Keys(s.t.Context(), key))(s.t) {
+	keys, _, err := table.Keys(s.t.Context(), key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, text := range keys {
 		if id, ok := linkage.Canonical(text); ok {
 			ids = append(ids, id)
 		}
@@ -310,7 +314,11 @@ func TestKeysOfTwoKinds(t *testing.T) {
 		if of := table.Registration("civil", 1).Columns[0].Kind; of != kind {
 			t.Fatalf("%q is of %s", file, of)
 		}
-		for _, key := range must(table.Keys(t.Context(), "id"))(t) {
+		keys, _, err := table.Keys(t.Context(), "id")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, key := range keys {
 			id, ok := linkage.Canonical(key)
 			if !ok {
 				t.Errorf("%q is no id", key)

@@ -39,8 +39,8 @@ type Table struct {
 	Of, OfDepartment string
 	// Limits are what a version of that spine is held to.
 	Limits linkage.Limits
-	// Keys are the distinct keys of the rows that are registered so. They stay here.
-	Keys func(ctx context.Context) ([]string, error)
+	// Keys are the distinct keys of the rows that are registered so, and without how many of these have none. They stay here.
+	Keys func(ctx context.Context) (keys []string, without int64, err error)
 	// Serves reports whether the table is as it is registered.
 	Serves func(engine.Registration) bool
 }

@@ -31,7 +31,7 @@ func TestLinkers(t *testing.T) {
 	w.startAll()
 	w.until("b is placed", func() bool { return w.of(1).State == "placed" })
 	w.until("c is not admitted", func() bool { return strings.Contains(w.of(2).State, "does not admit") })
-	if r := w.of(1); r.Keys != 11 || r.Placed != 11 || r.Department != "a" || r.Unplaced != 0 || r.Unusable != 2 || r.Positions != 30 || r.WrongCheck == 0 {
+	if r := w.of(1); r.Keys != 11 || r.Placed != 11 || r.Department != "a" || r.Unplaced != 0 || r.Unusable != 2 || r.WithoutKey != 1 || r.Positions != 30 || r.WrongCheck == 0 {
 		t.Errorf("%+v", r)
 	}
 	if _, err := w.answers(2); w.of(2).placement != nil || err != ErrNotAccepted {

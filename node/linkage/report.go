@@ -27,12 +27,13 @@ type Report struct {
 // TableReport is of one table.
 type TableReport struct {
 	Table       string   `json:"table"`
-	Column      string   `json:"column"`             // of the key
-	Role        string   `json:"role"`               // spine: the table is one; of: its keys are placed on one
-	Spine       string   `json:"spine"`              // the name
-	Department  string   `json:"department"`         // whose spine it is
-	Keys        int      `json:"keys"`               // distinct, in their one spelling
-	Unusable    int      `json:"unusable,omitempty"` // values that are no key: empty, too long
+	Column      string   `json:"column"`               // of the key
+	Role        string   `json:"role"`                 // spine: the table is one; of: its keys are placed on one
+	Spine       string   `json:"spine"`                // the name
+	Department  string   `json:"department"`           // whose spine it is
+	Keys        int      `json:"keys"`                 // distinct, in their one spelling
+	Unusable    int      `json:"unusable,omitempty"`   // values that are no key: empty, too long
+	WithoutKey  int64    `json:"withoutKey,omitempty"` // rows whose key is NULL
 	WrongCheck  int      `json:"wrongCheckDigit,omitempty"`
 	Tokens      int      `json:"tokens"` // of these keys
 	SecondsLeft float64  `json:"secondsLeft,omitempty"`

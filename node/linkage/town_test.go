@@ -79,10 +79,10 @@ func newTown(t *testing.T, rows ...[]string) *town {
 	roles := map[peer.ID]peers.Role{}
 	for i, of := range rows {
 		o := &office{name: string(rune('a' + i)), id: nodetest.Identity(t), steward: nodetest.Identity(t), dir: filepath.Join(t.TempDir(), "linkage"), rows: of, policy: map[string]uint64{}}
-		o.table = Table{Name: "tax", Column: "id", Of: "register", OfDepartment: "a", Limits: linkage.DefaultLimits, Keys: func(context.Context) ([]string, error) {
+		o.table = Table{Name: "tax", Column: "id", Of: "register", OfDepartment: "a", Limits: linkage.DefaultLimits, Keys: func(context.Context) ([]string, int64, error) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			return slices.Clone(o.rows), nil
+			return slices.Clone(o.rows), int64(len(o.name)), nil
 		}, Serves: func(engine.Registration) bool { return true }}
 		if i == 0 {
 			o.table.Name, o.table.Of, o.table.OfDepartment = "register", "", ""

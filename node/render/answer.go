@@ -39,6 +39,7 @@ type Answer struct {
 	Rounded     int64                     `json:"rounded,omitempty"`    // what counts are rounded to
 	Screening   string                    `json:"screening,omitempty"`  // the query by which the contributors said what is shown
 	Linked      *audit.Linked             `json:"linked,omitempty"`     // of a join across departments
+	Keys        []Keys                    `json:"keys,omitempty"`       // try, of such a join: by what nothing was joined. A network's analyst is not told
 	Compared    []string                  `json:"compared,omitempty"`   // the queries whose answers it was compared with
 	Rounds      []Round                   `json:"rounds,omitempty"`     // of a question that took several
 	Assurance   string                    `json:"assurance"`
@@ -57,6 +58,18 @@ type Answer struct {
 	CPUSeconds float64         `json:"cpuSeconds"`
 	Expected   *[][]*string    `json:"expected,omitempty"` // demo: by plain SQL over the pooled rows
 	Equal      *bool           `json:"equal,omitempty"`
+}
+
+// Keys are those of a table that is joined by persons, and what of its rows joins nothing.
+type Keys struct {
+	Department string `json:"department"`
+	Table      string `json:"table"`
+	Column     string `json:"column"`
+	Spine      string `json:"spine"`      // on which they have places
+	Keys       int    `json:"keys"`       // distinct, in their one spelling
+	Unplaced   int    `json:"unplaced"`   // of these, those that are not on it
+	Unusable   int    `json:"unusable"`   // different values that can be no key
+	WithoutKey int64  `json:"withoutKey"` // rows whose key is NULL
 }
 
 type Certificate struct {

@@ -11,6 +11,7 @@ import (
 	"parley/node"
 	"parley/node/failure"
 	"parley/node/linkage"
+	"parley/node/render"
 )
 
 const (
@@ -140,16 +141,29 @@ func waitsFor(r Report, t linkage.TableReport) string {
 	return text
 }
 
-// Without are sentences on the keys by which nothing was joined.
-func Without(reports []Report) (notes []string) {
+// KeysOf are the tables' keys, and what of their rows nothing was joined by.
+func KeysOf(reports []Report) (keys []render.Keys) {
 	for _, r := range reports {
 		for _, t := range r.Tables {
-			if t.Unplaced > 0 {
-				notes = append(notes, fmt.Sprintf("%d of %s of %s (%s) are not on the spine %s: their rows join nothing", t.Unplaced, engine.Plural(t.Keys, "key"), t.Table, r.Name, t.Spine))
-			}
-			if t.Unusable > 0 {
-				notes = append(notes, fmt.Sprintf("in %s of %s (%s) stand %s that can be no key, empty or too long: their rows join nothing", t.Column, t.Table, r.Name, engine.Plural(t.Unusable, "different value")))
-			}
+			keys = append(keys, render.Keys{Department: r.Name, Table: t.Table, Column: t.Column, Spine: t.Spine,
+				Keys: t.Keys, Unplaced: t.Unplaced, Unusable: t.Unusable, WithoutKey: t.WithoutKey})
+		}
+	}
+	return keys
+}
+
+// Without are sentences on the rows of which nothing was joined.
+func Without(keys []render.Keys) (notes []string) {
+	for _, k := range keys {
+		of := fmt.Sprintf("%s (%s)", k.Table, k.Department)
+		if k.Unplaced > 0 {
+			notes = append(notes, fmt.Sprintf("%d of %s of %s are not on the spine %s: their rows join nothing", k.Unplaced, engine.Plural(k.Keys, "key"), of, k.Spine))
+		}
+		if k.Unusable > 0 {
+			notes = append(notes, fmt.Sprintf("in %s of %s stand %s that can be no key, empty or too long: their rows join nothing", k.Column, of, engine.Plural(k.Unusable, "different value")))
+		}
+		if k.WithoutKey > 0 {
+			notes = append(notes, fmt.Sprintf("in %s of %s there are rows with no key (NULL), %d: they join nothing", k.Column, of, k.WithoutKey))
 		}
 	}
 	return notes

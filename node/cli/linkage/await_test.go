@@ -24,7 +24,7 @@ func TestAwait(t *testing.T) {
 		return r
 	}
 	placed := with(tax, 5, "placed")
-	placed.Placed, placed.Unplaced, placed.Unusable = 4, 1, 2
+	placed.Placed, placed.Unplaced, placed.Unusable, placed.WithoutKey = 4, 1, 2, 7
 	run := func(still time.Duration, states ...[2]linkage.Report) (steps string, reports []Report, err error) {
 		at, last := -1, ""
 		reports, err = await(t.Context(), nodes, func(step string, done, total int) {
@@ -49,8 +49,8 @@ func TestAwait(t *testing.T) {
 	if err != nil || steps != "forming drawing placing" || len(reports) != 2 {
 		t.Errorf("%v: %s, %+v", err, steps, reports)
 	}
-	notes := strings.Join(Without(reports), "\n")
-	if notes != "1 of 5 keys of tax (taxoffice) are not on the spine register: their rows join nothing\nin id of tax (taxoffice) stand 2 different values that can be no key, empty or too long: their rows join nothing" {
+	notes := strings.Join(Without(KeysOf(reports)), "\n")
+	if notes != "1 of 5 keys of tax (taxoffice) are not on the spine register: their rows join nothing\nin id of tax (taxoffice) stand 2 different values that can be no key, empty or too long: their rows join nothing\nin id of tax (taxoffice) there are rows with no key (NULL), 7: they join nothing" {
 		t.Error(notes)
 	}
 	held := with(tax, 5, "placed")

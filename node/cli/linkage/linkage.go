@@ -123,6 +123,9 @@ func addTable(b *render.Page, t linkage.TableReport) {
 	if t.Unusable > 0 {
 		b.Add("left out", "%s: empty, or too long", engine.Plural(t.Unusable, "value"))
 	}
+	if t.WithoutKey > 0 {
+		b.Add("without", "%s with no key (NULL)", engine.Plural(t.WithoutKey, "row"))
+	}
 	if t.WrongCheck > 0 {
 		b.Add("quality", "%s a check digit that is not its number's; they are kept", plural(t.WrongCheck))
 	}
