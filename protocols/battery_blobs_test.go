@@ -75,6 +75,9 @@ func (p *blobPlan) like(w *world, digest engine.Digest) (owner *party, ok bool) 
 		return owner, message == p.message
 	}
 	kind, owner := w.blobOf(digest)
+	if message, _ := w.gateBlob(digest); p.scene == joinery && message != "" { // its contributors' alone
+		return nil, false
+	}
 	return owner, kind == p.kind
 }
 
@@ -214,6 +217,8 @@ func committing(message, deviation, how string, s *scene, want string, fault pro
 					}
 				case *protocols.Contribute:
 					b.Blobs = digests
+				case *protocols.Multiply:
+					b.Blobs = digests
 				case *protocols.ShareCommit:
 					b.Blobs = digests
 				}
@@ -245,6 +250,8 @@ func (w *world) screens(e protocols.Entry) bool {
 	case *protocols.Ask:
 		return b.Screening
 	case *protocols.Contribute:
+		return w.ledger.state.Query(b.Query).Ask.Screening
+	case *protocols.Multiply:
 		return w.ledger.state.Query(b.Query).Ask.Screening
 	case *protocols.ShareCommit:
 		return w.ledger.state.Query(b.Query).Ask.Screening

@@ -11,7 +11,7 @@ import (
 // battery is every case, in the order of the messages and the deviations.
 func battery() []sortie {
 	all := slices.Concat(transportCases(), ownCases(), blobCases())
-	all = slices.Concat(all, ruledCases(all), roundedLies())
+	all = slices.Concat(all, ruledCases(all), roundedLies(), joinedCases())
 	messages := slices.Concat(batteryMessages, ruledMessages())
 	slices.SortStableFunc(all, func(a, b sortie) int {
 		if d := slices.Index(messages, a.message) - slices.Index(messages, b.message); d != 0 {
@@ -24,11 +24,11 @@ func battery() []sortie {
 
 // meaningless are the combinations that are no cases.
 var meaningless = []struct{ messages, deviations, why string }{
-	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, screen, done, expire, vote, judge, accuse, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert, linkage-open, linkage-commit, linkage-reveal, linkage-close, draw, spine",
+	{"join, register, epoch-open, key-commit, key-attest, ask, admit, contribute, attest, share, screen, done, expire, vote, judge, accuse, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert, linkage-open, linkage-commit, linkage-reveal, linkage-close, draw, spine, multiply",
 		"withheld from some", "an entry is on the one ledger or not: the validators' agreement gives no entry to some only (partitions: `simulate_halt_test.go`)"},
 	{"ask, withdraw, vouch, revoke, act, publish, request, grant, decline, rescind, alert, linkage-close, spine", "reordered", "one author says it once, and everything else follows from it"},
 	{"expire, withdraw", "equivocated", "its body is the query's id and nothing else"},
-	{"decryption share", "withheld from some", "the analyst alone fetches it: withheld from it, it is omitted"},
+	{"decryption share, release", "withheld from some", "the analyst alone fetches it: withheld from it, it is omitted"},
 	{"screening's key, screening's secret", "reordered", "there is one, of one party: out of order it is delayed"},
 	{"screening's secret", "wrong sender", "it is had from the recipient alone, and nobody else has one"},
 }
@@ -75,6 +75,7 @@ var entryPlans = []entryPlan{
 	{kind: protocols.KindLinkageClose, scene: parting, by: "city2", wrong: "auditor"},
 	{kind: protocols.KindDraw, scene: linked, by: "city2", wrong: "auditor", omitted: answered + unplaced},
 	{kind: protocols.KindSpine, scene: linked, by: "city2", wrong: "auditor", omitted: answered + unplaced},
+	{kind: protocols.KindMultiply, scene: joinery, by: "city2", wrong: "city3", omitted: expired, missing: []string{"city2"}},
 	{kind: protocols.KindAccuse, scene: accusation, by: "city2", wrong: "stranger"},
 }
 

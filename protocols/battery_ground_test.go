@@ -117,7 +117,7 @@ const ofA = " of a "
 
 // ruledMessages are the messages of a question under rules, by grounds.
 func ruledMessages() (out []string) {
-	for _, g := range []*ground{rounding, spending, perturbing} {
+	for _, g := range []*ground{rounding, spending, perturbing, joining} {
 		for _, message := range g.messages() {
 			out = append(out, message+ofA+g.name+" answer")
 		}
@@ -126,12 +126,15 @@ func ruledMessages() (out []string) {
 }
 
 // messages are those of a question on this ground that are said otherwise, or to another end, than without its rules: of what is rounded
-// those of the screening too; of cell keys what is made of the noise alone, since nothing is kept account of.
+// those of the screening too; of cell keys what is made of the noise alone, since nothing is kept account of; of what joins
+// tables by persons entries alone: its blobs are messages of their own.
 func (g *ground) messages() []string {
 	made := []string{"contribute", "contribution", "decryption share"}
 	switch g {
 	case perturbing:
 		return made
+	case joining:
+		return []string{"ask", "contribute", "share"}
 	case rounding:
 		return slices.Concat([]string{"ask", "admit", "attest", "share", "done", "screen", "analyst's key"}, made, []string{"screening's key", "screening's share", "screening's secret"})
 	}
@@ -140,8 +143,11 @@ func (g *ground) messages() []string {
 
 // ruledCases are the cases of a question, played under rules.
 func ruledCases(all []sortie) (out []sortie) {
-	for _, g := range []*ground{rounding, spending, perturbing} {
+	for _, g := range []*ground{rounding, spending, perturbing, joining} {
 		s := &scene{under: g, play: screen, want: answered}
+		if g == joining {
+			s = joinery
+		}
 		for _, c := range all {
 			if !slices.Contains(g.messages(), c.message) || c.scene != asking && c.scene != screening ||
 				c.scene == screening && !strings.HasPrefix(c.message, "screen") {

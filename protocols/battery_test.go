@@ -45,7 +45,7 @@ type sortie struct {
 var batteryMessages = []string{"join", "register", "epoch-open", "key-commit", "key-attest", "ask", "admit", "contribute", "attest",
 	"share", "screen", "done", "expire", "vote", "judge", "accuse", "withdraw", "vouch", "revoke", "act", "publish", "request", "grant", "decline",
 	"rescind", "alert", "linkage-open", "linkage-commit", "linkage-reveal", "linkage-close", "draw", "spine", "key share", "analyst's key", "contribution", "decryption share",
-	"screening's key", "screening's share", "screening's secret"}
+	"screening's key", "screening's share", "screening's secret", "multiply", "vector", "product", "release"}
 
 var batteryDeviations = []string{"omitted", "delayed", "duplicated", "reordered", "equivocated", "stale", "forged", "oversized",
 	"wrong sender", "replayed", "withheld from some"}
@@ -354,16 +354,20 @@ func TestBattery(t *testing.T) {
 		t.Skip("every deviation")
 	}
 	bases := map[*ground]*world{}
-	for i, g := range []*ground{unruled, withholding, rounding, spending, perturbing} {
+	for i, g := range []*ground{unruled, withholding, rounding, spending, perturbing, joining} {
 		cryptotest.SetGlobalRandom(t, 71+uint64(i))
 		bases[g] = g.base(t, 71+uint64(i))
 	}
 	var lines []string
 	for i, c := range battery() {
-		if i%amount(12, 12, 1) != 0 {
+		stride := amount(12, 12, 1)
+		if c.scene.ground() == joining { // which is dear
+			stride = amount(36, 36, 1)
+		}
+		if i%stride != 0 {
 			continue
 		}
-		for seed := range *seeds {
+		for seed := range c.seeds() {
 			t.Run(fmt.Sprintf("%s/%s/%d/%d", c.message, c.deviation, i, seed), func(t *testing.T) {
 				r := c.run(t, bases, 73+seed)
 				if seed == 0 {
@@ -410,7 +414,7 @@ func batteryPage(lines []string) string {
 	fmt.Fprintf(&b, `# The battery
 
 %d cases, written by `+"`go test ./protocols -run Battery -everything -update`"+` and compared in every run of all of them. Three
-departments, an auditor and an analyst. In each case no answer is wrong and every certificate verifies; all
+departments, an auditor and an analyst; five departments where they join their tables by persons. In each case no answer is wrong and every certificate verifies; all
 that are up have the same state, which a replay of the ledger gives too; the honest come to the same end;
 nobody honest is convicted. "Refusals" are the referee's codes for what was said besides the honest entries
 ("not read": over a limit, and dropped by everybody before the referee hears of it); which of two comes first
@@ -427,6 +431,14 @@ is the seed's choice. "Missing" is no conviction: nobody can tell silence from a
 		fmt.Fprintf(&b, "| %s | %s | %s |\n", m.messages, m.deviations, m.why)
 	}
 	return b.String()
+}
+
+// seeds is in how many schedules a case is run.
+func (c *sortie) seeds() uint64 {
+	if c.scene.ground() == joining {
+		return min(*seeds, joinedSeeds)
+	}
+	return *seeds
 }
 
 // TestBatteryIsComplete: each message under each deviation is a case, or has no meaning and says
