@@ -347,8 +347,8 @@ func (c *sortie) check(t *testing.T, w *world, r *report) {
 	}
 }
 
-// TestBattery runs every deviation of every kind of message that has a meaning, and prints the
-// table. In the table of the repository, BATTERY.md, stands what the run gives.
+// TestBattery runs every deviation of every kind of message that has a meaning. In the table of the repository,
+// BATTERY.md, stands what the run gives.
 func TestBattery(t *testing.T) {
 	if testing.Short() {
 		t.Skip("every deviation")
@@ -358,41 +358,49 @@ func TestBattery(t *testing.T) {
 		cryptotest.SetGlobalRandom(t, 71+uint64(i))
 		bases[g] = g.base(t, 71+uint64(i))
 	}
-	var lines []string
+	want, err := os.ReadFile("BATTERY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, known, _ := strings.Cut(string(want), batteryHead)
+	lines := make([]string, len(battery())) // of what is not played, the page's own
+	copy(lines, strings.Split(known, "\n"))
 	for i, c := range battery() {
-		stride := amount(12, 12, 1)
-		if c.scene.ground() == joining { // which is dear
-			stride = amount(36, 36, 1)
-		}
-		if i%stride != 0 {
+		if !c.played(i) {
 			continue
 		}
 		for seed := range c.seeds() {
 			t.Run(fmt.Sprintf("%s/%s/%d/%d", c.message, c.deviation, i, seed), func(t *testing.T) {
 				r := c.run(t, bases, 73+seed)
-				if seed == 0 {
-					lines = append(lines, c.line(&r))
+				if seed > 0 {
+					return
 				}
+				line := c.line(&r)
+				if line != lines[i] && !*protocols.Update {
+					t.Errorf("what is given now is\n%s\nand BATTERY.md has\n%s", line, lines[i])
+				}
+				lines[i] = line
 			})
 		}
 	}
-	if len(lines) < len(battery()) { // only some were asked for
-		return
-	}
 	table := []byte(batteryPage(lines))
-	t.Logf("%s", table)
 	if *protocols.Update {
 		if err := os.WriteFile("BATTERY.md", table, 0o644); err != nil {
 			t.Fatal(err)
 		}
-	}
-	want, err := os.ReadFile("BATTERY.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(want, table) {
+	} else if !bytes.Equal(want, table) {
 		t.Error("BATTERY.md is not what this run gives: go test ./protocols -run Battery -everything -update")
 	}
+}
+
+// played is whether the i-th case is played: one of 36 in a sample, and with -everything each; but of those that join tables by
+// persons, which are dear, one of three, unless there are several seeds or the page is written.
+func (c *sortie) played(i int) bool {
+	stride := amount(36, 36, 1)
+	if *everything && *seeds == 1 && !*protocols.Update && c.scene.ground() == joining {
+		stride = 3
+	}
+	return i%stride == 0
 }
 
 func (c *sortie) line(r *report) string {
@@ -409,20 +417,23 @@ func (c *sortie) line(r *report) string {
 	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |", c.message, c.deviation, c.how, r.class, dash(r.codes), dash(named))
 }
 
+const batteryHead = `| message | deviation | how | the question is | refusals | who is named |
+|---|---|---|---|---|---|
+`
+
 func batteryPage(lines []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# The battery
 
-%d cases, written by `+"`go test ./protocols -run Battery -everything -update`"+` and compared in every run of all of them. Three
+%d cases, written by `+"`go test ./protocols -run Battery -everything -update`"+` and each compared whenever it is played. Three
 departments, an auditor and an analyst; five departments where they join their tables by persons. In each case no answer is wrong and every certificate verifies; all
 that are up have the same state, which a replay of the ledger gives too; the honest come to the same end;
 nobody honest is convicted. "Refusals" are the referee's codes for what was said besides the honest entries
 ("not read": over a limit, and dropped by everybody before the referee hears of it); which of two comes first
 is the seed's choice. "Missing" is no conviction: nobody can tell silence from a fault.
 
-| message | deviation | how | the question is | refusals | who is named |
-|---|---|---|---|---|---|
 `, len(lines))
+	b.WriteString(batteryHead)
 	for _, line := range lines {
 		b.WriteString(line + "\n")
 	}
