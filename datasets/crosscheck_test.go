@@ -24,8 +24,8 @@ func TestTwoPaths(t *testing.T) {
 	if n, err := strconv.ParseUint(os.Getenv("PARLEY_TWO_PATHS"), 10, 16); err == nil {
 		times = n
 	}
-	t.Run("columns", func(t *testing.T) { twoPaths(t, 6*times, false, false) })
-	t.Run("expressions", func(t *testing.T) { twoPaths(t, 3*times, true, false) })
+	t.Run("columns", func(t *testing.T) { twoPaths(t, 3*times, false, false) })
+	t.Run("expressions", func(t *testing.T) { twoPaths(t, 2*times, true, false) })
 	t.Run("clocks", func(t *testing.T) { twoPaths(t, 2*times, true, true) })
 }
 

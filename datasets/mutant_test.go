@@ -37,7 +37,7 @@ func TestMutants(t *testing.T) {
 	for name, encode := range encodings {
 		shapes[name] = encode
 	}
-	each := 400
+	each := 200
 	if testing.Short() {
 		each = 60
 	}

@@ -369,7 +369,7 @@ func TestPermissionAttacks(t *testing.T) {
 	base, c := peace(t)
 	var lines []string
 	for i, a := range attacks() {
-		if !*protocols.Update && i%amount(5, 4, 1) != 0 {
+		if !*protocols.Update && i%amount(8, 8, 1) != 0 {
 			continue
 		}
 		t.Run(a.what, func(t *testing.T) {

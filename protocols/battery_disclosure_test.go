@@ -262,7 +262,7 @@ func TestDisclosureForgeries(t *testing.T) {
 	all := slices.Concat(disclosures(), historyAttacks(memory(t)), privacyAttacks(privateTruce(t)))
 	var lines []string
 	for i, d := range all {
-		if !*protocols.Update && i%amount(5, 4, 1) != 0 {
+		if !*protocols.Update && i%amount(8, 8, 1) != 0 {
 			continue
 		}
 		t.Run(d.what, func(t *testing.T) {

@@ -217,7 +217,7 @@ func TestSnapshotsAreStrict(t *testing.T) {
 	c, snapshots := snapshotsOfCourt(t)
 	raw, want := snapshots[len(snapshots)-1], c.state.Digest()
 	entries := goldenEntries()
-	taken, stride := 0, 23
+	taken, stride := 0, 47
 	if testing.Short() {
 		stride = 211
 	}
