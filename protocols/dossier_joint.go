@@ -87,7 +87,7 @@ func (d *dossier) checkVector(contributor, index int, blob []byte) (mhe.Cipherte
 	var ct mhe.Ciphertext
 	if err == nil {
 		_, chunk := d.vectorOf(index)
-		ct, err = mhe.VerifyVector(d.vk, b, d.epoch.Key, v, chunk, blob)
+		ct, err = mhe.VerifyVector(d.vk.Remembering(d.epoch.verified), b, d.epoch.Key, v, chunk, blob)
 	}
 	if err != nil {
 		return mhe.Ciphertext{}, blobFault(d.query.Contributors[contributor], FaultBadProof, blob, err)

@@ -28,12 +28,15 @@ type Epoch struct {
 	admitted map[engine.Digest]uint64
 	spent    uint64
 	vectors  vectorStore // the department's own, for what joins tables by persons
+	// verified are the proofs of all departments' vectors that have verified: the next question that takes the same ciphertext, for the same
+	// thing, does not verify it again. Nil: none is kept.
+	verified *circuits.Seen
 }
 
 // newEpoch joins verified shares to an epoch without a secret.
 func newEpoch(p circuits.Params, network engine.Digest, s *EpochState, shares []circuits.Poly) (*Epoch, error) {
 	e := &Epoch{ID: s.ID, Digest: s.Digest, Members: slices.Clone(s.Members), CRS: epochCRS(p, network, s),
-		Shares: shares, own: -1, admitted: map[engine.Digest]uint64{}, vectors: vectorStore{named: map[engine.Digest]*storedVector{}, blobs: map[engine.Digest][]byte{}}}
+		Shares: shares, own: -1, admitted: map[engine.Digest]uint64{}, verified: circuits.NewSeen(MaxVerifiedVectors), vectors: vectorStore{named: map[engine.Digest]*storedVector{}, blobs: map[engine.Digest][]byte{}}}
 	key, err := mhe.CombineKeyShares(p, e.CRS, shares)
 	if err != nil {
 		return nil, err
@@ -54,8 +57,11 @@ func (e *Epoch) Restore(r *JournalRecord) {
 	}
 }
 
-// Erase overwrites the secret: the epoch has ended and no query machine holds it.
-func (e *Epoch) Erase() { e.secret.Erase() }
+// Erase overwrites the secret, and forgets which vectors verified: the epoch has ended and no query machine holds it.
+func (e *Epoch) Erase() {
+	e.secret.Erase()
+	e.verified.Forget()
+}
 
 // String does not show the secret.
 func (e *Epoch) String() string { return "epoch " + e.Digest.String() }

@@ -107,6 +107,8 @@ const (
 	MaxJointBytes = 2 << 30
 	// MaxVectorBytes bounds a department's own vectors of one epoch.
 	MaxVectorBytes = 1 << 30
+	// MaxVerifiedVectors bounds how many proofs of vectors a party remembers to have verified in an epoch, 32 bytes each and the map's.
+	MaxVerifiedVectors = 1 << 16
 	// MaxVerdictBytes bounds a screening's verdict, as runs of cells, and MaxScreenedCells its cells.
 	MaxVerdictBytes  = 16 << 10
 	MaxScreenedCells = 1 << 20
