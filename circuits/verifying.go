@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	bn254 "github.com/consensys/gnark-crypto/ecc/bn254"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr/pedersen"
@@ -80,6 +82,35 @@ func (vk *VerifyingKeys) parse(statements []Statement, b []byte) ([]byte, error)
 	}
 	return b, nil
 }
+
+// NamedVerifyingSize is how many bytes the encoded verifying keys of a named set are: those of Statements, and with joined those of JoinStatements as
+// well. False if there is no such set.
+func NamedVerifyingSize(name string, joined bool) (size int, ok bool) {
+	of := namedVerifying{name, joined}
+	if known, ok := namedVerifyingSizes.Load(of); ok {
+		return known.(int), true
+	}
+	p, err := Named(name)
+	if err != nil {
+		return 0, false
+	}
+	statements := Statements
+	if joined {
+		statements = slices.Concat(Statements, JoinStatements)
+	}
+	for _, s := range statements {
+		size += verifyingKeySize(shapeOnce(p, s).inputs())
+	}
+	namedVerifyingSizes.Store(of, size)
+	return size, true
+}
+
+type namedVerifying struct {
+	name   string
+	joined bool
+}
+
+var namedVerifyingSizes sync.Map // of namedVerifying, ints
 
 // verifyingKeySize counts α, K (one, digest, the other inputs, two challenges), β, γ, δ, and the
 // commitments' base and that times each σ.

@@ -86,7 +86,11 @@ func TestFoundingCommittee(t *testing.T) {
 		{"light", 0, false}, {"light", 1, true}, {"light", 15, true}, {"light", 16, false}, {"light", 17, false}, {"light", 64, false},
 		{"default", 16, true}, {"default", 64, true}, {"default", 65, false}, {"test", 64, true}, {"test", 65, false}, {"other", 64, true}, {"other", 65, false},
 	} {
-		n := &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: c.parameters, Development: true, VerifyingKeys: []byte{1}, ProvingKeys: []engine.Digest{{1}, {2}, {3}}}
+		size, known := circuits.NamedVerifyingSize(c.parameters, false)
+		if known != (c.parameters != "other") {
+			t.Errorf("the keys of %s take %d bytes, %v", c.parameters, size, known)
+		}
+		n := &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: c.parameters, Development: true, VerifyingKeys: make([]byte, max(1, size)), ProvingKeys: []engine.Digest{{1}, {2}, {3}}}
 		for i := range c.departments {
 			n.Departments = append(n.Departments, Member{Name: fmt.Sprint("d", i), Key: KeyOf(courtKey(fmt.Sprint(i)))})
 		}
@@ -99,6 +103,24 @@ func TestFoundingCommittee(t *testing.T) {
 		p, err := circuits.Named(name)
 		if most, ok := circuits.NamedDepartments(name); err != nil || !ok || most != p.MaxDepartments() || SizesOf(p).Departments != most {
 			t.Errorf("%s: %d, %v", name, most, err)
+		}
+	}
+}
+
+// TestNumbersOfKeys: a network with as many verifying keys as proving ones is described, and no other: it would answer joins without a key to verify
+// them by, or verify what it does not answer.
+func TestNumbersOfKeys(t *testing.T) {
+	three, _ := circuits.NamedVerifyingSize("joined", false)
+	six, _ := circuits.NamedVerifyingSize("joined", true)
+	digests := []engine.Digest{{1}, {2}, {3}, {4}, {5}, {6}}
+	for _, c := range []struct {
+		proving, verifying int
+		says               string
+	}{{3, three, ""}, {6, six, ""}, {6, three, "names 6 proving keys"}, {3, six, "names 3 proving keys"}, {3, three - 1, "verifying keys take"}, {6, six + 1, "verifying keys take"}, {5, six, "digests"}} {
+		n := &Network{Version: Version, Name: "court", Nonce: digestOf("founding"), Parameters: "joined", Development: true, VerifyingKeys: make([]byte, c.verifying), ProvingKeys: digests[:c.proving],
+			Departments: []Member{{Name: "a", Key: KeyOf(courtKey("a"))}}}
+		if err := n.Validate(true); (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%d and %d bytes: %v", c.proving, c.verifying, err)
 		}
 	}
 }

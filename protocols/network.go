@@ -226,6 +226,9 @@ func (n *Network) Validate(named bool) error {
 	if most, ok := circuits.NamedDepartments(n.Parameters); ok && len(n.Departments) > most {
 		return fmt.Errorf("network of %d departments, the parameters %s allow %d", len(n.Departments), n.Parameters, most)
 	}
+	if size, ok := circuits.NamedVerifyingSize(n.Parameters, n.Joins()); ok && len(n.VerifyingKeys) != size {
+		return fmt.Errorf("network description names %d proving keys, and as many verifying keys take %d bytes at the parameters %s: it has %d", len(n.ProvingKeys), size, n.Parameters, len(n.VerifyingKeys))
+	}
 	if err := checkName(n.Name); err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
