@@ -98,46 +98,12 @@ func (v *Vector) Bits() bool {
 	return v.Indicator() || v.Op == CountRows && !slices.ContainsFunc(v.Bounds, func(b Bound) bool { return b.Hi.Cmp(big.NewInt(1)) > 0 })
 }
 
-// Demand is what answering a plan takes of a parameter set, beside the length of the spine.
-type Demand struct {
-	Multipliers int            // departments that multiply
-	Encryptors  int            // departments that send vectors
-	Vectors     int            // of each department that sends them
-	Products    int            // of vectors, of each department that multiplies
-	Targets     [][]DemandTerm // of each number that is opened in a group
-	Groups      int            // in each of which one of each target is opened
-	Signed      bool           // a target can be below 0
-}
-
-// DemandTerm is a term: its factor, and how far from zero a department's number of a person lies at most on the side that multiplies
-// and on the other.
-type DemandTerm struct{ Factor, Multiplied, Encrypted *big.Int }
-
-// Demand is what answering the plan takes.
-func (l *Linked) Demand(p *Plan) Demand {
-	m, e := l.Multiplier, 1-l.Multiplier
-	d := Demand{Multipliers: len(l.Sides[m].Departments), Encryptors: len(l.Sides[e].Departments), Groups: p.groupCount(),
-		Vectors: len(l.Sides[e].Vectors) * l.Groups(p, e)}
+// products is how many products of vectors each department makes that multiplies.
+func (l *Linked) products(p *Plan) (n int) {
 	for _, t := range l.Targets {
-		var terms []DemandTerm
-		for _, term := range t.Terms {
-			terms = append(terms, DemandTerm{term.Factor, l.Sides[m].Vectors[term.Vectors[m]].farthest(), l.Sides[e].Vectors[term.Vectors[e]].farthest()})
-		}
-		d.Targets, d.Signed = append(d.Targets, terms), d.Signed || t.Range.Lo.Sign() < 0
-		d.Products += d.Groups * len(t.Terms)
+		n += p.groupCount() * len(t.Terms)
 	}
-	return d
-}
-
-func (b Bound) farthest() *big.Int { return maximum(new(big.Int).Neg(b.Lo), b.Hi) }
-
-// farthest is how far from zero a department's number of a person lies at most.
-func (v Vector) farthest() *big.Int {
-	most := new(big.Int)
-	for _, b := range v.Bounds {
-		most = maximum(most, b.farthest())
-	}
-	return most
+	return n
 }
 
 // At is what one of the side's departments has of each person, in a form in which vectors of the same numbers are equal, whichever

@@ -30,6 +30,7 @@ type ExplainedWork struct {
 	Sharing     float64 `json:"sharingSeconds"`   // of each member
 	Verifying   float64 `json:"verifyingSeconds"` // of each member, and of the analyst
 	Seconds     float64 `json:"seconds"`          // of wall time, where each has two processors
+	Together    float64 `json:"togetherSeconds"`  // of wall time, where all share one machine of two processors
 }
 
 // ExplainedSide is one of the two tables.
@@ -61,7 +62,7 @@ func (p *Plan) explainLinked() *ExplainedLinked {
 	if l == nil {
 		return nil
 	}
-	x := &ExplainedLinked{Spine: l.Spine.Table, Of: l.Spine.Department, Products: l.Demand(p).Products}
+	x := &ExplainedLinked{Spine: l.Spine.Table, Of: l.Spine.Department, Products: l.products(p)}
 	for i, s := range l.Sides {
 		side := ExplainedSide{Table: p.Join.Tables[i].Name, Departments: s.Departments, Multiplies: i == l.Multiplier, Groups: l.Groups(p, i)}
 		for _, v := range s.Vectors {
@@ -143,8 +144,8 @@ func (x *ExplainedLinked) write(language Language, line func(format string, args
 	if w := x.Work; w != nil {
 		line("Over the %d positions of the spine that takes, with the screening, %s of each department that encrypts and %s of each that multiplies, and %s of every member, for %s.",
 			w.Positions, plural(language, w.Ciphertexts, "ciphertext"), plural(language, w.Products, "product"), plural(language, w.Shares, "share"), plural(language, w.Released, "number"))
-		line("Expected, of processor time: to encrypt %s, to multiply %s, to share %s, to verify %s of every member and of the analyst; in all about %s where each has two processors. What an earlier question of the epoch had encrypted is not encrypted again.",
-			about(language, w.Encrypting), about(language, w.Multiplying), about(language, w.Sharing), about(language, w.Verifying), about(language, w.Seconds))
+		line("Expected, of processor time: to encrypt %s, to multiply %s, to share %s, to verify %s of every member and of the analyst; in all about %s where each has two processors, and about %s where all share one machine that has two. What an earlier question of the epoch had encrypted is not encrypted again.",
+			about(language, w.Encrypting), about(language, w.Multiplying), about(language, w.Sharing), about(language, w.Verifying), about(language, w.Seconds), about(language, w.Together))
 	}
 }
 

@@ -79,7 +79,7 @@ func TestLinked(t *testing.T) {
 		}
 		var lines []string
 		p.explainLinked().write(English, func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) })
-		return strings.Join(lines, "\n") + fmt.Sprintf("\ndemand %+v", p.Linked().Demand(p))
+		return strings.Join(lines, "\n")
 	})
 }
 
@@ -159,11 +159,11 @@ func TestLinkedWork(t *testing.T) {
 	said := map[Language]string{}
 	for _, language := range []Language{English, Chinese} {
 		x := p.ExplainIn(language)
-		x.Linked.Work = &ExplainedWork{Positions: 1_000_000, Ciphertexts: 490, Products: 62, Released: 1, Shares: 2, Encrypting: 833, Multiplying: 174, Sharing: 0.3, Seconds: 7200}
+		x.Linked.Work = &ExplainedWork{Positions: 1_000_000, Ciphertexts: 490, Products: 62, Released: 1, Shares: 2, Encrypting: 833, Multiplying: 174, Sharing: 0.3, Seconds: 7200, Together: 14400}
 		x.NotNow(errors.New("..."))
 		said[language] = x.String()
 	}
-	for _, want := range []string{"1000000 positions", "490 ciphertexts", "62 products", "2 shares", "1 number.", "14 min", "3 min", "share 1 s", "2.0 h", "Note: nobody would answer this now: ..."} {
+	for _, want := range []string{"1000000 positions", "490 ciphertexts", "62 products", "2 shares", "1 number.", "14 min", "3 min", "share 1 s", "2.0 h", "4.0 h", "Note: nobody would answer this now: ..."} {
 		if !strings.Contains(said[English], want) {
 			t.Errorf("%q is not in\n%s", want, said[English])
 		}

@@ -374,7 +374,7 @@ func TestNewLinkedQuestion(t *testing.T) {
 }
 
 // TestExpectedWork: what is expected of a question is as much as what it would claim, screening and answer together; and what cannot be answered over so many
-// positions is refused, with the reason.
+// positions is refused, with the reason. Each set has the rates that were measured of it.
 func TestExpectedWork(t *testing.T) {
 	p, catalogue := tiny.Joined(), joinedCatalogue(9)
 	s, err := NewLinkedQuestion(jointSQL, catalogue, nil, Packing(p))
@@ -397,8 +397,19 @@ func TestExpectedWork(t *testing.T) {
 		w.Released != len(answer.targets) || w.Shares != before.shares(p)+answer.shares(p) || w.Bytes < w.Ciphertexts*SizesOf(p).Contribution+w.Products*SizesOf(p).Product {
 		t.Fatalf("%+v, %v", w, err)
 	}
-	if least := w.Encrypting + w.Multiplying + w.Sharing; w.Encrypting <= 0 || w.Multiplying <= 0 || w.Sharing <= 0 || w.Verifying <= 0 || w.Seconds*workProcessors < least {
+	if least := w.Encrypting + w.Multiplying + w.Sharing; w.Encrypting <= 0 || w.Multiplying <= 0 || w.Sharing <= 0 || w.Verifying <= 0 || w.Seconds*workProcessors < least || w.Together <= w.Seconds {
 		t.Errorf("%+v", w)
+	}
+	rates := map[proofTimes]bool{}
+	for _, name := range []string{"light", "default", "joined"} {
+		p, err := circuits.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rates[proofTimesOf(p)] = true
+	}
+	if len(rates) != 3 {
+		t.Errorf("%d sets have rates of their own, of 3", len(rates))
 	}
 	if longer, err := ExpectedWork(p, s.Plan(), engine.Disclosure{Count: 10}, 4000, 3); err != nil || longer.Seconds < 10*w.Seconds {
 		t.Errorf("%+v, %v", longer, err)

@@ -14,13 +14,16 @@ type proofSeconds struct{ make, verify float64 }
 // proofTimes are those of a contribution's ciphertext, a product by 0 and 1, a weighted one, and a release.
 type proofTimes struct{ vector, product, weighted, release proofSeconds }
 
-// proofTimesOf are those that circuits/README.md, section 10, and bench/README.md have measured, of sets of 4,096 coefficients and of more. They are rough, and
-// say whether a question takes seconds, minutes or hours.
+// proofTimesOf are those that circuits/README.md, section 10, has measured, of light, of joined and of default: of as many coefficients, and primes. They are
+// rough, and say whether a question takes seconds, minutes or hours.
 func proofTimesOf(p circuits.Params) proofTimes {
-	if p.N() <= 4096 {
-		return proofTimes{proofSeconds{0.8, 0.010}, proofSeconds{1.0, 0.022}, proofSeconds{1.9, 0.023}, proofSeconds{1.0, 0.012}}
+	switch {
+	case p.N() <= 4096:
+		return proofTimes{proofSeconds{0.7, 0.004}, proofSeconds{1.0, 0.015}, proofSeconds{2.0, 0.014}, proofSeconds{1.0, 0.013}}
+	case len(p.Primes()) > 3:
+		return proofTimes{proofSeconds{1.9, 0.009}, proofSeconds{1.9, 0.036}, proofSeconds{3.6, 0.038}, proofSeconds{2.2, 0.029}}
 	}
-	return proofTimes{proofSeconds{1.7, 0.020}, proofSeconds{1.8, 0.049}, proofSeconds{3.8, 0.057}, proofSeconds{2.1, 0.023}}
+	return proofTimes{proofSeconds{1.8, 0.007}, proofSeconds{1.9, 0.032}, proofSeconds{3.6, 0.037}, proofSeconds{2.1, 0.023}}
 }
 
 // workProcessors is how many processors each party is taken to have.
@@ -68,6 +71,7 @@ func ExpectedWork(p circuits.Params, plan *engine.Plan, rules engine.Disclosure,
 	w.Verifying += float64(len(encrypt)*w.Ciphertexts)*t.vector.verify + float64(members*w.Shares)*t.release.verify
 	w.Bytes = len(encrypt)*w.Ciphertexts*SizesOf(p).Contribution + len(multiply)*w.Products*SizesOf(p).Product
 	w.Seconds = (w.Encrypting + w.Multiplying + w.Sharing + w.Verifying) / workProcessors
+	w.Together = (float64(len(encrypt))*w.Encrypting + float64(len(multiply))*w.Multiplying + float64(members)*w.Sharing + float64(members+1)*w.Verifying) / workProcessors
 	return w, nil
 }
 
