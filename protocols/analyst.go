@@ -60,8 +60,8 @@ type Analyst struct {
 	opening    bool
 	receipt    bool // asked for
 	result     *engine.Result
-	answer     *Certificate // to be anchored
-	beside     [][]byte     // what is too long for it (Outcome.Attached)
+	answer     *Certificate             // to be anchored
+	beside     map[engine.Digest][]byte // what is too long for it (Outcome.Attached)
 }
 
 // NewAnalyst makes the machine of a planned question. The error is ErrNoEpoch, or an *engine.Error

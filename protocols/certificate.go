@@ -114,15 +114,19 @@ func (m *Analyst) certify(s *QueryState) (*Certificate, error) {
 // attach puts the vectors and products of a question that joins tables by persons into its certificate, of so many bytes yet; or beside it, if
 // they make it too long.
 func (m *Analyst) attach(c *Certificate, s *QueryState, size int) error {
+	var all [][]byte
+	beside := map[engine.Digest][]byte{}
 	for _, digest := range s.attached() {
 		blob := m.blobs[digest]
 		if blob == nil {
 			return fmt.Errorf("the analyst no longer has %s", digest)
 		}
-		m.beside, size = append(m.beside, blob), size+len(blob)+16
+		all, size, beside[digest] = append(all, blob), size+len(blob)+16, blob
 	}
 	if size <= MaxCertificateBytes && (m.a.CertificateBytes == 0 || size <= m.a.CertificateBytes) {
-		c.Attached, m.beside = m.beside, nil
+		c.Attached = all
+	} else if len(all) > 0 {
+		m.beside = beside
 	}
 	return nil
 }

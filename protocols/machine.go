@@ -182,7 +182,8 @@ type Outcome struct {
 	Verdict     []byte
 	Recipient   int
 	Certificate *Certificate // with the opening; Certificate.WithoutOpening drops it
-	Attached    [][]byte     // vectors and products that the certificate names and is too short for (Verifier.Attached); nil: it holds all
+	// Attached are by digest the vectors and products that the certificate names and is too short for (Verifier.Attached); nil: it holds all.
+	Attached map[engine.Digest][]byte
 }
 
 // Department is what all machines of one department share, or of one auditor: that one makes no

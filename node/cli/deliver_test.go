@@ -23,7 +23,7 @@ func TestDeliver(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	text := "42"
 	vector, product := []byte("a vector"), []byte("a product")
-	answer := &client.Answer{Certificate: []byte("certificate"), Attached: [][]byte{vector, product}, Verdict: protocols.Verdict{Verified: true, Certificate: engine.Digest{0xab}},
+	answer := &client.Answer{Certificate: []byte("certificate"), Attached: map[engine.Digest][]byte{protocols.BlobDigest(vector): vector, protocols.BlobDigest(product): product}, Verdict: protocols.Verdict{Verified: true, Certificate: engine.Digest{0xab}},
 		Plan:   &engine.Plan{},
 		Result: &engine.Result{Columns: []string{"count"}, Kinds: []engine.Kind{engine.Integer}, Rows: [][]engine.Value{{{Text: &text, Exact: &text}}}}}
 	good, gone := filepath.Join(t.TempDir(), "c"), filepath.Join(t.TempDir(), "gone", "c")

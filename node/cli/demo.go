@@ -296,7 +296,7 @@ func (c *command) question(ctx context.Context, d *deployment, door client.Asker
 	if err != nil {
 		return nil, err
 	}
-	if err := writeCertificate(path, answer.Certificate); err != nil {
+	if err := keepCertificate(path, answer); err != nil {
 		return nil, err
 	}
 	plain, err := plainAnswer(ctx, sources, answer.Plan, sql)

@@ -316,7 +316,7 @@ func keepCertificate(path string, a *client.Answer) error {
 // attachedFolder is where what stands beside a certificate is, each blob in a file that has its digest's name.
 func attachedFolder(certificate string) string { return certificate + ".attached" }
 
-func writeAttached(certificate string, blobs [][]byte) error {
+func writeAttached(certificate string, blobs map[engine.Digest][]byte) error {
 	folder := attachedFolder(certificate)
 	if len(blobs) == 0 {
 		return nil
@@ -324,8 +324,8 @@ func writeAttached(certificate string, blobs [][]byte) error {
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return unwritable(folder, err)
 	}
-	for _, blob := range blobs {
-		path := filepath.Join(folder, protocols.BlobDigest(blob).String())
+	for digest, blob := range blobs {
+		path := filepath.Join(folder, digest.String())
 		if err := disk.WriteFile(path, blob); err != nil {
 			return unwritable(path, err)
 		}

@@ -104,8 +104,8 @@ type Answer struct {
 	Query       engine.Digest // its id on the ledger; of several rounds the last one's, as is the plan
 	Plan        *engine.Plan
 	Result      *engine.Result
-	Certificate []byte   // canonical; with the opening unless AskOptions.NoOpening
-	Attached    [][]byte // vectors and products that the certificate names and is too short for; nil: it holds all
+	Certificate []byte                   // canonical; with the opening unless AskOptions.NoOpening
+	Attached    map[engine.Digest][]byte // vectors and products that the certificate names and is too short for; nil: it holds all
 	Verdict     protocols.Verdict
 	Assurance   string // "sealed"
 	Parameters  string
@@ -155,15 +155,6 @@ func (e *QueryError) Failure() *failure.Failure {
 func Verify(certificate []byte, pinned *protocols.Network, attached func(engine.Digest) []byte) (protocols.Verdict, error) {
 	v := protocols.Verifier{Pinned: pinned, Receipts: exchange.CheckReceipt, Attached: attached}
 	return v.Verify(certificate)
-}
-
-// attached finds by digest what stands beside the answer's certificate.
-func (a *Answer) attached() func(engine.Digest) []byte {
-	blobs := map[engine.Digest][]byte{}
-	for _, blob := range a.Attached {
-		blobs[protocols.BlobDigest(blob)] = blob
-	}
-	return func(d engine.Digest) []byte { return blobs[d] }
 }
 
 var _ Asker = (*Client)(nil)

@@ -176,7 +176,8 @@ func (a *Answer) join(sql string) error {
 // without openings are verified each by itself: nobody can tell from them that they belong together.
 func (c *Client) verify(a *Answer, o AskOptions, seen *circuits.Seen) (err error) {
 	start, cpu := time.Now(), machine.ProcessorSeconds()
-	v := &protocols.Verifier{Pinned: o.Pinned, Parameters: c.o.Parameters, Receipts: exchange.CheckReceipt, Seen: seen, Attached: a.attached()}
+	v := &protocols.Verifier{Pinned: o.Pinned, Parameters: c.o.Parameters, Receipts: exchange.CheckReceipt, Seen: seen,
+		Attached: func(d engine.Digest) []byte { return a.Attached[d] }}
 	if len(a.Rounds) > 0 && o.NoOpening {
 		err = a.verifySealed(v)
 	} else {
