@@ -21,8 +21,8 @@ const (
 	BadProof           Kind = "bad-proof"           // contribution or product whose proof does not verify
 	BadKeyShare        Kind = "bad-key-share"       // key share whose proof does not verify
 	WrongShare         Kind = "wrong-share"         // decryption share of something else
-	SecondContribution Kind = "second-contribution" // two different Contribute entries
-	StaleEpoch         Kind = "stale-epoch"         // contributes under another epoch
+	SecondContribution Kind = "second-contribution" // two different Contribute entries, or Multiply entries
+	StaleEpoch         Kind = "stale-epoch"         // contributes, or multiplies, under another epoch
 	WrongDigest        Kind = "wrong-digest"        // attests other contributions than the ledger's
 	Garbage            Kind = "garbage"             // commits to bytes that do not decode
 	FalseAccusation    Kind = "false-accusation"    // accuses a department that did nothing
@@ -148,10 +148,10 @@ func (l *liar) concerns(body protocols.Body) bool {
 		if l.kind == AddedCount {
 			return l.adds(b.Query)
 		}
-		return slices.Contains([]Kind{BadProof, Garbage, SecondContribution, StaleEpoch}, l.kind)
+		return l.made()
 	case *protocols.Multiply:
 		l.query = b.Query
-		return l.kind == BadProof || l.kind == Garbage
+		return l.made()
 	case *protocols.Attest:
 		l.query = b.Query
 		return l.kind == WrongDigest || l.kind == FalseAccusation
@@ -160,6 +160,11 @@ func (l *liar) concerns(body protocols.Body) bool {
 		return l.kind == WrongShare
 	}
 	return false
+}
+
+// made reports whether the lie is about what is made for a question, a contribution or products.
+func (l *liar) made() bool {
+	return slices.Contains([]Kind{BadProof, Garbage, SecondContribution, StaleEpoch}, l.kind)
 }
 
 func (l *liar) tell(body protocols.Body) ([]protocols.Body, [][]byte) {
@@ -190,6 +195,14 @@ func (l *liar) tell(body protocols.Body) ([]protocols.Body, [][]byte) {
 		digests, blobs := l.spoilAll(b.Blobs)
 		return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
 	case *protocols.Multiply:
+		switch l.kind {
+		case StaleEpoch:
+			return []protocols.Body{&protocols.Multiply{Query: b.Query, Epoch: flip(b.Epoch), Blobs: b.Blobs}}, nil
+		case SecondContribution:
+			second := slices.Clone(b.Blobs)
+			second[0] = flip(second[0])
+			return []protocols.Body{b, &protocols.Multiply{Query: b.Query, Epoch: b.Epoch, Blobs: second}}, nil
+		}
 		digests, blobs := l.spoilAll(b.Blobs)
 		return []protocols.Body{&protocols.Multiply{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
 	case *protocols.Attest:
