@@ -33,7 +33,7 @@ func BenchmarkVectors(b *testing.B) {
 		table := rehearsal.Open(b, func() (*datasets.Table, error) {
 			return datasets.Open(context.Background(), "t", []string{path}, datasets.Options{})
 		})
-		keys, err := table.Keys(b.Context(), "pid")
+		keys, _, err := table.Keys(b.Context(), "pid")
 		if err != nil {
 			b.Fatal(err)
 		}
