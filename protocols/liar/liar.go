@@ -178,43 +178,45 @@ func (l *liar) tell(body protocols.Body) ([]protocols.Body, [][]byte) {
 	case *protocols.Screen:
 		return []protocols.Body{l.verdict(b)}, nil
 	case *protocols.Contribute:
-		switch l.kind {
-		case ShownCell:
-			digests, blobs := l.shown(b.Blobs)
-			return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
-		case AddedCount:
-			digests, blobs := l.increased(b.Blobs, 0, 0)
-			return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
-		case StaleEpoch:
-			return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: flip(b.Epoch), Blobs: b.Blobs}}, nil
-		case SecondContribution:
-			second := slices.Clone(b.Blobs)
-			second[0] = flip(second[0])
-			return []protocols.Body{b, &protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: second}}, nil
-		}
-		digests, blobs := l.spoilAll(b.Blobs)
-		return []protocols.Body{&protocols.Contribute{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
+		return l.row(b.Epoch, b.Blobs, func(epoch engine.Digest, blobs []engine.Digest) protocols.Body {
+			return &protocols.Contribute{Query: b.Query, Epoch: epoch, Blobs: blobs}
+		})
 	case *protocols.Multiply:
-		switch l.kind {
-		case StaleEpoch:
-			return []protocols.Body{&protocols.Multiply{Query: b.Query, Epoch: flip(b.Epoch), Blobs: b.Blobs}}, nil
-		case SecondContribution:
-			second := slices.Clone(b.Blobs)
-			second[0] = flip(second[0])
-			return []protocols.Body{b, &protocols.Multiply{Query: b.Query, Epoch: b.Epoch, Blobs: second}}, nil
-		}
-		digests, blobs := l.spoilAll(b.Blobs)
-		return []protocols.Body{&protocols.Multiply{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
+		return l.row(b.Epoch, b.Blobs, func(epoch engine.Digest, blobs []engine.Digest) protocols.Body {
+			return &protocols.Multiply{Query: b.Query, Epoch: epoch, Blobs: blobs}
+		})
 	case *protocols.Attest:
 		if l.kind == WrongDigest {
 			return []protocols.Body{&protocols.Attest{Query: b.Query, Contributions: flip(b.Contributions)}}, nil
 		}
 		return []protocols.Body{l.accuse(b.Query)}, nil
 	case *protocols.ShareCommit:
-		digests, blobs := l.spoilAll(b.Blobs)
-		return []protocols.Body{&protocols.ShareCommit{Query: b.Query, Epoch: b.Epoch, Blobs: digests}}, blobs
+		return l.row(b.Epoch, b.Blobs, func(epoch engine.Digest, blobs []engine.Digest) protocols.Body {
+			return &protocols.ShareCommit{Query: b.Query, Epoch: epoch, Blobs: blobs}
+		})
 	}
 	return nil, nil
+}
+
+// row tells the lie about the blobs that an entry of a question names, in such entries.
+func (l *liar) row(epoch engine.Digest, honest []engine.Digest, entry func(epoch engine.Digest, blobs []engine.Digest) protocols.Body) ([]protocols.Body, [][]byte) {
+	var digests []engine.Digest
+	var blobs [][]byte
+	switch l.kind {
+	case StaleEpoch:
+		return []protocols.Body{entry(flip(epoch), honest)}, nil
+	case SecondContribution:
+		second := slices.Clone(honest)
+		second[0] = flip(second[0])
+		return []protocols.Body{entry(epoch, honest), entry(epoch, second)}, nil
+	case ShownCell:
+		digests, blobs = l.shown(honest)
+	case AddedCount:
+		digests, blobs = l.increased(honest, 0, 0)
+	default:
+		digests, blobs = l.spoilAll(honest)
+	}
+	return []protocols.Body{entry(epoch, digests)}, blobs
 }
 
 // accuse claims that the first other contributor's proof is wrong.
