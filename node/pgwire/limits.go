@@ -1,0 +1,63 @@
+package pgwire
+
+import "time"
+
+// Bounds on what a stranger can make the door keep or do before a login.
+const (
+	// maxStartupBytes bounds the first packet of a connection, its length included: PostgreSQL's own bound.
+	maxStartupBytes = 10_000
+	// maxSettings bounds the settings of a startup message, those inside "options" among them.
+	maxSettings = 100
+	// maxNameBytes bounds the name of a user or database: PostgreSQL's own bound of a name.
+	maxNameBytes = 63
+	// maxLoginBytes bounds a message of the exchange that checks a password.
+	maxLoginBytes = 2_048
+	// maxCertificateBytes bounds a client's certificate.
+	maxCertificateBytes = 16 << 10
+)
+
+// maxMessageBytes bounds a message after the login: one that is longer ends the session.
+const maxMessageBytes = 2 << 20
+
+// maxReadAhead bounds what is read from a client while its statement runs, which is done to notice that it is gone.
+const maxReadAhead = 64 << 10
+
+// watchAfter is how long a statement runs before its client is watched: most end sooner, and cost no goroutine.
+const watchAfter = 50 * time.Millisecond
+
+// Limits bound what connections may cost. DefaultLimits are those of a door that is not told otherwise.
+type Limits struct {
+	// Sessions and SessionsPerUser bound the sessions at once, overall and of one user. The next is refused with 53300.
+	Sessions, SessionsPerUser int
+	// Strangers and StrangersPerAddress bound the connections at once that have not logged in. The
+	// next is closed without a word. All users of a machine share its loopback address.
+	Strangers, StrangersPerAddress int
+	// ConnectionsPerSecond is how many connections are taken up a second, after a burst of as many;
+	// others wait in the system's queue. It bounds the work that handshakes cause; sessions do not notice.
+	ConnectionsPerSecond int
+	// LoginTime is how long a connection may take to log in, its handshakes included.
+	LoginTime time.Duration
+	// FailuresPerUser and FailuresPerAddress are how many logins may fail a minute before more are refused
+	// unheard, with 28000, until a minute has passed: of one user from one address, and of all users from one address.
+	FailuresPerUser, FailuresPerAddress int
+	// CancelsPerAddress is how many requests to cancel are heard from an address a second.
+	CancelsPerAddress int
+	// WriteTime is how long a client may take to accept one write, which is at most a record of 16 kB.
+	WriteTime time.Duration
+	// EndTime is how long statements may still run when the door ends.
+	EndTime time.Duration
+}
+
+// DefaultLimits are the limits of a door that serves a department.
+func DefaultLimits() Limits {
+	return Limits{
+		Sessions: 1_000, SessionsPerUser: 400,
+		Strangers: 200, StrangersPerAddress: 100,
+		ConnectionsPerSecond: 200,
+		LoginTime:            time.Minute,
+		FailuresPerUser:      10, FailuresPerAddress: 60,
+		CancelsPerAddress: 20,
+		WriteTime:         30 * time.Second,
+		EndTime:           10 * time.Second,
+	}
+}
