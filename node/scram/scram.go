@@ -1,5 +1,6 @@
 // Package scram makes what a server keeps of a password: a SCRAM-SHA-256 verifier (RFC 5802, 7677),
-// from which nobody computes the password but by guessing, and by which nobody logs in.
+// from which nobody computes the password but by guessing, and by which nobody logs in. And it plays
+// the server's side of the exchange by which a client shows that it knows the password.
 package scram
 
 import (
@@ -19,6 +20,9 @@ const (
 	MinLength, MaxLength = 12, 128
 
 	saltBytes = 16
+
+	// maxText bounds a verifier's text.
+	maxText = 256
 )
 
 // Verifier is what is kept. It is a secret all the same: whoever has it can guess passwords.
@@ -26,6 +30,8 @@ type Verifier struct {
 	Iterations           int
 	Salt                 []byte
 	StoredKey, ServerKey [sha256.Size]byte
+
+	fake bool // nobody logs in by it (Fake)
 }
 
 // New makes the verifier of a password, with a salt of its own. Cost: Iterations. The error says what is
@@ -72,6 +78,27 @@ func mac(key []byte, text string) []byte {
 func (v Verifier) Text() string {
 	encode := base64.StdEncoding.EncodeToString
 	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", v.Iterations, encode(v.Salt), encode(v.StoredKey[:]), encode(v.ServerKey[:]))
+}
+
+// Parse reads a verifier's text. It refuses other iterations and salts than New's: a challenge that differs from others
+// would tell who is known.
+func Parse(text string) (Verifier, error) {
+	var v Verifier
+	fields := strings.FieldsFunc(text, func(r rune) bool { return r == '$' || r == ':' })
+	if len(text) > maxText || len(fields) != 5 {
+		return v, fmt.Errorf("this is no SCRAM-SHA-256 verifier")
+	}
+	v.Iterations, v.Salt = Iterations, make([]byte, saltBytes)
+	for i, into := range [][]byte{v.Salt, v.StoredKey[:], v.ServerKey[:]} {
+		raw, err := base64.StdEncoding.Strict().DecodeString(fields[i+2])
+		if err != nil || copy(into, raw) != len(raw) {
+			return Verifier{}, fmt.Errorf("this is no SCRAM-SHA-256 verifier that can be used here")
+		}
+	}
+	if v.Text() != text { // in all that was not looked at
+		return Verifier{}, fmt.Errorf("this is no SCRAM-SHA-256 verifier of %d iterations: set the password anew", Iterations)
+	}
+	return v, nil
 }
 
 // String shows nothing of it.
