@@ -219,7 +219,7 @@ func terms(rows []string) (out []string) {
 func TestJoinsArePooledJoins(t *testing.T) {
 	r := rand.New(rand.NewPCG(16, 1))
 	letters := map[string]string{"residents": "r", "benefits": "b", "jobs": "j"}
-	for round := range 3 {
+	for round := range 2 {
 		offices := newJoinedOffices(r)
 		tables := map[string]map[string]*Table{}
 		for i, o := range offices {
