@@ -158,6 +158,7 @@ var rooms = map[string][]string{
 	"node/cli/man":          {},
 	"node/cli/linkage":      {"engine", "node", "node/config", "node/failure", "node/linkage", "node/render"},
 	"node/scram":            {},
+	"node/pgwire":           {"node/scram"},
 	"node/cli/catalog":      {"datasets/published", "node/audit", "node/failure", "node/quality", "node/render"},
 	"node/cli/rights":       {"engine", "engine/policy", "node/audit", "node/client", "node/failure", "node/peers", "node/render", "protocols"},
 	"node/notify":           {"node/audit", "node/config", "node/disk", "node/failure"},

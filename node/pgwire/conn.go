@@ -41,6 +41,7 @@ type conn struct {
 func newConn(secured net.Conn, process uint32, log *slog.Logger) *conn {
 	c := &conn{Conn: secured, process: process, log: log}
 	c.backend = pgproto3.NewBackend(c, c)
+	c.backend.SetMaxBodyLen(maxMessageBytes)
 	return c
 }
 

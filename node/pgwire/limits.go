@@ -29,18 +29,19 @@ const watchAfter = 50 * time.Millisecond
 type Limits struct {
 	// Sessions and SessionsPerUser bound the sessions at once, overall and of one user. The next is refused with 53300.
 	Sessions, SessionsPerUser int
-	// Strangers and StrangersPerAddress bound the connections at once that have not logged in. The
-	// next is closed without a word. All users of a machine share its loopback address.
+	// Strangers and StrangersPerAddress bound the connections at once that have not logged in, overall and from one place. One more makes
+	// the oldest of them give way, so that those who hold connections open keep nobody out. All users of a machine share its loopback address.
 	Strangers, StrangersPerAddress int
 	// ConnectionsPerSecond is how many connections are taken up a second, after a burst of as many;
 	// others wait in the system's queue. It bounds the work that handshakes cause; sessions do not notice.
 	ConnectionsPerSecond int
 	// LoginTime is how long a connection may take to log in, its handshakes included.
 	LoginTime time.Duration
-	// FailuresPerUser and FailuresPerAddress are how many logins may fail a minute before more are refused
-	// unheard, with 28000, until a minute has passed: of one user from one address, and of all users from one address.
+	// FailuresPerUser and FailuresPerAddress are how many passwords may be wrong a minute before none is looked at (28000) until the
+	// minute is over: of one user from one place, and of all users from one place unless that is the loopback
+	// address, where one user of a machine would lock out the others. Certificates are looked at all the same.
 	FailuresPerUser, FailuresPerAddress int
-	// CancelsPerAddress is how many requests to cancel are heard from an address a second.
+	// CancelsPerAddress is how many requests to cancel with a wrong secret are heard from a place a second.
 	CancelsPerAddress int
 	// WriteTime is how long a client may take to accept one write, which is at most a record of 16 kB.
 	WriteTime time.Duration
@@ -52,12 +53,23 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Sessions: 1_000, SessionsPerUser: 400,
-		Strangers: 200, StrangersPerAddress: 100,
+		Strangers: 1_000, StrangersPerAddress: 600,
 		ConnectionsPerSecond: 200,
 		LoginTime:            time.Minute,
 		FailuresPerUser:      10, FailuresPerAddress: 60,
 		CancelsPerAddress: 20,
 		WriteTime:         30 * time.Second,
 		EndTime:           10 * time.Second,
+	}
+}
+
+// all are the limits by name.
+func (l Limits) all() map[string]int64 {
+	return map[string]int64{
+		"Sessions": int64(l.Sessions), "SessionsPerUser": int64(l.SessionsPerUser),
+		"Strangers": int64(l.Strangers), "StrangersPerAddress": int64(l.StrangersPerAddress),
+		"ConnectionsPerSecond": int64(l.ConnectionsPerSecond), "LoginTime": int64(l.LoginTime),
+		"FailuresPerUser": int64(l.FailuresPerUser), "FailuresPerAddress": int64(l.FailuresPerAddress),
+		"CancelsPerAddress": int64(l.CancelsPerAddress), "WriteTime": int64(l.WriteTime), "EndTime": int64(l.EndTime),
 	}
 }
