@@ -105,6 +105,16 @@ type Result struct {
 	// Tag is the command's tag. Of a result with columns the number of rows sent is added by the door: "SELECT" becomes "SELECT 3".
 	Tag  string
 	Copy *Copy // of COPY TO STDOUT: rows are sent as copy data, in this form
+	// Deallocate is of DEALLOCATE and DISCARD ALL: which prepared statements end. Those that messages prepare and those of
+	// PREPARE share their names, so both the session, which has ended its own, and the door end what is named.
+	Deallocate *Deallocate
+}
+
+// Deallocate names prepared statements that end.
+type Deallocate struct {
+	All   bool
+	Name  string // unless All
+	Found bool   // the session had one of this name; where neither has, the door answers 26000 in place of the result
 }
 
 // Copy is the form of COPY TO STDOUT.
