@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -317,5 +318,62 @@ func TestIdleSessions(t *testing.T) {
 	}
 	for _, c := range open {
 		c.Close(t.Context())
+	}
+}
+
+// TestDisplaced: one connection too many makes the oldest give way that has not logged in: of its own place first, and a session never.
+func TestDisplaced(t *testing.T) {
+	d := openDoor(t, func(l *Limits) { l.Strangers, l.StrangersPerAddress = 4, 3 })
+	session, err := d.connect(t, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer session.Close(t.Context())
+	gone := func(h *byHand) bool {
+		h.raw.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		_, err := h.raw.Read(make([]byte, 1))
+		return err != nil && !strings.Contains(err.Error(), "timeout")
+	}
+	var held []*byHand
+	for i := range 5 {
+		held = append(held, d.dial(t))
+		for deadline := time.Now().Add(5 * time.Second); d.Status().Strangers+int(d.Status().Displaced) < i+1; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%+v", d.Status())
+			}
+		}
+	}
+	for i, h := range held {
+		if got := gone(h); got != (i < 2) {
+			t.Errorf("connection %d is gone: %v", i, got)
+		}
+	}
+	// From elsewhere: there is room for one more, and then the oldest of all goes.
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	first := d.admit(ours, "192.0.2.1")
+	if first == nil || gone(held[2]) {
+		t.Error("one from elsewhere displaces others though there is room")
+	}
+	second := d.admit(ours, "192.0.2.2")
+	if !gone(held[2]) || gone(held[3]) {
+		t.Error("the oldest of all has not given way")
+	}
+	if !d.forget(first) || d.forget(first) || !d.forget(second) {
+		t.Error("what is admitted is not forgotten once")
+	}
+	mustAsk(t, session)
+}
+
+// TestPlaces: what counts as one place.
+func TestPlaces(t *testing.T) {
+	for address, want := range map[string]string{
+		"127.0.0.1": "loopback", "127.8.9.1": "loopback", "::1": "loopback", "::ffff:127.0.0.1": "loopback",
+		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::1": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
+	} {
+		if got := place(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s is of %s, want %s", address, got, want)
+		}
 	}
 }
