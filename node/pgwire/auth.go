@@ -68,24 +68,34 @@ func (s *Server) authenticate(c *tls.Conn, first *startup, remote netip.Addr) (b
 	if message, err = readLogin(c); err != nil {
 		return "", err
 	}
-	// Counted before the proof is looked at: of many at once no more are looked at than of many in turn.
-	if !s.failures.take(user, s.limits.FailuresPerUser) {
-		return "", errTired
-	}
-	if !loopback(remote) && !s.addresses.take(user.place, s.limits.FailuresPerAddress) {
-		return "", errTired
-	}
-	proof, err := exchange.Final(message)
+	proof, err := s.prove(exchange, message, user, remote)
 	if err != nil {
 		return "", s.failed(user, err)
 	}
-	s.failures.giveBack(user)
-	s.addresses.giveBack(user.place)
 	return "password", send(c, &pgproto3.AuthenticationSASLFinal{Data: proof})
+}
+
+// prove looks at a client's proof, one at a time, so that of many at once no more are looked at than of many in turn.
+func (s *Server) prove(exchange *scram.Server, message []byte, user userAt, remote netip.Addr) ([]byte, error) {
+	s.proving.Lock()
+	defer s.proving.Unlock()
+	if s.failures.spent(user, s.limits.FailuresPerUser) || !loopback(remote) && s.addresses.spent(user.place, s.limits.FailuresPerAddress) {
+		return nil, errTired
+	}
+	proof, err := exchange.Final(message)
+	if err != nil {
+		s.failures.take(user, s.limits.FailuresPerUser)
+		s.addresses.take(user.place, s.limits.FailuresPerAddress)
+		return nil, err
+	}
+	return proof, nil
 }
 
 // failed is what a client hears of a login that failed; the log has the reason.
 func (s *Server) failed(user userAt, err error) error {
+	if errors.Is(err, errTired) {
+		return err
+	}
 	s.count.failed.Add(1)
 	s.log.Warn("a login failed", "user", user.user, "from", user.place, "error", err)
 	if errors.Is(err, scram.ErrMalformed) {

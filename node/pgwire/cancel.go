@@ -124,12 +124,3 @@ func (b *budget[K]) spent(key K, limit int) bool {
 	defer b.mu.Unlock()
 	return int(*b.events(key)) >= limit
 }
-
-// giveBack uncounts an event.
-func (b *budget[K]) giveBack(key K) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if n := b.events(key); *n > 0 {
-		*n--
-	}
-}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"time"
 )
 
@@ -115,11 +116,11 @@ func (s *Server) attend(ctx context.Context, c *conn, first *startup, remote net
 
 // end lets nobody in any more, and waits until all have left: those that run a statement for Limits.EndTime, after which cut
 // ends what they run and, if they are still there when a client has had its time to read, their connections are closed.
-func (s *Server) end(cut func()) {
+func (s *Server) end(serving *sync.WaitGroup, cut func()) {
 	s.each(func(l *live) { l.conn.end() })
 	left := make(chan struct{})
 	go func() {
-		s.serving.Wait()
+		serving.Wait()
 		close(left)
 	}()
 	for _, step := range []struct {

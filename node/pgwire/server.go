@@ -43,12 +43,12 @@ type Server struct {
 	log     *slog.Logger
 	limits  Limits
 
+	proving   sync.Mutex
 	failures  *budget[userAt]
 	addresses *budget[string]
 	cancels   *budget[string]
 	pace      *rate.Limiter // of connections
 	count     counters
-	serving   sync.WaitGroup // connections
 
 	mu        sync.Mutex
 	strangers *list.List // of *stranger, the oldest first
@@ -132,21 +132,24 @@ func (s *Server) Status() Status {
 }
 
 // Serve takes up connections until the context ends; then it tells idle sessions so (57P01), gives statements that run
-// Limits.EndTime, and returns nil when all have ended. A listener that fails ends it likewise, with its error. It may
+// Limits.EndTime, and returns nil when all have ended. A listener that fails ends the door likewise, with its error. It may
 // be called for several listeners with the same context.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	sessions, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	err := s.accept(ctx, sessions, l)
+	var serving sync.WaitGroup
+	err := s.accept(ctx, l, func(raw net.Conn) {
+		serving.Go(func() { s.handle(sessions, raw) })
+	})
 	l.Close()
-	s.end(cut)
+	s.end(&serving, cut)
 	return err
 }
 
-// accept takes up connections, each with a goroutine.
-func (s *Server) accept(ctx, sessions context.Context, l net.Listener) error {
+// accept takes up connections.
+func (s *Server) accept(ctx context.Context, l net.Listener, take func(net.Conn)) error {
 	for {
 		if s.pace.Wait(ctx) != nil {
 			return nil
@@ -164,7 +167,7 @@ func (s *Server) accept(ctx, sessions context.Context, l net.Listener) error {
 		case err != nil:
 			return err
 		default:
-			s.serving.Go(func() { s.handle(sessions, raw) })
+			take(raw)
 		}
 	}
 }

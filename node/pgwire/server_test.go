@@ -190,7 +190,11 @@ var testSecret = []byte("a secret of this door's, for tests")
 // openDoor starts one on a port of its own. Its log must never hold the password.
 func openDoor(t testing.TB, change func(*Limits)) *door {
 	t.Helper()
-	certificate := selfSigned(t, "localhost", -time.Hour, time.Hour)
+	return openDoorWith(t, selfSigned(t, "localhost", -time.Hour, time.Hour), change)
+}
+
+func openDoorWith(t testing.TB, certificate tls.Certificate, change func(*Limits)) *door {
+	t.Helper()
 	leaf, err := x509.ParseCertificate(certificate.Certificate[0])
 	if err != nil {
 		t.Fatal(err)
