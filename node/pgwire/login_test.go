@@ -1,17 +1,8 @@
 package pgwire
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"io"
-	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -333,97 +324,6 @@ func TestEncryptionRequests(t *testing.T) {
 	}
 }
 
-// TestChannel: clients bind their proofs to the door's certificate, whatever it is signed by, where that is defined at all.
-func TestChannel(t *testing.T) {
-	elliptic384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, edwards, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	psql, missing := exec.LookPath("psql")
-	for _, c := range []struct {
-		how   x509.SignatureAlgorithm
-		key   crypto.Signer
-		bound bool
-	}{
-		{x509.ECDSAWithSHA256, elliptic384, true}, {x509.ECDSAWithSHA384, elliptic384, true}, {x509.ECDSAWithSHA512, elliptic384, true},
-		{x509.SHA256WithRSA, rsaKey, true}, {x509.SHA384WithRSA, rsaKey, true}, {x509.SHA512WithRSA, rsaKey, true},
-		{x509.SHA256WithRSAPSS, rsaKey, true}, {x509.SHA384WithRSAPSS, rsaKey, true}, {x509.PureEd25519, edwards, false},
-	} {
-		template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, SignatureAlgorithm: c.how,
-			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
-		raw, err := x509.CreateCertificate(rand.Reader, template, template, c.key.Public(), c.key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := openDoorWith(t, tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: c.key}, nil)
-		conn, err := d.connect(t, "channel_binding=require")
-		if c.bound != (err == nil) {
-			t.Errorf("%v: %v", c.how, err)
-		}
-		if err == nil {
-			conn.Close(t.Context())
-		}
-		if conn, err = d.connect(t, ""); err != nil {
-			t.Errorf("%v, unbound: %v", c.how, err)
-		} else {
-			conn.Close(t.Context())
-		}
-		if missing == nil {
-			cmd := exec.CommandContext(t.Context(), psql, "-X", "-w", "-Atc", "user", "host=127.0.0.1 user=ada dbname=parley sslmode=require port="+strconv.Itoa(int(d.port)))
-			if c.bound {
-				cmd.Args[len(cmd.Args)-1] += " channel_binding=require"
-			}
-			cmd.Env = append(os.Environ(), "PGPASSWORD="+rightPassword, "HOME="+t.TempDir(), "LC_ALL=C")
-			if out, err := cmd.CombinedOutput(); err != nil || string(out) != "ada\n" {
-				t.Errorf("%v: %v: %s", c.how, err, out)
-			}
-		}
-		d.end()
-	}
-}
-
-// TestMiddle: somebody in between, with a certificate that the client takes, gains nothing by handing the exchange on: the proof is
-// bound to the certificate that the client saw.
-func TestMiddle(t *testing.T) {
-	d := openDoor(t, nil)
-	fake := selfSigned(t, "localhost", -time.Hour, time.Hour)
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{fake}, NextProtos: []string{protocolName}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			up, err := tls.Dial("tcp", d.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{protocolName}})
-			if err != nil {
-				return
-			}
-			go func() { io.Copy(up, c); up.Close() }()
-			go func() { io.Copy(c, up); c.Close() }()
-		}
-	}()
-	for more, want := range map[string]string{"channel_binding=require": "28000", "channel_binding=prefer": "28000"} {
-		config := d.config(t, "sslnegotiation=direct "+more)
-		config.Port = uint16(l.Addr().(*net.TCPAddr).Port)
-		config.TLSConfig.InsecureSkipVerify = true
-		if _, err := pgconn.ConnectConfig(t.Context(), config); code(err) != want || !strings.Contains(err.Error(), "channel binding") {
-			t.Errorf("%s: %v", more, err)
-		}
-	}
-}
-
 // TestPsql: the program that most people have.
 func TestPsql(t *testing.T) {
 	psql, err := exec.LookPath("psql")
@@ -455,98 +355,6 @@ func TestPsql(t *testing.T) {
 	}
 	if d.Status().Failed != before {
 		t.Error("a client that goes to ask for its password has failed")
-	}
-}
-
-// TestCancel: the statement of who knows the secret is cancelled, in the clear and over TLS, and none other.
-func TestCancel(t *testing.T) {
-	d := openDoor(t, nil)
-	for _, more := range []string{"max_protocol_version=3.0", "max_protocol_version=3.2"} {
-		c, err := d.connect(t, more)
-		if err != nil {
-			t.Fatal(err)
-		}
-		key := func(change byte) string {
-			k := append([]byte{0, 0, byte(c.PID() >> 8), byte(c.PID())}, c.SecretKey()...)
-			k[len(k)-1] ^= change
-			return string(k)
-		}
-		cancel := func(body string, secured bool) {
-			h := d.dial(t)
-			if secured {
-				h.secure(nil)
-			}
-			h.send(packet(cancelRequest, body))
-			h.closed("an answer to a request to cancel")
-		}
-		cancel(key(0), false) // nothing runs
-		mustAsk(t, c)
-		for _, secured := range []bool{false, true} {
-			result := make(chan error, 1)
-			go func() {
-				_, err := ask(t.Context(), c, "sleep")
-				result <- err
-			}()
-			time.Sleep(100 * time.Millisecond)
-			cancel(key(1), secured)
-			cancel(key(0)[:len(key(0))-1], secured)
-			cancel(key(0)+"x", secured)
-			cancel("\x00\x00\x00\x00"+key(0)[4:], secured)
-			cancel("", secured)
-			select {
-			case err := <-result:
-				t.Fatalf("cancelled by a wrong secret: %v", err)
-			case <-time.After(50 * time.Millisecond):
-			}
-			cancel(key(0), secured)
-			if err := <-result; code(err) != "57014" {
-				t.Errorf("%v", err)
-			}
-			mustAsk(t, c)
-		}
-		c.Close(t.Context())
-	}
-	if got := d.Status(); got.Cancels != 6 || got.CancelsRefused != 20 {
-		t.Errorf("%+v", got)
-	}
-}
-
-// TestCancelsAreLimited: after some wrong secrets a short one is not heard, even if it is right; a long one is.
-func TestCancelsAreLimited(t *testing.T) {
-	d := openDoor(t, func(l *Limits) { l.CancelsPerAddress = 3 })
-	place := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}
-	heard := func(version uint32) bool {
-		key := newKey(version)
-		c := &conn{}
-		cancelled := false
-		c.cancel = func(error) { cancelled = true }
-		d.mu.Lock()
-		d.sessions[7] = &live{conn: c, key: key}
-		d.mu.Unlock()
-		defer func() {
-			d.mu.Lock()
-			defer d.mu.Unlock()
-			delete(d.sessions, 7)
-		}()
-		d.heed(place, append([]byte{0, 0, 0, 7}, key...))
-		return cancelled
-	}
-	d.cancels.window = time.Hour
-	if !heard(version30) {
-		t.Fatal("not heard at first")
-	}
-	for range 10 {
-		d.heed(place, []byte{0, 0, 0, 7, 1, 2, 3, 4})
-	}
-	if heard(version30) {
-		t.Error("heard after many wrong ones")
-	}
-	if !heard(version32) {
-		t.Error("a long one is not heard")
-	}
-	place.IP = net.IPv4(192, 0, 2, 2)
-	if !heard(version30) {
-		t.Error("one from elsewhere is not heard")
 	}
 }
 
