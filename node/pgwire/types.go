@@ -181,7 +181,11 @@ func (r *results) scalar(dst []byte, oid uint32, v Value) ([]byte, error) {
 		return binary.BigEndian.AppendUint32(dst, math.Float32bits(float32(f))), err
 	case pgtype.Float8OID:
 		f, err := strconv.ParseFloat(string(v), 64)
-		return binary.BigEndian.AppendUint64(dst, math.Float64bits(f)), err
+		bits := math.Float64bits(f)
+		if math.IsNaN(f) {
+			bits = 0x7ff8_0000_0000_0000 // the one that PostgreSQL sends, unlike math.NaN
+		}
+		return binary.BigEndian.AppendUint64(dst, bits), err
 	case pgtype.ByteaOID:
 		if len(v) < 2 || string(v[:2]) != `\x` {
 			return nil, errors.New("not in hexadecimal form")
@@ -195,7 +199,7 @@ func (r *results) scalar(dst []byte, oid uint32, v Value) ([]byte, error) {
 	case voidType:
 		return dst, nil
 	case pgtype.NumericOID:
-		return through(r, dst, oid, v, new(pgtype.Numeric))
+		return r.numeric(dst, v)
 	case pgtype.DateOID:
 		return through(r, dst, oid, v, new(pgtype.Date))
 	case pgtype.TimestampOID:
@@ -218,6 +222,17 @@ func through[T any](r *results, dst []byte, oid uint32, v Value, to *T) ([]byte,
 		return nil, err
 	}
 	return r.types.Encode(oid, pgtype.BinaryFormatCode, *to, dst)
+}
+
+// numeric appends the binary form of a number; of zero as PostgreSQL writes it, without digits.
+func (r *results) numeric(dst []byte, v Value) ([]byte, error) {
+	var n pgtype.Numeric
+	at := len(dst)
+	dst, err := through(r, dst, pgtype.NumericOID, v, &n)
+	if err != nil || n.NaN || n.InfinityModifier != pgtype.Finite || n.Int.Sign() != 0 {
+		return dst, err
+	}
+	return binary.BigEndian.AppendUint16(append(dst[:at], 0, 0, 0, 0, 0, 0), uint16(max(-n.Exp, 0))), nil
 }
 
 // array appends the binary form of an array.

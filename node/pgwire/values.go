@@ -157,6 +157,7 @@ func decodeBinary(dst Value, oid uint32, v []byte) (Value, error) {
 	return append(dst, v...), nil
 }
 
+// appendFloat appends the shortest text that stands for a number, with an exponent where PostgreSQL writes one.
 func appendFloat(dst Value, f float64, bits int) Value {
 	switch {
 	case math.IsInf(f, 1):
@@ -164,7 +165,14 @@ func appendFloat(dst Value, f float64, bits int) Value {
 	case math.IsInf(f, -1):
 		return append(dst, "-Infinity"...)
 	}
-	return strconv.AppendFloat(dst, f, 'g', -1, bits)
+	form, limit := byte('f'), 1e15
+	if bits == 32 {
+		limit = 1e6
+	}
+	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= limit) {
+		form = 'e'
+	}
+	return strconv.AppendFloat(dst, f, form, -1, bits)
 }
 
 // appendNumeric reads the number of digits of base 10,000, the weight of the first, the sign, the number of
