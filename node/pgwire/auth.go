@@ -99,10 +99,10 @@ func (s *Server) failed(user userAt, err error) error {
 	s.count.failed.Add(1)
 	s.log.Warn("a login failed", "user", user.user, "from", user.place, "error", err)
 	if errors.Is(err, scram.ErrMalformed) {
-		return &Error{Code: "08P01", Message: "malformed SCRAM message"}
+		return &Error{Code: "08P01", Message: "a message of the password's proof cannot be read"}
 	}
 	if errors.Is(err, scram.ErrChannel) {
-		return &Error{Code: "28000", Message: "SCRAM channel binding check failed", Hint: "Somebody may sit between the client and this server."}
+		return &Error{Code: "28000", Message: "the channel binding is not that of this connection", Hint: "Somebody may sit between the client and this server."}
 	}
 	return wrong(user.user)
 }
@@ -117,14 +117,14 @@ func readLogin(r io.Reader) ([]byte, error) {
 		return nil, io.EOF
 	}
 	if head[0] != 'p' {
-		return nil, &Error{Code: "08P01", Message: fmt.Sprintf("expected SASL response, got message type %d", head[0])}
+		return nil, &Error{Code: "08P01", Message: fmt.Sprintf("a message of type %q where the proof of the password is due", head[0])}
 	}
 	if _, err := io.ReadFull(r, head[1:]); err != nil {
 		return nil, err
 	}
 	length := binary.BigEndian.Uint32(head[1:])
 	if length < 4 || length > maxLoginBytes {
-		return nil, &Error{Code: "08P01", Message: "invalid length of SASL response"}
+		return nil, &Error{Code: "08P01", Message: "a proof of a password is not that long"}
 	}
 	body := make([]byte, length-4)
 	_, err := io.ReadFull(r, body)
@@ -135,7 +135,7 @@ func readLogin(r io.Reader) ([]byte, error) {
 func initialResponse(message []byte) (mechanism string, data []byte, err error) {
 	name, rest, ok := bytes.Cut(message, []byte{0})
 	if !ok || len(rest) < 4 || int64(binary.BigEndian.Uint32(rest)) != int64(len(rest)-4) {
-		return "", nil, &Error{Code: "08P01", Message: "malformed SASL initial response"}
+		return "", nil, &Error{Code: "08P01", Message: "the first message of the password's proof cannot be read"}
 	}
 	return string(name), rest[4:], nil
 }

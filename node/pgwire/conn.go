@@ -14,10 +14,10 @@ import (
 
 // Why the context of a statement ended: context.Cause gives these.
 var (
-	// ErrCancelled: the client asked for it, by CancelRequest.
+	// ErrCancelled: the client asked for it, by CancelRequest. In PostgreSQL's words, which clients look for.
 	ErrCancelled = &Error{Code: "57014", Message: "canceling statement due to user request"}
 	// ErrEnding: the door ends.
-	ErrEnding = &Error{Code: "57P01", Message: "terminating connection: the door is closing"}
+	ErrEnding = &Error{Code: "57P01", Message: "the door is closing"}
 	// ErrGone: the client is gone, and nobody will read the result.
 	ErrGone = &Error{Code: "08006", Message: "the client is gone"}
 )

@@ -64,9 +64,9 @@ func (s *Server) enter(first *startup, secured *tls.Conn, raw net.Conn) (*conn, 
 	case s.ending:
 		return nil, nil, ErrEnding
 	case len(s.sessions) >= s.limits.Sessions:
-		return nil, nil, &Error{Code: "53300", Message: "sorry, too many clients already"}
+		return nil, nil, &Error{Code: "53300", Message: "the door has too many sessions"}
 	case s.perUser[first.user] >= s.limits.SessionsPerUser:
-		return nil, nil, &Error{Code: "53300", Message: fmt.Sprintf("too many connections for role %q", first.user),
+		return nil, nil, &Error{Code: "53300", Message: fmt.Sprintf("user %q has too many sessions", first.user),
 			Detail: fmt.Sprintf("A user has at most %d sessions at once.", s.limits.SessionsPerUser)}
 	}
 	for s.last = s.last%(1<<31-1) + 1; s.sessions[s.last] != nil; s.last = s.last%(1<<31-1) + 1 {

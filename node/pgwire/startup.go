@@ -41,7 +41,7 @@ func readFirst(r io.Reader, began ...byte) (code uint32, body []byte, err error)
 	}
 	length := binary.BigEndian.Uint32(head[:])
 	if length < 8 || length > maxStartupBytes {
-		return 0, nil, &Error{Code: "08P01", Message: "invalid length of startup packet"}
+		return 0, nil, &Error{Code: "08P01", Message: "the first packet has a length that none has"}
 	}
 	body = make([]byte, length-8)
 	if _, err := io.ReadFull(r, body); err != nil {
@@ -53,7 +53,7 @@ func readFirst(r io.Reader, began ...byte) (code uint32, body []byte, err error)
 // parseStartup reads a startup message after its version.
 func parseStartup(version uint32, body []byte) (*startup, error) {
 	if version>>16 != 3 {
-		return nil, &Error{Code: "0A000", Message: fmt.Sprintf("unsupported frontend protocol %d.%d: server supports 3.0 to 3.2", version>>16, version&0xffff)}
+		return nil, &Error{Code: "0A000", Message: fmt.Sprintf("protocol %d.%d is not spoken here, but 3.0 to 3.2", version>>16, version&0xffff)}
 	}
 	s := &startup{version: min(version, newest), negotiate: version > newest, settings: map[string]string{}}
 	once := map[string]string{} // what is not a setting
@@ -68,7 +68,7 @@ func parseStartup(version uint32, body []byte) (*startup, error) {
 			s.negotiate, s.unknown = true, append(s.unknown, p.name)
 		case apart(name):
 			if _, again := once[name]; again {
-				return nil, &Error{Code: "08P01", Message: "invalid startup packet: " + name + " is said twice"}
+				return nil, &Error{Code: "08P01", Message: "the startup message says " + name + " twice"}
 			}
 			once[name] = p.value
 		}
@@ -100,7 +100,7 @@ func apart(name string) bool {
 // names takes the names of user and database.
 func (s *startup) names(user, database string) error {
 	if user == "" {
-		return &Error{Code: "28000", Message: "no PostgreSQL user name specified in startup packet"}
+		return &Error{Code: "28000", Message: "the startup message names no user"}
 	}
 	if database == "" {
 		database = user
@@ -118,7 +118,7 @@ type pair struct{ name, value string }
 func startupPairs(body []byte) (pairs []pair, err error) {
 	text := string(body)
 	if !utf8.ValidString(text) {
-		return nil, &Error{Code: "22021", Message: "the startup packet is not UTF-8", Hint: "Parley speaks UTF8: set client_encoding."}
+		return nil, &Error{Code: "22021", Message: "the startup message is not UTF-8", Hint: "Parley speaks UTF8: set client_encoding."}
 	}
 	for {
 		name, rest, ok := strings.Cut(text, "\x00")
@@ -127,7 +127,7 @@ func startupPairs(body []byte) (pairs []pair, err error) {
 		}
 		value, rest, found := strings.Cut(rest, "\x00")
 		if !ok || !found || name == "" {
-			return nil, &Error{Code: "08P01", Message: "invalid startup packet layout: expected terminator as last byte"}
+			return nil, &Error{Code: "08P01", Message: "the startup message does not end as it should"}
 		}
 		if len(pairs) == maxSettings {
 			return nil, &Error{Code: "08P01", Message: fmt.Sprintf("more than %d settings", maxSettings)}
@@ -149,16 +149,16 @@ func (s *startup) options(line string) error {
 		case strings.HasPrefix(word, "--") || strings.HasPrefix(word, "-c"):
 			setting = word[2:]
 		default:
-			return &Error{Code: "42601", Message: fmt.Sprintf("invalid command-line argument for server process: %s", word),
+			return &Error{Code: "42601", Message: fmt.Sprintf("%q in options is no setting", word),
 				Hint: "In options, settings are written -c name=value or --name=value."}
 		}
 		name, value, ok := strings.Cut(setting, "=")
 		if !ok || name == "" {
-			return &Error{Code: "42601", Message: fmt.Sprintf("%s requires a value", word)}
+			return &Error{Code: "42601", Message: fmt.Sprintf("%q in options has no value", word)}
 		}
 		name = strings.ToLower(strings.ReplaceAll(name, "-", "_"))
 		if apart(name) {
-			return &Error{Code: "42704", Message: fmt.Sprintf("unrecognized configuration parameter %q", name)}
+			return &Error{Code: "42704", Message: fmt.Sprintf("%q is not a setting", name)}
 		}
 		if len(s.settings) == maxSettings {
 			return &Error{Code: "08P01", Message: fmt.Sprintf("more than %d settings", maxSettings)}
