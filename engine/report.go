@@ -189,22 +189,31 @@ func (c reportCells) missing(n *big.Rat) figure {
 	return figure{"left_out", wholeOf(new(big.Rat).Sub(c.at(0), n))}
 }
 
-// printReport evaluates the groups that are shown and lists the report's rows.
-func (p *Plan) printReport(shown []candidate, result *Result) error {
-	columns := functions[p.Report.Function].report.columns(reportCells{plan: p, report: p.Report})
-	result.Rows, result.Model = [][]Value{}, []Figure{}
-	add := func(name string, kind Kind) {
-		result.Columns, result.Kinds = append(result.Columns, name), append(result.Kinds, kind)
-	}
+// reported are the columns that the plan's report adds.
+func (p *Plan) reported() []reportColumn {
+	return functions[p.Report.Function].report.columns(reportCells{plan: p, report: p.Report})
+}
+
+// columns are the answer's: the outputs, and among them those of a report.
+func (p *Plan) columns() (names []string, kinds []Kind) {
+	add := func(name string, kind Kind) { names, kinds = append(names, name), append(kinds, kind) }
 	for i, o := range p.Outputs {
-		if i == p.Report.Place {
-			addColumns(columns, add)
+		if p.Report != nil && i == p.Report.Place {
+			addColumns(p.reported(), add)
 		}
 		add(o.Name, o.Expr.Kind)
 	}
-	if p.Report.Place == len(p.Outputs) {
-		addColumns(columns, add)
+	if p.Report != nil && p.Report.Place == len(p.Outputs) {
+		addColumns(p.reported(), add)
 	}
+	return names, kinds
+}
+
+// printReport evaluates the groups that are shown and lists the report's rows.
+func (p *Plan) printReport(shown []candidate, result *Result) error {
+	columns := p.reported()
+	result.Rows, result.Model = [][]Value{}, []Figure{}
+	result.Columns, result.Kinds = p.columns()
 	for _, row := range shown {
 		if err := p.printGroup(row, columns, result); err != nil {
 			return err

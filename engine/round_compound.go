@@ -392,6 +392,15 @@ func (c *compound) step(round *Result) (done bool, err error) {
 	return false, err
 }
 
+// columns are the last part's where the others are subqueries; else those of the first, which matchColumns made those of all.
+func (c *compound) columns() ([]string, []Kind) {
+	p := &c.parts[0]
+	if c.outer != nil {
+		p = &c.parts[len(c.parts)-1]
+	}
+	return p.columns, p.kinds
+}
+
 // answer is the last part's where the others are subqueries; else the rows of all.
 func (c *compound) answer() (*Result, error) {
 	if c.outer != nil {

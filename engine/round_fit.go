@@ -162,6 +162,12 @@ func (f *fit) statement() string {
 	return f.before + f.function + "_step(ARRAY[" + strings.Join(parts, ", ") + "], " + f.rest
 }
 
+// columns are those of a report.
+func (f *fit) columns() (names []string, kinds []Kind) {
+	addColumns(logregColumns, func(name string, kind Kind) { names, kinds = append(names, name), append(kinds, kind) })
+	return names, kinds
+}
+
 func (f *fit) answer() (*Result, error) { return f.result, nil }
 
 // step takes a round's answer: it ends the fit, or sets the next round's coefficients.

@@ -67,9 +67,7 @@ func (f *fit) finish(s *fitStep) (*Result, error) {
 			"coarse for this fit: its rows are too many or its terms too nearly dependent", scorePlaces)
 	}
 	out := &Result{Rows: [][]Value{}, Model: []Figure{}}
-	addColumns(logregColumns, func(name string, kind Kind) {
-		out.Columns, out.Kinds = append(out.Columns, name), append(out.Kinds, kind)
-	})
+	out.Columns, out.Kinds = f.columns()
 	for i, t := range f.terms {
 		estimate := new(big.Rat).SetFrac(f.coefficients[i], pow10(t.places))
 		estimate.Add(estimate, s.step[i])

@@ -257,12 +257,18 @@ func groupKey(values []Value) string {
 	return b.String()
 }
 
+// columns are those of the select list.
+func (s *search) columns() (names []string, kinds []Kind) {
+	for _, o := range s.outputs {
+		names, kinds = append(names, o.name), append(kinds, o.kind)
+	}
+	return names, kinds
+}
+
 // answer is a row for each group that has rows; without GROUP BY it is one row.
 func (s *search) answer() (*Result, error) {
 	out := &Result{Rows: [][]Value{}, Withheld: s.withheld}
-	for _, o := range s.outputs {
-		out.Columns, out.Kinds = append(out.Columns, o.name), append(out.Kinds, o.kind)
-	}
+	out.Columns, out.Kinds = s.columns()
 	var rows []searchRow
 	for g := range s.count {
 		if !s.present[g] {

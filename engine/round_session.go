@@ -30,6 +30,8 @@ type procedure interface {
 	step(round *Result) (done bool, err error)
 	// answer is the question's, when step is done.
 	answer() (*Result, error)
+	// columns are the answer's.
+	columns() ([]string, []Kind)
 	// explain says for each of the rounds that there may be what it may take and who learns what.
 	explain() []ExplainedRound
 	// shapes are the texts that a round may have (Session.Leads).
@@ -146,6 +148,9 @@ func IsRound(sql string) bool { return strings.HasPrefix(sql, roundMark) }
 type SessionExplanation struct {
 	Rounds []ExplainedRound `json:"rounds"`
 	First  Explanation      `json:"first"` // of the first round's plan
+	// Columns and Kinds are those of the answer, whatever its rounds ask.
+	Columns []string `json:"-"`
+	Kinds   []Kind   `json:"-"`
 }
 
 // ExplainedRound is one round of a session.
@@ -167,9 +172,11 @@ func (s *Session) ExplainIn(l Language) SessionExplanation {
 	out := SessionExplanation{First: s.plan.ExplainIn(l)}
 	out.First.Partial = s.partial
 	if s.procedure == nil {
+		out.Columns, out.Kinds = s.plan.columns()
 		out.Rounds = []ExplainedRound{{s.plan.CellCount(), s.plan.Ciphertexts(), out.First.Learns[0].What}}
 		return out
 	}
+	out.Columns, out.Kinds = s.procedure.columns()
 	out.Rounds = s.procedure.explain()
 	return out
 }

@@ -48,6 +48,9 @@ func play(tb testing.TB, table *refTable, sql string) (*Result, int) {
 			tb.Fatalf("%s, round %d: %v", sql, rounds, err)
 		}
 		if s.Result() != nil {
+			if x := fresh.Explain(); !slices.Equal(x.Columns, s.Result().Columns) || !slices.Equal(x.Kinds, s.Result().Kinds) {
+				tb.Errorf("%s: the columns %v %v were explained as %v %v", sql, s.Result().Columns, s.Result().Kinds, x.Columns, x.Kinds)
+			}
 			if s.Plan() != nil || s.Step(round) == nil {
 				tb.Errorf("%s: the session goes on after its answer", sql)
 			}

@@ -337,7 +337,7 @@ func distance(missing []Missing) (n int) {
 // ofRule is what a rule lacks to allow the question, but for its condition.
 func (d *decider) ofRule(r *Rule) []Missing {
 	var out []Missing
-	if !slices.ContainsFunc(r.Who, func(w string) bool { return holds(w, &d.context.Asker) }) {
+	if !r.For(&d.context.Asker) {
 		out = append(out, Missing{Reason: NotForYou})
 	}
 	return append(out, d.ofTerms(&r.Terms, d.facts.Uses, d.functions)...)

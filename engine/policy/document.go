@@ -188,6 +188,11 @@ func validSelector(w string) error {
 	return nil
 }
 
+// For reports whether a rule is for somebody, whatever its terms.
+func (r *Rule) For(a *Asker) bool {
+	return slices.ContainsFunc(r.Who, func(w string) bool { return holds(w, a) })
+}
+
 // holds reports whether a selector is of a person.
 func holds(selector string, a *Asker) bool {
 	kind, rest, _ := strings.Cut(selector, ":")

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -131,6 +132,24 @@ type openQuestion struct {
 type ceiling struct {
 	unit string
 	line *Line
+}
+
+// forget drops the lines before the last ones. What comes later about a request or a grant that is dropped says less of it.
+func (t *Trail) forget(most int) {
+	drop := len(t.Lines) - most
+	if drop <= 0 {
+		return
+	}
+	gone := map[*Line]bool{}
+	for _, l := range t.Lines[:drop] {
+		gone[l] = true
+		delete(t.ends, l)
+	}
+	ours := func(_ engine.Digest, l *Line) bool { return gone[l] }
+	maps.DeleteFunc(t.requests, ours)
+	maps.DeleteFunc(t.grants, ours)
+	t.ceilings = slices.DeleteFunc(t.ceilings, func(c *ceiling) bool { return gone[c.line] })
+	t.Lines = slices.Clone(t.Lines[drop:])
 }
 
 // ReadTrail reads a source's whole history, or what of it was signed before a time. Cost: planning each

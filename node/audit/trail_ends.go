@@ -76,11 +76,12 @@ func (t *Trail) finish(s *protocols.State, until time.Time) {
 		}
 	}
 	present, gone := s.Seats()
+	t.departments = nil
 	for _, seat := range slices.Concat(present, gone) {
 		t.departments = append(t.departments, seat.Name)
 	}
 	for _, c := range t.ceilings {
-		c.line.Rows = append(c.line.Rows, slices.Sorted(maps.Keys(t.below[c.unit]))...)
+		c.line.Rows = append([]string{}, slices.Sorted(maps.Keys(t.below[c.unit]))...)
 	}
 	t.answerRequests()
 }

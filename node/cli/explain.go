@@ -15,8 +15,8 @@ import (
 	"parley/datasets/files"
 	"parley/engine"
 	"parley/node/cli/rights"
-	"parley/node/client"
 	"parley/node/config"
+	"parley/node/door"
 	"parley/node/failure"
 	"parley/node/render"
 	"parley/protocols"
@@ -184,15 +184,10 @@ func (c *command) explain(ctx context.Context, sql string, f explainFlags) error
 	if c.json {
 		return c.printJSON(explained{explanation.First, decision})
 	}
-	text := failure.PrintableLines(explanation.String()) // its notes quote values
-	switch {
-	case decision == nil:
-	case decision.Allowed:
-		text += "\n" + decision.In(f.Language)
-	default:
-		text = decision.In(f.Language) + "\n" + render.WereItAllowed(f.Language) + text
+	if decision != nil {
+		return c.print((&door.Explained{SessionExplanation: explanation, Decision: *decision}).Text(f.Language))
 	}
-	return c.print(text)
+	return c.print(failure.PrintableLines(explanation.String())) // its notes quote values
 }
 
 // explainFiles explains a question over the tables that files hold.
@@ -234,36 +229,11 @@ func (c *command) explainRemote(ctx context.Context, sql string, f explainFlags)
 		return none, nil, err
 	}
 	defer analyst.Close()
-	explanation, err := analyst.Explain(ctx, sql, f.Options())
+	x, err := door.Explain(ctx, analyst, sql, f.Options(), f.Question.Teller(analyst, rights.Where{Node: f.node, Identity: f.identity}))
 	if err != nil {
 		return none, nil, asked(err, sql)
 	}
-	decided, err := analyst.Decide(ctx, sql, f.Options())
-	if err != nil {
-		return none, nil, asked(err, sql)
-	}
-	var screening *engine.ExplainedScreening
-	if decided.Allowed {
-		if screening, err = analyst.Screening(ctx, sql, f.Departments, decided.Rules); err != nil {
-			return none, nil, asked(err, sql)
-		}
-	}
-	ruled, err := analyst.Ruled(ctx, sql, f.Options(), decided.Rules)
-	var unruled *client.QueryError
-	switch {
-	case err != nil && !decided.Allowed && errors.As(err, &unruled): // refused in any case
-		explanation.First.Notes = append(explanation.First.Notes, render.NotEvenRuled(unruled.Sentence, f.Language))
-	case err != nil:
-		return none, nil, asked(err, sql)
-	case ruled != nil:
-		explanation.First = *ruled
-	}
-	told, err := f.Told(ctx, analyst, rights.Where{Node: f.node, Identity: f.identity}, sql, &decided)
-	if err != nil {
-		return none, nil, asked(err, sql)
-	}
-	told.Screening = screening
-	return explanation, &told, nil
+	return x.SessionExplanation, &x.Decision, nil
 }
 
 // register opens every department's tables in turn, infers what they hold, declares all of it public, and checks that

@@ -162,6 +162,15 @@ func (q *Question) Told(ctx context.Context, c *client.Client, w Where, sql stri
 	return out, nil
 }
 
+// Teller tells decisions about whatever a person asks through a door: of the question that it is asked about purpose, basis, language
+// and departments are what o says.
+func (q Question) Teller(c *client.Client, w Where) func(ctx context.Context, sql string, o client.AskOptions, d *policy.Decision) (render.Decision, error) {
+	return func(ctx context.Context, sql string, o client.AskOptions, d *policy.Decision) (render.Decision, error) {
+		of := Question{Purpose: o.Purpose, Basis: o.Basis, Language: o.Language, Departments: o.Departments, Network: q.Network}
+		return of.Told(ctx, c, w, sql, d)
+	}
+}
+
 // offer is the same question of the rest: another question, with grants of its own.
 func (q *Question) offer(ctx context.Context, c *client.Client, w Where, sql string, out *render.Decision) {
 	o := q.Options()
