@@ -239,8 +239,11 @@ func roundsOf(a *client.Answer, path *string) []Round {
 
 // CSVNotes are what is said beside an answer that is printed as CSV: what is withheld, what is rounded, and what Provenance has.
 func CSVNotes(a *client.Answer, path, language string) string {
-	return notesText(a.Result, a.Plan, language) + Provenance(a, path)
+	return Notes(a, language) + Provenance(a, path)
 }
+
+// Notes are what is said of an answer's figures: what is withheld, what is rounded, and what carries noise. "" where there is nothing to say.
+func Notes(a *client.Answer, language string) string { return notesText(a.Result, a.Plan, language) }
 
 // JSON is a value as --json prints it.
 func JSON(v any) (string, error) {
