@@ -160,6 +160,7 @@ var rooms = map[string][]string{
 	"node/scram":            {},
 	"node/door":             {"engine", "engine/policy", "node/audit", "node/client", "node/disk", "node/failure", "node/peers", "node/render", "protocols"},
 	"node/pgwire":           {"node/scram"},
+	"node/pgwire/session":   {"engine", "engine/policy", "node/client", "node/door", "node/failure", "node/pgwire", "node/pgwire/catalog", "node/render", "protocols"},
 	"node/cli/catalog":      {"datasets/published", "node/audit", "node/failure", "node/quality", "node/render"},
 	"node/cli/rights":       {"engine", "engine/policy", "node/audit", "node/client", "node/failure", "node/peers", "node/render", "protocols"},
 	"node/notify":           {"node/audit", "node/config", "node/disk", "node/failure"},

@@ -14,7 +14,7 @@ func (s *session) copying(ctx context.Context, src source, c *pg.CopyStmt) (*sta
 	switch {
 	case c.IsFrom:
 		return nil, hinted(refuse("25006", "cannot execute COPY FROM: nothing can be written here"),
-			"A department registers its tables at its own node, with parley register; whoever asks only reads what departments answer.")
+			"Departments register their tables at their own nodes; whoever asks reads what they answer, and changes nothing.")
 	case c.IsProgram, c.Filename != "":
 		return nil, hinted(refuse("42501", "COPY reaches no files and programs here"), "COPY (query) TO STDOUT gives the rows to the client, and psql's \\copy writes them to a file")
 	case c.Relation != nil:

@@ -37,15 +37,6 @@ func (s *session) closeCursors(back bool) {
 	}
 }
 
-// Cursor gives the columns of a cursor.
-func (s *session) Cursor(name string) ([]pgwire.Column, bool) {
-	c, ok := s.cursors[name]
-	if !ok {
-		return nil, false
-	}
-	return c.columns, true
-}
-
 // declaring prepares DECLARE.
 func (s *session) declaring(ctx context.Context, src source, d *pg.DeclareCursorStmt, declared []uint32) (*statement, error) {
 	if d.Options&optionBinary != 0 {
@@ -91,7 +82,10 @@ func (s *session) declaring(ctx context.Context, src source, d *pg.DeclareCursor
 }
 
 // fetching prepares FETCH and MOVE.
-func (s *session) fetching(f *pg.FetchStmt) *statement {
+func (s *session) fetching(f *pg.FetchStmt) (*statement, error) {
+	if s.cursors[f.Portalname] == nil {
+		return nil, noCursor(f.Portalname)
+	}
 	out := &statement{s: s, untimed: true, columns: func() []pgwire.Column {
 		if c := s.cursors[f.Portalname]; c != nil && !f.Ismove {
 			return c.columns
@@ -101,7 +95,7 @@ func (s *session) fetching(f *pg.FetchStmt) *statement {
 	out.run = func(context.Context, []pgwire.Value) (*pgwire.Result, error) {
 		c := s.cursors[f.Portalname]
 		if c == nil {
-			return nil, refuse("34000", "cursor \"%s\" does not exist", f.Portalname)
+			return nil, noCursor(f.Portalname)
 		}
 		rows, err := c.move(f.Direction, f.HowMany)
 		if err != nil {
@@ -112,8 +106,10 @@ func (s *session) fetching(f *pg.FetchStmt) *statement {
 		}
 		return &pgwire.Result{Columns: c.columns, Rows: rows, Tag: "FETCH"}, nil
 	}
-	return out
+	return out, nil
 }
+
+func noCursor(name string) error { return refuse("34000", "cursor \"%s\" does not exist", name) }
 
 // move moves the cursor as PostgreSQL does, and gives the rows that it passes.
 func (c *cursor) move(direction pg.FetchDirection, n int64) ([]pgwire.Row, error) {
@@ -178,7 +174,7 @@ func (s *session) closing(c *pg.ClosePortalStmt) *statement {
 	}
 	return s.tagged("CLOSE CURSOR", func(context.Context) error {
 		if s.cursors[c.Portalname] == nil {
-			return refuse("34000", "cursor \"%s\" does not exist", c.Portalname)
+			return noCursor(c.Portalname)
 		}
 		delete(s.cursors, c.Portalname)
 		return nil

@@ -20,6 +20,9 @@ func (s *session) explaining(ctx context.Context, src source, e *pg.ExplainStmt,
 			return nil, at(err, src.at(node.GetDefElem().GetLocation()))
 		}
 	}
+	if e.Query.GetSelectStmt() == nil && e.Query.GetExecuteStmt() == nil {
+		return nil, unwritable(e.Query)
+	}
 	within, node, err := src.inner(pg.Token_EXPLAIN)
 	if err != nil {
 		return nil, err

@@ -71,7 +71,7 @@ func (s *session) classify(ctx context.Context, src source, node *pg.Node, decla
 	case *pg.Node_DeclareCursorStmt:
 		return s.declaring(ctx, src, n.DeclareCursorStmt, declared)
 	case *pg.Node_FetchStmt:
-		return s.fetching(n.FetchStmt), nil
+		return s.fetching(n.FetchStmt)
 	case *pg.Node_ClosePortalStmt:
 		return s.closing(n.ClosePortalStmt), nil
 	case *pg.Node_PrepareStmt:
@@ -103,7 +103,7 @@ func unwritable(node *pg.Node) error {
 	}
 	name := string(field.Message().Name())
 	return hinted(refuse("25006", "cannot execute %s: nothing can be written here", command(name)),
-		"A department registers its tables at its own node, with parley register; whoever asks only reads what departments answer.")
+		"Departments register their tables at their own nodes; whoever asks reads what they answer, and changes nothing.")
 }
 
 // command is a statement's name as PostgreSQL writes it, of the name of its node: CreateTableAsStmt is CREATE TABLE AS.

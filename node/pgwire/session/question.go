@@ -150,6 +150,9 @@ func (f filling) original(position int) int {
 	return p + shift + 1
 }
 
+// apart are the signs that a constant does not run into.
+const apart = " \t\r\n(),;"
+
 // filled puts literals in the places of the parameters.
 func (q *question) filled(literal func(slot) string) filling {
 	var b strings.Builder
@@ -158,7 +161,13 @@ func (q *question) filled(literal func(slot) string) filling {
 	for _, slot := range q.slots {
 		before := q.src.sql[last:slot.from]
 		n := runes(before)
-		text := " " + literal(slot) + " " // a sign or a word beside it stays one of its own
+		text := literal(slot)
+		if before != "" && !strings.Contains(apart, before[len(before)-1:]) || before == "" && last > 0 {
+			text = " " + text // a sign or a word beside it stays one of its own
+		}
+		if rest := q.src.sql[slot.to:]; rest != "" && !strings.Contains(apart, rest[:1]) {
+			text += " "
+		}
 		b.WriteString(before)
 		b.WriteString(text)
 		now, was = now+n, was+n

@@ -33,7 +33,7 @@ func hinted(e *pgwire.Error, format string, args ...any) *pgwire.Error {
 	return e
 }
 
-// states are the SQLSTATEs of what an analyst is refused with; README section 6 says why these.
+// states are the SQLSTATEs of what an analyst is refused with; README section 6.
 var states = map[string]string{
 	engine.CodeSyntax: "42601", engine.CodeUnsupported: "0A000", engine.CodeTable: "42P01", engine.CodeColumn: "42703", engine.CodeType: "42804",
 	engine.CodeOverflow: "22003", engine.CodeLimit: "54000", engine.CodeDepartments: "22023", engine.CodeCatalogue: "XX001", engine.CodeSchema: "42P16",
@@ -42,7 +42,7 @@ var states = map[string]string{
 	protocols.CodeNotVouched: "28000", protocols.CodeStaleHistory: "40001", protocols.CodeStaleSpine: "40001", "stale-catalogue": "40001",
 	protocols.CodeHistoryFull: "54000", protocols.CodeEpochExhausted: "53000", protocols.CodeShadow: "55000",
 	"unavailable": "57P03", "not-ready": "57P03", "expired": "57P03", "too-late": "57014", "withdrawn": "57014", "not-withdrawn": "57014",
-	"network": "08004", "keys": "XX001", "unverified": "XX001", "busy": "53300",
+	"network": "08004", "keys": "XX001", "unverified": "XX000", "busy": "53300",
 }
 
 // refusal is an error as a client is told it. What has no code of its own is not told: the door answers "internal error" and logs it.
