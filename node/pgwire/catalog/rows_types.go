@@ -67,10 +67,14 @@ func (f typeFact) arrayOf() typeFact {
 	if f.letters[2] == 'd' {
 		align = "d"
 	}
+	kind := "bA"
+	if f.name == "record" {
+		kind = "pP" // rows of any kind: a type that no column has
+	}
 	modifiers := strings.Fields(f.functions)[4:6]
 	return typeFact{
 		oid: f.array, name: "_" + f.name, written: f.written + "[]", element: f.oid, length: -1,
-		letters: "bA" + align + "x" + f.letters[4:], collation: f.collation,
+		letters: kind + align + "x" + f.letters[4:], collation: f.collation,
 		functions: "array_in array_out array_recv array_send " + strings.Join(modifiers, " ") + " array_typanalyze array_subscript_handler",
 	}
 }
@@ -145,12 +149,15 @@ func (b *builder) procs() {
 			}
 			arguments = append(arguments, uint32(oid))
 		}
-		rows := 0
+		rows, language := 0, 12
 		if f.set {
 			rows = 1000
 		}
+		if f.letters[3] == 's' {
+			language = 14
+		}
 		b.add("pg_catalog.pg_proc", values{
-			"oid": f.oid, "proname": f.name, "pronamespace": oidCatalog, "proowner": oidOwner, "prolang": 12, "procost": 1, "prorows": rows,
+			"oid": f.oid, "proname": f.name, "pronamespace": oidCatalog, "proowner": oidOwner, "prolang": language, "procost": 1, "prorows": rows,
 			"provariadic": f.variadic, "prokind": f.letters[:1], "provolatile": f.letters[1:2], "proparallel": f.letters[2:3],
 			"proretset": f.set, "proisstrict": f.strict, "pronargs": len(arguments), "prorettype": f.result, "proargtypes": arguments, "prosrc": f.name,
 		})

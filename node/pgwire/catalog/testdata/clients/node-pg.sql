@@ -1,0 +1,2 @@
+select typname, oid, typarray from pg_type where typname = 'text'
+;
