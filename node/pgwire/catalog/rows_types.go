@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
@@ -79,27 +78,6 @@ func (f typeFact) arrayOf() typeFact {
 	}
 }
 
-// procOID is a function by its name, which no other function has; "-" is none.
-func procOID(name string) uint32 {
-	if name == "-" || name == "" {
-		return 0
-	}
-	oid, found := procsNamed()[name]
-	if !found {
-		panic("there is no function " + name)
-	}
-	return oid
-}
-
-// procsNamed are functions by name.
-var procsNamed = sync.OnceValue(func() map[string]uint32 {
-	named := map[string]uint32{}
-	for _, f := range procFacts {
-		named[f.name] = f.oid
-	}
-	return named
-})
-
 // types are the rows of pg_type.
 func (b *builder) types() {
 	known := typesKnown()
@@ -135,32 +113,6 @@ func (b *builder) addRowType(name string, relation, namespace, oid, array uint32
 	b.addType(f, values{"typnamespace": namespace, "typrelid": relation})
 	if array != 0 {
 		b.addType(f.arrayOf(), values{"typnamespace": namespace})
-	}
-}
-
-// procs are the rows of pg_proc.
-func (b *builder) procs() {
-	for _, f := range procFacts {
-		arguments := []uint32{}
-		for _, one := range strings.Fields(f.arguments) {
-			oid, err := strconv.ParseUint(one, 10, 32)
-			if err != nil {
-				panic(err)
-			}
-			arguments = append(arguments, uint32(oid))
-		}
-		rows, language := 0, 12
-		if f.set {
-			rows = 1000
-		}
-		if f.letters[3] == 's' {
-			language = 14
-		}
-		b.add("pg_catalog.pg_proc", values{
-			"oid": f.oid, "proname": f.name, "pronamespace": oidCatalog, "proowner": oidOwner, "prolang": language, "procost": 1, "prorows": rows,
-			"provariadic": f.variadic, "prokind": f.letters[:1], "provolatile": f.letters[1:2], "proparallel": f.letters[2:3],
-			"proretset": f.set, "proisstrict": f.strict, "pronargs": len(arguments), "prorettype": f.result, "proargtypes": arguments, "prosrc": f.name,
-		})
 	}
 }
 

@@ -1,379 +1,88 @@
 package catalog
 
-import "slices"
+import (
+	_ "embed"
+	"strconv"
+	"strings"
+	"sync"
+)
 
 // procFact is what PostgreSQL 15 knows of a function.
 type procFact struct {
 	oid       uint32
 	name      string
-	arguments string // OIDs of their types
 	result    uint32
 	letters   string // prokind, provolatile, proparallel; i where it is internal, s where it is written in SQL
-	set       bool
-	strict    bool
-	variadic  uint32
+	set       bool   // gives rows
+	strict    bool   // gives NULL where an argument is NULL
+	variadic  uint32 // type of the arguments that may be many; 0: none
+	arguments []uint32
 }
 
-// procFacts are the functions that statements about the catalogue may call here, and those by which types are read and written.
-var procFacts = slices.Concat(procsFirst, procsSecond)
+// procLines has a function a line: OID, name, type of the result, letters followed by s of sets and n of strict ones, variadic, types of
+// arguments.
+//
+//go:embed procs.txt
+var procLines string
 
-var procsFirst = []procFact{
-	{1394, "abs", "700", 700, "fisi", false, true, 0},
-	{1395, "abs", "701", 701, "fisi", false, true, 0},
-	{1396, "abs", "20", 20, "fisi", false, true, 0},
-	{1397, "abs", "23", 23, "fisi", false, true, 0},
-	{1398, "abs", "21", 21, "fisi", false, true, 0},
-	{1705, "abs", "1700", 1700, "fisi", false, true, 0},
-	{1031, "aclitemin", "2275", 1033, "fssi", false, true, 0},
-	{1032, "aclitemout", "1033", 2275, "fssi", false, true, 0},
-	{2294, "any_in", "2275", 2276, "fisi", false, true, 0},
-	{2295, "any_out", "2276", 2275, "fisi", false, true, 0},
-	{2296, "anyarray_in", "2275", 2277, "fisi", false, true, 0},
-	{2297, "anyarray_out", "2277", 2275, "fssi", false, true, 0},
-	{2502, "anyarray_recv", "2281", 2277, "fssi", false, true, 0},
-	{2503, "anyarray_send", "2277", 17, "fssi", false, true, 0},
-	{5086, "anycompatible_in", "2275", 5077, "fisi", false, true, 0},
-	{5087, "anycompatible_out", "5077", 2275, "fisi", false, true, 0},
-	{5088, "anycompatiblearray_in", "2275", 5078, "fisi", false, true, 0},
-	{5089, "anycompatiblearray_out", "5078", 2275, "fssi", false, true, 0},
-	{5090, "anycompatiblearray_recv", "2281", 5078, "fssi", false, true, 0},
-	{5091, "anycompatiblearray_send", "5078", 17, "fssi", false, true, 0},
-	{4226, "anycompatiblemultirange_in", "2275 26 23", 4538, "fssi", false, true, 0},
-	{4227, "anycompatiblemultirange_out", "4538", 2275, "fssi", false, true, 0},
-	{5092, "anycompatiblenonarray_in", "2275", 5079, "fisi", false, true, 0},
-	{5093, "anycompatiblenonarray_out", "5079", 2275, "fisi", false, true, 0},
-	{5094, "anycompatiblerange_in", "2275 26 23", 5080, "fssi", false, true, 0},
-	{5095, "anycompatiblerange_out", "5080", 2275, "fssi", false, true, 0},
-	{2312, "anyelement_in", "2275", 2283, "fisi", false, true, 0},
-	{2313, "anyelement_out", "2283", 2275, "fisi", false, true, 0},
-	{3504, "anyenum_in", "2275", 3500, "fisi", false, true, 0},
-	{3505, "anyenum_out", "3500", 2275, "fssi", false, true, 0},
-	{4229, "anymultirange_in", "2275 26 23", 4537, "fssi", false, true, 0},
-	{4230, "anymultirange_out", "4537", 2275, "fssi", false, true, 0},
-	{2777, "anynonarray_in", "2275", 2776, "fisi", false, true, 0},
-	{2778, "anynonarray_out", "2776", 2275, "fisi", false, true, 0},
-	{3832, "anyrange_in", "2275 26 23", 3831, "fssi", false, true, 0},
-	{3833, "anyrange_out", "3831", 2275, "fssi", false, true, 0},
-	{2335, "array_agg", "2776", 2277, "aisi", false, false, 0},
-	{4053, "array_agg", "2277", 2277, "aisi", false, false, 0},
-	{378, "array_append", "5078 5077", 5078, "fisi", false, false, 0},
-	{383, "array_cat", "5078 5078", 5078, "fisi", false, false, 0},
-	{750, "array_in", "2275 26 23", 2277, "fssi", false, true, 0},
-	{2176, "array_length", "2277 23", 23, "fisi", false, true, 0},
-	{2091, "array_lower", "2277 23", 23, "fisi", false, true, 0},
-	{748, "array_ndims", "2277", 23, "fisi", false, true, 0},
-	{751, "array_out", "2277", 2275, "fssi", false, true, 0},
-	{3277, "array_position", "5078 5077", 23, "fisi", false, false, 0},
-	{3278, "array_position", "5078 5077 23", 23, "fisi", false, false, 0},
-	{2400, "array_recv", "2281 26 23", 2277, "fssi", false, true, 0},
-	{3167, "array_remove", "5078 5077", 5078, "fisi", false, false, 0},
-	{2401, "array_send", "2277", 17, "fssi", false, true, 0},
-	{6179, "array_subscript_handler", "2281", 2281, "fisi", false, true, 0},
-	{384, "array_to_string", "2277 25 25", 25, "fssi", false, false, 0},
-	{395, "array_to_string", "2277 25", 25, "fssi", false, true, 0},
-	{3816, "array_typanalyze", "2281", 16, "fssi", false, true, 0},
-	{2092, "array_upper", "2277 23", 23, "fisi", false, true, 0},
-	{2100, "avg", "20", 1700, "aisi", false, false, 0},
-	{2101, "avg", "23", 1700, "aisi", false, false, 0},
-	{2102, "avg", "21", 1700, "aisi", false, false, 0},
-	{2103, "avg", "1700", 1700, "aisi", false, false, 0},
-	{2104, "avg", "700", 701, "aisi", false, false, 0},
-	{2105, "avg", "701", 701, "aisi", false, false, 0},
-	{2106, "avg", "1186", 1186, "aisi", false, false, 0},
-	{1564, "bit_in", "2275 26 23", 1560, "fisi", false, true, 0},
-	{1565, "bit_out", "1560", 2275, "fisi", false, true, 0},
-	{2456, "bit_recv", "2281 26 23", 1560, "fisi", false, true, 0},
-	{2457, "bit_send", "1560", 17, "fisi", false, true, 0},
-	{2919, "bittypmodin", "1263", 23, "fisi", false, true, 0},
-	{2920, "bittypmodout", "23", 2275, "fisi", false, true, 0},
-	{2517, "bool_and", "16", 16, "aisi", false, false, 0},
-	{2518, "bool_or", "16", 16, "aisi", false, false, 0},
-	{1242, "boolin", "2275", 16, "fisi", false, true, 0},
-	{1243, "boolout", "16", 2275, "fisi", false, true, 0},
-	{2436, "boolrecv", "2281", 16, "fisi", false, true, 0},
-	{2437, "boolsend", "16", 17, "fisi", false, true, 0},
-	{123, "box_in", "2275", 603, "fisi", false, true, 0},
-	{124, "box_out", "603", 2275, "fisi", false, true, 0},
-	{2484, "box_recv", "2281", 603, "fisi", false, true, 0},
-	{2485, "box_send", "603", 17, "fisi", false, true, 0},
-	{1044, "bpcharin", "2275 26 23", 1042, "fisi", false, true, 0},
-	{1045, "bpcharout", "1042", 2275, "fisi", false, true, 0},
-	{2430, "bpcharrecv", "2281 26 23", 1042, "fssi", false, true, 0},
-	{2431, "bpcharsend", "1042", 17, "fssi", false, true, 0},
-	{2913, "bpchartypmodin", "1263", 23, "fisi", false, true, 0},
-	{2914, "bpchartypmodout", "23", 2275, "fisi", false, true, 0},
-	{4596, "brin_bloom_summary_in", "2275", 4600, "fisi", false, true, 0},
-	{4597, "brin_bloom_summary_out", "4600", 2275, "fisi", false, true, 0},
-	{4598, "brin_bloom_summary_recv", "2281", 4600, "fssi", false, true, 0},
-	{4599, "brin_bloom_summary_send", "4600", 17, "fssi", false, true, 0},
-	{4638, "brin_minmax_multi_summary_in", "2275", 4601, "fisi", false, true, 0},
-	{4639, "brin_minmax_multi_summary_out", "4601", 2275, "fisi", false, true, 0},
-	{4640, "brin_minmax_multi_summary_recv", "2281", 4601, "fssi", false, true, 0},
-	{4641, "brin_minmax_multi_summary_send", "4601", 17, "fssi", false, true, 0},
-	{335, "brinhandler", "2281", 325, "fvsi", false, true, 0},
-	{330, "bthandler", "2281", 325, "fvsi", false, true, 0},
-	{884, "btrim", "25 25", 25, "fisi", false, true, 0},
-	{885, "btrim", "25", 25, "fisi", false, true, 0},
-	{2015, "btrim", "17 17", 17, "fisi", false, true, 0},
-	{1244, "byteain", "2275", 17, "fisi", false, true, 0},
-	{31, "byteaout", "17", 2275, "fisi", false, true, 0},
-	{2412, "bytearecv", "2281", 17, "fisi", false, true, 0},
-	{2413, "byteasend", "17", 17, "fisi", false, true, 0},
-	{3179, "cardinality", "2277", 23, "fisi", false, true, 0},
-	{886, "cash_in", "2275", 790, "fssi", false, true, 0},
-	{887, "cash_out", "790", 2275, "fssi", false, true, 0},
-	{2492, "cash_recv", "2281", 790, "fisi", false, true, 0},
-	{2493, "cash_send", "790", 17, "fisi", false, true, 0},
-	{1711, "ceil", "1700", 1700, "fisi", false, true, 0},
-	{2308, "ceil", "701", 701, "fisi", false, true, 0},
-	{1372, "char_length", "1042", 23, "fisi", false, true, 0},
-	{1381, "char_length", "25", 23, "fisi", false, true, 0},
-	{1245, "charin", "2275", 18, "fisi", false, true, 0},
-	{33, "charout", "18", 2275, "fisi", false, true, 0},
-	{2434, "charrecv", "2281", 18, "fisi", false, true, 0},
-	{2435, "charsend", "18", 17, "fisi", false, true, 0},
-	{52, "cidin", "2275", 29, "fisi", false, true, 0},
-	{53, "cidout", "29", 2275, "fisi", false, true, 0},
-	{1267, "cidr_in", "2275", 650, "fisi", false, true, 0},
-	{1427, "cidr_out", "650", 2275, "fisi", false, true, 0},
-	{2498, "cidr_recv", "2281", 650, "fisi", false, true, 0},
-	{2499, "cidr_send", "650", 17, "fisi", false, true, 0},
-	{2442, "cidrecv", "2281", 29, "fisi", false, true, 0},
-	{2443, "cidsend", "29", 17, "fisi", false, true, 0},
-	{1450, "circle_in", "2275", 718, "fisi", false, true, 0},
-	{1451, "circle_out", "718", 2275, "fisi", false, true, 0},
-	{2490, "circle_recv", "2281", 718, "fisi", false, true, 0},
-	{2491, "circle_send", "718", 17, "fisi", false, true, 0},
-	{1216, "col_description", "26 23", 25, "fsss", false, true, 0},
-	{3058, "concat", "2276", 25, "fssi", false, false, 2276},
-	{3059, "concat_ws", "25 2276", 25, "fssi", false, false, 2276},
-	{2147, "count", "2276", 20, "aisi", false, false, 0},
-	{2803, "count", "", 20, "aisi", false, false, 0},
-	{2292, "cstring_in", "2275", 2275, "fisi", false, true, 0},
-	{2293, "cstring_out", "2275", 2275, "fisi", false, true, 0},
-	{2500, "cstring_recv", "2281", 2275, "fssi", false, true, 0},
-	{2501, "cstring_send", "2275", 17, "fssi", false, true, 0},
-	{861, "current_database", "", 19, "fssi", false, true, 0},
-	{1402, "current_schema", "", 19, "fsui", false, true, 0},
-	{1403, "current_schemas", "16", 1003, "fsui", false, true, 0},
-	{2077, "current_setting", "25", 25, "fssi", false, true, 0},
-	{3294, "current_setting", "25 16", 25, "fssi", false, true, 0},
-	{1084, "date_in", "2275", 1082, "fssi", false, true, 0},
-	{1085, "date_out", "1082", 2275, "fssi", false, true, 0},
-	{2468, "date_recv", "2281", 1082, "fisi", false, true, 0},
-	{2469, "date_send", "1082", 17, "fisi", false, true, 0},
-	{3915, "daterange_canonical", "3912", 3912, "fisi", false, true, 0},
-	{3925, "daterange_subdiff", "1082 1082", 701, "fisi", false, true, 0},
-	{1947, "decode", "25 25", 17, "fisi", false, true, 0},
-	{3102, "dense_rank", "", 20, "wisi", false, false, 0},
-	{3992, "dense_rank", "2276", 20, "aisi", false, false, 2276},
-	{1946, "encode", "17 25", 25, "fisi", false, true, 0},
-	{3594, "event_trigger_in", "2275", 3838, "fisi", false, false, 0},
-	{3595, "event_trigger_out", "3838", 2275, "fisi", false, true, 0},
-	{3116, "fdw_handler_in", "2275", 3115, "fisi", false, false, 0},
-	{3117, "fdw_handler_out", "3115", 2275, "fisi", false, true, 0},
-	{3112, "first_value", "2283", 2283, "wisi", false, true, 0},
-	{200, "float4in", "2275", 700, "fisi", false, true, 0},
-	{201, "float4out", "700", 2275, "fisi", false, true, 0},
-	{2424, "float4recv", "2281", 700, "fisi", false, true, 0},
-	{2425, "float4send", "700", 17, "fisi", false, true, 0},
-	{214, "float8in", "2275", 701, "fisi", false, true, 0},
-	{215, "float8out", "701", 2275, "fisi", false, true, 0},
-	{2426, "float8recv", "2281", 701, "fisi", false, true, 0},
-	{2427, "float8send", "701", 17, "fisi", false, true, 0},
-	{1712, "floor", "1700", 1700, "fisi", false, true, 0},
-	{2309, "floor", "701", 701, "fisi", false, true, 0},
-	{3539, "format", "25 2276", 25, "fssi", false, false, 2276},
-	{3540, "format", "25", 25, "fssi", false, false, 0},
-	{1081, "format_type", "26 23", 25, "fssi", false, false, 0},
-	{3432, "gen_random_uuid", "", 2950, "fvsi", false, true, 0},
-	{938, "generate_series", "1114 1114 1186", 1114, "fisi", true, true, 0},
-	{939, "generate_series", "1184 1184 1186", 1184, "fssi", true, true, 0},
-	{1066, "generate_series", "23 23 23", 23, "fisi", true, true, 0},
-	{1067, "generate_series", "23 23", 23, "fisi", true, true, 0},
-	{1068, "generate_series", "20 20 20", 20, "fisi", true, true, 0},
-	{1069, "generate_series", "20 20", 20, "fisi", true, true, 0},
-	{3259, "generate_series", "1700 1700 1700", 1700, "fisi", true, true, 0},
-	{3260, "generate_series", "1700 1700", 1700, "fisi", true, true, 0},
-	{1191, "generate_subscripts", "2277 23 16", 23, "fisi", true, true, 0},
-	{1192, "generate_subscripts", "2277 23", 23, "fisi", true, true, 0},
-	{333, "ginhandler", "2281", 325, "fvsi", false, true, 0},
-	{332, "gisthandler", "2281", 325, "fvsi", false, true, 0},
-	{3646, "gtsvectorin", "2275", 3642, "fisi", false, true, 0},
-	{3647, "gtsvectorout", "3642", 2275, "fisi", false, true, 0},
-	{3024, "has_any_column_privilege", "19 25 25", 16, "fssi", false, true, 0},
-	{3025, "has_any_column_privilege", "19 26 25", 16, "fssi", false, true, 0},
-	{3026, "has_any_column_privilege", "26 25 25", 16, "fssi", false, true, 0},
-	{3027, "has_any_column_privilege", "26 26 25", 16, "fssi", false, true, 0},
-	{3028, "has_any_column_privilege", "25 25", 16, "fssi", false, true, 0},
-	{3029, "has_any_column_privilege", "26 25", 16, "fssi", false, true, 0},
-	{3012, "has_column_privilege", "19 25 25 25", 16, "fssi", false, true, 0},
-	{3013, "has_column_privilege", "19 25 21 25", 16, "fssi", false, true, 0},
-	{3014, "has_column_privilege", "19 26 25 25", 16, "fssi", false, true, 0},
-	{3015, "has_column_privilege", "19 26 21 25", 16, "fssi", false, true, 0},
-	{3016, "has_column_privilege", "26 25 25 25", 16, "fssi", false, true, 0},
-	{3017, "has_column_privilege", "26 25 21 25", 16, "fssi", false, true, 0},
-	{3018, "has_column_privilege", "26 26 25 25", 16, "fssi", false, true, 0},
-	{3019, "has_column_privilege", "26 26 21 25", 16, "fssi", false, true, 0},
-	{3020, "has_column_privilege", "25 25 25", 16, "fssi", false, true, 0},
-	{3021, "has_column_privilege", "25 21 25", 16, "fssi", false, true, 0},
-	{3022, "has_column_privilege", "26 25 25", 16, "fssi", false, true, 0},
-	{3023, "has_column_privilege", "26 21 25", 16, "fssi", false, true, 0},
-	{2250, "has_database_privilege", "19 25 25", 16, "fssi", false, true, 0},
-	{2251, "has_database_privilege", "19 26 25", 16, "fssi", false, true, 0},
-	{2252, "has_database_privilege", "26 25 25", 16, "fssi", false, true, 0},
-	{2253, "has_database_privilege", "26 26 25", 16, "fssi", false, true, 0},
-	{2254, "has_database_privilege", "25 25", 16, "fssi", false, true, 0},
-	{2255, "has_database_privilege", "26 25", 16, "fssi", false, true, 0},
-	{2268, "has_schema_privilege", "19 25 25", 16, "fssi", false, true, 0},
-	{2269, "has_schema_privilege", "19 26 25", 16, "fssi", false, true, 0},
-	{2270, "has_schema_privilege", "26 25 25", 16, "fssi", false, true, 0},
-	{2271, "has_schema_privilege", "26 26 25", 16, "fssi", false, true, 0},
-	{2272, "has_schema_privilege", "25 25", 16, "fssi", false, true, 0},
-	{2273, "has_schema_privilege", "26 25", 16, "fssi", false, true, 0},
-	{1922, "has_table_privilege", "19 25 25", 16, "fssi", false, true, 0},
-	{1923, "has_table_privilege", "19 26 25", 16, "fssi", false, true, 0},
-	{1924, "has_table_privilege", "26 25 25", 16, "fssi", false, true, 0},
-	{1925, "has_table_privilege", "26 26 25", 16, "fssi", false, true, 0},
-	{1926, "has_table_privilege", "25 25", 16, "fssi", false, true, 0},
-	{1927, "has_table_privilege", "26 25", 16, "fssi", false, true, 0},
-	{331, "hashhandler", "2281", 325, "fvsi", false, true, 0},
-	{3, "heap_tableam_handler", "2281", 269, "fvsi", false, true, 0},
-	{326, "index_am_handler_in", "2275", 325, "fisi", false, false, 0},
-	{327, "index_am_handler_out", "325", 2275, "fisi", false, true, 0},
-	{910, "inet_in", "2275", 869, "fisi", false, true, 0},
-	{911, "inet_out", "869", 2275, "fisi", false, true, 0},
-	{2496, "inet_recv", "2281", 869, "fisi", false, true, 0},
-	{2497, "inet_send", "869", 17, "fisi", false, true, 0},
-	{872, "initcap", "25", 25, "fisi", false, true, 0},
-	{38, "int2in", "2275", 21, "fisi", false, true, 0},
-	{39, "int2out", "21", 2275, "fisi", false, true, 0},
-	{2404, "int2recv", "2281", 21, "fisi", false, true, 0},
-	{2405, "int2send", "21", 17, "fisi", false, true, 0},
-	{40, "int2vectorin", "2275", 22, "fisi", false, true, 0},
-	{41, "int2vectorout", "22", 2275, "fisi", false, true, 0},
-	{2410, "int2vectorrecv", "2281", 22, "fisi", false, true, 0},
-	{2411, "int2vectorsend", "22", 17, "fisi", false, true, 0},
-	{42, "int4in", "2275", 23, "fisi", false, true, 0},
-	{43, "int4out", "23", 2275, "fisi", false, true, 0},
-	{3914, "int4range_canonical", "3904", 3904, "fisi", false, true, 0},
-	{3922, "int4range_subdiff", "23 23", 701, "fisi", false, true, 0},
-	{2406, "int4recv", "2281", 23, "fisi", false, true, 0},
-	{2407, "int4send", "23", 17, "fisi", false, true, 0},
-	{460, "int8in", "2275", 20, "fisi", false, true, 0},
-	{461, "int8out", "20", 2275, "fisi", false, true, 0},
-	{3928, "int8range_canonical", "3926", 3926, "fisi", false, true, 0},
-	{3923, "int8range_subdiff", "20 20", 701, "fisi", false, true, 0},
-	{2408, "int8recv", "2281", 20, "fisi", false, true, 0},
-	{2409, "int8send", "20", 17, "fisi", false, true, 0},
-	{2304, "internal_in", "2275", 2281, "fisi", false, false, 0},
-	{2305, "internal_out", "2281", 2275, "fisi", false, true, 0},
-	{1160, "interval_in", "2275 26 23", 1186, "fssi", false, true, 0},
-	{1161, "interval_out", "1186", 2275, "fssi", false, true, 0},
-	{2478, "interval_recv", "2281 26 23", 1186, "fisi", false, true, 0},
-	{2479, "interval_send", "1186", 17, "fisi", false, true, 0},
-	{2903, "intervaltypmodin", "1263", 23, "fisi", false, true, 0},
-	{2904, "intervaltypmodout", "23", 2275, "fisi", false, true, 0},
-	{3175, "json_agg", "2283", 114, "assi", false, false, 0},
-	{3200, "json_build_object", "2276", 114, "fssi", false, false, 2276},
-	{3201, "json_build_object", "", 114, "fssi", false, false, 0},
-	{321, "json_in", "2275", 114, "fisi", false, true, 0},
-	{322, "json_out", "114", 2275, "fisi", false, true, 0},
-	{323, "json_recv", "2281", 114, "fisi", false, true, 0},
-	{324, "json_send", "114", 17, "fisi", false, true, 0},
-	{3273, "jsonb_build_object", "2276", 3802, "fssi", false, false, 2276},
-	{3274, "jsonb_build_object", "", 3802, "fssi", false, false, 0},
-	{3806, "jsonb_in", "2275", 3802, "fisi", false, true, 0},
-	{3804, "jsonb_out", "3802", 2275, "fisi", false, true, 0},
-	{3805, "jsonb_recv", "2281", 3802, "fisi", false, true, 0},
-	{3803, "jsonb_send", "3802", 17, "fisi", false, true, 0},
-	{6098, "jsonb_subscript_handler", "2281", 2281, "fisi", false, true, 0},
-	{4001, "jsonpath_in", "2275", 4072, "fisi", false, true, 0},
-	{4003, "jsonpath_out", "4072", 2275, "fisi", false, true, 0},
-	{4002, "jsonpath_recv", "2281", 4072, "fisi", false, true, 0},
-	{4004, "jsonpath_send", "4072", 17, "fisi", false, true, 0},
-	{3106, "lag", "2283", 2283, "wisi", false, true, 0},
-	{3107, "lag", "2283 23", 2283, "wisi", false, true, 0},
-	{3108, "lag", "5077 23 5077", 5077, "wisi", false, true, 0},
-	{2302, "language_handler_in", "2275", 2280, "fisi", false, false, 0},
-	{2303, "language_handler_out", "2280", 2275, "fisi", false, true, 0},
-	{3113, "last_value", "2283", 2283, "wisi", false, true, 0},
-	{3109, "lead", "2283", 2283, "wisi", false, true, 0},
-	{3110, "lead", "2283 23", 2283, "wisi", false, true, 0},
-	{3111, "lead", "5077 23 5077", 5077, "wisi", false, true, 0},
-	{3060, "left", "25 23", 25, "fisi", false, true, 0},
-	{1317, "length", "25", 23, "fisi", false, true, 0},
-	{1318, "length", "1042", 23, "fisi", false, true, 0},
-	{1530, "length", "601", 701, "fisi", false, true, 0},
-	{1531, "length", "602", 701, "fisi", false, true, 0},
-	{1681, "length", "1560", 23, "fisi", false, true, 0},
-	{1713, "length", "17 19", 23, "fssi", false, true, 0},
-	{2010, "length", "17", 23, "fisi", false, true, 0},
-	{3711, "length", "3614", 23, "fisi", false, true, 0},
-	{1490, "line_in", "2275", 628, "fisi", false, true, 0},
-	{1491, "line_out", "628", 2275, "fisi", false, true, 0},
-	{2488, "line_recv", "2281", 628, "fisi", false, true, 0},
-	{2489, "line_send", "628", 17, "fisi", false, true, 0},
-	{870, "lower", "25", 25, "fisi", false, true, 0},
-	{3848, "lower", "3831", 2283, "fisi", false, true, 0},
-	{4235, "lower", "4537", 2283, "fisi", false, true, 0},
-	{873, "lpad", "25 23 25", 25, "fisi", false, true, 0},
-	{879, "lpad", "25 23", 25, "fiss", false, true, 0},
-	{119, "lseg_in", "2275", 601, "fisi", false, true, 0},
-	{120, "lseg_out", "601", 2275, "fisi", false, true, 0},
-	{2480, "lseg_recv", "2281", 601, "fisi", false, true, 0},
-	{2481, "lseg_send", "601", 17, "fisi", false, true, 0},
-	{875, "ltrim", "25 25", 25, "fisi", false, true, 0},
-	{881, "ltrim", "25", 25, "fisi", false, true, 0},
-	{6195, "ltrim", "17 17", 17, "fisi", false, true, 0},
-	{4110, "macaddr8_in", "2275", 774, "fisi", false, true, 0},
-	{4111, "macaddr8_out", "774", 2275, "fisi", false, true, 0},
-	{3446, "macaddr8_recv", "2281", 774, "fisi", false, true, 0},
-	{3447, "macaddr8_send", "774", 17, "fisi", false, true, 0},
-	{436, "macaddr_in", "2275", 829, "fisi", false, true, 0},
-	{437, "macaddr_out", "829", 2275, "fisi", false, true, 0},
-	{2494, "macaddr_recv", "2281", 829, "fisi", false, true, 0},
-	{2495, "macaddr_send", "829", 17, "fisi", false, true, 0},
-	{2050, "max", "2277", 2277, "aisi", false, false, 0},
-	{2115, "max", "20", 20, "aisi", false, false, 0},
-	{2116, "max", "23", 23, "aisi", false, false, 0},
-	{2117, "max", "21", 21, "aisi", false, false, 0},
-	{2118, "max", "26", 26, "aisi", false, false, 0},
-	{2119, "max", "700", 700, "aisi", false, false, 0},
-	{2120, "max", "701", 701, "aisi", false, false, 0},
-	{2122, "max", "1082", 1082, "aisi", false, false, 0},
-	{2123, "max", "1083", 1083, "aisi", false, false, 0},
-	{2124, "max", "1266", 1266, "aisi", false, false, 0},
-	{2125, "max", "790", 790, "aisi", false, false, 0},
-	{2126, "max", "1114", 1114, "aisi", false, false, 0},
-	{2127, "max", "1184", 1184, "aisi", false, false, 0},
-	{2128, "max", "1186", 1186, "aisi", false, false, 0},
-	{2129, "max", "25", 25, "aisi", false, false, 0},
-	{2130, "max", "1700", 1700, "aisi", false, false, 0},
-	{2244, "max", "1042", 1042, "aisi", false, false, 0},
-	{2797, "max", "27", 27, "aisi", false, false, 0},
-	{3526, "max", "3500", 3500, "aisi", false, false, 0},
-	{3564, "max", "869", 869, "aisi", false, false, 0},
-	{4189, "max", "3220", 3220, "aisi", false, false, 0},
-	{5099, "max", "5069", 5069, "aisi", false, false, 0},
-	{2311, "md5", "25", 25, "fisi", false, true, 0},
-	{2321, "md5", "17", 25, "fisi", false, true, 0},
-	{2051, "min", "2277", 2277, "aisi", false, false, 0},
-	{2131, "min", "20", 20, "aisi", false, false, 0},
-	{2132, "min", "23", 23, "aisi", false, false, 0},
-	{2133, "min", "21", 21, "aisi", false, false, 0},
-	{2134, "min", "26", 26, "aisi", false, false, 0},
-	{2135, "min", "700", 700, "aisi", false, false, 0},
-	{2136, "min", "701", 701, "aisi", false, false, 0},
-	{2138, "min", "1082", 1082, "aisi", false, false, 0},
-	{2139, "min", "1083", 1083, "aisi", false, false, 0},
-	{2140, "min", "1266", 1266, "aisi", false, false, 0},
-	{2141, "min", "790", 790, "aisi", false, false, 0},
-	{2142, "min", "1114", 1114, "aisi", false, false, 0},
-	{2143, "min", "1184", 1184, "aisi", false, false, 0},
-	{2144, "min", "1186", 1186, "aisi", false, false, 0},
-	{2145, "min", "25", 25, "aisi", false, false, 0},
-	{2146, "min", "1700", 1700, "aisi", false, false, 0},
-	{2245, "min", "1042", 1042, "aisi", false, false, 0},
-	{2798, "min", "27", 27, "aisi", false, false, 0},
+// procFacts are the functions that statements about the catalogue may call here, and those by which types are read and written.
+var procFacts = sync.OnceValue(func() (facts []procFact) {
+	for line := range strings.Lines(procLines) {
+		words := strings.Fields(line)
+		f := procFact{oid: oidOf(words[0]), name: words[1], result: oidOf(words[2]), letters: words[3][:4],
+			set: words[3][4] == 's', strict: words[3][5] == 'n', variadic: oidOf(words[4]), arguments: []uint32{}}
+		for _, one := range words[5:] {
+			f.arguments = append(f.arguments, oidOf(one))
+		}
+		facts = append(facts, f)
+	}
+	return facts
+})
+
+// oidOf reads an OID of this package's own tables.
+func oidOf(digits string) uint32 {
+	oid, err := strconv.ParseUint(digits, 10, 32)
+	if err != nil {
+		panic(err)
+	}
+	return uint32(oid)
+}
+
+// procOID is a function by its name, which no other function has; "-" is none.
+func procOID(name string) uint32 {
+	if name == "-" || name == "" {
+		return 0
+	}
+	oid, found := procsNamed()[name]
+	if !found {
+		panic("there is no function " + name)
+	}
+	return oid
+}
+
+// procsNamed are functions by name.
+var procsNamed = sync.OnceValue(func() map[string]uint32 {
+	named := map[string]uint32{}
+	for _, f := range procFacts() {
+		named[f.name] = f.oid
+	}
+	return named
+})
+
+// procs are the rows of pg_proc.
+func (b *builder) procs() {
+	for _, f := range procFacts() {
+		rows, language := 0, 12
+		if f.set {
+			rows = 1000
+		}
+		if f.letters[3] == 's' {
+			language = 14
+		}
+		b.add("pg_catalog.pg_proc", values{
+			"oid": f.oid, "proname": f.name, "pronamespace": oidCatalog, "proowner": oidOwner, "prolang": language, "procost": 1, "prorows": rows,
+			"provariadic": f.variadic, "prokind": f.letters[:1], "provolatile": f.letters[1:2], "proparallel": f.letters[2:3], "proretset": f.set,
+			"proisstrict": f.strict, "pronargs": len(f.arguments), "prorettype": f.result, "proargtypes": f.arguments, "prosrc": f.name,
+		})
+	}
 }
