@@ -252,7 +252,7 @@ func TestParse(t *testing.T) {
 			t.Errorf("%q is taken", bad)
 		}
 	}
-	for _, bad := range []string{"", good + "\n", " " + good, good + ":", strings.Replace(good, "$600000:", "$4096:", 1), strings.Replace(good, "$600000:", "$600000::", 1),
+	for _, bad := range []string{"", good + "\n", " " + good, good + ":", strings.Replace(good, "$100000:", "$4096:", 1), strings.Replace(good, "$100000:", "$100000::", 1),
 		strings.Replace(good, "256$", "256$$", 1), strings.Repeat(good, 3), "md5" + strings.Repeat("a", 32)} {
 		if _, err := Parse(bad); err == nil || bad != "" && strings.Contains(err.Error(), bad) {
 			t.Errorf("%q: %v", bad, err)
