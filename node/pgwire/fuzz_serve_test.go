@@ -37,16 +37,18 @@ func FuzzServe(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		var stream []byte
-		for line := range bytes.Lines(text) {
-			if len(line) < 2 || line[0] == '<' || line[0] == '#' {
-				continue
+		for part := range bytes.SplitSeq(text, []byte("\n\n")) {
+			var stream []byte
+			for line := range bytes.Lines(part) {
+				if len(line) < 2 || line[0] == '<' || line[0] == '#' {
+					continue
+				}
+				if stream, err = message(string(line)).Encode(stream); err != nil {
+					f.Fatal(err)
+				}
 			}
-			if stream, err = message(string(line)).Encode(stream); err != nil {
-				f.Fatal(err)
-			}
+			f.Add(stream)
 		}
-		f.Add(stream)
 	}
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		before := overall.left

@@ -14,8 +14,8 @@ type prepared struct {
 	statement  Statement // nil of an empty text
 	parameters []uint32
 	columns    []Column
-	bytes      int // of its text
-	offset     int // characters before the statement in its text
+	bytes      int  // of the text that it came in
+	text       Text // the statement's own part of that
 }
 
 // portal is a statement with its arguments, and what is left of its result once it ran.
@@ -64,13 +64,13 @@ func (t *talk) parse(m *pgproto3.Parse) (offset int, err error) {
 	switch len(texts) {
 	case 0:
 	case 1:
-		p.offset = texts[0].Offset
+		p.text = texts[0]
 		err = t.during(func(ctx context.Context) (err error) {
 			p.statement, err = t.s.Prepare(ctx, texts[0], m.ParameterOIDs)
 			return err
 		})
 		if err != nil {
-			return p.offset, err
+			return p.text.Offset, err
 		}
 		p.parameters, p.columns = p.statement.Parameters(), p.statement.Columns()
 	default:
@@ -130,8 +130,8 @@ func (t *talk) bind(m *pgproto3.Bind) error {
 	if n := len(m.Parameters); n != len(p.parameters) {
 		return &Error{Code: "08P01", Message: fmt.Sprintf("bind message supplies %d parameters, but prepared statement %q requires %d", n, m.PreparedStatement, len(p.parameters))}
 	}
-	if t.s.State() == Aborted && (len(p.parameters) > 0 || p.columns != nil) {
-		return aborted()
+	if err := t.mayRun(p); err != nil {
+		return err
 	}
 	arguments, held, err := decodeParameters(p.parameters, m.ParameterFormatCodes, m.Parameters)
 	if err != nil {
@@ -154,6 +154,20 @@ func (t *talk) bind(m *pgproto3.Bind) error {
 	}
 	t.portals[m.DestinationPortal] = made
 	return t.send(&pgproto3.BindComplete{})
+}
+
+// mayRun refuses what cannot run since its block is aborted: all but what ends it, which the session tells when it prepares it.
+func (t *talk) mayRun(p *prepared) error {
+	if t.s.State() != Aborted {
+		return nil
+	}
+	if p.statement == nil || len(p.parameters) > 0 {
+		return aborted()
+	}
+	return t.during(func(ctx context.Context) error {
+		_, err := t.s.Prepare(ctx, p.text, nil)
+		return err
+	})
 }
 
 // checkFormats refuses formats of a result that has other columns, or no such form of them.
@@ -242,11 +256,8 @@ func (t *talk) describe(m *pgproto3.Describe) (offset int, err error) {
 
 // cursor gives the columns of a cursor that SQL declared, which is a portal to clients: psycopg describes its own so.
 func (t *talk) cursor(name string) (columns []Column, err error) {
-	if name == "" || len(name) > maxNameBytes || readable([]byte(name)) != nil {
+	if name == "" || len(name) > maxNameBytes || readable([]byte(name)) != nil || t.s.State() == Aborted {
 		return nil, noPortal(name)
-	}
-	if t.s.State() == Aborted {
-		return nil, aborted()
 	}
 	texts, err := t.s.Parse(`FETCH FORWARD 0 FROM "` + strings.ReplaceAll(name, `"`, `""`) + `"`)
 	if err != nil || len(texts) != 1 {
@@ -293,7 +304,7 @@ func (t *talk) execute(m *pgproto3.Execute) (offset int, err error) {
 		return 0, &Error{Code: "55000", Message: fmt.Sprintf("portal %q cannot be run", m.Portal)}
 	case p.result == nil:
 		if err := t.start(p, limit); err != nil {
-			return p.of.offset, err
+			return p.of.text.Offset, err
 		}
 	}
 	n := min(limit, len(p.rows))

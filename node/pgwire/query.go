@@ -2,6 +2,7 @@ package pgwire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -11,7 +12,6 @@ import (
 // query answers the statements of a text one after the other, up to the first that fails.
 func (t *talk) query(sql string) error {
 	t.forget("")
-	t.drop("")
 	if offset, err := t.statementsOf(sql); err != nil {
 		if err := t.fail(err, offset); err != nil {
 			return err
@@ -55,6 +55,7 @@ func (t *talk) simple(text Text) error {
 	if err != nil {
 		return err
 	}
+	t.drop("") // whose place the statement takes
 	if n := len(s.Parameters()); n > 0 {
 		return &Error{Code: "42P02", Message: "there is no parameter $1", Hint: "Parameters need the extended protocol, or PREPARE and EXECUTE."}
 	}
@@ -83,7 +84,10 @@ func (t *talk) run(s Statement, arguments []Value) (r *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if before != Idle && t.s.State() == Idle {
+	if r == nil {
+		return nil, errors.New("a statement ran and gave no result")
+	}
+	if ends := before != Idle || r.Tag == "COMMIT" || r.Tag == "ROLLBACK"; ends && t.s.State() == Idle {
 		t.dropPortals()
 	}
 	if d := r.Deallocate; d != nil {
@@ -94,11 +98,13 @@ func (t *talk) run(s Statement, arguments []Value) (r *Result, err error) {
 	return r, nil
 }
 
-// deallocate ends prepared statements of the door that an SQL statement names.
+// deallocate ends prepared statements of the door that an SQL statement names; the unnamed one has no name.
 func (t *talk) deallocate(d *Deallocate) error {
 	if d.All {
 		for name := range t.statements {
-			t.forget(name)
+			if name != "" {
+				t.forget(name)
+			}
 		}
 		return nil
 	}

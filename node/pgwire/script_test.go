@@ -156,6 +156,9 @@ func (s *scripted) Prepare(_ context.Context, t Text, declared []uint32) (Statem
 	if oid := echoed(t.SQL); oid != 0 {
 		can, ok = canned{parameters: []uint32{oid}, columns: []Column{column("v", oid)}, tag: "SELECT"}, true
 	}
+	if strings.HasPrefix(t.SQL, "FETCH") && !ok {
+		return nil, &Error{Code: "34000", Message: "cursor does not exist"}
+	}
 	if !ok {
 		return nil, &Error{Code: "42P01", Message: "this is not in the script: " + t.SQL}
 	}

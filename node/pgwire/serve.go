@@ -175,10 +175,11 @@ func (t *talk) fail(err error, offset int) error {
 		t.c.log.Error("a statement failed", "error", err)
 		told = &Error{Code: "XX000", Message: "internal error"}
 	}
+	before := t.s.State()
 	t.s.Failed()
 	if t.s.State() == Idle {
 		t.dropPortals()
-	} else {
+	} else if before != Aborted {
 		for _, p := range t.portals {
 			t.empty(p)
 		}
@@ -225,8 +226,8 @@ func weight(m pgproto3.BackendMessage) int {
 	return n
 }
 
-// during calls f with a context that ends with the client's wish, and gives f's error, or why the context ended where that is
-// what f says.
+// during calls f with a context that ends with the client's wish, and gives f's error, or why the context ended where f
+// refuses nothing itself.
 func (t *talk) during(f func(context.Context) error) error {
 	ctx, done := t.c.running(t.ctx)
 	defer done()
@@ -238,9 +239,12 @@ func (t *talk) during(f func(context.Context) error) error {
 	if cause == ErrGone {
 		return lost{ErrGone}
 	}
-	var told *Error
-	if !errors.As(err, &told) && errors.Is(err, context.Canceled) && errors.As(cause, &told) {
-		return told
+	var told, why *Error
+	if errors.As(err, &told) || !errors.As(cause, &why) {
+		return err
 	}
-	return err
+	if !errors.Is(err, context.Canceled) {
+		t.c.log.Warn("a statement that was cancelled failed", "error", err)
+	}
+	return why
 }

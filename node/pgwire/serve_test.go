@@ -97,6 +97,17 @@ func TestNoticesAreSentAtOnce(t *testing.T) {
 	a.until("ReadyForQuery")
 }
 
+// TestFlush: what waits is sent at a Flush, and an error without one.
+func TestFlush(t *testing.T) {
+	a := newAsks(t, &scripted{})
+	a.send(&pgproto3.Parse{Query: "SELECT 1 AS n"}, &pgproto3.Describe{ObjectType: 'S'}, &pgproto3.Flush{})
+	a.says(a.until("RowDescription"), "ParseComplete", "ParameterDescription")
+	a.send(&pgproto3.Execute{Portal: "nil"})
+	a.says(a.until("ErrorResponse"), "34000")
+	a.send(&pgproto3.Sync{})
+	a.until("ReadyForQuery")
+}
+
 // TestGoneClientCancels: a client that leaves ends its statement, also when it sent something first.
 func TestGoneClientCancels(t *testing.T) {
 	for _, also := range [][]byte{nil, bytes.Repeat([]byte{'S', 0, 0, 0, 4}, 10)} {
@@ -259,7 +270,7 @@ func TestUnsentIsBounded(t *testing.T) {
 		b, _ = (&pgproto3.Close{ObjectType: 'S', Name: "nil"}).Encode(b)
 	}
 	go a.conn.Write(b)
-	for range 10_000 {
+	for range 18_000 {
 		a.conn.SetReadDeadline(time.Now().Add(10 * time.Second))
 		if _, err := a.front.Receive(); err != nil {
 			t.Fatal(err)
@@ -366,5 +377,24 @@ func TestPgx(t *testing.T) {
 	}
 	if err := c.QueryRow(ctx, "SELECT 1 AS n").Scan(&n); err != nil {
 		t.Errorf("after a cancel: %v", err)
+	}
+}
+
+// TestForeignText: a result's value that is none of its type is an error of the inside, never another value.
+func TestForeignText(t *testing.T) {
+	var r results
+	for oid, text := range map[uint32]string{16: "true", 17: "00", 18: "xy", 20: "9223372036854775808", 21: "40000", 23: "", 26: "-1", 700: "x", 701: "1,5", 1082: "2026-02-30",
+		1083: "25", 1114: "yesterday", 1184: "2026-12-01", 1700: "12a", 2950: "a0eebc99", 1007: "{1", 1016: "{x}", 1000: "{t,maybe}"} {
+		b, err := r.binary(oid, Value(text))
+		var told *Error
+		if err == nil || errors.As(err, &told) {
+			t.Errorf("%q of %s is %x: %v", text, typeName(oid), b, err)
+		}
+	}
+	for _, oid := range []uint32{2205, 2206, 24, 22, 30, 1186, 12345} {
+		var told *Error
+		if _, err := r.binary(oid, Value("1")); !errors.As(err, &told) || told.Code != "0A000" {
+			t.Errorf("%s: %v", typeName(oid), err)
+		}
 	}
 }
