@@ -11,6 +11,7 @@ import (
 
 	"parley/engine"
 	"parley/node/client"
+	"parley/node/door"
 	"parley/node/pgwire"
 	"parley/node/render"
 )
@@ -108,6 +109,8 @@ func stepText(step client.Step) string {
 		b.WriteString("screening: ")
 	}
 	switch {
+	case step.Name == door.StepTurn:
+		fmt.Fprintf(&b, "waiting for its turn, at place %d of your questions", step.Total)
 	case step.Name == client.StepWaiting && len(step.Absent) == 0:
 		return ""
 	case step.Name == client.StepWaiting:

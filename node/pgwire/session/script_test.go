@@ -22,7 +22,7 @@ import (
 	"parley/node/pgwire/catalog"
 )
 
-var update = flag.Bool("update", false, "write the scripts anew")
+var update = flag.Bool("scripts", false, "write the scripts anew")
 
 // counter is a desk that plans with the engine over visits and costs, and answers every question with a row of its columns' kinds.
 type counter struct {

@@ -1,0 +1,98 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"parley/node/client"
+	"parley/node/door"
+	"parley/node/nodetest/testnet"
+	"parley/node/pgwire"
+)
+
+// TestNetworkSession asks a real network, by a desk: a question with parameters gives what the same question without gives, with types that
+// are PostgreSQL's, and an answer that is kept; one that departments do not allow says whose grants are missing.
+func TestNetworkSession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("questions over a network")
+	}
+	n := testnet.New(t, 2)
+	n.StartAll()
+	c := n.Dial(0)
+	d, err := door.New(c, door.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	h := &heard{}
+	s, err := open(ctx, d, pgwire.Login{User: "ana", Database: "net", Listener: h}, func(context.Context) (records, func(), error) { return shelfOf{}, func() {}, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.play(s, "EXPLAIN "+testnet.WageQuestion)
+	if !strings.Contains(h.String(), "QUERY PLAN") || strings.Contains(h.String(), "ERROR") {
+		t.Errorf("explained as\n%s", h)
+	}
+	if err := s.set("parley.purpose", testnet.Purpose, false); err != nil {
+		t.Fatal(err)
+	}
+	sql := strings.Replace(testnet.WageQuestion, "30", "$1", 1)
+	st, err := s.Prepare(ctx, pgwire.Text{SQL: sql}, []uint32{oidInt2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	planned := st.Columns()
+	h.Reset()
+	r, err := st.Run(ctx, []pgwire.Value{pgwire.Value("30")})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, n.Logs())
+	}
+	if said := h.String(); !strings.Contains(said, "NOTICE : asked") && !strings.Contains(said, "verified") || !strings.Contains(said, "FROM parley.answers") {
+		t.Errorf("beside the answer it said\n%s", said)
+	}
+	plain, err := c.Ask(ctx, testnet.WageQuestion, testnet.Asking(client.AskOptions{}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, column := range r.Columns {
+		if planned[i] != column || column.Name != plain.Result.Columns[i] {
+			t.Errorf("column %d was planned as %+v, and is %+v", i, planned[i], column)
+		}
+	}
+	types := []uint32{oidText, oidInt8, oidNumeric, oidNumeric}
+	for i, row := range r.Rows {
+		for j, v := range row {
+			if want := plain.Result.Rows[i][j].Text; (v == nil) != (want == nil) || v != nil && string(v) != *want {
+				t.Errorf("row %d: %s, not %s", i, v, orNull(want))
+			}
+			if r.Columns[j].Type != types[j] {
+				t.Errorf("%s is of type %d; PostgreSQL's is %d", r.Columns[j].Name, r.Columns[j].Type, types[j])
+			}
+		}
+	}
+	rows, err := d.Rows(ctx, "answers")
+	if err != nil || len(rows) != 1 {
+		t.Errorf("%d answers are kept: %v", len(rows), err)
+	}
+	refusedForPurpose(ctx, t, s)
+}
+
+// refusedForPurpose asks for what no policy allows.
+func refusedForPurpose(ctx context.Context, t *testing.T, s *session) {
+	t.Helper()
+	if err := s.set("parley.purpose", "something else", false); err != nil {
+		t.Fatal(err)
+	}
+	st, err := s.Prepare(ctx, pgwire.Text{SQL: testnet.WageQuestion}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e *pgwire.Error
+	if _, err = st.Run(ctx, nil); !errors.As(err, &e) || e.Code != "42501" || e.Detail == "" {
+		t.Errorf("for another purpose: %#v", err)
+	}
+}
