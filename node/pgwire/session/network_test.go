@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 )
 
 // TestNetworkSession asks a real network, by a desk: a question with parameters gives what the same question without gives, with types that
-// are PostgreSQL's, and an answer that is kept; one that departments do not allow says whose grants are missing.
+// are PostgreSQL's, and an answer that is kept.
 func TestNetworkSession(t *testing.T) {
 	if testing.Short() {
 		t.Skip("questions over a network")
@@ -78,21 +77,36 @@ func TestNetworkSession(t *testing.T) {
 	if err != nil || len(rows) != 1 {
 		t.Errorf("%d answers are kept: %v", len(rows), err)
 	}
-	refusedForPurpose(ctx, t, s)
 }
 
-// refusedForPurpose asks for what no policy allows.
-func refusedForPurpose(ctx context.Context, t *testing.T, s *session) {
-	t.Helper()
-	if err := s.set("parley.purpose", "something else", false); err != nil {
-		t.Fatal(err)
+// TestNetworkRefuses asks a network without policies: the person is shown no table, and is told all the same what lacks a grant, and whose.
+func TestNetworkRefuses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a question over a network")
 	}
-	st, err := s.Prepare(ctx, pgwire.Text{SQL: testnet.WageQuestion}, nil)
+	n := testnet.New(t, 2)
+	n.Closed = true
+	n.StartAll()
+	d, err := door.New(n.Dial(0), door.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var e *pgwire.Error
-	if _, err = st.Run(ctx, nil); !errors.As(err, &e) || e.Code != "42501" || e.Detail == "" {
-		t.Errorf("for another purpose: %#v", err)
+	h := &heard{}
+	s, err := open(context.Background(), d, pgwire.Login{User: "ana", Database: "net", Settings: map[string]string{"parley.purpose": testnet.Purpose}, Listener: h},
+		func(context.Context) (records, func(), error) { return shelfOf{}, func() {}, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Reset()
+	h.play(s, testnet.WageQuestion)
+	h.play(s, "SELECT count(*) FROM nothing")
+	said := h.String()
+	for _, want := range []string{"ERROR 42501: the departments do not allow this question", "a, people: ", "b, people: ", `ERROR 42P01: relation "nothing" does not exist`, "at 22", "No grant and no policy shows you"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("it did not say %q:\n%s", want, said)
+		}
+	}
+	if _, second, _ := strings.Cut(said, "42P01"); strings.Contains(second, "people") {
+		t.Errorf("a table that is not shown is named:\n%s", said)
 	}
 }

@@ -86,14 +86,17 @@ func (s *session) decided(e *pgwire.Error, d *policy.Decision) {
 		m := &d.Missing[i]
 		line := m.Sentence(s.language())
 		if m.Department != "" {
-			line = m.Department + ": " + line
+			line = m.Department + ", " + m.Table + ": " + line
 		}
 		if line = failure.Printable(line); !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
-	if len(lines) > 0 {
-		e.Detail = strings.Join(lines, "\n")
+	if len(lines) > 0 { // the decision's own text has them as well
+		e.Message, e.Detail = "the departments do not allow this question", strings.Join(lines, "\n")
+		if s.language() == policy.Chinese {
+			e.Message = "各部门不允许此问题"
+		}
 	}
 	if s.settings["parley.purpose"] == "" {
 		hints = append(hints, "Say what the answer is for: SET parley.purpose = '…'.")
