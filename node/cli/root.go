@@ -20,6 +20,7 @@ import (
 	"parley/circuits"
 	"parley/node/audit"
 	"parley/node/cli/catalog"
+	"parley/node/cli/gateway"
 	"parley/node/cli/linkage"
 	"parley/node/cli/people"
 	"parley/node/cli/rehearse"
@@ -31,6 +32,7 @@ import (
 	"parley/node/disk"
 	"parley/node/exchange"
 	"parley/node/failure"
+	"parley/node/peers"
 	"parley/node/render"
 )
 
@@ -138,7 +140,7 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagFailure(cmd, err) })
 	for _, sub := range append([]*cobra.Command{
 		c.demoCommand(), c.tryCommand(), c.describeCommand(), c.verifyCommand(), c.explainCommand(),
-		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.shadowCommand(), c.linkageCommand(), c.ledgerCommand(), c.trailCommand(), c.versionCommand(), c.manCommand(),
+		c.initCommand(), c.nodeCommand(), c.queryCommand(), c.gatewayCommand(), c.tablesCommand(), c.catalogCommand(), c.voteCommand(), c.peopleCommand(), c.shadowCommand(), c.linkageCommand(), c.ledgerCommand(), c.trailCommand(), c.versionCommand(), c.manCommand(),
 	}, append(rights.Commands(c.rights()), standing.Commands(c.standing())...)...) {
 		sub.Flags().SortFlags = false
 		nameEnvironment(sub)
@@ -151,6 +153,26 @@ Each department encrypts its own partial sums; nobody but the analyst sees the t
 func (c *command) peopleCommand() *cobra.Command {
 	return people.Command(people.Shell{In: c.in, Errs: c.errs, JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON,
 		Arguments: arguments, Unknown: unknownCommand, Config: configFor, When: parseWhen})
+}
+
+// gatewayCommand is that room's, in this shell.
+func (c *command) gatewayCommand() *cobra.Command { return gateway.Command(c.gateway()) }
+
+// gateway is the shell of that room's commands.
+func (c *command) gateway() gateway.Shell {
+	return gateway.Shell{JSON: &c.json, JSONFlag: c.jsonFlag, Print: c.print, PrintJSON: c.printJSON, Step: c.progress.Step, Done: c.progress.Finish, Note: c.progress.Note,
+		Arguments: arguments, Unknown: unknownCommand, Network: readNetwork, Log: func() *slog.Logger { return logTo(c.errs, slog.LevelInfo) },
+		Password: people.Shell{In: c.in, Errs: c.errs}.ReadPassword,
+		Dial: func(ctx context.Context, node, identity string) (*client.Client, error) {
+			return c.dialAsker(ctx, askerFlags{node, identity}, "")
+		},
+		Source: func(ctx context.Context, node, identity string) (audit.Source, error) {
+			id, err := peers.LoadIdentity(identity)
+			if err != nil {
+				return nil, err
+			}
+			return audit.Dial(ctx, node, id, c.parameters)
+		}}
 }
 
 // shadowCommand is that room's, in this shell.

@@ -51,7 +51,7 @@ func (s Shell) setPassword(ctx context.Context, cfg config.Config, who string) e
 	if err != nil {
 		return err
 	}
-	password, err := s.readPassword(ctx, fmt.Sprintf("%s of %s", p.Name, p.Department))
+	password, err := s.ReadPassword(ctx, fmt.Sprintf("%s of %s", p.Name, p.Department))
 	if err != nil {
 		return err
 	}
@@ -93,8 +93,8 @@ func personOf(ctx context.Context, cfg config.Config, who string) (node.PersonRe
 // maxLine bounds what is read of standard input.
 const maxLine = 4 << 10
 
-// readPassword asks a terminal twice, or takes a line from what is no terminal.
-func (s Shell) readPassword(ctx context.Context, whose string) (string, error) {
+// ReadPassword asks a terminal twice, or takes a line from what is no terminal.
+func (s Shell) ReadPassword(ctx context.Context, whose string) (string, error) {
 	file, ok := s.In.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(s.In, maxLine)).ReadString('\n')

@@ -1,0 +1,142 @@
+package gateway
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"parley/node/disk"
+	"parley/node/failure"
+)
+
+// Database is the name that is shown; any other will do.
+const Database = "parley"
+
+const serviceFile = "pg_service.conf"
+
+// Connections are how programs connect to a gateway. Passwords are in files.
+type Connections struct {
+	Listen      string       `json:"listen"`
+	Host        string       `json:"host"`
+	Port        string       `json:"port"`
+	Authority   string       `json:"ca"`      // the file of the certificate authority
+	Passwords   string       `json:"pgpass"`  // the file of the passwords that were made up
+	Services    string       `json:"service"` // pg_service.conf
+	Connections []Connection `json:"users"`
+}
+
+// Connection is a person's.
+type Connection struct {
+	User       string `json:"user"`
+	Peer       string `json:"peer"`
+	Department string `json:"department"`
+	Service    string `json:"service"`
+	DSN        string `json:"dsn"`
+	JDBC       string `json:"jdbc"`
+	Password   string `json:"password_file,omitempty"` // none where the person has set a password
+}
+
+// Connections tells how to connect.
+func (g *Gateway) Connections() Connections {
+	_, port, _ := net.SplitHostPort(g.listener.Addr().String()) // a TCP listener's
+	host, _, _ := net.SplitHostPort(g.settings.Listen)
+	in := func(name string) string { return filepath.Join(g.settings.Dir, name) }
+	out := Connections{Listen: g.listener.Addr().String(), Host: host, Port: port, Authority: in(authorityFile), Passwords: in(pgpassFile), Services: in(serviceFile)}
+	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
+		out.Host = "localhost" // older clients compare a certificate's names alone
+		if ip != nil && ip.IsLoopback() && !ip.Equal(net.IPv4(127, 0, 0, 1)) {
+			out.Host = host
+		}
+	}
+	for i, u := range g.back.users() {
+		c := Connection{User: u.Name, Peer: u.Peer, Department: u.Department, Service: Database}
+		if c.User == "" || g.back.find(u.Name) == nil { // two have it
+			c.User = u.Peer
+		}
+		if i > 0 {
+			c.Service = fmt.Sprintf("%s%d", Database, i+1)
+		}
+		c.DSN = fmt.Sprintf("host=%s port=%s dbname=%s user=%s sslmode=verify-full sslrootcert=%s passfile=%s", quoted(out.Host), port, Database, quoted(c.User), quoted(out.Authority), quoted(out.Passwords))
+		c.JDBC = fmt.Sprintf("jdbc:postgresql://%s/%s?%s", net.JoinHostPort(out.Host, port), Database, query("user", c.User, "sslmode", "verify-full", "sslrootcert", out.Authority))
+		if made, err := madePassword(g.settings.Dir, u.Peer); err == nil && made != "" {
+			c.Password = filepath.Join(ofPerson(g.settings.Dir, u.Peer), passwordFile)
+		}
+		out.Connections = append(out.Connections, c)
+	}
+	return out
+}
+
+// URLs are a person's connection with password and purpose in it, as a PostgreSQL URL and as JDBC's: secrets.
+func (g *Gateway) URLs(purpose string) (postgres, jdbc string, err error) {
+	of := g.Connections()
+	who := of.Connections[0]
+	password, err := madePassword(g.settings.Dir, who.Peer)
+	if err != nil {
+		return "", "", err
+	}
+	options := ""
+	if purpose != "" {
+		options = "-c parley.purpose=" + strings.NewReplacer(`\`, `\\`, " ", `\ `).Replace(purpose)
+	}
+	place := net.JoinHostPort(of.Host, of.Port)
+	postgres = fmt.Sprintf("postgresql://%s:%s@%s/%s?%s", escape(who.User), escape(password), place, Database,
+		query("sslmode", "verify-full", "sslrootcert", of.Authority, "options", options))
+	jdbc = fmt.Sprintf("jdbc:postgresql://%s/%s?%s", place, Database,
+		query("user", who.User, "password", password, "sslmode", "verify-full", "sslrootcert", of.Authority, "options", options))
+	return postgres, jdbc, nil
+}
+
+// escape writes a part of a URL so that all that read one take it alike: a space is %20 to all, and + is not.
+func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }
+
+// query writes what follows the question mark, without what is empty.
+func query(pairs ...string) string {
+	var out []string
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			out = append(out, pairs[i]+"="+escape(pairs[i+1]))
+		}
+	}
+	return strings.Join(out, "&")
+}
+
+// quoted is a value of a connection string.
+func quoted(s string) string {
+	if s != "" && !strings.ContainsAny(s, ` '\`) {
+		return s
+	}
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+// writeService writes pg_service.conf, which has a section for each person.
+func (g *Gateway) writeService() error {
+	var b strings.Builder
+	of := g.Connections()
+	for _, c := range of.Connections {
+		fmt.Fprintf(&b, "[%s]\nhost=%s\nport=%s\ndbname=%s\nuser=%s\nsslmode=verify-full\nsslrootcert=%s\npassfile=%s\n\n", c.Service, of.Host, of.Port, Database, c.User, of.Authority, of.Passwords)
+	}
+	if err := disk.WriteFile(filepath.Join(g.settings.Dir, serviceFile), []byte(b.String())); err != nil {
+		return failure.Refused("write", "", "%s", err)
+	}
+	return nil
+}
+
+// String says it to people.
+func (c Connections) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "listening on %s, for %d of the ledger's people\n", c.Listen, len(c.Connections))
+	for _, u := range c.Connections {
+		fmt.Fprintf(&b, "\n%s of %s\n", failure.Printable(u.User), failure.Printable(u.Department))
+		fmt.Fprintf(&b, "  psql      PGSERVICEFILE=%s %s\n", failure.Word(c.Services), failure.Command("psql", "service="+u.Service))
+		fmt.Fprintf(&b, "  DSN       %s\n", failure.Printable(u.DSN))
+		fmt.Fprintf(&b, "  JDBC      %s\n", failure.Printable(u.JDBC))
+		if u.Password != "" {
+			fmt.Fprintf(&b, "  password  in %s\n", failure.Printable(u.Password))
+		} else {
+			fmt.Fprintf(&b, "  password  the one that was set by parley gateway passwd\n")
+		}
+	}
+	return b.String() + "\nSET parley.purpose = '...' says what a session's questions are for. Ctrl-C ends it.\n"
+}
