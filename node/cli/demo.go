@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"parley/datasets/population"
 	"parley/engine"
 	"parley/node/audit"
+	"parley/node/cli/gateway"
 	"parley/node/client"
 	"parley/node/config"
 	"parley/node/failure"
@@ -80,7 +82,7 @@ type demoFlags struct {
 	persons         int
 	keep            bool
 	deadline        time.Duration
-	lie             string
+	lie, doors      string
 }
 
 func (c *command) demoCommand() *cobra.Command {
@@ -101,6 +103,7 @@ them, to show that they are equal.`,
 	flags.IntVar(&f.persons, "persons", 30_000, "of the synthetic population, over all cities")
 	addDeadline(cmd, &f.deadline)
 	flags.BoolVar(&f.keep, "keep", false, "stay up after the questions, for your own")
+	flags.StringVar(&f.doors, "doors", "", "with --keep: write the URLs of the PostgreSQL door, with its password, to this file")
 	addLie(cmd, &f.lie)
 	c.jsonFlag(cmd)
 	return cmd
@@ -121,6 +124,9 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 	}
 	if err := checkDeadline(f.deadline); err != nil {
 		return err
+	}
+	if f.doors != "" && !f.keep {
+		return failure.Usage("flag", "", "--doors belongs to --keep: the doors close with the demo")
 	}
 	dir, remove, err := workFolder(f.dir)
 	if err != nil {
@@ -164,7 +170,7 @@ func (c *command) demo(ctx context.Context, f demoFlags) error {
 		return err
 	}
 	if f.keep {
-		return c.stayUp(ctx, d)
+		return c.stayUp(ctx, d, f.doors)
 	}
 	return nil
 }
@@ -382,7 +388,8 @@ func indent(sql string) string {
 }
 
 // stayUp keeps the nodes running until they are interrupted, and says how to ask them.
-func (c *command) stayUp(ctx context.Context, d *deployment) error {
+func (c *command) stayUp(ctx context.Context, d *deployment, doors string) error {
+	analyst, network := filepath.Join(d.Dir, config.AnalystFile), filepath.Join(d.Dir, config.NetworkFile)
 	c.progress.Note(`
 The departments stay up until you press Ctrl-C. Ask them, from another terminal:
 
@@ -392,14 +399,26 @@ The departments stay up until you press Ctrl-C. Ask them, from another terminal:
     --network %s \
     --purpose %s \
     "SELECT count(*) FROM %s"
-`, self(), d.nodes[0].address(), failure.Word(filepath.Join(d.Dir, config.AnalystFile)), failure.Word(filepath.Join(d.Dir, config.NetworkFile)),
-		failure.Word(localPurpose), demoTable)
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-d.failed:
+`, self(), d.nodes[0].address(), failure.Word(analyst), failure.Word(network), failure.Word(localPurpose), demoTable)
+	pinned, err := readNetwork(network)
+	if err != nil {
 		return err
 	}
+	ctx, stop := context.WithCancelCause(ctx)
+	go func() {
+		select {
+		case err := <-d.failed:
+			stop(err)
+		case <-ctx.Done():
+		}
+	}()
+	defer stop(nil)
+	err = gateway.Beside(ctx, c.gateway(), gateway.Settings{Node: d.nodes[0].address(), Identities: []string{analyst}, Listen: "127.0.0.1:0",
+		Dir: filepath.Join(d.Dir, "gateway"), Pinned: pinned, Network: network}, localPurpose, doors)
+	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
 }
 
 // historyOf describes the ledger's entries of a question that has ended lately.

@@ -1,0 +1,46 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+
+	"parley/node/disk"
+	"parley/node/failure"
+)
+
+// doors is what a file of --doors holds: URLs with passwords in them.
+type doors struct {
+	Postgres string `json:"postgres"`
+	JDBC     string `json:"jdbc"`
+}
+
+// Beside runs a gateway beside something else, such as a demonstration: it writes the first person's URLs, for a purpose, to a file that is
+// its owner's alone, if one is named, says how to connect, and serves until ctx ends.
+func Beside(ctx context.Context, s Shell, o Settings, purpose, file string) error {
+	g, err := Open(ctx, s, o)
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	s.Done()
+	postgres, jdbc, err := g.URLs(purpose)
+	if err != nil {
+		return err
+	}
+	if file != "" {
+		text, err := json.MarshalIndent(doors{postgres, jdbc}, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := disk.WriteFile(file, append(text, '\n')); err != nil {
+			return failure.Refused("write", "", "%s", err)
+		}
+	}
+	s.Note(`
+Or from psql, and with JDBC from DBeaver and others (the password is of this demonstration alone):
+
+  %s
+  %s
+`, failure.Command("psql", postgres), jdbc)
+	return g.Serve(ctx)
+}
