@@ -160,6 +160,7 @@ var rooms = map[string][]string{
 	"node/scram":            {},
 	"node/door":             {"engine", "engine/policy", "node/audit", "node/client", "node/disk", "node/failure", "node/peers", "node/render", "protocols"},
 	"node/pgwire":           {"node/scram"},
+	"node/pgwire/catalog":   {"datasets/duck", "node/pgwire"},
 	"node/pgwire/session":   {"engine", "engine/policy", "node/client", "node/door", "node/failure", "node/pgwire", "node/pgwire/catalog", "node/render", "protocols"},
 	"node/cli/gateway":      {"engine/policy", "node/audit", "node/cli/rights", "node/client", "node/disk", "node/door", "node/failure", "node/peers", "node/pgwire", "node/pgwire/session", "node/scram", "protocols"},
 	"node/cli/catalog":      {"datasets/published", "node/audit", "node/failure", "node/quality", "node/render"},
@@ -187,8 +188,9 @@ const roomLines, roomFiles = 5000, 25
 
 // halls are packages over that, and why they stay.
 var halls = map[string]string{
-	"engine":    "binder, rounds and reports call each other by nature: a split would export the binder",
-	"protocols": "the referee and the machines share the state's types",
+	"node/pgwire/catalog": "a fifth of it is tables of what PostgreSQL knows of its types, functions and relations",
+	"engine":              "binder, rounds and reports call each other by nature: a split would export the binder",
+	"protocols":           "the referee and the machines share the state's types",
 }
 
 // openers are the files that may open a table to everybody: those that print a demonstration.
