@@ -179,6 +179,23 @@ func TestLiterals(t *testing.T) {
 	}
 }
 
+// TestLists: lists in PostgreSQL's text form become lists of constants, or are refused.
+func TestLists(t *testing.T) {
+	for _, c := range []struct {
+		kind       engine.Kind
+		value, out string
+	}{
+		{engine.Integer, "{1,-2, 3}", "ARRAY[1,(-2),3]"}, {engine.Integer, "{1,NULL}", "ARRAY[1,NULL]"}, {engine.Text, `{a,"b ""}`, ""}, {engine.Text, `{a,"b \"c\\",NULL,"NULL"}`, `ARRAY['a','b "c\',NULL,'NULL']`},
+		{engine.Text, `{"it's"}`, `ARRAY['it''s']`}, {engine.Integer, "{}", ""}, {engine.Integer, "{{1},{2}}", ""}, {engine.Integer, "1,2", ""}, {engine.Integer, "{1,}", ""}, {engine.Integer, "{1 2}", ""},
+		{engine.Text, `{"a`, ""}, {engine.Text, `{"a\`, ""}, {engine.Text, `{"a"b}`, ""}, {engine.Integer, "{" + strings.Repeat("1,", MaxList) + "1}", ""},
+	} {
+		got, err := slotKind(c.kind).list(c.value)
+		if got != c.out || (err == nil) != (c.out != "") {
+			t.Errorf("%s is %s, %v; not %s", c.value, got, err, c.out)
+		}
+	}
+}
+
 // TestInferredTypes: what Describe says of parameters.
 func TestInferredTypes(t *testing.T) {
 	s := opened(t, &counter{shown: registered()}, &heard{}, nil)
@@ -196,6 +213,7 @@ func TestInferredTypes(t *testing.T) {
 		{"SELECT count(*) FROM visits WHERE cost + $1 > 5", nil, []uint32{oidInt8}},
 		{"SELECT region, count(*) FROM visits GROUP BY region HAVING count(*) > $1 ORDER BY 2 LIMIT $2", nil, []uint32{oidInt8, oidInt8}},
 		{"SELECT count(*) FROM visits WHERE day >= $1::date", nil, []uint32{oidDate}},
+		{"SELECT count(*) FROM visits WHERE region = ANY($1) AND cost <> ALL ($2)", nil, []uint32{1009, 1016}},
 	} {
 		st, err := s.Prepare(context.Background(), pgwire.Text{SQL: c.sql}, c.declared)
 		if err != nil {

@@ -28,6 +28,8 @@ const (
 	MaxSavepoints = 256
 	// MaxParameters is how many parameters a statement may have.
 	MaxParameters = 4096
+	// MaxList is how many values a list that stands behind ANY may have.
+	MaxList = 1000
 	// MaxSettingBytes is how long the value of a setting may be.
 	MaxSettingBytes = 4096
 	// MaxNames is how many tables a refusal lists.

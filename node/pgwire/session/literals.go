@@ -221,3 +221,81 @@ func clockText(text string) (string, error) {
 	}
 	return text, nil
 }
+
+// list writes a list of values, in PostgreSQL's text form of an array, as constants.
+func (k slotKind) list(text string) (string, error) {
+	values, err := parseArray(text)
+	if err != nil {
+		return "", err
+	}
+	if len(values) == 0 {
+		return "", errors.New("the list has no values: nothing equals any of them")
+	}
+	out := make([]string, len(values))
+	for i, v := range values {
+		if out[i], err = k.literal(oidText, v); err != nil {
+			return "", err
+		}
+	}
+	return "ARRAY[" + strings.Join(out, ",") + "]", nil
+}
+
+// parseArray reads an array of one dimension: {1,NULL,"a \"b\""}.
+func parseArray(text string) ([]pgwire.Value, error) {
+	bad := fmt.Errorf("%s is not a list of values, as in {1,2}", short(text))
+	inside, ok := strings.CutPrefix(strings.TrimSpace(text), "{")
+	if !ok || !strings.HasSuffix(inside, "}") {
+		return nil, bad
+	}
+	if inside = inside[:len(inside)-1]; strings.TrimSpace(inside) == "" {
+		return nil, nil
+	}
+	var out []pgwire.Value
+	for {
+		if len(out) == MaxList {
+			return nil, fmt.Errorf("the list has more than %d values", MaxList)
+		}
+		v, rest, ok := element(strings.TrimLeft(inside, " "))
+		if !ok {
+			return nil, bad
+		}
+		out = append(out, v)
+		if rest = strings.TrimLeft(rest, " "); rest == "" {
+			return out, nil
+		}
+		if inside, ok = strings.CutPrefix(rest, ","); !ok {
+			return nil, bad
+		}
+	}
+}
+
+// element reads the first value of what stands between the braces.
+func element(s string) (v pgwire.Value, rest string, ok bool) {
+	if !strings.HasPrefix(s, `"`) {
+		end := strings.IndexByte(s, ',')
+		if end < 0 {
+			end = len(s)
+		}
+		word := strings.TrimRight(s[:end], " ")
+		switch {
+		case word == "" || strings.ContainsAny(word, `{}"\`):
+			return nil, "", false
+		case strings.EqualFold(word, "NULL"):
+			return nil, s[end:], true
+		}
+		return pgwire.Value(word), s[end:], true
+	}
+	v = pgwire.Value{}
+	for i := 1; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			return v, s[i+1:], true
+		case '\\':
+			if i++; i == len(s) {
+				return nil, "", false
+			}
+		}
+		v = append(v, s[i])
+	}
+	return nil, "", false
+}

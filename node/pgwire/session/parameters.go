@@ -20,6 +20,7 @@ func (q *question) infer(src source, node *pg.Node, shown engine.Catalogue, decl
 			in.column(c)
 		}
 	}
+	in.lists = map[int32]bool{}
 	in.walk(node.ProtoReflect())
 	tokens, err := q.src.bounded()
 	if err != nil {
@@ -40,7 +41,7 @@ func (q *question) infer(src source, node *pg.Node, shown engine.Catalogue, decl
 		if number == 0 {
 			return at(refuse("42P02", "there is no parameter $0"), q.src.at(t.Start))
 		}
-		q.slots = append(q.slots, slot{number: number, from: t.Start, to: t.End, kind: slotKind(in.found[t.Start+cut])})
+		q.slots = append(q.slots, slot{number: number, from: t.Start, to: t.End, kind: slotKind(in.found[t.Start+cut]), list: in.lists[t.Start+cut]})
 		count = max(count, number)
 	}
 	q.types = make([]uint32, count)
@@ -48,6 +49,9 @@ func (q *question) infer(src source, node *pg.Node, shown engine.Catalogue, decl
 	for _, slot := range q.slots { // the first place of a parameter that says what it is
 		if i := slot.number - 1; (q.types[i] == 0 || q.types[i] == oidUnknown) && slot.kind != 0 {
 			q.types[i] = oidOf(engine.Kind(slot.kind))
+			if slot.list {
+				q.types[i] = arrays[q.types[i]]
+			}
 		}
 	}
 	for i := range q.types {
@@ -88,6 +92,7 @@ func kindOf(oid uint32) engine.Kind {
 type inference struct {
 	columns map[string]engine.Kind // by folded name; Null where tables differ
 	found   map[int32]engine.Kind  // of parameters, by their byte
+	lists   map[int32]bool         // of parameters that are lists of such values
 }
 
 func (in *inference) column(c engine.Column) {
@@ -148,8 +153,14 @@ func (in *inference) beside(e *pg.A_Expr) {
 		}
 		return
 	}
+	if p := e.Rexpr.GetParamRef(); p != nil && (e.Kind == pg.A_Expr_Kind_AEXPR_OP_ANY || e.Kind == pg.A_Expr_Kind_AEXPR_OP_ALL) {
+		in.lists[p.Location] = true
+	}
 	in.alike(sides)
 }
+
+// arrays are the types of lists of a type's values.
+var arrays = map[uint32]uint32{oidBool: 1000, oidInt8: 1016, oidText: 1009, oidNumeric: 1231, oidDate: 1182, oidTimestamp: 1115, oidTimestampTZ: 1185, oidTime: 1183, oidFloat8: 1022}
 
 func members(n *pg.Node) []*pg.Node {
 	if list := n.GetList(); list != nil {

@@ -34,7 +34,7 @@ func (s *session) question(ctx context.Context, src source, node *pg.Node, decla
 	if err := q.infer(src, node, shown, declared); err != nil {
 		return nil, err
 	}
-	text := q.filled(func(slot slot) string { return slot.kind.placeholder() })
+	text := q.filled(func(slot slot) string { return slot.placeholder() })
 	columns, err := s.desk.Plan(ctx, text.sql)
 	if err != nil {
 		return nil, q.refused(text, err)
@@ -64,7 +64,7 @@ func (q *question) text(arguments []pgwire.Value) (filling, error) {
 	literals := make([]string, len(q.slots))
 	for i, slot := range q.slots {
 		var err error
-		if literals[i], err = slot.kind.literal(q.types[slot.number-1], arguments[slot.number-1]); err != nil {
+		if literals[i], err = slot.literal(q.types[slot.number-1], arguments[slot.number-1]); err != nil {
 			return filling{}, at(refuse("22P02", "parameter $%d: %s", slot.number, err), q.src.at(slot.from))
 		}
 	}
@@ -104,7 +104,7 @@ func (q *question) run(ctx context.Context, arguments []pgwire.Value) ([]pgwire.
 }
 
 func (q *question) explain(ctx context.Context, arguments []pgwire.Value) ([]string, error) {
-	text := q.filled(func(slot slot) string { return slot.kind.placeholder() })
+	text := q.filled(func(slot slot) string { return slot.placeholder() })
 	if len(arguments) > 0 {
 		var err error
 		if text, err = q.text(arguments); err != nil {
@@ -123,6 +123,23 @@ type slot struct {
 	number   int
 	from, to int32 // bytes of the source
 	kind     slotKind
+	list     bool // of a list, behind ANY or ALL
+}
+
+// placeholder is what it is planned with.
+func (s slot) placeholder() string {
+	if s.list {
+		return "ARRAY[" + s.kind.placeholder() + "]"
+	}
+	return s.kind.placeholder()
+}
+
+// literal is a value as it stands there.
+func (s slot) literal(oid uint32, v pgwire.Value) (string, error) {
+	if s.list && v != nil {
+		return s.kind.list(string(v))
+	}
+	return s.kind.literal(oid, v)
 }
 
 // filling is a text with values in the places of parameters.

@@ -69,22 +69,33 @@ const (
 	own
 )
 
-// kindOf finds a relation as PostgreSQL does: in its schema, or else in pg_catalog and then along the search path.
+// kindOf finds a relation as PostgreSQL does: in its schema; else in pg_catalog, all of whose relations have names that begin with pg_, and then
+// along the search path.
 func (s *session) kindOf(v *pg.RangeVar, tables []string, records records) relationKind {
 	if v.Catalogname != "" && v.Catalogname != s.login.Database {
 		return unknown
 	}
-	schemas := []string{v.Schemaname}
-	if v.Schemaname == "" {
-		schemas = append([]string{"pg_catalog"}, s.path()...)
+	isHeld := func(schema string) bool {
+		return schema == "public" && slices.ContainsFunc(tables, func(name string) bool { return sameTable(v.Relname, name) })
 	}
-	for _, schema := range schemas {
+	if v.Schemaname != "" {
 		switch {
-		case schema == "public":
-			if slices.ContainsFunc(tables, func(name string) bool { return sameTable(v.Relname, name) }) {
-				return held
-			}
-		case records.Has(schema, v.Relname):
+		case isHeld(v.Schemaname):
+			return held
+		case records.Has(v.Schemaname, v.Relname):
+			return own // also one that its schema does not have, which the catalogue refuses
+		}
+		return unknown
+	}
+	has := records.Has("", v.Relname)
+	if has && strings.HasPrefix(v.Relname, "pg_") {
+		return own
+	}
+	for _, schema := range s.path() {
+		switch {
+		case isHeld(schema):
+			return held
+		case has && schema != "public" && records.Has(schema, v.Relname):
 			return own
 		}
 	}

@@ -113,7 +113,7 @@ func (c *counter) Explain(_ context.Context, sql string, _ client.AskOptions) ([
 type shelfOf struct{}
 
 func (shelfOf) Has(schema, name string) bool {
-	return schema == "pg_catalog" && name == "pg_class" || schema == "parley" && name == "answers"
+	return schema == "pg_catalog" || schema == "parley" || schema == "" && (name == "pg_class" || name == "answers")
 }
 
 func (shelfOf) Prepare(_ context.Context, sql string, tree *pg.Node, declared []uint32, _ catalog.Session) (*lookup, error) {
@@ -282,7 +282,7 @@ func firstDifference(want, got string) string {
 // failures are how questions of a script end.
 var failures = map[string]*client.QueryError{
 	"policy": {Code: "policy", Sentence: "the question is not allowed", Decision: &policy.Decision{
-		Missing: []policy.Missing{{Department: "north", Table: "visits", Column: "cost", Role: policy.Aggregate, Reason: policy.NotInRole, Rule: "counts", Detail: "aggregate"}},
+		Missing: []policy.Missing{{Department: "north", Table: "visits", Column: "cost", Role: policy.Aggregate, Reason: policy.ColumnNotAllowed, Rule: "counts"}},
 		Request: &policy.Request{Departments: []string{"north"}, Table: "visits", Question: "SELECT sum(cost) FROM visits"}}},
 	"unavailable": {Code: "unavailable", Sentence: "south cannot be reached", Departments: []string{"south"}},
 	"history":     {Code: "history", Sentence: "with an earlier answer this one would tell too much", Hint: "ask for the same rows as then"},
