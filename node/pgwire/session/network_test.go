@@ -28,10 +28,13 @@ func TestNetworkSession(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	h := &heard{}
-	s, err := open(ctx, d, pgwire.Login{User: "ana", Database: "net", Listener: h}, func(context.Context) (records, func(), error) { return shelfOf{}, func() {}, nil })
+	shelves := &Catalogs{}
+	defer shelves.Close()
+	opened, err := Open(ctx, d, pgwire.Login{User: "ana", Database: "net", Listener: h}, shelves)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := opened.(*session)
 	h.play(s, "EXPLAIN "+testnet.WageQuestion)
 	if !strings.Contains(h.String(), "QUERY PLAN") || strings.Contains(h.String(), "ERROR") {
 		t.Errorf("explained as\n%s", h)
@@ -73,9 +76,29 @@ func TestNetworkSession(t *testing.T) {
 			}
 		}
 	}
-	rows, err := d.Rows(ctx, "answers")
-	if err != nil || len(rows) != 1 {
-		t.Errorf("%d answers are kept: %v", len(rows), err)
+	looksUp(t, s, h)
+}
+
+// looksUp reads the catalogue and the door's own tables, after a question was asked.
+func looksUp(t *testing.T, s *session, h *heard) {
+	t.Helper()
+	for sql, want := range map[string]string{
+		"SELECT purpose, length(certificate) > 1000 AS whole FROM parley.answers":                                            "| " + testnet.Purpose + " | t |",
+		"SELECT relname FROM pg_class WHERE relname = 'people' AND relkind = 'r'":                                            "| people |",
+		"SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'people'::regclass AND attname = 'wage'": "| numeric",
+		"SELECT current_setting('parley.purpose'), current_user":                                                             "| " + testnet.Purpose + " | ana |",
+		"SHOW server_version": "| 15.18 |",
+		"SELECT count(*) FROM information_schema.columns WHERE table_name = 'nothing'": "| 0 |",
+		"DECLARE c CURSOR WITH HOLD FOR SELECT nspname FROM pg_namespace ORDER BY 1":   "DECLARE CURSOR",
+		"COPY (SELECT 'a,b' AS x) TO STDOUT (FORMAT csv)":                              "| a,b |",
+		"SELECT nonsense FROM pg_class":                                                "ERROR 42703",
+		"SELECT 1 FROM pg_catalog.nothing":                                             "ERROR 42P01",
+		"SELECT pg_sleep(1), 1":                                                        "ERROR",
+	} {
+		h.Reset()
+		if h.play(s, sql); !strings.Contains(h.String(), want) {
+			t.Errorf("%s gave not %q but\n%s", sql, want, h)
+		}
 	}
 }
 
