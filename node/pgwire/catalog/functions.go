@@ -96,7 +96,7 @@ pg_get_expr(text,oid,bool) text = $1
 pg_get_constraintdef(oid) text = cat_definition($1, CAST(0 AS BIGINT))
 pg_get_constraintdef(oid,bool) text = cat_definition($1, CAST(0 AS BIGINT))
 pg_get_indexdef(oid) text = cat_definition($1, CAST(0 AS BIGINT))
-pg_get_indexdef(oid,int4,bool) text = cat_definition($1, CAST($2 AS BIGINT))
+pg_get_indexdef(oid,int4,bool) text = cat_definition($1, CASE WHEN $2 = 0 AND $3 THEN CAST(-1 AS BIGINT) ELSE CAST($2 AS BIGINT) END)
 pg_get_viewdef(oid) text = cat_view($1)
 pg_get_viewdef(oid,bool) text = cat_view($1)
 pg_get_ruledef(oid) text = CAST(NULL AS VARCHAR)
@@ -127,6 +127,7 @@ pg_size_pretty(int8) text = cat_size($1)
 pg_stat_get_numscans(oid) int8 = CAST(0 AS BIGINT)
 pg_tablespace_location(oid) text = ''
 pg_encoding_to_char(int4) name = cat_encoding(CAST($1 AS BIGINT))
+pg_char_to_encoding(name) int4 = CASE upper($1) WHEN 'UTF8' THEN 6 WHEN 'UNICODE' THEN 6 WHEN 'SQL_ASCII' THEN 0 ELSE -1 END
 pg_client_encoding() name = 'UTF8'
 getdatabaseencoding() name = 'UTF8'
 pg_is_in_recovery() bool = false

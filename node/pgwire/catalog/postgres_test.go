@@ -84,17 +84,18 @@ type told struct {
 	err     error
 }
 
-// ask asks a server.
+// ask asks a server, whose first role is the owner here.
 func ask(c *pgconn.PgConn, sql string) (a told) {
-	result := c.ExecParams(context.Background(), sql, nil, nil, nil, nil).Read()
+	reader := c.ExecParams(context.Background(), sql, nil, nil, nil, nil)
+	result := reader.Read()
 	if result.Err != nil {
 		return told{err: result.Err}
 	}
-	for _, f := range result.FieldDescriptions {
+	for _, f := range reader.FieldDescriptions() { // which result has of rows alone
 		a.columns = append(a.columns, fmt.Sprint(f.Name, " ", f.DataTypeOID))
 	}
 	for _, row := range result.Rows {
-		a.rows = append(a.rows, written(row))
+		a.rows = append(a.rows, strings.ReplaceAll(written(row), `"postgres"`, strconv.Quote(owner)))
 	}
 	return a
 }
@@ -163,7 +164,8 @@ const namesSQL = `
 	SELECT c.oid, '{class ' || nspname || '.' || relname || '}' FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid >= 12000
 	UNION ALL SELECT t.oid, '{type ' || nspname || '.' || typname || '}' FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace WHERE t.oid >= 10000
 	UNION ALL SELECT oid, '{schema ' || nspname || '}' FROM pg_namespace WHERE oid >= 12000
-	UNION ALL SELECT oid, '{role ' || rolname || '}' FROM pg_roles WHERE rolname IN ('analyst', 'parley')
+	UNION ALL SELECT oid, '{role ' || rolname || '}' FROM pg_roles WHERE rolname = 'analyst'
+	UNION ALL SELECT oid, '10' FROM pg_roles WHERE rolname = 'parley' -- which here owns what the server's first role does, too
 	UNION ALL SELECT oid, '{database ' || datname || '}' FROM pg_database WHERE datname = 'health'
 	UNION ALL SELECT oid, '{constraint ' || conname || '}' FROM pg_constraint WHERE oid >= 16384`
 
@@ -207,6 +209,9 @@ func ownNames(v Visible) names {
 			case "pg_database":
 				found[fmt.Sprint(row[0])] = fmt.Sprintf("{database %v}", row[1])
 			case "pg_roles":
+				if row[0] == owner {
+					continue
+				}
 				found[fmt.Sprint(row[12])] = fmt.Sprintf("{role %v}", row[0])
 			}
 		}
@@ -214,13 +219,13 @@ func ownNames(v Visible) names {
 	return found
 }
 
-var number = regexp.MustCompile(`\b\d{2,}\b`)
+var number = regexp.MustCompile(`\b\d{5,}\b`)
 
 // out puts placeholders for OIDs, in place of which in puts OIDs.
 func (n names) out(a told, sortRows bool) told {
 	for i, row := range a.rows {
 		a.rows[i] = number.ReplaceAllStringFunc(row, func(digits string) string {
-			if name, found := n[digits]; found && (len(digits) >= 5 || name == "{role parley}") {
+			if name, found := n[digits]; found {
 				return name
 			}
 			return digits
@@ -234,7 +239,9 @@ func (n names) out(a told, sortRows bool) told {
 
 func (n names) in(sql string) string {
 	for oid, name := range n {
-		sql = strings.ReplaceAll(sql, name, oid)
+		if name[0] == '{' {
+			sql = strings.ReplaceAll(sql, name, oid)
+		}
 	}
 	return sql
 }

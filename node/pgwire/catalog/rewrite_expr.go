@@ -193,7 +193,7 @@ func (b *binder) matched(nodes []*pg.Node, s *scope, what string) (expr, string,
 		if err != nil {
 			return expr{}, "", err
 		}
-		next, ok := common(oid, e.oid)
+		next, ok := merged(oid, e.oid)
 		if !ok {
 			return expr{}, "", b.fail("42804", location(node), "%s types %s and %s cannot be matched", what, typeText(oid), typeText(e.oid))
 		}
@@ -251,7 +251,7 @@ func (b *binder) caseExpr(c *pg.CaseExpr, s *scope) (expr, error) {
 		if err != nil {
 			return expr{}, err
 		}
-		next, ok := common(oid, e.oid)
+		next, ok := merged(oid, e.oid)
 		if !ok {
 			return expr{}, b.fail("42804", location(node), "CASE types %s and %s cannot be matched", typeText(oid), typeText(e.oid))
 		}

@@ -188,7 +188,7 @@ func (b *binder) simple(a *pg.A_Expr, op string, s *scope) (expr, error) {
 	switch {
 	case op == "||":
 		return b.concatenate(l, r, a.Location, missing)
-	case slices.Contains([]string{"+", "-", "*", "/", "%"}, op):
+	case slices.Contains([]string{"+", "-", "*", "/", "%", "&", "|"}, op):
 		return b.arithmetic(op, l, r, a.Location, missing)
 	}
 	return expr{}, missing
@@ -196,6 +196,10 @@ func (b *binder) simple(a *pg.A_Expr, op string, s *scope) (expr, error) {
 
 func (b *binder) concatenate(l, r expr, location int32, missing error) (expr, error) {
 	text := func(e expr) bool { return isString(e.oid) || e.oid == oidUnknown }
+	if elements[l.oid] != 0 && l.oid == r.oid {
+		sql, err := b.write("list_concat(", l.sql, ", ", r.sql, ")")
+		return expr{sql: sql, oid: l.oid, mod: -1}, err
+	}
 	if !text(l) && !text(r) || elements[l.oid] != 0 || elements[r.oid] != 0 {
 		return expr{}, missing
 	}
@@ -218,7 +222,7 @@ func (b *binder) arithmetic(op string, l, r expr, location int32, missing error)
 	if isAlias(oid) {
 		oid = oidInt8
 	}
-	if !ok || rank(oid) == 0 {
+	if !ok || rank(oid) == 0 || (op == "&" || op == "|") && !isInteger(oid) {
 		return expr{}, missing
 	}
 	l, err := b.cast(l, oid, location)

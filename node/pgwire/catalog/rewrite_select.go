@@ -187,7 +187,7 @@ func (b *binder) setOperation(st *pg.SelectStmt, outer *scope) (selected, error)
 	}
 	fields := slices.Clone(left.fields)
 	for i := range fields {
-		oid, ok := common(left.fields[i].oid, right.fields[i].oid)
+		oid, ok := merged(left.fields[i].oid, right.fields[i].oid)
 		if !ok {
 			return selected{}, b.fail("42804", -1, "%s types %s and %s cannot be matched", word, typeText(left.fields[i].oid), typeText(right.fields[i].oid))
 		}
@@ -225,7 +225,7 @@ func (b *binder) valuesLists(st *pg.SelectStmt, outer *scope) (selected, error) 
 			if i == 0 {
 				fields = append(fields, field{name: fmt.Sprintf("column%d", k+1), oid: e.oid, mod: -1})
 			} else {
-				oid, ok := common(fields[k].oid, e.oid)
+				oid, ok := merged(fields[k].oid, e.oid)
 				if !ok {
 					return selected{}, b.fail("42804", location(item), "VALUES types %s and %s cannot be matched", typeText(fields[k].oid), typeText(e.oid))
 				}

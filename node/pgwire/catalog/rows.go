@@ -138,13 +138,13 @@ func empty(oid uint32) any {
 		return false
 	case oidInt2, oidInt4, oidInt8, oidOid, oidXid, oidRegproc, oidRegtype, oidFloat4:
 		return held(oid, 0)
-	case oidText, oidName, oidChar, oidBytea, oidNodeTree:
+	case oidText, oidName, oidChar, oidBytea, oidNodeTree, oidLsn:
 		return ""
 	case oidInt2vector:
 		return []int16{}
 	case oidOidvector, oidOidArray:
 		return []uint32{}
-	case oidCharArray, oidAclArray:
+	case oidCharArray, oidAclArray, oidTextArray:
 		return []string{}
 	}
 	panic(fmt.Sprintf("nothing is known of an empty column of type %d", oid))

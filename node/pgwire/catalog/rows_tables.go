@@ -47,7 +47,7 @@ func (b *builder) class(oid uint32, name string, namespace uint32, kind string, 
 	case "r":
 		v["relam"], v["relfilenode"] = oidHeap, oid
 	case "i":
-		v["relam"], v["relfilenode"] = oidBtree, oid
+		v["relam"], v["relfilenode"], v["relpages"] = oidBtree, oid, 1 // its first page is there before any row
 	case "v":
 		v["relhasrules"] = true // by which a view is made
 	}
@@ -174,7 +174,7 @@ func (b *builder) key(t Table, table, namespace uint32) {
 		"conrelid": table, "conindid": index, "confupdtype": " ", "confdeltype": " ", "confmatchtype": " ", "conislocal": true,
 		"connoinherit": true, "conkey": numbers,
 	})
-	b.add("pg_catalog.pg_indexes", values{"schemaname": t.Schema, "tablename": t.Name, "indexname": name, "indexdef": indexDefinition(t)})
+	b.add("pg_catalog.pg_indexes", values{"schemaname": t.Schema, "tablename": t.Name, "indexname": name, "indexdef": indexDefinition(t, false)})
 }
 
 // opclassOf is by what a btree index orders a type; 0 of a type that it cannot order.
@@ -210,7 +210,7 @@ func (b *builder) views(t Table, oid uint32) {
 // definition is what pg_get_constraintdef and pg_get_indexdef give.
 type definition struct {
 	oid  uint32 // of a constraint or an index
-	part int32  // 0: the whole; n: the nth column of the index
+	part int32  // 0: the whole; −1: the same without a schema that need not be said; n: the nth column of the index
 	text string
 }
 
@@ -228,7 +228,7 @@ func definitions(v Visible) (all []definition) {
 		t := tables[i]
 		all = append(all, definition{row[0].(uint32), 0, "PRIMARY KEY (" + quotedList(t.Key) + ")"})
 		index := row[9].(uint32)
-		all = append(all, definition{index, 0, indexDefinition(t)})
+		all = append(all, definition{index, 0, indexDefinition(t, false)}, definition{index, -1, indexDefinition(t, t.Schema == "public")})
 		for j, name := range t.Key {
 			all = append(all, definition{index, int32(j + 1), quoted(name)})
 		}
@@ -236,9 +236,13 @@ func definitions(v Visible) (all []definition) {
 	return all
 }
 
-// indexDefinition is the statement that would make the index of a table's key.
-func indexDefinition(t Table) string {
-	return "CREATE UNIQUE INDEX " + quoted(keyName(t)) + " ON " + quoted(t.Schema) + "." + quoted(t.Name) + " USING btree (" + quotedList(t.Key) + ")"
+// indexDefinition is the statement that would make the index of a table's key; short leaves out the schema.
+func indexDefinition(t Table, short bool) string {
+	name := quoted(t.Name)
+	if !short {
+		name = quoted(t.Schema) + "." + name
+	}
+	return "CREATE UNIQUE INDEX " + quoted(keyName(t)) + " ON " + name + " USING btree (" + quotedList(t.Key) + ")"
 }
 
 func quotedList(names []string) string {

@@ -238,8 +238,10 @@ func TestDefinitions(t *testing.T) {
 		texts = append(texts, fmt.Sprint(d.part, " ", d.text))
 	}
 	want := []string{
-		"0 PRIMARY KEY (id, \"Odd name\")", "0 CREATE UNIQUE INDEX patients_pkey ON public.patients USING btree (id, \"Odd name\")", "1 id", "2 \"Odd name\"",
-		"0 PRIMARY KEY (id, day)", "0 CREATE UNIQUE INDEX stays_pkey ON public.stays USING btree (id, day)", "1 id", "2 day",
+		"0 PRIMARY KEY (id, \"Odd name\")", "0 CREATE UNIQUE INDEX patients_pkey ON public.patients USING btree (id, \"Odd name\")",
+		"-1 CREATE UNIQUE INDEX patients_pkey ON patients USING btree (id, \"Odd name\")", "1 id", "2 \"Odd name\"",
+		"0 PRIMARY KEY (id, day)", "0 CREATE UNIQUE INDEX stays_pkey ON public.stays USING btree (id, day)",
+		"-1 CREATE UNIQUE INDEX stays_pkey ON stays USING btree (id, day)", "1 id", "2 day",
 	}
 	if !slices.Equal(texts, want) {
 		t.Errorf("%q", texts)

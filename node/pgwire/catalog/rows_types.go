@@ -10,6 +10,7 @@ import (
 const (
 	oidBool       = 16
 	oidBytea      = 17
+	oidLsn        = 3220
 	oidChar       = 18
 	oidName       = 19
 	oidInt8       = 20

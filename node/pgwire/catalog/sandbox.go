@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -354,6 +355,7 @@ var rowFunctions = sync.OnceValue(func() []relation {
 		label := map[bool]string{true: "can be bare label", false: "requires AS"}[err == nil]
 		words.rows = append(words.rows, []any{word, kind[0], err == nil, kind[1], label})
 	}
+	slices.SortFunc(words.rows, func(x, y []any) int { return strings.Compare(x[0].(string), y[0].(string)) })
 	zones := relation{name: "pg_timezone_names", columns: []column{{"name", oidText}, {"abbrev", oidText}, {"utc_offset", oidText}, {"is_dst", oidBool}},
 		rows: [][]any{{"UTC", "UTC", "00:00:00", false}}}
 	return []relation{words, zones}

@@ -46,6 +46,7 @@ var relationFacts = []relationFact{
 	{2607, "pg_catalog", "pg_conversion", 'r', 10049, 10048, "" +
 		"oid oid!, conname name!, connamespace oid!, conowner oid!, conforencoding int4!, contoencoding int4!, " +
 		"conproc regproc!, condefault bool!"},
+	{12077, "pg_catalog", "pg_cursors", 'v', 12079, 12078, "name text, statement text, is_holdable bool, is_binary bool, is_scrollable bool, creation_time timestamptz"},
 	{1262, "pg_catalog", "pg_database", 'r', 1248, 10052, "" +
 		"oid oid!, datname name!, datdba oid!, encoding int4!, datlocprovider char!, datistemplate bool!, datallowconn bool!, " +
 		"datconnlimit int4!, datfrozenxid xid!, datminmxid xid!, dattablespace oid!, datcollate text!, datctype text!, " +
@@ -72,6 +73,7 @@ var relationFacts = []relationFact{
 	{2612, "pg_catalog", "pg_language", 'r', 10021, 10020, "" +
 		"oid oid!, lanname name!, lanowner oid!, lanispl bool!, lanpltrusted bool!, lanplcallfoid oid!, laninline oid!, " +
 		"lanvalidator oid!, lanacl _aclitem"},
+	{2995, "pg_catalog", "pg_largeobject_metadata", 'r', 10023, 10022, "oid oid!, lomowner oid!, lomacl _aclitem"},
 	{12038, "pg_catalog", "pg_matviews", 'v', 12040, 12039, "" +
 		"schemaname name, matviewname name, matviewowner name, tablespace name, hasindexes bool, ispopulated bool, " +
 		"definition text"},
@@ -90,6 +92,9 @@ var relationFacts = []relationFact{
 	{3256, "pg_catalog", "pg_policy", 'r', 10084, 10083, "" +
 		"oid oid!, polname name!, polrelid oid!, polcmd char!, polpermissive bool!, polroles _oid!, polqual pg_node_tree, " +
 		"polwithcheck pg_node_tree"},
+	{12095, "pg_catalog", "pg_prepared_statements", 'v', 12097, 12096, "" +
+		"name text, statement text, prepare_time timestamptz, parameter_types _regtype, from_sql bool, generic_plans int8, " +
+		"custom_plans int8"},
 	{1255, "pg_catalog", "pg_proc", 'r', 81, 272, "" +
 		"oid oid!, proname name!, pronamespace oid!, proowner oid!, prolang oid!, procost float4!, prorows float4!, " +
 		"provariadic oid!, prosupport regproc!, prokind char!, prosecdef bool!, proleakproof bool!, proisstrict bool!, " +
@@ -136,6 +141,10 @@ var relationFacts = []relationFact{
 	{3381, "pg_catalog", "pg_statistic_ext", 'r', 10031, 10030, "" +
 		"oid oid!, stxrelid oid!, stxname name!, stxnamespace oid!, stxowner oid!, stxstattarget int4!, stxkeys int2vector!, " +
 		"stxkind _char!, stxexprs pg_node_tree"},
+	{6100, "pg_catalog", "pg_subscription", 'r', 6101, 10112, "" +
+		"oid oid!, subdbid oid!, subskiplsn pg_lsn!, subname name!, subowner oid!, subenabled bool!, subbinary bool!, " +
+		"substream bool!, subtwophasestate char!, subdisableonerr bool!, subconninfo text!, subslotname name, " +
+		"subsynccommit text!, subpublications _text!"},
 	{12033, "pg_catalog", "pg_tables", 'v', 12035, 12034, "" +
 		"schemaname name, tablename name, tableowner name, tablespace name, hasindexes bool, hasrules bool, hastriggers bool, " +
 		"rowsecurity bool"},
@@ -161,6 +170,7 @@ var relationFacts = []relationFact{
 	{12014, "pg_catalog", "pg_user", 'v', 12016, 12015, "" +
 		"usename name, usesysid oid, usecreatedb bool, usesuper bool, userepl bool, usebypassrls bool, passwd text, " +
 		"valuntil timestamptz, useconfig _text"},
+	{12327, "pg_catalog", "pg_user_mappings", 'v', 12329, 12328, "umid oid, srvid oid, srvname name, umuser oid, usename name, umoptions _text"},
 	{12028, "pg_catalog", "pg_views", 'v', 12030, 12029, "schemaname name, viewname name, viewowner name, definition text"},
 	{13295, "information_schema", "columns", 'v', 13297, 13296, "" +
 		"table_catalog name, table_schema name, table_name name, column_name name, ordinal_position int4, " +

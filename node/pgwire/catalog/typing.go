@@ -170,6 +170,15 @@ func common(a, b uint32) (uint32, bool) {
 	return 0, false
 }
 
+// merged is the type of a column of a union, of a CASE and the like, to which values of two types are brought: among strings a name stays one where
+// it comes first, since whatever follows may become a name.
+func merged(a, b uint32) (uint32, bool) {
+	if a == oidName && isString(b) || a == oidVarchar && b == oidName {
+		return oidName, true
+	}
+	return common(a, b)
+}
+
 // implicit reports whether a value of a type is taken where a function wants another.
 func implicit(from, to uint32) bool {
 	switch {

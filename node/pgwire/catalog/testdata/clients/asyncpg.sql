@@ -193,8 +193,6 @@ FROM
 ORDER BY
     depth DESC
 ;
-select p, array[1], int4range(1,2), '{}'::jsonb, array[p] from patients p where id='1'
-;
 WITH RECURSIVE typeinfo_tree(
     oid, ns, name, kind, basetype, elemtype, elemdelim,
     range_subtype, attrtypoids, attrnames, depth)
@@ -410,9 +408,4 @@ FROM
     INNER JOIN pg_catalog.pg_namespace ns ON (ns.oid = t.typnamespace)
 WHERE
     t.typname = 'hstore' AND ns.nspname = 'public'
-;
-SELECT pg_advisory_unlock_all();
-CLOSE ALL;
-UNLISTEN *;
-RESET ALL
 ;

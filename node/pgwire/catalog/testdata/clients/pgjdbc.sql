@@ -62,8 +62,6 @@ select string_agg(word, ',') from pg_catalog.pg_get_keywords() where word <> ALL
 ;
 select current_schema()
 ;
-select *, array[1] as a, 'x'::name as n, null::patients as q, now() as t from patients
-;
 SELECT c.oid, a.attnum, a.attname, c.relname, n.nspname, a.attnotnull OR (t.typtype = 'd' AND t.typnotnull), a.attidentity != '' OR pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE '%nextval(%' FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON (c.relnamespace = n.oid) JOIN pg_catalog.pg_attribute a ON (c.oid = a.attrelid) JOIN pg_catalog.pg_type t ON (a.atttypid = t.oid) LEFT JOIN pg_catalog.pg_attrdef d ON (d.adrelid = a.attrelid AND d.adnum = a.attnum) JOIN (SELECT {class public.patients} AS oid , 1 AS attnum UNION ALL SELECT {class public.patients}, 2 UNION ALL SELECT {class public.patients}, 3 UNION ALL SELECT {class public.patients}, 4 UNION ALL SELECT {class public.patients}, 5) vals ON (c.oid = vals.oid AND a.attnum = vals.attnum)
 ;
 SELECT n.nspname = ANY(current_schemas(true)), n.nspname, t.typname FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON t.typnamespace = n.oid WHERE t.oid = ('{type public.patients}'::int4)

@@ -29,8 +29,6 @@ select typtype::text, typbasetype from pg_type where oid='3904'
 ;
 select rngsubtype from pg_range where rngtypid='3904'
 ;
-select 'hstore'::text::regtype::oid
-;
 select 'public.patients'::text::regtype::oid
 ;
 select 'pg_class'::text::regtype::oid

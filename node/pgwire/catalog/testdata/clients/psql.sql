@@ -951,16 +951,6 @@ SELECT spcname AS "Name",
 FROM pg_catalog.pg_tablespace
 ORDER BY 1
 ;
-SELECT spcname AS "Name",
-  pg_catalog.pg_get_userbyid(spcowner) AS "Owner",
-  pg_catalog.pg_tablespace_location(oid) AS "Location",
-  pg_catalog.array_to_string(spcacl, E'\n') AS "Access privileges",
-  spcoptions AS "Options",
-  pg_catalog.pg_size_pretty(pg_catalog.pg_tablespace_size(oid)) AS "Size",
-  pg_catalog.shobj_description(oid, 'pg_tablespace') AS "Description"
-FROM pg_catalog.pg_tablespace
-ORDER BY 1
-;
 SELECT n.nspname as "Schema",
   pg_catalog.format_type(t.oid, NULL) AS "Name",
   pg_catalog.obj_description(t.oid, 'pg_type') as "Description"
@@ -1576,8 +1566,6 @@ FROM pg_catalog.pg_settings s
 WHERE s.source <> 'default' AND
       s.setting IS DISTINCT FROM s.boot_val
 ORDER BY 1
-;
-SELECT 'lower'::pg_catalog.regproc::pg_catalog.oid
 ;
 SELECT 'regions'::pg_catalog.regclass::pg_catalog.oid
 ;
