@@ -86,7 +86,6 @@ func TestGateway(t *testing.T) {
 	}
 	n := testnet.New(t, 2)
 	n.StartAll()
-	n.WaitReady(0)
 	identity := n.AnalystFile()
 	dir := filepath.Join(t.TempDir(), "gateway")
 	o := Settings{Node: n.Address(0), Identities: []string{identity}, Listen: "127.0.0.1:0", Dir: dir}
