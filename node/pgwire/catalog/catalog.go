@@ -1,3 +1,4 @@
+// Package catalog answers what clients ask about the tables there are, as PostgreSQL would, from a private database of its own.
 package catalog
 
 import (
