@@ -25,48 +25,50 @@ func FuzzSession(f *testing.F) {
 		"EXPLAIN ((SELECT 1) UNION SELECT 2)", "SELECT set_config('parley.wait', '1min', true)", "SELECT (((1", "WITH RECURSIVE x AS (SELECT 1) SELECT * FROM x, visits"} {
 		f.Add(sql)
 	}
-	f.Fuzz(func(t *testing.T, sql string) {
-		if strings.Contains(strings.ToLower(sql), "sleep") {
-			t.Skip()
+	f.Fuzz(checkText)
+}
+
+func checkText(t *testing.T, sql string) {
+	if strings.Contains(strings.ToLower(sql), "sleep") {
+		t.Skip()
+	}
+	s := opened(t, &counter{shown: registered()}, &heard{}, map[string]string{"parley.purpose": "tests", "statement_timeout": "5s"})
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	told := func(err error, within int) {
+		var e *pgwire.Error
+		if err == nil {
+			return
 		}
-		s := opened(t, &counter{shown: registered()}, &heard{}, map[string]string{"parley.purpose": "tests", "statement_timeout": "5s"})
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		told := func(err error, within int) {
-			var e *pgwire.Error
-			if err == nil {
-				return
-			}
-			if !errors.As(err, &e) || len(e.Code) != 5 || e.Message == "" {
-				t.Fatalf("%q: %v", sql, err)
-			}
-			if e.Position < 0 || e.Position > within+1 {
-				t.Fatalf("%q: position %d", sql, e.Position)
-			}
-			s.Failed()
+		if !errors.As(err, &e) || len(e.Code) != 5 || e.Message == "" {
+			t.Fatalf("%q: %v", sql, err)
 		}
-		whole := utf8.RuneCountInString(sql)
-		texts, err := s.Parse(sql)
-		told(err, whole)
-		for _, text := range texts {
-			length := utf8.RuneCountInString(text.SQL)
-			if text.Offset < 0 || text.Offset+length > whole {
-				t.Fatalf("%q: statement %+v", sql, text)
-			}
-			st, err := s.Prepare(ctx, text, nil)
-			told(err, length)
-			if err != nil {
-				continue
-			}
-			arguments := make([]pgwire.Value, len(st.Parameters()))
-			for i := range arguments {
-				arguments[i] = pgwire.Value("1")
-			}
-			_, err = st.Run(ctx, arguments)
-			told(err, length)
-			s.Sync()
+		if e.Position < 0 || e.Position > within+1 {
+			t.Fatalf("%q: position %d", sql, e.Position)
 		}
-	})
+		s.Failed()
+	}
+	whole := utf8.RuneCountInString(sql)
+	texts, err := s.Parse(sql)
+	told(err, whole)
+	for _, text := range texts {
+		length := utf8.RuneCountInString(text.SQL)
+		if text.Offset < 0 || text.Offset+length > whole {
+			t.Fatalf("%q: statement %+v", sql, text)
+		}
+		st, err := s.Prepare(ctx, text, nil)
+		told(err, length)
+		if err != nil {
+			continue
+		}
+		arguments := make([]pgwire.Value, len(st.Parameters()))
+		for i := range arguments {
+			arguments[i] = pgwire.Value("1")
+		}
+		_, err = st.Run(ctx, arguments)
+		told(err, length)
+		s.Sync()
+	}
 }
 
 // FuzzParameters puts values in the places of parameters: the text that is asked has the same tree but for a constant in each place.
@@ -77,40 +79,44 @@ func FuzzParameters(f *testing.F) {
 	f.Add("1970-01-01T00:00:00.000+00:00", uint32(oidTimestampTZ), uint8(3))
 	f.Add("'; SELECT 1 --", uint32(oidText), uint8(4))
 	f.Add(`\'; DROP`, uint32(0), uint8(5))
-	questions := []string{"SELECT count(*) FROM visits WHERE region=$1", "SELECT count(*) FROM visits WHERE price>-$1 AND price<$1-$1", "SELECT count(*)FROM visits WHERE cost IN($1,$1)LIMIT $1",
-		"SELECT count(*) FROM visits WHERE day BETWEEN $1 AND $1", "SELECT count(*) FROM visits WHERE $1 AND urgent", "SELECT lower($1)||$1 FROM visits WHERE region LIKE $1--$1\n OR cost=$1"}
-	f.Fuzz(func(t *testing.T, value string, oid uint32, which uint8) {
-		sql := questions[int(which)%len(questions)]
-		src := source{sql: sql}
-		node, err := src.one()
-		if err != nil {
-			t.Fatal(err)
+	f.Fuzz(checkFilled)
+}
+
+// filledQuestions are those whose parameters FuzzParameters fills.
+var filledQuestions = []string{"SELECT count(*) FROM visits WHERE region=$1", "SELECT count(*) FROM visits WHERE price>-$1 AND price<$1-$1", "SELECT count(*)FROM visits WHERE cost IN($1,$1)LIMIT $1",
+	"SELECT count(*) FROM visits WHERE day BETWEEN $1 AND $1", "SELECT count(*) FROM visits WHERE $1 AND urgent", "SELECT lower($1)||$1 FROM visits WHERE region LIKE $1--$1\n OR cost=$1"}
+
+func checkFilled(t *testing.T, value string, oid uint32, which uint8) {
+	sql := filledQuestions[int(which)%len(filledQuestions)]
+	src := source{sql: sql}
+	node, err := src.one()
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &question{s: &session{}, src: src}
+	if err := q.infer(src, node, registered(), []uint32{oid}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := q.text([]pgwire.Value{pgwire.Value(value)})
+	if err != nil {
+		return // a value that its place does not take
+	}
+	if !utf8.ValidString(value) {
+		return // the door takes none
+	}
+	tree, err := pg.Parse(text.sql)
+	if err != nil || len(tree.Stmts) != 1 {
+		t.Fatalf("%q: %v", text.sql, err)
+	}
+	want, got := stripped(node), stripped(tree.Stmts[0].Stmt)
+	if !proto.Equal(want, got) {
+		t.Fatalf("%q became another question: %q", sql, text.sql)
+	}
+	for p := 1; p <= utf8.RuneCountInString(text.sql); p++ {
+		if was := text.original(p); was < 1 || was > utf8.RuneCountInString(sql) {
+			t.Fatalf("position %d of %q is %d", p, text.sql, was)
 		}
-		q := &question{s: &session{}, src: src}
-		if err := q.infer(src, node, registered(), []uint32{oid}); err != nil {
-			t.Fatal(err)
-		}
-		text, err := q.text([]pgwire.Value{pgwire.Value(value)})
-		if err != nil {
-			return // a value that its place does not take
-		}
-		if !utf8.ValidString(value) {
-			return // the door takes none
-		}
-		tree, err := pg.Parse(text.sql)
-		if err != nil || len(tree.Stmts) != 1 {
-			t.Fatalf("%q: %v", text.sql, err)
-		}
-		want, got := stripped(node), stripped(tree.Stmts[0].Stmt)
-		if !proto.Equal(want, got) {
-			t.Fatalf("%q became another question: %q", sql, text.sql)
-		}
-		for p := 1; p <= utf8.RuneCountInString(text.sql); p++ {
-			if was := text.original(p); was < 1 || was > utf8.RuneCountInString(sql) {
-				t.Fatalf("position %d of %q is %d", p, text.sql, was)
-			}
-		}
-	})
+	}
 }
 
 // stripped is a tree without places, and with the same mark for each parameter and constant.
