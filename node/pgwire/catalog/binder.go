@@ -67,6 +67,7 @@ type expr struct {
 	oid     uint32
 	mod     int32
 	literal *string // what a constant is, in text form
+	at      int32   // where it stands, from 1; 0: nowhere
 	null    bool    // the constant NULL
 	// parameter is the number of a parameter whose type nothing says yet.
 	parameter int

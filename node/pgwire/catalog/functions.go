@@ -21,45 +21,44 @@ type function struct {
 
 // scalars, aggregates and windows are the functions: name, arguments, result, text.
 const scalars = `
-upper(text) text = upper($1)
-lower(text) text = lower($1)
+upper(text) text = cat_upper($1)
+lower(text) text = cat_lower($1)
 length(text) int4 = CAST(length($1) AS INTEGER)
 length(bytea) int4 = CAST(octet_length($1) AS INTEGER)
 char_length(text) int4 = CAST(length($1) AS INTEGER)
 character_length(text) int4 = CAST(length($1) AS INTEGER)
 octet_length(text) int4 = CAST(strlen($1) AS INTEGER)
 octet_length(bytea) int4 = CAST(octet_length($1) AS INTEGER)
-btrim(text) text = trim($1, ' ')
-btrim(text,text) text = trim($1, $2)
-ltrim(text) text = ltrim($1, ' ')
-ltrim(text,text) text = ltrim($1, $2)
-rtrim(text) text = rtrim($1, ' ')
-rtrim(text,text) text = rtrim($1, $2)
+btrim(text) text = cat_ltrim(cat_rtrim($1, ' '), ' ')
+btrim(text,text) text = cat_ltrim(cat_rtrim($1, $2), $2)
+ltrim(text) text = cat_ltrim($1, ' ')
+ltrim(text,text) text = cat_ltrim($1, $2)
+rtrim(text) text = cat_rtrim($1, ' ')
+rtrim(text,text) text = cat_rtrim($1, $2)
 replace(text,text,text) text = cat_replace($1, $2, $3)
 substring(text,int4) text = cat_substring($1, CAST($2 AS BIGINT), CAST(2147483647 AS BIGINT))
 substring(text,int4,int4) text = cat_substring($1, CAST($2 AS BIGINT), CAST($3 AS BIGINT))
 substr(text,int4) text = cat_substring($1, CAST($2 AS BIGINT), CAST(2147483647 AS BIGINT))
 substr(text,int4,int4) text = cat_substring($1, CAST($2 AS BIGINT), CAST($3 AS BIGINT))
-left(text,int4) text = left($1, $2)
-right(text,int4) text = right($1, $2)
+left(text,int4) text = cat_left($1, CAST($2 AS BIGINT))
+right(text,int4) text = cat_right($1, CAST($2 AS BIGINT))
 position(text,text) int4 = CAST(strpos($1, $2) AS INTEGER)
 strpos(text,text) int4 = CAST(strpos($1, $2) AS INTEGER)
 starts_with(text,text) bool = starts_with($1, $2)
-split_part(text,text,int4) text = split_part($1, $2, $3)
+split_part(text,text,int4) text = cat_split_part($1, $2, CAST($3 AS BIGINT))
 md5(text) text = md5($1)
 quote_ident(text) text = cat_quote_ident($1)
 quote_literal(text) text = cat_quote_literal($1)
 quote_nullable(text) text = coalesce(cat_quote_literal($1), 'NULL')
 parse_ident(text) _text = string_split(cat_parse_ident($1), chr(31))
-string_to_array(text,text) _text = CASE WHEN $1 = '' THEN CAST([] AS VARCHAR[]) ELSE string_split($1, $2) END
-array_to_string(anyarray,text) text = CASE WHEN $1 IS NOT NULL THEN coalesce(array_to_string(CAST($1 AS VARCHAR[]), $2), '') END
+string_to_array(text,text) _text = CASE WHEN $1 = '' THEN CAST([] AS VARCHAR[]) WHEN cat_spend(CAST(strlen($1) * 16 AS BIGINT)) THEN string_split($1, $2) END
+array_to_string(anyarray,text) text = CASE WHEN cat_spend(len($1) * 32) THEN CASE WHEN cat_spend(CAST(coalesce(list_sum(list_transform(CAST($1 AS VARCHAR[]), lambda $name: strlen($name) + strlen($2))), 0) AS BIGINT)) THEN coalesce(array_to_string(CAST($1 AS VARCHAR[]), $2), '') END END
 array_length(anyarray,int4) int4 = CASE WHEN $2 = 1 AND len($1) > 0 THEN CAST(len($1) AS INTEGER) END
 cardinality(anyarray) int4 = CAST(len($1) AS INTEGER)
 array_upper(anyarray,int4) int4 = CASE WHEN $2 = 1 AND len($1) > 0 THEN CAST(len($1) - 1 + $base AS INTEGER) END
 array_lower(anyarray,int4) int4 = CASE WHEN $2 = 1 AND len($1) > 0 THEN CAST($base AS INTEGER) END
 array_position(anyarray,anyelement) int4 = CAST(nullif(list_position($1, $2), 0) - 1 + $base AS INTEGER)
-array_remove(anyarray,anyelement) anyarray = list_filter($1, lambda $name: $name IS DISTINCT FROM $2)
-array_append(anyarray,anyelement) anyarray = list_append($1, $2)
+array_remove(anyarray,anyelement) anyarray = CASE WHEN cat_spend(len($1) * 32) THEN list_filter($1, lambda $name: $name IS DISTINCT FROM $2) END
 encode(bytea,text) text = cat_encode($1, $2)
 abs(int2) int2 = abs($1)
 abs(int4) int4 = abs($1)
@@ -126,6 +125,7 @@ pg_tablespace_size(oid) int8 = CAST(0 AS BIGINT)
 pg_size_pretty(int8) text = cat_size($1)
 pg_stat_get_numscans(oid) int8 = CAST(0 AS BIGINT)
 pg_tablespace_location(oid) text = ''
+pg_char_to_encoding(name) int4 = CASE cat_upper($1) WHEN 'UTF8' THEN CAST(6 AS INTEGER) WHEN 'SQL_ASCII' THEN CAST(0 AS INTEGER) ELSE CAST(-1 AS INTEGER) END
 pg_encoding_to_char(int4) name = cat_encoding(CAST($1 AS BIGINT))
 pg_char_to_encoding(name) int4 = CASE upper($1) WHEN 'UTF8' THEN 6 WHEN 'UNICODE' THEN 6 WHEN 'SQL_ASCII' THEN 0 ELSE -1 END
 pg_client_encoding() name = 'UTF8'
@@ -161,7 +161,7 @@ generate_series(int4,int4) int4 = unnest(CAST(generate_series(CAST($1 AS BIGINT)
 generate_series(int8,int8) int8 = unnest(generate_series($1, cat_series_end($1, $2, CAST(1 AS BIGINT))))
 generate_series(int4,int4,int4) int4 = unnest(CAST(generate_series(CAST($1 AS BIGINT), cat_series_end(CAST($1 AS BIGINT), CAST($2 AS BIGINT), CAST($3 AS BIGINT)), CAST($3 AS BIGINT)) AS INTEGER[]))
 generate_series(int8,int8,int8) int8 = unnest(generate_series($1, cat_series_end($1, $2, $3), $3))
-generate_subscripts(anyarray,int4) int4 = unnest(CASE WHEN $2 = 1 THEN CAST(range($base, len($1) + $base) AS INTEGER[]) ELSE CAST([] AS INTEGER[]) END)
+generate_subscripts(anyarray,int4) int4 = unnest(CASE WHEN $2 = 1 AND cat_spend(len($1) * 16) THEN CAST(range($base, len($1) + $base) AS INTEGER[]) ELSE CAST([] AS INTEGER[]) END)
 pg_partition_ancestors(regclass) regclass = unnest(CASE WHEN $1 IS NULL THEN CAST([] AS BIGINT[]) ELSE CAST([] AS BIGINT[]) END)
 `
 

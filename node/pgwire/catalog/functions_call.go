@@ -133,7 +133,13 @@ var refused = []string{"pg_terminate_backend", "pg_cancel_backend", "set_config"
 // aggregate writes a call with DISTINCT, ORDER BY, FILTER and OVER.
 func (b *binder) aggregate(f *pg.FuncCall, fn *function, args []expr, s *scope) (expr, error) {
 	var list []string
-	for _, a := range args {
+	for i, a := range args {
+		if i == 0 && (fn.name == "array_agg" || fn.name == "string_agg") {
+			var err error
+			if a, err = b.counted(a); err != nil {
+				return expr{}, err
+			}
+		}
 		list = append(list, a.sql)
 	}
 	text := fn.name
@@ -172,6 +178,17 @@ func (b *binder) aggregate(f *pg.FuncCall, fn *function, args []expr, s *scope) 
 	}
 	sql, err := b.fill(fn, args, text)
 	return expr{sql: sql, oid: fn.result, mod: -1}, err
+}
+
+// counted writes a value that becomes part of an array or of a longer text, with what it takes.
+func (b *binder) counted(e expr) (expr, error) {
+	cost := "CAST(32 AS BIGINT)"
+	if stored(e.oid) == "VARCHAR" {
+		cost = "CAST(strlen(" + e.sql + ") + 32 AS BIGINT)"
+	}
+	var err error
+	e.sql, err = b.write("CASE WHEN cat_spend(", cost, ") THEN ", e.sql, " END")
+	return e, err
 }
 
 // defaultFrame is the parser's word for a window without a frame of its own.
@@ -463,7 +480,7 @@ func (b *binder) expandArray(f *pg.FuncCall, args []expr) (expr, error) {
 		return expr{}, b.noFunction(f, "_pg_expandarray", args)
 	}
 	v, i := b.fresh("v"), b.fresh("v")
-	sql, err := b.write("unnest(list_transform(", args[0].sql, ", lambda ", v, ", ", i, ": {'x': ", v, ", 'n': CAST(", i, " AS INTEGER)}))")
+	sql, err := b.write("unnest(list_transform(CASE WHEN cat_spend(len(", args[0].sql, ") * 64) THEN ", args[0].sql, " END", ", lambda ", v, ", ", i, ": {'x': ", v, ", 'n': CAST(", i, " AS INTEGER)}))")
 	return expr{sql: sql, oid: oidRecord, mod: -1, element: elements[args[0].oid], many: true}, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -42,6 +43,44 @@ func natives(f *facts, user string) []native {
 				return bounded(strings.Repeat(" ", maxString+1))
 			}
 			return bounded(strings.ReplaceAll(text(in[0]), text(in[1]), text(in[2])))
+		}},
+		{"cat_spend", "i", 't', func(in []driver.Value) (any, error) { return true, nil }},
+		{"cat_upper", "s", 's', func(in []driver.Value) (any, error) { return bounded(strings.ToUpper(text(in[0]))) }},
+		{"cat_lower", "s", 's', func(in []driver.Value) (any, error) { return bounded(strings.ToLower(text(in[0]))) }},
+		{"cat_ltrim", "ss", 's', func(in []driver.Value) (any, error) { return strings.TrimLeft(text(in[0]), text(in[1])), nil }},
+		{"cat_rtrim", "ss", 's', func(in []driver.Value) (any, error) { return strings.TrimRight(text(in[0]), text(in[1])), nil }},
+		{"cat_left", "si", 's', func(in []driver.Value) (any, error) {
+			runes := []rune(text(in[0]))
+			n := number(in[1])
+			if n < 0 {
+				n = max(int64(len(runes))+n, 0)
+			}
+			return string(runes[:min(n, int64(len(runes)))]), nil
+		}},
+		{"cat_right", "si", 's', func(in []driver.Value) (any, error) {
+			runes := []rune(text(in[0]))
+			n := number(in[1])
+			if n < 0 {
+				n = max(int64(len(runes))+n, 0)
+			}
+			return string(runes[int64(len(runes))-min(n, int64(len(runes))):]), nil
+		}},
+		{"cat_split_part", "ssi", 's', func(in []driver.Value) (any, error) {
+			n := number(in[2])
+			if n == 0 {
+				return nil, refusal("22023", "field position must not be zero")
+			}
+			parts := []string{text(in[0])}
+			if text(in[1]) != "" {
+				parts = strings.Split(text(in[0]), text(in[1]))
+			}
+			if n < 0 {
+				n += int64(len(parts)) + 1
+			}
+			if n < 1 || n > int64(len(parts)) {
+				return "", nil
+			}
+			return parts[n-1], nil
 		}},
 		{"cat_substring", "sii", 's', func(in []driver.Value) (any, error) { return substring(text(in[0]), number(in[1]), number(in[2])) }},
 		{"cat_quote_ident", "s", 's', func(in []driver.Value) (any, error) { return bounded(quoted(text(in[0]))) }},
@@ -284,16 +323,54 @@ func (n native) Config() duckdb.ScalarFuncConfig {
 		}
 		return info
 	}
-	config := duckdb.ScalarFuncConfig{ResultTypeInfo: kind(n.gives)}
+	// Volatile: a call that is counted must not be left out because another has the same arguments.
+	config := duckdb.ScalarFuncConfig{ResultTypeInfo: kind(n.gives), Volatile: n.name == "cat_spend"}
 	for i := range len(n.takes) {
 		config.InputTypeInfos = append(config.InputTypeInfos, kind(n.takes[i]))
 	}
 	return config
 }
 
-// Executor runs it row by row.
+// budget is what a statement has made so far, in bytes.
+type budget struct{ made atomic.Int64 }
+
+type budgetKey struct{}
+
+// errMade is what a statement is told that makes too much.
+var errMade = refusal("54000", "the statement makes more than %d MiB of texts and arrays", maxMade>>20)
+
+// spend counts bytes that a statement makes. Of a statement that has no budget nothing is run.
+func spend(ctx context.Context, n int64) error {
+	b, ok := ctx.Value(budgetKey{}).(*budget)
+	if !ok || n < 0 || b.made.Add(n) > maxMade {
+		return errMade
+	}
+	return ctx.Err()
+}
+
+// Executor runs it row by row, and counts the texts that it makes.
 func (n native) Executor() duckdb.ScalarFuncExecutor {
-	return duckdb.ScalarFuncExecutor{RowExecutor: n.run}
+	return duckdb.ScalarFuncExecutor{RowContextExecutor: func(ctx context.Context, in []driver.Value) (any, error) {
+		cost := int64(0)
+		switch n.name {
+		case "cat_spend":
+			cost, _ = in[0].(int64)
+		case "cat_series_end":
+			from, _ := in[0].(int64)
+			to, _ := in[1].(int64)
+			if step, _ := in[2].(int64); step != 0 {
+				cost = max(to/step-from/step+1, 0) * 8
+			}
+		}
+		if err := spend(ctx, cost); err != nil {
+			return nil, err
+		}
+		out, err := n.run(in)
+		if text, ok := out.(string); ok && err == nil {
+			err = spend(ctx, int64(len(text))+16)
+		}
+		return out, err
+	}}
 }
 
 // register makes the functions known to the private database.

@@ -90,7 +90,7 @@ func (b *binder) typeCast(c *pg.TypeCast, s *scope) (expr, error) {
 	}
 	switch {
 	case oid == oidVarchar || oid == oidBpchar:
-		e.sql, err = b.write("substr(", e.sql, ", 1, ", fmt.Sprint(mod-4), ")")
+		e.sql, err = b.write("cat_left(", e.sql, ", CAST(", fmt.Sprint(mod-4), " AS BIGINT))")
 		e.literal = nil
 	case oid == oidNumeric:
 		e.sql, err = b.write("CAST(", e.sql, fmt.Sprintf(" AS DECIMAL(%d,%d))", (mod-4)>>16, (mod-4)&0xffff))
@@ -121,6 +121,9 @@ func (b *binder) cast(e expr, oid uint32, location int32) (expr, error) {
 	case e.null:
 		return b.null(oid, location)
 	case e.oid == oidUnknown && e.literal != nil:
+		if e.at > 0 {
+			location = e.at - 1
+		}
 		return b.literal(*e.literal, oid, location)
 	case e.oid == oidUnknown:
 		e.oid = oidText // a column that is NULL or a text of which nothing says more
@@ -150,13 +153,17 @@ func (b *binder) cast(e expr, oid uint32, location int32) (expr, error) {
 	case e.oid == oidBool && (isString(oid)):
 		return wrap("CAST(", " AS VARCHAR)")
 	case (e.oid == oidInt2vector || e.oid == oidOidvector) && isString(oid):
-		return wrap("array_to_string(", ", ' ')")
+		return wrap("array_to_string(", ", ' ')") // vectors are of columns of the catalogue, and short
 	case from != 0 && (isInteger(from) || from == oidOid) && isString(oid):
-		return wrap("'{' || array_to_string(", ", ',') || '}'")
+		var err error
+		out.sql, err = b.write("CASE WHEN cat_spend(len(", e.sql, ") * 32) THEN '{' || array_to_string(", e.sql, ", ',') || '}' END")
+		return out, err
 	case from != 0 && to != 0 && (stored(e.oid) == stored(oid) && (isString(from) == isString(to))):
 		return keep()
 	case from != 0 && to != 0 && (rank(from) > 0 || from == oidOid) && (rank(to) > 0 || isAlias(to) || isString(to)):
-		return wrap("CAST(", " AS "+stored(oid)+")")
+		var err error
+		out.sql, err = b.write("CASE WHEN cat_spend(len(", e.sql, ") * 32) THEN CAST(", e.sql, " AS ", stored(oid), ") END")
+		return out, err
 	case from != 0 && isAlias(from) && isString(to) && to != 0, from != 0 || to != 0:
 	case e.oid == oidBytea || oid == oidBytea, e.oid == oidRecord, e.element != 0:
 	case e.oid == oidFloat4 && isString(oid), e.oid == oidFloat8 && isString(oid), e.oid == oidNumeric && isString(oid):
@@ -187,6 +194,9 @@ func (b *binder) literal(text string, oid uint32, location int32) (expr, error) 
 	}
 	if strings.IndexByte(text, 0) >= 0 {
 		return expr{}, b.fail("22021", location, "invalid byte sequence for encoding \"UTF8\": 0x00")
+	}
+	if len(text) > maxConstant {
+		return expr{}, b.fail("54000", location, "a constant has at most %d bytes in statements about the catalogue", maxConstant)
 	}
 	out := expr{oid: oid, mod: -1, literal: &text}
 	trimmed := strings.TrimSpace(text)

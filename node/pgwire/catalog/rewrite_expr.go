@@ -81,7 +81,10 @@ func (b *binder) constant(c *pg.A_Const) (expr, error) {
 		return expr{sql: text, oid: oidBool, mod: -1, literal: &text}, nil
 	case *pg.A_Const_Sval:
 		text := v.Sval.GetSval()
-		return expr{sql: quote(text), oid: oidUnknown, mod: -1, literal: &text}, nil
+		if len(text) > maxConstant {
+			return b.literal(text, oidText, c.Location)
+		}
+		return expr{sql: quote(text), oid: oidUnknown, mod: -1, literal: &text, at: c.Location + 1}, nil
 	}
 	return expr{}, b.unsupported(c.Location, "this constant")
 }
@@ -203,9 +206,15 @@ func (b *binder) matched(nodes []*pg.Node, s *scope, what string) (expr, string,
 	if oid == oidUnknown {
 		oid = oidText
 	}
+	if isString(oid) && (what == "GREATEST" || what == "LEAST") {
+		return expr{}, "", b.unsupported(location(nodes[0]), what+" of texts") // it would copy them uncounted
+	}
 	var parts []string
 	for i, e := range exprs {
 		e, err := b.coerce(e, oid, location(nodes[i]))
+		if err == nil && what == "ARRAY" && e.literal == nil {
+			e, err = b.counted(e)
+		}
 		if err != nil {
 			return expr{}, "", err
 		}
@@ -326,7 +335,11 @@ func (b *binder) subLink(l *pg.SubLink, s *scope) (expr, error) {
 		if arrays[got.oid] == 0 {
 			return expr{}, b.unsupported(l.Location, "an array of "+typeText(got.oid))
 		}
-		sql, err := b.write("ARRAY (", q.sql, ")")
+		one, err := b.counted(expr{sql: "c1", oid: got.oid})
+		if err != nil {
+			return expr{}, err
+		}
+		sql, err := b.write("ARRAY (SELECT ", one.sql, " FROM (", q.sql, ") AS ", b.fresh("r"), ")")
 		return expr{sql: sql, oid: arrays[got.oid], mod: -1}, err
 	case pg.SubLinkType_ANY_SUBLINK:
 		if name := words(l.OperName); len(name) > 0 && name[len(name)-1] != "=" {

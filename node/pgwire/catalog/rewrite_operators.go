@@ -195,6 +195,9 @@ func (b *binder) simple(a *pg.A_Expr, op string, s *scope) (expr, error) {
 }
 
 func (b *binder) concatenate(l, r expr, location int32, missing error) (expr, error) {
+	if elements[l.oid] != 0 && elements[r.oid] != 0 {
+		return b.concatenateArrays(l, r, location, missing)
+	}
 	text := func(e expr) bool { return isString(e.oid) || e.oid == oidUnknown }
 	if elements[l.oid] != 0 && l.oid == r.oid {
 		sql, err := b.write("list_concat(", l.sql, ", ", r.sql, ")")
@@ -212,6 +215,15 @@ func (b *binder) concatenate(l, r expr, location int32, missing error) (expr, er
 	}
 	sql, err := b.write("cat_concat(", l.sql, ", ", r.sql, ")")
 	return expr{sql: sql, oid: oidText, mod: -1}, err
+}
+
+func (b *binder) concatenateArrays(l, r expr, location int32, missing error) (expr, error) {
+	oid, ok := common(l.oid, r.oid)
+	if !ok || stored(l.oid) != stored(oid) || stored(r.oid) != stored(oid) {
+		return expr{}, missing
+	}
+	sql, err := b.write("CASE WHEN cat_spend((coalesce(len(", l.sql, "), 0) + coalesce(len(", r.sql, "), 0)) * 32) THEN list_concat(", l.sql, ", ", r.sql, ") END")
+	return expr{sql: sql, oid: oid, mod: -1}, err
 }
 
 func (b *binder) arithmetic(op string, l, r expr, location int32, missing error) (expr, error) {
@@ -337,7 +349,7 @@ func (b *binder) anyOf(a *pg.A_Expr, op string, s *scope) (expr, error) {
 			return expr{}, err
 		}
 	} else if stored(list.oid) != stored(arrays[oid]) {
-		if list.sql, err = b.write("CAST(", list.sql, " AS ", stored(arrays[oid]), ")"); err != nil {
+		if list.sql, err = b.write("CASE WHEN cat_spend(len(", list.sql, ") * 32) THEN CAST(", list.sql, " AS ", stored(arrays[oid]), ") END"); err != nil {
 			return expr{}, err
 		}
 	}

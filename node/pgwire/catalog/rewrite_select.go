@@ -282,6 +282,9 @@ func (b *binder) plain(st *pg.SelectStmt, outer *scope) (selected, error) {
 			return selected{}, err
 		}
 		out.fields, exprs = append(out.fields, fields...), append(exprs, more...)
+		if len(exprs) > maxColumns {
+			return selected{}, b.fail("54011", -1, "target lists can have at most %d entries in statements about the catalogue", maxColumns)
+		}
 	}
 	var text strings.Builder
 	text.WriteString("SELECT ")

@@ -45,7 +45,14 @@ const (
 	// maxParameters is the greatest number of a parameter: PostgreSQL's own bound is 65,535, and no statement about the catalogue needs as many.
 	maxParameters = 1_000
 	// maxString bounds a text that an operator or function makes, in bytes.
-	maxString = 1 << 20
+	maxString = 256 << 10
+	// maxConstant bounds a text that a statement has in it or is given.
+	maxConstant = 64 << 10
+	// maxMade bounds the bytes of all texts and arrays that a statement makes on its way, since the private database
+	// counts them against its memory only where it keeps them.
+	maxMade = 64 << 20
+	// maxColumns bounds the columns of a query.
+	maxColumns = 300
 	// maxSeries bounds the members of a series or of an array that is written out.
 	maxSeries = 100_000
 )
@@ -239,6 +246,7 @@ func (c *Catalog) run(ctx context.Context, out selected, b *binder) (rows []pgwi
 		return nil, err
 	}
 	defer conn.Close()
+	ctx = context.WithValue(ctx, budgetKey{}, &budget{})
 	for _, t := range b.own {
 		if err := c.load(ctx, conn, t, b.session); err != nil {
 			return nil, err
