@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 
@@ -28,11 +29,14 @@ func Beside(ctx context.Context, s Shell, o Settings, purpose, file string) erro
 		return err
 	}
 	if file != "" {
-		text, err := json.MarshalIndent(doors{postgres, jdbc}, "", "  ")
-		if err != nil {
+		var text bytes.Buffer
+		lines := json.NewEncoder(&text)
+		lines.SetEscapeHTML(false) // a URL stands there as it is printed
+		lines.SetIndent("", "  ")
+		if err := lines.Encode(doors{postgres, jdbc}); err != nil {
 			return err
 		}
-		if err := disk.WriteFile(file, append(text, '\n')); err != nil {
+		if err := disk.WriteFile(file, text.Bytes()); err != nil {
 			return failure.Refused("write", "", "%s", err)
 		}
 	}
