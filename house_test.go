@@ -181,6 +181,8 @@ var rooms = map[string][]string{
 	"node/client":           {"engine", "engine/policy", "protocols", "circuits", "node/exchange", "node/failure", "node/machine", "node/peers"},
 	"node/machine":          {"engine", "protocols", "node/peers"},
 	"node/exchange":         {"engine", "protocols", "circuits", "node/disk", "node/failure", "node/ledger", "node/machine", "node/peers"},
+
+	"node/stories/doors/golang": {}, // a client, in a module of its own
 }
 
 // roomLines and roomFiles are where a package has become two, tests left out.
@@ -309,6 +311,7 @@ func TestSuites(t *testing.T) {
 	}
 	for _, c := range []struct{ folder, calls, chosen string }{
 		{"node/stories", "parley(t)", setting("heavy") + "|^(TestKillMinusNine|TestLiarDemo)$"},
+		{"node/stories", "openDoors(t)", "^TestDoors$"}, // the step "doors"
 		{"protocols", "amount(", setting("sampled")},
 	} {
 		pattern := regexp.MustCompile(regexp.MustCompile(`/[^|]*`).ReplaceAllString(c.chosen, ""))
