@@ -107,7 +107,7 @@ public class Client {
             return null;
         });
         report("comments", () -> {
-            try (ResultSet r = c.getMetaData().getColumns(null, "public", "register", null)) {
+            try (ResultSet r = c.getMetaData().getColumns(null, "parley", "answers", null)) {
                 while (r.next()) if (r.getString("REMARKS") != null) return null;
             }
             throw new IllegalStateException("none");

@@ -9,7 +9,7 @@ value <- function(json, name) {
   gsub('\\\\"', '"', found)
 }
 texts <- plain(file.path(here, "abilities.json"))
-url <- value(plain(Sys.getenv("PARLEY_DOORS")), "postgres")
+url <- gsub("\\\\u0026", "&", value(plain(Sys.getenv("PARLEY_DOORS")), "postgres"))
 parts <- regmatches(url, regexec("^[a-z]+://([^:]*):([^@]*)@([^:/]*):([0-9]+)/([^?]*)\\??(.*)$", url))[[1]]
 options <- list()
 for (pair in strsplit(parts[7], "&")[[1]]) {

@@ -256,7 +256,7 @@ def sqlalchemy():
         need("parley" in look.get_schema_names(), look.get_schema_names())
         sa.MetaData().reflect(engine, schema="parley")
     report("describe", describe)
-    report("comments", lambda: need(any(x.get("comment") for x in look.get_columns("register")), "none"))
+    report("comments", lambda: need(any(x.get("comment") for x in look.get_columns("answers", schema="parley")), "none"))
     report("question", lambda: say(c.execute(sa.text(TEXTS["prepared"].replace("{1}", ":age").replace("{2}", ":day")),
                                              {"age": 20, "day": datetime.date(1999, 12, 31)}).fetchall()))
     report("types", lambda: check_literals(c.execute(sa.text(TEXTS["literals"].replace(":", "\\:"))).fetchone()))

@@ -85,7 +85,7 @@ report 'wrong CA' says 'certificate verify failed' fails connects "$wrong_ca"
 report 'wrong password' says 'password authentication failed' fails connects "$wrong_password"
 report tables says register ask -c '\dt'
 report describe says 'birth_date.*date' ask -c '\d register'
-report comments says 'age|bigint.*[a-z]$' ask -F'|' -c '\d+ register'
+report comments says '^asked|.*[a-z]' ask -F'|' -c '\d+ parley.answers'
 report question question
 report notices says NOTICE cat "$heard"
 report certificate says '^[0-9]' ask -c 'SELECT length(certificate) FROM parley.answers LIMIT 1'
