@@ -233,7 +233,7 @@ func TestHostileStatements(t *testing.T) {
 		} else {
 			t.Logf("%s: %s %s after %s, resident %d MiB", name, refused.Code, refused.Message, took.Round(time.Millisecond), resident(t)>>20)
 		}
-		if took > MaxTime+3*time.Second {
+		if took > MaxTime+30*time.Second { // a machine may be busy; an end that never comes is what this finds
 			t.Errorf("%s takes %s", name, took)
 		}
 		if _, rows, err := asked(context.Background(), c, "SELECT 1", nil); err != nil || len(rows) != 1 {
