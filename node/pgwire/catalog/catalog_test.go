@@ -180,6 +180,22 @@ func TestParameters(t *testing.T) {
 	}
 }
 
+// TestRepeatedParameter: a value is written into each place of its parameter, up to what a statement may have.
+func TestRepeatedParameter(t *testing.T) {
+	c := opened(t)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, _, err := asked(context.Background(), c, "SELECT 1 FROM pg_class WHERE relname::text IN ($1"+strings.Repeat(", $1", 9000)+")", nil, strings.Repeat("x", 60_000))
+	runtime.ReadMemStats(&after)
+	var refused *pgwire.Error
+	if !errors.As(err, &refused) || refused.Code != "54001" {
+		t.Fatal(err)
+	}
+	if made := after.TotalAlloc - before.TotalAlloc; made > 256<<20 {
+		t.Errorf("the statement allocates %d MiB", made>>20)
+	}
+}
+
 // hostile are statements that would take all time and memory there is.
 func hostile() map[string]string {
 	doubling := "WITH q0 AS (SELECT 'aaaaaaaaaaaaaaaa' AS a)"

@@ -198,6 +198,10 @@ func (b *binder) literal(text string, oid uint32, location int32) (expr, error) 
 	if len(text) > maxConstant {
 		return expr{}, b.fail("54000", location, "a constant has at most %d bytes in statements about the catalogue", maxConstant)
 	}
+	// A parameter may stand in thousands of places, and its value is written into each of them.
+	if b.printed += len(text); b.printed > 64*maxPrinted {
+		return expr{}, b.fail("54001", location, "the statement is too long for the catalogue")
+	}
 	out := expr{oid: oid, mod: -1, literal: &text}
 	trimmed := strings.TrimSpace(text)
 	switch {

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"strconv"
+	"sync/atomic"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -27,11 +28,45 @@ const (
 	optionHold     = 32
 )
 
+// cursorBytes is what cursors of all sessions hold.
+var cursorBytes atomic.Int64
+
+// keepCursor opens a cursor, unless those of the session or of all sessions hold too much then.
+func (s *session) keepCursor(name string, c *cursor) error {
+	sum := c.bytes
+	for _, other := range s.cursors {
+		sum += other.bytes
+	}
+	if sum > MaxCursorBytes {
+		return hinted(refuse("54000", "the cursors that are open hold more than %d bytes together", MaxCursorBytes), "CLOSE those that are not needed any more")
+	}
+	if cursorBytes.Add(int64(c.bytes)) > MaxCursorBytesOverall {
+		cursorBytes.Add(int64(-c.bytes))
+		return hinted(refuse("53400", "the cursors of all sessions hold more than they may together"), "Ask for the rows without a cursor, or try again.")
+	}
+	s.cursors[name] = c
+	return nil
+}
+
+// dropCursor closes a cursor, if there is one of that name.
+func (s *session) dropCursor(name string) {
+	if c := s.cursors[name]; c != nil {
+		cursorBytes.Add(int64(-c.bytes))
+		delete(s.cursors, name)
+	}
+}
+
+func (s *session) dropCursors() {
+	for name := range s.cursors {
+		s.dropCursor(name)
+	}
+}
+
 // closeCursors closes those that end with a unit; of one that is rolled back also the held ones that it declared.
 func (s *session) closeCursors(back bool) {
 	for name, c := range s.cursors {
 		if !c.hold || back && c.block {
-			delete(s.cursors, name)
+			s.dropCursor(name)
 		}
 		c.block = false
 	}
@@ -69,14 +104,9 @@ func (s *session) declaring(ctx context.Context, src source, d *pg.DeclareCursor
 			return nil, err
 		}
 		c := &cursor{columns: result.Columns, rows: rows, bytes: sizeOf(rows), hold: hold, forward: forward, block: s.State() != pgwire.Idle}
-		sum := c.bytes
-		for _, other := range s.cursors {
-			sum += other.bytes
+		if err := s.keepCursor(name, c); err != nil {
+			return nil, err
 		}
-		if sum > MaxCursorBytes {
-			return nil, hinted(refuse("54000", "the cursors that are open hold more than %d bytes together", MaxCursorBytes), "CLOSE those that are not needed any more")
-		}
-		s.cursors[name] = c
 		return &pgwire.Result{Tag: "DECLARE CURSOR"}, nil
 	}}, nil
 }
@@ -170,13 +200,13 @@ func errForward() error {
 // closing prepares CLOSE.
 func (s *session) closing(c *pg.ClosePortalStmt) *statement {
 	if c.Portalname == "" {
-		return s.tagged("CLOSE CURSOR ALL", func(context.Context) error { clear(s.cursors); return nil })
+		return s.tagged("CLOSE CURSOR ALL", func(context.Context) error { s.dropCursors(); return nil })
 	}
 	return s.tagged("CLOSE CURSOR", func(context.Context) error {
 		if s.cursors[c.Portalname] == nil {
 			return noCursor(c.Portalname)
 		}
-		delete(s.cursors, c.Portalname)
+		s.dropCursor(c.Portalname)
 		return nil
 	})
 }

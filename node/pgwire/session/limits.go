@@ -21,6 +21,8 @@ const (
 	// MaxCursors and MaxCursorBytes are how many cursors a session has open, and what they hold together.
 	MaxCursors     = 64
 	MaxCursorBytes = 128 << 20
+	// MaxCursorBytesOverall is what the cursors of all sessions of this process hold together.
+	MaxCursorBytesOverall = 512 << 20
 	// MaxPrepared and MaxPreparedBytes are how many statements a session keeps by PREPARE, and the length of their texts together.
 	MaxPrepared      = 256
 	MaxPreparedBytes = 4 << 20

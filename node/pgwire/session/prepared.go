@@ -161,7 +161,7 @@ func (s *session) discarding(d *pg.DiscardStmt) *statement {
 		if s.inUnit() {
 			return nil, refuse("25001", "DISCARD ALL cannot run inside a transaction block")
 		}
-		clear(s.cursors)
+		s.dropCursors()
 		clear(s.prepared)
 		s.resetAll()
 		return &pgwire.Result{Tag: "DISCARD ALL", Deallocate: &pgwire.Deallocate{All: true}}, nil

@@ -62,10 +62,15 @@ func (q *question) columns() []pgwire.Column { return q.result }
 // text is the question with its parameters' values in their places.
 func (q *question) text(arguments []pgwire.Value) (filling, error) {
 	literals := make([]string, len(q.slots))
+	size := len(q.src.sql)
 	for i, slot := range q.slots {
 		var err error
 		if literals[i], err = slot.literal(q.types[slot.number-1], arguments[slot.number-1]); err != nil {
 			return filling{}, at(refuse("22P02", "parameter $%d: %s", slot.number, err), q.src.at(slot.from))
+		}
+		// A parameter may stand in thousands of places, and its value is written into each of them.
+		if size += len(literals[i]); size > MaxTextBytes {
+			return filling{}, at(refuse("54000", "with its parameters' values the question has more than %d bytes", MaxTextBytes), q.src.at(slot.from))
 		}
 	}
 	next := -1

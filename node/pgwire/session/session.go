@@ -57,7 +57,7 @@ func open(_ context.Context, d desk, l pgwire.Login, f finder) (*session, error)
 
 // Close ends the session.
 func (s *session) Close() {
-	clear(s.cursors)
+	s.dropCursors()
 	clear(s.prepared)
 }
 
