@@ -113,6 +113,9 @@ func settle(form *pgwire.Copy, given map[string]string) error {
 		if form.Null = null; strings.ContainsAny(null, "\r\n") {
 			return refuse("22023", "COPY null representation cannot use newline or carriage return")
 		}
+		if len(null) > MaxNullBytes { // it is written for each NULL of a row, all in one message
+			return refuse("54000", "COPY null representation has %d bytes; at most %d are taken", len(null), MaxNullBytes)
+		}
 	}
 	if name, set := given["encoding"]; set {
 		if _, err := encoding(name); err != nil {

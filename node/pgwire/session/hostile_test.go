@@ -77,3 +77,15 @@ func TestCursorsOverall(t *testing.T) {
 		t.Fatalf("%d bytes are still counted:\n%s", got, h)
 	}
 }
+
+// TestCopyNull: the text for NULL, which a row may have hundreds of times, is short.
+func TestCopyNull(t *testing.T) {
+	s := opened(t, &counter{shown: registered()}, &heard{}, nil)
+	for n, want := range map[int]string{MaxNullBytes: "", MaxNullBytes + 1: "54000", 1_000_000: "54000"} {
+		_, err := s.Prepare(context.Background(), pgwire.Text{SQL: "COPY (SELECT 1 FROM pg_class) TO STDOUT WITH (NULL '" + strings.Repeat("x", n) + "')"}, nil)
+		var e *pgwire.Error
+		if got := errors.As(err, &e); got != (want != "") || got && e.Code != want {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}

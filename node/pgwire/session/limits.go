@@ -23,6 +23,8 @@ const (
 	MaxCursorBytes = 128 << 20
 	// MaxCursorBytesOverall is what the cursors of all sessions of this process hold together.
 	MaxCursorBytesOverall = 512 << 20
+	// MaxNullBytes is how long the text may be that COPY writes for NULL.
+	MaxNullBytes = 256
 	// MaxPrepared and MaxPreparedBytes are how many statements a session keeps by PREPARE, and the length of their texts together.
 	MaxPrepared      = 256
 	MaxPreparedBytes = 4 << 20
