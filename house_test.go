@@ -311,6 +311,7 @@ func TestSuites(t *testing.T) {
 	}
 	for _, c := range []struct{ folder, calls, chosen string }{
 		{"node/stories", "parley(t)", setting("heavy") + "|^(TestKillMinusNine|TestLiarDemo)$"},
+		{"node/stories", "openDoors(t)", "^TestDoors$"}, // the step "doors"
 		{"protocols", "amount(", setting("sampled")},
 	} {
 		pattern := regexp.MustCompile(regexp.MustCompile(`/[^|]*`).ReplaceAllString(c.chosen, ""))

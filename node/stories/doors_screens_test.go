@@ -19,6 +19,7 @@ var unlike = []struct {
 	{regexp.MustCompile(`\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d)?`), "MOMENT"},
 	{regexp.MustCompile(`\b\d+(\.\d+)? (s|ms|min)\b`), "DURATION"},
 	{regexp.MustCompile(`port "\d+"`), `port "PORT"`},
+	{regexp.MustCompile(`(?m)(^psql:\d+: NOTICE:  (asked|admitted|proving|contributed|attested|shared|waiting)\b.*\n)+`), "psql: NOTICE:  (progress)\n"},
 	{regexp.MustCompile(`/tmp/[^"'\s]+`), "/tmp/FILE"},
 	{regexp.MustCompile(`(?m)[ \t]+$`), ""}, // psql pads
 }
