@@ -224,8 +224,8 @@ func (c *cannedStatement) Run(ctx context.Context, arguments []Value) (*Result, 
 
 // echoed is the type of the parameter of SELECT $1::type AS v.
 func echoed(sql string) uint32 {
-	name, ok := strings.CutPrefix(sql, "SELECT $1::")
-	if name, ok = strings.CutSuffix(name, " AS v"); ok {
+	name, begins := strings.CutPrefix(sql, "SELECT $1::")
+	if name, ends := strings.CutSuffix(name, " AS v"); begins && ends {
 		for oid, t := range types {
 			if t.name == name {
 				return oid

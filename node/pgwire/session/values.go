@@ -2,7 +2,6 @@ package session
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,13 +13,20 @@ import (
 	"parley/node/pgwire/catalog"
 )
 
+// sentence is an error that a client is told whole, beside a message of its own.
+type sentence string
+
+func (s sentence) Error() string { return string(s) }
+
+func detail(format string, args ...any) error { return sentence(fmt.Sprintf(format, args...)) }
+
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // line takes a text of one line.
 func line(most int) func(string) (string, error) {
 	return func(value string) (string, error) {
 		if fault := engine.LineFault(value, most); fault != "" {
-			return "", fmt.Errorf("The value %s.", fault)
+			return "", detail("The value %s.", fault)
 		}
 		return value, nil
 	}
@@ -32,7 +38,7 @@ func oneOf(words ...string) func(string) (string, error) {
 		if value = strings.ToLower(strings.TrimSpace(value)); slices.Contains(words, value) {
 			return value, nil
 		}
-		return "", fmt.Errorf("Available values: %s.", strings.Join(words, ", "))
+		return "", detail("Available values: %s.", strings.Join(words, ", "))
 	}
 }
 
@@ -42,7 +48,7 @@ func mustBe(only string) func(string) (string, error) {
 		if value, err := boolean(value); err != nil || value == only {
 			return value, err
 		}
-		return "", fmt.Errorf("It is always %s.", only)
+		return "", detail("It is always %s.", only)
 	}
 }
 
@@ -70,14 +76,14 @@ func parseBool(value string) (bool, error) {
 			return false, nil
 		}
 	}
-	return false, errors.New("A truth value is on or off, true or false, yes or no, 1 or 0.")
+	return false, detail("A truth value is on or off, true or false, yes or no, 1 or 0.")
 }
 
 func integer(least, most int) func(string) (string, error) {
 	return func(value string) (string, error) {
 		n, err := strconv.Atoi(strings.TrimSpace(value))
 		if err != nil || n < least || n > most {
-			return "", fmt.Errorf("It is a whole number from %d to %d.", least, most)
+			return "", detail("It is a whole number from %d to %d.", least, most)
 		}
 		return strconv.Itoa(n), nil
 	}
@@ -97,10 +103,10 @@ func parseDuration(value string) (time.Duration, error) {
 	of, ok := units[cmp.Or(unit, "ms")]
 	n, err := strconv.ParseFloat(digits, 64)
 	if !ok || err != nil || strings.ContainsAny(digits, "xXpPnNiI_") {
-		return 0, errors.New(`A time is a number with a unit, as in '30s' or '5min'; valid units are "us", "ms", "s", "min", "h", and "d"; without one it is of milliseconds.`)
+		return 0, detail(`A time is a number with a unit, as in '30s' or '5min'; valid units are "us", "ms", "s", "min", "h", and "d"; without one it is of milliseconds.`)
 	}
 	if n < 0 || n*float64(of) > float64(maxDuration) {
-		return 0, fmt.Errorf("A time is from 0 to %d ms.", maxDuration.Milliseconds())
+		return 0, detail("A time is from 0 to %d ms.", maxDuration.Milliseconds())
 	}
 	return time.Duration(n * float64(of)), nil
 }
@@ -127,13 +133,13 @@ func encoding(value string) (string, error) {
 	case "UTF8", "UNICODE":
 		return "UTF8", nil
 	}
-	return "", errors.New("Text is sent in UTF8: set client_encoding to UTF8.")
+	return "", detail("Text is sent in UTF8: set client_encoding to UTF8.")
 }
 
 func messages(value string) (string, error) {
 	value = strings.ToLower(strings.TrimSpace(value))
 	if value == "info" || severities[strings.ToUpper(value)] == 0 {
-		return "", errors.New("Available values: debug5, debug4, debug3, debug2, debug1, log, notice, warning, error.")
+		return "", detail("Available values: debug5, debug4, debug3, debug2, debug1, log, notice, warning, error.")
 	}
 	return value, nil
 }
@@ -151,7 +157,7 @@ func dateStyle(value string) (string, error) {
 		case "YMD":
 			order = "YMD"
 		default:
-			return "", errors.New("Dates are written in ISO's form alone: set DateStyle to ISO.")
+			return "", detail("Dates are written in ISO's form alone: set DateStyle to ISO.")
 		}
 	}
 	return "ISO, " + order, nil
@@ -168,7 +174,7 @@ func zone(value string) (string, error) {
 		return "UTC", nil
 	}
 	if value == "" || engine.LineFault(value, 64) != "" {
-		return "", errors.New("Times are written in UTC: set TimeZone to UTC.")
+		return "", detail("Times are written in UTC: set TimeZone to UTC.")
 	}
 	return value, nil
 }
