@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"parley/node/exchange"
 	"parley/protocols"
 )
 
@@ -40,26 +39,12 @@ func (c *Chronicle) Follow(ctx context.Context, src Source) error {
 	c.mu.Lock()
 	c.state, c.events, c.first, c.trail = s, nil, 0, newTrail(src.Network().ID().String(), protocols.Packing(src.Params()))
 	c.mu.Unlock()
-	for pause := exchange.FollowPause; ; pause = min(2*pause, exchange.FollowLastPause) {
-		before, refused := s.Applied(), error(nil) // nobody else changes it
-		src.Follow(ctx, before, func(records []protocols.Record) error {
-			refused = c.take(src, records)
-			return refused
-		})
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case refused != nil:
-			return refused
-		case s.Applied() > before:
-			pause = exchange.FollowPause
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
+	var refused error
+	take := func(records []protocols.Record) error {
+		refused = c.take(src, records)
+		return refused
 	}
+	return keepUp(ctx, src, s, take, func(error) error { return refused })
 }
 
 // take adds records.

@@ -142,15 +142,27 @@ func TimeOf(src Records, r *protocols.Record) time.Time {
 // Follow tells of records after a state as they come, until ctx ends,
 // through lost connections.
 func Follow(ctx context.Context, src Source, s *protocols.State, tell func(s *protocols.State, r *protocols.Record, refused error) error) error {
+	take := func(records []protocols.Record) error { return orderAll(s, records, tell) }
+	return keepUp(ctx, src, s, take, func(err error) error {
+		var told *failure.Failure
+		if errors.As(err, &told) {
+			return err
+		}
+		return nil
+	})
+}
+
+// keepUp has records after a state taken as they come, until ctx ends, through lost connections. over gives the
+// error with which it ends when the source has stopped with one; nil: it goes on.
+func keepUp(ctx context.Context, src Source, s *protocols.State, take func([]protocols.Record) error, over func(error) error) error {
 	for pause := exchange.FollowPause; ; pause = min(2*pause, exchange.FollowLastPause) {
 		before := s.Applied()
-		err := src.Follow(ctx, before, func(records []protocols.Record) error { return orderAll(s, records, tell) })
-		var told *failure.Failure
+		ended := over(src.Follow(ctx, before, take))
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.As(err, &told):
-			return err
+		case ended != nil:
+			return ended
 		case s.Applied() > before:
 			pause = exchange.FollowPause
 		}
