@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"parley/datasets"
+	"parley/datasets/published"
 	"parley/engine"
 	"parley/engine/cellkey"
 	"parley/protocols"
@@ -66,7 +67,7 @@ func runGate(ctx context.Context, name string) ([]gateCost, error) {
 	}
 	defer closed()
 	for _, t := range tables { // rows with equal values have one record key, which is as dear
-		if err := t.CheckKey(ctx, []string{"x1", "e", "y"}, 0); err != nil {
+		if err := t.CheckKey(ctx, []string{"x1", "e", "y"}, published.Limit{}); err != nil {
 			return nil, err
 		}
 	}

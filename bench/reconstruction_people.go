@@ -18,6 +18,7 @@ import (
 	"parley/bench/reconstruct"
 	"parley/circuits"
 	"parley/datasets"
+	"parley/datasets/published"
 	"parley/engine"
 	"parley/engine/cellkey"
 	"parley/engine/policy"
@@ -93,7 +94,7 @@ func openPart(ctx context.Context, path string, rows [][]string) (*datasets.Tabl
 	if err := table.Declare(table.Everything()); err != nil {
 		return nil, errors.Join(err, table.Close())
 	}
-	if err := table.CheckKey(ctx, rows[0][:1], 0); err != nil {
+	if err := table.CheckKey(ctx, rows[0][:1], published.Limit{}); err != nil {
 		return nil, errors.Join(err, table.Close())
 	}
 	return table, nil

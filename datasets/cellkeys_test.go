@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/datasets/published"
 	"parley/datasets/served"
 	"parley/engine"
 	"parley/engine/cellkey"
@@ -31,7 +32,7 @@ func noiseKey(t *testing.T, fill byte) *cellkey.Key {
 func keyed(t *testing.T, text string, key ...string) *Table {
 	t.Helper()
 	table := openText(t, text)
-	if err := table.CheckKey(t.Context(), key, 0); err != nil {
+	if err := table.CheckKey(t.Context(), key, published.Limit{}); err != nil {
 		t.Fatal(err)
 	}
 	return table
@@ -316,7 +317,7 @@ func BenchmarkCellKeys(b *testing.B) {
 		fmt.Fprintf(&text, "%d,%d,%d,%d.%02d\n", id, r.IntN(50), r.IntN(1000), r.IntN(90000), r.IntN(100))
 	}
 	table := openText(b, text.String())
-	if err := table.CheckKey(b.Context(), []string{"id"}, 0); err != nil {
+	if err := table.CheckKey(b.Context(), []string{"id"}, published.Limit{}); err != nil {
 		b.Fatal(err)
 	}
 	p, err := plan(b, "SELECT g, count(*), sum(x), avg(y), count(*) FILTER (WHERE x > 500) FROM t GROUP BY g", map[string]*Table{"a": table})

@@ -175,7 +175,7 @@ func (a *aggregation) streamKeys(ctx context.Context, at int, visit func(*Keyed)
 // Link is CheckKey of a key that names persons whom other departments know too, and registers that: keys are compared by their canonical ids, and rows
 // without one are left out, as those with a NULL are. Cost: a GROUP BY where the rows are, of text two, and the memory of the ids that keys are not
 // written like.
-func (t *Table) Link(ctx context.Context, l engine.Linkage, perPerson int64, canonical func(key string) (id string, ok bool)) error {
+func (t *Table) Link(ctx context.Context, l engine.Linkage, limit published.Limit, canonical func(key string) (id string, ok bool)) error {
 	where, err := t.where()
 	if err != nil {
 		return err
@@ -215,7 +215,7 @@ func (t *Table) Link(ctx context.Context, l engine.Linkage, perPerson int64, can
 			if n, known := spelled[id]; known {
 				spelled[id] = n + rows
 			} else {
-				found.Add(rows, perPerson)
+				found.Add(rows, limit.Most)
 			}
 		})
 	})
@@ -223,12 +223,12 @@ func (t *Table) Link(ctx context.Context, l engine.Linkage, perPerson int64, can
 		return err
 	}
 	for _, rows := range spelled {
-		found.Add(rows, perPerson)
+		found.Add(rows, limit.Most)
 	}
-	if err := found.Persons(perPerson); err != nil {
+	if err := found.Keep(limit); err != nil {
 		return err
 	}
-	t.key, t.equal, t.perPerson, t.linkage, t.persons = []string{l.Key}, found.Equal, perPerson, l, found
+	t.key, t.equal, t.limit, t.linkage, t.persons = []string{l.Key}, found.Equal, limit, l, found
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"parley/datasets/published"
 	"parley/engine"
 )
 
@@ -29,7 +30,7 @@ func TestLink(t *testing.T) {
 		{"2x|2X|2Y|3", 2, 2, ""},
 		{"2x|2X| 2x|2Y|3|3", 2, 0, "a key stands in 3 rows, and rows_per_person is 2; keys that stand in more than that: 1"},
 		{"2x|2X|3|3", 1, 0, "in 2 rows, and rows_per_person is 1; keys that stand in more than that: 2"},
-		{"2x|-|", 3, 0, "2 rows without a value in the key"},
+		{"2x|-|", 3, 0, "2 rows without a value in the key: under rows_per_person each row is somebody's, and nothing tells whose; rows_per_key leaves such rows out"},
 		{"7|7|8|9|9|9", 0, 5, ""}, // numbers
 		{"7|7|8|9|9|9", 2, 0, "a key stands in 3 rows"},
 		{"||", 0, 0, ""},
@@ -44,7 +45,7 @@ func TestLink(t *testing.T) {
 		}
 		defer table.Close()
 		l := engine.Linkage{Key: "id", Spine: "population", Department: "civil"}
-		err = table.Link(t.Context(), l, c.most, canonical)
+		err = table.Link(t.Context(), l, published.Limit{Most: c.most, Persons: true}, canonical)
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s, at most %d: %v", c.keys, c.most, err)
 		}
@@ -55,9 +56,20 @@ func TestLink(t *testing.T) {
 			t.Errorf("%s: it is registered all the same: %+v", c.keys, r)
 		}
 	}
-	table := openText(t, "id,x\n1,1.5\n")
+	table := openText(t, "id,x\n,1\n-,2\n2x,3\n 2X,4\n3,5\n")
+	l := engine.Linkage{Key: "id", Spine: "population", Department: "civil"}
+	if err := table.Link(t.Context(), l, published.Limit{Most: 1}, canonical); err == nil || !strings.Contains(err.Error(), "a key stands in 2 rows, and rows_per_key is 1") {
+		t.Errorf("a person has more rows than are declared of a key: %v", err)
+	}
+	if err := table.Link(t.Context(), l, published.Limit{Most: 2}, canonical); err != nil {
+		t.Errorf("rows without a key are in the way of a limit of keys: %v", err)
+	}
+	if q := table.Registration("d", 1).Quality; q.RowsPerPerson != 0 || q.RowsPerKey != 2 || q.MostOfKey() != 2 {
+		t.Errorf("a limit of keys is registered as %+v", q)
+	}
+	table = openText(t, "id,x\n1,1.5\n")
 	for _, key := range []string{"x", "nowhere", ""} {
-		if err := table.Link(t.Context(), engine.Linkage{Key: key, Spine: "population", Department: "civil"}, 0, canonical); err == nil {
+		if err := table.Link(t.Context(), engine.Linkage{Key: key, Spine: "population", Department: "civil"}, published.Limit{}, canonical); err == nil {
 			t.Errorf("%q names persons", key)
 		}
 	}
@@ -84,7 +96,7 @@ func TestKeysHaveTheTablesRows(t *testing.T) {
 		if (err == nil) != c.taken || err != nil && !errors.Is(err, ErrRegistration) || rows > c.rows {
 			t.Errorf("of %d rows %d are visited: %v", c.rows, rows, err)
 		}
-		err = table.Link(t.Context(), engine.Linkage{Key: "id", Spine: "population", Department: "civil"}, 0, canonical)
+		err = table.Link(t.Context(), engine.Linkage{Key: "id", Spine: "population", Department: "civil"}, published.Limit{}, canonical)
 		if (err == nil) != c.taken || err != nil && !errors.Is(err, ErrRegistration) {
 			t.Errorf("of %d rows: %v", c.rows, err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"parley/datasets"
 	"parley/datasets/population"
+	"parley/datasets/published"
 	"parley/datasets/rehearsal"
 	"parley/engine"
 )
@@ -32,7 +33,7 @@ func TestLinkedPopulation(t *testing.T) {
 			table := rehearsal.Open(t, func() (*datasets.Table, error) {
 				return datasets.Open(t.Context(), name, []string{path}, datasets.Options{})
 			})
-			if err := table.Link(t.Context(), engine.Linkage{Key: "person_id", Spine: "register", Department: "north register"}, 0, func(key string) (string, bool) { return key, true }); err != nil {
+			if err := table.Link(t.Context(), engine.Linkage{Key: "person_id", Spine: "register", Department: "north register"}, published.Limit{}, func(key string) (string, bool) { return key, true }); err != nil {
 				t.Fatal(err)
 			}
 			w.tables[city.City+" "+name] = map[string]*datasets.Table{name: table}

@@ -18,6 +18,7 @@ import (
 	_ "github.com/duckdb/duckdb-go/v2"
 
 	"parley/datasets"
+	"parley/datasets/published"
 	"parley/datasets/rehearsal"
 	"parley/datasets/vectors"
 	"parley/engine"
@@ -124,7 +125,7 @@ func (w *linkedWorld) open(t testing.TB, department, name string, parquet, numbe
 		path = to
 	}
 	table := rehearsal.Open(t, func() (*datasets.Table, error) { return datasets.Open(context.Background(), name, []string{path}, o) })
-	if err := table.Link(context.Background(), engine.Linkage{Key: head[0], Spine: "population", Department: "civil"}, 0, rehearsal.Spelled(w.persons)); err != nil {
+	if err := table.Link(context.Background(), engine.Linkage{Key: head[0], Spine: "population", Department: "civil"}, published.Limit{}, rehearsal.Spelled(w.persons)); err != nil {
 		t.Fatal(err)
 	}
 	return table

@@ -75,7 +75,12 @@ func (t *Table) Tell(about engine.About) { t.about = about }
 
 // quality is what is told of columns with declared values, and of the key.
 func (t *Table) quality() engine.Quality {
-	q := engine.Quality{Key: t.key, Duplicates: t.equal, RowsPerPerson: t.perPerson}
+	q := engine.Quality{Key: t.key, Duplicates: t.equal}
+	if t.limit.Persons {
+		q.RowsPerPerson = t.limit.Most
+	} else {
+		q.RowsPerKey = t.limit.Most
+	}
 	for i, c := range t.described {
 		if c.Kind != engine.Null && (c.HasDictionary || c.Min != nil) {
 			found := engine.ColumnQuality{Name: c.Name, Missing: t.rows - t.found[i].Values}
@@ -100,11 +105,11 @@ func (t *Table) Distributions() (all []published.Distribution) {
 }
 
 // CheckKey counts the rows whose values in these columns another row has too, those with a NULL among them left out,
-// and registers the count with the key, before the table is shown to anybody. perPerson, if not 0, is how many rows a person has at most, whom the
-// key then names: what the rows do not keep is refused (published.Keys.Persons). Cost: one GROUP BY, where the rows are.
-func (t *Table) CheckKey(ctx context.Context, key []string, perPerson int64) error {
-	if len(key) == 0 && perPerson != 0 {
-		return errors.New("rows_per_person needs a key that names persons")
+// and registers the count with the key and its limit, before the table is shown to anybody. A limit that the rows do not keep is refused
+// (published.Keys.Keep). Cost: one GROUP BY, where the rows are.
+func (t *Table) CheckKey(ctx context.Context, key []string, limit published.Limit) error {
+	if len(key) == 0 && limit.Most != 0 {
+		return errors.New("a limit of rows of a person needs a key that names persons")
 	}
 	p, err := t.where()
 	if err != nil || len(key) == 0 {
@@ -119,7 +124,7 @@ func (t *Table) CheckKey(ctx context.Context, key []string, perPerson int64) err
 		columns, present = append(columns, p.columns[at].SQL), append(present, p.columns[at].SQL+" IS NOT NULL")
 	}
 	statement := fmt.Sprintf("SELECT coalesce(sum(n), 0), coalesce(sum(CASE WHEN n > 1 THEN n END), 0), coalesce(max(n), 0), coalesce(sum(CASE WHEN n > %d THEN 1 END), 0) FROM (SELECT count(*) AS n FROM %s WHERE %s GROUP BY %s) AS alike",
-		perPerson, p.from, strings.Join(present, " AND "), strings.Join(columns, ", "))
+		limit.Most, p.from, strings.Join(present, " AND "), strings.Join(columns, ", "))
 	return p.snapshot(ctx, false, func(query queryFunc) error {
 		rows, err := query(ctx, statement, false)
 		if err != nil {
@@ -136,10 +141,10 @@ func (t *Table) CheckKey(ctx context.Context, key []string, perPerson int64) err
 			return fmt.Errorf("datasets: the rows with an equal key of table %s are not counted", files.Shown(t.name))
 		}
 		found := published.Keys{Rows: t.rows, Present: counted[0], Equal: counted[1], Most: counted[2], Beyond: counted[3]}
-		if err := found.Persons(perPerson); err != nil {
+		if err := found.Keep(limit); err != nil {
 			return err
 		}
-		t.key, t.equal, t.perPerson = key, found.Equal, perPerson
+		t.key, t.equal, t.limit = key, found.Equal, limit
 		return nil
 	})
 }

@@ -30,7 +30,7 @@ func TestQuality(t *testing.T) {
 		want int64
 	}{{"id", 5}, {"id part", 4}, {"id part x", 0}, {"part", 6}, {"y", 3}} {
 		key := strings.Fields(c.key)
-		if err := table.CheckKey(t.Context(), key, 0); err != nil {
+		if err := table.CheckKey(t.Context(), key, published.Limit{}); err != nil {
 			t.Fatal(err)
 		}
 		r := table.Registration("d", 1)
@@ -39,7 +39,7 @@ func TestQuality(t *testing.T) {
 		}
 	}
 	for _, key := range [][]string{{"nowhere"}, {"id", "id"}} {
-		if err := table.CheckKey(t.Context(), key, 0); err == nil {
+		if err := table.CheckKey(t.Context(), key, published.Limit{}); err == nil {
 			t.Errorf("%q is taken", key)
 		}
 	}
@@ -70,7 +70,7 @@ func TestRowsPerPerson(t *testing.T) {
 		{"id", engine.MaxRowsPerPerson + 1, "lies between"},
 		{"nowhere", 3, "is a column of the key"},
 	} {
-		err := table.CheckKey(t.Context(), strings.Fields(c.key), c.most)
+		err := table.CheckKey(t.Context(), strings.Fields(c.key), published.Limit{Most: c.most, Persons: true})
 		if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%q, %d: %v", c.key, c.most, err)
 		}
@@ -79,7 +79,7 @@ func TestRowsPerPerson(t *testing.T) {
 		}
 	}
 	for key, most := range map[string]int64{"id": 3, "id part": 2, "part": engine.MaxRowsPerPerson} {
-		if err := table.CheckKey(t.Context(), strings.Fields(key), most); err != nil {
+		if err := table.CheckKey(t.Context(), strings.Fields(key), published.Limit{Most: most, Persons: true}); err != nil {
 			t.Fatal(err)
 		}
 		if r := table.Registration("d", 1); r.Quality.RowsPerPerson != most || r.Validate() != nil {
@@ -91,7 +91,7 @@ func TestRowsPerPerson(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer empty.Close()
-	if err := empty.CheckKey(t.Context(), []string{"id"}, 1); err != nil {
+	if err := empty.CheckKey(t.Context(), []string{"id"}, published.Limit{Most: 1, Persons: true}); err != nil {
 		t.Errorf("a table without rows: %v", err)
 	}
 }

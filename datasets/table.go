@@ -76,9 +76,9 @@ type Table struct {
 	left      []string
 	store     *store
 	about     engine.About
-	key       []string // declared
-	equal     int64    // rows whose key another row has too
-	perPerson int64    // rows of one key at most, as declared; 0: no limit is
+	key       []string        // declared
+	equal     int64           // rows whose key another row has too
+	limit     published.Limit // of the rows of one key, as declared
 	linkage   engine.Linkage
 	persons   published.Keys // as Link counted them
 	lying     *inPlace       // the rows are in their files

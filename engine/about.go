@@ -35,7 +35,10 @@ type Quality struct {
 	// RowsPerPerson is how many rows a person has at most, where the key names persons: no value of it stands in more, and none
 	// is missing. 0: the department declares no such limit.
 	RowsPerPerson int64
-	Columns       []ColumnQuality // of the columns with declared values, in the order of the table's
+	// RowsPerKey is how many rows no value of the key has more of, where rows without one are nobody's that is known: what joins rest on, and no
+	// protection of persons. 0: RowsPerPerson says it, or the department declares no limit.
+	RowsPerKey int64
+	Columns    []ColumnQuality // of the columns with declared values, in the order of the table's
 }
 
 // ColumnQuality is the quality of one column.
@@ -182,6 +185,9 @@ func gradeProblem(s Sensitivity, c Class) string {
 	return ""
 }
 
+// MostOfKey is how many rows a value of the key has at most, by what is declared; 0: nothing is.
+func (q Quality) MostOfKey() int64 { return max(q.RowsPerPerson, q.RowsPerKey) }
+
 // problem says what is wrong with a table's quality, "" if nothing is.
 func (q Quality) problem(r Registration) string {
 	switch {
@@ -191,7 +197,9 @@ func (q Quality) problem(r Registration) string {
 		return "more rows with an equal key than there are"
 	case q.RowsPerPerson < 0 || q.RowsPerPerson > MaxRowsPerPerson:
 		return fmt.Sprintf("%d rows of a person at most; 1 to %d are allowed", q.RowsPerPerson, MaxRowsPerPerson)
-	case q.RowsPerPerson > 0 && len(q.Key) == 0, q.RowsPerPerson == 1 && q.Duplicates > 0:
+	case q.RowsPerKey < 0 || q.RowsPerKey > MaxRowsPerPerson || q.RowsPerKey > 0 && q.RowsPerPerson > 0:
+		return fmt.Sprintf("%d rows of a key at most; 1 to %d are allowed, where nothing is said of persons", q.RowsPerKey, MaxRowsPerPerson)
+	case q.MostOfKey() > 0 && len(q.Key) == 0, q.MostOfKey() == 1 && q.Duplicates > 0:
 		return "a limit of rows of a person that its key does not keep"
 	}
 	for i, name := range q.Key {

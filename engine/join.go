@@ -231,7 +231,7 @@ func mostEqual(r *Registration, columns []string) int64 {
 		return r.Rows
 	}
 	most := min(r.Rows, max(1, r.Quality.Duplicates))
-	if limit := r.Quality.RowsPerPerson; limit > 0 {
+	if limit := r.Quality.MostOfKey(); limit > 0 {
 		most = min(most, limit)
 	}
 	return most

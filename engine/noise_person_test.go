@@ -115,12 +115,50 @@ func TestNoiseOfNothing(t *testing.T) {
 	}
 }
 
+// TestRowsPerKey: a limit of the rows of a key, beside which rows without one are nobody's that is known, protects no persons: the noise and what is
+// said of it are those of a table without a limit, and joins rest on it all the same.
+func TestRowsPerKey(t *testing.T) {
+	const sql = "SELECT region, count(*), sum(wage) FROM things GROUP BY region"
+	cat, departments := declaring(staff(), 0, 0, 0)
+	for i := range cat {
+		cat[i].Quality.RowsPerKey = 4
+		if got := mostEqual(&cat[i], cat[i].Quality.Key); got != min(cat[i].Rows, 4) && got != 1 {
+			t.Errorf("%d rows have a key at most", got)
+		}
+		cat[i].Quality.Duplicates = cat[i].Rows
+		if got := mostEqual(&cat[i], cat[i].Quality.Key); got != min(cat[i].Rows, 4) {
+			t.Errorf("%d rows have a key at most, of which all have another's", got)
+		}
+	}
+	p, err := NewPlan(sql, cat, departments, testPackings[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err = p.Noisy(testEpsilon); err != nil {
+		t.Fatal(err)
+	}
+	byRow := noisyBy(t, sql, testEpsilon)
+	for m := range p.Moments {
+		if got, want := p.Noise.Moments[m].Variance(), byRow.Noise.Moments[m].Variance(); got.Cmp(want) != 0 {
+			t.Errorf("moment %d: %s, not %s", m, got, want)
+		}
+	}
+	if says := p.privacy(); says.Unit != UnitRow || says.RowsPerPerson != 0 || len(says.ByRow) != len(departments) {
+		t.Errorf("it says that it protects %+v", says)
+	}
+}
+
 // TestForgedRowsPerPerson: a registration with a limit that its key cannot keep is refused.
 func TestForgedRowsPerPerson(t *testing.T) {
 	for what, q := range map[string]Quality{
 		"no key":       {RowsPerPerson: 1},
 		"below 0":      {Key: []string{"region"}, RowsPerPerson: -1},
 		"too many":     {Key: []string{"region"}, RowsPerPerson: MaxRowsPerPerson + 1},
+		"no key's":     {RowsPerKey: 1},
+		"keys below 0": {Key: []string{"region"}, RowsPerKey: -1},
+		"keys beyond":  {Key: []string{"region"}, RowsPerKey: MaxRowsPerPerson + 1},
+		"two limits":   {Key: []string{"region"}, RowsPerPerson: 3, RowsPerKey: 3},
+		"keys twice":   {Key: []string{"region"}, RowsPerKey: 1, Duplicates: 2},
 		"equal keys":   {Key: []string{"region"}, RowsPerPerson: 1, Duplicates: 2},
 		"another key":  {Key: []string{"nowhere"}, RowsPerPerson: 1},
 		"key is twice": {Key: []string{"region", "region"}, RowsPerPerson: 2},

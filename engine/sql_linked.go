@@ -41,7 +41,7 @@ func (b *binder) link(equal []equality, semi *SemiJoin) error {
 	j.Linked = l
 	if rows := b.plan.mostJoined(); rows.Cmp(big.NewInt(MaxRows)) > 0 {
 		return hinted(refuse(CodeOverflow, position, "%s rows can match by what is registered; at most %d are allowed", rows, int64(MaxRows)),
-			"rows_per_person in node.toml says how many rows a person has at most")
+			"rows_per_person in node.toml, or rows_per_key where rows without a key are there, says how many rows a person has at most")
 	}
 	return nil
 }

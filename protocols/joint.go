@@ -141,7 +141,7 @@ func weights(v *engine.Vector) (lo int64, weighted bool, err error) {
 	}
 	if new(big.Int).Sub(most, least).BitLen() > circuits.WeightBits || !least.IsInt64() {
 		return 0, false, &engine.Error{Code: engine.CodeOverflow, Message: fmt.Sprintf("a department's number of a person on the side that multiplies takes more than %d bits", circuits.WeightBits),
-			Hint: "rows_per_person in node.toml says how many rows a person has at most; sum something with smaller bounds"}
+			Hint: "rows_per_person in node.toml, or rows_per_key where rows without a key are there, says how many rows a person has at most; sum something with smaller bounds"}
 	}
 	return least.Int64(), !v.Bits(), nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"parley/datasets"
+	"parley/datasets/published"
 	"parley/engine"
 	"parley/protocols/linkage"
 )
@@ -71,7 +72,7 @@ func (s Sets) Open(ctx context.Context, dir string, department int) (*datasets.T
 		return nil, err
 	}
 	if err = table.Declare(table.Everything()); err == nil {
-		err = table.Link(ctx, engine.Linkage{Key: "pid", Spine: Tables[Register], Department: Departments[Register]}, 0, linkage.Canonical)
+		err = table.Link(ctx, engine.Linkage{Key: "pid", Spine: Tables[Register], Department: Departments[Register]}, published.Limit{}, linkage.Canonical)
 	}
 	if err != nil {
 		return nil, errors.Join(err, table.Close())

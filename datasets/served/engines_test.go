@@ -16,6 +16,7 @@ import (
 
 	"parley/datasets"
 	"parley/datasets/dialect"
+	"parley/datasets/published"
 	"parley/datasets/served"
 	"parley/engine"
 )
@@ -360,11 +361,11 @@ func TestServedPersons(t *testing.T) {
 			most int64
 			says string
 		}{{"id", 2, "a key stands in 3 rows"}, {"x", 3, "1 row without a value in the key"}, {"id x", 3, "1 row without"}} {
-			if err := table.CheckKey(t.Context(), strings.Fields(c.key), c.most); err == nil || !strings.Contains(err.Error(), c.says) {
+			if err := table.CheckKey(t.Context(), strings.Fields(c.key), published.Limit{Most: c.most, Persons: true}); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%s, %s: %v", s.name, c.key, err)
 			}
 		}
-		if err := table.CheckKey(t.Context(), []string{"id"}, 3); err != nil {
+		if err := table.CheckKey(t.Context(), []string{"id"}, published.Limit{Most: 3, Persons: true}); err != nil {
 			t.Errorf("%s: %v", s.name, err)
 		}
 		if q := table.Registration("north", 1).Quality; q.RowsPerPerson != 3 || q.Duplicates != 3 {

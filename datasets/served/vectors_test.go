@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"parley/datasets"
+	"parley/datasets/published"
 	"parley/datasets/rehearsal"
 	"parley/datasets/served"
 	"parley/datasets/vectors"
@@ -39,7 +40,7 @@ func TestServedVectors(t *testing.T) {
 	}
 	link := func(table *datasets.Table) engine.Registration {
 		t.Helper()
-		if err := table.Link(t.Context(), engine.Linkage{Key: "pid", Spine: "population", Department: "civil"}, 0, spine.Canonical); err != nil {
+		if err := table.Link(t.Context(), engine.Linkage{Key: "pid", Spine: "population", Department: "civil"}, published.Limit{}, spine.Canonical); err != nil {
 			t.Fatal(err)
 		}
 		return table.Registration("a", 1)

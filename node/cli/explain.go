@@ -13,6 +13,7 @@ import (
 	"parley/circuits"
 	"parley/datasets"
 	"parley/datasets/files"
+	"parley/datasets/published"
 	"parley/engine"
 	"parley/node/cli/rights"
 	"parley/node/config"
@@ -278,7 +279,7 @@ func (c *command) register(ctx context.Context, sources []source, keys keys, par
 	for i, s := range sources {
 		for k, table := range read[i] {
 			s.Tables[k].Declare(table.everything)
-			s.Tables[k].RowsPerPerson = table.rowsPerPerson
+			s.Tables[k].RowsPerPerson, s.Tables[k].RowsPerKey = table.rowsPerPerson, table.rowsPerKey
 			sources[i].Persons += table.persons
 			if table.registration.IsSpine() {
 				c.persons = table.persons
@@ -313,8 +314,8 @@ type tableDescription struct {
 	room         int64
 	everything   []datasets.Declaration // what publishes all of it that may be
 	persons      int64                  // whom other departments know too: their ids
-	// rowsPerPerson is how many rows one of them has, if every row is somebody's; nil: no limit is declared.
-	rowsPerPerson *int64
+	// rowsPerPerson is how many rows one of them has at most, if every row is somebody's; rowsPerKey, if some are nobody's. nil: no limit is declared.
+	rowsPerPerson, rowsPerKey *int64
 }
 
 // describeTable reads a table and closes it again; with everything declared if that is asked for, otherwise with what
@@ -334,7 +335,7 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 		return d, err
 	}
 	defer func() { err = errors.Join(err, table.Close()) }()
-	d = tableDescription{aside: table.Aside(), left: table.Left(), notes: table.Notes(), room: table.Room(), everything: table.Everything(), rowsPerPerson: t.RowsPerPerson}
+	d = tableDescription{aside: table.Aside(), left: table.Left(), notes: table.Notes(), room: table.Room(), everything: table.Everything(), rowsPerPerson: t.RowsPerPerson, rowsPerKey: t.RowsPerKey}
 	if t.Linked() { // nobody publishes whom a table is about
 		d.everything = slices.DeleteFunc(d.everything, func(of datasets.Declaration) bool { return of.Name == t.InFiles(t.Key[0]) })
 	}
@@ -345,8 +346,12 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 	err = errors.Join(err, config.Config{Name: department}.CheckKey(ctx, table, t))
 	if found := table.Persons(); err == nil && everything && t.Linked() {
 		d.persons = found.Keys
-		if t.RowsPerPerson == nil && found.Present == found.Rows && found.Most > 1 && found.Most <= engine.MaxRowsPerPerson {
-			t.RowsPerPerson, d.rowsPerPerson = &found.Most, &found.Most
+		if t.Limit() == (published.Limit{}) && found.Most > 1 && found.Most <= engine.MaxRowsPerPerson {
+			if found.Present == found.Rows {
+				t.RowsPerPerson, d.rowsPerPerson = &found.Most, &found.Most
+			} else {
+				t.RowsPerKey, d.rowsPerKey = &found.Most, &found.Most
+			}
 			err = config.Config{Name: department}.CheckKey(ctx, table, t)
 		}
 	}

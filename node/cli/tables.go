@@ -215,7 +215,7 @@ func unlink(sources []source) {
 		sources[i].Persons = 0
 		for j := range sources[i].Tables {
 			t := &sources[i].Tables[j]
-			t.Spine, t.Of, t.OfDepartment, t.LeastPlaced, t.MostChanged, t.RowsPerPerson = false, "", "", nil, nil, nil
+			t.Spine, t.Of, t.OfDepartment, t.LeastPlaced, t.MostChanged, t.RowsPerPerson, t.RowsPerKey = false, "", "", nil, nil, nil, nil
 		}
 	}
 }

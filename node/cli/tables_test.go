@@ -229,7 +229,7 @@ func TestLinkedTables(t *testing.T) {
 				t.Errorf("a node registers %s otherwise: %v", r.Table, err)
 			}
 		}
-		if of := catalogue[1].Quality; of.RowsPerPerson != map[string]int64{"tax.csv": 2}[taxes] || of.Duplicates != 40 || sources[1].Persons != 20 || sources[0].Persons != 30 {
+		if of := catalogue[1].Quality; of.RowsPerPerson != map[string]int64{"tax.csv": 2}[taxes] || of.RowsPerKey != map[string]int64{"gaps.csv": 2}[taxes] || of.Duplicates != 40 || sources[1].Persons != 20 || sources[0].Persons != 30 {
 			t.Errorf("%s: %+v, %+v", taxes, of, sources)
 		}
 	}

@@ -25,6 +25,9 @@ type About struct {
 	Key []string `toml:"key,omitempty"`
 	// RowsPerPerson is how many rows one person has at most, whom the key then names: more refuse the table. nil: no limit is declared.
 	RowsPerPerson *int64 `toml:"rows_per_person,omitempty"`
+	// RowsPerKey is how many rows one value of the key has at most, where rows without one are there: more refuse the table. nil: no limit
+	// is declared, or RowsPerPerson is.
+	RowsPerKey *int64 `toml:"rows_per_key,omitempty"`
 	// Colocated says of the key, which then is one column, what colocated = NAME of that column says, with its name: none of its
 	// values stands at another department.
 	Colocated bool `toml:"colocated,omitempty"`
@@ -53,14 +56,8 @@ func (a About) check(at string) *failure.Failure {
 	if len(a.Key) > engine.MaxKeyColumns {
 		return &failure.Failure{Column: at + ".key", Message: fmt.Sprintf("key has %d columns; the limit is %d", len(a.Key), engine.MaxKeyColumns)}
 	}
-	if rows := a.RowsPerPerson; rows != nil {
-		place := at + ".rows_per_person"
-		switch {
-		case *rows < 1 || *rows > engine.MaxRowsPerPerson:
-			return &failure.Failure{Column: place, Message: fmt.Sprintf("rows_per_person = %d: it lies between 1 and %d", *rows, engine.MaxRowsPerPerson)}
-		case len(a.Key) == 0:
-			return &failure.Failure{Column: place, Message: "rows_per_person needs a key", Hint: `key = ["..."] lists the columns that name a person`}
-		}
+	if problem := a.checkLimit(at); problem != nil {
+		return problem
 	}
 	if a.Colocated && len(a.Key) != 1 {
 		return &failure.Failure{Column: at + ".colocated", Message: fmt.Sprintf("colocated = true is of a key of one column, and key has %d", len(a.Key)),
@@ -128,12 +125,36 @@ func (a About) SpineLimits() linkage.Limits {
 	return limits
 }
 
-// MostOfPerson is how many rows one person has at most; 0: no limit is declared.
-func (a About) MostOfPerson() int64 {
-	if a.RowsPerPerson == nil {
-		return 0
+// checkLimit is about what is said of the rows of a key.
+func (a About) checkLimit(at string) *failure.Failure {
+	name, rows := "rows_per_person", a.RowsPerPerson
+	switch {
+	case a.RowsPerKey == nil && rows == nil:
+		return nil
+	case a.RowsPerKey != nil && rows != nil:
+		return &failure.Failure{Column: at + ".rows_per_key", Message: "rows_per_person and rows_per_key are both set, and one says what the other does not",
+			Hint: "rows_per_person where each row is somebody's; rows_per_key where some rows have no key"}
+	case rows == nil:
+		name, rows = "rows_per_key", a.RowsPerKey
 	}
-	return *a.RowsPerPerson
+	switch place := at + "." + name; {
+	case *rows < 1 || *rows > engine.MaxRowsPerPerson:
+		return &failure.Failure{Column: place, Message: fmt.Sprintf("%s = %d: it lies between 1 and %d", name, *rows, engine.MaxRowsPerPerson)}
+	case len(a.Key) == 0:
+		return &failure.Failure{Column: place, Message: name + " needs a key", Hint: `key = ["..."] lists the columns that name a person`}
+	}
+	return nil
+}
+
+// Limit is what is declared of the rows of a key.
+func (a About) Limit() published.Limit {
+	switch {
+	case a.RowsPerPerson != nil:
+		return published.Limit{Most: *a.RowsPerPerson, Persons: true}
+	case a.RowsPerKey != nil:
+		return published.Limit{Most: *a.RowsPerKey}
+	}
+	return published.Limit{}
 }
 
 // About is what is registered of a table of this configuration beside its columns.
@@ -158,7 +179,7 @@ func (c Config) Linkage(t Table) engine.Linkage {
 // CheckKey counts a table's rows by its key, and registers it and whose persons it names.
 func (c Config) CheckKey(ctx context.Context, read *datasets.Table, t Table) error {
 	if l := c.Linkage(t); l.Declared() {
-		return read.Link(ctx, l, t.MostOfPerson(), linkage.Canonical)
+		return read.Link(ctx, l, t.Limit(), linkage.Canonical)
 	}
-	return read.CheckKey(ctx, t.Key, t.MostOfPerson())
+	return read.CheckKey(ctx, t.Key, t.Limit())
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"parley/datasets/files"
+	"parley/datasets/published"
 	"parley/engine"
 	"parley/node/failure"
 	"parley/node/nodetest"
@@ -141,6 +142,9 @@ func TestConfigErrorsNameTheLine(t *testing.T) {
 		"a table's class":   {`name = "tax"`, "name = \"tax\"\nclass = \"opn\"", 19, `table "tax": class = "opn" is not known`, "on-condition"},
 		"a table's owner":   {`name = "tax"`, "name = \"tax\"\nowner = \"a\\u0007\"", 19, `table "tax": owner = "a\a": it has a control character`, ""},
 		"rows of nobody":    {`name = "tax"`, "name = \"tax\"\nrows_per_person = 3", 19, `table "tax": rows_per_person needs a key`, "columns that name a person"},
+		"two limits":        {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_person = 3\nrows_per_key = 3", 21, `rows_per_person and rows_per_key are both set`, "rows_per_key where some rows have no key"},
+		"keys of no rows":   {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_key = 0", 20, `rows_per_key = 0: it lies between 1 and 1048576`, ""},
+		"rows of no key":    {`name = "tax"`, "name = \"tax\"\nrows_per_key = 3", 19, `rows_per_key needs a key`, "columns that name a person"},
 		"no rows":           {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_person = 0", 20, `rows_per_person = 0: it lies between 1 and 1048576`, ""},
 		"too many rows":     {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nrows_per_person = 1048577", 20, `rows_per_person = 1048577`, ""},
 		"whose spine":       {`name = "tax"`, "name = \"tax\"\nkey = [\"id\"]\nof = \"register\"", 20, "of and of_department stand together", `of_department = "civil"`},
@@ -269,7 +273,7 @@ func TestWrittenConfigReadsBack(t *testing.T) {
 		t.Fatalf("%v in\n%s", err, text)
 	}
 	if cfg.Tables[0].Files[0] != filepath.Join(dir, "a.csv") || cfg.Tables[0].Null[0] != "?" || cfg.Peers[0] != "/p2p/x" || !reflect.DeepEqual(cfg.Tables[0].Declared, columns) ||
-		cfg.Tables[0].Reading().Format != format || cfg.Tables[0].MostOfPerson() != most || (About{}).MostOfPerson() != 0 {
+		cfg.Tables[0].Reading().Format != format || cfg.Tables[0].Limit() != (published.Limit{Most: most, Persons: true}) || (About{}).Limit() != (published.Limit{}) || (About{RowsPerKey: &most}).Limit() != (published.Limit{Most: most}) {
 		t.Errorf("got %+v", cfg)
 	}
 }

@@ -119,7 +119,8 @@ parameters = %s
 # For the catalogue: title, description, owner, manager, item (of the national catalogue), sensitivity ("general-1" to
 # "general-4", "important", "core") and class ("none", "on-condition", "unconditional"). A table without a class is not shared; class = "..." at
 # the top of this file is that of tables that say none.
-# key lists columns that tell rows apart, or name persons, of whom each then has at most rows_per_person rows.
+# key lists columns that tell rows apart, or name persons, of whom each then has at most rows_per_person rows;
+# rows_per_key says the same of keys where some rows have none.
 # title = "Heart patients"
 # owner = "Health Commission"
 # class = "on-condition"

@@ -184,7 +184,7 @@ func narrow(r engine.Registration, own, shown map[string]bool) engine.Registrati
 	r.Columns = columns
 	hidden := func(name string) bool { return !own[name] }
 	if slices.ContainsFunc(r.Quality.Key, hidden) {
-		r.Quality.Key, r.Quality.Duplicates, r.Quality.RowsPerPerson = nil, 0, 0
+		r.Quality = engine.Quality{Columns: r.Quality.Columns}
 	}
 	r.Quality.Columns = slices.DeleteFunc(slices.Clone(r.Quality.Columns), func(c engine.ColumnQuality) bool { return hidden(c.Name) })
 	if r.Linkage.Declared() && hidden(r.Linkage.Key) {

@@ -30,12 +30,14 @@ type Entry struct {
 	Sensitivity string   `json:"sensitivity,omitempty"`
 	Class       string   `json:"class,omitempty"`
 	// RowsPerPerson is how many rows a person has at most; left out: no limit is declared.
-	RowsPerPerson int64         `json:"rowsPerPerson,omitempty"`
-	Persons       *Persons      `json:"persons,omitempty"` // left out: its key names nobody whom others know
-	Columns       []EntryColumn `json:"columns"`
-	Block         uint64        `json:"block"`
-	Time          time.Time     `json:"time"`
-	Changes       []string      `json:"changes,omitempty"` // against the version before
+	RowsPerPerson int64 `json:"rowsPerPerson,omitempty"`
+	// RowsPerKey is how many rows a value of the key has at most, where some rows have none; left out: no such limit is declared.
+	RowsPerKey int64         `json:"rowsPerKey,omitempty"`
+	Persons    *Persons      `json:"persons,omitempty"` // left out: its key names nobody whom others know
+	Columns    []EntryColumn `json:"columns"`
+	Block      uint64        `json:"block"`
+	Time       time.Time     `json:"time"`
+	Changes    []string      `json:"changes,omitempty"` // against the version before
 	// SourceChanged is when the department said that the source is not as in this version any more, unless it is again.
 	SourceChanged *audit.SourceChange  `json:"sourceChanged,omitempty"`
 	Source        []audit.SourceChange `json:"source,omitempty"` // all that it said of it
@@ -76,7 +78,7 @@ func (p *Persons) String() string {
 func EntryOf(r audit.Registered, before *audit.Registered) Entry {
 	e := Entry{Table: r.Table, Department: r.Department, Place: append([]string{}, r.About.Place...), Version: r.Version, Rows: r.Rows, Digest: r.Digest.String(),
 		Title: r.About.Title, Description: r.About.Description, Owner: r.About.Owner, Manager: r.About.Manager, Item: r.About.Item,
-		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), RowsPerPerson: r.Quality.RowsPerPerson, Persons: personsOf(r.Linkage), Columns: []EntryColumn{}, Block: r.Block, Time: r.Time,
+		Sensitivity: r.About.Sensitivity.String(), Class: r.About.Class.String(), RowsPerPerson: r.Quality.RowsPerPerson, RowsPerKey: r.Quality.RowsPerKey, Persons: personsOf(r.Linkage), Columns: []EntryColumn{}, Block: r.Block, Time: r.Time,
 		SourceChanged: r.SourceChanged(), Source: r.Source}
 	for _, c := range r.Columns {
 		e.Columns = append(e.Columns, EntryColumn{columnOf(c), c.Item, c.Sensitivity.String(), c.Class.String(), c.Colocated})
@@ -127,6 +129,9 @@ func changes(before, now engine.Registration) (out []string) {
 	}
 	if was, is := before.Quality.RowsPerPerson, now.Quality.RowsPerPerson; was != is {
 		out = append(out, fmt.Sprintf("rows of a person at most: %s in place of %s", limitText(is), limitText(was)))
+	}
+	if was, is := before.Quality.RowsPerKey, now.Quality.RowsPerKey; was != is {
+		out = append(out, fmt.Sprintf("rows of a key at most: %s in place of %s", limitText(is), limitText(was)))
 	}
 	if before.Linkage != now.Linkage {
 		out = append(out, fmt.Sprintf("persons: %s, in place of %s", personsOf(now.Linkage), personsOf(before.Linkage)))
@@ -266,11 +271,12 @@ type ReportKey struct {
 	Duplicates int64    `json:"duplicates"` // rows whose key another row has too
 	// RowsPerPerson is how many rows a person has at most, whom the key names; 0: no limit is declared.
 	RowsPerPerson int64    `json:"rowsPerPerson"`
-	Persons       *Persons `json:"persons,omitempty"` // left out: the key names nobody whom others know
+	RowsPerKey    int64    `json:"rowsPerKey,omitempty"` // rows of a value of the key at most, where some rows have none; left out: no such limit is declared
+	Persons       *Persons `json:"persons,omitempty"`    // left out: the key names nobody whom others know
 }
 
 func reportKeyOf(r engine.Registration) ReportKey {
-	return ReportKey{append([]string{}, r.Quality.Key...), r.Quality.Duplicates, r.Quality.RowsPerPerson, personsOf(r.Linkage)}
+	return ReportKey{append([]string{}, r.Quality.Key...), r.Quality.Duplicates, r.Quality.RowsPerPerson, r.Quality.RowsPerKey, personsOf(r.Linkage)}
 }
 
 func (k ReportKey) add(b *Page) {
@@ -282,6 +288,9 @@ func (k ReportKey) add(b *Page) {
 	}
 	if k.RowsPerPerson > 0 {
 		b.Add("persons", "have %s each at most, and noise may protect all of them together", engine.Plural(k.RowsPerPerson, "row"))
+	}
+	if k.RowsPerKey > 0 {
+		b.Add("key", "stands in %s at most, and some rows have none", engine.Plural(k.RowsPerKey, "row"))
 	}
 }
 
