@@ -11,6 +11,7 @@ import (
 
 	"parley/circuits"
 	"parley/datasets"
+	"parley/datasets/published"
 	"parley/datasets/rehearsal"
 	"parley/datasets/vectors"
 	"parley/engine"
@@ -118,7 +119,7 @@ func (s *simulation) open(department, name, text string) *datasets.Table {
 	table := rehearsal.Open(t, func() (*datasets.Table, error) {
 		return datasets.Open(t.Context(), name, []string{path}, datasets.Options{Header: "yes"})
 	})
-	if err := table.Link(t.Context(), engine.Linkage{Key: "pid", Spine: "population", Department: "civil"}, 0, linkage.Canonical); err != nil {
+	if err := table.Link(t.Context(), engine.Linkage{Key: "pid", Spine: "population", Department: "civil"}, published.Limit{}, linkage.Canonical); err != nil {
 		t.Fatal(err)
 	}
 	if s.tables[department] == nil {
@@ -308,7 +309,7 @@ func TestKeysOfTwoKinds(t *testing.T) {
 		table := rehearsal.Open(t, func() (*datasets.Table, error) {
 			return datasets.Open(t.Context(), "t", []string{path}, datasets.Options{Header: "yes"})
 		})
-		if err := table.Link(t.Context(), engine.Linkage{Key: "id", Spine: "population", Department: "civil"}, 0, linkage.Canonical); err != nil {
+		if err := table.Link(t.Context(), engine.Linkage{Key: "id", Spine: "population", Department: "civil"}, published.Limit{}, linkage.Canonical); err != nil {
 			t.Fatal(err)
 		}
 		if of := table.Registration("civil", 1).Columns[0].Kind; of != kind {
