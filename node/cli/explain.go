@@ -13,7 +13,6 @@ import (
 	"parley/circuits"
 	"parley/datasets"
 	"parley/datasets/files"
-	"parley/datasets/published"
 	"parley/engine"
 	"parley/node/cli/rights"
 	"parley/node/config"
@@ -346,7 +345,7 @@ func describeTable(ctx context.Context, department string, t config.Table, every
 	err = errors.Join(err, config.Config{Name: department}.CheckKey(ctx, table, t))
 	if found := table.Persons(); err == nil && everything && t.Linked() {
 		d.persons = found.Keys
-		if t.Limit() == (published.Limit{}) && found.Most > 1 && found.Most <= engine.MaxRowsPerPerson {
+		if t.RowsPerPerson == nil && t.RowsPerKey == nil && found.Most > 1 && found.Most <= engine.MaxRowsPerPerson {
 			if found.Present == found.Rows {
 				t.RowsPerPerson, d.rowsPerPerson = &found.Most, &found.Most
 			} else {

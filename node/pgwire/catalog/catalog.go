@@ -116,13 +116,12 @@ type Query struct {
 	Parameters []uint32
 	Columns    []pgwire.Column
 
-	c    *Catalog
-	sql  string
-	tree *pg.SelectStmt
+	c   *Catalog
+	sql string // its tree, which takes some hundred times as much, is made again when it runs
 }
 
-// Prepare rewrites and types a SELECT or VALUES (the tree may be changed). declared are the parameters' OIDs as far as they are known, 0 where not.
-// Errors are *pgwire.Error, with the position in sql.
+// Prepare rewrites and types a SELECT or VALUES, whose tree (it may be changed) is that of sql. declared are the parameters' OIDs as far as they are
+// known, 0 where not. Errors are *pgwire.Error, with the position in sql. It waits its turn, as Run does.
 func (c *Catalog) Prepare(ctx context.Context, sql string, tree *pg.Node, declared []uint32, s Session) (*Query, error) {
 	st := tree.GetSelectStmt()
 	if st == nil {
@@ -131,7 +130,14 @@ func (c *Catalog) Prepare(ctx context.Context, sql string, tree *pg.Node, declar
 	if len(declared) > maxParameters {
 		return nil, &pgwire.Error{Code: "54000", Message: fmt.Sprintf("a statement about the catalogue has at most %d parameters", maxParameters)}
 	}
-	q := &Query{c: c, sql: sql, tree: st, Parameters: slices.Clone(declared)}
+	ctx, cancel := context.WithTimeoutCause(ctx, c.limits.time, errTooLong)
+	defer cancel()
+	leave, err := c.turn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	q := &Query{c: c, sql: sql, Parameters: slices.Clone(declared)}
 	b := q.binder(ctx, s)
 	out, err := b.statement(st)
 	if err != nil {
@@ -176,23 +182,36 @@ func (q *Query) Run(ctx context.Context, arguments []pgwire.Value, s Session) ([
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, q.c.limits.time, errTooLong)
 	defer cancel()
-	b := q.binder(ctx, s)
-	b.running, b.values = true, arguments
-	out, err := b.statement(q.tree)
+	leave, err := q.c.turn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	select {
-	case q.c.turns <- struct{}{}:
-		defer func() { <-q.c.turns }()
-	case <-ctx.Done():
-		return nil, canceled(ctx)
+	defer leave()
+	parsed, err := pg.Parse(q.sql)
+	if err != nil {
+		return nil, fmt.Errorf("catalog: a statement that was prepared is not read any more: %w", err)
+	}
+	b := q.binder(ctx, s)
+	b.running, b.values = true, arguments
+	out, err := b.statement(parsed.Stmts[0].Stmt.GetSelectStmt())
+	if err != nil {
+		return nil, err
 	}
 	rows, err := q.c.run(ctx, out, b)
 	if err != nil {
 		return nil, refusalOf(ctx, err)
 	}
 	return rows, nil
+}
+
+// turn waits until fewer statements than maxConnections are rewritten or run, so that one session's take no more of the processors than that.
+func (c *Catalog) turn(ctx context.Context) (leave func(), err error) {
+	select {
+	case c.turns <- struct{}{}:
+		return func() { <-c.turns }, nil
+	case <-ctx.Done():
+		return nil, canceled(ctx)
+	}
 }
 
 // relation is a table of the catalogue: the columns that PostgreSQL 15 gives it, in its order and with its types, and the rows.

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -45,13 +46,18 @@ func session() Session {
 		All: func() []Setting { return []Setting{{Name: "known", Value: "on", Context: "user"}} }}
 }
 
-// ask prepares and runs one statement.
-func asked(ctx context.Context, c *Catalog, sql string, declared []uint32, arguments ...string) (*Query, []pgwire.Row, error) {
+// prepare prepares one statement.
+func prepare(ctx context.Context, c *Catalog, sql string, declared ...uint32) (*Query, error) {
 	tree, err := pg.Parse(sql)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	q, err := c.Prepare(ctx, sql, tree.Stmts[0].Stmt, declared, session())
+	return c.Prepare(ctx, sql, tree.Stmts[0].Stmt, declared, session())
+}
+
+// asked prepares and runs one statement.
+func asked(ctx context.Context, c *Catalog, sql string, declared []uint32, arguments ...string) (*Query, []pgwire.Row, error) {
+	q, err := prepare(ctx, c, sql, declared...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -289,6 +295,79 @@ func TestCancel(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestPreparedKeepNoTree: what a statement costs while it is only prepared is its text, and little else.
+func TestPreparedKeepNoTree(t *testing.T) {
+	c := opened(t)
+	const statements = 200
+	sql := "SELECT " + strings.Repeat("relname || 'a', ", 150) + "1 FROM pg_class"
+	kept := make([]*Query, 0, statements)
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	for range statements {
+		q, err := prepare(context.Background(), c, sql)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, q)
+	}
+	if each := (heap() - before) / statements; each > 40<<10 {
+		t.Errorf("a statement of %d bytes keeps %d", len(sql), each)
+	}
+	for range 2 {
+		if rows, err := kept[0].Run(context.Background(), nil, session()); err != nil || len(rows) == 0 {
+			t.Errorf("it gives %d rows: %v", len(rows), err)
+		}
+	}
+}
+
+// TestPrepareTakesTurns: a statement is not even rewritten while as many as may be are, and does not wait longer than it may run.
+func TestPrepareTakesTurns(t *testing.T) {
+	c := opened(t)
+	q, err := prepare(context.Background(), c, "SELECT 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range maxConnections {
+		leave, err := c.turn(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer leave()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	var refused *pgwire.Error
+	if _, err := prepare(ctx, c, "SELECT 1"); !errors.As(err, &refused) || refused.Code != "57014" {
+		t.Errorf("it is prepared out of turn: %v", err)
+	}
+	if _, err := q.Run(ctx, nil, session()); !errors.As(err, &refused) || refused.Code != "57014" {
+		t.Errorf("it runs out of turn: %v", err)
+	}
+}
+
+// TestFaultyFunction: a function that fails as it must not ends its statement, and nothing else.
+func TestFaultyFunction(t *testing.T) {
+	c := opened(t)
+	faulty := native{name: "cat_faulty", takes: "i", gives: 'i', run: func(in []driver.Value) (any, error) { return int64(1) / (in[0].(int64) - 1), nil }}
+	if err := register(context.Background(), c.db, []native{faulty}); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.WithValue(context.Background(), budgetKey{}, &budget{})
+	for range 3 {
+		if _, err := c.db.ExecContext(ctx, "SELECT cat_faulty(1)"); err == nil || !strings.Contains(err.Error(), "function cat_faulty") {
+			t.Fatalf("it says %v", err)
+		}
+	}
+	if _, rows, err := asked(context.Background(), c, "SELECT 1", nil); err != nil || len(rows) != 1 {
+		t.Errorf("afterwards: %v", err)
+	}
 }
 
 // TestConcurrentOwn: statements that read the door's own tables at once do not disturb each other, and leave nothing behind.

@@ -348,9 +348,14 @@ func spend(ctx context.Context, n int64) error {
 	return ctx.Err()
 }
 
-// Executor runs it row by row, and counts the texts that it makes.
+// Executor runs it row by row, and counts the texts that it makes. The database calls it from a thread of its own, where a panic would end the process.
 func (n native) Executor() duckdb.ScalarFuncExecutor {
-	return duckdb.ScalarFuncExecutor{RowContextExecutor: func(ctx context.Context, in []driver.Value) (any, error) {
+	return duckdb.ScalarFuncExecutor{RowContextExecutor: func(ctx context.Context, in []driver.Value) (out any, err error) {
+		defer func() {
+			if fault := recover(); fault != nil {
+				out, err = nil, fmt.Errorf("function %s: %v", n.name, fault)
+			}
+		}()
 		cost := int64(0)
 		switch n.name {
 		case "cat_spend":
@@ -365,7 +370,7 @@ func (n native) Executor() duckdb.ScalarFuncExecutor {
 		if err := spend(ctx, cost); err != nil {
 			return nil, err
 		}
-		out, err := n.run(in)
+		out, err = n.run(in)
 		if text, ok := out.(string); ok && err == nil {
 			err = spend(ctx, int64(len(text))+16)
 		}

@@ -95,14 +95,18 @@ func (c *Catalogs) of(d *door.Desk, l pgwire.Login) finder {
 		}
 		k := key{d, l.User, l.Database}
 		on := c.desks[k]
+		var least *shelf
 		if on == nil {
 			if len(c.desks) >= maxCatalogs {
-				c.forget()
+				least = c.forget()
 			}
 			on = &shelf{}
 			c.desks[k] = on
 		}
 		c.mu.Unlock()
+		if least != nil {
+			go least.clear() // its catalogue may be in the making, which others need not wait for
+		}
 		present, err := on.get(ctx, d, l)
 		if err != nil {
 			return nil, nil, err
@@ -114,13 +118,13 @@ func (c *Catalogs) of(d *door.Desk, l pgwire.Login) finder {
 // maxCatalogs is how many are kept: one a person and spelling of the database's name.
 const maxCatalogs = 32
 
-// forget drops one, which is made again when it is needed; c.mu is held.
-func (c *Catalogs) forget() {
+// forget drops one, which is made again when it is needed, and gives it, to be cleared; c.mu is held.
+func (c *Catalogs) forget() *shelf {
 	for k, on := range c.desks {
 		delete(c.desks, k)
-		on.clear()
-		return
+		return on
 	}
+	return nil
 }
 
 // Close closes all of them, once nobody uses them any more.
