@@ -1,5 +1,5 @@
 // Command report reads what `go test -json` writes, prints what `go test` would print without it, and appends how
-// each test ended to the file that it is given: how, package, name and reason, with tabs between. The machine's own
+// each test ended to the file that it is given: how, package, name, reason and seconds, with tabs between. The machine's own
 // paths are left out of what it prints.
 package main
 
@@ -16,6 +16,7 @@ import (
 // event is a line of `go test -json`; see `go doc test2json`.
 type event struct {
 	Action, Package, Test, Output string
+	Elapsed                       float64
 }
 
 func main() {
@@ -84,7 +85,7 @@ func (e *event) test(out, ended io.Writer, said map[string]*bytes.Buffer, paths 
 		return nil
 	}
 	delete(said, key)
-	_, err := fmt.Fprintf(ended, "%s\t%s\t%s\t%s\n", e.Action, e.Package, e.Test, paths.Replace(reason))
+	_, err := fmt.Fprintf(ended, "%s\t%s\t%s\t%s\t%.1f\n", e.Action, e.Package, e.Test, paths.Replace(reason), e.Elapsed)
 	return err
 }
 

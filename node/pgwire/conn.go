@@ -27,6 +27,7 @@ type conn struct {
 	net.Conn // TLS. A write that the client does not take within Limits.WriteTime fails
 	backend  *pgproto3.Backend
 	log      *slog.Logger // names the session and its user
+	user     string       // as it logged in
 	process  uint32       // as BackendKeyData and pg_backend_pid say
 
 	ahead  []byte // what was read while a statement ran

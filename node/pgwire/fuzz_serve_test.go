@@ -51,13 +51,13 @@ func FuzzServe(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, stream []byte) {
-		before := overall.left
+		before := overall.Held()
 		session := &scripted{state: Idle}
 		end := &tape{Reader: bytes.NewReader(stream)}
 		c := newConn(end, 7, slog.New(slog.DiscardHandler))
 		session.listener = sender{c}
 		serve(context.Background(), c, session)
-		if overall.left != before {
+		if overall.Held() != before {
 			t.Fatal("something stays held")
 		}
 		front, ready := pgproto3.NewFrontend(&end.out, io.Discard), 0

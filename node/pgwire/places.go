@@ -72,6 +72,7 @@ func (s *Server) enter(first *startup, secured *tls.Conn, raw net.Conn) (*conn, 
 	for s.last = s.last%(1<<31-1) + 1; s.sessions[s.last] != nil; s.last = s.last%(1<<31-1) + 1 {
 	}
 	c := newConn(secured, s.last, s.log.With("session", s.last, "user", first.user))
+	c.user = first.user
 	l := &live{conn: c, raw: raw, user: first.user, key: newKey(first.version)}
 	s.sessions[s.last] = l
 	s.perUser[first.user]++

@@ -193,8 +193,8 @@ func (t *talk) hold(p *portal, n int) error {
 	if t.held+n > maxHeld {
 		return &Error{Code: "53400", Message: fmt.Sprintf("the session's portals hold more than %d bytes", maxHeld), Hint: "Fetch more rows at once, or close portals."}
 	}
-	if !overall.take(n) {
-		return &Error{Code: "53400", Message: "the portals of all sessions hold more than they may together", Hint: "Fetch all rows at once, or try again."}
+	if !overall.Take(t.c.user, n) {
+		return &Error{Code: "53400", Message: "the portals of your sessions, or of all, hold more than they may together", Hint: "Fetch all rows at once, or try again."}
 	}
 	t.held += n
 	p.held += n
@@ -203,7 +203,7 @@ func (t *talk) hold(p *portal, n int) error {
 
 // empty lets go of what a portal holds: it cannot be run any more.
 func (t *talk) empty(p *portal) {
-	overall.take(-p.held)
+	overall.Give(t.c.user, p.held)
 	t.held -= p.held
 	*p = portal{of: p.of, formats: p.formats, failed: true}
 }
@@ -315,6 +315,9 @@ func (t *talk) execute(m *pgproto3.Execute) (offset int, err error) {
 	p.rows = p.rows[n:]
 	if err := t.rows(r, rows, p.formats); err != nil {
 		return 0, err
+	}
+	if len(p.rows) == 0 { // nothing holds them any more
+		p.rows, r.Rows = nil, nil
 	}
 	if n == limit && r.Columns != nil && r.Copy == nil {
 		return 0, t.send(&pgproto3.PortalSuspended{})

@@ -114,8 +114,15 @@ func (t *talk) deallocate(d *Deallocate) error {
 	return nil
 }
 
-// rows sends rows of a result.
+// rows sends rows of a result. While a client reads slowly they take memory, which counts unless it is as much as is written at once.
 func (t *talk) rows(r *Result, rows []Row, formats []int16) error {
+	if n := sizeOfRows(rows); n > flushBytes {
+		if !overall.Take(t.c.user, n) {
+			return &Error{Code: "53400", Message: "results that your sessions, or all, are reading hold more than they may together",
+				Hint: "Read what you asked for before, or try again. The answer to a question is kept: SELECT * FROM parley.answers."}
+		}
+		defer overall.Give(t.c.user, n)
+	}
 	if r.Copy != nil {
 		return t.copyOut(r)
 	}

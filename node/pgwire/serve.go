@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"sync"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -19,32 +18,15 @@ const (
 	maxPortals = 100
 	// maxParameters bounds those of a statement.
 	maxParameters = 4_096
-	// maxHeld and maxHeldOverall bound what portals hold, arguments and rows that were not asked for yet: of a
-	// session, and of all sessions of this process.
-	maxHeld, maxHeldOverall = 64 << 20, 512 << 20
+	// maxHeld, maxHeldPerUser and maxHeldOverall bound what portals hold, arguments and rows that were not asked for yet: of a
+	// session, of a user's and of all sessions of this process. The latter two count results that are being read, too.
+	maxHeld, maxHeldPerUser, maxHeldOverall = 64 << 20, 192 << 20, 512 << 20
 	// flushBytes is how much is written at once, about.
 	flushBytes = 64 << 10
 )
 
-// overall is what portals of all sessions hold.
-var overall = &allowance{left: maxHeldOverall}
-
-// allowance is a number of bytes that many take from. Safe for concurrent use.
-type allowance struct {
-	mu   sync.Mutex
-	left int
-}
-
-// take takes n bytes if there are as many; a negative n gives back.
-func (a *allowance) take(n int) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if n > a.left {
-		return false
-	}
-	a.left -= n
-	return true
-}
+// overall is what portals of all sessions hold, and results while clients read them.
+var overall = NewAllowance(maxHeldOverall, maxHeldPerUser)
 
 // talk is the protocol of one session, after its login.
 type talk struct {

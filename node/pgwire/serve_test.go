@@ -175,7 +175,7 @@ func TestLeaving(t *testing.T) {
 
 // TestHeldRowsAreBounded: what portals hold is bounded, of a session and of all, and is given back.
 func TestHeldRowsAreBounded(t *testing.T) {
-	before := overall.left
+	before := overall.Held()
 	a := newAsks(t, &scripted{})
 	suspend := func(portal, sql string) string {
 		a.send(&pgproto3.Parse{Query: sql}, &pgproto3.Bind{DestinationPortal: portal}, &pgproto3.Describe{ObjectType: 'P', Name: portal},
@@ -187,19 +187,35 @@ func TestHeldRowsAreBounded(t *testing.T) {
 	a.send(&pgproto3.Query{String: "BEGIN"})
 	a.until("ReadyForQuery")
 	a.says(suspend("a", "hold"), "PortalSuspended")
-	if got := before - overall.left; got < maxHeld/2 || got > maxHeld/2+1000 {
+	if got := overall.Held() - before; got < maxHeld/2 || got > maxHeld/2+1000 {
 		t.Errorf("held: %d bytes", got)
 	}
 	a.says(suspend("b", "hold"), `ERROR 53400 "the session's portals hold more`, "ReadyForQuery E")
-	if got := before - overall.left; got != 0 {
+	if got := overall.Held() - before; got != 0 {
 		t.Errorf("%d bytes are held by portals of a block that was aborted", got)
 	}
 	a.send(&pgproto3.Query{String: "ROLLBACK"}, &pgproto3.Query{String: "BEGIN"})
 	a.until("ReadyForQuery")
 	a.until("ReadyForQuery")
-	overall.take(overall.left - 1000)
-	a.says(suspend("a", "hold"), `ERROR 53400 "the portals of all sessions`)
-	overall.take(-(before - overall.left))
+	for user, left := range map[string]int{"": maxHeldPerUser - 1000, "another": maxHeldPerUser} { // the user's own share, and what is there for all
+		others := 0
+		if user != "" {
+			others = maxHeldOverall - maxHeldPerUser - before - 1000
+			if !overall.Take("a third", min(others, maxHeldPerUser)) || !overall.Take("a fourth", max(0, others-maxHeldPerUser)) {
+				t.Fatal("there is not as much")
+			}
+		}
+		if !overall.Take(user, left) {
+			t.Fatal("there is not as much")
+		}
+		a.says(suspend("a", "hold"), `ERROR 53400 "the portals of your sessions, or of all`)
+		overall.Give(user, left)
+		overall.Give("a third", min(others, maxHeldPerUser))
+		overall.Give("a fourth", max(0, others-maxHeldPerUser))
+		a.send(&pgproto3.Query{String: "ROLLBACK"}, &pgproto3.Query{String: "BEGIN"})
+		a.until("ReadyForQuery")
+		a.until("ReadyForQuery")
+	}
 
 	a.send(&pgproto3.Query{String: "ROLLBACK"}, &pgproto3.Query{String: "BEGIN"})
 	a.until("ReadyForQuery")
@@ -207,13 +223,26 @@ func TestHeldRowsAreBounded(t *testing.T) {
 	a.says(suspend("a", "hold"), "PortalSuspended")
 	a.send(&pgproto3.Close{ObjectType: 'P', Name: "a"}, &pgproto3.Sync{})
 	a.until("ReadyForQuery")
-	if overall.left != before {
+	if overall.Held() != before {
 		t.Error("a portal that was closed holds something")
 	}
 	a.says(suspend("a", "hold"), "PortalSuspended")
+	a.send(&pgproto3.Query{String: "hold"})
+	a.says(a.until("ReadyForQuery"), "SELECT 3")
+	most := maxHeldPerUser - (overall.Held() - before)
+	if !overall.Take("", most) {
+		t.Fatal("there is not as much")
+	}
+	a.send(&pgproto3.Query{String: "hold"})
+	a.says(a.until("ReadyForQuery"), `ERROR 53400 "results that your sessions, or all, are reading`)
+	overall.Give("", most)
+	a.send(&pgproto3.Query{String: "ROLLBACK"}, &pgproto3.Query{String: "BEGIN"})
+	a.until("ReadyForQuery")
+	a.until("ReadyForQuery")
+	a.says(suspend("a", "hold"), "PortalSuspended")
 	a.conn.Close()
 	<-a.ended
-	if overall.left != before {
+	if overall.Held() != before {
 		t.Error("a session that ended holds something")
 	}
 }

@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"strconv"
-	"sync/atomic"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
 
@@ -29,7 +28,7 @@ const (
 )
 
 // cursorBytes is what cursors of all sessions hold.
-var cursorBytes atomic.Int64
+var cursorBytes = pgwire.NewAllowance(MaxCursorBytesOverall, MaxCursorBytesPerUser)
 
 // keepCursor opens a cursor, unless those of the session or of all sessions hold too much then.
 func (s *session) keepCursor(name string, c *cursor) error {
@@ -40,9 +39,8 @@ func (s *session) keepCursor(name string, c *cursor) error {
 	if sum > MaxCursorBytes {
 		return hinted(refuse("54000", "the cursors that are open hold more than %d bytes together", MaxCursorBytes), "CLOSE those that are not needed any more")
 	}
-	if cursorBytes.Add(int64(c.bytes)) > MaxCursorBytesOverall {
-		cursorBytes.Add(int64(-c.bytes))
-		return hinted(refuse("53400", "the cursors of all sessions hold more than they may together"), "Ask for the rows without a cursor, or try again.")
+	if !cursorBytes.Take(s.login.User, c.bytes) {
+		return hinted(refuse("53400", "the cursors of your sessions, or of all, hold more than they may together"), "CLOSE those that are not needed any more, ask for the rows without a cursor, or try again.")
 	}
 	s.cursors[name] = c
 	return nil
@@ -51,7 +49,7 @@ func (s *session) keepCursor(name string, c *cursor) error {
 // dropCursor closes a cursor, if there is one of that name.
 func (s *session) dropCursor(name string) {
 	if c := s.cursors[name]; c != nil {
-		cursorBytes.Add(int64(-c.bytes))
+		cursorBytes.Give(s.login.User, c.bytes)
 		delete(s.cursors, name)
 	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func TestRepeatedParameter(t *testing.T) {
 
 // TestCursorsOverall: what cursors hold is bounded over all sessions, and given back however a cursor ends.
 func TestCursorsOverall(t *testing.T) {
-	before := cursorBytes.Load()
+	before := cursorBytes.Held()
 	open := func() *session {
 		return opened(t, &counter{shown: registered()}, &heard{}, map[string]string{"parley.purpose": "tests"})
 	}
@@ -47,8 +48,19 @@ func TestCursorsOverall(t *testing.T) {
 		return s.keepCursor(name, &cursor{bytes: MaxCursorBytes / 2, hold: true})
 	}
 	var all []*session
-	for range MaxCursorBytesOverall / MaxCursorBytes {
+	for i := range MaxCursorBytesOverall / MaxCursorBytes {
 		s := open()
+		if user := i * MaxCursorBytes / MaxCursorBytesPerUser; user > 0 { // the next one's
+			if len(all)*MaxCursorBytes == user*MaxCursorBytesPerUser {
+				late := open()
+				late.login.User = all[len(all)-1].login.User
+				var e *pgwire.Error
+				if err := declare(late, "a"); !errors.As(err, &e) || e.Code != "53400" {
+					t.Fatalf("one user's sessions hold too much: %v", err)
+				}
+			}
+			s.login.User = fmt.Sprint("user ", user)
+		}
 		all = append(all, s)
 		for _, name := range []string{"a", "b"} {
 			if err := declare(s, name); err != nil {
@@ -73,7 +85,7 @@ func TestCursorsOverall(t *testing.T) {
 	for _, s := range all {
 		s.Close()
 	}
-	if got := cursorBytes.Load() - before; got != 0 {
+	if got := cursorBytes.Held() - before; got != 0 {
 		t.Fatalf("%d bytes are still counted:\n%s", got, h)
 	}
 }

@@ -21,7 +21,8 @@ const (
 	// MaxCursors and MaxCursorBytes are how many cursors a session has open, and what they hold together.
 	MaxCursors     = 64
 	MaxCursorBytes = 128 << 20
-	// MaxCursorBytesOverall is what the cursors of all sessions of this process hold together.
+	// MaxCursorBytesPerUser and MaxCursorBytesOverall are what the cursors of a user's and of all sessions of this process hold together.
+	MaxCursorBytesPerUser = 256 << 20
 	MaxCursorBytesOverall = 512 << 20
 	// MaxNullBytes is how long the text may be that COPY writes for NULL.
 	MaxNullBytes = 256
