@@ -310,7 +310,7 @@ func TestSuites(t *testing.T) {
 		t.Errorf(".ci/run has the batteries %v, README.md's table %v", batteries, table)
 	}
 	for _, c := range []struct{ folder, calls, chosen string }{
-		{"node/stories", "parley(t)", setting("heavy") + "|^(TestKillMinusNine|TestLiarDemo)$"},
+		{"node/stories", "parley(t)", setting("heavy") + "|^(TestKillMinusNine.*|TestLiarDemo)$"},
 		{"node/stories", "openDoors(t)", "^TestDoors$"}, // the step "doors"
 		{"protocols", "amount(", setting("sampled")},
 	} {

@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 20, "how often TestKillMinusNine kills a node")
+	kills = flag.Int("kills", 20, "how often TestKillMinusNine kills a node; TestKillMinusNineJoined does a third as often")
 	seed  = flag.Uint64("seed", 0, "of TestKillMinusNine; 0 draws one")
 )
 

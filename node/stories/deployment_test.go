@@ -58,6 +58,7 @@ type deployment struct {
 	analysts    []string // peer ids
 	analystUser *syscall.Credential
 	analystAt   place
+	ownCache    bool // all use the keys of the user who runs the test, where they are
 }
 
 type nodeProcess struct {
@@ -285,7 +286,9 @@ func (d *deployment) command(user *syscall.Credential, at place, dir string, arg
 		cmd = exec.Command("ip", append([]string{"netns", "exec", at.namespace, d.binary}, args...)...)
 	}
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "XDG_CACHE_HOME="+filepath.Join(dir, "cache"))
+	if cmd.Env = os.Environ(); !d.ownCache {
+		cmd.Env = append(cmd.Env, "HOME="+dir, "XDG_CACHE_HOME="+filepath.Join(dir, "cache"))
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: user, Pdeathsig: syscall.SIGKILL}
 	return cmd
 }
