@@ -40,8 +40,9 @@ import (
 )
 
 // memoryTarget is the heap at which the collector starts to work harder: with proving keys for
-// `default` in memory 170 MB are alive, 250 MB while a share is proven. GOMEMLIMIT overrides it.
-const memoryTarget = 360 << 20
+// `default` in memory 170 MB are alive, 250 MB while a share is proven; of a network of joins, with their keys and sums of
+// vectors, so much more that half of the time went into collecting. GOMEMLIMIT overrides it.
+const memoryTarget, joinsTarget = 360 << 20, 1 << 30
 
 // saltBytes is the length of a department's secret salt for the digests of
 // its tables (datasets.Options.Salt).
@@ -137,7 +138,7 @@ type dataset interface {
 
 func run(ctx context.Context, cfg config.Config, o Options) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(memoryTarget)
+		debug.SetMemoryLimit(map[bool]int64{false: memoryTarget, true: joinsTarget}[cfg.Joins])
 	}
 	n := &node{cfg: cfg, o: o, log: o.Logger, started: time.Now(), halted: make(chan error, 1), registry: prometheus.NewRegistry(), outcomes: queryOutcomes(), answers: make(chan machine.Delivery), deadlines: make(chan engine.Digest),
 		wakes: make(chan func() error), reloads: make(chan chan<- ReloadReply), epochs: map[engine.Digest]*committee{}, queries: map[engine.Digest]*liveQuery{},
