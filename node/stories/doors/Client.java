@@ -39,9 +39,13 @@ public class Client {
         System.out.println(ability + "\t" + answer + "\t" + reason.substring(0, Math.min(300, reason.length())));
     }
 
-    /** The door's URL with one parameter changed. */
+    /** A connection with one parameter of the door's URL changed. */
     static Connection open(String name, String value) throws SQLException {
-        return DriverManager.getConnection(url.replaceAll("([?&]" + name + "=)[^&]*", "$1" + Matcher.quoteReplacement(value)));
+        return DriverManager.getConnection(changed(url, name, value));
+    }
+
+    static String changed(String url, String name, String value) {
+        return url.replaceAll("([?&]" + name + "=)[^&]*", "$1" + Matcher.quoteReplacement(value));
     }
 
     static String refused(Action action, String... words) throws Exception {
@@ -95,7 +99,7 @@ public class Client {
         report("TLS required", () -> { open("sslmode", "require").close(); return null; });
         report("TLS verified", () -> { open("sslmode", "verify-full").close(); return null; });
         report("wrong CA", () -> { refused(() -> { open("sslrootcert", System.getenv("PARLEY_WRONG_CA")).close(); return null; }, "SSL error", "PKIX", "signature"); return null; });
-        report("wrong password", () -> { refused(() -> { open("password", "no").close(); return null; }, "28P01"); return null; });
+        report("wrong password", () -> { refused(() -> { DriverManager.getConnection(changed(changed(url, "user", "java"), "password", "no")).close(); return null; }, "28P01"); return null; });
     }
 
     static void data(Connection c) {

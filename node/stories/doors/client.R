@@ -16,9 +16,9 @@ for (pair in strsplit(parts[7], "&")[[1]]) {
   at <- regexpr("=", pair)
   options[[substr(pair, 1, at - 1)]] <- URLdecode(substr(pair, at + 1, nchar(pair)))
 }
-open <- function(mode = "verify-full", root = options$sslrootcert, password = URLdecode(parts[3])) {
+open <- function(mode = "verify-full", root = options$sslrootcert, user = URLdecode(parts[2]), password = URLdecode(parts[3])) {
   Sys.setenv(PGSSLMODE = mode, PGSSLROOTCERT = root, PGOPTIONS = if (is.null(options$options)) "" else options$options)
-  dbConnect(PostgreSQL(), user = URLdecode(parts[2]), password = password, host = parts[4], port = as.integer(parts[5]), dbname = parts[6])
+  dbConnect(PostgreSQL(), user = user, password = password, host = parts[4], port = as.integer(parts[5]), dbname = parts[6])
 }
 report <- function(ability, run) {
   line <- tryCatch({ reason <- run(); paste("yes", if (is.character(reason)) reason else "", sep = "\t") },
@@ -37,7 +37,7 @@ report("plain refused", function() refused(function() open("disable"), base::c("
 report("TLS required", function() { dbDisconnect(open("require", "")); NULL })
 report("TLS verified", function() { dbDisconnect(open()); NULL })
 report("wrong CA", function() refused(function() open(root = Sys.getenv("PARLEY_WRONG_CA")), "certificate verify failed"))
-report("wrong password", function() refused(function() open(password = "no"), "password authentication failed"))
+report("wrong password", function() refused(function() open(user = "R", password = "no"), "password authentication failed"))
 report("tables", function() { stopifnot("register" %in% dbListTables(c), dbExistsTable(c, "register")); NULL })
 report("describe", function() { stopifnot("age" %in% dbListFields(c, "register")); NULL })
 report("comments", function() { stopifnot(dbGetQuery(c, value(texts, "comment"))$comments > 0); NULL })

@@ -70,7 +70,7 @@ async function withPg() {
   await report('TLS verified', async () => (await connect()).end());
   await report('wrong CA', async () => void await refused(() => connect({ ssl: secured(process.env.PARLEY_WRONG_CA) }),
     ['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SELF_SIGNED_CERT_IN_CHAIN', 'CERT_SIGNATURE_FAILURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY']));
-  await report('wrong password', async () => void await refused(() => connect({ password: 'no' }), ['28P01']));
+  await report('wrong password', async () => void await refused(() => connect({ user: 'javascript', password: 'no' }), ['28P01']));
   await report('tables', async () => need((await c.query(text('relations'), ['public'])).rows.some((r) => r.table_name === 'register'), 'no register'));
   await report('comments', async () => need(Number((await c.query(texts.comment)).rows[0].comments) > 0, 'none'));
   await report('question', async () => {
@@ -122,7 +122,7 @@ async function withPostgres() {
   await report('TLS verified', () => once());
   await report('wrong CA', async () => void await refused(() => once({ ssl: secured(process.env.PARLEY_WRONG_CA) }),
     ['DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'SELF_SIGNED_CERT_IN_CHAIN', 'CERT_SIGNATURE_FAILURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY']));
-  await report('wrong password', async () => void await refused(() => once({ password: 'no' }), ['28P01']));
+  await report('wrong password', async () => void await refused(() => once({ user: 'javascript', password: 'no' }), ['28P01']));
   await report('tables', async () => need((await sql.unsafe(text('relations'), ['public'])).some((r) => r.table_name === 'register'), 'no register'));
   await report('comments', async () => need(Number((await sql.unsafe(texts.comment))[0].comments) > 0, 'none'));
   await report('question', async () => {

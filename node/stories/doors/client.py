@@ -25,10 +25,10 @@ PARTS = urllib.parse.urlsplit(URL)
 OPTIONS = dict(urllib.parse.parse_qsl(PARTS.query))
 
 
-def url(scheme="postgresql", password=None, **changes):
-    """The door's URL with another scheme, password or parameters; a parameter that is None is left out."""
+def url(scheme="postgresql", name=None, password=None, **changes):
+    """The door's URL with another scheme, name, password or parameters; a parameter that is None is left out."""
     options = {k: v for k, v in {**OPTIONS, **changes}.items() if v is not None}
-    user = urllib.parse.quote(urllib.parse.unquote(PARTS.username), safe="")
+    user = urllib.parse.quote(name or urllib.parse.unquote(PARTS.username), safe="")
     word = urllib.parse.quote(password or urllib.parse.unquote(PARTS.password), safe="")
     query = urllib.parse.urlencode(options, quote_via=urllib.parse.quote)
     return f"{scheme}://{user}:{word}@{PARTS.hostname}:{PARTS.port}{PARTS.path}?{query}"
@@ -117,7 +117,7 @@ TLS = (
     ("TLS required", lambda connect: connect(url(sslmode="require", sslrootcert=None)).close()),
     ("TLS verified", lambda connect: connect(url(sslmode="verify-full")).close()),
     ("wrong CA", lambda connect: refused(lambda: connect(url(sslrootcert=os.environ["PARLEY_WRONG_CA"])), ["certificate verify failed"])),
-    ("wrong password", lambda connect: refused(lambda: connect(url(password="no")), ["password authentication failed"])),
+    ("wrong password", lambda connect: refused(lambda: connect(url(name="python", password="no")), ["password authentication failed"])),
 )
 
 

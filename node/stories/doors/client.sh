@@ -12,11 +12,11 @@ eval "$(python3 -I -S - "$here/abilities.json" "$PARLEY_DOORS" "$PARLEY_WRONG_CA
 	import json, shlex, sys, urllib.parse as u
 	texts, doors, wrong = json.load(open(sys.argv[1])), json.load(open(sys.argv[2])), sys.argv[3]
 	p = u.urlsplit(doors["postgres"])
-	def changed(word=p.password, **options):
+	def changed(name=p.username, word=p.password, **options):
 	    query = u.urlencode({**dict(u.parse_qsl(p.query)), **options}, quote_via=u.quote)
-	    return f"{p.scheme}://{p.username}:{word}@{p.hostname}:{p.port}{p.path}?{query}"
+	    return f"{p.scheme}://{name}:{word}@{p.hostname}:{p.port}{p.path}?{query}"
 	urls = {"url": doors["postgres"], "plain": changed(sslmode="disable"), "required": changed(sslmode="require"),
-	        "verified": changed(sslmode="verify-full"), "wrong_ca": changed(sslrootcert=wrong), "wrong_password": changed(word="no")}
+	        "verified": changed(sslmode="verify-full"), "wrong_ca": changed(sslrootcert=wrong), "wrong_password": changed(name="psql", word="no")}
 	for name, value in {**urls, **{"text_" + k: v for k, v in texts.items()}}.items():
 	    print(f"{name}={shlex.quote(str(value))}")
 END

@@ -63,7 +63,7 @@ func report(ability string, run func() (string, error)) {
 	fmt.Printf("%s\t%s\t%s\n", ability, answer, strings.Join(strings.Fields(reason), " "))
 }
 
-// at is the door's URL with parameters changed; "" leaves one out.
+// at is the door's URL with parameters changed; "" leaves one out. With a password, it is that of somebody else.
 func at(password string, changes ...string) string {
 	u := *door
 	q := u.Query()
@@ -75,7 +75,7 @@ func at(password string, changes ...string) string {
 	}
 	u.RawQuery = strings.ReplaceAll(q.Encode(), "+", "%20")
 	if password != "" {
-		u.User = url.UserPassword(u.User.Username(), password)
+		u.User = url.UserPassword("go", password)
 	}
 	return u.String()
 }
