@@ -17,17 +17,20 @@ import (
 var (
 	everything = flag.Bool("everything", false, "run every crash point and 1,000 crash schedules, not a sample")
 	schedules  = flag.Int("schedules", 0, "how many crash schedules to run; 0: a sample, or 1,000 with -everything")
+	oneIn      = flag.Int("part", 1, "with -everything, one in how many of it is run")
 )
 
-// amount is how many schedules, or which stride, a test takes.
+// amount is how many schedules, or which stride, a test takes: of everything a part, but no less than the sample.
 func amount(short, sample, all int) int {
 	switch {
 	case testing.Short():
 		return short
-	case *everything:
-		return all
+	case !*everything:
+		return sample
+	case all < sample: // a stride
+		return min(sample, all**oneIn)
 	}
-	return sample
+	return max(sample, all / *oneIn, 1)
 }
 
 // formed is a world at rest whose epoch is formed and whose tables are registered.
