@@ -8,6 +8,7 @@ import (
 	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -73,6 +74,17 @@ func mac(key []byte, text string) []byte {
 	h := hmac.New(sha256.New, key)
 	h.Write([]byte(text))
 	return h.Sum(nil)
+}
+
+// Matches reports whether a password is the one of which the verifier was made: for doors to which clients send it, over TLS. Costs
+// Iterations, also of a password that no verifier is made of. A fake's never is.
+func (v Verifier) Matches(password string) bool {
+	right := Check(password) == nil
+	if !right {
+		password = "" // which may be as long as somebody likes
+	}
+	shown, err := derive(password, v.Salt, v.Iterations)
+	return err == nil && subtle.ConstantTimeCompare(shown.StoredKey[:], v.StoredKey[:]) == 1 && right && !v.fake
 }
 
 // Text is the verifier in the form that PostgreSQL keeps, too: SCRAM-SHA-256$ITERATIONS:SALT$STORED:SERVER.
