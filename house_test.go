@@ -160,7 +160,7 @@ var rooms = map[string][]string{
 	"node/scram":            {},
 	"node/columnar":         {"engine"},
 	"node/login":            {"node/scram"},
-	"node/api":              {"engine", "engine/policy", "node/audit", "node/client", "node/columnar", "node/door", "node/failure", "node/login", "node/render", "node/scram", "protocols"},
+	"node/api":              {"engine", "engine/policy", "node/audit", "node/client", "node/door", "node/failure", "node/login", "node/render", "node/scram", "protocols"},
 	"node/door":             {"engine", "engine/policy", "node/audit", "node/client", "node/disk", "node/failure", "node/peers", "node/render", "protocols"},
 	"node/pgwire":           {"node/scram"},
 	"node/pgwire/catalog":   {"datasets/duck", "node/pgwire"},
