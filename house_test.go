@@ -162,7 +162,7 @@ var rooms = map[string][]string{
 	"node/login":            {"node/scram"},
 	"node/api":              {"engine", "engine/policy", "node/audit", "node/client", "node/door", "node/failure", "node/login", "node/render", "node/scram", "protocols"},
 	"node/door":             {"engine", "engine/policy", "node/audit", "node/client", "node/disk", "node/failure", "node/peers", "node/render", "protocols"},
-	"node/pgwire":           {"node/scram"},
+	"node/pgwire":           {"node/login", "node/scram"},
 	"node/pgwire/catalog":   {"datasets/duck", "node/pgwire"},
 	"node/pgwire/session":   {"engine", "engine/policy", "node/client", "node/door", "node/failure", "node/pgwire", "node/pgwire/catalog", "node/render", "protocols"},
 	"node/cli/gateway":      {"engine/policy", "node/audit", "node/cli/rights", "node/client", "node/disk", "node/door", "node/failure", "node/peers", "node/pgwire", "node/pgwire/session", "node/scram", "protocols"},

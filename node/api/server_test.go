@@ -59,8 +59,12 @@ func server(t *testing.T) (*Server, *fakePeople) {
 		t.Fatal(err)
 	}
 	p := &fakePeople{v, map[string]*fakeDesk{"Mei": {asked: make(chan string, 9)}, "Wang": {asked: make(chan string, 9)}}}
+	guard, err := login.NewGuard(p, []byte("a secret of this test, 32 bytes!"), login.DefaultLimits(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s, err := New(p, Options{Certificate: tls.Certificate{Leaf: &x509.Certificate{DNSNames: []string{"localhost"}}},
-		Guard: login.NewGuard(p, []byte("a secret of this test, 32 bytes!"), login.DefaultLimits(), nil)})
+		Guard: guard})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"hash/maphash"
+	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -14,6 +14,8 @@ import (
 )
 
 const (
+	// MinSecret is the least length of a guard's secret, in bytes.
+	MinSecret = 16
 	// MaxNameBytes bounds a name that logs in.
 	MaxNameBytes = 128
 	// maxCertificateBytes bounds a client's certificate.
@@ -32,16 +34,20 @@ var (
 
 // People is who may log in.
 type People interface {
-	// Verifier is what is kept of a name's password.
+	// Verifier is what is kept of a name's password; false of a name that is unknown or has none.
 	Verifier(name string) (scram.Verifier, bool)
-	// Certified reports whether a certificate shows that who holds it is the person of that name.
+	// Certified reports whether a certificate is one by which the person of that name logs in. That the client holds its key, and when it
+	// is in force, is checked already, and nothing else.
 	Certified(name string, c *x509.Certificate) bool
 }
 
-// Limits bound wrong passwords within a minute, as they do at the PostgreSQL door.
+// Limits are how many passwords may be wrong a minute before none is looked at until the minute is over. Certificates are looked at all
+// the same.
 type Limits struct {
-	FailuresPerUser    int // of one name from one place
-	FailuresPerAddress int // of all names from one place other than the loopback
+	FailuresPerUser int // of one name from one place
+	// FailuresPerAddress is that of all names from one place, unless that is the loopback address, where one user of a machine would
+	// lock out the others.
+	FailuresPerAddress int
 }
 
 // DefaultLimits are those of a door that is not told otherwise.
@@ -55,25 +61,29 @@ type Guard struct {
 	people    People
 	secret    []byte // of what is looked at for names that are not there
 	limits    Limits
-	users     *budget[userAt]
-	addresses *budget[string]
-	checking  chan struct{} // holds one: of many at once no more are looked at than of many in turn
+	users     *Budget[userAt]
+	addresses *Budget[string]
+	proving   sync.Mutex
+	checking  chan struct{} // holds one: passwords are derived from in turn, of which each keeps a processor busy for a while
 	room      chan struct{}
 }
 
-// NewGuard makes one. secret is random and stays the same between starts (scram.Fake); now is the clock, nil is time.Now.
-func NewGuard(people People, secret []byte, limits Limits, now func() time.Time) *Guard {
-	if now == nil {
-		now = time.Now
+// NewGuard makes one. secret is random, of MinSecret bytes at least, and stays the same between starts: what nobody's password is checked
+// against is made of it, and would else show who is known. now is the clock, nil is time.Now.
+func NewGuard(people People, secret []byte, limits Limits, now func() time.Time) (*Guard, error) {
+	switch {
+	case len(secret) < MinSecret:
+		return nil, fmt.Errorf("the doors' secret has %d bytes and needs %d", len(secret), MinSecret)
+	case limits.FailuresPerUser <= 0 || limits.FailuresPerAddress <= 0:
+		return nil, errors.New("a limit of wrong passwords is not set")
 	}
-	return &Guard{people: people, secret: secret, limits: limits, users: newBudget[userAt](time.Minute, now), addresses: newBudget[string](time.Minute, now),
-		checking: make(chan struct{}, 1), room: make(chan struct{}, MaxChecks)}
+	return &Guard{people: people, secret: secret, limits: limits, users: NewBudget[userAt](time.Minute, now), addresses: NewBudget[string](time.Minute, now),
+		checking: make(chan struct{}, 1), room: make(chan struct{}, MaxChecks)}, nil
 }
 
 // Password checks a password. It costs the same whether or not the name exists. The error is one of those above, or ctx's.
 func (g *Guard) Password(ctx context.Context, name, password string, from netip.Addr) error {
-	who := userAt{name, Place(from)}
-	if g.tired(who, from) {
+	if g.Tired(name, from) {
 		return ErrTired
 	}
 	select {
@@ -88,34 +98,49 @@ func (g *Guard) Password(ctx context.Context, name, password string, from netip.
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if g.tired(who, from) { // by now
+	right := g.Verifier(name).Matches(password) // what scram.New would refuse costs as much as what is merely wrong
+	return g.Proof(name, from, func() error {
+		if !right {
+			return ErrWrong
+		}
+		return nil
+	})
+}
+
+// Proof has look look at a proof that somebody knows a name's password (Verifier), which must be quick: one at a time, so that of many
+// at once no more are told of than of many in turn. An error of look's is returned, and counts as a wrong password; the other is ErrTired.
+func (g *Guard) Proof(name string, from netip.Addr, look func() error) error {
+	g.proving.Lock()
+	defer g.proving.Unlock()
+	if g.Tired(name, from) { // by now
 		return ErrTired
 	}
-	if g.matches(name, password) {
-		return nil
+	err := look()
+	if err != nil {
+		g.users.Take(userAt{name, Place(from)}, g.limits.FailuresPerUser)
+		if !Loopback(from) {
+			g.addresses.Take(Place(from), g.limits.FailuresPerAddress)
+		}
 	}
-	g.users.take(who, g.limits.FailuresPerUser)
-	if !Loopback(from) {
-		g.addresses.take(who.place, g.limits.FailuresPerAddress)
-	}
-	return ErrWrong
+	return err
 }
 
-// matches looks at a password. What scram.New would refuse costs as much as what is merely wrong.
-func (g *Guard) matches(name, password string) bool {
-	verifier, known := scram.Verifier{}, false
-	if name != "" && len(name) <= MaxNameBytes {
-		verifier, known = g.people.Verifier(name)
+// Verifier is what a name's password is checked against. Of a name that nobody has, or that has no password, it is made up, and no
+// password is right.
+func (g *Guard) Verifier(name string) scram.Verifier {
+	made := scram.Fake(g.secret, name) // either way, since it takes time
+	if name == "" || len(name) > MaxNameBytes {
+		return made
 	}
-	if !known {
-		verifier = scram.Fake(g.secret, name)
+	if verifier, known := g.people.Verifier(name); known {
+		return verifier
 	}
-	return verifier.Matches(password)
+	return made
 }
 
-// tired reports whether passwords of a name from a place are not looked at.
-func (g *Guard) tired(who userAt, from netip.Addr) bool {
-	return g.users.spent(who, g.limits.FailuresPerUser) || !Loopback(from) && g.addresses.spent(who.place, g.limits.FailuresPerAddress)
+// Tired reports whether no password of a name from a place is looked at, right or wrong.
+func (g *Guard) Tired(name string, from netip.Addr) bool {
+	return g.users.Spent(userAt{name, Place(from)}, g.limits.FailuresPerUser) || !Loopback(from) && g.addresses.Spent(Place(from), g.limits.FailuresPerAddress)
 }
 
 // Certificate reports whether a connection's certificate is that of a name.
@@ -144,48 +169,3 @@ func Place(a netip.Addr) string {
 
 // Loopback reports whether a connection comes from this machine.
 func Loopback(a netip.Addr) bool { return Place(a) == "loopback" }
-
-// counted is how many counters a budget has. Names that strangers make up share them, so that they cost no memory.
-const counted = 4096
-
-// budget counts events by key, within windows of time.
-type budget[K comparable] struct {
-	window time.Duration
-	now    func() time.Time
-	seed   maphash.Seed // so that nobody chooses whose counter to share
-
-	mu    sync.Mutex
-	cells [counted]struct {
-		window int64
-		events int32
-	}
-}
-
-func newBudget[K comparable](window time.Duration, now func() time.Time) *budget[K] {
-	return &budget[K]{window: window, now: now, seed: maphash.MakeSeed()}
-}
-
-// events is the counter of a key in the present window; b.mu is held.
-func (b *budget[K]) events(key K) *int32 {
-	cell := &b.cells[maphash.Comparable(b.seed, key)%counted]
-	if now := b.now().UnixNano() / int64(b.window); cell.window != now {
-		cell.window, cell.events = now, 0
-	}
-	return &cell.events
-}
-
-// take counts an event, up to the limit.
-func (b *budget[K]) take(key K, limit int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if n := b.events(key); int(*n) < limit {
-		*n++
-	}
-}
-
-// spent reports whether there were as many as the limit.
-func (b *budget[K]) spent(key K, limit int) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return int(*b.events(key)) >= limit
-}

@@ -31,7 +31,11 @@ func guard(t *testing.T, limits Limits) (*Guard, *time.Time) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
-	return NewGuard(mei{v}, []byte("a secret of this test, 32 bytes!"), limits, func() time.Time { return now }), &now
+	g, err := NewGuard(mei{v}, []byte("a secret of this test, 32 bytes!"), limits, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, &now
 }
 
 var here, away = netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("192.0.2.7")
@@ -170,4 +174,17 @@ func FuzzTokens(f *testing.F) {
 			t.Errorf("%q stands for %s", token, person)
 		}
 	})
+}
+
+// TestPlaces: what counts as one place.
+func TestPlaces(t *testing.T) {
+	for address, want := range map[string]string{
+		"127.0.0.1": "loopback", "127.8.9.1": "loopback", "::1": "loopback", "::ffff:127.0.0.1": "loopback",
+		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7",
+		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::1": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
+	} {
+		if got := Place(netip.MustParseAddr(address)); got != want {
+			t.Errorf("%s is of %s, want %s", address, got, want)
+		}
+	}
 }

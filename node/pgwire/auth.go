@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"parley/node/login"
 	"parley/node/scram"
 )
 
@@ -32,11 +33,10 @@ func (s *Server) authenticate(c *tls.Conn, first *startup, remote netip.Addr) (b
 			return "", err
 		}
 	}
-	if shown := certified(c.ConnectionState(), time.Now()); shown != nil && s.backend.Certified(first.user, shown) {
+	if state := c.ConnectionState(); s.guard.Certificate(first.user, &state, time.Now()) {
 		return "certificate", nil
 	}
-	user := userAt{first.user, place(remote)}
-	if s.failures.spent(user, s.limits.FailuresPerUser) || !loopback(remote) && s.addresses.spent(user.place, s.limits.FailuresPerAddress) {
+	if s.guard.Tired(first.user, remote) {
 		return "", errTired
 	}
 	if err := send(c, &pgproto3.AuthenticationSASL{AuthMechanisms: scram.Mechanisms(s.channel)}); err != nil {
@@ -53,14 +53,10 @@ func (s *Server) authenticate(c *tls.Conn, first *startup, remote netip.Addr) (b
 	if err != nil {
 		return "", err
 	}
-	verifier, known := s.backend.Verifier(first.user)
-	if fake := scram.Fake(s.secret, first.user); !known {
-		verifier = fake
-	}
-	exchange := scram.NewServer(verifier, s.channel)
+	exchange := scram.NewServer(s.guard.Verifier(first.user), s.channel)
 	challenge, err := exchange.First(mechanism, data)
 	if err != nil {
-		return "", s.failed(user, err)
+		return "", s.failed(first.user, remote, err)
 	}
 	if err := send(c, &pgproto3.AuthenticationSASLContinue{Data: challenge}); err != nil {
 		return "", err
@@ -68,43 +64,27 @@ func (s *Server) authenticate(c *tls.Conn, first *startup, remote netip.Addr) (b
 	if message, err = readLogin(c); err != nil {
 		return "", err
 	}
-	proof, err := s.prove(exchange, message, user, remote)
-	if err != nil {
-		return "", s.failed(user, err)
+	var proof []byte
+	if err := s.guard.Proof(first.user, remote, func() (err error) { proof, err = exchange.Final(message); return err }); err != nil {
+		return "", s.failed(first.user, remote, err)
 	}
 	return "password", send(c, &pgproto3.AuthenticationSASLFinal{Data: proof})
 }
 
-// prove looks at a client's proof, one at a time, so that of many at once no more are looked at than of many in turn.
-func (s *Server) prove(exchange *scram.Server, message []byte, user userAt, remote netip.Addr) ([]byte, error) {
-	s.proving.Lock()
-	defer s.proving.Unlock()
-	if s.failures.spent(user, s.limits.FailuresPerUser) || !loopback(remote) && s.addresses.spent(user.place, s.limits.FailuresPerAddress) {
-		return nil, errTired
-	}
-	proof, err := exchange.Final(message)
-	if err != nil {
-		s.failures.take(user, s.limits.FailuresPerUser)
-		s.addresses.take(user.place, s.limits.FailuresPerAddress)
-		return nil, err
-	}
-	return proof, nil
-}
-
 // failed is what a client hears of a login that failed; the log has the reason.
-func (s *Server) failed(user userAt, err error) error {
-	if errors.Is(err, errTired) {
-		return err
+func (s *Server) failed(user string, remote netip.Addr, err error) error {
+	if errors.Is(err, login.ErrTired) {
+		return errTired
 	}
 	s.count.failed.Add(1)
-	s.log.Warn("a login failed", "user", user.user, "from", user.place, "error", err)
+	s.log.Warn("a login failed", "user", user, "from", login.Place(remote), "error", err)
 	if errors.Is(err, scram.ErrMalformed) {
 		return &Error{Code: "08P01", Message: "a message of the password's proof cannot be read"}
 	}
 	if errors.Is(err, scram.ErrChannel) {
 		return &Error{Code: "28000", Message: "the channel binding is not that of this connection", Hint: "Somebody may sit between the client and this server."}
 	}
-	return wrong(user.user)
+	return wrong(user)
 }
 
 // readLogin reads a message of the exchange.

@@ -2,21 +2,12 @@ package pgwire
 
 import (
 	"context"
-	"crypto/x509"
 	"fmt"
 	"net/netip"
-
-	"parley/node/scram"
 )
 
-// Backend is what a door serves: who may log in, and what their statements do.
+// Backend is what a door serves: what the statements of those do who have logged in (login.Guard).
 type Backend interface {
-	// Verifier is what is kept of a user's password; false of a user who is unknown or has none. The
-	// door plays the exchange to its end all the same, so that nobody learns who is known.
-	Verifier(user string) (scram.Verifier, bool)
-	// Certified reports whether a client's certificate is one by which the user logs in. The door has
-	// checked that the client holds its key, and nothing else.
-	Certified(user string, certificate *x509.Certificate) bool
 	// Open starts the session of a user who has logged in. An error is told to the client as is where it is an *Error.
 	Open(ctx context.Context, l Login) (Session, error)
 }

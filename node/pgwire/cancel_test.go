@@ -4,6 +4,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"parley/node/login"
 )
 
 // TestCancel: the statement of who knows the secret is cancelled, in the clear and over TLS, and none other.
@@ -79,7 +81,7 @@ func TestCancelsAreLimited(t *testing.T) {
 		d.heed(place, append([]byte{0, 0, 0, 7}, key...))
 		return cancelled
 	}
-	d.cancels.window = time.Hour
+	d.cancels = login.NewBudget[string](time.Hour, nil)
 	if !heard(version30) {
 		t.Fatal("not heard at first")
 	}

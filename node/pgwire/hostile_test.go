@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"io"
 	"net"
-	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -363,17 +362,4 @@ func TestDisplaced(t *testing.T) {
 		t.Error("what is admitted is not forgotten once")
 	}
 	mustAsk(t, session)
-}
-
-// TestPlaces: what counts as one place.
-func TestPlaces(t *testing.T) {
-	for address, want := range map[string]string{
-		"127.0.0.1": "loopback", "127.8.9.1": "loopback", "::1": "loopback", "::ffff:127.0.0.1": "loopback",
-		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7",
-		"2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64", "2001:db8:1:2::1": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
-	} {
-		if got := place(netip.MustParseAddr(address)); got != want {
-			t.Errorf("%s is of %s, want %s", address, got, want)
-		}
-	}
 }

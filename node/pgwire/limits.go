@@ -12,8 +12,6 @@ const (
 	maxNameBytes = 63
 	// maxLoginBytes bounds a message of the exchange that checks a password.
 	maxLoginBytes = 2_048
-	// maxCertificateBytes bounds a client's certificate.
-	maxCertificateBytes = 16 << 10
 )
 
 // maxMessageBytes bounds a message after the login: one that is longer ends the session.
@@ -37,10 +35,6 @@ type Limits struct {
 	ConnectionsPerSecond int
 	// LoginTime is how long a connection may take to log in, its handshakes included.
 	LoginTime time.Duration
-	// FailuresPerUser and FailuresPerAddress are how many passwords may be wrong a minute before none is looked at (28000) until the
-	// minute is over: of one user from one place, and of all users from one place unless that is the loopback
-	// address, where one user of a machine would lock out the others. Certificates are looked at all the same.
-	FailuresPerUser, FailuresPerAddress int
 	// CancelsPerAddress is how many requests to cancel with a wrong secret are heard from a place a second.
 	CancelsPerAddress int
 	// WriteTime is how long a client may take to accept one write, which is at most a record of 16 kB.
@@ -56,10 +50,9 @@ func DefaultLimits() Limits {
 		Strangers: 1_000, StrangersPerAddress: 600,
 		ConnectionsPerSecond: 200,
 		LoginTime:            time.Minute,
-		FailuresPerUser:      10, FailuresPerAddress: 60,
-		CancelsPerAddress: 20,
-		WriteTime:         30 * time.Second,
-		EndTime:           10 * time.Second,
+		CancelsPerAddress:    20,
+		WriteTime:            30 * time.Second,
+		EndTime:              10 * time.Second,
 	}
 }
 
@@ -69,7 +62,6 @@ func (l Limits) all() map[string]int64 {
 		"Sessions": int64(l.Sessions), "SessionsPerUser": int64(l.SessionsPerUser),
 		"Strangers": int64(l.Strangers), "StrangersPerAddress": int64(l.StrangersPerAddress),
 		"ConnectionsPerSecond": int64(l.ConnectionsPerSecond), "LoginTime": int64(l.LoginTime),
-		"FailuresPerUser": int64(l.FailuresPerUser), "FailuresPerAddress": int64(l.FailuresPerAddress),
 		"CancelsPerAddress": int64(l.CancelsPerAddress), "WriteTime": int64(l.WriteTime), "EndTime": int64(l.EndTime),
 	}
 }

@@ -119,7 +119,7 @@ func TestUnknownLooksKnown(t *testing.T) {
 
 // TestForgedLogin: messages of the exchange that are none.
 func TestForgedLogin(t *testing.T) {
-	d := openDoor(t, func(l *Limits) { l.FailuresPerUser = 100 })
+	d := openDoor(t, nil)
 	message := func(kind byte, body string) []byte {
 		b := packet(0, body)
 		return append(append([]byte{kind}, b[:3]...), append([]byte{b[3] - 4}, body...)...)
@@ -166,7 +166,7 @@ func TestFailuresAreLimited(t *testing.T) {
 	if s := time.Until(time.Now().Truncate(time.Minute).Add(time.Minute)); s < 5*time.Second {
 		time.Sleep(s) // the counters begin anew with each minute
 	}
-	d := openDoor(t, func(l *Limits) { l.FailuresPerUser = 5 })
+	d := openDoor(t, nil)
 	before, err := d.connect(t, "")
 	if err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestFailuresAreLimited(t *testing.T) {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	codes := map[string]int{}
-	for range 12 {
+	for range failures + 7 {
 		wg.Go(func() {
 			_, err := d.connect(t, "password=wrong-horse-battery")
 			mu.Lock()
@@ -184,7 +184,7 @@ func TestFailuresAreLimited(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if codes["28P01"] != 5 || codes["28000"] != 7 {
+	if codes["28P01"] != failures || codes["28000"] != 7 {
 		t.Errorf("%v", codes)
 	}
 	if _, err := d.connect(t, ""); code(err) != "28000" {
@@ -395,16 +395,15 @@ func TestEnd(t *testing.T) {
 func TestNew(t *testing.T) {
 	certificate := selfSigned(t, "localhost", -time.Hour, time.Hour)
 	for what, o := range map[string]Options{
-		"no certificate":  {Secret: testSecret},
-		"no secret":       {Certificate: certificate},
-		"a short secret":  {Certificate: certificate, Secret: testSecret[:15]},
-		"a limit missing": {Certificate: certificate, Secret: testSecret, Limits: Limits{Sessions: 1}},
+		"no certificate":  {Guard: guardOf(t, &tiny{})},
+		"no guard":        {Certificate: certificate},
+		"a limit missing": {Certificate: certificate, Guard: guardOf(t, &tiny{}), Limits: Limits{Sessions: 1}},
 	} {
 		if _, err := New(&tiny{}, o); err == nil {
 			t.Errorf("%s: a door", what)
 		}
 	}
-	if _, err := New(&tiny{}, Options{Certificate: certificate, Secret: testSecret}); err != nil {
+	if _, err := New(&tiny{}, Options{Certificate: certificate, Guard: guardOf(t, &tiny{})}); err != nil {
 		t.Error(err)
 	}
 }

@@ -321,7 +321,7 @@ func (scriptedBackend) Open(_ context.Context, l Login) (Session, error) {
 func scriptedDoor(t *testing.T) string {
 	t.Helper()
 	certificate := selfSigned(t, "localhost", -time.Hour, time.Hour)
-	s, err := New(scriptedBackend{&tiny{}}, Options{Certificate: certificate, Secret: testSecret})
+	s, err := New(scriptedBackend{&tiny{}}, Options{Certificate: certificate, Guard: guardOf(t, &tiny{})})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,18 +18,16 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"parley/node/login"
 	"parley/node/scram"
 )
-
-// minSecret is the least length of Options.Secret, in bytes.
-const minSecret = 16
 
 // Options are how a door is set up.
 type Options struct {
 	// Certificate is what the door shows, and what clients bind their proofs to.
 	Certificate tls.Certificate
-	// Secret makes up what nobody's password is checked against. It must outlive restarts, or the next start shows who is known.
-	Secret []byte
+	// Guard says who may log in. It is that of the process: all doors count wrong passwords together.
+	Guard  *login.Guard
 	Log    *slog.Logger
 	Limits Limits // none: DefaultLimits
 }
@@ -39,16 +37,13 @@ type Server struct {
 	backend Backend
 	tls     *tls.Config
 	channel []byte // what clients bind to; nil: they cannot
-	secret  []byte
+	guard   *login.Guard
 	log     *slog.Logger
 	limits  Limits
 
-	proving   sync.Mutex
-	failures  *budget[userAt]
-	addresses *budget[string]
-	cancels   *budget[string]
-	pace      *rate.Limiter // of connections
-	count     counters
+	cancels *login.Budget[string]
+	pace    *rate.Limiter // of connections
+	count   counters
 
 	mu        sync.Mutex
 	strangers *list.List // of *stranger, the oldest first
@@ -90,10 +85,10 @@ type Status struct {
 	CancelsRefused uint64 `json:"cancels_refused"`
 }
 
-// New makes a door. It fails where the certificate cannot be used or the secret is too short.
+// New makes a door. It fails where the certificate cannot be used or there is no guard.
 func New(b Backend, o Options) (*Server, error) {
-	if len(o.Secret) < minSecret {
-		return nil, fmt.Errorf("the door's secret has %d bytes and needs %d", len(o.Secret), minSecret)
+	if o.Guard == nil {
+		return nil, errors.New("the door has no guard")
 	}
 	if len(o.Certificate.Certificate) == 0 || o.Certificate.PrivateKey == nil {
 		return nil, errors.New("the door has no certificate to show")
@@ -114,9 +109,9 @@ func New(b Backend, o Options) (*Server, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Server{
-		backend: b, tls: tlsConfig(o.Certificate), channel: scram.EndPoint(leaf), secret: o.Secret, log: o.Log, limits: o.Limits,
-		failures: newBudget[userAt](time.Minute), addresses: newBudget[string](time.Minute), cancels: newBudget[string](time.Second),
-		pace: rate.NewLimiter(rate.Limit(o.Limits.ConnectionsPerSecond), o.Limits.ConnectionsPerSecond), strangers: list.New(), sessions: map[uint32]*live{}, perUser: map[string]int{},
+		backend: b, tls: tlsConfig(o.Certificate), channel: scram.EndPoint(leaf), guard: o.Guard, log: o.Log, limits: o.Limits,
+		cancels: login.NewBudget[string](time.Second, nil),
+		pace:    rate.NewLimiter(rate.Limit(o.Limits.ConnectionsPerSecond), o.Limits.ConnectionsPerSecond), strangers: list.New(), sessions: map[uint32]*live{}, perUser: map[string]int{},
 	}, nil
 }
 
@@ -181,7 +176,7 @@ func (s *Server) handle(ctx context.Context, raw net.Conn) {
 		}
 	}()
 	remote := addressOf(raw.RemoteAddr())
-	who := s.admit(raw, place(remote.Addr()))
+	who := s.admit(raw, login.Place(remote.Addr()))
 	if who == nil {
 		return
 	}

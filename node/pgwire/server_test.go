@@ -27,6 +27,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"parley/node/login"
 	"parley/node/scram"
 )
 
@@ -187,6 +188,19 @@ func (l *lockedBuffer) String() string {
 
 var testSecret = []byte("a secret of this door's, for tests")
 
+// failures is how many passwords of a user may be wrong at doors of tests.
+const failures = 5
+
+// guardOf is one of a backend's people.
+func guardOf(t testing.TB, people login.People) *login.Guard {
+	t.Helper()
+	g, err := login.NewGuard(people, testSecret, login.Limits{FailuresPerUser: failures, FailuresPerAddress: 60}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 // openDoor starts one on a port of its own. Its log must never hold the password.
 func openDoor(t testing.TB, change func(*Limits)) *door {
 	t.Helper()
@@ -207,7 +221,7 @@ func openDoorWith(t testing.TB, certificate tls.Certificate, change func(*Limits
 	d := &door{backend: &tiny{}, roots: x509.NewCertPool(), logged: &lockedBuffer{}}
 	d.roots.AddCert(leaf)
 	log := slog.New(slog.NewTextHandler(d.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	if d.Server, err = New(d.backend, Options{Certificate: certificate, Secret: testSecret, Log: log, Limits: limits}); err != nil {
+	if d.Server, err = New(d.backend, Options{Certificate: certificate, Guard: guardOf(t, d.backend), Log: log, Limits: limits}); err != nil {
 		t.Fatal(err)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")

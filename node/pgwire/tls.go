@@ -2,7 +2,6 @@ package pgwire
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -102,18 +101,6 @@ func (s *Server) handshake(raw net.Conn, direct bool) (*tls.Conn, error) {
 			Hint: "Connect with sslnegotiation=postgres."}
 	}
 	return secured, nil
-}
-
-// certified is the certificate that a client showed, where it is one that can be asked about: a single one, of the present.
-func certified(state tls.ConnectionState, now time.Time) *x509.Certificate {
-	if len(state.PeerCertificates) != 1 {
-		return nil
-	}
-	c := state.PeerCertificates[0]
-	if len(c.Raw) > maxCertificateBytes || now.Before(c.NotBefore) || now.After(c.NotAfter) {
-		return nil
-	}
-	return c
 }
 
 // begun is a connection whose first byte was read already.

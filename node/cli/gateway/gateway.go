@@ -40,8 +40,8 @@ type Shell struct {
 
 // flags are what `gateway` takes.
 type flags struct {
-	node, listen, dir, network, purpose string
-	identities                          []string
+	node, listen, http, dir, network, purpose string
+	identities                                []string
 }
 
 // Command is `parley gateway`.
@@ -73,6 +73,7 @@ A session says what its questions are for: SET parley.purpose = 'yearly report',
 	add.StringVar(&f.node, "node", "", "the multiaddr of a department's node")
 	add.StringArrayVar(&f.identities, "identity", nil, "a person's identity, made by parley init; may be repeated")
 	add.StringVar(&f.listen, "listen", DefaultListen, "`HOST:PORT` where programs connect; port 0: one that is free")
+	add.StringVar(&f.http, "http", "", "`HOST:PORT` of the JSON API, over HTTPS, for programs that speak no SQL protocol; none otherwise")
 	addFolder(cmd, &f.dir)
 	add.StringVar(&f.network, "network", "", "the pinned network description; without it answers are self-consistent, not verified")
 	add.StringVar(&f.purpose, "purpose", "", "what questions are asked for in sessions that do not say")
@@ -105,18 +106,20 @@ func folder(dir string) (string, error) {
 	return path, nil
 }
 
-func (f *flags) check() (host string, err error) {
+func (f *flags) check() error {
 	switch {
 	case f.node == "":
-		return "", failure.Usage("flag", "the line of a department's node, which its parley init printed: /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...", "parley gateway needs --node")
+		return failure.Usage("flag", "the line of a department's node, which its parley init printed: /ip4/192.0.2.10/tcp/4001/p2p/12D3KooW...", "parley gateway needs --node")
 	case len(f.identities) == 0:
-		return "", failure.Usage("flag", "parley init DIR makes one, DIR/identity.key; the operator of a department vouches for its peer id", "parley gateway needs --identity")
+		return failure.Usage("flag", "parley init DIR makes one, DIR/identity.key; the operator of a department vouches for its peer id", "parley gateway needs --identity")
 	}
-	host, _, err = net.SplitHostPort(f.listen)
-	if err != nil {
-		return "", failure.Usage("listen", "for example "+DefaultListen, "--listen %q is not HOST:PORT", f.listen)
+	if _, _, err := net.SplitHostPort(f.listen); err != nil {
+		return failure.Usage("listen", "for example "+DefaultListen, "--listen %q is not HOST:PORT", f.listen)
 	}
-	return host, nil
+	if _, _, err := net.SplitHostPort(f.http); f.http != "" && err != nil {
+		return failure.Usage("listen", "for example 127.0.0.1:8443", "--http %q is not HOST:PORT", f.http)
+	}
+	return nil
 }
 
 // loopback reports whether only this machine reaches a host.
@@ -127,8 +130,7 @@ func loopback(host string) bool {
 
 // run opens a gateway, says how to connect, and serves until ctx ends.
 func (s Shell) run(ctx context.Context, f flags) error {
-	host, err := f.check()
-	if err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
 	pinned, err := s.Network(f.network)
@@ -139,15 +141,18 @@ func (s Shell) run(ctx context.Context, f flags) error {
 	if err != nil {
 		return err
 	}
-	g, err := Open(ctx, s, Settings{Node: f.node, Identities: f.identities, Listen: f.listen, Dir: dir, Pinned: pinned, Network: f.network, Purpose: f.purpose})
+	g, err := Open(ctx, s, Settings{Node: f.node, Identities: f.identities, Listen: f.listen, HTTP: f.http, Dir: dir, Pinned: pinned, Network: f.network, Purpose: f.purpose})
 	if err != nil {
 		return err
 	}
 	defer g.Close()
 	s.Done()
-	if !loopback(host) {
+	for _, address := range []string{f.listen, f.http} {
+		if address == "" || loopback(hostOf(address)) {
+			continue
+		}
 		s.Note("WARNING: %s is not of this machine alone. Whoever logs in from elsewhere sees the answers here, and so does whoever runs\n"+
-			"this gateway, who could also ask in their names: let each person run a gateway of their own, where that can be", f.listen)
+			"this gateway, who could also ask in their names: let each person run a gateway of their own, where that can be", address)
 	}
 	if pinned == nil {
 		s.Note("note: nobody vouches for the signers of answers. --network FILE pins them: the network.json that each node keeps in\n" +

@@ -111,7 +111,7 @@ func TestForgedCertificates(t *testing.T) {
 // TestMaterial: one authority for the folder's life, a server's certificate for its hosts that is made anew before it ends.
 func TestMaterial(t *testing.T) {
 	dir, now := t.TempDir(), time.Now()
-	first, made, err := material(dir, "127.0.0.1", now)
+	first, made, err := material(dir, []string{"127.0.0.1"}, now)
 	nodetest.Check(t, err)
 	authority, err := os.ReadFile(filepath.Join(dir, authorityFile))
 	nodetest.Check(t, err)
@@ -127,24 +127,24 @@ func TestMaterial(t *testing.T) {
 	if _, err := first.Leaf.Verify(x509.VerifyOptions{Roots: roots, DNSName: "example.org", CurrentTime: now}); err == nil {
 		t.Error("it is for any host")
 	}
-	again, made, err := material(dir, "127.0.0.1", now.Add(serverLife-serverLeft-time.Hour))
+	again, made, err := material(dir, []string{"127.0.0.1"}, now.Add(serverLife-serverLeft-time.Hour))
 	nodetest.Check(t, err)
 	if made || !again.Leaf.Equal(first.Leaf) {
 		t.Error("made anew without need")
 	}
-	later, made, err := material(dir, "127.0.0.1", now.Add(serverLife-serverLeft+time.Hour))
+	later, made, err := material(dir, []string{"127.0.0.1"}, now.Add(serverLife-serverLeft+time.Hour))
 	nodetest.Check(t, err)
 	if made || later.Leaf.Equal(first.Leaf) {
 		t.Error("not renewed")
 	}
-	elsewhere, _, err := material(dir, "192.0.2.7", now.Add(serverLife))
+	elsewhere, _, err := material(dir, []string{"192.0.2.7"}, now.Add(serverLife))
 	nodetest.Check(t, err)
 	if err := elsewhere.Leaf.VerifyHostname("192.0.2.7"); err != nil {
 		t.Error(err)
 	}
 	modes(t, dir, map[string]fs.FileMode{authorityFile: 0o644, serverFile: 0o644})
 	nodetest.Check(t, os.Chmod(filepath.Join(dir, serverKeyFile), 0o644))
-	if _, _, err := material(dir, "192.0.2.7", now); err == nil {
+	if _, _, err := material(dir, []string{"192.0.2.7"}, now); err == nil {
 		t.Error("a key that all may read is used")
 	}
 }
@@ -212,7 +212,7 @@ func TestURLs(t *testing.T) {
 	defer l.Close()
 	dir := filepath.Join(t.TempDir(), "a folder & more")
 	nodetest.Check(t, os.Mkdir(dir, 0o700))
-	_, _, err = material(dir, "127.0.0.1", time.Now())
+	_, _, err = material(dir, []string{"127.0.0.1"}, time.Now())
 	nodetest.Check(t, err)
 	postgres := "postgresql://" + escape("Li Mei/1+") + ":" + escape("p@ss:w/rd%") + "@" + l.Addr().String() + "/parley?" +
 		query("sslmode", "verify-full", "sslrootcert", filepath.Join(dir, authorityFile), "options", `-c parley.purpose=a\ test`)

@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"parley/engine/policy"
+	"parley/node/api"
 	"parley/node/audit"
 	"parley/node/cli/rights"
 	"parley/node/client"
 	"parley/node/disk"
 	"parley/node/door"
 	"parley/node/failure"
+	"parley/node/login"
 	"parley/node/peers"
 	"parley/node/pgwire"
 	"parley/node/pgwire/session"
@@ -30,8 +32,9 @@ import (
 type Settings struct {
 	Node       string
 	Identities []string // files
-	Listen     string
-	Dir        string // absolute
+	Listen     string   // of the PostgreSQL door
+	HTTP       string   // of the JSON door; "": there is none
+	Dir        string   // absolute
 	Pinned     *protocols.Network
 	Network    string // the file that it is from, for commands that are shown; may be empty
 	Purpose    string // of sessions that say none
@@ -42,6 +45,8 @@ type Gateway struct {
 	settings Settings
 	listener net.Listener
 	server   *pgwire.Server
+	web      net.Listener // of the JSON door; nil: there is none
+	api      *api.Server
 	back     *backend
 	end      context.CancelFunc
 	working  sync.WaitGroup
@@ -77,8 +82,13 @@ func Open(ctx context.Context, s Shell, o Settings) (_ *Gateway, err error) {
 			return nil, failure.Usage("purpose", "write one line, without control characters or spaces at its ends", "%s", err)
 		}
 	}
-	if g.listener, err = net.Listen("tcp", o.Listen); err != nil { // before anything is written
-		return nil, failure.Refused("listen", "another program may listen there: --listen 127.0.0.1:0 takes a port that is free", "cannot listen on %s: %s", o.Listen, err)
+	if g.listener, err = listen("--listen", o.Listen); err != nil { // before anything is written
+		return nil, err
+	}
+	if o.HTTP != "" {
+		if g.web, err = listen("--http", o.HTTP); err != nil {
+			return nil, err
+		}
 	}
 	if err := disk.MakePrivate(o.Dir); err != nil {
 		return nil, failure.Refused("dir", "", "%s", err)
@@ -104,6 +114,14 @@ func Open(ctx context.Context, s Shell, o Settings) (_ *Gateway, err error) {
 		return nil, err
 	}
 	return g, nil
+}
+
+func listen(flag, address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, failure.Refused("listen", "another program may listen there: "+flag+" 127.0.0.1:0 takes a port that is free", "cannot listen on %s: %s", address, err)
+	}
+	return l, nil
 }
 
 // connect dials the node as a person, who needs a vouch to be somebody.
@@ -174,10 +192,19 @@ func (g *Gateway) follow(ctx context.Context, s Shell, chronicle *audit.Chronicl
 	}
 }
 
-// secure makes the server.
+// hostOf is the host of an address to listen on.
+func hostOf(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
+}
+
+// secure makes the doors' servers. All show one certificate, and count wrong passwords together.
 func (g *Gateway) secure() error {
-	host, _, _ := net.SplitHostPort(g.settings.Listen)
-	certificate, _, err := material(g.settings.Dir, host, time.Now())
+	hosts := []string{hostOf(g.settings.Listen)}
+	if g.web != nil {
+		hosts = append(hosts, hostOf(g.settings.HTTP))
+	}
+	certificate, _, err := material(g.settings.Dir, hosts, time.Now())
 	if err != nil {
 		return failure.Refused("certificate", "", "%s", err)
 	}
@@ -188,20 +215,48 @@ func (g *Gateway) secure() error {
 	if err := writePgpass(g.settings.Dir, g.back.users()); err != nil {
 		return failure.Refused("write", "", "%s", err)
 	}
-	g.server, err = pgwire.New(g.back, pgwire.Options{Certificate: certificate, Secret: secret, Log: g.back.log})
+	guard, err := login.NewGuard(g.back, secret, login.DefaultLimits(), g.back.now)
 	if err != nil {
 		return err
+	}
+	if g.server, err = pgwire.New(g.back, pgwire.Options{Certificate: certificate, Guard: guard, Log: g.back.log}); err != nil {
+		return err
+	}
+	if g.web != nil {
+		if g.api, err = api.New(g.back, api.Options{Certificate: certificate, Guard: guard, Purpose: g.settings.Purpose, Log: g.back.log, Now: g.back.now}); err != nil {
+			return err
+		}
 	}
 	return g.writeService()
 }
 
-// Serve takes up connections until ctx ends and those that are there have ended.
-func (g *Gateway) Serve(ctx context.Context) error { return g.server.Serve(ctx, g.listener) }
+// Serve takes up connections until ctx ends, or a door fails, and those that are there have ended.
+func (g *Gateway) Serve(ctx context.Context) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	serving := []func() error{func() error { return g.server.Serve(ctx, g.listener) }}
+	if g.web != nil {
+		serving = append(serving, func() error { return g.api.Serve(ctx, g.web) })
+	}
+	done := make(chan error, len(serving))
+	for _, serve := range serving {
+		go func() { done <- serve() }()
+	}
+	var failed error
+	for range serving {
+		failed = errors.Join(failed, <-done)
+		end()
+	}
+	return failed
+}
 
 // Close ends what Open began.
 func (g *Gateway) Close() {
 	if g.listener != nil {
 		g.listener.Close()
+	}
+	if g.web != nil {
+		g.web.Close()
 	}
 	if g.end != nil {
 		g.end()
@@ -256,7 +311,7 @@ func (b *backend) find(name string) *person {
 	return found
 }
 
-// Verifier implements pgwire.Backend.
+// Verifier implements login.People.
 func (b *backend) Verifier(name string) (scram.Verifier, bool) {
 	p := b.find(name)
 	if p == nil {
@@ -272,10 +327,29 @@ func (b *backend) Verifier(name string) (scram.Verifier, bool) {
 	return v, true
 }
 
-// Certified implements pgwire.Backend: the certificate is signed by the very key for which a department vouches.
+// Certified implements login.People: the certificate is signed by the very key for which a department vouches.
 func (b *backend) Certified(name string, c *x509.Certificate) bool {
 	p := b.find(name)
 	return p != nil && certified(c, p.client.Key(), b.now())
+}
+
+// Peer implements api.People.
+func (b *backend) Peer(name string) (string, bool) {
+	p := b.find(name)
+	if p == nil {
+		return "", false
+	}
+	return peers.PeerOf(p.client.Key()), true
+}
+
+// Desk implements api.People.
+func (b *backend) Desk(peer string) (api.Desk, bool) {
+	for _, p := range b.people {
+		if peers.PeerOf(p.client.Key()) == peer {
+			return p.desk, true
+		}
+	}
+	return nil, false
 }
 
 // Open implements pgwire.Backend.

@@ -43,19 +43,26 @@ const (
 // maxFileBytes bounds what is read of a file of the folder.
 const maxFileBytes = 64 << 10
 
-// names are what clients may call the gateway: this machine, and the host that it listens on.
-func names(host string) (dns []string, ips []net.IP) {
+// names are what clients may call the gateway: this machine, and the hosts that it listens on.
+func names(hosts []string) (dns []string, ips []net.IP) {
 	dns, ips = []string{"localhost"}, []net.IP{net.IPv4(127, 0, 0, 1).To4(), net.IPv6loopback}
-	ip := net.ParseIP(host)
-	switch {
-	case ip == nil && host != "" && host != "localhost":
-		dns = append(dns, host)
-	case ip != nil && !ip.IsUnspecified() && !slices.ContainsFunc(ips, ip.Equal):
-		ips = append(ips, ip)
-	}
-	if ip != nil && ip.IsUnspecified() || host == "" { // every address of the machine: by its name as well
-		if name, err := os.Hostname(); err == nil && name != "" && name != "localhost" {
+	named := func(name string) {
+		if name != "" && !slices.Contains(dns, name) {
 			dns = append(dns, name)
+		}
+	}
+	for _, host := range hosts {
+		switch ip := net.ParseIP(host); {
+		case ip != nil && !ip.IsUnspecified():
+			if !slices.ContainsFunc(ips, ip.Equal) {
+				ips = append(ips, ip)
+			}
+		case ip == nil && host != "":
+			named(host)
+		default: // every address of the machine: by its name as well
+			if name, err := os.Hostname(); err == nil {
+				named(name)
+			}
 		}
 	}
 	return dns, ips
@@ -63,7 +70,7 @@ func names(host string) (dns []string, ips []net.IP) {
 
 // material gives the server's certificate, made anew where there is none, it ends soon, or it is for other hosts. made says that
 // clients need the new ca.crt.
-func material(dir, host string, now time.Time) (certificate tls.Certificate, made bool, err error) {
+func material(dir string, hosts []string, now time.Time) (certificate tls.Certificate, made bool, err error) {
 	authority, err := readPair(dir, authorityFile, authorityKeyFile)
 	if err != nil {
 		return certificate, false, err
@@ -78,8 +85,8 @@ func material(dir, host string, now time.Time) (certificate tls.Certificate, mad
 	if err != nil {
 		return certificate, false, err
 	}
-	if server == nil || made || !serves(server.Leaf, authority.Leaf, host, now) {
-		if server, err = makeServer(dir, host, authority, now); err != nil {
+	if server == nil || made || !serves(server.Leaf, authority.Leaf, hosts, now) {
+		if server, err = makeServer(dir, hosts, authority, now); err != nil {
 			return certificate, false, err
 		}
 	}
@@ -88,8 +95,8 @@ func material(dir, host string, now time.Time) (certificate tls.Certificate, mad
 }
 
 // serves reports whether a certificate will do at a start.
-func serves(leaf, authority *x509.Certificate, host string, now time.Time) bool {
-	dns, ips := names(host)
+func serves(leaf, authority *x509.Certificate, hosts []string, now time.Time) bool {
+	dns, ips := names(hosts)
 	for _, name := range dns {
 		if !slices.Contains(leaf.DNSNames, name) {
 			return false
@@ -156,12 +163,12 @@ func makeAuthority(dir string, now time.Time) (*tls.Certificate, error) {
 	return makePair(dir, authorityFile, authorityKeyFile, template, nil)
 }
 
-func makeServer(dir, host string, authority *tls.Certificate, now time.Time) (*tls.Certificate, error) {
+func makeServer(dir string, hosts []string, authority *tls.Certificate, now time.Time) (*tls.Certificate, error) {
 	template := &x509.Certificate{
 		Subject: pkix.Name{CommonName: "localhost"}, NotBefore: now.Add(-backdate), NotAfter: now.Add(serverLife),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
 	}
-	template.DNSNames, template.IPAddresses = names(host)
+	template.DNSNames, template.IPAddresses = names(hosts)
 	return makePair(dir, serverFile, serverKeyFile, template, authority)
 }
 
