@@ -48,6 +48,7 @@ type Client struct {
 	replica *protocols.State
 	changed chan struct{} // closed and replaced with each batch
 	broken  error         // what the node shows is no history
+	cut     bool          // the node lets this identity connect no more
 	asked   map[engine.Digest]*tally
 	said    map[engine.Digest]error // entries of Say that the replica has, and what the ledger refused of them
 }
@@ -156,11 +157,42 @@ func (c *Client) follow(ctx context.Context) {
 		if c.height() > before {
 			pause = exchange.FollowPause
 		}
+		cut := c.cutOff(ctx)
+		c.mu.Lock()
+		c.cut = cut
+		c.mu.Unlock()
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
 	}
+}
+
+// cutOff reports whether the node is there and talks to this identity no more: it takes up a connection and ends it, twice, since it
+// may just be stopping. Whoever is cut off may not have been shown the entry by which it was.
+func (c *Client) cutOff(ctx context.Context) bool {
+	for range 2 {
+		if c.transport.Libp2p.Connect(ctx, peer.AddrInfo{ID: c.node}) != nil {
+			return false // it is away
+		}
+		var h exchange.Hello
+		if c.hello(ctx, &h) == nil || c.transport.Connected(c.node) {
+			return false
+		}
+		time.Sleep(exchange.FollowPause)
+	}
+	return true
+}
+
+// CutOff is nil unless the node, which can be reached, talks to this identity no more: it was revoked or replaced, its time is over, or
+// the node's configuration lists it no more. What the ledger says of it is then as it was before.
+func (c *Client) CutOff() *QueryError {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.cut {
+		return nil
+	}
+	return &QueryError{Code: protocols.CodeNotVouched, Sentence: "the node does not talk to " + c.id.Peer() + " any more", Hint: voucher(c.id.Peer())}
 }
 
 // historyError is a record that is not the next one.

@@ -33,6 +33,7 @@ type Network interface {
 	Screening(ctx context.Context, sql string, departments []string, rules engine.Disclosure) (*engine.ExplainedScreening, error)
 	Ruled(ctx context.Context, sql string, o client.AskOptions, rules engine.Disclosure) (*engine.Explanation, error)
 	View(look func(*protocols.State))
+	CutOff() *client.QueryError
 	Signed(entry uint64) time.Time
 	Key() protocols.Key
 }
@@ -90,9 +91,13 @@ func New(n Network, o Options) (*Desk, error) {
 	return &Desk{network: n, o: o, kept: k, turns: turns{free: o.AtOnce, most: o.Waiting}}, nil
 }
 
-// Standing is nil while the person may use the door; afterwards (revoked, or never vouched for) it says why not.
+// Standing is nil while the person may use the door; afterwards (revoked, or never vouched for) it says why not. A node that has cut the
+// person off may not have shown why, and is believed.
 func (d *Desk) Standing() *client.QueryError {
-	var refused *client.QueryError
+	refused := d.network.CutOff()
+	if refused != nil {
+		return refused
+	}
 	d.network.View(func(s *protocols.State) {
 		if r := s.MayAsk(d.network.Key(), d.o.Now().Unix()); r != nil {
 			refused = &client.QueryError{Code: r.Code, Sentence: r.Sentence}

@@ -28,6 +28,7 @@ type network struct {
 	ledger  *forged.Ledger
 	person  string
 	let     chan struct{}
+	cut     *client.QueryError
 
 	mu   sync.Mutex
 	next byte
@@ -36,6 +37,7 @@ type network struct {
 }
 
 func (n *network) View(look func(*protocols.State)) { look(n.ledger.State) }
+func (n *network) CutOff() *client.QueryError       { return n.cut }
 func (n *network) Key() protocols.Key               { return forged.Person(n.person) }
 
 func (n *network) Ask(ctx context.Context, sql string, o client.AskOptions) (*client.Answer, error) {
@@ -361,5 +363,26 @@ func eventually(t *testing.T, what string, done func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("it never happens that %s", what)
 		}
+	}
+}
+
+// TestCutOff: a node that talks to a person no more need not have shown why: the door serves nobody whom it would not.
+func TestCutOff(t *testing.T) {
+	l := forged.New(t, "civil", "health", "statistics")
+	l.Found("poverty relapse")
+	n := &network{ledger: l, person: "Mei"}
+	d := desk(t, n, Options{})
+	if refused := d.Standing(); refused != nil {
+		t.Fatal(refused)
+	}
+	n.cut = &client.QueryError{Code: protocols.CodeNotVouched, Sentence: "the node does not talk to Mei any more"}
+	if refused := d.Standing(); refused != n.cut {
+		t.Errorf("%v", refused)
+	}
+	if _, err := d.Rows(t.Context(), "answers"); err == nil {
+		t.Error("who is cut off reads")
+	}
+	if _, err := d.Ask(t.Context(), "SELECT 1", client.AskOptions{}); err == nil {
+		t.Error("who is cut off asks")
 	}
 }

@@ -28,6 +28,8 @@ const (
 	MaxKeptBytes = 1 << 30 // of certificates and what stands beside them
 	// maxRecordBytes bounds what is read of the file that describes an answer.
 	maxRecordBytes = 4*engine.MaxSQLBytes + 64<<10
+	// maxAttachedBytes bounds what is read of a file beside a certificate: one ciphertext with its proof, at any parameter set.
+	maxAttachedBytes = 1 << 20
 )
 
 // The names of an answer's files begin with its query's id.
@@ -251,6 +253,26 @@ func (k *kept) read(r *record, most int64) ([]byte, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// attached is a vector or product that a kept certificate names and is too short for; nil where none is kept. Whoever asks holds it
+// against its digest.
+func (k *kept) attached(d engine.Digest) []byte {
+	if k.dir == "" {
+		return nil
+	}
+	for _, r := range k.all() {
+		file, err := os.Open(filepath.Join(k.dir, r.Query+attachedSuffix, d.String()))
+		if err != nil {
+			continue
+		}
+		b, err := io.ReadAll(io.LimitReader(file, maxAttachedBytes))
+		file.Close()
+		if err == nil {
+			return b
+		}
+	}
+	return nil
 }
 
 // all are the answers, the oldest first.

@@ -9,12 +9,6 @@ import (
 	"parley/node/failure"
 )
 
-// doors is what a file of --doors holds: URLs with passwords in them.
-type doors struct {
-	Postgres string `json:"postgres"`
-	JDBC     string `json:"jdbc"`
-}
-
 // Beside runs a gateway beside something else, such as a demonstration: it writes the first person's URLs, for a purpose, to a file that is
 // its owner's alone, if one is named, says how to connect, and serves until ctx ends.
 func Beside(ctx context.Context, s Shell, o Settings, purpose, file string) error {
@@ -24,7 +18,7 @@ func Beside(ctx context.Context, s Shell, o Settings, purpose, file string) erro
 	}
 	defer g.Close()
 	s.Done()
-	postgres, jdbc, err := g.URLs(purpose)
+	doors, err := g.Doors(purpose)
 	if err != nil {
 		return err
 	}
@@ -33,7 +27,7 @@ func Beside(ctx context.Context, s Shell, o Settings, purpose, file string) erro
 		lines := json.NewEncoder(&text)
 		lines.SetEscapeHTML(false) // a URL stands there as it is printed
 		lines.SetIndent("", "  ")
-		if err := lines.Encode(doors{postgres, jdbc}); err != nil {
+		if err := lines.Encode(doors); err != nil {
 			return err
 		}
 		if err := disk.WriteFile(file, text.Bytes()); err != nil {
@@ -41,10 +35,11 @@ func Beside(ctx context.Context, s Shell, o Settings, purpose, file string) erro
 		}
 	}
 	s.Note(`
-Or from psql, and with JDBC from DBeaver and others (the password is of this demonstration alone):
+Or from psql, with JDBC from DBeaver and others, and as JSON over HTTPS (the password is of this demonstration alone):
 
   %s
   %s
-`, failure.Command("psql", postgres), jdbc)
+  %s
+`, failure.Command("psql", doors.Postgres), doors.JDBC, failure.Command("curl", "--cacert", doors.Authority, "--request", "POST", doors.API+"sessions"))
 	return g.Serve(ctx)
 }

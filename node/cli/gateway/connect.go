@@ -21,9 +21,10 @@ type Connections struct {
 	Listen      string       `json:"listen"`
 	Host        string       `json:"host"`
 	Port        string       `json:"port"`
-	Authority   string       `json:"ca"`      // the file of the certificate authority
-	Passwords   string       `json:"pgpass"`  // the file of the passwords that were made up
-	Services    string       `json:"service"` // pg_service.conf
+	API         string       `json:"api,omitempty"` // the JSON API's URL; none where that door is closed
+	Authority   string       `json:"ca"`            // the file of the certificate authority
+	Passwords   string       `json:"pgpass"`        // the file of the passwords that were made up
+	Services    string       `json:"service"`       // pg_service.conf
 	Connections []Connection `json:"users"`
 }
 
@@ -40,15 +41,11 @@ type Connection struct {
 
 // Connections tells how to connect.
 func (g *Gateway) Connections() Connections {
-	_, port, _ := net.SplitHostPort(g.listener.Addr().String()) // a TCP listener's
-	host, _, _ := net.SplitHostPort(g.settings.Listen)
+	host, port := called(g.settings.Listen, g.listener)
 	in := func(name string) string { return filepath.Join(g.settings.Dir, name) }
 	out := Connections{Listen: g.listener.Addr().String(), Host: host, Port: port, Authority: in(authorityFile), Passwords: in(pgpassFile), Services: in(serviceFile)}
-	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsUnspecified() || ip.IsLoopback()) {
-		out.Host = "localhost" // older clients compare a certificate's names alone
-		if ip != nil && ip.IsLoopback() && !ip.Equal(net.IPv4(127, 0, 0, 1)) {
-			out.Host = host
-		}
+	if g.web != nil {
+		out.API = "https://" + net.JoinHostPort(called(g.settings.HTTP, g.web)) + "/v1/"
 	}
 	for i, u := range g.back.users() {
 		c := Connection{User: u.Name, Peer: u.Peer, Department: u.Department, Service: Database}
@@ -68,24 +65,47 @@ func (g *Gateway) Connections() Connections {
 	return out
 }
 
-// URLs are a person's connection with password and purpose in it, as a PostgreSQL URL and as JDBC's: secrets.
-func (g *Gateway) URLs(purpose string) (postgres, jdbc string, err error) {
+// called is how programs call a door that listens on an address: older clients compare a certificate's names alone, so a loopback
+// address is localhost.
+func called(address string, l net.Listener) (host, port string) {
+	_, port, _ = net.SplitHostPort(l.Addr().String()) // a TCP listener's
+	host = hostOf(address)
+	if ip := net.ParseIP(host); host == "" || ip != nil && (ip.IsUnspecified() || ip.Equal(net.IPv4(127, 0, 0, 1))) {
+		host = "localhost"
+	}
+	return host, port
+}
+
+// Doors are the ways to a gateway, each a URL with the first person's name and password in it: secrets. It is what a file of --doors holds.
+type Doors struct {
+	Postgres  string `json:"postgres"` // with the purpose, as JDBC's
+	JDBC      string `json:"jdbc"`
+	API       string `json:"api,omitempty"` // the JSON API's: user and password are for POST sessions
+	Authority string `json:"ca"`            // the file of the certificate authority, which the first two name
+}
+
+// Doors gives them, for questions of a purpose.
+func (g *Gateway) Doors(purpose string) (Doors, error) {
 	of := g.Connections()
 	who := of.Connections[0]
 	password, err := madePassword(g.settings.Dir, who.Peer)
 	if err != nil {
-		return "", "", err
+		return Doors{}, err
 	}
 	options := ""
 	if purpose != "" {
 		options = "-c parley.purpose=" + strings.NewReplacer(`\`, `\\`, " ", `\ `).Replace(purpose)
 	}
 	place := net.JoinHostPort(of.Host, of.Port)
-	postgres = fmt.Sprintf("postgresql://%s:%s@%s/%s?%s", escape(who.User), escape(password), place, Database,
+	out := Doors{Authority: of.Authority}
+	out.Postgres = fmt.Sprintf("postgresql://%s:%s@%s/%s?%s", escape(who.User), escape(password), place, Database,
 		query("sslmode", "verify-full", "sslrootcert", of.Authority, "options", options))
-	jdbc = fmt.Sprintf("jdbc:postgresql://%s/%s?%s", place, Database,
+	out.JDBC = fmt.Sprintf("jdbc:postgresql://%s/%s?%s", place, Database,
 		query("user", who.User, "password", password, "sslmode", "verify-full", "sslrootcert", of.Authority, "options", options))
-	return postgres, jdbc, nil
+	if of.API != "" {
+		out.API = strings.Replace(of.API, "//", "//"+escape(who.User)+":"+escape(password)+"@", 1)
+	}
+	return out, nil
 }
 
 // escape writes a part of a URL so that all that read one take it alike: a space is %20 to all, and + is not.
@@ -132,6 +152,9 @@ func (c Connections) String() string {
 		fmt.Fprintf(&b, "  psql      PGSERVICEFILE=%s %s\n", failure.Word(c.Services), failure.Command("psql", "service="+u.Service))
 		fmt.Fprintf(&b, "  DSN       %s\n", failure.Printable(u.DSN))
 		fmt.Fprintf(&b, "  JDBC      %s\n", failure.Printable(u.JDBC))
+		if c.API != "" {
+			fmt.Fprintf(&b, "  API       %s\n", failure.Command("curl", "--cacert", c.Authority, "--user", u.User, "--request", "POST", c.API+"sessions"))
+		}
 		if u.Password != "" {
 			fmt.Fprintf(&b, "  password  in %s\n", failure.Printable(u.Password))
 		} else {

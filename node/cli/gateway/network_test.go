@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -88,17 +89,19 @@ func TestGateway(t *testing.T) {
 	n.StartAll()
 	identity := n.AnalystFile()
 	dir := filepath.Join(t.TempDir(), "gateway")
-	o := Settings{Node: n.Address(0), Identities: []string{identity}, Listen: "127.0.0.1:0", Dir: dir}
+	o := Settings{Node: n.Address(0), Identities: []string{identity}, Listen: "127.0.0.1:0", HTTP: "127.0.0.1:0", Dir: dir}
 	g, stop := serve(t, o)
-	postgres, _, err := g.URLs("a test of the network")
+	doors, err := g.Doors("a test of the network")
 	nodetest.Check(t, err)
+	postgres := doors.Postgres
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	c, err := pgx.Connect(ctx, postgres)
 	nodetest.Check(t, err)
 	var rows int64
 	nodetest.Check(t, c.QueryRow(ctx, "SELECT count(*) FROM people").Scan(&rows))
-	if want := int64(len(testnet.RowsOf(0)) + len(testnet.RowsOf(1)) - 2); rows != want {
+	want := int64(len(testnet.RowsOf(0)) + len(testnet.RowsOf(1)) - 2)
+	if rows != want {
 		t.Errorf("%d rows, want %d", rows, want)
 	}
 	kept := func(c *pgx.Conn) (certificate []byte) {
@@ -115,9 +118,10 @@ func TestGateway(t *testing.T) {
 	stop()
 
 	g, _ = serve(t, o)
-	if postgres, _, err = g.URLs(""); err != nil {
+	if doors, err = g.Doors(""); err != nil {
 		t.Fatal(err)
 	}
+	postgres = doors.Postgres
 	if c, err = pgx.Connect(ctx, postgres); err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +129,8 @@ func TestGateway(t *testing.T) {
 		t.Error("the answer is another after a restart")
 	}
 	logins(t, ctx, n, identity, postgres)
+	web := atTheAPI(t, ctx, doors, want)
+	sharedFailures(web, postgres)
 
 	person := n.Analyst.Peer()
 	if _, err := n.People(0, node.PeopleRequest{Do: node.PeopleRevoke, Person: person, Reason: "left"}); err != nil {
@@ -137,6 +143,8 @@ func TestGateway(t *testing.T) {
 	if _, err := pgx.Connect(ctx, postgres); err == nil {
 		t.Error("who is revoked logs in")
 	}
+	web.call("GET", "status", "", http.StatusForbidden, nil)
+	web.call("GET", "status", "", http.StatusUnauthorized, nil) // the token has ended
 }
 
 // logins are those that must fail beside one that must not.
