@@ -165,7 +165,7 @@ var rooms = map[string][]string{
 	"node/pgwire":           {"node/login", "node/scram"},
 	"node/pgwire/catalog":   {"datasets/duck", "node/pgwire"},
 	"node/pgwire/session":   {"engine", "engine/policy", "node/client", "node/door", "node/failure", "node/pgwire", "node/pgwire/catalog", "node/render", "protocols"},
-	"node/cli/gateway":      {"engine/policy", "node/audit", "node/cli/rights", "node/client", "node/disk", "node/door", "node/failure", "node/peers", "node/pgwire", "node/pgwire/session", "node/scram", "protocols"},
+	"node/cli/gateway":      {"engine/policy", "node/api", "node/audit", "node/cli/rights", "node/client", "node/disk", "node/door", "node/failure", "node/login", "node/peers", "node/pgwire", "node/pgwire/session", "node/scram", "protocols"},
 	"node/cli/catalog":      {"datasets/published", "node/audit", "node/failure", "node/quality", "node/render"},
 	"node/cli/rights":       {"engine", "engine/policy", "node/audit", "node/client", "node/failure", "node/peers", "node/render", "protocols"},
 	"node/notify":           {"node/audit", "node/config", "node/disk", "node/failure"},

@@ -7,10 +7,12 @@ import (
 	"net/http"
 	"time"
 
+	"parley/engine"
 	"parley/node/client"
 	"parley/node/failure"
 	"parley/node/login"
 	"parley/node/render"
+	"parley/protocols"
 )
 
 // Problem is an error by RFC 9457. Code and the members after it are those that the commands print with --json.
@@ -79,15 +81,15 @@ func finish(p *Problem) *Problem {
 // statusOf is the status of an error of a question.
 func statusOf(code string) int {
 	switch code {
-	case "policy", "unknown-person", "revoked":
+	case engine.CodePolicy, engine.CodeWithheld, engine.CodeHistory, protocols.CodeNotVouched, protocols.CodeShadow:
 		return http.StatusForbidden
 	case "busy":
 		return http.StatusTooManyRequests
-	case "unavailable", "not-ready":
+	case "unavailable", "not-ready", protocols.CodeEpochExhausted:
 		return http.StatusServiceUnavailable
-	case "deadline":
+	case "expired":
 		return http.StatusGatewayTimeout
-	case "interrupted", "withdrawn", "not-withdrawn", "too-late":
+	case "interrupted", "withdrawn", "not-withdrawn", "too-late", "stale-catalogue", protocols.CodeStaleHistory, protocols.CodeStaleSpine:
 		return http.StatusConflict
 	case "network", "keys", "unverified":
 		return http.StatusBadGateway

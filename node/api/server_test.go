@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,7 +74,38 @@ func server(t *testing.T) (*Server, *fakePeople) {
 	return s, p
 }
 
-// call sends a request over what looks like TLS; set changes it first.
+// described are the statuses below 400 that openapi.json has of each route; the others are its "default".
+var described = sync.OnceValue(func() map[string]bool {
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]json.RawMessage `json:"responses"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal(document, &doc); err != nil {
+		panic(err)
+	}
+	out := map[string]bool{}
+	for path, methods := range doc.Paths {
+		for method, o := range methods {
+			for status := range o.Responses {
+				out[strings.ToUpper(method)+" "+path+" "+status] = true
+			}
+		}
+	}
+	return out
+})
+
+// undescribed reports whether a response has a status that openapi.json does not have of its route.
+func undescribed(s *Server, r *http.Request, status int) bool {
+	mux := http.NewServeMux()
+	for _, route := range s.table() {
+		mux.HandleFunc(route.method+" "+route.path, func(http.ResponseWriter, *http.Request) {})
+	}
+	_, pattern := mux.Handler(r)
+	return status < 400 && !described()[pattern+" "+strconv.Itoa(status)] || status >= 400 && pattern != "" && !described()[pattern+" default"]
+}
+
+// call sends a request over what looks like TLS; set changes it first. A status that openapi.json does not have becomes 999.
 func call(s *Server, method, path, body string, set func(*http.Request)) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "https://localhost"+path, strings.NewReader(body))
 	r.RemoteAddr, r.TLS = "127.0.0.1:9", &tls.ConnectionState{}
@@ -84,6 +117,9 @@ func call(s *Server, method, path, body string, set func(*http.Request)) *httpte
 	}
 	w := httptest.NewRecorder()
 	s.routes.ServeHTTP(w, r)
+	if undescribed(s, r, w.Code) {
+		w.Code = 999
+	}
 	return w
 }
 

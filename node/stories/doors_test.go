@@ -83,6 +83,7 @@ func TestDoors(t *testing.T) {
 			t.Run("metadata", h.metadata)
 		}
 	}
+	t.Run("api", h.api)
 	t.Run("load", h.load)
 }
 
