@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"parley/engine"
+	"parley/node/analyst"
 	"parley/node/client"
 	"parley/node/failure"
 	"parley/node/nodetest"
@@ -51,12 +52,12 @@ func TestDeliver(t *testing.T) {
 			if raw, err := os.ReadFile(tc.kept); err != nil || string(raw) != "certificate" {
 				t.Errorf("%s: %q %v", tc.kept, raw, err)
 			}
-			beside := attachedTo(tc.kept)
+			beside := analyst.AttachedTo(tc.kept)
 			if v, p := beside(protocols.BlobDigest(vector)), beside(protocols.BlobDigest(product)); !bytes.Equal(v, vector) || !bytes.Equal(p, product) || beside(engine.Digest{}) != nil {
 				t.Errorf("beside %s stand %q and %q", tc.kept, v, p)
 			}
 			nodetest.Check(t, os.Remove(tc.kept))
-			nodetest.Check(t, os.RemoveAll(attachedFolder(tc.kept)))
+			nodetest.Check(t, os.RemoveAll(analyst.AttachedFolder(tc.kept)))
 		}
 	}
 }

@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"parley/engine"
+	"parley/node/analyst"
 	"parley/node/cli/linkage"
 	"parley/node/cli/rehearse"
 	"parley/node/cli/rights"
@@ -307,41 +305,10 @@ func keepCertificate(path string, a *client.Answer) error {
 	if path == "" {
 		return nil
 	}
-	if err := writeAttached(path, a.Attached); err != nil {
-		return err
+	if err := analyst.SaveAttached(path, a.Attached); err != nil {
+		return unwritable(analyst.AttachedFolder(path), err)
 	}
 	return writeCertificate(path, a.Certificate)
-}
-
-// attachedFolder is where what stands beside a certificate is, each blob in a file that has its digest's name.
-func attachedFolder(certificate string) string { return certificate + ".attached" }
-
-func writeAttached(certificate string, blobs map[engine.Digest][]byte) error {
-	folder := attachedFolder(certificate)
-	if len(blobs) == 0 {
-		return nil
-	}
-	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return unwritable(folder, err)
-	}
-	for digest, blob := range blobs {
-		path := filepath.Join(folder, digest.String())
-		if err := disk.WriteFile(path, blob); err != nil {
-			return unwritable(path, err)
-		}
-	}
-	return nil
-}
-
-// attachedTo reads what stands beside a certificate. Whether a file is what its name says, the verifier finds out.
-func attachedTo(certificate string) func(engine.Digest) []byte {
-	return func(d engine.Digest) []byte {
-		blob, err := readLimited(filepath.Join(attachedFolder(certificate), d.String()), maxAttachedBytes)
-		if err != nil {
-			return nil
-		}
-		return blob
-	}
 }
 
 // writeCertificate writes it whole or not at all, for its owner's eyes: with its opening it shows the answer.

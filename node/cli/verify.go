@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"parley/node/analyst"
 	"parley/node/audit"
 	"parley/node/client"
 	"parley/node/failure"
@@ -16,7 +17,6 @@ import (
 const (
 	maxNetworkBytes     = 16 << 20 // verifying keys and 64 members are far below it
 	maxCertificateBytes = 1 << 30
-	maxAttachedBytes    = 1 << 20 // one ciphertext with its proof, at any parameter set
 )
 
 func (c *command) verifyCommand() *cobra.Command {
@@ -50,7 +50,7 @@ func (c *command) verify(path, network string, show bool) error {
 	if err != nil {
 		return err
 	}
-	verdict, err := client.Verify(certificate, pinned, attachedTo(path))
+	verdict, err := client.Verify(certificate, pinned, analyst.AttachedTo(path))
 	if err != nil {
 		verdict = protocols.Verdict{Reason: unreadable(path, certificate, err), Department: verdict.Department}
 	}
@@ -63,7 +63,7 @@ func (c *command) verify(path, network string, show bool) error {
 		return err
 	}
 	if c.adviseToPin(verdict); verdict.Detached {
-		c.progress.Note("note: they are looked for in the folder %s, where parley query put them", attachedFolder(path))
+		c.progress.Note("note: they are looked for in the folder %s, where parley query put them", analyst.AttachedFolder(path))
 	}
 	if status := render.VerdictStatus(verdict, pinned); status != failure.StatusAnswered {
 		return exitStatus(status)
