@@ -24,6 +24,7 @@ var (
 	idleSessions = flag.Int("idle", 200, "sessions of TestDoors/load that only stay")
 	busySessions = flag.Int("busy", 20, "its sessions that each ask once a second")
 	loadLasts    = flag.Duration("for", 15*time.Second, "how long they ask")
+	questions    = flag.Int("questions", 0, "how many questions run at any time while they ask once more, as long")
 )
 
 // What a door under load may take: memory that comes on top while all that changes is time, in KiB, and goroutines of a session.
@@ -51,15 +52,23 @@ func (h *house) load(t *testing.T) {
 	before := residentKiB(t, process)
 	took, failures := h.ask(t, sessions[:*busySessions], *loadLasts)
 	after := residentKiB(t, process)
-	for _, err := range failures {
-		t.Error(err)
+	said := func(failures []error, what string) {
+		for _, err := range failures {
+			t.Error(err)
+		}
+		for _, kind := range []string{"EXPLAIN", "catalogue"} {
+			t.Logf("%s%s: %s", kind, what, percentiles(took[kind]))
+		}
 	}
-	for _, kind := range []string{"EXPLAIN", "catalogue"} {
-		t.Logf("%s: %s", kind, percentiles(took[kind]))
-	}
+	said(failures, "")
 	t.Logf("%d sessions: %d MiB resident before, %d MiB after", len(sessions), before>>10, after>>10)
 	if after > before+slackMemory {
 		t.Errorf("the door grew by %d MiB", (after-before)>>10)
+	}
+	if *questions > 0 {
+		answered := h.keepAsking(t, *questions, func() { took, failures = h.ask(t, sessions[:*busySessions], *loadLasts) })
+		said(failures, fmt.Sprintf(" beside %d questions", *questions))
+		t.Logf("%d questions answered, %d MiB resident after", answered, residentKiB(t, process)>>10)
 	}
 	for i, c := range sessions { // those that stayed are still served
 		var one int
@@ -70,6 +79,50 @@ func (h *house) load(t *testing.T) {
 	if h.process != nil {
 		h.goroutines(t, process, len(sessions))
 	}
+}
+
+// keepAsking has so many questions run at any time while another function does, and says how many were answered.
+func (h *house) keepAsking(t *testing.T, n int, while func()) (answered int) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("doors", "abilities.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts struct{ Question string }
+	if err := json.Unmarshal(raw, &texts); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	over := make(chan struct{})
+	for range n {
+		wg.Go(func() {
+			c, err := pgx.Connect(t.Context(), h.postgres)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer func() { _ = c.Close(context.Background()) }()
+			for {
+				select {
+				case <-over:
+					return
+				default:
+				}
+				if _, err := c.Exec(t.Context(), texts.Question); err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				answered++
+				mu.Unlock()
+			}
+		})
+	}
+	while()
+	close(over)
+	wg.Wait()
+	return answered
 }
 
 // ask has each session ask once a second for a while, one kind and the other in turn.
