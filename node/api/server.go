@@ -117,7 +117,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	done := make(chan error, 1)
 	go func() {
-		done <- server.ServeTLS(&bounded{Listener: l, room: make(chan struct{}, MaxConnections)}, "", "")
+		done <- server.ServeTLS(door.Bounded(l, MaxConnections), "", "")
 	}()
 	var err error
 	select {
@@ -138,39 +138,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		err = nil
 	}
 	return err
-}
-
-// bounded is a listener of so many connections at once.
-type bounded struct {
-	net.Listener
-	room chan struct{}
-}
-
-// Accept implements net.Listener. One connection too many is closed at once, so that those who hold connections do not keep others
-// waiting without a word.
-func (b *bounded) Accept() (net.Conn, error) {
-	for {
-		c, err := b.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		select {
-		case b.room <- struct{}{}:
-			return &counted{Conn: c, leave: sync.OnceFunc(func() { <-b.room })}, nil
-		default:
-			c.Close()
-		}
-	}
-}
-
-type counted struct {
-	net.Conn
-	leave func()
-}
-
-func (c *counted) Close() error {
-	defer c.leave()
-	return c.Conn.Close()
 }
 
 // route is what a request does.

@@ -413,7 +413,7 @@ The departments stay up until you press Ctrl-C. Ask them, from another terminal:
 		}
 	}()
 	defer stop(nil)
-	err = gateway.Beside(ctx, c.gateway(), gateway.Settings{Node: d.nodes[0].address(), Identities: []string{analyst}, Listen: "127.0.0.1:0", HTTP: "127.0.0.1:0",
+	err = gateway.Beside(ctx, c.gateway(), gateway.Settings{Node: d.nodes[0].address(), Identities: []string{analyst}, Listen: "127.0.0.1:0", HTTP: "127.0.0.1:0", Flight: "127.0.0.1:0",
 		Dir: filepath.Join(d.Dir, "gateway"), Pinned: pinned, Network: network}, localPurpose, doors)
 	if cause := context.Cause(ctx); err == nil && !errors.Is(cause, context.Canceled) {
 		return cause

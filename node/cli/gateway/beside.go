@@ -35,11 +35,13 @@ func Beside(ctx context.Context, s Shell, o Settings, purpose, file string) erro
 		}
 	}
 	s.Note(`
-Or from psql, with JDBC from DBeaver and others, and as JSON over HTTPS (the password is of this demonstration alone):
+Or from psql, with JDBC from DBeaver and others, over Arrow Flight SQL, and as JSON over HTTPS (the password is of this demonstration
+alone, the authority of all is %s):
 
   %s
   %s
   %s
-`, failure.Command("psql", doors.Postgres), doors.JDBC, failure.Command("curl", "--cacert", doors.Authority, "--request", "POST", doors.API+"sessions"))
+  %s
+`, doors.Authority, failure.Command("psql", doors.Postgres), doors.JDBC, doors.Flight, failure.Command("curl", "--cacert", doors.Authority, "--request", "POST", doors.API+"sessions"))
 	return g.Serve(ctx)
 }

@@ -21,10 +21,11 @@ type Connections struct {
 	Listen      string       `json:"listen"`
 	Host        string       `json:"host"`
 	Port        string       `json:"port"`
-	API         string       `json:"api,omitempty"` // the JSON API's URL; none where that door is closed
-	Authority   string       `json:"ca"`            // the file of the certificate authority
-	Passwords   string       `json:"pgpass"`        // the file of the passwords that were made up
-	Services    string       `json:"service"`       // pg_service.conf
+	API         string       `json:"api,omitempty"`    // the JSON API's URL; none where that door is closed
+	Flight      string       `json:"flight,omitempty"` // the URI of Flight SQL; none where that door is closed
+	Authority   string       `json:"ca"`               // the file of the certificate authority
+	Passwords   string       `json:"pgpass"`           // the file of the passwords that were made up
+	Services    string       `json:"service"`          // pg_service.conf
 	Connections []Connection `json:"users"`
 }
 
@@ -46,6 +47,9 @@ func (g *Gateway) Connections() Connections {
 	out := Connections{Listen: g.listener.Addr().String(), Host: host, Port: port, Authority: in(authorityFile), Passwords: in(pgpassFile), Services: in(serviceFile)}
 	if g.web != nil {
 		out.API = "https://" + net.JoinHostPort(called(g.settings.HTTP, g.web)) + "/v1/"
+	}
+	if g.arrow != nil {
+		out.Flight = "grpc+tls://" + net.JoinHostPort(called(g.settings.Flight, g.arrow))
 	}
 	for i, u := range g.back.users() {
 		c := Connection{User: u.Name, Peer: u.Peer, Department: u.Department, Service: Database}
@@ -80,8 +84,9 @@ func called(address string, l net.Listener) (host, port string) {
 type Doors struct {
 	Postgres  string `json:"postgres"` // with the purpose, as JDBC's
 	JDBC      string `json:"jdbc"`
-	API       string `json:"api,omitempty"` // the JSON API's: user and password are for POST sessions
-	Authority string `json:"ca"`            // the file of the certificate authority, which the first two name
+	API       string `json:"api,omitempty"`    // the JSON API's: user and password are for POST sessions
+	Flight    string `json:"flight,omitempty"` // of Flight SQL: user and password are for its Handshake
+	Authority string `json:"ca"`               // the file of the certificate authority, which the first two name
 }
 
 // Doors gives them, for questions of a purpose.
@@ -104,6 +109,9 @@ func (g *Gateway) Doors(purpose string) (Doors, error) {
 		query("user", who.User, "password", password, "sslmode", "verify-full", "sslrootcert", of.Authority, "options", options))
 	if of.API != "" {
 		out.API = strings.Replace(of.API, "//", "//"+escape(who.User)+":"+escape(password)+"@", 1)
+	}
+	if of.Flight != "" {
+		out.Flight = strings.Replace(of.Flight, "//", "//"+escape(who.User)+":"+escape(password)+"@", 1)
 	}
 	return out, nil
 }
@@ -152,6 +160,9 @@ func (c Connections) String() string {
 		fmt.Fprintf(&b, "  psql      PGSERVICEFILE=%s %s\n", failure.Word(c.Services), failure.Command("psql", "service="+u.Service))
 		fmt.Fprintf(&b, "  DSN       %s\n", failure.Printable(u.DSN))
 		fmt.Fprintf(&b, "  JDBC      %s\n", failure.Printable(u.JDBC))
+		if c.Flight != "" {
+			fmt.Fprintf(&b, "  ADBC      %s, username %s, the authority %s as adbc.flight.sql.client_option.tls_root_certs\n", failure.Printable(c.Flight), failure.Printable(u.User), failure.Printable(c.Authority))
+		}
 		if c.API != "" {
 			fmt.Fprintf(&b, "  API       %s\n", failure.Command("curl", "--cacert", c.Authority, "--user", u.User, "--request", "POST", c.API+"sessions"))
 		}

@@ -40,8 +40,8 @@ type Shell struct {
 
 // flags are what `gateway` takes.
 type flags struct {
-	node, listen, http, dir, network, purpose string
-	identities                                []string
+	node, listen, http, flight, dir, network, purpose string
+	identities                                        []string
 }
 
 // Command is `parley gateway`.
@@ -74,6 +74,7 @@ A session says what its questions are for: SET parley.purpose = 'yearly report',
 	add.StringArrayVar(&f.identities, "identity", nil, "a person's identity, made by parley init; may be repeated")
 	add.StringVar(&f.listen, "listen", DefaultListen, "`HOST:PORT` where programs connect; port 0: one that is free")
 	add.StringVar(&f.http, "http", "", "`HOST:PORT` of the JSON API, over HTTPS, for programs that speak no SQL protocol; none otherwise")
+	add.StringVar(&f.flight, "flight", "", "`HOST:PORT` of Arrow Flight SQL, over TLS, for ADBC and others; none otherwise")
 	addFolder(cmd, &f.dir)
 	add.StringVar(&f.network, "network", "", "the pinned network description; without it answers are self-consistent, not verified")
 	add.StringVar(&f.purpose, "purpose", "", "what questions are asked for in sessions that do not say")
@@ -119,6 +120,9 @@ func (f *flags) check() error {
 	if _, _, err := net.SplitHostPort(f.http); f.http != "" && err != nil {
 		return failure.Usage("listen", "for example 127.0.0.1:8443", "--http %q is not HOST:PORT", f.http)
 	}
+	if _, _, err := net.SplitHostPort(f.flight); f.flight != "" && err != nil {
+		return failure.Usage("listen", "for example 127.0.0.1:31337", "--flight %q is not HOST:PORT", f.flight)
+	}
 	return nil
 }
 
@@ -141,13 +145,13 @@ func (s Shell) run(ctx context.Context, f flags) error {
 	if err != nil {
 		return err
 	}
-	g, err := Open(ctx, s, Settings{Node: f.node, Identities: f.identities, Listen: f.listen, HTTP: f.http, Dir: dir, Pinned: pinned, Network: f.network, Purpose: f.purpose})
+	g, err := Open(ctx, s, Settings{Node: f.node, Identities: f.identities, Listen: f.listen, HTTP: f.http, Flight: f.flight, Dir: dir, Pinned: pinned, Network: f.network, Purpose: f.purpose})
 	if err != nil {
 		return err
 	}
 	defer g.Close()
 	s.Done()
-	for _, address := range []string{f.listen, f.http} {
+	for _, address := range []string{f.listen, f.http, f.flight} {
 		if address == "" || loopback(hostOf(address)) {
 			continue
 		}

@@ -89,7 +89,7 @@ func TestGateway(t *testing.T) {
 	n.StartAll()
 	identity := n.AnalystFile()
 	dir := filepath.Join(t.TempDir(), "gateway")
-	o := Settings{Node: n.Address(0), Identities: []string{identity}, Listen: "127.0.0.1:0", HTTP: "127.0.0.1:0", Dir: dir}
+	o := Settings{Node: n.Address(0), Identities: []string{identity}, Listen: "127.0.0.1:0", HTTP: "127.0.0.1:0", Flight: "127.0.0.1:0", Dir: dir}
 	g, stop := serve(t, o)
 	doors, err := g.Doors("a test of the network")
 	nodetest.Check(t, err)
@@ -131,6 +131,7 @@ func TestGateway(t *testing.T) {
 	logins(t, ctx, n, identity, postgres)
 	web := atTheAPI(t, ctx, doors, want)
 	sharedFailures(web, postgres)
+	overFlight(t, ctx, doors, want)
 
 	person := n.Analyst.Peer()
 	if _, err := n.People(0, node.PeopleRequest{Do: node.PeopleRevoke, Person: person, Reason: "left"}); err != nil {

@@ -20,6 +20,7 @@ import (
 	"parley/node/disk"
 	"parley/node/door"
 	"parley/node/failure"
+	"parley/node/flight"
 	"parley/node/login"
 	"parley/node/peers"
 	"parley/node/pgwire"
@@ -34,6 +35,7 @@ type Settings struct {
 	Identities []string // files
 	Listen     string   // of the PostgreSQL door
 	HTTP       string   // of the JSON door; "": there is none
+	Flight     string   // of the Flight SQL door; "": there is none
 	Dir        string   // absolute
 	Pinned     *protocols.Network
 	Network    string // the file that it is from, for commands that are shown; may be empty
@@ -47,6 +49,8 @@ type Gateway struct {
 	server   *pgwire.Server
 	web      net.Listener // of the JSON door; nil: there is none
 	api      *api.Server
+	arrow    net.Listener // of the Flight SQL door; nil: there is none
+	flight   *flight.Server
 	back     *backend
 	end      context.CancelFunc
 	working  sync.WaitGroup
@@ -87,6 +91,11 @@ func Open(ctx context.Context, s Shell, o Settings) (_ *Gateway, err error) {
 	}
 	if o.HTTP != "" {
 		if g.web, err = listen("--http", o.HTTP); err != nil {
+			return nil, err
+		}
+	}
+	if o.Flight != "" {
+		if g.arrow, err = listen("--flight", o.Flight); err != nil {
 			return nil, err
 		}
 	}
@@ -204,6 +213,9 @@ func (g *Gateway) secure() error {
 	if g.web != nil {
 		hosts = append(hosts, hostOf(g.settings.HTTP))
 	}
+	if g.arrow != nil {
+		hosts = append(hosts, hostOf(g.settings.Flight))
+	}
 	certificate, _, err := material(g.settings.Dir, hosts, time.Now())
 	if err != nil {
 		return failure.Refused("certificate", "", "%s", err)
@@ -227,6 +239,11 @@ func (g *Gateway) secure() error {
 			return err
 		}
 	}
+	if g.arrow != nil {
+		if g.flight, err = flight.New(g.back, flight.Options{Certificate: certificate, Guard: guard, Purpose: g.settings.Purpose, Log: g.back.log, Now: g.back.now}); err != nil {
+			return err
+		}
+	}
 	return g.writeService()
 }
 
@@ -237,6 +254,9 @@ func (g *Gateway) Serve(ctx context.Context) error {
 	serving := []func() error{func() error { return g.server.Serve(ctx, g.listener) }}
 	if g.web != nil {
 		serving = append(serving, func() error { return g.api.Serve(ctx, g.web) })
+	}
+	if g.arrow != nil {
+		serving = append(serving, func() error { return g.flight.Serve(ctx, g.arrow) })
 	}
 	done := make(chan error, len(serving))
 	for _, serve := range serving {
@@ -252,11 +272,10 @@ func (g *Gateway) Serve(ctx context.Context) error {
 
 // Close ends what Open began.
 func (g *Gateway) Close() {
-	if g.listener != nil {
-		g.listener.Close()
-	}
-	if g.web != nil {
-		g.web.Close()
+	for _, l := range []net.Listener{g.listener, g.web, g.arrow} {
+		if l != nil {
+			l.Close()
+		}
 	}
 	if g.end != nil {
 		g.end()
@@ -350,6 +369,15 @@ func (b *backend) Desk(peer string) (api.Desk, bool) {
 		}
 	}
 	return nil, false
+}
+
+// Asking implements flight.People.
+func (b *backend) Asking(peer string) (flight.Desk, bool) {
+	d, ok := b.Desk(peer)
+	if !ok {
+		return nil, false
+	}
+	return d.(*door.Desk), true
 }
 
 // Open implements pgwire.Backend.
