@@ -73,6 +73,23 @@ func (d *fakeDesk) Explain(context.Context, string, client.AskOptions) ([]string
 	return []string{"reveals", "  nothing"}, nil
 }
 
+// Rows has a line in which every column but the first is NULL.
+func (d *fakeDesk) Rows(_ context.Context, table string) ([][]*string, error) {
+	for _, t := range door.Tables() {
+		if t.Name == table {
+			row, said := make([]*string, len(t.Columns)), "Mei asked"
+			for i, c := range t.Columns {
+				if c.Kind == engine.Text {
+					row[i] = &said
+					break
+				}
+			}
+			return [][]*string{row}, nil
+		}
+	}
+	return nil, errors.New("no such table")
+}
+
 func (d *fakeDesk) Ask(ctx context.Context, sql string, o client.AskOptions) (*client.Answer, error) {
 	d.mu.Lock()
 	d.asked = append(d.asked, o)

@@ -34,12 +34,15 @@ func TestLists(t *testing.T) {
 	pattern := func(s string) *string { return &s }
 	for _, l := range []struct{ got, want string }{
 		{list(c.GetCatalogs(ctx)), "parley"},
-		{list(c.GetDBSchemas(ctx, &flightsql.GetDBSchemasOpts{})), "parley public"},
+		{list(c.GetDBSchemas(ctx, &flightsql.GetDBSchemasOpts{})), "parley parley;parley public"},
 		{list(c.GetDBSchemas(ctx, &flightsql.GetDBSchemasOpts{DbSchemaFilterPattern: pattern("x%")})), ""},
 		{list(c.GetTableTypes(ctx)), "TABLE"},
-		{list(c.GetTables(ctx, &flightsql.GetTablesOpts{})), "parley public cases TABLE;parley public people TABLE"},
+		{list(c.GetTables(ctx, &flightsql.GetTablesOpts{DbSchemaFilterPattern: pattern("public")})), "parley public cases TABLE;parley public people TABLE"},
 		{list(c.GetTables(ctx, &flightsql.GetTablesOpts{TableNameFilterPattern: pattern("pe_ple")})), "parley public people TABLE"},
 		{list(c.GetTables(ctx, &flightsql.GetTablesOpts{TableNameFilterPattern: pattern("p.*")})), ""},
+		{list(c.GetTables(ctx, &flightsql.GetTablesOpts{TableNameFilterPattern: pattern(`pe\_ple`)})), ""},
+		{list(c.GetTables(ctx, &flightsql.GetTablesOpts{TableNameFilterPattern: pattern("answ%")})), "parley parley answers TABLE"},
+		{list(c.Execute(ctx, "select * from parley.trail;")), "(null) (null) Mei asked" + strings.Repeat(" (null)", 15)},
 		{list(c.GetTables(ctx, &flightsql.GetTablesOpts{TableTypes: []string{"VIEW"}})), ""},
 		{list(c.GetPrimaryKeys(ctx, flightsql.TableRef{Table: "people"})), ""},
 		{list(c.GetExportedKeys(ctx, flightsql.TableRef{Table: "people"})), ""},
@@ -149,7 +152,7 @@ func FuzzLike(f *testing.F) {
 	f.Add("people", "p%le")
 	f.Add("a.b", "a_b")
 	f.Fuzz(func(t *testing.T, name, pattern string) {
-		if len(pattern) <= MaxPatternBytes && !strings.ContainsAny(pattern, "%_") && strings.ToValidUTF8(pattern, "") == pattern && like(name, &pattern) != (name == pattern) {
+		if len(pattern) <= MaxPatternBytes && !strings.ContainsAny(pattern, `%_\`) && strings.ToValidUTF8(pattern, "") == pattern && like(name, &pattern) != (name == pattern) {
 			t.Errorf("%q, %q", name, pattern)
 		}
 	})

@@ -3,6 +3,7 @@ package flight
 import (
 	"cmp"
 	"context"
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,9 +20,10 @@ import (
 	"parley/engine"
 	"parley/node/build"
 	"parley/node/columnar"
+	"parley/node/door"
 )
 
-// What the one catalogue, its one schema and its tables are called.
+// What the one catalogue, the schema of the departments' tables, and tables are called.
 const catalogName, schemaName, tableType = "parley", "public", "TABLE"
 
 // describe says what the door is and can (SqlInfo).
@@ -83,15 +85,20 @@ func like(name string, pattern *string) bool {
 	}
 	var b strings.Builder
 	b.WriteString(`(?s)^`)
+	escaped := false
 	for _, c := range *pattern {
-		switch c {
-		case '%':
+		switch {
+		case c == '\\' && !escaped:
+			escaped = true
+			continue
+		case c == '%' && !escaped:
 			b.WriteString(".*")
-		case '_':
+		case c == '_' && !escaped:
 			b.WriteString(".")
 		default:
 			b.WriteString(regexp.QuoteMeta(string(c)))
 		}
+		escaped = false
 	}
 	e, err := regexp.Compile(b.String() + "$")
 	return err == nil && e.MatchString(name)
@@ -120,8 +127,10 @@ func (s *Server) GetFlightInfoSchemas(_ context.Context, _ flightsql.GetDBSchema
 // DoGetDBSchemas implements flightsql.Server.
 func (s *Server) DoGetDBSchemas(ctx context.Context, q flightsql.GetDBSchemas) (*arrow.Schema, <-chan flight.StreamChunk, error) {
 	b := builder(schema_ref.DBSchemas)
-	if ours(q.GetCatalog()) && like(schemaName, q.GetDBSchemaFilterPattern()) {
-		add(b, catalogName, schemaName)
+	for _, name := range []string{ownSchemaName, schemaName} {
+		if ours(q.GetCatalog()) && like(name, q.GetDBSchemaFilterPattern()) {
+			add(b, catalogName, name)
+		}
 	}
 	return one(ctx, b)
 }
@@ -157,20 +166,30 @@ func (s *Server) DoGetTables(ctx context.Context, q flightsql.GetTables) (*arrow
 		return nil, nil, err
 	}
 	b := builder(tablesSchema(q))
-	wanted := ours(q.GetCatalog()) && like(schemaName, q.GetDBSchemaFilterPattern()) && (len(q.GetTableTypes()) == 0 || slices.Contains(q.GetTableTypes(), tableType))
+	wanted := ours(q.GetCatalog()) && (len(q.GetTableTypes()) == 0 || slices.Contains(q.GetTableTypes(), tableType))
+	list := func(in, name string, schema func() (*arrow.Schema, error)) error {
+		if !wanted || !like(in, q.GetDBSchemaFilterPattern()) || !like(name, q.GetTableNameFilterPattern()) {
+			return nil
+		}
+		add(b, catalogName, in, name, tableType)
+		if !q.GetIncludeSchema() {
+			return nil
+		}
+		described, err := schema()
+		if err == nil {
+			b.Field(4).(*array.BinaryBuilder).Append(flight.SerializeSchema(described, memory.DefaultAllocator))
+		}
+		return err
+	}
+	for _, t := range door.Tables() {
+		err = errors.Join(err, list(ownSchemaName, t.Name, func() (*arrow.Schema, error) { return ownSchema(t) }))
+	}
 	for _, t := range tablesOf(all) {
-		if !wanted || !like(t.name, q.GetTableNameFilterPattern()) {
-			continue
-		}
-		add(b, catalogName, schemaName, t.name, tableType)
-		if q.GetIncludeSchema() {
-			schema, err := t.schema()
-			if err != nil {
-				b.Release()
-				return nil, nil, err
-			}
-			b.Field(4).(*array.BinaryBuilder).Append(flight.SerializeSchema(schema, memory.DefaultAllocator))
-		}
+		err = errors.Join(err, list(schemaName, t.name, t.schema))
+	}
+	if err != nil {
+		b.Release()
+		return nil, nil, err
 	}
 	return one(ctx, b)
 }

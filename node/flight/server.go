@@ -34,6 +34,7 @@ type Desk interface {
 	Catalogue(ctx context.Context) (engine.Catalogue, error)
 	Plan(ctx context.Context, sql string) ([]door.Column, error)
 	Explain(ctx context.Context, sql string, o client.AskOptions) ([]string, error)
+	Rows(ctx context.Context, table string) ([][]*string, error)
 	Ask(ctx context.Context, sql string, o client.AskOptions) (*client.Answer, error)
 }
 

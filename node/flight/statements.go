@@ -79,6 +79,9 @@ func (s *Server) planned(ctx context.Context, sql string) (*arrow.Schema, error)
 		defer r.Release()
 		return r.Schema(), nil
 	}
+	if t, isOwn := ownTable(sql); isOwn {
+		return ownSchema(t)
+	}
 	columns, err := caller(ctx).desk.Plan(ctx, sql)
 	if err != nil {
 		return nil, err

@@ -42,6 +42,11 @@ func overFlight(t *testing.T, ctx context.Context, doors Doors, want int64) {
 	r, err := c.DoGet(in, info.Endpoint[0].Ticket)
 	nodetest.Check(t, err)
 	defer r.Release()
+	for _, table := range []string{"answers", "catalogue", "grants", "ledger", "trail"} {
+		if _, err := c.Execute(in, "SELECT * FROM parley."+table); err != nil {
+			t.Errorf("%s: %v", table, err)
+		}
+	}
 	var rows []int64
 	var certificate []byte
 	for r.Next() {
