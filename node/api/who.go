@@ -73,7 +73,6 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Strict-Transport-Security", "max-age=31536000")
 		switch {
 		case r.TLS == nil:
 			s.fail(w, r, refuse(http.StatusForbidden, "tls", "this door speaks over TLS alone", ""))
